@@ -1,0 +1,15 @@
+// Package chaintest proves chain adapters, and is a chain for tests.
+//
+// [Run] is the conformance suite of [chain.Node]: whoever writes an adapter gives it a [World] to
+// drive, a real node or a simulated one, and learns which rule is broken.
+//
+// [Chain] is a whole chain in memory, which pays, mines, reorganises, stalls and lies on command:
+//
+//	c := chaintest.NewChain(chaintest.Config{})
+//	txid := c.Pay(c.Address("shop"), c.Asset("SIM"), big.NewInt(5))
+//	c.Mine(1)
+//
+// [Ledger] applies steps to blocks as a correct user of a follower has to.
+//
+// The simulated chain has no consensus, no fees and no balances of payers: everybody can pay.
+package chaintest

@@ -1,0 +1,395 @@
+package chaintest
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"math/big"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+)
+
+// Config configures a [Chain]. Every zero field has a default.
+type Config struct {
+	Network  chain.Network // "sim:1"
+	Assets   []chain.Asset // a coin SIM with 18 decimals and a token TOK with 6
+	Start    time.Time     // stamp of block 0: 2024-01-01T00:00:00Z
+	Interval time.Duration // how much later than its parent a block is stamped: 10 s
+	Seed     string        // chains with different seeds have nothing in common
+}
+
+// Chain is a chain in memory, and at the same time the node on it: it implements [chain.Node] and
+// [chain.Pooler]. The same calls always make the same hashes. It starts with block 0 alone. All
+// methods may be called concurrently.
+//
+// What changes the chain (Pay, Mine, Reorganise ...) works on the truth. What a node says of it can be
+// made to differ (Stall, Lag, Down, Lie, OnCall); Canonical and Balance tell the truth nevertheless.
+// Methods that name a transaction or an asset panic when there is none, as the test is wrong then.
+type Chain struct {
+	cfg Config
+
+	mu        sync.Mutex
+	blocks    []block // best chain from block 0; a slice once handed to a view is never written to
+	pool      []tx
+	made      int // counts transactions and blocks, so that each hash is new
+	interval  time.Duration
+	skew      time.Duration // added to the next stamp
+	safe      int           // blocks behind the tip, or negative
+	finalized int
+
+	calls   int
+	stalled []block // what the node believes, unless nil
+	lag     int     // every other call is answered from so many blocks ago
+	down    error
+	lie     Lie
+	onCall  func(Call) error
+}
+
+// Output is what one transaction pays to one address.
+type Output struct {
+	To    chain.Address
+	Asset chain.Asset
+	Units *big.Int // zero is a payment that a chain carries and an adapter must not report
+}
+
+type tx struct {
+	id          string
+	outputs     []Output
+	replaceable bool
+}
+
+type block struct {
+	header chain.Header
+	txs    []tx
+}
+
+// Fate is what becomes of the transactions in blocks that leave the chain.
+type Fate int
+
+const (
+	Remined Fate = iota // they are in the first of the blocks that take over
+	Pooled              // they wait in the pool again
+	Lost                // they are gone, as after a double spend
+)
+
+// Lie is a way in which a node is wrong. Real nodes do all of these.
+type Lie int
+
+const (
+	Honest       Lie = iota
+	WrongNetwork     // Tip finds another network: ErrWrongNetwork
+	Incomplete       // Block finds that transfers are missing: ErrIncomplete
+	Unlinked         // blocks name a parent that is not the block before
+	WrongHash        // Block has another hash than Header and Tip
+	WrongHeight      // Header and Block answer the block below the one that was asked for
+	Foreign          // Block has transfers of another network
+	Negative         // Block has transfers of less than nothing
+)
+
+// Call is one call of a node's method, for [Chain.OnCall].
+type Call struct {
+	Method string // "Tip", "Header", "Block" or "Pool"
+	Height uint64 // of Header and Block
+	Number int    // counts all calls from 1
+}
+
+// NewChain makes a chain of one block.
+func NewChain(cfg Config) *Chain {
+	cfg.Network = cmp.Or(cfg.Network, "sim:1")
+	cfg.Interval = cmp.Or(cfg.Interval, 10*time.Second)
+	if cfg.Start.IsZero() {
+		cfg.Start = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+	}
+	if cfg.Assets == nil {
+		cfg.Assets = []chain.Asset{
+			{ID: chain.AssetID(cfg.Network + "/slip44:1"), Code: "SIM", Decimals: 18},
+			{ID: chain.AssetID(cfg.Network + "/erc20:0x00000000000000000000000000000000000000aa"), Code: "TOK", Decimals: 6},
+		}
+	}
+	c := &Chain{cfg: cfg, interval: cfg.Interval, safe: -1, finalized: -1}
+	c.blocks = []block{{header: chain.Header{Hash: c.hash("block"), Time: cfg.Start}}}
+	return c
+}
+
+// Assets are the assets of the chain.
+func (c *Chain) Assets() []chain.Asset { return slices.Clone(c.cfg.Assets) }
+
+// Asset is the asset with a code, which has to exist.
+func (c *Chain) Asset(code string) chain.Asset {
+	for _, a := range c.cfg.Assets {
+		if a.Code == code {
+			return a
+		}
+	}
+	panic(fmt.Sprintf("chaintest: no asset %q", code))
+}
+
+// Address makes an address of a name. Different names have different addresses.
+func (c *Chain) Address(name string) chain.Address {
+	sum := sha256.Sum256([]byte("address " + name))
+	return chain.Address("sim1" + hex.EncodeToString(sum[:20]))
+}
+
+// hash makes a hash that no other call and no other chain makes.
+func (c *Chain) hash(kind string) string {
+	c.made++
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %q %q %d", kind, c.cfg.Network, c.cfg.Seed, c.made))
+	return "0x" + hex.EncodeToString(sum[:])
+}
+
+// Pay sends units of an asset to an address. The transaction waits in the pool for the next block.
+func (c *Chain) Pay(to chain.Address, asset chain.Asset, units *big.Int) (txid string) {
+	return c.Send(Output{to, asset, units})
+}
+
+// Send is Pay to any number of addresses in one transaction.
+func (c *Chain) Send(outputs ...Output) (txid string) { return c.send(false, outputs) }
+
+// SendReplaceable is Send with the announcement that the transaction may be replaced.
+func (c *Chain) SendReplaceable(outputs ...Output) (txid string) { return c.send(true, outputs) }
+
+func (c *Chain) send(replaceable bool, outputs []Output) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.newTx(replaceable, outputs)
+	c.pool = append(slices.Clip(c.pool), t)
+	return t.id
+}
+
+func (c *Chain) newTx(replaceable bool, outputs []Output) tx {
+	outputs = slices.Clone(outputs)
+	for i, o := range outputs {
+		outputs[i].Units = new(big.Int).Set(o.Units)
+	}
+	return tx{c.hash("tx"), outputs, replaceable}
+}
+
+// Replace puts another transaction in the place of one in the pool. Without outputs, the payer took
+// the money back.
+func (c *Chain) Replace(txid string, outputs ...Output) (newTxid string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := c.pooled(txid)
+	t := c.newTx(true, outputs)
+	c.pool = slices.Clone(c.pool)
+	c.pool[i] = t
+	return t.id
+}
+
+// Evict drops a transaction from the pool.
+func (c *Chain) Evict(txid string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := c.pooled(txid)
+	c.pool = slices.Delete(slices.Clone(c.pool), i, i+1)
+}
+
+func (c *Chain) pooled(txid string) int {
+	i := slices.IndexFunc(c.pool, func(t tx) bool { return t.id == txid })
+	if i < 0 {
+		panic(fmt.Sprintf("chaintest: no transaction %s in the pool", txid))
+	}
+	return i
+}
+
+// Mine adds n blocks, the first with all that is in the pool, and answers the new head.
+func (c *Chain) Mine(n int) chain.Header {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for range n {
+		txs := c.pool
+		c.pool = nil
+		c.extend(c.head().Time.Add(c.interval), txs)
+	}
+	return c.head()
+}
+
+// MineAt adds one block with all that is in the pool, stamped t, which may lie before its parent.
+func (c *Chain) MineAt(t time.Time) chain.Header {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	txs := c.pool
+	c.pool = nil
+	c.extend(t, txs)
+	return c.head()
+}
+
+// MineEmpty adds n blocks and leaves the pool as it is.
+func (c *Chain) MineEmpty(n int) chain.Header {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for range n {
+		c.extend(c.head().Time.Add(c.interval), nil)
+	}
+	return c.head()
+}
+
+func (c *Chain) head() chain.Header { return c.blocks[len(c.blocks)-1].header }
+
+func (c *Chain) extend(stamp time.Time, txs []tx) {
+	parent := c.head()
+	c.blocks = append(c.blocks, block{chain.Header{
+		Height: parent.Height + 1, Hash: c.hash("block"), Parent: parent.Hash, Time: stamp.Add(c.skew),
+	}, txs})
+	c.skew = 0
+}
+
+// Reorganise takes the last depth blocks from the chain and puts depth+extra new ones in their place,
+// with the old transactions according to their fate. The pool is left alone otherwise. A negative extra makes
+// the chain shorter. Block 0 cannot leave.
+func (c *Chain) Reorganise(depth, extra int, fate Fate) chain.Header {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	keep := len(c.blocks) - depth
+	if depth < 1 || keep < 1 || depth+extra < 0 {
+		panic(fmt.Sprintf("chaintest: %d blocks for the last %d of %d", depth+extra, depth, len(c.blocks)))
+	}
+	var old []tx
+	for _, b := range c.blocks[keep:] {
+		old = append(old, b.txs...)
+	}
+	if fate == Pooled {
+		c.pool = append(old, c.pool...)
+	}
+	c.blocks = slices.Clip(c.blocks[:keep])
+	for i := range depth + extra {
+		var txs []tx
+		if fate == Remined && i == 0 {
+			txs = old
+		}
+		c.extend(c.head().Time.Add(c.interval), txs)
+	}
+	return c.head()
+}
+
+// SetInterval changes how much later than its parent a block is stamped.
+func (c *Chain) SetInterval(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.interval = d
+}
+
+// AdjustTime moves the stamp of the next block, and with it of all later ones.
+func (c *Chain) AdjustTime(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.skew += d
+}
+
+// SetFinality sets how many blocks behind the tip the chain's own finality is. Negative, as in the
+// beginning, means that it has none.
+func (c *Chain) SetFinality(safe, finalized int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.safe, c.finalized = safe, finalized
+}
+
+// Stall makes the node answer from the chain as it is now, whatever happens to it.
+func (c *Chain) Stall() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stalled = slices.Clip(c.blocks)
+}
+
+// Resume ends Stall.
+func (c *Chain) Resume() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stalled = nil
+}
+
+// Lag makes every other call be answered by a backend that has not seen the last n blocks, as behind
+// a load balancer. Zero ends it.
+func (c *Chain) Lag(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lag = n
+}
+
+// Down makes every call of the node fail with err, until it is nil.
+func (c *Chain) Down(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.down = err
+}
+
+// Lie makes the node wrong, until it is [Honest].
+func (c *Chain) Lie(l Lie) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lie = l
+}
+
+// OnCall has f called before each call of the node is answered, in the goroutine of the caller. It may
+// change the chain; its error is the node's answer. Nil ends it.
+func (c *Chain) OnCall(f func(Call) error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.onCall = f
+}
+
+// Calls is how many calls the node has got.
+func (c *Chain) Calls() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.calls
+}
+
+// Head is the last block of the chain.
+func (c *Chain) Head() chain.Header {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.head()
+}
+
+// Canonical is every transfer in the chain, in order.
+func (c *Chain) Canonical() []chain.Transfer {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var all []chain.Transfer
+	for _, b := range c.blocks {
+		all = append(all, transfers(b.txs, false)...)
+	}
+	return all
+}
+
+// Paid says whether a transaction is in the chain.
+func (c *Chain) Paid(txid string) bool {
+	return slices.ContainsFunc(c.Canonical(), func(t chain.Transfer) bool { return t.TxID == txid })
+}
+
+// Balance is what an address got in the chain.
+func (c *Chain) Balance(to chain.Address, asset chain.Asset) *big.Int {
+	return sum(c.Canonical(), to, asset)
+}
+
+func sum(transfers []chain.Transfer, to chain.Address, asset chain.Asset) *big.Int {
+	total := new(big.Int)
+	for _, t := range transfers {
+		if t.To == to && t.Asset == asset.ID {
+			total.Add(total, t.Units)
+		}
+	}
+	return total
+}
+
+// transfers answers fresh copies, as an adapter does.
+func transfers(txs []tx, pooled bool) []chain.Transfer {
+	var all []chain.Transfer
+	for _, t := range txs {
+		for i, o := range t.outputs {
+			if o.Units.Sign() > 0 {
+				all = append(all, chain.Transfer{
+					TxID: t.id, Index: strconv.Itoa(i), Asset: o.Asset.ID, From: "sim1payer", To: o.To,
+					Units: new(big.Int).Set(o.Units), Replaceable: pooled && t.replaceable,
+				})
+			}
+		}
+	}
+	return all
+}

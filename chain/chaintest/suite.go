@@ -1,0 +1,33 @@
+package chaintest
+
+import (
+	"math/big"
+	"testing"
+
+	"github.com/cointill/cointill/chain"
+)
+
+// World is a chain that the conformance suite can drive, with the adapter under test beside it. The
+// methods fail the test themselves when the chain does not obey.
+type World interface {
+	// Node answers a new adapter on the chain, configured with Assets.
+	Node(t *testing.T) chain.Node
+	// Impostor answers an adapter configured for another network than the node serves.
+	Impostor(t *testing.T) chain.Node
+	// Assets are the assets to pay with; at least one.
+	Assets() []chain.Asset
+	// Address answers an address that nothing was ever paid to.
+	Address(t *testing.T) chain.Address
+	// Pay sends units of the asset and answers the transaction id as the adapter spells it. The
+	// transfer is in the next mined block. Units go up to 20 whole units of the asset. They are zero in
+	// one case: where the chain carries no payment of nothing, answer an empty txid to pass it over.
+	Pay(t *testing.T, asset chain.Asset, to chain.Address, units *big.Int) (txid string)
+	// Mine adds n blocks.
+	Mine(t *testing.T, n int)
+	// Reorganise replaces the last depth blocks by depth+1 others. The transactions of the
+	// replaced blocks may come back in the new ones, wait for a block, or be lost, as the chain's node
+	// does it; the suite compares the adapter with what the node then says through Paid.
+	Reorganise(t *testing.T, depth int)
+	// Paid says, by a way other than the adapter, whether the transaction is in the best chain.
+	Paid(t *testing.T, txid string) bool
+}

@@ -1,0 +1,587 @@
+package chain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// MaxWindow is the largest [FollowConfig.Window].
+const MaxWindow = 2048
+
+// FollowConfig configures a [Follower]. Zero fields take the default that stands beside them.
+type FollowConfig struct {
+	Node Node // required
+
+	Poll     time.Duration // how long to rest when caught up: 2 s
+	Batch    int           // most blocks of one step, unless a reorganisation needs more: 64, at most 4096
+	Parallel int           // most blocks read at the same time: 4, at most 256
+
+	// Window is how many blocks back a reorganisation is resolved exactly and in one step: 256, at
+	// most MaxWindow. Deeper ones are resolved too, but rewind further than they must and come back
+	// in batches.
+	Window int
+	// Margin is how far before the time of CursorSince to begin, as blocks are stamped by miners:
+	// 2 h, which is what Bitcoin allows. Negative for none.
+	Margin time.Duration
+
+	MinBackoff time.Duration // rest after a first failure; doubled after each further one: 500 ms
+	MaxBackoff time.Duration // longest rest after a failure: 1 min
+	Timeout    time.Duration // longest wait for one answer of the node: 30 s
+
+	Now    func() time.Time // clock for Lag, not for rests: time.Now
+	Logger *slog.Logger     // silent if nil
+}
+
+func (c FollowConfig) withDefaults() (FollowConfig, error) {
+	if c.Node == nil {
+		return c, errors.New("chain: FollowConfig.Node is required")
+	}
+	for _, d := range []struct {
+		name     string
+		field    *time.Duration
+		fallback time.Duration
+	}{
+		{"Poll", &c.Poll, 2 * time.Second},
+		{"MinBackoff", &c.MinBackoff, 500 * time.Millisecond},
+		{"MaxBackoff", &c.MaxBackoff, max(time.Minute, c.MinBackoff)},
+		{"Timeout", &c.Timeout, 30 * time.Second},
+	} {
+		if *d.field < 0 {
+			return c, fmt.Errorf("chain: FollowConfig.%s is negative", d.name)
+		}
+		if *d.field == 0 {
+			*d.field = d.fallback
+		}
+	}
+	for _, n := range []struct {
+		name          string
+		field         *int
+		fallback, top int
+	}{{"Batch", &c.Batch, 64, 4096}, {"Parallel", &c.Parallel, 4, 256}, {"Window", &c.Window, 256, MaxWindow}} {
+		if *n.field < 0 || *n.field > n.top {
+			return c, fmt.Errorf("chain: FollowConfig.%s must be 1 to %d", n.name, n.top)
+		}
+		if *n.field == 0 {
+			*n.field = n.fallback
+		}
+	}
+	if c.MaxBackoff < c.MinBackoff {
+		return c, errors.New("chain: FollowConfig.MaxBackoff is less than MinBackoff")
+	}
+	if c.Margin == 0 {
+		c.Margin = 2 * time.Hour
+	}
+	c.Margin = max(c.Margin, 0)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c, nil
+}
+
+// Follower makes a watcher of a [Node]: cursor, catch-up, reorganisations and back-off. It keeps no
+// position, only its pace: where it stands is in the cursor that the caller stores.
+type Follower struct {
+	cfg  FollowConfig
+	node Node
+
+	// Used by Next alone.
+	ready        time.Time // when the node may be asked again
+	atEnd        bool      // the last step reached the tip
+	poolReady    time.Time // when the pool may be asked again
+	poolFailures int
+	poolErr      error
+
+	mu  sync.Mutex
+	lag Lag
+}
+
+// NewFollower checks cfg and asks the node nothing yet.
+func NewFollower(cfg FollowConfig) (*Follower, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return &Follower{cfg: cfg, node: cfg.Node, lag: Lag{Network: cfg.Node.Network()}}, nil
+}
+
+// Network is the network that is followed.
+func (f *Follower) Network() Network { return f.node.Network() }
+
+// Lag says how far the follower is behind and why. It does not block, and may be called at any time.
+// It knows what this follower did, thus nothing before the first call of Next.
+func (f *Follower) Lag() Lag {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.lag
+}
+
+func (f *Follower) note(change func(*Lag)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change(&f.lag)
+}
+
+// Next answers what happened on the chain after a cursor. It changes nothing: the same cursor gives
+// the same blocks again, while the chain has them. Call it in a loop, one call at a time, with the
+// cursor of the step that was committed last. Next rests before it asks the node: for Poll when the
+// end of the chain was reached, for a growing time after failures. It returns when ctx ends, and
+// nothing that it started outlives it.
+//
+// A step without Joined is no error: its Head may show new finality, and its Pool new transfers.
+//
+// After an error nothing has changed, and the same cursor is to be used again. [ErrWrongNetwork],
+// [ErrUnrelated] and [ErrBadCursor] hardly heal by themselves, all others may. An error of the node
+// that ran into Timeout is a [context.DeadlineExceeded] although the caller's ctx has not ended.
+func (f *Follower) Next(ctx context.Context, cursor Cursor) (Step, error) {
+	if err := rest(ctx, f.ready); err != nil {
+		return Step{}, err
+	}
+	f.note(func(l *Lag) { l.Asked = f.cfg.Now() })
+	s, err := f.advance(ctx, cursor)
+	if ctx.Err() != nil {
+		return Step{}, ctx.Err() // the caller's wish, and no failure of the node
+	}
+	if err != nil {
+		return Step{}, f.failed(err)
+	}
+	f.succeeded(s)
+	return s.Step, nil
+}
+
+// rest waits until a point in time, or for the end of ctx.
+func rest(ctx context.Context, until time.Time) error {
+	if d := time.Until(until); d > 0 {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+	}
+	return ctx.Err()
+}
+
+// backoff is how long to leave the node alone after so many failures.
+func (f *Follower) backoff(failures int) time.Duration {
+	d := f.cfg.MinBackoff
+	for i := 1; i < failures && d < f.cfg.MaxBackoff; i++ {
+		d *= 2
+	}
+	d = min(d, f.cfg.MaxBackoff)
+	// Up to half less, so that many processes do not return to a recovering node at the same moment.
+	return d - rand.N(d/2+1)
+}
+
+func (f *Follower) failed(err error) error {
+	err = fmt.Errorf("chain: follow %s: %w", f.node.Network(), err)
+	var failures int
+	f.note(func(l *Lag) {
+		l.Failures++
+		l.Err = err
+		failures = l.Failures
+	})
+	f.ready = time.Now().Add(f.backoff(failures))
+	// What the pool suffered from may have been the same, and its turn comes after the recovery.
+	f.atEnd, f.poolReady, f.poolFailures, f.poolErr = false, time.Time{}, 0, nil
+	return err
+}
+
+func (f *Follower) succeeded(s advance) {
+	now := f.cfg.Now()
+	f.note(func(l *Lag) {
+		l.Height = s.Head.Height
+		l.Answered, l.Failures, l.Err = now, 0, f.poolErr
+		if s.Rewound {
+			l.LastFork, l.ForkDepth = now, s.depth
+		}
+	})
+	if s.Rewound {
+		f.cfg.Logger.Warn("chain reorganised", "network", f.node.Network(), "depth", s.depth,
+			"fork", s.Fork, "head", s.Head.Height, "hash", s.Head.Hash)
+	}
+	f.ready = time.Time{}
+	switch f.atEnd = s.atEnd; {
+	case s.cut != nil:
+		_ = f.failed(s.cut) // there was progress, yet the node is in trouble and gets its rest
+	case s.atEnd && !s.poolDue:
+		f.ready = time.Now().Add(f.cfg.Poll)
+	}
+}
+
+// advance is a step and how it came about.
+type advance struct {
+	Step
+	atEnd   bool   // the step reaches the tip
+	depth   uint64 // how many blocks left
+	cut     error  // why the step is shorter than planned
+	poolDue bool   // the pool has yet to be asked
+}
+
+func (f *Follower) advance(ctx context.Context, cursor Cursor) (advance, error) {
+	// The pool comes before the tip: what a block takes out of the pool in between is then in
+	// both, while the other way round it would be in neither and seem to be gone.
+	pool, poolKnown := f.pool(ctx)
+	tip, err := ask(ctx, f.cfg.Timeout, f.node.Tip)
+	if err == nil {
+		err = tip.usable(tip.Height)
+	}
+	if err != nil {
+		return advance{}, fmt.Errorf("read tip: %w", err)
+	}
+	f.note(func(l *Lag) { l.Tip, l.TipTime = tip.Height, tip.Time })
+	refs, err := f.resolve(ctx, cursor, tip)
+	if err != nil {
+		return advance{}, err
+	}
+	if len(refs) > 0 {
+		f.note(func(l *Lag) { l.Height = refs[len(refs)-1].height })
+	}
+	p, err := f.plan(ctx, refs, tip)
+	if err != nil {
+		return advance{}, err
+	}
+	s, err := f.join(ctx, p)
+	if err != nil {
+		return advance{}, err
+	}
+	// A transaction that a reorganisation threw back into the pool is not in what was read before.
+	if s.atEnd && !s.Rewound && poolKnown {
+		s.Pool, s.PoolKnown = pool, true
+	}
+	if _, ok := f.node.(Pooler); ok {
+		s.poolDue = !f.atEnd
+	}
+	return s, nil
+}
+
+// pool reads the pool, if there is one and the last step came to the end of the chain. Its failure
+// is noted, and hinders nothing else.
+func (f *Follower) pool(ctx context.Context) ([]Transfer, bool) {
+	node, ok := f.node.(Pooler)
+	if !ok || !f.atEnd || time.Now().Before(f.poolReady) {
+		return nil, false
+	}
+	pool, err := ask(ctx, f.cfg.Timeout, node.Pool)
+	if err == nil {
+		err = f.checkTransfers(pool)
+	}
+	if ctx.Err() != nil {
+		return nil, false
+	}
+	if err == nil {
+		f.poolFailures, f.poolErr = 0, nil
+		return pool, true
+	}
+	f.poolFailures++
+	f.poolErr = fmt.Errorf("chain: follow %s: read pool: %w", f.node.Network(), err)
+	f.poolReady = time.Now().Add(f.backoff(f.poolFailures))
+	if f.poolFailures == 1 {
+		f.cfg.Logger.Warn("pool not readable", "network", f.node.Network(), "err", err)
+	}
+	return nil, false
+}
+
+// ask puts one question to the node, with a time limit of its own.
+func ask[T any](ctx context.Context, limit time.Duration, question func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return question(ctx)
+}
+
+func (f *Follower) header(ctx context.Context, height uint64) (Header, error) {
+	h, err := ask(ctx, f.cfg.Timeout, func(ctx context.Context) (Header, error) { return f.node.Header(ctx, height) })
+	if err == nil {
+		err = h.usable(height)
+	}
+	if err != nil {
+		return Header{}, fmt.Errorf("read header %d: %w", height, err)
+	}
+	return h, nil
+}
+
+func (f *Follower) block(ctx context.Context, height uint64) (Block, error) {
+	b, err := ask(ctx, f.cfg.Timeout, func(ctx context.Context) (Block, error) { return f.node.Block(ctx, height) })
+	if err == nil {
+		err = b.usable(height)
+	}
+	if err == nil {
+		err = f.checkTransfers(b.Transfers)
+	}
+	if err != nil {
+		return Block{}, fmt.Errorf("read block %d: %w", height, err)
+	}
+	return b, nil
+}
+
+// usable refuses a header that is not the one asked for, or that a cursor could not hold.
+func (h Header) usable(height uint64) error {
+	if h.Height != height || h.Height > maxHeight || h.Hash == "" || len(h.Hash) > maxHash {
+		return fmt.Errorf("%w: height %d, hash %.20q", ErrIncomplete, h.Height, h.Hash)
+	}
+	return nil
+}
+
+// checkTransfers refuses what an adapter must never say, before it becomes money.
+func (f *Follower) checkTransfers(transfers []Transfer) error {
+	network := f.node.Network()
+	for _, t := range transfers {
+		switch {
+		case t.Asset.Network() != network:
+			return fmt.Errorf("%w: transfer of %s", ErrWrongNetwork, t.Asset)
+		case t.TxID == "" || t.To == "" || t.Units == nil || t.Units.Sign() <= 0:
+			return fmt.Errorf("%w: transfer %q %q to %q of %v units", ErrIncomplete, t.TxID, t.Index, t.To, t.Units)
+		}
+	}
+	return nil
+}
+
+// resolve answers the processed blocks that the cursor holds. A cursor that is only a time is looked
+// up: back from the tip in doubling distances and then halving what is left, as the time is usually
+// near the tip.
+func (f *Follower) resolve(ctx context.Context, cursor Cursor, tip Tip) ([]ref, error) {
+	since, ok := cursor.since()
+	if !ok {
+		return cursor.refs()
+	}
+	since = since.Add(-f.cfg.Margin)
+	low, high := uint64(0), tip.Height+1 // the first block wanted is within
+	var base *ref                        // the block before low
+	for h, distance := tip.Header, uint64(1); ; {
+		if h.Time.Before(since) {
+			low, base = h.Height+1, &ref{h.Height, h.Hash}
+		} else {
+			high = h.Height
+		}
+		if low >= high {
+			break
+		}
+		height := low + (high-low)/2
+		if base == nil {
+			height = high - min(distance, high)
+			distance *= 2
+		}
+		var err error
+		if h, err = f.header(ctx, height); err != nil {
+			return nil, fmt.Errorf("look up blocks since %s: %w", since.UTC().Format(time.RFC3339), err)
+		}
+	}
+	if base == nil {
+		return nil, nil
+	}
+	return f.anchor(ctx, *base)
+}
+
+// anchor adds blocks before the first known one, so that the chain may reorganise below it.
+func (f *Follower) anchor(ctx context.Context, base ref) ([]ref, error) {
+	refs := []ref{base}
+	for d := uint64(1); d <= base.height && d <= 16*uint64(f.cfg.Window); d *= 2 {
+		h, err := f.header(ctx, base.height-d)
+		if err != nil {
+			return nil, fmt.Errorf("look up blocks before the first: %w", err)
+		}
+		refs = append(refs, ref{h.Height, h.Hash})
+	}
+	slices.Reverse(refs)
+	return refs, nil
+}
+
+// plan is what a step is going to read.
+type plan struct {
+	tip   Tip
+	known []ref  // processed blocks that are in the chain; the new ones join after the last of them
+	left  []ref  // processed blocks that are no longer in the chain
+	least uint64 // the step must come to this height, or it is none
+	last  uint64 // and goes no further than this
+}
+
+// from is the height of the first block to read.
+func (p plan) from() uint64 {
+	if len(p.known) == 0 {
+		return 0
+	}
+	return p.known[len(p.known)-1].height + 1
+}
+
+func (f *Follower) plan(ctx context.Context, refs []ref, tip Tip) (plan, error) {
+	fork, err := f.fork(ctx, refs, tip)
+	if err != nil {
+		return plan{}, err
+	}
+	p := plan{tip: tip, known: refs[:fork], left: refs[fork:]}
+	p.least = p.from()
+	p.last = min(tip.Height, p.from()+uint64(f.cfg.Batch)-1)
+	if n := len(p.left); n > 0 && p.left[n-1].height-p.known[fork-1].height == uint64(n) {
+		// Every block that left is known, so the new ones come in the same step: nobody is to see a
+		// payment vanish in one step that is back in the next.
+		p.least = min(tip.Height, p.left[n-1].height)
+		p.last = max(p.last, p.least)
+	}
+	return p, nil
+}
+
+// fork answers how many of the processed blocks are still in the node's chain.
+func (f *Follower) fork(ctx context.Context, refs []ref, tip Tip) (int, error) {
+	if len(refs) == 0 {
+		return 0, nil
+	}
+	last := refs[len(refs)-1]
+	if tip.Height == last.height+1 && tip.Parent == last.hash {
+		return len(refs), nil
+	}
+	// Blocks above the tip say nothing: the node may be behind, or its chain is a shorter one.
+	n := upTo(refs, tip.Height)
+	var same bool
+	var err error
+	if n > 0 {
+		same, err = f.holds(ctx, refs[n-1], tip)
+	}
+	switch {
+	case err != nil:
+		return 0, err
+	case n < len(refs) && (n == 0 || same):
+		return 0, fmt.Errorf("%w: at %d of %d", ErrBehind, tip.Height, last.height)
+	case same:
+		return n, nil
+	}
+	return f.search(ctx, refs[:n], tip)
+}
+
+// search finds how many of the blocks are in the node's chain, the last being known not to be: back
+// from it in doubling distances, and then halving.
+func (f *Follower) search(ctx context.Context, refs []ref, tip Tip) (int, error) {
+	in, out := -1, len(refs)-1
+	for distance := 1; out-in > 1; {
+		i := in + (out-in)/2
+		if in < 0 {
+			i = max(0, out-distance)
+			distance *= 2
+		}
+		same, err := f.holds(ctx, refs[i], tip)
+		switch {
+		case err != nil:
+			return 0, err
+		case same:
+			in = i
+		default:
+			out = i
+		}
+	}
+	if in < 0 {
+		return 0, fmt.Errorf("%w: not even block %d", ErrUnrelated, refs[0].height)
+	}
+	return in + 1, nil
+}
+
+// holds says whether a block is in the node's chain.
+func (f *Follower) holds(ctx context.Context, r ref, tip Tip) (bool, error) {
+	if r.height == tip.Height {
+		return r.hash == tip.Hash, nil
+	}
+	h, err := f.header(ctx, r.height)
+	return h.Hash == r.hash, err
+}
+
+// join reads the planned blocks and accepts them as far as they form one chain up to the tip. Of every
+// block the hash is confirmed by something else: by the block after it, by the tip or by its header.
+func (f *Follower) join(ctx context.Context, p plan) (advance, error) {
+	blocks, failure := f.read(ctx, p.from(), p.last)
+	joined := p.linked(blocks)
+	if len(joined) < len(blocks) {
+		failure = fmt.Errorf("%w: at block %d", ErrMoved, p.from()+uint64(len(joined)))
+	}
+	if failure == nil && p.last < p.tip.Height {
+		failure = f.confirm(ctx, joined[len(joined)-1])
+	}
+	if failure != nil && len(joined) > 0 {
+		joined = joined[:len(joined)-1]
+	}
+	if next := p.from() + uint64(len(joined)); failure != nil && next <= p.least {
+		return advance{}, failure
+	}
+	return f.finish(p, joined, failure), nil
+}
+
+func (f *Follower) confirm(ctx context.Context, b Block) error {
+	h, err := f.header(ctx, b.Height)
+	if err == nil && h.Hash != b.Hash {
+		err = fmt.Errorf("%w: at block %d", ErrMoved, b.Height)
+	}
+	return err
+}
+
+// linked cuts blocks where one is not the child of the one before, or is not the tip at its height.
+func (p plan) linked(blocks []Block) []Block {
+	known := p.known
+	for i, b := range blocks {
+		switch {
+		case i > 0 && b.Parent != blocks[i-1].Hash,
+			i == 0 && len(known) > 0 && b.Parent != known[len(known)-1].hash,
+			// The very block that is to leave.
+			i == 0 && len(p.left) > 0 && p.left[0] == ref{b.Height, b.Hash},
+			b.Height == p.tip.Height && b.Hash != p.tip.Hash:
+			return blocks[:i]
+		}
+	}
+	return blocks
+}
+
+func (f *Follower) finish(p plan, joined []Block, cut error) advance {
+	s := advance{cut: cut}
+	head, refs := p.tip.Header, slices.Clip(p.known)
+	for _, b := range joined {
+		head, refs = b.Header, append(refs, ref{b.Height, b.Hash})
+	}
+	if n := len(p.left); n > 0 {
+		s.Rewound, s.Fork = true, p.from()-1
+		s.depth = p.left[n-1].height - s.Fork
+	}
+	s.Joined = joined
+	s.Cursor = encodeRefs(thin(refs, f.cfg.Window))
+	s.atEnd = head.Height == p.tip.Height
+	s.Head = Head{
+		Height: head.Height, Hash: head.Hash, Time: head.Time,
+		Safe: min(p.tip.Safe, head.Height), Finalized: min(p.tip.Finalized, head.Height),
+	}
+	return s
+}
+
+// read reads blocks, several at the same time, and answers those before the first failure.
+func (f *Follower) read(ctx context.Context, from, to uint64) ([]Block, error) {
+	if from > to {
+		return nil, nil
+	}
+	n := int(to - from + 1)
+	blocks, errs := make([]Block, n), make([]error, n)
+	var next atomic.Int64
+	var failed atomic.Bool
+	var wg sync.WaitGroup
+	for range min(f.cfg.Parallel, n) {
+		wg.Go(func() {
+			for !failed.Load() {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return
+				}
+				if blocks[i], errs[i] = f.block(ctx, from+uint64(i)); errs[i] != nil {
+					failed.Store(true)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	// Blocks are begun in order, so those before the first failure have all been read.
+	if i := slices.IndexFunc(errs, func(err error) bool { return err != nil }); i >= 0 {
+		return blocks[:i], errs[i]
+	}
+	return blocks, nil
+}

@@ -1,0 +1,49 @@
+package chain
+
+import (
+	"context"
+	"errors"
+)
+
+// What a node may answer instead of data. Adapters wrap these; [Follower] and health checks branch
+// on them.
+var (
+	// ErrNotFound: the node has no block at that height (beyond its tip, or pruned).
+	ErrNotFound = errors.New("block not found")
+	// ErrWrongNetwork: the node serves another chain than the one that was configured, or an asset
+	// there has other decimals than configured. Nothing it says may be credited.
+	ErrWrongNetwork = errors.New("node serves another network")
+	// ErrIncomplete: the node's answer is not the whole truth, for example receipts that do not
+	// add up to the block. Asking again later may heal it.
+	ErrIncomplete = errors.New("node gave an incomplete answer")
+	// ErrBehind: the node has not yet reached the block that was processed last.
+	ErrBehind = errors.New("node is behind")
+	// ErrMoved: the chain changed while it was being read. Asking again heals it.
+	ErrMoved = errors.New("chain moved while it was read")
+	// ErrUnrelated: the node's chain shares none of the blocks that were processed before.
+	ErrUnrelated = errors.New("chain shares no known block")
+)
+
+// Node is what [Follower] needs of a chain that can only say 'tip' and 'block at height'. An adapter
+// says what is on its chain now and keeps no position of its own. All methods block on the network
+// until ctx ends, may be called concurrently, and change nothing.
+type Node interface {
+	// Network is the network that the node was configured for.
+	Network() Network
+	// Tip answers the best block. It first makes sure that the node serves Network and that every
+	// configured asset is what it was configured to be, else ErrWrongNetwork.
+	Tip(ctx context.Context) (Tip, error)
+	// Header answers the block at a height on the node's best chain without its transfers, else
+	// ErrNotFound.
+	Header(ctx context.Context, height uint64) (Header, error)
+	// Block answers the block at a height on the node's best chain with all its transfers, which
+	// are proven to belong to the block's hash. ErrNotFound if there is none, ErrIncomplete if the
+	// node's data do not add up.
+	Block(ctx context.Context, height uint64) (Block, error)
+}
+
+// Pooler is the optional power of a [Node] that can list what is not in a block yet.
+type Pooler interface {
+	// Pool answers every unconfirmed transfer the node knows of, not only new ones.
+	Pool(ctx context.Context) ([]Transfer, error)
+}

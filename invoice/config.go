@@ -1,0 +1,253 @@
+package invoice
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/shopspring/decimal"
+)
+
+// Config says what a [Service] works with. Store and Chains are required; every other field has a
+// default.
+type Config struct {
+	Store  Store
+	Chains []ChainConfig
+	// Rates is asked when a price must become an amount of an asset of another code. Nil refuses such
+	// invoices with rates.ErrNoRate.
+	Rates RateSource
+	// Notifier says which messages tell an event. Nil tells nobody; the feed of events is kept anyway.
+	Notifier Notifier
+	// CheckCallback refuses callback URLs, with a reason that follows the field's name. Nil takes any
+	// absolute http or https URL.
+	CheckCallback func(url string) error
+
+	Fiat      map[string]int32 // fiat codes and their decimals; default EUR, USD, GBP, CHF and RUB with 2
+	Reference string           // fiat code that crypto prices are also shown in; default EUR
+
+	Tolerance decimal.Decimal // percent that may be missing when a request does not say; default 0
+	Window    time.Duration   // time to pay when a request does not say; default 30 minutes
+	MaxWindow time.Duration   // the longest a request may ask for; default 30 days
+	Late      LatePolicy      // default LateHold
+	Other     OtherPolicy     // default OtherAccept
+
+	// OnMessages is called after a commit that put messages into the outbox, so that a dispatcher
+	// need not wait for its next poll. It must return at once.
+	OnMessages func()
+
+	Poll   time.Duration    // how often deadlines of invoices without an asset are looked at; default 1 second
+	Now    func() time.Time // default time.Now
+	Logger *slog.Logger     // default silence
+}
+
+// ChainConfig is one network: who watches it, where addresses come from, and which assets count.
+type ChainConfig struct {
+	Name      string        // for people: "Ethereum"
+	Type      string        // "mainnet", "testnet" ...; default "mainnet"
+	Watcher   ChainWatcher  // required
+	Addresses AddressSource // required
+	// PaymentURI writes what wallets scan (EIP-681, BIP-21). Nil uses the bare address.
+	PaymentURI func(asset chain.Asset, to chain.Address, units *big.Int) (string, error)
+	Assets     []AssetConfig // at least one, all of the watcher's network
+}
+
+// AssetConfig is one asset that invoices may ask for.
+type AssetConfig struct {
+	chain.Asset
+	// Minimum is the least amount that an invoice may ask for; default one base unit. What a payer
+	// owes is refused below it, because it could not be paid (dust) or not worth its fee.
+	Minimum decimal.Decimal
+	// Confirm says how deep money must be, by the amount due: the first tier that the amount fits in
+	// counts. Default one tier of 12 blocks.
+	Confirm []Tier
+}
+
+// Tier is one line of a confirmation policy.
+type Tier struct {
+	UpTo decimal.Decimal // in the asset's own unit; zero fits every amount
+	Need Confirmations
+}
+
+// Service creates invoices, follows the chains and decides what each payment means. Its methods may be
+// called concurrently, Run among them, and by several processes on one store.
+type Service struct {
+	cfg    Config
+	log    *slog.Logger
+	chains map[chain.Network]*network
+	assets []AssetConfig // in the order of the configuration
+}
+
+// network is a configured chain with what the service remembers of it.
+type network struct {
+	ChainConfig
+	id      chain.Network
+	indexes *indexes // shared by all networks with the same wallet
+
+	mu      sync.Mutex // guards what follows
+	watched bool       // the store knows where to start watching
+	err     error      // why the last step could not be stored
+}
+
+// New checks the configuration and makes a service of it. It starts nothing: see [Service.Run].
+func New(cfg Config) (*Service, error) {
+	if err := cfg.complete(); err != nil {
+		return nil, fmt.Errorf("invoice: New: %w", err)
+	}
+	s := &Service{cfg: cfg, log: cfg.Logger, chains: map[chain.Network]*network{}}
+	wallets := map[string]*indexes{}
+	for i, c := range cfg.Chains {
+		n, err := s.network(c, wallets)
+		if err != nil {
+			return nil, fmt.Errorf("invoice: New: Chains[%d]: %w", i, err)
+		}
+		if s.chains[n.id] != nil {
+			return nil, fmt.Errorf("invoice: New: Chains[%d]: %s is configured twice", i, n.id)
+		}
+		s.chains[n.id] = n
+	}
+	return s, nil
+}
+
+func (cfg *Config) complete() error {
+	switch {
+	case cfg.Store == nil:
+		return errors.New("Store is required")
+	case len(cfg.Chains) == 0:
+		return errors.New("Chains needs at least one network")
+	case cfg.Tolerance.IsNegative() || cfg.Tolerance.GreaterThanOrEqual(hundred):
+		return errors.New("Tolerance must be at least 0 and below 100")
+	case cfg.Window < 0 || cfg.MaxWindow < 0 || cfg.Poll < 0:
+		return errors.New("Window, MaxWindow and Poll must not be negative")
+	}
+	if cfg.Fiat == nil {
+		cfg.Fiat = map[string]int32{"EUR": 2, "USD": 2, "GBP": 2, "CHF": 2, "RUB": 2}
+	}
+	orDefault(&cfg.Reference, "EUR")
+	orDefault(&cfg.Window, 30*time.Minute)
+	orDefault(&cfg.MaxWindow, 30*24*time.Hour)
+	orDefault(&cfg.Late, LateHold)
+	orDefault(&cfg.Other, OtherAccept)
+	orDefault(&cfg.Poll, time.Second)
+	if _, known := cfg.Fiat[cfg.Reference]; !known {
+		return fmt.Errorf("Reference %q is not in Fiat", cfg.Reference)
+	}
+	if !slices.Contains([]LatePolicy{LateHold, LateAccept, LateRerate}, cfg.Late) {
+		return fmt.Errorf("Late %q is not a policy", cfg.Late)
+	}
+	if !slices.Contains([]OtherPolicy{OtherAccept, OtherHold}, cfg.Other) {
+		return fmt.Errorf("Other %q is not a policy", cfg.Other)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+func orDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+func (s *Service) network(c ChainConfig, wallets map[string]*indexes) (*network, error) {
+	switch {
+	case c.Watcher == nil:
+		return nil, errors.New("Watcher is required")
+	case c.Addresses == nil:
+		return nil, errors.New("Addresses is required")
+	case len(c.Assets) == 0:
+		return nil, errors.New("Assets needs at least one asset")
+	}
+	n := &network{ChainConfig: c, id: c.Watcher.Network()}
+	orDefault(&n.Name, string(n.id))
+	orDefault(&n.Type, "mainnet")
+	n.Assets = slices.Clone(c.Assets)
+	for i := range n.Assets {
+		if err := s.asset(n, &n.Assets[i]); err != nil {
+			return nil, fmt.Errorf("Assets[%d]: %w", i, err)
+		}
+	}
+	wallet := c.Addresses.Name()
+	if wallet == "" {
+		return nil, errors.New("Addresses has no name")
+	}
+	if wallets[wallet] == nil {
+		wallets[wallet] = &indexes{store: s.cfg.Store, wallet: wallet, now: s.cfg.Now}
+	}
+	n.indexes = wallets[wallet]
+	return n, nil
+}
+
+func (s *Service) asset(n *network, a *AssetConfig) error {
+	if err := a.Asset.Validate(); err != nil {
+		return err
+	}
+	if a.ID.Network() != n.id {
+		return fmt.Errorf("%s is not on %s", a.ID, n.id)
+	}
+	if a.Minimum.IsNegative() {
+		return errors.New("Minimum must not be negative")
+	}
+	if _, fiat := s.cfg.Fiat[a.Code]; fiat {
+		return fmt.Errorf("code %s is a fiat code", a.Code)
+	}
+	for _, other := range s.assets {
+		if other.ID == a.ID || other.Code == a.Code {
+			return fmt.Errorf("%s (%s) is configured twice: ids and codes must differ", a.ID, a.Code)
+		}
+	}
+	if len(a.Confirm) == 0 {
+		a.Confirm = []Tier{{Need: Confirmations{Depth: 12}}}
+	}
+	for _, tier := range a.Confirm {
+		switch tier.Need.Tag {
+		case FinalityDepth, FinalitySafe, FinalityFinalized:
+		default:
+			return fmt.Errorf("finality tag %q is unknown", tier.Need.Tag)
+		}
+	}
+	s.assets = append(s.assets, *a)
+	return nil
+}
+
+// confirm answers the policy's line for an amount in the asset's own unit; the last line when none
+// fits.
+func (a AssetConfig) confirm(amount decimal.Decimal) Confirmations {
+	for _, tier := range a.Confirm {
+		if tier.UpTo.IsZero() || amount.LessThanOrEqual(tier.UpTo) {
+			return tier.Need
+		}
+	}
+	return a.Confirm[len(a.Confirm)-1].Need
+}
+
+// Assets answers the assets that invoices may ask for, in the order of the configuration.
+func (s *Service) Assets() []AssetConfig { return slices.Clone(s.assets) }
+
+// Chain answers the configuration of a network.
+func (s *Service) Chain(id chain.Network) (ChainConfig, bool) {
+	n := s.chains[id]
+	if n == nil {
+		return ChainConfig{}, false
+	}
+	return n.ChainConfig, true
+}
+
+// findAsset answers the configured asset with the code or CAIP-19 id.
+func (s *Service) findAsset(name string) (AssetConfig, bool) {
+	for _, a := range s.assets {
+		if a.Code == name || string(a.ID) == name {
+			return a, true
+		}
+	}
+	return AssetConfig{}, false
+}

@@ -1,0 +1,348 @@
+package invoice
+
+import (
+	"math/big"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/shopspring/decimal"
+)
+
+// facts is everything that a status is folded from.
+type facts struct {
+	terms       Terms
+	asset       chain.AssetID // of the quote; empty while none is chosen
+	due         *big.Int      // of the quote; nil while none is chosen
+	deadline    time.Time
+	payments    []Payment
+	actions     []Action
+	completedAt time.Time // the milestone, once it was reached
+}
+
+// clock is how far the world has come: the chain as its watcher has seen it, and our own time.
+type clock struct {
+	head chain.Head // of the invoice's network; zero while none is chosen or nothing was seen
+	now  time.Time
+}
+
+func (inv Invoice) facts() facts {
+	f := facts{
+		terms: inv.Terms, deadline: inv.Deadline, payments: inv.Payments, actions: inv.Actions,
+		completedAt: inv.State.CompletedAt,
+	}
+	if inv.Quote != nil {
+		f.asset, f.due = inv.Quote.Asset.ID, inv.Quote.Due
+	}
+	return f
+}
+
+// actionFold is what the operators' actions amount to.
+type actionFold struct {
+	deadline   time.Time
+	cancelled  bool
+	expired    bool // the deadline was moved to its moment by hand: no need to wait for the chain
+	completed  time.Time
+	acceptLate bool
+	archived   bool
+}
+
+// foldActions applies the actions in the order of their numbers, each number once.
+func foldActions(deadline time.Time, actions []Action) actionFold {
+	sorted := slices.Clone(actions)
+	slices.SortFunc(sorted, func(a, b Action) int { return a.N - b.N })
+	sorted = slices.CompactFunc(sorted, func(a, b Action) bool { return a.N == b.N })
+	fold := actionFold{deadline: deadline}
+	for _, a := range sorted {
+		switch a.Kind {
+		case ActionCancel:
+			fold.cancelled = true
+		case ActionExpire:
+			fold.expired = true
+			if a.At.Before(fold.deadline) {
+				fold.deadline = a.At
+			}
+		case ActionReopen:
+			fold.cancelled, fold.expired, fold.deadline = false, false, a.Until
+		case ActionComplete:
+			if fold.completed.IsZero() {
+				fold.completed = a.At
+			}
+		case ActionAcceptLate:
+			fold.acceptLate = true
+		case ActionArchive:
+			fold.archived = true
+		}
+	}
+	return fold
+}
+
+// onTime says whether the payment was seen, or its block stamped, by the deadline: our own downtime
+// never hurts a payer. The second of the deadline is still in time.
+func (p Payment) onTime(deadline time.Time) bool {
+	return !p.FirstSeen.After(deadline) || p.inBlock() && !p.Block.Time.After(deadline)
+}
+
+// mature says whether the payment is deep enough.
+func (p Payment) mature(need Confirmations, head chain.Head) bool {
+	if !p.inBlock() {
+		return need == Confirmations{} && !p.Replaceable
+	}
+	switch need.Tag {
+	case FinalitySafe:
+		return head.Safe >= p.Block.Height
+	case FinalityFinalized:
+		return head.Finalized >= p.Block.Height
+	case FinalityDepth:
+		return head.Confirmations(p.Block.Height) >= need.Depth
+	}
+	return false
+}
+
+// maturesAt is the height, on the clock of the tag, at which a payment in a block is deep enough.
+func (p Payment) maturesAt(need Confirmations) uint64 {
+	if need.Tag == FinalityDepth && need.Depth > 0 {
+		return p.Block.Height + need.Depth - 1
+	}
+	return p.Block.Height
+}
+
+// enough says whether the amount is within the tolerance of what is due. Nothing is never enough,
+// whatever the tolerance.
+func enough(t Terms, due, amount *big.Int) bool {
+	if amount.Sign() <= 0 {
+		return false
+	}
+	if new(big.Int).Add(amount, orZero(t.ToleranceUnits)).Cmp(due) >= 0 {
+		return true
+	}
+	return decimal.NewFromBigInt(amount, 2).GreaterThanOrEqual(
+		decimal.NewFromBigInt(due, 0).Mul(hundred.Sub(t.TolerancePercent)))
+}
+
+// tooMuch says whether the amount is more than due by more than either tolerance.
+func tooMuch(t Terms, due, amount *big.Int) bool {
+	if amount.Cmp(new(big.Int).Add(due, orZero(t.ToleranceUnits))) <= 0 {
+		return false
+	}
+	return decimal.NewFromBigInt(amount, 2).GreaterThan(
+		decimal.NewFromBigInt(due, 0).Mul(hundred.Add(t.TolerancePercent)))
+}
+
+var hundred = decimal.NewFromInt(100)
+
+// tally is what the payments add up to.
+type tally struct {
+	received, counted, confirmed *big.Int
+	late, other                  bool   // some of it came late, in another asset
+	matures                      uint64 // the next height at which something does; 0 for never
+	unvalued                     bool   // something waits for a rate
+}
+
+// count adds up the payments, each natural key once.
+func count(f facts, fold actionFold, head chain.Head) tally {
+	t := tally{received: new(big.Int), counted: new(big.Int), confirmed: new(big.Int)}
+	for _, p := range distinct(f.payments) {
+		if p.Withdrawn || p.Asset.Network() != f.asset.Network() {
+			continue
+		}
+		late, other := !p.onTime(fold.deadline), p.Asset != f.asset
+		t.late, t.other = t.late || late, t.other || other
+		t.unvalued = t.unvalued || p.needsValue(f, fold)
+		if p.Credit == nil {
+			continue
+		}
+		t.received.Add(t.received, p.Credit)
+		credit := f.counts(p, fold, late, other)
+		if credit == nil {
+			continue
+		}
+		t.counted.Add(t.counted, credit)
+		if p.mature(f.terms.Confirm, head) {
+			t.confirmed.Add(t.confirmed, credit)
+		} else if p.inBlock() {
+			if at := p.maturesAt(f.terms.Confirm); t.matures == 0 || at < t.matures {
+				t.matures = at
+			}
+		}
+	}
+	return t
+}
+
+// counts answers how much of a payment the policies let count; nil for nothing.
+func (f facts) counts(p Payment, fold actionFold, late, other bool) *big.Int {
+	if other && f.terms.Other != OtherAccept {
+		return nil
+	}
+	if !late || fold.acceptLate {
+		return p.Credit
+	}
+	switch f.terms.Late {
+	case LateAccept:
+		return p.Credit
+	case LateRerate:
+		return p.Rerated
+	case LateHold:
+	}
+	return nil
+}
+
+// needsValue says whether the payment waits for a rate before it can be credited.
+func (p Payment) needsValue(f facts, fold actionFold) bool {
+	if p.Withdrawn || f.due == nil || p.Asset.Network() != f.asset.Network() {
+		return false
+	}
+	if p.Credit == nil {
+		return true
+	}
+	return p.Rerated == nil && f.terms.Late == LateRerate && !p.onTime(fold.deadline)
+}
+
+// distinct answers one payment for each natural key, in the order of the keys. Should two records of
+// one key differ, the one that says more about the chain wins, so that order does not matter.
+func distinct(payments []Payment) []Payment {
+	out := slices.Clone(payments)
+	slices.SortFunc(out, func(a, b Payment) int {
+		if c := compareKeys(a.Key, b.Key); c != 0 {
+			return c
+		}
+		return comparePayments(a, b)
+	})
+	return slices.CompactFunc(out, func(a, b Payment) bool { return a.Key == b.Key })
+}
+
+func compareKeys(a, b chain.Key) int {
+	if c := strings.Compare(string(a.Network), string(b.Network)); c != 0 {
+		return c
+	}
+	if c := strings.Compare(a.TxID, b.TxID); c != 0 {
+		return c
+	}
+	return strings.Compare(a.Index, b.Index)
+}
+
+func comparePayments(a, b Payment) int {
+	if a.Withdrawn != b.Withdrawn {
+		return boolOrder(b.Withdrawn, a.Withdrawn)
+	}
+	if a.inBlock() != b.inBlock() {
+		return boolOrder(a.inBlock(), b.inBlock())
+	}
+	if c := strings.Compare(a.Block.Hash, b.Block.Hash); c != 0 {
+		return c
+	}
+	return a.FirstSeen.Compare(b.FirstSeen)
+}
+
+func boolOrder(first, second bool) int {
+	if first && !second {
+		return -1
+	}
+	return 1
+}
+
+// decide folds the facts into a state. It has no clock of its own, does no I/O and does not change
+// its input: the same facts in any order, twice, or after a crash give the same state.
+func decide(f facts, c clock) State {
+	fold := foldActions(f.deadline, f.actions)
+	sum := count(f, fold, c.head)
+	s := State{Received: sum.received, Counted: sum.counted, Confirmed: sum.confirmed}
+	if !f.completedAt.IsZero() {
+		s.CompletedAt = f.completedAt
+	} else if !fold.completed.IsZero() {
+		s.CompletedAt = fold.completed
+	} else if !fold.cancelled && !fold.archived && f.due != nil && enough(f.terms, f.due, sum.confirmed) {
+		s.CompletedAt = c.now
+	}
+	over := fold.expired || deadlinePassed(f, fold, c)
+	s.Status = status(f, fold, sum, s, over)
+	s.Closed = closed(s.Status, over)
+	s.Outcome = outcome(f, fold, sum, s)
+	s.Wake = wake(f, fold, sum, s, c)
+	return s
+}
+
+// wake says when the facts must be looked at again although none of them changes.
+func wake(f facts, fold actionFold, sum tally, s State, c clock) Wake {
+	var w Wake
+	switch {
+	case s.Status == StatusArchived:
+		return w
+	case sum.unvalued: // the rate is asked for again with every block
+		w.Height = c.head.Height + 1
+	case sum.matures > 0:
+		w.Tag, w.Height = f.terms.Confirm.Tag, sum.matures
+	}
+	if !s.Closed && s.Status != StatusPending {
+		w.Time = fold.deadline
+	}
+	return w
+}
+
+// deadlinePassed says whether the deadline is over for good: an invoice with an asset waits until its
+// network's watcher has seen chain time after the deadline, so that a blind watcher expires nothing.
+func deadlinePassed(f facts, fold actionFold, c clock) bool {
+	if f.due == nil {
+		return c.now.After(fold.deadline)
+	}
+	return c.head.Time.After(fold.deadline)
+}
+
+func status(f facts, fold actionFold, sum tally, s State, over bool) Status {
+	switch {
+	case fold.archived:
+		return StatusArchived
+	case !s.CompletedAt.IsZero():
+		return StatusCompleted
+	case fold.cancelled:
+		return StatusCancelled
+	case f.due != nil && enough(f.terms, f.due, sum.counted):
+		return StatusPending
+	case sum.counted.Sign() > 0:
+		return StatusPaidPartial
+	case over:
+		return StatusExpired
+	}
+	return StatusNew
+}
+
+func closed(s Status, over bool) bool {
+	switch s {
+	case StatusNew, StatusPending:
+		return false
+	case StatusPaidPartial:
+		return over
+	case StatusCompleted, StatusExpired, StatusCancelled, StatusArchived:
+		return true
+	}
+	return true
+}
+
+func outcome(f facts, fold actionFold, sum tally, s State) Outcome {
+	if f.due == nil {
+		return 0
+	}
+	var o Outcome
+	covered := enough(f.terms, f.due, sum.counted)
+	switch {
+	case sum.received.Sign() == 0:
+	case tooMuch(f.terms, f.due, sum.received):
+		o = OutcomeOver
+	case covered || enough(f.terms, f.due, sum.received):
+		o = OutcomeExact
+	default:
+		o = OutcomeUnder
+	}
+	if sum.late {
+		o |= OutcomeLate
+	}
+	if sum.other {
+		o |= OutcomeOtherAsset
+	}
+	// What an operator took as paid without money has nothing that the chain could take back.
+	if s.Status == StatusCompleted && fold.completed.IsZero() && !covered {
+		o |= OutcomeReverted
+	}
+	return o
+}

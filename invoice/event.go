@@ -1,0 +1,78 @@
+package invoice
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// EventType says what an event reports.
+type EventType string
+
+// The types of events. A change of status is exactly one event of the status's own type; the others
+// report what happens beside the status.
+const (
+	EventCreated         EventType = "invoice.created"          // it exists (status new, or archived for a record)
+	EventAssetChosen     EventType = "invoice.asset_chosen"     // it now has a quote and an address
+	EventReopened        EventType = "invoice.new"              // back to new: what was seen has vanished, or an operator reopened it
+	EventPending         EventType = "invoice.pending"          //
+	EventPaidPartial     EventType = "invoice.paid_partial"     //
+	EventCompleted       EventType = "invoice.completed"        //
+	EventExpired         EventType = "invoice.expired"          //
+	EventCancelled       EventType = "invoice.cancelled"        //
+	EventArchived        EventType = "invoice.archived"         //
+	EventClosed          EventType = "invoice.closed"           // closed without a change of status: the deadline of a partial payment
+	EventReverted        EventType = "invoice.reverted"         // alarm: the chain took back the money of a completed invoice
+	EventRestored        EventType = "invoice.restored"         // ... and gave it again
+	EventPaymentReceived EventType = "invoice.payment_received" // money was recorded, whatever it means
+	EventPaymentLost     EventType = "invoice.payment_lost"     // recorded money is no longer on the chain
+)
+
+// Class is how a payment stood to its invoice when it was recorded.
+type Class string
+
+// The classes of payments. When several apply, the first of this list is given.
+const (
+	ClassOtherNetwork Class = "other_network" // to an address issued for another network: never credited
+	ClassAfterCancel  Class = "after_cancel"  // the invoice was cancelled or archived
+	ClassDuplicate    Class = "duplicate"     // enough had been seen before
+	ClassLate         Class = "late"          // neither seen nor in a block by the deadline
+	ClassOtherAsset   Class = "other_asset"   // in another asset of the network
+	ClassUnder        Class = "under"         // with it, less than the tolerance allows
+	ClassOver         Class = "over"          // with it, too much by more than the tolerance
+	ClassExact        Class = "exact"         // with it, what is due
+)
+
+// Event is something that happened to an invoice, told once, in order. Its ID, Seq and Body never
+// change; a receiver that sees an ID twice has seen the event before.
+type Event struct {
+	ID       string    // unique for ever: "evt_", the invoice's id, the sequence number
+	Invoice  string    // whose event
+	Project  string    // the invoice's project
+	Seq      int64     // 1, 2, 3 ... within the invoice, without gaps
+	Type     EventType //
+	From, To Status    // the status before and after; equal when it did not change
+	At       time.Time //
+	Comment  string    // of the operator, if one acted
+	Actor    string    // the operator
+
+	// Body is the event as receivers of the library's own format get it, with the whole invoice as
+	// it was then. It is frozen with the event.
+	Body json.RawMessage
+
+	// Position is the event's place in the one feed of all events. The store assigns it: positions
+	// grow, and once a reader has seen one, no lower one appears later.
+	Position int64
+}
+
+// Message is an event on its way to one endpoint, frozen with the event.
+type Message struct {
+	ID       string    // the event's ID: the same for every attempt
+	Event    EventType // for the history
+	Invoice  string    // messages of one invoice are told in the order of Seq
+	Seq      int64     //
+	Project  string    // whose secrets sign it
+	URL      string    // where it goes
+	Endpoint string    // scheme, host and port of URL: what is isolated, throttled, given up on
+	Body     []byte    // what is posted, byte for byte
+	At       time.Time // when the event happened
+}

@@ -1,0 +1,318 @@
+package invoice
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+)
+
+// wakingPage is how many invoices are decided in one batch when their time has come.
+const wakingPage = 200
+
+// storeBackoff bounds the pause after a store has failed.
+const storeBackoff = 30 * time.Second
+
+// Run follows all networks, and lets invoices expire, until ctx ends; then it waits for everything it
+// started and returns nil. A network or a store that fails is tried again and never stops the others.
+// Several processes may run on one store: whoever comes second finds its step done and goes on from
+// there.
+func (s *Service) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	for _, n := range s.chains {
+		wg.Go(func() { s.follow(ctx, n) })
+	}
+	wg.Go(func() { s.expireUnchosen(ctx) })
+	wg.Wait()
+	return nil
+}
+
+// follow applies one network's steps until ctx ends.
+func (s *Service) follow(ctx context.Context, n *network) {
+	failures := 0
+	for ctx.Err() == nil {
+		err := s.advance(ctx, n)
+		n.setErr(err)
+		if err == nil {
+			failures = 0
+			continue
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		s.log.Error("network cannot be followed", "network", n.id, "error", err)
+		failures++
+		pause(ctx, min(100*time.Millisecond<<min(failures, 16), storeBackoff))
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// advance takes the network's progress from the store and goes on from there until something fails or
+// somebody else has gone further. Failures of the node are not its own: the watcher paces and
+// reports them.
+func (s *Service) advance(ctx context.Context, n *network) error {
+	p, err := s.progress(ctx, n)
+	if err != nil {
+		return err
+	}
+	if err := s.wake(ctx, n.id, p.Head); err != nil {
+		return err
+	}
+	for ctx.Err() == nil {
+		step, err := n.Watcher.Next(ctx, p.Cursor)
+		if err != nil {
+			if ctx.Err() == nil {
+				s.log.Warn("node did not answer", "network", n.id, "error", err)
+			}
+			continue
+		}
+		next, err := s.apply(ctx, n, p, step)
+		if errors.Is(err, errOvertaken) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if next.Head != p.Head {
+			if err := s.wake(ctx, n.id, next.Head); err != nil {
+				return err
+			}
+		}
+		p = next
+	}
+	return nil
+}
+
+// progress answers how far the network was followed, and makes a beginning if it never was.
+func (s *Service) progress(ctx context.Context, n *network) (Progress, error) {
+	p, err := s.cfg.Store.Network(ctx, n.id)
+	if err != nil {
+		return Progress{}, fmt.Errorf("invoice: read progress of %s: %w", n.id, err)
+	}
+	if p.Version > 0 {
+		n.setWatched()
+		return p, nil
+	}
+	p = s.firstProgress(n.id)
+	if err := s.cfg.Store.Commit(ctx, Batch{Progress: []Progress{p}}); err != nil && !errors.Is(err, ErrConflict) {
+		return Progress{}, fmt.Errorf("invoice: begin to watch %s: %w", n.id, err)
+	}
+	return s.cfg.Store.Network(ctx, n.id)
+}
+
+// errOvertaken: another process has advanced the network.
+var errOvertaken = errors.New("network was advanced elsewhere")
+
+// apply stores what a step did: payments, invoices, events, messages and the cursor, in one batch. If
+// an invoice changed meanwhile it decides again on fresh facts.
+func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.Step) (Progress, error) {
+	v := look(n.id, step)
+	next := Progress{Network: n.id, Cursor: step.Cursor, Head: step.Head, Version: p.Version + 1}
+	next.Head.Time = chainTime(p.Head.Time, step.Head.Time.UTC(), s.cfg.Now().UTC())
+	for {
+		batch, err := s.digest(ctx, v, next)
+		if err != nil {
+			return Progress{}, fmt.Errorf("invoice: match %s: %w", n.id, err)
+		}
+		if len(batch.Update) == 0 && next.Head == p.Head && len(step.Joined) == 0 && !step.Rewound {
+			return p, nil
+		}
+		batch.Progress = []Progress{next}
+		err = s.store(ctx, batch)
+		if err == nil {
+			s.report(n, step, next)
+			return next, nil
+		}
+		if !errors.Is(err, ErrConflict) {
+			return Progress{}, fmt.Errorf("invoice: store step of %s: %w", n.id, err)
+		}
+		stored, err := s.cfg.Store.Network(ctx, n.id)
+		if err != nil {
+			return Progress{}, fmt.Errorf("invoice: read progress of %s: %w", n.id, err)
+		}
+		if stored.Version != p.Version {
+			return Progress{}, errOvertaken
+		}
+		if ctx.Err() != nil {
+			return Progress{}, ctx.Err()
+		}
+	}
+}
+
+// chainTime is what deadlines are held against. What was seen of a chain's time stays seen, and no
+// block takes it further than our own clock: stamps can lie.
+func chainTime(before, stamp, now time.Time) time.Time {
+	if stamp.After(now) {
+		stamp = now
+	}
+	if stamp.Before(before) {
+		return before
+	}
+	return stamp
+}
+
+func (s *Service) report(n *network, step chain.Step, next Progress) {
+	if step.Rewound {
+		s.log.Warn("chain reorganised", "network", n.id, "fork", step.Fork, "head", next.Head.Height)
+	}
+}
+
+// digest decides about every invoice that a step touches.
+func (s *Service) digest(ctx context.Context, v view, next Progress) (Batch, error) {
+	touched, mine, err := s.touched(ctx, v)
+	if err != nil {
+		return Batch{}, err
+	}
+	c := clock{head: next.Head, now: s.cfg.Now().UTC()}
+	var b Batch
+	for _, before := range touched {
+		changes := absorb(before, mine[before.ID], v, c.now)
+		if len(changes) == 0 {
+			continue
+		}
+		for i := range changes {
+			changes[i].payment = s.value(ctx, before, changes[i].payment)
+			b.Payments = append(b.Payments, changes[i].payment)
+		}
+		ic, err := s.clockFor(ctx, before, v.network, c)
+		if err != nil {
+			return Batch{}, err
+		}
+		after, events, err := decided(before, merge(before, changes), changes, nil, Action{}, ic)
+		if err != nil {
+			return Batch{}, err
+		}
+		b.Update = append(b.Update, after)
+		s.tell(&b, after, events)
+	}
+	return b, nil
+}
+
+// clockFor is the clock of an invoice that a step touches: that of its own network, which is another
+// one when money was sent on the wrong network.
+func (s *Service) clockFor(ctx context.Context, inv Invoice, stepping chain.Network, c clock) (clock, error) {
+	if inv.Network() == stepping {
+		return c, nil
+	}
+	own, err := s.chainClock(ctx, inv.Network())
+	own.now = c.now
+	return own, err
+}
+
+// touched answers the invoices that a step may concern, by id, and which sightings are whose.
+func (s *Service) touched(ctx context.Context, v view) ([]Invoice, map[string][]sighting, error) {
+	found := map[string]Invoice{}
+	mine := map[string][]sighting{}
+	if len(v.to) > 0 {
+		list, err := s.cfg.Store.InvoicesByAddress(ctx, slices.Collect(maps.Keys(v.to)))
+		if err != nil {
+			return nil, nil, err
+		}
+		byAddress := map[chain.Address][]Invoice{}
+		for _, inv := range list {
+			found[inv.ID] = inv
+			byAddress[inv.Quote.Address] = append(byAddress[inv.Quote.Address], inv)
+		}
+		for address, sightings := range v.to {
+			for _, sight := range sightings {
+				if i, ok := match(byAddress[address], sight.transfer); ok {
+					id := byAddress[address][i].ID
+					mine[id] = append(mine[id], sight)
+				}
+			}
+		}
+	}
+	from := uint64(Unconfirmed - 1)
+	if v.rewound {
+		from = v.fork
+	}
+	if v.rewound || v.poolKnown {
+		list, err := s.cfg.Store.InvoicesAbove(ctx, v.network, from)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, inv := range list {
+			found[inv.ID] = inv
+		}
+	}
+	ids := slices.Sorted(maps.Keys(found))
+	out := make([]Invoice, len(ids))
+	for i, id := range ids {
+		out[i] = found[id]
+	}
+	return out, mine, nil
+}
+
+// wake decides about the invoices whose time has come with the head, page by page.
+func (s *Service) wake(ctx context.Context, id chain.Network, head chain.Head) error {
+	for {
+		page, err := s.cfg.Store.InvoicesWaking(ctx, id, head, wakingPage)
+		if err != nil {
+			return fmt.Errorf("invoice: look for what matures on %s: %w", id, err)
+		}
+		if len(page) == 0 {
+			return nil
+		}
+		b, err := s.wakeAll(ctx, page, clock{head: head, now: s.cfg.Now().UTC()})
+		if err != nil {
+			return err
+		}
+		err = s.store(ctx, b)
+		if err != nil && !errors.Is(err, ErrConflict) {
+			return fmt.Errorf("invoice: store what matures on %s: %w", id, err)
+		}
+		if err == nil && len(page) < wakingPage || ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}
+
+// wakeAll decides about invoices whose facts are as they were but whose clock has moved.
+func (s *Service) wakeAll(ctx context.Context, page []Invoice, c clock) (Batch, error) {
+	var b Batch
+	for _, before := range page {
+		var changes []change
+		for _, p := range before.Payments {
+			if valued := s.value(ctx, before, p); (valued.Credit == nil) != (p.Credit == nil) || (valued.Rerated == nil) != (p.Rerated == nil) {
+				changes = append(changes, change{payment: valued})
+				b.Payments = append(b.Payments, valued)
+			}
+		}
+		after, events, err := decided(before, merge(before, changes), changes, nil, Action{}, c)
+		if err != nil {
+			return Batch{}, err
+		}
+		b.Update = append(b.Update, after)
+		s.tell(&b, after, events)
+	}
+	return b, nil
+}
+
+// expireUnchosen lets invoices expire that nobody chose an asset for: no chain can tell their time.
+func (s *Service) expireUnchosen(ctx context.Context) {
+	for ctx.Err() == nil {
+		if err := s.wake(ctx, "", chain.Head{Time: s.cfg.Now().UTC()}); err != nil && ctx.Err() == nil {
+			s.log.Error("invoices without an asset cannot be looked at", "error", err)
+		}
+		pause(ctx, s.cfg.Poll)
+	}
+}
+
+func (n *network) setErr(err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.err = err
+}

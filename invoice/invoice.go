@@ -1,0 +1,348 @@
+package invoice
+
+import (
+	"fmt"
+	"math/big"
+	"strings"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/rates"
+	"github.com/shopspring/decimal"
+)
+
+// Status is where an invoice stands. It is never set: [decide] folds it from the facts.
+type Status string
+
+// The seven statuses.
+const (
+	StatusNew         Status = "new"          // open; perhaps no asset chosen yet
+	StatusPending     Status = "pending"      // enough was seen, not yet deep enough
+	StatusPaidPartial Status = "paid_partial" // less than the tolerance allows; can be topped up until it closes
+	StatusCompleted   Status = "completed"    // enough is confirmed
+	StatusExpired     Status = "expired"      // nothing that counts arrived in time
+	StatusCancelled   Status = "cancelled"    // by the shop
+	StatusArchived    Status = "archived"     // a record; nothing is decided about it any more
+)
+
+// Statuses lists all statuses.
+func Statuses() []Status {
+	return []Status{StatusNew, StatusPending, StatusPaidPartial, StatusCompleted, StatusExpired, StatusCancelled, StatusArchived}
+}
+
+// Valid says whether s is one of the seven statuses.
+func (s Status) Valid() bool {
+	switch s {
+	case StatusNew, StatusPending, StatusPaidPartial, StatusCompleted, StatusExpired, StatusCancelled, StatusArchived:
+		return true
+	}
+	return false
+}
+
+// Outcome is a set of remarks on what was paid, orthogonal to the status. The zero value says that
+// nothing was paid.
+type Outcome uint8
+
+// At most one of exact, under and over is set; the others stand beside it.
+const (
+	OutcomeExact      Outcome = 1 << iota // within the tolerance of what is due
+	OutcomeUnder                          // less than the tolerance allows
+	OutcomeOver                           // more than due by more than the tolerance
+	OutcomeLate                           // some of the money came after the deadline
+	OutcomeOtherAsset                     // some of the money came in another asset of the network
+	OutcomeReverted                       // it was completed, and the chain has since taken the money back
+)
+
+var outcomeNames = []string{"exact", "under", "over", "late", "other_asset", "reverted"}
+
+// Has says whether every remark of o2 is in o.
+func (o Outcome) Has(o2 Outcome) bool { return o&o2 == o2 }
+
+// String lists the remarks, separated by commas.
+func (o Outcome) String() string {
+	var names []string
+	for i, name := range outcomeNames {
+		if o.Has(1 << i) {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ",")
+}
+
+// MarshalText writes the form of String.
+func (o Outcome) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
+
+// UnmarshalText reads the form of String.
+func (o *Outcome) UnmarshalText(text []byte) error {
+	*o = 0
+	if len(text) == 0 {
+		return nil
+	}
+	for _, word := range strings.Split(string(text), ",") {
+		bit := Outcome(0)
+		for i, name := range outcomeNames {
+			if name == word {
+				bit = 1 << i
+			}
+		}
+		if bit == 0 {
+			return fmt.Errorf("invoice: unknown outcome %q", word)
+		}
+		*o |= bit
+	}
+	return nil
+}
+
+// Price is an amount of a currency: a fiat code such as EUR, or the code of an asset.
+type Price struct {
+	Currency string          `json:"currency"`
+	Amount   decimal.Decimal `json:"amount"`
+}
+
+// Quote is a price turned into an exact amount of one asset, fixed for the life of the invoice: a
+// later rate never turns a paid invoice into a partial one.
+type Quote struct {
+	Asset   chain.Asset   `json:"asset"`
+	Due     *big.Int      `json:"due"`     // base units, rounded up
+	Rate    rates.Rate    `json:"rate"`    // fiat for one unit of the asset; zero if none was needed
+	Fiat    Price         `json:"fiat"`    // the price in fiat; zero if neither the price nor the configuration names a fiat currency
+	At      time.Time     `json:"at"`      // when it was made
+	Address chain.Address `json:"address"` // where to pay; empty for a record that was never to be paid here
+	Wallet  string        `json:"wallet"`  // the AddressSource that the address came from ...
+	Index   uint32        `json:"index"`   // ... and its number there
+}
+
+// LatePolicy says what money that comes after the deadline means. It is recorded and reported in
+// every case.
+type LatePolicy string
+
+// What late money does.
+const (
+	LateHold   LatePolicy = "hold"   // nothing, until an operator accepts it
+	LateAccept LatePolicy = "accept" // it counts in full, at the quoted rate
+	LateRerate LatePolicy = "rerate" // it counts for what it was worth when it was seen
+)
+
+// OtherPolicy says what money in another configured asset of the invoice's network means. It is
+// recorded and reported in every case.
+type OtherPolicy string
+
+// What money in another asset does.
+const (
+	OtherAccept OtherPolicy = "accept" // it counts for what it was worth when it was seen
+	OtherHold   OtherPolicy = "hold"   // nothing
+)
+
+// Finality names the clock that confirmations are counted by.
+type Finality string
+
+// Depth counts blocks; the other two wait for a tag that the chain itself sets.
+const (
+	FinalityDepth     Finality = ""
+	FinalitySafe      Finality = "safe"
+	FinalityFinalized Finality = "finalized"
+)
+
+// Confirmations is how deep money must be to count as received. The zero value is no confirmation
+// at all: what is unconfirmed counts, unless it announces that it may be replaced.
+type Confirmations struct {
+	Tag   Finality `json:"tag,omitempty"`
+	Depth uint64   `json:"depth"` // blocks, the payment's own included; unused with a tag
+}
+
+// Terms is what an invoice was agreed on, apart from its quote. They do not change.
+type Terms struct {
+	// TolerancePercent is how much of what is due may be missing, 0 to 100: received is enough from
+	// due x (1 - TolerancePercent/100) on.
+	TolerancePercent decimal.Decimal `json:"tolerance_percent"`
+	// ToleranceUnits is how many base units may be missing; the more lenient of the two counts.
+	// Nil is 0.
+	ToleranceUnits *big.Int `json:"tolerance_units,omitempty"`
+	// Minimum is the least that can be paid in the quoted asset, in base units. Nil is 0.
+	Minimum *big.Int      `json:"minimum,omitempty"`
+	Confirm Confirmations `json:"confirm"`
+	Late    LatePolicy    `json:"late"`
+	Other   OtherPolicy   `json:"other"`
+}
+
+// ActionKind is what an operator did.
+type ActionKind string
+
+// What operators can do. Each is a fact that the fold takes into account from then on.
+const (
+	ActionCancel     ActionKind = "cancel"      // the shop no longer wants the money
+	ActionComplete   ActionKind = "complete"    // the shop takes it as paid, whatever was seen
+	ActionExpire     ActionKind = "expire"      // the deadline is now
+	ActionReopen     ActionKind = "reopen"      // undoes cancel and expire, with a new deadline
+	ActionAcceptLate ActionKind = "accept_late" // late money counts in full
+	ActionArchive    ActionKind = "archive"     // nothing is decided any more
+)
+
+// Action is one act of an operator.
+type Action struct {
+	N       int        `json:"n"` // 1, 2, 3 ... within the invoice
+	Kind    ActionKind `json:"kind"`
+	At      time.Time  `json:"at"`
+	Until   time.Time  `json:"until,omitzero"` // the new deadline, for reopen
+	Actor   string     `json:"actor,omitempty"`
+	Comment string     `json:"comment,omitempty"`
+}
+
+// BlockRef is the block that a payment is in. The zero value means that it is in none.
+type BlockRef struct {
+	Height uint64    `json:"height"`
+	Hash   string    `json:"hash"`
+	Time   time.Time `json:"time"`
+}
+
+// Payment is a transfer matched to an invoice. Its natural key is that of the transfer, so the same
+// transfer seen a hundred times is one payment.
+type Payment struct {
+	Key         chain.Key     `json:"key"`
+	Invoice     string        `json:"invoice"`
+	Asset       chain.AssetID `json:"asset"`
+	From        chain.Address `json:"from,omitempty"`
+	To          chain.Address `json:"to"`
+	Units       *big.Int      `json:"units"`      // what arrived, in base units of Asset
+	FirstSeen   time.Time     `json:"first_seen"` // by our clock
+	Block       BlockRef      `json:"block,omitzero"`
+	Replaceable bool          `json:"replaceable,omitempty"`
+	// Withdrawn says that the chain no longer has it: replaced, evicted or reorganised away. It may
+	// come back.
+	Withdrawn bool `json:"withdrawn,omitempty"`
+	// Credit is what it is worth in base units of the invoice's asset: Units for the same asset,
+	// the value of the moment it was first seen for another one, rounded down. Nil when it is worth
+	// nothing to the invoice (another network, no asset chosen) or could not be valued yet.
+	Credit *big.Int `json:"credit,omitempty"`
+	// Rerated is Credit at the rate of the moment it was first seen, for late money under
+	// [LateRerate]; else nil.
+	Rerated *big.Int `json:"rerated,omitempty"`
+}
+
+// Confirmed in a block, as opposed to waiting in the pool.
+func (p Payment) inBlock() bool { return p.Block.Hash != "" }
+
+// Height at which the payment must be looked at again when the chain rewinds: its block's, or
+// [Unconfirmed].
+func (p Payment) Height() uint64 {
+	if p.inBlock() {
+		return p.Block.Height
+	}
+	return Unconfirmed
+}
+
+// Unconfirmed stands for the height of what is in no block: above every block. It fits a signed
+// 64-bit integer, as databases have them.
+const Unconfirmed = 1<<63 - 1
+
+// Wake is when an invoice must be looked at again although nothing touched it. It is derived by the
+// machine and only stored for its index.
+type Wake struct {
+	// Height is the block height at which a payment matures, by the clock of Tag. Zero is never.
+	Tag    Finality `json:"tag,omitempty"`
+	Height uint64   `json:"height,omitempty"`
+	// Time is the deadline: the invoice wakes when its network's chain time (our clock while no
+	// asset is chosen) is after it. Zero is never.
+	Time time.Time `json:"time,omitzero"`
+}
+
+// State is what the machine decided.
+type State struct {
+	Status  Status  `json:"status"`
+	Outcome Outcome `json:"outcome,omitempty"`
+	Closed  bool    `json:"closed"` // no money that comes in time can change it any more
+	// Received is everything the chain now has for the invoice, late and other-asset money
+	// included, in base units of the quoted asset. Counted is the part that the policies let count,
+	// Confirmed the part of that which is deep enough. Nil is 0.
+	Received  *big.Int `json:"received,omitempty"`
+	Counted   *big.Int `json:"counted,omitempty"`
+	Confirmed *big.Int `json:"confirmed,omitempty"`
+	// CompletedAt is when it was first decided that enough is confirmed; zero if never. It is a
+	// milestone: once set it stays.
+	CompletedAt time.Time `json:"completed_at,omitzero"`
+	Wake        Wake      `json:"wake,omitzero"`
+}
+
+// Invoice is one request for money and all that is known about it. Values of this type are
+// snapshots: changing one changes nothing but the copy.
+type Invoice struct {
+	ID          string    `json:"id"`                 // a UUID (version 7), not to be guessed
+	Project     string    `json:"project"`            // whose it is
+	OrderID     string    `json:"order_id,omitempty"` // the shop's own number, unique within the project; may be empty
+	Name        string    `json:"name,omitempty"`
+	CallbackURL string    `json:"callback_url,omitempty"` // where events are told; may be empty
+	Format      string    `json:"format,omitempty"`       // how they are told; see the Notifier
+	Price       Price     `json:"price"`
+	Quote       *Quote    `json:"quote,omitempty"` // nil until an asset is chosen
+	Terms       Terms     `json:"terms"`
+	CreatedAt   time.Time `json:"created_at"`
+	UpdatedAt   time.Time `json:"updated_at"`
+	Deadline    time.Time `json:"deadline"` // as agreed at first; a reopening carries its own
+	Actions     []Action  `json:"actions,omitempty"`
+	State       State     `json:"state"`
+
+	// Payments are in the order of their natural keys. They are stored apart from the rest.
+	Payments []Payment `json:"-"`
+
+	// Seq is the number of events so far, and Version the number of commits, both from 1.
+	Seq     int64 `json:"seq"`
+	Version int64 `json:"version"`
+}
+
+// Network is the network of the chosen asset; empty while none is chosen.
+func (inv Invoice) Network() chain.Network {
+	if inv.Quote == nil {
+		return ""
+	}
+	return inv.Quote.Asset.ID.Network()
+}
+
+// Remaining is what the payer still has to send, in base units of the quoted asset: nothing once
+// enough was seen, and otherwise never less than can be sent at all.
+func (inv Invoice) Remaining() *big.Int {
+	if inv.Quote == nil {
+		return new(big.Int)
+	}
+	counted := orZero(inv.State.Counted)
+	if enough(inv.Terms, inv.Quote.Due, counted) {
+		return new(big.Int)
+	}
+	rest := new(big.Int).Sub(inv.Quote.Due, counted)
+	if least := orZero(inv.Terms.Minimum); rest.Cmp(least) < 0 {
+		return new(big.Int).Set(least)
+	}
+	return rest
+}
+
+// PaidAsset is the asset that most of the money came in, by value; the quoted one when nothing
+// came. It is empty while no asset is chosen.
+func (inv Invoice) PaidAsset() chain.AssetID {
+	if inv.Quote == nil {
+		return ""
+	}
+	best, most := inv.Quote.Asset.ID, new(big.Int)
+	sums := map[chain.AssetID]*big.Int{}
+	for _, p := range inv.Payments {
+		if p.Withdrawn || p.Credit == nil {
+			continue
+		}
+		sum := new(big.Int).Add(orZero(sums[p.Asset]), p.Credit)
+		sums[p.Asset] = sum
+		if sum.Cmp(most) > 0 {
+			best, most = p.Asset, sum
+		}
+	}
+	return best
+}
+
+// EffectiveDeadline is the deadline with the operators' actions applied.
+func (inv Invoice) EffectiveDeadline() time.Time {
+	return foldActions(inv.Deadline, inv.Actions).deadline
+}
+
+func orZero(n *big.Int) *big.Int {
+	if n == nil {
+		return new(big.Int)
+	}
+	return n
+}

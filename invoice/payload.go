@@ -1,0 +1,175 @@
+package invoice
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"strconv"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/shopspring/decimal"
+)
+
+// PayloadVersion is the version of [Payload]. A member is never removed or given another meaning
+// within a version.
+const PayloadVersion = 1
+
+// Payload is the body of an event in the library's own format, for receivers to decode. Amounts are
+// decimal numbers in JSON strings, times RFC 3339 in UTC.
+type Payload struct {
+	Type      EventType   `json:"type"`
+	Timestamp time.Time   `json:"timestamp"` // when it happened
+	Data      PayloadData `json:"data"`
+}
+
+// PayloadData is what happened, with the whole invoice as it is after the event: a receiver that
+// keeps the newest Seq may ignore all others.
+type PayloadData struct {
+	Version int             `json:"version"` // PayloadVersion
+	Seq     int64           `json:"seq"`     // grows by one with every event of the invoice
+	From    Status          `json:"from,omitempty"`
+	To      Status          `json:"to"`
+	Actor   string          `json:"actor,omitempty"`
+	Comment string          `json:"comment,omitempty"`
+	Payment *PayloadPayment `json:"payment,omitempty"` // for the events about one payment
+	Invoice PayloadInvoice  `json:"invoice"`
+}
+
+// PayloadInvoice is an invoice as receivers see it.
+type PayloadInvoice struct {
+	ID          string           `json:"id"`
+	Project     string           `json:"project"`
+	OrderID     string           `json:"order_id,omitempty"`
+	Name        string           `json:"name,omitempty"`
+	Status      Status           `json:"status"`
+	Outcome     Outcome          `json:"outcome"`
+	Closed      bool             `json:"closed"`
+	Price       Price            `json:"price"`
+	Asset       *chain.Asset     `json:"asset,omitempty"` // absent while none is chosen, like what follows
+	Address     chain.Address    `json:"address,omitempty"`
+	Due         *decimal.Decimal `json:"due,omitempty"`
+	Received    *decimal.Decimal `json:"received,omitempty"`
+	Confirmed   *decimal.Decimal `json:"confirmed,omitempty"`
+	PaidAsset   chain.AssetID    `json:"paid_asset,omitempty"` // what most of the money came in
+	Deadline    time.Time        `json:"deadline"`
+	CreatedAt   time.Time        `json:"created_at"`
+	UpdatedAt   time.Time        `json:"updated_at"`
+	CompletedAt *time.Time       `json:"completed_at,omitempty"`
+	Payments    []PayloadPayment `json:"payments,omitempty"`
+}
+
+// PayloadPayment is one payment as receivers see it.
+type PayloadPayment struct {
+	TxID      string        `json:"txid"`
+	Index     string        `json:"index"`
+	Asset     chain.AssetID `json:"asset"`
+	Units     string        `json:"units"`           // base units of Asset
+	Class     Class         `json:"class,omitempty"` // in the event that reports it
+	Height    uint64        `json:"height,omitempty"`
+	BlockHash string        `json:"block_hash,omitempty"`
+	Withdrawn bool          `json:"withdrawn,omitempty"`
+	FirstSeen time.Time     `json:"first_seen"`
+}
+
+// draft is an event that still lacks its place in the sequence.
+type draft struct {
+	typ            EventType
+	actor, comment string
+	payment        *PayloadPayment
+}
+
+// drafts says which events lead from one state of an invoice to another. It is the only place that
+// makes events of what the machine decided: one for each change of status, and one for everything
+// else that somebody must be told.
+func drafts(before, after Invoice, changes []change, by Action) []draft {
+	var out []draft
+	running := before // with each payment in its place before the next one is classed
+	for _, c := range changes {
+		pay := payloadPayment(c.payment)
+		switch {
+		case c.fresh:
+			pay.Class = classify(running, c.payment)
+			out = append(out, draft{typ: EventPaymentReceived, payment: &pay})
+		case c.lost:
+			out = append(out, draft{typ: EventPaymentLost, payment: &pay})
+		}
+		running = merge(running, []change{c})
+	}
+	was, is := before.State, after.State
+	switch {
+	case was.Status != is.Status:
+		out = append(out, draft{typ: EventType("invoice." + string(is.Status)), actor: by.Actor, comment: by.Comment})
+	case was.Closed != is.Closed:
+		out = append(out, draft{typ: EventClosed, actor: by.Actor, comment: by.Comment})
+	}
+	if wasGone, isGone := was.Outcome.Has(OutcomeReverted), is.Outcome.Has(OutcomeReverted); !wasGone && isGone {
+		out = append(out, draft{typ: EventReverted})
+	} else if wasGone && !isGone {
+		out = append(out, draft{typ: EventRestored})
+	}
+	return out
+}
+
+// issue gives the drafts their numbers and freezes them, and answers the invoice with the new Seq. The
+// first one that changes the status carries the change.
+func issue(before, after Invoice, list []draft, now time.Time) (Invoice, []Event, error) {
+	events := make([]Event, 0, len(list))
+	after.Seq = before.Seq + int64(len(list))
+	status := before.State.Status
+	for i, d := range list {
+		ev := Event{
+			Invoice: after.ID, Project: after.Project, Seq: before.Seq + int64(i) + 1, Type: d.typ,
+			From: status, To: status, At: now, Comment: d.comment, Actor: d.actor,
+		}
+		ev.ID = "evt_" + after.ID + "_" + strconv.FormatInt(ev.Seq, 10)
+		if d.typ == EventCreated || d.typ == EventType("invoice."+string(after.State.Status)) {
+			ev.To, status = after.State.Status, after.State.Status
+		}
+		body, err := json.Marshal(payload(ev, after, d.payment))
+		if err != nil {
+			return Invoice{}, nil, fmt.Errorf("invoice: write event %s: %w", ev.ID, err)
+		}
+		ev.Body = body
+		events = append(events, ev)
+	}
+	return after, events, nil
+}
+
+func payload(ev Event, inv Invoice, pay *PayloadPayment) Payload {
+	return Payload{Type: ev.Type, Timestamp: ev.At, Data: PayloadData{
+		Version: PayloadVersion, Seq: ev.Seq, From: ev.From, To: ev.To, Actor: ev.Actor, Comment: ev.Comment,
+		Payment: pay, Invoice: payloadInvoice(inv),
+	}}
+}
+
+func payloadInvoice(inv Invoice) PayloadInvoice {
+	out := PayloadInvoice{
+		ID: inv.ID, Project: inv.Project, OrderID: inv.OrderID, Name: inv.Name, Status: inv.State.Status,
+		Outcome: inv.State.Outcome, Closed: inv.State.Closed, Price: inv.Price, Deadline: inv.EffectiveDeadline(),
+		CreatedAt: inv.CreatedAt, UpdatedAt: inv.UpdatedAt,
+	}
+	if at := inv.State.CompletedAt; !at.IsZero() {
+		out.CompletedAt = &at
+	}
+	if q := inv.Quote; q != nil {
+		amount := func(units *big.Int) *decimal.Decimal {
+			d := q.Asset.Decimal(units)
+			return &d
+		}
+		out.Asset, out.Address, out.Due = &q.Asset, q.Address, amount(q.Due)
+		out.Received, out.Confirmed = amount(inv.State.Received), amount(inv.State.Confirmed)
+		out.PaidAsset = inv.PaidAsset()
+	}
+	for _, p := range inv.Payments {
+		out.Payments = append(out.Payments, payloadPayment(p))
+	}
+	return out
+}
+
+func payloadPayment(p Payment) PayloadPayment {
+	return PayloadPayment{
+		TxID: p.Key.TxID, Index: p.Key.Index, Asset: p.Asset, Units: p.Units.String(), Height: p.Block.Height,
+		BlockHash: p.Block.Hash, Withdrawn: p.Withdrawn, FirstSeen: p.FirstSeen,
+	}
+}

@@ -1,0 +1,196 @@
+package invoice
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/rates"
+)
+
+var (
+	// ErrNotFound: there is no such thing, or not for this project.
+	ErrNotFound = errors.New("not found")
+	// ErrConflict: the batch was decided on facts that are no longer the newest. Nothing of it was
+	// stored; decide again on fresh facts.
+	ErrConflict = errors.New("decided on stale facts")
+	// ErrDuplicateOrder: the project has an invoice with this order id. A store returns it as a
+	// [DuplicateOrderError].
+	ErrDuplicateOrder = errors.New("order id is taken")
+	// ErrDuplicateProject: the owner has a project of this name.
+	ErrDuplicateProject = errors.New("project name is taken")
+)
+
+// DuplicateOrderError names the invoice that has the order id. It is [ErrDuplicateOrder].
+type DuplicateOrderError struct {
+	OrderID string
+	Invoice string // id of the first invoice with it
+}
+
+func (e *DuplicateOrderError) Error() string {
+	return fmt.Sprintf("order id %q is taken by invoice %s", e.OrderID, e.Invoice)
+}
+
+// Is makes errors.Is(err, ErrDuplicateOrder) true.
+func (e *DuplicateOrderError) Is(target error) bool { return target == ErrDuplicateOrder }
+
+// Store keeps invoices, payments, events, messages and cursors. All methods may block on the
+// database until ctx ends, and may be called concurrently. What a method answers belongs to the
+// caller. A reader that starts after a Commit has returned sees all of it. An implementation proves
+// itself with the suite in store/storetest.
+type Store interface {
+	Reader
+	// Commit stores all of the batch durably, or nothing. When it returns nil the batch survives a
+	// crash. It refuses with ErrConflict when a version in the batch is stale or an id, an address
+	// or a natural key is taken, and with a DuplicateOrderError when an order id is. Any other
+	// error leaves it open whether the batch was stored: committing the same batch again then
+	// answers ErrConflict if it was.
+	Commit(ctx context.Context, b Batch) error
+	// ReserveIndexes hands out n consecutive numbers of a wallet, durably and never twice, also
+	// across processes, and answers the first of them. The first number of a wallet is 0.
+	ReserveIndexes(ctx context.Context, wallet string, n uint32) (first uint32, err error)
+}
+
+// Reader is what the core asks of a store.
+type Reader interface {
+	// Invoice answers the invoice with its payments, or ErrNotFound.
+	Invoice(ctx context.Context, id string) (Invoice, error)
+	// InvoiceByOrder answers the project's invoice with the order id, or ErrNotFound. An empty order
+	// id is never found.
+	InvoiceByOrder(ctx context.Context, project, orderID string) (Invoice, error)
+	// Invoices answers one page of a listing, and how many there are on all pages.
+	Invoices(ctx context.Context, q Query) (Page, error)
+	// InvoicesByAddress answers, with their payments, all invoices that any of the addresses was
+	// issued for, on whichever network, each once, in no particular order. The work grows with the
+	// number of addresses asked for, not with the number issued.
+	InvoicesByAddress(ctx context.Context, addresses []chain.Address) ([]Invoice, error)
+	// InvoicesAbove answers, with their payments, all invoices with a payment on the network that is
+	// not withdrawn and whose Height is above the given one, each once. With height Unconfirmed-1
+	// these are the invoices with unconfirmed payments.
+	InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]Invoice, error)
+	// InvoicesWaking answers up to limit invoices of the network, with their payments, whose Wake
+	// has come with the head: Wake.Height is not zero and not above the head's height of its Tag, or
+	// Wake.Time is not zero and before the head's time. The network is empty for invoices without
+	// a chosen asset.
+	InvoicesWaking(ctx context.Context, network chain.Network, head chain.Head, limit int) ([]Invoice, error)
+	// Network answers how far the network was followed; the zero Progress with Version 0 if it
+	// never was.
+	Network(ctx context.Context, network chain.Network) (Progress, error)
+	// Events answers up to limit events of the whole feed after the position, in order.
+	Events(ctx context.Context, after int64, limit int) ([]Event, error)
+	// InvoiceEvents answers all events of one invoice in order.
+	InvoiceEvents(ctx context.Context, invoice string) ([]Event, error)
+}
+
+// Progress is how far a network was followed.
+type Progress struct {
+	Network chain.Network
+	Cursor  chain.Cursor
+	Head    chain.Head
+	Version int64
+}
+
+// Batch is what must happen together. A store applies all of it or nothing.
+type Batch struct {
+	// Insert are new invoices, with Version 1. Their id must be free, as must be (network, address) of
+	// their quote if it has an address, and (project, order id) if that is not empty. Their Payments
+	// are not stored.
+	Insert []Invoice
+	// Update are invoices as they shall be, with Version one more than the stored one. Their Payments
+	// are not stored from here. A quote that was absent may now be there, with the uniqueness of
+	// Insert.
+	Update []Invoice
+	// Payments are inserted, or replace the one with the same natural key if that belongs to the same
+	// invoice.
+	Payments []Payment
+	// Events are appended to the feed in this order. (invoice, seq) must be free.
+	Events []Event
+	// Messages are put into the outbox.
+	Messages []Message
+	// Progress of networks, with Version one more than the stored one (1 for the first).
+	Progress []Progress
+}
+
+// Sort is what a listing is sorted by. Ties are broken by id, in the same direction.
+type Sort string
+
+// The sort orders. Invoices without a quote have the amount 0 in SortDue.
+const (
+	SortCreated Sort = "created_at" // the default
+	SortUpdated Sort = "updated_at"
+	SortFiat    Sort = "fiat_amount"   // Quote.Fiat.Amount, or Price.Amount without a quote
+	SortDue     Sort = "crypto_amount" // Quote.Due in units of its asset, as a number
+)
+
+// Query selects a page of invoices. Zero fields do not restrict.
+type Query struct {
+	Project       string    // whose
+	Status        Status    //
+	AssetCode     string    // code of the quoted asset
+	CreatedAfter  time.Time // at or after
+	CreatedBefore time.Time // at or before
+	Sort          Sort
+	Ascending     bool
+	Offset        int // invoices to pass over
+	Limit         int // at most so many; required
+}
+
+// Page is one page of a listing.
+type Page struct {
+	Invoices []Invoice // with their payments
+	Total    int       // on all pages
+}
+
+// ChainWatcher says what happened on a network after a cursor. [chain.Follower] is one.
+type ChainWatcher interface {
+	// Network is what it watches.
+	Network() chain.Network
+	// Next answers what happened after the cursor. It paces itself: it may wait before it asks the
+	// node, also after an error, and may answer a step in which nothing joined. An error means that
+	// nothing is known: nothing may be concluded from it. One call at a time.
+	Next(ctx context.Context, cursor chain.Cursor) (chain.Step, error)
+	// Lag says how far behind it is and why. It does not block and may be called concurrently.
+	Lag() chain.Lag
+}
+
+// RateSource says what one unit of a currency costs in another. rates has several.
+type RateSource interface {
+	// Rate answers the rate of the pair, or an error that wraps rates.ErrNoRate. It may block on the
+	// network and may be called concurrently; wrap slow sources in a rates.Cache.
+	Rate(ctx context.Context, pair rates.Pair) (rates.Rate, error)
+}
+
+// AddressSource issues the addresses of one wallet from a public key.
+type AddressSource interface {
+	// Name names the wallet's counter of indexes in the store. Sources with the same keys must have
+	// the same name, else addresses repeat. It must not contain the key.
+	Name() string
+	// Address answers the wallet's address with the number. The same number gives the same address.
+	// It does not block and may be called concurrently.
+	Address(ctx context.Context, index uint32) (chain.Address, error)
+}
+
+// Notifier says which messages tell an event. It is called while a batch is built: it must be pure
+// and quick, and what it answers is stored with the event.
+type Notifier interface {
+	// Formats are the values of Invoice.Format that it understands; the first is the default.
+	Formats() []string
+	// Messages answers the messages for an event and the invoice as it is after the event.
+	Messages(ev Event, inv Invoice) []Message
+}
+
+// ProjectStore keeps projects. All methods may block on the database until ctx ends, and may be
+// called concurrently.
+type ProjectStore interface {
+	// InsertProject stores a new project with Version 1. ErrDuplicateProject when the owner has one
+	// of this name, ErrConflict when the id or the key hash is taken.
+	InsertProject(ctx context.Context, p Project) error
+	// UpdateProject replaces the project if the stored version is one less, else ErrConflict.
+	UpdateProject(ctx context.Context, p Project) error
+	// Project answers the project, or ErrNotFound.
+	Project(ctx context.Context, id string) (Project, error)
+	// ProjectByKey answers the project whose API key has this hash, or ErrNotFound.
+	ProjectByKey(ctx context.Context, keyHash string) (Project, error)
+}

@@ -1,0 +1,222 @@
+package invoice
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Project is a tenant: a shop, or one of its shops. It owns invoices, an API key and the secrets
+// that its webhooks are signed with.
+type Project struct {
+	ID          string         `json:"id"`    // a UUID
+	Owner       string         `json:"owner"` // the account it belongs to
+	Name        string         `json:"name"`  // unique for the owner
+	Description string         `json:"description,omitempty"`
+	KeyHash     string         `json:"key_hash"`              // HashKey of the API key; the key itself is not kept
+	AllowedIPs  []netip.Prefix `json:"allowed_ips,omitempty"` // who may use the key; empty is everybody
+	Secrets     []Secret       `json:"secrets"`               // newest first; at least one
+	CreatedAt   time.Time      `json:"created_at"`
+	Version     int64          `json:"version"`
+}
+
+// Secret signs webhooks, in the form of Standard Webhooks: "whsec_" and 32 bytes in base64.
+type Secret struct {
+	Value string    `json:"value"`
+	Until time.Time `json:"until,omitzero"` // when it stops signing; zero is never
+}
+
+// String hides the secret from logs.
+func (Secret) String() string { return "whsec_***" }
+
+// GoString hides the secret from logs.
+func (s Secret) GoString() string { return s.String() }
+
+// ActiveSecrets are the secrets that sign at the given time, newest first.
+func (p Project) ActiveSecrets(now time.Time) []string {
+	var out []string
+	for _, s := range p.Secrets {
+		if s.Until.IsZero() || now.Before(s.Until) {
+			out = append(out, s.Value)
+		}
+	}
+	return out
+}
+
+// Allows says whether the project's API key may be used from the address.
+func (p Project) Allows(ip netip.Addr) bool {
+	if len(p.AllowedIPs) == 0 {
+		return true
+	}
+	ip = ip.Unmap().WithZone("")
+	for _, prefix := range p.AllowedIPs {
+		if prefix.Contains(ip) {
+			return true
+		}
+	}
+	return false
+}
+
+// HashKey is what is stored of an API key. Keys are 256 random bits, so a plain hash cannot be
+// searched, and looking one up by its hash gives no timing away.
+func HashKey(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(sum[:])
+}
+
+// Projects creates and authenticates projects. Its methods may be called concurrently.
+type Projects struct {
+	store ProjectStore
+	now   func() time.Time
+}
+
+// NewProjects makes the service of projects on a store. A nil now is the system's clock.
+func NewProjects(store ProjectStore, now func() time.Time) (*Projects, error) {
+	if store == nil {
+		return nil, errors.New("invoice: NewProjects: a store is required")
+	}
+	if now == nil {
+		now = time.Now
+	}
+	return &Projects{store, now}, nil
+}
+
+// NewProject describes a project to create.
+type NewProject struct {
+	Owner       string // required
+	Name        string // required, at most 100 characters
+	Description string // at most 1024 characters
+	AllowedIPs  string // addresses and CIDR blocks, separated by commas; empty is everybody
+}
+
+// Create makes a project and answers it with its API key, which is shown only this once: 64
+// hexadecimal digits. It refuses with an [InvalidError], or with [ErrDuplicateProject].
+func (ps *Projects) Create(ctx context.Context, in NewProject) (Project, string, error) {
+	if err := in.validate(); err != nil {
+		return Project{}, "", err
+	}
+	allowed, err := ParseAllowedIPs(in.AllowedIPs)
+	if err != nil {
+		return Project{}, "", err
+	}
+	now := ps.now().UTC()
+	key := randomHex(32)
+	p := Project{
+		ID: newID(now), Owner: in.Owner, Name: in.Name, Description: in.Description, KeyHash: HashKey(key),
+		AllowedIPs: allowed, Secrets: []Secret{{Value: newSecret()}}, CreatedAt: now, Version: 1,
+	}
+	if err := ps.store.InsertProject(ctx, p); err != nil {
+		return Project{}, "", fmt.Errorf("invoice: create project: %w", err)
+	}
+	return p, key, nil
+}
+
+func (in NewProject) validate() error {
+	switch {
+	case in.Owner == "":
+		return &InvalidError{"owner", "is required"}
+	case strings.TrimSpace(in.Name) == "":
+		return &InvalidError{"name", "is required"}
+	case !cleanText(in.Name) || utf8.RuneCountInString(in.Name) > 100:
+		return &InvalidError{"name", "must be text of at most 100 characters"}
+	case !cleanText(in.Description) || utf8.RuneCountInString(in.Description) > 1024:
+		return &InvalidError{"description", "must be text of at most 1024 characters"}
+	}
+	return nil
+}
+
+// ParseAllowedIPs reads a comma-separated list of addresses and CIDR blocks, at most 100. It refuses
+// with an [InvalidError].
+func ParseAllowedIPs(list string) ([]netip.Prefix, error) {
+	const field = "api_allowed_ips"
+	if strings.TrimSpace(list) == "" {
+		return nil, nil
+	}
+	items := strings.Split(list, ",")
+	if len(items) > 100 {
+		return nil, &InvalidError{field, "has more than 100 entries"}
+	}
+	var out []netip.Prefix
+	for _, item := range items {
+		item = strings.TrimSpace(item)
+		if prefix, err := netip.ParsePrefix(item); err == nil {
+			out = append(out, prefix.Masked())
+			continue
+		}
+		ip, err := netip.ParseAddr(item)
+		if err != nil || ip.Zone() != "" {
+			return nil, &InvalidError{field, "has an entry that is neither an IP address nor a CIDR block"}
+		}
+		ip = ip.Unmap()
+		out = append(out, netip.PrefixFrom(ip, ip.BitLen()))
+	}
+	return out, nil
+}
+
+// Authenticate answers the project that the API key opens, or ErrNotFound.
+func (ps *Projects) Authenticate(ctx context.Context, key string) (Project, error) {
+	if key == "" || len(key) > 256 {
+		return Project{}, ErrNotFound
+	}
+	return ps.store.ProjectByKey(ctx, HashKey(key))
+}
+
+// Project answers the project, or ErrNotFound.
+func (ps *Projects) Project(ctx context.Context, id string) (Project, error) {
+	return ps.store.Project(ctx, id)
+}
+
+// Secrets answers the secrets that sign the project's webhooks now, newest first.
+func (ps *Projects) Secrets(ctx context.Context, project string) ([]string, error) {
+	p, err := ps.store.Project(ctx, project)
+	if err != nil {
+		return nil, fmt.Errorf("invoice: secrets of project: %w", err)
+	}
+	return p.ActiveSecrets(ps.now()), nil
+}
+
+// RotateSecret gives the project a new webhook secret and answers it. The older ones go on signing
+// beside it for the overlap, so that receivers can change over without missing a message.
+func (ps *Projects) RotateSecret(ctx context.Context, project string, overlap time.Duration) (string, error) {
+	p, err := ps.store.Project(ctx, project)
+	if err != nil {
+		return "", fmt.Errorf("invoice: rotate secret: %w", err)
+	}
+	now := ps.now().UTC()
+	fresh := Secret{Value: newSecret()}
+	secrets := []Secret{fresh}
+	for _, s := range p.Secrets {
+		if end := now.Add(overlap); s.Until.IsZero() || s.Until.After(end) {
+			s.Until = end
+		}
+		if now.Before(s.Until) {
+			secrets = append(secrets, s)
+		}
+	}
+	p.Secrets = secrets
+	p.Version++
+	if err := ps.store.UpdateProject(ctx, p); err != nil {
+		return "", fmt.Errorf("invoice: rotate secret: %w", err)
+	}
+	return fresh.Value, nil
+}
+
+func newSecret() string {
+	b := make([]byte, 32)
+	rand.Read(b) // never fails: crypto/rand ends the program instead
+	return "whsec_" + base64.StdEncoding.EncodeToString(b)
+}
+
+func randomHex(n int) string {
+	b := make([]byte, n)
+	rand.Read(b)
+	return hex.EncodeToString(b)
+}

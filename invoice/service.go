@@ -1,0 +1,128 @@
+package invoice
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+)
+
+// Invoice answers the project's invoice with its payments; an empty project means anybody's.
+// ErrNotFound when there is none, or when it is another project's.
+func (s *Service) Invoice(ctx context.Context, project, id string) (Invoice, error) {
+	inv, err := s.cfg.Store.Invoice(ctx, id)
+	if err != nil {
+		return Invoice{}, fmt.Errorf("invoice: read %.64q: %w", id, err)
+	}
+	if project != "" && inv.Project != project {
+		return Invoice{}, fmt.Errorf("invoice: read %.64q: %w", id, ErrNotFound)
+	}
+	return inv, nil
+}
+
+// MaxPage is the largest page that List and Events answer.
+const MaxPage = 1000
+
+// List answers one page of a listing. The limit must be 1 to [MaxPage].
+func (s *Service) List(ctx context.Context, q Query) (Page, error) {
+	switch {
+	case q.Limit < 1 || q.Limit > MaxPage:
+		return Page{}, &InvalidError{"limit", fmt.Sprintf("must be 1 to %d", MaxPage)}
+	case q.Offset < 0:
+		return Page{}, &InvalidError{"offset", "must not be negative"}
+	case q.Status != "" && !q.Status.Valid():
+		return Page{}, &InvalidError{"status", "is unknown"}
+	}
+	orDefault(&q.Sort, SortCreated)
+	switch q.Sort {
+	case SortCreated, SortUpdated, SortFiat, SortDue:
+	default:
+		return Page{}, &InvalidError{"sort_by", "is unknown"}
+	}
+	page, err := s.cfg.Store.Invoices(ctx, q)
+	if err != nil {
+		return Page{}, fmt.Errorf("invoice: list: %w", err)
+	}
+	return page, nil
+}
+
+// Events answers the feed of all events after a position, at most limit of them. A shop that keeps the
+// position of the last event it has seen misses nothing, however long it was away.
+func (s *Service) Events(ctx context.Context, after int64, limit int) ([]Event, error) {
+	if limit < 1 || limit > MaxPage {
+		return nil, &InvalidError{"limit", fmt.Sprintf("must be 1 to %d", MaxPage)}
+	}
+	events, err := s.cfg.Store.Events(ctx, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("invoice: read events: %w", err)
+	}
+	return events, nil
+}
+
+// History answers all events of the project's invoice, oldest first.
+func (s *Service) History(ctx context.Context, project, id string) ([]Event, error) {
+	if _, err := s.Invoice(ctx, project, id); err != nil {
+		return nil, err
+	}
+	events, err := s.cfg.Store.InvoiceEvents(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("invoice: read history of %.64q: %w", id, err)
+	}
+	return events, nil
+}
+
+// Confirmations answers how often a payment is confirmed and how often it must be, as the invoice's
+// network was last seen. Under a finality tag the need is 1, and the count 1 once the tag has reached
+// the payment.
+func (s *Service) Confirmations(ctx context.Context, inv Invoice, p Payment) (have, need uint64, err error) {
+	if inv.Quote == nil || p.Withdrawn {
+		return 0, inv.Terms.Confirm.Depth, nil
+	}
+	c, err := s.chainClock(ctx, p.Key.Network)
+	if err != nil {
+		return 0, 0, err
+	}
+	if inv.Terms.Confirm.Tag == FinalityDepth {
+		if p.inBlock() {
+			have = c.head.Confirmations(p.Block.Height)
+		}
+		return have, inv.Terms.Confirm.Depth, nil
+	}
+	if p.mature(inv.Terms.Confirm, c.head) {
+		have = 1
+	}
+	return have, 1, nil
+}
+
+// NetworkHealth is how one network stands.
+type NetworkHealth struct {
+	Network chain.Network
+	Name    string
+	Lag     chain.Lag  // what the watcher says
+	Stored  chain.Head // how far the store has come
+	Err     error      // why the last step could not be stored; nil when it could
+}
+
+// OK says whether payments on the network are being seen: the node answered within the given time,
+// its answer could be stored, and it is at most as many blocks behind.
+func (h NetworkHealth) OK(now time.Time, within time.Duration, behind uint64) bool {
+	return h.Err == nil && h.Lag.Err == nil && now.Sub(h.Lag.Answered) <= within && h.Lag.Blocks() <= behind
+}
+
+// Health answers how each network stands, in the order of the configuration.
+func (s *Service) Health(ctx context.Context) ([]NetworkHealth, error) {
+	var out []NetworkHealth
+	for _, c := range s.cfg.Chains {
+		n := s.chains[c.Watcher.Network()]
+		p, err := s.cfg.Store.Network(ctx, n.id)
+		if err != nil {
+			return nil, fmt.Errorf("invoice: read progress of %s: %w", n.id, err)
+		}
+		n.mu.Lock()
+		h := NetworkHealth{Network: n.id, Name: n.Name, Lag: n.Watcher.Lag(), Stored: p.Head, Err: n.err}
+		n.mu.Unlock()
+		out = append(out, h)
+	}
+	return out, nil
+}

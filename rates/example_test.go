@@ -1,0 +1,95 @@
+package rates_test
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/cointill/cointill/rates"
+)
+
+func ExampleNewFixed() {
+	source := rates.NewFixed(nil, map[rates.Pair]decimal.Decimal{
+		{Base: "BTC", Quote: "EUR"}: decimal.RequireFromString("58000.50"),
+	})
+	r, err := source.Rate(context.Background(), rates.Pair{Base: "BTC", Quote: "EUR"})
+	fmt.Println(r.Pair, r.Value, r.Source, err)
+
+	_, err = source.Rate(context.Background(), rates.Pair{Base: "DOGE", Quote: "EUR"})
+	fmt.Println(err)
+	// Output:
+	// BTC/EUR 58000.5 fixed <nil>
+	// rates: no rate for DOGE/EUR
+}
+
+func ExampleNewMedian() {
+	// In production these are the sources of rates/kraken and its neighbours.
+	feed := func(value string) rates.Source {
+		return rates.NewFixed(nil, map[rates.Pair]decimal.Decimal{
+			{Base: "BTC", Quote: "EUR"}: decimal.RequireFromString(value),
+		})
+	}
+	median, err := rates.NewMedian(rates.MedianConfig{
+		Sources: []rates.Named{
+			{Name: "east", Source: feed("58000")},
+			{Name: "west", Source: feed("58030")},
+			{Name: "broken", Source: feed("58000000")},
+		},
+		MaxDeviation: decimal.RequireFromString("0.02"),
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	r, err := median.Rate(context.Background(), rates.Pair{Base: "BTC", Quote: "EUR"})
+	fmt.Println(r.Value, r.Source, err)
+	// Output: 58015 median(east,west) <nil>
+}
+
+func ExampleNewCache() {
+	source := rates.NewFixed(nil, map[rates.Pair]decimal.Decimal{
+		{Base: "BTC", Quote: "EUR"}: decimal.RequireFromString("58000"),
+	})
+	cache, err := rates.NewCache(rates.CacheConfig{
+		Source: source,
+		TTL:    30 * time.Second,
+		MaxAge: 10 * time.Minute,
+		Pairs:  []rates.Pair{{Base: "BTC", Quote: "EUR"}},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() { ended <- cache.Run(ctx) }()
+
+	r, err := cache.Rate(ctx, rates.Pair{Base: "BTC", Quote: "EUR"})
+	fmt.Println(r.Value, err)
+
+	stop()
+	fmt.Println(<-ended)
+	// Output:
+	// 58000 <nil>
+	// <nil>
+}
+
+func ExampleNewFirst() {
+	primary := rates.NewFixed(nil, nil) // knows nothing
+	reserve := rates.NewFixed(nil, map[rates.Pair]decimal.Decimal{
+		{Base: "ETH", Quote: "USD"}: decimal.RequireFromString("2500"),
+	})
+	first, err := rates.NewFirst(rates.FirstConfig{Sources: []rates.Named{
+		{Name: "primary", Source: primary},
+		{Name: "reserve", Source: reserve},
+	}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	r, err := first.Rate(context.Background(), rates.Pair{Base: "ETH", Quote: "USD"})
+	fmt.Println(r.Value, err)
+	// Output: 2500 <nil>
+}

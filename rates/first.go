@@ -1,0 +1,81 @@
+package rates
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// FirstConfig configures [NewFirst].
+type FirstConfig struct {
+	// Sources in order of preference; required, with distinct names.
+	Sources []Named
+	// MaxAge is how old an answer may be; default 5 minutes.
+	MaxAge time.Duration
+	// Bounds refuses values outside a pair's range; pairs that are not in it
+	// have none.
+	Bounds map[Pair]Bounds
+	// Timeout limits each source; default 10 seconds. It should exceed the
+	// Timeout of a Median in the list, or that one's reasons are lost.
+	Timeout time.Duration
+	// Now is the clock that ages are judged by; default time.Now.
+	Now func() time.Time
+}
+
+// First falls back along a list, such as a [Median] and then one trusted source.
+// It protects against sources that fail or talk nonsense, not against one that is
+// plausibly wrong. It is safe for concurrent use.
+type First struct {
+	panel panel
+}
+
+var _ Source = (*First)(nil)
+
+// NewFirst checks the configuration and starts nothing.
+func NewFirst(config FirstConfig) (*First, error) {
+	f := &First{panel{
+		sources: slices.Clone(config.Sources),
+		bounds:  maps.Clone(config.Bounds),
+		maxAge:  config.MaxAge,
+		timeout: cmp.Or(config.Timeout, 2*defaultTimeout),
+		now:     config.Now,
+	}}
+	if len(f.panel.sources) == 0 {
+		return nil, errors.New("rates: first: Sources is empty")
+	}
+	if err := f.panel.validate(); err != nil {
+		return nil, fmt.Errorf("rates: first: %w", err)
+	}
+	return f, nil
+}
+
+// Rate returns the first believable answer, asking one source after the other.
+// If none has one, the error is an *UnavailableError with a reason for each, or
+// ctx's error if ctx ended first. A currency in itself is 1.
+func (f *First) Rate(ctx context.Context, p Pair) (Rate, error) {
+	if err := p.Validate(); err != nil {
+		return Rate{}, err
+	}
+	if p.Base == p.Quote {
+		return identity(p, f.panel.now()), nil
+	}
+	var reasons []error
+	for _, s := range f.panel.sources {
+		if err := ctx.Err(); err != nil {
+			return Rate{}, fmt.Errorf("rates: first of %s: %w", p, err)
+		}
+		r, err := f.panel.ask(ctx, s, p)
+		if err == nil {
+			return r, nil
+		}
+		reasons = append(reasons, err)
+	}
+	if err := ctx.Err(); err != nil {
+		return Rate{}, fmt.Errorf("rates: first of %s: %w", p, err)
+	}
+	return Rate{}, &UnavailableError{Pair: p, Reasons: reasons}
+}
