@@ -1,0 +1,79 @@
+package evm
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/cointill/cointill/chain"
+)
+
+// The two kinds of asset on an EVM network, as CAIP-19 namespaces.
+const (
+	native = "slip44"
+	token  = "erc20"
+)
+
+// nativeDecimals is a constant of the protocol: JSON-RPC counts native value in 10^-18 on every network.
+const nativeDecimals = 18
+
+// coinType is the SLIP-44 coin type of Ether. CAIP-19 wants some number; the network tells coins apart.
+const coinType = "60"
+
+// Native is a network's own coin with the code that people write, such as ETH. Its identity has the coin type
+// of Ether; a Node also takes a native coin that is configured with another one, such as slip44:966.
+func Native(network chain.Network, code string) chain.Asset {
+	return chain.Asset{
+		ID:       chain.AssetID(string(network) + "/" + native + ":" + coinType),
+		Code:     code,
+		Decimals: nativeDecimals,
+	}
+}
+
+// ERC20 is the token of a contract. The contract may be spelled as [ParseAddress] accepts it; the asset's
+// identity has the canonical spelling.
+func ERC20(network chain.Network, contract, code string, decimals int) (chain.Asset, error) {
+	address, err := ParseAddress(contract)
+	if err != nil {
+		return chain.Asset{}, fmt.Errorf("evm: token %s: %w", code, err)
+	}
+	a := chain.Asset{
+		ID:       chain.AssetID(string(network) + "/" + token + ":" + string(address)),
+		Code:     code,
+		Decimals: decimals,
+	}
+	return a, checkAsset(a)
+}
+
+// checkAsset makes sure that the asset is one that this package can watch, spelled canonically.
+func checkAsset(a chain.Asset) error {
+	if err := a.Validate(); err != nil {
+		return err
+	}
+	if _, err := chainID(a.ID.Network()); err != nil {
+		return err
+	}
+	switch a.ID.Namespace() {
+	case native:
+		if a.Decimals != nativeDecimals {
+			return fmt.Errorf("evm: asset %s: a native coin has %d decimals", a.ID, nativeDecimals)
+		}
+	case token:
+		if canonical, err := ParseAddress(a.ID.Reference()); err != nil {
+			return fmt.Errorf("evm: asset %s: %w", a.ID, err)
+		} else if string(canonical) != a.ID.Reference() {
+			return fmt.Errorf("evm: asset %s: write the contract as %s", a.ID, canonical)
+		}
+	default:
+		return fmt.Errorf("evm: asset %s: neither %s nor %s", a.ID, native, token)
+	}
+	return nil
+}
+
+// chainID is the number in a network's name (CAIP-2, namespace eip155).
+func chainID(n chain.Network) (uint64, error) {
+	id, err := strconv.ParseUint(n.Reference(), 10, 64)
+	if n.Namespace() != "eip155" || err != nil || id == 0 || strconv.FormatUint(id, 10) != n.Reference() {
+		return 0, fmt.Errorf("evm: %q is not an EVM network such as eip155:1", n)
+	}
+	return id, nil
+}

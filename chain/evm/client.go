@@ -1,0 +1,145 @@
+package evm
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ethereum/go-ethereum/rpc"
+)
+
+// MaxAnswer bounds the body of one HTTP answer, in bytes after decompression. The largest blocks of busy
+// networks have about 20 MB of receipts.
+const MaxAnswer = 64 << 20
+
+// dialTimeout bounds one request when the caller's client has no bound.
+const dialTimeout = 30 * time.Second
+
+// ErrAnswerTooLarge says that an answer was cut off at [MaxAnswer].
+var ErrAnswerTooLarge = errors.New("answer too large")
+
+// Caller is what a Node needs of a JSON-RPC client; *rpc.Client of go-ethereum is one. Both methods block
+// until the answer is there or ctx ends, and may be called concurrently.
+type Caller interface {
+	CallContext(ctx context.Context, result any, method string, args ...any) error
+	BatchCallContext(ctx context.Context, batch []rpc.BatchElem) error
+}
+
+var _ Caller = (*rpc.Client)(nil)
+
+// Dial makes a JSON-RPC client over HTTP with bounded answers, a time limit, and no redirects. It opens
+// no connection. Nothing of the URL but scheme and host appears in any error, since providers put keys
+// into the path, the query and the user. A nil client has a limit of 30 seconds a request; a given one
+// is copied.
+func Dial(ctx context.Context, rawURL string, client *http.Client) (*rpc.Client, error) {
+	target, err := url.Parse(rawURL)
+	if err != nil || target.Host == "" || (target.Scheme != "http" && target.Scheme != "https") {
+		return nil, errors.New("evm: dial: want an http or https URL") // the parser's error has the URL in it
+	}
+	safe := url.URL{Scheme: target.Scheme, Host: target.Host}
+	var guarded http.Client
+	if client != nil {
+		guarded = *client
+	}
+	if guarded.Timeout == 0 {
+		guarded.Timeout = dialTimeout
+	}
+	if guarded.Transport == nil {
+		guarded.Transport = http.DefaultTransport
+	}
+	guarded.Transport = &transport{next: guarded.Transport, target: target}
+	guarded.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	c, err := rpc.DialOptions(ctx, safe.String(), rpc.WithHTTPClient(&guarded))
+	if err != nil {
+		return nil, fmt.Errorf("evm: dial %s: %w", safe.String(), err)
+	}
+	return c, nil
+}
+
+// transport sends requests to the real URL, which the layers above do not know and so cannot tell.
+type transport struct {
+	next   http.RoundTripper
+	target *url.URL
+}
+
+func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	target := *t.target
+	target.User = nil
+	r.URL, r.Host = &target, target.Host
+	if u := t.target.User; u != nil {
+		password, _ := u.Password()
+		r.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(u.Username()+":"+password)))
+	}
+	resp, err := t.next.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	resp.Body = &boundedBody{ReadCloser: resp.Body, left: MaxAnswer}
+	return resp, nil
+}
+
+// boundedBody fails, rather than ends, at its bound: a cut answer must not pass for a whole one.
+type boundedBody struct {
+	io.ReadCloser
+	left int64
+}
+
+func (b *boundedBody) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, ErrAnswerTooLarge
+	}
+	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	return n, err
+}
+
+// codeError is a JSON-RPC error object, with a bound on what of its message is kept.
+type codeError struct {
+	code    int
+	message string
+}
+
+func (e *codeError) Error() string { return fmt.Sprintf("error %d: %s", e.code, e.message) }
+
+// maxMessage bounds the text that is kept of a node's error, in bytes.
+const maxMessage = 200
+
+// tidy makes an error of a Caller fit for logs: without URLs, in which keys stand, and without bodies.
+func tidy(err error) error {
+	if err == nil {
+		return nil
+	}
+	var httpError rpc.HTTPError
+	var rpcError rpc.Error
+	var urlError *url.Error
+	switch {
+	case errors.As(err, &httpError):
+		return fmt.Errorf("HTTP status %d", httpError.StatusCode)
+	case errors.As(err, &rpcError):
+		message := rpcError.Error()
+		return &codeError{rpcError.ErrorCode(), strings.ToValidUTF8(message[:min(len(message), maxMessage)], "")}
+	case errors.As(err, &urlError):
+		return urlError.Err
+	}
+	return err
+}
+
+// The JSON-RPC and EIP-1474 codes of a method that a node does not have, and of a call that reverted.
+const (
+	codeNoMethod    = -32601
+	codeUnsupported = -32004
+	codeReverted    = 3
+)
+
+func hasCode(err error, codes ...int) bool {
+	var coded *codeError
+	return errors.As(err, &coded) && slices.Contains(codes, coded.code)
+}

@@ -1,0 +1,40 @@
+package evm_test
+
+import (
+	"context"
+	"fmt"
+	"math/big"
+
+	"github.com/cointill/cointill/chain/evm"
+)
+
+func ExampleWallet() {
+	w, err := evm.NewWallet("xpub6DCoCpSuQZB2jawqnGMEPS63ePKWkwWPH4TU45Q7LPXWuNd8TMtVxRrgjtEshuqpK3mdhaWHPFsBngh5GFZaM6si3yZdUsT8ddYM3PwnATt")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	address, err := w.Address(context.Background(), 0)
+	fmt.Println(address, err)
+	// Output: 0x9858EfFD232B4033E47d90003D41EC34EcaEda94 <nil>
+}
+
+func ExamplePaymentURI() {
+	usdc, err := evm.ERC20("eip155:8453", "0x833589fcd6edb6e08f4c7c32d4f71b54bda02913", "USDC", 6)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	uri, err := evm.PaymentURI(usdc, "0x9858EfFD232B4033E47d90003D41EC34EcaEda94", big.NewInt(25_000_000))
+	fmt.Println(uri, err)
+	// Output: ethereum:0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913@8453/transfer?address=0x9858EfFD232B4033E47d90003D41EC34EcaEda94&uint256=25000000 <nil>
+}
+
+func ExampleParseAddress() {
+	fmt.Println(evm.ParseAddress("0x9858effd232b4033e47d90003d41ec34ecaeda94"))
+	_, err := evm.ParseAddress("0x9858EfFD232B4033E47d90003D41EC34EcaEdA94")
+	fmt.Println(err)
+	// Output:
+	// 0x9858EfFD232B4033E47d90003D41EC34EcaEda94 <nil>
+	// evm: not an address: wrong checksum (ERC-55)
+}

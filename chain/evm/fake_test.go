@@ -1,0 +1,346 @@
+package evm_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/chain/evm"
+)
+
+const (
+	network = chain.Network("eip155:1")
+
+	usdtContract = "0xdAC17F958D2ee523a2206206994597C13D831ec7"
+	usdcContract = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
+
+	transferTopic = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
+
+	payer = "0x9858EfFD232B4033E47d90003D41EC34EcaEda94"
+	shop  = "0x6Fac4D18c912343BF86fa7049364Dd4E424Ab9C0"
+	shop2 = "0xb6716976A3ebe8D39aCEB04372f22Ff8e6802D7A"
+	other = "0x399Db6Ed32539fbDF44c3e7678b5b428e378F666"
+)
+
+var (
+	ether = evm.Native(network, "ETH")
+	usdt  = mustERC20(usdtContract, "USDT", 6)
+	usdc  = mustERC20(usdcContract, "USDC", 6)
+)
+
+func mustERC20(contract, code string, decimals int) chain.Asset {
+	a, err := evm.ERC20(network, contract, code, decimals)
+	if err != nil {
+		panic(err)
+	}
+	return a
+}
+
+// object is a JSON object of an answer.
+type object = map[string]any
+
+// fakeTx is a transaction of the scripted node, and its receipt.
+type fakeTx struct {
+	hash, from, to string // to is empty when the transaction makes a contract
+	value          string
+	input          string
+	status         any // nil leaves it out
+	logs           []object
+}
+
+// log adds a log to the transaction's receipt.
+func (x *fakeTx) log(contract, data string, topics ...string) *fakeTx {
+	x.logs = append(x.logs, object{"address": contract, "topics": topics, "data": data, "removed": false})
+	return x
+}
+
+// transfer adds the log of an ERC-20 transfer.
+func (x *fakeTx) transfer(contract, to string, units int64) *fakeTx {
+	return x.log(contract, fmt.Sprintf("0x%064x", units), transferTopic, topic(payer), topic(to))
+}
+
+// topic is an address as the ABI encodes it.
+func topic(address string) string {
+	return "0x" + strings.Repeat("0", 24) + strings.ToLower(address[2:])
+}
+
+// fakeBlock is block 100 of the scripted node.
+type fakeBlock struct {
+	txs []*fakeTx
+}
+
+const blockHash = "0x00000000000000000000000000000000000000000000000000000000000b10c5"
+
+func (b *fakeBlock) tx(to string, value int64) *fakeTx {
+	x := &fakeTx{
+		hash: crypto.Keccak256Hash(fmt.Append(nil, len(b.txs))).Hex(), from: payer, to: to,
+		value: fmt.Sprintf("%#x", value), input: "0x", status: "0x1",
+	}
+	b.txs = append(b.txs, x)
+	return x
+}
+
+// header is the block without its transactions, with the filter computed by go-ethereum.
+func (b *fakeBlock) header() object {
+	var bloom types.Bloom
+	for _, x := range b.txs {
+		for _, l := range x.logs {
+			bloom.Add(common.HexToAddress(l["address"].(string)).Bytes())
+			for _, t := range l["topics"].([]string) {
+				bloom.Add(common.HexToHash(t).Bytes())
+			}
+		}
+	}
+	return object{
+		"number": "0x64", "hash": blockHash, "parentHash": "0x" + strings.Repeat("1", 64), "timestamp": "0x65000000",
+		"gasUsed": fmt.Sprintf("%#x", 21000*len(b.txs)), "logsBloom": bloom, "transactions": []any{},
+	}
+}
+
+func (b *fakeBlock) full() object {
+	h := b.header()
+	var txs []any
+	for _, x := range b.txs {
+		tx := object{"hash": x.hash, "from": strings.ToLower(x.from), "to": nil, "value": x.value, "input": x.input}
+		if x.to != "" {
+			tx["to"] = strings.ToLower(x.to)
+		}
+		txs = append(txs, tx)
+	}
+	h["transactions"] = txs
+	return h
+}
+
+func (b *fakeBlock) receipts() []object {
+	var all []object
+	index := 0
+	for _, x := range b.txs {
+		r := object{"transactionHash": x.hash, "blockHash": blockHash, "logs": []object{}}
+		if x.status != nil {
+			r["status"] = x.status
+		}
+		var logs []object
+		for _, l := range x.logs {
+			l["transactionHash"], l["blockHash"], l["logIndex"] = x.hash, blockHash, fmt.Sprintf("%#x", index)
+			logs = append(logs, l)
+			index++
+		}
+		if logs != nil {
+			r["logs"] = logs
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+// rpcFault is a JSON-RPC error object.
+type rpcFault struct {
+	Code    int    `json:"code"`
+	Message string `json:"message"`
+}
+
+var noMethod = &rpcFault{-32601, "the method does not exist/is not available"}
+
+// fakeNode is a scripted JSON-RPC server that serves one block, honestly unless a method is overridden.
+type fakeNode struct {
+	fakeBlock
+	override map[string]func(params []json.RawMessage) (any, *rpcFault)
+	handler  http.HandlerFunc // replaces JSON-RPC altogether
+
+	mu    sync.Mutex
+	calls map[string]int
+	batch int // the largest batch
+}
+
+func newFake() *fakeNode {
+	return &fakeNode{override: make(map[string]func([]json.RawMessage) (any, *rpcFault)), calls: make(map[string]int)}
+}
+
+// say makes a method answer always the same.
+func (f *fakeNode) say(method string, result any) {
+	f.override[method] = func([]json.RawMessage) (any, *rpcFault) { return result, nil }
+}
+
+// fail makes a method answer an error object.
+func (f *fakeNode) fail(method string, fault *rpcFault) {
+	f.override[method] = func([]json.RawMessage) (any, *rpcFault) { return nil, fault }
+}
+
+func (f *fakeNode) answer(method string, params []json.RawMessage) (any, *rpcFault) {
+	f.mu.Lock()
+	f.calls[method]++
+	f.mu.Unlock()
+	if o, ok := f.override[method]; ok {
+		return o(params)
+	}
+	switch method {
+	case "eth_chainId":
+		return "0x1", nil
+	case "eth_call":
+		return fmt.Sprintf("0x%064x", 6), nil
+	case "eth_getBlockByNumber":
+		switch string(params[0]) {
+		case `"latest"`, `"0x64"`:
+			if string(params[1]) == "true" {
+				return f.full(), nil
+			}
+			return f.header(), nil
+		}
+		return nil, nil
+	case "eth_getBlockReceipts":
+		return f.receipts(), nil
+	case "eth_getTransactionReceipt":
+		for _, r := range f.receipts() {
+			if string(params[0]) == `"`+r["transactionHash"].(string)+`"` {
+				return r, nil
+			}
+		}
+		return nil, nil
+	case "eth_getLogs":
+		return f.tokenLogs(params[0]), nil
+	}
+	return nil, noMethod
+}
+
+// tokenLogs answers eth_getLogs for a filter by address and first topic.
+func (f *fakeNode) tokenLogs(raw json.RawMessage) []object {
+	var filter struct {
+		BlockHash string     `json:"blockHash"`
+		Address   []string   `json:"address"`
+		Topics    [][]string `json:"topics"`
+	}
+	if err := json.Unmarshal(raw, &filter); err != nil || filter.BlockHash != blockHash {
+		return nil
+	}
+	found := []object{}
+	for _, r := range f.receipts() {
+		for _, l := range r["logs"].([]object) {
+			for _, a := range filter.Address {
+				if topics := l["topics"].([]string); strings.EqualFold(a, l["address"].(string)) && len(topics) > 0 &&
+					topics[0] == filter.Topics[0][0] {
+					found = append(found, l)
+				}
+			}
+		}
+	}
+	return found
+}
+
+func (f *fakeNode) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if f.handler != nil {
+		f.handler(w, r)
+		return
+	}
+	type request struct {
+		ID     json.RawMessage   `json:"id"`
+		Method string            `json:"method"`
+		Params []json.RawMessage `json:"params"`
+	}
+	reply := func(q request) object {
+		result, fault := f.answer(q.Method, q.Params)
+		if fault != nil {
+			return object{"jsonrpc": "2.0", "id": q.ID, "error": fault}
+		}
+		return object{"jsonrpc": "2.0", "id": q.ID, "result": result}
+	}
+	body, _ := io.ReadAll(r.Body)
+	w.Header().Set("Content-Type", "application/json")
+	var many []request
+	if json.Unmarshal(body, &many) == nil {
+		f.mu.Lock()
+		f.batch = max(f.batch, len(many))
+		f.mu.Unlock()
+		var replies []object
+		for _, q := range many {
+			replies = append(replies, reply(q))
+		}
+		_ = json.NewEncoder(w).Encode(replies)
+		return
+	}
+	var one request
+	if err := json.Unmarshal(body, &one); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	_ = json.NewEncoder(w).Encode(reply(one))
+}
+
+// node starts the server and answers an adapter on it that watches the assets.
+func (f *fakeNode) node(t *testing.T, assets ...chain.Asset) *evm.Node {
+	t.Helper()
+	if len(assets) == 0 {
+		assets = []chain.Asset{ether, usdt, usdc}
+	}
+	return f.nodeOn(t, network, assets...)
+}
+
+func (f *fakeNode) nodeOn(t *testing.T, network chain.Network, assets ...chain.Asset) *evm.Node {
+	t.Helper()
+	server := httptest.NewServer(f)
+	t.Cleanup(server.Close)
+	client, err := evm.Dial(t.Context(), server.URL, server.Client())
+	require.NoError(t, err)
+	t.Cleanup(client.Close)
+	n, err := evm.New(evm.Config{Network: network, RPC: client, Assets: assets})
+	require.NoError(t, err)
+	return n
+}
+
+// paid is what matters of a transfer to a test.
+type paid struct {
+	Index string
+	Asset string
+	To    string
+	Units int64
+}
+
+func paidOf(b chain.Block) []paid {
+	codes := map[chain.AssetID]string{ether.ID: "ETH", usdt.ID: "USDT", usdc.ID: "USDC"}
+	var all []paid
+	for _, x := range b.Transfers {
+		all = append(all, paid{x.Index, codes[x.Asset], string(x.To), x.Units.Int64()})
+	}
+	return all
+}
+
+// bothWays runs a test against a node that has eth_getBlockReceipts and one that has not.
+func bothWays(t *testing.T, test func(t *testing.T, f *fakeNode)) {
+	t.Run("block receipts", func(t *testing.T) { test(t, newFake()) })
+	t.Run("logs and single receipts", func(t *testing.T) {
+		f := newFake()
+		f.fail("eth_getBlockReceipts", noMethod)
+		test(t, f)
+	})
+}
+
+// sees checks what the adapter makes of the block.
+func sees(t *testing.T, f *fakeNode, want ...paid) {
+	t.Helper()
+	b, err := f.node(t).Block(t.Context(), 100)
+	require.NoError(t, err)
+	require.Equal(t, want, paidOf(b))
+	for _, x := range b.Transfers {
+		require.Positive(t, x.Units.Cmp(big.NewInt(0)))
+		require.Equal(t, strings.ToLower(x.TxID), x.TxID)
+	}
+}
+
+// refuses checks that the adapter does not believe the block.
+func refuses(t *testing.T, f *fakeNode) {
+	t.Helper()
+	b, err := f.node(t).Block(t.Context(), 100)
+	require.ErrorIs(t, err, chain.ErrIncomplete)
+	require.Empty(t, b.Transfers)
+}

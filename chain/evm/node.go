@@ -1,0 +1,357 @@
+package evm
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"strconv"
+	"sync/atomic"
+
+	"github.com/ethereum/go-ethereum/rpc"
+
+	"github.com/cointill/cointill/chain"
+)
+
+// transferTopic is keccak256("Transfer(address,address,uint256)"), the first topic of a transfer's log.
+var transferTopic = word{
+	0xdd, 0xf2, 0x52, 0xad, 0x1b, 0xe2, 0xc8, 0x9b, 0x69, 0xc2, 0xb0, 0x68, 0xfc, 0x37, 0x8d, 0xaa,
+	0x95, 0x2b, 0xa7, 0xf1, 0x63, 0xc4, 0xa1, 0x16, 0x28, 0xf5, 0x5a, 0x4d, 0xf5, 0x23, 0xb3, 0xef,
+}
+
+// decimalsCall is the call data of decimals().
+const decimalsCall = "0x313ce567"
+
+// maxTokens bounds the tokens of one node, which are all asked about in one batch.
+const maxTokens = 90
+
+// trustedTips is how often Tip relies on what tokens said of their decimals before it asks again.
+const trustedTips = 1000
+
+// Config says what a [Node] reads, and from where.
+type Config struct {
+	Network chain.Network // "eip155:" and the chain id
+	RPC     Caller        // see [Dial]
+
+	// Assets are what is watched for, at least one: at most one native coin (namespace slip44), and
+	// tokens (namespace erc20) whose contracts are spelled as ERC-55 says.
+	Assets []chain.Asset
+
+	Logger *slog.Logger // nil is silence
+}
+
+// Node reads a network through one JSON-RPC endpoint. It is a [chain.Node].
+//
+// A transfer's TxID is the transaction's hash in lower case. Its Index is "value" for native coin, and for
+// tokens the contract, "#", and a number: how many Transfer logs of that contract, of any amount and
+// form, come before it in the transaction. Other than the place of a log in its block, this stays the
+// same when a reorganisation moves the transaction, and when other assets are configured.
+type Node struct {
+	network chain.Network
+	id      uint64
+	rpc     Caller
+	log     *slog.Logger
+
+	coin   *chain.AssetID // nil when native coin is not watched
+	tokens []chain.Asset
+	index  map[address]int // from contract to the place in tokens
+
+	noBlockReceipts atomic.Bool  // the node has said that it has no eth_getBlockReceipts
+	trust           atomic.Int64 // how many more calls of Tip rely on the tokens as they were
+}
+
+var _ chain.Node = (*Node)(nil)
+
+// New makes a Node. It calls nothing.
+func New(c Config) (*Node, error) {
+	id, err := chainID(c.Network)
+	if err != nil {
+		return nil, fmt.Errorf("evm: Config.Network: %w", err)
+	}
+	if c.RPC == nil {
+		return nil, errors.New("evm: Config.RPC is missing")
+	}
+	if len(c.Assets) == 0 {
+		return nil, errors.New("evm: Config.Assets is empty")
+	}
+	n := &Node{network: c.Network, id: id, rpc: c.RPC, log: c.Logger, index: make(map[address]int)}
+	if n.log == nil {
+		n.log = slog.New(slog.DiscardHandler)
+	}
+	for _, a := range c.Assets {
+		if err := n.watch(a); err != nil {
+			return nil, fmt.Errorf("evm: Config.Assets: %w", err)
+		}
+	}
+	if len(n.tokens) > maxTokens {
+		return nil, fmt.Errorf("evm: Config.Assets: more than %d tokens", maxTokens)
+	}
+	return n, nil
+}
+
+func (n *Node) watch(a chain.Asset) error {
+	if err := checkAsset(a); err != nil {
+		return err
+	}
+	if a.ID.Network() != n.network {
+		return fmt.Errorf("asset %s is not on %s", a.ID, n.network)
+	}
+	if a.ID.Namespace() == native {
+		if n.coin != nil {
+			return fmt.Errorf("asset %s: a second native coin", a.ID)
+		}
+		n.coin = &a.ID
+		return nil
+	}
+	raw, err := hex.DecodeString(a.ID.Reference()[2:])
+	if err != nil {
+		return fmt.Errorf("asset %s: %w", a.ID, err)
+	}
+	contract := address(raw)
+	if _, twice := n.index[contract]; twice {
+		return fmt.Errorf("asset %s: configured twice", a.ID)
+	}
+	n.index[contract] = len(n.tokens)
+	n.tokens = append(n.tokens, a)
+	return nil
+}
+
+// Network implements [chain.Node].
+func (n *Node) Network() chain.Network { return n.network }
+
+// Tip implements [chain.Node]. Every call compares the chain id. The decimals of every token are compared
+// on the first call, on every thousandth, and on the first after any call that failed, since another
+// machine may answer after a failure.
+//
+// Safe and Finalized are 0 while the node answers their tags with an error, nothing, or block 0.
+func (n *Node) Tip(ctx context.Context) (chain.Tip, error) {
+	tip, err := n.tip(ctx)
+	if err != nil {
+		n.trust.Store(0)
+		return chain.Tip{}, fmt.Errorf("evm: read tip of %s: %w", n.network, err)
+	}
+	return tip, nil
+}
+
+func (n *Node) tip(ctx context.Context) (chain.Tip, error) {
+	var id quantity
+	var latest, safe, finalized *wireHeader
+	batch := []rpc.BatchElem{
+		{Method: "eth_chainId", Result: &id},
+		{Method: "eth_getBlockByNumber", Args: []any{"latest", false}, Result: &latest},
+		{Method: "eth_getBlockByNumber", Args: []any{"safe", false}, Result: &safe},
+		{Method: "eth_getBlockByNumber", Args: []any{"finalized", false}, Result: &finalized},
+	}
+	const untilTokens = 4
+	var decimals []string // one answer for each token, or none when they are trusted
+	if n.trust.Add(-1) < 0 {
+		decimals = make([]string, len(n.tokens))
+	}
+	for i := range decimals {
+		call := map[string]string{"to": n.tokens[i].ID.Reference(), "data": decimalsCall}
+		batch = append(batch, rpc.BatchElem{Method: "eth_call", Args: []any{call, "latest"}, Result: &decimals[i]})
+	}
+	if err := n.batch(ctx, batch); err != nil {
+		return chain.Tip{}, err
+	}
+	if err := n.checkIdentity(id, batch[0].Error); err != nil {
+		return chain.Tip{}, err
+	}
+	for i, answer := range decimals {
+		if err := checkDecimals(n.tokens[i], answer, tidy(batch[untilTokens+i].Error)); err != nil {
+			return chain.Tip{}, err
+		}
+	}
+	if err := batch[1].Error; err != nil {
+		return chain.Tip{}, tidy(err)
+	}
+	if latest == nil {
+		return chain.Tip{}, fmt.Errorf("%w: no latest block", chain.ErrIncomplete)
+	}
+	header, err := latest.header(uint64(latest.Number))
+	if err != nil {
+		return chain.Tip{}, err
+	}
+	if decimals != nil {
+		n.trust.Store(trustedTips - 1)
+	}
+	return chain.Tip{Header: header, Safe: tagged(batch[2].Error, safe), Finalized: tagged(batch[3].Error, finalized)}, nil
+}
+
+func (n *Node) checkIdentity(id quantity, err error) error {
+	if err != nil {
+		return fmt.Errorf("chain id: %w", tidy(err))
+	}
+	if uint64(id) != n.id {
+		return fmt.Errorf("%w: its chain id is %d, not %d", chain.ErrWrongNetwork, id, n.id)
+	}
+	return nil
+}
+
+// checkDecimals compares the answer of decimals(), one word, with the configuration. A contract that is
+// not there answers with no data, one that has no such method reverts.
+func checkDecimals(t chain.Asset, answer string, err error) error {
+	if err != nil {
+		if hasCode(err, codeReverted) {
+			return fmt.Errorf("%w: token %s has no decimals: %w", chain.ErrWrongNetwork, t.ID, err)
+		}
+		return fmt.Errorf("decimals of token %s: %w", t.ID, err)
+	}
+	var decimals amount
+	if len(answer) != 2+2*len(decimals) {
+		return fmt.Errorf("%w: no token at %s: decimals() answered %d characters", chain.ErrWrongNetwork, t.ID, len(answer))
+	}
+	if err := decimals.UnmarshalJSON([]byte(strconv.Quote(answer))); err != nil {
+		return fmt.Errorf("decimals of token %s: %w", t.ID, err)
+	}
+	if decimals.units().Cmp(big.NewInt(int64(t.Decimals))) != 0 {
+		return fmt.Errorf("%w: token %s has %s decimals, not %d", chain.ErrWrongNetwork, t.ID, decimals.units(), t.Decimals)
+	}
+	return nil
+}
+
+// tagged answers the height behind a finality tag, or 0: nodes before their first finalized block
+// answer an error, null or the genesis block.
+func tagged(err error, h *wireHeader) uint64 {
+	if err != nil || h == nil {
+		return 0
+	}
+	return uint64(h.Number)
+}
+
+// Header implements [chain.Node].
+func (n *Node) Header(ctx context.Context, height uint64) (chain.Header, error) {
+	var answer *wireHeader
+	if err := n.call(ctx, &answer, "eth_getBlockByNumber", hexQuantity(height), false); err != nil {
+		return chain.Header{}, fmt.Errorf("evm: read header %d of %s: %w", height, n.network, err)
+	}
+	if answer == nil {
+		return chain.Header{}, fmt.Errorf("evm: read header %d of %s: %w", height, n.network, chain.ErrNotFound)
+	}
+	header, err := answer.header(height)
+	if err != nil {
+		return chain.Header{}, fmt.Errorf("evm: read header of %s: %w", n.network, err)
+	}
+	return header, nil
+}
+
+// Block implements [chain.Node]. The transfers are proven against the block: every receipt and log names
+// the block's hash, there is a receipt for every transaction, and the logs are exactly those that the
+// filter in the block's header announces, if the network fills it in.
+//
+// A node without eth_getBlockReceipts is asked for the logs of the tokens and for the receipts of the
+// transactions that matter. Then the filter can show that all logs of a token are missing, but not that
+// some are.
+//
+// Transactions from before the Byzantium fork, whose receipts do not say whether they succeeded, transfer nothing.
+func (n *Node) Block(ctx context.Context, height uint64) (chain.Block, error) {
+	block, err := n.block(ctx, height)
+	if err != nil {
+		return chain.Block{}, fmt.Errorf("evm: read block %d of %s: %w", height, n.network, err)
+	}
+	return block, nil
+}
+
+func (n *Node) block(ctx context.Context, height uint64) (chain.Block, error) {
+	var answer *wireBlock
+	if err := n.call(ctx, &answer, "eth_getBlockByNumber", hexQuantity(height), true); err != nil {
+		return chain.Block{}, err
+	}
+	if answer == nil {
+		return chain.Block{}, chain.ErrNotFound
+	}
+	header, err := answer.header(height)
+	if err != nil {
+		return chain.Block{}, err
+	}
+	receipts, err := n.receipts(ctx, answer)
+	if err != nil {
+		return chain.Block{}, err
+	}
+	return chain.Block{Header: header, Transfers: n.transfers(answer, receipts)}, nil
+}
+
+// transfers are what happened in a block, in chain order. A nil receipt belongs to a transaction that
+// transfers none of the assets.
+func (n *Node) transfers(b *wireBlock, receipts []*wireReceipt) []chain.Transfer {
+	var all []chain.Transfer
+	for i, r := range receipts {
+		if r == nil || r.Status == nil || *r.Status != 1 {
+			continue
+		}
+		tx := &b.Txs[i]
+		if n.movesCoin(tx) {
+			all = append(all, chain.Transfer{
+				TxID: tx.Hash.String(), Index: "value", Asset: *n.coin,
+				From: tx.From.address(), To: tx.To.address(), Units: tx.Value.units(),
+			})
+		}
+		all = n.appendTokens(all, r)
+	}
+	return all
+}
+
+// movesCoin says whether a transaction that succeeds transfers native coin. What a new contract is given
+// at its creation is no payment.
+func (n *Node) movesCoin(tx *wireTx) bool {
+	return n.coin != nil && tx.To != nil && *tx.Value != (amount{})
+}
+
+// appendTokens appends what the configured contracts logged in one transaction. An ERC-721 transfer has the
+// same first topic but four topics, and a log of EIP-7708 has the address of no contract.
+func (n *Node) appendTokens(all []chain.Transfer, r *wireReceipt) []chain.Transfer {
+	var seen map[int]int // how many Transfer logs of each token came before
+	for i := range r.Logs {
+		l := &r.Logs[i]
+		t, ours := n.tokenOf(l)
+		if !ours {
+			continue
+		}
+		if seen == nil {
+			seen = make(map[int]int)
+		}
+		ordinal := seen[t]
+		seen[t]++
+		if len(l.Topics) != 3 || l.Data.size != 32 || l.Data.word == (amount{}) ||
+			!l.Topics[1].isAddress() || !l.Topics[2].isAddress() {
+			continue
+		}
+		id := n.tokens[t].ID
+		all = append(all, chain.Transfer{
+			TxID: r.TxHash.String(), Index: id.Reference() + "#" + strconv.Itoa(ordinal), Asset: id,
+			From: l.Topics[1].address(), To: l.Topics[2].address(), Units: l.Data.word.units(),
+		})
+	}
+	return all
+}
+
+// tokenOf answers which configured token has logged a Transfer, of whatever form.
+func (n *Node) tokenOf(l *wireLog) (int, bool) {
+	if len(l.Topics) == 0 || l.Topics[0] != transferTopic {
+		return 0, false
+	}
+	t, ok := n.index[l.Address]
+	return t, ok
+}
+
+// call makes one call, whose errors are fit for logs.
+func (n *Node) call(ctx context.Context, result any, method string, args ...any) error {
+	if err := n.rpc.CallContext(ctx, result, method, args...); err != nil {
+		n.trust.Store(0)
+		return fmt.Errorf("%s: %w", method, tidy(err))
+	}
+	return nil
+}
+
+// batch makes several calls at once. Its error is about the batch; each element has its own.
+func (n *Node) batch(ctx context.Context, elems []rpc.BatchElem) error {
+	if err := n.rpc.BatchCallContext(ctx, elems); err != nil {
+		n.trust.Store(0)
+		return fmt.Errorf("batch of %d calls: %w", len(elems), tidy(err))
+	}
+	return nil
+}
+
+func hexQuantity(n uint64) string { return "0x" + strconv.FormatUint(n, 16) }

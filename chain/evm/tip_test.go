@@ -1,0 +1,282 @@
+package evm_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/chain/evm"
+)
+
+func TestTip_IsTheLatestBlockWithFinality(t *testing.T) {
+	f := newFake()
+	f.override["eth_getBlockByNumber"] = func(p []json.RawMessage) (any, *rpcFault) {
+		h := f.header()
+		switch string(p[0]) {
+		case `"safe"`:
+			h["number"] = "0x60"
+		case `"finalized"`:
+			h["number"] = "0x40"
+		}
+		return h, nil
+	}
+	tip, err := f.node(t).Tip(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 100, tip.Height)
+	require.Equal(t, blockHash, tip.Hash)
+	require.EqualValues(t, 0x60, tip.Safe)
+	require.EqualValues(t, 0x40, tip.Finalized)
+}
+
+func TestTip_FinalityIsZeroWhileTheNodeDoesNotSay(t *testing.T) {
+	for name, say := range map[string]func(h object) (any, *rpcFault){
+		"error":   func(object) (any, *rpcFault) { return nil, &rpcFault{-39001, "safe block not found"} },
+		"null":    func(object) (any, *rpcFault) { return nil, nil },
+		"genesis": func(h object) (any, *rpcFault) { h["number"] = "0x0"; return h, nil },
+		"garbage": func(object) (any, *rpcFault) { return "x", nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			f.override["eth_getBlockByNumber"] = func(p []json.RawMessage) (any, *rpcFault) {
+				if string(p[0]) == `"latest"` {
+					return f.header(), nil
+				}
+				return say(f.header())
+			}
+			tip, err := f.node(t).Tip(t.Context())
+			require.NoError(t, err)
+			require.EqualValues(t, 100, tip.Height)
+			require.Zero(t, tip.Safe)
+			require.Zero(t, tip.Finalized)
+		})
+	}
+}
+
+func TestTip_WithoutLatestBlockIsIncomplete(t *testing.T) {
+	f := newFake()
+	f.say("eth_getBlockByNumber", nil)
+	_, err := f.node(t).Tip(t.Context())
+	require.ErrorIs(t, err, chain.ErrIncomplete)
+}
+
+func TestIncident26_ChainIDIsComparedEveryTime(t *testing.T) {
+	f := newFake()
+	n := f.node(t)
+	_, err := n.Tip(t.Context())
+	require.NoError(t, err)
+	f.say("eth_chainId", "0x89")
+	_, err = n.Tip(t.Context())
+	require.ErrorIs(t, err, chain.ErrWrongNetwork)
+	require.ErrorContains(t, err, "137")
+	f.say("eth_chainId", nil)
+	_, err = n.Tip(t.Context())
+	require.Error(t, err)
+	require.NotErrorIs(t, err, chain.ErrWrongNetwork)
+}
+
+func TestIncident12_DecimalsMustBeTheContracts(t *testing.T) {
+	for answer, wrong := range map[any]bool{
+		fmt.Sprintf("0x%064x", 6):             false,
+		fmt.Sprintf("0x%064x", 18):            true,
+		"0x1" + strings.Repeat("0", 62) + "6": true,
+		"0x":                                  true, // no contract there
+		"0x06":                                true,
+	} {
+		f := newFake()
+		f.say("eth_call", answer)
+		_, err := f.node(t, usdt).Tip(t.Context())
+		if wrong {
+			require.ErrorIs(t, err, chain.ErrWrongNetwork, answer)
+			require.ErrorContains(t, err, string(usdt.ID))
+		} else {
+			require.NoError(t, err)
+		}
+	}
+	t.Run("method reverts", func(t *testing.T) {
+		f := newFake()
+		f.fail("eth_call", &rpcFault{3, "execution reverted"})
+		_, err := f.node(t, usdt).Tip(t.Context())
+		require.ErrorIs(t, err, chain.ErrWrongNetwork)
+	})
+	t.Run("node cannot say now", func(t *testing.T) {
+		f := newFake()
+		f.fail("eth_call", &rpcFault{-32005, "limit exceeded"})
+		_, err := f.node(t, usdt).Tip(t.Context())
+		require.ErrorContains(t, err, "limit exceeded")
+		require.NotErrorIs(t, err, chain.ErrWrongNetwork)
+	})
+}
+
+func TestTip_DecimalsAreAskedAgainAfterAFailure(t *testing.T) {
+	f := newFake()
+	n := f.node(t, usdt)
+	for range 3 {
+		_, err := n.Tip(t.Context())
+		require.NoError(t, err)
+	}
+	require.Equal(t, 1, f.calls["eth_call"])
+	f.fail("eth_getBlockReceipts", &rpcFault{-32000, "no"})
+	f.tx(shop, 1)
+	_, err := n.Block(t.Context(), 100)
+	require.Error(t, err)
+	f.say("eth_call", fmt.Sprintf("0x%064x", 18)) // another machine answers now
+	_, err = n.Tip(t.Context())
+	require.ErrorIs(t, err, chain.ErrWrongNetwork)
+	_, err = n.Tip(t.Context())
+	require.ErrorIs(t, err, chain.ErrWrongNetwork, "it stays wrong until it is right")
+	f.say("eth_call", fmt.Sprintf("0x%064x", 6))
+	_, err = n.Tip(t.Context())
+	require.NoError(t, err)
+}
+
+func TestTip_DecimalsAreAskedAgainAfterAThousandCalls(t *testing.T) {
+	f := newFake()
+	n := f.node(t, usdt)
+	for range 1001 {
+		_, err := n.Tip(t.Context())
+		require.NoError(t, err)
+	}
+	require.Equal(t, 2, f.calls["eth_call"])
+}
+
+// every calls all methods that reach the node.
+func every(t *testing.T, n *evm.Node, check func(err error)) {
+	t.Helper()
+	_, err := n.Tip(t.Context())
+	check(err)
+	_, err = n.Header(t.Context(), 100)
+	check(err)
+	_, err = n.Block(t.Context(), 100)
+	check(err)
+}
+
+func TestNode_TroubleIsAnErrorOnEveryMethod(t *testing.T) {
+	for name, handler := range map[string]http.HandlerFunc{
+		"429":     func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "slow down", http.StatusTooManyRequests) },
+		"503":     func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "gone", http.StatusServiceUnavailable) },
+		"garbage": func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") },
+		"nothing": func(http.ResponseWriter, *http.Request) {},
+		"null":    func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "null") },
+		"object":  func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") },
+		"array":   func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "[]") },
+		"cut short": func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, `{"jsonrpc":"2.0","id":1,"result":{"num`)
+		},
+		"redirect": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+		},
+		"error": func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, `{"jsonrpc":"2.0","id":1,"error":{"code":-32005,"message":"limit exceeded"}}`)
+		},
+		"hang up": func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			f.handler = handler
+			every(t, f.node(t), func(err error) {
+				require.Error(t, err)
+				require.NotErrorIs(t, err, chain.ErrNotFound)
+				require.NotErrorIs(t, err, chain.ErrWrongNetwork)
+			})
+		})
+	}
+}
+
+func TestNode_WrongTypesAreErrors(t *testing.T) {
+	for _, result := range []any{"x", 5, []any{}, []any{5}, true} {
+		f := newFake()
+		f.say("eth_getBlockByNumber", result)
+		every(t, f.node(t), func(err error) { require.Error(t, err, result) })
+	}
+}
+
+func TestDial_AnswersAreBounded(t *testing.T) {
+	f := newFake()
+	f.handler = func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"jsonrpc":"2.0","id":1,"result":"`)
+		chunk := []byte(strings.Repeat("a", 1<<20))
+		for range evm.MaxAnswer>>20 + 2 {
+			if _, err := w.Write(chunk); err != nil {
+				return
+			}
+		}
+		_, _ = io.WriteString(w, `"}`)
+	}
+	_, err := f.node(t).Block(t.Context(), 100)
+	require.ErrorIs(t, err, evm.ErrAnswerTooLarge)
+}
+
+func TestDial_LongErrorsAreCut(t *testing.T) {
+	f := newFake()
+	f.fail("eth_getBlockByNumber", &rpcFault{-32000, strings.Repeat("long ", 10_000)})
+	_, err := f.node(t).Header(t.Context(), 100)
+	require.Error(t, err)
+	require.Less(t, len(err.Error()), 500)
+}
+
+func TestDial_KeepsSecretsOfTheURL(t *testing.T) {
+	asked := make(chan [2]string, 100)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked <- [2]string{r.Header.Get("Authorization"), r.URL.RequestURI()}
+		panic(http.ErrAbortHandler)
+	}))
+	defer server.Close()
+	host := strings.TrimPrefix(server.URL, "http://")
+	var logged strings.Builder
+	for name, url := range map[string]string{
+		"hang up":  "http://user:secret@" + host + "/v3/secret?key=secret",
+		"refused":  "http://user:secret@127.0.0.1:1/v3/secret?key=secret",
+		"no host":  "http://user:secret@/secret",
+		"unparsed": "http://user:secret@%zz/secret",
+		"scheme":   "ftp://user:secret@" + host + "/secret",
+	} {
+		client, err := evm.Dial(t.Context(), url, nil)
+		if err != nil {
+			require.NotContains(t, err.Error(), "secret", name)
+			continue
+		}
+		n, err := evm.New(evm.Config{Network: network, RPC: client, Assets: []chain.Asset{ether},
+			Logger: slog.New(slog.NewTextHandler(&logged, nil))})
+		require.NoError(t, err)
+		every(t, n, func(err error) {
+			require.Error(t, err)
+			require.NotContains(t, err.Error(), "secret", name)
+		})
+		require.NotContains(t, client.CallContext(t.Context(), nil, "x").Error(), "secret", name)
+	}
+	require.Equal(t, [2]string{"Basic dXNlcjpzZWNyZXQ=", "/v3/secret?key=secret"}, <-asked)
+	require.NotContains(t, logged.String(), "secret")
+}
+
+func TestDial_ClientsTimeLimitHolds(t *testing.T) {
+	release := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-release:
+		case <-r.Context().Done():
+		}
+	}))
+	defer server.Close()
+	defer close(release)
+	client, err := evm.Dial(t.Context(), server.URL, &http.Client{Timeout: 10 * time.Millisecond})
+	require.NoError(t, err)
+	n, err := evm.New(evm.Config{Network: network, RPC: client, Assets: []chain.Asset{ether}})
+	require.NoError(t, err)
+	_, err = n.Header(t.Context(), 1)
+	require.Error(t, err)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = n.Header(ctx, 1)
+	require.ErrorIs(t, err, context.Canceled)
+}

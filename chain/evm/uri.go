@@ -1,0 +1,37 @@
+package evm
+
+import (
+	"errors"
+	"fmt"
+	"math/big"
+
+	"github.com/cointill/cointill/chain"
+)
+
+// ErrUnits says that an amount is not one that a chain can move: not positive, or of more than 256 bits.
+var ErrUnits = errors.New("not an amount that can be paid")
+
+// PaymentURI is the EIP-681 URI that asks a wallet to send units of the asset, for a link or a QR code.
+// For a token it calls transfer on the token's contract; the receiver is then a parameter.
+//
+// The amount is a plain integer of base units. EIP-681 also allows 2.014e18, but wallets are known that
+// read the exponent through a floating point number, or not at all.
+//
+// It refuses with [ErrAddress], [ErrUnits], or an error about the asset.
+func PaymentURI(asset chain.Asset, to chain.Address, units *big.Int) (string, error) {
+	if err := checkAsset(asset); err != nil {
+		return "", fmt.Errorf("evm: make payment URI: %w", err)
+	}
+	receiver, err := ParseAddress(string(to))
+	if err != nil {
+		return "", fmt.Errorf("evm: make payment URI: %w", err)
+	}
+	if units == nil || units.Sign() <= 0 || units.BitLen() > 256 {
+		return "", fmt.Errorf("evm: make payment URI: %w", ErrUnits)
+	}
+	id := asset.ID.Network().Reference()
+	if asset.ID.Namespace() == token {
+		return fmt.Sprintf("ethereum:%s@%s/transfer?address=%s&uint256=%s", asset.ID.Reference(), id, receiver, units), nil
+	}
+	return fmt.Sprintf("ethereum:%s@%s?value=%s", receiver, id, units), nil
+}

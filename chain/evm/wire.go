@@ -1,0 +1,193 @@
+package evm
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"strconv"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/cointill/cointill/chain"
+)
+
+// The answers of a node, with no more fields than are used: a block of thousands of transactions is decoded
+// at the speed of its JSON, and fields that networks add do no harm. The types of single fields refuse
+// what is not of their form, so that a damaged answer is an error and never a zero.
+
+type wireHeader struct {
+	Number    quantity `json:"number"`
+	Hash      word     `json:"hash"`
+	Parent    word     `json:"parentHash"`
+	Timestamp quantity `json:"timestamp"`
+	GasUsed   quantity `json:"gasUsed"`
+	Bloom     bloom    `json:"logsBloom"`
+}
+
+type wireBlock struct {
+	wireHeader
+	Txs []wireTx `json:"transactions"`
+}
+
+type wireTx struct {
+	Hash  word     `json:"hash"`
+	From  address  `json:"from"`
+	To    *address `json:"to"` // nil when the transaction makes a contract
+	Value *amount  `json:"value"`
+}
+
+type wireReceipt struct {
+	TxHash    word      `json:"transactionHash"`
+	BlockHash word      `json:"blockHash"`
+	Status    *quantity `json:"status"` // nil before Byzantium, when receipts did not say
+	Logs      []wireLog `json:"logs"`
+}
+
+type wireLog struct {
+	Address   address  `json:"address"`
+	Topics    []word   `json:"topics"`
+	Data      data     `json:"data"`
+	TxHash    word     `json:"transactionHash"`
+	BlockHash word     `json:"blockHash"`
+	Index     quantity `json:"logIndex"`
+	Removed   bool     `json:"removed"`
+}
+
+// maxTime bounds what a block may be stamped with, in seconds: the year 36812.
+const maxTime = 1 << 40
+
+// header makes a chain.Header of an answer, which must be the block at the height that was asked for.
+func (h *wireHeader) header(height uint64) (chain.Header, error) {
+	if h.Hash == (word{}) || uint64(h.Number) != height || h.Timestamp > maxTime {
+		return chain.Header{}, fmt.Errorf("%w: asked for block %d, was answered block %d with hash %s",
+			chain.ErrIncomplete, height, h.Number, h.Hash)
+	}
+	answer := chain.Header{Height: height, Hash: h.Hash.String(), Time: time.Unix(int64(h.Timestamp), 0).UTC()}
+	if height > 0 {
+		answer.Parent = h.Parent.String()
+	}
+	return answer, nil
+}
+
+var (
+	errHex  = errors.New("not a 0x hexadecimal string")
+	errSize = errors.New("hexadecimal string of the wrong size")
+)
+
+// digits answers what stands between "0x and ". It copies nothing.
+func digits(b []byte) ([]byte, error) {
+	if len(b) < 4 || b[0] != '"' || b[1] != '0' || b[2] != 'x' || b[len(b)-1] != '"' {
+		return nil, errHex
+	}
+	return b[3 : len(b)-1], nil
+}
+
+// fixed decodes exactly len(dst) bytes.
+func fixed(dst, b []byte) error {
+	d, err := digits(b)
+	if err != nil {
+		return err
+	}
+	if len(d) != 2*len(dst) {
+		return errSize
+	}
+	_, err = hex.Decode(dst, d)
+	return err
+}
+
+// word is a hash or a topic.
+type word [32]byte
+
+func (w *word) UnmarshalJSON(b []byte) error { return fixed(w[:], b) }
+
+func (w word) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
+
+func (w word) String() string { return "0x" + hex.EncodeToString(w[:]) }
+
+// isAddress says whether the word is an address as the ABI encodes it.
+func (w word) isAddress() bool { return [12]byte(w[:12]) == [12]byte{} }
+
+func (w word) address() chain.Address { return checksummed(common.Address(w[12:])) }
+
+type address [20]byte
+
+func (a *address) UnmarshalJSON(b []byte) error { return fixed(a[:], b) }
+
+func (a address) address() chain.Address { return checksummed(common.Address(a)) }
+
+// bloom is the filter in a block's header of what its logs have as address and topics.
+type bloom [256]byte
+
+func (f *bloom) UnmarshalJSON(b []byte) error { return fixed(f[:], b) }
+
+// quantity is an integer of at most 64 bits.
+type quantity uint64
+
+func (q *quantity) UnmarshalJSON(b []byte) error {
+	d, err := digits(b)
+	if err != nil {
+		return err
+	}
+	n, err := strconv.ParseUint(string(d), 16, 64)
+	if err != nil {
+		return fmt.Errorf("quantity: %w", errors.Unwrap(err)) // the outer error repeats the input
+	}
+	*q = quantity(n)
+	return nil
+}
+
+// amount is an unsigned integer of at most 256 bits.
+type amount [32]byte
+
+func (a *amount) UnmarshalJSON(b []byte) error {
+	d, err := digits(b)
+	if err != nil {
+		return err
+	}
+	if len(d) == 0 || len(d) > 64 {
+		return errSize
+	}
+	var padded [64]byte
+	for i := range padded {
+		padded[i] = '0'
+	}
+	copy(padded[64-len(d):], d)
+	_, err = hex.Decode(a[:], padded[:])
+	return err
+}
+
+func (a amount) units() *big.Int { return new(big.Int).SetBytes(a[:]) }
+
+// data is the data of a log. Only its size and, if it is a single word, that word are kept.
+type data struct {
+	size int
+	word amount
+}
+
+func (v *data) UnmarshalJSON(b []byte) error {
+	d, err := digits(b)
+	if err != nil {
+		return err
+	}
+	if len(d)%2 != 0 {
+		return errSize
+	}
+	v.size = len(d) / 2
+	if v.size != len(v.word) {
+		return nil
+	}
+	_, err = hex.Decode(v.word[:], d)
+	return err
+}
+
+var (
+	_ json.Unmarshaler = (*word)(nil)
+	_ json.Unmarshaler = (*address)(nil)
+	_ json.Unmarshaler = (*bloom)(nil)
+	_ json.Unmarshaler = (*quantity)(nil)
+	_ json.Unmarshaler = (*amount)(nil)
+	_ json.Unmarshaler = (*data)(nil)
+)

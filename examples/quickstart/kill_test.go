@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/big"
+	"math/rand/v2"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/cointill/cointill/internal/devchain"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store/sqlite"
+	"github.com/cointill/cointill/webhook"
+	"github.com/stretchr/testify/require"
+)
+
+// lives is how many directories are played to the end, and deaths how often each is killed before. The
+// moments follow from the number of the life.
+const (
+	lives  = 10
+	deaths = 5
+	longer = 3500 * time.Millisecond // than the story takes
+)
+
+// Killed with kill -9 at 50 seeded moments and started again, the same invoices complete, each payment
+// is counted once, and each event is delivered.
+func TestKilledAtAnyMomentItGoesOnWhereItWas(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "quickstart")
+	out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput()
+	require.NoError(t, err, string(out))
+	n := lives
+	if testing.Short() {
+		n = 1
+	}
+	for life := range n {
+		t.Run(fmt.Sprint(life), func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			rng := rand.New(rand.NewPCG(uint64(life), 9))
+			for range deaths {
+				after := time.Duration(rng.Int64N(int64(longer)))
+				text, err := start(t, program, dir, after)
+				var exit *exec.ExitError
+				if errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL {
+					continue
+				}
+				require.NoError(t, err, text) // it was done before it could be killed
+			}
+			text, err := start(t, program, dir, time.Minute)
+			require.NoError(t, err, text)
+			require.Equal(t, 2, strings.Count(text, " completed "), text)
+			inspect(t, dir)
+		})
+	}
+}
+
+// start runs the program until it ends or is killed.
+func start(t *testing.T, program, dir string, killAfter time.Duration) (string, error) {
+	cmd := exec.Command(program, "-data", dir)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	require.NoError(t, cmd.Start())
+	timer := time.AfterFunc(killAfter, func() { _ = cmd.Process.Kill() })
+	defer timer.Stop()
+	err := cmd.Wait()
+	return out.String(), err
+}
+
+// inspect holds what is in the directory against the chain.
+func inspect(t *testing.T, dir string) {
+	ctx := context.Background()
+	node, err := devchain.Start(devchain.Config{DataDir: filepath.Join(dir, "chain")})
+	require.NoError(t, err)
+	defer node.Close()
+	payer, err := newPayer(ctx, node)
+	require.NoError(t, err)
+	defer payer.client.Close()
+	db, err := sqlite.Open(filepath.Join(dir, "shop.db"))
+	require.NoError(t, err)
+	defer db.Close()
+	store, err := sqlite.New(db)
+	require.NoError(t, err)
+
+	page, err := store.Invoices(ctx, invoice.Query{Limit: 10})
+	require.NoError(t, err)
+	require.Len(t, page.Invoices, 2, "the same invoices, not others")
+	var messages []string
+	for _, inv := range page.Invoices {
+		require.Equal(t, invoice.StatusCompleted, inv.State.Status)
+		onChain, err := payer.received(ctx, inv.Quote.Asset, inv.Quote.Address)
+		require.NoError(t, err)
+		require.Equal(t, onChain.String(), inv.State.Received.String(), "credited is what the chain has")
+		sum := new(big.Int)
+		for _, p := range inv.Payments {
+			require.False(t, p.Withdrawn)
+			sum.Add(sum, p.Units)
+		}
+		require.Equal(t, onChain.String(), sum.String(), "each payment is counted once")
+		events, err := store.InvoiceEvents(ctx, inv.ID)
+		require.NoError(t, err)
+		for i, ev := range events {
+			require.Equal(t, int64(i+1), ev.Seq)
+		}
+		records, err := store.History(ctx, inv.ID)
+		require.NoError(t, err)
+		for _, r := range records {
+			require.Equal(t, webhook.StateDelivered, r.State, r.Message.ID)
+			messages = append(messages, r.Message.ID+" "+string(r.Message.Body))
+		}
+	}
+	rows, err := db.QueryContext(ctx, `SELECT id || ' ' || body FROM shop_hooks`)
+	require.NoError(t, err)
+	defer rows.Close()
+	var told []string
+	for rows.Next() {
+		var hook string
+		require.NoError(t, rows.Scan(&hook))
+		told = append(told, hook)
+	}
+	require.NoError(t, rows.Err())
+	require.ElementsMatch(t, messages, told, "each event was delivered")
+}

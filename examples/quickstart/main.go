@@ -1,0 +1,101 @@
+// Command quickstart shows the whole life of two invoices in a few seconds, with nothing to install or to
+// configure: an SQLite file, an Ethereum node within this process, the HTTP API, and a shop that is
+// told by webhook. A payer pays one invoice in two transactions and the other with a little too much.
+//
+//	go run ./examples/quickstart
+//
+// With -serve it goes on running and says what to try with curl. With -data DIR it keeps everything in
+// DIR, and the next start goes on where the last one ended, however that came about.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() {
+	var o options
+	flag.BoolVar(&o.serve, "serve", false, "go on running after both invoices are paid")
+	flag.StringVar(&o.dir, "data", "", "directory to keep everything in; default one that is deleted at the end")
+	flag.StringVar(&o.addr, "addr", "", "address to listen on; default the last one of the directory, else a free port of 127.0.0.1")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, o, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "quickstart:", err)
+		os.Exit(1)
+	}
+}
+
+type options struct {
+	serve bool
+	dir   string
+	addr  string
+}
+
+// patience is how long the whole story may take before it counts as failed.
+const patience = time.Minute
+
+// run plays the story and ends when it has ended, or with ctx when it serves.
+func run(ctx context.Context, o options, out io.Writer) (err error) {
+	if o.dir == "" {
+		if o.dir, err = os.MkdirTemp("", "cointill-quickstart-"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(o.dir)) }()
+	}
+	h, err := open(ctx, o)
+	if err != nil {
+		return err
+	}
+	ctx, end := context.WithCancelCause(ctx)
+	ended := h.start(ctx, end)
+	defer func() { err = errors.Join(err, ended(), h.close()) }()
+
+	t := &timeline{out: out, house: h}
+	t.say("", "listening", "API on %s, data in %s", h.apiURL(), o.dir)
+	if err := play(ctx, h, t); err != nil {
+		end(nil)
+		return fmt.Errorf("%w (%v)", err, context.Cause(ctx))
+	}
+	if o.serve {
+		t.curl()
+		<-ctx.Done()
+	}
+	end(nil)
+	return nil
+}
+
+// play lets the shop place its two orders, the payer pay them, and waits until the shop was told.
+func play(ctx context.Context, h *house, t *timeline) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	orders := []*order{
+		{kind: "ether", Currency: "ETH", parts: []int64{60, 40}},
+		{kind: "token", Currency: "TEUR", parts: []int64{102}},
+	}
+	for _, o := range orders {
+		if err := h.shop.place(ctx, o); err != nil {
+			return fmt.Errorf("place order %s: %w", o.ID, err)
+		}
+	}
+	paid := make(chan error, len(orders))
+	for _, o := range orders {
+		go func() { paid <- h.payer.pay(ctx, o) }()
+	}
+	err := t.follow(ctx, orders)
+	cancel()
+	for range orders {
+		if payErr := <-paid; err != nil && !errors.Is(payErr, context.Canceled) {
+			err = errors.Join(err, payErr)
+		}
+	}
+	return err
+}

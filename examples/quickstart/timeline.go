@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/big"
+	"time"
+
+	"github.com/cointill/cointill/invoice"
+	"github.com/shopspring/decimal"
+)
+
+// timeline tells what happens, in the order in which it becomes known.
+type timeline struct {
+	out       io.Writer
+	house     *house
+	position  int64             // of the last event that was told
+	confirmed map[string]uint64 // what was last told of each invoice
+}
+
+func (t *timeline) say(order, what, format string, args ...any) {
+	fmt.Fprintf(t.out, "%s  %-8s %-13s %s\n", time.Now().Format("15:04:05.000"), order, what, fmt.Sprintf(format, args...))
+}
+
+// follow tells the story until the shop has been told that all orders are paid.
+func (t *timeline) follow(ctx context.Context, orders []*order) error {
+	t.confirmed = map[string]uint64{}
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if err := t.events(ctx); err != nil {
+			return err
+		}
+		open := 0
+		for _, o := range orders {
+			if err := t.confirming(ctx, o); err != nil {
+				return err
+			}
+			paid, err := t.house.shop.paid(ctx, o.ID)
+			if err != nil {
+				return err
+			}
+			if !paid {
+				open++
+			}
+		}
+		t.webhooks()
+		if open == 0 {
+			return t.events(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%d orders are not paid: %w", open, context.Cause(ctx))
+		case <-tick.C:
+		}
+	}
+}
+
+// events tells what is new in the feed.
+func (t *timeline) events(ctx context.Context) error {
+	for {
+		page, err := t.house.invoices.Events(ctx, t.position, 100)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for _, ev := range page {
+			t.position = ev.Position
+			var p invoice.Payload
+			if err := json.Unmarshal(ev.Body, &p); err != nil {
+				return err
+			}
+			t.event(p)
+		}
+	}
+}
+
+func (t *timeline) event(p invoice.Payload) {
+	inv := p.Data.Invoice
+	switch p.Type {
+	case invoice.EventCreated:
+		t.say(inv.OrderID, "created", "%s %s, invoice %s", inv.Price.Amount.StringFixed(2), inv.Price.Currency, inv.ID)
+		if inv.Asset != nil {
+			t.say(inv.OrderID, "quoted", "%s %s to %s until %s", inv.Due, inv.Asset.Code, inv.Address, inv.Deadline.Local().Format(time.TimeOnly))
+		}
+	case invoice.EventPaymentReceived:
+		units, _ := new(big.Int).SetString(p.Data.Payment.Units, 10)
+		t.say(inv.OrderID, "seen", "%s %s in block %d, with it %s, transaction %.10s...", decimal.NewFromBigInt(units, -int32(inv.Asset.Decimals)),
+			inv.Asset.Code, p.Data.Payment.Height, p.Data.Payment.Class, p.Data.Payment.TxID)
+	default:
+		t.say(inv.OrderID, string(inv.Status), "received %s, confirmed %s of %s (%s)", inv.Received, inv.Confirmed, inv.Due, inv.Outcome)
+	}
+}
+
+// confirming tells how deep the youngest payment of an order is, when that has changed.
+func (t *timeline) confirming(ctx context.Context, o *order) error {
+	inv, err := t.house.invoices.Invoice(ctx, "", o.Invoice)
+	if err != nil {
+		return err
+	}
+	if inv.State.Status != invoice.StatusPending {
+		return nil
+	}
+	least, need := uint64(0), uint64(0)
+	for _, p := range inv.Payments {
+		have, n, err := t.house.invoices.Confirmations(ctx, inv, p)
+		if err != nil {
+			return err
+		}
+		if need == 0 || have < least {
+			least, need = have, n
+		}
+	}
+	if least != t.confirmed[inv.ID] {
+		t.confirmed[inv.ID] = least
+		t.say(inv.OrderID, "confirming", "%d/%d", min(least, need), need)
+	}
+	return nil
+}
+
+// webhooks tells what the shop was told.
+func (t *timeline) webhooks() {
+	for {
+		select {
+		case told := <-t.house.shop.told:
+			t.say(told.Order, "webhook", "%q delivered and its signature verified, id %.24s...", told.Status, told.ID)
+		default:
+			return
+		}
+	}
+}
+
+// curl tells what to try.
+func (t *timeline) curl() {
+	h := t.house
+	fmt.Fprintf(t.out, `
+The till is open; Ctrl-C ends it. Try, in another terminal:
+
+# an invoice for 12.50 EUR
+curl -s -H 'Api-Key: %[1]s' -H 'Content-Type: application/json' -d '{"order_id":"mine-1","fiat_amount":12.5,"currency":"TEUR"}' %[2]s/invoices
+
+# somebody pays it
+curl -s -d 'order=mine-1' -d 'currency=TEUR' %[3]s
+
+# what became of it
+curl -s -H 'Api-Key: %[1]s' '%[2]s/invoices?page_size=1'
+
+# what can be paid in, and the document of the API
+curl -s %[2]s/currencies
+curl -s %[2]s/openapi.json
+
+# another project, with a key of its own
+curl -s -H 'Api-Key: %[4]s' -H 'Content-Type: application/json' -d '{"name":"Second shop"}' %[2]s/projects
+`, h.shop.key, h.apiURL(), h.url()+payPath, accountKey)
+}
