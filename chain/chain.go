@@ -139,7 +139,7 @@ type Address string
 // when a reorganisation moved it into another block.
 type Transfer struct {
 	TxID  string   // transaction id as the chain writes it
-	Index string   // which transfer within the transaction; see the adapter for the form
+	Index string   // which transfer within the transaction, the adapter says in what form; never the same for two recipients
 	Asset AssetID  // what moved; its network is the transfer's network
 	From  Address  // for display only, often wrong or empty: never match or refund by it
 	To    Address  // who received

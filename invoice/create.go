@@ -235,14 +235,9 @@ func (s *Service) withAddress(ctx context.Context, inv Invoice, commit func(cont
 		quote := *inv.Quote
 		quote.Address, quote.Wallet, quote.Index = address, n.Addresses.Name(), index
 		inv.Quote = &quote
-		batch, err := s.startWatching(ctx, n)
-		if err != nil {
-			return Invoice{}, err
-		}
-		done, err := commit(ctx, inv, batch)
+		done, err := s.commitWatched(ctx, n, inv, commit)
 		switch {
 		case err == nil:
-			n.setWatched()
 			return done, nil
 		case errors.Is(err, ErrDuplicateOrder), errors.Is(err, errStale):
 			n.indexes.giveBack(index)
@@ -250,6 +245,27 @@ func (s *Service) withAddress(ctx context.Context, inv Invoice, commit func(cont
 		case !errors.Is(err, ErrConflict) || try == 20:
 			return Invoice{}, err
 		}
+	}
+}
+
+// commitWatched commits an invoice with an address, and in the same batch that its network must be watched
+// from now on, if the store does not know that yet.
+func (s *Service) commitWatched(ctx context.Context, n *network, inv Invoice, commit func(context.Context, Invoice, Batch) (Invoice, error)) (Invoice, error) {
+	for {
+		batch, err := s.startWatching(ctx, n)
+		if err != nil {
+			return Invoice{}, err
+		}
+		done, err := commit(ctx, inv, batch)
+		if errors.Is(err, ErrConflict) && len(batch.Progress) > 0 {
+			if p, readErr := s.cfg.Store.Network(ctx, n.id); readErr == nil && p.Version > 0 {
+				continue // somebody else began to watch: the address may be as free as it was
+			}
+		}
+		if err == nil {
+			n.setWatched()
+		}
+		return done, err
 	}
 }
 

@@ -120,8 +120,7 @@ var errOvertaken = errors.New("network was advanced elsewhere")
 // an invoice changed meanwhile it decides again on fresh facts.
 func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.Step) (Progress, error) {
 	v := look(n.id, step)
-	next := Progress{Network: n.id, Cursor: step.Cursor, Head: step.Head, Version: p.Version + 1}
-	next.Head.Time = chainTime(p.Head.Time, step.Head.Time.UTC(), s.cfg.Now().UTC())
+	next := Progress{Network: n.id, Cursor: step.Cursor, Head: advanceHead(p.Head, step, s.cfg.Now().UTC()), Version: p.Version + 1}
 	for {
 		batch, err := s.digest(ctx, v, next)
 		if err != nil {
@@ -150,6 +149,18 @@ func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.
 			return Progress{}, ctx.Err()
 		}
 	}
+}
+
+// advanceHead is the head after a step. A finality that was reached stays reached, though a node may fail
+// to say so at times.
+func advanceHead(before chain.Head, step chain.Step, now time.Time) chain.Head {
+	head := step.Head
+	head.Time = chainTime(before.Time, head.Time.UTC(), now)
+	if !step.Rewound {
+		head.Safe = max(head.Safe, min(before.Safe, head.Height))
+		head.Finalized = max(head.Finalized, min(before.Finalized, head.Height))
+	}
+	return head
 }
 
 // chainTime is what deadlines are held against. What was seen of a chain's time stays seen, and no

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
+	"slices"
 	"strconv"
 	"time"
 
@@ -56,8 +57,13 @@ type PayloadInvoice struct {
 	CreatedAt   time.Time        `json:"created_at"`
 	UpdatedAt   time.Time        `json:"updated_at"`
 	CompletedAt *time.Time       `json:"completed_at,omitempty"`
-	Payments    []PayloadPayment `json:"payments,omitempty"`
+	// Payments are the maxPayloadPayments seen last, in the order of their keys; PaymentCount is how
+	// many there are. Whoever wants to can send dust by the thousand, and a body has to end somewhere.
+	Payments     []PayloadPayment `json:"payments,omitempty"`
+	PaymentCount int              `json:"payment_count,omitempty"`
 }
+
+const maxPayloadPayments = 50
 
 // PayloadPayment is one payment as receivers see it.
 type PayloadPayment struct {
@@ -161,8 +167,28 @@ func payloadInvoice(inv Invoice) PayloadInvoice {
 		out.Received, out.Confirmed = amount(inv.State.Received), amount(inv.State.Confirmed)
 		out.PaidAsset = inv.PaidAsset()
 	}
-	for _, p := range inv.Payments {
+	out.PaymentCount = len(inv.Payments)
+	for _, p := range latest(inv.Payments, maxPayloadPayments) {
 		out.Payments = append(out.Payments, payloadPayment(p))
+	}
+	return out
+}
+
+// latest answers the n payments that were seen last, in the order given.
+func latest(payments []Payment, n int) []Payment {
+	if len(payments) <= n {
+		return payments
+	}
+	order := make([]int, len(payments))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return payments[b].FirstSeen.Compare(payments[a].FirstSeen) })
+	order = order[:n]
+	slices.Sort(order)
+	out := make([]Payment, n)
+	for i, at := range order {
+		out[i] = payments[at]
 	}
 	return out
 }

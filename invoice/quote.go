@@ -197,19 +197,16 @@ func (s *Service) worth(ctx context.Context, inv Invoice, p Payment) (*big.Int, 
 	return divideDown(worth, quoted.Value), nil
 }
 
-// PaymentURI is what a wallet scans to pay what remains of the invoice; empty when there is nothing
-// to pay to.
+// PaymentURI is what a wallet scans to pay what remains of the invoice; empty when nothing remains, or
+// when there is no address to pay to.
 func (s *Service) PaymentURI(inv Invoice) (string, error) {
-	if inv.Quote == nil || inv.Quote.Address == "" {
+	units := inv.Remaining()
+	if inv.Quote == nil || inv.Quote.Address == "" || units.Sign() == 0 {
 		return "", nil
 	}
 	n := s.chains[inv.Network()]
 	if n == nil || n.PaymentURI == nil {
 		return string(inv.Quote.Address), nil
-	}
-	units := inv.Remaining()
-	if units.Sign() == 0 {
-		units = inv.Quote.Due
 	}
 	return n.PaymentURI(inv.Quote.Asset, inv.Quote.Address, units)
 }

@@ -72,27 +72,47 @@ func (s *Service) History(ctx context.Context, project, id string) ([]Event, err
 	return events, nil
 }
 
-// Confirmations answers how often a payment is confirmed and how often it must be, as the invoice's
-// network was last seen. Under a finality tag the need is 1, and the count 1 once the tag has reached
-// the payment.
-func (s *Service) Confirmations(ctx context.Context, inv Invoice, p Payment) (have, need uint64, err error) {
-	if inv.Quote == nil || p.Withdrawn {
-		return 0, inv.Terms.Confirm.Depth, nil
-	}
-	c, err := s.chainClock(ctx, p.Key.Network)
-	if err != nil {
-		return 0, 0, err
-	}
-	if inv.Terms.Confirm.Tag == FinalityDepth {
-		if p.inBlock() {
-			have = c.head.Confirmations(p.Block.Height)
+// Depth is how deep a payment is.
+type Depth struct {
+	// Have is how often it is confirmed, Need how often it must be. Under a finality tag Need is 1, and
+	// Have is 1 once the tag has reached the payment.
+	Have, Need uint64
+	// Mature says that it is deep enough, now and not withdrawn.
+	Mature bool
+}
+
+// Depths answers how deep each of the invoice's payments is, in their order, as the networks were last
+// seen.
+func (s *Service) Depths(ctx context.Context, inv Invoice) ([]Depth, error) {
+	heads := map[chain.Network]chain.Head{}
+	out := make([]Depth, len(inv.Payments))
+	for i, p := range inv.Payments {
+		head, known := heads[p.Key.Network]
+		if !known {
+			c, err := s.chainClock(ctx, p.Key.Network)
+			if err != nil {
+				return nil, err
+			}
+			head = c.head
+			heads[p.Key.Network] = head
 		}
-		return have, inv.Terms.Confirm.Depth, nil
+		out[i] = p.depth(inv.Terms.Confirm, head)
 	}
-	if p.mature(inv.Terms.Confirm, c.head) {
-		have = 1
+	return out, nil
+}
+
+func (p Payment) depth(need Confirmations, head chain.Head) Depth {
+	d := Depth{Need: need.Depth, Mature: !p.Withdrawn && p.mature(need, head)}
+	switch {
+	case need.Tag != FinalityDepth:
+		d.Need = 1
+		if d.Mature {
+			d.Have = 1
+		}
+	case !p.Withdrawn && p.inBlock():
+		d.Have = head.Confirmations(p.Block.Height)
 	}
-	return have, 1, nil
+	return d
 }
 
 // NetworkHealth is how one network stands.

@@ -45,9 +45,10 @@ type Config struct {
 // Node reads a network through one JSON-RPC endpoint. It is a [chain.Node].
 //
 // A transfer's TxID is the transaction's hash in lower case. Its Index is "value" for native coin, and for
-// tokens the contract, "#", and a number: how many Transfer logs of that contract, of any amount and
-// form, come before it in the transaction. Other than the place of a log in its block, this stays the
-// same when a reorganisation moves the transaction, and when other assets are configured.
+// tokens the contract, "#", a number, ":" and the recipient. The number is how many Transfer logs of that
+// contract, of any amount and form, come before it in the transaction. Other than the place of a log in
+// its block, this stays the same when a reorganisation moves the transaction, and when other assets are
+// configured. The recipient is part of it because a contract may act otherwise in another block.
 type Node struct {
 	network chain.Network
 	id      uint64
@@ -318,10 +319,10 @@ func (n *Node) appendTokens(all []chain.Transfer, r *wireReceipt) []chain.Transf
 			!l.Topics[1].isAddress() || !l.Topics[2].isAddress() {
 			continue
 		}
-		id := n.tokens[t].ID
+		id, to := n.tokens[t].ID, l.Topics[2].address()
 		all = append(all, chain.Transfer{
-			TxID: r.TxHash.String(), Index: id.Reference() + "#" + strconv.Itoa(ordinal), Asset: id,
-			From: l.Topics[1].address(), To: l.Topics[2].address(), Units: l.Data.word.units(),
+			TxID: r.TxHash.String(), Index: id.Reference() + "#" + strconv.Itoa(ordinal) + ":" + string(to), Asset: id,
+			From: l.Topics[1].address(), To: to, Units: l.Data.word.units(),
 		})
 	}
 	return all

@@ -48,6 +48,7 @@ type house struct {
 	server   *http.Server
 
 	invoices   *invoice.Service
+	outbox     webhook.Outbox
 	dispatcher *webhook.Dispatcher
 	shop       *shop
 	payer      *payer
@@ -84,9 +85,12 @@ func open(ctx context.Context, o options) (h *house, err error) {
 	if err != nil {
 		return h, err
 	}
+	h.outbox = store
 	if h.dispatcher, err = webhook.New(webhook.Config{
 		Outbox: store, Secrets: projects,
-		Client: webhook.NewClient(webhook.ClientConfig{AllowLoopback: true}), // the shop is this process
+		// The shop is this process: it is on loopback, and answers at once or not at all.
+		Client: webhook.NewClient(webhook.ClientConfig{AllowLoopback: true, Timeout: time.Second}), Lease: 2 * time.Second,
+		Schedule: []time.Duration{time.Second, time.Second, 5 * time.Second, time.Minute},
 	}); err != nil {
 		return h, err
 	}
@@ -185,27 +189,39 @@ func (h *house) handlers(projects *invoice.Projects) error {
 // start lets everything run until ctx ends, and answers a function that waits for that. What fails
 // ends the rest.
 func (h *house) start(ctx context.Context, end context.CancelCauseFunc) (ended func() error) {
-	var wg sync.WaitGroup
-	background := func(f func(context.Context) error) {
+	var workers, server sync.WaitGroup
+	background := func(wg *sync.WaitGroup, f func(context.Context) error) {
 		wg.Go(func() {
 			if err := f(ctx); err != nil && ctx.Err() == nil {
 				end(err)
 			}
 		})
 	}
-	background(h.invoices.Run)
-	background(h.dispatcher.Run)
-	background(h.mine)
-	background(func(context.Context) error { return h.server.Serve(h.listener) })
+	background(&workers, h.invoices.Run)
+	background(&workers, h.dispatcher.Run)
+	background(&workers, h.mine)
+	background(&server, func(context.Context) error { return h.server.Serve(h.listener) })
 	return func() error {
 		<-ctx.Done()
+		workers.Wait()
 		err := h.server.Close()
-		wg.Wait()
+		server.Wait()
 		if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 			err = errors.Join(err, cause)
 		}
 		return err
 	}
+}
+
+// delivered says whether every message about an invoice has reached the shop.
+func (h *house) delivered(ctx context.Context, invoiceID string) (bool, error) {
+	records, err := h.outbox.History(ctx, invoiceID)
+	for _, r := range records {
+		if r.State != webhook.StateDelivered {
+			return false, err
+		}
+	}
+	return len(records) > 0, err
 }
 
 // mine makes a block now and then, as a chain does.

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math/big"
+	"slices"
 	"time"
 
 	"github.com/cointill/cointill/invoice"
@@ -24,7 +26,7 @@ func (t *timeline) say(order, what, format string, args ...any) {
 	fmt.Fprintf(t.out, "%s  %-8s %-13s %s\n", time.Now().Format("15:04:05.000"), order, what, fmt.Sprintf(format, args...))
 }
 
-// follow tells the story until the shop has been told that all orders are paid.
+// follow tells the story until the shop knows that all orders are paid.
 func (t *timeline) follow(ctx context.Context, orders []*order) error {
 	t.confirmed = map[string]uint64{}
 	tick := time.NewTicker(50 * time.Millisecond)
@@ -42,7 +44,11 @@ func (t *timeline) follow(ctx context.Context, orders []*order) error {
 			if err != nil {
 				return err
 			}
-			if !paid {
+			told, err := t.house.delivered(ctx, o.Invoice)
+			if err != nil {
+				return err
+			}
+			if !paid || !told {
 				open++
 			}
 		}
@@ -102,19 +108,14 @@ func (t *timeline) confirming(ctx context.Context, o *order) error {
 	if inv.State.Status != invoice.StatusPending {
 		return nil
 	}
-	least, need := uint64(0), uint64(0)
-	for _, p := range inv.Payments {
-		have, n, err := t.house.invoices.Confirmations(ctx, inv, p)
-		if err != nil {
-			return err
-		}
-		if need == 0 || have < least {
-			least, need = have, n
-		}
+	depths, err := t.house.invoices.Depths(ctx, inv)
+	if err != nil || len(depths) == 0 {
+		return err
 	}
-	if least != t.confirmed[inv.ID] {
-		t.confirmed[inv.ID] = least
-		t.say(inv.OrderID, "confirming", "%d/%d", min(least, need), need)
+	youngest := slices.MinFunc(depths, func(a, b invoice.Depth) int { return cmp.Compare(a.Have, b.Have) })
+	if youngest.Have != t.confirmed[inv.ID] {
+		t.confirmed[inv.ID] = youngest.Have
+		t.say(inv.OrderID, "confirming", "%d/%d", min(youngest.Have, youngest.Need), youngest.Need)
 	}
 	return nil
 }

@@ -1,0 +1,264 @@
+package httpapi
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"path"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Config describes a dialect. Title, Version, Routes, Fault and FaultBody are required.
+type Config struct {
+	Title, Version, Description string // of the document
+	Routes                      []Route
+
+	// Fault is the dialect's one table from errors to answers. It gets what handlers and schemes return,
+	// and an [Error] for what this package refuses itself. The body is written as JSON. An error
+	// whose status is 500 or more is logged, and must not show in the body.
+	Fault     func(err error) (status int, body any)
+	FaultBody any // a value of the body's type, for the document
+
+	MaxBody int64        // bytes of a request's body; default 64 KiB
+	Logger  *slog.Logger // default silence
+}
+
+// Route is one operation of a dialect. Method, Path, OperationID, Summary, Tag, Answer and Handler are
+// required.
+type Route struct {
+	Method      string // GET, POST, PATCH, PUT or DELETE; GET answers HEAD too
+	Path        string // as patterns of net/http: "/invoices/{invoice_id}"
+	OperationID string // unique in the table
+	Summary     string
+	Tag         string
+	Auth        *Scheme // nil: anybody may
+
+	Params any   // a struct with the parameters in the path, query and headers; nil: none
+	Body   any   // a struct with the members of the JSON body; nil: none is read
+	Status int   // of success; default 200
+	Answer any   // a value of the type that Handler answers, or [OneOf] several
+	Faults []int // statuses of errors, beside those that follow from the other fields
+
+	// Handler answers what is written as JSON. It may be called concurrently.
+	Handler func(*Request) (any, error)
+}
+
+// OneOf declares an answer that has one of several types.
+type OneOf []any
+
+// Error is what this package refuses itself: a request that is no HTTP request of the dialect's, or is not
+// authenticated.
+type Error struct {
+	Status  int    // 400, 401, 403, 404, 405, 413, 415, or 503 when the request's context has ended
+	Message string // for the client
+}
+
+func (e *Error) Error() string { return e.Message }
+
+// API is a dialect as an http.Handler.
+type API struct {
+	cfg      Config
+	mux      *http.ServeMux
+	document []byte
+}
+
+// New makes an API of a table. It refuses a table that contradicts itself.
+func New(cfg Config) (*API, error) {
+	a, err := assemble(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("httpapi: New: %w", err)
+	}
+	return a, nil
+}
+
+func assemble(cfg Config) (*API, error) {
+	switch {
+	case cfg.Title == "" || cfg.Version == "":
+		return nil, errors.New("Title and Version are required")
+	case len(cfg.Routes) == 0:
+		return nil, errors.New("Routes is required")
+	case cfg.Fault == nil || cfg.FaultBody == nil:
+		return nil, errors.New("Fault and FaultBody are required")
+	case cfg.MaxBody < 0:
+		return nil, errors.New("MaxBody must not be negative")
+	case cfg.MaxBody == 0:
+		cfg.MaxBody = 64 << 10
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	cfg.Routes = slices.Clone(cfg.Routes)
+	a := &API{cfg: cfg, mux: http.NewServeMux()}
+	doc := newDocument(cfg)
+	endpoints := map[string]endpoint{}
+	operations := map[string]bool{}
+	for i := range cfg.Routes {
+		op, err := newOperation(cfg.Routes[i])
+		if err == nil && operations[op.OperationID] {
+			err = errors.New("OperationID is taken")
+		}
+		if err == nil && endpoints[op.Path][op.Method] != nil {
+			err = errors.New("Path and Method are taken")
+		}
+		if err == nil {
+			err = doc.add(op, cfg.FaultBody)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("Routes[%d] (%s %s): %w", i, cfg.Routes[i].Method, cfg.Routes[i].Path, err)
+		}
+		operations[op.OperationID] = true
+		if endpoints[op.Path] == nil {
+			endpoints[op.Path] = endpoint{}
+		}
+		endpoints[op.Path][op.Method] = op
+	}
+	return a, a.mount(endpoints, doc)
+}
+
+// mount puts the routes, the document and the refusal of everything else on the mux.
+func (a *API) mount(endpoints map[string]endpoint, doc *document) (err error) {
+	if a.document, err = json.MarshalIndent(doc, "", "  "); err != nil {
+		return fmt.Errorf("write the document: %w", err)
+	}
+	defer func() { // ServeMux panics at patterns that it does not understand, or that contradict each other
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%v", p)
+		}
+	}()
+	endpoints["/openapi.json"] = endpoint{http.MethodGet: {Route: Route{
+		Status: http.StatusOK, Handler: func(*Request) (any, error) { return json.RawMessage(a.document), nil },
+	}}}
+	for _, p := range slices.Sorted(maps.Keys(endpoints)) {
+		a.mux.Handle(p, a.serve(endpoints[p]))
+	}
+	a.mux.Handle("/", a.serve(nil))
+	return nil
+}
+
+// Routes answers the table.
+func (a *API) Routes() []Route { return slices.Clone(a.cfg.Routes) }
+
+// OpenAPI answers the document that is served at openapi.json.
+func (a *API) OpenAPI() []byte { return bytes.Clone(a.document) }
+
+// ServeHTTP answers a request whose path begins at the API's root.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if p := r.URL.Path; p == "" || path.Clean(p) != p {
+		// A ServeMux would redirect, in its own words and past the prefix.
+		a.serve(nil).ServeHTTP(w, r)
+		return
+	}
+	a.mux.ServeHTTP(w, r)
+}
+
+// endpoint is the operations of one path by method; nil is no path of the API's.
+type endpoint map[string]*operation
+
+func (e endpoint) allow() string {
+	methods := slices.Collect(maps.Keys(e))
+	if e[http.MethodGet] != nil {
+		methods = append(methods, http.MethodHead)
+	}
+	slices.Sort(methods)
+	return strings.Join(methods, ", ")
+}
+
+func (a *API) serve(e endpoint) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
+		r := &Request{Request: hr, ID: newRequestID(), w: w, maxBody: a.cfg.MaxBody}
+		w.Header().Set("X-Request-Id", r.ID)
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		defer func() {
+			p := recover()
+			switch {
+			case p == http.ErrAbortHandler: // how net/http is told to drop the connection
+				panic(p)
+			case p != nil:
+				a.fail(r, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+			}
+		}()
+		status, body, err := a.answer(e, r)
+		if err == nil {
+			err = a.write(r, status, body)
+		}
+		if err != nil {
+			a.fail(r, err)
+		}
+	})
+}
+
+func (a *API) answer(e endpoint, r *Request) (int, any, error) {
+	if e == nil {
+		return 0, nil, &Error{http.StatusNotFound, "There is nothing at this path."}
+	}
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	if r.op = e[method]; r.op == nil {
+		r.w.Header().Set("Allow", e.allow())
+		return 0, nil, &Error{http.StatusMethodNotAllowed, "This path does not take the method. It takes " + e.allow() + "."}
+	}
+	if r.op.Auth != nil {
+		if err := r.op.Auth.Check(r); err != nil {
+			return 0, nil, err
+		}
+	}
+	body, err := r.op.Handler(r)
+	return r.op.Status, body, err
+}
+
+// write sends an answer. It fails only before anything was sent.
+func (a *API) write(r *Request, status int, body any) error {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(body); err != nil {
+		return fmt.Errorf("httpapi: write answer: %w", err)
+	}
+	h := r.w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(buf.Len()))
+	r.w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = r.w.Write(buf.Bytes()) // fails only when nobody listens any more
+	}
+	return nil
+}
+
+// fail answers an error and logs what is not the client's.
+func (a *API) fail(r *Request, err error) {
+	status, body := a.cfg.Fault(err)
+	if status >= 500 {
+		level := slog.LevelError
+		if status == http.StatusServiceUnavailable {
+			level = slog.LevelWarn
+		}
+		if r.Context().Err() != nil { // whatever it was, it was because nobody waits for the answer
+			level = slog.LevelDebug
+			status, body = a.cfg.Fault(&Error{http.StatusServiceUnavailable, "The request was given up."})
+		}
+		a.cfg.Logger.LogAttrs(r.Context(), level, "request failed", slog.String("request", r.ID),
+			slog.String("operation", r.operation()), slog.Int("status", status), slog.Any("error", err))
+	}
+	if err := a.write(r, status, body); err != nil {
+		a.cfg.Logger.LogAttrs(r.Context(), slog.LevelError, "error cannot be written", slog.String("request", r.ID), slog.Any("error", err))
+		r.w.WriteHeader(http.StatusInternalServerError)
+	}
+}
+
+func newRequestID() string {
+	b := make([]byte, 8)
+	rand.Read(b) // never fails: crypto/rand ends the program instead
+	return hex.EncodeToString(b)
+}

@@ -1,0 +1,162 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/cointill/cointill/invoice"
+	"github.com/shopspring/decimal"
+)
+
+// operation is a route, ready to serve.
+type operation struct {
+	Route
+	params, body shape
+}
+
+func newOperation(r Route) (*operation, error) {
+	methods := []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodPut, http.MethodDelete}
+	switch {
+	case !slices.Contains(methods, r.Method):
+		return nil, errors.New("Method is none of those that a route may have")
+	case !strings.HasPrefix(r.Path, "/") || r.Path == "/" || strings.HasSuffix(r.Path, "/"):
+		return nil, errors.New("Path must begin with a slash and not end with one")
+	case r.Path == "/openapi.json":
+		return nil, errors.New("Path is that of the document")
+	case r.OperationID == "" || r.Summary == "" || r.Tag == "":
+		return nil, errors.New("OperationID, Summary and Tag are required")
+	case r.Handler == nil || r.Answer == nil:
+		return nil, errors.New("Handler and Answer are required")
+	case r.Auth != nil && (r.Auth.Name == "" || r.Auth.Header == "" || r.Auth.Check == nil):
+		return nil, errors.New("Auth needs Name, Header and Check")
+	}
+	if r.Status == 0 {
+		r.Status = http.StatusOK
+	}
+	return &operation{Route: r}, nil
+}
+
+// shape is a declared struct that requests are bound to. The zero value is none.
+type shape struct {
+	typ    reflect.Type
+	fields []field
+}
+
+// bind fills a struct with the JSON values of its fields. An absent value is nil.
+func (s shape) bind(into any, value func(field) json.RawMessage) error {
+	v := reflect.ValueOf(into)
+	if s.typ == nil || v.Kind() != reflect.Pointer || v.Elem().Type() != s.typ {
+		return fmt.Errorf("httpapi: a handler reads %T where the route declares %v", into, s.typ)
+	}
+	for _, f := range s.fields {
+		raw := value(f)
+		if len(raw) == 0 || string(raw) == "null" {
+			if f.required {
+				return &invoice.InvalidError{Field: f.name, Reason: "is required"}
+			}
+			if raw = f.standard; raw == nil {
+				continue
+			}
+		}
+		member := v.Elem().Field(f.index)
+		if err := json.Unmarshal(raw, member.Addr().Interface()); err != nil {
+			return &invoice.InvalidError{Field: f.name, Reason: "must be " + f.schema.noun()}
+		}
+		if reason := f.schema.refuse(member); reason != "" {
+			return &invoice.InvalidError{Field: f.name, Reason: reason}
+		}
+	}
+	return nil
+}
+
+// raw is the JSON of a parameter's text. An empty text is absent.
+func (f field) raw(text string) json.RawMessage {
+	if text == "" {
+		return nil
+	}
+	return quoteUnlessNumber(text, slices.Contains(f.schema.Type, "string"))
+}
+
+var integer = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
+
+// quoteUnlessNumber writes text as JSON. Only an integer may go unquoted, so that no text is null.
+func quoteUnlessNumber(text string, quote bool) json.RawMessage {
+	if !quote && integer.MatchString(text) {
+		return json.RawMessage(text)
+	}
+	raw, _ := json.Marshal(text) // a string always can
+	return raw
+}
+
+func (s *schema) noun() string {
+	switch {
+	case s.Format == "date-time":
+		return "a time as in RFC 3339"
+	case slices.Contains(s.Type, "number"):
+		return "a decimal number"
+	case slices.Contains(s.Type, "integer"):
+		return "an integer"
+	case slices.Contains(s.Type, "boolean"):
+		return "true or false"
+	case slices.Contains(s.Type, "array"):
+		return "a list"
+	}
+	return "a string"
+}
+
+// refuse says why a value of the right type is not what the schema declares; empty when it is.
+func (s *schema) refuse(v reflect.Value) string {
+	if v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	}
+	if n, ok := v.Interface().(Number); ok {
+		return s.refuseNumber(n.Decimal)
+	}
+	if v.CanInt() {
+		return s.refuseNumber(decimal.NewFromInt(v.Int()))
+	}
+	if v.Kind() == reflect.String {
+		return s.refuseText(v.String())
+	}
+	return ""
+}
+
+func (s *schema) refuseNumber(n decimal.Decimal) string {
+	below := func(bound *int64) bool { return bound != nil && n.LessThan(decimal.NewFromInt(*bound)) }
+	switch {
+	case below(s.Minimum) && s.Maximum != nil, s.Maximum != nil && n.GreaterThan(decimal.NewFromInt(*s.Maximum)):
+		if s.Minimum != nil {
+			return fmt.Sprintf("must be %d to %d", *s.Minimum, *s.Maximum)
+		}
+		return fmt.Sprintf("must be at most %d", *s.Maximum)
+	case below(s.Minimum):
+		return fmt.Sprintf("must be at least %d", *s.Minimum)
+	case s.ExclusiveMinimum != nil && !n.GreaterThan(decimal.NewFromInt(*s.ExclusiveMinimum)):
+		return fmt.Sprintf("must be more than %d", *s.ExclusiveMinimum)
+	}
+	return ""
+}
+
+var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
+func (s *schema) refuseText(text string) string {
+	length := int64(utf8.RuneCountInString(text))
+	switch {
+	case s.MinLength != nil && length < *s.MinLength:
+		return "must not be empty"
+	case s.MaxLength != nil && length > *s.MaxLength:
+		return fmt.Sprintf("must have at most %d characters", *s.MaxLength)
+	case s.Enum != nil && !slices.Contains(s.Enum, text):
+		return "must be one of " + strings.Join(s.Enum, ", ")
+	case s.Format == "uuid" && !uuid.MatchString(text):
+		return "must be a UUID"
+	}
+	return ""
+}

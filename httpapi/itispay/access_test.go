@@ -1,0 +1,232 @@
+package itispay_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cointill/cointill/httpapi/itispay"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store"
+	"github.com/stretchr/testify/require"
+)
+
+// bodies are valid bodies for the routes that take one.
+var bodies = map[string]string{
+	"createInvoice":              `{"order_id":"a","fiat_amount":100,"currency":"SIM"}`,
+	"createArchivedInvoice":      `{"order_id":"b","fiat_amount":100,"currency":"SIM"}`,
+	"createArchivedInvoiceAlias": `{"order_id":"c","fiat_amount":100,"currency":"SIM"}`,
+	"updateInvoiceStatus":        `{"status":"cancelled"}`,
+	"createProject":              `{"name":"another"}`,
+}
+
+func TestEveryRouteButThePublicOnesNeedsAKey(t *testing.T) {
+	w := newWorld(t, options{})
+	for _, route := range w.api.Routes() {
+		path := strings.Replace(route.Path, "{invoice_id}", unknownID, 1)
+		if route.Auth == nil {
+			require.NotEqual(t, 401, w.do(t, route.Method, path, "", "").status)
+			continue
+		}
+		for _, key := range []string{"", "x", "ab" /* an account's, but no 64 digits */, strings.Repeat("0", 64), w.key + "0", strings.Repeat("a", 5000)} {
+			got := w.do(t, route.Method, path, key, bodies[route.OperationID])
+			got.refused(t, 401, "unauthorized")
+			require.NotEmpty(t, got.header.Get("WWW-Authenticate"))
+		}
+		wrong := accountKey // each kind of key opens its own routes alone
+		if route.OperationID == "createProject" {
+			wrong = w.key
+		}
+		w.do(t, route.Method, path, wrong, bodies[route.OperationID]).refused(t, 401, "unauthorized")
+	}
+	require.Zero(t, w.count(t))
+}
+
+func TestIncident45_AForeignInvoiceDoesNotExist(t *testing.T) {
+	w := newWorld(t, options{})
+	id := w.create(t, `{"order_id":"1","fiat_amount":100,"currency":"SIM"}`).text(t, "invoice_id")
+	walked := 0
+	for _, route := range w.api.Routes() {
+		if !strings.Contains(route.Path, "{invoice_id}") || route.Auth == nil {
+			continue
+		}
+		walked++
+		foreign := w.do(t, route.Method, strings.Replace(route.Path, "{invoice_id}", id, 1), w.other, bodies[route.OperationID])
+		foreign.refused(t, 404, "not_found")
+		unknown := w.do(t, route.Method, strings.Replace(route.Path, "{invoice_id}", unknownID, 1), w.other, bodies[route.OperationID])
+		require.Equal(t, unknown.body, foreign.body, "nothing tells a foreign invoice from none")
+	}
+	require.Equal(t, 2, walked)
+	require.Equal(t, "[]", w.do(t, "GET", "/invoices", w.other, "").text(t, "items"))
+	require.Equal(t, "new", w.do(t, "GET", "/invoices/"+id, w.key, "").text(t, "status"))
+}
+
+func TestAKeyIsLimitedToItsAddresses(t *testing.T) {
+	w := newWorld(t, options{})
+	_, key := w.newProject(t, "limited", "10.0.0.0/8, 192.0.2.7, 2001:db8::/32")
+	for remote, want := range map[string]int{
+		"10.1.2.3:99": 200, "192.0.2.7:1": 200, "[2001:db8::1]:1": 200, "[::ffff:10.0.0.1]:1": 200,
+		"192.0.2.8:1": 403, "[2001:db9::1]:1": 403, "@": 403, "": 403,
+	} {
+		r := w.request("GET", "/invoices", key, "")
+		r.RemoteAddr = remote
+		r.Header.Set("X-Forwarded-For", "10.0.0.1")
+		got := w.send(t, w.api, r)
+		require.Equal(t, want, got.status, remote)
+		if want == 403 {
+			got.refused(t, 403, "forbidden")
+		}
+	}
+	api := w.newAPI(t, func(c *itispay.Config) {
+		c.ClientIP = func(r *http.Request) netip.Addr { return netip.MustParseAddr(r.Header.Get("X-Real-Ip")) }
+	})
+	r := w.request("GET", "/invoices", key, "")
+	r.Header.Set("X-Real-Ip", "10.0.0.1")
+	require.Equal(t, 200, w.send(t, api, r).status)
+}
+
+func TestProjectsAreCreatedByAccounts(t *testing.T) {
+	w := newWorld(t, options{})
+	got := w.do(t, "POST", "/projects", accountKey, `{"name":"My API Project","description":"x","api_allowed_ips":"192.0.2.1, 10.0.0.0/8"}`)
+	require.Equal(t, http.StatusCreated, got.status, "%s", got.body)
+	require.Equal(t, []string{"project_id", "api_key"}, names(t, got.body))
+	key := got.text(t, "api_key")
+	require.Regexp(t, `^[0-9a-f]{64}$`, key)
+	require.NotContains(t, w.log.String(), key)
+	p, err := w.projects.Authenticate(t.Context(), key)
+	require.NoError(t, err)
+	require.Equal(t, "owner", p.Owner)
+	require.Equal(t, got.text(t, "project_id"), p.ID)
+	require.Equal(t, 200, w.do(t, "GET", "/invoices", key, "").status)
+
+	w.do(t, "POST", "/projects", accountKey, `{"name":"My API Project"}`).refused(t, 409, "conflict")
+	for _, body := range []string{
+		`{}`, `{"name":""}`, `{"name":" "}`, `{"name":1}`, `{"name":"` + strings.Repeat("a", 101) + `"}`,
+		`{"name":"a","description":"` + strings.Repeat("a", 1025) + `"}`, `{"name":"a","api_allowed_ips":"localhost"}`,
+		`{"name":"a","api_allowed_ips":"10.0.0.0/33"}`, `{"name":"a","api_allowed_ips":"1.1.1.1,"}`, `{"name":"a\u0000"}`,
+	} {
+		w.do(t, "POST", "/projects", accountKey, body).refused(t, 422, "validation_error")
+	}
+	w.do(t, "POST", "/projects", accountKey, `{"name"}`).refused(t, 400, "bad_request")
+	require.Equal(t, http.StatusCreated, w.do(t, "POST", "/projects", accountKey, `{"name":"free","api_allowed_ips":""}`).status)
+}
+
+func TestCurrenciesAndRatesArePublic(t *testing.T) {
+	w := newWorld(t, options{})
+	require.JSONEq(t, `{"currencies":[
+		{"currency_code":"SIM","is_crypto":true,"precision":18,"is_active":true,"network":"Simulated","created_at":"2024-01-15T10:30:00Z"},
+		{"currency_code":"TOK","is_crypto":true,"precision":6,"is_active":true,"network":"Simulated","created_at":"2024-01-15T10:30:00Z"}
+	]}`, string(w.do(t, "GET", "/currencies", "", "").body))
+	require.Equal(t, `{"rates":{"SIM":2000,"TOK":0.5}}`+"\n", string(w.do(t, "GET", "/rates", "", "").body))
+}
+
+func TestPathsAndMethodsThatAreNotThere(t *testing.T) {
+	w := newWorld(t, options{})
+	for _, path := range []string{"/", "/nothing", "/invoices/", "//invoices", "/invoices/../rates", "/invoices/a/b", "/Invoices"} {
+		w.do(t, "GET", path, w.key, "").refused(t, 404, "not_found")
+	}
+	for path, allow := range map[string]string{
+		"/invoices": "GET, HEAD, POST", "/invoices/" + unknownID: "GET, HEAD, PATCH", "/archived": "POST",
+		"/rates": "GET, HEAD", "/projects": "POST", "/openapi.json": "GET, HEAD",
+	} {
+		got := w.do(t, "DELETE", path, w.key, "")
+		got.refused(t, 405, "method_not_allowed")
+		require.Equal(t, allow, got.header.Get("Allow"))
+	}
+}
+
+func TestHeadAnswersAsGetWithoutTheBody(t *testing.T) {
+	w := newWorld(t, options{})
+	id := w.create(t, `{"order_id":"1","fiat_amount":100,"currency":"SIM"}`).text(t, "invoice_id")
+	for _, path := range []string{"/invoices", "/invoices/" + id, "/public/invoices/" + id, "/rates", "/openapi.json"} {
+		get, head := w.do(t, "GET", path, w.key, ""), w.do(t, "HEAD", path, w.key, "")
+		require.Equal(t, get.status, head.status)
+		require.Empty(t, head.body)
+		require.Equal(t, fmt.Sprint(len(get.body)), head.header.Get("Content-Length"))
+	}
+}
+
+func TestMountsUnderAnyPrefix(t *testing.T) {
+	w := newWorld(t, options{})
+	mux := http.NewServeMux()
+	mux.Handle("/pay/api/v1/", http.StripPrefix("/pay/api/v1", w.api))
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	for path, want := range map[string]int{"/currencies": 200, "/openapi.json": 200, "/invoices": 401, "/public/invoices/" + unknownID: 404, "/": 404} {
+		resp, err := server.Client().Get(server.URL + "/pay/api/v1" + path)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, want, resp.StatusCode, path)
+		require.NotEmpty(t, resp.Header.Get("Date"), "A21: the server's time")
+		require.Equal(t, "application/json", resp.Header.Get("Content-Type"))
+	}
+}
+
+func TestTheDocumentListsTheTableAndNothingElse(t *testing.T) {
+	w := newWorld(t, options{})
+	doc := document(t, w.api)
+	require.Equal(t, "3.1.0", doc["openapi"])
+	var documented, table []string
+	for path, ops := range doc["paths"].(map[string]any) {
+		for method, op := range ops.(map[string]any) {
+			documented = append(documented, strings.ToUpper(method)+" "+path+" "+op.(map[string]any)["operationId"].(string))
+		}
+	}
+	for _, r := range w.api.Routes() {
+		table = append(table, r.Method+" "+r.Path+" "+r.OperationID)
+	}
+	slices.Sort(table)
+	slices.Sort(documented)
+	require.Equal(t, table, documented)
+	require.Equal(t, w.api.OpenAPI(), w.newAPI(t, nil).OpenAPI(), "the same table makes the same document")
+	served := w.do(t, "GET", "/openapi.json", "", "")
+	require.JSONEq(t, string(w.api.OpenAPI()), string(served.body))
+
+	create := findOperation(doc, "POST", "/invoices")
+	require.Equal(t, []any{map[string]any{"ApiKeyAuth": []any{}}}, create["security"])
+	var statuses []string
+	for status := range create["responses"].(map[string]any) {
+		statuses = append(statuses, status)
+	}
+	require.ElementsMatch(t, []string{"201", "400", "401", "403", "409", "413", "415", "422", "500", "503"}, statuses)
+	list := findOperation(doc, "GET", "/invoices")
+	require.Len(t, list["parameters"], 8)
+}
+
+// brokenStore fails with a secret in its error.
+type brokenStore struct {
+	*store.Memory
+	err error
+}
+
+func (s brokenStore) Invoices(context.Context, invoice.Query) (invoice.Page, error) {
+	return invoice.Page{}, s.err
+}
+
+func TestWhatGoesWrongInsideIsLoggedAndNotSent(t *testing.T) {
+	w := newWorld(t, options{service: func(c *invoice.Config) {
+		c.Store = brokenStore{c.Store.(*store.Memory), errors.New("table invoices is gone")}
+	}})
+	got := w.do(t, "GET", "/invoices", w.key, "")
+	require.NotContains(t, got.refused(t, 500, "internal_error"), "table")
+	require.Contains(t, w.log.String(), "level=ERROR")
+	require.Contains(t, w.log.String(), "table invoices is gone")
+	require.Contains(t, w.log.String(), got.header.Get("X-Request-Id"))
+}
+
+func TestAClientThatWentAwayIsNoError(t *testing.T) {
+	w := newWorld(t, options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := w.request("POST", "/invoices", w.key, bodies["createInvoice"]).WithContext(ctx)
+	w.send(t, w.api, r).refused(t, 503, "unavailable")
+	require.NotContains(t, w.log.String(), "level=ERROR")
+	require.NotContains(t, w.log.String(), "level=WARN")
+	require.Zero(t, w.count(t))
+}

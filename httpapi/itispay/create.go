@@ -1,0 +1,141 @@
+package itispay
+
+import (
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/invoice"
+	"github.com/shopspring/decimal"
+)
+
+// createRequest is the body of POST /invoices.
+type createRequest struct {
+	OrderID      string          `json:"order_id" schema:"required,minLength=1,maxLength=255" doc:"Unique within the project"`
+	FiatAmount   *httpapi.Number `json:"fiat_amount" schema:"exclusiveMinimum=0" doc:"Either this or crypto_amount"`
+	FiatCurrency string          `json:"fiat_currency" schema:"enum=EUR" doc:"EUR when absent"`
+	CryptoAmount *httpapi.Number `json:"crypto_amount" schema:"exclusiveMinimum=0" doc:"Either this or fiat_amount"`
+	Currency     string          `json:"currency" schema:"required,minLength=1,maxLength=32" doc:"A currency_code of GET /currencies"`
+	AllowedError *int            `json:"allowed_error_percent" schema:"minimum=0,maximum=100" doc:"How much may be missing"`
+	OrderName    string          `json:"order_name" schema:"maxLength=255"`
+	ExpireMin    int             `json:"expire_min" schema:"minimum=1,maximum=5256000,default=30" doc:"Minutes to pay"`
+	CallbackURL  string          `json:"callback_url" schema:"format=uri,maxLength=2048"`
+}
+
+// archivedRequest is the body of POST /archived.
+type archivedRequest struct {
+	OrderID      string          `json:"order_id" schema:"required,minLength=1,maxLength=255" doc:"Unique within the project"`
+	FiatAmount   *httpapi.Number `json:"fiat_amount" schema:"exclusiveMinimum=0" doc:"Either this or crypto_amount"`
+	FiatCurrency string          `json:"fiat_currency" schema:"maxLength=16" doc:"EUR when absent"`
+	CryptoAmount *httpapi.Number `json:"crypto_amount" schema:"exclusiveMinimum=0" doc:"Either this or fiat_amount"`
+	Currency     string          `json:"currency" schema:"required,minLength=1,maxLength=32" doc:"A currency_code of GET /currencies"`
+	AllowedError *int            `json:"allowed_error_percent" schema:"minimum=0,maximum=100"`
+	OrderName    string          `json:"order_name" schema:"maxLength=255"`
+	CallbackURL  string          `json:"callback_url" schema:"format=uri,maxLength=2048"`
+	CreatedAt    string          `json:"created_at" schema:"maxLength=64" doc:"When it was; not in the future. Forms: 2006-01-02T15:04:05Z, with an offset or a fraction, 2006-01-02, 2006-01-02 15:04:05, or 02/01/2006 15:04:05 (day first)"`
+}
+
+func (a *api) create(r *httpapi.Request) (any, error) {
+	var in createRequest
+	if err := r.Decode(&in); err != nil {
+		return nil, err
+	}
+	price, asset, err := a.price(in.FiatAmount, in.FiatCurrency, in.CryptoAmount, in.Currency)
+	if err != nil {
+		return nil, err
+	}
+	inv, err := a.service.Create(r.Context(), invoice.Request{
+		Project: r.Project.ID, OrderID: in.OrderID, Name: in.OrderName, Price: price, Asset: string(asset.ID),
+		CallbackURL: in.CallbackURL, Format: Format, Tolerance: a.tolerance(in.AllowedError),
+		AllowFullTolerance: a.cfg.AllowFullTolerance, Window: time.Duration(in.ExpireMin) * time.Minute,
+	})
+	if err != nil {
+		return nil, misconfigured(err)
+	}
+	return a.object(r, inv, false)
+}
+
+func (a *api) createArchived(r *httpapi.Request) (any, error) {
+	var in archivedRequest
+	if err := r.Decode(&in); err != nil {
+		return nil, err
+	}
+	price, asset, err := a.price(in.FiatAmount, in.FiatCurrency, in.CryptoAmount, in.Currency)
+	if err != nil {
+		return nil, err
+	}
+	at, err := parseCreatedAt(in.CreatedAt)
+	if err != nil {
+		return nil, err
+	}
+	inv, err := a.service.CreateArchived(r.Context(), invoice.Request{
+		Project: r.Project.ID, OrderID: in.OrderID, Name: in.OrderName, Price: price, Asset: string(asset.ID),
+		CallbackURL: in.CallbackURL, Format: Format, Tolerance: a.tolerance(in.AllowedError),
+	}, at)
+	if err != nil {
+		return nil, misconfigured(err)
+	}
+	return a.object(r, inv, false)
+}
+
+// price finds out what is asked for: exactly one of the two amounts.
+func (a *api) price(fiat *httpapi.Number, fiatCurrency string, crypto *httpapi.Number, code string) (invoice.Price, chain.Asset, error) {
+	var price invoice.Price
+	asset, known := a.asset(code)
+	switch {
+	case !known:
+		return price, asset, &invoice.InvalidError{Field: "currency", Reason: "is not supported"}
+	case (fiat == nil) == (crypto == nil):
+		return price, asset, &invoice.InvalidError{Field: "fiat_amount", Reason: "or crypto_amount must be given, and not both"}
+	}
+	if fiatCurrency == "" && fiat != nil {
+		fiatCurrency = "EUR"
+	}
+	if _, known := a.service.FiatDecimals(fiatCurrency); !known && fiatCurrency != "" {
+		return price, asset, &invoice.InvalidError{Field: "fiat_currency", Reason: "is not supported"}
+	}
+	if crypto != nil {
+		return invoice.Price{Currency: asset.Code, Amount: crypto.Decimal}, asset, nil
+	}
+	return invoice.Price{Currency: fiatCurrency, Amount: fiat.Decimal}, asset, nil
+}
+
+// tolerance answers what a request or the configuration says; nil for the Service's.
+func (a *api) tolerance(asked *int) *decimal.Decimal {
+	percent := a.cfg.DefaultTolerance
+	if asked != nil {
+		percent = *asked
+	} else if percent == 0 {
+		return nil
+	}
+	d := decimal.NewFromInt(int64(percent))
+	return &d
+}
+
+// createdAtLayouts are tried in this order. What has no offset is UTC.
+var createdAtLayouts = []string{
+	time.RFC3339Nano, // reads RFC 3339 without a fraction, too
+	"2006-01-02",
+	"2006-01-02 15:04:05",
+	"02/01/2006 15:04:05",
+}
+
+// firstBlock is when Bitcoin began: before that, nothing was paid in any coin.
+var firstBlock = time.Date(2009, 1, 3, 0, 0, 0, 0, time.UTC)
+
+func parseCreatedAt(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range createdAtLayouts {
+		at, err := time.Parse(layout, text)
+		switch {
+		case err != nil:
+		case at.Before(firstBlock):
+			return time.Time{}, &invoice.InvalidError{Field: "created_at", Reason: "must not be before the first cryptocurrency"}
+		default:
+			return at.UTC(), nil
+		}
+	}
+	return time.Time{}, &invoice.InvalidError{Field: "created_at", Reason: "is not a time in a supported form"}
+}

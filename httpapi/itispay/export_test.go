@@ -1,0 +1,4 @@
+package itispay
+
+// QRCode is for the benchmark.
+var QRCode = qrCode

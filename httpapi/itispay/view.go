@@ -1,0 +1,189 @@
+package itispay
+
+import (
+	"math/big"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/invoice"
+)
+
+// invoiceObject is an invoice on the wire, in the order of the published samples. A record that was never
+// to be paid lacks what may be omitted.
+type invoiceObject struct {
+	InvoiceID           string             `json:"invoice_id"`
+	UserID              string             `json:"user_id,omitempty" doc:"The project's owner; of archived invoices"`
+	ProjectID           string             `json:"project_id,omitempty" doc:"Of archived invoices"`
+	OrderID             string             `json:"order_id"`
+	FiatAmount          httpapi.Number     `json:"fiat_amount"`
+	FiatCurrency        string             `json:"fiat_currency"`
+	Currency            string             `json:"currency"`
+	CurrencyPaid        string             `json:"currency_paid,omitempty" doc:"What most of the money came in, if it is another currency"`
+	CryptoAmount        httpapi.Number     `json:"crypto_amount"`
+	CryptoUnits         *big.Int           `json:"crypto_amount_in_units,omitempty"`
+	PaidAmount          *httpapi.Number    `json:"actual_crypto_amount_paid,omitempty"`
+	PaidUnits           *big.Int           `json:"actual_crypto_amount_paid_in_units,omitempty"`
+	AllowedErrorPercent *int64             `json:"allowed_error_percent,omitempty"`
+	OrderName           *string            `json:"order_name,omitempty"`
+	ExpireMin           *int64             `json:"expire_min,omitempty"`
+	CallbackURL         *string            `json:"callback_url,omitempty"`
+	Status              status             `json:"status"`
+	CreatedAt           httpapi.Time       `json:"created_at"`
+	UpdatedAt           httpapi.Time       `json:"updated_at"`
+	ExpiresAt           httpapi.Time       `json:"expires_at"`
+	Blockchain          blockchainDetails  `json:"blockchain_details"`
+	Transactions        *[]transactionView `json:"transactions,omitempty"`
+}
+
+// closedInvoice is all that the public sees of an invoice that is over.
+type closedInvoice struct {
+	InvoiceID string `json:"invoice_id"`
+	Status    status `json:"status"`
+}
+
+type blockchainDetails struct {
+	Currency string             `json:"currency,omitempty"`
+	Address  string             `json:"blockchainAddress,omitempty"`
+	Network  *blockchainNetwork `json:"blockchainNetwork,omitempty"`
+	QRCode   string             `json:"qrcode,omitempty" doc:"A PNG as a data URI, while there is something to pay"`
+}
+
+type blockchainNetwork struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
+}
+
+type transactionView struct {
+	TxID          string            `json:"txid"`
+	Currency      string            `json:"currency"`
+	Amount        *httpapi.Number   `json:"amount,omitempty" doc:"Absent for an asset that is no longer configured"`
+	AmountInUnits *big.Int          `json:"amount_in_units"`
+	Confirmations uint64            `json:"confirmations"`
+	Status        transactionStatus `json:"status"`
+	CreatedAt     httpapi.Time      `json:"created_at" doc:"When it was first seen"`
+}
+
+// transactionStatus is how a transaction stands.
+type transactionStatus string
+
+const (
+	transactionPending   transactionStatus = "pending"
+	transactionConfirmed transactionStatus = "confirmed"
+	transactionWithdrawn transactionStatus = "withdrawn"
+)
+
+// Enum lists the statuses for the document.
+func (transactionStatus) Enum() []string {
+	return []string{string(transactionPending), string(transactionConfirmed), string(transactionWithdrawn)}
+}
+
+// object is an invoice as the wire has it. withUnits adds what only the answer of PATCH has.
+func (a *api) object(r *httpapi.Request, inv invoice.Invoice, withUnits bool) (invoiceObject, error) {
+	out := invoiceObject{
+		InvoiceID: inv.ID, OrderID: inv.OrderID, Status: status(inv.State.Status),
+		CreatedAt: httpapi.Time{Time: inv.CreatedAt}, UpdatedAt: httpapi.Time{Time: inv.UpdatedAt},
+		ExpiresAt: httpapi.Time{Time: inv.EffectiveDeadline()},
+	}
+	a.amounts(&out, inv)
+	archived := inv.State.Status == invoice.StatusArchived
+	if archived {
+		out.UserID, out.ProjectID = r.Project.Owner, r.Project.ID
+	}
+	if archived && (inv.Quote == nil || inv.Quote.Address == "") {
+		return out, nil // a record of the past
+	}
+	if withUnits && inv.Quote != nil {
+		out.CryptoUnits = inv.Quote.Due
+	}
+	percent := inv.Terms.TolerancePercent.IntPart() // rounds down: no promise of more than there is
+	minutes := int64(inv.Deadline.Sub(inv.CreatedAt) / time.Minute)
+	out.AllowedErrorPercent, out.ExpireMin = &percent, &minutes
+	out.OrderName, out.CallbackURL = &inv.Name, &inv.CallbackURL
+	if !archived {
+		out.Blockchain = a.blockchain(inv)
+	}
+	transactions, err := a.transactions(r, inv)
+	out.Transactions = &transactions
+	return out, err
+}
+
+// amounts fills in what is asked for and what came.
+func (a *api) amounts(out *invoiceObject, inv invoice.Invoice) {
+	out.PaidAmount, out.PaidUnits = &httpapi.Number{}, new(big.Int)
+	q := inv.Quote
+	if q == nil { // an invoice of another API in the same project, whose payer has yet to choose
+		if _, fiat := a.service.FiatDecimals(inv.Price.Currency); fiat {
+			out.FiatCurrency, out.FiatAmount.Decimal = inv.Price.Currency, inv.Price.Amount
+		} else {
+			out.Currency, out.CryptoAmount.Decimal = inv.Price.Currency, inv.Price.Amount
+		}
+		return
+	}
+	out.FiatAmount.Decimal, out.FiatCurrency = q.Fiat.Amount, q.Fiat.Currency
+	out.Currency, out.CryptoAmount.Decimal = a.code(q.Asset), q.Asset.Decimal(q.Due)
+	if q.Address == "" && inv.State.Status == invoice.StatusArchived {
+		out.PaidAmount, out.PaidUnits = nil, nil
+		return
+	}
+	if inv.State.Received != nil {
+		out.PaidAmount.Decimal, out.PaidUnits = q.Asset.Decimal(inv.State.Received), inv.State.Received
+	}
+	if paid := inv.PaidAsset(); paid != q.Asset.ID {
+		out.CurrencyPaid = a.codeByID(paid)
+	}
+}
+
+// codeByID is the code on the wire of an asset; its identity when it is no longer configured.
+func (a *api) codeByID(id chain.AssetID) string {
+	if asset, known := a.assetByID(id); known {
+		return a.code(asset)
+	}
+	return string(id)
+}
+
+func (a *api) blockchain(inv invoice.Invoice) blockchainDetails {
+	if inv.Quote == nil {
+		return blockchainDetails{}
+	}
+	network, _ := a.service.Chain(inv.Network())
+	out := blockchainDetails{
+		Currency: a.code(inv.Quote.Asset), Address: string(inv.Quote.Address),
+		Network: &blockchainNetwork{network.Name, network.Type},
+	}
+	if inv.State.Closed || inv.Remaining().Sign() == 0 {
+		return out
+	}
+	uri, err := a.service.PaymentURI(inv)
+	if err == nil {
+		out.QRCode, err = qrCode(uri)
+	}
+	if err != nil { // the address is there all the same, and the invoice may just have been created
+		a.log.Error("no QR code", "invoice", inv.ID, "error", err)
+	}
+	return out
+}
+
+func (a *api) transactions(r *httpapi.Request, inv invoice.Invoice) ([]transactionView, error) {
+	depths, err := a.service.Depths(r.Context(), inv)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]transactionView, len(inv.Payments))
+	for i, p := range inv.Payments {
+		out[i] = transactionView{
+			TxID: p.Key.TxID, Currency: a.codeByID(p.Asset), AmountInUnits: p.Units, Confirmations: depths[i].Have,
+			Status: transactionPending, CreatedAt: httpapi.Time{Time: p.FirstSeen},
+		}
+		switch {
+		case p.Withdrawn:
+			out[i].Status = transactionWithdrawn
+		case depths[i].Mature:
+			out[i].Status = transactionConfirmed
+		}
+		if asset, known := a.assetByID(p.Asset); known {
+			out[i].Amount = &httpapi.Number{Decimal: asset.Decimal(p.Units)}
+		}
+	}
+	return out, nil
+}

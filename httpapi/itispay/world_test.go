@@ -1,0 +1,443 @@
+package itispay_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/chain/chaintest"
+	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/httpapi/itispay"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/rates"
+	"github.com/cointill/cointill/store"
+	"github.com/shopspring/decimal"
+	"github.com/stretchr/testify/require"
+)
+
+var start = time.Date(2024, 1, 15, 10, 30, 0, 0, time.UTC)
+
+const accountKey = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+// world is a shop with a simulated chain, and clients of its API.
+type world struct {
+	api      *httpapi.API
+	service  *invoice.Service
+	projects *invoice.Projects
+	store    *store.Memory
+	chain    *chaintest.Chain
+	log      *lockedBuffer
+	key      string // of the project "shop"
+	project  string
+	other    string // key of the project "rival"
+}
+
+type options struct {
+	api     func(*itispay.Config)
+	service func(*invoice.Config)
+	now     func() time.Time
+}
+
+// newWorld makes a shop that takes SIM (18 decimals, 2000 EUR) and TOK (6 decimals, 0.5 EUR, at least 2 TOK).
+func newWorld(t testing.TB, o options) *world {
+	t.Helper()
+	w, err := openWorld(o)
+	require.NoError(t, err)
+	w.project, w.key = w.newProject(t, "shop", "")
+	_, w.other = w.newProject(t, "rival", "")
+	w.api = w.newAPI(t, o.api)
+	return w
+}
+
+func openWorld(o options) (*world, error) {
+	now := o.now
+	if now == nil {
+		now = func() time.Time { return start }
+	}
+	w := &world{chain: chaintest.NewChain(chaintest.Config{Start: now()}), store: store.NewMemory(), log: &lockedBuffer{}}
+	follower, err := chain.NewFollower(chain.FollowConfig{Node: w.chain, Poll: time.Second})
+	if err != nil {
+		return nil, err
+	}
+	cfg := invoice.Config{
+		Store: w.store, Notifier: notifier{}, Now: now, Rates: rates.NewFixed(now, prices()),
+		Chains: []invoice.ChainConfig{{
+			Name: "Simulated", Watcher: follower, Addresses: addresses{},
+			Assets: []invoice.AssetConfig{
+				{Asset: w.chain.Asset("SIM"), Confirm: []invoice.Tier{{Need: invoice.Confirmations{Depth: 2}}}},
+				{Asset: w.chain.Asset("TOK"), Minimum: decimal.NewFromInt(2)},
+			},
+		}},
+	}
+	if o.service != nil {
+		o.service(&cfg)
+	}
+	if w.service, err = invoice.New(cfg); err != nil {
+		return nil, err
+	}
+	w.projects, err = invoice.NewProjects(w.store, now)
+	return w, err
+}
+
+// exampleShop is the shop of the example.
+func exampleShop() (*invoice.Service, *invoice.Projects) {
+	w, err := openWorld(options{})
+	if err != nil {
+		panic(err)
+	}
+	return w.service, w.projects
+}
+
+func (w *world) newAPI(t testing.TB, change func(*itispay.Config)) *httpapi.API {
+	t.Helper()
+	cfg := itispay.Config{
+		Service: w.service, Projects: w.projects, Now: func() time.Time { return start },
+		Accounts: accounts(),
+		Logger:   slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	api, err := itispay.New(cfg)
+	require.NoError(t, err)
+	return api
+}
+
+func (w *world) newProject(t testing.TB, name, allowed string) (id, key string) {
+	t.Helper()
+	p, key, err := w.projects.Create(context.Background(), invoice.NewProject{Owner: "owner", Name: name, AllowedIPs: allowed})
+	require.NoError(t, err)
+	return p.ID, key
+}
+
+// run follows the chain until the test ends.
+func (w *world) run(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- w.service.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-done)
+	})
+}
+
+func (w *world) count(t testing.TB) int {
+	t.Helper()
+	page, err := w.service.List(context.Background(), invoice.Query{Limit: 1})
+	require.NoError(t, err)
+	return page.Total
+}
+
+// answer is what came back, checked against the document.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (a answer) object(t testing.TB) map[string]any {
+	t.Helper()
+	var out map[string]any
+	dec := json.NewDecoder(bytes.NewReader(a.body))
+	dec.UseNumber()
+	require.NoError(t, dec.Decode(&out), "%s", a.body)
+	return out
+}
+
+func (a answer) text(t testing.TB, member string) string {
+	t.Helper()
+	return fmt.Sprint(a.object(t)[member])
+}
+
+// refused demands an error in the shape of the API.
+func (a answer) refused(t testing.TB, status int, code string) string {
+	t.Helper()
+	require.Equal(t, status, a.status, "%s", a.body)
+	body := a.object(t)
+	require.Equal(t, code, body["error"])
+	require.NotEmpty(t, body["message"])
+	require.Len(t, body, 2)
+	return fmt.Sprint(body["message"])
+}
+
+func (w *world) request(method, path, key, body string) *http.Request {
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	if key != "" {
+		r.Header.Set("Api-Key", key)
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	return r
+}
+
+func (w *world) do(t testing.TB, method, path, key, body string) answer {
+	t.Helper()
+	return w.send(t, w.api, w.request(method, path, key, body))
+}
+
+// send makes a request and checks what holds for every answer.
+func (w *world) send(t testing.TB, api *httpapi.API, r *http.Request) answer {
+	t.Helper()
+	rec := httptest.NewRecorder()
+	api.ServeHTTP(rec, r)
+	out := answer{rec.Code, rec.Header(), rec.Body.Bytes()}
+	require.Equal(t, "application/json", out.header.Get("Content-Type"))
+	require.Equal(t, "no-store", out.header.Get("Cache-Control"))
+	require.Equal(t, "nosniff", out.header.Get("X-Content-Type-Options"))
+	require.Len(t, out.header.Get("X-Request-Id"), 16)
+	if key := r.Header.Get("Api-Key"); len(key) == 64 {
+		require.NotContains(t, string(out.body), key)
+		require.NotContains(t, w.log.String(), key)
+		require.NotContains(t, w.log.String(), invoice.HashKey(key))
+	}
+	if r.Method != http.MethodHead {
+		fitsDocument(t, api, r.Method, r.URL.Path, out)
+	}
+	return out
+}
+
+func (w *world) create(t testing.TB, body string) answer {
+	t.Helper()
+	out := w.do(t, "POST", "/invoices", w.key, body)
+	require.Equal(t, http.StatusCreated, out.status, "%s", out.body)
+	return out
+}
+
+// lockedBuffer is a log that may be read while it is written.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// addresses issues addresses from their numbers alone.
+type addresses struct{}
+
+func (addresses) Name() string { return "test" }
+
+func (addresses) Address(_ context.Context, index uint32) (chain.Address, error) {
+	return chain.Address(fmt.Sprintf("sim1address%08d", index)), nil
+}
+
+// notifier knows the format and tells nobody.
+type notifier struct{}
+
+func (notifier) Formats() []string                                         { return []string{"itispay"} }
+func (notifier) Messages(invoice.Event, invoice.Invoice) []invoice.Message { return nil }
+
+// fitsDocument demands that an answer is one that the served document declares for the operation.
+func fitsDocument(t testing.TB, api *httpapi.API, method, path string, got answer) {
+	t.Helper()
+	doc := document(t, api)
+	op := findOperation(doc, method, path)
+	if op == nil {
+		return // 404, 405 and the document itself
+	}
+	declared, ok := op["responses"].(map[string]any)[fmt.Sprint(got.status)].(map[string]any)
+	require.True(t, ok, "%s %s answers the undeclared status %d: %s", method, path, got.status, got.body)
+	schema := declared["content"].(map[string]any)["application/json"].(map[string]any)["schema"].(map[string]any)
+	var value any
+	dec := json.NewDecoder(bytes.NewReader(got.body))
+	dec.UseNumber()
+	require.NoError(t, dec.Decode(&value))
+	require.NoError(t, fits(doc, schema, value), "%s %s %s", method, path, got.body)
+}
+
+func document(t testing.TB, api *httpapi.API) map[string]any {
+	t.Helper()
+	var doc map[string]any
+	require.NoError(t, json.Unmarshal(api.OpenAPI(), &doc))
+	return doc
+}
+
+// findOperation prefers a path without parameters, as OpenAPI demands.
+func findOperation(doc map[string]any, method, path string) map[string]any {
+	var found map[string]any
+	for template, ops := range doc["paths"].(map[string]any) {
+		want, have := strings.Split(template, "/"), strings.Split(path, "/")
+		same := len(want) == len(have)
+		for i := range want {
+			same = same && (want[i] == have[i] || strings.HasPrefix(want[i], "{"))
+		}
+		op, _ := ops.(map[string]any)[strings.ToLower(method)].(map[string]any)
+		if same && (found == nil || template == path) {
+			found = op
+		}
+	}
+	return found
+}
+
+// fits checks a value against a schema more strictly than JSON Schema does: an object has no members but the
+// declared ones.
+func fits(doc, schema map[string]any, value any) error {
+	if ref, ok := schema["$ref"].(string); ok {
+		name := strings.TrimPrefix(ref, "#/components/schemas/")
+		return fits(doc, doc["components"].(map[string]any)["schemas"].(map[string]any)[name].(map[string]any), value)
+	}
+	if several, ok := schema["oneOf"].([]any); ok {
+		matches := 0
+		for _, one := range several {
+			if fits(doc, one.(map[string]any), value) == nil {
+				matches++
+			}
+		}
+		if matches != 1 {
+			return fmt.Errorf("%d of oneOf fit", matches)
+		}
+		return nil
+	}
+	switch schema["type"] {
+	case "object":
+		return fitsObject(doc, schema, value)
+	case "array":
+		items, ok := value.([]any)
+		if !ok {
+			return fmt.Errorf("%v is no array", value)
+		}
+		for _, item := range items {
+			if err := fits(doc, schema["items"].(map[string]any), item); err != nil {
+				return err
+			}
+		}
+		return nil
+	case "integer", "number":
+		n, ok := value.(json.Number)
+		if !ok || strings.ContainsAny(n.String(), "eE") || schema["type"] == "integer" && strings.Contains(n.String(), ".") {
+			return fmt.Errorf("%v is no %s without exponent", value, schema["type"])
+		}
+		return nil
+	case "boolean":
+		if _, ok := value.(bool); !ok {
+			return fmt.Errorf("%v is no boolean", value)
+		}
+		return nil
+	case "string":
+		return fitsString(schema, value)
+	}
+	return fmt.Errorf("schema %v has no type", schema)
+}
+
+func fitsObject(doc, schema map[string]any, value any) error {
+	members, ok := value.(map[string]any)
+	if !ok {
+		return fmt.Errorf("%v is no object", value)
+	}
+	required, _ := schema["required"].([]any)
+	for _, name := range required {
+		if _, there := members[name.(string)]; !there {
+			return fmt.Errorf("%s is missing", name)
+		}
+	}
+	declared, _ := schema["properties"].(map[string]any)
+	for name, member := range members {
+		sub, ok := declared[name].(map[string]any)
+		if !ok {
+			sub, ok = schema["additionalProperties"].(map[string]any)
+		}
+		if !ok {
+			return fmt.Errorf("%s is not declared", name)
+		}
+		if err := fits(doc, sub, member); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func fitsString(schema map[string]any, value any) error {
+	text, ok := value.(string)
+	if !ok {
+		return fmt.Errorf("%v is no string", value)
+	}
+	if enum, ok := schema["enum"].([]any); ok {
+		for _, word := range enum {
+			if word == text {
+				return nil
+			}
+		}
+		return fmt.Errorf("%s is not in %v", text, enum)
+	}
+	if schema["format"] == "date-time" {
+		if at, err := time.Parse(time.RFC3339, text); err != nil || !strings.HasSuffix(text, "Z") || at.Nanosecond() != 0 {
+			return errors.New(text + " is not RFC 3339 in UTC to the second")
+		}
+	}
+	return nil
+}
+
+// names answers the members of a JSON object in their order.
+func names(t testing.TB, body []byte) []string {
+	t.Helper()
+	dec := json.NewDecoder(bytes.NewReader(body))
+	_, err := dec.Token()
+	require.NoError(t, err)
+	var out []string
+	for dec.More() {
+		name, err := dec.Token()
+		require.NoError(t, err)
+		out = append(out, name.(string))
+		var skip json.RawMessage
+		require.NoError(t, dec.Decode(&skip))
+	}
+	return out
+}
+
+func units(s string) *big.Int {
+	n, ok := new(big.Int).SetString(s, 10)
+	if !ok {
+		panic(s)
+	}
+	return n
+}
+
+func query(pairs ...string) string {
+	q := url.Values{}
+	for i := 0; i < len(pairs); i += 2 {
+		q.Set(pairs[i], pairs[i+1])
+	}
+	return "?" + q.Encode()
+}
+
+func accounts() []httpapi.Account {
+	return []httpapi.Account{{ID: "another", KeyHash: invoice.HashKey("ab")}, {ID: "owner", KeyHash: invoice.HashKey(accountKey)}}
+}
+
+func brokenURI(chain.Asset, chain.Address, *big.Int) (string, error) {
+	return "", errors.New("no payment URI")
+}
+
+// prices are 2000 for SIM and 0.5 for TOK, in whatever fiat.
+func prices() map[rates.Pair]decimal.Decimal {
+	out := map[rates.Pair]decimal.Decimal{}
+	for _, fiat := range []string{"EUR", "USD", "GBP", "CHF", "RUB"} {
+		out[rates.Pair{Base: "SIM", Quote: fiat}] = decimal.NewFromInt(2000)
+		out[rates.Pair{Base: "TOK", Quote: fiat}] = decimal.RequireFromString("0.5")
+	}
+	return out
+}
+
+func pair(base, quote string) rates.Pair { return rates.Pair{Base: base, Quote: quote} }

@@ -1,0 +1,61 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"regexp"
+	"time"
+
+	"github.com/shopspring/decimal"
+)
+
+// Number is an exact decimal. As JSON it is a number with all its digits and no exponent; it is read from
+// a number or from a number in a string.
+type Number struct{ decimal.Decimal }
+
+// maxNumber bounds the text of a number: more than the largest price with all decimals of any asset.
+const maxNumber = 100
+
+// number is the grammar of JSON numbers, with at most two digits of exponent: what decimal arithmetic
+// would write out stays short.
+var number = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?$`)
+
+// MarshalJSON implements [json.Marshaler].
+func (n Number) MarshalJSON() ([]byte, error) { return []byte(n.String()), nil }
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (n *Number) UnmarshalJSON(raw []byte) error {
+	text := string(raw)
+	if bytes.HasPrefix(raw, []byte(`"`)) {
+		if err := json.Unmarshal(raw, &text); err != nil {
+			return err
+		}
+	}
+	if len(text) > maxNumber || !number.MatchString(text) {
+		return errors.New("not a decimal number")
+	}
+	d, err := decimal.NewFromString(text)
+	n.Decimal = d
+	return err
+}
+
+// Time is a moment. As JSON it is RFC 3339 in UTC, to the second, rounded down; it is read with any offset
+// and any fraction.
+type Time struct{ time.Time }
+
+// MarshalJSON implements [json.Marshaler].
+func (t Time) MarshalJSON() ([]byte, error) {
+	return []byte(`"` + t.UTC().Format(time.RFC3339) + `"`), nil
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (t *Time) UnmarshalJSON(raw []byte) error {
+	var text string
+	if err := json.Unmarshal(raw, &text); err != nil {
+		return err
+	}
+	parsed, err := time.Parse(time.RFC3339, text)
+	t.Time = parsed.UTC()
+	return err
+}

@@ -1,0 +1,207 @@
+package httpapi
+
+import (
+	"fmt"
+	"net/http"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// document is an OpenAPI 3.1 document. Maps are written in the order of their keys.
+type document struct {
+	OpenAPI    string                           `json:"openapi"`
+	Info       info                             `json:"info"`
+	Servers    []server                         `json:"servers"`
+	Tags       []tag                            `json:"tags"`
+	Paths      map[string]map[string]*described `json:"paths"`
+	Components components                       `json:"components"`
+
+	schemas *schemas
+}
+
+type info struct {
+	Title       string `json:"title"`
+	Version     string `json:"version"`
+	Description string `json:"description,omitempty"`
+}
+
+type server struct {
+	URL string `json:"url"`
+}
+
+type tag struct {
+	Name string `json:"name"`
+}
+
+type components struct {
+	Schemas         map[string]*schema        `json:"schemas"`
+	SecuritySchemes map[string]securityScheme `json:"securitySchemes,omitempty"`
+}
+
+type securityScheme struct {
+	Type        string `json:"type"`
+	In          string `json:"in"`
+	Name        string `json:"name"`
+	Description string `json:"description,omitempty"`
+}
+
+type described struct {
+	OperationID string                `json:"operationId"`
+	Summary     string                `json:"summary"`
+	Tags        []string              `json:"tags"`
+	Security    []map[string][]string `json:"security"`
+	Parameters  []parameter           `json:"parameters,omitempty"`
+	RequestBody *requestBody          `json:"requestBody,omitempty"`
+	Responses   map[string]response   `json:"responses"`
+}
+
+type parameter struct {
+	Name        string  `json:"name"`
+	In          string  `json:"in"`
+	Description string  `json:"description,omitempty"`
+	Required    bool    `json:"required,omitempty"`
+	Schema      *schema `json:"schema"`
+}
+
+type requestBody struct {
+	Required bool    `json:"required"`
+	Content  content `json:"content"`
+}
+
+type response struct {
+	Description string  `json:"description"`
+	Content     content `json:"content"`
+}
+
+type content map[string]mediaType
+
+type mediaType struct {
+	Schema *schema `json:"schema"`
+}
+
+func jsonContent(s *schema) content { return content{"application/json": {Schema: s}} }
+
+func newDocument(cfg Config) *document {
+	s := &schemas{named: map[string]*schema{}, types: map[string]reflect.Type{}}
+	return &document{
+		OpenAPI: "3.1.0",
+		Info:    info{cfg.Title, cfg.Version, cfg.Description},
+		Servers: []server{{URL: "./"}}, // relative to where the document is served: any prefix
+		Tags:    []tag{},
+		Paths:   map[string]map[string]*described{},
+		Components: components{
+			Schemas: s.named, SecuritySchemes: map[string]securityScheme{},
+		},
+		schemas: s,
+	}
+}
+
+// add describes an operation, and gives it the shapes that its requests are bound to.
+func (d *document) add(op *operation, faultBody any) error {
+	out := &described{
+		OperationID: op.OperationID, Summary: op.Summary, Tags: []string{op.Tag}, Security: []map[string][]string{},
+		Responses: map[string]response{},
+	}
+	if !slices.Contains(d.Tags, tag{op.Tag}) {
+		d.Tags = append(d.Tags, tag{op.Tag})
+	}
+	if auth := op.Auth; auth != nil {
+		out.Security = append(out.Security, map[string][]string{auth.Name: {}})
+		d.Components.SecuritySchemes[auth.Name] = securityScheme{"apiKey", "header", auth.Header, auth.Description}
+	}
+	if err := d.addRequest(op, out); err != nil {
+		return err
+	}
+	answer, err := d.answer(op.Answer)
+	if err != nil {
+		return err
+	}
+	fault, err := d.answer(faultBody)
+	if err != nil {
+		return err
+	}
+	out.Responses[strconv.Itoa(op.Status)] = response{http.StatusText(op.Status), jsonContent(answer)}
+	for _, status := range op.faults() {
+		out.Responses[strconv.Itoa(status)] = response{http.StatusText(status), jsonContent(fault)}
+	}
+	if d.Paths[op.Path] == nil {
+		d.Paths[op.Path] = map[string]*described{}
+	}
+	d.Paths[op.Path][strings.ToLower(op.Method)] = out
+	return nil
+}
+
+var wildcard = regexp.MustCompile(`\{[^}]*\}`)
+
+func (d *document) addRequest(op *operation, out *described) (err error) {
+	if op.Params != nil {
+		op.params.typ = reflect.TypeOf(op.Params)
+		if op.params.fields, err = d.schemas.fields(op.params.typ, true); err != nil {
+			return err
+		}
+	}
+	var inPath []string
+	for _, f := range op.params.fields {
+		if f.in == "path" {
+			inPath = append(inPath, "{"+f.name+"}")
+		}
+		bare := *f.schema
+		bare.Description = ""
+		out.Parameters = append(out.Parameters, parameter{f.name, f.in, f.schema.Description, f.required, &bare})
+	}
+	if found := wildcard.FindAllString(op.Path, -1); !slices.Equal(found, inPath) {
+		return fmt.Errorf("Path has the parameters %v, and Params %v", found, inPath)
+	}
+	if op.Body == nil {
+		return nil
+	}
+	op.body.typ = reflect.TypeOf(op.Body)
+	if op.body.fields, err = d.schemas.fields(op.body.typ, true); err != nil {
+		return err
+	}
+	body, err := d.schemas.of(op.body.typ, true)
+	out.RequestBody = &requestBody{true, jsonContent(body)}
+	return err
+}
+
+func (d *document) answer(value any) (*schema, error) {
+	several, ok := value.(OneOf)
+	if !ok {
+		return d.schemas.of(reflect.TypeOf(value), false)
+	}
+	out := &schema{}
+	for _, v := range several {
+		one, err := d.schemas.of(reflect.TypeOf(v), false)
+		if err != nil {
+			return nil, err
+		}
+		out.OneOf = append(out.OneOf, one)
+	}
+	return out, nil
+}
+
+// faults are the statuses of errors that an operation can answer.
+func (op *operation) faults() []int {
+	out := append(slices.Clone(op.Faults), http.StatusInternalServerError, http.StatusServiceUnavailable)
+	if op.Auth != nil {
+		out = append(out, op.Auth.Faults...)
+	}
+	if op.Params != nil {
+		out = append(out, http.StatusBadRequest)
+	}
+	for _, f := range op.params.fields {
+		if f.in == "path" {
+			out = append(out, http.StatusNotFound)
+		} else {
+			out = append(out, http.StatusUnprocessableEntity)
+		}
+	}
+	if op.Body != nil {
+		out = append(out, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType,
+			http.StatusUnprocessableEntity)
+	}
+	return out
+}

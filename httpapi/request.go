@@ -1,0 +1,147 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/cointill/cointill/invoice"
+)
+
+// maxDepth bounds how deep objects and arrays may lie within each other in a body.
+const maxDepth = 16
+
+// Request is a request on its way through the API. It must not be kept.
+type Request struct {
+	*http.Request
+	ID      string          // names the request in logs and in the header X-Request-Id
+	Project invoice.Project // who asks, on routes for projects
+	Account string          // who asks, on routes for accounts
+
+	op      *operation
+	w       http.ResponseWriter
+	maxBody int64
+}
+
+func (r *Request) operation() string {
+	if r.op == nil {
+		return ""
+	}
+	return r.op.OperationID
+}
+
+// Decode reads the JSON body into a struct of the type of Route.Body. It refuses with an [Error], or
+// with an [invoice.InvalidError] for the first member that does not fit its declaration.
+func (r *Request) Decode(into any) error {
+	body, err := r.readBody()
+	if err != nil {
+		return err
+	}
+	members, err := parseObject(body)
+	if err != nil {
+		return &Error{http.StatusBadRequest, "The body " + err.Error() + "."}
+	}
+	return r.op.body.bind(into, func(f field) json.RawMessage { return members[f.name] })
+}
+
+// Bind reads the parameters into a struct of the type of Route.Params. It refuses with an [Error], or
+// with an [invoice.InvalidError] for the first parameter that does not fit its declaration. What does
+// not fit a parameter in the path names nothing: 404.
+func (r *Request) Bind(into any) error {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return &Error{http.StatusBadRequest, "The query string is malformed."}
+	}
+	err = r.op.params.bind(into, func(f field) json.RawMessage { return f.raw(r.parameter(f, query)) })
+	if invalid, ok := errors.AsType[*invoice.InvalidError](err); ok && strings.Contains(r.op.Path, "{"+invalid.Field+"}") {
+		return fmt.Errorf("%s: %w", invalid.Field, invoice.ErrNotFound)
+	}
+	return err
+}
+
+func (r *Request) parameter(f field, query url.Values) string {
+	switch f.in {
+	case "path":
+		return r.PathValue(f.name)
+	case "header":
+		return r.Header.Get(f.name)
+	}
+	return query.Get(f.name)
+}
+
+func (r *Request) readBody() ([]byte, error) {
+	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	charset := params["charset"]
+	if err != nil || media != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return nil, &Error{http.StatusUnsupportedMediaType, "The Content-Type must be application/json, in UTF-8."}
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(r.w, r.Body, r.maxBody))
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, &Error{http.StatusRequestEntityTooLarge, fmt.Sprintf("The body has more than %d bytes.", r.maxBody)}
+	}
+	if err != nil {
+		return nil, &Error{http.StatusBadRequest, "The body could not be read."}
+	}
+	return body, nil
+}
+
+// parseObject splits a JSON object into its members. Its errors follow "the body".
+func parseObject(body []byte) (map[string]json.RawMessage, error) {
+	switch {
+	case !utf8.Valid(body):
+		return nil, errors.New("is not valid UTF-8")
+	case !json.Valid(body):
+		return nil, errors.New("is not valid JSON")
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	if err := checkValue(dec, maxDepth); err != nil {
+		return nil, err
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(body, &members); err != nil || members == nil {
+		return nil, errors.New("is not a JSON object")
+	}
+	return members, nil
+}
+
+// checkValue refuses what parsers disagree on, or choke on: keys that occur twice and deep nesting.
+func checkValue(dec *json.Decoder, depth int) error {
+	token, err := dec.Token()
+	if err != nil {
+		return errors.New("is not valid JSON")
+	}
+	open, ok := token.(json.Delim)
+	if !ok {
+		return nil
+	}
+	if depth == 0 {
+		return fmt.Errorf("is nested more than %d levels deep", maxDepth)
+	}
+	seen := map[string]bool{}
+	for dec.More() {
+		if open == '{' {
+			key, err := dec.Token()
+			if err != nil {
+				return errors.New("is not valid JSON")
+			}
+			name, _ := key.(string)
+			if seen[name] {
+				return fmt.Errorf("has the key %.64q twice", name)
+			}
+			seen[name] = true
+		}
+		if err := checkValue(dec, depth-1); err != nil {
+			return err
+		}
+	}
+	_, err = dec.Token()
+	return err
+}

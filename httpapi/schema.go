@@ -1,0 +1,209 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// schema is the part of JSON Schema (2020-12, as in OpenAPI 3.1) that declarations need.
+type schema struct {
+	Ref              string     `json:"$ref,omitempty"`
+	Type             typeNames  `json:"type,omitempty"`
+	Format           string     `json:"format,omitempty"`
+	Description      string     `json:"description,omitempty"`
+	Enum             []string   `json:"enum,omitempty"`
+	Default          any        `json:"default,omitempty"`
+	Minimum          *int64     `json:"minimum,omitempty"`
+	ExclusiveMinimum *int64     `json:"exclusiveMinimum,omitempty"`
+	Maximum          *int64     `json:"maximum,omitempty"`
+	MinLength        *int64     `json:"minLength,omitempty"`
+	MaxLength        *int64     `json:"maxLength,omitempty"`
+	Items            *schema    `json:"items,omitempty"`
+	Properties       properties `json:"properties,omitempty"`
+	Required         []string   `json:"required,omitempty"`
+	Additional       *schema    `json:"additionalProperties,omitempty"`
+	OneOf            []*schema  `json:"oneOf,omitempty"`
+}
+
+// typeNames is written as a string when it is one.
+type typeNames []string
+
+func (t typeNames) MarshalJSON() ([]byte, error) {
+	if len(t) == 1 {
+		return json.Marshal(t[0])
+	}
+	return json.Marshal([]string(t))
+}
+
+// properties is written in the order of the struct.
+type properties []property
+
+type property struct {
+	name   string
+	schema *schema
+}
+
+func (p properties) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	for i, prop := range p {
+		buf.WriteByte("{,"[min(i, 1)])
+		body, err := json.Marshal(prop.schema)
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(&buf, "%q:%s", prop.name, body)
+	}
+	buf.WriteByte('}')
+	return buf.Bytes(), nil
+}
+
+// schemas makes schemas of Go types, and keeps those of structs by name.
+type schemas struct {
+	named map[string]*schema
+	types map[string]reflect.Type
+}
+
+// field is one member of a declared struct.
+type field struct {
+	index    int
+	name     string
+	in       string // where a parameter is: "query", "path" or "header"
+	schema   *schema
+	required bool
+	standard json.RawMessage // taken when the field is absent; nil: none
+}
+
+var (
+	numberType  = reflect.TypeFor[Number]()
+	timeType    = reflect.TypeFor[Time]()
+	integerType = reflect.TypeFor[*big.Int]()
+	enumType    = reflect.TypeFor[interface{ Enum() []string }]()
+)
+
+// of makes the schema of a type. What is read may have numbers in strings.
+func (s *schemas) of(t reflect.Type, read bool) (*schema, error) {
+	switch {
+	case t == numberType && read:
+		return &schema{Type: typeNames{"number", "string"}}, nil
+	case t == numberType:
+		return &schema{Type: typeNames{"number"}}, nil
+	case t == timeType:
+		return &schema{Type: typeNames{"string"}, Format: "date-time"}, nil
+	case t == integerType:
+		return &schema{Type: typeNames{"integer"}}, nil
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return s.of(t.Elem(), read)
+	case reflect.String:
+		out := &schema{Type: typeNames{"string"}}
+		if t.Implements(enumType) {
+			out.Enum = reflect.Zero(t).Interface().(interface{ Enum() []string }).Enum()
+		}
+		return out, nil
+	case reflect.Bool:
+		return &schema{Type: typeNames{"boolean"}}, nil
+	case reflect.Int, reflect.Int64, reflect.Uint64:
+		return &schema{Type: typeNames{"integer"}}, nil
+	case reflect.Slice:
+		items, err := s.of(t.Elem(), read)
+		return &schema{Type: typeNames{"array"}, Items: items}, err
+	case reflect.Map:
+		values, err := s.of(t.Elem(), read)
+		return &schema{Type: typeNames{"object"}, Additional: values}, err
+	case reflect.Struct:
+		return s.structure(t, read)
+	}
+	return nil, fmt.Errorf("%s cannot be declared", t)
+}
+
+// structure answers a reference to the schema of a struct.
+func (s *schemas) structure(t reflect.Type, read bool) (*schema, error) {
+	if t.Name() == "" {
+		return nil, fmt.Errorf("%s needs a name", t)
+	}
+	name := strings.ToUpper(t.Name()[:1]) + t.Name()[1:]
+	ref := &schema{Ref: "#/components/schemas/" + name}
+	if known, ok := s.types[name]; ok {
+		if known != t {
+			return nil, fmt.Errorf("%s and %s have the same name", known, t)
+		}
+		return ref, nil
+	}
+	s.types[name] = t
+	out := &schema{Type: typeNames{"object"}}
+	s.named[name] = out
+	fields, err := s.fields(t, read)
+	for _, f := range fields {
+		out.Properties = append(out.Properties, property{f.name, f.schema})
+		if f.required {
+			out.Required = append(out.Required, f.name)
+		}
+	}
+	return ref, err
+}
+
+// fields reads the declaration of a struct from its tags: json for the name, in for the place of a
+// parameter, doc for the description, and schema for what it may be, such as
+// `schema:"required,minimum=1,default=20"`. What is written is required unless it may be omitted.
+func (s *schemas) fields(t reflect.Type, read bool) ([]field, error) {
+	var out []field
+	for i := range t.NumField() {
+		sf := t.Field(i)
+		name, options, _ := strings.Cut(sf.Tag.Get("json"), ",")
+		if name == "" || !sf.IsExported() {
+			return nil, fmt.Errorf("%s.%s needs a name in JSON", t, sf.Name)
+		}
+		f := field{index: i, name: name, in: "query", required: !read && !strings.Contains(options, "omit")}
+		if in := sf.Tag.Get("in"); in != "" {
+			f.in = in
+		}
+		var err error
+		if f.schema, err = s.of(sf.Type, read); err != nil {
+			return nil, err
+		}
+		f.schema.Description = sf.Tag.Get("doc")
+		for rule := range strings.SplitSeq(sf.Tag.Get("schema"), ",") {
+			if err := f.rule(rule); err != nil {
+				return nil, fmt.Errorf("%s.%s: %w", t, sf.Name, err)
+			}
+		}
+		out = append(out, f)
+	}
+	return out, nil
+}
+
+// rule applies one rule of a schema tag.
+func (f *field) rule(rule string) error {
+	key, value, _ := strings.Cut(rule, "=")
+	bounds := map[string]**int64{
+		"minimum": &f.schema.Minimum, "exclusiveMinimum": &f.schema.ExclusiveMinimum, "maximum": &f.schema.Maximum,
+		"minLength": &f.schema.MinLength, "maxLength": &f.schema.MaxLength,
+	}
+	switch key {
+	case "":
+	case "required":
+		f.required = true
+	case "format":
+		f.schema.Format = value
+	case "enum":
+		f.schema.Enum = strings.Split(value, "|")
+	case "default":
+		f.standard = quoteUnlessNumber(value, slices.Contains(f.schema.Type, "string"))
+		f.schema.Default = f.standard
+	default:
+		bound, known := bounds[key]
+		n, err := strconv.ParseInt(value, 10, 64)
+		if !known || err != nil {
+			return fmt.Errorf("schema rule %q is unknown", rule)
+		}
+		*bound = &n
+	}
+	return nil
+}
