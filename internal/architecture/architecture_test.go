@@ -1,0 +1,92 @@
+// Package architecture has no code, only the rules that the tree of packages keeps.
+package architecture
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/cointill/cointill"
+
+// floors says how high a room is. A package imports only rooms below its own, and within its room only
+// what it is built on.
+var floors = map[string]int{
+	"chain": 0, "rates": 0, "invoice": 1, "webhook": 2, "payout": 2, "store": 3, "httpapi": 3, "examples": 4,
+}
+
+// tools are packages outside the rooms, with the rooms that they may import and be imported by.
+var tools = map[string]struct{ imports, importedBy []string }{
+	"internal/devchain": {imports: []string{"chain", "chain/evm"}, importedBy: []string{"chain/evm/evmtest", "examples"}},
+}
+
+func list(t *testing.T, args ...string) []string {
+	out, err := exec.Command("go", append([]string{"list"}, args...)...).Output()
+	require.NoError(t, err)
+	return strings.Split(strings.TrimSpace(string(out)), "\n")
+}
+
+func TestImportsPointDown(t *testing.T) {
+	for _, line := range list(t, "-f", `{{.ImportPath}} {{join .Imports " "}}`, module+"/...") {
+		fields := strings.Fields(line)
+		from, ours := strings.CutPrefix(fields[0], module+"/")
+		require.True(t, ours, "%s: the module's root has no code", fields[0])
+		for _, path := range fields[1:] {
+			if to, ours := strings.CutPrefix(path, module+"/"); ours {
+				require.True(t, allowed(from, to), "%s must not import %s", from, to)
+			}
+		}
+	}
+}
+
+func allowed(from, to string) bool {
+	if tool, ok := tools[to]; ok {
+		return within(from, tool.importedBy)
+	}
+	if tool, ok := tools[from]; ok {
+		return within(to, tool.imports)
+	}
+	if room(from) == room(to) {
+		// A part of a room builds on the room, and proofs (the ...test packages) on what they prove.
+		return strings.HasPrefix(from, to+"/") || strings.Contains(to, "/internal/") || strings.HasSuffix(from, "test")
+	}
+	low, known := floors[room(to)]
+	high, knownToo := floors[room(from)]
+	return known && knownToo && low < high
+}
+
+func within(path string, places []string) bool {
+	for _, place := range places {
+		if path == place || strings.HasPrefix(path, place+"/") && place == room(place) && place == "examples" {
+			return true
+		}
+	}
+	return false
+}
+
+func room(path string) string {
+	first, _, _ := strings.Cut(path, "/")
+	return first
+}
+
+// The core decides about money: nothing may come between it and its reader.
+func TestTheCoreNeedsNothingButTheStandardLibraryAndDecimal(t *testing.T) {
+	for _, path := range list(t, "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", module+"/invoice") {
+		require.Contains(t, []string{
+			module + "/invoice", module + "/chain", module + "/rates", "github.com/shopspring/decimal",
+		}, path)
+	}
+	for _, path := range list(t, "-deps", module+"/invoice") {
+		require.NotContains(t, []string{"net/http", "database/sql"}, path)
+	}
+}
+
+func TestTheTopLevelFoldersAreTheRooms(t *testing.T) {
+	for _, path := range list(t, module+"/...") {
+		top := room(strings.TrimPrefix(path, module+"/"))
+		_, known := floors[top]
+		require.True(t, known || top == "internal", "%s is no room", top)
+	}
+}

@@ -1,0 +1,277 @@
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/cointill/cointill/invoice"
+)
+
+const (
+	maxAnswer  = 64 << 10 // bytes of an answer that are read, so that the connection can be used again
+	maxExcerpt = 1 << 10  // bytes of it that are kept
+	maxError   = 256      // bytes of an error text that are kept
+
+	recordTries   = 3
+	recordTimeout = 5 * time.Second
+)
+
+var errInterrupted = errors.New("interrupted because the sender was stopped")
+
+// deliver makes one attempt and records it. It answers what the attempt showed about the endpoint.
+func (d *Dispatcher) deliver(base, sending context.Context, delivery Delivery) signal {
+	at := d.cfg.Now()
+	a := d.attempt(sending, delivery.Message, at)
+	end := d.cfg.Now()
+	next := d.follow(a, delivery.Tried, end)
+	d.record(base, delivery, Attempt{
+		At: at.UTC(), Duration: end.Sub(at), Status: a.status, Excerpt: a.excerpt, Error: a.reason(),
+	}, next)
+	return a.signal()
+}
+
+// answer is what came of an attempt: a status, or an error.
+type answer struct {
+	status     int
+	excerpt    string
+	retryAfter string
+	err        error
+	sent       bool // the request was handed to the client
+}
+
+func (d *Dispatcher) attempt(ctx context.Context, m invoice.Message, at time.Time) answer {
+	ctx, cancel := context.WithTimeout(ctx, d.cfg.Client.Timeout)
+	defer cancel()
+	req, err := d.request(ctx, m, at)
+	if err != nil {
+		return answer{err: interrupted(ctx, err)}
+	}
+	res, err := d.cfg.Client.Do(req)
+	if err != nil {
+		return answer{err: interrupted(ctx, err), sent: true}
+	}
+	defer res.Body.Close()
+	a := answer{status: res.StatusCode, retryAfter: res.Header.Get("Retry-After"), sent: true}
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	a.excerpt = clean(body, maxExcerpt)
+	if err != nil && (ctx.Err() != nil || timedOut(err)) {
+		a.err = interrupted(ctx, err) // an answer that does not end in time is none
+	}
+	return a
+}
+
+func (d *Dispatcher) request(ctx context.Context, m invoice.Message, at time.Time) (*http.Request, error) {
+	secrets, err := d.cfg.Secrets.Secrets(ctx, m.Project)
+	if err != nil {
+		d.cfg.Logger.ErrorContext(ctx, "webhook: read signing secrets", "project", m.Project, "err", err)
+		return nil, errors.New("signing secrets are not available")
+	}
+	signature, err := signAll(secrets, m.ID, at, m.Body)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, m.URL, bytes.NewReader(m.Body))
+	if err != nil {
+		return nil, errBadURL
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", d.cfg.UserAgent)
+	req.Header.Set(HeaderID, m.ID)
+	req.Header.Set(HeaderTimestamp, strconv.FormatInt(at.Unix(), 10))
+	req.Header.Set(HeaderSignature, signature)
+	// Not sent, but tells the transport that repeating the request is harmless: it then tries a fresh
+	// connection by itself when the endpoint has just closed an idle one.
+	req.Header["Idempotency-Key"] = []string{}
+	return req, nil
+}
+
+// errBadURL replaces the error of net/url, which would repeat the URL.
+var errBadURL = errors.New("the URL is not valid")
+
+// interrupted tells an attempt that was given up because the sender stopped from one that was too
+// slow: both end its context.
+func interrupted(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return errInterrupted
+	}
+	return err
+}
+
+// verdict is what an answer means for the message.
+type verdict int
+
+const (
+	verdictRetry verdict = iota
+	verdictDelivered
+	verdictStop
+	verdictGone
+)
+
+// judge is the table in the package comment.
+func judge(status int) verdict {
+	switch {
+	case status >= 200 && status <= 299:
+		return verdictDelivered
+	case status == http.StatusGone:
+		return verdictGone
+	case status == http.StatusRequestTimeout, status == http.StatusTooEarly,
+		status == http.StatusTooManyRequests, status >= 500:
+		return verdictRetry
+	}
+	return verdictStop
+}
+
+func (a answer) verdict() verdict {
+	switch {
+	case errors.Is(a.err, ErrRefused), errors.Is(a.err, errBadURL):
+		return verdictStop
+	case a.err != nil:
+		return verdictRetry
+	}
+	return judge(a.status)
+}
+
+func (a answer) signal() signal {
+	switch {
+	case !a.sent || errors.Is(a.err, errInterrupted) || errors.Is(a.err, ErrRefused):
+		return signalNone
+	case a.err != nil:
+		return signalSilent
+	}
+	return signalAnswered
+}
+
+// follow says what comes after an attempt, when tried others came before it.
+func (d *Dispatcher) follow(a answer, tried int, now time.Time) Next {
+	switch a.verdict() {
+	case verdictDelivered:
+		return Next{State: StateDelivered}
+	case verdictGone:
+		return Next{State: StateDead, Gone: true}
+	case verdictStop:
+		return Next{State: StateDead}
+	}
+	if errors.Is(a.err, errInterrupted) {
+		return Next{State: StateDue, Due: now.UTC()}
+	}
+	if tried >= len(d.cfg.Schedule) {
+		return Next{State: StateDead}
+	}
+	wait := d.cfg.Schedule[max(tried, 0)]
+	wait += time.Duration(rand.Int64N(int64(wait)/10 + 1))
+	if a.status == http.StatusTooManyRequests || a.status == http.StatusServiceUnavailable {
+		wait = max(wait, min(retryAfter(a.retryAfter, now), d.cfg.MaxRetryAfter))
+	}
+	return Next{State: StateDue, Due: now.Add(wait).UTC()}
+}
+
+// retryAfter reads the header in either of its forms (RFC 9110, 10.2.3); nonsense is 0.
+func retryAfter(value string, now time.Time) time.Duration {
+	const most = int64(10 * 365 * 24 * time.Hour / time.Second) // keeps the product in range
+	if seconds, err := strconv.ParseUint(value, 10, 63); err == nil {
+		return time.Duration(min(int64(seconds), most)) * time.Second
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return max(0, at.Sub(now))
+	}
+	return 0
+}
+
+// record stores the attempt, trying a few times. If that fails the claim runs out and the message is
+// sent once more: told twice is better than not known to be told.
+func (d *Dispatcher) record(ctx context.Context, delivery Delivery, attempt Attempt, next Next) {
+	m := delivery.Message
+	log := d.cfg.Logger.With("message", m.ID, "invoice", m.Invoice, "endpoint", m.Endpoint)
+	if next.State == StateDead {
+		log.WarnContext(ctx, "webhook: message is given up", "status", attempt.Status, "reason", attempt.Error)
+	}
+	var err error
+	for try := range recordTries {
+		if try > 0 {
+			time.Sleep(time.Duration(try) * 100 * time.Millisecond)
+		}
+		err = d.recordOnce(ctx, delivery.Claim, attempt, next)
+		if err == nil {
+			return
+		}
+		if errors.Is(err, ErrStaleClaim) {
+			break
+		}
+	}
+	log.ErrorContext(ctx, "webhook: attempt could not be recorded", "state", next.State, "err", err)
+}
+
+func (d *Dispatcher) recordOnce(ctx context.Context, claim Claim, attempt Attempt, next Next) error {
+	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
+	defer cancel()
+	return d.cfg.Outbox.Record(ctx, claim, attempt, next)
+}
+
+// reason says for the history why an attempt failed; empty when it did not. It is shown to those
+// who chose the URL, so it names neither the URL nor addresses of the operator's network.
+func (a answer) reason() string {
+	switch {
+	case a.err != nil:
+		return clean([]byte(describe(a.err)), maxError)
+	case judge(a.status) == verdictDelivered:
+		return ""
+	case a.status >= 300 && a.status <= 399:
+		return fmt.Sprintf("answered %d: redirects are not followed", a.status)
+	}
+	return fmt.Sprintf("answered %d", a.status)
+}
+
+func describe(err error) string {
+	var dns *net.DNSError
+	var certificate *tls.CertificateVerificationError
+	var op *net.OpError
+	var inURL *url.Error
+	switch {
+	case errors.Is(err, ErrRefused):
+		return ErrRefused.Error()
+	case errors.As(err, &dns) && !dns.IsTimeout:
+		return "the host name could not be resolved"
+	case timedOut(err):
+		return "no complete answer in time"
+	case errors.As(err, &certificate):
+		return "certificate: " + certificate.Err.Error()
+	case errors.As(err, &op):
+		return op.Op + ": " + op.Err.Error()
+	case errors.As(err, &inURL):
+		return inURL.Err.Error()
+	}
+	return err.Error()
+}
+
+func timedOut(err error) bool {
+	var timeout interface{ Timeout() bool }
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// clean answers the start of a text, as valid UTF-8 of at most limit bytes, with its control
+// characters turned to spaces.
+func clean(text []byte, limit int) string {
+	text = text[:min(len(text), 4*limit)]
+	printable := strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(string(text), "\uFFFD"))
+	if len(printable) > limit {
+		printable = strings.ToValidUTF8(printable[:limit], "")
+	}
+	return printable
+}

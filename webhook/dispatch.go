@@ -1,0 +1,303 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// Config describes a dispatcher. Outbox and Secrets are required; the other fields have defaults.
+type Config struct {
+	Outbox  Outbox
+	Secrets Secrets
+
+	// Client sends. It must have a Timeout, and must guard its dialling as that of [NewClient] does,
+	// because others choose where it connects to. Default NewClient(ClientConfig{}).
+	Client *http.Client
+	// Workers is how many deliveries are in flight at most. Default 64.
+	Workers int
+	// PerEndpoint is how many of them go to one endpoint at most. Default 4.
+	PerEndpoint int
+	// Lease is how long a claimed message is hidden from other claims, at least twice the client's
+	// timeout. A message whose process died is sent again when it has run out. Default 1 minute.
+	Lease time.Duration
+	// Schedule are the waits after the first, second ... failed attempt; after one more failure
+	// the message is dead. Up to a tenth is added to each wait at random, so that what failed
+	// together does not come back together. Empty but not nil: one attempt. Default 5 s, 5 min,
+	// 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h: ten attempts over more than three days.
+	Schedule []time.Duration
+	// MaxRetryAfter bounds what an endpoint can ask for with Retry-After. Default 24 hours.
+	MaxRetryAfter time.Duration
+	// Poll is how often the outbox is asked when there is no hint, which is how long messages wait
+	// that another process has committed. Default 1 second.
+	Poll time.Duration
+	// Grace is how long deliveries in flight may go on when Run is told to end. Default 5 seconds.
+	Grace   time.Duration
+	Breaker BreakerConfig
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+	// Logger gets what an operator should see: of URLs the endpoint alone, and never bodies or
+	// secrets. Nil is silence.
+	Logger *slog.Logger
+	// UserAgent is sent with every request. Default "Cointill-Webhook".
+	UserAgent string
+}
+
+func defaultSchedule() []time.Duration {
+	return []time.Duration{
+		5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour,
+		10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
+	}
+}
+
+func (c Config) withDefaults() Config {
+	if c.Client == nil {
+		c.Client = NewClient(ClientConfig{})
+	}
+	if c.Schedule == nil {
+		c.Schedule = defaultSchedule()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.UserAgent == "" {
+		c.UserAgent = "Cointill-Webhook"
+	}
+	c.Workers = orDefault(c.Workers, 64)
+	c.PerEndpoint = min(orDefault(c.PerEndpoint, 4), c.Workers)
+	c.Lease = orDefault(c.Lease, time.Minute)
+	c.MaxRetryAfter = orDefault(c.MaxRetryAfter, 24*time.Hour)
+	c.Poll = orDefault(c.Poll, time.Second)
+	c.Grace = orDefault(c.Grace, 5*time.Second)
+	c.Breaker = c.Breaker.withDefaults()
+	return c
+}
+
+func orDefault[T int | time.Duration](v, def T) T {
+	if v == 0 {
+		return def
+	}
+	return v
+}
+
+func (c Config) validate() error {
+	switch {
+	case c.Workers < 0 || c.PerEndpoint < 0:
+		return errors.New("webhook: New: Workers and PerEndpoint must not be negative")
+	case c.Lease < 0 || c.MaxRetryAfter < 0 || c.Poll < 0 || c.Grace < 0:
+		return errors.New("webhook: New: durations must not be negative")
+	case c.Client.Timeout <= 0:
+		return errors.New("webhook: New: Client.Timeout is required")
+	case c.Lease < 2*c.Client.Timeout:
+		return errors.New("webhook: New: Lease must be at least twice Client.Timeout")
+	}
+	for _, wait := range c.Schedule {
+		if wait < 0 {
+			return errors.New("webhook: New: Schedule must not have negative waits")
+		}
+	}
+	return nil
+}
+
+// Dispatcher sends the messages of an outbox until their endpoints have taken them. Any number of
+// processes may each run one on the same outbox.
+type Dispatcher struct {
+	cfg     Config
+	owned   bool // the client is the default one
+	hint    chan struct{}
+	running atomic.Bool
+}
+
+// New makes a dispatcher. It starts nothing.
+func New(cfg Config) (*Dispatcher, error) {
+	if cfg.Outbox == nil {
+		return nil, errors.New("webhook: New: Outbox is required")
+	}
+	if cfg.Secrets == nil {
+		return nil, errors.New("webhook: New: Secrets is required")
+	}
+	owned := cfg.Client == nil
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	return &Dispatcher{cfg: cfg, owned: owned, hint: make(chan struct{}, 1)}, nil
+}
+
+// Hint says that a message was committed or resent: the dispatcher looks at once instead of at its next
+// poll. It is cheap, never blocks, may be called concurrently and at any time, and any number of hints
+// before the next look count as one. A hint that is forgotten costs Config.Poll of time, nothing else.
+func (d *Dispatcher) Hint() {
+	select {
+	case d.hint <- struct{}{}:
+	default:
+	}
+}
+
+// Run sends until ctx ends, then claims no more, lets deliveries in flight go on for Config.Grace
+// and interrupts the rest. An interrupted delivery is recorded as such and due at once; the
+// endpoint may have taken it all the same and then sees its id again. Run returns nil when
+// everything it started has ended and is recorded, and an error only when it is already running.
+func (d *Dispatcher) Run(ctx context.Context) error {
+	if !d.running.CompareAndSwap(false, true) {
+		return errors.New("webhook: dispatcher: Run is already running")
+	}
+	defer d.running.Store(false)
+	if d.owned {
+		defer d.cfg.Client.CloseIdleConnections()
+	}
+	// Deliveries outlive ctx by their grace, and what came of them must be recorded even then.
+	base := context.WithoutCancel(ctx)
+	sending, interrupt := context.WithCancel(base)
+	defer interrupt()
+	r := &run{
+		Dispatcher: d,
+		base:       base,
+		sending:    sending,
+		endpoints:  newEndpoints(d.cfg.PerEndpoint, d.cfg.Workers, d.cfg.Breaker),
+		done:       make(chan ended, d.cfg.Workers),
+	}
+	for ctx.Err() == nil {
+		r.wait(ctx, r.claim(ctx))
+	}
+	r.finish(interrupt)
+	return nil
+}
+
+// run is the state of one Run. All of it but the deliveries themselves belongs to one goroutine.
+type run struct {
+	*Dispatcher
+	base      context.Context // for recording: never ends
+	sending   context.Context // for sending: ends when the grace is over
+	endpoints *endpoints
+	inFlight  int
+	failures  int // claims that failed in a row
+	done      chan ended
+}
+
+// ended says what a delivery showed about its endpoint.
+type ended struct {
+	endpoint string
+	signal   signal
+}
+
+// pause says how the loop waits before it claims again.
+type pause struct {
+	time  time.Duration
+	quiet bool // hints do not end it
+}
+
+// claim starts as many deliveries as there is room for.
+func (r *run) claim(ctx context.Context) pause {
+	free := r.cfg.Workers - r.inFlight
+	if free <= 0 {
+		return pause{time: r.cfg.Poll, quiet: true}
+	}
+	now := r.cfg.Now()
+	skip, perEndpoint := r.endpoints.ration(now)
+	deliveries, err := r.cfg.Outbox.Claim(ctx, ClaimQuery{
+		Now: now, Lease: r.cfg.Lease, Limit: free, Skip: skip, PerEndpoint: perEndpoint,
+	})
+	if err != nil {
+		return r.claimFailed(ctx, err)
+	}
+	r.failures = 0
+	for _, delivery := range deliveries {
+		r.start(delivery)
+	}
+	switch {
+	case len(deliveries) > 0 && perEndpoint < r.cfg.PerEndpoint:
+		return pause{} // some endpoints got less than they may have
+	case len(deliveries) > 0 || r.inFlight > 0:
+		return pause{time: r.cfg.Poll}
+	}
+	return pause{time: r.idle(ctx, now)}
+}
+
+func (r *run) claimFailed(ctx context.Context, err error) pause {
+	if ctx.Err() != nil {
+		return pause{}
+	}
+	r.failures++
+	r.cfg.Logger.ErrorContext(ctx, "webhook: claim messages", "err", err, "failures", r.failures)
+	return pause{time: min(r.cfg.Poll<<min(r.failures-1, 5), time.Minute), quiet: true}
+}
+
+// idle answers how long nothing is due, at most the time of a poll: other processes give no hints.
+// What is due already was left out by the claim, and waits for the next poll as well.
+func (r *run) idle(ctx context.Context, now time.Time) time.Duration {
+	due, err := r.cfg.Outbox.NextDue(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			r.cfg.Logger.ErrorContext(ctx, "webhook: ask when the next message is due", "err", err)
+		}
+		return r.cfg.Poll
+	}
+	if wait := due.Sub(now); !due.IsZero() && wait > 0 {
+		return min(wait, r.cfg.Poll)
+	}
+	return r.cfg.Poll
+}
+
+func (r *run) start(delivery Delivery) {
+	endpoint := delivery.Message.Endpoint
+	r.inFlight++
+	r.endpoints.begin(endpoint)
+	go func() {
+		r.done <- ended{endpoint, r.deliver(r.base, r.sending, delivery)}
+	}()
+}
+
+// wait returns when it is time to claim again: after the pause, at a hint, or when a delivery has
+// ended, for that may free its endpoint and the next message of its invoice.
+func (r *run) wait(ctx context.Context, p pause) {
+	if p.time > 0 {
+		hint := r.hint
+		if p.quiet {
+			hint = nil
+		}
+		done := r.done
+		if r.failures > 0 {
+			done = nil // the outbox is in trouble: do not ask it more often
+		}
+		timer := time.NewTimer(p.time)
+		defer timer.Stop()
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		case <-hint:
+		case e := <-done:
+			r.settle(e)
+		}
+	}
+	for {
+		select {
+		case e := <-r.done:
+			r.settle(e)
+		default:
+			return
+		}
+	}
+}
+
+func (r *run) settle(e ended) {
+	r.inFlight--
+	if r.endpoints.end(e.endpoint, e.signal, r.cfg.Now()) {
+		r.cfg.Logger.Warn("webhook: endpoint does not answer, leaving it alone for a while", "endpoint", e.endpoint)
+	}
+}
+
+// finish waits for the deliveries in flight, and interrupts them when the grace is over.
+func (r *run) finish(interrupt context.CancelFunc) {
+	grace := time.AfterFunc(r.cfg.Grace, interrupt)
+	defer grace.Stop()
+	for r.inFlight > 0 {
+		r.settle(<-r.done)
+	}
+}

@@ -1,0 +1,169 @@
+package webhook
+
+import (
+	"slices"
+	"time"
+)
+
+// BreakerConfig says when an endpoint that does not answer is left alone. Zero fields have defaults.
+type BreakerConfig struct {
+	Failures int           // failures to connect or to answer in time, in a row, until it opens; default 5
+	Open     time.Duration // for how long at first, doubled with every further failure; default 30 seconds
+	MaxOpen  time.Duration // for how long at most; default 10 minutes
+}
+
+func (c BreakerConfig) withDefaults() BreakerConfig {
+	if c.Failures <= 0 {
+		c.Failures = 5
+	}
+	if c.Open <= 0 {
+		c.Open = 30 * time.Second
+	}
+	if c.MaxOpen <= 0 {
+		c.MaxOpen = max(c.Open, 10*time.Minute)
+	}
+	return c
+}
+
+// maxTroubled bounds how many failing endpoints are remembered.
+const maxTroubled = 4096
+
+// signal is what a delivery showed about its endpoint.
+type signal int
+
+const (
+	signalNone     signal = iota // nothing: it was interrupted, or never sent
+	signalAnswered               // it answers, whatever it answers
+	signalSilent                 // it could not be reached, or was too slow
+)
+
+// endpoint is what is remembered of one scheme, host and port. One that is idle and answers is not
+// remembered at all.
+type endpoint struct {
+	inFlight int
+	failures int       // in a row; more than 0: troubled
+	failedAt time.Time // when the last of them was
+	openTill time.Time // until then nothing is sent
+}
+
+// endpoints rations deliveries. A healthy endpoint may have perEndpoint in flight, a troubled one a
+// single one, an open one none; and all troubled ones together no more than half of the workers. So
+// endpoints that hang take at most half of what there is once they have hung for the first time. It
+// belongs to the goroutine of Run and needs no lock.
+type endpoints struct {
+	perEndpoint int
+	workers     int
+	breaker     BreakerConfig
+
+	known    map[string]*endpoint
+	troubled int // how many of known have failures
+	slow     int // deliveries in flight to those
+}
+
+func newEndpoints(perEndpoint, workers int, breaker BreakerConfig) *endpoints {
+	return &endpoints{perEndpoint: perEndpoint, workers: workers, breaker: breaker, known: map[string]*endpoint{}}
+}
+
+// ration answers which endpoints the next claim must leave out and how many messages it may take for
+// each of the others, so that whatever it brings may be sent at once.
+func (es *endpoints) ration(now time.Time) (skip []string, perEndpoint int) {
+	perEndpoint = es.perEndpoint
+	probes := max(1, es.workers/2) - es.slow
+	for name, e := range es.known { // in random order, so that every troubled endpoint has its turn
+		room := es.perEndpoint - e.inFlight
+		if e.failures > 0 {
+			room = 1 - e.inFlight
+			if probes <= 0 || now.Before(e.openTill) {
+				room = 0
+			}
+		}
+		if room <= 0 {
+			skip = append(skip, name)
+			continue
+		}
+		if e.failures > 0 {
+			probes--
+		}
+		perEndpoint = min(perEndpoint, room)
+	}
+	slices.Sort(skip)
+	return skip, perEndpoint
+}
+
+// begin counts a delivery in.
+func (es *endpoints) begin(name string) {
+	e := es.known[name]
+	if e == nil {
+		e = &endpoint{}
+		es.known[name] = e
+	}
+	e.inFlight++
+	if e.failures > 0 {
+		es.slow++
+	}
+}
+
+// end counts a delivery out and says whether it opened the endpoint's breaker.
+func (es *endpoints) end(name string, s signal, now time.Time) (opened bool) {
+	e := es.known[name]
+	if e.failures > 0 {
+		es.slow--
+	}
+	e.inFlight--
+	switch s {
+	case signalAnswered:
+		es.recover(e)
+	case signalSilent:
+		opened = es.fail(e, now)
+	}
+	if e.inFlight == 0 && e.failures == 0 {
+		delete(es.known, name)
+	}
+	return opened
+}
+
+func (es *endpoints) recover(e *endpoint) {
+	if e.failures == 0 {
+		return
+	}
+	e.failures, e.openTill = 0, time.Time{}
+	es.troubled--
+	es.slow -= e.inFlight
+}
+
+func (es *endpoints) fail(e *endpoint, now time.Time) (opened bool) {
+	if e.failures == 0 {
+		if es.troubled >= maxTroubled {
+			es.forgetOldest()
+		}
+		es.troubled++
+		es.slow += e.inFlight
+	}
+	e.failures++
+	e.failedAt = now
+	beyond := e.failures - es.breaker.Failures
+	if beyond < 0 {
+		return false
+	}
+	open := es.breaker.Open
+	for range min(beyond, 32) {
+		open = min(2*open, es.breaker.MaxOpen)
+	}
+	e.openTill = now.Add(min(open, es.breaker.MaxOpen))
+	return beyond == 0
+}
+
+// forgetOldest makes room: the troubled endpoint that failed the longest ago is healthy again until
+// the next message shows otherwise.
+func (es *endpoints) forgetOldest() {
+	var oldest string
+	for name, e := range es.known {
+		if e.failures > 0 && e.inFlight == 0 && (oldest == "" || e.failedAt.Before(es.known[oldest].failedAt)) {
+			oldest = name
+		}
+	}
+	if oldest != "" {
+		delete(es.known, oldest)
+		es.troubled--
+	}
+}

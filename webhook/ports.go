@@ -1,0 +1,107 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/cointill/cointill/invoice"
+)
+
+// ErrStaleClaim: the delivery's claim has run out and the message was claimed again, or is done.
+// Nothing of the result was stored.
+var ErrStaleClaim = errors.New("claim is stale")
+
+// Outbox keeps the messages that [invoice.Store] committed, until they are told, and the history of
+// every attempt. All methods may block on the database until ctx ends, and may be called concurrently, also
+// by several processes on one database. An implementation proves itself with the suite in
+// store/storetest.
+//
+// Messages of one invoice that go to the same URL are told in the order of their Seq: a message is
+// held back until the one before it is delivered or dead.
+type Outbox interface {
+	// Claim hands out up to q.Limit messages that are due and not held back, those that have been
+	// due longest first, and hides each from other claims until q.Now plus q.Lease. A claim that
+	// is not recorded by then, because the process died, is simply handed out again: telling twice
+	// is the receiver's to notice by the message's ID, losing one nobody would.
+	Claim(ctx context.Context, q ClaimQuery) ([]Delivery, error)
+	// Record stores what came of one delivery: the attempt, and what follows from it, in one atomic
+	// act. ErrStaleClaim if the claim is no longer the newest.
+	Record(ctx context.Context, claim Claim, attempt Attempt, next Next) error
+	// NextDue answers when the next message that is not held back is due, claims included; the zero
+	// time when there is none.
+	NextDue(ctx context.Context) (time.Time, error)
+	// History answers all messages of an invoice by Seq, with their attempts in order.
+	History(ctx context.Context, invoiceID string) ([]Record, error)
+	// Resend makes the latest message of the invoice due at once, whatever became of it, with its
+	// frozen body and ID and a fresh schedule, and lifts a disablement of its URL. It answers the
+	// message, or invoice.ErrNotFound when the invoice has none. It changes nothing else.
+	Resend(ctx context.Context, invoiceID string, now time.Time) (invoice.Message, error)
+}
+
+// ClaimQuery asks for work.
+type ClaimQuery struct {
+	Now   time.Time
+	Lease time.Duration
+	Limit int
+	// Skip are endpoints (Message.Endpoint) to leave out, because enough is in flight to them or
+	// their circuit is open.
+	Skip []string
+	// PerEndpoint bounds how many messages of one endpoint are handed out at once; 0 is no bound.
+	PerEndpoint int
+}
+
+// Claim names one hand-out of a message.
+type Claim struct {
+	Message string // Message.ID
+	Token   int64  // differs with every hand-out of the message
+}
+
+// Delivery is a message to be told now.
+type Delivery struct {
+	Claim   Claim
+	Message invoice.Message
+	Tried   int // attempts since it was committed or last resent
+}
+
+// Attempt is one try to tell a message.
+type Attempt struct {
+	At       time.Time     // when it began
+	Duration time.Duration // until the answer, or the failure
+	Status   int           // HTTP status; 0 when there was no answer
+	Excerpt  string        // the start of the answer's body, cleaned of control characters
+	Error    string        // why there was no answer, or why it was refused; empty when all went well
+}
+
+// State is what became of a message.
+type State string
+
+// The states of a message.
+const (
+	StateDue       State = "due"       // will be told, now or at its time; it may be held back by an earlier one
+	StateDelivered State = "delivered" // the endpoint has taken it
+	StateDead      State = "dead"      // given up; only a resend tells it again
+)
+
+// Next is what follows from an attempt.
+type Next struct {
+	State State
+	Due   time.Time // when to try again, for StateDue
+	// Gone says that the endpoint wants no more (HTTP 410): every message of the project to this
+	// URL that is not delivered is dead from now on, later ones too, until one is resent.
+	Gone bool
+}
+
+// Record is a message with its history.
+type Record struct {
+	Message  invoice.Message
+	State    State
+	Due      time.Time // for StateDue
+	Attempts []Attempt
+}
+
+// Secrets answers the secrets that sign a project's messages now, newest first; [invoice.Projects] is
+// one. It may block on a database and is called concurrently.
+type Secrets interface {
+	Secrets(ctx context.Context, project string) ([]string, error)
+}

@@ -1,0 +1,134 @@
+package webhook
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// maxURL bounds a callback URL, in characters.
+const maxURL = 2048
+
+// Endpoint is what deliveries are isolated by: scheme, host and port of a callback URL in one spelling,
+// such as "https://shop.example:443".
+func Endpoint(raw string) (string, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return "", errors.New("webhook: endpoint: not a URL") // the error of net/url would repeat it
+	}
+	port, err := portOf(u)
+	if err != nil {
+		return "", fmt.Errorf("webhook: endpoint: URL %w", err)
+	}
+	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	if host == "" {
+		return "", errors.New("webhook: endpoint: URL has no host")
+	}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		host = ip.Unmap().String()
+	}
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	return u.Scheme + "://" + host + ":" + strconv.Itoa(int(port)), nil
+}
+
+// CheckURL refuses what cannot or must not be a callback URL, by its text alone: it asks no name
+// server, so it tells a shop about a mistake early, and the client of [NewClient] is what protects.
+// A URL must be absolute, http or https, of at most 2048 characters, without user name and
+// fragment, to port 80, 443 or 1024 and above, and its host an ASCII name (international names in
+// their xn-- form) or an IP address in the usual notation. Unless allowPrivate, localhost and
+// addresses that [NewClient] refuses are refused, too. The error's text follows the name of the
+// field: "must be an http ...". It never repeats the URL.
+func CheckURL(raw string, allowPrivate bool) error {
+	if len(raw) > maxURL {
+		return fmt.Errorf("must have at most %d characters", maxURL)
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		return errors.New("must be a URL")
+	}
+	switch {
+	case u.User != nil:
+		return errors.New("must not carry a user name or password")
+	case u.Fragment != "" || strings.Contains(raw, "#"):
+		return errors.New("must not have a fragment")
+	}
+	port, err := portOf(u)
+	if err != nil {
+		return err
+	}
+	if !portAllowed(port) {
+		return errors.New("must go to port 80, 443, or 1024 and above")
+	}
+	return checkHost(u.Hostname(), allowPrivate)
+}
+
+// portOf answers the port that a URL leads to; its errors follow the name of a field.
+func portOf(u *url.URL) (uint16, error) {
+	standard := map[string]uint16{"http": 80, "https": 443}[u.Scheme]
+	if standard == 0 {
+		return 0, errors.New("must be an absolute http or https URL")
+	}
+	if u.Port() == "" {
+		return standard, nil
+	}
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	if err != nil || port == 0 {
+		return 0, errors.New("must have a port from 1 to 65535")
+	}
+	return uint16(port), nil
+}
+
+// portAllowed keeps callbacks away from the ports of mail, shells and other services below 1024.
+func portAllowed(port uint16) bool { return port == 80 || port == 443 || port >= 1024 }
+
+func checkHost(host string, allowPrivate bool) error {
+	host = strings.ToLower(host)
+	if ip, err := netip.ParseAddr(host); err == nil {
+		switch {
+		case ip.Zone() != "":
+			return errors.New("must not have an address with a zone")
+		case !allowPrivate && !publicAddr(ip):
+			return errors.New("must not point to a private or reserved address")
+		}
+		return nil
+	}
+	name := strings.TrimSuffix(host, ".")
+	if !validName(name) {
+		return errors.New("must have a host name of ASCII letters, digits, dots and hyphens")
+	}
+	labels := strings.Split(name, ".")
+	last := labels[len(labels)-1]
+	if isNumber(last) { // 127.1, 2130706433, 0x7f.1: system resolvers take them for addresses
+		return errors.New("must have an IP address in the usual notation")
+	}
+	if last == "localhost" && !allowPrivate {
+		return errors.New("must not point to localhost")
+	}
+	return nil
+}
+
+// validName admits underscores, which names in private networks have.
+func validName(name string) bool {
+	if name == "" || len(name) > 253 {
+		return false
+	}
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" || len(label) > 63 || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// isNumber follows the URL standard's test of whether a host ends in a number.
+func isNumber(label string) bool {
+	if hex, ok := strings.CutPrefix(label, "0x"); ok {
+		return strings.Trim(hex, "0123456789abcdef") == ""
+	}
+	return strings.Trim(label, "0123456789") == ""
+}
