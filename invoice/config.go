@@ -40,6 +40,7 @@ type Config struct {
 	// need not wait for its next poll. It must return at once.
 	OnMessages func()
 
+	Holder string           // names this process among those that share the store; default a random name
 	Poll   time.Duration    // how often deadlines of invoices without an asset are looked at; default 1 second
 	Now    func() time.Time // default time.Now
 	Logger *slog.Logger     // default silence
@@ -91,6 +92,7 @@ type network struct {
 	mu      sync.Mutex // guards what follows
 	watched bool       // the store knows where to start watching
 	err     error      // why the last step could not be stored
+	ours    bool       // no other process follows it
 }
 
 // New checks the configuration and makes a service of it. It starts nothing: see [Service.Run].
@@ -126,6 +128,9 @@ func (cfg *Config) complete() error {
 	}
 	if cfg.Fiat == nil {
 		cfg.Fiat = map[string]int32{"EUR": 2, "USD": 2, "GBP": 2, "CHF": 2, "RUB": 2}
+	}
+	if cfg.Holder == "" {
+		cfg.Holder = randomHex(8)
 	}
 	orDefault(&cfg.Reference, "EUR")
 	orDefault(&cfg.Window, 30*time.Minute)
@@ -167,7 +172,8 @@ func (s *Service) network(c ChainConfig, wallets map[string]*indexes) (*network,
 	case len(c.Assets) == 0:
 		return nil, errors.New("Assets needs at least one asset")
 	}
-	n := &network{ChainConfig: c, id: c.Watcher.Network()}
+	_, shared := s.cfg.Store.(Leaser)
+	n := &network{ChainConfig: c, id: c.Watcher.Network(), ours: !shared}
 	orDefault(&n.Name, string(n.id))
 	orDefault(&n.Type, "mainnet")
 	n.Assets = slices.Clone(c.Assets)
@@ -217,6 +223,25 @@ func (s *Service) asset(n *network, a *AssetConfig) error {
 	}
 	s.assets = append(s.assets, *a)
 	return nil
+}
+
+// WithStore answers a service that does the same on another store: a transaction of the host's on the
+// same database, as the WithTx of the SQL stores makes it, so that the host's rows and the invoice
+// exist together or not at all. It is for one transaction, is not to Run, and what it answers holds
+// only when the transaction was committed.
+func (s *Service) WithStore(store Store) *Service {
+	out := &Service{cfg: s.cfg, log: s.log, chains: map[chain.Network]*network{}, assets: s.assets}
+	out.cfg.Store = store
+	wallets := map[string]*indexes{}
+	for id, n := range s.chains {
+		wallet := n.indexes.wallet
+		if wallets[wallet] == nil {
+			// Numbers of a transaction that is rolled back may be handed out again, so none is kept here.
+			wallets[wallet] = &indexes{store: store, wallet: wallet, now: s.cfg.Now, single: true}
+		}
+		out.chains[id] = &network{ChainConfig: n.ChainConfig, id: id, indexes: wallets[wallet]}
+	}
+	return out
 }
 
 // confirm answers the policy's line for an amount in the asset's own unit; the last line when none

@@ -34,20 +34,34 @@ func (s *Service) Run(ctx context.Context) error {
 
 // follow applies one network's steps until ctx ends.
 func (s *Service) follow(ctx context.Context, n *network) {
+	d := s.duty("follow " + string(n.id))
+	defer d.release(ctx)
+	s.repeat(ctx, d, func() error {
+		err := s.advance(ctx, n, d)
+		n.set(err, err == nil || !notOurs(err))
+		if err != nil && !notOurs(err) && ctx.Err() == nil {
+			s.log.Error("network cannot be followed", "network", n.id, "error", err)
+		}
+		return err
+	})
+}
+
+// repeat does the work of a duty until ctx ends, less often while it fails, and waits while it is
+// another process's.
+func (s *Service) repeat(ctx context.Context, d *duty, work func() error) {
 	failures := 0
 	for ctx.Err() == nil {
-		err := s.advance(ctx, n)
-		n.setErr(err)
-		if err == nil {
+		err := work()
+		switch {
+		case err == nil:
 			failures = 0
-			continue
+		case notOurs(err):
+			d.lose()
+			pause(ctx, leaseTTL/5)
+		default:
+			failures++
+			pause(ctx, min(100*time.Millisecond<<min(failures, 16), storeBackoff))
 		}
-		if ctx.Err() != nil {
-			return
-		}
-		s.log.Error("network cannot be followed", "network", n.id, "error", err)
-		failures++
-		pause(ctx, min(100*time.Millisecond<<min(failures, 16), storeBackoff))
 	}
 }
 
@@ -63,15 +77,23 @@ func pause(ctx context.Context, d time.Duration) {
 // advance takes the network's progress from the store and goes on from there until something fails or
 // somebody else has gone further. Failures of the node are not its own: the watcher paces and
 // reports them.
-func (s *Service) advance(ctx context.Context, n *network) error {
+func (s *Service) advance(ctx context.Context, n *network, d *duty) error {
+	fence, err := d.hold(ctx)
+	if err != nil {
+		return err
+	}
 	p, err := s.progress(ctx, n)
 	if err != nil {
 		return err
 	}
-	if err := s.wake(ctx, n.id, p.Head); err != nil {
+	if err := s.wake(ctx, n.id, p.Head, fence); err != nil {
 		return err
 	}
 	for ctx.Err() == nil {
+		if fence, err = d.hold(ctx); err != nil {
+			return err
+		}
+		n.set(nil, true)
 		step, err := n.Watcher.Next(ctx, p.Cursor)
 		if err != nil {
 			if ctx.Err() == nil {
@@ -79,7 +101,7 @@ func (s *Service) advance(ctx context.Context, n *network) error {
 			}
 			continue
 		}
-		next, err := s.apply(ctx, n, p, step)
+		next, err := s.apply(ctx, n, p, step, fence)
 		if errors.Is(err, errOvertaken) {
 			return nil
 		}
@@ -87,7 +109,7 @@ func (s *Service) advance(ctx context.Context, n *network) error {
 			return err
 		}
 		if next.Head != p.Head {
-			if err := s.wake(ctx, n.id, next.Head); err != nil {
+			if err := s.wake(ctx, n.id, next.Head, fence); err != nil {
 				return err
 			}
 		}
@@ -118,7 +140,7 @@ var errOvertaken = errors.New("network was advanced elsewhere")
 
 // apply stores what a step did: payments, invoices, events, messages and the cursor, in one batch. If
 // an invoice changed meanwhile it decides again on fresh facts.
-func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.Step) (Progress, error) {
+func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.Step, fence Lease) (Progress, error) {
 	v := look(n.id, step)
 	next := Progress{Network: n.id, Cursor: step.Cursor, Head: advanceHead(p.Head, step, s.cfg.Now().UTC()), Version: p.Version + 1}
 	for {
@@ -129,7 +151,7 @@ func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.
 		if len(batch.Update) == 0 && next.Head == p.Head && len(step.Joined) == 0 && !step.Rewound {
 			return p, nil
 		}
-		batch.Progress = []Progress{next}
+		batch.Progress, batch.Fence = []Progress{next}, fence
 		err = s.store(ctx, batch)
 		if err == nil {
 			s.report(n, step, next)
@@ -268,7 +290,7 @@ func (s *Service) touched(ctx context.Context, v view) ([]Invoice, map[string][]
 }
 
 // wake decides about the invoices whose time has come with the head, page by page.
-func (s *Service) wake(ctx context.Context, id chain.Network, head chain.Head) error {
+func (s *Service) wake(ctx context.Context, id chain.Network, head chain.Head, fence Lease) error {
 	for {
 		page, err := s.cfg.Store.InvoicesWaking(ctx, id, head, wakingPage)
 		if err != nil {
@@ -281,6 +303,7 @@ func (s *Service) wake(ctx context.Context, id chain.Network, head chain.Head) e
 		if err != nil {
 			return err
 		}
+		b.Fence = fence
 		err = s.store(ctx, b)
 		if err != nil && !errors.Is(err, ErrConflict) {
 			return fmt.Errorf("invoice: store what matures on %s: %w", id, err)
@@ -314,16 +337,29 @@ func (s *Service) wakeAll(ctx context.Context, page []Invoice, c clock) (Batch, 
 
 // expireUnchosen lets invoices expire that nobody chose an asset for: no chain can tell their time.
 func (s *Service) expireUnchosen(ctx context.Context) {
-	for ctx.Err() == nil {
-		if err := s.wake(ctx, "", chain.Head{Time: s.cfg.Now().UTC()}); err != nil && ctx.Err() == nil {
+	d := s.duty("expire")
+	defer d.release(ctx)
+	s.repeat(ctx, d, func() error {
+		fence, err := d.hold(ctx)
+		if err == nil {
+			err = s.wake(ctx, "", chain.Head{Time: s.cfg.Now().UTC()}, fence)
+		}
+		if err != nil && !notOurs(err) && ctx.Err() == nil {
 			s.log.Error("invoices without an asset cannot be looked at", "error", err)
 		}
-		pause(ctx, s.cfg.Poll)
-	}
+		if err == nil {
+			pause(ctx, s.cfg.Poll)
+		}
+		return err
+	})
 }
 
-func (n *network) setErr(err error) {
+// set remembers how the network stands, for Health.
+func (n *network) set(err error, ours bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.err = err
+	n.ours = ours
+	if n.err = err; !ours {
+		n.err = nil
+	}
 }

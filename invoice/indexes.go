@@ -14,6 +14,7 @@ type indexes struct {
 	store  Store
 	wallet string
 	now    func() time.Time
+	single bool // take numbers one by one
 
 	mu       sync.Mutex // guards what follows
 	free     []uint32   // numbers that nobody was ever shown
@@ -77,6 +78,8 @@ func (x *indexes) next(ctx context.Context) (uint32, error) {
 func (x *indexes) grow() uint32 {
 	now := x.now()
 	switch {
+	case x.single:
+		x.size = 1
 	case x.size == 0 || now.Sub(x.reserved) > time.Minute:
 		x.size = minRange
 	case now.Sub(x.reserved) < time.Second:

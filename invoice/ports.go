@@ -19,6 +19,10 @@ var (
 	// ErrDuplicateOrder: the project has an invoice with this order id. A store returns it as a
 	// [DuplicateOrderError].
 	ErrDuplicateOrder = errors.New("order id is taken")
+	// ErrLeased: somebody else has the lease.
+	ErrLeased = errors.New("lease is held elsewhere")
+	// ErrFenced: the batch was made under a lease that is no longer the newest. Nothing of it was stored.
+	ErrFenced = errors.New("lease was lost")
 	// ErrDuplicateProject: the owner has a project of this name.
 	ErrDuplicateProject = errors.New("project name is taken")
 )
@@ -84,6 +88,26 @@ type Reader interface {
 	InvoiceEvents(ctx context.Context, invoice string) ([]Event, error)
 }
 
+// Leaser is the optional power of a [Store] that several processes share: it decides which of them does
+// what need not be done twice. Nothing is ever wrong without it, since versions guard every batch; it
+// saves the work, and the questions to nodes, of those who would come second. All methods may block
+// on the database until ctx ends, and may be called concurrently.
+type Leaser interface {
+	// Lease gives the duty to the holder for so long from now, by the store's own clock, so that no
+	// process's clock matters. The holder of a lease that has not run out renews it and keeps its
+	// token; otherwise the token is higher than any before. ErrLeased when another holder has it.
+	Lease(ctx context.Context, duty, holder string, ttl time.Duration) (Lease, error)
+	// Release ends a lease early. It does nothing when the lease is no longer the newest.
+	Release(ctx context.Context, l Lease) error
+}
+
+// Lease is the right to do a duty. The zero value is none.
+type Lease struct {
+	Duty   string
+	Holder string
+	Token  int64 // grows with every change of holder
+}
+
 // Progress is how far a network was followed.
 type Progress struct {
 	Network chain.Network
@@ -111,6 +135,9 @@ type Batch struct {
 	Messages []Message
 	// Progress of networks, with Version one more than the stored one (1 for the first).
 	Progress []Progress
+	// Fence is the lease that the batch was made under. A store that is a [Leaser] refuses the batch with
+	// ErrFenced when a higher token of the duty was given away. The zero value is no fence.
+	Fence Lease
 }
 
 // Sort is what a listing is sorted by. Ties are broken by id, in the same direction.

@@ -119,14 +119,19 @@ func (p Payment) depth(need Confirmations, head chain.Head) Depth {
 type NetworkHealth struct {
 	Network chain.Network
 	Name    string
+	Ours    bool       // this process follows it; else another one does, and Lag says nothing
 	Lag     chain.Lag  // what the watcher says
 	Stored  chain.Head // how far the store has come
 	Err     error      // why the last step could not be stored; nil when it could
 }
 
 // OK says whether payments on the network are being seen: the node answered within the given time,
-// its answer could be stored, and it is at most as many blocks behind.
+// its answer could be stored, and it is at most as many blocks behind. Of a network that another
+// process follows, that process must be asked.
 func (h NetworkHealth) OK(now time.Time, within time.Duration, behind uint64) bool {
+	if !h.Ours {
+		return true
+	}
 	return h.Err == nil && h.Lag.Err == nil && now.Sub(h.Lag.Answered) <= within && h.Lag.Blocks() <= behind
 }
 
@@ -140,7 +145,7 @@ func (s *Service) Health(ctx context.Context) ([]NetworkHealth, error) {
 			return nil, fmt.Errorf("invoice: read progress of %s: %w", n.id, err)
 		}
 		n.mu.Lock()
-		h := NetworkHealth{Network: n.id, Name: n.Name, Lag: n.Watcher.Lag(), Stored: p.Head, Err: n.err}
+		h := NetworkHealth{Network: n.id, Name: n.Name, Ours: n.ours, Lag: n.Watcher.Lag(), Stored: p.Head, Err: n.err}
 		n.mu.Unlock()
 		out = append(out, h)
 	}
