@@ -181,8 +181,8 @@ func (a *API) serve(e endpoint) http.Handler {
 		defer func() {
 			p := recover()
 			switch {
-			case p == http.ErrAbortHandler: // how net/http is told to drop the connection
-				panic(p)
+			case p == http.ErrAbortHandler: //nolint:errorlint // a value that is thrown, never wrapped
+				panic(p) //nolint:forbidigo // how net/http is told to drop the connection
 			case p != nil:
 				a.fail(r, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
 			}

@@ -119,8 +119,9 @@ func (s *schemas) of(t reflect.Type, read bool) (*schema, error) {
 		return &schema{Type: typeNames{"object"}, Additional: values}, err
 	case reflect.Struct:
 		return s.structure(t, read)
+	default:
+		return nil, fmt.Errorf("%s cannot be declared", t)
 	}
-	return nil, fmt.Errorf("%s cannot be declared", t)
 }
 
 // structure answers a reference to the schema of a struct.

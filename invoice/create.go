@@ -1,6 +1,7 @@
 package invoice
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,14 +46,12 @@ func (s *Service) Create(ctx context.Context, r Request) (Invoice, error) {
 	if err != nil {
 		return Invoice{}, err
 	}
-	if err := s.checkOrder(ctx, r); err != nil {
-		return Invoice{}, err
-	}
 	if asset.ID == "" {
 		return s.commitNew(ctx, inv, Batch{})
 	}
 	if inv.Quote, err = s.quote(ctx, r.Price, asset, now); err != nil {
-		return Invoice{}, err
+		// Who repeats an order learns of its invoice also while there is no rate.
+		return Invoice{}, cmp.Or(s.checkOrder(ctx, r), err)
 	}
 	if err := s.fixTerms(&inv, asset, r.ToleranceAmount); err != nil {
 		return Invoice{}, err
@@ -75,12 +74,9 @@ func (s *Service) CreateArchived(ctx context.Context, r Request, createdAt time.
 	if err != nil {
 		return Invoice{}, err
 	}
-	if err := s.checkOrder(ctx, r); err != nil {
-		return Invoice{}, err
-	}
 	if asset.ID != "" {
 		if inv.Quote, err = s.quote(ctx, r.Price, asset, now); err != nil {
-			return Invoice{}, err
+			return Invoice{}, cmp.Or(s.checkOrder(ctx, r), err)
 		}
 		if err := s.fixTerms(&inv, asset, r.ToleranceAmount); err != nil {
 			return Invoice{}, err
@@ -204,7 +200,7 @@ func (s *Service) fixTerms(inv *Invoice, a AssetConfig, tolerance decimal.Decima
 	return nil
 }
 
-// checkOrder looks for the order id before anything is spent on the request. The store makes sure.
+// checkOrder looks for the order id where no commit will.
 func (s *Service) checkOrder(ctx context.Context, r Request) error {
 	if r.OrderID == "" {
 		return nil

@@ -248,11 +248,12 @@ func decide(f facts, c clock) State {
 	fold := foldActions(f.deadline, f.actions)
 	sum := count(f, fold, c.head)
 	s := State{Received: sum.received, Counted: sum.counted, Confirmed: sum.confirmed}
-	if !f.completedAt.IsZero() {
+	switch {
+	case !f.completedAt.IsZero():
 		s.CompletedAt = f.completedAt
-	} else if !fold.completed.IsZero() {
+	case !fold.completed.IsZero():
 		s.CompletedAt = fold.completed
-	} else if !fold.cancelled && !fold.archived && f.due != nil && enough(f.terms, f.due, sum.confirmed) {
+	case !fold.cancelled && !fold.archived && f.due != nil && enough(f.terms, f.due, sum.confirmed):
 		s.CompletedAt = c.now
 	}
 	over := fold.expired || deadlinePassed(f, fold, c)

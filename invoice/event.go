@@ -66,7 +66,7 @@ type Event struct {
 
 // Message is an event on its way to one endpoint, frozen with the event.
 type Message struct {
-	ID       string    // the event's ID: the same for every attempt
+	ID       string    // unique for ever, the same for every attempt: what receivers tell repeats by
 	Event    EventType // for the history
 	Invoice  string    // messages of one invoice are told in the order of Seq
 	Seq      int64     //
@@ -74,5 +74,5 @@ type Message struct {
 	URL      string    // where it goes
 	Endpoint string    // scheme, host and port of URL: what is isolated, throttled, given up on
 	Body     []byte    // what is posted, byte for byte
-	At       time.Time // when the event happened
+	At       time.Time // when the event happened, by our clock: from then on it may be told
 }

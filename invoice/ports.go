@@ -204,7 +204,8 @@ type AddressSource interface {
 type Notifier interface {
 	// Formats are the values of Invoice.Format that it understands; the first is the default.
 	Formats() []string
-	// Messages answers the messages for an event and the invoice as it is after the event.
+	// Messages answers the messages for an event and the invoice as it is after the event, each with an
+	// ID that no other message ever has: the event's when there is one message.
 	Messages(ev Event, inv Invoice) []Message
 }
 

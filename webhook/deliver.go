@@ -62,7 +62,7 @@ func (d *Dispatcher) attempt(ctx context.Context, m invoice.Message, at time.Tim
 	if err != nil {
 		return answer{err: interrupted(ctx, err), sent: true}
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }() // what was read is all that counts
 	a := answer{status: res.StatusCode, retryAfter: res.Header.Get("Retry-After"), sent: true}
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	a.excerpt = clean(body, maxExcerpt)
@@ -162,6 +162,7 @@ func (d *Dispatcher) follow(a answer, tried int, now time.Time) Next {
 		return Next{State: StateDead, Gone: true}
 	case verdictStop:
 		return Next{State: StateDead}
+	case verdictRetry:
 	}
 	if errors.Is(a.err, errInterrupted) {
 		return Next{State: StateDue, Due: now.UTC()}

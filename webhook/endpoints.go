@@ -115,6 +115,7 @@ func (es *endpoints) end(name string, s signal, now time.Time) (opened bool) {
 		es.recover(e)
 	case signalSilent:
 		opened = es.fail(e, now)
+	case signalNone:
 	}
 	if e.inFlight == 0 && e.failures == 0 {
 		delete(es.known, name)

@@ -107,7 +107,7 @@ func VerifyRequest(r *http.Request, secrets []string, now time.Time) (id string,
 
 func sign(key []byte, id, timestamp string, body []byte) string {
 	mac := hmac.New(sha256.New, key)
-	io.WriteString(mac, id+"."+timestamp+".")
+	mac.Write([]byte(id + "." + timestamp + ".")) // a hash takes everything
 	mac.Write(body)
 	return signatureScheme + base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }

@@ -332,7 +332,7 @@ func sees(t *testing.T, f *fakeNode, want ...paid) {
 	require.NoError(t, err)
 	for i, p := range want {
 		if strings.Contains(p.Index, "#") {
-			want[i].Index += ":" + string(p.To)
+			want[i].Index += ":" + p.To
 		}
 	}
 	require.Equal(t, want, paidOf(b))

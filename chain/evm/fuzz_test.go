@@ -18,7 +18,7 @@ func FuzzBlock(f *testing.F) {
 	require.NoError(f, err)
 	receipts, err := json.Marshal(honest.receipts())
 	require.NoError(f, err)
-	f.Add([]byte(block), []byte(receipts))
+	f.Add(block, receipts)
 	f.Add([]byte(`{"number":"0x64","hash":"`+blockHash+`","transactions":[null]}`), []byte(`[null]`))
 	f.Add([]byte(`null`), []byte(`null`))
 	f.Fuzz(func(t *testing.T, block, receipts []byte) {

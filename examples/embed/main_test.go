@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"math/big"
 	"net/http"
@@ -62,5 +61,5 @@ func TestAnOrderIsPaidInTheShopsOwnTable(t *testing.T) {
 		var paid bool
 		err := db.QueryRowContext(t.Context(), `SELECT paid FROM orders WHERE id = '1001'`).Scan(&paid)
 		return err == nil && paid
-	}, time.Minute, 50*time.Millisecond, fmt.Sprint("the order is never marked as paid"))
+	}, time.Minute, 50*time.Millisecond, "the order is never marked as paid")
 }

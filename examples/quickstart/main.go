@@ -63,7 +63,7 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	t.say("", "listening", "API on %s, data in %s", h.apiURL(), o.dir)
 	if err := play(ctx, h, t); err != nil {
 		end(nil)
-		return fmt.Errorf("%w (%v)", err, context.Cause(ctx))
+		return err
 	}
 	if o.serve {
 		t.curl()

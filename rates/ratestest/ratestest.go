@@ -183,7 +183,7 @@ func returns(ctx context.Context, s rates.Source, p rates.Pair) error {
 	select {
 	case err := <-done:
 		if err != nil && !errors.Is(err, ctx.Err()) {
-			return fmt.Errorf("Rate(%s) fails with %q, which does not wrap %q", p, err, ctx.Err())
+			return fmt.Errorf("Rate(%s) fails with %q, which does not wrap %q", p, err.Error(), ctx.Err().Error())
 		}
 		return nil
 	case <-timer.C:

@@ -62,9 +62,9 @@ const AnvilEnv = "COINTILL_ANVIL"
 
 // The chain that anvil makes, and the first of its accounts, which are the same everywhere.
 const (
-	anvilNetwork chain.Network = "eip155:31337"
-	anvilID                    = 31337
-	anvilKey                   = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
+	anvilNetwork = chain.Network("eip155:31337")
+	anvilID      = 31337
+	anvilKey     = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 )
 
 // NewAnvil starts the anvil program, with a coin and a token to pay with. It ends with the test. A machine

@@ -154,7 +154,7 @@ func (c *Client) get(ctx context.Context, path string, query url.Values) ([]byte
 	if err != nil {
 		return nil, cause(ctx, err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }() // what was read is complete or refused
 	if resp.StatusCode != http.StatusOK {
 		return nil, c.refused(resp)
 	}

@@ -1,0 +1,61 @@
+package store
+
+import (
+	"bytes"
+	"math/big"
+	"slices"
+
+	"github.com/cointill/cointill/invoice"
+)
+
+// The functions here copy what is behind pointers and slices too. Decimals are immutable and shared.
+
+func cloneInt(n *big.Int) *big.Int {
+	if n == nil {
+		return nil
+	}
+	return new(big.Int).Set(n)
+}
+
+func cloneInvoice(inv invoice.Invoice) invoice.Invoice {
+	if inv.Quote != nil {
+		q := *inv.Quote
+		q.Due = cloneInt(q.Due)
+		inv.Quote = &q
+	}
+	inv.Terms.ToleranceUnits = cloneInt(inv.Terms.ToleranceUnits)
+	inv.Terms.Minimum = cloneInt(inv.Terms.Minimum)
+	inv.Actions = slices.Clone(inv.Actions)
+	inv.State.Received = cloneInt(inv.State.Received)
+	inv.State.Counted = cloneInt(inv.State.Counted)
+	inv.State.Confirmed = cloneInt(inv.State.Confirmed)
+	return inv
+}
+
+func clonePayment(p invoice.Payment) invoice.Payment {
+	p.Units = cloneInt(p.Units)
+	p.Credit = cloneInt(p.Credit)
+	p.Rerated = cloneInt(p.Rerated)
+	return p
+}
+
+func cloneEvent(ev invoice.Event) invoice.Event {
+	ev.Body = bytes.Clone(ev.Body)
+	return ev
+}
+
+func cloneMessage(msg invoice.Message) invoice.Message {
+	msg.Body = bytes.Clone(msg.Body)
+	return msg
+}
+
+func cloneProgress(p invoice.Progress) invoice.Progress {
+	p.Cursor = bytes.Clone(p.Cursor)
+	return p
+}
+
+func cloneProject(p invoice.Project) invoice.Project {
+	p.AllowedIPs = slices.Clone(p.AllowedIPs)
+	p.Secrets = slices.Clone(p.Secrets)
+	return p
+}

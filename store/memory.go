@@ -1,0 +1,297 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"sync"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/invoice"
+)
+
+var _ Backend = (*Memory)(nil)
+
+// Memory is the reference implementation of [Backend]: what it does is what the ports mean. It keeps
+// everything in maps and forgets it with the process. Its methods may be called concurrently.
+type Memory struct {
+	mu sync.Mutex // guards everything below
+
+	invoices  map[string]invoice.Invoice // by id, without their payments
+	orders    map[orderKey]string        // the invoice with the order id
+	addresses map[chain.Address]map[chain.Network]string
+	payments  map[string]map[chain.Key]invoice.Payment // by invoice
+	paidTo    map[chain.Key]string                     // the invoice that a payment belongs to
+	feed      []invoice.Event                          // position n is at index n-1
+	eventsOf  map[string]map[int64]int                 // index in the feed by invoice and seq
+	networks  map[chain.Network]invoice.Progress
+	indexes   map[string]uint32 // the next number of a wallet
+
+	projects map[string]invoice.Project
+
+	messages   map[string]*message // by id
+	messagesOf map[string][]*message
+	due        map[string]*message // those in state due, by id
+	inserted   int64               // messages so far
+	gone       map[goneKey]bool
+}
+
+type orderKey struct{ project, orderID string }
+
+// NewMemory makes an empty store.
+func NewMemory() *Memory {
+	return &Memory{
+		invoices:   map[string]invoice.Invoice{},
+		orders:     map[orderKey]string{},
+		addresses:  map[chain.Address]map[chain.Network]string{},
+		payments:   map[string]map[chain.Key]invoice.Payment{},
+		paidTo:     map[chain.Key]string{},
+		eventsOf:   map[string]map[int64]int{},
+		networks:   map[chain.Network]invoice.Progress{},
+		indexes:    map[string]uint32{},
+		projects:   map[string]invoice.Project{},
+		messages:   map[string]*message{},
+		messagesOf: map[string][]*message{},
+		due:        map[string]*message{},
+		gone:       map[goneKey]bool{},
+	}
+}
+
+// Commit implements [invoice.Store].
+func (m *Memory) Commit(ctx context.Context, b invoice.Batch) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var u undo
+	if err := m.apply(&u, b); err != nil {
+		u.run()
+		return fmt.Errorf("store: commit: %w", err)
+	}
+	return nil
+}
+
+// undo collects how to take back what was applied of a batch.
+type undo []func()
+
+func (u *undo) add(f func()) { *u = append(*u, f) }
+
+func (u undo) run() {
+	for _, f := range slices.Backward(u) {
+		f()
+	}
+}
+
+// set puts a value into a map and remembers what was there.
+func set[K comparable, V any](u *undo, m map[K]V, k K, v V) {
+	old, had := m[k]
+	m[k] = v
+	u.add(func() {
+		if had {
+			m[k] = old
+		} else {
+			delete(m, k)
+		}
+	})
+}
+
+func unset[K comparable, V any](u *undo, m map[K]V, k K) {
+	if old, had := m[k]; had {
+		delete(m, k)
+		u.add(func() { m[k] = old })
+	}
+}
+
+// apply applies the parts of the batch one after the other, up to the first that is refused.
+func (m *Memory) apply(u *undo, b invoice.Batch) error {
+	for _, inv := range b.Insert {
+		if err := m.insert(u, inv); err != nil {
+			return fmt.Errorf("insert invoice %s: %w", inv.ID, err)
+		}
+	}
+	for _, inv := range b.Update {
+		if err := m.update(u, inv); err != nil {
+			return fmt.Errorf("update invoice %s: %w", inv.ID, err)
+		}
+	}
+	for _, p := range b.Payments {
+		if err := m.putPayment(u, p); err != nil {
+			return fmt.Errorf("payment %v of invoice %s: %w", p.Key, p.Invoice, err)
+		}
+	}
+	for _, ev := range b.Events {
+		if err := m.appendEvent(u, ev); err != nil {
+			return fmt.Errorf("event %d of invoice %s: %w", ev.Seq, ev.Invoice, err)
+		}
+	}
+	for _, msg := range b.Messages {
+		if err := m.insertMessage(u, msg); err != nil {
+			return fmt.Errorf("message %s: %w", msg.ID, err)
+		}
+	}
+	for _, p := range b.Progress {
+		if p.Version != m.networks[p.Network].Version+1 {
+			return fmt.Errorf("progress of %s: %w", p.Network, invoice.ErrConflict)
+		}
+		set(u, m.networks, p.Network, cloneProgress(p))
+	}
+	return nil
+}
+
+// insert looks at the id before the order id: a batch that is committed again because nobody knows
+// whether it was stored must learn that it was.
+func (m *Memory) insert(u *undo, inv invoice.Invoice) error {
+	if _, taken := m.invoices[inv.ID]; taken || inv.Version != 1 {
+		return invoice.ErrConflict
+	}
+	return m.putInvoice(u, inv)
+}
+
+func (m *Memory) update(u *undo, inv invoice.Invoice) error {
+	old, ok := m.invoices[inv.ID]
+	if !ok || inv.Version != old.Version+1 {
+		return invoice.ErrConflict
+	}
+	unset(u, m.orders, orderKey{old.Project, old.OrderID})
+	if old.Quote != nil {
+		unset(u, m.addresses[old.Quote.Address], old.Network())
+	}
+	return m.putInvoice(u, inv)
+}
+
+func (m *Memory) putInvoice(u *undo, inv invoice.Invoice) error {
+	if key := (orderKey{inv.Project, inv.OrderID}); inv.OrderID != "" {
+		if first, taken := m.orders[key]; taken {
+			return &invoice.DuplicateOrderError{OrderID: inv.OrderID, Invoice: first}
+		}
+		set(u, m.orders, key, inv.ID)
+	}
+	if inv.Quote != nil && inv.Quote.Address != "" {
+		byNetwork := m.addresses[inv.Quote.Address]
+		if _, taken := byNetwork[inv.Network()]; taken {
+			return fmt.Errorf("address %s on %s is taken: %w", inv.Quote.Address, inv.Network(), invoice.ErrConflict)
+		}
+		if byNetwork == nil {
+			byNetwork = map[chain.Network]string{}
+			set(u, m.addresses, inv.Quote.Address, byNetwork)
+		}
+		set(u, byNetwork, inv.Network(), inv.ID)
+	}
+	inv = cloneInvoice(inv)
+	inv.Payments = nil
+	set(u, m.invoices, inv.ID, inv)
+	return nil
+}
+
+// putPayment refuses a payment of an invoice that is not there: nobody would ever see the money.
+func (m *Memory) putPayment(u *undo, p invoice.Payment) error {
+	if owner, ok := m.paidTo[p.Key]; ok && owner != p.Invoice {
+		return fmt.Errorf("belongs to invoice %s: %w", owner, invoice.ErrConflict)
+	}
+	if _, ok := m.invoices[p.Invoice]; !ok {
+		return fmt.Errorf("no such invoice: %w", invoice.ErrConflict)
+	}
+	if m.payments[p.Invoice] == nil {
+		m.payments[p.Invoice] = map[chain.Key]invoice.Payment{}
+	}
+	set(u, m.paidTo, p.Key, p.Invoice)
+	set(u, m.payments[p.Invoice], p.Key, clonePayment(p))
+	return nil
+}
+
+func (m *Memory) appendEvent(u *undo, ev invoice.Event) error {
+	if _, taken := m.eventsOf[ev.Invoice][ev.Seq]; taken {
+		return invoice.ErrConflict
+	}
+	if m.eventsOf[ev.Invoice] == nil {
+		m.eventsOf[ev.Invoice] = map[int64]int{}
+	}
+	set(u, m.eventsOf[ev.Invoice], ev.Seq, len(m.feed))
+	ev = cloneEvent(ev)
+	ev.Position = int64(len(m.feed)) + 1
+	m.feed = append(m.feed, ev)
+	u.add(func() { m.feed = m.feed[:len(m.feed)-1] })
+	return nil
+}
+
+// ReserveIndexes implements [invoice.Store].
+func (m *Memory) ReserveIndexes(ctx context.Context, wallet string, n uint32) (uint32, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	first := m.indexes[wallet]
+	if n > math.MaxUint32-first {
+		return 0, fmt.Errorf("store: reserve indexes: wallet %q has no %d left", wallet, n)
+	}
+	m.indexes[wallet] = first + n
+	return first, nil
+}
+
+// InsertProject implements [invoice.ProjectStore].
+func (m *Memory) InsertProject(ctx context.Context, p invoice.Project) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, taken := m.projects[p.ID]; taken || p.Version != 1 {
+		return fmt.Errorf("store: insert project: %w", invoice.ErrConflict)
+	}
+	return m.putProject(p)
+}
+
+// UpdateProject implements [invoice.ProjectStore].
+func (m *Memory) UpdateProject(ctx context.Context, p invoice.Project) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if old, ok := m.projects[p.ID]; !ok || p.Version != old.Version+1 {
+		return fmt.Errorf("store: update project: %w", invoice.ErrConflict)
+	}
+	return m.putProject(p)
+}
+
+func (m *Memory) putProject(p invoice.Project) error {
+	for other := range maps.Values(m.projects) {
+		switch {
+		case other.ID == p.ID:
+		case other.Owner == p.Owner && other.Name == p.Name:
+			return fmt.Errorf("store: project %s: %w", p.ID, invoice.ErrDuplicateProject)
+		case other.KeyHash == p.KeyHash:
+			return fmt.Errorf("store: project %s: %w", p.ID, invoice.ErrConflict)
+		}
+	}
+	m.projects[p.ID] = cloneProject(p)
+	return nil
+}
+
+// Project implements [invoice.ProjectStore].
+func (m *Memory) Project(ctx context.Context, id string) (invoice.Project, error) {
+	return m.findProject(ctx, func(p invoice.Project) bool { return p.ID == id })
+}
+
+// ProjectByKey implements [invoice.ProjectStore].
+func (m *Memory) ProjectByKey(ctx context.Context, keyHash string) (invoice.Project, error) {
+	return m.findProject(ctx, func(p invoice.Project) bool { return p.KeyHash == keyHash })
+}
+
+func (m *Memory) findProject(ctx context.Context, match func(invoice.Project) bool) (invoice.Project, error) {
+	if err := ctx.Err(); err != nil {
+		return invoice.Project{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, p := range m.projects {
+		if match(p) {
+			return cloneProject(p), nil
+		}
+	}
+	return invoice.Project{}, fmt.Errorf("store: project: %w", invoice.ErrNotFound)
+}

@@ -1,0 +1,235 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/invoice"
+	"github.com/shopspring/decimal"
+)
+
+// Invoice implements [invoice.Reader].
+func (m *Memory) Invoice(ctx context.Context, id string) (invoice.Invoice, error) {
+	if err := ctx.Err(); err != nil {
+		return invoice.Invoice{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, ok := m.invoices[id]; !ok {
+		return invoice.Invoice{}, fmt.Errorf("store: invoice %s: %w", id, invoice.ErrNotFound)
+	}
+	return m.snapshot(id), nil
+}
+
+// snapshot copies the invoice together with its payments.
+func (m *Memory) snapshot(id string) invoice.Invoice {
+	inv := cloneInvoice(m.invoices[id])
+	for _, p := range m.payments[id] {
+		inv.Payments = append(inv.Payments, clonePayment(p))
+	}
+	slices.SortFunc(inv.Payments, func(a, b invoice.Payment) int { return compareKeys(a.Key, b.Key) })
+	return inv
+}
+
+func compareKeys(a, b chain.Key) int {
+	return cmp.Or(
+		cmp.Compare(a.Network, b.Network),
+		cmp.Compare(a.TxID, b.TxID),
+		cmp.Compare(a.Index, b.Index))
+}
+
+// InvoiceByOrder implements [invoice.Reader].
+func (m *Memory) InvoiceByOrder(ctx context.Context, project, orderID string) (invoice.Invoice, error) {
+	if err := ctx.Err(); err != nil {
+		return invoice.Invoice{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	id, ok := m.orders[orderKey{project, orderID}]
+	if !ok {
+		return invoice.Invoice{}, fmt.Errorf("store: invoice with order id %q: %w", orderID, invoice.ErrNotFound)
+	}
+	return m.snapshot(id), nil
+}
+
+// Invoices implements [invoice.Reader].
+func (m *Memory) Invoices(ctx context.Context, q invoice.Query) (invoice.Page, error) {
+	if err := ctx.Err(); err != nil {
+		return invoice.Page{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var found []invoice.Invoice
+	for _, inv := range m.invoices {
+		if selected(q, inv) {
+			found = append(found, inv)
+		}
+	}
+	slices.SortFunc(found, func(a, b invoice.Invoice) int {
+		order := cmp.Or(compareBy(q.Sort, a, b), strings.Compare(a.ID, b.ID))
+		if q.Ascending {
+			return order
+		}
+		return -order
+	})
+	page := invoice.Page{Total: len(found)}
+	start := min(max(q.Offset, 0), len(found))
+	for _, inv := range found[start : start+min(max(q.Limit, 0), len(found)-start)] {
+		page.Invoices = append(page.Invoices, m.snapshot(inv.ID))
+	}
+	return page, nil
+}
+
+func selected(q invoice.Query, inv invoice.Invoice) bool {
+	switch {
+	case q.Project != "" && inv.Project != q.Project,
+		q.Status != "" && inv.State.Status != q.Status,
+		q.AssetCode != "" && (inv.Quote == nil || inv.Quote.Asset.Code != q.AssetCode),
+		!q.CreatedAfter.IsZero() && inv.CreatedAt.Before(q.CreatedAfter),
+		!q.CreatedBefore.IsZero() && inv.CreatedAt.After(q.CreatedBefore):
+		return false
+	}
+	return true
+}
+
+func compareBy(sort invoice.Sort, a, b invoice.Invoice) int {
+	switch sort {
+	case invoice.SortUpdated:
+		return a.UpdatedAt.Compare(b.UpdatedAt)
+	case invoice.SortFiat:
+		return fiat(a).Cmp(fiat(b))
+	case invoice.SortDue:
+		return due(a).Cmp(due(b))
+	default:
+		return a.CreatedAt.Compare(b.CreatedAt)
+	}
+}
+
+func fiat(inv invoice.Invoice) decimal.Decimal {
+	if inv.Quote == nil {
+		return inv.Price.Amount
+	}
+	return inv.Quote.Fiat.Amount
+}
+
+func due(inv invoice.Invoice) decimal.Decimal {
+	if inv.Quote == nil {
+		return decimal.Zero
+	}
+	return inv.Quote.Asset.Decimal(inv.Quote.Due)
+}
+
+// InvoicesByAddress implements [invoice.Reader].
+func (m *Memory) InvoicesByAddress(ctx context.Context, addresses []chain.Address) ([]invoice.Invoice, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []invoice.Invoice
+	asked := map[chain.Address]bool{}
+	for _, address := range addresses {
+		if asked[address] {
+			continue
+		}
+		asked[address] = true
+		for _, id := range m.addresses[address] {
+			out = append(out, m.snapshot(id))
+		}
+	}
+	return out, nil
+}
+
+// InvoicesAbove implements [invoice.Reader].
+func (m *Memory) InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]invoice.Invoice, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []invoice.Invoice
+	for id, payments := range m.payments {
+		for _, p := range payments {
+			if p.Key.Network == network && !p.Withdrawn && p.Height() > height {
+				out = append(out, m.snapshot(id))
+				break
+			}
+		}
+	}
+	return out, nil
+}
+
+// InvoicesWaking implements [invoice.Reader].
+func (m *Memory) InvoicesWaking(ctx context.Context, network chain.Network, head chain.Head, limit int) ([]invoice.Invoice, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []invoice.Invoice
+	for id, inv := range m.invoices {
+		if len(out) >= limit {
+			break
+		}
+		if inv.Network() == network && wakes(inv.State.Wake, head) {
+			out = append(out, m.snapshot(id))
+		}
+	}
+	return out, nil
+}
+
+func wakes(w invoice.Wake, head chain.Head) bool {
+	height := head.Height
+	switch w.Tag {
+	case invoice.FinalitySafe:
+		height = head.Safe
+	case invoice.FinalityFinalized:
+		height = head.Finalized
+	case invoice.FinalityDepth:
+	}
+	return w.Height != 0 && w.Height <= height || !w.Time.IsZero() && w.Time.Before(head.Time)
+}
+
+// Network implements [invoice.Reader].
+func (m *Memory) Network(ctx context.Context, network chain.Network) (invoice.Progress, error) {
+	if err := ctx.Err(); err != nil {
+		return invoice.Progress{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return cloneProgress(m.networks[network]), nil
+}
+
+// Events implements [invoice.Reader].
+func (m *Memory) Events(ctx context.Context, after int64, limit int) ([]invoice.Event, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	missed := m.feed[min(max(after, 0), int64(len(m.feed))):]
+	var out []invoice.Event
+	for _, ev := range missed[:min(max(limit, 0), len(missed))] {
+		out = append(out, cloneEvent(ev))
+	}
+	return out, nil
+}
+
+// InvoiceEvents implements [invoice.Reader].
+func (m *Memory) InvoiceEvents(ctx context.Context, id string) ([]invoice.Event, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []invoice.Event
+	for _, index := range m.eventsOf[id] {
+		out = append(out, cloneEvent(m.feed[index]))
+	}
+	slices.SortFunc(out, func(a, b invoice.Event) int { return cmp.Compare(a.Seq, b.Seq) })
+	return out, nil
+}

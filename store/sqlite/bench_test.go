@@ -1,0 +1,243 @@
+package sqlite_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/rates"
+	"github.com/cointill/cointill/store/sqlite"
+	"github.com/shopspring/decimal"
+	"github.com/stretchr/testify/require"
+)
+
+var concurrencies = []int{1, 8, 32}
+
+// run spreads b.N calls over the callers.
+func run(b *testing.B, callers int, call func(n int) error) {
+	b.Helper()
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	b.ResetTimer()
+	for range callers {
+		wg.Go(func() {
+			for {
+				n := int(next.Add(1))
+				if n > b.N {
+					return
+				}
+				if err := call(n); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "commits/s")
+}
+
+// BenchmarkCommitInvoice stores what creating an invoice stores. Compare with BenchmarkRawGroupCommit at
+// the same number of callers, in the same run.
+func BenchmarkCommitInvoice(b *testing.B) {
+	for _, callers := range concurrencies {
+		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
+			s, _ := openAt(b, filepath.Join(b.TempDir(), "bench.db"))
+			run(b, callers, func(n int) error { return s.Commit(context.Background(), creation(n)) })
+			b.ReportMetric(float64(b.N)/float64(s.Commits()), "batches/group")
+		})
+	}
+}
+
+// creation is the batch of a new invoice.
+func creation(n int) invoice.Batch {
+	asset := chain.Asset{ID: "eip155:1/erc20:0xdAC17F958D2ee523a2206206994597C13D831ec7", Code: "USDT", Decimals: 6}
+	now := time.Date(2031, 2, 3, 4, 5, 6, 123456789, time.UTC).Add(time.Duration(n) * time.Millisecond)
+	inv := invoice.Invoice{
+		// as a UUID of version 7: a time in front, random digits behind
+		ID:      fmt.Sprintf("%08x-%04x-7abc-8def-%012x", n>>8, n&0xff<<8, uint64(n)*0x9e3779b97f4a7c15>>16),
+		Project: "0198c8d2-7a5e-7c11-9d7a-0f6a5d0c9e11", OrderID: fmt.Sprintf("order-%d", n), Name: "Order of a chair",
+		CallbackURL: "https://shop.example/callbacks/cointill", Format: "standard",
+		Price: invoice.Price{Currency: "EUR", Amount: decimal.New(1990+int64(n*7919%100000), -2)},
+		Quote: &invoice.Quote{
+			Asset: asset, Due: big.NewInt(21_500_000 + int64(n*7919%1000000)),
+			Rate: rates.Rate{
+				Pair: rates.Pair{Base: "USDT", Quote: "EUR"}, Value: decimal.RequireFromString("0.8731"), Time: now,
+				Source: "median(kraken,coinbase,bitstamp)",
+			},
+			Fiat: invoice.Price{Currency: "EUR", Amount: decimal.New(1990+int64(n*7919%100000), -2)},
+			At:   now, Address: benchAddress(n), Wallet: "hot", Index: uint32(n),
+		},
+		Terms: invoice.Terms{
+			TolerancePercent: decimal.New(5, -1), Confirm: invoice.Confirmations{Depth: 12},
+			Late: invoice.LateHold, Other: invoice.OtherAccept,
+		},
+		CreatedAt: now, UpdatedAt: now, Deadline: now.Add(time.Hour),
+		State: invoice.State{Status: invoice.StatusNew, Wake: invoice.Wake{Time: now.Add(time.Hour)}},
+		Seq:   1, Version: 1,
+	}
+	ev := invoice.Event{
+		ID: "evt_" + inv.ID + "_1", Invoice: inv.ID, Project: inv.Project, Seq: 1, Type: invoice.EventCreated,
+		To: invoice.StatusNew, At: now, Body: eventBody,
+	}
+	return invoice.Batch{Insert: []invoice.Invoice{inv}, Events: []invoice.Event{ev}}
+}
+
+var eventBody = json.RawMessage(`{"data":"` + string(bytes.Repeat([]byte("x"), 688)) + `"}`)
+
+// benchAddress spreads addresses as hashes are spread.
+func benchAddress(n int) chain.Address {
+	x := uint64(n) * 0x9e3779b97f4a7c15
+	return chain.Address(fmt.Sprintf("0x%016x%016x%08x", x, x^0xabcdef, uint32(n)))
+}
+
+// BenchmarkRawGroupCommit is what the engine and the driver give: small rows, inserted in groups by one goroutine.
+func BenchmarkRawGroupCommit(b *testing.B) {
+	for _, callers := range concurrencies {
+		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
+			db, err := sqlite.Open(filepath.Join(b.TempDir(), "raw.db"))
+			require.NoError(b, err)
+			defer db.Close()
+			_, err = db.Exec(`CREATE TABLE raw (id INTEGER PRIMARY KEY, k TEXT UNIQUE, amount TEXT, at INTEGER, body BLOB);
+				CREATE INDEX raw_at ON raw (at)`)
+			require.NoError(b, err)
+			jobs := make(chan rawJob, callers)
+			ended := make(chan struct{})
+			go func() { defer close(ended); rawWriter(db, jobs) }()
+			run(b, callers, func(n int) error {
+				job := rawJob{
+					args: []any{fmt.Sprintf("key-%08d-%d", n*7919%1000003, n), "21.500000", time.Now().UnixNano(), make([]byte, 120)},
+					done: make(chan error, 1),
+				}
+				jobs <- job
+				return <-job.done
+			})
+			close(jobs)
+			<-ended
+		})
+	}
+}
+
+type rawJob struct {
+	args []any
+	done chan error
+}
+
+func rawWriter(db *sql.DB, jobs chan rawJob) {
+	conn, err := db.Conn(context.Background())
+	if err != nil {
+		panic(err)
+	}
+	defer conn.Close()
+	stmt, err := conn.PrepareContext(context.Background(), "INSERT INTO raw (k, amount, at, body) VALUES (?, ?, ?, ?)")
+	if err != nil {
+		panic(err)
+	}
+	defer stmt.Close()
+	for job := range jobs {
+		group := []rawJob{job}
+		for more := true; more && len(group) < cap(jobs); {
+			select {
+			case job, more = <-jobs:
+				if more {
+					group = append(group, job)
+				}
+			default:
+				more = false
+			}
+		}
+		err := func() error {
+			tx, err := conn.BeginTx(context.Background(), nil)
+			if err != nil {
+				return err
+			}
+			insert := tx.Stmt(stmt)
+			for _, job := range group {
+				if _, err := insert.Exec(job.args...); err != nil {
+					return err
+				}
+			}
+			return tx.Commit()
+		}()
+		for _, job := range group {
+			job.done <- err
+		}
+	}
+}
+
+// BenchmarkInvoicesByAddress asks for the receivers of a large block, few of whom are ours. The time must
+// hardly grow with the number of addresses that were issued.
+func BenchmarkInvoicesByAddress(b *testing.B) {
+	for _, issued := range []int{1_000, 1_000_000} {
+		b.Run(fmt.Sprintf("issued=%d", issued), func(b *testing.B) {
+			s, db := openAt(b, filepath.Join(b.TempDir(), "bench.db"))
+			fill(b, db, issued)
+			const blocks, hits, asked = 10, 200, 5_000
+			var blockAddresses [blocks][]chain.Address
+			for n := range asked * blocks {
+				block := &blockAddresses[n%blocks]
+				if len(*block) < hits {
+					*block = append(*block, issuedAddress(n*7919%issued+1))
+				} else {
+					*block = append(*block, benchAddress(-n))
+				}
+			}
+			b.ResetTimer()
+			for n := range b.N {
+				found, err := s.InvoicesByAddress(b.Context(), blockAddresses[n%blocks])
+				if err != nil || len(found) < 100 {
+					b.Fatalf("got %d invoices, error %v", len(found), err)
+				}
+			}
+		})
+	}
+}
+
+func issuedAddress(n int) chain.Address {
+	x := n * 2654435761 % 4294967296
+	return chain.Address(fmt.Sprintf("0x%08x%032x", x, n))
+}
+
+// fill writes n open invoices without the detour of committing them.
+func fill(b *testing.B, db *sql.DB, n int) {
+	b.Helper()
+	doc, err := json.Marshal(creation(1).Insert[0])
+	require.NoError(b, err)
+	_, err = db.Exec(`INSERT INTO cointill_invoices (id, version, project, order_id, status, asset, created, updated, fiat, due,
+			network, address, wake_tag, wake_height, wake_time, doc)
+		WITH RECURSIVE count(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM count WHERE n < ?)
+		SELECT printf('%08x-0000-7000-8000-000000000000', n), 1, '0198c8d2-7a5e-7c11-9d7a-0f6a5d0c9e11', printf('order-%08d', n),
+			'new', 'USDT', n, n, printf('5002%06d', n * 7919 % 1000000), printf('5002%06d', n * 104729 % 1000000), 'eip155:1',
+			printf('0x%08x%032x', n * 2654435761 % 4294967296, n), '', NULL, n, ? FROM count`, n, string(doc))
+	require.NoError(b, err)
+}
+
+// BenchmarkInvoices lists a page of a large project in each order.
+func BenchmarkInvoices(b *testing.B) {
+	const issued = 100_000
+	s, db := openAt(b, filepath.Join(b.TempDir(), "bench.db"))
+	fill(b, db, issued)
+	for _, sort := range []invoice.Sort{invoice.SortCreated, invoice.SortUpdated, invoice.SortFiat, invoice.SortDue} {
+		b.Run(fmt.Sprintf("issued=%d/%s", issued, sort), func(b *testing.B) {
+			for range b.N {
+				page, err := s.Invoices(b.Context(), invoice.Query{
+					Project: "0198c8d2-7a5e-7c11-9d7a-0f6a5d0c9e11", Status: invoice.StatusNew, Sort: sort, Limit: 50,
+				})
+				if err != nil || page.Total != issued {
+					b.Fatalf("got a total of %d, error %v", page.Total, err)
+				}
+			}
+		})
+	}
+}

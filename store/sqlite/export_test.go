@@ -1,0 +1,33 @@
+package sqlite
+
+import "github.com/cointill/cointill/invoice"
+
+// Commits is how many transactions of writes there were.
+func (s *Store) Commits() int64 {
+	s.writer.mu.Lock()
+	defer s.writer.mu.Unlock()
+	return s.writer.commits
+}
+
+// Queries are the prepared statements.
+func Queries() []string { return queries() }
+
+// ListQueries are the statements of a listing.
+func ListQueries(q invoice.Query) []string {
+	where, _ := condition(q)
+	return []string{countQuery(where), pageQuery(q, where)}
+}
+
+// Waiting is how many writes wait for their turn.
+func (s *Store) Waiting() int {
+	s.writer.mu.Lock()
+	defer s.writer.mu.Unlock()
+	return len(s.writer.waiting)
+}
+
+// Picked is the size of the group that was begun last.
+func (s *Store) Picked() int {
+	s.writer.mu.Lock()
+	defer s.writer.mu.Unlock()
+	return s.writer.last
+}

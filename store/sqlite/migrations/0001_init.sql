@@ -1,0 +1,124 @@
+-- Times are nanoseconds since 1970 UTC. doc is the whole thing as JSON; the columns beside it are what
+-- queries select and sort by.
+
+CREATE TABLE cointill_invoices (
+	n           INTEGER PRIMARY KEY,
+	id          TEXT NOT NULL,
+	version     INTEGER NOT NULL,
+	project     TEXT NOT NULL,
+	order_id    TEXT,             -- null when the shop gave none
+	status      TEXT NOT NULL,
+	asset       TEXT NOT NULL,    -- code of the quoted asset; empty without a quote
+	created     INTEGER NOT NULL,
+	updated     INTEGER NOT NULL,
+	fiat        TEXT NOT NULL,    -- sorts as text the way the amount does
+	due         TEXT NOT NULL,    -- likewise
+	network     TEXT NOT NULL,    -- empty without a quote
+	address     TEXT,             -- null without an address
+	wake_tag    TEXT NOT NULL,
+	wake_height INTEGER,          -- null for never
+	wake_time   INTEGER,          -- null for never
+	doc         TEXT NOT NULL
+);
+CREATE UNIQUE INDEX cointill_invoices_id ON cointill_invoices (id);
+CREATE UNIQUE INDEX cointill_invoices_order ON cointill_invoices (order_id, project) WHERE order_id IS NOT NULL;
+CREATE UNIQUE INDEX cointill_invoices_address ON cointill_invoices (address, network) WHERE address IS NOT NULL;
+-- All that listings select and sort by, so that they read rows for the page alone. One index for every
+-- order: a listing counts the project's invoices anyway, and an index for each amount would have every new
+-- invoice write to a page of its own.
+CREATE INDEX cointill_invoices_list ON cointill_invoices (project, created, id, status, asset, updated, fiat, due);
+CREATE INDEX cointill_invoices_height ON cointill_invoices (network, wake_tag, wake_height) WHERE wake_height IS NOT NULL;
+CREATE INDEX cointill_invoices_time ON cointill_invoices (network, wake_time) WHERE wake_time IS NOT NULL;
+
+CREATE TABLE cointill_payments (
+	network   TEXT NOT NULL,
+	txid      TEXT NOT NULL,
+	idx       TEXT NOT NULL,
+	invoice   TEXT NOT NULL,
+	height    INTEGER NOT NULL, -- of its block; 2^63-1 when it is in none
+	withdrawn INTEGER NOT NULL,
+	doc       TEXT NOT NULL,
+	PRIMARY KEY (network, txid, idx)
+) WITHOUT ROWID;
+CREATE INDEX cointill_payments_invoice ON cointill_payments (invoice);
+CREATE INDEX cointill_payments_height ON cointill_payments (network, height) WHERE withdrawn = 0;
+
+-- Only one transaction writes at a time, so positions grow in the order of the commits. They would begin again
+-- if the last events were deleted: nothing here deletes any.
+CREATE TABLE cointill_events (
+	position    INTEGER PRIMARY KEY,
+	invoice     TEXT NOT NULL,
+	seq         INTEGER NOT NULL,
+	id          TEXT NOT NULL,
+	project     TEXT NOT NULL,
+	type        TEXT NOT NULL,
+	from_status TEXT NOT NULL,
+	to_status   TEXT NOT NULL,
+	at          TEXT NOT NULL,
+	comment     TEXT NOT NULL,
+	actor       TEXT NOT NULL,
+	body        BLOB
+);
+CREATE UNIQUE INDEX cointill_events_seq ON cointill_events (invoice, seq);
+
+CREATE TABLE cointill_networks (
+	network TEXT PRIMARY KEY,
+	version INTEGER NOT NULL,
+	cursor  BLOB,
+	head    TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE cointill_wallets (
+	wallet TEXT PRIMARY KEY,
+	next   INTEGER NOT NULL -- the next index to hand out
+) WITHOUT ROWID;
+
+CREATE TABLE cointill_projects (
+	id       TEXT PRIMARY KEY,
+	owner    TEXT NOT NULL,
+	name     TEXT NOT NULL,
+	key_hash TEXT NOT NULL UNIQUE,
+	version  INTEGER NOT NULL,
+	doc      TEXT NOT NULL,
+	UNIQUE (owner, name)
+) WITHOUT ROWID;
+
+CREATE TABLE cointill_outbox (
+	n        INTEGER PRIMARY KEY,
+	id       TEXT NOT NULL,
+	event    TEXT NOT NULL,
+	invoice  TEXT NOT NULL,
+	seq      INTEGER NOT NULL,
+	project  TEXT NOT NULL,
+	url      TEXT NOT NULL,
+	endpoint TEXT NOT NULL,
+	at       TEXT NOT NULL,
+	body     BLOB,
+	state    TEXT NOT NULL,
+	due      INTEGER NOT NULL,  -- when it may be claimed; the end of the lease while it is claimed
+	ready    INTEGER NOT NULL,  -- 1 when it is in state due and not held back
+	claimed  INTEGER NOT NULL,  -- 1 while its newest claim is not recorded
+	token    INTEGER NOT NULL,  -- of its newest claim
+	tried    INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX cointill_outbox_id ON cointill_outbox (id);
+CREATE INDEX cointill_outbox_invoice ON cointill_outbox (invoice, seq);
+CREATE INDEX cointill_outbox_ready ON cointill_outbox (due, endpoint) WHERE ready = 1;
+CREATE INDEX cointill_outbox_url ON cointill_outbox (url, project) WHERE state = 'due';
+
+CREATE TABLE cointill_attempts (
+	message  INTEGER NOT NULL, -- cointill_outbox.n
+	attempt  INTEGER NOT NULL,
+	at       TEXT NOT NULL,
+	duration INTEGER NOT NULL, -- nanoseconds
+	status   INTEGER NOT NULL,
+	excerpt  TEXT NOT NULL,
+	error    TEXT NOT NULL,
+	PRIMARY KEY (message, attempt)
+) WITHOUT ROWID;
+
+CREATE TABLE cointill_gone (
+	url     TEXT NOT NULL,
+	project TEXT NOT NULL,
+	PRIMARY KEY (url, project)
+) WITHOUT ROWID;

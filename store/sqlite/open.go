@@ -1,0 +1,110 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/cointill/cointill/store"
+	_ "modernc.org/sqlite" // the driver; its own registration
+)
+
+var _ store.Backend = (*Store)(nil)
+
+// Open opens the SQLite file, which it creates for the owner's eyes only, with what [New] asks for:
+// WAL, a commit that waits for the disk, and patience of five seconds with other writers.
+// Transactions that the caller begins take the write lock at once. A connection caches 8 MB, and the
+// WAL is written back when it has 8000 pages, or 32 MB. Closing is the caller's.
+func Open(path string) (*sql.DB, error) {
+	if path == "" || strings.HasPrefix(path, ":") {
+		return nil, fmt.Errorf("sqlite: open %q: the path of a file is required", path)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: open: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("sqlite: open: %w", err)
+	}
+	pragmas := url.Values{
+		"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "wal_autocheckpoint(8000)", "cache_size(-8000)"},
+		"_txlock": {"immediate"},
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: open: %w", err)
+	}
+	dsn := url.URL{Scheme: "file", Path: filepath.ToSlash(abs), RawQuery: pragmas.Encode()}
+	db, err := sql.Open("sqlite", dsn.String())
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: open: %w", err)
+	}
+	if err := db.PingContext(context.Background()); err != nil {
+		return nil, errors.Join(fmt.Errorf("sqlite: open %s: %w", path, err), db.Close())
+	}
+	return db, nil
+}
+
+// Store implements [store.Backend] on an SQLite file. Its methods may be called concurrently.
+type Store struct {
+	db     *sql.DB
+	stmts  map[string]*sql.Stmt
+	writer writer
+}
+
+// New makes a store on the database, which stays the caller's: to close, and to use for tables of its
+// own. It starts nothing. It refuses a database whose settings do not keep what was committed through
+// a power cut, one that lacks migrations with [ErrSchemaOutdated], and one of a newer program with
+// [ErrSchemaTooNew].
+func New(db *sql.DB) (*Store, error) {
+	ctx := context.Background()
+	if err := checkPragmas(ctx, db); err != nil {
+		return nil, err
+	}
+	version, err := schemaVersion(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	if latest := len(migrations()); version < latest {
+		return nil, fmt.Errorf("sqlite: schema is at version %d of %d: %w", version, latest, ErrSchemaOutdated)
+	} else if version > latest {
+		return nil, fmt.Errorf("sqlite: schema is at version %d, known are %d: %w", version, latest, ErrSchemaTooNew)
+	}
+	s := &Store{db: db, stmts: map[string]*sql.Stmt{}}
+	for _, q := range queries() {
+		stmt, err := db.PrepareContext(ctx, q)
+		if err != nil {
+			return nil, fmt.Errorf("sqlite: prepare: %w", err)
+		}
+		s.stmts[q] = stmt
+	}
+	s.writer = writer{db: db, stmts: s.stmts}
+	return s, nil
+}
+
+func checkPragmas(ctx context.Context, db *sql.DB) error {
+	var journal string
+	var synchronous, busy int
+	for pragma, dest := range map[string]any{
+		"PRAGMA journal_mode": &journal, "PRAGMA synchronous": &synchronous, "PRAGMA busy_timeout": &busy,
+	} {
+		if err := db.QueryRowContext(ctx, pragma).Scan(dest); err != nil {
+			return fmt.Errorf("sqlite: %s: %w", pragma, err)
+		}
+	}
+	const full = 2 // 3 is EXTRA, which waits for more
+	switch {
+	case journal != "wal":
+		return fmt.Errorf("sqlite: journal_mode must be WAL, not %q (an in-memory database has none)", journal)
+	case synchronous < full:
+		return fmt.Errorf("sqlite: synchronous must be FULL (2) on every connection, not %d", synchronous)
+	case busy <= 0:
+		return errors.New("sqlite: busy_timeout must be set on every connection, to wait for other writers")
+	}
+	return nil
+}

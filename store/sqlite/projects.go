@@ -1,0 +1,85 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/cointill/cointill/invoice"
+)
+
+// InsertProject implements [invoice.ProjectStore].
+func (s *Store) InsertProject(ctx context.Context, p invoice.Project) error {
+	if p.Version != 1 {
+		return fmt.Errorf("sqlite: insert project %s with version %d: %w", p.ID, p.Version, invoice.ErrConflict)
+	}
+	if err := s.putProject(ctx, qInsertProject, p); err != nil {
+		return fmt.Errorf("sqlite: insert project %s: %w", p.ID, err)
+	}
+	return nil
+}
+
+// UpdateProject implements [invoice.ProjectStore].
+func (s *Store) UpdateProject(ctx context.Context, p invoice.Project) error {
+	if err := s.putProject(ctx, qUpdateProject, p); err != nil {
+		return fmt.Errorf("sqlite: update project %s: %w", p.ID, err)
+	}
+	return nil
+}
+
+func (s *Store) putProject(ctx context.Context, query string, p invoice.Project) error {
+	doc, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	args := []any{p.ID, p.Owner, p.Name, p.KeyHash, p.Version, string(doc)}
+	return s.writer.do(ctx, func(t *txn) error {
+		n, err := t.exec(query, args...)
+		if err != nil || n > 0 {
+			return err
+		}
+		var stored int64 // 0 if there is none, which is what an insert builds on
+		if err := t.row(qProjectVersion, args[:1], &stored); err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if stored != p.Version-1 {
+			return invoice.ErrConflict
+		}
+		var other string
+		switch err := t.row(qProjectByName, args[1:3], &other); {
+		case errors.Is(err, sql.ErrNoRows) || err == nil && other == p.ID:
+			return invoice.ErrConflict // the key
+		case err != nil:
+			return err
+		}
+		return invoice.ErrDuplicateProject
+	})
+}
+
+// Project implements [invoice.ProjectStore].
+func (s *Store) Project(ctx context.Context, id string) (invoice.Project, error) {
+	return s.project(ctx, qProject, id)
+}
+
+// ProjectByKey implements [invoice.ProjectStore].
+func (s *Store) ProjectByKey(ctx context.Context, keyHash string) (invoice.Project, error) {
+	return s.project(ctx, qProjectByKey, keyHash)
+}
+
+func (s *Store) project(ctx context.Context, query, arg string) (invoice.Project, error) {
+	var id string
+	var doc []byte
+	err := s.stmts[query].QueryRowContext(ctx, arg).Scan(&id, &doc)
+	if errors.Is(err, sql.ErrNoRows) {
+		return invoice.Project{}, fmt.Errorf("sqlite: read project: %w", invoice.ErrNotFound)
+	} else if err != nil {
+		return invoice.Project{}, fmt.Errorf("sqlite: read project: %w", err)
+	}
+	var p invoice.Project
+	if err := json.Unmarshal(doc, &p); err != nil {
+		return invoice.Project{}, fmt.Errorf("sqlite: stored project %s is damaged: %w", id, err)
+	}
+	return p, nil
+}

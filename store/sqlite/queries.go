@@ -1,0 +1,115 @@
+package sqlite
+
+// The statements that are prepared once. TestA43 proves that each has an index.
+
+const (
+	// qLock changes nothing, but makes the transaction a writing one.
+	qLock = `UPDATE cointill_schema SET version = version WHERE version = 0`
+
+	qInsertInvoice = `INSERT INTO cointill_invoices (
+		id, version, project, order_id, status, asset, created, updated, fiat, due, network, address,
+		wake_tag, wake_height, wake_time, doc)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+	qUpdateInvoice = `UPDATE OR IGNORE cointill_invoices SET (
+		version, project, order_id, status, asset, created, updated, fiat, due, network, address,
+		wake_tag, wake_height, wake_time, doc)
+		= (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+		WHERE id = ?1 AND version = ?2 - 1`
+	qVersionOf  = `SELECT version FROM cointill_invoices WHERE id = ?`
+	qIDByOrder  = `SELECT id FROM cointill_invoices WHERE project = ? AND order_id = ?`
+	qPutPayment = `INSERT INTO cointill_payments (network, txid, idx, invoice, height, withdrawn, doc)
+		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE EXISTS (SELECT 1 FROM cointill_invoices WHERE id = ?4)
+		ON CONFLICT (network, txid, idx) DO UPDATE
+		SET height = excluded.height, withdrawn = excluded.withdrawn, doc = excluded.doc
+		WHERE invoice = excluded.invoice`
+	qInsertEvent = `INSERT INTO cointill_events (
+		invoice, seq, id, project, type, from_status, to_status, at, comment, actor, body)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+	qInsertProgress = `INSERT INTO cointill_networks (network, version, cursor, head) VALUES (?, ?, ?, ?)
+		ON CONFLICT DO NOTHING`
+	qUpdateProgress = `UPDATE cointill_networks SET (version, cursor, head) = (?2, ?3, ?4)
+		WHERE network = ?1 AND version = ?2 - 1`
+	qReserve = `INSERT INTO cointill_wallets (wallet, next) VALUES (?1, ?2)
+		ON CONFLICT (wallet) DO UPDATE SET next = next + ?2 WHERE next + ?2 <= 4294967295
+		RETURNING next - ?2`
+
+	// withPayments is how invoices are read: a row for each payment, or one with null if there is none,
+	// in one statement and so of one moment.
+	withPayments = `SELECT i.id, i.doc, p.doc FROM cointill_invoices i
+		LEFT JOIN cointill_payments p ON p.invoice = i.id`
+	qInvoice        = withPayments + ` WHERE i.id = ?`
+	qInvoiceByOrder = withPayments + ` WHERE i.project = ? AND i.order_id = ?`
+	// The order of the cross join is kept: a look-up for each address.
+	qByAddress = `SELECT i.id, i.doc, p.doc FROM json_each(?) a
+		CROSS JOIN cointill_invoices i ON i.address = a.value
+		LEFT JOIN cointill_payments p ON p.invoice = i.id`
+	qAbove = withPayments + ` WHERE i.id IN (
+		SELECT invoice FROM cointill_payments WHERE network = ? AND withdrawn = 0 AND height > ?)`
+	qWaking = withPayments + ` WHERE i.n IN (
+		SELECT n FROM (SELECT n FROM cointill_invoices
+			WHERE network = ?1 AND wake_tag = '' AND wake_height <= ?2 ORDER BY wake_height LIMIT ?6)
+		UNION SELECT n FROM (SELECT n FROM cointill_invoices
+			WHERE network = ?1 AND wake_tag = 'safe' AND wake_height <= ?3 ORDER BY wake_height LIMIT ?6)
+		UNION SELECT n FROM (SELECT n FROM cointill_invoices
+			WHERE network = ?1 AND wake_tag = 'finalized' AND wake_height <= ?4 ORDER BY wake_height LIMIT ?6)
+		UNION SELECT n FROM (SELECT n FROM cointill_invoices
+			WHERE network = ?1 AND wake_time < ?5 ORDER BY wake_time LIMIT ?6)
+		LIMIT ?6)`
+	qNetwork = `SELECT version, cursor, head FROM cointill_networks WHERE network = ?`
+
+	eventColumns = `SELECT position, invoice, seq, id, project, type, from_status, to_status, at, comment, actor, body
+		FROM cointill_events`
+	qEvents        = eventColumns + ` WHERE position > ? ORDER BY position LIMIT ?`
+	qInvoiceEvents = eventColumns + ` WHERE invoice = ? ORDER BY seq`
+
+	qInsertProject = `INSERT INTO cointill_projects (id, owner, name, key_hash, version, doc)
+		VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+	qUpdateProject = `UPDATE OR IGNORE cointill_projects SET (owner, name, key_hash, version, doc) = (?2, ?3, ?4, ?5, ?6)
+		WHERE id = ?1 AND version = ?5 - 1`
+	qProjectVersion = `SELECT version FROM cointill_projects WHERE id = ?`
+	qProjectByName  = `SELECT id FROM cointill_projects WHERE owner = ? AND name = ?`
+	qProject        = `SELECT id, doc FROM cointill_projects WHERE id = ?`
+	qProjectByKey   = `SELECT id, doc FROM cointill_projects WHERE key_hash = ?`
+
+	messageColumns = `m.n, m.id, m.event, m.invoice, m.seq, m.project, m.url, m.endpoint, m.at, m.body`
+	qInsertMessage = `INSERT INTO cointill_outbox (
+		id, event, invoice, seq, project, url, endpoint, at, body, due, state, ready, claimed, token, tried)
+		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,
+			CASE WHEN EXISTS (SELECT 1 FROM cointill_gone WHERE url = ?6 AND project = ?5) THEN 'dead' ELSE 'due' END,
+			0, 0, 0, 0
+		WHERE true ON CONFLICT DO NOTHING`
+	// qRelease decides which messages of an invoice to a URL are held back, after any of them changed.
+	qRelease = `UPDATE cointill_outbox AS m SET ready = NOT EXISTS (SELECT 1 FROM cointill_outbox e
+			WHERE e.invoice = m.invoice AND e.seq < m.seq AND e.url = m.url AND e.state = 'due')
+		WHERE m.invoice = ? AND m.url = ? AND m.state = 'due'`
+	qDue = `SELECT ` + messageColumns + `, m.token, m.tried FROM cointill_outbox m
+		WHERE m.ready = 1 AND m.due <= ? AND m.endpoint NOT IN (SELECT value FROM json_each(?))
+		ORDER BY m.due LIMIT ?`
+	qClaim  = `UPDATE cointill_outbox SET token = token + 1, claimed = 1, due = ? WHERE n = ?`
+	qRecord = `UPDATE cointill_outbox SET state = ?3, due = ?4, ready = 0, claimed = 0, tried = tried + 1
+		WHERE id = ?1 AND token = ?2 AND claimed = 1 AND state = 'due'
+		RETURNING n, invoice, url, project`
+	qInsertAttempt = `INSERT INTO cointill_attempts (message, attempt, at, duration, status, excerpt, error)
+		SELECT ?1, COALESCE(MAX(attempt), 0) + 1, ?2, ?3, ?4, ?5, ?6 FROM cointill_attempts WHERE message = ?1`
+	qInsertGone = `INSERT INTO cointill_gone (url, project) VALUES (?, ?) ON CONFLICT DO NOTHING`
+	qDeleteGone = `DELETE FROM cointill_gone WHERE url = ? AND project = ?`
+	qKill       = `UPDATE cointill_outbox SET state = 'dead', ready = 0, claimed = 0
+		WHERE url = ? AND project = ? AND state = 'due'`
+	qNextDue = `SELECT due FROM cointill_outbox WHERE ready = 1 ORDER BY due LIMIT 1`
+	qHistory = `SELECT ` + messageColumns + `, m.state, m.due, a.at, a.duration, a.status, a.excerpt, a.error
+		FROM cointill_outbox m LEFT JOIN cointill_attempts a ON a.message = m.n
+		WHERE m.invoice = ? ORDER BY m.seq, m.n, a.attempt`
+	qLatest = `SELECT ` + messageColumns + ` FROM cointill_outbox m
+		WHERE m.invoice = ? ORDER BY m.seq DESC, m.n DESC LIMIT 1`
+	qResend = `UPDATE cointill_outbox SET state = 'due', due = ?, ready = 0, claimed = 0, tried = 0 WHERE n = ?`
+)
+
+func queries() []string {
+	return []string{
+		qLock, qInsertInvoice, qUpdateInvoice, qVersionOf, qIDByOrder, qPutPayment, qInsertEvent,
+		qInsertProgress, qUpdateProgress, qReserve, qInvoice, qInvoiceByOrder, qByAddress, qAbove, qWaking,
+		qNetwork, qEvents, qInvoiceEvents, qInsertProject, qUpdateProject, qProjectVersion, qProjectByName,
+		qProject, qProjectByKey, qInsertMessage, qRelease, qDue, qClaim, qRecord, qInsertAttempt,
+		qInsertGone, qDeleteGone, qKill, qNextDue, qHistory, qLatest, qResend,
+	}
+}

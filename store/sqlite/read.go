@@ -1,0 +1,174 @@
+package sqlite
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/invoice"
+)
+
+// Invoice implements [invoice.Reader].
+func (s *Store) Invoice(ctx context.Context, id string) (invoice.Invoice, error) {
+	return s.one(ctx, "invoice "+id, qInvoice, id)
+}
+
+// InvoiceByOrder implements [invoice.Reader].
+func (s *Store) InvoiceByOrder(ctx context.Context, project, orderID string) (invoice.Invoice, error) {
+	return s.one(ctx, fmt.Sprintf("invoice with order id %q", orderID), qInvoiceByOrder, project, orderID)
+}
+
+func (s *Store) one(ctx context.Context, what, query string, args ...any) (invoice.Invoice, error) {
+	found, err := s.many(ctx, query, args...)
+	if err != nil {
+		return invoice.Invoice{}, fmt.Errorf("sqlite: read %s: %w", what, err)
+	}
+	if len(found) == 0 {
+		return invoice.Invoice{}, fmt.Errorf("sqlite: read %s: %w", what, invoice.ErrNotFound)
+	}
+	return found[0], nil
+}
+
+func (s *Store) many(ctx context.Context, query string, args ...any) ([]invoice.Invoice, error) {
+	found, err := s.stmts[query].QueryContext(ctx, args...)
+	if err != nil {
+		return nil, err
+	}
+	return scanInvoices(found)
+}
+
+// scanInvoices reads the rows of withPayments: an invoice comes once for each of its payments, not
+// necessarily one after the other.
+func scanInvoices(found *sql.Rows) ([]invoice.Invoice, error) {
+	defer found.Close()
+	var out []invoice.Invoice
+	index := map[string]int{}
+	var id string
+	var doc, payment sql.RawBytes
+	for found.Next() {
+		if err := found.Scan(&id, &doc, &payment); err != nil {
+			return nil, err
+		}
+		i, known := index[id]
+		if !known {
+			var inv invoice.Invoice
+			if err := json.Unmarshal(doc, &inv); err != nil {
+				return nil, fmt.Errorf("stored invoice %s is damaged: %w", id, err)
+			}
+			i = len(out)
+			index[id] = i
+			out = append(out, inv)
+		}
+		if payment != nil {
+			var p invoice.Payment
+			if err := json.Unmarshal(payment, &p); err != nil {
+				return nil, fmt.Errorf("stored payment of invoice %s is damaged: %w", id, err)
+			}
+			out[i].Payments = append(out[i].Payments, p)
+		}
+	}
+	for _, inv := range out {
+		slices.SortFunc(inv.Payments, func(a, b invoice.Payment) int {
+			return cmp.Or(
+				cmp.Compare(a.Key.Network, b.Key.Network),
+				cmp.Compare(a.Key.TxID, b.Key.TxID),
+				cmp.Compare(a.Key.Index, b.Key.Index))
+		})
+	}
+	return out, found.Err()
+}
+
+// InvoicesByAddress implements [invoice.Reader].
+func (s *Store) InvoicesByAddress(ctx context.Context, addresses []chain.Address) ([]invoice.Invoice, error) {
+	if len(addresses) == 0 {
+		return nil, nil
+	}
+	// In order, so that neighbours in the index are read from the same page.
+	asked := slices.Compact(slices.Sorted(slices.Values(addresses)))
+	list, err := json.Marshal(asked)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: read invoices by address: %w", err)
+	}
+	found, err := s.many(ctx, qByAddress, string(list))
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: read invoices by address: %w", err)
+	}
+	return found, nil
+}
+
+// InvoicesAbove implements [invoice.Reader].
+func (s *Store) InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]invoice.Invoice, error) {
+	found, err := s.many(ctx, qAbove, string(network), signed(height))
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: read invoices above height %d of %s: %w", height, network, err)
+	}
+	return found, nil
+}
+
+// InvoicesWaking implements [invoice.Reader].
+func (s *Store) InvoicesWaking(ctx context.Context, network chain.Network, head chain.Head, limit int) ([]invoice.Invoice, error) {
+	found, err := s.many(ctx, qWaking, string(network),
+		signed(head.Height), signed(head.Safe), signed(head.Finalized), nanos(head.Time), max(limit, 0))
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: read invoices waking on %q: %w", network, err)
+	}
+	return found, nil
+}
+
+// Network implements [invoice.Reader].
+func (s *Store) Network(ctx context.Context, network chain.Network) (invoice.Progress, error) {
+	p := invoice.Progress{Network: network}
+	var head []byte
+	err := s.stmts[qNetwork].QueryRowContext(ctx, string(network)).Scan(&p.Version, (*[]byte)(&p.Cursor), &head)
+	if errors.Is(err, sql.ErrNoRows) {
+		return invoice.Progress{}, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(head, &p.Head)
+	}
+	if err != nil {
+		return invoice.Progress{}, fmt.Errorf("sqlite: read progress of %s: %w", network, err)
+	}
+	return p, nil
+}
+
+// Events implements [invoice.Reader].
+func (s *Store) Events(ctx context.Context, after int64, limit int) ([]invoice.Event, error) {
+	return s.events(ctx, qEvents, after, max(limit, 0))
+}
+
+// InvoiceEvents implements [invoice.Reader].
+func (s *Store) InvoiceEvents(ctx context.Context, id string) ([]invoice.Event, error) {
+	return s.events(ctx, qInvoiceEvents, id)
+}
+
+func (s *Store) events(ctx context.Context, query string, args ...any) ([]invoice.Event, error) {
+	found, err := s.stmts[query].QueryContext(ctx, args...)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: read events: %w", err)
+	}
+	defer found.Close()
+	var out []invoice.Event
+	for found.Next() {
+		var ev invoice.Event
+		var at string
+		if err := found.Scan(&ev.Position, &ev.Invoice, &ev.Seq, &ev.ID, &ev.Project, &ev.Type, &ev.From, &ev.To,
+			&at, &ev.Comment, &ev.Actor, (*[]byte)(&ev.Body)); err != nil {
+			return nil, fmt.Errorf("sqlite: read events: %w", err)
+		}
+		if ev.At, err = time.Parse(time.RFC3339Nano, at); err != nil {
+			return nil, fmt.Errorf("sqlite: stored event %s is damaged: %w", ev.ID, err)
+		}
+		out = append(out, ev)
+	}
+	if err := found.Err(); err != nil {
+		return nil, fmt.Errorf("sqlite: read events: %w", err)
+	}
+	return out, nil
+}

@@ -1,0 +1,263 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/webhook"
+)
+
+// maxGroup bounds how many calls share a transaction: enough to make the wait for the disk cheap, few
+// enough to keep the write lock short.
+const maxGroup = 256
+
+// writer lets concurrent writes share transactions. The caller that finds nobody at work leads: it
+// commits the jobs that wait, its own among them, and hands the lead to the first that came meanwhile.
+type writer struct {
+	db    *sql.DB
+	stmts map[string]*sql.Stmt
+
+	mu      sync.Mutex // guards what follows
+	waiting []*job
+	leading bool      // somebody is at work
+	conn    *sql.Conn // of the leader, handed over with the lead
+	last    int       // size of the last group
+	commits int64     // transactions so far
+}
+
+// job is one write. Its function may run more than once, each time in a transaction in which nothing of it is
+// visible yet.
+type job struct {
+	apply func(*txn) error
+	err   error
+	turn  chan bool // true: it is your turn to lead; false: your job is done
+}
+
+// do runs the function in a transaction, which it may share with others, and answers once that is
+// durable. When the function fails nothing of it is stored. The job is given up if ctx ends before it
+// is begun; after that the outcome is awaited.
+func (w *writer) do(ctx context.Context, apply func(*txn) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	j := &job{apply: apply, turn: make(chan bool, 1)}
+	w.mu.Lock()
+	w.waiting = append(w.waiting, j)
+	lead := !w.leading
+	w.leading = true
+	w.mu.Unlock()
+	if !lead {
+		select {
+		case lead = <-j.turn:
+		case <-ctx.Done():
+			if w.withdraw(j) {
+				return ctx.Err()
+			}
+			lead = <-j.turn
+		}
+	}
+	if lead {
+		w.lead(ctx, j)
+	}
+	return j.err
+}
+
+// withdraw takes back a job that nobody has begun. One that was given the lead must use it.
+func (w *writer) withdraw(j *job) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := slices.Index(w.waiting, j)
+	if i < 0 || len(j.turn) > 0 {
+		return false
+	}
+	w.waiting = slices.Delete(w.waiting, i, i+1)
+	return true
+}
+
+// lead commits the jobs that wait and hands the lead on. The leader's own job is the first of them.
+func (w *writer) lead(ctx context.Context, own *job) {
+	conn, err := w.connect(ctx)
+	if err != nil {
+		own.err = err
+		w.pick(1)
+		w.handOver(nil)
+		return
+	}
+	w.gather()
+	group := w.pick(maxGroup)
+	// Whoever waits has been promised the outcome, whatever becomes of the leader's context.
+	w.commit(context.WithoutCancel(ctx), conn, group)
+	for _, j := range group {
+		if j != own {
+			j.turn <- false
+		}
+	}
+	if own.err != nil {
+		conn.Close() // the pool finds out whether it is still good
+		conn = nil
+	}
+	w.handOver(conn)
+}
+
+// connect answers the connection that came with the lead, or a new one.
+func (w *writer) connect(ctx context.Context) (*sql.Conn, error) {
+	w.mu.Lock()
+	conn := w.conn
+	w.conn = nil
+	w.mu.Unlock()
+	if conn != nil {
+		return conn, nil
+	}
+	return w.db.Conn(ctx)
+}
+
+// gather lets those who were in the last group, and are about to come again, join this one. It gives
+// way a few times but does not wait: with a single caller it does nothing.
+func (w *writer) gather() {
+	for range 8 {
+		w.mu.Lock()
+		enough := len(w.waiting) >= w.last
+		w.mu.Unlock()
+		if enough {
+			return
+		}
+		runtime.Gosched()
+	}
+}
+
+func (w *writer) pick(most int) []*job {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := min(most, len(w.waiting))
+	group := slices.Clone(w.waiting[:n])
+	w.waiting = slices.Delete(w.waiting, 0, n)
+	w.last = n
+	return group
+}
+
+func (w *writer) handOver(conn *sql.Conn) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.waiting) > 0 {
+		w.conn = conn
+		w.waiting[0].turn <- true
+		return
+	}
+	w.leading = false
+	if conn != nil {
+		conn.Close() // back to the pool: it cannot fail in a way that matters to the jobs, which are done
+	}
+}
+
+// commit runs the jobs in one transaction. A refusal that left no trace in it concerns its own job alone; after
+// any other failure each job gets a transaction of its own, so that no job fails for another's fault.
+func (w *writer) commit(ctx context.Context, conn *sql.Conn, group []*job) {
+	err := w.transact(ctx, conn, group)
+	if err == nil {
+		return
+	}
+	var mixed *jobError
+	if len(group) == 1 || !errors.As(err, &mixed) {
+		for _, j := range group {
+			j.err = err
+		}
+		return
+	}
+	for _, j := range group {
+		j.err = nil
+		if err := w.transact(ctx, conn, []*job{j}); err != nil {
+			j.err = err
+		}
+	}
+}
+
+// jobError says that a job failed after it had written, so that the transaction is of no use.
+type jobError struct{ err error }
+
+func (e *jobError) Error() string { return e.err.Error() }
+func (e *jobError) Unwrap() error { return e.err }
+
+func (w *writer) transact(ctx context.Context, conn *sql.Conn, group []*job) error {
+	tx, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	t := &txn{ctx: ctx, tx: tx, writer: w, open: map[string]*sql.Stmt{}}
+	// A statement that may write takes the write lock before anything is read, also when the caller's
+	// database begins transactions without it.
+	if _, err := t.exec(qLock); err != nil {
+		tx.Rollback()
+		return fmt.Errorf("begin: %w", err)
+	}
+	for _, j := range group {
+		t.changed = false
+		j.err = j.apply(t)
+		if j.err != nil && (t.changed || !isRefusal(j.err)) {
+			tx.Rollback() // it fails if SQLite has rolled back by itself, which is as good
+			return &jobError{j.err}
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	w.mu.Lock()
+	w.commits++
+	w.mu.Unlock()
+	return nil
+}
+
+// isRefusal says whether the ports name the error: the database is fine, the caller is not.
+func isRefusal(err error) bool {
+	for _, refusal := range []error{
+		invoice.ErrConflict, invoice.ErrDuplicateOrder, invoice.ErrDuplicateProject, invoice.ErrNotFound, webhook.ErrStaleClaim,
+	} {
+		if errors.Is(err, refusal) {
+			return true
+		}
+	}
+	return false
+}
+
+// txn is a transaction as jobs see it.
+type txn struct {
+	ctx     context.Context
+	tx      *sql.Tx
+	writer  *writer
+	open    map[string]*sql.Stmt // statements on this transaction
+	changed bool                 // the job has written something
+}
+
+func (t *txn) stmt(query string) *sql.Stmt {
+	stmt := t.open[query]
+	if stmt == nil {
+		stmt = t.tx.StmtContext(t.ctx, t.writer.stmts[query])
+		t.open[query] = stmt
+	}
+	return stmt
+}
+
+// exec answers how many rows were changed.
+func (t *txn) exec(query string, args ...any) (int64, error) {
+	result, err := t.stmt(query).ExecContext(t.ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	n, err := result.RowsAffected()
+	t.changed = t.changed || n > 0
+	return n, err
+}
+
+func (t *txn) query(query string, args ...any) (*sql.Rows, error) {
+	return t.stmt(query).QueryContext(t.ctx, args...)
+}
+
+// row reads the one row of a query, or sql.ErrNoRows. Queries that write set changed themselves.
+func (t *txn) row(query string, args []any, dest ...any) error {
+	return t.stmt(query).QueryRowContext(t.ctx, args...).Scan(dest...)
+}

@@ -1,0 +1,292 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"math/big"
+	"testing"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store"
+)
+
+var commitCases = []testCase{
+	{"a refused batch leaves nothing", "Commit stores all of the batch or nothing", refusedBatch},
+	{"an empty batch is fine", "Commit stores all of the batch or nothing", emptyBatch},
+	{"a stale version is a conflict", "an update carries one more than the stored version, else ErrConflict", staleVersion},
+	{"a taken id is a conflict", "an inserted invoice's id must be free, else ErrConflict", takenID},
+	{"a batch committed twice is a conflict", "committing a stored batch again answers ErrConflict, also when it has an order id", committedTwice},
+	{"A42 an order id names its first invoice", "a taken (project, order id) is a DuplicateOrderError with the first invoice", duplicateOrder},
+	{"an empty order id is never taken", "an empty order id is not unique and never found", emptyOrder},
+	{"an address belongs to one invoice of a network", "(network, address) of a quote is unique, else ErrConflict", takenAddress},
+	{"no address is no address", "quotes without an address, as records of the past have them, do not collide", noAddress},
+	{"a chosen address belongs to one invoice of a network", "a quote that an update brings has the uniqueness of an insert", takenByUpdate},
+	{"Incident20 a payment seen twice is one", "payments are inserted, or replace the one with the same natural key", paymentTwice},
+	{"Incident21 transfers of one transaction are apart", "the natural key is network, transaction and index", paymentsOfOneTx},
+	{"A23 a payment stays with its invoice", "a natural key that belongs to another invoice is ErrConflict", foreignPayment},
+	{"A23 an event is stored once", "(invoice, seq) of an event must be free, else ErrConflict", eventTwice},
+	{"a message is stored once", "the id of a message must be free, else ErrConflict", messageTwice},
+	{"progress moves by one version", "progress carries one more than the stored version, 1 at first, else ErrConflict", progressCAS},
+	{"indexes are consecutive", "ReserveIndexes hands out consecutive numbers of a wallet from 0", reserveIndexes},
+	{"indexes end before they repeat", "ReserveIndexes never hands out a number twice", reserveTooMany},
+}
+
+// full is a batch with every part, on the invoice old, which must be stored.
+func full(old invoice.Invoice, n int) invoice.Batch {
+	fresh := newInvoice(n)
+	return invoice.Batch{
+		Insert:   []invoice.Invoice{fresh},
+		Update:   []invoice.Invoice{revise(old)},
+		Payments: []invoice.Payment{newPayment(n, old, 100)},
+		Events:   []invoice.Event{newEvent(fresh, 1), newEvent(old, int64(n))},
+		Messages: []invoice.Message{newMessage(fresh, 1, "https://shop.example/callback")},
+		Progress: []invoice.Progress{{Network: mainnet, Cursor: chain.Cursor("c"), Head: chain.Head{Height: 9}, Version: 1}},
+	}
+}
+
+func refusedBatch(t *testing.T, b store.Backend) {
+	stored := newInvoice(1)
+	insert(t, b, stored, newInvoice(2))
+	commit(t, b, invoice.Batch{
+		Payments: []invoice.Payment{newPayment(1, stored, 100)},
+		Events:   []invoice.Event{newEvent(stored, 1)},
+		Messages: []invoice.Message{newMessage(stored, 1, "https://shop.example/callback")},
+	})
+	before := dump(t, b)
+	spoil := map[string]func(*invoice.Batch){
+		"insert": func(x *invoice.Batch) { x.Insert = append(x.Insert, newInvoice(1)) },
+		"order":  func(x *invoice.Batch) { x.Insert = append(x.Insert, newInvoice(11, withOrder("order-00001"))) },
+		"address": func(x *invoice.Batch) {
+			x.Insert = append(x.Insert, newInvoice(2, func(i *invoice.Invoice) { i.ID, i.OrderID = "x", "" }))
+		},
+		"update":  func(x *invoice.Batch) { x.Update = append(x.Update, newInvoice(2)) },
+		"payment": func(x *invoice.Batch) { x.Payments = append(x.Payments, newPayment(1, newInvoice(2), 100)) },
+		"event":   func(x *invoice.Batch) { x.Events = append(x.Events, newEvent(stored, 1)) },
+		"message": func(x *invoice.Batch) { x.Messages = append(x.Messages, newMessage(stored, 1, "https://b.example/")) },
+		"progress": func(x *invoice.Batch) {
+			x.Progress = append(x.Progress, invoice.Progress{Network: polygon, Version: 2})
+		},
+	}
+	for part, f := range spoil {
+		batch := full(stored, 10)
+		f(&batch)
+		if err := b.Commit(t.Context(), batch); err == nil {
+			t.Fatalf("a batch with a bad %s was stored", part)
+		}
+		same(t, "everything stored, after a batch with a bad "+part, dump(t, b), before)
+	}
+	commit(t, b, full(stored, 10))
+	if dump(t, b) == before {
+		t.Fatal("the good batch changed nothing")
+	}
+}
+
+// dump writes all that the fixtures of a batch can change.
+func dump(t *testing.T, b store.Backend) string {
+	t.Helper()
+	ctx := t.Context()
+	page := must[invoice.Page](t)(b.Invoices(ctx, invoice.Query{Limit: 100}))
+	out := fmt.Sprintln("total", page.Total)
+	for _, inv := range page.Invoices {
+		out += text(t, inv)
+		for _, record := range must[[]record](t)(b.History(ctx, inv.ID)) {
+			out += text(t, record.Message) + string(record.State)
+		}
+	}
+	for _, ev := range must[[]invoice.Event](t)(b.Events(ctx, 0, 100)) {
+		ev.Position = 0
+		out += text(t, ev)
+	}
+	for _, network := range []chain.Network{mainnet, polygon} {
+		out += text(t, must[invoice.Progress](t)(b.Network(ctx, network)))
+	}
+	return out
+}
+
+func emptyBatch(t *testing.T, b store.Backend) { commit(t, b, invoice.Batch{}) }
+
+func staleVersion(t *testing.T, b store.Backend) {
+	first := newInvoice(1)
+	insert(t, b, first)
+	second := revise(first, func(inv *invoice.Invoice) { inv.Name = "second" })
+	commit(t, b, invoice.Batch{Update: []invoice.Invoice{second}})
+	for what, stale := range map[string]invoice.Invoice{
+		"the version before": first, "the same version": second, "a version ahead": revise(revise(second)),
+		"an unknown invoice": revise(newInvoice(7)),
+	} {
+		t.Run(what, func(t *testing.T) {
+			refused(t, b, invoice.Batch{Update: []invoice.Invoice{stale}}, invoice.ErrConflict)
+			same(t, "the invoice", get(t, b, first.ID), second)
+		})
+	}
+}
+
+func takenID(t *testing.T, b store.Backend) {
+	insert(t, b, newInvoice(1))
+	other := newInvoice(2)
+	other.ID = newInvoice(1).ID
+	refused(t, b, invoice.Batch{Insert: []invoice.Invoice{other}}, invoice.ErrConflict)
+	same(t, "the invoice", get(t, b, other.ID), newInvoice(1))
+}
+
+func committedTwice(t *testing.T, b store.Backend) {
+	inv := newInvoice(1)
+	batch := invoice.Batch{Insert: []invoice.Invoice{inv}, Events: []invoice.Event{newEvent(inv, 1)}}
+	commit(t, b, batch)
+	refused(t, b, batch, invoice.ErrConflict)
+	if events := must[[]invoice.Event](t)(b.InvoiceEvents(t.Context(), inv.ID)); len(events) != 1 {
+		t.Fatalf("got %d events, want 1", len(events))
+	}
+}
+
+func duplicateOrder(t *testing.T, b store.Backend) {
+	insert(t, b, newInvoice(1, withOrder("A-1")))
+	err := b.Commit(t.Context(), invoice.Batch{Insert: []invoice.Invoice{newInvoice(2, withOrder("A-1"))}})
+	wantErr(t, err, invoice.ErrDuplicateOrder)
+	var dup *invoice.DuplicateOrderError
+	if !errors.As(err, &dup) || dup.Invoice != "inv-00001" || dup.OrderID != "A-1" {
+		t.Fatalf("got %#v, want order A-1 of invoice inv-00001", err)
+	}
+	insert(t, b, newInvoice(3, withOrder("A-1"), func(inv *invoice.Invoice) { inv.Project = "other shop" }))
+	insert(t, b, newInvoice(4, withOrder("a-1")))
+	got := must[invoice.Invoice](t)(b.InvoiceByOrder(t.Context(), "other shop", "A-1"))
+	same(t, "the other project's invoice", got.ID, "inv-00003")
+}
+
+func emptyOrder(t *testing.T, b store.Backend) {
+	insert(t, b, newInvoice(1, withOrder("")), newInvoice(2, withOrder("")))
+	_, err := b.InvoiceByOrder(t.Context(), "shop", "")
+	wantErr(t, err, invoice.ErrNotFound)
+}
+
+func takenAddress(t *testing.T, b store.Backend) {
+	insert(t, b, newInvoice(1))
+	again := newInvoice(2)
+	again.Quote.Address = address(1)
+	refused(t, b, invoice.Batch{Insert: []invoice.Invoice{again}}, invoice.ErrConflict)
+	again.Quote = newQuote(1, pol) // the same address on another network
+	insert(t, b, again)
+}
+
+func noAddress(t *testing.T, b store.Backend) {
+	blank := func(inv *invoice.Invoice) { inv.Quote.Address = "" }
+	insert(t, b, newInvoice(1, blank), newInvoice(2, blank))
+	found, err := b.InvoicesByAddress(t.Context(), []chain.Address{""})
+	if err != nil || len(found) > 0 {
+		t.Fatalf("by no address: %d invoices, %v; want none", len(found), err)
+	}
+}
+
+func takenByUpdate(t *testing.T, b store.Backend) {
+	open := newInvoice(2, unquoted)
+	insert(t, b, newInvoice(1), open, newInvoice(3, unquoted))
+	chosen := revise(open, func(inv *invoice.Invoice) { inv.Quote = newQuote(1, eth) })
+	refused(t, b, invoice.Batch{Update: []invoice.Invoice{chosen}}, invoice.ErrConflict)
+	chosen.Quote = newQuote(2, eth)
+	commit(t, b, invoice.Batch{Update: []invoice.Invoice{chosen}})
+	same(t, "the invoice", get(t, b, chosen.ID), chosen)
+	late := revise(newInvoice(3, unquoted), func(inv *invoice.Invoice) { inv.Quote = newQuote(2, eth) })
+	refused(t, b, invoice.Batch{Update: []invoice.Invoice{late}}, invoice.ErrConflict)
+	commit(t, b, invoice.Batch{Update: []invoice.Invoice{revise(chosen)}}) // its own address is no obstacle
+}
+
+func paymentTwice(t *testing.T, b store.Backend) {
+	inv := newInvoice(1)
+	insert(t, b, inv)
+	p := newPayment(1, inv, invoice.Unconfirmed)
+	commit(t, b, invoice.Batch{Payments: []invoice.Payment{p}})
+	commit(t, b, invoice.Batch{Payments: []invoice.Payment{p}})
+	p = newPayment(1, inv, 100)
+	p.Units, p.Rerated = big.NewInt(5), big.NewInt(0)
+	commit(t, b, invoice.Batch{Payments: []invoice.Payment{p}})
+	sameList(t, "payments", get(t, b, inv.ID).Payments, []invoice.Payment{p})
+}
+
+func paymentsOfOneTx(t *testing.T, b store.Backend) {
+	inv := newInvoice(1)
+	insert(t, b, inv)
+	var want []invoice.Payment
+	for i, index := range []string{"0", "1", "10", "log:2"} {
+		p := newPayment(1, inv, 100)
+		p.Key.Index = index
+		p.Units = big.NewInt(int64(i))
+		want = append(want, p)
+	}
+	commit(t, b, invoice.Batch{Payments: []invoice.Payment{want[2], want[0], want[3], want[1]}})
+	sameList(t, "payments in the order of their keys", get(t, b, inv.ID).Payments, want)
+	elsewhere := want[0]
+	elsewhere.Key.Network = polygon
+	commit(t, b, invoice.Batch{Payments: []invoice.Payment{elsewhere}})
+	sameList(t, "payments of both networks", get(t, b, inv.ID).Payments, append(want, elsewhere))
+}
+
+func foreignPayment(t *testing.T, b store.Backend) {
+	mine, other := newInvoice(1), newInvoice(2)
+	insert(t, b, mine, other)
+	commit(t, b, invoice.Batch{Payments: []invoice.Payment{newPayment(1, mine, 100)}})
+	refused(t, b, invoice.Batch{Payments: []invoice.Payment{newPayment(1, other, 101)}}, invoice.ErrConflict)
+	sameList(t, "payments of the first", get(t, b, mine.ID).Payments, []invoice.Payment{newPayment(1, mine, 100)})
+	sameList(t, "payments of the other", get(t, b, other.ID).Payments, nil)
+	refused(t, b, invoice.Batch{Payments: []invoice.Payment{newPayment(2, mine, 100), newPayment(2, other, 100)}}, invoice.ErrConflict)
+	sameList(t, "payments of the first", get(t, b, mine.ID).Payments, []invoice.Payment{newPayment(1, mine, 100)})
+}
+
+func eventTwice(t *testing.T, b store.Backend) {
+	inv := newInvoice(1)
+	insert(t, b, inv)
+	commit(t, b, invoice.Batch{Events: []invoice.Event{newEvent(inv, 1), newEvent(inv, 2)}})
+	refused(t, b, invoice.Batch{Events: []invoice.Event{newEvent(inv, 3), newEvent(inv, 2)}}, invoice.ErrConflict)
+	if events := must[[]invoice.Event](t)(b.InvoiceEvents(t.Context(), inv.ID)); len(events) != 2 {
+		t.Fatalf("got %d events, want 2", len(events))
+	}
+}
+
+func messageTwice(t *testing.T, b store.Backend) {
+	inv := newInvoice(1)
+	insert(t, b, inv)
+	msg := newMessage(inv, 1, "https://shop.example/callback")
+	commit(t, b, invoice.Batch{Messages: []invoice.Message{msg}})
+	refused(t, b, invoice.Batch{Messages: []invoice.Message{msg}}, invoice.ErrConflict)
+}
+
+func progressCAS(t *testing.T, b store.Backend) {
+	ctx := t.Context()
+	same(t, "progress of an unknown network", must[invoice.Progress](t)(b.Network(ctx, mainnet)), invoice.Progress{})
+	step := func(version int64) invoice.Batch {
+		return invoice.Batch{Progress: []invoice.Progress{{
+			Network: mainnet, Version: version, Cursor: chain.Cursor{0, byte(version), 255},
+			Head: chain.Head{Height: 1<<63 - 1, Hash: "0xabc", Time: start, Safe: 5, Finalized: uint64(version)},
+		}}}
+	}
+	refused(t, b, step(0), invoice.ErrConflict)
+	refused(t, b, step(2), invoice.ErrConflict)
+	commit(t, b, step(1))
+	refused(t, b, step(1), invoice.ErrConflict)
+	commit(t, b, step(2))
+	refused(t, b, step(1), invoice.ErrConflict)
+	same(t, "progress", must[invoice.Progress](t)(b.Network(ctx, mainnet)), step(2).Progress[0])
+	same(t, "progress of another network", must[invoice.Progress](t)(b.Network(ctx, polygon)), invoice.Progress{})
+}
+
+func reserveIndexes(t *testing.T, b store.Backend) {
+	for _, step := range []struct {
+		wallet   string
+		n, first uint32
+	}{{"hot", 1, 0}, {"hot", 5, 1}, {"cold", 3, 0}, {"hot", 1, 6}, {"cold", 1, 3}} {
+		if got := must[uint32](t)(b.ReserveIndexes(t.Context(), step.wallet, step.n)); got != step.first {
+			t.Fatalf("%d indexes of %s: got %d, want %d", step.n, step.wallet, got, step.first)
+		}
+	}
+}
+
+func reserveTooMany(t *testing.T, b store.Backend) {
+	const most = 1<<32 - 1
+	must[uint32](t)(b.ReserveIndexes(t.Context(), "hot", most-1))
+	if first, err := b.ReserveIndexes(t.Context(), "hot", 2); err == nil {
+		t.Fatalf("got %d, want an error: no two indexes are left", first)
+	}
+	if got := must[uint32](t)(b.ReserveIndexes(t.Context(), "hot", 1)); got != most-1 {
+		t.Fatalf("got %d, want %d", got, uint32(most-1))
+	}
+}

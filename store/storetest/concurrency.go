@@ -1,0 +1,239 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store"
+	"github.com/cointill/cointill/webhook"
+)
+
+var concurrencyCases = []testCase{
+	{"A42 two hundred creations of one order", "an order has one invoice, and everybody else learns which", sameOrder},
+	{"A11 one address for many", "(network, address) is issued once", sameAddress},
+	{"updates of one invoice take turns", "of the updates with one version exactly one is stored", sameVersion},
+	{"a refused batch does not spoil its neighbours", "Commit refuses a batch for what is in it alone", neighbours},
+	{"indexes are handed out once", "ReserveIndexes never hands out a number twice", reserveConcurrently},
+	{"progress has one owner", "of the steps with one version exactly one is stored", sameProgress},
+	{"A50 a message is handed out once", "a claim hides the message from other claims", claimConcurrently},
+	{"a reader sees whole batches", "what a batch changes is seen together or not at all", wholeBatches},
+}
+
+// parallel runs f n times at once and answers the errors in the order of the calls.
+func parallel(n int, f func(i int) error) []error {
+	errs := make([]error, n)
+	begin := make(chan struct{})
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			<-begin
+			errs[i] = f(i)
+		})
+	}
+	close(begin)
+	wg.Wait()
+	return errs
+}
+
+// winner is the index of the one call that went well; all the others must have failed with the target.
+func winner(t *testing.T, errs []error, target error) int {
+	t.Helper()
+	won := -1
+	for i, err := range errs {
+		switch {
+		case err == nil && won >= 0:
+			t.Fatalf("calls %d and %d both went well", won, i)
+		case err == nil:
+			won = i
+		default:
+			wantErr(t, err, target)
+		}
+	}
+	if won < 0 {
+		t.Fatal("no call went well")
+	}
+	return won
+}
+
+func sameOrder(t *testing.T, b store.Backend) {
+	errs := parallel(200, func(i int) error {
+		inv := newInvoice(i, withOrder("A-1"))
+		return b.Commit(t.Context(), invoice.Batch{Insert: []invoice.Invoice{inv}, Events: []invoice.Event{newEvent(inv, 1)}})
+	})
+	id := newInvoice(winner(t, errs, invoice.ErrDuplicateOrder)).ID
+	for _, err := range errs {
+		var dup *invoice.DuplicateOrderError
+		if errors.As(err, &dup) && dup.Invoice != id {
+			t.Fatalf("got the order of invoice %s, want %s", dup.Invoice, id)
+		}
+	}
+	page := must[invoice.Page](t)(b.Invoices(t.Context(), invoice.Query{Limit: 3}))
+	if page.Total != 1 || page.Invoices[0].ID != id {
+		t.Fatalf("got %d invoices, %v, want %s", page.Total, ids(page.Invoices), id)
+	}
+	same(t, "the feed", len(follow(t, b, 0)), 1)
+}
+
+func sameAddress(t *testing.T, b store.Backend) {
+	errs := parallel(50, func(i int) error {
+		inv := newInvoice(i)
+		inv.Quote = newQuote(7, eth)
+		return b.Commit(t.Context(), invoice.Batch{Insert: []invoice.Invoice{inv}})
+	})
+	won := winner(t, errs, invoice.ErrConflict)
+	sameIDs(t, "the address", must[[]invoice.Invoice](t)(b.InvoicesByAddress(t.Context(), []chain.Address{address(7)})), newInvoice(won).ID)
+}
+
+func sameVersion(t *testing.T, b store.Backend) {
+	inv := newInvoice(1)
+	insert(t, b, inv)
+	for version := range 3 {
+		errs := parallel(20, func(i int) error {
+			next := revise(inv, func(x *invoice.Invoice) { x.Name = fmt.Sprint(version, i) })
+			return b.Commit(t.Context(), invoice.Batch{Update: []invoice.Invoice{next}, Events: []invoice.Event{newEvent(inv, next.Version)}})
+		})
+		won := winner(t, errs, invoice.ErrConflict)
+		inv = get(t, b, inv.ID)
+		same(t, "the stored name", inv.Name, fmt.Sprint(version, won))
+	}
+	same(t, "the events", len(follow(t, b, 0)), 3)
+}
+
+func neighbours(t *testing.T, b store.Backend) {
+	stored := newInvoice(1000)
+	insert(t, b, stored)
+	commit(t, b, invoice.Batch{Events: []invoice.Event{newEvent(stored, 1)}})
+	errs := parallel(120, func(i int) error {
+		inv := newInvoice(i)
+		batch := invoice.Batch{Insert: []invoice.Invoice{inv}, Events: []invoice.Event{newEvent(inv, 1)}}
+		if i%3 == 1 { // the last part of every third batch is bad
+			batch.Events = append(batch.Events, newEvent(stored, 1))
+		}
+		return b.Commit(t.Context(), batch)
+	})
+	var want []string
+	for i, err := range errs {
+		if i%3 == 1 {
+			wantErr(t, err, invoice.ErrConflict)
+			continue
+		}
+		if err != nil {
+			t.Fatalf("a good batch: %v", err)
+		}
+		want = append(want, newInvoice(i).ID)
+	}
+	page := must[invoice.Page](t)(b.Invoices(t.Context(), invoice.Query{Limit: 1000}))
+	sameIDs(t, "the invoices", page.Invoices, append(want, stored.ID)...)
+	same(t, "the events", len(follow(t, b, 0)), 81)
+}
+
+func reserveConcurrently(t *testing.T, b store.Backend) {
+	firsts := make([]uint32, 60)
+	for _, err := range parallel(len(firsts), func(i int) (err error) {
+		firsts[i], err = b.ReserveIndexes(t.Context(), "hot", uint32(i%3)+1)
+		return err
+	}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var all []int
+	for i, first := range firsts {
+		for n := range i%3 + 1 {
+			all = append(all, int(first)+n)
+		}
+	}
+	slices.Sort(all)
+	for i, index := range all {
+		if index != i {
+			t.Fatalf("got the indexes %v, want 0 to %d, each once", all, len(all)-1)
+		}
+	}
+}
+
+func sameProgress(t *testing.T, b store.Backend) {
+	for version := int64(1); version <= 3; version++ {
+		errs := parallel(20, func(i int) error {
+			return b.Commit(t.Context(), invoice.Batch{Progress: []invoice.Progress{{
+				Network: mainnet, Version: version, Head: chain.Head{Height: uint64(i)},
+			}}})
+		})
+		won := winner(t, errs, invoice.ErrConflict)
+		got := must[invoice.Progress](t)(b.Network(t.Context(), mainnet))
+		same(t, "the head", got.Head.Height, uint64(won))
+	}
+}
+
+func claimConcurrently(t *testing.T, b store.Backend) {
+	const messages = 60
+	var batch invoice.Batch
+	for n := range messages {
+		inv := newInvoice(n)
+		batch.Insert = append(batch.Insert, inv)
+		batch.Messages = append(batch.Messages, newMessage(inv, 1, "https://shop.example/callback"))
+	}
+	commit(t, b, batch)
+	var mu sync.Mutex // guards told
+	told := map[string]int{}
+	for _, err := range parallel(8, func(int) error {
+		for {
+			got, err := b.Claim(t.Context(), webhook.ClaimQuery{Now: start.Add(time.Hour), Lease: time.Minute, Limit: 3})
+			if err != nil || len(got) == 0 {
+				return err
+			}
+			mu.Lock()
+			for _, d := range got {
+				told[d.Message.ID]++
+			}
+			mu.Unlock()
+		}
+	}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for id, times := range told {
+		if times != 1 {
+			t.Fatalf("message %s was handed out %d times", id, times)
+		}
+	}
+	same(t, "messages handed out", len(told), messages)
+}
+
+// wholeBatches moves an invoice and a payment together and looks at both meanwhile.
+func wholeBatches(t *testing.T, b store.Backend) {
+	inv := newInvoice(1)
+	insert(t, b, inv)
+	const steps = 40
+	errs := parallel(3, func(i int) error {
+		for n := range steps {
+			if i == 0 {
+				inv = revise(inv)
+				p := newPayment(1, inv, uint64(inv.Version))
+				if err := b.Commit(t.Context(), invoice.Batch{Update: []invoice.Invoice{inv}, Payments: []invoice.Payment{p}}); err != nil {
+					return fmt.Errorf("step %d: %w", n, err)
+				}
+				continue
+			}
+			got, err := b.Invoice(t.Context(), newInvoice(1).ID)
+			if err != nil {
+				return err
+			}
+			if len(got.Payments) == 0 && got.Version != 1 || len(got.Payments) == 1 && got.Payments[0].Block.Height != uint64(got.Version) {
+				return fmt.Errorf("version %d came with the payments %+v", got.Version, got.Payments)
+			}
+		}
+		return nil
+	})
+	for _, err := range errs {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,16 @@
+// Package storetest proves that a database adapter keeps the promises of [store.Backend]. The author
+// of an adapter calls it once, from a test of the adapter:
+//
+//	func TestStore(t *testing.T) {
+//		storetest.Run(t, func(t *testing.T) store.Backend {
+//			return open(t, t.TempDir()) // a new, empty backend
+//		}, storetest.WithReopen(func(t *testing.T, old store.Backend) store.Backend {
+//			return openAgain(t, old) // the same data, as after a restart
+//		}))
+//	}
+//
+// Every case opens a backend of its own, and when it fails it logs the rule that it stands for. Run
+// the suite with -race: part of it calls the backend from many goroutines.
+//
+// The suite cannot prove what a power cut leaves behind, nor how fast anything is.
+package storetest

@@ -1,0 +1,75 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store"
+	"github.com/cointill/cointill/webhook"
+)
+
+// durabilityCases need a backend that can be opened again.
+func (s *suite) durabilityCases() []testCase {
+	return []testCase{
+		{"what was committed is still there", "when Commit returns nil the batch survives the end of the process", s.survives},
+		{"A47 positions go on where they ended", "positions of the feed grow, also after a restart", s.positionsGoOn},
+		{"indexes go on where they ended", "ReserveIndexes hands out durably and never twice", s.indexesGoOn},
+		{"the outbox is still there", "a claim that was not recorded because the process died is handed out again", s.outboxSurvives},
+		{"projects are still there", "projects are stored durably", s.projectsSurvive},
+	}
+}
+
+func (s *suite) survives(t *testing.T, b store.Backend) {
+	inv, payments := elaborate()
+	insert(t, b, newInvoice(7))
+	commit(t, b, invoice.Batch{Insert: []invoice.Invoice{inv}, Payments: payments})
+	commit(t, b, full(newInvoice(7), 8))
+	before := dump(t, b)
+	b = s.reopen(t, b)
+	same(t, "everything", dump(t, b), before)
+	refused(t, b, full(newInvoice(7), 9), invoice.ErrConflict)
+	inv.Payments = payments
+	found := must[[]invoice.Invoice](t)(b.InvoicesByAddress(t.Context(), []chain.Address{inv.Quote.Address}))
+	sameList(t, "by address", found, []invoice.Invoice{inv})
+}
+
+func (s *suite) positionsGoOn(t *testing.T, b store.Backend) {
+	inv := newInvoice(1)
+	commit(t, b, invoice.Batch{Insert: []invoice.Invoice{inv}, Events: []invoice.Event{newEvent(inv, 1), newEvent(inv, 2)}})
+	last := follow(t, b, 0)[1].Position
+	b = s.reopen(t, b)
+	commit(t, b, invoice.Batch{Events: []invoice.Event{newEvent(inv, 3)}})
+	same(t, "what came later", eventIDs(follow(t, b, last)), []string{"evt_inv-00001_3"})
+}
+
+func (s *suite) indexesGoOn(t *testing.T, b store.Backend) {
+	must[uint32](t)(b.ReserveIndexes(t.Context(), "hot", 10))
+	b = s.reopen(t, b)
+	same(t, "the next index", must[uint32](t)(b.ReserveIndexes(t.Context(), "hot", 1)), 10)
+}
+
+func (s *suite) outboxSurvives(t *testing.T, b store.Backend) {
+	told(t, b, 1, 2)
+	told(t, b, 2, 2)
+	got := claim(t, b, time.Hour)
+	write(t, b, got[0], delivered)
+	b = s.reopen(t, b)
+	if got := claim(t, b, time.Hour); len(got) != 1 || got[0].Message.Seq != 2 {
+		t.Fatalf("got %+v, want the second message of the first invoice", got)
+	}
+	if fresh := claim(t, b, time.Hour+lease); len(fresh) != 2 {
+		t.Fatalf("got %d messages after the leases ended, want 2", len(fresh))
+	}
+	wantErr(t, b.Record(t.Context(), got[1].Claim, webhook.Attempt{At: start}, delivered), webhook.ErrStaleClaim)
+}
+
+func (s *suite) projectsSurvive(t *testing.T, b store.Backend) {
+	p := newProject("1")
+	insertProject(t, b, p)
+	b = s.reopen(t, b)
+	same(t, "the project", must[invoice.Project](t)(b.ProjectByKey(t.Context(), p.KeyHash)), p)
+	p.ID, p.KeyHash = "another", "another"
+	wantErr(t, b.InsertProject(t.Context(), p), invoice.ErrDuplicateProject)
+}

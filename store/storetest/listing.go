@@ -1,0 +1,214 @@
+package storetest
+
+import (
+	"cmp"
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store"
+	"github.com/shopspring/decimal"
+)
+
+var listingCases = []testCase{
+	{"every sort in both directions", "a listing is sorted by the number or time, ties by id, in pages that neither repeat nor pass over anything", sorts},
+	{"amounts of all magnitudes", "amounts sort as numbers, whatever their length", magnitudes},
+	{"every filter alone and together", "filters restrict, zero fields do not", filters},
+	{"pages beyond the end", "Total counts all pages, whatever the page", beyond},
+	{"a change is listed as it is now", "a reader that starts after a Commit has returned sees all of it", relisted},
+	{"a page has the payments", "a listing answers invoices with their payments", pageWithPayments},
+}
+
+// catalogue is a set of invoices with ties and gaps in everything that lists sort and filter by.
+func catalogue() []invoice.Invoice {
+	statuses := invoice.Statuses()
+	var out []invoice.Invoice
+	for n := range 14 {
+		inv := newInvoice(n)
+		inv.CreatedAt = start.Add(time.Duration(n/2) * time.Nanosecond) // in pairs
+		inv.UpdatedAt = start.Add(-time.Duration(n%5) * time.Hour)
+		inv.State.Status = statuses[n%len(statuses)]
+		inv.Price.Amount = decimal.New(int64(n%4), int32(n%3))
+		switch n % 4 {
+		case 0:
+			inv.Quote = nil
+		case 1:
+			inv.Quote = newQuote(n, pol)
+		}
+		if inv.Quote != nil {
+			inv.Quote.Fiat.Amount = decimal.New(int64(n%6), -int32(n%7))
+			inv.Quote.Due = new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n%8)*5), nil)
+		}
+		if n%7 == 6 {
+			inv.Project = "other shop"
+		}
+		out = append(out, inv)
+	}
+	return out
+}
+
+// listed is what a listing must answer, without its pages.
+func listed(all []invoice.Invoice, q invoice.Query) []string {
+	var found []invoice.Invoice
+	for _, inv := range all {
+		code := ""
+		if inv.Quote != nil {
+			code = inv.Quote.Asset.Code
+		}
+		if (q.Project == "" || q.Project == inv.Project) && (q.Status == "" || q.Status == inv.State.Status) &&
+			(q.AssetCode == "" || q.AssetCode == code) &&
+			(q.CreatedAfter.IsZero() || !inv.CreatedAt.Before(q.CreatedAfter)) &&
+			(q.CreatedBefore.IsZero() || !inv.CreatedAt.After(q.CreatedBefore)) {
+			found = append(found, inv)
+		}
+	}
+	slices.SortFunc(found, func(a, b invoice.Invoice) int {
+		order := cmp.Or(order(q.Sort, a, b), strings.Compare(a.ID, b.ID))
+		if !q.Ascending {
+			order = -order
+		}
+		return order
+	})
+	return ids(found)
+}
+
+func order(sort invoice.Sort, a, b invoice.Invoice) int {
+	amount := func(inv invoice.Invoice) decimal.Decimal {
+		switch {
+		case sort == invoice.SortDue && inv.Quote == nil:
+			return decimal.Zero
+		case sort == invoice.SortDue:
+			return inv.Quote.Asset.Decimal(inv.Quote.Due)
+		case inv.Quote == nil:
+			return inv.Price.Amount
+		}
+		return inv.Quote.Fiat.Amount
+	}
+	switch sort {
+	case invoice.SortUpdated:
+		return a.UpdatedAt.Compare(b.UpdatedAt)
+	case invoice.SortFiat, invoice.SortDue:
+		return amount(a).Cmp(amount(b))
+	case invoice.SortCreated:
+	}
+	return a.CreatedAt.Compare(b.CreatedAt)
+}
+
+// list reads all pages, three invoices at a time.
+func list(t *testing.T, b store.Backend, q invoice.Query) []string {
+	t.Helper()
+	out := []string{}
+	q.Limit = 3
+	for {
+		page := must[invoice.Page](t)(b.Invoices(t.Context(), q))
+		out = append(out, ids(page.Invoices)...)
+		q.Offset += q.Limit
+		if q.Offset < page.Total && len(page.Invoices) != q.Limit || q.Offset >= page.Total && len(out) != page.Total {
+			t.Fatalf("%+v: got %d invoices on this page and %d so far, of a total of %d", q, len(page.Invoices), len(out), page.Total)
+		}
+		if q.Offset >= page.Total {
+			return out
+		}
+	}
+}
+
+func sorts(t *testing.T, b store.Backend) {
+	all := catalogue()
+	insert(t, b, all...)
+	for _, sort := range []invoice.Sort{"", invoice.SortCreated, invoice.SortUpdated, invoice.SortFiat, invoice.SortDue} {
+		for _, ascending := range []bool{false, true} {
+			for _, project := range []string{"", "shop"} {
+				q := invoice.Query{Project: project, Sort: sort, Ascending: ascending}
+				same(t, fmt.Sprintf("%+v", q), list(t, b, q), listed(all, q))
+			}
+		}
+	}
+}
+
+func magnitudes(t *testing.T, b store.Backend) {
+	var all []invoice.Invoice
+	for n, amount := range []string{"9", "10", "0.00000001", "1000000000000000", "0", "999999999999999.99", "0.1", "0.09", "1.0", "1.00000001", "0.000000011", "99", "100"} {
+		inv := newInvoice(n)
+		inv.Quote.Fiat.Amount = decimal.RequireFromString(amount)
+		inv.Quote.Due = inv.Quote.Asset.UnitsUp(inv.Quote.Fiat.Amount)
+		if n%3 == 0 {
+			inv.Quote.Asset.Decimals = 8 // the amount in units of the asset counts, not its base units
+			inv.Quote.Due = inv.Quote.Asset.UnitsUp(inv.Quote.Fiat.Amount)
+		}
+		all = append(all, inv)
+	}
+	insert(t, b, all...)
+	for _, sort := range []invoice.Sort{invoice.SortFiat, invoice.SortDue} {
+		q := invoice.Query{Project: "shop", Sort: sort, Ascending: true}
+		same(t, string(sort), list(t, b, q), listed(all, q))
+	}
+}
+
+func filters(t *testing.T, b store.Backend) {
+	all := catalogue()
+	insert(t, b, all...)
+	for _, q := range []invoice.Query{
+		{Project: "nobody"},
+		{Project: "other shop"},
+		{Status: invoice.StatusPending},
+		{Status: "unheard of"},
+		{AssetCode: "POL"},
+		{AssetCode: "eth"},
+		{CreatedAfter: start.Add(3)},
+		{CreatedBefore: start.Add(3)},
+		{CreatedAfter: start.Add(2), CreatedBefore: start.Add(4)},
+		{CreatedAfter: start.Add(4), CreatedBefore: start.Add(2)},
+		{Project: "shop", Status: invoice.StatusNew, AssetCode: "ETH"},
+		{Project: "shop", AssetCode: "ETH", CreatedAfter: start.Add(1), CreatedBefore: start.Add(6), Sort: invoice.SortDue},
+		{Project: "shop", Status: invoice.StatusPending, CreatedBefore: start.Add(6), Sort: invoice.SortFiat, Ascending: true},
+		{Status: invoice.StatusExpired, AssetCode: "POL", Sort: invoice.SortUpdated},
+	} {
+		same(t, fmt.Sprintf("%+v", q), list(t, b, q), listed(all, q))
+	}
+}
+
+func beyond(t *testing.T, b store.Backend) {
+	insert(t, b, catalogue()...)
+	for _, c := range []struct{ offset, limit, want int }{{0, 100, 14}, {12, 3, 2}, {14, 3, 0}, {1000, 3, 0}} {
+		page := must[invoice.Page](t)(b.Invoices(t.Context(), invoice.Query{Offset: c.offset, Limit: c.limit}))
+		if len(page.Invoices) != c.want || page.Total != 14 {
+			t.Fatalf("offset %d, limit %d: got %d of %d, want %d of 14", c.offset, c.limit, len(page.Invoices), page.Total, c.want)
+		}
+	}
+}
+
+func relisted(t *testing.T, b store.Backend) {
+	inv := newInvoice(1, unquoted)
+	insert(t, b, inv, newInvoice(2))
+	changed := revise(inv, func(inv *invoice.Invoice) {
+		inv.State.Status = invoice.StatusPending
+		inv.Quote = newQuote(1, pol)
+		inv.Quote.Fiat.Amount = decimal.New(1, 9)
+		inv.UpdatedAt = start.AddDate(1, 0, 0)
+	})
+	commit(t, b, invoice.Batch{Update: []invoice.Invoice{changed}})
+	all := []invoice.Invoice{changed, newInvoice(2)}
+	for _, q := range []invoice.Query{
+		{Status: invoice.StatusNew}, {Status: invoice.StatusPending}, {AssetCode: "POL"},
+		{Sort: invoice.SortFiat}, {Sort: invoice.SortDue}, {Sort: invoice.SortUpdated},
+	} {
+		same(t, fmt.Sprintf("%+v", q), list(t, b, q), listed(all, q))
+	}
+}
+
+func pageWithPayments(t *testing.T, b store.Backend) {
+	all := []invoice.Invoice{newInvoice(1), newInvoice(2), newInvoice(3)}
+	insert(t, b, all...)
+	for _, n := range []int{4, 3, 2, 1} {
+		p := newPayment(n, all[n%2], 100)
+		commit(t, b, invoice.Batch{Payments: []invoice.Payment{p}})
+	}
+	all[0].Payments = []invoice.Payment{newPayment(2, all[0], 100), newPayment(4, all[0], 100)}
+	all[1].Payments = []invoice.Payment{newPayment(1, all[1], 100), newPayment(3, all[1], 100)}
+	page := must[invoice.Page](t)(b.Invoices(t.Context(), invoice.Query{Limit: 3, Ascending: true}))
+	sameList(t, "the page", page.Invoices, all)
+}

@@ -1,0 +1,384 @@
+package storetest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store"
+	"github.com/cointill/cointill/webhook"
+)
+
+type record = webhook.Record
+
+var outboxCases = []testCase{
+	{"a message is told as it was committed", "a delivery has the frozen message, byte for byte", claimRoundTrip},
+	{"what is due longest comes first", "Claim hands out up to Limit due messages, those due longest first", claimOrder},
+	{"A24 messages of an invoice wait for each other", "a message is held back until the one before it, of its invoice to its URL, is delivered or dead", holdBack},
+	{"other invoices and other URLs do not wait", "a message waits only for messages of its invoice to its URL", noHoldBack},
+	{"A22 a retry has its own time", "a message is claimed again at its due time, and not before", retry},
+	{"a lost claim is handed out again", "a claim that is not recorded by the end of its lease is handed out again", leaseExpiry},
+	{"only the newest claim is recorded", "Record answers ErrStaleClaim, and stores nothing, if the message was claimed again or is done", staleClaim},
+	{"a lease that ran out may still be recorded", "a claim counts until the message is claimed again", lateRecord},
+	{"a dead message releases the next", "a message is held back until the one before it is delivered or dead", deadReleases},
+	{"an endpoint that is gone gets no more", "Gone kills every undelivered message of the project to the URL, later ones too", gone},
+	{"a resend lifts what Gone did", "a resend lifts the disablement of its URL", resendLifts},
+	{"endpoints may be left out", "Claim leaves out the endpoints in Skip", skip},
+	{"an endpoint may be bounded", "Claim hands out at most PerEndpoint messages of an endpoint", perEndpoint},
+	{"every attempt is kept", "History answers all messages by Seq, with their attempts in order", history},
+	{"A29 a resend tells the latest message again", "Resend makes the latest message due at once, with a fresh schedule, and changes nothing else", resend},
+	{"a resend waits its turn", "messages of one invoice to one URL are told in order, also when resent", resendInOrder},
+	{"nothing to resend", "Resend answers ErrNotFound when the invoice has no message", resendNothing},
+	{"when to look again", "NextDue is when the next message that is not held back is due, claims included", nextDue},
+}
+
+const shopURL, shopEndpoint = "https://shop.example/callback", "https://shop.example:443"
+
+// newMessage is the message about event number seq of invoice number n, which happened seq seconds
+// and n nanoseconds after start: no two at once.
+func newMessage(inv invoice.Invoice, seq int64, url string) invoice.Message {
+	return invoice.Message{
+		ID: fmt.Sprintf("evt_%s_%d", inv.ID, seq), Event: invoice.EventPending, Invoice: inv.ID, Seq: seq,
+		Project: inv.Project, URL: url, Endpoint: shopEndpoint,
+		Body: []byte(fmt.Sprintf("{ \"n\": %d }\x00\xff", seq)),
+		At:   start.Add(time.Duration(seq)*time.Second + inv.CreatedAt.Sub(start)/time.Second),
+	}
+}
+
+// told stores invoice n and a message to the shop for each of its first events.
+func told(t *testing.T, b store.Backend, n int, messages int64) invoice.Invoice {
+	t.Helper()
+	inv := newInvoice(n)
+	batch := invoice.Batch{Insert: []invoice.Invoice{inv}}
+	for seq := range messages {
+		batch.Messages = append(batch.Messages, newMessage(inv, seq+1, shopURL))
+	}
+	commit(t, b, batch)
+	return inv
+}
+
+const lease = time.Minute
+
+// claim claims everything that is due at a time after start.
+func claim(t *testing.T, b store.Backend, after time.Duration) []webhook.Delivery {
+	t.Helper()
+	return must[[]webhook.Delivery](t)(b.Claim(t.Context(), webhook.ClaimQuery{Now: start.Add(after), Lease: lease, Limit: 100}))
+}
+
+// claimOne claims at a time after start, when exactly one message, that with the id, must be due.
+func claimOne(t *testing.T, b store.Backend, after time.Duration, id string) webhook.Delivery {
+	t.Helper()
+	got := claim(t, b, after)
+	sameMessages(t, fmt.Sprintf("due after %v", after), got, id)
+	return got[0]
+}
+
+func sameMessages(t *testing.T, what string, got []webhook.Delivery, want ...string) {
+	t.Helper()
+	gotIDs := []string{}
+	for _, d := range got {
+		gotIDs = append(gotIDs, d.Message.ID)
+	}
+	same(t, what, gotIDs, append([]string{}, want...))
+}
+
+func write(t *testing.T, b store.Backend, d webhook.Delivery, next webhook.Next) {
+	t.Helper()
+	attempt := webhook.Attempt{At: start.Add(time.Hour), Duration: 20 * time.Millisecond, Status: 200}
+	if err := b.Record(t.Context(), d.Claim, attempt, next); err != nil {
+		t.Fatalf("Record: %v", err)
+	}
+}
+
+var (
+	delivered = webhook.Next{State: webhook.StateDelivered}
+	dead      = webhook.Next{State: webhook.StateDead}
+)
+
+func again(after time.Duration) webhook.Next {
+	return webhook.Next{State: webhook.StateDue, Due: start.Add(after)}
+}
+
+func claimRoundTrip(t *testing.T, b store.Backend) {
+	inv := told(t, b, 1, 1)
+	got := claim(t, b, time.Hour)
+	if len(got) != 1 || got[0].Tried != 0 || got[0].Claim.Message != got[0].Message.ID {
+		t.Fatalf("got %+v", got)
+	}
+	same(t, "the message", got[0].Message, newMessage(inv, 1, shopURL))
+}
+
+func claimOrder(t *testing.T, b store.Backend) {
+	for n := range 5 {
+		inv := newInvoice(n)
+		msg := newMessage(inv, 1, shopURL)
+		msg.At = start.Add(-time.Duration(n%4) * time.Nanosecond)
+		commit(t, b, invoice.Batch{Insert: []invoice.Invoice{inv}, Messages: []invoice.Message{msg}})
+	}
+	q := webhook.ClaimQuery{Now: start.Add(time.Hour), Lease: lease, Limit: 3}
+	got := must[[]webhook.Delivery](t)(b.Claim(t.Context(), q))
+	sameMessages(t, "the first three", got, "evt_inv-00003_1", "evt_inv-00002_1", "evt_inv-00001_1")
+	if got := must[[]webhook.Delivery](t)(b.Claim(t.Context(), q)); len(got) != 2 {
+		t.Fatalf("got %d more, want 2", len(got))
+	}
+	if got := claim(t, b, time.Hour); len(got) != 0 {
+		t.Fatalf("got %d that are claimed already", len(got))
+	}
+}
+
+func holdBack(t *testing.T, b store.Backend) {
+	inv := told(t, b, 1, 2)
+	commit(t, b, invoice.Batch{Messages: []invoice.Message{newMessage(inv, 3, shopURL)}})
+	first := claimOne(t, b, time.Hour, "evt_inv-00001_1")
+	sameMessages(t, "while the first is under way", claim(t, b, time.Hour))
+	write(t, b, first, again(2*time.Hour))
+	sameMessages(t, "while the first waits for its retry", claim(t, b, time.Hour))
+	write(t, b, claimOne(t, b, 2*time.Hour, "evt_inv-00001_1"), delivered)
+	write(t, b, claimOne(t, b, 2*time.Hour, "evt_inv-00001_2"), delivered)
+	write(t, b, claimOne(t, b, 2*time.Hour, "evt_inv-00001_3"), delivered)
+	sameMessages(t, "when all are told", claim(t, b, 100*time.Hour))
+}
+
+func noHoldBack(t *testing.T, b store.Backend) {
+	inv := told(t, b, 1, 1)
+	told(t, b, 2, 1)
+	other := newMessage(inv, 2, "https://shop.example/other")
+	commit(t, b, invoice.Batch{Messages: []invoice.Message{other}})
+	if got := claim(t, b, time.Hour); len(got) != 3 {
+		t.Fatalf("got %d messages, want 3", len(got))
+	}
+}
+
+func retry(t *testing.T, b store.Backend) {
+	told(t, b, 1, 1)
+	d := claimOne(t, b, time.Hour, "evt_inv-00001_1")
+	for tried := 1; tried <= 3; tried++ {
+		due := time.Duration(tried+1) * time.Hour
+		write(t, b, d, again(due))
+		sameMessages(t, "before the retry is due", claim(t, b, due-1))
+		if d = claimOne(t, b, due, "evt_inv-00001_1"); d.Tried != tried {
+			t.Fatalf("tried %d times, want %d", d.Tried, tried)
+		}
+	}
+}
+
+func leaseExpiry(t *testing.T, b store.Backend) {
+	told(t, b, 1, 2)
+	first := claimOne(t, b, time.Hour, "evt_inv-00001_1")
+	sameMessages(t, "before the lease ends", claim(t, b, time.Hour+lease-1))
+	second := claimOne(t, b, time.Hour+lease, "evt_inv-00001_1")
+	if second.Claim.Token == first.Claim.Token {
+		t.Fatal("two claims have the same token")
+	}
+	if second.Tried != 0 {
+		t.Fatalf("tried %d times, want 0: nothing was recorded", second.Tried)
+	}
+}
+
+func staleClaim(t *testing.T, b store.Backend) {
+	inv := told(t, b, 1, 1)
+	stale := func(d webhook.Delivery) {
+		t.Helper()
+		for _, next := range []webhook.Next{delivered, dead, again(0)} {
+			wantErr(t, b.Record(t.Context(), d.Claim, webhook.Attempt{At: start, Status: 500}, next), webhook.ErrStaleClaim)
+		}
+	}
+	first := claimOne(t, b, time.Hour, "evt_inv-00001_1")
+	second := claimOne(t, b, 2*time.Hour, "evt_inv-00001_1")
+	stale(first)
+	write(t, b, second, again(3*time.Hour))
+	stale(second)
+	write(t, b, claimOne(t, b, 3*time.Hour, "evt_inv-00001_1"), delivered)
+	stale(second)
+	stale(webhook.Delivery{Claim: webhook.Claim{Message: "unheard of", Token: 1}})
+	if got := must[[]record](t)(b.History(t.Context(), inv.ID)); len(got[0].Attempts) != 2 || got[0].State != webhook.StateDelivered {
+		t.Fatalf("got %+v, want two attempts and delivered", got[0])
+	}
+}
+
+func lateRecord(t *testing.T, b store.Backend) {
+	told(t, b, 1, 1)
+	write(t, b, claimOne(t, b, time.Hour, "evt_inv-00001_1"), delivered)
+	sameMessages(t, "long after the lease", claim(t, b, 100*time.Hour))
+}
+
+func deadReleases(t *testing.T, b store.Backend) {
+	told(t, b, 1, 2)
+	write(t, b, claimOne(t, b, time.Hour, "evt_inv-00001_1"), dead)
+	claimOne(t, b, time.Hour, "evt_inv-00001_2")
+	sameMessages(t, "the dead one, later", claim(t, b, time.Hour+1))
+}
+
+func gone(t *testing.T, b store.Backend) {
+	inv := told(t, b, 1, 3)
+	told(t, b, 2, 1)
+	write(t, b, claim(t, b, time.Hour)[0], delivered)
+	foreign := newInvoice(3, func(inv *invoice.Invoice) { inv.Project = "other shop" })
+	commit(t, b, invoice.Batch{
+		Insert:   []invoice.Invoice{foreign},
+		Messages: []invoice.Message{newMessage(foreign, 1, shopURL), newMessage(inv, 4, "https://shop.example/other")},
+	})
+	for _, d := range claim(t, b, 2*time.Hour) {
+		if d.Message.ID == "evt_inv-00001_2" {
+			write(t, b, d, webhook.Next{State: webhook.StateDead, Gone: true})
+		}
+	}
+	told(t, b, 4, 1) // later
+	sameMessages(t, "everybody else", claim(t, b, 3*time.Hour), "evt_inv-00003_1", "evt_inv-00001_4")
+	states := []webhook.State{}
+	for _, r := range must[[]record](t)(b.History(t.Context(), inv.ID)) {
+		states = append(states, r.State)
+	}
+	same(t, "states", states, []webhook.State{webhook.StateDelivered, webhook.StateDead, webhook.StateDead, webhook.StateDue})
+	same(t, "the other invoice's", must[[]record](t)(b.History(t.Context(), "inv-00002"))[0].State, webhook.StateDead)
+	same(t, "the later invoice's", must[[]record](t)(b.History(t.Context(), "inv-00004"))[0].State, webhook.StateDead)
+}
+
+func resendLifts(t *testing.T, b store.Backend) {
+	told(t, b, 1, 2)
+	told(t, b, 2, 1)
+	write(t, b, claim(t, b, time.Hour)[0], webhook.Next{State: webhook.StateDead, Gone: true})
+	if _, err := b.Resend(t.Context(), "inv-00001", start.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	told(t, b, 3, 1)
+	got := claim(t, b, 2*time.Hour)
+	if len(got) != 2 {
+		t.Fatalf("got %d messages, want the resent and the new one", len(got))
+	}
+	for _, d := range got {
+		if d.Message.ID != "evt_inv-00001_2" && d.Message.ID != "evt_inv-00003_1" {
+			t.Fatalf("got message %s, want the resent and the new one", d.Message.ID)
+		}
+	}
+}
+
+func endpoints(t *testing.T, b store.Backend, names ...string) {
+	t.Helper()
+	for n, name := range names {
+		inv := newInvoice(n)
+		msg := newMessage(inv, 1, name+"/callback")
+		msg.Endpoint, msg.At = name, start.Add(time.Duration(n))
+		commit(t, b, invoice.Batch{Insert: []invoice.Invoice{inv}, Messages: []invoice.Message{msg}})
+	}
+}
+
+func skip(t *testing.T, b store.Backend) {
+	endpoints(t, b, "a", "b", "a", "c", "b")
+	q := webhook.ClaimQuery{Now: start.Add(time.Hour), Lease: lease, Limit: 10, Skip: []string{"a", "b", "z"}}
+	sameMessages(t, "without a and b", must[[]webhook.Delivery](t)(b.Claim(t.Context(), q)), "evt_inv-00003_1")
+	q.Skip = []string{"b"}
+	sameMessages(t, "without b", must[[]webhook.Delivery](t)(b.Claim(t.Context(), q)), "evt_inv-00000_1", "evt_inv-00002_1")
+	q.Skip = nil
+	sameMessages(t, "the rest", must[[]webhook.Delivery](t)(b.Claim(t.Context(), q)), "evt_inv-00001_1", "evt_inv-00004_1")
+}
+
+func perEndpoint(t *testing.T, b store.Backend) {
+	endpoints(t, b, "a", "a", "a", "a", "a", "b", "c", "b")
+	q := webhook.ClaimQuery{Now: start.Add(time.Hour), Lease: lease, Limit: 4, PerEndpoint: 2}
+	sameMessages(t, "two of each", must[[]webhook.Delivery](t)(b.Claim(t.Context(), q)),
+		"evt_inv-00000_1", "evt_inv-00001_1", "evt_inv-00005_1", "evt_inv-00006_1")
+	q.Limit, q.Skip = 10, []string{"b"}
+	sameMessages(t, "two more of a", must[[]webhook.Delivery](t)(b.Claim(t.Context(), q)), "evt_inv-00002_1", "evt_inv-00003_1")
+	q.PerEndpoint, q.Skip = 0, nil
+	sameMessages(t, "the rest", must[[]webhook.Delivery](t)(b.Claim(t.Context(), q)), "evt_inv-00004_1", "evt_inv-00007_1")
+}
+
+func history(t *testing.T, b store.Backend) {
+	inv := told(t, b, 1, 2)
+	attempts := []webhook.Attempt{
+		{At: start.Add(time.Hour), Duration: 1500 * time.Microsecond, Error: "connection refused"},
+		{At: start.Add(2 * time.Hour), Duration: time.Nanosecond, Status: 503, Excerpt: "später, 🙏"},
+		{At: start.Add(3*time.Hour + 1), Status: 204},
+	}
+	nexts := []webhook.Next{again(2 * time.Hour), again(3 * time.Hour), delivered}
+	for i, attempt := range attempts {
+		d := claimOne(t, b, time.Duration(i+1)*time.Hour, "evt_inv-00001_1")
+		if err := b.Record(t.Context(), d.Claim, attempt, nexts[i]); err != nil {
+			t.Fatal(err)
+		}
+		if i < 2 {
+			r := must[[]record](t)(b.History(t.Context(), inv.ID))[0]
+			same(t, "state and due", fmt.Sprint(r.State, r.Due), fmt.Sprint(webhook.StateDue, nexts[i].Due))
+		}
+	}
+	got := must[[]record](t)(b.History(t.Context(), inv.ID))
+	if len(got) != 2 || got[0].State != webhook.StateDelivered || got[1].State != webhook.StateDue || len(got[1].Attempts) != 0 {
+		t.Fatalf("got %+v", got)
+	}
+	for i := range got {
+		same(t, "the message", got[i].Message, newMessage(inv, int64(i)+1, shopURL))
+	}
+	sameList(t, "attempts", got[0].Attempts, attempts)
+	if got := must[[]record](t)(b.History(t.Context(), "nobody")); len(got) != 0 {
+		t.Fatalf("got %d records of nobody", len(got))
+	}
+}
+
+func resend(t *testing.T, b store.Backend) {
+	inv := told(t, b, 1, 2)
+	write(t, b, claimOne(t, b, time.Hour, "evt_inv-00001_1"), delivered)
+	d := claimOne(t, b, time.Hour, "evt_inv-00001_2")
+	write(t, b, d, again(2*time.Hour))
+	write(t, b, claimOne(t, b, 2*time.Hour, "evt_inv-00001_2"), dead)
+	events := follow(t, b, 0)
+	got := must[invoice.Message](t)(b.Resend(t.Context(), inv.ID, start.Add(5*time.Hour)))
+	same(t, "the message", got, newMessage(inv, 2, shopURL))
+	sameMessages(t, "before it was resent", claim(t, b, 5*time.Hour-1))
+	d = claimOne(t, b, 5*time.Hour, "evt_inv-00001_2")
+	same(t, "the message again", d.Message, newMessage(inv, 2, shopURL))
+	same(t, "attempts of the fresh schedule", d.Tried, 0)
+	write(t, b, d, delivered)
+	same(t, "the invoice", get(t, b, inv.ID), inv)
+	sameList(t, "the feed", follow(t, b, 0), events)
+	records := must[[]record](t)(b.History(t.Context(), inv.ID))
+	same(t, "attempts of the first message", len(records[0].Attempts), 1)
+	same(t, "attempts of the resent message", len(records[1].Attempts), 3)
+	must[invoice.Message](t)(b.Resend(t.Context(), inv.ID, start.Add(6*time.Hour))) // after delivery too
+	claimOne(t, b, 6*time.Hour, "evt_inv-00001_2")
+}
+
+func resendInOrder(t *testing.T, b store.Backend) {
+	inv := told(t, b, 1, 2)
+	write(t, b, claimOne(t, b, time.Hour, "evt_inv-00001_1"), again(3*time.Hour))
+	must[invoice.Message](t)(b.Resend(t.Context(), inv.ID, start.Add(time.Hour)))
+	sameMessages(t, "while the first waits", claim(t, b, 2*time.Hour))
+	write(t, b, claimOne(t, b, 3*time.Hour, "evt_inv-00001_1"), delivered)
+	write(t, b, claimOne(t, b, 3*time.Hour, "evt_inv-00001_2"), delivered)
+	must[invoice.Message](t)(b.Resend(t.Context(), inv.ID, start.Add(4*time.Hour)))
+	commit(t, b, invoice.Batch{Messages: []invoice.Message{newMessage(inv, 3, shopURL)}})
+	write(t, b, claimOne(t, b, 5*time.Hour, "evt_inv-00001_2"), delivered)
+	claimOne(t, b, 5*time.Hour, "evt_inv-00001_3")
+}
+
+func resendNothing(t *testing.T, b store.Backend) {
+	insert(t, b, newInvoice(1))
+	for _, id := range []string{newInvoice(1).ID, "nobody"} {
+		_, err := b.Resend(t.Context(), id, start)
+		wantErr(t, err, invoice.ErrNotFound)
+	}
+}
+
+func nextDue(t *testing.T, b store.Backend) {
+	at := func() time.Time { return must[time.Time](t)(b.NextDue(t.Context())) }
+	if !at().IsZero() {
+		t.Fatalf("got %v, want zero: there is no message", at())
+	}
+	told(t, b, 1, 2)
+	if at().IsZero() || at().After(start.Add(2*time.Second)) {
+		t.Fatalf("got %v, want no later than the message", at())
+	}
+	d := claimOne(t, b, time.Hour, "evt_inv-00001_1")
+	same(t, "the end of the lease", at(), start.Add(time.Hour+lease))
+	write(t, b, d, again(7*time.Hour+1))
+	same(t, "the retry", at(), start.Add(7*time.Hour+1))
+	write(t, b, claimOne(t, b, 8*time.Hour, "evt_inv-00001_1"), delivered)
+	if at().IsZero() || at().After(start.Add(8*time.Hour)) {
+		t.Fatalf("got %v, want the second message, which is no longer held back", at())
+	}
+	write(t, b, claimOne(t, b, 8*time.Hour, "evt_inv-00001_2"), dead)
+	if !at().IsZero() {
+		t.Fatalf("got %v, want zero: all is told", at())
+	}
+}

@@ -1,0 +1,93 @@
+package storetest
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store"
+)
+
+var projectCases = []testCase{
+	{"a project comes back as it was", "a project is found by id and by the hash of its key", projectRoundTrip},
+	{"names are unique for an owner", "ErrDuplicateProject when the owner has a project of this name", projectNames},
+	{"ids and keys are unique", "ErrConflict when the id or the key hash is taken", projectKeys},
+	{"updates carry the next version", "UpdateProject replaces the project if the stored version is one less, else ErrConflict", projectVersions},
+}
+
+func newProject(n string) invoice.Project {
+	return invoice.Project{
+		ID: "project-" + n, Owner: "ann", Name: "Shop " + n, Description: "déjà vu 🏪", KeyHash: "hash-" + n,
+		AllowedIPs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")},
+		Secrets:    []invoice.Secret{{Value: "whsec_new"}, {Value: "whsec_old", Until: start}},
+		CreatedAt:  start, Version: 1,
+	}
+}
+
+func insertProject(t *testing.T, b store.Backend, p invoice.Project) {
+	t.Helper()
+	if err := b.InsertProject(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func projectRoundTrip(t *testing.T, b store.Backend) {
+	ctx := t.Context()
+	want, bare := newProject("1"), invoice.Project{ID: "bare", Owner: "bob", Name: "b", KeyHash: "h", CreatedAt: start, Version: 1}
+	insertProject(t, b, want)
+	insertProject(t, b, bare)
+	for range 2 {
+		got := must[invoice.Project](t)(b.Project(ctx, want.ID))
+		same(t, "the project", got, want)
+		got.Secrets[0].Value, got.AllowedIPs[0] = "changed", netip.Prefix{}
+	}
+	same(t, "the project by its key", must[invoice.Project](t)(b.ProjectByKey(ctx, want.KeyHash)), want)
+	got := must[invoice.Project](t)(b.Project(ctx, bare.ID))
+	if len(got.AllowedIPs) != 0 || len(got.Secrets) != 0 || got.Name != "b" {
+		t.Fatalf("got %+v", got)
+	}
+	_, err := b.Project(ctx, "nobody")
+	wantErr(t, err, invoice.ErrNotFound)
+	_, err = b.ProjectByKey(ctx, "no such hash")
+	wantErr(t, err, invoice.ErrNotFound)
+}
+
+func projectNames(t *testing.T, b store.Backend) {
+	insertProject(t, b, newProject("1"))
+	twin := newProject("2")
+	twin.Name = newProject("1").Name
+	wantErr(t, b.InsertProject(t.Context(), twin), invoice.ErrDuplicateProject)
+	_, err := b.Project(t.Context(), twin.ID)
+	wantErr(t, err, invoice.ErrNotFound)
+	twin.Owner = "bob"
+	insertProject(t, b, twin)
+}
+
+func projectKeys(t *testing.T, b store.Backend) {
+	insertProject(t, b, newProject("1"))
+	id, key := newProject("2"), newProject("3")
+	id.ID, key.KeyHash = newProject("1").ID, newProject("1").KeyHash
+	wantErr(t, b.InsertProject(t.Context(), id), invoice.ErrConflict)
+	wantErr(t, b.InsertProject(t.Context(), key), invoice.ErrConflict)
+	same(t, "the project", must[invoice.Project](t)(b.Project(t.Context(), "project-1")), newProject("1"))
+}
+
+func projectVersions(t *testing.T, b store.Backend) {
+	ctx := t.Context()
+	p := newProject("1")
+	wantErr(t, b.UpdateProject(ctx, p), invoice.ErrConflict)
+	insertProject(t, b, p)
+	wantErr(t, b.UpdateProject(ctx, p), invoice.ErrConflict)
+	p.Version, p.Name, p.KeyHash = 2, "renamed", "another hash"
+	p.Secrets = p.Secrets[:1]
+	if err := b.UpdateProject(ctx, p); err != nil {
+		t.Fatal(err)
+	}
+	wantErr(t, b.UpdateProject(ctx, p), invoice.ErrConflict)
+	same(t, "the project", must[invoice.Project](t)(b.Project(ctx, p.ID)), p)
+	same(t, "the project by its new key", must[invoice.Project](t)(b.ProjectByKey(ctx, "another hash")), p)
+	_, err := b.ProjectByKey(ctx, "hash-1")
+	wantErr(t, err, invoice.ErrNotFound)
+	p.Version = 4
+	wantErr(t, b.UpdateProject(ctx, p), invoice.ErrConflict)
+}
