@@ -3,7 +3,7 @@ module github.com/cointill/cointill
 go 1.26.0
 
 require (
-	github.com/btcsuite/btcd v0.24.2
+	github.com/btcsuite/btcd v0.24.2 // indirect
 	github.com/btcsuite/btcd/btcutil v1.2.0
 	github.com/ethereum/go-ethereum v1.17.10
 	github.com/shopspring/decimal v1.6.0
