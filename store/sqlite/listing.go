@@ -11,8 +11,8 @@ import (
 
 // Invoices implements [invoice.Reader]. The total of a page takes a walk over the index entries of the
 // project; without a project, over all of them.
-func (s *Store) Invoices(ctx context.Context, q invoice.Query) (invoice.Page, error) {
-	page, err := s.list(ctx, q)
+func (r *reader) Invoices(ctx context.Context, q invoice.Query) (invoice.Page, error) {
+	page, err := r.list(ctx, q)
 	if err != nil {
 		return invoice.Page{}, fmt.Errorf("sqlite: list invoices: %w", err)
 	}
@@ -20,12 +20,15 @@ func (s *Store) Invoices(ctx context.Context, q invoice.Query) (invoice.Page, er
 }
 
 // list reads the page and the total of one moment.
-func (s *Store) list(ctx context.Context, q invoice.Query) (invoice.Page, error) {
-	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return invoice.Page{}, err
+func (r *reader) list(ctx context.Context, q invoice.Query) (invoice.Page, error) {
+	tx := r.tx
+	if tx == nil {
+		var err error
+		if tx, err = r.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true}); err != nil {
+			return invoice.Page{}, err
+		}
+		defer tx.Rollback() // it has only read
 	}
-	defer tx.Rollback() // it has only read
 	where, args := condition(q)
 	var page invoice.Page
 	if err := tx.QueryRowContext(ctx, countQuery(where), args...).Scan(&page.Total); err != nil {

@@ -52,8 +52,7 @@ func Open(path string) (*sql.DB, error) {
 
 // Store implements [store.Backend] on an SQLite file. Its methods may be called concurrently.
 type Store struct {
-	db     *sql.DB
-	stmts  map[string]*sql.Stmt
+	reader
 	writer writer
 }
 
@@ -75,7 +74,7 @@ func New(db *sql.DB) (*Store, error) {
 	} else if version > latest {
 		return nil, fmt.Errorf("sqlite: schema is at version %d, known are %d: %w", version, latest, ErrSchemaTooNew)
 	}
-	s := &Store{db: db, stmts: map[string]*sql.Stmt{}}
+	s := &Store{reader: reader{db: db, stmts: map[string]*sql.Stmt{}}}
 	for _, q := range queries() {
 		stmt, err := db.PrepareContext(ctx, q)
 		if err != nil {

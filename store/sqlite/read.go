@@ -14,18 +14,33 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
+// reader answers questions, to the whole world or to a transaction.
+type reader struct {
+	db    *sql.DB
+	stmts map[string]*sql.Stmt
+	tx    *sql.Tx // nil: each question sees what is committed when it is asked
+}
+
+// stmt is a prepared statement where the reader reads.
+func (r *reader) stmt(ctx context.Context, query string) *sql.Stmt {
+	if r.tx == nil {
+		return r.stmts[query]
+	}
+	return r.tx.StmtContext(ctx, r.stmts[query])
+}
+
 // Invoice implements [invoice.Reader].
-func (s *Store) Invoice(ctx context.Context, id string) (invoice.Invoice, error) {
-	return s.one(ctx, "invoice "+id, qInvoice, id)
+func (r *reader) Invoice(ctx context.Context, id string) (invoice.Invoice, error) {
+	return r.one(ctx, "invoice "+id, qInvoice, id)
 }
 
 // InvoiceByOrder implements [invoice.Reader].
-func (s *Store) InvoiceByOrder(ctx context.Context, project, orderID string) (invoice.Invoice, error) {
-	return s.one(ctx, fmt.Sprintf("invoice with order id %q", orderID), qInvoiceByOrder, project, orderID)
+func (r *reader) InvoiceByOrder(ctx context.Context, project, orderID string) (invoice.Invoice, error) {
+	return r.one(ctx, fmt.Sprintf("invoice with order id %q", orderID), qInvoiceByOrder, project, orderID)
 }
 
-func (s *Store) one(ctx context.Context, what, query string, args ...any) (invoice.Invoice, error) {
-	found, err := s.many(ctx, query, args...)
+func (r *reader) one(ctx context.Context, what, query string, args ...any) (invoice.Invoice, error) {
+	found, err := r.many(ctx, query, args...)
 	if err != nil {
 		return invoice.Invoice{}, fmt.Errorf("sqlite: read %s: %w", what, err)
 	}
@@ -35,8 +50,8 @@ func (s *Store) one(ctx context.Context, what, query string, args ...any) (invoi
 	return found[0], nil
 }
 
-func (s *Store) many(ctx context.Context, query string, args ...any) ([]invoice.Invoice, error) {
-	found, err := s.stmts[query].QueryContext(ctx, args...)
+func (r *reader) many(ctx context.Context, query string, args ...any) ([]invoice.Invoice, error) {
+	found, err := r.stmt(ctx, query).QueryContext(ctx, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +100,7 @@ func scanInvoices(found *sql.Rows) ([]invoice.Invoice, error) {
 }
 
 // InvoicesByAddress implements [invoice.Reader].
-func (s *Store) InvoicesByAddress(ctx context.Context, addresses []chain.Address) ([]invoice.Invoice, error) {
+func (r *reader) InvoicesByAddress(ctx context.Context, addresses []chain.Address) ([]invoice.Invoice, error) {
 	if len(addresses) == 0 {
 		return nil, nil
 	}
@@ -95,7 +110,7 @@ func (s *Store) InvoicesByAddress(ctx context.Context, addresses []chain.Address
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: read invoices by address: %w", err)
 	}
-	found, err := s.many(ctx, qByAddress, string(list))
+	found, err := r.many(ctx, qByAddress, string(list))
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: read invoices by address: %w", err)
 	}
@@ -103,8 +118,8 @@ func (s *Store) InvoicesByAddress(ctx context.Context, addresses []chain.Address
 }
 
 // InvoicesAbove implements [invoice.Reader].
-func (s *Store) InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]invoice.Invoice, error) {
-	found, err := s.many(ctx, qAbove, string(network), signed(height))
+func (r *reader) InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]invoice.Invoice, error) {
+	found, err := r.many(ctx, qAbove, string(network), signed(height))
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: read invoices above height %d of %s: %w", height, network, err)
 	}
@@ -112,8 +127,8 @@ func (s *Store) InvoicesAbove(ctx context.Context, network chain.Network, height
 }
 
 // InvoicesWaking implements [invoice.Reader].
-func (s *Store) InvoicesWaking(ctx context.Context, network chain.Network, head chain.Head, limit int) ([]invoice.Invoice, error) {
-	found, err := s.many(ctx, qWaking, string(network),
+func (r *reader) InvoicesWaking(ctx context.Context, network chain.Network, head chain.Head, limit int) ([]invoice.Invoice, error) {
+	found, err := r.many(ctx, qWaking, string(network),
 		signed(head.Height), signed(head.Safe), signed(head.Finalized), nanos(head.Time), max(limit, 0))
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: read invoices waking on %q: %w", network, err)
@@ -122,10 +137,10 @@ func (s *Store) InvoicesWaking(ctx context.Context, network chain.Network, head 
 }
 
 // Network implements [invoice.Reader].
-func (s *Store) Network(ctx context.Context, network chain.Network) (invoice.Progress, error) {
+func (r *reader) Network(ctx context.Context, network chain.Network) (invoice.Progress, error) {
 	p := invoice.Progress{Network: network}
 	var head []byte
-	err := s.stmts[qNetwork].QueryRowContext(ctx, string(network)).Scan(&p.Version, (*[]byte)(&p.Cursor), &head)
+	err := r.stmt(ctx, qNetwork).QueryRowContext(ctx, string(network)).Scan(&p.Version, (*[]byte)(&p.Cursor), &head)
 	if errors.Is(err, sql.ErrNoRows) {
 		return invoice.Progress{}, nil
 	}
@@ -139,17 +154,17 @@ func (s *Store) Network(ctx context.Context, network chain.Network) (invoice.Pro
 }
 
 // Events implements [invoice.Reader].
-func (s *Store) Events(ctx context.Context, after int64, limit int) ([]invoice.Event, error) {
-	return s.events(ctx, qEvents, after, max(limit, 0))
+func (r *reader) Events(ctx context.Context, after int64, limit int) ([]invoice.Event, error) {
+	return r.events(ctx, qEvents, after, max(limit, 0))
 }
 
 // InvoiceEvents implements [invoice.Reader].
-func (s *Store) InvoiceEvents(ctx context.Context, id string) ([]invoice.Event, error) {
-	return s.events(ctx, qInvoiceEvents, id)
+func (r *reader) InvoiceEvents(ctx context.Context, id string) ([]invoice.Event, error) {
+	return r.events(ctx, qInvoiceEvents, id)
 }
 
-func (s *Store) events(ctx context.Context, query string, args ...any) ([]invoice.Event, error) {
-	found, err := s.stmts[query].QueryContext(ctx, args...)
+func (r *reader) events(ctx context.Context, query string, args ...any) ([]invoice.Event, error) {
+	found, err := r.stmt(ctx, query).QueryContext(ctx, args...)
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: read events: %w", err)
 	}

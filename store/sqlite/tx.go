@@ -1,0 +1,79 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/cointill/cointill/invoice"
+)
+
+var _ invoice.Store = (*Tx)(nil)
+
+// Tx is the store within a transaction of the caller's: what is committed to it becomes true when the
+// caller commits, together with the caller's own rows, or never. It is for one goroutine, like the
+// transaction itself.
+type Tx struct {
+	reader
+	txn *txn
+}
+
+// WithTx answers the store within a transaction on the same database, for
+// [invoice.Service.WithStore]. The transaction should have been begun on a database from [Open], which
+// takes the write lock at once; until it ends, everything else that writes waits, so it must not
+// wait for anything that writes elsewhere.
+func (s *Store) WithTx(tx *sql.Tx) *Tx {
+	return &Tx{
+		reader: reader{db: s.db, stmts: s.stmts, tx: tx},
+		txn:    &txn{tx: tx, writer: &s.writer, open: map[string]*sql.Stmt{}},
+	}
+}
+
+// Commit implements [invoice.Store], except that nothing is durable before the caller commits. A
+// refused batch leaves no trace in the transaction, which can go on.
+func (t *Tx) Commit(ctx context.Context, b invoice.Batch) error {
+	rows, err := encode(b)
+	if err == nil {
+		err = t.within(ctx, rows.apply)
+	}
+	if err != nil {
+		return fmt.Errorf("sqlite: commit within a transaction: %w", err)
+	}
+	return nil
+}
+
+// ReserveIndexes implements [invoice.Store]. When the caller rolls back, the numbers are free again:
+// nobody can have been shown what they were for.
+func (t *Tx) ReserveIndexes(ctx context.Context, wallet string, n uint32) (uint32, error) {
+	var first uint32
+	err := t.within(ctx, func(txn *txn) error { return txn.row(qReserve, []any{wallet, int64(n)}, &first) })
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, fmt.Errorf("sqlite: reserve indexes: wallet %q has no %d left", wallet, n)
+	} else if err != nil {
+		return 0, fmt.Errorf("sqlite: reserve indexes: %w", err)
+	}
+	return first, nil
+}
+
+// within applies something whole or not at all, and leaves the transaction usable in either case.
+func (t *Tx) within(ctx context.Context, apply func(*txn) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	// Half of something must not stay because ctx ended in between.
+	t.txn.ctx = context.WithoutCancel(ctx)
+	if _, err := t.tx.ExecContext(t.txn.ctx, "SAVEPOINT cointill"); err != nil {
+		return err
+	}
+	err := apply(t.txn)
+	if err != nil {
+		if _, undo := t.tx.ExecContext(t.txn.ctx, "ROLLBACK TO cointill"); undo != nil {
+			return errors.Join(err, undo)
+		}
+	}
+	if _, release := t.tx.ExecContext(t.txn.ctx, "RELEASE cointill"); release != nil {
+		return errors.Join(err, release)
+	}
+	return err
+}

@@ -1,0 +1,121 @@
+package sqlite_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/chain/evm"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/rates"
+	"github.com/cointill/cointill/store/sqlite"
+	"github.com/shopspring/decimal"
+	"github.com/stretchr/testify/require"
+)
+
+func order(number string) invoice.Request {
+	return invoice.Request{
+		Project: "shop", OrderID: number, Asset: "ETH", Price: invoice.Price{Currency: "EUR", Amount: decimal.NewFromInt(25)},
+	}
+}
+
+// The shop's order and its invoice exist together or not at all.
+func ExampleStore_WithTx() {
+	ctx := context.Background()
+	dir, _ := os.MkdirTemp("", "shop")
+	defer os.RemoveAll(dir)
+	db, _ := sqlite.Open(filepath.Join(dir, "shop.db"))
+	defer db.Close()
+	_ = sqlite.Migrate(ctx, db)
+	_, _ = db.Exec(`CREATE TABLE orders (id TEXT PRIMARY KEY, invoice TEXT)`)
+	store, _ := sqlite.New(db)
+	till := exampleTill(store)
+
+	buy := func(number string, changeOfMind bool) error {
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer tx.Rollback()
+		inv, err := till.WithStore(store.WithTx(tx)).Create(ctx, order(number))
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(`INSERT INTO orders VALUES (?, ?)`, number, inv.ID); err != nil || changeOfMind {
+			return err
+		}
+		return tx.Commit()
+	}
+	fmt.Println(buy("1", false), buy("2", true), buy("3", false))
+
+	var orders int
+	_ = db.QueryRow(`SELECT COUNT(*) FROM orders`).Scan(&orders)
+	page, _ := till.List(ctx, invoice.Query{Limit: 10})
+	fmt.Println(orders, "orders,", page.Total, "invoices")
+	// Output:
+	// <nil> <nil> <nil>
+	// 2 orders, 2 invoices
+}
+
+func exampleTill(s invoice.Store) *invoice.Service {
+	wallet, _ := evm.NewWallet(benchKey)
+	till, _ := invoice.New(invoice.Config{
+		Store: s,
+		Rates: rates.NewFixed(nil, map[rates.Pair]decimal.Decimal{{Base: "ETH", Quote: "EUR"}: decimal.NewFromInt(2500)}),
+		Chains: []invoice.ChainConfig{{
+			Watcher: &benchWatcher{}, Addresses: wallet, Assets: []invoice.AssetConfig{{Asset: evm.Native("eip155:1", "ETH")}},
+		}},
+	})
+	return till
+}
+
+func TestATransactionThatIsRolledBackLeavesNothing(t *testing.T) {
+	s, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
+	till := exampleTill(s)
+	ctx := t.Context()
+	used := map[chain.Address]bool{}
+	for i := range 20 {
+		tx, err := db.BeginTx(ctx, nil)
+		require.NoError(t, err)
+		inv, err := till.WithStore(s.WithTx(tx)).Create(ctx, order(fmt.Sprint(i)))
+		require.NoError(t, err)
+		within, err := s.WithTx(tx).Invoice(ctx, inv.ID)
+		require.NoError(t, err, "the transaction sees what it did")
+		require.Equal(t, inv.ID, within.ID)
+		if i%2 == 0 {
+			require.NoError(t, tx.Rollback())
+			_, err := till.Invoice(ctx, "shop", inv.ID)
+			require.ErrorIs(t, err, invoice.ErrNotFound)
+			continue
+		}
+		require.NoError(t, tx.Commit())
+		require.False(t, used[inv.Quote.Address], "an address is used twice")
+		used[inv.Quote.Address] = true
+		outside, err := till.Create(ctx, order(fmt.Sprint("outside-", i)))
+		require.NoError(t, err)
+		require.False(t, used[outside.Quote.Address], "an address is used twice")
+		used[outside.Quote.Address] = true
+	}
+}
+
+func TestARefusalWithinATransactionLeavesItUsable(t *testing.T) {
+	s, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
+	till := exampleTill(s)
+	first, err := till.Create(t.Context(), order("1"))
+	require.NoError(t, err)
+	tx, err := db.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	inner := till.WithStore(s.WithTx(tx))
+	_, err = inner.Create(t.Context(), order("1"))
+	var taken *invoice.DuplicateOrderError
+	require.ErrorAs(t, err, &taken)
+	require.Equal(t, first.ID, taken.Invoice)
+	second, err := inner.Create(t.Context(), order("2"))
+	require.NoError(t, err)
+	require.NoError(t, tx.Commit())
+	_, err = till.Invoice(t.Context(), "shop", second.ID)
+	require.NoError(t, err)
+}
