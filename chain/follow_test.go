@@ -270,6 +270,7 @@ func TestA4_NodeThatFailsInTheMiddleGetsARestToo(t *testing.T) {
 			if c.Method == "Block" && c.Height == 5 {
 				return errDown
 			}
+			time.Sleep(time.Millisecond) // a failure is quicker than an answer
 			return nil
 		})
 		require.Len(t, r.step().Joined, 4, "what was read and has a block after it is not read again")

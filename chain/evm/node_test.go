@@ -78,7 +78,7 @@ func TestIncident3_FailedTransactionCreditsNothing(t *testing.T) {
 	})
 }
 
-func TestIncident3_ReceiptThatDoesNotSayItSucceededCreditsNothing(t *testing.T) {
+func TestIncident1_ReceiptThatDoesNotSayItSucceededCreditsNothing(t *testing.T) {
 	bothWays(t, func(t *testing.T, f *fakeNode) {
 		f.tx(shop, 5).status = nil
 		sees(t, f)
