@@ -93,6 +93,7 @@ type network struct {
 	watched bool       // the store knows where to start watching
 	err     error      // why the last step could not be stored
 	ours    bool       // no other process follows it
+	damaged []string   // invoices that could not be read when they were last needed
 }
 
 // New checks the configuration and makes a service of it. It starts nothing: see [Service.Run].

@@ -251,7 +251,7 @@ func (s *Service) touched(ctx context.Context, v view) ([]Invoice, map[string][]
 	mine := map[string][]sighting{}
 	if len(v.to) > 0 {
 		list, err := s.cfg.Store.InvoicesByAddress(ctx, slices.Collect(maps.Keys(v.to)))
-		if err != nil {
+		if err = s.passOver(v.network, err); err != nil {
 			return nil, nil, err
 		}
 		byAddress := map[chain.Address][]Invoice{}
@@ -274,7 +274,7 @@ func (s *Service) touched(ctx context.Context, v view) ([]Invoice, map[string][]
 	}
 	if v.rewound || v.poolKnown {
 		list, err := s.cfg.Store.InvoicesAbove(ctx, v.network, from)
-		if err != nil {
+		if err = s.passOver(v.network, err); err != nil {
 			return nil, nil, err
 		}
 		for _, inv := range list {
@@ -289,11 +289,27 @@ func (s *Service) touched(ctx context.Context, v view) ([]Invoice, map[string][]
 	return out, mine, nil
 }
 
+// passOver reports invoices that cannot be read and lets the others go on. What it cannot help is
+// answered. Once a row is repaired, an older cursor in the store has its blocks read again.
+func (s *Service) passOver(id chain.Network, err error) error {
+	var damaged *DamagedError
+	if !errors.As(err, &damaged) {
+		return err
+	}
+	s.log.Error("stored invoices are damaged and passed over", "network", id, "invoices", damaged.Invoices, "error", damaged.Err)
+	if n := s.chains[id]; n != nil {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.damaged = damaged.Invoices
+	}
+	return nil
+}
+
 // wake decides about the invoices whose time has come with the head, page by page.
 func (s *Service) wake(ctx context.Context, id chain.Network, head chain.Head, fence Lease) error {
 	for {
 		page, err := s.cfg.Store.InvoicesWaking(ctx, id, head, wakingPage)
-		if err != nil {
+		if err = s.passOver(id, err); err != nil {
 			return fmt.Errorf("invoice: look for what matures on %s: %w", id, err)
 		}
 		if len(page) == 0 {

@@ -27,6 +27,20 @@ var (
 	ErrDuplicateProject = errors.New("project name is taken")
 )
 
+// DamagedError names stored invoices that cannot be read. A method that answers many invoices answers
+// those that can be read beside it, so that one damaged row stops nothing but itself.
+type DamagedError struct {
+	Invoices []string // their ids
+	Err      error    // what is wrong with the first of them
+}
+
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("%d stored invoices are damaged, %s first: %v", len(e.Invoices), e.Invoices[0], e.Err)
+}
+
+// Unwrap answers what is wrong with the first of them.
+func (e *DamagedError) Unwrap() error { return e.Err }
+
 // DuplicateOrderError names the invoice that has the order id. It is [ErrDuplicateOrder].
 type DuplicateOrderError struct {
 	OrderID string
@@ -57,7 +71,8 @@ type Store interface {
 	ReserveIndexes(ctx context.Context, wallet string, n uint32) (first uint32, err error)
 }
 
-// Reader is what the core asks of a store.
+// Reader is what the core asks of a store. What it answers is a [DamagedError] when a stored invoice cannot
+// be read; beside it are the others.
 type Reader interface {
 	// Invoice answers the invoice with its payments, or ErrNotFound.
 	Invoice(ctx context.Context, id string) (Invoice, error)

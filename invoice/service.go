@@ -41,7 +41,7 @@ func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 		return Page{}, &InvalidError{"sort_by", "is unknown"}
 	}
 	page, err := s.cfg.Store.Invoices(ctx, q)
-	if err != nil {
+	if err = s.passOver("", err); err != nil {
 		return Page{}, fmt.Errorf("invoice: list: %w", err)
 	}
 	return page, nil
@@ -123,6 +123,7 @@ type NetworkHealth struct {
 	Lag     chain.Lag  // what the watcher says
 	Stored  chain.Head // how far the store has come
 	Err     error      // why the last step could not be stored; nil when it could
+	Damaged []string   // ids of invoices that could not be read when they were last needed, and were passed over
 }
 
 // OK says whether payments on the network are being seen: the node answered within the given time,
@@ -145,7 +146,7 @@ func (s *Service) Health(ctx context.Context) ([]NetworkHealth, error) {
 			return nil, fmt.Errorf("invoice: read progress of %s: %w", n.id, err)
 		}
 		n.mu.Lock()
-		h := NetworkHealth{Network: n.id, Name: n.Name, Ours: n.ours, Lag: n.Watcher.Lag(), Stored: p.Head, Err: n.err}
+		h := NetworkHealth{Network: n.id, Name: n.Name, Ours: n.ours, Lag: n.Watcher.Lag(), Stored: p.Head, Err: n.err, Damaged: n.damaged}
 		n.mu.Unlock()
 		out = append(out, h)
 	}

@@ -797,6 +797,35 @@ func TestALyingNodeIsNeverCredited(t *testing.T) {
 
 func confirmed(inv invoice.Invoice) *big.Int { return zero(inv.State.Confirmed) }
 
+func TestADamagedInvoiceStopsNothingButItself(t *testing.T) {
+	flaky := &failing{backend: newStore()}
+	inWorld(t, func(w *world) {
+		broken, whole := w.create(), w.create()
+		flaky.damage(broken.ID)
+		w.pay(broken, "SIM", "10")
+		w.pay(whole, "SIM", "10")
+		before, err := flaky.Network(w.t.Context(), w.chain.Network())
+		require.NoError(t, err)
+		w.mine(3)
+		w.wants(whole, invoice.StatusCompleted, exact)
+		health, err := w.svc.Health(w.t.Context())
+		require.NoError(t, err)
+		require.Equal(t, []string{broken.ID}, health[0].Damaged)
+
+		// Repaired, it gets its money by reading the blocks again.
+		flaky.damage("")
+		w.stop()
+		now, err := flaky.Network(w.t.Context(), w.chain.Network())
+		require.NoError(t, err)
+		before.Version = now.Version + 1
+		require.NoError(t, flaky.Commit(w.t.Context(), invoice.Batch{Progress: []invoice.Progress{before}}))
+		w.restart()
+		w.settle()
+		w.wants(broken, invoice.StatusCompleted, exact)
+		w.wants(whole, invoice.StatusCompleted, exact)
+	}, func(c *invoice.Config) { c.Store = flaky })
+}
+
 func TestOneBadNetworkLeavesTheOthersAlone(t *testing.T) {
 	other := chaintest.NewChain(chaintest.Config{Network: "sim:2", Seed: "other", Assets: []chain.Asset{{ID: "sim:2/slip44:1", Code: "SIM2", Decimals: 18}}})
 	other.Down(errors.New("down"))

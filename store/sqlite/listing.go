@@ -14,7 +14,7 @@ import (
 func (r *reader) Invoices(ctx context.Context, q invoice.Query) (invoice.Page, error) {
 	page, err := r.list(ctx, q)
 	if err != nil {
-		return invoice.Page{}, fmt.Errorf("sqlite: list invoices: %w", err)
+		return page, fmt.Errorf("sqlite: list invoices: %w", err)
 	}
 	return page, nil
 }

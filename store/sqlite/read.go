@@ -63,7 +63,8 @@ func (r *reader) many(ctx context.Context, query string, args ...any) ([]invoice
 func scanInvoices(found *sql.Rows) ([]invoice.Invoice, error) {
 	defer found.Close()
 	var out []invoice.Invoice
-	index := map[string]int{}
+	var damaged invoice.DamagedError
+	index := map[string]int{} // -1 for what is damaged
 	var id string
 	var doc, payment sql.RawBytes
 	for found.Next() {
@@ -74,20 +75,24 @@ func scanInvoices(found *sql.Rows) ([]invoice.Invoice, error) {
 		if !known {
 			var inv invoice.Invoice
 			if err := json.Unmarshal(doc, &inv); err != nil {
-				return nil, fmt.Errorf("stored invoice %s is damaged: %w", id, err)
+				index[id] = note(&damaged, id, err)
+				continue
 			}
 			i = len(out)
 			index[id] = i
 			out = append(out, inv)
 		}
-		if payment != nil {
+		if payment != nil && i >= 0 {
 			var p invoice.Payment
 			if err := json.Unmarshal(payment, &p); err != nil {
-				return nil, fmt.Errorf("stored payment of invoice %s is damaged: %w", id, err)
+				index[id] = note(&damaged, id, fmt.Errorf("payment: %w", err))
+				continue
 			}
 			out[i].Payments = append(out[i].Payments, p)
 		}
 	}
+	// An invoice without all of its payments is as good as none.
+	out = slices.DeleteFunc(out, func(inv invoice.Invoice) bool { return index[inv.ID] < 0 })
 	for _, inv := range out {
 		slices.SortFunc(inv.Payments, func(a, b invoice.Payment) int {
 			return cmp.Or(
@@ -96,7 +101,22 @@ func scanInvoices(found *sql.Rows) ([]invoice.Invoice, error) {
 				cmp.Compare(a.Key.Index, b.Key.Index))
 		})
 	}
-	return out, found.Err()
+	if err := found.Err(); err != nil {
+		return nil, err
+	}
+	if len(damaged.Invoices) > 0 {
+		return out, &damaged
+	}
+	return out, nil
+}
+
+// note puts an invoice on the list of those that cannot be read.
+func note(damaged *invoice.DamagedError, id string, err error) int {
+	damaged.Invoices = append(damaged.Invoices, id)
+	if damaged.Err == nil {
+		damaged.Err = err
+	}
+	return -1
 }
 
 // InvoicesByAddress implements [invoice.Reader].
@@ -112,7 +132,7 @@ func (r *reader) InvoicesByAddress(ctx context.Context, addresses []chain.Addres
 	}
 	found, err := r.many(ctx, qByAddress, string(list))
 	if err != nil {
-		return nil, fmt.Errorf("sqlite: read invoices by address: %w", err)
+		return found, fmt.Errorf("sqlite: read invoices by address: %w", err)
 	}
 	return found, nil
 }
@@ -121,7 +141,7 @@ func (r *reader) InvoicesByAddress(ctx context.Context, addresses []chain.Addres
 func (r *reader) InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]invoice.Invoice, error) {
 	found, err := r.many(ctx, qAbove, string(network), signed(height))
 	if err != nil {
-		return nil, fmt.Errorf("sqlite: read invoices above height %d of %s: %w", height, network, err)
+		return found, fmt.Errorf("sqlite: read invoices above height %d of %s: %w", height, network, err)
 	}
 	return found, nil
 }
@@ -131,7 +151,7 @@ func (r *reader) InvoicesWaking(ctx context.Context, network chain.Network, head
 	found, err := r.many(ctx, qWaking, string(network),
 		signed(head.Height), signed(head.Safe), signed(head.Finalized), nanos(head.Time), max(limit, 0))
 	if err != nil {
-		return nil, fmt.Errorf("sqlite: read invoices waking on %q: %w", network, err)
+		return found, fmt.Errorf("sqlite: read invoices waking on %q: %w", network, err)
 	}
 	return found, nil
 }

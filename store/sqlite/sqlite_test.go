@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store"
 	"github.com/cointill/cointill/store/sqlite"
@@ -347,7 +347,7 @@ func TestADatabaseOpenedByTheShop(t *testing.T) {
 	wg.Wait()
 }
 
-func TestADamagedRowIsNamed(t *testing.T) {
+func TestADamagedRowIsNamedAndTheOthersAreAnswered(t *testing.T) {
 	s, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
 	for n := range 3 {
 		require.NoError(t, s.Commit(t.Context(), creation(n)))
@@ -355,10 +355,20 @@ func TestADamagedRowIsNamed(t *testing.T) {
 	id := creation(1).Insert[0].ID
 	_, err := db.Exec("UPDATE cointill_invoices SET doc = substr(doc, 1, 100) WHERE id = ?", id)
 	require.NoError(t, err)
-	_, err = s.Invoices(t.Context(), invoice.Query{Limit: 3})
-	require.ErrorContains(t, err, fmt.Sprintf("invoice %s is damaged", id))
+	page, err := s.Invoices(t.Context(), invoice.Query{Limit: 3})
+	named := func(err error) {
+		t.Helper()
+		var damaged *invoice.DamagedError
+		require.ErrorAs(t, err, &damaged)
+		require.Equal(t, []string{id}, damaged.Invoices)
+	}
+	named(err)
+	require.Len(t, page.Invoices, 2)
+	found, err := s.InvoicesByAddress(t.Context(), []chain.Address{benchAddress(0), benchAddress(1), benchAddress(2)})
+	named(err)
+	require.Len(t, found, 2)
 	_, err = s.Invoice(t.Context(), id)
-	require.ErrorContains(t, err, fmt.Sprintf("invoice %s is damaged", id))
+	named(err)
 	_, err = s.Invoice(t.Context(), creation(2).Insert[0].ID)
 	require.NoError(t, err)
 }
