@@ -40,7 +40,13 @@ type Config struct {
 	// need not wait for its next poll. It must return at once.
 	OnMessages func()
 
-	Holder string           // names this process among those that share the store; default a random name
+	// Holder names this process among those that share the store; default a random name. A process that has
+	// a name of its own gets its duties back at once when it is started again.
+	Holder string
+	// Lease is how long a duty stays with a process that is no longer heard of: longer than a slow commit,
+	// and no longer than a network may go unwatched after a crash. Default 15 seconds.
+	Lease time.Duration
+
 	Poll   time.Duration    // how often deadlines of invoices without an asset are looked at; default 1 second
 	Now    func() time.Time // default time.Now
 	Logger *slog.Logger     // default silence
@@ -124,8 +130,8 @@ func (cfg *Config) complete() error {
 		return errors.New("Chains needs at least one network")
 	case cfg.Tolerance.IsNegative() || cfg.Tolerance.GreaterThanOrEqual(hundred):
 		return errors.New("Tolerance must be at least 0 and below 100")
-	case cfg.Window < 0 || cfg.MaxWindow < 0 || cfg.Poll < 0:
-		return errors.New("Window, MaxWindow and Poll must not be negative")
+	case cfg.Window < 0 || cfg.MaxWindow < 0 || cfg.Poll < 0 || cfg.Lease < 0:
+		return errors.New("Window, MaxWindow, Lease and Poll must not be negative")
 	}
 	if cfg.Fiat == nil {
 		cfg.Fiat = map[string]int32{"EUR": 2, "USD": 2, "GBP": 2, "CHF": 2, "RUB": 2}
@@ -139,6 +145,7 @@ func (cfg *Config) complete() error {
 	orDefault(&cfg.Late, LateHold)
 	orDefault(&cfg.Other, OtherAccept)
 	orDefault(&cfg.Poll, time.Second)
+	orDefault(&cfg.Lease, 15*time.Second)
 	if _, known := cfg.Fiat[cfg.Reference]; !known {
 		return fmt.Errorf("Reference %q is not in Fiat", cfg.Reference)
 	}

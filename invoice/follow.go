@@ -57,7 +57,7 @@ func (s *Service) repeat(ctx context.Context, d *duty, work func() error) {
 			failures = 0
 		case notOurs(err):
 			d.lose()
-			pause(ctx, leaseTTL/5)
+			pause(ctx, d.ttl/5)
 		default:
 			failures++
 			pause(ctx, min(100*time.Millisecond<<min(failures, 16), storeBackoff))

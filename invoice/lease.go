@@ -7,16 +7,13 @@ import (
 	"time"
 )
 
-// leaseTTL is how long a process keeps a duty after it was last heard of: long enough for a slow
-// commit, short enough that nobody waits long for a network after a crash.
-const leaseTTL = 15 * time.Second
-
 // duty is something that one of several processes does. On a store that is no [Leaser] everybody holds
 // every duty. It is used by one goroutine.
 type duty struct {
 	leaser Leaser // nil: no leases
 	name   string
 	holder string
+	ttl    time.Duration
 	now    func() time.Time
 
 	lease Lease
@@ -25,7 +22,7 @@ type duty struct {
 
 func (s *Service) duty(name string) *duty {
 	leaser, _ := s.cfg.Store.(Leaser)
-	return &duty{leaser: leaser, name: name, holder: s.cfg.Holder, now: s.cfg.Now}
+	return &duty{leaser: leaser, name: name, holder: s.cfg.Holder, ttl: s.cfg.Lease, now: s.cfg.Now}
 }
 
 // hold makes sure of the duty, and answers the fence for what is done under it; ErrLeased when it is
@@ -35,13 +32,13 @@ func (d *duty) hold(ctx context.Context) (Lease, error) {
 		return Lease{}, nil
 	}
 	// The own clock only says when to ask; who has the lease is for the store's clock to say.
-	if now := d.now(); d.lease == (Lease{}) || !now.Before(d.renew) || now.Before(d.renew.Add(-leaseTTL)) {
-		lease, err := d.leaser.Lease(ctx, d.name, d.holder, leaseTTL)
+	if now := d.now(); d.lease == (Lease{}) || !now.Before(d.renew) || now.Before(d.renew.Add(-d.ttl)) {
+		lease, err := d.leaser.Lease(ctx, d.name, d.holder, d.ttl)
 		if err != nil {
 			d.lease = Lease{}
 			return Lease{}, fmt.Errorf("invoice: lease %s: %w", d.name, err)
 		}
-		d.lease, d.renew = lease, now.Add(leaseTTL/3)
+		d.lease, d.renew = lease, now.Add(d.ttl/3)
 	}
 	return d.lease, nil
 }
