@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Config describes a dialect. Title, Version, Routes, Fault and FaultBody are required.
@@ -28,8 +29,11 @@ type Config struct {
 	Fault     func(err error) (status int, body any)
 	FaultBody any // a value of the body's type, for the document
 
-	MaxBody int64        // bytes of a request's body; default 64 KiB
-	Logger  *slog.Logger // default silence
+	MaxBody  int64            // bytes of a request's body; default 64 KiB
+	Limit    Limit            // of each client; default none
+	ClientIP ClientIP         // where requests come from, for Limit; default [RemoteIP]
+	Now      func() time.Time // default time.Now
+	Logger   *slog.Logger     // default silence
 }
 
 // Route is one operation of a dialect. Method, Path, OperationID, Summary, Tag, Answer and Handler are
@@ -58,7 +62,7 @@ type OneOf []any
 // Error is what this package refuses itself: a request that is no HTTP request of the dialect's, or is not
 // authenticated.
 type Error struct {
-	Status  int    // 400, 401, 403, 404, 405, 413, 415, or 503 when the request's context has ended
+	Status  int    // 400, 401, 403, 404, 405, 413, 415, 429, or 503 when the request's context has ended
 	Message string // for the client
 }
 
@@ -69,6 +73,7 @@ type API struct {
 	cfg      Config
 	mux      *http.ServeMux
 	document []byte
+	limiter  *limiter // nil: no limit
 }
 
 // New makes an API of a table. It refuses a table that contradicts itself.
@@ -97,7 +102,14 @@ func assemble(cfg Config) (*API, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	cfg.Routes = slices.Clone(cfg.Routes)
-	a := &API{cfg: cfg, mux: http.NewServeMux()}
+	if cfg.ClientIP == nil {
+		cfg.ClientIP = RemoteIP
+	}
+	limiter, err := newLimiter(cfg.Limit, cfg.Now)
+	if err != nil {
+		return nil, err
+	}
+	a := &API{cfg: cfg, mux: http.NewServeMux(), limiter: limiter}
 	doc := newDocument(cfg)
 	endpoints := map[string]endpoint{}
 	operations := map[string]bool{}
@@ -209,10 +221,15 @@ func (a *API) answer(e endpoint, r *Request) (int, any, error) {
 		r.w.Header().Set("Allow", e.allow())
 		return 0, nil, &Error{http.StatusMethodNotAllowed, "This path does not take the method. It takes " + e.allow() + "."}
 	}
+	var refused error
 	if r.op.Auth != nil {
-		if err := r.op.Auth.Check(r); err != nil {
-			return 0, nil, err
-		}
+		refused = r.op.Auth.Check(r)
+	}
+	if err := a.limit(r); err != nil { // also of those who try keys
+		return 0, nil, err
+	}
+	if refused != nil {
+		return 0, nil, refused
 	}
 	body, err := r.op.Handler(r)
 	return r.op.Status, body, err

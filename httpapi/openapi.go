@@ -185,7 +185,7 @@ func (d *document) answer(value any) (*schema, error) {
 
 // faults are the statuses of errors that an operation can answer.
 func (op *operation) faults() []int {
-	out := append(slices.Clone(op.Faults), http.StatusInternalServerError, http.StatusServiceUnavailable)
+	out := append(slices.Clone(op.Faults), http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable)
 	if op.Auth != nil {
 		out = append(out, op.Auth.Faults...)
 	}

@@ -441,7 +441,7 @@ func TestA40_CreationAsksNoNode(t *testing.T) {
 	})
 }
 
-func TestA42_OneOrderMakesOneInvoiceHoweverManyAsk(t *testing.T) {
+func TestA42_Incident46_OneOrderMakesOneInvoiceHoweverManyAsk(t *testing.T) {
 	inWorld(t, func(w *world) {
 		var wg sync.WaitGroup
 		var mu sync.Mutex
@@ -774,6 +774,80 @@ func TestAnArchivedInvoiceIsARecord(t *testing.T) {
 	})
 }
 
+// Whatever became of an invoice, its address is watched for ever and never issued again: money can only
+// ever reach the invoice that its address was shown for.
+func TestA12_WhatIsReservedIsWhatIsMatched(t *testing.T) {
+	inWorld(t, func(w *world) {
+		var all []invoice.Invoice
+		for i := range 30 {
+			inv := w.create()
+			all = append(all, inv)
+			switch i % 5 {
+			case 0:
+				w.pay(inv, "SIM", "10")
+			case 1:
+				w.pay(inv, "SIM", "1")
+			case 2:
+				_, err := w.svc.SetStatus(w.t.Context(), invoice.Act{Invoice: inv.ID}, invoice.StatusCancelled)
+				require.NoError(t, err)
+			case 3:
+				_, err := w.svc.SetStatus(w.t.Context(), invoice.Act{Invoice: inv.ID}, invoice.StatusExpired)
+				require.NoError(t, err)
+				_, err = w.svc.SetStatus(w.t.Context(), invoice.Act{Invoice: inv.ID}, invoice.StatusArchived)
+				require.NoError(t, err)
+			}
+		}
+		w.mine(3)
+		time.Sleep(time.Hour)
+		w.mine(1)
+		w.restart()
+		used := map[chain.Address]bool{}
+		for _, inv := range all {
+			require.False(t, used[inv.Quote.Address])
+			used[inv.Quote.Address] = true
+		}
+		for range 30 {
+			require.False(t, used[w.create().Quote.Address], "issued again")
+		}
+		for _, inv := range all {
+			before := zero(w.get(inv).State.Received)
+			w.pay(inv, "SIM", "3")
+			w.mine(1)
+			want := new(big.Int).Add(before, w.units("SIM", "3"))
+			require.Equal(t, want.String(), w.get(inv).State.Received.String(), "matched to the invoice it was reserved for")
+		}
+	})
+}
+
+func TestA8_WhatCannotWorkIsRefusedAtOnce(t *testing.T) {
+	inWorld(t, func(w *world) {
+		refused := func(want string, change func(*invoice.Config)) {
+			t.Helper()
+			cfg := w.cfg
+			cfg.Chains = append([]invoice.ChainConfig(nil), cfg.Chains...)
+			cfg.Chains[0].Assets = append([]invoice.AssetConfig(nil), cfg.Chains[0].Assets...)
+			change(&cfg)
+			_, err := invoice.New(cfg)
+			require.ErrorContains(t, err, want)
+		}
+		refused("Store is required", func(c *invoice.Config) { c.Store = nil })
+		refused("at least one network", func(c *invoice.Config) { c.Chains = nil })
+		refused("Watcher is required", func(c *invoice.Config) { c.Chains[0].Watcher = nil })
+		refused("Addresses is required", func(c *invoice.Config) { c.Chains[0].Addresses = nil })
+		refused("configured twice", func(c *invoice.Config) { c.Chains = append(c.Chains, c.Chains[0]) })
+		refused("configured twice", func(c *invoice.Config) { c.Chains[0].Assets[1] = c.Chains[0].Assets[0] })
+		refused("is not on", func(c *invoice.Config) { c.Chains[0].Assets[0].ID = "eip155:1/slip44:60" })
+		refused("is a fiat code", func(c *invoice.Config) { c.Chains[0].Assets[0].Code = "EUR" })
+		refused("decimals", func(c *invoice.Config) { c.Chains[0].Assets[0].Decimals = 99 })
+		refused("finality tag", func(c *invoice.Config) {
+			c.Chains[0].Assets[0].Confirm = []invoice.Tier{{Need: invoice.Confirmations{Tag: "soon"}}}
+		})
+		refused("Tolerance", func(c *invoice.Config) { c.Tolerance = decimal.NewFromInt(100) })
+		refused("Reference", func(c *invoice.Config) { c.Reference = "XAU" })
+		refused("Late", func(c *invoice.Config) { c.Late = "never" })
+	})
+}
+
 func TestALyingNodeIsNeverCredited(t *testing.T) {
 	for _, lie := range []chaintest.Lie{
 		chaintest.WrongNetwork, chaintest.Incomplete, chaintest.Unlinked, chaintest.WrongHash, chaintest.WrongHeight,
@@ -826,7 +900,7 @@ func TestADamagedInvoiceStopsNothingButItself(t *testing.T) {
 	}, func(c *invoice.Config) { c.Store = flaky })
 }
 
-func TestOneBadNetworkLeavesTheOthersAlone(t *testing.T) {
+func TestA8_OneBadNetworkLeavesTheOthersAlone(t *testing.T) {
 	other := chaintest.NewChain(chaintest.Config{Network: "sim:2", Seed: "other", Assets: []chain.Asset{{ID: "sim:2/slip44:1", Code: "SIM2", Decimals: 18}}})
 	other.Down(errors.New("down"))
 	inWorld(t, func(w *world) {
@@ -848,7 +922,7 @@ func TestOneBadNetworkLeavesTheOthersAlone(t *testing.T) {
 }
 
 // Two processes on one store follow the same network: everything is counted and told once.
-func TestTwoProcessesOnOneStoreDoNotDouble(t *testing.T) {
+func TestIncident18_ProcessesThatRaceCreditOnce(t *testing.T) {
 	inWorld(t, func(w *world) {
 		cfg := w.cfg
 		cfg.Chains = append([]invoice.ChainConfig(nil), w.cfg.Chains...)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store"
@@ -194,7 +195,7 @@ func TestTheDocumentListsTheTableAndNothingElse(t *testing.T) {
 	for status := range create["responses"].(map[string]any) {
 		statuses = append(statuses, status)
 	}
-	require.ElementsMatch(t, []string{"201", "400", "401", "403", "409", "413", "415", "422", "500", "503"}, statuses)
+	require.ElementsMatch(t, []string{"201", "400", "401", "403", "409", "413", "415", "422", "429", "500", "503"}, statuses)
 	list := findOperation(doc, "GET", "/invoices")
 	require.Len(t, list["parameters"], 8)
 }
@@ -229,4 +230,21 @@ func TestAClientThatWentAwayIsNoError(t *testing.T) {
 	require.NotContains(t, w.log.String(), "level=ERROR")
 	require.NotContains(t, w.log.String(), "level=WARN")
 	require.Zero(t, w.count(t))
+}
+
+func TestA41_TooManyRequestsAre429AndSayWhenToComeBack(t *testing.T) {
+	w := newWorld(t, options{api: func(c *itispay.Config) { c.Limit = httpapi.Limit{PerSecond: 2} }})
+	_, other := w.newProject(t, "Another", "")
+	for range 2 {
+		require.Equal(t, 200, w.do(t, "GET", "/invoices", w.key, "").status)
+	}
+	refused := w.do(t, "GET", "/invoices", w.key, "")
+	require.Equal(t, 429, refused.status)
+	require.Equal(t, "too_many_requests", refused.text(t, "error"))
+	require.Equal(t, "1", refused.header.Get("Retry-After"))
+	require.Equal(t, 200, w.do(t, "GET", "/invoices", other, "").status, "another project has its own")
+	for range 2 {
+		require.Equal(t, 401, w.do(t, "GET", "/invoices", strings.Repeat("0", 64), "").status)
+	}
+	require.Equal(t, 429, w.do(t, "GET", "/invoices", strings.Repeat("1", 64), "").status, "keys cannot be tried for ever")
 }

@@ -22,6 +22,7 @@ type Config struct {
 
 	Accounts   []httpapi.Account // who may create projects; default nobody
 	ClientIP   httpapi.ClientIP  // where requests come from; default httpapi.RemoteIP
+	Limit      httpapi.Limit     // how often one project, account or address may ask; default no limit
 	Currencies []Currency        // what can be paid in; default all assets of the Service, by their codes
 
 	DefaultTolerance   int  // allowed_error_percent when a request does not say, 0 to 99; 0: as the Service is configured
@@ -70,7 +71,7 @@ func New(cfg Config) (*httpapi.API, error) {
 		Description: "Invoices in cryptocurrency, with several transactions for each.",
 		Routes:      a.routes(project, accounts),
 		Fault:       fault, FaultBody: faultBody{},
-		Logger: a.log,
+		Limit: cfg.Limit, ClientIP: cfg.ClientIP, Now: cfg.Now, Logger: a.log,
 	})
 }
 
