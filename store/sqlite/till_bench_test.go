@@ -84,7 +84,7 @@ func BenchmarkMatch(b *testing.B) {
 }
 
 // load issues addresses by writing rows directly, as creating a million invoices one by one takes a minute.
-func load(b *testing.B, db *sql.DB, issued int) {
+func load(b testing.TB, db *sql.DB, issued int) {
 	b.Helper()
 	s, err := sqlite.New(db)
 	require.NoError(b, err)
@@ -144,10 +144,15 @@ func (w *benchWatcher) Next(ctx context.Context, _ chain.Cursor) (chain.Step, er
 }
 
 func benchTill(b *testing.B, s *sqlite.Store) (*invoice.Service, *benchWatcher) {
+	watcher := &benchWatcher{give: make(chan chain.Step), asked: make(chan struct{})}
+	return tillOn(b, s, watcher), watcher
+}
+
+// tillOn is a shop's service that takes ETH at 2500 EUR.
+func tillOn(b testing.TB, s invoice.Store, watcher invoice.ChainWatcher) *invoice.Service {
 	b.Helper()
 	wallet, err := evm.NewWallet(benchKey)
 	require.NoError(b, err)
-	watcher := &benchWatcher{give: make(chan chain.Step), asked: make(chan struct{})}
 	till, err := invoice.New(invoice.Config{
 		Store: s,
 		Rates: rates.NewFixed(nil, map[rates.Pair]decimal.Decimal{{Base: "ETH", Quote: "EUR"}: decimal.NewFromInt(2500)}),
@@ -156,5 +161,5 @@ func benchTill(b *testing.B, s *sqlite.Store) (*invoice.Service, *benchWatcher) 
 		}},
 	})
 	require.NoError(b, err)
-	return till, watcher
+	return till
 }

@@ -32,7 +32,14 @@ func ExampleStore_WithTx() {
 	_ = sqlite.Migrate(ctx, db)
 	_, _ = db.Exec(`CREATE TABLE orders (id TEXT PRIMARY KEY, invoice TEXT)`)
 	store, _ := sqlite.New(db)
-	till := exampleTill(store)
+	wallet, _ := evm.NewWallet(benchKey)
+	till, _ := invoice.New(invoice.Config{
+		Store: store,
+		Rates: rates.NewFixed(nil, map[rates.Pair]decimal.Decimal{{Base: "ETH", Quote: "EUR"}: decimal.NewFromInt(2500)}),
+		Chains: []invoice.ChainConfig{{
+			Watcher: &benchWatcher{}, Addresses: wallet, Assets: []invoice.AssetConfig{{Asset: evm.Native("eip155:1", "ETH")}},
+		}},
+	})
 
 	buy := func(number string, changeOfMind bool) error {
 		tx, err := db.BeginTx(ctx, nil)
@@ -60,21 +67,9 @@ func ExampleStore_WithTx() {
 	// 2 orders, 2 invoices
 }
 
-func exampleTill(s invoice.Store) *invoice.Service {
-	wallet, _ := evm.NewWallet(benchKey)
-	till, _ := invoice.New(invoice.Config{
-		Store: s,
-		Rates: rates.NewFixed(nil, map[rates.Pair]decimal.Decimal{{Base: "ETH", Quote: "EUR"}: decimal.NewFromInt(2500)}),
-		Chains: []invoice.ChainConfig{{
-			Watcher: &benchWatcher{}, Addresses: wallet, Assets: []invoice.AssetConfig{{Asset: evm.Native("eip155:1", "ETH")}},
-		}},
-	})
-	return till
-}
-
 func TestATransactionThatIsRolledBackLeavesNothing(t *testing.T) {
 	s, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
-	till := exampleTill(s)
+	till := tillOn(t, s, &benchWatcher{})
 	ctx := t.Context()
 	used := map[chain.Address]bool{}
 	for i := range 20 {
@@ -103,7 +98,7 @@ func TestATransactionThatIsRolledBackLeavesNothing(t *testing.T) {
 
 func TestARefusalWithinATransactionLeavesItUsable(t *testing.T) {
 	s, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
-	till := exampleTill(s)
+	till := tillOn(t, s, &benchWatcher{})
 	first, err := till.Create(t.Context(), order("1"))
 	require.NoError(t, err)
 	tx, err := db.BeginTx(t.Context(), nil)
