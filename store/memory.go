@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"sync"
@@ -28,6 +27,7 @@ type Memory struct {
 	eventsOf  map[string]map[int64]int                 // index in the feed by invoice and seq
 	networks  map[chain.Network]invoice.Progress
 	indexes   map[string]uint32 // the next number of a wallet
+	leases    map[string]lease  // the newest of each duty
 
 	projects map[string]invoice.Project
 
@@ -51,6 +51,7 @@ func NewMemory() *Memory {
 		eventsOf:   map[string]map[int64]int{},
 		networks:   map[chain.Network]invoice.Progress{},
 		indexes:    map[string]uint32{},
+		leases:     map[string]lease{},
 		projects:   map[string]invoice.Project{},
 		messages:   map[string]*message{},
 		messagesOf: map[string][]*message{},
@@ -107,6 +108,9 @@ func unset[K comparable, V any](u *undo, m map[K]V, k K) {
 
 // apply applies the parts of the batch one after the other, up to the first that is refused.
 func (m *Memory) apply(u *undo, b invoice.Batch) error {
+	if err := m.checkFence(b.Fence); err != nil {
+		return err
+	}
 	for _, inv := range b.Insert {
 		if err := m.insert(u, inv); err != nil {
 			return fmt.Errorf("insert invoice %s: %w", inv.ID, err)
@@ -258,14 +262,19 @@ func (m *Memory) UpdateProject(ctx context.Context, p invoice.Project) error {
 	return m.putProject(p)
 }
 
+// putProject looks at the name before the key, so that the answer is the same every time.
 func (m *Memory) putProject(p invoice.Project) error {
-	for other := range maps.Values(m.projects) {
-		switch {
-		case other.ID == p.ID:
-		case other.Owner == p.Owner && other.Name == p.Name:
-			return fmt.Errorf("store: project %s: %w", p.ID, invoice.ErrDuplicateProject)
-		case other.KeyHash == p.KeyHash:
-			return fmt.Errorf("store: project %s: %w", p.ID, invoice.ErrConflict)
+	for _, refusal := range []struct {
+		taken func(other invoice.Project) bool
+		err   error
+	}{
+		{func(other invoice.Project) bool { return other.Owner == p.Owner && other.Name == p.Name }, invoice.ErrDuplicateProject},
+		{func(other invoice.Project) bool { return other.KeyHash == p.KeyHash }, invoice.ErrConflict},
+	} {
+		for _, other := range m.projects {
+			if other.ID != p.ID && refusal.taken(other) {
+				return fmt.Errorf("store: project %s: %w", p.ID, refusal.err)
+			}
 		}
 	}
 	m.projects[p.ID] = cloneProject(p)

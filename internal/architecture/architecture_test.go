@@ -20,6 +20,8 @@ var floors = map[string]int{
 // tools are packages outside the rooms, with the rooms that they may import and be imported by.
 var tools = map[string]struct{ imports, importedBy []string }{
 	"internal/devchain": {imports: []string{"chain", "chain/evm"}, importedBy: []string{"chain/evm/evmtest", "examples"}},
+	"internal/pgserver": {importedBy: []string{"internal/pgtest", "examples"}},
+	"internal/pgtest":   {},
 }
 
 func list(t *testing.T, args ...string) []string {

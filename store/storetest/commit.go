@@ -20,11 +20,13 @@ var commitCases = []testCase{
 	{"A42 an order id names its first invoice", "a taken (project, order id) is a DuplicateOrderError with the first invoice", duplicateOrder},
 	{"an empty order id is never taken", "an empty order id is not unique and never found", emptyOrder},
 	{"an address belongs to one invoice of a network", "(network, address) of a quote is unique, else ErrConflict", takenAddress},
+	{"a taken order id comes before a taken address", "of the refusals that apply to an invoice, the id and the version come first, then the order id, then the address", refusalsInOrder},
 	{"no address is no address", "quotes without an address, as records of the past have them, do not collide", noAddress},
 	{"a chosen address belongs to one invoice of a network", "a quote that an update brings has the uniqueness of an insert", takenByUpdate},
 	{"Incident20 a payment seen twice is one", "payments are inserted, or replace the one with the same natural key", paymentTwice},
 	{"Incident21 transfers of one transaction are apart", "the natural key is network, transaction and index", paymentsOfOneTx},
 	{"A23 a payment stays with its invoice", "a natural key that belongs to another invoice is ErrConflict", foreignPayment},
+	{"a payment needs its invoice", "a payment of an invoice that is neither stored nor in the batch is ErrConflict", paymentOfNobody},
 	{"A23 an event is stored once", "(invoice, seq) of an event must be free, else ErrConflict", eventTwice},
 	{"a message is stored once", "the id of a message must be free, else ErrConflict", messageTwice},
 	{"progress moves by one version", "progress carries one more than the stored version, 1 at first, else ErrConflict", progressCAS},
@@ -113,7 +115,7 @@ func staleVersion(t *testing.T, b store.Backend) {
 	commit(t, b, invoice.Batch{Update: []invoice.Invoice{second}})
 	for what, stale := range map[string]invoice.Invoice{
 		"the version before": first, "the same version": second, "a version ahead": revise(revise(second)),
-		"an unknown invoice": revise(newInvoice(7)),
+		"an unknown invoice": revise(newInvoice(7)), "an unknown invoice, in its first version": newInvoice(7),
 	} {
 		t.Run(what, func(t *testing.T) {
 			refused(t, b, invoice.Batch{Update: []invoice.Invoice{stale}}, invoice.ErrConflict)
@@ -167,6 +169,26 @@ func takenAddress(t *testing.T, b store.Backend) {
 	refused(t, b, invoice.Batch{Insert: []invoice.Invoice{again}}, invoice.ErrConflict)
 	again.Quote = newQuote(1, pol) // the same address on another network
 	insert(t, b, again)
+}
+
+func refusalsInOrder(t *testing.T, b store.Backend) {
+	insert(t, b, newInvoice(1), newInvoice(2), newInvoice(3))
+	twin := newInvoice(4, withOrder(newInvoice(1).OrderID))
+	twin.Quote.Address = address(2)
+	refused(t, b, invoice.Batch{Insert: []invoice.Invoice{twin}}, invoice.ErrDuplicateOrder)
+	twin.ID = newInvoice(3).ID
+	refused(t, b, invoice.Batch{Insert: []invoice.Invoice{twin}}, invoice.ErrConflict)
+	refused(t, b, invoice.Batch{Update: []invoice.Invoice{twin}}, invoice.ErrConflict)
+	fresh := newInvoice(5)
+	fresh.Version = 2
+	refused(t, b, invoice.Batch{Insert: []invoice.Invoice{fresh}}, invoice.ErrConflict)
+}
+
+func paymentOfNobody(t *testing.T, b store.Backend) {
+	refused(t, b, invoice.Batch{Payments: []invoice.Payment{newPayment(1, newInvoice(1), 100)}}, invoice.ErrConflict)
+	inv := newInvoice(1)
+	commit(t, b, invoice.Batch{Insert: []invoice.Invoice{inv}, Payments: []invoice.Payment{newPayment(1, inv, 100)}})
+	same(t, "payments", len(get(t, b, inv.ID).Payments), 1)
 }
 
 func noAddress(t *testing.T, b store.Backend) {

@@ -1,11 +1,9 @@
 package storetest
 
 import (
-	"cmp"
 	"fmt"
 	"math/big"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -53,49 +51,9 @@ func catalogue() []invoice.Invoice {
 
 // listed is what a listing must answer, without its pages.
 func listed(all []invoice.Invoice, q invoice.Query) []string {
-	var found []invoice.Invoice
-	for _, inv := range all {
-		code := ""
-		if inv.Quote != nil {
-			code = inv.Quote.Asset.Code
-		}
-		if (q.Project == "" || q.Project == inv.Project) && (q.Status == "" || q.Status == inv.State.Status) &&
-			(q.AssetCode == "" || q.AssetCode == code) &&
-			(q.CreatedAfter.IsZero() || !inv.CreatedAt.Before(q.CreatedAfter)) &&
-			(q.CreatedBefore.IsZero() || !inv.CreatedAt.After(q.CreatedBefore)) {
-			found = append(found, inv)
-		}
-	}
-	slices.SortFunc(found, func(a, b invoice.Invoice) int {
-		order := cmp.Or(order(q.Sort, a, b), strings.Compare(a.ID, b.ID))
-		if !q.Ascending {
-			order = -order
-		}
-		return order
-	})
+	found := slices.DeleteFunc(slices.Clone(all), func(inv invoice.Invoice) bool { return !q.Selects(inv) })
+	slices.SortFunc(found, q.Compare)
 	return ids(found)
-}
-
-func order(sort invoice.Sort, a, b invoice.Invoice) int {
-	amount := func(inv invoice.Invoice) decimal.Decimal {
-		switch {
-		case sort == invoice.SortDue && inv.Quote == nil:
-			return decimal.Zero
-		case sort == invoice.SortDue:
-			return inv.Quote.Asset.Decimal(inv.Quote.Due)
-		case inv.Quote == nil:
-			return inv.Price.Amount
-		}
-		return inv.Quote.Fiat.Amount
-	}
-	switch sort {
-	case invoice.SortUpdated:
-		return a.UpdatedAt.Compare(b.UpdatedAt)
-	case invoice.SortFiat, invoice.SortDue:
-		return amount(a).Cmp(amount(b))
-	case invoice.SortCreated:
-	}
-	return a.CreatedAt.Compare(b.CreatedAt)
 }
 
 // list reads all pages, three invoices at a time.

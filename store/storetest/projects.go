@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"net/netip"
 	"testing"
 
@@ -12,6 +13,7 @@ var projectCases = []testCase{
 	{"a project comes back as it was", "a project is found by id and by the hash of its key", projectRoundTrip},
 	{"names are unique for an owner", "ErrDuplicateProject when the owner has a project of this name", projectNames},
 	{"ids and keys are unique", "ErrConflict when the id or the key hash is taken", projectKeys},
+	{"a taken name comes before a taken key", "of the refusals that apply, the id and the version come first, then the name, then the key hash", projectRefusals},
 	{"updates carry the next version", "UpdateProject replaces the project if the stored version is one less, else ErrConflict", projectVersions},
 }
 
@@ -70,6 +72,22 @@ func projectKeys(t *testing.T, b store.Backend) {
 	wantErr(t, b.InsertProject(t.Context(), id), invoice.ErrConflict)
 	wantErr(t, b.InsertProject(t.Context(), key), invoice.ErrConflict)
 	same(t, "the project", must[invoice.Project](t)(b.Project(t.Context(), "project-1")), newProject("1"))
+}
+
+func projectRefusals(t *testing.T, b store.Backend) {
+	for n := range 4 { // several others: the answer must not depend on which is looked at first
+		insertProject(t, b, newProject(fmt.Sprint(n)))
+	}
+	twin := newProject("new")
+	twin.Name, twin.KeyHash = newProject("1").Name, newProject("2").KeyHash
+	wantErr(t, b.InsertProject(t.Context(), twin), invoice.ErrDuplicateProject)
+	twin.ID = newProject("3").ID
+	wantErr(t, b.InsertProject(t.Context(), twin), invoice.ErrConflict)
+	twin.Version = 2
+	wantErr(t, b.UpdateProject(t.Context(), twin), invoice.ErrDuplicateProject)
+	twin.Version = 3
+	wantErr(t, b.UpdateProject(t.Context(), twin), invoice.ErrConflict)
+	same(t, "the project", must[invoice.Project](t)(b.Project(t.Context(), twin.ID)), newProject("3"))
 }
 
 func projectVersions(t *testing.T, b store.Backend) {

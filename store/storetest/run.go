@@ -46,6 +46,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Backend, opts ...Option) {
 		{"outbox", outboxCases},
 		{"projects", projectCases},
 		{"concurrency", concurrencyCases},
+		{"leases", s.leaseCases()},
 	}
 	if s.reopen != nil {
 		topics = append(topics, struct {

@@ -1,0 +1,241 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+
+	"github.com/cointill/cointill/internal/devchain"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store/postgres"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// cluster is the workers, and everybody who deals with them.
+type cluster struct {
+	o       options
+	pool    *pgxpool.Pool
+	store   *postgres.Store
+	node    *devchain.Chain
+	shop    *shop
+	workers []*worker
+}
+
+func newCluster(ctx context.Context, o options, database string, node *devchain.Chain) (*cluster, error) {
+	pool, err := pgxpool.New(ctx, database)
+	if err != nil {
+		return nil, err
+	}
+	c := &cluster{o: o, pool: pool, node: node}
+	if err := c.open(ctx, database); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
+}
+
+func (c *cluster) open(ctx context.Context, database string) error {
+	if err := postgres.Migrate(ctx, c.pool); err != nil {
+		return err
+	}
+	var err error
+	if c.store, err = postgres.New(ctx, c.pool); err != nil {
+		return err
+	}
+	projects, err := invoice.NewProjects(c.store, nil)
+	if err != nil {
+		return err
+	}
+	if c.shop, err = openShop(ctx, projects); err != nil {
+		return err
+	}
+	for i := range c.o.workers {
+		addr, err := freeAddress(ctx)
+		if err != nil {
+			return err
+		}
+		w := &worker{program: c.o.program, args: []string{
+			"-worker", fmt.Sprint(i + 1), "-database", database, "-node", c.node.URL(), "-listen", addr,
+		}}
+		if err := w.start(); err != nil {
+			return err
+		}
+		c.workers = append(c.workers, w)
+		c.shop.tills = append(c.shop.tills, "http://"+addr)
+	}
+	return nil
+}
+
+// freeAddress finds a port that a worker can keep over all its lives.
+func freeAddress(ctx context.Context) (string, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
+// play has the shop make its invoices, payers pay them, and workers die, until everything is paid and told.
+func (c *cluster) play(ctx context.Context, db *database, out io.Writer) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var wg sync.WaitGroup
+	defer func() {
+		cancel(nil)
+		wg.Wait()
+	}()
+	part := func(f func(context.Context) error) {
+		wg.Go(func() {
+			if err := f(ctx); err != nil && ctx.Err() == nil {
+				cancel(err)
+			}
+		})
+	}
+	part(c.mine)
+	part(c.kill)
+	orders := make(chan *order, c.o.invoices)
+	part(func(ctx context.Context) error { return c.shop.buy(ctx, c.o, orders) })
+	payer := &payer{node: c.node, rng: rand.New(rand.NewPCG(c.o.seed, 2))}
+	part(func(ctx context.Context) error {
+		for n := 1; ; n++ {
+			select {
+			case o, more := <-orders:
+				if !more {
+					return nil
+				}
+				if err := payer.pay(ctx, o); err != nil {
+					return err
+				}
+			case <-ctx.Done():
+				return nil
+			}
+			if n == c.o.invoices/2 && c.o.failover {
+				fmt.Fprintln(out, "the database server is lost, and its standby promoted")
+				if err := db.failOver(ctx); err != nil {
+					return err
+				}
+			}
+		}
+	})
+	for c.shop.told() < c.o.invoices {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%d of %d invoices told as completed: %w", c.shop.told(), c.o.invoices, context.Cause(ctx))
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+func (c *cluster) mine(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if err := c.node.Mine(1); err != nil {
+			return err
+		}
+		pause(ctx, 250*time.Millisecond)
+	}
+	return nil
+}
+
+// kill ends a worker at random with kill -9, and starts it again a moment later.
+func (c *cluster) kill(ctx context.Context) error {
+	rng := rand.New(rand.NewPCG(c.o.seed, 1))
+	for range c.o.kills {
+		if !pause(ctx, time.Duration(rng.Int64N(int64(time.Second)))) {
+			break
+		}
+		w := c.workers[rng.IntN(len(c.workers))]
+		w.stop()
+		pause(ctx, time.Duration(rng.Int64N(int64(300*time.Millisecond))))
+		if err := w.start(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pause answers false when ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+func (c *cluster) close() error {
+	for _, w := range c.workers {
+		w.stop()
+	}
+	if c.shop != nil {
+		_ = c.shop.server.Close()
+	}
+	c.pool.Close()
+	return nil
+}
+
+// worker is one process, in one life after another.
+type worker struct {
+	program string
+	args    []string
+
+	mu     sync.Mutex // guards what follows
+	cmd    *exec.Cmd
+	leash  io.Closer
+	ended  chan struct{}
+	closed bool
+}
+
+// start begins a life. A worker that ends without being killed, as when the database was not there at its
+// start, gets another one.
+func (w *worker) start() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	program := w.program
+	if program == "" {
+		var err error
+		if program, err = os.Executable(); err != nil {
+			return err
+		}
+	}
+	cmd := exec.Command(program, w.args...)
+	leash, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	w.cmd, w.leash, w.closed = cmd, leash, false
+	ended := make(chan struct{})
+	w.ended = ended
+	go func() {
+		_ = cmd.Wait()
+		close(ended)
+		w.mu.Lock()
+		again := w.cmd == cmd && !w.closed
+		w.mu.Unlock()
+		if again {
+			time.Sleep(200 * time.Millisecond)
+			_ = w.start()
+		}
+	}()
+	return nil
+}
+
+// stop ends the present life with kill -9.
+func (w *worker) stop() {
+	w.mu.Lock()
+	w.closed = true
+	cmd, leash, ended := w.cmd, w.leash, w.ended
+	w.mu.Unlock()
+	_ = cmd.Process.Kill()
+	<-ended
+	_ = leash.Close()
+}

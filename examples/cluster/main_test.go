@@ -1,0 +1,36 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/cointill/cointill/internal/pgserver"
+	"github.com/stretchr/testify/require"
+)
+
+// A49: several processes on one database, killed at random, lose and repeat nothing, also when the database
+// fails over to a synchronous standby in the middle.
+func TestA49_ManyProcessesLoseNothing(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "cluster")
+	out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput()
+	require.NoError(t, err, string(out))
+	invoices := 400
+	if testing.Short() {
+		invoices = 60
+	}
+	for name, failover := range map[string]bool{"one server": false, "failover": true} {
+		t.Run(name, func(t *testing.T) {
+			var story bytes.Buffer
+			err := run(t.Context(), options{invoices: invoices, workers: 3, kills: 6, failover: failover, seed: 49, program: program}, &story)
+			if errors.Is(err, pgserver.ErrNoServer) && os.Getenv("CI") != "true" {
+				t.Skip("no PostgreSQL on this machine: ", err)
+			}
+			require.NoError(t, err, story.String())
+			require.Contains(t, story.String(), "nothing was lost")
+		})
+	}
+}

@@ -1,0 +1,317 @@
+package pgserver
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// ErrNoServer: there are no PostgreSQL binaries, neither in the directory that the environment variable
+// COINTILL_PGBIN names, nor in PATH, nor in /usr/lib/postgresql/*/bin.
+var ErrNoServer = errors.New("no PostgreSQL server binaries")
+
+// superuser is the first account of the servers, who needs no password: the socket's directory is the lock.
+const superuser = "postgres"
+
+// startTimeout bounds how long a server may take to answer.
+const startTimeout = time.Minute
+
+// Config says how a server runs. The zero value is a durable server in a temporary directory.
+type Config struct {
+	// Parent is where the server makes its directory; default the system's temporary directory. The path
+	// must be short: a socket's path has about a hundred characters at most.
+	Parent string
+	// NoSync gives up durability for speed.
+	NoSync bool
+	// Settings are further settings of postgresql.conf.
+	Settings map[string]string
+}
+
+// Server is a running server. Its methods must not be called concurrently, but for URL.
+type Server struct {
+	cfg      Config
+	bin      string
+	dir      string // holds data, log and socket; the operator's own
+	cmd      *exec.Cmd
+	leash    io.WriteCloser // names the signal that ends the server; its end, also with this process, is one
+	standbys int
+}
+
+// Start makes a new, empty server and waits until it answers. The context bounds the start only.
+func Start(ctx context.Context, cfg Config) (*Server, error) {
+	s, err := prepare(cfg)
+	if err != nil {
+		return nil, err
+	}
+	err = s.run(ctx, "initdb", "-D", s.data(), "-U", superuser, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+	if err == nil {
+		err = s.start(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("pgserver: start: %w", err), s.remove())
+	}
+	return s, nil
+}
+
+func prepare(cfg Config) (*Server, error) {
+	bin, err := binaries()
+	if err != nil {
+		return nil, fmt.Errorf("pgserver: %w", err)
+	}
+	dir, err := os.MkdirTemp(cfg.Parent, "cointill-pg-")
+	if err != nil {
+		return nil, fmt.Errorf("pgserver: %w", err)
+	}
+	s := &Server{cfg: cfg, bin: bin, dir: dir}
+	if err := handOver(dir); err != nil {
+		return nil, errors.Join(fmt.Errorf("pgserver: %w", err), s.remove())
+	}
+	return s, nil
+}
+
+// binaries finds the directory of the newest server.
+func binaries() (string, error) {
+	dirs := []string{os.Getenv("COINTILL_PGBIN")}
+	if path, err := exec.LookPath("initdb"); err == nil {
+		if path, err = filepath.EvalSymlinks(path); err == nil {
+			dirs = append(dirs, filepath.Dir(path))
+		}
+	}
+	installed, err := filepath.Glob("/usr/lib/postgresql/*/bin")
+	if err != nil {
+		return "", err
+	}
+	slices.SortFunc(installed, func(a, b string) int { return major(b) - major(a) })
+	for _, dir := range append(dirs, installed...) {
+		if _, err := os.Stat(filepath.Join(dir, "postgres")); dir != "" && err == nil {
+			return dir, nil
+		}
+	}
+	return "", ErrNoServer
+}
+
+// major is the version in a path like /usr/lib/postgresql/15/bin; 0 if there is none.
+func major(path string) int {
+	n, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func (s *Server) data() string { return filepath.Join(s.dir, "data") }
+func (s *Server) log() string  { return filepath.Join(s.dir, "log") }
+
+// command is a program of PostgreSQL, run by somebody who may run it: a server refuses to be run by root.
+func (s *Server) command(ctx context.Context, name string, args ...string) (*exec.Cmd, error) {
+	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, name), args...)
+	cmd.Dir = s.dir
+	return cmd, demote(cmd)
+}
+
+func (s *Server) run(ctx context.Context, name string, args ...string) error {
+	cmd, err := s.command(ctx, name, args...)
+	if err != nil {
+		return err
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", name, err, bytes.TrimSpace(out))
+	}
+	return nil
+}
+
+// start runs the server on its data and waits until it answers.
+func (s *Server) start(ctx context.Context) error {
+	// The shell ends the server when its input ends: when this process does, in whichever way.
+	const leash = `"$@" & server=$!; read how; kill -${how:-INT} $server 2>/dev/null; wait $server`
+	args := []string{"-c", leash, "sh", filepath.Join(s.bin, "postgres"), "-D", s.data(), "-k", s.dir, "-c", "listen_addresses="}
+	settings := map[string]string{"max_connections": "200", "fsync": "on"}
+	if s.cfg.NoSync {
+		settings["fsync"], settings["full_page_writes"] = "off", "off"
+	}
+	for name, value := range s.cfg.Settings {
+		settings[name] = value
+	}
+	for name, value := range settings {
+		args = append(args, "-c", name+"="+value)
+	}
+	log, err := os.OpenFile(s.log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	s.cmd = exec.Command("/bin/sh", args...)
+	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = s.dir, log, log
+	if err := demote(s.cmd); err != nil {
+		return err
+	}
+	if s.leash, err = s.cmd.StdinPipe(); err != nil {
+		return err
+	}
+	if err := s.cmd.Start(); err != nil {
+		return err
+	}
+	return s.await(ctx)
+}
+
+// await tries to connect until the server answers.
+func (s *Server) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	for {
+		err := s.query(ctx, "SELECT 1")
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			log, _ := os.ReadFile(s.log()) // for the message only
+			return errors.Join(fmt.Errorf("it does not answer: %w: %s", err, tail(log)), s.end("QUIT"))
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func tail(log []byte) string {
+	lines := strings.Split(strings.TrimSpace(string(log)), "\n")
+	return strings.Join(lines[max(0, len(lines)-10):], "\n")
+}
+
+// query runs a statement as the superuser.
+func (s *Server) query(ctx context.Context, sql string) error {
+	conn, err := pgx.Connect(ctx, s.URL("postgres"))
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, sql)
+	return errors.Join(err, conn.Close(ctx))
+}
+
+// URL answers how to connect to a database of the server as its superuser. A new server has the
+// database "postgres".
+func (s *Server) URL(database string) string {
+	return (&url.URL{
+		Scheme: "postgres", User: url.User(superuser), Path: "/" + database,
+		RawQuery: url.Values{"host": {s.dir}, "sslmode": {"disable"}}.Encode(),
+	}).String()
+}
+
+// CreateDatabase makes an empty database.
+func (s *Server) CreateDatabase(ctx context.Context, name string) error {
+	if err := s.query(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()); err != nil {
+		return fmt.Errorf("pgserver: create database %s: %w", name, err)
+	}
+	return nil
+}
+
+// Standby starts a copy of the server that follows it. From then on every commit of the server waits
+// until all its standbys have it on disk.
+func (s *Server) Standby(ctx context.Context) (*Server, error) {
+	name := fmt.Sprintf("standby%d", s.standbys+1)
+	standby, err := prepare(s.cfg)
+	if err != nil {
+		return nil, err
+	}
+	source := fmt.Sprintf("host=%s user=%s application_name=%s", s.dir, superuser, name)
+	err = standby.run(ctx, "pg_basebackup", "-d", source, "-D", standby.data(), "-R", "-X", "stream", "-c", "fast", "--no-sync")
+	if err == nil {
+		err = standby.start(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("pgserver: start standby: %w", err), standby.remove())
+	}
+	s.standbys++
+	for _, sql := range []string{
+		fmt.Sprintf("ALTER SYSTEM SET synchronous_standby_names = 'FIRST %d (*)'", s.standbys),
+		"SELECT pg_reload_conf()",
+	} {
+		if err == nil {
+			err = s.query(ctx, sql)
+		}
+	}
+	if err == nil {
+		err = s.awaitStandbys(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("pgserver: start standby: %w", err), standby.Stop())
+	}
+	return standby, nil
+}
+
+// awaitStandbys waits until commits wait for every standby: the server takes its time to read a setting.
+func (s *Server) awaitStandbys(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	for {
+		// An error of the arithmetic while it is not so.
+		err := s.query(ctx, fmt.Sprintf(`SELECT 1 / (count(*) = %d AND current_setting('synchronous_standby_names') <> '')::int
+			FROM pg_stat_replication WHERE sync_state = 'sync'`, s.standbys))
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("commits do not wait for it: %w", err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// Promote makes a standby a server in its own right, which waits for nobody.
+func (s *Server) Promote(ctx context.Context) error {
+	if err := s.query(ctx, "SELECT pg_promote(true, 60)"); err != nil {
+		return fmt.Errorf("pgserver: promote: %w", err)
+	}
+	for _, sql := range []string{"ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()"} {
+		if err := s.query(ctx, sql); err != nil {
+			return fmt.Errorf("pgserver: promote: %w", err)
+		}
+	}
+	return nil
+}
+
+// Stop ends the server, cutting off who is connected, and removes its directory. Stopping twice is fine.
+func (s *Server) Stop() error { return errors.Join(s.end(""), s.remove()) }
+
+// Kill ends the server at once: nothing is finished and nothing written back, as in a crash. The
+// directory stays until Stop.
+func (s *Server) Kill() error { return s.end("QUIT") }
+
+// Restart runs a killed server again on its data.
+func (s *Server) Restart(ctx context.Context) error {
+	if err := s.start(ctx); err != nil {
+		return fmt.Errorf("pgserver: restart: %w", err)
+	}
+	return nil
+}
+
+// end sends the named signal, by default the one for an orderly end, and waits for the server.
+func (s *Server) end(signal string) error {
+	if s.cmd == nil {
+		return nil
+	}
+	_, err := io.WriteString(s.leash, signal+"\n")
+	err = errors.Join(err, s.leash.Close())
+	// The exit code says only how it was ended.
+	if exit := new(exec.ExitError); err == nil {
+		if err = s.cmd.Wait(); errors.As(err, &exit) {
+			err = nil
+		}
+	}
+	s.cmd = nil
+	return err
+}
+
+func (s *Server) remove() error { return os.RemoveAll(s.dir) }

@@ -1,0 +1,62 @@
+package pgserver_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"testing"
+
+	"github.com/cointill/cointill/internal/pgserver"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+)
+
+func start(t *testing.T) *pgserver.Server {
+	t.Helper()
+	s, err := pgserver.Start(t.Context(), pgserver.Config{})
+	if errors.Is(err, pgserver.ErrNoServer) && os.Getenv("CI") != "true" {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Stop()) })
+	return s
+}
+
+func connect(t *testing.T, s *pgserver.Server) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), s.URL("postgres"))
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close(context.Background()) })
+	return conn
+}
+
+func count(t *testing.T, s *pgserver.Server) (n int) {
+	t.Helper()
+	require.NoError(t, connect(t, s).QueryRow(t.Context(), "SELECT count(*) FROM facts").Scan(&n))
+	return n
+}
+
+func TestWhatWasCommittedSurvivesACrash(t *testing.T) {
+	s := start(t)
+	_, err := connect(t, s).Exec(t.Context(), "CREATE TABLE facts (n int); INSERT INTO facts VALUES (1)")
+	require.NoError(t, err)
+	require.NoError(t, s.Kill())
+	_, err = pgx.Connect(t.Context(), s.URL("postgres"))
+	require.Error(t, err, "it is gone")
+	require.NoError(t, s.Restart(t.Context()))
+	require.Equal(t, 1, count(t, s))
+}
+
+func TestAStandbyHasWhatItsPrimaryCommitted(t *testing.T) {
+	primary := start(t)
+	standby, err := primary.Standby(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, standby.Stop()) })
+	_, err = connect(t, primary).Exec(t.Context(), "CREATE TABLE facts (n int); INSERT INTO facts VALUES (1)")
+	require.NoError(t, err)
+	require.NoError(t, primary.Kill())
+	require.NoError(t, standby.Promote(t.Context()))
+	require.Equal(t, 1, count(t, standby))
+	_, err = connect(t, standby).Exec(t.Context(), "INSERT INTO facts VALUES (2)")
+	require.NoError(t, err)
+}

@@ -1,0 +1,117 @@
+// Package pgtest gives tests a PostgreSQL: one server for a test binary, and an empty database for every
+// test.
+//
+//	var server pgtest.Server
+//
+//	func TestMain(m *testing.M) { os.Exit(server.Main(m)) }
+//
+//	func TestStore(t *testing.T) { pool := server.Pool(t) ... }
+//
+// The server is started by the first test that asks for it, unless the environment variable DATABASE_URL
+// names one. Where there is neither, tests are skipped, or fail with CI=true.
+package pgtest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/cointill/cointill/internal/pgserver"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+)
+
+// Server is the server of a test binary. The zero value is ready; set its fields before the first test.
+type Server struct {
+	// Config is for the server that is started, if one is.
+	Config pgserver.Config
+
+	mu      sync.Mutex // guards what follows
+	started bool
+	server  *pgserver.Server // nil with DATABASE_URL
+	url     string           // of a database to make others from
+	err     error
+}
+
+// Main runs the tests, ends the server, and answers the exit code.
+func (s *Server) Main(m *testing.M) int { return max(m.Run(), s.Close()) }
+
+// Close ends the server if it was started, and answers the exit code for that.
+func (s *Server) Close() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.server == nil {
+		return 0
+	}
+	if err := s.server.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, "pgtest:", err)
+		return 1
+	}
+	return 0
+}
+
+func (s *Server) start() (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.started {
+		return s.url, s.err
+	}
+	s.started = true
+	if s.url = os.Getenv("DATABASE_URL"); s.url != "" {
+		return s.url, nil
+	}
+	if s.server, s.err = pgserver.Start(context.Background(), s.Config); s.err == nil {
+		s.url = s.server.URL("postgres")
+	}
+	return s.url, s.err
+}
+
+// Database makes an empty database that lives as long as the test, and answers its URL.
+func (s *Server) Database(t testing.TB) string {
+	t.Helper()
+	base, err := s.start()
+	if errors.Is(err, pgserver.ErrNoServer) && os.Getenv("CI") != "true" {
+		t.Skipf("no PostgreSQL to test with: %v, and DATABASE_URL is not set", err)
+	}
+	require.NoError(t, err)
+	admin, err := pgx.Connect(t.Context(), base)
+	require.NoError(t, err)
+	name := "cointill_test_" + rand.Text()
+	_, err = admin.Exec(t.Context(), "CREATE DATABASE "+pgx.Identifier{name}.Sanitize())
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_, err := admin.Exec(context.Background(), "DROP DATABASE "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)")
+		require.NoError(t, errors.Join(err, admin.Close(context.Background())))
+	})
+	parsed, err := url.Parse(base)
+	require.NoError(t, err)
+	parsed.Path = "/" + name
+	return parsed.String()
+}
+
+// Connect makes a pool of connections to the database, changed as the functions say. It is closed with the
+// test.
+func Connect(t testing.TB, database string, change ...func(*pgxpool.Config)) *pgxpool.Pool {
+	t.Helper()
+	cfg, err := pgxpool.ParseConfig(database)
+	require.NoError(t, err)
+	for _, f := range change {
+		f(cfg)
+	}
+	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+// Pool makes a pool of connections to a database of its own.
+func (s *Server) Pool(t testing.TB) *pgxpool.Pool {
+	t.Helper()
+	return Connect(t, s.Database(t))
+}

@@ -1,0 +1,205 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cointill/cointill/invoice"
+	"github.com/jackc/pgx/v5"
+)
+
+// Commit implements [invoice.Store]. Batches of several callers may share a transaction, but none is
+// refused for another's fault. When ctx ends before that transaction has, it is open whether the batch
+// was stored; the caller that commits for the others waits for their sake, for half a minute at most.
+func (s *Store) Commit(ctx context.Context, b invoice.Batch) error {
+	// Encoded here, beside the other callers, and not while they wait.
+	rows, err := encode(b)
+	if err == nil {
+		err = s.writer.do(ctx, &job{rows: rows})
+	}
+	if err != nil {
+		return fmt.Errorf("postgres: commit: %w", err)
+	}
+	return nil
+}
+
+// ReserveIndexes implements [invoice.Store].
+func (s *Store) ReserveIndexes(ctx context.Context, wallet string, n uint32) (uint32, error) {
+	var first uint32
+	err := again(ctx, func() error {
+		return s.pool.QueryRow(ctx, qReserve, wallet, int64(n)).Scan(&first)
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, fmt.Errorf("postgres: reserve indexes: wallet %q has no %d left", wallet, n)
+	} else if err != nil {
+		return 0, fmt.Errorf("postgres: reserve indexes: %w", err)
+	}
+	return first, nil
+}
+
+// script is the statements of some jobs, to be sent in one go, and what came of them.
+type script struct {
+	batch   pgx.Batch
+	jobs    []*job
+	refused map[*job]refusal // the first row of each job that was not written
+}
+
+// refusal is why a job cannot be stored.
+type refusal struct {
+	what string
+	row  row
+	err  error // nil when only the row's invoice can tell
+}
+
+func newScript(jobs []*job) *script {
+	return &script{jobs: jobs, refused: map[*job]refusal{}}
+}
+
+func (s *script) refuse(r row, what string, err error) {
+	if _, already := s.refused[r.job]; !already {
+		s.refused[r.job] = refusal{what, r, err}
+	}
+}
+
+// queue puts all statements into the batch, in the order in which every transaction takes its locks: leases,
+// networks, invoices, payments, messages, and the feed last, because everybody waits for it.
+func (s *script) queue() {
+	s.fences()
+	all := func(part func(rows) []row) (out []row) {
+		for _, j := range s.jobs {
+			for _, r := range part(j.rows) {
+				r.job = j
+				out = append(out, r)
+			}
+		}
+		return out
+	}
+	inserts, updates := all(func(r rows) []row { return r.inserts }), all(func(r rows) []row { return r.updates })
+	messages := all(func(r rows) []row { return r.messages })
+	s.put(qInsertProgress, "begin progress of", invoice.ErrConflict, all(func(r rows) []row { return r.newProgress }))
+	s.put(qUpdateProgress, "progress of", invoice.ErrConflict, all(func(r rows) []row { return r.progress }))
+	s.put(qInsertInvoices, "insert invoice", nil, inserts)
+	s.put(qUpdateInvoices, "update invoice", nil, updates)
+	s.put(qPutPayments, "payment", invoice.ErrConflict, all(func(r rows) []row { return r.payments }))
+	s.lockInvoices(messages, inserts, updates)
+	s.put(qPutMessages, "message", invoice.ErrConflict, markFirst(messages))
+	s.put(qAppendEvents, "event", invoice.ErrConflict, all(func(r rows) []row { return r.events }))
+}
+
+// put writes rows, and takes those that the statement left out for refused.
+func (s *script) put(query, what string, err error, rows []row) {
+	for _, layer := range layers(rows) {
+		s.batch.Queue(query, columns(layer)...).Query(func(found pgx.Rows) error {
+			written, failure := pgx.CollectRows(found, pgx.RowTo[string])
+			if failure != nil || len(written) == len(layer) {
+				return failure
+			}
+			there := make(map[string]bool, len(written))
+			for _, key := range written {
+				there[key] = true
+			}
+			for _, r := range layer {
+				if !there[r.key] {
+					s.refuse(r, what, err)
+				}
+			}
+			return nil
+		})
+	}
+}
+
+// fences locks the leases that the jobs were made under, so that none of them changes hands before the
+// commit, and refuses the jobs whose lease has.
+func (s *script) fences() {
+	var duties []string
+	for _, j := range s.jobs {
+		if j.rows.fence != (invoice.Lease{}) {
+			duties = append(duties, j.rows.fence.Duty)
+		}
+	}
+	if len(duties) == 0 {
+		return
+	}
+	s.batch.Queue(qLockLeases, duties).Query(func(found pgx.Rows) error {
+		newest := map[string]int64{}
+		var duty string
+		var token int64
+		if _, err := pgx.ForEachRow(found, []any{&duty, &token}, func() error {
+			newest[duty] = token
+			return nil
+		}); err != nil {
+			return err
+		}
+		for _, j := range s.jobs {
+			if f := j.rows.fence; newest[f.Duty] > f.Token {
+				s.refuse(row{job: j, key: f.Duty}, "lease", invoice.ErrFenced)
+			}
+		}
+		return nil
+	})
+}
+
+// lockInvoices locks the invoices of messages that are not locked by being written.
+func (s *script) lockInvoices(messages []row, written ...[]row) {
+	locked := map[string]bool{}
+	for _, rows := range written {
+		for _, r := range rows {
+			locked[r.key] = true
+		}
+	}
+	var ids []string
+	for _, m := range messages {
+		if id := m.args[2].(string); !locked[id] {
+			locked[id] = true
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) > 0 {
+		s.batch.Queue(qLockInvoices, ids)
+	}
+}
+
+// markFirst adds a column that says that no earlier message of the same invoice to the same URL comes
+// with it.
+func markFirst(messages []row) []row {
+	type line struct{ invoice, url string }
+	first := map[line]int64{}
+	for _, m := range messages {
+		at, seq := line{m.args[2].(string), m.args[5].(string)}, m.args[3].(int64)
+		if lowest, known := first[at]; !known || seq < lowest {
+			first[at] = seq
+		}
+	}
+	out := make([]row, len(messages))
+	for i, m := range messages {
+		at, seq := line{m.args[2].(string), m.args[5].(string)}, m.args[3].(int64)
+		m.args = append(m.args[:len(m.args):len(m.args)], seq == first[at])
+		out[i] = m
+	}
+	return out
+}
+
+// explain answers why a job was refused. The id and the version come first, so that a batch that is
+// committed again learns that it was stored.
+func (r refusal) explain(ctx context.Context, q querier) error {
+	err := r.err
+	if err == nil {
+		err = whyNot(ctx, q, r.row)
+	}
+	return fmt.Errorf("%s %s: %w", r.what, r.row.key, err)
+}
+
+// whyNot answers why the row of an invoice could not be written.
+func whyNot(ctx context.Context, q querier, r row) error {
+	id, version, project, orderID := r.args[0].(string), r.args[1].(int64), r.args[2].(string), r.args[3].(*string)
+	var stored int64 // 0 if there is none, which is what an insert builds on
+	var first *string
+	if err := q.QueryRow(ctx, qWhoHas, id, project, orderID).Scan(&stored, &first); err != nil {
+		return err
+	}
+	if stored != version-1 || first == nil || *first == id {
+		return invoice.ErrConflict // without an order in the way it is the address
+	}
+	return &invoice.DuplicateOrderError{OrderID: *orderID, Invoice: *first}
+}

@@ -1,0 +1,152 @@
+package postgres
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/cointill/cointill/invoice"
+	"github.com/shopspring/decimal"
+)
+
+// row is one row of a statement that writes many.
+type row struct {
+	job  *job   // whose
+	key  string // as the statement answers it when the row was written; for errors too
+	args []any  // the columns
+}
+
+// rows is what batches put into each table.
+type rows struct {
+	progress, newProgress, inserts, updates, payments, messages, events []row
+	fence                                                               invoice.Lease
+}
+
+// encode turns a batch into rows, which refers to neither.
+func encode(b invoice.Batch) (rows, error) {
+	r := rows{fence: b.Fence}
+	for _, p := range b.Progress {
+		head, err := json.Marshal(p.Head)
+		if err != nil {
+			return r, fmt.Errorf("encode head of %s: %w", p.Network, err)
+		}
+		encoded := row{key: string(p.Network), args: []any{string(p.Network), p.Version, []byte(p.Cursor), string(head)}}
+		if p.Version == 1 {
+			r.newProgress = append(r.newProgress, encoded)
+		} else {
+			r.progress = append(r.progress, encoded)
+		}
+	}
+	for _, inv := range b.Insert {
+		if inv.Version != 1 {
+			return r, fmt.Errorf("insert invoice %s with version %d: %w", inv.ID, inv.Version, invoice.ErrConflict)
+		}
+		if err := appendInvoice(&r.inserts, inv); err != nil {
+			return r, err
+		}
+	}
+	for _, inv := range b.Update {
+		if err := appendInvoice(&r.updates, inv); err != nil {
+			return r, err
+		}
+	}
+	for _, p := range b.Payments {
+		doc, err := json.Marshal(p)
+		if err != nil {
+			return r, fmt.Errorf("encode payment of invoice %s: %w", p.Invoice, err)
+		}
+		r.payments = append(r.payments, row{
+			key:  string(p.Key.Network) + " " + p.Key.TxID + " " + p.Key.Index,
+			args: []any{string(p.Key.Network), p.Key.TxID, p.Key.Index, p.Invoice, signed(p.Height()), p.Withdrawn, string(doc)},
+		})
+	}
+	for _, ev := range b.Events {
+		r.events = append(r.events, row{key: ev.Invoice + " " + strconv.FormatInt(ev.Seq, 10), args: []any{
+			ev.Invoice, ev.Seq, ev.ID, ev.Project, string(ev.Type), string(ev.From), string(ev.To), stamp(ev.At),
+			ev.Comment, ev.Actor, []byte(ev.Body),
+		}})
+	}
+	for _, m := range b.Messages {
+		r.messages = append(r.messages, row{key: m.ID, args: []any{
+			m.ID, string(m.Event), m.Invoice, m.Seq, m.Project, m.URL, m.Endpoint, stamp(m.At), m.Body, nanos(m.At),
+		}})
+	}
+	return r, nil
+}
+
+func appendInvoice(to *[]row, inv invoice.Invoice) error {
+	doc, err := json.Marshal(&inv)
+	if err != nil {
+		return fmt.Errorf("encode invoice %s: %w", inv.ID, err)
+	}
+	fiat, due, asset := inv.Price.Amount, decimal.Zero, ""
+	var orderID, address *string
+	var wakeHeight, wakeTime *int64
+	if inv.OrderID != "" {
+		orderID = &inv.OrderID
+	}
+	if q := inv.Quote; q != nil {
+		fiat, due, asset = q.Fiat.Amount, q.Asset.Decimal(q.Due), q.Asset.Code
+		if q.Address != "" {
+			address = new(string(q.Address))
+		}
+	}
+	wake := inv.State.Wake
+	if wake.Height != 0 {
+		wakeHeight = new(signed(wake.Height))
+	}
+	if !wake.Time.IsZero() {
+		wakeTime = new(nanos(wake.Time))
+	}
+	*to = append(*to, row{key: inv.ID, args: []any{
+		inv.ID, inv.Version, inv.Project, orderID, string(inv.State.Status), asset, nanos(inv.CreatedAt), nanos(inv.UpdatedAt),
+		invoice.SortKey(fiat), invoice.SortKey(due), string(inv.Network()), address,
+		string(wake.Tag), wakeHeight, wakeTime, string(doc),
+	}})
+	return nil
+}
+
+// columns turns rows into one array for each column.
+func columns(rows []row) []any {
+	out := make([]any, len(rows[0].args))
+	for i, first := range rows[0].args {
+		switch first.(type) {
+		case string:
+			out[i] = column[string](rows, i)
+		case *string:
+			out[i] = column[*string](rows, i)
+		case int64:
+			out[i] = column[int64](rows, i)
+		case *int64:
+			out[i] = column[*int64](rows, i)
+		case bool:
+			out[i] = column[bool](rows, i)
+		default:
+			out[i] = column[[]byte](rows, i)
+		}
+	}
+	return out
+}
+
+func column[T any](rows []row, i int) []T {
+	out := make([]T, len(rows))
+	for n, row := range rows {
+		out[n] = row.args[i].(T)
+	}
+	return out
+}
+
+// layers splits rows so that none has a key twice, each in its order: a statement touches a row once.
+func layers(rows []row) [][]row {
+	var out [][]row
+	depth := make(map[string]int, len(rows))
+	for _, row := range rows {
+		n := depth[row.key]
+		depth[row.key]++
+		if n == len(out) {
+			out = append(out, nil)
+		}
+		out[n] = append(out[n], row)
+	}
+	return out
+}

@@ -1,0 +1,20 @@
+package postgres
+
+import "github.com/cointill/cointill/invoice"
+
+// Commits is how many transactions of batches there were.
+func (s *Store) Commits() int64 {
+	s.writer.mu.Lock()
+	defer s.writer.mu.Unlock()
+	return s.writer.commits
+}
+
+// Waiting is how many batches wait for their turn.
+func (s *Store) Waiting() int {
+	s.writer.mu.Lock()
+	defer s.writer.mu.Unlock()
+	return len(s.writer.waiting)
+}
+
+// ListQuery is the statement of a listing.
+func ListQuery(q invoice.Query) (string, []any) { return pageQuery(q) }

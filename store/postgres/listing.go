@@ -1,0 +1,89 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/cointill/cointill/invoice"
+	"github.com/jackc/pgx/v5"
+)
+
+// Invoices implements [invoice.Reader]. The total of a page takes a walk over the index entries of the
+// project; without a project, over all of them.
+func (r reader) Invoices(ctx context.Context, q invoice.Query) (invoice.Page, error) {
+	page, err := r.list(ctx, q)
+	if err != nil {
+		return page, fmt.Errorf("postgres: list invoices: %w", err)
+	}
+	return page, nil
+}
+
+// list reads the page and the total in one statement, and so of one moment.
+func (r reader) list(ctx context.Context, q invoice.Query) (invoice.Page, error) {
+	query, args := pageQuery(q)
+	// Planned for what is asked for, not for any page.
+	found, err := r.q.Query(ctx, query, append([]any{pgx.QueryExecModeExec}, args...)...)
+	if err != nil {
+		return invoice.Page{}, err
+	}
+	var page invoice.Page
+	page.Invoices, err = scanInvoices(found, &page.Total)
+	return page, err
+}
+
+// pageQuery picks the page from the index first, and then reads the rows of that page only.
+func pageQuery(q invoice.Query) (query string, args []any) {
+	where, args := condition(q)
+	direction := " DESC"
+	if q.Ascending {
+		direction = " ASC"
+	}
+	column := sortColumn(q.Sort)
+	order := column + direction + ", id" + direction
+	args = append(args, int64(max(q.Limit, 0)), int64(max(q.Offset, 0)))
+	page := fmt.Sprintf("(SELECT id, %s FROM cointill_invoices%s ORDER BY %s LIMIT $%d OFFSET $%d) f", column, where, order, len(args)-1, len(args))
+	return "SELECT page.id, page.doc, page.payment, t.total FROM (SELECT COUNT(*) AS total FROM cointill_invoices" + where + ") t LEFT JOIN (" +
+		"SELECT f.id, f." + column + ", i.doc, p.doc AS payment FROM " + page + withPayments +
+		") page ON true ORDER BY page." + column + direction + ", page.id" + direction, args
+}
+
+func sortColumn(sort invoice.Sort) string {
+	switch sort {
+	case invoice.SortUpdated:
+		return "updated"
+	case invoice.SortFiat:
+		return "fiat"
+	case invoice.SortDue:
+		return "due"
+	default:
+		return "created"
+	}
+}
+
+func condition(q invoice.Query) (where string, args []any) {
+	var terms []string
+	add := func(term string, arg any) {
+		args = append(args, arg)
+		terms = append(terms, fmt.Sprintf("%s $%d", term, len(args)))
+	}
+	if q.Project != "" {
+		add("project =", q.Project)
+	}
+	if q.Status != "" {
+		add("status =", string(q.Status))
+	}
+	if q.AssetCode != "" {
+		add("asset =", q.AssetCode)
+	}
+	if !q.CreatedAfter.IsZero() {
+		add("created >=", nanos(q.CreatedAfter))
+	}
+	if !q.CreatedBefore.IsZero() {
+		add("created <=", nanos(q.CreatedBefore))
+	}
+	if len(terms) > 0 {
+		where = " WHERE " + strings.Join(terms, " AND ")
+	}
+	return where, args
+}

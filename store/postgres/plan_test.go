@@ -1,0 +1,181 @@
+package postgres
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cointill/cointill/internal/pgtest"
+	"github.com/cointill/cointill/invoice"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+)
+
+// big are the tables that grow with what happens; the others have a row for each network, wallet, duty,
+// project or dead URL, or a single one.
+var big = []string{"cointill_invoices", "cointill_payments", "cointill_events", "cointill_outbox", "cointill_attempts"}
+
+// fill is a shop's database after a while: 100,000 invoices of three projects.
+const fill = `
+	INSERT INTO cointill_invoices (id, version, project, order_id, status, asset, created, updated, fiat, due, network, address,
+		wake_tag, wake_height, wake_time, doc)
+	SELECT 'inv-' || n, 1, 'shop-' || n % 3, 'order-' || n, CASE n % 10 WHEN 0 THEN 'new' ELSE 'completed' END,
+		CASE n % 4 WHEN 0 THEN 'BTC' ELSE 'USDT' END, n, n, '5002' || n, '5002' || n, 'eip155:' || n % 4, 'address-' || n,
+		CASE n % 3 WHEN 0 THEN 'safe' WHEN 1 THEN 'finalized' ELSE '' END, CASE n % 10 WHEN 0 THEN n END, CASE n % 10 WHEN 1 THEN n END,
+		repeat('{"field": "value"}', 60) FROM generate_series(1, 100000) n;
+	INSERT INTO cointill_payments (network, txid, idx, invoice, height, withdrawn, doc)
+	SELECT 'eip155:' || n % 4, 'tx-' || n, '0', 'inv-' || n, n, n % 100 = 0, repeat('{"field": "value"}', 30) FROM generate_series(1, 100000) n;
+	INSERT INTO cointill_events (position, invoice, seq, id, project, type, from_status, to_status, at, comment, actor, body)
+	SELECT n, 'inv-' || n, 1, 'evt-' || n, 'shop-' || n % 3, 'invoice.created', '', 'new', '', '', '', decode(repeat('7b', 600), 'hex')
+	FROM generate_series(1, 100000) n;
+	INSERT INTO cointill_outbox (id, event, invoice, seq, project, url, endpoint, at, body, due, state, ready, claimed, token, tried)
+	SELECT 'evt-' || n, 'invoice.created', 'inv-' || n, 1, 'shop-' || n % 3, 'https://shop' || n % 1000 || '.example/', 'endpoint-' || n % 1000, '',
+		decode(repeat('7b', 600), 'hex'), n, CASE n % 10 WHEN 0 THEN 'due' ELSE 'delivered' END, n % 10 = 0, false, 0, 0
+	FROM generate_series(1, 100000) n;
+	INSERT INTO cointill_attempts (message, at, duration, status, excerpt, error)
+	SELECT 'evt-' || n, '', 1, 200, repeat('x', 100), '' FROM generate_series(1, 100000) n;
+	INSERT INTO cointill_networks (network, version, cursor, head) SELECT 'eip155:' || n, 1, '', '{}' FROM generate_series(0, 3) n;`
+
+// samples are the statements with arguments as they are sent.
+func samples() map[string][]any {
+	many := func(n int, text string) (out []string) {
+		for i := range n {
+			out = append(out, fmt.Sprint(text, i*97%100000))
+		}
+		return out
+	}
+	list := func(n int) []int64 { return make([]int64, n) }
+	inv := invoice.Invoice{ID: "inv-7", OrderID: "order-7", Version: 2}
+	encoded, _ := encode(invoice.Batch{Update: slices.Repeat([]invoice.Invoice{inv}, 256)}) // none of it can fail
+	invoices := columns(encoded.updates)
+	bools := make([]bool, 256)
+	bodies := make([][]byte, 256)
+	texts := many(256, "inv-")
+	return map[string][]any{
+		qInsertProgress: {texts, list(256), bodies, texts}, qUpdateProgress: {texts, list(256), bodies, texts},
+		qLockLeases: {texts}, qInsertInvoices: invoices, qUpdateInvoices: invoices, qWhoHas: {"inv-7", "shop-1", "order-7"},
+		qPutPayments:  {texts, texts, texts, texts, list(256), bools, texts},
+		qAppendEvents: {texts, list(256), texts, texts, texts, texts, texts, texts, texts, texts, bodies},
+		qReserve:      {"hot", 1}, qLease: {"duty", "holder", 1}, qReleaseLease: {"duty", 1},
+		qInvoice: {"inv-7"}, qInvoiceByOrder: {"shop-1", "order-7"}, qByAddress: {many(5000, "address-")},
+		qAbove: {"eip155:1", 99900}, qWaking: {"eip155:1", 500, 500, 500, 500, 200}, qNetwork: {"eip155:1"},
+		qEvents: {50000, 100}, qInvoiceEvents: {"inv-7"},
+		qInsertProject: {"1", "1", "1", "1", 1, "{}"}, qUpdateProject: {"1", "1", "1", "1", 1, "{}"},
+		qProject: {"1"}, qProjectByKey: {"1"}, qLockInvoices: {texts},
+		qPutMessages: {texts, texts, texts, list(256), texts, texts, texts, texts, bodies, list(256), bools},
+		qClaim:       {50000, []string{"endpoint-10", "endpoint-20"}, 64, 200000, 4, []string{}, []int64{}},
+		qLockMessage: {"evt-10"}, qRecord: {"evt-10", 0, "delivered", 0, "", 0, 200, "", ""},
+		qInsertGone: {"https://shop10.example/", "shop-1"}, qDeleteGone: {"https://shop10.example/", "shop-1"},
+		qKill: {"https://shop10.example/", "shop-1"}, qNextDue: {}, qHistory: {"inv-7"},
+		qLockInvoice: {"inv-7"}, qLatest: {"inv-7"}, qResend: {"evt-10", 1},
+	}
+}
+
+// filled is a pool of one connection to a database with everything in it.
+func filled(t *testing.T) *pgxpool.Pool {
+	t.Helper()
+	pool := pgtest.Connect(t, server.Database(t))
+	require.NoError(t, Migrate(t.Context(), pool))
+	_, err := pool.Exec(t.Context(), fill, pgx.QueryExecModeSimpleProtocol)
+	require.NoError(t, err)
+	_, err = pool.Exec(t.Context(), "VACUUM ANALYZE")
+	require.NoError(t, err)
+	return pool
+}
+
+// plan is how PostgreSQL would run the query in the mode, when it has made up its mind.
+func plan(t *testing.T, pool *pgxpool.Pool, query string, args []any, mode string) string {
+	t.Helper()
+	ctx := t.Context()
+	conn, err := pool.Acquire(ctx)
+	require.NoError(t, err)
+	defer conn.Release()
+	_, err = conn.Exec(ctx, "SET plan_cache_mode = "+mode)
+	require.NoError(t, err)
+	_, err = conn.Exec(ctx, "PREPARE sample AS "+query, pgx.QueryExecModeSimpleProtocol)
+	require.NoError(t, err, query)
+	defer func() {
+		_, err := conn.Exec(ctx, "DEALLOCATE sample")
+		require.NoError(t, err)
+	}()
+	execute := "EXPLAIN EXECUTE sample"
+	if len(args) > 0 {
+		marks := make([]string, len(args))
+		for i := range marks {
+			marks[i] = fmt.Sprintf("$%d", i+1)
+		}
+		execute += "(" + strings.Join(marks, ", ") + ")"
+	}
+	var steps []string
+	for range 7 { // on its own it thinks of a plan for any arguments after five for given ones
+		rows, err := conn.Query(ctx, execute, append([]any{pgx.QueryExecModeSimpleProtocol}, args...)...)
+		require.NoError(t, err, query)
+		steps, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		require.NoError(t, err, query)
+	}
+	return strings.Join(steps, "\n")
+}
+
+func reads(plan string) (everything []string) {
+	for line := range strings.Lines(plan) {
+		for _, table := range big {
+			if strings.Contains(line, "Seq Scan on "+table) {
+				everything = append(everything, strings.TrimSpace(line))
+			}
+		}
+	}
+	return everything
+}
+
+func TestA43_EveryQueryHasAnIndex(t *testing.T) {
+	pool := filled(t)
+	all := samples()
+	for _, sort := range []invoice.Sort{invoice.SortCreated, invoice.SortUpdated, invoice.SortFiat, invoice.SortDue} {
+		for _, q := range []invoice.Query{
+			{}, {Status: invoice.StatusNew}, {AssetCode: "BTC"}, {Ascending: true, Offset: 10000},
+			{Status: invoice.StatusNew, AssetCode: "BTC", CreatedAfter: time.Unix(0, 10), CreatedBefore: time.Unix(0, 20000)},
+		} {
+			q.Project, q.Sort, q.Limit = "shop-1", sort, 50
+			query, args := pageQuery(q)
+			all[query] = args
+		}
+	}
+	// What a commit sends is planned for any arguments; see qPlanOnce.
+	forced := map[string]bool{}
+	for _, query := range []string{
+		qLockLeases, qInsertProgress, qUpdateProgress, qInsertInvoices, qUpdateInvoices, qPutPayments, qLockInvoices, qPutMessages, qAppendEvents,
+	} {
+		forced[query] = true
+	}
+	for query, args := range all {
+		for _, mode := range []string{"force_custom_plan", "auto", "force_generic_plan"} {
+			if mode == "force_generic_plan" && !forced[query] {
+				continue
+			}
+			steps := plan(t, pool, query, args, mode)
+			for _, step := range reads(steps) {
+				t.Errorf("%s\nreads everything with %s: %s\n%s", query, mode, step, steps)
+			}
+		}
+	}
+	require.NotEmpty(t, reads(plan(t, pool, "SELECT doc FROM cointill_invoices WHERE status = $1", []any{"new"}, "auto")), "a scan would be seen")
+}
+
+// A statement that is not among the samples would not be looked at.
+func TestA43_NoQueryIsForgotten(t *testing.T) {
+	source, err := os.ReadFile("queries.go")
+	require.NoError(t, err)
+	known := samples()
+	fragments := []string{"qPlanOnce", "qMessageIsNext"}
+	count := 0
+	for line := range strings.Lines(string(source)) {
+		if name, _, is := strings.Cut(strings.TrimSpace(line), " "); is && strings.HasPrefix(name, "q") && !slices.Contains(fragments, name) {
+			count++
+		}
+	}
+	require.Equal(t, count, len(known))
+}

@@ -1,0 +1,73 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/cointill/cointill/invoice"
+	"github.com/jackc/pgx/v5"
+)
+
+// InsertProject implements [invoice.ProjectStore].
+func (s *Store) InsertProject(ctx context.Context, p invoice.Project) error {
+	if p.Version != 1 {
+		return fmt.Errorf("postgres: insert project %s with version %d: %w", p.ID, p.Version, invoice.ErrConflict)
+	}
+	if err := s.putProject(ctx, qInsertProject, p); err != nil {
+		return fmt.Errorf("postgres: insert project %s: %w", p.ID, err)
+	}
+	return nil
+}
+
+// UpdateProject implements [invoice.ProjectStore].
+func (s *Store) UpdateProject(ctx context.Context, p invoice.Project) error {
+	if err := s.putProject(ctx, qUpdateProject, p); err != nil {
+		return fmt.Errorf("postgres: update project %s: %w", p.ID, err)
+	}
+	return nil
+}
+
+func (s *Store) putProject(ctx context.Context, query string, p invoice.Project) error {
+	doc, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	return again(ctx, func() error {
+		tag, err := s.pool.Exec(ctx, query, p.ID, p.Owner, p.Name, p.KeyHash, p.Version, string(doc))
+		switch {
+		case violates(err, "cointill_projects_name"):
+			return invoice.ErrDuplicateProject
+		case sqlState(err) == codeUnique || err == nil && tag.RowsAffected() == 0:
+			return invoice.ErrConflict
+		}
+		return err
+	})
+}
+
+// Project implements [invoice.ProjectStore].
+func (s *Store) Project(ctx context.Context, id string) (invoice.Project, error) {
+	return s.project(ctx, qProject, id)
+}
+
+// ProjectByKey implements [invoice.ProjectStore].
+func (s *Store) ProjectByKey(ctx context.Context, keyHash string) (invoice.Project, error) {
+	return s.project(ctx, qProjectByKey, keyHash)
+}
+
+func (s *Store) project(ctx context.Context, query, arg string) (invoice.Project, error) {
+	var id string
+	var doc []byte
+	err := s.pool.QueryRow(ctx, query, arg).Scan(&id, &doc)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return invoice.Project{}, fmt.Errorf("postgres: read project: %w", invoice.ErrNotFound)
+	} else if err != nil {
+		return invoice.Project{}, fmt.Errorf("postgres: read project: %w", err)
+	}
+	var p invoice.Project
+	if err := json.Unmarshal(doc, &p); err != nil {
+		return invoice.Project{}, fmt.Errorf("postgres: stored project %s is damaged: %w", id, err)
+	}
+	return p, nil
+}

@@ -1,0 +1,164 @@
+package postgres
+
+// The statements. Those that write take any number of rows, column by column; TestA43 proves that each has
+// an index. Sub-queries with OFFSET 0 are not merged into what is around them: each row is looked up, however
+// many the planner expects.
+
+const (
+	// qPlanOnce keeps the statements of a commit from being planned anew each time, which takes longer than
+	// they do: their plan does not depend on how many rows there are.
+	qPlanOnce = `SET LOCAL plan_cache_mode = force_generic_plan`
+
+	qLockLeases = `SELECT duty, token FROM cointill_leases WHERE duty = ANY($1::text[]) ORDER BY duty FOR SHARE`
+
+	qInsertProgress = `INSERT INTO cointill_networks (network, version, cursor, head)
+		SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::text[])
+		ON CONFLICT DO NOTHING RETURNING network`
+	qUpdateProgress = `UPDATE cointill_networks n SET version = u.version, cursor = u.cursor, head = u.head
+		FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::text[]) AS u (network, version, cursor, head)
+		WHERE n.network = u.network AND n.version = u.version - 1 RETURNING n.network`
+
+	invoiceRows = `unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[],
+			$8::bigint[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bigint[], $15::bigint[], $16::text[])
+			AS u (id, version, project, order_id, status, asset, created, updated, fiat, due, network, address,
+			wake_tag, wake_height, wake_time, doc)`
+	qInsertInvoices = `INSERT INTO cointill_invoices (
+		id, version, project, order_id, status, asset, created, updated, fiat, due, network, address,
+		wake_tag, wake_height, wake_time, doc)
+		SELECT * FROM ` + invoiceRows + `
+		ON CONFLICT DO NOTHING RETURNING id`
+	qUpdateInvoices = `UPDATE cointill_invoices i SET
+		version = u.version, project = u.project, order_id = u.order_id, status = u.status, asset = u.asset,
+		created = u.created, updated = u.updated, fiat = u.fiat, due = u.due, network = u.network, address = u.address,
+		wake_tag = u.wake_tag, wake_height = u.wake_height, wake_time = u.wake_time, doc = u.doc
+		FROM ` + invoiceRows + `
+		WHERE i.id = u.id AND i.version = u.version - 1 RETURNING i.id`
+	// qWhoHas finds out why an invoice was refused.
+	qWhoHas = `SELECT COALESCE((SELECT version FROM cointill_invoices WHERE id = $1), 0),
+		(SELECT id FROM cointill_invoices WHERE project = $2 AND order_id = $3)`
+
+	qPutPayments = `INSERT INTO cointill_payments (network, txid, idx, invoice, height, withdrawn, doc)
+		SELECT u.* FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::boolean[], $7::text[])
+			AS u (network, txid, idx, invoice, height, withdrawn, doc)
+		WHERE EXISTS (SELECT 1 FROM cointill_invoices WHERE id = u.invoice OFFSET 0)
+		ON CONFLICT (network, txid, idx) DO UPDATE
+		SET height = excluded.height, withdrawn = excluded.withdrawn, doc = excluded.doc
+		WHERE cointill_payments.invoice = excluded.invoice
+		RETURNING network || ' ' || txid || ' ' || idx`
+
+	// qAppendEvents holds the lock of the feed from here to the end of the transaction: see doc.go.
+	qAppendEvents = `WITH feed AS (UPDATE cointill_feed SET length = length + cardinality($1::text[]) WHERE one
+			RETURNING length - cardinality($1::text[]) AS before)
+		INSERT INTO cointill_events (position, invoice, seq, id, project, type, from_status, to_status, at, comment, actor, body)
+		SELECT feed.before + u.ord, u.invoice, u.seq, u.id, u.project, u.type, u.from_status, u.to_status, u.at, u.comment, u.actor, u.body
+		FROM feed, unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+			$9::text[], $10::text[], $11::bytea[]) WITH ORDINALITY
+			AS u (invoice, seq, id, project, type, from_status, to_status, at, comment, actor, body, ord)
+		ON CONFLICT DO NOTHING RETURNING invoice || ' ' || seq`
+
+	qReserve = `INSERT INTO cointill_wallets AS w (wallet, next) VALUES ($1, $2::bigint)
+		ON CONFLICT (wallet) DO UPDATE SET next = w.next + $2::bigint WHERE w.next + $2::bigint <= 4294967295
+		RETURNING next - $2::bigint`
+
+	qLease = `INSERT INTO cointill_leases AS l (duty, holder, token, until)
+		VALUES ($1, $2, 1, clock_timestamp() + $3::bigint * interval '1 microsecond')
+		ON CONFLICT (duty) DO UPDATE SET holder = excluded.holder,
+			token = CASE WHEN l.holder = excluded.holder AND l.until > clock_timestamp() THEN l.token ELSE l.token + 1 END,
+			until = clock_timestamp() + $3::bigint * interval '1 microsecond'
+		WHERE l.holder = excluded.holder OR l.until <= clock_timestamp()
+		RETURNING token`
+	qReleaseLease = `UPDATE cointill_leases SET until = '-infinity' WHERE duty = $1 AND token = $2`
+
+	// How invoices are read: a row for each payment, or one with null if there is none, in one statement and
+	// so of one moment.
+	selectInvoices = `SELECT i.id, i.doc, p.doc FROM `
+	withPayments   = ` CROSS JOIN LATERAL (SELECT id, doc FROM cointill_invoices WHERE id = f.id OFFSET 0) i
+		LEFT JOIN LATERAL (SELECT doc FROM cointill_payments WHERE invoice = f.id OFFSET 0) p ON true`
+	qInvoice        = selectInvoices + `(SELECT $1::text COLLATE "C" AS id) f` + withPayments
+	qInvoiceByOrder = selectInvoices + `(SELECT id FROM cointill_invoices WHERE project = $1 AND order_id = $2) f` + withPayments
+	qByAddress      = selectInvoices + `(SELECT a.id FROM unnest($1::text[]) AS asked (address)
+		CROSS JOIN LATERAL (SELECT id FROM cointill_invoices WHERE address = asked.address OFFSET 0) a) f` + withPayments
+	qAbove = selectInvoices + `(SELECT DISTINCT invoice AS id FROM cointill_payments
+		WHERE network = $1 AND NOT withdrawn AND height > $2) f` + withPayments
+	qWaking = selectInvoices + `(SELECT id FROM (
+			(SELECT id FROM cointill_invoices
+				WHERE network = $1 AND wake_tag = '' AND wake_height <= $2 ORDER BY wake_height LIMIT $6)
+			UNION (SELECT id FROM cointill_invoices
+				WHERE network = $1 AND wake_tag = 'safe' AND wake_height <= $3 ORDER BY wake_height LIMIT $6)
+			UNION (SELECT id FROM cointill_invoices
+				WHERE network = $1 AND wake_tag = 'finalized' AND wake_height <= $4 ORDER BY wake_height LIMIT $6)
+			UNION (SELECT id FROM cointill_invoices
+				WHERE network = $1 AND wake_time < $5 ORDER BY wake_time LIMIT $6)
+		) w LIMIT $6) f` + withPayments
+	qNetwork = `SELECT version, cursor, head FROM cointill_networks WHERE network = $1`
+
+	eventColumns = `SELECT position, invoice, seq, id, project, type, from_status, to_status, at, comment, actor, body
+		FROM cointill_events`
+	qEvents        = eventColumns + ` WHERE position > $1 ORDER BY position LIMIT $2`
+	qInvoiceEvents = eventColumns + ` WHERE invoice = $1 ORDER BY seq`
+
+	qInsertProject = `INSERT INTO cointill_projects (id, owner, name, key_hash, version, doc)
+		VALUES ($1, $2, $3, $4, $5, $6)`
+	qUpdateProject = `UPDATE cointill_projects SET owner = $2, name = $3, key_hash = $4, version = $5, doc = $6
+		WHERE id = $1 AND version = $5 - 1`
+	qProject      = `SELECT id, doc FROM cointill_projects WHERE id = $1`
+	qProjectByKey = `SELECT id, doc FROM cointill_projects WHERE key_hash = $1`
+
+	// qLockInvoices keeps Record and Resend from deciding, without the messages that are about to be put,
+	// which message is next.
+	qLockInvoices = `SELECT id FROM cointill_invoices WHERE id = ANY($1::text[]) ORDER BY id FOR NO KEY UPDATE`
+	qPutMessages  = `INSERT INTO cointill_outbox (
+		id, event, invoice, seq, project, url, endpoint, at, body, due, state, ready, claimed, token, tried)
+		SELECT u.id, u.event, u.invoice, u.seq, u.project, u.url, u.endpoint, u.at, u.body, u.due,
+			CASE WHEN g.url IS NULL THEN 'due' ELSE 'dead' END,
+			g.url IS NULL AND u.first AND NOT EXISTS (SELECT 1 FROM cointill_outbox e
+				WHERE e.invoice = u.invoice AND e.seq < u.seq AND e.url = u.url AND e.state = 'due' OFFSET 0),
+			false, 0, 0
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
+			$9::bytea[], $10::bigint[], $11::boolean[]) WITH ORDINALITY
+			AS u (id, event, invoice, seq, project, url, endpoint, at, body, due, first, ord)
+		LEFT JOIN LATERAL (SELECT url FROM cointill_gone WHERE url = u.url AND project = u.project OFFSET 0) g ON true
+		ORDER BY u.ord
+		ON CONFLICT DO NOTHING RETURNING id`
+
+	messageColumns = `m.n, m.id, m.event, m.invoice, m.seq, m.project, m.url, m.endpoint, m.at, m.body`
+	// qClaim takes what is due and nobody else is just taking, but of each endpoint no more than $5, less what
+	// $6 and $7 say it has got already.
+	qClaim = `WITH due AS (SELECT id, due, n, endpoint FROM cointill_outbox
+			WHERE ready AND due <= $1 AND endpoint <> ALL($2::text[]) ORDER BY due, n LIMIT $3 FOR UPDATE SKIP LOCKED),
+		ranked AS (SELECT id, due, endpoint, row_number() OVER (PARTITION BY endpoint ORDER BY due, n) AS rank FROM due),
+		chosen AS (SELECT r.id, r.due FROM ranked r
+			LEFT JOIN unnest($6::text[], $7::bigint[]) AS had (endpoint, count) ON had.endpoint = r.endpoint
+			WHERE r.rank + COALESCE(had.count, 0) <= $5::bigint)
+		UPDATE cointill_outbox m SET token = m.token + 1, claimed = true, due = $4
+		FROM chosen WHERE m.id = chosen.id
+		RETURNING ` + messageColumns + `, chosen.due, m.token, m.tried`
+	qLockMessage = `SELECT id FROM cointill_invoices
+		WHERE id = (SELECT invoice FROM cointill_outbox WHERE id = $1) FOR NO KEY UPDATE`
+	qMessageIsNext = ` NOT EXISTS (SELECT 1 FROM cointill_outbox e
+			WHERE e.invoice = m.invoice AND e.seq < m.seq AND e.url = m.url AND e.state = 'due' AND e.id <> $1)`
+	// qRecord stores the attempt, and makes the message that waited for this one ready.
+	qRecord = `WITH told AS (UPDATE cointill_outbox m
+			SET state = $3, due = $4, claimed = false, tried = tried + 1, ready = $3 = 'due' AND` + qMessageIsNext + `
+			WHERE m.id = $1 AND m.token = $2 AND m.claimed AND m.state = 'due'
+			RETURNING m.id, m.invoice, m.url, m.project),
+		attempt AS (INSERT INTO cointill_attempts (message, at, duration, status, excerpt, error)
+			SELECT id, $5, $6, $7, $8, $9 FROM told),
+		released AS (UPDATE cointill_outbox m SET ready = true FROM told
+			WHERE $3 <> 'due' AND m.invoice = told.invoice AND m.url = told.url AND m.state = 'due' AND NOT m.ready AND m.id <> $1
+				AND` + qMessageIsNext + `)
+		SELECT url, project FROM told`
+	qInsertGone = `INSERT INTO cointill_gone (url, project) VALUES ($1, $2) ON CONFLICT DO NOTHING`
+	qDeleteGone = `DELETE FROM cointill_gone WHERE url = $1 AND project = $2`
+	qKill       = `UPDATE cointill_outbox SET state = 'dead', ready = false, claimed = false
+		WHERE url = $1 AND project = $2 AND state = 'due'`
+	qNextDue = `SELECT due FROM cointill_outbox WHERE ready ORDER BY due, n LIMIT 1`
+	qHistory = `SELECT ` + messageColumns + `, m.state, m.due, a.at, a.duration, a.status, a.excerpt, a.error
+		FROM cointill_outbox m LEFT JOIN LATERAL (SELECT * FROM cointill_attempts WHERE message = m.id OFFSET 0) a ON true
+		WHERE m.invoice = $1 ORDER BY m.seq, m.n, a.n`
+	qLockInvoice = `SELECT id FROM cointill_invoices WHERE id = $1 FOR NO KEY UPDATE`
+	qLatest      = `SELECT ` + messageColumns + ` FROM cointill_outbox m
+		WHERE m.invoice = $1 ORDER BY m.seq DESC, m.n DESC LIMIT 1`
+	qResend = `UPDATE cointill_outbox m SET state = 'due', due = $2, claimed = false, tried = 0, ready =` + qMessageIsNext + `
+		WHERE m.id = $1`
+)

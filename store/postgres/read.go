@@ -1,0 +1,218 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/invoice"
+	"github.com/jackc/pgx/v5"
+)
+
+// reader implements [invoice.Reader] on a pool or a transaction.
+type reader struct{ q querier }
+
+// Invoice implements [invoice.Reader].
+func (r reader) Invoice(ctx context.Context, id string) (invoice.Invoice, error) {
+	return r.one(ctx, "invoice "+id, qInvoice, id)
+}
+
+// InvoiceByOrder implements [invoice.Reader].
+func (r reader) InvoiceByOrder(ctx context.Context, project, orderID string) (invoice.Invoice, error) {
+	return r.one(ctx, fmt.Sprintf("invoice with order id %q", orderID), qInvoiceByOrder, project, orderID)
+}
+
+func (r reader) one(ctx context.Context, what, query string, args ...any) (invoice.Invoice, error) {
+	found, err := r.many(ctx, query, args...)
+	if err != nil {
+		return invoice.Invoice{}, fmt.Errorf("postgres: read %s: %w", what, err)
+	}
+	if len(found) == 0 {
+		return invoice.Invoice{}, fmt.Errorf("postgres: read %s: %w", what, invoice.ErrNotFound)
+	}
+	return found[0], nil
+}
+
+func (r reader) many(ctx context.Context, query string, args ...any) ([]invoice.Invoice, error) {
+	found, err := r.q.Query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	return scanInvoices(found)
+}
+
+// scanInvoices reads the rows of withPayments: an invoice comes once for each of its payments, not
+// necessarily one after the other. More are further columns, which are the same in each row. With a
+// [invoice.DamagedError] it answers the invoices that can be read.
+func scanInvoices(found pgx.Rows, more ...any) ([]invoice.Invoice, error) {
+	defer found.Close()
+	var ids []string
+	invoices := map[string]*invoice.Invoice{} // nil for what is damaged
+	var damaged invoice.DamagedError
+	var id *string // null when there are only further columns
+	var doc, payment []byte
+	dest := append([]any{&id, &doc, &payment}, more...)
+	for found.Next() {
+		if err := found.Scan(dest...); err != nil {
+			return nil, err
+		}
+		if id == nil {
+			continue
+		}
+		inv, known := invoices[*id]
+		if known && inv == nil {
+			continue
+		}
+		var err error
+		if !known {
+			inv = new(invoice.Invoice)
+			ids = append(ids, *id)
+			err = json.Unmarshal(doc, inv)
+		}
+		if err == nil && payment != nil {
+			var p invoice.Payment
+			err = json.Unmarshal(payment, &p)
+			inv.Payments = append(inv.Payments, p)
+		}
+		if err != nil { // without all of its payments an invoice is as good as none
+			inv = nil
+			damaged.Invoices = append(damaged.Invoices, *id)
+			damaged.Err = cmp.Or(damaged.Err, err)
+		}
+		invoices[*id] = inv
+	}
+	if err := found.Err(); err != nil {
+		return nil, err
+	}
+	var out []invoice.Invoice
+	for _, id := range ids {
+		if inv := invoices[id]; inv != nil {
+			slices.SortFunc(inv.Payments, byKey)
+			out = append(out, *inv)
+		}
+	}
+	if len(damaged.Invoices) > 0 {
+		return out, &damaged
+	}
+	return out, nil
+}
+
+func byKey(a, b invoice.Payment) int {
+	return cmp.Or(
+		cmp.Compare(a.Key.Network, b.Key.Network),
+		cmp.Compare(a.Key.TxID, b.Key.TxID),
+		cmp.Compare(a.Key.Index, b.Key.Index))
+}
+
+// InvoicesByAddress implements [invoice.Reader].
+func (r reader) InvoicesByAddress(ctx context.Context, addresses []chain.Address) ([]invoice.Invoice, error) {
+	if len(addresses) == 0 {
+		return nil, nil
+	}
+	// In order, so that neighbours in the index are read from the same page.
+	asked := make([]string, len(addresses))
+	for i, address := range addresses {
+		asked[i] = string(address)
+	}
+	slices.Sort(asked)
+	found, err := r.many(ctx, qByAddress, slices.Compact(asked))
+	if err != nil {
+		return found, fmt.Errorf("postgres: read invoices by address: %w", err)
+	}
+	return found, nil
+}
+
+// InvoicesAbove implements [invoice.Reader].
+func (r reader) InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]invoice.Invoice, error) {
+	found, err := r.many(ctx, qAbove, string(network), signed(height))
+	if err != nil {
+		return found, fmt.Errorf("postgres: read invoices above height %d of %s: %w", height, network, err)
+	}
+	return found, nil
+}
+
+// InvoicesWaking implements [invoice.Reader].
+func (r reader) InvoicesWaking(ctx context.Context, network chain.Network, head chain.Head, limit int) ([]invoice.Invoice, error) {
+	found, err := r.many(ctx, qWaking, string(network),
+		signed(head.Height), signed(head.Safe), signed(head.Finalized), nanos(head.Time), int64(max(limit, 0)))
+	if err != nil {
+		return found, fmt.Errorf("postgres: read invoices waking on %q: %w", network, err)
+	}
+	return found, nil
+}
+
+// Network implements [invoice.Reader].
+func (r reader) Network(ctx context.Context, network chain.Network) (invoice.Progress, error) {
+	p := invoice.Progress{Network: network}
+	var head []byte
+	err := r.q.QueryRow(ctx, qNetwork, string(network)).Scan(&p.Version, (*[]byte)(&p.Cursor), &head)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return invoice.Progress{}, nil
+	}
+	if err != nil {
+		return invoice.Progress{}, fmt.Errorf("postgres: read progress of %s: %w", network, err)
+	}
+	if err := json.Unmarshal(head, &p.Head); err != nil {
+		return invoice.Progress{}, fmt.Errorf("postgres: stored progress of %s is damaged: %w", network, err)
+	}
+	return p, nil
+}
+
+// Events implements [invoice.Reader].
+func (r reader) Events(ctx context.Context, after int64, limit int) ([]invoice.Event, error) {
+	return r.events(ctx, qEvents, after, int64(max(limit, 0)))
+}
+
+// InvoiceEvents implements [invoice.Reader].
+func (r reader) InvoiceEvents(ctx context.Context, id string) ([]invoice.Event, error) {
+	return r.events(ctx, qInvoiceEvents, id)
+}
+
+func (r reader) events(ctx context.Context, query string, args ...any) ([]invoice.Event, error) {
+	found, err := r.q.Query(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: read events: %w", err)
+	}
+	defer found.Close()
+	var out []invoice.Event
+	for found.Next() {
+		var ev invoice.Event
+		var at string
+		if err := found.Scan(&ev.Position, &ev.Invoice, &ev.Seq, &ev.ID, &ev.Project, &ev.Type, &ev.From, &ev.To,
+			&at, &ev.Comment, &ev.Actor, (*[]byte)(&ev.Body)); err != nil {
+			return nil, fmt.Errorf("postgres: read events: %w", err)
+		}
+		if ev.At, err = time.Parse(time.RFC3339Nano, at); err != nil {
+			return nil, fmt.Errorf("postgres: stored event %s is damaged: %w", ev.ID, err)
+		}
+		out = append(out, ev)
+	}
+	if err := found.Err(); err != nil {
+		return nil, fmt.Errorf("postgres: read events: %w", err)
+	}
+	return out, nil
+}
+
+// nanos is the time as queries compare it, clipped to the years 1678 to 2262 that 64 bits hold. What is
+// answered comes from a text and is not clipped.
+func nanos(t time.Time) int64 {
+	switch {
+	case t.Before(time.Unix(0, math.MinInt64)):
+		return math.MinInt64
+	case t.After(time.Unix(0, math.MaxInt64)):
+		return math.MaxInt64
+	}
+	return t.UnixNano()
+}
+
+// stamp writes a time to be read again, exactly.
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+// signed clips a height to what PostgreSQL has integers for.
+func signed(height uint64) int64 { return int64(min(height, math.MaxInt64)) }

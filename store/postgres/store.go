@@ -1,0 +1,92 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+var (
+	_ store.Backend  = (*Store)(nil)
+	_ invoice.Leaser = (*Store)(nil)
+	_ invoice.Store  = (*Tx)(nil)
+)
+
+// Store implements [store.Backend] and [invoice.Leaser] on a PostgreSQL database. Its methods may be
+// called concurrently, and by any number of processes on one database.
+type Store struct {
+	reader
+	pool   *pgxpool.Pool
+	writer writer
+}
+
+// New makes a store on the pool, which stays the caller's: to close, and to use for tables of its own.
+// It starts nothing. It refuses a database that lacks migrations with [ErrSchemaOutdated], one of a newer
+// program with [ErrSchemaTooNew], connections that do not wait for their commits to be durable, and
+// encodings that cannot hold every text.
+func New(ctx context.Context, pool *pgxpool.Pool) (*Store, error) {
+	if err := checkSettings(ctx, pool); err != nil {
+		return nil, fmt.Errorf("postgres: New: %w", err)
+	}
+	version, err := schemaVersion(ctx, pool)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: New: %w", err)
+	}
+	if latest := len(migrations()); version < latest {
+		return nil, fmt.Errorf("postgres: New: schema is at version %d of %d: %w", version, latest, ErrSchemaOutdated)
+	} else if version > latest {
+		return nil, fmt.Errorf("postgres: New: schema is at version %d, known are %d: %w", version, latest, ErrSchemaTooNew)
+	}
+	s := &Store{reader: reader{pool}, pool: pool}
+	s.writer.pool = pool
+	return s, nil
+}
+
+func checkSettings(ctx context.Context, pool *pgxpool.Pool) error {
+	var durable, encoding string
+	const settings = `SELECT current_setting('synchronous_commit'), current_setting('server_encoding')`
+	if err := pool.QueryRow(ctx, settings).Scan(&durable, &encoding); err != nil {
+		return fmt.Errorf("read settings: %w", err)
+	}
+	switch {
+	case durable == "off":
+		return errors.New("synchronous_commit must not be off: a crash would lose what was committed")
+	case encoding != "UTF8":
+		return fmt.Errorf("the database's encoding must be UTF8, not %s", encoding)
+	}
+	return nil
+}
+
+// querier is what can read: a pool, or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// The SQLSTATE codes that are told apart.
+const (
+	codeSerialization = "40001"
+	codeDeadlock      = "40P01"
+	codeUnique        = "23505"
+)
+
+// sqlState is the SQLSTATE code of an error of the server; empty for other errors.
+func sqlState(err error) string {
+	var native *pgconn.PgError
+	if errors.As(err, &native) {
+		return native.Code
+	}
+	return ""
+}
+
+// violates says whether the error is a violation of the unique index.
+func violates(err error, index string) bool {
+	var native *pgconn.PgError
+	return errors.As(err, &native) && native.Code == codeUnique && native.ConstraintName == index
+}
