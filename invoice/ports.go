@@ -57,14 +57,19 @@ func (e *DuplicateOrderError) Is(target error) bool { return target == ErrDuplic
 // Store keeps invoices, payments, events, messages and cursors. All methods may block on the
 // database until ctx ends, and may be called concurrently. What a method answers belongs to the
 // caller. A reader that starts after a Commit has returned sees all of it. An implementation proves
-// itself with the suite in store/storetest.
+// itself with the suite in store/storetest; store/kv is one for any transactional database of keys and values.
+//
+// What is stored comes back as it was: times to the nanosecond and in UTC, from the year 1 to 9999, numbers and
+// bodies exactly, texts byte for byte. Texts are valid UTF-8 without NUL; a store may refuse others, with any
+// error but the sentinels.
 type Store interface {
 	Reader
 	// Commit stores all of the batch durably, or nothing. When it returns nil the batch survives a
 	// crash. It refuses with ErrConflict when a version in the batch is stale or an id, an address
-	// or a natural key is taken, and with a DuplicateOrderError when an order id is. Any other
-	// error leaves it open whether the batch was stored: committing the same batch again then
-	// answers ErrConflict if it was.
+	// or a natural key is taken, and with a DuplicateOrderError when an order id is. When several of
+	// them apply to an invoice, its id and version come first, then the order id, then the address.
+	// Any other error leaves it open whether the batch was stored: committing the same batch again then
+	// answers ErrConflict if it was, since its ids and versions are looked at first.
 	Commit(ctx context.Context, b Batch) error
 	// ReserveIndexes hands out n consecutive numbers of a wallet, durably and never twice, also
 	// across processes, and answers the first of them. The first number of a wallet is 0.
@@ -97,7 +102,8 @@ type Reader interface {
 	// Network answers how far the network was followed; the zero Progress with Version 0 if it
 	// never was.
 	Network(ctx context.Context, network chain.Network) (Progress, error)
-	// Events answers up to limit events of the whole feed after the position, in order.
+	// Events answers up to limit events of the whole feed after the position, in order. Positions are
+	// above 0 and grow, with gaps perhaps; once one was answered, no lower one appears.
 	Events(ctx context.Context, after int64, limit int) ([]Event, error)
 	// InvoiceEvents answers all events of one invoice in order.
 	InvoiceEvents(ctx context.Context, invoice string) ([]Event, error)
@@ -133,20 +139,22 @@ type Progress struct {
 
 // Batch is what must happen together. A store applies all of it or nothing.
 type Batch struct {
-	// Insert are new invoices, with Version 1. Their id must be free, as must be (network, address) of
+	// Insert are new invoices, with Version 1, else ErrConflict. Their id must be free, as must be (network, address) of
 	// their quote if it has an address, and (project, order id) if that is not empty. Their Payments
 	// are not stored.
 	Insert []Invoice
-	// Update are invoices as they shall be, with Version one more than the stored one. Their Payments
-	// are not stored from here. A quote that was absent may now be there, with the uniqueness of
+	// Update are invoices as they shall be, with Version one more than the stored one, so at least 2. Their
+	// Payments are not stored from here. A quote that was absent may now be there, with the uniqueness of
 	// Insert.
 	Update []Invoice
 	// Payments are inserted, or replace the one with the same natural key if that belongs to the same
-	// invoice.
+	// invoice. A payment of an invoice that is neither stored nor in the batch is ErrConflict: nobody
+	// would ever see the money.
 	Payments []Payment
-	// Events are appended to the feed in this order. (invoice, seq) must be free.
+	// Events are appended to the feed in this order. (invoice, seq) must be free. They, and messages, are
+	// never of an invoice that is neither stored nor in the batch; a store need not check that.
 	Events []Event
-	// Messages are put into the outbox.
+	// Messages are put into the outbox, in this order. Their id must be free.
 	Messages []Message
 	// Progress of networks, with Version one more than the stored one (1 for the first).
 	Progress []Progress
@@ -155,7 +163,7 @@ type Batch struct {
 	Fence Lease
 }
 
-// Sort is what a listing is sorted by. Ties are broken by id, in the same direction.
+// Sort is what a listing is sorted by. Ties are broken by id, in the same direction, as in [Query.Compare].
 type Sort string
 
 // The sort orders. Invoices without a quote have the amount 0 in SortDue.
@@ -166,7 +174,8 @@ const (
 	SortDue     Sort = "crypto_amount" // Quote.Due in units of its asset, as a number
 )
 
-// Query selects a page of invoices. Zero fields do not restrict.
+// Query selects a page of invoices. Zero fields do not restrict. A store that does not filter and sort by
+// itself does so with Selects and Compare.
 type Query struct {
 	Project       string    // whose
 	Status        Status    //
@@ -228,9 +237,11 @@ type Notifier interface {
 // called concurrently.
 type ProjectStore interface {
 	// InsertProject stores a new project with Version 1. ErrDuplicateProject when the owner has one
-	// of this name, ErrConflict when the id or the key hash is taken.
+	// of this name, ErrConflict when the id or the key hash is taken, or the version is another. When
+	// several apply, the id and version come first, then the name, then the key hash.
 	InsertProject(ctx context.Context, p Project) error
-	// UpdateProject replaces the project if the stored version is one less, else ErrConflict.
+	// UpdateProject replaces the project if the stored version is one less, else ErrConflict. Name and
+	// key hash may change, with the uniqueness and the refusals of InsertProject.
 	UpdateProject(ctx context.Context, p Project) error
 	// Project answers the project, or ErrNotFound.
 	Project(ctx context.Context, id string) (Project, error)

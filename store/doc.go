@@ -4,8 +4,9 @@
 //	db := store.NewMemory()
 //	err := db.Commit(ctx, invoice.Batch{Insert: []invoice.Invoice{inv}, Events: []invoice.Event{created}})
 //
-// Adapters for databases live in the folders below, such as store/sqlite. Package store/storetest
-// proves an adapter, also one of your own, in one call.
+// Adapters for databases live in the folders below, such as store/sqlite. One of your own is least work
+// with store/kv, if the database keeps keys and values in transactions. Package store/storetest proves
+// any adapter in one call.
 //
 // The package does not decide anything: what belongs together, and what it means, is the business of
 // package invoice. It does not delete anything either.

@@ -5,11 +5,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
-	"github.com/shopspring/decimal"
 )
 
 // Invoice implements [invoice.Reader].
@@ -65,62 +63,17 @@ func (m *Memory) Invoices(ctx context.Context, q invoice.Query) (invoice.Page, e
 	defer m.mu.Unlock()
 	var found []invoice.Invoice
 	for _, inv := range m.invoices {
-		if selected(q, inv) {
+		if q.Selects(inv) {
 			found = append(found, inv)
 		}
 	}
-	slices.SortFunc(found, func(a, b invoice.Invoice) int {
-		order := cmp.Or(compareBy(q.Sort, a, b), strings.Compare(a.ID, b.ID))
-		if q.Ascending {
-			return order
-		}
-		return -order
-	})
+	slices.SortFunc(found, q.Compare)
 	page := invoice.Page{Total: len(found)}
 	start := min(max(q.Offset, 0), len(found))
 	for _, inv := range found[start : start+min(max(q.Limit, 0), len(found)-start)] {
 		page.Invoices = append(page.Invoices, m.snapshot(inv.ID))
 	}
 	return page, nil
-}
-
-func selected(q invoice.Query, inv invoice.Invoice) bool {
-	switch {
-	case q.Project != "" && inv.Project != q.Project,
-		q.Status != "" && inv.State.Status != q.Status,
-		q.AssetCode != "" && (inv.Quote == nil || inv.Quote.Asset.Code != q.AssetCode),
-		!q.CreatedAfter.IsZero() && inv.CreatedAt.Before(q.CreatedAfter),
-		!q.CreatedBefore.IsZero() && inv.CreatedAt.After(q.CreatedBefore):
-		return false
-	}
-	return true
-}
-
-func compareBy(sort invoice.Sort, a, b invoice.Invoice) int {
-	switch sort {
-	case invoice.SortUpdated:
-		return a.UpdatedAt.Compare(b.UpdatedAt)
-	case invoice.SortFiat:
-		return fiat(a).Cmp(fiat(b))
-	case invoice.SortDue:
-		return due(a).Cmp(due(b))
-	default:
-		return a.CreatedAt.Compare(b.CreatedAt)
-	}
-}
-
-func fiat(inv invoice.Invoice) decimal.Decimal {
-	if inv.Quote == nil {
-		return inv.Price.Amount
-	}
-	return inv.Quote.Fiat.Amount
-}
-
-func due(inv invoice.Invoice) decimal.Decimal {
-	if inv.Quote == nil {
-		return decimal.Zero
-	}
-	return inv.Quote.Asset.Decimal(inv.Quote.Due)
 }
 
 // InvoicesByAddress implements [invoice.Reader].

@@ -8,7 +8,8 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// ErrStaleClaim: the delivery's claim has run out and the message was claimed again, or is done.
+// ErrStaleClaim: the delivery's claim has run out and the message was claimed again, or it was resent, or
+// is done.
 // Nothing of the result was stored.
 var ErrStaleClaim = errors.New("claim is stale")
 
@@ -23,10 +24,14 @@ type Outbox interface {
 	// Claim hands out up to q.Limit messages that are due and not held back, those that have been
 	// due longest first, and hides each from other claims until q.Now plus q.Lease. A claim that
 	// is not recorded by then, because the process died, is simply handed out again: telling twice
-	// is the receiver's to notice by the message's ID, losing one nobody would.
+	// is the receiver's to notice by the message's ID, losing one nobody would. Messages due at the
+	// same instant come in the order of their commits. The work may grow with the due messages of the
+	// endpoints that the query leaves out.
 	Claim(ctx context.Context, q ClaimQuery) ([]Delivery, error)
 	// Record stores what came of one delivery: the attempt, and what follows from it, in one atomic
-	// act. ErrStaleClaim if the claim is no longer the newest.
+	// act. A claim counts until its message is claimed again or resent, also after the end of its
+	// lease. ErrStaleClaim if the claim is no longer the newest, was recorded already, or if there is no such
+	// message.
 	Record(ctx context.Context, claim Claim, attempt Attempt, next Next) error
 	// NextDue answers when the next message that is not held back is due, claims included; the zero
 	// time when there is none.
@@ -34,8 +39,9 @@ type Outbox interface {
 	// History answers all messages of an invoice by Seq, with their attempts in order.
 	History(ctx context.Context, invoiceID string) ([]Record, error)
 	// Resend makes the latest message of the invoice due at once, whatever became of it, with its
-	// frozen body and ID and a fresh schedule, and lifts a disablement of its URL. It answers the
-	// message, or invoice.ErrNotFound when the invoice has none. It changes nothing else.
+	// frozen body and ID and a fresh schedule, and lifts a disablement of its URL. A claim of the message
+	// that is not recorded yet becomes stale: what is under way was not asked for by this resend. It
+	// still waits for earlier messages to its URL. It answers the message, or invoice.ErrNotFound when the invoice has none. It changes nothing else.
 	Resend(ctx context.Context, invoiceID string, now time.Time) (invoice.Message, error)
 }
 
@@ -69,8 +75,8 @@ type Attempt struct {
 	At       time.Time     // when it began
 	Duration time.Duration // until the answer, or the failure
 	Status   int           // HTTP status; 0 when there was no answer
-	Excerpt  string        // the start of the answer's body, cleaned of control characters
-	Error    string        // why there was no answer, or why it was refused; empty when all went well
+	Excerpt  string        // the start of the answer's body: valid UTF-8 without control characters
+	Error    string        // why there was no answer, or why it was refused, as clean as Excerpt; empty when all went well
 }
 
 // State is what became of a message.

@@ -81,6 +81,12 @@ func prepare(cfg Config) (*Server, error) {
 	return s, nil
 }
 
+// Available answers nil if servers can be started, or [ErrNoServer].
+func Available() error {
+	_, err := binaries()
+	return err
+}
+
 // binaries finds the directory of the newest server.
 func binaries() (string, error) {
 	dirs := []string{os.Getenv("COINTILL_PGBIN")}

@@ -2,25 +2,15 @@ package pgserver_test
 
 import (
 	"context"
-	"errors"
-	"os"
 	"testing"
 
 	"github.com/cointill/cointill/internal/pgserver"
+	"github.com/cointill/cointill/internal/pgtest"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 )
 
-func start(t *testing.T) *pgserver.Server {
-	t.Helper()
-	s, err := pgserver.Start(t.Context(), pgserver.Config{})
-	if errors.Is(err, pgserver.ErrNoServer) && os.Getenv("CI") != "true" {
-		t.Skip(err)
-	}
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.Stop()) })
-	return s
-}
+func start(t *testing.T) *pgserver.Server { return pgtest.Start(t, pgserver.Config{}) }
 
 func connect(t *testing.T, s *pgserver.Server) *pgx.Conn {
 	t.Helper()

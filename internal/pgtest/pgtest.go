@@ -15,6 +15,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"flag"
 	"fmt"
 	"net/url"
 	"os"
@@ -39,8 +40,19 @@ type Server struct {
 	err     error
 }
 
-// Main runs the tests, ends the server, and answers the exit code.
-func (s *Server) Main(m *testing.M) int { return max(m.Run(), s.Close()) }
+// Main runs the tests, ends the server, and answers the exit code. Examples, which cannot skip themselves,
+// are left out where there are no servers.
+func (s *Server) Main(m *testing.M) int {
+	if err := pgserver.Available(); err != nil && os.Getenv("CI") != "true" {
+		flag.Parse()
+		fmt.Fprintln(os.Stderr, "pgtest: examples are left out:", err)
+		if err := flag.Set("test.skip", "^Example"); err != nil {
+			fmt.Fprintln(os.Stderr, "pgtest:", err)
+			return 1
+		}
+	}
+	return max(m.Run(), s.Close())
+}
 
 // Close ends the server if it was started, and answers the exit code for that.
 func (s *Server) Close() int {
@@ -76,10 +88,7 @@ func (s *Server) start() (string, error) {
 func (s *Server) Database(t testing.TB) string {
 	t.Helper()
 	base, err := s.start()
-	if errors.Is(err, pgserver.ErrNoServer) && os.Getenv("CI") != "true" {
-		t.Skipf("no PostgreSQL to test with: %v, and DATABASE_URL is not set", err)
-	}
-	require.NoError(t, err)
+	needServer(t, err)
 	admin, err := pgx.Connect(t.Context(), base)
 	require.NoError(t, err)
 	name := "cointill_test_" + rand.Text()
@@ -114,4 +123,22 @@ func Connect(t testing.TB, database string, change ...func(*pgxpool.Config)) *pg
 func (s *Server) Pool(t testing.TB) *pgxpool.Pool {
 	t.Helper()
 	return Connect(t, s.Database(t))
+}
+
+// Start makes a server for one test, for tests that do more to a server than others would bear.
+func Start(t testing.TB, cfg pgserver.Config) *pgserver.Server {
+	t.Helper()
+	s, err := pgserver.Start(t.Context(), cfg)
+	needServer(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Stop()) })
+	return s
+}
+
+// needServer skips the test where there are no servers, unless all tests must run.
+func needServer(t testing.TB, err error) {
+	t.Helper()
+	if errors.Is(err, pgserver.ErrNoServer) && os.Getenv("CI") != "true" {
+		t.Skipf("no PostgreSQL to test with: %v", err)
+	}
+	require.NoError(t, err)
 }

@@ -37,8 +37,11 @@ const (
 	// says nothing, but must never change.
 	qMigrating = `SELECT pg_advisory_xact_lock(7022364301735353)`
 	// qImpatience bounds for how long a migration waits for the running processes, who wait behind it.
-	qImpatience    = `SET LOCAL lock_timeout = '10s'`
-	qHasSchema     = `SELECT to_regclass('cointill_schema') IS NOT NULL`
+	qImpatience = `SET LOCAL lock_timeout = '10s'`
+	// qHasSchema asks the catalogue as any table; what looks names up may not know yet what another
+	// migration has just done.
+	qHasSchema = `SELECT EXISTS (SELECT 1 FROM information_schema.tables
+		WHERE table_schema = ANY(current_schemas(false)) AND table_name = 'cointill_schema')`
 	qSchemaVersion = `SELECT COALESCE(MAX(version), 0) FROM cointill_schema`
 	qMakeSchema    = `CREATE TABLE IF NOT EXISTS cointill_schema (version bigint PRIMARY KEY)`
 	qStepTaken     = `INSERT INTO cointill_schema (version) VALUES ($1)`

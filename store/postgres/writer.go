@@ -103,14 +103,17 @@ func (w *writer) wait(ctx context.Context, j *job) (turn, error) {
 		w.waiting = slices.Delete(w.waiting, i, i+1)
 		return turnDone, ctx.Err()
 	default:
-		return turnDone, open(ctx.Err())
+		return turnDone, &openError{ctx.Err()}
 	}
 }
 
-// open marks an error that leaves it open whether the batch was stored.
-func open(err error) error {
-	return fmt.Errorf("it is open whether the batch was stored: %w", err)
+// openError says that it is open whether the batch was stored.
+type openError struct{ err error }
+
+func (e *openError) Error() string {
+	return "it is open whether the batch was stored: " + e.err.Error()
 }
+func (e *openError) Unwrap() error { return e.err }
 
 // lead commits the jobs that wait, the leader's own among them, and hands the lead on.
 func (w *writer) lead(ctx context.Context) {
@@ -256,7 +259,7 @@ func (w *writer) attempt(ctx context.Context, s *script) error {
 		if isFinal(err) {
 			return err
 		}
-		return open(err)
+		return &openError{err}
 	}
 	w.mu.Lock()
 	w.commits++
@@ -292,9 +295,7 @@ func (e *lostError) Unwrap() error { return e.err }
 func again(ctx context.Context, do func() error) error {
 	for n := 1; ; n++ {
 		err := do()
-		var lost *lostError
-		code := sqlState(err)
-		if n == attempts || code != codeSerialization && code != codeDeadlock && !errors.As(err, &lost) && !pgconn.SafeToRetry(err) {
+		if n == attempts || !isTransient(err) {
 			return err
 		}
 		// At random, so that those who collided do not meet again.
@@ -306,4 +307,16 @@ func again(ctx context.Context, do func() error) error {
 			return err
 		}
 	}
+}
+
+// isTransient says whether an error means that nothing was stored and the next time may be better. What
+// the driver thinks safe to send again is not asked for: it thinks so of a commit whose answer was lost.
+func isTransient(err error) bool {
+	var unknown *openError
+	if errors.As(err, &unknown) {
+		return false
+	}
+	var lost *lostError
+	code := sqlState(err)
+	return code == codeSerialization || code == codeDeadlock || errors.As(err, &lost)
 }

@@ -15,6 +15,7 @@ type record = webhook.Record
 var outboxCases = []testCase{
 	{"a message is told as it was committed", "a delivery has the frozen message, byte for byte", claimRoundTrip},
 	{"what is due longest comes first", "Claim hands out up to Limit due messages, those due longest first", claimOrder},
+	{"what is due at once comes in the order of the commits", "messages due at the same instant are claimed in the order of their commits", claimTies},
 	{"A24 messages of an invoice wait for each other", "a message is held back until the one before it, of its invoice to its URL, is delivered or dead", holdBack},
 	{"other invoices and other URLs do not wait", "a message waits only for messages of its invoice to its URL", noHoldBack},
 	{"A22 a retry has its own time", "a message is claimed again at its due time, and not before", retry},
@@ -29,6 +30,7 @@ var outboxCases = []testCase{
 	{"every attempt is kept", "History answers all messages by Seq, with their attempts in order", history},
 	{"A29 a resend tells the latest message again", "Resend makes the latest message due at once, with a fresh schedule, and changes nothing else", resend},
 	{"a resend waits its turn", "messages of one invoice to one URL are told in order, also when resent", resendInOrder},
+	{"a resend begins anew", "Resend makes an outstanding claim stale: what is under way was not asked for by it", resendStales},
 	{"nothing to resend", "Resend answers ErrNotFound when the invoice has no message", resendNothing},
 	{"when to look again", "NextDue is when the next message that is not held back is due, claims included", nextDue},
 }
@@ -125,6 +127,18 @@ func claimOrder(t *testing.T, b store.Backend) {
 	if got := claim(t, b, time.Hour); len(got) != 0 {
 		t.Fatalf("got %d that are claimed already", len(got))
 	}
+}
+
+func claimTies(t *testing.T, b store.Backend) {
+	var want []string
+	for n := 9; n >= 0; n-- { // against the order of the ids
+		inv := newInvoice(n)
+		msg := newMessage(inv, 1, shopURL)
+		msg.At = start
+		commit(t, b, invoice.Batch{Insert: []invoice.Invoice{inv}, Messages: []invoice.Message{msg}})
+		want = append(want, msg.ID)
+	}
+	sameMessages(t, "the messages", claim(t, b, time.Hour), want...)
 }
 
 func holdBack(t *testing.T, b store.Backend) {
@@ -350,6 +364,16 @@ func resendInOrder(t *testing.T, b store.Backend) {
 	commit(t, b, invoice.Batch{Messages: []invoice.Message{newMessage(inv, 3, shopURL)}})
 	write(t, b, claimOne(t, b, 5*time.Hour, "evt_inv-00001_2"), delivered)
 	claimOne(t, b, 5*time.Hour, "evt_inv-00001_3")
+}
+
+func resendStales(t *testing.T, b store.Backend) {
+	inv := told(t, b, 1, 1)
+	d := claimOne(t, b, time.Hour, "evt_inv-00001_1")
+	must[invoice.Message](t)(b.Resend(t.Context(), inv.ID, start.Add(time.Hour)))
+	wantErr(t, b.Record(t.Context(), d.Claim, webhook.Attempt{At: start}, delivered), webhook.ErrStaleClaim)
+	second := claimOne(t, b, time.Hour, "evt_inv-00001_1")
+	wantErr(t, b.Record(t.Context(), d.Claim, webhook.Attempt{At: start}, delivered), webhook.ErrStaleClaim)
+	write(t, b, second, delivered)
 }
 
 func resendNothing(t *testing.T, b store.Backend) {

@@ -1,0 +1,316 @@
+package invoicetest
+
+import (
+	"context"
+	"math/big"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/invoice"
+)
+
+// commit hands a batch to the store and looks at what became of it before anybody else can commit.
+func (w *world) commit(ctx context.Context, p *Process, s invoice.Store, b invoice.Batch) error {
+	w.committing <- struct{}{} // not a mutex, on which a bubble's time would not pass
+	defer func() { <-w.committing }()
+	if err := s.Commit(ctx, b); err != nil {
+		return err
+	}
+	w.totals.Commits++
+	w.endpoints.expect(b.Messages)
+	w.readFeed()
+	for _, inv := range slices.Concat(b.Insert, b.Update) {
+		w.auditInvoice(inv, b)
+	}
+	for _, next := range b.Progress {
+		w.auditCursor(next.Network)
+	}
+	for _, ev := range b.Events {
+		w.auditEnd(ev)
+	}
+	return nil
+}
+
+// was is what the last commit made of an invoice.
+type was struct {
+	order    string
+	status   invoice.Status
+	closed   bool
+	reverted bool
+	present  map[chain.Key]bool // payments that are not withdrawn
+}
+
+// auditInvoice holds the batch's change of an invoice against its events.
+func (w *world) auditInvoice(inv invoice.Invoice, b invoice.Batch) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	before, known := w.was[inv.ID]
+	after := was{
+		order: inv.OrderID, status: inv.State.Status, closed: inv.State.Closed,
+		reverted: inv.State.Outcome.Has(invoice.OutcomeReverted), present: map[chain.Key]bool{},
+	}
+	for key := range before.present {
+		after.present[key] = true
+	}
+	var came, went int
+	for _, p := range b.Payments {
+		switch {
+		case p.Invoice != inv.ID || after.present[p.Key] == !p.Withdrawn:
+		case p.Withdrawn:
+			delete(after.present, p.Key)
+			went++
+			if t := w.truth(p.Key.Network); !w.blurred && t != nil && !t.wasAbsent(p.Key.TxID) {
+				w.failLocked(ruleVanish, "%s loses %s, which was in the chain or the pool all the time", inv.OrderID, show(p.Key))
+			}
+		default:
+			after.present[p.Key] = true
+			came++
+		}
+	}
+	w.was[inv.ID] = after
+	counts := map[invoice.EventType]int{}
+	changes := 0
+	for _, ev := range b.Events {
+		if ev.Invoice != inv.ID {
+			continue
+		}
+		counts[ev.Type]++
+		if ev.From == ev.To {
+			continue
+		}
+		if changes++; ev.From != before.status || ev.To != after.status {
+			w.failLocked(ruleSilent, "%s went from %s to %s, but an event tells from %s to %s", inv.OrderID, before.status, after.status, ev.From, ev.To)
+		}
+	}
+	told := changes > 0
+	for _, c := range []struct {
+		happened int
+		typ      invoice.EventType
+	}{
+		{came, invoice.EventPaymentReceived},
+		{went, invoice.EventPaymentLost},
+		{oneIf(!before.reverted && after.reverted), invoice.EventReverted},
+		{oneIf(before.reverted && !after.reverted), invoice.EventRestored},
+		{oneIf(!told && known && before.closed != after.closed), invoice.EventClosed},
+		{oneIf(!known), invoice.EventCreated},
+	} {
+		if counts[c.typ] != c.happened {
+			w.failLocked(ruleSilent, "%s: %d events %s for what happened %d times", inv.OrderID, counts[c.typ], c.typ, c.happened)
+		}
+	}
+	if changes != oneIf(before.status != after.status) {
+		w.failLocked(ruleSilent, "%s went from %s to %s with %d events", inv.OrderID, before.status, after.status, changes)
+	}
+}
+
+func oneIf(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// located is a transfer to an invoice, and its block.
+type located struct {
+	chain.Transfer
+	block chain.Header
+}
+
+// incoming answers what came to the invoices' addresses in the blocks, by key.
+func incoming(blocks []chain.Block, invoices []invoice.Invoice) map[chain.Key]located {
+	issued := map[chain.Address]bool{}
+	for _, inv := range invoices {
+		if inv.Quote != nil && inv.Quote.Address != "" {
+			issued[inv.Quote.Address] = true
+		}
+	}
+	out := map[chain.Key]located{}
+	for _, b := range blocks {
+		for _, t := range b.Transfers {
+			if issued[t.To] {
+				out[t.Key()] = located{t, b.Header}
+			}
+		}
+	}
+	return out
+}
+
+// auditCursor holds what the store has of a network against the block that it stands at.
+func (w *world) auditCursor(id chain.Network) {
+	p, err := w.store.Network(context.Background(), id)
+	if err != nil {
+		w.fail(ruleErrors, "read progress of %s: %v", id, err)
+		return
+	}
+	if p.Head.Hash == "" {
+		return
+	}
+	blocks, known := w.truth(id).ancestry(p.Head.Hash)
+	if !known {
+		w.fail(ruleInvented, "%s stands at block %d %.10s, which there never was", id, p.Head.Height, p.Head.Hash)
+		return
+	}
+	switch {
+	case p.Head.Height != blocks[0].Height || p.Head.Safe > p.Head.Height || p.Head.Finalized > p.Head.Height:
+		w.fail(ruleCompletion, "%s stands at block %d, but says %d, safe %d, final %d: confirmations are counted wrong", id, blocks[0].Height, p.Head.Height, p.Head.Safe, p.Head.Finalized)
+	case p.Head.Time.After(w.truth(id).latestServed()):
+		w.fail(ruleExpiry, "%s says that it is %s, but no block after %s was seen", id, clock(p.Head.Time), clock(w.truth(id).latestServed()))
+	}
+	w.mu.Lock()
+	if p.Head.Time.Before(w.time[id]) {
+		w.failLocked(ruleExpiry, "the time of %s went back from %s to %s: what has expired would be open again", id, clock(w.time[id]), clock(p.Head.Time))
+	}
+	w.time[id] = p.Head.Time
+	w.highest[id] = highest(w.highest[id], p.Head)
+	w.mu.Unlock()
+	invoices := w.all()
+	want := incoming(blocks, invoices)
+	for _, inv := range invoices {
+		for _, pay := range inv.Payments {
+			if pay.Key.Network != id || pay.Withdrawn || pay.Block.Hash == "" {
+				continue
+			}
+			t, there := want[pay.Key]
+			if !there || t.block.Hash != pay.Block.Hash || !t.block.Time.Equal(pay.Block.Time) || t.block.Height != pay.Block.Height {
+				w.fail(ruleCanonical, "%s has payment %s in block %d %.10s, but the chain up to %d %.10s has not", inv.OrderID, show(pay.Key), pay.Block.Height, pay.Block.Hash, p.Head.Height, p.Head.Hash)
+			}
+			delete(want, pay.Key)
+		}
+	}
+	for key, t := range want {
+		w.fail(ruleCursor, "the store stands at block %d of %s, and has no payment for %s in block %d to %s", p.Head.Height, id, show(key), t.block.Height, w.ownerOf(t.To))
+	}
+}
+
+func highest(a, b chain.Head) chain.Head {
+	a.Height, a.Safe, a.Finalized = max(a.Height, b.Height), max(a.Safe, b.Safe), max(a.Finalized, b.Finalized)
+	return a
+}
+
+// auditEnd holds an expiry or a completion against the chain.
+func (w *world) auditEnd(ev invoice.Event) {
+	if ev.Type != invoice.EventExpired && ev.Type != invoice.EventCompleted {
+		return
+	}
+	inv, err := w.store.Invoice(context.Background(), ev.Invoice)
+	if err != nil || inv.Quote == nil {
+		return
+	}
+	will := willOf(inv)
+	p, err := w.store.Network(context.Background(), inv.Network())
+	if err != nil {
+		return
+	}
+	blocks, _ := w.truth(inv.Network()).ancestry(p.Head.Hash)
+	w.mu.Lock()
+	head := w.highest[inv.Network()]
+	w.mu.Unlock()
+	inTime, deep := new(big.Int), new(big.Int)
+	for key, t := range incoming(blocks, []invoice.Invoice{inv}) {
+		pay := paymentOf(inv, key)
+		credit := counts(inv, will, pay)
+		if credit == nil {
+			continue
+		}
+		if !t.block.Time.After(will.deadline) {
+			inTime.Add(inTime, credit)
+		}
+		if isMature(invoice.Payment{Block: invoice.BlockRef{Height: t.block.Height, Hash: t.block.Hash}}, inv.Terms.Confirm, head) {
+			deep.Add(deep, credit)
+		}
+	}
+	if need := inv.Terms.Confirm; need == (invoice.Confirmations{}) {
+		for _, pay := range inv.Payments {
+			if credit := counts(inv, will, pay); pay.Block.Hash == "" && !pay.Withdrawn && !pay.Replaceable && credit != nil {
+				deep.Add(deep, credit)
+			}
+		}
+	}
+	served := w.truth(inv.Network()).latestServed()
+	switch {
+	case ev.Type == invoice.EventCompleted && !will.completed && !covers(inv, deep):
+		w.fail(ruleCompletion, "%s is completed, but of %s only %s is deep enough at block %d", inv.OrderID, inv.Quote.Due, deep, p.Head.Height)
+	case ev.Type == invoice.EventExpired && covers(inv, inTime):
+		w.fail(ruleExpiry, "%s expires, but %s of %s came in time", inv.OrderID, inTime, inv.Quote.Due)
+	case ev.Type == invoice.EventExpired && !expiredByHand(inv) && !served.After(will.deadline):
+		w.fail(ruleExpiry, "%s with the deadline %s expires, but no block after %s was seen", inv.OrderID, clock(will.deadline), clock(served))
+	}
+}
+
+func paymentOf(inv invoice.Invoice, key chain.Key) invoice.Payment {
+	for _, p := range inv.Payments {
+		if p.Key == key {
+			return p
+		}
+	}
+	return invoice.Payment{}
+}
+
+// readFeed reads on in the feed, as a shop does.
+func (w *world) readFeed() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for {
+		after := int64(0)
+		if n := len(w.feed); n > 0 {
+			after = w.feed[n-1].Position
+		}
+		page, err := w.store.Events(context.Background(), after, 50)
+		if err != nil {
+			w.failLocked(ruleErrors, "read the feed: %v", err)
+			return
+		}
+		for _, ev := range page {
+			if ev.Position <= after {
+				w.failLocked(ruleFeed, "position %d comes after %d", ev.Position, after)
+				return
+			}
+			after = ev.Position
+			if seen, twice := w.events[ev.ID]; twice {
+				w.failLocked(ruleFeed, "event %s is at %d and at %d", seen.ID, seen.Position, ev.Position)
+				return
+			}
+			if want := w.lastSeq[ev.Invoice] + 1; ev.Seq != want {
+				w.failLocked(ruleFeed, "event %d of %s comes where %d is next", ev.Seq, w.was[ev.Invoice].order, want)
+				return
+			}
+			w.lastSeq[ev.Invoice] = ev.Seq
+			w.events[ev.ID] = ev
+			w.feed = append(w.feed, ev)
+		}
+		if len(page) < 50 {
+			return
+		}
+	}
+}
+
+// reserved notes indexes that the store has handed out.
+func (w *world) reserved(wallet string, first, n uint32) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range w.ranges[wallet] {
+		if first < r[1] && r[0] < first+n {
+			w.failLocked(ruleIndex, "indexes from %d on were handed out twice", max(first, r[0]))
+		}
+	}
+	w.ranges[wallet] = append(w.ranges[wallet], [2]uint32{first, first + n})
+}
+
+func show(k chain.Key) string { return shorten(k.TxID) + "/" + k.Index }
+
+func shorten(hash string) string { return hash[:min(8, len(hash))] }
+
+// clock writes a time as what passed since the beginning of a bubble.
+func clock(t time.Time) string {
+	return t.Sub(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)).Round(time.Millisecond).String()
+}
+
+func outputIndex(k chain.Key) int {
+	n, err := strconv.Atoi(k.Index)
+	if err != nil {
+		return -1
+	}
+	return n
+}

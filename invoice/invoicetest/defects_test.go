@@ -1,0 +1,497 @@
+package invoicetest_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/invoice/invoicetest"
+	"github.com/cointill/cointill/store"
+	"github.com/cointill/cointill/webhook"
+)
+
+// A simulation that finds nothing proves nothing. Each of these defects is one that somebody has
+// shipped or could ship, and must be found within so many worlds.
+func TestDeliberateDefectsAreFound(t *testing.T) {
+	for _, d := range []struct {
+		name   string
+		within uint64 // worlds
+		build  func(*invoicetest.Config)
+	}{
+		{"the cursor is stored before the effects", 40, inStore(cursorFirst)},
+		{"half of a commit is applied", 40, inStore(halfCommit)},
+		{"a commit is answered before it is done", 20, inStore(lateCommit)},
+		{"versions of invoices are ignored", 60, among(inStore(lostUpdate))},
+		{"the version of the cursor is ignored", 60, among(inStore(lostCursor))},
+		{"a refused batch is stored without its events", 60, among(inStore(droppedEvents))},
+		{"a payment that moved is a second row", 20, inStore(duplicateRows)},
+		{"withdrawals of payments are not stored", 60, inStore(forgottenWithdrawals)},
+		{"InvoicesAbove forgets the unconfirmed", 20, inStore(forgetUnconfirmed)},
+		{"InvoicesAbove is one block off", 40, inStore(oneBlockOff)},
+		{"InvoicesByAddress forgets what is closed", 20, inStore(forgetClosed)},
+		{"InvoicesWaking forgets deadlines", 20, inStore(forgetDeadlines)},
+		{"InvoicesWaking forgets heights", 20, inStore(forgetHeights)},
+		{"ReserveIndexes begins again", 20, inStore(indexesAgain)},
+		{"an event becomes visible after a later one", 10, inStore(feedSlips)},
+		{"the outbox loses the order", 40, inStore(outboxUnordered)},
+		{"the outbox drops what a dead process has claimed", 60, among(inStore(outboxDrops))},
+		{"a retry has a fresh body", 20, inStore(freshBody)},
+		{"a retry has a fresh id", 20, inStore(freshID)},
+		{"a message that was refused counts as told", 20, inStore(failureIsSuccess)},
+		{"payments are keyed without the index", 20, inWatcher(withoutIndex)},
+		{"invoices expire by the wall clock", 20, inWatcher(wallClock)},
+		{"the watcher does not tell of forks", 20, inWatcher(forkUnseen)},
+		{"a part of the pool is taken for all of it", 20, inWatcher(partialPool)},
+		{"a block is passed over in a long step", 20, inWatcher(passOver)},
+		{"the head is ahead of the blocks", 20, inWatcher(headAhead)},
+		{"the pool counts as mined", 20, inWatcher(poolIsBlock)},
+	} {
+		t.Run(d.name, func(t *testing.T) {
+			cfg := config()
+			d.build(&cfg)
+			for cfg.Seed = 1; cfg.Seed <= d.within; cfg.Seed++ {
+				if f := invoicetest.Play(t, cfg).Failure; f != nil {
+					t.Logf("world %d: %s: %.200s", cfg.Seed, f.Rule.Name, f.Detail)
+					return
+				}
+			}
+			t.Errorf("not found in %d worlds", d.within)
+		})
+	}
+}
+
+// flawed is a store with a defect: each function stands for the method, and nil for none.
+type flawed struct {
+	*store.Memory
+	commit  func(context.Context, invoice.Batch) error
+	read    func(invoice.Invoice) invoice.Invoice // what every read of an invoice answers
+	above   func(context.Context, chain.Network, uint64) ([]invoice.Invoice, error)
+	address func([]invoice.Invoice) []invoice.Invoice
+	waking  func(chain.Head) chain.Head
+	reserve func(context.Context, string, uint32) (uint32, error)
+	events  func([]invoice.Event) []invoice.Event
+	claim   func([]webhook.Delivery) []webhook.Delivery
+	record  func(webhook.Next) webhook.Next
+}
+
+func inStore(flaw func(*flawed)) func(*invoicetest.Config) {
+	return func(cfg *invoicetest.Config) {
+		cfg.Open = func(*testing.T) invoice.Store {
+			f := &flawed{Memory: store.NewMemory()}
+			flaw(f)
+			return f
+		}
+	}
+}
+
+// among has several processes share the store, for what one alone does not suffer from.
+func among(build func(*invoicetest.Config)) func(*invoicetest.Config) {
+	return func(cfg *invoicetest.Config) {
+		build(cfg)
+		cfg.Processes = 3
+	}
+}
+
+func (f *flawed) Commit(ctx context.Context, b invoice.Batch) error {
+	if f.commit != nil {
+		return f.commit(ctx, b)
+	}
+	return f.Memory.Commit(ctx, b)
+}
+
+func (f *flawed) seen(list []invoice.Invoice, err error) ([]invoice.Invoice, error) {
+	if f.read != nil {
+		for i, inv := range list {
+			list[i] = f.read(inv)
+		}
+	}
+	return list, err
+}
+
+func (f *flawed) Invoice(ctx context.Context, id string) (invoice.Invoice, error) {
+	inv, err := f.Memory.Invoice(ctx, id)
+	if err == nil && f.read != nil {
+		inv = f.read(inv)
+	}
+	return inv, err
+}
+
+func (f *flawed) Invoices(ctx context.Context, q invoice.Query) (invoice.Page, error) {
+	page, err := f.Memory.Invoices(ctx, q)
+	page.Invoices, err = f.seen(page.Invoices, err)
+	return page, err
+}
+
+func (f *flawed) InvoicesByAddress(ctx context.Context, addresses []chain.Address) ([]invoice.Invoice, error) {
+	list, err := f.seen(f.Memory.InvoicesByAddress(ctx, addresses))
+	if f.address != nil {
+		list = f.address(list)
+	}
+	return list, err
+}
+
+func (f *flawed) InvoicesAbove(ctx context.Context, n chain.Network, height uint64) ([]invoice.Invoice, error) {
+	if f.above != nil {
+		return f.above(ctx, n, height)
+	}
+	return f.seen(f.Memory.InvoicesAbove(ctx, n, height))
+}
+
+func (f *flawed) InvoicesWaking(ctx context.Context, n chain.Network, head chain.Head, limit int) ([]invoice.Invoice, error) {
+	if f.waking != nil {
+		head = f.waking(head)
+	}
+	return f.seen(f.Memory.InvoicesWaking(ctx, n, head, limit))
+}
+
+func (f *flawed) ReserveIndexes(ctx context.Context, wallet string, n uint32) (uint32, error) {
+	if f.reserve != nil {
+		return f.reserve(ctx, wallet, n)
+	}
+	return f.Memory.ReserveIndexes(ctx, wallet, n)
+}
+
+func (f *flawed) Events(ctx context.Context, after int64, limit int) ([]invoice.Event, error) {
+	list, err := f.Memory.Events(ctx, after, limit)
+	if f.events != nil {
+		list = f.events(list)
+	}
+	return list, err
+}
+
+func (f *flawed) Claim(ctx context.Context, q webhook.ClaimQuery) ([]webhook.Delivery, error) {
+	list, err := f.Memory.Claim(ctx, q)
+	if f.claim != nil {
+		list = f.claim(list)
+	}
+	return list, err
+}
+
+func (f *flawed) Record(ctx context.Context, c webhook.Claim, a webhook.Attempt, next webhook.Next) error {
+	if f.record != nil {
+		next = f.record(next)
+	}
+	return f.Memory.Record(ctx, c, a, next)
+}
+
+var errLost = errors.New("connection lost")
+
+func cursorFirst(f *flawed) {
+	n := 0
+	f.commit = func(ctx context.Context, b invoice.Batch) error {
+		if len(b.Progress) == 0 || len(b.Payments) == 0 {
+			return f.Memory.Commit(ctx, b)
+		}
+		if err := f.Memory.Commit(ctx, invoice.Batch{Progress: b.Progress, Fence: b.Fence}); err != nil {
+			return err
+		}
+		if n++; n%5 == 0 {
+			return errLost
+		}
+		b.Progress = nil
+		return f.Memory.Commit(ctx, b)
+	}
+}
+
+func halfCommit(f *flawed) {
+	n := 0
+	f.commit = func(ctx context.Context, b invoice.Batch) error {
+		if len(b.Payments) > 0 {
+			if n++; n%5 == 0 {
+				if err := f.Memory.Commit(ctx, invoice.Batch{Payments: b.Payments, Progress: b.Progress, Fence: b.Fence}); err != nil {
+					return err
+				}
+				return errLost
+			}
+		}
+		return f.Memory.Commit(ctx, b)
+	}
+}
+
+func lateCommit(f *flawed) {
+	n := 0
+	f.commit = func(ctx context.Context, b invoice.Batch) error {
+		if n++; n%10 == 0 {
+			time.AfterFunc(100*time.Millisecond, func() { _ = f.Memory.Commit(context.Background(), b) })
+			return nil
+		}
+		return f.Memory.Commit(ctx, b)
+	}
+}
+
+func lostUpdate(f *flawed) {
+	f.commit = func(ctx context.Context, b invoice.Batch) error {
+		b.Update = slices.Clone(b.Update)
+		for i, inv := range b.Update {
+			if now, err := f.Memory.Invoice(ctx, inv.ID); err == nil {
+				b.Update[i].Version = now.Version + 1
+			}
+		}
+		b.Events = f.fresh(ctx, b.Events)
+		b.Messages = slices.DeleteFunc(slices.Clone(b.Messages), func(m invoice.Message) bool {
+			return !slices.ContainsFunc(b.Events, func(ev invoice.Event) bool { return ev.ID == m.ID })
+		})
+		return f.Memory.Commit(ctx, b)
+	}
+}
+
+// fresh is INSERT OR IGNORE.
+func (f *flawed) fresh(ctx context.Context, events []invoice.Event) []invoice.Event {
+	return slices.DeleteFunc(slices.Clone(events), func(ev invoice.Event) bool {
+		old, _ := f.Memory.InvoiceEvents(ctx, ev.Invoice)
+		return slices.ContainsFunc(old, func(o invoice.Event) bool { return o.Seq == ev.Seq })
+	})
+}
+
+func lostCursor(f *flawed) {
+	f.commit = func(ctx context.Context, b invoice.Batch) error {
+		b.Progress = slices.Clone(b.Progress)
+		for i, p := range b.Progress {
+			if now, err := f.Memory.Network(ctx, p.Network); err == nil {
+				b.Progress[i].Version = now.Version + 1
+			}
+		}
+		return f.Memory.Commit(ctx, b)
+	}
+}
+
+func droppedEvents(f *flawed) {
+	f.commit = func(ctx context.Context, b invoice.Batch) error {
+		err := f.Memory.Commit(ctx, b)
+		if !errors.Is(err, invoice.ErrConflict) || len(b.Update) == 0 {
+			return err
+		}
+		b.Events, b.Messages, b.Progress, b.Update = nil, nil, nil, slices.Clone(b.Update)
+		for i, inv := range b.Update {
+			if now, readErr := f.Memory.Invoice(ctx, inv.ID); readErr == nil {
+				b.Update[i].Version = now.Version + 1
+			}
+		}
+		return f.Memory.Commit(ctx, b)
+	}
+}
+
+func duplicateRows(f *flawed) {
+	var mu sync.Mutex
+	rows := map[string][]invoice.Payment{}
+	f.commit = func(ctx context.Context, b invoice.Batch) error {
+		var old []invoice.Payment
+		for _, p := range b.Payments {
+			if now, err := f.Memory.Invoice(ctx, p.Invoice); err == nil {
+				old = append(old, slices.DeleteFunc(now.Payments, func(o invoice.Payment) bool { return o.Key != p.Key })...)
+			}
+		}
+		err := f.Memory.Commit(ctx, b)
+		if err == nil {
+			mu.Lock()
+			defer mu.Unlock()
+			for _, p := range old {
+				rows[p.Invoice] = append(rows[p.Invoice], p)
+			}
+		}
+		return err
+	}
+	f.read = func(inv invoice.Invoice) invoice.Invoice {
+		mu.Lock()
+		defer mu.Unlock()
+		inv.Payments = append(inv.Payments, rows[inv.ID]...)
+		return inv
+	}
+}
+
+func forgottenWithdrawals(f *flawed) {
+	f.commit = func(ctx context.Context, b invoice.Batch) error {
+		b.Payments = slices.DeleteFunc(slices.Clone(b.Payments), func(p invoice.Payment) bool { return p.Withdrawn })
+		return f.Memory.Commit(ctx, b)
+	}
+}
+
+func forgetUnconfirmed(f *flawed) {
+	f.above = func(ctx context.Context, n chain.Network, height uint64) ([]invoice.Invoice, error) {
+		if height >= invoice.Unconfirmed-1 {
+			return nil, nil
+		}
+		return f.Memory.InvoicesAbove(ctx, n, height)
+	}
+}
+
+func oneBlockOff(f *flawed) {
+	f.above = func(ctx context.Context, n chain.Network, height uint64) ([]invoice.Invoice, error) {
+		if height < invoice.Unconfirmed-1 {
+			height++
+		}
+		return f.Memory.InvoicesAbove(ctx, n, height)
+	}
+}
+
+func forgetClosed(f *flawed) {
+	f.address = func(list []invoice.Invoice) []invoice.Invoice {
+		return slices.DeleteFunc(list, func(inv invoice.Invoice) bool { return inv.State.Closed })
+	}
+}
+
+func forgetDeadlines(f *flawed) {
+	f.waking = func(h chain.Head) chain.Head {
+		h.Time = time.Time{}
+		return h
+	}
+}
+
+func forgetHeights(f *flawed) {
+	f.waking = func(h chain.Head) chain.Head { return chain.Head{Time: h.Time} }
+}
+
+func indexesAgain(f *flawed) {
+	n := 0
+	f.reserve = func(ctx context.Context, wallet string, size uint32) (uint32, error) {
+		first, err := f.Memory.ReserveIndexes(ctx, wallet, size)
+		if n++; n%3 == 0 {
+			first = 0
+		}
+		return first, err
+	}
+}
+
+func feedSlips(f *flawed) {
+	held := map[string]int{}
+	f.events = func(list []invoice.Event) []invoice.Event {
+		return slices.DeleteFunc(list, func(ev invoice.Event) bool {
+			held[ev.ID]++
+			return ev.Position%7 == 0 && held[ev.ID] == 1
+		})
+	}
+}
+
+// outboxUnordered hides from the store that messages belong together.
+func outboxUnordered(f *flawed) {
+	const mark = "#"
+	f.commit = func(ctx context.Context, b invoice.Batch) error {
+		b.Messages = slices.Clone(b.Messages)
+		for i, m := range b.Messages {
+			b.Messages[i].URL = m.URL + mark + m.ID
+		}
+		return f.Memory.Commit(ctx, b)
+	}
+	f.claim = func(list []webhook.Delivery) []webhook.Delivery {
+		for i := range list {
+			url, _, _ := bytes.Cut([]byte(list[i].Message.URL), []byte(mark))
+			list[i].Message.URL = string(url)
+		}
+		return list
+	}
+}
+
+func outboxDrops(f *flawed) {
+	f.claim = func(list []webhook.Delivery) []webhook.Delivery {
+		return slices.DeleteFunc(list, func(d webhook.Delivery) bool { return d.Claim.Token > 1 && d.Tried == 0 })
+	}
+}
+
+func freshBody(f *flawed) {
+	f.claim = func(list []webhook.Delivery) []webhook.Delivery {
+		for i, d := range list {
+			if d.Tried > 0 {
+				list[i].Message.Body = append(d.Message.Body, ' ')
+			}
+		}
+		return list
+	}
+}
+
+func freshID(f *flawed) {
+	f.claim = func(list []webhook.Delivery) []webhook.Delivery {
+		for i, d := range list {
+			if d.Tried > 0 {
+				list[i].Message.ID = "again_" + d.Message.ID
+			}
+		}
+		return list
+	}
+}
+
+func failureIsSuccess(f *flawed) {
+	f.record = func(n webhook.Next) webhook.Next {
+		if n.State == webhook.StateDue {
+			n.State = webhook.StateDelivered
+		}
+		return n
+	}
+}
+
+// seer is a watcher with a defect.
+type seer struct {
+	invoice.ChainWatcher
+	flaw func(chain.Step) chain.Step
+}
+
+func inWatcher(flaw func(chain.Step) chain.Step) func(*invoicetest.Config) {
+	return func(cfg *invoicetest.Config) {
+		cfg.Watch = func(f chain.FollowConfig) (invoice.ChainWatcher, error) {
+			w, err := chain.NewFollower(f)
+			return seer{w, flaw}, err
+		}
+	}
+}
+
+func (s seer) Next(ctx context.Context, c chain.Cursor) (chain.Step, error) {
+	step, err := s.ChainWatcher.Next(ctx, c)
+	if err == nil {
+		step.Joined = slices.Clone(step.Joined)
+		for i, b := range step.Joined {
+			step.Joined[i].Transfers = slices.Clone(b.Transfers)
+		}
+		step = s.flaw(step)
+	}
+	return step, err
+}
+
+func withoutIndex(s chain.Step) chain.Step {
+	for _, b := range s.Joined {
+		for i := range b.Transfers {
+			b.Transfers[i].Index = "0"
+		}
+	}
+	return s
+}
+
+func wallClock(s chain.Step) chain.Step {
+	s.Head.Time = time.Now()
+	return s
+}
+
+func forkUnseen(s chain.Step) chain.Step {
+	s.Rewound = false
+	return s
+}
+
+func partialPool(s chain.Step) chain.Step {
+	if s.PoolKnown && time.Now().UnixNano()%2 == 0 {
+		s.Pool = s.Pool[:len(s.Pool)/2]
+	}
+	return s
+}
+
+func passOver(s chain.Step) chain.Step {
+	if len(s.Joined) > 2 {
+		s.Joined[0].Transfers = nil
+	}
+	return s
+}
+
+func headAhead(s chain.Step) chain.Step {
+	s.Head.Height += 2
+	return s
+}
+
+func poolIsBlock(s chain.Step) chain.Step {
+	if n := len(s.Joined); n > 0 {
+		s.Joined[n-1].Transfers = append(s.Joined[n-1].Transfers, s.Pool...)
+	}
+	return s
+}

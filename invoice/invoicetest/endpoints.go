@@ -1,0 +1,197 @@
+package invoicetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cointill/cointill/invoice"
+)
+
+// manner is how an endpoint behaves.
+type manner string
+
+const (
+	endpointTakes   manner = "takes"         // 200
+	endpointFails   manner = "fails"         // 500, and has not taken it
+	endpointHangs   manner = "hangs"         // no answer, and has not taken it
+	endpointLate    manner = "answers late"  // takes it, and answers 200 when nobody waits any more
+	endpointDrops   manner = "drops"         // takes it, and drops the connection
+	endpointRefuses manner = "refuses"       // 400: wants no such message
+	endpointRepeats manner = "gets it twice" // the network between repeats what was sent
+)
+
+var manners = []manner{endpointFails, endpointHangs, endpointLate, endpointDrops, endpointRefuses, endpointRepeats}
+
+// told is what endpoints know of one message.
+type told struct {
+	body     string
+	url      string
+	attempts int
+	settled  bool // an answer has reached the sender after which it need not send again
+}
+
+// endpoints are all receivers of webhooks.
+type endpoints struct {
+	w *world
+
+	mu      sync.Mutex
+	manners map[string]manner // by host
+	told    map[string]*told  // by message id
+	last    map[string]int64  // the newest sequence number that arrived, by invoice and URL
+	due     map[string][]due  // the messages that were committed, by invoice and URL
+	skewed  bool              // some clock has been wrong
+}
+
+// due is a message that was committed and has to be told.
+type due struct {
+	id  string
+	seq int64
+}
+
+func newEndpoints(w *world) *endpoints {
+	return &endpoints{w: w, manners: map[string]manner{}, told: map[string]*told{}, last: map[string]int64{}, due: map[string][]due{}}
+}
+
+// expect notes messages that were committed.
+func (e *endpoints) expect(messages []invoice.Message) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, m := range messages {
+		key := m.Invoice + " " + m.URL
+		e.due[key] = append(e.due[key], due{m.ID, m.Seq})
+	}
+}
+
+// waiting lists what was committed and is not settled yet.
+func (e *endpoints) waiting() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var out []string
+	for _, list := range e.due {
+		for _, d := range list {
+			if msg := e.told[d.id]; msg == nil || !msg.settled {
+				out = append(out, d.id)
+			}
+		}
+	}
+	return out
+}
+
+func (e *endpoints) set(host string, m manner) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.manners[host] = m
+}
+
+func (e *endpoints) heal() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	clear(e.manners)
+}
+
+// post is a message arriving at an endpoint.
+func (e *endpoints) post(ctx context.Context, p *Process, to, id string, body []byte) (int, error) {
+	target, err := url.Parse(to)
+	if err != nil {
+		return 0, err
+	}
+	// The path has the order id, which is the same in the same world, while invoice ids are not.
+	_, seq := splitID(id)
+	if err := p.pause(ctx, p.latency("post", to, strconv.FormatInt(seq, 10))); err != nil {
+		return 0, err
+	}
+	m := e.arrive(target.Host, to, id, body)
+	switch m {
+	case endpointRepeats:
+		e.arrive(target.Host, to, id, body)
+	case endpointHangs:
+		return 0, p.pause(ctx, time.Hour)
+	case endpointLate:
+		if err := p.pause(ctx, time.Hour); err != nil {
+			return 0, err
+		}
+	case endpointDrops:
+		return 0, errors.New("injected: connection reset")
+	default: // it answers in time
+	}
+	if err := p.pause(ctx, p.latency("answer", to, strconv.FormatInt(seq, 10))); err != nil {
+		return 0, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if m == endpointFails {
+		return http.StatusInternalServerError, nil
+	}
+	e.told[id].settled = true
+	if m == endpointRefuses {
+		return http.StatusBadRequest, nil
+	}
+	return http.StatusOK, nil
+}
+
+// arrive notes an arrival and holds it against the rules.
+func (e *endpoints) arrive(host, to, id string, body []byte) manner {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	m := e.manners[host]
+	if m == "" {
+		m = endpointTakes
+	}
+	inv, seq := splitID(id)
+	msg := e.told[id]
+	if msg == nil {
+		msg = &told{body: string(body), url: to}
+		e.told[id] = msg
+	}
+	msg.attempts++
+	if msg.body != string(body) || msg.url != to {
+		e.w.fail(ruleOneContent, "message %s arrived with two contents: %s and then %s", id, msg.body, body)
+	}
+	if !bytes.Contains(body, []byte(inv)) {
+		e.w.fail(ruleOneContent, "message %s does not tell of its invoice: %s", id, body)
+	}
+	key := inv + " " + to
+	for _, d := range e.due[key] {
+		if before := e.told[d.id]; d.seq < seq && (before == nil || !before.settled) {
+			e.w.fail(ruleOrder, "message %d of %s arrived before message %d was settled", seq, e.w.orderOf(inv), d.seq)
+		}
+	}
+	// With clocks that differ by more than a claim lasts, two processes can be at one message, and
+	// the slower one repeats what the faster one has told. The receiver knows it by its ID.
+	if seq < e.last[key] && (msg.attempts == 1 || !e.skewed) {
+		e.w.fail(ruleOrder, "message %d of %s arrived after message %d", seq, e.w.orderOf(inv), e.last[key])
+	}
+	e.last[key] = max(e.last[key], seq)
+	return m
+}
+
+// splitID takes an event's id apart.
+func splitID(id string) (invoice string, seq int64) {
+	rest := strings.TrimPrefix(id, "evt_")
+	i := strings.LastIndexByte(rest, '_')
+	if i < 0 {
+		return rest, 0
+	}
+	seq, _ = strconv.ParseInt(rest[i+1:], 10, 64)
+	return rest[:i], seq
+}
+
+// settled says whether a message need not be sent again.
+func (e *endpoints) settled(id string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.told[id] != nil && e.told[id].settled
+}
+
+func (e *endpoints) clocksDiffer() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.skewed = true
+}

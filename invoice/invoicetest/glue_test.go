@@ -1,0 +1,77 @@
+package invoicetest_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/invoice/invoicetest"
+	"github.com/cointill/cointill/store"
+	"github.com/cointill/cointill/webhook"
+)
+
+// outbox is an outbox as one process reaches it: it can fail like everything else.
+type outbox struct {
+	webhook.Outbox
+	p *invoicetest.Process
+}
+
+func (o outbox) Claim(ctx context.Context, q webhook.ClaimQuery) (list []webhook.Delivery, err error) {
+	err = o.p.Call(ctx, "Claim", "", func() (err error) {
+		list, err = o.Outbox.Claim(ctx, q)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+// Record takes the random part out of the time of the next attempt, so that a world repeats itself.
+func (o outbox) Record(ctx context.Context, claim webhook.Claim, attempt webhook.Attempt, next webhook.Next) error {
+	if next.State == webhook.StateDue {
+		next.Due = attempt.At.Add(attempt.Duration + 20*time.Second)
+	}
+	return o.p.Call(ctx, "Record", attempt.At.String(), func() error { return o.Outbox.Record(ctx, claim, attempt, next) })
+}
+
+func (o outbox) NextDue(ctx context.Context) (due time.Time, err error) {
+	err = o.p.Call(ctx, "NextDue", "", func() (err error) {
+		due, err = o.Outbox.NextDue(ctx)
+		return err
+	})
+	return due, err
+}
+
+type secret struct{}
+
+func (secret) Secrets(context.Context, string) ([]string, error) {
+	return []string{"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}, nil
+}
+
+// dispatch runs a dispatcher, as every process of a shop does.
+func dispatch(ctx context.Context, p *invoicetest.Process) error {
+	schedule := make([]time.Duration, 500)
+	for i := range schedule {
+		schedule[i] = 20 * time.Second
+	}
+	d, err := webhook.New(webhook.Config{
+		Outbox: outbox{p.Store().(webhook.Outbox), p}, Secrets: secret{},
+		Client: &http.Client{Transport: p, Timeout: 10 * time.Second}, Schedule: schedule, Poll: 15 * time.Second,
+		Now: p.Now, Breaker: webhook.BreakerConfig{Failures: 4, Open: 20 * time.Second, MaxOpen: time.Minute},
+	})
+	if err != nil {
+		return err
+	}
+	p.OnMessages(d.Hint)
+	return d.Run(ctx)
+}
+
+func config() invoicetest.Config {
+	return invoicetest.Config{
+		Open: func(*testing.T) invoice.Store { return store.NewMemory() },
+		Tell: dispatch,
+	}
+}

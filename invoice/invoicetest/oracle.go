@@ -1,0 +1,183 @@
+package invoicetest
+
+import (
+	"math/big"
+	"slices"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/invoice"
+)
+
+// verdict is what the facts of an invoice amount to. It is worked out here a second time, from what
+// the package invoice promises and not from how it does it.
+type verdict struct {
+	received, counted, confirmed *big.Int
+	enough                       bool // what counts is enough
+	complete                     bool // what is confirmed is enough
+	over                         bool // the deadline has passed
+	status                       invoice.Status
+	closed                       bool
+	outcome                      invoice.Outcome
+	unvalued                     bool // some payment waits for a rate
+}
+
+// will is what the operators want, by their actions.
+type will struct {
+	deadline                                           time.Time
+	cancelled, expired, completed, acceptLate, archive bool
+}
+
+func willOf(inv invoice.Invoice) will {
+	w := will{deadline: inv.Deadline}
+	for _, a := range inv.Actions {
+		switch a.Kind {
+		case invoice.ActionCancel:
+			w.cancelled = true
+		case invoice.ActionExpire:
+			w.expired = true
+			if a.At.Before(w.deadline) {
+				w.deadline = a.At
+			}
+		case invoice.ActionReopen:
+			w.cancelled, w.expired, w.deadline = false, false, a.Until
+		case invoice.ActionComplete:
+			w.completed = true
+		case invoice.ActionAcceptLate:
+			w.acceptLate = true
+		case invoice.ActionArchive:
+			w.archive = true
+		}
+	}
+	return w
+}
+
+// judge folds the facts, as the network's head shows them.
+func judge(inv invoice.Invoice, head chain.Head, now time.Time) verdict {
+	w := willOf(inv)
+	v := verdict{received: new(big.Int), counted: new(big.Int), confirmed: new(big.Int)}
+	var late, other bool
+	for _, p := range inv.Payments {
+		if inv.Quote == nil || p.Withdrawn || p.Key.Network != inv.Network() {
+			continue
+		}
+		isOther, isLate := p.Asset != inv.Quote.Asset.ID, isLate(p, w.deadline)
+		late, other = late || isLate, other || isOther
+		credit := p.Credit
+		if credit == nil {
+			v.unvalued = true
+			continue
+		}
+		v.received.Add(v.received, credit)
+		v.unvalued = v.unvalued || isLate && inv.Terms.Late == invoice.LateRerate && p.Rerated == nil
+		if credit = counts(inv, w, p); credit == nil {
+			continue
+		}
+		v.counted.Add(v.counted, credit)
+		if isMature(p, inv.Terms.Confirm, head) {
+			v.confirmed.Add(v.confirmed, credit)
+		}
+	}
+	v.enough, v.complete = covers(inv, v.counted), covers(inv, v.confirmed)
+	v.over = w.expired || inv.Quote != nil && head.Time.After(w.deadline) || inv.Quote == nil && now.After(w.deadline)
+	v.status, v.closed = v.stand(inv, w)
+	v.outcome = v.remarks(inv, w, late, other)
+	return v
+}
+
+// counts is how much of a payment the terms let count; nil for nothing.
+func counts(inv invoice.Invoice, w will, p invoice.Payment) *big.Int {
+	switch {
+	case p.Asset != inv.Quote.Asset.ID && inv.Terms.Other == invoice.OtherHold:
+		return nil
+	case !isLate(p, w.deadline), w.acceptLate, inv.Terms.Late == invoice.LateAccept:
+		return p.Credit
+	case inv.Terms.Late == invoice.LateRerate:
+		return p.Rerated
+	}
+	return nil
+}
+
+func isLate(p invoice.Payment, deadline time.Time) bool {
+	return p.FirstSeen.After(deadline) && (p.Block.Hash == "" || p.Block.Time.After(deadline))
+}
+
+func isMature(p invoice.Payment, need invoice.Confirmations, head chain.Head) bool {
+	switch {
+	case p.Block.Hash == "":
+		return need.Tag == "" && need.Depth == 0 && !p.Replaceable
+	case need.Tag == invoice.FinalitySafe:
+		return p.Block.Height <= head.Safe
+	case need.Tag == invoice.FinalityFinalized:
+		return p.Block.Height <= head.Finalized
+	}
+	return p.Block.Height <= head.Height && head.Height-p.Block.Height+1 >= need.Depth
+}
+
+// covers says whether an amount is what is due, within the tolerance.
+func covers(inv invoice.Invoice, amount *big.Int) bool {
+	if inv.Quote == nil || amount.Sign() <= 0 {
+		return false
+	}
+	missing := new(big.Int).Sub(inv.Quote.Due, amount)
+	return missing.Sign() <= 0 || tolerated(inv, missing)
+}
+
+func tolerated(inv invoice.Invoice, difference *big.Int) bool {
+	if units := inv.Terms.ToleranceUnits; units != nil && difference.Cmp(units) <= 0 {
+		return true
+	}
+	share := new(big.Rat).Quo(inv.Terms.TolerancePercent.Rat(), big.NewRat(100, 1))
+	share.Mul(share, new(big.Rat).SetInt(inv.Quote.Due))
+	return new(big.Rat).SetInt(difference).Cmp(share) <= 0
+}
+
+func (v verdict) stand(inv invoice.Invoice, w will) (invoice.Status, bool) {
+	switch {
+	case w.archive:
+		return invoice.StatusArchived, true
+	case !inv.State.CompletedAt.IsZero():
+		return invoice.StatusCompleted, true
+	case w.cancelled:
+		return invoice.StatusCancelled, true
+	case v.enough:
+		return invoice.StatusPending, false
+	case v.counted.Sign() > 0:
+		return invoice.StatusPaidPartial, v.over
+	case v.over:
+		return invoice.StatusExpired, true
+	}
+	return invoice.StatusNew, false
+}
+
+func (v verdict) remarks(inv invoice.Invoice, w will, late, other bool) invoice.Outcome {
+	if inv.Quote == nil {
+		return 0
+	}
+	var o invoice.Outcome
+	surplus := new(big.Int).Sub(v.received, inv.Quote.Due)
+	switch {
+	case v.received.Sign() == 0:
+	case surplus.Sign() > 0 && !tolerated(inv, surplus):
+		o = invoice.OutcomeOver
+	case v.enough || covers(inv, v.received):
+		o = invoice.OutcomeExact
+	default:
+		o = invoice.OutcomeUnder
+	}
+	if late {
+		o |= invoice.OutcomeLate
+	}
+	if other {
+		o |= invoice.OutcomeOtherAsset
+	}
+	if v.status == invoice.StatusCompleted && !w.completed && !v.enough {
+		o |= invoice.OutcomeReverted
+	}
+	return o
+}
+
+// expiredByHand says whether an operator has ended the time to pay.
+func expiredByHand(inv invoice.Invoice) bool {
+	return slices.ContainsFunc(inv.Actions, func(a invoice.Action) bool { return a.Kind == invoice.ActionExpire })
+}

@@ -1,0 +1,252 @@
+package invoicetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/chain/chaintest"
+	"github.com/cointill/cointill/invoice"
+)
+
+// Process is one of the processes that share the store: a service, and whatever tells its messages.
+// It has its own clock, its own sight of the chains and its own connection to the store, and it can
+// die at any moment: nothing it does after that has an effect.
+type Process struct {
+	w     *world
+	name  string
+	lives int
+	nodes []*node
+	svc   *invoice.Service
+	store invoice.Store // as the process reaches it
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	dead   chan struct{} // closed when it dies
+	ended  chan struct{} // closed when everything it ran has ended
+
+	mu         sync.Mutex // guards what follows
+	died       bool
+	plan       plan
+	slow       time.Duration // the longest that a call may take
+	skew       time.Duration
+	onMessages func()
+}
+
+// Store is the store itself, as Config.Open made it.
+func (p *Process) Store() invoice.Store { return p.w.store }
+
+// Now is the process's clock, which may be wrong.
+func (p *Process) Now() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return time.Now().Add(p.skew)
+}
+
+// OnMessages sets what is called when messages were committed.
+func (p *Process) OnMessages(f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.onMessages = f
+}
+
+func (p *Process) hint() {
+	p.mu.Lock()
+	f := p.onMessages
+	p.mu.Unlock()
+	if f != nil {
+		f()
+	}
+}
+
+// RoundTrip implements [http.RoundTripper]: it posts to the world's endpoints.
+func (p *Process) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	status, err := p.w.endpoints.post(r.Context(), p, r.URL.String(), r.Header.Get("webhook-id"), body)
+	if err != nil {
+		return nil, err
+	}
+	return &http.Response{
+		StatusCode: status, Header: http.Header{}, Request: r, ProtoMajor: 1, ProtoMinor: 1,
+		Body: io.NopCloser(strings.NewReader("")),
+	}, nil
+}
+
+// pause waits in the process: it ends early when the context does, or when the process dies.
+func (p *Process) pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-p.dead:
+		return errDead
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+	}
+	if p.isDead() { // both at once
+		return errDead
+	}
+	return ctx.Err()
+}
+
+func (p *Process) isDead() bool {
+	select {
+	case <-p.dead:
+		return true
+	default:
+		return false
+	}
+}
+
+// die ends the process where it stands.
+func (p *Process) die() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.died {
+		p.died = true
+		close(p.dead)
+		p.cancel()
+	}
+}
+
+// latency is how long something takes: always a different time, down to the nanosecond, and always
+// the same in the same world. So no two things happen at the same moment, and worlds are repeatable.
+func (p *Process) latency(what ...string) time.Duration {
+	p.mu.Lock()
+	slow := p.slow
+	p.mu.Unlock()
+	h := mix(append(what, p.name, fmt.Sprint(p.w.cfg.Seed, p.lives, time.Now().UnixNano()))...)
+	d := 50*time.Microsecond + time.Duration(h%uint64(2*time.Millisecond))
+	if slow > 0 {
+		d += time.Duration(mix(fmt.Sprint(h)) % uint64(slow))
+	}
+	return d
+}
+
+// mix hashes words into a number that looks like chance.
+func mix(words ...string) uint64 {
+	h := fnv.New64a()
+	for _, word := range words {
+		_, _ = io.WriteString(h, word) // never fails
+		_, _ = h.Write([]byte{0})
+	}
+	x := h.Sum64() // FNV's low bits are weak: the finisher of SplitMix64 spreads them
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// start gives a process that does not run a new life.
+func (p *Process) start() error {
+	w := p.w
+	p.lives++
+	p.mu.Lock()
+	p.died, p.plan, p.onMessages = false, plan{}, nil
+	p.dead, p.ended = make(chan struct{}), make(chan struct{})
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.mu.Unlock()
+	p.store = remote{p, w.store}
+	if l, ok := w.store.(invoice.Leaser); ok && w.traits.leases {
+		p.store = leasing{remote{p, w.store}, l}
+	}
+	p.nodes = nil
+	cfg := invoice.Config{
+		Store: p.store, Rates: w.rates, Notifier: w.cfg.Notifier, OnMessages: p.hint, Now: p.Now,
+		Holder: fmt.Sprint(p.name, "-", p.lives), Poll: 11*time.Second + p.odd("poll"),
+		Window: w.traits.window,
+	}
+	for _, t := range w.chains {
+		c, err := p.chain(t)
+		if err != nil {
+			return err
+		}
+		cfg.Chains = append(cfg.Chains, c)
+	}
+	if w.cfg.Change != nil {
+		w.cfg.Change(&cfg)
+	}
+	svc, err := invoice.New(cfg)
+	if err != nil {
+		return fmt.Errorf("invoicetest: %w", err)
+	}
+	p.svc = svc
+	p.run(svc)
+	return nil
+}
+
+// odd is a time that no other component has.
+func (p *Process) odd(what string) time.Duration {
+	return time.Duration(mix(what, p.name, fmt.Sprint(p.lives, p.w.cfg.Seed)) % uint64(time.Second))
+}
+
+func (p *Process) chain(t *truth) (invoice.ChainConfig, error) {
+	n := &node{p: p, t: t, trouble: nodeHonest}
+	p.nodes = append(p.nodes, n)
+	var source chain.Node = n
+	if p.w.traits.pools {
+		source = poolNode{n}
+	}
+	watcher, err := p.w.cfg.Watch(chain.FollowConfig{
+		Node: source, Poll: p.w.traits.poll + p.odd(string(t.net)), Now: p.Now,
+		Batch: p.w.traits.batch, Window: p.w.traits.reach, Margin: 20 * time.Minute,
+		// One at a time and without the random part of a rest, so that a world repeats itself; the nodes
+		// of the simulation take their time when they fail.
+		Parallel: 1, MinBackoff: 1, MaxBackoff: 1,
+	})
+	if err != nil {
+		return invoice.ChainConfig{}, fmt.Errorf("invoicetest: %w", err)
+	}
+	c := invoice.ChainConfig{Watcher: watcher, Addresses: wallet{t.chain}}
+	for _, a := range t.chain.Assets() {
+		c.Assets = append(c.Assets, invoice.AssetConfig{Asset: a, Confirm: []invoice.Tier{{Need: p.w.traits.confirm}}})
+	}
+	return c, nil
+}
+
+// wallet issues the same addresses on every chain of the world.
+type wallet struct{ chain *chaintest.Chain }
+
+func (wallet) Name() string { return "sim:wallet" }
+
+func (w wallet) Address(_ context.Context, index uint32) (chain.Address, error) {
+	return w.chain.Address(fmt.Sprint(index)), nil
+}
+
+func (p *Process) run(svc *invoice.Service) {
+	ctx, ended := p.ctx, p.ended
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := svc.Run(ctx); err != nil {
+			p.w.fail(ruleRuns, "Run of %s answers %v", p.name, err)
+		}
+	})
+	if p.w.cfg.Tell != nil {
+		wg.Go(func() {
+			if err := p.w.cfg.Tell(ctx, p); err != nil && !errors.Is(err, context.Canceled) {
+				p.w.fail(ruleRuns, "Tell of %s answers %v", p.name, err)
+			}
+		})
+	}
+	go func() {
+		wg.Wait()
+		close(ended)
+	}()
+}
+
+func (p *Process) alive() bool { return p.svc != nil && !p.isDead() && p.ctx.Err() == nil }
+
+// living answers the processes that run.
+func (w *world) living() []*Process {
+	return slices.DeleteFunc(slices.Clone(w.processes), func(p *Process) bool { return !p.alive() })
+}

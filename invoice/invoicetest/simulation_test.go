@@ -1,0 +1,82 @@
+package invoicetest_test
+
+import (
+	"flag"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cointill/cointill/invoice/invoicetest"
+	"github.com/stretchr/testify/require"
+)
+
+var (
+	seeds = flag.Int("seeds", 100, "how many worlds are explored")
+	seed  = flag.Uint64("seed", 0, "the only world, or the first of -seeds; 0: by the time of now")
+	steps = flag.Int("steps", 60, "how many steps each world has")
+	story = flag.Bool("story", false, "tell what happens in the world -seed")
+)
+
+func TestEveryWorldKeepsTheRules(t *testing.T) {
+	first, n := *seed, *seeds
+	if first == 0 {
+		first = uint64(time.Now().UnixMilli())
+	}
+	cfg := config()
+	cfg.Steps = *steps
+	if testing.Short() && n == 100 {
+		n = 20
+	}
+	t.Logf("first seed %d", first)
+	if *story {
+		cfg.Seed = first
+		t.Log(strings.Join(invoicetest.Play(t, cfg).Trace, "\n"))
+	}
+	invoicetest.Explore(t, cfg, first, n)
+}
+
+// The least that an integrator needs: a store, and no dispatcher.
+func TestAStoreAloneIsEnough(t *testing.T) {
+	invoicetest.Explore(t, invoicetest.Config{Open: config().Open, Steps: 40}, 1, 5)
+}
+
+func TestAWorldRepeatsItself(t *testing.T) {
+	n := uint64(20)
+	if testing.Short() {
+		n = 4
+	}
+	for seed := range n {
+		cfg := config()
+		cfg.Seed = seed + 1
+		first := invoicetest.Play(t, cfg)
+		require.Equal(t, first.Trace, invoicetest.Play(t, cfg).Trace, "seed %d", cfg.Seed)
+	}
+}
+
+// A failure is told with the seed, and with as few steps as show it.
+func TestAFailureIsCutShort(t *testing.T) {
+	cfg := config()
+	inStore(duplicateRows)(&cfg)
+	for cfg.Seed = 1; ; cfg.Seed++ {
+		long := invoicetest.Play(t, cfg)
+		if long.Failure == nil {
+			continue
+		}
+		short := invoicetest.Shrink(t, cfg, long)
+		require.LessOrEqual(t, short.Failure.Step, long.Failure.Step)
+		require.Less(t, len(short.Trace), len(long.Trace)/2)
+		require.Contains(t, short.Report(), fmt.Sprintf("replay: -seed %d ", cfg.Seed))
+		return
+	}
+}
+
+func TestEveryRuleHasAReason(t *testing.T) {
+	names := map[string]bool{}
+	for _, r := range invoicetest.Rules() {
+		require.NotEmpty(t, r.Name)
+		require.NotEmpty(t, r.Why)
+		require.False(t, names[r.Name], r.Name)
+		names[r.Name] = true
+	}
+}

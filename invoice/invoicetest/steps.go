@@ -1,0 +1,626 @@
+package invoicetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/big"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/chain/chaintest"
+	"github.com/cointill/cointill/invoice"
+	"github.com/shopspring/decimal"
+)
+
+// kind is a kind of step.
+type kind struct {
+	name    string
+	weight  int
+	trouble bool // not every world knows it
+	play    func(w *world, r *rand.Rand)
+}
+
+// kinds are all kinds of steps.
+var kinds = []kind{
+	{"create", 20, false, (*world).create},
+	{"pay", 32, false, (*world).pay},
+	{"mine", 22, false, (*world).mineSome},
+	{"choose", 4, false, (*world).choose},
+	{"time passes", 3, false, func(w *world, r *rand.Rand) { w.pass(time.Duration(r.IntN(20)) * time.Minute) }},
+	{"rest", 2, false, (*world).rest},
+	{"create one order twice at once", 3, true, (*world).createTwice},
+	{"everything at once", 5, true, (*world).rush},
+	{"reorganise", 9, false, (*world).reorganise},
+	{"replace or evict", 8, false, (*world).replace},
+	{"node in trouble", 9, true, (*world).nodeTrouble},
+	{"node heals", 4, true, (*world).nodeHeals},
+	{"store in trouble", 8, true, (*world).storeTrouble},
+	{"die", 5, true, (*world).die},
+	{"stop", 3, true, (*world).stop},
+	{"start", 8, false, (*world).startOne},
+	{"slow", 5, true, (*world).slow},
+	{"clock jumps", 4, true, (*world).clockJumps},
+	{"endpoint in trouble", 7, true, (*world).endpointTrouble},
+	{"endpoints heal", 2, true, func(w *world, _ *rand.Rand) { w.endpoints.heal() }},
+	{"operator", 7, true, (*world).operate},
+	{"rates", 5, true, (*world).changeRates},
+}
+
+// pick draws a kind by weight.
+func pick(r *rand.Rand, from []kind) kind {
+	sum := 0
+	for _, k := range from {
+		sum += k.weight
+	}
+	n := r.IntN(sum)
+	for _, k := range from {
+		if n -= k.weight; n < 0 {
+			return k
+		}
+	}
+	return from[0]
+}
+
+func one[T any](r *rand.Rand, from []T) (T, bool) {
+	if len(from) == 0 {
+		var zero T
+		return zero, false
+	}
+	return from[r.IntN(len(from))], true
+}
+
+// jitter is by how much a block's stamp is wrong.
+func jitter(r *rand.Rand) time.Duration {
+	if r.IntN(4) > 0 {
+		return 0
+	}
+	return time.Duration(r.IntN(600)-300) * time.Second
+}
+
+// shop is what the shop and its payers know.
+type shop struct {
+	orders []*order
+	noted  map[string]string
+}
+
+// order is an order of the shop, and its invoice as it was answered last.
+type order struct {
+	id  string
+	inv invoice.Invoice
+}
+
+// live answers one of the processes that run.
+func (w *world) live(r *rand.Rand) (*Process, bool) { return one(r, w.living()) }
+
+// payable answers the orders that have an address.
+func (w *world) payable() []*order {
+	return slices.DeleteFunc(slices.Clone(w.shop.orders), func(o *order) bool { return o.inv.Quote == nil || o.inv.Quote.Address == "" })
+}
+
+func (w *world) request(r *rand.Rand, id string) invoice.Request {
+	t := w.chains[r.IntN(len(w.chains))]
+	asset := t.chain.Assets()[r.IntN(2)]
+	req := invoice.Request{
+		Project: "shop", OrderID: id, Price: invoice.Price{Currency: "EUR", Amount: decimal.New(int64(1+r.IntN(5000)), -2)},
+		Asset: asset.Code, CallbackURL: fmt.Sprintf("https://shop%d.example/%s", r.IntN(3), id),
+		Late:  []invoice.LatePolicy{"", invoice.LateHold, invoice.LateAccept, invoice.LateRerate}[r.IntN(4)],
+		Other: []invoice.OtherPolicy{"", invoice.OtherAccept, invoice.OtherHold}[r.IntN(3)],
+	}
+	switch r.IntN(8) {
+	case 0:
+		req.Asset = ""
+	case 1:
+		req.Price.Currency = asset.Code
+	case 2:
+		req.CallbackURL = ""
+	case 3:
+		percent := decimal.New(int64(r.IntN(100)), -1)
+		req.Tolerance = &percent
+	case 4:
+		req.ToleranceAmount = decimal.New(1, -3)
+	}
+	if req.Asset == "" {
+		req.ToleranceAmount = decimal.Decimal{}
+	}
+	return req
+}
+
+// create has the shop create an invoice, asking again with the same order id after errors.
+func (w *world) create(r *rand.Rand) {
+	req := w.request(r, fmt.Sprintf("order-%03d", w.step))
+	for range 1 + r.IntN(4) {
+		p, ok := w.live(r)
+		if !ok || w.createAt(p, req) {
+			return
+		}
+	}
+}
+
+// createAt asks one process for an invoice, and says whether the shop now has it.
+func (w *world) createAt(p *Process, req invoice.Request) bool {
+	inv, err := w.order(p, req)
+	w.note("    %s creates %s for %s %s in %q: %s", p.name, req.OrderID, req.Price.Amount, req.Price.Currency, req.Asset, outcomeOf(err))
+	if err != nil {
+		return false
+	}
+	w.learn(inv)
+	return true
+}
+
+// order asks a process for the invoice of an order, which may be there already.
+func (w *world) order(p *Process, req invoice.Request) (invoice.Invoice, error) {
+	return limited(w, p, func(ctx context.Context) (invoice.Invoice, error) {
+		inv, err := p.svc.Create(ctx, req)
+		var taken *invoice.DuplicateOrderError
+		if errors.As(err, &taken) {
+			return p.svc.Invoice(ctx, req.Project, taken.Invoice)
+		}
+		return inv, err
+	})
+}
+
+// limited makes a call to a service and makes sure that it ends.
+func limited[T any](w *world, p *Process, call func(context.Context) (T, error)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	done := make(chan answer, 1)
+	go func() {
+		value, err := call(ctx)
+		done <- answer{value, err}
+	}()
+	a := <-done
+	if ctx.Err() != nil {
+		w.fail(ruleRuns, "a call of %s does not end", p.name)
+	}
+	if !reasonable(a.err) {
+		w.fail(ruleErrors, "a call of %s answers %v", p.name, a.err)
+	}
+	return a.value, a.err
+}
+
+func outcomeOf(err error) string {
+	if err != nil {
+		return "refused"
+	}
+	return "done"
+}
+
+// learn remembers what a service has answered to the shop.
+func (w *world) learn(inv invoice.Invoice) {
+	if before, known := w.promised[inv.OrderID]; !known || before.Version < inv.Version {
+		w.promised[inv.OrderID] = inv
+	}
+	for _, o := range w.shop.orders {
+		if o.id == inv.OrderID {
+			if o.inv.ID != inv.ID {
+				w.fail(ruleOrderID, "%s was answered as invoice %s and as invoice %s", o.id, o.inv.ID, inv.ID)
+			}
+			o.inv = inv
+			return
+		}
+	}
+	w.shop.orders = append(w.shop.orders, &order{inv.OrderID, inv})
+}
+
+// createTwice has two processes asked for one order at the same time.
+func (w *world) createTwice(r *rand.Rand) {
+	living := w.living()
+	if len(living) < 2 {
+		return
+	}
+	req := w.request(r, fmt.Sprintf("order-%03d", w.step))
+	found := make([]invoice.Invoice, len(living))
+	var wg sync.WaitGroup
+	for i, p := range living {
+		wg.Go(func() {
+			found[i], _ = w.order(p, req)
+		})
+	}
+	wg.Wait()
+	w.learnAll(found)
+}
+
+func (w *world) learnAll(found []invoice.Invoice) {
+	for _, inv := range found {
+		if inv.ID != "" {
+			w.learn(inv)
+		}
+	}
+}
+
+func (w *world) choose(r *rand.Rand) {
+	again := r.IntN(4) == 0 // what was chosen before must stay
+	open := slices.DeleteFunc(slices.Clone(w.shop.orders), func(o *order) bool { return o.inv.Quote != nil && !again })
+	o, ok := one(r, open)
+	p, alive := w.live(r)
+	if !ok || !alive {
+		return
+	}
+	asset := w.chains[r.IntN(len(w.chains))].chain.Assets()[r.IntN(2)].Code
+	inv, err := limited(w, p, func(ctx context.Context) (invoice.Invoice, error) {
+		inv, err := p.svc.Choose(ctx, "shop", o.inv.ID, asset)
+		if err != nil { // it may have been done all the same
+			if now, readErr := p.svc.Invoice(ctx, "shop", o.inv.ID); readErr == nil && now.Quote != nil {
+				return now, nil
+			}
+		}
+		return inv, err
+	})
+	w.note("    %s chooses %s for %s: %s", p.name, asset, o.id, outcomeOf(err))
+	if err == nil {
+		w.learn(inv)
+	}
+}
+
+// pay has somebody send something.
+func (w *world) pay(r *rand.Rand) {
+	orders := w.payable()
+	o, ok := one(r, orders[max(0, len(orders)-6):]) // mostly the new ones, which are still open
+	if !ok {
+		return
+	}
+	if r.IntN(6) == 0 {
+		o, _ = one(r, orders)
+	}
+	t := w.truth(o.inv.Network())
+	how := "on whichever network"
+	var outputs []chaintest.Output
+	switch n := r.IntN(16); n {
+	case 0, 15:
+		t = w.chains[r.IntN(len(w.chains))]
+		asset := t.chain.Assets()[r.IntN(2)]
+		outputs = []chaintest.Output{{To: o.inv.Quote.Address, Asset: asset, Units: pocketMoney(r, asset)}}
+	case 1:
+		how = "and for another one too"
+		outputs = append(outputs, o.output(100))
+		if other, _ := one(r, orders); other.inv.Network() == t.net {
+			outputs = append(outputs, other.output(100))
+		}
+	default:
+		how, outputs = o.payment(r, t, n)
+	}
+	r.Shuffle(len(outputs), func(i, j int) { outputs[i], outputs[j] = outputs[j], outputs[i] })
+	replaceable := r.IntN(3) == 0
+	txid := t.send(replaceable, outputs)
+	w.note("    %s is paid %s by %s: %d outputs, replaceable %t", o.id, how, shorten(txid), len(outputs), replaceable)
+}
+
+// payment answers one of the ways to pay an order.
+func (o *order) payment(r *rand.Rand, t *truth, n int) (string, []chaintest.Output) {
+	out := o.output(100)
+	switch n {
+	case 2, 3:
+		return "short", []chaintest.Output{o.output(int64(5 + r.IntN(94)))}
+	case 4:
+		return "too much", []chaintest.Output{o.output(int64(101 + r.IntN(150)))}
+	case 5:
+		out.Units = big.NewInt(1)
+		return "with dust", []chaintest.Output{out}
+	case 6:
+		out.Units = new(big.Int)
+		return "nothing", []chaintest.Output{out}
+	case 7:
+		return "twice in one transaction", []chaintest.Output{out, o.output(100)}
+	case 8:
+		half := o.output(50)
+		out.Units.Sub(out.Units, half.Units)
+		return "in two parts", []chaintest.Output{half, out}
+	case 9:
+		for _, a := range t.chain.Assets() {
+			if a.ID != out.Asset.ID {
+				out.Asset, out.Units = a, pocketMoney(r, a)
+				break
+			}
+		}
+		return "in the other asset", []chaintest.Output{out}
+	}
+	return "exactly", []chaintest.Output{out}
+}
+
+// output pays so many percent of what is due.
+func (o *order) output(percent int64) chaintest.Output {
+	q := o.inv.Quote
+	units := new(big.Int).Set(q.Due)
+	if percent != 100 {
+		units = share(units, percent)
+	}
+	return chaintest.Output{To: q.Address, Asset: q.Asset, Units: units}
+}
+
+// pocketMoney is some amount of an asset.
+func pocketMoney(r *rand.Rand, a chain.Asset) *big.Int {
+	return a.UnitsUp(decimal.New(int64(1+r.IntN(3000)), -2))
+}
+
+func share(units *big.Int, percent int64) *big.Int {
+	out := new(big.Int).Mul(units, big.NewInt(percent))
+	return out.Add(out.Quo(out, big.NewInt(100)), big.NewInt(1))
+}
+
+// mine adds blocks to every chain, stamped with the time of now.
+func (w *world) mine(n int) {
+	for _, t := range w.chains {
+		t.mine(n, 0)
+	}
+}
+
+func (t *truth) mine(n int, wrong time.Duration) {
+	for i := range n {
+		t.chain.MineAt(time.Now().Add(wrong + time.Duration(i)*time.Second))
+	}
+	t.sync()
+}
+
+func (w *world) mineSome(r *rand.Rand) {
+	t := w.chains[r.IntN(len(w.chains))]
+	if r.IntN(3) == 0 { // blocks that leave the pool as it is
+		t.chain.MineEmpty(1 + r.IntN(3))
+	}
+	t.mine(1+r.IntN(3), jitter(r))
+}
+
+// pass lets time pass with a block a minute.
+func (w *world) pass(d time.Duration) {
+	for range int(d / time.Minute) {
+		w.sleep(time.Minute)
+		w.mine(1)
+	}
+}
+
+// deepest is how deep forks go: not so deep that a follower would know no block from before.
+const deepest = 16
+
+// recent answers how deep the blocks are that bring money to an invoice.
+func (w *world) recent(t *truth) []int {
+	var out []int
+	blocks := t.view().blocks
+	for depth := 1; depth <= deepest && depth < len(blocks); depth++ {
+		for _, x := range blocks[len(blocks)-depth].Transfers {
+			if w.ownerOf(x.To) != "somebody else" {
+				out = append(out, depth)
+			}
+		}
+	}
+	return out
+}
+
+func (w *world) reorganise(r *rand.Rand) {
+	t := w.chains[r.IntN(len(w.chains))]
+	depth := 1 + r.IntN(4)
+	switch r.IntN(4) {
+	case 0:
+		depth = 1 + r.IntN(deepest)
+	case 1, 2: // just so deep that somebody's money leaves, or does not
+		if at, ok := one(r, w.recent(t)); ok {
+			depth = max(1, at-r.IntN(2))
+		}
+	}
+	extra := r.IntN(4) - 1
+	if depth+extra < 1 {
+		extra = 0
+	}
+	// What a follower has let go of does not come back to it when the chain becomes shorter.
+	if fork := int(t.chain.Head().Height) - depth; int(t.tallest)-fork >= w.traits.reach {
+		w.blur()
+	}
+	fate := []chaintest.Fate{chaintest.Remined, chaintest.Pooled, chaintest.Lost}[r.IntN(3)]
+	t.chain.Reorganise(depth, extra, fate)
+	t.sync()
+	w.totals.Forks++
+	w.note("    the last %d blocks of %s leave for %d, fate %d, head %d", depth, t.net, depth+extra, fate, t.chain.Head().Height)
+}
+
+// replace replaces or evicts what waits in a pool.
+func (w *world) replace(r *rand.Rand) {
+	t := w.chains[r.IntN(len(w.chains))]
+	x, ok := one(r, t.view().pool)
+	if !ok {
+		return
+	}
+	if r.IntN(4) == 0 {
+		t.chain.Evict(x.TxID)
+		t.sync()
+		w.note("    %s is evicted", shorten(x.TxID))
+		return
+	}
+	asset := t.chain.Assets()[0]
+	for _, a := range t.chain.Assets() {
+		if a.ID == x.Asset {
+			asset = a
+		}
+	}
+	var outputs []chaintest.Output
+	switch r.IntN(3) {
+	case 0: // the same, with a better fee
+		outputs = append(outputs, chaintest.Output{To: x.To, Asset: asset, Units: x.Units})
+	case 1:
+		outputs = append(outputs, chaintest.Output{To: t.chain.Address("thief"), Asset: asset, Units: x.Units})
+	}
+	w.note("    %s is replaced by %s with %d outputs", shorten(x.TxID), shorten(t.replace(x.TxID, outputs)), len(outputs))
+}
+
+func (w *world) someNode(r *rand.Rand) (*node, bool) {
+	p, ok := w.live(r)
+	if !ok {
+		return nil, false
+	}
+	return one(r, p.nodes)
+}
+
+func (w *world) nodeTrouble(r *rand.Rand) {
+	n, ok := w.someNode(r)
+	if !ok {
+		return
+	}
+	t := []trouble{nodeDown, nodeStalled, nodeLagging, nodeTorn, nodeShy, nodeLying, nodeStuttery, nodePoolless, nodeOldPool}[r.IntN(9)]
+	lag, lie := 1+r.IntN(5), lies[r.IntN(len(lies))]
+	w.blur()
+	n.set(t, lag, lie)
+	w.note("    node of %s on %s: %s, lag %d, lie %d", n.p.name, n.t.net, t, lag, lie)
+}
+
+func (w *world) blur() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.blurred = true
+}
+
+func (w *world) nodeHeals(r *rand.Rand) {
+	if n, ok := w.someNode(r); ok {
+		n.set(nodeHonest, 0, chaintest.Honest)
+		w.note("    node of %s on %s heals", n.p.name, n.t.net)
+	}
+}
+
+func (w *world) storeTrouble(r *rand.Rand) {
+	p, ok := w.live(r)
+	if !ok {
+		return
+	}
+	pl := plan{
+		method: []string{"Commit", "Commit", "Commit", "", "Record", "Claim", "ReserveIndexes", "InvoicesAbove", "InvoicesWaking"}[r.IntN(9)],
+		kind:   []fault{faultBefore, faultAfter, faultCrashBefore, faultCrashAfter}[r.IntN(4)],
+		after:  r.IntN(4), times: 1 + r.IntN(3),
+	}
+	p.mu.Lock()
+	p.plan = pl
+	p.mu.Unlock()
+	w.note("    %s: %q %s, after %d, %d times", p.name, pl.method, pl.kind, pl.after, pl.times)
+}
+
+func (w *world) die(r *rand.Rand) {
+	if p, ok := w.live(r); ok {
+		p.die()
+		w.totals.Crashes++
+		w.note("    %s dies", p.name)
+	}
+}
+
+func (w *world) stop(r *rand.Rand) {
+	if p, ok := w.live(r); ok {
+		p.cancel()
+		w.note("    %s stops", p.name)
+	}
+}
+
+func (w *world) startOne(*rand.Rand) {
+	for _, p := range w.processes {
+		if !p.alive() {
+			w.launch(p)
+			w.note("    %s starts", p.name)
+			return
+		}
+	}
+}
+
+func (w *world) slow(r *rand.Rand) {
+	if p, ok := w.live(r); ok {
+		slow := time.Duration(1+r.IntN(6000)) * time.Millisecond
+		p.slowDown(slow)
+		w.note("    calls of %s take up to %s", p.name, slow)
+	}
+}
+
+func (p *Process) slowDown(most time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.slow = most
+}
+
+func (w *world) clockJumps(r *rand.Rand) {
+	if p, ok := w.live(r); ok {
+		skew := time.Duration(r.IntN(2400)-1200) * time.Second
+		p.mu.Lock()
+		p.skew = skew
+		p.mu.Unlock()
+		w.skews = append(w.skews, skew)
+		w.endpoints.clocksDiffer()
+		w.note("    the clock of %s is wrong by %s", p.name, skew)
+	}
+}
+
+func (w *world) endpointTrouble(r *rand.Rand) {
+	host, m := fmt.Sprintf("shop%d.example", r.IntN(3)), manners[r.IntN(len(manners))]
+	w.endpoints.set(host, m)
+	w.note("    %s %s", host, m)
+}
+
+func (w *world) operate(r *rand.Rand) {
+	o, ok := one(r, w.shop.orders)
+	p, alive := w.live(r)
+	if !ok || !alive {
+		return
+	}
+	act := invoice.Act{Project: "shop", Invoice: o.inv.ID, Actor: "ann", Comment: fmt.Sprint("step ", w.step)}
+	to := invoice.Statuses()[r.IntN(7)]
+	late := r.IntN(4) == 0
+	inv, err := limited(w, p, func(ctx context.Context) (invoice.Invoice, error) {
+		if late {
+			return p.svc.AcceptLate(ctx, act)
+		}
+		return p.svc.SetStatus(ctx, act, to)
+	})
+	what := string(to)
+	if late {
+		what = "late money is fine"
+	}
+	w.note("    an operator says of %s at %s: %s: %s", o.id, p.name, what, outcomeOf(err))
+	if err == nil {
+		w.learn(inv)
+	}
+}
+
+// rush has operators act on one invoice at every process while money comes and a block is mined.
+func (w *world) rush(r *rand.Rand) {
+	orders := w.payable()
+	o, ok := one(r, orders[max(0, len(orders)-4):])
+	if !ok {
+		return
+	}
+	t := w.truth(o.inv.Network())
+	t.send(false, []chaintest.Output{o.output(int64(20 + r.IntN(100)))})
+	if r.IntN(2) == 0 {
+		w.mine(1)
+	}
+	living := w.living()
+	found := make([]invoice.Invoice, len(living))
+	var wg sync.WaitGroup
+	for i, p := range living {
+		p.slowDown(time.Duration(1+r.IntN(4000)) * time.Millisecond)
+		defer p.slowDown(0)
+		act := invoice.Act{Project: "shop", Invoice: o.inv.ID, Actor: p.name, Comment: fmt.Sprint("step ", w.step)}
+		wait, to := time.Duration(r.Int64N(int64(w.traits.poll))), invoice.Statuses()[r.IntN(7)]
+		wg.Go(func() {
+			time.Sleep(wait)
+			found[i], _ = limited(w, p, func(ctx context.Context) (invoice.Invoice, error) { return p.svc.SetStatus(ctx, act, to) })
+		})
+	}
+	wg.Wait()
+	w.learnAll(found)
+	w.note("    %s is paid, and %d operators act", o.id, len(living))
+}
+
+func (w *world) changeRates(r *rand.Rand) {
+	switch r.IntN(3) {
+	case 0:
+		w.rates.fail(true)
+		w.note("    no rates")
+	case 1:
+		w.rates.fail(false)
+		w.note("    rates again")
+	default:
+		t := w.chains[r.IntN(len(w.chains))]
+		code := t.chain.Assets()[r.IntN(2)].Code
+		price := decimal.New(int64(10+r.IntN(400)), -2).String()
+		w.rates.set(code, price)
+		w.note("    %s costs %s", code, price)
+	}
+}

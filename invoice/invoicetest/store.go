@@ -1,0 +1,204 @@
+package invoicetest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/invoice"
+)
+
+// fault is what goes wrong with one call of a store or an outbox.
+type fault string
+
+const (
+	faultNone        fault = ""
+	faultBefore      fault = "fails before"         // nothing is done, the caller gets an error
+	faultAfter       fault = "fails after"          // it is done, the caller gets an error
+	faultCrashBefore fault = "dies within, nothing" // the process dies in the middle, nothing is done
+	faultCrashAfter  fault = "dies within, all"     // the process dies in the middle, everything is done
+)
+
+var (
+	errStore = errors.New("injected: the store failed")
+	errDead  = errors.New("injected: the process is dead")
+)
+
+// plan says which of a process's coming calls fail, and how.
+type plan struct {
+	method string // only this one; empty: any
+	kind   fault
+	after  int // calls that go well before
+	times  int // calls that fail then
+}
+
+// take answers the fault of a call that is made now.
+func (p *Process) take(method string) fault {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pl := &p.plan
+	if pl.times == 0 || pl.method != "" && pl.method != method {
+		return faultNone
+	}
+	if pl.after > 0 {
+		pl.after--
+		return faultNone
+	}
+	pl.times--
+	return pl.kind
+}
+
+// Call makes a call to the store, an outbox or whatever else lies outside of the process: it takes its
+// time, and may fail before or after, or be the last thing that the process does. Keys that differ tell
+// calls apart that are made at the same moment, so that each takes another time and none races.
+func (p *Process) Call(ctx context.Context, method, key string, f func() error) error {
+	if err := p.pause(ctx, p.latency(method, key)); err != nil {
+		return err
+	}
+	kind := p.take(method)
+	if err := p.suffer(kind, method, faultBefore, faultCrashBefore); err != nil {
+		return err
+	}
+	if err := f(); err != nil {
+		return err
+	}
+	if err := p.suffer(kind, method, faultAfter, faultCrashAfter); err != nil {
+		return err
+	}
+	return p.pause(ctx, p.latency("answer", method, key)/4)
+}
+
+// suffer lets a fault happen if its moment has come.
+func (p *Process) suffer(is fault, method string, failure, crash fault) error {
+	if is == failure {
+		return fmt.Errorf("%s: %w", method, errStore)
+	}
+	if is == crash {
+		p.die()
+		return errDead
+	}
+	return nil
+}
+
+func ask[T any](ctx context.Context, p *Process, method, key string, f func() (T, error)) (T, error) {
+	var out T
+	err := p.Call(ctx, method, key, func() (err error) {
+		out, err = f()
+		return err
+	})
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return out, nil
+}
+
+// remote is the store as one process reaches it. It answers lists in one order, so that a world with
+// the same seed is the same world.
+type remote struct {
+	p *Process
+	s invoice.Store
+}
+
+// leasing is a remote store that gives leases.
+type leasing struct {
+	remote
+	l invoice.Leaser
+}
+
+var (
+	_ invoice.Store  = remote{}
+	_ invoice.Leaser = leasing{}
+)
+
+func (r remote) Commit(ctx context.Context, b invoice.Batch) error {
+	if _, leases := r.s.(invoice.Leaser); !leases || !r.p.w.traits.leases {
+		b.Fence = invoice.Lease{}
+	}
+	return r.p.Call(ctx, "Commit", batchKey(b), func() error { return r.p.w.commit(ctx, r.p, r.s, b) })
+}
+
+// batchKey tells apart batches that one process commits at the same moment.
+func batchKey(b invoice.Batch) string {
+	var key strings.Builder
+	for _, inv := range slices.Concat(b.Insert, b.Update) {
+		key.WriteString(inv.OrderID + " ")
+	}
+	for _, p := range b.Progress {
+		key.WriteString(string(p.Network) + " ")
+	}
+	return key.String()
+}
+
+func (r remote) ReserveIndexes(ctx context.Context, wallet string, n uint32) (uint32, error) {
+	return ask(ctx, r.p, "ReserveIndexes", wallet, func() (uint32, error) {
+		first, err := r.s.ReserveIndexes(ctx, wallet, n)
+		if err == nil {
+			r.p.w.reserved(wallet, first, n)
+		}
+		return first, err
+	})
+}
+
+func (r remote) Invoice(ctx context.Context, id string) (invoice.Invoice, error) {
+	return ask(ctx, r.p, "Invoice", "", func() (invoice.Invoice, error) { return r.s.Invoice(ctx, id) })
+}
+
+func (r remote) InvoiceByOrder(ctx context.Context, project, orderID string) (invoice.Invoice, error) {
+	return ask(ctx, r.p, "InvoiceByOrder", orderID, func() (invoice.Invoice, error) {
+		return r.s.InvoiceByOrder(ctx, project, orderID)
+	})
+}
+
+func (r remote) Invoices(ctx context.Context, q invoice.Query) (invoice.Page, error) {
+	return ask(ctx, r.p, "Invoices", "", func() (invoice.Page, error) { return r.s.Invoices(ctx, q) })
+}
+
+func (r remote) InvoicesByAddress(ctx context.Context, addresses []chain.Address) ([]invoice.Invoice, error) {
+	key := slices.Sorted(slices.Values(addresses))
+	return inOrder(ask(ctx, r.p, "InvoicesByAddress", fmt.Sprint(key), func() ([]invoice.Invoice, error) {
+		return r.s.InvoicesByAddress(ctx, addresses)
+	}))
+}
+
+func (r remote) InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]invoice.Invoice, error) {
+	return inOrder(ask(ctx, r.p, "InvoicesAbove", string(network), func() ([]invoice.Invoice, error) {
+		return r.s.InvoicesAbove(ctx, network, height)
+	}))
+}
+
+func (r remote) InvoicesWaking(ctx context.Context, network chain.Network, head chain.Head, limit int) ([]invoice.Invoice, error) {
+	return inOrder(ask(ctx, r.p, "InvoicesWaking", string(network), func() ([]invoice.Invoice, error) {
+		return r.s.InvoicesWaking(ctx, network, head, limit)
+	}))
+}
+
+func inOrder(list []invoice.Invoice, err error) ([]invoice.Invoice, error) {
+	slices.SortFunc(list, func(a, b invoice.Invoice) int { return cmp.Compare(a.OrderID, b.OrderID) })
+	return list, err
+}
+
+func (r remote) Network(ctx context.Context, network chain.Network) (invoice.Progress, error) {
+	return ask(ctx, r.p, "Network", string(network), func() (invoice.Progress, error) { return r.s.Network(ctx, network) })
+}
+
+func (r remote) Events(ctx context.Context, after int64, limit int) ([]invoice.Event, error) {
+	return ask(ctx, r.p, "Events", "", func() ([]invoice.Event, error) { return r.s.Events(ctx, after, limit) })
+}
+
+func (r remote) InvoiceEvents(ctx context.Context, id string) ([]invoice.Event, error) {
+	return ask(ctx, r.p, "InvoiceEvents", "", func() ([]invoice.Event, error) { return r.s.InvoiceEvents(ctx, id) })
+}
+
+func (l leasing) Lease(ctx context.Context, duty, holder string, ttl time.Duration) (invoice.Lease, error) {
+	return ask(ctx, l.p, "Lease", duty, func() (invoice.Lease, error) { return l.l.Lease(ctx, duty, holder, ttl) })
+}
+
+func (l leasing) Release(ctx context.Context, lease invoice.Lease) error {
+	return l.p.Call(ctx, "Release", lease.Duty, func() error { return l.l.Release(ctx, lease) })
+}

@@ -1,0 +1,471 @@
+package invoicetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/chain/chaintest"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/rates"
+	"github.com/shopspring/decimal"
+)
+
+// traits are what a world is like, and which troubles it knows. Each world knows only some, so that
+// troubles do not hide behind each other.
+type traits struct {
+	networks  int
+	processes int
+	leases    bool
+	pools     bool // nodes list their pool
+	poll      time.Duration
+	batch     int
+	reach     int // blocks that a reorganisation is resolved exactly in
+	confirm   invoice.Confirmations
+	window    time.Duration
+	lazy      time.Duration // how much longer than usual a node's answer may take
+	blind     bool          // nodes are down when everything begins
+	kinds     []kind        // of steps
+}
+
+func newTraits(seed uint64, cfg Config) traits {
+	r := rand.New(rand.NewPCG(seed, 0))
+	t := traits{
+		networks: 1 + r.IntN(3)/2, processes: []int{1, 1, 2, 2, 3}[r.IntN(5)], leases: r.IntN(2) == 0,
+		pools: r.IntN(4) > 0, poll: time.Duration(5+r.IntN(20)) * time.Second, batch: 1 + r.IntN(6), reach: 1 + r.IntN(12),
+		window: time.Duration(2+r.IntN(15)) * time.Minute,
+	}
+	if cfg.Processes > 0 {
+		t.processes = cfg.Processes
+	}
+	if r.IntN(3) == 0 {
+		t.lazy = time.Duration(1+r.IntN(2000)) * time.Millisecond
+	}
+	t.blind = r.IntN(4) == 0
+	t.confirm = []invoice.Confirmations{
+		{Depth: 1}, {Depth: 2}, {Depth: 3}, {Depth: 3}, {Depth: 6}, {}, {Tag: invoice.FinalitySafe}, {Tag: invoice.FinalityFinalized},
+	}[r.IntN(8)]
+	for _, k := range kinds {
+		if !k.trouble || r.IntN(2) == 0 {
+			t.kinds = append(t.kinds, k)
+		}
+	}
+	return t
+}
+
+// world is one shop with everything around it.
+type world struct {
+	t          *testing.T
+	cfg        Config
+	traits     traits
+	began      time.Time
+	chains     []*truth
+	store      invoice.Store
+	rates      *quotes
+	processes  []*Process
+	endpoints  *endpoints
+	committing chan struct{}
+	shop       shop
+
+	// Used by whoever plays alone.
+	firstSeen  map[chain.Key]time.Time
+	promised   map[string]invoice.Invoice
+	skews      []time.Duration // that any clock ever had
+	step       int
+	goroutines int // that run when nothing happens
+
+	mu      sync.Mutex // guards what follows
+	was     map[string]was
+	feed    []invoice.Event
+	events  map[string]invoice.Event
+	lastSeq map[string]int64
+	ranges  map[string][][2]uint32
+	highest map[chain.Network]chain.Head
+	time    map[chain.Network]time.Time // of each chain, as it was stored last
+	blurred bool                        // some node did not tell the truth, or a fork went deeper than watchers look
+	trace   []string
+	failure *Failure
+	totals  Totals
+}
+
+// quotes is where the world's rates come from.
+type quotes struct {
+	mu     sync.Mutex
+	prices map[rates.Pair]decimal.Decimal
+	ever   map[string][]decimal.Decimal // every price that a code ever had
+	out    bool
+}
+
+func (q *quotes) Rate(_ context.Context, p rates.Pair) (rates.Rate, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	value, known := q.prices[p]
+	if q.out || !known {
+		return rates.Rate{}, fmt.Errorf("injected: %s: %w", p, rates.ErrNoRate)
+	}
+	return rates.Rate{Pair: p, Value: value, Time: time.Now(), Source: "simulation"}, nil
+}
+
+func (q *quotes) set(code, value string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	price := decimal.RequireFromString(value)
+	q.prices[rates.Pair{Base: code, Quote: "EUR"}] = price
+	q.ever[code] = append(q.ever[code], price)
+}
+
+func (q *quotes) history(code string) []decimal.Decimal {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return slices.Clone(q.ever[code])
+}
+
+func (q *quotes) fail(out bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.out = out
+}
+
+func newWorld(t *testing.T, cfg Config) *world {
+	w := &world{
+		t: t, cfg: cfg, traits: newTraits(cfg.Seed, cfg), began: time.Now(), store: cfg.Open(t),
+		rates: &quotes{prices: map[rates.Pair]decimal.Decimal{}, ever: map[string][]decimal.Decimal{}}, committing: make(chan struct{}, 1),
+		firstSeen: map[chain.Key]time.Time{}, promised: map[string]invoice.Invoice{}, was: map[string]was{},
+		events: map[string]invoice.Event{}, lastSeq: map[string]int64{}, ranges: map[string][][2]uint32{},
+		highest: map[chain.Network]chain.Head{}, time: map[chain.Network]time.Time{},
+	}
+	w.endpoints = newEndpoints(w)
+	for i := range w.traits.networks {
+		net := chain.Network(fmt.Sprintf("sim:%d", i+1))
+		suffix := []string{"", "B"}[i]
+		c := chaintest.NewChain(chaintest.Config{
+			Network: net, Seed: fmt.Sprint(cfg.Seed, i), Start: w.began.Add(-20 * time.Minute), Interval: 30 * time.Second,
+			Assets: []chain.Asset{
+				{ID: chain.AssetID(net + "/slip44:1"), Code: "SIM" + suffix, Decimals: 18},
+				{ID: chain.AssetID(net + "/erc20:0x00000000000000000000000000000000000000aa"), Code: "TOK" + suffix, Decimals: 6},
+			},
+		})
+		c.Mine(38 - 17*i)
+		w.chains = append(w.chains, newTruth(c))
+		w.rates.set("SIM"+suffix, "2")
+		w.rates.set("TOK"+suffix, "1")
+	}
+	for i := range w.traits.processes {
+		w.processes = append(w.processes, &Process{w: w, name: fmt.Sprintf("p%d", i+1)})
+	}
+	return w
+}
+
+func (w *world) truth(id chain.Network) *truth {
+	for _, t := range w.chains {
+		if t.net == id {
+			return t
+		}
+	}
+	return nil
+}
+
+// earliest is how far behind any clock ever was, latest how far ahead.
+func (w *world) earliest() time.Duration {
+	var least time.Duration
+	for _, skew := range w.skews {
+		least = min(least, skew)
+	}
+	return least
+}
+
+func (w *world) latest() time.Duration {
+	var most time.Duration
+	for _, skew := range w.skews {
+		most = max(most, skew)
+	}
+	return most
+}
+
+func (w *world) orderOf(id string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.was[id].order
+}
+
+func (w *world) ownerOf(address chain.Address) string {
+	for _, o := range w.shop.orders {
+		if o.inv.Quote != nil && o.inv.Quote.Address == address {
+			return o.id
+		}
+	}
+	return "somebody else"
+}
+
+// fail notes the first rule that was broken.
+func (w *world) fail(r Rule, format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.failLocked(r, format, args...)
+}
+
+func (w *world) failLocked(r Rule, format string, args ...any) {
+	if w.failure == nil {
+		w.failure = &Failure{Rule: r, Detail: fmt.Sprintf(format, args...), Step: min(w.step, w.cfg.Steps), Seed: w.cfg.Seed}
+		w.trace = append(w.trace, fmt.Sprintf("%12s  BROKEN: %s: %s", clock(time.Now()), r.Name, w.failure.Detail))
+	}
+}
+
+func (w *world) failed() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.failure != nil
+}
+
+func (w *world) note(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.trace = append(w.trace, fmt.Sprintf("%12s  %s", clock(time.Now()), fmt.Sprintf(format, args...)))
+}
+
+// play plays the steps, and lets the world come to rest at the end.
+func (w *world) play() {
+	defer w.end()
+	for _, p := range w.processes {
+		if err := p.start(); err != nil {
+			w.fail(ruleErrors, "start %s: %v", p.name, err)
+			return
+		}
+		w.sleep(time.Millisecond)
+	}
+	if w.traits.blind {
+		w.blur()
+		for _, p := range w.processes {
+			for _, n := range p.nodes {
+				n.set(nodeDown, 0, chaintest.Honest)
+			}
+		}
+	}
+	w.sleep(30 * time.Second)
+	w.goroutines = goroutines()
+	w.note("%d networks, %d processes, leases %t, pools %t, poll %s, batch %d, reach %d, confirmations %v, window %s",
+		w.traits.networks, w.traits.processes, w.traits.leases, w.traits.pools, w.traits.poll, w.traits.batch, w.traits.reach, w.traits.confirm, w.traits.window)
+	for w.step = 1; w.step <= w.cfg.Steps && !w.failed(); w.step++ {
+		if w.cfg.skip[w.step] {
+			continue
+		}
+		r := rand.New(rand.NewPCG(w.cfg.Seed, uint64(w.step)))
+		k := pick(r, w.traits.kinds)
+		w.note("step %d: %s", w.step, k.name)
+		k.play(w, r)
+		w.sleep(nap(r))
+		w.inspect()
+		w.noteState()
+	}
+	if !w.failed() {
+		w.note("at rest")
+		w.rest(rand.New(rand.NewPCG(w.cfg.Seed, 0)))
+		w.noteState()
+	}
+}
+
+// nap is how long a step lasts: mostly a poll or so, seldom long enough for deadlines.
+func nap(r *rand.Rand) time.Duration {
+	switch n := r.IntN(20); {
+	case n == 0:
+		return time.Duration(1+r.IntN(10)) * time.Minute
+	case n < 5:
+		return time.Duration(1+r.IntN(2000)) * time.Millisecond
+	}
+	return time.Duration(1+r.IntN(25)) * time.Second
+}
+
+func (w *world) sleep(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// noteState writes down what has become of the invoices that changed.
+func (w *world) noteState() {
+	for _, inv := range w.all() {
+		line := fmt.Sprintf("    %s %s (%s) closed %t, version %d, events %d", inv.OrderID, inv.State.Status, inv.State.Outcome, inv.State.Closed, inv.Version, inv.Seq)
+		for _, p := range inv.Payments {
+			line += fmt.Sprintf(" [%s %s seen %s in %d", show(p.Key), p.Units, clock(p.FirstSeen), p.Block.Height)
+			if p.Withdrawn {
+				line += " withdrawn"
+			}
+			line += "]"
+		}
+		if w.shop.noted[inv.ID] != line {
+			w.shop.noted[inv.ID] = line
+			w.note("%s", line)
+		}
+	}
+}
+
+// rest mends everything and waits until all has been seen and told. What was decided on an old head is
+// looked at again when everything starts anew, or with the next block.
+func (w *world) rest(r *rand.Rand) {
+	anew := r.IntN(2) == 0
+	w.heal()
+	if anew {
+		w.dieAtWork(r)
+		w.heal()
+	}
+	for i := range 3 {
+		if !anew && i > 0 {
+			w.sleep(time.Second)
+			w.mine(1)
+		}
+		if !w.catchUp() {
+			return
+		}
+	}
+	w.inspectRest(anew)
+	// Deliveries that nobody waits for any more have ended by now.
+	if n := goroutines(); n > w.goroutines {
+		w.fail(ruleBounded, "%d goroutines run, where it began with %d", n, w.goroutines)
+	}
+}
+
+// goroutines counts those that run the core, a dispatcher or a watcher. A store may have its own.
+func goroutines() int {
+	buf := make([]byte, 1<<20)
+	n := 0
+	for stack := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+		for _, room := range []string{"/invoice.", "/webhook.", "/chain."} {
+			if strings.Contains(stack, room) {
+				n++
+				break
+			}
+		}
+	}
+	return n
+}
+
+// dieAtWork has every process die while it works on a block.
+func (w *world) dieAtWork(r *rand.Rand) {
+	for _, p := range w.processes {
+		p.mu.Lock()
+		p.plan = plan{method: "Commit", kind: []fault{faultCrashBefore, faultCrashAfter}[r.IntN(2)], after: r.IntN(3), times: 1}
+		p.mu.Unlock()
+	}
+	w.mine(1)
+	w.sleep(w.traits.poll + time.Second + time.Duration(r.IntN(3000))*time.Millisecond)
+	for _, p := range w.processes {
+		if p.alive() {
+			p.die()
+		}
+	}
+	w.note("    everything begins anew")
+}
+
+// heal mends everything, and starts the processes that do not run.
+func (w *world) heal() {
+	w.endpoints.heal()
+	w.rates.fail(false)
+	for _, p := range w.processes {
+		p.heal()
+		if !p.alive() {
+			w.launch(p)
+		}
+	}
+}
+
+func (p *Process) heal() {
+	p.mu.Lock()
+	p.plan, p.slow, p.skew = plan{}, 0, 0
+	p.mu.Unlock()
+	for _, n := range p.nodes {
+		n.set(nodeHonest, 0, chaintest.Honest)
+	}
+}
+
+// launch gives a process a new life after the last one has ended.
+func (w *world) launch(p *Process) {
+	w.await(p)
+	if err := p.start(); err != nil {
+		w.fail(ruleErrors, "start %s: %v", p.name, err)
+	}
+	w.sleep(time.Millisecond)
+}
+
+// await waits for what a process ran.
+func (w *world) await(p *Process) {
+	if p.ended == nil {
+		return
+	}
+	p.cancel()
+	select {
+	case <-p.ended:
+	case <-time.After(5 * time.Minute):
+		w.fail(ruleRuns, "%s does not end", p.name)
+	}
+}
+
+// patience is how long a healthy world may take to come to rest: longer than the longest pause after a
+// failure, the skew of a clock, and a lease.
+const patience = 90 * time.Minute
+
+// catchUp waits until every chain has been followed to its end and every message is settled.
+func (w *world) catchUp() bool {
+	for start := time.Now(); time.Since(start) < patience; {
+		w.sleep(2*w.traits.poll + 7*time.Second)
+		if w.failed() {
+			return false
+		}
+		if why := w.behind(); why == "" {
+			return true
+		}
+	}
+	w.fail(ruleHeals, "%s has not caught up after %s: %s", w.cfg.name(), patience, w.behind())
+	return false
+}
+
+// behind says what is still to come.
+func (w *world) behind() string {
+	for _, t := range w.chains {
+		p, err := w.store.Network(context.Background(), t.net)
+		if err != nil {
+			return err.Error()
+		}
+		if tip := t.view().tip(); p.Head.Hash != tip.Hash {
+			return fmt.Sprintf("%s stands at %d of %d", t.net, p.Head.Height, tip.Height)
+		}
+	}
+	if waiting := w.endpoints.waiting(); w.cfg.Tell != nil && len(waiting) > 0 {
+		return fmt.Sprintf("%d messages are not settled", len(waiting))
+	}
+	return ""
+}
+
+// end stops everything.
+func (w *world) end() {
+	for _, p := range w.processes {
+		if p.cancel != nil {
+			p.cancel()
+		}
+	}
+	for _, p := range w.processes {
+		w.await(p)
+	}
+	synctest.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.totals.Worlds++
+	w.totals.Invoices += len(w.was)
+	w.totals.Payments += len(w.firstSeen)
+	w.totals.Events += len(w.feed)
+}
+
+// reasonable says whether an error of a call is one that the world has asked for.
+func reasonable(err error) bool {
+	var invalid *invoice.InvalidError
+	var transition *invoice.TransitionError
+	return err == nil || errors.Is(err, errStore) || errors.Is(err, errDead) || errors.Is(err, context.Canceled) ||
+		errors.Is(err, rates.ErrNoRate) || errors.As(err, &invalid) || errors.As(err, &transition)
+}

@@ -1,0 +1,59 @@
+package invoice
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/shopspring/decimal"
+)
+
+// Selects says whether a listing for the query has the invoice, on whichever page: what a [Store]
+// without a database's filters asks of each.
+func (q Query) Selects(inv Invoice) bool {
+	switch {
+	case q.Project != "" && inv.Project != q.Project,
+		q.Status != "" && inv.State.Status != q.Status,
+		q.AssetCode != "" && (inv.Quote == nil || inv.Quote.Asset.Code != q.AssetCode),
+		!q.CreatedAfter.IsZero() && inv.CreatedAt.Before(q.CreatedAfter),
+		!q.CreatedBefore.IsZero() && inv.CreatedAt.After(q.CreatedBefore):
+		return false
+	}
+	return true
+}
+
+// Compare is the order of a listing for the query, its direction and the ties by id included: negative
+// when a comes before b, 0 only for one and the same id. An unknown Sort is [SortCreated].
+func (q Query) Compare(a, b Invoice) int {
+	order := cmp.Or(q.Sort.compare(a, b), strings.Compare(a.ID, b.ID))
+	if q.Ascending {
+		return order
+	}
+	return -order
+}
+
+func (s Sort) compare(a, b Invoice) int {
+	switch s {
+	case SortUpdated:
+		return a.UpdatedAt.Compare(b.UpdatedAt)
+	case SortFiat:
+		return fiatAmount(a).Cmp(fiatAmount(b))
+	case SortDue:
+		return dueAmount(a).Cmp(dueAmount(b))
+	default:
+		return a.CreatedAt.Compare(b.CreatedAt)
+	}
+}
+
+func fiatAmount(inv Invoice) decimal.Decimal {
+	if inv.Quote == nil {
+		return inv.Price.Amount
+	}
+	return inv.Quote.Fiat.Amount
+}
+
+func dueAmount(inv Invoice) decimal.Decimal {
+	if inv.Quote == nil {
+		return decimal.Zero
+	}
+	return inv.Quote.Asset.Decimal(inv.Quote.Due)
+}

@@ -1,0 +1,143 @@
+package kv
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/webhook"
+)
+
+// doc is an invoice with its payments and messages.
+type doc struct {
+	Invoice  invoice.Invoice
+	Payments []invoice.Payment `json:",omitempty"` // by natural key
+	Messages []message         `json:",omitempty"` // by Seq
+
+	stored []entry // what leads to it now
+}
+
+type message struct {
+	webhook.Record
+	N     uint64 // those due at once are told in the order of the commits
+	Tried int
+	Token int64 // of the newest claim
+	Open  bool  // which was not recorded yet
+}
+
+func (m *message) due() bool { return m.State == webhook.StateDue }
+
+// entry is a key that leads to a document: its value is the id of the invoice, or what to claim.
+type entry struct{ kind, key, value string }
+
+func values(entries []entry) map[string]string {
+	out := map[string]string{}
+	for _, e := range entries {
+		out[e.key] = e.value
+	}
+	return out
+}
+
+// entries are what leads to the document, in the order in which a taken one is a refusal.
+func (d *doc) entries() []entry {
+	inv, wake := d.Invoice, d.Invoice.State.Wake
+	if inv.Version == 0 {
+		return nil
+	}
+	var out []entry
+	add := func(kind string, parts ...any) {
+		out = append(out, entry{kind, key(kind, parts...), inv.ID})
+	}
+	if inv.OrderID != "" {
+		add("order", inv.Project, inv.OrderID)
+	}
+	if inv.Quote != nil && inv.Quote.Address != "" {
+		add("address", string(inv.Quote.Address), string(inv.Network()))
+	}
+	add("listed", inv.Project, inv.ID)
+	if wake.Height != 0 {
+		add("wake at height", string(inv.Network()), string(wake.Tag), wake.Height, inv.ID)
+	}
+	if !wake.Time.IsZero() {
+		add("wake at time", string(inv.Network()), wake.Time, inv.ID)
+	}
+	for _, p := range d.Payments {
+		network, tx, index := string(p.Key.Network), p.Key.TxID, p.Key.Index
+		add("transfer", network, tx, index)
+		if !p.Withdrawn {
+			add("height", network, p.Height(), tx, index)
+		}
+	}
+	return append(out, d.messageEntries()...)
+}
+
+func (d *doc) messageEntries() []entry {
+	var out []entry
+	earlier := map[string]bool{} // URLs with a message that is still to be told
+	for _, m := range d.Messages {
+		id, url := m.Message.ID, m.Message.URL
+		out = append(out, entry{"message", key("message", id), d.Invoice.ID})
+		if !m.due() {
+			continue
+		}
+		out = append(out, entry{"undelivered", key("undelivered", m.Message.Project, url, id), d.Invoice.ID})
+		if !earlier[url] {
+			earlier[url] = true
+			out = append(out, entry{"due", key("due", m.Due, m.N), claimable(m.Message.Endpoint, id)})
+		}
+	}
+	return out
+}
+
+// refusal is why the document cannot have the entry that leads to something else.
+func (d *doc) refusal(e entry, owner string) error {
+	if e.kind == "order" {
+		return &invoice.DuplicateOrderError{OrderID: d.Invoice.OrderID, Invoice: owner}
+	}
+	return fmt.Errorf("%s of invoice %s is taken by %s: %w", e.kind, d.Invoice.ID, owner, invoice.ErrConflict)
+}
+
+// invoice is the document as readers get it.
+func (d *doc) invoice() invoice.Invoice {
+	inv := d.Invoice
+	inv.Payments = d.Payments
+	return inv
+}
+
+func (d *doc) putPayment(p invoice.Payment) {
+	i, found := slices.BinarySearchFunc(d.Payments, p.Key, func(p invoice.Payment, k chain.Key) int {
+		return cmp.Or(cmp.Compare(p.Key.Network, k.Network), cmp.Compare(p.Key.TxID, k.TxID), cmp.Compare(p.Key.Index, k.Index))
+	})
+	if found {
+		d.Payments[i] = p
+		return
+	}
+	d.Payments = slices.Insert(d.Payments, i, p)
+}
+
+func (d *doc) message(id string) *message {
+	for i := range d.Messages {
+		if d.Messages[i].Message.ID == id {
+			return &d.Messages[i]
+		}
+	}
+	return nil
+}
+
+// addMessage puts the message behind those with its Seq.
+func (d *doc) addMessage(m message) {
+	i, _ := slices.BinarySearchFunc(d.Messages, m.Message.Seq+1, func(m message, seq int64) int { return cmp.Compare(m.Message.Seq, seq) })
+	d.Messages = slices.Insert(d.Messages, i, m)
+}
+
+// record is the message as readers get it.
+func (m *message) record() webhook.Record {
+	r := m.Record
+	if !m.due() {
+		r.Due = time.Time{}
+	}
+	return r
+}

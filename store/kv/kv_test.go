@@ -1,0 +1,287 @@
+package kv_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store"
+	"github.com/cointill/cointill/store/kv"
+	"github.com/cointill/cointill/store/storetest"
+	"github.com/cointill/cointill/webhook"
+	"github.com/stretchr/testify/require"
+)
+
+// kept remembers its database, to be opened again.
+type kept struct {
+	*kv.Store
+	db *sorted
+}
+
+func TestADatabaseOfKeysAndValuesKeepsThePromisesOfABackend(t *testing.T) {
+	storetest.Run(t, func(*testing.T) store.Backend {
+		db := &sorted{}
+		return kept{kv.New(db), db}
+	}, storetest.WithReopen(func(_ *testing.T, old store.Backend) store.Backend {
+		db := old.(kept).db
+		return kept{kv.New(db), db}
+	}))
+}
+
+var at = time.Date(2031, 2, 3, 4, 5, 6, 789, time.UTC)
+
+// newInvoice has an address, a deadline and an order id that are its own.
+func newInvoice(id string) invoice.Invoice {
+	return invoice.Invoice{
+		ID: id, Project: "shop", OrderID: "order " + id, Version: 1, CreatedAt: at,
+		Quote: &invoice.Quote{Asset: chain.Asset{ID: "sim:1/slip44:1", Code: "SIM", Decimals: 18}, Address: chain.Address("address " + id)},
+		State: invoice.State{Status: invoice.StatusNew, Wake: invoice.Wake{Time: at}},
+	}
+}
+
+func newMessage(inv invoice.Invoice, seq int64) invoice.Message {
+	return invoice.Message{
+		ID: fmt.Sprint("evt_", inv.ID, "_", seq), Invoice: inv.ID, Seq: seq, Project: inv.Project,
+		URL: "https://shop.example/" + inv.ID, Endpoint: "https://shop.example:443", At: at,
+	}
+}
+
+func insert(t *testing.T, s *kv.Store, ids ...string) {
+	for _, id := range ids {
+		inv := newInvoice(id)
+		require.NoError(t, s.Commit(t.Context(), invoice.Batch{
+			Insert: []invoice.Invoice{inv}, Messages: []invoice.Message{newMessage(inv, 1)},
+		}))
+	}
+}
+
+// damage cuts the document of the invoice short.
+func damage(t *testing.T, db *sorted, id string) {
+	damaged := 0
+	for i, p := range db.pairs {
+		if bytes.HasPrefix(p.value, []byte(`{"Invoice":{"id":"`+id+`"`)) {
+			db.pairs[i].value = p.value[:len(p.value)-1]
+			damaged++
+		}
+	}
+	require.Equal(t, 1, damaged)
+}
+
+func TestDamagedInvoicesAreNamedAndTheOthersAreAnswered(t *testing.T) {
+	db := &sorted{}
+	s := kv.New(db)
+	insert(t, s, "a", "b", "c", "d")
+	damage(t, db, "b")
+	damage(t, db, "c")
+	all := []chain.Address{"address a", "address b", "address c", "address d"}
+	page, listErr := s.Invoices(t.Context(), invoice.Query{Project: "shop", Limit: 10, Ascending: true})
+	byAddress, addressErr := s.InvoicesByAddress(t.Context(), all)
+	waking, wakingErr := s.InvoicesWaking(t.Context(), "sim:1", chain.Head{Time: at.Add(1)}, 2)
+	for what, got := range map[string]struct {
+		found []invoice.Invoice
+		err   error
+	}{"listing": {page.Invoices, listErr}, "addresses": {byAddress, addressErr}, "waking": {waking, wakingErr}} {
+		var damaged *invoice.DamagedError
+		require.ErrorAs(t, got.err, &damaged, what)
+		require.Equal(t, []string{"b", "c"}, damaged.Invoices, what)
+		require.Error(t, damaged.Err, what)
+		require.Len(t, got.found, 2, what)
+		require.Equal(t, "a d", got.found[0].ID+" "+got.found[1].ID, "damaged invoices must not use up the limit: %s", what)
+	}
+	var damaged *invoice.DamagedError
+	_, err := s.Invoice(t.Context(), "b")
+	require.ErrorAs(t, err, &damaged)
+	_, err = s.History(t.Context(), "b")
+	require.ErrorAs(t, err, &damaged)
+	_, err = s.InvoiceByOrder(t.Context(), "shop", "order d")
+	require.NoError(t, err)
+	next := newInvoice("b")
+	next.Version = 2
+	require.ErrorAs(t, s.Commit(t.Context(), invoice.Batch{Update: []invoice.Invoice{next}}), &damaged, "it is not replaced")
+}
+
+func TestAFailureOfTheDatabaseIsNoDamageAndStoresNothing(t *testing.T) {
+	broken := errors.New("disk on fire")
+	inv := newInvoice("new")
+	for name, call := range map[string]func(context.Context, *kv.Store) error{
+		"Commit": func(ctx context.Context, s *kv.Store) error {
+			return s.Commit(ctx, invoice.Batch{Insert: []invoice.Invoice{inv}, Messages: []invoice.Message{newMessage(inv, 1)},
+				Events: []invoice.Event{{ID: "e", Invoice: "new", Seq: 1}}})
+		},
+		"Invoice":       func(ctx context.Context, s *kv.Store) error { _, err := s.Invoice(ctx, "a"); return err },
+		"Invoices":      func(ctx context.Context, s *kv.Store) error { _, err := s.Invoices(ctx, invoice.Query{}); return err },
+		"InvoiceEvents": func(ctx context.Context, s *kv.Store) error { _, err := s.InvoiceEvents(ctx, "a"); return err },
+		"ProjectByKey":  func(ctx context.Context, s *kv.Store) error { _, err := s.ProjectByKey(ctx, "k"); return err },
+		"Claim": func(ctx context.Context, s *kv.Store) error {
+			_, err := s.Claim(ctx, webhook.ClaimQuery{Now: at, Lease: time.Hour, Limit: 9})
+			return err
+		},
+		"Resend": func(ctx context.Context, s *kv.Store) error { _, err := s.Resend(ctx, "a", at); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for calls := 1; ; calls++ {
+				db := &sorted{}
+				s := kv.New(db)
+				insert(t, s, "a", "b")
+				before, left := fmt.Sprint(db.pairs), calls
+				db.fail = func(string) error { // the last call that is allowed fails, and all later ones
+					if left--; left <= 0 {
+						return broken
+					}
+					return nil
+				}
+				err := call(t.Context(), s)
+				if left > 0 {
+					require.Greater(t, calls, 1)
+					return // it needed fewer calls
+				}
+				require.ErrorIs(t, err, broken)
+				var damaged *invoice.DamagedError
+				require.NotErrorAs(t, err, &damaged)
+				require.Equal(t, before, fmt.Sprint(db.pairs))
+			}
+		})
+	}
+}
+
+func TestNothingIsDoneForACallerWhoHasLeft(t *testing.T) {
+	s := kv.New(&sorted{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, s.Commit(ctx, invoice.Batch{Insert: []invoice.Invoice{newInvoice("a")}}), context.Canceled)
+	_, err := s.Invoice(t.Context(), "a")
+	require.ErrorIs(t, err, invoice.ErrNotFound)
+}
+
+func TestMessagesOfADamagedInvoiceWaitWhileOthersAreTold(t *testing.T) {
+	db := &sorted{}
+	s := kv.New(db)
+	insert(t, s, "a", "b", "c")
+	claim := func(now time.Time) (told []string) {
+		for {
+			got, err := s.Claim(t.Context(), webhook.ClaimQuery{Now: now, Lease: time.Hour, Limit: 2})
+			require.NoError(t, err)
+			for _, d := range got {
+				told = append(told, d.Message.Invoice)
+				require.NoError(t, s.Record(t.Context(), d.Claim, webhook.Attempt{At: now}, webhook.Next{State: webhook.StateDelivered}))
+			}
+			if due, err := s.NextDue(t.Context()); err != nil || due.IsZero() || due.After(now) {
+				require.NoError(t, err)
+				return told
+			}
+		}
+	}
+	damage(t, db, "a")
+	require.Equal(t, []string{"b", "c"}, claim(at))
+	require.Empty(t, claim(at.Add(time.Hour)))
+	for i, p := range db.pairs { // repaired, as from a backup
+		if bytes.HasPrefix(p.value, []byte(`{"Invoice":{"id":"a"`)) {
+			db.pairs[i].value = append(p.value, '}')
+		}
+	}
+	require.Equal(t, []string{"a"}, claim(at.Add(2*time.Hour)))
+	require.Empty(t, claim(at.Add(100*time.Hour)))
+	records, err := s.History(t.Context(), "a")
+	require.NoError(t, err)
+	require.Len(t, records[0].Attempts, 1)
+}
+
+// More than is read from the database at once.
+func TestLongScansMissNothing(t *testing.T) {
+	s := kv.New(&sorted{})
+	var batch invoice.Batch
+	for n := range 100 {
+		inv := newInvoice(fmt.Sprintf("%03d", n))
+		batch.Insert = append(batch.Insert, inv)
+		batch.Messages = append(batch.Messages, newMessage(inv, 1))
+	}
+	for n := range 200 {
+		batch.Events = append(batch.Events, invoice.Event{ID: fmt.Sprint("e", n), Invoice: "000", Seq: int64(n + 1)})
+	}
+	require.NoError(t, s.Commit(t.Context(), batch))
+	insert(t, s, "100")
+	page, err := s.Invoices(t.Context(), invoice.Query{Limit: 1000})
+	require.NoError(t, err)
+	require.Len(t, page.Invoices, 101)
+	events, err := s.Events(t.Context(), 0, 1000)
+	require.NoError(t, err)
+	require.Len(t, events, 200)
+	require.Equal(t, "e199", events[199].ID)
+	claimed, err := s.Claim(t.Context(), webhook.ClaimQuery{Now: at, Lease: time.Hour, Limit: 1000})
+	require.NoError(t, err)
+	require.Len(t, claimed, 101)
+	require.Equal(t, "100", claimed[100].Message.Invoice, "those due at once come in the order of their commits")
+}
+
+func TestMessagesOfAURLThatIsGoneAreNotDue(t *testing.T) {
+	s := kv.New(&sorted{})
+	inv := newInvoice("a")
+	require.NoError(t, s.Commit(t.Context(), invoice.Batch{
+		Insert: []invoice.Invoice{inv}, Messages: []invoice.Message{newMessage(inv, 1), newMessage(inv, 2)},
+	}))
+	claimed, err := s.Claim(t.Context(), webhook.ClaimQuery{Now: at, Lease: time.Hour, Limit: 9})
+	require.NoError(t, err)
+	require.Error(t, s.Record(t.Context(), claimed[0].Claim, webhook.Attempt{}, webhook.Next{State: "unheard of"}))
+	require.NoError(t, s.Record(t.Context(), claimed[0].Claim, webhook.Attempt{}, webhook.Next{State: webhook.StateDead, Gone: true}))
+	records, err := s.History(t.Context(), "a")
+	require.NoError(t, err)
+	for _, r := range records {
+		require.Equal(t, webhook.StateDead, r.State)
+		require.Zero(t, r.Due)
+	}
+}
+
+// Texts that begin or continue one another, with marks of keys in them, and longer than a key.
+func TestTextsThatLookAlikeAreKeptApart(t *testing.T) {
+	s := kv.New(&sorted{})
+	long := strings.Repeat("é", 255)
+	orders := []string{"a", "ab", "a\x00", "a\x00\x01", "\x00\xff", "\x00\x02", "address", long, long[:len(long)-2], long + "x"}
+	for i, order := range orders {
+		for _, project := range []string{"p", "p\x00\x01a", long} {
+			inv := newInvoice(fmt.Sprint(i, " of ", len(project)))
+			inv.Project, inv.OrderID = project, order
+			require.NoError(t, s.Commit(t.Context(), invoice.Batch{Insert: []invoice.Invoice{inv}}), "%q %q", project, order)
+			got, err := s.InvoiceByOrder(t.Context(), project, order)
+			require.NoError(t, err)
+			require.Equal(t, inv.ID, got.ID)
+		}
+	}
+	page, err := s.Invoices(t.Context(), invoice.Query{Project: "p", Limit: 100})
+	require.NoError(t, err)
+	require.Equal(t, len(orders), page.Total)
+}
+
+// The times that the port promises, by the deadline of an invoice and the due time of a message.
+func TestTimesOfAnyYearAreInOrder(t *testing.T) {
+	s := kv.New(&sorted{})
+	times := []time.Time{
+		time.Date(1, 1, 1, 0, 0, 0, 1, time.UTC), time.Date(1969, 12, 31, 23, 59, 59, 999999999, time.UTC),
+		time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC), at, at.Add(1), time.Date(2262, 4, 12, 0, 0, 0, 0, time.UTC),
+		time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.UTC),
+	}
+	for i := len(times) - 1; i >= 0; i-- {
+		inv := newInvoice(fmt.Sprint(i))
+		inv.State.Wake.Time = times[i]
+		msg := newMessage(inv, 1)
+		msg.At = times[i]
+		require.NoError(t, s.Commit(t.Context(), invoice.Batch{Insert: []invoice.Invoice{inv}, Messages: []invoice.Message{msg}}))
+		due, err := s.NextDue(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, times[i], due)
+	}
+	for i, end := range times {
+		waking, err := s.InvoicesWaking(t.Context(), "sim:1", chain.Head{Time: end}, 100)
+		require.NoError(t, err)
+		require.Len(t, waking, i)
+		claimed, err := s.Claim(t.Context(), webhook.ClaimQuery{Now: end, Limit: 100})
+		require.NoError(t, err)
+		require.Len(t, claimed, 1, "at %v", end)
+		require.NoError(t, s.Record(t.Context(), claimed[0].Claim, webhook.Attempt{At: end}, webhook.Next{State: webhook.StateDelivered}))
+	}
+}

@@ -1,0 +1,158 @@
+package kv
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/cointill/cointill/invoice"
+)
+
+// txn is a transaction. Its first error sticks, ends every scan and undoes all of it, so that few have to
+// look at errors: what is found and done after it counts for nothing.
+type txn struct {
+	tx    Tx
+	docs  map[string]*doc // to be stored at the end
+	order []string        // in which they were asked for
+	err   error
+}
+
+func (t *txn) fail(err error) { t.err = cmp.Or(t.err, err) }
+
+func (t *txn) require(ok bool, otherwise error) {
+	if !ok {
+		t.fail(otherwise)
+	}
+}
+
+// get answers the value of the key, empty if there is none.
+func (t *txn) get(k string) string {
+	value, err := t.tx.Get([]byte(k))
+	t.fail(err)
+	return string(value)
+}
+
+func (t *txn) put(k, v string) { t.fail(t.tx.Put([]byte(k), []byte(v))) }
+
+func (t *txn) delete(k string) { t.fail(t.tx.Delete([]byte(k))) }
+
+// load reads a record, if there is one, and says whether there is.
+func (t *txn) load(k string, into any) bool {
+	value := t.get(k)
+	if value == "" {
+		return false
+	}
+	if err := json.Unmarshal([]byte(value), into); err != nil {
+		t.fail(fmt.Errorf("the record under %q is damaged: %w", k, err))
+	}
+	return true
+}
+
+func (t *txn) store(k string, v any) {
+	data, err := json.Marshal(v)
+	t.fail(err)
+	t.put(k, string(data))
+}
+
+// next numbers events and messages in the order of their commits, from 1.
+func (t *txn) next() uint64 {
+	var n uint64
+	t.load(key("last number"), &n)
+	t.store(key("last number"), n+1)
+	return n + 1
+}
+
+// scanned is how many keys are read at once.
+const scanned = 100
+
+// scan reads the keys and values of a span. It reads ahead, so that the transaction is free for other calls
+// meanwhile; keys that they put or delete may be met or not.
+func (t *txn) scan(s span) iter.Seq2[string, string] {
+	return func(yield func(k, v string) bool) {
+		for s.from < s.to {
+			var found [][2]string
+			t.fail(t.tx.Scan([]byte(s.from), []byte(s.to), func(k, v []byte) bool {
+				found = append(found, [2]string{string(k), string(v)})
+				return len(found) < scanned
+			}))
+			for _, kv := range found {
+				if t.err != nil || !yield(kv[0], kv[1]) {
+					return
+				}
+			}
+			if len(found) < scanned {
+				return
+			}
+			s.from = found[scanned-1][0] + "\x00"
+		}
+	}
+}
+
+// read answers the document of the id; nil if there is none, or if it cannot be read, which is a
+// [invoice.DamagedError].
+func (t *txn) read(id string) *doc {
+	value := t.get(key("invoice", id))
+	if t.err != nil || value == "" {
+		return nil
+	}
+	d := &doc{}
+	err := json.Unmarshal([]byte(value), d)
+	if err == nil && d.Invoice.ID != id {
+		err = errors.New("it is not the document of this invoice")
+	}
+	if err != nil {
+		t.fail(&invoice.DamagedError{Invoices: []string{id}, Err: err})
+		return nil
+	}
+	return d
+}
+
+// doc answers the document of the id, to be changed: an empty one if there is none.
+func (t *txn) doc(id string) *doc {
+	if t.docs == nil {
+		t.docs = map[string]*doc{}
+	}
+	if t.docs[id] == nil {
+		d := cmp.Or(t.read(id), &doc{})
+		d.stored = d.entries()
+		t.docs[id] = d
+		t.order = append(t.order, id)
+	}
+	return t.docs[id]
+}
+
+// forget leaves a document that could not be read as it is.
+func (t *txn) forget(id string) {
+	delete(t.docs, id)
+	t.order = slices.DeleteFunc(t.order, func(other string) bool { return other == id })
+}
+
+// save stores the documents that were to be changed, and the difference in what leads to them.
+func (t *txn) save() {
+	for _, id := range t.order {
+		if t.err != nil {
+			return
+		}
+		d := t.docs[id]
+		was, is := values(d.stored), d.entries()
+		now := values(is)
+		for _, e := range d.stored {
+			if now[e.key] != e.value {
+				t.delete(e.key)
+			}
+		}
+		for _, e := range is {
+			if was[e.key] == e.value {
+				continue
+			}
+			if owner := t.get(e.key); owner != "" {
+				t.fail(d.refusal(e, owner))
+			}
+			t.put(e.key, e.value)
+		}
+		t.store(key("invoice", id), d)
+	}
+}

@@ -1,0 +1,198 @@
+package postgres_test
+
+import (
+	"context"
+	"fmt"
+	"math/big"
+	"testing"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/internal/pgserver"
+	"github.com/cointill/cointill/internal/pgtest"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/rates"
+	"github.com/cointill/cointill/store/postgres"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/shopspring/decimal"
+	"github.com/stretchr/testify/require"
+)
+
+// commitSlowly commits within a transaction that goes on for a while.
+func commitSlowly(ctx context.Context, both processes, begin func(context.Context) (pgx.Tx, error), b invoice.Batch) error {
+	tx, err := begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback(ctx)
+	if err := both.any().WithTx(tx).Commit(ctx, b); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "SELECT pg_sleep(0.003)"); err != nil {
+		return err
+	}
+	return tx.Commit(ctx)
+}
+
+// still is a chain on which nothing happens.
+type still struct{}
+
+func (still) Network() chain.Network { return "eip155:1" }
+func (still) Next(ctx context.Context, _ chain.Cursor) (chain.Step, error) {
+	<-ctx.Done()
+	return chain.Step{}, ctx.Err()
+}
+func (still) Lag() chain.Lag { return chain.Lag{} }
+
+// numbered issues addresses that are their number.
+type numbered struct{}
+
+func (numbered) Name() string { return "hot" }
+func (numbered) Address(_ context.Context, index uint32) (chain.Address, error) {
+	return chain.Address(fmt.Sprintf("0x%040x", index)), nil
+}
+
+// newTill is a shop's service that takes ETH.
+func newTill(s invoice.Store) (*invoice.Service, error) {
+	eth := chain.Asset{ID: "eip155:1/slip44:60", Code: "ETH", Decimals: 18}
+	return invoice.New(invoice.Config{
+		Store: s,
+		Rates: rates.NewFixed(nil, map[rates.Pair]decimal.Decimal{{Base: "ETH", Quote: "EUR"}: decimal.NewFromInt(2500)}),
+		Chains: []invoice.ChainConfig{{
+			Watcher: still{}, Addresses: numbered{}, Assets: []invoice.AssetConfig{{Asset: eth}},
+		}},
+	})
+}
+
+func order(number string) invoice.Request {
+	return invoice.Request{
+		Project: "shop", OrderID: number, Asset: "ETH", Price: invoice.Price{Currency: "EUR", Amount: decimal.NewFromInt(25)},
+	}
+}
+
+// The shop's order and its invoice exist together or not at all.
+func ExampleStore_WithTx() {
+	ctx := context.Background()
+	server, _ := pgserver.Start(ctx, pgserver.Config{})
+	defer server.Stop()
+	pool, _ := pgxpool.New(ctx, server.URL("postgres"))
+	defer pool.Close()
+	_ = postgres.Migrate(ctx, pool)
+	_, _ = pool.Exec(ctx, `CREATE TABLE orders (id text PRIMARY KEY, invoice text)`)
+	store, _ := postgres.New(ctx, pool)
+	till, _ := newTill(store)
+
+	buy := func(number string, changeOfMind bool) error {
+		tx, err := pool.Begin(ctx)
+		if err != nil {
+			return err
+		}
+		defer tx.Rollback(ctx)
+		inv, err := till.WithStore(store.WithTx(tx)).Create(ctx, order(number))
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `INSERT INTO orders VALUES ($1, $2)`, number, inv.ID); err != nil || changeOfMind {
+			return err
+		}
+		return tx.Commit(ctx)
+	}
+	fmt.Println(buy("1", false), buy("2", true), buy("3", false))
+
+	var orders int
+	_ = pool.QueryRow(ctx, `SELECT count(*) FROM orders`).Scan(&orders)
+	page, _ := till.List(ctx, invoice.Query{Limit: 10})
+	fmt.Println(orders, "orders,", page.Total, "invoices")
+	// Output:
+	// <nil> <nil> <nil>
+	// 2 orders, 2 invoices
+}
+
+func TestATransactionThatIsRolledBackLeavesNothingButUsedNumbers(t *testing.T) {
+	pool := migrated(t)
+	s := open(t, pool)
+	till, err := newTill(s)
+	require.NoError(t, err)
+	ctx := t.Context()
+	used := map[chain.Address]bool{}
+	fresh := func(inv invoice.Invoice) {
+		t.Helper()
+		require.False(t, used[inv.Quote.Address], "an address is issued twice")
+		used[inv.Quote.Address] = true
+	}
+	for i := range 10 {
+		tx := begin(t, pool, "SELECT 1")
+		inv, err := till.WithStore(s.WithTx(tx)).Create(ctx, order(fmt.Sprint(i)))
+		require.NoError(t, err)
+		fresh(inv)
+		within, err := s.WithTx(tx).Invoice(ctx, inv.ID)
+		require.NoError(t, err, "the transaction sees what it did")
+		require.Equal(t, inv.ID, within.ID)
+		_, err = s.Invoice(ctx, inv.ID)
+		require.ErrorIs(t, err, invoice.ErrNotFound, "nobody else does")
+		if i%2 == 0 {
+			require.NoError(t, tx.Rollback(ctx))
+			_, err := till.Invoice(ctx, "shop", inv.ID)
+			require.ErrorIs(t, err, invoice.ErrNotFound)
+			continue
+		}
+		require.NoError(t, tx.Commit(ctx))
+		outside, err := till.Create(ctx, order(fmt.Sprint("outside-", i)))
+		require.NoError(t, err)
+		fresh(outside)
+	}
+	requireWholeFeed(t, s)
+}
+
+func TestARefusalWithinATransactionLeavesItUsable(t *testing.T) {
+	pool := migrated(t)
+	s := open(t, pool)
+	till, err := newTill(s)
+	require.NoError(t, err)
+	first, err := till.Create(t.Context(), order("1"))
+	require.NoError(t, err)
+	tx := begin(t, pool, "SELECT 1")
+	inner := till.WithStore(s.WithTx(tx))
+	_, err = inner.Create(t.Context(), order("1"))
+	var taken *invoice.DuplicateOrderError
+	require.ErrorAs(t, err, &taken)
+	require.Equal(t, first.ID, taken.Invoice)
+	stolen := first
+	stolen.Version++
+	stolen.Quote = &invoice.Quote{Asset: first.Quote.Asset, Due: big.NewInt(1), Address: "0xother"}
+	other, err := inner.Create(t.Context(), order("2"))
+	require.NoError(t, err)
+	stolen.Quote.Address = other.Quote.Address
+	err = s.WithTx(tx).Commit(t.Context(), invoice.Batch{Update: []invoice.Invoice{stolen}})
+	require.ErrorIs(t, err, invoice.ErrConflict, "a violation that PostgreSQL answers with an error")
+	require.NoError(t, tx.Commit(t.Context()))
+	_, err = till.Invoice(t.Context(), "shop", other.ID)
+	require.NoError(t, err)
+}
+
+func TestABatchWithinATransactionIsFenced(t *testing.T) {
+	pool := migrated(t)
+	s := open(t, pool)
+	ctx := t.Context()
+	old, err := s.Lease(ctx, "follow", "a", time.Hour)
+	require.NoError(t, err)
+	require.NoError(t, s.Release(ctx, old))
+	_, err = s.Lease(ctx, "follow", "b", time.Hour)
+	require.NoError(t, err)
+	b := creation(1)
+	b.Fence = old
+	require.ErrorIs(t, s.WithTx(begin(t, pool, "SELECT 1")).Commit(ctx, b), invoice.ErrFenced)
+}
+
+// The transaction may come from another pool, such as one for another part of the shop.
+func TestATransactionOfAnotherPoolOnTheSameDatabaseWorks(t *testing.T) {
+	pool := migrated(t)
+	s := open(t, pool)
+	other := pgtest.Connect(t, pool.Config().ConnString())
+	tx := begin(t, other, "SELECT 1")
+	require.NoError(t, s.WithTx(tx).Commit(t.Context(), creation(1)))
+	require.NoError(t, tx.Commit(t.Context()))
+	_, err := s.Invoice(t.Context(), creation(1).Insert[0].ID)
+	require.NoError(t, err)
+}
