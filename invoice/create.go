@@ -115,6 +115,8 @@ func (s *Service) checkRequest(r Request) error {
 	switch {
 	case r.Project == "":
 		return &InvalidError{"project", "is required"}
+	case !cleanText(r.Project) || utf8.RuneCountInString(r.Project) > 255:
+		return &InvalidError{"project", "must be text of at most 255 characters"}
 	case !cleanText(r.OrderID) || utf8.RuneCountInString(r.OrderID) > 255:
 		return &InvalidError{"order_id", "must be text of at most 255 characters"}
 	case r.OrderID != strings.TrimSpace(r.OrderID):

@@ -53,8 +53,16 @@ func look(network chain.Network, step chain.Step) view {
 }
 
 func (v view) add(s sighting) {
-	if s.transfer.Units == nil || s.transfer.Units.Sign() <= 0 || s.transfer.Asset.Network() != v.network {
+	t := s.transfer
+	if t.Units == nil || t.Units.Sign() <= 0 || t.Asset.Network() != v.network {
 		return
+	}
+	// No chain has such texts, and no store need be able to keep them.
+	if !cleanText(t.TxID) || !cleanText(t.Index) || !cleanText(string(t.To)) {
+		return
+	}
+	if !cleanText(string(t.From)) {
+		s.transfer.From = ""
 	}
 	v.byKey[s.transfer.Key()] = s
 }

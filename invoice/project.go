@@ -123,6 +123,8 @@ func (in NewProject) validate() error {
 	switch {
 	case in.Owner == "":
 		return &InvalidError{"owner", "is required"}
+	case !cleanText(in.Owner) || utf8.RuneCountInString(in.Owner) > 255:
+		return &InvalidError{"owner", "must be text of at most 255 characters"}
 	case strings.TrimSpace(in.Name) == "":
 		return &InvalidError{"name", "is required"}
 	case !cleanText(in.Name) || utf8.RuneCountInString(in.Name) > 100:

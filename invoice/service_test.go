@@ -954,6 +954,7 @@ func TestCreateRefusesWhatCannotBeAnInvoice(t *testing.T) {
 			change func(*invoice.Request)
 		}{
 			"no project":                        {"project", func(r *invoice.Request) { r.Project = "" }},
+			"a project that is no text":         {"project", func(r *invoice.Request) { r.Project = "a\x00" }},
 			"Incident35: zero":                  {"fiat_amount", func(r *invoice.Request) { r.Price = price("0", "EUR") }},
 			"Incident35: negative":              {"fiat_amount", func(r *invoice.Request) { r.Price = price("-1", "EUR") }},
 			"Incident32: too many decimals":     {"fiat_amount", func(r *invoice.Request) { r.Price = price("1.001", "EUR") }},

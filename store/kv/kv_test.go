@@ -192,6 +192,18 @@ func TestMessagesOfADamagedInvoiceWaitWhileOthersAreTold(t *testing.T) {
 	require.Len(t, records[0].Attempts, 1)
 }
 
+// A claim that hides nothing and is never recorded: the message is not lost.
+func TestAClaimWithoutALeaseIsHandedOutAgain(t *testing.T) {
+	s := kv.New(&sorted{})
+	insert(t, s, "a")
+	for token := range int64(3) {
+		got, err := s.Claim(t.Context(), webhook.ClaimQuery{Now: at, Limit: 1})
+		require.NoError(t, err)
+		require.Len(t, got, 1)
+		require.Equal(t, token+1, got[0].Claim.Token)
+	}
+}
+
 // More than is read from the database at once.
 func TestLongScansMissNothing(t *testing.T) {
 	s := kv.New(&sorted{})

@@ -25,7 +25,13 @@ func (s *Store) Claim(ctx context.Context, q webhook.ClaimQuery) ([]webhook.Deli
 		for _, e := range t.claimable(q) {
 			_, id, _ := strings.Cut(e.value, "\x00")
 			m := t.message(id)
-			if t.postponed(e, q) || m == nil || !m.due() {
+			if t.postponed(e, q) {
+				continue
+			}
+			if m == nil || e.key != key("due", m.Due, m.N) { // it was postponed, and is not known to the document
+				t.delete(e.key)
+			}
+			if m == nil || !m.due() {
 				continue
 			}
 			m.Token, m.Open, m.Due = m.Token+1, true, q.Now.Add(q.Lease)
@@ -35,23 +41,21 @@ func (s *Store) Claim(ctx context.Context, q webhook.ClaimQuery) ([]webhook.Deli
 	})
 }
 
-// postponed takes the entry away from its time. When its document is damaged the entry comes back after the
-// lease, as that of a claim that is never recorded, so that others are told meanwhile.
+// postponed says whether the entry's document is damaged. Then the entry comes back after the lease, as that
+// of a claim that is never recorded, so that others are told meanwhile.
 func (t *txn) postponed(e entry, q webhook.ClaimQuery) bool {
 	var damaged *invoice.DamagedError
-	isDamaged := errors.As(t.err, &damaged)
-	if isDamaged {
-		t.err = nil
-		for _, id := range damaged.Invoices {
-			t.forget(id)
-		}
+	if !errors.As(t.err, &damaged) {
+		return false
 	}
+	t.err = nil
+	for _, id := range damaged.Invoices {
+		t.forget(id)
+	}
+	number := e.key[len(e.key)-8:] // keeps it apart from all others
 	t.delete(e.key)
-	if isDamaged {
-		number := e.key[len(e.key)-8:] // keeps it apart from all others
-		t.put(key("due", q.Now.Add(q.Lease))+number, e.value)
-	}
-	return isDamaged
+	t.put(key("due", q.Now.Add(q.Lease))+number, e.value)
+	return true
 }
 
 // claimable are the entries of the messages to claim.
