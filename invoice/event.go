@@ -23,6 +23,7 @@ const (
 	EventClosed          EventType = "invoice.closed"           // closed without a change of status: the deadline of a partial payment
 	EventReverted        EventType = "invoice.reverted"         // alarm: the chain took back the money of a completed invoice
 	EventRestored        EventType = "invoice.restored"         // ... and gave it again
+	EventRevalued        EventType = "invoice.revalued"         // a closed invoice's money counts otherwise than was told: a rate was found, or its block was stamped in time
 	EventPaymentReceived EventType = "invoice.payment_received" // money was recorded, whatever it means
 	EventPaymentLost     EventType = "invoice.payment_lost"     // recorded money is no longer on the chain
 )

@@ -114,6 +114,9 @@ func drafts(before, after Invoice, changes []change, by Action) []draft {
 	} else if wasGone && !isGone {
 		out = append(out, draft{typ: EventRestored})
 	}
+	if len(out) == 0 && was.Closed && (was.Outcome != is.Outcome || orZero(was.Received).Cmp(orZero(is.Received)) != 0) {
+		out = append(out, draft{typ: EventRevalued, actor: by.Actor, comment: by.Comment})
+	}
 	return out
 }
 

@@ -653,6 +653,37 @@ func TestAnotherAssetWaitsForARate(t *testing.T) {
 	})
 }
 
+func TestAClosedInvoiceNeverChangesSilently(t *testing.T) {
+	inWorld(t, func(w *world) {
+		inv := w.create()
+		w.pay(inv, "SIM", "10")
+		w.mine(3)
+		w.wants(inv, invoice.StatusCompleted, exact)
+		inTime := time.Now()
+		time.Sleep(31 * time.Minute)
+		w.pay(inv, "SIM", "5")
+		w.settle()
+		w.wants(inv, invoice.StatusCompleted, over|late)
+		w.chain.MineAt(inTime) // the block says that it was in time after all
+		w.settle()
+		w.wants(inv, invoice.StatusCompleted, over)
+		told := w.told(inv)
+		require.Equal(t, invoice.EventRevalued, told[len(told)-1])
+
+		unvalued := w.create(func(r *invoice.Request) { r.Other = invoice.OtherHold })
+		time.Sleep(31 * time.Minute)
+		w.mine(1)
+		delete(w.rates.price, rates.Pair{Base: "TOK", Quote: "EUR"})
+		w.pay(unvalued, "TOK", "20")
+		w.mine(1)
+		w.rates.set("TOK", "EUR", "1")
+		w.mine(1)
+		w.wants(unvalued, invoice.StatusExpired, exact|late|otherAsset)
+		told = w.told(unvalued)
+		require.Equal(t, invoice.EventRevalued, told[len(told)-1])
+	})
+}
+
 func TestAPriceMayBeInTheAssetItself(t *testing.T) {
 	inWorld(t, func(w *world) {
 		inv := w.create(func(r *invoice.Request) { r.Price = price("1.000000000000000001", "SIM") })

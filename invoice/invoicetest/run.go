@@ -178,6 +178,6 @@ func (r Result) Report() string {
 	if f == nil {
 		return "every rule was kept"
 	}
-	return fmt.Sprintf("rule: %s\nwhy: %s\nbroken: %s\nreplay: -seed %d -seeds 1 -steps %d (what follows leaves out steps that do not matter)\n%s",
+	return fmt.Sprintf("rule: %s\nwhy: %s\nbroken: %s\nreplay: -seed %d -steps %d (what follows leaves out steps that do not matter)\n%s",
 		f.Rule.Name, f.Rule.Why, f.Detail, f.Seed, f.Step, strings.Join(r.Trace, "\n"))
 }
