@@ -95,6 +95,10 @@ func (s *Server) Database(t testing.TB) string {
 	_, err = admin.Exec(t.Context(), "CREATE DATABASE "+pgx.Identifier{name}.Sanitize())
 	require.NoError(t, err)
 	t.Cleanup(func() {
+		if s.server != nil { // it takes its databases with it, and dropping one takes a while
+			require.NoError(t, admin.Close(context.Background()))
+			return
+		}
 		_, err := admin.Exec(context.Background(), "DROP DATABASE "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)")
 		require.NoError(t, errors.Join(err, admin.Close(context.Background())))
 	})

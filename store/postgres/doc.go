@@ -21,6 +21,7 @@
 //
 // What PostgreSQL refuses to serialise, or ends as a deadlock, is done again a few times.
 //
-// The package sends no DDL but that of [Migrate], and nothing that PostgreSQL-compatible engines lack: no
-// triggers, no notifications, no functions of its own. It does not delete anything.
+// The package sends no DDL but that of [Migrate], and keeps to plain SQL: no triggers, no notifications, no
+// functions of its own, and advisory locks only while migrating. It does not delete anything but the mark
+// of a dead URL, when a message to it is resent.
 package postgres

@@ -22,7 +22,7 @@ type rows struct {
 	fence                                                               invoice.Lease
 }
 
-// encode turns a batch into rows, which refers to neither.
+// encode turns a batch into rows. It refuses what no database need be asked about.
 func encode(b invoice.Batch) (rows, error) {
 	r := rows{fence: b.Fence}
 	for _, p := range b.Progress {

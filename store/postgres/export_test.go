@@ -1,7 +1,5 @@
 package postgres
 
-import "github.com/cointill/cointill/invoice"
-
 // Commits is how many transactions of batches there were.
 func (s *Store) Commits() int64 {
 	s.writer.mu.Lock()
@@ -15,6 +13,3 @@ func (s *Store) Waiting() int {
 	defer s.writer.mu.Unlock()
 	return len(s.writer.waiting)
 }
-
-// ListQuery is the statement of a listing.
-func ListQuery(q invoice.Query) (string, []any) { return pageQuery(q) }
