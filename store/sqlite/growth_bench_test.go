@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/evm"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store/sqlite"
@@ -176,7 +177,7 @@ func BenchmarkStart(b *testing.B) {
 			var sum [4]float64
 			for range b.N {
 				cmd := exec.Command(os.Args[0], "-test.run=^$", "-test.bench=^BenchmarkStart$", "-test.benchtime=1x")
-				cmd.Env = append(os.Environ(), startEnv+"="+path)
+				cmd.Env = append(os.Environ(), startEnv+"="+path, fmt.Sprintf("COINTILL_BENCH_ISSUED=%d", issued))
 				out, err := cmd.CombinedOutput()
 				require.NoError(b, err, "%s", out)
 				_, figures, found := strings.Cut(string(out), startResult)
@@ -207,13 +208,13 @@ func startAndMeasure(b *testing.B, path string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- till.Run(ctx) }()
-	watcher.give <- benchBlock(0, fewIssued) // height 0 and no more than its transfers: known to nobody
+	p, err := s.Network(b.Context(), "eip155:1")
+	require.NoError(b, err)
+	watcher.give <- chain.Step{Cursor: p.Cursor, Head: p.Head} // nothing is new
 	took := time.Since(began)
 	<-watcher.asked
 	atStart := rssMB(b)
-	p, err := s.Network(b.Context(), "eip155:1")
-	require.NoError(b, err)
-	f := followed{b: b, watcher: watcher, height: int(p.Head.Height), open: fewIssued}
+	f := followed{b: b, watcher: watcher, height: int(p.Head.Height), open: min(manyIssued(b), manyOpen)}
 	run := time.Now().UnixNano()
 	for n := range 20 {
 		f.block()
