@@ -15,6 +15,9 @@ import (
 // wakingPage is how many invoices are decided in one batch when their time has come.
 const wakingPage = 200
 
+// maxTries bounds how often a step is decided again because something changed meanwhile.
+const maxTries = 50
+
 // storeBackoff bounds the pause after a store has failed.
 const storeBackoff = 30 * time.Second
 
@@ -143,7 +146,7 @@ var errOvertaken = errors.New("network was advanced elsewhere")
 func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.Step, fence Lease) (Progress, error) {
 	v := look(n.id, step)
 	next := Progress{Network: n.id, Cursor: step.Cursor, Head: advanceHead(p.Head, step, s.cfg.Now().UTC()), Version: p.Version + 1}
-	for {
+	for try := 1; ; try++ {
 		batch, err := s.digest(ctx, v, next)
 		if err != nil {
 			return Progress{}, fmt.Errorf("invoice: match %s: %w", n.id, err)
@@ -157,7 +160,8 @@ func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.
 			s.report(n, step, next)
 			return next, nil
 		}
-		if !errors.Is(err, ErrConflict) {
+		// A conflict that fresh facts do not solve is for Health to show, at the pace of failures.
+		if !errors.Is(err, ErrConflict) || try == maxTries {
 			return Progress{}, fmt.Errorf("invoice: store step of %s: %w", n.id, err)
 		}
 		stored, err := s.cfg.Store.Network(ctx, n.id)

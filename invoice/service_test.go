@@ -902,6 +902,23 @@ func TestALyingNodeIsNeverCredited(t *testing.T) {
 
 func confirmed(inv invoice.Invoice) *big.Int { return zero(inv.State.Confirmed) }
 
+func TestAConflictThatStaysIsShownAndNotRetriedWithoutPause(t *testing.T) {
+	flaky := &failing{backend: newStore()}
+	inWorld(t, func(w *world) {
+		inv := w.create()
+		flaky.fail(invoice.ErrConflict)
+		w.pay(inv, "SIM", "10")
+		w.mine(3)
+		health, err := w.svc.Health(w.t.Context())
+		require.NoError(t, err)
+		require.ErrorIs(t, health[0].Err, invoice.ErrConflict)
+		flaky.fail(nil)
+		time.Sleep(time.Minute)
+		w.settle()
+		w.wants(inv, invoice.StatusCompleted, exact)
+	}, func(c *invoice.Config) { c.Store = flaky })
+}
+
 func TestADamagedInvoiceStopsNothingButItself(t *testing.T) {
 	flaky := &failing{backend: newStore()}
 	inWorld(t, func(w *world) {
