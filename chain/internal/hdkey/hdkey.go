@@ -1,0 +1,160 @@
+// Package hdkey derives public child keys from extended public keys (BIP-32). It is what the wallets of all
+// chains share; which kinds of key a chain takes and how addresses are spelled is theirs.
+package hdkey
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"github.com/btcsuite/btcd/btcutil/base58"
+	"github.com/decred/dcrd/dcrec/secp256k1/v4"
+)
+
+// Why a key or an index is refused. The packages of the chains export them. No error has a key in it.
+var (
+	ErrPrivateKey = errors.New("this is an extended private key; give the extended public key (xpub)")
+	ErrKeyKind    = errors.New("not the kind of extended public key that is wanted")
+	ErrMalformed  = errors.New("malformed extended public key")
+	ErrIndex      = errors.New("no address has this index")
+)
+
+// hardened is the first index that only a private key can derive.
+const hardened = 1 << 31
+
+// extendedLen is the length of a serialized extended key with its checksum.
+const extendedLen = 4 + 1 + 4 + 4 + 32 + 33 + 4
+
+// Version are the first four bytes of an extended key, in lower-case hexadecimal.
+type Version string
+
+// The versions of public keys for one signer, in BIP-32, SLIP-132 and the Core clients of Litecoin and Dogecoin.
+const (
+	Xpub Version = "0488b21e"
+	Ypub Version = "049d7cb2"
+	Zpub Version = "04b24746"
+	Tpub Version = "043587cf"
+	Upub Version = "044a5262"
+	Vpub Version = "045f1cf6"
+	Ltub Version = "019da462"
+	Mtub Version = "01b26ef6"
+	Dgub Version = "02facafd"
+)
+
+// publicNames has a name for each version of a public key, the multisig ones included.
+var publicNames = map[Version]string{
+	Xpub: "xpub", Ypub: "ypub", Zpub: "zpub", Tpub: "tpub", Upub: "upub", Vpub: "vpub",
+	Ltub: "Litecoin Ltub", Mtub: "Litecoin Mtub", Dgub: "Dogecoin dgub",
+	"0295b43f": "Ypub, which is for several signers", "02aa7ed3": "Zpub, which is for several signers",
+	"024289ef": "Upub, which is for several signers", "02575483": "Vpub, which is for several signers",
+}
+
+// private are the versions of private keys.
+var private = map[Version]bool{
+	"0488ade4": true, "049d7878": true, "04b2430c": true, "0295b005": true, "02aa7a99": true, // xprv yprv zprv Yprv Zprv
+	"04358394": true, "044a4e28": true, "045f18bc": true, "024285b5": true, "02575048": true, // tprv uprv vprv Uprv Vprv
+	"019d9cfe": true, "01b26792": true, "02fac398": true, // Ltpv Mtpv dgpv
+}
+
+// Name is what people call the version: xpub, zpub ... It is empty for one that is not known.
+func (v Version) Name() string { return publicNames[v] }
+
+// Parent is a public key with the chain code that derives its children, kept so that each child costs one
+// multiplication on the curve and no parsing. It may be used concurrently.
+type Parent struct {
+	point     secp256k1.JacobianPoint // affine
+	key       [33]byte                // compressed
+	chainCode [32]byte
+}
+
+// Fingerprint tells keys apart: two have the same exactly if they derive the same children. The key cannot be
+// had from it.
+func (p *Parent) Fingerprint() string {
+	sum := sha256.Sum256(append(p.chainCode[:], p.key[:]...))
+	return hex.EncodeToString(sum[:20])
+}
+
+// Derive makes the public key of child number index, or refuses with ErrIndex: it is 2^31 or more, which is
+// reserved for private derivation, or one of the indexes without a key (fewer than one in 2^127).
+func (p *Parent) Derive(index uint32) (*secp256k1.PublicKey, error) {
+	point, _, err := p.derive(index)
+	if err != nil {
+		return nil, err
+	}
+	return secp256k1.NewPublicKey(&point.X, &point.Y), nil
+}
+
+// Child makes the parent of the next level. It refuses as Derive does.
+func (p *Parent) Child(index uint32) (*Parent, error) {
+	point, chainCode, err := p.derive(index)
+	if err != nil {
+		return nil, err
+	}
+	c := &Parent{point: point, chainCode: chainCode}
+	copy(c.key[:], secp256k1.NewPublicKey(&point.X, &point.Y).SerializeCompressed())
+	return c, nil
+}
+
+func (p *Parent) derive(index uint32) (point secp256k1.JacobianPoint, chainCode [32]byte, err error) {
+	if index >= hardened {
+		return point, chainCode, ErrIndex
+	}
+	mac := hmac.New(sha512.New, p.chainCode[:])
+	mac.Write(p.key[:])
+	mac.Write(binary.BigEndian.AppendUint32(nil, index))
+	sum := mac.Sum(nil)
+
+	var tweak secp256k1.ModNScalar
+	if overflow := tweak.SetByteSlice(sum[:32]); overflow {
+		return point, chainCode, ErrIndex
+	}
+	var tweakPoint secp256k1.JacobianPoint
+	secp256k1.ScalarBaseMultNonConst(&tweak, &tweakPoint)
+	secp256k1.AddNonConst(&p.point, &tweakPoint, &point)
+	if point.Z.IsZero() {
+		return point, chainCode, ErrIndex
+	}
+	point.ToAffine()
+	return point, [32]byte(sum[32:]), nil
+}
+
+// Parse reads an extended public key in the serialization of BIP-32, of any version that has a Name. Whether a
+// key is private is decided before its checksum, so that a mistyped private key is called what it is. It
+// refuses with ErrPrivateKey or ErrMalformed.
+func Parse(s string) (Version, *Parent, error) {
+	if len(s) > 2*extendedLen { // base58 takes less than 1.4 characters a byte
+		return "", nil, fmt.Errorf("%w: too long", ErrMalformed)
+	}
+	raw := base58.Decode(s)
+	if len(raw) != extendedLen {
+		return "", nil, fmt.Errorf("%w: not the base58 form of %d bytes", ErrMalformed, extendedLen)
+	}
+	version, depth, from, keyData := Version(hex.EncodeToString(raw[:4])), raw[4], raw[5:13], raw[45:78]
+	if keyData[0] == 0 || private[version] {
+		return "", nil, ErrPrivateKey
+	}
+	sum := sha256.Sum256(raw[:78])
+	sum = sha256.Sum256(sum[:])
+	if [4]byte(sum[:4]) != [4]byte(raw[78:]) {
+		return "", nil, fmt.Errorf("%w: wrong checksum", ErrMalformed)
+	}
+	switch {
+	case version.Name() == "":
+		return "", nil, fmt.Errorf("%w: unknown key version", ErrMalformed)
+	case depth == 0 && [8]byte(from) != [8]byte{}:
+		return "", nil, fmt.Errorf("%w: a master key that names a parent", ErrMalformed)
+	case depth > 253:
+		return "", nil, fmt.Errorf("%w: too deep to derive addresses", ErrMalformed)
+	}
+	public, err := secp256k1.ParsePubKey(keyData)
+	if err != nil {
+		return "", nil, fmt.Errorf("%w: not a point on the curve", ErrMalformed)
+	}
+	p := &Parent{key: [33]byte(keyData), chainCode: [32]byte(raw[13:45])}
+	public.AsJacobian(&p.point)
+	return version, p, nil
+}
