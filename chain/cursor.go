@@ -1,7 +1,6 @@
 package chain
 
 import (
-	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -82,78 +81,110 @@ type ref struct {
 // for each the distance to the one before and the hash.
 func encodeRefs(refs []ref) Cursor {
 	form := hashForm(refs)
-	c := binary.AppendUvarint([]byte{cursorVersion, cursorBlocks, form}, uint64(len(refs)))
+	size := 4 + binary.MaxVarintLen16
+	for _, r := range refs {
+		size += 3 + len(r.hash)/2
+	}
+	c := append(make(Cursor, 0, size), cursorVersion, cursorBlocks, form)
+	c = binary.AppendUvarint(c, uint64(len(refs)))
 	var before uint64
 	for _, r := range refs {
 		c = binary.AppendUvarint(c, r.height-before)
 		before = r.height
-		raw := []byte(r.hash)
-		if form != hashText {
-			raw, _ = hex.DecodeString(strings.TrimPrefix(r.hash, "0x")) // hashForm has tried it
+		if form == hashText {
+			c = append(append(c, byte(len(r.hash))), r.hash...)
+			continue
 		}
-		c = append(append(c, byte(len(raw))), raw...)
+		digits := strings.TrimPrefix(r.hash, "0x")
+		c = append(c, byte(len(digits)/2))
+		for i := 0; i < len(digits); i += 2 {
+			c = append(c, digit(digits[i])<<4|digit(digits[i+1])) // hashForm has looked at them
+		}
 	}
 	return c
 }
 
 // hashForm finds the form that gives back every hash exactly.
 func hashForm(refs []ref) byte {
-	form := byte(hashHex)
+	form, prefix := byte(hashHex), ""
 	if len(refs) > 0 && strings.HasPrefix(refs[0].hash, "0x") {
-		form = hash0x
+		form, prefix = hash0x, "0x"
 	}
 	for _, r := range refs {
-		raw, err := hex.DecodeString(strings.TrimPrefix(r.hash, "0x"))
-		if err != nil || len(raw) == 0 || spell(form, raw) != r.hash {
+		digits, ok := strings.CutPrefix(r.hash, prefix)
+		if !ok || len(digits) == 0 || len(digits)%2 != 0 {
 			return hashText
+		}
+		for i := range len(digits) {
+			if b := digits[i]; b-'0' > 9 && b-'a' > 5 {
+				return hashText
+			}
 		}
 	}
 	return form
 }
 
-func spell(form byte, raw []byte) string {
-	switch form {
-	case hashHex:
-		return hex.EncodeToString(raw)
-	case hash0x:
-		return "0x" + hex.EncodeToString(raw)
-	}
-	return string(raw)
-}
+// digit is what a lower-case hexadecimal digit stands for: those above 9 are the letters, 0x61 to 0x66.
+func digit(b byte) byte { return b&15 + b>>6*9 }
 
 // refs reads what encodeRefs wrote and nothing else: the same position has one spelling only.
 func (c Cursor) refs() ([]ref, error) {
 	if len(c) < 4 || len(c) > MaxCursorSize || c[0] != cursorVersion || c[1] != cursorBlocks || c[2] > hash0x {
 		return nil, ErrBadCursor
 	}
-	count, n := binary.Uvarint(c[3:])
-	if n <= 0 || count > maxRefs {
+	form := c[2]
+	count, rest, ok := cutUvarint(c[3:])
+	if !ok || count > maxRefs {
 		return nil, ErrBadCursor
 	}
-	rest := c[3+n:]
 	// Not count: the claim of a few bytes must not reserve memory for thousands of blocks.
-	refs := make([]ref, 0, min(count, uint64(len(rest)/3)))
-	var height uint64
+	room := min(count, uint64(len(rest)/3))
+	refs, ends := make([]ref, 0, room), make([]int, 0, room)
+	text := make([]byte, 0, 2*len(rest)) // all hashes in a row, which become one string
+	var height, delta uint64
 	for i := range count {
-		delta, n := binary.Uvarint(rest)
-		if n <= 0 || i > 0 && delta == 0 || height+delta < height || len(rest) <= n {
+		delta, rest, ok = cutUvarint(rest)
+		if !ok || i > 0 && delta == 0 || height+delta < height || height+delta > maxHeight || len(rest) == 0 {
 			return nil, ErrBadCursor
 		}
-		if height += delta; height > maxHeight {
-			return nil, ErrBadCursor
-		}
-		size := int(rest[n])
-		rest = rest[n+1:]
+		height += delta
+		size := int(rest[0])
+		rest = rest[1:]
 		if size == 0 || size > maxHash || size > len(rest) {
 			return nil, ErrBadCursor
 		}
-		refs = append(refs, ref{height, spell(c[2], rest[:size])})
+		text = appendHash(text, form, rest[:size])
+		refs, ends = append(refs, ref{height: height}), append(ends, len(text))
 		rest = rest[size:]
 	}
-	if !bytes.Equal(encodeRefs(refs), c) {
+	hashes, begin := string(text), 0
+	for i, end := range ends {
+		refs[i].hash, begin = hashes[begin:end], end
+	}
+	// Hashes spelled in hexadecimal are so by nature. Text must need to be, and no hash needs no prefix.
+	if len(rest) > 0 || form == hash0x && count == 0 || form == hashText && hashForm(refs) != hashText {
 		return nil, ErrBadCursor
 	}
 	return refs, nil
+}
+
+func appendHash(text []byte, form byte, raw []byte) []byte {
+	switch form {
+	case hashHex:
+		return hex.AppendEncode(text, raw)
+	case hash0x:
+		return hex.AppendEncode(append(text, "0x"...), raw)
+	}
+	return append(text, raw...)
+}
+
+// cutUvarint reads a number in its shortest form.
+func cutUvarint(b []byte) (x uint64, rest []byte, ok bool) {
+	x, n := binary.Uvarint(b)
+	if n <= 0 || n > 1 && b[n-1] == 0 {
+		return 0, nil, false
+	}
+	return x, b[n:], true
 }
 
 // thin forgets blocks that lie far back: it keeps each of the last window blocks, one or two in each

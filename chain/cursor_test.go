@@ -78,7 +78,10 @@ func TestMalformedCursorIsRefused(t *testing.T) {
 		"cut":                     good[:len(good)-1],
 		"tail":                    append(bytes.Clone(good), 0),
 		"a billion blocks":        {1, 'b', 0, 0x80, 0x80, 0x80, 0x80, 4},
-		"long form of a number":   append(Cursor{1, 'b', 1, 0x81, 0}, good[4:]...),
+		"long form of a count":    append(Cursor{1, 'b', hash0x, 0x82, 0}, good[4:]...),
+		"long form of a height":   append(Cursor{1, 'b', hash0x, 2, 0x85, 0}, good[5:]...),
+		"form of no hash":         {1, 'b', hash0x, 0},
+		"text of no hash":         {1, 'b', hashText, 0},
 		"height beyond the limit": append(Cursor{1, 'b', 1, 1}, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 1, 0xab),
 		"number without end":      {1, 'b', 1, 1, 0xff, 0xff},
 		"time with a tail":        append(CursorSince(time.Unix(1, 0)), 0),
@@ -144,5 +147,24 @@ func FuzzCursor(f *testing.F) {
 			return 1
 		}))
 		require.LessOrEqual(t, len(thin(refs, 1)), len(refs))
+	})
+}
+
+func BenchmarkCursor(b *testing.B) {
+	refs := walk(3000, 64, 256)
+	c := encodeRefs(refs)
+	b.Run("read", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := c.refs(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("write", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			encodeRefs(refs)
+		}
 	})
 }

@@ -16,6 +16,9 @@
 //		cursor = step.Cursor
 //	}
 //
+// [Nodes] makes one Node of several of the same network, for fail-over and for agreement: with Agree 2 of 3,
+// no single node can bring in a block or a transfer that there is not, however it lies.
+//
 // An adapter proves itself with the suite in chain/chaintest.
 //
 // The package knows nothing of invoices, of databases or of any particular chain.

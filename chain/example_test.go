@@ -2,6 +2,7 @@ package chain_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/big"
 	"time"
@@ -40,4 +41,35 @@ func ExampleFollower() {
 	// Output:
 	// 1.5 SIM confirmed 2 times
 	// 0 blocks behind
+}
+
+// Two of three nodes have to agree before anything is credited; one that fails is named by Health.
+func ExampleNodes() {
+	truth := chaintest.NewChain(chaintest.Config{})
+	truth.Mine(7)
+	own, first, second := truth.NewPeer(), truth.NewPeer(), truth.NewPeer()
+	own.Down(errors.New("disk full"))
+
+	nodes, err := chain.NewNodes(chain.NodesConfig{
+		Agree: 2,
+		Members: []chain.Member{ // the preferred one first
+			{Name: "own", Node: own},
+			{Name: "first provider", Node: first},
+			{Name: "second provider", Node: second},
+		},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	tip, err := nodes.Tip(context.Background()) // or chain.FollowConfig{Node: nodes}
+	fmt.Println(tip.Height, err)
+	for _, h := range nodes.Health() {
+		fmt.Println(h.Name, h.Height, h.InUse, h.Err)
+	}
+	// Output:
+	// 7 <nil>
+	// own 0 false disk full
+	// first provider 7 true <nil>
+	// second provider 7 true <nil>
 }

@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ type FollowConfig struct {
 	Node Node // required
 
 	Poll     time.Duration // how long to rest when caught up: 2 s
+	MinPoll  time.Duration // shortest time between two reads when a [Hinter] cuts that rest short: a tenth of Poll
 	Batch    int           // most blocks of one step, unless a reorganisation needs more: 64, at most 4096
 	Parallel int           // most blocks read at the same time: 4, at most 256
 
@@ -49,6 +51,7 @@ func (c FollowConfig) withDefaults() (FollowConfig, error) {
 		fallback time.Duration
 	}{
 		{"Poll", &c.Poll, 2 * time.Second},
+		{"MinPoll", &c.MinPoll, cmp.Or(c.Poll, 2*time.Second) / 10},
 		{"MinBackoff", &c.MinBackoff, 500 * time.Millisecond},
 		{"MaxBackoff", &c.MaxBackoff, max(time.Minute, c.MinBackoff)},
 		{"Timeout", &c.Timeout, 30 * time.Second},
@@ -71,6 +74,9 @@ func (c FollowConfig) withDefaults() (FollowConfig, error) {
 		if *n.field == 0 {
 			*n.field = n.fallback
 		}
+	}
+	if c.MinPoll > c.Poll {
+		return c, errors.New("chain: FollowConfig.MinPoll is more than Poll")
 	}
 	if c.MaxBackoff < c.MinBackoff {
 		return c, errors.New("chain: FollowConfig.MaxBackoff is less than MinBackoff")
@@ -96,10 +102,15 @@ type Follower struct {
 
 	// Used by Next alone.
 	ready        time.Time // when the node may be asked again
+	hintable     bool      // a hint may cut that short
+	asked        time.Time // when the node was last asked
+	hintReady    time.Time // when hints may be waited for again
+	hintFailures int
 	atEnd        bool      // the last step reached the tip
 	poolReady    time.Time // when the pool may be asked again
 	poolFailures int
 	poolErr      error
+	poolless     bool // the node said that it lists no pool
 
 	mu  sync.Mutex
 	lag Lag
@@ -134,8 +145,8 @@ func (f *Follower) note(change func(*Lag)) {
 // Next answers what happened on the chain after a cursor. It changes nothing: the same cursor gives
 // the same blocks again, while the chain has them. Call it in a loop, one call at a time, with the
 // cursor of the step that was committed last. Next rests before it asks the node: for Poll when the
-// end of the chain was reached, for a growing time after failures. It returns when ctx ends, and
-// nothing that it started outlives it.
+// end of the chain was reached, or until a node that is a [Hinter] says that there may be news; for a
+// growing time after failures. It returns when ctx ends, and nothing that it started outlives it.
 //
 // A step without Joined is no error: its Head may show new finality, and its Pool new transfers.
 //
@@ -143,9 +154,10 @@ func (f *Follower) note(change func(*Lag)) {
 // [ErrUnrelated] and [ErrBadCursor] hardly heal by themselves, all others may. An error of the node
 // that ran into Timeout is a [context.DeadlineExceeded] although the caller's ctx has not ended.
 func (f *Follower) Next(ctx context.Context, cursor Cursor) (Step, error) {
-	if err := rest(ctx, f.ready); err != nil {
+	if err := f.rest(ctx); err != nil {
 		return Step{}, err
 	}
+	f.asked, f.hintable = time.Now(), false
 	f.note(func(l *Lag) { l.Asked = f.cfg.Now() })
 	s, err := f.advance(ctx, cursor)
 	if ctx.Err() != nil {
@@ -171,15 +183,44 @@ func rest(ctx context.Context, until time.Time) error {
 	return ctx.Err()
 }
 
-// backoff is how long to leave the node alone after so many failures.
-func (f *Follower) backoff(failures int) time.Duration {
-	d := f.cfg.MinBackoff
-	for i := 1; i < failures && d < f.cfg.MaxBackoff; i++ {
+// rest waits until the node may be asked, or until it hints that it should be.
+func (f *Follower) rest(ctx context.Context) error {
+	node, ok := f.node.(Hinter)
+	if !ok || !f.hintable || time.Now().Before(f.hintReady) {
+		return rest(ctx, f.ready)
+	}
+	// However much the node has to say.
+	if err := rest(ctx, f.asked.Add(f.cfg.MinPoll)); err != nil || !time.Now().Before(f.ready) {
+		return err
+	}
+	wait, cancel := context.WithDeadline(ctx, f.ready)
+	defer cancel()
+	err := node.Wait(wait)
+	if err == nil || wait.Err() != nil {
+		f.hintFailures = 0
+		return ctx.Err()
+	}
+	f.hintFailures++
+	f.hintReady = time.Now().Add(f.backoff(f.hintFailures))
+	if f.hintFailures == 1 {
+		f.cfg.Logger.Warn("no hints", "network", f.node.Network(), "err", err)
+	}
+	return rest(ctx, f.ready)
+}
+
+// backoff is how long to leave somebody alone after so many failures.
+func backoff(failures int, shortest, longest time.Duration) time.Duration {
+	d := shortest
+	for i := 1; i < failures && d < longest; i++ {
 		d *= 2
 	}
-	d = min(d, f.cfg.MaxBackoff)
+	d = min(d, longest)
 	// Up to half less, so that many processes do not return to a recovering node at the same moment.
 	return d - rand.N(d/2+1)
+}
+
+func (f *Follower) backoff(failures int) time.Duration {
+	return backoff(failures, f.cfg.MinBackoff, f.cfg.MaxBackoff)
 }
 
 func (f *Follower) failed(err error) error {
@@ -214,7 +255,7 @@ func (f *Follower) succeeded(s advance) {
 	case s.cut != nil:
 		_ = f.failed(s.cut) // there was progress, yet the node is in trouble and gets its rest
 	case s.atEnd && !s.poolDue:
-		f.ready = time.Now().Add(f.cfg.Poll)
+		f.ready, f.hintable = time.Now().Add(f.cfg.Poll), true
 	}
 }
 
@@ -258,7 +299,7 @@ func (f *Follower) advance(ctx context.Context, cursor Cursor) (advance, error) 
 	if s.atEnd && !s.Rewound && poolKnown {
 		s.Pool, s.PoolKnown = pool, true
 	}
-	if _, ok := f.node.(Pooler); ok {
+	if _, ok := f.node.(Pooler); ok && !f.poolless {
 		s.poolDue = !f.atEnd
 	}
 	return s, nil
@@ -268,14 +309,15 @@ func (f *Follower) advance(ctx context.Context, cursor Cursor) (advance, error) 
 // is noted, and hinders nothing else.
 func (f *Follower) pool(ctx context.Context) ([]Transfer, bool) {
 	node, ok := f.node.(Pooler)
-	if !ok || !f.atEnd || time.Now().Before(f.poolReady) {
+	if !ok || f.poolless || !f.atEnd || time.Now().Before(f.poolReady) {
 		return nil, false
 	}
 	pool, err := ask(ctx, f.cfg.Timeout, node.Pool)
 	if err == nil {
-		err = f.checkTransfers(pool)
+		err = checkTransfers(f.node.Network(), pool)
 	}
-	if ctx.Err() != nil {
+	f.poolless = errors.Is(err, errors.ErrUnsupported)
+	if ctx.Err() != nil || f.poolless {
 		return nil, false
 	}
 	if err == nil {
@@ -315,7 +357,7 @@ func (f *Follower) block(ctx context.Context, height uint64) (Block, error) {
 		err = b.usable(height)
 	}
 	if err == nil {
-		err = f.checkTransfers(b.Transfers)
+		err = checkTransfers(f.node.Network(), b.Transfers)
 	}
 	if err != nil {
 		return Block{}, fmt.Errorf("read block %d: %w", height, err)
@@ -332,14 +374,13 @@ func (h Header) usable(height uint64) error {
 }
 
 // checkTransfers refuses what an adapter must never say, before it becomes money.
-func (f *Follower) checkTransfers(transfers []Transfer) error {
-	network := f.node.Network()
+func checkTransfers(network Network, transfers []Transfer) error {
 	for _, t := range transfers {
 		switch {
 		case t.Asset.Network() != network:
-			return fmt.Errorf("%w: transfer of %s", ErrWrongNetwork, t.Asset)
+			return fmt.Errorf("%w: transfer of %.100q", ErrWrongNetwork, t.Asset)
 		case t.TxID == "" || t.To == "" || t.Units == nil || t.Units.Sign() <= 0:
-			return fmt.Errorf("%w: transfer %q %q to %q of %v units", ErrIncomplete, t.TxID, t.Index, t.To, t.Units)
+			return fmt.Errorf("%w: transfer %.100q %.100q to %.100q of %v units", ErrIncomplete, t.TxID, t.Index, t.To, t.Units)
 		}
 	}
 	return nil

@@ -20,6 +20,9 @@ var (
 	ErrBehind = errors.New("node is behind")
 	// ErrMoved: the chain changed while it was being read. Asking again heals it.
 	ErrMoved = errors.New("chain moved while it was read")
+	// ErrDisagree: several nodes of one network contradict each other, and none has enough others with
+	// it. Nothing that they say may be credited until they agree again.
+	ErrDisagree = errors.New("nodes disagree")
 	// ErrUnrelated: the node's chain shares none of the blocks that were processed before.
 	ErrUnrelated = errors.New("chain shares no known block")
 )
@@ -42,8 +45,23 @@ type Node interface {
 	Block(ctx context.Context, height uint64) (Block, error)
 }
 
-// Pooler is the optional power of a [Node] that can list what is not in a block yet.
+// Pooler is the optional power of a [Node] that can list what is not in a block yet. Like those of Node,
+// its method blocks until ctx ends, may be called concurrently, and changes nothing.
 type Pooler interface {
-	// Pool answers every unconfirmed transfer the node knows of, not only new ones.
+	// Pool answers every unconfirmed transfer the node knows of, not only new ones. What it no longer
+	// answers, and what is in no block up to the tip that is asked for next, is gone. A node that cannot
+	// know before it is made whether it lists a pool, such as [Nodes], answers [errors.ErrUnsupported] if
+	// it does not: always, and with no other meaning than to be no Pooler.
 	Pool(ctx context.Context) ([]Transfer, error)
+}
+
+// Hinter is the optional power of a [Node] that learns sooner than by being asked that there may be
+// news: a new head over a WebSocket, a message over ZMQ. A hint says when to ask and never what is true:
+// it may be lost, and it may be superfluous.
+type Hinter interface {
+	// Wait blocks until there may be news since the last call of Wait, or until ctx ends: then it
+	// returns at once, with the error of ctx. Nil says that there may be news, every other error that
+	// hints do not work at the moment. It may be called concurrently, and what it started has ended
+	// when it returns.
+	Wait(ctx context.Context) error
 }

@@ -9,6 +9,8 @@
 //	txid := c.Pay(c.Address("shop"), c.Asset("SIM"), big.NewInt(5))
 //	c.Mine(1)
 //
+// It is one node too, and [Chain.NewPeer] makes others beside it, each with faults of its own.
+//
 // [Ledger] applies steps to blocks as a correct user of a follower has to.
 //
 // The simulated chain has no consensus, no fees and no balances of payers: everybody can pay.

@@ -248,6 +248,9 @@ func poolIsListed(p *probe) {
 	to := p.w.Address(p.T)
 	p.pay(to, 25_000)
 	pool, err := pooler.Pool(p.Context())
+	if errors.Is(err, errors.ErrUnsupported) {
+		return // it turns out to be no pooler
+	}
 	p.ok(err, "Pool")
 	waiting := find(pool, to)
 	if len(waiting) != 1 || waiting[0].Units.Int64() != 25_000 {
@@ -327,6 +330,11 @@ func cancelledContext(p *probe) {
 	_, headerErr := p.node.Header(ctx, height)
 	_, blockErr := p.node.Block(ctx, height)
 	_, nextErr := p.follower().Next(ctx, chain.CursorSince(time.Time{}))
+	if hinter, ok := p.node.(chain.Hinter); ok {
+		if err := hinter.Wait(ctx); !errors.Is(err, context.Canceled) {
+			p.broken("Wait: %v", err)
+		}
+	}
 	for _, err := range []error{tipErr, headerErr, blockErr, nextErr} {
 		if !errors.Is(err, context.Canceled) {
 			p.broken("Tip: %v; Header: %v; Block: %v; Next: %v", tipErr, headerErr, blockErr, nextErr)

@@ -23,14 +23,15 @@ type Config struct {
 	Seed     string        // chains with different seeds have nothing in common
 }
 
-// Chain is a chain in memory, and at the same time the node on it: it implements [chain.Node] and
-// [chain.Pooler]. The same calls always make the same hashes. It starts with block 0 alone. All
-// methods may be called concurrently.
+// Chain is a chain in memory, and at the same time a node on it: it implements [chain.Node] and
+// [chain.Pooler] with the [Peer] within it. The same calls always make the same hashes. It starts with
+// block 0 alone. All methods may be called concurrently.
 //
 // What changes the chain (Pay, Mine, Reorganise ...) works on the truth. What a node says of it can be
-// made to differ (Stall, Lag, Down, Lie, OnCall); Canonical and Balance tell the truth nevertheless.
-// Methods that name a transaction or an asset panic when there is none, as the test is wrong then.
+// made to differ (Stall, Lag, Down, Lie, OnCall, Forget); Canonical and Balance tell the truth
+// nevertheless. NewPeer makes further nodes, each with faults of its own. Methods that name a transaction or an asset panic when there is none, as the test is wrong then.
 type Chain struct {
+	*Peer
 	cfg Config
 
 	mu        sync.Mutex
@@ -41,13 +42,6 @@ type Chain struct {
 	skew      time.Duration // added to the next stamp
 	safe      int           // blocks behind the tip, or negative
 	finalized int
-
-	calls   int
-	stalled []block // what the node believes, unless nil
-	lag     int     // every other call is answered from so many blocks ago
-	down    error
-	lie     Lie
-	onCall  func(Call) error
 }
 
 // Output is what one transaction pays to one address.
@@ -89,7 +83,21 @@ const (
 	WrongHeight      // Header and Block answer the block below the one that was asked for
 	Foreign          // Block has transfers of another network
 	Negative         // Block has transfers of less than nothing
+	Invented         // Block has a transfer too many, Pool too, and all under the right hash
+	Inflated         // Block has transfers of ten times as much, under the right hash
+	Omitted          // Block has no transfers, and the right hash
+	WrongTime        // blocks are stamped a day later
+	Forked           // the last blocks are others, with the transfers invented
+	Ahead            // Tip names a block far above the chain, which Header and Block invent
 )
+
+// Lies are all of them.
+func Lies() []Lie {
+	return []Lie{
+		WrongNetwork, Incomplete, Unlinked, WrongHash, WrongHeight, Foreign, Negative,
+		Invented, Inflated, Omitted, WrongTime, Forked, Ahead,
+	}
+}
 
 // Call is one call of a node's method, for [Chain.OnCall].
 type Call struct {
@@ -113,6 +121,7 @@ func NewChain(cfg Config) *Chain {
 	}
 	c := &Chain{cfg: cfg, interval: cfg.Interval, safe: -1, finalized: -1}
 	c.blocks = []block{{header: chain.Header{Hash: c.hash("block"), Time: cfg.Start}}}
+	c.Peer = c.NewPeer()
 	return c
 }
 
@@ -287,57 +296,6 @@ func (c *Chain) SetFinality(safe, finalized int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.safe, c.finalized = safe, finalized
-}
-
-// Stall makes the node answer from the chain as it is now, whatever happens to it.
-func (c *Chain) Stall() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.stalled = slices.Clip(c.blocks)
-}
-
-// Resume ends Stall.
-func (c *Chain) Resume() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.stalled = nil
-}
-
-// Lag makes every other call be answered by a backend that has not seen the last n blocks, as behind
-// a load balancer. Zero ends it.
-func (c *Chain) Lag(n int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.lag = n
-}
-
-// Down makes every call of the node fail with err, until it is nil.
-func (c *Chain) Down(err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.down = err
-}
-
-// Lie makes the node wrong, until it is [Honest].
-func (c *Chain) Lie(l Lie) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.lie = l
-}
-
-// OnCall has f called before each call of the node is answered, in the goroutine of the caller. It may
-// change the chain; its error is the node's answer. Nil ends it.
-func (c *Chain) OnCall(f func(Call) error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.onCall = f
-}
-
-// Calls is how many calls the node has got.
-func (c *Chain) Calls() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.calls
 }
 
 // Head is the last block of the chain.

@@ -1,0 +1,217 @@
+package bitcointest
+
+import (
+	"crypto/rand"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"os/exec"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/chain/bitcoin"
+)
+
+// The environment variables that name the programs.
+const (
+	BtcdEnv      = "COINTILL_BTCD"
+	LitecoindEnv = "COINTILL_LITECOIND"
+)
+
+// world is what all nodes have in common.
+type world struct {
+	params   bitcoin.Params
+	impostor bitcoin.Params
+	login    bitcoin.ClientConfig
+	client   *bitcoin.Client
+	clients  []*bitcoin.Client  // all that were made
+	end      func(t testing.TB) // ends the program before the test does
+	pay      func(t testing.TB, to chain.Address, units *big.Int) string
+	mine     func(t testing.TB, n int)
+}
+
+// program answers what an environment variable names.
+func program(t testing.TB, env string) string {
+	t.Helper()
+	path := os.Getenv(env)
+	if path == "" {
+		missing := env + " does not name a program: nothing is tried on a real node"
+		if os.Getenv("CI") == "true" {
+			t.Fatal(missing)
+		}
+		t.Skip(missing)
+	}
+	return path
+}
+
+// freePort answers a port of 127.0.0.1 that nobody listens at.
+func freePort(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
+// start starts the program, waits until it answers, and makes it end with the test.
+func (w *world) start(t testing.TB, path string, args ...string) {
+	t.Helper()
+	cmd := exec.Command(path, args...)
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("start %s: %v", path, err)
+	}
+	w.client = w.dial(t, w.login)
+	ended := sync.OnceFunc(func() {
+		w.hangUp()
+		end(cmd)
+	})
+	t.Cleanup(ended)
+	w.end = func(t testing.TB) {
+		t.Helper()
+		if ended(); !cmd.ProcessState.Success() {
+			t.Fatalf("%s: %s", path, cmd.ProcessState)
+		}
+	}
+	deadline := time.Now().Add(time.Minute)
+	for tick := time.NewTicker(20 * time.Millisecond); ; <-tick.C {
+		err := w.client.Call(t.Context(), nil, "getblockcount")
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s does not answer: %v", path, err)
+		}
+	}
+}
+
+// dial makes a further client of the node.
+func (w *world) dial(t testing.TB, c bitcoin.ClientConfig) *bitcoin.Client {
+	t.Helper()
+	client, err := bitcoin.Dial(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.clients = append(w.clients, client)
+	return client
+}
+
+// hangUp closes all connections: a node waits half a minute for those that are open before it ends.
+func (w *world) hangUp() {
+	for _, c := range w.clients {
+		c.Close()
+	}
+}
+
+// end asks a program to end, and makes it.
+func end(cmd *exec.Cmd) {
+	_ = cmd.Process.Signal(os.Interrupt)
+	late := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
+	_ = cmd.Wait()
+	late.Stop()
+}
+
+func (w *world) call(t testing.TB, result any, method string, params ...any) {
+	t.Helper()
+	if err := w.client.Call(t.Context(), result, method, params...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *world) height(t testing.TB) (n int) {
+	t.Helper()
+	w.call(t, &n, "getblockcount")
+	return n
+}
+
+func (w *world) hashAt(t testing.TB, height int) (hash string) {
+	t.Helper()
+	w.call(t, &hash, "getblockhash", height)
+	return hash
+}
+
+// txids answers the transactions of a block.
+func (w *world) txids(t testing.TB, hash string) []string {
+	t.Helper()
+	var b struct {
+		Tx []string `json:"tx"`
+	}
+	w.call(t, &b, "getblock", hash, 1)
+	return b.Tx
+}
+
+func (w *world) node(t testing.TB, params bitcoin.Params) *bitcoin.Node {
+	t.Helper()
+	n, err := bitcoin.New(bitcoin.Config{Params: params, RPC: w.client, OptInRBF: true})
+	if err != nil {
+		t.Fatalf("make adapter: %v", err)
+	}
+	return n
+}
+
+func (w *world) Node(t *testing.T) chain.Node {
+	t.Helper()
+	return w.node(t, w.params)
+}
+
+func (w *world) Impostor(t *testing.T) chain.Node {
+	t.Helper()
+	return w.node(t, w.impostor)
+}
+
+func (w *world) Assets() []chain.Asset { return []chain.Asset{w.params.Asset()} }
+
+func (w *world) Address(t *testing.T) chain.Address {
+	t.Helper()
+	script := append([]byte{0, 20}, make([]byte, 20)...) // P2WPKH
+	_, _ = rand.Read(script[2:])                         // never fails
+	a, ok := w.params.AddressOf(script)
+	if !ok {
+		t.Fatalf("no address of script %x", script)
+	}
+	return a
+}
+
+func (w *world) Pay(t *testing.T, _ chain.Asset, to chain.Address, units *big.Int) string {
+	t.Helper()
+	if units.Sign() == 0 {
+		return "" // nodes do not pass on what is dust
+	}
+	return w.pay(t, to, units)
+}
+
+func (w *world) Mine(t *testing.T, n int) {
+	t.Helper()
+	w.mine(t, n)
+}
+
+func (w *world) Reorganise(t *testing.T, depth int) {
+	t.Helper()
+	w.call(t, nil, "invalidateblock", w.hashAt(t, w.height(t)-depth+1))
+	w.mine(t, depth+1)
+}
+
+// Paid looks through the last blocks.
+func (w *world) Paid(t *testing.T, txid string) bool {
+	t.Helper()
+	for h := w.height(t); h > 0 && h > w.height(t)-60; h-- {
+		if slices.Contains(w.txids(t, w.hashAt(t, h)), txid) {
+			return true
+		}
+	}
+	return false
+}
+
+// coins spells units as amounts of Core's RPC: a decimal text, which it takes beside numbers.
+func (w *world) coins(units *big.Int) string { return w.params.Asset().Decimal(units).String() }
+
+func loopback(port string) string { return fmt.Sprintf("http://127.0.0.1:%s", port) }

@@ -1,0 +1,388 @@
+package bitcoin
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// MaxAnswer bounds the body of one HTTP answer, in bytes: a block of 64 MB in hexadecimal, or about two million
+// transaction ids.
+const MaxAnswer = 130 << 20
+
+const (
+	dialTimeout = 30 * time.Second // bounds one request when the caller's client has no bound
+	maxCookie   = 4096             // bytes of a cookie file; Core's have 75
+	maxMessage  = 200              // bytes that are kept of a node's error
+	keptConns   = 16               // idle connections to the node, for requests at the same time
+)
+
+// ErrAnswerTooLarge says that an answer was cut off at [MaxAnswer], or is longer than anything that was asked for.
+var ErrAnswerTooLarge = errors.New("answer too large")
+
+// Error is a node's refusal, by the codes of Bitcoin Core's protocol.h: -5 is an unknown block or transaction, -8 a
+// parameter out of range, -28 a node that is warming up, -32601 a method that it does not have.
+type Error struct {
+	Code    int
+	Message string // at most 200 bytes; for people, never to branch on
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("error %d: %s", e.Code, e.Message) }
+
+// StatusError is an HTTP status without a JSON-RPC answer: 401 for wrong credentials, 403 for an address that the
+// node does not allow, 503 for a node whose work queue is full.
+type StatusError struct {
+	Status int
+}
+
+func (e *StatusError) Error() string {
+	return fmt.Sprintf("HTTP status %d (%s)", e.Status, http.StatusText(e.Status))
+}
+
+// ClientConfig says where a node is and how to log in. Credentials are User and Password, or the content of
+// CookieFile, or those in the URL; or none.
+type ClientConfig struct {
+	URL string // http or https, with the path of a wallet if one is meant; required
+
+	User, Password string
+	// CookieFile is the file into which Core writes new credentials at each start, .cookie in its data directory.
+	// It is read when first needed, and again whenever the node refuses what was read before.
+	CookieFile string
+
+	// HTTP sends the requests; TLS, proxies and time limits are set there. It is copied. The default has a limit
+	// of 30 seconds a request, as has a client without one.
+	HTTP *http.Client
+}
+
+// Client speaks the JSON-RPC of Bitcoin Core and its relatives. It may be used concurrently.
+type Client struct {
+	url    string
+	http   http.Client
+	cookie string // file
+
+	mu   sync.Mutex
+	auth string // value of the header, empty for none or not read yet
+
+	buffers sync.Pool // of *bytes.Buffer, for bodies as large as blocks
+}
+
+// Dial makes a client. It opens no connection and reads no file. No error of the client has in it a credential,
+// or of the URL more than the host.
+func Dial(c ClientConfig) (*Client, error) {
+	target, err := url.Parse(c.URL)
+	if err != nil || target.Host == "" || (target.Scheme != "http" && target.Scheme != "https") {
+		return nil, errors.New("bitcoin: ClientConfig.URL: want an http or https URL") // the parser's error has it in it
+	}
+	user, password := c.User, c.Password
+	if u := target.User; u != nil {
+		if user != "" || c.CookieFile != "" {
+			return nil, errors.New("bitcoin: ClientConfig.URL: credentials are given elsewhere too")
+		}
+		user = u.Username()
+		password, _ = u.Password()
+		target.User = nil
+	}
+	if user != "" && c.CookieFile != "" {
+		return nil, errors.New("bitcoin: ClientConfig: both User and CookieFile")
+	}
+	n := &Client{url: target.String(), cookie: c.CookieFile}
+	if user != "" || password != "" {
+		n.auth = basic(user + ":" + password)
+	}
+	if c.HTTP != nil {
+		n.http = *c.HTTP
+	}
+	if n.http.Timeout == 0 {
+		n.http.Timeout = dialTimeout
+	}
+	if n.http.Transport == nil {
+		if t, ok := http.DefaultTransport.(*http.Transport); ok {
+			t = t.Clone()
+			t.MaxIdleConnsPerHost = keptConns
+			n.http.Transport = t
+		}
+	}
+	n.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return n, nil
+}
+
+func basic(credentials string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(credentials))
+}
+
+// Close closes idle connections. The client stays usable.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Call asks the node, and decodes the result into result unless that is nil. It blocks until the answer is there
+// or ctx ends. A refusal of the node is an [*Error], an answer of anything else between a [*StatusError].
+func (c *Client) Call(ctx context.Context, result any, method string, params ...any) error {
+	body, err := c.post(ctx, request{ID: 1, Method: method, Params: orEmpty(params)})
+	if err != nil {
+		return fmt.Errorf("%s: %w", method, err)
+	}
+	defer c.release(body)
+	var a answer
+	if err := json.Unmarshal(body.Bytes(), &a); err != nil {
+		return fmt.Errorf("%s: malformed answer", method) // the decoder's error may repeat what it read
+	}
+	if err := a.into(result); err != nil {
+		return fmt.Errorf("%s: %w", method, err)
+	}
+	return nil
+}
+
+// query is one of several questions, and its outcome.
+type query struct {
+	method string
+	params []any
+	result any
+	err    error // what the node said to this question
+}
+
+// batch asks several questions at once. An error of a single one is in the query.
+func (c *Client) batch(ctx context.Context, queries []query) error {
+	requests := make([]request, len(queries))
+	for i, q := range queries {
+		requests[i] = request{ID: i, Method: q.method, Params: orEmpty(q.params)}
+	}
+	body, err := c.post(ctx, requests)
+	if err != nil {
+		return fmt.Errorf("batch of %s: %w", queries[0].method, err)
+	}
+	defer c.release(body)
+	var answers []answer
+	if err := json.Unmarshal(body.Bytes(), &answers); err != nil {
+		var refused answer
+		if json.Unmarshal(body.Bytes(), &refused) == nil && refused.Error != nil {
+			return fmt.Errorf("batch of %s: %w", queries[0].method, refused.Error.bounded())
+		}
+		return fmt.Errorf("batch of %s: malformed answer", queries[0].method)
+	}
+	found := make([]bool, len(queries))
+	for _, a := range answers {
+		if a.ID == nil || *a.ID < 0 || *a.ID >= len(queries) || found[*a.ID] {
+			return fmt.Errorf("batch of %s: an answer to no question", queries[0].method)
+		}
+		found[*a.ID] = true
+		queries[*a.ID].err = a.into(queries[*a.ID].result)
+	}
+	if len(answers) != len(queries) {
+		return fmt.Errorf("batch of %s: %d answers to %d questions", queries[0].method, len(answers), len(queries))
+	}
+	return nil
+}
+
+type request struct {
+	Version string `json:"jsonrpc"`
+	ID      int    `json:"id"`
+	Method  string `json:"method"`
+	Params  []any  `json:"params"`
+}
+
+// MarshalJSON adds the version that every node understands: Core's before 28 know no other.
+func (r request) MarshalJSON() ([]byte, error) {
+	type plain request
+	r.Version = "1.0"
+	return json.Marshal(plain(r))
+}
+
+func orEmpty(params []any) []any {
+	if params == nil {
+		return []any{}
+	}
+	return params
+}
+
+type answer struct {
+	ID     *int            `json:"id"`
+	Result json.RawMessage `json:"result"`
+	Error  *Error          `json:"error"`
+}
+
+func (a answer) into(result any) error {
+	if a.Error != nil {
+		return a.Error.bounded()
+	}
+	if result == nil {
+		return nil
+	}
+	if a.Result == nil || string(a.Result) == "null" { // which would be taken for an empty list
+		return errors.New("answer without a result")
+	}
+	if err := json.Unmarshal(a.Result, result); err != nil {
+		return errors.New("result of another form than expected")
+	}
+	return nil
+}
+
+func (e *Error) bounded() *Error {
+	return &Error{e.Code, strings.ToValidUTF8(e.Message[:min(len(e.Message), maxMessage)], "")}
+}
+
+// post sends a question and reads the body of its answer, which is to be given back with release. A refusal of the
+// credentials is tried again once, if the cookie file has others by now.
+func (c *Client) post(ctx context.Context, question any) (*bytes.Buffer, error) {
+	payload, err := json.Marshal(question)
+	if err != nil {
+		return nil, err
+	}
+	auth, err := c.credentials("")
+	if err != nil {
+		return nil, err
+	}
+	body, err := c.send(ctx, payload, auth)
+	var status *StatusError
+	if errors.As(err, &status) && status.Status == http.StatusUnauthorized && c.cookie != "" {
+		fresh, readErr := c.credentials(auth)
+		if readErr != nil || fresh == auth {
+			return nil, err
+		}
+		return c.send(ctx, payload, fresh)
+	}
+	return body, err
+}
+
+// credentials answers the header to log in with. Those in refused are no good: another call may have replaced them
+// already, or the file is read again.
+func (c *Client) credentials(refused string) (string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cookie == "" || c.auth != refused {
+		return c.auth, nil
+	}
+	f, err := os.Open(c.cookie)
+	if err != nil {
+		return "", fmt.Errorf("read cookie file: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // opened for reading
+	raw, err := io.ReadAll(io.LimitReader(f, maxCookie))
+	if err != nil {
+		return "", fmt.Errorf("read cookie file: %w", err)
+	}
+	c.auth = basic(strings.TrimSpace(string(raw)))
+	return c.auth, nil
+}
+
+// send is post without a second try. The body is read before the status is judged, since Core says what is wrong
+// in a JSON body under 500 and 404.
+func (c *Client) send(ctx context.Context, payload []byte, auth string) (*bytes.Buffer, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(payload))
+	if err != nil {
+		return nil, errors.New("make request") // the error has the URL in it
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if auth != "" {
+		req.Header.Set("Authorization", auth)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, tidy(err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // what matters has been read
+	body, err := c.read(resp)
+	if err != nil {
+		return nil, tidy(err)
+	}
+	if resp.StatusCode == http.StatusOK {
+		return body, nil
+	}
+	var a answer
+	if resp.StatusCode != http.StatusUnauthorized && json.Unmarshal(body.Bytes(), &a) == nil && a.Error != nil {
+		return body, nil
+	}
+	c.release(body)
+	return nil, &StatusError{resp.StatusCode}
+}
+
+func (c *Client) read(resp *http.Response) (*bytes.Buffer, error) {
+	if resp.ContentLength > MaxAnswer {
+		return nil, ErrAnswerTooLarge
+	}
+	body, ok := c.buffers.Get().(*bytes.Buffer)
+	if !ok {
+		body = new(bytes.Buffer)
+	}
+	body.Reset()
+	if n := resp.ContentLength; n > 0 {
+		body.Grow(int(min(n, 16<<20)) + bytes.MinRead) // the rest is believed when it comes
+	}
+	n, err := body.ReadFrom(io.LimitReader(resp.Body, MaxAnswer+1))
+	if err == nil && n > MaxAnswer {
+		err = ErrAnswerTooLarge
+	}
+	if err != nil {
+		c.release(body)
+		return nil, err
+	}
+	return body, nil
+}
+
+// release gives a body back. What was decoded from it in place must not be used any more.
+func (c *Client) release(body *bytes.Buffer) { c.buffers.Put(body) }
+
+// tidy makes an error fit for logs: without the URL, in whose path providers put keys.
+func tidy(err error) error {
+	var urlError *url.Error
+	if errors.As(err, &urlError) {
+		return urlError.Err
+	}
+	return err
+}
+
+// raw asks for something serialized and gives its bytes to use, which must not keep them.
+func (c *Client) raw(ctx context.Context, limit int, use func([]byte) error, method string, params ...any) error {
+	body, err := c.post(ctx, request{ID: 1, Method: method, Params: params})
+	if err != nil {
+		return fmt.Errorf("%s: %w", method, err)
+	}
+	defer c.release(body)
+	b, err := unhex(body.Bytes(), limit)
+	if err != nil {
+		return fmt.Errorf("%s: %w", method, err)
+	}
+	return use(b)
+}
+
+// unhex decodes a result of hexadecimal digits in place. Core's way to write it is recognised without a JSON decoder,
+// which would look at each of millions of digits twice; the rest of the answer goes through one.
+func unhex(body []byte, limit int) ([]byte, error) {
+	var digits []byte
+	rest := body
+	if before, after, ok := bytes.Cut(body, []byte(`"result":"`)); ok && len(before) < 64 {
+		if n := bytes.IndexByte(after, '"'); n >= 0 {
+			digits = after[:n]
+			rest = append(append([]byte{}, body[:len(body)-len(after)]...), after[n:]...)
+		}
+	}
+	var a answer
+	if err := json.Unmarshal(rest, &a); err != nil {
+		return nil, errors.New("malformed answer")
+	}
+	var text string
+	if err := a.into(&text); err != nil {
+		return nil, err
+	}
+	if text != "" { // written otherwise
+		digits = []byte(text)
+	}
+	if hex.DecodedLen(len(digits)) > limit {
+		return nil, ErrAnswerTooLarge
+	}
+	n, err := hex.Decode(digits, digits)
+	if err != nil {
+		return nil, errors.New("result of other than hexadecimal digits, of which there are " + strconv.Itoa(len(digits)))
+	}
+	return digits[:n], nil
+}

@@ -1,0 +1,281 @@
+package bitcoin
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+
+	"github.com/btcsuite/btcd/btcutil"
+	"github.com/btcsuite/btcd/btcutil/base58"
+	"github.com/decred/dcrd/dcrec/secp256k1/v4"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/chain/internal/hdkey"
+)
+
+// Why a key or an index is refused. No error of this package contains a key.
+var (
+	// ErrPrivateKey: the key can spend. A process that issues invoices must not hold it.
+	ErrPrivateKey = hdkey.ErrPrivateKey
+	// ErrKeyKind: the key is of another coin, of a test network or not, for several signers, or for another
+	// kind of script than is asked for.
+	ErrKeyKind = hdkey.ErrKeyKind
+	// ErrMalformedKey: the text is no extended key, or one that breaks a rule of BIP-32.
+	ErrMalformedKey = hdkey.ErrMalformed
+	// ErrIndex: no address has that index: it is 2^31 or more, which is reserved for private
+	// derivation, or it is one of the indexes without a key (fewer than one in 2^127).
+	ErrIndex = hdkey.ErrIndex
+	// ErrScriptKind: the coin has no such scripts, or neither the caller nor the key says which to use.
+	ErrScriptKind = errors.New("not a kind of script that can be used here")
+)
+
+// ScriptKind is the kind of output script that a wallet receives with.
+type ScriptKind int
+
+// The kinds, with the purpose (BIP-43) that a wallet which keeps to the standards derives their account by.
+const (
+	// FromKey takes the kind from the version of the key: P2SHP2WPKH for ypub, upub and Mtub, P2WPKH for
+	// zpub and vpub. The others (xpub, tpub, Ltub, dgub) do not tell: SLIP-132 has them for P2PKH, but most
+	// wallets of today export xpub for whatever they use. They mean P2PKH with a coin that has nothing else for
+	// one key (Dogecoin, Bitcoin Cash), and are refused elsewhere, because with the wrong kind the money would
+	// arrive where the owner's wallet does not look.
+	FromKey    ScriptKind = iota
+	P2PKH                 // pay to public key hash; 44
+	P2SHP2WPKH            // P2WPKH nested in P2SH; 49
+	P2WPKH                // pay to witness public key hash; 84
+	P2TR                  // taproot with the key alone, tweaked as BIP-86 says; 86
+)
+
+// String is the name of the kind in lower case. It is part of the names of wallets: it must never change.
+func (k ScriptKind) String() string {
+	switch k {
+	case FromKey:
+		return "from key"
+	case P2PKH:
+		return "p2pkh"
+	case P2SHP2WPKH:
+		return "p2sh-p2wpkh"
+	case P2WPKH:
+		return "p2wpkh"
+	case P2TR:
+		return "p2tr"
+	default:
+		return fmt.Sprintf("kind %d", int(k))
+	}
+}
+
+// keyUse is what the version of an extended key says about it.
+type keyUse struct {
+	test bool
+	coin string     // the only coin that uses it; empty for all
+	kind ScriptKind // FromKey if it does not tell
+}
+
+// keyUses has the versions of keys for one signer. A plain xpub serves every coin: many wallets of the others export it.
+var keyUses = map[hdkey.Version]keyUse{
+	hdkey.Xpub: {}, hdkey.Ypub: {kind: P2SHP2WPKH}, hdkey.Zpub: {kind: P2WPKH},
+	hdkey.Tpub: {test: true}, hdkey.Upub: {test: true, kind: P2SHP2WPKH}, hdkey.Vpub: {test: true, kind: P2WPKH},
+	hdkey.Ltub: {coin: "LTC"}, hdkey.Mtub: {coin: "LTC", kind: P2SHP2WPKH},
+	hdkey.Dgub: {coin: "DOGE"},
+}
+
+// Wallet derives the receiving addresses of one account from its extended public key: the children 0/i of BIP-44,
+// as other wallets do, so that the shop's own wallet finds the money. It may be used concurrently.
+type Wallet struct {
+	params  Params
+	kind    ScriptKind
+	name    string
+	receive *hdkey.Parent // the account's external chain, child 0
+	key     *[78]byte     // the account as BIP-32 serializes it; a pointer, so that no verb of fmt prints it
+}
+
+// NewWallet makes a wallet of an account's extended public key, such as m/84'/0'/0'. With [FromKey] the key says
+// what kind of script the addresses have, if it can; otherwise the kind must not contradict the key. The coin is
+// not in an xpub: one of another coin's account is not told apart.
+//
+// It refuses with [ErrPrivateKey], [ErrMalformedKey], [ErrKeyKind] or [ErrScriptKind].
+func NewWallet(p Params, key string, kind ScriptKind) (*Wallet, error) {
+	version, account, err := hdkey.Parse(key)
+	if err != nil {
+		return nil, fmt.Errorf("bitcoin: read account key: %w", err)
+	}
+	if kind, err = p.kindFor(version, kind); err != nil {
+		return nil, fmt.Errorf("bitcoin: read account key: %w", err)
+	}
+	receive, err := account.Child(0)
+	if err != nil {
+		return nil, fmt.Errorf("bitcoin: read account key: no external chain: %w", err)
+	}
+	w := &Wallet{params: p, kind: kind, receive: receive, key: new([78]byte)}
+	w.name = fmt.Sprintf("%s:%s:%s", p.Network, kind, account.Fingerprint())
+	copy(w.key[:], base58.Decode(key))
+	return w, nil
+}
+
+// kindFor decides what kind of script addresses have, or refuses the key.
+func (p Params) kindFor(version hdkey.Version, kind ScriptKind) (ScriptKind, error) {
+	use, ok := keyUses[version]
+	switch {
+	case !ok:
+		return 0, fmt.Errorf("%w: this is a %s", ErrKeyKind, version.Name())
+	case use.test && !p.Test:
+		return 0, fmt.Errorf("%w: this is a %s, a key of test networks, and %s is none", ErrKeyKind, version.Name(), p.Name)
+	case p.Test && !use.test:
+		return 0, fmt.Errorf("%w: this is a %s, and %s is a test network: give a tpub, upub or vpub", ErrKeyKind, version.Name(), p.Name)
+	case use.coin != "" && use.coin != p.Code:
+		return 0, fmt.Errorf("%w: this is a %s, and the coin is %s", ErrKeyKind, version.Name(), p.Name)
+	case use.kind != FromKey && kind != FromKey && use.kind != kind:
+		return 0, fmt.Errorf("%w: this is a %s, which is for %s, not %s", ErrKeyKind, version.Name(), use.kind, kind)
+	}
+	if kind == FromKey {
+		kind = use.kind
+	}
+	segwit := p.addresses.hrp != ""
+	switch {
+	case kind == FromKey && segwit:
+		return 0, fmt.Errorf("%w: a %s does not tell the kind of script, which must be given", ErrScriptKind, version.Name())
+	case kind == FromKey:
+		return P2PKH, nil
+	case kind < P2PKH || kind > P2TR:
+		return 0, fmt.Errorf("%w: there is no %s", ErrScriptKind, kind)
+	case kind != P2PKH && !segwit:
+		return 0, fmt.Errorf("%w: %s has no %s", ErrScriptKind, p.Name, kind)
+	}
+	return kind, nil
+}
+
+// Name is the durable name of the wallet's counter of addresses: the network, the kind of script, and a
+// fingerprint, from which the key cannot be had. Two wallets with the same name have the same addresses.
+func (w *Wallet) Name() string { return w.name }
+
+// Address answers address number index, always the same. It blocks on nothing. It refuses with [ErrIndex].
+func (w *Wallet) Address(_ context.Context, index uint32) (chain.Address, error) {
+	key, err := w.receive.Derive(index)
+	if err != nil {
+		return "", fmt.Errorf("bitcoin: derive address %d: %w", index, err)
+	}
+	payload, err := w.kind.payload(key)
+	if err != nil {
+		return "", fmt.Errorf("bitcoin: derive address %d: %w", index, err)
+	}
+	a, _ := w.params.AddressOf(w.kind.script(payload)) // every kind of script has an address
+	return a, nil
+}
+
+// payload is what the script of a kind has of a key.
+func (k ScriptKind) payload(key *secp256k1.PublicKey) ([]byte, error) {
+	if k == P2TR {
+		return taprootKey(key)
+	}
+	hash := btcutil.Hash160(key.SerializeCompressed())
+	if k == P2SHP2WPKH {
+		hash = btcutil.Hash160(witnessScript(0, hash))
+	}
+	return hash, nil
+}
+
+// script makes the output script of a kind.
+func (k ScriptKind) script(payload []byte) []byte {
+	switch k {
+	case P2SHP2WPKH:
+		return p2shScript(payload)
+	case P2WPKH:
+		return witnessScript(0, payload)
+	case P2TR:
+		return witnessScript(1, payload)
+	default:
+		return p2pkhScript(payload)
+	}
+}
+
+// tapTweak is the tag of the hash that commits a taproot key to its scripts (BIP-341).
+var tapTweak = sha256.Sum256([]byte("TapTweak"))
+
+// taprootKey is the output key of an internal key that commits to no script (BIP-86).
+func taprootKey(key *secp256k1.PublicKey) ([]byte, error) {
+	var internal, tweakPoint, output secp256k1.JacobianPoint
+	key.AsJacobian(&internal)
+	if internal.Y.IsOdd() {
+		internal.Y.Negate(1).Normalize()
+	}
+	x := internal.X.Bytes()
+	hash := sha256.New()
+	for _, part := range [][]byte{tapTweak[:], tapTweak[:], x[:]} {
+		hash.Write(part)
+	}
+	var tweak secp256k1.ModNScalar
+	if overflow := tweak.SetByteSlice(hash.Sum(nil)); overflow {
+		return nil, ErrIndex
+	}
+	secp256k1.ScalarBaseMultNonConst(&tweak, &tweakPoint)
+	secp256k1.AddNonConst(&internal, &tweakPoint, &output)
+	if output.Z.IsZero() {
+		return nil, ErrIndex
+	}
+	output.ToAffine()
+	return output.X.Bytes()[:], nil
+}
+
+// Minimum is the smallest amount, in base units, that can be paid to an address of the wallet: see [Params.Dust].
+func (w *Wallet) Minimum() *big.Int {
+	payload := make([]byte, hashLen)
+	if w.kind == P2TR {
+		payload = make([]byte, 32)
+	}
+	return w.params.Dust(w.kind.script(payload))
+}
+
+// Descriptor is the output descriptor (BIP-380) of all the wallet's addresses with its checksum, for a wallet that
+// is to find the money: the counter of the wallet, as its range, says how far it has to look. The key is spelled
+// as an xpub or, on test networks, a tpub.
+//
+// The key is in it. Whoever has it sees all payments, past and to come: give it to the operator who asks, and never
+// to a log.
+func (w *Wallet) Descriptor() string {
+	raw := []byte{0x04, 0x88, 0xb2, 0x1e} // xpub
+	if w.params.Test {
+		raw = []byte{0x04, 0x35, 0x87, 0xcf} // tpub
+	}
+	raw = append(raw, w.key[4:]...)
+	sum := checkSum(raw)
+	keys := base58.Encode(append(raw, sum[:]...)) + "/0/*"
+	var text string
+	switch w.kind {
+	case P2SHP2WPKH:
+		text = "sh(wpkh(" + keys + "))"
+	case P2WPKH:
+		text = "wpkh(" + keys + ")"
+	case P2TR:
+		text = "tr(" + keys + ")"
+	default:
+		text = "pkh(" + keys + ")"
+	}
+	return text + "#" + descriptorChecksum(text)
+}
+
+// descriptorAlphabet orders the characters of descriptors so that the ones that are alike differ in one symbol.
+const descriptorAlphabet = "0123456789()[],'/*abcdefgh@:$%{}" + "IJKLMNOPQRSTUVWXYZ&+-.;<=>?!^_|~" + "ijklmnopqrstuvwxyzABCDEFGH`#\"\\ "
+
+// descriptorChecksum follows BIP-380: each character is a symbol of five bits, and the rest of three characters
+// makes a further one.
+func descriptorChecksum(text string) string {
+	w := writer{code: descriptorCode, state: 1}
+	rest, pending := 0, 0
+	for i := range len(text) {
+		position := strings.IndexByte(descriptorAlphabet, text[i])
+		w.state = w.code.step(w.state, byte(position&31))
+		rest = rest*3 + position>>5
+		if pending++; pending == 3 {
+			w.state = w.code.step(w.state, byte(rest))
+			rest, pending = 0, 0
+		}
+	}
+	if pending > 0 {
+		w.state = w.code.step(w.state, byte(rest))
+	}
+	w.checksum(1)
+	return w.String()
+}

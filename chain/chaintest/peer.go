@@ -1,0 +1,275 @@
+package chaintest
+
+import (
+	"context"
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+)
+
+// Peer is a node on a [Chain]. It tells the truth until it is made to differ. All methods may be called
+// concurrently.
+type Peer struct {
+	c *Chain
+
+	// Guarded by c.mu.
+	calls     int
+	stalled   []block // what the node believes, unless nil
+	oldPool   []tx    // its pool then
+	lag       int     // every other call is answered from so many blocks ago
+	down      error
+	lie       Lie
+	onCall    func(Call) error
+	forgotten map[string]bool // transactions that are not in this node's pool
+}
+
+var (
+	_ chain.Node   = (*Peer)(nil)
+	_ chain.Pooler = (*Peer)(nil)
+)
+
+// NewPeer adds a node to the chain, with faults of its own.
+func (c *Chain) NewPeer() *Peer { return &Peer{c: c, forgotten: map[string]bool{}} }
+
+// Stall makes the node answer from the chain and the pool as they are now, whatever happens to them.
+func (p *Peer) Stall() {
+	p.c.mu.Lock()
+	defer p.c.mu.Unlock()
+	p.stalled, p.oldPool = slices.Clip(p.c.blocks), slices.Clone(p.c.pool)
+}
+
+// Resume ends Stall.
+func (p *Peer) Resume() {
+	p.c.mu.Lock()
+	defer p.c.mu.Unlock()
+	p.stalled, p.oldPool = nil, nil
+}
+
+// Lag makes every other call be answered by a backend that has not seen the last n blocks, as behind
+// a load balancer. Zero ends it.
+func (p *Peer) Lag(n int) {
+	p.c.mu.Lock()
+	defer p.c.mu.Unlock()
+	p.lag = n
+}
+
+// Down makes every call of the node fail with err, until it is nil.
+func (p *Peer) Down(err error) {
+	p.c.mu.Lock()
+	defer p.c.mu.Unlock()
+	p.down = err
+}
+
+// Lie makes the node wrong, until it is [Honest].
+func (p *Peer) Lie(l Lie) {
+	p.c.mu.Lock()
+	defer p.c.mu.Unlock()
+	p.lie = l
+}
+
+// Forget drops a transaction from this node's pool alone, or keeps it from coming there.
+func (p *Peer) Forget(txid string) {
+	p.c.mu.Lock()
+	defer p.c.mu.Unlock()
+	p.forgotten[txid] = true
+}
+
+// Remember ends Forget.
+func (p *Peer) Remember(txid string) {
+	p.c.mu.Lock()
+	defer p.c.mu.Unlock()
+	delete(p.forgotten, txid)
+}
+
+// OnCall has f called before each call of the node is answered, in the goroutine of the caller. It may
+// change the chain; its error is the node's answer. Nil ends it.
+func (p *Peer) OnCall(f func(Call) error) {
+	p.c.mu.Lock()
+	defer p.c.mu.Unlock()
+	p.onCall = f
+}
+
+// Calls is how many calls the node has got.
+func (p *Peer) Calls() int {
+	p.c.mu.Lock()
+	defer p.c.mu.Unlock()
+	return p.calls
+}
+
+// Network implements [chain.Node].
+func (p *Peer) Network() chain.Network { return p.c.cfg.Network }
+
+// Tip implements [chain.Node].
+func (p *Peer) Tip(ctx context.Context) (chain.Tip, error) {
+	view, lie, err := p.answer(ctx, Call{Method: "Tip"})
+	if err != nil {
+		return chain.Tip{}, err
+	}
+	if lie == WrongNetwork {
+		return chain.Tip{}, fmt.Errorf("sim: %w: not %s", chain.ErrWrongNetwork, p.c.cfg.Network)
+	}
+	p.c.mu.Lock()
+	defer p.c.mu.Unlock()
+	tip := chain.Tip{Header: view[len(view)-1].header}
+	if p.c.safe >= 0 {
+		tip.Safe = uint64(max(0, len(view)-1-p.c.safe))
+	}
+	if p.c.finalized >= 0 {
+		tip.Finalized = uint64(max(0, len(view)-1-p.c.finalized))
+	}
+	if lie == Ahead {
+		tip.Safe, tip.Finalized = tip.Height, tip.Height
+	}
+	return tip, nil
+}
+
+// Header implements [chain.Node].
+func (p *Peer) Header(ctx context.Context, height uint64) (chain.Header, error) {
+	view, lie, err := p.answer(ctx, Call{Method: "Header", Height: height})
+	if err != nil {
+		return chain.Header{}, err
+	}
+	b, err := at(view, lie, height)
+	return b.header, err
+}
+
+// Block implements [chain.Node].
+func (p *Peer) Block(ctx context.Context, height uint64) (chain.Block, error) {
+	view, lie, err := p.answer(ctx, Call{Method: "Block", Height: height})
+	if err != nil {
+		return chain.Block{}, err
+	}
+	found, err := at(view, lie, height)
+	if err != nil {
+		return chain.Block{}, err
+	}
+	b := chain.Block{Header: found.header, Transfers: transfers(found.txs, false)}
+	switch lie {
+	case Incomplete:
+		return chain.Block{}, fmt.Errorf("sim: %w: block %d", chain.ErrIncomplete, height)
+	case Unlinked:
+		b.Parent = "0xdead" + b.Parent[min(6, len(b.Parent)):]
+	case WrongHash:
+		b.Hash = "0xdead" + b.Hash[6:]
+	case Foreign:
+		for i := range b.Transfers {
+			b.Transfers[i].Asset = "sim:elsewhere/slip44:1"
+		}
+	case Negative:
+		for _, t := range b.Transfers {
+			t.Units.Neg(t.Units)
+		}
+	case Inflated:
+		for _, t := range b.Transfers {
+			t.Units.Mul(t.Units, big.NewInt(10))
+		}
+	case Invented, Forked, Ahead:
+		b.Transfers = append(b.Transfers, p.c.invent(b.Header))
+	case Omitted:
+		b.Transfers = nil
+	case Honest, WrongNetwork, WrongHeight, WrongTime:
+	}
+	return b, nil
+}
+
+// Pool implements [chain.Pooler].
+func (p *Peer) Pool(ctx context.Context) ([]chain.Transfer, error) {
+	view, lie, err := p.answer(ctx, Call{Method: "Pool"})
+	if err != nil {
+		return nil, err
+	}
+	p.c.mu.Lock()
+	defer p.c.mu.Unlock()
+	txs := slices.Clone(p.c.pool)
+	if p.stalled != nil {
+		txs = slices.Clone(p.oldPool)
+	}
+	pool := transfers(slices.DeleteFunc(txs, func(t tx) bool { return p.forgotten[t.id] }), true)
+	if lie == Invented {
+		pool = append(pool, p.c.invent(view[len(view)-1].header))
+	}
+	return pool, nil
+}
+
+// invent makes a transfer that never was.
+func (c *Chain) invent(h chain.Header) chain.Transfer {
+	return chain.Transfer{
+		TxID: "0xf00d" + h.Hash[6:], Index: "0", Asset: c.cfg.Assets[0].ID, From: "sim1liar", To: c.Address("shop"),
+		Units: big.NewInt(1_000_000),
+	}
+}
+
+func at(view []block, lie Lie, height uint64) (block, error) {
+	if height >= uint64(len(view)) {
+		return block{}, fmt.Errorf("sim: %w: %d", chain.ErrNotFound, height)
+	}
+	if lie == WrongHeight && height > 0 {
+		height--
+	}
+	return view[height], nil
+}
+
+// answer counts a call and finds what the node believes at this moment.
+func (p *Peer) answer(ctx context.Context, call Call) ([]block, Lie, error) {
+	p.c.mu.Lock()
+	p.calls++
+	call.Number = p.calls
+	hook := p.onCall
+	p.c.mu.Unlock()
+	if hook != nil {
+		if err := hook(call); err != nil {
+			return nil, Honest, err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, Honest, err
+	}
+	p.c.mu.Lock()
+	defer p.c.mu.Unlock()
+	view := p.c.blocks
+	if p.stalled != nil {
+		view = p.stalled
+	}
+	if call.Number%2 == 0 {
+		view = view[:max(1, len(view)-p.lag)]
+	}
+	return distort(slices.Clip(view), p.lie), p.lie, p.down
+}
+
+// How many blocks the lies Forked and Ahead replace or add.
+const (
+	forkedBlocks = 5
+	blocksAhead  = 1000
+)
+
+// distort is the chain as a liar has it: for each lie the same at every call, and with blocks that link.
+func distort(view []block, lie Lie) []block {
+	if lie != WrongTime && lie != Forked && lie != Ahead {
+		return view
+	}
+	view = slices.Clone(view)
+	switch {
+	case lie == WrongTime:
+		for i := range view {
+			view[i].header.Time = view[i].header.Time.Add(24 * time.Hour)
+		}
+	case lie == Forked:
+		for i := max(1, len(view)-forkedBlocks); i < len(view); i++ {
+			h := &view[i].header
+			h.Hash, h.Parent = "0xf0f0"+h.Hash[6:], view[i-1].header.Hash
+		}
+	default:
+		for range blocksAhead {
+			h := view[len(view)-1].header
+			hash := fmt.Sprintf("0xaaaa%s%08x", strings.Repeat("0", 52), h.Height+1)
+			view = append(view, block{header: chain.Header{
+				Height: h.Height + 1, Hash: hash, Parent: h.Hash, Time: h.Time.Add(time.Second),
+			}})
+		}
+	}
+	return view
+}

@@ -1,0 +1,256 @@
+package tron
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"math/big"
+	"strconv"
+
+	"github.com/cointill/cointill/chain"
+)
+
+// transferTopic is keccak256("Transfer(address,address,uint256)"), the first topic of a transfer's log.
+var transferTopic = []byte{
+	0xdd, 0xf2, 0x52, 0xad, 0x1b, 0xe2, 0xc8, 0x9b, 0x69, 0xc2, 0xb0, 0x68, 0xfc, 0x37, 0x8d, 0xaa,
+	0x95, 0x2b, 0xa7, 0xf1, 0x63, 0xc4, 0xa1, 0x16, 0x28, 0xf5, 0x5a, 0x4d, 0xf5, 0x23, 0xb3, 0xef,
+}
+
+// Block implements [chain.Node].
+//
+// Proven are: that the block's id is the hash of its header; that each transaction's id is the hash of the bytes
+// that the transfer is read from; and that the transactions and whether they succeeded are exactly those whose
+// root is in the header. A transaction may have parts that the API does not show, and then there is no proof by
+// the root: the node's own list of results has to name the same transactions instead.
+//
+// Not proven are logs and internal transactions, as no block commits to them. They are believed if there is a
+// result for each transaction, of this block by number and time, that agrees with the block on which succeeded.
+// That a node left out a log cannot be seen; nor does anything prove that the block producers signed the header.
+func (n *Node) Block(ctx context.Context, height uint64) (chain.Block, error) {
+	block, err := n.block(ctx, height)
+	if err != nil {
+		return chain.Block{}, fmt.Errorf("tron: read block %d of %s: %w", height, n.network, err)
+	}
+	return block, nil
+}
+
+func (n *Node) block(ctx context.Context, height uint64) (chain.Block, error) {
+	at, err := number(height)
+	if err != nil {
+		return chain.Block{}, err
+	}
+	var answer wireBlock
+	if err := n.api.call(ctx, wallet, "getblockbynum", map[string]int64{"num": at}, &answer); err != nil {
+		n.trust.Store(0)
+		return chain.Block{}, err
+	}
+	if answer.nothing() {
+		return chain.Block{}, chain.ErrNotFound
+	}
+	header, err := answer.header()
+	if err != nil {
+		return chain.Block{}, err
+	}
+	if header.Height != height {
+		return chain.Block{}, fmt.Errorf("%w: was answered block %d", chain.ErrIncomplete, header.Height)
+	}
+	if err := checkTxs(&answer); err != nil {
+		return chain.Block{}, err
+	}
+	infos, err := n.infos(ctx, &answer)
+	if err != nil {
+		return chain.Block{}, err
+	}
+	return chain.Block{Header: header, Transfers: n.transfers(&answer, infos)}, nil
+}
+
+// checkTxs makes sure that each transaction is what its id says, and there once. It reads their contracts.
+func checkTxs(b *wireBlock) error {
+	seen := make(map[hash]bool, len(b.Txs))
+	for i := range b.Txs {
+		x := &b.Txs[i]
+		if sha256.Sum256(x.Raw) != x.ID {
+			return fmt.Errorf("%w: transaction %s does not hash to its id", chain.ErrIncomplete, x.ID)
+		}
+		if seen[x.ID] {
+			return fmt.Errorf("%w: transaction %s is listed twice", chain.ErrIncomplete, x.ID)
+		}
+		seen[x.ID] = true
+		x.contract = readContract(x.Raw)
+	}
+	return nil
+}
+
+// infos answers the results of a block's transactions in their order, or nothing if none is needed: the
+// transactions are proven, and none of them ran code.
+func (n *Node) infos(ctx context.Context, b *wireBlock) ([]*wireInfo, error) {
+	made := root(b.Txs)
+	needed := !bytes.Equal(made[:], b.Header.Raw.Root) && (len(b.Txs) > 0 || len(b.Header.Raw.Root) > 0)
+	if needed {
+		n.log.WarnContext(ctx, "tron: transactions do not make the root in the header; comparing them with their results",
+			"network", n.network, "block", b.ID.String())
+	}
+	for i := range b.Txs {
+		needed = needed || b.Txs[i].contract.mayRun()
+	}
+	if !needed {
+		return nil, nil
+	}
+	var answer []wireInfo
+	if err := n.api.call(ctx, wallet, "gettransactioninfobyblocknum", map[string]int64{"num": b.Header.Raw.Number}, &answer); err != nil {
+		n.trust.Store(0)
+		return nil, err
+	}
+	// A block whose transactions were all left out has the root of none only in its header.
+	if len(answer) != len(b.Txs) || len(answer) == 0 {
+		return nil, fmt.Errorf("%w: %d results of %d transactions", chain.ErrIncomplete, len(answer), len(b.Txs))
+	}
+	byID := make(map[hash]*wireInfo, len(answer))
+	for i := range answer {
+		if answer[i].ID != nil {
+			byID[*answer[i].ID] = &answer[i]
+		}
+	}
+	infos := make([]*wireInfo, len(b.Txs))
+	for i := range b.Txs {
+		infos[i] = byID[b.Txs[i].ID]
+		if err := checkInfo(b, &b.Txs[i], infos[i]); err != nil {
+			return nil, err
+		}
+	}
+	return infos, nil
+}
+
+// checkInfo makes sure that a result is of the transaction in this very block, and agrees with the block on
+// whether the transaction succeeded.
+func checkInfo(b *wireBlock, x *wireTx, r *wireInfo) error {
+	if r == nil {
+		return fmt.Errorf("%w: no result of transaction %s", chain.ErrIncomplete, x.ID)
+	}
+	if h := b.Header.Raw; r.Block != h.Number || r.Timestamp != h.Timestamp {
+		return fmt.Errorf("%w: result of transaction %s is of another block %d", chain.ErrIncomplete, x.ID, r.Block)
+	}
+	failed := !fine(r.Result)
+	if x.contract.runs() {
+		failed = failed || r.Receipt.Result != success
+		if failed == x.succeeded() {
+			return fmt.Errorf("%w: block and result differ on whether transaction %s succeeded", chain.ErrIncomplete, x.ID)
+		}
+	} else if failed && x.succeeded() {
+		return fmt.Errorf("%w: block and result differ on whether transaction %s succeeded", chain.ErrIncomplete, x.ID)
+	}
+	return nil
+}
+
+// transfers finds what the transactions that succeeded moved, in the order of the block.
+func (n *Node) transfers(b *wireBlock, infos []*wireInfo) []chain.Transfer {
+	var all []chain.Transfer
+	for i := range b.Txs {
+		x := &b.Txs[i]
+		if !x.succeeded() {
+			continue
+		}
+		if n.coin != nil && x.contract.sun > 0 {
+			all = append(all, chain.Transfer{
+				TxID: x.ID.String(), Index: "value", Asset: *n.coin,
+				From: spell(x.contract.from), To: spell(x.contract.to), Units: big.NewInt(x.contract.sun),
+			})
+		}
+		if infos == nil || !x.contract.mayRun() || infos[i].Receipt.Result != success {
+			continue
+		}
+		all = n.appendTokens(all, infos[i])
+		if n.coin != nil && n.inside {
+			all = n.appendInternal(all, infos[i])
+		}
+	}
+	return all
+}
+
+// appendTokens appends what the configured contracts logged in one transaction. A log of a TRC-721 token has the
+// same first topic, but four topics.
+func (n *Node) appendTokens(all []chain.Transfer, r *wireInfo) []chain.Transfer {
+	var seen map[int]int // how many Transfer logs of each token came before
+	for i := range r.Logs {
+		l := &r.Logs[i]
+		t, ours := n.tokenOf(l)
+		if !ours {
+			continue
+		}
+		if seen == nil {
+			seen = make(map[int]int)
+		}
+		ordinal := seen[t]
+		seen[t]++
+		if len(l.Topics) != 3 || len(l.Data) != len(hash{}) {
+			continue
+		}
+		from, fromOK := wordAccount(l.Topics[1])
+		to, toOK := wordAccount(l.Topics[2])
+		units := new(big.Int).SetBytes(l.Data)
+		if !fromOK || !toOK || units.Sign() == 0 {
+			continue
+		}
+		id, receiver := n.tokens[t].ID, spell(to)
+		all = append(all, chain.Transfer{
+			TxID: r.ID.String(), Index: id.Reference() + "#" + strconv.Itoa(ordinal) + ":" + string(receiver), Asset: id,
+			From: spell(from), To: receiver, Units: units,
+		})
+	}
+	return all
+}
+
+// tokenOf answers which configured token has logged a Transfer, of whatever form.
+func (n *Node) tokenOf(l *wireLog) (int, bool) {
+	if len(l.Topics) == 0 || !bytes.Equal(l.Topics[0], transferTopic) || len(l.Address) != len(account{}) {
+		return 0, false
+	}
+	t, ok := n.index[account(l.Address)]
+	return t, ok
+}
+
+// wordAccount reads an address as the ABI encodes it.
+func wordAccount(word []byte) (account, bool) {
+	const pad = len(hash{}) - len(account{})
+	if len(word) != len(hash{}) || !bytes.Equal(word[:pad], make([]byte, pad)) {
+		return account{}, false
+	}
+	return account(word[pad:]), true
+}
+
+// The notes of internal transactions that move TRX to somebody who is there already. The others are creations of
+// contracts, and stakes, delegations and votes, whose value stays with whoever has it: a delegation of energy to
+// an address looks like a payment to it otherwise.
+const (
+	noteCall    = "call"
+	noteDestroy = "suicide"
+)
+
+// appendInternal appends the TRX that contracts passed on in one transaction. Rejected entries were undone; java-tron
+// rejects all that is inside of a call that failed. A call of a contract's code by itself, and a delegate call,
+// has the caller as the receiver and moves nothing.
+func (n *Node) appendInternal(all []chain.Transfer, r *wireInfo) []chain.Transfer {
+	ordinal := 0
+	for i := range r.Internal {
+		m := &r.Internal[i]
+		to, ok := accountOf(m.To)
+		note := string(m.Note)
+		if !ok || m.Rejected || bytes.Equal(m.From, m.To) || (note != noteCall && note != noteDestroy) {
+			continue
+		}
+		from, _ := accountOf(m.From)
+		for _, v := range m.Values {
+			if v.Token != "" || v.Sun <= 0 {
+				continue
+			}
+			receiver := spell(to)
+			all = append(all, chain.Transfer{
+				TxID: r.ID.String(), Index: "internal#" + strconv.Itoa(ordinal) + ":" + string(receiver), Asset: *n.coin,
+				From: spell(from), To: receiver, Units: big.NewInt(v.Sun),
+			})
+			ordinal++
+		}
+	}
+	return all
+}

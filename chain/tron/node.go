@@ -1,0 +1,330 @@
+package tron
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+
+	"github.com/cointill/cointill/chain"
+)
+
+// maxTokens bounds the tokens of one node, each of which is asked about on its own.
+const maxTokens = 90
+
+// trustedTips is how often Tip relies on what the node said of block 0 and the tokens before it asks again: five
+// minutes of blocks.
+const trustedTips = 100
+
+// Config says what a [Node] reads, and from where.
+type Config struct {
+	Network chain.Network // "tron:" and the chain id, such as [Mainnet]
+
+	// URL is where the HTTP API of a full node is, without /wallet: "https://api.trongrid.io",
+	// "http://127.0.0.1:8090".
+	URL string
+
+	// Assets are what is watched for, at least one: at most one native coin (namespace slip44), and tokens
+	// (namespace trc20) whose contracts are spelled in base58.
+	Assets []chain.Asset
+
+	SolidityURL string // where /walletsolidity is; empty is URL, but java-tron has it at port 8091
+	APIKey      string // sent with every call as TRON-PRO-API-KEY, unless empty
+	Genesis     string // id of block 0; empty for the public networks, which are known
+
+	// IgnoreInternal leaves out the TRX that contracts pass on. Set it for nodes that have to agree with each
+	// other when not all of them keep internal transactions: the others do not see these transfers.
+	IgnoreInternal bool
+
+	Client *http.Client // copied, without redirects; nil is one with a limit of 30 seconds a call
+	Logger *slog.Logger // nil is silence
+}
+
+// Node reads a network through the HTTP API of one full node. It is a [chain.Node].
+//
+// A transfer's TxID is the transaction's id in lower case without 0x. Its Index is
+//   - "value" for the TRX of a transfer transaction;
+//   - for tokens the contract, "#", a number, ":" and the recipient. The number is how many Transfer logs of
+//     that contract, of any amount and form, come before it in the transaction;
+//   - for TRX that a contract passed on "internal#", a number, ":" and the recipient. The number is how many such
+//     transfers come before it in the transaction. What is no transfer does not count, since nodes differ in
+//     what else they keep.
+//
+// These stay the same when a reorganisation moves the transaction, and when other assets are configured. The
+// recipient is part of them because a contract may act otherwise in another block.
+type Node struct {
+	network chain.Network
+	genesis string
+	api     *client
+	log     *slog.Logger
+
+	coin   *chain.AssetID // nil when native coin is not watched
+	inside bool           // internal transactions count
+	tokens []chain.Asset
+	index  map[account]int // from contract to the place in tokens
+
+	noGetBlock atomic.Bool  // the node has said that it has no getblock
+	trust      atomic.Int64 // how many more calls of Tip rely on block 0 and the tokens as they were
+}
+
+var _ chain.Node = (*Node)(nil)
+
+// New makes a Node. It calls nothing.
+func New(c Config) (*Node, error) {
+	if err := checkNetwork(c.Network); err != nil {
+		return nil, fmt.Errorf("tron: Config.Network: %w", err)
+	}
+	first, err := genesisOf(c)
+	if err != nil {
+		return nil, fmt.Errorf("tron: Config.Genesis: %w", err)
+	}
+	if len(c.Assets) == 0 {
+		return nil, errors.New("tron: Config.Assets is empty")
+	}
+	api, err := newClient(c)
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{network: c.Network, genesis: first, api: api, log: c.Logger, index: make(map[account]int), inside: !c.IgnoreInternal}
+	if n.log == nil {
+		n.log = slog.New(slog.DiscardHandler)
+	}
+	for _, a := range c.Assets {
+		if err := n.watch(a); err != nil {
+			return nil, fmt.Errorf("tron: Config.Assets: %w", err)
+		}
+	}
+	if len(n.tokens) > maxTokens {
+		return nil, fmt.Errorf("tron: Config.Assets: more than %d tokens", maxTokens)
+	}
+	return n, nil
+}
+
+// genesisOf answers the id of block 0, which ends with the chain id.
+func genesisOf(c Config) (string, error) {
+	known := genesis(c.Network)
+	switch {
+	case c.Genesis == "" && known == "":
+		return "", fmt.Errorf("missing: %s is no public network", c.Network)
+	case c.Genesis == "":
+		return known, nil
+	case known != "" && c.Genesis != known:
+		return "", fmt.Errorf("that of %s is %s", c.Network, known)
+	}
+	var id hash
+	if err := id.UnmarshalJSON([]byte(strconv.Quote(c.Genesis))); err != nil || id.String() != c.Genesis {
+		return "", errors.New("want 64 hexadecimal digits in lower case")
+	}
+	if "0x"+hex.EncodeToString(id[28:]) != c.Network.Reference() {
+		return "", fmt.Errorf("does not end with the chain id of %s", c.Network)
+	}
+	return c.Genesis, nil
+}
+
+func (n *Node) watch(a chain.Asset) error {
+	if err := checkAsset(a); err != nil {
+		return err
+	}
+	if a.ID.Network() != n.network {
+		return fmt.Errorf("asset %s is not on %s", a.ID, n.network)
+	}
+	if a.ID.Namespace() == native {
+		if n.coin != nil {
+			return fmt.Errorf("asset %s: a second native coin", a.ID)
+		}
+		n.coin = &a.ID
+		return nil
+	}
+	contract, err := parse(a.ID.Reference())
+	if err != nil {
+		return fmt.Errorf("asset %s: %w", a.ID, err)
+	}
+	if _, twice := n.index[contract]; twice {
+		return fmt.Errorf("asset %s: configured twice", a.ID)
+	}
+	n.index[contract] = len(n.tokens)
+	n.tokens = append(n.tokens, a)
+	return nil
+}
+
+// Network implements [chain.Node].
+func (n *Node) Network() chain.Network { return n.network }
+
+// Tip implements [chain.Node]. The id of block 0 and the decimals of every token are compared on the first call,
+// on every hundredth, and on the first after any call that failed, since another machine may answer after a
+// failure.
+//
+// Finalized is the last solidified block: two thirds of the block producers have built on it. TRON knows nothing
+// between that and the last block, so Safe is the same.
+func (n *Node) Tip(ctx context.Context) (chain.Tip, error) {
+	tip, err := n.tip(ctx)
+	if err != nil {
+		n.trust.Store(0)
+		return chain.Tip{}, fmt.Errorf("tron: read tip of %s: %w", n.network, err)
+	}
+	return tip, nil
+}
+
+func (n *Node) tip(ctx context.Context) (chain.Tip, error) {
+	checked := n.trust.Add(-1) < 0
+	if checked {
+		if err := n.checkIdentity(ctx); err != nil {
+			return chain.Tip{}, err
+		}
+	}
+	solid, err := n.headerAt(ctx, solidity, latest) // first, so that it is not beyond the tip
+	if err != nil {
+		return chain.Tip{}, err
+	}
+	last, err := n.headerAt(ctx, wallet, latest)
+	if err != nil {
+		return chain.Tip{}, err
+	}
+	if checked {
+		n.trust.Store(trustedTips - 1)
+	}
+	final := min(solid.Height, last.Height)
+	return chain.Tip{Header: last, Safe: final, Finalized: final}, nil
+}
+
+// checkIdentity makes sure that the node serves the network, and that every token there is what was configured.
+func (n *Node) checkIdentity(ctx context.Context) error {
+	first, err := n.headerAt(ctx, wallet, 0)
+	if err != nil {
+		return err
+	}
+	if first.Hash != n.genesis {
+		return fmt.Errorf("%w: its block 0 is %s, not %s", chain.ErrWrongNetwork, first.Hash, n.genesis)
+	}
+	for _, t := range n.tokens {
+		if err := n.checkDecimals(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkDecimals compares the answer of decimals(), one word, with the configuration.
+func (n *Node) checkDecimals(ctx context.Context, t chain.Asset) error {
+	contract, err := parse(t.ID.Reference())
+	if err != nil {
+		return err
+	}
+	at := hex.EncodeToString(append([]byte{prefix}, contract[:]...))
+	var answer struct {
+		Result struct {
+			Code string `json:"code"`
+		} `json:"result"`
+		Words []octets `json:"constant_result"`
+		Tx    struct {
+			Results []struct {
+				Code string `json:"ret"`
+			} `json:"ret"`
+		} `json:"transaction"`
+	}
+	question := map[string]string{"owner_address": at, "contract_address": at, "function_selector": "decimals()"}
+	if err := n.api.call(ctx, wallet, "triggerconstantcontract", question, &answer); err != nil {
+		return fmt.Errorf("decimals of token %s: %w", t.ID, err)
+	}
+	if code := answer.Result.Code; code != "" && code != success {
+		if gone, err := n.noContract(ctx, at); err != nil {
+			return fmt.Errorf("decimals of token %s: %w", t.ID, err)
+		} else if gone {
+			return fmt.Errorf("%w: no contract at %s", chain.ErrWrongNetwork, t.ID)
+		}
+		return fmt.Errorf("decimals of token %s: node says: %s", t.ID, n.api.clean(code))
+	}
+	if len(answer.Words) == 0 {
+		return fmt.Errorf("decimals of token %s: %w: no answer", t.ID, chain.ErrIncomplete)
+	}
+	for _, r := range answer.Tx.Results {
+		if r.Code == "FAILED" {
+			return fmt.Errorf("%w: token %s has no decimals", chain.ErrWrongNetwork, t.ID)
+		}
+	}
+	decimals := new(big.Int).SetBytes(answer.Words[0])
+	if len(answer.Words[0]) != len(hash{}) || decimals.Cmp(big.NewInt(int64(t.Decimals))) != 0 {
+		return fmt.Errorf("%w: token %s has %s decimals, not %d", chain.ErrWrongNetwork, t.ID, decimals, t.Decimals)
+	}
+	return nil
+}
+
+// noContract says whether there is no contract at an address. A node that cannot call a contract answers with
+// the same code as one that has none.
+func (n *Node) noContract(ctx context.Context, at string) (bool, error) {
+	var answer map[string]any
+	err := n.api.call(ctx, wallet, "getcontract", map[string]string{"value": at}, &answer)
+	return err == nil && len(answer) == 0, err
+}
+
+// Header implements [chain.Node]. The id is proven to be the hash of the header.
+func (n *Node) Header(ctx context.Context, height uint64) (chain.Header, error) {
+	var header chain.Header
+	at, err := number(height)
+	if err == nil {
+		header, err = n.headerAt(ctx, wallet, at)
+	}
+	if err != nil {
+		return chain.Header{}, fmt.Errorf("tron: read header %d of %s: %w", height, n.network, err)
+	}
+	return header, nil
+}
+
+// latest, in the place of a height, is the last block.
+const latest int64 = -1
+
+// number is a height as the API has it. No block is beyond.
+func number(height uint64) (int64, error) {
+	if at := int64(height); at >= 0 {
+		return at, nil
+	}
+	return 0, chain.ErrNotFound
+}
+
+// headerAt reads a block without its transactions.
+func (n *Node) headerAt(ctx context.Context, v view, at int64) (chain.Header, error) {
+	answer, err := n.bareBlock(ctx, v, at)
+	if err != nil {
+		n.trust.Store(0)
+		return chain.Header{}, err
+	}
+	if answer.nothing() {
+		if at > 0 {
+			return chain.Header{}, chain.ErrNotFound
+		}
+		return chain.Header{}, fmt.Errorf("%w: no block where there has to be one", chain.ErrIncomplete)
+	}
+	header, err := answer.header()
+	if err == nil && at != latest && header.Height != uint64(at) {
+		err = fmt.Errorf("%w: asked for block %d, was answered block %d", chain.ErrIncomplete, at, header.Height)
+	}
+	return header, err
+}
+
+// bareBlock asks for a block without its transactions, which a node with some methods turned off, or an old one,
+// only has together with them.
+func (n *Node) bareBlock(ctx context.Context, v view, at int64) (*wireBlock, error) {
+	var answer wireBlock
+	if !n.noGetBlock.Load() {
+		question := map[string]any{"detail": false}
+		if at != latest {
+			question["id_or_num"] = strconv.FormatInt(at, 10)
+		}
+		err := n.api.call(ctx, v, "getblock", question, &answer)
+		var status statusError
+		if !errors.As(err, &status) || status != http.StatusNotFound {
+			return &answer, err
+		}
+		n.noGetBlock.Store(true)
+		n.log.WarnContext(ctx, "tron: node has no getblock; reading whole blocks", "network", n.network)
+	}
+	if at == latest {
+		return &answer, n.api.call(ctx, v, "getnowblock", struct{}{}, &answer)
+	}
+	return &answer, n.api.call(ctx, v, "getblockbynum", map[string]int64{"num": at}, &answer)
+}

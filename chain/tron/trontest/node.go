@@ -1,0 +1,252 @@
+package trontest
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// Habit is a way in which nodes and their gateways answer.
+type Habit int
+
+const (
+	Normal      Habit = iota
+	Busy              // java-tron's own limit: status 200, and an error outside of the answer's form
+	Lite              // a lite full node: status 200, and a bare text for whatever is history
+	Limited           // TronGrid's limit without a key: status 403
+	TooMany           // a gateway's limit: status 429
+	Unavailable       // status 503
+	NoGetBlock        // a node with getblock turned off: status 404
+	NoConstant        // a node that calls no contract
+	Reverting         // contracts revert
+)
+
+// Behave changes how the node answers.
+func (c *Chain) Behave(h Habit) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.habit = h
+}
+
+// Edit has f change the answers of a method, such as "getblockbynum", before they are sent: an [Object], or a list
+// of them as []any, with json.Number for numbers. Nil ends it.
+func (c *Chain) Edit(method string, f func(answer any) any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.edits[method] = f
+}
+
+// Calls is how often a method was called, such as "wallet/getblock".
+func (c *Chain) Calls(method string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.calls[method]
+}
+
+// Keys are the keys that calls came with, in their order.
+func (c *Chain) Keys() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.keys
+}
+
+// history is what a lite full node does not answer.
+var history = map[string]bool{"getblockbynum": true, "gettransactioninfobyblocknum": true}
+
+func (c *Chain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	view, method, _ := strings.Cut(strings.Trim(r.URL.Path, "/"), "/")
+	c.calls[view+"/"+method]++
+	c.keys = append(c.keys, r.Header.Get("TRON-PRO-API-KEY"))
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	body, err := io.ReadAll(io.LimitReader(r.Body, 4<<20+1))
+	switch {
+	case err != nil:
+		return
+	case len(body) > 4<<20:
+		http.Error(w, "<html>Payload Too Large</html>", http.StatusRequestEntityTooLarge)
+		return
+	case c.habit == Busy:
+		say(w, http.StatusOK, failure("class java.lang.IllegalAccessException : lack of computing resources"))
+		return
+	case c.habit == Lite && history[method]:
+		_, _ = io.WriteString(w, "this API is closed because this node is a lite fullnode")
+		return
+	case c.habit == Limited:
+		say(w, http.StatusForbidden, Object{"Success": false, "StatusCode": 403,
+			"Error": "The key exceeds the frequency limit(15), and the query server is suspended for 29 s"})
+		return
+	case c.habit == TooMany:
+		say(w, http.StatusTooManyRequests, failure("request rate exceeded"))
+		return
+	case c.habit == Unavailable:
+		say(w, http.StatusServiceUnavailable, failure("rate limited"))
+		return
+	case c.habit == NoGetBlock && method == "getblock":
+		say(w, http.StatusNotFound, failure("this API is unavailable due to config"))
+		return
+	}
+	status, answer := c.answer(view, method, body)
+	if edit := c.edits[method]; edit != nil {
+		answer = edit(generic(answer))
+	}
+	say(w, status, answer)
+}
+
+func say(w http.ResponseWriter, status int, answer any) {
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(answer) // nobody is left to tell
+}
+
+func failure(message string) Object { return Object{"Error": message} }
+
+// generic is an answer as whoever decodes it sees it.
+func generic(answer any) any {
+	raw, err := json.Marshal(answer)
+	if err != nil {
+		return answer
+	}
+	d := json.NewDecoder(strings.NewReader(string(raw)))
+	d.UseNumber()
+	var v any
+	if d.Decode(&v) != nil {
+		return answer
+	}
+	return v
+}
+
+func (c *Chain) answer(view, method string, body []byte) (int, any) {
+	blocks := c.blocks
+	switch view {
+	case "wallet":
+	case "walletsolidity":
+		blocks = blocks[:max(1, len(blocks)-Solid)]
+	default:
+		return http.StatusNotFound, Object{}
+	}
+	var asked struct {
+		Num      json.Number `json:"num"`
+		IDOrNum  string      `json:"id_or_num"`
+		Detail   bool        `json:"detail"`
+		Value    string      `json:"value"`
+		Contract string      `json:"contract_address"`
+		Selector string      `json:"function_selector"`
+	}
+	if err := json.Unmarshal(body, &asked); err != nil {
+		return http.StatusOK, failure("class org.tron.json.JSONException : " + err.Error())
+	}
+	num, _ := asked.Num.Int64() // an absent number is 0
+	last := int64(len(blocks) - 1)
+	switch method {
+	case "getnowblock":
+		return http.StatusOK, blocks[last].show(true)
+	case "getblock":
+		if num = last; asked.IDOrNum != "" {
+			var err error
+			if num, err = strconv.ParseInt(asked.IDOrNum, 10, 64); err != nil {
+				return http.StatusOK, failure("id must be legal block hash.")
+			}
+		}
+		if num < 0 {
+			return http.StatusOK, failure("num must be non-positive number.")
+		}
+		return http.StatusOK, at(blocks, num).show(asked.Detail)
+	case "getblockbynum":
+		return http.StatusOK, at(blocks, num).show(true)
+	case "gettransactioninfobyblocknum":
+		if num <= 0 {
+			return http.StatusOK, Object{}
+		}
+		return http.StatusOK, at(blocks, num).infos()
+	case "triggerconstantcontract":
+		return http.StatusOK, c.constant(asked.Contract, asked.Selector)
+	case "getcontract":
+		if _, ok := c.decimals[asked.Value]; !ok {
+			return http.StatusOK, Object{}
+		}
+		return http.StatusOK, Object{"contract_address": asked.Value, "bytecode": "6080"}
+	}
+	return http.StatusNotFound, failure("this API is unavailable due to config")
+}
+
+func at(blocks []*block, num int64) *block {
+	if num < 0 || num >= int64(len(blocks)) {
+		return nil
+	}
+	return blocks[num]
+}
+
+// show is a block as the API shows it; one that is not there is an empty object.
+func (b *block) show(whole bool) Object {
+	if b == nil {
+		return Object{}
+	}
+	o := Object{"blockID": b.id, "block_header": Object{"raw_data": b.header}}
+	if b.header["number"] != nil { // block 0 is not signed
+		o["block_header"].(Object)["witness_signature"] = strings.Repeat("ab", 65)
+	}
+	if !whole || len(b.txs) == 0 {
+		return o
+	}
+	var txs []Object
+	for _, t := range b.txs {
+		tx := Object{
+			"txID": t.ID, "raw_data_hex": fmt.Sprintf("%x", t.raw), "signature": []string{fmt.Sprintf("%x", t.signature)},
+			"raw_data": Object{"contract": []Object{t.contract}}, "ret": []Object{trim(Object{"contractRet": t.ContractRet})},
+		}
+		txs = append(txs, tx)
+	}
+	o["transactions"] = txs
+	return o
+}
+
+// infos are the results of a block's transactions; there are none of a block that is not there.
+func (b *block) infos() []Object {
+	all := []Object{}
+	if b == nil {
+		return all
+	}
+	for _, t := range b.txs {
+		o := Object{
+			"id": t.ID, "fee": int64(267000), "contractResult": []string{""}, "receipt": trim(Object{"net_usage": int64(345), "result": t.Receipt}),
+		}
+		maps.Copy(o, trim(Object{"blockNumber": b.header["number"], "blockTimeStamp": b.time}))
+		if t.ContractRet != "SUCCESS" {
+			o["result"], o["resMessage"] = "FAILED", fmt.Sprintf("%x", t.ContractRet+" opcode executed")
+		}
+		if t.Logs != nil {
+			o["log"] = t.Logs
+		}
+		if t.Internal != nil {
+			o["internal_transactions"] = t.Internal
+		}
+		all = append(all, o)
+	}
+	return all
+}
+
+// constant answers a call of a contract. Errors are in the result's code, but a revert is a success whose
+// transaction failed.
+func (c *Chain) constant(contract, selector string) Object {
+	decimals, ok := c.decimals[contract]
+	switch {
+	case c.habit == NoConstant:
+		return Object{"result": Object{"code": "CONTRACT_VALIDATE_ERROR", "message": fmt.Sprintf("%x", "this node does not support constant")}}
+	case !ok:
+		return Object{"result": Object{"code": "CONTRACT_VALIDATE_ERROR", "message": fmt.Sprintf("%x", "Smart contract is not exist.")}}
+	case c.habit == Reverting || selector != "decimals()":
+		return Object{
+			"result":      Object{"result": true, "message": fmt.Sprintf("%x", "REVERT opcode executed")},
+			"energy_used": 512, "constant_result": []string{""}, "transaction": Object{"ret": []Object{{"ret": "FAILED"}}},
+		}
+	}
+	return Object{
+		"result": Object{"result": true}, "energy_used": 935, "constant_result": []string{fmt.Sprintf("%064x", decimals)},
+		"transaction": Object{"ret": []Object{{}}},
+	}
+}

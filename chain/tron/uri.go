@@ -1,0 +1,36 @@
+package tron
+
+import (
+	"errors"
+	"fmt"
+	"math/big"
+
+	"github.com/cointill/cointill/chain"
+)
+
+// ErrUnits says that an amount is not one that the chain can move: not positive, or of more than 63 bits for TRX
+// and 256 bits for a token.
+var ErrUnits = errors.New("not an amount that can be paid")
+
+// PaymentURI is what to put into a link or a QR code so that a wallet pays units of the asset: the address alone.
+// TRON has no standard for more. Some wallets read "tron:" and an amount, but some of them in TRX and others in
+// sun, a difference of a million; show amount and token beside the code.
+//
+// It refuses with [ErrAddress], [ErrUnits], or an error about the asset, so that what cannot be paid is not asked.
+func PaymentURI(asset chain.Asset, to chain.Address, units *big.Int) (string, error) {
+	if err := checkAsset(asset); err != nil {
+		return "", fmt.Errorf("tron: make payment URI: %w", err)
+	}
+	receiver, err := ParseAddress(string(to))
+	if err != nil {
+		return "", fmt.Errorf("tron: make payment URI: %w", err)
+	}
+	bits := 256
+	if asset.ID.Namespace() == native {
+		bits = 63
+	}
+	if units == nil || units.Sign() <= 0 || units.BitLen() > bits {
+		return "", fmt.Errorf("tron: make payment URI: %w", ErrUnits)
+	}
+	return string(receiver), nil
+}

@@ -1,0 +1,136 @@
+package tron
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/btcsuite/btcd/btcutil/base58"
+	"github.com/ethereum/go-ethereum/crypto"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/chain/internal/hdkey"
+)
+
+// Why a key or an index is refused. No error of this package contains a key.
+var (
+	// ErrPrivateKey: the key can spend. A process that issues invoices must not hold it.
+	ErrPrivateKey = hdkey.ErrPrivateKey
+	// ErrKeyKind: the key is an extended public key of another kind than xpub or tpub.
+	ErrKeyKind = hdkey.ErrKeyKind
+	// ErrMalformedKey: the text is no extended key, or one that breaks a rule of BIP-32.
+	ErrMalformedKey = hdkey.ErrMalformed
+	// ErrIndex: no address has that index: it is 2^31 or more, which is reserved for private
+	// derivation, or it is one of the indexes without a key (fewer than one in 2^127).
+	ErrIndex = hdkey.ErrIndex
+	// ErrAddress: the text is no address, or its checksum is wrong.
+	ErrAddress = errors.New("not an address")
+)
+
+// Wallet derives the receiving addresses of one account from its extended public key: the children 0/i of
+// BIP-44, as most wallets do, so that the shop's own wallet finds the money. Wallets that make a new account for
+// each address (m/44'/195'/i'/0/0) find only the first. It may be used concurrently.
+type Wallet struct {
+	name    string
+	receive *hdkey.Parent // the account's external chain, child 0
+}
+
+// NewWallet makes a wallet of an account's extended public key (m/44'/195'/n'), an xpub or a tpub. The
+// coin is not in the key: an xpub of another coin's account is not told apart. It refuses with
+// [ErrPrivateKey], [ErrKeyKind] or [ErrMalformedKey].
+func NewWallet(xpub string) (*Wallet, error) {
+	version, account, err := hdkey.Parse(xpub)
+	if err != nil {
+		return nil, fmt.Errorf("tron: read account key: %w", err)
+	}
+	if version != hdkey.Xpub && version != hdkey.Tpub {
+		return nil, fmt.Errorf("tron: read account key: %w: give an xpub or a tpub; this is a %s", ErrKeyKind, version.Name())
+	}
+	receive, err := account.Child(0)
+	if err != nil {
+		return nil, fmt.Errorf("tron: read account key: no external chain: %w", err)
+	}
+	return &Wallet{name: "tron:" + account.Fingerprint(), receive: receive}, nil
+}
+
+// Name is the durable name of the wallet's counter of addresses. It is a fingerprint: two wallets have
+// the same name exactly if they have the same addresses, and the key cannot be had from it.
+func (w *Wallet) Name() string { return w.name }
+
+// Address answers address number index, always the same. It blocks on nothing. It refuses with [ErrIndex].
+func (w *Wallet) Address(_ context.Context, index uint32) (chain.Address, error) {
+	key, err := w.receive.Derive(index)
+	if err != nil {
+		return "", fmt.Errorf("tron: derive address %d: %w", index, err)
+	}
+	return spell(account(crypto.Keccak256(key.SerializeUncompressed()[1:])[12:])), nil
+}
+
+// prefix is the first byte of every address, on test networks too.
+const prefix = 0x41
+
+// account is an address without its prefix, as the virtual machine has it.
+type account [20]byte
+
+// addressLen is the length of an address in base58, and of one with its checksum in bytes.
+const (
+	addressLen = 34
+	checkedLen = 1 + len(account{}) + 4
+)
+
+// ParseAddress reads an address and answers its canonical spelling, base58check ("T..."). It also accepts the
+// hexadecimal form of nodes and tools, 41 and 40 digits of either case, with or without 0x before it; that form
+// has no checksum. It does not accept 0x and 40 digits: that is how Ethereum spells an address, and whoever gives
+// one may not hold its key on TRON. It refuses with [ErrAddress].
+func ParseAddress(s string) (chain.Address, error) {
+	a, err := parse(s)
+	if err != nil {
+		return "", fmt.Errorf("tron: %w: %s", ErrAddress, err.Error())
+	}
+	return spell(a), nil
+}
+
+func parse(s string) (account, error) {
+	if digits := strings.TrimPrefix(s, "0x"); len(digits) == 2*(1+len(account{})) {
+		raw, err := hex.DecodeString(digits)
+		if err != nil || raw[0] != prefix {
+			return account{}, errors.New("want hexadecimal digits that begin with 41")
+		}
+		return account(raw[1:]), nil
+	}
+	if len(s) != addressLen {
+		return account{}, fmt.Errorf("want %d characters that begin with T, or 41 and 40 hexadecimal digits", addressLen)
+	}
+	raw := base58.Decode(s)
+	if len(raw) != checkedLen || raw[0] != prefix {
+		return account{}, errors.New("not base58 of a TRON address")
+	}
+	if checksum(raw[:checkedLen-4]) != [4]byte(raw[checkedLen-4:]) {
+		return account{}, errors.New("wrong checksum")
+	}
+	return account(raw[1 : checkedLen-4]), nil
+}
+
+// spell spells an address canonically.
+func spell(a account) chain.Address {
+	raw := append([]byte{prefix}, a[:]...)
+	sum := checksum(raw)
+	return chain.Address(base58.Encode(append(raw, sum[:]...)))
+}
+
+func checksum(raw []byte) [4]byte {
+	sum := sha256.Sum256(raw)
+	sum = sha256.Sum256(sum[:])
+	return [4]byte(sum[:4])
+}
+
+// accountOf reads the form that addresses have in transactions, prefix and 20 bytes.
+func accountOf(raw []byte) (account, bool) {
+	if len(raw) != 1+len(account{}) || raw[0] != prefix {
+		return account{}, false
+	}
+	return account(raw[1:]), true
+}
