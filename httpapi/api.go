@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -28,6 +29,7 @@ type Config struct {
 	// whose status is 500 or more is logged, and must not show in the body.
 	Fault     func(err error) (status int, body any)
 	FaultBody any // a value of the body's type, for the document
+	Invalid   int // what Fault answers to an [invoice.InvalidError], for the document; default 422
 
 	MaxBody  int64            // bytes of a request's body; default 64 KiB
 	Limit    Limit            // of each client; default none
@@ -51,6 +53,9 @@ type Route struct {
 	Status int   // of success; default 200
 	Answer any   // a value of the type that Handler answers, or [OneOf] several
 	Faults []int // statuses of errors, beside those that follow from the other fields
+	// AnyType takes a body whatever its Content-Type says, and one without members as well if it is empty or an
+	// empty list.
+	AnyType bool
 
 	// Handler answers what is written as JSON. It may be called concurrently.
 	Handler func(*Request) (any, error)
@@ -73,7 +78,8 @@ type API struct {
 	cfg      Config
 	mux      *http.ServeMux
 	document []byte
-	limiter  *limiter // nil: no limit
+	limiter  *limiter  // nil: no limit
+	buffers  sync.Pool // of *bytes.Buffer, for answers
 }
 
 // New makes an API of a table. It refuses a table that contradicts itself.
@@ -97,6 +103,9 @@ func assemble(cfg Config) (*API, error) {
 		return nil, errors.New("MaxBody must not be negative")
 	case cfg.MaxBody == 0:
 		cfg.MaxBody = 64 << 10
+	}
+	if cfg.Invalid == 0 {
+		cfg.Invalid = http.StatusUnprocessableEntity
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -152,6 +161,11 @@ func (a *API) mount(endpoints map[string]endpoint, doc *document) (err error) {
 	for _, p := range slices.Sorted(maps.Keys(endpoints)) {
 		a.mux.Handle(p, a.serve(endpoints[p]))
 	}
+	page, err := renderPage(doc)
+	if err != nil {
+		return err
+	}
+	a.mux.Handle("GET /docs", servePage(page))
 	a.mux.Handle("/", a.serve(nil))
 	return nil
 }
@@ -237,8 +251,18 @@ func (a *API) answer(e endpoint, r *Request) (int, any, error) {
 
 // write sends an answer. It fails only before anything was sent.
 func (a *API) write(r *Request, status int, body any) error {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
+	const keep = 64 << 10 // bytes; larger ones are for the collector
+	buf, _ := a.buffers.Get().(*bytes.Buffer)
+	if buf == nil {
+		buf = new(bytes.Buffer)
+	}
+	buf.Reset()
+	defer func() {
+		if buf.Cap() <= keep {
+			a.buffers.Put(buf)
+		}
+	}()
+	enc := json.NewEncoder(buf)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(body); err != nil {
 		return fmt.Errorf("httpapi: write answer: %w", err)
@@ -258,8 +282,11 @@ func (a *API) fail(r *Request, err error) {
 	status, body := a.cfg.Fault(err)
 	if status >= 500 {
 		level := slog.LevelError
-		if status == http.StatusServiceUnavailable {
+		switch status {
+		case http.StatusServiceUnavailable:
 			level = slog.LevelWarn
+		case http.StatusNotImplemented: // nothing went wrong
+			level = slog.LevelDebug
 		}
 		if r.Context().Err() != nil { // whatever it was, it was because nobody waits for the answer
 			level = slog.LevelDebug

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"crypto/subtle"
 	"encoding/hex"
 	"errors"
@@ -9,6 +10,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/cointill/cointill/invoice"
 )
@@ -19,6 +22,9 @@ type Scheme struct {
 	Header      string // that carries the key
 	Description string
 	Faults      []int // statuses that Check refuses with
+	// With is a second header that is needed as well, for the document: Check looks at both. Only its Name,
+	// Header and Description count. Nil: none.
+	With *Scheme
 	// Check finds out who asks and notes it in the request, or refuses with an [Error].
 	Check func(*Request) error
 }
@@ -37,13 +43,15 @@ func RemoteIP(r *http.Request) netip.Addr {
 }
 
 // ProjectKey lets projects in by their API key in a header, from the addresses that the project allows.
-// A nil from is [RemoteIP].
+// A nil from is [RemoteIP]. What a key opens is remembered for a second, so a key that is revoked, or a list of
+// addresses that is changed, may count for so long as it was.
 func ProjectKey(name, header string, projects *invoice.Projects, from ClientIP) *Scheme {
 	if from == nil {
 		from = RemoteIP
 	}
+	known := &openings{known: map[string]opening{}}
 	check := func(r *Request) error {
-		project, err := projects.Authenticate(r.Context(), r.Header.Get(header))
+		project, err := known.open(r.Context(), projects, r.Header.Get(header))
 		if errors.Is(err, invoice.ErrNotFound) {
 			return unauthorized(r, header)
 		}
@@ -56,7 +64,52 @@ func ProjectKey(name, header string, projects *invoice.Projects, from ClientIP) 
 		r.Project = project
 		return nil
 	}
-	return &Scheme{name, header, "API key of a project.", []int{http.StatusUnauthorized, http.StatusForbidden}, check}
+	return &Scheme{
+		Name: name, Header: header, Description: "API key of a project.",
+		Faults: []int{http.StatusUnauthorized, http.StatusForbidden}, Check: check,
+	}
+}
+
+const (
+	maxOpenings  = 1000
+	openingsLast = time.Second
+)
+
+// openings remember which keys were good a moment ago; never one that was not. They are found by the hash of the
+// key, as in the store, so that how long it takes tells nothing about a key.
+type openings struct {
+	mu    sync.Mutex // guards what follows
+	known map[string]opening
+}
+
+type opening struct {
+	project invoice.Project
+	till    time.Time
+}
+
+func (o *openings) open(ctx context.Context, projects *invoice.Projects, key string) (invoice.Project, error) {
+	if len(key) > 256 {
+		return projects.Authenticate(ctx, key)
+	}
+	asked, hash := time.Now(), invoice.HashKey(key)
+	o.mu.Lock()
+	found, ok := o.known[hash]
+	o.mu.Unlock()
+	if ok && asked.Before(found.till) {
+		return found.project, nil
+	}
+	project, err := projects.Authenticate(ctx, key)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err != nil {
+		delete(o.known, hash)
+		return project, err
+	}
+	if len(o.known) >= maxOpenings {
+		clear(o.known)
+	}
+	o.known[hash] = opening{project, asked.Add(openingsLast)}
+	return project, nil
 }
 
 // Account may create projects.
@@ -99,7 +152,10 @@ func AccountKey(name, header string, accounts []Account) (*Scheme, error) {
 		r.Account = accounts[found].ID
 		return nil
 	}
-	return &Scheme{name, header, "Key of an account, 64 hexadecimal digits.", []int{http.StatusUnauthorized}, check}, nil
+	return &Scheme{
+		Name: name, Header: header, Description: "Key of an account, 64 hexadecimal digits.",
+		Faults: []int{http.StatusUnauthorized}, Check: check,
+	}, nil
 }
 
 func unauthorized(r *Request, header string) error {

@@ -28,7 +28,7 @@ func newOperation(r Route) (*operation, error) {
 		return nil, errors.New("Method is none of those that a route may have")
 	case !strings.HasPrefix(r.Path, "/") || r.Path == "/" || strings.HasSuffix(r.Path, "/"):
 		return nil, errors.New("Path must begin with a slash and not end with one")
-	case r.Path == "/openapi.json":
+	case r.Path == "/openapi.json" || r.Path == "/docs":
 		return nil, errors.New("Path is that of the document")
 	case r.OperationID == "" || r.Summary == "" || r.Tag == "":
 		return nil, errors.New("OperationID, Summary and Tag are required")

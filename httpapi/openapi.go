@@ -20,6 +20,7 @@ type document struct {
 	Components components                       `json:"components"`
 
 	schemas *schemas
+	invalid int // status of a value that does not fit
 }
 
 type info struct {
@@ -95,7 +96,7 @@ func newDocument(cfg Config) *document {
 		Components: components{
 			Schemas: s.named, SecuritySchemes: map[string]securityScheme{},
 		},
-		schemas: s,
+		schemas: s, invalid: cfg.Invalid,
 	}
 }
 
@@ -109,8 +110,12 @@ func (d *document) add(op *operation, faultBody any) error {
 		d.Tags = append(d.Tags, tag{op.Tag})
 	}
 	if auth := op.Auth; auth != nil {
-		out.Security = append(out.Security, map[string][]string{auth.Name: {}})
-		d.Components.SecuritySchemes[auth.Name] = securityScheme{"apiKey", "header", auth.Header, auth.Description}
+		needed := map[string][]string{}
+		for ; auth != nil; auth = auth.With {
+			needed[auth.Name] = []string{}
+			d.Components.SecuritySchemes[auth.Name] = securityScheme{"apiKey", "header", auth.Header, auth.Description}
+		}
+		out.Security = append(out.Security, needed)
 	}
 	if err := d.addRequest(op, out); err != nil {
 		return err
@@ -124,7 +129,7 @@ func (d *document) add(op *operation, faultBody any) error {
 		return err
 	}
 	out.Responses[strconv.Itoa(op.Status)] = response{http.StatusText(op.Status), jsonContent(answer)}
-	for _, status := range op.faults() {
+	for _, status := range op.faults(d.invalid) {
 		out.Responses[strconv.Itoa(status)] = response{http.StatusText(status), jsonContent(fault)}
 	}
 	if d.Paths[op.Path] == nil {
@@ -184,7 +189,7 @@ func (d *document) answer(value any) (*schema, error) {
 }
 
 // faults are the statuses of errors that an operation can answer.
-func (op *operation) faults() []int {
+func (op *operation) faults(invalid int) []int {
 	out := append(slices.Clone(op.Faults), http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable)
 	if op.Auth != nil {
 		out = append(out, op.Auth.Faults...)
@@ -196,12 +201,14 @@ func (op *operation) faults() []int {
 		if f.in == "path" {
 			out = append(out, http.StatusNotFound)
 		} else {
-			out = append(out, http.StatusUnprocessableEntity)
+			out = append(out, invalid)
 		}
 	}
 	if op.Body != nil {
-		out = append(out, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType,
-			http.StatusUnprocessableEntity)
+		out = append(out, http.StatusBadRequest, http.StatusRequestEntityTooLarge, invalid)
+		if !op.AnyType {
+			out = append(out, http.StatusUnsupportedMediaType)
+		}
 	}
 	return out
 }

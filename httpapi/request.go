@@ -28,6 +28,8 @@ type Request struct {
 	op      *operation
 	w       http.ResponseWriter
 	maxBody int64
+	read    bool // the body was read into raw
+	raw     []byte
 }
 
 func (r *Request) operation() string {
@@ -40,15 +42,28 @@ func (r *Request) operation() string {
 // Decode reads the JSON body into a struct of the type of Route.Body. It refuses with an [Error], or
 // with an [invoice.InvalidError] for the first member that does not fit its declaration.
 func (r *Request) Decode(into any) error {
-	body, err := r.readBody()
+	members, err := r.Members()
 	if err != nil {
 		return err
 	}
+	return r.op.body.bind(into, func(f field) json.RawMessage { return members[f.name] })
+}
+
+// Members answers the members of the JSON body as they were sent, for dialects that check them in their own way. It
+// refuses with an [Error].
+func (r *Request) Members() (map[string]json.RawMessage, error) {
+	body, err := r.readBody()
+	if err != nil {
+		return nil, err
+	}
+	if r.op.AnyType && (len(body) == 0 || string(body) == "[]") {
+		return map[string]json.RawMessage{}, nil
+	}
 	members, err := parseObject(body)
 	if err != nil {
-		return &Error{http.StatusBadRequest, "The body " + err.Error() + "."}
+		return nil, &Error{http.StatusBadRequest, "The body " + err.Error() + "."}
 	}
-	return r.op.body.bind(into, func(f field) json.RawMessage { return members[f.name] })
+	return members, nil
 }
 
 // Bind reads the parameters into a struct of the type of Route.Params. It refuses with an [Error], or
@@ -77,10 +92,22 @@ func (r *Request) parameter(f field, query url.Values) string {
 }
 
 func (r *Request) readBody() ([]byte, error) {
+	if r.op.AnyType {
+		return r.Raw()
+	}
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	charset := params["charset"]
 	if err != nil || media != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") {
 		return nil, &Error{http.StatusUnsupportedMediaType, "The Content-Type must be application/json, in UTF-8."}
+	}
+	return r.Raw()
+}
+
+// Raw answers the body as it was sent, byte for byte, whatever its type: for schemes that check a signature of it.
+// It may be called again. It refuses with an [Error].
+func (r *Request) Raw() ([]byte, error) {
+	if r.read {
+		return r.raw, nil
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(r.w, r.Body, r.maxBody))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
@@ -89,6 +116,7 @@ func (r *Request) readBody() ([]byte, error) {
 	if err != nil {
 		return nil, &Error{http.StatusBadRequest, "The body could not be read."}
 	}
+	r.read, r.raw = true, body
 	return body, nil
 }
 

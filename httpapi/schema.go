@@ -83,6 +83,7 @@ var (
 	numberType  = reflect.TypeFor[Number]()
 	timeType    = reflect.TypeFor[Time]()
 	integerType = reflect.TypeFor[*big.Int]()
+	rawType     = reflect.TypeFor[json.RawMessage]()
 	enumType    = reflect.TypeFor[interface{ Enum() []string }]()
 )
 
@@ -95,6 +96,8 @@ func (s *schemas) of(t reflect.Type, read bool) (*schema, error) {
 		return &schema{Type: typeNames{"number"}}, nil
 	case t == timeType:
 		return &schema{Type: typeNames{"string"}, Format: "date-time"}, nil
+	case t == rawType:
+		return &schema{Type: typeNames{"object"}}, nil
 	case t == integerType:
 		return &schema{Type: typeNames{"integer"}}, nil
 	}
@@ -180,6 +183,15 @@ func (s *schemas) fields(t reflect.Type, read bool) ([]field, error) {
 	return out, nil
 }
 
+// orNull is the schema of the same or null.
+func (s *schema) orNull() *schema {
+	if s.Ref == "" {
+		s.Type = append(s.Type, "null")
+		return s
+	}
+	return &schema{Description: s.Description, OneOf: []*schema{{Ref: s.Ref}, {Type: typeNames{"null"}}}}
+}
+
 // rule applies one rule of a schema tag.
 func (f *field) rule(rule string) error {
 	key, value, _ := strings.Cut(rule, "=")
@@ -191,6 +203,8 @@ func (f *field) rule(rule string) error {
 	case "":
 	case "required":
 		f.required = true
+	case "nullable":
+		f.schema = f.schema.orNull()
 	case "format":
 		f.schema.Format = value
 	case "enum":

@@ -1,10 +1,12 @@
 package invoice
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 	"unicode/utf8"
 )
 
@@ -59,7 +61,7 @@ func (s *Service) SetStatus(ctx context.Context, a Act, to Status) (Invoice, err
 		if inv.State.Status == to {
 			return false, nil
 		}
-		kind, err := transition(inv.State, to)
+		kind, err := transition(inv.State, inv.Terms.Standing, to)
 		next.Kind = kind
 		if kind == ActionReopen {
 			next.Until = next.At.Add(inv.Deadline.Sub(inv.CreatedAt))
@@ -69,10 +71,13 @@ func (s *Service) SetStatus(ctx context.Context, a Act, to Status) (Invoice, err
 }
 
 // transition says which action brings an invoice to a status.
-func transition(is State, to Status) (ActionKind, error) {
+func transition(is State, standing bool, to Status) (ActionKind, error) {
 	type move struct {
 		kind ActionKind
 		from []Status
+	}
+	if standing && to != StatusCancelled && to != StatusArchived && to != StatusNew {
+		return "", &TransitionError{is.Status, to, "is not for deposits"}
 	}
 	moves := map[Status]move{
 		StatusCancelled: {ActionCancel, []Status{StatusNew, StatusPaidPartial}},
@@ -87,9 +92,56 @@ func transition(is State, to Status) (ActionKind, error) {
 		return "", &TransitionError{is.Status, to, "follows from payments and cannot be set"}
 	case !slices.Contains(m.from, is.Status), to == StatusArchived && !is.Closed:
 		return "", &TransitionError{is.Status, to, "cannot be changed"}
+	case to == StatusNew && !is.ReleasedAt.IsZero():
+		return "", &TransitionError{is.Status, to, "cannot be changed, since the address was given up; refresh the invoice"}
 	}
 	return m.kind, nil
 }
+
+// Refresh makes an expired invoice new again, as it was quoted, with a window to pay from now on; zero is as much
+// time as at first. An invoice whose address was given up gets another one. An invoice that is new stays as it
+// is. Everything else is a [TransitionError].
+func (s *Service) Refresh(ctx context.Context, a Act, window time.Duration) (Invoice, error) {
+	if window < 0 || window > 0 && window < time.Second || window > s.cfg.MaxWindow {
+		return Invoice{}, &InvalidError{"lifetime", fmt.Sprintf("must be at least 1 and at most %d", int64(s.cfg.MaxWindow/time.Second))}
+	}
+	reopen := func(inv Invoice, next *Action) (bool, error) {
+		if inv.State.Status == StatusNew {
+			return false, nil
+		}
+		if inv.State.Status != StatusExpired || inv.Terms.Standing {
+			return false, &TransitionError{inv.State.Status, StatusNew, "cannot be changed"}
+		}
+		next.Kind, next.Until = ActionReopen, next.At.Add(cmp.Or(window, inv.Deadline.Sub(inv.CreatedAt)))
+		return true, nil
+	}
+	inv, err := s.act(ctx, a, func(inv Invoice, next *Action) (bool, error) {
+		if !inv.State.ReleasedAt.IsZero() {
+			return false, errReleased
+		}
+		return reopen(inv, next)
+	})
+	if !errors.Is(err, errReleased) {
+		return inv, err
+	}
+	return s.move(ctx, a.Project, a.Invoice, func(before Invoice, c clock) (Invoice, Action, []draft, error) {
+		after, next, err := s.withAction(before, a, c, reopen)
+		if err != nil || next.Kind == "" {
+			return after, next, nil, err
+		}
+		old := *before.Quote
+		old.Released = true
+		for i := range after.Earlier {
+			after.Earlier[i].Released = true
+		}
+		after.Earlier = append(after.Earlier, old)
+		after.State.ReleasedAt = time.Time{}
+		return after, next, nil, nil
+	})
+}
+
+// errReleased: the invoice needs another place first.
+var errReleased = errors.New("address was given up")
 
 // AcceptLate lets all late money of the invoice count in full, what has come and what will.
 func (s *Service) AcceptLate(ctx context.Context, a Act) (Invoice, error) {
@@ -100,113 +152,166 @@ func (s *Service) AcceptLate(ctx context.Context, a Act) (Invoice, error) {
 }
 
 // act records an action that plan fills in, unless plan says that there is nothing to do.
-func (s *Service) act(ctx context.Context, a Act, plan func(inv Invoice, next *Action) (bool, error)) (Invoice, error) {
-	if err := a.check(); err != nil {
-		return Invoice{}, err
-	}
-	return s.change(ctx, a.Project, a.Invoice, func(before Invoice) (Invoice, Action, error) {
-		next := Action{N: 1, At: s.cfg.Now().UTC(), Actor: a.Actor, Comment: a.Comment}
-		for _, done := range before.Actions {
-			next.N = max(next.N, done.N+1)
-		}
-		needed, err := plan(before, &next)
-		if err != nil || !needed {
-			return before, Action{}, err
-		}
-		if next.N > maxActions {
-			return before, Action{}, &InvalidError{"status", "was changed too often"}
-		}
-		after := before
-		after.Actions = append(slices.Clone(before.Actions), next)
-		return after, next, nil
-	})
-}
-
-// change loads an invoice, applies edit to it, decides, and commits; on a conflict it does so again
-// on fresh facts. An edit that answers an action of no kind changes nothing.
-func (s *Service) change(ctx context.Context, project, id string, edit func(Invoice) (Invoice, Action, error)) (Invoice, error) {
+func (s *Service) act(ctx context.Context, a Act, plan planned) (Invoice, error) {
 	for try := 0; ; try++ {
-		before, err := s.Invoice(ctx, project, id)
+		before, err := s.Invoice(ctx, a.Project, a.Invoice)
 		if err != nil {
 			return Invoice{}, err
 		}
-		after, action, err := edit(before)
+		c, err := s.chainClock(ctx, before.Network())
+		if err != nil {
+			return Invoice{}, err
+		}
+		after, action, err := s.withAction(before, a, c, plan)
 		if err != nil || action.Kind == "" {
 			return before, err
-		}
-		c, err := s.chainClock(ctx, after.Network())
-		if err != nil {
-			return Invoice{}, err
 		}
 		after, err = s.conclude(ctx, before, after, nil, action, c, Batch{})
 		if err == nil {
 			return after, nil
 		}
 		if !errors.Is(err, ErrConflict) || try == 20 {
-			return Invoice{}, fmt.Errorf("invoice: change %s: %w", id, err)
+			return Invoice{}, fmt.Errorf("invoice: change %s: %w", a.Invoice, err)
 		}
 	}
 }
 
+// planned fills in the next action of an invoice, or says that there is nothing to do.
+type planned func(inv Invoice, next *Action) (bool, error)
+
+// withAction answers the invoice with one more action, or as it is and an action of no kind.
+func (s *Service) withAction(before Invoice, a Act, c clock, plan planned) (Invoice, Action, error) {
+	if err := a.check(); err != nil {
+		return before, Action{}, err
+	}
+	next := Action{N: 1, At: c.now, Actor: a.Actor, Comment: a.Comment}
+	for _, done := range before.Actions {
+		next.N = max(next.N, done.N+1)
+	}
+	needed, err := plan(before, &next)
+	if err != nil || !needed {
+		return before, Action{}, err
+	}
+	if next.N > maxActions {
+		return before, Action{}, &InvalidError{"status", "was changed too often"}
+	}
+	after := before
+	after.Actions = append(slices.Clone(before.Actions), next)
+	after.Earlier = slices.Clone(before.Earlier)
+	return after, next, nil
+}
+
 // conclude decides about an invoice whose facts have changed and commits it alone.
 func (s *Service) conclude(ctx context.Context, before, after Invoice, extra []draft, by Action, c clock, b Batch) (Invoice, error) {
-	after, events, err := decided(before, after, nil, extra, by, c)
+	d, err := decided(before, after, nil, extra, by, c)
 	if err != nil {
 		return Invoice{}, err
 	}
-	b.Update = append(b.Update, after)
-	return after, s.commit(ctx, b, after, events)
+	s.put(&b, d)
+	return d.inv, s.store(ctx, b)
 }
 
-// decided folds the facts of after and answers it as it is to be stored, with the events that lead
-// there from before. It is pure.
-func decided(before, after Invoice, changes []change, extra []draft, by Action, c clock) (Invoice, []Event, error) {
+// decision is what came of an invoice whose facts or clock have changed.
+type decision struct {
+	inv      Invoice
+	events   []Event
+	payments []Payment // those that changed
+	releases []Release
+}
+
+// decided folds the facts of after, in which the changes are merged, and answers the invoice as it is to be
+// stored, with the events that lead there from before. It is pure.
+func decided(before, after Invoice, changes []change, extra []draft, by Action, c clock) (decision, error) {
+	if ripe := mature(after, c); len(ripe) > 0 {
+		changes, after = append(changes, ripe...), merge(after, ripe)
+	}
 	after.State = decide(after.facts(), c)
 	after.UpdatedAt, after.Version = c.now, before.Version+1
-	return issue(before, after, append(extra, drafts(before, after, changes, by)...), c.now)
+	inv, events, err := issue(before, after, append(extra, drafts(before, after, changes, by)...), c.now)
+	d := decision{inv: inv, events: events, releases: releases(before, inv)}
+	for _, p := range inv.Payments {
+		if slices.ContainsFunc(changes, func(c change) bool { return c.payment.Key == p.Key }) {
+			d.payments = append(d.payments, p)
+		}
+	}
+	return d, err
 }
 
-// Choose gives an invoice that was created without an asset its quote and address, at the rate of
-// now. The deadline stays. It refuses with an [InvalidError] when an asset was chosen before or the
-// invoice is no longer new.
+// put adds a decision, and the messages that tell it, to a batch.
+func (s *Service) put(b *Batch, d decision) {
+	b.Update = append(b.Update, d.inv)
+	b.Payments = append(b.Payments, d.payments...)
+	b.Releases = append(b.Releases, d.releases...)
+	s.tell(b, d.inv, d.events)
+}
+
+// maxChoices bounds how often the asset of an invoice is chosen: each address stays watched.
+const maxChoices = 20
+
+// Choose gives an invoice its quote and address, at the rate of now, or others than it has: until something was
+// paid the payer may choose again. The deadline stays, and what arrives at an address that was shown before
+// still finds the invoice; if it is on another network it is recorded and not credited. Asking for the asset
+// that was chosen changes nothing. It refuses with an [InvalidError] when something was paid, the invoice is
+// no longer new, or the asset is not among its [Service.Choices].
 func (s *Service) Choose(ctx context.Context, project, id, asset string) (Invoice, error) {
+	a, known := s.findAsset(asset)
+	if !known {
+		return Invoice{}, &InvalidError{"currency", "is not supported"}
+	}
+	return s.move(ctx, project, id, func(before Invoice, c clock) (Invoice, Action, []draft, error) {
+		switch {
+		case before.Quote != nil && before.Quote.Asset.ID == a.ID:
+			return before, Action{}, nil, nil
+		case !before.Terms.allow(a.ID):
+			return before, Action{}, nil, &InvalidError{"currency", "is not supported"}
+		case before.State.Status != StatusNew || len(before.Payments) > 0 || before.Terms.Standing:
+			return before, Action{}, nil, &InvalidError{"currency", "can only be chosen while the invoice is new and nothing was paid"}
+		case len(before.Earlier) >= maxChoices:
+			return before, Action{}, nil, &InvalidError{"currency", "was chosen too often"}
+		}
+		after := before
+		if before.Quote != nil {
+			after.Earlier = append(slices.Clone(before.Earlier), *before.Quote)
+		}
+		after.Terms.ToleranceUnits = nil // of the asset before
+		err := s.quote(ctx, &after, a, c.now)
+		return after, Action{Kind: actionChoose}, []draft{{typ: EventAssetChosen}}, err
+	})
+}
+
+// actionChoose stands for a change that is no fact: it is never stored.
+const actionChoose ActionKind = "choose"
+
+// errStale: the invoice changed while its quote was made. Unlike ErrConflict it does not say that the
+// place is taken.
+var errStale = errors.New("invoice changed meanwhile")
+
+// move gives an invoice another quote or another place for it: edit answers it with the quote that needs one. An
+// edit that answers an action of no kind changes nothing.
+func (s *Service) move(ctx context.Context, project, id string, edit func(Invoice, clock) (Invoice, Action, []draft, error)) (Invoice, error) {
 	for try := 0; ; try++ {
-		inv, err := s.choose(ctx, project, id, asset)
+		inv, err := s.moveOnce(ctx, project, id, edit)
 		if !errors.Is(err, errStale) || try == 20 {
 			return inv, err
 		}
 	}
 }
 
-// errStale: the invoice changed while its quote was made. Unlike ErrConflict it does not say that the
-// address is taken.
-var errStale = errors.New("invoice changed meanwhile")
-
-func (s *Service) choose(ctx context.Context, project, id, asset string) (Invoice, error) {
+func (s *Service) moveOnce(ctx context.Context, project, id string, edit func(Invoice, clock) (Invoice, Action, []draft, error)) (Invoice, error) {
 	before, err := s.Invoice(ctx, project, id)
 	if err != nil {
 		return Invoice{}, err
 	}
-	a, known := s.findAsset(asset)
-	switch {
-	case !known:
-		return Invoice{}, &InvalidError{"currency", "is not supported"}
-	case before.Quote != nil:
-		return Invoice{}, &InvalidError{"currency", "was chosen before"}
-	case before.State.Status != StatusNew:
-		return Invoice{}, &InvalidError{"currency", "can only be chosen while the invoice is new"}
+	after, action, extra, err := edit(before, clock{now: s.cfg.Now().UTC()})
+	if err != nil || action.Kind == "" {
+		return before, err
 	}
-	c, err := s.chainClock(ctx, a.ID.Network())
+	c, err := s.chainClock(ctx, after.Network())
 	if err != nil {
 		return Invoice{}, err
 	}
-	after := before
-	if after.Quote, err = s.quote(ctx, before.Price, a, c.now); err != nil {
-		return Invoice{}, err
-	}
-	after.Terms = a.terms(after.Terms, after.Quote.Due)
-	return s.withAddress(ctx, after, func(ctx context.Context, after Invoice, b Batch) (Invoice, error) {
-		done, err := s.conclude(ctx, before, after, []draft{{typ: EventAssetChosen}}, Action{}, c, b)
+	return s.withPlace(ctx, after, func(ctx context.Context, after Invoice, b Batch) (Invoice, error) {
+		done, err := s.conclude(ctx, before, after, extra, action, c, b)
 		if errors.Is(err, ErrConflict) {
 			if now, readErr := s.Invoice(ctx, project, id); readErr == nil && now.Version != before.Version {
 				return Invoice{}, errStale

@@ -21,6 +21,11 @@ type Config struct {
 	// Rates is asked when a price must become an amount of an asset of another code. Nil refuses such
 	// invoices with rates.ErrNoRate.
 	Rates RateSource
+	// RateSources are further sources by name, for invoices that name one.
+	RateSources map[string]RateSource
+	// Commission says how much of what a project is paid in an asset is commission, in percent, 0 to 100, at the
+	// moment of the quote. It is called concurrently, and must not block. Nil is none.
+	Commission func(project string, asset chain.Asset) decimal.Decimal
 	// Notifier says which messages tell an event. Nil tells nobody; the feed of events is kept anyway.
 	Notifier Notifier
 	// CheckCallback refuses callback URLs, with a reason that follows the field's name. Nil takes any
@@ -50,6 +55,7 @@ type Config struct {
 	Poll   time.Duration    // how often deadlines of invoices without an asset are looked at; default 1 second
 	Now    func() time.Time // default time.Now
 	Logger *slog.Logger     // default silence
+	Meter  Meter            // default [NoMeter]
 }
 
 // ChainConfig is one network: who watches it, where addresses come from, and which assets count.
@@ -61,6 +67,11 @@ type ChainConfig struct {
 	// PaymentURI writes what wallets scan (EIP-681, BIP-21). Nil uses the bare address.
 	PaymentURI func(asset chain.Asset, to chain.Address, units *big.Int) (string, error)
 	Assets     []AssetConfig // at least one, all of the watcher's network
+
+	// Pool and Shared let addresses serve several invoices; nil: every invoice has one of its own for ever. At
+	// most one of them may be set. Networks with the same wallet have the same Pool.
+	Pool   *Pool
+	Shared *Shared
 }
 
 // AssetConfig is one asset that invoices may ask for.
@@ -70,8 +81,11 @@ type AssetConfig struct {
 	// owes is refused below it, because it could not be paid (dust) or not worth its fee.
 	Minimum decimal.Decimal
 	// Confirm says how deep money must be, by the amount due: the first tier that the amount fits in
-	// counts. Default one tier of 12 blocks.
+	// counts. Default [DefaultConfirm].
 	Confirm []Tier
+	// Step is what amounts are told apart by at a [Shared] address, in the asset's own unit; default 0.00000001,
+	// or one base unit if that is more.
+	Step decimal.Decimal
 }
 
 // Tier is one line of a confirmation policy.
@@ -95,11 +109,12 @@ type network struct {
 	id      chain.Network
 	indexes *indexes // shared by all networks with the same wallet
 
-	mu      sync.Mutex // guards what follows
-	watched bool       // the store knows where to start watching
-	err     error      // why the last step could not be stored
-	ours    bool       // no other process follows it
-	damaged []string   // invoices that could not be read when they were last needed
+	mu        sync.Mutex // guards what follows
+	watched   bool       // the store knows where to start watching
+	remainder bool       // the store has an invoice for what fits no other at a shared address
+	err       error      // why the last step could not be stored
+	ours      bool       // no other process follows it
+	damaged   []string   // invoices that could not be read when they were last needed
 }
 
 // New checks the configuration and makes a service of it. It starts nothing: see [Service.Run].
@@ -155,8 +170,16 @@ func (cfg *Config) complete() error {
 	if !slices.Contains([]OtherPolicy{OtherAccept, OtherHold}, cfg.Other) {
 		return fmt.Errorf("Other %q is not a policy", cfg.Other)
 	}
+	for name, source := range cfg.RateSources {
+		if name == "" || source == nil {
+			return errors.New("RateSources has one without a name, or a name without one")
+		}
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Meter == nil {
+		cfg.Meter = NoMeter()
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -180,8 +203,11 @@ func (s *Service) network(c ChainConfig, wallets map[string]*indexes) (*network,
 	case len(c.Assets) == 0:
 		return nil, errors.New("Assets needs at least one asset")
 	}
-	_, shared := s.cfg.Store.(Leaser)
-	n := &network{ChainConfig: c, id: c.Watcher.Network(), ours: !shared}
+	if err := c.completePlaces(); err != nil {
+		return nil, err
+	}
+	_, several := s.cfg.Store.(Leaser)
+	n := &network{ChainConfig: c, id: c.Watcher.Network(), ours: !several}
 	orDefault(&n.Name, string(n.id))
 	orDefault(&n.Type, "mainnet")
 	n.Assets = slices.Clone(c.Assets)
@@ -195,11 +221,15 @@ func (s *Service) network(c ChainConfig, wallets map[string]*indexes) (*network,
 		return nil, errors.New("Addresses has no name")
 	}
 	if wallets[wallet] == nil {
-		wallets[wallet] = &indexes{store: s.cfg.Store, wallet: wallet, now: s.cfg.Now}
+		wallets[wallet] = &indexes{store: s.cfg.Store, wallet: wallet, now: s.cfg.Now, pool: n.Pool}
 	}
-	n.indexes = wallets[wallet]
+	if n.indexes = wallets[wallet]; !samePool(n.indexes.pool, n.Pool) {
+		return nil, fmt.Errorf("another network with the wallet %s has another Pool", wallet)
+	}
 	return n, nil
 }
+
+func samePool(a, b *Pool) bool { return a == b || a != nil && b != nil && *a == *b }
 
 func (s *Service) asset(n *network, a *AssetConfig) error {
 	if err := a.Asset.Validate(); err != nil {
@@ -219,8 +249,14 @@ func (s *Service) asset(n *network, a *AssetConfig) error {
 			return fmt.Errorf("%s (%s) is configured twice: ids and codes must differ", a.ID, a.Code)
 		}
 	}
+	if a.Step.IsNegative() || !a.Step.Equal(a.Step.Truncate(int32(a.Decimals))) {
+		return fmt.Errorf("Step must not be negative or have more than %d decimals", a.Decimals)
+	}
+	if a.Step.IsZero() {
+		a.Step = decimal.New(1, -int32(min(a.Decimals, 8)))
+	}
 	if len(a.Confirm) == 0 {
-		a.Confirm = []Tier{{Need: Confirmations{Depth: 12}}}
+		a.Confirm = DefaultConfirm(a.Asset)
 	}
 	for _, tier := range a.Confirm {
 		switch tier.Need.Tag {
@@ -245,7 +281,7 @@ func (s *Service) WithStore(store Store) *Service {
 		wallet := n.indexes.wallet
 		if wallets[wallet] == nil {
 			// Numbers of a transaction that is rolled back may be handed out again, so none is kept here.
-			wallets[wallet] = &indexes{store: store, wallet: wallet, now: s.cfg.Now, single: true}
+			wallets[wallet] = &indexes{store: store, wallet: wallet, now: s.cfg.Now, single: true, pool: n.Pool}
 		}
 		out.chains[id] = &network{ChainConfig: n.ChainConfig, id: id, indexes: wallets[wallet]}
 	}

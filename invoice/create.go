@@ -35,28 +35,57 @@ type Request struct {
 	Window time.Duration // time to pay; 0: the configuration's; at least a second
 	Late   LatePolicy    // empty: the configuration's
 	Other  OtherPolicy   // empty: the configuration's
+	Single bool          // the first payment decides, and too little closes the invoice
+
+	// Only are the assets that may be chosen, Except those that may not, by code or CAIP-19 id. Names that
+	// are not configured count for nothing; at least one asset must be left.
+	Only, Except []string
+	// Discount is taken off the price, in percent, more than -100 and less than 100; below 0 it is a surcharge.
+	Discount decimal.Decimal
+	// PayerShare is how much of the commission ([Config.Commission]) the payer pays on top of the price, in
+	// percent, 0 to 100.
+	PayerShare decimal.Decimal
+	RateSource string // one of Config.RateSources; empty: Config.Rates
+
+	// Data is kept with the invoice for whoever creates it: up to 32 texts, 16 KiB in all.
+	Data map[string]string
+	// MaxNew refuses the invoice with [ErrTooManyNew] when the project has so many that are new. Several that
+	// are created at the same moment may all find the last place. 0: no bound.
+	MaxNew int
 }
 
+// ErrTooManyNew: the project has as many invoices that wait for a payment as it may have.
+var ErrTooManyNew = errors.New("too many invoices wait for a payment")
+
+// Bounds of Request.Data.
+const (
+	maxDataTexts = 32
+	maxDataBytes = 16 << 10
+)
+
 // Create makes an invoice, durable when it returns. It asks no network unless Config.Rates does, and
-// works while chains lag. It refuses with an [InvalidError], a [DuplicateOrderError], or an error that
-// wraps rates.ErrNoRate.
+// works while chains lag. It refuses with an [InvalidError], a [DuplicateOrderError], [ErrNoAddress],
+// [ErrTooManyNew], or an error that wraps rates.ErrNoRate.
 func (s *Service) Create(ctx context.Context, r Request) (Invoice, error) {
 	now := s.cfg.Now().UTC()
 	inv, asset, err := s.draft(r, now)
 	if err != nil {
 		return Invoice{}, err
 	}
+	if err := s.checkCap(ctx, r); err != nil {
+		return Invoice{}, err
+	}
 	if asset.ID == "" {
 		return s.commitNew(ctx, inv, Batch{})
 	}
-	if inv.Quote, err = s.quote(ctx, r.Price, asset, now); err != nil {
+	if err := s.quote(ctx, &inv, asset, now); err != nil {
 		// Who repeats an order learns of its invoice also while there is no rate.
 		return Invoice{}, cmp.Or(s.checkOrder(ctx, r), err)
 	}
-	if err := s.fixTerms(&inv, asset, r.ToleranceAmount); err != nil {
+	if err := s.fixTolerance(&inv, asset, r.ToleranceAmount); err != nil {
 		return Invoice{}, err
 	}
-	return s.withAddress(ctx, inv, s.commitNew)
+	return s.withPlace(ctx, inv, s.commitNew)
 }
 
 // CreateArchived makes a record of an invoice of the past: nothing is paid to it or decided about it.
@@ -75,10 +104,10 @@ func (s *Service) CreateArchived(ctx context.Context, r Request, createdAt time.
 		return Invoice{}, err
 	}
 	if asset.ID != "" {
-		if inv.Quote, err = s.quote(ctx, r.Price, asset, now); err != nil {
+		if err := s.quote(ctx, &inv, asset, now); err != nil {
 			return Invoice{}, cmp.Or(s.checkOrder(ctx, r), err)
 		}
-		if err := s.fixTerms(&inv, asset, r.ToleranceAmount); err != nil {
+		if err := s.fixTolerance(&inv, asset, r.ToleranceAmount); err != nil {
 			return Invoice{}, err
 		}
 	}
@@ -99,19 +128,30 @@ func (s *Service) draft(r Request, createdAt time.Time) (Invoice, AssetConfig, e
 	var asset AssetConfig
 	if r.Asset != "" {
 		var known bool
-		if asset, known = s.findAsset(r.Asset); !known {
+		if asset, known = s.findAsset(r.Asset); !known || !terms.allow(asset.ID) {
 			return Invoice{}, AssetConfig{}, &InvalidError{"currency", "is not supported"}
 		}
 	}
 	orDefault(&r.Window, s.cfg.Window)
 	return Invoice{
 		ID: newID(s.cfg.Now()), Project: r.Project, OrderID: r.OrderID, Name: r.Name, CallbackURL: r.CallbackURL,
-		Format: r.Format, Price: r.Price, Terms: terms, CreatedAt: createdAt, UpdatedAt: createdAt,
+		Format: r.Format, Data: r.Data, Price: r.Price, Terms: terms, CreatedAt: createdAt, UpdatedAt: createdAt,
 		Deadline: createdAt.Add(r.Window), Version: 1,
 	}, asset, nil
 }
 
 func (s *Service) checkRequest(r Request) error {
+	if r.Window < 0 || r.Window > 0 && r.Window < time.Second || r.Window > s.cfg.MaxWindow {
+		return &InvalidError{"expire_min", fmt.Sprintf("must be positive and at most %d", int64(s.cfg.MaxWindow/time.Minute))}
+	}
+	if err := s.checkPrice(r.Price); err != nil {
+		return err
+	}
+	return s.checkAddressee(r)
+}
+
+// checkAddressee checks what says whose an invoice is and who is told of it.
+func (s *Service) checkAddressee(r Request) error {
 	switch {
 	case r.Project == "":
 		return &InvalidError{"project", "is required"}
@@ -123,16 +163,43 @@ func (s *Service) checkRequest(r Request) error {
 		return &InvalidError{"order_id", "must not begin or end with a space"}
 	case !cleanText(r.Name) || utf8.RuneCountInString(r.Name) > 255:
 		return &InvalidError{"order_name", "must be text of at most 255 characters"}
-	case r.Window < 0 || r.Window > 0 && r.Window < time.Second || r.Window > s.cfg.MaxWindow:
-		return &InvalidError{"expire_min", fmt.Sprintf("must be positive and at most %d", int64(s.cfg.MaxWindow/time.Minute))}
 	}
-	if err := s.checkPrice(r.Price); err != nil {
+	if err := checkData(r.Data); err != nil {
 		return err
 	}
 	if err := s.checkFormat(r.Format); err != nil {
 		return err
 	}
 	return s.checkCallback(r.CallbackURL)
+}
+
+func checkData(data map[string]string) error {
+	size := 0
+	for k, v := range data {
+		size += len(k) + len(v)
+		if !utf8.ValidString(k) || !utf8.ValidString(v) || strings.ContainsRune(k+v, 0) {
+			return &InvalidError{"data", "must be text"}
+		}
+	}
+	if len(data) > maxDataTexts || size > maxDataBytes {
+		return &InvalidError{"data", fmt.Sprintf("must be at most %d texts of %d bytes in all", maxDataTexts, maxDataBytes)}
+	}
+	return nil
+}
+
+// checkCap looks whether the project has as many new invoices as it may have.
+func (s *Service) checkCap(ctx context.Context, r Request) error {
+	if r.MaxNew <= 0 {
+		return nil
+	}
+	page, err := s.cfg.Store.Invoices(ctx, Query{Project: r.Project, Status: StatusNew, Sort: SortCreated, Offset: r.MaxNew - 1, Limit: 1, Uncounted: true})
+	if err != nil {
+		return fmt.Errorf("invoice: count new invoices: %w", err)
+	}
+	if len(page.Invoices) > 0 {
+		return cmp.Or(s.checkOrder(ctx, r), fmt.Errorf("invoice: project %s: %w", r.Project, ErrTooManyNew))
+	}
+	return nil
 }
 
 func (s *Service) checkFormat(format string) error {
@@ -163,14 +230,22 @@ func (s *Service) checkCallback(raw string) error {
 }
 
 func (s *Service) draftTerms(r Request) (Terms, error) {
-	t := Terms{TolerancePercent: s.cfg.Tolerance, Late: r.Late, Other: r.Other}
+	t := Terms{
+		TolerancePercent: s.cfg.Tolerance, Late: r.Late, Other: r.Other, Single: r.Single,
+		DiscountPercent: r.Discount, PayerPercent: r.PayerShare, RateSource: r.RateSource,
+	}
 	if r.Tolerance != nil {
 		t.TolerancePercent = *r.Tolerance
 	}
 	switch {
-	case t.TolerancePercent.Exponent() > 2 || t.TolerancePercent.Exponent() < -9, // before comparing, which writes out all digits
-		t.TolerancePercent.IsNegative() || t.TolerancePercent.GreaterThan(hundred):
+	case !percent(t.TolerancePercent, decimal.Zero, hundred):
 		return t, &InvalidError{"allowed_error_percent", "must be 0 to 100"}
+	case !percent(r.Discount, hundred.Neg(), hundred) || r.Discount.Abs().Equal(hundred):
+		return t, &InvalidError{"discount_percent", "must be more than -100 and less than 100"}
+	case !percent(r.PayerShare, decimal.Zero, hundred):
+		return t, &InvalidError{"subtract", "must be 0 to 100"}
+	case r.RateSource != "" && s.cfg.RateSources[r.RateSource] == nil:
+		return t, &InvalidError{"course_source", "is unknown"}
 	case t.TolerancePercent.Equal(hundred) && !r.AllowFullTolerance:
 		return t, &InvalidError{"allowed_error_percent", "of 100 would complete the invoice with any payment and is not allowed here"}
 	}
@@ -182,12 +257,52 @@ func (s *Service) draftTerms(r Request) (Terms, error) {
 	if !slices.Contains([]OtherPolicy{OtherAccept, OtherHold}, t.Other) {
 		return t, &InvalidError{"other", "is not a policy"}
 	}
-	return t, nil
+	return t, s.restrict(&t, r)
 }
 
-// fixTerms completes the terms with what depends on the quote.
-func (s *Service) fixTerms(inv *Invoice, a AssetConfig, tolerance decimal.Decimal) error {
-	inv.Terms = a.terms(inv.Terms, inv.Quote.Due)
+// percent says whether d is within the bounds and of a sane precision, which is looked at first: comparing
+// writes out all digits.
+func percent(d, least, most decimal.Decimal) bool {
+	return d.Exponent() <= 2 && d.Exponent() >= -9 && d.NumDigits() <= 18 && d.GreaterThanOrEqual(least) && d.LessThanOrEqual(most)
+}
+
+// restrict sets which assets may be chosen.
+func (s *Service) restrict(t *Terms, r Request) error {
+	if len(r.Only) == 0 && len(r.Except) == 0 {
+		return nil
+	}
+	named := func(names []string, a AssetConfig) bool {
+		return slices.Contains(names, a.Code) || slices.Contains(names, string(a.ID))
+	}
+	for _, a := range s.assets {
+		if (len(r.Only) == 0 || named(r.Only, a)) && !named(r.Except, a) {
+			t.Assets = append(t.Assets, a.ID)
+		}
+	}
+	if len(t.Assets) == 0 {
+		return &InvalidError{"currencies", "leave no asset to pay in"}
+	}
+	return nil
+}
+
+// allow says whether the asset may be chosen.
+func (t Terms) allow(id chain.AssetID) bool {
+	return len(t.Assets) == 0 || slices.Contains(t.Assets, id)
+}
+
+// Choices are the assets that the invoice may be paid in, in the order of the configuration.
+func (s *Service) Choices(inv Invoice) []AssetConfig {
+	var out []AssetConfig
+	for _, a := range s.assets {
+		if inv.Terms.allow(a.ID) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// fixTolerance sets how many units may be missing.
+func (s *Service) fixTolerance(inv *Invoice, a AssetConfig, tolerance decimal.Decimal) error {
 	if tolerance.IsZero() {
 		return nil
 	}
@@ -217,83 +332,8 @@ func (s *Service) checkOrder(ctx context.Context, r Request) error {
 	return &DuplicateOrderError{OrderID: r.OrderID, Invoice: first.ID}
 }
 
-// withAddress gives the quote an address that was never used, and commits. A number whose address is
-// taken, as after an old backup of the counter, is passed over.
-func (s *Service) withAddress(ctx context.Context, inv Invoice, commit func(context.Context, Invoice, Batch) (Invoice, error)) (Invoice, error) {
-	n := s.chains[inv.Network()]
-	for try := 0; ; try++ {
-		index, err := n.indexes.next(ctx)
-		if err != nil {
-			return Invoice{}, fmt.Errorf("invoice: address: %w", err)
-		}
-		address, err := n.Addresses.Address(ctx, index)
-		if err != nil {
-			return Invoice{}, fmt.Errorf("invoice: address %d of %s: %w", index, n.Addresses.Name(), err)
-		}
-		quote := *inv.Quote
-		quote.Address, quote.Wallet, quote.Index = address, n.Addresses.Name(), index
-		inv.Quote = &quote
-		done, err := s.commitWatched(ctx, n, inv, commit)
-		switch {
-		case err == nil:
-			return done, nil
-		case errors.Is(err, ErrDuplicateOrder), errors.Is(err, errStale):
-			n.indexes.giveBack(index)
-			return Invoice{}, err
-		case !errors.Is(err, ErrConflict) || try == 20:
-			return Invoice{}, err
-		}
-	}
-}
-
-// commitWatched commits an invoice with an address, and in the same batch that its network must be watched
-// from now on, if the store does not know that yet.
-func (s *Service) commitWatched(ctx context.Context, n *network, inv Invoice, commit func(context.Context, Invoice, Batch) (Invoice, error)) (Invoice, error) {
-	for {
-		batch, err := s.startWatching(ctx, n)
-		if err != nil {
-			return Invoice{}, err
-		}
-		done, err := commit(ctx, inv, batch)
-		if errors.Is(err, ErrConflict) && len(batch.Progress) > 0 {
-			if p, readErr := s.cfg.Store.Network(ctx, n.id); readErr == nil && p.Version > 0 {
-				continue // somebody else began to watch: the address may be as free as it was
-			}
-		}
-		if err == nil {
-			n.setWatched()
-		}
-		return done, err
-	}
-}
-
-// startWatching answers a batch that makes the store remember from when on the network must be
-// watched, if it does not know yet: before the first address on it is shown to anybody.
-func (s *Service) startWatching(ctx context.Context, n *network) (Batch, error) {
-	n.mu.Lock()
-	watched := n.watched
-	n.mu.Unlock()
-	if watched {
-		return Batch{}, nil
-	}
-	p, err := s.cfg.Store.Network(ctx, n.id)
-	if err != nil {
-		return Batch{}, fmt.Errorf("invoice: read progress of %s: %w", n.id, err)
-	}
-	if p.Version > 0 {
-		return Batch{}, nil
-	}
-	return Batch{Progress: []Progress{s.firstProgress(n.id)}}, nil
-}
-
 func (s *Service) firstProgress(id chain.Network) Progress {
 	return Progress{Network: id, Cursor: chain.CursorSince(s.cfg.Now().UTC()), Version: 1}
-}
-
-func (n *network) setWatched() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.watched = true
 }
 
 // commitNew stores a new invoice with its first event.
@@ -304,16 +344,11 @@ func (s *Service) commitNew(ctx context.Context, inv Invoice, b Batch) (Invoice,
 		return Invoice{}, err
 	}
 	b.Insert = append(b.Insert, inv)
-	if err := s.commit(ctx, b, inv, events); err != nil {
+	s.tell(&b, inv, events)
+	if err := s.store(ctx, b); err != nil {
 		return Invoice{}, fmt.Errorf("invoice: create: %w", err)
 	}
 	return inv, nil
-}
-
-// commit stores a batch about one invoice with its events and their messages.
-func (s *Service) commit(ctx context.Context, b Batch, inv Invoice, events []Event) error {
-	s.tell(&b, inv, events)
-	return s.store(ctx, b)
 }
 
 // tell puts events, and the messages that tell them, into a batch.
@@ -331,6 +366,9 @@ func (s *Service) tell(b *Batch, inv Invoice, events []Event) {
 func (s *Service) store(ctx context.Context, b Batch) error {
 	if err := s.cfg.Store.Commit(ctx, b); err != nil {
 		return err
+	}
+	for _, ev := range b.Events {
+		s.cfg.Meter.Count(ctx, MeterEvents, 1, Label{"type", string(ev.Type)})
 	}
 	if len(b.Messages) > 0 && s.cfg.OnMessages != nil {
 		s.cfg.OnMessages()

@@ -18,7 +18,9 @@ type facts struct {
 	deadline    time.Time
 	payments    []Payment
 	actions     []Action
-	completedAt time.Time // the milestone, once it was reached
+	completedAt time.Time     // the milestone, once it was reached
+	quarantine  time.Duration // how long the places rest after the end; 0: they are never given up
+	releasedAt  time.Time     // the milestone, once it was reached
 }
 
 // clock is how far the world has come: the chain as its watcher has seen it, and our own time.
@@ -30,12 +32,22 @@ type clock struct {
 func (inv Invoice) facts() facts {
 	f := facts{
 		terms: inv.Terms, deadline: inv.Deadline, payments: inv.Payments, actions: inv.Actions,
-		completedAt: inv.State.CompletedAt,
+		completedAt: inv.State.CompletedAt, releasedAt: inv.State.ReleasedAt,
 	}
 	if inv.Quote != nil {
-		f.asset, f.due = inv.Quote.Asset.ID, inv.Quote.Due
+		f.asset, f.due, f.quarantine = inv.Quote.Asset.ID, inv.Quote.Due, inv.Quote.Quarantine
 	}
 	return f
+}
+
+// covers says whether the amount is enough for what is due. Nothing is due to a standing invoice.
+func (f facts) covers(amount *big.Int) bool {
+	return f.due != nil && !f.terms.Standing && enough(f.terms, f.due, amount)
+}
+
+// late says whether the payment came after the deadline, if there is one.
+func (f facts) late(p Payment, fold actionFold) bool {
+	return !f.terms.Standing && !p.onTime(fold.deadline)
 }
 
 // actionFold is what the operators' actions amount to.
@@ -46,6 +58,7 @@ type actionFold struct {
 	completed  time.Time
 	acceptLate bool
 	archived   bool
+	last       time.Time // when an operator last did something
 }
 
 // foldActions applies the actions in the order of their numbers, each number once.
@@ -55,6 +68,9 @@ func foldActions(deadline time.Time, actions []Action) actionFold {
 	sorted = slices.CompactFunc(sorted, func(a, b Action) bool { return a.N == b.N })
 	fold := actionFold{deadline: deadline}
 	for _, a := range sorted {
+		if a.At.After(fold.last) {
+			fold.last = a.At
+		}
 		switch a.Kind {
 		case ActionCancel:
 			fold.cancelled = true
@@ -147,9 +163,12 @@ func count(f facts, fold actionFold, head chain.Head) tally {
 		if p.Withdrawn || p.Asset.Network() != f.asset.Network() {
 			continue
 		}
-		late, other := !p.onTime(fold.deadline), p.Asset != f.asset
+		late, other := f.late(p, fold), p.Asset != f.asset
 		t.late, t.other = t.late || late, t.other || other
 		t.unvalued = t.unvalued || p.needsValue(f, fold)
+		if f.terms.Standing { // a deposit in another asset is worth nothing here, and told all the same
+			t.ripens(p, f.terms.Confirm, head)
+		}
 		if p.Credit == nil {
 			continue
 		}
@@ -159,15 +178,22 @@ func count(f facts, fold actionFold, head chain.Head) tally {
 			continue
 		}
 		t.counted.Add(t.counted, credit)
-		if p.mature(f.terms.Confirm, head) {
+		if t.ripens(p, f.terms.Confirm, head) {
 			t.confirmed.Add(t.confirmed, credit)
-		} else if p.inBlock() {
-			if at := p.maturesAt(f.terms.Confirm); t.matures == 0 || at < t.matures {
-				t.matures = at
-			}
 		}
 	}
 	return t
+}
+
+// ripens says whether the payment is deep enough, and notes when it will be.
+func (t *tally) ripens(p Payment, need Confirmations, head chain.Head) bool {
+	if p.mature(need, head) {
+		return true
+	}
+	if at := p.maturesAt(need); p.inBlock() && (t.matures == 0 || at < t.matures) {
+		t.matures = at
+	}
+	return false
 }
 
 // counts answers how much of a payment the policies let count; nil for nothing.
@@ -194,9 +220,9 @@ func (p Payment) needsValue(f facts, fold actionFold) bool {
 		return false
 	}
 	if p.Credit == nil {
-		return true
+		return !f.terms.Standing || p.Asset == f.asset // a deposit in another asset is worth what it is
 	}
-	return p.Rerated == nil && f.terms.Late == LateRerate && !p.onTime(fold.deadline)
+	return p.Rerated == nil && f.terms.Late == LateRerate && f.late(p, fold)
 }
 
 // distinct answers one payment for each natural key, in the order of the keys. Should two records of
@@ -253,15 +279,46 @@ func decide(f facts, c clock) State {
 		s.CompletedAt = f.completedAt
 	case !fold.completed.IsZero():
 		s.CompletedAt = fold.completed
-	case !fold.cancelled && !fold.archived && f.due != nil && enough(f.terms, f.due, sum.confirmed):
+	case !fold.cancelled && !fold.archived && f.covers(sum.confirmed):
 		s.CompletedAt = c.now
 	}
-	over := fold.expired || deadlinePassed(f, fold, c)
+	over := fold.expired || !f.terms.Standing && deadlinePassed(f, fold, c)
 	s.Status = status(f, fold, sum, s, over)
-	s.Closed = closed(s.Status, over)
+	s.Closed = closed(f, s.Status, over)
 	s.Outcome = outcome(f, fold, sum, s)
+	rested, ends := quarantineEnd(f, fold, s)
+	if s.ReleasedAt = f.releasedAt; s.ReleasedAt.IsZero() && ends && c.head.Time.After(rested) {
+		s.ReleasedAt = c.now
+	}
 	s.Wake = wake(f, fold, sum, s, c)
+	if ends && s.ReleasedAt.IsZero() {
+		s.Wake.Time = rested
+	}
 	return s
+}
+
+// quarantineEnd is when the places of a closed invoice have rested long enough after everything that
+// happened to it; false when they are never given up, or not yet.
+func quarantineEnd(f facts, fold actionFold, s State) (time.Time, bool) {
+	if f.quarantine == 0 || !s.Closed {
+		return time.Time{}, false
+	}
+	last := fold.last
+	if s.Status == StatusExpired || s.Status == StatusPaidPartial {
+		last = later(last, fold.deadline)
+	}
+	last = later(last, s.CompletedAt)
+	for _, p := range f.payments {
+		last = later(last, p.FirstSeen)
+	}
+	return last.Add(f.quarantine), true
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // wake says when the facts must be looked at again although none of them changes.
@@ -298,7 +355,9 @@ func status(f facts, fold actionFold, sum tally, s State, over bool) Status {
 		return StatusCompleted
 	case fold.cancelled:
 		return StatusCancelled
-	case f.due != nil && enough(f.terms, f.due, sum.counted):
+	case f.terms.Standing:
+		return StatusNew
+	case f.covers(sum.counted):
 		return StatusPending
 	case sum.counted.Sign() > 0:
 		return StatusPaidPartial
@@ -308,12 +367,12 @@ func status(f facts, fold actionFold, sum tally, s State, over bool) Status {
 	return StatusNew
 }
 
-func closed(s Status, over bool) bool {
+func closed(f facts, s Status, over bool) bool {
 	switch s {
 	case StatusNew, StatusPending:
 		return false
 	case StatusPaidPartial:
-		return over
+		return over || f.terms.Single
 	case StatusCompleted, StatusExpired, StatusCancelled, StatusArchived:
 		return true
 	}
@@ -321,16 +380,16 @@ func closed(s Status, over bool) bool {
 }
 
 func outcome(f facts, fold actionFold, sum tally, s State) Outcome {
-	if f.due == nil {
+	if f.due == nil || f.terms.Standing {
 		return 0
 	}
 	var o Outcome
-	covered := enough(f.terms, f.due, sum.counted)
+	covered := f.covers(sum.counted)
 	switch {
 	case sum.received.Sign() == 0:
 	case tooMuch(f.terms, f.due, sum.received):
 		o = OutcomeOver
-	case covered || enough(f.terms, f.due, sum.received):
+	case covered || f.covers(sum.received):
 		o = OutcomeExact
 	default:
 		o = OutcomeUnder

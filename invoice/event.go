@@ -12,7 +12,7 @@ type EventType string
 // report what happens beside the status.
 const (
 	EventCreated         EventType = "invoice.created"          // it exists (status new, or archived for a record)
-	EventAssetChosen     EventType = "invoice.asset_chosen"     // it now has a quote and an address
+	EventAssetChosen     EventType = "invoice.asset_chosen"     // it now has a quote and an address, or others than before
 	EventReopened        EventType = "invoice.new"              // back to new: what was seen has vanished, or an operator reopened it
 	EventPending         EventType = "invoice.pending"          //
 	EventPaidPartial     EventType = "invoice.paid_partial"     //
@@ -26,6 +26,7 @@ const (
 	EventRevalued        EventType = "invoice.revalued"         // a closed invoice's money counts otherwise than was told: a rate was found, or its block was stamped in time
 	EventPaymentReceived EventType = "invoice.payment_received" // money was recorded, whatever it means
 	EventPaymentLost     EventType = "invoice.payment_lost"     // recorded money is no longer on the chain
+	EventDeposit         EventType = "invoice.deposit"          // money on a standing invoice is deep enough
 )
 
 // Class is how a payment stood to its invoice when it was recorded.
@@ -35,6 +36,7 @@ type Class string
 const (
 	ClassOtherNetwork Class = "other_network" // to an address issued for another network: never credited
 	ClassAfterCancel  Class = "after_cancel"  // the invoice was cancelled or archived
+	ClassDeposit      Class = "deposit"       // on a standing invoice, where nothing is due
 	ClassDuplicate    Class = "duplicate"     // enough had been seen before
 	ClassLate         Class = "late"          // neither seen nor in a block by the deadline
 	ClassOtherAsset   Class = "other_asset"   // in another asset of the network
@@ -76,4 +78,14 @@ type Message struct {
 	Endpoint string    // scheme, host and port of URL: what is isolated, throttled, given up on
 	Body     []byte    // what is posted, byte for byte
 	At       time.Time // when the event happened, by our clock: from then on it may be told
+	Format   string    // how it is told: the format may sign in a way of its own when the message is sent
+	Secret   string    // what the format signs with that belongs to the invoice alone; empty for most
 }
+
+// String hides the secret from logs.
+func (m Message) String() string {
+	return "message " + m.ID + " to " + m.Endpoint
+}
+
+// GoString hides the secret from logs.
+func (m Message) GoString() string { return m.String() }

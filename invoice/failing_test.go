@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store"
 )
@@ -37,8 +36,8 @@ func (f *failing) damage(id string) {
 	f.damaged = id
 }
 
-func (f *failing) InvoicesByAddress(ctx context.Context, addresses []chain.Address) ([]invoice.Invoice, error) {
-	found, err := f.backend.InvoicesByAddress(ctx, addresses)
+func (f *failing) InvoicesAt(ctx context.Context, places []invoice.Place) ([]invoice.Invoice, error) {
+	found, err := f.backend.InvoicesAt(ctx, places)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	whole := slices.DeleteFunc(found, func(inv invoice.Invoice) bool { return inv.ID == f.damaged })

@@ -145,6 +145,7 @@ var errOvertaken = errors.New("network was advanced elsewhere")
 // an invoice changed meanwhile it decides again on fresh facts.
 func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.Step, fence Lease) (Progress, error) {
 	v := look(n.id, step)
+	began := time.Now()
 	next := Progress{Network: n.id, Cursor: step.Cursor, Head: advanceHead(p.Head, step, s.cfg.Now().UTC()), Version: p.Version + 1}
 	for try := 1; ; try++ {
 		batch, err := s.digest(ctx, v, next)
@@ -157,7 +158,7 @@ func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.
 		batch.Progress, batch.Fence = []Progress{next}, fence
 		err = s.store(ctx, batch)
 		if err == nil {
-			s.report(n, step, next)
+			s.report(ctx, n, step, next, time.Since(began))
 			return next, nil
 		}
 		// A conflict that fresh facts do not solve is for Health to show, at the pace of failures.
@@ -201,8 +202,13 @@ func chainTime(before, stamp, now time.Time) time.Time {
 	return stamp
 }
 
-func (s *Service) report(n *network, step chain.Step, next Progress) {
+func (s *Service) report(ctx context.Context, n *network, step chain.Step, next Progress, took time.Duration) {
+	on := Label{"network", string(n.id)}
+	s.cfg.Meter.Time(ctx, MeterStep, took, on)
+	s.cfg.Meter.Level(ctx, MeterHeight, int64(next.Head.Height), on)
+	s.cfg.Meter.Level(ctx, MeterBehind, int64(n.Watcher.Lag().Blocks()), on)
 	if step.Rewound {
+		s.cfg.Meter.Count(ctx, MeterForks, 1, on)
 		s.log.Warn("chain reorganised", "network", n.id, "fork", step.Fork, "head", next.Head.Height)
 	}
 }
@@ -222,18 +228,16 @@ func (s *Service) digest(ctx context.Context, v view, next Progress) (Batch, err
 		}
 		for i := range changes {
 			changes[i].payment = s.value(ctx, before, changes[i].payment)
-			b.Payments = append(b.Payments, changes[i].payment)
 		}
 		ic, err := s.clockFor(ctx, before, v.network, c)
 		if err != nil {
 			return Batch{}, err
 		}
-		after, events, err := decided(before, merge(before, changes), changes, nil, Action{}, ic)
+		d, err := decided(before, merge(before, changes), changes, nil, Action{}, ic)
 		if err != nil {
 			return Batch{}, err
 		}
-		b.Update = append(b.Update, after)
-		s.tell(&b, after, events)
+		s.put(&b, d)
 	}
 	return b, nil
 }
@@ -252,25 +256,9 @@ func (s *Service) clockFor(ctx context.Context, inv Invoice, stepping chain.Netw
 // touched answers the invoices that a step may concern, by id, and which sightings are whose.
 func (s *Service) touched(ctx context.Context, v view) ([]Invoice, map[string][]sighting, error) {
 	found := map[string]Invoice{}
-	mine := map[string][]sighting{}
-	if len(v.to) > 0 {
-		list, err := s.cfg.Store.InvoicesByAddress(ctx, slices.Collect(maps.Keys(v.to)))
-		if err = s.passOver(v.network, err); err != nil {
-			return nil, nil, err
-		}
-		byAddress := map[chain.Address][]Invoice{}
-		for _, inv := range list {
-			found[inv.ID] = inv
-			byAddress[inv.Quote.Address] = append(byAddress[inv.Quote.Address], inv)
-		}
-		for address, sightings := range v.to {
-			for _, sight := range sightings {
-				if i, ok := match(byAddress[address], sight.transfer); ok {
-					id := byAddress[address][i].ID
-					mine[id] = append(mine[id], sight)
-				}
-			}
-		}
+	mine, err := s.matched(ctx, v, found)
+	if err != nil {
+		return nil, nil, err
 	}
 	from := uint64(Unconfirmed - 1)
 	if v.rewound {
@@ -291,6 +279,92 @@ func (s *Service) touched(ctx context.Context, v view) ([]Invoice, map[string][]
 		out[i] = found[id]
 	}
 	return out, mine, nil
+}
+
+// matched answers which sightings are whose, and puts those invoices among the found ones.
+func (s *Service) matched(ctx context.Context, v view, found map[string]Invoice) (map[string][]sighting, error) {
+	if len(v.to) == 0 {
+		return nil, nil
+	}
+	list, err := s.cfg.Store.InvoicesAt(ctx, s.places(v))
+	if err = s.passOver(v.network, err); err != nil {
+		return nil, err
+	}
+	byAddress := map[chain.Address][]Invoice{}
+	reused := map[chain.Address]bool{}
+	for _, inv := range list {
+		found[inv.ID] = inv
+		for _, q := range inv.quotes() {
+			byAddress[q.Address] = append(byAddress[q.Address], inv)
+			reused[q.Address] = reused[q.Address] || q.Quarantine > 0
+		}
+	}
+	owners, err := s.owners(ctx, v, reused, found)
+	if err != nil {
+		return nil, err
+	}
+	mine := map[string][]sighting{}
+	for address, sightings := range v.to {
+		for _, sight := range sightings {
+			id := owners[sight.transfer.Key()]
+			if i, ok := match(byAddress[address], sight.transfer); ok && id == "" {
+				id = byAddress[address][i].ID
+			}
+			if id != "" {
+				mine[id] = append(mine[id], sight)
+			}
+		}
+	}
+	return mine, nil
+}
+
+// places are where the sightings may have their invoices.
+func (s *Service) places(v view) []Place {
+	n := s.chains[v.network]
+	shared := chain.Address("")
+	if n != nil && n.Shared != nil {
+		// An address that cannot be derived now was never shown to anybody either.
+		shared, _ = n.Addresses.Address(context.Background(), 0)
+	}
+	var out []Place
+	for address, sightings := range v.to {
+		if address != shared {
+			out = append(out, Place{Address: address})
+			continue
+		}
+		for _, sight := range sightings {
+			out = append(out, placesOf(sight.transfer)...)
+		}
+	}
+	return out
+}
+
+// owners says whose those payments are that are known already, at addresses that have several invoices one after
+// the other: a payment stays with the invoice that has it, whoever holds the place now.
+func (s *Service) owners(ctx context.Context, v view, reused map[chain.Address]bool, found map[string]Invoice) (map[chain.Key]string, error) {
+	var keys []chain.Key
+	for address := range reused {
+		for _, sight := range v.to[address] {
+			if reused[address] {
+				keys = append(keys, sight.transfer.Key())
+			}
+		}
+	}
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	list, err := s.cfg.Store.InvoicesPaidBy(ctx, keys)
+	if err = s.passOver(v.network, err); err != nil {
+		return nil, err
+	}
+	out := map[chain.Key]string{}
+	for _, inv := range list {
+		found[inv.ID] = inv
+		for _, p := range inv.Payments {
+			out[p.Key] = inv.ID
+		}
+	}
+	return out, nil
 }
 
 // passOver reports invoices that cannot be read and lets the others go on. What it cannot help is
@@ -342,15 +416,13 @@ func (s *Service) wakeAll(ctx context.Context, page []Invoice, c clock) (Batch, 
 		for _, p := range before.Payments {
 			if valued := s.value(ctx, before, p); (valued.Credit == nil) != (p.Credit == nil) || (valued.Rerated == nil) != (p.Rerated == nil) {
 				changes = append(changes, change{payment: valued})
-				b.Payments = append(b.Payments, valued)
 			}
 		}
-		after, events, err := decided(before, merge(before, changes), changes, nil, Action{}, c)
+		d, err := decided(before, merge(before, changes), changes, nil, Action{}, c)
 		if err != nil {
 			return Batch{}, err
 		}
-		b.Update = append(b.Update, after)
-		s.tell(&b, after, events)
+		s.put(&b, d)
 	}
 	return b, nil
 }

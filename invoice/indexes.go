@@ -2,6 +2,7 @@ package invoice
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -14,7 +15,8 @@ type indexes struct {
 	store  Store
 	wallet string
 	now    func() time.Time
-	single bool // take numbers one by one
+	single bool  // take numbers one by one
+	pool   *Pool // numbers may be handed out again; nil: never
 
 	mu       sync.Mutex // guards what follows
 	free     []uint32   // numbers that nobody was ever shown
@@ -29,9 +31,60 @@ const (
 	maxRange = 512
 )
 
-// next answers a number that nobody else gets. When half of a range is gone, the caller that notices
-// takes the next one while the others go on with the rest.
+// next answers a number that nobody else gets.
 func (x *indexes) next(ctx context.Context) (uint32, error) {
+	if x.pool != nil {
+		return x.pooled(ctx)
+	}
+	return x.fresh(ctx)
+}
+
+// pooled answers a number that has rested, or a new one while the pool is not full.
+func (x *indexes) pooled(ctx context.Context) (uint32, error) {
+	if index, ok := x.kept(); ok {
+		return index, nil
+	}
+	index, err := x.store.TakeIndex(ctx, x.wallet)
+	if err == nil {
+		return index, nil
+	}
+	if !errors.Is(err, ErrNotFound) {
+		return 0, fmt.Errorf("take a number that has rested: %w", err)
+	}
+	if x.pool.Size > 0 {
+		used, err := x.store.ReserveIndexes(ctx, x.wallet, 0)
+		if err != nil {
+			return 0, fmt.Errorf("look how many addresses are in use: %w", err)
+		}
+		if used >= x.pool.Size {
+			return 0, fmt.Errorf("all %d of %s are in use: %w", x.pool.Size, x.wallet, ErrNoAddress)
+		}
+	}
+	index, err = x.store.ReserveIndexes(ctx, x.wallet, 1)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("reserve an address number: %w", err)
+	case x.pool.Size > 0 && index >= x.pool.Size: // others were quicker
+		return 0, fmt.Errorf("all %d of %s are in use: %w", x.pool.Size, x.wallet, ErrNoAddress)
+	}
+	return index, nil
+}
+
+// kept answers a number that was given back.
+func (x *indexes) kept() (uint32, bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if len(x.free) == 0 {
+		return 0, false
+	}
+	index := x.free[0]
+	x.free = x.free[1:]
+	return index, true
+}
+
+// fresh answers a number that nobody ever got. When half of a range is gone, the caller that notices
+// takes the next one while the others go on with the rest.
+func (x *indexes) fresh(ctx context.Context) (uint32, error) {
 	for {
 		x.mu.Lock()
 		if len(x.free) > int(x.size/2) || len(x.free) > 0 && x.fetching {

@@ -3,6 +3,7 @@ package invoice
 import (
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 	"time"
 
@@ -108,8 +109,36 @@ type Quote struct {
 	Fiat    Price         `json:"fiat"`    // the price in fiat; zero if neither the price nor the configuration names a fiat currency
 	At      time.Time     `json:"at"`      // when it was made
 	Address chain.Address `json:"address"` // where to pay; empty for a record that was never to be paid here
-	Wallet  string        `json:"wallet"`  // the AddressSource that the address came from ...
-	Index   uint32        `json:"index"`   // ... and its number there
+	Slot    string        `json:"slot,omitempty"`
+	Wallet  string        `json:"wallet"` // the AddressSource that the address came from ...
+	Index   uint32        `json:"index"`  // ... and its number there
+	// Fee is the commission within Due, in base units, rounded up. Nil is 0.
+	Fee *big.Int `json:"fee,omitempty"`
+	// Quarantine is how long the place rests after the invoice has closed before others may claim it. Zero
+	// is for ever.
+	Quarantine time.Duration `json:"quarantine,omitempty"`
+	// Released says that the place was given up before this quote became an earlier one.
+	Released bool `json:"released,omitempty"`
+}
+
+// Net is what is due without the commission, in base units.
+func (q Quote) Net() *big.Int { return new(big.Int).Sub(q.Due, orZero(q.Fee)) }
+
+// CommissionUp is the part of an amount in base units that is commission, in the proportion of the quote, rounded
+// up.
+func (q Quote) CommissionUp(units *big.Int) *big.Int {
+	if orZero(q.Fee).Sign() == 0 {
+		return new(big.Int)
+	}
+	return divideUp(decimal.NewFromBigInt(new(big.Int).Mul(units, q.Fee), 0), decimal.NewFromBigInt(q.Due, 0))
+}
+
+// claim is the quote's claim for an invoice.
+func (q Quote) claim(invoice string) Claim {
+	return Claim{
+		Network: q.Asset.ID.Network(), Place: Place{q.Address, q.Slot}, Invoice: invoice,
+		Wallet: q.Wallet, Index: q.Index,
+	}
 }
 
 // LatePolicy says what money that comes after the deadline means. It is recorded and reported in
@@ -163,6 +192,21 @@ type Terms struct {
 	Confirm Confirmations `json:"confirm"`
 	Late    LatePolicy    `json:"late"`
 	Other   OtherPolicy   `json:"other"`
+	// Standing says that nothing is due: the invoice is an address that takes deposits until it is cancelled
+	// or archived. It has no deadline.
+	Standing bool `json:"standing,omitempty"`
+	// Single says that the first payment decides: less than enough closes the invoice.
+	Single bool `json:"single,omitempty"`
+	// Assets are what may be chosen to pay in. None is everything that is configured.
+	Assets []chain.AssetID `json:"assets,omitempty"`
+	// DiscountPercent is taken off the price before it is quoted; below 0 it is a surcharge.
+	DiscountPercent decimal.Decimal `json:"discount_percent,omitzero"`
+	// CommissionPercent of what the price is worth is commission, of which the payer pays PayerPercent on top
+	// of the price; the rest is the shop's to bear.
+	CommissionPercent decimal.Decimal `json:"commission_percent,omitzero"`
+	PayerPercent      decimal.Decimal `json:"payer_percent,omitzero"`
+	// RateSource names the source of rates; empty is the default one.
+	RateSource string `json:"rate_source,omitempty"`
 }
 
 // ActionKind is what an operator did.
@@ -217,6 +261,9 @@ type Payment struct {
 	// Rerated is Credit at the rate of the moment it was first seen, for late money under
 	// [LateRerate]; else nil.
 	Rerated *big.Int `json:"rerated,omitempty"`
+	// MaturedAt is when a deposit to a standing invoice was first found deep enough; zero if it was not since
+	// it came or came back, and for all other invoices.
+	MaturedAt time.Time `json:"matured_at,omitzero"`
 }
 
 // Confirmed in a block, as opposed to waiting in the pool.
@@ -241,8 +288,8 @@ type Wake struct {
 	// Height is the block height at which a payment matures, by the clock of Tag. Zero is never.
 	Tag    Finality `json:"tag,omitempty"`
 	Height uint64   `json:"height,omitempty"`
-	// Time is the deadline: the invoice wakes when its network's chain time (our clock while no
-	// asset is chosen) is after it. Zero is never.
+	// Time is the deadline, or the end of the quarantine: the invoice wakes when its network's chain time (our
+	// clock while no asset is chosen) is after it. Zero is never.
 	Time time.Time `json:"time,omitzero"`
 }
 
@@ -260,26 +307,35 @@ type State struct {
 	// CompletedAt is when it was first decided that enough is confirmed; zero if never. It is a
 	// milestone: once set it stays.
 	CompletedAt time.Time `json:"completed_at,omitzero"`
-	Wake        Wake      `json:"wake,omitzero"`
+	// ReleasedAt is when the invoice gave up its places, for others to be paid there; zero while it holds
+	// them. It is a milestone too.
+	ReleasedAt time.Time `json:"released_at,omitzero"`
+	Wake       Wake      `json:"wake,omitzero"`
 }
 
 // Invoice is one request for money and all that is known about it. Values of this type are
 // snapshots: changing one changes nothing but the copy.
 type Invoice struct {
-	ID          string    `json:"id"`                 // a UUID (version 7), not to be guessed
-	Project     string    `json:"project"`            // whose it is
-	OrderID     string    `json:"order_id,omitempty"` // the shop's own number, unique within the project; may be empty
-	Name        string    `json:"name,omitempty"`
-	CallbackURL string    `json:"callback_url,omitempty"` // where events are told; may be empty
-	Format      string    `json:"format,omitempty"`       // how they are told; see the Notifier
-	Price       Price     `json:"price"`
-	Quote       *Quote    `json:"quote,omitempty"` // nil until an asset is chosen
-	Terms       Terms     `json:"terms"`
-	CreatedAt   time.Time `json:"created_at"`
-	UpdatedAt   time.Time `json:"updated_at"`
-	Deadline    time.Time `json:"deadline"` // as agreed at first; a reopening carries its own
-	Actions     []Action  `json:"actions,omitempty"`
-	State       State     `json:"state"`
+	ID          string `json:"id"`                 // a UUID (version 7), not to be guessed
+	Project     string `json:"project"`            // whose it is
+	OrderID     string `json:"order_id,omitempty"` // the shop's own number, unique within the project; may be empty
+	Name        string `json:"name,omitempty"`
+	CallbackURL string `json:"callback_url,omitempty"` // where events are told; may be empty
+	Format      string `json:"format,omitempty"`       // how they are told; see the Notifier
+	Price       Price  `json:"price"`
+	Quote       *Quote `json:"quote,omitempty"` // nil until an asset is chosen
+	// Earlier are the quotes that another choice took the place of, oldest first. Their places are watched
+	// like that of Quote.
+	Earlier []Quote `json:"earlier,omitempty"`
+	Terms   Terms   `json:"terms"`
+	// Data is what whoever created the invoice keeps with it. The core does not read it, and events do not
+	// show it.
+	Data      map[string]string `json:"data,omitempty"`
+	CreatedAt time.Time         `json:"created_at"`
+	UpdatedAt time.Time         `json:"updated_at"`
+	Deadline  time.Time         `json:"deadline"` // as agreed at first; a reopening carries its own
+	Actions   []Action          `json:"actions,omitempty"`
+	State     State             `json:"state"`
 
 	// Payments are in the order of their natural keys. They are stored apart from the rest.
 	Payments []Payment `json:"-"`
@@ -300,7 +356,7 @@ func (inv Invoice) Network() chain.Network {
 // Remaining is what the payer still has to send, in base units of the quoted asset: nothing once
 // enough was seen, and otherwise never less than can be sent at all.
 func (inv Invoice) Remaining() *big.Int {
-	if inv.Quote == nil {
+	if inv.Quote == nil || inv.Terms.Standing {
 		return new(big.Int)
 	}
 	counted := orZero(inv.State.Counted)
@@ -339,6 +395,33 @@ func (inv Invoice) PaidAsset() chain.AssetID {
 func (inv Invoice) EffectiveDeadline() time.Time {
 	return foldActions(inv.Deadline, inv.Actions).deadline
 }
+
+// quotes are all quotes of the invoice that have a place, the newest first.
+func (inv Invoice) quotes() []Quote {
+	var out []Quote
+	if inv.Quote != nil && inv.Quote.Address != "" {
+		out = append(out, *inv.Quote)
+	}
+	for _, q := range slices.Backward(inv.Earlier) {
+		if q.Address != "" {
+			out = append(out, q)
+		}
+	}
+	return out
+}
+
+// held are the claims of the places that the invoice has not given up by an earlier decision, each once.
+func (inv Invoice) held() []Claim {
+	var out []Claim
+	for _, q := range inv.quotes() {
+		if claim := q.claim(inv.ID); !q.Released && !slices.ContainsFunc(out, claim.same) {
+			out = append(out, claim)
+		}
+	}
+	return out
+}
+
+func (c Claim) same(o Claim) bool { return c.Network == o.Network && c.Place == o.Place }
 
 func orZero(n *big.Int) *big.Int {
 	if n == nil {

@@ -1,6 +1,7 @@
 package invoice
 
 import (
+	"fmt"
 	"math/big"
 	"slices"
 	"time"
@@ -67,30 +68,90 @@ func (v view) add(s sighting) {
 	v.byKey[s.transfer.Key()] = s
 }
 
-// match says which of the invoices that the address was issued for a transfer belongs to: the one
-// on the transfer's own network, else the oldest of the others, so that money sent on the wrong
-// network is at least on record.
+// match says which of the candidates a transfer belongs to: who holds the place on the transfer's own
+// network, else who had it last, else the oldest of those with the address on another network, so that
+// money sent on the wrong network is at least on record. At an address that invoices share, the exact
+// amount tells them apart, and what fits none is whoever's who holds the remainder.
 func match(candidates []Invoice, t chain.Transfer) (int, bool) {
-	best := -1
+	best, rank := -1, 0
 	for i, inv := range candidates {
-		if inv.Quote == nil || inv.Quote.Address != t.To {
+		r := inv.fits(t)
+		if r == 0 || r < rank || r == rank && !inv.before(candidates[best], r) {
 			continue
 		}
-		if inv.Network() == t.Asset.Network() {
-			return i, true
-		}
-		if best < 0 || inv.ID < candidates[best].ID {
-			best = i
-		}
+		best, rank = i, r
 	}
 	return best, best >= 0
+}
+
+// fits ranks how well the invoice's places fit a transfer, 0 for not at all.
+func (inv Invoice) fits(t chain.Transfer) int {
+	rank := 0
+	for _, q := range inv.quotes() {
+		if q.Address != t.To {
+			continue
+		}
+		r := 0
+		switch {
+		case q.Asset.ID.Network() != t.Asset.Network():
+			if q.Slot == "" {
+				r = 1
+			}
+		case q.Slot == remainder:
+			r = 2
+		case q.Slot != "" && q.Slot != slotOf(t.Asset, t.Units):
+		case q.Released || !inv.State.ReleasedAt.IsZero():
+			r = 3
+		default:
+			r = 4
+		}
+		rank = max(rank, r)
+	}
+	return rank
+}
+
+// before decides between two invoices that fit a transfer equally well.
+func (inv Invoice) before(o Invoice, rank int) bool {
+	if c := inv.State.ReleasedAt.Compare(o.State.ReleasedAt); rank == 3 && c != 0 {
+		return c > 0
+	}
+	return inv.ID < o.ID
+}
+
+// remainder is the slot of what arrives at a shared address and fits no invoice.
+const remainder = "*"
+
+// slotOf is the slot of an amount at a shared address. Slots of one asset sort as texts the way the amounts do.
+func slotOf(asset chain.AssetID, units *big.Int) string {
+	return fmt.Sprintf("%s:%078d", asset, units)
+}
+
+// placesOf are where a transfer to a shared address may have an invoice.
+func placesOf(t chain.Transfer) []Place {
+	return []Place{{t.To, slotOf(t.Asset, t.Units)}, {t.To, remainder}}
 }
 
 // change is what a step did to one payment.
 type change struct {
 	payment Payment
-	// fresh: it was not there before. lost: it is no longer. Neither: it only moved.
-	fresh, lost bool
+	// fresh: it was not there before. lost: it is no longer. matured: it is a deposit that is now deep
+	// enough. None: it only moved.
+	fresh, lost, matured bool
+}
+
+// mature finds the deposits to a standing invoice that have become deep enough.
+func mature(inv Invoice, c clock) []change {
+	if !inv.Terms.Standing {
+		return nil
+	}
+	var out []change
+	for _, p := range inv.Payments {
+		if !p.Withdrawn && p.MaturedAt.IsZero() && p.Key.Network == inv.Network() && p.mature(inv.Terms.Confirm, c.head) {
+			p.MaturedAt = c.now
+			out = append(out, change{payment: p, matured: true})
+		}
+	}
+	return out
 }
 
 // absorb says what a step did to the payments of one invoice: those among its payments that moved,
@@ -104,7 +165,7 @@ func absorb(inv Invoice, mine []sighting, v view, now time.Time) []change {
 			continue
 		}
 		if next, changed := moved(p, v); changed {
-			out = append(out, change{next, p.Withdrawn && !next.Withdrawn, next.Withdrawn})
+			out = append(out, change{payment: next, fresh: p.Withdrawn && !next.Withdrawn, lost: next.Withdrawn})
 		}
 	}
 	for _, s := range mine {
@@ -133,7 +194,7 @@ func moved(p Payment, v view) (Payment, bool) {
 		return next, !next.same(p)
 	}
 	if !p.Withdrawn && v.left(p) {
-		p.Withdrawn = true
+		p.Withdrawn, p.MaturedAt = true, time.Time{}
 		return p, true
 	}
 	return p, false
@@ -185,15 +246,16 @@ func classify(before Invoice, p Payment) Class {
 	f := before.facts()
 	fold := foldActions(f.deadline, f.actions)
 	counted := count(f, fold, chain.Head{}).counted
-	covered := f.due != nil && enough(f.terms, f.due, counted)
 	switch {
 	case f.due == nil || p.Asset.Network() != f.asset.Network():
 		return ClassOtherNetwork
 	case fold.cancelled || fold.archived:
 		return ClassAfterCancel
-	case covered || !f.completedAt.IsZero():
+	case f.terms.Standing:
+		return ClassDeposit
+	case f.covers(counted) || !f.completedAt.IsZero():
 		return ClassDuplicate
-	case !p.onTime(fold.deadline):
+	case f.late(p, fold):
 		return ClassLate
 	case p.Asset != f.asset:
 		return ClassOtherAsset
@@ -202,7 +264,7 @@ func classify(before Invoice, p Payment) Class {
 	switch {
 	case tooMuch(f.terms, f.due, sum):
 		return ClassOver
-	case enough(f.terms, f.due, sum):
+	case f.covers(sum):
 		return ClassExact
 	}
 	return ClassUnder

@@ -99,6 +99,8 @@ func drafts(before, after Invoice, changes []change, by Action) []draft {
 			out = append(out, draft{typ: EventPaymentReceived, payment: &pay})
 		case c.lost:
 			out = append(out, draft{typ: EventPaymentLost, payment: &pay})
+		case c.matured:
+			out = append(out, draft{typ: EventDeposit, payment: &pay})
 		}
 		running = merge(running, []change{c})
 	}

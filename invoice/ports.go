@@ -65,15 +65,19 @@ func (e *DuplicateOrderError) Is(target error) bool { return target == ErrDuplic
 type Store interface {
 	Reader
 	// Commit stores all of the batch durably, or nothing. When it returns nil the batch survives a
-	// crash. It refuses with ErrConflict when a version in the batch is stale or an id, an address
+	// crash. It refuses with ErrConflict when a version in the batch is stale or an id, a place
 	// or a natural key is taken, and with a DuplicateOrderError when an order id is. When several of
-	// them apply to an invoice, its id and version come first, then the order id, then the address.
+	// them apply to an invoice, its id and version come first, then the order id, then the place.
 	// Any other error leaves it open whether the batch was stored: committing the same batch again then
 	// answers ErrConflict if it was, since its ids and versions are looked at first.
 	Commit(ctx context.Context, b Batch) error
 	// ReserveIndexes hands out n consecutive numbers of a wallet, durably and never twice, also
-	// across processes, and answers the first of them. The first number of a wallet is 0.
+	// across processes, and answers the first of them. The first number of a wallet is 0. With n 0 it answers
+	// how many were handed out and changes nothing.
 	ReserveIndexes(ctx context.Context, wallet string, n uint32) (first uint32, err error)
+	// TakeIndex hands out a number of the wallet again that a [Release] has freed for it, the one that was
+	// freed first, durably and to nobody else until it is freed again. ErrNotFound when there is none.
+	TakeIndex(ctx context.Context, wallet string) (uint32, error)
 }
 
 // Reader is what the core asks of a store. What it answers is a [DamagedError] when a stored invoice cannot
@@ -86,10 +90,20 @@ type Reader interface {
 	InvoiceByOrder(ctx context.Context, project, orderID string) (Invoice, error)
 	// Invoices answers one page of a listing, and how many there are on all pages.
 	Invoices(ctx context.Context, q Query) (Page, error)
-	// InvoicesByAddress answers, with their payments, all invoices that any of the addresses was
-	// issued for, on whichever network, each once, in no particular order. The work grows with the
-	// number of addresses asked for, not with the number issued.
-	InvoicesByAddress(ctx context.Context, addresses []chain.Address) ([]Invoice, error)
+	// InvoicesAt answers, with their payments, the invoices that any of the places belongs to, on whichever
+	// network, each once, in no particular order: those that hold one, and of those that have released one
+	// the last to do so on each network. The work grows with the number of places asked for, not with the
+	// number given to invoices.
+	InvoicesAt(ctx context.Context, places []Place) ([]Invoice, error)
+	// InvoicesPaidBy answers, with all their payments, the invoices that the payments of these keys belong
+	// to, each once, in no particular order.
+	InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]Invoice, error)
+	// HeldSlots answers, in order, up to limit slots of an address that are held on the network, from the
+	// first text to the last, both included.
+	HeldSlots(ctx context.Context, network chain.Network, address chain.Address, first, last string, limit int) ([]string, error)
+	// PaidInvoices answers, with their payments, up to limit invoices that have any, withdrawn ones included:
+	// those with the lowest ids above the given one, in the order of their ids.
+	PaidInvoices(ctx context.Context, after string, limit int) ([]Invoice, error)
 	// InvoicesAbove answers, with their payments, all invoices with a payment on the network that is
 	// not withdrawn and whose Height is above the given one, each once. With height Unconfirmed-1
 	// these are the invoices with unconfirmed payments.
@@ -137,16 +151,44 @@ type Progress struct {
 	Version int64
 }
 
+// Place is where the money for an invoice arrives. Its texts have at most 190 bytes.
+type Place struct {
+	Address chain.Address `json:"address"`
+	// Slot tells invoices apart that share the address. It is empty for an address that an invoice has to
+	// itself.
+	Slot string `json:"slot,omitempty"`
+}
+
+// Claim gives a place on a network to an invoice: it holds the place until a [Release].
+type Claim struct {
+	Network chain.Network
+	Place
+	Invoice string // its id
+	Wallet  string // the AddressSource that the address came from ...
+	Index   uint32 // ... and its number there; a store need not keep either
+}
+
+// Release is a place that an invoice gives up, for others to claim. What it was paid there stays.
+type Release struct {
+	Claim
+	// Reuse says that the number, as it is named here, is to be handed out again: once for each such Release, see
+	// Store.TakeIndex.
+	Reuse bool
+}
+
 // Batch is what must happen together. A store applies all of it or nothing.
 type Batch struct {
-	// Insert are new invoices, with Version 1, else ErrConflict. Their id must be free, as must be (network, address) of
-	// their quote if it has an address, and (project, order id) if that is not empty. Their Payments
-	// are not stored.
+	// Insert are new invoices, with Version 1, else ErrConflict. Their id must be free, as must be
+	// (project, order id) if that is not empty. Their Payments are not stored.
 	Insert []Invoice
 	// Update are invoices as they shall be, with Version one more than the stored one, so at least 2. Their
-	// Payments are not stored from here. A quote that was absent may now be there, with the uniqueness of
-	// Insert.
+	// project, order id, creation and Terms.Standing never change, and their Payments are not stored from here.
 	Update []Invoice
+	// Releases are places that are given up: each is held by its invoice, else ErrConflict.
+	Releases []Release
+	// Claims are places that invoices get, after the Releases: each (network, place) is held by nobody, else
+	// ErrConflict. Their invoice is stored or in the batch; a store need not check that.
+	Claims []Claim
 	// Payments are inserted, or replace the one with the same natural key if that belongs to the same
 	// invoice. A payment of an invoice that is neither stored nor in the batch is ErrConflict: nobody
 	// would ever see the money.
@@ -178,14 +220,19 @@ const (
 // itself does so with Selects and Compare.
 type Query struct {
 	Project       string    // whose
+	Standing      bool      // standing invoices; false: all others
 	Status        Status    //
 	AssetCode     string    // code of the quoted asset
 	CreatedAfter  time.Time // at or after
 	CreatedBefore time.Time // at or before
-	Sort          Sort
-	Ascending     bool
-	Offset        int // invoices to pass over
-	Limit         int // at most so many; required
+	// Search selects invoices with the text somewhere in their id, project, order id or name, whatever the case of
+	// its ASCII letters.
+	Search    string
+	Sort      Sort
+	Ascending bool
+	Offset    int  // invoices to pass over
+	Limit     int  // at most so many; required
+	Uncounted bool // Page.Total is not wanted, and may be anything
 }
 
 // Page is one page of a listing.
@@ -213,7 +260,11 @@ type RateSource interface {
 	Rate(ctx context.Context, pair rates.Pair) (rates.Rate, error)
 }
 
-// AddressSource issues the addresses of one wallet from a public key.
+// AddressSource issues the addresses of one wallet from a public key. One that also has
+//
+//	Descriptor() string
+//
+// says how another wallet finds all of its addresses (BIP-380), for [Service.Recovery].
 type AddressSource interface {
 	// Name names the wallet's counter of indexes in the store. Sources with the same keys must have
 	// the same name, else addresses repeat. It must not contain the key.

@@ -24,8 +24,11 @@ type Project struct {
 	KeyHash     string         `json:"key_hash"`              // HashKey of the API key; the key itself is not kept
 	AllowedIPs  []netip.Prefix `json:"allowed_ips,omitempty"` // who may use the key; empty is everybody
 	Secrets     []Secret       `json:"secrets"`               // newest first; at least one
-	CreatedAt   time.Time      `json:"created_at"`
-	Version     int64          `json:"version"`
+	// Keys are for APIs whose signatures are made with the key itself, so that a hash of it would not do; by
+	// name. See [Projects.MakeKey].
+	Keys      map[string]Secret `json:"keys,omitempty"`
+	CreatedAt time.Time         `json:"created_at"`
+	Version   int64             `json:"version"`
 }
 
 // Secret signs webhooks, in the form of Standard Webhooks: "whsec_" and 32 bytes in base64.
@@ -35,7 +38,7 @@ type Secret struct {
 }
 
 // String hides the secret from logs.
-func (Secret) String() string { return "whsec_***" }
+func (Secret) String() string { return "***" }
 
 // GoString hides the secret from logs.
 func (s Secret) GoString() string { return s.String() }
@@ -209,6 +212,42 @@ func (ps *Projects) RotateSecret(ctx context.Context, project string, overlap ti
 		return "", fmt.Errorf("invoice: rotate secret: %w", err)
 	}
 	return fresh.Value, nil
+}
+
+// MakeKey gives the project a new key under the name, in the place of the one it had, and answers it: 64
+// hexadecimal digits. It refuses with ErrNotFound, or with [ErrConflict] when the project was changed
+// meanwhile.
+func (ps *Projects) MakeKey(ctx context.Context, project, name string) (string, error) {
+	p, err := ps.store.Project(ctx, project)
+	if err != nil {
+		return "", fmt.Errorf("invoice: make key: %w", err)
+	}
+	key := randomHex(32)
+	keys := map[string]Secret{name: {Value: key}}
+	for other, secret := range p.Keys {
+		if other != name {
+			keys[other] = secret
+		}
+	}
+	p.Keys = keys
+	p.Version++
+	if err := ps.store.UpdateProject(ctx, p); err != nil {
+		return "", fmt.Errorf("invoice: make key: %w", err)
+	}
+	return key, nil
+}
+
+// Key answers the project's key of the name, or ErrNotFound.
+func (ps *Projects) Key(ctx context.Context, project, name string) (string, error) {
+	p, err := ps.store.Project(ctx, project)
+	if err != nil {
+		return "", fmt.Errorf("invoice: key of project: %w", err)
+	}
+	key, has := p.Keys[name]
+	if !has {
+		return "", fmt.Errorf("invoice: key %q of project: %w", name, ErrNotFound)
+	}
+	return key.Value, nil
 }
 
 func newSecret() string {

@@ -11,14 +11,36 @@ import (
 // without a database's filters asks of each.
 func (q Query) Selects(inv Invoice) bool {
 	switch {
-	case q.Project != "" && inv.Project != q.Project,
+	case inv.Terms.Standing != q.Standing,
+		q.Project != "" && inv.Project != q.Project,
 		q.Status != "" && inv.State.Status != q.Status,
+		q.Search != "" && !inv.mentions(q.Search),
 		q.AssetCode != "" && (inv.Quote == nil || inv.Quote.Asset.Code != q.AssetCode),
 		!q.CreatedAfter.IsZero() && inv.CreatedAt.Before(q.CreatedAfter),
 		!q.CreatedBefore.IsZero() && inv.CreatedAt.After(q.CreatedBefore):
 		return false
 	}
 	return true
+}
+
+// mentions says whether the text is somewhere in what an invoice is searched by.
+func (inv Invoice) mentions(text string) bool {
+	for _, in := range []string{inv.ID, inv.Project, inv.OrderID, inv.Name} {
+		if strings.Contains(lowerASCII(in), lowerASCII(text)) {
+			return true
+		}
+	}
+	return false
+}
+
+// lowerASCII is what databases agree on about letters.
+func lowerASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, s)
 }
 
 // Compare is the order of a listing for the query, its direction and the ties by id included: negative

@@ -51,23 +51,38 @@ func CheckAmount(field string, amount decimal.Decimal, decimals int32) error {
 	return nil
 }
 
-// quote turns a price into an exact amount of an asset at the rate of now. It has no address yet.
-func (s *Service) quote(ctx context.Context, p Price, a AssetConfig, now time.Time) (*Quote, error) {
-	q := &Quote{Asset: a.Asset, At: now}
+// quote gives the invoice a quote without an address yet: its price as an exact amount of an asset at the rate
+// of now, less the discount and with the payer's part of the commission.
+func (s *Service) quote(ctx context.Context, inv *Invoice, a AssetConfig, now time.Time) error {
+	if inv.Terms.CommissionPercent = decimal.Zero; s.cfg.Commission != nil {
+		inv.Terms.CommissionPercent = s.cfg.Commission(inv.Project, a.Asset)
+	}
+	q, err := s.quoted(ctx, *inv, a, now)
+	if err != nil {
+		return err
+	}
+	inv.Quote, inv.Terms = q, a.terms(inv.Terms, q.Due)
+	return nil
+}
+
+func (s *Service) quoted(ctx context.Context, inv Invoice, a AssetConfig, now time.Time) (*Quote, error) {
+	q, p, from := &Quote{Asset: a.Asset, At: now}, inv.Price, inv.Terms.RateSource
 	_, fiat := s.cfg.Fiat[p.Currency]
+	// Percent of percent: the exact amount, a hundred times too large.
+	hundredfold := p.Amount.Mul(hundred.Sub(inv.Terms.DiscountPercent)).Shift(int32(a.Decimals))
 	if p.Currency == a.Code {
-		units, err := a.UnitsExact(p.Amount)
-		if err != nil {
+		if _, err := a.UnitsExact(p.Amount); err != nil {
 			return nil, &InvalidError{"crypto_amount", fmt.Sprintf("must not have more than %d decimals", a.Decimals)}
 		}
-		q.Due = units
+		q.Due = divideUp(hundredfold, hundred)
 	} else {
-		rate, err := s.rate(ctx, rates.Pair{Base: a.Code, Quote: p.Currency})
+		rate, err := s.rate(ctx, from, rates.Pair{Base: a.Code, Quote: p.Currency})
 		if err != nil {
 			return nil, err
 		}
-		q.Rate, q.Due = rate, divideUp(p.Amount.Shift(int32(a.Decimals)), rate.Value)
+		q.Rate, q.Due = rate, divideUp(hundredfold, rate.Value.Mul(hundred))
 	}
+	inv.Terms.charge(q)
 	if err := a.checkDue(q.Due); err != nil {
 		return nil, err
 	}
@@ -75,7 +90,7 @@ func (s *Service) quote(ctx context.Context, p Price, a AssetConfig, now time.Ti
 		q.Fiat = p
 		return q, nil
 	}
-	rate, err := s.rate(ctx, rates.Pair{Base: a.Code, Quote: s.cfg.Reference})
+	rate, err := s.rate(ctx, from, rates.Pair{Base: a.Code, Quote: s.cfg.Reference})
 	if err != nil {
 		return nil, err
 	}
@@ -84,6 +99,15 @@ func (s *Service) quote(ctx context.Context, p Price, a AssetConfig, now time.Ti
 	}
 	q.Fiat = Price{s.cfg.Reference, a.Decimal(q.Due).Mul(rate.Value).RoundUp(s.cfg.Fiat[s.cfg.Reference])}
 	return q, nil
+}
+
+// charge adds the payer's part of the commission to what is due. Both round up.
+func (t Terms) charge(q *Quote) {
+	if t.CommissionPercent.Sign() <= 0 {
+		return
+	}
+	q.Fee = divideUp(decimal.NewFromBigInt(q.Due, 0).Mul(t.CommissionPercent), hundred)
+	q.Due.Add(q.Due, divideUp(decimal.NewFromBigInt(q.Fee, 0).Mul(t.PayerPercent), hundred))
 }
 
 // checkDue refuses what nobody could pay.
@@ -103,12 +127,17 @@ func (a AssetConfig) minimumUnits() *big.Int {
 	return units
 }
 
-// rate asks the source, and trusts nothing that is not positive.
-func (s *Service) rate(ctx context.Context, pair rates.Pair) (rates.Rate, error) {
-	if s.cfg.Rates == nil {
+// rate asks the source of the name, and trusts nothing that is not positive. A source that an invoice was
+// quoted from and that is no longer configured is as good as one that fails.
+func (s *Service) rate(ctx context.Context, name string, pair rates.Pair) (rates.Rate, error) {
+	source := s.cfg.Rates
+	if name != "" {
+		source = s.cfg.RateSources[name]
+	}
+	if source == nil {
 		return rates.Rate{}, fmt.Errorf("invoice: rate of %s: no source: %w", pair, rates.ErrNoRate)
 	}
-	r, err := s.cfg.Rates.Rate(ctx, pair)
+	r, err := source.Rate(ctx, pair)
 	if err != nil {
 		return rates.Rate{}, fmt.Errorf("invoice: rate of %s: %w", pair, err)
 	}
@@ -161,9 +190,10 @@ func (s *Service) value(ctx context.Context, inv Invoice, p Payment) Payment {
 	return p
 }
 
-// worth is what a payment is worth now. Against a price in another currency the quoted rate stands for
-// the invoice's asset, so that who pays the price's worth has paid the price; against a price in
-// the asset itself the rates of now stand on both sides.
+// worth is what a payment is worth now, rounded down. Against a price in another currency it is the same part of the
+// units that the price was quoted as, as its value is of the price: who pays exactly the price's worth has paid
+// it, although what is due was rounded up. Against a price in the asset itself the rates of now stand on
+// both sides.
 func (s *Service) worth(ctx context.Context, inv Invoice, p Payment) (*big.Int, error) {
 	var paid AssetConfig
 	for _, a := range s.assets {
@@ -175,32 +205,41 @@ func (s *Service) worth(ctx context.Context, inv Invoice, p Payment) (*big.Int, 
 		return nil, fmt.Errorf("invoice: %s is not configured: %w", p.Asset, rates.ErrNoRate)
 	}
 	due, currency := inv.Quote.Asset, inv.Price.Currency
-	quoted := inv.Quote.Rate
+	// What so many units are worth in the currency, a hundred times too large like the price less its discount.
+	units, price := decimal.NewFromBigInt(inv.priceUnits(), 0), inv.Price.Amount.Mul(hundred.Sub(inv.Terms.DiscountPercent))
 	if currency == due.Code {
 		if paid.ID == due.ID {
 			return new(big.Int).Set(p.Units), nil
 		}
 		currency = s.cfg.Reference
-		var err error
-		if quoted, err = s.rate(ctx, rates.Pair{Base: due.Code, Quote: currency}); err != nil {
+		quoted, err := s.rate(ctx, inv.Terms.RateSource, rates.Pair{Base: due.Code, Quote: currency})
+		if err != nil {
 			return nil, err
 		}
+		units, price = decimal.New(1, int32(due.Decimals)), quoted.Value.Mul(hundred)
 	}
 	now := rates.Rate{Value: decimal.NewFromInt(1)}
 	if paid.Code != currency {
 		var err error
-		if now, err = s.rate(ctx, rates.Pair{Base: paid.Code, Quote: currency}); err != nil {
+		if now, err = s.rate(ctx, inv.Terms.RateSource, rates.Pair{Base: paid.Code, Quote: currency}); err != nil {
 			return nil, err
 		}
 	}
-	worth := paid.Decimal(p.Units).Mul(now.Value).Shift(int32(due.Decimals))
-	return divideDown(worth, quoted.Value), nil
+	return divideDown(paid.Decimal(p.Units).Mul(now.Value).Mul(hundred).Mul(units), price), nil
+}
+
+// priceUnits is what the price alone is in base units: what is due without the payer's part of the commission.
+func (inv Invoice) priceUnits() *big.Int {
+	return new(big.Int).Sub(inv.Quote.Due, divideUp(decimal.NewFromBigInt(orZero(inv.Quote.Fee), 0).Mul(inv.Terms.PayerPercent), hundred))
 }
 
 // PaymentURI is what a wallet scans to pay what remains of the invoice; empty when nothing remains, or
 // when there is no address to pay to.
 func (s *Service) PaymentURI(inv Invoice) (string, error) {
 	units := inv.Remaining()
+	if inv.Quote != nil && inv.Terms.Standing {
+		return string(inv.Quote.Address), nil
+	}
 	if inv.Quote == nil || inv.Quote.Address == "" || units.Sign() == 0 {
 		return "", nil
 	}
@@ -216,7 +255,7 @@ func (s *Service) PaymentURI(inv Invoice) (string, error) {
 func (s *Service) Rates(ctx context.Context) []rates.Rate {
 	var out []rates.Rate
 	for _, a := range s.assets {
-		r, err := s.rate(ctx, rates.Pair{Base: a.Code, Quote: s.cfg.Reference})
+		r, err := s.rate(ctx, "", rates.Pair{Base: a.Code, Quote: s.cfg.Reference})
 		if err != nil {
 			s.log.Warn("no rate to list", "error", err)
 			continue

@@ -62,6 +62,8 @@ func (q *quotes) Rate(_ context.Context, p rates.Pair) (rates.Rate, error) {
 	return rates.Rate{Pair: p, Value: decimal.RequireFromString(value), Time: time.Now(), Source: "test"}, nil
 }
 
+func newQuotes() *quotes { return &quotes{price: map[rates.Pair]string{}} }
+
 // tellAll is a notifier that has one message for every event.
 type tellAll struct{}
 
@@ -77,7 +79,7 @@ func (tellAll) Messages(ev invoice.Event, inv invoice.Invoice) []invoice.Message
 // needed; an invoice lives 30 minutes.
 func inWorld(t *testing.T, f func(w *world), change ...func(*invoice.Config)) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, store: store.NewMemory(), rates: &quotes{price: map[rates.Pair]string{}}}
+		w := &world{t: t, store: store.NewMemory(), rates: newQuotes()}
 		w.chain = chaintest.NewChain(chaintest.Config{Start: time.Now().Add(-time.Hour), Interval: 10 * time.Second})
 		w.rates.set("SIM", "EUR", "2")
 		w.rates.set("TOK", "EUR", "1")

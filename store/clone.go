@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"maps"
 	"math/big"
 	"slices"
 
@@ -19,10 +20,15 @@ func cloneInt(n *big.Int) *big.Int {
 
 func cloneInvoice(inv invoice.Invoice) invoice.Invoice {
 	if inv.Quote != nil {
-		q := *inv.Quote
-		q.Due = cloneInt(q.Due)
+		q := cloneQuote(*inv.Quote)
 		inv.Quote = &q
 	}
+	inv.Earlier = slices.Clone(inv.Earlier)
+	for i, q := range inv.Earlier {
+		inv.Earlier[i] = cloneQuote(q)
+	}
+	inv.Terms.Assets = slices.Clone(inv.Terms.Assets)
+	inv.Data = maps.Clone(inv.Data)
 	inv.Terms.ToleranceUnits = cloneInt(inv.Terms.ToleranceUnits)
 	inv.Terms.Minimum = cloneInt(inv.Terms.Minimum)
 	inv.Actions = slices.Clone(inv.Actions)
@@ -30,6 +36,12 @@ func cloneInvoice(inv invoice.Invoice) invoice.Invoice {
 	inv.State.Counted = cloneInt(inv.State.Counted)
 	inv.State.Confirmed = cloneInt(inv.State.Confirmed)
 	return inv
+}
+
+func cloneQuote(q invoice.Quote) invoice.Quote {
+	q.Due = cloneInt(q.Due)
+	q.Fee = cloneInt(q.Fee)
+	return q
 }
 
 func clonePayment(p invoice.Payment) invoice.Payment {
@@ -57,5 +69,6 @@ func cloneProgress(p invoice.Progress) invoice.Progress {
 func cloneProject(p invoice.Project) invoice.Project {
 	p.AllowedIPs = slices.Clone(p.AllowedIPs)
 	p.Secrets = slices.Clone(p.Secrets)
+	p.Keys = maps.Clone(p.Keys)
 	return p
 }

@@ -18,16 +18,17 @@ var _ Backend = (*Memory)(nil)
 type Memory struct {
 	mu sync.Mutex // guards everything below
 
-	invoices  map[string]invoice.Invoice // by id, without their payments
-	orders    map[orderKey]string        // the invoice with the order id
-	addresses map[chain.Address]map[chain.Network]string
-	payments  map[string]map[chain.Key]invoice.Payment // by invoice
-	paidTo    map[chain.Key]string                     // the invoice that a payment belongs to
-	feed      []invoice.Event                          // position n is at index n-1
-	eventsOf  map[string]map[int64]int                 // index in the feed by invoice and seq
-	networks  map[chain.Network]invoice.Progress
-	indexes   map[string]uint32 // the next number of a wallet
-	leases    map[string]lease  // the newest of each duty
+	invoices map[string]invoice.Invoice // by id, without their payments
+	orders   map[orderKey]string        // the invoice with the order id
+	places   map[invoice.Place]map[chain.Network]holders
+	free     map[string][]uint32                      // numbers of a wallet that may be handed out again, first freed first
+	payments map[string]map[chain.Key]invoice.Payment // by invoice
+	paidTo   map[chain.Key]string                     // the invoice that a payment belongs to
+	feed     []invoice.Event                          // position n is at index n-1
+	eventsOf map[string]map[int64]int                 // index in the feed by invoice and seq
+	networks map[chain.Network]invoice.Progress
+	indexes  map[string]uint32 // the next number of a wallet
+	leases   map[string]lease  // the newest of each duty
 
 	projects map[string]invoice.Project
 
@@ -40,12 +41,19 @@ type Memory struct {
 
 type orderKey struct{ project, orderID string }
 
+// holders are the invoices that a place was given to.
+type holders struct {
+	claims []invoice.Claim // all there ever were, in their order
+	held   bool            // the last of them holds it; else it was the last to release it
+}
+
 // NewMemory makes an empty store.
 func NewMemory() *Memory {
 	return &Memory{
 		invoices:   map[string]invoice.Invoice{},
 		orders:     map[orderKey]string{},
-		addresses:  map[chain.Address]map[chain.Network]string{},
+		places:     map[invoice.Place]map[chain.Network]holders{},
+		free:       map[string][]uint32{},
 		payments:   map[string]map[chain.Key]invoice.Payment{},
 		paidTo:     map[chain.Key]string{},
 		eventsOf:   map[string]map[int64]int{},
@@ -99,13 +107,6 @@ func set[K comparable, V any](u *undo, m map[K]V, k K, v V) {
 	})
 }
 
-func unset[K comparable, V any](u *undo, m map[K]V, k K) {
-	if old, had := m[k]; had {
-		delete(m, k)
-		u.add(func() { m[k] = old })
-	}
-}
-
 // apply applies the parts of the batch one after the other, up to the first that is refused.
 func (m *Memory) apply(u *undo, b invoice.Batch) error {
 	if err := m.checkFence(b.Fence); err != nil {
@@ -119,6 +120,16 @@ func (m *Memory) apply(u *undo, b invoice.Batch) error {
 	for _, inv := range b.Update {
 		if err := m.update(u, inv); err != nil {
 			return fmt.Errorf("update invoice %s: %w", inv.ID, err)
+		}
+	}
+	for _, r := range b.Releases {
+		if err := m.release(u, r); err != nil {
+			return fmt.Errorf("release %s of invoice %s: %w", r.Address, r.Invoice, err)
+		}
+	}
+	for _, c := range b.Claims {
+		if err := m.claim(u, c); err != nil {
+			return fmt.Errorf("claim %s for invoice %s: %w", c.Address, c.Invoice, err)
 		}
 	}
 	for _, p := range b.Payments {
@@ -151,7 +162,14 @@ func (m *Memory) insert(u *undo, inv invoice.Invoice) error {
 	if _, taken := m.invoices[inv.ID]; taken || inv.Version != 1 {
 		return invoice.ErrConflict
 	}
-	return m.putInvoice(u, inv)
+	if key := (orderKey{inv.Project, inv.OrderID}); inv.OrderID != "" {
+		if first, taken := m.orders[key]; taken {
+			return &invoice.DuplicateOrderError{OrderID: inv.OrderID, Invoice: first}
+		}
+		set(u, m.orders, key, inv.ID)
+	}
+	m.putInvoice(u, inv)
+	return nil
 }
 
 func (m *Memory) update(u *undo, inv invoice.Invoice) error {
@@ -159,34 +177,37 @@ func (m *Memory) update(u *undo, inv invoice.Invoice) error {
 	if !ok || inv.Version != old.Version+1 {
 		return invoice.ErrConflict
 	}
-	unset(u, m.orders, orderKey{old.Project, old.OrderID})
-	if old.Quote != nil {
-		unset(u, m.addresses[old.Quote.Address], old.Network())
-	}
-	return m.putInvoice(u, inv)
+	m.putInvoice(u, inv)
+	return nil
 }
 
-func (m *Memory) putInvoice(u *undo, inv invoice.Invoice) error {
-	if key := (orderKey{inv.Project, inv.OrderID}); inv.OrderID != "" {
-		if first, taken := m.orders[key]; taken {
-			return &invoice.DuplicateOrderError{OrderID: inv.OrderID, Invoice: first}
-		}
-		set(u, m.orders, key, inv.ID)
-	}
-	if inv.Quote != nil && inv.Quote.Address != "" {
-		byNetwork := m.addresses[inv.Quote.Address]
-		if _, taken := byNetwork[inv.Network()]; taken {
-			return fmt.Errorf("address %s on %s is taken: %w", inv.Quote.Address, inv.Network(), invoice.ErrConflict)
-		}
-		if byNetwork == nil {
-			byNetwork = map[chain.Network]string{}
-			set(u, m.addresses, inv.Quote.Address, byNetwork)
-		}
-		set(u, byNetwork, inv.Network(), inv.ID)
-	}
+func (m *Memory) putInvoice(u *undo, inv invoice.Invoice) {
 	inv = cloneInvoice(inv)
 	inv.Payments = nil
 	set(u, m.invoices, inv.ID, inv)
+}
+
+func (m *Memory) claim(u *undo, c invoice.Claim) error {
+	before := m.places[c.Place][c.Network]
+	if before.held {
+		return invoice.ErrConflict
+	}
+	if m.places[c.Place] == nil {
+		set(u, m.places, c.Place, map[chain.Network]holders{})
+	}
+	set(u, m.places[c.Place], c.Network, holders{append(slices.Clone(before.claims), c), true})
+	return nil
+}
+
+func (m *Memory) release(u *undo, r invoice.Release) error {
+	before := m.places[r.Place][r.Network]
+	if !before.held || before.claims[len(before.claims)-1].Invoice != r.Invoice {
+		return invoice.ErrConflict
+	}
+	set(u, m.places[r.Place], r.Network, holders{claims: before.claims})
+	if r.Reuse {
+		set(u, m.free, r.Wallet, append(slices.Clone(m.free[r.Wallet]), r.Index))
+	}
 	return nil
 }
 
@@ -234,6 +255,21 @@ func (m *Memory) ReserveIndexes(ctx context.Context, wallet string, n uint32) (u
 	}
 	m.indexes[wallet] = first + n
 	return first, nil
+}
+
+// TakeIndex implements [invoice.Store].
+func (m *Memory) TakeIndex(ctx context.Context, wallet string) (uint32, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.free[wallet]) == 0 {
+		return 0, fmt.Errorf("store: take index of wallet %q: %w", wallet, invoice.ErrNotFound)
+	}
+	index := m.free[wallet][0]
+	m.free[wallet] = m.free[wallet][1:]
+	return index, nil
 }
 
 // InsertProject implements [invoice.ProjectStore].

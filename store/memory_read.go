@@ -76,23 +76,83 @@ func (m *Memory) Invoices(ctx context.Context, q invoice.Query) (invoice.Page, e
 	return page, nil
 }
 
-// InvoicesByAddress implements [invoice.Reader].
-func (m *Memory) InvoicesByAddress(ctx context.Context, addresses []chain.Address) ([]invoice.Invoice, error) {
+// InvoicesAt implements [invoice.Reader].
+func (m *Memory) InvoicesAt(ctx context.Context, places []invoice.Place) ([]invoice.Invoice, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	found := map[string]bool{}
+	for _, p := range places {
+		for _, h := range m.places[p] {
+			found[h.claims[len(h.claims)-1].Invoice] = true
+			if n := len(h.claims); h.held && n > 1 {
+				found[h.claims[n-2].Invoice] = true
+			}
+		}
+	}
+	return m.snapshots(found), nil
+}
+
+// InvoicesPaidBy implements [invoice.Reader].
+func (m *Memory) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice.Invoice, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	found := map[string]bool{}
+	for _, key := range keys {
+		if id, paid := m.paidTo[key]; paid {
+			found[id] = true
+		}
+	}
+	return m.snapshots(found), nil
+}
+
+func (m *Memory) snapshots(ids map[string]bool) []invoice.Invoice {
 	var out []invoice.Invoice
-	asked := map[chain.Address]bool{}
-	for _, address := range addresses {
-		if asked[address] {
-			continue
+	for id := range ids {
+		out = append(out, m.snapshot(id))
+	}
+	return out
+}
+
+// HeldSlots implements [invoice.Reader].
+func (m *Memory) HeldSlots(ctx context.Context, network chain.Network, address chain.Address, first, last string, limit int) ([]string, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []string
+	for at, on := range m.places {
+		if on[network].held && at.Address == address && at.Slot >= first && at.Slot <= last {
+			out = append(out, at.Slot)
 		}
-		asked[address] = true
-		for _, id := range m.addresses[address] {
-			out = append(out, m.snapshot(id))
+	}
+	slices.Sort(out)
+	return out[:min(max(limit, 0), len(out))], nil
+}
+
+// PaidInvoices implements [invoice.Reader].
+func (m *Memory) PaidInvoices(ctx context.Context, after string, limit int) ([]invoice.Invoice, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var ids []string
+	for id, payments := range m.payments {
+		if id > after && len(payments) > 0 {
+			ids = append(ids, id)
 		}
+	}
+	slices.Sort(ids)
+	var out []invoice.Invoice
+	for _, id := range ids[:min(max(limit, 0), len(ids))] {
+		out = append(out, m.snapshot(id))
 	}
 	return out, nil
 }

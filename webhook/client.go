@@ -72,8 +72,8 @@ func NewClient(cfg ClientConfig) *http.Client {
 			MaxResponseHeaderBytes: maxResponseHeader,
 			DisableCompression:     true, // else a small answer could unpack to a huge one
 			ForceAttemptHTTP2:      true,
-			MaxIdleConns:           256,
-			MaxIdleConnsPerHost:    4,
+			MaxIdleConns:           1024,
+			MaxIdleConnsPerHost:    32, // as Config.PerEndpoint
 			IdleConnTimeout:        time.Minute,
 		},
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -30,16 +31,16 @@ const (
 
 var errInterrupted = errors.New("interrupted because the sender was stopped")
 
-// deliver makes one attempt and records it. It answers what the attempt showed about the endpoint.
-func (d *Dispatcher) deliver(base, sending context.Context, delivery Delivery) signal {
+// deliver makes one attempt, tells what it showed about the endpoint, and records it.
+func (d *Dispatcher) deliver(base, sending context.Context, delivery Delivery, tell func(signal)) {
 	at := d.cfg.Now()
 	a := d.attempt(sending, delivery.Message, at)
 	end := d.cfg.Now()
-	next := d.follow(a, delivery.Tried, end)
+	tell(a.signal())
+	next := d.follow(a, delivery.Message.Format, delivery.Tried, end)
 	d.record(base, delivery, Attempt{
-		At: at.UTC(), Duration: end.Sub(at), Status: a.status, Excerpt: a.excerpt, Error: a.reason(),
+		At: at.UTC(), Duration: end.Sub(at), Status: a.status, Excerpt: a.excerpt, Error: a.reason(d.cfg.Rules[delivery.Message.Format]),
 	}, next)
-	return a.signal()
 }
 
 // answer is what came of an attempt: a status, or an error.
@@ -78,14 +79,19 @@ func (d *Dispatcher) request(ctx context.Context, m invoice.Message, at time.Tim
 		d.cfg.Logger.ErrorContext(ctx, "webhook: read signing secrets", "project", m.Project, "err", err)
 		return nil, errors.New("signing secrets are not available")
 	}
-	signature, err := signAll(secrets, m.ID, at, m.Body)
+	body, extra, err := d.finish(ctx, m)
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, m.URL, bytes.NewReader(m.Body))
+	signature, err := signAll(secrets, m.ID, at, body)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, m.URL, bytes.NewReader(body))
 	if err != nil {
 		return nil, errBadURL
 	}
+	maps.Copy(req.Header, extra)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", d.cfg.UserAgent)
 	req.Header.Set(HeaderID, m.ID)
@@ -95,6 +101,23 @@ func (d *Dispatcher) request(ctx context.Context, m invoice.Message, at time.Tim
 	// connection by itself when the endpoint has just closed an idle one.
 	req.Header["Idempotency-Key"] = []string{}
 	return req, nil
+}
+
+// finish signs a message as its format wants it.
+func (d *Dispatcher) finish(ctx context.Context, m invoice.Message) ([]byte, http.Header, error) {
+	rules := d.cfg.Rules[m.Format]
+	if rules.Sign == nil {
+		return m.Body, nil, nil
+	}
+	key := ""
+	if rules.Key != "" {
+		var err error
+		if key, err = d.cfg.Keys.Key(ctx, m.Project, rules.Key); err != nil {
+			d.cfg.Logger.ErrorContext(ctx, "webhook: read signing key", "project", m.Project, "key", rules.Key, "err", err)
+			return nil, nil, errors.New("the signing key is not available")
+		}
+	}
+	return rules.Sign(m, key)
 }
 
 // errBadURL replaces the error of net/url, which would repeat the URL.
@@ -133,11 +156,13 @@ func judge(status int) verdict {
 	return verdictStop
 }
 
-func (a answer) verdict() verdict {
+func (a answer) verdict(r Rules) verdict {
 	switch {
 	case errors.Is(a.err, ErrRefused), errors.Is(a.err, errBadURL):
 		return verdictStop
 	case a.err != nil:
+		return verdictRetry
+	case r.Only200 && a.status != http.StatusOK && a.status != http.StatusGone:
 		return verdictRetry
 	}
 	return judge(a.status)
@@ -154,8 +179,12 @@ func (a answer) signal() signal {
 }
 
 // follow says what comes after an attempt, when tried others came before it.
-func (d *Dispatcher) follow(a answer, tried int, now time.Time) Next {
-	switch a.verdict() {
+func (d *Dispatcher) follow(a answer, format string, tried int, now time.Time) Next {
+	rules, schedule := d.cfg.Rules[format], d.cfg.Schedule
+	if rules.Schedule != nil {
+		schedule = rules.Schedule
+	}
+	switch a.verdict(rules) {
 	case verdictDelivered:
 		return Next{State: StateDelivered}
 	case verdictGone:
@@ -167,10 +196,10 @@ func (d *Dispatcher) follow(a answer, tried int, now time.Time) Next {
 	if errors.Is(a.err, errInterrupted) {
 		return Next{State: StateDue, Due: now.UTC()}
 	}
-	if tried >= len(d.cfg.Schedule) {
+	if tried >= len(schedule) {
 		return Next{State: StateDead}
 	}
-	wait := d.cfg.Schedule[max(tried, 0)]
+	wait := schedule[max(tried, 0)]
 	wait += time.Duration(rand.Int64N(int64(wait)/10 + 1))
 	if a.status == http.StatusTooManyRequests || a.status == http.StatusServiceUnavailable {
 		wait = max(wait, min(retryAfter(a.retryAfter, now), d.cfg.MaxRetryAfter))
@@ -222,11 +251,11 @@ func (d *Dispatcher) recordOnce(ctx context.Context, claim Claim, attempt Attemp
 
 // reason says for the history why an attempt failed; empty when it did not. It is shown to those
 // who chose the URL, so it names neither the URL nor addresses of the operator's network.
-func (a answer) reason() string {
+func (a answer) reason(r Rules) string {
 	switch {
 	case a.err != nil:
 		return clean([]byte(describe(a.err)), maxError)
-	case judge(a.status) == verdictDelivered:
+	case a.verdict(r) == verdictDelivered:
 		return ""
 	case a.status >= 300 && a.status <= 399:
 		return fmt.Sprintf("answered %d: redirects are not followed", a.status)

@@ -13,14 +13,26 @@ import (
 type Config struct {
 	Outbox  Outbox
 	Secrets Secrets
+	// Rules are those of the formats that have some, by their names; see [Notifier.Rules]. A message of a format
+	// that is not among them is sent as the default says.
+	Rules map[string]Rules
+	// Keys are needed when a rule has a Key.
+	Keys Keys
 
 	// Client sends. It must have a Timeout, and must guard its dialling as that of [NewClient] does,
 	// because others choose where it connects to. Default NewClient(ClientConfig{}).
 	Client *http.Client
-	// Workers is how many deliveries are in flight at most. Default 64.
+	// Workers is how many deliveries are in flight at most, not counting those that take longer than Patience.
+	// Default 256.
 	Workers int
-	// PerEndpoint is how many of them go to one endpoint at most. Default 4.
+	// PerEndpoint is how many go to one endpoint at most. Default 32.
 	PerEndpoint int
+	// Patience is how long a delivery counts among the Workers. After that it goes on beside them, and nothing
+	// else is sent to its endpoint until it is over. Default 1 second.
+	Patience time.Duration
+	// Late is how many deliveries may go on beside the Workers; further ones count among them for as long as they
+	// take. Default 4 times Workers.
+	Late int
 	// Lease is how long a claimed message is hidden from other claims, at least twice the client's
 	// timeout. A message whose process died is sent again when it has run out. Default 1 minute.
 	Lease time.Duration
@@ -69,8 +81,10 @@ func (c Config) withDefaults() Config {
 	if c.UserAgent == "" {
 		c.UserAgent = "Cointill-Webhook"
 	}
-	c.Workers = orDefault(c.Workers, 64)
-	c.PerEndpoint = min(orDefault(c.PerEndpoint, 4), c.Workers)
+	c.Workers = orDefault(c.Workers, 256)
+	c.PerEndpoint = min(orDefault(c.PerEndpoint, 32), c.Workers)
+	c.Patience = orDefault(c.Patience, time.Second)
+	c.Late = orDefault(c.Late, 4*c.Workers)
 	c.Lease = orDefault(c.Lease, time.Minute)
 	c.MaxRetryAfter = orDefault(c.MaxRetryAfter, 24*time.Hour)
 	c.Poll = orDefault(c.Poll, time.Second)
@@ -88,16 +102,31 @@ func orDefault[T int | time.Duration](v, def T) T {
 
 func (c Config) validate() error {
 	switch {
-	case c.Workers < 0 || c.PerEndpoint < 0:
-		return errors.New("webhook: New: Workers and PerEndpoint must not be negative")
-	case c.Lease < 0 || c.MaxRetryAfter < 0 || c.Poll < 0 || c.Grace < 0:
+	case c.Workers < 0 || c.PerEndpoint < 0 || c.Late < 0:
+		return errors.New("webhook: New: Workers, PerEndpoint and Late must not be negative")
+	case c.Patience < 0 || c.Lease < 0 || c.MaxRetryAfter < 0 || c.Poll < 0 || c.Grace < 0:
 		return errors.New("webhook: New: durations must not be negative")
 	case c.Client.Timeout <= 0:
 		return errors.New("webhook: New: Client.Timeout is required")
 	case c.Lease < 2*c.Client.Timeout:
 		return errors.New("webhook: New: Lease must be at least twice Client.Timeout")
 	}
-	for _, wait := range c.Schedule {
+	if err := checkSchedule(c.Schedule); err != nil {
+		return err
+	}
+	for _, rules := range c.Rules {
+		if err := checkSchedule(rules.Schedule); err != nil {
+			return err
+		}
+		if rules.Key != "" && c.Keys == nil {
+			return errors.New("webhook: New: Keys is required by Rules")
+		}
+	}
+	return nil
+}
+
+func checkSchedule(waits []time.Duration) error {
+	for _, wait := range waits {
 		if wait < 0 {
 			return errors.New("webhook: New: Schedule must not have negative waits")
 		}
@@ -161,7 +190,8 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 		base:       base,
 		sending:    sending,
 		endpoints:  newEndpoints(d.cfg.PerEndpoint, d.cfg.Workers, d.cfg.Breaker),
-		done:       make(chan ended, d.cfg.Workers),
+		prompt:     map[*flight]bool{},
+		news:       make(chan news, 2*(d.cfg.Workers+d.cfg.Late)),
 	}
 	for ctx.Err() == nil {
 		r.wait(ctx, r.claim(ctx))
@@ -176,15 +206,25 @@ type run struct {
 	base      context.Context // for recording: never ends
 	sending   context.Context // for sending: ends when the grace is over
 	endpoints *endpoints
-	inFlight  int
-	failures  int // claims that failed in a row
-	done      chan ended
+	prompt    map[*flight]bool // the deliveries that count among the workers
+	late      int              // those beside them
+	failures  int              // claims that failed in a row
+	news      chan news        // room for all that there can be: nobody waits to tell
 }
 
-// ended says what a delivery showed about its endpoint.
-type ended struct {
+// flight is a delivery under way.
+type flight struct {
 	endpoint string
+	since    time.Time
+	answered bool // the endpoint is free; what came of it is being recorded
+	late     bool
+}
+
+// news says how far a delivery has come: the endpoint has shown something, or all is recorded.
+type news struct {
+	*flight
 	signal   signal
+	recorded bool
 }
 
 // pause says how the loop waits before it claims again.
@@ -195,11 +235,12 @@ type pause struct {
 
 // claim starts as many deliveries as there is room for.
 func (r *run) claim(ctx context.Context) pause {
-	free := r.cfg.Workers - r.inFlight
-	if free <= 0 {
-		return pause{time: r.cfg.Poll, quiet: true}
-	}
 	now := r.cfg.Now()
+	patience := r.setAside(now)
+	free := r.cfg.Workers - len(r.prompt)
+	if free <= 0 {
+		return pause{time: min(r.cfg.Poll, patience), quiet: true}
+	}
 	skip, perEndpoint := r.endpoints.ration(now)
 	deliveries, err := r.cfg.Outbox.Claim(ctx, ClaimQuery{
 		Now: now, Lease: r.cfg.Lease, Limit: free, Skip: skip, PerEndpoint: perEndpoint,
@@ -214,10 +255,30 @@ func (r *run) claim(ctx context.Context) pause {
 	switch {
 	case len(deliveries) > 0 && perEndpoint < r.cfg.PerEndpoint:
 		return pause{} // some endpoints got less than they may have
-	case len(deliveries) > 0 || r.inFlight > 0:
+	case len(deliveries) > 0 || len(r.prompt) > 0 || r.late > 0:
 		return pause{time: r.cfg.Poll}
 	}
 	return pause{time: r.idle(ctx, now)}
+}
+
+// setAside takes those that are late from among the workers, and answers when the next will be.
+func (r *run) setAside(now time.Time) time.Duration {
+	next := r.cfg.Patience
+	for f := range r.prompt {
+		left := r.cfg.Patience - now.Sub(f.since)
+		switch {
+		case left > 0:
+			next = min(next, left)
+		case r.late < r.cfg.Late:
+			delete(r.prompt, f)
+			r.late++
+			f.late = true
+			if !f.answered {
+				r.endpoints.late(f.endpoint)
+			}
+		}
+	}
+	return next
 }
 
 func (r *run) claimFailed(ctx context.Context, err error) pause {
@@ -246,25 +307,26 @@ func (r *run) idle(ctx context.Context, now time.Time) time.Duration {
 }
 
 func (r *run) start(delivery Delivery) {
-	endpoint := delivery.Message.Endpoint
-	r.inFlight++
-	r.endpoints.begin(endpoint)
+	f := &flight{endpoint: delivery.Message.Endpoint, since: r.cfg.Now()}
+	r.prompt[f] = true
+	r.endpoints.begin(f.endpoint)
 	go func() {
-		r.done <- ended{endpoint, r.deliver(r.base, r.sending, delivery)}
+		r.deliver(r.base, r.sending, delivery, func(s signal) { r.news <- news{flight: f, signal: s} })
+		r.news <- news{flight: f, recorded: true}
 	}()
 }
 
-// wait returns when it is time to claim again: after the pause, at a hint, or when a delivery has
-// ended, for that may free its endpoint and the next message of its invoice.
+// wait returns when it is time to claim again: after the pause, at a hint, when an endpoint is free again, or when
+// something was recorded, for that may free the next message of its invoice.
 func (r *run) wait(ctx context.Context, p pause) {
 	if p.time > 0 {
 		hint := r.hint
 		if p.quiet {
 			hint = nil
 		}
-		done := r.done
+		told := r.news
 		if r.failures > 0 {
-			done = nil // the outbox is in trouble: do not ask it more often
+			told = nil // the outbox is in trouble: do not ask it more often
 		}
 		timer := time.NewTimer(p.time)
 		defer timer.Stop()
@@ -272,24 +334,31 @@ func (r *run) wait(ctx context.Context, p pause) {
 		case <-ctx.Done():
 		case <-timer.C:
 		case <-hint:
-		case e := <-done:
-			r.settle(e)
+		case n := <-told:
+			r.settle(n)
 		}
 	}
 	for {
 		select {
-		case e := <-r.done:
-			r.settle(e)
+		case n := <-r.news:
+			r.settle(n)
 		default:
 			return
 		}
 	}
 }
 
-func (r *run) settle(e ended) {
-	r.inFlight--
-	if r.endpoints.end(e.endpoint, e.signal, r.cfg.Now()) {
-		r.cfg.Logger.Warn("webhook: endpoint does not answer, leaving it alone for a while", "endpoint", e.endpoint)
+func (r *run) settle(n news) {
+	switch {
+	case n.recorded && n.flight.late:
+		r.late--
+	case n.recorded:
+		delete(r.prompt, n.flight)
+	default:
+		n.answered = true
+		if r.endpoints.end(n.endpoint, n.signal, n.flight.late, r.cfg.Now()) {
+			r.cfg.Logger.Warn("webhook: endpoint does not answer, leaving it alone for a while", "endpoint", n.endpoint)
+		}
 	}
 }
 
@@ -297,7 +366,7 @@ func (r *run) settle(e ended) {
 func (r *run) finish(interrupt context.CancelFunc) {
 	grace := time.AfterFunc(r.cfg.Grace, interrupt)
 	defer grace.Stop()
-	for r.inFlight > 0 {
-		r.settle(<-r.done)
+	for len(r.prompt)+r.late > 0 {
+		r.settle(<-r.news)
 	}
 }

@@ -569,6 +569,7 @@ func TestWithoutSecretsNothingIsSentAndTheMessageWaits(t *testing.T) {
 func TestA22_HangingEndpointsDelayNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
+		w.cfg.Workers, w.cfg.PerEndpoint = 64, 4
 		w.net.answer = func(_ int, g got) reply {
 			if strings.Contains(g.URL, "hang") {
 				return reply{hang: true}
@@ -595,12 +596,40 @@ func TestA22_HangingEndpointsDelayNobodyElse(t *testing.T) {
 		require.Equal(t, healthy*each, told)
 		time.Sleep(10 * time.Minute)
 		stop()
-		require.LessOrEqual(t, w.net.highest[""], 64)
+		require.LessOrEqual(t, w.net.highest[""], 64+20, "20 may be late at a time")
 		for host, n := range w.net.highest {
 			if host != "" {
 				require.LessOrEqual(t, n, 4, host)
 			}
 		}
+	})
+}
+
+// A delivery that takes longer than Patience gives its place to another, as long as there are few such.
+func TestA22_LateDeliveriesGiveUpTheirPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.cfg.Workers, w.cfg.Late, w.cfg.Patience = 2, 1, time.Second
+		w.net.answer = func(_ int, g got) reply { return reply{hang: strings.Contains(g.URL, "hang")} }
+		for i := range 3 {
+			w.commit(message(fmt.Sprint("h", i), 1, fmt.Sprintf("hang%d.example", i)))
+		}
+		w.commit(message("a", 1, "shop.example"))
+		_, stop := w.run()
+		time.Sleep(time.Second - time.Millisecond)
+		synctest.Wait()
+		require.Len(t, w.net.seen(), 2, "both workers wait")
+		time.Sleep(2 * time.Millisecond)
+		synctest.Wait()
+		require.Len(t, w.net.seen(), 3, "one of them is free again, and takes the third that hangs")
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		require.Len(t, w.net.seen(), 3, "no more may be late")
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		require.Equal(t, 1, w.net.hostCount()["shop.example"])
+		require.Equal(t, 3, w.net.highest[""])
+		stop()
 	})
 }
 
@@ -643,6 +672,7 @@ func TestA22_AnOpenBreakerUsesUpNoAttempts(t *testing.T) {
 			}
 			return status(200)
 		}
+		w.cfg.PerEndpoint = 4
 		w.cfg.Breaker = webhook.BreakerConfig{Failures: 3, Open: time.Hour, MaxOpen: time.Hour}
 		for i := range 20 {
 			w.commit(message(fmt.Sprint("inv", i), 1, "shop.example"))

@@ -36,10 +36,11 @@
 // # What keeps endpoints apart
 //
 // An endpoint, which is the scheme, host and port of a URL, has a bounded number of deliveries in
-// flight. Once one could not be reached or was too slow it gets a single one at a time, after
-// several failures in a row none for a while (its messages wait without losing attempts), and all
-// such endpoints together never have more than half of the workers. This is kept in memory by each
-// process for itself.
+// flight. A delivery that takes longer than a second goes on beside the others, which have its place, and
+// nothing else is sent to its endpoint until it is over. Once one could not be reached or was too slow it
+// gets a single one at a time, after several failures in a row none for a while (its messages wait
+// without losing attempts), and all such endpoints together never have more than half of the workers. This
+// is kept in memory by each process for itself.
 //
 // The addresses of callbacks are chosen by others, so the client of [NewClient] checks every
 // address that it connects to after the name was resolved. [CheckURL] refuses bad URLs earlier, by

@@ -41,15 +41,16 @@ const (
 // remembered at all.
 type endpoint struct {
 	inFlight int
+	late     int       // how many of them try our patience
 	failures int       // in a row; more than 0: troubled
 	failedAt time.Time // when the last of them was
 	openTill time.Time // until then nothing is sent
 }
 
-// endpoints rations deliveries. A healthy endpoint may have perEndpoint in flight, a troubled one a
-// single one, an open one none; and all troubled ones together no more than half of the workers. So
-// endpoints that hang take at most half of what there is once they have hung for the first time. It
-// belongs to the goroutine of Run and needs no lock.
+// endpoints rations deliveries. A healthy endpoint may have perEndpoint in flight, one with a late delivery no
+// further ones, a troubled one a single one, an open one none; and all troubled ones together no more than half
+// of the workers. So endpoints that hang take at most half of what there is once they have hung for the first
+// time. It belongs to the goroutine of Run and needs no lock.
 type endpoints struct {
 	perEndpoint int
 	workers     int
@@ -57,7 +58,7 @@ type endpoints struct {
 
 	known    map[string]*endpoint
 	troubled int // how many of known have failures
-	slow     int // deliveries in flight to those
+	slow     int // deliveries in flight to those, not counting late ones
 }
 
 func newEndpoints(perEndpoint, workers int, breaker BreakerConfig) *endpoints {
@@ -71,7 +72,9 @@ func (es *endpoints) ration(now time.Time) (skip []string, perEndpoint int) {
 	probes := max(1, es.workers/2) - es.slow
 	for name, e := range es.known { // in random order, so that every troubled endpoint has its turn
 		room := es.perEndpoint - e.inFlight
-		if e.failures > 0 {
+		if e.late > 0 {
+			room = 0
+		} else if e.failures > 0 {
 			room = 1 - e.inFlight
 			if probes <= 0 || now.Before(e.openTill) {
 				room = 0
@@ -103,10 +106,22 @@ func (es *endpoints) begin(name string) {
 	}
 }
 
-// end counts a delivery out and says whether it opened the endpoint's breaker.
-func (es *endpoints) end(name string, s signal, now time.Time) (opened bool) {
+// late notes that a delivery no longer counts among the workers.
+func (es *endpoints) late(name string) {
 	e := es.known[name]
+	e.late++
 	if e.failures > 0 {
+		es.slow--
+	}
+}
+
+// end counts a delivery out and says whether it opened the endpoint's breaker.
+func (es *endpoints) end(name string, s signal, late bool, now time.Time) (opened bool) {
+	e := es.known[name]
+	switch {
+	case late:
+		e.late--
+	case e.failures > 0:
 		es.slow--
 	}
 	e.inFlight--
@@ -129,7 +144,7 @@ func (es *endpoints) recover(e *endpoint) {
 	}
 	e.failures, e.openTill = 0, time.Time{}
 	es.troubled--
-	es.slow -= e.inFlight
+	es.slow -= e.inFlight - e.late
 }
 
 func (es *endpoints) fail(e *endpoint, now time.Time) (opened bool) {
@@ -138,7 +153,7 @@ func (es *endpoints) fail(e *endpoint, now time.Time) (opened bool) {
 			es.forgetOldest()
 		}
 		es.troubled++
-		es.slow += e.inFlight
+		es.slow += e.inFlight - e.late
 	}
 	e.failures++
 	e.failedAt = now

@@ -31,9 +31,9 @@ func TestEndpointsRationHealthyOnesByTheirRoom(t *testing.T) {
 	require.Equal(t, 3, per, "a has room for three more")
 
 	for range 4 {
-		es.end("b", signalAnswered, now)
+		es.end("b", signalAnswered, false, now)
 	}
-	es.end("a", signalNone, now)
+	es.end("a", signalNone, false, now)
 	require.Empty(t, es.known, "what is idle and answers is forgotten")
 }
 
@@ -42,7 +42,7 @@ func TestEndpointsOpenAndProbe(t *testing.T) {
 	es := newEndpoints(4, 64, BreakerConfig{Failures: 2, Open: 10 * time.Second, MaxOpen: 30 * time.Second}.withDefaults())
 	try := func(s signal) bool {
 		es.begin("a")
-		return es.end("a", s, now)
+		return es.end("a", s, false, now)
 	}
 	require.False(t, try(signalSilent))
 	skip, per := es.ration(now)
@@ -75,7 +75,7 @@ func TestTroubledEndpointsShareHalfOfTheWorkers(t *testing.T) {
 	for i := range 20 {
 		name := fmt.Sprint(i)
 		es.begin(name)
-		es.end(name, signalSilent, now)
+		es.end(name, signalSilent, false, now)
 	}
 	for probes := range 4 {
 		skip, _ := es.ration(now)
@@ -98,7 +98,7 @@ func TestTroubledEndpointsAreBounded(t *testing.T) {
 	for i := range maxTroubled + 10 {
 		name := fmt.Sprint(i)
 		es.begin(name)
-		es.end(name, signalSilent, time.Unix(int64(i), 0))
+		es.end(name, signalSilent, false, time.Unix(int64(i), 0))
 	}
 	require.Len(t, es.known, maxTroubled)
 	require.Equal(t, maxTroubled, es.troubled)
@@ -117,14 +117,40 @@ func TestEndpointCountsAddUp(t *testing.T) {
 		t.Helper()
 		require.Equal(t, []int{slow, troubled}, []int{es.slow, es.troubled})
 	}
-	es.end("a", signalSilent, now)
+	es.end("a", signalSilent, false, now)
 	check(2, 1)
-	es.end("b", signalAnswered, now)
+	es.end("b", signalAnswered, false, now)
 	check(2, 1)
-	es.end("a", signalAnswered, now)
+	es.end("a", signalAnswered, false, now)
 	check(0, 0)
-	es.end("a", signalSilent, now)
+	es.end("a", signalSilent, false, now)
 	check(0, 1)
+}
+
+// A delivery that takes long keeps further ones from its endpoint, and no longer counts against anybody else.
+func TestALateDeliveryHoldsItsOwnEndpointOnly(t *testing.T) {
+	now := time.Unix(0, 0)
+	es := newEndpoints(4, 2, BreakerConfig{}.withDefaults())
+	es.begin("a")
+	es.late("a")
+	skip, per := es.ration(now)
+	require.Equal(t, []string{"a"}, skip)
+	require.Equal(t, 4, per)
+	require.Zero(t, es.slow)
+	es.end("a", signalSilent, true, now)
+	require.Equal(t, []int{0, 1}, []int{es.slow, es.troubled})
+
+	es.begin("a")
+	es.begin("b")
+	es.end("b", signalSilent, false, now)
+	skip, _ = es.ration(now)
+	require.Equal(t, []string{"a", "b"}, skip, "the one worker for the troubled is at work")
+	es.late("a")
+	skip, _ = es.ration(now)
+	require.Equal(t, []string{"a"}, skip, "and now it is free")
+	es.end("a", signalAnswered, true, now)
+	require.Equal(t, []int{0, 1}, []int{es.slow, es.troubled})
+	require.NotContains(t, es.known, "a")
 }
 
 func TestOnlySilenceCountsAgainstAnEndpoint(t *testing.T) {

@@ -79,10 +79,30 @@ func (n *Notifier) Messages(ev invoice.Event, inv invoice.Invoice) []invoice.Mes
 	if err != nil {
 		endpoint = "invalid" // the attempt to tell it will say so in the history
 	}
-	return []invoice.Message{{
+	m := invoice.Message{
 		ID: ev.ID, Event: ev.Type, Invoice: ev.Invoice, Seq: ev.Seq, Project: ev.Project,
-		URL: inv.CallbackURL, Endpoint: endpoint, Body: body, At: ev.At,
-	}}
+		URL: inv.CallbackURL, Endpoint: endpoint, Body: body, At: ev.At, Format: format.Name(),
+	}
+	if s, has := format.(secretive); has {
+		m.Secret = s.Secret(inv)
+	}
+	return []invoice.Message{m}
+}
+
+// secretive is the optional power of a format that signs with a secret of the invoice.
+type secretive interface {
+	Secret(inv invoice.Invoice) string
+}
+
+// Rules answers the rules of each format that has some, for [Config.Rules].
+func (n *Notifier) Rules() map[string]Rules {
+	out := map[string]Rules{}
+	for _, f := range n.formats {
+		if ruled, has := f.(Ruled); has {
+			out[f.Name()] = ruled.Rules()
+		}
+	}
+	return out
 }
 
 // Standard is the library's own format, "standard": every event, with the body that was frozen with

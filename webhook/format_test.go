@@ -126,17 +126,17 @@ func TestMessagesCarryTheEvent(t *testing.T) {
 	itispay, _ := webhook.ItisPay().Body(ev, inv)
 
 	for _, c := range []struct {
-		name, format string
-		body         []byte
+		name, format, told string
+		body               []byte
 	}{
-		{"asked for", "itispay", itispay},
-		{"default", "", ev.Body},
-		{"no longer configured", "gone", ev.Body},
+		{"asked for", "itispay", "itispay", itispay},
+		{"default", "", "standard", ev.Body},
+		{"no longer configured", "gone", "standard", ev.Body},
 	} {
 		inv.Format = c.format
 		require.Equal(t, []invoice.Message{{
 			ID: ev.ID, Event: ev.Type, Invoice: inv.ID, Seq: 3, Project: "p1", URL: inv.CallbackURL,
-			Endpoint: "https://shop.example:443", Body: c.body, At: ev.At,
+			Endpoint: "https://shop.example:443", Body: c.body, At: ev.At, Format: c.told,
 		}}, n.Messages(ev, inv), c.name)
 	}
 

@@ -106,6 +106,13 @@ type Record struct {
 	Attempts []Attempt
 }
 
+// Keys answers the keys that formats sign with in ways of their own; [invoice.Projects] is one. It may block on a
+// database and is called concurrently.
+type Keys interface {
+	// Key answers the project's key of the name, or an error.
+	Key(ctx context.Context, project, name string) (string, error)
+}
+
 // Secrets answers the secrets that sign a project's messages now, newest first; [invoice.Projects] is
 // one. It may block on a database and is called concurrently.
 type Secrets interface {

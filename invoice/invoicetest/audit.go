@@ -2,6 +2,7 @@ package invoicetest
 
 import (
 	"context"
+	"maps"
 	"math/big"
 	"slices"
 	"strconv"
@@ -21,6 +22,13 @@ func (w *world) commit(ctx context.Context, p *Process, s invoice.Store, b invoi
 	w.totals.Commits++
 	w.endpoints.expect(b.Messages)
 	w.readFeed()
+	for _, r := range b.Releases {
+		if r.Reuse {
+			w.mu.Lock()
+			w.freed[r.Wallet] = append(w.freed[r.Wallet], r.Index)
+			w.mu.Unlock()
+		}
+	}
 	for _, inv := range slices.Concat(b.Insert, b.Update) {
 		w.auditInvoice(inv, b)
 	}
@@ -40,6 +48,7 @@ type was struct {
 	closed   bool
 	reverted bool
 	present  map[chain.Key]bool // payments that are not withdrawn
+	mature   map[chain.Key]bool // deposits that were told to be deep enough
 }
 
 // auditInvoice holds the batch's change of an invoice against its events.
@@ -49,13 +58,17 @@ func (w *world) auditInvoice(inv invoice.Invoice, b invoice.Batch) {
 	before, known := w.was[inv.ID]
 	after := was{
 		order: inv.OrderID, status: inv.State.Status, closed: inv.State.Closed,
-		reverted: inv.State.Outcome.Has(invoice.OutcomeReverted), present: map[chain.Key]bool{},
+		reverted: inv.State.Outcome.Has(invoice.OutcomeReverted), present: maps.Clone(before.present), mature: maps.Clone(before.mature),
 	}
-	for key := range before.present {
-		after.present[key] = true
+	if after.present == nil {
+		after.present, after.mature = map[chain.Key]bool{}, map[chain.Key]bool{}
 	}
-	var came, went int
+	var came, went, ripe int
 	for _, p := range b.Payments {
+		if p.Invoice == inv.ID {
+			ripe += oneIf(!after.mature[p.Key] && !p.MaturedAt.IsZero())
+			after.mature[p.Key] = !p.MaturedAt.IsZero()
+		}
 		switch {
 		case p.Invoice != inv.ID || after.present[p.Key] == !p.Withdrawn:
 		case p.Withdrawn:
@@ -91,6 +104,7 @@ func (w *world) auditInvoice(inv invoice.Invoice, b invoice.Batch) {
 	}{
 		{came, invoice.EventPaymentReceived},
 		{went, invoice.EventPaymentLost},
+		{ripe, invoice.EventDeposit},
 		{oneIf(!before.reverted && after.reverted), invoice.EventReverted},
 		{oneIf(before.reverted && !after.reverted), invoice.EventRestored},
 		{oneIf(!told && known && before.closed != after.closed), invoice.EventClosed},
@@ -122,8 +136,8 @@ type located struct {
 func incoming(blocks []chain.Block, invoices []invoice.Invoice) map[chain.Key]located {
 	issued := map[chain.Address]bool{}
 	for _, inv := range invoices {
-		if inv.Quote != nil && inv.Quote.Address != "" {
-			issued[inv.Quote.Address] = true
+		for _, q := range quotesOf(inv) {
+			issued[q.Address] = true
 		}
 	}
 	out := map[chain.Key]located{}
@@ -290,12 +304,27 @@ func (w *world) readFeed() {
 func (w *world) reserved(wallet string, first, n uint32) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if n == 0 {
+		return // who only asks gets none
+	}
 	for _, r := range w.ranges[wallet] {
 		if first < r[1] && r[0] < first+n {
 			w.failLocked(ruleIndex, "indexes from %d on were handed out twice", max(first, r[0]))
 		}
 	}
 	w.ranges[wallet] = append(w.ranges[wallet], [2]uint32{first, first + n})
+}
+
+// took notes a number that the store has handed out again.
+func (w *world) took(wallet string, index uint32) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := slices.Index(w.freed[wallet], index)
+	if i < 0 {
+		w.failLocked(ruleIndex, "index %d was handed out again, though nobody gave it up", index)
+		return
+	}
+	w.freed[wallet] = slices.Delete(w.freed[wallet], i, i+1)
 }
 
 func show(k chain.Key) string { return shorten(k.TxID) + "/" + k.Index }

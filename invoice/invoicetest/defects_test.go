@@ -128,8 +128,8 @@ func (f *flawed) Invoices(ctx context.Context, q invoice.Query) (invoice.Page, e
 	return page, err
 }
 
-func (f *flawed) InvoicesByAddress(ctx context.Context, addresses []chain.Address) ([]invoice.Invoice, error) {
-	list, err := f.seen(f.Memory.InvoicesByAddress(ctx, addresses))
+func (f *flawed) InvoicesAt(ctx context.Context, places []invoice.Place) ([]invoice.Invoice, error) {
+	list, err := f.seen(f.Memory.InvoicesAt(ctx, places))
 	if f.address != nil {
 		list = f.address(list)
 	}

@@ -14,17 +14,21 @@ import (
 
 // all answers every invoice of the store.
 func (w *world) all() []invoice.Invoice {
-	page, err := w.store.Invoices(context.Background(), invoice.Query{Limit: invoice.MaxPage, Sort: invoice.SortCreated, Ascending: true})
-	if err != nil {
-		w.fail(ruleErrors, "list the invoices: %v", err)
+	var out []invoice.Invoice
+	for _, standing := range []bool{false, true} {
+		page, err := w.store.Invoices(context.Background(), invoice.Query{Standing: standing, Limit: invoice.MaxPage, Sort: invoice.SortCreated, Ascending: true})
+		if err != nil {
+			w.fail(ruleErrors, "list the invoices: %v", err)
+		}
+		out = append(out, page.Invoices...)
 	}
-	slices.SortFunc(page.Invoices, func(a, b invoice.Invoice) int {
+	slices.SortFunc(out, func(a, b invoice.Invoice) int {
 		if a.OrderID != b.OrderID {
 			return compare(a.OrderID, b.OrderID)
 		}
 		return compare(a.ID, b.ID)
 	})
-	return page.Invoices
+	return out
 }
 
 func compare(a, b string) int {
@@ -70,17 +74,27 @@ func (w *world) inspectIdentities(invoices []invoice.Invoice) {
 			}
 			keys[p.Key] = inv.OrderID
 		}
-		if inv.Quote == nil || inv.Quote.Address == "" {
-			continue
+		if !inv.State.ReleasedAt.IsZero() {
+			continue // it has given its addresses up
 		}
-		if first, twice := addresses[inv.Quote.Address]; twice {
-			w.fail(ruleIndex, "%s and %s have one address", first, inv.OrderID)
+		for _, q := range quotesOf(inv) {
+			if q.Released {
+				continue
+			}
+			if first, held := addresses[q.Address]; held && first != inv.OrderID {
+				w.fail(ruleIndex, "%s and %s have one address", first, inv.OrderID)
+			}
+			if first, held := indexes[q.Index]; held && first != inv.OrderID {
+				w.fail(ruleIndex, "%s and %s have the index %d", first, inv.OrderID, q.Index)
+			}
+			addresses[q.Address], indexes[q.Index] = inv.OrderID, inv.OrderID
 		}
-		if first, twice := indexes[inv.Quote.Index]; twice {
-			w.fail(ruleIndex, "%s and %s have the index %d", first, inv.OrderID, inv.Quote.Index)
-		}
-		addresses[inv.Quote.Address], indexes[inv.Quote.Index] = inv.OrderID, inv.OrderID
 	}
+}
+
+// shown says whether the invoice ever showed the address.
+func shown(inv invoice.Invoice, address chain.Address) bool {
+	return slices.ContainsFunc(quotesOf(inv), func(q invoice.Quote) bool { return q.Address == address })
 }
 
 // inspectPayments holds each payment against what was ever sent.
@@ -92,7 +106,7 @@ func (w *world) inspectPayments(inv invoice.Invoice) {
 			continue
 		}
 		out, sent, known := t.output(p.Key.TxID, outputIndex(p.Key))
-		if !known || out.To != p.To || out.Asset.ID != p.Asset || out.Units.Cmp(p.Units) != 0 || p.Invoice != inv.ID || inv.Quote == nil || p.To != inv.Quote.Address {
+		if !known || out.To != p.To || out.Asset.ID != p.Asset || out.Units.Cmp(p.Units) != 0 || p.Invoice != inv.ID || !shown(inv, p.To) {
 			w.fail(ruleInvented, "%s has a payment %s of %s to %s, but what was sent is %v to %s", inv.OrderID, show(p.Key), p.Units, w.ownerOf(p.To), out.Units, w.ownerOf(out.To))
 		}
 		if first, again := w.firstSeen[p.Key]; again && !first.Equal(p.FirstSeen) {
@@ -143,9 +157,16 @@ func (w *world) inspectValue(inv invoice.Invoice, p invoice.Payment) {
 }
 
 func (w *world) everWorth(inv invoice.Invoice, p invoice.Payment, credit *big.Int) bool {
-	due, quoted := inv.Quote.Asset, []decimal.Decimal{inv.Quote.Rate.Value}
+	due := inv.Quote.Asset
+	// What one unit of the asset was taken for: by its price if that is in the asset, else by what the price was
+	// quoted as.
+	var quoted []*big.Rat
 	if inv.Price.Currency == due.Code {
-		quoted = w.rates.history(due.Code)
+		for _, price := range w.rates.history(due.Code) {
+			quoted = append(quoted, price.Rat())
+		}
+	} else {
+		quoted = append(quoted, new(big.Rat).Quo(inv.Price.Amount.Rat(), due.Decimal(inv.Quote.Due).Rat()))
 	}
 	var paid chain.Asset
 	for _, a := range w.truth(p.Key.Network).chain.Assets() {
@@ -156,7 +177,7 @@ func (w *world) everWorth(inv invoice.Invoice, p invoice.Payment, credit *big.In
 	for _, price := range w.rates.history(paid.Code) {
 		value := new(big.Rat).Mul(paid.Decimal(p.Units).Rat(), price.Rat())
 		for _, rate := range quoted {
-			units := new(big.Rat).Quo(value, rate.Rat())
+			units := new(big.Rat).Quo(value, rate)
 			units.Mul(units, decimal.New(1, int32(due.Decimals)).Rat())
 			if new(big.Int).Quo(units.Num(), units.Denom()).Cmp(credit) == 0 {
 				return true
@@ -225,7 +246,9 @@ func (w *world) inspectPromises(invoices []invoice.Invoice) {
 			w.fail(rulePromise, "%s was created and is gone", order)
 		case inv.Version < promised.Version || len(inv.Actions) < len(promised.Actions):
 			w.fail(rulePromise, "%s was at version %d with %d actions, and is at %d with %d", order, promised.Version, len(promised.Actions), inv.Version, len(inv.Actions))
-		case promised.Quote != nil && (inv.Quote == nil || inv.Quote.Address != promised.Quote.Address || inv.Quote.Due.Cmp(promised.Quote.Due) != 0):
+		case promised.Quote != nil && !slices.ContainsFunc(append(slices.Clone(inv.Earlier), *inv.Quote), func(q invoice.Quote) bool {
+			return q.Address == promised.Quote.Address && q.Due.Cmp(promised.Quote.Due) == 0
+		}):
 			w.fail(rulePromise, "%s was quoted otherwise", order)
 		}
 	}
@@ -317,11 +340,10 @@ func (w *world) restOfChain(t *truth, invoices []invoice.Invoice) {
 	}
 	for _, inv := range invoices {
 		for _, a := range t.chain.Assets() {
-			if inv.Quote == nil {
-				continue
-			}
-			if want, got := t.chain.Balance(inv.Quote.Address, a), orZero(sums[inv.Quote.Address][a.ID]); want.Cmp(got) != 0 {
-				w.fail(ruleCanonical, "%s is credited with %s %s, and the chain has %s", inv.OrderID, got, a.Code, want)
+			for _, q := range quotesOf(inv) {
+				if want, got := t.chain.Balance(q.Address, a), orZero(sums[q.Address][a.ID]); want.Cmp(got) != 0 {
+					w.fail(ruleCanonical, "%s is credited with %s %s, and the chain has %s", inv.OrderID, got, a.Code, want)
+				}
 			}
 		}
 	}
@@ -351,15 +373,27 @@ func (w *world) restOfInvoice(inv invoice.Invoice, anew bool) {
 		w.fail(ruleFold, "%s has %s confirmed of %s and is not completed", inv.OrderID, v.confirmed, inv.Quote.Due)
 	case s.Status == invoice.StatusExpired && inv.Quote != nil:
 		w.restOfExpired(inv, will)
+	case inv.Terms.Standing:
+		for _, pay := range inv.Payments {
+			if ripe := isMature(pay, inv.Terms.Confirm, p.Head); !pay.Withdrawn && ripe && pay.Key.Network == inv.Network() && pay.MaturedAt.IsZero() {
+				w.fail(ruleFold, "%s has the deposit %s deep enough and has not told it", inv.OrderID, show(pay.Key))
+			}
+		}
 	}
 }
 
 // restOfExpired asks the chain itself whether the invoice was paid in time.
 func (w *world) restOfExpired(inv invoice.Invoice, will will) {
 	t, inTime := w.truth(inv.Network()), new(big.Int)
+	others := map[chain.Key]bool{} // what came for those who had the address before or after
+	for _, other := range w.all() {
+		for _, pay := range other.Payments {
+			others[pay.Key] = others[pay.Key] || other.ID != inv.ID
+		}
+	}
 	for _, b := range t.view().blocks {
 		for _, transfer := range b.Transfers {
-			if transfer.To == inv.Quote.Address && transfer.Asset == inv.Quote.Asset.ID && !b.Time.After(will.deadline) {
+			if !others[transfer.Key()] && transfer.To == inv.Quote.Address && transfer.Asset == inv.Quote.Asset.ID && !b.Time.After(will.deadline) {
 				inTime.Add(inTime, transfer.Units)
 			}
 		}

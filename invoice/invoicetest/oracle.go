@@ -61,11 +61,11 @@ func judge(inv invoice.Invoice, head chain.Head, now time.Time) verdict {
 		if inv.Quote == nil || p.Withdrawn || p.Key.Network != inv.Network() {
 			continue
 		}
-		isOther, isLate := p.Asset != inv.Quote.Asset.ID, isLate(p, w.deadline)
+		isOther, isLate := p.Asset != inv.Quote.Asset.ID, isLate(inv, w, p)
 		late, other = late || isLate, other || isOther
 		credit := p.Credit
 		if credit == nil {
-			v.unvalued = true
+			v.unvalued = v.unvalued || !inv.Terms.Standing || !isOther
 			continue
 		}
 		v.received.Add(v.received, credit)
@@ -80,6 +80,7 @@ func judge(inv invoice.Invoice, head chain.Head, now time.Time) verdict {
 	}
 	v.enough, v.complete = covers(inv, v.counted), covers(inv, v.confirmed)
 	v.over = w.expired || inv.Quote != nil && head.Time.After(w.deadline) || inv.Quote == nil && now.After(w.deadline)
+	v.over = v.over && !inv.Terms.Standing
 	v.status, v.closed = v.stand(inv, w)
 	v.outcome = v.remarks(inv, w, late, other)
 	return v
@@ -90,7 +91,7 @@ func counts(inv invoice.Invoice, w will, p invoice.Payment) *big.Int {
 	switch {
 	case p.Asset != inv.Quote.Asset.ID && inv.Terms.Other == invoice.OtherHold:
 		return nil
-	case !isLate(p, w.deadline), w.acceptLate, inv.Terms.Late == invoice.LateAccept:
+	case !isLate(inv, w, p), w.acceptLate, inv.Terms.Late == invoice.LateAccept:
 		return p.Credit
 	case inv.Terms.Late == invoice.LateRerate:
 		return p.Rerated
@@ -98,8 +99,8 @@ func counts(inv invoice.Invoice, w will, p invoice.Payment) *big.Int {
 	return nil
 }
 
-func isLate(p invoice.Payment, deadline time.Time) bool {
-	return p.FirstSeen.After(deadline) && (p.Block.Hash == "" || p.Block.Time.After(deadline))
+func isLate(inv invoice.Invoice, w will, p invoice.Payment) bool {
+	return !inv.Terms.Standing && p.FirstSeen.After(w.deadline) && (p.Block.Hash == "" || p.Block.Time.After(w.deadline))
 }
 
 func isMature(p invoice.Payment, need invoice.Confirmations, head chain.Head) bool {
@@ -116,7 +117,7 @@ func isMature(p invoice.Payment, need invoice.Confirmations, head chain.Head) bo
 
 // covers says whether an amount is what is due, within the tolerance.
 func covers(inv invoice.Invoice, amount *big.Int) bool {
-	if inv.Quote == nil || amount.Sign() <= 0 {
+	if inv.Quote == nil || inv.Terms.Standing || amount.Sign() <= 0 {
 		return false
 	}
 	missing := new(big.Int).Sub(inv.Quote.Due, amount)
@@ -140,6 +141,8 @@ func (v verdict) stand(inv invoice.Invoice, w will) (invoice.Status, bool) {
 		return invoice.StatusCompleted, true
 	case w.cancelled:
 		return invoice.StatusCancelled, true
+	case inv.Terms.Standing:
+		return invoice.StatusNew, false
 	case v.enough:
 		return invoice.StatusPending, false
 	case v.counted.Sign() > 0:
@@ -151,7 +154,7 @@ func (v verdict) stand(inv invoice.Invoice, w will) (invoice.Status, bool) {
 }
 
 func (v verdict) remarks(inv invoice.Invoice, w will, late, other bool) invoice.Outcome {
-	if inv.Quote == nil {
+	if inv.Quote == nil || inv.Terms.Standing {
 		return 0
 	}
 	var o invoice.Outcome
@@ -175,6 +178,16 @@ func (v verdict) remarks(inv invoice.Invoice, w will, late, other bool) invoice.
 		o |= invoice.OutcomeReverted
 	}
 	return o
+}
+
+// quotesOf are the quotes of an invoice that have an address, whichever it shows now.
+func quotesOf(inv invoice.Invoice) []invoice.Quote {
+	var out []invoice.Quote
+	if inv.Quote != nil {
+		out = append(out, *inv.Quote)
+	}
+	out = append(out, inv.Earlier...)
+	return slices.DeleteFunc(out, func(q invoice.Quote) bool { return q.Address == "" })
 }
 
 // expiredByHand says whether an operator has ended the time to pay.

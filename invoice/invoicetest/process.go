@@ -207,7 +207,7 @@ func (p *Process) chain(t *truth) (invoice.ChainConfig, error) {
 	if err != nil {
 		return invoice.ChainConfig{}, fmt.Errorf("invoicetest: %w", err)
 	}
-	c := invoice.ChainConfig{Watcher: watcher, Addresses: wallet{t.chain}}
+	c := invoice.ChainConfig{Watcher: watcher, Addresses: wallet{t.chain}, Pool: p.w.traits.pool}
 	for _, a := range t.chain.Assets() {
 		c.Assets = append(c.Assets, invoice.AssetConfig{Asset: a, Confirm: []invoice.Tier{{Need: p.w.traits.confirm}}})
 	}

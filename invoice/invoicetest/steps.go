@@ -30,6 +30,8 @@ var kinds = []kind{
 	{"pay", 32, false, (*world).pay},
 	{"mine", 22, false, (*world).mineSome},
 	{"choose", 4, false, (*world).choose},
+	{"open for deposits", 2, false, (*world).openForDeposits},
+	{"refresh", 3, true, (*world).refresh},
 	{"time passes", 3, false, func(w *world, r *rand.Rand) { w.pass(time.Duration(r.IntN(20)) * time.Minute) }},
 	{"rest", 2, false, (*world).rest},
 	{"create one order twice at once", 3, true, (*world).createTwice},
@@ -237,7 +239,7 @@ func (w *world) learnAll(found []invoice.Invoice) {
 }
 
 func (w *world) choose(r *rand.Rand) {
-	again := r.IntN(4) == 0 // what was chosen before must stay
+	again := r.IntN(3) == 0 // what was chosen before is still watched
 	open := slices.DeleteFunc(slices.Clone(w.shop.orders), func(o *order) bool { return o.inv.Quote != nil && !again })
 	o, ok := one(r, open)
 	p, alive := w.live(r)
@@ -255,6 +257,42 @@ func (w *world) choose(r *rand.Rand) {
 		return inv, err
 	})
 	w.note("    %s chooses %s for %s: %s", p.name, asset, o.id, outcomeOf(err))
+	if err == nil {
+		w.learn(inv)
+	}
+}
+
+// openForDeposits has the shop ask for an address for deposits.
+func (w *world) openForDeposits(r *rand.Rand) {
+	p, ok := w.live(r)
+	if !ok {
+		return
+	}
+	d := invoice.Deposit{
+		Project: "shop", OrderID: fmt.Sprintf("order-%03d", w.step), Asset: w.chains[r.IntN(len(w.chains))].chain.Assets()[r.IntN(2)].Code,
+		CallbackURL: fmt.Sprintf("https://shop%d.example/%d", r.IntN(3), w.step),
+	}
+	inv, err := limited(w, p, func(ctx context.Context) (invoice.Invoice, error) { return p.svc.CreateStanding(ctx, d) })
+	w.note("    %s opens %s for deposits of %s: %s", p.name, d.OrderID, d.Asset, outcomeOf(err))
+	if err == nil {
+		w.learn(inv)
+	}
+}
+
+func (w *world) refresh(r *rand.Rand) {
+	over := slices.DeleteFunc(slices.Clone(w.shop.orders), func(o *order) bool {
+		inv, err := w.store.Invoice(context.Background(), o.inv.ID)
+		return err != nil || inv.State.Status != invoice.StatusExpired
+	})
+	o, ok := one(r, over)
+	p, alive := w.live(r)
+	if !ok || !alive {
+		return
+	}
+	inv, err := limited(w, p, func(ctx context.Context) (invoice.Invoice, error) {
+		return p.svc.Refresh(ctx, invoice.Act{Project: "shop", Invoice: o.inv.ID, Actor: "payer"}, time.Duration(r.IntN(10))*time.Minute)
+	})
+	w.note("    %s refreshes %s: %s", p.name, o.id, outcomeOf(err))
 	if err == nil {
 		w.learn(inv)
 	}
@@ -329,6 +367,9 @@ func (o *order) payment(r *rand.Rand, t *truth, n int) (string, []chaintest.Outp
 func (o *order) output(percent int64) chaintest.Output {
 	q := o.inv.Quote
 	units := new(big.Int).Set(q.Due)
+	if o.inv.Terms.Standing {
+		units = q.Asset.UnitsUp(decimal.NewFromInt(5))
+	}
 	if percent != 100 {
 		units = share(units, percent)
 	}

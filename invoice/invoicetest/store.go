@@ -159,11 +159,46 @@ func (r remote) Invoices(ctx context.Context, q invoice.Query) (invoice.Page, er
 	return ask(ctx, r.p, "Invoices", "", func() (invoice.Page, error) { return r.s.Invoices(ctx, q) })
 }
 
-func (r remote) InvoicesByAddress(ctx context.Context, addresses []chain.Address) ([]invoice.Invoice, error) {
-	key := slices.Sorted(slices.Values(addresses))
-	return inOrder(ask(ctx, r.p, "InvoicesByAddress", fmt.Sprint(key), func() ([]invoice.Invoice, error) {
-		return r.s.InvoicesByAddress(ctx, addresses)
+func (r remote) TakeIndex(ctx context.Context, wallet string) (uint32, error) {
+	return ask(ctx, r.p, "TakeIndex", wallet, func() (uint32, error) {
+		index, err := r.s.TakeIndex(ctx, wallet)
+		if err == nil {
+			r.p.w.took(wallet, index)
+		}
+		return index, err
+	})
+}
+
+func (r remote) InvoicesAt(ctx context.Context, places []invoice.Place) ([]invoice.Invoice, error) {
+	key := make([]string, len(places))
+	for i, p := range places {
+		key[i] = string(p.Address) + " " + p.Slot
+	}
+	slices.Sort(key)
+	return inOrder(ask(ctx, r.p, "InvoicesAt", fmt.Sprint(key), func() ([]invoice.Invoice, error) {
+		return r.s.InvoicesAt(ctx, places)
 	}))
+}
+
+func (r remote) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice.Invoice, error) {
+	key := make([]string, len(keys))
+	for i, k := range keys {
+		key[i] = show(k)
+	}
+	slices.Sort(key)
+	return inOrder(ask(ctx, r.p, "InvoicesPaidBy", fmt.Sprint(key), func() ([]invoice.Invoice, error) {
+		return r.s.InvoicesPaidBy(ctx, keys)
+	}))
+}
+
+func (r remote) HeldSlots(ctx context.Context, network chain.Network, address chain.Address, first, last string, limit int) ([]string, error) {
+	return ask(ctx, r.p, "HeldSlots", first, func() ([]string, error) {
+		return r.s.HeldSlots(ctx, network, address, first, last, limit)
+	})
+}
+
+func (r remote) PaidInvoices(ctx context.Context, after string, limit int) ([]invoice.Invoice, error) {
+	return ask(ctx, r.p, "PaidInvoices", after, func() ([]invoice.Invoice, error) { return r.s.PaidInvoices(ctx, after, limit) })
 }
 
 func (r remote) InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]invoice.Invoice, error) {

@@ -34,6 +34,7 @@ type traits struct {
 	window    time.Duration
 	lazy      time.Duration // how much longer than usual a node's answer may take
 	blind     bool          // nodes are down when everything begins
+	pool      *invoice.Pool // addresses are used again
 	kinds     []kind        // of steps
 }
 
@@ -58,6 +59,9 @@ func newTraits(seed uint64, cfg Config) traits {
 		if !k.trouble || r.IntN(2) == 0 {
 			t.kinds = append(t.kinds, k)
 		}
+	}
+	if r.IntN(4) == 0 {
+		t.pool = &invoice.Pool{Size: []uint32{0, 2, 4, 8}[r.IntN(4)], Quarantine: time.Duration(1+r.IntN(20)) * time.Minute}
 	}
 	return t
 }
@@ -89,6 +93,7 @@ type world struct {
 	events  map[string]invoice.Event
 	lastSeq map[string]int64
 	ranges  map[string][][2]uint32
+	freed   map[string][]uint32 // numbers of a wallet that may be handed out again
 	highest map[chain.Network]chain.Head
 	time    map[chain.Network]time.Time // of each chain, as it was stored last
 	blurred bool                        // some node did not tell the truth, or a fork went deeper than watchers look
@@ -140,7 +145,7 @@ func newWorld(t *testing.T, cfg Config) *world {
 		t: t, cfg: cfg, traits: newTraits(cfg.Seed, cfg), began: time.Now(), store: cfg.Open(t),
 		rates: &quotes{prices: map[rates.Pair]decimal.Decimal{}, ever: map[string][]decimal.Decimal{}}, committing: make(chan struct{}, 1),
 		firstSeen: map[chain.Key]time.Time{}, promised: map[string]invoice.Invoice{}, was: map[string]was{},
-		events: map[string]invoice.Event{}, lastSeq: map[string]int64{}, ranges: map[string][][2]uint32{},
+		events: map[string]invoice.Event{}, lastSeq: map[string]int64{}, ranges: map[string][][2]uint32{}, freed: map[string][]uint32{},
 		highest: map[chain.Network]chain.Head{}, time: map[chain.Network]time.Time{},
 	}
 	w.endpoints = newEndpoints(w)
@@ -199,8 +204,10 @@ func (w *world) orderOf(id string) string {
 
 func (w *world) ownerOf(address chain.Address) string {
 	for _, o := range w.shop.orders {
-		if o.inv.Quote != nil && o.inv.Quote.Address == address {
-			return o.id
+		for _, q := range quotesOf(o.inv) {
+			if q.Address == address {
+				return o.id
+			}
 		}
 	}
 	return "somebody else"
@@ -252,8 +259,8 @@ func (w *world) play() {
 	}
 	w.sleep(30 * time.Second)
 	w.goroutines = goroutines()
-	w.note("%d networks, %d processes, leases %t, pools %t, poll %s, batch %d, reach %d, confirmations %v, window %s",
-		w.traits.networks, w.traits.processes, w.traits.leases, w.traits.pools, w.traits.poll, w.traits.batch, w.traits.reach, w.traits.confirm, w.traits.window)
+	w.note("%d networks, %d processes, leases %t, pools %t, poll %s, batch %d, reach %d, confirmations %v, window %s, addresses %+v",
+		w.traits.networks, w.traits.processes, w.traits.leases, w.traits.pools, w.traits.poll, w.traits.batch, w.traits.reach, w.traits.confirm, w.traits.window, w.traits.pool)
 	for w.step = 1; w.step <= w.cfg.Steps && !w.failed(); w.step++ {
 		if w.cfg.skip[w.step] {
 			continue
@@ -467,5 +474,5 @@ func reasonable(err error) bool {
 	var invalid *invoice.InvalidError
 	var transition *invoice.TransitionError
 	return err == nil || errors.Is(err, errStore) || errors.Is(err, errDead) || errors.Is(err, context.Canceled) ||
-		errors.Is(err, rates.ErrNoRate) || errors.As(err, &invalid) || errors.As(err, &transition)
+		errors.Is(err, rates.ErrNoRate) || errors.Is(err, invoice.ErrNoAddress) || errors.As(err, &invalid) || errors.As(err, &transition)
 }

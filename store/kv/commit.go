@@ -19,6 +19,12 @@ func (s *Store) Commit(ctx context.Context, b invoice.Batch) error {
 		for _, inv := range b.Update {
 			t.putInvoice(inv, inv.Version > 1)
 		}
+		for _, r := range b.Releases {
+			t.release(r)
+		}
+		for _, c := range b.Claims {
+			t.claim(c)
+		}
 		for _, p := range b.Payments {
 			d := t.doc(p.Invoice)
 			t.require(d.Invoice.Version > 0, conflict("payment %v: no such invoice", p.Key)) // else nobody would ever see the money
@@ -48,6 +54,14 @@ func (t *txn) putInvoice(inv invoice.Invoice, fitting bool) {
 	d := t.doc(inv.ID)
 	t.require(fitting && inv.Version == d.Invoice.Version+1, conflict("invoice %s", inv.ID))
 	d.Invoice = inv
+	if inv.Version > 1 || inv.OrderID == "" {
+		return // an order id never changes
+	}
+	order := key("order", inv.Project, inv.OrderID)
+	if owner := t.get(order); owner != "" {
+		t.fail(&invoice.DuplicateOrderError{OrderID: inv.OrderID, Invoice: owner})
+	}
+	t.put(order, inv.ID)
 }
 
 // event has its body as bytes: in JSON a RawMessage would not stay as it is.
@@ -80,7 +94,9 @@ func (s *Store) ReserveIndexes(ctx context.Context, wallet string, n uint32) (ui
 		var first uint32
 		t.load(key("wallet", wallet), &first)
 		t.require(n <= math.MaxUint32-first, errors.New("the wallet has no more"))
-		t.store(key("wallet", wallet), first+n)
+		if n > 0 {
+			t.store(key("wallet", wallet), first+n)
+		}
 		return first
 	})
 }

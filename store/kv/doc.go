@@ -30,8 +30,8 @@
 // Each read and each write grows with what was asked for and with the histories of the invoices in
 // question, not with the number of invoices. There are two exceptions. A listing reads all invoices of
 // the project, or of all projects if the query names none, for every page; a shop that lists hundreds of
-// thousands of invoices is better served by store/sqlite or store/postgres. And a claim passes over the due
-// messages of the endpoints that it leaves out, without reading more than their keys.
+// thousands of invoices is better served by store/sqlite or store/postgres. And a claim passes over the due messages of the endpoints that it leaves out,
+// without reading more than their keys.
 //
 // Events and messages are numbered by a counter under one key, so that commits cannot run beside each
 // other. A database that commits many transactions with one sync, as bbolt's Batch does, keeps up with many
@@ -39,7 +39,7 @@
 //
 // # What it does not do
 //
-// It gives no leases ([invoice.Leaser]): processes that share a database do some of the work twice, never
+// It takes no address and no slot of more than 190 bytes. It gives no leases ([invoice.Leaser]): processes that share a database do some of the work twice, never
 // wrongly. It does not delete anything. It cannot be opened on data that another kind of store has written,
 // and the layout of its keys and values is not part of its API: nobody else should write there.
 //

@@ -2,7 +2,6 @@ package kv
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"time"
 
@@ -41,7 +40,7 @@ func values(entries []entry) map[string]string {
 	return out
 }
 
-// entries are what leads to the document, in the order in which a taken one is a refusal.
+// entries are what leads to the document, beside its order id and places.
 func (d *doc) entries() []entry {
 	inv, wake := d.Invoice, d.Invoice.State.Wake
 	if inv.Version == 0 {
@@ -51,18 +50,15 @@ func (d *doc) entries() []entry {
 	add := func(kind string, parts ...any) {
 		out = append(out, entry{kind, key(kind, parts...), inv.ID})
 	}
-	if inv.OrderID != "" {
-		add("order", inv.Project, inv.OrderID)
-	}
-	if inv.Quote != nil && inv.Quote.Address != "" {
-		add("address", string(inv.Quote.Address), string(inv.Network()))
-	}
 	add("listed", inv.Project, inv.ID)
 	if wake.Height != 0 {
 		add("wake at height", string(inv.Network()), string(wake.Tag), wake.Height, inv.ID)
 	}
 	if !wake.Time.IsZero() {
 		add("wake at time", string(inv.Network()), wake.Time, inv.ID)
+	}
+	if len(d.Payments) > 0 {
+		add("paid", inv.ID)
 	}
 	for _, p := range d.Payments {
 		network, tx, index := string(p.Key.Network), p.Key.TxID, p.Key.Index
@@ -90,14 +86,6 @@ func (d *doc) messageEntries() []entry {
 		}
 	}
 	return out
-}
-
-// refusal is why the document cannot have the entry that leads to something else.
-func (d *doc) refusal(e entry, owner string) error {
-	if e.kind == "order" {
-		return &invoice.DuplicateOrderError{OrderID: d.Invoice.OrderID, Invoice: owner}
-	}
-	return fmt.Errorf("%s of invoice %s is taken by %s: %w", e.kind, d.Invoice.ID, owner, invoice.ErrConflict)
 }
 
 // invoice is the document as readers get it.

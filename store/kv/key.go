@@ -9,13 +9,15 @@ import (
 
 // key puts texts, numbers and times together so that keys sort by their first part, then by the next,
 // numbers and times by size. The first part says what kind of key it is. Each text ends with a mark, so
-// that no text is the beginning of another.
+// that no text is the beginning of another. Long texts are in no particular order, unless they are whole.
 func key(kind string, parts ...any) string {
 	k := appendText(nil, kind)
 	for _, part := range parts {
 		switch p := part.(type) {
 		case string:
 			k = appendText(k, p)
+		case whole:
+			k = appendWhole(k, string(p[:min(maxWhole, len(p))]))
 		case uint64:
 			k = binary.BigEndian.AppendUint64(k, p)
 		case time.Time: // nanoseconds in 64 bits would end in 2262
@@ -29,11 +31,21 @@ func key(kind string, parts ...any) string {
 // maxText bounds a text in a key: a longer one is there as its hash. So no key has more than 500 bytes.
 const maxText = 100
 
+// whole is a text that is never hashed, to stay in order, but cut. Whoever puts such a key refuses longer texts;
+// a key of a place just fits.
+type whole string
+
+const maxWhole = 190
+
 func appendText(k []byte, text string) []byte {
 	if len(text) > maxText {
 		hash := sha256.Sum256([]byte(text))
 		return append(append(k, 0, 2), hash[:]...)
 	}
+	return appendWhole(k, text)
+}
+
+func appendWhole(k []byte, text string) []byte {
 	return append(append(k, strings.ReplaceAll(text, "\x00", "\x00\xff")...), 0, 1)
 }
 

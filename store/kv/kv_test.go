@@ -56,8 +56,14 @@ func insert(t *testing.T, s *kv.Store, ids ...string) {
 	for _, id := range ids {
 		inv := newInvoice(id)
 		require.NoError(t, s.Commit(t.Context(), invoice.Batch{
-			Insert: []invoice.Invoice{inv}, Messages: []invoice.Message{newMessage(inv, 1)},
+			Insert: []invoice.Invoice{inv}, Claims: []invoice.Claim{claimOf(inv)}, Messages: []invoice.Message{newMessage(inv, 1)},
 		}))
+	}
+}
+
+func claimOf(inv invoice.Invoice) invoice.Claim {
+	return invoice.Claim{
+		Network: inv.Network(), Place: invoice.Place{Address: inv.Quote.Address}, Invoice: inv.ID, Wallet: "hot",
 	}
 }
 
@@ -79,9 +85,12 @@ func TestDamagedInvoicesAreNamedAndTheOthersAreAnswered(t *testing.T) {
 	insert(t, s, "a", "b", "c", "d")
 	damage(t, db, "b")
 	damage(t, db, "c")
-	all := []chain.Address{"address a", "address b", "address c", "address d"}
+	var all []invoice.Place
+	for _, id := range []string{"a", "b", "c", "d"} {
+		all = append(all, claimOf(newInvoice(id)).Place)
+	}
 	page, listErr := s.Invoices(t.Context(), invoice.Query{Project: "shop", Limit: 10, Ascending: true})
-	byAddress, addressErr := s.InvoicesByAddress(t.Context(), all)
+	byAddress, addressErr := s.InvoicesAt(t.Context(), all)
 	waking, wakingErr := s.InvoicesWaking(t.Context(), "sim:1", chain.Head{Time: at.Add(1)}, 2)
 	for what, got := range map[string]struct {
 		found []invoice.Invoice
@@ -112,10 +121,24 @@ func TestAFailureOfTheDatabaseIsNoDamageAndStoresNothing(t *testing.T) {
 	for name, call := range map[string]func(context.Context, *kv.Store) error{
 		"Commit": func(ctx context.Context, s *kv.Store) error {
 			return s.Commit(ctx, invoice.Batch{Insert: []invoice.Invoice{inv}, Messages: []invoice.Message{newMessage(inv, 1)},
+				Releases: []invoice.Release{{Claim: claimOf(newInvoice("a")), Reuse: true}}, Claims: []invoice.Claim{claimOf(inv)},
 				Events: []invoice.Event{{ID: "e", Invoice: "new", Seq: 1}}})
 		},
-		"Invoice":       func(ctx context.Context, s *kv.Store) error { _, err := s.Invoice(ctx, "a"); return err },
-		"Invoices":      func(ctx context.Context, s *kv.Store) error { _, err := s.Invoices(ctx, invoice.Query{}); return err },
+		"Invoice":  func(ctx context.Context, s *kv.Store) error { _, err := s.Invoice(ctx, "a"); return err },
+		"Invoices": func(ctx context.Context, s *kv.Store) error { _, err := s.Invoices(ctx, invoice.Query{}); return err },
+		"InvoicesAt": func(ctx context.Context, s *kv.Store) error {
+			_, err := s.InvoicesAt(ctx, []invoice.Place{claimOf(newInvoice("a")).Place})
+			return err
+		},
+		"HeldSlots": func(ctx context.Context, s *kv.Store) error {
+			_, err := s.HeldSlots(ctx, "sim:1", "address a", "", "x", 9)
+			return err
+		},
+		"PaidInvoices": func(ctx context.Context, s *kv.Store) error {
+			_, err := s.PaidInvoices(ctx, "", 9)
+			return err
+		},
+		"TakeIndex":     func(ctx context.Context, s *kv.Store) error { _, err := s.TakeIndex(ctx, "hot"); return err },
 		"InvoiceEvents": func(ctx context.Context, s *kv.Store) error { _, err := s.InvoiceEvents(ctx, "a"); return err },
 		"ProjectByKey":  func(ctx context.Context, s *kv.Store) error { _, err := s.ProjectByKey(ctx, "k"); return err },
 		"Claim": func(ctx context.Context, s *kv.Store) error {
@@ -128,7 +151,9 @@ func TestAFailureOfTheDatabaseIsNoDamageAndStoresNothing(t *testing.T) {
 			for calls := 1; ; calls++ {
 				db := &sorted{}
 				s := kv.New(db)
-				insert(t, s, "a", "b")
+				insert(t, s, "a", "b", "c")
+				free := invoice.Release{Claim: claimOf(newInvoice("c")), Reuse: true}
+				require.NoError(t, s.Commit(t.Context(), invoice.Batch{Releases: []invoice.Release{free}}))
 				before, left := fmt.Sprint(db.pairs), calls
 				db.fail = func(string) error { // the last call that is allowed fails, and all later ones
 					if left--; left <= 0 {
@@ -267,6 +292,33 @@ func TestTextsThatLookAlikeAreKeptApart(t *testing.T) {
 	page, err := s.Invoices(t.Context(), invoice.Query{Project: "p", Limit: 100})
 	require.NoError(t, err)
 	require.Equal(t, len(orders), page.Total)
+}
+
+func TestTextsThatDoNotFitInAKeyAreNoPlace(t *testing.T) {
+	s := kv.New(&sorted{})
+	most := strings.Repeat("é", 95)
+	inv := newInvoice("a")
+	c := claimOf(inv)
+	c.Address, c.Slot, c.Network = chain.Address(most), most, chain.Network(most)
+	require.NoError(t, s.Commit(t.Context(), invoice.Batch{Insert: []invoice.Invoice{inv}, Claims: []invoice.Claim{c}}))
+	for _, change := range []func(*invoice.Claim){
+		func(c *invoice.Claim) { c.Address += "x" }, func(c *invoice.Claim) { c.Slot += "x" },
+	} {
+		longer := c
+		change(&longer)
+		err := s.Commit(t.Context(), invoice.Batch{Claims: []invoice.Claim{longer}})
+		require.Error(t, err)
+		require.NotErrorIs(t, err, invoice.ErrConflict, "it is not there, and never will be")
+	}
+	found, err := s.InvoicesAt(t.Context(), []invoice.Place{c.Place})
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	for first, want := range map[string]int{most: 1, most + "x": 0, most[:10]: 1} {
+		held, err := s.HeldSlots(t.Context(), c.Network, c.Address, first, most+"z", 9)
+		require.NoError(t, err)
+		require.Len(t, held, want)
+	}
+	require.NoError(t, s.Commit(t.Context(), invoice.Batch{Releases: []invoice.Release{{Claim: c}}}))
 }
 
 // The times that the port promises, by the deadline of an invoice and the due time of a message.

@@ -34,9 +34,22 @@ func (t *txn) invoice(id string) invoice.Invoice {
 	return d.invoice()
 }
 
-// invoices reads the invoices that the spans lead to, each once. It passes over those that cannot be read,
-// and fails with their names at the end.
-func (t *txn) invoices(spans ...span) iter.Seq[invoice.Invoice] {
+// at yields the values that the spans lead to.
+func (t *txn) at(spans ...span) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, span := range spans {
+			for _, value := range t.scan(span) {
+				if !yield(value) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// invoices reads the invoices of the ids, each once. It passes over those that cannot be read, and fails with
+// their names at the end.
+func (t *txn) invoices(ids iter.Seq[string]) iter.Seq[invoice.Invoice] {
 	return func(yield func(invoice.Invoice) bool) {
 		var damaged *invoice.DamagedError
 		defer func() {
@@ -45,17 +58,15 @@ func (t *txn) invoices(spans ...span) iter.Seq[invoice.Invoice] {
 			}
 		}()
 		seen := map[string]bool{}
-		for _, span := range spans {
-			for _, id := range t.scan(span) {
-				if seen[id] {
-					continue
-				}
-				seen[id] = true
-				if d := t.read(id); d == nil {
-					damaged = t.passOver(id, damaged)
-				} else if !yield(d.invoice()) {
-					return
-				}
+		for id := range ids {
+			if seen[id] {
+				continue
+			}
+			seen[id] = true
+			if d := t.read(id); d == nil {
+				damaged = t.passOver(id, damaged)
+			} else if !yield(d.invoice()) {
+				return
 			}
 		}
 	}
@@ -76,12 +87,12 @@ func (t *txn) passOver(id string, damaged *invoice.DamagedError) *invoice.Damage
 	return damaged
 }
 
-func (s *Store) find(ctx context.Context, limit int, spans ...span) ([]invoice.Invoice, error) {
+func (s *Store) find(ctx context.Context, limit int, ids func(*txn) iter.Seq[string]) ([]invoice.Invoice, error) {
 	return view(ctx, s, "read invoices", func(t *txn) (out []invoice.Invoice) {
 		if limit <= 0 {
 			return nil
 		}
-		for inv := range t.invoices(spans...) {
+		for inv := range t.invoices(ids(t)) {
 			if out = append(out, inv); len(out) == limit {
 				break
 			}
@@ -90,20 +101,24 @@ func (s *Store) find(ctx context.Context, limit int, spans ...span) ([]invoice.I
 	})
 }
 
-// InvoicesByAddress implements [invoice.Reader].
-func (s *Store) InvoicesByAddress(ctx context.Context, addresses []chain.Address) ([]invoice.Invoice, error) {
-	spans := make([]span, len(addresses))
-	for i, address := range addresses {
-		spans[i] = under("address", string(address))
-	}
-	return s.find(ctx, math.MaxInt, spans...)
+// InvoicesPaidBy implements [invoice.Reader].
+func (s *Store) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice.Invoice, error) {
+	return s.find(ctx, math.MaxInt, func(t *txn) iter.Seq[string] {
+		return func(yield func(string) bool) {
+			for _, k := range keys {
+				if id := t.get(key("transfer", string(k.Network), k.TxID, k.Index)); id != "" && !yield(id) {
+					return
+				}
+			}
+		}
+	})
 }
 
 // InvoicesAbove implements [invoice.Reader].
 func (s *Store) InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]invoice.Invoice, error) {
 	above := under("height", string(network))
 	above.from = key("height", string(network), min(height, invoice.Unconfirmed)+1)
-	return s.find(ctx, math.MaxInt, above)
+	return s.find(ctx, math.MaxInt, func(t *txn) iter.Seq[string] { return t.at(above) })
 }
 
 // InvoicesWaking implements [invoice.Reader].
@@ -113,8 +128,10 @@ func (s *Store) InvoicesWaking(ctx context.Context, network chain.Network, head 
 		return span{key(kind, on, string(tag)), key(kind, on, string(tag), min(height, invoice.Unconfirmed)+1)}
 	}
 	inTime := span{key("wake at time", string(network)), key("wake at time", string(network), head.Time)}
-	return s.find(ctx, limit, upTo(invoice.FinalityDepth, head.Height), upTo(invoice.FinalitySafe, head.Safe),
-		upTo(invoice.FinalityFinalized, head.Finalized), inTime)
+	return s.find(ctx, limit, func(t *txn) iter.Seq[string] {
+		return t.at(upTo(invoice.FinalityDepth, head.Height), upTo(invoice.FinalitySafe, head.Safe),
+			upTo(invoice.FinalityFinalized, head.Finalized), inTime)
+	})
 }
 
 // Invoices implements [invoice.Reader]. It reads all invoices of the project, or of all projects.
@@ -125,7 +142,7 @@ func (s *Store) Invoices(ctx context.Context, q invoice.Query) (invoice.Page, er
 	}
 	return view(ctx, s, "list invoices", func(t *txn) invoice.Page {
 		var found []invoice.Invoice
-		for inv := range t.invoices(listed) {
+		for inv := range t.invoices(t.at(listed)) {
 			if q.Selects(inv) {
 				found = append(found, inv)
 			}

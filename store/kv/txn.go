@@ -45,10 +45,15 @@ func (t *txn) load(k string, into any) bool {
 	if value == "" {
 		return false
 	}
-	if err := json.Unmarshal([]byte(value), into); err != nil {
+	t.decode(k, value, into)
+	return true
+}
+
+// decode reads the record that the key leads to.
+func (t *txn) decode(k, record string, into any) {
+	if err := json.Unmarshal([]byte(record), into); err != nil {
 		t.fail(fmt.Errorf("the record under %q is damaged: %w", k, err))
 	}
-	return true
 }
 
 func (t *txn) store(k string, v any) {
@@ -149,7 +154,7 @@ func (t *txn) save() {
 				continue
 			}
 			if owner := t.get(e.key); owner != "" {
-				t.fail(d.refusal(e, owner))
+				t.fail(conflict("%s of invoice %s is taken by %s", e.kind, id, owner))
 			}
 			t.put(e.key, e.value)
 		}

@@ -181,7 +181,10 @@ func creation(n int) invoice.Batch {
 		State: invoice.State{Status: invoice.StatusNew, Wake: invoice.Wake{Time: now.Add(time.Hour)}},
 		Seq:   1, Version: 1,
 	}
-	return invoice.Batch{Insert: []invoice.Invoice{inv}, Events: []invoice.Event{event(inv, 1)}}
+	claim := invoice.Claim{
+		Network: asset.ID.Network(), Place: invoice.Place{Address: inv.Quote.Address}, Invoice: inv.ID, Wallet: "hot", Index: uint32(n),
+	}
+	return invoice.Batch{Insert: []invoice.Invoice{inv}, Claims: []invoice.Claim{claim}, Events: []invoice.Event{event(inv, 1)}}
 }
 
 // event is an event of the invoice, with a body of the usual size.

@@ -26,9 +26,13 @@ func (s *Store) Commit(ctx context.Context, b invoice.Batch) error {
 
 // ReserveIndexes implements [invoice.Store].
 func (s *Store) ReserveIndexes(ctx context.Context, wallet string, n uint32) (uint32, error) {
+	query, args := qReserve, []any{wallet, int64(n)}
+	if n == 0 {
+		query, args = qReserved, args[:1]
+	}
 	var first uint32
 	err := again(ctx, func() error {
-		return s.pool.QueryRow(ctx, qReserve, wallet, int64(n)).Scan(&first)
+		return s.pool.QueryRow(ctx, query, args...).Scan(&first)
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, fmt.Errorf("postgres: reserve indexes: wallet %q has no %d left", wallet, n)
@@ -36,6 +40,26 @@ func (s *Store) ReserveIndexes(ctx context.Context, wallet string, n uint32) (ui
 		return 0, fmt.Errorf("postgres: reserve indexes: %w", err)
 	}
 	return first, nil
+}
+
+// TakeIndex implements [invoice.Store]. When it fails after PostgreSQL has taken the number, nobody gets it.
+func (s *Store) TakeIndex(ctx context.Context, wallet string) (index uint32, err error) {
+	err = again(ctx, func() error {
+		index, err = takeIndex(ctx, s.pool, wallet)
+		return err
+	})
+	return index, err
+}
+
+func takeIndex(ctx context.Context, q querier, wallet string) (index uint32, err error) {
+	err = q.QueryRow(ctx, qTakeIndex, wallet).Scan(&index)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = invoice.ErrNotFound
+	}
+	if err != nil {
+		return 0, fmt.Errorf("postgres: take index of wallet %q: %w", wallet, err)
+	}
+	return index, nil
 }
 
 // script is the statements of some jobs, to be sent in one go, and what came of them.
@@ -49,7 +73,7 @@ type script struct {
 type refusal struct {
 	what string
 	row  row
-	err  error // nil when only the row's invoice can tell
+	err  error // nil when only those who have its id and order id can tell
 }
 
 func newScript(jobs []*job) *script {
@@ -63,7 +87,7 @@ func (s *script) refuse(r row, what string, err error) {
 }
 
 // queue puts all statements into the batch, in the order in which every transaction takes its locks: leases,
-// networks, invoices, payments, messages, and the feed last, because everybody waits for it.
+// networks, invoices, places, payments, messages, and the feed last, because everybody waits for it.
 func (s *script) queue() {
 	s.fences()
 	all := func(part func(rows) []row) (out []row) {
@@ -80,7 +104,12 @@ func (s *script) queue() {
 	s.put(qInsertProgress, "begin progress of", invoice.ErrConflict, all(func(r rows) []row { return r.newProgress }))
 	s.put(qUpdateProgress, "progress of", invoice.ErrConflict, all(func(r rows) []row { return r.progress }))
 	s.put(qInsertInvoices, "insert invoice", nil, inserts)
-	s.put(qUpdateInvoices, "update invoice", nil, updates)
+	s.put(qUpdateInvoices, "update invoice", invoice.ErrConflict, updates)
+	s.put(qReleasePlaces, "release", invoice.ErrConflict, all(func(r rows) []row { return r.releases }))
+	s.put(qClaimPlaces, "claim", invoice.ErrConflict, all(func(r rows) []row { return r.claims }))
+	if freed := all(func(r rows) []row { return r.freed }); len(freed) > 0 {
+		s.batch.Queue(qFreeIndexes, columns(freed)...)
+	}
 	s.put(qPutPayments, "payment", invoice.ErrConflict, all(func(r rows) []row { return r.payments }))
 	s.lockInvoices(messages, inserts, updates)
 	s.put(qPutMessages, "message", invoice.ErrConflict, markFirst(messages))
@@ -190,16 +219,16 @@ func (r refusal) explain(ctx context.Context, q querier) error {
 	return fmt.Errorf("%s %s: %w", r.what, r.row.key, err)
 }
 
-// whyNot answers why the row of an invoice could not be written.
+// whyNot answers why an invoice could not be inserted.
 func whyNot(ctx context.Context, q querier, r row) error {
-	id, version, project, orderID := r.args[0].(string), r.args[1].(int64), r.args[2].(string), r.args[3].(*string)
-	var stored int64 // 0 if there is none, which is what an insert builds on
+	id, project, orderID := r.args[0].(string), r.args[12].(string), r.args[14].(*string)
+	var stored bool
 	var first *string
 	if err := q.QueryRow(ctx, qWhoHas, id, project, orderID).Scan(&stored, &first); err != nil {
 		return err
 	}
-	if stored != version-1 || first == nil || *first == id {
-		return invoice.ErrConflict // without an order in the way it is the address
+	if stored || first == nil {
+		return invoice.ErrConflict
 	}
 	return &invoice.DuplicateOrderError{OrderID: *orderID, Invoice: *first}
 }

@@ -18,8 +18,8 @@ type row struct {
 
 // rows is what batches put into each table.
 type rows struct {
-	progress, newProgress, inserts, updates, payments, messages, events []row
-	fence                                                               invoice.Lease
+	progress, newProgress, inserts, updates, releases, freed, claims, payments, messages, events []row
+	fence                                                                                        invoice.Lease
 }
 
 // encode turns a batch into rows. It refuses what no database need be asked about.
@@ -41,15 +41,25 @@ func encode(b invoice.Batch) (rows, error) {
 		if inv.Version != 1 {
 			return r, fmt.Errorf("insert invoice %s with version %d: %w", inv.ID, inv.Version, invoice.ErrConflict)
 		}
-		if err := appendInvoice(&r.inserts, inv); err != nil {
+		encoded, err := encodeInvoice(inv)
+		if err != nil {
 			return r, err
 		}
+		var orderID *string
+		if inv.OrderID != "" {
+			orderID = &inv.OrderID
+		}
+		encoded.args = append(encoded.args, inv.Project, inv.Terms.Standing, orderID, nanos(inv.CreatedAt))
+		r.inserts = append(r.inserts, encoded)
 	}
 	for _, inv := range b.Update {
-		if err := appendInvoice(&r.updates, inv); err != nil {
+		encoded, err := encodeInvoice(inv)
+		if err != nil {
 			return r, err
 		}
+		r.updates = append(r.updates, encoded)
 	}
+	r.places(b)
 	for _, p := range b.Payments {
 		doc, err := json.Marshal(p)
 		if err != nil {
@@ -69,27 +79,40 @@ func encode(b invoice.Batch) (rows, error) {
 	for _, m := range b.Messages {
 		r.messages = append(r.messages, row{key: m.ID, args: []any{
 			m.ID, string(m.Event), m.Invoice, m.Seq, m.Project, m.URL, m.Endpoint, stamp(m.At), m.Body, nanos(m.At),
+			m.Format, m.Secret,
 		}})
 	}
 	return r, nil
 }
 
-func appendInvoice(to *[]row, inv invoice.Invoice) error {
+func (r *rows) places(b invoice.Batch) {
+	encoded := func(c invoice.Claim) row {
+		return row{
+			key:  string(c.Network) + " " + string(c.Address) + " " + c.Slot,
+			args: []any{string(c.Network), string(c.Address), c.Slot, c.Invoice},
+		}
+	}
+	for _, rel := range b.Releases {
+		r.releases = append(r.releases, encoded(rel.Claim))
+		if rel.Reuse {
+			r.freed = append(r.freed, row{args: []any{rel.Wallet, int64(rel.Index)}})
+		}
+	}
+	for _, c := range b.Claims {
+		r.claims = append(r.claims, encoded(c))
+	}
+}
+
+// encodeInvoice has the columns that an update may change.
+func encodeInvoice(inv invoice.Invoice) (row, error) {
 	doc, err := json.Marshal(&inv)
 	if err != nil {
-		return fmt.Errorf("encode invoice %s: %w", inv.ID, err)
+		return row{}, fmt.Errorf("encode invoice %s: %w", inv.ID, err)
 	}
 	fiat, due, asset := inv.Price.Amount, decimal.Zero, ""
-	var orderID, address *string
 	var wakeHeight, wakeTime *int64
-	if inv.OrderID != "" {
-		orderID = &inv.OrderID
-	}
 	if q := inv.Quote; q != nil {
 		fiat, due, asset = q.Fiat.Amount, q.Asset.Decimal(q.Due), q.Asset.Code
-		if q.Address != "" {
-			address = new(string(q.Address))
-		}
 	}
 	wake := inv.State.Wake
 	if wake.Height != 0 {
@@ -98,12 +121,10 @@ func appendInvoice(to *[]row, inv invoice.Invoice) error {
 	if !wake.Time.IsZero() {
 		wakeTime = new(nanos(wake.Time))
 	}
-	*to = append(*to, row{key: inv.ID, args: []any{
-		inv.ID, inv.Version, inv.Project, orderID, string(inv.State.Status), asset, nanos(inv.CreatedAt), nanos(inv.UpdatedAt),
-		invoice.SortKey(fiat), invoice.SortKey(due), string(inv.Network()), address,
-		string(wake.Tag), wakeHeight, wakeTime, string(doc),
-	}})
-	return nil
+	return row{key: inv.ID, args: []any{
+		inv.ID, inv.Version, string(inv.State.Status), asset, nanos(inv.UpdatedAt), invoice.SortKey(fiat), invoice.SortKey(due),
+		string(inv.Network()), string(wake.Tag), wakeHeight, wakeTime, string(doc),
+	}}, nil
 }
 
 // columns turns rows into one array for each column.

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/internal/pgserver"
 	"github.com/cointill/cointill/internal/pgtest"
 	"github.com/cointill/cointill/invoice"
@@ -228,7 +227,7 @@ func TestADamagedRowIsNamedAndTheOthersAreAnswered(t *testing.T) {
 	page, err := s.Invoices(t.Context(), invoice.Query{Limit: 3})
 	isNamed(err)
 	require.Len(t, page.Invoices, 2)
-	found, err := s.InvoicesByAddress(t.Context(), []chain.Address{benchAddress(0), benchAddress(1), benchAddress(2)})
+	found, err := s.InvoicesAt(t.Context(), []invoice.Place{{Address: benchAddress(0)}, {Address: benchAddress(1)}, {Address: benchAddress(2)}})
 	isNamed(err)
 	require.Len(t, found, 2)
 	_, err = s.Invoice(t.Context(), id)
@@ -301,7 +300,7 @@ func TestOtherIsolationLevelsAndProtocolsWork(t *testing.T) {
 			}
 			wg.Wait()
 			requireWholeFeed(t, s)
-			found, err := s.InvoicesByAddress(t.Context(), []chain.Address{benchAddress(3)})
+			found, err := s.InvoicesAt(t.Context(), []invoice.Place{{Address: benchAddress(3)}})
 			require.NoError(t, err)
 			require.Len(t, found, 1)
 			require.ErrorIs(t, s.Commit(t.Context(), creation(3)), invoice.ErrConflict)

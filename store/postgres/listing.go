@@ -10,7 +10,7 @@ import (
 )
 
 // Invoices implements [invoice.Reader]. The total of a page takes a walk over the index entries of the
-// project; without a project, over all of them.
+// project; without a project, over all of them. A page that is not counted and sorted by creation takes none.
 func (r reader) Invoices(ctx context.Context, q invoice.Query) (invoice.Page, error) {
 	page, err := r.list(ctx, q)
 	if err != nil {
@@ -42,8 +42,12 @@ func pageQuery(q invoice.Query) (query string, args []any) {
 	column := sortColumn(q.Sort)
 	order := column + direction + ", id" + direction
 	args = append(args, int64(max(q.Limit, 0)), int64(max(q.Offset, 0)))
+	total := "COUNT(*) AS total FROM cointill_invoices" + where
+	if q.Uncounted {
+		total = "0 AS total"
+	}
 	page := fmt.Sprintf("(SELECT id, %s FROM cointill_invoices%s ORDER BY %s LIMIT $%d OFFSET $%d) f", column, where, order, len(args)-1, len(args))
-	return "SELECT page.id, page.doc, page.payment, t.total FROM (SELECT COUNT(*) AS total FROM cointill_invoices" + where + ") t LEFT JOIN (" +
+	return "SELECT page.id, page.doc, page.payment, t.total FROM (SELECT " + total + ") t LEFT JOIN (" +
 		"SELECT f.id, f." + column + ", i.doc, p.doc AS payment FROM " + page + withPayments +
 		") page ON true ORDER BY page." + column + direction + ", page.id" + direction, args
 }
@@ -70,11 +74,16 @@ func condition(q invoice.Query) (where string, args []any) {
 	if q.Project != "" {
 		add("project =", q.Project)
 	}
+	add("standing =", q.Standing)
 	if q.Status != "" {
 		add("status =", string(q.Status))
 	}
 	if q.AssetCode != "" {
 		add("asset =", q.AssetCode)
+	}
+	if q.Search != "" {
+		args = append(args, q.Search)
+		terms = append(terms, fmt.Sprintf(searched, len(args)))
 	}
 	if !q.CreatedAfter.IsZero() {
 		add("created >=", nanos(q.CreatedAfter))
@@ -82,8 +91,10 @@ func condition(q invoice.Query) (where string, args []any) {
 	if !q.CreatedBefore.IsZero() {
 		add("created <=", nanos(q.CreatedBefore))
 	}
-	if len(terms) > 0 {
-		where = " WHERE " + strings.Join(terms, " AND ")
-	}
-	return where, args
+	return " WHERE " + strings.Join(terms, " AND "), args
 }
+
+// searched reads the rows that the other terms leave. The collation lowers the letters of ASCII alone.
+const searched = `(position(lower($%[1]d COLLATE "C") in lower(id)) > 0 OR position(lower($%[1]d COLLATE "C") in lower(project)) > 0
+	OR position(lower($%[1]d COLLATE "C") in lower(order_id)) > 0
+	OR position(lower($%[1]d COLLATE "C") in lower((doc::jsonb ->> 'name') COLLATE "C")) > 0)`

@@ -86,7 +86,7 @@ func scanClaimed(from pgx.CollectableRow) (c claimed, err error) {
 // scanMessage reads messageColumns, and what else the query answers.
 func scanMessage(from pgx.Row, more ...any) (n int64, m invoice.Message, err error) {
 	var at string
-	dest := []any{&n, &m.ID, &m.Event, &m.Invoice, &m.Seq, &m.Project, &m.URL, &m.Endpoint, &at, &m.Body}
+	dest := []any{&n, &m.ID, &m.Event, &m.Invoice, &m.Seq, &m.Project, &m.URL, &m.Endpoint, &at, &m.Body, &m.Format, &m.Secret}
 	if err := from.Scan(append(dest, more...)...); err != nil {
 		return 0, m, err
 	}

@@ -2,7 +2,8 @@ package postgres
 
 // The statements. Those that write take any number of rows, column by column; TestA43 proves that each has
 // an index. Sub-queries with OFFSET 0 are not merged into what is around them: each row is looked up, however
-// many the planner expects.
+// many the planner expects. Where thousands are asked for, (SELECT $1) hides from it how many, since it would
+// compile what takes some milliseconds, which takes a second.
 
 const (
 	// qPlanOnce keeps the statements of a commit from being planned anew each time, which takes longer than
@@ -18,24 +19,33 @@ const (
 		FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::text[]) AS u (network, version, cursor, head)
 		WHERE n.network = u.network AND n.version = u.version - 1 RETURNING n.network`
 
-	invoiceRows = `unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[],
-			$8::bigint[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bigint[], $15::bigint[], $16::text[])
-			AS u (id, version, project, order_id, status, asset, created, updated, fiat, due, network, address,
-			wake_tag, wake_height, wake_time, doc)`
 	qInsertInvoices = `INSERT INTO cointill_invoices (
-		id, version, project, order_id, status, asset, created, updated, fiat, due, network, address,
-		wake_tag, wake_height, wake_time, doc)
-		SELECT * FROM ` + invoiceRows + `
+		id, version, status, asset, updated, fiat, due, network, wake_tag, wake_height, wake_time, doc,
+		project, standing, order_id, created)
+		SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[],
+			$8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::text[], $13::text[], $14::boolean[], $15::text[], $16::bigint[])
 		ON CONFLICT DO NOTHING RETURNING id`
 	qUpdateInvoices = `UPDATE cointill_invoices i SET
-		version = u.version, project = u.project, order_id = u.order_id, status = u.status, asset = u.asset,
-		created = u.created, updated = u.updated, fiat = u.fiat, due = u.due, network = u.network, address = u.address,
-		wake_tag = u.wake_tag, wake_height = u.wake_height, wake_time = u.wake_time, doc = u.doc
-		FROM ` + invoiceRows + `
+		version = u.version, status = u.status, asset = u.asset, updated = u.updated, fiat = u.fiat, due = u.due,
+		network = u.network, wake_tag = u.wake_tag, wake_height = u.wake_height, wake_time = u.wake_time, doc = u.doc
+		FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[],
+			$8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::text[])
+			AS u (id, version, status, asset, updated, fiat, due, network, wake_tag, wake_height, wake_time, doc)
 		WHERE i.id = u.id AND i.version = u.version - 1 RETURNING i.id`
-	// qWhoHas finds out why an invoice was refused.
-	qWhoHas = `SELECT COALESCE((SELECT version FROM cointill_invoices WHERE id = $1), 0),
+	// qWhoHas finds out why an invoice was not inserted.
+	qWhoHas = `SELECT EXISTS (SELECT 1 FROM cointill_invoices WHERE id = $1),
 		(SELECT id FROM cointill_invoices WHERE project = $2 AND order_id = $3)`
+
+	qReleasePlaces = `UPDATE cointill_places p SET released = (SELECT max(released) + 1 FROM cointill_places
+			WHERE address = p.address AND network = p.network AND slot = p.slot)
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS u (network, address, slot, invoice)
+		WHERE p.address = u.address AND p.network = u.network AND p.slot = u.slot AND p.released = 0 AND p.invoice = u.invoice
+		RETURNING p.network || ' ' || p.address || ' ' || p.slot`
+	qClaimPlaces = `INSERT INTO cointill_places (network, address, slot, invoice, released)
+		SELECT *, 0 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
+		ON CONFLICT DO NOTHING RETURNING network || ' ' || address || ' ' || slot`
+	qFreeIndexes = `INSERT INTO cointill_free (wallet, idx)
+		SELECT wallet, idx FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS u (wallet, idx, ord) ORDER BY ord`
 
 	qPutPayments = `INSERT INTO cointill_payments (network, txid, idx, invoice, height, withdrawn, doc)
 		SELECT u.* FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::boolean[], $7::text[])
@@ -59,6 +69,10 @@ const (
 	qReserve = `INSERT INTO cointill_wallets AS w (wallet, next) VALUES ($1, $2::bigint)
 		ON CONFLICT (wallet) DO UPDATE SET next = w.next + $2::bigint WHERE w.next + $2::bigint <= 4294967295
 		RETURNING next - $2::bigint`
+	qReserved = `SELECT COALESCE((SELECT next FROM cointill_wallets WHERE wallet = $1), 0)`
+	// qTakeIndex waits for nobody: what another one is just taking is as good as taken.
+	qTakeIndex = `DELETE FROM cointill_free WHERE wallet = $1 AND n = (SELECT n FROM cointill_free
+			WHERE wallet = $1 ORDER BY n LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING idx`
 
 	qLease = `INSERT INTO cointill_leases AS l (duty, holder, token, until)
 		VALUES ($1, $2, 1, clock_timestamp() + $3::bigint * interval '1 microsecond')
@@ -76,8 +90,36 @@ const (
 		LEFT JOIN LATERAL (SELECT doc FROM cointill_payments WHERE invoice = f.id OFFSET 0) p ON true`
 	qInvoice        = selectInvoices + `(SELECT $1::text COLLATE "C" AS id) f` + withPayments
 	qInvoiceByOrder = selectInvoices + `(SELECT id FROM cointill_invoices WHERE project = $1 AND order_id = $2) f` + withPayments
-	qByAddress      = selectInvoices + `(SELECT a.id FROM unnest($1::text[]) AS asked (address)
-		CROSS JOIN LATERAL (SELECT id FROM cointill_invoices WHERE address = asked.address OFFSET 0) a) f` + withPayments
+	// qAt looks first whether the address is known at all, as few of a block are, and then goes from one of its
+	// networks to the next: of each it reads no more than two entries of the index, however many slots and whatever
+	// past the address has there.
+	qAt = selectInvoices + `(SELECT DISTINCT had.invoice AS id FROM unnest((SELECT $1::text[]), (SELECT $2::text[])) AS asked (address, slot)
+		CROSS JOIN LATERAL (SELECT network FROM cointill_places WHERE address = asked.address ORDER BY network LIMIT 1) first
+		CROSS JOIN LATERAL (
+			WITH RECURSIVE known AS (SELECT first.network UNION ALL
+				SELECT (SELECT network FROM cointill_places
+					WHERE address = asked.address AND network > known.network ORDER BY network LIMIT 1)
+				FROM known WHERE known.network IS NOT NULL)
+			SELECT network FROM known WHERE network IS NOT NULL) n
+		CROSS JOIN LATERAL (
+			SELECT invoice FROM cointill_places
+				WHERE address = asked.address AND network = n.network AND slot = asked.slot AND released = 0
+			UNION ALL (SELECT invoice FROM cointill_places
+				WHERE address = asked.address AND network = n.network AND slot = asked.slot AND released > 0
+				ORDER BY released DESC LIMIT 1)) had) f` + withPayments
+	qPaidBy = selectInvoices + `(SELECT DISTINCT p.invoice AS id 
+			FROM unnest((SELECT $1::text[]), (SELECT $2::text[]), (SELECT $3::text[])) AS asked (network, txid, idx)
+		CROSS JOIN LATERAL (SELECT invoice FROM cointill_payments
+			WHERE network = asked.network AND txid = asked.txid AND idx = asked.idx OFFSET 0) p) f` + withPayments
+	// qHeldSlots asks for the empty slot, which is not among those of a shared address, by itself.
+	qHeldSlots = `SELECT slot FROM (
+		SELECT slot FROM cointill_places
+			WHERE network = $1 AND address = $2 AND slot = '' AND released = 0 AND $3::text = ''
+		UNION ALL (SELECT slot FROM cointill_places
+			WHERE network = $1 AND address = $2 AND slot BETWEEN $3 AND $4 AND released = 0 AND slot <> '' ORDER BY slot LIMIT $5)
+		) held ORDER BY slot LIMIT $5`
+	qPaidAfter = selectInvoices + `(SELECT DISTINCT invoice AS id FROM cointill_payments WHERE invoice > $1
+		ORDER BY invoice LIMIT $2) f` + withPayments + ` ORDER BY i.id`
 	qAbove = selectInvoices + `(SELECT DISTINCT invoice AS id FROM cointill_payments
 		WHERE network = $1 AND NOT withdrawn AND height > $2) f` + withPayments
 	qWaking = selectInvoices + `(SELECT id FROM (
@@ -108,20 +150,20 @@ const (
 	// which message is next.
 	qLockInvoices = `SELECT id FROM cointill_invoices WHERE id = ANY($1::text[]) ORDER BY id FOR NO KEY UPDATE`
 	qPutMessages  = `INSERT INTO cointill_outbox (
-		id, event, invoice, seq, project, url, endpoint, at, body, due, state, ready, claimed, token, tried)
-		SELECT u.id, u.event, u.invoice, u.seq, u.project, u.url, u.endpoint, u.at, u.body, u.due,
+		id, event, invoice, seq, project, url, endpoint, at, body, due, format, secret, state, ready, claimed, token, tried)
+		SELECT u.id, u.event, u.invoice, u.seq, u.project, u.url, u.endpoint, u.at, u.body, u.due, u.format, u.secret,
 			CASE WHEN g.url IS NULL THEN 'due' ELSE 'dead' END,
 			g.url IS NULL AND u.first AND NOT EXISTS (SELECT 1 FROM cointill_outbox e
 				WHERE e.invoice = u.invoice AND e.seq < u.seq AND e.url = u.url AND e.state = 'due' OFFSET 0),
 			false, 0, 0
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
-			$9::bytea[], $10::bigint[], $11::boolean[]) WITH ORDINALITY
-			AS u (id, event, invoice, seq, project, url, endpoint, at, body, due, first, ord)
+			$9::bytea[], $10::bigint[], $11::text[], $12::text[], $13::boolean[]) WITH ORDINALITY
+			AS u (id, event, invoice, seq, project, url, endpoint, at, body, due, format, secret, first, ord)
 		LEFT JOIN LATERAL (SELECT url FROM cointill_gone WHERE url = u.url AND project = u.project OFFSET 0) g ON true
 		ORDER BY u.ord
 		ON CONFLICT DO NOTHING RETURNING id`
 
-	messageColumns = `m.n, m.id, m.event, m.invoice, m.seq, m.project, m.url, m.endpoint, m.at, m.body`
+	messageColumns = `m.n, m.id, m.event, m.invoice, m.seq, m.project, m.url, m.endpoint, m.at, m.body, m.format, m.secret`
 	// qClaim takes what is due and nobody else is just taking, but of each endpoint no more than $5, less what
 	// $6 and $7 say it has got already.
 	qClaim = `WITH due AS (SELECT id, due, n, endpoint FROM cointill_outbox

@@ -110,20 +110,61 @@ func byKey(a, b invoice.Payment) int {
 		cmp.Compare(a.Key.Index, b.Key.Index))
 }
 
-// InvoicesByAddress implements [invoice.Reader].
-func (r reader) InvoicesByAddress(ctx context.Context, addresses []chain.Address) ([]invoice.Invoice, error) {
-	if len(addresses) == 0 {
+// InvoicesAt implements [invoice.Reader].
+func (r reader) InvoicesAt(ctx context.Context, places []invoice.Place) ([]invoice.Invoice, error) {
+	if len(places) == 0 {
 		return nil, nil
 	}
 	// In order, so that neighbours in the index are read from the same page.
-	asked := make([]string, len(addresses))
-	for i, address := range addresses {
-		asked[i] = string(address)
+	places = slices.SortedFunc(slices.Values(places), func(a, b invoice.Place) int {
+		return cmp.Or(cmp.Compare(a.Address, b.Address), cmp.Compare(a.Slot, b.Slot))
+	})
+	places = slices.Compact(places)
+	addresses, slots := make([]string, len(places)), make([]string, len(places))
+	for i, p := range places {
+		addresses[i], slots[i] = string(p.Address), p.Slot
 	}
-	slices.Sort(asked)
-	found, err := r.many(ctx, qByAddress, slices.Compact(asked))
+	found, err := r.many(ctx, qAt, addresses, slots)
 	if err != nil {
-		return found, fmt.Errorf("postgres: read invoices by address: %w", err)
+		return found, fmt.Errorf("postgres: read invoices at places: %w", err)
+	}
+	return found, nil
+}
+
+// InvoicesPaidBy implements [invoice.Reader].
+func (r reader) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice.Invoice, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	networks, txs, indexes := make([]string, len(keys)), make([]string, len(keys)), make([]string, len(keys))
+	for i, k := range keys {
+		networks[i], txs[i], indexes[i] = string(k.Network), k.TxID, k.Index
+	}
+	found, err := r.many(ctx, qPaidBy, networks, txs, indexes)
+	if err != nil {
+		return found, fmt.Errorf("postgres: read invoices by payment: %w", err)
+	}
+	return found, nil
+}
+
+// HeldSlots implements [invoice.Reader].
+func (r reader) HeldSlots(ctx context.Context, network chain.Network, address chain.Address, first, last string, limit int) ([]string, error) {
+	found, err := r.q.Query(ctx, qHeldSlots, string(network), string(address), first, last, int64(max(limit, 0)))
+	if err != nil {
+		return nil, fmt.Errorf("postgres: read held slots of %s: %w", address, err)
+	}
+	slots, err := pgx.CollectRows(found, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("postgres: read held slots of %s: %w", address, err)
+	}
+	return slots, nil
+}
+
+// PaidInvoices implements [invoice.Reader].
+func (r reader) PaidInvoices(ctx context.Context, after string, limit int) ([]invoice.Invoice, error) {
+	found, err := r.many(ctx, qPaidAfter, after, int64(max(limit, 0)))
+	if err != nil {
+		return found, fmt.Errorf("postgres: read paid invoices: %w", err)
 	}
 	return found, nil
 }

@@ -38,8 +38,17 @@ func (p processes) InvoiceByOrder(ctx context.Context, project, orderID string) 
 func (p processes) Invoices(ctx context.Context, q invoice.Query) (invoice.Page, error) {
 	return p.any().Invoices(ctx, q)
 }
-func (p processes) InvoicesByAddress(ctx context.Context, addresses []chain.Address) ([]invoice.Invoice, error) {
-	return p.any().InvoicesByAddress(ctx, addresses)
+func (p processes) InvoicesAt(ctx context.Context, places []invoice.Place) ([]invoice.Invoice, error) {
+	return p.any().InvoicesAt(ctx, places)
+}
+func (p processes) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice.Invoice, error) {
+	return p.any().InvoicesPaidBy(ctx, keys)
+}
+func (p processes) HeldSlots(ctx context.Context, network chain.Network, address chain.Address, first, last string, limit int) ([]string, error) {
+	return p.any().HeldSlots(ctx, network, address, first, last, limit)
+}
+func (p processes) PaidInvoices(ctx context.Context, after string, limit int) ([]invoice.Invoice, error) {
+	return p.any().PaidInvoices(ctx, after, limit)
 }
 func (p processes) InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]invoice.Invoice, error) {
 	return p.any().InvoicesAbove(ctx, network, height)
@@ -59,6 +68,9 @@ func (p processes) InvoiceEvents(ctx context.Context, id string) ([]invoice.Even
 func (p processes) Commit(ctx context.Context, b invoice.Batch) error { return p.any().Commit(ctx, b) }
 func (p processes) ReserveIndexes(ctx context.Context, wallet string, n uint32) (uint32, error) {
 	return p.any().ReserveIndexes(ctx, wallet, n)
+}
+func (p processes) TakeIndex(ctx context.Context, wallet string) (uint32, error) {
+	return p.any().TakeIndex(ctx, wallet)
 }
 func (p processes) Lease(ctx context.Context, duty, holder string, ttl time.Duration) (invoice.Lease, error) {
 	return p.any().Lease(ctx, duty, holder, ttl)

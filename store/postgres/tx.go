@@ -48,7 +48,7 @@ func (t *Tx) commit(ctx context.Context, j *job) error {
 	s.queue()
 	if err := savepoint.SendBatch(ctx, &s.batch).Close(); err != nil {
 		rollback(ctx, savepoint)
-		return translate(ctx, t.tx, j, err)
+		return err
 	}
 	if r, refused := s.refused[j]; refused {
 		err := r.explain(ctx, savepoint)
@@ -56,6 +56,11 @@ func (t *Tx) commit(ctx context.Context, j *job) error {
 		return err
 	}
 	return savepoint.Commit(ctx)
+}
+
+// TakeIndex implements [invoice.Store]. A transaction that is rolled back has taken no number.
+func (t *Tx) TakeIndex(ctx context.Context, wallet string) (uint32, error) {
+	return takeIndex(ctx, t.tx, wallet)
 }
 
 // ReserveIndexes implements [invoice.Store] outside of the transaction, because a number must never be

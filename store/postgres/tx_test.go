@@ -3,7 +3,6 @@ package postgres_test
 import (
 	"context"
 	"fmt"
-	"math/big"
 	"testing"
 	"time"
 
@@ -158,17 +157,45 @@ func TestARefusalWithinATransactionLeavesItUsable(t *testing.T) {
 	var taken *invoice.DuplicateOrderError
 	require.ErrorAs(t, err, &taken)
 	require.Equal(t, first.ID, taken.Invoice)
-	stolen := first
-	stolen.Version++
-	stolen.Quote = &invoice.Quote{Asset: first.Quote.Asset, Due: big.NewInt(1), Address: "0xother"}
 	other, err := inner.Create(t.Context(), order("2"))
 	require.NoError(t, err)
-	stolen.Quote.Address = other.Quote.Address
-	err = s.WithTx(tx).Commit(t.Context(), invoice.Batch{Update: []invoice.Invoice{stolen}})
-	require.ErrorIs(t, err, invoice.ErrConflict, "a violation that PostgreSQL answers with an error")
+	stolen := invoice.Claim{Network: "eip155:1", Place: invoice.Place{Address: other.Quote.Address}, Invoice: first.ID, Wallet: "hot"}
+	err = s.WithTx(tx).Commit(t.Context(), invoice.Batch{Claims: []invoice.Claim{stolen}})
+	require.ErrorIs(t, err, invoice.ErrConflict)
+	stolen.Slot = "\x00"
+	err = s.WithTx(tx).Commit(t.Context(), invoice.Batch{Claims: []invoice.Claim{stolen}})
+	require.Error(t, err, "a refusal that PostgreSQL answers with an error")
 	require.NoError(t, tx.Commit(t.Context()))
 	_, err = till.Invoice(t.Context(), "shop", other.ID)
 	require.NoError(t, err)
+}
+
+func TestANumberTakenInATransactionIsTakenWhenItIsCommitted(t *testing.T) {
+	pool := migrated(t)
+	s := open(t, pool)
+	ctx := t.Context()
+	for n := range 2 {
+		b := creation(n)
+		require.NoError(t, s.Commit(ctx, b))
+		require.NoError(t, s.Commit(ctx, invoice.Batch{Releases: []invoice.Release{{Claim: b.Claims[0], Reuse: true}}}))
+	}
+	take := func(from invoice.Store, want uint32) {
+		t.Helper()
+		index, err := from.TakeIndex(ctx, "hot")
+		require.NoError(t, err)
+		require.Equal(t, want, index)
+	}
+	first := begin(t, pool, "SELECT 1")
+	take(s.WithTx(first), 0)
+	second := begin(t, pool, "SELECT 1")
+	take(s.WithTx(second), 1) // without waiting for the first
+	_, err := s.WithTx(second).TakeIndex(ctx, "hot")
+	require.ErrorIs(t, err, invoice.ErrNotFound)
+	require.NoError(t, first.Rollback(ctx))
+	take(s, 0)
+	require.NoError(t, second.Commit(ctx))
+	_, err = s.TakeIndex(ctx, "hot")
+	require.ErrorIs(t, err, invoice.ErrNotFound)
 }
 
 func TestABatchWithinATransactionIsFenced(t *testing.T) {

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -11,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cointill/cointill/invoice"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -198,28 +196,12 @@ func blamesData(err error) bool {
 func (w *writer) alone(ctx context.Context, j *job) error {
 	s, err := w.attempts(ctx, []*job{j})
 	if err != nil {
-		return translate(ctx, w.pool, j, err)
+		return err
 	}
 	if r, refused := s.refused[j]; refused {
 		return r.explain(ctx, w.pool)
 	}
 	return nil
-}
-
-// translate says what a violation of a unique index means, which only updates run into.
-func translate(ctx context.Context, q querier, j *job, err error) error {
-	if sqlState(err) != codeUnique {
-		return err
-	}
-	if violates(err, "cointill_invoices_order") {
-		for _, r := range j.rows.updates {
-			var dup *invoice.DuplicateOrderError
-			if reason := whyNot(ctx, q, r); errors.As(reason, &dup) {
-				return fmt.Errorf("update invoice %s: %w", r.key, reason)
-			}
-		}
-	}
-	return fmt.Errorf("%w: %w", invoice.ErrConflict, err)
 }
 
 // attempts runs the jobs in a transaction of their own, again if PostgreSQL asks for that or the connection

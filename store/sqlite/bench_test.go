@@ -91,7 +91,10 @@ func creation(n int) invoice.Batch {
 		ID: "evt_" + inv.ID + "_1", Invoice: inv.ID, Project: inv.Project, Seq: 1, Type: invoice.EventCreated,
 		To: invoice.StatusNew, At: now, Body: eventBody,
 	}
-	return invoice.Batch{Insert: []invoice.Invoice{inv}, Events: []invoice.Event{ev}}
+	claim := invoice.Claim{
+		Network: asset.ID.Network(), Place: invoice.Place{Address: inv.Quote.Address}, Invoice: inv.ID, Wallet: "hot", Index: uint32(n),
+	}
+	return invoice.Batch{Insert: []invoice.Invoice{inv}, Claims: []invoice.Claim{claim}, Events: []invoice.Event{ev}}
 }
 
 var eventBody = json.RawMessage(`{"data":"` + string(bytes.Repeat([]byte("x"), 688)) + `"}`)
@@ -176,26 +179,25 @@ func rawWriter(db *sql.DB, jobs chan rawJob) {
 	}
 }
 
-// BenchmarkInvoicesByAddress asks for the receivers of a large block, few of whom are ours. The time must
+// BenchmarkInvoicesAt asks for the receivers of a large block, few of whom are ours. The time must
 // hardly grow with the number of addresses that were issued.
-func BenchmarkInvoicesByAddress(b *testing.B) {
+func BenchmarkInvoicesAt(b *testing.B) {
 	for _, issued := range []int{1_000, 1_000_000} {
 		b.Run(fmt.Sprintf("issued=%d", issued), func(b *testing.B) {
-			s, db := openAt(b, filepath.Join(b.TempDir(), "bench.db"))
-			fill(b, db, issued)
+			s, _ := openAt(b, loaded(b, issued))
 			const blocks, hits, asked = 10, 200, 5_000
 			var blockAddresses [blocks][]chain.Address
 			for n := range asked * blocks {
 				block := &blockAddresses[n%blocks]
 				if len(*block) < hits {
-					*block = append(*block, issuedAddress(n*7919%issued+1))
+					*block = append(*block, benchAddress(n*7919%issued))
 				} else {
 					*block = append(*block, benchAddress(-n))
 				}
 			}
 			b.ResetTimer()
 			for n := range b.N {
-				found, err := s.InvoicesByAddress(b.Context(), blockAddresses[n%blocks])
+				found, err := s.InvoicesAt(b.Context(), placesAt(blockAddresses[n%blocks]...))
 				if err != nil || len(found) < 100 {
 					b.Fatalf("got %d invoices, error %v", len(found), err)
 				}
@@ -210,16 +212,36 @@ func issuedAddress(n int) chain.Address {
 }
 
 // fill writes n open invoices without the detour of committing them.
-func fill(b *testing.B, db *sql.DB, n int) {
+func fill(b *testing.B, db *sql.DB, count int) {
 	b.Helper()
 	doc, err := json.Marshal(creation(1).Insert[0])
 	require.NoError(b, err)
-	_, err = db.Exec(`INSERT INTO cointill_invoices (id, version, project, order_id, status, asset, created, updated, fiat, due,
-			network, address, wake_tag, wake_height, wake_time, doc)
-		WITH RECURSIVE count(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM count WHERE n < ?)
-		SELECT printf('%08x-0000-7000-8000-000000000000', n), 1, '0198c8d2-7a5e-7c11-9d7a-0f6a5d0c9e11', printf('order-%08d', n),
-			'new', 'USDT', n, n, printf('5002%06d', n * 7919 % 1000000), printf('5002%06d', n * 104729 % 1000000), 'eip155:1',
-			printf('0x%08x%032x', n * 2654435761 % 4294967296, n), '', NULL, n, ? FROM count`, n, string(doc))
+	conn, err := db.Conn(b.Context())
+	require.NoError(b, err)
+	defer conn.Close()
+	_, err = conn.ExecContext(b.Context(), "PRAGMA cache_size = -500000")
+	require.NoError(b, err)
+	tx, err := conn.BeginTx(b.Context(), nil)
+	require.NoError(b, err)
+	defer tx.Rollback()
+	insert, err := tx.Prepare(`INSERT INTO cointill_invoices (id, version, project, standing, order_id, status, asset, created, updated,
+			fiat, due, network, wake_tag, wake_height, wake_time, doc)
+		SELECT printf('%08x-0000-7000-8000-000000000000', ?1), 1, '0198c8d2-7a5e-7c11-9d7a-0f6a5d0c9e11', 0, printf('order-%08d', ?1),
+			'new', 'USDT', ?1, ?1, printf('5002%06d', ?1 * 7919 % 1000000), printf('5002%06d', ?1 * 104729 % 1000000), 'eip155:1',
+			'', NULL, ?1, ?2`)
+	require.NoError(b, err)
+	claim, err := tx.Prepare(`INSERT INTO cointill_places (place, network, address, slot, invoice, released)
+		SELECT ?3, 'eip155:1', ?2, '', printf('%08x-0000-7000-8000-000000000000', ?1), 0`)
+	require.NoError(b, err)
+	for n := 1; n <= count; n++ {
+		address := issuedAddress(n)
+		_, err := insert.Exec(n, sqlite.Roomy(doc))
+		require.NoError(b, err)
+		_, err = claim.Exec(n, string(address), sqlite.KeyOf(address))
+		require.NoError(b, err)
+	}
+	require.NoError(b, tx.Commit())
+	_, err = conn.ExecContext(b.Context(), "PRAGMA cache_size = -8000")
 	require.NoError(b, err)
 }
 

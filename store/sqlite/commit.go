@@ -1,8 +1,11 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,7 +31,7 @@ func (s *Store) Commit(ctx context.Context, b invoice.Batch) error {
 
 // rows is a batch as statements take it: each row a list of arguments.
 type rows struct {
-	progress, inserts, updates, payments, events, messages []row
+	progress, inserts, updates, releases, freed, claims, payments, events, messages []row
 }
 
 type row struct {
@@ -55,6 +58,15 @@ func encode(b invoice.Batch) (rows, error) {
 		}
 		r.updates = append(r.updates, encoded)
 	}
+	for _, c := range b.Releases {
+		r.releases = append(r.releases, encodeClaim(c.Claim))
+		if c.Reuse {
+			r.freed = append(r.freed, row{c.Wallet, []any{c.Wallet, int64(c.Index)}})
+		}
+	}
+	for _, c := range b.Claims {
+		r.claims = append(r.claims, encodeClaim(c))
+	}
 	for _, p := range b.Payments {
 		doc, err := json.Marshal(p)
 		if err != nil {
@@ -73,6 +85,7 @@ func encode(b invoice.Batch) (rows, error) {
 	for _, m := range b.Messages {
 		r.messages = append(r.messages, row{m.ID, []any{
 			m.ID, string(m.Event), m.Invoice, m.Seq, m.Project, m.URL, m.Endpoint, stamp(m.At), m.Body, nanos(m.At),
+			m.Format, m.Secret,
 		}})
 	}
 	for _, p := range b.Progress {
@@ -85,22 +98,26 @@ func encode(b invoice.Batch) (rows, error) {
 	return r, nil
 }
 
-// encodeInvoice answers the arguments of qInsertInvoice and qUpdateInvoice.
+func encodeClaim(c invoice.Claim) row {
+	return row{string(c.Address) + " for invoice " + c.Invoice, []any{keyOf(c.Place), string(c.Network), string(c.Address), c.Slot, c.Invoice}}
+}
+
+// updated is how many of the arguments of qInsertInvoice those of qUpdateInvoice and qRequoteInvoice are.
+const updated = 12
+
+// encodeInvoice answers the arguments of qInsertInvoice; the first of them are those of the updates.
 func encodeInvoice(inv invoice.Invoice) (row, error) {
 	doc, err := json.Marshal(&inv)
 	if err != nil {
 		return row{}, fmt.Errorf("encode invoice %s: %w", inv.ID, err)
 	}
 	fiat, due, asset := inv.Price.Amount, decimal.Zero, ""
-	var orderID, address, wakeHeight, wakeTime any
+	var orderID, wakeHeight, wakeTime any
 	if inv.OrderID != "" {
 		orderID = inv.OrderID
 	}
 	if q := inv.Quote; q != nil {
 		fiat, due, asset = q.Fiat.Amount, q.Asset.Decimal(q.Due), q.Asset.Code
-		if q.Address != "" {
-			address = string(q.Address)
-		}
 	}
 	wake := inv.State.Wake
 	if wake.Height != 0 {
@@ -110,10 +127,32 @@ func encodeInvoice(inv invoice.Invoice) (row, error) {
 		wakeTime = nanos(wake.Time)
 	}
 	return row{inv.ID, []any{
-		inv.ID, inv.Version, inv.Project, orderID, string(inv.State.Status), asset, nanos(inv.CreatedAt), nanos(inv.UpdatedAt),
-		invoice.SortKey(fiat), invoice.SortKey(due), string(inv.Network()), address,
-		string(wake.Tag), wakeHeight, wakeTime, string(doc),
+		inv.ID, inv.Version, string(inv.State.Status), asset, nanos(inv.UpdatedAt), invoice.SortKey(fiat), invoice.SortKey(due),
+		string(inv.Network()), string(wake.Tag), wakeHeight, wakeTime, roomy(doc, inv.Version),
+		inv.Project, inv.Terms.Standing, orderID, nanos(inv.CreatedAt),
 	}}, nil
+}
+
+// keyOf is what a place is looked up by: 32 bits of its hash, of which each block finds few that are another's.
+func keyOf(p invoice.Place) int64 {
+	text := string(p.Address)
+	if p.Slot != "" {
+		text += "\x00" + p.Slot
+	}
+	sum := sha256.Sum256([]byte(text))
+	return int64(int32(binary.BigEndian.Uint32(sum[:])))
+}
+
+// roomy ends a document with spaces. The pages of old invoices are full: one that grew would have to be moved, and
+// its neighbours with it. A new one gets room for a usual life.
+func roomy(doc []byte, version int64) string {
+	const life, step = 256, 128
+	size := len(doc)
+	if version == 1 {
+		size += life
+	}
+	size = (size + step - 1) / step * step
+	return string(append(doc, bytes.Repeat([]byte(" "), size-len(doc))...))
 }
 
 // apply writes what is refused most often first: a refusal of the first statement leaves the transaction to
@@ -129,14 +168,17 @@ func (r rows) apply(t *txn) error {
 		}
 	}
 	for _, inv := range r.inserts {
-		if err := t.putInvoice(qInsertInvoice, inv); err != nil {
+		if err := t.insertInvoice(inv); err != nil {
 			return fmt.Errorf("insert invoice %s: %w", inv.what, err)
 		}
 	}
 	for _, inv := range r.updates {
-		if err := t.putInvoice(qUpdateInvoice, inv); err != nil {
+		if err := t.updateInvoice(inv); err != nil {
 			return fmt.Errorf("update invoice %s: %w", inv.what, err)
 		}
+	}
+	if err := r.applyPlaces(t); err != nil {
+		return err
 	}
 	for _, p := range r.payments {
 		if err := t.put(qPutPayment, "store", p); err != nil {
@@ -159,6 +201,29 @@ func (r rows) apply(t *txn) error {
 	return nil
 }
 
+func (r rows) applyPlaces(t *txn) error {
+	for _, c := range r.releases {
+		// A release that is refused undoes the forgetting, like all of the batch.
+		if _, err := t.exec(qForgetPlace, c.args[:4]...); err != nil {
+			return fmt.Errorf("release %s: %w", c.what, err)
+		}
+		if err := t.put(qReleasePlace, "release", c); err != nil {
+			return err
+		}
+	}
+	for _, f := range r.freed {
+		if err := t.put(qFreeIndex, "free a number of", f); err != nil {
+			return err
+		}
+	}
+	for _, c := range r.claims {
+		if err := t.put(qClaimPlace, "claim", c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // put writes one row, and takes it for a conflict when the statement left it out.
 func (t *txn) put(query, verb string, r row) error {
 	n, err := t.exec(query, r.args...)
@@ -171,48 +236,90 @@ func (t *txn) put(query, verb string, r row) error {
 	return nil
 }
 
-// putInvoice inserts or updates. When the statement left the row out it finds out why: the id and the
-// version come first, so that a batch that is committed again learns that it was stored.
-func (t *txn) putInvoice(query string, r row) error {
-	n, err := t.exec(query, r.args...)
+// insertInvoice finds out why when the row was left out: the id comes first, so that a batch that is committed again
+// learns that it was stored.
+func (t *txn) insertInvoice(r row) error {
+	n, err := t.exec(qInsertInvoice, r.args...)
 	if err != nil || n > 0 {
 		return err
 	}
-	id, version, project, orderID := r.args[0], r.args[1].(int64), r.args[2], r.args[3]
-	var stored int64 // 0 if there is none, which is what an insert builds on
-	if err := t.row(qVersionOf, []any{id}, &stored); err != nil && !errors.Is(err, sql.ErrNoRows) {
+	id, project, orderID := r.args[0], r.args[updated], r.args[updated+2]
+	var stored bool
+	if err := t.row(qInvoiceExists, []any{id}, &stored); err != nil {
 		return err
 	}
-	if stored != version-1 {
+	if stored || orderID == nil {
 		return invoice.ErrConflict
 	}
-	if orderID == nil {
-		return invoice.ErrConflict // the address
-	}
 	var first string
-	switch err := t.row(qIDByOrder, []any{project, orderID}, &first); {
-	case errors.Is(err, sql.ErrNoRows) || err == nil && first == id:
-		return invoice.ErrConflict // the address
-	case err != nil:
+	if err := t.row(qIDByOrder, []any{project, orderID}, &first); err != nil {
 		return err
 	}
 	return &invoice.DuplicateOrderError{OrderID: orderID.(string), Invoice: first}
 }
 
+// updateInvoice tries first what leaves most as it is.
+func (t *txn) updateInvoice(r row) error {
+	for _, query := range []string{qUpdateInvoice, qRequoteInvoice} {
+		n, err := t.exec(query, r.args[:updated]...)
+		if err != nil || n > 0 {
+			return err
+		}
+	}
+	return invoice.ErrConflict
+}
+
 // ReserveIndexes implements [invoice.Store].
 func (s *Store) ReserveIndexes(ctx context.Context, wallet string, n uint32) (uint32, error) {
+	if n == 0 {
+		return s.reserved(ctx, wallet)
+	}
 	var first uint32
-	err := s.writer.do(ctx, func(t *txn) error {
-		err := t.row(qReserve, []any{wallet, int64(n)}, &first)
-		t.changed = t.changed || err == nil
+	err := s.writer.do(ctx, func(t *txn) (err error) {
+		first, err = t.reserve(wallet, n)
 		return err
 	})
+	return first, err
+}
+
+func (t *txn) reserve(wallet string, n uint32) (first uint32, err error) {
+	err = t.row(qReserve, []any{wallet, int64(n)}, &first)
+	t.changed = t.changed || err == nil
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, fmt.Errorf("sqlite: reserve indexes: wallet %q has no %d left", wallet, n)
 	} else if err != nil {
 		return 0, fmt.Errorf("sqlite: reserve indexes: %w", err)
 	}
 	return first, nil
+}
+
+// reserved answers how many numbers were handed out.
+func (r *reader) reserved(ctx context.Context, wallet string) (n uint32, err error) {
+	if err := r.stmt(ctx, qReserved).QueryRowContext(ctx, wallet).Scan(&n); err != nil {
+		return 0, fmt.Errorf("sqlite: read reserved indexes: %w", err)
+	}
+	return n, nil
+}
+
+// TakeIndex implements [invoice.Store].
+func (s *Store) TakeIndex(ctx context.Context, wallet string) (index uint32, err error) {
+	err = s.writer.do(ctx, func(t *txn) (err error) {
+		index, err = t.take(wallet)
+		return err
+	})
+	return index, err
+}
+
+func (t *txn) take(wallet string) (index uint32, err error) {
+	err = t.row(qTakeIndex, []any{wallet}, &index)
+	t.changed = t.changed || err == nil
+	if errors.Is(err, sql.ErrNoRows) {
+		err = invoice.ErrNotFound
+	}
+	if err != nil {
+		return 0, fmt.Errorf("sqlite: take index of wallet %q: %w", wallet, err)
+	}
+	return index, nil
 }
 
 // nanos is the time as queries compare it, clipped to the years 1678 to 2262 that 64 bits hold. What is

@@ -1,6 +1,9 @@
 package sqlite
 
-import "github.com/cointill/cointill/invoice"
+import (
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/invoice"
+)
 
 // Commits is how many transactions of writes there were.
 func (s *Store) Commits() int64 {
@@ -31,3 +34,9 @@ func (s *Store) Picked() int {
 	defer s.writer.mu.Unlock()
 	return s.writer.last
 }
+
+// KeyOf is what an address is looked up by.
+func KeyOf(a chain.Address) int64 { return keyOf(invoice.Place{Address: a}) }
+
+// Roomy is a document as a new invoice has it.
+func Roomy(doc []byte) string { return roomy(doc, 1) }

@@ -320,11 +320,15 @@ func loadInto(b *testing.B, path string, issued, open int) {
 		_, err := conn.ExecContext(b.Context(), q)
 		require.NoError(b, err, q)
 	}
-	invoices, err := conn.PrepareContext(b.Context(), `INSERT INTO cointill_invoices (id, version, project, order_id, status,
-		asset, created, updated, fiat, due, network, address, wake_tag, wake_height, wake_time, doc)
-		VALUES (?1, 1, ?2, ?3, ?4, 'ETH', ?5, ?5, ?6, ?7, 'eip155:1', ?8, '', NULL, ?9, ?10)`)
+	invoices, err := conn.PrepareContext(b.Context(), `INSERT INTO cointill_invoices (id, version, project, standing, order_id, status,
+		asset, created, updated, fiat, due, network, wake_tag, wake_height, wake_time, doc)
+		VALUES (?1, 1, ?2, 0, ?3, ?4, 'ETH', ?5, ?5, ?6, ?7, 'eip155:1', '', NULL, ?8, ?9)`)
 	require.NoError(b, err)
 	defer invoices.Close()
+	places, err := conn.PrepareContext(b.Context(), `INSERT INTO cointill_places (place, network, address, slot, invoice, released)
+		VALUES (?1, 'eip155:1', ?2, '', ?3, 0)`)
+	require.NoError(b, err)
+	defer places.Close()
 	events, err := conn.PrepareContext(b.Context(), `INSERT INTO cointill_events (invoice, seq, id, project, type, from_status,
 		to_status, at, comment, actor, body) VALUES (?1, 1, 'evt_' || ?1 || '_1', ?2, 'invoice.created', '', 'new', ?3, '', '', ?4)`)
 	require.NoError(b, err)
@@ -342,8 +346,10 @@ func loadInto(b *testing.B, path string, issued, open int) {
 		}
 		address := benchAddress(key)
 		_, err = invoices.Exec(inv.ID, growthShop, inv.OrderID, status, inv.CreatedAt.UnixNano(),
-			fmt.Sprintf("5002%06d", n*7919%1000000), fmt.Sprintf("5002%06d", n*104729%1000000), string(address), wake,
-			document.write(status, inv.ID, inv.OrderID, string(address)))
+			document.fiat, document.due, wake,
+			document.write(status, inv.ID, inv.OrderID, string(address), inv.CreatedAt.Format(time.RFC3339Nano)))
+		require.NoError(b, err)
+		_, err = places.Exec(sqlite.KeyOf(address), string(address), inv.ID)
 		require.NoError(b, err)
 		_, err = events.Exec(inv.ID, growthShop, inv.CreatedAt.Format(time.RFC3339Nano), []byte("{}"))
 		require.NoError(b, err)
@@ -365,9 +371,12 @@ func skeleton(n int) invoice.Invoice {
 }
 
 // document writes invoices as they are stored, by filling in a form, since encoding each takes a while.
-type document struct{ open, expired [][]byte }
+type document struct {
+	open, expired [][]byte
+	fiat, due     string
+}
 
-var documentFields = []string{"@id", "@order", "@address"}
+var documentFields = []string{"@id", "@order", "@address", "2099-01-02T03:04:05.123456789Z"}
 
 func newDocument(b *testing.B) document {
 	b.Helper()
@@ -375,6 +384,7 @@ func newDocument(b *testing.B) document {
 	quote := *inv.Quote
 	inv.ID, inv.OrderID, quote.Address, quote.Asset = documentFields[0], documentFields[1], "@address", evm.Native("eip155:1", "ETH")
 	inv.Quote = &quote
+	inv.CreatedAt, _ = time.Parse(time.RFC3339Nano, documentFields[3])
 	// So deep that nothing matures here: the work of a block is to be the same for all.
 	inv.Terms.Confirm = invoice.Confirmations{Depth: 1 << 30}
 	split := func() [][]byte {
@@ -388,7 +398,7 @@ func newDocument(b *testing.B) document {
 		}
 		return append(parts, doc)
 	}
-	var d document
+	d := document{fiat: invoice.SortKey(inv.Price.Amount), due: invoice.SortKey(quote.Asset.Decimal(quote.Due))}
 	d.open = split()
 	inv.State = invoice.State{Status: invoice.StatusExpired, Closed: true}
 	d.expired = split()
@@ -400,11 +410,9 @@ func (d document) write(status invoice.Status, values ...string) string {
 	if status == invoice.StatusExpired {
 		parts = d.expired
 	}
-	var out strings.Builder
+	var out []byte
 	for i, value := range values {
-		out.Write(parts[i])
-		out.WriteString(value)
+		out = append(append(out, parts[i]...), value...)
 	}
-	out.Write(parts[len(parts)-1])
-	return out.String()
+	return sqlite.Roomy(append(out, parts[len(parts)-1]...))
 }

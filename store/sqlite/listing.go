@@ -31,10 +31,12 @@ func (r *reader) list(ctx context.Context, q invoice.Query) (invoice.Page, error
 	}
 	where, args := condition(q)
 	var page invoice.Page
-	if err := tx.QueryRowContext(ctx, countQuery(where), args...).Scan(&page.Total); err != nil {
-		return invoice.Page{}, err
+	if !q.Uncounted {
+		if err := tx.QueryRowContext(ctx, countQuery(where), args...).Scan(&page.Total); err != nil {
+			return invoice.Page{}, err
+		}
 	}
-	if q.Limit <= 0 || q.Offset >= page.Total {
+	if q.Limit <= 0 || !q.Uncounted && q.Offset >= page.Total {
 		return page, nil
 	}
 	found, err := tx.QueryContext(ctx, pageQuery(q, where), append(args, q.Limit, max(q.Offset, 0))...)
@@ -81,6 +83,12 @@ func condition(q invoice.Query) (where string, args []any) {
 	if q.Project != "" {
 		add("project = ?", q.Project)
 	}
+	add("standing = ?", q.Standing)
+	if q.Search != "" {
+		text := "%" + likeEscaper.Replace(q.Search) + "%"
+		terms = append(terms, "(id LIKE ? ESCAPE '\\' OR project LIKE ? ESCAPE '\\' OR order_id LIKE ? ESCAPE '\\' OR doc ->> '$.name' LIKE ? ESCAPE '\\')")
+		args = append(args, text, text, text, text)
+	}
 	if q.Status != "" {
 		add("status = ?", string(q.Status))
 	}
@@ -93,8 +101,7 @@ func condition(q invoice.Query) (where string, args []any) {
 	if !q.CreatedBefore.IsZero() {
 		add("created <= ?", nanos(q.CreatedBefore))
 	}
-	if len(terms) > 0 {
-		where = " WHERE " + strings.Join(terms, " AND ")
-	}
-	return where, args
+	return " WHERE " + strings.Join(terms, " AND "), args
 }
+
+var likeEscaper = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)

@@ -95,7 +95,7 @@ type scanner interface{ Scan(dest ...any) error }
 // scanMessage reads messageColumns, and what else the query answers.
 func scanMessage(from scanner, more ...any) (n int64, m invoice.Message, err error) {
 	var at string
-	dest := []any{&n, &m.ID, &m.Event, &m.Invoice, &m.Seq, &m.Project, &m.URL, &m.Endpoint, &at, &m.Body}
+	dest := []any{&n, &m.ID, &m.Event, &m.Invoice, &m.Seq, &m.Project, &m.URL, &m.Endpoint, &at, &m.Body, &m.Format, &m.Secret}
 	if err := from.Scan(append(dest, more...)...); err != nil {
 		return 0, m, err
 	}

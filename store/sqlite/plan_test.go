@@ -64,7 +64,7 @@ func TestA43_ListingsReadRowsOfTheirPageOnly(t *testing.T) {
 		q := invoice.Query{Project: "shop", Status: invoice.StatusNew, AssetCode: "BTC", CreatedAfter: time.Unix(1, 0), Sort: sort}
 		for _, query := range sqlite.ListQueries(q) {
 			require.Contains(t, plan(t, db, query),
-				"SEARCH cointill_invoices USING COVERING INDEX cointill_invoices_list (project=? AND created>?)", query)
+				"SEARCH cointill_invoices USING COVERING INDEX cointill_invoices_list (project=? AND standing=? AND created>?)", query)
 		}
 	}
 }

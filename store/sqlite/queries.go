@@ -7,16 +7,31 @@ const (
 	qLock = `UPDATE cointill_schema SET version = version WHERE version = 0`
 
 	qInsertInvoice = `INSERT INTO cointill_invoices (
-		id, version, project, order_id, status, asset, created, updated, fiat, due, network, address,
-		wake_tag, wake_height, wake_time, doc)
+		id, version, status, asset, updated, fiat, due, network, wake_tag, wake_height, wake_time, doc,
+		project, standing, order_id, created)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
-	qUpdateInvoice = `UPDATE OR IGNORE cointill_invoices SET (
-		version, project, order_id, status, asset, created, updated, fiat, due, network, address,
-		wake_tag, wake_height, wake_time, doc)
-		= (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
-		WHERE id = ?1 AND version = ?2 - 1`
-	qVersionOf  = `SELECT version FROM cointill_invoices WHERE id = ?`
-	qIDByOrder  = `SELECT id FROM cointill_invoices WHERE project = ? AND order_id = ?`
+	// qUpdateInvoice leaves alone what an update hardly ever changes, and with it the indexes of that. It finds
+	// nothing if something of it does change: then qRequoteInvoice writes that too.
+	qUpdateInvoice = `UPDATE cointill_invoices SET (version, status, updated, wake_tag, wake_height, wake_time, doc)
+		= (?2, ?3, ?5, ?9, ?10, ?11, ?12)
+		WHERE id = ?1 AND version = ?2 - 1 AND (asset, fiat, due, network) IS (?4, ?6, ?7, ?8)`
+	qRequoteInvoice = `UPDATE cointill_invoices SET (
+		version, status, asset, updated, fiat, due, network, wake_tag, wake_height, wake_time, doc)
+		= (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) WHERE id = ?1 AND version = ?2 - 1`
+	qInvoiceExists = `SELECT EXISTS (SELECT 1 FROM cointill_invoices WHERE id = ?)`
+	qIDByOrder     = `SELECT id FROM cointill_invoices WHERE project = ? AND order_id = ?`
+	qClaimPlace    = `INSERT INTO cointill_places (place, network, address, slot, invoice, released)
+		SELECT ?1, ?2, ?3, ?4, ?5, 0 WHERE NOT EXISTS (SELECT 1 FROM cointill_places
+			WHERE place = ?1 AND network = ?2 AND address = ?3 AND slot = ?4 AND released = 0)`
+	// qForgetPlace leaves the place to whoever releases it now.
+	qForgetPlace  = `DELETE FROM cointill_places WHERE place = ? AND network = ? AND address = ? AND slot = ? AND released = 1`
+	qReleasePlace = `UPDATE cointill_places SET released = 1
+		WHERE place = ? AND network = ? AND address = ? AND slot = ? AND invoice = ? AND released = 0`
+	qFreeIndex = `INSERT INTO cointill_free (wallet, idx) VALUES (?, ?)`
+	qTakeIndex = `DELETE FROM cointill_free WHERE n = (SELECT n FROM cointill_free WHERE wallet = ? ORDER BY n LIMIT 1)
+		RETURNING idx`
+	qReserved = `SELECT COALESCE((SELECT next FROM cointill_wallets WHERE wallet = ?), 0)`
+
 	qPutPayment = `INSERT INTO cointill_payments (network, txid, idx, invoice, height, withdrawn, doc)
 		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE EXISTS (SELECT 1 FROM cointill_invoices WHERE id = ?4)
 		ON CONFLICT (network, txid, idx) DO UPDATE
@@ -39,10 +54,20 @@ const (
 		LEFT JOIN cointill_payments p ON p.invoice = i.id`
 	qInvoice        = withPayments + ` WHERE i.id = ?`
 	qInvoiceByOrder = withPayments + ` WHERE i.project = ? AND i.order_id = ?`
-	// The order of the cross join is kept: a look-up for each address.
-	qByAddress = `SELECT i.id, i.doc, p.doc FROM json_each(?) a
-		CROSS JOIN cointill_invoices i ON i.address = a.value
-		LEFT JOIN cointill_payments p ON p.invoice = i.id`
+	qInvoices       = withPayments + ` WHERE i.id IN (SELECT value FROM json_each(?))`
+	// The order of the cross join is kept: a look-up for each number. Few of the places that come are others with
+	// the same number.
+	qPlaces = `SELECT p.address, p.slot, p.invoice FROM json_each(?) a
+		CROSS JOIN cointill_places p ON p.place = a.value`
+	qPaidBy = withPayments + ` WHERE i.id IN (
+		SELECT paid.invoice FROM json_each(?) a CROSS JOIN cointill_payments paid
+			ON paid.network = a.value ->> 0 AND paid.txid = a.value ->> 1 AND paid.idx = a.value ->> 2)`
+	qPaidAfter = withPayments + ` WHERE i.id IN (
+		SELECT DISTINCT invoice FROM cointill_payments WHERE invoice > ? ORDER BY invoice LIMIT ?) ORDER BY i.id`
+	qHeldSlots = `SELECT slot FROM cointill_places
+		WHERE network = ? AND address = ? AND slot BETWEEN ? AND ? AND released = 0 AND slot <> '' ORDER BY slot LIMIT ?`
+	qHeld = `SELECT EXISTS (SELECT 1 FROM cointill_places
+		WHERE place = ? AND network = ? AND address = ? AND slot = '' AND released = 0)`
 	qAbove = withPayments + ` WHERE i.id IN (
 		SELECT invoice FROM cointill_payments WHERE network = ? AND withdrawn = 0 AND height > ?)`
 	qWaking = withPayments + ` WHERE i.n IN (
@@ -71,10 +96,10 @@ const (
 	qProject        = `SELECT id, doc FROM cointill_projects WHERE id = ?`
 	qProjectByKey   = `SELECT id, doc FROM cointill_projects WHERE key_hash = ?`
 
-	messageColumns = `m.n, m.id, m.event, m.invoice, m.seq, m.project, m.url, m.endpoint, m.at, m.body`
+	messageColumns = `m.n, m.id, m.event, m.invoice, m.seq, m.project, m.url, m.endpoint, m.at, m.body, m.format, m.secret`
 	qInsertMessage = `INSERT INTO cointill_outbox (
-		id, event, invoice, seq, project, url, endpoint, at, body, due, state, ready, claimed, token, tried)
-		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,
+		id, event, invoice, seq, project, url, endpoint, at, body, due, format, secret, state, ready, claimed, token, tried)
+		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,
 			CASE WHEN EXISTS (SELECT 1 FROM cointill_gone WHERE url = ?6 AND project = ?5) THEN 'dead' ELSE 'due' END,
 			0, 0, 0, 0
 		WHERE true ON CONFLICT DO NOTHING`
@@ -106,8 +131,10 @@ const (
 
 func queries() []string {
 	return []string{
-		qLock, qInsertInvoice, qUpdateInvoice, qVersionOf, qIDByOrder, qPutPayment, qInsertEvent,
-		qInsertProgress, qUpdateProgress, qReserve, qInvoice, qInvoiceByOrder, qByAddress, qAbove, qWaking,
+		qLock, qInsertInvoice, qUpdateInvoice, qRequoteInvoice, qInvoiceExists, qIDByOrder, qPutPayment, qInsertEvent,
+		qClaimPlace, qForgetPlace, qReleasePlace, qFreeIndex, qTakeIndex, qReserved, qInvoices, qPlaces, qPaidBy,
+		qPaidAfter, qHeldSlots, qHeld,
+		qInsertProgress, qUpdateProgress, qReserve, qInvoice, qInvoiceByOrder, qAbove, qWaking,
 		qNetwork, qEvents, qInvoiceEvents, qInsertProject, qUpdateProject, qProjectVersion, qProjectByName,
 		qProject, qProjectByKey, qInsertMessage, qRelease, qDue, qClaim, qRecord, qInsertAttempt,
 		qInsertGone, qDeleteGone, qKill, qNextDue, qHistory, qLatest, qResend,

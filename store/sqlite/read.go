@@ -119,22 +119,115 @@ func note(damaged *invoice.DamagedError, id string, err error) int {
 	return -1
 }
 
-// InvoicesByAddress implements [invoice.Reader].
-func (r *reader) InvoicesByAddress(ctx context.Context, addresses []chain.Address) ([]invoice.Invoice, error) {
-	if len(addresses) == 0 {
+// InvoicesAt implements [invoice.Reader].
+func (r *reader) InvoicesAt(ctx context.Context, places []invoice.Place) ([]invoice.Invoice, error) {
+	ids, err := r.at(ctx, places)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: read places: %w", err)
+	}
+	if len(ids) == 0 {
 		return nil, nil
 	}
-	// In order, so that neighbours in the index are read from the same page.
-	asked := slices.Compact(slices.Sorted(slices.Values(addresses)))
-	list, err := json.Marshal(asked)
+	list, err := json.Marshal(ids)
 	if err != nil {
-		return nil, fmt.Errorf("sqlite: read invoices by address: %w", err)
+		return nil, fmt.Errorf("sqlite: read invoices at places: %w", err)
 	}
-	found, err := r.many(ctx, qByAddress, string(list))
+	found, err := r.many(ctx, qInvoices, string(list))
 	if err != nil {
-		return found, fmt.Errorf("sqlite: read invoices by address: %w", err)
+		return found, fmt.Errorf("sqlite: read invoices at places: %w", err)
 	}
 	return found, nil
+}
+
+// at answers the ids of the invoices that hold the places, or released them last.
+func (r *reader) at(ctx context.Context, places []invoice.Place) ([]string, error) {
+	if len(places) == 0 {
+		return nil, nil
+	}
+	asked := make(map[invoice.Place]bool, len(places))
+	keys := make([]int64, len(places))
+	for i, p := range places {
+		asked[p], keys[i] = true, keyOf(p)
+	}
+	slices.Sort(keys) // so that neighbours in the index are read from the same page
+	list, err := json.Marshal(slices.Compact(keys))
+	if err != nil {
+		return nil, err
+	}
+	found, err := r.stmt(ctx, qPlaces).QueryContext(ctx, string(list))
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close()
+	var ids []string
+	for found.Next() {
+		var p invoice.Place
+		var id string
+		if err := found.Scan(&p.Address, &p.Slot, &id); err != nil {
+			return nil, err
+		}
+		if asked[p] {
+			ids = append(ids, id)
+		}
+	}
+	return ids, found.Err()
+}
+
+// InvoicesPaidBy implements [invoice.Reader].
+func (r *reader) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice.Invoice, error) {
+	triples := make([][3]string, len(keys))
+	for i, k := range keys {
+		triples[i] = [3]string{string(k.Network), k.TxID, k.Index}
+	}
+	list, err := json.Marshal(triples)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: read invoices by payment: %w", err)
+	}
+	found, err := r.many(ctx, qPaidBy, string(list))
+	if err != nil {
+		return found, fmt.Errorf("sqlite: read invoices by payment: %w", err)
+	}
+	return found, nil
+}
+
+// PaidInvoices implements [invoice.Reader].
+func (r *reader) PaidInvoices(ctx context.Context, after string, limit int) ([]invoice.Invoice, error) {
+	found, err := r.many(ctx, qPaidAfter, after, max(limit, 0))
+	if err != nil {
+		return found, fmt.Errorf("sqlite: read paid invoices: %w", err)
+	}
+	return found, nil
+}
+
+// HeldSlots implements [invoice.Reader].
+func (r *reader) HeldSlots(ctx context.Context, network chain.Network, address chain.Address, first, last string, limit int) ([]string, error) {
+	var out []string
+	if first == "" { // the slot of an address that is not shared is not in the index of slots
+		var held bool
+		err := r.stmt(ctx, qHeld).QueryRowContext(ctx, keyOf(invoice.Place{Address: address}), string(network), string(address)).Scan(&held)
+		if err != nil {
+			return nil, fmt.Errorf("sqlite: read held slots: %w", err)
+		}
+		if held && limit > 0 {
+			out = append(out, "")
+		}
+	}
+	found, err := r.stmt(ctx, qHeldSlots).QueryContext(ctx, string(network), string(address), first, last, max(limit-len(out), 0))
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: read held slots: %w", err)
+	}
+	defer found.Close()
+	for found.Next() {
+		var slot string
+		if err := found.Scan(&slot); err != nil {
+			return nil, fmt.Errorf("sqlite: read held slots: %w", err)
+		}
+		out = append(out, slot)
+	}
+	if err := found.Err(); err != nil {
+		return nil, fmt.Errorf("sqlite: read held slots: %w", err)
+	}
+	return out, nil
 }
 
 // InvoicesAbove implements [invoice.Reader].

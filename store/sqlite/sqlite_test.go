@@ -364,13 +364,78 @@ func TestADamagedRowIsNamedAndTheOthersAreAnswered(t *testing.T) {
 	}
 	named(err)
 	require.Len(t, page.Invoices, 2)
-	found, err := s.InvoicesByAddress(t.Context(), []chain.Address{benchAddress(0), benchAddress(1), benchAddress(2)})
+	found, err := s.InvoicesAt(t.Context(), placesAt(benchAddress(0), benchAddress(1), benchAddress(2)))
 	named(err)
 	require.Len(t, found, 2)
 	_, err = s.Invoice(t.Context(), id)
 	named(err)
 	_, err = s.Invoice(t.Context(), creation(2).Insert[0].ID)
 	require.NoError(t, err)
+}
+
+func placesAt(addresses ...chain.Address) []invoice.Place {
+	var out []invoice.Place
+	for _, a := range addresses {
+		out = append(out, invoice.Place{Address: a})
+	}
+	return out
+}
+
+// Addresses are looked up by 32 bits of their hash, which others share.
+func TestAddressesWithTheSameNumberAreToldApart(t *testing.T) {
+	s, _ := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
+	seen := map[int64]chain.Address{}
+	var twins []chain.Address
+	for n := 0; twins == nil; n++ {
+		a := benchAddress(n)
+		if other, taken := seen[sqlite.KeyOf(a)]; taken {
+			twins = []chain.Address{other, a}
+		}
+		seen[sqlite.KeyOf(a)] = a
+	}
+	for n, address := range twins {
+		b := creation(n)
+		b.Insert[0].Quote.Address, b.Claims[0].Address = address, address
+		found, err := s.InvoicesAt(t.Context(), placesAt(twins[n:]...))
+		require.NoError(t, err)
+		require.Empty(t, found, "not yet")
+		require.NoError(t, s.Commit(t.Context(), b))
+		again := creation(n + 10)
+		again.Claims[0].Address = address
+		require.ErrorIs(t, s.Commit(t.Context(), again), invoice.ErrConflict, "the same address")
+	}
+	for n, address := range twins {
+		found, err := s.InvoicesAt(t.Context(), placesAt(address))
+		require.NoError(t, err)
+		require.Len(t, found, 1)
+		require.Equal(t, creation(n).Insert[0].ID, found[0].ID)
+	}
+	found, err := s.InvoicesAt(t.Context(), placesAt(twins...))
+	require.NoError(t, err)
+	require.Len(t, found, 2)
+}
+
+// A row that grew would move its neighbours to other pages.
+func TestAnInvoiceThatIsPaidKeepsItsPlace(t *testing.T) {
+	s, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
+	b := creation(1)
+	require.NoError(t, s.Commit(t.Context(), b))
+	length := func() (n int) {
+		require.NoError(t, db.QueryRow("SELECT length(doc) FROM cointill_invoices").Scan(&n))
+		return n
+	}
+	before := length()
+	inv := b.Insert[0]
+	inv.Version, inv.Seq = 2, 3
+	inv.State = invoice.State{
+		Status: invoice.StatusCompleted, Outcome: invoice.OutcomeExact | invoice.OutcomeLate, Closed: true, Received: inv.Quote.Due,
+		Counted: inv.Quote.Due, Confirmed: inv.Quote.Due, CompletedAt: inv.CreatedAt,
+	}
+	require.NoError(t, s.Commit(t.Context(), invoice.Batch{Update: []invoice.Invoice{inv}}))
+	require.LessOrEqual(t, length(), before)
+	read, err := s.Invoice(t.Context(), inv.ID)
+	require.NoError(t, err)
+	require.Equal(t, inv.State.Status, read.State.Status)
 }
 
 // The years that 64 bits of nanoseconds do not hold must not turn into others.

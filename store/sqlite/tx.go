@@ -45,15 +45,24 @@ func (t *Tx) Commit(ctx context.Context, b invoice.Batch) error {
 
 // ReserveIndexes implements [invoice.Store]. When the caller rolls back, the numbers are free again:
 // nobody can have been shown what they were for.
-func (t *Tx) ReserveIndexes(ctx context.Context, wallet string, n uint32) (uint32, error) {
-	var first uint32
-	err := t.within(ctx, func(txn *txn) error { return txn.row(qReserve, []any{wallet, int64(n)}, &first) })
-	if errors.Is(err, sql.ErrNoRows) {
-		return 0, fmt.Errorf("sqlite: reserve indexes: wallet %q has no %d left", wallet, n)
-	} else if err != nil {
-		return 0, fmt.Errorf("sqlite: reserve indexes: %w", err)
+func (t *Tx) ReserveIndexes(ctx context.Context, wallet string, n uint32) (first uint32, err error) {
+	if n == 0 {
+		return t.reserved(ctx, wallet)
 	}
-	return first, nil
+	err = t.within(ctx, func(txn *txn) (err error) {
+		first, err = txn.reserve(wallet, n)
+		return err
+	})
+	return first, err
+}
+
+// TakeIndex implements [invoice.Store]. When the caller rolls back, the number is free again.
+func (t *Tx) TakeIndex(ctx context.Context, wallet string) (index uint32, err error) {
+	err = t.within(ctx, func(txn *txn) (err error) {
+		index, err = txn.take(wallet)
+		return err
+	})
+	return index, err
 }
 
 // within applies something whole or not at all, and leaves the transaction usable in either case.

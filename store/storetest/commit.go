@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"testing"
 
 	"github.com/cointill/cointill/chain"
@@ -19,10 +20,7 @@ var commitCases = []testCase{
 	{"a batch committed twice is a conflict", "committing a stored batch again answers ErrConflict, also when it has an order id", committedTwice},
 	{"A42 an order id names its first invoice", "a taken (project, order id) is a DuplicateOrderError with the first invoice", duplicateOrder},
 	{"an empty order id is never taken", "an empty order id is not unique and never found", emptyOrder},
-	{"an address belongs to one invoice of a network", "(network, address) of a quote is unique, else ErrConflict", takenAddress},
-	{"a taken order id comes before a taken address", "of the refusals that apply to an invoice, the id and the version come first, then the order id, then the address", refusalsInOrder},
-	{"no address is no address", "quotes without an address, as records of the past have them, do not collide", noAddress},
-	{"a chosen address belongs to one invoice of a network", "a quote that an update brings has the uniqueness of an insert", takenByUpdate},
+	{"a taken order id comes before a taken place", "of the refusals that apply to an invoice, the id and the version come first, then the order id, then the place", refusalsInOrder},
 	{"Incident20 a payment seen twice is one", "payments are inserted, or replace the one with the same natural key", paymentTwice},
 	{"Incident21 transfers of one transaction are apart", "the natural key is network, transaction and index", paymentsOfOneTx},
 	{"A23 a payment stays with its invoice", "a natural key that belongs to another invoice is ErrConflict", foreignPayment},
@@ -31,15 +29,20 @@ var commitCases = []testCase{
 	{"a message is stored once", "the id of a message must be free, else ErrConflict", messageTwice},
 	{"progress moves by one version", "progress carries one more than the stored version, 1 at first, else ErrConflict", progressCAS},
 	{"indexes are consecutive", "ReserveIndexes hands out consecutive numbers of a wallet from 0", reserveIndexes},
+	{"no indexes are none", "ReserveIndexes with 0 answers how many were handed out and changes nothing", reserveNone},
 	{"indexes end before they repeat", "ReserveIndexes never hands out a number twice", reserveTooMany},
 }
 
 // full is a batch with every part, on the invoice old, which must be stored.
 func full(old invoice.Invoice, n int) invoice.Batch {
 	fresh := newInvoice(n)
+	moved, there := claimOf(old), claimOf(old)
+	moved.Slot, moved.Index, there.Network = "moved", uint32(n), polygon
 	return invoice.Batch{
 		Insert:   []invoice.Invoice{fresh},
 		Update:   []invoice.Invoice{revise(old)},
+		Releases: []invoice.Release{{Claim: claimOf(old), Reuse: true}},
+		Claims:   []invoice.Claim{claimOf(fresh), moved, there},
 		Payments: []invoice.Payment{newPayment(n, old, 100)},
 		Events:   []invoice.Event{newEvent(fresh, 1), newEvent(old, int64(n))},
 		Messages: []invoice.Message{newMessage(fresh, 1, "https://shop.example/callback")},
@@ -59,8 +62,14 @@ func refusedBatch(t *testing.T, b store.Backend) {
 	spoil := map[string]func(*invoice.Batch){
 		"insert": func(x *invoice.Batch) { x.Insert = append(x.Insert, newInvoice(1)) },
 		"order":  func(x *invoice.Batch) { x.Insert = append(x.Insert, newInvoice(11, withOrder("order-00001"))) },
-		"address": func(x *invoice.Batch) {
-			x.Insert = append(x.Insert, newInvoice(2, func(i *invoice.Invoice) { i.ID, i.OrderID = "x", "" }))
+		"claim":  func(x *invoice.Batch) { x.Claims = append(x.Claims, claimOf(newInvoice(2))) },
+		"release": func(x *invoice.Batch) {
+			x.Releases = append(x.Releases, invoice.Release{Claim: claimOf(newInvoice(9))})
+		},
+		"release of another's": func(x *invoice.Batch) {
+			theirs := claimOf(newInvoice(2))
+			theirs.Invoice = stored.ID
+			x.Releases = append(x.Releases, invoice.Release{Claim: theirs, Reuse: true})
 		},
 		"update":  func(x *invoice.Batch) { x.Update = append(x.Update, newInvoice(2)) },
 		"payment": func(x *invoice.Batch) { x.Payments = append(x.Payments, newPayment(1, newInvoice(2), 100)) },
@@ -78,6 +87,8 @@ func refusedBatch(t *testing.T, b store.Backend) {
 		}
 		same(t, "everything stored, after a batch with a bad "+part, dump(t, b), before)
 	}
+	_, err := b.TakeIndex(t.Context(), "hot")
+	wantErr(t, err, invoice.ErrNotFound)
 	commit(t, b, full(stored, 10))
 	if dump(t, b) == before {
 		t.Fatal("the good batch changed nothing")
@@ -88,13 +99,22 @@ func refusedBatch(t *testing.T, b store.Backend) {
 func dump(t *testing.T, b store.Backend) string {
 	t.Helper()
 	ctx := t.Context()
-	page := must[invoice.Page](t)(b.Invoices(ctx, invoice.Query{Limit: 100}))
-	out := fmt.Sprintln("total", page.Total)
-	for _, inv := range page.Invoices {
-		out += text(t, inv)
-		for _, record := range must[[]record](t)(b.History(ctx, inv.ID)) {
-			out += text(t, record.Message) + string(record.State)
+	out := ""
+	for _, standing := range []bool{false, true} {
+		page := must[invoice.Page](t)(b.Invoices(ctx, invoice.Query{Standing: standing, Limit: 100}))
+		out += fmt.Sprintln("total", page.Total)
+		for _, inv := range page.Invoices {
+			out += text(t, inv)
+			for _, record := range must[[]record](t)(b.History(ctx, inv.ID)) {
+				out += text(t, record.Message) + string(record.State)
+			}
 		}
+	}
+	for n := range 30 {
+		at := ids(must[[]invoice.Invoice](t)(b.InvoicesAt(ctx, []invoice.Place{{Address: address(n)}})))
+		slices.Sort(at)
+		held := must[[]string](t)(b.HeldSlots(ctx, mainnet, address(n), "", "", 2))
+		out += fmt.Sprintln(n, at, len(held))
 	}
 	for _, ev := range must[[]invoice.Event](t)(b.Events(ctx, 0, 100)) {
 		ev.Position = 0
@@ -134,7 +154,8 @@ func takenID(t *testing.T, b store.Backend) {
 
 func committedTwice(t *testing.T, b store.Backend) {
 	inv := newInvoice(1)
-	batch := invoice.Batch{Insert: []invoice.Invoice{inv}, Events: []invoice.Event{newEvent(inv, 1)}}
+	batch := created(inv)
+	batch.Events = []invoice.Event{newEvent(inv, 1)}
 	commit(t, b, batch)
 	refused(t, b, batch, invoice.ErrConflict)
 	if events := must[[]invoice.Event](t)(b.InvoiceEvents(t.Context(), inv.ID)); len(events) != 1 {
@@ -144,7 +165,7 @@ func committedTwice(t *testing.T, b store.Backend) {
 
 func duplicateOrder(t *testing.T, b store.Backend) {
 	insert(t, b, newInvoice(1, withOrder("A-1")))
-	err := b.Commit(t.Context(), invoice.Batch{Insert: []invoice.Invoice{newInvoice(2, withOrder("A-1"))}})
+	err := b.Commit(t.Context(), created(newInvoice(2, withOrder("A-1"))))
 	wantErr(t, err, invoice.ErrDuplicateOrder)
 	var dup *invoice.DuplicateOrderError
 	if !errors.As(err, &dup) || dup.Invoice != "inv-00001" || dup.OrderID != "A-1" {
@@ -162,26 +183,22 @@ func emptyOrder(t *testing.T, b store.Backend) {
 	wantErr(t, err, invoice.ErrNotFound)
 }
 
-func takenAddress(t *testing.T, b store.Backend) {
-	insert(t, b, newInvoice(1))
-	again := newInvoice(2)
-	again.Quote.Address = address(1)
-	refused(t, b, invoice.Batch{Insert: []invoice.Invoice{again}}, invoice.ErrConflict)
-	again.Quote = newQuote(1, pol) // the same address on another network
-	insert(t, b, again)
-}
-
 func refusalsInOrder(t *testing.T, b store.Backend) {
-	insert(t, b, newInvoice(1), newInvoice(2), newInvoice(3))
-	twin := newInvoice(4, withOrder(newInvoice(1).OrderID))
-	twin.Quote.Address = address(2)
-	refused(t, b, invoice.Batch{Insert: []invoice.Invoice{twin}}, invoice.ErrDuplicateOrder)
-	twin.ID = newInvoice(3).ID
-	refused(t, b, invoice.Batch{Insert: []invoice.Invoice{twin}}, invoice.ErrConflict)
-	refused(t, b, invoice.Batch{Update: []invoice.Invoice{twin}}, invoice.ErrConflict)
-	fresh := newInvoice(5)
+	first, second, third := newInvoice(1), newInvoice(2), newInvoice(3)
+	insert(t, b, first, second, third)
+	twin := newInvoice(4, withOrder(first.OrderID))
+	twin.Quote.Address = second.Quote.Address
+	batch := created(twin)
+	batch.Releases = []invoice.Release{{Claim: claimOf(newInvoice(9))}} // held by nobody
+	batch.Releases[0].Invoice = twin.ID
+	refused(t, b, batch, invoice.ErrDuplicateOrder)
+	twin.ID = third.ID
+	refused(t, b, created(twin), invoice.ErrConflict)
+	fresh := newInvoice(5, withOrder(first.OrderID))
 	fresh.Version = 2
-	refused(t, b, invoice.Batch{Insert: []invoice.Invoice{fresh}}, invoice.ErrConflict)
+	refused(t, b, created(fresh), invoice.ErrConflict)
+	stale := invoice.Batch{Update: []invoice.Invoice{third}, Claims: []invoice.Claim{claimOf(second)}}
+	refused(t, b, stale, invoice.ErrConflict)
 }
 
 func paymentOfNobody(t *testing.T, b store.Backend) {
@@ -189,28 +206,6 @@ func paymentOfNobody(t *testing.T, b store.Backend) {
 	inv := newInvoice(1)
 	commit(t, b, invoice.Batch{Insert: []invoice.Invoice{inv}, Payments: []invoice.Payment{newPayment(1, inv, 100)}})
 	same(t, "payments", len(get(t, b, inv.ID).Payments), 1)
-}
-
-func noAddress(t *testing.T, b store.Backend) {
-	blank := func(inv *invoice.Invoice) { inv.Quote.Address = "" }
-	insert(t, b, newInvoice(1, blank), newInvoice(2, blank))
-	found, err := b.InvoicesByAddress(t.Context(), []chain.Address{""})
-	if err != nil || len(found) > 0 {
-		t.Fatalf("by no address: %d invoices, %v; want none", len(found), err)
-	}
-}
-
-func takenByUpdate(t *testing.T, b store.Backend) {
-	open := newInvoice(2, unquoted)
-	insert(t, b, newInvoice(1), open, newInvoice(3, unquoted))
-	chosen := revise(open, func(inv *invoice.Invoice) { inv.Quote = newQuote(1, eth) })
-	refused(t, b, invoice.Batch{Update: []invoice.Invoice{chosen}}, invoice.ErrConflict)
-	chosen.Quote = newQuote(2, eth)
-	commit(t, b, invoice.Batch{Update: []invoice.Invoice{chosen}})
-	same(t, "the invoice", get(t, b, chosen.ID), chosen)
-	late := revise(newInvoice(3, unquoted), func(inv *invoice.Invoice) { inv.Quote = newQuote(2, eth) })
-	refused(t, b, invoice.Batch{Update: []invoice.Invoice{late}}, invoice.ErrConflict)
-	commit(t, b, invoice.Batch{Update: []invoice.Invoice{revise(chosen)}}) // its own address is no obstacle
 }
 
 func paymentTwice(t *testing.T, b store.Backend) {
@@ -302,6 +297,21 @@ func reserveIndexes(t *testing.T, b store.Backend) {
 	}
 }
 
+func reserveNone(t *testing.T, b store.Backend) {
+	reserve := func(n, want uint32) {
+		t.Helper()
+		if got := must[uint32](t)(b.ReserveIndexes(t.Context(), "hot", n)); got != want {
+			t.Fatalf("%d indexes: got %d, want %d", n, got, want)
+		}
+	}
+	reserve(0, 0)
+	reserve(0, 0)
+	reserve(7, 0)
+	reserve(0, 7)
+	reserve(0, 7)
+	reserve(1, 7)
+}
+
 func reserveTooMany(t *testing.T, b store.Backend) {
 	const most = 1<<32 - 1
 	must[uint32](t)(b.ReserveIndexes(t.Context(), "hot", most-1))
@@ -310,5 +320,8 @@ func reserveTooMany(t *testing.T, b store.Backend) {
 	}
 	if got := must[uint32](t)(b.ReserveIndexes(t.Context(), "hot", 1)); got != most-1 {
 		t.Fatalf("got %d, want %d", got, uint32(most-1))
+	}
+	if got := must[uint32](t)(b.ReserveIndexes(t.Context(), "hot", 0)); got != most {
+		t.Fatalf("got %d handed out, want %d", got, uint32(most))
 	}
 }

@@ -16,7 +16,10 @@ import (
 
 var concurrencyCases = []testCase{
 	{"A42 two hundred creations of one order", "an order has one invoice, and everybody else learns which", sameOrder},
-	{"A11 one address for many", "(network, address) is issued once", sameAddress},
+	{"A11 one address for many", "a place is held by one invoice at a time", samePlace},
+	{"a place is given up once", "a release of a place that is not held by its invoice is ErrConflict", sameRelease},
+	{"a place goes from hand to hand", "Claims come after Releases, and a place is held by one invoice at a time", handedOn},
+	{"a number is taken by one", "TakeIndex hands out a number to nobody else until it is freed again", takeConcurrently},
 	{"updates of one invoice take turns", "of the updates with one version exactly one is stored", sameVersion},
 	{"a refused batch does not spoil its neighbours", "Commit refuses a batch for what is in it alone", neighbours},
 	{"indexes are handed out once", "ReserveIndexes never hands out a number twice", reserveConcurrently},
@@ -64,7 +67,9 @@ func winner(t *testing.T, errs []error, target error) int {
 func sameOrder(t *testing.T, b store.Backend) {
 	errs := parallel(200, func(i int) error {
 		inv := newInvoice(i, withOrder("A-1"))
-		return b.Commit(t.Context(), invoice.Batch{Insert: []invoice.Invoice{inv}, Events: []invoice.Event{newEvent(inv, 1)}})
+		batch := created(inv)
+		batch.Events = []invoice.Event{newEvent(inv, 1)}
+		return b.Commit(t.Context(), batch)
 	})
 	id := newInvoice(winner(t, errs, invoice.ErrDuplicateOrder)).ID
 	for _, err := range errs {
@@ -80,14 +85,96 @@ func sameOrder(t *testing.T, b store.Backend) {
 	same(t, "the feed", len(follow(t, b, 0)), 1)
 }
 
-func sameAddress(t *testing.T, b store.Backend) {
+func samePlace(t *testing.T, b store.Backend) {
 	errs := parallel(50, func(i int) error {
 		inv := newInvoice(i)
 		inv.Quote = newQuote(7, eth)
-		return b.Commit(t.Context(), invoice.Batch{Insert: []invoice.Invoice{inv}})
+		return b.Commit(t.Context(), created(inv))
 	})
-	won := winner(t, errs, invoice.ErrConflict)
-	sameIDs(t, "the address", must[[]invoice.Invoice](t)(b.InvoicesByAddress(t.Context(), []chain.Address{address(7)})), newInvoice(won).ID)
+	won := newInvoice(winner(t, errs, invoice.ErrConflict))
+	sameIDs(t, "the place", at(t, b, place(7)), won.ID)
+	page := must[invoice.Page](t)(b.Invoices(t.Context(), invoice.Query{Limit: 3}))
+	sameIDs(t, "all invoices", page.Invoices, won.ID)
+}
+
+func sameRelease(t *testing.T, b store.Backend) {
+	inv := newInvoice(1)
+	insert(t, b, inv)
+	errs := parallel(20, func(int) error { return b.Commit(t.Context(), freeing(inv)) })
+	winner(t, errs, invoice.ErrConflict)
+	takes(t, b, "hot", inv.Quote.Index)
+	noneFreed(t, b, "hot")
+}
+
+// handedOn has everybody take the place from whoever holds it, again and again.
+func handedOn(t *testing.T, b store.Backend) {
+	var all []invoice.Invoice
+	for i := range 10 {
+		inv := newInvoice(i)
+		inv.Quote = newQuote(7, eth)
+		all = append(all, inv)
+	}
+	insert(t, b, all[0])
+	commit(t, b, invoice.Batch{Insert: all[1:]})
+	holder := 0
+	for range 5 {
+		errs := parallel(len(all), func(i int) error {
+			return b.Commit(t.Context(), invoice.Batch{
+				Releases: []invoice.Release{{Claim: claimOf(all[holder])}}, Claims: []invoice.Claim{claimOf(all[i])},
+			})
+		})
+		won := -1
+		for i, err := range errs {
+			switch {
+			case err == nil && i == holder: // it gave the place to itself, and then the next took it
+			case err == nil && won >= 0:
+				t.Fatalf("invoices %d and %d both got the place of %d", won, i, holder)
+			case err == nil:
+				won = i
+			default:
+				wantErr(t, err, invoice.ErrConflict)
+			}
+		}
+		if won < 0 {
+			won = holder
+		}
+		sameIDs(t, "the place", at(t, b, place(7)), slices.Compact([]string{all[holder].ID, all[won].ID})...)
+		holder = won
+	}
+}
+
+func takeConcurrently(t *testing.T, b store.Backend) {
+	const freed = 30
+	for n := range freed {
+		inv := newInvoice(n)
+		insert(t, b, inv)
+		commit(t, b, freeing(inv))
+	}
+	var mu sync.Mutex // guards got
+	got := map[uint32]int{}
+	for _, err := range parallel(8, func(int) error {
+		for {
+			index, err := b.TakeIndex(t.Context(), "hot")
+			if errors.Is(err, invoice.ErrNotFound) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			got[index]++
+			times := got[index]
+			mu.Unlock()
+			if times > 1 || index >= freed {
+				return fmt.Errorf("number %d was handed out %d times", index, times)
+			}
+		}
+	}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	same(t, "numbers handed out", len(got), freed)
 }
 
 func sameVersion(t *testing.T, b store.Backend) {
@@ -111,9 +198,13 @@ func neighbours(t *testing.T, b store.Backend) {
 	commit(t, b, invoice.Batch{Events: []invoice.Event{newEvent(stored, 1)}})
 	errs := parallel(120, func(i int) error {
 		inv := newInvoice(i)
-		batch := invoice.Batch{Insert: []invoice.Invoice{inv}, Events: []invoice.Event{newEvent(inv, 1)}}
-		if i%3 == 1 { // the last part of every third batch is bad
+		batch := created(inv)
+		batch.Events = []invoice.Event{newEvent(inv, 1)}
+		switch i % 6 { // something of every third batch is bad
+		case 1:
 			batch.Events = append(batch.Events, newEvent(stored, 1))
+		case 4:
+			batch.Claims = append(batch.Claims, claimOf(stored))
 		}
 		return b.Commit(t.Context(), batch)
 	})
@@ -131,6 +222,11 @@ func neighbours(t *testing.T, b store.Backend) {
 	page := must[invoice.Page](t)(b.Invoices(t.Context(), invoice.Query{Limit: 1000}))
 	sameIDs(t, "the invoices", page.Invoices, append(want, stored.ID)...)
 	same(t, "the events", len(follow(t, b, 0)), 81)
+	var places []invoice.Place
+	for i := range 120 {
+		places = append(places, claimOf(newInvoice(i)).Place)
+	}
+	sameIDs(t, "those with a place", must[[]invoice.Invoice](t)(b.InvoicesAt(t.Context(), places)), want...)
 }
 
 func reserveConcurrently(t *testing.T, b store.Backend) {

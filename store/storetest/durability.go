@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store"
 	"github.com/cointill/cointill/webhook"
@@ -16,6 +15,7 @@ func (s *suite) durabilityCases() []testCase {
 		{"what was committed is still there", "when Commit returns nil the batch survives the end of the process", s.survives},
 		{"A47 positions go on where they ended", "positions of the feed grow, also after a restart", s.positionsGoOn},
 		{"indexes go on where they ended", "ReserveIndexes hands out durably and never twice", s.indexesGoOn},
+		{"a number that was freed or taken stays so", "TakeIndex hands out durably and to nobody else until it is freed again", s.freedStay},
 		{"the outbox is still there", "a claim that was not recorded because the process died is handed out again", s.outboxSurvives},
 		{"projects are still there", "projects are stored durably", s.projectsSurvive},
 	}
@@ -24,15 +24,16 @@ func (s *suite) durabilityCases() []testCase {
 func (s *suite) survives(t *testing.T, b store.Backend) {
 	inv, payments := elaborate()
 	insert(t, b, newInvoice(7))
-	commit(t, b, invoice.Batch{Insert: []invoice.Invoice{inv}, Payments: payments})
+	batch := created(inv)
+	batch.Payments = payments
+	commit(t, b, batch)
 	commit(t, b, full(newInvoice(7), 8))
 	before := dump(t, b)
 	b = s.reopen(t, b)
 	same(t, "everything", dump(t, b), before)
 	refused(t, b, full(newInvoice(7), 9), invoice.ErrConflict)
 	inv.Payments = payments
-	found := must[[]invoice.Invoice](t)(b.InvoicesByAddress(t.Context(), []chain.Address{inv.Quote.Address}))
-	sameList(t, "by address", found, []invoice.Invoice{inv})
+	sameList(t, "at the place", at(t, b, claimOf(inv).Place), []invoice.Invoice{inv})
 }
 
 func (s *suite) positionsGoOn(t *testing.T, b store.Backend) {
@@ -48,6 +49,19 @@ func (s *suite) indexesGoOn(t *testing.T, b store.Backend) {
 	must[uint32](t)(b.ReserveIndexes(t.Context(), "hot", 10))
 	b = s.reopen(t, b)
 	same(t, "the next index", must[uint32](t)(b.ReserveIndexes(t.Context(), "hot", 1)), 10)
+}
+
+func (s *suite) freedStay(t *testing.T, b store.Backend) {
+	for n := range 3 {
+		insert(t, b, newInvoice(n))
+		commit(t, b, freeing(newInvoice(n)))
+	}
+	takes(t, b, "hot", 0)
+	b = s.reopen(t, b)
+	takes(t, b, "hot", 1, 2)
+	noneFreed(t, b, "hot")
+	b = s.reopen(t, b)
+	noneFreed(t, b, "hot")
 }
 
 func (s *suite) outboxSurvives(t *testing.T, b store.Backend) {

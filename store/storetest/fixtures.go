@@ -132,7 +132,26 @@ func commit(t *testing.T, b store.Backend, batch invoice.Batch) {
 
 func insert(t *testing.T, b store.Backend, invs ...invoice.Invoice) {
 	t.Helper()
-	commit(t, b, invoice.Batch{Insert: invs})
+	commit(t, b, created(invs...))
+}
+
+// created is a batch of new invoices, with the places of their quotes.
+func created(invs ...invoice.Invoice) invoice.Batch {
+	batch := invoice.Batch{Insert: invs}
+	for _, inv := range invs {
+		if inv.Quote != nil {
+			batch.Claims = append(batch.Claims, claimOf(inv))
+		}
+	}
+	return batch
+}
+
+// claimOf is the claim of the place of the invoice's quote.
+func claimOf(inv invoice.Invoice) invoice.Claim {
+	q := inv.Quote
+	return invoice.Claim{
+		Network: inv.Network(), Place: invoice.Place{Address: q.Address, Slot: q.Slot}, Invoice: inv.ID, Wallet: q.Wallet, Index: q.Index,
+	}
 }
 
 // refused commits a batch that must be refused with the target.

@@ -43,8 +43,9 @@ func newMessage(inv invoice.Invoice, seq int64, url string) invoice.Message {
 	return invoice.Message{
 		ID: fmt.Sprintf("evt_%s_%d", inv.ID, seq), Event: invoice.EventPending, Invoice: inv.ID, Seq: seq,
 		Project: inv.Project, URL: url, Endpoint: shopEndpoint,
-		Body: []byte(fmt.Sprintf("{ \"n\": %d }\x00\xff", seq)),
-		At:   start.Add(time.Duration(seq)*time.Second + inv.CreatedAt.Sub(start)/time.Second),
+		Body:   []byte(fmt.Sprintf("{ \"n\": %d }\x00\xff", seq)),
+		At:     start.Add(time.Duration(seq)*time.Second + inv.CreatedAt.Sub(start)/time.Second),
+		Format: "itispay", Secret: "s3cret \u00e9 of " + inv.ID,
 	}
 }
 

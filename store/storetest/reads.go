@@ -1,9 +1,11 @@
 package storetest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math/big"
+	"slices"
 	"testing"
 	"time"
 
@@ -22,8 +24,7 @@ var readCases = []testCase{
 	{"payments are not stored with the invoice", "Payments of inserted and updated invoices are not stored", paymentsApart},
 	{"answers belong to the caller", "changing what was given or answered changes nothing in the store", answersAreCopies},
 	{"an order finds its invoice", "InvoiceByOrder answers the project's invoice with its payments", byOrder},
-	{"an address finds its invoices on every network", "InvoicesByAddress answers each invoice once, on whichever network", byAddress},
-	{"thousands of addresses may be asked for", "InvoicesByAddress takes the addresses of a whole block", byManyAddresses},
+	{"a transfer finds the invoice that it paid", "InvoicesPaidBy answers the invoices of the payments, with all their payments, each once", paidBy},
 	{"above a height", "InvoicesAbove answers each invoice with a payment above the height that is not withdrawn", above},
 }
 
@@ -58,8 +59,19 @@ func elaborate() (invoice.Invoice, []invoice.Payment) {
 		Time: at, Source: "median(a,b)",
 	}
 	inv.Quote.Fiat.Amount = decimal.RequireFromString("0.00000001")
-	inv.Quote.Index = 1<<31 - 1
+	inv.Quote.Index = 1<<32 - 1
+	inv.Quote.Slot, inv.Quote.Fee, inv.Quote.Quarantine, inv.Quote.Released = "a \"slot\"", huge, 1<<63-1, true
+	earlier, bare := *newQuote(8, pol), invoice.Quote{}
+	earlier.Slot, earlier.Fee, earlier.Quarantine, earlier.Released = "é", new(big.Int), 1, true
+	inv.Earlier = []invoice.Quote{earlier, bare}
+	inv.Data = map[string]string{"": "empty", "é <&>": "ü\n\u2028", "a\"b": ""}
 	inv.Terms.ToleranceUnits = new(big.Int)
+	inv.Terms.Standing, inv.Terms.Single = true, true
+	inv.Terms.Assets = []chain.AssetID{pol.ID, "eip155:1/erc20:0xAbC", eth.ID}
+	inv.Terms.DiscountPercent = decimal.RequireFromString("-0.000000000000000001")
+	inv.Terms.CommissionPercent = decimal.RequireFromString("1.50")
+	inv.Terms.PayerPercent = decimal.RequireFromString("33.333333333333333333")
+	inv.Terms.RateSource = "a source"
 	inv.Terms.Confirm = invoice.Confirmations{Tag: invoice.FinalityFinalized, Depth: 1<<63 - 1}
 	inv.CreatedAt, inv.UpdatedAt, inv.Deadline = at, at.Add(1), at.AddDate(400, 0, 0)
 	inv.Actions = []invoice.Action{
@@ -68,12 +80,13 @@ func elaborate() (invoice.Invoice, []invoice.Payment) {
 	}
 	inv.State = invoice.State{
 		Status: invoice.StatusPaidPartial, Outcome: invoice.OutcomeUnder | invoice.OutcomeLate, Closed: true,
-		Received: huge, Counted: new(big.Int), Confirmed: nil, CompletedAt: at.Add(3),
+		Received: huge, Counted: new(big.Int), Confirmed: nil, CompletedAt: at.Add(3), ReleasedAt: at.Add(4),
 		Wake: invoice.Wake{Tag: invoice.FinalitySafe, Height: 1<<63 - 1, Time: at.AddDate(500, 0, 0)},
 	}
 	inv.Seq = 1 << 40
 	first, second := newPayment(1, inv, 1<<62), newPayment(2, inv, invoice.Unconfirmed)
 	first.Units, first.Credit, first.Rerated = huge, nil, new(big.Int)
+	first.MaturedAt = at.Add(5)
 	second.Replaceable, second.Withdrawn = true, true
 	return inv, []invoice.Payment{first, second}
 }
@@ -84,7 +97,11 @@ func roundTrip(t *testing.T, b store.Backend) {
 	inv.Payments = payments
 	same(t, "the invoice", get(t, b, inv.ID), inv)
 	same(t, "the invoice by its order", must[invoice.Invoice](t)(b.InvoiceByOrder(t.Context(), inv.Project, inv.OrderID)), inv)
-	same(t, "the invoice in a listing", must[invoice.Page](t)(b.Invoices(t.Context(), invoice.Query{Limit: 1})).Invoices[0], inv)
+	same(t, "the invoice in a listing", must[invoice.Page](t)(b.Invoices(t.Context(), invoice.Query{Standing: true, Limit: 1})).Invoices[0], inv)
+	same(t, "the invoice by its payment", must[[]invoice.Invoice](t)(b.InvoicesPaidBy(t.Context(), []chain.Key{payments[1].Key}))[0], inv)
+	next := revise(inv)
+	commit(t, b, invoice.Batch{Update: []invoice.Invoice{next}})
+	same(t, "the invoice after an update", get(t, b, inv.ID), next)
 }
 
 func bareRoundTrip(t *testing.T, b store.Backend) {
@@ -132,6 +149,12 @@ func answersAreCopies(t *testing.T, b store.Backend) {
 	})
 	spoil := func(inv invoice.Invoice, payments []invoice.Payment, ev invoice.Event, msg invoice.Message, p invoice.Progress) {
 		inv.Quote.Due.SetInt64(1)
+		inv.Quote.Fee.SetInt64(1)
+		inv.Earlier[0].Due.SetInt64(1)
+		inv.Earlier[0].Fee.SetInt64(1)
+		inv.Earlier[1].Address = "elsewhere"
+		inv.Terms.Assets[0] = "another"
+		inv.Data["new"] = "x"
 		inv.Quote.Address = "elsewhere"
 		inv.Terms.Minimum.SetInt64(1)
 		inv.Terms.ToleranceUnits.SetInt64(1)
@@ -170,41 +193,35 @@ func byOrder(t *testing.T, b store.Backend) {
 	same(t, "the invoice", must[invoice.Invoice](t)(b.InvoiceByOrder(t.Context(), "shop", inv.OrderID)), inv)
 }
 
-func byAddress(t *testing.T, b store.Backend) {
-	here, there := newInvoice(1), newInvoice(2, func(inv *invoice.Invoice) { inv.Quote = newQuote(1, pol) })
-	insert(t, b, here, there, newInvoice(3), newInvoice(4, unquoted))
-	p := newPayment(1, here, 5)
-	commit(t, b, invoice.Batch{Payments: []invoice.Payment{p}})
-	here.Payments = []invoice.Payment{p}
-	ask := func(addresses ...chain.Address) []invoice.Invoice {
-		return must[[]invoice.Invoice](t)(b.InvoicesByAddress(t.Context(), addresses))
+func paidBy(t *testing.T, b store.Backend) {
+	one, two := newInvoice(1), newInvoice(2)
+	insert(t, b, one, two, newInvoice(3))
+	withdrawn, sibling, foreign := newPayment(3, two, 101), newPayment(1, two, 100), newPayment(1, two, 100)
+	withdrawn.Withdrawn = true
+	sibling.Key.Index, foreign.Key.Network = "8", polygon
+	one.Payments = []invoice.Payment{newPayment(1, one, 100), newPayment(2, one, invoice.Unconfirmed)}
+	two.Payments = []invoice.Payment{sibling, withdrawn, foreign}
+	commit(t, b, invoice.Batch{Payments: append(slices.Clone(one.Payments), two.Payments...)})
+	ask := func(keys ...chain.Key) []invoice.Invoice {
+		t.Helper()
+		got := must[[]invoice.Invoice](t)(b.InvoicesPaidBy(t.Context(), keys))
+		slices.SortFunc(got, func(x, y invoice.Invoice) int { return cmp.Compare(x.ID, y.ID) })
+		return got
 	}
-	sameIDs(t, "one address on two networks", ask(address(1)), here.ID, there.ID)
-	sameIDs(t, "an address asked for twice", ask(address(3), address(1), "0xunknown", address(3), address(1)), here.ID, there.ID, "inv-00003")
-	sameIDs(t, "unknown addresses", ask("0xunknown", ""))
-	sameIDs(t, "no addresses", ask())
-	for _, inv := range ask(address(1)) {
-		if inv.ID == here.ID {
-			same(t, "the invoice", inv, here)
-		}
+	first, unknown := one.Payments[0].Key, chain.Key{Network: mainnet, TxID: "0xunknown", Index: "7"}
+	sameList(t, "one payment", ask(first), []invoice.Invoice{one})
+	sameList(t, "both payments", ask(first, one.Payments[1].Key, first), []invoice.Invoice{one})
+	sameList(t, "withdrawn", ask(withdrawn.Key), []invoice.Invoice{two})
+	sameList(t, "another transfer of the transaction", ask(sibling.Key), []invoice.Invoice{two})
+	sameList(t, "the same transaction elsewhere", ask(foreign.Key), []invoice.Invoice{two})
+	sameList(t, "payments of both", ask(foreign.Key, unknown, first, sibling.Key), []invoice.Invoice{one, two})
+	sameList(t, "unknown", ask(unknown, chain.Key{}), nil)
+	sameList(t, "none", ask(), nil)
+	many := []chain.Key{first}
+	for n := range 5000 {
+		many = append(many, newPayment(n+10, one, 0).Key)
 	}
-	chosen := revise(newInvoice(4, unquoted), func(inv *invoice.Invoice) { inv.Quote = newQuote(4, eth) })
-	commit(t, b, invoice.Batch{Update: []invoice.Invoice{chosen}})
-	sameIDs(t, "an address chosen later", ask(address(4)), chosen.ID)
-}
-
-func byManyAddresses(t *testing.T, b store.Backend) {
-	var asked []chain.Address
-	for n := range 40_000 {
-		asked = append(asked, chain.Address(fmt.Sprintf("0xother%d", n)))
-	}
-	var want []string
-	for n := range 10 {
-		insert(t, b, newInvoice(n))
-		asked = append(asked, address(n))
-		want = append(want, newInvoice(n).ID)
-	}
-	sameIDs(t, "ten hits", must[[]invoice.Invoice](t)(b.InvoicesByAddress(t.Context(), asked)), want...)
+	sameList(t, "thousands", ask(many...), []invoice.Invoice{one})
 }
 
 func above(t *testing.T, b store.Backend) {

@@ -39,6 +39,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Backend, opts ...Option) {
 		cases []testCase
 	}{
 		{"commit", commitCases},
+		{"places", placeCases},
 		{"reads", readCases},
 		{"listing", listingCases},
 		{"waking", wakingCases},

@@ -6,6 +6,7 @@ CREATE TABLE cointill_invoices (
 	id          TEXT NOT NULL,
 	version     INTEGER NOT NULL,
 	project     TEXT NOT NULL,
+	standing    INTEGER NOT NULL,
 	order_id    TEXT,             -- null when the shop gave none
 	status      TEXT NOT NULL,
 	asset       TEXT NOT NULL,    -- code of the quoted asset; empty without a quote
@@ -14,21 +15,43 @@ CREATE TABLE cointill_invoices (
 	fiat        TEXT NOT NULL,    -- sorts as text the way the amount does
 	due         TEXT NOT NULL,    -- likewise
 	network     TEXT NOT NULL,    -- empty without a quote
-	address     TEXT,             -- null without an address
 	wake_tag    TEXT NOT NULL,
 	wake_height INTEGER,          -- null for never
 	wake_time   INTEGER,          -- null for never
-	doc         TEXT NOT NULL
+	doc         TEXT NOT NULL     -- with spaces at its end, so that it can grow in its place
 );
 CREATE UNIQUE INDEX cointill_invoices_id ON cointill_invoices (id);
 CREATE UNIQUE INDEX cointill_invoices_order ON cointill_invoices (order_id, project) WHERE order_id IS NOT NULL;
-CREATE UNIQUE INDEX cointill_invoices_address ON cointill_invoices (address, network) WHERE address IS NOT NULL;
 -- All that listings select and sort by, so that they read rows for the page alone. One index for every
 -- order: a listing counts the project's invoices anyway, and an index for each amount would have every new
 -- invoice write to a page of its own.
-CREATE INDEX cointill_invoices_list ON cointill_invoices (project, created, id, status, asset, updated, fiat, due);
+CREATE INDEX cointill_invoices_list ON cointill_invoices (project, standing, created, id, status, asset, updated, fiat, due);
 CREATE INDEX cointill_invoices_height ON cointill_invoices (network, wake_tag, wake_height) WHERE wake_height IS NOT NULL;
 CREATE INDEX cointill_invoices_time ON cointill_invoices (network, wake_time) WHERE wake_time IS NOT NULL;
+
+-- Who holds which place, and who was the last to release it: there are at most these two rows of a place. That
+-- only one holds it is so because claiming looks first.
+CREATE TABLE cointill_places (
+	n        INTEGER PRIMARY KEY,
+	place    INTEGER NOT NULL, -- 32 bits of the hash of address and slot
+	network  TEXT NOT NULL,
+	address  TEXT NOT NULL,
+	slot     TEXT NOT NULL,    -- empty for an address that is not shared
+	released INTEGER NOT NULL, -- 0 while it is held
+	invoice  TEXT NOT NULL
+);
+-- Of the numbers instead of the texts, because it is five times smaller: a block asks for thousands of addresses
+-- that are nobody's, each of which costs a page of it.
+CREATE INDEX cointill_places_place ON cointill_places (place);
+CREATE INDEX cointill_places_slot ON cointill_places (address, network, slot) WHERE released = 0 AND slot <> '';
+
+-- Numbers that may be handed out again, in the order in which they were freed.
+CREATE TABLE cointill_free (
+	n      INTEGER PRIMARY KEY,
+	wallet TEXT NOT NULL,
+	idx    INTEGER NOT NULL
+);
+CREATE INDEX cointill_free_wallet ON cointill_free (wallet);
 
 CREATE TABLE cointill_payments (
 	network   TEXT NOT NULL,
@@ -94,6 +117,8 @@ CREATE TABLE cointill_outbox (
 	endpoint TEXT NOT NULL,
 	at       TEXT NOT NULL,
 	body     BLOB,
+	format   TEXT NOT NULL,
+	secret   TEXT NOT NULL,
 	state    TEXT NOT NULL,
 	due      INTEGER NOT NULL,  -- when it may be claimed; the end of the lease while it is claimed
 	ready    INTEGER NOT NULL,  -- 1 when it is in state due and not held back

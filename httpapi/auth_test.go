@@ -1,0 +1,66 @@
+package httpapi_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/invoice"
+	"github.com/stretchr/testify/require"
+)
+
+// oneProject is a store of one project, that counts how often it is asked.
+type oneProject struct {
+	invoice.ProjectStore
+	keyHash string
+	asked   int
+}
+
+func (s *oneProject) ProjectByKey(_ context.Context, keyHash string) (invoice.Project, error) {
+	s.asked++
+	if keyHash != s.keyHash {
+		return invoice.Project{}, invoice.ErrNotFound
+	}
+	return invoice.Project{ID: "shop", KeyHash: keyHash}, nil
+}
+
+func TestAKeyIsRememberedForASecondAndARefusalNever(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &oneProject{keyHash: invoice.HashKey("good")}
+		projects, err := invoice.NewProjects(s, nil)
+		require.NoError(t, err)
+		scheme := httpapi.ProjectKey("key", "Api-Key", projects, nil)
+		api, err := httpapi.New(httpapi.Config{
+			Title: "t", Version: "1", FaultBody: "", Fault: func(err error) (int, any) { return http.StatusUnauthorized, "" },
+			Routes: []httpapi.Route{{
+				Method: "GET", Path: "/who", OperationID: "who", Summary: "Who", Tag: "t", Auth: scheme, Answer: "",
+				Handler: func(r *httpapi.Request) (any, error) { return r.Project.ID, nil },
+			}},
+		})
+		require.NoError(t, err)
+		ask := func(key string) int {
+			rec, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/who", nil)
+			r.Header.Set("Api-Key", key)
+			api.ServeHTTP(rec, r)
+			return rec.Code
+		}
+		require.Equal(t, http.StatusUnauthorized, ask("bad"))
+		require.Equal(t, http.StatusUnauthorized, ask("bad"))
+		require.Equal(t, 2, s.asked)
+		require.Equal(t, http.StatusOK, ask("good"))
+		require.Equal(t, http.StatusOK, ask("good"))
+		require.Equal(t, 3, s.asked)
+
+		s.keyHash = invoice.HashKey("new")
+		require.Equal(t, http.StatusOK, ask("new"), "a key that was just made")
+		time.Sleep(time.Second - time.Nanosecond)
+		require.Equal(t, http.StatusOK, ask("good"), "revoked, but less than a second ago")
+		time.Sleep(time.Nanosecond)
+		require.Equal(t, http.StatusUnauthorized, ask("good"))
+		require.Equal(t, http.StatusUnauthorized, ask(""))
+	})
+}

@@ -1,0 +1,176 @@
+package cryptosteroid
+
+import (
+	"crypto/sha1"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/webhook"
+)
+
+// Config says what the API works with. Service, Projects and View are required.
+type Config struct {
+	Service  *invoice.Service
+	Projects *invoice.Projects
+	// View has the payment methods and the page where invoices are paid. The Service's Notifier must have the
+	// format webhook.CryptoSteroid with the same view.
+	View webhook.CryptoSteroidView
+
+	// MaxNew is how many invoices of one merchant may be NEW at once; see invoice.Request.MaxNew. Default no
+	// bound.
+	MaxNew   int
+	ClientIP httpapi.ClientIP // where requests come from; default httpapi.RemoteIP
+	Limit    httpapi.Limit    // how often one merchant or address may ask; default no limit
+
+	Now    func() time.Time // default time.Now
+	Logger *slog.Logger     // default silence
+}
+
+// window is how long there is to pay.
+const window = 30 * time.Minute
+
+// api answers the routes.
+type api struct {
+	cfg     Config
+	service *invoice.Service
+	view    webhook.CryptoSteroidView
+	assets  map[string]invoice.AssetConfig // by the names of the methods
+	only    []string                       // their ids
+}
+
+// New checks the configuration and makes the API. It may be mounted under any prefix.
+func New(cfg Config) (*httpapi.API, error) {
+	a, err := newAPI(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("cryptosteroid: New: %w", err)
+	}
+	key := httpapi.ProjectKey("ApiKeyAuth", "X-Api-Key", cfg.Projects, cfg.ClientIP)
+	return httpapi.New(httpapi.Config{
+		Title: "Merchant Invoices API", Version: "1.0.0",
+		Description: "Invoices in fiat money that are paid in cryptocurrency, and deposit addresses.",
+		Routes:      a.routes(key),
+		Fault:       fault, FaultBody: faultBody{}, Invalid: http.StatusBadRequest,
+		Limit: cfg.Limit, ClientIP: cfg.ClientIP, Now: cfg.Now, Logger: cfg.Logger,
+	})
+}
+
+func newAPI(cfg Config) (*api, error) {
+	switch {
+	case cfg.Service == nil:
+		return nil, errors.New("Service is required")
+	case cfg.Projects == nil:
+		return nil, errors.New("Projects is required")
+	case cfg.MaxNew < 0:
+		return nil, errors.New("MaxNew must not be negative")
+	case len(cfg.View.Methods) == 0:
+		return nil, errors.New("View.Methods needs at least one method")
+	}
+	if page, err := url.Parse(cfg.View.InvoiceURL); err != nil || page.Host == "" || !strings.Contains(cfg.View.InvoiceURL, "{id}") {
+		return nil, errors.New("View.InvoiceURL must be an absolute URL with {id} in it")
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	cfg.View.Methods = slices.Clone(cfg.View.Methods)
+	a := &api{cfg: cfg, service: cfg.Service, view: cfg.View, assets: map[string]invoice.AssetConfig{}}
+	for i, m := range cfg.View.Methods {
+		if err := a.addMethod(m); err != nil {
+			return nil, fmt.Errorf("View.Methods[%d]: %w", i, err)
+		}
+	}
+	return a, nil
+}
+
+func (a *api) addMethod(m webhook.CryptoSteroidMethod) error {
+	if !slices.Contains(webhook.CryptoSteroidMethods(), m.Name) {
+		return fmt.Errorf("the API knows no method %q", m.Name)
+	}
+	if _, twice := a.assets[m.Name]; twice || slices.Contains(a.only, string(m.Asset.ID)) {
+		return fmt.Errorf("%s or its asset is there twice", m.Name)
+	}
+	for _, asset := range a.service.Assets() {
+		if asset.Asset == m.Asset {
+			a.assets[m.Name] = asset
+			a.only = append(a.only, string(asset.ID))
+			return nil
+		}
+	}
+	return fmt.Errorf("the Service has no asset %+v", m.Asset)
+}
+
+// asset answers the asset of a method, or refuses it for the field.
+func (a *api) asset(field string, m method) (chain.Asset, error) {
+	asset, offered := a.assets[string(m)]
+	if !offered {
+		return chain.Asset{}, &invoice.InvalidError{Field: field, Reason: "is not offered here"}
+	}
+	return asset.Asset, nil
+}
+
+// WalletID is the id of a merchant's wallet for a payment method, in the routes of deposit addresses: a UUID of
+// version 5 (RFC 9562), which stays the same for ever.
+func WalletID(merchant, method string) string {
+	space, err := hex.DecodeString(strings.ReplaceAll(merchant, "-", ""))
+	if err != nil {
+		space = []byte(merchant)
+	}
+	sum := sha1.Sum(append(space, "wallet:"+method...))
+	sum[6] = sum[6]&0x0f | 0x50
+	sum[8] = sum[8]&0x3f | 0x80
+	x := hex.EncodeToString(sum[:16])
+	return x[:8] + "-" + x[8:12] + "-" + x[12:16] + "-" + x[16:20] + "-" + x[20:]
+}
+
+// wallet answers the method of a merchant's wallet.
+func (a *api) wallet(merchant, id string) (webhook.CryptoSteroidMethod, error) {
+	for _, m := range a.view.Methods {
+		if WalletID(merchant, m.Name) == id {
+			return m, nil
+		}
+	}
+	return webhook.CryptoSteroidMethod{}, fmt.Errorf("wallet: %w", invoice.ErrNotFound)
+}
+
+// own refuses a merchant's routes to the keys of others, as if there were no such merchant.
+func own(r *httpapi.Request, merchant string) error {
+	if r.Project.ID != merchant {
+		return fmt.Errorf("merchant: %w", invoice.ErrNotFound)
+	}
+	return nil
+}
+
+func (a *api) routes(key *httpapi.Scheme) []httpapi.Route {
+	const invoices, addresses = "Invoices", "Addresses"
+	return []httpapi.Route{{
+		Method: "POST", Path: "/merchants/{merchant}/invoices", OperationID: "createInvoice", Tag: invoices, Auth: key,
+		Summary: "Create an invoice", Status: http.StatusCreated, Params: merchantPath{}, Body: createRequest{},
+		Answer: webhook.CryptoSteroidInvoice{}, Handler: a.create,
+	}, {
+		Method: "GET", Path: "/merchants/{merchant}/invoices/{id}", OperationID: "getInvoice", Tag: invoices,
+		Summary: "Read an invoice (no key required)", Params: invoicePath{},
+		Answer: webhook.CryptoSteroidInvoice{}, Handler: a.get,
+	}, {
+		Method: "PATCH", Path: "/merchants/{merchant}/invoices/{id}", OperationID: "updateInvoice", Tag: invoices,
+		Summary: "Choose or change the payment method of a NEW invoice (no key required)",
+		Params:  invoicePath{}, Body: updateRequest{}, Faults: []int{http.StatusConflict},
+		Answer: webhook.CryptoSteroidInvoice{}, Handler: a.choose,
+	}, {
+		Method: "POST", Path: "/merchants/{merchant}/wallets/{wallet}/address", OperationID: "createAddress", Tag: addresses, Auth: key,
+		Summary: "Create an address for deposits", Status: http.StatusCreated, Params: walletPath{}, Body: addressRequest{},
+		Answer: depositAddress{}, Handler: a.createAddress,
+	}, {
+		Method: "DELETE", Path: "/merchants/{merchant}/wallets/{wallet}/address/{id}", OperationID: "archiveAddress", Tag: addresses, Auth: key,
+		Summary: "Archive an address for deposits", Params: addressPath{},
+		Answer: archivedAddress{}, Handler: a.archiveAddress,
+	}}
+}

@@ -1,0 +1,73 @@
+package cryptosteroid
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/rates"
+	"github.com/cointill/cointill/webhook"
+)
+
+// faultBody is the body of every error.
+type faultBody struct {
+	StatusCode int    `json:"statusCode" doc:"The HTTP status"`
+	Message    string `json:"message" doc:"For people"`
+	Error      string `json:"error" doc:"The name of the status"`
+}
+
+// fault is the table from errors to answers. Only what is meant for clients gets into a message.
+func fault(err error) (int, any) {
+	status, message := http.StatusInternalServerError, "Something went wrong. It was logged."
+	if refused, ok := errors.AsType[*httpapi.Error](err); ok {
+		status, message = refused.Status, refused.Message
+	} else if invalid, ok := errors.AsType[*invoice.InvalidError](err); ok {
+		status, message = http.StatusBadRequest, invalid.Error()
+	} else if change, ok := errors.AsType[*invoice.TransitionError](err); ok {
+		status, message = http.StatusConflict, change.Error()
+	}
+	switch {
+	case errors.Is(err, invoice.ErrNotFound):
+		status, message = http.StatusNotFound, "There is no such merchant, wallet, invoice or address."
+	case errors.Is(err, errNotNew):
+		status, message = http.StatusConflict, "The payment method can only be chosen while the invoice is NEW and nothing was paid."
+	case errors.Is(err, invoice.ErrTooManyNew):
+		status, message = http.StatusTooManyRequests, "Too many invoices are NEW. Wait until some are paid or expire."
+	case errors.Is(err, rates.ErrNoRate):
+		status, message = http.StatusServiceUnavailable, "There is no exchange rate now. Please try again."
+	case errors.Is(err, invoice.ErrNoAddress):
+		status, message = http.StatusServiceUnavailable, "No address is free now. Please try again."
+	case errors.Is(err, invoice.ErrConflict):
+		status, message = http.StatusServiceUnavailable, "Too much happened at once. Please try again."
+	}
+	return status, faultBody{status, message, http.StatusText(status)}
+}
+
+// fields are the names on the wire of what the core refuses. What is not among them no client chose.
+var fields = map[string]string{
+	"fiat_amount": "fiatAmount", "amount": "fiatAmount", "order_name": "description", "callback_url": "processingUrl",
+	"currency": "paymentMethod",
+}
+
+// addressFields are those of deposit addresses.
+var addressFields = map[string]string{"order_name": "label", "callback_url": "callback", "currency": "wallet"}
+
+func translated(err error) error        { return renamed(err, fields) }
+func translatedAddress(err error) error { return renamed(err, addressFields) }
+
+// renamed gives a refusal of the core the name that the field has on the wire. What no client can do anything
+// about becomes an error of the configuration.
+func renamed(err error, names map[string]string) error {
+	invalid, ok := errors.AsType[*invoice.InvalidError](err)
+	if !ok {
+		return err
+	}
+	if name, known := names[invalid.Field]; known {
+		return &invoice.InvalidError{Field: name, Reason: invalid.Reason}
+	}
+	if invalid.Field == "format" {
+		return errors.New("cryptosteroid: the Service's Notifier does not know the format " + webhook.CryptoSteroidName)
+	}
+	return errors.New("cryptosteroid: the Service refuses what clients do not choose: " + invalid.Error())
+}

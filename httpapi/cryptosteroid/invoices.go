@@ -1,0 +1,249 @@
+package cryptosteroid
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/webhook"
+	"github.com/shopspring/decimal"
+)
+
+// method is a payment method.
+type method string
+
+// Enum lists the methods for the document.
+func (method) Enum() []string { return webhook.CryptoSteroidMethods() }
+
+// merchantPath is the parameter of the routes of a merchant.
+type merchantPath struct {
+	Merchant string `json:"merchant" in:"path" schema:"required,format=uuid"`
+}
+
+// invoicePath is the parameters of the routes about one invoice.
+type invoicePath struct {
+	Merchant string `json:"merchant" in:"path" schema:"required,format=uuid"`
+	ID       string `json:"id" in:"path" schema:"required,format=uuid"`
+}
+
+// createRequest is the body of POST /merchants/{merchant}/invoices.
+type createRequest struct {
+	FiatCurrency     string         `json:"fiatCurrency" schema:"required,enum=USD|EUR|RUB"`
+	FiatAmount       httpapi.Number `json:"fiatAmount" schema:"required,exclusiveMinimum=0" doc:"A decimal number, best in a string"`
+	Description      string         `json:"description" schema:"required,minLength=1,maxLength=1024"`
+	WhoPayCommission string         `json:"whoPayCommission" schema:"enum=buyer|seller,default=buyer"`
+	ExternalID       string         `json:"externalId" schema:"maxLength=255" doc:"The merchant's own id, which need not be unique"`
+	PaymentMethod    *method        `json:"paymentMethod" doc:"Chosen later when absent"`
+	Secret           string         `json:"secret" schema:"maxLength=255" doc:"Sent in the header Token of the webhook; required with processingUrl"`
+	ProcessingURL    string         `json:"processingUrl" schema:"format=uri,maxLength=2048" doc:"Where the webhook goes when the invoice is paid"`
+	ReturnURL        string         `json:"returnUrl" schema:"format=uri,maxLength=2048"`
+	FailReturnURL    string         `json:"failReturnUrl" schema:"format=uri,maxLength=2048"`
+}
+
+// updateRequest is the body of PATCH /merchants/{merchant}/invoices/{id}.
+type updateRequest struct {
+	PaymentMethod method `json:"paymentMethod" schema:"required"`
+}
+
+func (a *api) create(r *httpapi.Request) (any, error) {
+	var path merchantPath
+	if err := r.Bind(&path); err != nil {
+		return nil, err
+	}
+	if err := own(r, path.Merchant); err != nil {
+		return nil, err
+	}
+	var in createRequest
+	if err := r.Decode(&in); err != nil {
+		return nil, err
+	}
+	request, err := a.request(in)
+	if err != nil {
+		return nil, err
+	}
+	request.Project = path.Merchant
+	inv, err := a.service.Create(r.Context(), request)
+	if err != nil {
+		return nil, translated(err)
+	}
+	return a.view.Invoice(inv, a.cfg.Now()), nil
+}
+
+// request is what the body asks of the Service.
+func (a *api) request(in createRequest) (invoice.Request, error) {
+	if _, known := a.service.FiatDecimals(in.FiatCurrency); !known {
+		return invoice.Request{}, &invoice.InvalidError{Field: "fiatCurrency", Reason: "is not supported"}
+	}
+	extra, err := in.extra()
+	if err != nil {
+		return invoice.Request{}, err
+	}
+	out := invoice.Request{
+		Price: invoice.Price{Currency: in.FiatCurrency, Amount: in.FiatAmount.Decimal},
+		Name:  name(in.Description), CallbackURL: in.ProcessingURL, Format: webhook.CryptoSteroidName, Window: window,
+		Only: a.only, MaxNew: a.cfg.MaxNew, Data: extra.Data(),
+	}
+	if in.WhoPayCommission == "buyer" {
+		out.PayerShare = decimal.NewFromInt(100)
+	}
+	if in.PaymentMethod != nil {
+		var asset chain.Asset
+		if asset, err = a.asset("paymentMethod", *in.PaymentMethod); err != nil {
+			return invoice.Request{}, err
+		}
+		out.Asset = string(asset.ID)
+	}
+	return out, nil
+}
+
+// extra checks what the core does not know and keeps.
+func (in createRequest) extra() (webhook.CryptoSteroidExtra, error) {
+	x := webhook.CryptoSteroidExtra{ExternalID: in.ExternalID, ReturnURL: in.ReturnURL, FailReturnURL: in.FailReturnURL}
+	if err := firstError(
+		checkText("description", strings.Map(lines, in.Description)),
+		checkText("externalId", in.ExternalID),
+		checkReturn("returnUrl", in.ReturnURL),
+		checkReturn("failReturnUrl", in.FailReturnURL),
+		checkSecret("secret", in.Secret, "processingUrl", in.ProcessingURL),
+	); err != nil {
+		return x, err
+	}
+	if in.ProcessingURL != "" {
+		x.Secret = in.Secret
+	}
+	if name(in.Description) != in.Description {
+		x.Description = in.Description
+	}
+	amount := in.FiatAmount.StringFixed(max(0, -in.FiatAmount.Exponent()))
+	if amount != in.FiatAmount.String() {
+		x.FiatAmount = amount
+	}
+	return x, nil
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxName is how many characters the name of an invoice has at most.
+const maxName = 255
+
+// name is a description on one line, as far as it fits.
+func name(description string) string {
+	line := []rune(strings.Map(lines, description))
+	return string(line[:min(len(line), maxName)])
+}
+
+// lines turns the ends of lines, and tabs, into spaces.
+func lines(r rune) rune {
+	switch r {
+	case '\n', '\r', '\t':
+		return ' '
+	}
+	return r
+}
+
+func checkText(field, text string) error {
+	if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
+		return &invoice.InvalidError{Field: field, Reason: "must not have control characters"}
+	}
+	if text != "" && strings.TrimSpace(text) == "" {
+		return &invoice.InvalidError{Field: field, Reason: "must not be blank"}
+	}
+	return nil
+}
+
+// checkSecret refuses what could not be compared with a header, and a URL that would be told without a secret:
+// anybody could tell it the same.
+func checkSecret(field, secret, urlField, to string) error {
+	if secret == "" && to != "" {
+		return &invoice.InvalidError{Field: field, Reason: "is required with " + urlField}
+	}
+	odd := func(r rune) bool { return r < ' ' || r > '~' }
+	if strings.ContainsFunc(secret, odd) || secret != strings.TrimSpace(secret) {
+		return &invoice.InvalidError{Field: field, Reason: "must be printable ASCII that does not begin or end with a space"}
+	}
+	return nil
+}
+
+// checkReturn refuses what a page must not link to.
+func checkReturn(field, to string) error {
+	if to == "" {
+		return nil
+	}
+	u, err := url.Parse(to)
+	if err != nil || len(to) > 2048 || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+		return &invoice.InvalidError{Field: field, Reason: "must be an absolute http or https URL of at most 2048 bytes"}
+	}
+	return checkText(field, to)
+}
+
+// find answers an invoice that was made by this API.
+func (a *api) find(r *httpapi.Request, path invoicePath) (invoice.Invoice, error) {
+	inv, err := a.service.Invoice(r.Context(), path.Merchant, path.ID)
+	if err == nil && (inv.Format != webhook.CryptoSteroidName || inv.Terms.Standing) {
+		return invoice.Invoice{}, fmt.Errorf("cryptosteroid: invoice of another API: %w", invoice.ErrNotFound)
+	}
+	return inv, err
+}
+
+func (a *api) get(r *httpapi.Request) (any, error) {
+	var path invoicePath
+	if err := r.Bind(&path); err != nil {
+		return nil, err
+	}
+	inv, err := a.find(r, path)
+	if err != nil {
+		return nil, err
+	}
+	return a.view.Public(inv, a.cfg.Now()), nil
+}
+
+// errNotNew: the payment method can no longer be chosen.
+var errNotNew = errors.New("invoice is not new")
+
+func (a *api) choose(r *httpapi.Request) (any, error) {
+	var path invoicePath
+	if err := r.Bind(&path); err != nil {
+		return nil, err
+	}
+	inv, err := a.find(r, path)
+	if err != nil {
+		return nil, err
+	}
+	var in updateRequest
+	if err := r.Decode(&in); err != nil {
+		return nil, err
+	}
+	asset, err := a.asset("paymentMethod", in.PaymentMethod)
+	if err != nil {
+		return nil, err
+	}
+	if !a.choosable(inv) {
+		return nil, errNotNew
+	}
+	chosen, err := a.service.Choose(r.Context(), path.Merchant, path.ID, string(asset.ID))
+	if err != nil {
+		if inv, readErr := a.find(r, path); readErr == nil && !a.choosable(inv) {
+			return nil, errNotNew // it was paid meanwhile
+		}
+		return nil, translated(err)
+	}
+	return a.view.Public(chosen, a.cfg.Now()), nil
+}
+
+// choosable says whether the payment method may be chosen: nothing happened yet, and there is time to pay.
+func (a *api) choosable(inv invoice.Invoice) bool {
+	return inv.State.Status == invoice.StatusNew && len(inv.Payments) == 0 && a.cfg.Now().Before(inv.EffectiveDeadline())
+}

@@ -1,0 +1,541 @@
+package cryptosteroid_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/chain/chaintest"
+	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/httpapi/cryptosteroid"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/rates"
+	"github.com/cointill/cointill/store"
+	"github.com/cointill/cointill/webhook"
+	"github.com/shopspring/decimal"
+	"github.com/stretchr/testify/require"
+)
+
+var start = time.Date(2024, 1, 15, 10, 30, 0, 0, time.UTC)
+
+const (
+	unknownID = "018cf000-0000-7000-8000-000000000000"
+	secret    = "Vn5-the-secret-of-one-order"
+)
+
+// world is a shop on two simulated chains, and clients of its API.
+type world struct {
+	api      *httpapi.API
+	service  *invoice.Service
+	projects *invoice.Projects
+	notifier *webhook.Notifier
+	store    *store.Memory
+	one      *chaintest.Chain // ETH (18 decimals, 2000 EUR) and USDT_ERC20 (6 decimals, 0.9 EUR, at least 2)
+	two      *chaintest.Chain // BTC (8 decimals, 50000 EUR)
+	log      *lockedBuffer
+	shop     string // id of a project
+	key      string // of it
+	rival    string // id of another one
+	other    string // key of it
+}
+
+type options struct {
+	api     func(*cryptosteroid.Config)
+	service func(*invoice.Config)
+	now     func() time.Time
+	poll    time.Duration // of everything that polls; default 1 second
+}
+
+func coins() (*chaintest.Chain, *chaintest.Chain) {
+	return chaintest.NewChain(chaintest.Config{Start: start}), chaintest.NewChain(chaintest.Config{
+		Network: "sim:2", Seed: "two", Start: start,
+		Assets: []chain.Asset{{ID: "sim:2/slip44:0", Code: "BTC", Decimals: 8}},
+	})
+}
+
+func view(one, two *chaintest.Chain) webhook.CryptoSteroidView {
+	return webhook.CryptoSteroidView{
+		Methods: []webhook.CryptoSteroidMethod{
+			{Name: "ETH", Asset: one.Asset("SIM")}, {Name: "USDT_ERC20", Asset: one.Asset("TOK")}, {Name: "BTC", Asset: two.Asset("BTC")},
+		},
+		InvoiceURL: "https://pay.example/{id}",
+	}
+}
+
+func newWorld(t testing.TB, o options) *world {
+	t.Helper()
+	w, err := openWorld(o)
+	require.NoError(t, err)
+	w.shop, w.key = w.newProject(t, "shop", "")
+	w.rival, w.other = w.newProject(t, "rival", "")
+	w.api = w.newAPI(t, o)
+	return w
+}
+
+func openWorld(o options) (*world, error) {
+	if o.now == nil {
+		o.now = func() time.Time { return start }
+	}
+	o.poll = max(o.poll, time.Second)
+	w := &world{store: store.NewMemory(), log: &lockedBuffer{}}
+	w.one, w.two = coins()
+	var err error
+	w.notifier, err = webhook.NewNotifier(webhook.CryptoSteroid(view(w.one, w.two)), webhook.ItisPay())
+	if err != nil {
+		return nil, err
+	}
+	cfg := invoice.Config{Store: w.store, Notifier: w.notifier, Now: o.now, Rates: rates.NewFixed(o.now, prices()), Logger: w.logger(), Poll: o.poll}
+	deep := []invoice.Tier{{Need: invoice.Confirmations{Depth: 2}}}
+	for i, c := range []*chaintest.Chain{w.one, w.two} {
+		follower, err := chain.NewFollower(chain.FollowConfig{Node: c, Poll: o.poll})
+		if err != nil {
+			return nil, err
+		}
+		conf := invoice.ChainConfig{Name: "Simulated", Watcher: follower, Addresses: wallet{c, i}}
+		for _, asset := range c.Assets() {
+			conf.Assets = append(conf.Assets, invoice.AssetConfig{Asset: asset, Confirm: deep})
+		}
+		cfg.Chains = append(cfg.Chains, conf)
+	}
+	cfg.Chains[0].Assets[1].Minimum = decimal.NewFromInt(2)
+	if o.service != nil {
+		o.service(&cfg)
+	}
+	if w.service, err = invoice.New(cfg); err != nil {
+		return nil, err
+	}
+	w.projects, err = invoice.NewProjects(w.store, o.now)
+	return w, err
+}
+
+func (w *world) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+func (w *world) newAPI(t testing.TB, o options) *httpapi.API {
+	t.Helper()
+	cfg := w.config(o)
+	if o.api != nil {
+		o.api(&cfg)
+	}
+	api, err := cryptosteroid.New(cfg)
+	require.NoError(t, err)
+	return api
+}
+
+func (w *world) config(o options) cryptosteroid.Config {
+	if o.now == nil {
+		o.now = func() time.Time { return start }
+	}
+	return cryptosteroid.Config{Service: w.service, Projects: w.projects, View: view(w.one, w.two), Now: o.now, Logger: w.logger()}
+}
+
+func (w *world) newProject(t testing.TB, name, allowed string) (id, key string) {
+	t.Helper()
+	p, key, err := w.projects.Create(context.Background(), invoice.NewProject{Owner: "owner", Name: name, AllowedIPs: allowed})
+	require.NoError(t, err)
+	return p.ID, key
+}
+
+// count is how many invoices and deposit addresses there are.
+func (w *world) count(t testing.TB) int {
+	t.Helper()
+	total := 0
+	for _, standing := range []bool{false, true} {
+		page, err := w.service.List(context.Background(), invoice.Query{Standing: standing, Limit: 1})
+		require.NoError(t, err)
+		total += page.Total
+	}
+	return total
+}
+
+// alive is a world whose service follows its chains and whose dispatcher tells what happens, in a bubble of time.
+type alive struct {
+	*world
+	t     *testing.T
+	hooks *hooks
+	poll  time.Duration
+}
+
+func inLife(t *testing.T, o options, f func(w *alive)) {
+	synctest.Test(t, func(t *testing.T) {
+		o.now, o.poll = time.Now, max(o.poll, time.Second)
+		time.Sleep(time.Until(start)) // to the moment that the chains begin at
+		w := &alive{world: newWorld(t, o), t: t, hooks: &hooks{}, poll: o.poll}
+		dispatcher, err := webhook.New(webhook.Config{
+			Outbox: w.store, Secrets: w.projects, Rules: w.notifier.Rules(), Logger: w.logger(), Poll: o.poll,
+			Client: &http.Client{Transport: w.hooks, Timeout: 10 * time.Second},
+		})
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error, 2)
+		go func() { done <- w.service.Run(ctx) }()
+		go func() { done <- dispatcher.Run(ctx) }()
+		defer func() {
+			cancel()
+			require.NoError(t, <-done)
+			require.NoError(t, <-done)
+			require.NotContains(t, w.log.String(), secret)
+		}()
+		w.mine(1)
+		f(w)
+	})
+}
+
+// pass lets time go by.
+func (w *alive) pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// mine adds blocks on both chains and lets them be seen.
+func (w *alive) mine(n int) {
+	for range n {
+		w.one.MineAt(time.Now())
+		w.two.MineAt(time.Now())
+	}
+	w.pass(5 * w.poll)
+}
+
+func (w *alive) read(id string) map[string]any {
+	return w.do(w.t, "GET", w.invoices()+"/"+id, "", "").object(w.t)
+}
+
+func (w *alive) pay(c *chaintest.Chain, code, address, amount string) string {
+	units, err := c.Asset(code).UnitsExact(decimal.RequireFromString(amount))
+	require.NoError(w.t, err)
+	txid := c.Pay(chain.Address(address), c.Asset(code), units)
+	w.pass(5 * w.poll)
+	return txid
+}
+
+// hooks is the shop's server for webhooks.
+type hooks struct {
+	mu      sync.Mutex
+	answers []int // to the next requests; then 200
+	got     []hook
+}
+
+type hook struct {
+	url    string
+	header http.Header
+	body   string
+}
+
+func (h *hooks) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.got = append(h.got, hook{r.URL.String(), r.Header.Clone(), string(body)})
+	status := http.StatusOK
+	if len(h.answers) > 0 {
+		status, h.answers = h.answers[0], h.answers[1:]
+	}
+	return &http.Response{StatusCode: status, Body: http.NoBody, Request: r}, nil
+}
+
+func (h *hooks) all() []hook {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.got)
+}
+
+// answer is what came back, checked against the document.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (a answer) object(t testing.TB) map[string]any {
+	t.Helper()
+	var out map[string]any
+	dec := json.NewDecoder(bytes.NewReader(a.body))
+	dec.UseNumber()
+	require.NoError(t, dec.Decode(&out), "%s", a.body)
+	return out
+}
+
+func (a answer) text(t testing.TB, member string) string {
+	t.Helper()
+	return fmt.Sprint(a.object(t)[member])
+}
+
+func (a answer) payment(t testing.TB) map[string]any {
+	t.Helper()
+	payment, ok := a.object(t)["payment"].(map[string]any)
+	require.True(t, ok, "%s", a.body)
+	return payment
+}
+
+// refused demands an error in the shape of the API.
+func (a answer) refused(t testing.TB, status int) string {
+	t.Helper()
+	require.Equal(t, status, a.status, "%s", a.body)
+	message := a.text(t, "message")
+	text, err := json.Marshal(message)
+	require.NoError(t, err)
+	require.JSONEq(t, fmt.Sprintf(`{"statusCode":%d,"message":%s,"error":%q}`, status, text, http.StatusText(status)), string(a.body))
+	require.NotEmpty(t, message)
+	return message
+}
+
+func (w *world) request(method, path, key, body string) *http.Request {
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	if key != "" {
+		r.Header.Set("X-Api-Key", key)
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	return r
+}
+
+func (w *world) do(t testing.TB, method, path, key, body string) answer {
+	t.Helper()
+	return w.send(t, w.api, w.request(method, path, key, body))
+}
+
+// send makes a request and checks what holds for every answer: no secret is in it, or in the log.
+func (w *world) send(t testing.TB, api *httpapi.API, r *http.Request) answer {
+	t.Helper()
+	rec := httptest.NewRecorder()
+	api.ServeHTTP(rec, r)
+	out := answer{rec.Code, rec.Header(), rec.Body.Bytes()}
+	require.Equal(t, "application/json", out.header.Get("Content-Type"))
+	require.Equal(t, "no-store", out.header.Get("Cache-Control"))
+	secrets := []string{secret}
+	if key := r.Header.Get("X-Api-Key"); len(key) == 64 {
+		secrets = append(secrets, key)
+	}
+	for _, s := range secrets {
+		require.NotContains(t, string(out.body), s)
+		require.NotContains(t, fmt.Sprint(out.header), s)
+		require.NotContains(t, w.log.String(), s)
+	}
+	if r.Method != http.MethodHead {
+		fitsDocument(t, api, r.Method, r.URL.Path, out)
+	}
+	return out
+}
+
+func (w *world) invoices() string { return "/merchants/" + w.shop + "/invoices" }
+
+func (w *world) wallet(method string) string {
+	return "/merchants/" + w.shop + "/wallets/" + cryptosteroid.WalletID(w.shop, method) + "/address"
+}
+
+func (w *world) create(t testing.TB, body string) answer {
+	t.Helper()
+	out := w.do(t, "POST", w.invoices(), w.key, body)
+	require.Equal(t, http.StatusCreated, out.status, "%s", out.body)
+	return out
+}
+
+// lockedBuffer is a log that may be read while it is written.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// wallet issues addresses of a simulated chain.
+type wallet struct {
+	chain *chaintest.Chain
+	n     int
+}
+
+func (w wallet) Name() string { return fmt.Sprint("wallet", w.n) }
+
+func (w wallet) Address(_ context.Context, index uint32) (chain.Address, error) {
+	return w.chain.Address(fmt.Sprint(w.n, "/", index)), nil
+}
+
+func prices() map[rates.Pair]decimal.Decimal {
+	out := map[rates.Pair]decimal.Decimal{}
+	for base, price := range map[string]string{"SIM": "2000", "TOK": "0.9", "BTC": "50000"} {
+		for _, fiat := range []string{"EUR", "USD", "RUB"} {
+			out[rates.Pair{Base: base, Quote: fiat}] = decimal.RequireFromString(price)
+		}
+	}
+	return out
+}
+
+// percent is a commission for everybody.
+func percent(p string) func(*invoice.Config) {
+	return func(c *invoice.Config) {
+		c.Commission = func(string, chain.Asset) decimal.Decimal { return decimal.RequireFromString(p) }
+	}
+}
+
+// documents are those of APIs, read once.
+var documents sync.Map
+
+func document(t testing.TB, api *httpapi.API) map[string]any {
+	t.Helper()
+	if doc, known := documents.Load(api); known {
+		return doc.(map[string]any)
+	}
+	var doc map[string]any
+	require.NoError(t, json.Unmarshal(api.OpenAPI(), &doc))
+	documents.Store(api, doc)
+	return doc
+}
+
+// fitsDocument demands that an answer is one that the served document declares for the operation.
+func fitsDocument(t testing.TB, api *httpapi.API, method, path string, got answer) {
+	t.Helper()
+	doc := document(t, api)
+	op := findOperation(doc, method, path)
+	if op == nil {
+		return // 404, 405 and the document itself
+	}
+	declared, ok := op["responses"].(map[string]any)[fmt.Sprint(got.status)].(map[string]any)
+	require.True(t, ok, "%s %s answers the undeclared status %d: %s", method, path, got.status, got.body)
+	schema := declared["content"].(map[string]any)["application/json"].(map[string]any)["schema"].(map[string]any)
+	var value any
+	dec := json.NewDecoder(bytes.NewReader(got.body))
+	dec.UseNumber()
+	require.NoError(t, dec.Decode(&value))
+	require.NoError(t, fits(doc, schema, value), "%s %s %s", method, path, got.body)
+}
+
+func findOperation(doc map[string]any, method, path string) map[string]any {
+	for template, ops := range doc["paths"].(map[string]any) {
+		want, have := strings.Split(template, "/"), strings.Split(path, "/")
+		same := len(want) == len(have)
+		for i := range want {
+			same = same && (want[i] == have[i] || strings.HasPrefix(want[i], "{"))
+		}
+		if op, _ := ops.(map[string]any)[strings.ToLower(method)].(map[string]any); same && op != nil {
+			return op
+		}
+	}
+	return nil
+}
+
+// fits checks a value against a schema more strictly than JSON Schema does: an object has no members but the
+// declared ones.
+func fits(doc, schema map[string]any, value any) error {
+	if ref, ok := schema["$ref"].(string); ok {
+		name := strings.TrimPrefix(ref, "#/components/schemas/")
+		return fits(doc, doc["components"].(map[string]any)["schemas"].(map[string]any)[name].(map[string]any), value)
+	}
+	if several, ok := schema["oneOf"].([]any); ok {
+		matches, err := 0, errors.New("none of oneOf fits")
+		for _, one := range several {
+			if why := fits(doc, one.(map[string]any), value); why == nil {
+				matches++
+			} else {
+				err = why
+			}
+		}
+		if matches != 1 {
+			return err
+		}
+		return nil
+	}
+	if types, ok := schema["type"].([]any); ok {
+		if value == nil && slices.Contains(types, any("null")) {
+			return nil
+		}
+		schema = map[string]any{"type": types[0], "format": schema["format"], "enum": schema["enum"]}
+	}
+	return fitsType(doc, schema, value)
+}
+
+func fitsType(doc, schema map[string]any, value any) error {
+	switch v := value.(type) {
+	case nil:
+		if schema["type"] == "null" {
+			return nil
+		}
+	case map[string]any:
+		if schema["type"] == "object" {
+			return fitsObject(doc, schema, v)
+		}
+	case []any:
+		if schema["type"] != "array" {
+			break
+		}
+		for _, item := range v {
+			if err := fits(doc, schema["items"].(map[string]any), item); err != nil {
+				return err
+			}
+		}
+		return nil
+	case json.Number:
+		whole := !strings.ContainsAny(v.String(), ".eE")
+		if schema["type"] == "integer" && whole || schema["type"] == "number" && !strings.ContainsAny(v.String(), "eE") {
+			return nil
+		}
+	case bool:
+		if schema["type"] == "boolean" {
+			return nil
+		}
+	case string:
+		if schema["type"] == "string" {
+			return fitsString(schema, v)
+		}
+	}
+	return fmt.Errorf("%v is no %v", value, schema["type"])
+}
+
+func fitsObject(doc, schema, members map[string]any) error {
+	required, _ := schema["required"].([]any)
+	for _, name := range required {
+		if _, there := members[name.(string)]; !there {
+			return fmt.Errorf("%s is missing", name)
+		}
+	}
+	declared, _ := schema["properties"].(map[string]any)
+	for name, member := range members {
+		sub, ok := declared[name].(map[string]any)
+		if !ok {
+			return fmt.Errorf("%s is not declared", name)
+		}
+		if err := fits(doc, sub, member); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func fitsString(schema map[string]any, text string) error {
+	if enum, ok := schema["enum"].([]any); ok && !slices.Contains(enum, any(text)) {
+		return fmt.Errorf("%s is not in %v", text, enum)
+	}
+	if schema["format"] == "date-time" {
+		if _, err := time.Parse("2006-01-02T15:04:05.000Z", text); err != nil {
+			return err
+		}
+	}
+	return nil
+}

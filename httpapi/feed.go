@@ -1,0 +1,109 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/cointill/cointill/invoice"
+)
+
+// FeedConfig describes the feed of events. Service and Projects are required; the other fields mean what they
+// mean in [Config].
+type FeedConfig struct {
+	Service  *invoice.Service
+	Projects *invoice.Projects
+	ClientIP ClientIP
+	Limit    Limit
+	Now      func() time.Time
+	Logger   *slog.Logger
+}
+
+// NewFeed makes an API with one route, GET /events?after=&limit=, which answers what happened to a project's
+// invoices after a position, in order. It is no part of any of the public APIs: a shop of any of them that was
+// down, or that would rather ask than be told, keeps the position of the last event that it has dealt with
+// and misses nothing. Key is the header Api-Key. Mount it beside them.
+//
+// Positions are of the feed of all projects. An answer has few events, or none, when the others are of other
+// projects: go on after its "next" until that is what was asked for.
+func NewFeed(cfg FeedConfig) (*API, error) {
+	if cfg.Service == nil || cfg.Projects == nil {
+		return nil, errors.New("httpapi: NewFeed: Service and Projects are required")
+	}
+	f := feed{cfg.Service}
+	return New(Config{
+		Title: "Feed of events", Version: "1",
+		Description: "What happened to a project's invoices, in one order that never changes.",
+		Routes: []Route{{
+			Method: http.MethodGet, Path: "/events", OperationID: "listEvents", Tag: "Events",
+			Summary: "What happened after a position", Auth: ProjectKey("ApiKeyAuth", "Api-Key", cfg.Projects, cfg.ClientIP),
+			Params: feedQuery{}, Answer: feedPage{}, Handler: f.list,
+		}},
+		Fault: feedFault, FaultBody: feedError{},
+		Limit: cfg.Limit, ClientIP: cfg.ClientIP, Now: cfg.Now, Logger: cfg.Logger,
+	})
+}
+
+type feed struct{ service *invoice.Service }
+
+type feedQuery struct {
+	After int64 `json:"after" schema:"minimum=0,default=0" doc:"Position of the last event that was dealt with"`
+	Limit int   `json:"limit" schema:"minimum=1,maximum=100,default=100"`
+}
+
+type feedPage struct {
+	Events []feedEvent `json:"events"`
+	Next   int64       `json:"next" doc:"To ask for what comes after these"`
+}
+
+type feedEvent struct {
+	Position int64           `json:"position"`
+	ID       string          `json:"id" doc:"As in the header webhook-id: who has seen it has seen the event"`
+	Event    json.RawMessage `json:"event" doc:"As it is told by webhook in the standard format, byte for byte"`
+}
+
+type feedError struct {
+	Error string `json:"error"`
+}
+
+// feedPages bounds how many events of other projects one request passes over, in pages of the Service.
+const feedPages = 20
+
+func (f feed) list(r *Request) (any, error) {
+	var q feedQuery
+	if err := r.Bind(&q); err != nil {
+		return nil, err
+	}
+	out := feedPage{Events: []feedEvent{}, Next: q.After}
+	for range feedPages {
+		page, err := f.service.Events(r.Context(), out.Next, invoice.MaxPage)
+		if err != nil {
+			return nil, fmt.Errorf("httpapi: read feed: %w", err)
+		}
+		for _, ev := range page {
+			if len(out.Events) == q.Limit {
+				return out, nil
+			}
+			if out.Next = ev.Position; ev.Project == r.Project.ID {
+				out.Events = append(out.Events, feedEvent{ev.Position, ev.ID, ev.Body})
+			}
+		}
+		if len(page) < invoice.MaxPage {
+			break
+		}
+	}
+	return out, nil
+}
+
+func feedFault(err error) (int, any) {
+	if refused, ok := errors.AsType[*Error](err); ok {
+		return refused.Status, feedError{refused.Message}
+	}
+	if invalid, ok := errors.AsType[*invoice.InvalidError](err); ok {
+		return http.StatusUnprocessableEntity, feedError{invalid.Error()}
+	}
+	return http.StatusInternalServerError, feedError{"Something went wrong."}
+}

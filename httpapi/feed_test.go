@@ -1,0 +1,143 @@
+package httpapi_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/chain/chaintest"
+	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store"
+	"github.com/shopspring/decimal"
+	"github.com/stretchr/testify/require"
+)
+
+type addresses struct{}
+
+func (addresses) Name() string { return "sim" }
+func (addresses) Address(_ context.Context, index uint32) (chain.Address, error) {
+	return chain.Address(fmt.Sprintf("sim%d", index)), nil
+}
+
+// till is a service on a simulated chain, with two projects.
+func till(t *testing.T) (*invoice.Service, *invoice.Projects, *chain.Follower, [2]string, [2]string) {
+	sim := chaintest.NewChain(chaintest.Config{})
+	follower, err := chain.NewFollower(chain.FollowConfig{Node: sim, Poll: time.Millisecond})
+	require.NoError(t, err)
+	memory := store.NewMemory()
+	service, err := invoice.New(invoice.Config{Store: memory, Chains: []invoice.ChainConfig{{
+		Name: "Simulated", Watcher: follower, Addresses: addresses{}, Assets: []invoice.AssetConfig{{Asset: sim.Asset("SIM")}},
+	}}})
+	require.NoError(t, err)
+	projects, err := invoice.NewProjects(memory, nil)
+	require.NoError(t, err)
+	var ids, keys [2]string
+	for i := range ids {
+		p, key, err := projects.Create(t.Context(), invoice.NewProject{Owner: "o", Name: fmt.Sprint(i)})
+		require.NoError(t, err)
+		ids[i], keys[i] = p.ID, key
+	}
+	return service, projects, follower, ids, keys
+}
+
+func TestAShopThatWasDownAsksWhatHappenedAndSeesNothingOfOthers(t *testing.T) {
+	service, projects, _, ids, keys := till(t)
+	api, err := httpapi.NewFeed(httpapi.FeedConfig{Service: service, Projects: projects})
+	require.NoError(t, err)
+	for i := range 7 {
+		_, err := service.Create(t.Context(), invoice.Request{
+			Project: ids[i%2], Price: invoice.Price{Currency: "EUR", Amount: decimal.NewFromInt(1)}, OrderID: fmt.Sprint(i),
+		})
+		require.NoError(t, err)
+	}
+	ask := func(query, key string) (status int, page struct {
+		Events []struct {
+			Position int64           `json:"position"`
+			ID       string          `json:"id"`
+			Event    invoice.Payload `json:"event"`
+		} `json:"events"`
+		Next int64 `json:"next"`
+	}) {
+		r := httptest.NewRequest(http.MethodGet, "/events"+query, nil)
+		r.Header.Set("Api-Key", key)
+		w := httptest.NewRecorder()
+		api.ServeHTTP(w, r)
+		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &page), w.Body.String())
+		return w.Code, page
+	}
+	status, first := ask("?limit=2", keys[0])
+	require.Equal(t, http.StatusOK, status)
+	require.Len(t, first.Events, 2)
+	_, rest := ask(fmt.Sprintf("?after=%d", first.Next), keys[0])
+	require.Len(t, rest.Events, 2)
+	var orders []string
+	for _, ev := range append(first.Events, rest.Events...) {
+		require.Equal(t, ids[0], ev.Event.Data.Invoice.Project)
+		orders = append(orders, ev.Event.Data.Invoice.OrderID)
+	}
+	require.Equal(t, []string{"0", "2", "4", "6"}, orders)
+	_, none := ask(fmt.Sprintf("?after=%d", rest.Next), keys[0])
+	require.Empty(t, none.Events)
+	require.Equal(t, rest.Next, none.Next, "what is asked for and has not come stays where it is")
+
+	for query, want := range map[string]int{"?limit=0": 422, "?limit=101": 422, "?after=-1": 422, "?after=x": 422} {
+		status, _ := ask(query, keys[0])
+		require.Equal(t, want, status, query)
+	}
+	status, _ = ask("", "wrong")
+	require.Equal(t, http.StatusUnauthorized, status)
+	_, err = httpapi.NewFeed(httpapi.FeedConfig{Service: service})
+	require.Error(t, err)
+}
+
+func TestAProcessIsReadyWhenItsNetworksAreSeen(t *testing.T) {
+	service, _, _, _, _ := till(t)
+	ready, err := httpapi.Ready(httpapi.ReadyConfig{Service: service})
+	require.NoError(t, err)
+	ask := func(h http.Handler) (int, string) {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+		return w.Code, w.Body.String()
+	}
+	status, body := ask(httpapi.Alive())
+	require.Equal(t, 200, status, body)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- service.Run(ctx) }()
+	require.Eventually(t, func() bool {
+		status, body = ask(ready)
+		return status == http.StatusOK && strings.Contains(body, `"ours":true`)
+	}, 10*time.Second, time.Millisecond, "%s", body)
+	require.Contains(t, body, `"name":"Simulated"`)
+	cancel()
+	require.NoError(t, <-ended)
+
+	late, err := httpapi.Ready(httpapi.ReadyConfig{Service: service, Now: func() time.Time { return time.Now().Add(time.Hour) }})
+	require.NoError(t, err)
+	status, _ = ask(late)
+	require.Equal(t, http.StatusServiceUnavailable, status, "nobody has seen the chain for an hour")
+	_, err = httpapi.Ready(httpapi.ReadyConfig{})
+	require.Error(t, err)
+}
+
+func TestTheDocumentHasAPageForPeople(t *testing.T) {
+	service, projects, _, _, _ := till(t)
+	api, err := httpapi.NewFeed(httpapi.FeedConfig{Service: service, Projects: projects})
+	require.NoError(t, err)
+	w := httptest.NewRecorder()
+	api.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/docs", nil))
+	require.Equal(t, http.StatusOK, w.Code)
+	require.Contains(t, w.Header().Get("Content-Security-Policy"), "default-src 'none'")
+	for _, want := range []string{"Feed of events", "/events", "openapi.json", "Position of the last event", "FeedPage", "needs Api-Key"} {
+		require.Contains(t, w.Body.String(), want)
+	}
+	require.NotContains(t, w.Body.String(), "<script")
+}

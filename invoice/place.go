@@ -1,0 +1,256 @@
+package invoice
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+	"time"
+)
+
+// ErrNoAddress: every address that may be used, or every amount at the shared one, is another invoice's for now.
+var ErrNoAddress = errors.New("no address is free")
+
+// Pool lets the addresses of closed invoices be used again, for wallets that cannot have ever more of them.
+// What comes late still finds its invoice while the address rests, and after that until somebody else gets it;
+// then it is the next one's. Without a Pool no address is ever given to two invoices.
+type Pool struct {
+	// Size bounds how many addresses there are; 0 is no bound. When all are in use invoices are refused with
+	// [ErrNoAddress]. A process that dies between taking an address and storing its invoice loses the address:
+	// leave room for a few.
+	Size uint32
+	// Quarantine is how long an address rests after its invoice has closed and was last paid. Default 24 hours.
+	Quarantine time.Duration
+}
+
+// Shared lets all invoices of a network be paid to one address, number 0 of its wallet, and tells them apart
+// by the exact amount: what is due is raised by a few steps until no open invoice asks for the same. A payment
+// of any other amount fits no invoice. It is recorded on a standing invoice of Project, so that it is never
+// lost, and nobody but the shop can say what it was for.
+type Shared struct {
+	Project string // whose the remainder is; required
+	// Slots is by how many steps an amount may be raised; default 1000, at most 10000. When all of them are
+	// taken, invoices are refused with [ErrNoAddress]. A step is [AssetConfig.Step].
+	Slots int
+	// Quarantine is how long an amount rests after its invoice has closed. Default 24 hours.
+	Quarantine time.Duration
+}
+
+const (
+	defaultQuarantine = 24 * time.Hour
+	maxSlots          = 10000
+)
+
+func (c *ChainConfig) completePlaces() error {
+	switch {
+	case c.Pool != nil && c.Shared != nil:
+		return errors.New("Pool and Shared exclude each other")
+	case c.Pool != nil:
+		pool := *c.Pool
+		c.Pool = &pool
+		if pool.Quarantine < 0 {
+			return errors.New("Pool.Quarantine must not be negative")
+		}
+		orDefault(&c.Pool.Quarantine, defaultQuarantine)
+	case c.Shared != nil:
+		shared := *c.Shared
+		c.Shared = &shared
+		if shared.Project == "" || shared.Quarantine < 0 || shared.Slots < 0 || shared.Slots > maxSlots {
+			return fmt.Errorf("Shared needs a Project, up to %d Slots, and no negative Quarantine", maxSlots)
+		}
+		orDefault(&c.Shared.Quarantine, defaultQuarantine)
+		orDefault(&c.Shared.Slots, 1000)
+	}
+	return nil
+}
+
+// committer stores an invoice that has got its place, together with the batch.
+type committer func(ctx context.Context, inv Invoice, b Batch) (Invoice, error)
+
+// withPlace gives the quote a place that nobody holds, and commits. A number whose address is taken, as after
+// an old backup of the counter, is passed over.
+func (s *Service) withPlace(ctx context.Context, inv Invoice, commit committer) (Invoice, error) {
+	n := s.chains[inv.Network()]
+	for try := 0; ; try++ {
+		quote, unused, err := s.place(ctx, n, inv)
+		if err != nil {
+			return Invoice{}, err
+		}
+		inv.Quote = &quote
+		done, err := s.commitWatched(ctx, n, inv, commit)
+		switch {
+		case err == nil:
+			return done, nil
+		case errors.Is(err, ErrDuplicateOrder), errors.Is(err, errStale):
+			unused()
+			return Invoice{}, err
+		case !errors.Is(err, ErrConflict) || try == 20:
+			return Invoice{}, err
+		}
+	}
+}
+
+// place answers the quote with a place, and what to call when nobody was ever shown it.
+func (s *Service) place(ctx context.Context, n *network, inv Invoice) (Quote, func(), error) {
+	quote := *inv.Quote
+	if n.Shared != nil {
+		quote, err := s.sharedPlace(ctx, n, inv)
+		return quote, func() {}, err
+	}
+	// One wallet has the same address on several networks: who changes the asset keeps it.
+	for _, earlier := range inv.Earlier {
+		if earlier.Wallet == n.Addresses.Name() && earlier.Slot == "" && !earlier.Released {
+			quote.Address, quote.Wallet, quote.Index = earlier.Address, earlier.Wallet, earlier.Index
+			quote.Quarantine = earlier.Quarantine
+			return quote, func() {}, nil
+		}
+	}
+	index, err := n.indexes.next(ctx)
+	if err != nil {
+		return Quote{}, nil, fmt.Errorf("invoice: address: %w", err)
+	}
+	quote.Address, err = n.Addresses.Address(ctx, index)
+	if err != nil {
+		return Quote{}, nil, fmt.Errorf("invoice: address %d of %s: %w", index, n.Addresses.Name(), err)
+	}
+	quote.Wallet, quote.Index = n.Addresses.Name(), index
+	if n.Pool != nil {
+		quote.Quarantine = n.Pool.Quarantine
+	}
+	return quote, func() { n.indexes.giveBack(index) }, nil
+}
+
+// sharedPlace raises what is due to the least amount that no other invoice asks for at the shared address.
+func (s *Service) sharedPlace(ctx context.Context, n *network, inv Invoice) (Quote, error) {
+	quote := *inv.Quote
+	var err error
+	if quote.Address, err = n.Addresses.Address(ctx, 0); err != nil {
+		return Quote{}, fmt.Errorf("invoice: shared address of %s: %w", n.Addresses.Name(), err)
+	}
+	quote.Wallet, quote.Quarantine = n.Addresses.Name(), n.Shared.Quarantine
+	if inv.Terms.Standing {
+		return Quote{}, &InvalidError{"currency", "has no address of its own for deposits"}
+	}
+	if err := s.keepRemainder(ctx, n, quote); err != nil {
+		return Quote{}, err
+	}
+	a, _ := s.findAsset(string(quote.Asset.ID))
+	step := a.UnitsUp(a.Step)
+	last := new(big.Int).Mul(step, big.NewInt(int64(n.Shared.Slots-1)))
+	last.Add(last, quote.Due)
+	held, err := s.cfg.Store.HeldSlots(ctx, n.id, quote.Address, slotOf(quote.Asset.ID, quote.Due), slotOf(quote.Asset.ID, last), 2*n.Shared.Slots)
+	if err != nil {
+		return Quote{}, fmt.Errorf("invoice: look for a free amount: %w", err)
+	}
+	for due := quote.Due; due.Cmp(last) <= 0; due = new(big.Int).Add(due, step) {
+		slot := slotOf(quote.Asset.ID, due)
+		if _, taken := slices.BinarySearch(held, slot); !taken {
+			quote.Due, quote.Slot = due, slot
+			return quote, nil
+		}
+	}
+	return Quote{}, fmt.Errorf("invoice: all %d amounts from %s %s on are taken: %w", n.Shared.Slots, a.Decimal(quote.Due), a.Code, ErrNoAddress)
+}
+
+// keepRemainder makes sure that there is an invoice for what arrives at the shared address and fits no other.
+func (s *Service) keepRemainder(ctx context.Context, n *network, at Quote) error {
+	n.mu.Lock()
+	kept := n.remainder
+	n.mu.Unlock()
+	if kept {
+		return nil
+	}
+	asset, _ := s.findAsset(string(n.Assets[0].ID))
+	inv, err := s.draftStanding(Deposit{
+		Project: n.Shared.Project, OrderID: "remainder:" + string(n.id), Name: "What fits no invoice",
+	}, asset)
+	if err != nil {
+		return err
+	}
+	inv.Quote.Address, inv.Quote.Wallet, inv.Quote.Slot = at.Address, at.Wallet, remainder
+	if _, err := s.commitWatched(ctx, n, inv, s.commitNew); err != nil && !errors.Is(err, ErrDuplicateOrder) && !errors.Is(err, ErrConflict) {
+		return fmt.Errorf("invoice: keep the remainder of %s: %w", n.id, err)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.remainder = true
+	return nil
+}
+
+// commitWatched commits an invoice with an address, and in the same batch that its network must be watched
+// from now on, if the store does not know that yet.
+func (s *Service) commitWatched(ctx context.Context, n *network, inv Invoice, commit committer) (Invoice, error) {
+	for {
+		batch, err := s.startWatching(ctx, n)
+		if err != nil {
+			return Invoice{}, err
+		}
+		batch.Claims = inv.newClaims()
+		done, err := commit(ctx, inv, batch)
+		if errors.Is(err, ErrConflict) && len(batch.Progress) > 0 {
+			if p, readErr := s.cfg.Store.Network(ctx, n.id); readErr == nil && p.Version > 0 {
+				continue // somebody else began to watch: the place may be as free as it was
+			}
+		}
+		if err == nil {
+			n.setWatched()
+		}
+		return done, err
+	}
+}
+
+// newClaims is the claim of the quote, unless an earlier quote had the same place.
+func (inv Invoice) newClaims() []Claim {
+	claim := inv.Quote.claim(inv.ID)
+	for _, q := range inv.Earlier {
+		if !q.Released && q.claim(inv.ID).same(claim) {
+			return nil
+		}
+	}
+	return []Claim{claim}
+}
+
+// startWatching answers a batch that makes the store remember from when on the network must be
+// watched, if it does not know yet: before the first address on it is shown to anybody.
+func (s *Service) startWatching(ctx context.Context, n *network) (Batch, error) {
+	n.mu.Lock()
+	watched := n.watched
+	n.mu.Unlock()
+	if watched {
+		return Batch{}, nil
+	}
+	p, err := s.cfg.Store.Network(ctx, n.id)
+	if err != nil {
+		return Batch{}, fmt.Errorf("invoice: read progress of %s: %w", n.id, err)
+	}
+	if p.Version > 0 {
+		return Batch{}, nil
+	}
+	return Batch{Progress: []Progress{s.firstProgress(n.id)}}, nil
+}
+
+func (n *network) setWatched() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.watched = true
+}
+
+// releases are the places that an invoice gives up with this decision, and each number that it frees, once.
+func releases(before, after Invoice) []Release {
+	if !before.State.ReleasedAt.IsZero() || after.State.ReleasedAt.IsZero() {
+		return nil
+	}
+	type number struct {
+		wallet string
+		index  uint32
+	}
+	freed := map[number]bool{}
+	var out []Release
+	for _, c := range after.held() {
+		own := number{c.Wallet, c.Index}
+		out = append(out, Release{Claim: c, Reuse: c.Slot == "" && !freed[own]})
+		freed[own] = true
+	}
+	return out
+}

@@ -1,0 +1,71 @@
+package invoice
+
+import (
+	"context"
+	"math/big"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/shopspring/decimal"
+)
+
+// Deposit describes a standing invoice. Project and Asset are required; the fields mean what they mean in
+// [Request].
+type Deposit struct {
+	Project     string
+	OrderID     string
+	Name        string
+	Asset       string
+	CallbackURL string
+	Format      string
+	Data        map[string]string
+}
+
+// CreateStanding makes an invoice to which nothing is due and that has no deadline: an address of its own that
+// takes deposits. Each deposit is told when it is seen ([EventPaymentReceived]) and when it is deep enough
+// ([EventDeposit]), as the asset's last line of confirmations says, since nobody knows how much will come.
+// Deposits in other assets of the network are recorded and told, and not valued. The invoice is new until it
+// is cancelled or archived. It refuses as [Service.Create] does.
+func (s *Service) CreateStanding(ctx context.Context, d Deposit) (Invoice, error) {
+	asset, known := s.findAsset(d.Asset)
+	if !known {
+		return Invoice{}, &InvalidError{"currency", "is not supported"}
+	}
+	inv, err := s.draftStanding(d, asset)
+	if err != nil {
+		return Invoice{}, err
+	}
+	return s.withPlace(ctx, inv, s.commitNew)
+}
+
+func (s *Service) draftStanding(d Deposit, a AssetConfig) (Invoice, error) {
+	err := s.checkAddressee(Request{
+		Project: d.Project, OrderID: d.OrderID, Name: d.Name, CallbackURL: d.CallbackURL, Format: d.Format, Data: d.Data,
+	})
+	if err != nil {
+		return Invoice{}, err
+	}
+	now := s.cfg.Now().UTC()
+	return Invoice{
+		ID: newID(now), Project: d.Project, OrderID: d.OrderID, Name: d.Name, CallbackURL: d.CallbackURL,
+		Format: d.Format, Data: d.Data, Price: Price{Currency: a.Code, Amount: decimal.Zero},
+		Quote:     &Quote{Asset: a.Asset, Due: new(big.Int), At: now},
+		Terms:     Terms{Standing: true, Confirm: a.Confirm[len(a.Confirm)-1].Need, Late: LateHold, Other: OtherHold},
+		CreatedAt: now, UpdatedAt: now, Version: 1,
+	}, nil
+}
+
+// Deposits are what a standing invoice has of each asset, in base units: all that the chain has now, and of it
+// what is deep enough.
+func (inv Invoice) Deposits() (seen, mature map[chain.AssetID]*big.Int) {
+	seen, mature = map[chain.AssetID]*big.Int{}, map[chain.AssetID]*big.Int{}
+	for _, p := range inv.Payments {
+		if p.Withdrawn {
+			continue
+		}
+		seen[p.Asset] = new(big.Int).Add(orZero(seen[p.Asset]), p.Units)
+		if !p.MaturedAt.IsZero() {
+			mature[p.Asset] = new(big.Int).Add(orZero(mature[p.Asset]), p.Units)
+		}
+	}
+	return seen, mature
+}

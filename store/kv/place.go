@@ -1,0 +1,107 @@
+package kv
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"math"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/invoice"
+)
+
+// place is who has a place on a network, or had it last.
+type place struct {
+	invoice.Claim
+	Held   bool
+	Before string `json:",omitempty"` // the invoice that had it before
+}
+
+func placeKey(c invoice.Claim) string {
+	return key("place", string(c.Address), c.Slot, string(c.Network))
+}
+
+// heldKey leads to the slot of a place that is held.
+func heldKey(network chain.Network, address chain.Address, slot string) string {
+	return key("held", string(network), string(address), whole(slot))
+}
+
+func (t *txn) release(r invoice.Release) {
+	var p place
+	t.load(placeKey(r.Claim), &p)
+	t.require(p.Held && p.Invoice == r.Invoice, conflict("%s is not held by invoice %s", r.Address, r.Invoice))
+	p.Held = false
+	t.store(placeKey(r.Claim), p)
+	t.delete(heldKey(r.Network, r.Address, r.Slot))
+	if r.Reuse {
+		t.store(key("free", r.Wallet, t.next()), r.Index)
+	}
+}
+
+func (t *txn) claim(c invoice.Claim) {
+	t.require(max(len(c.Address), len(c.Slot)) <= maxWhole, fmt.Errorf("an address or a slot has more than %d bytes", maxWhole))
+	var before place
+	t.load(placeKey(c), &before)
+	t.require(!before.Held, conflict("%s is held by invoice %s", c.Address, before.Invoice))
+	t.store(placeKey(c), place{c, true, before.Invoice})
+	t.store(heldKey(c.Network, c.Address, c.Slot), c.Slot)
+}
+
+// InvoicesAt implements [invoice.Reader].
+func (s *Store) InvoicesAt(ctx context.Context, places []invoice.Place) ([]invoice.Invoice, error) {
+	return s.find(ctx, math.MaxInt, func(t *txn) iter.Seq[string] {
+		return func(yield func(string) bool) {
+			for _, at := range places {
+				for k, record := range t.scan(under("place", string(at.Address), at.Slot)) {
+					var p place
+					t.decode(k, record, &p)
+					if !yield(p.Invoice) || p.Held && p.Before != "" && !yield(p.Before) {
+						return
+					}
+				}
+			}
+		}
+	})
+}
+
+// HeldSlots implements [invoice.Reader].
+func (s *Store) HeldSlots(ctx context.Context, network chain.Network, address chain.Address, first, last string, limit int) ([]string, error) {
+	return view(ctx, s, "read held slots", func(t *txn) (out []string) {
+		for k, record := range t.scan(span{heldKey(network, address, first), heldKey(network, address, last) + "\x00"}) {
+			if len(out) >= limit {
+				break
+			}
+			var slot string
+			if t.decode(k, record, &slot); slot >= first { // it may be less if first was cut
+				out = append(out, slot)
+			}
+		}
+		return out
+	})
+}
+
+// PaidInvoices implements [invoice.Reader].
+func (s *Store) PaidInvoices(ctx context.Context, after string, limit int) ([]invoice.Invoice, error) {
+	return s.find(ctx, limit, func(t *txn) iter.Seq[string] {
+		return func(yield func(string) bool) {
+			for _, id := range t.scan(span{key("paid", after) + "\xff", under("paid").to}) {
+				if !yield(id) {
+					return
+				}
+			}
+		}
+	})
+}
+
+// TakeIndex implements [invoice.Store].
+func (s *Store) TakeIndex(ctx context.Context, wallet string) (uint32, error) {
+	return update(ctx, s, "take index", func(t *txn) (index uint32) {
+		for k, record := range t.scan(under("free", wallet)) {
+			t.decode(k, record, &index)
+			t.delete(k)
+			return index
+		}
+		t.fail(invoice.ErrNotFound)
+		return 0
+	})
+}
