@@ -16,6 +16,7 @@ type schema struct {
 	Ref              string     `json:"$ref,omitempty"`
 	Type             typeNames  `json:"type,omitempty"`
 	Format           string     `json:"format,omitempty"`
+	Pattern          string     `json:"pattern,omitempty"`
 	Description      string     `json:"description,omitempty"`
 	Enum             []string   `json:"enum,omitempty"`
 	Default          any        `json:"default,omitempty"`
@@ -91,7 +92,7 @@ var (
 func (s *schemas) of(t reflect.Type, read bool) (*schema, error) {
 	switch {
 	case t == numberType && read:
-		return &schema{Type: typeNames{"number", "string"}}, nil
+		return &schema{Type: typeNames{"number", "string"}, Pattern: number.String()}, nil
 	case t == numberType:
 		return &schema{Type: typeNames{"number"}}, nil
 	case t == timeType:

@@ -325,7 +325,7 @@ func later(a, b time.Time) time.Time {
 func wake(f facts, fold actionFold, sum tally, s State, c clock) Wake {
 	var w Wake
 	switch {
-	case s.Status == StatusArchived:
+	case s.Status == StatusArchived && !f.terms.Standing: // what was on its way to a deposit address is still told
 		return w
 	case sum.unvalued: // the rate is asked for again with every block
 		w.Height = c.head.Height + 1

@@ -10,7 +10,7 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// Defaults of Median and First.
+// Defaults of Median, First and Cross.
 const (
 	defaultTimeout = 5 * time.Second
 	defaultMaxAge  = 5 * time.Minute
@@ -22,8 +22,13 @@ type Bounds struct {
 	Min, Max decimal.Decimal
 }
 
-// panel asks sources one at a time and believes none of them. It is what Median
-// and First share.
+// hold says whether v is within the range.
+func (b Bounds) hold(v decimal.Decimal) bool {
+	return v.GreaterThanOrEqual(b.Min) && v.LessThanOrEqual(b.Max)
+}
+
+// panel asks sources one at a time and believes none of them. It is what Median,
+// First and Cross share.
 type panel struct {
 	sources []Named
 	bounds  map[Pair]Bounds
@@ -79,7 +84,7 @@ func (p *panel) ask(ctx context.Context, s Named, pair Pair) (Rate, error) {
 		// Our limit, not the caller's: the text must not match DeadlineExceeded.
 		err = fmt.Errorf("no answer within %s", p.timeout)
 	}
-	if b, ok := p.bounds[pair]; ok && err == nil && (r.Value.LessThan(b.Min) || r.Value.GreaterThan(b.Max)) {
+	if b, ok := p.bounds[pair]; ok && err == nil && !b.hold(r.Value) {
 		err = fmt.Errorf("value %s is outside %s to %s", r.Value, b.Min, b.Max)
 	}
 	if err == nil {

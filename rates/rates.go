@@ -83,7 +83,7 @@ type Named struct {
 // with errors.Is.
 var ErrNoRate = errors.New("rates: no rate")
 
-// UnavailableError is the refusal of Median, First and Cache: no trustworthy
+// UnavailableError is the refusal of Median, First, Cross and Cache: no trustworthy
 // rate for Pair now, and why. It matches [ErrNoRate], and errors.As reaches
 // through it to the reasons. Trying again later may succeed.
 type UnavailableError struct {

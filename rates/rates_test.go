@@ -33,6 +33,8 @@ func TestConformance(t *testing.T) {
 			composed, err = rates.NewFirst(rates.FirstConfig{Sources: named(fails(errOff), s)})
 		case "cache":
 			composed, err = rates.NewCache(rates.CacheConfig{Source: s})
+		case "cross": // one that takes a single leg
+			composed, err = rates.NewCross(rates.CrossConfig{Via: []string{"EUR"}, Legs: []rates.Leg{{Name: "a", Source: s}, {Name: "b", Source: s}}})
 		}
 		require.NoError(t, err)
 		return composed
@@ -41,7 +43,7 @@ func TestConformance(t *testing.T) {
 	t.Run("fixed", func(t *testing.T) {
 		ratestest.Run(t, func(*testing.T) rates.Source { return fixed }, setup)
 	})
-	for _, kind := range []string{"median", "first", "cache"} {
+	for _, kind := range []string{"median", "first", "cache", "cross"} {
 		t.Run(kind, func(t *testing.T) {
 			stalling.Stalled = func(t *testing.T) rates.Source { return composed(t, kind, hangs()) }
 			ratestest.Run(t, func(t *testing.T) rates.Source { return composed(t, kind, fixed) }, stalling)
@@ -57,7 +59,10 @@ func TestACurrencyInItselfIsOneWithoutAskingAnybody(t *testing.T) {
 	require.NoError(t, err)
 	cache, err := rates.NewCache(rates.CacheConfig{Source: asked})
 	require.NoError(t, err)
-	for _, s := range []rates.Source{rates.NewFixed(nil, nil), median, first, cache} {
+	leg := rates.Leg{Name: "a", Source: asked}
+	cross, err := rates.NewCross(rates.CrossConfig{Via: []string{"USD"}, Legs: []rates.Leg{leg, leg}})
+	require.NoError(t, err)
+	for _, s := range []rates.Source{rates.NewFixed(nil, nil), median, first, cache, cross} {
 		r, err := s.Rate(t.Context(), rates.Pair{Base: "EUR", Quote: "EUR"})
 		require.NoError(t, err)
 		require.Equal(t, "1", r.Value.String())

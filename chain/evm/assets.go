@@ -16,6 +16,9 @@ const (
 // nativeDecimals is a constant of the protocol: JSON-RPC counts native value in 10^-18 on every network.
 const nativeDecimals = 18
 
+// systemAddress stands in the logs of native coin (EIP-7708), which look like those of a token.
+const systemAddress chain.Address = "0xffffFFFfFFffffffffffffffFfFFFfffFFFfFFfE"
+
 // coinType is the SLIP-44 coin type of Ether. CAIP-19 wants some number; the network tells coins apart.
 const coinType = "60"
 
@@ -62,6 +65,8 @@ func checkAsset(a chain.Asset) error {
 			return fmt.Errorf("evm: asset %s: %w", a.ID, err)
 		} else if string(canonical) != a.ID.Reference() {
 			return fmt.Errorf("evm: asset %s: write the contract as %s", a.ID, canonical)
+		} else if canonical == systemAddress {
+			return fmt.Errorf("evm: asset %s: its logs are those of the native coin (EIP-7708)", a.ID)
 		}
 	default:
 		return fmt.Errorf("evm: asset %s: neither %s nor %s", a.ID, native, token)

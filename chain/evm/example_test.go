@@ -38,3 +38,23 @@ func ExampleParseAddress() {
 	// 0x9858EfFD232B4033E47d90003D41EC34EcaEda94 <nil>
 	// evm: not an address: wrong checksum (ERC-55)
 }
+
+func ExampleNetworks() {
+	for _, n := range evm.Networks() {
+		if n.ID == "eip155:56" {
+			for _, a := range n.Assets() {
+				fmt.Println(a.Code, a.Decimals, a.ID)
+			}
+		}
+	}
+	// Output:
+	// BNB 18 eip155:56/slip44:60
+	// USDT_BSC 18 eip155:56/erc20:0x55d398326f99059fF775485246999027B3197955
+	// USDC_BSC 18 eip155:56/erc20:0x8AC76a51cc950d9822D68b83fE1Ad97B32Cd580d
+}
+
+func ExampleNewHeads() {
+	_, err := evm.NewHeads(evm.HeadsConfig{URL: "https://node.example/key"})
+	fmt.Println(err)
+	// Output: evm: HeadsConfig.URL: want a ws or wss URL
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -58,6 +59,9 @@ type fakeTx struct {
 	input          string
 	status         any // nil leaves it out
 	logs           []object
+	kind           string   // type, if not left out
+	calls          []object // what it called, for a trace
+	failure        string   // the trace's error
 }
 
 // log adds a log to the transaction's receipt.
@@ -114,6 +118,9 @@ func (b *fakeBlock) full() object {
 	var txs []any
 	for _, x := range b.txs {
 		tx := object{"hash": x.hash, "from": strings.ToLower(x.from), "to": nil, "value": x.value, "input": x.input}
+		if x.kind != "" {
+			tx["type"] = x.kind
+		}
 		if x.to != "" {
 			tx["to"] = strings.ToLower(x.to)
 		}
@@ -121,6 +128,41 @@ func (b *fakeBlock) full() object {
 	}
 	h["transactions"] = txs
 	return h
+}
+
+// trace is how callTracer shows the transaction.
+func (x *fakeTx) trace() object {
+	top := object{"type": "CALL", "from": x.from, "to": x.to, "value": x.value, "gas": "0x5208", "gasUsed": "0x5208", "input": x.input}
+	if x.calls != nil {
+		top["calls"] = x.calls
+	}
+	if x.failure != "" {
+		top["error"] = x.failure
+	}
+	return top
+}
+
+func (b *fakeBlock) traces() []object {
+	all := []object{}
+	for _, x := range b.txs {
+		all = append(all, object{"txHash": x.hash, "result": x.trace()})
+	}
+	return all
+}
+
+// call is a frame of a trace.
+func call(kind, to string, value int64, calls ...object) object {
+	o := object{"type": kind, "from": other, "to": to, "value": fmt.Sprintf("%#x", value), "gas": "0x1", "gasUsed": "0x1", "input": "0x"}
+	if len(calls) > 0 {
+		o["calls"] = calls
+	}
+	return o
+}
+
+// failing makes a frame one that failed.
+func failing(frame object, why string) object {
+	frame["error"] = why
+	return frame
 }
 
 func (b *fakeBlock) receipts() []object {
@@ -158,10 +200,16 @@ type fakeNode struct {
 	fakeBlock
 	override map[string]func(params []json.RawMessage) (any, *rpcFault)
 	handler  http.HandlerFunc // replaces JSON-RPC altogether
+	traced   bool             // the adapter looks into calls
+
+	// refuseBatch may answer a batch of so many calls instead.
+	refuseBatch func(w http.ResponseWriter, size int) bool
 
 	mu    sync.Mutex
 	calls map[string]int
 	batch int // the largest batch
+
+	requests int // how many HTTP requests came
 }
 
 func newFake() *fakeNode {
@@ -210,6 +258,14 @@ func (f *fakeNode) answer(method string, params []json.RawMessage) (any, *rpcFau
 		return nil, nil
 	case "eth_getLogs":
 		return f.tokenLogs(params[0]), nil
+	case "debug_traceBlockByHash":
+		return f.traces(), nil
+	case "debug_traceTransaction":
+		for _, x := range f.txs {
+			if string(params[0]) == `"`+x.hash+`"` {
+				return x.trace(), nil
+			}
+		}
 	}
 	return nil, noMethod
 }
@@ -261,7 +317,11 @@ func (f *fakeNode) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if json.Unmarshal(body, &many) == nil {
 		f.mu.Lock()
 		f.batch = max(f.batch, len(many))
+		f.requests++
 		f.mu.Unlock()
+		if f.refuseBatch != nil && f.refuseBatch(w, len(many)) {
+			return
+		}
 		var replies []object
 		for _, q := range many {
 			replies = append(replies, reply(q))
@@ -274,6 +334,9 @@ func (f *fakeNode) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	f.mu.Lock()
+	f.requests++
+	f.mu.Unlock()
 	_ = json.NewEncoder(w).Encode(reply(one))
 }
 
@@ -293,7 +356,7 @@ func (f *fakeNode) nodeOn(t *testing.T, network chain.Network, assets ...chain.A
 	client, err := evm.Dial(t.Context(), server.URL, server.Client())
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
-	n, err := evm.New(evm.Config{Network: network, RPC: client, Assets: assets})
+	n, err := evm.New(evm.Config{Network: network, RPC: client, Assets: assets, Traces: f.traced})
 	require.NoError(t, err)
 	return n
 }
@@ -331,7 +394,7 @@ func sees(t *testing.T, f *fakeNode, want ...paid) {
 	b, err := f.node(t).Block(t.Context(), 100)
 	require.NoError(t, err)
 	for i, p := range want {
-		if strings.Contains(p.Index, "#") {
+		if strings.Contains(p.Index, "#") && !strings.Contains(p.Index, ":") {
 			want[i].Index += ":" + p.To
 		}
 	}
@@ -349,3 +412,5 @@ func refuses(t *testing.T, f *fakeNode) {
 	require.ErrorIs(t, err, chain.ErrIncomplete)
 	require.Empty(t, b.Transfers)
 }
+
+func logTo(b *strings.Builder) *slog.Logger { return slog.New(slog.NewTextHandler(b, nil)) }

@@ -39,13 +39,24 @@ type Config struct {
 	// tokens (namespace erc20) whose contracts are spelled as ERC-55 says.
 	Assets []chain.Asset
 
+	// Traces has Block look at the calls within transactions, for native coin that a contract passes on: contract
+	// wallets and exchanges pay so. The node must offer debug_traceBlockByHash, as [Node.Capabilities]
+	// tells, and for blocks that it no longer has the state of it must be an archive node: what it cannot
+	// trace is an error, never passed over. Several nodes of one network need the same setting.
+	Traces bool
+
+	// Hints cut the time between two questions for the tip short, such as [Heads] of the same network. They
+	// are never believed to be true. Optional.
+	Hints chain.Hinter
+
 	Logger *slog.Logger // nil is silence
 }
 
-// Node reads a network through one JSON-RPC endpoint. It is a [chain.Node].
+// Node reads a network through one JSON-RPC endpoint. It is a [chain.Node] and a [chain.Hinter].
 //
 // A transfer's TxID is the transaction's hash in lower case. Its Index is "value" for native coin, and for
-// tokens the contract, "#", a number, ":" and the recipient. The number is how many Transfer logs of that
+// coin that a contract passes on "call#", a number, ":" and the recipient. The number is how many calls with
+// value to that recipient, also failed ones, come before it in the transaction. For tokens the Index is the contract, "#", a number, ":" and the recipient. The number is how many Transfer logs of that
 // contract, of any amount and form, come before it in the transaction. Other than the place of a log in
 // its block, this stays the same when a reorganisation moves the transaction, and when other assets are
 // configured. The recipient is part of it because a contract may act otherwise in another block.
@@ -59,11 +70,19 @@ type Node struct {
 	tokens []chain.Asset
 	index  map[address]int // from contract to the place in tokens
 
+	traces bool
+	hints  chain.Hinter
+
 	noBlockReceipts atomic.Bool  // the node has said that it has no eth_getBlockReceipts
 	trust           atomic.Int64 // how many more calls of Tip rely on the tokens as they were
+	atOnce          atomic.Int64 // how many calls the node takes in one batch
+	fitting         atomic.Int64 // how many batches of that size went well
 }
 
-var _ chain.Node = (*Node)(nil)
+var (
+	_ chain.Node   = (*Node)(nil)
+	_ chain.Hinter = (*Node)(nil)
+)
 
 // New makes a Node. It calls nothing.
 func New(c Config) (*Node, error) {
@@ -77,7 +96,10 @@ func New(c Config) (*Node, error) {
 	if len(c.Assets) == 0 {
 		return nil, errors.New("evm: Config.Assets is empty")
 	}
-	n := &Node{network: c.Network, id: id, rpc: c.RPC, log: c.Logger, index: make(map[address]int)}
+	n := &Node{
+		network: c.Network, id: id, rpc: c.RPC, log: c.Logger, index: make(map[address]int), traces: c.Traces, hints: c.Hints,
+	}
+	n.atOnce.Store(maxBatch)
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
 	}
@@ -246,6 +268,14 @@ func (n *Node) Header(ctx context.Context, height uint64) (chain.Header, error) 
 // transactions that matter. Then the filter can show that all logs of a token are missing, but not that
 // some are.
 //
+// What a node refuses, in whatever words, is asked for in smaller parts: the receipts or traces of a block one
+// by one, a batch of calls in smaller batches. What it then still refuses is an error.
+//
+// Type, input and sender of a transaction make no difference: value that a successful transaction moves has
+// arrived, also one that another network has deposited. Withdrawals of validators are no transactions, and no transfers.
+//
+// With [Config.Traces], ErrNoTraces is the answer of a node that has none.
+//
 // Transactions from before the Byzantium fork, whose receipts do not say whether they succeeded, transfer nothing.
 func (n *Node) Block(ctx context.Context, height uint64) (chain.Block, error) {
 	block, err := n.block(ctx, height)
@@ -267,8 +297,17 @@ func (n *Node) block(ctx context.Context, height uint64) (chain.Block, error) {
 	if err != nil {
 		return chain.Block{}, err
 	}
+	if err := checkTxs(answer); err != nil {
+		return chain.Block{}, err
+	}
+	if err := n.readInner(ctx, answer); err != nil {
+		return chain.Block{}, err
+	}
 	receipts, err := n.receipts(ctx, answer)
 	if err != nil {
+		return chain.Block{}, err
+	}
+	if err := checkInner(answer, receipts); err != nil {
 		return chain.Block{}, err
 	}
 	return chain.Block{Header: header, Transfers: n.transfers(answer, receipts)}, nil
@@ -279,7 +318,7 @@ func (n *Node) block(ctx context.Context, height uint64) (chain.Block, error) {
 func (n *Node) transfers(b *wireBlock, receipts []*wireReceipt) []chain.Transfer {
 	var all []chain.Transfer
 	for i, r := range receipts {
-		if r == nil || r.Status == nil || *r.Status != 1 {
+		if r == nil || !r.succeeded() {
 			continue
 		}
 		tx := &b.Txs[i]
@@ -289,9 +328,24 @@ func (n *Node) transfers(b *wireBlock, receipts []*wireReceipt) []chain.Transfer
 				From: tx.From.address(), To: tx.To.address(), Units: tx.Value.units(),
 			})
 		}
+		if b.inner != nil {
+			all = append(all, b.inner[i].transfers...)
+		}
 		all = n.appendTokens(all, r)
 	}
 	return all
+}
+
+// Wait implements [chain.Hinter] with [Config.Hints]. Without them there is never a hint.
+func (n *Node) Wait(ctx context.Context) error {
+	if n.hints == nil {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	if err := n.hints.Wait(ctx); err != nil {
+		return fmt.Errorf("evm: wait for news of %s: %w", n.network, err)
+	}
+	return nil
 }
 
 // movesCoin says whether a transaction that succeeds transfers native coin. What a new contract is given
@@ -335,24 +389,6 @@ func (n *Node) tokenOf(l *wireLog) (int, bool) {
 	}
 	t, ok := n.index[l.Address]
 	return t, ok
-}
-
-// call makes one call, whose errors are fit for logs.
-func (n *Node) call(ctx context.Context, result any, method string, args ...any) error {
-	if err := n.rpc.CallContext(ctx, result, method, args...); err != nil {
-		n.trust.Store(0)
-		return fmt.Errorf("%s: %w", method, tidy(err))
-	}
-	return nil
-}
-
-// batch makes several calls at once. Its error is about the batch; each element has its own.
-func (n *Node) batch(ctx context.Context, elems []rpc.BatchElem) error {
-	if err := n.rpc.BatchCallContext(ctx, elems); err != nil {
-		n.trust.Store(0)
-		return fmt.Errorf("batch of %d calls: %w", len(elems), tidy(err))
-	}
-	return nil
 }
 
 func hexQuantity(n uint64) string { return "0x" + strconv.FormatUint(n, 16) }

@@ -2,6 +2,7 @@ package evm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -10,38 +11,48 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// receiptBatch is how many receipts are asked for at once, which is what providers allow.
-const receiptBatch = 100
-
-// receipts answers a block's receipts in the order of its transactions, proven to belong to the block.
-// Those of transactions that transfer nothing may be nil.
-func (n *Node) receipts(ctx context.Context, b *wireBlock) ([]*wireReceipt, error) {
-	if len(b.Txs) == 0 {
-		if b.GasUsed != 0 || b.Bloom != (bloom{}) {
-			return nil, fmt.Errorf("%w: no transactions, but gas was used or logs were written", chain.ErrIncomplete)
-		}
-		return nil, nil
+// checkTxs refuses a block whose transactions cannot be all that it has, or are not of the form that is needed.
+func checkTxs(b *wireBlock) error {
+	if len(b.Txs) == 0 && (b.GasUsed != 0 || b.Bloom != (bloom{})) {
+		return fmt.Errorf("%w: no transactions, but gas was used or logs were written", chain.ErrIncomplete)
 	}
 	seen := make(map[word]struct{}, len(b.Txs))
 	for i := range b.Txs {
 		if b.Txs[i].Value == nil {
-			return nil, fmt.Errorf("%w: transaction %s without value", chain.ErrIncomplete, b.Txs[i].Hash)
+			return fmt.Errorf("%w: transaction %s without value", chain.ErrIncomplete, b.Txs[i].Hash)
 		}
 		seen[b.Txs[i].Hash] = struct{}{}
 	}
 	if len(seen) != len(b.Txs) {
-		return nil, fmt.Errorf("%w: a transaction is listed twice", chain.ErrIncomplete)
+		return fmt.Errorf("%w: a transaction is listed twice", chain.ErrIncomplete)
 	}
-	if !n.noBlockReceipts.Load() {
-		receipts, err := n.blockReceipts(ctx, b)
-		if !hasCode(err, codeNoMethod, codeUnsupported) {
-			return receipts, err
-		}
+	return nil
+}
+
+// receipts answers a block's receipts in the order of its transactions, proven to belong to the block.
+// Those of transactions that transfer nothing may be nil.
+func (n *Node) receipts(ctx context.Context, b *wireBlock) ([]*wireReceipt, error) {
+	switch {
+	case len(b.Txs) == 0:
+		return nil, nil
+	case n.noBlockReceipts.Load():
+		return n.pickedReceipts(ctx, b)
+	}
+	receipts, err := n.blockReceipts(ctx, b)
+	switch {
+	case err == nil || errors.Is(err, chain.ErrIncomplete) || ctx.Err() != nil:
+		return receipts, err
+	case hasCode(err, codeNoMethod, codeUnsupported):
 		n.noBlockReceipts.Store(true)
 		n.log.WarnContext(ctx, "evm: node has no eth_getBlockReceipts; reading logs and single receipts",
 			"network", n.network)
+		return n.pickedReceipts(ctx, b)
 	}
-	return n.pickedReceipts(ctx, b)
+	receipts, one := n.eachReceipt(ctx, b)
+	if one != nil {
+		return nil, fmt.Errorf("%w; single receipts: %w", err, one)
+	}
+	return receipts, nil
 }
 
 // blockReceipts reads all receipts of a block in one call.
@@ -84,78 +95,103 @@ func checkReceipt(b *wireBlock, i int, r *wireReceipt) error {
 }
 
 // checkBloom makes sure that all receipts of a block together have exactly the logs that its header's filter
-// announces. A header with an empty filter announces nothing: some networks never fill it in.
+// announces. A header with an empty filter announces nothing: some networks never fill it in. On Polygon, headers
+// may leave out the logs of what the network does itself.
 func checkBloom(b *wireBlock, receipts []*wireReceipt) error {
 	if b.Bloom == (bloom{}) || b.Bloom == bloomOf(receipts) {
 		return nil
 	}
+	if b.hasUnsent() {
+		var sent []*wireReceipt
+		for i, r := range receipts {
+			if !b.Txs[i].unsent() {
+				sent = append(sent, r)
+			}
+		}
+		if b.Bloom == bloomOf(sent) {
+			return nil
+		}
+	}
 	return fmt.Errorf("%w: logs are missing or too many: they do not make the filter in the header", chain.ErrIncomplete)
 }
 
-// pickedReceipts reads the receipts of those transactions that may transfer an asset: the ones with native
-// value, and the ones that a log of a token points at. When logs seem to be missing, it reads all.
-func (n *Node) pickedReceipts(ctx context.Context, b *wireBlock) ([]*wireReceipt, error) {
-	logs, all, err := n.tokenLogs(ctx, b)
+// eachReceipt reads all receipts of a block, each for itself.
+func (n *Node) eachReceipt(ctx context.Context, b *wireBlock) ([]*wireReceipt, error) {
+	receipts, err := n.receiptsOf(ctx, b, func(int) bool { return true })
 	if err != nil {
 		return nil, err
 	}
-	var picked []int
-	unplaced := len(logs)
-	for i := range b.Txs {
-		logged := logs[b.Txs[i].Hash] > 0
-		if logged {
-			unplaced--
-		}
-		if all || logged || n.movesCoin(&b.Txs[i]) {
-			picked = append(picked, i)
-		}
+	return receipts, checkBloom(b, receipts)
+}
+
+// pickedReceipts reads the receipts of those transactions that may transfer an asset: the ones with native
+// value in them, and the ones that a log of a token points at. When logs are refused or seem to be missing, it
+// reads all.
+func (n *Node) pickedReceipts(ctx context.Context, b *wireBlock) ([]*wireReceipt, error) {
+	logs, all, err := n.tokenLogs(ctx, b)
+	if err != nil && (errors.Is(err, chain.ErrIncomplete) || ctx.Err() != nil) {
+		return nil, err
 	}
-	if unplaced > 0 {
-		return nil, fmt.Errorf("%w: logs of %d transactions that the block does not have", chain.ErrIncomplete, unplaced)
-	}
-	receipts := make([]*wireReceipt, len(b.Txs))
-	for len(picked) > 0 {
-		part := picked[:min(len(picked), receiptBatch)]
-		picked = picked[len(part):]
-		if err := n.receiptsOf(ctx, b, part, receipts); err != nil {
-			return nil, err
+	if err != nil || all {
+		receipts, one := n.eachReceipt(ctx, b)
+		if one != nil {
+			return nil, errors.Join(err, one)
 		}
+		return receipts, n.checkLogs(receipts, logs, true)
 	}
-	for i, r := range receipts {
+	receipts, err := n.receiptsOf(ctx, b, func(i int) bool {
+		return logs[b.Txs[i].Hash] > 0 || n.movesCoin(&b.Txs[i]) || b.inner != nil && len(b.inner[i].transfers) > 0
+	})
+	if err != nil {
+		return nil, err
+	}
+	return receipts, n.checkLogs(receipts, logs, false)
+}
+
+// checkLogs makes sure that every log which was announced is in the receipts and, unless some may be missing,
+// that these have no others.
+func (n *Node) checkLogs(receipts []*wireReceipt, logs map[word]int, missing bool) error {
+	placed := 0
+	for _, r := range receipts {
 		if r == nil {
 			continue
 		}
-		if count := n.countLogs(r); count < logs[r.TxHash] || (count > logs[r.TxHash] && !all) {
-			return nil, fmt.Errorf("%w: logs and receipt of transaction %s differ", chain.ErrIncomplete, b.Txs[i].Hash)
+		announced := logs[r.TxHash]
+		if announced > 0 {
+			placed++
+		}
+		if count := n.countLogs(r); count < announced || (count > announced && !missing) {
+			return fmt.Errorf("%w: logs and receipt of transaction %s differ", chain.ErrIncomplete, r.TxHash)
 		}
 	}
-	if all {
-		return receipts, checkBloom(b, receipts)
-	}
-	return receipts, nil
-}
-
-// receiptsOf reads the receipts of the transactions at the given places of the block, in one batch.
-func (n *Node) receiptsOf(ctx context.Context, b *wireBlock, places []int, receipts []*wireReceipt) error {
-	batch := make([]rpc.BatchElem, len(places))
-	for k, i := range places {
-		batch[k] = rpc.BatchElem{
-			Method: "eth_getTransactionReceipt", Args: []any{b.Txs[i].Hash}, Result: &receipts[i],
-		}
-	}
-	if err := n.batch(ctx, batch); err != nil {
-		return err
-	}
-	for k, i := range places {
-		if err := batch[k].Error; err != nil {
-			n.trust.Store(0)
-			return fmt.Errorf("receipt of transaction %s: %w", b.Txs[i].Hash, tidy(err))
-		}
-		if err := checkReceipt(b, i, receipts[i]); err != nil {
-			return err
-		}
+	if placed < len(logs) {
+		return fmt.Errorf("%w: logs of %d transactions that the block does not have", chain.ErrIncomplete, len(logs)-placed)
 	}
 	return nil
+}
+
+// receiptsOf reads the receipts of the transactions that are wanted.
+func (n *Node) receiptsOf(ctx context.Context, b *wireBlock, wanted func(i int) bool) ([]*wireReceipt, error) {
+	receipts := make([]*wireReceipt, len(b.Txs))
+	var batch []rpc.BatchElem
+	var places []int
+	for i := range b.Txs {
+		if wanted(i) {
+			places = append(places, i)
+			batch = append(batch, rpc.BatchElem{
+				Method: "eth_getTransactionReceipt", Args: []any{b.Txs[i].Hash}, Result: &receipts[i],
+			})
+		}
+	}
+	if err := n.allOf(ctx, batch); err != nil {
+		return nil, err
+	}
+	for _, i := range places {
+		if err := checkReceipt(b, i, receipts[i]); err != nil {
+			return nil, err
+		}
+	}
+	return receipts, nil
 }
 
 // tokenLogs counts the Transfer logs of the configured tokens by transaction. It also says whether logs may
@@ -163,6 +199,10 @@ func (n *Node) receiptsOf(ctx context.Context, b *wireBlock, places []int, recei
 func (n *Node) tokenLogs(ctx context.Context, b *wireBlock) (count map[word]int, missing bool, err error) {
 	if len(n.tokens) == 0 {
 		return nil, false, nil
+	}
+	expected := n.expected(b)
+	if b.Bloom != (bloom{}) && len(expected) == 0 && !b.hasUnsent() {
+		return nil, false, nil // a filter may show too much, but never too little
 	}
 	contracts := make([]string, len(n.tokens))
 	for i, t := range n.tokens {
@@ -187,16 +227,27 @@ func (n *Node) tokenLogs(ctx context.Context, b *wireBlock) (count map[word]int,
 	if b.Bloom == (bloom{}) {
 		return count, true, nil
 	}
-	if !b.Bloom.mayContain(transferTopic[:]) {
-		return count, false, nil
-	}
-	for i, t := range n.tokens {
-		contract := common.HexToAddress(t.ID.Reference())
-		if !came[i] && b.Bloom.mayContain(contract[:]) {
+	for _, t := range expected {
+		if !came[t] {
 			return count, true, nil
 		}
 	}
 	return count, false, nil
+}
+
+// expected are the tokens of which the filter in the header lets expect transfers.
+func (n *Node) expected(b *wireBlock) []int {
+	if !b.Bloom.mayContain(transferTopic[:]) {
+		return nil
+	}
+	var expected []int
+	for i, t := range n.tokens {
+		contract := common.HexToAddress(t.ID.Reference())
+		if b.Bloom.mayContain(contract[:]) {
+			expected = append(expected, i)
+		}
+	}
+	return expected
 }
 
 // countLogs is how many logs in a receipt the filter of tokenLogs selects.

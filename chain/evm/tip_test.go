@@ -126,6 +126,7 @@ func TestTip_DecimalsAreAskedAgainAfterAFailure(t *testing.T) {
 	}
 	require.Equal(t, 1, f.calls["eth_call"])
 	f.fail("eth_getBlockReceipts", &rpcFault{-32000, "no"})
+	f.fail("eth_getTransactionReceipt", &rpcFault{-32000, "no"})
 	f.tx(shop, 1)
 	_, err := n.Block(t.Context(), 100)
 	require.Error(t, err)

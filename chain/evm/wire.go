@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"strconv"
 	"time"
 
@@ -30,6 +31,8 @@ type wireHeader struct {
 type wireBlock struct {
 	wireHeader
 	Txs []wireTx `json:"transactions"`
+
+	inner []inner // by transaction; nil when calls are not looked into
 }
 
 type wireTx struct {
@@ -39,12 +42,24 @@ type wireTx struct {
 	Value *amount  `json:"value"`
 }
 
+// unsent says whether a transaction is one that nobody can have sent: some networks list what they do
+// themselves as a transaction from nobody to nobody.
+func (x *wireTx) unsent() bool {
+	return x.From == (address{}) && x.To != nil && *x.To == (address{}) && x.Value != nil && *x.Value == (amount{})
+}
+
+func (b *wireBlock) hasUnsent() bool {
+	return slices.ContainsFunc(b.Txs, func(x wireTx) bool { return x.unsent() })
+}
+
 type wireReceipt struct {
 	TxHash    word      `json:"transactionHash"`
 	BlockHash word      `json:"blockHash"`
 	Status    *quantity `json:"status"` // nil before Byzantium, when receipts did not say
 	Logs      []wireLog `json:"logs"`
 }
+
+func (r *wireReceipt) succeeded() bool { return r.Status != nil && *r.Status == 1 }
 
 type wireLog struct {
 	Address   address  `json:"address"`

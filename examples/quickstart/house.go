@@ -13,37 +13,18 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cointill/cointill/chain"
-	"github.com/cointill/cointill/chain/evm"
-	"github.com/cointill/cointill/httpapi"
-	"github.com/cointill/cointill/httpapi/itispay"
-	"github.com/cointill/cointill/internal/devchain"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
 	"github.com/cointill/cointill/store/sqlite"
 	"github.com/cointill/cointill/webhook"
-	"github.com/shopspring/decimal"
-)
-
-// walletKey is the public half of an account whose words are in every textbook ("abandon ... about").
-// Nothing of worth may ever be sent to its addresses.
-const walletKey = "xpub6DCoCpSuQZB2jawqnGMEPS63ePKWkwWPH4TU45Q7LPXWuNd8TMtVxRrgjtEshuqpK3mdhaWHPFsBngh5GFZaM6si3yZdUsT8ddYM3PwnATt"
-
-// accountKey opens POST /projects. A real one is random and nowhere in a source file.
-const accountKey = "00000000000000000000000000000000000000000000000000000000000000aa"
-
-const (
-	apiPath   = "/api/v1"
-	hookPath  = "/shop/hook"
-	payPath   = "/dev/pay"
-	blockTime = 400 * time.Millisecond
 )
 
 // house is everything that runs: what a real shop would have in several places.
 type house struct {
 	dir      string
 	db       *sql.DB
-	node     *devchain.Chain
+	net      devnet
+	offer    offer
 	listener net.Listener
 	server   *http.Server
 
@@ -68,7 +49,10 @@ func open(ctx context.Context, o options) (h *house, err error) {
 	if h.listener, err = listen(o.dir, o.addr); err != nil {
 		return h, err
 	}
-	if h.node, err = devchain.Start(devchain.Config{DataDir: filepath.Join(o.dir, "chain")}); err != nil {
+	if h.net, err = openDevnet(ctx, o.chain, o.dir); err != nil {
+		return h, err
+	}
+	if h.offer, err = h.net.offer(ctx); err != nil {
 		return h, err
 	}
 	if h.db, err = sqlite.Open(filepath.Join(o.dir, "shop.db")); err != nil {
@@ -85,25 +69,14 @@ func open(ctx context.Context, o options) (h *house, err error) {
 	if err != nil {
 		return h, err
 	}
-	h.outbox = store
-	if h.dispatcher, err = webhook.New(webhook.Config{
-		Outbox: store, Secrets: projects,
-		// The shop is this process: it is on loopback, and answers at once or not at all.
-		Client: webhook.NewClient(webhook.ClientConfig{AllowLoopback: true, Timeout: time.Second}), Lease: 2 * time.Second,
-		Schedule: []time.Duration{time.Second, time.Second, 5 * time.Second, time.Minute},
-	}); err != nil {
+	if err := h.till(store, projects); err != nil {
 		return h, err
 	}
-	if h.invoices, err = h.service(ctx, store); err != nil {
-		return h, err
-	}
-	if h.payer, err = newPayer(ctx, h.node); err != nil {
-		return h, err
-	}
+	h.payer = &payer{net: h.net, invoices: h.invoices}
 	if h.shop, err = openShop(ctx, h, projects); err != nil {
 		return h, err
 	}
-	return h, h.handlers(projects)
+	return h, h.handlers(projects, store)
 }
 
 // listen takes the address that is wanted, else the one that was used before, because webhooks that
@@ -131,59 +104,28 @@ func replaceFile(path, text string) error {
 	return os.Rename(path+".new", path)
 }
 
-// service is the library itself: the store, the chain, the prices, the addresses.
-func (h *house) service(ctx context.Context, store invoice.Store) (*invoice.Service, error) {
-	coin, token := h.node.Native(), h.node.Token()
-	client, err := evm.Dial(ctx, h.node.URL(), nil)
-	if err != nil {
-		return nil, err
-	}
-	node, err := evm.New(evm.Config{Network: devchain.Network, RPC: client, Assets: []chain.Asset{coin, token}})
-	if err != nil {
-		return nil, err
-	}
-	watcher, err := chain.NewFollower(chain.FollowConfig{Node: node, Poll: 50 * time.Millisecond})
-	if err != nil {
-		return nil, err
-	}
-	wallet, err := evm.NewWallet(walletKey)
-	if err != nil {
-		return nil, err
-	}
-	notifier, err := webhook.NewNotifier(webhook.Standard(), webhook.ItisPay())
-	if err != nil {
-		return nil, err
-	}
-	depth := func(n uint64) []invoice.Tier { return []invoice.Tier{{Need: invoice.Confirmations{Depth: n}}} }
-	return invoice.New(invoice.Config{
-		Store: store, Notifier: notifier, OnMessages: h.dispatcher.Hint,
-		CheckCallback: func(url string) error { return webhook.CheckURL(url, true) },
-		Rates: rates.NewFixed(nil, map[rates.Pair]decimal.Decimal{
-			{Base: coin.Code, Quote: "EUR"}:  decimal.NewFromInt(2500),
-			{Base: token.Code, Quote: "EUR"}: decimal.RequireFromString("0.998"),
-		}),
-		Chains: []invoice.ChainConfig{{
-			Name: "Ethereum", Type: "devnet", Watcher: watcher, Addresses: wallet, PaymentURI: evm.PaymentURI,
-			Assets: []invoice.AssetConfig{{Asset: coin, Confirm: depth(4)}, {Asset: token, Confirm: depth(3)}},
-		}},
-	})
-}
-
-// handlers mounts the API, the shop's own page for webhooks, and the payer on one mux.
-func (h *house) handlers(projects *invoice.Projects) error {
-	api, err := itispay.New(itispay.Config{
-		Service: h.invoices, Projects: projects,
-		Accounts: []httpapi.Account{{ID: "quickstart", KeyHash: invoice.HashKey(accountKey)}},
-	})
+// till is the library itself: the store, the chain, the prices, the addresses, and who tells the shop.
+func (h *house) till(store *sqlite.Store, projects *invoice.Projects) error {
+	notifier, err := h.names().formats()
 	if err != nil {
 		return err
 	}
-	mux := http.NewServeMux()
-	mux.Handle(apiPath+"/", http.StripPrefix(apiPath, api))
-	mux.HandleFunc("POST "+hookPath, h.shop.hook)
-	mux.HandleFunc("POST "+payPath, h.payer.serve(h.shop))
-	h.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	return nil
+	h.outbox = store
+	if h.dispatcher, err = webhook.New(webhook.Config{
+		Outbox: store, Secrets: projects, Rules: notifier.Rules(), Keys: projects,
+		// The shop is this process: it is on loopback, and answers at once or not at all.
+		Client: webhook.NewClient(webhook.ClientConfig{AllowLoopback: true, Timeout: time.Second}), Lease: 2 * time.Second,
+		Schedule: []time.Duration{time.Second, time.Second, 5 * time.Second, time.Minute},
+	}); err != nil {
+		return err
+	}
+	h.invoices, err = invoice.New(invoice.Config{
+		Store: store, Notifier: notifier, OnMessages: h.dispatcher.Hint,
+		CheckCallback: func(url string) error { return webhook.CheckURL(url, true) },
+		Rates:         rates.NewFixed(nil, h.offer.prices),
+		Chains:        []invoice.ChainConfig{h.offer.chain},
+	})
+	return err
 }
 
 // start lets everything run until ctx ends, and answers a function that waits for that. What fails
@@ -233,7 +175,7 @@ func (h *house) mine(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			if err := h.node.Mine(1); err != nil {
+			if err := h.net.mine(ctx); err != nil && ctx.Err() == nil {
 				return fmt.Errorf("mine: %w", err)
 			}
 		}
@@ -245,17 +187,14 @@ func (h *house) close() error {
 	if h.listener != nil && h.server == nil {
 		errs = append(errs, h.listener.Close())
 	}
-	if h.payer != nil {
-		h.payer.client.Close()
-	}
 	if h.db != nil {
 		errs = append(errs, h.db.Close())
 	}
-	if h.node != nil {
-		errs = append(errs, h.node.Close())
+	if h.net != nil {
+		errs = append(errs, h.net.close())
 	}
 	return errors.Join(errs...)
 }
 
 func (h *house) url() string    { return "http://" + h.listener.Addr().String() }
-func (h *house) apiURL() string { return h.url() + apiPath }
+func (h *house) apiURL() string { return h.url() + itispayPath }

@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cointill/cointill/internal/devchain"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store/sqlite"
 	"github.com/cointill/cointill/webhook"
@@ -76,12 +75,9 @@ func start(t *testing.T, program, dir string, killAfter time.Duration) (string, 
 // inspect holds what is in the directory against the chain.
 func inspect(t *testing.T, dir string) {
 	ctx := context.Background()
-	node, err := devchain.Start(devchain.Config{DataDir: filepath.Join(dir, "chain")})
+	net, err := openDevnet(ctx, chain, dir)
 	require.NoError(t, err)
-	defer node.Close()
-	payer, err := newPayer(ctx, node)
-	require.NoError(t, err)
-	defer payer.client.Close()
+	defer net.close()
 	db, err := sqlite.Open(filepath.Join(dir, "shop.db"))
 	require.NoError(t, err)
 	defer db.Close()
@@ -94,7 +90,7 @@ func inspect(t *testing.T, dir string) {
 	var messages []string
 	for _, inv := range page.Invoices {
 		require.Equal(t, invoice.StatusCompleted, inv.State.Status)
-		onChain, err := payer.received(ctx, inv.Quote.Asset, inv.Quote.Address)
+		onChain, err := net.received(ctx, inv.Quote.Asset, inv.Quote.Address)
 		require.NoError(t, err)
 		require.Equal(t, onChain.String(), inv.State.Received.String(), "credited is what the chain has")
 		sum := new(big.Int)

@@ -1,10 +1,12 @@
 // Command quickstart shows the whole life of two invoices in a few seconds, with nothing to install or to
-// configure: an SQLite file, an Ethereum node within this process, the HTTP API, and a shop that is
+// configure: an SQLite file, an Ethereum node within this process, the HTTP APIs, and a shop that is
 // told by webhook. A payer pays one invoice in two transactions and the other with a little too much.
 //
 //	go run ./examples/quickstart
+//	go run ./examples/quickstart -chain btc
 //
-// With -serve it goes on running and says what to try with curl. With -data DIR it keeps everything in
+// The second is the same on Bitcoin. It needs btcd, named by COINTILL_BTCD or in PATH; without it, it says how to
+// install it. With -serve it goes on running and says what to try with curl. With -data DIR it keeps everything in
 // DIR, and the next start goes on where the last one ended, however that came about.
 package main
 
@@ -22,6 +24,7 @@ import (
 
 func main() {
 	var o options
+	flag.StringVar(&o.chain, "chain", "eth", "eth, or btc, which needs btcd")
 	flag.BoolVar(&o.serve, "serve", false, "go on running after both invoices are paid")
 	flag.StringVar(&o.dir, "data", "", "directory to keep everything in; default one that is deleted at the end")
 	flag.StringVar(&o.addr, "addr", "", "address to listen on; default the last one of the directory, else a free port of 127.0.0.1")
@@ -35,6 +38,7 @@ func main() {
 }
 
 type options struct {
+	chain string
 	serve bool
 	dir   string
 	addr  string
@@ -66,21 +70,18 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 		return err
 	}
 	if o.serve {
-		t.curl()
-		<-ctx.Done()
+		fmt.Fprint(out, h.curl())
+		err = t.watch(ctx)
 	}
 	end(nil)
-	return nil
+	return err
 }
 
 // play lets the shop place its two orders, the payer pay them, and waits until the shop was told.
 func play(ctx context.Context, h *house, t *timeline) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	orders := []*order{
-		{kind: "ether", Currency: "ETH", parts: []int64{60, 40}},
-		{kind: "token", Currency: "TEUR", parts: []int64{102}},
-	}
+	orders := h.offer.orders
 	for _, o := range orders {
 		if err := h.shop.place(ctx, o); err != nil {
 			return fmt.Errorf("place order %s: %w", o.ID, err)

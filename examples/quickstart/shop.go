@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cointill/cointill/httpapi/cryptomus"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/webhook"
 	"github.com/shopspring/decimal"
@@ -25,6 +26,7 @@ type shop struct {
 	projects *invoice.Projects
 	project  string
 	key      string
+	payment  string    // the key that signs in the Cryptomus API
 	told     chan hook // webhooks that were verified; for the timeline
 }
 
@@ -42,7 +44,7 @@ type order struct {
 // hook is a webhook as the shop understood it.
 type hook struct {
 	ID     string
-	Order  string `json:"order_id"`
+	Order  string `json:"order_id"` // CryptoSteroid has another word
 	Status string `json:"status"`
 }
 
@@ -60,8 +62,10 @@ func openShop(ctx context.Context, h *house, projects *invoice.Projects) (*shop,
 	if key, err := os.ReadFile(file); err == nil {
 		s.key = strings.TrimSpace(string(key))
 		project, err := projects.Authenticate(ctx, s.key)
-		s.project = project.ID
-		return s, err
+		if s.project = project.ID; err != nil {
+			return nil, err
+		}
+		return s, s.payments(ctx)
 	} else if !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
@@ -70,7 +74,19 @@ func openShop(ctx context.Context, h *house, projects *invoice.Projects) (*shop,
 		return nil, err
 	}
 	s.project, s.key = project.ID, key
-	return s, replaceFile(file, key)
+	if err := replaceFile(file, key); err != nil {
+		return nil, err
+	}
+	return s, s.payments(ctx)
+}
+
+// payments finds the project's key for the Cryptomus API, or makes one.
+func (s *shop) payments(ctx context.Context) (err error) {
+	s.payment, err = s.projects.Key(ctx, s.project, cryptomus.PaymentKey)
+	if errors.Is(err, invoice.ErrNotFound) {
+		s.payment, err = s.projects.MakeKey(ctx, s.project, cryptomus.PaymentKey)
+	}
+	return err
 }
 
 // place makes sure that there is an order of this kind with an invoice that can still be paid, or is.

@@ -92,8 +92,12 @@ func (t *timeline) event(p invoice.Payload) {
 		}
 	case invoice.EventPaymentReceived:
 		units, _ := new(big.Int).SetString(p.Data.Payment.Units, 10)
-		t.say(inv.OrderID, "seen", "%s %s in block %d, with it %s, transaction %.10s...", decimal.NewFromBigInt(units, -int32(inv.Asset.Decimals)),
-			inv.Asset.Code, p.Data.Payment.Height, p.Data.Payment.Class, p.Data.Payment.TxID)
+		where := "unconfirmed"
+		if p.Data.Payment.Height > 0 {
+			where = fmt.Sprint("in block ", p.Data.Payment.Height)
+		}
+		t.say(inv.OrderID, "seen", "%s %s %s, with it %s, transaction %.10s...", decimal.NewFromBigInt(units, -int32(inv.Asset.Decimals)),
+			inv.Asset.Code, where, p.Data.Payment.Class, p.Data.Payment.TxID)
 	default:
 		t.say(inv.OrderID, string(inv.Status), "received %s, confirmed %s of %s (%s)", inv.Received, inv.Confirmed, inv.Due, inv.Outcome)
 	}
@@ -132,26 +136,19 @@ func (t *timeline) webhooks() {
 	}
 }
 
-// curl tells what to try.
-func (t *timeline) curl() {
-	h := t.house
-	fmt.Fprintf(t.out, `
-The till is open; Ctrl-C ends it. Try, in another terminal:
-
-# an invoice for 12.50 EUR
-curl -s -H 'Api-Key: %[1]s' -H 'Content-Type: application/json' -d '{"order_id":"mine-1","fiat_amount":12.5,"currency":"TEUR"}' %[2]s/invoices
-
-# somebody pays it
-curl -s -d 'order=mine-1' -d 'currency=TEUR' %[3]s
-
-# what became of it
-curl -s -H 'Api-Key: %[1]s' '%[2]s/invoices?page_size=1'
-
-# what can be paid in, and the document of the API
-curl -s %[2]s/currencies
-curl -s %[2]s/openapi.json
-
-# another project, with a key of its own
-curl -s -H 'Api-Key: %[4]s' -H 'Content-Type: application/json' -d '{"name":"Second shop"}' %[2]s/projects
-`, h.shop.key, h.apiURL(), h.url()+payPath, accountKey)
+// watch tells what people with curl make happen, until ctx ends.
+func (t *timeline) watch(ctx context.Context) error {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		t.webhooks()
+		if err := t.events(ctx); err != nil && ctx.Err() == nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
 }

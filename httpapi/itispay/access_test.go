@@ -1,6 +1,7 @@
 package itispay_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/itispay"
@@ -25,47 +27,118 @@ var bodies = map[string]string{
 	"createArchivedInvoiceAlias": `{"order_id":"c","fiat_amount":100,"currency":"SIM"}`,
 	"updateInvoiceStatus":        `{"status":"cancelled"}`,
 	"createProject":              `{"name":"another"}`,
+	"simulateWebhook":            `{"invoice_id":"` + unknownID + `","status":"completed"}`,
+	"resendWebhook":              `{"invoice_id":"` + unknownID + `"}`,
+}
+
+// apis are both versions, with everything switched on.
+func (w *world) apis(t testing.TB) map[string]*httpapi.API {
+	everything := func(c *itispay.Config) {
+		c.Simulation = &itispay.Simulation{Client: &http.Client{Timeout: time.Second, Transport: taken{}}}
+	}
+	v1, err := itispay.NewV1(w.config(everything))
+	require.NoError(t, err)
+	return map[string]*httpapi.API{"1.1.0": w.newAPI(t, everything), "1.0.0": v1}
+}
+
+// taken answers 200 to everything.
+type taken struct{}
+
+func (taken) RoundTrip(r *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: 200, Body: http.NoBody, Request: r}, nil
 }
 
 func TestEveryRouteButThePublicOnesNeedsAKey(t *testing.T) {
 	w := newWorld(t, options{})
-	for _, route := range w.api.Routes() {
-		path := strings.Replace(route.Path, "{invoice_id}", unknownID, 1)
-		if route.Auth == nil {
-			require.NotEqual(t, 401, w.do(t, route.Method, path, "", "").status)
-			continue
+	for version, api := range w.apis(t) {
+		public := 0
+		for _, route := range api.Routes() {
+			ask := func(key string) answer {
+				path := strings.Replace(route.Path, "{invoice_id}", unknownID, 1)
+				return w.send(t, api, w.request(route.Method, path, key, bodies[route.OperationID]))
+			}
+			if route.Auth == nil {
+				public++
+				require.NotEqual(t, 401, ask("").status)
+				continue
+			}
+			for _, key := range []string{"", "x", "ab" /* an account's, but no 64 digits */, strings.Repeat("0", 64), w.key + "0", strings.Repeat("a", 5000)} {
+				got := ask(key)
+				got.refused(t, 401, "unauthorized")
+				require.NotEmpty(t, got.header.Get("WWW-Authenticate"))
+			}
+			wrong := accountKey // each kind of key opens its own routes alone
+			if route.OperationID == "createProject" {
+				wrong = w.key
+			}
+			ask(wrong).refused(t, 401, "unauthorized")
 		}
-		for _, key := range []string{"", "x", "ab" /* an account's, but no 64 digits */, strings.Repeat("0", 64), w.key + "0", strings.Repeat("a", 5000)} {
-			got := w.do(t, route.Method, path, key, bodies[route.OperationID])
-			got.refused(t, 401, "unauthorized")
-			require.NotEmpty(t, got.header.Get("WWW-Authenticate"))
-		}
-		wrong := accountKey // each kind of key opens its own routes alone
-		if route.OperationID == "createProject" {
-			wrong = w.key
-		}
-		w.do(t, route.Method, path, wrong, bodies[route.OperationID]).refused(t, 401, "unauthorized")
+		require.Equal(t, map[string]int{"1.1.0": 3, "1.0.0": 2}[version], public)
 	}
 	require.Zero(t, w.count(t))
 }
 
-func TestIncident45_AForeignInvoiceDoesNotExist(t *testing.T) {
+func TestEveryProjectKeyIsLimitedToItsAddresses(t *testing.T) {
 	w := newWorld(t, options{})
-	id := w.create(t, `{"order_id":"1","fiat_amount":100,"currency":"SIM"}`).text(t, "invoice_id")
-	walked := 0
+	id, key := w.newProject(t, "limited", "10.0.0.0/8")
+	w.api = w.newAPI(t, func(c *itispay.Config) { c.Admins = append(c.Admins, id) })
 	for _, route := range w.api.Routes() {
-		if !strings.Contains(route.Path, "{invoice_id}") || route.Auth == nil {
+		if route.Auth == nil || route.OperationID == "createProject" {
 			continue
 		}
-		walked++
-		foreign := w.do(t, route.Method, strings.Replace(route.Path, "{invoice_id}", id, 1), w.other, bodies[route.OperationID])
-		foreign.refused(t, 404, "not_found")
-		unknown := w.do(t, route.Method, strings.Replace(route.Path, "{invoice_id}", unknownID, 1), w.other, bodies[route.OperationID])
-		require.Equal(t, unknown.body, foreign.body, "nothing tells a foreign invoice from none")
+		path := strings.Replace(route.Path, "{invoice_id}", unknownID, 1)
+		w.do(t, route.Method, path, key, bodies[route.OperationID]).refused(t, 403, "forbidden")
+		r := w.request(route.Method, path, key, bodies[route.OperationID])
+		r.RemoteAddr = "10.1.2.3:4"
+		require.NotEqual(t, 403, w.send(t, w.api, r).status, route.Path)
 	}
-	require.Equal(t, 2, walked)
+}
+
+func TestIncident45_AForeignInvoiceDoesNotExist(t *testing.T) {
+	w := newWorld(t, options{service: told})
+	id := w.create(t, `{"order_id":"mine","fiat_amount":100,"currency":"SIM","callback_url":"https://example.com/hook"}`).text(t, "invoice_id")
+	require.Equal(t, 200, w.do(t, "PATCH", "/invoices/"+id, w.key, `{"status":"cancelled"}`).status)
+	before, err := w.store.History(t.Context(), id)
+	require.NoError(t, err)
+	require.Len(t, before, 1)
+	for version, api := range w.apis(t) {
+		walked := 0
+		for _, route := range api.Routes() {
+			inPath, inBody := strings.Contains(route.Path, "{invoice_id}"), strings.Contains(bodies[route.OperationID], unknownID)
+			if !inPath && !inBody || route.Auth == nil || strings.HasPrefix(route.Path, "/admin/") {
+				continue
+			}
+			walked++
+			ask := func(id string) answer {
+				path, body := strings.Replace(route.Path, "{invoice_id}", id, 1), strings.Replace(bodies[route.OperationID], unknownID, id, 1)
+				return w.send(t, api, w.request(route.Method, path, w.other, body))
+			}
+			foreign := ask(id)
+			foreign.refused(t, 404, "not_found")
+			require.Equal(t, ask(unknownID).body, foreign.body, "nothing tells a foreign invoice from none")
+		}
+		require.Equal(t, map[string]int{"1.1.0": 4, "1.0.0": 3}[version], walked)
+	}
+	w.do(t, "POST", "/webhooks/resend", w.other, `{"order_id":"mine"}`).refused(t, 404, "not_found")
 	require.Equal(t, "[]", w.do(t, "GET", "/invoices", w.other, "").text(t, "items"))
-	require.Equal(t, "new", w.do(t, "GET", "/invoices/"+id, w.key, "").text(t, "status"))
+	require.Equal(t, "cancelled", w.do(t, "GET", "/invoices/"+id, w.key, "").text(t, "status"))
+	after, err := w.store.History(t.Context(), id)
+	require.NoError(t, err)
+	require.Equal(t, before, after)
+}
+
+// A wallet of another API in the same project is no invoice of this one.
+func TestDepositsAreNoInvoices(t *testing.T) {
+	w := newWorld(t, options{})
+	inv, err := w.service.CreateStanding(t.Context(), invoice.Deposit{Project: w.project, OrderID: "customer", Asset: "SIM"})
+	require.NoError(t, err)
+	for _, path := range []string{"/invoices/", "/public/invoices/", "/admin/invoices/"} {
+		w.do(t, "GET", path+inv.ID, cmp.Or(map[string]string{"/admin/invoices/": w.admin}[path], w.key), "").refused(t, 404, "not_found")
+	}
+	w.do(t, "PATCH", "/invoices/"+inv.ID, w.key, `{"status":"cancelled"}`).refused(t, 404, "not_found")
+	w.do(t, "POST", "/webhooks/resend", w.key, `{"order_id":"customer"}`).refused(t, 404, "not_found")
+	require.Equal(t, "[]", w.do(t, "GET", "/invoices", w.key, "").text(t, "items"))
+	require.Equal(t, "[]", w.do(t, "GET", "/admin/invoices?search=customer", w.admin, "").text(t, "items"))
 }
 
 func TestAKeyIsLimitedToItsAddresses(t *testing.T) {

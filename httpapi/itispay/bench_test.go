@@ -10,11 +10,12 @@ import (
 	"github.com/cointill/cointill/httpapi/itispay"
 )
 
+const benchURI = "ethereum:0xdAC17F958D2ee523a2206206994597C13D831ec7@1/transfer?address=0x8ba1f109551bD432803012645Ac136ddd64DBA72&uint256=123456789012345678"
+
 func BenchmarkQRCode(b *testing.B) {
-	uri := "ethereum:0xdAC17F958D2ee523a2206206994597C13D831ec7@1/transfer?address=0x8ba1f109551bD432803012645Ac136ddd64DBA72&uint256=123456789012345678"
 	size := 0
 	for b.Loop() {
-		code, err := itispay.QRCode(uri)
+		code, err := itispay.QRCode(benchURI)
 		if err != nil {
 			b.Fatal(err)
 		}

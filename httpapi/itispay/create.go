@@ -35,47 +35,41 @@ type archivedRequest struct {
 	CreatedAt    string          `json:"created_at" schema:"maxLength=64" doc:"When it was; not in the future. Forms: 2006-01-02T15:04:05Z, with an offset or a fraction, 2006-01-02, 2006-01-02 15:04:05, or 02/01/2006 15:04:05 (day first)"`
 }
 
-func (a *api) create(r *httpapi.Request) (any, error) {
+func (a *api) create(r *httpapi.Request) (invoice.Invoice, error) {
 	var in createRequest
 	if err := r.Decode(&in); err != nil {
-		return nil, err
+		return invoice.Invoice{}, err
 	}
 	price, asset, err := a.price(in.FiatAmount, in.FiatCurrency, in.CryptoAmount, in.Currency)
 	if err != nil {
-		return nil, err
+		return invoice.Invoice{}, err
 	}
 	inv, err := a.service.Create(r.Context(), invoice.Request{
 		Project: r.Project.ID, OrderID: in.OrderID, Name: in.OrderName, Price: price, Asset: string(asset.ID),
 		CallbackURL: in.CallbackURL, Format: Format, Tolerance: a.tolerance(in.AllowedError),
 		AllowFullTolerance: a.cfg.AllowFullTolerance, Window: time.Duration(in.ExpireMin) * time.Minute,
 	})
-	if err != nil {
-		return nil, misconfigured(err)
-	}
-	return a.object(r, inv, false)
+	return inv, misconfigured(err)
 }
 
-func (a *api) createArchived(r *httpapi.Request) (any, error) {
+func (a *api) createArchived(r *httpapi.Request) (invoice.Invoice, error) {
 	var in archivedRequest
 	if err := r.Decode(&in); err != nil {
-		return nil, err
+		return invoice.Invoice{}, err
 	}
 	price, asset, err := a.price(in.FiatAmount, in.FiatCurrency, in.CryptoAmount, in.Currency)
 	if err != nil {
-		return nil, err
+		return invoice.Invoice{}, err
 	}
 	at, err := parseCreatedAt(in.CreatedAt)
 	if err != nil {
-		return nil, err
+		return invoice.Invoice{}, err
 	}
 	inv, err := a.service.CreateArchived(r.Context(), invoice.Request{
 		Project: r.Project.ID, OrderID: in.OrderID, Name: in.OrderName, Price: price, Asset: string(asset.ID),
 		CallbackURL: in.CallbackURL, Format: Format, Tolerance: a.tolerance(in.AllowedError),
 	}, at)
-	if err != nil {
-		return nil, misconfigured(err)
-	}
-	return a.object(r, inv, false)
+	return inv, misconfigured(err)
 }
 
 // price finds out what is asked for: exactly one of the two amounts.

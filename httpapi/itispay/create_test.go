@@ -412,12 +412,19 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		"X or its asset":   func(c *itispay.Config) { c.Currencies = []itispay.Currency{{Code: "SIM"}, {Code: "X", Asset: "SIM"}} },
 		"ID is required":   func(c *itispay.Config) { c.Accounts = c.Accounts[:1]; c.Accounts[0].ID = "" },
 		"invoice.HashKey":  func(c *itispay.Config) { c.Accounts = c.Accounts[:1]; c.Accounts[0].KeyHash = "abc" },
+		"Admins":           func(c *itispay.Config) { c.Admins = []string{""} },
+		"Simulation: Cli":  func(c *itispay.Config) { c.Simulation = &itispay.Simulation{Client: &http.Client{}} },
+		"webhook secret": func(c *itispay.Config) {
+			c.Simulation = &itispay.Simulation{Client: &http.Client{Timeout: 1}, Secret: "whsec_"}
+		},
 		"KeyHash is taken": func(c *itispay.Config) { c.Accounts[0].KeyHash = c.Accounts[1].KeyHash },
 	} {
 		cfg := itispay.Config{Service: w.service, Projects: w.projects}
 		cfg.Accounts = append(cfg.Accounts, accounts()...)
 		change(&cfg)
 		_, err := itispay.New(cfg)
+		require.ErrorContains(t, err, name)
+		_, err = itispay.NewV1(cfg)
 		require.ErrorContains(t, err, name)
 	}
 }

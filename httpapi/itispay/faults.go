@@ -25,13 +25,25 @@ var codes = map[int]string{
 	http.StatusRequestEntityTooLarge: "payload_too_large",
 	http.StatusUnsupportedMediaType:  "unsupported_media_type",
 	http.StatusTooManyRequests:       "too_many_requests",
+	http.StatusNotImplemented:        "not_implemented",
 	http.StatusServiceUnavailable:    "unavailable",
 }
+
+// refusal is what only this API refuses.
+type refusal struct {
+	status int
+	body   faultBody
+}
+
+func (r *refusal) Error() string { return r.body.Message }
 
 // fault is the table from errors to answers. Only what is meant for clients gets into a message.
 func fault(err error) (int, any) {
 	if refused, ok := errors.AsType[*httpapi.Error](err); ok {
 		return refused.Status, faultBody{codes[refused.Status], refused.Message}
+	}
+	if refused, ok := errors.AsType[*refusal](err); ok {
+		return refused.status, refused.body
 	}
 	if invalid, ok := errors.AsType[*invoice.InvalidError](err); ok {
 		return http.StatusUnprocessableEntity, faultBody{"validation_error", invalid.Error()}

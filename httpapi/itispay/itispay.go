@@ -1,15 +1,17 @@
 package itispay
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
+	"slices"
 	"time"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/webhook"
 )
 
 // Format is how invoices of this API are told; see invoice.Request.Format.
@@ -21,9 +23,19 @@ type Config struct {
 	Projects *invoice.Projects
 
 	Accounts   []httpapi.Account // who may create projects; default nobody
+	Admins     []string          // ids of the projects whose keys may read all invoices, of whatever project; default none
 	ClientIP   httpapi.ClientIP  // where requests come from; default httpapi.RemoteIP
 	Limit      httpapi.Limit     // how often one project, account or address may ask; default no limit
 	Currencies []Currency        // what can be paid in; default all assets of the Service, by their codes
+
+	// Store is where callbacks are kept, for administrators to see and for shops to have sent again. Nil: the
+	// first do not see them, and the second is not served.
+	Store Store
+	// Resent is called after a callback was made due again, so that a dispatcher need not wait for its next poll:
+	// its Hint. Default nothing.
+	Resent func()
+	// Simulation sends callbacks that report nothing. Nil, as it must be where real goods are sold: none are sent.
+	Simulation *Simulation
 
 	DefaultTolerance   int  // allowed_error_percent when a request does not say, 0 to 99; 0: as the Service is configured
 	AllowFullTolerance bool // takes allowed_error_percent of 100, with which any payment completes an invoice
@@ -41,6 +53,15 @@ type Currency struct {
 	CreatedAt     time.Time // on the wire; default when New was called
 }
 
+// Store is what the API asks of the host's store beside the Service. Every store.Backend is one.
+type Store interface {
+	// InvoiceByOrder is that of invoice.Reader.
+	InvoiceByOrder(ctx context.Context, project, orderID string) (invoice.Invoice, error)
+	// History and Resend are those of webhook.Outbox.
+	History(ctx context.Context, invoiceID string) ([]webhook.Record, error)
+	Resend(ctx context.Context, invoiceID string, now time.Time) (invoice.Message, error)
+}
+
 // currency is a Currency with its asset.
 type currency struct {
 	Currency
@@ -52,26 +73,36 @@ type api struct {
 	cfg        Config
 	service    *invoice.Service
 	log        *slog.Logger
+	project    *httpapi.Scheme
+	account    *httpapi.Scheme
 	currencies []currency
+	pace       pace // of simulations
 }
 
-// New checks the configuration and makes the API. It may be mounted under any prefix.
+// New checks the configuration and makes the API 1.1.0. It may be mounted under any prefix.
 func New(cfg Config) (*httpapi.API, error) {
 	a, err := newAPI(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("itispay: New: %w", err)
 	}
-	accounts, err := httpapi.AccountKey("accountApiKeyAuth", "Api-Key", cfg.Accounts)
+	return a.assemble("1.1.0", "Invoices in cryptocurrency, with several transactions for each.", a.routes())
+}
+
+// NewV1 is New for the API 1.0.0: the same invoices with the members, and the routes, that it had, for clients that
+// refuse what they do not know. Mount it under a prefix of its own. Admins, Store and Resent mean nothing to it.
+func NewV1(cfg Config) (*httpapi.API, error) {
+	a, err := newAPI(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("itispay: New: %w", err)
+		return nil, fmt.Errorf("itispay: NewV1: %w", err)
 	}
-	project := httpapi.ProjectKey("ApiKeyAuth", "Api-Key", cfg.Projects, cfg.ClientIP)
+	return a.assemble("1.0.0", "Invoices in cryptocurrency.", a.routesV1())
+}
+
+func (a *api) assemble(version, description string, routes []httpapi.Route) (*httpapi.API, error) {
 	return httpapi.New(httpapi.Config{
-		Title: "Cryptocurrency Invoice API", Version: "1.1.0",
-		Description: "Invoices in cryptocurrency, with several transactions for each.",
-		Routes:      a.routes(project, accounts),
-		Fault:       fault, FaultBody: faultBody{},
-		Limit: cfg.Limit, ClientIP: cfg.ClientIP, Now: cfg.Now, Logger: a.log,
+		Title: "Cryptocurrency Invoice API", Version: version, Description: description, Routes: routes,
+		Fault: fault, FaultBody: faultBody{},
+		Limit: a.cfg.Limit, ClientIP: a.cfg.ClientIP, Now: a.cfg.Now, Logger: a.log,
 	})
 }
 
@@ -83,6 +114,11 @@ func newAPI(cfg Config) (*api, error) {
 		return nil, errors.New("Projects is required")
 	case cfg.DefaultTolerance < 0 || cfg.DefaultTolerance > 99:
 		return nil, errors.New("DefaultTolerance must be 0 to 99")
+	case slices.Contains(cfg.Admins, ""):
+		return nil, errors.New("Admins must be ids of projects")
+	}
+	if err := cfg.Simulation.check(); err != nil {
+		return nil, fmt.Errorf("Simulation: %w", err)
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -96,6 +132,11 @@ func newAPI(cfg Config) (*api, error) {
 		}
 	}
 	a := &api{cfg: cfg, service: cfg.Service, log: cfg.Logger}
+	a.project = httpapi.ProjectKey("ApiKeyAuth", "Api-Key", cfg.Projects, cfg.ClientIP)
+	var err error
+	if a.account, err = httpapi.AccountKey("accountApiKeyAuth", "Api-Key", cfg.Accounts); err != nil {
+		return nil, err
+	}
 	for i, c := range cfg.Currencies {
 		if err := a.addCurrency(c); err != nil {
 			return nil, fmt.Errorf("Currencies[%d]: %w", i, err)
@@ -155,45 +196,4 @@ func (a *api) code(asset chain.Asset) string {
 		}
 	}
 	return asset.Code
-}
-
-func (a *api) routes(project, account *httpapi.Scheme) []httpapi.Route {
-	const invoices, public, projects = "Invoices", "Public", "Projects"
-	archive := httpapi.Route{
-		Method: "POST", Path: "/archived", OperationID: "createArchivedInvoice", Tag: invoices, Auth: project,
-		Summary: "Record an invoice of the past", Status: http.StatusCreated,
-		Body: archivedRequest{}, Answer: invoiceObject{}, Faults: []int{http.StatusConflict}, Handler: a.createArchived,
-	}
-	alias := archive
-	alias.Path, alias.OperationID = "/invoices/archived", "createArchivedInvoiceAlias"
-	return []httpapi.Route{{
-		Method: "POST", Path: "/invoices", OperationID: "createInvoice", Tag: invoices, Auth: project,
-		Summary: "Create a new invoice", Status: http.StatusCreated,
-		Body: createRequest{}, Answer: invoiceObject{}, Faults: []int{http.StatusConflict}, Handler: a.create,
-	}, {
-		Method: "GET", Path: "/invoices", OperationID: "listInvoices", Tag: invoices, Auth: project,
-		Summary: "List invoices with filtering and pagination",
-		Params:  listQuery{}, Answer: invoiceList{}, Handler: a.list,
-	}, archive, alias, {
-		Method: "GET", Path: "/invoices/{invoice_id}", OperationID: "getInvoice", Tag: invoices, Auth: project,
-		Summary: "Get invoice by ID", Params: invoicePath{}, Answer: invoiceObject{}, Handler: a.get,
-	}, {
-		Method: "PATCH", Path: "/invoices/{invoice_id}", OperationID: "updateInvoiceStatus", Tag: invoices, Auth: project,
-		Summary: "Update invoice status", Params: invoicePath{}, Body: statusRequest{}, Answer: invoiceObject{},
-		Handler: a.setStatus,
-	}, {
-		Method: "GET", Path: "/public/invoices/{invoice_id}", OperationID: "getPublicInvoice", Tag: public,
-		Summary: "Get public invoice by ID (no authentication required)",
-		Params:  invoicePath{}, Answer: httpapi.OneOf{invoiceObject{}, closedInvoice{}}, Handler: a.getPublic,
-	}, {
-		Method: "GET", Path: "/currencies", OperationID: "listCurrencies", Tag: public,
-		Summary: "List supported currencies", Answer: currencyList{}, Handler: a.listCurrencies,
-	}, {
-		Method: "GET", Path: "/rates", OperationID: "getRates", Tag: public,
-		Summary: "Get exchange rates", Answer: rateList{}, Handler: a.listRates,
-	}, {
-		Method: "POST", Path: "/projects", OperationID: "createProject", Tag: projects, Auth: account,
-		Summary: "Create new project via API", Status: http.StatusCreated,
-		Body: projectRequest{}, Answer: createdProject{}, Faults: []int{http.StatusConflict}, Handler: a.createProject,
-	}}
 }

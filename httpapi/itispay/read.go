@@ -1,6 +1,9 @@
 package itispay
 
 import (
+	"context"
+	"fmt"
+
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/invoice"
 )
@@ -56,15 +59,28 @@ type statusRequest struct {
 }
 
 func (a *api) list(r *httpapi.Request) (any, error) {
-	var in listQuery
-	if err := r.Bind(&in); err != nil {
+	page, pages, err := a.page(r)
+	if err != nil {
 		return nil, err
 	}
-	code := in.Currency
-	if asset, known := a.asset(code); known {
-		code = asset.Code
-	} else if code != "" && !printable(code) {
-		return nil, &invoice.InvalidError{Field: "currency", Reason: "is not a code"}
+	out := invoiceList{Items: make([]invoiceObject, len(page.Invoices)), Pagination: pages}
+	for i, inv := range page.Invoices {
+		if out.Items[i], err = a.object(r, inv, false); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// page reads the page of the project's invoices that a request asks for.
+func (a *api) page(r *httpapi.Request) (invoice.Page, pagination, error) {
+	var in listQuery
+	if err := r.Bind(&in); err != nil {
+		return invoice.Page{}, pagination{}, err
+	}
+	code, err := a.assetCode(in.Currency)
+	if err != nil {
+		return invoice.Page{}, pagination{}, err
 	}
 	page, err := a.service.List(r.Context(), invoice.Query{
 		Project: r.Project.ID, Status: invoice.Status(in.Status), AssetCode: code,
@@ -72,21 +88,26 @@ func (a *api) list(r *httpapi.Request) (any, error) {
 		Sort: invoice.Sort(in.SortBy), Ascending: in.SortOrder == "asc",
 		Offset: (in.Page - 1) * in.PageSize, Limit: in.PageSize,
 	})
-	if err != nil {
-		return nil, err
+	return page, paginate(in.Page, in.PageSize, page.Total), err
+}
+
+func paginate(page, size, total int) pagination {
+	pages := (total + size - 1) / size
+	return pagination{
+		CurrentPage: page, PageSize: size, TotalPages: pages, TotalRecords: total,
+		HasNext: page < pages, HasPrevious: page > 1,
 	}
-	out := invoiceList{Items: make([]invoiceObject, len(page.Invoices))}
-	for i, inv := range page.Invoices {
-		if out.Items[i], err = a.object(r, inv, false); err != nil {
-			return nil, err
-		}
+}
+
+// assetCode answers the Service's code for the one that a query filters by.
+func (a *api) assetCode(code string) (string, error) {
+	if asset, known := a.asset(code); known {
+		return asset.Code, nil
 	}
-	pages := (page.Total + in.PageSize - 1) / in.PageSize
-	out.Pagination = pagination{
-		CurrentPage: in.Page, PageSize: in.PageSize, TotalPages: pages, TotalRecords: page.Total,
-		HasNext: in.Page < pages, HasPrevious: in.Page > 1,
+	if !printable(code) {
+		return "", &invoice.InvalidError{Field: "currency", Reason: "is not a code"}
 	}
-	return out, nil
+	return code, nil
 }
 
 // printable says whether text can be a code of an asset: databases refuse some of what cannot.
@@ -99,24 +120,36 @@ func printable(text string) bool {
 	return true
 }
 
-func (a *api) get(r *httpapi.Request) (any, error) {
+// find answers the project's invoice; anybody's for an empty project. A standing invoice is none of this API's.
+func (a *api) find(ctx context.Context, project, id string) (invoice.Invoice, error) {
+	inv, err := a.service.Invoice(ctx, project, id)
+	if err == nil && inv.Terms.Standing {
+		err = fmt.Errorf("itispay: %s is for deposits: %w", id, invoice.ErrNotFound)
+	}
+	return inv, err
+}
+
+// shown answers with the invoice of an action.
+func (a *api) shown(act func(*httpapi.Request) (invoice.Invoice, error), withUnits bool) func(*httpapi.Request) (any, error) {
+	return func(r *httpapi.Request) (any, error) {
+		inv, err := act(r)
+		if err != nil {
+			return nil, err
+		}
+		return a.object(r, inv, withUnits)
+	}
+}
+
+func (a *api) get(r *httpapi.Request) (invoice.Invoice, error) {
 	var in invoicePath
 	if err := r.Bind(&in); err != nil {
-		return nil, err
+		return invoice.Invoice{}, err
 	}
-	inv, err := a.service.Invoice(r.Context(), r.Project.ID, in.InvoiceID)
-	if err != nil {
-		return nil, err
-	}
-	return a.object(r, inv, false)
+	return a.find(r.Context(), r.Project.ID, in.InvoiceID)
 }
 
 func (a *api) getPublic(r *httpapi.Request) (any, error) {
-	var in invoicePath
-	if err := r.Bind(&in); err != nil {
-		return nil, err
-	}
-	inv, err := a.service.Invoice(r.Context(), "", in.InvoiceID)
+	inv, err := a.get(r) // nobody asks, so it is anybody's
 	if err != nil {
 		return nil, err
 	}
@@ -128,20 +161,16 @@ func (a *api) getPublic(r *httpapi.Request) (any, error) {
 	return closedInvoice{inv.ID, status(inv.State.Status)}, nil
 }
 
-func (a *api) setStatus(r *httpapi.Request) (any, error) {
-	var path invoicePath
-	if err := r.Bind(&path); err != nil {
-		return nil, err
+func (a *api) setStatus(r *httpapi.Request) (invoice.Invoice, error) {
+	inv, err := a.get(r)
+	if err != nil {
+		return inv, err
 	}
 	var in statusRequest
 	if err := r.Decode(&in); err != nil {
-		return nil, err
+		return inv, err
 	}
-	inv, err := a.service.SetStatus(r.Context(), invoice.Act{
-		Project: r.Project.ID, Invoice: path.InvoiceID, Actor: r.Project.ID, Comment: in.Comment,
+	return a.service.SetStatus(r.Context(), invoice.Act{
+		Project: r.Project.ID, Invoice: inv.ID, Actor: r.Project.ID, Comment: in.Comment,
 	}, invoice.Status(in.Status))
-	if err != nil {
-		return nil, err
-	}
-	return a.object(r, inv, true)
 }

@@ -80,32 +80,47 @@ func (transactionStatus) Enum() []string {
 
 // object is an invoice as the wire has it. withUnits adds what only the answer of PATCH has.
 func (a *api) object(r *httpapi.Request, inv invoice.Invoice, withUnits bool) (invoiceObject, error) {
+	out := a.bare(r.Project, inv)
+	if isRecord(inv) {
+		return out, nil
+	}
+	if !withUnits {
+		out.CryptoUnits = nil
+	}
+	transactions, err := a.transactions(r, inv)
+	out.Transactions = &transactions
+	return out, err
+}
+
+// isRecord says whether an invoice was never to be paid.
+func isRecord(inv invoice.Invoice) bool {
+	return inv.State.Status == invoice.StatusArchived && (inv.Quote == nil || inv.Quote.Address == "")
+}
+
+// bare is an invoice of the project as the wire has it, without its transactions.
+func (a *api) bare(project invoice.Project, inv invoice.Invoice) invoiceObject {
 	out := invoiceObject{
 		InvoiceID: inv.ID, OrderID: inv.OrderID, Status: status(inv.State.Status),
 		CreatedAt: httpapi.Time{Time: inv.CreatedAt}, UpdatedAt: httpapi.Time{Time: inv.UpdatedAt},
 		ExpiresAt: httpapi.Time{Time: inv.EffectiveDeadline()},
 	}
 	a.amounts(&out, inv)
-	archived := inv.State.Status == invoice.StatusArchived
-	if archived {
-		out.UserID, out.ProjectID = r.Project.Owner, r.Project.ID
+	if inv.State.Status == invoice.StatusArchived {
+		out.UserID, out.ProjectID = project.Owner, project.ID
+	} else {
+		out.Blockchain = a.blockchain(inv)
 	}
-	if archived && (inv.Quote == nil || inv.Quote.Address == "") {
-		return out, nil // a record of the past
+	if isRecord(inv) {
+		return out
 	}
-	if withUnits && inv.Quote != nil {
+	if inv.Quote != nil {
 		out.CryptoUnits = inv.Quote.Due
 	}
 	percent := inv.Terms.TolerancePercent.IntPart() // rounds down: no promise of more than there is
 	minutes := int64(inv.Deadline.Sub(inv.CreatedAt) / time.Minute)
 	out.AllowedErrorPercent, out.ExpireMin = &percent, &minutes
 	out.OrderName, out.CallbackURL = &inv.Name, &inv.CallbackURL
-	if !archived {
-		out.Blockchain = a.blockchain(inv)
-	}
-	transactions, err := a.transactions(r, inv)
-	out.Transactions = &transactions
-	return out, err
+	return out
 }
 
 // amounts fills in what is asked for and what came.

@@ -10,6 +10,7 @@ import (
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/bitcoin"
 	"github.com/cointill/cointill/chain/chaintest"
+	"github.com/cointill/cointill/internal/devbtc"
 )
 
 func TestBtcd(t *testing.T) { chaintest.Run(t, NewBtcd) }
@@ -39,7 +40,7 @@ func TestBtcd_OneTransactionToOneAndToManyAddresses(t *testing.T) {
 	b := newBtcd(t)
 	n := b.Node(t)
 	one, two := b.Address(t), b.Address(t)
-	sent := b.transaction(t, final, []coin{b.coinbase(t)}, output{one, 1000}, output{two, 2000}, output{one, 1000}, output{one, 3000})
+	sent := b.transaction(t, final, []coin{b.coinbase(t)}, output{To: one, Units: 1000}, output{To: two, Units: 2000}, output{To: one, Units: 1000}, output{To: one, Units: 3000})
 	txid := b.send(t, sent)
 	waiting := pool(t, n)
 	b.Mine(t, 1)
@@ -63,13 +64,13 @@ func TestBtcd_CoinbaseIsNoTransfer(t *testing.T) {
 func TestBtcd_A37_Incident22_ReplacementWithAnOutputToTheSameAddress(t *testing.T) {
 	b := newBtcd(t)
 	n, shop, from := b.Node(t), b.Address(t), b.coinbase(t)
-	first := b.send(t, b.transaction(t, signals, []coin{from}, output{shop, 5000}))
+	first := b.send(t, b.transaction(t, signals, []coin{from}, output{To: shop, Units: 5000}))
 	seen := to(shop, pool(t, n))
 	require.Len(t, seen, 1)
 	require.True(t, seen[0].Replaceable)
 
 	b.fee *= 3
-	second := b.send(t, b.transaction(t, signals, []coin{from}, output{shop, 4000}))
+	second := b.send(t, b.transaction(t, signals, []coin{from}, output{To: shop, Units: 4000}))
 	seen = to(shop, pool(t, n))
 	require.Len(t, seen, 1)
 	require.Equal(t, second, seen[0].TxID)
@@ -84,7 +85,7 @@ func TestBtcd_A37_Incident22_ReplacementWithAnOutputToTheSameAddress(t *testing.
 func TestBtcd_A37_Incident23_ReplacementThatPaysSomebodyElse(t *testing.T) {
 	b := newBtcd(t)
 	n, shop, from := b.Node(t), b.Address(t), b.coinbase(t)
-	b.send(t, b.transaction(t, signals, []coin{from}, output{shop, 5000}))
+	b.send(t, b.transaction(t, signals, []coin{from}, output{To: shop, Units: 5000}))
 	require.Len(t, to(shop, pool(t, n)), 1)
 	b.fee *= 3
 	b.send(t, b.transaction(t, signals, []coin{from}))
@@ -99,8 +100,8 @@ func TestBtcd_Incident22_UnconfirmedParentsMakeReplaceable(t *testing.T) {
 	n, shop := b.Node(t), b.Address(t)
 	paid := func(sequence uint32) (replaceable bool) {
 		parent := b.transaction(t, sequence, []coin{b.coinbase(t)})
-		middle := b.transaction(t, final, []coin{change(parent)})
-		child := b.transaction(t, final, []coin{change(middle)}, output{shop, 5000})
+		middle := b.transaction(t, final, []coin{devbtc.Change(parent)})
+		child := b.transaction(t, final, []coin{devbtc.Change(middle)}, output{To: shop, Units: 5000})
 		for _, tx := range []*wire.MsgTx{parent, middle, child} {
 			b.send(t, tx)
 		}
@@ -118,7 +119,7 @@ func TestBtcd_Incident22_ByDefaultAllThatIsUnconfirmedIsReplaceable(t *testing.T
 	n, err := bitcoin.New(bitcoin.Config{Params: b.params, RPC: b.client})
 	require.NoError(t, err)
 	shop := b.Address(t)
-	b.send(t, b.transaction(t, final, []coin{b.coinbase(t)}, output{shop, 5000}))
+	b.send(t, b.transaction(t, final, []coin{b.coinbase(t)}, output{To: shop, Units: 5000}))
 	seen := to(shop, pool(t, n))
 	require.Len(t, seen, 1)
 	require.True(t, seen[0].Replaceable)
@@ -130,7 +131,7 @@ func TestBtcd_Incident22_ByDefaultAllThatIsUnconfirmedIsReplaceable(t *testing.T
 func TestBtcd_A10_SameTransferInAnotherBlockOfTheSameHeight(t *testing.T) {
 	b := newBtcd(t)
 	n, shop := b.Node(t), b.Address(t)
-	b.send(t, b.transaction(t, final, []coin{b.coinbase(t)}, output{shop, 5000}))
+	b.send(t, b.transaction(t, final, []coin{b.coinbase(t)}, output{To: shop, Units: 5000}))
 	b.Mine(t, 1)
 	before := b.lastBlock(t, n)
 	b.Reorganise(t, 1)

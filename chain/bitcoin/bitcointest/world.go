@@ -10,15 +10,15 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/bitcoin"
+	"github.com/cointill/cointill/internal/devbtc"
 )
 
 // The environment variables that name the programs.
 const (
-	BtcdEnv      = "COINTILL_BTCD"
+	BtcdEnv      = devbtc.Env
 	LitecoindEnv = "COINTILL_LITECOIND"
 )
 
@@ -66,31 +66,24 @@ func freePort(t testing.TB) string {
 // start starts the program, waits until it answers, and makes it end with the test.
 func (w *world) start(t testing.TB, path string, args ...string) {
 	t.Helper()
-	cmd := exec.Command(path, args...)
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("start %s: %v", path, err)
+	process, err := devbtc.Run(exec.Command(path, args...))
+	if err != nil {
+		t.Fatal(err)
 	}
 	w.client = w.dial(t, w.login)
-	ended := sync.OnceFunc(func() {
+	ended := sync.OnceValue(func() error {
 		w.hangUp()
-		end(cmd)
+		return process.End()
 	})
-	t.Cleanup(ended)
+	t.Cleanup(func() { _ = ended() })
 	w.end = func(t testing.TB) {
 		t.Helper()
-		if ended(); !cmd.ProcessState.Success() {
-			t.Fatalf("%s: %s", path, cmd.ProcessState)
+		if err := ended(); err != nil {
+			t.Fatal(err)
 		}
 	}
-	deadline := time.Now().Add(time.Minute)
-	for tick := time.NewTicker(20 * time.Millisecond); ; <-tick.C {
-		err := w.client.Call(t.Context(), nil, "getblockcount")
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s does not answer: %v", path, err)
-		}
+	if err := process.Await(t.Context(), w.client); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -110,14 +103,6 @@ func (w *world) hangUp() {
 	for _, c := range w.clients {
 		c.Close()
 	}
-}
-
-// end asks a program to end, and makes it.
-func end(cmd *exec.Cmd) {
-	_ = cmd.Process.Signal(os.Interrupt)
-	late := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
-	_ = cmd.Wait()
-	late.Stop()
 }
 
 func (w *world) call(t testing.TB, result any, method string, params ...any) {

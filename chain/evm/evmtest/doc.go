@@ -3,6 +3,8 @@
 //
 //	chaintest.Run(t, evmtest.NewGeth)
 //
+// Their own tests also drive a go-ethereum node with call traces and WebSockets.
+//
 // They differ where adapters break: after a reorganisation go-ethereum mines the replaced transactions
 // again, and anvil loses them.
 package evmtest

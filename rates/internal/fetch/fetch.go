@@ -1,11 +1,13 @@
-// Package fetch is what all rate providers do alike: one bounded GET of JSON,
-// judged by its status, with nothing of the URL or the key in any error.
+// Package fetch is what all rate providers do alike: one bounded GET of JSON or
+// XML, judged by its status, with nothing of the URL or the key in any error.
 package fetch
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +18,7 @@ import (
 	"strconv"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/shopspring/decimal"
 
@@ -54,7 +57,7 @@ type Config struct {
 	HTTP    Doer   // nil is a client with a timeout
 	BaseURL string // empty is Default
 	Default string
-	Header  http.Header // sent with each request
+	Header  http.Header // sent with each request; an Accept replaces that of JSON
 	Now     func() time.Time
 }
 
@@ -135,6 +138,30 @@ func Decode(body []byte, out any) error {
 	return nil
 }
 
+// DecodeXML reads XML into out; the error quotes the beginning of the body. Of any
+// encoding but UTF-8 it reads the ASCII characters and puts a question mark for
+// each byte that is none, which is enough for numbers, dates and currency codes.
+func DecodeXML(body []byte, out any) error {
+	d := xml.NewDecoder(bytes.NewReader(body))
+	d.CharsetReader = func(_ string, input io.Reader) (io.Reader, error) { return asciiReader{input}, nil }
+	if err := d.Decode(out); err != nil {
+		return fmt.Errorf("not the expected XML: %q", body[:min(len(body), maxQuoted)])
+	}
+	return nil
+}
+
+type asciiReader struct{ from io.Reader }
+
+func (r asciiReader) Read(p []byte) (int, error) {
+	n, err := r.from.Read(p)
+	for i, c := range p[:n] {
+		if c >= utf8.RuneSelf {
+			p[i] = '?'
+		}
+	}
+	return n, err
+}
+
 // get returns the body of an answer with status 200, and otherwise an
 // *rates.HTTPError.
 func (c *Client) get(ctx context.Context, path string, query url.Values) ([]byte, error) {
@@ -147,9 +174,9 @@ func (c *Client) get(ctx context.Context, path string, query url.Values) ([]byte
 	if err != nil {
 		return nil, errors.New("not a valid URL")
 	}
-	maps.Copy(req.Header, c.header)
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "cointill")
+	maps.Copy(req.Header, c.header)
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, cause(ctx, err)
@@ -243,4 +270,13 @@ func Unix(s string) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("time %.40q is not seconds since 1970", s)
 	}
 	return time.Unix(seconds, 0).UTC(), nil
+}
+
+// UnixMilli reads the milliseconds since 1970 that a feed gives as its time.
+func UnixMilli(s string) (time.Time, error) {
+	millis, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || millis <= 0 || millis > 1<<50 {
+		return time.Time{}, fmt.Errorf("time %.40q is not milliseconds since 1970", s)
+	}
+	return time.UnixMilli(millis).UTC(), nil
 }

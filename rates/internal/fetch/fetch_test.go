@@ -257,3 +257,57 @@ func TestUnix(t *testing.T) {
 		require.Error(t, err, bad)
 	}
 }
+
+func TestUnixMilli(t *testing.T) {
+	at, err := fetch.UnixMilli("1711356300123")
+	require.NoError(t, err)
+	require.Equal(t, time.Date(2024, 3, 25, 8, 45, 0, 123e6, time.UTC), at)
+	for _, bad := range []string{"", "0", "-1", "1711356300.5", "soon", "1711356300123000000", "1.7e12"} {
+		_, err := fetch.UnixMilli(bad)
+		require.Error(t, err, bad)
+	}
+}
+
+func TestAnAcceptHeaderReplacesThatOfJSON(t *testing.T) {
+	for accept, want := range map[string]string{"": "application/json", "application/xml": "application/xml"} {
+		server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if got := r.Header.Values("Accept"); len(got) != 1 || got[0] != want {
+				t.Errorf("accepts %q, want %q", got, want)
+			}
+		}))
+		defer server.Close()
+		header := http.Header{}
+		if accept != "" {
+			header.Set("Accept", accept)
+		}
+		client, err := fetch.New(fetch.Config{Name: "feed", BaseURL: server.URL, Header: header})
+		require.NoError(t, err)
+		_, err = client.Rate(t.Context(), btcEUR, fetch.Question{Path: "/", Parse: func([]byte) (fetch.Quote, error) {
+			return fetch.Quote{}, rates.ErrNoRate
+		}})
+		require.ErrorIs(t, err, rates.ErrNoRate)
+	}
+}
+
+func TestDecodeXMLReadsASCIIOfAnyEncoding(t *testing.T) {
+	var out struct {
+		Name  string `xml:"name"`
+		Value string `xml:"value"`
+	}
+	body := "<?xml version=\"1.0\" encoding=\"windows-1251\"?><a><name>\xc4x\xd1</name><value>84,9</value></a>"
+	require.NoError(t, fetch.DecodeXML([]byte(body), &out))
+	require.Equal(t, "?x?", out.Name)
+	require.Equal(t, "84,9", out.Value)
+
+	for name, bad := range map[string]string{
+		"nothing":             "",
+		"a page":              "<html><br></html>",
+		"breaks off":          "<a><name>",
+		"an entity of theirs": `<!DOCTYPE a [<!ENTITY e "x">]><a><name>&e;</name></a>`,
+		"deep":                strings.Repeat("<a>", 100_000),
+	} {
+		err := fetch.DecodeXML([]byte(bad), &out)
+		require.ErrorContains(t, err, "not the expected XML", name)
+		require.Less(t, len(err.Error()), 300)
+	}
+}
