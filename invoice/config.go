@@ -77,6 +77,9 @@ type ChainConfig struct {
 // AssetConfig is one asset that invoices may ask for.
 type AssetConfig struct {
 	chain.Asset
+	// Symbol is what sources of rates know the asset by; default its Code. Assets that are priced alike, such as
+	// one token on several networks, have the same.
+	Symbol string
 	// Minimum is the least amount that an invoice may ask for; default one base unit. What a payer
 	// owes is refused below it, because it could not be paid (dust) or not worth its fee.
 	Minimum decimal.Decimal
@@ -248,6 +251,9 @@ func (s *Service) asset(n *network, a *AssetConfig) error {
 		if other.ID == a.ID || other.Code == a.Code {
 			return fmt.Errorf("%s (%s) is configured twice: ids and codes must differ", a.ID, a.Code)
 		}
+	}
+	if a.Symbol == "" {
+		a.Symbol = a.Code
 	}
 	if a.Step.IsNegative() || !a.Step.Equal(a.Step.Truncate(int32(a.Decimals))) {
 		return fmt.Errorf("Step must not be negative or have more than %d decimals", a.Decimals)

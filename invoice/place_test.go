@@ -353,3 +353,36 @@ func TestRecoveryTellsAWalletHowFarToLook(t *testing.T) {
 		require.ErrorIs(t, err, invoice.ErrNotFound)
 	})
 }
+
+func TestOneTokenOnTwoNetworksIsPricedAlike(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.rates.set("USDX", "EUR", "0.5")
+		inv := w.create(func(r *invoice.Request) { r.Asset = "TOK" })
+		require.Equal(t, w.units("TOK", "40").String(), inv.Quote.Due.String(), "20 EUR at the rate of the symbol")
+		same := w.create(func(r *invoice.Request) { r.Asset, r.Price = "TOK", price("7", "SIM") })
+		require.Equal(t, w.units("TOK", "7").String(), same.Quote.Due.String(), "no rate is needed between the two")
+		for _, r := range w.svc.Rates(t.Context()) {
+			require.Contains(t, []string{"SIM", "TOK"}, r.Pair.Base, "listed by their codes")
+		}
+	}, func(cfg *invoice.Config) {
+		for i := range cfg.Chains[0].Assets {
+			cfg.Chains[0].Assets[i].Symbol = "USDX"
+		}
+	})
+}
+
+func TestThePricesWorthInAnotherAssetPaysThePrice(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.rates.set("TOK", "EUR", "0.9")
+		inv := w.create(func(r *invoice.Request) { r.Asset, r.Price = "TOK", price("10", "EUR") })
+		require.Equal(t, "11111112", inv.Quote.Due.String(), "rounded up")
+		w.pay(inv, "SIM", "5") // exactly 10 EUR
+		w.mine(1)
+		w.mine(2)
+		w.wants(inv, invoice.StatusCompleted, exact|otherAsset)
+		less := w.create(func(r *invoice.Request) { r.Asset, r.Price = "TOK", price("10", "EUR") })
+		w.pay(less, "SIM", "4.999999999999999999")
+		w.mine(3)
+		w.wants(less, invoice.StatusPaidPartial, under|otherAsset)
+	})
+}

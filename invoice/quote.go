@@ -76,7 +76,7 @@ func (s *Service) quoted(ctx context.Context, inv Invoice, a AssetConfig, now ti
 		}
 		q.Due = divideUp(hundredfold, hundred)
 	} else {
-		rate, err := s.rate(ctx, from, rates.Pair{Base: a.Code, Quote: p.Currency})
+		rate, err := s.rate(ctx, from, a.Asset, p.Currency)
 		if err != nil {
 			return nil, err
 		}
@@ -90,7 +90,7 @@ func (s *Service) quoted(ctx context.Context, inv Invoice, a AssetConfig, now ti
 		q.Fiat = p
 		return q, nil
 	}
-	rate, err := s.rate(ctx, from, rates.Pair{Base: a.Code, Quote: s.cfg.Reference})
+	rate, err := s.rate(ctx, from, a.Asset, s.cfg.Reference)
 	if err != nil {
 		return nil, err
 	}
@@ -127,9 +127,13 @@ func (a AssetConfig) minimumUnits() *big.Int {
 	return units
 }
 
-// rate asks the source of the name, and trusts nothing that is not positive. A source that an invoice was
-// quoted from and that is no longer configured is as good as one that fails.
-func (s *Service) rate(ctx context.Context, name string, pair rates.Pair) (rates.Rate, error) {
+// rate asks the source of the name what an asset costs in a currency, and trusts nothing that is not positive. A
+// source that an invoice was quoted from and that is no longer configured is as good as one that fails.
+func (s *Service) rate(ctx context.Context, name string, a chain.Asset, currency string) (rates.Rate, error) {
+	pair := rates.Pair{Base: s.symbol(string(a.ID), a.Code), Quote: s.symbol(currency, currency)}
+	if pair.Base == pair.Quote { // one token on two networks
+		return rates.Rate{Pair: pair, Value: decimal.NewFromInt(1), Time: s.cfg.Now().UTC(), Source: "identity"}, nil
+	}
 	source := s.cfg.Rates
 	if name != "" {
 		source = s.cfg.RateSources[name]
@@ -145,6 +149,15 @@ func (s *Service) rate(ctx context.Context, name string, pair rates.Pair) (rates
 		return rates.Rate{}, fmt.Errorf("invoice: rate of %s is %s: %w", pair, r.Value, rates.ErrNoRate)
 	}
 	return r, nil
+}
+
+// symbol is what rates know an asset by; for all else, and for assets that are no longer configured, it is the
+// other text.
+func (s *Service) symbol(name, other string) string {
+	if a, known := s.findAsset(name); known {
+		return a.Symbol
+	}
+	return other
 }
 
 // divideUp divides two positive numbers and rounds up to a whole one.
@@ -212,7 +225,7 @@ func (s *Service) worth(ctx context.Context, inv Invoice, p Payment) (*big.Int, 
 			return new(big.Int).Set(p.Units), nil
 		}
 		currency = s.cfg.Reference
-		quoted, err := s.rate(ctx, inv.Terms.RateSource, rates.Pair{Base: due.Code, Quote: currency})
+		quoted, err := s.rate(ctx, inv.Terms.RateSource, due, currency)
 		if err != nil {
 			return nil, err
 		}
@@ -221,7 +234,7 @@ func (s *Service) worth(ctx context.Context, inv Invoice, p Payment) (*big.Int, 
 	now := rates.Rate{Value: decimal.NewFromInt(1)}
 	if paid.Code != currency {
 		var err error
-		if now, err = s.rate(ctx, inv.Terms.RateSource, rates.Pair{Base: paid.Code, Quote: currency}); err != nil {
+		if now, err = s.rate(ctx, inv.Terms.RateSource, paid.Asset, currency); err != nil {
 			return nil, err
 		}
 	}
@@ -255,11 +268,12 @@ func (s *Service) PaymentURI(inv Invoice) (string, error) {
 func (s *Service) Rates(ctx context.Context) []rates.Rate {
 	var out []rates.Rate
 	for _, a := range s.assets {
-		r, err := s.rate(ctx, "", rates.Pair{Base: a.Code, Quote: s.cfg.Reference})
+		r, err := s.rate(ctx, "", a.Asset, s.cfg.Reference)
 		if err != nil {
 			s.log.Warn("no rate to list", "error", err)
 			continue
 		}
+		r.Pair.Base = a.Code
 		out = append(out, r)
 	}
 	return out
