@@ -21,7 +21,8 @@
 //
 // # Requests
 //
-// A body must be a JSON object in UTF-8 of at most 64 KiB, announced as application/json. Keys that occur
+// A body must be a JSON object in UTF-8 of at most 64 KiB, announced as application/json unless the route takes any
+// type. Keys that occur
 // twice, nesting deeper than 16 levels and anything after the object are refused, members that the
 // route does not declare are ignored, and null is the same as absent. Names are matched exactly. Amounts
 // may be JSON numbers or decimal numbers in JSON strings; they are read digit by digit, never through a

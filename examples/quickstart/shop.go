@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -44,7 +45,8 @@ type order struct {
 // hook is a webhook as the shop understood it.
 type hook struct {
 	ID     string
-	Order  string `json:"order_id"` // CryptoSteroid has another word
+	Order  string `json:"order_id"`
+	Other  string `json:"externalId"` // as CryptoSteroid calls it
 	Status string `json:"status"`
 }
 
@@ -198,6 +200,7 @@ func (s *shop) hook(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "not JSON", http.StatusBadRequest)
 		return
 	}
+	told.Order = cmp.Or(told.Order, told.Other)
 	if err := s.remember(r.Context(), told, body); err != nil {
 		http.Error(w, "try again", http.StatusServiceUnavailable)
 		return

@@ -84,11 +84,12 @@ func (t *timeline) events(ctx context.Context) error {
 
 func (t *timeline) event(p invoice.Payload) {
 	inv := p.Data.Invoice
+	order := cmp.Or(inv.OrderID, inv.Name)
 	switch p.Type {
 	case invoice.EventCreated:
-		t.say(inv.OrderID, "created", "%s %s, invoice %s", inv.Price.Amount.StringFixed(2), inv.Price.Currency, inv.ID)
+		t.say(order, "created", "%s %s, invoice %s", inv.Price.Amount.StringFixed(2), inv.Price.Currency, inv.ID)
 		if inv.Asset != nil {
-			t.say(inv.OrderID, "quoted", "%s %s to %s until %s", inv.Due, inv.Asset.Code, inv.Address, inv.Deadline.Local().Format(time.TimeOnly))
+			t.say(order, "quoted", "%s %s to %s until %s", inv.Due, inv.Asset.Code, inv.Address, inv.Deadline.Local().Format(time.TimeOnly))
 		}
 	case invoice.EventPaymentReceived:
 		units, _ := new(big.Int).SetString(p.Data.Payment.Units, 10)
@@ -96,10 +97,10 @@ func (t *timeline) event(p invoice.Payload) {
 		if p.Data.Payment.Height > 0 {
 			where = fmt.Sprint("in block ", p.Data.Payment.Height)
 		}
-		t.say(inv.OrderID, "seen", "%s %s %s, with it %s, transaction %.10s...", decimal.NewFromBigInt(units, -int32(inv.Asset.Decimals)),
+		t.say(order, "seen", "%s %s %s, with it %s, transaction %.10s...", decimal.NewFromBigInt(units, -int32(inv.Asset.Decimals)),
 			inv.Asset.Code, where, p.Data.Payment.Class, p.Data.Payment.TxID)
 	default:
-		t.say(inv.OrderID, string(inv.Status), "received %s, confirmed %s of %s (%s)", inv.Received, inv.Confirmed, inv.Due, inv.Outcome)
+		t.say(order, string(inv.Status), "received %s, confirmed %s of %s (%s)", inv.Received, inv.Confirmed, inv.Due, inv.Outcome)
 	}
 }
 
@@ -141,10 +142,10 @@ func (t *timeline) watch(ctx context.Context) error {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		t.webhooks()
 		if err := t.events(ctx); err != nil && ctx.Err() == nil {
 			return err
 		}
+		t.webhooks()
 		select {
 		case <-ctx.Done():
 			return nil
