@@ -17,6 +17,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/cointill/cointill/invoice"
 )
 
 // Config describes a dialect. Title, Version, Routes, Fault and FaultBody are required.
@@ -36,7 +38,14 @@ type Config struct {
 	ClientIP ClientIP         // where requests come from, for Limit; default [RemoteIP]
 	Now      func() time.Time // default time.Now
 	Logger   *slog.Logger     // default silence
+	Meter    invoice.Meter    // is told of every request; default invoice.NoMeter
 }
+
+// What an [API] measures.
+const (
+	MeterRequests = "cointill.http.requests" // counter; labels operation, status
+	MeterRequest  = "cointill.http.request"  // time until the answer is written; labels operation
+)
 
 // Route is one operation of a dialect. Method, Path, OperationID, Summary, Tag, Answer and Handler are
 // required.
@@ -109,6 +118,9 @@ func assemble(cfg Config) (*API, error) {
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Meter == nil {
+		cfg.Meter = invoice.NoMeter()
 	}
 	cfg.Routes = slices.Clone(cfg.Routes)
 	if cfg.ClientIP == nil {
@@ -200,7 +212,13 @@ func (e endpoint) allow() string {
 
 func (a *API) serve(e endpoint) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
+		began := time.Now()
 		r := &Request{Request: hr, ID: newRequestID(), w: w, maxBody: a.cfg.MaxBody}
+		defer func() {
+			operation := invoice.Label{Key: "operation", Value: r.operation()}
+			a.cfg.Meter.Count(hr.Context(), MeterRequests, 1, operation, invoice.Label{Key: "status", Value: strconv.Itoa(r.status)})
+			a.cfg.Meter.Time(hr.Context(), MeterRequest, time.Since(began), operation)
+		}()
 		w.Header().Set("X-Request-Id", r.ID)
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -270,6 +288,7 @@ func (a *API) write(r *Request, status int, body any) error {
 	h := r.w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(buf.Len()))
+	r.status = status
 	r.w.WriteHeader(status)
 	if r.Method != http.MethodHead {
 		_, _ = r.w.Write(buf.Bytes()) // fails only when nobody listens any more
@@ -297,7 +316,8 @@ func (a *API) fail(r *Request, err error) {
 	}
 	if err := a.write(r, status, body); err != nil {
 		a.cfg.Logger.LogAttrs(r.Context(), slog.LevelError, "error cannot be written", slog.String("request", r.ID), slog.Any("error", err))
-		r.w.WriteHeader(http.StatusInternalServerError)
+		r.status = http.StatusInternalServerError
+		r.w.WriteHeader(r.status)
 	}
 }
 

@@ -20,6 +20,7 @@ type FeedConfig struct {
 	Limit    Limit
 	Now      func() time.Time
 	Logger   *slog.Logger
+	Meter    invoice.Meter
 }
 
 // NewFeed makes an API with one route, GET /events?after=&limit=, which answers what happened to a project's
@@ -43,7 +44,7 @@ func NewFeed(cfg FeedConfig) (*API, error) {
 			Params: feedQuery{}, Answer: feedPage{}, Handler: f.list,
 		}},
 		Fault: feedFault, FaultBody: feedError{},
-		Limit: cfg.Limit, ClientIP: cfg.ClientIP, Now: cfg.Now, Logger: cfg.Logger,
+		Limit: cfg.Limit, ClientIP: cfg.ClientIP, Now: cfg.Now, Logger: cfg.Logger, Meter: cfg.Meter,
 	})
 }
 

@@ -141,3 +141,30 @@ func TestTheDocumentHasAPageForPeople(t *testing.T) {
 	}
 	require.NotContains(t, w.Body.String(), "<script")
 }
+
+// seen is a meter that keeps the labels of what it counted.
+type seen struct {
+	invoice.Meter
+	counts map[string]int64
+}
+
+func (s seen) Count(_ context.Context, name string, n int64, labels ...invoice.Label) {
+	s.counts[fmt.Sprint(name, labels)] += n
+}
+
+func TestRequestsAreMeasured(t *testing.T) {
+	m := seen{invoice.NoMeter(), map[string]int64{}}
+	api, err := httpapi.New(httpapi.Config{
+		Title: "t", Version: "1", Fault: fault, FaultBody: faultBody{}, Meter: m,
+		Routes: []httpapi.Route{{Method: "GET", Path: "/x", OperationID: "x", Summary: "x", Tag: "x", Answer: faultBody{}, Handler: func(*httpapi.Request) (any, error) {
+			return faultBody{"fine"}, nil
+		}}},
+	})
+	require.NoError(t, err)
+	for _, path := range []string{"/x", "/x", "/y"} {
+		api.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, path, nil))
+	}
+	require.Equal(t, map[string]int64{
+		"cointill.http.requests[{operation x} {status 200}]": 2, "cointill.http.requests[{operation } {status 404}]": 1,
+	}, m.counts)
+}

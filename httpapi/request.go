@@ -28,6 +28,7 @@ type Request struct {
 	op      *operation
 	w       http.ResponseWriter
 	maxBody int64
+	status  int  // that was answered
 	read    bool // the body was read into raw
 	raw     []byte
 }

@@ -332,7 +332,7 @@ func TestDepositsToAStandingInvoiceAreToldWhenSeenAndWhenDeepEnough(t *testing.T
 	})
 }
 
-func TestRecoveryTellsAWalletHowFarToLook(t *testing.T) {
+func TestA13_RecoveryTellsAWalletHowFarToLook(t *testing.T) {
 	inWorld(t, func(w *world) {
 		var list []invoice.Invoice
 		for range 9 {

@@ -29,6 +29,12 @@ const (
 	recordTimeout = 5 * time.Second
 )
 
+// What a [Dispatcher] measures.
+const (
+	MeterAttempts = "cointill.webhook.attempts" // counter; labels state, which the message is in after the attempt
+	MeterAnswer   = "cointill.webhook.answer"   // time until an endpoint has answered, or was given up
+)
+
 var errInterrupted = errors.New("interrupted because the sender was stopped")
 
 // deliver makes one attempt, tells what it showed about the endpoint, and records it.
@@ -38,6 +44,8 @@ func (d *Dispatcher) deliver(base, sending context.Context, delivery Delivery, t
 	end := d.cfg.Now()
 	tell(a.signal())
 	next := d.follow(a, delivery.Message.Format, delivery.Tried, end)
+	d.cfg.Meter.Count(base, MeterAttempts, 1, invoice.Label{Key: "state", Value: string(next.State)})
+	d.cfg.Meter.Time(base, MeterAnswer, end.Sub(at))
 	d.record(base, delivery, Attempt{
 		At: at.UTC(), Duration: end.Sub(at), Status: a.status, Excerpt: a.excerpt, Error: a.reason(d.cfg.Rules[delivery.Message.Format]),
 	}, next)

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"github.com/cointill/cointill/invoice"
 )
 
 // Config describes a dispatcher. Outbox and Secrets are required; the other fields have defaults.
@@ -54,6 +56,8 @@ type Config struct {
 	// Logger gets what an operator should see: of URLs the endpoint alone, and never bodies or
 	// secrets. Nil is silence.
 	Logger *slog.Logger
+	// Meter is told of every attempt. Default invoice.NoMeter.
+	Meter invoice.Meter
 	// UserAgent is sent with every request. Default "Cointill-Webhook".
 	UserAgent string
 }
@@ -77,6 +81,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Meter == nil {
+		c.Meter = invoice.NoMeter()
 	}
 	if c.UserAgent == "" {
 		c.UserAgent = "Cointill-Webhook"

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -114,4 +115,28 @@ func TestTheSecretOfAnInvoiceGoesWithItsMessage(t *testing.T) {
 	got := n.Messages(completed(inv), inv)
 	require.Equal(t, "stamped", got[0].Format)
 	require.Equal(t, "secret of "+inv.ID, got[0].Secret)
+}
+
+// tally is a meter that counts by the first label.
+type tally struct {
+	invoice.Meter
+	mu     sync.Mutex
+	counts map[string]int64
+}
+
+func (m *tally) Count(_ context.Context, name string, n int64, labels ...invoice.Label) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.counts[name+" "+labels[0].Value] += n
+}
+
+func TestAttemptsAreMeasured(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, m := newWorld(t), &tally{Meter: invoice.NoMeter(), counts: map[string]int64{}}
+		w.cfg.Meter = m
+		w.net.answer = func(n int, _ got) reply { return status([]int{500, 200}[min(n, 1)]) }
+		w.commit(message("inv", 1, "shop.example"))
+		w.runFor(time.Minute)
+		require.Equal(t, map[string]int64{"cointill.webhook.attempts due": 1, "cointill.webhook.attempts delivered": 1}, m.counts)
+	})
 }

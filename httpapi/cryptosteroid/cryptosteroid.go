@@ -34,6 +34,7 @@ type Config struct {
 
 	Now    func() time.Time // default time.Now
 	Logger *slog.Logger     // default silence
+	Meter  invoice.Meter    // default invoice.NoMeter
 }
 
 // window is how long there is to pay.
@@ -60,7 +61,7 @@ func New(cfg Config) (*httpapi.API, error) {
 		Description: "Invoices in fiat money that are paid in cryptocurrency, and deposit addresses.",
 		Routes:      a.routes(key),
 		Fault:       fault, FaultBody: faultBody{}, Invalid: http.StatusBadRequest,
-		Limit: cfg.Limit, ClientIP: cfg.ClientIP, Now: cfg.Now, Logger: cfg.Logger,
+		Limit: cfg.Limit, ClientIP: cfg.ClientIP, Now: cfg.Now, Logger: cfg.Logger, Meter: cfg.Meter,
 	})
 }
 
