@@ -27,6 +27,7 @@ const (
 	EventPaymentReceived EventType = "invoice.payment_received" // money was recorded, whatever it means
 	EventPaymentLost     EventType = "invoice.payment_lost"     // recorded money is no longer on the chain
 	EventDeposit         EventType = "invoice.deposit"          // money on a standing invoice is deep enough
+	EventConfirmed       EventType = "invoice.confirmed"        // all that counts of a closed partial payment is now deep enough: what the shop has of it is certain
 )
 
 // Class is how a payment stood to its invoice when it was recorded.

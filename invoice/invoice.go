@@ -313,6 +313,12 @@ type State struct {
 	Wake       Wake      `json:"wake,omitzero"`
 }
 
+// PartialConfirmed says whether this is a closed partial payment of which all that counts is deep enough. When it
+// becomes so after the closing, [EventConfirmed] tells.
+func (s State) PartialConfirmed() bool {
+	return s.Status == StatusPaidPartial && s.Closed && orZero(s.Confirmed).Sign() > 0 && orZero(s.Confirmed).Cmp(orZero(s.Counted)) == 0
+}
+
 // Invoice is one request for money and all that is known about it. Values of this type are
 // snapshots: changing one changes nothing but the copy.
 type Invoice struct {

@@ -111,6 +111,9 @@ func drafts(before, after Invoice, changes []change, by Action) []draft {
 	case was.Closed != is.Closed:
 		out = append(out, draft{typ: EventClosed, actor: by.Actor, comment: by.Comment})
 	}
+	if was.Status == is.Status && was.Closed && !was.PartialConfirmed() && is.PartialConfirmed() {
+		out = append(out, draft{typ: EventConfirmed})
+	}
 	if wasGone, isGone := was.Outcome.Has(OutcomeReverted), is.Outcome.Has(OutcomeReverted); !wasGone && isGone {
 		out = append(out, draft{typ: EventReverted})
 	} else if wasGone && !isGone {

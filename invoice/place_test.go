@@ -386,3 +386,24 @@ func TestThePricesWorthInAnotherAssetPaysThePrice(t *testing.T) {
 		w.wants(less, invoice.StatusPaidPartial, under|otherAsset)
 	})
 }
+
+func TestAPartialPaymentThatClosesUnconfirmedIsToldWhenItIsConfirmed(t *testing.T) {
+	inWorld(t, func(w *world) {
+		inv := w.create(func(r *invoice.Request) { r.Single = true })
+		w.pay(inv, "SIM", "4")
+		w.mine(1)
+		require.False(t, w.get(inv).State.PartialConfirmed())
+		w.mine(2)
+		require.True(t, w.get(inv).State.PartialConfirmed())
+		require.Equal(t, []invoice.EventType{
+			invoice.EventCreated, invoice.EventPaymentReceived, invoice.EventPaidPartial, invoice.EventConfirmed,
+		}, w.told(inv))
+
+		inTime := w.create()
+		w.pay(inTime, "SIM", "4")
+		w.mine(1)
+		w.mine(2)
+		w.pass(31 * time.Minute)
+		require.Equal(t, invoice.EventClosed, w.told(inTime)[len(w.told(inTime))-1], "what is certain when it closes is told once")
+	})
+}

@@ -47,6 +47,7 @@ type was struct {
 	status   invoice.Status
 	closed   bool
 	reverted bool
+	partial  bool               // a closed partial payment of which nothing can vanish any more
 	present  map[chain.Key]bool // payments that are not withdrawn
 	mature   map[chain.Key]bool // deposits that were told to be deep enough
 }
@@ -58,7 +59,7 @@ func (w *world) auditInvoice(inv invoice.Invoice, b invoice.Batch) {
 	before, known := w.was[inv.ID]
 	after := was{
 		order: inv.OrderID, status: inv.State.Status, closed: inv.State.Closed,
-		reverted: inv.State.Outcome.Has(invoice.OutcomeReverted), present: maps.Clone(before.present), mature: maps.Clone(before.mature),
+		reverted: inv.State.Outcome.Has(invoice.OutcomeReverted), partial: inv.State.PartialConfirmed(), present: maps.Clone(before.present), mature: maps.Clone(before.mature),
 	}
 	if after.present == nil {
 		after.present, after.mature = map[chain.Key]bool{}, map[chain.Key]bool{}
@@ -109,6 +110,7 @@ func (w *world) auditInvoice(inv invoice.Invoice, b invoice.Batch) {
 		{oneIf(before.reverted && !after.reverted), invoice.EventRestored},
 		{oneIf(!told && known && before.closed != after.closed), invoice.EventClosed},
 		{oneIf(!known), invoice.EventCreated},
+		{oneIf(before.status == after.status && before.closed && !before.partial && after.partial), invoice.EventConfirmed},
 	} {
 		if counts[c.typ] != c.happened {
 			w.failLocked(ruleSilent, "%s: %d events %s for what happened %d times", inv.OrderID, counts[c.typ], c.typ, c.happened)

@@ -34,7 +34,11 @@ func TestDeliberateDefectsAreFound(t *testing.T) {
 		{"withdrawals of payments are not stored", 60, inStore(forgottenWithdrawals)},
 		{"InvoicesAbove forgets the unconfirmed", 20, inStore(forgetUnconfirmed)},
 		{"InvoicesAbove is one block off", 40, inStore(oneBlockOff)},
-		{"InvoicesByAddress forgets what is closed", 20, inStore(forgetClosed)},
+		{"InvoicesAt forgets what is closed", 20, inStore(forgetClosed)},
+		{"InvoicesAt forgets who gave a place up", 200, inStore(forgetReleased)},
+		{"InvoicesPaidBy finds nothing", 400, inStore(forgetPayers)},
+		{"a number that was freed is handed out twice", 60, inStore(freedTwice)},
+		{"deposits are told again with every block", 40, inStore(forgetMaturity)},
 		{"InvoicesWaking forgets deadlines", 20, inStore(forgetDeadlines)},
 		{"InvoicesWaking forgets heights", 20, inStore(forgetHeights)},
 		{"ReserveIndexes begins again", 20, inStore(indexesAgain)},
@@ -75,6 +79,8 @@ type flawed struct {
 	address func([]invoice.Invoice) []invoice.Invoice
 	waking  func(chain.Head) chain.Head
 	reserve func(context.Context, string, uint32) (uint32, error)
+	take    func(context.Context, string) (uint32, error)
+	paidBy  func([]invoice.Invoice) []invoice.Invoice
 	events  func([]invoice.Event) []invoice.Event
 	claim   func([]webhook.Delivery) []webhook.Delivery
 	record  func(webhook.Next) webhook.Next
@@ -136,6 +142,21 @@ func (f *flawed) InvoicesAt(ctx context.Context, places []invoice.Place) ([]invo
 	return list, err
 }
 
+func (f *flawed) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice.Invoice, error) {
+	list, err := f.seen(f.Memory.InvoicesPaidBy(ctx, keys))
+	if f.paidBy != nil {
+		list = f.paidBy(list)
+	}
+	return list, err
+}
+
+func (f *flawed) TakeIndex(ctx context.Context, wallet string) (uint32, error) {
+	if f.take != nil {
+		return f.take(ctx, wallet)
+	}
+	return f.Memory.TakeIndex(ctx, wallet)
+}
+
 func (f *flawed) InvoicesAbove(ctx context.Context, n chain.Network, height uint64) ([]invoice.Invoice, error) {
 	if f.above != nil {
 		return f.above(ctx, n, height)
@@ -178,6 +199,42 @@ func (f *flawed) Record(ctx context.Context, c webhook.Claim, a webhook.Attempt,
 		next = f.record(next)
 	}
 	return f.Memory.Record(ctx, c, a, next)
+}
+
+func forgetReleased(f *flawed) {
+	f.address = func(list []invoice.Invoice) []invoice.Invoice {
+		return slices.DeleteFunc(list, func(inv invoice.Invoice) bool { return !inv.State.ReleasedAt.IsZero() })
+	}
+}
+
+func forgetPayers(f *flawed) {
+	f.paidBy = func([]invoice.Invoice) []invoice.Invoice { return nil }
+}
+
+func freedTwice(f *flawed) {
+	var last []uint32
+	f.take = func(ctx context.Context, wallet string) (uint32, error) {
+		if len(last) > 0 {
+			index := last[0]
+			last = nil
+			return index, nil
+		}
+		index, err := f.Memory.TakeIndex(ctx, wallet)
+		if err == nil {
+			last = []uint32{index}
+		}
+		return index, err
+	}
+}
+
+func forgetMaturity(f *flawed) {
+	f.read = func(inv invoice.Invoice) invoice.Invoice {
+		inv.Payments = slices.Clone(inv.Payments)
+		for i := range inv.Payments {
+			inv.Payments[i].MaturedAt = time.Time{}
+		}
+		return inv
+	}
 }
 
 var errLost = errors.New("connection lost")

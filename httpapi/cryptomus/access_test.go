@@ -1,0 +1,319 @@
+package cryptomus_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/httpapi/cryptomus"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store"
+	"github.com/cointill/cointill/webhook"
+	"github.com/stretchr/testify/require"
+)
+
+const unknownID = "018d0c2e-0000-7000-8000-000000000000"
+
+// bodies are valid bodies for the routes that take one, with the id of an invoice and of a wallet.
+func bodies(payment, wallet string) map[string]string {
+	return map[string]string{
+		"createPayment": `{"amount":"20","currency":"USD","order_id":"new"}`, "getPayment": `{"uuid":"` + payment + `"}`,
+		"listPayments": `{}`, "markAsPaid": `{"uuid":"` + payment + `"}`, "resendWebhook": `{"uuid":"` + payment + `"}`,
+		"testPaymentWebhook": `{"url_callback":"https://shop.example/c","currency":"COIN","network":"sim","uuid":"` + payment + `"}`,
+		"testWalletWebhook":  `{"url_callback":"https://shop.example/c","currency":"COIN","network":"sim","uuid":"` + wallet + `"}`,
+		"paymentQR":          `{"merchant_payment_uuid":"` + payment + `"}`, "walletQR": `{"wallet_address_uuid":"` + wallet + `"}`,
+		"setDiscount":  `{"currency":"COIN","network":"sim","discount_percent":1}`,
+		"createWallet": `{"currency":"COIN","network":"sim","order_id":"new-wallet"}`, "blockWallet": `{"uuid":"` + wallet + `"}`,
+	}
+}
+
+// forbidden are the routes that move money out.
+var forbidden = map[string]string{
+	"/payment/refund": "any", "/wallet/blocked-address-refund": "payment", "/test-webhook/payout": "payout", "/payout": "payout",
+	"/payout/info": "payout", "/payout/list": "payout", "/payout/services": "payout", "/payout/calculate": "payout",
+	"/transfer/to-personal": "payout", "/transfer/to-business": "payout", "/recurrence/create": "payment",
+	"/recurrence/info": "payment", "/recurrence/list": "payment", "/recurrence/cancel": "payment",
+}
+
+func TestIncident39_EveryRouteButTheRatesNeedsASignature(t *testing.T) {
+	w := newWorld(t, options{})
+	keyless, _, err := w.projects.Create(t.Context(), invoice.NewProject{Owner: "owner", Name: "keyless"})
+	require.NoError(t, err)
+	const invalid = `{"message":"Invalid Sign."}`
+	for _, route := range w.api.Routes() {
+		body := bodies(unknownID, unknownID)[route.OperationID]
+		if route.Auth == nil {
+			require.Equal(t, "/exchange-rate/{currency}/list", route.Path)
+			continue
+		}
+		own := map[string]string{"payment": w.shop.payout, "payout": w.shop.payment, "any": w.rival.payment}[forbidden[route.Path]]
+		if own == "" {
+			own = w.shop.payout
+		}
+		good := webhook.CryptomusSignature([]byte(body), w.shop.payment)
+		for name, change := range map[string]func(h http.Header){
+			"no headers":        func(h http.Header) { h.Del("merchant"); h.Del("sign") },
+			"no merchant":       func(h http.Header) { h.Del("merchant") },
+			"no sign":           func(h http.Header) { h.Del("sign") },
+			"empty sign":        func(h http.Header) { h.Set("sign", "") },
+			"unknown merchant":  func(h http.Header) { h.Set("merchant", unknownID) },
+			"no uuid":           func(h http.Header) { h.Set("merchant", "x' OR 1=1 --\xff") },
+			"long merchant":     func(h http.Header) { h.Set("merchant", strings.Repeat("a", 5000)) },
+			"wrong key":         func(h http.Header) { h.Set("sign", webhook.CryptomusSignature([]byte(body), "wrong")) },
+			"no key":            func(h http.Header) { h.Set("sign", webhook.CryptomusSignature([]byte(body), "")) },
+			"key that none has": func(h http.Header) { h.Set("sign", webhook.CryptomusSignature([]byte(body), strings.Repeat("0", 64))) },
+			"another's key":     func(h http.Header) { h.Set("sign", webhook.CryptomusSignature([]byte(body), w.rival.payment)) },
+			"the other key":     func(h http.Header) { h.Set("sign", webhook.CryptomusSignature([]byte(body), own)) },
+			"another's id":      func(h http.Header) { h.Set("merchant", w.rival.id); h.Set("sign", good) },
+			"project without key": func(h http.Header) {
+				h.Set("merchant", keyless.ID)
+				h.Set("sign", webhook.CryptomusSignature([]byte(body), ""))
+			},
+			"... nor any at all": func(h http.Header) {
+				h.Set("merchant", keyless.ID)
+				h.Set("sign", webhook.CryptomusSignature([]byte(body), strings.Repeat("0", 64)))
+			},
+			"another body":       func(h http.Header) { h.Set("sign", webhook.CryptomusSignature([]byte(body+" "), w.shop.payment)) },
+			"upper case":         func(h http.Header) { h.Set("sign", strings.ToUpper(good)) },
+			"the key for a sign": func(h http.Header) { h.Set("sign", w.shop.payment) },
+		} {
+			r := w.request(route.Method, route.Path, w.shop, w.shop.payment, body)
+			change(r.Header)
+			got := w.send(t, w.api, r)
+			require.Equal(t, invalid+"\n", string(got.body), "%s: %s", route.Path, name)
+			require.Equal(t, 401, got.status, name)
+		}
+	}
+	require.Zero(t, w.count(t))
+}
+
+func TestTheSignatureIsOfTheBytesThatWereSent(t *testing.T) {
+	w := newWorld(t, options{})
+	for i, body := range []string{
+		`{"amount":"15","currency":"USD","order_id":"a","url_callback":"https:\/\/shop.example\/cb"}`,
+		`{"amount":"15","currency":"USD","order_id":"a","url_callback":"https://shop.example/cb"}`,
+		" {\n \"amount\": \"15\", \"currency\": \"USD\", \"order_id\": \"a\"}\n", `{"order_id":"a","currency":"USD","amount":15,"x":"日本"}`,
+	} {
+		require.Equal(t, 200, w.post(t, "/payment", body).status, i)
+		other := strings.ReplaceAll(body, "/", `\/`) + " "
+		r := w.request("POST", "/payment", w.shop, w.shop.payment, body)
+		r.Header.Set("sign", webhook.CryptomusSignature([]byte(other), w.shop.payment))
+		require.Equal(t, 401, w.send(t, w.api, r).status)
+	}
+}
+
+func TestABodyWithoutParametersMayBeSignedAsNone(t *testing.T) {
+	w := newWorld(t, options{})
+	empty := webhook.CryptomusSignature(nil, w.shop.payment)
+	for body, want := range map[string]int{``: 200, `{}`: 200, `[]`: 200, `{ }`: 401, ` `: 401, `{"a":1}`: 401, `[1]`: 401} {
+		for _, path := range []string{"/payment/services", "/payment/list", "/balance"} {
+			r := w.request("POST", path, w.shop, "", body)
+			r.Header.Set("sign", empty)
+			require.Equal(t, want, w.send(t, w.api, r).status, "%q", body)
+			if want == 200 {
+				require.Equal(t, 200, w.post(t, path, body).status, "%q signed as it is", body)
+			}
+		}
+	}
+}
+
+func TestTheContentTypeDoesNotMatter(t *testing.T) {
+	w := newWorld(t, options{})
+	for _, typ := range []string{"", "application/x-www-form-urlencoded", "text/plain", "application/json;charset=UTF-8", "application/json"} {
+		r := w.request("POST", "/payment", w.shop, w.shop.payment, `{"amount":"15","currency":"USD","order_id":"a"}`)
+		r.Header.Set("Content-Type", typ)
+		w.send(t, w.api, r).result(t)
+	}
+	require.Equal(t, 1, w.count(t))
+}
+
+func TestIncident45_AForeignInvoiceDoesNotExist(t *testing.T) {
+	w := newWorld(t, options{api: func(c *cryptomus.Config) { c.TestClient = webhook.NewClient(webhook.ClientConfig{}) }})
+	payment := w.create(t, `{"amount":"20","currency":"COIN","order_id":"1","url_callback":"https://shop.example/c"}`)["uuid"].(string)
+	wallet := w.post(t, "/wallet", `{"currency":"COIN","network":"sim","order_id":"2"}`).result(t)["uuid"].(string)
+	walked := 0
+	for _, route := range w.api.Routes() {
+		foreign, unknown := bodies(payment, wallet)[route.OperationID], bodies(unknownID, unknownID)[route.OperationID]
+		for range 2 { // by uuid, and by order id
+			if foreign != unknown {
+				walked++
+				got := w.send(t, w.api, w.request("POST", route.Path, w.rival, w.rival.payment, foreign))
+				none := w.send(t, w.api, w.request("POST", route.Path, w.rival, w.rival.payment, unknown))
+				require.Equal(t, 422, got.status, route.Path)
+				require.Equal(t, string(none.body), string(got.body), "nothing tells a foreign invoice from none")
+			}
+			foreign, unknown = `{"order_id":"1"}`, `{"order_id":"nothing"}`
+			if route.OperationID == "blockWallet" {
+				foreign = `{"order_id":"2"}`
+			}
+			if !strings.Contains("getPayment markAsPaid resendWebhook blockWallet", route.OperationID) {
+				break
+			}
+		}
+	}
+	require.Equal(t, 8+4, walked)
+	require.Contains(t, string(w.send(t, w.api, w.request("POST", "/payment/list", w.rival, w.rival.payment, "")).body), `"items":[]`)
+	require.Equal(t, "check", w.info(t, "1")["status"])
+	inv, err := w.service.Invoice(t.Context(), w.shop.id, wallet)
+	require.NoError(t, err)
+	require.Equal(t, invoice.StatusNew, inv.State.Status)
+}
+
+func TestMoneyOutIsForbiddenForNow(t *testing.T) {
+	w := newWorld(t, options{})
+	found := 0
+	for _, route := range w.api.Routes() {
+		kind, out := forbidden[route.Path]
+		if !out {
+			continue
+		}
+		found++
+		require.Contains(t, route.Summary, "forbidden")
+		for _, key := range map[string][]string{"payment": {w.shop.payment}, "payout": {w.shop.payout}, "any": {w.shop.payment, w.shop.payout}}[kind] {
+			w.send(t, w.api, w.request("POST", route.Path, w.shop, key, `{"uuid":"`+unknownID+`"}`)).message(t, "You are forbidden")
+		}
+	}
+	require.Equal(t, len(forbidden), found)
+}
+
+func TestSignaturesAreLimitedToTheProjectsAddresses(t *testing.T) {
+	w := newWorld(t, options{})
+	limited := w.newMerchant(t, "limited", "10.0.0.0/8, 2001:db8::/32")
+	ask := func(api *httpapi.API, remote, forwarded string) answer {
+		r := w.request("POST", "/balance", limited, limited.payment, "{}")
+		r.RemoteAddr = remote
+		r.Header.Set("X-Real-Ip", forwarded)
+		return w.send(t, api, r)
+	}
+	for remote, want := range map[string]int{"10.1.2.3:99": 200, "[2001:db8::1]:1": 200, "[::ffff:10.0.0.1]:1": 200, "192.0.2.8:1": 403, "@": 403, "": 403} {
+		got := ask(w.api, remote, "10.0.0.1")
+		require.Equal(t, want, got.status, remote)
+		if want == 403 {
+			got.says(t, 403, `{"state":1,"message":"You are forbidden"}`)
+		}
+	}
+	api := w.newAPI(t, func(c *cryptomus.Config) {
+		c.ClientIP = func(r *http.Request) netip.Addr { return netip.MustParseAddr(r.Header.Get("X-Real-Ip")) }
+	})
+	require.Equal(t, 200, ask(api, "192.0.2.8:1", "10.0.0.1").status)
+	r := w.request("POST", "/balance", limited, "wrong", "{}")
+	require.Equal(t, 401, w.send(t, w.api, r).status, "who cannot sign does not learn about addresses")
+}
+
+func TestPathsAndMethodsThatAreNotThere(t *testing.T) {
+	w := newWorld(t, options{})
+	for _, path := range []string{"/", "/nothing", "/payment/", "//payment", "/payment/../balance", "/Payment"} {
+		got := w.post(t, path, "{}")
+		require.Equal(t, 404, got.status)
+		require.Regexp(t, `^\{"state":1,"message":".+"\}\n$`, string(got.body))
+	}
+	got := w.send(t, w.api, w.request("GET", "/payment", w.shop, w.shop.payment, ""))
+	require.Equal(t, 405, got.status)
+	require.Equal(t, "POST", got.header.Get("Allow"))
+}
+
+func TestA41_TooManyRequestsAre429(t *testing.T) {
+	w := newWorld(t, options{api: func(c *cryptomus.Config) { c.Limit = httpapi.Limit{PerSecond: 1} }})
+	require.Equal(t, 200, w.post(t, "/balance", "").status)
+	got := w.post(t, "/balance", "")
+	got.says(t, 429, `{"state":1,"message":"Too many requests. Please wait 1 s."}`)
+	require.Equal(t, "1", got.header.Get("Retry-After"))
+	require.Equal(t, 200, w.send(t, w.api, w.request("POST", "/balance", w.rival, w.rival.payment, "")).status)
+}
+
+// brokenStore fails with a secret in its error.
+type brokenStore struct{ *store.Memory }
+
+var errBroken = errors.New("table projects is gone")
+
+func (brokenStore) Project(context.Context, string) (invoice.Project, error) {
+	return invoice.Project{}, errBroken
+}
+
+func (brokenStore) InvoiceByOrder(context.Context, string, string) (invoice.Invoice, error) {
+	return invoice.Invoice{}, errBroken
+}
+
+func TestWhatGoesWrongInsideIsLoggedAndNotSent(t *testing.T) {
+	w := newWorld(t, options{api: func(c *cryptomus.Config) { c.Store = brokenStore{c.Store.(*store.Memory)} }})
+	const crash = `{"message":"Server error, #1","code":500,"error":null}`
+	w.post(t, "/payment/info", `{"order_id":"1"}`).says(t, 500, crash)
+	w.post(t, "/wallet/block-address", `{"order_id":"1"}`).says(t, 500, crash)
+	require.Contains(t, w.log.String(), "table projects is gone")
+	projects, err := invoice.NewProjects(brokenStore{w.store}, nil)
+	require.NoError(t, err)
+	api := w.newAPI(t, func(c *cryptomus.Config) { c.Projects = projects })
+	w.send(t, api, w.request("POST", "/balance", w.shop, w.shop.payment, "")).says(t, 500, crash)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	gone := w.send(t, w.api, w.request("POST", "/payment", w.shop, w.shop.payment, `{"amount":1,"currency":"USD","order_id":"1"}`).WithContext(ctx))
+	require.Equal(t, 503, gone.status, "who went away is no error of ours")
+}
+
+func TestTheDocumentSaysBothHeadersAndWhatIsForbidden(t *testing.T) {
+	w := newWorld(t, options{})
+	var doc struct {
+		Paths map[string]map[string]struct {
+			Summary   string
+			Security  []map[string][]string
+			Responses map[string]any
+		}
+		Components struct{ SecuritySchemes map[string]map[string]string }
+	}
+	require.NoError(t, json.Unmarshal(w.api.OpenAPI(), &doc))
+	create := doc.Paths["/payment"]["post"]
+	require.Equal(t, []map[string][]string{{"merchant": {}, "paymentSign": {}}}, create.Security)
+	require.Equal(t, "merchant", doc.Components.SecuritySchemes["merchant"]["name"])
+	require.Equal(t, "sign", doc.Components.SecuritySchemes["paymentSign"]["name"])
+	require.Contains(t, doc.Paths["/payout"]["post"].Summary, "forbidden")
+	require.Empty(t, doc.Paths["/exchange-rate/{currency}/list"]["get"].Security)
+	var statuses []string
+	for status := range create.Responses {
+		statuses = append(statuses, status)
+	}
+	require.ElementsMatch(t, []string{"200", "400", "401", "403", "413", "422", "429", "500", "503"}, statuses)
+	require.Len(t, doc.Paths, len(w.api.Routes()))
+	require.Equal(t, w.api.OpenAPI(), w.newAPI(t, nil).OpenAPI(), "the same table makes the same document")
+}
+
+func TestMountsUnderAnyPrefix(t *testing.T) {
+	w := newWorld(t, options{})
+	mux := http.NewServeMux()
+	mux.Handle("/v1/", http.StripPrefix("/v1", w.api))
+	for path, want := range map[string]int{"/v1/exchange-rate/COIN/list": 200, "/v1/openapi.json": 200, "/v1/nothing": 404, "/v1/payment": 405} {
+		rec := httptest.NewRecorder()
+		mux.ServeHTTP(rec, httptest.NewRequest("GET", path, nil))
+		require.Equal(t, want, rec.Code, path)
+	}
+}
+
+// countingStore counts how often projects are looked up.
+type countingStore struct {
+	*store.Memory
+	reads int
+}
+
+func (s *countingStore) Project(ctx context.Context, id string) (invoice.Project, error) {
+	s.reads++
+	return s.Memory.Project(ctx, id)
+}
+
+func TestWhoIsRefusedCostsAsMuchAsWhoIsLetIn(t *testing.T) {
+	w := newWorld(t, options{})
+	counting := &countingStore{Memory: w.store}
+	projects, err := invoice.NewProjects(counting, nil)
+	require.NoError(t, err)
+	api := w.newAPI(t, func(c *cryptomus.Config) { c.Projects = projects })
+	for _, m := range []merchant{w.shop, {id: unknownID}, {id: ""}, {id: "x"}, {id: w.rival.id}} {
+		counting.reads = 0
+		w.send(t, api, w.request("POST", "/balance", m, w.shop.payment, ""))
+		require.Equal(t, 1, counting.reads, m.id)
+	}
+}

@@ -1,0 +1,226 @@
+package cryptomus
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"math/big"
+	"strconv"
+	"strings"
+
+	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/rates"
+	"github.com/shopspring/decimal"
+)
+
+type servicesAnswer struct {
+	State  int             `json:"state" doc:"0"`
+	Result []serviceObject `json:"result"`
+}
+
+type serviceObject struct {
+	Network     string            `json:"network" doc:"In upper case here"`
+	Currency    string            `json:"currency"`
+	IsAvailable bool              `json:"is_available"`
+	Limit       serviceLimit      `json:"limit"`
+	Commission  serviceCommission `json:"commission"`
+}
+
+type serviceLimit struct {
+	MinAmount string `json:"min_amount"`
+	MaxAmount string `json:"max_amount"`
+}
+
+type serviceCommission struct {
+	FeeAmount string `json:"fee_amount" doc:"Always 0.00"`
+	Percent   string `json:"percent"`
+}
+
+func (a *api) services(r *httpapi.Request) (any, error) {
+	out := servicesAnswer{Result: []serviceObject{}}
+	for _, c := range a.currencies {
+		percent := decimal.Zero
+		if a.cfg.Commission != nil {
+			percent = a.cfg.Commission(r.Project.ID, c.Asset)
+		}
+		out.Result = append(out.Result, serviceObject{
+			Network: strings.ToUpper(c.Network), Currency: c.Code, IsAvailable: true,
+			Limit:      serviceLimit{c.least().RoundUp(8).StringFixed(8), a.cfg.Maximum.RoundDown(8).StringFixed(8)},
+			Commission: serviceCommission{"0.00", percent.RoundUp(2).StringFixed(2)},
+		})
+	}
+	return out, nil
+}
+
+type balanceAnswer struct {
+	State  int             `json:"state" doc:"0"`
+	Result []balanceObject `json:"result"`
+}
+
+type balanceObject struct {
+	Balance balances `json:"balance"`
+}
+
+type balances struct {
+	Merchant []balanceOf `json:"merchant"`
+	User     []balanceOf `json:"user"`
+}
+
+type balanceOf struct {
+	UUID         string `json:"uuid"`
+	Balance      string `json:"balance" doc:"Always 0.00000000: payments go to the merchant's own addresses"`
+	CurrencyCode string `json:"currency_code"`
+}
+
+func (a *api) balance(r *httpapi.Request) (any, error) {
+	out := balances{Merchant: []balanceOf{}, User: []balanceOf{}}
+	for _, code := range a.codes() {
+		out.Merchant = append(out.Merchant, balanceOf{walletID(r.Project.ID, code), decimal.Zero.StringFixed(8), code})
+	}
+	return balanceAnswer{Result: []balanceObject{{out}}}, nil
+}
+
+// walletID is the UUID (version 8 of RFC 9562) of a project's wallet for a coin, which exists in name only.
+func walletID(project, code string) string {
+	sum := sha256.Sum256([]byte("wallet\n" + project + "\n" + code))
+	sum[6], sum[8] = sum[6]&0x0f|0x80, sum[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
+}
+
+type ratePath struct {
+	Currency string `json:"currency" in:"path" schema:"required"`
+}
+
+type ratesAnswer struct {
+	State  int          `json:"state" doc:"0"`
+	Result []rateObject `json:"result"`
+}
+
+type rateObject struct {
+	From   string `json:"from"`
+	To     string `json:"to"`
+	Course string `json:"course" doc:"Rounded down"`
+}
+
+// listRates answers what a coin costs in the reference currency and in the other coins, by way of it.
+func (a *api) listRates(r *httpapi.Request) (any, error) {
+	var in ratePath
+	if err := r.Bind(&in); err != nil {
+		return nil, err
+	}
+	from := strings.ToUpper(in.Currency)
+	if len(a.find(from, "")) == 0 {
+		return nil, errNoCurrency
+	}
+	worth, reference := map[string]decimal.Decimal{}, ""
+	for _, rate := range a.service.Rates(r.Context()) {
+		code := a.code(rate.Pair.Base)
+		if _, has := worth[code]; !has {
+			worth[code], reference = rate.Value, rate.Pair.Quote
+		}
+	}
+	one, has := worth[from]
+	if !has {
+		return nil, a.passing(r.Context(), fmt.Errorf("cryptomus: rates of %s: %w", from, rates.ErrNoRate))
+	}
+	out := ratesAnswer{Result: []rateObject{{from, reference, one.RoundDown(8).StringFixed(8)}}}
+	for _, to := range a.codes() {
+		if other, has := worth[to]; has && to != from {
+			course, _ := one.QuoRem(other, 8)
+			out.Result = append(out.Result, rateObject{from, to, course.StringFixed(8)})
+		}
+	}
+	return out, nil
+}
+
+type discountsAnswer struct {
+	State  int              `json:"state" doc:"0"`
+	Result []discountObject `json:"result"`
+}
+
+type discountObject struct {
+	Currency string `json:"currency"`
+	Network  string `json:"network"`
+	Discount int    `json:"discount" doc:"Percent"`
+}
+
+// discountRequest is the body of POST /payment/discount/set.
+type discountRequest struct {
+	Currency string `json:"currency" schema:"required,maxLength=32"`
+	Network  string `json:"network" schema:"required,maxLength=64"`
+	Percent  *int   `json:"discount_percent" schema:"required,minimum=-99,maximum=100"`
+}
+
+var discountForm = formOf[discountRequest]()
+
+type discountAnswer struct {
+	State  int         `json:"state" doc:"0"`
+	Result setDiscount `json:"result"`
+}
+
+type setDiscount struct {
+	Currency string `json:"currency"`
+	Network  string `json:"network"`
+	Discount string `json:"discount" doc:"Percent, in a string here"`
+}
+
+func (a *api) listDiscounts(r *httpapi.Request) (any, error) {
+	out := discountsAnswer{Result: []discountObject{}}
+	kept, err := a.discounts(r.Context(), r.Project.ID)
+	for _, c := range a.currencies {
+		out.Result = append(out.Result, discountObject{c.Code, c.Network, kept[[2]string{c.Code, c.Network}]})
+	}
+	return out, err
+}
+
+func (a *api) setDiscount(r *httpapi.Request) (any, error) {
+	in, err := discountForm.read(r)
+	if err != nil {
+		return nil, err
+	}
+	d := Discount{strings.ToUpper(in.Currency), strings.ToLower(in.Network), *in.Percent}
+	if len(a.find(d.Code, d.Network)) == 0 {
+		return nil, refusal("The service " + in.Currency + " " + in.Network + " was not found")
+	}
+	if a.cfg.Discounts == nil {
+		return nil, errForbidden
+	}
+	if err := a.cfg.Discounts.SetDiscount(r.Context(), r.Project.ID, d); err != nil {
+		return nil, fmt.Errorf("cryptomus: set discount: %w", err)
+	}
+	return discountAnswer{Result: setDiscount{d.Code, d.Network, strconv.Itoa(d.Percent)}}, nil
+}
+
+// discounts answers those of a project by code and network.
+func (a *api) discounts(ctx context.Context, project string) (map[[2]string]int, error) {
+	out := map[[2]string]int{}
+	if a.cfg.Discounts == nil {
+		return out, nil
+	}
+	kept, err := a.cfg.Discounts.Discounts(ctx, project)
+	if err != nil {
+		return nil, fmt.Errorf("cryptomus: read discounts: %w", err)
+	}
+	for _, d := range kept {
+		out[[2]string{d.Code, d.Network}] = d.Percent
+	}
+	return out, nil
+}
+
+// discount is what the request asks for, or else what was set for the coin.
+func (a *api) discount(ctx context.Context, project string, c currency, asked *int) (decimal.Decimal, error) {
+	if asked != nil {
+		return decimal.NewFromInt(int64(*asked)), nil
+	}
+	kept, err := a.discounts(ctx, project)
+	return decimal.NewFromInt(int64(kept[[2]string{c.Code, c.Network}])), err
+}
+
+// least is the smallest amount that can be paid in a coin.
+func (c currency) least() decimal.Decimal {
+	one := c.Asset.Decimal(big.NewInt(1))
+	if c.asset.Minimum.LessThan(one) {
+		return one
+	}
+	return c.asset.Minimum
+}

@@ -1,0 +1,220 @@
+package cryptomus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/webhook"
+	"github.com/shopspring/decimal"
+)
+
+// Names of the keys that a project signs its requests with; see invoice.Projects.MakeKey. Webhooks are signed with
+// the first.
+const (
+	PaymentKey = "payment"
+	PayoutKey  = "payout"
+)
+
+// Config says what the API works with. Service, Projects, Store and PageURL are required.
+type Config struct {
+	Service  *invoice.Service
+	Projects *invoice.Projects
+	Store    Store
+	// PageURL answers where an invoice, or a static wallet (its Terms are Standing), is paid. It must not block.
+	PageURL func(inv invoice.Invoice) string
+
+	// Currencies are what can be paid in. The Service's Notifier must have the format webhook.Cryptomus with the same
+	// ones. Default all assets of the Service, by webhook.NewCryptomusCurrency.
+	Currencies []webhook.CryptomusCurrency
+	// Maximum is the largest amount that an invoice may ask for in a coin. Default 10000000.
+	Maximum decimal.Decimal
+	// Commission is the Service's, for the list of services. Default none.
+	Commission func(project string, asset chain.Asset) decimal.Decimal
+	// Discounts keeps the discounts of coins. Nil: there are none, and none can be set.
+	Discounts Discounts
+	// TestClient sends test webhooks; it must guard its dialling as that of webhook.NewClient does. They are signed
+	// like real ones, so that whoever has the key can tell a shop that an order is paid: leave it nil, which
+	// forbids them, where real goods are sold.
+	TestClient *http.Client
+	// Resent is called after a resend, so that a dispatcher need not wait for its next poll: its Hint. Default
+	// nothing.
+	Resent func()
+
+	ClientIP httpapi.ClientIP // where requests come from; default httpapi.RemoteIP
+	Limit    httpapi.Limit    // how often one project or address may ask; default no limit
+	Now      func() time.Time // default time.Now
+	Logger   *slog.Logger     // default silence
+	Meter    invoice.Meter    // default invoice.NoMeter
+}
+
+// Store is what the API asks of the host's store beside the Service. Every store.Backend is one.
+type Store interface {
+	// InvoiceByOrder is that of invoice.Reader.
+	InvoiceByOrder(ctx context.Context, project, orderID string) (invoice.Invoice, error)
+	// History and Resend are those of webhook.Outbox.
+	History(ctx context.Context, invoiceID string) ([]webhook.Record, error)
+	Resend(ctx context.Context, invoiceID string, now time.Time) (invoice.Message, error)
+}
+
+// Discounts keeps what is taken off when an invoice is created in a coin. Its methods may block until ctx ends, and
+// may be called concurrently.
+type Discounts interface {
+	// Discounts answers those of a project that were set.
+	Discounts(ctx context.Context, project string) ([]Discount, error)
+	// SetDiscount sets one, in the place of what it was.
+	SetDiscount(ctx context.Context, project string, d Discount) error
+}
+
+// Discount is how much is taken off what is paid in a coin, in percent; below 0 it is a surcharge.
+type Discount struct {
+	Code, Network string // as in webhook.CryptomusCurrency
+	Percent       int    // -99 to 100
+}
+
+// currency is an asset of the Service with its names on the wire.
+type currency struct {
+	webhook.CryptomusCurrency
+	asset invoice.AssetConfig
+}
+
+// api answers the routes.
+type api struct {
+	cfg        Config
+	service    *invoice.Service
+	log        *slog.Logger
+	sign       func(m invoice.Message, key string) ([]byte, http.Header, error)
+	currencies []currency
+}
+
+// New checks the configuration and makes the API. It may be mounted under any prefix.
+func New(cfg Config) (*httpapi.API, error) {
+	a, err := newAPI(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("cryptomus: New: %w", err)
+	}
+	return httpapi.New(httpapi.Config{
+		Title: "Cryptocurrency Payment API", Version: "1.0.0",
+		Description: "Invoices and static wallets. Requests are signed: the header sign is the MD5, in lower-case hexadecimal, of the " +
+			"base64 of the body followed by the key. What is marked as forbidden moves money out, which is not served yet.",
+		Routes: a.routes(),
+		Fault:  fault, FaultBody: httpapi.OneOf{messageFault{}, validationFault{}, signFault{}, crashFault{}},
+		Limit: cfg.Limit, ClientIP: cfg.ClientIP, Now: cfg.Now, Logger: a.log, Meter: cfg.Meter,
+	})
+}
+
+func newAPI(cfg Config) (*api, error) {
+	switch {
+	case cfg.Service == nil:
+		return nil, errors.New("Service is required")
+	case cfg.Projects == nil:
+		return nil, errors.New("Projects is required")
+	case cfg.Store == nil:
+		return nil, errors.New("Store is required")
+	case cfg.PageURL == nil:
+		return nil, errors.New("PageURL is required")
+	case cfg.Maximum.IsNegative():
+		return nil, errors.New("Maximum must not be negative")
+	case cfg.TestClient != nil && cfg.TestClient.Timeout <= 0:
+		return nil, errors.New("TestClient.Timeout is required")
+	}
+	if cfg.Maximum.IsZero() {
+		cfg.Maximum = decimal.NewFromInt(10_000_000)
+	}
+	if cfg.ClientIP == nil {
+		cfg.ClientIP = httpapi.RemoteIP
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Currencies == nil {
+		for _, asset := range cfg.Service.Assets() {
+			cfg.Currencies = append(cfg.Currencies, webhook.NewCryptomusCurrency(asset.Asset))
+		}
+	}
+	a := &api{cfg: cfg, service: cfg.Service, log: cfg.Logger}
+	for i, c := range cfg.Currencies {
+		if err := a.addCurrency(c); err != nil {
+			return nil, fmt.Errorf("Currencies[%d]: %w", i, err)
+		}
+	}
+	if format, ok := webhook.Cryptomus(cfg.Currencies...).(webhook.Ruled); ok {
+		a.sign = format.Rules().Sign
+	}
+	return a, nil
+}
+
+func (a *api) addCurrency(c webhook.CryptomusCurrency) error {
+	if c.Code == "" || c.Code != strings.ToUpper(c.Code) || c.Network == "" || c.Network != strings.ToLower(c.Network) {
+		return errors.New("Code must be in upper case and Network in lower case")
+	}
+	if _, fiat := a.service.FiatDecimals(c.Code); fiat {
+		return fmt.Errorf("Code %s is a fiat code", c.Code)
+	}
+	for _, other := range a.currencies {
+		if other.Code == c.Code && other.Network == c.Network || other.Asset.ID == c.Asset.ID {
+			return fmt.Errorf("%s on %s, or its asset, is there twice: name each in Currencies", c.Code, c.Network)
+		}
+	}
+	for _, asset := range a.service.Assets() {
+		if asset.Asset == c.Asset {
+			a.currencies = append(a.currencies, currency{c, asset})
+			return nil
+		}
+	}
+	return fmt.Errorf("the Service has no asset %+v", c.Asset)
+}
+
+// find answers the currencies with a code, on a network if one is given.
+func (a *api) find(code, network string) []currency {
+	var out []currency
+	for _, c := range a.currencies {
+		if (code == "" || c.Code == code) && (network == "" || c.Network == network) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// named answers how an asset is called on the wire.
+func (a *api) named(asset chain.Asset) webhook.CryptomusCurrency {
+	for _, c := range a.currencies {
+		if c.Asset.ID == asset.ID {
+			return c.CryptomusCurrency
+		}
+	}
+	return webhook.NewCryptomusCurrency(asset)
+}
+
+// code answers how the currency of a price is called on the wire.
+func (a *api) code(name string) string {
+	for _, c := range a.currencies {
+		if c.Asset.Code == name {
+			return c.Code
+		}
+	}
+	code, _, _ := strings.Cut(name, "_")
+	return code
+}
+
+// codes are the codes on the wire, each once.
+func (a *api) codes() []string {
+	var out []string
+	for _, c := range a.currencies {
+		if !slices.Contains(out, c.Code) {
+			out = append(out, c.Code)
+		}
+	}
+	return out
+}

@@ -1,0 +1,98 @@
+package cryptomus
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/rates"
+)
+
+// The bodies of errors.
+type (
+	messageFault struct {
+		State   int    `json:"state" doc:"1"`
+		Message string `json:"message"`
+	}
+	validationFault struct {
+		State  int                 `json:"state" doc:"1"`
+		Errors map[string][]string `json:"errors" doc:"For each parameter that is wrong, the rules that it breaks"`
+	}
+	signFault struct {
+		Message string `json:"message" doc:"Invalid Sign."`
+	}
+	crashFault struct {
+		Message string  `json:"message"`
+		Code    int     `json:"code" doc:"500"`
+		Error   *string `json:"error" schema:"nullable" doc:"Always null"`
+	}
+)
+
+// refusal is an error of the published documents, in their words: 422.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+const (
+	errForbidden           refusal = "You are forbidden"
+	errNoCurrency          refusal = "The currency was not found"
+	errNoNetwork           refusal = "The network was not found"
+	errNoTarget            refusal = "Not found service to_currency"
+	errConvert             refusal = "Error convert to_currency"
+	errGateway             refusal = "Gateway error"
+	errNoPayment           refusal = "Payment not found"
+	errNotMarked           refusal = "Payment cannot be marked as paid"
+	errNoNotification      refusal = "Notification not found"
+	errTooMuchResend       refusal = "Too much resend"
+	errNoWallet            refusal = "Wallet not found"
+	errNoWalletService     refusal = "The service was not found"
+	errTestNoPayment       refusal = "Not found payment"
+	errTestNoWallet        refusal = "Not found wallet"
+	errTestPaymentServices refusal = "Payment service not found"
+)
+
+// invalid is for each parameter the rules that it breaks: 422.
+type invalid map[string][]string
+
+func (i invalid) Error() string {
+	var names []string
+	for name := range i {
+		names = append(names, name)
+	}
+	return "invalid " + strings.Join(names, ", ")
+}
+
+func (i invalid) add(name, rule string) { i[name] = append(i[name], "validation."+rule) }
+
+// broken is one parameter that breaks one rule.
+func broken(name, rule string) error {
+	i := invalid{}
+	i.add(name, rule)
+	return i
+}
+
+// fault is the table from errors to answers. Only what is meant for clients gets into a message.
+func fault(err error) (int, any) {
+	if refused, ok := errors.AsType[*httpapi.Error](err); ok {
+		if refused.Status == http.StatusUnauthorized {
+			return refused.Status, signFault{refused.Message}
+		}
+		return refused.Status, messageFault{1, refused.Message}
+	}
+	if bad, ok := errors.AsType[invalid](err); ok {
+		return http.StatusUnprocessableEntity, validationFault{1, bad}
+	}
+	if known, ok := errors.AsType[refusal](err); ok {
+		return http.StatusUnprocessableEntity, messageFault{1, string(known)}
+	}
+	switch {
+	case errors.Is(err, invoice.ErrNotFound):
+		return http.StatusUnprocessableEntity, messageFault{1, string(errNoPayment)}
+	case errors.Is(err, rates.ErrNoRate), errors.Is(err, invoice.ErrConflict), errors.Is(err, invoice.ErrNoAddress),
+		errors.Is(err, invoice.ErrTooManyNew):
+		return http.StatusUnprocessableEntity, messageFault{1, string(errGateway)}
+	}
+	return http.StatusInternalServerError, crashFault{Message: "Server error, #1", Code: http.StatusInternalServerError}
+}

@@ -1,0 +1,411 @@
+package cryptomus_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/httpapi/cryptomus"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/webhook"
+	"github.com/shopspring/decimal"
+	"github.com/stretchr/testify/require"
+)
+
+// receiver is a shop's endpoint.
+type receiver struct {
+	*httptest.Server
+	mu     sync.Mutex
+	bodies []string
+}
+
+func newReceiver(t *testing.T) *receiver {
+	r := &receiver{}
+	r.Server = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		body, _ := io.ReadAll(req.Body)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.bodies = append(r.bodies, string(body))
+	}))
+	t.Cleanup(r.Close)
+	return r
+}
+
+// got waits for a number of webhooks and answers them without their signatures, which must be the shop's.
+func (r *receiver) got(t *testing.T, n int, key string) []string {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return len(r.bodies) >= n
+	}, 20*time.Second, 5*time.Millisecond)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []string
+	signed := regexp.MustCompile(`,"sign":"([0-9a-f]{32})"\}$`)
+	for _, body := range r.bodies {
+		found := signed.FindStringSubmatch(body)
+		require.NotNil(t, found, body)
+		bare := signed.ReplaceAllString(body, "}")
+		require.Equal(t, webhook.CryptomusSignature([]byte(bare), key), found[1], "over exactly the bytes that are left")
+		out = append(out, bare)
+	}
+	require.Len(t, out, n, "%s", out)
+	return out
+}
+
+// dispatch delivers the shop's webhooks until the test ends.
+func (w *world) dispatch(t *testing.T) *webhook.Dispatcher {
+	t.Helper()
+	notifier, err := webhook.NewNotifier(webhook.Cryptomus())
+	require.NoError(t, err)
+	d, err := webhook.New(webhook.Config{
+		Outbox: w.store, Secrets: w.projects, Keys: w.projects, Rules: notifier.Rules(), Poll: 5 * time.Millisecond,
+		Client: webhook.NewClient(webhook.ClientConfig{AllowLoopback: true}),
+	})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- d.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-done)
+	})
+	return d
+}
+
+func twoPercent(c *invoice.Config) {
+	c.Commission = func(string, chain.Asset) decimal.Decimal { return decimal.NewFromInt(2) }
+}
+
+func TestA38_AnInvoiceIsPaidOnTheChainAndToldByteByByte(t *testing.T) {
+	w := newWorld(t, options{service: twoPercent})
+	shop := newReceiver(t)
+	made := w.create(t, `{"amount":"100","currency":"USD","to_currency":"COIN","order_id":"o-1","url_callback":"`+shop.URL+`/c","additional_data":"a/b <é> & \"c\"\u2028d"}`)
+	require.Equal(t, []any{"0.05000000", "0.04900000"}, []any{made["payer_amount"], made["merchant_amount"]})
+	w.run(t)
+	w.dispatch(t)
+	txid := w.pay(made["address"], "COIN", "50000000000000000")
+	w.chain.Mine(1)
+	seen := w.eventually(t, "o-1", "confirm_check")
+	require.Equal(t, []any{"0.05000000", false, txid, "100.00"}, []any{seen["payment_amount"], seen["is_final"], seen["txid"], seen["payment_amount_usd"]})
+	w.chain.Mine(1)
+	paid := w.eventually(t, "o-1", "paid")
+	require.Equal(t, []any{"paid", true, "0.05000000", "0.04900000", "0.00100000"},
+		[]any{paid["payment_status"], paid["is_final"], paid["payment_amount"], paid["merchant_amount"], paid["commission"]})
+
+	want := func(status string, final bool) string {
+		return `{"type":"payment","uuid":"` + made["uuid"].(string) + `","order_id":"o-1","amount":"100.00000000","payment_amount":"0.05000000",` +
+			`"payment_amount_usd":"100.00","merchant_amount":"0.04900000","commission":"0.00100000","is_final":` + fmt.Sprint(final) +
+			`,"status":"` + status + `","from":"sim1payer","wallet_address_uuid":null,"network":"sim","currency":"USD","payer_currency":"COIN",` +
+			`"payer_amount":"0.05000000","payer_amount_exchange_rate":"2000","transfer_id":null,"additional_data":"a\/b <é> & \"c\"\u2028d","txid":"` + txid + `"}`
+	}
+	require.Equal(t, []string{want("confirm_check", false), want("paid", true)}, shop.got(t, 2, w.shop.payment))
+
+	before, err := w.service.Invoice(t.Context(), w.shop.id, made["uuid"].(string))
+	require.NoError(t, err)
+	w.post(t, "/payment/resend", `{"order_id":"o-1"}`).says(t, 200, `{"state":0,"result":[]}`)
+	got := shop.got(t, 3, w.shop.payment)
+	require.Equal(t, got[1], got[2])
+	after, err := w.service.Invoice(t.Context(), w.shop.id, made["uuid"].(string))
+	require.NoError(t, err)
+	require.Equal(t, before, after, "A29: a resend changes no state")
+}
+
+func TestTooLittleTooMuchAndNothing(t *testing.T) {
+	clock := newClock()
+	w := newWorld(t, options{now: clock.now})
+	shop := newReceiver(t)
+	order := func(id, more string) any {
+		return w.create(t, `{"amount":"10","currency":"USDT","network":"sim","order_id":"`+id+`","url_callback":"`+shop.URL+`"`+more+`}`)["address"]
+	}
+	w.run(t)
+	w.pay(order("over", ""), "USDT_SIM", "12000000")
+	w.pay(order("close", `,"accuracy_payment_percent":5`), "USDT_SIM", "9500000")
+	w.pay(order("single", `,"is_payment_multiple":"false"`), "USDT_SIM", "4000000")
+	topped := order("topped", "")
+	w.pay(topped, "USDT_SIM", "4000000")
+	w.pay(order("under", ""), "USDT_SIM", "4000000")
+	order("nothing", "")
+	w.chain.Mine(2)
+	w.eventually(t, "over", "paid_over")
+	w.eventually(t, "close", "paid")
+	require.Equal(t, "9.50", w.info(t, "close")["payment_amount"])
+	require.Equal(t, true, w.eventually(t, "single", "wrong_amount")["is_final"])
+	require.Equal(t, false, w.eventually(t, "under", "wrong_amount_waiting")["is_final"])
+	w.eventually(t, "topped", "wrong_amount_waiting")
+	w.pay(topped, "USDT_SIM", "6000000")
+	w.chain.Mine(2)
+	require.Equal(t, "10.00", w.eventually(t, "topped", "paid")["payment_amount"])
+	require.Equal(t, "check", w.info(t, "nothing")["status"])
+	clock.add(2 * time.Hour)
+	w.chain.MineAt(clock.now())
+	require.Equal(t, true, w.eventually(t, "under", "wrong_amount")["is_final"])
+	require.Equal(t, []any{"0.00", true}, []any{w.eventually(t, "nothing", "cancel")["payment_amount"], w.info(t, "nothing")["is_final"]})
+
+	for order, want := range map[string]string{
+		"over": "(confirm_check )?paid_over", "close": "(confirm_check )?paid", "single": "(confirm_check )?wrong_amount", "under": "wrong_amount",
+		"topped": "(confirm_check )?paid", "nothing": "cancel",
+	} {
+		records, err := w.store.History(t.Context(), w.info(t, order)["uuid"].(string))
+		require.NoError(t, err)
+		var told []string
+		for _, record := range records {
+			told = append(told, decode(t, record.Message.Body)["status"].(string))
+		}
+		require.Regexp(t, "^"+want+"$", strings.Join(told, " "), order)
+	}
+}
+
+func TestA18_RefreshOpensAnExpiredInvoiceAndChangesNothingElse(t *testing.T) {
+	clock := newClock()
+	w := newWorld(t, options{now: clock.now, service: func(c *invoice.Config) {
+		c.Chains[0].Pool = &invoice.Pool{Quarantine: time.Minute}
+	}})
+	w.run(t)
+	w.chain.MineAt(clock.now())
+	made := w.create(t, `{"amount":"10","currency":"USDT","network":"sim","order_id":"1","lifetime":300,"additional_data":"d"}`)
+	const refresh = `{"amount":"99","currency":"COIN","order_id":"1","is_refresh":true,"lifetime":"600","additional_data":"other","discount_percent":50}`
+	require.Equal(t, made, w.create(t, refresh), "it has not expired")
+	clock.add(time.Hour)
+	w.chain.MineAt(clock.now())
+	w.eventually(t, "1", "cancel")
+	require.Equal(t, "cancel", w.create(t, strings.Replace(refresh, "true", "false", 1))["status"], "not without asking")
+
+	again := w.create(t, refresh)
+	require.Equal(t, json.Number(fmt.Sprint(clock.now().Add(10*time.Minute).Unix())), again["expired_at"])
+	require.Equal(t, "check", again["payment_status"])
+	for _, name := range []string{"expired_at", "updated_at", "address"} { // the time of the change, and what may change
+		delete(again, name)
+	}
+	for name, value := range again {
+		require.Equal(t, made[name], value, name)
+	}
+	w.pay(w.info(t, "1")["address"], "USDT_SIM", "10000000")
+	w.chain.Mine(2)
+	w.eventually(t, "1", "paid")
+	require.Equal(t, "paid", w.create(t, refresh)["status"], "what is paid stays so")
+	require.Equal(t, 1, w.count(t))
+}
+
+func TestRefreshOfAnOrderThatIsNotThereCreatesIt(t *testing.T) {
+	w := newWorld(t, options{})
+	require.Equal(t, "check", w.create(t, `{"amount":"1","currency":"COIN","order_id":"1","is_refresh":1}`)["status"])
+}
+
+func TestWalletsTakeDepositsUntilTheyAreBlocked(t *testing.T) {
+	clock := newClock()
+	w := newWorld(t, options{now: clock.now})
+	shop := newReceiver(t)
+	body := `{"currency":"usdt","network":"SIM","order_id":"user-7","url_callback":"` + shop.URL + `","from_referral_code":"x"}`
+	made := w.post(t, "/wallet", body)
+	got := made.result(t)
+	id := got["uuid"].(string)
+	made.says(t, 200, fmt.Sprintf(`{"state":0,"result":{"wallet_uuid":"%s","uuid":"%s","address":"0adr00000000","network":"sim","currency":"USDT","url":"https://pay.example/wallet/%s"}}`,
+		got["wallet_uuid"], id, id))
+	require.Equal(t, string(made.body), string(w.post(t, "/wallet", body).body), "the same order is the same wallet")
+	require.Equal(t, string(made.body), string(w.post(t, "/wallet", `{"currency":"XXX","network":"x","order_id":"user-7"}`).body))
+	w.run(t)
+	w.dispatch(t)
+	first := w.pay(got["address"], "USDT_SIM", "1500000")
+	w.pay(got["address"], "COIN", "777000000000000000000") // not what the wallet is for
+	w.chain.Mine(2)
+	one := shop.got(t, 1, w.shop.payment)[0]
+	require.Contains(t, one, `"order_id":"user-7","amount":"1.50000000","payment_amount":"1.50000000",`)
+	require.Contains(t, one, `"is_final":true,"status":"paid","from":"sim1payer","wallet_address_uuid":"`+id+`","network":"sim","currency":"USDT","payer_currency":"USDT"`)
+	require.Contains(t, one, `"txid":"`+first+`"}`)
+	w.pay(got["address"], "USDT_SIM", "2500000")
+	w.chain.Mine(2)
+	two := shop.got(t, 2, w.shop.payment)
+	require.Contains(t, two[1], `"amount":"2.50000000"`)
+	ids := regexp.MustCompile(`^\{"type":"wallet","uuid":"([0-9a-f-]{36})"`)
+	require.NotEqual(t, ids.FindStringSubmatch(two[0])[1], ids.FindStringSubmatch(two[1])[1], "each deposit has a uuid of its own")
+
+	clock.add(time.Minute)
+	for _, by := range []string{`{"order_id":"user-7","uuid":"` + unknownID + `"}`, `{"uuid":"` + id + `","is_force_refund":false}`} {
+		w.post(t, "/wallet/block-address", by).says(t, 200, `{"state":0,"result":{"uuid":"`+id+`","status":"blocked"}}`)
+	}
+	w.post(t, "/wallet/block-address", `{"uuid":"`+id+`","is_force_refund":"1"}`).message(t, "You are forbidden")
+	clock.add(time.Minute)
+	w.pay(got["address"], "USDT_SIM", "3500000")
+	w.chain.Mine(2)
+	require.Eventually(t, func() bool {
+		inv, err := w.service.Invoice(t.Context(), w.shop.id, id)
+		require.NoError(t, err)
+		return len(inv.Payments) == 4
+	}, 20*time.Second, 5*time.Millisecond, "it is on record")
+	w.create(t, `{"amount":"1","currency":"COIN","order_id":"last","url_callback":"`+shop.URL+`"}`)
+	act := invoice.Act{Invoice: w.info(t, "last")["uuid"].(string)}
+	_, err := w.service.SetStatus(t.Context(), act, invoice.StatusCancelled)
+	require.NoError(t, err)
+	require.Contains(t, shop.got(t, 3, w.shop.payment)[2], `"order_id":"last"`, "and not told")
+}
+
+func TestWalletsThatAreRefused(t *testing.T) {
+	w := newWorld(t, options{service: func(c *invoice.Config) { c.Chains[1].Shared = &invoice.Shared{Project: "p"} }})
+	w.post(t, "/wallet", `{}`).says(t, 422, `{"state":1,"errors":{"currency":["validation.required"],"network":["validation.required"],"order_id":["validation.required"]}}`)
+	w.post(t, "/wallet", `{"currency":"DOGE","network":"doge","order_id":"1"}`).message(t, "The service was not found")
+	w.post(t, "/wallet", `{"currency":"COIN","network":"alt","order_id":"1"}`).message(t, "The service was not found")
+	w.post(t, "/wallet", `{"currency":"USDT","network":"alt","order_id":"1"}`).message(t, "The service was not found")
+	w.post(t, "/wallet", `{"currency":"COIN","network":"sim","order_id":"`+strings.Repeat("a", 101)+`"}`).breaks(t, "order_id", "max.string")
+	w.post(t, "/wallet", `{"currency":"COIN","network":"sim","order_id":"a b"}`).breaks(t, "order_id", "alpha_dash")
+	w.post(t, "/wallet/block-address", `{"order_id":"1"}`).message(t, "Wallet not found")
+	w.create(t, `{"amount":"1","currency":"COIN","order_id":"1"}`)
+	w.post(t, "/wallet/block-address", `{"order_id":"1"}`).message(t, "Wallet not found")
+	require.Equal(t, 1, w.count(t))
+}
+
+func TestAnArchivedWalletIsNotActive(t *testing.T) {
+	w := newWorld(t, options{})
+	id := w.post(t, "/wallet", `{"currency":"COIN","network":"sim","order_id":"1"}`).result(t)["uuid"].(string)
+	for _, to := range []invoice.Status{invoice.StatusCancelled, invoice.StatusArchived} {
+		_, err := w.service.SetStatus(t.Context(), invoice.Act{Invoice: id}, to)
+		require.NoError(t, err)
+	}
+	w.post(t, "/wallet/block-address", `{"uuid":"`+id+`"}`).says(t, 200, `{"state":0,"result":{"uuid":"`+id+`","status":"in_active"}}`)
+}
+
+func TestA29_ResendSendsWhatWasToldAndNothingElse(t *testing.T) {
+	w := newWorld(t, options{})
+	shop := newReceiver(t)
+	var hints int
+	w.api = w.newAPI(t, func(c *cryptomus.Config) { c.Resent = func() { hints++ } })
+	resend := func(order string) answer { return w.post(t, "/payment/resend", `{"order_id":"`+order+`"}`) }
+	resend("none").message(t, "Payment not found")
+	w.create(t, `{"amount":"1","currency":"COIN","order_id":"quiet"}`)
+	w.post(t, "/payment/mark-as-paid", `{"order_id":"quiet"}`)
+	resend("quiet").message(t, "Notification not found")
+	id := w.create(t, `{"amount":"1","currency":"COIN","order_id":"1","url_callback":"`+shop.URL+`"}`)["uuid"].(string)
+	resend("1").message(t, "Notification not found")
+	_, err := w.service.SetStatus(t.Context(), invoice.Act{Invoice: id}, invoice.StatusExpired)
+	require.NoError(t, err)
+	w.dispatch(t)
+	shop.got(t, 1, w.shop.payment)
+	resend("1").message(t, "Notification not found")
+	w.post(t, "/payment/mark-as-paid", `{"order_id":"1"}`)
+	for n := range 11 {
+		got := shop.got(t, n+2, w.shop.payment)
+		require.NotContains(t, got[n+1], `"txid"`, "set paid by hand: there is none")
+		require.Eventually(t, func() bool {
+			records, err := w.store.History(t.Context(), id)
+			require.NoError(t, err)
+			last := records[len(records)-1]
+			return last.State == webhook.StateDelivered && len(last.Attempts) == n+1
+		}, 20*time.Second, time.Millisecond)
+		if n == 10 {
+			resend("1").message(t, "Too much resend")
+			break
+		}
+		resend("1").says(t, 200, `{"state":0,"result":[]}`)
+	}
+	require.Equal(t, 10, hints)
+	shop.got(t, 12, w.shop.payment)
+}
+
+func TestIncident44_TestWebhooksAreForbiddenUnlessSwitchedOn(t *testing.T) {
+	w := newWorld(t, options{})
+	body := bodies(unknownID, unknownID)
+	w.post(t, "/test-webhook/payment", body["testPaymentWebhook"]).message(t, "You are forbidden")
+	w.post(t, "/test-webhook/wallet", body["testWalletWebhook"]).message(t, "You are forbidden")
+}
+
+func TestA30_TestWebhooksAreMarkedAndChangeNothing(t *testing.T) {
+	w := newWorld(t, options{api: func(c *cryptomus.Config) {
+		c.TestClient = webhook.NewClient(webhook.ClientConfig{AllowLoopback: true})
+	}})
+	shop := newReceiver(t)
+	id := w.create(t, `{"amount":"1","currency":"COIN","order_id":"1"}`)["uuid"].(string)
+	wallet := w.post(t, "/wallet", `{"currency":"COIN","network":"sim","order_id":"2"}`).result(t)["uuid"].(string)
+	ask := func(kind, more string) answer {
+		return w.post(t, "/test-webhook/"+kind, `{"url_callback":"`+shop.URL+`","currency":"usdt","network":"ALT"`+more+`}`)
+	}
+	for _, kind := range []string{"payment", "wallet"} {
+		ask(kind, "").says(t, 200, `{"state":0,"result":[]}`)
+	}
+	ask("payment", `,"uuid":"`+id+`","order_id":"ignored","status":"wrong_amount"`).says(t, 200, `{"state":0,"result":[]}`)
+	ask("wallet", `,"uuid":"`+wallet+`"`).says(t, 200, `{"state":0,"result":[]}`)
+	ask("payment", `,"order_id":"mine","status":"process"`).says(t, 200, `{"state":0,"result":[]}`)
+	got := shop.got(t, 5, w.shop.payment)
+	for _, body := range got {
+		require.True(t, strings.HasSuffix(body, `,"is_test":true}`))
+	}
+	require.Contains(t, got[0], `"network":"alt","currency":"USDT"`)
+	require.Contains(t, got[2], `{"type":"payment","uuid":"`+id+`","order_id":"1",`)
+	require.Contains(t, got[2], `"is_final":true,"status":"wrong_amount"`)
+	require.Contains(t, got[3], `"wallet_address_uuid":"`+wallet+`"`)
+	require.Contains(t, got[4], `"order_id":"mine"`)
+	require.Contains(t, got[4], `"is_final":false,"status":"process"`)
+
+	ask("payment", `,"uuid":"`+wallet+`"`).message(t, "Not found payment")
+	ask("wallet", `,"uuid":"`+id+`"`).message(t, "Not found wallet")
+	ask("payment", `,"uuid":"`+unknownID+`"`).message(t, "Not found payment")
+	ask("payment", `,"status":"confirm_check"`).breaks(t, "status", "in")
+	ask("payment", `,"order_id":"`+strings.Repeat("a", 33)+`"`).breaks(t, "order_id", "max.string")
+	w.post(t, "/test-webhook/payment", `{"url_callback":"`+shop.URL+`","currency":"DOGE","network":"doge"}`).message(t, "Payment service not found")
+	w.post(t, "/test-webhook/payment", `{"url_callback":"https://a.example/`+strings.Repeat("a", 150)+`","currency":"COIN","network":"sim"}`).breaks(t, "url_callback", "max.string")
+	require.Equal(t, "check", w.info(t, "1")["status"])
+	require.Equal(t, 2, w.count(t))
+	records, err := w.store.History(t.Context(), id)
+	require.NoError(t, err)
+	require.Empty(t, records)
+}
+
+func TestIncident47_TestWebhooksReachNoPrivateAddress(t *testing.T) {
+	w := newWorld(t, options{api: func(c *cryptomus.Config) { c.TestClient = webhook.NewClient(webhook.ClientConfig{}) }})
+	shop := newReceiver(t)
+	for _, url := range []string{shop.URL, "http://169.254.169.254/latest", "http://[::1]:8080/x"} {
+		w.post(t, "/test-webhook/payment", `{"url_callback":"`+url+`","currency":"COIN","network":"sim"}`).breaks(t, "url_callback", "url")
+	}
+	require.Empty(t, shop.got(t, 0, ""))
+	w = newWorld(t, options{api: func(c *cryptomus.Config) {
+		c.TestClient = webhook.NewClient(webhook.ClientConfig{AllowLoopback: true})
+	}})
+	shop.Close()
+	w.post(t, "/test-webhook/payment", `{"url_callback":"`+shop.URL+`","currency":"COIN","network":"sim"}`).message(t, "Gateway error")
+}
+
+// FuzzBodies sends anything, signed: nothing makes the API fail, and what is refused leaves nothing behind.
+func FuzzBodies(f *testing.F) {
+	for _, c := range badCreations {
+		f.Add("/payment", []byte(c.body))
+	}
+	for _, body := range bodies(unknownID, unknownID) {
+		f.Add("/payment", []byte(body))
+	}
+	f.Add("/payment", []byte(`{"amount":"20","currency":"USDT","order_id":"1","network":"sim","currencies":[{"currency":"USDT"}],"discount_percent":"-5","subtract":100,"lifetime":300}`))
+	f.Add("/payment/list", []byte(`{"date_from":"2024-01-15 9:00:00","cursor":"e30"}`))
+	f.Add("/wallet", []byte(`{"currency":"COIN","network":"sim","order_id":"1"}`))
+	f.Add("/payment/discount/set", []byte(`{"currency":"COIN","network":"sim","discount_percent":"1e1"}`))
+	w := newWorld(f, options{})
+	f.Fuzz(func(t *testing.T, path string, body []byte) {
+		before := w.count(t)
+		known := slices.ContainsFunc(w.api.Routes(), func(r cryptomusRoute) bool { return r.Path == path && r.Method == "POST" })
+		if !known {
+			path = "/payment"
+		}
+		r := w.request("POST", path, w.shop, w.shop.payment, "")
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		r.Header.Set("sign", webhook.CryptomusSignature(body, w.shop.payment))
+		rec := httptest.NewRecorder()
+		w.api.ServeHTTP(rec, r)
+		require.Less(t, rec.Code, 500, "%s: %s", body, rec.Body)
+		require.True(t, json.Valid(rec.Body.Bytes()))
+		most := before
+		if rec.Code == 200 && (path == "/payment" || path == "/wallet") {
+			most++
+		}
+		require.LessOrEqual(t, w.count(t), most, "%s: %s", body, rec.Body)
+		require.NotContains(t, w.log.String(), "level=ERROR")
+	})
+}

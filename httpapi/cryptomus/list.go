@@ -1,0 +1,166 @@
+package cryptomus
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/invoice"
+)
+
+// perPage is how many invoices a page of the history has.
+const perPage = 15
+
+type listQuery struct {
+	Cursor string `json:"cursor" schema:"maxLength=512" doc:"nextCursor or previousCursor of an earlier answer"`
+}
+
+// listRequest is the body of POST /payment/list.
+type listRequest struct {
+	DateFrom string `json:"date_from" schema:"format=date_time" doc:"2006-01-02 15:04:05, in UTC+3; from then on"`
+	DateTo   string `json:"date_to" schema:"format=date_time" doc:"2006-01-02 15:04:05, in UTC+3; up to the end of that second"`
+	Cursor   string `json:"cursor" schema:"maxLength=512" doc:"As in the query, which wins. What is no cursor is the first page"`
+}
+
+var listForm = formOf[listRequest]()
+
+type listAnswer struct {
+	State  int         `json:"state" doc:"0"`
+	Result listedPages `json:"result"`
+}
+
+type listedPages struct {
+	Items    []paymentObject `json:"items"`
+	Paginate paginate        `json:"paginate"`
+}
+
+type paginate struct {
+	Count          int     `json:"count" doc:"Of this page"`
+	HasPages       bool    `json:"hasPages"`
+	NextCursor     *string `json:"nextCursor" schema:"nullable"`
+	PreviousCursor *string `json:"previousCursor" schema:"nullable"`
+	PerPage        int     `json:"perPage"`
+}
+
+// cursor points at an invoice by what the history is sorted by, so that it stays right whatever happens: the page
+// begins after it, or ends before it.
+type cursor struct {
+	CreatedAt time.Time `json:"created_at"`
+	ID        string    `json:"id"`
+	Next      bool      `json:"_pointsToNextItems"`
+}
+
+func (c cursor) encode() *string {
+	raw, _ := json.Marshal(c) // a struct of a time and texts always can
+	return new(base64.RawURLEncoding.EncodeToString(raw))
+}
+
+// parseCursor answers nil for what is no cursor: the first page, which clients ask for with "1", too.
+func parseCursor(text string) *cursor {
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return nil
+	}
+	var c cursor
+	if json.Unmarshal(raw, &c) != nil || !uuid.MatchString(c.ID) {
+		return nil
+	}
+	c.CreatedAt = c.CreatedAt.UTC()
+	if year := c.CreatedAt.Year(); year < 1 || year > 9999 { // what a store need not be able to compare
+		return nil
+	}
+	return &c
+}
+
+func (a *api) list(r *httpapi.Request) (any, error) {
+	var params listQuery
+	if err := r.Bind(&params); err != nil {
+		if refused, ok := isInvalid(err); ok {
+			return nil, broken(refused.Field, "max.string")
+		}
+		return nil, err
+	}
+	in, err := listForm.read(r)
+	if err != nil {
+		return nil, err
+	}
+	q := invoice.Query{Project: r.Project.ID, Uncounted: true}
+	if in.DateFrom != "" {
+		q.CreatedAfter, _ = parseTime(in.DateFrom) // the form has parsed it
+	}
+	if in.DateTo != "" {
+		q.CreatedBefore, _ = parseTime(in.DateTo)
+		q.CreatedBefore = q.CreatedBefore.Add(time.Second - 1)
+	}
+	at := parseCursor(cmp.Or(params.Cursor, in.Cursor))
+	found, err := a.page(r.Context(), q, at)
+	if err != nil {
+		return nil, err
+	}
+	more := len(found) > perPage
+	found = found[:min(len(found), perPage)]
+	if at != nil && !at.Next {
+		slices.Reverse(found)
+	}
+	out := listedPages{Items: make([]paymentObject, len(found)), Paginate: pagesOf(found, at, more)}
+	for i, inv := range found {
+		out.Items[i] = a.payment(inv, true)
+	}
+	return listAnswer{Result: out}, nil
+}
+
+// page answers up to one invoice more than a page has, from the cursor on in its direction.
+func (a *api) page(ctx context.Context, q invoice.Query, at *cursor) ([]invoice.Invoice, error) {
+	q.Sort, q.Limit = invoice.SortCreated, perPage+1
+	if at != nil {
+		q.Ascending = !at.Next
+		if at.Next && (q.CreatedBefore.IsZero() || at.CreatedAt.Before(q.CreatedBefore)) {
+			q.CreatedBefore = at.CreatedAt
+		}
+		if !at.Next && at.CreatedAt.After(q.CreatedAfter) {
+			q.CreatedAfter = at.CreatedAt
+		}
+	}
+	var out []invoice.Invoice
+	for {
+		page, err := a.service.List(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, inv := range page.Invoices {
+			if at != nil && q.Compare(inv, invoice.Invoice{ID: at.ID, CreatedAt: at.CreatedAt}) <= 0 {
+				continue // of the same moment, and on the page before
+			}
+			out = append(out, inv)
+		}
+		if len(out) > perPage || len(page.Invoices) < q.Limit {
+			return out[:min(len(out), perPage+1)], nil
+		}
+		q.Offset += q.Limit
+	}
+}
+
+// pagesOf says where a page is among the others.
+func pagesOf(found []invoice.Invoice, at *cursor, more bool) paginate {
+	out := paginate{Count: len(found), PerPage: perPage}
+	before, after := at != nil, more
+	if at != nil && !at.Next {
+		before, after = more, true
+	}
+	out.HasPages = before || after
+	if len(found) == 0 {
+		return out
+	}
+	first, last := found[0], found[len(found)-1]
+	if before {
+		out.PreviousCursor = cursor{first.CreatedAt, first.ID, false}.encode()
+	}
+	if after {
+		out.NextCursor = cursor{last.CreatedAt, last.ID, true}.encode()
+	}
+	return out
+}

@@ -1,0 +1,330 @@
+package cryptomus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/rates"
+	"github.com/cointill/cointill/webhook"
+	"github.com/shopspring/decimal"
+)
+
+// What invoices carry in their Data.
+const (
+	dataReturn     = "url_return"
+	dataSuccess    = "url_success"
+	dataAdditional = "additional_data"
+	dataTarget     = "to_currency"
+	dataNetwork    = "network"
+	dataReferral   = "from_referral_code"
+)
+
+// createRequest is the body of POST /payment.
+type createRequest struct {
+	Amount           *httpapi.Number `json:"amount" schema:"required" doc:"In the currency; a number, or a number in a string"`
+	Currency         string          `json:"currency" schema:"required,maxLength=32" doc:"Fiat code, or code of a coin"`
+	OrderID          string          `json:"order_id" schema:"required,minLength=1,maxLength=128,format=alpha_dash" doc:"Unique for the merchant's invoices and static wallets; the invoice that has it is answered instead"`
+	Network          string          `json:"network" schema:"maxLength=64" doc:"In any case of letters"`
+	URLReturn        string          `json:"url_return" schema:"minLength=6,maxLength=255,format=uri"`
+	URLSuccess       string          `json:"url_success" schema:"minLength=6,maxLength=255,format=uri"`
+	URLCallback      string          `json:"url_callback" schema:"minLength=6,maxLength=255,format=uri"`
+	IsMultiple       *bool           `json:"is_payment_multiple" doc:"true when absent; false: the first payment decides"`
+	Lifetime         *int            `json:"lifetime" schema:"minimum=300,maximum=43200,default=3600" doc:"Seconds to pay"`
+	ToCurrency       string          `json:"to_currency" schema:"maxLength=32" doc:"Code of the coin to pay in"`
+	Subtract         *int            `json:"subtract" schema:"minimum=0,maximum=100" doc:"Percent of the commission that the payer pays"`
+	Accuracy         *httpapi.Number `json:"accuracy_payment_percent" schema:"minimum=0,maximum=5" doc:"Percent that may be missing"`
+	AdditionalData   string          `json:"additional_data" schema:"maxLength=255"`
+	Currencies       []choice        `json:"currencies" doc:"What may be paid in"`
+	Except           []choice        `json:"except_currencies" doc:"What may not be paid in"`
+	CourseSource     string          `json:"course_source" schema:"minLength=4,maxLength=20" doc:"Source of rates"`
+	FromReferralCode string          `json:"from_referral_code" schema:"maxLength=255" doc:"Kept with the invoice, without effect"`
+	DiscountPercent  *int            `json:"discount_percent" schema:"minimum=-99,maximum=100" doc:"Only counts when coin and network are known; below 0 a surcharge"`
+	IsRefresh        *bool           `json:"is_refresh" doc:"Opens the invoice with the order_id again if it has expired"`
+}
+
+// choice is a coin, on all of its networks or on one.
+type choice struct {
+	Currency string `json:"currency" schema:"required,maxLength=32"`
+	Network  string `json:"network" schema:"maxLength=64"`
+}
+
+// idRequest names an invoice.
+type idRequest struct {
+	UUID    string `json:"uuid" schema:"format=uuid" doc:"This or order_id"`
+	OrderID string `json:"order_id" schema:"minLength=1,maxLength=128" doc:"Wins when both are given"`
+}
+
+var (
+	createForm = formOf[createRequest]()
+	idForm     = formOf[idRequest]()
+)
+
+func (a *api) create(r *httpapi.Request) (any, error) {
+	in, err := createForm.read(r)
+	if err != nil {
+		return nil, err
+	}
+	if in.Amount.Sign() <= 0 {
+		return nil, broken("amount", "min.numeric")
+	}
+	inv, err := a.createNew(r.Context(), r.Project.ID, in)
+	if err != nil {
+		inv, err = a.existing(r.Context(), r.Project.ID, in, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return paymentAnswer{Result: a.payment(inv, false)}, nil
+}
+
+// existing answers the invoice that has the order id, whatever else the request says; or why no new one was made.
+func (a *api) existing(ctx context.Context, project string, in createRequest, refused error) (invoice.Invoice, error) {
+	inv, err := a.cfg.Store.InvoiceByOrder(ctx, project, in.OrderID)
+	switch {
+	case errors.Is(err, invoice.ErrNotFound):
+		return inv, refused
+	case err != nil:
+		return inv, fmt.Errorf("cryptomus: look for order: %w", err)
+	case inv.Terms.Standing:
+		return inv, broken("order_id", "unique") // a static wallet's
+	case in.IsRefresh == nil || !*in.IsRefresh || inv.State.Status != invoice.StatusExpired:
+		return inv, nil
+	}
+	act := invoice.Act{Project: project, Invoice: inv.ID, Actor: project, Comment: "is_refresh"}
+	inv, err = a.service.Refresh(ctx, act, time.Duration(*in.Lifetime)*time.Second)
+	if _, moved := errors.AsType[*invoice.TransitionError](err); moved { // it was paid in this moment
+		return a.service.Invoice(ctx, project, act.Invoice)
+	}
+	return inv, a.passing(ctx, err)
+}
+
+// plan is what a request asks of the core.
+type plan struct {
+	invoice.Request
+	coins []currency // that can be chosen, of the currency to pay in; the only one is chosen
+}
+
+func (a *api) createNew(ctx context.Context, project string, in createRequest) (invoice.Invoice, error) {
+	p, err := a.plan(in)
+	if err != nil {
+		return invoice.Invoice{}, err
+	}
+	p.Project = project
+	if p.Asset != "" {
+		if p.Discount, err = a.discount(ctx, project, p.coins[0], in.DiscountPercent); err != nil {
+			return invoice.Invoice{}, err
+		}
+		if p.Discount.Equal(decimal.NewFromInt(100)) {
+			return invoice.Invoice{}, tooLittle(p.coins[0])
+		}
+	}
+	inv, err := a.service.Create(ctx, p.Request)
+	if err != nil {
+		return inv, a.refused(ctx, err, in, p)
+	}
+	return inv, nil
+}
+
+// plan finds out what is to be paid, and in what.
+func (a *api) plan(in createRequest) (plan, error) {
+	var p plan
+	code, network, target := strings.ToUpper(in.Currency), strings.ToLower(in.Network), strings.ToUpper(in.ToCurrency)
+	priced := a.find(code, "")
+	_, fiat := a.service.FiatDecimals(code)
+	switch {
+	case !fiat && len(priced) == 0:
+		return p, errNoCurrency
+	case network != "" && len(a.find("", network)) == 0:
+		return p, errNoNetwork
+	case target != "" && len(a.find(target, network)) == 0:
+		return p, errNoTarget
+	case target == "" && !fiat && len(a.find(code, network)) == 0:
+		return p, errNoNetwork
+	}
+	if target == "" && !fiat {
+		target = code
+	}
+	p.coins = a.find(target, network)
+	p.Price = invoice.Price{Currency: code, Amount: in.Amount.Decimal}
+	if !fiat {
+		if code == target {
+			priced = p.coins
+		}
+		p.Price.Currency = priced[0].Asset.Code
+		if in.Amount.GreaterThan(a.cfg.Maximum) {
+			return p, refusal("Maximum amount " + a.cfg.Maximum.String() + " " + code)
+		}
+	} else if most := decimal.New(1, 18); in.Amount.GreaterThan(most) {
+		return p, refusal("Maximum amount " + most.String() + " " + code)
+	}
+	if target != "" && len(p.coins) == 1 {
+		p.Asset = p.coins[0].Asset.Code
+	}
+	a.terms(&p, in)
+	return p, a.restrict(&p, in, target != "" || network != "")
+}
+
+// terms copies what needs no thought.
+func (a *api) terms(p *plan, in createRequest) {
+	tolerance := decimal.Zero
+	if in.Accuracy != nil {
+		tolerance = in.Accuracy.Decimal
+	}
+	p.OrderID, p.CallbackURL, p.Format = in.OrderID, in.URLCallback, webhook.CryptomusName
+	p.Tolerance, p.Window = &tolerance, time.Duration(*in.Lifetime)*time.Second
+	p.Single = in.IsMultiple != nil && !*in.IsMultiple
+	p.RateSource = in.CourseSource
+	if strings.EqualFold(p.RateSource, "BinanceP2P") { // the published documents spell it in two ways
+		p.RateSource = "BinanceP2P"
+	}
+	if in.Subtract != nil {
+		p.PayerShare = decimal.NewFromInt(int64(*in.Subtract))
+	}
+	p.Data = map[string]string{}
+	for name, value := range map[string]string{
+		dataReturn: in.URLReturn, dataSuccess: in.URLSuccess, dataAdditional: in.AdditionalData,
+		dataTarget: strings.ToUpper(in.ToCurrency), dataNetwork: strings.ToLower(in.Network), dataReferral: in.FromReferralCode,
+	} {
+		if value != "" {
+			p.Data[name] = value
+		}
+	}
+}
+
+// restrict sets what may be chosen: the coins of the currency and network, if there are some, those of the
+// allow list, and none of the deny list.
+func (a *api) restrict(p *plan, in createRequest, limited bool) error {
+	allowed := a.currencies
+	if limited {
+		allowed = p.coins
+	}
+	for _, c := range allowed {
+		if len(in.Currencies) == 0 || slices.ContainsFunc(in.Currencies, c.chosen) {
+			p.Only = append(p.Only, string(c.Asset.ID))
+		}
+	}
+	for _, c := range a.currencies {
+		if slices.ContainsFunc(in.Except, c.chosen) {
+			p.Except = append(p.Except, string(c.Asset.ID))
+		}
+	}
+	left := slices.DeleteFunc(slices.Clone(p.Only), func(id string) bool { return slices.Contains(p.Except, id) })
+	if len(left) == 0 {
+		return errNoCurrency
+	}
+	if !limited && len(in.Currencies) == 0 && len(a.currencies) == len(a.service.Assets()) {
+		p.Only = nil // everything: what is configured later may be chosen as well
+	}
+	return nil
+}
+
+func (c currency) chosen(by choice) bool {
+	return strings.EqualFold(c.Code, by.Currency) && (by.Network == "" || strings.EqualFold(c.Network, by.Network))
+}
+
+// refused turns a refusal of the core into one of the published documents.
+func (a *api) refused(ctx context.Context, err error, in createRequest, p plan) error {
+	bad, ok := errors.AsType[*invoice.InvalidError](err)
+	if !ok {
+		if errors.Is(err, rates.ErrNoRate) && in.ToCurrency != "" {
+			a.log.WarnContext(ctx, "invoice refused", "error", err)
+			return errConvert
+		}
+		return a.passing(ctx, err)
+	}
+	switch bad.Field {
+	case "amount":
+		return tooLittle(p.coins[0])
+	case "fiat_amount", "crypto_amount": // its size was checked: it has more decimals than the currency
+		return broken("amount", "regex")
+	case "currency", "currencies":
+		if in.ToCurrency != "" {
+			return errNoTarget
+		}
+		return errNoCurrency
+	case "format":
+		return errors.New("cryptomus: the Service's Notifier does not know the format " + webhook.CryptomusName)
+	}
+	rules := map[string][2]string{
+		"callback_url": {"url_callback", "url"}, "expire_min": {"lifetime", "max.numeric"}, "course_source": {"course_source", "in"},
+		"allowed_error_percent": {"accuracy_payment_percent", "numeric"}, "data": {dataAdditional, "string"},
+		"order_id": {"order_id", "alpha_dash"},
+	}
+	if rule, known := rules[bad.Field]; known {
+		return broken(rule[0], rule[1])
+	}
+	return err
+}
+
+// passing logs what will pass and the client learns only in a word of the published documents.
+func (a *api) passing(ctx context.Context, err error) error {
+	if _, what := fault(err); err != nil && what == (messageFault{1, string(errGateway)}) {
+		a.log.WarnContext(ctx, "request refused for now", "error", err)
+	}
+	return err
+}
+
+// tooLittle refuses an amount that is too small to be paid.
+func tooLittle(c currency) error {
+	return refusal("Minimum amount " + c.least().String() + " " + c.Code)
+}
+
+func (a *api) info(r *httpapi.Request) (any, error) {
+	inv, err := a.invoiceOf(r)
+	if err != nil {
+		return nil, err
+	}
+	return paymentAnswer{Result: a.payment(inv, true)}, nil
+}
+
+// invoiceOf answers the project's invoice that a request names.
+func (a *api) invoiceOf(r *httpapi.Request) (invoice.Invoice, error) {
+	in, err := idForm.read(r)
+	if err != nil {
+		return invoice.Invoice{}, err
+	}
+	return a.byID(r, in.UUID, in.OrderID, errNoPayment)
+}
+
+// byID answers an invoice of the project by either name; the order id wins. Static wallets are not invoices.
+func (a *api) byID(r *httpapi.Request, id, orderID string, none error) (invoice.Invoice, error) {
+	inv, err := a.lookUp(r, id, orderID)
+	if errors.Is(err, invoice.ErrNotFound) || err == nil && inv.Terms.Standing {
+		return inv, none
+	}
+	return inv, err
+}
+
+func (a *api) lookUp(r *httpapi.Request, id, orderID string) (invoice.Invoice, error) {
+	switch {
+	case orderID != "":
+		return a.cfg.Store.InvoiceByOrder(r.Context(), r.Project.ID, orderID)
+	case id != "":
+		return a.service.Invoice(r.Context(), r.Project.ID, id)
+	}
+	bad := invalid{}
+	bad.add("uuid", "required_without")
+	bad.add("order_id", "required_without")
+	return invoice.Invoice{}, bad
+}
+
+func (a *api) markAsPaid(r *httpapi.Request) (any, error) {
+	inv, err := a.invoiceOf(r)
+	if err != nil {
+		return nil, err
+	}
+	act := invoice.Act{Project: r.Project.ID, Invoice: inv.ID, Actor: r.Project.ID, Comment: "mark-as-paid"}
+	if _, err = a.service.SetStatus(r.Context(), act, invoice.StatusCompleted); err != nil {
+		if _, moved := errors.AsType[*invoice.TransitionError](err); moved {
+			return nil, errNotMarked
+		}
+		return nil, a.passing(r.Context(), err)
+	}
+	return markedAnswer{Result: marked{true, "Payment marked as paid"}}, nil
+}

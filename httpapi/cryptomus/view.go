@@ -1,0 +1,200 @@
+package cryptomus
+
+import (
+	"math/big"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/webhook"
+	"github.com/shopspring/decimal"
+)
+
+// paymentObject is an invoice on the wire, in the order of the published samples. What may be omitted is absent in
+// the answer to create.
+type paymentObject struct {
+	UUID             string   `json:"uuid"`
+	OrderID          string   `json:"order_id"`
+	Amount           string   `json:"amount"`
+	PaymentAmount    *string  `json:"payment_amount" schema:"nullable" doc:"What was paid, rounded down; of a final invoice what is confirmed"`
+	PayerAmount      *string  `json:"payer_amount" schema:"nullable" doc:"What is to be paid, rounded up"`
+	DiscountPercent  *int64   `json:"discount_percent" schema:"nullable"`
+	Discount         string   `json:"discount" doc:"In the payer's currency, rounded towards zero"`
+	PayerCurrency    *string  `json:"payer_currency" schema:"nullable"`
+	Currency         string   `json:"currency"`
+	Comments         **string `json:"comments,omitempty" schema:"nullable" doc:"Always null"`
+	MerchantAmount   *string  `json:"merchant_amount" schema:"nullable" doc:"What the merchant gets, less the commission, rounded down"`
+	Network          *string  `json:"network" schema:"nullable"`
+	Address          *string  `json:"address" schema:"nullable"`
+	From             *string  `json:"from" schema:"nullable" doc:"For display only: never refund to it"`
+	TxID             *string  `json:"txid" schema:"nullable"`
+	PaymentStatus    status   `json:"payment_status"`
+	URL              string   `json:"url"`
+	ExpiredAt        int64    `json:"expired_at" doc:"Seconds since 1970"`
+	Status           status   `json:"status" doc:"The same as payment_status"`
+	IsFinal          bool     `json:"is_final"`
+	AdditionalData   *string  `json:"additional_data" schema:"nullable"`
+	CreatedAt        string   `json:"created_at" doc:"In UTC+3"`
+	UpdatedAt        string   `json:"updated_at" doc:"In UTC+3"`
+	PaymentAmountUSD **string `json:"payment_amount_usd,omitempty" schema:"nullable" doc:"At the rate of the quote; null unless it was made in USD"`
+	Commission       **string `json:"commission,omitempty" schema:"nullable" doc:"Rounded up"`
+}
+
+// paymentAnswer is the answer about one invoice.
+type paymentAnswer struct {
+	State  int           `json:"state" doc:"0"`
+	Result paymentObject `json:"result"`
+}
+
+// emptyAnswer says that something was done.
+type emptyAnswer struct {
+	State  int      `json:"state" doc:"0"`
+	Result []string `json:"result" doc:"Always empty"`
+}
+
+type markedAnswer struct {
+	State  int    `json:"state" doc:"0"`
+	Result marked `json:"result"`
+}
+
+type marked struct {
+	Success bool   `json:"success"`
+	Message string `json:"message"`
+}
+
+// status is one of the statuses of the API.
+type status string
+
+// Enum lists the statuses for the document.
+func (status) Enum() []string {
+	return []string{
+		webhook.CryptomusCheck, webhook.CryptomusProcess, webhook.CryptomusConfirmCheck, webhook.CryptomusWrongAmountWaiting,
+		webhook.CryptomusWrongAmount, webhook.CryptomusPaid, webhook.CryptomusPaidOver, webhook.CryptomusFail, webhook.CryptomusCancel,
+	}
+}
+
+// moscow is the time zone that the API tells times in.
+var moscow = time.FixedZone("", 3*60*60)
+
+// clockText writes a time as the published samples do.
+func clockText(t time.Time) string { return t.In(moscow).Format(time.RFC3339) }
+
+// timeLayout is how lists are asked for times.
+const timeLayout = "2006-01-02 15:04:05"
+
+func parseTime(text string) (time.Time, error) { return time.ParseInLocation(timeLayout, text, moscow) }
+
+// payment is an invoice as the wire has it; known is whether the client has seen it before.
+func (a *api) payment(inv invoice.Invoice, known bool) paymentObject {
+	state := webhook.CryptomusOf(inv)
+	out := paymentObject{
+		UUID: inv.ID, OrderID: inv.OrderID, Amount: a.price(inv.Price), Discount: decimal.Zero.StringFixed(8),
+		Currency: a.code(inv.Price.Currency), From: orNull(state.From), TxID: orNull(state.TxID),
+		PaymentStatus: status(state.Status), Status: status(state.Status), IsFinal: state.Final,
+		URL: a.cfg.PageURL(inv), ExpiredAt: inv.EffectiveDeadline().Unix(), AdditionalData: orNull(inv.Data[dataAdditional]),
+		CreatedAt: clockText(inv.CreatedAt), UpdatedAt: clockText(inv.UpdatedAt),
+	}
+	a.open(&out, inv)
+	a.amounts(&out, inv, state, known)
+	if known {
+		out.Comments = new(*string)
+	}
+	return out
+}
+
+// open fills in what is known before the payer has chosen.
+func (a *api) open(out *paymentObject, inv invoice.Invoice) {
+	out.PayerCurrency, out.Network = orNull(inv.Data[dataTarget]), orNull(inv.Data[dataNetwork])
+	if _, fiat := a.service.FiatDecimals(inv.Price.Currency); !fiat && out.PayerCurrency == nil {
+		out.PayerCurrency = orNull(out.Currency)
+	}
+}
+
+// amounts fills in what was quoted and what was paid.
+func (a *api) amounts(out *paymentObject, inv invoice.Invoice, state webhook.CryptomusState, known bool) {
+	q := inv.Quote
+	if known {
+		usd := decimal.Zero.StringFixed(2)
+		zero := decimal.Zero.StringFixed(8)
+		cents, commission := &usd, &zero
+		out.PaymentAmount, out.PaymentAmountUSD, out.Commission = new(decimal.Zero.StringFixed(2)), &cents, &commission
+	}
+	if q == nil {
+		return
+	}
+	named := a.named(q.Asset)
+	out.PayerCurrency, out.Network, out.Address = &named.Code, &named.Network, orNull(string(q.Address))
+	out.PayerAmount = new(amountText(q.Asset.Decimal(q.Due).RoundUp(8), digits(named.Code)))
+	out.Discount = discountText(inv, named.Code)
+	if percent := inv.Terms.DiscountPercent.IntPart(); percent != 0 {
+		out.DiscountPercent = &percent
+	}
+	merchant := state.Credited
+	if !state.Final || state.Paid.Sign() == 0 {
+		merchant = q.Net()
+	}
+	out.MerchantAmount = new(q.Asset.Decimal(merchant).RoundDown(8).StringFixed(8))
+	if known || state.Paid.Sign() > 0 {
+		out.PaymentAmount = new(amountText(q.Asset.Decimal(state.Paid).RoundDown(8), digits(named.Code)))
+	}
+	if known {
+		*out.Commission = new(q.Asset.Decimal(state.Commission).RoundUp(8).StringFixed(8))
+		*out.PaymentAmountUSD = a.dollars(inv, state.Paid)
+	}
+}
+
+func (a *api) dollars(inv invoice.Invoice, units *big.Int) *string {
+	usd, known := webhook.CryptomusUSD(inv, units)
+	if !known {
+		return nil
+	}
+	return new(usd.StringFixed(2))
+}
+
+// price writes the amount of an invoice.
+func (a *api) price(p invoice.Price) string {
+	if decimals, fiat := a.service.FiatDecimals(p.Currency); fiat {
+		return p.Amount.StringFixed(max(2, decimals))
+	}
+	return amountText(p.Amount.RoundUp(8), digits(a.code(p.Currency)))
+}
+
+// discountText is what was taken off, in the payer's currency, rounded towards zero.
+func discountText(inv invoice.Invoice, code string) string {
+	q, percent := inv.Quote, inv.Terms.DiscountPercent
+	if percent.IsZero() {
+		return decimal.Zero.StringFixed(8)
+	}
+	off := inv.Price.Amount.Mul(percent)
+	rate := decimal.NewFromInt(1)
+	if inv.Price.Currency != q.Asset.Code && q.Rate.Value.Sign() > 0 {
+		rate = q.Rate.Value
+	}
+	text, _ := off.QuoRem(rate.Mul(decimal.NewFromInt(100)), 8)
+	return amountText(text, digits(code))
+}
+
+// stables are coins that stand for fiat money, whose amounts have two decimals on the wire unless they need more.
+var stables = []string{"USDT", "USDC", "DAI", "BUSD", "TUSD", "USDD", "USDE", "FDUSD", "PYUSD", "EURC", "EURT"}
+
+func digits(code string) int {
+	if slices.Contains(stables, code) {
+		return 2
+	}
+	return 8
+}
+
+// amountText writes an amount of at most eight decimals with all of its digits, and at least so many decimals.
+func amountText(d decimal.Decimal, least int) string {
+	text := d.StringFixed(8)
+	end := len(text) - 8 + least
+	return text[:end] + strings.TrimRight(text[end:], "0")
+}
+
+func orNull(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}

@@ -1,0 +1,209 @@
+package cryptomus
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/webhook"
+	"rsc.io/qr"
+)
+
+// walletRequest is the body of POST /wallet.
+type walletRequest struct {
+	Currency         string `json:"currency" schema:"required,maxLength=32"`
+	Network          string `json:"network" schema:"required,maxLength=64"`
+	OrderID          string `json:"order_id" schema:"required,minLength=1,maxLength=100,format=alpha_dash" doc:"Unique for the merchant's invoices and static wallets; the wallet that has it is answered instead"`
+	URLCallback      string `json:"url_callback" schema:"minLength=6,maxLength=255,format=uri"`
+	FromReferralCode string `json:"from_referral_code" schema:"maxLength=255" doc:"Kept with the wallet, without effect"`
+}
+
+// blockRequest is the body of POST /wallet/block-address.
+type blockRequest struct {
+	UUID    string `json:"uuid" schema:"format=uuid" doc:"This or order_id"`
+	OrderID string `json:"order_id" schema:"minLength=1,maxLength=100" doc:"Wins when both are given"`
+	Refund  *bool  `json:"is_force_refund" doc:"true is forbidden: refunds are not served yet"`
+}
+
+type walletQRRequest struct {
+	UUID string `json:"wallet_address_uuid" schema:"required,format=uuid"`
+}
+
+type paymentQRRequest struct {
+	UUID string `json:"merchant_payment_uuid" schema:"required,format=uuid"`
+}
+
+var (
+	walletForm    = formOf[walletRequest]()
+	blockForm     = formOf[blockRequest]()
+	walletQRForm  = formOf[walletQRRequest]()
+	paymentQRForm = formOf[paymentQRRequest]()
+)
+
+type walletAnswer struct {
+	State  int          `json:"state" doc:"0"`
+	Result walletObject `json:"result"`
+}
+
+type walletObject struct {
+	WalletUUID string `json:"wallet_uuid" doc:"The merchant's wallet for the coin; see the balance"`
+	UUID       string `json:"uuid" doc:"This address"`
+	Address    string `json:"address"`
+	Network    string `json:"network"`
+	Currency   string `json:"currency"`
+	URL        string `json:"url"`
+}
+
+type blockedAnswer struct {
+	State  int           `json:"state" doc:"0"`
+	Result blockedObject `json:"result"`
+}
+
+type blockedObject struct {
+	UUID   string       `json:"uuid"`
+	Status walletStatus `json:"status"`
+}
+
+// walletStatus is how a static wallet stands.
+type walletStatus string
+
+// Enum lists the statuses for the document.
+func (walletStatus) Enum() []string { return []string{"blocked", "active", "in_active"} }
+
+type qrAnswer struct {
+	State  int     `json:"state" doc:"0"`
+	Result qrImage `json:"result"`
+}
+
+type qrImage struct {
+	Image string `json:"image" doc:"A PNG as a data URI"`
+}
+
+func (a *api) createWallet(r *httpapi.Request) (any, error) {
+	in, err := walletForm.read(r)
+	if err != nil {
+		return nil, err
+	}
+	inv, err := a.newWallet(r, in)
+	if err != nil {
+		first, lookErr := a.cfg.Store.InvoiceByOrder(r.Context(), r.Project.ID, in.OrderID)
+		switch {
+		case lookErr != nil:
+			return nil, err
+		case !first.Terms.Standing:
+			return nil, broken("order_id", "unique") // an invoice's
+		}
+		inv = first
+	}
+	named := a.named(inv.Quote.Asset)
+	return walletAnswer{Result: walletObject{
+		WalletUUID: walletID(r.Project.ID, named.Code), UUID: inv.ID, Address: string(inv.Quote.Address),
+		Network: named.Network, Currency: named.Code, URL: a.cfg.PageURL(inv),
+	}}, nil
+}
+
+func (a *api) newWallet(r *httpapi.Request, in walletRequest) (invoice.Invoice, error) {
+	coins := a.find(strings.ToUpper(in.Currency), strings.ToLower(in.Network))
+	if len(coins) == 0 {
+		return invoice.Invoice{}, errNoWalletService
+	}
+	data := map[string]string{}
+	if in.FromReferralCode != "" {
+		data[dataReferral] = in.FromReferralCode
+	}
+	inv, err := a.service.CreateStanding(r.Context(), invoice.Deposit{
+		Project: r.Project.ID, OrderID: in.OrderID, Asset: string(coins[0].Asset.ID), CallbackURL: in.URLCallback,
+		Format: webhook.CryptomusName, Data: data,
+	})
+	bad, ok := isInvalid(err)
+	switch {
+	case !ok:
+		return inv, a.passing(r.Context(), err)
+	case bad.Field == "callback_url":
+		return inv, broken("url_callback", "url")
+	case bad.Field == "currency": // addresses of the network are shared, so none can be a wallet
+		return inv, errNoWalletService
+	}
+	return inv, fmt.Errorf("cryptomus: create wallet: %w", bad) // the configuration's fault
+}
+
+func isInvalid(err error) (*invoice.InvalidError, bool) {
+	return errors.AsType[*invoice.InvalidError](err)
+}
+
+func (a *api) blockWallet(r *httpapi.Request) (any, error) {
+	in, err := blockForm.read(r)
+	if err != nil {
+		return nil, err
+	}
+	inv, err := a.lookUp(r, in.UUID, in.OrderID)
+	switch {
+	case errors.Is(err, invoice.ErrNotFound), err == nil && !inv.Terms.Standing:
+		return nil, errNoWallet
+	case err != nil:
+		return nil, err
+	case in.Refund != nil && *in.Refund:
+		return nil, errForbidden
+	}
+	act := invoice.Act{Project: r.Project.ID, Invoice: inv.ID, Actor: r.Project.ID, Comment: "block-address"}
+	if inv, err = a.service.SetStatus(r.Context(), act, invoice.StatusCancelled); err != nil {
+		if _, moved := errors.AsType[*invoice.TransitionError](err); moved { // it is archived
+			return blockedAnswer{Result: blockedObject{act.Invoice, "in_active"}}, nil
+		}
+		return nil, a.passing(r.Context(), err)
+	}
+	return blockedAnswer{Result: blockedObject{inv.ID, "blocked"}}, nil
+}
+
+func (a *api) paymentQR(r *httpapi.Request) (any, error) {
+	in, err := paymentQRForm.read(r)
+	if err != nil {
+		return nil, err
+	}
+	inv, err := a.byID(r, in.UUID, "", errNoPayment)
+	if err == nil && inv.State.Closed { // lest somebody pays twice
+		err = errNoPayment
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a.qr(inv, errNoPayment)
+}
+
+func (a *api) walletQR(r *httpapi.Request) (any, error) {
+	in, err := walletQRForm.read(r)
+	if err != nil {
+		return nil, err
+	}
+	inv, err := a.service.Invoice(r.Context(), r.Project.ID, in.UUID)
+	if errors.Is(err, invoice.ErrNotFound) || err == nil && (!inv.Terms.Standing || inv.State.Closed) {
+		return nil, errNoWallet
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a.qr(inv, errNoWallet)
+}
+
+// qrScale is pixels per module, half of the encoder's default: pages enlarge it without loss.
+const qrScale = 4
+
+// qr is what a wallet scans to pay.
+func (a *api) qr(inv invoice.Invoice, nothing error) (any, error) {
+	uri, err := a.service.PaymentURI(inv)
+	if err != nil {
+		return nil, fmt.Errorf("cryptomus: QR code: %w", err)
+	}
+	if uri == "" {
+		return nil, nothing
+	}
+	code, err := qr.Encode(uri, qr.M)
+	if err != nil {
+		return nil, fmt.Errorf("cryptomus: QR code: %w", err)
+	}
+	code.Scale = qrScale
+	return qrAnswer{Result: qrImage{"data:image/png;base64," + base64.StdEncoding.EncodeToString(code.PNG())}}, nil
+}

@@ -1,0 +1,149 @@
+package cryptomus
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/webhook"
+)
+
+// maxResends is how often a webhook that was delivered is sent again.
+const maxResends = 10
+
+// testRequest is the body of POST /test-webhook/payment and /test-webhook/wallet.
+type testRequest struct {
+	URLCallback string `json:"url_callback" schema:"required,minLength=6,maxLength=150,format=uri"`
+	Currency    string `json:"currency" schema:"required,maxLength=32"`
+	Network     string `json:"network" schema:"required,maxLength=64"`
+	UUID        string `json:"uuid" schema:"format=uuid" doc:"Of an invoice, or a static wallet; random when absent"`
+	OrderID     string `json:"order_id" schema:"minLength=1,maxLength=32" doc:"Random when absent; that of the uuid when both are given"`
+	Status      string `json:"status" schema:"enum=process|check|paid|paid_over|fail|wrong_amount|cancel|system_fail|refund_process|refund_fail|refund_paid,default=paid"`
+}
+
+var testForm = formOf[testRequest]()
+
+func (a *api) resend(r *httpapi.Request) (any, error) {
+	inv, err := a.invoiceOf(r)
+	if err != nil {
+		return nil, err
+	}
+	told := []string{webhook.CryptomusPaid, webhook.CryptomusPaidOver, webhook.CryptomusWrongAmount}
+	if inv.CallbackURL == "" || !slices.Contains(told, webhook.CryptomusOf(inv).Status) {
+		return nil, errNoNotification
+	}
+	records, err := a.cfg.Store.History(r.Context(), inv.ID)
+	if err != nil {
+		return nil, fmt.Errorf("cryptomus: read history: %w", err)
+	}
+	if len(records) == 0 {
+		return nil, errNoNotification
+	}
+	if deliveries(records[len(records)-1]) > maxResends {
+		return nil, errTooMuchResend
+	}
+	switch _, err := a.cfg.Store.Resend(r.Context(), inv.ID, a.cfg.Now().UTC()); {
+	case errors.Is(err, invoice.ErrNotFound):
+		return nil, errNoNotification
+	case err != nil:
+		return nil, fmt.Errorf("cryptomus: resend: %w", err)
+	}
+	if a.cfg.Resent != nil {
+		a.cfg.Resent()
+	}
+	return emptyAnswer{Result: []string{}}, nil
+}
+
+// deliveries counts how often the endpoint has taken a message: all but the first because it was sent again.
+func deliveries(of webhook.Record) int {
+	n := 0
+	for _, attempt := range of.Attempts {
+		if attempt.Error == "" {
+			n++
+		}
+	}
+	return n
+}
+
+// testWebhook sends a webhook that reports nothing. It is not stored, and changes nothing.
+func (a *api) testWebhook(kind string) func(*httpapi.Request) (any, error) {
+	return func(r *httpapi.Request) (any, error) {
+		in, err := testForm.read(r)
+		if err != nil {
+			return nil, err
+		}
+		coins := a.find(strings.ToUpper(in.Currency), strings.ToLower(in.Network))
+		switch {
+		case a.cfg.TestClient == nil:
+			return nil, errForbidden
+		case len(coins) == 0:
+			return nil, errTestPaymentServices
+		}
+		test := webhook.CryptomusTest{Type: kind, UUID: in.UUID, OrderID: in.OrderID, Status: in.Status, Currency: coins[0].CryptomusCurrency}
+		if err := a.nameTest(r, &test); err != nil {
+			return nil, err
+		}
+		body, _, err := a.sign(invoice.Message{Body: test.Body()}, r.Project.Keys[PaymentKey].Value)
+		if err != nil {
+			return nil, fmt.Errorf("cryptomus: test webhook: %w", err)
+		}
+		if err := a.post(r, in.URLCallback, body); err != nil {
+			return nil, err
+		}
+		return emptyAnswer{Result: []string{}}, nil
+	}
+}
+
+// nameTest says what a test is about: an invoice or a wallet of the project, or nothing that exists.
+func (a *api) nameTest(r *httpapi.Request, test *webhook.CryptomusTest) error {
+	if test.UUID == "" {
+		test.UUID = randomUUID()
+		if test.OrderID == "" {
+			test.OrderID = strings.ReplaceAll(randomUUID(), "-", "")
+		}
+		return nil
+	}
+	inv, err := a.service.Invoice(r.Context(), r.Project.ID, test.UUID)
+	switch wallet := test.Type == "wallet"; {
+	case errors.Is(err, invoice.ErrNotFound), err == nil && inv.Terms.Standing != wallet:
+		if wallet {
+			return errTestNoWallet
+		}
+		return errTestNoPayment
+	}
+	test.OrderID = inv.OrderID
+	return err
+}
+
+// post sends a test. What the endpoint answers is its own affair.
+func (a *api) post(r *httpapi.Request, url string, body []byte) error {
+	req, err := http.NewRequestWithContext(r.Context(), http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return broken("url_callback", "url")
+	}
+	req.Header.Set("Content-Type", "application/json")
+	res, err := a.cfg.TestClient.Do(req)
+	switch {
+	case errors.Is(err, webhook.ErrRefused):
+		return broken("url_callback", "url")
+	case err != nil: // may name the URL, which is not for the log
+		return errGateway
+	}
+	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) // so that the connection can be used again
+	return res.Body.Close()
+}
+
+// randomUUID makes a UUID of version 4 (RFC 9562).
+func randomUUID() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails: crypto/rand ends the program instead
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}

@@ -1,0 +1,482 @@
+package cryptomus_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/chain/chaintest"
+	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/httpapi/cryptomus"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/rates"
+	"github.com/cointill/cointill/store"
+	"github.com/cointill/cointill/webhook"
+	"github.com/shopspring/decimal"
+	"github.com/stretchr/testify/require"
+)
+
+var start = time.Date(2024, 1, 15, 10, 30, 0, 0, time.UTC)
+
+// merchant is a project with the keys that it signs with.
+type merchant struct{ id, payment, payout string }
+
+// world is a shop with simulated chains, and clients of its API.
+type world struct {
+	api      *httpapi.API
+	cfg      cryptomus.Config
+	service  *invoice.Service
+	projects *invoice.Projects
+	store    *store.Memory
+	chain    *chaintest.Chain
+	log      *lockedBuffer
+	shop     merchant
+	rival    merchant
+	now      func() time.Time
+
+	documents sync.Map // of the APIs
+}
+
+type options struct {
+	api     func(*cryptomus.Config)
+	service func(*invoice.Config)
+	now     func() time.Time
+}
+
+// newWorld makes a shop that takes COIN (18 decimals, 2000 USD), and USDT on two networks: on sim with 6 decimals,
+// at least 2, and on alt with 18.
+func newWorld(t testing.TB, o options) *world {
+	t.Helper()
+	w, err := openWorld(o)
+	require.NoError(t, err)
+	w.shop, w.rival = w.newMerchant(t, "shop", ""), w.newMerchant(t, "rival", "")
+	w.api = w.newAPI(t, o.api)
+	return w
+}
+
+func openWorld(o options) (*world, error) {
+	w := &world{now: o.now, store: store.NewMemory(), log: &lockedBuffer{}}
+	if w.now == nil {
+		w.now = func() time.Time { return start }
+	}
+	w.chain = chaintest.NewChain(chaintest.Config{Start: w.now(), Assets: []chain.Asset{
+		{ID: "sim:1/slip44:1", Code: "COIN", Decimals: 18}, {ID: "sim:1/erc20:0xaa", Code: "USDT_SIM", Decimals: 6},
+	}})
+	other := chaintest.NewChain(chaintest.Config{Start: w.now(), Network: "sim:2", Seed: "alt", Assets: []chain.Asset{
+		{ID: "sim:2/erc20:0xbb", Code: "USDT_ALT", Decimals: 18},
+	}})
+	cfg := invoice.Config{
+		Store: w.store, Now: w.now, Reference: "USD", Rates: rates.NewFixed(w.now, prices()),
+		RateSources: map[string]invoice.RateSource{"Kucoin": dear{}, "BinanceP2P": dear{}},
+	}
+	notifier, err := webhook.NewNotifier(webhook.Standard(), webhook.Cryptomus(w.currencies()...))
+	if err != nil {
+		return nil, err
+	}
+	cfg.Notifier = notifier
+	for i, c := range []*chaintest.Chain{w.chain, other} {
+		follower, err := chain.NewFollower(chain.FollowConfig{Node: c, Poll: 5 * time.Millisecond})
+		if err != nil {
+			return nil, err
+		}
+		in := invoice.ChainConfig{Watcher: follower, Addresses: addresses(fmt.Sprintf("%dadr", i))}
+		for _, asset := range c.Assets() {
+			symbol, _, _ := strings.Cut(asset.Code, "_")
+			in.Assets = append(in.Assets, invoice.AssetConfig{Asset: asset, Symbol: symbol, Confirm: []invoice.Tier{{Need: invoice.Confirmations{Depth: 2}}}})
+		}
+		cfg.Chains = append(cfg.Chains, in)
+	}
+	cfg.Chains[0].Assets[1].Minimum = decimal.NewFromInt(2)
+	if o.service != nil {
+		o.service(&cfg)
+	}
+	if w.service, err = invoice.New(cfg); err != nil {
+		return nil, err
+	}
+	w.projects, err = invoice.NewProjects(w.store, w.now)
+	return w, err
+}
+
+func (w *world) currencies() []webhook.CryptomusCurrency {
+	return []webhook.CryptomusCurrency{
+		{Code: "COIN", Network: "sim", Asset: chain.Asset{ID: "sim:1/slip44:1", Code: "COIN", Decimals: 18}},
+		{Code: "USDT", Network: "sim", Asset: chain.Asset{ID: "sim:1/erc20:0xaa", Code: "USDT_SIM", Decimals: 6}},
+		{Code: "USDT", Network: "alt", Asset: chain.Asset{ID: "sim:2/erc20:0xbb", Code: "USDT_ALT", Decimals: 18}},
+	}
+}
+
+func (w *world) newAPI(t testing.TB, change func(*cryptomus.Config)) *httpapi.API {
+	t.Helper()
+	w.cfg = cryptomus.Config{
+		Service: w.service, Projects: w.projects, Store: w.store, Currencies: w.currencies(), PageURL: pageURL, Now: w.now,
+		Logger: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	if change != nil {
+		change(&w.cfg)
+	}
+	api, err := cryptomus.New(w.cfg)
+	require.NoError(t, err)
+	return api
+}
+
+func pageURL(inv invoice.Invoice) string {
+	if inv.Terms.Standing {
+		return "https://pay.example/wallet/" + inv.ID
+	}
+	return "https://pay.example/pay/" + inv.ID
+}
+
+func (w *world) newMerchant(t testing.TB, name, allowed string) merchant {
+	t.Helper()
+	ctx := context.Background()
+	p, _, err := w.projects.Create(ctx, invoice.NewProject{Owner: "owner", Name: name, AllowedIPs: allowed})
+	require.NoError(t, err)
+	out := merchant{id: p.ID}
+	out.payment, err = w.projects.MakeKey(ctx, p.ID, cryptomus.PaymentKey)
+	require.NoError(t, err)
+	out.payout, err = w.projects.MakeKey(ctx, p.ID, cryptomus.PayoutKey)
+	require.NoError(t, err)
+	return out
+}
+
+// run follows the chains until the test ends.
+func (w *world) run(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- w.service.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-done)
+	})
+}
+
+// count answers how many invoices and wallets there are.
+func (w *world) count(t testing.TB) int {
+	t.Helper()
+	n := 0
+	for _, standing := range []bool{false, true} {
+		page, err := w.service.List(context.Background(), invoice.Query{Limit: 1, Standing: standing})
+		require.NoError(t, err)
+		n += page.Total
+	}
+	return n
+}
+
+// answer is what came back, checked against the document.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func decode(t testing.TB, raw []byte) map[string]any {
+	t.Helper()
+	var out map[string]any
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	require.NoError(t, dec.Decode(&out), "%s", raw)
+	return out
+}
+
+// result demands success and answers what it is.
+func (a answer) result(t testing.TB) map[string]any {
+	t.Helper()
+	require.Equal(t, http.StatusOK, a.status, "%s", a.body)
+	body := decode(t, a.body)
+	require.Equal(t, json.Number("0"), body["state"])
+	out, ok := body["result"].(map[string]any)
+	require.True(t, ok, "%s", a.body)
+	return out
+}
+
+// says demands an answer byte by byte.
+func (a answer) says(t testing.TB, status int, body string) {
+	t.Helper()
+	require.Equal(t, body+"\n", string(a.body))
+	require.Equal(t, status, a.status)
+}
+
+func (a answer) message(t testing.TB, text string) {
+	t.Helper()
+	a.says(t, 422, `{"state":1,"message":"`+text+`"}`)
+}
+
+func (a answer) breaks(t testing.TB, field, rule string) {
+	t.Helper()
+	a.says(t, 422, `{"state":1,"errors":{"`+field+`":["validation.`+rule+`"]}}`)
+}
+
+// request is one as the vendor's PHP SDK makes it.
+func (w *world) request(method, path string, m merchant, key, body string) *http.Request {
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.Header.Set("Accept", "application/json")
+	r.Header.Set("Content-Type", "application/json;charset=UTF-8")
+	r.Header.Set("merchant", m.id)
+	r.Header.Set("sign", webhook.CryptomusSignature([]byte(body), key))
+	return r
+}
+
+// post asks with the shop's payment key.
+func (w *world) post(t testing.TB, path, body string) answer {
+	t.Helper()
+	return w.send(t, w.api, w.request("POST", path, w.shop, w.shop.payment, body))
+}
+
+// send makes a request and checks what holds for every answer.
+func (w *world) send(t testing.TB, api *httpapi.API, r *http.Request) answer {
+	t.Helper()
+	rec := httptest.NewRecorder()
+	api.ServeHTTP(rec, r)
+	out := answer{rec.Code, rec.Header(), rec.Body.Bytes()}
+	require.Equal(t, "application/json", out.header.Get("Content-Type"))
+	require.Equal(t, "no-store", out.header.Get("Cache-Control"))
+	for _, m := range []merchant{w.shop, w.rival} {
+		for _, key := range []string{m.payment, m.payout} {
+			require.NotContains(t, string(out.body), key)
+			require.NotContains(t, w.log.String(), key)
+		}
+	}
+	fitsDocument(t, w.document(t, api), r.Method, r.URL.Path, out)
+	return out
+}
+
+// create makes an invoice.
+func (w *world) create(t testing.TB, body string) map[string]any {
+	t.Helper()
+	return w.post(t, "/payment", body).result(t)
+}
+
+func (w *world) info(t testing.TB, order string) map[string]any {
+	t.Helper()
+	return w.post(t, "/payment/info", `{"order_id":"`+order+`"}`).result(t)
+}
+
+// pay sends so many base units to an address.
+func (w *world) pay(to any, code, units string) string {
+	n, _ := new(big.Int).SetString(units, 10)
+	return w.chain.Pay(chain.Address(fmt.Sprint(to)), w.chain.Asset(code), n)
+}
+
+// eventually waits for the status of an order.
+func (w *world) eventually(t *testing.T, order, status string) map[string]any {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	for {
+		got := w.info(t, order)
+		if got["status"] == status {
+			return got
+		}
+		select {
+		case <-deadline:
+			t.Fatalf("order %s is %v, not %s", order, got["status"], status)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// lockedBuffer is a log that may be read while it is written.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// addresses issues addresses from their numbers alone, for the wallet of the name.
+type addresses string
+
+func (a addresses) Name() string { return string(a) }
+
+func (a addresses) Address(_ context.Context, index uint32) (chain.Address, error) {
+	return chain.Address(fmt.Sprintf("%s%08d", a, index)), nil
+}
+
+func prices() map[rates.Pair]decimal.Decimal {
+	return map[rates.Pair]decimal.Decimal{
+		{Base: "COIN", Quote: "USD"}: decimal.NewFromInt(2000), {Base: "COIN", Quote: "EUR"}: decimal.NewFromInt(1800),
+		{Base: "COIN", Quote: "USDT"}: decimal.NewFromInt(2000), {Base: "USDT", Quote: "COIN"}: decimal.RequireFromString("0.0005"),
+		{Base: "USDT", Quote: "USD"}: decimal.NewFromInt(1), {Base: "USDT", Quote: "EUR"}: decimal.RequireFromString("0.9"),
+	}
+}
+
+// dear is a source for which everything costs 4.
+type dear struct{}
+
+func (dear) Rate(_ context.Context, p rates.Pair) (rates.Rate, error) {
+	return rates.Rate{Pair: p, Value: decimal.NewFromInt(4), Time: start, Source: "dear"}, nil
+}
+
+// document is what an API says of itself.
+func (w *world) document(t testing.TB, api *httpapi.API) map[string]any {
+	t.Helper()
+	if doc, known := w.documents.Load(api); known {
+		return doc.(map[string]any)
+	}
+	var doc map[string]any
+	require.NoError(t, json.Unmarshal(api.OpenAPI(), &doc))
+	w.documents.Store(api, doc)
+	return doc
+}
+
+// fitsDocument demands that an answer is one that the served document declares for the operation.
+func fitsDocument(t testing.TB, doc map[string]any, method, path string, got answer) {
+	t.Helper()
+	if strings.HasPrefix(path, "/exchange-rate/") {
+		path = "/exchange-rate/{currency}/list"
+	}
+	ops, _ := doc["paths"].(map[string]any)[path].(map[string]any)
+	op, _ := ops[strings.ToLower(method)].(map[string]any)
+	if op == nil {
+		return // 404, 405 and the document itself
+	}
+	declared, ok := op["responses"].(map[string]any)[fmt.Sprint(got.status)].(map[string]any)
+	require.True(t, ok, "%s %s answers the undeclared status %d: %s", method, path, got.status, got.body)
+	schema := declared["content"].(map[string]any)["application/json"].(map[string]any)["schema"].(map[string]any)
+	var value any
+	dec := json.NewDecoder(bytes.NewReader(got.body))
+	dec.UseNumber()
+	require.NoError(t, dec.Decode(&value))
+	require.NoError(t, fits(doc, schema, value), "%s %s %s", method, path, got.body)
+}
+
+// fits checks a value against a schema more strictly than JSON Schema does: an object has no members but the
+// declared ones.
+func fits(doc, schema map[string]any, value any) error {
+	if ref, ok := schema["$ref"].(string); ok {
+		name := strings.TrimPrefix(ref, "#/components/schemas/")
+		return fits(doc, doc["components"].(map[string]any)["schemas"].(map[string]any)[name].(map[string]any), value)
+	}
+	if several, ok := schema["oneOf"].([]any); ok {
+		matches := 0
+		for _, one := range several {
+			if fits(doc, one.(map[string]any), value) == nil {
+				matches++
+			}
+		}
+		if matches != 1 {
+			return fmt.Errorf("%d of oneOf fit", matches)
+		}
+		return nil
+	}
+	if names, ok := schema["type"].([]any); ok { // a type or null
+		if value == nil && names[1] == "null" {
+			return nil
+		}
+		return fitsType(doc, schema, names[0], value)
+	}
+	return fitsType(doc, schema, schema["type"], value)
+}
+
+func fitsType(doc, schema map[string]any, name, value any) error {
+	ok := false
+	switch name {
+	case "object":
+		return fitsObject(doc, schema, value)
+	case "array":
+		items, list := value.([]any)
+		for _, item := range items {
+			if err := fits(doc, schema["items"].(map[string]any), item); err != nil {
+				return err
+			}
+		}
+		ok = list
+	case "integer":
+		n, number := value.(json.Number)
+		ok = number && !strings.ContainsAny(n.String(), "eE.")
+	case "boolean":
+		_, ok = value.(bool)
+	case "string":
+		text, is := value.(string)
+		enum, closed := schema["enum"].([]any)
+		for _, word := range enum {
+			closed = closed && word != text
+		}
+		ok = is && !closed
+	}
+	if !ok {
+		return fmt.Errorf("%v is no %v", value, name)
+	}
+	return nil
+}
+
+func fitsObject(doc, schema map[string]any, value any) error {
+	members, ok := value.(map[string]any)
+	if !ok {
+		return fmt.Errorf("%v is no object", value)
+	}
+	required, _ := schema["required"].([]any)
+	for _, name := range required {
+		if _, there := members[name.(string)]; !there {
+			return fmt.Errorf("%s is missing", name)
+		}
+	}
+	declared, _ := schema["properties"].(map[string]any)
+	for name, member := range members {
+		sub, ok := declared[name].(map[string]any)
+		if !ok {
+			sub, ok = schema["additionalProperties"].(map[string]any)
+		}
+		if !ok {
+			return errors.New(name + " is not declared")
+		}
+		if err := fits(doc, sub, member); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// clock is a time that tests move.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func newClock() *clock { return &clock{at: start} }
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+func evmLikeURI(_ chain.Asset, to chain.Address, units *big.Int) (string, error) {
+	return fmt.Sprintf("sim:%s?value=%s", to, units), nil
+}
+
+type cryptomusRoute = httpapi.Route
+
+func decodeBase64(t testing.TB, text string) string {
+	t.Helper()
+	raw, err := base64.StdEncoding.DecodeString(text)
+	require.NoError(t, err)
+	return string(raw)
+}
