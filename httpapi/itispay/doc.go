@@ -1,7 +1,7 @@
 // Package itispay speaks the Cryptocurrency Invoice API 1.1.0 of ItisPay, so that a client of that API works
 // after a change of its base URL:
 //
-//	api, err := itispay.New(itispay.Config{Service: service, Projects: projects})
+//	api, err := itispay.New(itispay.Config{Service: service, Projects: projects, Store: store})
 //	...
 //	mux.Handle("/api/v1/", http.StripPrefix("/api/v1", api))
 //
@@ -12,11 +12,23 @@
 //	GET   /invoices/{invoice_id}          read                                project key
 //	PATCH /invoices/{invoice_id}          set the status                      project key
 //	POST  /archived, /invoices/archived   record an invoice of the past       project key
+//	POST  /webhooks/resend                send the latest callback again      project key
+//	POST  /webhooks/simulate              send a callback that means nothing  project key, or none
+//	GET   /admin/invoices                 list those of all projects          key of one of Config.Admins
+//	GET   /admin/invoices/{invoice_id}    read one, with its histories        key of one of Config.Admins
 //	GET   /public/invoices/{invoice_id}   what a payer may see                no key
 //	GET   /currencies                     what can be paid in                 no key
 //	GET   /rates                          what one unit of each costs         no key
 //	POST  /projects                       create a project                    account key
-//	GET   /openapi.json                   all of this, for programs           no key
+//	GET   /invoices/settlements           not served                          project key
+//	POST  /withdraw, /payouts             not served                          project key
+//	GET   /openapi.json, /docs            all of this                         no key
+//
+// [NewV1] makes the API 1.0.0 of the same invoices, for clients that refuse members they do not know: mount it
+// under a prefix of its own. It has the routes that create, list, read, set and record invoices, list
+// currencies and rates, simulate callbacks and create projects. Its invoices have crypto_amount_in_units in every
+// answer, and neither transactions nor currency_paid; blockchain_details has walletId, the name of the shop's
+// wallet, and accountId, the project.
 //
 // Keys are in the header Api-Key. An answer that has no key costs no more than a read of the store, or of the
 // rates: put a rates.Cache in front of slow sources.
@@ -37,11 +49,12 @@
 //     client's address.
 //   - page and page_size out of their range are refused, not clamped. Lists are sorted by created_at, the
 //     newest first, unless the query says otherwise.
-//   - crypto_amount_in_units is in the answer of PATCH alone, as in the published samples.
+//   - crypto_amount_in_units is in the answers of PATCH and to administrators alone, as in the published samples.
 //   - currency_paid is there when most of the money came in another currency than was asked for.
 //   - GET /rates is in the Service's reference currency, EUR unless configured otherwise. Without a single rate
 //     it is refused with 503.
 //   - Members in units are exact integers. They can be larger than 2^63, with 18 decimals from 9.3 of a coin on.
+//   - A standing invoice, which other APIs make for deposits, is none of this API's: 404.
 //   - What is archived has blockchain_details {} and shows user_id, the project's owner, and project_id. A
 //     record that was never to be paid has nothing else but the members of the published sample.
 //   - blockchain_details.qrcode is there while the payer still has something to send, and asks for what
@@ -53,27 +66,58 @@
 //     invoice_id and status. Every answer has the server's time in the header Date, as net/http sets it:
 //     a page counts down to expires_at from that, never from the payer's own clock.
 //
+// # Administrators
+//
+// The keys of the projects in Config.Admins, whose own lists of addresses count here too, read the invoices of all
+// projects. They change none. Items have what the published sample has, but for custody, int_trans_id,
+// paybis_event_id, settlement_date and settlement_txid, which are absent: money goes to the shop's own wallet, so
+// nobody keeps or settles it. rate_created is absent when no rate was needed, and user_id, the project's owner, when
+// the project is no longer known. search looks through invoice_id, project_id, order_id and order_name; not through
+// user_id, which invoices do not carry. With fiat_currency the other filters must leave no more than 100000 invoices.
+// status_history has a member for every change of status, with who made it and why if somebody did. callbacks, with every
+// attempt, are there if Config.Store is.
+//
+// # Callbacks
+//
+// POST /webhooks/resend makes the latest callback of an invoice due again: the same bytes under the same id,
+// whatever became of it, and whatever the invoice is by now. It changes no invoice. The answer says that it will be
+// sent, not that it was; the dispatcher does that, and Config.Resent tells it at once. callback_id is the
+// number of the callback within its invoice. An invoice that nobody was told of has none: 404. A callback that was
+// tried a thousand times is not sent again: 429. Without Config.Store the route answers 501.
+//
+// POST /webhooks/simulate answers 501 unless Config.Simulation is set, which it must not be where real goods are
+// sold: a receiver that looks at nothing but the member status takes a simulated callback for a real one. It goes to
+// the callback_url of an existing invoice and nowhere else, through a client that connects to no private address,
+// once and at once, and reports the true amounts. It is marked by the header Webhook-Simulated: true, the member
+// "simulated": true and an id that begins with sim_; and no project's secret signs it, so whoever verifies signatures
+// refuses it unless told the secret of Config.Simulation. Nothing is stored. An endpoint that does not answer
+// 2xx makes it 422 webhook_failed. One invoice is simulated once in a second, and eight at a time: else 429. It
+// takes the key of the invoice's project; that the published API takes none is Simulation.Keyless.
+//
 // # Errors
 //
 // The body is {"error": code, "message": text}. The codes are
 //
 //	400 bad_request              the body or the query string cannot be read
 //	401 unauthorized             the key is missing or unknown
-//	403 forbidden                the key may not be used from the client's address
-//	404 not_found                no such invoice for this project, or no such path
+//	403 forbidden                the key may not be used from the client's address, or is no administrator's
+//	404 not_found                no such invoice for this project, no callback of it, or no such path
 //	405 method_not_allowed       see the header Allow
 //	409 conflict                 the order_id or the project's name is taken
 //	413 payload_too_large        more than 64 KiB
 //	415 unsupported_media_type   the Content-Type is not application/json
 //	422 validation_error         a value is out of range, or the status cannot be changed so
+//	422 webhook_failed           the callback_url did not take a simulated callback
+//	429 too_many_requests        see the header Retry-After, if there is one
 //	500 internal_error           logged with the X-Request-Id of the answer
+//	501 not_implemented          not served here
 //	503 rate_unavailable         no trustworthy exchange rate now; try again
 //	503 unavailable              the request was given up, or too much happened at once; try again
 //
 // # What it does not do
 //
 // Invoices are told in the format "itispay": the Service's Notifier must know it, and without one no
-// invoice can be created here. The routes for administrators, settlements, simulated and
-// repeated webhooks, withdrawals and payouts are not part of this table. Timeouts, rate limits and CORS
-// are the host's; see package httpapi.
+// invoice can be created here. No money goes out: the export of settlements, withdrawals and payouts answer 501, in
+// the shape of every error, once the key is good and, for payouts, the headers X-Client-ID and X-Project-ID are there.
+// Timeouts and CORS are the host's; see package httpapi.
 package itispay

@@ -1,0 +1,271 @@
+package itispay
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"net/http"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/webhook"
+)
+
+// adminQuery is the parameters of GET /admin/invoices.
+type adminQuery struct {
+	Status       string `json:"status" schema:"maxLength=32" doc:"Filter by invoice status"`
+	Currency     string `json:"currency" schema:"maxLength=32" doc:"Filter by crypto currency"`
+	FiatCurrency string `json:"fiat_currency" schema:"maxLength=16" doc:"Filter by fiat currency"`
+	Search       string `json:"search" schema:"maxLength=255" doc:"Text anywhere in invoice_id, project_id, order_id or order_name, whatever the case of its ASCII letters"`
+	Page         int    `json:"page" schema:"minimum=1,maximum=1000000000,default=1" doc:"Page number"`
+	PageSize     int    `json:"page_size" schema:"minimum=1,maximum=100,default=20" doc:"Items per page"`
+	SortBy       string `json:"sort_by" schema:"enum=created_at|updated_at|fiat_amount|crypto_amount,default=created_at" doc:"Field to sort by"`
+	SortOrder    string `json:"sort_order" schema:"enum=asc|desc,default=desc" doc:"Sort order"`
+}
+
+// adminList is the answer of GET /admin/invoices.
+type adminList struct {
+	Items      []adminInvoice `json:"items"`
+	Pagination pagination     `json:"pagination"`
+}
+
+// adminInvoice is an invoice as administrators see it, in the order of the published sample.
+type adminInvoice struct {
+	InvoiceID           string             `json:"invoice_id"`
+	UserID              string             `json:"user_id,omitempty" doc:"The project's owner"`
+	ProjectID           string             `json:"project_id"`
+	OrderID             string             `json:"order_id"`
+	FiatAmount          httpapi.Number     `json:"fiat_amount"`
+	FiatCurrency        string             `json:"fiat_currency"`
+	Currency            string             `json:"currency"`
+	CurrencyPaid        string             `json:"currency_paid,omitempty" doc:"What most of the money came in, if it is another currency"`
+	RateCreated         *httpapi.Number    `json:"rate_created,omitempty" doc:"Fiat for one unit of the currency when the invoice was quoted; absent if none was needed"`
+	CryptoAmount        httpapi.Number     `json:"crypto_amount"`
+	CryptoUnits         *big.Int           `json:"crypto_amount_in_units,omitempty"`
+	PaidAmount          *httpapi.Number    `json:"actual_crypto_amount_paid,omitempty"`
+	PaidUnits           *big.Int           `json:"actual_crypto_amount_paid_in_units,omitempty"`
+	AllowedErrorPercent *int64             `json:"allowed_error_percent,omitempty"`
+	OrderName           string             `json:"order_name"`
+	ExpireMin           *int64             `json:"expire_min,omitempty"`
+	CallbackURL         string             `json:"callback_url"`
+	Status              status             `json:"status"`
+	CreatedAt           httpapi.Time       `json:"created_at"`
+	UpdatedAt           httpapi.Time       `json:"updated_at"`
+	ExpiresAt           httpapi.Time       `json:"expires_at"`
+	Blockchain          blockchainDetails  `json:"blockchain_details"`
+	Transactions        *[]transactionView `json:"transactions,omitempty"`
+	StatusHistory       *[]statusChange    `json:"status_history,omitempty" doc:"Of one invoice, not in lists; oldest first"`
+	Callbacks           *[]callbackView    `json:"callbacks,omitempty" doc:"Of one invoice, not in lists; oldest first"`
+}
+
+type statusChange struct {
+	OldStatus status       `json:"old_status,omitempty" doc:"Absent for the first"`
+	NewStatus status       `json:"new_status"`
+	Actor     string       `json:"actor,omitempty" doc:"Who did it, if somebody did"`
+	Comment   string       `json:"comment,omitempty"`
+	CreatedAt httpapi.Time `json:"created_at"`
+}
+
+type callbackView struct {
+	CallbackID int64           `json:"callback_id" doc:"Number within the invoice"`
+	URL        string          `json:"url"`
+	Status     callbackStatus  `json:"status"`
+	Payload    json.RawMessage `json:"payload,omitempty" doc:"What is posted; absent if it is no JSON"`
+	Attempts   []attemptView   `json:"attempts" doc:"Oldest first"`
+	CreatedAt  httpapi.Time    `json:"created_at"`
+}
+
+type attemptView struct {
+	HTTPStatus int          `json:"http_status,omitempty" doc:"Absent when there was no answer"`
+	Response   string       `json:"response,omitempty" doc:"The beginning of what was answered"`
+	Error      string       `json:"error,omitempty" doc:"Why it failed, if it did"`
+	CreatedAt  httpapi.Time `json:"created_at"`
+}
+
+// callbackStatus is what became of a callback.
+type callbackStatus string
+
+// Enum lists the statuses for the document.
+func (callbackStatus) Enum() []string {
+	return []string{string(webhook.StateDue), string(webhook.StateDelivered), string(webhook.StateDead)}
+}
+
+// adminKey lets in the projects that the configuration names.
+func (a *api) adminKey() *httpapi.Scheme {
+	admin := *a.project
+	admin.Check = func(r *httpapi.Request) error {
+		if err := a.project.Check(r); err != nil {
+			return err
+		}
+		if !slices.Contains(a.cfg.Admins, r.Project.ID) {
+			return &httpapi.Error{Status: http.StatusForbidden, Message: "The API key is no administrator's."}
+		}
+		return nil
+	}
+	return &admin
+}
+
+func (a *api) adminList(r *httpapi.Request) (any, error) {
+	var in adminQuery
+	if err := r.Bind(&in); err != nil {
+		return nil, err
+	}
+	code, err := a.assetCode(in.Currency)
+	if err != nil {
+		return nil, err
+	}
+	if !clean(in.Search) {
+		return nil, &invoice.InvalidError{Field: "search", Reason: "must be text"}
+	}
+	page, err := a.adminPage(r.Context(), invoice.Query{
+		Status: invoice.Status(in.Status), AssetCode: code, Search: in.Search,
+		Sort: invoice.Sort(in.SortBy), Ascending: in.SortOrder == "asc",
+		Offset: (in.Page - 1) * in.PageSize, Limit: in.PageSize,
+	}, in.FiatCurrency)
+	if err != nil {
+		return nil, err
+	}
+	out := adminList{Items: make([]adminInvoice, len(page.Invoices)), Pagination: paginate(in.Page, in.PageSize, page.Total)}
+	owners := map[string]invoice.Project{}
+	for i, inv := range page.Invoices {
+		if out.Items[i], err = a.adminView(r, inv, owners); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// maxWalked bounds how many invoices are looked at for a filter that the store does not have.
+const maxWalked = 100_000
+
+// adminPage answers a page of the invoices in a fiat currency; empty is in any. The store does not filter by it, so
+// those that the rest of the query selects are walked through.
+func (a *api) adminPage(ctx context.Context, q invoice.Query, fiat string) (invoice.Page, error) {
+	if fiat == "" {
+		return a.service.List(ctx, q)
+	}
+	var out invoice.Page
+	first, size := q.Offset, q.Limit
+	for q.Offset, q.Limit = 0, invoice.MaxPage; q.Offset < maxWalked; q.Offset += q.Limit {
+		page, err := a.service.List(ctx, q)
+		if err != nil {
+			return out, err
+		}
+		for _, inv := range page.Invoices {
+			if a.fiatCurrency(inv) != fiat {
+				continue
+			}
+			if out.Total >= first && len(out.Invoices) < size {
+				out.Invoices = append(out.Invoices, inv)
+			}
+			out.Total++
+		}
+		if page.Total <= q.Offset+q.Limit {
+			return out, nil
+		}
+	}
+	return out, &invoice.InvalidError{Field: "fiat_currency", Reason: fmt.Sprintf("has to be looked for in more than %d invoices", maxWalked)}
+}
+
+func (a *api) adminGet(r *httpapi.Request) (any, error) {
+	var in invoicePath
+	if err := r.Bind(&in); err != nil {
+		return nil, err
+	}
+	inv, err := a.find(r.Context(), "", in.InvoiceID)
+	if err != nil {
+		return nil, err
+	}
+	out, err := a.adminView(r, inv, map[string]invoice.Project{})
+	if err != nil {
+		return nil, err
+	}
+	if out.StatusHistory, err = a.statusHistory(r.Context(), inv.ID); err != nil {
+		return nil, err
+	}
+	out.Callbacks, err = a.callbacks(r.Context(), inv.ID)
+	return out, err
+}
+
+// adminView makes the view of lists. It asks for each project once, and keeps them.
+func (a *api) adminView(r *httpapi.Request, inv invoice.Invoice, projects map[string]invoice.Project) (adminInvoice, error) {
+	project, known := projects[inv.Project]
+	if !known {
+		var err error
+		project, err = a.cfg.Projects.Project(r.Context(), inv.Project)
+		if err != nil && !errors.Is(err, invoice.ErrNotFound) { // invoices can have been made for whatever name
+			return adminInvoice{}, fmt.Errorf("itispay: read project: %w", err)
+		}
+		projects[inv.Project] = project
+	}
+	b := a.bare(project, inv)
+	out := adminInvoice{
+		InvoiceID: b.InvoiceID, UserID: project.Owner, ProjectID: inv.Project, OrderID: b.OrderID,
+		FiatAmount: b.FiatAmount, FiatCurrency: b.FiatCurrency, Currency: b.Currency, CurrencyPaid: b.CurrencyPaid,
+		CryptoAmount: b.CryptoAmount, CryptoUnits: b.CryptoUnits, PaidAmount: b.PaidAmount, PaidUnits: b.PaidUnits,
+		AllowedErrorPercent: b.AllowedErrorPercent, OrderName: inv.Name, ExpireMin: b.ExpireMin, CallbackURL: inv.CallbackURL,
+		Status: b.Status, CreatedAt: b.CreatedAt, UpdatedAt: b.UpdatedAt, ExpiresAt: b.ExpiresAt, Blockchain: b.Blockchain,
+	}
+	if inv.Quote != nil && !inv.Quote.Rate.Value.IsZero() {
+		out.RateCreated = &httpapi.Number{Decimal: inv.Quote.Rate.Value}
+	}
+	if isRecord(inv) {
+		return out, nil
+	}
+	transactions, err := a.transactions(r, inv)
+	out.Transactions = &transactions
+	return out, err
+}
+
+func (a *api) statusHistory(ctx context.Context, id string) (*[]statusChange, error) {
+	events, err := a.service.History(ctx, "", id)
+	if err != nil {
+		return nil, err
+	}
+	out := []statusChange{}
+	for _, ev := range events {
+		if ev.Type == invoice.EventCreated || ev.From != ev.To {
+			out = append(out, statusChange{status(ev.From), status(ev.To), ev.Actor, ev.Comment, httpapi.Time{Time: ev.At}})
+		}
+	}
+	return &out, nil
+}
+
+func (a *api) callbacks(ctx context.Context, id string) (*[]callbackView, error) {
+	if a.cfg.Store == nil {
+		return nil, nil
+	}
+	records, err := a.cfg.Store.History(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("itispay: read history: %w", err)
+	}
+	out := make([]callbackView, len(records))
+	for i, rec := range records {
+		out[i] = callbackView{
+			CallbackID: rec.Message.Seq, URL: rec.Message.URL, Status: callbackStatus(rec.State),
+			Attempts: make([]attemptView, len(rec.Attempts)), CreatedAt: httpapi.Time{Time: rec.Message.At},
+		}
+		if json.Valid(rec.Message.Body) {
+			out[i].Payload = rec.Message.Body
+		}
+		for j, try := range rec.Attempts {
+			out[i].Attempts[j] = attemptView{try.Status, try.Excerpt, try.Error, httpapi.Time{Time: try.At}}
+		}
+	}
+	return &out, nil
+}
+
+// fiatCurrency is what an invoice shows as fiat_currency.
+func (a *api) fiatCurrency(inv invoice.Invoice) string {
+	var out invoiceObject
+	a.amounts(&out, inv)
+	return out.FiatCurrency
+}
+
+// clean says whether text has no control characters: databases refuse some of them.
+func clean(text string) bool { return !strings.ContainsFunc(text, unicode.IsControl) }
