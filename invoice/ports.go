@@ -225,6 +225,7 @@ type Query struct {
 	AssetCode     string    // code of the quoted asset
 	CreatedAfter  time.Time // at or after
 	CreatedBefore time.Time // at or before
+	Fiat          string    // code of Quote.Fiat's currency, or of Price's without a quote
 	// Search selects invoices with the text somewhere in their id, project, order id or name, whatever the case of
 	// its ASCII letters.
 	Search    string

@@ -14,6 +14,7 @@ func (q Query) Selects(inv Invoice) bool {
 	case inv.Terms.Standing != q.Standing,
 		q.Project != "" && inv.Project != q.Project,
 		q.Status != "" && inv.State.Status != q.Status,
+		q.Fiat != "" && inv.fiatCode() != q.Fiat,
 		q.Search != "" && !inv.mentions(q.Search),
 		q.AssetCode != "" && (inv.Quote == nil || inv.Quote.Asset.Code != q.AssetCode),
 		!q.CreatedAfter.IsZero() && inv.CreatedAt.Before(q.CreatedAfter),
@@ -21,6 +22,13 @@ func (q Query) Selects(inv Invoice) bool {
 		return false
 	}
 	return true
+}
+
+func (inv Invoice) fiatCode() string {
+	if inv.Quote == nil {
+		return inv.Price.Currency
+	}
+	return inv.Quote.Fiat.Currency
 }
 
 // mentions says whether the text is somewhere in what an invoice is searched by.

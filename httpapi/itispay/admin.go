@@ -122,11 +122,11 @@ func (a *api) adminList(r *httpapi.Request) (any, error) {
 	if !clean(in.Search) {
 		return nil, &invoice.InvalidError{Field: "search", Reason: "must be text"}
 	}
-	page, err := a.adminPage(r.Context(), invoice.Query{
-		Status: invoice.Status(in.Status), AssetCode: code, Search: in.Search,
+	page, err := a.service.List(r.Context(), invoice.Query{
+		Status: invoice.Status(in.Status), AssetCode: code, Fiat: in.FiatCurrency, Search: in.Search,
 		Sort: invoice.Sort(in.SortBy), Ascending: in.SortOrder == "asc",
 		Offset: (in.Page - 1) * in.PageSize, Limit: in.PageSize,
-	}, in.FiatCurrency)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -138,38 +138,6 @@ func (a *api) adminList(r *httpapi.Request) (any, error) {
 		}
 	}
 	return out, nil
-}
-
-// maxWalked bounds how many invoices are looked at for a filter that the store does not have.
-const maxWalked = 100_000
-
-// adminPage answers a page of the invoices in a fiat currency; empty is in any. The store does not filter by it, so
-// those that the rest of the query selects are walked through.
-func (a *api) adminPage(ctx context.Context, q invoice.Query, fiat string) (invoice.Page, error) {
-	if fiat == "" {
-		return a.service.List(ctx, q)
-	}
-	var out invoice.Page
-	first, size := q.Offset, q.Limit
-	for q.Offset, q.Limit = 0, invoice.MaxPage; q.Offset < maxWalked; q.Offset += q.Limit {
-		page, err := a.service.List(ctx, q)
-		if err != nil {
-			return out, err
-		}
-		for _, inv := range page.Invoices {
-			if a.fiatCurrency(inv) != fiat {
-				continue
-			}
-			if out.Total >= first && len(out.Invoices) < size {
-				out.Invoices = append(out.Invoices, inv)
-			}
-			out.Total++
-		}
-		if page.Total <= q.Offset+q.Limit {
-			return out, nil
-		}
-	}
-	return out, &invoice.InvalidError{Field: "fiat_currency", Reason: fmt.Sprintf("has to be looked for in more than %d invoices", maxWalked)}
 }
 
 func (a *api) adminGet(r *httpapi.Request) (any, error) {
@@ -258,13 +226,6 @@ func (a *api) callbacks(ctx context.Context, id string) (*[]callbackView, error)
 		}
 	}
 	return &out, nil
-}
-
-// fiatCurrency is what an invoice shows as fiat_currency.
-func (a *api) fiatCurrency(inv invoice.Invoice) string {
-	var out invoiceObject
-	a.amounts(&out, inv)
-	return out.FiatCurrency
 }
 
 // clean says whether text has no control characters: databases refuse some of them.

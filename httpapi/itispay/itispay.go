@@ -42,6 +42,7 @@ type Config struct {
 
 	Now    func() time.Time // default time.Now
 	Logger *slog.Logger     // default silence
+	Meter  invoice.Meter    // default invoice.NoMeter
 }
 
 // Currency is an asset as clients of this API see it.
@@ -102,7 +103,7 @@ func (a *api) assemble(version, description string, routes []httpapi.Route) (*ht
 	return httpapi.New(httpapi.Config{
 		Title: "Cryptocurrency Invoice API", Version: version, Description: description, Routes: routes,
 		Fault: fault, FaultBody: faultBody{},
-		Limit: a.cfg.Limit, ClientIP: a.cfg.ClientIP, Now: a.cfg.Now, Logger: a.log,
+		Limit: a.cfg.Limit, ClientIP: a.cfg.ClientIP, Now: a.cfg.Now, Logger: a.log, Meter: cfg.Meter,
 	})
 }
 

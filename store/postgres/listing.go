@@ -81,6 +81,9 @@ func condition(q invoice.Query) (where string, args []any) {
 	if q.AssetCode != "" {
 		add("asset =", q.AssetCode)
 	}
+	if q.Fiat != "" {
+		add("COALESCE(doc::jsonb -> 'quote' -> 'fiat' ->> 'currency', doc::jsonb -> 'price' ->> 'currency') =", q.Fiat)
+	}
 	if q.Search != "" {
 		args = append(args, q.Search)
 		terms = append(terms, fmt.Sprintf(searched, len(args)))

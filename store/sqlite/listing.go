@@ -84,6 +84,9 @@ func condition(q invoice.Query) (where string, args []any) {
 		add("project = ?", q.Project)
 	}
 	add("standing = ?", q.Standing)
+	if q.Fiat != "" {
+		add("COALESCE(doc ->> '$.quote.fiat.currency', doc ->> '$.price.currency') = ?", q.Fiat)
+	}
 	if q.Search != "" {
 		text := "%" + likeEscaper.Replace(q.Search) + "%"
 		terms = append(terms, "(id LIKE ? ESCAPE '\\' OR project LIKE ? ESCAPE '\\' OR order_id LIKE ? ESCAPE '\\' OR doc ->> '$.name' LIKE ? ESCAPE '\\')")

@@ -42,6 +42,7 @@ func catalogue() []invoice.Invoice {
 		}
 		if inv.Quote != nil {
 			inv.Quote.Fiat.Amount = decimal.New(int64(n%6), -int32(n%7))
+			inv.Quote.Fiat.Currency = []string{"EUR", "USD", ""}[n%3]
 			inv.Quote.Due = new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n%8)*5), nil)
 		}
 		if n%7 == 6 {
@@ -145,6 +146,10 @@ func filters(t *testing.T, b store.Backend) {
 		{CreatedBefore: start.Add(3)},
 		{CreatedAfter: start.Add(2), CreatedBefore: start.Add(4)},
 		{CreatedAfter: start.Add(4), CreatedBefore: start.Add(2)},
+		{Fiat: "EUR"},
+		{Fiat: "USD", Project: "shop"},
+		{Fiat: "eur"},
+		{Fiat: newInvoice(0).Price.Currency, Status: invoice.StatusNew, Sort: invoice.SortFiat},
 		{Project: "shop", Status: invoice.StatusNew, AssetCode: "ETH"},
 		{Project: "shop", AssetCode: "ETH", CreatedAfter: start.Add(1), CreatedBefore: start.Add(6), Sort: invoice.SortDue},
 		{Project: "shop", Status: invoice.StatusPending, CreatedBefore: start.Add(6), Sort: invoice.SortFiat, Ascending: true},
