@@ -20,49 +20,52 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// lives is how many directories are played to the end, and deaths how often each is killed before. The
-// moments follow from the number of the life.
-const (
-	lives  = 10
-	deaths = 5
-	longer = 3500 * time.Millisecond // than the story takes
-)
+const longer = 3500 * time.Millisecond // than the story takes
 
-// Killed with kill -9 at 50 seeded moments and started again, the same invoices complete, each payment
-// is counted once, and each event is delivered.
+// Killed with kill -9 at 50 seeded moments on Ethereum, and 6 on Bitcoin, and started again, the same invoices complete,
+// each payment is counted once, and each event is delivered. The moments follow from the number of the life.
 func TestKilledAtAnyMomentItGoesOnWhereItWas(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "quickstart")
 	out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput()
 	require.NoError(t, err, string(out))
-	n := lives
-	if testing.Short() {
-		n = 1
+	eachChain(t, func(t *testing.T, chain string) {
+		lives, deaths := 10, 5 // directories that are played to the end, and how often each is killed before
+		if chain == "btc" {
+			lives, deaths = 2, 3
+		}
+		if testing.Short() {
+			lives = 1
+		}
+		for life := range lives {
+			t.Run(fmt.Sprint(life), func(t *testing.T) {
+				t.Parallel()
+				live(t, program, chain, life, deaths)
+			})
+		}
+	})
+}
+
+func live(t *testing.T, program, chain string, life, deaths int) {
+	dir := t.TempDir()
+	rng := rand.New(rand.NewPCG(uint64(life), 9))
+	for range deaths {
+		after := time.Duration(rng.Int64N(int64(longer)))
+		text, err := start(t, program, chain, dir, after)
+		var exit *exec.ExitError
+		if errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL {
+			continue
+		}
+		require.NoError(t, err, text) // it was done before it could be killed
 	}
-	for life := range n {
-		t.Run(fmt.Sprint(life), func(t *testing.T) {
-			t.Parallel()
-			dir := t.TempDir()
-			rng := rand.New(rand.NewPCG(uint64(life), 9))
-			for range deaths {
-				after := time.Duration(rng.Int64N(int64(longer)))
-				text, err := start(t, program, dir, after)
-				var exit *exec.ExitError
-				if errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL {
-					continue
-				}
-				require.NoError(t, err, text) // it was done before it could be killed
-			}
-			text, err := start(t, program, dir, time.Minute)
-			require.NoError(t, err, text)
-			require.Equal(t, 2, strings.Count(text, " completed "), text)
-			inspect(t, dir)
-		})
-	}
+	text, err := start(t, program, chain, dir, time.Minute)
+	require.NoError(t, err, text)
+	require.Equal(t, 2, strings.Count(text, " completed "), text)
+	inspect(t, chain, dir)
 }
 
 // start runs the program until it ends or is killed.
-func start(t *testing.T, program, dir string, killAfter time.Duration) (string, error) {
-	cmd := exec.Command(program, "-data", dir)
+func start(t *testing.T, program, chain, dir string, killAfter time.Duration) (string, error) {
+	cmd := exec.Command(program, "-chain", chain, "-data", dir)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	require.NoError(t, cmd.Start())
@@ -73,7 +76,7 @@ func start(t *testing.T, program, dir string, killAfter time.Duration) (string, 
 }
 
 // inspect holds what is in the directory against the chain.
-func inspect(t *testing.T, dir string) {
+func inspect(t *testing.T, chain, dir string) {
 	ctx := context.Background()
 	net, err := openDevnet(ctx, chain, dir)
 	require.NoError(t, err)
@@ -95,6 +98,9 @@ func inspect(t *testing.T, dir string) {
 		require.Equal(t, onChain.String(), inv.State.Received.String(), "credited is what the chain has")
 		sum := new(big.Int)
 		for _, p := range inv.Payments {
+			if p.Withdrawn && chain == "btc" {
+				continue // the chain forgets what is in no block that was written, and the payer pays again
+			}
 			require.False(t, p.Withdrawn)
 			sum.Add(sum, p.Units)
 		}

@@ -3,20 +3,46 @@ package main
 import (
 	"bytes"
 	"context"
-	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/cointill/cointill/httpapi/cryptomus"
+	"github.com/cointill/cointill/internal/devbtc"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store/sqlite"
+	"github.com/cointill/cointill/webhook"
 	"github.com/stretchr/testify/require"
 )
 
+// btcdOrSkip is for tests that need btcd. Where everything must be proved it has to be there.
+func btcdOrSkip(t *testing.T) {
+	t.Helper()
+	if _, err := devbtc.Program(); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+}
+
+// eachChain runs a test on all chains.
+func eachChain(t *testing.T, test func(t *testing.T, chain string)) {
+	t.Run("eth", func(t *testing.T) { test(t, "eth") })
+	t.Run("btc", func(t *testing.T) {
+		btcdOrSkip(t)
+		test(t, "btc")
+	})
+}
+
 func TestTheStoryIsToldToTheEnd(t *testing.T) {
 	var out bytes.Buffer
-	require.NoError(t, run(t.Context(), options{dir: t.TempDir()}, &out))
+	require.NoError(t, run(t.Context(), options{chain: "eth", dir: t.TempDir()}, &out))
 	story := out.String()
 	for _, line := range []string{
 		`ether-1 +created +25\.00 EUR`, `ether-1 +quoted +0\.01 ETH to 0x`, `ether-1 +seen +0\.006 ETH in block \d+, with it under`,
@@ -28,32 +54,92 @@ func TestTheStoryIsToldToTheEnd(t *testing.T) {
 	}
 }
 
-func TestASecondStartGoesOnWhereTheFirstEnded(t *testing.T) {
-	dir := t.TempDir()
-	var first, second bytes.Buffer
-	require.NoError(t, run(t.Context(), options{dir: dir}, &first))
-	require.NoError(t, run(t.Context(), options{dir: dir}, &second))
-	require.Equal(t, 2, strings.Count(second.String(), " created "), "no other invoices")
-	require.Equal(t, 3, strings.Count(second.String(), " seen "), "nothing is paid again")
+func TestTheStoryIsToldToTheEndOnBitcoin(t *testing.T) {
+	btcdOrSkip(t)
+	var out bytes.Buffer
+	require.NoError(t, run(t.Context(), options{chain: "btc", dir: t.TempDir()}, &out))
+	story := out.String()
+	for _, line := range []string{
+		`parts-1 +created +25\.00 EUR`, `parts-1 +quoted +0\.0005 BTC to bcrt1q`, `parts-1 +seen +0\.0003 BTC .* under`, `seen .* unconfirmed`,
+		`parts-1 +paid_partial`, `parts-1 +seen +0\.0002 BTC .* exact`, `parts-1 +confirming +\d/3`, `parts-1 +completed +received 0\.0005, .* \(exact\)`,
+		`over-1 +seen +0\.00051 BTC .* over`, `over-1 +completed .* \(over\)`,
+		`parts-1 +webhook +"completed" delivered and its signature verified`, `over-1 +webhook +"completed" delivered and its signature verified`,
+	} {
+		require.Regexp(t, regexp.MustCompile(line), story)
+	}
 }
 
-// Every line that -serve prints works as it is pasted into a shell.
+func TestWithoutBtcdItSaysHowToGetIt(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	t.Setenv(devbtc.Env, "")
+	err := run(t.Context(), options{chain: "btc", dir: t.TempDir()}, &bytes.Buffer{})
+	require.ErrorContains(t, err, "go install github.com/btcsuite/btcd@")
+	require.Error(t, run(t.Context(), options{chain: "xyz", dir: t.TempDir()}, &bytes.Buffer{}))
+}
+
+func TestASecondStartGoesOnWhereTheFirstEnded(t *testing.T) {
+	eachChain(t, func(t *testing.T, chain string) {
+		dir := t.TempDir()
+		var first, second bytes.Buffer
+		require.NoError(t, run(t.Context(), options{chain: chain, dir: dir}, &first))
+		require.NoError(t, run(t.Context(), options{chain: chain, dir: dir}, &second))
+		require.Equal(t, 2, strings.Count(second.String(), " created "), "no other invoices")
+		require.Equal(t, 3, strings.Count(second.String(), " seen "), "nothing is paid again")
+	})
+}
+
+// Every line that -serve prints works as it is pasted into a shell, and what the lines begin comes to its end.
 func TestThePrintedCurlLinesWork(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	out := &safeBuffer{}
-	done := make(chan error, 1)
-	go func() { done <- run(ctx, options{dir: t.TempDir(), serve: true}, out) }()
-	require.Eventually(t, func() bool { return strings.Contains(out.String(), "Second shop") }, time.Minute, 50*time.Millisecond)
-	for line := range strings.Lines(out.String()) {
-		if strings.HasPrefix(line, "curl ") {
-			answer, err := exec.Command("sh", "-c", strings.Replace(line, "curl -s", "curl -s -f", 1)).CombinedOutput()
-			require.NoError(t, err, "%s%s", line, answer)
-			require.NotEmpty(t, answer)
-			require.NotEqual(t, http.StatusText(http.StatusNotFound), string(answer))
+	eachChain(t, func(t *testing.T, chain string) {
+		ctx, cancel := context.WithCancel(t.Context())
+		out, dir := &safeBuffer{}, t.TempDir()
+		done := make(chan error, 1)
+		go func() { done <- run(ctx, options{chain: chain, dir: dir, serve: true}, out) }()
+		require.Eventually(t, func() bool { return strings.Contains(out.String(), "/ready\n") }, time.Minute, 50*time.Millisecond)
+		_, lines, _ := strings.Cut(out.String(), "in another terminal:\n")
+		lines, _, _ = strings.Cut(lines, "/ready\n")
+		require.Equal(t, 15, strings.Count(lines+"/ready\n", "curl -s "))
+		script := "set -e\n" + strings.ReplaceAll(lines+"/ready\n", "curl -s ", "curl -s -S --fail-with-body ")
+		answers, err := exec.Command("sh", "-c", script).CombinedOutput()
+		require.NoError(t, err, string(answers))
+		for _, answer := range []string{
+			`"order_id":"mine-1"`, `"currency_code"`, `"openapi"`, `"api_key"`, `"merchantId"`, `"state":0`, `"order_id":"mine-3"`,
+			`"type":"invoice.payment_received"`, `"networks"`,
+		} {
+			require.Contains(t, string(answers), answer)
 		}
-	}
-	cancel()
-	require.NoError(t, <-done)
+		require.Equal(t, 3, strings.Count(string(answers), "\npaid ")+strings.Count(string(answers), "}paid "), string(answers))
+		for _, told := range []string{`mine-1 +webhook +"completed"`, `mine-2 +webhook +"PAID"`, `mine-3 +webhook +"paid"`} {
+			require.Eventually(t, func() bool { return regexp.MustCompile(told).MatchString(out.String()) }, time.Minute, 50*time.Millisecond, told)
+		}
+		cancel()
+		require.NoError(t, <-done)
+		requireSignedForCryptomus(t, dir)
+	})
+}
+
+// requireSignedForCryptomus looks for a webhook about order mine-3, with the signature that a client of the Cryptomus
+// API checks.
+func requireSignedForCryptomus(t *testing.T, dir string) {
+	t.Helper()
+	db, err := sqlite.Open(filepath.Join(dir, "shop.db"))
+	require.NoError(t, err)
+	defer db.Close()
+	store, err := sqlite.New(db)
+	require.NoError(t, err)
+	projects, err := invoice.NewProjects(store, nil)
+	require.NoError(t, err)
+	api, err := os.ReadFile(filepath.Join(dir, "api-key"))
+	require.NoError(t, err)
+	project, err := projects.Authenticate(t.Context(), strings.TrimSpace(string(api)))
+	require.NoError(t, err)
+	key, err := projects.Key(t.Context(), project.ID, cryptomus.PaymentKey)
+	require.NoError(t, err)
+	var body string
+	require.NoError(t, db.QueryRowContext(t.Context(), `SELECT body FROM shop_hooks WHERE order_id = 'mine-3' AND status = 'paid'`).Scan(&body))
+	unsigned, sign, found := strings.Cut(strings.TrimSuffix(body, `"}`), `,"sign":"`)
+	require.True(t, found, body)
+	require.Equal(t, webhook.CryptomusSignature([]byte(unsigned+"}"), key), sign)
 }
 
 type safeBuffer struct {

@@ -103,7 +103,7 @@ func (a *api) assemble(version, description string, routes []httpapi.Route) (*ht
 	return httpapi.New(httpapi.Config{
 		Title: "Cryptocurrency Invoice API", Version: version, Description: description, Routes: routes,
 		Fault: fault, FaultBody: faultBody{},
-		Limit: a.cfg.Limit, ClientIP: a.cfg.ClientIP, Now: a.cfg.Now, Logger: a.log, Meter: cfg.Meter,
+		Limit: a.cfg.Limit, ClientIP: a.cfg.ClientIP, Now: a.cfg.Now, Logger: a.log, Meter: a.cfg.Meter,
 	})
 }
 

@@ -37,7 +37,7 @@ func NewBtcd(t *testing.T) chaintest.World {
 
 func newBtcd(t testing.TB) *btcd {
 	t.Helper()
-	c, err := devbtc.Start(t.Context(), devbtc.Config{Path: program(t, BtcdEnv), Dir: t.TempDir()})
+	c, err := devbtc.Start(t.Context(), devbtc.Config{Path: program(t, BtcdEnv)})
 	if err != nil {
 		t.Fatal(err)
 	}
