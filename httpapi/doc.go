@@ -17,13 +17,12 @@
 //
 //	mux.Handle("/pay/", http.StripPrefix("/pay", api))
 //
-// It answers its document at openapi.json under the same prefix.
+// It answers its document at openapi.json under the same prefix, and a page for people at docs.
 //
 // # Requests
 //
 // A body must be a JSON object in UTF-8 of at most 64 KiB, announced as application/json unless the route takes any
-// type. Keys that occur
-// twice, nesting deeper than 16 levels and anything after the object are refused, members that the
+// type. Keys that occur twice, nesting deeper than 16 levels and anything after the object are refused, members that the
 // route does not declare are ignored, and null is the same as absent. Names are matched exactly. Amounts
 // may be JSON numbers or decimal numbers in JSON strings; they are read digit by digit, never through a
 // float, and an exponent above 99 is refused before anything is calculated with it.
@@ -40,7 +39,7 @@
 //
 // It sets no timeouts: an http.Server in front of payers needs ReadHeaderTimeout, ReadTimeout,
 // WriteTimeout and IdleTimeout, since a slow body otherwise holds a connection for as long as it likes.
-// It limits no rates, adds no CORS headers and writes no access log: the host's middleware does, for
-// this handler as for its others. It does not look at X-Forwarded-For either, which anybody can send: a
+// It adds no CORS headers and writes no access log: the host's middleware does, for this handler as for its
+// others. It does not look at X-Forwarded-For either, which anybody can send: a
 // host behind a proxy says by Config.ClientIP of the dialect who the client is.
 package httpapi
