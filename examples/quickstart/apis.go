@@ -1,0 +1,147 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/httpapi/cryptomus"
+	"github.com/cointill/cointill/httpapi/cryptosteroid"
+	"github.com/cointill/cointill/httpapi/itispay"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/webhook"
+)
+
+// accountKey opens POST /projects. A real one is random and nowhere in a source file.
+const accountKey = "00000000000000000000000000000000000000000000000000000000000000aa"
+
+// Where things are. The paths of CryptoSteroid begin with /merchants/.
+const (
+	itispayPath   = "/api/v1"
+	cryptomusPath = "/v1"
+	hookPath      = "/shop/hook"
+	payPath       = "/dev/pay"
+)
+
+// names are what the assets are called by the other two APIs.
+type names struct {
+	view       webhook.CryptoSteroidView
+	currencies []webhook.CryptomusCurrency
+}
+
+// names finds them. CryptoSteroid knows few assets.
+func (h *house) names() names {
+	n := names{view: webhook.CryptoSteroidView{InvoiceURL: h.publicURL("{id}")}}
+	for _, a := range h.offer.chain.Assets {
+		n.currencies = append(n.currencies, webhook.CryptomusCurrency{Code: a.Code, Network: h.offer.short, Asset: a.Asset})
+		if slices.Contains(webhook.CryptoSteroidMethods(), a.Code) {
+			n.view.Methods = append(n.view.Methods, webhook.CryptoSteroidMethod{Name: a.Code, Asset: a.Asset})
+		}
+	}
+	return n
+}
+
+// formats are all the ways to tell the shop.
+func (n names) formats() (*webhook.Notifier, error) {
+	return webhook.NewNotifier(webhook.Standard(), webhook.ItisPay(), webhook.CryptoSteroid(n.view), webhook.Cryptomus(n.currencies...))
+}
+
+// handlers mounts the APIs, the feed, the health, the shop's own page for webhooks, and the payer on one mux.
+func (h *house) handlers(projects *invoice.Projects, store cryptomus.Store) error {
+	first, err := itispay.New(itispay.Config{
+		Service: h.invoices, Projects: projects,
+		Accounts: []httpapi.Account{{ID: "quickstart", KeyHash: invoice.HashKey(accountKey)}},
+	})
+	if err != nil {
+		return err
+	}
+	n := h.names()
+	second, err := cryptosteroid.New(cryptosteroid.Config{Service: h.invoices, Projects: projects, View: n.view})
+	if err != nil {
+		return err
+	}
+	third, err := cryptomus.New(cryptomus.Config{
+		Service: h.invoices, Projects: projects, Store: store, Currencies: n.currencies, Resent: h.dispatcher.Hint,
+		PageURL: func(inv invoice.Invoice) string { return h.publicURL(inv.ID) },
+	})
+	if err != nil {
+		return err
+	}
+	feed, err := httpapi.NewFeed(httpapi.FeedConfig{Service: h.invoices, Projects: projects})
+	if err != nil {
+		return err
+	}
+	ready, err := httpapi.Ready(httpapi.ReadyConfig{Service: h.invoices})
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle(itispayPath+"/", http.StripPrefix(itispayPath, first))
+	for _, path := range []string{"/merchants/", "/docs", "/openapi.json"} {
+		mux.Handle(path, second)
+	}
+	mux.Handle(cryptomusPath+"/", http.StripPrefix(cryptomusPath, third))
+	mux.Handle("/events", feed)
+	mux.Handle("/alive", httpapi.Alive())
+	mux.Handle("/ready", ready)
+	mux.HandleFunc("POST "+hookPath, h.shop.hook)
+	mux.HandleFunc("POST "+payPath, h.payer.serve(h.shop.project))
+	h.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	return nil
+}
+
+// publicURL is where a payer sees an invoice of any of the APIs; a real shop has a page there.
+func (h *house) publicURL(id string) string { return h.apiURL() + "/public/invoices/" + id }
+
+// curl tells what to try: lines to paste into a shell.
+func (h *house) curl() string {
+	code := h.offer.chain.Assets[len(h.offer.chain.Assets)-1].Code // of the token, if there is one
+	method := h.names().view.Methods[0].Name
+	return fmt.Sprintf(`
+The till is open; Ctrl-C ends it. Try, in another terminal:
+
+### ItisPay's API
+
+# an invoice for 12.50 EUR
+curl -s -H 'Api-Key: %[1]s' -H 'Content-Type: application/json' -d '{"order_id":"mine-1","fiat_amount":12.5,"currency":"%[5]s","callback_url":"%[9]s"}' %[2]s/invoices
+
+# somebody pays it
+curl -s -d 'order=mine-1' %[3]s
+
+# what became of it
+curl -s -H 'Api-Key: %[1]s' '%[2]s/invoices?page_size=1'
+
+# what can be paid in, and the document of the API, which people read at %[2]s/docs
+curl -s %[2]s/currencies
+curl -s %[2]s/openapi.json
+
+# another project, with a key of its own
+curl -s -H 'Api-Key: %[4]s' -H 'Content-Type: application/json' -d '{"name":"Second shop"}' %[2]s/projects
+
+### CryptoSteroid's API, documented at %[7]s/docs
+
+# the same: an invoice, somebody pays it, what became of it
+id=$(curl -s -H 'X-Api-Key: %[1]s' -H 'Content-Type: application/json' -d '{"fiatCurrency":"EUR","fiatAmount":"12.50","description":"mine-2","externalId":"mine-2","paymentMethod":"%[6]s","processingUrl":"%[9]s","secret":"word"}' %[7]s/merchants/%[8]s/invoices | sed -E 's/.*"invoiceId":"([^"]+)".*/\1/'); echo "$id"
+curl -s -d "order=$id" %[3]s
+curl -s %[7]s/merchants/%[8]s/invoices/$id
+
+### Cryptomus's API, documented at %[10]s/docs
+
+# the same; requests are signed with the MD5 of their body in base64 and the payment key
+body='{"amount":"12.50","currency":"EUR","order_id":"mine-3","to_currency":"%[5]s","url_callback":"%[9]s"}'; curl -s -H 'merchant: %[8]s' -H "sign: $(printf '%%s%%s' "$(printf '%%s' "$body" | openssl base64 -A)" %[11]s | openssl md5 -r | cut -c1-32)" -d "$body" %[10]s/payment
+curl -s -d 'order=mine-3' %[3]s
+body='{"order_id":"mine-3"}'; curl -s -H 'merchant: %[8]s' -H "sign: $(printf '%%s%%s' "$(printf '%%s' "$body" | openssl base64 -A)" %[11]s | openssl md5 -r | cut -c1-32)" -d "$body" %[10]s/payment/info
+
+### Beside the APIs
+
+# what happened to all of them, in order
+curl -s -H 'Api-Key: %[1]s' '%[7]s/events?after=0'
+
+# whether the process runs, and whether it sees the chain
+curl -s %[7]s/alive
+curl -s %[7]s/ready
+`, h.shop.key, h.apiURL(), h.url()+payPath, accountKey, code, method, h.url(), h.shop.project, h.url()+hookPath,
+		h.url()+cryptomusPath, h.shop.payment)
+}

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package devbtc
+
+import "os/exec"
+
+func bind(*exec.Cmd) {}
