@@ -39,6 +39,13 @@ type Config struct {
 	Now      func() time.Time // default time.Now
 	Logger   *slog.Logger     // default silence
 	Meter    invoice.Meter    // is told of every request; default invoice.NoMeter
+
+	// Replies makes writes safe to repeat: a POST, PATCH, PUT or DELETE of a project or an account with the header
+	// Idempotency-Key runs once, and is answered in the same way for 24 hours after. Nil: the header is ignored. Kept
+	// are successes, and the refusals of handlers that would stay the same. That is none of 401, 403, 429 and 500 or
+	// more, no Error and no invoice.InvalidError, and nothing that waits for a rate, an address or a turn. An error of
+	// the dialect's with a method Kept() bool says so itself, below those statuses.
+	Replies Replies
 }
 
 // What an [API] measures.
@@ -76,7 +83,7 @@ type OneOf []any
 // Error is what this package refuses itself: a request that is no HTTP request of the dialect's, or is not
 // authenticated.
 type Error struct {
-	Status  int    // 400, 401, 403, 404, 405, 413, 415, 429, or 503 when the request's context has ended
+	Status  int    // 400, 401, 403, 404, 405, 413, 415, 429, 503; with Config.Replies also 409 and 422
 	Message string // for the client
 }
 
@@ -116,6 +123,9 @@ func assemble(cfg Config) (*API, error) {
 	if cfg.Invalid == 0 {
 		cfg.Invalid = http.StatusUnprocessableEntity
 	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -135,7 +145,7 @@ func assemble(cfg Config) (*API, error) {
 	endpoints := map[string]endpoint{}
 	operations := map[string]bool{}
 	for i := range cfg.Routes {
-		op, err := newOperation(cfg.Routes[i])
+		op, err := newOperation(cfg.Routes[i], cfg.Replies != nil)
 		if err == nil && operations[op.OperationID] {
 			err = errors.New("OperationID is taken")
 		}
@@ -263,12 +273,15 @@ func (a *API) answer(e endpoint, r *Request) (int, any, error) {
 	if refused != nil {
 		return 0, nil, refused
 	}
-	body, err := r.op.Handler(r)
-	return r.op.Status, body, err
+	return a.once(r)
 }
 
 // write sends an answer. It fails only before anything was sent.
 func (a *API) write(r *Request, status int, body any) error {
+	if done, ok := body.(encoded); ok {
+		r.send(status, done)
+		return nil
+	}
 	const keep = 64 << 10 // bytes; larger ones are for the collector
 	buf, _ := a.buffers.Get().(*bytes.Buffer)
 	if buf == nil {
@@ -280,20 +293,31 @@ func (a *API) write(r *Request, status int, body any) error {
 			a.buffers.Put(buf)
 		}
 	}()
-	enc := json.NewEncoder(buf)
+	if err := encode(buf, body); err != nil {
+		return err
+	}
+	r.send(status, buf.Bytes())
+	return nil
+}
+
+func encode(to *bytes.Buffer, body any) error {
+	enc := json.NewEncoder(to)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(body); err != nil {
 		return fmt.Errorf("httpapi: write answer: %w", err)
 	}
+	return nil
+}
+
+func (r *Request) send(status int, body []byte) {
 	h := r.w.Header()
 	h.Set("Content-Type", "application/json")
-	h.Set("Content-Length", strconv.Itoa(buf.Len()))
+	h.Set("Content-Length", strconv.Itoa(len(body)))
 	r.status = status
 	r.w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		_, _ = r.w.Write(buf.Bytes()) // fails only when nobody listens any more
+		_, _ = r.w.Write(body) // fails only when nobody listens any more
 	}
-	return nil
 }
 
 // fail answers an error and logs what is not the client's.

@@ -19,9 +19,10 @@ import (
 type operation struct {
 	Route
 	params, body shape
+	repeatable   bool // by Idempotency-Key: it is a write of somebody who is known
 }
 
-func newOperation(r Route) (*operation, error) {
+func newOperation(r Route, replies bool) (*operation, error) {
 	methods := []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodPut, http.MethodDelete}
 	switch {
 	case !slices.Contains(methods, r.Method):
@@ -40,7 +41,7 @@ func newOperation(r Route) (*operation, error) {
 	if r.Status == 0 {
 		r.Status = http.StatusOK
 	}
-	return &operation{Route: r}, nil
+	return &operation{Route: r, repeatable: replies && r.Auth != nil && r.Method != http.MethodGet}, nil
 }
 
 // shape is a declared struct that requests are bound to. The zero value is none.

@@ -157,6 +157,9 @@ func (d *document) addRequest(op *operation, out *described) (err error) {
 		bare.Description = ""
 		out.Parameters = append(out.Parameters, parameter{f.name, f.in, f.schema.Description, f.required, &bare})
 	}
+	if op.repeatable {
+		out.Parameters = append(out.Parameters, keyParameter())
+	}
 	if found := wildcard.FindAllString(op.Path, -1); !slices.Equal(found, inPath) {
 		return fmt.Errorf("Path has the parameters %v, and Params %v", found, inPath)
 	}
@@ -170,6 +173,17 @@ func (d *document) addRequest(op *operation, out *described) (err error) {
 	body, err := d.schemas.of(op.body.typ, true)
 	out.RequestBody = &requestBody{true, jsonContent(body)}
 	return err
+}
+
+// keyParameter describes the header of what may be repeated.
+func keyParameter() parameter {
+	shortest := int64(1)
+	return parameter{
+		Name: "Idempotency-Key", In: "header",
+		Description: "A string that is new with each request, of 1 to 255 visible ASCII characters, in double quotes or not. The same " +
+			"request with the same key runs once; for 24 hours after it is answered as it was then, with the header Idempotent-Replayed: true.",
+		Schema: &schema{Type: typeNames{"string"}, MinLength: &shortest},
+	}
 }
 
 func (d *document) answer(value any) (*schema, error) {
@@ -196,6 +210,9 @@ func (op *operation) faults(invalid int) []int {
 	}
 	if op.Params != nil {
 		out = append(out, http.StatusBadRequest)
+	}
+	if op.repeatable {
+		out = append(out, http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity)
 	}
 	for _, f := range op.params.fields {
 		if f.in == "path" {

@@ -51,9 +51,12 @@ type Config struct {
 
 	ClientIP httpapi.ClientIP // where requests come from; default httpapi.RemoteIP
 	Limit    httpapi.Limit    // how often one project or address may ask; default no limit
-	Now      func() time.Time // default time.Now
-	Logger   *slog.Logger     // default silence
-	Meter    invoice.Meter    // default invoice.NoMeter
+	// Replies makes requests safe to repeat, by Idempotency-Key, beside the order_id. Here even what only reads is a
+	// POST: a client that sends a key with that is answered what was true at first. Nil: the header is ignored.
+	Replies httpapi.Replies
+	Now     func() time.Time // default time.Now
+	Logger  *slog.Logger     // default silence
+	Meter   invoice.Meter    // default invoice.NoMeter
 }
 
 // Store is what the API asks of the host's store beside the Service. Every store.Backend is one.
@@ -107,7 +110,7 @@ func New(cfg Config) (*httpapi.API, error) {
 			"base64 of the body followed by the key. What is marked as forbidden moves money out, which is not served yet.",
 		Routes: a.routes(),
 		Fault:  fault, FaultBody: httpapi.OneOf{messageFault{}, validationFault{}, signFault{}, crashFault{}},
-		Limit: cfg.Limit, ClientIP: cfg.ClientIP, Now: cfg.Now, Logger: a.log, Meter: cfg.Meter,
+		Limit: cfg.Limit, ClientIP: cfg.ClientIP, Replies: cfg.Replies, Now: cfg.Now, Logger: a.log, Meter: cfg.Meter,
 	})
 }
 

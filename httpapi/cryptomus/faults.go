@@ -35,6 +35,11 @@ type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
+// Kept says whether the refusal stays the same, so that it is kept for an Idempotency-Key.
+func (r refusal) Kept() bool {
+	return r != errConvert && r != errGateway && r != errTooMuchResend
+}
+
 const (
 	errForbidden           refusal = "You are forbidden"
 	errNoCurrency          refusal = "The currency was not found"
@@ -65,6 +70,9 @@ func (i invalid) Error() string {
 }
 
 func (i invalid) add(name, rule string) { i[name] = append(i[name], "validation."+rule) }
+
+// Kept says that the refusal is not kept for an Idempotency-Key: the request can be corrected.
+func (i invalid) Kept() bool { return false }
 
 // broken is one parameter that breaks one rule.
 func broken(name, rule string) error {

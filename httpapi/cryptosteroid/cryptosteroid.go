@@ -31,6 +31,7 @@ type Config struct {
 	MaxNew   int
 	ClientIP httpapi.ClientIP // where requests come from; default httpapi.RemoteIP
 	Limit    httpapi.Limit    // how often one merchant or address may ask; default no limit
+	Replies  httpapi.Replies  // makes writes of merchants safe to repeat, by Idempotency-Key; default the header is ignored
 
 	Now    func() time.Time // default time.Now
 	Logger *slog.Logger     // default silence
@@ -61,7 +62,7 @@ func New(cfg Config) (*httpapi.API, error) {
 		Description: "Invoices in fiat money that are paid in cryptocurrency, and deposit addresses.",
 		Routes:      a.routes(key),
 		Fault:       fault, FaultBody: faultBody{}, Invalid: http.StatusBadRequest,
-		Limit: cfg.Limit, ClientIP: cfg.ClientIP, Now: cfg.Now, Logger: cfg.Logger, Meter: cfg.Meter,
+		Limit: cfg.Limit, ClientIP: cfg.ClientIP, Replies: cfg.Replies, Now: cfg.Now, Logger: cfg.Logger, Meter: cfg.Meter,
 	})
 }
 

@@ -23,7 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var concurrencies = []int{1, 8, 32}
+var concurrencies = []int{1, 8, 32, 128}
 
 // run spreads b.N calls over the callers.
 func run(b *testing.B, callers int, call func(n int) error) {
