@@ -103,7 +103,8 @@
 //	403 forbidden                the key may not be used from the client's address, or is no administrator's
 //	404 not_found                no such invoice for this project, no callback of it, or no such path
 //	405 method_not_allowed       see the header Allow
-//	409 conflict                 the order_id or the project's name is taken
+//	409 conflict                 the order_id or the project's name is taken, or a request with the same
+//	                             Idempotency-Key is being answered
 //	413 payload_too_large        more than 64 KiB
 //	415 unsupported_media_type   the Content-Type is not application/json
 //	422 validation_error         a value is out of range, or the status cannot be changed so

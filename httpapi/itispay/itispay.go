@@ -26,6 +26,7 @@ type Config struct {
 	Admins     []string          // ids of the projects whose keys may read all invoices, of whatever project; default none
 	ClientIP   httpapi.ClientIP  // where requests come from; default httpapi.RemoteIP
 	Limit      httpapi.Limit     // how often one project, account or address may ask; default no limit
+	Replies    httpapi.Replies   // makes writes safe to repeat, by Idempotency-Key; default the header is ignored
 	Currencies []Currency        // what can be paid in; default all assets of the Service, by their codes
 
 	// Store is where callbacks are kept, for administrators to see and for shops to have sent again. Nil: the
@@ -103,7 +104,7 @@ func (a *api) assemble(version, description string, routes []httpapi.Route) (*ht
 	return httpapi.New(httpapi.Config{
 		Title: "Cryptocurrency Invoice API", Version: version, Description: description, Routes: routes,
 		Fault: fault, FaultBody: faultBody{},
-		Limit: a.cfg.Limit, ClientIP: a.cfg.ClientIP, Now: a.cfg.Now, Logger: a.log, Meter: a.cfg.Meter,
+		Limit: a.cfg.Limit, ClientIP: a.cfg.ClientIP, Replies: a.cfg.Replies, Now: a.cfg.Now, Logger: a.log, Meter: a.cfg.Meter,
 	})
 }
 

@@ -1,0 +1,213 @@
+// Package httpapitest proves implementations of the ports of package httpapi. A store shows in one call that it keeps
+// the contract of [httpapi.Replies]:
+//
+//	func TestReplies(t *testing.T) {
+//		httpapitest.Replies(t, func(t *testing.T) httpapi.Replies { return open(t) })
+//	}
+package httpapitest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cointill/cointill/httpapi"
+)
+
+var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// day is how long what is finished is kept here, and lease how long what is running.
+const (
+	day   = 24 * time.Hour
+	lease = time.Minute
+)
+
+// Replies proves an implementation. Open answers an empty one, which has room for 100 entries at least; it is called
+// for every case.
+func Replies(t *testing.T, open func(t *testing.T) httpapi.Replies) {
+	t.Helper()
+	for _, c := range []struct {
+		name, rule string
+		test       func(*keeper)
+	}{
+		{"the first begins", "Begin keeps the entry and answers nil", first},
+		{"what runs is answered", "Begin answers an entry whose time has not come, and changes nothing", runs},
+		{"what finished is answered", "Finish puts the reply in the place of what is running, byte for byte", finishes},
+		{"a finished one ends", "an entry counts until its time, and no longer", ends},
+		{"a running one ends", "an entry counts until its time, also when it is running", leaseEnds},
+		{"an abandoned one is free", "Abandon removes the entry", abandons},
+		{"only its own", "Finish and Abandon do nothing to another entry", foreign},
+		{"twice is once", "Finish and Abandon are idempotent", twice},
+		{"apart", "scope and key together name an entry", apart},
+		{"one of many", "of calls at once for one key, one answers nil", races},
+		{"bytes stay the caller's", "what is kept of a slice is copied", copies},
+	} {
+		t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
+			t.Log("rule: " + c.rule)
+			c.test(&keeper{t, open(t)})
+		})
+	}
+}
+
+type keeper struct {
+	*testing.T
+	r httpapi.Replies
+}
+
+func (k *keeper) begin(key, running string, now time.Time) string {
+	k.Helper()
+	held, err := k.r.Begin(k.Context(), "scope", key, []byte(running), now, now.Add(lease))
+	if err != nil {
+		k.Fatalf("Begin: %v", err)
+	}
+	if held != nil && len(held) == 0 {
+		k.Fatal("Begin answers an empty entry")
+	}
+	return string(held)
+}
+
+// wants begins at a time, and expects what is held; nothing when want is empty.
+func (k *keeper) wants(key, running string, now time.Time, want string) {
+	k.Helper()
+	if got := k.begin(key, running, now); got != want {
+		k.Fatalf("Begin of %s at %v answers %q, want %q", running, now.Sub(start), got, want)
+	}
+}
+
+func (k *keeper) finish(key, running, reply string, now time.Time) {
+	k.Helper()
+	if err := k.r.Finish(k.Context(), "scope", key, []byte(running), []byte(reply), now.Add(day)); err != nil {
+		k.Fatalf("Finish: %v", err)
+	}
+}
+
+func (k *keeper) abandon(key, running string) {
+	k.Helper()
+	if err := k.r.Abandon(k.Context(), "scope", key, []byte(running)); err != nil {
+		k.Fatalf("Abandon: %v", err)
+	}
+}
+
+func first(k *keeper) { k.wants("k", "one", start, "") }
+
+func runs(k *keeper) {
+	k.wants("k", "one", start, "")
+	k.wants("k", "two", start.Add(lease/2), "one")
+	k.wants("k", "three", start.Add(lease-time.Millisecond), "one")
+}
+
+func finishes(k *keeper) {
+	k.wants("k", "one", start, "")
+	reply := "\x00\xff\"'\\ü\n" + strings.Repeat("reply ", 20_000)
+	k.finish("k", "one", reply, start)
+	k.wants("k", "two", start.Add(2*lease), reply)
+}
+
+func ends(k *keeper) {
+	k.wants("k", "one", start, "")
+	k.finish("k", "one", "reply", start)
+	k.wants("k", "two", start.Add(day-time.Millisecond), "reply")
+	k.wants("k", "two", start.Add(day), "")
+	k.wants("k", "three", start.Add(day), "two")
+}
+
+func leaseEnds(k *keeper) {
+	k.wants("k", "one", start, "")
+	k.wants("k", "two", start.Add(lease), "")
+	k.finish("k", "one", "late", start.Add(lease))
+	k.wants("k", "three", start.Add(lease), "two")
+	k.finish("k", "two", "reply", start.Add(lease))
+	k.wants("k", "three", start.Add(3*lease), "reply")
+}
+
+func abandons(k *keeper) {
+	k.wants("k", "one", start, "")
+	k.abandon("k", "one")
+	k.wants("k", "two", start, "")
+	k.wants("k", "three", start, "two")
+}
+
+func foreign(k *keeper) {
+	k.finish("k", "one", "reply", start)
+	k.abandon("k", "one")
+	k.wants("k", "one", start, "")
+	k.finish("k", "two", "reply of two", start)
+	k.abandon("k", "two")
+	k.wants("k", "three", start, "one")
+	k.finish("k", "one", "reply", start)
+	k.abandon("k", "one")
+	k.finish("k", "three", "reply of three", start)
+	k.wants("k", "four", start, "reply")
+}
+
+func twice(k *keeper) {
+	k.wants("k", "one", start, "")
+	k.finish("k", "one", "reply", start)
+	k.finish("k", "one", "reply", start)
+	k.wants("k", "two", start, "reply")
+	k.wants("other", "one", start, "")
+	k.abandon("other", "one")
+	k.abandon("other", "one")
+	k.wants("other", "two", start, "")
+}
+
+func apart(k *keeper) {
+	long := strings.Repeat("~", 255)
+	for i, id := range [][2]string{{"a", "b"}, {"a b", "b"}, {"a", "B"}, {"A", "b"}, {`"a"`, "b"}, {"a", long}, {"a", long[1:]}, {"a%", "_"}} {
+		held, err := k.r.Begin(k.Context(), id[0], id[1], fmt.Append(nil, i), start, start.Add(lease))
+		if err != nil || held != nil {
+			k.Fatalf("Begin of %q answers %q, %v", id, held, err)
+		}
+	}
+}
+
+func races(k *keeper) {
+	const callers = 8
+	var wg sync.WaitGroup
+	held := make([][]byte, callers)
+	errs := make([]error, callers)
+	for i := range callers {
+		wg.Go(func() {
+			held[i], errs[i] = k.r.Begin(context.WithoutCancel(k.Context()), "scope", "k", fmt.Append(nil, "run ", i), start, start.Add(lease))
+		})
+	}
+	wg.Wait()
+	winner := ""
+	for i := range callers {
+		switch {
+		case errs[i] != nil:
+			k.Fatalf("Begin: %v", errs[i])
+		case held[i] == nil && winner != "":
+			k.Fatal("two calls answer nil")
+		case held[i] == nil:
+			winner = fmt.Sprint("run ", i)
+		}
+	}
+	for i := range callers {
+		if held[i] != nil && string(held[i]) != winner {
+			k.Fatalf("Begin answers %q, and %q has begun", held[i], winner)
+		}
+	}
+}
+
+func copies(k *keeper) {
+	running, reply := []byte("one"), []byte("reply")
+	if _, err := k.r.Begin(k.Context(), "scope", "k", running, start, start.Add(lease)); err != nil {
+		k.Fatal(err)
+	}
+	copy(running, "xxx")
+	if err := k.r.Finish(k.Context(), "scope", "k", []byte("one"), reply, start.Add(day)); err != nil {
+		k.Fatal(err)
+	}
+	copy(reply, "xxxxx")
+	for range 2 {
+		held, err := k.r.Begin(k.Context(), "scope", "k", []byte("two"), start, start.Add(lease))
+		if err != nil || string(held) != "reply" {
+			k.Fatalf("Begin answers %q, %v", held, err)
+		}
+		copy(held, "xxxxx")
+	}
+}

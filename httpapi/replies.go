@@ -1,0 +1,250 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/rates"
+)
+
+// Replies keeps, for each Idempotency-Key (draft-ietf-httpapi-idempotency-key-header), an entry that says either
+// that the request is running or how it was answered. What is in an entry is this package's; a store keeps the bytes
+// as they are. They hold whole answers, thus also what only the client should see, such as the key of a project that
+// it created: keep them as secret as those.
+//
+// Every process that answers for the same projects must use the same entries: with several processes that is a table
+// they share, and [NewReplies] is for one. Package httpapitest proves an implementation.
+//
+// The methods may block until ctx ends, and may be called concurrently, also for the same key. A scope and a key
+// together name an entry; both are printable ASCII, a key has 1 to 255 characters. Slices stay the caller's: what is
+// kept of them is copied.
+type Replies interface {
+	// Begin keeps the entry running until the given time, and answers nil; unless there is an entry already whose
+	// time is after now: then it changes nothing and answers that. Of calls at once for one key, one answers nil. An
+	// error may leave the entry there or not. [ErrRepliesFull] refuses when there is room for no more; any other
+	// error is answered as a failure of the dialect's. Either way the request is not served.
+	Begin(ctx context.Context, scope, key string, running []byte, now, until time.Time) (held []byte, err error)
+	// Finish puts reply, until the given time, in the place of the entry running, byte for byte; it does nothing if
+	// there is none, or another. When it answers nil, no process and no restart finds the request running again. It is
+	// idempotent.
+	Finish(ctx context.Context, scope, key string, running, reply []byte, until time.Time) error
+	// Abandon removes the entry running; it does nothing if there is none, or another. It is idempotent.
+	Abandon(ctx context.Context, scope, key string, running []byte) error
+}
+
+// Why a request with an Idempotency-Key is not served. A Fault finds an [Error] in each as well, with the status and
+// words for the client.
+var (
+	ErrReplyRunning = errors.New("the first request with the key is running")   // 409, with Retry-After
+	ErrReplyOther   = errors.New("the key was used for another request")        // 422
+	ErrRepliesFull  = errors.New("there is room for no more requests with key") // 503, with Retry-After
+)
+
+const (
+	replyKept = 24 * time.Hour
+	// A handler that runs for a key is not ended by its client, which may be gone when the work is done, but by
+	// replyRun; and a key is taken as free again after replyLease, since the process that ran it must have died.
+	replyRun   = time.Minute
+	replyLease = 5 * time.Minute
+	replyStore = 5 * time.Second // for Finish and Abandon
+)
+
+// reply is what an entry says. Without a status the request is running.
+type reply struct {
+	Print  string `json:"print"` // of the request
+	Run    string `json:"run"`   // id of the request that was served, so that nobody else ends it
+	Status int    `json:"status,omitempty"`
+	Body   []byte `json:"body,omitempty"`
+}
+
+// claim is a request's hold on its key.
+type claim struct {
+	scope, key string
+	reply
+	running []byte
+}
+
+// encoded is the body of an answer, as it is sent.
+type encoded []byte
+
+// claim reads the header, and what it is about. It is nil for a request without.
+func (a *API) claim(r *Request) (*claim, error) {
+	sent := r.Header.Values("Idempotency-Key")
+	if len(sent) == 0 || !r.op.repeatable || r.Project.ID == "" && r.Account == "" {
+		return nil, nil
+	}
+	key, ok := replyKey(sent[0])
+	if !ok || len(sent) > 1 {
+		return nil, &Error{http.StatusBadRequest, "The header Idempotency-Key must be one string of 1 to 255 visible ASCII characters."}
+	}
+	body, err := r.Raw()
+	if err != nil {
+		return nil, err
+	}
+	h := sha256.New()
+	h.Write(fmt.Appendf(nil, "%q %q %q ", r.Method, r.URL.EscapedPath(), r.URL.RawQuery))
+	h.Write(body)
+	c := &claim{
+		// Operations of two versions of a dialect may have one name and answer differently.
+		scope: fmt.Sprintf("%+q %+q %+q %+q", a.cfg.Title, a.cfg.Version, a.client(r), r.op.OperationID),
+		key:   key, reply: reply{Print: hex.EncodeToString(h.Sum(nil)), Run: r.ID},
+	}
+	c.running, err = json.Marshal(c.reply)
+	return c, err
+}
+
+// replyKey reads a string as in RFC 8941, or one that lacks the quotes.
+func replyKey(text string) (string, bool) {
+	if inner, quoted := strings.CutPrefix(text, `"`); quoted {
+		var ok bool
+		if text, ok = unquote(inner); !ok {
+			return "", false
+		}
+	}
+	odd := func(r rune) bool { return r <= ' ' || r > '~' }
+	return text, text != "" && len(text) <= 255 && !strings.ContainsFunc(text, odd)
+}
+
+// unquote reads what follows the first quote of a string, to the last.
+func unquote(text string) (string, bool) {
+	var out strings.Builder
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '"':
+			return out.String(), i == len(text)-1
+		case c == '\\':
+			if i++; i == len(text) || text[i] != '"' && text[i] != '\\' {
+				return "", false
+			}
+			out.WriteByte(text[i])
+		default:
+			out.WriteByte(c)
+		}
+	}
+	return "", false
+}
+
+// once answers a request by its handler, or as the first one with its key was answered.
+func (a *API) once(r *Request) (status int, body any, err error) {
+	c, err := a.claim(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	if c == nil {
+		body, err = r.op.Handler(r)
+		return r.op.Status, body, err
+	}
+	now := a.cfg.Now()
+	held, err := a.cfg.Replies.Begin(r.Context(), c.scope, c.key, c.running, now, now.Add(replyLease))
+	switch {
+	case errors.Is(err, ErrRepliesFull):
+		return 0, nil, r.later(err, http.StatusServiceUnavailable, "Too many requests with an Idempotency-Key are running. Please try again.")
+	case err != nil: // it may have been kept nevertheless
+		a.end(r, c, nil)
+		return 0, nil, fmt.Errorf("httpapi: begin request with key: %w", err)
+	case held == nil:
+		return a.run(r, c)
+	}
+	return r.replay(c, held)
+}
+
+// replay answers what is held for the key.
+func (r *Request) replay(c *claim, held []byte) (int, any, error) {
+	var first reply
+	if err := json.Unmarshal(held, &first); err != nil {
+		return 0, nil, fmt.Errorf("httpapi: read reply: %w", err)
+	}
+	switch {
+	case first.Print != c.Print:
+		refused := &Error{http.StatusUnprocessableEntity, "The Idempotency-Key was used for another request."}
+		return 0, nil, fmt.Errorf("%w: %w", ErrReplyOther, refused)
+	case first.Status == 0:
+		return 0, nil, r.later(ErrReplyRunning, http.StatusConflict, "The first request with this Idempotency-Key is still running.")
+	}
+	r.w.Header().Set("Idempotent-Replayed", "true")
+	return first.Status, encoded(first.Body), nil
+}
+
+// later refuses a request that may be made again in a moment.
+func (r *Request) later(why error, status int, message string) error {
+	r.w.Header().Set("Retry-After", "1")
+	return fmt.Errorf("%w: %w", why, &Error{status, message})
+}
+
+// run calls the handler and keeps its answer before it is sent: the client may be gone, and asks again. Whatever
+// happens, a panic too, the key does not stay claimed.
+func (a *API) run(r *Request, c *claim) (status int, body any, err error) {
+	base := context.WithoutCancel(r.Context())
+	ctx, cancel := context.WithTimeout(base, replyRun)
+	r.Request = r.WithContext(ctx)
+	var answer *reply // nil: none that is kept
+	defer func() {
+		cancel()
+		r.Request = r.WithContext(base)
+		a.end(r, c, answer)
+	}()
+	status = r.op.Status
+	if body, err = r.op.Handler(r); err != nil {
+		if status, body = a.cfg.Fault(err); !keeps(err, status) {
+			return 0, nil, err
+		}
+	}
+	var raw bytes.Buffer
+	if err := encode(&raw, body); err != nil {
+		return 0, nil, err
+	}
+	answer = &reply{Print: c.Print, Run: c.Run, Status: status, Body: raw.Bytes()}
+	return status, encoded(answer.Body), nil
+}
+
+// keeps says whether the same request would be refused in the same way for as long as the key counts. What was not
+// even taken up is not kept, so that it can be corrected, nor what will pass.
+func keeps(err error, status int) bool {
+	if status >= 500 || status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusTooManyRequests {
+		return false
+	}
+	if says, ok := errors.AsType[interface {
+		error
+		Kept() bool
+	}](err); ok {
+		return says.Kept()
+	}
+	_, refused := errors.AsType[*Error](err)
+	_, invalid := errors.AsType[*invoice.InvalidError](err)
+	for _, passing := range []error{
+		rates.ErrNoRate, invoice.ErrConflict, invoice.ErrNoAddress, invoice.ErrTooManyNew, context.Canceled, context.DeadlineExceeded,
+	} {
+		refused = refused || errors.Is(err, passing)
+	}
+	return !refused && !invalid
+}
+
+// end finishes a claim, or abandons it when there is no answer to keep. A failure is logged and not answered: what the
+// request was for has been done, and its key is free again after replyLease.
+func (a *API) end(r *Request, c *claim, answer *reply) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), replyStore)
+	defer cancel()
+	var err error
+	if answer == nil {
+		err = a.cfg.Replies.Abandon(ctx, c.scope, c.key, c.running)
+	} else {
+		var entry []byte
+		if entry, err = json.Marshal(answer); err == nil {
+			err = a.cfg.Replies.Finish(ctx, c.scope, c.key, c.running, entry, a.cfg.Now().Add(replyKept))
+		}
+	}
+	if err != nil {
+		a.cfg.Logger.LogAttrs(ctx, slog.LevelError, "reply is not kept", slog.String("request", r.ID),
+			slog.String("operation", r.operation()), slog.Any("error", err))
+	}
+}
