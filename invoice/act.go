@@ -124,10 +124,10 @@ func (s *Service) Refresh(ctx context.Context, a Act, window time.Duration) (Inv
 	if !errors.Is(err, errReleased) {
 		return inv, err
 	}
-	return s.move(ctx, a.Project, a.Invoice, func(before Invoice, c clock) (Invoice, Action, []draft, error) {
+	return s.move(ctx, a.Project, a.Invoice, func(before Invoice, c clock) (*edit, error) {
 		after, next, err := s.withAction(before, a, c, reopen)
 		if err != nil || next.Kind == "" {
-			return after, next, nil, err
+			return nil, err
 		}
 		old := *before.Quote
 		old.Released = true
@@ -136,7 +136,7 @@ func (s *Service) Refresh(ctx context.Context, a Act, window time.Duration) (Inv
 		}
 		after.Earlier = append(after.Earlier, old)
 		after.State.ReleasedAt = time.Time{}
-		return after, next, nil, nil
+		return &edit{inv: after, by: next}, nil
 	})
 }
 
@@ -258,16 +258,16 @@ func (s *Service) Choose(ctx context.Context, project, id, asset string) (Invoic
 	if !known {
 		return Invoice{}, &InvalidError{"currency", "is not supported"}
 	}
-	return s.move(ctx, project, id, func(before Invoice, c clock) (Invoice, Action, []draft, error) {
+	return s.move(ctx, project, id, func(before Invoice, c clock) (*edit, error) {
 		switch {
 		case before.Quote != nil && before.Quote.Asset.ID == a.ID:
-			return before, Action{}, nil, nil
+			return nil, nil
 		case !before.Terms.allow(a.ID):
-			return before, Action{}, nil, &InvalidError{"currency", "is not supported"}
+			return nil, &InvalidError{"currency", "is not supported"}
 		case before.State.Status != StatusNew || len(before.Payments) > 0 || before.Terms.Standing:
-			return before, Action{}, nil, &InvalidError{"currency", "can only be chosen while the invoice is new and nothing was paid"}
+			return nil, &InvalidError{"currency", "can only be chosen while the invoice is new and nothing was paid"}
 		case len(before.Earlier) >= maxChoices:
-			return before, Action{}, nil, &InvalidError{"currency", "was chosen too often"}
+			return nil, &InvalidError{"currency", "was chosen too often"}
 		}
 		after := before
 		if before.Quote != nil {
@@ -275,43 +275,46 @@ func (s *Service) Choose(ctx context.Context, project, id, asset string) (Invoic
 		}
 		after.Terms.ToleranceUnits = nil // of the asset before
 		err := s.quote(ctx, &after, a, c.now)
-		return after, Action{Kind: actionChoose}, []draft{{typ: EventAssetChosen}}, err
+		return &edit{inv: after, extra: []draft{{typ: EventAssetChosen}}}, err
 	})
 }
 
-// actionChoose stands for a change that is no fact: it is never stored.
-const actionChoose ActionKind = "choose"
+// edit is what becomes of an invoice: it has a quote that needs a place.
+type edit struct {
+	inv   Invoice
+	by    Action  // of an operator, if one acted
+	extra []draft // events beside those that follow from the facts
+}
 
 // errStale: the invoice changed while its quote was made. Unlike ErrConflict it does not say that the
 // place is taken.
 var errStale = errors.New("invoice changed meanwhile")
 
-// move gives an invoice another quote or another place for it: edit answers it with the quote that needs one. An
-// edit that answers an action of no kind changes nothing.
-func (s *Service) move(ctx context.Context, project, id string, edit func(Invoice, clock) (Invoice, Action, []draft, error)) (Invoice, error) {
+// move gives an invoice another quote or another place for it, as plan says; nil changes nothing.
+func (s *Service) move(ctx context.Context, project, id string, plan func(Invoice, clock) (*edit, error)) (Invoice, error) {
 	for try := 0; ; try++ {
-		inv, err := s.moveOnce(ctx, project, id, edit)
+		inv, err := s.moveOnce(ctx, project, id, plan)
 		if !errors.Is(err, errStale) || try == 20 {
 			return inv, err
 		}
 	}
 }
 
-func (s *Service) moveOnce(ctx context.Context, project, id string, edit func(Invoice, clock) (Invoice, Action, []draft, error)) (Invoice, error) {
+func (s *Service) moveOnce(ctx context.Context, project, id string, plan func(Invoice, clock) (*edit, error)) (Invoice, error) {
 	before, err := s.Invoice(ctx, project, id)
 	if err != nil {
 		return Invoice{}, err
 	}
-	after, action, extra, err := edit(before, clock{now: s.cfg.Now().UTC()})
-	if err != nil || action.Kind == "" {
+	e, err := plan(before, clock{now: s.cfg.Now().UTC()})
+	if err != nil || e == nil {
 		return before, err
 	}
-	c, err := s.chainClock(ctx, after.Network())
+	c, err := s.chainClock(ctx, e.inv.Network())
 	if err != nil {
 		return Invoice{}, err
 	}
-	return s.withPlace(ctx, after, func(ctx context.Context, after Invoice, b Batch) (Invoice, error) {
-		done, err := s.conclude(ctx, before, after, extra, action, c, b)
+	return s.withPlace(ctx, e.inv, func(ctx context.Context, after Invoice, b Batch) (Invoice, error) {
+		done, err := s.conclude(ctx, before, after, e.extra, e.by, c, b)
 		if errors.Is(err, ErrConflict) {
 			if now, readErr := s.Invoice(ctx, project, id); readErr == nil && now.Version != before.Version {
 				return Invoice{}, errStale
