@@ -9,6 +9,7 @@ import (
 	"math/big"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -661,8 +662,12 @@ func TestIncident25_LedgerIsTheHonestChainWhateverOneLiarSays(t *testing.T) {
 				r.SetFinality(2, 4)
 				liar := r.peers[random.IntN(3)]
 				lies := append(chaintest.Lies(), chaintest.Honest, chaintest.Honest)
+				var mu sync.Mutex // calls come from several goroutines
+				whim := rand.New(rand.NewPCG(seed, 26))
 				liar.OnCall(func(chaintest.Call) error {
-					liar.Lie(lies[random.IntN(len(lies))])
+					mu.Lock()
+					defer mu.Unlock()
+					liar.Lie(lies[whim.IntN(len(lies))])
 					return nil
 				})
 				for range 150 {

@@ -63,7 +63,7 @@ func (s *Service) SetStatus(ctx context.Context, a Act, to Status) (Invoice, err
 		}
 		kind, err := transition(inv.State, inv.Terms.Standing, to)
 		next.Kind = kind
-		if kind == ActionReopen {
+		if kind == ActionReopen && !inv.Terms.Standing {
 			next.Until = next.At.Add(inv.Deadline.Sub(inv.CreatedAt))
 		}
 		return true, err
@@ -203,6 +203,10 @@ func (s *Service) withAction(before Invoice, a Act, c clock, plan planned) (Invo
 
 // conclude decides about an invoice whose facts have changed and commits it alone.
 func (s *Service) conclude(ctx context.Context, before, after Invoice, extra []draft, by Action, c clock, b Batch) (Invoice, error) {
+	c, err := s.withOldest(ctx, after, c)
+	if err != nil {
+		return Invoice{}, err
+	}
 	d, err := decided(before, after, nil, extra, by, c)
 	if err != nil {
 		return Invoice{}, err

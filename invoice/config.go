@@ -287,7 +287,7 @@ func (s *Service) WithStore(store Store) *Service {
 		wallet := n.indexes.wallet
 		if wallets[wallet] == nil {
 			// Numbers of a transaction that is rolled back may be handed out again, so none is kept here.
-			wallets[wallet] = &indexes{store: store, wallet: wallet, now: s.cfg.Now, single: true, pool: n.Pool}
+			wallets[wallet] = &indexes{store: store, wallet: wallet, now: s.cfg.Now, single: true, pool: n.Pool, parent: n.indexes}
 		}
 		out.chains[id] = &network{ChainConfig: n.ChainConfig, id: id, indexes: wallets[wallet]}
 	}

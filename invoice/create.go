@@ -85,6 +85,12 @@ func (s *Service) Create(ctx context.Context, r Request) (Invoice, error) {
 	if err := s.fixTolerance(&inv, asset, r.ToleranceAmount); err != nil {
 		return Invoice{}, err
 	}
+	if s.chains[inv.Network()].Pool != nil {
+		// A transaction that is committed all the same would keep the number.
+		if err := s.checkOrder(ctx, r); err != nil {
+			return Invoice{}, err
+		}
+	}
 	return s.withPlace(ctx, inv, s.commitNew)
 }
 

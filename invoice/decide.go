@@ -26,7 +26,9 @@ type facts struct {
 // clock is how far the world has come: the chain as its watcher has seen it, and our own time.
 type clock struct {
 	head chain.Head // of the invoice's network; zero while none is chosen or nothing was seen
-	now  time.Time
+	// oldest is the time of that network of those the invoice holds places on, that is the furthest behind.
+	oldest time.Time
+	now    time.Time
 }
 
 func (inv Invoice) facts() facts {
@@ -35,7 +37,12 @@ func (inv Invoice) facts() facts {
 		completedAt: inv.State.CompletedAt, releasedAt: inv.State.ReleasedAt,
 	}
 	if inv.Quote != nil {
-		f.asset, f.due, f.quarantine = inv.Quote.Asset.ID, inv.Quote.Due, inv.Quote.Quarantine
+		f.asset, f.due = inv.Quote.Asset.ID, inv.Quote.Due
+	}
+	for _, q := range inv.quotes() {
+		if !q.Released {
+			f.quarantine = max(f.quarantine, q.Quarantine)
+		}
 	}
 	return f
 }
@@ -287,12 +294,15 @@ func decide(f facts, c clock) State {
 	s.Closed = closed(f, s.Status, over)
 	s.Outcome = outcome(f, fold, sum, s)
 	rested, ends := quarantineEnd(f, fold, s)
-	if s.ReleasedAt = f.releasedAt; s.ReleasedAt.IsZero() && ends && c.head.Time.After(rested) {
+	if s.ReleasedAt = f.releasedAt; s.ReleasedAt.IsZero() && ends && c.oldest.After(rested) {
 		s.ReleasedAt = c.now
 	}
 	s.Wake = wake(f, fold, sum, s, c)
 	if ends && s.ReleasedAt.IsZero() {
 		s.Wake.Time = rested
+		if c.head.Time.After(rested) { // another network is behind: look again in a while
+			s.Wake.Time = c.head.Time.Add(time.Minute)
+		}
 	}
 	return s
 }
@@ -309,6 +319,9 @@ func quarantineEnd(f facts, fold actionFold, s State) (time.Time, bool) {
 	}
 	last = later(last, s.CompletedAt)
 	for _, p := range f.payments {
+		if !p.Withdrawn && !p.inBlock() {
+			return time.Time{}, false
+		}
 		last = later(last, p.FirstSeen)
 	}
 	return last.Add(f.quarantine), true
@@ -332,7 +345,7 @@ func wake(f facts, fold actionFold, sum tally, s State, c clock) Wake {
 	case sum.matures > 0:
 		w.Tag, w.Height = f.terms.Confirm.Tag, sum.matures
 	}
-	if !s.Closed && s.Status != StatusPending {
+	if !s.Closed && s.Status != StatusPending && !f.terms.Standing {
 		w.Time = fold.deadline
 	}
 	return w

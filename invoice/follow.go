@@ -246,11 +246,33 @@ func (s *Service) digest(ctx context.Context, v view, next Progress) (Batch, err
 // one when money was sent on the wrong network.
 func (s *Service) clockFor(ctx context.Context, inv Invoice, stepping chain.Network, c clock) (clock, error) {
 	if inv.Network() == stepping {
-		return c, nil
+		return s.withOldest(ctx, inv, c)
 	}
 	own, err := s.chainClock(ctx, inv.Network())
+	if err != nil {
+		return clock{}, err
+	}
 	own.now = c.now
-	return own, err
+	return s.withOldest(ctx, inv, own)
+}
+
+// withOldest adds how far the networks have come, of which the invoice holds places from an earlier choice: a place must
+// not be given up while its network is not being seen.
+func (s *Service) withOldest(ctx context.Context, inv Invoice, c clock) (clock, error) {
+	c.oldest = c.head.Time
+	for _, claim := range inv.held() {
+		if claim.Network == inv.Network() {
+			continue
+		}
+		p, err := s.cfg.Store.Network(ctx, claim.Network)
+		if err != nil {
+			return clock{}, fmt.Errorf("invoice: read progress of %s: %w", claim.Network, err)
+		}
+		if p.Head.Time.Before(c.oldest) {
+			c.oldest = p.Head.Time
+		}
+	}
+	return c, nil
 }
 
 // touched answers the invoices that a step may concern, by id, and which sightings are whose.
@@ -286,28 +308,30 @@ func (s *Service) matched(ctx context.Context, v view, found map[string]Invoice)
 	if len(v.to) == 0 {
 		return nil, nil
 	}
-	list, err := s.cfg.Store.InvoicesAt(ctx, s.places(v))
-	if err = s.passOver(v.network, err); err != nil {
+	c, err := s.candidates(ctx, v)
+	if err != nil {
 		return nil, err
 	}
 	byAddress := map[chain.Address][]Invoice{}
 	reused := map[chain.Address]bool{}
-	for _, inv := range list {
+	for _, inv := range c.invoices {
 		found[inv.ID] = inv
 		for _, q := range inv.quotes() {
 			byAddress[q.Address] = append(byAddress[q.Address], inv)
-			reused[q.Address] = reused[q.Address] || q.Quarantine > 0
+			reused[q.Address] = reused[q.Address] || q.Quarantine > 0 || q.Slot != "" || inv.Terms.Remainder
 		}
 	}
-	owners, err := s.owners(ctx, v, reused, found)
+	owners, damaged, err := s.owners(ctx, v, reused, found)
 	if err != nil {
 		return nil, err
 	}
 	mine := map[string][]sighting{}
 	for address, sightings := range v.to {
 		for _, sight := range sightings {
-			id := owners[sight.transfer.Key()]
-			if i, ok := match(byAddress[address], sight.transfer); ok && id == "" {
+			key := sight.transfer.Key()
+			id := owners[key]
+			// Nobody gets what may belong to an invoice that cannot be read.
+			if i, ok := match(byAddress[address], sight.transfer); ok && id == "" && !c.damaged[address] && !damaged[key] {
 				id = byAddress[address][i].ID
 			}
 			if id != "" {
@@ -318,30 +342,55 @@ func (s *Service) matched(ctx context.Context, v view, found map[string]Invoice)
 	return mine, nil
 }
 
-// places are where the sightings may have their invoices.
-func (s *Service) places(v view) []Place {
-	n := s.chains[v.network]
-	shared := chain.Address("")
-	if n != nil && n.Shared != nil {
-		// An address that cannot be derived now was never shown to anybody either.
-		shared, _ = n.Addresses.Address(context.Background(), 0)
+// candidates are the invoices that sightings may belong to.
+type candidates struct {
+	invoices []Invoice
+	damaged  map[chain.Address]bool // addresses that had others too, which cannot be read
+}
+
+// candidates asks for the holders of the addresses, and then for the slots of those that are shared. Whether one is, is
+// for the store to say and not for the configuration, which may have changed since: it has a remainder.
+func (s *Service) candidates(ctx context.Context, v view) (candidates, error) {
+	c := candidates{damaged: map[chain.Address]bool{}}
+	var places, slots []Place
+	for address := range v.to {
+		places = append(places, Place{Address: address})
 	}
-	var out []Place
-	for address, sightings := range v.to {
-		if address != shared {
-			out = append(out, Place{Address: address})
-			continue
-		}
-		for _, sight := range sightings {
-			out = append(out, placesOf(sight.transfer)...)
+	if err := s.at(ctx, v, places, &c); err != nil {
+		return c, err
+	}
+	for _, inv := range c.invoices {
+		if inv.Terms.Remainder && inv.Network() == v.network {
+			for _, sight := range v.to[inv.Quote.Address] {
+				slots = append(slots, Place{inv.Quote.Address, slotOf(sight.transfer.Asset, sight.transfer.Units)})
+			}
 		}
 	}
-	return out
+	if len(slots) == 0 {
+		return c, nil
+	}
+	return c, s.at(ctx, v, slots, &c)
+}
+
+// at adds the invoices at the places to the candidates. When some cannot be read it asks for each place alone, to
+// know which are concerned.
+func (s *Service) at(ctx context.Context, v view, places []Place, c *candidates) error {
+	list, err := s.cfg.Store.InvoicesAt(ctx, places)
+	c.invoices = append(c.invoices, list...)
+	if _, damaged := errors.AsType[*DamagedError](err); damaged {
+		for _, place := range places {
+			if _, alone := s.cfg.Store.InvoicesAt(ctx, []Place{place}); alone != nil {
+				c.damaged[place.Address] = true
+			}
+		}
+	}
+	return s.passOver(v.network, err)
 }
 
 // owners says whose those payments are that are known already, at addresses that have several invoices one after
-// the other: a payment stays with the invoice that has it, whoever holds the place now.
-func (s *Service) owners(ctx context.Context, v view, reused map[chain.Address]bool, found map[string]Invoice) (map[chain.Key]string, error) {
+// the other: a payment stays with the invoice that has it, whoever holds the place now. It also answers the
+// payments of invoices that cannot be read.
+func (s *Service) owners(ctx context.Context, v view, reused map[chain.Address]bool, found map[string]Invoice) (map[chain.Key]string, map[chain.Key]bool, error) {
 	var keys []chain.Key
 	for address := range reused {
 		for _, sight := range v.to[address] {
@@ -351,11 +400,19 @@ func (s *Service) owners(ctx context.Context, v view, reused map[chain.Address]b
 		}
 	}
 	if len(keys) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	list, err := s.cfg.Store.InvoicesPaidBy(ctx, keys)
+	unreadable := map[chain.Key]bool{}
+	if _, damaged := errors.AsType[*DamagedError](err); damaged {
+		for _, key := range keys {
+			if _, alone := s.cfg.Store.InvoicesPaidBy(ctx, []chain.Key{key}); alone != nil {
+				unreadable[key] = true
+			}
+		}
+	}
 	if err = s.passOver(v.network, err); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	out := map[chain.Key]string{}
 	for _, inv := range list {
@@ -364,7 +421,7 @@ func (s *Service) owners(ctx context.Context, v view, reused map[chain.Address]b
 			out[p.Key] = inv.ID
 		}
 	}
-	return out, nil
+	return out, unreadable, nil
 }
 
 // passOver reports invoices that cannot be read and lets the others go on. What it cannot help is
@@ -402,10 +459,21 @@ func (s *Service) wake(ctx context.Context, id chain.Network, head chain.Head, f
 		if err != nil && !errors.Is(err, ErrConflict) {
 			return fmt.Errorf("invoice: store what matures on %s: %w", id, err)
 		}
-		if err == nil && len(page) < wakingPage || ctx.Err() != nil {
+		// What does not go to sleep again must not keep others from being looked at.
+		if err == nil && (len(page) < wakingPage || !movesOn(page, b.Update)) || ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}
+}
+
+// movesOn says whether one of the invoices wakes at another time than before.
+func movesOn(before, after []Invoice) bool {
+	for i := range before {
+		if before[i].State.Wake != after[i].State.Wake {
+			return true
+		}
+	}
+	return false
 }
 
 // wakeAll decides about invoices whose facts are as they were but whose clock has moved.
@@ -418,7 +486,11 @@ func (s *Service) wakeAll(ctx context.Context, page []Invoice, c clock) (Batch, 
 				changes = append(changes, change{payment: valued})
 			}
 		}
-		d, err := decided(before, merge(before, changes), changes, nil, Action{}, c)
+		ic, err := s.withOldest(ctx, before, c)
+		if err != nil {
+			return Batch{}, err
+		}
+		d, err := decided(before, merge(before, changes), changes, nil, Action{}, ic)
 		if err != nil {
 			return Batch{}, err
 		}

@@ -15,8 +15,9 @@ type indexes struct {
 	store  Store
 	wallet string
 	now    func() time.Time
-	single bool  // take numbers one by one
-	pool   *Pool // numbers may be handed out again; nil: never
+	single bool     // take numbers one by one
+	parent *indexes // of the service that this one is of a transaction of; what is given back is for it
+	pool   *Pool    // numbers may be handed out again; nil: never
 
 	mu       sync.Mutex // guards what follows
 	free     []uint32   // numbers that nobody was ever shown
@@ -144,6 +145,10 @@ func (x *indexes) grow() uint32 {
 
 // giveBack takes a number again that certainly nobody was shown.
 func (x *indexes) giveBack(index uint32) {
+	if x.parent != nil {
+		x.parent.giveBack(index)
+		return
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.free = append(x.free, index)

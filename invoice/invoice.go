@@ -195,6 +195,8 @@ type Terms struct {
 	// Standing says that nothing is due: the invoice is an address that takes deposits until it is cancelled
 	// or archived. It has no deadline.
 	Standing bool `json:"standing,omitempty"`
+	// Remainder says that the invoice keeps what arrives at a [Shared] address and fits no other.
+	Remainder bool `json:"remainder,omitempty"`
 	// Single says that the first payment decides: less than enough closes the invoice.
 	Single bool `json:"single,omitempty"`
 	// Assets are what may be chosen to pay in. None is everything that is configured.
@@ -420,7 +422,7 @@ func (inv Invoice) quotes() []Quote {
 func (inv Invoice) held() []Claim {
 	var out []Claim
 	for _, q := range inv.quotes() {
-		if claim := q.claim(inv.ID); !q.Released && !slices.ContainsFunc(out, claim.same) {
+		if claim := q.claim(inv.ID); !q.Released && q.Quarantine > 0 && !slices.ContainsFunc(out, claim.same) {
 			out = append(out, claim)
 		}
 	}

@@ -91,19 +91,20 @@ func (inv Invoice) fits(t chain.Transfer) int {
 		if q.Address != t.To {
 			continue
 		}
+		gone := q.Released || !inv.State.ReleasedAt.IsZero()
 		r := 0
 		switch {
+		case q.Slot != "" && (q.Asset.ID.Network() != t.Asset.Network() || q.Slot != slotOf(t.Asset, t.Units)):
+		case q.Asset.ID.Network() != t.Asset.Network() && gone:
+			r = 1
 		case q.Asset.ID.Network() != t.Asset.Network():
-			if q.Slot == "" {
-				r = 1
-			}
-		case q.Slot == remainder:
 			r = 2
-		case q.Slot != "" && q.Slot != slotOf(t.Asset, t.Units):
-		case q.Released || !inv.State.ReleasedAt.IsZero():
+		case inv.Terms.Remainder:
 			r = 3
-		default:
+		case gone:
 			r = 4
+		default:
+			r = 5
 		}
 		rank = max(rank, r)
 	}
@@ -112,23 +113,15 @@ func (inv Invoice) fits(t chain.Transfer) int {
 
 // before decides between two invoices that fit a transfer equally well.
 func (inv Invoice) before(o Invoice, rank int) bool {
-	if c := inv.State.ReleasedAt.Compare(o.State.ReleasedAt); rank == 3 && c != 0 {
+	if c := inv.State.ReleasedAt.Compare(o.State.ReleasedAt); (rank == 1 || rank == 4) && c != 0 {
 		return c > 0
 	}
 	return inv.ID < o.ID
 }
 
-// remainder is the slot of what arrives at a shared address and fits no invoice.
-const remainder = "*"
-
 // slotOf is the slot of an amount at a shared address. Slots of one asset sort as texts the way the amounts do.
 func slotOf(asset chain.AssetID, units *big.Int) string {
 	return fmt.Sprintf("%s:%078d", asset, units)
-}
-
-// placesOf are where a transfer to a shared address may have an invoice.
-func placesOf(t chain.Transfer) []Place {
-	return []Place{{t.To, slotOf(t.Asset, t.Units)}, {t.To, remainder}}
 }
 
 // change is what a step did to one payment.
@@ -213,6 +206,9 @@ func (v view) left(p Payment) bool {
 func (p Payment) at(s sighting) Payment {
 	if p.Units == nil || p.Units.Cmp(s.transfer.Units) != 0 || p.Asset != s.transfer.Asset {
 		p.Credit, p.Rerated = nil, nil
+	}
+	if p.Units != nil && (p.Units.Cmp(s.transfer.Units) != 0 || p.Asset != s.transfer.Asset) {
+		p.MaturedAt = time.Time{} // the deposit that was told is another one now
 	}
 	p.Units, p.Asset = new(big.Int).Set(s.transfer.Units), s.transfer.Asset
 	p.Block, p.Replaceable = s.block, s.transfer.Replaceable

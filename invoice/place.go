@@ -7,6 +7,8 @@ import (
 	"math/big"
 	"slices"
 	"time"
+
+	"github.com/cointill/cointill/chain"
 )
 
 // ErrNoAddress: every address that may be used, or every amount at the shared one, is another invoice's for now.
@@ -72,6 +74,9 @@ type committer func(ctx context.Context, inv Invoice, b Batch) (Invoice, error)
 // an old backup of the counter, is passed over.
 func (s *Service) withPlace(ctx context.Context, inv Invoice, commit committer) (Invoice, error) {
 	n := s.chains[inv.Network()]
+	if _, known := s.findAsset(string(inv.Quote.Asset.ID)); n == nil || !known {
+		return Invoice{}, &InvalidError{"currency", "is not supported"}
+	}
 	for try := 0; ; try++ {
 		quote, unused, err := s.place(ctx, n, inv)
 		if err != nil {
@@ -85,7 +90,10 @@ func (s *Service) withPlace(ctx context.Context, inv Invoice, commit committer) 
 		case errors.Is(err, ErrDuplicateOrder), errors.Is(err, errStale):
 			unused()
 			return Invoice{}, err
-		case !errors.Is(err, ErrConflict) || try == 20:
+		case !errors.Is(err, ErrConflict):
+			unused() // if it was stored after all, the claim keeps others from the number
+			return Invoice{}, err
+		case try == 20:
 			return Invoice{}, err
 		}
 	}
@@ -163,19 +171,37 @@ func (s *Service) keepRemainder(ctx context.Context, n *network, at Quote) error
 	}
 	asset, _ := s.findAsset(string(n.Assets[0].ID))
 	inv, err := s.draftStanding(Deposit{
-		Project: n.Shared.Project, OrderID: "remainder:" + string(n.id), Name: "What fits no invoice",
+		Project: n.Shared.Project, OrderID: "remainder:" + string(n.id) + ":" + string(at.Address), Name: "What fits no invoice",
 	}, asset)
 	if err != nil {
 		return err
 	}
-	inv.Quote.Address, inv.Quote.Wallet, inv.Quote.Slot = at.Address, at.Wallet, remainder
-	if _, err := s.commitWatched(ctx, n, inv, s.commitNew); err != nil && !errors.Is(err, ErrDuplicateOrder) && !errors.Is(err, ErrConflict) {
+	inv.Quote.Address, inv.Quote.Wallet, inv.Terms.Remainder = at.Address, at.Wallet, true
+	_, err = s.commitWatched(ctx, n, inv, s.commitNew)
+	switch {
+	case errors.Is(err, ErrConflict):
+		if err := s.checkRemainder(ctx, n, at.Address); err != nil {
+			return err
+		}
+	case err != nil && !errors.Is(err, ErrDuplicateOrder):
 		return fmt.Errorf("invoice: keep the remainder of %s: %w", n.id, err)
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.remainder = true
 	return nil
+}
+
+// checkRemainder refuses an address that an invoice has to itself, from a time at which it was not shared.
+func (s *Service) checkRemainder(ctx context.Context, n *network, address chain.Address) error {
+	list, err := s.cfg.Store.InvoicesAt(ctx, []Place{{Address: address}})
+	if err != nil {
+		return fmt.Errorf("invoice: look for the remainder of %s: %w", n.id, err)
+	}
+	if slices.ContainsFunc(list, func(inv Invoice) bool { return inv.Terms.Remainder && inv.Network() == n.id }) {
+		return nil
+	}
+	return fmt.Errorf("invoice: number 0 of %s was given to an invoice before: a shared address needs a wallet of its own: %w", n.Addresses.Name(), ErrNoAddress)
 }
 
 // commitWatched commits an invoice with an address, and in the same batch that its network must be watched

@@ -253,8 +253,8 @@ func (s *Service) PaymentURI(inv Invoice) (string, error) {
 	if inv.Quote != nil && inv.Terms.Standing {
 		return string(inv.Quote.Address), nil
 	}
-	if inv.Quote == nil || inv.Quote.Address == "" || units.Sign() == 0 {
-		return "", nil
+	if inv.Quote == nil || inv.Quote.Address == "" || units.Sign() == 0 || !inv.State.ReleasedAt.IsZero() {
+		return "", nil // also when the place may be somebody else's by now
 	}
 	n := s.chains[inv.Network()]
 	if n == nil || n.PaymentURI == nil {
