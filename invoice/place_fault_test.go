@@ -449,7 +449,6 @@ func TestADamagedInvoiceAtASharedAddressStopsNothingElse(t *testing.T) {
 		w.mine(3)
 		time.Sleep(time.Minute)
 		w.settle()
-		page, _ := w.svc.List(t.Context(), invoice.Query{Project: "till", Standing: true, Limit: 10})
 		health, err := w.svc.Health(t.Context())
 		require.NoError(t, err)
 		require.NoError(t, health[0].Err)
