@@ -217,7 +217,7 @@ const (
 )
 
 // Query selects a page of invoices. Zero fields do not restrict. A store that does not filter and sort by
-// itself does so with Selects and Compare.
+// itself does so with Selects and Page.
 type Query struct {
 	Project       string    // whose
 	Standing      bool      // standing invoices; false: all others
@@ -231,7 +231,10 @@ type Query struct {
 	Search    string
 	Sort      Sort
 	Ascending bool
-	Offset    int  // invoices to pass over
+	// After leaves what comes after the invoice of this id, as that stands now, whether the listing has it or not:
+	// the way through a long listing, whose last page costs what its first does. An unknown id leaves nothing.
+	After     string
+	Offset    int  // invoices to pass over, of those that After leaves
 	Limit     int  // at most so many; required
 	Uncounted bool // Page.Total is not wanted, and may be anything
 }
@@ -239,7 +242,7 @@ type Query struct {
 // Page is one page of a listing.
 type Page struct {
 	Invoices []Invoice // with their payments
-	Total    int       // on all pages
+	Total    int       // on all pages, whatever After and Offset are
 }
 
 // ChainWatcher says what happened on a network after a cursor. [chain.Follower] is one.

@@ -2,6 +2,7 @@ package invoice
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/shopspring/decimal"
@@ -59,6 +60,19 @@ func (q Query) Compare(a, b Invoice) int {
 		return order
 	}
 	return -order
+}
+
+// Page is the page of the query among all invoices that it selects, in any order, which it sorts in place. Last
+// is the invoice of q.After, nil if there is none.
+func (q Query) Page(selected []Invoice, last *Invoice) Page {
+	slices.SortFunc(selected, q.Compare)
+	page := Page{Total: len(selected)}
+	if q.After != "" {
+		selected = slices.DeleteFunc(selected, func(inv Invoice) bool { return last == nil || q.Compare(inv, *last) <= 0 })
+	}
+	selected = selected[min(max(q.Offset, 0), len(selected)):]
+	page.Invoices = selected[:min(max(q.Limit, 0), len(selected))]
+	return page
 }
 
 func (s Sort) compare(a, b Invoice) int {

@@ -67,11 +67,13 @@ func (m *Memory) Invoices(ctx context.Context, q invoice.Query) (invoice.Page, e
 			found = append(found, inv)
 		}
 	}
-	slices.SortFunc(found, q.Compare)
-	page := invoice.Page{Total: len(found)}
-	start := min(max(q.Offset, 0), len(found))
-	for _, inv := range found[start : start+min(max(q.Limit, 0), len(found)-start)] {
-		page.Invoices = append(page.Invoices, m.snapshot(inv.ID))
+	var last *invoice.Invoice
+	if inv, ok := m.invoices[q.After]; ok {
+		last = &inv
+	}
+	page := q.Page(found, last)
+	for i, inv := range page.Invoices {
+		page.Invoices[i] = m.snapshot(inv.ID)
 	}
 	return page, nil
 }

@@ -73,15 +73,14 @@ func (c *cluster) check(ctx context.Context, out io.Writer) error {
 // created is all invoices of the shop.
 func (c *cluster) created(ctx context.Context) ([]invoice.Invoice, error) {
 	var all []invoice.Invoice
+	q := invoice.Query{Project: c.shop.project, Limit: 500, Ascending: true, Uncounted: true}
 	for {
-		page, err := c.store.Invoices(ctx, invoice.Query{Project: c.shop.project, Offset: len(all), Limit: 500, Ascending: true})
-		if err != nil {
-			return nil, err
+		page, err := c.store.Invoices(ctx, q)
+		if err != nil || len(page.Invoices) == 0 {
+			return all, err
 		}
 		all = append(all, page.Invoices...)
-		if len(page.Invoices) == 0 || len(all) >= page.Total {
-			return all, nil
-		}
+		q.After = all[len(all)-1].ID
 	}
 }
 

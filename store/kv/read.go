@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"iter"
 	"math"
-	"slices"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
@@ -141,15 +140,18 @@ func (s *Store) Invoices(ctx context.Context, q invoice.Query) (invoice.Page, er
 		listed = under("listed", q.Project)
 	}
 	return view(ctx, s, "list invoices", func(t *txn) invoice.Page {
+		var last *invoice.Invoice
+		if d := t.read(q.After); d != nil {
+			inv := d.invoice()
+			last = &inv
+		}
 		var found []invoice.Invoice
 		for inv := range t.invoices(t.at(listed)) {
 			if q.Selects(inv) {
 				found = append(found, inv)
 			}
 		}
-		slices.SortFunc(found, q.Compare)
-		page := found[min(max(q.Offset, 0), len(found)):]
-		return invoice.Page{Invoices: page[:min(max(q.Limit, 0), len(page))], Total: len(found)}
+		return q.Page(found, last)
 	})
 }
 

@@ -35,17 +35,21 @@ func (r reader) list(ctx context.Context, q invoice.Query) (invoice.Page, error)
 // pageQuery picks the page from the index first, and then reads the rows of that page only.
 func pageQuery(q invoice.Query) (query string, args []any) {
 	where, args := condition(q)
-	direction := " DESC"
+	direction, beyond := " DESC", "<"
 	if q.Ascending {
-		direction = " ASC"
+		direction, beyond = " ASC", ">"
 	}
 	column := sortColumn(q.Sort)
 	order := column + direction + ", id" + direction
-	args = append(args, int64(max(q.Limit, 0)), int64(max(q.Offset, 0)))
 	total := "COUNT(*) AS total FROM cointill_invoices" + where
 	if q.Uncounted {
 		total = "0 AS total"
 	}
+	if q.After != "" {
+		args = append(args, q.After)
+		where += fmt.Sprintf(" AND (%[1]s, id) %[2]s ((SELECT %[1]s FROM cointill_invoices WHERE id = $%[3]d), $%[3]d)", column, beyond, len(args))
+	}
+	args = append(args, int64(max(q.Limit, 0)), int64(max(q.Offset, 0)))
 	page := fmt.Sprintf("(SELECT id, %s FROM cointill_invoices%s ORDER BY %s LIMIT $%d OFFSET $%d) f", column, where, order, len(args)-1, len(args))
 	return "SELECT page.id, page.doc, page.payment, t.total FROM (SELECT " + total + ") t LEFT JOIN (" +
 		"SELECT f.id, f." + column + ", i.doc, p.doc AS payment FROM " + page + withPayments +

@@ -140,6 +140,12 @@ func reads(plan string) (everything []string) {
 	return everything
 }
 
+func TestA43_APageAfterAnotherBeginsThereInTheIndex(t *testing.T) {
+	pool := filled(t)
+	query, args := pageQuery(invoice.Query{Project: "shop-1", After: "no such invoice", Limit: 50, Uncounted: true})
+	require.Regexp(t, `Index Cond: .*project = .*ROW\(created, id\) < ROW\(`, plan(t, pool, query, args, "force_custom_plan"))
+}
+
 // A compilation takes longer than any of them.
 func TestA43_EveryQueryHasAnIndexAndNoneIsCompiled(t *testing.T) {
 	pool := filled(t)
@@ -147,6 +153,7 @@ func TestA43_EveryQueryHasAnIndexAndNoneIsCompiled(t *testing.T) {
 	for _, sort := range []invoice.Sort{invoice.SortCreated, invoice.SortUpdated, invoice.SortFiat, invoice.SortDue} {
 		for _, q := range []invoice.Query{
 			{}, {Standing: true}, {Uncounted: true}, {Status: invoice.StatusNew}, {AssetCode: "BTC"}, {Ascending: true, Offset: 10000},
+			{After: "no such invoice", Uncounted: true}, {After: "no such invoice", Uncounted: true, Ascending: true},
 			{Status: invoice.StatusNew, AssetCode: "BTC", CreatedAfter: time.Unix(0, 10), CreatedBefore: time.Unix(0, 20000)},
 		} {
 			q.Project, q.Sort, q.Limit = "shop-1", sort, 50

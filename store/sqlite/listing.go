@@ -39,6 +39,9 @@ func (r *reader) list(ctx context.Context, q invoice.Query) (invoice.Page, error
 	if q.Limit <= 0 || !q.Uncounted && q.Offset >= page.Total {
 		return page, nil
 	}
+	if q.After != "" {
+		args = append(args, q.After, q.After)
+	}
 	found, err := tx.QueryContext(ctx, pageQuery(q, where), append(args, q.Limit, max(q.Offset, 0))...)
 	if err != nil {
 		return invoice.Page{}, err
@@ -52,9 +55,12 @@ func countQuery(where string) string { return "SELECT COUNT(*) FROM cointill_inv
 // pageQuery picks the page from the index first, and then reads the rows of that page only.
 func pageQuery(q invoice.Query, where string) string {
 	column := sortColumn(q.Sort)
-	direction := " DESC"
+	direction, beyond := " DESC", "<"
 	if q.Ascending {
-		direction = " ASC"
+		direction, beyond = " ASC", ">"
+	}
+	if q.After != "" {
+		where += fmt.Sprintf(" AND (%[1]s, id) %[2]s ((SELECT %[1]s FROM cointill_invoices WHERE id = ?), ?)", column, beyond)
 	}
 	order := column + direction + ", id" + direction
 	return withPayments + " WHERE i.n IN (SELECT n FROM cointill_invoices" + where +

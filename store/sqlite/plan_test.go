@@ -58,6 +58,15 @@ func TestA43_EveryQueryHasAnIndex(t *testing.T) {
 	require.Contains(t, plan(t, db, "SELECT doc FROM cointill_invoices WHERE status = 'new'"), "SCAN cointill_invoices", "a scan would be seen")
 }
 
+func TestA43_APageAfterAnotherBeginsThereInTheIndex(t *testing.T) {
+	_, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
+	for _, ascending := range []bool{false, true} {
+		q := invoice.Query{Project: "shop", After: "an invoice", Uncounted: true, Ascending: ascending}
+		steps := strings.Join(plan(t, db, sqlite.ListQueries(q)[1]), "\n")
+		require.Regexp(t, `SEARCH cointill_invoices USING (COVERING )?INDEX \S+ \(project=\? AND standing=\? AND \(created,id\)[<>]\(\?,\?\)\)`, steps)
+	}
+}
+
 func TestA43_ListingsReadRowsOfTheirPageOnly(t *testing.T) {
 	_, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
 	for _, sort := range sortOrders {

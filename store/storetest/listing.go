@@ -20,6 +20,7 @@ var listingCases = []testCase{
 	{"a change is listed as it is now", "a reader that starts after a Commit has returned sees all of it", relisted},
 	{"standing invoices apart", "a listing has the standing invoices or all others", standing},
 	{"a page without its total", "with Uncounted the total may be anything, and the page is the same", uncounted},
+	{"page after page", "After leaves what comes after that invoice, without repeating or passing over anything; Total counts all", after},
 	{"search", "Search selects by a part of the id, the project, the order id or the name, whatever the case of ASCII letters", searches},
 	{"a page has the payments", "a listing answers invoices with their payments", pageWithPayments},
 }
@@ -201,6 +202,36 @@ func uncounted(t *testing.T, b store.Backend) {
 			same(t, fmt.Sprintf("%+v", q), ids(page.Invoices), append([]string{}, left[:min(q.Limit, len(left))]...))
 		}
 	}
+}
+
+func after(t *testing.T, b store.Backend) {
+	all := catalogue()
+	insert(t, b, all...)
+	for _, sort := range []invoice.Sort{invoice.SortCreated, invoice.SortUpdated, invoice.SortFiat, invoice.SortDue} {
+		for _, q := range []invoice.Query{{}, {Ascending: true}, {Project: "shop"}, {Project: "shop", Ascending: true}, {Standing: true}} {
+			q.Sort, q.Limit = sort, 2
+			want, got := listed(all, q), []string{}
+			for {
+				page := must[invoice.Page](t)(b.Invoices(t.Context(), q))
+				if page.Total != len(want) {
+					t.Fatalf("%+v: the total is %d, want %d", q, page.Total, len(want))
+				}
+				if len(page.Invoices) == 0 {
+					break
+				}
+				got = append(got, ids(page.Invoices)...)
+				q.After = got[len(got)-1]
+			}
+			same(t, fmt.Sprintf("%+v", q), got, want)
+			q.After, q.Offset = want[0], 1
+			page := must[invoice.Page](t)(b.Invoices(t.Context(), q))
+			same(t, fmt.Sprintf("%+v", q), ids(page.Invoices), append([]string{}, want[min(2, len(want)):min(4, len(want))]...))
+		}
+	}
+	page := must[invoice.Page](t)(b.Invoices(t.Context(), invoice.Query{After: all[3].ID, Ascending: true, Limit: 50}))
+	same(t, "after an invoice that the listing does not have", ids(page.Invoices), listed(all[4:], invoice.Query{Ascending: true}))
+	page = must[invoice.Page](t)(b.Invoices(t.Context(), invoice.Query{After: "nobody", Ascending: true, Limit: 50}))
+	same(t, "after an unknown invoice", ids(page.Invoices), []string{})
 }
 
 func relisted(t *testing.T, b store.Backend) {
