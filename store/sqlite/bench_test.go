@@ -266,6 +266,25 @@ func BenchmarkInvoices(b *testing.B) {
 	}
 }
 
+// BenchmarkInvoicesAfter reads a large project page by page, and begins again at its end.
+func BenchmarkInvoicesAfter(b *testing.B) {
+	const issued = 100_000
+	s, db := openAt(b, filepath.Join(b.TempDir(), "bench.db"))
+	fill(b, db, issued)
+	b.ResetTimer()
+	q := invoice.Query{Project: "0198c8d2-7a5e-7c11-9d7a-0f6a5d0c9e11", Limit: 50, Uncounted: true}
+	for range b.N {
+		page, err := s.Invoices(b.Context(), q)
+		if err != nil || len(page.Invoices) != q.Limit && q.After == "" {
+			b.Fatalf("got %d invoices, error %v", len(page.Invoices), err)
+		}
+		q.After = ""
+		if len(page.Invoices) == q.Limit {
+			q.After = page.Invoices[q.Limit-1].ID
+		}
+	}
+}
+
 // BenchmarkFullSharedAddress creates an invoice at a shared address at which every amount is taken. It is refused within
 // 3.3 ms beside other work on both cores (the budget is 5 ms), nearly all of it reading a thousand slots.
 //
