@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math/big"
@@ -20,6 +19,7 @@ import (
 	"github.com/cointill/cointill/chain/chaintest"
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/cryptomus"
+	"github.com/cointill/cointill/httpapi/internal/contract"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
 	"github.com/cointill/cointill/store"
@@ -45,8 +45,6 @@ type world struct {
 	shop     merchant
 	rival    merchant
 	now      func() time.Time
-
-	documents sync.Map // of the APIs
 }
 
 type options struct {
@@ -248,7 +246,7 @@ func (w *world) send(t testing.TB, api *httpapi.API, r *http.Request) answer {
 			require.NotContains(t, w.log.String(), key)
 		}
 	}
-	fitsDocument(t, w.document(t, api), r.Method, r.URL.Path, out)
+	fitsDocument(t, api, r, out)
 	return out
 }
 
@@ -328,126 +326,6 @@ func (dear) Rate(_ context.Context, p rates.Pair) (rates.Rate, error) {
 	return rates.Rate{Pair: p, Value: decimal.NewFromInt(4), Time: start, Source: "dear"}, nil
 }
 
-// document is what an API says of itself.
-func (w *world) document(t testing.TB, api *httpapi.API) map[string]any {
-	t.Helper()
-	if doc, known := w.documents.Load(api); known {
-		return doc.(map[string]any)
-	}
-	var doc map[string]any
-	require.NoError(t, json.Unmarshal(api.OpenAPI(), &doc))
-	w.documents.Store(api, doc)
-	return doc
-}
-
-// fitsDocument demands that an answer is one that the served document declares for the operation.
-func fitsDocument(t testing.TB, doc map[string]any, method, path string, got answer) {
-	t.Helper()
-	if strings.HasPrefix(path, "/exchange-rate/") {
-		path = "/exchange-rate/{currency}/list"
-	}
-	ops, _ := doc["paths"].(map[string]any)[path].(map[string]any)
-	op, _ := ops[strings.ToLower(method)].(map[string]any)
-	if op == nil {
-		return // 404, 405 and the document itself
-	}
-	declared, ok := op["responses"].(map[string]any)[fmt.Sprint(got.status)].(map[string]any)
-	require.True(t, ok, "%s %s answers the undeclared status %d: %s", method, path, got.status, got.body)
-	schema := declared["content"].(map[string]any)["application/json"].(map[string]any)["schema"].(map[string]any)
-	var value any
-	dec := json.NewDecoder(bytes.NewReader(got.body))
-	dec.UseNumber()
-	require.NoError(t, dec.Decode(&value))
-	require.NoError(t, fits(doc, schema, value), "%s %s %s", method, path, got.body)
-}
-
-// fits checks a value against a schema more strictly than JSON Schema does: an object has no members but the
-// declared ones.
-func fits(doc, schema map[string]any, value any) error {
-	if ref, ok := schema["$ref"].(string); ok {
-		name := strings.TrimPrefix(ref, "#/components/schemas/")
-		return fits(doc, doc["components"].(map[string]any)["schemas"].(map[string]any)[name].(map[string]any), value)
-	}
-	if several, ok := schema["oneOf"].([]any); ok {
-		matches := 0
-		for _, one := range several {
-			if fits(doc, one.(map[string]any), value) == nil {
-				matches++
-			}
-		}
-		if matches != 1 {
-			return fmt.Errorf("%d of oneOf fit", matches)
-		}
-		return nil
-	}
-	if names, ok := schema["type"].([]any); ok { // a type or null
-		if value == nil && names[1] == "null" {
-			return nil
-		}
-		return fitsType(doc, schema, names[0], value)
-	}
-	return fitsType(doc, schema, schema["type"], value)
-}
-
-func fitsType(doc, schema map[string]any, name, value any) error {
-	ok := false
-	switch name {
-	case "object":
-		return fitsObject(doc, schema, value)
-	case "array":
-		items, list := value.([]any)
-		for _, item := range items {
-			if err := fits(doc, schema["items"].(map[string]any), item); err != nil {
-				return err
-			}
-		}
-		ok = list
-	case "integer":
-		n, number := value.(json.Number)
-		ok = number && !strings.ContainsAny(n.String(), "eE.")
-	case "boolean":
-		_, ok = value.(bool)
-	case "string":
-		text, is := value.(string)
-		enum, closed := schema["enum"].([]any)
-		for _, word := range enum {
-			closed = closed && word != text
-		}
-		ok = is && !closed
-	}
-	if !ok {
-		return fmt.Errorf("%v is no %v", value, name)
-	}
-	return nil
-}
-
-func fitsObject(doc, schema map[string]any, value any) error {
-	members, ok := value.(map[string]any)
-	if !ok {
-		return fmt.Errorf("%v is no object", value)
-	}
-	required, _ := schema["required"].([]any)
-	for _, name := range required {
-		if _, there := members[name.(string)]; !there {
-			return fmt.Errorf("%s is missing", name)
-		}
-	}
-	declared, _ := schema["properties"].(map[string]any)
-	for name, member := range members {
-		sub, ok := declared[name].(map[string]any)
-		if !ok {
-			sub, ok = schema["additionalProperties"].(map[string]any)
-		}
-		if !ok {
-			return errors.New(name + " is not declared")
-		}
-		if err := fits(doc, sub, member); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-	}
-	return nil
-}
-
 // clock is a time that tests move.
 type clock struct {
 	mu sync.Mutex
@@ -479,4 +357,16 @@ func decodeBase64(t testing.TB, text string) string {
 	raw, err := base64.StdEncoding.DecodeString(text)
 	require.NoError(t, err)
 	return string(raw)
+}
+
+// served are the documents of APIs, each read once.
+var served contract.Documents
+
+// fitsDocument demands that an answer is one that the served document declares for the operation.
+func fitsDocument(t testing.TB, api *httpapi.API, r *http.Request, got answer) {
+	t.Helper()
+	doc, err := served.Read(api.OpenAPI())
+	require.NoError(t, err)
+	_, err = doc.Answer(r, got.status, got.header, got.body)
+	require.NoError(t, err, "%s %s: %d %s", r.Method, r.URL, got.status, got.body)
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -21,6 +20,7 @@ import (
 	"github.com/cointill/cointill/chain/chaintest"
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/cryptosteroid"
+	"github.com/cointill/cointill/httpapi/internal/contract"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
 	"github.com/cointill/cointill/store"
@@ -330,7 +330,7 @@ func (w *world) send(t testing.TB, api *httpapi.API, r *http.Request) answer {
 		require.NotContains(t, w.log.String(), s)
 	}
 	if r.Method != http.MethodHead {
-		fitsDocument(t, api, r.Method, r.URL.Path, out)
+		fitsDocument(t, api, r, out)
 	}
 	return out
 }
@@ -409,133 +409,31 @@ func document(t testing.TB, api *httpapi.API) map[string]any {
 	return doc
 }
 
-// fitsDocument demands that an answer is one that the served document declares for the operation.
-func fitsDocument(t testing.TB, api *httpapi.API, method, path string, got answer) {
-	t.Helper()
-	doc := document(t, api)
-	op := findOperation(doc, method, path)
-	if op == nil {
-		return // 404, 405 and the document itself
-	}
-	declared, ok := op["responses"].(map[string]any)[fmt.Sprint(got.status)].(map[string]any)
-	require.True(t, ok, "%s %s answers the undeclared status %d: %s", method, path, got.status, got.body)
-	schema := declared["content"].(map[string]any)["application/json"].(map[string]any)["schema"].(map[string]any)
-	var value any
-	dec := json.NewDecoder(bytes.NewReader(got.body))
-	dec.UseNumber()
-	require.NoError(t, dec.Decode(&value))
-	require.NoError(t, fits(doc, schema, value), "%s %s %s", method, path, got.body)
-}
-
+// findOperation prefers a path without parameters, as OpenAPI demands.
 func findOperation(doc map[string]any, method, path string) map[string]any {
+	var found map[string]any
 	for template, ops := range doc["paths"].(map[string]any) {
 		want, have := strings.Split(template, "/"), strings.Split(path, "/")
 		same := len(want) == len(have)
 		for i := range want {
 			same = same && (want[i] == have[i] || strings.HasPrefix(want[i], "{"))
 		}
-		if op, _ := ops.(map[string]any)[strings.ToLower(method)].(map[string]any); same && op != nil {
-			return op
+		op, _ := ops.(map[string]any)[strings.ToLower(method)].(map[string]any)
+		if same && (found == nil || template == path) {
+			found = op
 		}
 	}
-	return nil
+	return found
 }
 
-// fits checks a value against a schema more strictly than JSON Schema does: an object has no members but the
-// declared ones.
-func fits(doc, schema map[string]any, value any) error {
-	if ref, ok := schema["$ref"].(string); ok {
-		name := strings.TrimPrefix(ref, "#/components/schemas/")
-		return fits(doc, doc["components"].(map[string]any)["schemas"].(map[string]any)[name].(map[string]any), value)
-	}
-	if several, ok := schema["oneOf"].([]any); ok {
-		matches, err := 0, errors.New("none of oneOf fits")
-		for _, one := range several {
-			if why := fits(doc, one.(map[string]any), value); why == nil {
-				matches++
-			} else {
-				err = why
-			}
-		}
-		if matches != 1 {
-			return err
-		}
-		return nil
-	}
-	if types, ok := schema["type"].([]any); ok {
-		if value == nil && slices.Contains(types, any("null")) {
-			return nil
-		}
-		schema = map[string]any{"type": types[0], "format": schema["format"], "enum": schema["enum"]}
-	}
-	return fitsType(doc, schema, value)
-}
+// served are the documents of APIs, each read once.
+var served contract.Documents
 
-func fitsType(doc, schema map[string]any, value any) error {
-	switch v := value.(type) {
-	case nil:
-		if schema["type"] == "null" {
-			return nil
-		}
-	case map[string]any:
-		if schema["type"] == "object" {
-			return fitsObject(doc, schema, v)
-		}
-	case []any:
-		if schema["type"] != "array" {
-			break
-		}
-		for _, item := range v {
-			if err := fits(doc, schema["items"].(map[string]any), item); err != nil {
-				return err
-			}
-		}
-		return nil
-	case json.Number:
-		whole := !strings.ContainsAny(v.String(), ".eE")
-		if schema["type"] == "integer" && whole || schema["type"] == "number" && !strings.ContainsAny(v.String(), "eE") {
-			return nil
-		}
-	case bool:
-		if schema["type"] == "boolean" {
-			return nil
-		}
-	case string:
-		if schema["type"] == "string" {
-			return fitsString(schema, v)
-		}
-	}
-	return fmt.Errorf("%v is no %v", value, schema["type"])
-}
-
-func fitsObject(doc, schema, members map[string]any) error {
-	required, _ := schema["required"].([]any)
-	for _, name := range required {
-		if _, there := members[name.(string)]; !there {
-			return fmt.Errorf("%s is missing", name)
-		}
-	}
-	declared, _ := schema["properties"].(map[string]any)
-	for name, member := range members {
-		sub, ok := declared[name].(map[string]any)
-		if !ok {
-			return fmt.Errorf("%s is not declared", name)
-		}
-		if err := fits(doc, sub, member); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-	}
-	return nil
-}
-
-func fitsString(schema map[string]any, text string) error {
-	if enum, ok := schema["enum"].([]any); ok && !slices.Contains(enum, any(text)) {
-		return fmt.Errorf("%s is not in %v", text, enum)
-	}
-	if schema["format"] == "date-time" {
-		if _, err := time.Parse("2006-01-02T15:04:05.000Z", text); err != nil {
-			return err
-		}
-	}
-	return nil
+// fitsDocument demands that an answer is one that the served document declares for the operation.
+func fitsDocument(t testing.TB, api *httpapi.API, r *http.Request, got answer) {
+	t.Helper()
+	doc, err := served.Read(api.OpenAPI())
+	require.NoError(t, err)
+	_, err = doc.Answer(r, got.status, got.header, got.body)
+	require.NoError(t, err, "%s %s: %d %s", r.Method, r.URL, got.status, got.body)
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/chaintest"
 	"github.com/cointill/cointill/httpapi"
+	apicontract "github.com/cointill/cointill/httpapi/internal/contract"
 	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
@@ -221,7 +222,7 @@ func (w *world) send(t testing.TB, api *httpapi.API, r *http.Request) answer {
 		require.NotContains(t, w.log.String(), invoice.HashKey(key))
 	}
 	if r.Method != http.MethodHead {
-		fitsDocument(t, api, r.Method, r.URL.Path, out)
+		fitsDocument(t, api, r, out)
 	}
 	return out
 }
@@ -266,24 +267,6 @@ type notifier struct{}
 func (notifier) Formats() []string                                         { return []string{"itispay"} }
 func (notifier) Messages(invoice.Event, invoice.Invoice) []invoice.Message { return nil }
 
-// fitsDocument demands that an answer is one that the served document declares for the operation.
-func fitsDocument(t testing.TB, api *httpapi.API, method, path string, got answer) {
-	t.Helper()
-	doc := document(t, api)
-	op := findOperation(doc, method, path)
-	if op == nil {
-		return // 404, 405 and the document itself
-	}
-	declared, ok := op["responses"].(map[string]any)[fmt.Sprint(got.status)].(map[string]any)
-	require.True(t, ok, "%s %s answers the undeclared status %d: %s", method, path, got.status, got.body)
-	schema := declared["content"].(map[string]any)["application/json"].(map[string]any)["schema"].(map[string]any)
-	var value any
-	dec := json.NewDecoder(bytes.NewReader(got.body))
-	dec.UseNumber()
-	require.NoError(t, dec.Decode(&value))
-	require.NoError(t, fits(doc, schema, value), "%s %s %s", method, path, got.body)
-}
-
 // documents are read once for each text.
 var documents sync.Map
 
@@ -297,124 +280,6 @@ func document(t testing.TB, api *httpapi.API) map[string]any {
 	require.NoError(t, json.Unmarshal([]byte(text), &doc))
 	documents.Store(text, doc)
 	return doc
-}
-
-// findOperation prefers a path without parameters, as OpenAPI demands.
-func findOperation(doc map[string]any, method, path string) map[string]any {
-	var found map[string]any
-	for template, ops := range doc["paths"].(map[string]any) {
-		want, have := strings.Split(template, "/"), strings.Split(path, "/")
-		same := len(want) == len(have)
-		for i := range want {
-			same = same && (want[i] == have[i] || strings.HasPrefix(want[i], "{"))
-		}
-		op, _ := ops.(map[string]any)[strings.ToLower(method)].(map[string]any)
-		if same && (found == nil || template == path) {
-			found = op
-		}
-	}
-	return found
-}
-
-// fits checks a value against a schema more strictly than JSON Schema does: an object has no members but the
-// declared ones.
-func fits(doc, schema map[string]any, value any) error {
-	if ref, ok := schema["$ref"].(string); ok {
-		name := strings.TrimPrefix(ref, "#/components/schemas/")
-		return fits(doc, doc["components"].(map[string]any)["schemas"].(map[string]any)[name].(map[string]any), value)
-	}
-	if several, ok := schema["oneOf"].([]any); ok {
-		matches := 0
-		for _, one := range several {
-			if fits(doc, one.(map[string]any), value) == nil {
-				matches++
-			}
-		}
-		if matches != 1 {
-			return fmt.Errorf("%d of oneOf fit", matches)
-		}
-		return nil
-	}
-	switch schema["type"] {
-	case "object":
-		return fitsObject(doc, schema, value)
-	case "array":
-		items, ok := value.([]any)
-		if !ok {
-			return fmt.Errorf("%v is no array", value)
-		}
-		for _, item := range items {
-			if err := fits(doc, schema["items"].(map[string]any), item); err != nil {
-				return err
-			}
-		}
-		return nil
-	case "integer", "number":
-		n, ok := value.(json.Number)
-		if !ok || strings.ContainsAny(n.String(), "eE") || schema["type"] == "integer" && strings.Contains(n.String(), ".") {
-			return fmt.Errorf("%v is no %s without exponent", value, schema["type"])
-		}
-		return nil
-	case "boolean":
-		if _, ok := value.(bool); !ok {
-			return fmt.Errorf("%v is no boolean", value)
-		}
-		return nil
-	case "string":
-		return fitsString(schema, value)
-	}
-	return fmt.Errorf("schema %v has no type", schema)
-}
-
-func fitsObject(doc, schema map[string]any, value any) error {
-	members, ok := value.(map[string]any)
-	if !ok {
-		return fmt.Errorf("%v is no object", value)
-	}
-	required, _ := schema["required"].([]any)
-	for _, name := range required {
-		if _, there := members[name.(string)]; !there {
-			return fmt.Errorf("%s is missing", name)
-		}
-	}
-	declared, _ := schema["properties"].(map[string]any)
-	if declared == nil && schema["additionalProperties"] == nil {
-		return nil // any object
-	}
-	for name, member := range members {
-		sub, ok := declared[name].(map[string]any)
-		if !ok {
-			sub, ok = schema["additionalProperties"].(map[string]any)
-		}
-		if !ok {
-			return fmt.Errorf("%s is not declared", name)
-		}
-		if err := fits(doc, sub, member); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-	}
-	return nil
-}
-
-func fitsString(schema map[string]any, value any) error {
-	text, ok := value.(string)
-	if !ok {
-		return fmt.Errorf("%v is no string", value)
-	}
-	if enum, ok := schema["enum"].([]any); ok {
-		for _, word := range enum {
-			if word == text {
-				return nil
-			}
-		}
-		return fmt.Errorf("%s is not in %v", text, enum)
-	}
-	if schema["format"] == "date-time" {
-		if at, err := time.Parse(time.RFC3339, text); err != nil || !strings.HasSuffix(text, "Z") || at.Nanosecond() != 0 {
-			return errors.New(text + " is not RFC 3339 in UTC to the second")
-		}
-	}
-	return nil
 }
 
 // names answers the members of a JSON object in their order.
@@ -469,3 +334,32 @@ func prices() map[rates.Pair]decimal.Decimal {
 }
 
 func pair(base, quote string) rates.Pair { return rates.Pair{Base: base, Quote: quote} }
+
+// findOperation prefers a path without parameters, as OpenAPI demands.
+func findOperation(doc map[string]any, method, path string) map[string]any {
+	var found map[string]any
+	for template, ops := range doc["paths"].(map[string]any) {
+		want, have := strings.Split(template, "/"), strings.Split(path, "/")
+		same := len(want) == len(have)
+		for i := range want {
+			same = same && (want[i] == have[i] || strings.HasPrefix(want[i], "{"))
+		}
+		op, _ := ops.(map[string]any)[strings.ToLower(method)].(map[string]any)
+		if same && (found == nil || template == path) {
+			found = op
+		}
+	}
+	return found
+}
+
+// served are the documents of APIs, each read once.
+var served apicontract.Documents
+
+// fitsDocument demands that an answer is one that the served document declares for the operation.
+func fitsDocument(t testing.TB, api *httpapi.API, r *http.Request, got answer) {
+	t.Helper()
+	doc, err := served.Read(api.OpenAPI())
+	require.NoError(t, err)
+	_, err = doc.Answer(r, got.status, got.header, got.body)
+	require.NoError(t, err, "%s %s: %d %s", r.Method, r.URL, got.status, got.body)
+}

@@ -1,0 +1,113 @@
+// Package contract holds what an API answers against the OpenAPI document that it serves, as a foreign implementation
+// of OpenAPI 3.1 reads it.
+package contract
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+)
+
+// Document is more strict than its text: what objects have beside the declared members is an error.
+type Document struct{ *openapi3.T }
+
+// Read reads and validates a document.
+func Read(text []byte) (*Document, error) {
+	doc, err := openapi3.NewLoader().LoadFromData(text)
+	if err != nil {
+		return nil, fmt.Errorf("contract: read: %w", err)
+	}
+	if !doc.IsOpenAPI31OrLater() {
+		return nil, errors.New("contract: it is older than OpenAPI 3.1")
+	}
+	if err := doc.Validate(context.Background()); err != nil {
+		return nil, fmt.Errorf("contract: validate: %w", err)
+	}
+	for _, s := range doc.Components.Schemas {
+		if len(s.Value.Properties) > 0 {
+			s.Value.AdditionalProperties = openapi3.AdditionalProperties{Has: new(bool)}
+		}
+	}
+	return &Document{doc}, nil
+}
+
+// Documents reads each text once. The zero value is ready; its method may be called concurrently.
+type Documents struct{ known sync.Map }
+
+// Read is [Read], or what it has answered before.
+func (d *Documents) Read(text []byte) (*Document, error) {
+	if doc, ok := d.known.Load(string(text)); ok {
+		return doc.(*Document), nil
+	}
+	doc, err := Read(text)
+	if err == nil {
+		d.known.Store(string(text), doc)
+	}
+	return doc, err
+}
+
+// route answers the operation of a request, with the values of the parameters in its path; nil if there is none.
+func (d *Document) route(method, path string) (*routers.Route, map[string]string) {
+	for _, template := range d.Paths.InMatchingOrder() {
+		want, have := strings.Split(template, "/"), strings.Split(path, "/")
+		params, same := map[string]string{}, len(want) == len(have)
+		for i := 0; same && i < len(want); i++ {
+			if name, ok := strings.CutPrefix(want[i], "{"); ok {
+				params[strings.TrimSuffix(name, "}")] = have[i]
+			} else {
+				same = want[i] == have[i]
+			}
+		}
+		item := d.Paths.Value(template)
+		if op := item.GetOperation(method); same && op != nil {
+			return &routers.Route{Spec: d.T, Path: template, PathItem: item, Method: method, Operation: op}, params
+		}
+	}
+	return nil, nil
+}
+
+// input is a copy of a request with its body, for validation; nil if the document has no such operation.
+func (d *Document) input(r *http.Request, body []byte) *openapi3filter.RequestValidationInput {
+	route, params := d.route(r.Method, r.URL.Path)
+	if route == nil {
+		return nil
+	}
+	again := r.Clone(context.Background())
+	again.Body = io.NopCloser(bytes.NewReader(body))
+	return &openapi3filter.RequestValidationInput{
+		Request: again, Route: route, PathParams: params, QueryParams: r.URL.Query(),
+		Options: &openapi3filter.Options{
+			AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, IncludeResponseStatus: true, SkipSettingDefaults: true,
+		},
+	}
+}
+
+// Request demands that a request is as declared.
+func (d *Document) Request(r *http.Request, body []byte) error {
+	in := d.input(r, body)
+	if in == nil {
+		return fmt.Errorf("contract: no operation %s %s", r.Method, r.URL.Path)
+	}
+	return openapi3filter.ValidateRequest(context.Background(), in)
+}
+
+// Answer demands that the answer to a request is as declared. It answers the id of the operation, "" if the document
+// has none for the request: then any answer will do.
+func (d *Document) Answer(r *http.Request, status int, header http.Header, body []byte) (operation string, err error) {
+	in := d.input(r, nil)
+	if in == nil {
+		return "", nil
+	}
+	return in.Route.Operation.OperationID, openapi3filter.ValidateResponse(context.Background(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: in, Status: status, Header: header, Body: io.NopCloser(bytes.NewReader(body)), Options: in.Options,
+	})
+}
