@@ -40,18 +40,11 @@ type Wallet struct {
 // coin is not in the key: an xpub of another coin's account is not told apart. It refuses with
 // [ErrPrivateKey], [ErrKeyKind] or [ErrMalformedKey].
 func NewWallet(xpub string) (*Wallet, error) {
-	version, account, err := hdkey.Parse(xpub)
+	receive, fingerprint, err := hdkey.Receiving(xpub)
 	if err != nil {
 		return nil, fmt.Errorf("evm: read account key: %w", err)
 	}
-	if version != hdkey.Xpub && version != hdkey.Tpub {
-		return nil, fmt.Errorf("evm: read account key: %w: give an xpub or a tpub; this is a %s", ErrKeyKind, version.Name())
-	}
-	receive, err := account.Child(0)
-	if err != nil {
-		return nil, fmt.Errorf("evm: read account key: no external chain: %w", err)
-	}
-	return &Wallet{name: "evm:" + account.Fingerprint(), receive: receive}, nil
+	return &Wallet{name: "evm:" + fingerprint, receive: receive}, nil
 }
 
 // Name is the durable name of the wallet's counter of addresses. It is a fingerprint: two wallets have
