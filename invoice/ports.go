@@ -136,6 +136,15 @@ type Leaser interface {
 	Release(ctx context.Context, l Lease) error
 }
 
+// Tidier is the optional power of a [Store] that puts off some of the work of finding pages of listings. Nothing is
+// ever wrong without it: a listing is of what is committed, and takes longer the more was put off.
+type Tidier interface {
+	// Tidy catches up on what was put off, so that it is of no more than keep changes of invoices. It blocks on the
+	// database until it has, or ctx ends; what it has done until then stays. It is idempotent and may be called
+	// concurrently, also by several processes, of which only one gets on at a time.
+	Tidy(ctx context.Context, keep int) error
+}
+
 // Lease is the right to do a duty. The zero value is none.
 type Lease struct {
 	Duty   string

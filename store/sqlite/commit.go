@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/cointill/cointill/invoice"
-	"github.com/shopspring/decimal"
+	"github.com/cointill/cointill/store/internal/listing"
 )
 
 // Commit implements [invoice.Store].
@@ -84,7 +84,7 @@ func encode(b invoice.Batch) (rows, error) {
 	}
 	for _, m := range b.Messages {
 		r.messages = append(r.messages, row{m.ID, []any{
-			m.ID, string(m.Event), m.Invoice, m.Seq, m.Project, m.URL, m.Endpoint, stamp(m.At), m.Body, nanos(m.At),
+			m.ID, string(m.Event), m.Invoice, m.Seq, m.Project, m.URL, m.Endpoint, stamp(m.At), m.Body, listing.Nanos(m.At),
 			m.Format, m.Secret,
 		}})
 	}
@@ -102,34 +102,32 @@ func encodeClaim(c invoice.Claim) row {
 	return row{string(c.Address) + " for invoice " + c.Invoice, []any{keyOf(c.Place), string(c.Network), string(c.Address), c.Slot, c.Invoice}}
 }
 
-// updated is how many of the arguments of qInsertInvoice those of qUpdateInvoice and qRequoteInvoice are.
-const updated = 12
+// The arguments of an invoice are those of qInsertInvoice, of which the first are those of qUpdateInvoice, and then its
+// row in listings.
+const (
+	updated  = 7
+	inserted = 11
+)
 
-// encodeInvoice answers the arguments of qInsertInvoice; the first of them are those of the updates.
 func encodeInvoice(inv invoice.Invoice) (row, error) {
 	doc, err := json.Marshal(&inv)
 	if err != nil {
 		return row{}, fmt.Errorf("encode invoice %s: %w", inv.ID, err)
 	}
-	fiat, due, asset := inv.Price.Amount, decimal.Zero, ""
 	var orderID, wakeHeight, wakeTime any
 	if inv.OrderID != "" {
 		orderID = inv.OrderID
-	}
-	if q := inv.Quote; q != nil {
-		fiat, due, asset = q.Fiat.Amount, q.Asset.Decimal(q.Due), q.Asset.Code
 	}
 	wake := inv.State.Wake
 	if wake.Height != 0 {
 		wakeHeight = signed(wake.Height)
 	}
 	if !wake.Time.IsZero() {
-		wakeTime = nanos(wake.Time)
+		wakeTime = listing.Nanos(wake.Time)
 	}
 	return row{inv.ID, []any{
-		inv.ID, inv.Version, string(inv.State.Status), asset, nanos(inv.UpdatedAt), invoice.SortKey(fiat), invoice.SortKey(due),
-		string(inv.Network()), string(wake.Tag), wakeHeight, wakeTime, roomy(doc, inv.Version),
-		inv.Project, inv.Terms.Standing, orderID, nanos(inv.CreatedAt),
+		inv.ID, inv.Version, string(inv.Network()), string(wake.Tag), wakeHeight, wakeTime, roomy(doc, inv.Version),
+		inv.Project, inv.Terms.Standing, orderID, listing.Nanos(inv.CreatedAt), listing.RowOf(inv).Encode(),
 	}}, nil
 }
 
@@ -239,7 +237,10 @@ func (t *txn) put(query, verb string, r row) error {
 // insertInvoice finds out why when the row was left out: the id comes first, so that a batch that is committed again
 // learns that it was stored.
 func (t *txn) insertInvoice(r row) error {
-	n, err := t.exec(qInsertInvoice, r.args...)
+	n, err := t.exec(qInsertInvoice, r.args[:inserted]...)
+	if err == nil && n > 0 {
+		_, err = t.exec(qListInserted, r.args[1], r.args[inserted])
+	}
 	if err != nil || n > 0 {
 		return err
 	}
@@ -258,15 +259,15 @@ func (t *txn) insertInvoice(r row) error {
 	return &invoice.DuplicateOrderError{OrderID: orderID.(string), Invoice: first}
 }
 
-// updateInvoice tries first what leaves most as it is.
 func (t *txn) updateInvoice(r row) error {
-	for _, query := range []string{qUpdateInvoice, qRequoteInvoice} {
-		n, err := t.exec(query, r.args[:updated]...)
-		if err != nil || n > 0 {
-			return err
-		}
+	n, err := t.exec(qUpdateInvoice, r.args[:updated]...)
+	if err == nil && n == 0 {
+		err = invoice.ErrConflict
 	}
-	return invoice.ErrConflict
+	if err == nil {
+		_, err = t.exec(qListUpdated, r.args[0], r.args[1], r.args[inserted])
+	}
+	return err
 }
 
 // ReserveIndexes implements [invoice.Store].
@@ -320,18 +321,6 @@ func (t *txn) take(wallet string) (index uint32, err error) {
 		return 0, fmt.Errorf("sqlite: take index of wallet %q: %w", wallet, err)
 	}
 	return index, nil
-}
-
-// nanos is the time as queries compare it, clipped to the years 1678 to 2262 that 64 bits hold. What is
-// answered comes from a text and is not clipped.
-func nanos(t time.Time) int64 {
-	switch {
-	case t.Before(time.Unix(0, math.MinInt64)):
-		return math.MinInt64
-	case t.After(time.Unix(0, math.MaxInt64)):
-		return math.MaxInt64
-	}
-	return t.UnixNano()
 }
 
 // stamp writes a time to be read again, exactly.

@@ -15,10 +15,10 @@ func (s *Store) Commits() int64 {
 // Queries are the prepared statements.
 func Queries() []string { return queries() }
 
-// ListQueries are the statements of a listing.
-func ListQueries(q invoice.Query) []string {
-	where, _ := condition(q)
-	return []string{countQuery(where), pageQuery(q, where)}
+// WalkQuery is the statement of a listing along the index.
+func WalkQuery(q invoice.Query) string {
+	query, _ := walkQuery(q)
+	return query
 }
 
 // Waiting is how many writes wait for their turn.

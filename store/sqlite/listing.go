@@ -3,14 +3,18 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
+	"errors"
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store/internal/listing"
 )
 
-// Invoices implements [invoice.Reader]. The total of a page takes a walk over the index entries of the
-// project; without a project, over all of them.
+var _ invoice.Tidier = (*Store)(nil)
+
+// Invoices implements [invoice.Reader].
 func (r *reader) Invoices(ctx context.Context, q invoice.Query) (invoice.Page, error) {
 	page, err := r.list(ctx, q)
 	if err != nil {
@@ -19,98 +23,231 @@ func (r *reader) Invoices(ctx context.Context, q invoice.Query) (invoice.Page, e
 	return page, nil
 }
 
-// list reads the page and the total of one moment.
+// list reads all of one moment.
 func (r *reader) list(ctx context.Context, q invoice.Query) (invoice.Page, error) {
-	tx := r.tx
-	if tx == nil {
-		var err error
-		if tx, err = r.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true}); err != nil {
+	at := *r
+	if r.tx == nil {
+		tx, err := r.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+		if err != nil {
 			return invoice.Page{}, err
 		}
 		defer tx.Rollback() // it has only read
+		at.tx = tx
 	}
-	where, args := condition(q)
-	var page invoice.Page
-	if !q.Uncounted {
-		if err := tx.QueryRowContext(ctx, countQuery(where), args...).Scan(&page.Total); err != nil {
-			return invoice.Page{}, err
-		}
+	if listing.Walks(q) {
+		return at.walk(ctx, q)
 	}
-	if q.Limit <= 0 || !q.Uncounted && q.Offset >= page.Total {
-		return page, nil
-	}
-	if q.After != "" {
-		args = append(args, q.After, q.After)
-	}
-	found, err := tx.QueryContext(ctx, pageQuery(q, where), append(args, q.Limit, max(q.Offset, 0))...)
+	found, err := listing.Find(ctx, &shelf{reader: &at, open: map[string]*sql.Stmt{}}, q)
 	if err != nil {
 		return invoice.Page{}, err
 	}
+	page := invoice.Page{Total: found.Total}
+	if len(found.IDs) == 0 {
+		return page, nil
+	}
+	ids, err := json.Marshal(found.IDs)
+	if err != nil {
+		return invoice.Page{}, err
+	}
+	page.Invoices, err = at.many(ctx, qInvoices, string(ids))
+	listing.Arrange(page.Invoices, found.IDs)
+	return page, err
+}
+
+// walk goes through the invoices of a project along their index.
+func (r *reader) walk(ctx context.Context, q invoice.Query) (invoice.Page, error) {
+	query, args := walkQuery(q)
+	found, err := r.tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return invoice.Page{}, err
+	}
+	var page invoice.Page
 	page.Invoices, err = scanInvoices(found)
 	return page, err
 }
 
-func countQuery(where string) string { return "SELECT COUNT(*) FROM cointill_invoices" + where }
-
-// pageQuery picks the page from the index first, and then reads the rows of that page only.
-func pageQuery(q invoice.Query, where string) string {
-	column := sortColumn(q.Sort)
+func walkQuery(q invoice.Query) (query string, args []any) {
 	direction, beyond := " DESC", "<"
 	if q.Ascending {
 		direction, beyond = " ASC", ">"
 	}
-	if q.After != "" {
-		where += fmt.Sprintf(" AND (%[1]s, id) %[2]s ((SELECT %[1]s FROM cointill_invoices WHERE id = ?), ?)", column, beyond)
-	}
-	order := column + direction + ", id" + direction
-	return withPayments + " WHERE i.n IN (SELECT n FROM cointill_invoices" + where +
-		" ORDER BY " + order + " LIMIT ? OFFSET ?) ORDER BY i." + column + direction + ", i.id" + direction
-}
-
-func sortColumn(sort invoice.Sort) string {
-	switch sort {
-	case invoice.SortUpdated:
-		return "updated"
-	case invoice.SortFiat:
-		return "fiat"
-	case invoice.SortDue:
-		return "due"
-	default:
-		return "created"
-	}
-}
-
-func condition(q invoice.Query) (where string, args []any) {
-	var terms []string
-	add := func(term string, arg any) {
-		terms = append(terms, term)
-		args = append(args, arg)
-	}
-	if q.Project != "" {
-		add("project = ?", q.Project)
-	}
-	add("standing = ?", q.Standing)
-	if q.Fiat != "" {
-		add("COALESCE(doc ->> '$.quote.fiat.currency', doc ->> '$.price.currency') = ?", q.Fiat)
-	}
-	if q.Search != "" {
-		text := "%" + likeEscaper.Replace(q.Search) + "%"
-		terms = append(terms, "(id LIKE ? ESCAPE '\\' OR project LIKE ? ESCAPE '\\' OR order_id LIKE ? ESCAPE '\\' OR doc ->> '$.name' LIKE ? ESCAPE '\\')")
-		args = append(args, text, text, text, text)
-	}
-	if q.Status != "" {
-		add("status = ?", string(q.Status))
-	}
-	if q.AssetCode != "" {
-		add("asset = ?", q.AssetCode)
-	}
+	where, args := " WHERE project = ? AND standing = ?", []any{q.Project, q.Standing}
 	if !q.CreatedAfter.IsZero() {
-		add("created >= ?", nanos(q.CreatedAfter))
+		where, args = where+" AND created >= ?", append(args, listing.Nanos(q.CreatedAfter))
 	}
 	if !q.CreatedBefore.IsZero() {
-		add("created <= ?", nanos(q.CreatedBefore))
+		where, args = where+" AND created <= ?", append(args, listing.Nanos(q.CreatedBefore))
 	}
-	return " WHERE " + strings.Join(terms, " AND "), args
+	if q.After != "" {
+		where += " AND (created, id) " + beyond + " ((SELECT created FROM cointill_invoices WHERE id = ?), ?)"
+		args = append(args, q.After, q.After)
+	}
+	return withPayments + " WHERE i.n IN (SELECT n FROM cointill_invoices" + where +
+			" ORDER BY created" + direction + ", id" + direction + " LIMIT ?) ORDER BY i.created" + direction + ", i.id" + direction,
+		append(args, max(q.Limit, 0))
 }
 
-var likeEscaper = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
+// shelf implements [listing.Source] within the reader's transaction.
+type shelf struct {
+	*reader
+	open map[string]*sql.Stmt // on the transaction
+}
+
+func (s *shelf) query(ctx context.Context, query string, args []any, see func(*sql.Rows) error) error {
+	stmt := s.open[query]
+	if stmt == nil {
+		stmt = s.stmt(ctx, query)
+		s.open[query] = stmt
+	}
+	found, err := stmt.QueryContext(ctx, args...)
+	if err != nil {
+		return err
+	}
+	defer found.Close()
+	for found.Next() {
+		if err := see(found); err != nil {
+			return err
+		}
+	}
+	return found.Err()
+}
+
+// Changed implements [listing.Source].
+func (s *shelf) Changed(ctx context.Context, see func(n int64, row []byte) error) error {
+	return s.numbered(ctx, qChanged, nil, see)
+}
+
+// Parts implements [listing.Source].
+func (s *shelf) Parts(ctx context.Context, name []byte, see func(segment int64, data []byte) error) error {
+	return s.numbered(ctx, qParts, []any{name}, see)
+}
+
+func (s *shelf) numbered(ctx context.Context, query string, args []any, see func(n int64, data []byte) error) error {
+	var n int64
+	var data sql.RawBytes
+	return s.query(ctx, query, args, func(found *sql.Rows) error {
+		if err := found.Scan(&n, &data); err != nil {
+			return err
+		}
+		return see(n, data)
+	})
+}
+
+// Part implements [listing.Source].
+func (s *shelf) Part(ctx context.Context, name []byte, segment int64, see func(data []byte) error) error {
+	var data sql.RawBytes
+	return s.query(ctx, qPart, []any{segment, name}, func(found *sql.Rows) error {
+		if err := found.Scan(&data); err != nil {
+			return err
+		}
+		return see(data)
+	})
+}
+
+// Row implements [listing.Source].
+func (s *shelf) Row(ctx context.Context, id string) (listing.Row, bool, error) {
+	inv, err := s.Invoice(ctx, id)
+	if errors.Is(err, invoice.ErrNotFound) {
+		return listing.Row{}, false, nil
+	}
+	return listing.RowOf(inv), err == nil, err
+}
+
+// Tidy implements [invoice.Tidier]. A segment of listings at a time is written, for which everything else that writes
+// waits some tens of milliseconds.
+func (s *Store) Tidy(ctx context.Context, keep int) error {
+	var changed []int64
+	at := &shelf{reader: &s.reader, open: map[string]*sql.Stmt{}}
+	err := at.query(ctx, qChangedNumbers, nil, func(found *sql.Rows) error {
+		changed = append(changed, 0)
+		return found.Scan(&changed[len(changed)-1])
+	})
+	if err != nil {
+		return fmt.Errorf("sqlite: tidy: read what has changed: %w", err)
+	}
+	for _, segment := range listing.Due(changed, keep) {
+		if err := s.merge(ctx, segment); err != nil && !errors.Is(err, invoice.ErrConflict) {
+			return fmt.Errorf("sqlite: tidy segment %d: %w", segment, err)
+		}
+	}
+	return nil
+}
+
+// merge writes a segment anew. Changes that come meanwhile stay for the next time.
+func (s *Store) merge(ctx context.Context, segment int64) error {
+	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // it only reads
+	m := merged{segment: segment}
+	if err := m.read(ctx, &shelf{reader: &reader{db: s.db, stmts: s.stmts, tx: tx}, open: map[string]*sql.Stmt{}}); err != nil {
+		return err
+	}
+	if err := tx.Rollback(); err != nil { // not to keep the WAL from being written back while it waits
+		return err
+	}
+	return s.writer.do(ctx, m.write)
+}
+
+// merged is a segment as it is to be.
+type merged struct {
+	segment, version int64 // version is 0 for a new one
+	changed          []listing.Change
+	versions         []int64 // of the changed invoices
+	parts            []listing.Part
+	texts            bool
+}
+
+func (m *merged) read(ctx context.Context, s *shelf) error {
+	first, last := listing.Numbers(m.segment)
+	err := s.query(ctx, qChangedOf, []any{first, last}, func(found *sql.Rows) error {
+		var c listing.Change
+		var version int64
+		err := found.Scan(&c.Number, &version, &c.Encoded)
+		m.changed, m.versions = append(m.changed, c), append(m.versions, version)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.query(ctx, qSegment, []any{m.segment}, func(found *sql.Rows) error { return found.Scan(&m.version) }); err != nil {
+		return err
+	}
+	var stored []byte
+	keep := func(data []byte) error { stored = slices.Clone(data); return nil }
+	if err := s.Part(ctx, listing.RowsPart(), m.segment, keep); err != nil {
+		return err
+	}
+	m.parts, m.texts, err = listing.Merge(m.segment, stored, m.changed)
+	return err
+}
+
+func (m *merged) write(t *txn) error {
+	query := qUpdateSegment
+	if m.version == 0 {
+		query = qBeginSegment
+	}
+	n, err := t.exec(query, m.segment, m.version+1)
+	if err == nil && n == 0 {
+		err = invoice.ErrConflict // somebody else has written it meanwhile
+	}
+	if err != nil {
+		return err
+	}
+	first, last := listing.Kept(m.texts)
+	if _, err := t.exec(qDeleteParts, m.segment, first, last); err != nil {
+		return err
+	}
+	for _, p := range m.parts {
+		if _, err := t.exec(qInsertPart, m.segment, p.Name, p.Data); err != nil {
+			return err
+		}
+	}
+	for i, c := range m.changed {
+		if _, err := t.exec(qMerged, c.Number, m.versions[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

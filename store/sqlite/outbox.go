@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store/internal/listing"
 	"github.com/cointill/cointill/webhook"
 )
 
@@ -18,7 +19,7 @@ func (s *Store) Claim(ctx context.Context, q webhook.ClaimQuery) ([]webhook.Deli
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: claim messages: %w", err)
 	}
-	if !ok || next > nanos(q.Now) {
+	if !ok || next > listing.Nanos(q.Now) {
 		return nil, nil // without disturbing the writer
 	}
 	var out []webhook.Delivery
@@ -50,7 +51,7 @@ func (t *txn) claim(q webhook.ClaimQuery) ([]webhook.Delivery, error) {
 			if perEndpoint[endpoint]++; perEndpoint[endpoint] == q.PerEndpoint {
 				skip = append(skip, endpoint)
 			}
-			if _, err := t.exec(qClaim, nanos(q.Now.Add(q.Lease)), d.n); err != nil {
+			if _, err := t.exec(qClaim, listing.Nanos(q.Now.Add(q.Lease)), d.n); err != nil {
 				return nil, err
 			}
 			out = append(out, d.Delivery)
@@ -72,7 +73,7 @@ func (t *txn) due(now time.Time, skip []string, limit int) ([]dueMessage, error)
 	if err != nil {
 		return nil, err
 	}
-	found, err := t.query(qDue, nanos(now), string(list), limit)
+	found, err := t.query(qDue, listing.Nanos(now), string(list), limit)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +123,7 @@ func (t *txn) record(claim webhook.Claim, attempt webhook.Attempt, next webhook.
 	}
 	var n int64
 	var invoiceID, url, project string
-	err := t.row(qRecord, []any{claim.Message, claim.Token, string(next.State), nanos(next.Due)}, &n, &invoiceID, &url, &project)
+	err := t.row(qRecord, []any{claim.Message, claim.Token, string(next.State), listing.Nanos(next.Due)}, &n, &invoiceID, &url, &project)
 	if errors.Is(err, sql.ErrNoRows) {
 		return webhook.ErrStaleClaim
 	} else if err != nil {
@@ -222,7 +223,7 @@ func (s *Store) Resend(ctx context.Context, invoiceID string, now time.Time) (in
 		if _, err := t.exec(qDeleteGone, m.URL, m.Project); err != nil {
 			return err
 		}
-		if _, err := t.exec(qResend, nanos(now), n); err != nil {
+		if _, err := t.exec(qResend, listing.Nanos(now), n); err != nil {
 			return err
 		}
 		_, err = t.exec(qRelease, m.Invoice, m.URL)

@@ -13,11 +13,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// harmless are the scans that do not grow with what is stored: the list that was asked for, rows made up
-// by the query, and the index of what can be claimed, of which only the first entry is read.
-var harmless = regexp.MustCompile(`^SCAN (\w+ VIRTUAL TABLE|CONSTANT ROW|\(subquery-\d+\)|cointill_outbox USING COVERING INDEX cointill_outbox_ready)`)
-
-var sortOrders = []invoice.Sort{invoice.SortCreated, invoice.SortUpdated, invoice.SortFiat, invoice.SortDue}
+// harmless are the scans of what stays small: the list that was asked for, rows made up by the query, the index of
+// what can be claimed, of which only the first entry is read, the changes that listings have not caught up on, and
+// their segments, of which there is one for 16384 invoices.
+var harmless = regexp.MustCompile(`^SCAN (\w+ VIRTUAL TABLE|CONSTANT ROW|\(subquery-\d+\)|cointill_outbox USING COVERING INDEX cointill_outbox_ready|cointill_changed|s$)`)
 
 // plan is how SQLite would run the query.
 func plan(t *testing.T, db *sql.DB, query string) []string {
@@ -38,16 +37,7 @@ func plan(t *testing.T, db *sql.DB, query string) []string {
 
 func TestA43_EveryQueryHasAnIndex(t *testing.T) {
 	_, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
-	all := sqlite.Queries()
-	for _, sort := range sortOrders {
-		for _, q := range []invoice.Query{
-			{}, {Status: invoice.StatusNew}, {AssetCode: "BTC"},
-			{Status: invoice.StatusNew, AssetCode: "BTC", CreatedAfter: time.Unix(1, 0), CreatedBefore: time.Unix(2, 0)},
-		} {
-			q.Project, q.Sort = "shop", sort
-			all = append(all, sqlite.ListQueries(q)...)
-		}
-	}
+	all := append(sqlite.Queries(), sqlite.WalkQuery(invoice.Query{Project: "shop", CreatedAfter: time.Unix(1, 0), CreatedBefore: time.Unix(2, 0)}))
 	for _, query := range all {
 		for _, step := range plan(t, db, query) {
 			if strings.HasPrefix(step, "SCAN") && !harmless.MatchString(step) {
@@ -55,25 +45,14 @@ func TestA43_EveryQueryHasAnIndex(t *testing.T) {
 			}
 		}
 	}
-	require.Contains(t, plan(t, db, "SELECT doc FROM cointill_invoices WHERE status = 'new'"), "SCAN cointill_invoices", "a scan would be seen")
+	require.Contains(t, plan(t, db, "SELECT doc FROM cointill_invoices WHERE version = 2"), "SCAN cointill_invoices", "a scan would be seen")
 }
 
 func TestA43_APageAfterAnotherBeginsThereInTheIndex(t *testing.T) {
 	_, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
 	for _, ascending := range []bool{false, true} {
 		q := invoice.Query{Project: "shop", After: "an invoice", Uncounted: true, Ascending: ascending}
-		steps := strings.Join(plan(t, db, sqlite.ListQueries(q)[1]), "\n")
+		steps := strings.Join(plan(t, db, sqlite.WalkQuery(q)), "\n")
 		require.Regexp(t, `SEARCH cointill_invoices USING (COVERING )?INDEX \S+ \(project=\? AND standing=\? AND \(created,id\)[<>]\(\?,\?\)\)`, steps)
-	}
-}
-
-func TestA43_ListingsReadRowsOfTheirPageOnly(t *testing.T) {
-	_, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
-	for _, sort := range sortOrders {
-		q := invoice.Query{Project: "shop", Status: invoice.StatusNew, AssetCode: "BTC", CreatedAfter: time.Unix(1, 0), Sort: sort}
-		for _, query := range sqlite.ListQueries(q) {
-			require.Contains(t, plan(t, db, query),
-				"SEARCH cointill_invoices USING COVERING INDEX cointill_invoices_list (project=? AND standing=? AND created>?)", query)
-		}
 	}
 }

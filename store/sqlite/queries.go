@@ -7,17 +7,14 @@ const (
 	qLock = `UPDATE cointill_schema SET version = version WHERE version = 0`
 
 	qInsertInvoice = `INSERT INTO cointill_invoices (
-		id, version, status, asset, updated, fiat, due, network, wake_tag, wake_height, wake_time, doc,
-		project, standing, order_id, created)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
-	// qUpdateInvoice leaves alone what an update hardly ever changes, and with it the indexes of that. It finds
-	// nothing if something of it does change: then qRequoteInvoice writes that too.
-	qUpdateInvoice = `UPDATE cointill_invoices SET (version, status, updated, wake_tag, wake_height, wake_time, doc)
-		= (?2, ?3, ?5, ?9, ?10, ?11, ?12)
-		WHERE id = ?1 AND version = ?2 - 1 AND (asset, fiat, due, network) IS (?4, ?6, ?7, ?8)`
-	qRequoteInvoice = `UPDATE cointill_invoices SET (
-		version, status, asset, updated, fiat, due, network, wake_tag, wake_height, wake_time, doc)
-		= (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) WHERE id = ?1 AND version = ?2 - 1`
+		id, version, network, wake_tag, wake_height, wake_time, doc, project, standing, order_id, created)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+	qUpdateInvoice = `UPDATE cointill_invoices SET (version, network, wake_tag, wake_height, wake_time, doc)
+		= (?2, ?3, ?4, ?5, ?6, ?7) WHERE id = ?1 AND version = ?2 - 1`
+	// qListInserted is for the invoice that was inserted last.
+	qListInserted = `INSERT INTO cointill_changed (n, version, row) VALUES (last_insert_rowid(), ?, ?)`
+	qListUpdated  = `INSERT INTO cointill_changed (n, version, row) SELECT n, ?2, ?3 FROM cointill_invoices WHERE id = ?1
+		ON CONFLICT (n) DO UPDATE SET (version, row) = (excluded.version, excluded.row)`
 	qInvoiceExists = `SELECT EXISTS (SELECT 1 FROM cointill_invoices WHERE id = ?)`
 	qIDByOrder     = `SELECT id FROM cointill_invoices WHERE project = ? AND order_id = ?`
 	qClaimPlace    = `INSERT INTO cointill_places (place, network, address, slot, invoice, released)
@@ -80,6 +77,20 @@ const (
 		UNION SELECT n FROM (SELECT n FROM cointill_invoices
 			WHERE network = ?1 AND wake_time < ?5 ORDER BY wake_time LIMIT ?6)
 		LIMIT ?6)`
+	qChanged        = `SELECT n, row FROM cointill_changed`
+	qChangedNumbers = `SELECT n FROM cointill_changed`
+	qChangedOf      = `SELECT n, version, row FROM cointill_changed WHERE n BETWEEN ? AND ? ORDER BY n`
+	qSegment        = `SELECT version FROM cointill_segments WHERE segment = ?`
+	// The order of the cross join is kept: a look-up for each segment.
+	qParts = `SELECT s.segment, p.data FROM cointill_segments s
+		CROSS JOIN cointill_parts p ON p.segment = s.segment AND p.part = ?`
+	qPart          = `SELECT data FROM cointill_parts WHERE segment = ? AND part = ?`
+	qBeginSegment  = `INSERT INTO cointill_segments (segment, version) VALUES (?, ?) ON CONFLICT DO NOTHING`
+	qUpdateSegment = `UPDATE cointill_segments SET version = ?2 WHERE segment = ?1 AND version = ?2 - 1`
+	qDeleteParts   = `DELETE FROM cointill_parts WHERE segment = ? AND (part < ? OR part > ?)`
+	qInsertPart    = `INSERT INTO cointill_parts (segment, part, data) VALUES (?, ?, ?)`
+	qMerged        = `DELETE FROM cointill_changed WHERE n = ? AND version = ?`
+
 	qNetwork = `SELECT version, cursor, head FROM cointill_networks WHERE network = ?`
 
 	eventColumns = `SELECT position, invoice, seq, id, project, type, from_status, to_status, at, comment, actor, body
@@ -131,10 +142,11 @@ const (
 
 func queries() []string {
 	return []string{
-		qLock, qInsertInvoice, qUpdateInvoice, qRequoteInvoice, qInvoiceExists, qIDByOrder, qPutPayment, qInsertEvent,
+		qLock, qInsertInvoice, qUpdateInvoice, qListInserted, qListUpdated, qInvoiceExists, qIDByOrder, qPutPayment, qInsertEvent,
 		qClaimPlace, qForgetPlace, qReleasePlace, qFreeIndex, qTakeIndex, qReserved, qInvoices, qPlaces, qPaidBy,
 		qPaidAfter, qHeldSlots, qHeld,
 		qInsertProgress, qUpdateProgress, qReserve, qInvoice, qInvoiceByOrder, qAbove, qWaking,
+		qChanged, qChangedNumbers, qChangedOf, qSegment, qParts, qPart, qBeginSegment, qUpdateSegment, qDeleteParts, qInsertPart, qMerged,
 		qNetwork, qEvents, qInvoiceEvents, qInsertProject, qUpdateProject, qProjectVersion, qProjectByName,
 		qProject, qProjectByKey, qInsertMessage, qRelease, qDue, qClaim, qRecord, qInsertAttempt,
 		qInsertGone, qDeleteGone, qKill, qNextDue, qHistory, qLatest, qResend,

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store/internal/listing"
 )
 
 // reader answers questions, to the whole world or to a transaction.
@@ -242,7 +243,7 @@ func (r *reader) InvoicesAbove(ctx context.Context, network chain.Network, heigh
 // InvoicesWaking implements [invoice.Reader].
 func (r *reader) InvoicesWaking(ctx context.Context, network chain.Network, head chain.Head, limit int) ([]invoice.Invoice, error) {
 	found, err := r.many(ctx, qWaking, string(network),
-		signed(head.Height), signed(head.Safe), signed(head.Finalized), nanos(head.Time), max(limit, 0))
+		signed(head.Height), signed(head.Safe), signed(head.Finalized), listing.Nanos(head.Time), max(limit, 0))
 	if err != nil {
 		return found, fmt.Errorf("sqlite: read invoices waking on %q: %w", network, err)
 	}

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"fmt"
 	"math/big"
 	"slices"
@@ -23,6 +24,35 @@ var listingCases = []testCase{
 	{"page after page", "After leaves what comes after that invoice, without repeating or passing over anything; Total counts all", after},
 	{"search", "Search selects by a part of the id, the project, the order id or the name, whatever the case of ASCII letters", searches},
 	{"a page has the payments", "a listing answers invoices with their payments", pageWithPayments},
+}
+
+// caughtUp are the cases on a backend that catches up on what it has put off after every commit.
+func caughtUp(cases []testCase) []testCase {
+	out := slices.Clone(cases)
+	for i, c := range cases {
+		out[i].rule += ", also when the backend has caught up with what it put off"
+		out[i].run = func(t *testing.T, b store.Backend) {
+			if tidier, ok := b.(invoice.Tidier); ok {
+				b = prompt{b, tidier}
+			}
+			c.run(t, b)
+		}
+	}
+	return out
+}
+
+// prompt puts nothing off.
+type prompt struct {
+	store.Backend
+	tidier invoice.Tidier
+}
+
+func (p prompt) Commit(ctx context.Context, b invoice.Batch) error {
+	err := p.Backend.Commit(ctx, b)
+	if err == nil {
+		err = p.tidier.Tidy(ctx, 0)
+	}
+	return err
 }
 
 // catalogue is a set of invoices with ties and gaps in everything that lists sort and filter by.

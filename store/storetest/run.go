@@ -42,6 +42,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Backend, opts ...Option) {
 		{"places", placeCases},
 		{"reads", readCases},
 		{"listing", listingCases},
+		{"listing, caught up", caughtUp(listingCases)},
 		{"waking", wakingCases},
 		{"feed", feedCases},
 		{"outbox", outboxCases},

@@ -1,5 +1,5 @@
 -- Times are nanoseconds since 1970 UTC. doc is the whole thing as JSON; the columns beside it are what
--- queries select and sort by.
+-- queries look for.
 
 CREATE TABLE cointill_invoices (
 	n           INTEGER PRIMARY KEY,
@@ -8,12 +8,7 @@ CREATE TABLE cointill_invoices (
 	project     TEXT NOT NULL,
 	standing    INTEGER NOT NULL,
 	order_id    TEXT,             -- null when the shop gave none
-	status      TEXT NOT NULL,
-	asset       TEXT NOT NULL,    -- code of the quoted asset; empty without a quote
 	created     INTEGER NOT NULL,
-	updated     INTEGER NOT NULL,
-	fiat        TEXT NOT NULL,    -- sorts as text the way the amount does
-	due         TEXT NOT NULL,    -- likewise
 	network     TEXT NOT NULL,    -- empty without a quote
 	wake_tag    TEXT NOT NULL,
 	wake_height INTEGER,          -- null for never
@@ -22,12 +17,29 @@ CREATE TABLE cointill_invoices (
 );
 CREATE UNIQUE INDEX cointill_invoices_id ON cointill_invoices (id);
 CREATE UNIQUE INDEX cointill_invoices_order ON cointill_invoices (order_id, project) WHERE order_id IS NOT NULL;
--- All that listings select and sort by, so that they read rows for the page alone. One index for every
--- order: a listing counts the project's invoices anyway, and an index for each amount would have every new
--- invoice write to a page of its own.
-CREATE INDEX cointill_invoices_list ON cointill_invoices (project, standing, created, id, status, asset, updated, fiat, due);
+-- For who goes through all invoices of a project.
+CREATE INDEX cointill_invoices_created ON cointill_invoices (project, standing, created, id);
 CREATE INDEX cointill_invoices_height ON cointill_invoices (network, wake_tag, wake_height) WHERE wake_height IS NOT NULL;
 CREATE INDEX cointill_invoices_time ON cointill_invoices (network, wake_time) WHERE wake_time IS NOT NULL;
+
+-- What listings are found by (see package listing): the rows that changed since their segments were written, the
+-- segments, and their parts.
+CREATE TABLE cointill_changed (
+	n       INTEGER PRIMARY KEY, -- cointill_invoices.n
+	version INTEGER NOT NULL,
+	row     BLOB NOT NULL
+);
+CREATE TABLE cointill_segments (
+	segment INTEGER PRIMARY KEY,
+	version INTEGER NOT NULL
+);
+CREATE TABLE cointill_parts (
+	n       INTEGER PRIMARY KEY,
+	segment INTEGER NOT NULL,
+	part    BLOB NOT NULL,
+	data    BLOB NOT NULL
+);
+CREATE UNIQUE INDEX cointill_parts_part ON cointill_parts (segment, part);
 
 -- Who holds which place, and who was the last to release it: there are at most these two rows of a place. That
 -- only one holds it is so because claiming looks first.

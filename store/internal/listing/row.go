@@ -1,0 +1,129 @@
+package listing
+
+import (
+	"encoding/binary"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/cointill/cointill/invoice"
+	"github.com/shopspring/decimal"
+)
+
+// Row is what a listing selects and sorts an invoice by.
+type Row struct {
+	ID, Project, Order, Name string
+	Status, Asset, Fiat      string
+	Standing                 bool
+	Created, Updated         int64  // as of [Nanos]
+	FiatKey, DueKey          string // as of [invoice.SortKey]
+}
+
+// RowOf answers the row of an invoice.
+func RowOf(inv invoice.Invoice) Row {
+	r := Row{
+		ID: inv.ID, Project: inv.Project, Order: inv.OrderID, Name: inv.Name,
+		Status: string(inv.State.Status), Fiat: inv.Price.Currency, Standing: inv.Terms.Standing,
+		Created: Nanos(inv.CreatedAt), Updated: Nanos(inv.UpdatedAt),
+		FiatKey: invoice.SortKey(inv.Price.Amount), DueKey: invoice.SortKey(decimal.Zero),
+	}
+	if q := inv.Quote; q != nil {
+		r.Asset, r.Fiat = q.Asset.Code, q.Fiat.Currency
+		r.FiatKey, r.DueKey = invoice.SortKey(q.Fiat.Amount), invoice.SortKey(q.Asset.Decimal(q.Due))
+	}
+	return r
+}
+
+// Nanos is a time as listings compare it, clipped to the years 1678 to 2262 that 64 bits hold.
+func Nanos(t time.Time) int64 {
+	switch {
+	case t.Before(time.Unix(0, math.MinInt64)):
+		return math.MinInt64
+	case t.After(time.Unix(0, math.MaxInt64)):
+		return math.MaxInt64
+	}
+	return t.UnixNano()
+}
+
+// Encode writes the row for [Source.Changed].
+func (r Row) Encode() []byte {
+	out := make([]byte, 0, 192)
+	standing := byte(0)
+	if r.Standing {
+		standing = 1
+	}
+	out = append(out, standing)
+	out = binary.LittleEndian.AppendUint64(out, uint64(r.Created))
+	out = binary.LittleEndian.AppendUint64(out, uint64(r.Updated))
+	for _, text := range []string{r.ID, r.Project, r.Order, r.Name, r.Status, r.Asset, r.Fiat, r.FiatKey, r.DueKey} {
+		out = appendText(out, text)
+	}
+	return out
+}
+
+// decodeRow reads what Encode has written.
+func decodeRow(data []byte) (Row, error) {
+	d := decoder{data: data}
+	fixed := d.bytes(17)
+	if d.bad {
+		return Row{}, errDamaged
+	}
+	r := Row{
+		Standing: fixed[0] == 1,
+		Created:  int64(binary.LittleEndian.Uint64(fixed[1:])), Updated: int64(binary.LittleEndian.Uint64(fixed[9:])),
+	}
+	texts := decoder{text: string(d.data)} // one copy, which the fields share
+	for _, field := range []*string{&r.ID, &r.Project, &r.Order, &r.Name, &r.Status, &r.Asset, &r.Fiat, &r.FiatKey, &r.DueKey} {
+		*field = texts.shared()
+	}
+	if texts.bad {
+		return Row{}, errDamaged
+	}
+	return r, nil
+}
+
+// key is the row's place in an order: keys compare as the rows do, ties by id included.
+func (r Row) key(sort invoice.Sort) string {
+	switch sort {
+	case invoice.SortUpdated:
+		return timeKey(r.Updated) + r.ID
+	case invoice.SortFiat:
+		return r.FiatKey + "\x00" + r.ID
+	case invoice.SortDue:
+		return r.DueKey + "\x00" + r.ID
+	default:
+		return timeKey(r.Created) + r.ID
+	}
+}
+
+// timeKey sorts as text the way the time does.
+func timeKey(nanos int64) string {
+	var key [8]byte
+	binary.BigEndian.PutUint64(key[:], uint64(nanos)^1<<63)
+	return string(key[:])
+}
+
+// idOf is the id in a key.
+func idOf(sort invoice.Sort, key string) string {
+	if sort == invoice.SortFiat || sort == invoice.SortDue {
+		_, id, _ := strings.Cut(key, "\x00")
+		return id
+	}
+	return key[min(8, len(key)):]
+}
+
+// lower is what searches see of a text.
+func lower(text string) string {
+	for i := range len(text) {
+		if c := text[i]; c >= 'A' && c <= 'Z' {
+			out := []byte(text)
+			for ; i < len(out); i++ {
+				if c := out[i]; c >= 'A' && c <= 'Z' {
+					out[i] = c + 'a' - 'A'
+				}
+			}
+			return string(out)
+		}
+	}
+	return text
+}

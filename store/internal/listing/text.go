@@ -1,0 +1,246 @@
+package listing
+
+import (
+	"context"
+	"encoding/binary"
+	"slices"
+	"strings"
+)
+
+// gram is how long the pieces are that texts are indexed by. A piece at the end of a text is shorter.
+const gram = 4
+
+// text is one of those that are searched, each for itself.
+type text struct {
+	name string
+	of   func(*Row) string
+}
+
+var texts = []text{
+	{"id", func(r *Row) string { return r.ID }},
+	{"project", func(r *Row) string { return r.Project }},
+	{"order", func(r *Row) string { return r.Order }},
+	{"name", func(r *Row) string { return r.Name }},
+}
+
+const textParts = "text."
+
+// textPart has the pieces that begin with the same two bytes.
+func textPart(text, piece string) []byte { return []byte(textParts + text + "." + piece[:2]) }
+
+// appendTexts adds the parts that are searched: for each piece of text the places within a text at which it is, and
+// for each of those the rows. So what follows each other can be told from what is merely in the same text.
+func appendTexts(out []Part, rows []numbered) []Part {
+	var all, spare []uint64
+	lowered := make([]string, len(rows))
+	for _, text := range texts {
+		longest := 0
+		for i := range rows {
+			lowered[i] = lower(text.of(&rows[i].Row))
+			longest = max(longest, len(lowered[i]))
+		}
+		all = all[:0]
+		for offset := range min(longest, 1<<16) {
+			for i, s := range lowered {
+				if offset < len(s) {
+					all = append(all, uint64(pieceOf(s[offset:]))<<32|uint64(offset)<<16|uint64(rows[i].row))
+				}
+			}
+		}
+		spare = slices.Grow(spare[:0], len(all))[:len(all)]
+		sortPieces(all, spare)
+		out = appendPieces(out, text.name, all)
+	}
+	return appendLetters(out, rows)
+}
+
+// appendLetters adds a part for each byte of all texts: what is made of pieces would be read whole for one.
+func appendLetters(out []Part, rows []numbered) []Part {
+	var letters [256][]uint16
+	for _, r := range rows {
+		for _, text := range texts {
+			for _, c := range []byte(lower(text.of(&r.Row))) {
+				if n := len(letters[c]); n == 0 || letters[c][n-1] != r.row {
+					letters[c] = append(letters[c], r.row)
+				}
+			}
+		}
+	}
+	for c, list := range letters {
+		if len(list) > 0 {
+			out = append(out, Part{letterPart(byte(c)), appendSet(nil, list)})
+		}
+	}
+	return out
+}
+
+func letterPart(c byte) []byte { return append([]byte(textParts+"letter."), c) }
+
+// pieceOf is the piece that a text begins with. Texts have no NUL, which fills pieces that are shorter.
+func pieceOf(text string) uint32 {
+	var piece [gram]byte
+	copy(piece[:], text)
+	return binary.BigEndian.Uint32(piece[:])
+}
+
+// sortPieces sorts by the upper half, and leaves what is equal in its order: a radix sort, ten times faster here than
+// one that compares.
+func sortPieces(all, spare []uint64) {
+	const digit = 11
+	for shift := 32; shift < 64; shift += digit {
+		var starts [1<<digit + 1]int
+		for _, v := range all {
+			starts[v>>shift&(1<<digit-1)+1]++
+		}
+		for i := range 1 << digit {
+			starts[i+1] += starts[i]
+		}
+		for _, v := range all {
+			d := v >> shift & (1<<digit - 1)
+			spare[starts[d]] = v
+			starts[d]++
+		}
+		copy(all, spare)
+	}
+}
+
+// appendPieces makes a part of all pieces that begin with the same two bytes. The pieces are in the upper half,
+// in order, then the places, then the rows.
+func appendPieces(out []Part, text string, all []uint64) []Part {
+	var data, places []byte
+	var list []uint16
+	for i := 0; i < len(all); {
+		piece := all[i] >> 32
+		places = places[:0]
+		for i < len(all) && all[i]>>32 == piece {
+			offset := all[i] >> 16
+			list = list[:0]
+			for ; i < len(all) && all[i]>>16 == offset; i++ {
+				list = append(list, uint16(all[i]))
+			}
+			places = appendSet(binary.AppendUvarint(places, offset&0xffff), list)
+		}
+		data = binary.BigEndian.AppendUint32(data, uint32(piece))
+		data = append(binary.AppendUvarint(data, uint64(len(places))), places...)
+		if i == len(all) || all[i]>>48 != piece>>16 {
+			out = append(out, Part{textPart(text, string(binary.BigEndian.AppendUint32(nil, uint32(piece)))), data})
+			data = nil
+		}
+	}
+	return out
+}
+
+// search leaves the rows that have the text.
+func (f *finder) search(ctx context.Context, needle string) error {
+	if len(needle) == 1 {
+		found, err := f.members(ctx, letterPart(needle[0]))
+		f.keep(found)
+		return err
+	}
+	found := make(map[int64]*bitmap, len(f.segments))
+	for _, text := range texts {
+		var err error
+		if len(needle) <= gram {
+			err = f.searchShort(ctx, text.name, needle, found)
+		} else {
+			err = f.searchLong(ctx, text.name, needle, found)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	f.keep(found)
+	return nil
+}
+
+// searchShort finds the rows with a piece that begins with the needle.
+func (f *finder) searchShort(ctx context.Context, text, needle string, found map[int64]*bitmap) error {
+	return f.pieces(ctx, textPart(text, needle), func(segment int64, piece, places []byte) error {
+		if !strings.HasPrefix(string(piece), needle) {
+			return nil
+		}
+		hits := found[segment]
+		if hits == nil {
+			hits = new(bitmap)
+			found[segment] = hits
+		}
+		return eachPlace(places, func(_ int, rows set) { rows.addTo(hits) })
+	})
+}
+
+// searchLong finds the rows in which the pieces of the needle follow each other.
+func (f *finder) searchLong(ctx context.Context, text, needle string, found map[int64]*bitmap) error {
+	var begun map[place]*bitmap // the rows that have the needle, as far as it was looked at, from a place on
+	for from := 0; from < len(needle); from += gram {
+		from = min(from, len(needle)-gram)
+		met := map[place]*bitmap{}
+		err := f.pieces(ctx, textPart(text, needle[from:]), func(segment int64, piece, places []byte) error {
+			if string(piece) != needle[from:from+gram] {
+				return nil
+			}
+			return eachPlace(places, func(offset int, rows set) {
+				at := place{segment, offset - from}
+				before := begun[at]
+				if from > 0 && before == nil {
+					return
+				}
+				hits := new(bitmap)
+				rows.addTo(hits)
+				if before != nil {
+					hits.and(before)
+				}
+				if *hits != (bitmap{}) {
+					met[at] = hits
+				}
+			})
+		})
+		if err != nil {
+			return err
+		}
+		if begun = met; len(begun) == 0 {
+			return nil
+		}
+	}
+	for at, hits := range begun {
+		if found[at.segment] == nil {
+			found[at.segment] = new(bitmap)
+		}
+		found[at.segment].or(hits)
+	}
+	return nil
+}
+
+// place is where in a text of a segment's rows the needle begins.
+type place struct {
+	segment int64
+	offset  int
+}
+
+// pieces reads the pieces of a part, each with its places.
+func (f *finder) pieces(ctx context.Context, part []byte, see func(segment int64, piece, places []byte) error) error {
+	return f.source.Parts(ctx, part, func(segment int64, data []byte) error {
+		d := decoder{data: data}
+		for len(d.data) > 0 {
+			piece := d.bytes(gram)
+			places := d.bytes(d.uvarint())
+			if d.bad {
+				return damaged(segment)
+			}
+			if err := see(segment, piece, places); err != nil {
+				return damaged(segment)
+			}
+		}
+		return nil
+	})
+}
+
+func eachPlace(places []byte, see func(offset int, rows set)) error {
+	for d := (decoder{data: places}); len(d.data) > 0; {
+		offset, rows := d.uvarint(), d.set()
+		if d.bad {
+			return errDamaged
+		}
+		see(offset, rows)
+	}
+	return nil
+}

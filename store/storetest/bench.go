@@ -1,0 +1,130 @@
+package storetest
+
+import (
+	"fmt"
+	"math/big"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store"
+	"github.com/shopspring/decimal"
+)
+
+// benchProjects are of very different sizes: the first has nine of ten invoices.
+var benchProjects = []string{
+	"0198c8d2-7a5e-7c11-9d7a-0f6a5d0c9e11", "0198c8d3-11aa-7b22-8e1b-5a4c3d2e1f00", "0198c8d4-22bb-7c33-9f2c-6b5d4e3f2a11",
+}
+
+// Listings measures pages of listings, with whatever filter, sort and place, among so many invoices of three projects:
+// put into the backend by Fill. It reports the percentiles of the milliseconds that a page takes.
+func Listings(b *testing.B, backend store.Backend, invoices int) {
+	for _, kind := range []struct {
+		name  string
+		query func(*rand.Rand, int) invoice.Query
+	}{{"any filter", anyFilter}, {"search", anySearch}} {
+		b.Run(kind.name, func(b *testing.B) {
+			r := rand.New(rand.NewPCG(1, uint64(invoices)))
+			var took []time.Duration
+			for range b.N {
+				q := kind.query(r, invoices)
+				q.Limit = 1
+				page, err := backend.Invoices(b.Context(), q)
+				if err != nil {
+					b.Fatal(err)
+				}
+				q.Limit, q.Offset = 20, 20*r.IntN(page.Total/20+1)
+				began := time.Now()
+				if page, err = backend.Invoices(b.Context(), q); err != nil {
+					b.Fatal(err)
+				}
+				took = append(took, time.Since(began))
+				if want := min(q.Limit, page.Total-q.Offset); len(page.Invoices) != want {
+					b.Fatalf("%+v: got %d invoices of a total of %d, want %d", q, len(page.Invoices), page.Total, want)
+				}
+			}
+			slices.Sort(took)
+			b.ReportMetric(0, "ns/op")
+			for _, p := range []int{50, 99, 100} {
+				b.ReportMetric(float64(took[(len(took)-1)*p/100].Microseconds())/1000, fmt.Sprintf("p%d-ms", p))
+			}
+		})
+	}
+}
+
+// Fill puts invoices into an empty backend, as a shop of some years has them: most are completed or expired.
+func Fill(b *testing.B, backend store.Backend, invoices int) {
+	b.Helper()
+	const batch = 1000
+	for from := 0; from < invoices; from += batch {
+		var insert []invoice.Invoice
+		for n := from; n < min(from+batch, invoices); n++ {
+			insert = append(insert, benchInvoice(n))
+		}
+		if err := backend.Commit(b.Context(), invoice.Batch{Insert: insert}); err != nil {
+			b.Fatal(err)
+		}
+		if tidier, able := backend.(invoice.Tidier); able {
+			if err := tidier.Tidy(b.Context(), 4*batch); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
+
+func benchInvoice(n int) invoice.Invoice {
+	r := rand.New(rand.NewPCG(uint64(n), 7))
+	inv := newInvoice(n)
+	inv.ID = fmt.Sprintf("%08x-%04x-7%03x-%04x-%012x", 0x198c8d0+n>>4, n<<12&0xffff|r.IntN(1<<12), r.IntN(1<<12), 0x8000|r.IntN(1<<14), r.Uint64N(1<<48))
+	inv.Project = benchProjects[max(0, r.IntN(20)-17)]
+	inv.OrderID, inv.Name = fmt.Sprintf("order-%06d", n), fmt.Sprintf("%s %d", benchNames[r.IntN(len(benchNames))], r.IntN(1000))
+	inv.CreatedAt = start.Add(time.Duration(n)*time.Minute + time.Duration(r.IntN(300))*time.Second)
+	inv.UpdatedAt = inv.CreatedAt.Add(time.Duration(r.IntN(86400)) * time.Second)
+	inv.State.Status = benchStatuses[r.IntN(len(benchStatuses))]
+	inv.Price = invoice.Price{Currency: []string{"EUR", "EUR", "USD"}[r.IntN(3)], Amount: decimal.New(int64(100*r.IntN(300)+99), -2)}
+	inv.Quote = newQuote(n, []chain.Asset{pol, eth, eth}[r.IntN(3)])
+	inv.Quote.Fiat = inv.Price
+	inv.Quote.Due = big.NewInt(r.Int64N(1 << 40))
+	return inv
+}
+
+var benchStatuses = []invoice.Status{
+	invoice.StatusCompleted, invoice.StatusCompleted, invoice.StatusCompleted, invoice.StatusExpired, invoice.StatusExpired,
+	invoice.StatusCancelled, invoice.StatusPaidPartial, invoice.StatusNew, invoice.StatusPending,
+}
+
+var benchNames = []string{"Order", "Chair", "Table of oak", "Gift card", "Lamp", "Order of a Sofa"}
+
+func anyFilter(r *rand.Rand, invoices int) invoice.Query {
+	q := invoice.Query{
+		Sort:      []invoice.Sort{invoice.SortCreated, invoice.SortUpdated, invoice.SortFiat, invoice.SortDue}[r.IntN(4)],
+		Ascending: r.IntN(2) == 0,
+	}
+	some := benchInvoice(r.IntN(invoices))
+	for _, restrict := range []func(){
+		func() { q.Project = some.Project },
+		func() { q.Status = some.State.Status },
+		func() { q.AssetCode = some.Quote.Asset.Code },
+		func() { q.Fiat = some.Price.Currency },
+		func() { q.CreatedAfter = some.CreatedAt },
+		func() { q.CreatedBefore = benchInvoice(r.IntN(invoices)).CreatedAt },
+	} {
+		if r.IntN(3) == 0 {
+			restrict()
+		}
+	}
+	return q
+}
+
+// anySearch is for a part, of one letter or more, of something that an invoice has.
+func anySearch(r *rand.Rand, invoices int) invoice.Query {
+	q := anyFilter(r, invoices)
+	some := benchInvoice(r.IntN(invoices))
+	text := []string{some.ID, some.Project, some.OrderID, some.Name}[r.IntN(4)]
+	from := r.IntN(len(text))
+	q.Search = text[from : from+1+r.IntN(len(text)-from)]
+	return q
+}
