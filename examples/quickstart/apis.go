@@ -11,6 +11,7 @@ import (
 	"github.com/cointill/cointill/httpapi/cryptosteroid"
 	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store/sqlite"
 	"github.com/cointill/cointill/webhook"
 )
 
@@ -49,21 +50,22 @@ func (n names) formats() (*webhook.Notifier, error) {
 }
 
 // handlers mounts the APIs, the feed, the health, the shop's own page for webhooks, and the payer on one mux.
-func (h *house) handlers(projects *invoice.Projects, store cryptomus.Store) error {
+func (h *house) handlers(projects *invoice.Projects, store *sqlite.Store) error {
+	replies := store.Replies() // so that a request with an Idempotency-Key is done once, whatever happens to its answer
 	first, err := itispay.New(itispay.Config{
-		Service: h.invoices, Projects: projects,
+		Service: h.invoices, Projects: projects, Replies: replies,
 		Accounts: []httpapi.Account{{ID: "quickstart", KeyHash: invoice.HashKey(accountKey)}},
 	})
 	if err != nil {
 		return err
 	}
 	n := h.names()
-	second, err := cryptosteroid.New(cryptosteroid.Config{Service: h.invoices, Projects: projects, View: n.view})
+	second, err := cryptosteroid.New(cryptosteroid.Config{Service: h.invoices, Projects: projects, View: n.view, Replies: replies})
 	if err != nil {
 		return err
 	}
 	third, err := cryptomus.New(cryptomus.Config{
-		Service: h.invoices, Projects: projects, Store: store, Currencies: n.currencies, Resent: h.dispatcher.Hint,
+		Service: h.invoices, Projects: projects, Store: store, Currencies: n.currencies, Resent: h.dispatcher.Hint, Replies: replies,
 		PageURL: func(inv invoice.Invoice) string { return h.publicURL(inv.ID) },
 	})
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 
 // big are the tables that grow with what happens; the others have a row for each network, wallet, duty,
 // project or dead URL, or a single one.
-var big = []string{"cointill_invoices", "cointill_places", "cointill_free", "cointill_payments", "cointill_events", "cointill_outbox", "cointill_attempts"}
+var big = []string{"cointill_invoices", "cointill_places", "cointill_free", "cointill_payments", "cointill_events", "cointill_outbox", "cointill_attempts", "cointill_replies"}
 
 // fill is a shop's database after a while: 100,000 invoices of three projects.
 const fill = `
@@ -43,6 +43,8 @@ const fill = `
 	FROM generate_series(1, 100000) n;
 	INSERT INTO cointill_attempts (message, at, duration, status, excerpt, error)
 	SELECT 'evt-' || n, '', 1, 200, repeat('x', 100), '' FROM generate_series(1, 100000) n;
+	INSERT INTO cointill_replies (name, entry, until)
+	SELECT sha256(decode(lpad(n::text, 8, '0'), 'hex')), decode(repeat('7b', 600), 'hex'), n FROM generate_series(1, 100000) n;
 	INSERT INTO cointill_networks (network, version, cursor, head) SELECT 'eip155:' || n, 1, '', '{}' FROM generate_series(0, 3) n;`
 
 // samples are the statements with arguments as they are sent.
@@ -81,6 +83,8 @@ func samples() map[string][]any {
 		qInsertGone: {"https://shop10.example/", "shop-1"}, qDeleteGone: {"https://shop10.example/", "shop-1"},
 		qKill: {"https://shop10.example/", "shop-1"}, qNextDue: {}, qHistory: {"inv-7"},
 		qLockInvoice: {"inv-7"}, qLatest: {"inv-7"}, qResend: {"evt-10", 1},
+		qBeginReply: {`\x07`, `\x7b`, 100001, 7}, qReply: {`\x07`}, qFinishReply: {`\x07`, `\x7b`, `\x7b`, 100001},
+		qAbandonReply: {`\x07`, `\x7b`}, qEndReplies: {50000, 8},
 	}
 }
 

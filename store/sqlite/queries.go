@@ -127,6 +127,14 @@ const (
 	qLatest = `SELECT ` + messageColumns + ` FROM cointill_outbox m
 		WHERE m.invoice = ? ORDER BY m.seq DESC, m.n DESC LIMIT 1`
 	qResend = `UPDATE cointill_outbox SET state = 'due', due = ?, ready = 0, claimed = 0, tried = 0 WHERE n = ?`
+
+	qBeginReply = `INSERT INTO cointill_replies (name, entry, until) VALUES (?1, ?2, ?3)
+		ON CONFLICT (name) DO UPDATE SET entry = excluded.entry, until = excluded.until WHERE until <= ?4`
+	qReply        = `SELECT entry FROM cointill_replies WHERE name = ?`
+	qFinishReply  = `UPDATE cointill_replies SET (entry, until) = (?3, ?4) WHERE name = ?1 AND entry = ?2`
+	qAbandonReply = `DELETE FROM cointill_replies WHERE name = ? AND entry = ?`
+	qEndReplies   = `DELETE FROM cointill_replies WHERE n IN (
+		SELECT n FROM cointill_replies WHERE until <= ? ORDER BY until LIMIT ?)`
 )
 
 func queries() []string {
@@ -138,5 +146,6 @@ func queries() []string {
 		qNetwork, qEvents, qInvoiceEvents, qInsertProject, qUpdateProject, qProjectVersion, qProjectByName,
 		qProject, qProjectByKey, qInsertMessage, qRelease, qDue, qClaim, qRecord, qInsertAttempt,
 		qInsertGone, qDeleteGone, qKill, qNextDue, qHistory, qLatest, qResend,
+		qBeginReply, qReply, qFinishReply, qAbandonReply, qEndReplies,
 	}
 }
