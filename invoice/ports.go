@@ -289,7 +289,7 @@ type Notifier interface {
 }
 
 // ProjectStore keeps projects. All methods may block on the database until ctx ends, and may be
-// called concurrently.
+// called concurrently. What a method answers belongs to the caller.
 type ProjectStore interface {
 	// InsertProject stores a new project with Version 1. ErrDuplicateProject when the owner has one
 	// of this name, ErrConflict when the id or the key hash is taken, or the version is another. When

@@ -39,8 +39,6 @@ type Config struct {
 	Maximum decimal.Decimal
 	// Commission is the Service's, for the list of services. Default none.
 	Commission func(project string, asset chain.Asset) decimal.Decimal
-	// Discounts keeps the discounts of coins. Nil: there are none, and none can be set.
-	Discounts Discounts
 	// TestClient sends test webhooks; it must guard its dialling as that of webhook.NewClient does. They are signed
 	// like real ones, so that whoever has the key can tell a shop that an order is paid: leave it nil, which
 	// forbids them, where real goods are sold.
@@ -66,21 +64,6 @@ type Store interface {
 	// History and Resend are those of webhook.Outbox.
 	History(ctx context.Context, invoiceID string) ([]webhook.Record, error)
 	Resend(ctx context.Context, invoiceID string, now time.Time) (invoice.Message, error)
-}
-
-// Discounts keeps what is taken off when an invoice is created in a coin. Its methods may block until ctx ends, and
-// may be called concurrently.
-type Discounts interface {
-	// Discounts answers those of a project that were set.
-	Discounts(ctx context.Context, project string) ([]Discount, error)
-	// SetDiscount sets one, in the place of what it was.
-	SetDiscount(ctx context.Context, project string, d Discount) error
-}
-
-// Discount is how much is taken off what is paid in a coin, in percent; below 0 it is a surcharge.
-type Discount struct {
-	Code, Network string // as in webhook.CryptomusCurrency
-	Percent       int    // -99 to 100
 }
 
 // currency is an asset of the Service with its names on the wire.

@@ -50,8 +50,8 @@
 //   - is_refresh opens an expired invoice again for lifetime seconds, at the quote it had, and at another address if
 //     it has given up its own. An invoice that is not expired stays as it is.
 //   - A coin has one network when Currencies has one. Discounts count when coin and network are known at creation;
-//     that of the request comes before that of Config.Discounts. 100 percent leaves nothing to pay, and is refused
-//     as too small an amount.
+//     that of the request comes before the one that was set, which is kept with the project. 100 percent leaves
+//     nothing to pay, and is refused as too small an amount.
 //   - While the network is open, payer_currency is the coin if it is given, network what the request said, and
 //     payer_amount, merchant_amount and address are null.
 //   - "" is the same as absent, texts are trimmed, codes and networks are taken in any case, numbers in strings
