@@ -20,10 +20,11 @@ const accountKey = "000000000000000000000000000000000000000000000000000000000000
 
 // Where things are. The paths of CryptoSteroid begin with /merchants/.
 const (
-	itispayPath   = "/api/v1"
-	cryptomusPath = "/v1"
-	hookPath      = "/shop/hook"
-	payPath       = "/dev/pay"
+	itispayPath     = "/api/v1"
+	cryptomusPath   = "/v1"
+	cryptomusPathV2 = "/v2"
+	hookPath        = "/shop/hook"
+	payPath         = "/dev/pay"
 )
 
 // names are what the assets are called by the other two APIs.
@@ -64,12 +65,9 @@ func (h *house) handlers(projects *invoice.Projects, store *sqlite.Store) error 
 	if err != nil {
 		return err
 	}
-	third, err := cryptomus.New(cryptomus.Config{
+	third := cryptomus.Config{
 		Service: h.invoices, Projects: projects, Store: store, Currencies: n.currencies, Resent: h.dispatcher.Hint, Replies: replies,
 		PageURL: func(inv invoice.Invoice) string { return h.publicURL(inv.ID) },
-	})
-	if err != nil {
-		return err
 	}
 	feed, err := httpapi.NewFeed(httpapi.FeedConfig{Service: h.invoices, Projects: projects})
 	if err != nil {
@@ -84,13 +82,30 @@ func (h *house) handlers(projects *invoice.Projects, store *sqlite.Store) error 
 	for _, path := range []string{"/merchants/", "/docs", "/openapi.json"} {
 		mux.Handle(path, second)
 	}
-	mux.Handle(cryptomusPath+"/", http.StripPrefix(cryptomusPath, third))
+	if err := mountCryptomus(mux, third); err != nil {
+		return err
+	}
 	mux.Handle("/events", feed)
 	mux.Handle("/alive", httpapi.Alive())
 	mux.Handle("/ready", ready)
 	mux.HandleFunc("POST "+hookPath, h.shop.hook)
 	mux.HandleFunc("POST "+payPath, h.payer.serve(h.shop.project))
 	h.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	return nil
+}
+
+// mountCryptomus mounts both versions of the API where its clients look for them.
+func mountCryptomus(mux *http.ServeMux, cfg cryptomus.Config) error {
+	v1, err := cryptomus.New(cfg)
+	if err != nil {
+		return err
+	}
+	v2, err := cryptomus.NewV2(cfg)
+	if err != nil {
+		return err
+	}
+	mux.Handle(cryptomusPath+"/", http.StripPrefix(cryptomusPath, v1))
+	mux.Handle(cryptomusPathV2+"/", http.StripPrefix(cryptomusPathV2, v2))
 	return nil
 }
 

@@ -6,11 +6,13 @@
 //	}
 //	notifier, err := webhook.NewNotifier(webhook.Cryptomus(table...))                  // for invoice.Config
 //	...
-//	api, err := cryptomus.New(cryptomus.Config{
-//		Service: service, Projects: projects, Store: backend, Currencies: table, PageURL: page,
-//	})
+//	cfg := cryptomus.Config{Service: service, Projects: projects, Store: backend, Currencies: table, PageURL: page}
+//	api, err := cryptomus.New(cfg)
+//	...
+//	v2, err := cryptomus.NewV2(cfg)
 //	...
 //	mux.Handle("/v1/", http.StripPrefix("/v1", api))
+//	mux.Handle("/v2/", http.StripPrefix("/v2", v2))
 //	dispatcher, err := webhook.New(webhook.Config{Outbox: backend, Secrets: projects, Keys: projects, Rules: notifier.Rules()})
 //
 // A merchant is a project: its id is the project's, and its keys are made by
@@ -30,6 +32,11 @@
 //	POST /test-webhook/payment, .../wallet         try a receiver out, if Config.TestClient          payment key
 //	POST /balance                                  nothing is held                                   payment key
 //	GET  /exchange-rate/{currency}/list            rates                                             no key
+//	GET  /openapi.json                             all of this, for programs                         no key
+//
+// [NewV2] has what version 2 adds to them:
+//
+//	POST /payment/resend                           the same, also by the txid of a payment           payment key
 //	GET  /openapi.json                             all of this, for programs                         no key
 //
 // Refunds, payouts, transfers and recurring payments have their routes and answer "You are forbidden": nothing here
@@ -88,6 +95,13 @@
 //
 // Amounts of a final invoice are those that are confirmed: a shop may credit them. Of a cancelled one
 // payment_amount is what came all the same, and merchant_amount nothing.
+//
+// # Resending
+//
+// The latest webhook of an invoice is sent again, as it was. Version 2 also finds the invoice by a txid, exactly as
+// webhooks and answers tell it: the merchant's invoice that was paid in the transaction, by a payment that the chain
+// still has; the newest one that can be told if it paid several. uuid and order_id come before a txid. Deposits to
+// static wallets are not found, here as by uuid.
 //
 // # Lists
 //

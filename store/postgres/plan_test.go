@@ -72,6 +72,7 @@ func samples() map[string][]any {
 		qFreeIndexes: {texts, list(256)}, qTakeIndex: {"wallet-1"}, qReserved: {"hot"}, qReserve: {"hot", 1}, qLease: {"duty", "holder", 1}, qReleaseLease: {"duty", 1},
 		qInvoice: {"inv-7"}, qInvoiceByOrder: {"shop-1", "order-7"}, qAt: {many(5000, "address-"), many(5000, "slot-")},
 		qPaidBy:    {many(5000, "eip155:"), many(5000, "tx-"), many(5000, "")},
+		qPaidIn:    {"eip155:1", "tx-5"},
 		qHeldSlots: {"eip155:2", "shared", "slot-10", "slot-20", 2000}, qPaidAfter: {"", 500},
 		qAbove: {"eip155:1", 99900}, qWaking: {"eip155:1", 500, 500, 500, 500, 200}, qNetwork: {"eip155:1"},
 		qEvents: {50000, 100}, qInvoiceEvents: {"inv-7"},
@@ -148,6 +149,13 @@ func TestA43_APageAfterAnotherBeginsThereInTheIndex(t *testing.T) {
 	pool := filled(t)
 	query, args := pageQuery(invoice.Query{Project: "shop-1", After: "no such invoice", Limit: 50, Uncounted: true})
 	require.Regexp(t, `Index Cond: .*project = .*ROW\(created, id\) < ROW\(`, plan(t, pool, query, args, "force_custom_plan"))
+}
+
+func TestA43_ATransactionIsFoundInTheIndex(t *testing.T) {
+	pool := filled(t)
+	for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
+		require.Regexp(t, `Index Cond: .*network = .* AND \(txid = `, plan(t, pool, qPaidIn, []any{"eip155:1", "tx-5"}, mode), mode)
+	}
 }
 
 // A compilation takes longer than any of them.

@@ -111,6 +111,8 @@ const (
 			FROM unnest((SELECT $1::text[]), (SELECT $2::text[]), (SELECT $3::text[])) AS asked (network, txid, idx)
 		CROSS JOIN LATERAL (SELECT invoice FROM cointill_payments
 			WHERE network = asked.network AND txid = asked.txid AND idx = asked.idx OFFSET 0) p) f` + withPayments
+	qPaidIn = selectInvoices + `(SELECT DISTINCT invoice AS id FROM cointill_payments
+		WHERE network = $1 AND txid = $2) f` + withPayments
 	// qHeldSlots asks for the empty slot, which is not among those of a shared address, by itself.
 	qHeldSlots = `SELECT slot FROM (
 		SELECT slot FROM cointill_places

@@ -15,6 +15,9 @@ func (s *Store) Commits() int64 {
 // Queries are the prepared statements.
 func Queries() []string { return queries() }
 
+// PaidInQuery is the statement that finds the invoices of a transaction.
+const PaidInQuery = qPaidIn
+
 // ListQueries are the statements of a listing.
 func ListQueries(q invoice.Query) []string {
 	where, _ := condition(q)

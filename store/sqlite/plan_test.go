@@ -67,6 +67,11 @@ func TestA43_APageAfterAnotherBeginsThereInTheIndex(t *testing.T) {
 	}
 }
 
+func TestA43_ATransactionIsFoundInTheIndex(t *testing.T) {
+	_, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
+	require.Regexp(t, `SEARCH cointill_payments USING PRIMARY KEY \(network=\? AND txid=\?\)`, strings.Join(plan(t, db, sqlite.PaidInQuery), "\n"))
+}
+
 func TestA43_ListingsReadRowsOfTheirPageOnly(t *testing.T) {
 	_, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
 	for _, sort := range sortOrders {

@@ -62,6 +62,8 @@ const (
 	qPaidBy = withPayments + ` WHERE i.id IN (
 		SELECT paid.invoice FROM json_each(?) a CROSS JOIN cointill_payments paid
 			ON paid.network = a.value ->> 0 AND paid.txid = a.value ->> 1 AND paid.idx = a.value ->> 2)`
+	qPaidIn = withPayments + ` WHERE i.id IN (
+		SELECT invoice FROM cointill_payments WHERE network = ? AND txid = ?)`
 	qPaidAfter = withPayments + ` WHERE i.id IN (
 		SELECT DISTINCT invoice FROM cointill_payments WHERE invoice > ? ORDER BY invoice LIMIT ?) ORDER BY i.id`
 	qHeldSlots = `SELECT slot FROM cointill_places
@@ -140,7 +142,7 @@ const (
 func queries() []string {
 	return []string{
 		qLock, qInsertInvoice, qUpdateInvoice, qRequoteInvoice, qInvoiceExists, qIDByOrder, qPutPayment, qInsertEvent,
-		qClaimPlace, qForgetPlace, qReleasePlace, qFreeIndex, qTakeIndex, qReserved, qInvoices, qPlaces, qPaidBy,
+		qClaimPlace, qForgetPlace, qReleasePlace, qFreeIndex, qTakeIndex, qReserved, qInvoices, qPlaces, qPaidBy, qPaidIn,
 		qPaidAfter, qHeldSlots, qHeld,
 		qInsertProgress, qUpdateProgress, qReserve, qInvoice, qInvoiceByOrder, qAbove, qWaking,
 		qNetwork, qEvents, qInvoiceEvents, qInsertProject, qUpdateProject, qProjectVersion, qProjectByName,
