@@ -22,8 +22,9 @@ import (
 // as they are. They hold whole answers, thus also what only the client should see, such as the key of a project that
 // it created: keep them as secret as those.
 //
-// Every process that answers for the same projects must use the same entries: with several processes that is a table
-// they share, and [NewReplies] is for one. Package httpapitest proves an implementation.
+// Every process that answers for the same projects must use the same entries: those of Store.Replies of store/postgres,
+// or of store/sqlite for one process. Both keep them through a restart, and [NewReplies] does not. Package httpapitest
+// proves an implementation.
 //
 // The methods may block until ctx ends, and may be called concurrently, also for the same key. A scope and a key
 // together name an entry; both are printable ASCII, a key has 1 to 255 characters. Slices stay the caller's: what is

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// MemoryReplies are [Replies] in the memory of one process. They are gone when it ends.
+// MemoryReplies are [Replies] in the memory of one process. They are gone when it ends, and a request that is repeated
+// after that is done again.
 type MemoryReplies struct {
 	max int
 

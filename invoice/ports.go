@@ -98,6 +98,10 @@ type Reader interface {
 	// InvoicesPaidBy answers, with all their payments, the invoices that the payments of these keys belong
 	// to, each once, in no particular order.
 	InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]Invoice, error)
+	// InvoicesPaidIn answers, with all their payments, the invoices that the payments of a transaction belong to,
+	// withdrawn ones included, each once, in no particular order. The work grows with the transaction, not with
+	// what is stored.
+	InvoicesPaidIn(ctx context.Context, network chain.Network, txID string) ([]Invoice, error)
 	// HeldSlots answers, in order, up to limit slots of an address that are held on the network, from the
 	// first text to the last, both included.
 	HeldSlots(ctx context.Context, network chain.Network, address chain.Address, first, last string, limit int) ([]string, error)
@@ -298,7 +302,7 @@ type Notifier interface {
 }
 
 // ProjectStore keeps projects. All methods may block on the database until ctx ends, and may be
-// called concurrently.
+// called concurrently. What a method answers belongs to the caller.
 type ProjectStore interface {
 	// InsertProject stores a new project with Version 1. ErrDuplicateProject when the owner has one
 	// of this name, ErrConflict when the id or the key hash is taken, or the version is another. When

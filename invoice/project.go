@@ -26,9 +26,12 @@ type Project struct {
 	Secrets     []Secret       `json:"secrets"`               // newest first; at least one
 	// Keys are for APIs whose signatures are made with the key itself, so that a hash of it would not do; by
 	// name. See [Projects.MakeKey].
-	Keys      map[string]Secret `json:"keys,omitempty"`
-	CreatedAt time.Time         `json:"created_at"`
-	Version   int64             `json:"version"`
+	Keys map[string]Secret `json:"keys,omitempty"`
+	// Discounts are for APIs that take something off when an invoice is created in an asset: percent by the asset's
+	// code; below 0 it is a surcharge. See [Projects.SetDiscount].
+	Discounts map[string]int `json:"discounts,omitempty"`
+	CreatedAt time.Time      `json:"created_at"`
+	Version   int64          `json:"version"`
 }
 
 // Secret signs webhooks, in the form of Standard Webhooks: "whsec_" and 32 bytes in base64.
@@ -189,52 +192,98 @@ func (ps *Projects) Secrets(ctx context.Context, project string) ([]string, erro
 }
 
 // RotateSecret gives the project a new webhook secret and answers it. The older ones go on signing
-// beside it for the overlap, so that receivers can change over without missing a message.
+// beside it for the overlap, so that receivers can change over without missing a message. It refuses with
+// ErrNotFound, or with [ErrConflict] when the project is changed again and again meanwhile.
 func (ps *Projects) RotateSecret(ctx context.Context, project string, overlap time.Duration) (string, error) {
-	p, err := ps.store.Project(ctx, project)
-	if err != nil {
-		return "", fmt.Errorf("invoice: rotate secret: %w", err)
-	}
 	now := ps.now().UTC()
 	fresh := Secret{Value: newSecret()}
-	secrets := []Secret{fresh}
-	for _, s := range p.Secrets {
-		if end := now.Add(overlap); s.Until.IsZero() || s.Until.After(end) {
-			s.Until = end
+	err := ps.change(ctx, project, func(p *Project) error {
+		secrets := []Secret{fresh}
+		for _, s := range p.Secrets {
+			if end := now.Add(overlap); s.Until.IsZero() || s.Until.After(end) {
+				s.Until = end
+			}
+			if now.Before(s.Until) {
+				secrets = append(secrets, s)
+			}
 		}
-		if now.Before(s.Until) {
-			secrets = append(secrets, s)
-		}
-	}
-	p.Secrets = secrets
-	p.Version++
-	if err := ps.store.UpdateProject(ctx, p); err != nil {
+		p.Secrets = secrets
+		return nil
+	})
+	if err != nil {
 		return "", fmt.Errorf("invoice: rotate secret: %w", err)
 	}
 	return fresh.Value, nil
 }
 
 // MakeKey gives the project a new key under the name, in the place of the one it had, and answers it: 64
-// hexadecimal digits. It refuses with ErrNotFound, or with [ErrConflict] when the project was changed
-// meanwhile.
+// hexadecimal digits. It refuses with ErrNotFound, or with [ErrConflict] when the project is changed again and
+// again meanwhile.
 func (ps *Projects) MakeKey(ctx context.Context, project, name string) (string, error) {
-	p, err := ps.store.Project(ctx, project)
+	key := randomHex(32)
+	err := ps.change(ctx, project, func(p *Project) error {
+		if p.Keys == nil {
+			p.Keys = map[string]Secret{}
+		}
+		p.Keys[name] = Secret{Value: key}
+		return nil
+	})
 	if err != nil {
 		return "", fmt.Errorf("invoice: make key: %w", err)
 	}
-	key := randomHex(32)
-	keys := map[string]Secret{name: {Value: key}}
-	for other, secret := range p.Keys {
-		if other != name {
-			keys[other] = secret
+	return key, nil
+}
+
+// maxDiscounts bounds how many assets of a project have a discount: they are read with every request.
+const maxDiscounts = 200
+
+// SetDiscount sets what is taken off what is paid in an asset, by its code, in percent from -99 to 100, in the place of
+// what it was: 0 is none, and below 0 it is a surcharge. It counts where an API reads it, as httpapi/cryptomus does;
+// [Service.Create] goes by Request.Discount alone. It is idempotent. It refuses with an [InvalidError], with ErrNotFound,
+// or with [ErrConflict] when the project is changed again and again meanwhile.
+func (ps *Projects) SetDiscount(ctx context.Context, project, code string, percent int) error {
+	switch {
+	case !cleanText(code) || code == "" || len(code) > 32:
+		return &InvalidError{"currency", "must be the code of an asset"}
+	case percent < -99 || percent > 100:
+		return &InvalidError{"discount_percent", "must be -99 to 100"}
+	}
+	err := ps.change(ctx, project, func(p *Project) error {
+		if percent == 0 {
+			delete(p.Discounts, code)
+			return nil
+		}
+		if _, has := p.Discounts[code]; !has && len(p.Discounts) >= maxDiscounts {
+			return &InvalidError{"discounts", fmt.Sprintf("has %d entries, and no room for more", len(p.Discounts))}
+		}
+		if p.Discounts == nil {
+			p.Discounts = map[string]int{}
+		}
+		p.Discounts[code] = percent
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("invoice: set discount: %w", err)
+	}
+	return nil
+}
+
+// change stores what f makes of the project, or nothing if f refuses. When somebody else has changed it meanwhile, f is
+// asked again on fresh facts.
+func (ps *Projects) change(ctx context.Context, project string, f func(*Project) error) error {
+	for try := 0; ; try++ {
+		p, err := ps.store.Project(ctx, project)
+		if err != nil {
+			return err
+		}
+		if err := f(&p); err != nil {
+			return err
+		}
+		p.Version++
+		if err = ps.store.UpdateProject(ctx, p); !errors.Is(err, ErrConflict) || try == 20 {
+			return err
 		}
 	}
-	p.Keys = keys
-	p.Version++
-	if err := ps.store.UpdateProject(ctx, p); err != nil {
-		return "", fmt.Errorf("invoice: make key: %w", err)
-	}
-	return key, nil
 }
 
 // Key answers the project's key of the name, or ErrNotFound.

@@ -3,6 +3,7 @@ package invoice
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cointill/cointill/chain"
@@ -19,6 +20,30 @@ func (s *Service) Invoice(ctx context.Context, project, id string) (Invoice, err
 		return Invoice{}, fmt.Errorf("invoice: read %.64q: %w", id, ErrNotFound)
 	}
 	return inv, nil
+}
+
+// InvoicesPaidIn answers the project's invoices with a payment in the transaction, on whichever network of the
+// configuration, those created last first; an empty project means anybody's. The id is as a [Payment] has it, and a
+// payment that the chain no longer has counts for nothing.
+func (s *Service) InvoicesPaidIn(ctx context.Context, project, txID string) ([]Invoice, error) {
+	var out []Invoice
+	for _, c := range s.cfg.Chains {
+		network := c.Watcher.Network()
+		found, err := s.cfg.Store.InvoicesPaidIn(ctx, network, txID)
+		if err = s.passOver("", err); err != nil {
+			return nil, fmt.Errorf("invoice: read those paid in %.64q: %w", txID, err)
+		}
+		for _, inv := range found {
+			paid := slices.ContainsFunc(inv.Payments, func(p Payment) bool {
+				return p.Key.Network == network && p.Key.TxID == txID && !p.Withdrawn
+			})
+			if paid && (project == "" || inv.Project == project) {
+				out = append(out, inv)
+			}
+		}
+	}
+	slices.SortFunc(out, Query{}.Compare)
+	return slices.CompactFunc(out, func(a, b Invoice) bool { return a.ID == b.ID }), nil
 }
 
 // MaxPage is the largest page that List and Events answer.

@@ -70,5 +70,6 @@ func cloneProject(p invoice.Project) invoice.Project {
 	p.AllowedIPs = slices.Clone(p.AllowedIPs)
 	p.Secrets = slices.Clone(p.Secrets)
 	p.Keys = maps.Clone(p.Keys)
+	p.Discounts = maps.Clone(p.Discounts)
 	return p
 }

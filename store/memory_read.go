@@ -113,6 +113,22 @@ func (m *Memory) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoic
 	return m.snapshots(found), nil
 }
 
+// InvoicesPaidIn implements [invoice.Reader].
+func (m *Memory) InvoicesPaidIn(ctx context.Context, network chain.Network, txID string) ([]invoice.Invoice, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	found := map[string]bool{}
+	for key, id := range m.paidTo {
+		if key.Network == network && key.TxID == txID {
+			found[id] = true
+		}
+	}
+	return m.snapshots(found), nil
+}
+
 func (m *Memory) snapshots(ids map[string]bool) []invoice.Invoice {
 	var out []invoice.Invoice
 	for id := range ids {

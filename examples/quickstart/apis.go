@@ -11,6 +11,7 @@ import (
 	"github.com/cointill/cointill/httpapi/cryptosteroid"
 	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store/sqlite"
 	"github.com/cointill/cointill/webhook"
 )
 
@@ -19,10 +20,11 @@ const accountKey = "000000000000000000000000000000000000000000000000000000000000
 
 // Where things are. The paths of CryptoSteroid begin with /merchants/.
 const (
-	itispayPath   = "/api/v1"
-	cryptomusPath = "/v1"
-	hookPath      = "/shop/hook"
-	payPath       = "/dev/pay"
+	itispayPath     = "/api/v1"
+	cryptomusPath   = "/v1"
+	cryptomusPathV2 = "/v2"
+	hookPath        = "/shop/hook"
+	payPath         = "/dev/pay"
 )
 
 // names are what the assets are called by the other two APIs.
@@ -49,25 +51,23 @@ func (n names) formats() (*webhook.Notifier, error) {
 }
 
 // handlers mounts the APIs, the feed, the health, the shop's own page for webhooks, and the payer on one mux.
-func (h *house) handlers(projects *invoice.Projects, store cryptomus.Store) error {
+func (h *house) handlers(projects *invoice.Projects, store *sqlite.Store) error {
+	replies := store.Replies() // so that a request with an Idempotency-Key is done once, whatever happens to its answer
 	first, err := itispay.New(itispay.Config{
-		Service: h.invoices, Projects: projects,
+		Service: h.invoices, Projects: projects, Replies: replies,
 		Accounts: []httpapi.Account{{ID: "quickstart", KeyHash: invoice.HashKey(accountKey)}},
 	})
 	if err != nil {
 		return err
 	}
 	n := h.names()
-	second, err := cryptosteroid.New(cryptosteroid.Config{Service: h.invoices, Projects: projects, View: n.view})
+	second, err := cryptosteroid.New(cryptosteroid.Config{Service: h.invoices, Projects: projects, View: n.view, Replies: replies})
 	if err != nil {
 		return err
 	}
-	third, err := cryptomus.New(cryptomus.Config{
-		Service: h.invoices, Projects: projects, Store: store, Currencies: n.currencies, Resent: h.dispatcher.Hint,
+	third := cryptomus.Config{
+		Service: h.invoices, Projects: projects, Store: store, Currencies: n.currencies, Resent: h.dispatcher.Hint, Replies: replies,
 		PageURL: func(inv invoice.Invoice) string { return h.publicURL(inv.ID) },
-	})
-	if err != nil {
-		return err
 	}
 	feed, err := httpapi.NewFeed(httpapi.FeedConfig{Service: h.invoices, Projects: projects})
 	if err != nil {
@@ -82,13 +82,30 @@ func (h *house) handlers(projects *invoice.Projects, store cryptomus.Store) erro
 	for _, path := range []string{"/merchants/", "/docs", "/openapi.json"} {
 		mux.Handle(path, second)
 	}
-	mux.Handle(cryptomusPath+"/", http.StripPrefix(cryptomusPath, third))
+	if err := mountCryptomus(mux, third); err != nil {
+		return err
+	}
 	mux.Handle("/events", feed)
 	mux.Handle("/alive", httpapi.Alive())
 	mux.Handle("/ready", ready)
 	mux.HandleFunc("POST "+hookPath, h.shop.hook)
 	mux.HandleFunc("POST "+payPath, h.payer.serve(h.shop.project))
 	h.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	return nil
+}
+
+// mountCryptomus mounts both versions of the API where its clients look for them.
+func mountCryptomus(mux *http.ServeMux, cfg cryptomus.Config) error {
+	v1, err := cryptomus.New(cfg)
+	if err != nil {
+		return err
+	}
+	v2, err := cryptomus.NewV2(cfg)
+	if err != nil {
+		return err
+	}
+	mux.Handle(cryptomusPath+"/", http.StripPrefix(cryptomusPath, v1))
+	mux.Handle(cryptomusPathV2+"/", http.StripPrefix(cryptomusPathV2, v2))
 	return nil
 }
 

@@ -112,6 +112,10 @@ func TestThePrintedCurlLinesWork(t *testing.T) {
 		for _, told := range []string{`mine-1 +webhook +"completed"`, `mine-2 +webhook +"PAID"`, `mine-3 +webhook +"paid"`} {
 			require.Eventually(t, func() bool { return regexp.MustCompile(told).MatchString(out.String()) }, time.Minute, 50*time.Millisecond, told)
 		}
+		base := regexp.MustCompile(`(http://\S+)/alive`).FindStringSubmatch(lines)[1]
+		answers, err = exec.Command("curl", "-s", "-d", "{}", base+"/v2/payment/resend").CombinedOutput()
+		require.NoError(t, err)
+		require.JSONEq(t, `{"message":"Invalid Sign."}`, string(answers), "version 2 of Cryptomus's API is there")
 		cancel()
 		require.NoError(t, <-done)
 		requireSignedForCryptomus(t, dir)

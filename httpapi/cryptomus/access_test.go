@@ -287,7 +287,13 @@ func TestMountsUnderAnyPrefix(t *testing.T) {
 	w := newWorld(t, options{})
 	mux := http.NewServeMux()
 	mux.Handle("/v1/", http.StripPrefix("/v1", w.api))
-	for path, want := range map[string]int{"/v1/exchange-rate/COIN/list": 200, "/v1/openapi.json": 200, "/v1/nothing": 404, "/v1/payment": 405} {
+	v2, err := cryptomus.NewV2(w.cfg)
+	require.NoError(t, err)
+	mux.Handle("/v2/", http.StripPrefix("/v2", v2))
+	for path, want := range map[string]int{
+		"/v1/exchange-rate/COIN/list": 200, "/v1/openapi.json": 200, "/v1/nothing": 404, "/v1/payment": 405,
+		"/v2/openapi.json": 200, "/v2/docs": 200, "/v2/payment": 404, "/v2/payment/resend": 405,
+	} {
 		rec := httptest.NewRecorder()
 		mux.ServeHTTP(rec, httptest.NewRequest("GET", path, nil))
 		require.Equal(t, want, rec.Code, path)

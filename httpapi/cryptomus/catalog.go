@@ -1,14 +1,15 @@
 package cryptomus
 
 import (
-	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"math/big"
 	"strconv"
 	"strings"
 
 	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
 	"github.com/shopspring/decimal"
 )
@@ -166,11 +167,10 @@ type setDiscount struct {
 
 func (a *api) listDiscounts(r *httpapi.Request) (any, error) {
 	out := discountsAnswer{Result: []discountObject{}}
-	kept, err := a.discounts(r.Context(), r.Project.ID)
 	for _, c := range a.currencies {
-		out.Result = append(out.Result, discountObject{c.Code, c.Network, kept[[2]string{c.Code, c.Network}]})
+		out.Result = append(out.Result, discountObject{c.Code, c.Network, r.Project.Discounts[c.Asset.Code]})
 	}
-	return out, err
+	return out, nil
 }
 
 func (a *api) setDiscount(r *httpapi.Request) (any, error) {
@@ -178,42 +178,19 @@ func (a *api) setDiscount(r *httpapi.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := Discount{strings.ToUpper(in.Currency), strings.ToLower(in.Network), *in.Percent}
-	if len(a.find(d.Code, d.Network)) == 0 {
+	found := a.find(strings.ToUpper(in.Currency), strings.ToLower(in.Network))
+	if len(found) == 0 {
 		return nil, refusal("The service " + in.Currency + " " + in.Network + " was not found")
 	}
-	if a.cfg.Discounts == nil {
-		return nil, errForbidden
+	c := found[0] // the only one: it has a network
+	err = a.cfg.Projects.SetDiscount(r.Context(), r.Project.ID, c.Asset.Code, *in.Percent)
+	if _, full := errors.AsType[*invoice.InvalidError](err); full { // the rest of it was checked
+		return nil, broken("currency", "max.array")
 	}
-	if err := a.cfg.Discounts.SetDiscount(r.Context(), r.Project.ID, d); err != nil {
-		return nil, fmt.Errorf("cryptomus: set discount: %w", err)
-	}
-	return discountAnswer{Result: setDiscount{d.Code, d.Network, strconv.Itoa(d.Percent)}}, nil
-}
-
-// discounts answers those of a project by code and network.
-func (a *api) discounts(ctx context.Context, project string) (map[[2]string]int, error) {
-	out := map[[2]string]int{}
-	if a.cfg.Discounts == nil {
-		return out, nil
-	}
-	kept, err := a.cfg.Discounts.Discounts(ctx, project)
 	if err != nil {
-		return nil, fmt.Errorf("cryptomus: read discounts: %w", err)
+		return nil, a.passing(r.Context(), fmt.Errorf("cryptomus: set discount: %w", err))
 	}
-	for _, d := range kept {
-		out[[2]string{d.Code, d.Network}] = d.Percent
-	}
-	return out, nil
-}
-
-// discount is what the request asks for, or else what was set for the coin.
-func (a *api) discount(ctx context.Context, project string, c currency, asked *int) (decimal.Decimal, error) {
-	if asked != nil {
-		return decimal.NewFromInt(int64(*asked)), nil
-	}
-	kept, err := a.discounts(ctx, project)
-	return decimal.NewFromInt(int64(kept[[2]string{c.Code, c.Network}])), err
+	return discountAnswer{Result: setDiscount{c.Code, c.Network, strconv.Itoa(*in.Percent)}}, nil
 }
 
 // least is the smallest amount that can be paid in a coin.

@@ -39,8 +39,6 @@ type Config struct {
 	Maximum decimal.Decimal
 	// Commission is the Service's, for the list of services. Default none.
 	Commission func(project string, asset chain.Asset) decimal.Decimal
-	// Discounts keeps the discounts of coins. Nil: there are none, and none can be set.
-	Discounts Discounts
 	// TestClient sends test webhooks; it must guard its dialling as that of webhook.NewClient does. They are signed
 	// like real ones, so that whoever has the key can tell a shop that an order is paid: leave it nil, which
 	// forbids them, where real goods are sold.
@@ -68,21 +66,6 @@ type Store interface {
 	Resend(ctx context.Context, invoiceID string, now time.Time) (invoice.Message, error)
 }
 
-// Discounts keeps what is taken off when an invoice is created in a coin. Its methods may block until ctx ends, and
-// may be called concurrently.
-type Discounts interface {
-	// Discounts answers those of a project that were set.
-	Discounts(ctx context.Context, project string) ([]Discount, error)
-	// SetDiscount sets one, in the place of what it was.
-	SetDiscount(ctx context.Context, project string, d Discount) error
-}
-
-// Discount is how much is taken off what is paid in a coin, in percent; below 0 it is a surcharge.
-type Discount struct {
-	Code, Network string // as in webhook.CryptomusCurrency
-	Percent       int    // -99 to 100
-}
-
 // currency is an asset of the Service with its names on the wire.
 type currency struct {
 	webhook.CryptomusCurrency
@@ -98,17 +81,33 @@ type api struct {
 	currencies []currency
 }
 
+const signedBy = "Requests are signed: the header sign is the MD5, in lower-case hexadecimal, of the base64 of the body followed by the key."
+
 // New checks the configuration and makes the API. It may be mounted under any prefix.
 func New(cfg Config) (*httpapi.API, error) {
 	a, err := newAPI(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("cryptomus: New: %w", err)
 	}
+	return a.assemble("1.0.0", "Invoices and static wallets. "+signedBy+" What is marked as forbidden moves money out, which is not served yet.",
+		a.routes())
+}
+
+// NewV2 is New for what version 2 of the API adds, POST /payment/resend. Both are made of one configuration and mounted
+// beside each other; a Limit counts in each by itself.
+func NewV2(cfg Config) (*httpapi.API, error) {
+	a, err := newAPI(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("cryptomus: NewV2: %w", err)
+	}
+	return a.assemble("2.0.0", "What version 2 has beside version 1. "+signedBy, a.routesV2())
+}
+
+func (a *api) assemble(version, description string, routes []httpapi.Route) (*httpapi.API, error) {
+	cfg := a.cfg
 	return httpapi.New(httpapi.Config{
-		Title: "Cryptocurrency Payment API", Version: "1.0.0",
-		Description: "Invoices and static wallets. Requests are signed: the header sign is the MD5, in lower-case hexadecimal, of the " +
-			"base64 of the body followed by the key. What is marked as forbidden moves money out, which is not served yet.",
-		Routes: a.routes(),
+		Title: "Cryptocurrency Payment API", Version: version, Description: description,
+		Routes: routes,
 		Fault:  fault, FaultBody: httpapi.OneOf{messageFault{}, validationFault{}, signFault{}, crashFault{}},
 		Limit: cfg.Limit, ClientIP: cfg.ClientIP, Replies: cfg.Replies, Now: cfg.Now, Logger: a.log, Meter: cfg.Meter,
 	})

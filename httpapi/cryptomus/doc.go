@@ -6,11 +6,13 @@
 //	}
 //	notifier, err := webhook.NewNotifier(webhook.Cryptomus(table...))                  // for invoice.Config
 //	...
-//	api, err := cryptomus.New(cryptomus.Config{
-//		Service: service, Projects: projects, Store: backend, Currencies: table, PageURL: page,
-//	})
+//	cfg := cryptomus.Config{Service: service, Projects: projects, Store: backend, Currencies: table, PageURL: page}
+//	api, err := cryptomus.New(cfg)
+//	...
+//	v2, err := cryptomus.NewV2(cfg)
 //	...
 //	mux.Handle("/v1/", http.StripPrefix("/v1", api))
+//	mux.Handle("/v2/", http.StripPrefix("/v2", v2))
 //	dispatcher, err := webhook.New(webhook.Config{Outbox: backend, Secrets: projects, Keys: projects, Rules: notifier.Rules()})
 //
 // A merchant is a project: its id is the project's, and its keys are made by
@@ -32,6 +34,11 @@
 //	GET  /exchange-rate/{currency}/list            rates                                             no key
 //	GET  /openapi.json                             all of this, for programs                         no key
 //
+// [NewV2] has what version 2 adds to them:
+//
+//	POST /payment/resend                           the same, also by the txid of a payment           payment key
+//	GET  /openapi.json                             all of this, for programs                         no key
+//
 // Refunds, payouts, transfers and recurring payments have their routes and answer "You are forbidden": nothing here
 // moves money out.
 //
@@ -50,8 +57,8 @@
 //   - is_refresh opens an expired invoice again for lifetime seconds, at the quote it had, and at another address if
 //     it has given up its own. An invoice that is not expired stays as it is.
 //   - A coin has one network when Currencies has one. Discounts count when coin and network are known at creation;
-//     that of the request comes before that of Config.Discounts. 100 percent leaves nothing to pay, and is refused
-//     as too small an amount.
+//     that of the request comes before the one that was set, which is kept with the project. 100 percent leaves
+//     nothing to pay, and is refused as too small an amount.
 //   - While the network is open, payer_currency is the coin if it is given, network what the request said, and
 //     payer_amount, merchant_amount and address are null.
 //   - "" is the same as absent, texts are trimmed, codes and networks are taken in any case, numbers in strings
@@ -88,6 +95,13 @@
 //
 // Amounts of a final invoice are those that are confirmed: a shop may credit them. Of a cancelled one
 // payment_amount is what came all the same, and merchant_amount nothing.
+//
+// # Resending
+//
+// The latest webhook of an invoice is sent again, as it was. Version 2 also finds the invoice by a txid, exactly as
+// webhooks and answers tell it: the merchant's invoice that was paid in the transaction, by a payment that the chain
+// still has; the newest one that can be told if it paid several. uuid and order_id come before a txid. Deposits to
+// static wallets are not found, here as by uuid.
 //
 // # Lists
 //

@@ -19,15 +19,21 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	api, err := cryptomus.New(cryptomus.Config{
+	cfg := cryptomus.Config{
 		Service: w.service, Projects: w.projects, Store: w.store, Currencies: w.currencies(),
 		PageURL: func(inv invoice.Invoice) string { return "https://shop.example/pay/" + inv.ID },
-	})
+	}
+	api, err := cryptomus.New(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	v2, err := cryptomus.NewV2(cfg)
 	if err != nil {
 		log.Fatal(err)
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/v1/", http.StripPrefix("/v1", api))
+	mux.Handle("/v2/", http.StripPrefix("/v2", v2))
 
 	ctx := context.Background()
 	project, _, err := w.projects.Create(ctx, invoice.NewProject{Owner: "me", Name: "shop"})

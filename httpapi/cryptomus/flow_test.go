@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -118,6 +119,9 @@ func TestA38_AnInvoiceIsPaidOnTheChainAndToldByteByByte(t *testing.T) {
 	w.post(t, "/payment/resend", `{"order_id":"o-1"}`).says(t, 200, `{"state":0,"result":[]}`)
 	got := shop.got(t, 3, w.shop.payment)
 	require.Equal(t, got[1], got[2])
+	w.postV2(t, w.shop, "/payment/resend", `{"txid":"`+txid+`"}`).says(t, 200, `{"state":0,"result":[]}`)
+	got = shop.got(t, 4, w.shop.payment)
+	require.Equal(t, got[1], got[3])
 	after, err := w.service.Invoice(t.Context(), w.shop.id, made["uuid"].(string))
 	require.NoError(t, err)
 	require.Equal(t, before, after, "A29: a resend changes no state")
@@ -311,6 +315,118 @@ func TestA29_ResendSendsWhatWasToldAndNothingElse(t *testing.T) {
 	}
 	require.Equal(t, 10, hints)
 	shop.got(t, 12, w.shop.payment)
+}
+
+// pays puts a payment of an order on record.
+func (w *world) pays(t *testing.T, order, txID, index string, change ...func(*invoice.Payment)) {
+	t.Helper()
+	inv, err := w.store.InvoiceByOrder(t.Context(), w.shop.id, order)
+	require.NoError(t, err)
+	p := invoice.Payment{Key: chain.Key{Network: "sim:1", TxID: txID, Index: index}, Invoice: inv.ID, Units: big.NewInt(1), FirstSeen: start}
+	for _, f := range change {
+		f(&p)
+	}
+	require.NoError(t, w.store.Commit(t.Context(), invoice.Batch{Payments: []invoice.Payment{p}}))
+}
+
+// resent answers the orders whose messages are due, and takes them as delivered.
+func (w *world) resent(t *testing.T, orders ...string) string {
+	t.Helper()
+	d, err := w.store.Claim(t.Context(), webhook.ClaimQuery{Now: w.now(), Lease: time.Minute, Limit: 100})
+	require.NoError(t, err)
+	var out []string
+	for _, delivery := range d {
+		for _, order := range orders {
+			if w.info(t, order)["uuid"] == delivery.Message.Invoice {
+				out = append(out, order)
+			}
+		}
+		require.NoError(t, w.store.Record(t.Context(), delivery.Claim, webhook.Attempt{At: w.now()}, webhook.Next{State: webhook.StateDelivered}))
+	}
+	return strings.Join(out, " ")
+}
+
+func TestA29_ResendFindsTheInvoiceByATransaction(t *testing.T) {
+	clock := newClock()
+	w := newWorld(t, options{now: clock.now})
+	ask := func(body string) answer { return w.postV2(t, w.shop, "/payment/resend", body) }
+	orders := []string{"old", "new", "open", "quiet"}
+	for _, order := range orders {
+		clock.add(time.Second)
+		callback := `,"url_callback":"https://shop.example/c"`
+		if order == "quiet" {
+			callback = ""
+		}
+		w.create(t, `{"amount":"1","currency":"COIN","order_id":"`+order+`"`+callback+`}`)
+		if order != "open" {
+			w.post(t, "/payment/mark-as-paid", `{"order_id":"`+order+`"}`)
+		}
+	}
+	w.post(t, "/wallet", `{"currency":"COIN","network":"sim","order_id":"wallet","url_callback":"https://shop.example/c"}`).result(t)
+	require.Equal(t, "old new", w.resent(t, orders...))
+	w.pays(t, "old", "one", "0")
+	for i, order := range orders {
+		w.pays(t, order, "all", fmt.Sprint(i))
+	}
+	w.pays(t, "quiet", "silent", "0")
+	w.pays(t, "open", "early", "0")
+	w.pays(t, "wallet", "deposit", "0")
+	w.pays(t, "old", "gone", "0", func(p *invoice.Payment) { p.Withdrawn = true })
+	w.pays(t, "old", "elsewhere", "0", func(p *invoice.Payment) { p.Key.Network = "sim:2" })
+	w.pays(t, "old", "unfollowed", "0", func(p *invoice.Payment) { p.Key.Network = "sim:3" })
+
+	const done = `{"state":0,"result":[]}`
+	uuid := w.info(t, "new")["uuid"].(string)
+	for _, c := range []struct{ body, order string }{
+		{`{"txid":"one"}`, "old"}, {`{"txid":" one "}`, "old"}, {`{"txid":"elsewhere"}`, "old"},
+		{`{"txid":"all"}`, "new"}, // the newest that can be told
+		{`{"order_id":"old"}`, "old"}, {`{"uuid":"` + uuid + `"}`, "new"},
+		{`{"order_id":"old","uuid":"` + uuid + `","txid":"all"}`, "old"},
+		{`{"order_id":"","uuid":"` + uuid + `","txid":"one"}`, "new"},
+	} {
+		ask(c.body).says(t, 200, done)
+		require.Equal(t, c.order, w.resent(t, orders...), c.body)
+	}
+	for _, txID := range []string{"two", "ONE", "on", "gone", "unfollowed", "deposit", strings.Repeat("f", 256)} {
+		ask(`{"txid":"`+txID+`"}`).message(t, "Payment not found")
+	}
+	ask(`{"order_id":"none","txid":"one"}`).message(t, "Payment not found")
+	ask(`{"txid":"silent"}`).message(t, "Notification not found")
+	ask(`{"txid":"early"}`).message(t, "Notification not found")
+	w.postV2(t, w.rival, "/payment/resend", `{"txid":"one"}`).message(t, "Payment not found")
+	require.Empty(t, w.resent(t, orders...))
+}
+
+func TestA29_ResendOfVersion2Refuses(t *testing.T) {
+	w := newWorld(t, options{})
+	ask := func(body string) answer { return w.postV2(t, w.shop, "/payment/resend", body) }
+	const none = `{"state":1,"errors":{"order_id":["validation.required_without_all"],"txid":["validation.required_without_all"],"uuid":["validation.required_without_all"]}}`
+	for _, body := range []string{"", "{}", "[]", `{"uuid":"","order_id":null,"txid":" "}`} {
+		ask(body).says(t, 422, none)
+	}
+	ask(`{"txid":"`+strings.Repeat("f", 257)+`"}`).breaks(t, "txid", "max.string")
+	ask(`{"txid":true}`).breaks(t, "txid", "string")
+	ask(`{"txid":"a\u0000"}`).breaks(t, "txid", "string")
+	ask(`{"uuid":"x"}`).breaks(t, "uuid", "uuid")
+	ask(`{"order_id":"`+strings.Repeat("o", 129)+`"}`).breaks(t, "order_id", "max.string")
+	require.Equal(t, 400, ask(`{"txid":`).status)
+	unsigned := w.shop
+	unsigned.payment = w.shop.payout
+	w.postV2(t, unsigned, "/payment/resend", `{"txid":"one"}`).says(t, 401, `{"message":"Invalid Sign."}`)
+	require.Equal(t, 404, w.postV2(t, w.shop, "/payment/info", "{}").status, "version 2 has nothing else")
+
+	w.create(t, `{"amount":"1","currency":"COIN","order_id":"1","url_callback":"https://shop.example/c"}`)
+	w.pays(t, "1", "one", "0")
+	w.post(t, "/payment/mark-as-paid", `{"order_id":"1"}`)
+	for range 11 {
+		require.Equal(t, "1", w.resent(t, "1"))
+		ask(`{"txid":"one"}`)
+	}
+	ask(`{"txid":"one"}`).message(t, "Too much resend")
+
+	w.cfg.Service = nil
+	_, err := cryptomus.NewV2(w.cfg)
+	require.ErrorContains(t, err, "cryptomus: NewV2: Service is required")
 }
 
 func TestIncident44_TestWebhooksAreForbiddenUnlessSwitchedOn(t *testing.T) {

@@ -73,7 +73,7 @@ func (a *api) create(r *httpapi.Request) (any, error) {
 	if in.Amount.Sign() <= 0 {
 		return nil, broken("amount", "min.numeric")
 	}
-	inv, err := a.createNew(r.Context(), r.Project.ID, in)
+	inv, err := a.createNew(r.Context(), r.Project, in)
 	if err != nil {
 		inv, err = a.existing(r.Context(), r.Project.ID, in, err)
 	}
@@ -110,16 +110,18 @@ type plan struct {
 	coins []currency // that can be chosen, of the currency to pay in; the only one is chosen
 }
 
-func (a *api) createNew(ctx context.Context, project string, in createRequest) (invoice.Invoice, error) {
+func (a *api) createNew(ctx context.Context, project invoice.Project, in createRequest) (invoice.Invoice, error) {
 	p, err := a.plan(in)
 	if err != nil {
 		return invoice.Invoice{}, err
 	}
-	p.Project = project
+	p.Project = project.ID
 	if p.Asset != "" {
-		if p.Discount, err = a.discount(ctx, project, p.coins[0], in.DiscountPercent); err != nil {
-			return invoice.Invoice{}, err
+		percent := project.Discounts[p.Asset]
+		if in.DiscountPercent != nil {
+			percent = *in.DiscountPercent
 		}
+		p.Discount = decimal.NewFromInt(int64(percent))
 		if p.Discount.Equal(decimal.NewFromInt(100)) {
 			return invoice.Invoice{}, tooLittle(p.coins[0])
 		}

@@ -2,6 +2,7 @@ package cryptomus_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -10,16 +11,14 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
-
-	"context"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/httpapi/cryptomus"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
+	"github.com/cointill/cointill/store"
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 )
@@ -262,34 +261,8 @@ func TestQRCodes(t *testing.T) {
 	w.post(t, "/wallet/qr", `{"wallet_address_uuid":"`+wallet+`"}`).message(t, "Wallet not found")
 }
 
-// discounts is a [cryptomus.Discounts] in memory.
-type discounts struct {
-	mu   sync.Mutex
-	kept map[string]map[[2]string]int
-}
-
-func (d *discounts) Discounts(_ context.Context, project string) ([]cryptomus.Discount, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	var out []cryptomus.Discount
-	for of, percent := range d.kept[project] {
-		out = append(out, cryptomus.Discount{Code: of[0], Network: of[1], Percent: percent})
-	}
-	return out, nil
-}
-
-func (d *discounts) SetDiscount(_ context.Context, project string, to cryptomus.Discount) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.kept[project] == nil {
-		d.kept[project] = map[[2]string]int{}
-	}
-	d.kept[project][[2]string{to.Code, to.Network}] = to.Percent
-	return nil
-}
-
 func TestDiscountsOfCoins(t *testing.T) {
-	w := newWorld(t, options{api: func(c *cryptomus.Config) { c.Discounts = &discounts{kept: map[string]map[[2]string]int{}} }})
+	w := newWorld(t, options{})
 	const none = `{"state":0,"result":[{"currency":"COIN","network":"sim","discount":0},{"currency":"USDT","network":"sim","discount":0},{"currency":"USDT","network":"alt","discount":0}]}`
 	w.post(t, "/payment/discount/list", "{}").says(t, 200, none)
 	w.post(t, "/payment/discount/set", `{"currency":"usdt","network":"SIM","discount_percent":"-10"}`).says(t, 200, `{"state":0,"result":{"currency":"USDT","network":"sim","discount":"-10"}}`)
@@ -303,8 +276,28 @@ func TestDiscountsOfCoins(t *testing.T) {
 	w.post(t, "/payment/discount/set", `{"currency":"USDT","network":"sim"}`).breaks(t, "discount_percent", "required")
 	other := w.send(t, w.api, w.request("POST", "/payment/discount/list", w.rival, w.rival.payment, ""))
 	other.says(t, 200, none)
-
-	w = newWorld(t, options{})
+	w.api = w.newAPI(t, nil)
+	require.Contains(t, string(w.post(t, "/payment/discount/list", "").body), `"discount":-10`, "another process on the same store")
+	w.post(t, "/payment/discount/set", `{"currency":"USDT","network":"sim","discount_percent":0}`).says(t, 200, `{"state":0,"result":{"currency":"USDT","network":"sim","discount":"0"}}`)
 	w.post(t, "/payment/discount/list", "").says(t, 200, none)
-	w.post(t, "/payment/discount/set", `{"currency":"USDT","network":"sim","discount_percent":1}`).message(t, "You are forbidden")
+	require.Equal(t, "10.00", w.create(t, `{"amount":"10","currency":"USDT","network":"sim","order_id":"3"}`)["payer_amount"])
 }
+
+func TestDiscountsThatAreNotSet(t *testing.T) {
+	w := newWorld(t, options{})
+	for n := range 200 { // of assets that the shop has had
+		require.NoError(t, w.projects.SetDiscount(t.Context(), w.shop.id, fmt.Sprint("OLD", n), 1))
+	}
+	set := `{"currency":"USDT","network":"sim","discount_percent":1}`
+	w.post(t, "/payment/discount/set", set).breaks(t, "currency", "max.array")
+
+	projects, err := invoice.NewProjects(stale{w.store}, nil)
+	require.NoError(t, err)
+	w.api = w.newAPI(t, func(c *cryptomus.Config) { c.Projects = projects })
+	w.send(t, w.api, w.request("POST", "/payment/discount/set", w.rival, w.rival.payment, set)).message(t, "Gateway error")
+}
+
+// stale is a store in which others are always quicker.
+type stale struct{ *store.Memory }
+
+func (stale) UpdateProject(context.Context, invoice.Project) error { return invoice.ErrConflict }

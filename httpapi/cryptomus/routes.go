@@ -42,6 +42,16 @@ func (a *api) routes() []httpapi.Route {
 	return out
 }
 
+// routesV2 is the table of version 2.
+func (a *api) routesV2() []httpapi.Route {
+	return []httpapi.Route{{
+		Method: "POST", Path: "/payment/resend", OperationID: "resendWebhook", Tag: "Webhooks",
+		Auth:    a.signed("payment", "The project's payment key signs.", PaymentKey),
+		Summary: "Send the latest webhook of an invoice again", Body: resendRequest{}, AnyType: true,
+		Answer: emptyAnswer{}, Handler: a.resendV2,
+	}}
+}
+
 func (a *api) paymentRoutes(auth *httpapi.Scheme) []httpapi.Route {
 	const tag = "Payments"
 	return []httpapi.Route{{

@@ -28,15 +28,72 @@ type testRequest struct {
 	Status      string `json:"status" schema:"enum=process|check|paid|paid_over|fail|wrong_amount|cancel|system_fail|refund_process|refund_fail|refund_paid,default=paid"`
 }
 
-var testForm = formOf[testRequest]()
+// resendRequest is the body of POST /payment/resend of version 2.
+type resendRequest struct {
+	UUID    string `json:"uuid" schema:"format=uuid" doc:"This, or order_id, or txid"`
+	OrderID string `json:"order_id" schema:"minLength=1,maxLength=128" doc:"Wins when others are given as well"`
+	TxID    string `json:"txid" schema:"minLength=1,maxLength=256" doc:"Of a payment, as webhooks tell it; counts when neither other is given"`
+}
+
+var (
+	testForm   = formOf[testRequest]()
+	resendForm = formOf[resendRequest]()
+)
 
 func (a *api) resend(r *httpapi.Request) (any, error) {
 	inv, err := a.invoiceOf(r)
 	if err != nil {
 		return nil, err
 	}
+	return a.resendOf(r, inv)
+}
+
+func (a *api) resendV2(r *httpapi.Request) (any, error) {
+	in, err := resendForm.read(r)
+	if err != nil {
+		return nil, err
+	}
+	var inv invoice.Invoice
+	switch {
+	case in.OrderID != "" || in.UUID != "":
+		inv, err = a.byID(r, in.UUID, in.OrderID, errNoPayment)
+	case in.TxID != "":
+		inv, err = a.byTx(r, in.TxID)
+	default:
+		bad := invalid{}
+		for _, name := range []string{"uuid", "order_id", "txid"} {
+			bad.add(name, "required_without_all")
+		}
+		err = bad
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a.resendOf(r, inv)
+}
+
+// byTx answers the project's invoice that was paid in a transaction. Of several it is the newest of those that have
+// something to send.
+func (a *api) byTx(r *httpapi.Request, txID string) (invoice.Invoice, error) {
+	found, err := a.service.InvoicesPaidIn(r.Context(), r.Project.ID, txID)
+	if err != nil {
+		return invoice.Invoice{}, err
+	}
+	found = slices.DeleteFunc(found, func(inv invoice.Invoice) bool { return inv.Terms.Standing })
+	if len(found) == 0 {
+		return invoice.Invoice{}, errNoPayment
+	}
+	return found[max(0, slices.IndexFunc(found, resendable))], nil
+}
+
+// resendable says whether the invoice is in a status that may be told again, and there is whom to tell.
+func resendable(inv invoice.Invoice) bool {
 	told := []string{webhook.CryptomusPaid, webhook.CryptomusPaidOver, webhook.CryptomusWrongAmount}
-	if inv.CallbackURL == "" || !slices.Contains(told, webhook.CryptomusOf(inv).Status) {
+	return inv.CallbackURL != "" && slices.Contains(told, webhook.CryptomusOf(inv).Status)
+}
+
+func (a *api) resendOf(r *httpapi.Request, inv invoice.Invoice) (any, error) {
+	if !resendable(inv) {
 		return nil, errNoNotification
 	}
 	records, err := a.cfg.Store.History(r.Context(), inv.ID)

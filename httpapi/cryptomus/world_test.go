@@ -129,6 +129,14 @@ func (w *world) newAPI(t testing.TB, change func(*cryptomus.Config)) *httpapi.AP
 	return api
 }
 
+// postV2 asks version 2 with the key of a merchant.
+func (w *world) postV2(t testing.TB, m merchant, path, body string) answer {
+	t.Helper()
+	api, err := cryptomus.NewV2(w.cfg)
+	require.NoError(t, err)
+	return w.send(t, api, w.request("POST", path, m, m.payment, body))
+}
+
 func pageURL(inv invoice.Invoice) string {
 	if inv.Terms.Standing {
 		return "https://pay.example/wallet/" + inv.ID

@@ -43,6 +43,9 @@ func Replies(t *testing.T, open func(t *testing.T) httpapi.Replies) {
 		{"twice is once", "Finish and Abandon are idempotent", twice},
 		{"apart", "scope and key together name an entry", apart},
 		{"one of many", "of calls at once for one key, one answers nil", races},
+		{"one of many after an end", "of calls at once for one key, one answers nil, also when an entry has ended", racesAfter},
+		{"many keys at once", "calls for other keys do not disturb each other, also when entries end", crowd},
+		{"the others stay", "what begins when others have ended changes nothing that counts", stays},
 		{"bytes stay the caller's", "what is kept of a slice is copied", copies},
 	} {
 		t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
@@ -104,12 +107,17 @@ func finishes(k *keeper) {
 	reply := "\x00\xff\"'\\ü\n" + strings.Repeat("reply ", 20_000)
 	k.finish("k", "one", reply, start)
 	k.wants("k", "two", start.Add(2*lease), reply)
+	running := "\x00\xff\"'\\ü\n"
+	k.wants("odd", running, start, "")
+	k.wants("odd", "two", start, running)
+	k.finish("odd", running, "reply", start)
+	k.wants("odd", "two", start, "reply")
 }
 
 func ends(k *keeper) {
 	k.wants("k", "one", start, "")
 	k.finish("k", "one", "reply", start)
-	k.wants("k", "two", start.Add(day-time.Millisecond), "reply")
+	k.wants("k", "two", start.Add(day-time.Nanosecond), "reply")
 	k.wants("k", "two", start.Add(day), "")
 	k.wants("k", "three", start.Add(day), "two")
 }
@@ -155,8 +163,11 @@ func twice(k *keeper) {
 }
 
 func apart(k *keeper) {
-	long := strings.Repeat("~", 255)
-	for i, id := range [][2]string{{"a", "b"}, {"a b", "b"}, {"a", "B"}, {"A", "b"}, {`"a"`, "b"}, {"a", long}, {"a", long[1:]}, {"a%", "_"}} {
+	long, longer := strings.Repeat("~", 255), strings.Repeat("scope ", 1000)
+	for i, id := range [][2]string{
+		{"a", "b"}, {"a b", "b"}, {"a", "B"}, {"A", "b"}, {`"a"`, "b"}, {"a", long}, {"a", long[1:]}, {"a%", "_"}, {"ab", "c"}, {"a", "bc"},
+		{"a ", "b"}, {longer, "b"}, {longer + "a", "b"},
+	} {
 		held, err := k.r.Begin(k.Context(), id[0], id[1], fmt.Append(nil, i), start, start.Add(lease))
 		if err != nil || held != nil {
 			k.Fatalf("Begin of %q answers %q, %v", id, held, err)
@@ -164,14 +175,26 @@ func apart(k *keeper) {
 	}
 }
 
-func races(k *keeper) {
+func races(k *keeper) { k.race("k", start) }
+
+func racesAfter(k *keeper) {
+	k.wants("running", "one", start, "")
+	k.wants("finished", "one", start, "")
+	k.finish("finished", "one", "reply", start)
+	k.race("running", start.Add(lease))
+	k.race("finished", start.Add(day))
+}
+
+// race begins several times at once, and expects that one has begun and is answered to the others.
+func (k *keeper) race(key string, now time.Time) {
+	k.Helper()
 	const callers = 8
 	var wg sync.WaitGroup
 	held := make([][]byte, callers)
 	errs := make([]error, callers)
 	for i := range callers {
 		wg.Go(func() {
-			held[i], errs[i] = k.r.Begin(context.WithoutCancel(k.Context()), "scope", "k", fmt.Append(nil, "run ", i), start, start.Add(lease))
+			held[i], errs[i] = k.r.Begin(context.WithoutCancel(k.Context()), "scope", key, fmt.Append(nil, "run ", i), now, now.Add(lease))
 		})
 	}
 	wg.Wait()
@@ -190,6 +213,49 @@ func races(k *keeper) {
 		if held[i] != nil && string(held[i]) != winner {
 			k.Fatalf("Begin answers %q, and %q has begun", held[i], winner)
 		}
+	}
+}
+
+// crowd has callers take over, all at once, what others have left to end.
+func crowd(k *keeper) {
+	const callers, rounds = 8, 6
+	for n := range rounds {
+		var wg sync.WaitGroup
+		now := start.Add(time.Duration(n) * day)
+		for i := range callers {
+			wg.Go(func() {
+				ctx, running := context.WithoutCancel(k.Context()), fmt.Append(nil, "run ", i, " ", n)
+				key := fmt.Sprint("key ", (i+n)%callers, " ", n%2)
+				held, err := k.r.Begin(ctx, "scope", key, running, now, now.Add(lease))
+				if err == nil && i%2 == 0 {
+					err = k.r.Finish(ctx, "scope", key, running, []byte("reply"), now.Add(lease))
+				}
+				if err != nil || held != nil {
+					k.Errorf("Begin of %s answers %q, %v", key, held, err)
+				}
+			})
+		}
+		wg.Wait()
+	}
+}
+
+func stays(k *keeper) {
+	const entries = 40
+	name := func(i int) string { return fmt.Sprint("key ", i) }
+	for i := range entries {
+		k.wants(name(i), "one", start, "")
+		if i%2 == 0 { // the others end with their lease
+			k.finish(name(i), "one", "reply of "+name(i), start)
+		}
+	}
+	for i := range entries {
+		k.wants("new "+name(i), "two", start.Add(day-time.Nanosecond), "")
+	}
+	for i := 0; i < entries; i += 2 {
+		k.wants(name(i), "three", start.Add(day-time.Nanosecond), "reply of "+name(i))
+	}
+	for i := range entries {
+		k.wants("new "+name(i), "three", start.Add(day), "two")
 	}
 }
 

@@ -191,6 +191,12 @@ func (r remote) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice
 	}))
 }
 
+func (r remote) InvoicesPaidIn(ctx context.Context, network chain.Network, txID string) ([]invoice.Invoice, error) {
+	return inOrder(ask(ctx, r.p, "InvoicesPaidIn", string(network)+" "+txID, func() ([]invoice.Invoice, error) {
+		return r.s.InvoicesPaidIn(ctx, network, txID)
+	}))
+}
+
 func (r remote) HeldSlots(ctx context.Context, network chain.Network, address chain.Address, first, last string, limit int) ([]string, error) {
 	return ask(ctx, r.p, "HeldSlots", first, func() ([]string, error) {
 		return r.s.HeldSlots(ctx, network, address, first, last, limit)

@@ -113,6 +113,11 @@ func (s *Store) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice
 	})
 }
 
+// InvoicesPaidIn implements [invoice.Reader].
+func (s *Store) InvoicesPaidIn(ctx context.Context, network chain.Network, txID string) ([]invoice.Invoice, error) {
+	return s.find(ctx, math.MaxInt, func(t *txn) iter.Seq[string] { return t.at(under("transfer", string(network), txID)) })
+}
+
 // InvoicesAbove implements [invoice.Reader].
 func (s *Store) InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]invoice.Invoice, error) {
 	above := under("height", string(network))

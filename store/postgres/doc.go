@@ -23,5 +23,6 @@
 //
 // The package sends no DDL but that of [Migrate], and keeps to plain SQL: no triggers, no notifications, no
 // functions of its own, and advisory locks only while migrating. It does not delete anything but the mark
-// of a dead URL, when a message to it is resent, and the note that a number is free, when it is taken.
+// of a dead URL, when a message to it is resent, the note that a number is free, when it is taken, and [Replies]
+// that have ended.
 package postgres

@@ -17,7 +17,7 @@ import (
 
 // big are the tables that grow with what happens; the others have a row for each network, wallet, duty,
 // project or dead URL, or a single one.
-var big = []string{"cointill_invoices", "cointill_places", "cointill_free", "cointill_payments", "cointill_events", "cointill_outbox", "cointill_attempts"}
+var big = []string{"cointill_invoices", "cointill_places", "cointill_free", "cointill_payments", "cointill_events", "cointill_outbox", "cointill_attempts", "cointill_replies"}
 
 // fill is a shop's database after a while: 100,000 invoices of three projects.
 const fill = `
@@ -43,6 +43,8 @@ const fill = `
 	FROM generate_series(1, 100000) n;
 	INSERT INTO cointill_attempts (message, at, duration, status, excerpt, error)
 	SELECT 'evt-' || n, '', 1, 200, repeat('x', 100), '' FROM generate_series(1, 100000) n;
+	INSERT INTO cointill_replies (name, entry, until)
+	SELECT sha256(decode(lpad(n::text, 8, '0'), 'hex')), decode(repeat('7b', 600), 'hex'), n FROM generate_series(1, 100000) n;
 	INSERT INTO cointill_networks (network, version, cursor, head) SELECT 'eip155:' || n, 1, '', '{}' FROM generate_series(0, 3) n;`
 
 // samples are the statements with arguments as they are sent.
@@ -70,6 +72,7 @@ func samples() map[string][]any {
 		qFreeIndexes: {texts, list(256)}, qTakeIndex: {"wallet-1"}, qReserved: {"hot"}, qReserve: {"hot", 1}, qLease: {"duty", "holder", 1}, qReleaseLease: {"duty", 1},
 		qInvoice: {"inv-7"}, qInvoiceByOrder: {"shop-1", "order-7"}, qAt: {many(5000, "address-"), many(5000, "slot-")},
 		qPaidBy:    {many(5000, "eip155:"), many(5000, "tx-"), many(5000, "")},
+		qPaidIn:    {"eip155:1", "tx-5"},
 		qHeldSlots: {"eip155:2", "shared", "slot-10", "slot-20", 2000}, qPaidAfter: {"", 500},
 		qAbove: {"eip155:1", 99900}, qWaking: {"eip155:1", 500, 500, 500, 500, 200}, qNetwork: {"eip155:1"},
 		qEvents: {50000, 100}, qInvoiceEvents: {"inv-7"},
@@ -81,6 +84,8 @@ func samples() map[string][]any {
 		qInsertGone: {"https://shop10.example/", "shop-1"}, qDeleteGone: {"https://shop10.example/", "shop-1"},
 		qKill: {"https://shop10.example/", "shop-1"}, qNextDue: {}, qHistory: {"inv-7"},
 		qLockInvoice: {"inv-7"}, qLatest: {"inv-7"}, qResend: {"evt-10", 1},
+		qBeginReply: {`\x07`, `\x7b`, 100001, 7}, qReply: {`\x07`}, qFinishReply: {`\x07`, `\x7b`, `\x7b`, 100001},
+		qAbandonReply: {`\x07`, `\x7b`}, qEndReplies: {50000, 8},
 	}
 }
 
@@ -144,6 +149,13 @@ func TestA43_APageAfterAnotherBeginsThereInTheIndex(t *testing.T) {
 	pool := filled(t)
 	query, args := pageQuery(invoice.Query{Project: "shop-1", After: "no such invoice", Limit: 50, Uncounted: true})
 	require.Regexp(t, `Index Cond: .*project = .*ROW\(created, id\) < ROW\(`, plan(t, pool, query, args, "force_custom_plan"))
+}
+
+func TestA43_ATransactionIsFoundInTheIndex(t *testing.T) {
+	pool := filled(t)
+	for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
+		require.Regexp(t, `Index Cond: .*network = .* AND \(txid = `, plan(t, pool, qPaidIn, []any{"eip155:1", "tx-5"}, mode), mode)
+	}
 }
 
 // A compilation takes longer than any of them.

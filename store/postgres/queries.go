@@ -111,6 +111,8 @@ const (
 			FROM unnest((SELECT $1::text[]), (SELECT $2::text[]), (SELECT $3::text[])) AS asked (network, txid, idx)
 		CROSS JOIN LATERAL (SELECT invoice FROM cointill_payments
 			WHERE network = asked.network AND txid = asked.txid AND idx = asked.idx OFFSET 0) p) f` + withPayments
+	qPaidIn = selectInvoices + `(SELECT DISTINCT invoice AS id FROM cointill_payments
+		WHERE network = $1 AND txid = $2) f` + withPayments
 	// qHeldSlots asks for the empty slot, which is not among those of a shared address, by itself.
 	qHeldSlots = `SELECT slot FROM (
 		SELECT slot FROM cointill_places
@@ -203,4 +205,14 @@ const (
 		WHERE m.invoice = $1 ORDER BY m.seq DESC, m.n DESC LIMIT 1`
 	qResend = `UPDATE cointill_outbox m SET state = 'due', due = $2, claimed = false, tried = 0, ready =` + qMessageIsNext + `
 		WHERE m.id = $1`
+
+	// qBeginReply locks an entry that it leaves as it is, too, so that qReply finds it in the same transaction.
+	qBeginReply = `INSERT INTO cointill_replies AS r (name, entry, until) VALUES ($1, $2, $3)
+		ON CONFLICT (name) DO UPDATE SET entry = excluded.entry, until = excluded.until WHERE r.until <= $4`
+	qReply        = `SELECT entry FROM cointill_replies WHERE name = $1`
+	qFinishReply  = `UPDATE cointill_replies SET entry = $3, until = $4 WHERE name = $1 AND entry = $2`
+	qAbandonReply = `DELETE FROM cointill_replies WHERE name = $1 AND entry = $2`
+	// qEndReplies waits for nobody: what another one is just removing, or taking over, is not for this one.
+	qEndReplies = `DELETE FROM cointill_replies WHERE name = ANY(ARRAY(
+		SELECT name FROM cointill_replies WHERE until <= $1 ORDER BY until LIMIT $2 FOR UPDATE SKIP LOCKED))`
 )

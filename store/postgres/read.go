@@ -147,6 +147,15 @@ func (r reader) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice
 	return found, nil
 }
 
+// InvoicesPaidIn implements [invoice.Reader].
+func (r reader) InvoicesPaidIn(ctx context.Context, network chain.Network, txID string) ([]invoice.Invoice, error) {
+	found, err := r.many(ctx, qPaidIn, string(network), txID)
+	if err != nil {
+		return found, fmt.Errorf("postgres: read invoices by transaction: %w", err)
+	}
+	return found, nil
+}
+
 // HeldSlots implements [invoice.Reader].
 func (r reader) HeldSlots(ctx context.Context, network chain.Network, address chain.Address, first, last string, limit int) ([]string, error) {
 	found, err := r.q.Query(ctx, qHeldSlots, string(network), string(address), first, last, int64(max(limit, 0)))

@@ -44,6 +44,9 @@ func (p processes) InvoicesAt(ctx context.Context, places []invoice.Place) ([]in
 func (p processes) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice.Invoice, error) {
 	return p.any().InvoicesPaidBy(ctx, keys)
 }
+func (p processes) InvoicesPaidIn(ctx context.Context, network chain.Network, txID string) ([]invoice.Invoice, error) {
+	return p.any().InvoicesPaidIn(ctx, network, txID)
+}
 func (p processes) HeldSlots(ctx context.Context, network chain.Network, address chain.Address, first, last string, limit int) ([]string, error) {
 	return p.any().HeldSlots(ctx, network, address, first, last, limit)
 }

@@ -15,6 +15,9 @@ func (s *Store) Commits() int64 {
 // Queries are the prepared statements.
 func Queries() []string { return queries() }
 
+// PaidInQuery is the statement that finds the invoices of a transaction.
+const PaidInQuery = qPaidIn
+
 // WalkQuery is the statement of a listing along the index.
 func WalkQuery(q invoice.Query) string {
 	query, _ := walkQuery(q)

@@ -56,3 +56,8 @@ func TestA43_APageAfterAnotherBeginsThereInTheIndex(t *testing.T) {
 		require.Regexp(t, `SEARCH cointill_invoices USING (COVERING )?INDEX \S+ \(project=\? AND standing=\? AND \(created,id\)[<>]\(\?,\?\)\)`, steps)
 	}
 }
+
+func TestA43_ATransactionIsFoundInTheIndex(t *testing.T) {
+	_, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
+	require.Regexp(t, `SEARCH cointill_payments USING PRIMARY KEY \(network=\? AND txid=\?\)`, strings.Join(plan(t, db, sqlite.PaidInQuery), "\n"))
+}

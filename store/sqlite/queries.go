@@ -59,6 +59,8 @@ const (
 	qPaidBy = withPayments + ` WHERE i.id IN (
 		SELECT paid.invoice FROM json_each(?) a CROSS JOIN cointill_payments paid
 			ON paid.network = a.value ->> 0 AND paid.txid = a.value ->> 1 AND paid.idx = a.value ->> 2)`
+	qPaidIn = withPayments + ` WHERE i.id IN (
+		SELECT invoice FROM cointill_payments WHERE network = ? AND txid = ?)`
 	qPaidAfter = withPayments + ` WHERE i.id IN (
 		SELECT DISTINCT invoice FROM cointill_payments WHERE invoice > ? ORDER BY invoice LIMIT ?) ORDER BY i.id`
 	qHeldSlots = `SELECT slot FROM cointill_places
@@ -138,17 +140,26 @@ const (
 	qLatest = `SELECT ` + messageColumns + ` FROM cointill_outbox m
 		WHERE m.invoice = ? ORDER BY m.seq DESC, m.n DESC LIMIT 1`
 	qResend = `UPDATE cointill_outbox SET state = 'due', due = ?, ready = 0, claimed = 0, tried = 0 WHERE n = ?`
+
+	qBeginReply = `INSERT INTO cointill_replies (name, entry, until) VALUES (?1, ?2, ?3)
+		ON CONFLICT (name) DO UPDATE SET entry = excluded.entry, until = excluded.until WHERE until <= ?4`
+	qReply        = `SELECT entry FROM cointill_replies WHERE name = ?`
+	qFinishReply  = `UPDATE cointill_replies SET (entry, until) = (?3, ?4) WHERE name = ?1 AND entry = ?2`
+	qAbandonReply = `DELETE FROM cointill_replies WHERE name = ? AND entry = ?`
+	qEndReplies   = `DELETE FROM cointill_replies WHERE n IN (
+		SELECT n FROM cointill_replies WHERE until <= ? ORDER BY until LIMIT ?)`
 )
 
 func queries() []string {
 	return []string{
 		qLock, qInsertInvoice, qUpdateInvoice, qListInserted, qListUpdated, qInvoiceExists, qIDByOrder, qPutPayment, qInsertEvent,
-		qClaimPlace, qForgetPlace, qReleasePlace, qFreeIndex, qTakeIndex, qReserved, qInvoices, qPlaces, qPaidBy,
+		qClaimPlace, qForgetPlace, qReleasePlace, qFreeIndex, qTakeIndex, qReserved, qInvoices, qPlaces, qPaidBy, qPaidIn,
 		qPaidAfter, qHeldSlots, qHeld,
 		qInsertProgress, qUpdateProgress, qReserve, qInvoice, qInvoiceByOrder, qAbove, qWaking,
 		qChanged, qChangedNumbers, qChangedOf, qSegment, qParts, qPart, qBeginSegment, qUpdateSegment, qDeleteParts, qInsertPart, qMerged,
 		qNetwork, qEvents, qInvoiceEvents, qInsertProject, qUpdateProject, qProjectVersion, qProjectByName,
 		qProject, qProjectByKey, qInsertMessage, qRelease, qDue, qClaim, qRecord, qInsertAttempt,
 		qInsertGone, qDeleteGone, qKill, qNextDue, qHistory, qLatest, qResend,
+		qBeginReply, qReply, qFinishReply, qAbandonReply, qEndReplies,
 	}
 }

@@ -191,6 +191,15 @@ func (r *reader) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoic
 	return found, nil
 }
 
+// InvoicesPaidIn implements [invoice.Reader].
+func (r *reader) InvoicesPaidIn(ctx context.Context, network chain.Network, txID string) ([]invoice.Invoice, error) {
+	found, err := r.many(ctx, qPaidIn, string(network), txID)
+	if err != nil {
+		return found, fmt.Errorf("sqlite: read invoices by transaction: %w", err)
+	}
+	return found, nil
+}
+
 // PaidInvoices implements [invoice.Reader].
 func (r *reader) PaidInvoices(ctx context.Context, after string, limit int) ([]invoice.Invoice, error) {
 	found, err := r.many(ctx, qPaidAfter, after, max(limit, 0))

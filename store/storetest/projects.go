@@ -22,6 +22,8 @@ func newProject(n string) invoice.Project {
 		ID: "project-" + n, Owner: "ann", Name: "Shop " + n, Description: "déjà vu 🏪", KeyHash: "hash-" + n,
 		AllowedIPs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")},
 		Secrets:    []invoice.Secret{{Value: "whsec_new"}, {Value: "whsec_old", Until: start}},
+		Keys:       map[string]invoice.Secret{"payment": {Value: "0123"}, "payout": {Value: "4567"}},
+		Discounts:  map[string]int{"BTC": 5, "USDT_TRC20": -10},
 		CreatedAt:  start, Version: 1,
 	}
 }
@@ -42,10 +44,11 @@ func projectRoundTrip(t *testing.T, b store.Backend) {
 		got := must[invoice.Project](t)(b.Project(ctx, want.ID))
 		same(t, "the project", got, want)
 		got.Secrets[0].Value, got.AllowedIPs[0] = "changed", netip.Prefix{}
+		got.Keys["payment"], got.Discounts["BTC"] = invoice.Secret{}, 0
 	}
 	same(t, "the project by its key", must[invoice.Project](t)(b.ProjectByKey(ctx, want.KeyHash)), want)
 	got := must[invoice.Project](t)(b.Project(ctx, bare.ID))
-	if len(got.AllowedIPs) != 0 || len(got.Secrets) != 0 || got.Name != "b" {
+	if len(got.AllowedIPs)+len(got.Secrets)+len(got.Keys)+len(got.Discounts) != 0 || got.Name != "b" {
 		t.Fatalf("got %+v", got)
 	}
 	_, err := b.Project(ctx, "nobody")
@@ -97,7 +100,8 @@ func projectVersions(t *testing.T, b store.Backend) {
 	insertProject(t, b, p)
 	wantErr(t, b.UpdateProject(ctx, p), invoice.ErrConflict)
 	p.Version, p.Name, p.KeyHash = 2, "renamed", "another hash"
-	p.Secrets = p.Secrets[:1]
+	p.Secrets, p.Discounts = p.Secrets[:1], map[string]int{"ETH": 1}
+	delete(p.Keys, "payout")
 	if err := b.UpdateProject(ctx, p); err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,6 +26,7 @@ var readCases = []testCase{
 	{"answers belong to the caller", "changing what was given or answered changes nothing in the store", answersAreCopies},
 	{"an order finds its invoice", "InvoiceByOrder answers the project's invoice with its payments", byOrder},
 	{"a transfer finds the invoice that it paid", "InvoicesPaidBy answers the invoices of the payments, with all their payments, each once", paidBy},
+	{"a transaction finds the invoices that it paid", "InvoicesPaidIn answers the invoices of its payments, with all their payments, each once", paidIn},
 	{"above a height", "InvoicesAbove answers each invoice with a payment above the height that is not withdrawn", above},
 }
 
@@ -222,6 +224,46 @@ func paidBy(t *testing.T, b store.Backend) {
 		many = append(many, newPayment(n+10, one, 0).Key)
 	}
 	sameList(t, "thousands", ask(many...), []invoice.Invoice{one})
+}
+
+func paidIn(t *testing.T, b store.Backend) {
+	one, two := newInvoice(1), newInvoice(2)
+	insert(t, b, one, two, newInvoice(3))
+	at := func(n int, of invoice.Invoice, network chain.Network, txID, index string) invoice.Payment {
+		p := newPayment(n, of, uint64(100+n))
+		p.Key = chain.Key{Network: network, TxID: txID, Index: index}
+		return p
+	}
+	long := strings.Repeat("f", 256)
+	withdrawn := at(5, two, mainnet, "0xgone", "1")
+	withdrawn.Withdrawn = true
+	one.Payments = []invoice.Payment{
+		at(3, one, mainnet, "0xbot", ""), at(1, one, mainnet, "0xboth", "1"), at(2, one, mainnet, "0xboth", "3"), at(4, one, mainnet, "0xone", "h1"),
+	}
+	two.Payments = []invoice.Payment{at(6, two, mainnet, "0xboth", "2"), withdrawn, at(7, two, mainnet, long, "0"), at(8, two, polygon, "0xone", "1")}
+	commit(t, b, invoice.Batch{Payments: append(slices.Clone(one.Payments), two.Payments...)})
+	for _, c := range []struct {
+		network chain.Network
+		txID    string
+		want    []invoice.Invoice
+	}{
+		{mainnet, "0xboth", []invoice.Invoice{one, two}},
+		{mainnet, "0xbot", []invoice.Invoice{one}},
+		{mainnet, "0xone", []invoice.Invoice{one}},
+		{polygon, "0xone", []invoice.Invoice{two}},
+		{mainnet, "0xgone", []invoice.Invoice{two}},
+		{mainnet, long, []invoice.Invoice{two}},
+		{mainnet, long[1:], nil},
+		{polygon, "0xboth", nil},
+		{mainnet, "0xBOTH", nil},
+		{mainnet, "0x%", nil},
+		{mainnet, "", nil},
+		{"", "0xboth", nil},
+	} {
+		got := must[[]invoice.Invoice](t)(b.InvoicesPaidIn(t.Context(), c.network, c.txID))
+		slices.SortFunc(got, func(x, y invoice.Invoice) int { return cmp.Compare(x.ID, y.ID) })
+		sameList(t, fmt.Sprintf("paid in %.20q on %q", c.txID, c.network), got, c.want)
+	}
 }
 
 func above(t *testing.T, b store.Backend) {

@@ -157,3 +157,11 @@ CREATE TABLE cointill_gone (
 	project text COLLATE "C" NOT NULL,
 	PRIMARY KEY (url, project)
 );
+
+-- How requests with an Idempotency-Key were answered, or that they are running.
+CREATE TABLE cointill_replies (
+	name  bytea PRIMARY KEY, -- SHA-256 of scope and key, which may be long
+	entry bytea NOT NULL,
+	until bigint NOT NULL
+);
+CREATE INDEX cointill_replies_until ON cointill_replies (until);

@@ -159,3 +159,13 @@ CREATE TABLE cointill_gone (
 	project TEXT NOT NULL,
 	PRIMARY KEY (url, project)
 ) WITHOUT ROWID;
+
+-- How requests with an Idempotency-Key were answered, or that they are running.
+CREATE TABLE cointill_replies (
+	n     INTEGER PRIMARY KEY,
+	name  BLOB NOT NULL,    -- SHA-256 of scope and key, which may be long
+	entry BLOB NOT NULL,
+	until INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX cointill_replies_name ON cointill_replies (name);
+CREATE INDEX cointill_replies_until ON cointill_replies (until);

@@ -1,0 +1,89 @@
+package postgres_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/httpapi/httpapitest"
+	"github.com/cointill/cointill/store/postgres"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+)
+
+// shared are the replies of two processes. Every call goes to one of them by chance.
+type shared [2]*postgres.Replies
+
+func (s shared) any() *postgres.Replies { return s[rand.IntN(2)] }
+
+func (s shared) Begin(ctx context.Context, scope, key string, running []byte, now, until time.Time) ([]byte, error) {
+	return s.any().Begin(ctx, scope, key, running, now, until)
+}
+func (s shared) Finish(ctx context.Context, scope, key string, running, reply []byte, until time.Time) error {
+	return s.any().Finish(ctx, scope, key, running, reply, until)
+}
+func (s shared) Abandon(ctx context.Context, scope, key string, running []byte) error {
+	return s.any().Abandon(ctx, scope, key, running)
+}
+
+func TestRepliesOfTwoProcessesKeepTheContract(t *testing.T) {
+	httpapitest.Replies(t, func(t *testing.T) httpapi.Replies {
+		both := openTwice(t)
+		return shared{both[0].Replies(), both[1].Replies()}
+	})
+}
+
+// Whatever isolation the host's connections ask for by themselves.
+func TestRepliesKeepTheContractOnSerializableConnections(t *testing.T) {
+	httpapitest.Replies(t, func(t *testing.T) httpapi.Replies {
+		return open(t, migrated(t, func(c *pgxpool.Config) {
+			c.ConnConfig.RuntimeParams["default_transaction_isolation"] = "serializable"
+		})).Replies()
+	})
+}
+
+func TestRepliesAreSeenByAnotherProcessAndAfterARestart(t *testing.T) {
+	both, now := openTwice(t), time.Unix(1_700_000_000, 0)
+	ctx := t.Context()
+	for _, key := range []string{"finished", "running"} {
+		held, err := both[0].Replies().Begin(ctx, "scope", key, []byte("run"), now, now.Add(time.Hour))
+		require.NoError(t, err)
+		require.Nil(t, held)
+	}
+	require.NoError(t, both[1].Replies().Finish(ctx, "scope", "finished", []byte("run"), []byte("reply"), now.Add(2*time.Hour)))
+	for key, want := range map[string]string{"finished": "reply", "running": "run"} {
+		for _, s := range both {
+			held, err := s.Replies().Begin(ctx, "scope", key, []byte("next"), now, now.Add(time.Hour))
+			require.NoError(t, err)
+			require.Equal(t, want, string(held))
+		}
+	}
+}
+
+func TestRepliesThatHaveEndedDoNotPileUp(t *testing.T) {
+	pool := migrated(t)
+	replies, now := open(t, pool).Replies(), time.Unix(1_700_000_000, 0)
+	begin := func(n int) {
+		_, err := replies.Begin(t.Context(), "scope", fmt.Sprint(n), []byte("run"), now, now.Add(time.Minute))
+		require.NoError(t, err)
+	}
+	count := func() (n int) {
+		require.NoError(t, pool.QueryRow(t.Context(), "SELECT COUNT(*) FROM cointill_replies").Scan(&n))
+		return n
+	}
+	for n := range 100 {
+		begin(n)
+	}
+	require.Equal(t, 100, count())
+	now = now.Add(time.Minute)
+	begin(100)
+	require.Less(t, count(), 100)
+	require.Greater(t, count(), 50, "not all at once")
+	for n := range 20 {
+		begin(101 + n)
+	}
+	require.Equal(t, 21, count(), "those that have not ended")
+}

@@ -1,0 +1,64 @@
+package sqlite_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/httpapi/httpapitest"
+	"github.com/stretchr/testify/require"
+)
+
+func TestRepliesKeepTheContract(t *testing.T) {
+	httpapitest.Replies(t, func(t *testing.T) httpapi.Replies {
+		s, _ := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
+		return s.Replies()
+	})
+}
+
+func TestRepliesSurviveARestart(t *testing.T) {
+	path, now := filepath.Join(t.TempDir(), "shop.db"), time.Unix(1_700_000_000, 0)
+	s, db := openAt(t, path)
+	for _, key := range []string{"finished", "running", "abandoned"} {
+		held, err := s.Replies().Begin(t.Context(), "scope", key, []byte("run"), now, now.Add(time.Hour))
+		require.NoError(t, err)
+		require.Nil(t, held)
+	}
+	require.NoError(t, s.Replies().Finish(t.Context(), "scope", "finished", []byte("run"), []byte("reply"), now.Add(2*time.Hour)))
+	require.NoError(t, s.Replies().Abandon(t.Context(), "scope", "abandoned", []byte("run")))
+	require.NoError(t, db.Close())
+
+	again, _ := openAt(t, path)
+	for key, want := range map[string][]byte{"finished": []byte("reply"), "running": []byte("run"), "abandoned": nil} {
+		held, err := again.Replies().Begin(t.Context(), "scope", key, []byte("next"), now, now.Add(time.Hour))
+		require.NoError(t, err)
+		require.Equal(t, want, held, key)
+	}
+}
+
+func TestRepliesThatHaveEndedDoNotPileUp(t *testing.T) {
+	s, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
+	now := time.Unix(1_700_000_000, 0)
+	begin := func(n int) {
+		_, err := s.Replies().Begin(t.Context(), "scope", fmt.Sprint(n), []byte("run"), now, now.Add(time.Minute))
+		require.NoError(t, err)
+	}
+	count := func() (n int) {
+		require.NoError(t, db.QueryRow("SELECT COUNT(*) FROM cointill_replies").Scan(&n))
+		return n
+	}
+	for n := range 100 {
+		begin(n)
+	}
+	require.Equal(t, 100, count())
+	now = now.Add(time.Minute)
+	begin(100)
+	require.Less(t, count(), 100)
+	require.Greater(t, count(), 50, "not all at once")
+	for n := range 20 {
+		begin(101 + n)
+	}
+	require.Equal(t, 21, count(), "those that have not ended")
+}
