@@ -221,7 +221,7 @@ func (r refusal) explain(ctx context.Context, q querier) error {
 
 // whyNot answers why an invoice could not be inserted.
 func whyNot(ctx context.Context, q querier, r row) error {
-	id, project, orderID := r.args[0].(string), r.args[12].(string), r.args[14].(*string)
+	id, project, orderID := r.args[0].(string), r.args[8].(string), r.args[10].(*string)
 	var stored bool
 	var first *string
 	if err := q.QueryRow(ctx, qWhoHas, id, project, orderID).Scan(&stored, &first); err != nil {

@@ -6,7 +6,7 @@ import (
 	"strconv"
 
 	"github.com/cointill/cointill/invoice"
-	"github.com/shopspring/decimal"
+	"github.com/cointill/cointill/store/internal/listing"
 )
 
 // row is one row of a statement that writes many.
@@ -49,7 +49,7 @@ func encode(b invoice.Batch) (rows, error) {
 		if inv.OrderID != "" {
 			orderID = &inv.OrderID
 		}
-		encoded.args = append(encoded.args, inv.Project, inv.Terms.Standing, orderID, nanos(inv.CreatedAt))
+		encoded.args = append(encoded.args, inv.Project, inv.Terms.Standing, orderID, listing.Nanos(inv.CreatedAt))
 		r.inserts = append(r.inserts, encoded)
 	}
 	for _, inv := range b.Update {
@@ -78,7 +78,7 @@ func encode(b invoice.Batch) (rows, error) {
 	}
 	for _, m := range b.Messages {
 		r.messages = append(r.messages, row{key: m.ID, args: []any{
-			m.ID, string(m.Event), m.Invoice, m.Seq, m.Project, m.URL, m.Endpoint, stamp(m.At), m.Body, nanos(m.At),
+			m.ID, string(m.Event), m.Invoice, m.Seq, m.Project, m.URL, m.Endpoint, stamp(m.At), m.Body, listing.Nanos(m.At),
 			m.Format, m.Secret,
 		}})
 	}
@@ -109,21 +109,16 @@ func encodeInvoice(inv invoice.Invoice) (row, error) {
 	if err != nil {
 		return row{}, fmt.Errorf("encode invoice %s: %w", inv.ID, err)
 	}
-	fiat, due, asset := inv.Price.Amount, decimal.Zero, ""
 	var wakeHeight, wakeTime *int64
-	if q := inv.Quote; q != nil {
-		fiat, due, asset = q.Fiat.Amount, q.Asset.Decimal(q.Due), q.Asset.Code
-	}
 	wake := inv.State.Wake
 	if wake.Height != 0 {
 		wakeHeight = new(signed(wake.Height))
 	}
 	if !wake.Time.IsZero() {
-		wakeTime = new(nanos(wake.Time))
+		wakeTime = new(listing.Nanos(wake.Time))
 	}
 	return row{key: inv.ID, args: []any{
-		inv.ID, inv.Version, string(inv.State.Status), asset, nanos(inv.UpdatedAt), invoice.SortKey(fiat), invoice.SortKey(due),
-		string(inv.Network()), string(wake.Tag), wakeHeight, wakeTime, string(doc),
+		inv.ID, inv.Version, string(inv.Network()), string(wake.Tag), wakeHeight, wakeTime, string(doc), listing.RowOf(inv).Encode(),
 	}}, nil
 }
 

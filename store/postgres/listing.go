@@ -1,107 +1,233 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store/internal/listing"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Invoices implements [invoice.Reader]. The total of a page takes a walk over the index entries of the
-// project; without a project, over all of them. A page that is not counted and sorted by creation takes none.
+// Invoices implements [invoice.Reader].
 func (r reader) Invoices(ctx context.Context, q invoice.Query) (invoice.Page, error) {
-	page, err := r.list(ctx, q)
+	page, err := r.invoices(ctx, q)
 	if err != nil {
 		return page, fmt.Errorf("postgres: list invoices: %w", err)
 	}
 	return page, nil
 }
 
-// list reads the page and the total in one statement, and so of one moment.
-func (r reader) list(ctx context.Context, q invoice.Query) (invoice.Page, error) {
-	query, args := pageQuery(q)
-	// Planned for what is asked for, not for any page.
-	found, err := r.q.Query(ctx, query, append([]any{pgx.QueryExecModeExec}, args...)...)
-	if err != nil {
-		return invoice.Page{}, err
+// snapshot is for reading with several statements what was true at one moment.
+var snapshot = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+
+func (r reader) invoices(ctx context.Context, q invoice.Query) (page invoice.Page, err error) {
+	if listing.Walks(q) {
+		query, args := walkQuery(q)
+		page.Invoices, err = r.many(ctx, query, args...)
+		return page, err
 	}
-	var page invoice.Page
-	page.Invoices, err = scanInvoices(found, &page.Total)
+	pool, own := r.q.(*pgxpool.Pool)
+	if !own {
+		return r.steady(ctx, q)
+	}
+	err = pgx.BeginTxFunc(ctx, pool, snapshot, func(tx pgx.Tx) error {
+		page, err = reader{tx}.list(ctx, q)
+		return err
+	})
 	return page, err
 }
 
-// pageQuery picks the page from the index first, and then reads the rows of that page only.
-func pageQuery(q invoice.Query) (query string, args []any) {
-	where, args := condition(q)
+// steady reads in a transaction of the caller's, which may see more from one statement to the next: then it reads
+// again.
+func (r reader) steady(ctx context.Context, q invoice.Query) (page invoice.Page, err error) {
+	for range attempts {
+		var before, after int64
+		if err := r.q.QueryRow(ctx, qVersions).Scan(&before); err != nil {
+			return invoice.Page{}, err
+		}
+		page, err = r.list(ctx, q)
+		if again := r.q.QueryRow(ctx, qVersions).Scan(&after); again != nil || before == after {
+			return page, errors.Join(err, again)
+		}
+	}
+	return invoice.Page{}, errors.Join(errors.New("what it is found by changes all the time"), err)
+}
+
+func (r reader) list(ctx context.Context, q invoice.Query) (invoice.Page, error) {
+	found, err := listing.Find(ctx, shelf{r}, q)
+	if err != nil {
+		return invoice.Page{}, err
+	}
+	page := invoice.Page{Total: found.Total}
+	if len(found.IDs) == 0 {
+		return page, nil
+	}
+	page.Invoices, err = r.many(ctx, qListed, found.IDs)
+	listing.Arrange(page.Invoices, found.IDs)
+	return page, err
+}
+
+// walkQuery goes through the invoices of a project along their index.
+func walkQuery(q invoice.Query) (query string, args []any) {
 	direction, beyond := " DESC", "<"
 	if q.Ascending {
 		direction, beyond = " ASC", ">"
 	}
-	column := sortColumn(q.Sort)
-	order := column + direction + ", id" + direction
-	total := "COUNT(*) AS total FROM cointill_invoices" + where
-	if q.Uncounted {
-		total = "0 AS total"
+	where, args := " WHERE project = $1 AND standing = $2", []any{q.Project, q.Standing}
+	if !q.CreatedAfter.IsZero() {
+		args = append(args, listing.Nanos(q.CreatedAfter))
+		where += fmt.Sprintf(" AND created >= $%d", len(args))
+	}
+	if !q.CreatedBefore.IsZero() {
+		args = append(args, listing.Nanos(q.CreatedBefore))
+		where += fmt.Sprintf(" AND created <= $%d", len(args))
 	}
 	if q.After != "" {
 		args = append(args, q.After)
-		where += fmt.Sprintf(" AND (%[1]s, id) %[2]s ((SELECT %[1]s FROM cointill_invoices WHERE id = $%[3]d), $%[3]d)", column, beyond, len(args))
+		where += fmt.Sprintf(" AND (created, id) %s ((SELECT created FROM cointill_invoices WHERE id = $%[2]d), $%[2]d)", beyond, len(args))
 	}
-	args = append(args, int64(max(q.Limit, 0)), int64(max(q.Offset, 0)))
-	page := fmt.Sprintf("(SELECT id, %s FROM cointill_invoices%s ORDER BY %s LIMIT $%d OFFSET $%d) f", column, where, order, len(args)-1, len(args))
-	return "SELECT page.id, page.doc, page.payment, t.total FROM (SELECT " + total + ") t LEFT JOIN (" +
-		"SELECT f.id, f." + column + ", i.doc, p.doc AS payment FROM " + page + withPayments +
-		") page ON true ORDER BY page." + column + direction + ", page.id" + direction, args
+	args = append(args, int64(max(q.Limit, 0)))
+	order := "created" + direction + ", id" + direction
+	return selectInvoices + fmt.Sprintf("(SELECT id, created FROM cointill_invoices%s ORDER BY %s LIMIT $%d) f", where, order, len(args)) +
+		withPayments + " ORDER BY f.created" + direction + ", f.id" + direction, args
 }
 
-func sortColumn(sort invoice.Sort) string {
-	switch sort {
-	case invoice.SortUpdated:
-		return "updated"
-	case invoice.SortFiat:
-		return "fiat"
-	case invoice.SortDue:
-		return "due"
-	default:
-		return "created"
+// shelf implements [listing.Source] in a transaction.
+type shelf struct{ reader }
+
+// numbered passes on rows of a number and bytes.
+func (s shelf) numbered(ctx context.Context, query string, args []any, see func(n int64, data []byte) error) error {
+	found, err := s.q.Query(ctx, query, args...)
+	if err != nil {
+		return err
 	}
+	var n int64
+	var data pgtype.DriverBytes
+	_, err = pgx.ForEachRow(found, []any{&n, &data}, func() error { return see(n, data) })
+	return err
 }
 
-func condition(q invoice.Query) (where string, args []any) {
-	var terms []string
-	add := func(term string, arg any) {
-		args = append(args, arg)
-		terms = append(terms, fmt.Sprintf("%s $%d", term, len(args)))
-	}
-	if q.Project != "" {
-		add("project =", q.Project)
-	}
-	add("standing =", q.Standing)
-	if q.Status != "" {
-		add("status =", string(q.Status))
-	}
-	if q.AssetCode != "" {
-		add("asset =", q.AssetCode)
-	}
-	if q.Fiat != "" {
-		add("COALESCE(doc::jsonb -> 'quote' -> 'fiat' ->> 'currency', doc::jsonb -> 'price' ->> 'currency') =", q.Fiat)
-	}
-	if q.Search != "" {
-		args = append(args, q.Search)
-		terms = append(terms, fmt.Sprintf(searched, len(args)))
-	}
-	if !q.CreatedAfter.IsZero() {
-		add("created >=", nanos(q.CreatedAfter))
-	}
-	if !q.CreatedBefore.IsZero() {
-		add("created <=", nanos(q.CreatedBefore))
-	}
-	return " WHERE " + strings.Join(terms, " AND "), args
+// Changed implements [listing.Source].
+func (s shelf) Changed(ctx context.Context, see func(n int64, row []byte) error) error {
+	return s.numbered(ctx, qChanged, nil, see)
 }
 
-// searched reads the rows that the other terms leave. The collation lowers the letters of ASCII alone.
-const searched = `(position(lower($%[1]d COLLATE "C") in lower(id)) > 0 OR position(lower($%[1]d COLLATE "C") in lower(project)) > 0
-	OR position(lower($%[1]d COLLATE "C") in lower(order_id)) > 0
-	OR position(lower($%[1]d COLLATE "C") in lower((doc::jsonb ->> 'name') COLLATE "C")) > 0)`
+// Parts implements [listing.Source].
+func (s shelf) Parts(ctx context.Context, name []byte, see func(segment int64, data []byte) error) error {
+	return s.numbered(ctx, qParts, []any{name}, see)
+}
+
+// Some implements [listing.Source].
+func (s shelf) Some(ctx context.Context, asked []listing.Key, see func(i int, data []byte) error) error {
+	segments, parts := make([]int64, len(asked)), make([][]byte, len(asked))
+	for i, key := range asked {
+		segments[i], parts[i] = key.Segment, key.Part
+	}
+	return s.numbered(ctx, qSome, []any{segments, parts}, func(i int64, data []byte) error { return see(int(i), data) })
+}
+
+// Row implements [listing.Source].
+func (s shelf) Row(ctx context.Context, id string) (listing.Row, bool, error) {
+	inv, err := s.Invoice(ctx, id)
+	if errors.Is(err, invoice.ErrNotFound) {
+		return listing.Row{}, false, nil
+	}
+	return listing.RowOf(inv), err == nil, err
+}
+
+// Tidy implements [invoice.Tidier]. It writes a segment of listings at a time.
+func (s *Store) Tidy(ctx context.Context, keep int) error {
+	found, err := s.pool.Query(ctx, qChangedNumbers)
+	if err != nil {
+		return fmt.Errorf("postgres: tidy: read what has changed: %w", err)
+	}
+	changed, err := pgx.CollectRows(found, pgx.RowTo[int64])
+	if err != nil {
+		return fmt.Errorf("postgres: tidy: read what has changed: %w", err)
+	}
+	for _, segment := range listing.Due(changed, keep) {
+		if err := s.merge(ctx, segment); err != nil && !errors.Is(err, invoice.ErrConflict) {
+			return fmt.Errorf("postgres: tidy segment %d: %w", segment, err)
+		}
+	}
+	return nil
+}
+
+// merge writes a segment anew. Changes that come meanwhile stay for the next time.
+func (s *Store) merge(ctx context.Context, segment int64) error {
+	m := merged{segment: segment}
+	if err := pgx.BeginTxFunc(ctx, s.pool, snapshot, func(tx pgx.Tx) error { return m.read(ctx, shelf{reader{tx}}) }); err != nil {
+		return err
+	}
+	return pgx.BeginTxFunc(ctx, s.pool, readCommitted, func(tx pgx.Tx) error { return m.write(ctx, tx) })
+}
+
+// merged is a segment as it is to be.
+type merged struct {
+	segment, version int64 // version is 0 for a new one
+	changed          []listing.Change
+	versions         []int64 // of the changed invoices
+	parts            []listing.Part
+	texts            bool
+}
+
+func (m *merged) read(ctx context.Context, s shelf) error {
+	first, last := listing.Numbers(m.segment)
+	found, err := s.q.Query(ctx, qChangedOf, first, last)
+	if err != nil {
+		return err
+	}
+	var c listing.Change
+	var version int64
+	if _, err := pgx.ForEachRow(found, []any{&c.Number, &version, &c.Encoded}, func() error {
+		m.changed, m.versions = append(m.changed, c), append(m.versions, version)
+		return nil
+	}); err != nil {
+		return err
+	}
+	if err := s.q.QueryRow(ctx, qSegment, m.segment).Scan(&m.version); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return err
+	}
+	var stored []byte
+	keep := func(_ int, data []byte) error { stored = bytes.Clone(data); return nil }
+	if err := s.Some(ctx, []listing.Key{{Segment: m.segment, Part: listing.RowsPart()}}, keep); err != nil {
+		return err
+	}
+	m.parts, m.texts, err = listing.Merge(m.segment, stored, m.changed)
+	return err
+}
+
+func (m *merged) write(ctx context.Context, tx pgx.Tx) error {
+	query := qUpdateSegment
+	if m.version == 0 {
+		query = qBeginSegment
+	}
+	tag, err := tx.Exec(ctx, query, m.segment, m.version+1)
+	if err == nil && tag.RowsAffected() == 0 {
+		err = invoice.ErrConflict // somebody else has written it meanwhile
+	}
+	if err != nil {
+		return err
+	}
+	first, last := listing.Kept(m.texts)
+	if _, err := tx.Exec(ctx, qDeleteParts, m.segment, first, last); err != nil {
+		return err
+	}
+	rows := pgx.CopyFromSlice(len(m.parts), func(i int) ([]any, error) {
+		return []any{m.segment, m.parts[i].Name, m.parts[i].Data}, nil
+	})
+	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"cointill_parts"}, []string{"segment", "part", "data"}, rows); err != nil {
+		return err
+	}
+	numbers := make([]int64, len(m.changed))
+	for i, c := range m.changed {
+		numbers[i] = c.Number
+	}
+	_, err = tx.Exec(ctx, qMerged, numbers, m.versions)
+	return err
+}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store/internal/listing"
 	"github.com/cointill/cointill/webhook"
 	"github.com/jackc/pgx/v5"
 )
@@ -54,7 +55,7 @@ func (s *Store) claim(ctx context.Context, q webhook.ClaimQuery, skip []string, 
 	}
 	var page []claimed
 	err := again(ctx, func() error {
-		found, err := s.pool.Query(ctx, qClaim, nanos(q.Now), skip, int64(limit), nanos(q.Now.Add(q.Lease)), bound, endpoints, counts)
+		found, err := s.pool.Query(ctx, qClaim, listing.Nanos(q.Now), skip, int64(limit), listing.Nanos(q.Now.Add(q.Lease)), bound, endpoints, counts)
 		if err != nil {
 			return err
 		}
@@ -117,7 +118,7 @@ func (s *Store) record(ctx context.Context, claim webhook.Claim, attempt webhook
 		batch.Queue("BEGIN ISOLATION LEVEL READ COMMITTED")
 	}
 	batch.Queue(qLockMessage, claim.Message)
-	batch.Queue(qRecord, claim.Message, claim.Token, string(next.State), nanos(next.Due),
+	batch.Queue(qRecord, claim.Message, claim.Token, string(next.State), listing.Nanos(next.Due),
 		stamp(attempt.At), int64(attempt.Duration), int64(attempt.Status), storable(attempt.Excerpt), storable(attempt.Error),
 	).QueryRow(func(found pgx.Row) error { return found.Scan(&url, &project) })
 	if !next.Gone {
@@ -221,7 +222,7 @@ func (s *Store) Resend(ctx context.Context, invoiceID string, now time.Time) (in
 			}
 			batch := &pgx.Batch{}
 			batch.Queue(qDeleteGone, m.URL, m.Project)
-			batch.Queue(qResend, m.ID, nanos(now))
+			batch.Queue(qResend, m.ID, listing.Nanos(now))
 			return tx.SendBatch(ctx, batch).Close()
 		})
 	})

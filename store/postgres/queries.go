@@ -19,19 +19,26 @@ const (
 		FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::text[]) AS u (network, version, cursor, head)
 		WHERE n.network = u.network AND n.version = u.version - 1 RETURNING n.network`
 
-	qInsertInvoices = `INSERT INTO cointill_invoices (
-		id, version, status, asset, updated, fiat, due, network, wake_tag, wake_height, wake_time, doc,
-		project, standing, order_id, created)
-		SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[],
-			$8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::text[], $13::text[], $14::boolean[], $15::text[], $16::bigint[])
-		ON CONFLICT DO NOTHING RETURNING id`
-	qUpdateInvoices = `UPDATE cointill_invoices i SET
-		version = u.version, status = u.status, asset = u.asset, updated = u.updated, fiat = u.fiat, due = u.due,
-		network = u.network, wake_tag = u.wake_tag, wake_height = u.wake_height, wake_time = u.wake_time, doc = u.doc
-		FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[],
-			$8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::text[])
-			AS u (id, version, status, asset, updated, fiat, due, network, wake_tag, wake_height, wake_time, doc)
-		WHERE i.id = u.id AND i.version = u.version - 1 RETURNING i.id`
+	// qInsertInvoices and qUpdateInvoices write the rows of listings as well.
+	qInsertInvoices = `WITH u AS (SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[],
+				$7::text[], $8::bytea[], $9::text[], $10::boolean[], $11::text[], $12::bigint[])
+			AS u (id, version, network, wake_tag, wake_height, wake_time, doc, row, project, standing, order_id, created)),
+		written AS (INSERT INTO cointill_invoices (
+				id, version, network, wake_tag, wake_height, wake_time, doc, project, standing, order_id, created)
+			SELECT id, version, network, wake_tag, wake_height, wake_time, doc, project, standing, order_id, created FROM u
+			ON CONFLICT DO NOTHING RETURNING n, id),
+		listed AS (INSERT INTO cointill_changed (n, version, row)
+			SELECT written.n, u.version, u.row FROM written JOIN u ON u.id = written.id)
+		SELECT id FROM written`
+	qUpdateInvoices = `WITH u AS (SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[],
+				$7::text[], $8::bytea[])
+			AS u (id, version, network, wake_tag, wake_height, wake_time, doc, row)),
+		written AS (UPDATE cointill_invoices i SET version = u.version, network = u.network, wake_tag = u.wake_tag,
+				wake_height = u.wake_height, wake_time = u.wake_time, doc = u.doc
+			FROM u WHERE i.id = u.id AND i.version = u.version - 1 RETURNING i.n, i.id, i.version, u.row),
+		listed AS (INSERT INTO cointill_changed (n, version, row) SELECT n, version, row FROM written
+			ON CONFLICT (n) DO UPDATE SET version = excluded.version, row = excluded.row)
+		SELECT id FROM written`
 	// qWhoHas finds out why an invoice was not inserted.
 	qWhoHas = `SELECT EXISTS (SELECT 1 FROM cointill_invoices WHERE id = $1),
 		(SELECT id FROM cointill_invoices WHERE project = $2 AND order_id = $3)`
@@ -134,6 +141,25 @@ const (
 			UNION (SELECT id FROM cointill_invoices
 				WHERE network = $1 AND wake_time < $5 ORDER BY wake_time LIMIT $6)
 		) w LIMIT $6) f` + withPayments
+	qChanged        = `SELECT n, row FROM cointill_changed`
+	qChangedNumbers = `SELECT n FROM cointill_changed`
+	qChangedOf      = `SELECT n, version, row FROM cointill_changed WHERE n BETWEEN $1 AND $2 ORDER BY n`
+	qVersions       = `SELECT COALESCE(sum(version), 0)::bigint FROM cointill_segments`
+	qSegment        = `SELECT version FROM cointill_segments WHERE segment = $1`
+	qParts          = `SELECT s.segment, p.data FROM cointill_segments s CROSS JOIN LATERAL (
+			SELECT data FROM cointill_parts WHERE segment = s.segment AND part = $1 OFFSET 0) p`
+	qSome = `SELECT asked.ord - 1, p.data FROM unnest((SELECT $1::bigint[]), (SELECT $2::bytea[])) WITH ORDINALITY AS asked (segment, part, ord)
+		CROSS JOIN LATERAL (SELECT data FROM cointill_parts WHERE segment = asked.segment AND part = asked.part OFFSET 0) p`
+	qListed = selectInvoices + `(SELECT id COLLATE "C" AS id FROM unnest((SELECT $1::text[])) AS asked (id)) f` + withPayments
+	// The segment's row is what those who write it wait for.
+	qBeginSegment  = `INSERT INTO cointill_segments (segment, version) VALUES ($1, $2) ON CONFLICT DO NOTHING`
+	qUpdateSegment = `UPDATE cointill_segments SET version = $2 WHERE segment = $1 AND version = $2::bigint - 1`
+	qDeleteParts   = `DELETE FROM cointill_parts WHERE segment = $1 AND (part < $2 OR part > $3)`
+	// qMerged waits for nobody: what is just changing once more stays.
+	qMerged = `DELETE FROM cointill_changed WHERE n IN (SELECT c.n
+		FROM unnest((SELECT $1::bigint[]), (SELECT $2::bigint[])) AS m (n, version)
+		JOIN cointill_changed c ON c.n = m.n AND c.version = m.version FOR UPDATE OF c SKIP LOCKED)`
+
 	qNetwork = `SELECT version, cursor, head FROM cointill_networks WHERE network = $1`
 
 	eventColumns = `SELECT position, invoice, seq, id, project, type, from_status, to_status, at, comment, actor, body

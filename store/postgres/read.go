@@ -12,6 +12,7 @@ import (
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store/internal/listing"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -48,31 +49,26 @@ func (r reader) many(ctx context.Context, query string, args ...any) ([]invoice.
 }
 
 // scanInvoices reads the rows of withPayments: an invoice comes once for each of its payments, not
-// necessarily one after the other. More are further columns, which are the same in each row. With a
-// [invoice.DamagedError] it answers the invoices that can be read.
-func scanInvoices(found pgx.Rows, more ...any) ([]invoice.Invoice, error) {
+// necessarily one after the other. With a [invoice.DamagedError] it answers the invoices that can be read.
+func scanInvoices(found pgx.Rows) ([]invoice.Invoice, error) {
 	defer found.Close()
 	var ids []string
 	invoices := map[string]*invoice.Invoice{} // nil for what is damaged
 	var damaged invoice.DamagedError
-	var id *string // null when there are only further columns
+	var id string
 	var doc, payment []byte
-	dest := append([]any{&id, &doc, &payment}, more...)
 	for found.Next() {
-		if err := found.Scan(dest...); err != nil {
+		if err := found.Scan(&id, &doc, &payment); err != nil {
 			return nil, err
 		}
-		if id == nil {
-			continue
-		}
-		inv, known := invoices[*id]
+		inv, known := invoices[id]
 		if known && inv == nil {
 			continue
 		}
 		var err error
 		if !known {
 			inv = new(invoice.Invoice)
-			ids = append(ids, *id)
+			ids = append(ids, id)
 			err = json.Unmarshal(doc, inv)
 		}
 		if err == nil && payment != nil {
@@ -82,10 +78,10 @@ func scanInvoices(found pgx.Rows, more ...any) ([]invoice.Invoice, error) {
 		}
 		if err != nil { // without all of its payments an invoice is as good as none
 			inv = nil
-			damaged.Invoices = append(damaged.Invoices, *id)
+			damaged.Invoices = append(damaged.Invoices, id)
 			damaged.Err = cmp.Or(damaged.Err, err)
 		}
-		invoices[*id] = inv
+		invoices[id] = inv
 	}
 	if err := found.Err(); err != nil {
 		return nil, err
@@ -190,7 +186,7 @@ func (r reader) InvoicesAbove(ctx context.Context, network chain.Network, height
 // InvoicesWaking implements [invoice.Reader].
 func (r reader) InvoicesWaking(ctx context.Context, network chain.Network, head chain.Head, limit int) ([]invoice.Invoice, error) {
 	found, err := r.many(ctx, qWaking, string(network),
-		signed(head.Height), signed(head.Safe), signed(head.Finalized), nanos(head.Time), int64(max(limit, 0)))
+		signed(head.Height), signed(head.Safe), signed(head.Finalized), listing.Nanos(head.Time), int64(max(limit, 0)))
 	if err != nil {
 		return found, fmt.Errorf("postgres: read invoices waking on %q: %w", network, err)
 	}
@@ -247,18 +243,6 @@ func (r reader) events(ctx context.Context, query string, args ...any) ([]invoic
 		return nil, fmt.Errorf("postgres: read events: %w", err)
 	}
 	return out, nil
-}
-
-// nanos is the time as queries compare it, clipped to the years 1678 to 2262 that 64 bits hold. What is
-// answered comes from a text and is not clipped.
-func nanos(t time.Time) int64 {
-	switch {
-	case t.Before(time.Unix(0, math.MinInt64)):
-		return math.MinInt64
-	case t.After(time.Unix(0, math.MaxInt64)):
-		return math.MaxInt64
-	}
-	return t.UnixNano()
 }
 
 // stamp writes a time to be read again, exactly.

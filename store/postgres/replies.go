@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cointill/cointill/store/internal/listing"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -49,12 +50,12 @@ func (r *Replies) begin(ctx context.Context, name, running []byte, now, until ti
 	var entry []byte
 	batch := &pgx.Batch{}
 	batch.Queue("BEGIN ISOLATION LEVEL READ COMMITTED")
-	batch.Queue(qBeginReply, name, running, nanos(until), nanos(now)).Exec(func(tag pgconn.CommandTag) error {
+	batch.Queue(qBeginReply, name, running, listing.Nanos(until), listing.Nanos(now)).Exec(func(tag pgconn.CommandTag) error {
 		begun = tag.RowsAffected() > 0
 		return nil
 	})
 	batch.Queue(qReply, name).QueryRow(func(found pgx.Row) error { return found.Scan(&entry) })
-	batch.Queue(qEndReplies, nanos(now), endedAtOnce)
+	batch.Queue(qEndReplies, listing.Nanos(now), endedAtOnce)
 	batch.Queue("COMMIT")
 	if err := r.store.pool.SendBatch(ctx, batch).Close(); err != nil || begun {
 		return nil, err
@@ -66,7 +67,7 @@ func (r *Replies) begin(ctx context.Context, name, running []byte, now, until ti
 // nothing if there is none, or another. It is idempotent.
 func (r *Replies) Finish(ctx context.Context, scope, key string, running, reply []byte, until time.Time) error {
 	err := again(ctx, func() error {
-		_, err := r.store.pool.Exec(ctx, qFinishReply, replyName(scope, key), running, reply, nanos(until))
+		_, err := r.store.pool.Exec(ctx, qFinishReply, replyName(scope, key), running, reply, listing.Nanos(until))
 		return err
 	})
 	if err != nil {

@@ -15,10 +15,11 @@ import (
 var (
 	_ store.Backend  = (*Store)(nil)
 	_ invoice.Leaser = (*Store)(nil)
+	_ invoice.Tidier = (*Store)(nil)
 	_ invoice.Store  = (*Tx)(nil)
 )
 
-// Store implements [store.Backend] and [invoice.Leaser] on a PostgreSQL database. Its methods may be
+// Store implements [store.Backend], [invoice.Leaser] and [invoice.Tidier] on a PostgreSQL database. Its methods may be
 // called concurrently, and by any number of processes on one database.
 type Store struct {
 	reader

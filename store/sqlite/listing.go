@@ -133,15 +133,21 @@ func (s *shelf) numbered(ctx context.Context, query string, args []any, see func
 	})
 }
 
-// Part implements [listing.Source].
-func (s *shelf) Part(ctx context.Context, name []byte, segment int64, see func(data []byte) error) error {
+// Some implements [listing.Source].
+func (s *shelf) Some(ctx context.Context, asked []listing.Key, see func(i int, data []byte) error) error {
 	var data sql.RawBytes
-	return s.query(ctx, qPart, []any{segment, name}, func(found *sql.Rows) error {
-		if err := found.Scan(&data); err != nil {
+	for i, key := range asked {
+		err := s.query(ctx, qPart, []any{key.Segment, key.Part}, func(found *sql.Rows) error {
+			if err := found.Scan(&data); err != nil {
+				return err
+			}
+			return see(i, data)
+		})
+		if err != nil {
 			return err
 		}
-		return see(data)
-	})
+	}
+	return nil
 }
 
 // Row implements [listing.Source].
@@ -215,8 +221,8 @@ func (m *merged) read(ctx context.Context, s *shelf) error {
 		return err
 	}
 	var stored []byte
-	keep := func(data []byte) error { stored = slices.Clone(data); return nil }
-	if err := s.Part(ctx, listing.RowsPart(), m.segment, keep); err != nil {
+	keep := func(_ int, data []byte) error { stored = slices.Clone(data); return nil }
+	if err := s.Some(ctx, []listing.Key{{Segment: m.segment, Part: listing.RowsPart()}}, keep); err != nil {
 		return err
 	}
 	m.parts, m.texts, err = listing.Merge(m.segment, stored, m.changed)

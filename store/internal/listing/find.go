@@ -18,10 +18,16 @@ type Source interface {
 	Changed(ctx context.Context, see func(n int64, row []byte) error) error
 	// Parts passes on the parts of all segments with this name.
 	Parts(ctx context.Context, name []byte, see func(segment int64, data []byte) error) error
-	// Part passes on one part, if it is there.
-	Part(ctx context.Context, name []byte, segment int64, see func(data []byte) error) error
+	// Some passes on single parts, in any order, each with its place among those that were asked for.
+	Some(ctx context.Context, asked []Key, see func(i int, data []byte) error) error
 	// Row answers the row of an invoice as it is now; false if there is none.
 	Row(ctx context.Context, id string) (Row, bool, error)
+}
+
+// Key names a part of a segment.
+type Key struct {
+	Segment int64
+	Part    []byte
 }
 
 // Page is the ids of a page's invoices, in order.
@@ -235,74 +241,94 @@ func (f *finder) keep(found map[int64]*bitmap) {
 // restrictTime leaves the rows that were created in time. Most segments are so as a whole, or not at all, because
 // invoices are numbered about as they are created.
 func (f *finder) restrictTime(ctx context.Context) error {
+	var partly []*segment
 	for _, s := range f.segments {
 		switch {
 		case s.first >= f.from && s.last <= f.to:
-			continue
 		case s.last < f.from || s.first > f.to:
 			s.hits = bitmap{}
-			continue
+		default:
+			partly = append(partly, s)
 		}
-		o, err := f.order(ctx, s, invoice.SortCreated)
-		if err != nil {
+	}
+	orders, err := f.orders(ctx, partly, invoice.SortCreated)
+	if err != nil {
+		return err
+	}
+	firsts, err := f.ranks(ctx, orders, invoice.SortCreated, timeKey(f.from))
+	if err != nil {
+		return err
+	}
+	lasts := make([]int, len(orders))
+	for i, o := range orders {
+		lasts[i] = o.len()
+	}
+	if f.to < math.MaxInt64 {
+		if lasts, err = f.ranks(ctx, orders, invoice.SortCreated, timeKey(f.to+1)); err != nil {
 			return err
 		}
-		first, err := f.rank(ctx, s, o, invoice.SortCreated, timeKey(f.from))
-		if err != nil {
-			return err
-		}
-		last := o.len()
-		if f.to < math.MaxInt64 {
-			if last, err = f.rank(ctx, s, o, invoice.SortCreated, timeKey(f.to+1)); err != nil {
-				return err
-			}
-		}
+	}
+	for i, o := range orders {
 		var within bitmap
-		for i := first; i < last; i++ {
-			within.add(o.row(i))
+		for j := firsts[i]; j < lasts[i]; j++ {
+			within.add(o.row(j))
 		}
-		s.hits.and(&within)
+		o.hits.and(&within)
 	}
 	return nil
 }
 
-// order reads the order of one segment.
-func (f *finder) order(ctx context.Context, s *segment, sort invoice.Sort) (o order, err error) {
-	err = f.source.Part(ctx, orderPart(sort), s.number, func(data []byte) (err error) {
-		o, err = readOrder(data)
-		return err
-	})
-	if err != nil || o.len() == 0 {
-		return o, cmp.Or(err, damaged(s.number))
+// orders reads the order of each of the segments.
+func (f *finder) orders(ctx context.Context, segments []*segment, sort invoice.Sort) ([]*order, error) {
+	asked, orders := make([]Key, len(segments)), make([]*order, len(segments))
+	for i, s := range segments {
+		asked[i], orders[i] = Key{s.number, orderPart(sort)}, &order{segment: s}
 	}
-	return o, nil
+	err := f.some(ctx, asked, func(i int, data []byte) error { return orders[i].read(data) })
+	return orders, err
 }
 
-// keys reads a block of an order.
-func (f *finder) keys(ctx context.Context, s *segment, o order, sort invoice.Sort, block int) (keys []string, err error) {
-	from, to := o.block(block)
-	err = f.source.Part(ctx, blockPart(sort, block), s.number, func(data []byte) (err error) {
-		keys, err = readBlock(data, to-from)
-		return err
-	})
-	if err == nil && keys == nil {
-		err = damaged(s.number)
+// some reads parts that must all be there.
+func (f *finder) some(ctx context.Context, asked []Key, see func(i int, data []byte) error) error {
+	if len(asked) == 0 {
+		return nil
 	}
-	return keys, err
+	missing := len(asked)
+	err := f.source.Some(ctx, asked, func(i int, data []byte) error {
+		missing--
+		if see(i, data) != nil {
+			return damaged(asked[i].Segment)
+		}
+		return nil
+	})
+	if err == nil && missing != 0 {
+		err = damaged(asked[0].Segment)
+	}
+	return err
 }
 
-// rank is how many rows of a segment come before the key.
-func (f *finder) rank(ctx context.Context, s *segment, o order, sort invoice.Sort, key string) (int, error) {
-	block, exact := slices.BinarySearch(o.firsts, key)
-	if exact || block == 0 {
-		return block * blockRows, nil
+// ranks answers how many rows of each order come before the key.
+func (f *finder) ranks(ctx context.Context, orders []*order, sort invoice.Sort, key string) ([]int, error) {
+	ranks := make([]int, len(orders))
+	var asked []Key
+	var within []int // of which order a block is asked for
+	for i, o := range orders {
+		block, exact := slices.BinarySearch(o.firsts, key)
+		if ranks[i] = block * blockRows; exact || block == 0 {
+			continue
+		}
+		ranks[i] -= blockRows // and those of the block before that come before the key
+		asked, within = append(asked, Key{o.number, blockPart(sort, block-1)}), append(within, i)
 	}
-	keys, err := f.keys(ctx, s, o, sort, block-1)
-	if err != nil {
-		return 0, err
-	}
-	within, _ := slices.BinarySearch(keys, key)
-	return (block-1)*blockRows + within, nil
+	err := f.some(ctx, asked, func(i int, data []byte) error {
+		o := orders[within[i]]
+		from, to := o.block(ranks[within[i]] / blockRows)
+		keys, err := readBlock(data, to-from)
+		n, _ := slices.BinarySearch(keys, key)
+		ranks[within[i]] += n
+		return err
+	})
+	return ranks, err
 }
 
 // bounds answers which of the selected rows, counted in ascending order, are on the page.
@@ -335,22 +361,19 @@ func (f *finder) bounds(ctx context.Context, total int) (first, last int, err er
 // selectedBefore counts the selected rows that come before the key.
 func (f *finder) selectedBefore(ctx context.Context, key string) (int, error) {
 	n, _ := slices.BinarySearch(f.changed, key)
-	for _, s := range f.segments {
-		o, err := f.order(ctx, s, f.q.Sort)
-		if err != nil {
-			return 0, err
-		}
-		rank, err := f.rank(ctx, s, o, f.q.Sort, key)
-		if err != nil {
-			return 0, err
-		}
-		for i := range rank {
-			if s.hits.has(o.row(i)) {
+	orders, err := f.orders(ctx, f.segments, f.q.Sort)
+	if err != nil {
+		return 0, err
+	}
+	ranks, err := f.ranks(ctx, orders, f.q.Sort, key)
+	for i, o := range orders {
+		for j := range ranks[i] {
+			if o.hits.has(o.row(j)) {
 				n++
 			}
 		}
 	}
-	return n, nil
+	return n, err
 }
 
 // Walks says whether the page of a query is rather found by going along an index of a project's invoices by time of

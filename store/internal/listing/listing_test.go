@@ -47,14 +47,19 @@ func (s *shelf) Parts(_ context.Context, name []byte, see func(int64, []byte) er
 	return nil
 }
 
-func (s *shelf) Part(_ context.Context, name []byte, segment int64, see func([]byte) error) error {
-	data, known := s.parts[string(name)][segment]
-	if !known {
-		return nil
+func (s *shelf) Some(_ context.Context, asked []Key, see func(int, []byte) error) error {
+	for i, key := range slices.Backward(asked) {
+		data, known := s.parts[string(key.Part)][key.Segment]
+		if !known {
+			continue
+		}
+		passed := bytes.Clone(data)
+		if err := see(i, passed); err != nil {
+			return err
+		}
+		clear(passed)
 	}
-	passed := bytes.Clone(data)
-	defer clear(passed)
-	return see(passed)
+	return nil
 }
 
 func (s *shelf) Row(_ context.Context, id string) (Row, bool, error) {

@@ -137,30 +137,43 @@ func appendOrder(out []Part, rows []numbered, sort invoice.Sort) []Part {
 
 // order is the rows of a segment in the order of a sort.
 type order struct {
+	*segment
 	rows   []byte   // of two bytes each
 	firsts []string // keys of the first row of each block
+	counts []int    // of selected rows of each block
 }
 
-func readOrder(data []byte) (order, error) {
+// read reads the part, and counts what is selected.
+func (o *order) read(data []byte) error {
 	d := decoder{data: data}
 	n := d.uvarint()
-	o := order{rows: slices.Clone(d.bytes(2 * n))}
+	o.rows = slices.Clone(d.bytes(2 * n))
 	texts := decoder{text: string(d.data)}
 	for i := 0; i < n; i += blockRows {
 		o.firsts = append(o.firsts, texts.shared())
 	}
 	if d.bad || texts.bad || n > span {
-		return order{}, errDamaged
+		o.rows, o.firsts = nil, nil
+		return errDamaged
 	}
-	return o, nil
+	o.counts = make([]int, len(o.firsts))
+	for block := range o.counts {
+		from, to := o.block(block)
+		for i := from; i < to; i++ {
+			if o.hits.has(o.row(i)) {
+				o.counts[block]++
+			}
+		}
+	}
+	return nil
 }
 
-func (o order) row(i int) uint16 { return binary.LittleEndian.Uint16(o.rows[2*i:]) % span }
+func (o *order) row(i int) uint16 { return binary.LittleEndian.Uint16(o.rows[2*i:]) % span }
 
-func (o order) len() int { return len(o.rows) / 2 }
+func (o *order) len() int { return len(o.rows) / 2 }
 
 // block is the range of a block's rows.
-func (o order) block(i int) (from, to int) { return i * blockRows, min((i+1)*blockRows, o.len()) }
+func (o *order) block(i int) (from, to int) { return i * blockRows, min((i+1)*blockRows, o.len()) }
 
 func readBlock(data []byte, n int) ([]string, error) {
 	d := decoder{text: string(data)}
