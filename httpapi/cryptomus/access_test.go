@@ -13,7 +13,6 @@ import (
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/cryptomus"
 	"github.com/cointill/cointill/invoice"
-	"github.com/cointill/cointill/store"
 	"github.com/cointill/cointill/webhook"
 	"github.com/stretchr/testify/require"
 )
@@ -227,29 +226,12 @@ func TestA41_TooManyRequestsAre429(t *testing.T) {
 	require.Equal(t, 200, w.send(t, w.api, w.request("POST", "/balance", w.rival, w.rival.payment, "")).status)
 }
 
-// brokenStore fails with a secret in its error.
-type brokenStore struct{ *store.Memory }
-
-var errBroken = errors.New("table projects is gone")
-
-func (brokenStore) Project(context.Context, string) (invoice.Project, error) {
-	return invoice.Project{}, errBroken
-}
-
-func (brokenStore) InvoiceByOrder(context.Context, string, string) (invoice.Invoice, error) {
-	return invoice.Invoice{}, errBroken
-}
-
 func TestWhatGoesWrongInsideIsLoggedAndNotSent(t *testing.T) {
-	w := newWorld(t, options{api: func(c *cryptomus.Config) { c.Store = brokenStore{c.Store.(*store.Memory)} }})
-	const crash = `{"message":"Server error, #1","code":500,"error":null}`
-	w.post(t, "/payment/info", `{"order_id":"1"}`).says(t, 500, crash)
-	w.post(t, "/wallet/block-address", `{"order_id":"1"}`).says(t, 500, crash)
+	w := newWorld(t, options{})
+	w.store.Break(errors.New("table projects is gone"))
+	w.post(t, "/payment/info", `{"order_id":"1"}`).says(t, 500, `{"message":"Server error, #1","code":500,"error":null}`)
 	require.Contains(t, w.log.String(), "table projects is gone")
-	projects, err := invoice.NewProjects(brokenStore{w.store}, nil)
-	require.NoError(t, err)
-	api := w.newAPI(t, func(c *cryptomus.Config) { c.Projects = projects })
-	w.send(t, api, w.request("POST", "/balance", w.shop, w.shop.payment, "")).says(t, 500, crash)
+	w.store.Break(nil)
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -294,26 +276,11 @@ func TestMountsUnderAnyPrefix(t *testing.T) {
 	}
 }
 
-// countingStore counts how often projects are looked up.
-type countingStore struct {
-	*store.Memory
-	reads int
-}
-
-func (s *countingStore) Project(ctx context.Context, id string) (invoice.Project, error) {
-	s.reads++
-	return s.Memory.Project(ctx, id)
-}
-
 func TestWhoIsRefusedCostsAsMuchAsWhoIsLetIn(t *testing.T) {
 	w := newWorld(t, options{})
-	counting := &countingStore{Memory: w.store}
-	projects, err := invoice.NewProjects(counting, nil)
-	require.NoError(t, err)
-	api := w.newAPI(t, func(c *cryptomus.Config) { c.Projects = projects })
 	for _, m := range []merchant{w.shop, {id: unknownID}, {id: ""}, {id: "x"}, {id: w.rival.id}} {
-		counting.reads = 0
-		w.send(t, api, w.request("POST", "/balance", m, w.shop.payment, ""))
-		require.Equal(t, 1, counting.reads, m.id)
+		w.store.Calls()
+		w.send(t, w.api, w.request("POST", "/balance", m, w.shop.payment, ""))
+		require.Equal(t, []string{"Project"}, w.store.Calls(), m.id)
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/cryptomus"
 	"github.com/cointill/cointill/httpapi/internal/contract"
+	"github.com/cointill/cointill/httpapi/internal/spy"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
 	"github.com/cointill/cointill/store"
@@ -39,7 +40,7 @@ type world struct {
 	cfg      cryptomus.Config
 	service  *invoice.Service
 	projects *invoice.Projects
-	store    *store.Memory
+	store    *spy.Store
 	chain    *chaintest.Chain
 	log      *lockedBuffer
 	shop     merchant
@@ -51,6 +52,7 @@ type options struct {
 	api     func(*cryptomus.Config)
 	service func(*invoice.Config)
 	now     func() time.Time
+	allowed string // addresses of the merchants; default all
 }
 
 // newWorld makes a shop that takes COIN (18 decimals, 2000 USD), and USDT on two networks: on sim with 6 decimals,
@@ -59,13 +61,13 @@ func newWorld(t testing.TB, o options) *world {
 	t.Helper()
 	w, err := openWorld(o)
 	require.NoError(t, err)
-	w.shop, w.rival = w.newMerchant(t, "shop", ""), w.newMerchant(t, "rival", "")
+	w.shop, w.rival = w.newMerchant(t, "shop", o.allowed), w.newMerchant(t, "rival", o.allowed)
 	w.api = w.newAPI(t, o.api)
 	return w
 }
 
 func openWorld(o options) (*world, error) {
-	w := &world{now: o.now, store: store.NewMemory(), log: &lockedBuffer{}}
+	w := &world{now: o.now, store: spy.On(store.NewMemory()), log: &lockedBuffer{}}
 	if w.now == nil {
 		w.now = func() time.Time { return start }
 	}

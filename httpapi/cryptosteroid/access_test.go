@@ -1,7 +1,6 @@
 package cryptosteroid_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,7 +14,6 @@ import (
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/cryptosteroid"
 	"github.com/cointill/cointill/invoice"
-	"github.com/cointill/cointill/store"
 	"github.com/cointill/cointill/webhook"
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
@@ -239,17 +237,9 @@ func TestTheDocumentListsTheTableAndNothingElse(t *testing.T) {
 	}
 }
 
-// brokenStore fails with something that is nobody's business.
-type brokenStore struct {
-	*store.Memory
-}
-
-func (brokenStore) Invoice(context.Context, string) (invoice.Invoice, error) {
-	return invoice.Invoice{}, errors.New("table invoices is gone")
-}
-
 func TestWhatGoesWrongInsideIsLoggedAndNotSent(t *testing.T) {
-	w := newWorld(t, options{service: func(c *invoice.Config) { c.Store = brokenStore{c.Store.(*store.Memory)} }})
+	w := newWorld(t, options{})
+	w.store.Break(errors.New("table invoices is gone"))
 	got := w.do(t, "GET", w.invoices()+"/"+unknownID, "", "")
 	require.NotContains(t, got.refused(t, 500), "table")
 	require.Contains(t, w.log.String(), "table invoices is gone")

@@ -21,6 +21,7 @@ import (
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/cryptosteroid"
 	"github.com/cointill/cointill/httpapi/internal/contract"
+	"github.com/cointill/cointill/httpapi/internal/spy"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
 	"github.com/cointill/cointill/store"
@@ -42,7 +43,7 @@ type world struct {
 	service  *invoice.Service
 	projects *invoice.Projects
 	notifier *webhook.Notifier
-	store    *store.Memory
+	store    *spy.Store
 	one      *chaintest.Chain // ETH (18 decimals, 2000 EUR) and USDT_ERC20 (6 decimals, 0.9 EUR, at least 2)
 	two      *chaintest.Chain // BTC (8 decimals, 50000 EUR)
 	log      *lockedBuffer
@@ -57,6 +58,7 @@ type options struct {
 	service func(*invoice.Config)
 	now     func() time.Time
 	poll    time.Duration // of everything that polls; default 1 second
+	allowed string        // addresses of the projects; default all
 }
 
 func coins() (*chaintest.Chain, *chaintest.Chain) {
@@ -79,8 +81,8 @@ func newWorld(t testing.TB, o options) *world {
 	t.Helper()
 	w, err := openWorld(o)
 	require.NoError(t, err)
-	w.shop, w.key = w.newProject(t, "shop", "")
-	w.rival, w.other = w.newProject(t, "rival", "")
+	w.shop, w.key = w.newProject(t, "shop", o.allowed)
+	w.rival, w.other = w.newProject(t, "rival", o.allowed)
 	w.api = w.newAPI(t, o)
 	return w
 }
@@ -90,7 +92,7 @@ func openWorld(o options) (*world, error) {
 		o.now = func() time.Time { return start }
 	}
 	o.poll = max(o.poll, time.Second)
-	w := &world{store: store.NewMemory(), log: &lockedBuffer{}}
+	w := &world{store: spy.On(store.NewMemory()), log: &lockedBuffer{}}
 	w.one, w.two = coins()
 	var err error
 	w.notifier, err = webhook.NewNotifier(webhook.CryptoSteroid(view(w.one, w.two)), webhook.ItisPay())

@@ -16,7 +16,6 @@ import (
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/invoice"
-	"github.com/cointill/cointill/store"
 	"github.com/stretchr/testify/require"
 )
 
@@ -273,20 +272,9 @@ func TestTheDocumentListsTheTableAndNothingElse(t *testing.T) {
 	require.Len(t, list["parameters"], 8)
 }
 
-// brokenStore fails with a secret in its error.
-type brokenStore struct {
-	*store.Memory
-	err error
-}
-
-func (s brokenStore) Invoices(context.Context, invoice.Query) (invoice.Page, error) {
-	return invoice.Page{}, s.err
-}
-
 func TestWhatGoesWrongInsideIsLoggedAndNotSent(t *testing.T) {
-	w := newWorld(t, options{service: func(c *invoice.Config) {
-		c.Store = brokenStore{c.Store.(*store.Memory), errors.New("table invoices is gone")}
-	}})
+	w := newWorld(t, options{})
+	w.store.Break(errors.New("table invoices is gone"))
 	got := w.do(t, "GET", "/invoices", w.key, "")
 	require.NotContains(t, got.refused(t, 500, "internal_error"), "table")
 	require.Contains(t, w.log.String(), "level=ERROR")

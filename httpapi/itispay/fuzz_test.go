@@ -18,8 +18,8 @@ import (
 func FuzzRequests(f *testing.F) {
 	for i, route := range newWorld(f, options{}).api.Routes() {
 		e := exercises[route.OperationID]
-		_, query, _ := strings.Cut(e.path, "?")
-		f.Add(uint8(i), "LIVE", query, e.body, "p")
+		_, query, _ := strings.Cut(e.Target, "?")
+		f.Add(uint8(i), "LIVE", query, e.Body, "p")
 	}
 	f.Add(uint8(1), "", "created_after=9999-12-31T23:59:59Z&page=1000000000&page_size=100&currency=%00&status=new", "", "")
 	f.Add(uint8(7), "", "search=%25%00&fiat_currency=%ff&sort_by=fiat_amount", "", "\x00")

@@ -19,7 +19,8 @@ import (
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/chaintest"
 	"github.com/cointill/cointill/httpapi"
-	apicontract "github.com/cointill/cointill/httpapi/internal/contract"
+	"github.com/cointill/cointill/httpapi/internal/contract"
+	"github.com/cointill/cointill/httpapi/internal/spy"
 	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
@@ -38,7 +39,7 @@ type world struct {
 	api      *httpapi.API
 	service  *invoice.Service
 	projects *invoice.Projects
-	store    *store.Memory
+	store    *spy.Store
 	chain    *chaintest.Chain
 	log      *lockedBuffer
 	key      string // of the project "shop"
@@ -52,6 +53,7 @@ type options struct {
 	api     func(*itispay.Config)
 	service func(*invoice.Config)
 	now     func() time.Time
+	allowed string // addresses of the projects; default all
 }
 
 // newWorld makes a shop that takes SIM (18 decimals, 2000 EUR) and TOK (6 decimals, 0.5 EUR, at least 2 TOK).
@@ -59,9 +61,9 @@ func newWorld(t testing.TB, o options) *world {
 	t.Helper()
 	w, err := openWorld(o)
 	require.NoError(t, err)
-	w.project, w.key = w.newProject(t, "shop", "")
-	_, w.other = w.newProject(t, "rival", "")
-	w.office, w.admin = w.newProject(t, "office", "")
+	w.project, w.key = w.newProject(t, "shop", o.allowed)
+	_, w.other = w.newProject(t, "rival", o.allowed)
+	w.office, w.admin = w.newProject(t, "office", o.allowed)
 	w.api = w.newAPI(t, o.api)
 	return w
 }
@@ -71,7 +73,7 @@ func openWorld(o options) (*world, error) {
 	if now == nil {
 		now = func() time.Time { return start }
 	}
-	w := &world{chain: chaintest.NewChain(chaintest.Config{Start: now()}), store: store.NewMemory(), log: &lockedBuffer{}}
+	w := &world{chain: chaintest.NewChain(chaintest.Config{Start: now()}), store: spy.On(store.NewMemory()), log: &lockedBuffer{}}
 	follower, err := chain.NewFollower(chain.FollowConfig{Node: w.chain, Poll: time.Second})
 	if err != nil {
 		return nil, err
@@ -353,7 +355,7 @@ func findOperation(doc map[string]any, method, path string) map[string]any {
 }
 
 // served are the documents of APIs, each read once.
-var served apicontract.Documents
+var served contract.Documents
 
 // fitsDocument demands that an answer is one that the served document declares for the operation.
 func fitsDocument(t testing.TB, api *httpapi.API, r *http.Request, got answer) {

@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -53,6 +55,30 @@ func (d *Documents) Read(text []byte) (*Document, error) {
 		d.known.Store(string(text), doc)
 	}
 	return doc, err
+}
+
+// Operation is the one of a request; nil if there is none.
+func (d *Document) Operation(method, path string) *openapi3.Operation {
+	if route, _ := d.route(method, path); route != nil {
+		return route.Operation
+	}
+	return nil
+}
+
+// Operations are all, each as its method, path and id with spaces between them, in order.
+func (d *Document) Operations() (out []string) {
+	for path, item := range d.Paths.Map() {
+		for method, op := range item.Operations() {
+			out = append(out, method+" "+path+" "+op.OperationID)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Statuses are those that an operation declares.
+func Statuses(op *openapi3.Operation) []string {
+	return slices.Collect(maps.Keys(op.Responses.Map()))
 }
 
 // route answers the operation of a request, with the values of the parameters in its path; nil if there is none.
