@@ -21,6 +21,9 @@ func TestAnAnswerMustBeAsDeclared(t *testing.T) {
 	again, err := documents.Read([]byte(document))
 	require.NoError(t, err)
 	require.Same(t, doc, again)
+	require.Equal(t, []string{"GET /teas/{id} getTea"}, doc.Operations())
+	require.Equal(t, []string{"200"}, contract.Statuses(doc.Operation("GET", "/teas/black")))
+	require.Nil(t, doc.Operation("PUT", "/teas/black"))
 	json := http.Header{"Content-Type": {"application/json"}}
 	r := httptest.NewRequest("GET", "/teas/green", nil)
 	require.NoError(t, doc.Request(r, nil))

@@ -64,7 +64,11 @@ func Examine(t *testing.T, s func(t *testing.T) Subject) (answers []Answer) {
 	for name, replies := range map[string]httpapi.Replies{"as it is": nil, "with keys": httpapi.NewReplies(0)} {
 		t.Run(name, func(t *testing.T) {
 			x := &examiner{T: t, Subject: s(t), replies: replies, seen: map[string]bool{}}
-			x.api = x.API(httpapi.Limit{}, replies)
+			x.api, x.cold, x.limited = x.API(httpapi.Limit{}, replies), x.API(httpapi.Limit{}, replies), x.API(httpapi.Limit{PerSecond: 1}, replies)
+			x.held = map[int]*httpapi.API{
+				http.StatusConflict:            x.API(httpapi.Limit{}, held(func(running []byte) []byte { return running })),
+				http.StatusUnprocessableEntity: x.API(httpapi.Limit{}, held(func([]byte) []byte { return []byte(`{"print":"another"}`) })),
+			}
 			doc, err := Read(x.api.OpenAPI())
 			x.must(err)
 			x.doc = doc
@@ -83,6 +87,9 @@ type examiner struct {
 	*testing.T
 	Subject
 	api     *httpapi.API
+	cold    *httpapi.API // never let anybody in, so that it remembers no key
+	limited *httpapi.API
+	held    map[int]*httpapi.API // have an entry for every key, which is why they answer the status
 	doc     *Document
 	replies httpapi.Replies
 	seen    map[string]bool // "operation status"
@@ -182,11 +189,10 @@ func (x *examiner) refuse(route httpapi.Route, e Exercise) {
 		change(http.StatusBadRequest, func(e *Exercise) { e.Target += "?a=%zz" }, asIs)
 	}
 	if x.declares(route, http.StatusTooManyRequests) {
-		limited := x.API(httpapi.Limit{PerSecond: 1}, x.replies)
 		for range 2 {
 			r := x.request(route, Exercise{Target: e.Target})
 			x.Strip(r)
-			x.send(limited, r)
+			x.send(x.limited, r)
 		}
 	}
 }
@@ -198,7 +204,7 @@ const UnknownID = "018d0b6e-7a00-7000-8000-000000000000"
 func (x *examiner) breakDown(route httpapi.Route, e Exercise) {
 	if x.declares(route, http.StatusInternalServerError) {
 		x.Break(errors.New("the disk is gone"))
-		got := x.expect(http.StatusInternalServerError, x.API(httpapi.Limit{}, x.replies), x.request(route, e))
+		got := x.expect(http.StatusInternalServerError, x.cold, x.request(route, e))
 		x.Break(nil)
 		if strings.Contains(got, "disk") {
 			x.Errorf("%s tells what went wrong inside: %s", route.OperationID, got)
@@ -209,7 +215,7 @@ func (x *examiner) breakDown(route httpapi.Route, e Exercise) {
 		cancel()
 		r := x.request(route, e).WithContext(ctx)
 		r.Header.Del("Idempotency-Key") // with it the work goes on without the client
-		x.expect(http.StatusServiceUnavailable, x.API(httpapi.Limit{}, x.replies), r)
+		x.expect(http.StatusServiceUnavailable, x.cold, r)
 	}
 }
 
@@ -222,11 +228,8 @@ func (x *examiner) refuseKeys(route httpapi.Route, e Exercise) {
 	r := x.request(route, e)
 	r.Header.Set("Idempotency-Key", "a b")
 	x.expect(http.StatusBadRequest, x.api, r)
-	for status, entry := range map[int]held{
-		http.StatusConflict:            func(running []byte) []byte { return running },
-		http.StatusUnprocessableEntity: func([]byte) []byte { return []byte(`{"print":"another"}`) },
-	} {
-		x.expect(status, x.API(httpapi.Limit{}, entry), x.request(route, e))
+	for status, api := range x.held {
+		x.expect(status, api, x.request(route, e))
 	}
 	e.Body = strings.Repeat("a", 70_000)
 	x.expect(http.StatusRequestEntityTooLarge, x.api, x.request(route, e))
