@@ -77,7 +77,7 @@ type shopper struct {
 	ids *strings.Replacer
 }
 
-func newShopper(t *testing.T) *shopper {
+func newShopper(t testing.TB) *shopper {
 	w := newWorld(t, options{allowed: "192.0.2.0/24", service: func(c *invoice.Config) { c.Chains[0].PaymentURI = evmLikeURI }})
 	create := func(order string) string {
 		return w.create(t, `{"amount":"1","currency":"COIN","order_id":"`+order+`","url_callback":"https://shop.example/c"}`)["uuid"].(string)
@@ -98,7 +98,7 @@ func newShopper(t *testing.T) *shopper {
 }
 
 // take records that everything that is due was delivered, and makes the latest webhook of an invoice due again.
-func (w *world) take(t *testing.T, id string) {
+func (w *world) take(t testing.TB, id string) {
 	claimed, err := w.store.Claim(t.Context(), webhook.ClaimQuery{Now: w.now(), Lease: time.Minute, Limit: 9})
 	require.NoError(t, err)
 	for _, c := range claimed {
@@ -108,7 +108,7 @@ func (w *world) take(t *testing.T, id string) {
 	require.NoError(t, err)
 }
 
-func subject(t *testing.T) contract.Subject {
+func subject(t testing.TB) contract.Subject {
 	w := newShopper(t)
 	return contract.Subject{
 		API: func(limit httpapi.Limit, replies httpapi.Replies) *httpapi.API {
@@ -122,7 +122,7 @@ func subject(t *testing.T) contract.Subject {
 			return w.request(route.Method, e.Target, w.shop, key, w.ids.Replace(e.Body))
 		},
 		Strip: func(r *http.Request) { r.Header.Del("sign") },
-		Break: w.store.Break, Exercises: w.exercises(),
+		Store: w.store, Exercises: w.exercises(),
 		Unreachable: map[string]string{"listRates 500": "a rate that fails is none", "listRates 503": "a rate that fails is none"},
 	}
 }

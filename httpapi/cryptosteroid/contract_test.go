@@ -18,7 +18,7 @@ func TestTheDocumentIsTheContract(t *testing.T) {
 	contract.Examine(t, subject)
 }
 
-func subject(t *testing.T) contract.Subject {
+func subject(t testing.TB) contract.Subject {
 	w := newWorld(t, options{allowed: "192.0.2.0/24"})
 	ids := strings.NewReplacer(
 		"{merchant}", w.shop, "{wallet}", cryptosteroid.WalletID(w.shop, "BTC"), "OVER", w.over(t),
@@ -36,7 +36,7 @@ func subject(t *testing.T) contract.Subject {
 			return w.request(route.Method, ids.Replace(e.Target), key, e.Body)
 		},
 		Strip: func(r *http.Request) { r.Header.Del("X-Api-Key") },
-		Break: w.store.Break, Exercises: w.exercises(),
+		Store: w.store, Exercises: w.exercises(),
 	}
 }
 

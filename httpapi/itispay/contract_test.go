@@ -80,12 +80,16 @@ func withoutRates(t testing.TB) *httpapi.API {
 func TestTheDocumentIsTheContract(t *testing.T) {
 	for version, build := range map[string]func(itispay.Config) (*httpapi.API, error){"1.1.0": itispay.New, "1.0.0": itispay.NewV1} {
 		t.Run(version, func(t *testing.T) {
-			contract.Examine(t, func(t *testing.T) contract.Subject { return subject(t, build) })
+			contract.Examine(t, subjectOf(build))
 		})
 	}
 }
 
-func subject(t *testing.T, build func(itispay.Config) (*httpapi.API, error)) contract.Subject {
+func subjectOf(build func(itispay.Config) (*httpapi.API, error)) func(testing.TB) contract.Subject {
+	return func(t testing.TB) contract.Subject { return subject(t, build) }
+}
+
+func subject(t testing.TB, build func(itispay.Config) (*httpapi.API, error)) contract.Subject {
 	w := newWorld(t, options{service: told, allowed: "192.0.2.0/24"})
 	live, done := w.told(t, "live", "https://example.com/hook"), w.told(t, "told", "https://example.com/hook")
 	require.Equal(t, 200, w.do(t, "PATCH", "/invoices/"+done, w.key, `{"status":"expired"}`).status)
@@ -104,7 +108,7 @@ func subject(t *testing.T, build func(itispay.Config) (*httpapi.API, error)) con
 			return w.request(route.Method, ids.Replace(e.Target), keys[e.Who], ids.Replace(e.Body))
 		},
 		Strip: func(r *http.Request) { r.Header.Del("Api-Key") },
-		Break: w.store.Break, Exercises: exercises, Unreachable: unreachable,
+		Store: w.store, Exercises: exercises, Unreachable: unreachable,
 	}
 }
 

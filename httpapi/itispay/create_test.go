@@ -375,32 +375,6 @@ func TestBadRecordsAreRefusedAndStoreNothing(t *testing.T) {
 	require.Zero(t, w.count(t))
 }
 
-// FuzzCreate: no body makes the server fail, and what is refused leaves nothing behind.
-func FuzzCreate(f *testing.F) {
-	f.Add([]byte(`{"order_id":"1","fiat_amount":100,"currency":"SIM"}`))
-	f.Add([]byte(`{"order_id":"1","crypto_amount":"2.5","currency":"TOK","expire_min":1,"allowed_error_percent":99,"callback_url":"http://a"}`))
-	for _, c := range badCreations {
-		if len(c.body) < 300 {
-			f.Add([]byte(c.body))
-		}
-	}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		w := newWorld(t, options{})
-		for _, path := range []string{"/invoices", "/archived"} {
-			before := w.count(t)
-			r := w.request("POST", path, w.key, string(body))
-			r.Header.Set("Content-Type", "application/json")
-			got := w.send(t, w.api, r)
-			require.Less(t, got.status, 500, "%s", got.body)
-			added := 0
-			if got.status == http.StatusCreated {
-				added = 1
-			}
-			require.Equal(t, before+added, w.count(t))
-		}
-	})
-}
-
 func TestNewRefusesWhatCannotWork(t *testing.T) {
 	w := newWorld(t, options{})
 	for name, change := range map[string]func(*itispay.Config){

@@ -57,7 +57,7 @@ func simulating(change func(*itispay.Simulation)) func(*itispay.Config) {
 	}
 }
 
-func (w *world) told(t *testing.T, order, url string) string {
+func (w *world) told(t testing.TB, order, url string) string {
 	return w.create(t, fmt.Sprintf(`{"order_id":%q,"fiat_amount":100,"currency":"SIM","callback_url":%q}`, order, url)).text(t, "invoice_id")
 }
 

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/httpapi/internal/spy"
 )
 
 // Subject is an API that is examined.
@@ -23,7 +24,7 @@ type Subject struct {
 	API     func(limit httpapi.Limit, replies httpapi.Replies) *httpapi.API // a new one on the same store
 	Request func(route httpapi.Route, e Exercise) *http.Request             // from 192.0.2.1, signed if need be
 	Strip   func(r *http.Request)                                           // takes out who asks
-	Break   func(err error)                                                 // makes the store fail; nil ends that
+	Store   *spy.Store                                                      // under all of it
 
 	Exercises map[string]Exercise // by the id of the operation
 	// Unreachable are what is declared for every operation alike and cannot happen to some: "operation status", and why.
@@ -59,7 +60,7 @@ type Answer struct {
 // Examine makes every operation of an API succeed and give each error that its document declares, and demands that
 // requests and answers are as declared: once as it is, and once with an Idempotency-Key. It answers what it was
 // answered.
-func Examine(t *testing.T, s func(t *testing.T) Subject) (answers []Answer) {
+func Examine(t *testing.T, s func(t testing.TB) Subject) (answers []Answer) {
 	t.Helper()
 	for name, replies := range map[string]httpapi.Replies{"as it is": nil, "with keys": httpapi.NewReplies(0)} {
 		t.Run(name, func(t *testing.T) {
@@ -203,9 +204,9 @@ const UnknownID = "018d0b6e-7a00-7000-8000-000000000000"
 // breakDown makes what an operation stands on fail.
 func (x *examiner) breakDown(route httpapi.Route, e Exercise) {
 	if x.declares(route, http.StatusInternalServerError) {
-		x.Break(errors.New("the disk is gone"))
+		x.Store.Break(errors.New("the disk is gone"))
 		got := x.expect(http.StatusInternalServerError, x.cold, x.request(route, e))
-		x.Break(nil)
+		x.Store.Break(nil)
 		if strings.Contains(got, "disk") {
 			x.Errorf("%s tells what went wrong inside: %s", route.OperationID, got)
 		}
