@@ -12,6 +12,7 @@ import (
 
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/cryptomus"
+	"github.com/cointill/cointill/httpapi/internal/contract"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/webhook"
 	"github.com/stretchr/testify/require"
@@ -132,37 +133,8 @@ func TestTheContentTypeDoesNotMatter(t *testing.T) {
 	require.Equal(t, 1, w.count(t))
 }
 
-func TestIncident45_AForeignInvoiceDoesNotExist(t *testing.T) {
-	w := newWorld(t, options{api: func(c *cryptomus.Config) { c.TestClient = webhook.NewClient(webhook.ClientConfig{}) }})
-	payment := w.create(t, `{"amount":"20","currency":"COIN","order_id":"1","url_callback":"https://shop.example/c"}`)["uuid"].(string)
-	wallet := w.post(t, "/wallet", `{"currency":"COIN","network":"sim","order_id":"2"}`).result(t)["uuid"].(string)
-	walked := 0
-	for _, route := range w.api.Routes() {
-		foreign, unknown := bodies(payment, wallet)[route.OperationID], bodies(unknownID, unknownID)[route.OperationID]
-		for range 2 { // by uuid, and by order id
-			if foreign != unknown {
-				walked++
-				got := w.send(t, w.api, w.request("POST", route.Path, w.rival, w.rival.payment, foreign))
-				none := w.send(t, w.api, w.request("POST", route.Path, w.rival, w.rival.payment, unknown))
-				require.Equal(t, 422, got.status, route.Path)
-				require.Equal(t, string(none.body), string(got.body), "nothing tells a foreign invoice from none")
-			}
-			foreign, unknown = `{"order_id":"1"}`, `{"order_id":"nothing"}`
-			if route.OperationID == "blockWallet" {
-				foreign = `{"order_id":"2"}`
-			}
-			if !strings.Contains("getPayment markAsPaid resendWebhook blockWallet", route.OperationID) {
-				break
-			}
-		}
-	}
-	require.Equal(t, 8+4, walked)
-	require.Contains(t, string(w.send(t, w.api, w.request("POST", "/payment/list", w.rival, w.rival.payment, "")).body), `"items":[]`)
-	require.Equal(t, "check", w.info(t, "1")["status"])
-	inv, err := w.service.Invoice(t.Context(), w.shop.id, wallet)
-	require.NoError(t, err)
-	require.Equal(t, invoice.StatusNew, inv.State.Status)
-}
+// TestIncident45_WhatIsAnothersDoesNotExist walks every operation.
+func TestIncident45_WhatIsAnothersDoesNotExist(t *testing.T) { contract.Walk(t, subject) }
 
 func TestMoneyOutIsForbiddenForNow(t *testing.T) {
 	w := newWorld(t, options{})

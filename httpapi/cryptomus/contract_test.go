@@ -1,6 +1,7 @@
 package cryptomus_test
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"maps"
@@ -74,7 +75,8 @@ var neverSaid = map[string]string{
 // shopper is a world with invoices and wallets in every state that operations ask for.
 type shopper struct {
 	*world
-	ids *strings.Replacer
+	ids, lost *strings.Replacer
+	secrets   []string
 }
 
 func newShopper(t testing.TB) *shopper {
@@ -94,7 +96,22 @@ func newShopper(t testing.TB) *shopper {
 	wallet := func(order string) string {
 		return w.post(t, "/wallet", `{"currency":"COIN","network":"sim","order_id":"`+order+`"}`).result(t)["uuid"].(string)
 	}
-	return &shopper{w, strings.NewReplacer("LIVE", id, "PAID", paid, "WORN", worn, "OVER", over, "MARK", mark, "WALLET", wallet("wallet"), "BLOCK", wallet("block"))}
+	w.send(t, w.api, w.request("POST", "/payment", w.rival, w.rival.payment, `{"amount":"1","currency":"COIN","order_id":"theirs"}`)).result(t)
+	ids := []string{
+		"LIVE", id, "PAID", paid, "WORN", worn, "OVER", over, "MARK", mark, "WALLET", wallet("wallet"), "BLOCK", wallet("block"),
+		"NEXT", cursor(id, true), "PREVIOUS", cursor(id, false), "order-", "",
+	}
+	lost := slices.Clone(ids)
+	for i := 1; i < 14; i += 2 {
+		lost[i] = unknownID
+	}
+	lost[15], lost[17], lost[19] = cursor(unknownID, true), cursor(unknownID, false), "nothing-"
+	return &shopper{w, strings.NewReplacer(ids...), strings.NewReplacer(lost...), []string{id, paid, worn, over, mark, w.shop.id, w.shop.payment}}
+}
+
+// cursor points at an invoice.
+func cursor(id string, next bool) string {
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"id":%q,"_pointsToNextItems":%t}`, id, next))
 }
 
 // take records that everything that is due was delivered, and makes the latest webhook of an invoice due again.
@@ -115,14 +132,24 @@ func subject(t testing.TB) contract.Subject {
 			return w.with(func(c *cryptomus.Config) { c.Limit, c.Replies = limit, replies })(t)
 		},
 		Request: func(route httpapi.Route, e contract.Exercise) *http.Request {
-			key := w.shop.payment
-			if route.Auth != nil && route.Auth.Name == "payoutSign" {
-				key = w.shop.payout
+			who, ids := w.shop, w.ids
+			if e.As == contract.Rival {
+				who = w.rival
 			}
-			return w.request(route.Method, e.Target, w.shop, key, w.ids.Replace(e.Body))
+			if e.Lost {
+				ids = w.lost
+			}
+			key := who.payment
+			if route.Auth != nil && route.Auth.Name == "payoutSign" {
+				key = who.payout
+			}
+			if e.As == contract.Stranger {
+				key = w.rival.payment
+			}
+			return w.request(route.Method, ids.Replace(e.Target), who, key, ids.Replace(e.Body))
 		},
 		Strip: func(r *http.Request) { r.Header.Del("sign") },
-		Store: w.store, Exercises: w.exercises(),
+		Store: w.store, Exercises: w.exercises(), Secrets: w.secrets,
 		Unreachable: map[string]string{"listRates 500": "a rate that fails is none", "listRates 503": "a rate that fails is none"},
 	}
 }
@@ -208,12 +235,13 @@ func (w *shopper) payments() map[string]contract.Exercise {
 				`{"amount":"10000001","order_id":"9","currency":"USDT"}`, "Maximum amount 10000000 USDT",
 			), on(noRates, says(coin+`"USD","to_currency":"COIN"}`, "Error convert to_currency")), on(noAddress, says(coin+`"COIN"}`, "Gateway error"))),
 		},
-		"getPayment": {Body: `{"uuid":"LIVE"}`, Refuse: says(none, "Payment not found", `{}`, neither)},
+		"getPayment": {Body: `{"uuid":"LIVE"}`, Ways: []contract.Way{{Body: `{"order_id":"order-live"}`}}, Refuse: says(none, "Payment not found", `{}`, neither)},
 		"listPayments": {
 			Target: "/payment/list?cursor=x", Body: `{"date_from":"2024-01-15 9:00:00","date_to":"2024-01-15 19:00:00"}`,
 			Refuse: says(`{"date_from":"yesterday"}`, broken("date_from", "regex")),
+			Ways:   []contract.Way{{Target: "/payment/list?cursor=NEXT"}, {Target: "/payment/list?cursor=PREVIOUS"}, {Target: "/payment/list", Body: `{"cursor":"NEXT"}`}},
 		},
-		"markAsPaid": {Body: `{"uuid":"MARK"}`, Refuse: says(none, "Payment not found", `{"uuid":"OVER"}`, "Payment cannot be marked as paid", `{}`, neither)},
+		"markAsPaid": {Body: `{"uuid":"MARK"}`, Ways: []contract.Way{{Body: `{"order_id":"order-live"}`}}, Refuse: says(none, "Payment not found", `{"uuid":"OVER"}`, "Payment cannot be marked as paid", `{}`, neither)},
 		"paymentQR":  {Body: `{"merchant_payment_uuid":"LIVE"}`, Refuse: says(`{"merchant_payment_uuid":"OVER"}`, "Payment not found", `{}`, broken("merchant_payment_uuid", "required"))},
 		"setDiscount": {
 			Body:   `{"currency":"COIN","network":"sim","discount_percent":-10}`,
@@ -241,7 +269,7 @@ func (w *shopper) webhooks() map[string]contract.Exercise {
 	}
 	return map[string]contract.Exercise{
 		"testPaymentWebhook": test("payment", "LIVE", "WALLET"), "testWalletWebhook": test("wallet", "WALLET", "LIVE"),
-		"resendWebhook": {Body: `{"uuid":"PAID"}`, Refuse: says(
+		"resendWebhook": {Body: `{"uuid":"PAID"}`, Ways: []contract.Way{{Body: `{"order_id":"order-paid"}`}}, Refuse: says(
 			`{"uuid":"`+unknownID+`"}`, "Payment not found", `{"uuid":"LIVE"}`, "Notification not found", `{"uuid":"WORN"}`, "Too much resend",
 		)},
 	}
@@ -253,7 +281,7 @@ func (w *shopper) wallets() map[string]contract.Exercise {
 			Body:   `{"currency":"COIN","network":"sim","order_id":"new-wallet","url_callback":"https://shop.example/c"}`,
 			Refuse: says(`{"currency":"DOGE","network":"doge","order_id":"9"}`, "The service was not found", `{}`, broken("network", "required")),
 		},
-		"blockWallet": {Body: `{"uuid":"BLOCK"}`, Refuse: says(
+		"blockWallet": {Body: `{"uuid":"BLOCK"}`, Ways: []contract.Way{{Body: `{"order_id":"order-wallet"}`}}, Refuse: says(
 			`{"uuid":"LIVE"}`, "Wallet not found", `{"uuid":"WALLET","is_force_refund":true}`, "You are forbidden", `{}`, broken("uuid", "required_without"),
 		)},
 		"walletQR": {

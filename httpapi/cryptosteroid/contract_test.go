@@ -1,6 +1,7 @@
 package cryptosteroid_test
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"testing"
@@ -20,23 +21,24 @@ func TestTheDocumentIsTheContract(t *testing.T) {
 
 func subject(t testing.TB) contract.Subject {
 	w := newWorld(t, options{allowed: "192.0.2.0/24"})
-	ids := strings.NewReplacer(
-		"{merchant}", w.shop, "{wallet}", cryptosteroid.WalletID(w.shop, "BTC"), "OVER", w.over(t),
-		"INVOICE", w.create(t, `{`+valid+`}`).text(t, "invoiceId"), "ADDRESS", w.do(t, "POST", w.wallet("BTC"), w.key, `{"label":"a"}`).text(t, "id"),
-	)
+	id, address := w.create(t, `{`+valid+`}`).text(t, "invoiceId"), w.do(t, "POST", w.wallet("BTC"), w.key, `{"label":"a"}`).text(t, "id")
+	own := []string{"OWN", w.rival, "WALLET", cryptosteroid.WalletID(w.rival, "BTC")}
+	ids := strings.NewReplacer(append(own, "{merchant}", w.shop, "{wallet}", cryptosteroid.WalletID(w.shop, "BTC"), "OVER", w.over(t), "INVOICE", id, "ADDRESS", address)...)
+	lost := strings.NewReplacer(append(own, "{merchant}", unknownID, "{wallet}", unknownID, "INVOICE", unknownID, "ADDRESS", unknownID)...)
+	others := map[contract.Caller]string{contract.Rival: w.other, contract.Stranger: strings.Repeat("0", 64)}
 	return contract.Subject{
 		API: func(limit httpapi.Limit, replies httpapi.Replies) *httpapi.API {
 			return w.newAPI(t, options{api: func(c *cryptosteroid.Config) { c.Limit, c.Replies = limit, replies }})
 		},
 		Request: func(route httpapi.Route, e contract.Exercise) *http.Request {
-			key := w.key
-			if route.Auth == nil {
-				key = ""
+			ids := ids
+			if e.Lost {
+				ids = lost
 			}
-			return w.request(route.Method, ids.Replace(e.Target), key, e.Body)
+			return w.request(route.Method, ids.Replace(e.Target), cmp.Or(others[e.As], w.key), e.Body)
 		},
 		Strip: func(r *http.Request) { r.Header.Del("X-Api-Key") },
-		Store: w.store, Exercises: w.exercises(),
+		Store: w.store, Exercises: w.exercises(), Secrets: []string{id, address, w.shop, w.key, secret},
 	}
 }
 
@@ -72,8 +74,8 @@ func (w *world) exercises() map[string]contract.Exercise {
 				{Status: 503, API: noAddress, Body: `{` + valid + `,"paymentMethod":"BTC"}`, Says: "No address is free"},
 			},
 		},
-		"getInvoice": {Target: one + "INVOICE"},
-		"updateInvoice": {Target: one + "INVOICE", Body: btc, Refuse: []contract.Refusal{
+		"getInvoice": {Target: one + "INVOICE", Ways: []contract.Way{{Target: "/merchants/OWN/invoices/INVOICE"}, {Target: one + "ADDRESS"}}},
+		"updateInvoice": {Target: one + "INVOICE", Body: btc, Ways: []contract.Way{{Target: "/merchants/OWN/invoices/INVOICE"}, {Target: one + "ADDRESS"}}, Refuse: []contract.Refusal{
 			{Status: 400, Body: `{}`, Says: "paymentMethod is required"},
 			{Status: 409, Target: one + "OVER", Says: "can only be chosen while"},
 			{Status: 503, API: noRates, Says: "no exchange rate"},
@@ -81,9 +83,13 @@ func (w *world) exercises() map[string]contract.Exercise {
 		}},
 		"createAddress": {
 			Body:   `{"label":"till 7","identify":"5","callback":"https://shop.example/","token":"a"}`,
+			Ways:   []contract.Way{{Target: "/merchants/OWN/wallets/{wallet}/address"}},
 			Refuse: []contract.Refusal{{Status: 400, Body: `{"label":""}`, Says: "label must not be empty"}},
 		},
-		"archiveAddress": {Target: "/merchants/{merchant}/wallets/{wallet}/address/ADDRESS"},
+		"archiveAddress": {Target: "/merchants/{merchant}/wallets/{wallet}/address/ADDRESS", Ways: []contract.Way{
+			{Target: "/merchants/OWN/wallets/{wallet}/address/ADDRESS"}, {Target: "/merchants/OWN/wallets/WALLET/address/ADDRESS"},
+			{Target: "/merchants/OWN/wallets/WALLET/address/INVOICE"},
+		}},
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/httpapi/internal/contract"
 	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/invoice"
 	"github.com/stretchr/testify/require"
@@ -77,53 +78,10 @@ func TestEveryRouteButThePublicOnesNeedsAKey(t *testing.T) {
 	require.Zero(t, w.count(t))
 }
 
-func TestEveryProjectKeyIsLimitedToItsAddresses(t *testing.T) {
-	w := newWorld(t, options{})
-	id, key := w.newProject(t, "limited", "10.0.0.0/8")
-	w.api = w.newAPI(t, func(c *itispay.Config) { c.Admins = append(c.Admins, id) })
-	for _, route := range w.api.Routes() {
-		if route.Auth == nil || route.OperationID == "createProject" {
-			continue
-		}
-		path := strings.Replace(route.Path, "{invoice_id}", unknownID, 1)
-		w.do(t, route.Method, path, key, bodies[route.OperationID]).refused(t, 403, "forbidden")
-		r := w.request(route.Method, path, key, bodies[route.OperationID])
-		r.RemoteAddr = "10.1.2.3:4"
-		require.NotEqual(t, 403, w.send(t, w.api, r).status, route.Path)
-	}
-}
-
-func TestIncident45_AForeignInvoiceDoesNotExist(t *testing.T) {
-	w := newWorld(t, options{service: told})
-	id := w.create(t, `{"order_id":"mine","fiat_amount":100,"currency":"SIM","callback_url":"https://example.com/hook"}`).text(t, "invoice_id")
-	require.Equal(t, 200, w.do(t, "PATCH", "/invoices/"+id, w.key, `{"status":"cancelled"}`).status)
-	before, err := w.store.History(t.Context(), id)
-	require.NoError(t, err)
-	require.Len(t, before, 1)
-	for version, api := range w.apis(t) {
-		walked := 0
-		for _, route := range api.Routes() {
-			inPath, inBody := strings.Contains(route.Path, "{invoice_id}"), strings.Contains(bodies[route.OperationID], unknownID)
-			if !inPath && !inBody || route.Auth == nil || strings.HasPrefix(route.Path, "/admin/") {
-				continue
-			}
-			walked++
-			ask := func(id string) answer {
-				path, body := strings.Replace(route.Path, "{invoice_id}", id, 1), strings.Replace(bodies[route.OperationID], unknownID, id, 1)
-				return w.send(t, api, w.request(route.Method, path, w.other, body))
-			}
-			foreign := ask(id)
-			foreign.refused(t, 404, "not_found")
-			require.Equal(t, ask(unknownID).body, foreign.body, "nothing tells a foreign invoice from none")
-		}
-		require.Equal(t, map[string]int{"1.1.0": 4, "1.0.0": 3}[version], walked)
-	}
-	w.do(t, "POST", "/webhooks/resend", w.other, `{"order_id":"mine"}`).refused(t, 404, "not_found")
-	require.Equal(t, "[]", w.do(t, "GET", "/invoices", w.other, "").text(t, "items"))
-	require.Equal(t, "cancelled", w.do(t, "GET", "/invoices/"+id, w.key, "").text(t, "status"))
-	after, err := w.store.History(t.Context(), id)
-	require.NoError(t, err)
-	require.Equal(t, before, after)
+// TestIncident45_WhatIsAnothersDoesNotExist walks every operation of both versions.
+func TestIncident45_WhatIsAnothersDoesNotExist(t *testing.T) {
+	contract.Walk(t, subjectOf(itispay.New))
+	contract.Walk(t, subjectOf(itispay.NewV1))
 }
 
 // A wallet of another API in the same project is no invoice of this one.

@@ -1,6 +1,7 @@
 package itispay_test
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"testing"
@@ -57,7 +58,7 @@ var exercises = map[string]contract.Exercise{
 	"createProject": {
 		Who: account, Body: `{"name":"New","description":"x","api_allowed_ips":"10.0.0.0/8"}`, Refuse: []contract.Refusal{{Status: 422, Body: `{"name":""}`}}, Then: taken409,
 	},
-	"resendWebhook": {Body: `{"invoice_id":"TOLD"}`, Refuse: []contract.Refusal{
+	"resendWebhook": {Body: `{"invoice_id":"TOLD"}`, Ways: []contract.Way{{Body: `{"order_id":"ORDER"}`}}, Refuse: []contract.Refusal{
 		{Status: 422, Body: `{"invoice_id":""}`}, {Status: 404, Body: `{"invoice_id":"` + unknownID + `"}`},
 	}},
 	"exportSettlements": {},
@@ -93,8 +94,10 @@ func subject(t testing.TB, build func(itispay.Config) (*httpapi.API, error)) con
 	w := newWorld(t, options{service: told, allowed: "192.0.2.0/24"})
 	live, done := w.told(t, "live", "https://example.com/hook"), w.told(t, "told", "https://example.com/hook")
 	require.Equal(t, 200, w.do(t, "PATCH", "/invoices/"+done, w.key, `{"status":"expired"}`).status)
-	ids := strings.NewReplacer("LIVE", live, "TOLD", done)
+	ids := strings.NewReplacer("LIVE", live, "TOLD", done, "ORDER", "told")
+	lost := strings.NewReplacer("LIVE", unknownID, "TOLD", unknownID, "ORDER", "nothing")
 	keys := map[string]string{"": w.key, office: w.admin, account: accountKey}
+	others := map[contract.Caller]string{contract.Rival: w.other, contract.Stranger: strings.Repeat("0", 64)}
 	return contract.Subject{
 		API: func(limit httpapi.Limit, replies httpapi.Replies) *httpapi.API {
 			api, err := build(w.config(func(c *itispay.Config) {
@@ -105,10 +108,15 @@ func subject(t testing.TB, build func(itispay.Config) (*httpapi.API, error)) con
 			return api
 		},
 		Request: func(route httpapi.Route, e contract.Exercise) *http.Request {
-			return w.request(route.Method, ids.Replace(e.Target), keys[e.Who], ids.Replace(e.Body))
+			ids := ids
+			if e.Lost {
+				ids = lost
+			}
+			return w.request(route.Method, ids.Replace(e.Target), cmp.Or(others[e.As], keys[e.Who]), ids.Replace(e.Body))
 		},
 		Strip: func(r *http.Request) { r.Header.Del("Api-Key") },
 		Store: w.store, Exercises: exercises, Unreachable: unreachable,
+		Secrets: []string{live, done, w.project, w.key},
 	}
 }
 

@@ -2,6 +2,7 @@ package contract
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,8 +28,15 @@ type Subject struct {
 	Store   *spy.Store                                                      // under all of it
 
 	Exercises map[string]Exercise // by the id of the operation
+	Secrets   []string            // what only the shop knows
 	// Unreachable are what is declared for every operation alike and cannot happen to some: "operation status", and why.
 	Unreachable map[string]string
+}
+
+func (s Subject) exercise(route httpapi.Route) Exercise {
+	e := s.Exercises[route.OperationID]
+	e.Target = cmp.Or(e.Target, route.Path)
+	return e
 }
 
 // Exercise is how an operation is made to succeed. The keys of the project that asks work from 192.0.2.1 alone.
@@ -39,6 +47,19 @@ type Exercise struct {
 	Header map[string]string
 	Refuse []Refusal // before it has succeeded
 	Then   []Refusal // and after
+	Ways   []Way     // other ones to name the same, for Walk
+
+	// For the subject: who asks, and whether what is named is nothing instead of the shop's.
+	As   Caller
+	Lost bool
+}
+
+// Way is another way to ask the same.
+type Way struct{ Target, Body string } // empty: as the exercise
+
+func (way Way) of(e Exercise) Exercise {
+	e.Target, e.Body = cmp.Or(way.Target, e.Target), cmp.Or(way.Body, e.Body)
+	return e
 }
 
 // Refusal is a request that is refused, in a way that only the operation knows.
@@ -106,24 +127,15 @@ func (x *examiner) must(err error) {
 }
 
 func (x *examiner) examine(route httpapi.Route) {
-	e, known := x.Exercises[route.OperationID]
-	if !known {
+	if _, known := x.Exercises[route.OperationID]; !known {
 		x.Fatalf("nobody says how %s is made to succeed", route.OperationID)
 	}
-	if e.Target == "" {
-		e.Target = route.Path
-	}
+	e := x.exercise(route)
 	refuse := func(list []Refusal) {
 		for _, r := range list {
-			api, asked := x.api, e
+			api, asked := x.api, Way{r.Target, r.Body}.of(e)
 			if r.API != nil {
 				api = r.API(x.T)
-			}
-			if r.Target != "" {
-				asked.Target = r.Target
-			}
-			if r.Body != "" {
-				asked.Body = r.Body
 			}
 			if r.Header != nil {
 				asked.Header = r.Header

@@ -53,10 +53,7 @@ type fuzzed struct {
 // request is the exercise of a route with another body and query, other values in its path where ids has some, and the
 // header where the exercise has one.
 func (z *fuzzed) request(route httpapi.Route, ids, query, body, header string) *http.Request {
-	e := z.Exercises[route.OperationID]
-	if e.Target == "" {
-		e.Target = route.Path
-	}
+	e := z.exercise(route)
 	e.Target, _, _ = strings.Cut(e.Target, "?")
 	e.Body = body
 	r := z.Request(route, e)
