@@ -93,7 +93,7 @@ func TestIncident39_EveryRouteButTheRatesNeedsASignature(t *testing.T) {
 	require.Zero(t, w.count(t))
 }
 
-func TestTheSignatureIsOfTheBytesThatWereSent(t *testing.T) {
+func TestIncident43_TheSignatureIsOfTheBytesThatWereSent(t *testing.T) {
 	w := newWorld(t, options{})
 	for i, body := range []string{
 		`{"amount":"15","currency":"USD","order_id":"a","url_callback":"https:\/\/shop.example\/cb"}`,
@@ -105,6 +105,27 @@ func TestTheSignatureIsOfTheBytesThatWereSent(t *testing.T) {
 		r := w.request("POST", "/payment", w.shop, w.shop.payment, body)
 		r.Header.Set("sign", webhook.CryptomusSignature([]byte(other), w.shop.payment))
 		require.Equal(t, 401, w.send(t, w.api, r).status)
+	}
+}
+
+func TestIncident39_TheSignatureIsCheckedBeforeTheBodyIsRead(t *testing.T) {
+	w := newWorld(t, options{})
+	for _, body := range []string{`{`, `[1]`, `{"amount":{}}`, `{"a":1,"a":2}`, "\xff"} {
+		r := w.request("POST", "/payment", w.shop, "wrong", body)
+		w.send(t, w.api, r).says(t, 401, `{"message":"Invalid Sign."}`)
+	}
+}
+
+// The public reads rates, and nothing of any merchant's.
+func TestA51_Incident41_ThePublicReadsRatesAndNothingElse(t *testing.T) {
+	w := newWorld(t, options{})
+	before := w.get(t, "/exchange-rate/COIN/list")
+	w.create(t, `{"amount":"1","currency":"COIN","order_id":"1"}`)
+	w.store.Calls()
+	require.Equal(t, before.body, w.get(t, "/exchange-rate/COIN/list").body)
+	require.Empty(t, w.store.Calls())
+	for _, route := range w.api.Routes() {
+		require.True(t, route.Auth != nil || route.Method == "GET" && route.OperationID == "listRates", route.Path)
 	}
 }
 

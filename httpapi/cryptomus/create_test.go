@@ -54,7 +54,7 @@ func TestA25_CreateAnswersThePublishedSamples(t *testing.T) {
 	}
 }
 
-func TestInfoAndListAnswerThePublishedSamples(t *testing.T) {
+func TestA25_InfoAndListAnswerThePublishedSamples(t *testing.T) {
 	clock := newClock()
 	w := newWorld(t, options{now: clock.now})
 	w.create(t, `{"amount":"15","currency":"USDT","order_id":"1","network":"sim","discount_percent":-5}`)

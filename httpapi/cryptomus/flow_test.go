@@ -167,7 +167,7 @@ func TestTooLittleTooMuchAndNothing(t *testing.T) {
 	}
 }
 
-func TestA18_RefreshOpensAnExpiredInvoiceAndChangesNothingElse(t *testing.T) {
+func TestRefreshOpensAnExpiredInvoiceAndChangesNothingElse(t *testing.T) {
 	clock := newClock()
 	w := newWorld(t, options{now: clock.now, service: func(c *invoice.Config) {
 		c.Chains[0].Pool = &invoice.Pool{Quarantine: time.Minute}
@@ -293,6 +293,7 @@ func TestA29_ResendSendsWhatWasToldAndNothingElse(t *testing.T) {
 	shop.got(t, 1, w.shop.payment)
 	resend("1").message(t, "Notification not found")
 	w.post(t, "/payment/mark-as-paid", `{"order_id":"1"}`)
+	before := w.info(t, "1")
 	for n := range 11 {
 		got := shop.got(t, n+2, w.shop.payment)
 		require.NotContains(t, got[n+1], `"txid"`, "set paid by hand: there is none")
@@ -310,6 +311,7 @@ func TestA29_ResendSendsWhatWasToldAndNothingElse(t *testing.T) {
 	}
 	require.Equal(t, 10, hints)
 	shop.got(t, 12, w.shop.payment)
+	require.Equal(t, before, w.info(t, "1"), "no resend changes anything")
 }
 
 func TestIncident44_TestWebhooksAreForbiddenUnlessSwitchedOn(t *testing.T) {

@@ -2,6 +2,7 @@ package cryptomus_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -52,7 +53,8 @@ type options struct {
 	api     func(*cryptomus.Config)
 	service func(*invoice.Config)
 	now     func() time.Time
-	allowed string // addresses of the merchants; default all
+	allowed string        // addresses of the merchants; default all
+	poll    time.Duration // of followers; default 5 milliseconds
 }
 
 // newWorld makes a shop that takes COIN (18 decimals, 2000 USD), and USDT on two networks: on sim with 6 decimals,
@@ -78,7 +80,7 @@ func openWorld(o options) (*world, error) {
 		{ID: "sim:2/erc20:0xbb", Code: "USDT_ALT", Decimals: 18},
 	}})
 	cfg := invoice.Config{
-		Store: w.store, Now: w.now, Reference: "USD", Rates: rates.NewFixed(w.now, prices()),
+		Store: w.store, Now: w.now, Poll: o.poll, Reference: "USD", Rates: rates.NewFixed(w.now, prices()),
 		RateSources: map[string]invoice.RateSource{"Kucoin": dear{}, "BinanceP2P": dear{}},
 	}
 	notifier, err := webhook.NewNotifier(webhook.Standard(), webhook.Cryptomus(w.currencies()...))
@@ -87,7 +89,7 @@ func openWorld(o options) (*world, error) {
 	}
 	cfg.Notifier = notifier
 	for i, c := range []*chaintest.Chain{w.chain, other} {
-		follower, err := chain.NewFollower(chain.FollowConfig{Node: c, Poll: 5 * time.Millisecond})
+		follower, err := chain.NewFollower(chain.FollowConfig{Node: c, Poll: cmp.Or(o.poll, 5*time.Millisecond)})
 		if err != nil {
 			return nil, err
 		}

@@ -55,6 +55,17 @@ func TestEveryRouteButThePublicOnesNeedsAKey(t *testing.T) {
 // TestIncident45_WhatIsAnothersDoesNotExist walks every operation.
 func TestIncident45_WhatIsAnothersDoesNotExist(t *testing.T) { contract.Walk(t, subject) }
 
+func TestIncident39_WhoHasNoKeyLearnsNothingAboutTheBody(t *testing.T) {
+	w := newWorld(t, options{})
+	for _, key := range []string{"", strings.Repeat("0", 64)} {
+		want := w.do(t, "POST", w.invoices(), key, bodies["createInvoice"])
+		want.refused(t, 401)
+		for _, body := range []string{`{`, `[]`, `{"description":1}`, strings.Repeat("a", 70_000)} {
+			require.Equal(t, want.body, w.do(t, "POST", w.invoices(), key, body).body)
+		}
+	}
+}
+
 func TestA51_InvoicesOfOtherAPIsAreNeitherShownNorChanged(t *testing.T) {
 	w := newWorld(t, options{})
 	inv, err := w.service.Create(t.Context(), invoice.Request{

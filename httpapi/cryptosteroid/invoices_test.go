@@ -184,7 +184,7 @@ func TestIncident35_BadCreationsAreRefusedAndStoreNothing(t *testing.T) {
 	require.NotContains(t, w.log.String(), "level=ERROR")
 }
 
-func TestA28_TheHostRefusesWebhooksToItsOwnNetwork(t *testing.T) {
+func TestA28_Incident47_TheHostRefusesWebhooksToItsOwnNetwork(t *testing.T) {
 	w := newWorld(t, options{service: func(c *invoice.Config) {
 		c.CheckCallback = func(string) error { return fmt.Errorf("must not be within") }
 	}})

@@ -67,18 +67,6 @@ func TestFromNoMethodToTheOneWebhookByteByByte(t *testing.T) {
 	})
 }
 
-func TestA18_WhatIsSeenInTimeIsPaidHoweverLateItIsConfirmed(t *testing.T) {
-	inLife(t, options{poll: 10 * time.Second}, func(w *alive) {
-		got := w.create(t, `{`+valid+`,"paymentMethod":"BTC"}`)
-		w.pass(29 * time.Minute)
-		w.pay(w.two, "BTC", got.payment(t)["address"].(string), "0.0002")
-		w.pass(time.Hour)
-		require.Equal(t, "WAITING", w.read(got.text(t, "invoiceId"))["status"])
-		w.mine(2)
-		require.Equal(t, "PAID", w.read(got.text(t, "invoiceId"))["status"])
-	})
-}
-
 func TestIncident40_TheWebhookSaysWhatWasPaidOfThePrice(t *testing.T) {
 	inLife(t, options{service: func(c *invoice.Config) { c.Tolerance = decimal.NewFromInt(10) }}, func(w *alive) {
 		got := w.create(t, `{`+valid+`,"paymentMethod":"BTC","secret":"`+secret+`","processingUrl":"`+hookURL+`"}`)

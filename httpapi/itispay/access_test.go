@@ -84,6 +84,26 @@ func TestIncident45_WhatIsAnothersDoesNotExist(t *testing.T) {
 	contract.Walk(t, subjectOf(itispay.NewV1))
 }
 
+func TestA51_ThePublicCanOnlyRead(t *testing.T) {
+	w := newWorld(t, options{})
+	for _, api := range w.apis(t) {
+		for _, route := range api.Routes() {
+			require.True(t, route.Auth != nil || route.Method == "GET", route.Path)
+		}
+	}
+}
+
+func TestIncident39_WhoHasNoKeyLearnsNothingAboutTheBody(t *testing.T) {
+	w := newWorld(t, options{})
+	for _, key := range []string{"", strings.Repeat("0", 64)} {
+		want := w.do(t, "POST", "/invoices", key, bodies["createInvoice"])
+		want.refused(t, 401, "unauthorized")
+		for _, body := range []string{`{`, `[]`, `{"order_id":1}`, strings.Repeat("a", 70_000)} {
+			require.Equal(t, want.body, w.do(t, "POST", "/invoices", key, body).body)
+		}
+	}
+}
+
 // A wallet of another API in the same project is no invoice of this one.
 func TestDepositsAreNoInvoices(t *testing.T) {
 	w := newWorld(t, options{})

@@ -149,7 +149,7 @@ func TestAnArchivedInvoiceKeepsWhatItWas(t *testing.T) {
 	require.Equal(t, w.project, got.text(t, "project_id"))
 }
 
-func TestA21_ThePublicViewIsWholeOnlyWhileTheInvoiceIsLive(t *testing.T) {
+func TestIncident41_ThePublicViewIsWholeOnlyWhileTheInvoiceIsLive(t *testing.T) {
 	w := newWorld(t, options{})
 	created := w.create(t, `{"order_id":"1","fiat_amount":100,"currency":"SIM","callback_url":"https://example.com/hook"}`)
 	id := created.text(t, "invoice_id")
