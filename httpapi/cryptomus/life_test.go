@@ -4,8 +4,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cointill/cointill/httpapi/cryptomus"
 	"github.com/cointill/cointill/httpapi/internal/life"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/webhook"
 	"github.com/stretchr/testify/require"
 )
 
@@ -31,6 +33,9 @@ func live(t *testing.T) *life.Shop {
 			return out
 		},
 	}
+	n, err := webhook.NewNotifier(webhook.Cryptomus(w.currencies()...))
+	require.NoError(t, err)
+	s.Hooks = webhook.Config{Outbox: w.store, Secrets: w.projects, Keys: w.projects, Rules: n.Rules(), Poll: s.Poll}
 	s.Words.Seen, s.Words.Partial, s.Words.Paid = "confirm_check", "wrong_amount_waiting", "paid"
 	s.Over.Unpaid, s.Over.Partial = "cancel", "wrong_amount"
 	return s
@@ -46,6 +51,21 @@ func TestIncident34_OneUnitLessThanTheAccuracyDemandsIsNotPaid(t *testing.T) {
 
 func TestIncident48_ThePayersAddressIsShownAsThatAndNothingElse(t *testing.T) {
 	life.Play(t, start, live, func(s *life.Shop) { s.PayerIsNoTarget(`"from":"sim1payer"`) })
+}
+
+func TestA25_Incident40_TheWebhookSaysWhatWasPaidOfWhatByteByByte(t *testing.T) {
+	life.Play(t, start, live, func(s *life.Shop) {
+		id, txids, hooks := s.Told(40)
+		require.Len(s.T, hooks, 1)
+		bare := `{"type":"payment","uuid":"` + id + `","order_id":"told","amount":"1.00000001","payment_amount":"0.40000000","payment_amount_usd":"800.00",` +
+			`"merchant_amount":"0.40000000","commission":"0.00000000","is_final":true,"status":"wrong_amount","from":"sim1payer",` +
+			`"wallet_address_uuid":null,"network":"sim","currency":"COIN","payer_currency":"COIN","payer_amount":"1.00000001",` +
+			`"payer_amount_exchange_rate":"1","transfer_id":null,"additional_data":null,"txid":"` + txids[0] + `"`
+		key, err := s.Hooks.Keys.Key(s.Context(), s.Read(id).Project, cryptomus.PaymentKey)
+		require.NoError(s.T, err)
+		require.Equal(s.T, bare+`,"sign":"`+webhook.CryptomusSignature([]byte(bare+"}"), key)+`"}`, hooks[0].Body)
+		require.Equal(s.T, "https://shop.example/c", hooks[0].URL)
+	})
 }
 
 func TestA31_A32_Incident36_Incident37_NothingIsPricedByRatesThatCannotBeTrusted(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cointill/cointill/httpapi/internal/life"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/webhook"
 	"github.com/stretchr/testify/require"
 )
 
@@ -26,6 +27,7 @@ func live(t *testing.T) *life.Shop {
 			return append(out, string(records[0].Message.Body))
 		},
 	}
+	s.Hooks = webhook.Config{Outbox: w.store, Secrets: w.projects, Rules: w.notifier.Rules(), Poll: s.Poll}
 	s.Words.Seen, s.Words.Partial, s.Words.Paid = "WAITING", "WAITING", "PAID"
 	s.Over.Unpaid, s.Over.Partial = "EXPIRED", "EXPIRED"
 	return s

@@ -5,11 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +19,7 @@ import (
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/cryptosteroid"
 	"github.com/cointill/cointill/httpapi/internal/contract"
+	"github.com/cointill/cointill/httpapi/internal/life"
 	"github.com/cointill/cointill/httpapi/internal/spy"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
@@ -167,19 +166,19 @@ func (w *world) count(t testing.TB) int {
 // alive is a world whose service follows its chains and whose dispatcher tells what happens, in a bubble of time.
 type alive struct {
 	*world
-	t     *testing.T
-	hooks *hooks
-	poll  time.Duration
+	t        *testing.T
+	endpoint *life.Endpoint
+	poll     time.Duration
 }
 
 func inLife(t *testing.T, o options, f func(w *alive)) {
 	synctest.Test(t, func(t *testing.T) {
 		o.now, o.poll = time.Now, max(o.poll, time.Second)
 		time.Sleep(time.Until(start)) // to the moment that the chains begin at
-		w := &alive{world: newWorld(t, o), t: t, hooks: &hooks{}, poll: o.poll}
+		w := &alive{world: newWorld(t, o), t: t, endpoint: &life.Endpoint{}, poll: o.poll}
 		dispatcher, err := webhook.New(webhook.Config{
 			Outbox: w.store, Secrets: w.projects, Rules: w.notifier.Rules(), Logger: w.logger(), Poll: o.poll,
-			Client: &http.Client{Transport: w.hooks, Timeout: 10 * time.Second},
+			Client: &http.Client{Transport: w.endpoint, Timeout: 10 * time.Second},
 		})
 		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(context.Background())
@@ -222,40 +221,6 @@ func (w *alive) pay(c *chaintest.Chain, code, address, amount string) string {
 	txid := c.Pay(chain.Address(address), c.Asset(code), units)
 	w.pass(5 * w.poll)
 	return txid
-}
-
-// hooks is the shop's server for webhooks.
-type hooks struct {
-	mu      sync.Mutex
-	answers []int // to the next requests; then 200
-	got     []hook
-}
-
-type hook struct {
-	url    string
-	header http.Header
-	body   string
-}
-
-func (h *hooks) RoundTrip(r *http.Request) (*http.Response, error) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return nil, err
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.got = append(h.got, hook{r.URL.String(), r.Header.Clone(), string(body)})
-	status := http.StatusOK
-	if len(h.answers) > 0 {
-		status, h.answers = h.answers[0], h.answers[1:]
-	}
-	return &http.Response{StatusCode: status, Body: http.NoBody, Request: r}, nil
-}
-
-func (h *hooks) all() []hook {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return slices.Clone(h.got)
 }
 
 // answer is what came back, checked against the document.

@@ -8,6 +8,7 @@ import (
 	"github.com/cointill/cointill/httpapi/internal/life"
 	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/webhook"
 	"github.com/stretchr/testify/require"
 )
 
@@ -33,6 +34,9 @@ func live(t *testing.T) *life.Shop {
 			return out
 		},
 	}
+	n, err := webhook.NewNotifier(webhook.ItisPay())
+	require.NoError(t, err)
+	s.Hooks = webhook.Config{Outbox: w.store, Secrets: w.projects, Rules: n.Rules(), Poll: s.Poll}
 	s.Words.Seen, s.Words.Partial, s.Words.Paid = "pending", "paid_partial", "completed"
 	s.Over.Unpaid, s.Over.Partial = "expired", "paid_partial"
 	return s
@@ -48,6 +52,32 @@ func TestIncident34_OneUnitLessThanTheToleranceDemandsIsNotPaid(t *testing.T) {
 
 func TestIncident48_ThePayersAddressIsShownNowhere(t *testing.T) {
 	life.Play(t, start, live, func(s *life.Shop) { s.PayerIsNoTarget("") })
+}
+
+func TestA25_Incident40_CallbacksSayWhatWasPaidOfWhatByteByByte(t *testing.T) {
+	life.Play(t, start, live, func(s *life.Shop) {
+		id, _, hooks := s.Told(40, 61)
+		want := func(status, paid, units, second string) string {
+			return `{"invoice_id":"` + id + `","status":"` + status + `","order_id":"told","currency":"SIM","crypto_amount":1.000000000000000003,` +
+				`"fiat_amount":2000.01,"fiat_currency":"EUR","actual_crypto_amount_paid":` + paid + `,"actual_crypto_amount_paid_in_units":` + units +
+				`,"updated_at":"2024-01-15T10:30:` + second + `Z"}`
+		}
+		bodies := []string{
+			want("paid_partial", "0.400000000000000001", "400000000000000001", "06"),
+			want("pending", "1.010000000000000002", "1010000000000000002", "16"),
+			want("completed", "1.010000000000000002", "1010000000000000002", "21"),
+		}
+		require.Len(s.T, hooks, len(bodies))
+		secrets, err := s.Hooks.Secrets.Secrets(s.Context(), s.Read(id).Project)
+		require.NoError(s.T, err)
+		for i, h := range hooks {
+			require.Equal(s.T, bodies[i], h.Body)
+			require.Equal(s.T, "https://example.com/hook", h.URL)
+			event, err := webhook.Verify(secrets, h.Header, []byte(h.Body), h.At)
+			require.NoError(s.T, err)
+			require.Contains(s.T, event, id)
+		}
+	})
 }
 
 func TestA31_A32_Incident36_Incident37_NothingIsPricedByRatesThatCannotBeTrusted(t *testing.T) {

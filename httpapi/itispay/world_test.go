@@ -287,18 +287,7 @@ func document(t testing.TB, api *httpapi.API) map[string]any {
 // names answers the members of a JSON object in their order.
 func names(t testing.TB, body []byte) []string {
 	t.Helper()
-	dec := json.NewDecoder(bytes.NewReader(body))
-	_, err := dec.Token()
-	require.NoError(t, err)
-	var out []string
-	for dec.More() {
-		name, err := dec.Token()
-		require.NoError(t, err)
-		out = append(out, name.(string))
-		var skip json.RawMessage
-		require.NoError(t, dec.Decode(&skip))
-	}
-	return out
+	return strings.Fields(contract.Members(t, body))
 }
 
 func units(s string) *big.Int {

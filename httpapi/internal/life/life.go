@@ -3,7 +3,9 @@ package life
 
 import (
 	"context"
+	"errors"
 	"math/big"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -13,6 +15,7 @@ import (
 	"github.com/cointill/cointill/chain/chaintest"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
+	"github.com/cointill/cointill/webhook"
 	"github.com/shopspring/decimal"
 )
 
@@ -20,6 +23,7 @@ import (
 type Shop struct {
 	*testing.T
 	Service *invoice.Service
+	Hooks   webhook.Config // its Client is the Endpoint's
 	Chain   *chaintest.Chain
 	Asset   chain.Asset
 	Poll    time.Duration // of everything that polls
@@ -31,24 +35,33 @@ type Shop struct {
 	Tolerance int64                                // percent that may be missing
 	Words     struct{ Seen, Partial, Paid string } // what an invoice is when enough was seen, or too little, and when it is paid
 	Over      struct{ Unpaid, Partial string }     // and when its time is over
+
+	endpoint Endpoint
 }
 
-// Play runs a service until the play is over.
+// Play runs a service and a dispatcher until the play is over.
 func Play(t *testing.T, start time.Time, open func(t *testing.T) *Shop, play func(s *Shop)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until(start)) // to the moment that the chain begins at
 		s := open(t)
+		s.Hooks.Client = &http.Client{Transport: &s.endpoint, Timeout: 10 * time.Second}
+		dispatcher, err := webhook.New(s.Hooks)
+		if err != nil {
+			t.Fatal(err)
+		}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() { done <- s.Service.Run(ctx) }()
+		go func() { done <- dispatcher.Run(ctx) }()
 		defer func() {
 			cancel()
-			if err := <-done; err != nil {
+			if err := errors.Join(<-done, <-done); err != nil {
 				t.Error(err)
 			}
 		}()
 		s.mine(1)
+		s.pass(s.Poll / 4) // between two polls
 		play(s)
 	})
 }
@@ -66,8 +79,8 @@ func (s *Shop) mine(n int) {
 	s.pass(5 * s.Poll)
 }
 
-// invoice is one as it is kept.
-func (s *Shop) invoice(id string) invoice.Invoice {
+// Read answers an invoice as it is kept.
+func (s *Shop) Read(id string) invoice.Invoice {
 	s.Helper()
 	inv, err := s.Service.Invoice(context.Background(), "", id)
 	if err != nil {
@@ -76,10 +89,11 @@ func (s *Shop) invoice(id string) invoice.Invoice {
 	return inv
 }
 
-func (s *Shop) pay(id string, units *big.Int) {
+func (s *Shop) pay(id string, units *big.Int) (txid string) {
 	s.Helper()
-	s.Chain.Pay(s.invoice(id).Quote.Address, s.Asset, units)
+	txid = s.Chain.Pay(s.Read(id).Quote.Address, s.Asset, units)
 	s.pass(5 * s.Poll)
+	return txid
 }
 
 func (s *Shop) is(id, want, when string) {
@@ -93,12 +107,12 @@ func (s *Shop) is(id, want, when string) {
 func (s *Shop) PaidInTime() {
 	inTime, late := s.Create("in-time"), s.Create("late")
 	s.pass(s.Window - time.Minute)
-	s.pay(inTime, s.invoice(inTime).Quote.Due)
+	s.pay(inTime, s.Read(inTime).Quote.Due)
 	s.pass(time.Hour)
 	s.mine(1)
 	s.is(inTime, s.Words.Seen, "with one confirmation after the deadline")
 	s.is(late, s.Over.Unpaid, "after the deadline")
-	s.pay(late, s.invoice(late).Quote.Due)
+	s.pay(late, s.Read(late).Quote.Due)
 	s.mine(2)
 	s.is(inTime, s.Words.Paid, "deep enough")
 	s.is(late, s.Over.Unpaid, "paid after the deadline")
@@ -107,7 +121,7 @@ func (s *Shop) PaidInTime() {
 // TooLittle is incident 34: an invoice is not paid while one unit is missing of what the tolerance demands.
 func (s *Shop) TooLittle() {
 	short, tiny := s.Create("short"), s.Create("tiny")
-	due := s.invoice(short).Quote.Due
+	due := s.Read(short).Quote.Due
 	least := new(big.Int).Mul(due, big.NewInt(100-s.Tolerance)) // hundredths of what is least
 	least.Add(least, big.NewInt(99)).Div(least, big.NewInt(100))
 	s.pay(short, new(big.Int).Sub(least, big.NewInt(1)))
@@ -128,12 +142,12 @@ func (s *Shop) TooLittle() {
 func (s *Shop) PayerIsNoTarget(only string) {
 	const payer = "sim1payer"
 	id := s.Create("poisoned")
-	s.pay(id, s.invoice(id).Quote.Due)
+	s.pay(id, s.Read(id).Quote.Due)
 	s.mine(2)
 	s.is(id, s.Words.Paid, "when it is paid")
 	whole := false
 	for _, text := range s.Shown(id) {
-		whole = whole || strings.Contains(text, `"`+string(s.invoice(id).Quote.Address)+`"`)
+		whole = whole || strings.Contains(text, `"`+string(s.Read(id).Quote.Address)+`"`)
 		if only != "" {
 			text = strings.ReplaceAll(text, only, "")
 		}
@@ -144,6 +158,20 @@ func (s *Shop) PayerIsNoTarget(only string) {
 	if !whole {
 		s.Error("the address is shown nowhere")
 	}
+}
+
+// Told has an invoice paid in parts of so many percent, and its time go by. It answers the id, the transactions and what
+// the shop was told.
+func (s *Shop) Told(percent ...int64) (id string, txids []string, hooks []Hook) {
+	id = s.Create("told")
+	for _, p := range percent {
+		units := new(big.Int).Mul(s.Read(id).Quote.Due, big.NewInt(p))
+		txids = append(txids, s.pay(id, units.Div(units, big.NewInt(100))))
+		s.mine(2)
+	}
+	s.pass(s.Window)
+	s.mine(1)
+	return id, txids, s.endpoint.Hooks()
 }
 
 // Feed is what three sources of rates say, "" when one is down, and whether an invoice can be priced by that.
