@@ -2,7 +2,6 @@ package cryptomus_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -234,28 +233,16 @@ func TestWhatGoesWrongInsideIsLoggedAndNotSent(t *testing.T) {
 
 func TestTheDocumentSaysBothHeadersAndWhatIsForbidden(t *testing.T) {
 	w := newWorld(t, options{})
-	var doc struct {
-		Paths map[string]map[string]struct {
-			Summary   string
-			Security  []map[string][]string
-			Responses map[string]any
-		}
-		Components struct{ SecuritySchemes map[string]map[string]string }
+	doc := contract.Of(t, w.api)
+	create, payout := doc.Operation("POST", "/payment"), doc.Operation("POST", "/payout")
+	for scheme, header := range map[string]string{"merchant": "merchant", "paymentSign": "sign"} {
+		require.Contains(t, (*create.Security)[0], scheme)
+		require.Equal(t, header, doc.Components.SecuritySchemes[scheme].Value.Name)
 	}
-	require.NoError(t, json.Unmarshal(w.api.OpenAPI(), &doc))
-	create := doc.Paths["/payment"]["post"]
-	require.Equal(t, []map[string][]string{{"merchant": {}, "paymentSign": {}}}, create.Security)
-	require.Equal(t, "merchant", doc.Components.SecuritySchemes["merchant"]["name"])
-	require.Equal(t, "sign", doc.Components.SecuritySchemes["paymentSign"]["name"])
-	require.Contains(t, doc.Paths["/payout"]["post"].Summary, "forbidden")
-	require.Empty(t, doc.Paths["/exchange-rate/{currency}/list"]["get"].Security)
-	var statuses []string
-	for status := range create.Responses {
-		statuses = append(statuses, status)
-	}
-	require.ElementsMatch(t, []string{"200", "400", "401", "403", "413", "422", "429", "500", "503"}, statuses)
-	require.Len(t, doc.Paths, len(w.api.Routes()))
-	require.Equal(t, w.api.OpenAPI(), w.newAPI(t, nil).OpenAPI(), "the same table makes the same document")
+	require.ElementsMatch(t, []string{"200", "400", "401", "403", "413", "422", "429", "500", "503"}, contract.Statuses(create))
+	require.Contains(t, payout.Summary, "forbidden")
+	require.ElementsMatch(t, []string{"401", "403", "413", "422", "429", "500", "503"}, contract.Statuses(payout))
+	require.Empty(t, *doc.Operation("GET", "/exchange-rate/COIN/list").Security)
 }
 
 func TestMountsUnderAnyPrefix(t *testing.T) {

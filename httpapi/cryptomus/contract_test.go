@@ -68,8 +68,11 @@ var published = map[string][]string{
 // neverSaid are those that this API has no reason for, and why.
 var neverSaid = map[string]string{
 	"The terminal was not found": "there are no terminals", "Server error": "what goes wrong is a 500",
-	"Payment was not found": "of a refund, which is forbidden", "Not found payout": "of payouts, which are forbidden",
-	"Payout service not found": "of payouts", "Not enough funds": "of payouts", "Nothing to withdraw": "of payouts",
+	"createPayment: Wallet not found": "payments go to the merchant's own addresses", "createWallet: Wallet not found": "so do deposits",
+	"Payment was not found": "of a refund, which is forbidden", "Undefined merchant wallet": "of a refund",
+	"You can withdraw only once": "of a refund", "Refund is in process": "of a refund", "Nothing to withdraw": "of a refund",
+	"Not found payout": "of payouts, which are forbidden", "Payout service not found": "of payouts", "Not enough funds": "of payouts",
+	"The withdrawal amount is too small": "of payouts", "No found user wallet": "of transfers, which are forbidden",
 }
 
 // shopper is a world with invoices and wallets in every state that operations ask for.

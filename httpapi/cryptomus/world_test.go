@@ -43,7 +43,7 @@ type world struct {
 	projects *invoice.Projects
 	store    *spy.Store
 	chain    *chaintest.Chain
-	log      *lockedBuffer
+	log      *spy.Log
 	shop     merchant
 	rival    merchant
 	now      func() time.Time
@@ -69,7 +69,7 @@ func newWorld(t testing.TB, o options) *world {
 }
 
 func openWorld(o options) (*world, error) {
-	w := &world{now: o.now, store: spy.On(store.NewMemory()), log: &lockedBuffer{}}
+	w := &world{now: o.now, store: spy.On(store.NewMemory()), log: &spy.Log{}}
 	if w.now == nil {
 		w.now = func() time.Time { return start }
 	}
@@ -250,7 +250,7 @@ func (w *world) send(t testing.TB, api *httpapi.API, r *http.Request) answer {
 			require.NotContains(t, w.log.String(), key)
 		}
 	}
-	fitsDocument(t, api, r, out)
+	contract.Fits(t, api, r, out.status, out.header, out.body)
 	return out
 }
 
@@ -286,24 +286,6 @@ func (w *world) eventually(t *testing.T, order, status string) map[string]any {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-}
-
-// lockedBuffer is a log that may be read while it is written.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
 
 // addresses issues addresses from their numbers alone, for the wallet of the name.
@@ -361,16 +343,4 @@ func decodeBase64(t testing.TB, text string) string {
 	raw, err := base64.StdEncoding.DecodeString(text)
 	require.NoError(t, err)
 	return string(raw)
-}
-
-// served are the documents of APIs, each read once.
-var served contract.Documents
-
-// fitsDocument demands that an answer is one that the served document declares for the operation.
-func fitsDocument(t testing.TB, api *httpapi.API, r *http.Request, got answer) {
-	t.Helper()
-	doc, err := served.Read(api.OpenAPI())
-	require.NoError(t, err)
-	_, err = doc.Answer(r, got.status, got.header, got.body)
-	require.NoError(t, err, "%s %s: %d %s", r.Method, r.URL, got.status, got.body)
 }

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,7 +44,7 @@ type world struct {
 	store    *spy.Store
 	one      *chaintest.Chain // ETH (18 decimals, 2000 EUR) and USDT_ERC20 (6 decimals, 0.9 EUR, at least 2)
 	two      *chaintest.Chain // BTC (8 decimals, 50000 EUR)
-	log      *lockedBuffer
+	log      *spy.Log
 	shop     string // id of a project
 	key      string // of it
 	rival    string // id of another one
@@ -91,7 +90,7 @@ func openWorld(o options) (*world, error) {
 		o.now = func() time.Time { return start }
 	}
 	o.poll = max(o.poll, time.Second)
-	w := &world{store: spy.On(store.NewMemory()), log: &lockedBuffer{}}
+	w := &world{store: spy.On(store.NewMemory()), log: &spy.Log{}}
 	w.one, w.two = coins()
 	var err error
 	w.notifier, err = webhook.NewNotifier(webhook.CryptoSteroid(view(w.one, w.two)), webhook.ItisPay())
@@ -297,7 +296,7 @@ func (w *world) send(t testing.TB, api *httpapi.API, r *http.Request) answer {
 		require.NotContains(t, w.log.String(), s)
 	}
 	if r.Method != http.MethodHead {
-		fitsDocument(t, api, r, out)
+		contract.Fits(t, api, r, out.status, out.header, out.body)
 	}
 	return out
 }
@@ -313,24 +312,6 @@ func (w *world) create(t testing.TB, body string) answer {
 	out := w.do(t, "POST", w.invoices(), w.key, body)
 	require.Equal(t, http.StatusCreated, out.status, "%s", out.body)
 	return out
-}
-
-// lockedBuffer is a log that may be read while it is written.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
 
 // wallet issues addresses of a simulated chain.
@@ -360,47 +341,4 @@ func percent(p string) func(*invoice.Config) {
 	return func(c *invoice.Config) {
 		c.Commission = func(string, chain.Asset) decimal.Decimal { return decimal.RequireFromString(p) }
 	}
-}
-
-// documents are those of APIs, read once.
-var documents sync.Map
-
-func document(t testing.TB, api *httpapi.API) map[string]any {
-	t.Helper()
-	if doc, known := documents.Load(api); known {
-		return doc.(map[string]any)
-	}
-	var doc map[string]any
-	require.NoError(t, json.Unmarshal(api.OpenAPI(), &doc))
-	documents.Store(api, doc)
-	return doc
-}
-
-// findOperation prefers a path without parameters, as OpenAPI demands.
-func findOperation(doc map[string]any, method, path string) map[string]any {
-	var found map[string]any
-	for template, ops := range doc["paths"].(map[string]any) {
-		want, have := strings.Split(template, "/"), strings.Split(path, "/")
-		same := len(want) == len(have)
-		for i := range want {
-			same = same && (want[i] == have[i] || strings.HasPrefix(want[i], "{"))
-		}
-		op, _ := ops.(map[string]any)[strings.ToLower(method)].(map[string]any)
-		if same && (found == nil || template == path) {
-			found = op
-		}
-	}
-	return found
-}
-
-// served are the documents of APIs, each read once.
-var served contract.Documents
-
-// fitsDocument demands that an answer is one that the served document declares for the operation.
-func fitsDocument(t testing.TB, api *httpapi.API, r *http.Request, got answer) {
-	t.Helper()
-	doc, err := served.Read(api.OpenAPI())
-	require.NoError(t, err)
-	_, err = doc.Answer(r, got.status, got.header, got.body)
-	require.NoError(t, err, "%s %s: %d %s", r.Method, r.URL, got.status, got.body)
 }

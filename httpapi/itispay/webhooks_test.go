@@ -1,7 +1,6 @@
 package itispay_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cointill/cointill/httpapi/internal/contract"
 	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/webhook"
@@ -304,14 +304,12 @@ func TestWhatMovesMoneyOutIsNotServed(t *testing.T) {
 		r.Header.Del(missing)
 		require.Contains(t, w.send(t, w.api, r).refused(t, 422, "validation_error"), missing)
 	}
-	doc := document(t, w.api)
+	doc := contract.Of(t, w.api)
 	for path, method := range map[string]string{"/invoices/settlements": "GET", "/withdraw": "POST", "/payouts": "POST", "/webhooks/simulate": "POST"} {
-		responses := findOperation(doc, method, path)["responses"].(map[string]any)
-		require.Contains(t, responses, "501", path)
-		require.NotContains(t, responses, "200", path)
+		require.Contains(t, contract.Statuses(doc.Operation(method, path)), "501", path)
+		require.NotContains(t, contract.Statuses(doc.Operation(method, path)), "200", path)
 	}
-	raw, err := json.Marshal(findOperation(doc, "POST", "/payouts")["parameters"])
-	require.NoError(t, err)
-	require.Contains(t, string(raw), `"in":"header","name":"X-Client-ID","required":true`)
-	require.Contains(t, string(raw), `"in":"header","name":"X-Project-ID","required":true`)
+	for _, name := range []string{"X-Client-ID", "X-Project-ID"} {
+		require.True(t, doc.Operation("POST", "/payouts").Parameters.GetByInAndName("header", name).Required, name)
+	}
 }

@@ -12,7 +12,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -41,7 +40,7 @@ type world struct {
 	projects *invoice.Projects
 	store    *spy.Store
 	chain    *chaintest.Chain
-	log      *lockedBuffer
+	log      *spy.Log
 	key      string // of the project "shop"
 	project  string
 	other    string // key of the project "rival"
@@ -73,7 +72,7 @@ func openWorld(o options) (*world, error) {
 	if now == nil {
 		now = func() time.Time { return start }
 	}
-	w := &world{chain: chaintest.NewChain(chaintest.Config{Start: now()}), store: spy.On(store.NewMemory()), log: &lockedBuffer{}}
+	w := &world{chain: chaintest.NewChain(chaintest.Config{Start: now()}), store: spy.On(store.NewMemory()), log: &spy.Log{}}
 	follower, err := chain.NewFollower(chain.FollowConfig{Node: w.chain, Poll: time.Second})
 	if err != nil {
 		return nil, err
@@ -224,7 +223,7 @@ func (w *world) send(t testing.TB, api *httpapi.API, r *http.Request) answer {
 		require.NotContains(t, w.log.String(), invoice.HashKey(key))
 	}
 	if r.Method != http.MethodHead {
-		fitsDocument(t, api, r, out)
+		contract.Fits(t, api, r, out.status, out.header, out.body)
 	}
 	return out
 }
@@ -234,24 +233,6 @@ func (w *world) create(t testing.TB, body string) answer {
 	out := w.do(t, "POST", "/invoices", w.key, body)
 	require.Equal(t, http.StatusCreated, out.status, "%s", out.body)
 	return out
-}
-
-// lockedBuffer is a log that may be read while it is written.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
 
 // addresses issues addresses from their numbers alone.
@@ -268,21 +249,6 @@ type notifier struct{}
 
 func (notifier) Formats() []string                                         { return []string{"itispay"} }
 func (notifier) Messages(invoice.Event, invoice.Invoice) []invoice.Message { return nil }
-
-// documents are read once for each text.
-var documents sync.Map
-
-func document(t testing.TB, api *httpapi.API) map[string]any {
-	t.Helper()
-	text := string(api.OpenAPI())
-	if known, ok := documents.Load(text); ok {
-		return known.(map[string]any)
-	}
-	var doc map[string]any
-	require.NoError(t, json.Unmarshal([]byte(text), &doc))
-	documents.Store(text, doc)
-	return doc
-}
 
 // names answers the members of a JSON object in their order.
 func names(t testing.TB, body []byte) []string {
@@ -325,32 +291,3 @@ func prices() map[rates.Pair]decimal.Decimal {
 }
 
 func pair(base, quote string) rates.Pair { return rates.Pair{Base: base, Quote: quote} }
-
-// findOperation prefers a path without parameters, as OpenAPI demands.
-func findOperation(doc map[string]any, method, path string) map[string]any {
-	var found map[string]any
-	for template, ops := range doc["paths"].(map[string]any) {
-		want, have := strings.Split(template, "/"), strings.Split(path, "/")
-		same := len(want) == len(have)
-		for i := range want {
-			same = same && (want[i] == have[i] || strings.HasPrefix(want[i], "{"))
-		}
-		op, _ := ops.(map[string]any)[strings.ToLower(method)].(map[string]any)
-		if same && (found == nil || template == path) {
-			found = op
-		}
-	}
-	return found
-}
-
-// served are the documents of APIs, each read once.
-var served contract.Documents
-
-// fitsDocument demands that an answer is one that the served document declares for the operation.
-func fitsDocument(t testing.TB, api *httpapi.API, r *http.Request, got answer) {
-	t.Helper()
-	doc, err := served.Read(api.OpenAPI())
-	require.NoError(t, err)
-	_, err = doc.Answer(r, got.status, got.header, got.body)
-	require.NoError(t, err, "%s %s: %d %s", r.Method, r.URL, got.status, got.body)
-}

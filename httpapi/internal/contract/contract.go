@@ -13,7 +13,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"testing"
 
+	"github.com/cointill/cointill/httpapi"
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
@@ -42,19 +44,30 @@ func Read(text []byte) (*Document, error) {
 	return &Document{doc}, nil
 }
 
-// Documents reads each text once. The zero value is ready; its method may be called concurrently.
-type Documents struct{ known sync.Map }
+// known are documents that were read, by their text.
+var known sync.Map
 
-// Read is [Read], or what it has answered before.
-func (d *Documents) Read(text []byte) (*Document, error) {
-	if doc, ok := d.known.Load(string(text)); ok {
-		return doc.(*Document), nil
+// Of answers the document of an API. It may be called concurrently, and reads each document once.
+func Of(t testing.TB, api *httpapi.API) *Document {
+	t.Helper()
+	text := api.OpenAPI()
+	if doc, ok := known.Load(string(text)); ok {
+		return doc.(*Document)
 	}
 	doc, err := Read(text)
-	if err == nil {
-		d.known.Store(string(text), doc)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return doc, err
+	known.Store(string(text), doc)
+	return doc
+}
+
+// Fits demands that an answer is one that the API's document declares for the operation, if it has the operation.
+func Fits(t testing.TB, api *httpapi.API, r *http.Request, status int, header http.Header, body []byte) {
+	t.Helper()
+	if _, err := Of(t, api).Answer(r, status, header, body); err != nil {
+		t.Fatalf("%s %s: %d %s: %v", r.Method, r.URL, status, body, err)
+	}
 }
 
 // Operation is the one of a request; nil if there is none.

@@ -286,8 +286,20 @@ func (x *examiner) send(api *httpapi.API, r *http.Request) Answer {
 	return x.answers[len(x.answers)-1]
 }
 
-// finish demands that everything that is declared was answered, but for what cannot be.
+// finish demands that the document is of the table, and that everything that is declared was answered, but for what
+// cannot be.
 func (x *examiner) finish() {
+	var table []string
+	for _, r := range x.api.Routes() {
+		table = append(table, r.Method+" "+r.Path+" "+r.OperationID)
+	}
+	slices.Sort(table)
+	if documented := x.doc.Operations(); !slices.Equal(table, documented) {
+		x.Errorf("the table has %v, and the document %v", table, documented)
+	}
+	if !bytes.Equal(x.api.OpenAPI(), x.cold.OpenAPI()) {
+		x.Error("the same table makes another document")
+	}
 	for _, name := range x.doc.Operations() {
 		method, rest, _ := strings.Cut(name, " ")
 		path, id, _ := strings.Cut(rest, " ")

@@ -2,6 +2,7 @@
 package spy
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -176,4 +177,24 @@ func (s *Store) History(ctx context.Context, id string) ([]webhook.Record, error
 
 func (s *Store) Resend(ctx context.Context, id string, now time.Time) (invoice.Message, error) {
 	return noted(s, "Resend", func() (invoice.Message, error) { return s.Backend.Resend(ctx, id, now) })
+}
+
+// Log is a log that may be read while it is written. The zero value is empty.
+type Log struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+// Write implements [io.Writer].
+func (l *Log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+// String is what was written.
+func (l *Log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
 }
