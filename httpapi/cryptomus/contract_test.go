@@ -78,7 +78,7 @@ var neverSaid = map[string]string{
 // shopper is a world with invoices and wallets in every state that operations ask for.
 type shopper struct {
 	*world
-	ids, lost *strings.Replacer
+	ids, lost *strings.Replacer // of the words in exercises, by what is there or by what is not
 	secrets   []string
 }
 
@@ -100,16 +100,19 @@ func newShopper(t testing.TB) *shopper {
 		return w.post(t, "/wallet", `{"currency":"COIN","network":"sim","order_id":"`+order+`"}`).result(t)["uuid"].(string)
 	}
 	w.send(t, w.api, w.request("POST", "/payment", w.rival, w.rival.payment, `{"amount":"1","currency":"COIN","order_id":"theirs"}`)).result(t)
-	ids := []string{
-		"LIVE", id, "PAID", paid, "WORN", worn, "OVER", over, "MARK", mark, "WALLET", wallet("wallet"), "BLOCK", wallet("block"),
-		"NEXT", cursor(id, true), "PREVIOUS", cursor(id, false), "order-", "",
+	out := &shopper{world: w, secrets: []string{w.shop.id, w.shop.payment}}
+	ids, lost := []string{"order-", ""}, []string{"order-", "nothing-"}
+	name := func(word, there, nothing string) { ids, lost = append(ids, word, there), append(lost, word, nothing) }
+	for word, id := range map[string]string{
+		"LIVE": id, "PAID": paid, "WORN": worn, "OVER": over, "MARK": mark, "WALLET": wallet("wallet"), "BLOCK": wallet("block"),
+	} {
+		name(word, id, unknownID)
+		out.secrets = append(out.secrets, id)
 	}
-	lost := slices.Clone(ids)
-	for i := 1; i < 14; i += 2 {
-		lost[i] = unknownID
-	}
-	lost[15], lost[17], lost[19] = cursor(unknownID, true), cursor(unknownID, false), "nothing-"
-	return &shopper{w, strings.NewReplacer(ids...), strings.NewReplacer(lost...), []string{id, paid, worn, over, mark, w.shop.id, w.shop.payment}}
+	name("NEXT", cursor(id, true), cursor(unknownID, true))
+	name("PREVIOUS", cursor(id, false), cursor(unknownID, false))
+	out.ids, out.lost = strings.NewReplacer(ids...), strings.NewReplacer(lost...)
+	return out
 }
 
 // cursor points at an invoice.
