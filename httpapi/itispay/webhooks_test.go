@@ -258,7 +258,9 @@ func TestA29_ResendSendsTheLatestCallbackAgainAndChangesNoInvoice(t *testing.T) 
 	for _, body := range []string{`{}`, `{"invoice_id":"1"}`, `{"invoice_id":null}`, `{"order_id":""}`, `{"order_id":1}`, `{"order_id":"a\u0000"}`, `{"order_id":"` + strings.Repeat("a", 256) + `"}`} {
 		resend(body).refused(t, 422, "validation_error")
 	}
-	for _, body := range []string{`{"invoice_id":"` + unknownID + `"}`, `{"order_id":"another"}`} {
+	silent := w.create(t, `{"order_id":"silent","fiat_amount":100,"currency":"SIM"}`).text(t, "invoice_id")
+	require.Equal(t, 200, w.do(t, "PATCH", "/invoices/"+silent, w.key, `{"status":"expired"}`).status)
+	for _, body := range []string{`{"invoice_id":"` + unknownID + `"}`, `{"order_id":"another"}`, `{"invoice_id":"` + silent + `"}`} {
 		resend(body).refused(t, 404, "not_found")
 	}
 	require.Equal(t, 3, hints)
