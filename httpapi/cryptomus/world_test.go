@@ -336,8 +336,6 @@ func evmLikeURI(_ chain.Asset, to chain.Address, units *big.Int) (string, error)
 	return fmt.Sprintf("sim:%s?value=%s", to, units), nil
 }
 
-type cryptomusRoute = httpapi.Route
-
 func decodeBase64(t testing.TB, text string) string {
 	t.Helper()
 	raw, err := base64.StdEncoding.DecodeString(text)

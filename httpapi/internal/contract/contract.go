@@ -1,5 +1,6 @@
 // Package contract holds what an API answers against the OpenAPI document that it serves, as a foreign implementation
-// of OpenAPI 3.1 reads it.
+// of OpenAPI 3.1 reads it, against golden files, against anything that is sent, and against everybody who may not ask.
+// An API says once how each of its operations is made to succeed and to fail; [Examine], [Walk] and [Fuzz] do the rest.
 package contract
 
 import (
