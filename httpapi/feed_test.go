@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,6 +14,8 @@ import (
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/chaintest"
 	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/httpapi/internal/contract"
+	"github.com/cointill/cointill/httpapi/internal/spy"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store"
 	"github.com/shopspring/decimal"
@@ -28,19 +31,22 @@ func (addresses) Address(_ context.Context, index uint32) (chain.Address, error)
 
 // till is a service on a simulated chain, with two projects.
 func till(t *testing.T) (*invoice.Service, *invoice.Projects, *chain.Follower, [2]string, [2]string) {
+	return tillOn(t, spy.On(store.NewMemory()))
+}
+
+func tillOn(t testing.TB, kept *spy.Store) (*invoice.Service, *invoice.Projects, *chain.Follower, [2]string, [2]string) {
 	sim := chaintest.NewChain(chaintest.Config{})
 	follower, err := chain.NewFollower(chain.FollowConfig{Node: sim, Poll: time.Millisecond})
 	require.NoError(t, err)
-	memory := store.NewMemory()
-	service, err := invoice.New(invoice.Config{Store: memory, Chains: []invoice.ChainConfig{{
+	service, err := invoice.New(invoice.Config{Store: kept, Chains: []invoice.ChainConfig{{
 		Name: "Simulated", Watcher: follower, Addresses: addresses{}, Assets: []invoice.AssetConfig{{Asset: sim.Asset("SIM")}},
 	}}})
 	require.NoError(t, err)
-	projects, err := invoice.NewProjects(memory, nil)
+	projects, err := invoice.NewProjects(kept, nil)
 	require.NoError(t, err)
 	var ids, keys [2]string
 	for i := range ids {
-		p, key, err := projects.Create(t.Context(), invoice.NewProject{Owner: "o", Name: fmt.Sprint(i)})
+		p, key, err := projects.Create(t.Context(), invoice.NewProject{Owner: "o", Name: fmt.Sprint(i), AllowedIPs: "192.0.2.0/24"})
 		require.NoError(t, err)
 		ids[i], keys[i] = p.ID, key
 	}
@@ -96,6 +102,40 @@ func TestAShopThatWasDownAsksWhatHappenedAndSeesNothingOfOthers(t *testing.T) {
 	_, err = httpapi.NewFeed(httpapi.FeedConfig{Service: service})
 	require.Error(t, err)
 }
+
+// feedOf is the feed of two projects with an event each.
+func feedOf(t testing.TB) contract.Subject {
+	kept := spy.On(store.NewMemory())
+	service, projects, _, ids, keys := tillOn(t, kept)
+	var invoices []string
+	for _, id := range ids {
+		inv, err := service.Create(t.Context(), invoice.Request{Project: id, Price: invoice.Price{Currency: "EUR", Amount: decimal.NewFromInt(1)}})
+		require.NoError(t, err)
+		invoices = append(invoices, inv.ID)
+	}
+	callers := map[contract.Caller]string{contract.Rival: keys[1], contract.Stranger: strings.Repeat("0", 64)}
+	return contract.Subject{
+		API: func(limit httpapi.Limit, _ httpapi.Replies) *httpapi.API {
+			api, err := httpapi.NewFeed(httpapi.FeedConfig{Service: service, Projects: projects, Limit: limit})
+			require.NoError(t, err)
+			return api
+		},
+		Request: func(route httpapi.Route, e contract.Exercise) *http.Request {
+			r := httptest.NewRequest(route.Method, e.Target, nil)
+			r.Header.Set("Api-Key", cmp.Or(callers[e.As], keys[0]))
+			return r
+		},
+		Strip: func(r *http.Request) { r.Header.Del("Api-Key") },
+		Store: kept, Secrets: []string{ids[0], keys[0], invoices[0]},
+		Exercises: map[string]contract.Exercise{"listEvents": {Target: "/events?after=0&limit=5", Refuse: []contract.Refusal{
+			{Status: 422, Target: "/events?limit=0"}, {Status: 400, Target: "/events?a=%zz"},
+		}}},
+	}
+}
+
+func TestTheFeedsDocumentIsItsContract(t *testing.T) { contract.Examine(t, feedOf) }
+
+func TestIncident45_TheFeedOfAnotherIsNotSeen(t *testing.T) { contract.Walk(t, feedOf) }
 
 func TestAProcessIsReadyWhenItsNetworksAreSeen(t *testing.T) {
 	service, _, _, _, _ := till(t)

@@ -42,7 +42,7 @@ func completed(inv invoice.Invoice) invoice.Event {
 	}
 }
 
-func TestItisPayBodyIsGolden(t *testing.T) {
+func TestA25_ItisPayBodyIsGolden(t *testing.T) {
 	cases := []struct{ name, due, received, want string }{
 		{
 			"more than 64 bits of units, more digits than a float", "20000000000000000001", "20000000000000000003",

@@ -163,7 +163,7 @@ func TestIncident42_ARecordedMessageIsNotBelievedLater(t *testing.T) {
 	require.ErrorIs(t, err, webhook.ErrBadTimestamp)
 }
 
-func TestVerifyRequest(t *testing.T) {
+func TestIncident39_BytesThatAreNotBelievedAreNotHandedOut(t *testing.T) {
 	at := time.Unix(specTime, 0)
 	request := func(body string) *http.Request {
 		r := httptest.NewRequest(http.MethodPost, "/hook", strings.NewReader(body))
@@ -174,6 +174,12 @@ func TestVerifyRequest(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, specID, id)
 	require.Equal(t, specBody, string(body))
+
+	unsigned := request(specBody)
+	unsigned.Header.Del(webhook.HeaderSignature)
+	_, body, err = webhook.VerifyRequest(unsigned, []string{specSecret}, at)
+	require.ErrorIs(t, err, webhook.ErrNoSignature)
+	require.Nil(t, body)
 
 	_, body, err = webhook.VerifyRequest(request("{}"), []string{specSecret}, at)
 	require.ErrorIs(t, err, webhook.ErrBadSignature)

@@ -106,8 +106,8 @@
 // # Lists
 //
 // A page has 15 invoices, the newest first. Its cursors point at invoices, so that new ones move nothing; what is no
-// cursor is the first page, since the vendor's SDK asks for it with "1". date_from and date_to are in UTC+3 like
-// all times on the wire.
+// cursor is the first page, since the vendor's SDK asks for it with "1", and a cursor at what is not the merchant's leads
+// to nothing. date_from and date_to are in UTC+3 like all times on the wire.
 //
 // # Static wallets
 //

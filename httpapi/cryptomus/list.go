@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 
@@ -107,11 +108,17 @@ func (a *api) list(r *httpapi.Request) (any, error) {
 	return listAnswer{Result: out}, nil
 }
 
-// page answers up to one invoice more than a page has, from the cursor on in its direction.
+// page answers up to one invoice more than a page has, from the cursor on in its direction. Nothing comes after
+// another project's invoice: when that was made is nobody's business.
 func (a *api) page(ctx context.Context, q invoice.Query, at *cursor) ([]invoice.Invoice, error) {
 	q.Sort, q.Limit = invoice.SortCreated, perPage+1
 	if at != nil {
 		q.After, q.Ascending = at.ID, !at.Next
+		if _, err := a.service.Invoice(ctx, q.Project, at.ID); errors.Is(err, invoice.ErrNotFound) {
+			return nil, nil
+		} else if err != nil {
+			return nil, err
+		}
 	}
 	page, err := a.service.List(ctx, q)
 	return page.Invoices, err

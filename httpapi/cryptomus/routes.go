@@ -34,8 +34,8 @@ func (a *api) routes() []httpapi.Route {
 	} {
 		out = append(out, httpapi.Route{
 			Method: "POST", Path: r.path, OperationID: r.id, Tag: r.tag, Auth: r.auth,
-			Summary: r.sum + " (forbidden: not served yet)",
-			Answer:  emptyAnswer{}, Faults: []int{http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge},
+			Summary: r.sum + " (forbidden: not served yet)", Status: http.StatusUnprocessableEntity,
+			Answer: messageFault{}, Faults: []int{http.StatusRequestEntityTooLarge},
 			Handler: func(*httpapi.Request) (any, error) { return nil, errForbidden },
 		})
 	}
@@ -90,7 +90,7 @@ func (a *api) paymentRoutes(auth *httpapi.Scheme) []httpapi.Route {
 
 func (a *api) helperRoutes(auth *httpapi.Scheme) []httpapi.Route {
 	const tag = "Catalogue"
-	bodiless := []int{http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity}
+	bodiless := []int{http.StatusRequestEntityTooLarge} // of what is signed
 	return []httpapi.Route{{
 		Method: "POST", Path: "/payment/services", OperationID: "listServices", Tag: tag, Auth: auth,
 		Summary: "What can be paid in", Answer: servicesAnswer{}, Faults: bodiless, Handler: a.services,

@@ -2,6 +2,7 @@ package cryptomus_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -20,6 +21,7 @@ import (
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/cryptomus"
 	"github.com/cointill/cointill/httpapi/internal/contract"
+	"github.com/cointill/cointill/httpapi/internal/spy"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
 	"github.com/cointill/cointill/store"
@@ -39,9 +41,9 @@ type world struct {
 	cfg      cryptomus.Config
 	service  *invoice.Service
 	projects *invoice.Projects
-	store    *store.Memory
+	store    *spy.Store
 	chain    *chaintest.Chain
-	log      *lockedBuffer
+	log      *spy.Log
 	shop     merchant
 	rival    merchant
 	now      func() time.Time
@@ -51,6 +53,8 @@ type options struct {
 	api     func(*cryptomus.Config)
 	service func(*invoice.Config)
 	now     func() time.Time
+	allowed string        // addresses of the merchants; default all
+	poll    time.Duration // of followers; default 5 milliseconds
 }
 
 // newWorld makes a shop that takes COIN (18 decimals, 2000 USD), and USDT on two networks: on sim with 6 decimals,
@@ -59,13 +63,13 @@ func newWorld(t testing.TB, o options) *world {
 	t.Helper()
 	w, err := openWorld(o)
 	require.NoError(t, err)
-	w.shop, w.rival = w.newMerchant(t, "shop", ""), w.newMerchant(t, "rival", "")
+	w.shop, w.rival = w.newMerchant(t, "shop", o.allowed), w.newMerchant(t, "rival", o.allowed)
 	w.api = w.newAPI(t, o.api)
 	return w
 }
 
 func openWorld(o options) (*world, error) {
-	w := &world{now: o.now, store: store.NewMemory(), log: &lockedBuffer{}}
+	w := &world{now: o.now, store: spy.On(store.NewMemory()), log: &spy.Log{}}
 	if w.now == nil {
 		w.now = func() time.Time { return start }
 	}
@@ -76,7 +80,7 @@ func openWorld(o options) (*world, error) {
 		{ID: "sim:2/erc20:0xbb", Code: "USDT_ALT", Decimals: 18},
 	}})
 	cfg := invoice.Config{
-		Store: w.store, Now: w.now, Reference: "USD", Rates: rates.NewFixed(w.now, prices()),
+		Store: w.store, Now: w.now, Poll: o.poll, Reference: "USD", Rates: rates.NewFixed(w.now, prices()),
 		RateSources: map[string]invoice.RateSource{"Kucoin": dear{}, "BinanceP2P": dear{}},
 	}
 	notifier, err := webhook.NewNotifier(webhook.Standard(), webhook.Cryptomus(w.currencies()...))
@@ -85,7 +89,7 @@ func openWorld(o options) (*world, error) {
 	}
 	cfg.Notifier = notifier
 	for i, c := range []*chaintest.Chain{w.chain, other} {
-		follower, err := chain.NewFollower(chain.FollowConfig{Node: c, Poll: 5 * time.Millisecond})
+		follower, err := chain.NewFollower(chain.FollowConfig{Node: c, Poll: cmp.Or(o.poll, 5*time.Millisecond)})
 		if err != nil {
 			return nil, err
 		}
@@ -254,7 +258,7 @@ func (w *world) send(t testing.TB, api *httpapi.API, r *http.Request) answer {
 			require.NotContains(t, w.log.String(), key)
 		}
 	}
-	fitsDocument(t, api, r, out)
+	contract.Fits(t, api, r, out.status, out.header, out.body)
 	return out
 }
 
@@ -290,24 +294,6 @@ func (w *world) eventually(t *testing.T, order, status string) map[string]any {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-}
-
-// lockedBuffer is a log that may be read while it is written.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
 
 // addresses issues addresses from their numbers alone, for the wallet of the name.
@@ -358,23 +344,9 @@ func evmLikeURI(_ chain.Asset, to chain.Address, units *big.Int) (string, error)
 	return fmt.Sprintf("sim:%s?value=%s", to, units), nil
 }
 
-type cryptomusRoute = httpapi.Route
-
 func decodeBase64(t testing.TB, text string) string {
 	t.Helper()
 	raw, err := base64.StdEncoding.DecodeString(text)
 	require.NoError(t, err)
 	return string(raw)
-}
-
-// served are the documents of APIs, each read once.
-var served contract.Documents
-
-// fitsDocument demands that an answer is one that the served document declares for the operation.
-func fitsDocument(t testing.TB, api *httpapi.API, r *http.Request, got answer) {
-	t.Helper()
-	doc, err := served.Read(api.OpenAPI())
-	require.NoError(t, err)
-	_, err = doc.Answer(r, got.status, got.header, got.body)
-	require.NoError(t, err, "%s %s: %d %s", r.Method, r.URL, got.status, got.body)
 }

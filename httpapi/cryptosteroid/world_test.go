@@ -5,13 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,6 +18,8 @@ import (
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/cryptosteroid"
 	"github.com/cointill/cointill/httpapi/internal/contract"
+	"github.com/cointill/cointill/httpapi/internal/life"
+	"github.com/cointill/cointill/httpapi/internal/spy"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
 	"github.com/cointill/cointill/store"
@@ -42,10 +41,10 @@ type world struct {
 	service  *invoice.Service
 	projects *invoice.Projects
 	notifier *webhook.Notifier
-	store    *store.Memory
+	store    *spy.Store
 	one      *chaintest.Chain // ETH (18 decimals, 2000 EUR) and USDT_ERC20 (6 decimals, 0.9 EUR, at least 2)
 	two      *chaintest.Chain // BTC (8 decimals, 50000 EUR)
-	log      *lockedBuffer
+	log      *spy.Log
 	shop     string // id of a project
 	key      string // of it
 	rival    string // id of another one
@@ -57,6 +56,7 @@ type options struct {
 	service func(*invoice.Config)
 	now     func() time.Time
 	poll    time.Duration // of everything that polls; default 1 second
+	allowed string        // addresses of the projects; default all
 }
 
 func coins() (*chaintest.Chain, *chaintest.Chain) {
@@ -79,8 +79,8 @@ func newWorld(t testing.TB, o options) *world {
 	t.Helper()
 	w, err := openWorld(o)
 	require.NoError(t, err)
-	w.shop, w.key = w.newProject(t, "shop", "")
-	w.rival, w.other = w.newProject(t, "rival", "")
+	w.shop, w.key = w.newProject(t, "shop", o.allowed)
+	w.rival, w.other = w.newProject(t, "rival", o.allowed)
 	w.api = w.newAPI(t, o)
 	return w
 }
@@ -90,7 +90,7 @@ func openWorld(o options) (*world, error) {
 		o.now = func() time.Time { return start }
 	}
 	o.poll = max(o.poll, time.Second)
-	w := &world{store: store.NewMemory(), log: &lockedBuffer{}}
+	w := &world{store: spy.On(store.NewMemory()), log: &spy.Log{}}
 	w.one, w.two = coins()
 	var err error
 	w.notifier, err = webhook.NewNotifier(webhook.CryptoSteroid(view(w.one, w.two)), webhook.ItisPay())
@@ -165,19 +165,19 @@ func (w *world) count(t testing.TB) int {
 // alive is a world whose service follows its chains and whose dispatcher tells what happens, in a bubble of time.
 type alive struct {
 	*world
-	t     *testing.T
-	hooks *hooks
-	poll  time.Duration
+	t        *testing.T
+	endpoint *life.Endpoint
+	poll     time.Duration
 }
 
 func inLife(t *testing.T, o options, f func(w *alive)) {
 	synctest.Test(t, func(t *testing.T) {
 		o.now, o.poll = time.Now, max(o.poll, time.Second)
 		time.Sleep(time.Until(start)) // to the moment that the chains begin at
-		w := &alive{world: newWorld(t, o), t: t, hooks: &hooks{}, poll: o.poll}
+		w := &alive{world: newWorld(t, o), t: t, endpoint: &life.Endpoint{}, poll: o.poll}
 		dispatcher, err := webhook.New(webhook.Config{
 			Outbox: w.store, Secrets: w.projects, Rules: w.notifier.Rules(), Logger: w.logger(), Poll: o.poll,
-			Client: &http.Client{Transport: w.hooks, Timeout: 10 * time.Second},
+			Client: &http.Client{Transport: w.endpoint, Timeout: 10 * time.Second},
 		})
 		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(context.Background())
@@ -220,40 +220,6 @@ func (w *alive) pay(c *chaintest.Chain, code, address, amount string) string {
 	txid := c.Pay(chain.Address(address), c.Asset(code), units)
 	w.pass(5 * w.poll)
 	return txid
-}
-
-// hooks is the shop's server for webhooks.
-type hooks struct {
-	mu      sync.Mutex
-	answers []int // to the next requests; then 200
-	got     []hook
-}
-
-type hook struct {
-	url    string
-	header http.Header
-	body   string
-}
-
-func (h *hooks) RoundTrip(r *http.Request) (*http.Response, error) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return nil, err
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.got = append(h.got, hook{r.URL.String(), r.Header.Clone(), string(body)})
-	status := http.StatusOK
-	if len(h.answers) > 0 {
-		status, h.answers = h.answers[0], h.answers[1:]
-	}
-	return &http.Response{StatusCode: status, Body: http.NoBody, Request: r}, nil
-}
-
-func (h *hooks) all() []hook {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return slices.Clone(h.got)
 }
 
 // answer is what came back, checked against the document.
@@ -330,7 +296,7 @@ func (w *world) send(t testing.TB, api *httpapi.API, r *http.Request) answer {
 		require.NotContains(t, w.log.String(), s)
 	}
 	if r.Method != http.MethodHead {
-		fitsDocument(t, api, r, out)
+		contract.Fits(t, api, r, out.status, out.header, out.body)
 	}
 	return out
 }
@@ -346,24 +312,6 @@ func (w *world) create(t testing.TB, body string) answer {
 	out := w.do(t, "POST", w.invoices(), w.key, body)
 	require.Equal(t, http.StatusCreated, out.status, "%s", out.body)
 	return out
-}
-
-// lockedBuffer is a log that may be read while it is written.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
 
 // wallet issues addresses of a simulated chain.
@@ -393,47 +341,4 @@ func percent(p string) func(*invoice.Config) {
 	return func(c *invoice.Config) {
 		c.Commission = func(string, chain.Asset) decimal.Decimal { return decimal.RequireFromString(p) }
 	}
-}
-
-// documents are those of APIs, read once.
-var documents sync.Map
-
-func document(t testing.TB, api *httpapi.API) map[string]any {
-	t.Helper()
-	if doc, known := documents.Load(api); known {
-		return doc.(map[string]any)
-	}
-	var doc map[string]any
-	require.NoError(t, json.Unmarshal(api.OpenAPI(), &doc))
-	documents.Store(api, doc)
-	return doc
-}
-
-// findOperation prefers a path without parameters, as OpenAPI demands.
-func findOperation(doc map[string]any, method, path string) map[string]any {
-	var found map[string]any
-	for template, ops := range doc["paths"].(map[string]any) {
-		want, have := strings.Split(template, "/"), strings.Split(path, "/")
-		same := len(want) == len(have)
-		for i := range want {
-			same = same && (want[i] == have[i] || strings.HasPrefix(want[i], "{"))
-		}
-		op, _ := ops.(map[string]any)[strings.ToLower(method)].(map[string]any)
-		if same && (found == nil || template == path) {
-			found = op
-		}
-	}
-	return found
-}
-
-// served are the documents of APIs, each read once.
-var served contract.Documents
-
-// fitsDocument demands that an answer is one that the served document declares for the operation.
-func fitsDocument(t testing.TB, api *httpapi.API, r *http.Request, got answer) {
-	t.Helper()
-	doc, err := served.Read(api.OpenAPI())
-	require.NoError(t, err)
-	_, err = doc.Answer(r, got.status, got.header, got.body)
-	require.NoError(t, err, "%s %s: %d %s", r.Method, r.URL, got.status, got.body)
 }

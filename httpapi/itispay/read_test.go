@@ -12,8 +12,8 @@ import (
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/chaintest"
+	"github.com/cointill/cointill/httpapi/internal/spy"
 	"github.com/cointill/cointill/invoice"
-	"github.com/cointill/cointill/store"
 	"github.com/stretchr/testify/require"
 )
 
@@ -29,17 +29,17 @@ func TestGetAnswersWhatCreateAnswered(t *testing.T) {
 }
 
 // strictStore refuses ids that are no UUIDs, as databases with a type for them do.
-type strictStore struct{ *store.Memory }
+type strictStore struct{ *spy.Store }
 
 func (s strictStore) Invoice(ctx context.Context, id string) (invoice.Invoice, error) {
 	if id != unknownID {
 		return invoice.Invoice{}, errors.New("invalid input syntax for type uuid")
 	}
-	return s.Memory.Invoice(ctx, id)
+	return s.Store.Invoice(ctx, id)
 }
 
 func TestAnUnknownInvoiceIsNotFound(t *testing.T) {
-	w := newWorld(t, options{service: func(c *invoice.Config) { c.Store = strictStore{c.Store.(*store.Memory)} }})
+	w := newWorld(t, options{service: func(c *invoice.Config) { c.Store = strictStore{c.Store.(*spy.Store)} }})
 	for _, id := range []string{unknownID, "1", "archive", "%00", "%ff", "a%2Fb", "..%2f..", strings.Repeat("a", 5000), unknownID + "%20"} {
 		w.do(t, "GET", "/invoices/"+id, w.key, "").refused(t, 404, "not_found")
 		w.do(t, "GET", "/public/invoices/"+id, "", "").refused(t, 404, "not_found")
@@ -149,7 +149,7 @@ func TestAnArchivedInvoiceKeepsWhatItWas(t *testing.T) {
 	require.Equal(t, w.project, got.text(t, "project_id"))
 }
 
-func TestA21_ThePublicViewIsWholeOnlyWhileTheInvoiceIsLive(t *testing.T) {
+func TestIncident41_ThePublicViewIsWholeOnlyWhileTheInvoiceIsLive(t *testing.T) {
 	w := newWorld(t, options{})
 	created := w.create(t, `{"order_id":"1","fiat_amount":100,"currency":"SIM","callback_url":"https://example.com/hook"}`)
 	id := created.text(t, "invoice_id")

@@ -1,7 +1,6 @@
 package itispay_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cointill/cointill/httpapi/internal/contract"
 	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/webhook"
@@ -57,7 +57,7 @@ func simulating(change func(*itispay.Simulation)) func(*itispay.Config) {
 	}
 }
 
-func (w *world) told(t *testing.T, order, url string) string {
+func (w *world) told(t testing.TB, order, url string) string {
 	return w.create(t, fmt.Sprintf(`{"order_id":%q,"fiat_amount":100,"currency":"SIM","callback_url":%q}`, order, url)).text(t, "invoice_id")
 }
 
@@ -258,7 +258,9 @@ func TestA29_ResendSendsTheLatestCallbackAgainAndChangesNoInvoice(t *testing.T) 
 	for _, body := range []string{`{}`, `{"invoice_id":"1"}`, `{"invoice_id":null}`, `{"order_id":""}`, `{"order_id":1}`, `{"order_id":"a\u0000"}`, `{"order_id":"` + strings.Repeat("a", 256) + `"}`} {
 		resend(body).refused(t, 422, "validation_error")
 	}
-	for _, body := range []string{`{"invoice_id":"` + unknownID + `"}`, `{"order_id":"another"}`} {
+	silent := w.create(t, `{"order_id":"silent","fiat_amount":100,"currency":"SIM"}`).text(t, "invoice_id")
+	require.Equal(t, 200, w.do(t, "PATCH", "/invoices/"+silent, w.key, `{"status":"expired"}`).status)
+	for _, body := range []string{`{"invoice_id":"` + unknownID + `"}`, `{"order_id":"another"}`, `{"invoice_id":"` + silent + `"}`} {
 		resend(body).refused(t, 404, "not_found")
 	}
 	require.Equal(t, 3, hints)
@@ -304,14 +306,12 @@ func TestWhatMovesMoneyOutIsNotServed(t *testing.T) {
 		r.Header.Del(missing)
 		require.Contains(t, w.send(t, w.api, r).refused(t, 422, "validation_error"), missing)
 	}
-	doc := document(t, w.api)
+	doc := contract.Of(t, w.api)
 	for path, method := range map[string]string{"/invoices/settlements": "GET", "/withdraw": "POST", "/payouts": "POST", "/webhooks/simulate": "POST"} {
-		responses := findOperation(doc, method, path)["responses"].(map[string]any)
-		require.Contains(t, responses, "501", path)
-		require.NotContains(t, responses, "200", path)
+		require.Contains(t, contract.Statuses(doc.Operation(method, path)), "501", path)
+		require.NotContains(t, contract.Statuses(doc.Operation(method, path)), "200", path)
 	}
-	raw, err := json.Marshal(findOperation(doc, "POST", "/payouts")["parameters"])
-	require.NoError(t, err)
-	require.Contains(t, string(raw), `"in":"header","name":"X-Client-ID","required":true`)
-	require.Contains(t, string(raw), `"in":"header","name":"X-Project-ID","required":true`)
+	for _, name := range []string{"X-Client-ID", "X-Project-ID"} {
+		require.True(t, doc.Operation("POST", "/payouts").Parameters.GetByInAndName("header", name).Required, name)
+	}
 }

@@ -12,14 +12,14 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/chaintest"
 	"github.com/cointill/cointill/httpapi"
-	apicontract "github.com/cointill/cointill/httpapi/internal/contract"
+	"github.com/cointill/cointill/httpapi/internal/contract"
+	"github.com/cointill/cointill/httpapi/internal/spy"
 	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
@@ -38,9 +38,9 @@ type world struct {
 	api      *httpapi.API
 	service  *invoice.Service
 	projects *invoice.Projects
-	store    *store.Memory
+	store    *spy.Store
 	chain    *chaintest.Chain
-	log      *lockedBuffer
+	log      *spy.Log
 	key      string // of the project "shop"
 	project  string
 	other    string // key of the project "rival"
@@ -52,6 +52,7 @@ type options struct {
 	api     func(*itispay.Config)
 	service func(*invoice.Config)
 	now     func() time.Time
+	allowed string // addresses of the projects; default all
 }
 
 // newWorld makes a shop that takes SIM (18 decimals, 2000 EUR) and TOK (6 decimals, 0.5 EUR, at least 2 TOK).
@@ -59,9 +60,9 @@ func newWorld(t testing.TB, o options) *world {
 	t.Helper()
 	w, err := openWorld(o)
 	require.NoError(t, err)
-	w.project, w.key = w.newProject(t, "shop", "")
-	_, w.other = w.newProject(t, "rival", "")
-	w.office, w.admin = w.newProject(t, "office", "")
+	w.project, w.key = w.newProject(t, "shop", o.allowed)
+	_, w.other = w.newProject(t, "rival", o.allowed)
+	w.office, w.admin = w.newProject(t, "office", o.allowed)
 	w.api = w.newAPI(t, o.api)
 	return w
 }
@@ -71,7 +72,7 @@ func openWorld(o options) (*world, error) {
 	if now == nil {
 		now = func() time.Time { return start }
 	}
-	w := &world{chain: chaintest.NewChain(chaintest.Config{Start: now()}), store: store.NewMemory(), log: &lockedBuffer{}}
+	w := &world{chain: chaintest.NewChain(chaintest.Config{Start: now()}), store: spy.On(store.NewMemory()), log: &spy.Log{}}
 	follower, err := chain.NewFollower(chain.FollowConfig{Node: w.chain, Poll: time.Second})
 	if err != nil {
 		return nil, err
@@ -222,7 +223,7 @@ func (w *world) send(t testing.TB, api *httpapi.API, r *http.Request) answer {
 		require.NotContains(t, w.log.String(), invoice.HashKey(key))
 	}
 	if r.Method != http.MethodHead {
-		fitsDocument(t, api, r, out)
+		contract.Fits(t, api, r, out.status, out.header, out.body)
 	}
 	return out
 }
@@ -232,24 +233,6 @@ func (w *world) create(t testing.TB, body string) answer {
 	out := w.do(t, "POST", "/invoices", w.key, body)
 	require.Equal(t, http.StatusCreated, out.status, "%s", out.body)
 	return out
-}
-
-// lockedBuffer is a log that may be read while it is written.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
 
 // addresses issues addresses from their numbers alone.
@@ -267,36 +250,10 @@ type notifier struct{}
 func (notifier) Formats() []string                                         { return []string{"itispay"} }
 func (notifier) Messages(invoice.Event, invoice.Invoice) []invoice.Message { return nil }
 
-// documents are read once for each text.
-var documents sync.Map
-
-func document(t testing.TB, api *httpapi.API) map[string]any {
-	t.Helper()
-	text := string(api.OpenAPI())
-	if known, ok := documents.Load(text); ok {
-		return known.(map[string]any)
-	}
-	var doc map[string]any
-	require.NoError(t, json.Unmarshal([]byte(text), &doc))
-	documents.Store(text, doc)
-	return doc
-}
-
 // names answers the members of a JSON object in their order.
 func names(t testing.TB, body []byte) []string {
 	t.Helper()
-	dec := json.NewDecoder(bytes.NewReader(body))
-	_, err := dec.Token()
-	require.NoError(t, err)
-	var out []string
-	for dec.More() {
-		name, err := dec.Token()
-		require.NoError(t, err)
-		out = append(out, name.(string))
-		var skip json.RawMessage
-		require.NoError(t, dec.Decode(&skip))
-	}
-	return out
+	return strings.Fields(contract.Members(t, body))
 }
 
 func units(s string) *big.Int {
@@ -334,32 +291,3 @@ func prices() map[rates.Pair]decimal.Decimal {
 }
 
 func pair(base, quote string) rates.Pair { return rates.Pair{Base: base, Quote: quote} }
-
-// findOperation prefers a path without parameters, as OpenAPI demands.
-func findOperation(doc map[string]any, method, path string) map[string]any {
-	var found map[string]any
-	for template, ops := range doc["paths"].(map[string]any) {
-		want, have := strings.Split(template, "/"), strings.Split(path, "/")
-		same := len(want) == len(have)
-		for i := range want {
-			same = same && (want[i] == have[i] || strings.HasPrefix(want[i], "{"))
-		}
-		op, _ := ops.(map[string]any)[strings.ToLower(method)].(map[string]any)
-		if same && (found == nil || template == path) {
-			found = op
-		}
-	}
-	return found
-}
-
-// served are the documents of APIs, each read once.
-var served apicontract.Documents
-
-// fitsDocument demands that an answer is one that the served document declares for the operation.
-func fitsDocument(t testing.TB, api *httpapi.API, r *http.Request, got answer) {
-	t.Helper()
-	doc, err := served.Read(api.OpenAPI())
-	require.NoError(t, err)
-	_, err = doc.Answer(r, got.status, got.header, got.body)
-	require.NoError(t, err, "%s %s: %d %s", r.Method, r.URL, got.status, got.body)
-}

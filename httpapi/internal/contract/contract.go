@@ -1,5 +1,6 @@
 // Package contract holds what an API answers against the OpenAPI document that it serves, as a foreign implementation
-// of OpenAPI 3.1 reads it.
+// of OpenAPI 3.1 reads it, against golden files, against anything that is sent, and against everybody who may not ask.
+// An API says once how each of its operations is made to succeed and to fail; [Examine], [Walk] and [Fuzz] do the rest.
 package contract
 
 import (
@@ -8,10 +9,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
+	"testing"
 
+	"github.com/cointill/cointill/httpapi"
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
@@ -40,19 +45,54 @@ func Read(text []byte) (*Document, error) {
 	return &Document{doc}, nil
 }
 
-// Documents reads each text once. The zero value is ready; its method may be called concurrently.
-type Documents struct{ known sync.Map }
+// known are documents that were read, by their text.
+var known sync.Map
 
-// Read is [Read], or what it has answered before.
-func (d *Documents) Read(text []byte) (*Document, error) {
-	if doc, ok := d.known.Load(string(text)); ok {
-		return doc.(*Document), nil
+// Of answers the document of an API. It may be called concurrently, and reads each document once.
+func Of(t testing.TB, api *httpapi.API) *Document {
+	t.Helper()
+	text := api.OpenAPI()
+	if doc, ok := known.Load(string(text)); ok {
+		return doc.(*Document)
 	}
 	doc, err := Read(text)
-	if err == nil {
-		d.known.Store(string(text), doc)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return doc, err
+	known.Store(string(text), doc)
+	return doc
+}
+
+// Fits demands that an answer is one that the API's document declares for the operation, if it has the operation.
+func Fits(t testing.TB, api *httpapi.API, r *http.Request, status int, header http.Header, body []byte) {
+	t.Helper()
+	if _, err := Of(t, api).Answer(r, status, header, body); err != nil {
+		t.Fatalf("%s %s: %d %s: %v", r.Method, r.URL, status, body, err)
+	}
+}
+
+// Operation is the one of a request; nil if there is none.
+func (d *Document) Operation(method, path string) *openapi3.Operation {
+	if route, _ := d.route(method, path); route != nil {
+		return route.Operation
+	}
+	return nil
+}
+
+// Operations are all, each as its method, path and id with spaces between them, in order.
+func (d *Document) Operations() (out []string) {
+	for path, item := range d.Paths.Map() {
+		for method, op := range item.Operations() {
+			out = append(out, method+" "+path+" "+op.OperationID)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Statuses are those that an operation declares.
+func Statuses(op *openapi3.Operation) []string {
+	return slices.Collect(maps.Keys(op.Responses.Map()))
 }
 
 // route answers the operation of a request, with the values of the parameters in its path; nil if there is none.

@@ -1,0 +1,297 @@
+package cryptomus_test
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/httpapi/cryptomus"
+	"github.com/cointill/cointill/httpapi/internal/contract"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/rates"
+	"github.com/cointill/cointill/webhook"
+	"github.com/stretchr/testify/require"
+)
+
+// TestTheDocumentIsTheContract makes every operation succeed, or be forbidden, and give each error that it declares,
+// has a foreign implementation of OpenAPI compare all of it with the document, and looks for the published words.
+func TestTheDocumentIsTheContract(t *testing.T) {
+	said := map[string]bool{}
+	for _, got := range contract.Examine(t, subject) {
+		shape, known := shapes[got.Status]
+		if got.Status != 200 && known {
+			require.Regexp(t, `^`+shape+`\n$`, got.Body, "%s %d", got.Operation, got.Status)
+		}
+		if message, ok := decode(t, []byte(got.Body))["message"].(string); ok {
+			said[got.Operation+": "+message], said[message] = true, true
+		}
+	}
+	for operation, words := range published {
+		for _, text := range words {
+			require.True(t, said[operation+": "+text], "%s never said %q", operation, text)
+		}
+	}
+	for text := range neverSaid {
+		require.False(t, said[text], text)
+	}
+}
+
+const words = `\{"state":1,"message":".+"\}`
+
+// shapes are the bodies of errors.
+var shapes = map[int]string{
+	400: words, 401: `\{"message":"Invalid Sign\."\}`, 403: `\{"state":1,"message":"You are forbidden"\}`, 404: words, 409: words, 413: words,
+	422: `(` + words + `|\{"state":1,"errors":\{("[a-z_.0-9]+":\["validation\.[a-z_.]+"\],?)+\}\})`, 429: words,
+	500: `\{"message":"Server error, #1","code":500,"error":null\}`, 503: words,
+}
+
+// published are the refusals of the published documents, in their words.
+var published = map[string][]string{
+	"createPayment": {
+		"The network was not found", "The currency was not found", "You are forbidden", "Not found service to_currency", "Error convert to_currency",
+		"Minimum amount 2 USDT", "Maximum amount 10000000 USDT", "Gateway error",
+	},
+	"getPayment": {"Payment not found"}, "resendWebhook": {"Payment not found", "Notification not found", "Too much resend"},
+	"testPaymentWebhook": {"Not found payment", "Payment service not found"}, "testWalletWebhook": {"Not found wallet", "Payment service not found"},
+	"createWallet": {"You are forbidden", "The service was not found"}, "blockWallet": {"Wallet not found"},
+	"setDiscount": {"The service BUSD bsc was not found"}, "refundPayment": {"You are forbidden"}, "refundBlockedAddress": {"You are forbidden"},
+	"createPayout": {"You are forbidden"}, "transferToPersonal": {"You are forbidden"}, "transferToBusiness": {"You are forbidden"},
+}
+
+// neverSaid are those that this API has no reason for, and why.
+var neverSaid = map[string]string{
+	"The terminal was not found": "there are no terminals", "Server error": "what goes wrong is a 500",
+	"createPayment: Wallet not found": "payments go to the merchant's own addresses", "createWallet: Wallet not found": "so do deposits",
+	"Payment was not found": "of a refund, which is forbidden", "Undefined merchant wallet": "of a refund",
+	"You can withdraw only once": "of a refund", "Refund is in process": "of a refund", "Nothing to withdraw": "of a refund",
+	"Not found payout": "of payouts, which are forbidden", "Payout service not found": "of payouts", "Not enough funds": "of payouts",
+	"The withdrawal amount is too small": "of payouts", "No found user wallet": "of transfers, which are forbidden",
+}
+
+// shopper is a world with invoices and wallets in every state that operations ask for.
+type shopper struct {
+	*world
+	ids, lost *strings.Replacer // of the words in exercises, by what is there or by what is not
+	secrets   []string
+}
+
+func newShopper(t testing.TB) *shopper {
+	w := newWorld(t, options{allowed: "192.0.2.0/24", service: func(c *invoice.Config) { c.Chains[0].PaymentURI = evmLikeURI }})
+	create := func(order string) string {
+		return w.create(t, `{"amount":"1","currency":"COIN","order_id":"`+order+`","url_callback":"https://shop.example/c"}`)["uuid"].(string)
+	}
+	id, paid, worn, over, mark := create("live"), create("paid"), create("worn"), create("over"), create("mark")
+	for _, order := range []string{"paid", "worn"} {
+		w.post(t, "/payment/mark-as-paid", `{"order_id":"`+order+`"}`).result(t)
+	}
+	for range 12 {
+		w.take(t, worn)
+	}
+	_, err := w.service.SetStatus(t.Context(), invoice.Act{Invoice: over}, invoice.StatusCancelled)
+	require.NoError(t, err)
+	wallet := func(order string) string {
+		return w.post(t, "/wallet", `{"currency":"COIN","network":"sim","order_id":"`+order+`"}`).result(t)["uuid"].(string)
+	}
+	w.send(t, w.api, w.request("POST", "/payment", w.rival, w.rival.payment, `{"amount":"1","currency":"COIN","order_id":"theirs"}`)).result(t)
+	out := &shopper{world: w, secrets: []string{w.shop.id, w.shop.payment}}
+	ids, lost := []string{"order-", ""}, []string{"order-", "nothing-"}
+	name := func(word, there, nothing string) { ids, lost = append(ids, word, there), append(lost, word, nothing) }
+	for word, id := range map[string]string{
+		"LIVE": id, "PAID": paid, "WORN": worn, "OVER": over, "MARK": mark, "WALLET": wallet("wallet"), "BLOCK": wallet("block"),
+	} {
+		name(word, id, unknownID)
+		out.secrets = append(out.secrets, id)
+	}
+	name("NEXT", cursor(id, true), cursor(unknownID, true))
+	name("PREVIOUS", cursor(id, false), cursor(unknownID, false))
+	out.ids, out.lost = strings.NewReplacer(ids...), strings.NewReplacer(lost...)
+	return out
+}
+
+// cursor points at an invoice.
+func cursor(id string, next bool) string {
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"id":%q,"_pointsToNextItems":%t}`, id, next))
+}
+
+// take records that everything that is due was delivered, and makes the latest webhook of an invoice due again.
+func (w *world) take(t testing.TB, id string) {
+	claimed, err := w.store.Claim(t.Context(), webhook.ClaimQuery{Now: w.now(), Lease: time.Minute, Limit: 9})
+	require.NoError(t, err)
+	for _, c := range claimed {
+		require.NoError(t, w.store.Record(t.Context(), c.Claim, webhook.Attempt{At: w.now(), Status: 200}, webhook.Next{State: webhook.StateDelivered}))
+	}
+	_, err = w.store.Resend(t.Context(), id, w.now())
+	require.NoError(t, err)
+}
+
+func subject(t testing.TB) contract.Subject {
+	w := newShopper(t)
+	return contract.Subject{
+		API: func(limit httpapi.Limit, replies httpapi.Replies) *httpapi.API {
+			return w.with(func(c *cryptomus.Config) { c.Limit, c.Replies = limit, replies })(t)
+		},
+		Request: func(route httpapi.Route, e contract.Exercise) *http.Request {
+			who, ids := w.shop, w.ids
+			if e.As == contract.Rival {
+				who = w.rival
+			}
+			if e.Lost {
+				ids = w.lost
+			}
+			key := who.payment
+			if route.Auth != nil && route.Auth.Name == "payoutSign" {
+				key = who.payout
+			}
+			if e.As == contract.Stranger {
+				key = w.rival.payment
+			}
+			return w.request(route.Method, ids.Replace(e.Target), who, key, ids.Replace(e.Body))
+		},
+		Strip: func(r *http.Request) { r.Header.Del("sign") },
+		Store: w.store, Exercises: w.exercises(), Secrets: w.secrets,
+		Unreachable: map[string]string{"listRates 500": "a rate that fails is none", "listRates 503": "a rate that fails is none"},
+	}
+}
+
+// with is an API with everything switched on, and changed.
+func (w *shopper) with(change func(*cryptomus.Config)) func(testing.TB) *httpapi.API {
+	return func(t testing.TB) *httpapi.API {
+		return w.newAPI(t, func(c *cryptomus.Config) {
+			c.Discounts = &discounts{kept: map[string]map[[2]string]int{}}
+			c.TestClient = endpoint(nil)
+			change(c)
+		})
+	}
+}
+
+// without is an API whose service lacks something.
+func (w *shopper) without(change func(*invoice.Config)) func(testing.TB) *httpapi.API {
+	return func(t testing.TB) *httpapi.API {
+		lacks, err := openWorld(options{service: func(c *invoice.Config) { c.Store = w.store; change(c) }})
+		require.NoError(t, err)
+		return w.with(func(c *cryptomus.Config) { c.Service = lacks.service })(t)
+	}
+}
+
+// endpoint is a client whose every request is taken, or fails.
+func endpoint(err error) *http.Client {
+	return &http.Client{Timeout: time.Second, Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		if err != nil {
+			return nil, err
+		}
+		return &http.Response{StatusCode: 200, Body: http.NoBody, Request: r}, nil
+	})}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// says are refusals with 422, each a body and its words.
+func says(pairs ...string) (out []contract.Refusal) {
+	for pair := range slices.Chunk(pairs, 2) {
+		out = append(out, contract.Refusal{Status: 422, Body: pair[0], Says: pair[1]})
+	}
+	return out
+}
+
+// broken is how a validation error says what is wrong.
+func broken(field, rule string) string { return `"` + field + `":["validation.` + rule + `"]` }
+
+// on puts refusals on another API.
+func on(api func(testing.TB) *httpapi.API, list []contract.Refusal) []contract.Refusal {
+	for i := range list {
+		list[i].API = api
+	}
+	return list
+}
+
+// exercises are how every operation is made to succeed, or to be forbidden, and to fail in the words of the documents.
+func (w *shopper) exercises() map[string]contract.Exercise {
+	out := map[string]contract.Exercise{"listServices": {}, "listDiscounts": {}, "getBalance": {}}
+	for _, route := range w.api.Routes() {
+		if _, is := forbidden[route.Path]; is {
+			out[route.OperationID] = contract.Exercise{Body: `{"uuid":"LIVE"}`}
+		}
+	}
+	maps.Copy(out, w.payments())
+	maps.Copy(out, w.webhooks())
+	maps.Copy(out, w.wallets())
+	return out
+}
+
+func (w *shopper) payments() map[string]contract.Exercise {
+	noRates := w.without(func(c *invoice.Config) { c.Rates = rates.NewFixed(nil, nil) })
+	noAddress := w.without(func(c *invoice.Config) { c.Chains[0].Pool = &invoice.Pool{Size: 1} })
+	const neither = `"order_id":["validation.required_without"],"uuid":["validation.required_without"]`
+	const coin, none = `{"amount":"1","order_id":"9","currency":`, `{"uuid":"` + unknownID + `"}`
+	return map[string]contract.Exercise{
+		"createPayment": {
+			Body: `{"amount":"20","currency":"USD","order_id":"new","to_currency":"USDT","network":"sim","url_callback":"https://shop.example/c","lifetime":300}`,
+			Refuse: slices.Concat(says(
+				`{}`, broken("amount", "required"), coin+`"XXX"}`, "The currency was not found", coin+`"USD","network":"nowhere"}`, "The network was not found",
+				coin+`"USD","to_currency":"XXX"}`, "Not found service to_currency", coin+`"USDT","network":"sim"}`, "Minimum amount 2 USDT",
+				`{"amount":"10000001","order_id":"9","currency":"USDT"}`, "Maximum amount 10000000 USDT",
+			), on(noRates, says(coin+`"USD","to_currency":"COIN"}`, "Error convert to_currency")), on(noAddress, says(coin+`"COIN"}`, "Gateway error"))),
+		},
+		"getPayment": {Body: `{"uuid":"LIVE"}`, Ways: []contract.Way{{Body: `{"order_id":"order-live"}`}}, Refuse: says(none, "Payment not found", `{}`, neither)},
+		"listPayments": {
+			Target: "/payment/list?cursor=x", Body: `{"date_from":"2024-01-15 9:00:00","date_to":"2024-01-15 19:00:00"}`,
+			Refuse: says(`{"date_from":"yesterday"}`, broken("date_from", "regex")),
+			Ways:   []contract.Way{{Target: "/payment/list?cursor=NEXT"}, {Target: "/payment/list?cursor=PREVIOUS"}, {Target: "/payment/list", Body: `{"cursor":"NEXT"}`}},
+		},
+		"markAsPaid": {Body: `{"uuid":"MARK"}`, Ways: []contract.Way{{Body: `{"order_id":"order-live"}`}}, Refuse: says(none, "Payment not found", `{"uuid":"OVER"}`, "Payment cannot be marked as paid", `{}`, neither)},
+		"paymentQR":  {Body: `{"merchant_payment_uuid":"LIVE"}`, Refuse: says(`{"merchant_payment_uuid":"OVER"}`, "Payment not found", `{}`, broken("merchant_payment_uuid", "required"))},
+		"setDiscount": {
+			Body:   `{"currency":"COIN","network":"sim","discount_percent":-10}`,
+			Refuse: says(`{"currency":"BUSD","network":"bsc","discount_percent":1}`, "The service BUSD bsc was not found", `{}`, broken("currency", "required")),
+		},
+		"listRates": {Target: "/exchange-rate/COIN/list", Refuse: []contract.Refusal{
+			{Status: 422, Target: "/exchange-rate/USD/list", Says: "The currency was not found"}, {Status: 422, API: noRates, Says: "Gateway error"},
+			{Status: 404, Target: "/exchange-rate//list"},
+		}},
+	}
+}
+
+func (w *shopper) webhooks() map[string]contract.Exercise {
+	off := w.with(func(c *cryptomus.Config) { c.TestClient = nil })
+	gone := w.with(func(c *cryptomus.Config) { c.TestClient = endpoint(errors.New("no route to host")) })
+	guarded := w.with(func(c *cryptomus.Config) { c.TestClient = endpoint(webhook.ErrRefused) })
+	test := func(kind, id, other string) contract.Exercise {
+		body := func(coin, id string) string {
+			return fmt.Sprintf(`{"url_callback":"https://shop.example/c","currency":%q,"network":"sim","uuid":%q,"status":"paid"}`, coin, id)
+		}
+		good := body("COIN", id)
+		return contract.Exercise{Body: good, Refuse: slices.Concat(says(
+			`{}`, broken("url_callback", "required"), body("COIN", other), "Not found "+kind, body("DOGE", id), "Payment service not found",
+		), on(off, says(good, "You are forbidden")), on(gone, says(good, "Gateway error")), on(guarded, says(good, broken("url_callback", "url"))))}
+	}
+	return map[string]contract.Exercise{
+		"testPaymentWebhook": test("payment", "LIVE", "WALLET"), "testWalletWebhook": test("wallet", "WALLET", "LIVE"),
+		"resendWebhook": {Body: `{"uuid":"PAID"}`, Ways: []contract.Way{{Body: `{"order_id":"order-paid"}`}}, Refuse: says(
+			`{"uuid":"`+unknownID+`"}`, "Payment not found", `{"uuid":"LIVE"}`, "Notification not found", `{"uuid":"WORN"}`, "Too much resend",
+		)},
+	}
+}
+
+func (w *shopper) wallets() map[string]contract.Exercise {
+	return map[string]contract.Exercise{
+		"createWallet": {
+			Body:   `{"currency":"COIN","network":"sim","order_id":"new-wallet","url_callback":"https://shop.example/c"}`,
+			Refuse: says(`{"currency":"DOGE","network":"doge","order_id":"9"}`, "The service was not found", `{}`, broken("network", "required")),
+		},
+		"blockWallet": {Body: `{"uuid":"BLOCK"}`, Ways: []contract.Way{{Body: `{"order_id":"order-wallet"}`}}, Refuse: says(
+			`{"uuid":"LIVE"}`, "Wallet not found", `{"uuid":"WALLET","is_force_refund":true}`, "You are forbidden", `{}`, broken("uuid", "required_without"),
+		)},
+		"walletQR": {
+			Body: `{"wallet_address_uuid":"WALLET"}`, Refuse: says(`{"wallet_address_uuid":"LIVE"}`, "Wallet not found", `{}`, broken("wallet_address_uuid", "required")),
+		},
+	}
+}

@@ -1,0 +1,200 @@
+// Package spy shows what an API asks of its store and what that has come to hold, and makes the store fail.
+package spy
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/webhook"
+)
+
+// Backend is what is spied on: a *store.Memory.
+type Backend interface {
+	invoice.Store
+	invoice.ProjectStore
+	invoice.Leaser
+	webhook.Outbox
+}
+
+// Store notes which of the methods that answer requests are called. Its methods may be called concurrently.
+type Store struct {
+	Backend
+
+	mu       sync.Mutex // guards what follows
+	calls    []string
+	projects int   // written
+	broken   error // what every noted call fails with
+}
+
+// On spies on a store.
+func On(b Backend) *Store { return &Store{Backend: b} }
+
+// Calls answers the names of the methods that were called since it was asked last, in order.
+func (s *Store) Calls() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	calls := s.calls
+	s.calls = nil
+	return calls
+}
+
+// Break makes every noted call fail, nil ends that.
+func (s *Store) Break(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.broken = err
+}
+
+// Rows answers all invoices, events and messages, and how often projects were written, as text.
+func (s *Store) Rows() (string, error) {
+	ctx := context.Background()
+	var all []any
+	for _, standing := range []bool{false, true} {
+		page, err := s.Backend.Invoices(ctx, invoice.Query{Standing: standing, Limit: invoice.MaxPage, Sort: invoice.SortCreated})
+		if err != nil {
+			return "", err
+		}
+		for _, inv := range page.Invoices {
+			records, err := s.Backend.History(ctx, inv.ID)
+			if err != nil {
+				return "", err
+			}
+			all = append(all, inv, records)
+		}
+	}
+	events, err := s.Backend.Events(ctx, 0, invoice.MaxPage)
+	if err != nil {
+		return "", err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	text, err := json.Marshal(append(all, events, s.projects))
+	if err != nil {
+		return "", fmt.Errorf("spy: write rows: %w", err)
+	}
+	return string(text), nil
+}
+
+// note says whether a call may go on.
+func (s *Store) note(method string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = append(s.calls, method)
+	return s.broken
+}
+
+// noted is a call with one answer beside its error.
+func noted[T any](s *Store, method string, call func() (T, error)) (T, error) {
+	if err := s.note(method); err != nil {
+		var none T
+		return none, err
+	}
+	return call()
+}
+
+func (s *Store) Invoice(ctx context.Context, id string) (invoice.Invoice, error) {
+	return noted(s, "Invoice", func() (invoice.Invoice, error) { return s.Backend.Invoice(ctx, id) })
+}
+
+func (s *Store) InvoiceByOrder(ctx context.Context, project, orderID string) (invoice.Invoice, error) {
+	return noted(s, "InvoiceByOrder", func() (invoice.Invoice, error) { return s.Backend.InvoiceByOrder(ctx, project, orderID) })
+}
+
+func (s *Store) Invoices(ctx context.Context, q invoice.Query) (invoice.Page, error) {
+	return noted(s, "Invoices", func() (invoice.Page, error) { return s.Backend.Invoices(ctx, q) })
+}
+
+func (s *Store) InvoicesAt(ctx context.Context, places []invoice.Place) ([]invoice.Invoice, error) {
+	return noted(s, "InvoicesAt", func() ([]invoice.Invoice, error) { return s.Backend.InvoicesAt(ctx, places) })
+}
+
+func (s *Store) Network(ctx context.Context, network chain.Network) (invoice.Progress, error) {
+	return noted(s, "Network", func() (invoice.Progress, error) { return s.Backend.Network(ctx, network) })
+}
+
+func (s *Store) Events(ctx context.Context, after int64, limit int) ([]invoice.Event, error) {
+	return noted(s, "Events", func() ([]invoice.Event, error) { return s.Backend.Events(ctx, after, limit) })
+}
+
+func (s *Store) InvoiceEvents(ctx context.Context, id string) ([]invoice.Event, error) {
+	return noted(s, "InvoiceEvents", func() ([]invoice.Event, error) { return s.Backend.InvoiceEvents(ctx, id) })
+}
+
+func (s *Store) Commit(ctx context.Context, b invoice.Batch) error {
+	if err := s.note("Commit"); err != nil {
+		return err
+	}
+	return s.Backend.Commit(ctx, b)
+}
+
+func (s *Store) ReserveIndexes(ctx context.Context, wallet string, n uint32) (uint32, error) {
+	return noted(s, "ReserveIndexes", func() (uint32, error) { return s.Backend.ReserveIndexes(ctx, wallet, n) })
+}
+
+func (s *Store) TakeIndex(ctx context.Context, wallet string) (uint32, error) {
+	return noted(s, "TakeIndex", func() (uint32, error) { return s.Backend.TakeIndex(ctx, wallet) })
+}
+
+func (s *Store) Project(ctx context.Context, id string) (invoice.Project, error) {
+	return noted(s, "Project", func() (invoice.Project, error) { return s.Backend.Project(ctx, id) })
+}
+
+func (s *Store) ProjectByKey(ctx context.Context, keyHash string) (invoice.Project, error) {
+	return noted(s, "ProjectByKey", func() (invoice.Project, error) { return s.Backend.ProjectByKey(ctx, keyHash) })
+}
+
+func (s *Store) InsertProject(ctx context.Context, p invoice.Project) error {
+	return s.write("InsertProject", func() error { return s.Backend.InsertProject(ctx, p) })
+}
+
+func (s *Store) UpdateProject(ctx context.Context, p invoice.Project) error {
+	return s.write("UpdateProject", func() error { return s.Backend.UpdateProject(ctx, p) })
+}
+
+// write is a call that writes a project.
+func (s *Store) write(method string, call func() error) error {
+	if err := s.note(method); err != nil {
+		return err
+	}
+	err := call()
+	if err == nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.projects++
+	}
+	return err
+}
+
+func (s *Store) History(ctx context.Context, id string) ([]webhook.Record, error) {
+	return noted(s, "History", func() ([]webhook.Record, error) { return s.Backend.History(ctx, id) })
+}
+
+func (s *Store) Resend(ctx context.Context, id string, now time.Time) (invoice.Message, error) {
+	return noted(s, "Resend", func() (invoice.Message, error) { return s.Backend.Resend(ctx, id, now) })
+}
+
+// Log is a log that may be read while it is written. The zero value is empty.
+type Log struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+// Write implements [io.Writer].
+func (l *Log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+// String is what was written.
+func (l *Log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
