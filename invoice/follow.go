@@ -36,11 +36,13 @@ func (s *Service) Run(ctx context.Context) error {
 	return nil
 }
 
-// Every query of a listing looks at what its store has put off, which takes about half a microsecond a change;
-// catching up takes as long for few changes as for thousands.
+// Every query of a listing looks at what its store has put off, which takes about a microsecond a change. Catching up
+// takes as long for few changes as for thousands: while there are many it is done less often, and so costs each of
+// them less.
 const (
-	tidyKeep  = 8192
+	tidyKeep  = 2048
 	tidyEvery = time.Second
+	tidyShare = 5 // of the time, so that the rest is for others
 )
 
 // tidy has the store catch up on what it puts off, until ctx ends.
@@ -55,13 +57,14 @@ func (s *Service) tidy(ctx context.Context) {
 		if _, err := d.hold(ctx); err != nil {
 			return err
 		}
+		began := time.Now()
 		if err := tidier.Tidy(ctx, tidyKeep); err != nil {
 			if ctx.Err() == nil {
 				s.log.Error("store cannot catch up on listings", "error", err)
 			}
 			return err
 		}
-		pause(ctx, tidyEvery)
+		pause(ctx, max(tidyEvery, (tidyShare-1)*time.Since(began)))
 		return nil
 	})
 }

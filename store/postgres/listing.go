@@ -118,8 +118,8 @@ func (s shelf) Changed(ctx context.Context, see func(n int64, row []byte) error)
 }
 
 // Parts implements [listing.Source].
-func (s shelf) Parts(ctx context.Context, name []byte, see func(segment int64, data []byte) error) error {
-	return s.numbered(ctx, qParts, []any{name}, see)
+func (s shelf) Parts(ctx context.Context, first, last []byte, see func(segment int64, data []byte) error) error {
+	return s.numbered(ctx, qParts, []any{first, last}, see)
 }
 
 // Some implements [listing.Source].

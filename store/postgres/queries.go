@@ -147,7 +147,7 @@ const (
 	qVersions       = `SELECT COALESCE(sum(version), 0)::bigint FROM cointill_segments`
 	qSegment        = `SELECT version FROM cointill_segments WHERE segment = $1`
 	qParts          = `SELECT s.segment, p.data FROM cointill_segments s CROSS JOIN LATERAL (
-			SELECT data FROM cointill_parts WHERE segment = s.segment AND part = $1 OFFSET 0) p`
+			SELECT data FROM cointill_parts WHERE segment = s.segment AND part BETWEEN $1 AND $2 OFFSET 0) p`
 	qSome = `SELECT asked.ord - 1, p.data FROM unnest((SELECT $1::bigint[]), (SELECT $2::bytea[])) WITH ORDINALITY AS asked (segment, part, ord)
 		CROSS JOIN LATERAL (SELECT data FROM cointill_parts WHERE segment = asked.segment AND part = asked.part OFFSET 0) p`
 	qListed = selectInvoices + `(SELECT id COLLATE "C" AS id FROM unnest((SELECT $1::text[])) AS asked (id)) f` + withPayments

@@ -118,8 +118,8 @@ func (s *shelf) Changed(ctx context.Context, see func(n int64, row []byte) error
 }
 
 // Parts implements [listing.Source].
-func (s *shelf) Parts(ctx context.Context, name []byte, see func(segment int64, data []byte) error) error {
-	return s.numbered(ctx, qParts, []any{name}, see)
+func (s *shelf) Parts(ctx context.Context, first, last []byte, see func(segment int64, data []byte) error) error {
+	return s.numbered(ctx, qParts, []any{first, last}, see)
 }
 
 func (s *shelf) numbered(ctx context.Context, query string, args []any, see func(n int64, data []byte) error) error {
@@ -133,21 +133,17 @@ func (s *shelf) numbered(ctx context.Context, query string, args []any, see func
 	})
 }
 
-// Some implements [listing.Source].
+// Some implements [listing.Source], with one statement, since a statement costs more than a look-up.
 func (s *shelf) Some(ctx context.Context, asked []listing.Key, see func(i int, data []byte) error) error {
-	var data sql.RawBytes
+	keys := make([][2]any, len(asked))
 	for i, key := range asked {
-		err := s.query(ctx, qPart, []any{key.Segment, key.Part}, func(found *sql.Rows) error {
-			if err := found.Scan(&data); err != nil {
-				return err
-			}
-			return see(i, data)
-		})
-		if err != nil {
-			return err
-		}
+		keys[i] = [2]any{key.Segment, string(key.Part)}
 	}
-	return nil
+	list, err := json.Marshal(keys)
+	if err != nil {
+		return err
+	}
+	return s.numbered(ctx, qSome, []any{string(list)}, func(i int64, data []byte) error { return see(int(i), data) })
 }
 
 // Row implements [listing.Source].

@@ -85,8 +85,9 @@ const (
 	qSegment        = `SELECT version FROM cointill_segments WHERE segment = ?`
 	// The order of the cross join is kept: a look-up for each segment.
 	qParts = `SELECT s.segment, p.data FROM cointill_segments s
-		CROSS JOIN cointill_parts p ON p.segment = s.segment AND p.part = ?`
-	qPart          = `SELECT data FROM cointill_parts WHERE segment = ? AND part = ?`
+		CROSS JOIN cointill_parts p ON p.segment = s.segment AND p.part BETWEEN ? AND ?`
+	qSome = `SELECT a.key, p.data FROM json_each(?) a
+		CROSS JOIN cointill_parts p ON p.segment = a.value ->> 0 AND p.part = CAST(a.value ->> 1 AS BLOB)`
 	qBeginSegment  = `INSERT INTO cointill_segments (segment, version) VALUES (?, ?) ON CONFLICT DO NOTHING`
 	qUpdateSegment = `UPDATE cointill_segments SET version = ?2 WHERE segment = ?1 AND version = ?2 - 1`
 	qDeleteParts   = `DELETE FROM cointill_parts WHERE segment = ? AND (part < ? OR part > ?)`
@@ -156,7 +157,7 @@ func queries() []string {
 		qClaimPlace, qForgetPlace, qReleasePlace, qFreeIndex, qTakeIndex, qReserved, qInvoices, qPlaces, qPaidBy, qPaidIn,
 		qPaidAfter, qHeldSlots, qHeld,
 		qInsertProgress, qUpdateProgress, qReserve, qInvoice, qInvoiceByOrder, qAbove, qWaking,
-		qChanged, qChangedNumbers, qChangedOf, qSegment, qParts, qPart, qBeginSegment, qUpdateSegment, qDeleteParts, qInsertPart, qMerged,
+		qChanged, qChangedNumbers, qChangedOf, qSegment, qParts, qSome, qBeginSegment, qUpdateSegment, qDeleteParts, qInsertPart, qMerged,
 		qNetwork, qEvents, qInvoiceEvents, qInsertProject, qUpdateProject, qProjectVersion, qProjectByName,
 		qProject, qProjectByKey, qInsertMessage, qRelease, qDue, qClaim, qRecord, qInsertAttempt,
 		qInsertGone, qDeleteGone, qKill, qNextDue, qHistory, qLatest, qResend,

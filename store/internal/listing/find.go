@@ -16,9 +16,10 @@ import (
 type Source interface {
 	// Changed passes on the rows of the invoices that changed since their segments were written, by number.
 	Changed(ctx context.Context, see func(n int64, row []byte) error) error
-	// Parts passes on the parts of all segments with this name.
-	Parts(ctx context.Context, name []byte, see func(segment int64, data []byte) error) error
-	// Some passes on single parts, in any order, each with its place among those that were asked for.
+	// Parts passes on the parts of all segments with these names, from the first to the last.
+	Parts(ctx context.Context, first, last []byte, see func(segment int64, data []byte) error) error
+	// Some passes on single parts, whose names are ASCII, in any order, each with its place among those that were
+	// asked for.
 	Some(ctx context.Context, asked []Key, see func(i int, data []byte) error) error
 	// Row answers the row of an invoice as it is now; false if there is none.
 	Row(ctx context.Context, id string) (Row, bool, error)
@@ -41,6 +42,11 @@ func Find(ctx context.Context, source Source, q invoice.Query) (Page, error) {
 	f := &finder{source: source, q: q, needle: lower(q.Search), from: math.MinInt64, to: math.MaxInt64}
 	if !slices.Contains(sorts, q.Sort) {
 		f.q.Sort = invoice.SortCreated
+	}
+	for _, t := range []term{{rowProject, q.Project}, {rowStatus, string(q.Status)}, {rowAsset, q.AssetCode}, {rowFiat, q.Fiat}} {
+		if t.value != "" {
+			f.terms = append(f.terms, t)
+		}
 	}
 	if !q.CreatedAfter.IsZero() {
 		f.from = Nanos(q.CreatedAfter)
@@ -72,11 +78,18 @@ func Find(ctx context.Context, source Source, q invoice.Query) (Page, error) {
 	return page, nil
 }
 
+// term is what a text of the selected rows is.
+type term struct {
+	text  int
+	value string
+}
+
 // finder is one query on its way.
 type finder struct {
 	source   Source
 	q        invoice.Query
 	needle   string
+	terms    []term
 	from, to int64 // of creation, both included
 
 	segments []*segment // by number
@@ -85,10 +98,11 @@ type finder struct {
 
 // segment is what is known of one.
 type segment struct {
-	number      int64
-	hits        bitmap // the rows that are selected
-	count       int    // of hits
-	first, last int64  // creation
+	number   int64
+	last     int    // row
+	from, to int64  // first and last creation
+	hits     bitmap // the rows that are selected
+	count    int    // of hits, when all is looked at
 }
 
 // selectRows finds out which rows the query selects.
@@ -124,15 +138,15 @@ func (f *finder) drop() {
 }
 
 func (f *finder) readSegments(ctx context.Context) error {
-	return f.source.Parts(ctx, []byte(partAll), func(number int64, data []byte) error {
+	return f.source.Parts(ctx, []byte(partAll), []byte(partAll), func(number int64, data []byte) error {
 		d := decoder{data: data}
-		bounds, rows := d.bytes(16), d.set()
+		bounds, rows := d.bytes(18), d.set()
 		if d.bad {
 			return damaged(number)
 		}
 		s := &segment{
-			number: number,
-			first:  int64(binary.LittleEndian.Uint64(bounds)), last: int64(binary.LittleEndian.Uint64(bounds[8:])),
+			number: number, last: int(binary.LittleEndian.Uint16(bounds[16:])),
+			from: int64(binary.LittleEndian.Uint64(bounds)), to: int64(binary.LittleEndian.Uint64(bounds[8:])),
 		}
 		rows.addTo(&s.hits)
 		f.segments = append(f.segments, s)
@@ -146,12 +160,12 @@ func (f *finder) readChanged(ctx context.Context) error {
 	for _, s := range f.segments {
 		byNumber[s.number] = s
 	}
+	var row encoded
 	err := f.source.Changed(ctx, func(n int64, data []byte) error {
 		if s := byNumber[n/span]; s != nil {
 			s.hits.remove(uint16(n % span))
 		}
-		row, err := decodeRow(data)
-		if err != nil {
+		if row.read(data) != nil {
 			return damaged(n / span)
 		}
 		if f.selects(&row) {
@@ -164,36 +178,30 @@ func (f *finder) readChanged(ctx context.Context) error {
 }
 
 // selects is what restrict, restrictTime and search do, for one row.
-func (f *finder) selects(r *Row) bool {
-	switch {
-	case r.Standing != f.q.Standing,
-		f.q.Project != "" && r.Project != f.q.Project,
-		f.q.Status != "" && r.Status != string(f.q.Status),
-		f.q.AssetCode != "" && r.Asset != f.q.AssetCode,
-		f.q.Fiat != "" && r.Fiat != f.q.Fiat,
-		r.Created < f.from, r.Created > f.to:
+func (f *finder) selects(r *encoded) bool {
+	if r.standing != f.q.Standing || r.created < f.from || r.created > f.to {
 		return false
 	}
+	for _, t := range f.terms {
+		if string(r.texts[t.text]) != t.value {
+			return false
+		}
+	}
 	return f.needle == "" || slices.ContainsFunc(texts, func(t text) bool {
-		return strings.Contains(lower(t.of(r)), f.needle)
+		return strings.Contains(lower(string(r.texts[t.encoded])), f.needle)
 	})
 }
 
 // restrict leaves the rows with all the terms of the query.
 func (f *finder) restrict(ctx context.Context) error {
-	for _, t := range []struct{ field, value string }{
-		{"project", f.q.Project}, {"status", string(f.q.Status)}, {"asset", f.q.AssetCode}, {"fiat", f.q.Fiat},
-	} {
-		if t.value == "" {
-			continue
-		}
-		found, err := f.members(ctx, []byte(term(t.field, t.value)))
+	for _, t := range f.terms {
+		found, err := f.members(ctx, termPart(t.text, t.value))
 		if err != nil {
 			return err
 		}
 		f.keep(found)
 	}
-	standing, err := f.members(ctx, []byte(termStanding))
+	standing, err := f.members(ctx, []byte(partStanding))
 	if err != nil {
 		return err
 	}
@@ -203,9 +211,7 @@ func (f *finder) restrict(ctx context.Context) error {
 	}
 	for _, s := range f.segments {
 		if out := standing[s.number]; out != nil {
-			for i := range s.hits {
-				s.hits[i] &^= out[i]
-			}
+			s.hits.andNot(out)
 		}
 	}
 	return nil
@@ -214,7 +220,7 @@ func (f *finder) restrict(ctx context.Context) error {
 // members reads a part that is a set of rows, by segment.
 func (f *finder) members(ctx context.Context, part []byte) (map[int64]*bitmap, error) {
 	out := map[int64]*bitmap{}
-	err := f.source.Parts(ctx, part, func(number int64, data []byte) error {
+	err := f.source.Parts(ctx, part, part, func(number int64, data []byte) error {
 		d := decoder{data: data}
 		rows := d.set()
 		if d.bad {
@@ -244,45 +250,34 @@ func (f *finder) restrictTime(ctx context.Context) error {
 	var partly []*segment
 	for _, s := range f.segments {
 		switch {
-		case s.first >= f.from && s.last <= f.to:
-		case s.last < f.from || s.first > f.to:
+		case s.from >= f.from && s.to <= f.to:
+		case s.to < f.from || s.from > f.to:
 			s.hits = bitmap{}
 		default:
 			partly = append(partly, s)
 		}
 	}
-	orders, err := f.orders(ctx, partly, invoice.SortCreated)
-	if err != nil {
-		return err
+	var asked []Key
+	for _, s := range partly {
+		asked = append(asked, Key{s.number, []byte(partTimes)})
 	}
-	firsts, err := f.ranks(ctx, orders, invoice.SortCreated, timeKey(f.from))
-	if err != nil {
-		return err
-	}
-	lasts := make([]int, len(orders))
-	for i, o := range orders {
-		lasts[i] = o.len()
-	}
-	if f.to < math.MaxInt64 {
-		if lasts, err = f.ranks(ctx, orders, invoice.SortCreated, timeKey(f.to+1)); err != nil {
-			return err
-		}
-	}
-	for i, o := range orders {
+	return f.some(ctx, asked, func(i int, data []byte) error {
 		var within bitmap
-		for j := firsts[i]; j < lasts[i]; j++ {
-			within.add(o.row(j))
+		for row := range len(data) / 8 {
+			if at := int64(binary.LittleEndian.Uint64(data[8*row:])); at >= f.from && at <= f.to && row < span {
+				within.add(uint16(row))
+			}
 		}
-		o.hits.and(&within)
-	}
-	return nil
+		partly[i].hits.and(&within)
+		return nil
+	})
 }
 
-// orders reads the order of each of the segments.
-func (f *finder) orders(ctx context.Context, segments []*segment, sort invoice.Sort) ([]*order, error) {
-	asked, orders := make([]Key, len(segments)), make([]*order, len(segments))
-	for i, s := range segments {
-		asked[i], orders[i] = Key{s.number, orderPart(sort)}, &order{segment: s}
+// orders reads the order of each segment.
+func (f *finder) orders(ctx context.Context) ([]*order, error) {
+	asked, orders := make([]Key, len(f.segments)), make([]*order, len(f.segments))
+	for i, s := range f.segments {
+		asked[i], orders[i] = Key{s.number, orderPart(f.q.Sort)}, &order{segment: s}
 	}
 	err := f.some(ctx, asked, func(i int, data []byte) error { return orders[i].read(data) })
 	return orders, err
@@ -305,30 +300,6 @@ func (f *finder) some(ctx context.Context, asked []Key, see func(i int, data []b
 		err = damaged(asked[0].Segment)
 	}
 	return err
-}
-
-// ranks answers how many rows of each order come before the key.
-func (f *finder) ranks(ctx context.Context, orders []*order, sort invoice.Sort, key string) ([]int, error) {
-	ranks := make([]int, len(orders))
-	var asked []Key
-	var within []int // of which order a block is asked for
-	for i, o := range orders {
-		block, exact := slices.BinarySearch(o.firsts, key)
-		if ranks[i] = block * blockRows; exact || block == 0 {
-			continue
-		}
-		ranks[i] -= blockRows // and those of the block before that come before the key
-		asked, within = append(asked, Key{o.number, blockPart(sort, block-1)}), append(within, i)
-	}
-	err := f.some(ctx, asked, func(i int, data []byte) error {
-		o := orders[within[i]]
-		from, to := o.block(ranks[within[i]] / blockRows)
-		keys, err := readBlock(data, to-from)
-		n, _ := slices.BinarySearch(keys, key)
-		ranks[within[i]] += n
-		return err
-	})
-	return ranks, err
 }
 
 // bounds answers which of the selected rows, counted in ascending order, are on the page.
@@ -361,19 +332,27 @@ func (f *finder) bounds(ctx context.Context, total int) (first, last int, err er
 // selectedBefore counts the selected rows that come before the key.
 func (f *finder) selectedBefore(ctx context.Context, key string) (int, error) {
 	n, _ := slices.BinarySearch(f.changed, key)
-	orders, err := f.orders(ctx, f.segments, f.q.Sort)
+	orders, err := f.orders(ctx)
 	if err != nil {
 		return 0, err
 	}
-	ranks, err := f.ranks(ctx, orders, f.q.Sort, key)
-	for i, o := range orders {
-		for j := range ranks[i] {
-			if o.hits.has(o.row(j)) {
-				n++
-			}
+	var heads []*head // the blocks that begin before the key, and may end behind it
+	for _, o := range orders {
+		begun, _ := slices.BinarySearch(o.bounds, key)
+		block := max(begun-1, 0)
+		n += o.counts[block]
+		if begun > 0 && block < o.blocks() {
+			heads = append(heads, &head{order: o, next: block})
 		}
 	}
-	return n, err
+	if err := f.load(ctx, heads); err != nil {
+		return 0, err
+	}
+	for _, h := range heads {
+		within, _ := slices.BinarySearch(h.keys, key)
+		n += within
+	}
+	return n, nil
 }
 
 // Walks says whether the page of a query is rather found by going along an index of a project's invoices by time of

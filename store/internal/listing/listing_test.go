@@ -18,13 +18,14 @@ import (
 
 // shelf is a source in memory, beside the invoices themselves.
 type shelf struct {
-	invoices []invoice.Invoice // by number
+	invoices []invoice.Invoice // in the order of their numbers
+	apart    int64             // how far their numbers are apart
 	parts    map[string]map[int64][]byte
 	changed  map[int64][]byte
 }
 
 func newShelf() *shelf {
-	return &shelf{parts: map[string]map[int64][]byte{}, changed: map[int64][]byte{}}
+	return &shelf{apart: span / 100, parts: map[string]map[int64][]byte{}, changed: map[int64][]byte{}}
 }
 
 func (s *shelf) Changed(_ context.Context, see func(int64, []byte) error) error {
@@ -36,13 +37,18 @@ func (s *shelf) Changed(_ context.Context, see func(int64, []byte) error) error 
 	return nil
 }
 
-func (s *shelf) Parts(_ context.Context, name []byte, see func(int64, []byte) error) error {
-	for segment, data := range s.parts[string(name)] {
-		passed := bytes.Clone(data)
-		if err := see(segment, passed); err != nil {
-			return err
+func (s *shelf) Parts(_ context.Context, first, last []byte, see func(int64, []byte) error) error {
+	for name, segments := range s.parts {
+		if name < string(first) || name > string(last) {
+			continue
 		}
-		clear(passed) // whoever kept it is found out
+		for segment, data := range segments {
+			passed := bytes.Clone(data)
+			if err := see(segment, passed); err != nil {
+				return err
+			}
+			clear(passed) // whoever kept it is found out
+		}
 	}
 	return nil
 }
@@ -78,8 +84,7 @@ func (s *shelf) put(n int, inv invoice.Invoice) {
 	s.changed[s.number(n)] = RowOf(inv).Encode()
 }
 
-// number spreads few invoices over several segments, with gaps.
-func (s *shelf) number(n int) int64 { return int64(n) * span / 100 }
+func (s *shelf) number(n int) int64 { return int64(n) * s.apart }
 
 func (s *shelf) tidy(t testing.TB, segment int64) {
 	first, last := Numbers(segment)
@@ -226,6 +231,33 @@ func TestEveryPageIsAsTheCoreSelectsAndSorts(t *testing.T) {
 				require.Equal(t, s.wanted(q), got, "seed %d, round %d: %+v", seed, round, q)
 			}
 		}
+	}
+}
+
+// Where there are many rows, sets are stored in another way, as are pieces of text that occur in most of them.
+func TestFullSegmentsAreAsTheCoreSelectsAndSorts(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 3))
+	s := newShelf()
+	s.apart = 1
+	for n := range span + 500 {
+		inv := randomInvoice(r)
+		inv.ID = fmt.Sprintf("0198c8d2-%04x-7%03x-8%03x-%012x", n>>4, r.IntN(1<<12), r.IntN(1<<12), n)
+		s.put(n, inv)
+	}
+	s.tidy(t, 0)
+	s.tidy(t, 1)
+	require.Contains(t, s.parts, "text.id.-7a", "a part for each third byte")
+	require.Contains(t, s.parts, "text.id.12", "a part for all of them")
+	for n := range 100 { // some are changed
+		inv := s.invoices[n*77]
+		change(r, &inv)
+		s.put(n*77, inv)
+	}
+	for range 150 {
+		q := randomQuery(r, s)
+		got, err := Find(t.Context(), s, q)
+		require.NoError(t, err)
+		require.Equal(t, s.wanted(q), got, "%+v", q)
 	}
 }
 

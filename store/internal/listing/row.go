@@ -61,39 +61,77 @@ func (r Row) Encode() []byte {
 	return out
 }
 
-// decodeRow reads what Encode has written.
-func decodeRow(data []byte) (Row, error) {
+// The texts of an encoded row, in the order of Encode.
+const (
+	rowID = iota
+	rowProject
+	rowOrder
+	rowName
+	rowStatus
+	rowAsset
+	rowFiat
+	rowFiatKey
+	rowDueKey
+	rowTexts
+)
+
+// encoded is a row as Encode has written it, not copied.
+type encoded struct {
+	standing         bool
+	created, updated int64
+	texts            [rowTexts][]byte
+}
+
+func (e *encoded) read(data []byte) error {
 	d := decoder{data: data}
 	fixed := d.bytes(17)
 	if d.bad {
-		return Row{}, errDamaged
+		return errDamaged
 	}
-	r := Row{
-		Standing: fixed[0] == 1,
-		Created:  int64(binary.LittleEndian.Uint64(fixed[1:])), Updated: int64(binary.LittleEndian.Uint64(fixed[9:])),
+	e.standing = fixed[0] == 1
+	e.created, e.updated = int64(binary.LittleEndian.Uint64(fixed[1:])), int64(binary.LittleEndian.Uint64(fixed[9:]))
+	for i := range e.texts {
+		e.texts[i] = d.bytes(d.uvarint())
 	}
-	texts := decoder{text: string(d.data)} // one copy, which the fields share
-	for _, field := range []*string{&r.ID, &r.Project, &r.Order, &r.Name, &r.Status, &r.Asset, &r.Fiat, &r.FiatKey, &r.DueKey} {
-		*field = texts.shared()
+	if d.bad {
+		return errDamaged
 	}
-	if texts.bad {
-		return Row{}, errDamaged
-	}
-	return r, nil
+	return nil
 }
 
-// key is the row's place in an order: keys compare as the rows do, ties by id included.
-func (r Row) key(sort invoice.Sort) string {
+func decodeRow(data []byte) (Row, error) {
+	var e encoded
+	if err := e.read(data); err != nil {
+		return Row{}, err
+	}
+	t := e.texts
+	return Row{
+		ID: string(t[rowID]), Project: string(t[rowProject]), Order: string(t[rowOrder]), Name: string(t[rowName]),
+		Status: string(t[rowStatus]), Asset: string(t[rowAsset]), Fiat: string(t[rowFiat]), Standing: e.standing,
+		Created: e.created, Updated: e.updated, FiatKey: string(t[rowFiatKey]), DueKey: string(t[rowDueKey]),
+	}, nil
+}
+
+// keyOf is a row's place in an order: keys compare as the rows do, ties by id included.
+func keyOf[T string | []byte](sort invoice.Sort, created, updated int64, fiat, due, id T) string {
 	switch sort {
 	case invoice.SortUpdated:
-		return timeKey(r.Updated) + r.ID
+		return timeKey(updated) + string(id)
 	case invoice.SortFiat:
-		return r.FiatKey + "\x00" + r.ID
+		return string(fiat) + "\x00" + string(id)
 	case invoice.SortDue:
-		return r.DueKey + "\x00" + r.ID
+		return string(due) + "\x00" + string(id)
 	default:
-		return timeKey(r.Created) + r.ID
+		return timeKey(created) + string(id)
 	}
+}
+
+func (r *Row) key(sort invoice.Sort) string {
+	return keyOf(sort, r.Created, r.Updated, r.FiatKey, r.DueKey, r.ID)
+}
+
+func (e *encoded) key(sort invoice.Sort) string {
+	return keyOf(sort, e.created, e.updated, e.texts[rowFiatKey], e.texts[rowDueKey], e.texts[rowID])
 }
 
 // timeKey sorts as text the way the time does.

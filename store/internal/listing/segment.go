@@ -17,8 +17,10 @@ type Part struct {
 
 // The parts of a segment, beside those of its texts.
 const (
-	partRows = "rows" // all that the others are made of
-	partAll  = "all"  // which rows there are, and the first and last creation
+	partRows     = "rows"     // all that the others are made of
+	partAll      = "all"      // the first and last creation, the last row, and which rows there are
+	partTimes    = "times"    // of creation, by row
+	partStanding = "standing" // the standing invoices
 )
 
 // numbered is a row with its place in the segment.
@@ -27,26 +29,29 @@ type numbered struct {
 	row uint16
 }
 
-// build makes the parts of a segment of rows, which are in order; those of the texts only if they are asked for.
+// build makes the parts of a segment of rows, of which there are some, in order; those of the texts only if they are asked for.
 func build(rows []numbered, withTexts bool) []Part {
 	all := make([]uint16, len(rows))
-	terms := map[string][]uint16{}
+	members := map[string][]uint16{}
 	first, last := int64(math.MaxInt64), int64(math.MinInt64)
 	stored := binary.AppendUvarint(nil, uint64(len(rows)))
+	times := make([]byte, 8*(int(rows[len(rows)-1].row)+1))
 	for i, r := range rows {
+		binary.LittleEndian.PutUint64(times[8*int(r.row):], uint64(r.Created))
 		all[i] = r.row
 		first, last = min(first, r.Created), max(last, r.Created)
-		for _, term := range r.terms() {
-			terms[term] = append(terms[term], r.row)
+		for _, part := range r.members() {
+			members[string(part)] = append(members[string(part)], r.row)
 		}
 		stored = binary.AppendUvarint(stored, uint64(r.row))
 		stored = appendText(stored, string(r.Encode()))
 	}
 	bounds := binary.LittleEndian.AppendUint64(nil, uint64(first))
 	bounds = binary.LittleEndian.AppendUint64(bounds, uint64(last))
-	out := []Part{{[]byte(partRows), stored}, {[]byte(partAll), appendSet(bounds, all)}}
-	for term, list := range terms {
-		out = append(out, Part{[]byte(term), appendSet(nil, list)})
+	bounds = binary.LittleEndian.AppendUint16(bounds, all[len(all)-1])
+	out := []Part{{[]byte(partRows), stored}, {[]byte(partAll), appendSet(bounds, all)}, {[]byte(partTimes), times}}
+	for part, list := range members {
+		out = append(out, Part{[]byte(part), appendSet(nil, list)})
 	}
 	for _, sort := range sorts {
 		out = appendOrder(out, rows, sort)
@@ -57,21 +62,19 @@ func build(rows []numbered, withTexts bool) []Part {
 	return out
 }
 
-// terms are the parts that the row is a member of.
-func (r *Row) terms() []string {
-	out := []string{
-		term("project", r.Project), term("status", r.Status), term("asset", r.Asset), term("fiat", r.Fiat),
+// members are the parts that the row is in.
+func (r *Row) members() [][]byte {
+	out := [][]byte{
+		termPart(rowProject, r.Project), termPart(rowStatus, r.Status), termPart(rowAsset, r.Asset), termPart(rowFiat, r.Fiat),
 	}
 	if r.Standing {
-		out = append(out, termStanding)
+		out = append(out, []byte(partStanding))
 	}
 	return out
 }
 
-// termStanding are the standing invoices.
-const termStanding = "is.standing"
-
-func term(field, value string) string { return "is." + field + "." + value }
+// termPart is the rows with a term.
+func termPart(text int, value string) []byte { return fmt.Appendf(nil, "is.%d.%s", text, value) }
 
 // readRows reads the part of that name.
 func readRows(data []byte) ([]numbered, error) {
@@ -95,8 +98,8 @@ func readRows(data []byte) ([]numbered, error) {
 	return out, nil
 }
 
-// blockRows is how many rows a block of an order has.
-const blockRows = 128
+// blockRows is how many rows a block of an order has, so that a byte tells which block a row is in.
+const blockRows = span / 128
 
 var sorts = []invoice.Sort{invoice.SortCreated, invoice.SortUpdated, invoice.SortFiat, invoice.SortDue}
 
@@ -106,8 +109,8 @@ func blockPart(sort invoice.Sort, block int) []byte {
 	return fmt.Appendf(nil, "block.%s.%03d", sort, block)
 }
 
-// appendOrder adds the rows in the order of a sort: which they are, with the first key of each block, in one part,
-// and their keys in a part for each block.
+// appendOrder adds the rows in the order of a sort: in which block each row is, with the first key of each block
+// and what comes after the last, in one part, and the rows of a block with their keys in a part for each.
 func appendOrder(out []Part, rows []numbered, sort invoice.Sort) []Part {
 	type keyed struct {
 		key string
@@ -119,72 +122,82 @@ func appendOrder(out []Part, rows []numbered, sort invoice.Sort) []Part {
 	}
 	slices.SortFunc(ordered, func(a, b keyed) int { return cmp.Compare(a.key, b.key) })
 	order := binary.AppendUvarint(nil, uint64(len(rows)))
-	for _, k := range ordered {
-		order = binary.LittleEndian.AppendUint16(order, k.row)
-	}
+	blocks := make([]byte, span)
 	block := 0
 	for chunk := range slices.Chunk(ordered, blockRows) {
 		order = appendText(order, chunk[0].key)
-		var keys []byte
+		var listed, keys []byte
 		for _, k := range chunk {
+			blocks[k.row] = byte(block)
+			listed = binary.LittleEndian.AppendUint16(listed, k.row)
 			keys = appendText(keys, k.key)
 		}
-		out = append(out, Part{blockPart(sort, block), keys})
+		out = append(out, Part{blockPart(sort, block), append(listed, keys...)})
 		block++
 	}
-	return append(out, Part{orderPart(sort), order})
+	order = appendText(order, ordered[len(ordered)-1].key+"\x00")
+	return append(out, Part{orderPart(sort), append(blocks[:rows[len(rows)-1].row+1], order...)})
 }
 
-// order is the rows of a segment in the order of a sort.
+// order is what is known of the rows of a segment in the order of a sort.
 type order struct {
 	*segment
-	rows   []byte   // of two bytes each
-	firsts []string // keys of the first row of each block
-	counts []int    // of selected rows of each block
+	rows   int
+	bounds []string // the first key of each block, and what comes after the last key
+	counts []int    // of selected rows before each of the bounds
 }
+
+func (o *order) blocks() int { return len(o.counts) - 1 }
 
 // read reads the part, and counts what is selected.
 func (o *order) read(data []byte) error {
 	d := decoder{data: data}
-	n := d.uvarint()
-	o.rows = slices.Clone(d.bytes(2 * n))
-	texts := decoder{text: string(d.data)}
-	for i := 0; i < n; i += blockRows {
-		o.firsts = append(o.firsts, texts.shared())
-	}
-	if d.bad || texts.bad || n > span {
-		o.rows, o.firsts = nil, nil
+	blockOf := d.bytes(o.last + 1)
+	o.rows = d.uvarint()
+	if d.bad || o.rows > span {
 		return errDamaged
 	}
-	o.counts = make([]int, len(o.firsts))
-	for block := range o.counts {
-		from, to := o.block(block)
-		for i := from; i < to; i++ {
-			if o.hits.has(o.row(i)) {
-				o.counts[block]++
-			}
+	selected := o.hits.countBy(blockOf)
+	blocks := (o.rows + blockRows - 1) / blockRows
+	o.bounds, o.counts = make([]string, blocks+1), make([]int, blocks+1)
+	texts := decoder{text: string(d.data)}
+	for i := range o.bounds {
+		o.bounds[i] = texts.shared()
+		if i > 0 {
+			o.counts[i] = o.counts[i-1] + int(selected[i-1])
 		}
+	}
+	if texts.bad || o.counts[blocks] != o.count {
+		return errDamaged
 	}
 	return nil
 }
 
-func (o *order) row(i int) uint16 { return binary.LittleEndian.Uint16(o.rows[2*i:]) % span }
+// selected is how many selected rows a block has.
+func (o *order) selected(block int) int { return o.counts[block+1] - o.counts[block] }
 
-func (o *order) len() int { return len(o.rows) / 2 }
+// block is some rows in an order, with their keys.
+type block struct {
+	rows []uint16
+	keys []string
+}
 
-// block is the range of a block's rows.
-func (o *order) block(i int) (from, to int) { return i * blockRows, min((i+1)*blockRows, o.len()) }
-
-func readBlock(data []byte, n int) ([]string, error) {
-	d := decoder{text: string(data)}
-	keys := make([]string, n)
-	for i := range keys {
-		keys[i] = d.shared()
+func (o *order) readBlock(i int, data []byte) (block, error) {
+	n := min(blockRows, o.rows-i*blockRows)
+	b := block{make([]uint16, n), make([]string, n)}
+	d := decoder{data: data}
+	listed := d.bytes(2 * len(b.rows))
+	texts := decoder{text: string(d.data)}
+	for j := range b.keys {
+		b.keys[j] = texts.shared()
 	}
-	if d.bad {
-		return nil, errDamaged
+	if d.bad || texts.bad {
+		return block{}, errDamaged
 	}
-	return keys, nil
+	for j := range b.rows {
+		b.rows[j] = binary.LittleEndian.Uint16(listed[2*j:]) % span
+	}
+	return b, nil
 }
 
 func damaged(segment int64) error {

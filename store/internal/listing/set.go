@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/bits"
+	"slices"
+	"sort"
 )
 
 var errDamaged = errors.New("damaged")
@@ -25,15 +27,34 @@ func (b *bitmap) count() (n int) {
 	return n
 }
 
+// countBy counts the rows by what they are of, which is given for each row.
+func (b *bitmap) countBy(of []byte) (counts [256]int32) {
+	for i, word := range b {
+		few := of[min(64*i, len(of)):min(64*i+64, len(of))]
+		if bits.OnesCount64(word) < 16 {
+			for ; word != 0; word &= word - 1 {
+				if row := bits.TrailingZeros64(word); row < len(few) {
+					counts[few[row]]++
+				}
+			}
+			continue
+		}
+		for row, which := range few {
+			counts[which] += int32(word >> row & 1)
+		}
+	}
+	return counts
+}
+
 func (b *bitmap) and(other *bitmap) {
 	for i := range b {
 		b[i] &= other[i]
 	}
 }
 
-func (b *bitmap) or(other *bitmap) {
+func (b *bitmap) andNot(other *bitmap) {
 	for i := range b {
-		b[i] |= other[i]
+		b[i] &^= other[i]
 	}
 }
 
@@ -75,6 +96,64 @@ func (s set) addTo(b *bitmap) {
 	}
 	for i := 0; i < len(s.data); i += 2 {
 		b.add(binary.LittleEndian.Uint16(s.data[i:]) % span)
+	}
+}
+
+// has says whether a row is in the set.
+func (s set) has(row uint16) bool {
+	if s.dense {
+		return s.data[row/8]>>(row%8)&1 != 0
+	}
+	i := sort.Search(len(s.data)/2, func(i int) bool { return binary.LittleEndian.Uint16(s.data[2*i:]) >= row })
+	return 2*i < len(s.data) && binary.LittleEndian.Uint16(s.data[2*i:]) == row
+}
+
+// matches is some rows: few or many.
+type matches struct {
+	few  []uint16
+	many *bitmap // nil for few
+}
+
+func matchesOf(s set) matches {
+	if s.dense {
+		m := matches{many: new(bitmap)}
+		s.addTo(m.many)
+		return m
+	}
+	m := matches{few: make([]uint16, len(s.data)/2)}
+	for i := range m.few {
+		m.few[i] = binary.LittleEndian.Uint16(s.data[2*i:]) % span
+	}
+	return m
+}
+
+// in answers those that are in the set, and may change the receiver.
+func (m matches) in(s set) matches {
+	switch {
+	case m.many == nil:
+		return matches{few: slices.DeleteFunc(m.few, func(row uint16) bool { return !s.has(row) })}
+	case !s.dense:
+		few := matchesOf(s)
+		few.few = slices.DeleteFunc(few.few, func(row uint16) bool { return !m.many.has(row) })
+		return few
+	default:
+		for i := range m.many {
+			m.many[i] &= binary.LittleEndian.Uint64(s.data[8*i:])
+		}
+		return m
+	}
+}
+
+func (m matches) none() bool { return len(m.few) == 0 && (m.many == nil || *m.many == bitmap{}) }
+
+func (m matches) addTo(b *bitmap) {
+	for _, row := range m.few {
+		b.add(row)
+	}
+	if m.many != nil {
+		for i := range b {
+			b[i] |= m.many[i]
+		}
 	}
 }
 

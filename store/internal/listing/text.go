@@ -1,10 +1,11 @@
 package listing
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"slices"
-	"strings"
+	"sort"
 )
 
 // gram is how long the pieces are that texts are indexed by. A piece at the end of a text is shorter.
@@ -12,21 +13,22 @@ const gram = 4
 
 // text is one of those that are searched, each for itself.
 type text struct {
-	name string
-	of   func(*Row) string
+	name    string
+	of      func(*Row) string
+	encoded int
 }
 
 var texts = []text{
-	{"id", func(r *Row) string { return r.ID }},
-	{"project", func(r *Row) string { return r.Project }},
-	{"order", func(r *Row) string { return r.Order }},
-	{"name", func(r *Row) string { return r.Name }},
+	{"id", func(r *Row) string { return r.ID }, rowID},
+	{"project", func(r *Row) string { return r.Project }, rowProject},
+	{"order", func(r *Row) string { return r.Order }, rowOrder},
+	{"name", func(r *Row) string { return r.Name }, rowName},
 }
 
 const textParts = "text."
 
-// textPart has the pieces that begin with the same two bytes.
-func textPart(text, piece string) []byte { return []byte(textParts + text + "." + piece[:2]) }
+// textPart has the pieces that begin with the same bytes.
+func textPart(text, beginning string) []byte { return []byte(textParts + text + "." + beginning) }
 
 // appendTexts adds the parts that are searched: for each piece of text the places within a text at which it is, and
 // for each of those the rows. So what follows each other can be told from what is merely in the same text.
@@ -104,9 +106,39 @@ func sortPieces(all, spare []uint64) {
 	}
 }
 
-// appendPieces makes a part of all pieces that begin with the same two bytes. The pieces are in the upper half,
-// in order, then the places, then the rows.
+// appendPieces makes the parts of a text's pieces, which are in the upper half, in order, then the places, then the
+// rows. Pieces that begin with the same two bytes make one part, or one for each third byte where they are many: in
+// numbers and in UUIDs some occur in every row.
 func appendPieces(out []Part, text string, all []uint64) []Part {
+	const many = 8 << 10
+	for len(all) > 0 {
+		n := sameBeginning(all, 2)
+		if data := pieces(all[:n]); len(data) <= many {
+			out = append(out, Part{textPart(text, beginning(all[0], 2)), data})
+			all = all[n:]
+			continue
+		}
+		for left := n; left > 0; {
+			m := sameBeginning(all[:left], 3)
+			out = append(out, Part{textPart(text, beginning(all[0], 3)), pieces(all[:m])})
+			all, left = all[m:], left-m
+		}
+	}
+	return out
+}
+
+func beginning(v uint64, bytes int) string {
+	return string(binary.BigEndian.AppendUint32(nil, uint32(v>>32))[:bytes])
+}
+
+// sameBeginning is how many begin with the same bytes as the first.
+func sameBeginning(all []uint64, bytes int) int {
+	shift := 64 - 8*bytes
+	return sort.Search(len(all), func(i int) bool { return all[i]>>shift != all[0]>>shift })
+}
+
+// pieces writes each piece with its places, and each place with its rows.
+func pieces(all []uint64) []byte {
 	var data, places []byte
 	var list []uint16
 	for i := 0; i < len(all); {
@@ -122,12 +154,8 @@ func appendPieces(out []Part, text string, all []uint64) []Part {
 		}
 		data = binary.BigEndian.AppendUint32(data, uint32(piece))
 		data = append(binary.AppendUvarint(data, uint64(len(places))), places...)
-		if i == len(all) || all[i]>>48 != piece>>16 {
-			out = append(out, Part{textPart(text, string(binary.BigEndian.AppendUint32(nil, uint32(piece)))), data})
-			data = nil
-		}
 	}
-	return out
+	return data
 }
 
 // search leaves the rows that have the text.
@@ -155,10 +183,7 @@ func (f *finder) search(ctx context.Context, needle string) error {
 
 // searchShort finds the rows with a piece that begins with the needle.
 func (f *finder) searchShort(ctx context.Context, text, needle string, found map[int64]*bitmap) error {
-	return f.pieces(ctx, textPart(text, needle), func(segment int64, piece, places []byte) error {
-		if !strings.HasPrefix(string(piece), needle) {
-			return nil
-		}
+	return f.pieces(ctx, text, needle, func(segment int64, places []byte) error {
 		hits := found[segment]
 		if hits == nil {
 			hits = new(bitmap)
@@ -170,26 +195,21 @@ func (f *finder) searchShort(ctx context.Context, text, needle string, found map
 
 // searchLong finds the rows in which the pieces of the needle follow each other.
 func (f *finder) searchLong(ctx context.Context, text, needle string, found map[int64]*bitmap) error {
-	var begun map[place]*bitmap // the rows that have the needle, as far as it was looked at, from a place on
+	var begun map[place]matches // the rows that have the needle, as far as it was looked at, from a place on
 	for from := 0; from < len(needle); from += gram {
 		from = min(from, len(needle)-gram)
-		met := map[place]*bitmap{}
-		err := f.pieces(ctx, textPart(text, needle[from:]), func(segment int64, piece, places []byte) error {
-			if string(piece) != needle[from:from+gram] {
-				return nil
-			}
+		met := map[place]matches{}
+		err := f.pieces(ctx, text, needle[from:], func(segment int64, places []byte) error {
 			return eachPlace(places, func(offset int, rows set) {
 				at := place{segment, offset - from}
-				before := begun[at]
-				if from > 0 && before == nil {
-					return
+				hits, known := begun[at]
+				switch {
+				case from == 0:
+					hits = matchesOf(rows)
+				case known:
+					hits = hits.in(rows)
 				}
-				hits := new(bitmap)
-				rows.addTo(hits)
-				if before != nil {
-					hits.and(before)
-				}
-				if *hits != (bitmap{}) {
+				if !hits.none() {
 					met[at] = hits
 				}
 			})
@@ -205,7 +225,7 @@ func (f *finder) searchLong(ctx context.Context, text, needle string, found map[
 		if found[at.segment] == nil {
 			found[at.segment] = new(bitmap)
 		}
-		found[at.segment].or(hits)
+		hits.addTo(found[at.segment])
 	}
 	return nil
 }
@@ -216,22 +236,33 @@ type place struct {
 	offset  int
 }
 
-// pieces reads the pieces of a part, each with its places.
-func (f *finder) pieces(ctx context.Context, part []byte, see func(segment int64, piece, places []byte) error) error {
-	return f.source.Parts(ctx, part, func(segment int64, data []byte) error {
-		d := decoder{data: data}
-		for len(d.data) > 0 {
+// pieces reads the pieces that begin as the needle does, each with its places.
+func (f *finder) pieces(ctx context.Context, text, needle string, see func(segment int64, places []byte) error) error {
+	read := func(segment int64, data []byte) error {
+		for d := (decoder{data: data}); len(d.data) > 0; {
 			piece := d.bytes(gram)
 			places := d.bytes(d.uvarint())
 			if d.bad {
 				return damaged(segment)
 			}
-			if err := see(segment, piece, places); err != nil {
+			if !bytes.HasPrefix(piece, []byte(needle[:min(gram, len(needle))])) {
+				continue
+			}
+			if see(segment, places) != nil {
 				return damaged(segment)
 			}
 		}
 		return nil
-	})
+	}
+	first := textPart(text, needle[:2])
+	if len(needle) == 2 { // with whatever third byte
+		return f.source.Parts(ctx, first, append(first, 0xff), read)
+	}
+	if err := f.source.Parts(ctx, first, first, read); err != nil {
+		return err
+	}
+	third := textPart(text, needle[:3])
+	return f.source.Parts(ctx, third, third, read)
 }
 
 func eachPlace(places []byte, see func(offset int, rows set)) error {

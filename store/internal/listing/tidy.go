@@ -77,5 +77,8 @@ func Merge(segment int64, stored []byte, changed []Change) (parts []Part, texts 
 		texts = texts || rows[i].Name != r.Name || rows[i].Order != r.Order
 		rows[i] = r
 	}
+	if len(rows) == 0 {
+		return nil, false, nil
+	}
 	return build(rows, texts), texts, nil
 }

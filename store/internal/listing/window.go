@@ -8,33 +8,33 @@ import (
 )
 
 // window answers the keys of the selected rows from one place in the ascending order up to another. It passes over
-// whole blocks by their counts, and merges what is left: about a block of each segment.
+// whole blocks by their counts, and merges what is left.
 func (f *finder) window(ctx context.Context, first, last int) ([]string, error) {
-	orders, err := f.orders(ctx, f.segments, f.q.Sort)
+	orders, err := f.orders(ctx)
 	if err != nil {
 		return nil, err
 	}
 	passed, heads := f.pass(orders, first)
-	if err := f.load(ctx, heads); err != nil {
-		return nil, err
-	}
-	merge := headHeap(slices.DeleteFunc(heads, func(h *head) bool { return len(h.keys) == 0 }))
-	heap.Init(&merge)
 	keys := make([]string, 0, last-first)
-	for n := passed; n < last && len(merge) > 0; n++ {
+	merge := headHeap(heads)
+	heap.Init(&merge)
+	for n := passed; n < last && len(merge) > 0; {
 		h := merge[0]
-		if n >= first {
-			keys = append(keys, h.keys[0])
-		}
-		if h.keys = h.keys[1:]; len(h.keys) == 0 {
-			if err := f.load(ctx, merge[:1]); err != nil {
+		switch {
+		case len(h.keys) > 0:
+			if n >= first {
+				keys = append(keys, h.keys[0])
+			}
+			n++
+			h.keys = h.keys[1:]
+			heap.Fix(&merge, 0)
+		case h.ended():
+			heap.Pop(&merge)
+		default:
+			if err := f.load(ctx, merge.next()); err != nil {
 				return nil, err
 			}
-		}
-		if len(h.keys) == 0 {
-			heap.Pop(&merge)
-		} else {
-			heap.Fix(&merge, 0)
+			heap.Init(&merge)
 		}
 	}
 	return keys, nil
@@ -42,40 +42,48 @@ func (f *finder) window(ctx context.Context, first, last int) ([]string, error) 
 
 // pass passes over rows of which no more than first come before the rest. It answers how many these are, and the
 // rest.
+//
+// Rows before a key are in blocks that begin before it. While these have no more rows than first in all, the row that is
+// looked for is not before the key: then all blocks that end before it can be passed over. The largest such key is found
+// among those at which blocks begin, by halving what is left of them.
 func (f *finder) pass(orders []*order, first int) (passed int, heads []*head) {
-	type boundary struct {
-		key   string
-		order int
-	}
-	var boundaries []boundary
+	begun, most := make([]int, len(orders)), make([]int, len(orders)) // blocks that begin up to the key: at least, at most
 	for i, o := range orders {
-		for _, key := range o.firsts {
-			boundaries = append(boundaries, boundary{key, i})
-		}
+		most[i] = len(o.bounds)
 	}
-	slices.SortFunc(boundaries, func(a, b boundary) int { return cmp.Compare(a.key, b.key) })
-
-	// Rows before a boundary are in blocks that begin before it. While these have no more rows than first in all,
-	// the row that is looked for is not before the boundary: then all blocks that end before it can be passed over.
-	begun := make([]int, len(orders)) // blocks of each that begin up to the boundary
-	before, changed := 0, 0
-	for _, b := range boundaries {
-		for changed < len(f.changed) && f.changed[changed] < b.key {
-			changed++
+	here := make([]int, len(orders))
+	for {
+		widest := -1
+		for i := range orders {
+			if most[i] > begun[i] && (widest < 0 || most[i]-begun[i] > most[widest]-begun[widest]) {
+				widest = i
+			}
 		}
-		before += orders[b.order].counts[begun[b.order]]
-		if before+changed > first {
+		if widest < 0 {
 			break
 		}
-		begun[b.order]++
-		passed = changed
+		middle := (begun[widest] + most[widest]) / 2
+		key := orders[widest].bounds[middle]
+		before, _ := slices.BinarySearch(f.changed, key)
+		rows := before
+		for i, o := range orders {
+			n, _ := slices.BinarySearch(o.bounds[begun[i]:most[i]], key)
+			if here[i] = begun[i] + n; i == widest {
+				here[i]++ // the key itself
+			}
+			rows += o.counts[min(here[i], o.blocks())]
+		}
+		if rows <= first {
+			begun, here, passed = here, begun, before
+		} else {
+			here[widest] = middle
+			most, here = here, most
+		}
 	}
 	heads = append(heads, &head{keys: f.changed[passed:]})
 	for i, o := range orders {
 		h := &head{order: o, next: max(begun[i]-1, 0)}
-		for _, n := range o.counts[:h.next] {
-			passed += n
-		}
+		passed += o.counts[h.next]
 		heads = append(heads, h)
 	}
 	return passed, heads
@@ -88,28 +96,39 @@ type head struct {
 	keys  []string // of selected rows of the blocks before
 }
 
-// load reads for each that has no keys left the next block with selected rows, if there is one.
+// bound is what no key comes before.
+func (h *head) bound() string {
+	switch {
+	case len(h.keys) > 0:
+		return h.keys[0]
+	case h.ended():
+		return ""
+	default:
+		return h.order.bounds[h.next]
+	}
+}
+
+// ended says whether there is no block to load.
+func (h *head) ended() bool { return h.order == nil || h.next == h.order.blocks() }
+
+// load reads for each the next block with selected rows, if there is one.
 func (f *finder) load(ctx context.Context, heads []*head) error {
 	var asked []Key
 	var loading []*head
 	for _, h := range heads {
-		if h.order == nil || len(h.keys) > 0 {
-			continue
-		}
-		for h.next < len(h.order.counts) && h.order.counts[h.next] == 0 {
+		for !h.ended() && h.order.selected(h.next) == 0 {
 			h.next++
 		}
-		if h.next < len(h.order.counts) {
+		if !h.ended() {
 			asked, loading = append(asked, Key{h.order.number, blockPart(f.q.Sort, h.next)}), append(loading, h)
 		}
 	}
 	return f.some(ctx, asked, func(i int, data []byte) error {
 		h := loading[i]
-		from, to := h.order.block(h.next)
-		keys, err := readBlock(data, to-from)
-		for j, key := range keys {
-			if h.order.hits.has(h.order.row(from + j)) {
-				h.keys = append(h.keys, key)
+		block, err := h.order.readBlock(h.next, data)
+		for j, row := range block.rows {
+			if h.order.hits.has(row) {
+				h.keys = append(h.keys, block.keys[j])
 			}
 		}
 		h.next++
@@ -117,11 +136,26 @@ func (f *finder) load(ctx context.Context, heads []*head) error {
 	})
 }
 
-// headHeap has the smallest key first.
+// headHeap has the smallest bound first.
 type headHeap []*head
 
+// together is how many blocks are read at once: one is rarely enough, and asking costs more than reading.
+const together = 16
+
+// next answers which are to be loaded when the first is.
+func (h headHeap) next() []*head {
+	var out []*head
+	for _, head := range h {
+		if len(head.keys) == 0 && !head.ended() {
+			out = append(out, head)
+		}
+	}
+	slices.SortFunc(out, func(a, b *head) int { return cmp.Compare(a.bound(), b.bound()) })
+	return out[:min(len(out), together)]
+}
+
 func (h headHeap) Len() int           { return len(h) }
-func (h headHeap) Less(i, j int) bool { return h[i].keys[0] < h[j].keys[0] }
+func (h headHeap) Less(i, j int) bool { return h[i].bound() < h[j].bound() }
 func (h headHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
 func (h *headHeap) Push(x any)        { *h = append(*h, x.(*head)) }
 func (h *headHeap) Pop() any {
