@@ -118,8 +118,15 @@ func (s shelf) Changed(ctx context.Context, see func(n int64, row []byte) error)
 }
 
 // Parts implements [listing.Source].
-func (s shelf) Parts(ctx context.Context, first, last []byte, see func(segment int64, data []byte) error) error {
-	return s.numbered(ctx, qParts, []any{first, last}, see)
+func (s shelf) Parts(ctx context.Context, names [][]byte, see func(name []byte, segment int64, data []byte) error) error {
+	found, err := s.q.Query(ctx, qParts, names)
+	if err != nil {
+		return err
+	}
+	var segment int64
+	var name, data pgtype.DriverBytes
+	_, err = pgx.ForEachRow(found, []any{&segment, &name, &data}, func() error { return see(name, segment, data) })
+	return err
 }
 
 // Some implements [listing.Source].
@@ -150,9 +157,15 @@ func (s *Store) Tidy(ctx context.Context, keep int) error {
 	if err != nil {
 		return fmt.Errorf("postgres: tidy: read what has changed: %w", err)
 	}
-	for _, segment := range listing.Due(changed, keep) {
+	due := listing.Due(changed, keep)
+	for _, segment := range due {
 		if err := s.merge(ctx, segment); err != nil && !errors.Is(err, invoice.ErrConflict) {
 			return fmt.Errorf("postgres: tidy segment %d: %w", segment, err)
+		}
+	}
+	if len(due) > 0 {
+		if _, err := s.pool.Exec(ctx, vacuumChanged); err != nil {
+			return fmt.Errorf("postgres: tidy: %w", err)
 		}
 	}
 	return nil

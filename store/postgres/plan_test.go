@@ -72,7 +72,7 @@ func samples() map[string][]any {
 		qAppendEvents:  {texts, list(256), texts, texts, texts, texts, texts, texts, texts, texts, bodies},
 		qReleasePlaces: {texts, many(256, "address-"), texts, texts}, qClaimPlaces: {texts, texts, texts, texts},
 		qFreeIndexes: {texts, list(256)}, qTakeIndex: {"wallet-1"}, qReserved: {"hot"}, qReserve: {"hot", 1}, qLease: {"duty", "holder", 1}, qReleaseLease: {"duty", 1},
-		qChanged: {}, qChangedNumbers: {}, qChangedOf: {16384, 32767}, qVersions: {}, qSegment: {7}, qParts: {"part 7", "part 7"},
+		qChanged: {}, qChangedNumbers: {}, qChangedOf: {16384, 32767}, qVersions: {}, qSegment: {7}, qParts: {bodies[:8]},
 		qSome: {list(100), bodies[:100]}, qListed: {many(100, "inv-")}, qBeginSegment: {61, 1}, qUpdateSegment: {7, 2},
 		qDeleteParts: {7, "part 5", "part 6"}, qMerged: {list(4000), list(4000)},
 		qInvoice: {"inv-7"}, qInvoiceByOrder: {"shop-1", "order-7"}, qAt: {many(5000, "address-"), many(5000, "slot-")},

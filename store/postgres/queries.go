@@ -146,8 +146,8 @@ const (
 	qChangedOf      = `SELECT n, version, row FROM cointill_changed WHERE n BETWEEN $1 AND $2 ORDER BY n`
 	qVersions       = `SELECT COALESCE(sum(version), 0)::bigint FROM cointill_segments`
 	qSegment        = `SELECT version FROM cointill_segments WHERE segment = $1`
-	qParts          = `SELECT s.segment, p.data FROM cointill_segments s CROSS JOIN LATERAL (
-			SELECT data FROM cointill_parts WHERE segment = s.segment AND part BETWEEN $1 AND $2 OFFSET 0) p`
+	qParts          = `SELECT s.segment, p.part, p.data FROM cointill_segments s CROSS JOIN LATERAL (
+			SELECT part, data FROM cointill_parts WHERE segment = s.segment AND part = ANY($1::bytea[]) OFFSET 0) p`
 	qSome = `SELECT asked.ord - 1, p.data FROM unnest((SELECT $1::bigint[]), (SELECT $2::bytea[])) WITH ORDINALITY AS asked (segment, part, ord)
 		CROSS JOIN LATERAL (SELECT data FROM cointill_parts WHERE segment = asked.segment AND part = asked.part OFFSET 0) p`
 	qListed = selectInvoices + `(SELECT id COLLATE "C" AS id FROM unnest((SELECT $1::text[])) AS asked (id)) f` + withPayments
@@ -159,6 +159,9 @@ const (
 	qMerged = `DELETE FROM cointill_changed WHERE n IN (SELECT c.n
 		FROM unnest((SELECT $1::bigint[]), (SELECT $2::bigint[])) AS m (n, version)
 		JOIN cointill_changed c ON c.n = m.n AND c.version = m.version FOR UPDATE OF c SKIP LOCKED)`
+
+	// vacuumChanged: every query of a listing reads the table, of which most has been deleted.
+	vacuumChanged = `VACUUM (SKIP_LOCKED) cointill_changed`
 
 	qNetwork = `SELECT version, cursor, head FROM cointill_networks WHERE network = $1`
 

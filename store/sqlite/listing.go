@@ -118,8 +118,19 @@ func (s *shelf) Changed(ctx context.Context, see func(n int64, row []byte) error
 }
 
 // Parts implements [listing.Source].
-func (s *shelf) Parts(ctx context.Context, first, last []byte, see func(segment int64, data []byte) error) error {
-	return s.numbered(ctx, qParts, []any{first, last}, see)
+func (s *shelf) Parts(ctx context.Context, names [][]byte, see func(name []byte, segment int64, data []byte) error) error {
+	args := make([]any, listing.MostParts)
+	for i, name := range names {
+		args[i] = name
+	}
+	var segment int64
+	var name, data sql.RawBytes
+	return s.query(ctx, qParts, args, func(found *sql.Rows) error {
+		if err := found.Scan(&segment, &name, &data); err != nil {
+			return err
+		}
+		return see(name, segment, data)
+	})
 }
 
 func (s *shelf) numbered(ctx context.Context, query string, args []any, see func(n int64, data []byte) error) error {

@@ -84,8 +84,8 @@ const (
 	qChangedOf      = `SELECT n, version, row FROM cointill_changed WHERE n BETWEEN ? AND ? ORDER BY n`
 	qSegment        = `SELECT version FROM cointill_segments WHERE segment = ?`
 	// The order of the cross join is kept: a look-up for each segment.
-	qParts = `SELECT s.segment, p.data FROM cointill_segments s
-		CROSS JOIN cointill_parts p ON p.segment = s.segment AND p.part BETWEEN ? AND ?`
+	qParts = `SELECT s.segment, p.part, p.data FROM cointill_segments s
+		CROSS JOIN cointill_parts p ON p.segment = s.segment AND p.part IN (?, ?, ?, ?, ?, ?, ?, ?)`
 	qSome = `SELECT a.key, p.data FROM json_each(?) a
 		CROSS JOIN cointill_parts p ON p.segment = a.value ->> 0 AND p.part = CAST(a.value ->> 1 AS BLOB)`
 	qBeginSegment  = `INSERT INTO cointill_segments (segment, version) VALUES (?, ?) ON CONFLICT DO NOTHING`

@@ -1,12 +1,14 @@
 package listing
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/binary"
 	"math"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/cointill/cointill/invoice"
 )
@@ -16,14 +18,17 @@ import (
 type Source interface {
 	// Changed passes on the rows of the invoices that changed since their segments were written, by number.
 	Changed(ctx context.Context, see func(n int64, row []byte) error) error
-	// Parts passes on the parts of all segments with these names, from the first to the last.
-	Parts(ctx context.Context, first, last []byte, see func(segment int64, data []byte) error) error
+	// Parts passes on the parts of all segments with these names, of which there are up to [MostParts], in any order.
+	Parts(ctx context.Context, names [][]byte, see func(name []byte, segment int64, data []byte) error) error
 	// Some passes on single parts, whose names are ASCII, in any order, each with its place among those that were
 	// asked for.
 	Some(ctx context.Context, asked []Key, see func(i int, data []byte) error) error
 	// Row answers the row of an invoice as it is now; false if there is none.
 	Row(ctx context.Context, id string) (Row, bool, error)
 }
+
+// MostParts is how many parts are asked for at once.
+const MostParts = 8
 
 // Key names a part of a segment.
 type Key struct {
@@ -39,6 +44,9 @@ type Page struct {
 
 // Find answers the page of a query.
 func Find(ctx context.Context, source Source, q invoice.Query) (Page, error) {
+	if !utf8.ValidString(q.Search) || strings.Contains(q.Search, "\x00") {
+		return Page{}, nil // no text has that
+	}
 	f := &finder{source: source, q: q, needle: lower(q.Search), from: math.MinInt64, to: math.MaxInt64}
 	if !slices.Contains(sorts, q.Sort) {
 		f.q.Sort = invoice.SortCreated
@@ -113,15 +121,12 @@ func (f *finder) selectRows(ctx context.Context) error {
 	if err := f.readChanged(ctx); err != nil {
 		return err
 	}
-	if err := f.restrict(ctx); err != nil {
-		return err
-	}
 	f.drop()
 	if err := f.restrictTime(ctx); err != nil {
 		return err
 	}
 	if f.drop(); f.needle != "" && len(f.segments) > 0 {
-		if err := f.search(ctx, f.needle); err != nil {
+		if err := f.search(ctx); err != nil {
 			return err
 		}
 		f.drop()
@@ -137,21 +142,64 @@ func (f *finder) drop() {
 	})
 }
 
+// readSegments reads which segments there are, and leaves the rows with all the terms of the query.
 func (f *finder) readSegments(ctx context.Context) error {
-	return f.source.Parts(ctx, []byte(partAll), []byte(partAll), func(number int64, data []byte) error {
+	names := [][]byte{[]byte(partAll), []byte(partStanding)}
+	for _, t := range f.terms {
+		names = append(names, termPart(t.text, t.value))
+	}
+	sets, err := f.sets(ctx, names)
+	if err != nil {
+		return err
+	}
+	for number, all := range sets[partAll] {
+		s := &segment{number: number, hits: *all.rows}
+		bounds := decoder{data: all.more}
+		last, times := bounds.bytes(2), bounds.bytes(16)
+		if bounds.bad {
+			return damaged(number)
+		}
+		s.last = int(binary.LittleEndian.Uint16(last))
+		s.from, s.to = int64(binary.LittleEndian.Uint64(times)), int64(binary.LittleEndian.Uint64(times[8:]))
+		standing := sets[partStanding][number]
+		switch {
+		case f.q.Standing:
+			s.hits.and(standing.rows)
+		case standing.rows != nil:
+			s.hits.andNot(standing.rows)
+		}
+		for _, name := range names[2:] {
+			s.hits.and(sets[string(name)][number].rows)
+		}
+		f.segments = append(f.segments, s)
+	}
+	return nil
+}
+
+// stored is a part that is a set of rows, and perhaps more.
+type stored struct {
+	rows *bitmap // nil for none
+	more []byte
+}
+
+// sets reads parts by name and segment.
+func (f *finder) sets(ctx context.Context, names [][]byte) (map[string]map[int64]stored, error) {
+	out := map[string]map[int64]stored{}
+	for _, name := range names {
+		out[string(name)] = map[int64]stored{}
+	}
+	err := f.source.Parts(ctx, names, func(name []byte, number int64, data []byte) error {
 		d := decoder{data: data}
-		bounds, rows := d.bytes(18), d.set()
+		rows := d.set()
 		if d.bad {
 			return damaged(number)
 		}
-		s := &segment{
-			number: number, last: int(binary.LittleEndian.Uint16(bounds[16:])),
-			from: int64(binary.LittleEndian.Uint64(bounds)), to: int64(binary.LittleEndian.Uint64(bounds[8:])),
-		}
-		rows.addTo(&s.hits)
-		f.segments = append(f.segments, s)
+		part := stored{new(bitmap), bytes.Clone(d.data)}
+		rows.addTo(part.rows)
+		out[string(name)][number] = part
 		return nil
 	})
+	return out, err
 }
 
 // readChanged takes changed rows out of their segments and looks at them by themselves.
@@ -177,7 +225,7 @@ func (f *finder) readChanged(ctx context.Context) error {
 	return err
 }
 
-// selects is what restrict, restrictTime and search do, for one row.
+// selects is what readSegments, restrictTime and search do, for one row.
 func (f *finder) selects(r *encoded) bool {
 	if r.standing != f.q.Standing || r.created < f.from || r.created > f.to {
 		return false
@@ -190,58 +238,6 @@ func (f *finder) selects(r *encoded) bool {
 	return f.needle == "" || slices.ContainsFunc(texts, func(t text) bool {
 		return strings.Contains(lower(string(r.texts[t.encoded])), f.needle)
 	})
-}
-
-// restrict leaves the rows with all the terms of the query.
-func (f *finder) restrict(ctx context.Context) error {
-	for _, t := range f.terms {
-		found, err := f.members(ctx, termPart(t.text, t.value))
-		if err != nil {
-			return err
-		}
-		f.keep(found)
-	}
-	standing, err := f.members(ctx, []byte(partStanding))
-	if err != nil {
-		return err
-	}
-	if f.q.Standing {
-		f.keep(standing)
-		return nil
-	}
-	for _, s := range f.segments {
-		if out := standing[s.number]; out != nil {
-			s.hits.andNot(out)
-		}
-	}
-	return nil
-}
-
-// members reads a part that is a set of rows, by segment.
-func (f *finder) members(ctx context.Context, part []byte) (map[int64]*bitmap, error) {
-	out := map[int64]*bitmap{}
-	err := f.source.Parts(ctx, part, part, func(number int64, data []byte) error {
-		d := decoder{data: data}
-		rows := d.set()
-		if d.bad {
-			return damaged(number)
-		}
-		out[number] = new(bitmap)
-		rows.addTo(out[number])
-		return nil
-	})
-	return out, err
-}
-
-// keep leaves the rows that were found.
-func (f *finder) keep(found map[int64]*bitmap) {
-	for _, s := range f.segments {
-		if hits := found[s.number]; hits != nil {
-			s.hits.and(hits)
-		} else {
-			s.hits = bitmap{}
-		}
-	}
 }
 
 // restrictTime leaves the rows that were created in time. Most segments are so as a whole, or not at all, because

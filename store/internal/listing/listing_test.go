@@ -37,14 +37,11 @@ func (s *shelf) Changed(_ context.Context, see func(int64, []byte) error) error 
 	return nil
 }
 
-func (s *shelf) Parts(_ context.Context, first, last []byte, see func(int64, []byte) error) error {
-	for name, segments := range s.parts {
-		if name < string(first) || name > string(last) {
-			continue
-		}
-		for segment, data := range segments {
+func (s *shelf) Parts(_ context.Context, names [][]byte, see func([]byte, int64, []byte) error) error {
+	for _, name := range names {
+		for segment, data := range s.parts[string(name)] {
 			passed := bytes.Clone(data)
-			if err := see(segment, passed); err != nil {
+			if err := see(name, segment, passed); err != nil {
 				return err
 			}
 			clear(passed) // whoever kept it is found out
@@ -258,6 +255,19 @@ func TestFullSegmentsAreAsTheCoreSelectsAndSorts(t *testing.T) {
 		got, err := Find(t.Context(), s, q)
 		require.NoError(t, err)
 		require.Equal(t, s.wanted(q), got, "%+v", q)
+	}
+}
+
+func TestWhatNoTextHasIsNotFound(t *testing.T) {
+	s := newShelf()
+	s.put(0, randomInvoice(rand.New(rand.NewPCG(4, 4))))
+	s.invoices[0].Name = "tea"
+	s.put(0, s.invoices[0])
+	s.tidy(t, 0)
+	for _, text := range []string{"\x00", "a\x00", "tea\x00", "\xff", "te\xff", "\xc3"} {
+		got, err := Find(t.Context(), s, invoice.Query{Search: text, Standing: s.invoices[0].Terms.Standing, Limit: 1})
+		require.NoError(t, err)
+		require.Zero(t, got, "%q", text)
 	}
 }
 

@@ -18,7 +18,7 @@ type Part struct {
 // The parts of a segment, beside those of its texts.
 const (
 	partRows     = "rows"     // all that the others are made of
-	partAll      = "all"      // the first and last creation, the last row, and which rows there are
+	partAll      = "all"      // which rows there are, the last of them, and the first and last creation
 	partTimes    = "times"    // of creation, by row
 	partStanding = "standing" // the standing invoices
 )
@@ -46,10 +46,10 @@ func build(rows []numbered, withTexts bool) []Part {
 		stored = binary.AppendUvarint(stored, uint64(r.row))
 		stored = appendText(stored, string(r.Encode()))
 	}
-	bounds := binary.LittleEndian.AppendUint64(nil, uint64(first))
-	bounds = binary.LittleEndian.AppendUint64(bounds, uint64(last))
-	bounds = binary.LittleEndian.AppendUint16(bounds, all[len(all)-1])
-	out := []Part{{[]byte(partRows), stored}, {[]byte(partAll), appendSet(bounds, all)}, {[]byte(partTimes), times}}
+	whole := binary.LittleEndian.AppendUint16(appendSet(nil, all), all[len(all)-1])
+	whole = binary.LittleEndian.AppendUint64(whole, uint64(first))
+	whole = binary.LittleEndian.AppendUint64(whole, uint64(last))
+	out := []Part{{[]byte(partRows), stored}, {[]byte(partAll), whole}, {[]byte(partTimes), times}}
 	for part, list := range members {
 		out = append(out, Part{[]byte(part), appendSet(nil, list)})
 	}

@@ -46,7 +46,12 @@ func (b *bitmap) countBy(of []byte) (counts [256]int32) {
 	return counts
 }
 
+// and leaves the rows that are in both; nil is none.
 func (b *bitmap) and(other *bitmap) {
+	if other == nil {
+		*b = bitmap{}
+		return
+	}
 	for i := range b {
 		b[i] &= other[i]
 	}
@@ -144,7 +149,31 @@ func (m matches) in(s set) matches {
 	}
 }
 
+// or answers those that are in either, and may change the receiver.
+func (m matches) or(other matches) matches {
+	if m.many == nil {
+		many := new(bitmap)
+		m.addTo(many)
+		m = matches{many: many}
+	}
+	other.addTo(m.many)
+	return m
+}
+
 func (m matches) none() bool { return len(m.few) == 0 && (m.many == nil || *m.many == bitmap{}) }
+
+// list answers all, in order.
+func (m matches) list() []uint16 {
+	out := m.few
+	if m.many != nil {
+		for row := range uint16(span) {
+			if m.many.has(row) {
+				out = append(out, row)
+			}
+		}
+	}
+	return out
+}
 
 func (m matches) addTo(b *bitmap) {
 	for _, row := range m.few {

@@ -107,17 +107,21 @@ func sortPieces(all, spare []uint64) {
 }
 
 // appendPieces makes the parts of a text's pieces, which are in the upper half, in order, then the places, then the
-// rows. Pieces that begin with the same two bytes make one part, or one for each third byte where they are many: in
-// numbers and in UUIDs some occur in every row.
+// rows. Pieces that begin with the same two bytes make one part, in which all of their rows come first, as those of a
+// piece with anyEnd. Where they are many, as in numbers and UUIDs some occur in every row, that is all of it, and
+// there is a part for each third byte.
 func appendPieces(out []Part, text string, all []uint64) []Part {
 	const many = 8 << 10
 	for len(all) > 0 {
 		n := sameBeginning(all, 2)
-		if data := pieces(all[:n]); len(data) <= many {
-			out = append(out, Part{textPart(text, beginning(all[0], 2)), data})
+		head := appendPiece(nil, all[0]>>32|anyEnd, appendSet([]byte{0}, rowsOf(all[:n])))
+		data := pieces(all[:n])
+		if len(data) <= many {
+			out = append(out, Part{textPart(text, beginning(all[0], 2)), append(head, data...)})
 			all = all[n:]
 			continue
 		}
+		out = append(out, Part{textPart(text, beginning(all[0], 2)), head})
 		for left := n; left > 0; {
 			m := sameBeginning(all[:left], 3)
 			out = append(out, Part{textPart(text, beginning(all[0], 3)), pieces(all[:m])})
@@ -125,6 +129,18 @@ func appendPieces(out []Part, text string, all []uint64) []Part {
 		}
 	}
 	return out
+}
+
+// anyEnd stands for whatever follows two bytes. No text has these bytes.
+const anyEnd = 0xffff
+
+// rowsOf are the rows of pieces, each once.
+func rowsOf(all []uint64) []uint16 {
+	var b bitmap
+	for _, v := range all {
+		b.add(uint16(v))
+	}
+	return matches{many: &b}.list()
 }
 
 func beginning(v uint64, bytes int) string {
@@ -152,126 +168,117 @@ func pieces(all []uint64) []byte {
 			}
 			places = appendSet(binary.AppendUvarint(places, offset&0xffff), list)
 		}
-		data = binary.BigEndian.AppendUint32(data, uint32(piece))
-		data = append(binary.AppendUvarint(data, uint64(len(places))), places...)
+		data = appendPiece(data, piece, places)
 	}
 	return data
 }
 
+func appendPiece(out []byte, piece uint64, places []byte) []byte {
+	out = binary.BigEndian.AppendUint32(out, uint32(piece))
+	return append(binary.AppendUvarint(out, uint64(len(places))), places...)
+}
+
 // search leaves the rows that have the text.
-func (f *finder) search(ctx context.Context, needle string) error {
-	if len(needle) == 1 {
-		found, err := f.members(ctx, letterPart(needle[0]))
-		f.keep(found)
+func (f *finder) search(ctx context.Context) error {
+	if len(f.needle) == 1 {
+		sets, err := f.sets(ctx, [][]byte{letterPart(f.needle[0])})
+		for _, s := range f.segments {
+			s.hits.and(sets[string(letterPart(f.needle[0]))][s.number].rows)
+		}
 		return err
 	}
-	found := make(map[int64]*bitmap, len(f.segments))
-	for _, text := range texts {
-		var err error
-		if len(needle) <= gram {
-			err = f.searchShort(ctx, text.name, needle, found)
-		} else {
-			err = f.searchLong(ctx, text.name, needle, found)
-		}
-		if err != nil {
-			return err
-		}
+	found, err := f.searchPieces(ctx)
+	for _, s := range f.segments {
+		s.hits.and(found[s.number])
 	}
-	f.keep(found)
-	return nil
+	return err
 }
 
-// searchShort finds the rows with a piece that begins with the needle.
-func (f *finder) searchShort(ctx context.Context, text, needle string, found map[int64]*bitmap) error {
-	return f.pieces(ctx, text, needle, func(segment int64, places []byte) error {
-		hits := found[segment]
-		if hits == nil {
-			hits = new(bitmap)
-			found[segment] = hits
-		}
-		return eachPlace(places, func(_ int, rows set) { rows.addTo(hits) })
-	})
-}
-
-// searchLong finds the rows in which the pieces of the needle follow each other.
-func (f *finder) searchLong(ctx context.Context, text, needle string, found map[int64]*bitmap) error {
+// searchPieces finds the rows in which the pieces of the needle follow each other, or with a piece that begins with it.
+func (f *finder) searchPieces(ctx context.Context) (map[int64]*bitmap, error) {
 	var begun map[place]matches // the rows that have the needle, as far as it was looked at, from a place on
-	for from := 0; from < len(needle); from += gram {
-		from = min(from, len(needle)-gram)
+	looked := []int{0, 1, 2, 3} // in which texts
+	for from := 0; from < len(f.needle); from += gram {
+		from = max(0, min(from, len(f.needle)-gram))
 		met := map[place]matches{}
-		err := f.pieces(ctx, text, needle[from:], func(segment int64, places []byte) error {
-			return eachPlace(places, func(offset int, rows set) {
-				at := place{segment, offset - from}
-				hits, known := begun[at]
-				switch {
-				case from == 0:
-					hits = matchesOf(rows)
-				case known:
-					hits = hits.in(rows)
+		err := f.pieces(ctx, f.needle[from:], looked, func(text int, segment int64, offset int, rows set) {
+			at := place{text, segment, offset - from}
+			hits, known := begun[at]
+			switch {
+			case from == 0:
+				hits = matchesOf(rows)
+				if had, again := met[at]; again { // another piece that begins with the needle
+					hits = had.or(hits)
 				}
-				if !hits.none() {
-					met[at] = hits
-				}
-			})
+			case known:
+				hits = hits.in(rows)
+			}
+			if !hits.none() {
+				met[at] = hits
+			}
 		})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if begun = met; len(begun) == 0 {
-			return nil
+			break
 		}
+		looked = slices.DeleteFunc(looked, func(text int) bool {
+			for at := range begun {
+				if at.text == text {
+					return false
+				}
+			}
+			return true
+		})
 	}
+	found := make(map[int64]*bitmap, len(f.segments))
 	for at, hits := range begun {
 		if found[at.segment] == nil {
 			found[at.segment] = new(bitmap)
 		}
 		hits.addTo(found[at.segment])
 	}
-	return nil
+	return found, nil
 }
 
 // place is where in a text of a segment's rows the needle begins.
 type place struct {
+	text    int
 	segment int64
 	offset  int
 }
 
-// pieces reads the pieces that begin as the needle does, each with its places.
-func (f *finder) pieces(ctx context.Context, text, needle string, see func(segment int64, places []byte) error) error {
-	read := func(segment int64, data []byte) error {
+// pieces passes on where in which of the texts of which rows there are pieces that begin as the needle does.
+func (f *finder) pieces(ctx context.Context, needle string, looked []int, see func(text int, segment int64, offset int, rows set)) error {
+	needle = needle[:min(gram, len(needle))]
+	var names [][]byte
+	for _, text := range looked {
+		names = append(names, textPart(texts[text].name, needle[:2]))
+		if len(needle) > 2 {
+			names = append(names, textPart(texts[text].name, needle[:3]))
+		}
+	}
+	return f.source.Parts(ctx, names, func(name []byte, segment int64, data []byte) error {
+		text := slices.IndexFunc(texts, func(t text) bool { return bytes.HasPrefix(name, textPart(t.name, "")) })
 		for d := (decoder{data: data}); len(d.data) > 0; {
 			piece := d.bytes(gram)
-			places := d.bytes(d.uvarint())
-			if d.bad {
-				return damaged(segment)
-			}
-			if !bytes.HasPrefix(piece, []byte(needle[:min(gram, len(needle))])) {
+			places := decoder{data: d.bytes(d.uvarint())}
+			if !d.bad && !bytes.HasPrefix(piece, []byte(needle)) {
 				continue
 			}
-			if see(segment, places) != nil {
+			for len(places.data) > 0 {
+				if offset, rows := places.uvarint(), places.set(); !places.bad {
+					see(text, segment, offset, rows)
+				}
+			}
+			if len(needle) == 2 && !places.bad { // the first piece says it all
+				break
+			}
+			if d.bad || places.bad {
 				return damaged(segment)
 			}
 		}
 		return nil
-	}
-	first := textPart(text, needle[:2])
-	if len(needle) == 2 { // with whatever third byte
-		return f.source.Parts(ctx, first, append(first, 0xff), read)
-	}
-	if err := f.source.Parts(ctx, first, first, read); err != nil {
-		return err
-	}
-	third := textPart(text, needle[:3])
-	return f.source.Parts(ctx, third, third, read)
-}
-
-func eachPlace(places []byte, see func(offset int, rows set)) error {
-	for d := (decoder{data: places}); len(d.data) > 0; {
-		offset, rows := d.uvarint(), d.set()
-		if d.bad {
-			return errDamaged
-		}
-		see(offset, rows)
-	}
-	return nil
+	})
 }
