@@ -23,6 +23,7 @@
 //
 // The package sends no DDL but that of [Migrate], and keeps to plain SQL: no triggers, no notifications, no
 // functions of its own, and advisory locks only while migrating. It does not delete anything but the mark
-// of a dead URL, when a message to it is resent, the note that a number is free, when it is taken, and [Replies]
-// that have ended.
+// of a dead URL, when a message to it is resent, the note that a number is free, when it is taken, [Replies]
+// that have ended, and what listings are found by, when it is written anew; the table of what has changed since then
+// it vacuums itself, because that is read as a whole.
 package postgres

@@ -163,10 +163,12 @@ func (s *Store) Tidy(ctx context.Context, keep int) error {
 			return fmt.Errorf("postgres: tidy segment %d: %w", segment, err)
 		}
 	}
-	if len(due) > 0 {
-		if _, err := s.pool.Exec(ctx, vacuumChanged); err != nil {
-			return fmt.Errorf("postgres: tidy: %w", err)
-		}
+	if len(due) == 0 {
+		return nil
+	}
+	// Databases that only speak as PostgreSQL does need no vacuum, and know none.
+	if _, err := s.pool.Exec(ctx, vacuumChanged); err != nil && sqlState(err) != codeUnsupported && sqlState(err) != codeSyntax {
+		return fmt.Errorf("postgres: tidy: %w", err)
 	}
 	return nil
 }

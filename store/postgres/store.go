@@ -75,6 +75,8 @@ const (
 	codeSerialization = "40001"
 	codeDeadlock      = "40P01"
 	codeUnique        = "23505"
+	codeUnsupported   = "0A000"
+	codeSyntax        = "42601"
 )
 
 // sqlState is the SQLSTATE code of an error of the server; empty for other errors.

@@ -38,8 +38,8 @@ import (
 // COINTILL_BENCH_DIR keeps the loaded database for the next time. It needs 2.6 KB for each address.
 //
 // What stands in the way of matching at the same rate: 200 payments to invoices from anywhere among a million rewrite,
-// for each, a page of its own of the invoices, of the listing (status and time of change are in it), of the deadlines and
-// of the events by invoice, and so some 1,100 pages go to the WAL, not 430 as where many invoices share a page. And the
+// for each, a page of its own of the invoices, of the deadlines and of the events by invoice, and so many more pages go
+// to the WAL than where many invoices share a page. And the
 // 4,800 addresses that are nobody's cost a page each of the index of addresses (20 MB of it for a million, 200 MB for ten).
 // With ten million addresses the file is larger than many machines' memory: then each of those pages may come from the disk.
 

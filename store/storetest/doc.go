@@ -12,5 +12,6 @@
 // Every case opens a backend of its own, and when it fails it logs the rule that it stands for. Run
 // the suite with -race: part of it calls the backend from many goroutines.
 //
-// The suite cannot prove what a power cut leaves behind, nor how fast anything is.
+// The suite cannot prove what a power cut leaves behind, nor how fast anything is; [Fill] and [Listings] measure pages of
+// long listings.
 package storetest

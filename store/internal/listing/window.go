@@ -15,6 +15,11 @@ func (f *finder) window(ctx context.Context, first, last int) ([]string, error) 
 		return nil, err
 	}
 	passed, heads := f.pass(orders, first)
+	// Blocks with rows on both sides of what was passed over are needed for certain.
+	begun := slices.DeleteFunc(slices.Clone(heads), func(h *head) bool { return !h.begun })
+	if err := f.load(ctx, begun); err != nil {
+		return nil, err
+	}
 	keys := make([]string, 0, last-first)
 	merge := headHeap(heads)
 	heap.Init(&merge)
@@ -82,7 +87,7 @@ func (f *finder) pass(orders []*order, first int) (passed int, heads []*head) {
 	}
 	heads = append(heads, &head{keys: f.changed[passed:]})
 	for i, o := range orders {
-		h := &head{order: o, next: max(begun[i]-1, 0)}
+		h := &head{order: o, next: max(begun[i]-1, 0), begun: begun[i] > 0}
 		passed += o.counts[h.next]
 		heads = append(heads, h)
 	}
@@ -92,6 +97,7 @@ func (f *finder) pass(orders []*order, first int) (passed int, heads []*head) {
 // head is what is left of an order, or of the changed rows.
 type head struct {
 	order *order   // nil for the changed rows
+	begun bool     // rows of the next block come before what was passed over
 	next  int      // block
 	keys  []string // of selected rows of the blocks before
 }

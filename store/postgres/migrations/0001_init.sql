@@ -23,7 +23,7 @@ CREATE INDEX cointill_invoices_height ON cointill_invoices (network, wake_tag, w
 CREATE INDEX cointill_invoices_time ON cointill_invoices (network, wake_time) WHERE wake_time IS NOT NULL;
 
 -- What listings are found by (see package listing): the rows that changed since their segments were written, the
--- segments, and their parts, which do not get smaller by being compressed.
+-- segments, and their parts.
 CREATE TABLE cointill_changed (
 	n       bigint PRIMARY KEY, -- cointill_invoices.n
 	version bigint NOT NULL,
@@ -39,7 +39,6 @@ CREATE TABLE cointill_parts (
 	data    bytea NOT NULL,
 	PRIMARY KEY (segment, part)
 );
-ALTER TABLE cointill_parts ALTER COLUMN data SET STORAGE EXTERNAL;
 
 -- Who has which place, and who had it. All of it is in one tree: a place that is held is a taken key, and who was
 -- the last to release it has the highest number there.
