@@ -1,0 +1,53 @@
+package cryptomus_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+
+	"github.com/cointill/cointill/httpapi/cryptomus"
+	"github.com/cointill/cointill/httpapi/internal/load"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/webhook"
+	"github.com/shopspring/decimal"
+	"github.com/stretchr/testify/require"
+)
+
+// BenchmarkCreateHTTP creates over HTTP and by the Go API, in turns.
+//
+//	go test -run '^$' -bench CreateHTTP -benchtime 1x ./httpapi/itispay ./httpapi/cryptosteroid ./httpapi/cryptomus
+func BenchmarkCreateHTTP(b *testing.B) {
+	load.Create(b, func(b *testing.B) load.Shop {
+		cfg, s := load.Config(b)
+		var err error
+		cfg.Notifier, err = webhook.NewNotifier(webhook.Cryptomus())
+		require.NoError(b, err)
+		cfg.Reference = "USD"
+		service, err := invoice.New(cfg)
+		require.NoError(b, err)
+		projects, err := invoice.NewProjects(s, nil)
+		require.NoError(b, err)
+		project, _, err := projects.Create(b.Context(), invoice.NewProject{Owner: "owner", Name: "shop"})
+		require.NoError(b, err)
+		key, err := projects.MakeKey(b.Context(), project.ID, cryptomus.PaymentKey)
+		require.NoError(b, err)
+		api, err := cryptomus.New(cryptomus.Config{Service: service, Projects: projects, Store: s, PageURL: pageURL})
+		require.NoError(b, err)
+		return load.Shop{
+			API: api, Created: http.StatusOK,
+			Direct: func(order string) error {
+				_, err := service.Create(context.Background(), invoice.Request{
+					Project: project.ID, OrderID: order, Asset: "ETH", Format: webhook.CryptomusName,
+					Price: invoice.Price{Currency: "USD", Amount: decimal.RequireFromString("19.90")},
+				})
+				return err
+			},
+			Request: func(order string) (string, http.Header, string) {
+				body := `{"amount":"19.90","currency":"USD","to_currency":"ETH","order_id":"` + order + `"}`
+				return "/payment", http.Header{
+					"Merchant": {project.ID}, "Sign": {webhook.CryptomusSignature([]byte(body), key)}, "Content-Type": {"application/json"},
+				}, body
+			},
+		}
+	})
+}

@@ -1,0 +1,240 @@
+// Package load measures what HTTP adds to creating an invoice: the same service on SQLite with derived addresses, called
+// directly and over connections to 127.0.0.1 that are kept open, by 32 callers in turns of one run.
+package load
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/chain/evm"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/rates"
+	"github.com/cointill/cointill/store/sqlite"
+	"github.com/shopspring/decimal"
+)
+
+const (
+	callers = 32
+	turn    = 2000 // creations before it is the other's turn
+	turns   = 5
+)
+
+// Shop is an API over a service, and the same creation by either way.
+type Shop struct {
+	API    http.Handler
+	Direct func(order string) error
+	// Request is what a client sends for an order.
+	Request func(order string) (path string, header http.Header, body string)
+	Created int // the status of success
+}
+
+// Config is a service without its notifier, on SQLite: ETH, at 2500 EUR or USD, to addresses of a wallet.
+func Config(b *testing.B) (invoice.Config, *sqlite.Store) {
+	b.Helper()
+	db, err := sqlite.Open(filepath.Join(b.TempDir(), "bench.db"))
+	check(b, err)
+	b.Cleanup(func() { db.Close() })
+	check(b, sqlite.Migrate(b.Context(), db))
+	s, err := sqlite.New(db)
+	check(b, err)
+	wallet, err := evm.NewWallet("xpub6DCoCpSuQZB2jawqnGMEPS63ePKWkwWPH4TU45Q7LPXWuNd8TMtVxRrgjtEshuqpK3mdhaWHPFsBngh5GFZaM6si3yZdUsT8ddYM3PwnATt")
+	check(b, err)
+	price := decimal.NewFromInt(2500)
+	return invoice.Config{
+		Store: s,
+		Rates: rates.NewFixed(nil, map[rates.Pair]decimal.Decimal{{Base: "ETH", Quote: "EUR"}: price, {Base: "ETH", Quote: "USD"}: price}),
+		Chains: []invoice.ChainConfig{{
+			Watcher: unwatched{}, Addresses: wallet, PaymentURI: evm.PaymentURI,
+			Assets: []invoice.AssetConfig{{Asset: evm.Native("eip155:1", "ETH")}},
+		}},
+	}, s
+}
+
+// unwatched is a network that nobody follows here.
+type unwatched struct{}
+
+func (unwatched) Network() chain.Network { return "eip155:1" }
+func (unwatched) Lag() chain.Lag         { return chain.Lag{} }
+func (unwatched) Next(ctx context.Context, _ chain.Cursor) (chain.Step, error) {
+	<-ctx.Done()
+	return chain.Step{}, ctx.Err()
+}
+
+// Create measures creation with two kinds of clients. They share the processors with the server, and net/http costs a
+// client more than it costs a server: client=sockets, which does no more than it must, comes nearer to a server with its
+// clients elsewhere.
+func Create(b *testing.B, open func(b *testing.B) Shop) {
+	for _, client := range []string{"net-http", "sockets"} {
+		b.Run("client="+client, func(b *testing.B) {
+			r := &runner{Shop: open(b)}
+			r.server = httptest.NewServer(r.API)
+			b.Cleanup(r.server.Close)
+			over := r.netHTTP()
+			if client == "sockets" {
+				over = r.sockets(b)
+			}
+			r.compare(b, over)
+		})
+	}
+}
+
+type runner struct {
+	Shop
+	server         *httptest.Server
+	orders, failed atomic.Int64
+}
+
+// compare lets both ways create in turns.
+func (r *runner) compare(b *testing.B, over func(caller int, order string) error) {
+	ways := [2]func(caller int, order string) error{func(_ int, order string) error { return r.Direct(order) }, over}
+	var took [2][]time.Duration
+	var elapsed [2]time.Duration
+	for n := range turns*b.N + 1 {
+		for i, way := range ways {
+			began := time.Now()
+			times := r.turn(b, way)
+			if n > 0 { // the first turn opens the connections
+				elapsed[i] += time.Since(began)
+				took[i] = append(took[i], times...)
+			}
+		}
+	}
+	direct, http := float64(len(took[0]))/elapsed[0].Seconds(), float64(len(took[1]))/elapsed[1].Seconds()
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(http, "creates/s")
+	b.ReportMetric(direct, "creates/s-go")
+	b.ReportMetric(http/direct, "http/go")
+	b.ReportMetric(p99(took[1]), "p99-ms")
+	b.ReportMetric(p99(took[0]), "p99-ms-go")
+	b.ReportMetric(float64(r.failed.Load()), "failed")
+}
+
+// turn makes invoices and answers how long each took. One that fails is counted, and is not repeated.
+func (r *runner) turn(b *testing.B, create func(caller int, order string) error) []time.Duration {
+	b.Helper()
+	took := make([]time.Duration, turn)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for caller := range callers {
+		wg.Go(func() {
+			for k := int(next.Add(1)) - 1; k < turn; k = int(next.Add(1)) - 1 {
+				began := time.Now()
+				if err := create(caller, fmt.Sprint("order-", r.orders.Add(1))); err != nil {
+					r.failed.Add(1)
+					b.Error(err)
+				}
+				took[k] = time.Since(began)
+			}
+		})
+	}
+	wg.Wait()
+	return took
+}
+
+func p99(took []time.Duration) float64 {
+	slices.Sort(took)
+	return float64(took[len(took)*99/100].Microseconds()) / 1000
+}
+
+// netHTTP creates with the client of the standard library.
+func (r *runner) netHTTP() func(int, string) error {
+	client := r.server.Client()
+	client.Transport.(*http.Transport).MaxIdleConnsPerHost = callers
+	return func(_ int, order string) error {
+		path, header, body := r.Request(order)
+		req, err := http.NewRequest(http.MethodPost, r.server.URL+path, strings.NewReader(body))
+		if err != nil {
+			return err
+		}
+		req.Header = header
+		res, err := client.Do(req)
+		if err != nil {
+			return err
+		}
+		defer res.Body.Close()
+		answer, err := io.ReadAll(res.Body)
+		if err == nil && res.StatusCode != r.Created {
+			err = fmt.Errorf("answered %d: %s", res.StatusCode, answer)
+		}
+		return err
+	}
+}
+
+// sockets creates over one connection for each caller.
+func (r *runner) sockets(b *testing.B) func(int, string) error {
+	b.Helper()
+	connections := make([]net.Conn, callers)
+	readers := make([]*bufio.Reader, callers)
+	for i := range connections {
+		conn, err := net.Dial("tcp", r.server.Listener.Addr().String())
+		check(b, err)
+		b.Cleanup(func() { conn.Close() })
+		connections[i], readers[i] = conn, bufio.NewReader(conn)
+	}
+	return func(caller int, order string) error {
+		path, header, body := r.Request(order)
+		var request bytes.Buffer
+		fmt.Fprintf(&request, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n", path, len(body))
+		if err := header.Write(&request); err != nil {
+			return err
+		}
+		request.WriteString("\r\n" + body)
+		if _, err := request.WriteTo(connections[caller]); err != nil {
+			return err
+		}
+		return readAnswer(readers[caller], r.Created)
+	}
+}
+
+// readAnswer reads one answer to its end.
+func readAnswer(from *bufio.Reader, want int) error {
+	var status, length int
+	for {
+		line, err := from.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		line = bytes.TrimRight(line, "\r\n")
+		if status == 0 {
+			_, err = fmt.Sscanf(string(line), "HTTP/1.1 %d", &status)
+		} else if value, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
+			_, err = fmt.Sscan(string(value), &length)
+		} else if len(line) == 0 {
+			break
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if length == 0 {
+		return fmt.Errorf("answered %d without a length", status)
+	}
+	if _, err := from.Discard(length); err != nil {
+		return err
+	}
+	if status != want {
+		return fmt.Errorf("answered %d", status)
+	}
+	return nil
+}
+
+func check(b *testing.B, err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
+	}
+}
