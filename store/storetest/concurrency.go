@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -25,6 +26,7 @@ var concurrencyCases = []testCase{
 	{"indexes are handed out once", "ReserveIndexes never hands out a number twice", reserveConcurrently},
 	{"progress has one owner", "of the steps with one version exactly one is stored", sameProgress},
 	{"A50 a message is handed out once", "a claim hides the message from other claims", claimConcurrently},
+	{"catching up beside commits", "a listing is right at every moment, whoever catches up on what was put off meanwhile", tidyBesideCommits},
 	{"a reader sees whole batches", "what a batch changes is seen together or not at all", wholeBatches},
 }
 
@@ -330,6 +332,72 @@ func wholeBatches(t *testing.T, b store.Backend) {
 	for _, err := range errs {
 		if err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// tidyBesideCommits revises invoices and creates more, while others catch up and list.
+func tidyBesideCommits(t *testing.T, b store.Backend) {
+	const revisers, each, revisions = 4, 8, 12
+	var all []invoice.Invoice
+	for n := range revisers * each {
+		all = append(all, newInvoice(n))
+	}
+	insert(t, b, all...)
+	ctx, end := context.WithCancel(t.Context())
+	var others sync.WaitGroup
+	tidier, able := b.(invoice.Tidier)
+	for keep := range 2 {
+		if able {
+			others.Go(func() {
+				for ctx.Err() == nil {
+					if err := tidier.Tidy(ctx, 3*keep); err != nil && ctx.Err() == nil {
+						t.Errorf("Tidy: %v", err)
+					}
+				}
+			})
+		}
+		others.Go(func() {
+			for ctx.Err() == nil {
+				page, err := b.Invoices(ctx, invoice.Query{CreatedBefore: all[len(all)-1].CreatedAt, Sort: invoice.SortUpdated, Limit: 1000})
+				if ctx.Err() == nil && (err != nil || page.Total != len(all) || len(slices.Compact(slices.Sorted(slices.Values(ids(page.Invoices))))) != len(all)) {
+					t.Errorf("got %d invoices of a total of %d, error %v; want %d", len(page.Invoices), page.Total, err, len(all))
+				}
+			}
+		})
+	}
+	revised := make([][]invoice.Invoice, revisers)
+	errs := parallel(revisers, func(i int) error {
+		own := slices.Clone(all[i*each : (i+1)*each])
+		for n := range revisions {
+			one := &own[n%each]
+			*one = revise(*one, func(inv *invoice.Invoice) {
+				inv.State.Status = invoice.Statuses()[(i+n)%3]
+				inv.UpdatedAt = inv.UpdatedAt.Add(time.Duration(i*revisions+n) * time.Hour)
+			})
+			added := newInvoice(1000 + i*revisions + n)
+			batch := created(added)
+			batch.Update = []invoice.Invoice{*one}
+			if err := b.Commit(t.Context(), batch); err != nil {
+				return err
+			}
+			revised[i] = append(revised[i], added)
+		}
+		revised[i] = append(revised[i], own...)
+		return nil
+	})
+	end()
+	others.Wait()
+	same(t, "the commits", errors.Join(errs...), nil)
+	now := slices.Concat(revised...)
+	for range 2 {
+		for _, q := range []invoice.Query{
+			{}, {Sort: invoice.SortUpdated}, {Status: invoice.Statuses()[1]}, {Search: "order-0101", Ascending: true}, {Status: invoice.Statuses()[2], Sort: invoice.SortUpdated},
+		} {
+			same(t, fmt.Sprintf("%+v", q), list(t, b, q), listed(now, q))
+		}
+		if able {
+			same(t, "Tidy", tidier.Tidy(t.Context(), 0), nil)
 		}
 	}
 }
