@@ -153,8 +153,12 @@ func TestTheContentTypeDoesNotMatter(t *testing.T) {
 	require.Equal(t, 1, w.count(t))
 }
 
-// TestIncident45_WhatIsAnothersDoesNotExist walks every operation.
-func TestIncident45_WhatIsAnothersDoesNotExist(t *testing.T) { contract.Walk(t, subject) }
+// TestIncident45_WhatIsAnothersDoesNotExist walks every operation of both versions.
+func TestIncident45_WhatIsAnothersDoesNotExist(t *testing.T) {
+	for name, version := range versions {
+		t.Run(name, func(t *testing.T) { contract.Walk(t, subjectOf(version)) })
+	}
+}
 
 func TestMoneyOutIsForbiddenForNow(t *testing.T) {
 	w := newWorld(t, options{})
