@@ -39,7 +39,7 @@ func Fuzz(f *testing.F, subject func(t testing.TB) Subject, more ...string) {
 	f.Fuzz(func(t *testing.T, which uint8, ids, query, body, header string) {
 		if z == nil || z.written > 50 { // rows are compared with every request
 			z = &fuzzed{Subject: subject(t)}
-			z.api = z.API(httpapi.Limit{}, httpapi.NewReplies(0))
+			z.api = z.API(httpapi.Limit{}, z.replies(t))
 		}
 		routes := z.api.Routes()
 		route := routes[int(which)%len(routes)]
