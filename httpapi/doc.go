@@ -38,10 +38,10 @@
 // # Repeated requests
 //
 // With Config.Replies, which both SQL stores keep, a shop whose request was not answered sends it again, with the same
-// Idempotency-Key, and has the first one's answer; see [Replies]. A request with a key goes on when its client hangs up, for at most a minute, so
-// that what it did and what it answers are never known by halves. What ended without an answer that is kept runs
-// again: after a status of 500 or more, which may come when half is done, it is the order id that finds the invoice.
-// So it is when the process dies: then the key is taken for five minutes first.
+// Idempotency-Key, and has the first one's answer; see [Replies]. A request with a key goes on when its client hangs
+// up, for at most a minute, so that what it did and what it answers are never known by halves. What ended without an
+// answer that is kept runs again: after a status of 500 or more, which may come when half is done, it is the order id
+// that finds the invoice. So it is when the process dies: then the key is taken for five minutes first.
 //
 // # What it does not do
 //

@@ -1,6 +1,7 @@
 package cryptomus_test
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -14,17 +15,47 @@ import (
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/cryptomus"
 	"github.com/cointill/cointill/httpapi/internal/contract"
+	"github.com/cointill/cointill/httpapi/internal/spy"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
 	"github.com/cointill/cointill/webhook"
 	"github.com/stretchr/testify/require"
 )
 
-// TestTheDocumentIsTheContract makes every operation succeed, or be forbidden, and give each error that it declares,
-// has a foreign implementation of OpenAPI compare all of it with the document, and looks for the published words.
+// version is one of the API's.
+type version struct {
+	make   func(cryptomus.Config) (*httpapi.API, error)
+	resend contract.Exercise // of /payment/resend
+}
+
+var v1 = version{cryptomus.New, contract.Exercise{
+	Body: `{"uuid":"PAID"}`, Ways: []contract.Way{{Body: `{"order_id":"order-paid"}`}}, Refuse: says(
+		`{"uuid":"`+unknownID+`"}`, "Payment not found", `{"uuid":"LIVE"}`, "Notification not found", `{"uuid":"WORN"}`, "Too much resend",
+		`{}`, broken("uuid", "required_without"),
+	),
+}}
+
+var v2 = version{cryptomus.NewV2, contract.Exercise{
+	Body: `{"txid":"tx-paid"}`, Ways: []contract.Way{{Body: `{"uuid":"PAID"}`}, {Body: `{"order_id":"order-paid"}`}, {Body: `{"txid":"tx-shared"}`}},
+	Refuse: says(
+		`{"txid":"nothing"}`, "Payment not found", `{"txid":"tx-live"}`, "Notification not found", `{"txid":"tx-worn"}`, "Too much resend",
+		`{}`, broken("txid", "required_without_all"), `{"txid":"`+strings.Repeat("f", 257)+`"}`, broken("txid", "max.string"),
+	),
+}}
+
+var versions = map[string]version{"1.0.0": v1, "2.0.0": v2}
+
+// TestTheDocumentIsTheContract makes every operation of both versions succeed, or be forbidden, and give each error that
+// it declares, has a foreign implementation of OpenAPI compare all of it with the document, and looks for the published
+// words.
 func TestTheDocumentIsTheContract(t *testing.T) {
+	t.Run("1.0.0", func(t *testing.T) { holds(t, v1, published) })
+	t.Run("2.0.0", func(t *testing.T) { holds(t, v2, map[string][]string{"resendWebhook": published["resendWebhook"]}) })
+}
+
+func holds(t *testing.T, version version, published map[string][]string) {
 	said := map[string]bool{}
-	for _, got := range contract.Examine(t, subject) {
+	for _, got := range contract.Examine(t, subjectOf(version)) {
 		shape, known := shapes[got.Status]
 		if got.Status != 200 && known {
 			require.Regexp(t, `^`+shape+`\n$`, got.Body, "%s %d", got.Operation, got.Status)
@@ -78,11 +109,12 @@ var neverSaid = map[string]string{
 // shopper is a world with invoices and wallets in every state that operations ask for.
 type shopper struct {
 	*world
+	version   version           // that is asked
 	ids, lost *strings.Replacer // of the words in exercises, by what is there or by what is not
 	secrets   []string
 }
 
-func newShopper(t testing.TB) *shopper {
+func newShopper(t testing.TB, version version) *shopper {
 	w := newWorld(t, options{allowed: "192.0.2.0/24", service: func(c *invoice.Config) { c.Chains[0].PaymentURI = evmLikeURI }})
 	create := func(order string) string {
 		return w.create(t, `{"amount":"1","currency":"COIN","order_id":"`+order+`","url_callback":"https://shop.example/c"}`)["uuid"].(string)
@@ -100,7 +132,12 @@ func newShopper(t testing.TB) *shopper {
 		return w.post(t, "/wallet", `{"currency":"COIN","network":"sim","order_id":"`+order+`"}`).result(t)["uuid"].(string)
 	}
 	w.send(t, w.api, w.request("POST", "/payment", w.rival, w.rival.payment, `{"amount":"1","currency":"COIN","order_id":"theirs"}`)).result(t)
-	out := &shopper{world: w, secrets: []string{w.shop.id, w.shop.payment}}
+	for _, order := range []string{"live", "paid", "worn"} {
+		w.pays(t, order, "tx-"+order, "0")
+	}
+	w.pays(t, "paid", "tx-shared", "0")
+	w.pays(t, "worn", "tx-shared", "1")
+	out := &shopper{world: w, version: version, secrets: []string{w.shop.id, w.shop.payment}}
 	ids, lost := []string{"order-", ""}, []string{"order-", "nothing-"}
 	name := func(word, there, nothing string) { ids, lost = append(ids, word, there), append(lost, word, nothing) }
 	for word, id := range map[string]string{
@@ -109,6 +146,7 @@ func newShopper(t testing.TB) *shopper {
 		name(word, id, unknownID)
 		out.secrets = append(out.secrets, id)
 	}
+	name("tx-", "tx-", "nothing-")
 	name("NEXT", cursor(id, true), cursor(unknownID, true))
 	name("PREVIOUS", cursor(id, false), cursor(unknownID, false))
 	out.ids, out.lost = strings.NewReplacer(ids...), strings.NewReplacer(lost...)
@@ -131,8 +169,11 @@ func (w *world) take(t testing.TB, id string) {
 	require.NoError(t, err)
 }
 
-func subject(t testing.TB) contract.Subject {
-	w := newShopper(t)
+func subjectOf(version version) func(testing.TB) contract.Subject {
+	return func(t testing.TB) contract.Subject { return newShopper(t, version).subject(t) }
+}
+
+func (w *shopper) subject(t testing.TB) contract.Subject {
 	return contract.Subject{
 		API: func(limit httpapi.Limit, replies httpapi.Replies) *httpapi.API {
 			return w.with(func(c *cryptomus.Config) { c.Limit, c.Replies = limit, replies })(t)
@@ -163,8 +204,7 @@ func subject(t testing.TB) contract.Subject {
 // with is an API with everything switched on, and changed.
 func (w *shopper) with(change func(*cryptomus.Config)) func(testing.TB) *httpapi.API {
 	return func(t testing.TB) *httpapi.API {
-		return w.newAPI(t, func(c *cryptomus.Config) {
-			c.Discounts = &discounts{kept: map[string]map[[2]string]int{}}
+		return w.build(t, w.version, func(c *cryptomus.Config) {
 			c.TestClient = endpoint(nil)
 			change(c)
 		})
@@ -179,6 +219,32 @@ func (w *shopper) without(change func(*invoice.Config)) func(testing.TB) *httpap
 		return w.with(func(c *cryptomus.Config) { c.Service = lacks.service })(t)
 	}
 }
+
+// over is an API whose projects are in another store.
+func (w *shopper) over(other invoice.ProjectStore) func(testing.TB) *httpapi.API {
+	return func(t testing.TB) *httpapi.API {
+		projects, err := invoice.NewProjects(other, w.now)
+		require.NoError(t, err)
+		return w.with(func(c *cryptomus.Config) { c.Projects = projects })(t)
+	}
+}
+
+// full is a store whose projects have as many discounts as they may, of assets that they have had.
+type full struct{ *spy.Store }
+
+func (f full) Project(ctx context.Context, id string) (invoice.Project, error) {
+	p, err := f.Store.Project(ctx, id)
+	p.Discounts = map[string]int{}
+	for n := range 200 {
+		p.Discounts[fmt.Sprint("OLD", n)] = 1
+	}
+	return p, err
+}
+
+// stale is a store in which others are always quicker.
+type stale struct{ *spy.Store }
+
+func (stale) UpdateProject(context.Context, invoice.Project) error { return invoice.ErrConflict }
 
 // endpoint is a client whose every request is taken, or fails.
 func endpoint(err error) *http.Client {
@@ -231,6 +297,7 @@ func (w *shopper) payments() map[string]contract.Exercise {
 	noRates := w.without(func(c *invoice.Config) { c.Rates = rates.NewFixed(nil, nil) })
 	noAddress := w.without(func(c *invoice.Config) { c.Chains[0].Pool = &invoice.Pool{Size: 1} })
 	const neither = `"order_id":["validation.required_without"],"uuid":["validation.required_without"]`
+	const discount = `{"currency":"COIN","network":"sim","discount_percent":-10}`
 	const coin, none = `{"amount":"1","order_id":"9","currency":`, `{"uuid":"` + unknownID + `"}`
 	return map[string]contract.Exercise{
 		"createPayment": {
@@ -250,8 +317,11 @@ func (w *shopper) payments() map[string]contract.Exercise {
 		"markAsPaid": {Body: `{"uuid":"MARK"}`, Ways: []contract.Way{{Body: `{"order_id":"order-live"}`}}, Refuse: says(none, "Payment not found", `{"uuid":"OVER"}`, "Payment cannot be marked as paid", `{}`, neither)},
 		"paymentQR":  {Body: `{"merchant_payment_uuid":"LIVE"}`, Refuse: says(`{"merchant_payment_uuid":"OVER"}`, "Payment not found", `{}`, broken("merchant_payment_uuid", "required"))},
 		"setDiscount": {
-			Body:   `{"currency":"COIN","network":"sim","discount_percent":-10}`,
-			Refuse: says(`{"currency":"BUSD","network":"bsc","discount_percent":1}`, "The service BUSD bsc was not found", `{}`, broken("currency", "required")),
+			Body: discount,
+			Refuse: slices.Concat(says(
+				`{"currency":"BUSD","network":"bsc","discount_percent":1}`, "The service BUSD bsc was not found", `{}`, broken("currency", "required"),
+				`{"currency":"COIN","network":"sim","discount_percent":-100}`, broken("discount_percent", "min.numeric"),
+			), on(w.over(full{w.store}), says(discount, broken("currency", "max.array"))), on(w.over(stale{w.store}), says(discount, "Gateway error"))),
 		},
 		"listRates": {Target: "/exchange-rate/COIN/list", Refuse: []contract.Refusal{
 			{Status: 422, Target: "/exchange-rate/USD/list", Says: "The currency was not found"}, {Status: 422, API: noRates, Says: "Gateway error"},
@@ -275,9 +345,7 @@ func (w *shopper) webhooks() map[string]contract.Exercise {
 	}
 	return map[string]contract.Exercise{
 		"testPaymentWebhook": test("payment", "LIVE", "WALLET"), "testWalletWebhook": test("wallet", "WALLET", "LIVE"),
-		"resendWebhook": {Body: `{"uuid":"PAID"}`, Ways: []contract.Way{{Body: `{"order_id":"order-paid"}`}}, Refuse: says(
-			`{"uuid":"`+unknownID+`"}`, "Payment not found", `{"uuid":"LIVE"}`, "Notification not found", `{"uuid":"WORN"}`, "Too much resend",
-		)},
+		"resendWebhook": w.version.resend,
 	}
 }
 

@@ -2,7 +2,6 @@ package cryptomus_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -18,7 +17,6 @@ import (
 	"github.com/cointill/cointill/httpapi/cryptomus"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
-	"github.com/cointill/cointill/store"
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 )
@@ -290,14 +288,4 @@ func TestDiscountsThatAreNotSet(t *testing.T) {
 	}
 	set := `{"currency":"USDT","network":"sim","discount_percent":1}`
 	w.post(t, "/payment/discount/set", set).breaks(t, "currency", "max.array")
-
-	projects, err := invoice.NewProjects(stale{w.store}, nil)
-	require.NoError(t, err)
-	w.api = w.newAPI(t, func(c *cryptomus.Config) { c.Projects = projects })
-	w.send(t, w.api, w.request("POST", "/payment/discount/set", w.rival, w.rival.payment, set)).message(t, "Gateway error")
 }
-
-// stale is a store in which others are always quicker.
-type stale struct{ *store.Memory }
-
-func (stale) UpdateProject(context.Context, invoice.Project) error { return invoice.ErrConflict }

@@ -121,6 +121,11 @@ func (w *world) currencies() []webhook.CryptomusCurrency {
 
 func (w *world) newAPI(t testing.TB, change func(*cryptomus.Config)) *httpapi.API {
 	t.Helper()
+	return w.build(t, v1, change)
+}
+
+func (w *world) build(t testing.TB, version version, change func(*cryptomus.Config)) *httpapi.API {
+	t.Helper()
 	w.cfg = cryptomus.Config{
 		Service: w.service, Projects: w.projects, Store: w.store, Currencies: w.currencies(), PageURL: pageURL, Now: w.now,
 		Logger: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -128,7 +133,7 @@ func (w *world) newAPI(t testing.TB, change func(*cryptomus.Config)) *httpapi.AP
 	if change != nil {
 		change(&w.cfg)
 	}
-	api, err := cryptomus.New(w.cfg)
+	api, err := version.make(w.cfg)
 	require.NoError(t, err)
 	return api
 }

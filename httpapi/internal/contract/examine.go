@@ -26,11 +26,19 @@ type Subject struct {
 	Request func(route httpapi.Route, e Exercise) *http.Request             // from 192.0.2.1, signed if need be
 	Strip   func(r *http.Request)                                           // takes out who asks
 	Store   *spy.Store                                                      // under all of it
+	Replies func(t testing.TB) httpapi.Replies                              // without entries; nil: in memory
 
 	Exercises map[string]Exercise // by the id of the operation
 	Secrets   []string            // what only the shop knows
 	// Unreachable are what is declared for every operation alike and cannot happen to some: "operation status", and why.
 	Unreachable map[string]string
+}
+
+func (s Subject) replies(t testing.TB) httpapi.Replies {
+	if s.Replies != nil {
+		return s.Replies(t)
+	}
+	return httpapi.NewReplies(0)
 }
 
 func (s Subject) exercise(route httpapi.Route) Exercise {
@@ -83,9 +91,13 @@ type Answer struct {
 // answered.
 func Examine(t *testing.T, s func(t testing.TB) Subject) (answers []Answer) {
 	t.Helper()
-	for name, replies := range map[string]httpapi.Replies{"as it is": nil, "with keys": httpapi.NewReplies(0)} {
+	for name, keys := range map[string]bool{"as it is": false, "with keys": true} {
 		t.Run(name, func(t *testing.T) {
-			x := &examiner{T: t, Subject: s(t), replies: replies, seen: map[string]bool{}}
+			x := &examiner{T: t, Subject: s(t), keyed: keys, seen: map[string]bool{}}
+			var replies httpapi.Replies
+			if keys {
+				replies = x.replies(t)
+			}
 			x.api, x.cold, x.limited = x.API(httpapi.Limit{}, replies), x.API(httpapi.Limit{}, replies), x.API(httpapi.Limit{PerSecond: 1}, replies)
 			x.held = map[int]*httpapi.API{
 				http.StatusConflict:            x.API(httpapi.Limit{}, held(func(running []byte) []byte { return running })),
@@ -113,7 +125,7 @@ type examiner struct {
 	limited *httpapi.API
 	held    map[int]*httpapi.API // have an entry for every key, which is why they answer the status
 	doc     *Document
-	replies httpapi.Replies
+	keyed   bool            // whether requests have keys
 	seen    map[string]bool // "operation status"
 	answers []Answer
 	keys    int // that were given to requests
@@ -159,7 +171,7 @@ func (x *examiner) request(route httpapi.Route, e Exercise) *http.Request {
 	for name, value := range e.Header {
 		r.Header.Set(name, value)
 	}
-	if x.replies != nil {
+	if x.keyed {
 		x.keys++
 		r.Header.Set("Idempotency-Key", fmt.Sprint("key-", x.keys))
 	}
@@ -235,7 +247,7 @@ func (x *examiner) breakDown(route httpapi.Route, e Exercise) {
 // refuseKeys makes the errors of requests that may be repeated: a bad key, one whose request is running, and one of
 // another request.
 func (x *examiner) refuseKeys(route httpapi.Route, e Exercise) {
-	if x.replies == nil || route.Auth == nil || route.Method == http.MethodGet {
+	if !x.keyed || route.Auth == nil || route.Method == http.MethodGet {
 		return
 	}
 	r := x.request(route, e)

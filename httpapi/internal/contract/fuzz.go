@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,7 +24,10 @@ func Fuzz(f *testing.F, subject func(t testing.TB) Subject, more ...string) {
 			f.Add(uint8(i), "", query, body, "c")
 		}
 		add(e.Target, e.Body)
-		for _, r := range append(e.Refuse, e.Then...) {
+		for _, way := range e.Ways {
+			add(way.Target, way.Body)
+		}
+		for _, r := range slices.Concat(e.Refuse, e.Then) {
 			add(r.Target, r.Body)
 		}
 		f.Add(uint8(i), "%00/\x00/'", "cursor=%00&search=%ff&page=1000000000&a", "[]", "\x00")
@@ -35,7 +39,7 @@ func Fuzz(f *testing.F, subject func(t testing.TB) Subject, more ...string) {
 	f.Fuzz(func(t *testing.T, which uint8, ids, query, body, header string) {
 		if z == nil || z.written > 50 { // rows are compared with every request
 			z = &fuzzed{Subject: subject(t)}
-			z.api = z.API(httpapi.Limit{}, httpapi.NewReplies(0))
+			z.api = z.API(httpapi.Limit{}, z.replies(t))
 		}
 		routes := z.api.Routes()
 		route := routes[int(which)%len(routes)]

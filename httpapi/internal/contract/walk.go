@@ -160,7 +160,7 @@ func (w *walker) keepsSecrets(got seen) {
 
 // repeat has everybody repeat what the shop has done, with its Idempotency-Key: only the shop is answered as it was.
 func (w *walker) repeat() {
-	w.api = w.API(httpapi.Limit{}, httpapi.NewReplies(0))
+	w.api = w.API(httpapi.Limit{}, w.replies(w.T))
 	for _, route := range w.api.Routes() {
 		if route.Auth == nil || route.Method == http.MethodGet {
 			continue

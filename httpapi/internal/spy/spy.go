@@ -114,6 +114,10 @@ func (s *Store) InvoicesAt(ctx context.Context, places []invoice.Place) ([]invoi
 	return noted(s, "InvoicesAt", func() ([]invoice.Invoice, error) { return s.Backend.InvoicesAt(ctx, places) })
 }
 
+func (s *Store) InvoicesPaidIn(ctx context.Context, network chain.Network, txID string) ([]invoice.Invoice, error) {
+	return noted(s, "InvoicesPaidIn", func() ([]invoice.Invoice, error) { return s.Backend.InvoicesPaidIn(ctx, network, txID) })
+}
+
 func (s *Store) Network(ctx context.Context, network chain.Network) (invoice.Progress, error) {
 	return noted(s, "Network", func() (invoice.Progress, error) { return s.Backend.Network(ctx, network) })
 }
