@@ -44,8 +44,8 @@ type Page struct {
 
 // Find answers the page of a query.
 func Find(ctx context.Context, source Source, q invoice.Query) (Page, error) {
-	f := &finder{source: source, q: q, needle: lower(q.Search), projects: map[string]bool{}, from: math.MinInt64, to: math.MaxInt64}
-	f.nowhere = !utf8.ValidString(q.Search) || strings.Contains(q.Search, "\x00")
+	f := &finder{source: source, q: q, projects: map[string]bool{}, from: math.MinInt64, to: math.MaxInt64}
+	f.needle, f.nowhere = lower(q.Search), !utf8.ValidString(q.Search) || strings.Contains(q.Search, "\x00")
 	for _, project := range q.SearchProjects {
 		f.projects[project] = true
 	}
