@@ -241,9 +241,12 @@ type Query struct {
 	Fiat          string    // code of Quote.Fiat's currency, or of Price's without a quote
 	// Search selects invoices with the text somewhere in their id, project, order id or name, whatever the case of
 	// its ASCII letters.
-	Search    string
-	Sort      Sort
-	Ascending bool
+	Search string
+	// SearchProjects are ids of projects whose invoices Search selects as well, whatever their texts. Without Search they
+	// mean nothing.
+	SearchProjects []string
+	Sort           Sort
+	Ascending      bool
 	// After leaves what comes after the invoice of this id, as that stands now, whether the listing has it or not:
 	// the way through a long listing, whose last page costs what its first does. An unknown id leaves nothing.
 	After     string
@@ -315,4 +318,7 @@ type ProjectStore interface {
 	Project(ctx context.Context, id string) (Project, error)
 	// ProjectByKey answers the project whose API key has this hash, or ErrNotFound.
 	ProjectByKey(ctx context.Context, keyHash string) (Project, error)
+	// ProjectsByOwner answers the ids, in order, of the projects that have the text somewhere in their owner,
+	// whatever the case of its ASCII letters. It may read all projects.
+	ProjectsByOwner(ctx context.Context, text string) ([]string, error)
 }

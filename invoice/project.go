@@ -71,6 +71,10 @@ func (p Project) Allows(ip netip.Addr) bool {
 	return false
 }
 
+// OwnerHas says whether the text is somewhere in the owner, whatever the case of its ASCII letters: what a
+// [ProjectStore] without a database's filters asks of each project.
+func (p Project) OwnerHas(text string) bool { return contains(p.Owner, text) }
+
 // HashKey is what is stored of an API key. Keys are 256 random bits, so a plain hash cannot be
 // searched, and looking one up by its hash gives no timing away.
 func HashKey(key string) string {
@@ -180,6 +184,16 @@ func (ps *Projects) Authenticate(ctx context.Context, key string) (Project, erro
 // Project answers the project, or ErrNotFound.
 func (ps *Projects) Project(ctx context.Context, id string) (Project, error) {
 	return ps.store.Project(ctx, id)
+}
+
+// ByOwner answers the ids, in order, of the projects that have the text somewhere in their owner, whatever the case of
+// its ASCII letters: for Query.SearchProjects.
+func (ps *Projects) ByOwner(ctx context.Context, text string) ([]string, error) {
+	ids, err := ps.store.ProjectsByOwner(ctx, text)
+	if err != nil {
+		return nil, fmt.Errorf("invoice: projects by owner: %w", err)
+	}
+	return ids, nil
 }
 
 // Secrets answers the secrets that sign the project's webhooks now, newest first.

@@ -16,7 +16,7 @@ func (q Query) Selects(inv Invoice) bool {
 		q.Project != "" && inv.Project != q.Project,
 		q.Status != "" && inv.State.Status != q.Status,
 		q.Fiat != "" && inv.fiatCode() != q.Fiat,
-		q.Search != "" && !inv.mentions(q.Search),
+		q.Search != "" && !inv.mentions(q.Search) && !slices.Contains(q.SearchProjects, inv.Project),
 		q.AssetCode != "" && (inv.Quote == nil || inv.Quote.Asset.Code != q.AssetCode),
 		!q.CreatedAfter.IsZero() && inv.CreatedAt.Before(q.CreatedAfter),
 		!q.CreatedBefore.IsZero() && inv.CreatedAt.After(q.CreatedBefore):
@@ -35,12 +35,15 @@ func (inv Invoice) fiatCode() string {
 // mentions says whether the text is somewhere in what an invoice is searched by.
 func (inv Invoice) mentions(text string) bool {
 	for _, in := range []string{inv.ID, inv.Project, inv.OrderID, inv.Name} {
-		if strings.Contains(lowerASCII(in), lowerASCII(text)) {
+		if contains(in, text) {
 			return true
 		}
 	}
 	return false
 }
+
+// contains does not look at the case of ASCII letters.
+func contains(in, text string) bool { return strings.Contains(lowerASCII(in), lowerASCII(text)) }
 
 // lowerASCII is what databases agree on about letters.
 func lowerASCII(s string) string {

@@ -85,6 +85,12 @@ func TestAListingHasWhatEveryFieldOfItsQuerySelects(t *testing.T) {
 		{invoice.Query{CreatedBefore: listedAt.Add(4)}, inv, false},
 		{invoice.Query{Project: "shop", Status: invoice.StatusNew, AssetCode: "ETH", CreatedAfter: listedAt, CreatedBefore: listedAt.Add(9)}, inv, true},
 		{invoice.Query{Project: "shop", Status: invoice.StatusNew, AssetCode: "ETH", CreatedAfter: listedAt, CreatedBefore: listedAt.Add(4)}, inv, false},
+		{invoice.Query{Search: "nothing"}, inv, false},
+		{invoice.Query{Search: "nothing", SearchProjects: []string{"another", "shop"}}, inv, true},
+		{invoice.Query{Search: "nothing", SearchProjects: []string{"another", "SHOP"}}, inv, false},
+		{invoice.Query{Search: "nothing", SearchProjects: []string{"shop"}, Status: invoice.StatusPending}, inv, false},
+		{invoice.Query{SearchProjects: []string{"another"}}, inv, true},
+		{invoice.Query{Search: "SHOP", SearchProjects: []string{"another"}}, inv, true},
 		{invoice.Query{Offset: 7, Limit: 1, Sort: invoice.SortDue}, inv, true}, // the page does not matter
 	} {
 		require.Equal(t, c.selected, c.q.Selects(c.inv), "%+v", c.q)

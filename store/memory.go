@@ -327,6 +327,23 @@ func (m *Memory) ProjectByKey(ctx context.Context, keyHash string) (invoice.Proj
 	return m.findProject(ctx, func(p invoice.Project) bool { return p.KeyHash == keyHash })
 }
 
+// ProjectsByOwner implements [invoice.ProjectStore].
+func (m *Memory) ProjectsByOwner(ctx context.Context, text string) ([]string, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var ids []string
+	for id, p := range m.projects {
+		if p.OwnerHas(text) {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids, nil
+}
+
 func (m *Memory) findProject(ctx context.Context, match func(invoice.Project) bool) (invoice.Project, error) {
 	if err := ctx.Err(); err != nil {
 		return invoice.Project{}, err

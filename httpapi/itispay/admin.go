@@ -21,7 +21,7 @@ type adminQuery struct {
 	Status       string `json:"status" schema:"maxLength=32" doc:"Filter by invoice status"`
 	Currency     string `json:"currency" schema:"maxLength=32" doc:"Filter by crypto currency"`
 	FiatCurrency string `json:"fiat_currency" schema:"maxLength=16" doc:"Filter by fiat currency"`
-	Search       string `json:"search" schema:"maxLength=255" doc:"Text anywhere in invoice_id, project_id, order_id or order_name, whatever the case of its ASCII letters"`
+	Search       string `json:"search" schema:"maxLength=255" doc:"Text anywhere in invoice_id, user_id, project_id, order_id or order_name, whatever the case of its ASCII letters"`
 	Page         int    `json:"page" schema:"minimum=1,maximum=1000000000,default=1" doc:"Page number"`
 	PageSize     int    `json:"page_size" schema:"minimum=1,maximum=100,default=20" doc:"Items per page"`
 	SortBy       string `json:"sort_by" schema:"enum=created_at|updated_at|fiat_amount|crypto_amount,default=created_at" doc:"Field to sort by"`
@@ -122,8 +122,14 @@ func (a *api) adminList(r *httpapi.Request) (any, error) {
 	if !clean(in.Search) {
 		return nil, &invoice.InvalidError{Field: "search", Reason: "must be text"}
 	}
+	var owned []string
+	if in.Search != "" {
+		if owned, err = a.cfg.Projects.ByOwner(r.Context(), in.Search); err != nil {
+			return nil, err
+		}
+	}
 	page, err := a.service.List(r.Context(), invoice.Query{
-		Status: invoice.Status(in.Status), AssetCode: code, Fiat: in.FiatCurrency, Search: in.Search,
+		Status: invoice.Status(in.Status), AssetCode: code, Fiat: in.FiatCurrency, Search: in.Search, SearchProjects: owned,
 		Sort: invoice.Sort(in.SortBy), Ascending: in.SortOrder == "asc",
 		Offset: (in.Page - 1) * in.PageSize, Limit: in.PageSize,
 	})

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -83,6 +84,36 @@ func TestAdminList(t *testing.T) {
 		"search=" + strings.Repeat("a", 256), "fiat_currency=" + strings.Repeat("a", 17),
 	} {
 		w.do(t, "GET", "/admin/invoices?"+q, w.admin, "").refused(t, 422, "validation_error")
+	}
+}
+
+func TestAdministratorsSearchByOwner(t *testing.T) {
+	w := newWorld(t, options{})
+	w.create(t, `{"order_id":"1","fiat_amount":100,"currency":"SIM"}`)
+	_, key, err := w.projects.Create(t.Context(), invoice.NewProject{Owner: "Ann_1@Shop.example", Name: "shop"})
+	require.NoError(t, err)
+	for _, order := range []string{"2", "3"} {
+		got := w.do(t, "POST", "/invoices", key, fmt.Sprintf(`{"order_id":%q,"fiat_amount":100,"currency":"TOK"}`, order))
+		require.Equal(t, 201, got.status, got.body)
+	}
+	for search, orders := range map[string]string{
+		"ANN_1@shop": "2 3", "@": "2 3", "n_1": "2 3", "OWNE": "1", "n%1": "", "nnn": "",
+	} {
+		var found []string
+		got := w.do(t, "GET", "/admin/invoices"+query("search", search), w.admin, "")
+		for _, item := range got.object(t)["items"].([]any) {
+			require.Contains(t, strings.ToLower(item.(map[string]any)["user_id"].(string)), strings.ToLower(search))
+			found = append(found, item.(map[string]any)["order_id"].(string))
+		}
+		slices.Sort(found)
+		require.Equal(t, orders, strings.Join(found, " "), search)
+	}
+	both := query("search", "ann_1", "currency", "SIM")
+	require.Equal(t, "[]", w.do(t, "GET", "/admin/invoices"+both, w.admin, "").text(t, "items"), "the other filters restrict as ever")
+	for _, key := range []string{key, w.key} {
+		w.store.Calls()
+		w.do(t, "GET", "/admin/invoices"+query("search", "ann"), key, "").refused(t, 403, "forbidden")
+		require.NotContains(t, w.store.Calls(), "ProjectsByOwner")
 	}
 }
 

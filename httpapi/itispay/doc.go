@@ -72,10 +72,9 @@
 // projects. They change none. Items have what the published sample has, but for custody, int_trans_id,
 // paybis_event_id, settlement_date and settlement_txid, which are absent: money goes to the shop's own wallet, so
 // nobody keeps or settles it. rate_created is absent when no rate was needed, and user_id, the project's owner, when
-// the project is no longer known. search looks through invoice_id, project_id, order_id and order_name; not through
-// user_id, which invoices do not carry.
-// status_history has a member for every change of status, with who made it and why if somebody did. callbacks, with every
-// attempt, are there if Config.Store is.
+// the project is no longer known. search looks through invoice_id, user_id, project_id, order_id and
+// order_name, whatever the case of ASCII letters. status_history has a member for every change of status, with who made
+// it and why if somebody did. callbacks, with every attempt, are there if Config.Store is.
 //
 // # Callbacks
 //

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
@@ -209,6 +210,23 @@ func (s *Store) Project(ctx context.Context, id string) (invoice.Project, error)
 func (s *Store) ProjectByKey(ctx context.Context, keyHash string) (invoice.Project, error) {
 	return view(ctx, s, "read project by key", func(t *txn) invoice.Project {
 		return t.project(t.get(key("project key", keyHash)))
+	})
+}
+
+// ProjectsByOwner implements [invoice.ProjectStore]. It reads all projects.
+func (s *Store) ProjectsByOwner(ctx context.Context, text string) ([]string, error) {
+	return view(ctx, s, "read projects by owner", func(t *txn) (ids []string) {
+		for k, record := range t.scan(under("project")) {
+			var p invoice.Project
+			if err := json.Unmarshal([]byte(record), &p); err != nil {
+				t.fail(fmt.Errorf("the project under %q is damaged: %w", k, err))
+			}
+			if p.OwnerHas(text) {
+				ids = append(ids, p.ID)
+			}
+		}
+		slices.Sort(ids) // keys are in no particular order when ids are long
+		return ids
 	})
 }
 

@@ -16,7 +16,7 @@ import (
 )
 
 // big are the tables that grow with what happens; the others have a row for each network, wallet, duty,
-// project or dead URL, or a single one.
+// project or dead URL, or a single one, and may be read as a whole.
 var big = []string{"cointill_invoices", "cointill_places", "cointill_free", "cointill_payments", "cointill_events", "cointill_outbox", "cointill_attempts", "cointill_replies", "cointill_parts"}
 
 // fill is a shop's database after a while: 100,000 invoices of three projects.
@@ -82,7 +82,7 @@ func samples() map[string][]any {
 		qAbove: {"eip155:1", 99900}, qWaking: {"eip155:1", 500, 500, 500, 500, 200}, qNetwork: {"eip155:1"},
 		qEvents: {50000, 100}, qInvoiceEvents: {"inv-7"},
 		qInsertProject: {"1", "1", "1", "1", 1, "{}"}, qUpdateProject: {"1", "1", "1", "1", 1, "{}"},
-		qProject: {"1"}, qProjectByKey: {"1"}, qLockInvoices: {texts},
+		qProject: {"1"}, qProjectByKey: {"1"}, qProjectsByOwner: {"ann"}, qLockInvoices: {texts},
 		qPutMessages: {texts, texts, texts, list(256), texts, texts, texts, texts, bodies, list(256), texts, texts, bools},
 		qClaim:       {50000, []string{"endpoint-10", "endpoint-20"}, 64, 200000, 4, []string{}, []int64{}},
 		qLockMessage: {"evt-10"}, qRecord: {"evt-10", 0, "delivered", 0, "", 0, 200, "", ""},

@@ -56,6 +56,19 @@ func (s *Store) ProjectByKey(ctx context.Context, keyHash string) (invoice.Proje
 	return s.project(ctx, qProjectByKey, keyHash)
 }
 
+// ProjectsByOwner implements [invoice.ProjectStore]. It reads all projects.
+func (s *Store) ProjectsByOwner(ctx context.Context, text string) ([]string, error) {
+	found, err := s.pool.Query(ctx, qProjectsByOwner, text)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: read projects by owner: %w", err)
+	}
+	ids, err := pgx.CollectRows(found, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("postgres: read projects by owner: %w", err)
+	}
+	return ids, nil
+}
+
 func (s *Store) project(ctx context.Context, query, arg string) (invoice.Project, error) {
 	var id string
 	var doc []byte

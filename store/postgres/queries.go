@@ -176,6 +176,8 @@ const (
 		WHERE id = $1 AND version = $5 - 1`
 	qProject      = `SELECT id, doc FROM cointill_projects WHERE id = $1`
 	qProjectByKey = `SELECT id, doc FROM cointill_projects WHERE key_hash = $1`
+	// The collation, which the owner has as well, makes lower know no other letters than those of ASCII.
+	qProjectsByOwner = `SELECT id FROM cointill_projects WHERE position(lower($1::text COLLATE "C") IN lower(owner)) > 0 ORDER BY id`
 
 	// qLockInvoices keeps Record and Resend from deciding, without the messages that are about to be put,
 	// which message is next.

@@ -93,6 +93,9 @@ func (p processes) Project(ctx context.Context, id string) (invoice.Project, err
 func (p processes) ProjectByKey(ctx context.Context, keyHash string) (invoice.Project, error) {
 	return p.any().ProjectByKey(ctx, keyHash)
 }
+func (p processes) ProjectsByOwner(ctx context.Context, text string) ([]string, error) {
+	return p.any().ProjectsByOwner(ctx, text)
+}
 func (p processes) Claim(ctx context.Context, q webhook.ClaimQuery) ([]webhook.Delivery, error) {
 	return p.any().Claim(ctx, q)
 }

@@ -68,6 +68,31 @@ func (s *Store) ProjectByKey(ctx context.Context, keyHash string) (invoice.Proje
 	return s.project(ctx, qProjectByKey, keyHash)
 }
 
+// ProjectsByOwner implements [invoice.ProjectStore]. It reads all projects.
+func (s *Store) ProjectsByOwner(ctx context.Context, text string) ([]string, error) {
+	ids, err := s.projectIDs(ctx, text)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: read projects by owner: %w", err)
+	}
+	return ids, nil
+}
+
+func (s *Store) projectIDs(ctx context.Context, owner string) (ids []string, err error) {
+	found, err := s.stmts[qProjectsByOwner].QueryContext(ctx, owner)
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close()
+	for found.Next() {
+		var id string
+		if err := found.Scan(&id); err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, found.Err()
+}
+
 func (s *Store) project(ctx context.Context, query, arg string) (invoice.Project, error) {
 	var id string
 	var doc []byte

@@ -1,6 +1,7 @@
 package sqlite
 
-// The statements that are prepared once. TestA43 proves that each has an index.
+// The statements that are prepared once. TestA43 proves that each has an index, but for what is
+// read as a whole because it stays small.
 
 const (
 	// qLock changes nothing, but makes the transaction a writing one.
@@ -109,6 +110,8 @@ const (
 	qProjectByName  = `SELECT id FROM cointill_projects WHERE owner = ? AND name = ?`
 	qProject        = `SELECT id, doc FROM cointill_projects WHERE id = ?`
 	qProjectByKey   = `SELECT id, doc FROM cointill_projects WHERE key_hash = ?`
+	// The lower of SQLite knows no other letters than those of ASCII.
+	qProjectsByOwner = `SELECT id FROM cointill_projects WHERE instr(lower(owner), lower(?)) > 0 ORDER BY id`
 
 	messageColumns = `m.n, m.id, m.event, m.invoice, m.seq, m.project, m.url, m.endpoint, m.at, m.body, m.format, m.secret`
 	qInsertMessage = `INSERT INTO cointill_outbox (
@@ -159,7 +162,7 @@ func queries() []string {
 		qInsertProgress, qUpdateProgress, qReserve, qInvoice, qInvoiceByOrder, qAbove, qWaking,
 		qChanged, qChangedNumbers, qChangedOf, qSegment, qParts, qSome, qBeginSegment, qUpdateSegment, qDeleteParts, qInsertPart, qMerged,
 		qNetwork, qEvents, qInvoiceEvents, qInsertProject, qUpdateProject, qProjectVersion, qProjectByName,
-		qProject, qProjectByKey, qInsertMessage, qRelease, qDue, qClaim, qRecord, qInsertAttempt,
+		qProject, qProjectByKey, qProjectsByOwner, qInsertMessage, qRelease, qDue, qClaim, qRecord, qInsertAttempt,
 		qInsertGone, qDeleteGone, qKill, qNextDue, qHistory, qLatest, qResend,
 		qBeginReply, qReply, qFinishReply, qAbandonReply, qEndReplies,
 	}

@@ -22,6 +22,7 @@ var listingCases = []testCase{
 	{"standing invoices apart", "a listing has the standing invoices or all others", standing},
 	{"a page without its total", "with Uncounted the total may be anything, and the page is the same", uncounted},
 	{"page after page", "After leaves what comes after that invoice, without repeating or passing over anything; Total counts all", after},
+	{"search with projects", "SearchProjects are projects whose invoices Search selects as well, however many, and mean nothing without it", searchesProjects},
 	{"search", "Search selects by a part of the id, the project, the order id or the name, whatever the case of ASCII letters", searches},
 	{"a page has the payments", "a listing answers invoices with their payments", pageWithPayments},
 }
@@ -141,6 +142,30 @@ func searches(t *testing.T, b store.Backend) {
 		same(t, fmt.Sprintf("%+v", q), list(t, b, q), listed(all, q))
 		q.Project, q.Status, q.Sort = "shop", invoice.StatusNew, invoice.SortUpdated
 		same(t, fmt.Sprintf("%+v", q), list(t, b, q), listed(all, q))
+	}
+}
+
+func searchesProjects(t *testing.T, b store.Backend) {
+	var all []invoice.Invoice
+	var projects []string
+	for n := range 24 {
+		inv := newInvoice(n)
+		inv.Project = fmt.Sprintf("shop %d", n%20)
+		inv.OrderID, inv.Name = fmt.Sprint("order ", n), []string{"A Chair", "tea"}[n%2]
+		inv.Terms.Standing = n%5 == 4
+		all = append(all, inv)
+		projects = append(projects, inv.Project)
+	}
+	insert(t, b, all...)
+	for _, some := range [][]string{{"shop 1"}, {"Shop 1"}, {"shop"}, {"nobody", "shop 3"}, {"shop 2", "shop 2", ""}, projects[3:], projects} {
+		for _, text := range []string{"", "chair", "a", "z", "nothing at all", "shop 1", "tea"} {
+			q := invoice.Query{Search: text, SearchProjects: some}
+			same(t, fmt.Sprintf("%+v", q), list(t, b, q), listed(all, q))
+			q.Standing = true
+			same(t, fmt.Sprintf("%+v", q), list(t, b, q), listed(all, q))
+			q.Standing, q.Project, q.Sort = false, "shop 3", invoice.SortUpdated
+			same(t, fmt.Sprintf("%+v", q), list(t, b, q), listed(all, q))
+		}
 	}
 }
 

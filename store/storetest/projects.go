@@ -3,6 +3,8 @@ package storetest
 import (
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/cointill/cointill/invoice"
@@ -14,6 +16,7 @@ var projectCases = []testCase{
 	{"names are unique for an owner", "ErrDuplicateProject when the owner has a project of this name", projectNames},
 	{"ids and keys are unique", "ErrConflict when the id or the key hash is taken", projectKeys},
 	{"a taken name comes before a taken key", "of the refusals that apply, the id and the version come first, then the name, then the key hash", projectRefusals},
+	{"projects by a part of their owner", "ProjectsByOwner answers the ids, in order, of the projects with the text in their owner, whatever the case of ASCII letters, and every character for itself", projectOwners},
 	{"updates carry the next version", "UpdateProject replaces the project if the stored version is one less, else ErrConflict", projectVersions},
 }
 
@@ -112,4 +115,37 @@ func projectVersions(t *testing.T, b store.Backend) {
 	wantErr(t, err, invoice.ErrNotFound)
 	p.Version = 4
 	wantErr(t, b.UpdateProject(ctx, p), invoice.ErrConflict)
+}
+
+func projectOwners(t *testing.T, b store.Backend) {
+	long := strings.Repeat("a long id ", 12)
+	owners := map[string]string{
+		"p": "Ann@Shop.example", "P": "bob@shop.example", "10": "100%_sure", "2": `back\slash`, "a-1": "ÖL und Straße", "é": "o'hara",
+		long + "2": "Ann", long + "1": "zann", "[": "1009 sure",
+	}
+	for id, owner := range owners {
+		insertProject(t, b, invoice.Project{ID: id, Owner: owner, Name: id, KeyHash: "hash of " + id, CreatedAt: start, Version: 1})
+	}
+	for _, text := range []string{
+		"", "ann", "ANN", "@shop.", "@SHOP.EXAMPLE", "Ann@Shop.example", "ann@shop.example.", "0%_", "%", "_", `\`, `k\S`, `\%`, "öl", "Öl", "ÖL",
+		"straßE", "STRASSE", "'", "é", "*", "?", "[1]", "nobody",
+	} {
+		var want []string
+		for id, owner := range owners {
+			if (invoice.Project{Owner: owner}).OwnerHas(text) {
+				want = append(want, id)
+			}
+		}
+		slices.Sort(want)
+		got := must[[]string](t)(b.ProjectsByOwner(t.Context(), text))
+		same(t, fmt.Sprintf("the projects by %q", text), append([]string{}, got...), append([]string{}, want...))
+	}
+	moved := invoice.Project{ID: "p", Owner: "carl", Name: "p", KeyHash: "hash of p", CreatedAt: start, Version: 2}
+	if err := b.UpdateProject(t.Context(), moved); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "the projects after an update", must[[]string](t)(b.ProjectsByOwner(t.Context(), "carl")), []string{"p"})
+	if got := must[[]string](t)(b.ProjectsByOwner(t.Context(), "ann@")); len(got) > 0 {
+		t.Fatalf("got %q by their former owner", got)
+	}
 }

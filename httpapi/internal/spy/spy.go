@@ -153,6 +153,10 @@ func (s *Store) ProjectByKey(ctx context.Context, keyHash string) (invoice.Proje
 	return noted(s, "ProjectByKey", func() (invoice.Project, error) { return s.Backend.ProjectByKey(ctx, keyHash) })
 }
 
+func (s *Store) ProjectsByOwner(ctx context.Context, text string) ([]string, error) {
+	return noted(s, "ProjectsByOwner", func() ([]string, error) { return s.Backend.ProjectsByOwner(ctx, text) })
+}
+
 func (s *Store) InsertProject(ctx context.Context, p invoice.Project) error {
 	return s.write("InsertProject", func() error { return s.Backend.InsertProject(ctx, p) })
 }

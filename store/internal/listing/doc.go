@@ -3,8 +3,8 @@
 //
 // Invoices have numbers, about in the order of their creation. A segment is a range of 16384 of them, and has sets of
 // rows: one for each project, status, asset and currency, and for each piece of text one for each place in a text
-// at which it is. A query intersects sets, and so knows how many invoices it selects. For each way of sorting, a
-// segment has its rows in that order. A page is found by passing over whole blocks of all segments by their counts,
+// at which it is. A query intersects and joins sets, and so knows how many invoices it selects. For each way of sorting,
+// a segment has its rows in that order. A page is found by passing over whole blocks of all segments by their counts,
 // and merging what is left.
 //
 // A segment costs tens of milliseconds to write, so it is not written with every change. What has changed since is

@@ -44,10 +44,11 @@ type Page struct {
 
 // Find answers the page of a query.
 func Find(ctx context.Context, source Source, q invoice.Query) (Page, error) {
-	if !utf8.ValidString(q.Search) || strings.Contains(q.Search, "\x00") {
-		return Page{}, nil // no text has that
+	f := &finder{source: source, q: q, projects: map[string]bool{}, from: math.MinInt64, to: math.MaxInt64}
+	f.needle, f.nowhere = lower(q.Search), !utf8.ValidString(q.Search) || strings.Contains(q.Search, "\x00")
+	for _, project := range q.SearchProjects {
+		f.projects[project] = true
 	}
-	f := &finder{source: source, q: q, needle: lower(q.Search), from: math.MinInt64, to: math.MaxInt64}
 	if !slices.Contains(sorts, q.Sort) {
 		f.q.Sort = invoice.SortCreated
 	}
@@ -97,6 +98,8 @@ type finder struct {
 	source   Source
 	q        invoice.Query
 	needle   string
+	nowhere  bool            // no text can have the needle
+	projects map[string]bool // whose rows are found as well
 	terms    []term
 	from, to int64 // of creation, both included
 
@@ -235,7 +238,10 @@ func (f *finder) selects(r *encoded) bool {
 			return false
 		}
 	}
-	return f.needle == "" || slices.ContainsFunc(texts, func(t text) bool {
+	if f.needle == "" || f.projects[string(r.texts[rowProject])] {
+		return true
+	}
+	return !f.nowhere && slices.ContainsFunc(texts, func(t text) bool {
 		return strings.Contains(lower(string(r.texts[t.encoded])), f.needle)
 	})
 }

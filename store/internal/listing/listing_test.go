@@ -142,6 +142,9 @@ func change(r *rand.Rand, inv *invoice.Invoice) {
 	}
 }
 
+// projects are more than are asked for at once.
+var projects = []string{"a", "b", "shop", "c", "SHOP", "d", "", "e", "f", "g", "h", "Other", "Other", "shop 2", "i"}
+
 func randomQuery(r *rand.Rand, s *shelf) invoice.Query {
 	q := invoice.Query{
 		Sort: pick(r, invoice.Sort(""), invoice.SortCreated, invoice.SortUpdated, invoice.SortFiat, invoice.SortDue), Ascending: r.IntN(2) == 0,
@@ -170,6 +173,9 @@ func randomQuery(r *rand.Rand, s *shelf) invoice.Query {
 		text := pick(r, some.ID, some.Project, some.OrderID, some.Name, "abab", "babab", "ababab", "nothing", "Öl")
 		from := r.IntN(len(text) + 1)
 		q.Search = strings.ToValidUTF8(text[from:from+r.IntN(len(text)-from+1)], "")
+	}
+	if r.IntN(3) == 0 {
+		q.SearchProjects = projects[r.IntN(len(projects)):]
 	}
 	if r.IntN(4) == 0 {
 		q.After = pick(r, some.ID, some.ID, "unknown")
@@ -268,6 +274,13 @@ func TestWhatNoTextHasIsNotFound(t *testing.T) {
 		got, err := Find(t.Context(), s, invoice.Query{Search: text, Standing: s.invoices[0].Terms.Standing, Limit: 1})
 		require.NoError(t, err)
 		require.Zero(t, got, "%q", text)
+	}
+	s.put(1, s.invoices[0])
+	for _, text := range []string{"\x00", "tea\x00", "\xff"} { // one of a segment, and one that changed since
+		q := invoice.Query{Search: text, SearchProjects: []string{s.invoices[0].Project}, Standing: s.invoices[0].Terms.Standing, Limit: 2}
+		got, err := Find(t.Context(), s, q)
+		require.NoError(t, err)
+		require.Equal(t, 2, got.Total, "%q", text)
 	}
 }
 

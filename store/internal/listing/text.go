@@ -178,20 +178,62 @@ func appendPiece(out []byte, piece uint64, places []byte) []byte {
 	return append(binary.AppendUvarint(out, uint64(len(places))), places...)
 }
 
-// search leaves the rows that have the text.
+// search leaves the rows that have the text, or are of one of the projects that are searched as well.
 func (f *finder) search(ctx context.Context) error {
-	if len(f.needle) == 1 {
-		sets, err := f.sets(ctx, [][]byte{letterPart(f.needle[0])})
-		for _, s := range f.segments {
-			s.hits.and(sets[string(letterPart(f.needle[0]))][s.number].rows)
-		}
+	found, err := f.searchTexts(ctx)
+	if err != nil {
 		return err
 	}
-	found, err := f.searchPieces(ctx)
+	if err := f.addProjects(ctx, found); err != nil {
+		return err
+	}
 	for _, s := range f.segments {
 		s.hits.and(found[s.number])
 	}
-	return err
+	return nil
+}
+
+// searchTexts finds the rows that have the text.
+func (f *finder) searchTexts(ctx context.Context) (map[int64]*bitmap, error) {
+	switch {
+	case f.nowhere:
+		return map[int64]*bitmap{}, nil
+	case len(f.needle) > 1:
+		return f.searchPieces(ctx)
+	}
+	letter := letterPart(f.needle[0])
+	sets, err := f.sets(ctx, [][]byte{letter})
+	found := map[int64]*bitmap{}
+	for segment, set := range sets[string(letter)] {
+		found[segment] = set.rows
+	}
+	return found, err
+}
+
+// addProjects adds the rows of the projects that are searched as well.
+func (f *finder) addProjects(ctx context.Context, found map[int64]*bitmap) error {
+	for projects := range slices.Chunk(f.q.SearchProjects, MostParts) {
+		var names [][]byte
+		for _, project := range projects {
+			names = append(names, termPart(rowProject, project))
+		}
+		err := f.source.Parts(ctx, names, func(_ []byte, segment int64, data []byte) error {
+			d := decoder{data: data}
+			rows := d.set()
+			if d.bad {
+				return damaged(segment)
+			}
+			if found[segment] == nil {
+				found[segment] = new(bitmap)
+			}
+			rows.addTo(found[segment])
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // searchPieces finds the rows in which the pieces of the needle follow each other, or with a piece that begins with it.
