@@ -21,14 +21,14 @@ import (
 // await waits until the query, which a Server answers, is true.
 func await(t *testing.T, pool *pgxpool.Pool, query string, args ...any) {
 	t.Helper()
-	for {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		var yes bool
 		require.NoError(t, pool.QueryRow(t.Context(), query, args...).Scan(&yes))
 		if yes {
 			return
 		}
-		time.Sleep(time.Millisecond)
 	}
+	require.FailNow(t, "never: "+query, args)
 }
 
 // named gives the connections of a pool a name that the server knows them by.
@@ -83,10 +83,24 @@ func TestAConnectionLostInTheCommitLeavesItOpen(t *testing.T) {
 		await(t, pgtest.Connect(t, own.URL("postgres")), "SELECT current_setting('synchronous_standby_names') = $1", standby)
 	}
 	waitFor("nobody")
+	// The server heeds it when one of its own processes has seen it, too: until then nobody waits.
+	const waits = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE application_name = $1 AND wait_event = 'SyncRep')"
+	probe := pgtest.Connect(t, own.URL("postgres"), named("probe"))
+	probed := make(chan struct{})
+	go func() {
+		defer close(probed)
+		for err := error(nil); err == nil; {
+			_, err = probe.Exec(context.Background(), "UPDATE cointill_feed SET length = length")
+		}
+	}()
+	await(t, admin, waits, "probe")
+	_, err := admin.Exec(t.Context(), terminate, "probe")
+	require.NoError(t, err)
+	<-probed
 	done := make(chan error, 1)
 	go func() { done <- s.Commit(context.Background(), creation(1)) }()
-	await(t, admin, "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE application_name = 'store' AND wait_event = 'SyncRep')")
-	_, err := admin.Exec(t.Context(), terminate, "store")
+	await(t, admin, waits, "store")
+	_, err = admin.Exec(t.Context(), terminate, "store")
 	require.NoError(t, err)
 	err = <-done
 	require.ErrorContains(t, err, "it is open whether the batch was stored")
