@@ -18,8 +18,8 @@ var _ store.Backend = (*Store)(nil)
 
 // Open opens the SQLite file, which it creates for the owner's eyes only, with what [New] asks for:
 // WAL, a commit that waits for the disk, and patience of five seconds with other writers.
-// Transactions that the caller begins take the write lock at once. A connection caches 8 MB, and the
-// WAL is written back when it has 8000 pages, or 32 MB. Closing is the caller's.
+// Transactions that the caller begins take the write lock at once. A connection caches 8 MB, eight are kept open
+// while nobody needs them, and the WAL is written back when it has 8000 pages, or 32 MB. Closing is the caller's.
 func Open(path string) (*sql.DB, error) {
 	if path == "" || strings.HasPrefix(path, ":") {
 		return nil, fmt.Errorf("sqlite: open %q: the path of a file is required", path)
@@ -44,11 +44,15 @@ func Open(path string) (*sql.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: open: %w", err)
 	}
+	db.SetMaxIdleConns(idle)
 	if err := db.PingContext(context.Background()); err != nil {
 		return nil, errors.Join(fmt.Errorf("sqlite: open %s: %w", path, err), db.Close())
 	}
 	return db, nil
 }
+
+// idle is how many connections are kept: opening one takes longer than most questions.
+const idle = 8
 
 // Store implements [store.Backend] on an SQLite file. Its methods may be called concurrently.
 type Store struct {
