@@ -36,22 +36,28 @@ func appendTexts(out []Part, rows []numbered) []Part {
 	var all, spare []uint64
 	lowered := make([]string, len(rows))
 	for _, text := range texts {
-		longest := 0
+		longest, pieces := 0, 0
 		for i := range rows {
 			lowered[i] = lower(text.of(&rows[i].Row))
-			longest = max(longest, len(lowered[i]))
+			longest, pieces = max(longest, len(lowered[i])), pieces+len(lowered[i])
 		}
-		all = all[:0]
-		for offset := range min(longest, 1<<16) {
-			for i, s := range lowered {
-				if offset < len(s) {
-					all = append(all, uint64(pieceOf(s[offset:]))<<32|uint64(offset)<<16|uint64(rows[i].row))
+		passes := uint32(pieces/mostPieces + 1)
+		for pass := range passes {
+			all = all[:0]
+			for offset := range min(longest, 1<<16) {
+				for i, s := range lowered {
+					if offset >= len(s) {
+						continue
+					}
+					if piece := pieceOf(s[offset:]); piece>>16%passes == pass {
+						all = append(all, uint64(piece)<<32|uint64(offset)<<16|uint64(rows[i].row))
+					}
 				}
 			}
+			spare = slices.Grow(spare[:0], len(all))[:len(all)]
+			sortPieces(all, spare)
+			out = appendPieces(out, text.name, all)
 		}
-		spare = slices.Grow(spare[:0], len(all))[:len(all)]
-		sortPieces(all, spare)
-		out = appendPieces(out, text.name, all)
 	}
 	return appendLetters(out, rows)
 }
@@ -77,6 +83,9 @@ func appendLetters(out []Part, rows []numbered) []Part {
 }
 
 func letterPart(c byte) []byte { return append([]byte(textParts+"letter."), c) }
+
+// mostPieces is about how many pieces are in memory at once, of those that begin with some pairs of bytes.
+const mostPieces = 1 << 19
 
 // pieceOf is the piece that a text begins with. Texts have no NUL, which fills pieces that are shorter.
 func pieceOf(text string) uint32 {
