@@ -189,6 +189,9 @@ func (ps *Projects) Project(ctx context.Context, id string) (Project, error) {
 // ByOwner answers the ids, in order, of the projects that have the text somewhere in their owner, whatever the case of
 // its ASCII letters: for Query.SearchProjects.
 func (ps *Projects) ByOwner(ctx context.Context, text string) ([]string, error) {
+	if !cleanText(text) {
+		return nil, nil // no owner has that, and databases refuse to look for some of it
+	}
 	ids, err := ps.store.ProjectsByOwner(ctx, text)
 	if err != nil {
 		return nil, fmt.Errorf("invoice: projects by owner: %w", err)

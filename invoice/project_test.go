@@ -132,3 +132,17 @@ func TestAChangeOfAProjectIsMadeAgainWhenOthersWereQuicker(t *testing.T) {
 	require.Equal(t, map[string]int{"BTC": 5}, p.Discounts)
 	require.NotEmpty(t, p.Description, "what the others have changed stays")
 }
+
+func TestProjectsAreFoundByAPartOfTheirOwner(t *testing.T) {
+	projects, b, id := newProjects(t)
+	p, err := b.Project(t.Context(), id)
+	require.NoError(t, err)
+	ids, err := projects.ByOwner(t.Context(), strings.ToUpper(p.Owner[1:]))
+	require.NoError(t, err)
+	require.Equal(t, []string{id}, ids)
+	for _, text := range []string{"nobody at all", "\x00", "\xff"} { // the last two are no text, which a database might refuse
+		ids, err := projects.ByOwner(t.Context(), text)
+		require.NoError(t, err)
+		require.Empty(t, ids)
+	}
+}
