@@ -3,12 +3,14 @@ package cryptosteroid_test
 import (
 	"context"
 	"net/http"
+	"path/filepath"
 	"testing"
 
 	"github.com/cointill/cointill/chain/evm"
 	"github.com/cointill/cointill/httpapi/cryptosteroid"
 	"github.com/cointill/cointill/httpapi/internal/load"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store/sqlite"
 	"github.com/cointill/cointill/webhook"
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
@@ -23,7 +25,8 @@ func BenchmarkCreateHTTP(b *testing.B) {
 			Methods:    []webhook.CryptoSteroidMethod{{Name: "ETH", Asset: evm.Native("eip155:1", "ETH")}},
 			InvoiceURL: "https://pay.example/{id}",
 		}
-		cfg, s := load.Config(b)
+		s := benchStore(b)
+		cfg := load.Config(b, s)
 		var err error
 		cfg.Notifier, err = webhook.NewNotifier(webhook.CryptoSteroid(look))
 		require.NoError(b, err)
@@ -51,4 +54,16 @@ func BenchmarkCreateHTTP(b *testing.B) {
 			},
 		}
 	})
+}
+
+// benchStore is a file of SQLite.
+func benchStore(b *testing.B) *sqlite.Store {
+	b.Helper()
+	db, err := sqlite.Open(filepath.Join(b.TempDir(), "bench.db"))
+	require.NoError(b, err)
+	b.Cleanup(func() { db.Close() })
+	require.NoError(b, sqlite.Migrate(b.Context(), db))
+	s, err := sqlite.New(db)
+	require.NoError(b, err)
+	return s
 }

@@ -3,11 +3,13 @@ package itispay_test
 import (
 	"context"
 	"net/http"
+	"path/filepath"
 	"testing"
 
 	"github.com/cointill/cointill/httpapi/internal/load"
 	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store/sqlite"
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 )
@@ -17,7 +19,8 @@ import (
 //	go test -run '^$' -bench CreateHTTP -benchtime 1x ./httpapi/itispay ./httpapi/cryptosteroid ./httpapi/cryptomus
 func BenchmarkCreateHTTP(b *testing.B) {
 	load.Create(b, func(b *testing.B) load.Shop {
-		cfg, s := load.Config(b)
+		s := benchStore(b)
+		cfg := load.Config(b, s)
 		cfg.Notifier = notifier{}
 		service, err := invoice.New(cfg)
 		require.NoError(b, err)
@@ -42,4 +45,16 @@ func BenchmarkCreateHTTP(b *testing.B) {
 			},
 		}
 	})
+}
+
+// benchStore is a file of SQLite.
+func benchStore(b *testing.B) *sqlite.Store {
+	b.Helper()
+	db, err := sqlite.Open(filepath.Join(b.TempDir(), "bench.db"))
+	require.NoError(b, err)
+	b.Cleanup(func() { db.Close() })
+	require.NoError(b, sqlite.Migrate(b.Context(), db))
+	s, err := sqlite.New(db)
+	require.NoError(b, err)
+	return s
 }

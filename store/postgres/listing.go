@@ -186,7 +186,6 @@ func (s *Store) merge(ctx context.Context, segment int64) error {
 type merged struct {
 	segment, version int64 // version is 0 for a new one
 	changed          []listing.Change
-	versions         []int64 // of the changed invoices
 	parts            []listing.Part
 	texts            bool
 }
@@ -197,12 +196,7 @@ func (m *merged) read(ctx context.Context, s shelf) error {
 	if err != nil {
 		return err
 	}
-	var c listing.Change
-	var version int64
-	if _, err := pgx.ForEachRow(found, []any{&c.Number, &version, &c.Encoded}, func() error {
-		m.changed, m.versions = append(m.changed, c), append(m.versions, version)
-		return nil
-	}); err != nil {
+	if m.changed, err = pgx.CollectRows(found, pgx.RowToStructByPos[listing.Change]); err != nil {
 		return err
 	}
 	if err := s.q.QueryRow(ctx, qSegment, m.segment).Scan(&m.version); err != nil && !errors.Is(err, pgx.ErrNoRows) {
@@ -239,10 +233,10 @@ func (m *merged) write(ctx context.Context, tx pgx.Tx) error {
 	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"cointill_parts"}, []string{"segment", "part", "data"}, rows); err != nil {
 		return err
 	}
-	numbers := make([]int64, len(m.changed))
+	numbers, versions := make([]int64, len(m.changed)), make([]int64, len(m.changed))
 	for i, c := range m.changed {
-		numbers[i] = c.Number
+		numbers[i], versions[i] = c.Number, c.Version
 	}
-	_, err = tx.Exec(ctx, qMerged, numbers, m.versions)
+	_, err = tx.Exec(ctx, qMerged, numbers, versions)
 	return err
 }

@@ -207,7 +207,6 @@ func (s *Store) merge(ctx context.Context, segment int64) error {
 type merged struct {
 	segment, version int64 // version is 0 for a new one
 	changed          []listing.Change
-	versions         []int64 // of the changed invoices
 	parts            []listing.Part
 	texts            bool
 }
@@ -216,9 +215,8 @@ func (m *merged) read(ctx context.Context, s *shelf) error {
 	first, last := listing.Numbers(m.segment)
 	err := s.query(ctx, qChangedOf, []any{first, last}, func(found *sql.Rows) error {
 		var c listing.Change
-		var version int64
-		err := found.Scan(&c.Number, &version, &c.Encoded)
-		m.changed, m.versions = append(m.changed, c), append(m.versions, version)
+		err := found.Scan(&c.Number, &c.Version, &c.Encoded)
+		m.changed = append(m.changed, c)
 		return err
 	})
 	if err != nil {
@@ -257,8 +255,8 @@ func (m *merged) write(t *txn) error {
 			return err
 		}
 	}
-	for i, c := range m.changed {
-		if _, err := t.exec(qMerged, c.Number, m.versions[i]); err != nil {
+	for _, c := range m.changed {
+		if _, err := t.exec(qMerged, c.Number, c.Version); err != nil {
 			return err
 		}
 	}

@@ -1,17 +1,17 @@
-// Package load measures what HTTP adds to creating an invoice: the same service on SQLite with derived addresses, called
-// directly and over connections to 127.0.0.1 that are kept open, by 32 callers in turns of one run.
+// Package load measures what HTTP adds to creating an invoice: the same service with derived addresses, called directly
+// and over connections to 127.0.0.1 that are kept open, by 32 callers in turns of one run.
 package load
 
 import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -23,7 +23,6 @@ import (
 	"github.com/cointill/cointill/chain/evm"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
-	"github.com/cointill/cointill/store/sqlite"
 	"github.com/shopspring/decimal"
 )
 
@@ -42,15 +41,9 @@ type Shop struct {
 	Created int // the status of success
 }
 
-// Config is a service without its notifier, on SQLite: ETH, at 2500 EUR or USD, to addresses of a wallet.
-func Config(b *testing.B) (invoice.Config, *sqlite.Store) {
+// Config is a service without its notifier: ETH, at 2500 EUR or USD, to addresses of a wallet.
+func Config(b *testing.B, s invoice.Store) invoice.Config {
 	b.Helper()
-	db, err := sqlite.Open(filepath.Join(b.TempDir(), "bench.db"))
-	check(b, err)
-	b.Cleanup(func() { db.Close() })
-	check(b, sqlite.Migrate(b.Context(), db))
-	s, err := sqlite.New(db)
-	check(b, err)
 	wallet, err := evm.NewWallet("xpub6DCoCpSuQZB2jawqnGMEPS63ePKWkwWPH4TU45Q7LPXWuNd8TMtVxRrgjtEshuqpK3mdhaWHPFsBngh5GFZaM6si3yZdUsT8ddYM3PwnATt")
 	check(b, err)
 	price := decimal.NewFromInt(2500)
@@ -61,7 +54,7 @@ func Config(b *testing.B) (invoice.Config, *sqlite.Store) {
 			Watcher: unwatched{}, Addresses: wallet, PaymentURI: evm.PaymentURI,
 			Assets: []invoice.AssetConfig{{Asset: evm.Native("eip155:1", "ETH")}},
 		}},
-	}, s
+	}
 }
 
 // unwatched is a network that nobody follows here.
@@ -156,7 +149,7 @@ func (r *runner) netHTTP() func(int, string) error {
 	client.Transport.(*http.Transport).MaxIdleConnsPerHost = callers
 	return func(_ int, order string) error {
 		path, header, body := r.Request(order)
-		req, err := http.NewRequest(http.MethodPost, r.server.URL+path, strings.NewReader(body))
+		req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, r.server.URL+path, strings.NewReader(body))
 		if err != nil {
 			return err
 		}
@@ -165,8 +158,8 @@ func (r *runner) netHTTP() func(int, string) error {
 		if err != nil {
 			return err
 		}
-		defer res.Body.Close()
 		answer, err := io.ReadAll(res.Body)
+		err = errors.Join(err, res.Body.Close())
 		if err == nil && res.StatusCode != r.Created {
 			err = fmt.Errorf("answered %d: %s", res.StatusCode, answer)
 		}
@@ -180,9 +173,9 @@ func (r *runner) sockets(b *testing.B) func(int, string) error {
 	connections := make([]net.Conn, callers)
 	readers := make([]*bufio.Reader, callers)
 	for i := range connections {
-		conn, err := net.Dial("tcp", r.server.Listener.Addr().String())
+		conn, err := new(net.Dialer).DialContext(b.Context(), "tcp", r.server.Listener.Addr().String())
 		check(b, err)
-		b.Cleanup(func() { conn.Close() })
+		b.Cleanup(func() { _ = conn.Close() }) // it has done its work
 		connections[i], readers[i] = conn, bufio.NewReader(conn)
 	}
 	return func(caller int, order string) error {

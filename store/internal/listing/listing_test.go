@@ -88,7 +88,7 @@ func (s *shelf) tidy(t testing.TB, segment int64) {
 	var changed []Change
 	for n, row := range s.changed {
 		if n >= first && n <= last {
-			changed = append(changed, Change{n, row})
+			changed = append(changed, Change{Number: n, Encoded: row})
 		}
 	}
 	parts, texts, err := Merge(segment, s.parts[partRows][segment], changed)

@@ -51,6 +51,7 @@ func Kept(texts bool) (first, last []byte) {
 // Change is a row that has changed since its segment was written.
 type Change struct {
 	Number  int64
+	Version int64  // of the invoice; Merge does not look at it
 	Encoded []byte // as of [Row.Encode]
 }
 
