@@ -260,12 +260,14 @@ func (t *txn) insertInvoice(r row) error {
 }
 
 func (t *txn) updateInvoice(r row) error {
-	n, err := t.exec(qUpdateInvoice, r.args[:updated]...)
-	if err == nil && n == 0 {
-		err = invoice.ErrConflict
+	var n int64
+	err := t.row(qUpdateInvoice, r.args[:updated], &n)
+	if errors.Is(err, sql.ErrNoRows) {
+		return invoice.ErrConflict
 	}
+	t.changed = t.changed || err == nil
 	if err == nil {
-		_, err = t.exec(qListUpdated, r.args[0], r.args[1], r.args[inserted])
+		_, err = t.exec(qListUpdated, n, r.args[1], r.args[inserted])
 	}
 	return err
 }

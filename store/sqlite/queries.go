@@ -11,10 +11,10 @@ const (
 		id, version, network, wake_tag, wake_height, wake_time, doc, project, standing, order_id, created)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
 	qUpdateInvoice = `UPDATE cointill_invoices SET (version, network, wake_tag, wake_height, wake_time, doc)
-		= (?2, ?3, ?4, ?5, ?6, ?7) WHERE id = ?1 AND version = ?2 - 1`
+		= (?2, ?3, ?4, ?5, ?6, ?7) WHERE id = ?1 AND version = ?2 - 1 RETURNING n`
 	// qListInserted is for the invoice that was inserted last.
 	qListInserted = `INSERT INTO cointill_changed (n, version, row) VALUES (last_insert_rowid(), ?, ?)`
-	qListUpdated  = `INSERT INTO cointill_changed (n, version, row) SELECT n, ?2, ?3 FROM cointill_invoices WHERE id = ?1
+	qListUpdated  = `INSERT INTO cointill_changed (n, version, row) VALUES (?, ?, ?)
 		ON CONFLICT (n) DO UPDATE SET (version, row) = (excluded.version, excluded.row)`
 	qInvoiceExists = `SELECT EXISTS (SELECT 1 FROM cointill_invoices WHERE id = ?)`
 	qIDByOrder     = `SELECT id FROM cointill_invoices WHERE project = ? AND order_id = ?`
