@@ -10,9 +10,9 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
+	"github.com/cointill/cointill/httpapi/internal/known"
 	"github.com/cointill/cointill/invoice"
 )
 
@@ -49,9 +49,9 @@ func ProjectKey(name, header string, projects *invoice.Projects, from ClientIP) 
 	if from == nil {
 		from = RemoteIP
 	}
-	known := &openings{known: map[string]opening{}}
+	known := new(known.Projects)
 	check := func(r *Request) error {
-		project, err := known.open(r.Context(), projects, r.Header.Get(header))
+		project, err := open(r.Context(), known, projects, r.Header.Get(header))
 		if errors.Is(err, invoice.ErrNotFound) {
 			return unauthorized(r, header)
 		}
@@ -70,46 +70,20 @@ func ProjectKey(name, header string, projects *invoice.Projects, from ClientIP) 
 	}
 }
 
-const (
-	maxOpenings  = 1000
-	openingsLast = time.Second
-)
-
-// openings remember which keys were good a moment ago; never one that was not. They are found by the hash of the
-// key, as in the store, so that how long it takes tells nothing about a key.
-type openings struct {
-	mu    sync.Mutex // guards what follows
-	known map[string]opening
-}
-
-type opening struct {
-	project invoice.Project
-	till    time.Time
-}
-
-func (o *openings) open(ctx context.Context, projects *invoice.Projects, key string) (invoice.Project, error) {
+// open finds the project by the hash of its key, as the store does, so that how long it takes tells nothing about a key.
+func open(ctx context.Context, known *known.Projects, projects *invoice.Projects, key string) (invoice.Project, error) {
 	if len(key) > 256 {
 		return projects.Authenticate(ctx, key)
 	}
 	asked, hash := time.Now(), invoice.HashKey(key)
-	o.mu.Lock()
-	found, ok := o.known[hash]
-	o.mu.Unlock()
-	if ok && asked.Before(found.till) {
-		return found.project, nil
+	if project, ok := known.Get(hash); ok {
+		return project, nil
 	}
 	project, err := projects.Authenticate(ctx, key)
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if err != nil {
-		delete(o.known, hash)
-		return project, err
+	if err == nil {
+		known.Keep(hash, project, asked)
 	}
-	if len(o.known) >= maxOpenings {
-		clear(o.known)
-	}
-	o.known[hash] = opening{project, asked.Add(openingsLast)}
-	return project, nil
+	return project, err
 }
 
 // Account may create projects.

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/cryptomus"
@@ -264,11 +265,36 @@ func TestMountsUnderAnyPrefix(t *testing.T) {
 	}
 }
 
-func TestWhoIsRefusedCostsAsMuchAsWhoIsLetIn(t *testing.T) {
+func TestWhoIsRefusedCostsTheSameWhoeverItIs(t *testing.T) {
 	w := newWorld(t, options{})
-	for _, m := range []merchant{w.shop, {id: unknownID}, {id: ""}, {id: "x"}, {id: w.rival.id}} {
-		w.store.Calls()
-		w.send(t, w.api, w.request("POST", "/balance", m, w.shop.payment, ""))
-		require.Equal(t, []string{"Project"}, w.store.Calls(), m.id)
+	for range 2 { // before and after the shop was let in
+		for _, m := range []merchant{{id: w.shop.id}, {id: unknownID}, {id: ""}, {id: "x"}, {id: w.rival.id}} {
+			w.store.Calls()
+			r := w.request("POST", "/balance", m, w.shop.payment, "")
+			if m.id == w.shop.id {
+				r.Header.Set("sign", "no")
+			}
+			require.Equal(t, http.StatusUnauthorized, w.send(t, w.api, r).status)
+			require.Equal(t, []string{"Project"}, w.store.Calls(), m.id)
+		}
+		require.Equal(t, http.StatusOK, w.post(t, "/balance", "").status)
 	}
+}
+
+func TestWhoWasLetInIsRememberedForASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, options{})
+		ask := func(key string) int {
+			return w.send(t, w.api, w.request("POST", "/balance", w.shop, key, "")).status
+		}
+		require.Equal(t, http.StatusOK, ask(w.shop.payment))
+		w.store.Calls()
+		require.Equal(t, http.StatusOK, ask(w.shop.payment))
+		require.Empty(t, w.store.Calls())
+
+		made, err := w.projects.MakeKey(t.Context(), w.shop.id, cryptomus.PaymentKey)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, ask(made), "a key that was just made")
+		require.Equal(t, http.StatusUnauthorized, ask(w.shop.payment), "which has taken the place of the other")
+	})
 }

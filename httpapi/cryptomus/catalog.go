@@ -184,6 +184,7 @@ func (a *api) setDiscount(r *httpapi.Request) (any, error) {
 	}
 	c := found[0] // the only one: it has a network
 	err = a.cfg.Projects.SetDiscount(r.Context(), r.Project.ID, c.Asset.Code, *in.Percent)
+	a.known.Forget(r.Project.ID)
 	if _, full := errors.AsType[*invoice.InvalidError](err); full { // the rest of it was checked
 		return nil, broken("currency", "max.array")
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/httpapi/internal/known"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/webhook"
 	"github.com/shopspring/decimal"
@@ -26,7 +27,9 @@ const (
 
 // Config says what the API works with. Service, Projects, Store and PageURL are required.
 type Config struct {
-	Service  *invoice.Service
+	Service *invoice.Service
+	// Projects are the merchants. One that was let in is remembered for a second: a key that has been replaced, an
+	// allow-list or a discount that has changed may count for so long as it was, but for a discount set by this API.
 	Projects *invoice.Projects
 	Store    Store
 	// PageURL answers where an invoice, or a static wallet (its Terms are Standing), is paid. It must not block.
@@ -79,6 +82,7 @@ type api struct {
 	log        *slog.Logger
 	sign       func(m invoice.Message, key string) ([]byte, http.Header, error)
 	currencies []currency
+	known      known.Projects // by id
 }
 
 const signedBy = "Requests are signed: the header sign is the MD5, in lower-case hexadecimal, of the base64 of the body followed by the key."
