@@ -63,16 +63,18 @@ func BenchmarkDerive(b *testing.B) {
 // the durable commit. Its limit is decoding that block: DecodeBlock in chain/evm.
 func BenchmarkMatch(b *testing.B) {
 	for _, issued := range []int{1_000, 1_000_000} {
+		s, db := openAt(b, filepath.Join(b.TempDir(), "bench.db"))
+		load(b, db, issued)
+		height := 0
 		b.Run(fmt.Sprintf("issued=%d", issued), func(b *testing.B) {
-			s, db := openAt(b, filepath.Join(b.TempDir(), "bench.db"))
-			load(b, db, issued)
 			till, watcher := benchTill(b, s)
 			ctx, cancel := context.WithCancel(context.Background())
 			done := make(chan error, 1)
 			go func() { done <- till.Run(ctx) }()
 			b.ResetTimer()
-			for i := range b.N {
-				watcher.give <- benchBlock(i+1, issued)
+			for range b.N {
+				height++
+				watcher.give <- benchBlock(height, issued)
 				<-watcher.asked // the step is stored when the next one is asked for
 			}
 			b.StopTimer()
@@ -97,7 +99,9 @@ func load(b testing.TB, db *sql.DB, issued int) {
 			batch.Insert = append(batch.Insert, one.Insert...)
 		}
 		require.NoError(b, s.Commit(context.Background(), batch))
+		require.NoError(b, s.Tidy(context.Background(), 8*page))
 	}
+	require.NoError(b, s.Tidy(context.Background(), 0))
 }
 
 // benchBlock pays 200 of the issued addresses and 4,800 strangers.
