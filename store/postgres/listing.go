@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -119,7 +120,11 @@ func (s shelf) Changed(ctx context.Context, see func(n int64, row []byte) error)
 
 // Parts implements [listing.Source].
 func (s shelf) Parts(ctx context.Context, names [][]byte, see func(name []byte, segment int64, data []byte) error) error {
-	found, err := s.q.Query(ctx, qParts, names)
+	query := qParts
+	if listing.OfTexts(names[0]) {
+		query = qTextParts
+	}
+	found, err := s.q.Query(ctx, query, names)
 	if err != nil {
 		return err
 	}
@@ -147,96 +152,101 @@ func (s shelf) Row(ctx context.Context, id string) (listing.Row, bool, error) {
 	return listing.RowOf(inv), err == nil, err
 }
 
-// Tidy implements [invoice.Tidier]. It writes a segment of listings at a time.
+// Tidy implements [invoice.Tidier].
 func (s *Store) Tidy(ctx context.Context, keep int) error {
-	found, err := s.pool.Query(ctx, qChangedNumbers)
-	if err != nil {
-		return fmt.Errorf("postgres: tidy: read what has changed: %w", err)
-	}
-	changed, err := pgx.CollectRows(found, pgx.RowTo[int64])
-	if err != nil {
-		return fmt.Errorf("postgres: tidy: read what has changed: %w", err)
-	}
-	due := listing.Due(changed, keep)
-	for _, segment := range due {
-		if err := s.merge(ctx, segment); err != nil && !errors.Is(err, invoice.ErrConflict) {
-			return fmt.Errorf("postgres: tidy segment %d: %w", segment, err)
+	k := &keeper{Store: s}
+	err := listing.Tidy(ctx, k, keep)
+	if err == nil && k.merged {
+		// Databases that only speak as PostgreSQL does need no vacuum, and know none.
+		_, err = s.pool.Exec(ctx, vacuumChanged)
+		if state := sqlState(err); state == codeUnsupported || state == codeSyntax {
+			err = nil
 		}
 	}
-	if len(due) == 0 {
-		return nil
-	}
-	// Databases that only speak as PostgreSQL does need no vacuum, and know none.
-	if _, err := s.pool.Exec(ctx, vacuumChanged); err != nil && sqlState(err) != codeUnsupported && sqlState(err) != codeSyntax {
+	if err != nil {
 		return fmt.Errorf("postgres: tidy: %w", err)
 	}
 	return nil
 }
 
-// merge writes a segment anew. Changes that come meanwhile stay for the next time.
-func (s *Store) merge(ctx context.Context, segment int64) error {
-	m := merged{segment: segment}
-	if err := pgx.BeginTxFunc(ctx, s.pool, snapshot, func(tx pgx.Tx) error { return m.read(ctx, shelf{reader{tx}}) }); err != nil {
-		return err
-	}
-	return pgx.BeginTxFunc(ctx, s.pool, readCommitted, func(tx pgx.Tx) error { return m.write(ctx, tx) })
+// keeper implements [listing.Keeper].
+type keeper struct {
+	*Store
+	merged bool // something
 }
 
-// merged is a segment as it is to be.
-type merged struct {
-	segment, version int64 // version is 0 for a new one
-	changed          []listing.Change
-	parts            []listing.Part
-	texts            bool
-}
-
-func (m *merged) read(ctx context.Context, s shelf) error {
-	first, last := listing.Numbers(m.segment)
-	found, err := s.q.Query(ctx, qChangedOf, first, last)
+// Pending implements [listing.Keeper].
+func (k *keeper) Pending(ctx context.Context) ([]int64, error) {
+	found, err := k.pool.Query(ctx, qChangedNumbers)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if m.changed, err = pgx.CollectRows(found, pgx.RowToStructByPos[listing.Change]); err != nil {
-		return err
+	return pgx.CollectRows(found, pgx.RowTo[int64])
+}
+
+// Begin implements [listing.Keeper].
+func (k *keeper) Begin(ctx context.Context, segment int64) (writing int64, err error) {
+	err = k.pool.QueryRow(ctx, qBeginWriting, segment).Scan(&writing)
+	return writing, err
+}
+
+// Read implements [listing.Keeper].
+func (k *keeper) Read(ctx context.Context, segment int64, parts [][]byte) (changed []listing.Change, data [][]byte, err error) {
+	asked := make([]listing.Key, len(parts))
+	for i, part := range parts {
+		asked[i] = listing.Key{Segment: segment, Part: part}
 	}
-	if err := s.q.QueryRow(ctx, qSegment, m.segment).Scan(&m.version); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+	first, last := listing.Numbers(segment)
+	err = pgx.BeginTxFunc(ctx, k.pool, snapshot, func(tx pgx.Tx) error {
+		found, err := tx.Query(ctx, qChangedOf, first, last)
+		if err != nil {
+			return err
+		}
+		if changed, err = pgx.CollectRows(found, pgx.RowToStructByPos[listing.Change]); err != nil {
+			return err
+		}
+		return shelf{reader{tx}}.Some(ctx, asked, func(_ int, part []byte) error { data = append(data, bytes.Clone(part)); return nil })
+	})
+	return changed, data, err
+}
+
+// Put implements [listing.Keeper].
+func (k *keeper) Put(ctx context.Context, w listing.Writing, parts []listing.Part) error {
+	return pgx.BeginTxFunc(ctx, k.pool, readCommitted, func(tx pgx.Tx) error {
+		if tag, err := tx.Exec(ctx, qWriting, w.Segment, w.Number); err != nil || tag.RowsAffected() == 0 {
+			return cmp.Or(err, invoice.ErrConflict)
+		}
+		rows := pgx.CopyFromSlice(len(parts), func(i int) ([]any, error) {
+			return []any{w.Segment, w.Number, parts[i].Name, parts[i].Data}, nil
+		})
+		_, err := tx.CopyFrom(ctx, pgx.Identifier{"cointill_parts"}, []string{"segment", "writing", "part", "data"}, rows)
 		return err
+	})
+}
+
+// Finish implements [listing.Keeper].
+func (k *keeper) Finish(ctx context.Context, w listing.Writing, texts bool) error {
+	tag, err := k.pool.Exec(ctx, qFinishWriting, w.Segment, w.Number, texts)
+	if err == nil && tag.RowsAffected() == 0 {
+		err = invoice.ErrConflict
 	}
-	var stored []byte
-	keep := func(_ int, data []byte) error { stored = bytes.Clone(data); return nil }
-	if err := s.Some(ctx, []listing.Key{{Segment: m.segment, Part: listing.RowsPart()}}, keep); err != nil {
-		return err
-	}
-	m.parts, m.texts, err = listing.Merge(m.segment, stored, m.changed)
 	return err
 }
 
-func (m *merged) write(ctx context.Context, tx pgx.Tx) error {
-	query := qUpdateSegment
-	if m.version == 0 {
-		query = qBeginSegment
-	}
-	tag, err := tx.Exec(ctx, query, m.segment, m.version+1)
-	if err == nil && tag.RowsAffected() == 0 {
-		err = invoice.ErrConflict // somebody else has written it meanwhile
-	}
-	if err != nil {
-		return err
-	}
-	first, last := listing.Kept(m.texts)
-	if _, err := tx.Exec(ctx, qDeleteParts, m.segment, first, last); err != nil {
-		return err
-	}
-	rows := pgx.CopyFromSlice(len(m.parts), func(i int) ([]any, error) {
-		return []any{m.segment, m.parts[i].Name, m.parts[i].Data}, nil
-	})
-	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"cointill_parts"}, []string{"segment", "part", "data"}, rows); err != nil {
-		return err
-	}
-	numbers, versions := make([]int64, len(m.changed)), make([]int64, len(m.changed))
-	for i, c := range m.changed {
+// Merged implements [listing.Keeper].
+func (k *keeper) Merged(ctx context.Context, changed []listing.Change) error {
+	numbers, versions := make([]int64, len(changed)), make([]int64, len(changed))
+	for i, c := range changed {
 		numbers[i], versions[i] = c.Number, c.Version
 	}
-	_, err = tx.Exec(ctx, qMerged, numbers, versions)
+	_, err := k.pool.Exec(ctx, qMerged, numbers, versions)
+	k.merged = k.merged || err == nil
 	return err
+}
+
+// Clear implements [listing.Keeper].
+func (k *keeper) Clear(ctx context.Context, segment int64, most int) (int, error) {
+	first, last := listing.Texts()
+	tag, err := k.pool.Exec(ctx, qClearParts, segment, first, last, most)
+	return int(tag.RowsAffected()), err
 }

@@ -44,8 +44,8 @@ const fill = `
 	INSERT INTO cointill_replies (name, entry, until)
 	SELECT sha256(decode(lpad(n::text, 8, '0'), 'hex')), decode(repeat('7b', 600), 'hex'), n FROM generate_series(1, 100000) n;
 	INSERT INTO cointill_changed (n, version, row) SELECT n, 1, decode(repeat('7b', 150), 'hex') FROM generate_series(1, 4000) n;
-	INSERT INTO cointill_segments (segment, version) SELECT n, 1 FROM generate_series(0, 60) n;
-	INSERT INTO cointill_parts (segment, part, data) SELECT s, convert_to('part ' || p, 'UTF8'), decode(repeat('7b', 500), 'hex')
+	INSERT INTO cointill_segments (segment, begun, parts, texts) SELECT n, 2, 2, 1 FROM generate_series(0, 60) n;
+	INSERT INTO cointill_parts (segment, writing, part, data) SELECT s, 1 + p % 2, convert_to('part ' || p, 'UTF8'), decode(repeat('7b', 500), 'hex')
 	FROM generate_series(0, 60) s, generate_series(1, 1000) p;
 	INSERT INTO cointill_networks (network, version, cursor, head) SELECT 'eip155:' || n, 1, '', '{}' FROM generate_series(0, 3) n;`
 
@@ -72,9 +72,9 @@ func samples() map[string][]any {
 		qAppendEvents:  {texts, list(256), texts, texts, texts, texts, texts, texts, texts, texts, bodies},
 		qReleasePlaces: {texts, many(256, "address-"), texts, texts}, qClaimPlaces: {texts, texts, texts, texts},
 		qFreeIndexes: {texts, list(256)}, qTakeIndex: {"wallet-1"}, qReserved: {"hot"}, qReserve: {"hot", 1}, qLease: {"duty", "holder", 1}, qReleaseLease: {"duty", 1},
-		qChanged: {}, qChangedNumbers: {}, qChangedOf: {16384, 32767}, qVersions: {}, qSegment: {7}, qParts: {bodies[:8]},
-		qSome: {list(100), bodies[:100]}, qListed: {many(100, "inv-")}, qBeginSegment: {61, 1}, qUpdateSegment: {7, 2},
-		qDeleteParts: {7, "part 5", "part 6"}, qMerged: {list(4000), list(4000)},
+		qChanged: {}, qChangedNumbers: {}, qChangedOf: {16384, 32767}, qVersions: {}, qParts: {bodies[:8]}, qTextParts: {bodies[:8]},
+		qSome: {list(100), bodies[:100]}, qListed: {many(100, "inv-")}, qBeginWriting: {7}, qWriting: {7, 2},
+		qFinishWriting: {7, 2, true}, qMerged: {list(128), list(128)}, qClearParts: {7, "part 5", "part 6", 128},
 		qInvoice: {"inv-7"}, qInvoiceByOrder: {"shop-1", "order-7"}, qAt: {many(5000, "address-"), many(5000, "slot-")},
 		qPaidBy:    {many(5000, "eip155:"), many(5000, "tx-"), many(5000, "")},
 		qPaidIn:    {"eip155:1", "tx-5"},

@@ -144,21 +144,31 @@ const (
 	qChanged        = `SELECT n, row FROM cointill_changed`
 	qChangedNumbers = `SELECT n FROM cointill_changed`
 	qChangedOf      = `SELECT n, version, row FROM cointill_changed WHERE n BETWEEN $1 AND $2 ORDER BY n`
-	qVersions       = `SELECT COALESCE(sum(version), 0)::bigint FROM cointill_segments`
-	qSegment        = `SELECT version FROM cointill_segments WHERE segment = $1`
-	qParts          = `SELECT s.segment, p.part, p.data FROM cointill_segments s CROSS JOIN LATERAL (
-			SELECT part, data FROM cointill_parts WHERE segment = s.segment AND part = ANY($1::bytea[]) OFFSET 0) p`
+	qVersions       = `SELECT COALESCE(sum(parts), 0)::bigint FROM cointill_segments`
+	qParts          = `SELECT s.segment, p.part, p.data FROM cointill_segments s CROSS JOIN LATERAL (SELECT part, data
+			FROM cointill_parts WHERE segment = s.segment AND writing = s.parts AND part = ANY($1::bytea[]) OFFSET 0) p`
+	qTextParts = `SELECT s.segment, p.part, p.data FROM cointill_segments s CROSS JOIN LATERAL (SELECT part, data
+			FROM cointill_parts WHERE segment = s.segment AND writing = s.texts AND part = ANY($1::bytea[]) OFFSET 0) p`
 	qSome = `SELECT asked.ord - 1, p.data FROM unnest((SELECT $1::bigint[]), (SELECT $2::bytea[])) WITH ORDINALITY AS asked (segment, part, ord)
-		CROSS JOIN LATERAL (SELECT data FROM cointill_parts WHERE segment = asked.segment AND part = asked.part OFFSET 0) p`
-	qListed = selectInvoices + `(SELECT id COLLATE "C" AS id FROM unnest((SELECT $1::text[])) AS asked (id)) f` + withPayments
-	// The segment's row is what those who write it wait for.
-	qBeginSegment  = `INSERT INTO cointill_segments (segment, version) VALUES ($1, $2) ON CONFLICT DO NOTHING`
-	qUpdateSegment = `UPDATE cointill_segments SET version = $2 WHERE segment = $1 AND version = $2::bigint - 1`
-	qDeleteParts   = `DELETE FROM cointill_parts WHERE segment = $1 AND (part < $2 OR part > $3)`
+		CROSS JOIN LATERAL (SELECT parts FROM cointill_segments WHERE segment = asked.segment OFFSET 0) s
+		CROSS JOIN LATERAL (SELECT data FROM cointill_parts WHERE segment = asked.segment AND writing = s.parts AND part = asked.part OFFSET 0) p`
+	qListed       = selectInvoices + `(SELECT id COLLATE "C" AS id FROM unnest((SELECT $1::text[])) AS asked (id)) f` + withPayments
+	qBeginWriting = `INSERT INTO cointill_segments AS s (segment, begun, parts, texts) VALUES ($1, 1, 0, 0)
+		ON CONFLICT (segment) DO UPDATE SET begun = s.begun + 1 RETURNING begun`
+	// qWriting keeps another writing from beginning until the end of the transaction.
+	qWriting       = `SELECT 1 FROM cointill_segments WHERE segment = $1 AND begun = $2 FOR SHARE`
+	qFinishWriting = `UPDATE cointill_segments SET parts = $2, texts = CASE WHEN $3 THEN $2 ELSE texts END
+		WHERE segment = $1 AND begun = $2`
 	// qMerged waits for nobody: what is just changing once more stays.
 	qMerged = `DELETE FROM cointill_changed WHERE n IN (SELECT c.n
 		FROM unnest((SELECT $1::bigint[]), (SELECT $2::bigint[])) AS m (n, version)
 		JOIN cointill_changed c ON c.n = m.n AND c.version = m.version FOR UPDATE OF c SKIP LOCKED)`
+	// qClearParts has between $2 and $3 the parts of texts.
+	qClearParts = `DELETE FROM cointill_parts WHERE (segment, writing, part) IN (SELECT p.segment, p.writing, p.part
+		FROM cointill_segments s CROSS JOIN LATERAL (SELECT segment, writing, part FROM cointill_parts
+			WHERE segment = $1 AND writing < s.begun AND writing <> s.parts AND (writing <> s.texts OR part NOT BETWEEN $2 AND $3)
+			LIMIT $4) p
+		WHERE s.segment = $1)`
 
 	// vacuumChanged: every query of a listing reads the table, of which most has been deleted.
 	vacuumChanged = `VACUUM (SKIP_LOCKED) cointill_changed`

@@ -1,12 +1,12 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store/internal/listing"
@@ -123,9 +123,13 @@ func (s *shelf) Parts(ctx context.Context, names [][]byte, see func(name []byte,
 	for i, name := range names {
 		args[i] = name
 	}
+	query := qParts
+	if listing.OfTexts(names[0]) {
+		query = qTextParts
+	}
 	var segment int64
 	var name, data sql.RawBytes
-	return s.query(ctx, qParts, args, func(found *sql.Rows) error {
+	return s.query(ctx, query, args, func(found *sql.Rows) error {
 		if err := found.Scan(&segment, &name, &data); err != nil {
 			return err
 		}
@@ -166,99 +170,108 @@ func (s *shelf) Row(ctx context.Context, id string) (listing.Row, bool, error) {
 	return listing.RowOf(inv), err == nil, err
 }
 
-// Tidy implements [invoice.Tidier]. A segment of listings at a time is written, for which everything else that writes
-// waits some tens of milliseconds.
+// Tidy implements [invoice.Tidier]. It writes listings in slices, for each of which everything else that writes waits
+// some milliseconds.
 func (s *Store) Tidy(ctx context.Context, keep int) error {
-	var changed []int64
-	at := &shelf{reader: &s.reader, open: map[string]*sql.Stmt{}}
-	err := at.query(ctx, qChangedNumbers, nil, func(found *sql.Rows) error {
+	if err := listing.Tidy(ctx, keeper{s}, keep); err != nil {
+		return fmt.Errorf("sqlite: tidy: %w", err)
+	}
+	return nil
+}
+
+// keeper implements [listing.Keeper].
+type keeper struct{ *Store }
+
+// Pending implements [listing.Keeper].
+func (k keeper) Pending(ctx context.Context) (changed []int64, err error) {
+	s := &shelf{reader: &k.reader, open: map[string]*sql.Stmt{}}
+	err = s.query(ctx, qChangedNumbers, nil, func(found *sql.Rows) error {
 		changed = append(changed, 0)
 		return found.Scan(&changed[len(changed)-1])
 	})
+	return changed, err
+}
+
+// Begin implements [listing.Keeper].
+func (k keeper) Begin(ctx context.Context, segment int64) (writing int64, err error) {
+	err = k.writer.do(ctx, func(t *txn) error {
+		t.changed = true
+		return t.row(qBeginWriting, []any{segment}, &writing)
+	})
+	return writing, err
+}
+
+// Read implements [listing.Keeper].
+func (k keeper) Read(ctx context.Context, segment int64, parts [][]byte) (changed []listing.Change, data [][]byte, err error) {
+	tx, err := k.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
-		return fmt.Errorf("sqlite: tidy: read what has changed: %w", err)
+		return nil, nil, err
 	}
-	for _, segment := range listing.Due(changed, keep) {
-		if err := s.merge(ctx, segment); err != nil && !errors.Is(err, invoice.ErrConflict) {
-			return fmt.Errorf("sqlite: tidy segment %d: %w", segment, err)
-		}
-	}
-	return nil
-}
-
-// merge writes a segment anew. Changes that come meanwhile stay for the next time.
-func (s *Store) merge(ctx context.Context, segment int64) error {
-	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback() // it only reads
-	m := merged{segment: segment}
-	if err := m.read(ctx, &shelf{reader: &reader{db: s.db, stmts: s.stmts, tx: tx}, open: map[string]*sql.Stmt{}}); err != nil {
-		return err
-	}
-	if err := tx.Rollback(); err != nil { // not to keep the WAL from being written back while it waits
-		return err
-	}
-	return s.writer.do(ctx, m.write)
-}
-
-// merged is a segment as it is to be.
-type merged struct {
-	segment, version int64 // version is 0 for a new one
-	changed          []listing.Change
-	parts            []listing.Part
-	texts            bool
-}
-
-func (m *merged) read(ctx context.Context, s *shelf) error {
-	first, last := listing.Numbers(m.segment)
-	err := s.query(ctx, qChangedOf, []any{first, last}, func(found *sql.Rows) error {
+	defer tx.Rollback() // it has only read
+	s := &shelf{reader: &reader{db: k.db, stmts: k.stmts, tx: tx}, open: map[string]*sql.Stmt{}}
+	first, last := listing.Numbers(segment)
+	err = s.query(ctx, qChangedOf, []any{first, last}, func(found *sql.Rows) error {
 		var c listing.Change
 		err := found.Scan(&c.Number, &c.Version, &c.Encoded)
-		m.changed = append(m.changed, c)
+		changed = append(changed, c)
 		return err
 	})
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	if err := s.query(ctx, qSegment, []any{m.segment}, func(found *sql.Rows) error { return found.Scan(&m.version) }); err != nil {
-		return err
+	asked := make([]listing.Key, len(parts))
+	for i, part := range parts {
+		asked[i] = listing.Key{Segment: segment, Part: part}
 	}
-	var stored []byte
-	keep := func(_ int, data []byte) error { stored = slices.Clone(data); return nil }
-	if err := s.Some(ctx, []listing.Key{{Segment: m.segment, Part: listing.RowsPart()}}, keep); err != nil {
-		return err
-	}
-	m.parts, m.texts, err = listing.Merge(m.segment, stored, m.changed)
-	return err
+	err = s.Some(ctx, asked, func(_ int, part []byte) error { data = append(data, bytes.Clone(part)); return nil })
+	return changed, data, err
 }
 
-func (m *merged) write(t *txn) error {
-	query := qUpdateSegment
-	if m.version == 0 {
-		query = qBeginSegment
-	}
-	n, err := t.exec(query, m.segment, m.version+1)
-	if err == nil && n == 0 {
-		err = invoice.ErrConflict // somebody else has written it meanwhile
-	}
-	if err != nil {
-		return err
-	}
-	first, last := listing.Kept(m.texts)
-	if _, err := t.exec(qDeleteParts, m.segment, first, last); err != nil {
-		return err
-	}
-	for _, p := range m.parts {
-		if _, err := t.exec(qInsertPart, m.segment, p.Name, p.Data); err != nil {
-			return err
+// Put implements [listing.Keeper].
+func (k keeper) Put(ctx context.Context, w listing.Writing, parts []listing.Part) error {
+	return k.writer.do(ctx, func(t *txn) error {
+		var going bool
+		err := t.row(qWriting, []any{w.Segment, w.Number}, &going)
+		if err == nil && !going {
+			err = invoice.ErrConflict
 		}
-	}
-	for _, c := range m.changed {
-		if _, err := t.exec(qMerged, c.Number, c.Version); err != nil {
-			return err
+		for i := 0; i < len(parts) && err == nil; i++ {
+			_, err = t.exec(qInsertPart, w.Segment, w.Number, parts[i].Name, parts[i].Data)
 		}
-	}
-	return nil
+		return err
+	})
+}
+
+// Finish implements [listing.Keeper].
+func (k keeper) Finish(ctx context.Context, w listing.Writing, texts bool) error {
+	return k.writer.do(ctx, func(t *txn) error {
+		n, err := t.exec(qFinishWriting, w.Segment, w.Number, texts)
+		if err == nil && n == 0 {
+			err = invoice.ErrConflict
+		}
+		return err
+	})
+}
+
+// Merged implements [listing.Keeper].
+func (k keeper) Merged(ctx context.Context, changed []listing.Change) error {
+	return k.writer.do(ctx, func(t *txn) error {
+		for _, c := range changed {
+			if _, err := t.exec(qMerged, c.Number, c.Version); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Clear implements [listing.Keeper].
+func (k keeper) Clear(ctx context.Context, segment int64, most int) (int, error) {
+	var removed int64
+	first, last := listing.Texts()
+	err := k.writer.do(ctx, func(t *txn) (err error) {
+		removed, err = t.exec(qClearParts, segment, first, last, most)
+		return err
+	})
+	return int(removed), err
 }

@@ -83,17 +83,25 @@ const (
 	qChanged        = `SELECT n, row FROM cointill_changed`
 	qChangedNumbers = `SELECT n FROM cointill_changed`
 	qChangedOf      = `SELECT n, version, row FROM cointill_changed WHERE n BETWEEN ? AND ? ORDER BY n`
-	qSegment        = `SELECT version FROM cointill_segments WHERE segment = ?`
-	// The order of the cross join is kept: a look-up for each segment.
+	// The order of the cross joins is kept: a look-up for each segment.
 	qParts = `SELECT s.segment, p.part, p.data FROM cointill_segments s
-		CROSS JOIN cointill_parts p ON p.segment = s.segment AND p.part IN (?, ?, ?, ?, ?, ?, ?, ?)`
-	qSome = `SELECT a.key, p.data FROM json_each(?) a
-		CROSS JOIN cointill_parts p ON p.segment = a.value ->> 0 AND p.part = CAST(a.value ->> 1 AS BLOB)`
-	qBeginSegment  = `INSERT INTO cointill_segments (segment, version) VALUES (?, ?) ON CONFLICT DO NOTHING`
-	qUpdateSegment = `UPDATE cointill_segments SET version = ?2 WHERE segment = ?1 AND version = ?2 - 1`
-	qDeleteParts   = `DELETE FROM cointill_parts WHERE segment = ? AND (part < ? OR part > ?)`
-	qInsertPart    = `INSERT INTO cointill_parts (segment, part, data) VALUES (?, ?, ?)`
-	qMerged        = `DELETE FROM cointill_changed WHERE n = ? AND version = ?`
+		CROSS JOIN cointill_parts p ON p.segment = s.segment AND p.writing = s.parts AND p.part IN (?, ?, ?, ?, ?, ?, ?, ?)`
+	qTextParts = `SELECT s.segment, p.part, p.data FROM cointill_segments s
+		CROSS JOIN cointill_parts p ON p.segment = s.segment AND p.writing = s.texts AND p.part IN (?, ?, ?, ?, ?, ?, ?, ?)`
+	qSome = `SELECT a.key, p.data FROM json_each(?) a CROSS JOIN cointill_segments s ON s.segment = a.value ->> 0
+		CROSS JOIN cointill_parts p ON p.segment = s.segment AND p.writing = s.parts AND p.part = CAST(a.value ->> 1 AS BLOB)`
+	qBeginWriting = `INSERT INTO cointill_segments (segment, begun, parts, texts) VALUES (?, 1, 0, 0)
+		ON CONFLICT (segment) DO UPDATE SET begun = begun + 1 RETURNING begun`
+	qWriting       = `SELECT EXISTS (SELECT 1 FROM cointill_segments WHERE segment = ? AND begun = ?)`
+	qInsertPart    = `INSERT INTO cointill_parts (segment, writing, part, data) VALUES (?, ?, ?, ?)`
+	qFinishWriting = `UPDATE cointill_segments SET parts = ?2, texts = CASE WHEN ?3 THEN ?2 ELSE texts END
+		WHERE segment = ?1 AND begun = ?2`
+	qMerged = `DELETE FROM cointill_changed WHERE n = ? AND version = ?`
+	// qClearParts has between ?2 and ?3 the parts of texts.
+	qClearParts = `DELETE FROM cointill_parts WHERE n IN (SELECT p.n FROM cointill_segments s
+		CROSS JOIN cointill_parts p ON p.segment = s.segment AND p.writing < s.begun AND p.writing <> s.parts
+			AND (p.writing <> s.texts OR p.part NOT BETWEEN ?2 AND ?3)
+		WHERE s.segment = ?1 LIMIT ?4)`
 
 	qNetwork = `SELECT version, cursor, head FROM cointill_networks WHERE network = ?`
 
@@ -160,7 +168,8 @@ func queries() []string {
 		qClaimPlace, qForgetPlace, qReleasePlace, qFreeIndex, qTakeIndex, qReserved, qInvoices, qPlaces, qPaidBy, qPaidIn,
 		qPaidAfter, qHeldSlots, qHeld,
 		qInsertProgress, qUpdateProgress, qReserve, qInvoice, qInvoiceByOrder, qAbove, qWaking,
-		qChanged, qChangedNumbers, qChangedOf, qSegment, qParts, qSome, qBeginSegment, qUpdateSegment, qDeleteParts, qInsertPart, qMerged,
+		qChanged, qChangedNumbers, qChangedOf, qParts, qTextParts, qSome, qBeginWriting, qWriting, qInsertPart, qFinishWriting,
+		qMerged, qClearParts,
 		qNetwork, qEvents, qInvoiceEvents, qInsertProject, qUpdateProject, qProjectVersion, qProjectByName,
 		qProject, qProjectByKey, qProjectsByOwner, qInsertMessage, qRelease, qDue, qClaim, qRecord, qInsertAttempt,
 		qInsertGone, qDeleteGone, qKill, qNextDue, qHistory, qLatest, qResend,

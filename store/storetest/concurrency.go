@@ -336,7 +336,7 @@ func wholeBatches(t *testing.T, b store.Backend) {
 	}
 }
 
-// tidyBesideCommits revises invoices and creates more, while others catch up and list.
+// tidyBesideCommits revises invoices and creates more, while others catch up, some of them not to the end, and list.
 func tidyBesideCommits(t *testing.T, b store.Backend) {
 	const revisers, each, revisions = 4, 8, 12
 	var all []invoice.Invoice
@@ -347,6 +347,17 @@ func tidyBesideCommits(t *testing.T, b store.Backend) {
 	ctx, end := context.WithCancel(t.Context())
 	var others sync.WaitGroup
 	tidier, able := b.(invoice.Tidier)
+	if able {
+		others.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				short, stop := context.WithTimeout(ctx, time.Duration(n%40)*200*time.Microsecond)
+				if err := tidier.Tidy(short, 0); err != nil && short.Err() == nil {
+					t.Errorf("Tidy: %v", err)
+				}
+				stop()
+			}
+		})
+	}
 	for keep := range 2 {
 		if able {
 			others.Go(func() {

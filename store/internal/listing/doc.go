@@ -7,7 +7,7 @@
 // a segment has its rows in that order. A page is found by passing over whole blocks of all segments by their counts,
 // and merging what is left.
 //
-// A segment costs tens of milliseconds to write, so it is not written with every change. What has changed since is
+// A segment costs much to write, so it is not written with every change. What has changed since is
 // kept beside it, in the transaction of the change, and every query looks at that first: an answer is never older than
-// what was committed. Now and then changes are merged into their segments; see [Due] and [Merge].
+// what was committed. Now and then changes are merged into their segments; see [Tidy].
 package listing

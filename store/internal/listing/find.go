@@ -18,10 +18,11 @@ import (
 type Source interface {
 	// Changed passes on the rows of the invoices that changed since their segments were written, by number.
 	Changed(ctx context.Context, see func(n int64, row []byte) error) error
-	// Parts passes on the parts of all segments with these names, of which there are up to [MostParts], in any order.
+	// Parts passes on the parts of all segments with these names, of which there are up to [MostParts], all of them
+	// [OfTexts] or none, in any order.
 	Parts(ctx context.Context, names [][]byte, see func(name []byte, segment int64, data []byte) error) error
-	// Some passes on single parts, whose names are ASCII, in any order, each with its place among those that were
-	// asked for.
+	// Some passes on single parts, none of them [OfTexts], whose names are ASCII, in any order, each with its place among
+	// those that were asked for.
 	Some(ctx context.Context, asked []Key, see func(i int, data []byte) error) error
 	// Row answers the row of an invoice as it is now; false if there is none.
 	Row(ctx context.Context, id string) (Row, bool, error)

@@ -2,8 +2,11 @@ package listing
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -16,30 +19,66 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// shelf is a source in memory, beside the invoices themselves.
+// shelf is a source and a keeper in memory, beside the invoices themselves.
 type shelf struct {
 	invoices []invoice.Invoice // in the order of their numbers
 	apart    int64             // how far their numbers are apart
-	parts    map[string]map[int64][]byte
-	changed  map[int64][]byte
+	segments map[int64]*writings
+	parts    map[partKey][]byte
+	changed  map[int64]Change
+	left     int       // how often the keeper is obeyed before it fails, if that is not negative
+	put      [2]int    // most parts, and bytes of more than one, put at once
+	between  func(int) // called before each thing that the keeper does, with how many were
+	done     int
+}
+
+type writings struct{ begun, parts, texts int64 }
+
+type partKey struct {
+	segment, writing int64
+	name             string
 }
 
 func newShelf() *shelf {
-	return &shelf{apart: span / 100, parts: map[string]map[int64][]byte{}, changed: map[int64][]byte{}}
+	return &shelf{
+		apart: span / 100, segments: map[int64]*writings{}, parts: map[partKey][]byte{}, changed: map[int64]Change{}, left: -1,
+		between: func(int) {},
+	}
 }
 
 func (s *shelf) Changed(_ context.Context, see func(int64, []byte) error) error {
-	for n, row := range s.changed {
-		if err := see(n, row); err != nil {
+	for n, c := range s.changed {
+		if err := see(n, c.Encoded); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// part answers what counts.
+func (s *shelf) part(segment int64, name []byte) ([]byte, bool) {
+	w := s.segments[segment]
+	if w == nil {
+		return nil, false
+	}
+	writing := w.parts
+	if OfTexts(name) {
+		writing = w.texts
+	}
+	data, known := s.parts[partKey{segment, writing, string(name)}]
+	return data, known
+}
+
 func (s *shelf) Parts(_ context.Context, names [][]byte, see func([]byte, int64, []byte) error) error {
 	for _, name := range names {
-		for segment, data := range s.parts[string(name)] {
+		if OfTexts(name) != OfTexts(names[0]) {
+			return errors.New("parts of texts and others at once")
+		}
+		for segment := range s.segments {
+			data, known := s.part(segment, name)
+			if !known {
+				continue
+			}
 			passed := bytes.Clone(data)
 			if err := see(name, segment, passed); err != nil {
 				return err
@@ -52,7 +91,10 @@ func (s *shelf) Parts(_ context.Context, names [][]byte, see func([]byte, int64,
 
 func (s *shelf) Some(_ context.Context, asked []Key, see func(int, []byte) error) error {
 	for i, key := range slices.Backward(asked) {
-		data, known := s.parts[string(key.Part)][key.Segment]
+		if OfTexts(key.Part) {
+			return errors.New("a part of texts")
+		}
+		data, known := s.part(key.Segment, key.Part)
 		if !known {
 			continue
 		}
@@ -73,42 +115,127 @@ func (s *shelf) Row(_ context.Context, id string) (Row, bool, error) {
 	return RowOf(s.invoices[i]), true, nil
 }
 
-func (s *shelf) put(n int, inv invoice.Invoice) {
+func (s *shelf) set(n int, inv invoice.Invoice) {
 	if n == len(s.invoices) {
 		s.invoices = append(s.invoices, invoice.Invoice{})
 	}
 	s.invoices[n] = inv
-	s.changed[s.number(n)] = RowOf(inv).Encode()
+	number := s.number(n)
+	s.changed[number] = Change{number, s.changed[number].Version + 1, RowOf(inv).Encode()}
 }
 
 func (s *shelf) number(n int) int64 { return int64(n) * s.apart }
 
 func (s *shelf) tidy(t testing.TB, segment int64) {
+	t.Helper()
+	require.NoError(t, write(t.Context(), s, segment))
+}
+
+var errGone = errors.New("the process is gone")
+
+func (s *shelf) obey() error {
+	s.between(s.done)
+	s.done++
+	if s.left == 0 {
+		return errGone
+	}
+	s.left--
+	return nil
+}
+
+func (s *shelf) Pending(context.Context) (changed []int64, err error) {
+	return slices.Collect(maps.Keys(s.changed)), s.obey()
+}
+
+func (s *shelf) Begin(_ context.Context, segment int64) (int64, error) {
+	if s.segments[segment] == nil {
+		s.segments[segment] = new(writings)
+	}
+	s.segments[segment].begun++
+	return s.segments[segment].begun, s.obey()
+}
+
+func (s *shelf) Read(_ context.Context, segment int64, names [][]byte) (changed []Change, data [][]byte, err error) {
 	first, last := Numbers(segment)
-	var changed []Change
-	for n, row := range s.changed {
+	for n, c := range s.changed {
 		if n >= first && n <= last {
-			changed = append(changed, Change{Number: n, Encoded: row})
+			changed = append(changed, c)
 		}
 	}
-	parts, texts, err := Merge(segment, s.parts[partRows][segment], changed)
-	require.NoError(t, err)
-	keepFrom, keepTo := Kept(texts)
-	for name, segments := range s.parts {
-		if name < string(keepFrom) || name > string(keepTo) {
-			delete(segments, segment)
+	slices.SortFunc(changed, func(a, b Change) int { return cmp.Compare(a.Number, b.Number) })
+	for _, name := range slices.Backward(names) {
+		if part, known := s.part(segment, name); known {
+			data = append(data, part)
 		}
 	}
+	return changed, data, s.obey()
+}
+
+func (s *shelf) Put(_ context.Context, w Writing, parts []Part) error {
+	if err := s.obey(); err != nil {
+		return err
+	}
+	if s.segments[w.Segment].begun != w.Number {
+		return fmt.Errorf("put: %w", invoice.ErrConflict)
+	}
+	size := 0
 	for _, p := range parts {
-		if s.parts[string(p.Name)] == nil {
-			s.parts[string(p.Name)] = map[int64][]byte{}
+		key := partKey{w.Segment, w.Number, string(p.Name)}
+		if _, again := s.parts[key]; again {
+			return fmt.Errorf("%q twice", p.Name)
 		}
-		require.NotContains(t, s.parts[string(p.Name)], segment, "%q twice", p.Name)
-		s.parts[string(p.Name)][segment] = p.Data
+		s.parts[key] = p.Data
+		size += len(p.Data)
+	}
+	if s.put[0] = max(s.put[0], len(parts)); len(parts) > 1 {
+		s.put[1] = max(s.put[1], size)
+	}
+	return nil
+}
+
+func (s *shelf) Finish(_ context.Context, w Writing, texts bool) error {
+	if err := s.obey(); err != nil {
+		return err
+	}
+	segment := s.segments[w.Segment]
+	if segment.begun != w.Number {
+		return fmt.Errorf("finish: %w", invoice.ErrConflict)
+	}
+	if segment.parts = w.Number; texts {
+		segment.texts = w.Number
+	}
+	return nil
+}
+
+func (s *shelf) Merged(_ context.Context, changed []Change) error {
+	if err := s.obey(); err != nil {
+		return err
 	}
 	for _, c := range changed {
-		delete(s.changed, c.Number)
+		if s.changed[c.Number].Version == c.Version {
+			delete(s.changed, c.Number)
+		}
 	}
+	return nil
+}
+
+// useless says whether a part does not count, and never will.
+func (s *shelf) useless(key partKey) bool {
+	w := s.segments[key.segment]
+	return key.writing < w.begun && key.writing != w.parts && (key.writing != w.texts || !OfTexts([]byte(key.name)))
+}
+
+func (s *shelf) Clear(_ context.Context, segment int64, most int) (removed int, err error) {
+	if err := s.obey(); err != nil {
+		return 0, err
+	}
+	for key := range s.parts {
+		if key.segment == segment && s.useless(key) && removed < most {
+			delete(s.parts, key)
+			removed++
+		}
+	}
+	return removed, nil
 }
 
 func pick[T any](r *rand.Rand, from ...T) T { return from[r.IntN(len(from))] }
@@ -213,7 +340,7 @@ func TestEveryPageIsAsTheCoreSelectsAndSorts(t *testing.T) {
 		s := newShelf()
 		for round := range 12 {
 			for range pick(r, 1, 10, 150) {
-				s.put(len(s.invoices), randomInvoice(r))
+				s.set(len(s.invoices), randomInvoice(r))
 			}
 			for range r.IntN(20) {
 				n := r.IntN(len(s.invoices))
@@ -222,7 +349,7 @@ func TestEveryPageIsAsTheCoreSelectsAndSorts(t *testing.T) {
 				if r.IntN(5) == 0 {
 					inv.Name += "!"
 				}
-				s.put(n, inv)
+				s.set(n, inv)
 			}
 			if last := s.number(len(s.invoices)-1) / span; r.IntN(2) == 0 {
 				s.tidy(t, r.Int64N(last+1))
@@ -249,16 +376,18 @@ func TestFullSegmentsAreAsTheCoreSelectsAndSorts(t *testing.T) {
 	for n := range span + 500 {
 		inv := randomInvoice(r)
 		inv.ID = fmt.Sprintf("0198c8d2-%04x-7%03x-8%03x-%012x", n>>4, r.IntN(1<<12), r.IntN(1<<12), n)
-		s.put(n, inv)
+		s.set(n, inv)
 	}
 	s.tidy(t, 0)
 	s.tidy(t, 1)
-	require.Contains(t, s.parts, "text.id.-7a", "a part for each third byte")
-	require.Contains(t, s.parts, "text.id.12", "a part for all of them")
+	require.Contains(t, s.parts, partKey{0, 1, "text.id.-7a"}, "a part for each third byte")
+	require.Contains(t, s.parts, partKey{0, 1, "text.id.12"}, "a part for all of them")
+	require.Equal(t, sliceParts, s.put[0], "most parts at once")
+	require.Less(t, s.put[1], 2*sliceBytes, "most bytes at once")
 	for n := range 100 { // some are changed
 		inv := s.invoices[n*77]
 		change(r, &inv)
-		s.put(n*77, inv)
+		s.set(n*77, inv)
 	}
 	for range 150 {
 		q := randomQuery(r, s)
@@ -270,16 +399,16 @@ func TestFullSegmentsAreAsTheCoreSelectsAndSorts(t *testing.T) {
 
 func TestWhatNoTextHasIsNotFound(t *testing.T) {
 	s := newShelf()
-	s.put(0, randomInvoice(rand.New(rand.NewPCG(4, 4))))
+	s.set(0, randomInvoice(rand.New(rand.NewPCG(4, 4))))
 	s.invoices[0].Name = "tea"
-	s.put(0, s.invoices[0])
+	s.set(0, s.invoices[0])
 	s.tidy(t, 0)
 	for _, text := range []string{"\x00", "a\x00", "tea\x00", "\xff", "te\xff", "\xc3"} {
 		got, err := Find(t.Context(), s, invoice.Query{Search: text, Standing: s.invoices[0].Terms.Standing, Limit: 1})
 		require.NoError(t, err)
 		require.Zero(t, got, "%q", text)
 	}
-	s.put(1, s.invoices[0])
+	s.set(1, s.invoices[0])
 	for _, text := range []string{"\x00", "tea\x00", "\xff"} { // one of a segment, and one that changed since
 		q := invoice.Query{Search: text, SearchProjects: []string{s.invoices[0].Project}, Standing: s.invoices[0].Terms.Standing, Limit: 2}
 		got, err := Find(t.Context(), s, q)
@@ -293,13 +422,70 @@ func TestSegmentsWithTheMostChangesAreDueFirst(t *testing.T) {
 	for n := range int64(100) {
 		changed = append(changed, n%2*span+n) // two segments alike
 	}
-	require.Empty(t, Due(changed, 100))
-	require.Equal(t, []int64{0}, Due(append(changed, 2), 100))
+	require.Empty(t, due(changed, 100))
+	require.Equal(t, []int64{0}, due(append(changed, 2), 100))
 	for n := range int64(100) {
 		changed = append(changed, 7*span+n)
 	}
-	require.Equal(t, []int64{7, 0}, Due(changed, 100), "those with the most first, as many as bring it down to half")
-	require.Equal(t, []int64{7, 0, 1}, Due(changed, 0))
+	require.Equal(t, []int64{7, 0}, due(changed, 100), "those with the most first, as many as bring it down to half")
+	require.Equal(t, []int64{7, 0, 1}, due(changed, 0))
+}
+
+// Whoever writes a segment may end, or be overtaken, between any two steps: what is answered stays right, and once the
+// segment is written again nothing is left that does not count.
+func TestAWritingThatDoesNotEndChangesNothing(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 5))
+	s := newShelf()
+	s.apart = span / 300
+	right := func(when string, steps int) {
+		for range 10 {
+			q := randomQuery(r, s)
+			got, err := Find(t.Context(), s, q)
+			require.NoError(t, err)
+			require.Equal(t, s.wanted(q), got, "%s after %d steps: %+v", when, steps, q)
+		}
+	}
+	for i := range 300 {
+		s.set(i, randomInvoice(r))
+	}
+	overtaken, finished := 0, false
+	for steps := 0; !finished; steps++ {
+		for range 150 {
+			n := r.IntN(len(s.invoices))
+			inv := s.invoices[n]
+			if change(r, &inv); steps%2 == 0 { // otherwise the texts that are there are kept
+				inv.Name += "!"
+			}
+			s.set(n, inv)
+		}
+		s.left, s.done = steps, 0
+		err := write(t.Context(), s, 0)
+		if finished = err == nil; !finished {
+			require.ErrorIs(t, err, errGone)
+		}
+		right("ended", steps)
+
+		s.left, s.done = -1, 0
+		s.between = func(done int) {
+			if done == steps+1 { // it has begun
+				s.between = func(int) {}
+				require.NoError(t, write(t.Context(), s, 0))
+				right("overtaken", steps)
+			}
+		}
+		if err := write(t.Context(), s, 0); err != nil {
+			require.ErrorIs(t, err, invoice.ErrConflict)
+			overtaken++
+		}
+		s.between = func(int) {}
+		right("written", steps)
+		require.NoError(t, write(t.Context(), s, 0))
+		require.Empty(t, s.changed)
+		for key := range s.parts {
+			require.False(t, s.useless(key), "%+v", key)
+		}
+	}
+	require.Greater(t, overtaken, 5)
 }
 
 // What a database answers may be damaged: it is refused, and nothing worse.
@@ -307,32 +493,32 @@ func FuzzParts(f *testing.F) {
 	r := rand.New(rand.NewPCG(1, 1))
 	whole := newShelf()
 	for range 300 {
-		whole.put(len(whole.invoices), randomInvoice(r))
+		whole.set(len(whole.invoices), randomInvoice(r))
 	}
 	for segment := range int64(3) {
 		whole.tidy(f, segment)
 	}
-	f.Add("rows", uint16(3), byte(1))
+	f.Add("rows.00", uint16(3), byte(1))
 	f.Add("order.created_at", uint16(0), byte(200))
 	f.Add("text.name.ab", uint16(9), byte(7))
 	f.Fuzz(func(t *testing.T, part string, at uint16, flip byte) {
 		s := newShelf()
-		s.invoices = whole.invoices
-		for name, segments := range whole.parts {
-			s.parts[name] = map[int64][]byte{}
-			for segment, data := range segments {
-				data = bytes.Clone(data)
-				if strings.HasPrefix(name, part) && len(data) > 0 {
-					data[int(at)%len(data)] ^= flip
-					data = data[:len(data)-int(flip)%2]
-				}
-				s.parts[name][segment] = data
+		s.invoices, s.segments = whole.invoices, whole.segments
+		var rows [][]byte
+		for key, data := range whole.parts {
+			data = bytes.Clone(data)
+			if strings.HasPrefix(key.name, part) && len(data) > 0 {
+				data[int(at)%len(data)] ^= flip
+				data = data[:len(data)-int(flip)%2]
+			}
+			if s.parts[key] = data; strings.HasPrefix(key.name, partRows) {
+				rows = append(rows, data)
 			}
 		}
 		r := rand.New(rand.NewPCG(uint64(at), uint64(flip)))
 		for range 5 {
 			_, _ = Find(t.Context(), s, randomQuery(r, s))
 		}
-		_, _, _ = Merge(0, s.parts[partRows][0], nil)
+		_, _, _ = merge(0, rows, nil)
 	})
 }

@@ -1,6 +1,7 @@
 package listing
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"fmt"
@@ -17,7 +18,7 @@ type Part struct {
 
 // The parts of a segment, beside those of its texts.
 const (
-	partRows     = "rows"     // all that the others are made of
+	partRows     = "rows."    // all that the others are made of, by chunks of the segment
 	partAll      = "all"      // which rows there are, the last of them, and the first and last creation
 	partTimes    = "times"    // of creation, by row
 	partStanding = "standing" // the standing invoices
@@ -29,12 +30,13 @@ type numbered struct {
 	row uint16
 }
 
-// build makes the parts of a segment of rows, of which there are some, in order; those of the texts only if they are asked for.
+// build makes the parts of a segment of rows, of which there are some, in order; those of the texts only if they are
+// asked for. Parts come by name, as an index has them.
 func build(rows []numbered, withTexts bool) []Part {
 	all := make([]uint16, len(rows))
 	members := map[string][]uint16{}
 	first, last := int64(math.MaxInt64), int64(math.MinInt64)
-	stored := binary.AppendUvarint(nil, uint64(len(rows)))
+	var out []Part
 	times := make([]byte, 8*(int(rows[len(rows)-1].row)+1))
 	for i, r := range rows {
 		binary.LittleEndian.PutUint64(times[8*int(r.row):], uint64(r.Created))
@@ -43,13 +45,16 @@ func build(rows []numbered, withTexts bool) []Part {
 		for _, part := range r.members() {
 			members[string(part)] = append(members[string(part)], r.row)
 		}
-		stored = binary.AppendUvarint(stored, uint64(r.row))
-		stored = appendText(stored, string(r.Encode()))
+		if name := rowsPart(r.row); len(out) == 0 || !bytes.Equal(out[len(out)-1].Name, name) {
+			out = append(out, Part{Name: name})
+		}
+		chunk := &out[len(out)-1]
+		chunk.Data = appendText(binary.AppendUvarint(chunk.Data, uint64(r.row)), string(r.Encode()))
 	}
 	whole := binary.LittleEndian.AppendUint16(appendSet(nil, all), all[len(all)-1])
 	whole = binary.LittleEndian.AppendUint64(whole, uint64(first))
 	whole = binary.LittleEndian.AppendUint64(whole, uint64(last))
-	out := []Part{{[]byte(partRows), stored}, {[]byte(partAll), whole}, {[]byte(partTimes), times}}
+	out = append(out, Part{[]byte(partAll), whole}, Part{[]byte(partTimes), times})
 	for part, list := range members {
 		out = append(out, Part{[]byte(part), appendSet(nil, list)})
 	}
@@ -59,6 +64,7 @@ func build(rows []numbered, withTexts bool) []Part {
 	if withTexts {
 		out = appendTexts(out, rows)
 	}
+	slices.SortFunc(out, func(a, b Part) int { return bytes.Compare(a.Name, b.Name) })
 	return out
 }
 
@@ -76,23 +82,41 @@ func (r *Row) members() [][]byte {
 // termPart is the rows with a term.
 func termPart(text int, value string) []byte { return fmt.Appendf(nil, "is.%d.%s", text, value) }
 
-// readRows reads the part of that name.
-func readRows(data []byte) ([]numbered, error) {
-	d := decoder{data: data}
-	n := d.uvarint()
-	if n > span {
-		return nil, errDamaged
+// chunkRows is how many rows are stored in one part.
+const chunkRows = span / 16
+
+func rowsPart(row uint16) []byte { return fmt.Appendf(nil, "%s%02d", partRows, row/chunkRows) }
+
+// rowsParts are the names of all parts of rows.
+func rowsParts() [][]byte {
+	var out [][]byte
+	for row := 0; row < span; row += chunkRows {
+		out = append(out, rowsPart(uint16(row)))
 	}
-	out := make([]numbered, n)
-	for i := range out {
-		out[i].row = uint16(d.uvarint())
-		encoded := d.bytes(d.uvarint())
-		if d.bad || out[i].row >= span || i > 0 && out[i].row <= out[i-1].row {
-			return nil, errDamaged
+	return out
+}
+
+// readRows reads the parts of rows, in any order.
+func readRows(parts [][]byte) ([]numbered, error) {
+	var out []numbered
+	for _, data := range parts {
+		for d := (decoder{data: data}); len(d.data) > 0; {
+			row := d.uvarint()
+			encoded := d.bytes(d.uvarint())
+			if d.bad || row >= span {
+				return nil, errDamaged
+			}
+			decoded, err := decodeRow(encoded)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, numbered{decoded, uint16(row)})
 		}
-		var err error
-		if out[i].Row, err = decodeRow(encoded); err != nil {
-			return nil, err
+	}
+	slices.SortFunc(out, func(a, b numbered) int { return cmp.Compare(a.row, b.row) })
+	for i := range out {
+		if i > 0 && out[i].row == out[i-1].row {
+			return nil, errDamaged
 		}
 	}
 	return out, nil

@@ -27,6 +27,12 @@ var texts = []text{
 
 const textParts = "text."
 
+// OfTexts says whether a part is one of those of the texts, which may be of an older writing than the others.
+func OfTexts(name []byte) bool { return bytes.HasPrefix(name, []byte(textParts)) }
+
+// Texts answers between which names, both included, the parts of the texts are.
+func Texts() (first, last []byte) { return []byte(textParts), append([]byte(textParts), 0xff) }
+
 // textPart has the pieces that begin with the same bytes.
 func textPart(text, beginning string) []byte { return []byte(textParts + text + "." + beginning) }
 

@@ -31,13 +31,16 @@ CREATE TABLE cointill_changed (
 );
 CREATE TABLE cointill_segments (
 	segment bigint PRIMARY KEY,
-	version bigint NOT NULL
+	begun   bigint NOT NULL, -- the writing that began last
+	parts   bigint NOT NULL, -- the writing whose parts count, 0 for none
+	texts   bigint NOT NULL  -- the same for parts of texts
 );
 CREATE TABLE cointill_parts (
 	segment bigint NOT NULL,
+	writing bigint NOT NULL,
 	part    bytea NOT NULL,
 	data    bytea NOT NULL,
-	PRIMARY KEY (segment, part)
+	PRIMARY KEY (segment, writing, part)
 );
 
 -- Who has which place, and who had it. All of it is in one tree: a place that is held is a taken key, and who was

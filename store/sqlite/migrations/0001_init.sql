@@ -31,15 +31,18 @@ CREATE TABLE cointill_changed (
 );
 CREATE TABLE cointill_segments (
 	segment INTEGER PRIMARY KEY,
-	version INTEGER NOT NULL
+	begun   INTEGER NOT NULL, -- the writing that began last
+	parts   INTEGER NOT NULL, -- the writing whose parts count, 0 for none
+	texts   INTEGER NOT NULL  -- the same for parts of texts
 );
 CREATE TABLE cointill_parts (
 	n       INTEGER PRIMARY KEY,
 	segment INTEGER NOT NULL,
+	writing INTEGER NOT NULL,
 	part    BLOB NOT NULL,
 	data    BLOB NOT NULL
 );
-CREATE UNIQUE INDEX cointill_parts_part ON cointill_parts (segment, part);
+CREATE UNIQUE INDEX cointill_parts_part ON cointill_parts (segment, writing, part);
 
 -- Who holds which place, and who was the last to release it: there are at most these two rows of a place. That
 -- only one holds it is so because claiming looks first.
