@@ -119,12 +119,17 @@ func (s shelf) Changed(ctx context.Context, see func(n int64, row []byte) error)
 }
 
 // Parts implements [listing.Source].
-func (s shelf) Parts(ctx context.Context, names [][]byte, see func(name []byte, segment int64, data []byte) error) error {
-	query := qParts
-	if listing.OfTexts(names[0]) {
-		query = qTextParts
-	}
-	found, err := s.q.Query(ctx, query, names)
+func (s shelf) Parts(ctx context.Context, names [][]byte, see listing.See) error {
+	return s.parts(ctx, qParts, []any{names}, see)
+}
+
+// Texts implements [listing.Source].
+func (s shelf) Texts(ctx context.Context, segments []int64, names [][]byte, see listing.See) error {
+	return s.parts(ctx, qTexts, []any{segments, names}, see)
+}
+
+func (s shelf) parts(ctx context.Context, query string, args []any, see listing.See) error {
+	found, err := s.q.Query(ctx, query, args...)
 	if err != nil {
 		return err
 	}

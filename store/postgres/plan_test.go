@@ -72,7 +72,7 @@ func samples() map[string][]any {
 		qAppendEvents:  {texts, list(256), texts, texts, texts, texts, texts, texts, texts, texts, bodies},
 		qReleasePlaces: {texts, many(256, "address-"), texts, texts}, qClaimPlaces: {texts, texts, texts, texts},
 		qFreeIndexes: {texts, list(256)}, qTakeIndex: {"wallet-1"}, qReserved: {"hot"}, qReserve: {"hot", 1}, qLease: {"duty", "holder", 1}, qReleaseLease: {"duty", 1},
-		qChanged: {}, qChangedNumbers: {}, qChangedOf: {16384, 32767}, qVersions: {}, qParts: {bodies[:8]}, qTextParts: {bodies[:8]},
+		qChanged: {}, qChangedNumbers: {}, qChangedOf: {16384, 32767}, qVersions: {}, qParts: {bodies[:8]}, qTexts: {list(60), bodies[:8]},
 		qSome: {list(100), bodies[:100]}, qListed: {many(100, "inv-")}, qBeginWriting: {7}, qWriting: {7, 2},
 		qFinishWriting: {7, 2, true}, qMerged: {list(128), list(128)}, qClearParts: {7, "part 5", "part 6", 128},
 		qInvoice: {"inv-7"}, qInvoiceByOrder: {"shop-1", "order-7"}, qAt: {many(5000, "address-"), many(5000, "slot-")},

@@ -147,8 +147,9 @@ const (
 	qVersions       = `SELECT COALESCE(sum(parts), 0)::bigint FROM cointill_segments`
 	qParts          = `SELECT s.segment, p.part, p.data FROM cointill_segments s CROSS JOIN LATERAL (SELECT part, data
 			FROM cointill_parts WHERE segment = s.segment AND writing = s.parts AND part = ANY($1::bytea[]) OFFSET 0) p`
-	qTextParts = `SELECT s.segment, p.part, p.data FROM cointill_segments s CROSS JOIN LATERAL (SELECT part, data
-			FROM cointill_parts WHERE segment = s.segment AND writing = s.texts AND part = ANY($1::bytea[]) OFFSET 0) p`
+	qTexts = `SELECT s.segment, p.part, p.data FROM cointill_segments s CROSS JOIN LATERAL (SELECT part, data
+			FROM cointill_parts WHERE segment = s.segment AND writing = s.texts AND part = ANY($2::bytea[]) OFFSET 0) p
+		WHERE s.segment = ANY($1::bigint[])`
 	qSome = `SELECT asked.ord - 1, p.data FROM unnest((SELECT $1::bigint[]), (SELECT $2::bytea[])) WITH ORDINALITY AS asked (segment, part, ord)
 		CROSS JOIN LATERAL (SELECT parts FROM cointill_segments WHERE segment = asked.segment OFFSET 0) s
 		CROSS JOIN LATERAL (SELECT data FROM cointill_parts WHERE segment = asked.segment AND writing = s.parts AND part = asked.part OFFSET 0) p`

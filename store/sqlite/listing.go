@@ -118,15 +118,28 @@ func (s *shelf) Changed(ctx context.Context, see func(n int64, row []byte) error
 }
 
 // Parts implements [listing.Source].
-func (s *shelf) Parts(ctx context.Context, names [][]byte, see func(name []byte, segment int64, data []byte) error) error {
+func (s *shelf) Parts(ctx context.Context, names [][]byte, see listing.See) error {
+	return s.parts(ctx, qParts, partArgs(names), see)
+}
+
+// Texts implements [listing.Source].
+func (s *shelf) Texts(ctx context.Context, segments []int64, names [][]byte, see listing.See) error {
+	list, err := json.Marshal(segments)
+	if err != nil {
+		return err
+	}
+	return s.parts(ctx, qTexts, append(partArgs(names), string(list)), see)
+}
+
+func partArgs(names [][]byte) []any {
 	args := make([]any, listing.MostParts)
 	for i, name := range names {
 		args[i] = name
 	}
-	query := qParts
-	if listing.OfTexts(names[0]) {
-		query = qTextParts
-	}
+	return args
+}
+
+func (s *shelf) parts(ctx context.Context, query string, args []any, see listing.See) error {
 	var segment int64
 	var name, data sql.RawBytes
 	return s.query(ctx, query, args, func(found *sql.Rows) error {

@@ -86,8 +86,9 @@ const (
 	// The order of the cross joins is kept: a look-up for each segment.
 	qParts = `SELECT s.segment, p.part, p.data FROM cointill_segments s
 		CROSS JOIN cointill_parts p ON p.segment = s.segment AND p.writing = s.parts AND p.part IN (?, ?, ?, ?, ?, ?, ?, ?)`
-	qTextParts = `SELECT s.segment, p.part, p.data FROM cointill_segments s
-		CROSS JOIN cointill_parts p ON p.segment = s.segment AND p.writing = s.texts AND p.part IN (?, ?, ?, ?, ?, ?, ?, ?)`
+	qTexts = `SELECT s.segment, p.part, p.data FROM json_each(?9) a CROSS JOIN cointill_segments s ON s.segment = a.value
+		CROSS JOIN cointill_parts p ON p.segment = s.segment AND p.writing = s.texts
+			AND p.part IN (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)`
 	qSome = `SELECT a.key, p.data FROM json_each(?) a CROSS JOIN cointill_segments s ON s.segment = a.value ->> 0
 		CROSS JOIN cointill_parts p ON p.segment = s.segment AND p.writing = s.parts AND p.part = CAST(a.value ->> 1 AS BLOB)`
 	qBeginWriting = `INSERT INTO cointill_segments (segment, begun, parts, texts) VALUES (?, 1, 0, 0)
@@ -168,7 +169,7 @@ func queries() []string {
 		qClaimPlace, qForgetPlace, qReleasePlace, qFreeIndex, qTakeIndex, qReserved, qInvoices, qPlaces, qPaidBy, qPaidIn,
 		qPaidAfter, qHeldSlots, qHeld,
 		qInsertProgress, qUpdateProgress, qReserve, qInvoice, qInvoiceByOrder, qAbove, qWaking,
-		qChanged, qChangedNumbers, qChangedOf, qParts, qTextParts, qSome, qBeginWriting, qWriting, qInsertPart, qFinishWriting,
+		qChanged, qChangedNumbers, qChangedOf, qParts, qTexts, qSome, qBeginWriting, qWriting, qInsertPart, qFinishWriting,
 		qMerged, qClearParts,
 		qNetwork, qEvents, qInvoiceEvents, qInsertProject, qUpdateProject, qProjectVersion, qProjectByName,
 		qProject, qProjectByKey, qProjectsByOwner, qInsertMessage, qRelease, qDue, qClaim, qRecord, qInsertAttempt,

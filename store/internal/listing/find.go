@@ -1,7 +1,6 @@
 package listing
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/binary"
@@ -18,15 +17,20 @@ import (
 type Source interface {
 	// Changed passes on the rows of the invoices that changed since their segments were written, by number.
 	Changed(ctx context.Context, see func(n int64, row []byte) error) error
-	// Parts passes on the parts of all segments with these names, of which there are up to [MostParts], all of them
-	// [OfTexts] or none, in any order.
-	Parts(ctx context.Context, names [][]byte, see func(name []byte, segment int64, data []byte) error) error
-	// Some passes on single parts, none of them [OfTexts], whose names are ASCII, in any order, each with its place among
+	// Parts passes on the parts of all segments with these names, none of them of texts, of which there are up to
+	// [MostParts], in any order.
+	Parts(ctx context.Context, names [][]byte, see See) error
+	// Texts passes on parts of texts as Parts does, of some segments.
+	Texts(ctx context.Context, segments []int64, names [][]byte, see See) error
+	// Some passes on single parts, none of them of texts, whose names are ASCII, in any order, each with its place among
 	// those that were asked for.
 	Some(ctx context.Context, asked []Key, see func(i int, data []byte) error) error
 	// Row answers the row of an invoice as it is now; false if there is none.
 	Row(ctx context.Context, id string) (Row, bool, error)
 }
+
+// See is given a part of a segment.
+type See func(name []byte, segment int64, data []byte) error
 
 // MostParts is how many parts are asked for at once.
 const MostParts = 8
@@ -110,11 +114,11 @@ type finder struct {
 
 // segment is what is known of one.
 type segment struct {
-	number   int64
-	last     int    // row
-	from, to int64  // first and last creation
-	hits     bitmap // the rows that are selected
-	count    int    // of hits, when all is looked at
+	number int64
+	whole
+	sets  int    // that all rows must be in
+	hits  bitmap // the rows that are selected
+	count int    // of hits, when all is looked at
 }
 
 // selectRows finds out which rows the query selects.
@@ -152,58 +156,45 @@ func (f *finder) readSegments(ctx context.Context) error {
 	for _, t := range f.terms {
 		names = append(names, termPart(t.text, t.value))
 	}
-	sets, err := f.sets(ctx, names)
-	if err != nil {
-		return err
-	}
-	for number, all := range sets[partAll] {
-		s := &segment{number: number, hits: *all.rows}
-		bounds := decoder{data: all.more}
-		last, times := bounds.bytes(2), bounds.bytes(16)
-		if bounds.bad {
-			return damaged(number)
-		}
-		s.last = int(binary.LittleEndian.Uint16(last))
-		s.from, s.to = int64(binary.LittleEndian.Uint64(times)), int64(binary.LittleEndian.Uint64(times[8:]))
-		standing := sets[partStanding][number]
-		switch {
-		case f.q.Standing:
-			s.hits.and(standing.rows)
-		case standing.rows != nil:
-			s.hits.andNot(standing.rows)
-		}
-		for _, name := range names[2:] {
-			s.hits.and(sets[string(name)][number].rows)
-		}
-		f.segments = append(f.segments, s)
-	}
-	return nil
-}
-
-// stored is a part that is a set of rows, and perhaps more.
-type stored struct {
-	rows *bitmap // nil for none
-	more []byte
-}
-
-// sets reads parts by name and segment.
-func (f *finder) sets(ctx context.Context, names [][]byte) (map[string]map[int64]stored, error) {
-	out := map[string]map[int64]stored{}
-	for _, name := range names {
-		out[string(name)] = map[int64]stored{}
-	}
+	found := map[int64]*segment{}
 	err := f.source.Parts(ctx, names, func(name []byte, number int64, data []byte) error {
-		d := decoder{data: data}
-		rows := d.set()
-		if d.bad {
+		s := found[number]
+		if s == nil {
+			s = &segment{number: number}
+			s.hits.addUpTo(span - 1)
+			found[number] = s
+		}
+		if !s.restrict(string(name), data, f.q.Standing) {
 			return damaged(number)
 		}
-		part := stored{new(bitmap), bytes.Clone(d.data)}
-		rows.addTo(part.rows)
-		out[string(name)][number] = part
 		return nil
 	})
-	return out, err
+	needed := len(names)
+	if !f.q.Standing {
+		needed-- // there may be none that are not to be had
+	}
+	for _, s := range found {
+		if s.sets == needed {
+			f.segments = append(f.segments, s)
+		}
+	}
+	return err
+}
+
+// restrict leaves the rows of a part. It answers whether that is one.
+func (s *segment) restrict(name string, data []byte, standing bool) bool {
+	d := decoder{data: data}
+	switch {
+	case name == partStanding && !standing:
+		d.set().removeFrom(&s.hits)
+		return !d.bad
+	case name == partAll:
+		s.whole = d.whole(&s.hits)
+	default:
+		d.set().leaveIn(&s.hits)
+	}
+	s.sets++
+	return !d.bad
 }
 
 // readChanged takes changed rows out of their segments and looks at them by themselves.
@@ -339,20 +330,20 @@ func (f *finder) selectedBefore(ctx context.Context, key string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	var heads []*head // the blocks that begin before the key, and may end behind it
+	var partly []loading // the blocks that begin before the key, and may end behind it
 	for _, o := range orders {
 		begun, _ := slices.BinarySearch(o.bounds, key)
 		block := max(begun-1, 0)
 		n += o.counts[block]
-		if begun > 0 && block < o.blocks() {
-			heads = append(heads, &head{order: o, next: block})
+		if begun > 0 && block < o.blocks() && o.selected(block) > 0 {
+			partly = append(partly, loading{&head{order: o}, block})
 		}
 	}
-	if err := f.load(ctx, heads); err != nil {
+	if err := f.load(ctx, partly); err != nil {
 		return 0, err
 	}
-	for _, h := range heads {
-		within, _ := slices.BinarySearch(h.keys, key)
+	for _, l := range partly {
+		within, _ := slices.BinarySearch(l.keys, key)
 		n += within
 	}
 	return n, nil

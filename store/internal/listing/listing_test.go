@@ -55,6 +55,11 @@ func (s *shelf) Changed(_ context.Context, see func(int64, []byte) error) error 
 	return nil
 }
 
+func ofTexts(name []byte) bool {
+	first, last := Texts()
+	return bytes.Compare(name, first) >= 0 && bytes.Compare(name, last) <= 0
+}
+
 // part answers what counts.
 func (s *shelf) part(segment int64, name []byte) ([]byte, bool) {
 	w := s.segments[segment]
@@ -62,19 +67,30 @@ func (s *shelf) part(segment int64, name []byte) ([]byte, bool) {
 		return nil, false
 	}
 	writing := w.parts
-	if OfTexts(name) {
+	if ofTexts(name) {
 		writing = w.texts
 	}
 	data, known := s.parts[partKey{segment, writing, string(name)}]
 	return data, known
 }
 
-func (s *shelf) Parts(_ context.Context, names [][]byte, see func([]byte, int64, []byte) error) error {
+func (s *shelf) Parts(_ context.Context, names [][]byte, see See) error {
+	return s.read(slices.Collect(maps.Keys(s.segments)), names, false, see)
+}
+
+func (s *shelf) Texts(_ context.Context, segments []int64, names [][]byte, see See) error {
+	return s.read(segments, names, true, see)
+}
+
+func (s *shelf) read(segments []int64, names [][]byte, texts bool, see See) error {
+	if len(names) > MostParts {
+		return fmt.Errorf("%d parts", len(names))
+	}
 	for _, name := range names {
-		if OfTexts(name) != OfTexts(names[0]) {
-			return errors.New("parts of texts and others at once")
+		if ofTexts(name) != texts {
+			return fmt.Errorf("the part %q", name)
 		}
-		for segment := range s.segments {
+		for _, segment := range segments {
 			data, known := s.part(segment, name)
 			if !known {
 				continue
@@ -91,7 +107,7 @@ func (s *shelf) Parts(_ context.Context, names [][]byte, see func([]byte, int64,
 
 func (s *shelf) Some(_ context.Context, asked []Key, see func(int, []byte) error) error {
 	for i, key := range slices.Backward(asked) {
-		if OfTexts(key.Part) {
+		if ofTexts(key.Part) {
 			return errors.New("a part of texts")
 		}
 		data, known := s.part(key.Segment, key.Part)
@@ -222,7 +238,7 @@ func (s *shelf) Merged(_ context.Context, changed []Change) error {
 // useless says whether a part does not count, and never will.
 func (s *shelf) useless(key partKey) bool {
 	w := s.segments[key.segment]
-	return key.writing < w.begun && key.writing != w.parts && (key.writing != w.texts || !OfTexts([]byte(key.name)))
+	return key.writing < w.begun && key.writing != w.parts && (key.writing != w.texts || !ofTexts([]byte(key.name)))
 }
 
 func (s *shelf) Clear(_ context.Context, segment int64, most int) (removed int, err error) {

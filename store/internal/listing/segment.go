@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/cointill/cointill/invoice"
 )
@@ -19,7 +20,7 @@ type Part struct {
 // The parts of a segment, beside those of its texts.
 const (
 	partRows     = "rows."    // all that the others are made of, by chunks of the segment
-	partAll      = "all"      // which rows there are, the last of them, and the first and last creation
+	partAll      = "all"      // see whole
 	partTimes    = "times"    // of creation, by row
 	partStanding = "standing" // the standing invoices
 )
@@ -33,15 +34,11 @@ type numbered struct {
 // build makes the parts of a segment of rows, of which there are some, in order; those of the texts only if they are
 // asked for. Parts come by name, as an index has them.
 func build(rows []numbered, withTexts bool) []Part {
-	all := make([]uint16, len(rows))
 	members := map[string][]uint16{}
-	first, last := int64(math.MaxInt64), int64(math.MinInt64)
 	var out []Part
 	times := make([]byte, 8*(int(rows[len(rows)-1].row)+1))
-	for i, r := range rows {
+	for _, r := range rows {
 		binary.LittleEndian.PutUint64(times[8*int(r.row):], uint64(r.Created))
-		all[i] = r.row
-		first, last = min(first, r.Created), max(last, r.Created)
 		for _, part := range r.members() {
 			members[string(part)] = append(members[string(part)], r.row)
 		}
@@ -51,10 +48,15 @@ func build(rows []numbered, withTexts bool) []Part {
 		chunk := &out[len(out)-1]
 		chunk.Data = appendText(binary.AppendUvarint(chunk.Data, uint64(r.row)), string(r.Encode()))
 	}
-	whole := binary.LittleEndian.AppendUint16(appendSet(nil, all), all[len(all)-1])
-	whole = binary.LittleEndian.AppendUint64(whole, uint64(first))
-	whole = binary.LittleEndian.AppendUint64(whole, uint64(last))
-	out = append(out, Part{[]byte(partAll), whole}, Part{[]byte(partTimes), times})
+	values := make([][]string, len(texts))
+	for i := range texts {
+		var lists [][]uint16
+		values[i], lists = valuesOf(rows, i)
+		for j, list := range lists {
+			out = append(out, Part{valuePart(i, j), appendSet(nil, list)})
+		}
+	}
+	out = append(out, Part{[]byte(partAll), appendWhole(nil, rows, values)}, Part{[]byte(partTimes), times})
 	for part, list := range members {
 		out = append(out, Part{[]byte(part), appendSet(nil, list)})
 	}
@@ -62,10 +64,70 @@ func build(rows []numbered, withTexts bool) []Part {
 		out = appendOrder(out, rows, sort)
 	}
 	if withTexts {
-		out = appendTexts(out, rows)
+		out = appendTexts(out, rows, values)
 	}
 	slices.SortFunc(out, func(a, b Part) int { return bytes.Compare(a.Name, b.Name) })
 	return out
+}
+
+// whole is what a segment says of itself.
+type whole struct {
+	last     int // row
+	from, to int64
+	values   [][]string // of each of texts that has few of them
+}
+
+// appendWhole writes it, and which rows there are, if these are not simply all up to the last.
+func appendWhole(out []byte, rows []numbered, values [][]string) []byte {
+	last := rows[len(rows)-1].row
+	first, final := int64(math.MaxInt64), int64(math.MinInt64)
+	for _, r := range rows {
+		first, final = min(first, r.Created), max(final, r.Created)
+	}
+	out = binary.LittleEndian.AppendUint16(out, last)
+	out = binary.LittleEndian.AppendUint64(out, uint64(first))
+	out = binary.LittleEndian.AppendUint64(out, uint64(final))
+	for _, few := range values {
+		out = binary.AppendUvarint(out, uint64(len(few)))
+		for _, value := range few {
+			out = appendText(out, value)
+		}
+	}
+	if len(rows) == int(last)+1 {
+		return out
+	}
+	list := make([]uint16, len(rows))
+	for i, r := range rows {
+		list[i] = r.row
+	}
+	return appendSet(out, list)
+}
+
+// whole reads it, and leaves the rows that there are.
+func (d *decoder) whole(rows *bitmap) whole {
+	fixed := d.bytes(18)
+	if d.bad {
+		return whole{}
+	}
+	w := whole{
+		last:   int(binary.LittleEndian.Uint16(fixed)) % span,
+		from:   int64(binary.LittleEndian.Uint64(fixed[2:])),
+		to:     int64(binary.LittleEndian.Uint64(fixed[10:])),
+		values: make([][]string, len(texts)),
+	}
+	for i := range w.values {
+		for n := d.uvarint(); n > 0 && !d.bad; n-- {
+			w.values[i] = append(w.values[i], string(d.bytes(d.uvarint())))
+		}
+	}
+	if len(d.data) > 0 {
+		d.set().leaveIn(rows)
+		return w
+	}
+	var upTo bitmap
+	upTo.addUpTo(w.last)
+	rows.and(&upTo)
+	return w
 }
 
 // members are the parts that the row is in.
@@ -133,8 +195,8 @@ func blockPart(sort invoice.Sort, block int) []byte {
 	return fmt.Appendf(nil, "block.%s.%03d", sort, block)
 }
 
-// appendOrder adds the rows in the order of a sort: in which block each row is, with the first key of each block
-// and what comes after the last, in one part, and the rows of a block with their keys in a part for each.
+// appendOrder adds the rows in the order of a sort: in which block each row is, with the bounds of the blocks, in one
+// part, and the rows of a block with their keys in a part for each.
 func appendOrder(out []Part, rows []numbered, sort invoice.Sort) []Part {
 	type keyed struct {
 		key string
@@ -147,9 +209,10 @@ func appendOrder(out []Part, rows []numbered, sort invoice.Sort) []Part {
 	slices.SortFunc(ordered, func(a, b keyed) int { return cmp.Compare(a.key, b.key) })
 	order := binary.AppendUvarint(nil, uint64(len(rows)))
 	blocks := make([]byte, span)
-	block := 0
+	block, before := 0, ""
 	for chunk := range slices.Chunk(ordered, blockRows) {
-		order = appendText(order, chunk[0].key)
+		order = appendText(order, bound(before, chunk[0].key))
+		before = chunk[len(chunk)-1].key
 		var listed, keys []byte
 		for _, k := range chunk {
 			blocks[k.row] = byte(block)
@@ -159,15 +222,26 @@ func appendOrder(out []Part, rows []numbered, sort invoice.Sort) []Part {
 		out = append(out, Part{blockPart(sort, block), append(listed, keys...)})
 		block++
 	}
-	order = appendText(order, ordered[len(ordered)-1].key+"\x00")
+	order = appendText(order, before+"\x00")
 	return append(out, Part{orderPart(sort), append(blocks[:rows[len(rows)-1].row+1], order...)})
+}
+
+// bound is what the key does not come before, but the one before it does. It is shorter than the key, yet long enough to
+// keep most keys of other segments apart as the key would.
+func bound(before, key string) string {
+	const more = 5
+	same := 0
+	for same < min(len(before), len(key)) && before[same] == key[same] {
+		same++
+	}
+	return key[:min(same+more, len(key))]
 }
 
 // order is what is known of the rows of a segment in the order of a sort.
 type order struct {
 	*segment
 	rows   int
-	bounds []string // the first key of each block, and what comes after the last key
+	bounds []string // where each block begins, as of bound, and what comes after the last key
 	counts []int    // of selected rows before each of the bounds
 }
 
@@ -200,28 +274,31 @@ func (o *order) read(data []byte) error {
 // selected is how many selected rows a block has.
 func (o *order) selected(block int) int { return o.counts[block+1] - o.counts[block] }
 
-// block is some rows in an order, with their keys.
-type block struct {
-	rows []uint16
-	keys []string
-}
-
-func (o *order) readBlock(i int, data []byte) (block, error) {
+// selectedKeys are the keys of the selected rows of a block, in order.
+func (o *order) selectedKeys(i int, data []byte) ([]string, error) {
 	n := min(blockRows, o.rows-i*blockRows)
-	b := block{make([]uint16, n), make([]string, n)}
 	d := decoder{data: data}
-	listed := d.bytes(2 * len(b.rows))
-	texts := decoder{text: string(d.data)}
-	for j := range b.keys {
-		b.keys[j] = texts.shared()
+	listed := d.bytes(2 * n)
+	selected := o.selected(i)
+	var text strings.Builder // all keys, which are about as long as each other
+	text.Grow(len(d.data) * selected / max(n, 1))
+	ends := make([]int, 0, selected)
+	for j := 0; j < n && !d.bad; j++ {
+		key := d.bytes(d.uvarint())
+		if row := binary.LittleEndian.Uint16(listed[2*j:]) % span; o.hits.has(row) {
+			text.Write(key)
+			ends = append(ends, text.Len())
+		}
 	}
-	if d.bad || texts.bad {
-		return block{}, errDamaged
+	if d.bad || len(ends) != selected {
+		return nil, errDamaged
 	}
-	for j := range b.rows {
-		b.rows[j] = binary.LittleEndian.Uint16(listed[2*j:]) % span
+	all, from := text.String(), 0
+	keys := make([]string, len(ends))
+	for j, end := range ends {
+		keys[j], from = all[from:end], end
 	}
-	return b, nil
+	return keys, nil
 }
 
 func damaged(segment int64) error {

@@ -20,6 +20,16 @@ func (b *bitmap) add(row uint16)      { b[row/64] |= 1 << (row % 64) }
 func (b *bitmap) remove(row uint16)   { b[row/64] &^= 1 << (row % 64) }
 func (b *bitmap) has(row uint16) bool { return b[row/64]>>(row%64)&1 != 0 }
 
+// addUpTo adds all rows up to the last.
+func (b *bitmap) addUpTo(last int) {
+	for i := range (last + 1) / 64 {
+		b[i] = ^uint64(0)
+	}
+	for row := (last + 1) / 64 * 64; row <= last; row++ {
+		b.add(uint16(row))
+	}
+}
+
 func (b *bitmap) count() (n int) {
 	for _, word := range b {
 		n += bits.OnesCount64(word)
@@ -102,6 +112,26 @@ func (s set) addTo(b *bitmap) {
 	for i := 0; i < len(s.data); i += 2 {
 		b.add(binary.LittleEndian.Uint16(s.data[i:]) % span)
 	}
+}
+
+// leaveIn removes all other rows from the bitmap.
+func (s set) leaveIn(b *bitmap) {
+	if s.dense {
+		for i := range b {
+			b[i] &= binary.LittleEndian.Uint64(s.data[8*i:])
+		}
+		return
+	}
+	var few bitmap
+	s.addTo(&few)
+	b.and(&few)
+}
+
+// removeFrom removes the rows from the bitmap.
+func (s set) removeFrom(b *bitmap) {
+	var rows bitmap
+	s.addTo(&rows)
+	b.andNot(&rows)
 }
 
 // has says whether a row is in the set.

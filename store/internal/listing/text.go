@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"fmt"
+	"maps"
 	"slices"
 	"sort"
+	"strings"
 )
 
 // gram is how long the pieces are that texts are indexed by. A piece at the end of a text is shorter.
@@ -27,21 +30,30 @@ var texts = []text{
 
 const textParts = "text."
 
-// OfTexts says whether a part is one of those of the texts, which may be of an older writing than the others.
-func OfTexts(name []byte) bool { return bytes.HasPrefix(name, []byte(textParts)) }
-
-// Texts answers between which names, both included, the parts of the texts are.
+// Texts answers between which names, both included, the parts of the texts are, which may be of an older writing than
+// the others.
 func Texts() (first, last []byte) { return []byte(textParts), append([]byte(textParts), 0xff) }
 
 // textPart has the pieces that begin with the same bytes.
 func textPart(text, beginning string) []byte { return []byte(textParts + text + "." + beginning) }
 
-// appendTexts adds the parts that are searched: for each piece of text the places within a text at which it is, and
-// for each of those the rows. So what follows each other can be told from what is merely in the same text.
-func appendTexts(out []Part, rows []numbered) []Part {
+// valuePart has the rows with a value of a text that has few. It is not of the texts, since the database does not ask
+// for few of those alone.
+func valuePart(text, i int) []byte { return fmt.Appendf(nil, "value.%s.%d", texts[text].name, i) }
+
+// beginningPart has the rows with two bytes, where the pieces that begin with them are many.
+func beginningPart(text, beginning string) []byte { return textPart(text, beginning+"\xff") }
+
+// appendTexts adds the parts of the texts that are searched, but for those of which the values are few. For each piece of
+// text it is the places within a text at which it is, and for each of those the rows. So what follows each other can be
+// told from what is merely in the same text.
+func appendTexts(out []Part, rows []numbered, values [][]string) []Part {
 	var all, spare []uint64
 	lowered := make([]string, len(rows))
-	for _, text := range texts {
+	for n, text := range texts {
+		if values[n] != nil {
+			continue
+		}
 		longest, pieces := 0, 0
 		for i := range rows {
 			lowered[i] = lower(text.of(&rows[i].Row))
@@ -66,6 +78,26 @@ func appendTexts(out []Part, rows []numbered) []Part {
 		}
 	}
 	return appendLetters(out, rows)
+}
+
+// mostValues is how many values of a text are few, as those of the project often are: looking at them is quicker than
+// looking for pieces, of which each has rows as many as the values that have it.
+const mostValues = 8
+
+// valuesOf are the values of a text in order, with their rows, if they are few; otherwise nil.
+func valuesOf(rows []numbered, text int) (values []string, lists [][]uint16) {
+	found := map[string][]uint16{}
+	for i := range rows {
+		value := lower(texts[text].of(&rows[i].Row))
+		if found[value] = append(found[value], rows[i].row); len(found) > mostValues {
+			return nil, nil
+		}
+	}
+	values = slices.Sorted(maps.Keys(found))
+	for _, value := range values {
+		lists = append(lists, found[value])
+	}
+	return values, lists
 }
 
 // appendLetters adds a part for each byte of all texts: what is made of pieces would be read whole for one.
@@ -123,8 +155,8 @@ func sortPieces(all, spare []uint64) {
 
 // appendPieces makes the parts of a text's pieces, which are in the upper half, in order, then the places, then the
 // rows. Pieces that begin with the same two bytes make one part, in which all of their rows come first, as those of a
-// piece with anyEnd. Where they are many, as in numbers and UUIDs some occur in every row, that is all of it, and
-// there is a part for each third byte.
+// piece with anyEnd. Where they are many, as in numbers and UUIDs some occur in every row, that is a part by itself, and
+// there is one for each third byte.
 func appendPieces(out []Part, text string, all []uint64) []Part {
 	const many = 8 << 10
 	for len(all) > 0 {
@@ -136,7 +168,7 @@ func appendPieces(out []Part, text string, all []uint64) []Part {
 			all = all[n:]
 			continue
 		}
-		out = append(out, Part{textPart(text, beginning(all[0], 2)), head})
+		out = append(out, Part{beginningPart(text, beginning(all[0], 2)), head})
 		for left := n; left > 0; {
 			m := sameBeginning(all[:left], 3)
 			out = append(out, Part{textPart(text, beginning(all[0], 3)), pieces(all[:m])})
@@ -216,13 +248,38 @@ func (f *finder) searchTexts(ctx context.Context) (map[int64]*bitmap, error) {
 	case len(f.needle) > 1:
 		return f.searchPieces(ctx)
 	}
-	letter := letterPart(f.needle[0])
-	sets, err := f.sets(ctx, [][]byte{letter})
 	found := map[int64]*bitmap{}
-	for segment, set := range sets[string(letter)] {
-		found[segment] = set.rows
-	}
+	err := f.source.Texts(ctx, f.numbers(), [][]byte{letterPart(f.needle[0])}, func(_ []byte, segment int64, data []byte) error {
+		return addSet(found, segment, data)
+	})
 	return found, err
+}
+
+// addSet adds the rows of a part to what was found.
+func addSet(found map[int64]*bitmap, segment int64, data []byte) error {
+	d := decoder{data: data}
+	rows := d.set()
+	if d.bad {
+		return damaged(segment)
+	}
+	addRows(found, segment, matchesOf(rows))
+	return nil
+}
+
+func addRows(found map[int64]*bitmap, segment int64, rows matches) {
+	if found[segment] == nil {
+		found[segment] = new(bitmap)
+	}
+	rows.addTo(found[segment])
+}
+
+// numbers are those of the segments in which something is left to be looked at.
+func (f *finder) numbers() []int64 {
+	out := make([]int64, len(f.segments))
+	for i, s := range f.segments {
+		out[i] = s.number
+	}
+	return out
 }
 
 // addProjects adds the rows of the projects that are searched as well.
@@ -232,18 +289,7 @@ func (f *finder) addProjects(ctx context.Context, found map[int64]*bitmap) error
 		for _, project := range projects {
 			names = append(names, termPart(rowProject, project))
 		}
-		err := f.source.Parts(ctx, names, func(_ []byte, segment int64, data []byte) error {
-			d := decoder{data: data}
-			rows := d.set()
-			if d.bad {
-				return damaged(segment)
-			}
-			if found[segment] == nil {
-				found[segment] = new(bitmap)
-			}
-			rows.addTo(found[segment])
-			return nil
-		})
+		err := f.source.Parts(ctx, names, func(_ []byte, segment int64, data []byte) error { return addSet(found, segment, data) })
 		if err != nil {
 			return err
 		}
@@ -251,15 +297,40 @@ func (f *finder) addProjects(ctx context.Context, found map[int64]*bitmap) error
 	return nil
 }
 
-// searchPieces finds the rows in which the pieces of the needle follow each other, or with a piece that begins with it.
+// searchValues adds the rows whose values have the needle, and answers which texts have more values than few.
+func (f *finder) searchValues(ctx context.Context, found map[int64]*bitmap) (left []int, err error) {
+	var asked []Key
+	for i := range texts {
+		for _, s := range f.segments {
+			if s.values[i] == nil {
+				left = append(left, i)
+			}
+			for j, value := range s.values[i] {
+				if strings.Contains(value, f.needle) {
+					asked = append(asked, Key{s.number, valuePart(i, j)})
+				}
+			}
+		}
+	}
+	err = f.some(ctx, asked, func(i int, data []byte) error { return addSet(found, asked[i].Segment, data) })
+	return slices.Compact(left), err
+}
+
+// searchPieces finds the rows in which the pieces of the needle follow each other, or with a piece that begins with it,
+// and those whose values have the needle.
 func (f *finder) searchPieces(ctx context.Context) (map[int64]*bitmap, error) {
+	found := make(map[int64]*bitmap, len(f.segments))
+	looked, err := f.searchValues(ctx, found)
+	if err != nil {
+		return nil, err
+	}
+	segments := f.numbers()
 	var begun map[place]matches // the rows that have the needle, as far as it was looked at, from a place on
-	looked := []int{0, 1, 2, 3} // in which texts
-	for from := 0; from < len(f.needle); from += gram {
+	for from := 0; from < len(f.needle) && len(looked) > 0; from += gram {
 		from = max(0, min(from, len(f.needle)-gram))
 		met := map[place]matches{}
-		err := f.pieces(ctx, f.needle[from:], looked, func(text int, segment int64, offset int, rows set) {
-			at := place{text, segment, offset - from}
+		err := f.pieces(ctx, f.needle[from:], looked, segments, func(at place, rows set) {
+			at.offset -= from
 			hits, known := begun[at]
 			switch {
 			case from == 0:
@@ -280,23 +351,22 @@ func (f *finder) searchPieces(ctx context.Context) (map[int64]*bitmap, error) {
 		if begun = met; len(begun) == 0 {
 			break
 		}
-		looked = slices.DeleteFunc(looked, func(text int) bool {
-			for at := range begun {
-				if at.text == text {
-					return false
-				}
-			}
-			return true
-		})
+		looked, segments = whereLeft(begun)
 	}
-	found := make(map[int64]*bitmap, len(f.segments))
 	for at, hits := range begun {
-		if found[at.segment] == nil {
-			found[at.segment] = new(bitmap)
-		}
-		hits.addTo(found[at.segment])
+		addRows(found, at.segment, hits)
 	}
 	return found, nil
+}
+
+// whereLeft are the texts and segments of places.
+func whereLeft(begun map[place]matches) (looked []int, segments []int64) {
+	for at := range begun {
+		looked, segments = append(looked, at.text), append(segments, at.segment)
+	}
+	slices.Sort(looked)
+	slices.Sort(segments)
+	return slices.Compact(looked), slices.Compact(segments)
 }
 
 // place is where in a text of a segment's rows the needle begins.
@@ -306,36 +376,51 @@ type place struct {
 	offset  int
 }
 
-// pieces passes on where in which of the texts of which rows there are pieces that begin as the needle does.
-func (f *finder) pieces(ctx context.Context, needle string, looked []int, see func(text int, segment int64, offset int, rows set)) error {
+// pieces passes on at which places in these texts there are pieces that begin as the needle does, in which rows.
+func (f *finder) pieces(ctx context.Context, needle string, looked []int, segments []int64, see func(place, set)) error {
 	needle = needle[:min(gram, len(needle))]
 	var names [][]byte
-	for _, text := range looked {
-		names = append(names, textPart(texts[text].name, needle[:2]))
-		if len(needle) > 2 {
-			names = append(names, textPart(texts[text].name, needle[:3]))
+	for _, i := range looked {
+		text := texts[i].name
+		if names = append(names, textPart(text, needle[:2])); len(needle) > 2 {
+			names = append(names, textPart(text, needle[:3]))
+		} else {
+			names = append(names, beginningPart(text, needle))
 		}
 	}
-	return f.source.Parts(ctx, names, func(name []byte, segment int64, data []byte) error {
-		text := slices.IndexFunc(texts, func(t text) bool { return bytes.HasPrefix(name, textPart(t.name, "")) })
-		for d := (decoder{data: data}); len(d.data) > 0; {
-			piece := d.bytes(gram)
-			places := decoder{data: d.bytes(d.uvarint())}
-			if !d.bad && !bytes.HasPrefix(piece, []byte(needle)) {
-				continue
-			}
-			for len(places.data) > 0 {
-				if offset, rows := places.uvarint(), places.set(); !places.bad {
-					see(text, segment, offset, rows)
-				}
-			}
-			if len(needle) == 2 && !places.bad { // the first piece says it all
-				break
-			}
-			if d.bad || places.bad {
-				return damaged(segment)
-			}
+	return f.source.Texts(ctx, segments, names, func(name []byte, segment int64, data []byte) error {
+		at := place{segment: segment}
+		at.text = slices.IndexFunc(texts, func(t text) bool { return bytes.HasPrefix(name, textPart(t.name, "")) })
+		d := decoder{data: data}
+		d.pieces(needle, func(offset int, rows set) {
+			at.offset = offset
+			see(at, rows)
+		})
+		if d.bad {
+			return damaged(segment)
 		}
 		return nil
 	})
+}
+
+// pieces reads a part with pieces, and passes on the rows of those that begin with the needle by their places.
+func (d *decoder) pieces(needle string, see func(offset int, rows set)) {
+	for len(d.data) > 0 {
+		piece := d.bytes(gram)
+		places := decoder{data: d.bytes(d.uvarint())}
+		if !d.bad && !bytes.HasPrefix(piece, []byte(needle)) {
+			continue
+		}
+		for len(places.data) > 0 {
+			if offset, rows := places.uvarint(), places.set(); !places.bad {
+				see(offset, rows)
+			}
+		}
+		if places.bad {
+			d.fail()
+		}
+		if len(needle) == 2 { // the first piece says it all
+			return
+		}
+	}
 }

@@ -17,7 +17,7 @@ func (f *finder) window(ctx context.Context, first, last int) ([]string, error) 
 	passed, heads := f.pass(orders, first)
 	// Blocks with rows on both sides of what was passed over are needed for certain.
 	begun := slices.DeleteFunc(slices.Clone(heads), func(h *head) bool { return !h.begun })
-	if err := f.load(ctx, begun); err != nil {
+	if err := f.load(ctx, firstOf(begun)); err != nil {
 		return nil, err
 	}
 	keys := make([]string, 0, last-first)
@@ -36,7 +36,7 @@ func (f *finder) window(ctx context.Context, first, last int) ([]string, error) 
 		case h.ended():
 			heap.Pop(&merge)
 		default:
-			if err := f.load(ctx, merge.next()); err != nil {
+			if err := f.load(ctx, merge.next(last-n)); err != nil {
 				return nil, err
 			}
 			heap.Init(&merge)
@@ -50,7 +50,7 @@ func (f *finder) window(ctx context.Context, first, last int) ([]string, error) 
 //
 // Rows before a key are in blocks that begin before it. While these have no more rows than first in all, the row that is
 // looked for is not before the key: then all blocks that end before it can be passed over. The largest such key is found
-// among those at which blocks begin, by halving what is left of them.
+// among those at which blocks begin, by looking at one in the middle of what is left of them.
 func (f *finder) pass(orders []*order, first int) (passed int, heads []*head) {
 	begun, most := make([]int, len(orders)), make([]int, len(orders)) // blocks that begin up to the key: at least, at most
 	for i, o := range orders {
@@ -58,22 +58,17 @@ func (f *finder) pass(orders []*order, first int) (passed int, heads []*head) {
 	}
 	here := make([]int, len(orders))
 	for {
-		widest := -1
-		for i := range orders {
-			if most[i] > begun[i] && (widest < 0 || most[i]-begun[i] > most[widest]-begun[widest]) {
-				widest = i
-			}
-		}
-		if widest < 0 {
+		pivot := middle(begun, most, orders)
+		if pivot < 0 {
 			break
 		}
-		middle := (begun[widest] + most[widest]) / 2
-		key := orders[widest].bounds[middle]
+		block := (begun[pivot] + most[pivot]) / 2
+		key := orders[pivot].bounds[block]
 		before, _ := slices.BinarySearch(f.changed, key)
 		rows := before
 		for i, o := range orders {
 			n, _ := slices.BinarySearch(o.bounds[begun[i]:most[i]], key)
-			if here[i] = begun[i] + n; i == widest {
+			if here[i] = begun[i] + n; i == pivot {
 				here[i]++ // the key itself
 			}
 			rows += o.counts[min(here[i], o.blocks())]
@@ -81,7 +76,7 @@ func (f *finder) pass(orders []*order, first int) (passed int, heads []*head) {
 		if rows <= first {
 			begun, here, passed = here, begun, before
 		} else {
-			here[widest] = middle
+			here[pivot] = block
 			most, here = here, most
 		}
 	}
@@ -92,6 +87,27 @@ func (f *finder) pass(orders []*order, first int) (passed int, heads []*head) {
 		heads = append(heads, h)
 	}
 	return passed, heads
+}
+
+// middle answers the order whose middle key is in the middle of those of all orders, each counted as often as there are
+// keys left of it; -1 if there are none. Whatever is found out about that key, a quarter of all keys goes.
+func middle(begun, most []int, orders []*order) int {
+	key := func(i int) string { return orders[i].bounds[(begun[i]+most[i])/2] }
+	var left []int
+	total := 0
+	for i := range orders {
+		if most[i] > begun[i] {
+			left, total = append(left, i), total+most[i]-begun[i]
+		}
+	}
+	slices.SortFunc(left, func(a, b int) int { return cmp.Compare(key(a), key(b)) })
+	passed := 0
+	for _, i := range left {
+		if passed += most[i] - begun[i]; 2*passed >= total {
+			return i
+		}
+	}
+	return -1
 }
 
 // head is what is left of an order, or of the changed rows.
@@ -117,47 +133,73 @@ func (h *head) bound() string {
 // ended says whether there is no block to load.
 func (h *head) ended() bool { return h.order == nil || h.next == h.order.blocks() }
 
-// load reads for each the next block with selected rows, if there is one.
-func (f *finder) load(ctx context.Context, heads []*head) error {
-	var asked []Key
-	var loading []*head
-	for _, h := range heads {
-		for !h.ended() && h.order.selected(h.next) == 0 {
-			h.next++
-		}
-		if !h.ended() {
-			asked, loading = append(asked, Key{h.order.number, blockPart(f.q.Sort, h.next)}), append(loading, h)
+// loading is a block to be read.
+type loading struct {
+	*head
+	block int
+}
+
+// upcoming adds up to so many of the next blocks with selected rows.
+func (h *head) upcoming(out []loading, most int) []loading {
+	had := len(out)
+	for block := h.next; h.order != nil && block < h.order.blocks() && len(out)-had < most; block++ {
+		if h.order.selected(block) > 0 {
+			out = append(out, loading{h, block})
+		} else if len(out) == had {
+			h.next = block + 1
 		}
 	}
-	return f.some(ctx, asked, func(i int, data []byte) error {
-		h := loading[i]
-		block, err := h.order.readBlock(h.next, data)
-		for j, row := range block.rows {
-			if h.order.hits.has(row) {
-				h.keys = append(h.keys, block.keys[j])
-			}
-		}
-		h.next++
+	return out
+}
+
+// firstOf answers the next block with selected rows of each, if there is one.
+func firstOf(heads []*head) []loading {
+	var out []loading
+	for _, h := range heads {
+		out = h.upcoming(out, 1)
+	}
+	return out
+}
+
+// load reads blocks, those of a head one after the other.
+func (f *finder) load(ctx context.Context, blocks []loading) error {
+	asked, found := make([]Key, len(blocks)), make([][]string, len(blocks))
+	for i, l := range blocks {
+		asked[i] = Key{l.order.number, blockPart(f.q.Sort, l.block)}
+	}
+	err := f.some(ctx, asked, func(i int, data []byte) (err error) {
+		found[i], err = blocks[i].order.selectedKeys(blocks[i].block, data)
 		return err
 	})
+	for i, l := range blocks {
+		l.head.keys, l.head.next = append(l.head.keys, found[i]...), l.block+1
+	}
+	return err
 }
 
 // headHeap has the smallest bound first.
 type headHeap []*head
 
-// together is how many blocks are read at once: one is rarely enough, and asking costs more than reading.
-const together = 16
+// How many blocks are read at once: asking once more costs as much as reading some that are not needed.
+const (
+	fewBlocks  = 16
+	manyBlocks = 32
+)
 
-// next answers which are to be loaded when the first is.
-func (h headHeap) next() []*head {
-	var out []*head
+// next answers which blocks are to be read when the first head has no keys left, to find so many rows: those that begin
+// first.
+func (h headHeap) next(rows int) []loading {
+	var out []loading
 	for _, head := range h {
-		if len(head.keys) == 0 && !head.ended() {
-			out = append(out, head)
+		out = head.upcoming(out, manyBlocks)
+	}
+	slices.SortFunc(out, func(a, b loading) int { return cmp.Compare(a.order.bounds[a.block], b.order.bounds[b.block]) })
+	for i, l := range out {
+		if rows -= l.order.selected(l.block); i+1 >= fewBlocks && rows <= 0 || i+1 == manyBlocks {
+			return out[:i+1]
 		}
 	}
-	slices.SortFunc(out, func(a, b *head) int { return cmp.Compare(a.bound(), b.bound()) })
-	return out[:min(len(out), together)]
+	return out
 }
 
 func (h headHeap) Len() int           { return len(h) }

@@ -42,6 +42,8 @@ CREATE TABLE cointill_parts (
 	data    bytea NOT NULL,
 	PRIMARY KEY (segment, writing, part)
 );
+-- Most of them are a little longer than what would be kept beside the row otherwise.
+ALTER TABLE cointill_parts ALTER COLUMN data SET STORAGE MAIN;
 
 -- Who has which place, and who had it. All of it is in one tree: a place that is held is a taken key, and who was
 -- the last to release it has the highest number there.
