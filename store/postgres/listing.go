@@ -37,7 +37,7 @@ func (r reader) invoices(ctx context.Context, q invoice.Query) (page invoice.Pag
 		return r.steady(ctx, q)
 	}
 	err = pgx.BeginTxFunc(ctx, pool, snapshot, func(tx pgx.Tx) error {
-		page, err = reader{tx}.list(ctx, q)
+		page, err = r.within(tx).list(ctx, q)
 		return err
 	})
 	return page, err
@@ -47,7 +47,7 @@ func (r reader) invoices(ctx context.Context, q invoice.Query) (page invoice.Pag
 // again.
 func (r reader) steady(ctx context.Context, q invoice.Query) (page invoice.Page, err error) {
 	for range attempts {
-		var before, after int64
+		var before, after string
 		if err := r.q.QueryRow(ctx, qVersions).Scan(&before); err != nil {
 			return invoice.Page{}, err
 		}
@@ -60,7 +60,7 @@ func (r reader) steady(ctx context.Context, q invoice.Query) (page invoice.Page,
 }
 
 func (r reader) list(ctx context.Context, q invoice.Query) (invoice.Page, error) {
-	found, err := listing.Find(ctx, shelf{r}, q)
+	found, err := listing.Find(ctx, shelf{r}, r.listings, q)
 	if err != nil {
 		return invoice.Page{}, err
 	}
@@ -118,18 +118,24 @@ func (s shelf) Changed(ctx context.Context, see func(n int64, row []byte) error)
 	return s.numbered(ctx, qChanged, nil, see)
 }
 
+// Segments implements [listing.Source].
+func (s shelf) Segments(ctx context.Context, see func(listing.Segment) error) error {
+	found, err := s.q.Query(ctx, qSegments)
+	if err != nil {
+		return err
+	}
+	var segment listing.Segment
+	_, err = pgx.ForEachRow(found, []any{&segment.Number, &segment.Parts, &segment.Texts}, func() error { return see(segment) })
+	return err
+}
+
 // Parts implements [listing.Source].
-func (s shelf) Parts(ctx context.Context, names [][]byte, see listing.See) error {
-	return s.parts(ctx, qParts, []any{names}, see)
-}
-
-// Texts implements [listing.Source].
-func (s shelf) Texts(ctx context.Context, segments []int64, names [][]byte, see listing.See) error {
-	return s.parts(ctx, qTexts, []any{segments, names}, see)
-}
-
-func (s shelf) parts(ctx context.Context, query string, args []any, see listing.See) error {
-	found, err := s.q.Query(ctx, query, args...)
+func (s shelf) Parts(ctx context.Context, of []listing.Writing, names [][]byte, see listing.See) error {
+	segments, writings := make([]int64, len(of)), make([]int64, len(of))
+	for i, w := range of {
+		segments[i], writings[i] = w.Segment, w.Number
+	}
+	found, err := s.q.Query(ctx, qParts, segments, writings, names)
 	if err != nil {
 		return err
 	}
@@ -141,11 +147,11 @@ func (s shelf) parts(ctx context.Context, query string, args []any, see listing.
 
 // Some implements [listing.Source].
 func (s shelf) Some(ctx context.Context, asked []listing.Key, see func(i int, data []byte) error) error {
-	segments, parts := make([]int64, len(asked)), make([][]byte, len(asked))
+	segments, writings, parts := make([]int64, len(asked)), make([]int64, len(asked)), make([][]byte, len(asked))
 	for i, key := range asked {
-		segments[i], parts[i] = key.Segment, key.Part
+		segments[i], writings[i], parts[i] = key.Segment, key.Number, key.Part
 	}
-	return s.numbered(ctx, qSome, []any{segments, parts}, func(i int64, data []byte) error { return see(int(i), data) })
+	return s.numbered(ctx, qSome, []any{segments, writings, parts}, func(i int64, data []byte) error { return see(int(i), data) })
 }
 
 // Row implements [listing.Source].
@@ -190,19 +196,16 @@ func (k *keeper) Pending(ctx context.Context) ([]int64, error) {
 }
 
 // Begin implements [listing.Keeper].
-func (k *keeper) Begin(ctx context.Context, segment int64) (writing int64, err error) {
-	err = k.pool.QueryRow(ctx, qBeginWriting, segment).Scan(&writing)
-	return writing, err
+func (k *keeper) Begin(ctx context.Context, segment, number int64) (listing.Writing, error) {
+	w := listing.Writing{Segment: segment}
+	err := k.pool.QueryRow(ctx, qBeginWriting, segment, number).Scan(&w.Number)
+	return w, err
 }
 
 // Read implements [listing.Keeper].
 func (k *keeper) Read(ctx context.Context, segment int64, parts [][]byte) (changed []listing.Change, data [][]byte, err error) {
-	asked := make([]listing.Key, len(parts))
-	for i, part := range parts {
-		asked[i] = listing.Key{Segment: segment, Part: part}
-	}
-	first, last := listing.Numbers(segment)
 	err = pgx.BeginTxFunc(ctx, k.pool, snapshot, func(tx pgx.Tx) error {
+		first, last := listing.Numbers(segment)
 		found, err := tx.Query(ctx, qChangedOf, first, last)
 		if err != nil {
 			return err
@@ -210,7 +213,16 @@ func (k *keeper) Read(ctx context.Context, segment int64, parts [][]byte) (chang
 		if changed, err = pgx.CollectRows(found, pgx.RowToStructByPos[listing.Change]); err != nil {
 			return err
 		}
-		return shelf{reader{tx}}.Some(ctx, asked, func(_ int, part []byte) error { data = append(data, bytes.Clone(part)); return nil })
+		w := listing.Writing{Segment: segment}
+		if err := tx.QueryRow(ctx, qSegment, segment).Scan(&w.Number); err != nil {
+			return err
+		}
+		asked := make([]listing.Key, len(parts))
+		for i, part := range parts {
+			asked[i] = listing.Key{Writing: w, Part: part}
+		}
+		keep := func(_ int, part []byte) error { data = append(data, bytes.Clone(part)); return nil }
+		return shelf{k.within(tx)}.Some(ctx, asked, keep)
 	})
 	return changed, data, err
 }

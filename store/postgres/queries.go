@@ -144,18 +144,19 @@ const (
 	qChanged        = `SELECT n, row FROM cointill_changed`
 	qChangedNumbers = `SELECT n FROM cointill_changed`
 	qChangedOf      = `SELECT n, version, row FROM cointill_changed WHERE n BETWEEN $1 AND $2 ORDER BY n`
-	qVersions       = `SELECT COALESCE(sum(parts), 0)::bigint FROM cointill_segments`
-	qParts          = `SELECT s.segment, p.part, p.data FROM cointill_segments s CROSS JOIN LATERAL (SELECT part, data
-			FROM cointill_parts WHERE segment = s.segment AND writing = s.parts AND part = ANY($1::bytea[]) OFFSET 0) p`
-	qTexts = `SELECT s.segment, p.part, p.data FROM cointill_segments s CROSS JOIN LATERAL (SELECT part, data
-			FROM cointill_parts WHERE segment = s.segment AND writing = s.texts AND part = ANY($2::bytea[]) OFFSET 0) p
-		WHERE s.segment = ANY($1::bigint[])`
-	qSome = `SELECT asked.ord - 1, p.data FROM unnest((SELECT $1::bigint[]), (SELECT $2::bytea[])) WITH ORDINALITY AS asked (segment, part, ord)
-		CROSS JOIN LATERAL (SELECT parts FROM cointill_segments WHERE segment = asked.segment OFFSET 0) s
-		CROSS JOIN LATERAL (SELECT data FROM cointill_parts WHERE segment = asked.segment AND writing = s.parts AND part = asked.part OFFSET 0) p`
+	qVersions       = `SELECT COALESCE(sum(parts), 0)::text FROM cointill_segments`
+	qSegments       = `SELECT segment, parts, texts FROM cointill_segments`
+	qSegment        = `SELECT parts FROM cointill_segments WHERE segment = $1`
+	qParts          = `SELECT asked.segment, p.part, p.data FROM unnest((SELECT $1::bigint[]), (SELECT $2::bigint[])) AS asked (segment, writing)
+		CROSS JOIN LATERAL (SELECT part, data FROM cointill_parts
+			WHERE segment = asked.segment AND writing = asked.writing AND part = ANY($3::bytea[]) OFFSET 0) p`
+	qSome = `SELECT asked.ord - 1, p.data FROM unnest((SELECT $1::bigint[]), (SELECT $2::bigint[]), (SELECT $3::bytea[]))
+			WITH ORDINALITY AS asked (segment, writing, part, ord)
+		CROSS JOIN LATERAL (SELECT data FROM cointill_parts
+			WHERE segment = asked.segment AND writing = asked.writing AND part = asked.part OFFSET 0) p`
 	qListed       = selectInvoices + `(SELECT id COLLATE "C" AS id FROM unnest((SELECT $1::text[])) AS asked (id)) f` + withPayments
-	qBeginWriting = `INSERT INTO cointill_segments AS s (segment, begun, parts, texts) VALUES ($1, 1, 0, 0)
-		ON CONFLICT (segment) DO UPDATE SET begun = s.begun + 1 RETURNING begun`
+	qBeginWriting = `INSERT INTO cointill_segments AS s (segment, begun, parts, texts) VALUES ($1, $2, 0, 0)
+		ON CONFLICT (segment) DO UPDATE SET begun = greatest(s.begun + 1, $2) RETURNING begun`
 	// qWriting keeps another writing from beginning until the end of the transaction.
 	qWriting       = `SELECT 1 FROM cointill_segments WHERE segment = $1 AND begun = $2 FOR SHARE`
 	qFinishWriting = `UPDATE cointill_segments SET parts = $2, texts = CASE WHEN $3 THEN $2 ELSE texts END

@@ -17,7 +17,13 @@ import (
 )
 
 // reader implements [invoice.Reader] on a pool or a transaction.
-type reader struct{ q querier }
+type reader struct {
+	q        querier
+	listings *listing.Cache
+}
+
+// within answers the reader in a transaction.
+func (r reader) within(tx pgx.Tx) reader { return reader{tx, r.listings} }
 
 // Invoice implements [invoice.Reader].
 func (r reader) Invoice(ctx context.Context, id string) (invoice.Invoice, error) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store"
+	"github.com/cointill/cointill/store/internal/listing"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -28,8 +29,8 @@ type Store struct {
 }
 
 // New makes a store on the pool, which stays the caller's: to close, and to use for tables of its own.
-// It starts nothing. It refuses a database that lacks migrations with [ErrSchemaOutdated], one of a newer
-// program with [ErrSchemaTooNew], connections that do not wait for their commits to be durable, and
+// It starts nothing; its memory is up to 16 MB of what listings are found by. It refuses a database that lacks
+// migrations with [ErrSchemaOutdated], one of a newer program with [ErrSchemaTooNew], connections that do not wait for their commits to be durable, and
 // encodings that cannot hold every text.
 func New(ctx context.Context, pool *pgxpool.Pool) (*Store, error) {
 	if err := checkSettings(ctx, pool); err != nil {
@@ -44,7 +45,7 @@ func New(ctx context.Context, pool *pgxpool.Pool) (*Store, error) {
 	} else if version > latest {
 		return nil, fmt.Errorf("postgres: New: schema is at version %d, known are %d: %w", version, latest, ErrSchemaTooNew)
 	}
-	s := &Store{reader: reader{pool}, pool: pool}
+	s := &Store{reader: reader{pool, new(listing.Cache)}, pool: pool}
 	s.writer.pool = pool
 	return s, nil
 }

@@ -23,7 +23,7 @@ type Tx struct {
 // Do it last: a batch with events locks the feed, so that the commits of all processes wait until the
 // transaction ends, and rows that are locked after the feed can lead to a deadlock, which PostgreSQL ends
 // at the cost of one of the transactions.
-func (s *Store) WithTx(tx pgx.Tx) *Tx { return &Tx{reader{tx}, s, tx} }
+func (s *Store) WithTx(tx pgx.Tx) *Tx { return &Tx{s.within(tx), s, tx} }
 
 // Commit writes the batch into the transaction, all of it or nothing; a refusal leaves the transaction
 // as it was. It is durable when the caller has committed. What PostgreSQL does not serialise, a deadlock

@@ -37,7 +37,7 @@ func (r *reader) list(ctx context.Context, q invoice.Query) (invoice.Page, error
 	if listing.Walks(q) {
 		return at.walk(ctx, q)
 	}
-	found, err := listing.Find(ctx, &shelf{reader: &at, open: map[string]*sql.Stmt{}}, q)
+	found, err := listing.Find(ctx, &shelf{reader: &at, open: map[string]*sql.Stmt{}}, r.listings, q)
 	if err != nil {
 		return invoice.Page{}, err
 	}
@@ -117,32 +117,34 @@ func (s *shelf) Changed(ctx context.Context, see func(n int64, row []byte) error
 	return s.numbered(ctx, qChanged, nil, see)
 }
 
-// Parts implements [listing.Source].
-func (s *shelf) Parts(ctx context.Context, names [][]byte, see listing.See) error {
-	return s.parts(ctx, qParts, partArgs(names), see)
+// Segments implements [listing.Source].
+func (s *shelf) Segments(ctx context.Context, see func(listing.Segment) error) error {
+	return s.query(ctx, qSegments, nil, func(found *sql.Rows) error {
+		var segment listing.Segment
+		if err := found.Scan(&segment.Number, &segment.Parts, &segment.Texts); err != nil {
+			return err
+		}
+		return see(segment)
+	})
 }
 
-// Texts implements [listing.Source].
-func (s *shelf) Texts(ctx context.Context, segments []int64, names [][]byte, see listing.See) error {
-	list, err := json.Marshal(segments)
+// Parts implements [listing.Source].
+func (s *shelf) Parts(ctx context.Context, of []listing.Writing, names [][]byte, see listing.See) error {
+	pairs := make([][2]int64, len(of))
+	for i, w := range of {
+		pairs[i] = [2]int64{w.Segment, w.Number}
+	}
+	list, err := json.Marshal(pairs)
 	if err != nil {
 		return err
 	}
-	return s.parts(ctx, qTexts, append(partArgs(names), string(list)), see)
-}
-
-func partArgs(names [][]byte) []any {
-	args := make([]any, listing.MostParts)
+	args := make([]any, listing.MostParts, listing.MostParts+1)
 	for i, name := range names {
 		args[i] = name
 	}
-	return args
-}
-
-func (s *shelf) parts(ctx context.Context, query string, args []any, see listing.See) error {
 	var segment int64
 	var name, data sql.RawBytes
-	return s.query(ctx, query, args, func(found *sql.Rows) error {
+	return s.query(ctx, qParts, append(args, string(list)), func(found *sql.Rows) error {
 		if err := found.Scan(&segment, &name, &data); err != nil {
 			return err
 		}
@@ -163,9 +165,9 @@ func (s *shelf) numbered(ctx context.Context, query string, args []any, see func
 
 // Some implements [listing.Source], with one statement, since a statement costs more than a look-up.
 func (s *shelf) Some(ctx context.Context, asked []listing.Key, see func(i int, data []byte) error) error {
-	keys := make([][2]any, len(asked))
+	keys := make([][3]any, len(asked))
 	for i, key := range asked {
-		keys[i] = [2]any{key.Segment, string(key.Part)}
+		keys[i] = [3]any{key.Segment, key.Number, string(key.Part)}
 	}
 	list, err := json.Marshal(keys)
 	if err != nil {
@@ -206,12 +208,13 @@ func (k keeper) Pending(ctx context.Context) (changed []int64, err error) {
 }
 
 // Begin implements [listing.Keeper].
-func (k keeper) Begin(ctx context.Context, segment int64) (writing int64, err error) {
-	err = k.writer.do(ctx, func(t *txn) error {
+func (k keeper) Begin(ctx context.Context, segment, number int64) (listing.Writing, error) {
+	w := listing.Writing{Segment: segment}
+	err := k.writer.do(ctx, func(t *txn) error {
 		t.changed = true
-		return t.row(qBeginWriting, []any{segment}, &writing)
+		return t.row(qBeginWriting, []any{segment, number}, &w.Number)
 	})
-	return writing, err
+	return w, err
 }
 
 // Read implements [listing.Keeper].
@@ -221,7 +224,7 @@ func (k keeper) Read(ctx context.Context, segment int64, parts [][]byte) (change
 		return nil, nil, err
 	}
 	defer tx.Rollback() // it has only read
-	s := &shelf{reader: &reader{db: k.db, stmts: k.stmts, tx: tx}, open: map[string]*sql.Stmt{}}
+	s := &shelf{reader: k.within(tx), open: map[string]*sql.Stmt{}}
 	first, last := listing.Numbers(segment)
 	err = s.query(ctx, qChangedOf, []any{first, last}, func(found *sql.Rows) error {
 		var c listing.Change
@@ -232,9 +235,14 @@ func (k keeper) Read(ctx context.Context, segment int64, parts [][]byte) (change
 	if err != nil {
 		return nil, nil, err
 	}
+	w := listing.Writing{Segment: segment}
+	err = s.query(ctx, qSegment, []any{segment}, func(found *sql.Rows) error { return found.Scan(&w.Number) })
+	if err != nil {
+		return nil, nil, err
+	}
 	asked := make([]listing.Key, len(parts))
 	for i, part := range parts {
-		asked[i] = listing.Key{Segment: segment, Part: part}
+		asked[i] = listing.Key{Writing: w, Part: part}
 	}
 	err = s.Some(ctx, asked, func(_ int, part []byte) error { data = append(data, bytes.Clone(part)); return nil })
 	return changed, data, err

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/cointill/cointill/store"
+	"github.com/cointill/cointill/store/internal/listing"
 	_ "modernc.org/sqlite" // the driver; its own registration
 )
 
@@ -61,8 +62,9 @@ type Store struct {
 }
 
 // New makes a store on the database, which stays the caller's: to close, and to use for tables of its
-// own. It starts nothing. It refuses a database whose settings do not keep what was committed through
-// a power cut, one that lacks migrations with [ErrSchemaOutdated], and one of a newer program with
+// own. It starts nothing; its memory is up to 16 MB of what listings are found by. It refuses a database whose
+// settings do not keep what was committed through a power cut, one that lacks migrations with
+// [ErrSchemaOutdated], and one of a newer program with
 // [ErrSchemaTooNew].
 func New(db *sql.DB) (*Store, error) {
 	ctx := context.Background()
@@ -78,7 +80,7 @@ func New(db *sql.DB) (*Store, error) {
 	} else if version > latest {
 		return nil, fmt.Errorf("sqlite: schema is at version %d, known are %d: %w", version, latest, ErrSchemaTooNew)
 	}
-	s := &Store{reader: reader{db: db, stmts: map[string]*sql.Stmt{}}}
+	s := &Store{reader: reader{db: db, stmts: map[string]*sql.Stmt{}, listings: new(listing.Cache)}}
 	for _, q := range queries() {
 		stmt, err := db.PrepareContext(ctx, q)
 		if err != nil {

@@ -83,16 +83,17 @@ const (
 	qChanged        = `SELECT n, row FROM cointill_changed`
 	qChangedNumbers = `SELECT n FROM cointill_changed`
 	qChangedOf      = `SELECT n, version, row FROM cointill_changed WHERE n BETWEEN ? AND ? ORDER BY n`
-	// The order of the cross joins is kept: a look-up for each segment.
-	qParts = `SELECT s.segment, p.part, p.data FROM cointill_segments s
-		CROSS JOIN cointill_parts p ON p.segment = s.segment AND p.writing = s.parts AND p.part IN (?, ?, ?, ?, ?, ?, ?, ?)`
-	qTexts = `SELECT s.segment, p.part, p.data FROM json_each(?9) a CROSS JOIN cointill_segments s ON s.segment = a.value
-		CROSS JOIN cointill_parts p ON p.segment = s.segment AND p.writing = s.texts
+	qSegments       = `SELECT segment, parts, texts FROM cointill_segments`
+	qSegment        = `SELECT parts FROM cointill_segments WHERE segment = ?`
+	// The order of the cross joins is kept: a look-up for each that is asked for.
+	qParts = `SELECT p.segment, p.part, p.data FROM json_each(?9) a
+		CROSS JOIN cointill_parts p ON p.segment = a.value ->> 0 AND p.writing = a.value ->> 1
 			AND p.part IN (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)`
-	qSome = `SELECT a.key, p.data FROM json_each(?) a CROSS JOIN cointill_segments s ON s.segment = a.value ->> 0
-		CROSS JOIN cointill_parts p ON p.segment = s.segment AND p.writing = s.parts AND p.part = CAST(a.value ->> 1 AS BLOB)`
-	qBeginWriting = `INSERT INTO cointill_segments (segment, begun, parts, texts) VALUES (?, 1, 0, 0)
-		ON CONFLICT (segment) DO UPDATE SET begun = begun + 1 RETURNING begun`
+	qSome = `SELECT a.key, p.data FROM json_each(?) a
+		CROSS JOIN cointill_parts p ON p.segment = a.value ->> 0 AND p.writing = a.value ->> 1
+			AND p.part = CAST(a.value ->> 2 AS BLOB)`
+	qBeginWriting = `INSERT INTO cointill_segments (segment, begun, parts, texts) VALUES (?1, ?2, 0, 0)
+		ON CONFLICT (segment) DO UPDATE SET begun = max(begun + 1, ?2) RETURNING begun`
 	qWriting       = `SELECT EXISTS (SELECT 1 FROM cointill_segments WHERE segment = ? AND begun = ?)`
 	qInsertPart    = `INSERT INTO cointill_parts (segment, writing, part, data) VALUES (?, ?, ?, ?)`
 	qFinishWriting = `UPDATE cointill_segments SET parts = ?2, texts = CASE WHEN ?3 THEN ?2 ELSE texts END
@@ -169,7 +170,7 @@ func queries() []string {
 		qClaimPlace, qForgetPlace, qReleasePlace, qFreeIndex, qTakeIndex, qReserved, qInvoices, qPlaces, qPaidBy, qPaidIn,
 		qPaidAfter, qHeldSlots, qHeld,
 		qInsertProgress, qUpdateProgress, qReserve, qInvoice, qInvoiceByOrder, qAbove, qWaking,
-		qChanged, qChangedNumbers, qChangedOf, qParts, qTexts, qSome, qBeginWriting, qWriting, qInsertPart, qFinishWriting,
+		qChanged, qChangedNumbers, qChangedOf, qSegments, qSegment, qParts, qSome, qBeginWriting, qWriting, qInsertPart, qFinishWriting,
 		qMerged, qClearParts,
 		qNetwork, qEvents, qInvoiceEvents, qInsertProject, qUpdateProject, qProjectVersion, qProjectByName,
 		qProject, qProjectByKey, qProjectsByOwner, qInsertMessage, qRelease, qDue, qClaim, qRecord, qInsertAttempt,

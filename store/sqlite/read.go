@@ -20,6 +20,15 @@ type reader struct {
 	db    *sql.DB
 	stmts map[string]*sql.Stmt
 	tx    *sql.Tx // nil: each question sees what is committed when it is asked
+
+	listings *listing.Cache
+}
+
+// within answers the reader in a transaction.
+func (r *reader) within(tx *sql.Tx) *reader {
+	at := *r
+	at.tx = tx
+	return &at
 }
 
 // stmt is a prepared statement where the reader reads.

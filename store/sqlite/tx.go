@@ -25,7 +25,7 @@ type Tx struct {
 // wait for anything that writes elsewhere.
 func (s *Store) WithTx(tx *sql.Tx) *Tx {
 	return &Tx{
-		reader: reader{db: s.db, stmts: s.stmts, tx: tx},
+		reader: *s.within(tx),
 		txn:    &txn{tx: tx, writer: &s.writer, open: map[string]*sql.Stmt{}},
 	}
 }

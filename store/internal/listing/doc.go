@@ -7,7 +7,8 @@
 // a segment has its rows in that order. A page is found by passing over whole blocks of all segments by their counts,
 // and merging what is left.
 //
-// A segment costs much to write, so it is not written with every change. What has changed since is
-// kept beside it, in the transaction of the change, and every query looks at that first: an answer is never older than
-// what was committed. Now and then changes are merged into their segments; see [Tidy].
+// A segment costs much to write, so it is not written with every change. What has changed since is kept beside it, in
+// the transaction of the change, and every query looks at that first: an answer is never older than what was committed.
+// Now and then changes are merged into their segments; see [Tidy]. A segment is then written anew, under another number,
+// so that what was read of a writing can be kept; see [Cache].
 package listing

@@ -1,6 +1,7 @@
 package listing
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/binary"
@@ -15,19 +16,21 @@ import (
 // Source is what a database has of a listing, as of one moment. Slices that it passes on are valid during the call
 // only, and errors of what it calls are answered as they are.
 type Source interface {
+	// Segments passes on all segments.
+	Segments(ctx context.Context, see func(Segment) error) error
 	// Changed passes on the rows of the invoices that changed since their segments were written, by number.
 	Changed(ctx context.Context, see func(n int64, row []byte) error) error
-	// Parts passes on the parts of all segments with these names, none of them of texts, of which there are up to
-	// [MostParts], in any order.
-	Parts(ctx context.Context, names [][]byte, see See) error
-	// Texts passes on parts of texts as Parts does, of some segments.
-	Texts(ctx context.Context, segments []int64, names [][]byte, see See) error
-	// Some passes on single parts, none of them of texts, whose names are ASCII, in any order, each with its place among
-	// those that were asked for.
+	// Parts passes on the parts with these names of all these writings, in any order. There are up to [MostParts] names.
+	Parts(ctx context.Context, of []Writing, names [][]byte, see See) error
+	// Some passes on single parts, whose names are ASCII, in any order, each with its place among those that were asked
+	// for.
 	Some(ctx context.Context, asked []Key, see func(i int, data []byte) error) error
 	// Row answers the row of an invoice as it is now; false if there is none.
 	Row(ctx context.Context, id string) (Row, bool, error)
 }
+
+// Segment says which writings of a segment count: that of its parts, 0 for none, and that of the parts of its texts.
+type Segment struct{ Number, Parts, Texts int64 }
 
 // See is given a part of a segment.
 type See func(name []byte, segment int64, data []byte) error
@@ -37,8 +40,8 @@ const MostParts = 8
 
 // Key names a part of a segment.
 type Key struct {
-	Segment int64
-	Part    []byte
+	Writing
+	Part []byte
 }
 
 // Page is the ids of a page's invoices, in order.
@@ -47,9 +50,9 @@ type Page struct {
 	Total int // on all pages
 }
 
-// Find answers the page of a query.
-func Find(ctx context.Context, source Source, q invoice.Query) (Page, error) {
-	f := &finder{source: source, q: q, projects: map[string]bool{}, from: math.MinInt64, to: math.MaxInt64}
+// Find answers the page of a query. The cache is for this source, or others of the same database.
+func Find(ctx context.Context, source Source, cache *Cache, q invoice.Query) (Page, error) {
+	f := &finder{source: source, cache: cache, q: q, projects: map[string]bool{}, from: math.MinInt64, to: math.MaxInt64}
 	f.needle, f.nowhere = lower(q.Search), !utf8.ValidString(q.Search) || strings.Contains(q.Search, "\x00")
 	for _, project := range q.SearchProjects {
 		f.projects[project] = true
@@ -101,6 +104,7 @@ type term struct {
 // finder is one query on its way.
 type finder struct {
 	source   Source
+	cache    *Cache
 	q        invoice.Query
 	needle   string
 	nowhere  bool            // no text can have the needle
@@ -114,9 +118,9 @@ type finder struct {
 
 // segment is what is known of one.
 type segment struct {
-	number int64
+	number       int64
+	parts, texts Writing
 	whole
-	sets  int    // that all rows must be in
 	hits  bitmap // the rows that are selected
 	count int    // of hits, when all is looked at
 }
@@ -152,49 +156,93 @@ func (f *finder) drop() {
 
 // readSegments reads which segments there are, and leaves the rows with all the terms of the query.
 func (f *finder) readSegments(ctx context.Context) error {
-	names := [][]byte{[]byte(partAll), []byte(partStanding)}
-	for _, t := range f.terms {
-		names = append(names, termPart(t.text, t.value))
-	}
-	found := map[int64]*segment{}
-	err := f.source.Parts(ctx, names, func(name []byte, number int64, data []byte) error {
-		s := found[number]
-		if s == nil {
-			s = &segment{number: number}
-			s.hits.addUpTo(span - 1)
-			found[number] = s
-		}
-		if !s.restrict(string(name), data, f.q.Standing) {
-			return damaged(number)
+	err := f.source.Segments(ctx, func(s Segment) error {
+		if s.Parts != 0 {
+			f.segments = append(f.segments, &segment{
+				number: s.Number, parts: Writing{s.Number, s.Parts}, texts: Writing{s.Number, s.Texts},
+			})
 		}
 		return nil
 	})
-	needed := len(names)
-	if !f.q.Standing {
-		needed-- // there may be none that are not to be had
+	if err != nil {
+		return err
 	}
-	for _, s := range found {
-		if s.sets == needed {
-			f.segments = append(f.segments, s)
+	names := []string{partAll, partStanding}
+	for _, t := range f.terms {
+		names = append(names, string(termPart(t.text, t.value)))
+	}
+	parts, err := f.parts(ctx, names)
+	if err != nil {
+		return err
+	}
+	for i, s := range f.segments {
+		if !s.restrict(parts[i], f.q.Standing) {
+			return damaged(s.number)
 		}
 	}
-	return err
+	return nil
 }
 
-// restrict leaves the rows of a part. It answers whether that is one.
-func (s *segment) restrict(name string, data []byte, standing bool) bool {
-	d := decoder{data: data}
-	switch {
-	case name == partStanding && !standing:
-		d.set().removeFrom(&s.hits)
-		return !d.bad
-	case name == partAll:
-		s.whole = d.whole(&s.hits)
-	default:
-		d.set().leaveIn(&s.hits)
+// restrict leaves the rows that are in all of the parts, which are those that readSegments names. It answers whether they
+// are such parts.
+func (s *segment) restrict(parts [][]byte, standing bool) bool {
+	d := decoder{data: parts[0]}
+	s.whole = d.whole(&s.hits)
+	bad := d.bad
+	for i, data := range parts[1:] {
+		d := decoder{data: data}
+		switch apart := i == 0 && !standing; {
+		case data == nil && !apart:
+			s.hits = bitmap{}
+		case data == nil: // none are
+		case apart:
+			d.set().removeFrom(&s.hits)
+		default:
+			d.set().leaveIn(&s.hits)
+		}
+		bad = bad || d.bad
 	}
-	s.sets++
-	return !d.bad
+	return !bad
+}
+
+// parts answers the parts of each segment with these names, nil for what it has not.
+func (f *finder) parts(ctx context.Context, names []string) ([][][]byte, error) {
+	out := make([][][]byte, len(f.segments))
+	var missing []Writing
+	index := map[int64]int{}
+	for i, s := range f.segments {
+		out[i] = make([][]byte, len(names))
+		known := true
+		for j, name := range names {
+			part, ok := f.cache.get(s.parts, name)
+			out[i][j], _ = part.([]byte)
+			known = known && ok
+		}
+		if !known {
+			missing, index[s.number] = append(missing, s.parts), i
+		}
+	}
+	if len(missing) == 0 {
+		return out, nil
+	}
+	asked := make([][]byte, len(names))
+	for j, name := range names {
+		asked[j] = []byte(name)
+	}
+	err := f.source.Parts(ctx, missing, asked, func(name []byte, number int64, data []byte) error {
+		out[index[number]][slices.Index(names, string(name))] = bytes.Clone(data)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range missing {
+		for j, name := range names {
+			part := out[index[w.Segment]][j]
+			f.cache.put(w, name, part, len(part))
+		}
+	}
+	return out, nil
 }
 
 // readChanged takes changed rows out of their segments and looks at them by themselves.
@@ -253,12 +301,15 @@ func (f *finder) restrictTime(ctx context.Context) error {
 	}
 	var asked []Key
 	for _, s := range partly {
-		asked = append(asked, Key{s.number, []byte(partTimes)})
+		asked = append(asked, Key{s.parts, []byte(partTimes)})
 	}
 	return f.some(ctx, asked, func(i int, data []byte) error {
+		if len(data) != 8*(partly[i].last+1) {
+			return errDamaged
+		}
 		var within bitmap
-		for row := range len(data) / 8 {
-			if at := int64(binary.LittleEndian.Uint64(data[8*row:])); at >= f.from && at <= f.to && row < span {
+		for row := range partly[i].last + 1 {
+			if at := int64(binary.LittleEndian.Uint64(data[8*row:])); at >= f.from && at <= f.to {
 				within.add(uint16(row))
 			}
 		}
@@ -269,12 +320,34 @@ func (f *finder) restrictTime(ctx context.Context) error {
 
 // orders reads the order of each segment.
 func (f *finder) orders(ctx context.Context) ([]*order, error) {
-	asked, orders := make([]Key, len(f.segments)), make([]*order, len(f.segments))
+	part := orderPart(f.q.Sort)
+	var asked []Key
+	var missing []*order
+	orders := make([]*order, len(f.segments))
 	for i, s := range f.segments {
-		asked[i], orders[i] = Key{s.number, orderPart(f.q.Sort)}, &order{segment: s}
+		orders[i] = &order{segment: s}
+		if known, ok := f.cache.get(s.parts, string(part)); ok {
+			orders[i].arrangement = known.(*arrangement)
+		} else {
+			asked, missing = append(asked, Key{s.parts, part}), append(missing, orders[i])
+		}
 	}
-	err := f.some(ctx, asked, func(i int, data []byte) error { return orders[i].read(data) })
-	return orders, err
+	err := f.some(ctx, asked, func(i int, data []byte) (err error) {
+		o := missing[i]
+		if o.arrangement, err = readArrangement(data, o.last); err == nil {
+			f.cache.put(o.parts, string(part), o.arrangement, o.size())
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range orders {
+		if !o.tally() {
+			return nil, damaged(o.number)
+		}
+	}
+	return orders, nil
 }
 
 // some reads parts that must all be there.

@@ -26,6 +26,7 @@ type shelf struct {
 	segments map[int64]*writings
 	parts    map[partKey][]byte
 	changed  map[int64]Change
+	cache    Cache
 	left     int       // how often the keeper is obeyed before it fails, if that is not negative
 	put      [2]int    // most parts, and bytes of more than one, put at once
 	between  func(int) // called before each thing that the keeper does, with how many were
@@ -35,8 +36,8 @@ type shelf struct {
 type writings struct{ begun, parts, texts int64 }
 
 type partKey struct {
-	segment, writing int64
-	name             string
+	Writing
+	name string
 }
 
 func newShelf() *shelf {
@@ -60,43 +61,27 @@ func ofTexts(name []byte) bool {
 	return bytes.Compare(name, first) >= 0 && bytes.Compare(name, last) <= 0
 }
 
-// part answers what counts.
-func (s *shelf) part(segment int64, name []byte) ([]byte, bool) {
-	w := s.segments[segment]
-	if w == nil {
-		return nil, false
+func (s *shelf) Segments(_ context.Context, see func(Segment) error) error {
+	for number, w := range s.segments {
+		if err := see(Segment{number, w.parts, w.texts}); err != nil {
+			return err
+		}
 	}
-	writing := w.parts
-	if ofTexts(name) {
-		writing = w.texts
-	}
-	data, known := s.parts[partKey{segment, writing, string(name)}]
-	return data, known
+	return nil
 }
 
-func (s *shelf) Parts(_ context.Context, names [][]byte, see See) error {
-	return s.read(slices.Collect(maps.Keys(s.segments)), names, false, see)
-}
-
-func (s *shelf) Texts(_ context.Context, segments []int64, names [][]byte, see See) error {
-	return s.read(segments, names, true, see)
-}
-
-func (s *shelf) read(segments []int64, names [][]byte, texts bool, see See) error {
-	if len(names) > MostParts {
-		return fmt.Errorf("%d parts", len(names))
+func (s *shelf) Parts(_ context.Context, of []Writing, names [][]byte, see See) error {
+	if len(of) == 0 || len(names) > MostParts {
+		return fmt.Errorf("%d parts of %d writings", len(names), len(of))
 	}
 	for _, name := range names {
-		if ofTexts(name) != texts {
-			return fmt.Errorf("the part %q", name)
-		}
-		for _, segment := range segments {
-			data, known := s.part(segment, name)
+		for _, w := range of {
+			data, known := s.parts[partKey{w, string(name)}]
 			if !known {
 				continue
 			}
 			passed := bytes.Clone(data)
-			if err := see(name, segment, passed); err != nil {
+			if err := see(name, w.Segment, passed); err != nil {
 				return err
 			}
 			clear(passed) // whoever kept it is found out
@@ -107,10 +92,7 @@ func (s *shelf) read(segments []int64, names [][]byte, texts bool, see See) erro
 
 func (s *shelf) Some(_ context.Context, asked []Key, see func(int, []byte) error) error {
 	for i, key := range slices.Backward(asked) {
-		if ofTexts(key.Part) {
-			return errors.New("a part of texts")
-		}
-		data, known := s.part(key.Segment, key.Part)
+		data, known := s.parts[partKey{key.Writing, string(key.Part)}]
 		if !known {
 			continue
 		}
@@ -163,12 +145,13 @@ func (s *shelf) Pending(context.Context) (changed []int64, err error) {
 	return slices.Collect(maps.Keys(s.changed)), s.obey()
 }
 
-func (s *shelf) Begin(_ context.Context, segment int64) (int64, error) {
+func (s *shelf) Begin(_ context.Context, segment, number int64) (Writing, error) {
 	if s.segments[segment] == nil {
 		s.segments[segment] = new(writings)
 	}
-	s.segments[segment].begun++
-	return s.segments[segment].begun, s.obey()
+	w := s.segments[segment]
+	w.begun = max(w.begun+1, number)
+	return Writing{segment, w.begun}, s.obey()
 }
 
 func (s *shelf) Read(_ context.Context, segment int64, names [][]byte) (changed []Change, data [][]byte, err error) {
@@ -180,7 +163,7 @@ func (s *shelf) Read(_ context.Context, segment int64, names [][]byte) (changed 
 	}
 	slices.SortFunc(changed, func(a, b Change) int { return cmp.Compare(a.Number, b.Number) })
 	for _, name := range slices.Backward(names) {
-		if part, known := s.part(segment, name); known {
+		if part, known := s.parts[partKey{Writing{segment, s.segments[segment].parts}, string(name)}]; known {
 			data = append(data, part)
 		}
 	}
@@ -196,7 +179,7 @@ func (s *shelf) Put(_ context.Context, w Writing, parts []Part) error {
 	}
 	size := 0
 	for _, p := range parts {
-		key := partKey{w.Segment, w.Number, string(p.Name)}
+		key := partKey{w, string(p.Name)}
 		if _, again := s.parts[key]; again {
 			return fmt.Errorf("%q twice", p.Name)
 		}
@@ -237,8 +220,8 @@ func (s *shelf) Merged(_ context.Context, changed []Change) error {
 
 // useless says whether a part does not count, and never will.
 func (s *shelf) useless(key partKey) bool {
-	w := s.segments[key.segment]
-	return key.writing < w.begun && key.writing != w.parts && (key.writing != w.texts || !ofTexts([]byte(key.name)))
+	w := s.segments[key.Segment]
+	return key.Number < w.begun && key.Number != w.parts && (key.Number != w.texts || !ofTexts([]byte(key.name)))
 }
 
 func (s *shelf) Clear(_ context.Context, segment int64, most int) (removed int, err error) {
@@ -246,7 +229,7 @@ func (s *shelf) Clear(_ context.Context, segment int64, most int) (removed int, 
 		return 0, err
 	}
 	for key := range s.parts {
-		if key.segment == segment && s.useless(key) && removed < most {
+		if key.Segment == segment && s.useless(key) && removed < most {
 			delete(s.parts, key)
 			removed++
 		}
@@ -354,6 +337,7 @@ func TestEveryPageIsAsTheCoreSelectsAndSorts(t *testing.T) {
 	for seed := range seeds {
 		r := rand.New(rand.NewPCG(seed, 0))
 		s := newShelf()
+		s.cache.most = []int{0, 1, 10_000, 1_000_000}[seed%4]
 		for round := range 12 {
 			for range pick(r, 1, 10, 150) {
 				s.set(len(s.invoices), randomInvoice(r))
@@ -376,10 +360,18 @@ func TestEveryPageIsAsTheCoreSelectsAndSorts(t *testing.T) {
 			}
 			for range 60 {
 				q := randomQuery(r, s)
-				got, err := Find(t.Context(), s, q)
+				got, err := Find(t.Context(), s, &s.cache, q)
 				require.NoError(t, err)
 				require.Equal(t, s.wanted(q), got, "seed %d, round %d: %+v", seed, round, q)
 			}
+			if most := s.cache.most; most > 0 {
+				require.LessOrEqual(t, s.cache.size, most)
+			}
+			size := 0
+			for _, entry := range s.cache.parts {
+				size += entry.size
+			}
+			require.Equal(t, size, s.cache.size)
 		}
 	}
 }
@@ -396,8 +388,9 @@ func TestFullSegmentsAreAsTheCoreSelectsAndSorts(t *testing.T) {
 	}
 	s.tidy(t, 0)
 	s.tidy(t, 1)
-	require.Contains(t, s.parts, partKey{0, 1, "text.id.-7a"}, "a part for each third byte")
-	require.Contains(t, s.parts, partKey{0, 1, "text.id.12"}, "a part for all of them")
+	w := Writing{0, s.segments[0].texts}
+	require.Contains(t, s.parts, partKey{w, "text.id.-7a"}, "a part for each third byte")
+	require.Contains(t, s.parts, partKey{w, "text.id.12"}, "a part for all of them")
 	require.Equal(t, sliceParts, s.put[0], "most parts at once")
 	require.Less(t, s.put[1], 2*sliceBytes, "most bytes at once")
 	for n := range 100 { // some are changed
@@ -407,7 +400,7 @@ func TestFullSegmentsAreAsTheCoreSelectsAndSorts(t *testing.T) {
 	}
 	for range 150 {
 		q := randomQuery(r, s)
-		got, err := Find(t.Context(), s, q)
+		got, err := Find(t.Context(), s, &s.cache, q)
 		require.NoError(t, err)
 		require.Equal(t, s.wanted(q), got, "%+v", q)
 	}
@@ -420,16 +413,43 @@ func TestWhatNoTextHasIsNotFound(t *testing.T) {
 	s.set(0, s.invoices[0])
 	s.tidy(t, 0)
 	for _, text := range []string{"\x00", "a\x00", "tea\x00", "\xff", "te\xff", "\xc3"} {
-		got, err := Find(t.Context(), s, invoice.Query{Search: text, Standing: s.invoices[0].Terms.Standing, Limit: 1})
+		got, err := Find(t.Context(), s, &s.cache, invoice.Query{Search: text, Standing: s.invoices[0].Terms.Standing, Limit: 1})
 		require.NoError(t, err)
 		require.Zero(t, got, "%q", text)
 	}
 	s.set(1, s.invoices[0])
 	for _, text := range []string{"\x00", "tea\x00", "\xff"} { // one of a segment, and one that changed since
 		q := invoice.Query{Search: text, SearchProjects: []string{s.invoices[0].Project}, Standing: s.invoices[0].Terms.Standing, Limit: 2}
-		got, err := Find(t.Context(), s, q)
+		got, err := Find(t.Context(), s, &s.cache, q)
 		require.NoError(t, err)
 		require.Equal(t, 2, got.Total, "%q", text)
+	}
+}
+
+func TestADamagedPartIsRefused(t *testing.T) {
+	s := newShelf()
+	s.apart = span / 300
+	r := rand.New(rand.NewPCG(6, 6))
+	for n := range 300 {
+		inv := randomInvoice(r)
+		inv.Terms.Standing, inv.State.Status = n%10 == 0, invoice.StatusNew
+		s.set(n, inv)
+	}
+	s.tidy(t, 0)
+	q := invoice.Query{Status: invoice.StatusNew, CreatedAfter: start.Add(time.Hour), Search: "-", Limit: 10}
+	_, err := Find(t.Context(), s, new(Cache), q)
+	require.NoError(t, err)
+	for _, name := range []string{
+		partAll, partStanding, string(termPart(rowStatus, "new")), partTimes, string(letterPart('-')), string(orderPart(invoice.SortCreated)),
+		string(blockPart(invoice.SortCreated, 2)),
+	} {
+		key := partKey{Writing{0, s.segments[0].parts}, name}
+		whole, there := s.parts[key]
+		require.True(t, there, name)
+		s.parts[key] = whole[:len(whole)/2]
+		_, err := Find(t.Context(), s, new(Cache), q)
+		require.ErrorIs(t, err, errDamaged, name)
+		s.parts[key] = whole
 	}
 }
 
@@ -456,7 +476,7 @@ func TestAWritingThatDoesNotEndChangesNothing(t *testing.T) {
 	right := func(when string, steps int) {
 		for range 10 {
 			q := randomQuery(r, s)
-			got, err := Find(t.Context(), s, q)
+			got, err := Find(t.Context(), s, &s.cache, q)
 			require.NoError(t, err)
 			require.Equal(t, s.wanted(q), got, "%s after %d steps: %+v", when, steps, q)
 		}
@@ -533,7 +553,7 @@ func FuzzParts(f *testing.F) {
 		}
 		r := rand.New(rand.NewPCG(uint64(at), uint64(flip)))
 		for range 5 {
-			_, _ = Find(t.Context(), s, randomQuery(r, s))
+			_, _ = Find(t.Context(), s, &s.cache, randomQuery(r, s))
 		}
 		_, _, _ = merge(0, rows, nil)
 	})

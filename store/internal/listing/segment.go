@@ -103,7 +103,7 @@ func appendWhole(out []byte, rows []numbered, values [][]string) []byte {
 	return appendSet(out, list)
 }
 
-// whole reads it, and leaves the rows that there are.
+// whole reads it, and adds the rows that there are.
 func (d *decoder) whole(rows *bitmap) whole {
 	fixed := d.bytes(18)
 	if d.bad {
@@ -121,12 +121,10 @@ func (d *decoder) whole(rows *bitmap) whole {
 		}
 	}
 	if len(d.data) > 0 {
-		d.set().leaveIn(rows)
+		d.set().addTo(rows)
 		return w
 	}
-	var upTo bitmap
-	upTo.addUpTo(w.last)
-	rows.and(&upTo)
+	rows.addUpTo(w.last)
 	return w
 }
 
@@ -237,38 +235,54 @@ func bound(before, key string) string {
 	return key[:min(same+more, len(key))]
 }
 
-// order is what is known of the rows of a segment in the order of a sort.
-type order struct {
-	*segment
-	rows   int
-	bounds []string // where each block begins, as of bound, and what comes after the last key
-	counts []int    // of selected rows before each of the bounds
+// arrangement is how the rows of a segment are in the order of a sort.
+type arrangement struct {
+	blockOf []byte // each row
+	rows    int
+	bounds  []string // where each block begins, as of bound, and what comes after the last key
 }
 
-func (o *order) blocks() int { return len(o.counts) - 1 }
-
-// read reads the part, and counts what is selected.
-func (o *order) read(data []byte) error {
+// readArrangement reads the part.
+func readArrangement(data []byte, last int) (*arrangement, error) {
 	d := decoder{data: data}
-	blockOf := d.bytes(o.last + 1)
-	o.rows = d.uvarint()
-	if d.bad || o.rows > span {
-		return errDamaged
+	a := &arrangement{blockOf: bytes.Clone(d.bytes(last + 1)), rows: d.uvarint()}
+	if d.bad || a.rows > span {
+		return nil, errDamaged
 	}
-	selected := o.hits.countBy(blockOf)
-	blocks := (o.rows + blockRows - 1) / blockRows
-	o.bounds, o.counts = make([]string, blocks+1), make([]int, blocks+1)
+	a.bounds = make([]string, (a.rows+blockRows-1)/blockRows+1)
 	texts := decoder{text: string(d.data)}
-	for i := range o.bounds {
-		o.bounds[i] = texts.shared()
-		if i > 0 {
-			o.counts[i] = o.counts[i-1] + int(selected[i-1])
-		}
+	for i := range a.bounds {
+		a.bounds[i] = texts.shared()
 	}
-	if texts.bad || o.counts[blocks] != o.count {
-		return errDamaged
+	if texts.bad {
+		return nil, errDamaged
 	}
-	return nil
+	return a, nil
+}
+
+// size is about how many bytes it takes.
+func (a *arrangement) size() int {
+	const each = 16 + 24 // of a bound with its text
+	return len(a.blockOf) + each*len(a.bounds)
+}
+
+// order is what is known of the selected rows of a segment in the order of a sort.
+type order struct {
+	*segment
+	*arrangement
+	counts []int // of selected rows before each of the bounds
+}
+
+func (o *order) blocks() int { return len(o.bounds) - 1 }
+
+// tally counts what is selected. It answers whether that is all of it.
+func (o *order) tally() bool {
+	selected := o.hits.countBy(o.blockOf)
+	o.counts = make([]int, o.blocks()+1)
+	for i := range o.blocks() {
+		o.counts[i+1] = o.counts[i] + int(selected[i])
+	}
+	return o.counts[o.blocks()] == o.count
 }
 
 // selected is how many selected rows a block has.

@@ -249,7 +249,7 @@ func (f *finder) searchTexts(ctx context.Context) (map[int64]*bitmap, error) {
 		return f.searchPieces(ctx)
 	}
 	found := map[int64]*bitmap{}
-	err := f.source.Texts(ctx, f.numbers(), [][]byte{letterPart(f.needle[0])}, func(_ []byte, segment int64, data []byte) error {
+	err := f.source.Parts(ctx, f.writings(), [][]byte{letterPart(f.needle[0])}, func(_ []byte, segment int64, data []byte) error {
 		return addSet(found, segment, data)
 	})
 	return found, err
@@ -273,25 +273,35 @@ func addRows(found map[int64]*bitmap, segment int64, rows matches) {
 	rows.addTo(found[segment])
 }
 
-// numbers are those of the segments in which something is left to be looked at.
-func (f *finder) numbers() []int64 {
-	out := make([]int64, len(f.segments))
+// writings are those of the texts of the segments in which something is left to be looked at.
+func (f *finder) writings() []Writing {
+	out := make([]Writing, len(f.segments))
 	for i, s := range f.segments {
-		out[i] = s.number
+		out[i] = s.texts
 	}
 	return out
 }
 
 // addProjects adds the rows of the projects that are searched as well.
 func (f *finder) addProjects(ctx context.Context, found map[int64]*bitmap) error {
-	for projects := range slices.Chunk(f.q.SearchProjects, MostParts) {
-		var names [][]byte
+	for projects := range slices.Chunk(slices.Sorted(maps.Keys(f.projects)), MostParts) {
+		var names []string
 		for _, project := range projects {
-			names = append(names, termPart(rowProject, project))
+			names = append(names, string(termPart(rowProject, project)))
 		}
-		err := f.source.Parts(ctx, names, func(_ []byte, segment int64, data []byte) error { return addSet(found, segment, data) })
+		parts, err := f.parts(ctx, names)
 		if err != nil {
 			return err
+		}
+		for i, s := range f.segments {
+			for _, data := range parts[i] {
+				if data == nil {
+					continue
+				}
+				if err := addSet(found, s.number, data); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	return nil
@@ -307,7 +317,7 @@ func (f *finder) searchValues(ctx context.Context, found map[int64]*bitmap) (lef
 			}
 			for j, value := range s.values[i] {
 				if strings.Contains(value, f.needle) {
-					asked = append(asked, Key{s.number, valuePart(i, j)})
+					asked = append(asked, Key{s.parts, valuePart(i, j)})
 				}
 			}
 		}
@@ -324,12 +334,12 @@ func (f *finder) searchPieces(ctx context.Context) (map[int64]*bitmap, error) {
 	if err != nil {
 		return nil, err
 	}
-	segments := f.numbers()
-	var begun map[place]matches // the rows that have the needle, as far as it was looked at, from a place on
+	writings := f.writings()
+	var begun places // as far as it was looked at
 	for from := 0; from < len(f.needle) && len(looked) > 0; from += gram {
 		from = max(0, min(from, len(f.needle)-gram))
-		met := map[place]matches{}
-		err := f.pieces(ctx, f.needle[from:], looked, segments, func(at place, rows set) {
+		met := places{}
+		err := f.pieces(ctx, f.needle[from:], looked, writings, func(at place, rows set) {
 			at.offset -= from
 			hits, known := begun[at]
 			switch {
@@ -351,22 +361,14 @@ func (f *finder) searchPieces(ctx context.Context) (map[int64]*bitmap, error) {
 		if begun = met; len(begun) == 0 {
 			break
 		}
-		looked, segments = whereLeft(begun)
+		left := map[int64]bool{}
+		looked = slices.DeleteFunc(looked, func(text int) bool { return !begun.in(text, left) })
+		writings = slices.DeleteFunc(writings, func(w Writing) bool { return !left[w.Segment] })
 	}
 	for at, hits := range begun {
 		addRows(found, at.segment, hits)
 	}
 	return found, nil
-}
-
-// whereLeft are the texts and segments of places.
-func whereLeft(begun map[place]matches) (looked []int, segments []int64) {
-	for at := range begun {
-		looked, segments = append(looked, at.text), append(segments, at.segment)
-	}
-	slices.Sort(looked)
-	slices.Sort(segments)
-	return slices.Compact(looked), slices.Compact(segments)
 }
 
 // place is where in a text of a segment's rows the needle begins.
@@ -376,8 +378,22 @@ type place struct {
 	offset  int
 }
 
+// places are the rows that have the needle from a place on.
+type places map[place]matches
+
+// in says whether there are any in the text, and adds the segments in which there are.
+func (p places) in(text int, segments map[int64]bool) bool {
+	any := false
+	for at := range p {
+		if at.text == text {
+			segments[at.segment], any = true, true
+		}
+	}
+	return any
+}
+
 // pieces passes on at which places in these texts there are pieces that begin as the needle does, in which rows.
-func (f *finder) pieces(ctx context.Context, needle string, looked []int, segments []int64, see func(place, set)) error {
+func (f *finder) pieces(ctx context.Context, needle string, looked []int, in []Writing, see func(place, set)) error {
 	needle = needle[:min(gram, len(needle))]
 	var names [][]byte
 	for _, i := range looked {
@@ -388,7 +404,7 @@ func (f *finder) pieces(ctx context.Context, needle string, looked []int, segmen
 			names = append(names, beginningPart(text, needle))
 		}
 	}
-	return f.source.Texts(ctx, segments, names, func(name []byte, segment int64, data []byte) error {
+	return f.source.Parts(ctx, in, names, func(name []byte, segment int64, data []byte) error {
 		at := place{segment: segment}
 		at.text = slices.IndexFunc(texts, func(t text) bool { return bytes.HasPrefix(name, textPart(t.name, "")) })
 		d := decoder{data: data}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/cointill/cointill/invoice"
 )
@@ -15,9 +16,9 @@ import (
 type Keeper interface {
 	// Pending answers the numbers of all invoices that changed since their segments were written, in any order.
 	Pending(ctx context.Context) ([]int64, error)
-	// Begin begins a writing of a segment and answers its number, which is higher than any before. Those that began
-	// before are given up.
-	Begin(ctx context.Context, segment int64) (writing int64, err error)
+	// Begin begins a writing of a segment and answers its number: that which is given, or one more than that of the one
+	// before, if that is higher. Those that began before are given up.
+	Begin(ctx context.Context, segment, number int64) (Writing, error)
 	// Read answers, as of one moment, the changed rows of a segment, in order, and the data of its parts with these names,
 	// in any order, as far as it has them.
 	Read(ctx context.Context, segment int64, parts [][]byte) (changed []Change, data [][]byte, err error)
@@ -57,7 +58,9 @@ func Tidy(ctx context.Context, k Keeper, keep int) error {
 
 // write writes a segment anew. Changes that come meanwhile stay for the next time.
 func write(ctx context.Context, k Keeper, segment int64) error {
-	number, err := k.Begin(ctx, segment)
+	// By the time, so that a database that was put back to how it was has no writing twice, of which caches remember the
+	// other one.
+	w, err := k.Begin(ctx, segment, time.Now().UnixMicro())
 	if err != nil {
 		return err
 	}
@@ -69,7 +72,6 @@ func write(ctx context.Context, k Keeper, segment int64) error {
 	if err != nil {
 		return err
 	}
-	w := Writing{segment, number}
 	for len(parts) > 0 {
 		n := slice(parts)
 		if err := k.Put(ctx, w, parts[:n]); err != nil {

@@ -165,7 +165,7 @@ func firstOf(heads []*head) []loading {
 func (f *finder) load(ctx context.Context, blocks []loading) error {
 	asked, found := make([]Key, len(blocks)), make([][]string, len(blocks))
 	for i, l := range blocks {
-		asked[i] = Key{l.order.number, blockPart(f.q.Sort, l.block)}
+		asked[i] = Key{l.order.parts, blockPart(f.q.Sort, l.block)}
 	}
 	err := f.some(ctx, asked, func(i int, data []byte) (err error) {
 		found[i], err = blocks[i].order.selectedKeys(blocks[i].block, data)
