@@ -64,8 +64,7 @@ type Store struct {
 // New makes a store on the database, which stays the caller's: to close, and to use for tables of its
 // own. It starts nothing; its memory is up to 16 MB of what listings are found by. It refuses a database whose
 // settings do not keep what was committed through a power cut, one that lacks migrations with
-// [ErrSchemaOutdated], and one of a newer program with
-// [ErrSchemaTooNew].
+// [ErrSchemaOutdated], and one of a newer program with [ErrSchemaTooNew].
 func New(db *sql.DB) (*Store, error) {
 	ctx := context.Background()
 	if err := checkPragmas(ctx, db); err != nil {

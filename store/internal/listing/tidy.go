@@ -58,8 +58,8 @@ func Tidy(ctx context.Context, k Keeper, keep int) error {
 
 // write writes a segment anew. Changes that come meanwhile stay for the next time.
 func write(ctx context.Context, k Keeper, segment int64) error {
-	// By the time, so that a database that was put back to how it was has no writing twice, of which caches remember the
-	// other one.
+	// Numbered by the time: a database that was put back to how it was gives no number twice, by which a cache would
+	// remember something else.
 	w, err := k.Begin(ctx, segment, time.Now().UnixMicro())
 	if err != nil {
 		return err
@@ -69,7 +69,7 @@ func write(ctx context.Context, k Keeper, segment int64) error {
 		return err
 	}
 	parts, texts, err := merge(segment, stored, changed)
-	if err != nil {
+	if err != nil || len(parts) == 0 {
 		return err
 	}
 	for len(parts) > 0 {
