@@ -20,7 +20,7 @@ var _ store.Backend = (*Store)(nil)
 // Open opens the SQLite file, which it creates for the owner's eyes only, with what [New] asks for:
 // WAL, a commit that waits for the disk, and patience of five seconds with other writers.
 // Transactions that the caller begins take the write lock at once. A connection caches 8 MB, eight are kept open
-// while nobody needs them, and the WAL is written back when it has 8000 pages, or 32 MB. Closing is the caller's.
+// while nobody needs them, and a commit writes the WAL back when it has 8000 pages, or 32 MB. Closing is the caller's.
 func Open(path string) (*sql.DB, error) {
 	if path == "" || strings.HasPrefix(path, ":") {
 		return nil, fmt.Errorf("sqlite: open %q: the path of a file is required", path)
@@ -65,6 +65,9 @@ type Store struct {
 // own. It starts nothing; its memory is up to 16 MB of what listings are found by. It refuses a database whose
 // settings do not keep what was committed through a power cut, one that lacks migrations with
 // [ErrSchemaOutdated], and one of a newer program with [ErrSchemaTooNew].
+//
+// One in some hundred writes also copies the WAL to where it belongs, on another connection of the pool, so that other
+// writes do not wait for that. It does not where wal_autocheckpoint is 0, as for a replicator that does so itself.
 func New(db *sql.DB) (*Store, error) {
 	ctx := context.Background()
 	if err := checkPragmas(ctx, db); err != nil {
@@ -87,7 +90,11 @@ func New(db *sql.DB) (*Store, error) {
 		}
 		s.stmts[q] = stmt
 	}
-	s.writer = writer{db: db, stmts: s.stmts}
+	var pages int
+	if err := db.QueryRowContext(ctx, "PRAGMA wal_autocheckpoint").Scan(&pages); err != nil {
+		return nil, fmt.Errorf("sqlite: PRAGMA wal_autocheckpoint: %w", err)
+	}
+	s.writer = writer{db: db, stmts: s.stmts, writesBack: pages > 0}
 	return s, nil
 }
 

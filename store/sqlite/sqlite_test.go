@@ -49,6 +49,65 @@ func TestStoreKeepsThePromisesOfABackend(t *testing.T) {
 	}))
 }
 
+// size is of the file that the WAL is written back to.
+func size(t *testing.T, path string) int64 {
+	t.Helper()
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	return info.Size()
+}
+
+func TestTheWALIsWrittenBackBesideTheCommits(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "shop.db")
+	s, db := openAt(t, path)
+	_, err := db.Exec("PRAGMA wal_checkpoint(TRUNCATE)")
+	require.NoError(t, err)
+	before := size(t, path)
+	for n := range 499 {
+		require.NoError(t, s.Commit(t.Context(), creation(n)))
+	}
+	require.Equal(t, before, size(t, path))
+	require.NoError(t, s.Commit(t.Context(), creation(499)))
+	require.Greater(t, size(t, path), before)
+}
+
+// A replicator, such as Litestream, does that itself.
+func TestTheWALIsNotWrittenBackWhereThatIsAnothersDuty(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "shop.db")
+	_, db := openAt(t, path)
+	db.SetMaxOpenConns(1)
+	for _, pragma := range []string{"wal_autocheckpoint(0)", "wal_checkpoint(TRUNCATE)"} {
+		_, err := db.Exec("PRAGMA " + pragma)
+		require.NoError(t, err)
+	}
+	s, err := sqlite.New(db)
+	require.NoError(t, err)
+	before := size(t, path)
+	for n := range 1100 {
+		require.NoError(t, s.Commit(t.Context(), creation(n)))
+	}
+	require.Equal(t, before, size(t, path))
+}
+
+func TestOneConnectionIsEnoughForManyCallers(t *testing.T) {
+	s, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
+	db.SetMaxOpenConns(1)
+	var callers sync.WaitGroup
+	for caller := range 8 {
+		callers.Go(func() {
+			for n := range 300 {
+				if err := s.Commit(t.Context(), creation(1000*caller+n)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	callers.Wait()
+	page, err := s.Invoices(t.Context(), invoice.Query{Limit: 1})
+	require.NoError(t, err)
+	require.Equal(t, 8*300, page.Total)
+}
+
 // A copy of the files while they are open is what the end of the process leaves behind.
 func TestWhatWasCommittedSurvivesTheProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "shop.db")

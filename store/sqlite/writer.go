@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/webhook"
@@ -17,11 +18,15 @@ import (
 // enough to keep the write lock short.
 const maxGroup = 256
 
+// writeBackEvery is after how many jobs the WAL is written back: some megabytes of it.
+const writeBackEvery = 500
+
 // writer lets concurrent writes share transactions. The caller that finds nobody at work leads: it
 // commits the jobs that wait, its own among them, and hands the lead to the first that came meanwhile.
 type writer struct {
-	db    *sql.DB
-	stmts map[string]*sql.Stmt
+	db         *sql.DB
+	stmts      map[string]*sql.Stmt
+	writesBack bool // the WAL, beside those that commit
 
 	mu      sync.Mutex // guards what follows
 	waiting []*job
@@ -29,6 +34,8 @@ type writer struct {
 	conn    *sql.Conn // of the leader, handed over with the lead
 	last    int       // size of the last group
 	commits int64     // transactions so far
+	since   int       // jobs since somebody began to write the WAL back
+	writing bool      // somebody does
 }
 
 // job is one write. Its function may run more than once, each time in a transaction in which nothing of it is
@@ -103,6 +110,32 @@ func (w *writer) lead(ctx context.Context, own *job) {
 		conn = nil
 	}
 	w.handOver(conn)
+	if w.due(len(group)) {
+		w.writeBack(context.WithoutCancel(ctx))
+	}
+}
+
+// due counts jobs, and says whether the caller should write the WAL back.
+func (w *writer) due(jobs int) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.since += jobs; !w.writesBack || w.writing || w.since < writeBackEvery {
+		return false
+	}
+	w.since, w.writing = 0, true
+	return true
+}
+
+// writeBack copies what is in the WAL to where it belongs, while others commit: otherwise one of them would have to, with
+// all that wait for it. What is left of it then is little. A failure does not matter, since the next one will do.
+func (w *writer) writeBack(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second) // where connections are few, it may not get one
+	defer cancel()
+	var busy, pages, copied int
+	_ = w.db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &pages, &copied)
+	w.mu.Lock()
+	w.writing = false
+	w.mu.Unlock()
 }
 
 // connect answers the connection that came with the lead, or a new one.
