@@ -25,19 +25,19 @@ func (r *reader) Invoices(ctx context.Context, q invoice.Query) (invoice.Page, e
 
 // list reads all of one moment.
 func (r *reader) list(ctx context.Context, q invoice.Query) (invoice.Page, error) {
-	at := *r
+	at := r
 	if r.tx == nil {
 		tx, err := r.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 		if err != nil {
 			return invoice.Page{}, err
 		}
 		defer tx.Rollback() // it has only read
-		at.tx = tx
+		at = r.within(tx)
 	}
 	if listing.Walks(q) {
 		return at.walk(ctx, q)
 	}
-	found, err := listing.Find(ctx, &shelf{reader: &at, open: map[string]*sql.Stmt{}}, r.listings, q)
+	found, err := listing.Find(ctx, &shelf{reader: at, open: map[string]*sql.Stmt{}}, r.listings, q)
 	if err != nil {
 		return invoice.Page{}, err
 	}

@@ -66,8 +66,9 @@ type Store struct {
 // settings do not keep what was committed through a power cut, one that lacks migrations with
 // [ErrSchemaOutdated], and one of a newer program with [ErrSchemaTooNew].
 //
-// One in some hundred writes also copies the WAL to where it belongs, on another connection of the pool, so that other
-// writes do not wait for that. It does not where wal_autocheckpoint is 0, as for a replicator that does so itself.
+// One in some hundred writes also copies the WAL to where it belongs, on another connection of the pool if that may have
+// one, so that other writes do not wait for that. It does not where wal_autocheckpoint is 0, as for a replicator that does
+// so itself.
 func New(db *sql.DB) (*Store, error) {
 	ctx := context.Background()
 	if err := checkPragmas(ctx, db); err != nil {

@@ -122,6 +122,9 @@ func (w *writer) due(jobs int) bool {
 	if w.since += jobs; !w.writesBack || w.writing || w.since < writeBackEvery {
 		return false
 	}
+	if w.db.Stats().MaxOpenConnections == 1 { // which those that commit hand on to each other
+		return false
+	}
 	w.since, w.writing = 0, true
 	return true
 }
@@ -129,7 +132,7 @@ func (w *writer) due(jobs int) bool {
 // writeBack copies what is in the WAL to where it belongs, while others commit: otherwise one of them would have to, with
 // all that wait for it. What is left of it then is little. A failure does not matter, since the next one will do.
 func (w *writer) writeBack(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, time.Second) // where connections are few, it may not get one
+	ctx, cancel := context.WithTimeout(ctx, time.Second) // all other connections may be taken
 	defer cancel()
 	var busy, pages, copied int
 	_ = w.db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &pages, &copied)
