@@ -266,6 +266,29 @@ type Payment struct {
 	// MaturedAt is when a deposit to a standing invoice was first found deep enough; zero if it was not since
 	// it came or came back, and for all other invoices.
 	MaturedAt time.Time `json:"matured_at,omitzero"`
+	// Dust says that it is less than the floor of its asset ([AssetConfig.Floor]): it is on record, and decides nothing.
+	Dust bool `json:"dust,omitempty"`
+	// Settled says that it is in the sums of Invoice.Settled.
+	Settled bool `json:"settled,omitempty"`
+}
+
+// Settled is what those payments of an invoice add up to that nothing but a reorganisation or an operator can change
+// any more. An invoice with a long history is read without them.
+type Settled struct {
+	Count    int64                        `json:"count"`
+	Received *big.Int                     `json:"received,omitempty"` // as in State
+	Counted  *big.Int                     `json:"counted,omitempty"`  // as in State, and all of it is confirmed
+	Late     int64                        `json:"late,omitempty"`     // how many came late ...
+	Other    int64                        `json:"other,omitempty"`    // ... and in another asset
+	LastSeen time.Time                    `json:"last_seen,omitzero"` // the latest FirstSeen
+	Paid     []chain.Address              `json:"paid,omitempty"`     // where they arrived, each once
+	Assets   map[chain.AssetID]SettledSum `json:"assets,omitempty"`
+}
+
+// SettledSum is what the settled payments in one asset add up to.
+type SettledSum struct {
+	Units  *big.Int `json:"units"`  // in base units of the asset
+	Credit *big.Int `json:"credit"` // what they are worth, in base units of the quoted asset
 }
 
 // Confirmed in a block, as opposed to waiting in the pool.
@@ -345,8 +368,10 @@ type Invoice struct {
 	Actions   []Action          `json:"actions,omitempty"`
 	State     State             `json:"state"`
 
-	// Payments are in the order of their natural keys. They are stored apart from the rest.
+	// Payments are in the order of their natural keys, without those that Settled sums up: there are at least the
+	// latest of them. They are stored apart from the rest.
 	Payments []Payment `json:"-"`
+	Settled  *Settled  `json:"settled,omitempty"` // nil when no payment is
 
 	// Seq is the number of events so far, and Version the number of commits, both from 1.
 	Seq     int64 `json:"seq"`

@@ -27,6 +27,44 @@ var (
 	ErrDuplicateProject = errors.New("project name is taken")
 )
 
+// ConflictError is an [ErrConflict] that names the invoice whose part of the batch was refused, so that one contradictory
+// fact can be told from the rest of a step.
+type ConflictError struct {
+	Invoice string // its id
+	Err     error  // what was refused, for people
+}
+
+func (e *ConflictError) Error() string {
+	return fmt.Sprintf("invoice %s: %v: %v", e.Invoice, ErrConflict, e.Err)
+}
+
+// Is makes errors.Is(err, ErrConflict) true.
+func (e *ConflictError) Is(target error) bool { return target == ErrConflict }
+
+// PositionError says that a position is beyond the end of the feed of events: whoever asks has seen events that the
+// store does not have, as after the restore of a backup.
+type PositionError struct {
+	Position int64 // that was asked for
+	Last     int64 // of the last event, 0 when there is none
+}
+
+func (e *PositionError) Error() string {
+	return fmt.Sprintf("position %d is beyond the last event, which has %d", e.Position, e.Last)
+}
+
+// DamagedEventsError names stored events that cannot be read. A method returns those that can be read beside it.
+type DamagedEventsError struct {
+	Positions []int64 // in order
+	Err       error   // what is wrong with the first of them
+}
+
+func (e *DamagedEventsError) Error() string {
+	return fmt.Sprintf("%d stored events are damaged, position %d first: %v", len(e.Positions), e.Positions[0], e.Err)
+}
+
+// Unwrap returns what is wrong with the first of them.
+func (e *DamagedEventsError) Unwrap() error { return e.Err }
+
 // DamagedError names stored invoices that cannot be read. A method that answers many invoices answers
 // those that can be read beside it, so that one damaged row stops nothing but itself.
 type DamagedError struct {
@@ -66,14 +104,16 @@ type Store interface {
 	Reader
 	// Commit stores all of the batch durably, or nothing. When it returns nil the batch survives a
 	// crash. It refuses with ErrConflict when a version in the batch is stale or an id, a place
-	// or a natural key is taken, and with a DuplicateOrderError when an order id is. When several of
+	// or a natural key is taken, if it can as a ConflictError that names the invoice which that is of, and with a
+	// DuplicateOrderError when an order id is. When several of
 	// them apply to an invoice, its id and version come first, then the order id, then the place.
 	// Any other error leaves it open whether the batch was stored: committing the same batch again then
 	// answers ErrConflict if it was, since its ids and versions are looked at first.
 	Commit(ctx context.Context, b Batch) error
 	// ReserveIndexes hands out n consecutive numbers of a wallet, durably and never twice, also
 	// across processes, and answers the first of them. The first number of a wallet is 0. With n 0 it answers
-	// how many were handed out and changes nothing.
+	// how many were handed out and changes nothing. The last number is 2^32-2: ErrNoAddress, and nothing changed,
+	// when fewer than n are left.
 	ReserveIndexes(ctx context.Context, wallet string, n uint32) (first uint32, err error)
 	// TakeIndex hands out a number of the wallet again that a [Release] has freed for it, the one that was
 	// freed first, durably and to nobody else until it is freed again. ErrNotFound when there is none.
@@ -162,6 +202,21 @@ type Progress struct {
 	Cursor  chain.Cursor
 	Head    chain.Head
 	Version int64
+	At      time.Time // when the step was stored, by the clock of whoever stored it; zero before the first
+	Aside   []Aside   // oldest first
+}
+
+// Aside is something of a block that a step could not take into account. It is kept with the network's progress, so
+// that it is tried again and never forgotten, while the network goes on.
+type Aside struct {
+	TxID  string    `json:"txid"`
+	Block BlockRef  `json:"block"`
+	Cause string    `json:"cause"`
+	Since time.Time `json:"since"` // when it was set aside
+	// Invoice is the one that contradicts it; empty for a transaction that could not be examined.
+	Invoice string `json:"invoice,omitempty"`
+	// Transfers are those that contradict the invoice.
+	Transfers []chain.Transfer `json:"transfers,omitempty"`
 }
 
 // Place is where the money for an invoice arrives. Its texts have at most 190 bytes.
@@ -213,6 +268,9 @@ type Batch struct {
 	Messages []Message
 	// Progress of networks, with Version one more than the stored one (1 for the first).
 	Progress []Progress
+	// Skip is a position up to which the feed gives none to an event any more: those of this batch, and of all later
+	// ones, get higher ones. It is for a feed whose end was lost. 0 skips nothing.
+	Skip int64
 	// Fence is the lease that the batch was made under. A store that is a [Leaser] refuses the batch with
 	// ErrFenced when a higher token of the duty was given away. The zero value is no fence.
 	Fence Lease
