@@ -35,7 +35,22 @@ func cloneInvoice(inv invoice.Invoice) invoice.Invoice {
 	inv.State.Received = cloneInt(inv.State.Received)
 	inv.State.Counted = cloneInt(inv.State.Counted)
 	inv.State.Confirmed = cloneInt(inv.State.Confirmed)
+	inv.Settled = cloneSettled(inv.Settled)
 	return inv
+}
+
+func cloneSettled(s *invoice.Settled) *invoice.Settled {
+	if s == nil {
+		return nil
+	}
+	out := *s
+	out.Received, out.Counted = cloneInt(s.Received), cloneInt(s.Counted)
+	out.Paid = slices.Clone(s.Paid)
+	out.Assets = maps.Clone(s.Assets)
+	for asset, sum := range out.Assets {
+		out.Assets[asset] = invoice.SettledSum{Units: cloneInt(sum.Units), Credit: cloneInt(sum.Credit)}
+	}
+	return &out
 }
 
 func cloneQuote(q invoice.Quote) invoice.Quote {
@@ -63,6 +78,13 @@ func cloneMessage(msg invoice.Message) invoice.Message {
 
 func cloneProgress(p invoice.Progress) invoice.Progress {
 	p.Cursor = bytes.Clone(p.Cursor)
+	p.Aside = slices.Clone(p.Aside)
+	for i, a := range p.Aside {
+		p.Aside[i].Transfers = slices.Clone(a.Transfers)
+		for k, transfer := range p.Aside[i].Transfers {
+			p.Aside[i].Transfers[k].Units = cloneInt(transfer.Units)
+		}
+	}
 	return p
 }
 
