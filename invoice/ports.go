@@ -146,10 +146,6 @@ type Reader interface {
 	// once, in no particular order: with their open payments, and with those of the transaction that are settled.
 	// The work grows with the transaction, not with what is stored.
 	InvoicesPaidIn(ctx context.Context, network chain.Network, txID string) ([]Invoice, error)
-	// Payments returns up to limit payments of an invoice, settled ones included: those with the lowest natural keys
-	// (network, transaction, index, byte by byte) above the given one, in order. The zero key begins. There is nothing of
-	// an unknown invoice.
-	Payments(ctx context.Context, invoice string, after chain.Key, limit int) ([]Payment, error)
 	// HeldSlots answers, in order, up to limit slots of an address that are held on the network, from the
 	// first text to the last, both included.
 	HeldSlots(ctx context.Context, network chain.Network, address chain.Address, first, last string, limit int) ([]string, error)
