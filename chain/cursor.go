@@ -189,7 +189,7 @@ func cutUvarint(b []byte) (x uint64, rest []byte, ok bool) {
 
 // thin forgets blocks that lie far back: it keeps each of the last window blocks, one or two in each
 // doubling of the distance before that, and the oldest. What it keeps does not depend on how many
-// blocks came at once, as the heights kept far back are among those kept nearer.
+// blocks came at once: the first block of each stride is kept, and is also the first of a shorter one.
 func thin(refs []ref, window int) []ref {
 	if len(refs) == 0 {
 		return refs
@@ -202,7 +202,7 @@ func thin(refs []ref, window int) []ref {
 		if octave > 0 {
 			stride = 1 << (bits.Len64(w) - 1 + octave - 1)
 		}
-		if i == 0 || r.height%stride == 0 {
+		if i == 0 || r.height/stride != refs[i-1].height/stride {
 			kept = append(kept, r)
 		}
 	}
