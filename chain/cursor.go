@@ -50,7 +50,7 @@ func CursorSince(t time.Time) Cursor {
 
 // String describes the cursor for logs.
 func (c Cursor) String() string {
-	if t, ok := c.since(); ok {
+	if t, ok := c.Since(); ok {
 		return "since " + t.UTC().Format(time.RFC3339)
 	}
 	refs, err := c.refs()
@@ -64,7 +64,9 @@ func (c Cursor) String() string {
 	return fmt.Sprintf("block %d %.18s", last.height, last.hash)
 }
 
-func (c Cursor) since() (time.Time, bool) {
+// Since answers the time that [CursorSince] made the cursor of, and reports whether it did: a watcher that is no
+// Follower begins there.
+func (c Cursor) Since() (time.Time, bool) {
 	if len(c) != 10 || c[0] != cursorVersion || c[1] != cursorSince {
 		return time.Time{}, false
 	}

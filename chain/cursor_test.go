@@ -90,7 +90,7 @@ func TestMalformedCursorIsRefused(t *testing.T) {
 	} {
 		_, err := c.refs()
 		require.ErrorIs(t, err, ErrBadCursor, name)
-		_, since := c.since()
+		_, since := c.Since()
 		require.False(t, since, name)
 		require.Equal(t, "malformed cursor", c.String(), name)
 	}

@@ -397,7 +397,7 @@ func checkTransfers(network Network, transfers []Transfer) error {
 // up: back from the tip in doubling distances and then halving what is left, as the time is usually
 // near the tip.
 func (f *Follower) resolve(ctx context.Context, cursor Cursor, tip Tip) ([]ref, error) {
-	since, ok := cursor.since()
+	since, ok := cursor.Since()
 	if !ok {
 		return cursor.refs()
 	}
