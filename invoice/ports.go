@@ -217,17 +217,26 @@ type Progress struct {
 	Aside   []Aside   // oldest first
 }
 
-// Aside is something of a block that a step could not take into account. It is kept with the network's progress, so
-// that it is tried again and never forgotten, while the network goes on.
+// Aside is something that a step could not take into account. It is kept with the network's progress, so that it is tried
+// again and never forgotten, while the network goes on. Either Unexamined is set, or what a step had for an invoice.
 type Aside struct {
-	TxID  string    `json:"txid"`
-	Block BlockRef  `json:"block"`
-	Cause string    `json:"cause"`
-	Since time.Time `json:"since"` // when it was set aside
-	// Invoice is the one that contradicts it; empty for a transaction that could not be examined.
+	Since time.Time `json:"since"` // when it was set aside, by our clock
+	Cause string    `json:"cause"` // why
+	// Unexamined is a transaction that the watcher could not examine.
+	Unexamined *chain.Unexamined `json:"unexamined,omitempty"`
+
+	// Invoice is whose it is, which contradicts it or cannot be read. It is empty when that is not known.
 	Invoice string `json:"invoice,omitempty"`
-	// Transfers are those that contradict the invoice.
-	Transfers []chain.Transfer `json:"transfers,omitempty"`
+	Seen    []Seen `json:"seen,omitempty"`
+	// Rewound says that the step took back every block above height Fork.
+	Rewound bool   `json:"rewound,omitempty"`
+	Fork    uint64 `json:"fork,omitempty"`
+}
+
+// Seen is a transfer in a block.
+type Seen struct {
+	Transfer chain.Transfer `json:"transfer"`
+	Block    BlockRef       `json:"block"`
 }
 
 // Place is where the money for an invoice arrives. Its texts have at most 190 bytes.

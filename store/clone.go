@@ -80,9 +80,13 @@ func cloneProgress(p invoice.Progress) invoice.Progress {
 	p.Cursor = bytes.Clone(p.Cursor)
 	p.Aside = slices.Clone(p.Aside)
 	for i, a := range p.Aside {
-		p.Aside[i].Transfers = slices.Clone(a.Transfers)
-		for k, transfer := range p.Aside[i].Transfers {
-			p.Aside[i].Transfers[k].Units = cloneInt(transfer.Units)
+		if a.Unexamined != nil {
+			u := *a.Unexamined
+			p.Aside[i].Unexamined = &u
+		}
+		p.Aside[i].Seen = slices.Clone(a.Seen)
+		for k, seen := range a.Seen {
+			p.Aside[i].Seen[k].Transfer.Units = cloneInt(seen.Transfer.Units)
 		}
 	}
 	return p
