@@ -363,15 +363,22 @@ func aside(version int64) invoice.Progress {
 	huge := new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 256), big.NewInt(1))
 	return invoice.Progress{
 		Network: mainnet, Version: version, Cursor: chain.Cursor{0, byte(version), 255}, At: at.Add(time.Duration(version)),
-		Head: chain.Head{Height: 1<<63 - 1, Hash: "0xabc", Time: start, Safe: 5, Finalized: uint64(version)},
+		Head: chain.Head{Height: 1<<63 - 1, Hash: "0xabc", Time: start, Safe: 5, Finalized: uint64(version), Tip: 1<<64 - 1},
 		Aside: []invoice.Aside{
 			{
-				TxID: "0x1é", Block: invoice.BlockRef{Height: 1<<63 - 1, Hash: "0xb", Time: at}, Cause: "\"two\" <&>\n\u2028", Since: at.AddDate(400, 0, 0),
-				Invoice: "inv-00001", Transfers: []chain.Transfer{
-					{TxID: "0x1é", Index: "log:2", Asset: eth.ID, From: "0xFrom", To: "0xTo", Units: huge, Replaceable: true}, {Units: new(big.Int)},
+				Since: at.AddDate(400, 0, 0), Cause: "\"two\" <&>\n\u2028", Invoice: "inv-00001", Rewound: true, Fork: 1<<63 - 1,
+				Seen: []invoice.Seen{
+					{
+						Transfer: chain.Transfer{TxID: "0x1é", Index: "log:2", Asset: eth.ID, From: "0xFrom", To: "0xTo", Units: huge, Replaceable: true},
+						Block:    invoice.BlockRef{Height: 1<<63 - 1, Hash: "0xb", Time: at},
+					},
+					{Transfer: chain.Transfer{Units: new(big.Int)}},
 				},
 			},
-			{TxID: "0x2", Cause: "could not be examined"},
+			{
+				Cause:      "could not be examined",
+				Unexamined: &chain.Unexamined{TxID: "0x2", Height: 1<<63 - 1, Block: "0xc", Time: at, Reason: "too large"},
+			},
 		},
 	}
 }

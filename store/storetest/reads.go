@@ -62,6 +62,7 @@ func elaborate() (invoice.Invoice, []invoice.Payment) {
 	}
 	inv.Quote.Fiat.Amount = decimal.RequireFromString("0.00000001")
 	inv.Quote.Index = 1<<32 - 1
+	inv.Quote.Since, inv.Quote.Unseen = 1<<63-1, true
 	inv.Quote.Slot, inv.Quote.Fee, inv.Quote.Quarantine, inv.Quote.Released = "a \"slot\"", huge, 1<<63-1, true
 	earlier, bare := *newQuote(8, pol), invoice.Quote{}
 	earlier.Slot, earlier.Fee, earlier.Quarantine, earlier.Released = "é", new(big.Int), 1, true
@@ -88,7 +89,7 @@ func elaborate() (invoice.Invoice, []invoice.Payment) {
 	inv.Settled = &invoice.Settled{
 		Count: 1 << 40, Received: huge, Counted: new(big.Int), Late: 3, Other: 1<<63 - 1, LastSeen: at.Add(6),
 		Paid: []chain.Address{"0xé", "0xFrom"}, Assets: map[chain.AssetID]invoice.SettledSum{
-			pol.ID: {Units: huge, Credit: new(big.Int)}, "eip155:1/erc20:0xAbC": {Units: big.NewInt(1)},
+			pol.ID: {Units: huge, Mature: big.NewInt(7), Credit: new(big.Int)}, "eip155:1/erc20:0xAbC": {Units: big.NewInt(1)},
 		},
 	}
 	inv.Seq = 1 << 40
@@ -174,6 +175,7 @@ func answersAreCopies(t *testing.T, b store.Backend) {
 		inv.Settled.Counted.SetInt64(1)
 		inv.Settled.Paid[0] = "elsewhere"
 		inv.Settled.Assets[pol.ID].Units.SetInt64(1)
+		inv.Settled.Assets[pol.ID].Mature.SetInt64(1)
 		inv.Settled.Assets[pol.ID].Credit.SetInt64(1)
 		delete(inv.Settled.Assets, "eip155:1/erc20:0xAbC")
 		payments[0].Units.SetInt64(1)
@@ -181,9 +183,10 @@ func answersAreCopies(t *testing.T, b store.Backend) {
 		payments[1].Credit.SetInt64(1)
 		payments[1].Invoice = "elsewhere"
 		ev.Body[0], msg.Body[0], p.Cursor[0] = 'X', 'X', 'X'
-		p.Aside[0].Transfers[0].Units.SetInt64(1)
-		p.Aside[0].Transfers[0].TxID = "elsewhere"
+		p.Aside[0].Seen[0].Transfer.Units.SetInt64(1)
+		p.Aside[0].Seen[0].Transfer.TxID = "elsewhere"
 		p.Aside[1].Cause = "changed"
+		p.Aside[1].Unexamined.TxID = "elsewhere"
 	}
 	spoil(inv, payments, ev, msg, progress)
 	ctx := t.Context()
