@@ -245,6 +245,15 @@ func camps[T any](answers []answer[T], same func(a, b T) bool) [][]answer[T] {
 	return all
 }
 
+// missing is how many more must answer before so many can say the same.
+func missing[T any](answers []answer[T], agree int, same func(a, b T) bool) int {
+	need := agree
+	for _, camp := range camps(answers, same) {
+		need = min(need, agree-len(camp))
+	}
+	return max(need, 1)
+}
+
 // quorum finds the largest camp, if it is large enough and no other is as large.
 func quorum[T any](answers []answer[T], agree int, same func(a, b T) bool) ([]answer[T], bool) {
 	var most []answer[T]
@@ -294,11 +303,9 @@ func sameHeader(a, b Header) bool {
 	return a.Height == b.Height && a.Hash == b.Hash && a.Parent == b.Parent && a.Time.Equal(b.Time)
 }
 
-// sameBlock compares what is credited. From is for display, and Replaceable means nothing in a block.
+// sameBlock compares what is credited.
 func sameBlock(a, b Block) bool {
-	return sameHeader(a.Header, b.Header) && slices.EqualFunc(a.Transfers, b.Transfers, func(a, b Transfer) bool {
-		return a.TxID == b.TxID && a.Index == b.Index && a.Asset == b.Asset && a.To == b.To && a.Units.Cmp(b.Units) == 0
-	})
+	return sameHeader(a.Header, b.Header) && sameTransfers(a.Transfers, b.Transfers)
 }
 
 func askHeader(height uint64) func(context.Context, *member) (Header, error) {
@@ -337,11 +344,7 @@ func vote[T interface{ id() string }](ctx context.Context, n *Nodes, height uint
 	var none T
 	for _, list := range n.order() {
 		for len(list) > 0 {
-			need := n.cfg.Agree
-			for _, camp := range camps(answers, same) {
-				need = min(need, n.cfg.Agree-len(camp))
-			}
-			need = min(max(need, 1), len(list))
+			need := min(missing(answers, n.cfg.Agree, same), len(list))
 			limit := n.share(ctx, (len(list)+need-1)/need)
 			answers = append(answers, gather(ctx, n, list[:need], kindData, limit, question)...)
 			if winners, ok := quorum(answers, n.cfg.Agree, same); ok {

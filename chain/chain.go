@@ -172,6 +172,24 @@ type Header struct {
 type Block struct {
 	Header
 	Transfers []Transfer
+
+	// Unexamined are those of the block's transactions that may have transferred more than stands in
+	// Transfers. An [Examiner] looks at them again.
+	Unexamined []Unexamined
+}
+
+// MaxReason bounds [Unexamined.Reason], in bytes.
+const MaxReason = 200
+
+// Unexamined is a transaction of a block that an adapter could not examine wholly, for instance
+// because the trace of its calls is larger than what is read. Anybody can send such a transaction, so
+// it is set aside and named, and hinders nothing else. What could be seen of it is in [Block.Transfers].
+type Unexamined struct {
+	TxID   string    `json:"txid"`
+	Height uint64    `json:"height"` // of its block
+	Block  string    `json:"block"`  // hash of its block
+	Time   time.Time `json:"time"`   // stamp of its block
+	Reason string    `json:"reason"` // for people: UTF-8 of at most MaxReason bytes, without secrets
 }
 
 // Tip is the last block of the chain that a node considers best.
@@ -190,7 +208,14 @@ type Head struct {
 	Time      time.Time `json:"time"` // stamp of that block: the chain's own clock
 	Safe      uint64    `json:"safe,omitempty"`
 	Finalized uint64    `json:"finalized,omitempty"`
+
+	// Tip is the height of the chain's end when the step was read. A [Follower] never says one below
+	// Height. Zero, from a watcher that does not say, means Height.
+	Tip uint64 `json:"tip,omitempty"`
 }
+
+// AtTip reports whether the step came to the end of the chain.
+func (h Head) AtTip() bool { return h.Tip <= h.Height }
 
 // Confirmations counts how often a block at the given height is confirmed: 1 when it is the head.
 // A height above the head, which a lagging node can produce, has 0.
@@ -232,7 +257,10 @@ type Lag struct {
 	Asked     time.Time // when the node was last asked
 	Answered  time.Time // when it last answered well
 	Failures  int       // calls that failed since then
+	Since     time.Time // when the first of these Failures happened; zero when there is none
+	At        uint64    // height of the block that could not be read, which the network waits for; zero when there is none, or it is not known
 	Err       error     // what the last failure was, also of the pool alone; nil when all went well
+	Batch     int       // how many blocks a step has at most at present; zero from a watcher that does not say
 	LastFork  time.Time // when the chain last reorganised
 	ForkDepth uint64    // how many blocks left then
 }

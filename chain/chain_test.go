@@ -109,6 +109,12 @@ func TestConfirmationsAreCountedFromTheHead(t *testing.T) {
 	}
 }
 
+func TestHeadSaysWhetherItIsTheTip(t *testing.T) {
+	require.True(t, chain.Head{Height: 5}.AtTip(), "a watcher that does not say")
+	require.True(t, chain.Head{Height: 5, Tip: 5}.AtTip())
+	require.False(t, chain.Head{Height: 5, Tip: 6}.AtTip())
+}
+
 func TestLagCountsBlocks(t *testing.T) {
 	require.Equal(t, uint64(5), chain.Lag{Height: 5, Tip: 10}.Blocks())
 	require.Zero(t, chain.Lag{Height: 10, Tip: 5}.Blocks(), "a node that is behind us")

@@ -112,6 +112,8 @@ type Follower struct {
 	poolErr      error
 	poolless     bool // the node said that it lists no pool
 
+	limit atomic.Int64 // what the caller of Next can take, or 0
+
 	mu  sync.Mutex
 	lag Lag
 }
@@ -122,7 +124,7 @@ func NewFollower(cfg FollowConfig) (*Follower, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Follower{cfg: cfg, node: cfg.Node, lag: Lag{Network: cfg.Node.Network()}}, nil
+	return &Follower{cfg: cfg, node: cfg.Node, lag: Lag{Network: cfg.Node.Network(), Batch: cfg.Batch}}, nil
 }
 
 // Network is the network that is followed.
@@ -226,9 +228,17 @@ func (f *Follower) backoff(failures int) time.Duration {
 func (f *Follower) failed(err error) error {
 	err = fmt.Errorf("chain: follow %s: %w", f.node.Network(), err)
 	var failures int
+	var unread *unreadError
+	errors.As(err, &unread)
 	f.note(func(l *Lag) {
+		if l.Failures == 0 {
+			l.Since = f.cfg.Now()
+		}
 		l.Failures++
-		l.Err = err
+		l.Err, l.At = err, 0
+		if unread != nil {
+			l.At = unread.height
+		}
 		failures = l.Failures
 	})
 	f.ready = time.Now().Add(f.backoff(failures))
@@ -241,7 +251,7 @@ func (f *Follower) succeeded(s advance) {
 	now := f.cfg.Now()
 	f.note(func(l *Lag) {
 		l.Height = s.Head.Height
-		l.Answered, l.Failures, l.Err = now, 0, f.poolErr
+		l.Answered, l.Failures, l.Since, l.At, l.Err = now, 0, time.Time{}, 0, f.poolErr
 		if s.Rewound {
 			l.LastFork, l.ForkDepth = now, s.depth
 		}
@@ -359,11 +369,24 @@ func (f *Follower) block(ctx context.Context, height uint64) (Block, error) {
 	if err == nil {
 		err = checkTransfers(f.node.Network(), b.Transfers)
 	}
+	if err == nil {
+		err = b.complete()
+	}
 	if err != nil {
-		return Block{}, fmt.Errorf("read block %d: %w", height, err)
+		return Block{}, &unreadError{height, err}
 	}
 	return b, nil
 }
+
+// unreadError says which block could not be read.
+type unreadError struct {
+	height uint64
+	err    error
+}
+
+func (e *unreadError) Error() string { return fmt.Sprintf("read block %d: %v", e.height, e.err) }
+
+func (e *unreadError) Unwrap() error { return e.err }
 
 // usable refuses a header that is not the one asked for, or that a cursor could not hold.
 func (h Header) usable(height uint64) error {
@@ -460,7 +483,7 @@ func (f *Follower) plan(ctx context.Context, refs []ref, tip Tip) (plan, error) 
 	}
 	p := plan{tip: tip, known: refs[:fork], left: refs[fork:]}
 	p.least = p.from()
-	p.last = min(tip.Height, p.from()+uint64(f.cfg.Batch)-1)
+	p.last = min(tip.Height, p.from()+uint64(f.batch())-1)
 	if n := len(p.left); n > 0 && p.left[n-1].height-p.known[fork-1].height == uint64(n) {
 		// Every block that left is known, so the new ones come in the same step: nobody is to see a
 		// payment vanish in one step that is back in the next.
@@ -592,6 +615,7 @@ func (f *Follower) finish(p plan, joined []Block, cut error) advance {
 	s.Head = Head{
 		Height: head.Height, Hash: head.Hash, Time: head.Time,
 		Safe: min(p.tip.Safe, head.Height), Finalized: min(p.tip.Finalized, head.Height),
+		Tip: p.tip.Height,
 	}
 	return s
 }

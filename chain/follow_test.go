@@ -116,7 +116,7 @@ func TestNewFollowerNamesTheWrongField(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, node.Calls(), "nothing is asked before Next")
 	require.Equal(t, node.Network(), f.Network())
-	require.Equal(t, chain.Lag{Network: node.Network()}, f.Lag())
+	require.Equal(t, chain.Lag{Network: node.Network(), Batch: 64}, f.Lag())
 }
 
 func TestCatchUpGoesInBatchesWithoutRest(t *testing.T) {
@@ -728,12 +728,12 @@ func TestFinalityIsClippedToWhatWasHandedOut(t *testing.T) {
 		require.Zero(t, head.Safe+head.Finalized, "the chain does not say")
 		r.SetFinality(5, 20)
 		head = r.step().Head
-		require.Equal(t, chain.Head{Height: 19, Hash: head.Hash, Time: head.Time, Safe: 19, Finalized: 10}, head)
+		require.Equal(t, chain.Head{Height: 19, Hash: head.Hash, Time: head.Time, Safe: 19, Finalized: 10, Tip: 30}, head)
 		r.follow()
 		r.SetFinality(2, 3)
 		s := r.step()
 		require.Empty(t, s.Joined)
-		require.Equal(t, chain.Head{Height: 30, Hash: r.Head().Hash, Time: r.Head().Time, Safe: 28, Finalized: 27}, s.Head)
+		require.Equal(t, chain.Head{Height: 30, Hash: r.Head().Hash, Time: r.Head().Time, Safe: 28, Finalized: 27, Tip: 30}, s.Head)
 	})
 }
 

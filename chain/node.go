@@ -23,6 +23,8 @@ var (
 	// ErrDisagree: several nodes of one network contradict each other, and none has enough others with
 	// it. Nothing that they say may be credited until they agree again.
 	ErrDisagree = errors.New("nodes disagree")
+	// ErrGone: the transaction is no longer in the block that it was in.
+	ErrGone = errors.New("transaction has left its block")
 	// ErrUnrelated: the node's chain shares none of the blocks that were processed before.
 	ErrUnrelated = errors.New("chain shares no known block")
 )
@@ -64,4 +66,25 @@ type Hinter interface {
 	// hints do not work at the moment. It may be called concurrently, and what it started has ended
 	// when it returns.
 	Wait(ctx context.Context) error
+}
+
+// Examiner is the optional power of a [Node], and of a watcher such as [Follower], to examine again a
+// transaction that a block named as [Unexamined].
+type Examiner interface {
+	// Examine answers all transfers of the transaction, with the keys that Block gives them: those that
+	// were in the block are among them, so that taking over the answer twice changes nothing.
+	// ErrGone says that the transaction is no longer in that block, as the chain moved; Block names it
+	// in the block where it is now, if it must. [errors.ErrUnsupported] says that there is nobody
+	// who could examine it, always. Every other error says that it cannot be examined at present. Examine
+	// blocks until ctx ends, may be called concurrently, and changes nothing.
+	Examine(ctx context.Context, u Unexamined) ([]Transfer, error)
+}
+
+// Stepper is the optional power of a watcher to make its steps smaller, for a caller that cannot store a
+// step, or not in time. [Follower] is one.
+type Stepper interface {
+	// Limit has the steps that follow join at most so many blocks, until told otherwise; less than one is
+	// no limit. A step that a reorganisation must have in one piece may still be larger. Limit does not
+	// block and may be called concurrently.
+	Limit(blocks int)
 }

@@ -121,16 +121,17 @@ func (c NodesConfig) checkMembers() error {
 // members say. A member in trouble rests for a growing time and never takes the others down; all of
 // them in trouble is an error that wraps what each has. All methods may be called concurrently.
 //
-// It is always a [Pooler] and a [Hinter], with the powers of those members that are: Pool answers
-// [errors.ErrUnsupported] if fewer than Agree members are a Pooler, and Wait never hints if none is a
-// Hinter.
+// It is always a [Pooler], a [Hinter] and an [Examiner], with the powers of those members that are: Pool
+// and Examine answer [errors.ErrUnsupported] if fewer than Agree members have the power, and Wait never
+// hints if none is a Hinter.
 type Nodes struct {
-	cfg     NodesConfig
-	network Network
-	pools   bool
-	polling chan struct{}      // held while the pools are read; guards what follows
-	pool    map[claim]*pending // what is known to be in the pools
-	round   int                // counts their readings
+	cfg      NodesConfig
+	network  Network
+	pools    bool
+	examines bool
+	polling  chan struct{}      // held while the pools are read; guards what follows
+	pool     map[claim]*pending // what is known to be in the pools
+	round    int                // counts their readings
 
 	mu      sync.Mutex
 	members []*member
@@ -145,17 +146,21 @@ func NewNodes(cfg NodesConfig) (*Nodes, error) {
 		return nil, err
 	}
 	n := &Nodes{cfg: cfg, network: cfg.Members[0].Node.Network(), polling: make(chan struct{}, 1), pool: map[claim]*pending{}}
-	poolers := 0
+	poolers, examiners := 0, 0
 	for i, configured := range cfg.Members {
 		m := &member{Member: configured, bit: 1 << i}
 		m.pooler, _ = m.Node.(Pooler)
 		m.hinter, _ = m.Node.(Hinter)
+		m.examiner, _ = m.Node.(Examiner)
+		if m.examiner != nil {
+			examiners++
+		}
 		if m.pooler != nil {
 			poolers++
 		}
 		n.members = append(n.members, m)
 	}
-	n.pools = poolers >= cfg.Agree
+	n.pools, n.examines = poolers >= cfg.Agree, examiners >= cfg.Agree
 	return n, nil
 }
 
@@ -173,6 +178,7 @@ const (
 	kindData
 	kindPool
 	kindHint
+	kindExamine // never judged: a transaction of a stranger speaks against nobody
 	kinds
 )
 
@@ -183,6 +189,8 @@ type member struct {
 	pooler Pooler
 	hinter Hinter
 	pooled time.Time // when its pool was last read; guarded by Nodes.polling
+
+	examiner Examiner
 
 	// Guarded by Nodes.mu.
 	standing [kinds]standing
@@ -364,7 +372,7 @@ func attempt[T any](ctx context.Context, n *Nodes, m *member, k kind, limit time
 	}
 	n.took(m, began, err)
 	// If several must agree, an answer is only good once they do.
-	if err != nil || k != kindData || n.cfg.Agree == 1 {
+	if k != kindExamine && (err != nil || k != kindData || n.cfg.Agree == 1) {
 		n.judge(m, k, epoch, err)
 	}
 	if err != nil {

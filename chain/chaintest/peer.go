@@ -2,6 +2,7 @@ package chaintest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/big"
 	"slices"
@@ -25,15 +26,19 @@ type Peer struct {
 	lie       Lie
 	onCall    func(Call) error
 	forgotten map[string]bool // transactions that are not in this node's pool
+	obscured  map[string]int  // transactions that this node cannot examine, and how many transfers it sees of each
 }
 
 var (
-	_ chain.Node   = (*Peer)(nil)
-	_ chain.Pooler = (*Peer)(nil)
+	_ chain.Node     = (*Peer)(nil)
+	_ chain.Pooler   = (*Peer)(nil)
+	_ chain.Examiner = (*Peer)(nil)
 )
 
 // NewPeer adds a node to the chain, with faults of its own.
-func (c *Chain) NewPeer() *Peer { return &Peer{c: c, forgotten: map[string]bool{}} }
+func (c *Chain) NewPeer() *Peer {
+	return &Peer{c: c, forgotten: map[string]bool{}, obscured: map[string]int{}}
+}
 
 // Stall makes the node answer from the chain and the pool as they are now, whatever happens to them.
 func (p *Peer) Stall() {
@@ -83,6 +88,21 @@ func (p *Peer) Remember(txid string) {
 	p.c.mu.Lock()
 	defer p.c.mu.Unlock()
 	delete(p.forgotten, txid)
+}
+
+// Obscure makes a transaction one that this node cannot examine: Block shows the first so many of its
+// transfers and names it as unexamined, and Examine fails.
+func (p *Peer) Obscure(txid string, seen int) {
+	p.c.mu.Lock()
+	defer p.c.mu.Unlock()
+	p.obscured[txid] = seen
+}
+
+// Reveal ends Obscure.
+func (p *Peer) Reveal(txid string) {
+	p.c.mu.Lock()
+	defer p.c.mu.Unlock()
+	delete(p.obscured, txid)
 }
 
 // OnCall has f called before each call of the node is answered, in the goroutine of the caller. It may
@@ -147,7 +167,15 @@ func (p *Peer) Block(ctx context.Context, height uint64) (chain.Block, error) {
 	if err != nil {
 		return chain.Block{}, err
 	}
-	b := chain.Block{Header: found.header, Transfers: transfers(found.txs, false)}
+	b := chain.Block{Header: found.header}
+	for _, t := range found.txs {
+		all := transfers([]tx{t}, false)
+		if seen, obscured := p.obscures(t.id); obscured {
+			all = all[:min(seen, len(all))]
+			b.Unexamined = append(b.Unexamined, chain.Unexamined{TxID: t.id, Reason: "the simulated node cannot"})
+		}
+		b.Transfers = append(b.Transfers, all...)
+	}
 	switch lie {
 	case Incomplete:
 		return chain.Block{}, fmt.Errorf("sim: %w: block %d", chain.ErrIncomplete, height)
@@ -155,25 +183,58 @@ func (p *Peer) Block(ctx context.Context, height uint64) (chain.Block, error) {
 		b.Parent = "0xdead" + b.Parent[min(6, len(b.Parent)):]
 	case WrongHash:
 		b.Hash = "0xdead" + b.Hash[6:]
-	case Foreign:
-		for i := range b.Transfers {
-			b.Transfers[i].Asset = "sim:elsewhere/slip44:1"
-		}
-	case Negative:
-		for _, t := range b.Transfers {
-			t.Units.Neg(t.Units)
-		}
-	case Inflated:
-		for _, t := range b.Transfers {
-			t.Units.Mul(t.Units, big.NewInt(10))
-		}
 	case Invented, Forked, Ahead:
 		b.Transfers = append(b.Transfers, p.c.invent(b.Header))
-	case Omitted:
-		b.Transfers = nil
-	case Honest, WrongNetwork, WrongHeight, WrongTime:
+	default:
+		b.Transfers = lie.of(b.Transfers)
 	}
 	return b, nil
+}
+
+// of is what a liar makes of transfers.
+func (l Lie) of(transfers []chain.Transfer) []chain.Transfer {
+	if l == Omitted {
+		return nil
+	}
+	for i := range transfers {
+		t := &transfers[i]
+		switch l {
+		case Foreign:
+			t.Asset = "sim:elsewhere/slip44:1"
+		case Negative:
+			t.Units.Neg(t.Units)
+		case Inflated:
+			t.Units.Mul(t.Units, big.NewInt(10))
+		}
+	}
+	return transfers
+}
+
+func (p *Peer) obscures(txid string) (seen int, obscured bool) {
+	p.c.mu.Lock()
+	defer p.c.mu.Unlock()
+	seen, obscured = p.obscured[txid]
+	return seen, obscured
+}
+
+// errObscured is why a transaction cannot be examined.
+var errObscured = errors.New("the transaction is obscured")
+
+// Examine implements [chain.Examiner].
+func (p *Peer) Examine(ctx context.Context, u chain.Unexamined) ([]chain.Transfer, error) {
+	view, lie, err := p.answer(ctx, Call{Method: "Examine", Height: u.Height})
+	if err != nil {
+		return nil, err
+	}
+	found, err := at(view, lie, u.Height)
+	i := slices.IndexFunc(found.txs, func(t tx) bool { return t.id == u.TxID })
+	if err != nil || found.header.Hash != u.Block || i < 0 {
+		return nil, fmt.Errorf("sim: %w: %s", chain.ErrGone, u.TxID)
+	}
+	if _, obscured := p.obscures(u.TxID); obscured {
+		return nil, fmt.Errorf("sim: examine %s: %w", u.TxID, errObscured)
+	}
+	return lie.of(transfers(found.txs[i:i+1], false)), nil
 }
 
 // Pool implements [chain.Pooler].

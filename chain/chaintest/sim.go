@@ -101,8 +101,8 @@ func Lies() []Lie {
 
 // Call is one call of a node's method, for [Chain.OnCall].
 type Call struct {
-	Method string // "Tip", "Header", "Block" or "Pool"
-	Height uint64 // of Header and Block
+	Method string // "Tip", "Header", "Block", "Examine" or "Pool"
+	Height uint64 // of Header, Block and Examine
 	Number int    // counts all calls from 1
 }
 

@@ -1,0 +1,140 @@
+package chain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+var (
+	_ Examiner = (*Follower)(nil)
+	_ Examiner = (*Nodes)(nil)
+)
+
+// Examine implements [Examiner], if the node is one. It waits for one answer at most as long as Next
+// does, and may be called while Next is.
+func (f *Follower) Examine(ctx context.Context, u Unexamined) ([]Transfer, error) {
+	node, ok := f.node.(Examiner)
+	if !ok {
+		return nil, fmt.Errorf("chain: examine transaction on %s: %w", f.node.Network(), errors.ErrUnsupported)
+	}
+	found, err := ask(ctx, f.cfg.Timeout, func(ctx context.Context) ([]Transfer, error) { return node.Examine(ctx, u) })
+	if err == nil {
+		err = u.checkFound(f.node.Network(), found)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("chain: examine transaction %.100q on %s: %w", u.TxID, f.node.Network(), err)
+	}
+	return found, nil
+}
+
+// checkFound refuses what an adapter must never say of the transaction.
+func (u Unexamined) checkFound(network Network, found []Transfer) error {
+	for _, t := range found {
+		if t.TxID != u.TxID {
+			return fmt.Errorf("%w: transfer of transaction %.100q", ErrIncomplete, t.TxID)
+		}
+	}
+	return checkTransfers(network, found)
+}
+
+// complete writes into the unexamined transactions of a block what the block says of itself, and refuses
+// those that say otherwise.
+func (b *Block) complete() error {
+	for i := range b.Unexamined {
+		u := &b.Unexamined[i]
+		switch {
+		case u.TxID == "",
+			u.Height != 0 && u.Height != b.Height,
+			u.Block != "" && u.Block != b.Hash,
+			!u.Time.IsZero() && !u.Time.Equal(b.Time):
+			return fmt.Errorf("%w: unexamined transaction %.100q of block %d %.20q", ErrIncomplete, u.TxID, u.Height, u.Block)
+		}
+		u.Height, u.Block, u.Time, u.Reason = b.Height, b.Hash, b.Time, clean(u.Reason)
+	}
+	return nil
+}
+
+// clean makes a text valid and no longer than MaxReason.
+func clean(reason string) string {
+	reason = strings.ToValidUTF8(reason, "")
+	if len(reason) <= MaxReason {
+		return reason
+	}
+	end := MaxReason
+	for !utf8.RuneStart(reason[end]) {
+		end--
+	}
+	return reason[:end]
+}
+
+// finding is what a member says of a transaction.
+type finding struct {
+	transfers []Transfer
+	gone      bool
+}
+
+func (f finding) id() string {
+	if f.gone {
+		return "gone"
+	}
+	return fmt.Sprintf("%d transfers", len(f.transfers))
+}
+
+func sameFinding(a, b finding) bool {
+	return a.gone == b.gone && sameTransfers(a.transfers, b.transfers)
+}
+
+// sameTransfers compares what is credited. From is for display, and Replaceable means nothing in a block.
+func sameTransfers(a, b []Transfer) bool {
+	return slices.EqualFunc(a, b, func(a, b Transfer) bool {
+		return a.TxID == b.TxID && a.Index == b.Index && a.Asset == b.Asset && a.To == b.To && a.Units.Cmp(b.Units) == 0
+	})
+}
+
+// Examine implements [Examiner] with those members that are: it says what [NodesConfig.Agree] of them say,
+// also that a transaction is gone. That a member cannot examine a transaction is not its failure, as anybody can send
+// one that nobody can examine. [errors.ErrUnsupported] if fewer than Agree members are an Examiner.
+func (n *Nodes) Examine(ctx context.Context, u Unexamined) ([]Transfer, error) {
+	if !n.examines {
+		return nil, errors.ErrUnsupported
+	}
+	question := func(ctx context.Context, m *member) (finding, error) {
+		found, err := m.examiner.Examine(ctx, u)
+		if errors.Is(err, ErrGone) {
+			return finding{gone: true}, nil
+		}
+		if err == nil {
+			err = u.checkFound(n.network, found)
+		}
+		return finding{transfers: found}, err
+	}
+	var answers []answer[finding]
+	order := n.order()
+	list := slices.DeleteFunc(slices.Concat(order[0], order[1]), func(m *member) bool { return m.examiner == nil })
+	for len(list) > 0 && ctx.Err() == nil {
+		need := min(missing(answers, n.cfg.Agree, sameFinding), len(list))
+		limit := n.share(ctx, (len(list)+need-1)/need)
+		answers = append(answers, gather(ctx, n, list[:need], kindExamine, limit, question)...)
+		if winners, ok := quorum(answers, n.cfg.Agree, sameFinding); ok {
+			if winners[0].value.gone {
+				return nil, fmt.Errorf("%w: %.100q", ErrGone, u.TxID)
+			}
+			return winners[0].value.transfers, nil
+		}
+		list = list[need:]
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err := contradiction(u.Height, answers, sameFinding); err != nil {
+		return nil, err
+	}
+	if err := failures(answers); err != nil {
+		return nil, err
+	}
+	return nil, fmt.Errorf("%d of %d nodes answer, and %d must agree: %w", len(answers), len(n.members), n.cfg.Agree, n.troubles())
+}
