@@ -194,8 +194,8 @@ func (w *world) auditCursor(id chain.Network) {
 				continue
 			}
 			t, there := want[pay.Key]
-			if !there || t.block.Hash != pay.Block.Hash || !t.block.Time.Equal(pay.Block.Time) || t.block.Height != pay.Block.Height {
-				w.fail(ruleCanonical, "%s has payment %s in block %d %.10s, but the chain up to %d %.10s has not", inv.OrderID, show(pay.Key), pay.Block.Height, pay.Block.Hash, p.Head.Height, p.Head.Hash)
+			if !there || t.block.Hash != pay.Block.Hash || pay.Block.Time.After(t.block.Time) || t.block.Height != pay.Block.Height {
+				w.fail(ruleCanonical, "%s has payment %s in block %d %.10s, stamped %s, but the chain up to %d %.10s has it in %d %.10s, there by %s", inv.OrderID, show(pay.Key), pay.Block.Height, pay.Block.Hash, clock(pay.Block.Time), p.Head.Height, p.Head.Hash, t.block.Height, t.block.Hash, clock(t.block.Time))
 			}
 			delete(want, pay.Key)
 		}

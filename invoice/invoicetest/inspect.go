@@ -144,7 +144,7 @@ func (w *world) inspectPayments(inv invoice.Invoice) {
 		if !known || out.To != p.To || out.Asset.ID != p.Asset || out.Units.Cmp(p.Units) != 0 || p.Invoice != inv.ID || !shown(inv, p.To) {
 			w.fail(ruleInvented, "%s has a payment %s of %s to %s, but what was sent is %v to %s", inv.OrderID, show(p.Key), p.Units, w.ownerOf(p.To), out.Units, w.ownerOf(out.To))
 		}
-		if first, again := w.firstSeen[p.Key]; again && !first.Equal(p.FirstSeen) {
+		if first, again := w.firstSeen[p.Key]; again && p.FirstSeen.After(first) {
 			w.fail(ruleFirstSight, "%s of %s was first seen at %s, and later at %s", show(p.Key), inv.OrderID, clock(first), clock(p.FirstSeen))
 		}
 		if p.FirstSeen.Before(sent.Add(w.earliest())) {

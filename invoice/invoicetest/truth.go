@@ -134,23 +134,39 @@ func (t *truth) register(txid string, outputs []chaintest.Output) string {
 	return txid
 }
 
+// stampReach is how many later blocks say when a block was there at the latest: a stamp may be ahead of those after it.
+const stampReach = 11
+
 // ancestry returns the block with the hash, and of those from it back to block 0 the ones with transfers; false if
-// there never was one.
+// there never was one. Each is stamped with the earliest stamp of it and of the blocks after it that still say
+// something of it.
 func (t *truth) ancestry(hash string) (chain.Header, []chain.Block, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	l := t.links[hash]
-	if l == nil {
+	head := t.links[hash]
+	if head == nil {
 		return chain.Header{}, nil, false
 	}
 	var out []chain.Block
-	for m := l.money; m != nil; {
-		out = append(out, m.block)
-		if m = m.parent; m != nil {
-			m = m.money
+	var later []time.Time // stamps of the blocks after
+	for l := head; l != nil && l.money != nil; l = l.parent {
+		if len(l.block.Transfers) > 0 {
+			b := l.block
+			for _, stamp := range later[max(0, len(later)-stampReach):] {
+				b.Time = earlier(b.Time, stamp)
+			}
+			out = append(out, b)
 		}
+		later = append(later, l.block.Time)
 	}
-	return l.block.Header, out, true
+	return head.block.Header, out, true
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // serve remembers that a stamp was shown.
