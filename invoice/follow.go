@@ -185,6 +185,9 @@ func (s *Service) progress(ctx context.Context, n *network) (Progress, error) {
 	return s.cfg.Store.Network(ctx, n.id)
 }
 
+// heartbeat is how often the store is told that a chain was seen although nothing happened on it, for other processes.
+const heartbeat = time.Minute
+
 // apply stores what a step did: payments, invoices, events, messages and the cursor, in one batch. If
 // an invoice changed meanwhile it decides again on fresh facts. What does not go in however often it is
 // decided is set aside, and the rest goes on.
@@ -199,10 +202,10 @@ func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.
 		if err != nil {
 			return Progress{}, fmt.Errorf("invoice: match %s: %w", n.id, err)
 		}
-		if len(b.Update) == 0 && next.Head == p.Head && len(step.Joined) == 0 && !step.Rewound {
+		next.At, next.Aside = s.cfg.Now().UTC(), aside
+		if len(b.Update) == 0 && next.Head == p.Head && len(step.Joined) == 0 && !step.Rewound && next.At.Sub(p.At).Abs() < heartbeat {
 			return p, nil
 		}
-		next.At, next.Aside = s.cfg.Now().UTC(), aside
 		b.Progress, b.Fence = []Progress{next}, n.duty.fence()
 		err = s.store(ctx, b)
 		if err == nil {
