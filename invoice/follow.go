@@ -118,6 +118,7 @@ func (s *Service) advance(ctx context.Context, n *network) error {
 	if err := n.indexes.check(ctx); err != nil {
 		return fmt.Errorf("invoice: addresses of %s: %w", n.id, err)
 	}
+	n.begin()
 	p, err := s.progress(ctx, n)
 	if err != nil {
 		return err
@@ -192,7 +193,7 @@ const heartbeat = time.Minute
 // decided is set aside, and the rest goes on.
 func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.Step) (Progress, error) {
 	v := look(n.id, step)
-	v.after(n.latest)
+	v.after(n.latestStamp())
 	began := time.Now()
 	next := Progress{Network: n.id, Cursor: step.Cursor, Head: advanceHead(p.Head, step, s.cfg.Now().UTC()), Version: p.Version + 1}
 	refused := &refusals{named: map[string]refusal{}}

@@ -23,7 +23,8 @@ type network struct {
 	asideDue time.Time // when what was set aside is tried again
 	limit    int       // most blocks of a step; 0 for no limit
 	failures int       // steps that the store failed with, in a row
-	latest   time.Time // latest stamp of all blocks that were seen; zero when it is not known
+	latest   time.Time // latest stamp of the blocks that this process has stored one after the other ...
+	run      int       // ... and how many these are
 
 	mu        sync.Mutex // guards what follows
 	watched   bool       // the store knows where to start watching
@@ -85,12 +86,25 @@ func (n *network) stored(step chain.Step) {
 	for _, b := range step.Joined {
 		n.latest = later(n.latest, b.Time)
 	}
+	n.run += len(step.Joined)
 	if stepper, able := n.Watcher.(chain.Stepper); able && n.limit > 0 {
 		if n.limit *= 2; n.limit > maxLimit {
 			n.limit = 0
 		}
 		stepper.Limit(n.limit)
 	}
+}
+
+// begin forgets the blocks that were stored before: another process may have gone on since.
+func (n *network) begin() { n.latest, n.run = time.Time{}, 0 }
+
+// latestStamp is the latest stamp of the blocks that one which joins now can say something of; zero when some of them
+// may not be known.
+func (n *network) latestStamp() time.Time {
+	if n.run < stampReach {
+		return time.Time{}
+	}
+	return n.latest
 }
 
 // maxLimit is the limit of a step above which there is none any more.
