@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 	"unicode/utf8"
+
+	"github.com/cointill/cointill/chain"
 )
 
 // maxActions bounds the history of one invoice.
@@ -166,6 +168,9 @@ func (s *Service) act(ctx context.Context, a Act, plan planned) (Invoice, error)
 		if err != nil || action.Kind == "" {
 			return before, err
 		}
+		if after, err = s.whole(ctx, after); err != nil {
+			return Invoice{}, err
+		}
 		after, err = s.conclude(ctx, before, after, nil, action, c, Batch{})
 		if err == nil {
 			return after, nil
@@ -223,22 +228,46 @@ type decision struct {
 	releases []Release
 }
 
+// brokenError says that an invoice cannot be decided about, whatever is asked of the store.
+type brokenError struct{ error }
+
 // decided folds the facts of after, in which the changes are merged, and answers the invoice as it is to be
 // stored, with the events that lead there from before. It is pure.
 func decided(before, after Invoice, changes []change, extra []draft, by Action, c clock) (decision, error) {
+	if by.Kind != "" { // settled payments may mean something else from now on
+		var reopened []change
+		after, reopened = after.resettled()
+		changes = append(changes, reopened...)
+	}
 	if ripe := mature(after, c); len(ripe) > 0 {
 		changes, after = append(changes, ripe...), merge(after, ripe)
 	}
 	after.State = decide(after.facts(), c)
 	after.UpdatedAt, after.Version = c.now, before.Version+1
+	settled := after.settle(c.head)
 	inv, events, err := issue(before, after, append(extra, drafts(before, after, changes, by)...), c.now)
-	d := decision{inv: inv, events: events, releases: releases(before, inv)}
+	if err != nil {
+		return decision{}, &brokenError{err}
+	}
+	return decision{inv: inv, events: events, releases: releases(before, inv), payments: inv.changed(changes, settled)}, nil
+}
+
+// changed are the payments of the invoice that are to be written.
+func (inv Invoice) changed(changes []change, settled []Payment) []Payment {
+	keys := make(map[chain.Key]bool, len(changes)+len(settled))
+	for _, c := range changes {
+		keys[c.payment.Key] = true
+	}
+	for _, p := range settled {
+		keys[p.Key] = true
+	}
+	var out []Payment
 	for _, p := range inv.Payments {
-		if slices.ContainsFunc(changes, func(c change) bool { return c.payment.Key == p.Key }) {
-			d.payments = append(d.payments, p)
+		if keys[p.Key] {
+			out = append(out, p)
 		}
 	}
-	return d, err
+	return out
 }
 
 // put adds a decision, and the messages that tell it, to a batch.
@@ -268,7 +297,7 @@ func (s *Service) Choose(ctx context.Context, project, id, asset string) (Invoic
 			return nil, nil
 		case !before.Terms.allow(a.ID):
 			return nil, &InvalidError{"currency", "is not supported"}
-		case before.State.Status != StatusNew || len(before.Payments) > 0 || before.Terms.Standing:
+		case before.State.Status != StatusNew || before.paid() || before.Terms.Standing:
 			return nil, &InvalidError{"currency", "can only be chosen while the invoice is new and nothing was paid"}
 		case len(before.Earlier) >= maxChoices:
 			return nil, &InvalidError{"currency", "was chosen too often"}
@@ -281,6 +310,12 @@ func (s *Service) Choose(ctx context.Context, project, id, asset string) (Invoic
 		err := s.quote(ctx, &after, a, c.now)
 		return &edit{inv: after, extra: []draft{{typ: EventAssetChosen}}}, err
 	})
+}
+
+// paid reports whether anything but dust was ever paid to the invoice.
+func (inv Invoice) paid() bool {
+	return inv.Settled != nil && !inv.Settled.LastSeen.IsZero() ||
+		slices.ContainsFunc(inv.Payments, func(p Payment) bool { return !p.Dust })
 }
 
 // edit is what becomes of an invoice: it has a quote that needs a place.
@@ -316,6 +351,11 @@ func (s *Service) moveOnce(ctx context.Context, project, id string, plan func(In
 	c, err := s.chainClock(ctx, e.inv.Network())
 	if err != nil {
 		return Invoice{}, err
+	}
+	if e.by.Kind != "" {
+		if e.inv, err = s.whole(ctx, e.inv); err != nil {
+			return Invoice{}, err
+		}
 	}
 	return s.withPlace(ctx, e.inv, func(ctx context.Context, after Invoice, b Batch) (Invoice, error) {
 		done, err := s.conclude(ctx, before, after, e.extra, e.by, c, b)

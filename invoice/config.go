@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"math/big"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/cointill/cointill/chain"
@@ -18,6 +17,10 @@ import (
 type Config struct {
 	Store  Store
 	Chains []ChainConfig
+	// Floors remembers outside of the database how far addresses were handed out, for the day on which a backup is
+	// restored or a standby takes over that lacks the last commits. Nil remembers nothing: then only what the chain
+	// shows, and [Service.Restored], keep addresses from being given to a second invoice after such a day.
+	Floors Floors
 	// Rates is asked when a price must become an amount of an asset of another code. Nil refuses such
 	// invoices with rates.ErrNoRate.
 	Rates RateSource
@@ -32,8 +35,10 @@ type Config struct {
 	// absolute http or https URL.
 	CheckCallback func(url string) error
 
-	Fiat      map[string]int32 // fiat codes and their decimals; default EUR, USD, GBP, CHF and RUB with 2
-	Reference string           // fiat code that crypto prices are also shown in; default EUR
+	// Fiat are fiat codes and their decimals; nil is EUR, USD, GBP, CHF and RUB with 2. An empty map is none: a shop that
+	// prices in coins needs no rates.
+	Fiat      map[string]int32
+	Reference string // fiat code that crypto prices are also shown in; default EUR, and none without Fiat
 
 	Tolerance decimal.Decimal // percent that may be missing when a request does not say; default 0
 	Window    time.Duration   // time to pay when a request does not say; default 30 minutes
@@ -42,7 +47,8 @@ type Config struct {
 	Other     OtherPolicy     // default OtherAccept
 
 	// OnMessages is called after a commit that put messages into the outbox, so that a dispatcher
-	// need not wait for its next poll. It must return at once.
+	// need not wait for its next poll. It must return at once. A service of [Service.WithStore] does not call it, since the
+	// host commits: see [Service.Committed].
 	OnMessages func()
 
 	// Holder names this process among those that share the store; default a random name. A process that has
@@ -80,9 +86,13 @@ type AssetConfig struct {
 	// Symbol is what sources of rates know the asset by; default its Code. Assets that are priced alike, such as
 	// one token on several networks, have the same.
 	Symbol string
-	// Minimum is the least amount that an invoice may ask for; default one base unit. What a payer
+	// Minimum is the least amount that an invoice may ask for; default the Floor, at least one base unit. What a payer
 	// owes is refused below it, because it could not be paid (dust) or not worth its fee.
 	Minimum decimal.Decimal
+	// Floor is the least payment that decides anything: a smaller one is recorded and told, and changes no status, no
+	// outcome and no choice, unless it is all that is due. Default [DefaultFloor], but no more than Minimum, if that is
+	// set.
+	Floor decimal.Decimal
 	// Confirm says how deep money must be, by the amount due: the first tier that the amount fits in
 	// counts. Default [DefaultConfirm].
 	Confirm []Tier
@@ -100,24 +110,12 @@ type Tier struct {
 // Service creates invoices, follows the chains and decides what each payment means. Its methods may be
 // called concurrently, Run among them, and by several processes on one store.
 type Service struct {
-	cfg    Config
-	log    *slog.Logger
-	chains map[chain.Network]*network
-	assets []AssetConfig // in the order of the configuration
-}
-
-// network is a configured chain with what the service remembers of it.
-type network struct {
-	ChainConfig
-	id      chain.Network
-	indexes *indexes // shared by all networks with the same wallet
-
-	mu        sync.Mutex // guards what follows
-	watched   bool       // the store knows where to start watching
-	remainder bool       // the store has an invoice for what fits no other at a shared address
-	err       error      // why the last step could not be stored
-	ours      bool       // no other process follows it
-	damaged   []string   // invoices that could not be read when they were last needed
+	cfg      Config
+	log      *slog.Logger
+	chains   map[chain.Network]*network
+	assets   []AssetConfig // in the order of the configuration
+	outer    *Service      // that this one is of a transaction of; nil for most
+	troubled *troubled
 }
 
 // New checks the configuration and makes a service of it. It starts nothing: see [Service.Run].
@@ -125,7 +123,7 @@ func New(cfg Config) (*Service, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, fmt.Errorf("invoice: New: %w", err)
 	}
-	s := &Service{cfg: cfg, log: cfg.Logger, chains: map[chain.Network]*network{}}
+	s := &Service{cfg: cfg, log: cfg.Logger, chains: map[chain.Network]*network{}, troubled: &troubled{}}
 	wallets := map[string]*indexes{}
 	for i, c := range cfg.Chains {
 		n, err := s.network(c, wallets)
@@ -157,14 +155,16 @@ func (cfg *Config) complete() error {
 	if cfg.Holder == "" {
 		cfg.Holder = randomHex(8)
 	}
-	orDefault(&cfg.Reference, "EUR")
+	if len(cfg.Fiat) > 0 {
+		orDefault(&cfg.Reference, "EUR")
+	}
 	orDefault(&cfg.Window, 30*time.Minute)
 	orDefault(&cfg.MaxWindow, 30*24*time.Hour)
 	orDefault(&cfg.Late, LateHold)
 	orDefault(&cfg.Other, OtherAccept)
 	orDefault(&cfg.Poll, time.Second)
 	orDefault(&cfg.Lease, 15*time.Second)
-	if _, known := cfg.Fiat[cfg.Reference]; !known {
+	if _, known := cfg.Fiat[cfg.Reference]; !known && cfg.Reference != "" {
 		return fmt.Errorf("Reference %q is not in Fiat", cfg.Reference)
 	}
 	if !slices.Contains([]LatePolicy{LateHold, LateAccept, LateRerate}, cfg.Late) {
@@ -211,6 +211,7 @@ func (s *Service) network(c ChainConfig, wallets map[string]*indexes) (*network,
 	}
 	_, several := s.cfg.Store.(Leaser)
 	n := &network{ChainConfig: c, id: c.Watcher.Network(), ours: !several}
+	n.duty = s.duty("follow " + string(n.id))
 	orDefault(&n.Name, string(n.id))
 	orDefault(&n.Type, "mainnet")
 	n.Assets = slices.Clone(c.Assets)
@@ -224,7 +225,9 @@ func (s *Service) network(c ChainConfig, wallets map[string]*indexes) (*network,
 		return nil, errors.New("Addresses has no name")
 	}
 	if wallets[wallet] == nil {
-		wallets[wallet] = &indexes{store: s.cfg.Store, wallet: wallet, now: s.cfg.Now, pool: n.Pool}
+		wallets[wallet] = &indexes{
+			store: s.cfg.Store, wallet: wallet, now: s.cfg.Now, pool: n.Pool, floors: s.cfg.Floors, lost: s.lost,
+		}
 	}
 	if n.indexes = wallets[wallet]; !samePool(n.indexes.pool, n.Pool) {
 		return nil, fmt.Errorf("another network with the wallet %s has another Pool", wallet)
@@ -241,8 +244,16 @@ func (s *Service) asset(n *network, a *AssetConfig) error {
 	if a.ID.Network() != n.id {
 		return fmt.Errorf("%s is not on %s", a.ID, n.id)
 	}
-	if a.Minimum.IsNegative() {
-		return errors.New("Minimum must not be negative")
+	if a.Minimum.IsNegative() || a.Floor.IsNegative() {
+		return errors.New("Minimum and Floor must not be negative")
+	}
+	if a.Floor.IsZero() {
+		if a.Floor = DefaultFloor(a.Asset); a.Minimum.IsPositive() {
+			a.Floor = decimal.Min(a.Floor, a.Minimum)
+		}
+	}
+	if a.Minimum.IsZero() {
+		a.Minimum = a.Floor
 	}
 	if _, fiat := s.cfg.Fiat[a.Code]; fiat {
 		return fmt.Errorf("code %s is a fiat code", a.Code)
@@ -278,20 +289,31 @@ func (s *Service) asset(n *network, a *AssetConfig) error {
 // WithStore answers a service that does the same on another store: a transaction of the host's on the
 // same database, as the WithTx of the SQL stores makes it, so that the host's rows and the invoice
 // exist together or not at all. It is for one transaction, is not to Run, and what it answers holds
-// only when the transaction was committed.
+// only when the transaction was committed. Call [Service.Committed] then.
 func (s *Service) WithStore(store Store) *Service {
-	out := &Service{cfg: s.cfg, log: s.log, chains: map[chain.Network]*network{}, assets: s.assets}
+	out := &Service{cfg: s.cfg, log: s.log, chains: map[chain.Network]*network{}, assets: s.assets, outer: s, troubled: s.troubled}
 	out.cfg.Store = store
 	wallets := map[string]*indexes{}
 	for id, n := range s.chains {
 		wallet := n.indexes.wallet
 		if wallets[wallet] == nil {
 			// Numbers of a transaction that is rolled back may be handed out again, so none is kept here.
-			wallets[wallet] = &indexes{store: store, wallet: wallet, now: s.cfg.Now, single: true, pool: n.Pool, parent: n.indexes}
+			wallets[wallet] = &indexes{
+				store: store, wallet: wallet, now: s.cfg.Now, single: true, pool: n.Pool, floors: s.cfg.Floors, lost: out.lost, parent: n.indexes,
+			}
 		}
 		out.chains[id] = &network{ChainConfig: n.ChainConfig, id: id, indexes: wallets[wallet]}
 	}
 	return out
+}
+
+// Committed says that a transaction was committed in which a service of [Service.WithStore] did something: a dispatcher
+// that Config.OnMessages wakes need not wait for its next poll then. It returns at once, and may be called on either of
+// the two services, also when there is nothing to tell.
+func (s *Service) Committed() {
+	if s.cfg.OnMessages != nil {
+		s.cfg.OnMessages()
+	}
 }
 
 // confirm answers the policy's line for an amount in the asset's own unit; the last line when none

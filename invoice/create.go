@@ -139,11 +139,27 @@ func (s *Service) draft(r Request, createdAt time.Time) (Invoice, AssetConfig, e
 		}
 	}
 	orDefault(&r.Window, s.cfg.Window)
+	r.Window += s.clockBehind(asset)
 	return Invoice{
 		ID: newID(s.cfg.Now()), Project: r.Project, OrderID: r.OrderID, Name: r.Name, CallbackURL: r.CallbackURL,
 		Format: r.Format, Data: r.Data, Price: r.Price, Terms: terms, CreatedAt: createdAt, UpdatedAt: createdAt,
 		Deadline: createdAt.Add(r.Window), Version: 1,
 	}, asset, nil
+}
+
+// clockBehind is how much more time an invoice gets because our clock is behind that of the asset's network, by so much
+// that it must be wrong: once it is right again the deadline would have passed already.
+func (s *Service) clockBehind(a AssetConfig) time.Duration {
+	n := s.chains[a.ID.Network()]
+	if n == nil {
+		return 0
+	}
+	ahead := stampedAhead(n.Watcher.Lag(), s.cfg.Now())
+	if ahead <= MaxAhead {
+		return 0
+	}
+	s.log.Error("our clock is behind the chain's, or that is ahead", "network", n.id, "by", ahead)
+	return ahead
 }
 
 func (s *Service) checkRequest(r Request) error {
@@ -370,14 +386,43 @@ func (s *Service) tell(b *Batch, inv Invoice, events []Event) {
 
 // store commits a batch and lets the dispatcher know.
 func (s *Service) store(ctx context.Context, b Batch) error {
-	if err := s.cfg.Store.Commit(ctx, b); err != nil {
+	if err := s.commit(ctx, b); err != nil {
 		return err
 	}
 	for _, ev := range b.Events {
 		s.cfg.Meter.Count(ctx, MeterEvents, 1, Label{"type", string(ev.Type)})
 	}
-	if len(b.Messages) > 0 && s.cfg.OnMessages != nil {
-		s.cfg.OnMessages()
+	if len(b.Messages) > 0 && s.outer == nil {
+		s.Committed()
 	}
 	return nil
+}
+
+// errOpen: a commit failed in a way that leaves it open whether the batch was stored, or will be yet.
+var errOpen = errors.New("may have been stored all the same")
+
+// commit stores a batch. When the answer is lost it asks once more: a new invoice is there by then, or is stored now, or
+// never will be, since its id is looked at first.
+func (s *Service) commit(ctx context.Context, b Batch) error {
+	err := s.cfg.Store.Commit(ctx, b)
+	if !open(err) {
+		return err
+	}
+	if len(b.Insert) > 0 && ctx.Err() == nil {
+		again := s.cfg.Store.Commit(ctx, b)
+		if errors.Is(again, ErrConflict) {
+			if _, readErr := s.cfg.Store.Invoice(ctx, b.Insert[0].ID); readErr == nil {
+				return nil
+			}
+		}
+		if !open(again) {
+			return again
+		}
+	}
+	return fmt.Errorf("%w: %w", errOpen, err)
+}
+
+// open reports whether an error of a commit leaves it open whether the batch was stored.
+func open(err error) bool {
+	return err != nil && !errors.Is(err, ErrConflict) && !errors.Is(err, ErrDuplicateOrder) && !errors.Is(err, ErrFenced)
 }

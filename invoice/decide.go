@@ -17,6 +17,7 @@ type facts struct {
 	due         *big.Int      // of the quote; nil while none is chosen
 	deadline    time.Time
 	payments    []Payment
+	settled     *Settled // what further payments add up to; those of payments that are Settled are in it
 	actions     []Action
 	completedAt time.Time     // the milestone, once it was reached
 	quarantine  time.Duration // how long the places rest after the end; 0: they are never given up
@@ -33,7 +34,7 @@ type clock struct {
 
 func (inv Invoice) facts() facts {
 	f := facts{
-		terms: inv.Terms, deadline: inv.Deadline, payments: inv.Payments, actions: inv.Actions,
+		terms: inv.Terms, deadline: inv.Deadline, payments: inv.Payments, settled: inv.Settled, actions: inv.Actions,
 		completedAt: inv.State.CompletedAt, releasedAt: inv.State.ReleasedAt,
 	}
 	if inv.Quote != nil {
@@ -166,27 +167,29 @@ type tally struct {
 // count adds up the payments, each natural key once.
 func count(f facts, fold actionFold, head chain.Head) tally {
 	t := tally{received: new(big.Int), counted: new(big.Int), confirmed: new(big.Int)}
+	if s := f.settled; s != nil {
+		t.received.Set(orZero(s.Received))
+		t.counted.Set(orZero(s.Counted))
+		t.confirmed.Set(t.counted)
+		t.late, t.other = s.Late > 0, s.Other > 0
+	}
 	for _, p := range distinct(f.payments) {
-		if p.Withdrawn || p.Asset.Network() != f.asset.Network() {
+		if p.Settled || p.Withdrawn || p.Dust || p.Asset.Network() != f.asset.Network() {
 			continue
 		}
-		late, other := f.late(p, fold), p.Asset != f.asset
-		t.late, t.other = t.late || late, t.other || other
+		is := f.part(p, fold)
+		t.late, t.other = t.late || is.late, t.other || is.other
 		t.unvalued = t.unvalued || p.needsValue(f, fold)
 		if f.terms.Standing { // a deposit in another asset is worth nothing here, and told all the same
 			t.ripens(p, f.terms.Confirm, head)
 		}
-		if p.Credit == nil {
+		t.received.Add(t.received, orZero(is.received))
+		if is.counted == nil {
 			continue
 		}
-		t.received.Add(t.received, p.Credit)
-		credit := f.counts(p, fold, late, other)
-		if credit == nil {
-			continue
-		}
-		t.counted.Add(t.counted, credit)
+		t.counted.Add(t.counted, is.counted)
 		if t.ripens(p, f.terms.Confirm, head) {
-			t.confirmed.Add(t.confirmed, credit)
+			t.confirmed.Add(t.confirmed, is.counted)
 		}
 	}
 	return t
@@ -223,7 +226,7 @@ func (f facts) counts(p Payment, fold actionFold, late, other bool) *big.Int {
 
 // needsValue says whether the payment waits for a rate before it can be credited.
 func (p Payment) needsValue(f facts, fold actionFold) bool {
-	if p.Withdrawn || f.due == nil || p.Asset.Network() != f.asset.Network() {
+	if p.Withdrawn || p.Dust || f.due == nil || p.Asset.Network() != f.asset.Network() {
 		return false
 	}
 	if p.Credit == nil {
@@ -317,8 +320,11 @@ func quarantineEnd(f facts, fold actionFold, s State) (time.Time, bool) {
 	if s.Status == StatusExpired || s.Status == StatusPaidPartial {
 		last = later(last, fold.deadline)
 	}
-	last = later(last, s.CompletedAt)
+	last = later(later(last, s.CompletedAt), f.settled.lastSeen())
 	for _, p := range f.payments {
+		if p.Dust { // else a stranger could keep an address from others for ever
+			continue
+		}
 		if !p.Withdrawn && !p.inBlock() {
 			return time.Time{}, false
 		}

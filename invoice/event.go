@@ -36,6 +36,7 @@ type Class string
 // The classes of payments. When several apply, the first of this list is given.
 const (
 	ClassOtherNetwork Class = "other_network" // to an address issued for another network: never credited
+	ClassDust         Class = "dust"          // less than the floor of its asset: it decides nothing
 	ClassAfterCancel  Class = "after_cancel"  // the invoice was cancelled or archived
 	ClassDeposit      Class = "deposit"       // on a standing invoice, where nothing is due
 	ClassDuplicate    Class = "duplicate"     // enough had been seen before

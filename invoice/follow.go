@@ -4,19 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/cointill/cointill/chain"
 )
-
-// wakingPage is how many invoices are decided in one batch when their time has come.
-const wakingPage = 200
-
-// maxTries bounds how often a step is decided again because something changed meanwhile.
-const maxTries = 50
 
 // storeBackoff bounds the pause after a store has failed.
 const storeBackoff = 30 * time.Second
@@ -24,8 +16,11 @@ const storeBackoff = 30 * time.Second
 // Run follows all networks, and lets invoices expire, until ctx ends; then it waits for everything it
 // started and returns nil. A network or a store that fails is tried again and never stops the others.
 // Several processes may run on one store: whoever comes second finds its step done and goes on from
-// there.
+// there. A service of [Service.WithStore] is not to run: that is an error.
 func (s *Service) Run(ctx context.Context) error {
+	if s.outer != nil {
+		return errors.New("invoice: Run: the service is of one transaction (WithStore): run the one it was made from")
+	}
 	var wg sync.WaitGroup
 	for _, n := range s.chains {
 		wg.Go(func() { s.follow(ctx, n) })
@@ -51,12 +46,7 @@ func (s *Service) tidy(ctx context.Context) {
 	if !able {
 		return
 	}
-	d := s.duty("tidy")
-	defer d.release(ctx)
-	s.repeat(ctx, d, func() error {
-		if _, err := d.hold(ctx); err != nil {
-			return err
-		}
+	s.repeat(ctx, s.duty("tidy"), func(ctx context.Context) error {
 		began := time.Now()
 		if err := tidier.Tidy(ctx, tidyKeep); err != nil {
 			if ctx.Err() == nil {
@@ -71,29 +61,39 @@ func (s *Service) tidy(ctx context.Context) {
 
 // follow applies one network's steps until ctx ends.
 func (s *Service) follow(ctx context.Context, n *network) {
-	d := s.duty("follow " + string(n.id))
-	defer d.release(ctx)
-	s.repeat(ctx, d, func() error {
-		err := s.advance(ctx, n, d)
-		n.set(err, err == nil || !notOurs(err))
+	s.repeat(ctx, n.duty, func(ctx context.Context) error {
+		n.own()
+		err := s.advance(ctx, n)
 		if err != nil && !notOurs(err) && ctx.Err() == nil {
 			s.log.Error("network cannot be followed", "network", n.id, "error", err)
+			n.set(err, true, s.cfg.Now())
 		}
 		return err
-	})
+	}, func() { n.set(nil, false, s.cfg.Now()) })
 }
 
 // repeat does the work of a duty until ctx ends, less often while it fails, and waits while it is
-// another process's.
-func (s *Service) repeat(ctx context.Context, d *duty, work func() error) {
+// another process's, which it tells those who want to know.
+func (s *Service) repeat(ctx context.Context, d *duty, work func(context.Context) error, elsewhere ...func()) {
+	defer d.release(ctx)
 	failures := 0
 	for ctx.Err() == nil {
-		err := work()
+		err := d.during(ctx, func(ctx context.Context) error {
+			for ctx.Err() == nil {
+				if err := work(ctx); err != nil {
+					return err
+				}
+				failures = 0
+			}
+			return ctx.Err()
+		})
 		switch {
-		case err == nil:
-			failures = 0
+		case ctx.Err() != nil:
 		case notOurs(err):
 			d.lose()
+			for _, tell := range elsewhere {
+				tell()
+			}
 			pause(ctx, d.ttl/5)
 		default:
 			failures++
@@ -114,23 +114,25 @@ func pause(ctx context.Context, d time.Duration) {
 // advance takes the network's progress from the store and goes on from there until something fails or
 // somebody else has gone further. Failures of the node are not its own: the watcher paces and
 // reports them.
-func (s *Service) advance(ctx context.Context, n *network, d *duty) error {
-	fence, err := d.hold(ctx)
-	if err != nil {
-		return err
+func (s *Service) advance(ctx context.Context, n *network) error {
+	if err := n.indexes.check(ctx); err != nil {
+		return fmt.Errorf("invoice: addresses of %s: %w", n.id, err)
 	}
+	n.begin()
 	p, err := s.progress(ctx, n)
 	if err != nil {
 		return err
 	}
-	if err := s.wake(ctx, n.id, p.Head, fence); err != nil {
+	if err := n.lookAhead(ctx); err != nil {
+		return err
+	}
+	if err := s.wake(ctx, n.id, p.Head, n.duty.fence()); err != nil {
 		return err
 	}
 	for ctx.Err() == nil {
-		if fence, err = d.hold(ctx); err != nil {
-			return err
+		if p, err = s.retryAside(ctx, n, p); err != nil {
+			return passOvertaken(err)
 		}
-		n.set(nil, true)
 		step, err := n.Watcher.Next(ctx, p.Cursor)
 		if err != nil {
 			if ctx.Err() == nil {
@@ -138,21 +140,32 @@ func (s *Service) advance(ctx context.Context, n *network, d *duty) error {
 			}
 			continue
 		}
-		next, err := s.apply(ctx, n, p, step, fence)
-		if errors.Is(err, errOvertaken) {
-			return nil
-		}
+		next, err := s.apply(ctx, n, p, step)
 		if err != nil {
-			return err
+			return passOvertaken(err)
+		}
+		n.set(nil, true, s.cfg.Now())
+		if next.Head.AtTip() {
+			n.sawEnd(s.cfg.Now())
 		}
 		if next.Head != p.Head {
-			if err := s.wake(ctx, n.id, next.Head, fence); err != nil {
+			if err := s.wake(ctx, n.id, next.Head, n.duty.fence()); err != nil {
 				return err
 			}
 		}
 		p = next
 	}
 	return nil
+}
+
+// errOvertaken: another process has advanced the network.
+var errOvertaken = errors.New("network was advanced elsewhere")
+
+func passOvertaken(err error) error {
+	if errors.Is(err, errOvertaken) {
+		return nil
+	}
+	return err
 }
 
 // progress answers how far the network was followed, and makes a beginning if it never was.
@@ -172,51 +185,78 @@ func (s *Service) progress(ctx context.Context, n *network) (Progress, error) {
 	return s.cfg.Store.Network(ctx, n.id)
 }
 
-// errOvertaken: another process has advanced the network.
-var errOvertaken = errors.New("network was advanced elsewhere")
+// heartbeat is how often the store is told that a chain was seen although nothing happened on it, for other processes.
+const heartbeat = time.Minute
 
 // apply stores what a step did: payments, invoices, events, messages and the cursor, in one batch. If
-// an invoice changed meanwhile it decides again on fresh facts.
-func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.Step, fence Lease) (Progress, error) {
+// an invoice changed meanwhile it decides again on fresh facts. What does not go in however often it is
+// decided is set aside, and the rest goes on.
+func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.Step) (Progress, error) {
 	v := look(n.id, step)
+	v.after(n.latestStamp())
 	began := time.Now()
 	next := Progress{Network: n.id, Cursor: step.Cursor, Head: advanceHead(p.Head, step, s.cfg.Now().UTC()), Version: p.Version + 1}
-	for try := 1; ; try++ {
-		batch, err := s.digest(ctx, v, next)
+	refused := &refusals{named: map[string]refusal{}}
+	for {
+		b, aside, err := s.digest(ctx, n, v, p, next.Head, refused)
 		if err != nil {
 			return Progress{}, fmt.Errorf("invoice: match %s: %w", n.id, err)
 		}
-		if len(batch.Update) == 0 && next.Head == p.Head && len(step.Joined) == 0 && !step.Rewound {
+		next.At, next.Aside = s.cfg.Now().UTC(), aside
+		if len(b.Update) == 0 && next.Head == p.Head && len(step.Joined) == 0 && !step.Rewound && next.At.Sub(p.At).Abs() < heartbeat {
 			return p, nil
 		}
-		batch.Progress, batch.Fence = []Progress{next}, fence
-		err = s.store(ctx, batch)
+		b.Progress, b.Fence = []Progress{next}, n.duty.fence()
+		err = s.store(ctx, b)
 		if err == nil {
+			n.stored(step)
 			s.report(ctx, n, step, next, time.Since(began))
 			return next, nil
 		}
-		// A conflict that fresh facts do not solve is for Health to show, at the pace of failures.
-		if !errors.Is(err, ErrConflict) || try == maxTries {
+		if err := s.refused(ctx, n, p, b, err, refused); err != nil {
+			n.smaller(len(step.Joined))
 			return Progress{}, fmt.Errorf("invoice: store step of %s: %w", n.id, err)
 		}
-		stored, err := s.cfg.Store.Network(ctx, n.id)
-		if err != nil {
-			return Progress{}, fmt.Errorf("invoice: read progress of %s: %w", n.id, err)
-		}
-		if stored.Version != p.Version {
-			return Progress{}, errOvertaken
-		}
-		if ctx.Err() != nil {
-			return Progress{}, ctx.Err()
-		}
 	}
+}
+
+// refused decides what a refusal of a step means: nil to decide again, on fresh facts or with something set aside.
+func (s *Service) refused(ctx context.Context, n *network, p Progress, b Batch, err error, r *refusals) error {
+	if ctx.Err() != nil || notOurs(err) {
+		return err
+	}
+	if !errors.Is(err, ErrConflict) {
+		// The store may be down; it may also be one row that it cannot take. Which of them shows when all rows are left out.
+		if n.failures < failuresBeforeAside || len(b.Update) == 0 || r.all != "" {
+			return err
+		}
+		r.all = err.Error()
+		return nil
+	}
+	stored, readErr := s.cfg.Store.Network(ctx, n.id)
+	if readErr != nil {
+		return fmt.Errorf("read progress: %w", readErr)
+	}
+	if stored.Version != p.Version {
+		return errOvertaken
+	}
+	r.conflict(b, err)
+	if r.tries++; r.tries == maxTries {
+		return err
+	}
+	return nil
 }
 
 // advanceHead is the head after a step. A finality that was reached stays reached, though a node may fail
 // to say so at times.
 func advanceHead(before chain.Head, step chain.Step, now time.Time) chain.Head {
 	head := step.Head
-	head.Time = chainTime(before.Time, head.Time.UTC(), now)
+	head.Tip = max(head.Tip, head.Height)
+	if head.Time = head.Time.UTC(); head.AtTip() {
+		head.Time = chainTime(before.Time, head.Time, now)
+	} else { // a block that is still to be read may be stamped in time
+		head.Time = before.Time
+	}
 	if !step.Rewound {
 		head.Safe = max(head.Safe, min(before.Safe, head.Height))
 		head.Finalized = max(head.Finalized, min(before.Finalized, head.Height))
@@ -245,303 +285,18 @@ func (s *Service) report(ctx context.Context, n *network, step chain.Step, next 
 		s.cfg.Meter.Count(ctx, MeterForks, 1, on)
 		s.log.Warn("chain reorganised", "network", n.id, "fork", step.Fork, "head", next.Head.Height)
 	}
-}
-
-// digest decides about every invoice that a step touches.
-func (s *Service) digest(ctx context.Context, v view, next Progress) (Batch, error) {
-	touched, mine, err := s.touched(ctx, v)
-	if err != nil {
-		return Batch{}, err
-	}
-	c := clock{head: next.Head, now: s.cfg.Now().UTC()}
-	var b Batch
-	for _, before := range touched {
-		changes := absorb(before, mine[before.ID], v, c.now)
-		if len(changes) == 0 {
-			continue
-		}
-		for i := range changes {
-			changes[i].payment = s.value(ctx, before, changes[i].payment)
-		}
-		ic, err := s.clockFor(ctx, before, v.network, c)
-		if err != nil {
-			return Batch{}, err
-		}
-		d, err := decided(before, merge(before, changes), changes, nil, Action{}, ic)
-		if err != nil {
-			return Batch{}, err
-		}
-		s.put(&b, d)
-	}
-	return b, nil
-}
-
-// clockFor is the clock of an invoice that a step touches: that of its own network, which is another
-// one when money was sent on the wrong network.
-func (s *Service) clockFor(ctx context.Context, inv Invoice, stepping chain.Network, c clock) (clock, error) {
-	if inv.Network() == stepping {
-		return s.withOldest(ctx, inv, c)
-	}
-	own, err := s.chainClock(ctx, inv.Network())
-	if err != nil {
-		return clock{}, err
-	}
-	own.now = c.now
-	return s.withOldest(ctx, inv, own)
-}
-
-// withOldest adds how far the networks have come, of which the invoice holds places from an earlier choice: a place must
-// not be given up while its network is not being seen.
-func (s *Service) withOldest(ctx context.Context, inv Invoice, c clock) (clock, error) {
-	c.oldest = c.head.Time
-	for _, claim := range inv.held() {
-		if claim.Network == inv.Network() {
-			continue
-		}
-		p, err := s.cfg.Store.Network(ctx, claim.Network)
-		if err != nil {
-			return clock{}, fmt.Errorf("invoice: read progress of %s: %w", claim.Network, err)
-		}
-		if p.Head.Time.Before(c.oldest) {
-			c.oldest = p.Head.Time
+	for _, a := range next.Aside {
+		if a.Since.Equal(next.At) {
+			s.log.Error("set aside", "network", n.id, "invoice", a.Invoice, "unexamined", a.Unexamined, "cause", a.Cause)
 		}
 	}
-	return c, nil
-}
-
-// touched answers the invoices that a step may concern, by id, and which sightings are whose.
-func (s *Service) touched(ctx context.Context, v view) ([]Invoice, map[string][]sighting, error) {
-	found := map[string]Invoice{}
-	mine, err := s.matched(ctx, v, found)
-	if err != nil {
-		return nil, nil, err
-	}
-	from := uint64(Unconfirmed - 1)
-	if v.rewound {
-		from = v.fork
-	}
-	if v.rewound || v.poolKnown {
-		list, err := s.cfg.Store.InvoicesAbove(ctx, v.network, from)
-		if err = s.passOver(v.network, err); err != nil {
-			return nil, nil, err
-		}
-		for _, inv := range list {
-			found[inv.ID] = inv
-		}
-	}
-	ids := slices.Sorted(maps.Keys(found))
-	out := make([]Invoice, len(ids))
-	for i, id := range ids {
-		out[i] = found[id]
-	}
-	return out, mine, nil
-}
-
-// matched answers which sightings are whose, and puts those invoices among the found ones.
-func (s *Service) matched(ctx context.Context, v view, found map[string]Invoice) (map[string][]sighting, error) {
-	if len(v.to) == 0 {
-		return nil, nil
-	}
-	c, err := s.candidates(ctx, v)
-	if err != nil {
-		return nil, err
-	}
-	byAddress := map[chain.Address][]Invoice{}
-	reused := map[chain.Address]bool{}
-	for _, inv := range c.invoices {
-		found[inv.ID] = inv
-		for _, q := range inv.quotes() {
-			byAddress[q.Address] = append(byAddress[q.Address], inv)
-			reused[q.Address] = reused[q.Address] || q.Quarantine > 0 || q.Slot != "" || inv.Terms.Remainder
-		}
-	}
-	owners, damaged, err := s.owners(ctx, v, reused, found)
-	if err != nil {
-		return nil, err
-	}
-	mine := map[string][]sighting{}
-	for address, sightings := range v.to {
-		for _, sight := range sightings {
-			key := sight.transfer.Key()
-			id := owners[key]
-			// Nobody gets what may belong to an invoice that cannot be read.
-			if i, ok := match(byAddress[address], sight.transfer); ok && id == "" && !c.damaged[address] && !damaged[key] {
-				id = byAddress[address][i].ID
-			}
-			if id != "" {
-				mine[id] = append(mine[id], sight)
-			}
-		}
-	}
-	return mine, nil
-}
-
-// candidates are the invoices that sightings may belong to.
-type candidates struct {
-	invoices []Invoice
-	damaged  map[chain.Address]bool // addresses that had others too, which cannot be read
-}
-
-// candidates asks for the holders of the addresses, and then for the slots of those that are shared. Whether one is, is
-// for the store to say and not for the configuration, which may have changed since: it has a remainder.
-func (s *Service) candidates(ctx context.Context, v view) (candidates, error) {
-	c := candidates{damaged: map[chain.Address]bool{}}
-	var places, slots []Place
-	for address := range v.to {
-		places = append(places, Place{Address: address})
-	}
-	if err := s.at(ctx, v, places, &c); err != nil {
-		return c, err
-	}
-	for _, inv := range c.invoices {
-		if inv.Terms.Remainder && inv.Network() == v.network {
-			for _, sight := range v.to[inv.Quote.Address] {
-				slots = append(slots, Place{inv.Quote.Address, slotOf(sight.transfer.Asset, sight.transfer.Units)})
-			}
-		}
-	}
-	if len(slots) == 0 {
-		return c, nil
-	}
-	return c, s.at(ctx, v, slots, &c)
-}
-
-// at adds the invoices at the places to the candidates. When some cannot be read it asks for each place alone, to
-// know which are concerned.
-func (s *Service) at(ctx context.Context, v view, places []Place, c *candidates) error {
-	list, err := s.cfg.Store.InvoicesAt(ctx, places)
-	c.invoices = append(c.invoices, list...)
-	if _, damaged := errors.AsType[*DamagedError](err); damaged {
-		for _, place := range places {
-			if _, alone := s.cfg.Store.InvoicesAt(ctx, []Place{place}); alone != nil {
-				c.damaged[place.Address] = true
-			}
-		}
-	}
-	return s.passOver(v.network, err)
-}
-
-// owners says whose those payments are that are known already, at addresses that have several invoices one after
-// the other: a payment stays with the invoice that has it, whoever holds the place now. It also answers the
-// payments of invoices that cannot be read.
-func (s *Service) owners(ctx context.Context, v view, reused map[chain.Address]bool, found map[string]Invoice) (map[chain.Key]string, map[chain.Key]bool, error) {
-	var keys []chain.Key
-	for address := range reused {
-		for _, sight := range v.to[address] {
-			if reused[address] {
-				keys = append(keys, sight.transfer.Key())
-			}
-		}
-	}
-	if len(keys) == 0 {
-		return nil, nil, nil
-	}
-	list, err := s.cfg.Store.InvoicesPaidBy(ctx, keys)
-	unreadable := map[chain.Key]bool{}
-	if _, damaged := errors.AsType[*DamagedError](err); damaged {
-		for _, key := range keys {
-			if _, alone := s.cfg.Store.InvoicesPaidBy(ctx, []chain.Key{key}); alone != nil {
-				unreadable[key] = true
-			}
-		}
-	}
-	if err = s.passOver(v.network, err); err != nil {
-		return nil, nil, err
-	}
-	out := map[chain.Key]string{}
-	for _, inv := range list {
-		found[inv.ID] = inv
-		for _, p := range inv.Payments {
-			out[p.Key] = inv.ID
-		}
-	}
-	return out, unreadable, nil
-}
-
-// passOver reports invoices that cannot be read and lets the others go on. What it cannot help is
-// answered. Once a row is repaired, an older cursor in the store has its blocks read again.
-func (s *Service) passOver(id chain.Network, err error) error {
-	var damaged *DamagedError
-	if !errors.As(err, &damaged) {
-		return err
-	}
-	s.log.Error("stored invoices are damaged and passed over", "network", id, "invoices", damaged.Invoices, "error", damaged.Err)
-	if n := s.chains[id]; n != nil {
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		n.damaged = damaged.Invoices
-	}
-	return nil
-}
-
-// wake decides about the invoices whose time has come with the head, page by page.
-func (s *Service) wake(ctx context.Context, id chain.Network, head chain.Head, fence Lease) error {
-	for {
-		page, err := s.cfg.Store.InvoicesWaking(ctx, id, head, wakingPage)
-		if err = s.passOver(id, err); err != nil {
-			return fmt.Errorf("invoice: look for what matures on %s: %w", id, err)
-		}
-		if len(page) == 0 {
-			return nil
-		}
-		b, err := s.wakeAll(ctx, page, clock{head: head, now: s.cfg.Now().UTC()})
-		if err != nil {
-			return err
-		}
-		b.Fence = fence
-		err = s.store(ctx, b)
-		if err != nil && !errors.Is(err, ErrConflict) {
-			return fmt.Errorf("invoice: store what matures on %s: %w", id, err)
-		}
-		// What does not go to sleep again must not keep others from being looked at.
-		if err == nil && (len(page) < wakingPage || !movesOn(page, b.Update)) || ctx.Err() != nil {
-			return ctx.Err()
-		}
-	}
-}
-
-// movesOn says whether one of the invoices wakes at another time than before.
-func movesOn(before, after []Invoice) bool {
-	for i := range before {
-		if before[i].State.Wake != after[i].State.Wake {
-			return true
-		}
-	}
-	return false
-}
-
-// wakeAll decides about invoices whose facts are as they were but whose clock has moved.
-func (s *Service) wakeAll(ctx context.Context, page []Invoice, c clock) (Batch, error) {
-	var b Batch
-	for _, before := range page {
-		var changes []change
-		for _, p := range before.Payments {
-			if valued := s.value(ctx, before, p); (valued.Credit == nil) != (p.Credit == nil) || (valued.Rerated == nil) != (p.Rerated == nil) {
-				changes = append(changes, change{payment: valued})
-			}
-		}
-		ic, err := s.withOldest(ctx, before, c)
-		if err != nil {
-			return Batch{}, err
-		}
-		d, err := decided(before, merge(before, changes), changes, nil, Action{}, ic)
-		if err != nil {
-			return Batch{}, err
-		}
-		s.put(&b, d)
-	}
-	return b, nil
 }
 
 // expireUnchosen lets invoices expire that nobody chose an asset for: no chain can tell their time.
 func (s *Service) expireUnchosen(ctx context.Context) {
 	d := s.duty("expire")
-	defer d.release(ctx)
-	s.repeat(ctx, d, func() error {
-		fence, err := d.hold(ctx)
-		if err == nil {
-			err = s.wake(ctx, "", chain.Head{Time: s.cfg.Now().UTC()}, fence)
-		}
+	s.repeat(ctx, d, func(ctx context.Context) error {
+		err := s.wake(ctx, "", chain.Head{Time: s.cfg.Now().UTC()}, d.fence())
 		if err != nil && !notOurs(err) && ctx.Err() == nil {
 			s.log.Error("invoices without an asset cannot be looked at", "error", err)
 		}
@@ -550,14 +305,4 @@ func (s *Service) expireUnchosen(ctx context.Context) {
 		}
 		return err
 	})
-}
-
-// set remembers how the network stands, for Health.
-func (n *network) set(err error, ours bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.ours = ours
-	if n.err = err; !ours {
-		n.err = nil
-	}
 }

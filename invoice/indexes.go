@@ -6,7 +6,22 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/cointill/cointill/chain"
 )
+
+// Floors remembers, apart from the store, how far the numbers of wallets have been handed out, so that a store that has
+// lost its end (a backup was restored, a standby took over that lacked the last commits) gives no address a second
+// time. Both methods may block until ctx ends, and may be called concurrently. store.FloorFile is one; the suite in
+// store/storetest proves one of your own.
+type Floors interface {
+	// Floor returns the number below which all of the wallet may have been shown to somebody; 0 when it knows nothing of
+	// the wallet.
+	Floor(ctx context.Context, wallet string) (uint32, error)
+	// Raise remembers durably that all below next may be shown from now on. A floor that is as high already stays:
+	// Raise is idempotent and never lowers one.
+	Raise(ctx context.Context, wallet string, next uint32) error
+}
 
 // indexes hands out the numbers of one wallet. It takes them from the store in ranges, because a
 // durable write for each would halve the rate of creation, and the ranges follow the demand,
@@ -15,16 +30,24 @@ type indexes struct {
 	store  Store
 	wallet string
 	now    func() time.Time
-	single bool     // take numbers one by one
-	parent *indexes // of the service that this one is of a transaction of; what is given back is for it
+	single bool     // take numbers one by one, as of a transaction that may be rolled back
+	parent *indexes // of the service that this one is of a transaction of
 	pool   *Pool    // numbers may be handed out again; nil: never
+	floors Floors   // may be nil
+	// lost is told when the store knows of fewer numbers than were handed out.
+	lost func(ctx context.Context, wallet string, has, floor uint32)
 
 	mu       sync.Mutex // guards what follows
 	free     []uint32   // numbers that nobody was ever shown
-	size     uint32     // of the last range
-	reserved time.Time  // when the last range was taken
-	fetching bool       // somebody is taking one
+	doubtful map[chain.Network][]uint32
+	size     uint32    // of the last range
+	reserved time.Time // when the last range was taken
+	fetching bool      // somebody is taking one
 	ready    chan struct{}
+	learned  bool      // the floor was read ...
+	checked  bool      // ... and the store was held against it
+	floor    uint32    // the number below which all may have been shown
+	rests    time.Time // until then no number of the pool is used again
 }
 
 const (
@@ -32,50 +55,137 @@ const (
 	maxRange = 512
 )
 
-// next answers a number that nobody else gets.
-func (x *indexes) next(ctx context.Context) (uint32, error) {
+// next returns a number that nobody else gets, for an address on the network.
+func (x *indexes) next(ctx context.Context, network chain.Network) (uint32, error) {
+	if err := x.check(ctx); err != nil {
+		return 0, err
+	}
+	if index, ok := x.kept(network); ok {
+		return index, nil
+	}
 	if x.pool != nil {
 		return x.pooled(ctx)
 	}
 	return x.fresh(ctx)
 }
 
-// pooled answers a number that has rested, or a new one while the pool is not full.
+// check holds the store against the floor, once. A transaction does so when it takes a number: outside of it the store
+// may be locked.
+func (x *indexes) check(ctx context.Context) error {
+	if x.parent != nil {
+		return x.parent.learn(ctx)
+	}
+	x.mu.Lock()
+	checked := x.checked
+	x.mu.Unlock()
+	if checked {
+		return nil
+	}
+	if err := x.learn(ctx); err != nil {
+		return err
+	}
+	if err := x.lift(ctx, x.known()); err != nil {
+		return err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.checked = true
+	return nil
+}
+
+// learn reads the floor, once.
+func (x *indexes) learn(ctx context.Context) error {
+	x.mu.Lock()
+	learned := x.learned
+	x.mu.Unlock()
+	if learned || x.floors == nil {
+		return nil
+	}
+	floor, err := x.floors.Floor(ctx, x.wallet)
+	if err != nil {
+		return fmt.Errorf("read the floor of %s: %w", x.wallet, err)
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.learned, x.floor = true, max(x.floor, floor)
+	return nil
+}
+
+// lift makes sure that the store hands out nothing below the floor.
+func (x *indexes) lift(ctx context.Context, floor uint32) error {
+	has, err := x.store.ReserveIndexes(ctx, x.wallet, 0)
+	if err != nil {
+		return fmt.Errorf("look how many address numbers were handed out: %w", err)
+	}
+	for next := has; next < floor; {
+		first, err := x.store.ReserveIndexes(ctx, x.wallet, floor-next)
+		if err != nil {
+			return fmt.Errorf("pass over address numbers below the floor: %w", err)
+		}
+		next = max(next, first) + (floor - next)
+	}
+	if has >= floor {
+		return nil
+	}
+	x.rest()
+	if x.lost != nil {
+		x.lost(ctx, x.wallet, has, floor)
+	}
+	return nil
+}
+
+// rest has the numbers of a pool rest that are free: an invoice that the store has lost may hold them.
+func (x *indexes) rest() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.pool != nil {
+		x.rests = x.now().Add(x.pool.Quarantine)
+	}
+}
+
+// pooled returns a number that has rested, or a new one while the pool is not full.
 func (x *indexes) pooled(ctx context.Context) (uint32, error) {
-	if index, ok := x.kept(); ok {
-		return index, nil
+	x.mu.Lock()
+	resting := x.now().Before(x.rests)
+	x.mu.Unlock()
+	if !resting {
+		index, err := x.store.TakeIndex(ctx, x.wallet)
+		if err == nil {
+			return index, nil
+		}
+		if !errors.Is(err, ErrNotFound) {
+			return 0, fmt.Errorf("take a number that has rested: %w", err)
+		}
 	}
-	index, err := x.store.TakeIndex(ctx, x.wallet)
-	if err == nil {
-		return index, nil
-	}
-	if !errors.Is(err, ErrNotFound) {
-		return 0, fmt.Errorf("take a number that has rested: %w", err)
-	}
+	full := fmt.Errorf("all %d of %s are in use: %w", x.pool.Size, x.wallet, ErrNoAddress)
 	if x.pool.Size > 0 {
 		used, err := x.store.ReserveIndexes(ctx, x.wallet, 0)
 		if err != nil {
 			return 0, fmt.Errorf("look how many addresses are in use: %w", err)
 		}
 		if used >= x.pool.Size {
-			return 0, fmt.Errorf("all %d of %s are in use: %w", x.pool.Size, x.wallet, ErrNoAddress)
+			return 0, full
 		}
 	}
-	index, err = x.store.ReserveIndexes(ctx, x.wallet, 1)
+	index, err := x.reserve(ctx, 1)
 	switch {
 	case err != nil:
-		return 0, fmt.Errorf("reserve an address number: %w", err)
+		return 0, err
 	case x.pool.Size > 0 && index >= x.pool.Size: // others were quicker
-		return 0, fmt.Errorf("all %d of %s are in use: %w", x.pool.Size, x.wallet, ErrNoAddress)
+		return 0, full
 	}
 	return index, nil
 }
 
-// kept answers a number that was given back.
-func (x *indexes) kept() (uint32, bool) {
+// kept returns a number that was given back.
+func (x *indexes) kept(network chain.Network) (uint32, bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if len(x.free) == 0 {
+	if list := x.doubtful[network]; len(list) > 0 {
+		x.doubtful[network] = list[1:]
+		return list[0], true
+	}
+	if x.pool == nil || len(x.free) == 0 {
 		return 0, false
 	}
 	index := x.free[0]
@@ -83,7 +193,7 @@ func (x *indexes) kept() (uint32, bool) {
 	return index, true
 }
 
-// fresh answers a number that nobody ever got. When half of a range is gone, the caller that notices
+// fresh returns a number that nobody ever got. When half of a range is gone, the caller that notices
 // takes the next one while the others go on with the rest.
 func (x *indexes) fresh(ctx context.Context) (uint32, error) {
 	for {
@@ -109,7 +219,7 @@ func (x *indexes) fresh(ctx context.Context) (uint32, error) {
 	size := x.grow()
 	x.mu.Unlock()
 
-	first, err := x.store.ReserveIndexes(ctx, x.wallet, size)
+	first, err := x.reserve(ctx, size)
 
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -121,11 +231,49 @@ func (x *indexes) fresh(ctx context.Context) (uint32, error) {
 		}
 	}
 	if len(x.free) == 0 {
-		return 0, fmt.Errorf("reserve address numbers: %w", err)
+		return 0, err
 	}
 	index := x.free[0]
 	x.free = x.free[1:]
 	return index, nil
+}
+
+// reserve takes n numbers from the store, none of which anybody was shown, also when the store has lost its end
+// since this process took its last ones.
+func (x *indexes) reserve(ctx context.Context, n uint32) (uint32, error) {
+	for {
+		first, err := x.store.ReserveIndexes(ctx, x.wallet, n)
+		if err != nil {
+			return 0, fmt.Errorf("reserve address numbers: %w", err)
+		}
+		if floor := x.known(); first < floor {
+			if err := x.lift(ctx, floor); err != nil {
+				return 0, err
+			}
+			continue
+		}
+		if x.floors != nil { // before anybody can be shown one of them
+			if err := x.floors.Raise(ctx, x.wallet, first+n); err != nil {
+				return 0, fmt.Errorf("raise the floor of %s: %w", x.wallet, err)
+			}
+		}
+		if x.parent == nil { // what a transaction takes, the next one gets if it is rolled back
+			x.mu.Lock()
+			x.floor = max(x.floor, first+n)
+			x.mu.Unlock()
+		}
+		return first, nil
+	}
+}
+
+// known is the number below which this process knows all to have been handed out.
+func (x *indexes) known() uint32 {
+	if x.parent != nil {
+		return x.parent.known()
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.floor
 }
 
 // grow doubles the range while ranges last less than a second, and falls back when they last longer.
@@ -143,13 +291,22 @@ func (x *indexes) grow() uint32 {
 	return x.size
 }
 
-// giveBack takes a number again that certainly nobody was shown.
+// giveBack takes a number again that certainly nobody was shown. A number of a transaction stays with that: if it is
+// rolled back, the store hands the number out again by itself.
 func (x *indexes) giveBack(index uint32) {
-	if x.parent != nil {
-		x.parent.giveBack(index)
-		return
-	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.free = append(x.free, index)
+}
+
+// doubt takes a number again that an invoice on the network has, or nobody: the answer of the commit was lost. There
+// the invoice's claim, if it was stored or still will be, keeps any other from the number. On another
+// network nothing would.
+func (x *indexes) doubt(index uint32, network chain.Network) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.doubtful == nil {
+		x.doubtful = map[chain.Network][]uint32{}
+	}
+	x.doubtful[network] = append(x.doubtful[network], index)
 }

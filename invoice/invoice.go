@@ -2,6 +2,7 @@ package invoice
 
 import (
 	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 	"strings"
@@ -119,6 +120,12 @@ type Quote struct {
 	Quarantine time.Duration `json:"quarantine,omitempty"`
 	// Released says that the place was given up before this quote became an earlier one.
 	Released bool `json:"released,omitempty"`
+	// Since is the height of the last block that there was before the quote, as far as was known, at a place that others
+	// had before: what is in a block up to it was not paid for this invoice. Zero at all other places.
+	Since uint64 `json:"since,omitempty"`
+	// Unseen says that the chain was not being seen when the quote was made, so that Since may be too low: then what is
+	// in a block stamped before the quote was not paid for this invoice either.
+	Unseen bool `json:"unseen,omitempty"`
 }
 
 // Net is what is due without the commission, in base units.
@@ -131,6 +138,11 @@ func (q Quote) CommissionUp(units *big.Int) *big.Int {
 		return new(big.Int)
 	}
 	return divideUp(decimal.NewFromBigInt(new(big.Int).Mul(units, q.Fee), 0), decimal.NewFromBigInt(q.Due, 0))
+}
+
+// older reports whether a block is from before the quote, of a place that others had before.
+func (q Quote) older(b BlockRef) bool {
+	return q.Since > 0 && b.Hash != "" && (b.Height <= q.Since || q.Unseen && b.Time.Before(q.At))
 }
 
 // claim is the quote's claim for an invoice.
@@ -236,9 +248,11 @@ type Action struct {
 
 // BlockRef is the block that a payment is in. The zero value means that it is in none.
 type BlockRef struct {
-	Height uint64    `json:"height"`
-	Hash   string    `json:"hash"`
-	Time   time.Time `json:"time"`
+	Height uint64 `json:"height"`
+	Hash   string `json:"hash"`
+	// Time is when the block is stamped, or the stamp of a block that came after it, if that is earlier: it was there by
+	// then.
+	Time time.Time `json:"time"`
 }
 
 // Payment is a transfer matched to an invoice. Its natural key is that of the transfer, so the same
@@ -266,6 +280,30 @@ type Payment struct {
 	// MaturedAt is when a deposit to a standing invoice was first found deep enough; zero if it was not since
 	// it came or came back, and for all other invoices.
 	MaturedAt time.Time `json:"matured_at,omitzero"`
+	// Dust says that it is less than the floor of its asset ([AssetConfig.Floor]): it is on record, and decides nothing.
+	Dust bool `json:"dust,omitempty"`
+	// Settled says that it is in the sums of Invoice.Settled.
+	Settled bool `json:"settled,omitempty"`
+}
+
+// Settled is what those payments of an invoice add up to that nothing but a reorganisation or an operator can change
+// any more. An invoice with a long history is read without them.
+type Settled struct {
+	Count    int64                        `json:"count"`
+	Received *big.Int                     `json:"received,omitempty"` // as in State
+	Counted  *big.Int                     `json:"counted,omitempty"`  // as in State, and all of it is confirmed
+	Late     int64                        `json:"late,omitempty"`     // how many came late ...
+	Other    int64                        `json:"other,omitempty"`    // ... and in another asset
+	LastSeen time.Time                    `json:"last_seen,omitzero"` // the latest FirstSeen
+	Paid     []chain.Address              `json:"paid,omitempty"`     // where they arrived, each once
+	Assets   map[chain.AssetID]SettledSum `json:"assets,omitempty"`
+}
+
+// SettledSum is what the settled payments in one asset add up to.
+type SettledSum struct {
+	Units  *big.Int `json:"units"`            // in base units of the asset
+	Mature *big.Int `json:"mature,omitempty"` // of these, what came to a standing invoice and is deep enough
+	Credit *big.Int `json:"credit,omitempty"` // what they are worth, in base units of the quoted asset
 }
 
 // Confirmed in a block, as opposed to waiting in the pool.
@@ -345,8 +383,10 @@ type Invoice struct {
 	Actions   []Action          `json:"actions,omitempty"`
 	State     State             `json:"state"`
 
-	// Payments are in the order of their natural keys. They are stored apart from the rest.
+	// Payments are in the order of their natural keys, without those that Settled sums up: there are at least the
+	// latest of them. They are stored apart from the rest.
 	Payments []Payment `json:"-"`
+	Settled  *Settled  `json:"settled,omitempty"` // nil when no payment is
 
 	// Seq is the number of events so far, and Version the number of commits, both from 1.
 	Seq     int64 `json:"seq"`
@@ -384,16 +424,21 @@ func (inv Invoice) PaidAsset() chain.AssetID {
 	if inv.Quote == nil {
 		return ""
 	}
-	best, most := inv.Quote.Asset.ID, new(big.Int)
 	sums := map[chain.AssetID]*big.Int{}
-	for _, p := range inv.Payments {
-		if p.Withdrawn || p.Credit == nil {
-			continue
+	if inv.Settled != nil {
+		for asset, sum := range inv.Settled.Assets {
+			sums[asset] = orZero(sum.Credit)
 		}
-		sum := new(big.Int).Add(orZero(sums[p.Asset]), p.Credit)
-		sums[p.Asset] = sum
-		if sum.Cmp(most) > 0 {
-			best, most = p.Asset, sum
+	}
+	for _, p := range inv.Payments {
+		if !p.Settled && !p.Withdrawn && !p.Dust && p.Credit != nil {
+			sums[p.Asset] = new(big.Int).Add(orZero(sums[p.Asset]), p.Credit)
+		}
+	}
+	best, most := inv.Quote.Asset.ID, orZero(sums[inv.Quote.Asset.ID])
+	for _, asset := range slices.Sorted(maps.Keys(sums)) {
+		if sums[asset].Cmp(most) > 0 {
+			best, most = asset, sums[asset]
 		}
 	}
 	return best

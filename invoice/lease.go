@@ -4,58 +4,104 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 )
 
 // duty is something that one of several processes does. On a store that is no [Leaser] everybody holds
-// every duty. It is used by one goroutine.
+// every duty.
 type duty struct {
 	leaser Leaser // nil: no leases
 	name   string
 	holder string
 	ttl    time.Duration
-	now    func() time.Time
 
+	mu    sync.Mutex // guards what follows
 	lease Lease
-	renew time.Time // when the lease is to be renewed
 }
 
 func (s *Service) duty(name string) *duty {
 	leaser, _ := s.cfg.Store.(Leaser)
-	return &duty{leaser: leaser, name: name, holder: s.cfg.Holder, ttl: s.cfg.Lease, now: s.cfg.Now}
+	return &duty{leaser: leaser, name: name, holder: s.cfg.Holder, ttl: s.cfg.Lease}
 }
 
-// hold makes sure of the duty, and answers the fence for what is done under it; ErrLeased when it is
-// somebody else's.
-func (d *duty) hold(ctx context.Context) (Lease, error) {
+// during does work that belongs to the duty, which it gets first and then renews for as long as the work lasts: a slow
+// node or a slow store must not hand the duty to a process that is no quicker. When the duty is lost all the same,
+// the work's context ends. ErrLeased when the duty is somebody else's.
+func (d *duty) during(ctx context.Context, work func(context.Context) error) error {
 	if d.leaser == nil {
-		return Lease{}, nil
+		return work(ctx)
 	}
-	// The own clock only says when to ask; who has the lease is for the store's clock to say.
-	if now := d.now(); d.lease == (Lease{}) || !now.Before(d.renew) || now.Before(d.renew.Add(-d.ttl)) {
-		lease, err := d.leaser.Lease(ctx, d.name, d.holder, d.ttl)
-		if err != nil {
-			d.lease = Lease{}
-			return Lease{}, fmt.Errorf("invoice: lease %s: %w", d.name, err)
+	if err := d.ask(ctx); err != nil {
+		return err
+	}
+	inner, cancel := context.WithCancelCause(ctx)
+	var renewal sync.WaitGroup
+	renewal.Go(func() { d.renew(inner, cancel) })
+	err := work(inner)
+	cancel(nil)
+	renewal.Wait()
+	if lost := context.Cause(inner); err != nil && notOurs(lost) {
+		return lost
+	}
+	return err
+}
+
+// renew asks for the lease again and again, until ctx ends or somebody else has it.
+func (d *duty) renew(ctx context.Context, lost context.CancelCauseFunc) {
+	for {
+		pause(ctx, d.ttl/3)
+		if ctx.Err() != nil {
+			return
 		}
-		d.lease, d.renew = lease, now.Add(d.ttl/3)
+		// A store that does not answer says nothing about who has the lease: the fence decides then.
+		if err := d.ask(ctx); notOurs(err) {
+			lost(err)
+			return
+		}
 	}
-	return d.lease, nil
+}
+
+// ask gets or renews the lease.
+func (d *duty) ask(ctx context.Context) error {
+	lease, err := d.leaser.Lease(ctx, d.name, d.holder, d.ttl)
+	if err != nil {
+		if notOurs(err) {
+			d.lose()
+		}
+		return fmt.Errorf("invoice: lease %s: %w", d.name, err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.lease = lease
+	return nil
+}
+
+// fence is the lease that what is done now is done under.
+func (d *duty) fence() Lease {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.lease
 }
 
 // lose forgets the lease after the store has refused it.
-func (d *duty) lose() { d.lease = Lease{} }
+func (d *duty) lose() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.lease = Lease{}
+}
 
 // release gives the duty up, so that another process need not wait for the lease to run out.
 func (d *duty) release(ctx context.Context) {
-	if d.lease == (Lease{}) {
+	lease := d.fence()
+	if lease == (Lease{}) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	_ = d.leaser.Release(ctx, d.lease) // it runs out by itself
-	d.lease = Lease{}
+	_ = d.leaser.Release(ctx, lease) // it runs out by itself
+	d.lose()
 }
 
-// notOurs says whether an error only means that another process has the duty.
+// notOurs reports whether an error only means that another process has the duty.
 func notOurs(err error) bool { return errors.Is(err, ErrLeased) || errors.Is(err, ErrFenced) }

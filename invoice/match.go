@@ -17,40 +17,73 @@ type sighting struct {
 
 // view is a step, arranged for matching.
 type view struct {
-	network   chain.Network
-	rewound   bool
-	fork      uint64
-	poolKnown bool
-	to        map[chain.Address][]sighting
-	byKey     map[chain.Key]sighting
+	network    chain.Network
+	rewound    bool
+	fork       uint64
+	poolKnown  bool
+	to         map[chain.Address][]sighting
+	byKey      map[chain.Key]sighting
+	unexamined []chain.Unexamined
+	// What is in a block of the last stampReach ones below first, and stamped after earliest, was there by earliest: a
+	// block that joined after it says so. The zero time says nothing.
+	first    uint64
+	earliest time.Time
+}
+
+// stampReach is how many blocks back a stamp may be ahead of one that comes later: Bitcoin asks of a block only that it
+// is stamped after the median of the eleven before it.
+const stampReach = 11
+
+func newView(network chain.Network) view {
+	return view{network: network, to: map[chain.Address][]sighting{}, byKey: map[chain.Key]sighting{}}
 }
 
 // look arranges a step. A transfer that is both in the pool and in a block is in the block. Transfers
 // of nothing, which only serve to poison address histories, are not seen at all.
 func look(network chain.Network, step chain.Step) view {
-	v := view{
-		network: network, rewound: step.Rewound, fork: step.Fork, poolKnown: step.PoolKnown,
-		to: map[chain.Address][]sighting{}, byKey: map[chain.Key]sighting{},
-	}
+	v := newView(network)
+	v.rewound, v.fork, v.poolKnown = step.Rewound, step.Fork, step.PoolKnown
 	if step.PoolKnown {
 		for _, t := range step.Pool {
 			v.add(sighting{transfer: t})
 		}
 	}
-	for _, b := range step.Joined {
-		ref := BlockRef{b.Height, b.Hash, b.Time.UTC()}
-		for _, t := range b.Transfers {
-			t.Replaceable = false
-			v.add(sighting{t, ref})
+	stamps := make([]time.Time, len(step.Joined)) // of each block, or of a later one that is stamped before it
+	for i, b := range slices.Backward(step.Joined) {
+		if stamps[i] = b.Time.UTC(); i+1 < len(stamps) && stamps[i+1].Before(stamps[i]) {
+			stamps[i] = stamps[i+1]
 		}
 	}
+	for i, b := range step.Joined {
+		for _, t := range b.Transfers {
+			t.Replaceable = false
+			v.add(sighting{t, BlockRef{b.Height, b.Hash, stamps[i]}})
+		}
+		v.unexamined = append(v.unexamined, b.Unexamined...)
+	}
+	if len(stamps) > 0 {
+		v.first, v.earliest = step.Joined[0].Height, stamps[0]
+	}
+	v.arrange()
+	return v
+}
+
+// after forgets the earliest stamp of the step if nothing that was seen before is stamped after it: latest is the latest
+// stamp of that, zero if it is not known.
+func (v *view) after(latest time.Time) {
+	if !latest.IsZero() && !v.earliest.Before(latest) {
+		v.earliest = time.Time{}
+	}
+}
+
+// arrange orders the sightings by where they arrived.
+func (v view) arrange() {
 	for _, s := range v.byKey {
 		v.to[s.transfer.To] = append(v.to[s.transfer.To], s)
 	}
 	for _, list := range v.to {
 		slices.SortFunc(list, func(a, b sighting) int { return compareKeys(a.transfer.Key(), b.transfer.Key()) })
 	}
-	return v
 }
 
 func (v view) add(s sighting) {
@@ -72,10 +105,10 @@ func (v view) add(s sighting) {
 // network, else who had it last, else the oldest of those with the address on another network, so that
 // money sent on the wrong network is at least on record. At an address that invoices share, the exact
 // amount tells them apart, and what fits none is whoever's who holds the remainder.
-func match(candidates []Invoice, t chain.Transfer) (int, bool) {
+func match(candidates []Invoice, s sighting) (int, bool) {
 	best, rank := -1, 0
 	for i, inv := range candidates {
-		r := inv.fits(t)
+		r := inv.fits(s)
 		if r == 0 || r < rank || r == rank && !inv.before(candidates[best], r) {
 			continue
 		}
@@ -85,8 +118,8 @@ func match(candidates []Invoice, t chain.Transfer) (int, bool) {
 }
 
 // fits ranks how well the invoice's places fit a transfer, 0 for not at all.
-func (inv Invoice) fits(t chain.Transfer) int {
-	rank := 0
+func (inv Invoice) fits(s sighting) int {
+	rank, t := 0, s.transfer
 	for _, q := range inv.quotes() {
 		if q.Address != t.To {
 			continue
@@ -100,11 +133,15 @@ func (inv Invoice) fits(t chain.Transfer) int {
 		case q.Asset.ID.Network() != t.Asset.Network():
 			r = 2
 		case inv.Terms.Remainder:
-			r = 3
-		case gone:
 			r = 4
-		default:
+		case q.older(s.block) && q.Slot != "": // it has the amount by chance
+			r = 3
+		case q.older(s.block): // whoever had the place before, if anybody had
 			r = 5
+		case gone:
+			r = 6
+		default:
+			r = 7
 		}
 		rank = max(rank, r)
 	}
@@ -113,7 +150,7 @@ func (inv Invoice) fits(t chain.Transfer) int {
 
 // before decides between two invoices that fit a transfer equally well.
 func (inv Invoice) before(o Invoice, rank int) bool {
-	if c := inv.State.ReleasedAt.Compare(o.State.ReleasedAt); (rank == 1 || rank == 4) && c != 0 {
+	if c := inv.State.ReleasedAt.Compare(o.State.ReleasedAt); (rank == 1 || rank == 6) && c != 0 {
 		return c > 0
 	}
 	return inv.ID < o.ID
@@ -157,7 +194,7 @@ func absorb(inv Invoice, mine []sighting, v view, now time.Time) []change {
 		if p.Key.Network != v.network {
 			continue
 		}
-		if next, changed := moved(p, v); changed {
+		if next, changed := moved(p, v, now); changed {
 			out = append(out, change{payment: next, fresh: p.Withdrawn && !next.Withdrawn, lost: next.Withdrawn})
 		}
 	}
@@ -177,17 +214,24 @@ func absorb(inv Invoice, mine []sighting, v view, now time.Time) []change {
 }
 
 // moved says where a known payment is after the step, and whether that is new.
-func moved(p Payment, v view) (Payment, bool) {
+func moved(p Payment, v view, now time.Time) (Payment, bool) {
 	if s, seen := v.byKey[p.Key]; seen && s.transfer.To == p.To {
 		if s.block == (BlockRef{}) && p.inBlock() && !p.Withdrawn && !v.left(p) {
 			return p, false // a pool that has not noticed yet that it was mined
 		}
 		next := p.at(s)
 		next.Withdrawn = false
+		if next.FirstSeen.After(now) { // by a clock that was ahead then
+			next.FirstSeen = now
+		}
 		return next, !next.same(p)
 	}
 	if !p.Withdrawn && v.left(p) {
 		p.Withdrawn, p.MaturedAt = true, time.Time{}
+		return p, true
+	}
+	if v.stampedBack(p) {
+		p.Block.Time = v.earliest
 		return p, true
 	}
 	return p, false
@@ -201,6 +245,12 @@ func (v view) left(p Payment) bool {
 	return v.poolKnown
 }
 
+// stampedBack reports whether a block of the step proves that the payment was there before its own block was stamped.
+func (v view) stampedBack(p Payment) bool {
+	return !v.earliest.IsZero() && p.inBlock() && !p.Withdrawn && p.Block.Height < v.first &&
+		p.Block.Height+stampReach >= v.first && v.earliest.Before(p.Block.Time)
+}
+
 // at is the payment as the sighting shows it. What a payment of the same key is worth can differ
 // after a reorganisation, since a contract may have acted otherwise: then it is valued anew.
 func (p Payment) at(s sighting) Payment {
@@ -210,57 +260,100 @@ func (p Payment) at(s sighting) Payment {
 	if p.Units != nil && (p.Units.Cmp(s.transfer.Units) != 0 || p.Asset != s.transfer.Asset) {
 		p.MaturedAt = time.Time{} // the deposit that was told is another one now
 	}
+	was := p.Block
 	p.Units, p.Asset = new(big.Int).Set(s.transfer.Units), s.transfer.Asset
 	p.Block, p.Replaceable = s.block, s.transfer.Replaceable
+	if was.Hash == p.Block.Hash && was.Time.Before(p.Block.Time) { // as a later block has proven
+		p.Block.Time = was.Time
+	}
 	return p
 }
 
 func (p Payment) same(o Payment) bool {
 	return p.Block.Height == o.Block.Height && p.Block.Hash == o.Block.Hash && p.Block.Time.Equal(o.Block.Time) &&
-		p.Replaceable == o.Replaceable && p.Withdrawn == o.Withdrawn && p.Units.Cmp(o.Units) == 0 && p.Asset == o.Asset
+		p.FirstSeen.Equal(o.FirstSeen) && p.Replaceable == o.Replaceable && p.Withdrawn == o.Withdrawn && p.Units.Cmp(o.Units) == 0 && p.Asset == o.Asset
 }
 
-// merge answers the invoice with the changed payments in the place of the old ones, in the order of
+// merge returns the invoice with the changed payments in the place of the old ones, in the order of
 // their keys.
 func merge(inv Invoice, changes []change) Invoice {
+	if len(changes) == 0 {
+		return inv
+	}
+	at := make(map[chain.Key]int, len(inv.Payments))
 	payments := slices.Clone(inv.Payments)
+	for i, p := range payments {
+		at[p.Key] = i
+	}
 	for _, c := range changes {
-		i := slices.IndexFunc(payments, func(p Payment) bool { return p.Key == c.payment.Key })
-		if i < 0 {
-			payments = append(payments, c.payment)
-		} else {
-			payments[i] = c.payment
+		i, known := at[c.payment.Key]
+		if !known {
+			i, payments = len(payments), append(payments, Payment{})
+			at[c.payment.Key] = i
 		}
+		if was := payments[i]; was.Settled { // the sums have it as it was
+			f := inv.facts()
+			inv.Settled = inv.Settled.clone()
+			inv.Settled.add(was, f.part(was, foldActions(f.deadline, f.actions)), -1)
+			c.payment.Settled = false
+		}
+		payments[i] = c.payment
 	}
 	slices.SortFunc(payments, func(a, b Payment) int { return compareKeys(a.Key, b.Key) })
 	inv.Payments = payments
 	return inv
 }
 
-// classify says how a payment that was just recorded stands to its invoice as it was before.
-func classify(before Invoice, p Payment) Class {
+// running is how an invoice stands while its payments are recorded one after the other.
+type running struct {
+	facts
+	fold    actionFold
+	counted *big.Int
+	known   map[chain.Key]Payment
+}
+
+func run(before Invoice) running {
 	f := before.facts()
-	fold := foldActions(f.deadline, f.actions)
-	counted := count(f, fold, chain.Head{}).counted
+	r := running{facts: f, fold: foldActions(f.deadline, f.actions), known: make(map[chain.Key]Payment, len(before.Payments))}
+	r.counted = count(f, r.fold, chain.Head{}).counted
+	for _, p := range before.Payments {
+		r.known[p.Key] = p
+	}
+	return r
+}
+
+// record takes a payment into account, in the place of what it was before.
+func (r *running) record(p Payment) {
+	if was, known := r.known[p.Key]; known {
+		r.counted.Sub(r.counted, orZero(r.part(was, r.fold).counted))
+	}
+	r.counted.Add(r.counted, orZero(r.part(p, r.fold).counted))
+	r.known[p.Key] = p
+}
+
+// classify says how a payment that was just recorded stands to its invoice as it was before.
+func (r *running) classify(p Payment) Class {
 	switch {
-	case f.due == nil || p.Asset.Network() != f.asset.Network():
+	case r.due == nil || p.Asset.Network() != r.asset.Network():
 		return ClassOtherNetwork
-	case fold.cancelled || fold.archived:
+	case p.Dust:
+		return ClassDust
+	case r.fold.cancelled || r.fold.archived:
 		return ClassAfterCancel
-	case f.terms.Standing:
+	case r.terms.Standing:
 		return ClassDeposit
-	case f.covers(counted) || !f.completedAt.IsZero():
+	case r.covers(r.counted) || !r.completedAt.IsZero():
 		return ClassDuplicate
-	case f.late(p, fold):
+	case r.late(p, r.fold):
 		return ClassLate
-	case p.Asset != f.asset:
+	case p.Asset != r.asset:
 		return ClassOtherAsset
 	}
-	sum := new(big.Int).Add(counted, orZero(p.Credit))
+	sum := new(big.Int).Add(r.counted, orZero(p.Credit))
 	switch {
-	case tooMuch(f.terms, f.due, sum):
+	case tooMuch(r.terms, r.due, sum):
 		return ClassOver
-	case f.covers(sum):
+	case r.covers(sum):
 		return ClassExact
 	}
 	return ClassUnder

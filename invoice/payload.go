@@ -1,11 +1,11 @@
 package invoice
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"math/big"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/cointill/cointill/chain"
@@ -57,13 +57,17 @@ type PayloadInvoice struct {
 	CreatedAt   time.Time        `json:"created_at"`
 	UpdatedAt   time.Time        `json:"updated_at"`
 	CompletedAt *time.Time       `json:"completed_at,omitempty"`
-	// Payments are the maxPayloadPayments seen last, in the order of their keys; PaymentCount is how
-	// many there are. Whoever wants to can send dust by the thousand, and a body has to end somewhere.
+	// Payments are all payments while there are at most maxPayloadPayments, and else the latestPayments that were seen
+	// last, in the order of their keys; PaymentCount is how many there are. Whoever wants to can send dust by the
+	// thousand, and a body has to end somewhere.
 	Payments     []PayloadPayment `json:"payments,omitempty"`
 	PaymentCount int              `json:"payment_count,omitempty"`
 }
 
-const maxPayloadPayments = 50
+const (
+	maxPayloadPayments = 50
+	latestPayments     = 10
+)
 
 // PayloadPayment is one payment as receivers see it.
 type PayloadPayment struct {
@@ -90,19 +94,19 @@ type draft struct {
 // else that somebody must be told.
 func drafts(before, after Invoice, changes []change, by Action) []draft {
 	var out []draft
-	running := before // with each payment in its place before the next one is classed
+	state := run(before) // with each payment in its place before the next one is classed
 	for _, c := range changes {
 		pay := payloadPayment(c.payment)
 		switch {
 		case c.fresh:
-			pay.Class = classify(running, c.payment)
+			pay.Class = state.classify(c.payment)
 			out = append(out, draft{typ: EventPaymentReceived, payment: &pay})
 		case c.lost:
 			out = append(out, draft{typ: EventPaymentLost, payment: &pay})
 		case c.matured:
 			out = append(out, draft{typ: EventDeposit, payment: &pay})
 		}
-		running = merge(running, []change{c})
+		state.record(c.payment)
 	}
 	was, is := before.State, after.State
 	switch {
@@ -131,30 +135,50 @@ func issue(before, after Invoice, list []draft, now time.Time) (Invoice, []Event
 	events := make([]Event, 0, len(list))
 	after.Seq = before.Seq + int64(len(list))
 	status := before.State.Status
+	shown, err := json.Marshal(payloadInvoice(after)) // once: a step may have thousands of events of it
+	if err != nil {
+		return Invoice{}, nil, fmt.Errorf("invoice: write %s: %w", after.ID, err)
+	}
 	for i, d := range list {
 		ev := Event{
 			Invoice: after.ID, Project: after.Project, Seq: before.Seq + int64(i) + 1, Type: d.typ,
 			From: status, To: status, At: now, Comment: d.comment, Actor: d.actor,
 		}
-		ev.ID = "evt_" + after.ID + "_" + strconv.FormatInt(ev.Seq, 10)
 		if d.typ == EventCreated || d.typ == EventType("invoice."+string(after.State.Status)) {
 			ev.To, status = after.State.Status, after.State.Status
 		}
-		body, err := json.Marshal(payload(ev, after, d.payment))
-		if err != nil {
-			return Invoice{}, nil, fmt.Errorf("invoice: write event %s: %w", ev.ID, err)
+		if ev.Body, err = json.Marshal(payload(ev, d.payment, shown)); err != nil {
+			return Invoice{}, nil, fmt.Errorf("invoice: write event %d of %s: %w", ev.Seq, after.ID, err)
 		}
-		ev.Body = body
+		ev.ID = eventID(ev)
 		events = append(events, ev)
 	}
 	return after, events, nil
 }
 
-func payload(ev Event, inv Invoice, pay *PayloadPayment) Payload {
-	return Payload{Type: ev.Type, Timestamp: ev.At, Data: PayloadData{
-		Version: PayloadVersion, Seq: ev.Seq, From: ev.From, To: ev.To, Actor: ev.Actor, Comment: ev.Comment,
-		Payment: pay, Invoice: payloadInvoice(inv),
-	}}
+// eventID is made of what the event says, so that another event of the same number, as there may be after a backup was
+// restored, has another.
+func eventID(ev Event) string {
+	sum := sha256.Sum256(ev.Body)
+	return fmt.Sprintf("evt_%s_%d_%x", ev.Invoice, ev.Seq, sum[:8])
+}
+
+// frozen is a [Payload] whose invoice is written already.
+type frozen struct {
+	Payload
+	Data struct {
+		PayloadData
+		Invoice json.RawMessage `json:"invoice"`
+	} `json:"data"`
+}
+
+func payload(ev Event, pay *PayloadPayment, shown json.RawMessage) frozen {
+	out := frozen{Payload: Payload{Type: ev.Type, Timestamp: ev.At}}
+	out.Data.Invoice = shown
+	out.Data.PayloadData = PayloadData{
+		Version: PayloadVersion, Seq: ev.Seq, From: ev.From, To: ev.To, Actor: ev.Actor, Comment: ev.Comment, Payment: pay,
+	}
+	return out
 }
 
 func payloadInvoice(inv Invoice) PayloadInvoice {
@@ -175,8 +199,12 @@ func payloadInvoice(inv Invoice) PayloadInvoice {
 		out.Received, out.Confirmed = amount(inv.State.Received), amount(inv.State.Confirmed)
 		out.PaidAsset = inv.PaidAsset()
 	}
-	out.PaymentCount = len(inv.Payments)
-	for _, p := range latest(inv.Payments, maxPayloadPayments) {
+	out.PaymentCount = inv.PaymentCount()
+	shown := inv.Payments
+	if out.PaymentCount > maxPayloadPayments {
+		shown = latest(inv.Payments, latestPayments)
+	}
+	for _, p := range shown {
 		out.Payments = append(out.Payments, payloadPayment(p))
 	}
 	return out

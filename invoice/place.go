@@ -87,11 +87,11 @@ func (s *Service) withPlace(ctx context.Context, inv Invoice, commit committer) 
 		switch {
 		case err == nil:
 			return done, nil
-		case errors.Is(err, ErrDuplicateOrder), errors.Is(err, errStale):
-			unused()
+		case errors.Is(err, errOpen): // if it was stored, or will be yet, the number is the invoice's
+			n.indexes.doubt(quote.Index, n.id)
 			return Invoice{}, err
 		case !errors.Is(err, ErrConflict):
-			unused() // if it was stored after all, the claim keeps others from the number
+			unused()
 			return Invoice{}, err
 		case try == 20:
 			return Invoice{}, err
@@ -99,9 +99,15 @@ func (s *Service) withPlace(ctx context.Context, inv Invoice, commit committer) 
 	}
 }
 
-// place answers the quote with a place, and what to call when nobody was ever shown it.
+// place returns the quote with a place, and what to call when nobody was ever shown it.
 func (s *Service) place(ctx context.Context, n *network, inv Invoice) (Quote, func(), error) {
 	quote := *inv.Quote
+	if n.Pool != nil || n.Shared != nil {
+		if err := s.fixSince(ctx, n, &quote); err != nil {
+			return Quote{}, nil, err
+		}
+		inv.Quote = &quote
+	}
 	if n.Shared != nil {
 		quote, err := s.sharedPlace(ctx, n, inv)
 		return quote, func() {}, err
@@ -110,11 +116,11 @@ func (s *Service) place(ctx context.Context, n *network, inv Invoice) (Quote, fu
 	for _, earlier := range inv.Earlier {
 		if earlier.Wallet == n.Addresses.Name() && earlier.Slot == "" && !earlier.Released {
 			quote.Address, quote.Wallet, quote.Index = earlier.Address, earlier.Wallet, earlier.Index
-			quote.Quarantine = earlier.Quarantine
+			quote.Quarantine, quote.Since, quote.Unseen = earlier.Quarantine, earlier.Since, earlier.Unseen
 			return quote, func() {}, nil
 		}
 	}
-	index, err := n.indexes.next(ctx)
+	index, err := n.indexes.next(ctx, n.id)
 	if err != nil {
 		return Quote{}, nil, fmt.Errorf("invoice: address: %w", err)
 	}
@@ -127,6 +133,22 @@ func (s *Service) place(ctx context.Context, n *network, inv Invoice) (Quote, fu
 		quote.Quarantine = n.Pool.Quarantine
 	}
 	return quote, func() { n.indexes.giveBack(index) }, nil
+}
+
+// fresh is how recently a network must have been seen for its tip to be known: longer than heartbeat.
+const fresh = 2 * time.Minute
+
+// fixSince notes which blocks there were before the quote: at a place that others had before, a payment in one of them
+// is theirs.
+func (s *Service) fixSince(ctx context.Context, n *network, q *Quote) error {
+	p, err := s.cfg.Store.Network(ctx, n.id)
+	if err != nil {
+		return fmt.Errorf("invoice: read progress of %s: %w", n.id, err)
+	}
+	lag := n.Watcher.Lag()
+	q.Since = max(p.Head.Height, p.Head.Tip, lag.Tip)
+	q.Unseen = s.cfg.Now().Sub(p.At).Abs() > fresh
+	return nil
 }
 
 // sharedPlace raises what is due to the least amount that no other invoice asks for at the shared address.
@@ -170,9 +192,8 @@ func (s *Service) keepRemainder(ctx context.Context, n *network, at Quote) error
 		return nil
 	}
 	asset, _ := s.findAsset(string(n.Assets[0].ID))
-	inv, err := s.draftStanding(Deposit{
-		Project: n.Shared.Project, OrderID: "remainder:" + string(n.id) + ":" + string(at.Address), Name: "What fits no invoice",
-	}, asset)
+	// It has no order id, which a request could take: the address itself is what there is only one of.
+	inv, err := s.draftStanding(Deposit{Project: n.Shared.Project, Name: "What fits no invoice"}, asset)
 	if err != nil {
 		return err
 	}
@@ -183,7 +204,7 @@ func (s *Service) keepRemainder(ctx context.Context, n *network, at Quote) error
 		if err := s.checkRemainder(ctx, n, at.Address); err != nil {
 			return err
 		}
-	case err != nil && !errors.Is(err, ErrDuplicateOrder):
+	case err != nil:
 		return fmt.Errorf("invoice: keep the remainder of %s: %w", n.id, err)
 	}
 	n.mu.Lock()
@@ -254,12 +275,6 @@ func (s *Service) startWatching(ctx context.Context, n *network) (Batch, error) 
 		return Batch{}, nil
 	}
 	return Batch{Progress: []Progress{s.firstProgress(n.id)}}, nil
-}
-
-func (n *network) setWatched() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.watched = true
 }
 
 // releases are the places that an invoice gives up with this decision, and each number that it frees, once.

@@ -58,3 +58,33 @@ func DefaultConfirm(a chain.Asset) []Tier {
 func depth(n uint64) Confirmations { return Confirmations{Depth: n} }
 
 func tag(f Finality) Confirmations { return Confirmations{Tag: f} }
+
+// DefaultFloor is the least payment in an asset that decides anything when its configuration does not say. On the
+// networks of the Bitcoin family it is what nodes take for dust (the limit of the policy for an output to a public key
+// hash); elsewhere it is worth less than a transaction costs. Networks that are not listed have none.
+//
+//	Bitcoin, Bitcoin Cash   0.00000546
+//	Litecoin                0.0000546
+//	Dogecoin                0.01
+//	EVM networks, TRON      0.01 of a stablecoin or TRX, 0.00001 of anything else
+func DefaultFloor(a chain.Asset) decimal.Decimal {
+	network := a.ID.Network()
+	floor := decimal.Zero
+	switch network.Namespace() {
+	case "bip122":
+		switch network {
+		case "bip122:12a765e31ffd4059bada1e25190f6e98":
+			floor = decimal.New(5460, -8)
+		case "bip122:1a91e3dace36e2be3bf030a65679fe82":
+			floor = decimal.New(1, -2)
+		default:
+			floor = decimal.New(546, -8)
+		}
+	case "eip155", "tron":
+		floor = decimal.New(1, -5)
+		if a.Code == "DAI" || a.Code == "TRX" || strings.Contains(a.Code, "USD") || strings.Contains(a.Code, "EUR") {
+			floor = decimal.New(1, -2)
+		}
+	}
+	return floor.RoundUp(int32(a.Decimals))
+}

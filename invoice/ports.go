@@ -27,6 +27,44 @@ var (
 	ErrDuplicateProject = errors.New("project name is taken")
 )
 
+// ConflictError is an [ErrConflict] that names the invoice whose part of the batch was refused, so that one contradictory
+// fact can be told from the rest of a step.
+type ConflictError struct {
+	Invoice string // its id
+	Err     error  // what was refused, for people
+}
+
+func (e *ConflictError) Error() string {
+	return fmt.Sprintf("invoice %s: %v: %v", e.Invoice, ErrConflict, e.Err)
+}
+
+// Is makes errors.Is(err, ErrConflict) true.
+func (e *ConflictError) Is(target error) bool { return target == ErrConflict }
+
+// PositionError says that a position is beyond the end of the feed of events: whoever asks has seen events that the
+// store does not have, as after the restore of a backup.
+type PositionError struct {
+	Position int64 // that was asked for
+	Last     int64 // of the last event, or what [Batch].Skip passed over if that is more; 0 when there is neither
+}
+
+func (e *PositionError) Error() string {
+	return fmt.Sprintf("position %d is beyond the end of the feed, which is at %d", e.Position, e.Last)
+}
+
+// DamagedEventsError names stored events that cannot be read. A method returns those that can be read beside it.
+type DamagedEventsError struct {
+	Positions []int64 // in order
+	Err       error   // what is wrong with the first of them
+}
+
+func (e *DamagedEventsError) Error() string {
+	return fmt.Sprintf("%d stored events are damaged, position %d first: %v", len(e.Positions), e.Positions[0], e.Err)
+}
+
+// Unwrap returns what is wrong with the first of them.
+func (e *DamagedEventsError) Unwrap() error { return e.Err }
+
 // DamagedError names stored invoices that cannot be read. A method that answers many invoices answers
 // those that can be read beside it, so that one damaged row stops nothing but itself.
 type DamagedError struct {
@@ -66,53 +104,63 @@ type Store interface {
 	Reader
 	// Commit stores all of the batch durably, or nothing. When it returns nil the batch survives a
 	// crash. It refuses with ErrConflict when a version in the batch is stale or an id, a place
-	// or a natural key is taken, and with a DuplicateOrderError when an order id is. When several of
-	// them apply to an invoice, its id and version come first, then the order id, then the place.
+	// or a natural key is taken, and with a DuplicateOrderError when an order id is. A conflict is a ConflictError
+	// that names the invoice whose part of the batch is refused; only the version of a Progress is nobody's. When
+	// several of them apply to an invoice, its id and version come first, then the order id, then the place.
 	// Any other error leaves it open whether the batch was stored: committing the same batch again then
 	// answers ErrConflict if it was, since its ids and versions are looked at first.
 	Commit(ctx context.Context, b Batch) error
 	// ReserveIndexes hands out n consecutive numbers of a wallet, durably and never twice, also
 	// across processes, and answers the first of them. The first number of a wallet is 0. With n 0 it answers
-	// how many were handed out and changes nothing.
+	// how many were handed out and changes nothing. The last number is 2^32-2: ErrNoAddress, and nothing changed,
+	// when fewer than n are left.
 	ReserveIndexes(ctx context.Context, wallet string, n uint32) (first uint32, err error)
 	// TakeIndex hands out a number of the wallet again that a [Release] has freed for it, the one that was
 	// freed first, durably and to nobody else until it is freed again. ErrNotFound when there is none.
 	TakeIndex(ctx context.Context, wallet string) (uint32, error)
 }
 
-// Reader is what the core asks of a store. What it answers is a [DamagedError] when a stored invoice cannot
+// Reader is what the core asks of a store. What it returns is a [DamagedError] when a stored invoice cannot
 // be read; beside it are the others.
+//
+// Invoices come with their open payments, which are those that are not Settled, in the order of their natural keys;
+// where a method says so, with some of the settled ones among them. What a method costs does not grow with the
+// settled payments that it leaves out.
 type Reader interface {
-	// Invoice answers the invoice with its payments, or ErrNotFound.
+	// Invoice answers the invoice with its open payments, or ErrNotFound.
 	Invoice(ctx context.Context, id string) (Invoice, error)
 	// InvoiceByOrder answers the project's invoice with the order id, or ErrNotFound. An empty order
 	// id is never found.
 	InvoiceByOrder(ctx context.Context, project, orderID string) (Invoice, error)
 	// Invoices answers one page of a listing, and how many there are on all pages.
 	Invoices(ctx context.Context, q Query) (Page, error)
-	// InvoicesAt answers, with their payments, the invoices that any of the places belongs to, on whichever
+	// InvoicesAt answers, with their open payments, the invoices that any of the places belongs to, on whichever
 	// network, each once, in no particular order: those that hold one, and of those that have released one
 	// the last to do so on each network. The work grows with the number of places asked for, not with the
 	// number given to invoices.
 	InvoicesAt(ctx context.Context, places []Place) ([]Invoice, error)
-	// InvoicesPaidBy answers, with all their payments, the invoices that the payments of these keys belong
-	// to, each once, in no particular order.
+	// InvoicesPaidBy answers the invoices that the payments of these keys belong to, each once, in no particular
+	// order: with their open payments, and with those of these keys that are settled.
 	InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]Invoice, error)
-	// InvoicesPaidIn answers, with all their payments, the invoices that the payments of a transaction belong to,
-	// withdrawn ones included, each once, in no particular order. The work grows with the transaction, not with
-	// what is stored.
+	// InvoicesPaidIn answers the invoices that the payments of a transaction belong to, withdrawn ones included, each
+	// once, in no particular order: with their open payments, and with those of the transaction that are settled.
+	// The work grows with the transaction, not with what is stored.
 	InvoicesPaidIn(ctx context.Context, network chain.Network, txID string) ([]Invoice, error)
 	// HeldSlots answers, in order, up to limit slots of an address that are held on the network, from the
 	// first text to the last, both included.
 	HeldSlots(ctx context.Context, network chain.Network, address chain.Address, first, last string, limit int) ([]string, error)
-	// PaidInvoices answers, with their payments, up to limit invoices that have any, withdrawn ones included:
-	// those with the lowest ids above the given one, in the order of their ids.
+	// PaidInvoices answers, with their open payments, up to limit invoices that have any payment, withdrawn and
+	// settled ones included: those with the lowest ids above the given one, in the order of their ids.
 	PaidInvoices(ctx context.Context, after string, limit int) ([]Invoice, error)
-	// InvoicesAbove answers, with their payments, all invoices with a payment on the network that is
-	// not withdrawn and whose Height is above the given one, each once. With height Unconfirmed-1
-	// these are the invoices with unconfirmed payments.
+	// InvoicesAbove answers all invoices with a payment on the network, settled or not, that is not withdrawn and
+	// whose Height is above the given one, each once: with their open payments, and with such payments that are
+	// settled. With height Unconfirmed-1 these are the invoices with unconfirmed payments.
 	InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]Invoice, error)
-	// InvoicesWaking answers up to limit invoices of the network, with their payments, whose Wake
+	// Payments returns up to limit payments of an invoice, settled ones included, those with the lowest natural keys
+	// (network, txid, index, bytewise) above the given one, in order; the zero key begins. It returns nothing for an
+	// unknown invoice. Keys with a text of more than 100 bytes come once each as well, but perhaps in another order.
+	Payments(ctx context.Context, invoice string, after chain.Key, limit int) ([]Payment, error)
+	// InvoicesWaking answers up to limit invoices of the network, with their open payments, whose Wake
 	// has come with the head: Wake.Height is not zero and not above the head's height of its Tag, or
 	// Wake.Time is not zero and before the head's time. The network is empty for invoices without
 	// a chosen asset.
@@ -120,10 +168,13 @@ type Reader interface {
 	// Network answers how far the network was followed; the zero Progress with Version 0 if it
 	// never was.
 	Network(ctx context.Context, network chain.Network) (Progress, error)
-	// Events answers up to limit events of the whole feed after the position, in order. Positions are
-	// above 0 and grow, with gaps perhaps; once one was answered, no lower one appears.
+	// Events returns up to limit events of the whole feed after the position, in order. Positions are
+	// above 0 and grow, with gaps perhaps; once one was returned, no lower one appears. It refuses with a
+	// PositionError when the position is above that of the last event and above what Batch.Skip passed over. Events that
+	// cannot be read are named by a DamagedEventsError, beside which are those that can; they do not count towards the
+	// limit, so that a page has fewer events only where the feed ends.
 	Events(ctx context.Context, after int64, limit int) ([]Event, error)
-	// InvoiceEvents answers all events of one invoice in order.
+	// InvoiceEvents returns all events of one invoice in order, those that can be read beside a DamagedEventsError.
 	InvoiceEvents(ctx context.Context, invoice string) ([]Event, error)
 }
 
@@ -162,6 +213,30 @@ type Progress struct {
 	Cursor  chain.Cursor
 	Head    chain.Head
 	Version int64
+	At      time.Time // when the chain was last seen to be there or beyond it, by the clock of whoever stored it
+	Aside   []Aside   // oldest first
+}
+
+// Aside is something that a step could not take into account. It is kept with the network's progress, so that it is tried
+// again and never forgotten, while the network goes on. Either Unexamined is set, or what a step had for an invoice.
+type Aside struct {
+	Since time.Time `json:"since"` // when it was set aside, by our clock
+	Cause string    `json:"cause"` // why
+	// Unexamined is a transaction that the watcher could not examine.
+	Unexamined *chain.Unexamined `json:"unexamined,omitempty"`
+
+	// Invoice is whose it is, which contradicts it or cannot be read. It is empty when that is not known.
+	Invoice string `json:"invoice,omitempty"`
+	Seen    []Seen `json:"seen,omitempty"`
+	// Rewound says that the step took back every block above height Fork.
+	Rewound bool   `json:"rewound,omitempty"`
+	Fork    uint64 `json:"fork,omitempty"`
+}
+
+// Seen is a transfer in a block.
+type Seen struct {
+	Transfer chain.Transfer `json:"transfer"`
+	Block    BlockRef       `json:"block"`
 }
 
 // Place is where the money for an invoice arrives. Its texts have at most 190 bytes.
@@ -213,6 +288,10 @@ type Batch struct {
 	Messages []Message
 	// Progress of networks, with Version one more than the stored one (1 for the first).
 	Progress []Progress
+	// Skip is a position up to which the feed gives none to an event any more: those of this batch, and of all later
+	// ones, get higher ones. It is for a feed whose end was lost: a reader that is not beyond it has missed nothing.
+	// It may come without events. 0, and what was passed already, skips nothing.
+	Skip int64
 	// Fence is the lease that the batch was made under. A store that is a [Leaser] refuses the batch with
 	// ErrFenced when a higher token of the duty was given away. The zero value is no fence.
 	Fence Lease
@@ -257,7 +336,7 @@ type Query struct {
 
 // Page is one page of a listing.
 type Page struct {
-	Invoices []Invoice // with their payments
+	Invoices []Invoice // with their open payments
 	Total    int       // on all pages, whatever After and Offset are
 }
 

@@ -90,6 +90,9 @@ func (s *Service) quoted(ctx context.Context, inv Invoice, a AssetConfig, now ti
 		q.Fiat = p
 		return q, nil
 	}
+	if s.cfg.Reference == "" || s.cfg.Rates == nil && from == "" {
+		return q, nil // nobody says what it is worth in fiat, and nobody has to
+	}
 	rate, err := s.rate(ctx, from, a.Asset, s.cfg.Reference)
 	if err != nil {
 		return nil, err
@@ -118,6 +121,9 @@ func (a AssetConfig) checkDue(due *big.Int) error {
 	return nil
 }
 
+// floorUnits is the least that a payment decides anything with, in base units.
+func (a AssetConfig) floorUnits() *big.Int { return a.UnitsUp(a.Floor) }
+
 // minimumUnits is the least that can be asked for, at least one base unit.
 func (a AssetConfig) minimumUnits() *big.Int {
 	units := a.UnitsUp(a.Minimum)
@@ -134,10 +140,7 @@ func (s *Service) rate(ctx context.Context, name string, a chain.Asset, currency
 	if pair.Base == pair.Quote { // one token on two networks
 		return rates.Rate{Pair: pair, Value: decimal.NewFromInt(1), Time: s.cfg.Now().UTC(), Source: "identity"}, nil
 	}
-	source := s.cfg.Rates
-	if name != "" {
-		source = s.cfg.RateSources[name]
-	}
+	source := s.source(name)
 	if source == nil {
 		return rates.Rate{}, fmt.Errorf("invoice: rate of %s: no source: %w", pair, rates.ErrNoRate)
 	}
@@ -149,6 +152,45 @@ func (s *Service) rate(ctx context.Context, name string, a chain.Asset, currency
 		return rates.Rate{}, fmt.Errorf("invoice: rate of %s is %s: %w", pair, r.Value, rates.ErrNoRate)
 	}
 	return r, nil
+}
+
+// source is the source of rates of the name; nil when there is none.
+func (s *Service) source(name string) RateSource {
+	if name == "" {
+		return s.cfg.Rates
+	}
+	return s.cfg.RateSources[name]
+}
+
+// asker answers rates as Service.rate does.
+type asker func(ctx context.Context, name string, a chain.Asset, currency string) (rates.Rate, error)
+
+// rateTime bounds how long a step waits for a rate, without which a payment in another asset is not credited yet.
+const rateTime = 5 * time.Second
+
+// remembering asks for each rate once, and waits for none of them long: whoever sends coins by the thousand, or a source
+// that hangs, must not hold up a network.
+func (s *Service) remembering() asker {
+	type question struct {
+		name, currency string
+		asset          chain.AssetID
+	}
+	type answer struct {
+		rate rates.Rate
+		err  error
+	}
+	known := map[question]answer{}
+	return func(ctx context.Context, name string, a chain.Asset, currency string) (rates.Rate, error) {
+		q := question{name, currency, a.ID}
+		if got, asked := known[q]; asked {
+			return got.rate, got.err
+		}
+		ctx, cancel := context.WithTimeout(ctx, rateTime)
+		defer cancel()
+		rate, err := s.rate(ctx, name, a, currency)
+		known[q] = answer{rate, err}
+		return rate, err
+	}
 }
 
 // symbol is what rates know an asset by; for all else, and for assets that are no longer configured, it is the
@@ -175,9 +217,19 @@ func divideDown(a, b decimal.Decimal) *big.Int {
 	return quotient.BigInt()
 }
 
+// weigh says whether a payment is dust: less than the floor of its asset, and less than what is due.
+func (s *Service) weigh(inv Invoice, p Payment) Payment {
+	a, known := s.findAsset(string(p.Asset))
+	p.Dust = known && p.Units.Cmp(a.floorUnits()) < 0
+	if q := inv.Quote; q != nil && p.Asset == q.Asset.ID && !inv.Terms.Standing && p.Units.Cmp(q.Due) >= 0 {
+		p.Dust = false
+	}
+	return p
+}
+
 // value sets what a payment is worth in base units of the invoice's asset, as far as it needs rates
 // and the source has them. What could not be valued is tried again with the next block.
-func (s *Service) value(ctx context.Context, inv Invoice, p Payment) Payment {
+func (s *Service) value(ctx context.Context, inv Invoice, p Payment, ask asker) Payment {
 	f := inv.facts()
 	fold := foldActions(f.deadline, f.actions)
 	if !p.needsValue(f, fold) {
@@ -186,7 +238,9 @@ func (s *Service) value(ctx context.Context, inv Invoice, p Payment) Payment {
 	if p.Credit == nil {
 		if p.Asset == f.asset {
 			p.Credit = new(big.Int).Set(p.Units)
-		} else if worth, err := s.worth(ctx, inv, p); err == nil {
+		} else if s.source(inv.Terms.RateSource) == nil {
+			p.Credit = new(big.Int) // a shop without rates takes nothing for another asset
+		} else if worth, err := s.worth(ctx, inv, p, ask); err == nil {
 			p.Credit = worth
 		} else {
 			s.log.Warn("payment in another asset waits for a rate", "invoice", inv.ID, "txid", p.Key.TxID, "error", err)
@@ -194,7 +248,7 @@ func (s *Service) value(ctx context.Context, inv Invoice, p Payment) Payment {
 		}
 	}
 	if p.needsValue(f, fold) {
-		if worth, err := s.worth(ctx, inv, p); err == nil {
+		if worth, err := s.worth(ctx, inv, p, ask); err == nil {
 			p.Rerated = worth
 		} else {
 			s.log.Warn("late payment waits for a rate", "invoice", inv.ID, "txid", p.Key.TxID, "error", err)
@@ -207,7 +261,7 @@ func (s *Service) value(ctx context.Context, inv Invoice, p Payment) Payment {
 // units that the price was quoted as, as its value is of the price: who pays exactly the price's worth has paid
 // it, although what is due was rounded up. Against a price in the asset itself the rates of now stand on
 // both sides.
-func (s *Service) worth(ctx context.Context, inv Invoice, p Payment) (*big.Int, error) {
+func (s *Service) worth(ctx context.Context, inv Invoice, p Payment, ask asker) (*big.Int, error) {
 	var paid AssetConfig
 	for _, a := range s.assets {
 		if a.ID == p.Asset {
@@ -225,7 +279,7 @@ func (s *Service) worth(ctx context.Context, inv Invoice, p Payment) (*big.Int, 
 			return new(big.Int).Set(p.Units), nil
 		}
 		currency = s.cfg.Reference
-		quoted, err := s.rate(ctx, inv.Terms.RateSource, due, currency)
+		quoted, err := ask(ctx, inv.Terms.RateSource, due, currency)
 		if err != nil {
 			return nil, err
 		}
@@ -234,7 +288,7 @@ func (s *Service) worth(ctx context.Context, inv Invoice, p Payment) (*big.Int, 
 	now := rates.Rate{Value: decimal.NewFromInt(1)}
 	if paid.Code != currency {
 		var err error
-		if now, err = s.rate(ctx, inv.Terms.RateSource, paid.Asset, currency); err != nil {
+		if now, err = ask(ctx, inv.Terms.RateSource, paid.Asset, currency); err != nil {
 			return nil, err
 		}
 	}
@@ -267,6 +321,9 @@ func (s *Service) PaymentURI(inv Invoice) (string, error) {
 // are left out.
 func (s *Service) Rates(ctx context.Context) []rates.Rate {
 	var out []rates.Rate
+	if s.cfg.Reference == "" {
+		return nil
+	}
 	for _, a := range s.assets {
 		r, err := s.rate(ctx, "", a.Asset, s.cfg.Reference)
 		if err != nil {

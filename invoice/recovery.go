@@ -92,7 +92,7 @@ func (s *Service) usedIndexes(ctx context.Context, wallet string) (bitmap, error
 		for _, inv := range page {
 			after = inv.ID
 			for _, q := range inv.quotes() {
-				if q.Wallet == wallet && slices.ContainsFunc(inv.Payments, func(p Payment) bool { return p.To == q.Address }) {
+				if q.Wallet == wallet && inv.paidAt(q.Address) {
 					used.add(q.Index)
 				}
 			}
@@ -116,4 +116,10 @@ func (r *Recovery) summarise(used bitmap) {
 	}
 	r.Next = max(r.Next, next)
 	r.Tail = r.Next - next
+}
+
+// paidAt reports whether anything ever came to the address.
+func (inv Invoice) paidAt(address chain.Address) bool {
+	return inv.Settled != nil && slices.Contains(inv.Settled.Paid, address) ||
+		slices.ContainsFunc(inv.Payments, func(p Payment) bool { return p.To == address })
 }

@@ -2,9 +2,9 @@ package invoice
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/cointill/cointill/chain"
 )
@@ -72,29 +72,57 @@ func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 	return page, nil
 }
 
-// Events answers the feed of all events after a position, at most limit of them. A shop that keeps the
-// position of the last event it has seen misses nothing, however long it was away.
+// Events returns what is in the feed of all events after a position, at most limit events. A shop that keeps the
+// position of the last event it has seen misses nothing, however long it was away. A position beyond the last event
+// is a [PositionError]: the store has lost its end, and what will come next has lower positions than what was
+// seen; go on from the last that it names. Events that cannot be read are passed over and logged.
 func (s *Service) Events(ctx context.Context, after int64, limit int) ([]Event, error) {
 	if limit < 1 || limit > MaxPage {
 		return nil, &InvalidError{"limit", fmt.Sprintf("must be 1 to %d", MaxPage)}
 	}
 	events, err := s.cfg.Store.Events(ctx, after, limit)
-	if err != nil {
+	if err = s.passOverEvents(err); err != nil {
 		return nil, fmt.Errorf("invoice: read events: %w", err)
 	}
 	return events, nil
 }
 
-// History answers all events of the project's invoice, oldest first.
+func (s *Service) passOverEvents(err error) error {
+	damaged, ok := errors.AsType[*DamagedEventsError](err)
+	if !ok {
+		return err
+	}
+	s.log.Error("stored events are damaged and passed over", "positions", damaged.Positions, "error", damaged.Err)
+	return nil
+}
+
+// History returns all events of the project's invoice, oldest first, without those that cannot be read.
 func (s *Service) History(ctx context.Context, project, id string) ([]Event, error) {
 	if _, err := s.Invoice(ctx, project, id); err != nil {
 		return nil, err
 	}
 	events, err := s.cfg.Store.InvoiceEvents(ctx, id)
-	if err != nil {
+	if err = s.passOverEvents(err); err != nil {
 		return nil, fmt.Errorf("invoice: read history of %.64q: %w", id, err)
 	}
 	return events, nil
+}
+
+// Payments returns up to limit payments of the project's invoice, in the order of their keys, after the one of the
+// given key; the zero key begins. An [Invoice] itself has only the latest when there are many. The limit must be 1 to
+// [MaxPage].
+func (s *Service) Payments(ctx context.Context, project, id string, after chain.Key, limit int) ([]Payment, error) {
+	if limit < 1 || limit > MaxPage {
+		return nil, &InvalidError{"limit", fmt.Sprintf("must be 1 to %d", MaxPage)}
+	}
+	if _, err := s.Invoice(ctx, project, id); err != nil {
+		return nil, err
+	}
+	payments, err := s.cfg.Store.Payments(ctx, id, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("invoice: read payments of %.64q: %w", id, err)
+	}
+	return payments, nil
 }
 
 // Depth is how deep a payment is.
@@ -138,42 +166,4 @@ func (p Payment) depth(need Confirmations, head chain.Head) Depth {
 		d.Have = head.Confirmations(p.Block.Height)
 	}
 	return d
-}
-
-// NetworkHealth is how one network stands.
-type NetworkHealth struct {
-	Network chain.Network
-	Name    string
-	Ours    bool       // this process follows it; else another one does, and Lag says nothing
-	Lag     chain.Lag  // what the watcher says
-	Stored  chain.Head // how far the store has come
-	Err     error      // why the last step could not be stored; nil when it could
-	Damaged []string   // ids of invoices that could not be read when they were last needed, and were passed over
-}
-
-// OK says whether payments on the network are being seen: the node answered within the given time,
-// its answer could be stored, and it is at most as many blocks behind. Of a network that another
-// process follows, that process must be asked.
-func (h NetworkHealth) OK(now time.Time, within time.Duration, behind uint64) bool {
-	if !h.Ours {
-		return true
-	}
-	return h.Err == nil && h.Lag.Err == nil && now.Sub(h.Lag.Answered) <= within && h.Lag.Blocks() <= behind
-}
-
-// Health answers how each network stands, in the order of the configuration.
-func (s *Service) Health(ctx context.Context) ([]NetworkHealth, error) {
-	var out []NetworkHealth
-	for _, c := range s.cfg.Chains {
-		n := s.chains[c.Watcher.Network()]
-		p, err := s.cfg.Store.Network(ctx, n.id)
-		if err != nil {
-			return nil, fmt.Errorf("invoice: read progress of %s: %w", n.id, err)
-		}
-		n.mu.Lock()
-		h := NetworkHealth{Network: n.id, Name: n.Name, Ours: n.ours, Lag: n.Watcher.Lag(), Stored: p.Head, Err: n.err, Damaged: n.damaged}
-		n.mu.Unlock()
-		out = append(out, h)
-	}
-	return out, nil
 }

@@ -55,11 +55,19 @@ func (s *Service) draftStanding(d Deposit, a AssetConfig) (Invoice, error) {
 }
 
 // Deposits are what a standing invoice has of each asset, in base units: all that the chain has now, and of it
-// what is deep enough.
+// what is deep enough. Dust is never that.
 func (inv Invoice) Deposits() (seen, mature map[chain.AssetID]*big.Int) {
 	seen, mature = map[chain.AssetID]*big.Int{}, map[chain.AssetID]*big.Int{}
+	if inv.Settled != nil {
+		for asset, sum := range inv.Settled.Assets {
+			seen[asset] = orZero(sum.Units)
+			if sum.Mature != nil {
+				mature[asset] = sum.Mature
+			}
+		}
+	}
 	for _, p := range inv.Payments {
-		if p.Withdrawn {
+		if p.Settled || p.Withdrawn || p.Dust {
 			continue
 		}
 		seen[p.Asset] = new(big.Int).Add(orZero(seen[p.Asset]), p.Units)

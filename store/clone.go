@@ -35,7 +35,22 @@ func cloneInvoice(inv invoice.Invoice) invoice.Invoice {
 	inv.State.Received = cloneInt(inv.State.Received)
 	inv.State.Counted = cloneInt(inv.State.Counted)
 	inv.State.Confirmed = cloneInt(inv.State.Confirmed)
+	inv.Settled = cloneSettled(inv.Settled)
 	return inv
+}
+
+func cloneSettled(s *invoice.Settled) *invoice.Settled {
+	if s == nil {
+		return nil
+	}
+	out := *s
+	out.Received, out.Counted = cloneInt(s.Received), cloneInt(s.Counted)
+	out.Paid = slices.Clone(s.Paid)
+	out.Assets = maps.Clone(s.Assets)
+	for asset, sum := range out.Assets {
+		out.Assets[asset] = invoice.SettledSum{Units: cloneInt(sum.Units), Mature: cloneInt(sum.Mature), Credit: cloneInt(sum.Credit)}
+	}
+	return &out
 }
 
 func cloneQuote(q invoice.Quote) invoice.Quote {
@@ -63,6 +78,17 @@ func cloneMessage(msg invoice.Message) invoice.Message {
 
 func cloneProgress(p invoice.Progress) invoice.Progress {
 	p.Cursor = bytes.Clone(p.Cursor)
+	p.Aside = slices.Clone(p.Aside)
+	for i, a := range p.Aside {
+		if a.Unexamined != nil {
+			u := *a.Unexamined
+			p.Aside[i].Unexamined = &u
+		}
+		p.Aside[i].Seen = slices.Clone(a.Seen)
+		for k, seen := range a.Seen {
+			p.Aside[i].Seen[k].Transfer.Units = cloneInt(seen.Transfer.Units)
+		}
+	}
 	return p
 }
 

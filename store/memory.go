@@ -21,11 +21,11 @@ type Memory struct {
 	invoices map[string]invoice.Invoice // by id, without their payments
 	orders   map[orderKey]string        // the invoice with the order id
 	places   map[invoice.Place]map[chain.Network]holders
-	free     map[string][]uint32                      // numbers of a wallet that may be handed out again, first freed first
-	payments map[string]map[chain.Key]invoice.Payment // by invoice
-	paidTo   map[chain.Key]string                     // the invoice that a payment belongs to
-	feed     []invoice.Event                          // position n is at index n-1
-	eventsOf map[string]map[int64]int                 // index in the feed by invoice and seq
+	free     map[string][]uint32 // numbers of a wallet that may be handed out again, first freed first
+	payments payments
+	feed     []invoice.Event          // by position
+	last     int64                    // position of the last event, or what was skipped if that is more
+	eventsOf map[string]map[int64]int // index in the feed by invoice and seq
 	networks map[chain.Network]invoice.Progress
 	indexes  map[string]uint32 // the next number of a wallet
 	leases   map[string]lease  // the newest of each duty
@@ -54,8 +54,7 @@ func NewMemory() *Memory {
 		orders:     map[orderKey]string{},
 		places:     map[invoice.Place]map[chain.Network]holders{},
 		free:       map[string][]uint32{},
-		payments:   map[string]map[chain.Key]invoice.Payment{},
-		paidTo:     map[chain.Key]string{},
+		payments:   newPayments(),
 		eventsOf:   map[string]map[int64]int{},
 		networks:   map[chain.Network]invoice.Progress{},
 		indexes:    map[string]uint32{},
@@ -114,37 +113,40 @@ func (m *Memory) apply(u *undo, b invoice.Batch) error {
 	}
 	for _, inv := range b.Insert {
 		if err := m.insert(u, inv); err != nil {
-			return fmt.Errorf("insert invoice %s: %w", inv.ID, err)
+			return err
 		}
 	}
 	for _, inv := range b.Update {
 		if err := m.update(u, inv); err != nil {
-			return fmt.Errorf("update invoice %s: %w", inv.ID, err)
+			return err
 		}
 	}
 	for _, r := range b.Releases {
 		if err := m.release(u, r); err != nil {
-			return fmt.Errorf("release %s of invoice %s: %w", r.Address, r.Invoice, err)
+			return err
 		}
 	}
 	for _, c := range b.Claims {
 		if err := m.claim(u, c); err != nil {
-			return fmt.Errorf("claim %s for invoice %s: %w", c.Address, c.Invoice, err)
+			return err
 		}
 	}
 	for _, p := range b.Payments {
 		if err := m.putPayment(u, p); err != nil {
-			return fmt.Errorf("payment %v of invoice %s: %w", p.Key, p.Invoice, err)
+			return err
 		}
+	}
+	if b.Skip > m.last {
+		m.moveTo(u, b.Skip)
 	}
 	for _, ev := range b.Events {
 		if err := m.appendEvent(u, ev); err != nil {
-			return fmt.Errorf("event %d of invoice %s: %w", ev.Seq, ev.Invoice, err)
+			return err
 		}
 	}
 	for _, msg := range b.Messages {
 		if err := m.insertMessage(u, msg); err != nil {
-			return fmt.Errorf("message %s: %w", msg.ID, err)
+			return err
 		}
 	}
 	for _, p := range b.Progress {
@@ -156,11 +158,16 @@ func (m *Memory) apply(u *undo, b invoice.Batch) error {
 	return nil
 }
 
+// conflict says what of an invoice's part of a batch is refused.
+func conflict(id, format string, args ...any) error {
+	return &invoice.ConflictError{Invoice: id, Err: fmt.Errorf(format, args...)}
+}
+
 // insert looks at the id before the order id: a batch that is committed again because nobody knows
 // whether it was stored must learn that it was.
 func (m *Memory) insert(u *undo, inv invoice.Invoice) error {
 	if _, taken := m.invoices[inv.ID]; taken || inv.Version != 1 {
-		return invoice.ErrConflict
+		return conflict(inv.ID, "the id is taken, or version %d is not 1", inv.Version)
 	}
 	if key := (orderKey{inv.Project, inv.OrderID}); inv.OrderID != "" {
 		if first, taken := m.orders[key]; taken {
@@ -175,7 +182,7 @@ func (m *Memory) insert(u *undo, inv invoice.Invoice) error {
 func (m *Memory) update(u *undo, inv invoice.Invoice) error {
 	old, ok := m.invoices[inv.ID]
 	if !ok || inv.Version != old.Version+1 {
-		return invoice.ErrConflict
+		return conflict(inv.ID, "version %d does not follow version %d", inv.Version, old.Version)
 	}
 	m.putInvoice(u, inv)
 	return nil
@@ -190,7 +197,7 @@ func (m *Memory) putInvoice(u *undo, inv invoice.Invoice) {
 func (m *Memory) claim(u *undo, c invoice.Claim) error {
 	before := m.places[c.Place][c.Network]
 	if before.held {
-		return invoice.ErrConflict
+		return conflict(c.Invoice, "claim of %s, which invoice %s holds", c.Address, before.claims[len(before.claims)-1].Invoice)
 	}
 	if m.places[c.Place] == nil {
 		set(u, m.places, c.Place, map[chain.Network]holders{})
@@ -202,7 +209,7 @@ func (m *Memory) claim(u *undo, c invoice.Claim) error {
 func (m *Memory) release(u *undo, r invoice.Release) error {
 	before := m.places[r.Place][r.Network]
 	if !before.held || before.claims[len(before.claims)-1].Invoice != r.Invoice {
-		return invoice.ErrConflict
+		return conflict(r.Invoice, "release of %s, which it does not hold", r.Address)
 	}
 	set(u, m.places[r.Place], r.Network, holders{claims: before.claims})
 	if r.Reuse {
@@ -211,35 +218,27 @@ func (m *Memory) release(u *undo, r invoice.Release) error {
 	return nil
 }
 
-// putPayment refuses a payment of an invoice that is not there: nobody would ever see the money.
-func (m *Memory) putPayment(u *undo, p invoice.Payment) error {
-	if owner, ok := m.paidTo[p.Key]; ok && owner != p.Invoice {
-		return fmt.Errorf("belongs to invoice %s: %w", owner, invoice.ErrConflict)
-	}
-	if _, ok := m.invoices[p.Invoice]; !ok {
-		return fmt.Errorf("no such invoice: %w", invoice.ErrConflict)
-	}
-	if m.payments[p.Invoice] == nil {
-		m.payments[p.Invoice] = map[chain.Key]invoice.Payment{}
-	}
-	set(u, m.paidTo, p.Key, p.Invoice)
-	set(u, m.payments[p.Invoice], p.Key, clonePayment(p))
-	return nil
-}
-
 func (m *Memory) appendEvent(u *undo, ev invoice.Event) error {
 	if _, taken := m.eventsOf[ev.Invoice][ev.Seq]; taken {
-		return invoice.ErrConflict
+		return conflict(ev.Invoice, "event %d is taken", ev.Seq)
 	}
 	if m.eventsOf[ev.Invoice] == nil {
 		m.eventsOf[ev.Invoice] = map[int64]int{}
 	}
 	set(u, m.eventsOf[ev.Invoice], ev.Seq, len(m.feed))
 	ev = cloneEvent(ev)
-	ev.Position = int64(len(m.feed)) + 1
+	m.moveTo(u, m.last+1)
+	ev.Position = m.last
 	m.feed = append(m.feed, ev)
 	u.add(func() { m.feed = m.feed[:len(m.feed)-1] })
 	return nil
+}
+
+// moveTo lets the feed end at the position.
+func (m *Memory) moveTo(u *undo, position int64) {
+	before := m.last
+	m.last = position
+	u.add(func() { m.last = before })
 }
 
 // ReserveIndexes implements [invoice.Store].
@@ -251,7 +250,7 @@ func (m *Memory) ReserveIndexes(ctx context.Context, wallet string, n uint32) (u
 	defer m.mu.Unlock()
 	first := m.indexes[wallet]
 	if n > math.MaxUint32-first {
-		return 0, fmt.Errorf("store: reserve indexes: wallet %q has no %d left", wallet, n)
+		return 0, fmt.Errorf("store: reserve indexes: wallet %q has no %d left: %w", wallet, n, invoice.ErrNoAddress)
 	}
 	m.indexes[wallet] = first + n
 	return first, nil

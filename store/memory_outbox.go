@@ -29,7 +29,7 @@ type goneKey struct{ project, url string }
 // insertMessage makes the message due when its event happened, or dead if nobody wants it.
 func (m *Memory) insertMessage(u *undo, in invoice.Message) error {
 	if _, taken := m.messages[in.ID]; taken {
-		return invoice.ErrConflict
+		return conflict(in.Invoice, "message %s is taken", in.ID)
 	}
 	msg := &message{Message: cloneMessage(in), n: m.inserted, state: webhook.StateDue, due: in.At}
 	m.inserted++

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sort"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
@@ -21,23 +22,6 @@ func (m *Memory) Invoice(ctx context.Context, id string) (invoice.Invoice, error
 		return invoice.Invoice{}, fmt.Errorf("store: invoice %s: %w", id, invoice.ErrNotFound)
 	}
 	return m.snapshot(id), nil
-}
-
-// snapshot copies the invoice together with its payments.
-func (m *Memory) snapshot(id string) invoice.Invoice {
-	inv := cloneInvoice(m.invoices[id])
-	for _, p := range m.payments[id] {
-		inv.Payments = append(inv.Payments, clonePayment(p))
-	}
-	slices.SortFunc(inv.Payments, func(a, b invoice.Payment) int { return compareKeys(a.Key, b.Key) })
-	return inv
-}
-
-func compareKeys(a, b chain.Key) int {
-	return cmp.Or(
-		cmp.Compare(a.Network, b.Network),
-		cmp.Compare(a.TxID, b.TxID),
-		cmp.Compare(a.Index, b.Index))
 }
 
 // InvoiceByOrder implements [invoice.Reader].
@@ -97,38 +81,6 @@ func (m *Memory) InvoicesAt(ctx context.Context, places []invoice.Place) ([]invo
 	return m.snapshots(found), nil
 }
 
-// InvoicesPaidBy implements [invoice.Reader].
-func (m *Memory) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice.Invoice, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	found := map[string]bool{}
-	for _, key := range keys {
-		if id, paid := m.paidTo[key]; paid {
-			found[id] = true
-		}
-	}
-	return m.snapshots(found), nil
-}
-
-// InvoicesPaidIn implements [invoice.Reader].
-func (m *Memory) InvoicesPaidIn(ctx context.Context, network chain.Network, txID string) ([]invoice.Invoice, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	found := map[string]bool{}
-	for key, id := range m.paidTo {
-		if key.Network == network && key.TxID == txID {
-			found[id] = true
-		}
-	}
-	return m.snapshots(found), nil
-}
-
 func (m *Memory) snapshots(ids map[string]bool) []invoice.Invoice {
 	var out []invoice.Invoice
 	for id := range ids {
@@ -152,46 +104,6 @@ func (m *Memory) HeldSlots(ctx context.Context, network chain.Network, address c
 	}
 	slices.Sort(out)
 	return out[:min(max(limit, 0), len(out))], nil
-}
-
-// PaidInvoices implements [invoice.Reader].
-func (m *Memory) PaidInvoices(ctx context.Context, after string, limit int) ([]invoice.Invoice, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var ids []string
-	for id, payments := range m.payments {
-		if id > after && len(payments) > 0 {
-			ids = append(ids, id)
-		}
-	}
-	slices.Sort(ids)
-	var out []invoice.Invoice
-	for _, id := range ids[:min(max(limit, 0), len(ids))] {
-		out = append(out, m.snapshot(id))
-	}
-	return out, nil
-}
-
-// InvoicesAbove implements [invoice.Reader].
-func (m *Memory) InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]invoice.Invoice, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var out []invoice.Invoice
-	for id, payments := range m.payments {
-		for _, p := range payments {
-			if p.Key.Network == network && !p.Withdrawn && p.Height() > height {
-				out = append(out, m.snapshot(id))
-				break
-			}
-		}
-	}
-	return out, nil
 }
 
 // InvoicesWaking implements [invoice.Reader].
@@ -242,7 +154,11 @@ func (m *Memory) Events(ctx context.Context, after int64, limit int) ([]invoice.
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	missed := m.feed[min(max(after, 0), int64(len(m.feed))):]
+	if after > m.last {
+		return nil, fmt.Errorf("store: events: %w", &invoice.PositionError{Position: after, Last: m.last})
+	}
+	first := sort.Search(len(m.feed), func(i int) bool { return m.feed[i].Position > after })
+	missed := m.feed[first:]
 	var out []invoice.Event
 	for _, ev := range missed[:min(max(limit, 0), len(missed))] {
 		out = append(out, cloneEvent(ev))

@@ -172,15 +172,14 @@ func (e *endpoints) arrive(host, to, id string, body []byte) manner {
 	return m
 }
 
-// splitID takes an event's id apart.
+// splitID takes an event's id apart: the invoice, the number and what tells its contents.
 func splitID(id string) (invoice string, seq int64) {
-	rest := strings.TrimPrefix(id, "evt_")
-	i := strings.LastIndexByte(rest, '_')
-	if i < 0 {
-		return rest, 0
+	parts := strings.Split(id, "_")
+	if len(parts) < 3 {
+		return id, 0
 	}
-	seq, _ = strconv.ParseInt(rest[i+1:], 10, 64)
-	return rest[:i], seq
+	seq, _ = strconv.ParseInt(parts[2], 10, 64)
+	return parts[1], seq
 }
 
 // settled says whether a message need not be sent again.

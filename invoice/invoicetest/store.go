@@ -207,6 +207,10 @@ func (r remote) PaidInvoices(ctx context.Context, after string, limit int) ([]in
 	return ask(ctx, r.p, "PaidInvoices", after, func() ([]invoice.Invoice, error) { return r.s.PaidInvoices(ctx, after, limit) })
 }
 
+func (r remote) Payments(ctx context.Context, id string, after chain.Key, limit int) ([]invoice.Payment, error) {
+	return ask(ctx, r.p, "Payments", show(after), func() ([]invoice.Payment, error) { return r.s.Payments(ctx, id, after, limit) })
+}
+
 func (r remote) InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]invoice.Invoice, error) {
 	return inOrder(ask(ctx, r.p, "InvoicesAbove", string(network), func() ([]invoice.Invoice, error) {
 		return r.s.InvoicesAbove(ctx, network, height)

@@ -2,7 +2,6 @@ package kv
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 
@@ -26,10 +25,9 @@ func (s *Store) Commit(ctx context.Context, b invoice.Batch) error {
 			t.claim(c)
 		}
 		for _, p := range b.Payments {
-			d := t.doc(p.Invoice)
-			t.require(d.Invoice.Version > 0, conflict("payment %v: no such invoice", p.Key)) // else nobody would ever see the money
-			d.putPayment(p)
+			t.putPayment(p)
 		}
+		t.skip(b.Skip)
 		for _, ev := range b.Events {
 			t.addEvent(ev)
 		}
@@ -40,19 +38,20 @@ func (s *Store) Commit(ctx context.Context, b invoice.Batch) error {
 			var old invoice.Progress
 			at := key("progress", string(p.Network))
 			t.load(at, &old)
-			t.require(p.Version == old.Version+1, conflict("progress of %s", p.Network))
+			t.require(p.Version == old.Version+1, fmt.Errorf("progress of %s: %w", p.Network, invoice.ErrConflict))
 			t.store(at, p)
 		}
 	})
 }
 
-func conflict(format string, args ...any) error {
-	return fmt.Errorf(format+": %w", append(args, invoice.ErrConflict)...)
+// conflict says what of an invoice's part of a batch is refused.
+func conflict(id, format string, args ...any) error {
+	return &invoice.ConflictError{Invoice: id, Err: fmt.Errorf(format, args...)}
 }
 
 func (t *txn) putInvoice(inv invoice.Invoice, fitting bool) {
 	d := t.doc(inv.ID)
-	t.require(fitting && inv.Version == d.Invoice.Version+1, conflict("invoice %s", inv.ID))
+	t.require(fitting && inv.Version == d.Invoice.Version+1, conflict(inv.ID, "version %d does not follow version %d", inv.Version, d.Invoice.Version))
 	d.Invoice = inv
 	if inv.Version > 1 || inv.OrderID == "" {
 		return // an order id never changes
@@ -64,24 +63,10 @@ func (t *txn) putInvoice(inv invoice.Invoice, fitting bool) {
 	t.put(order, inv.ID)
 }
 
-// event has its body as bytes: in JSON a RawMessage would not stay as it is.
-type event struct {
-	invoice.Event
-	Body []byte
-}
-
-func (t *txn) addEvent(ev invoice.Event) {
-	history, position := key("history", ev.Invoice, uint64(ev.Seq)), t.next()
-	t.require(t.get(history) == "", conflict("event %d of invoice %s", ev.Seq, ev.Invoice))
-	ev.Position = int64(position)
-	t.store(key("feed", position), event{ev, ev.Body})
-	t.put(history, key("feed", position))
-}
-
 func (t *txn) addMessage(m invoice.Message) {
 	d, state := t.doc(m.Invoice), webhook.StateDue
-	t.require(d.Invoice.Version > 0, conflict("message %s: no such invoice", m.ID))
-	t.require(d.message(m.ID) == nil, conflict("message %s", m.ID))
+	t.require(d.Invoice.Version > 0, conflict(m.Invoice, "message %s, and no such invoice", m.ID))
+	t.require(d.message(m.ID) == nil, conflict(m.Invoice, "message %s is taken", m.ID))
 	if t.get(key("gone", m.Project, m.URL)) != "" {
 		state = webhook.StateDead
 	}
@@ -93,7 +78,7 @@ func (s *Store) ReserveIndexes(ctx context.Context, wallet string, n uint32) (ui
 	return update(ctx, s, "reserve indexes", func(t *txn) uint32 {
 		var first uint32
 		t.load(key("wallet", wallet), &first)
-		t.require(n <= math.MaxUint32-first, errors.New("the wallet has no more"))
+		t.require(n <= math.MaxUint32-first, fmt.Errorf("the wallet has no %d left: %w", n, invoice.ErrNoAddress))
 		if n > 0 {
 			t.store(key("wallet", wallet), first+n)
 		}
@@ -119,9 +104,9 @@ func (s *Store) putProject(ctx context.Context, p invoice.Project, fitting bool)
 			t.delete(key("project key", old.KeyHash))
 		}
 		name, hash := key("project name", p.Owner, p.Name), key("project key", p.KeyHash)
-		t.require(fitting && p.Version == old.Version+1, conflict("project %s", p.ID))
+		t.require(fitting && p.Version == old.Version+1, fmt.Errorf("project %s: %w", p.ID, invoice.ErrConflict))
 		t.require(t.get(name) == "", invoice.ErrDuplicateProject)
-		t.require(t.get(hash) == "", conflict("key of project %s", p.ID))
+		t.require(t.get(hash) == "", fmt.Errorf("key of project %s: %w", p.ID, invoice.ErrConflict))
 		t.put(name, p.ID)
 		t.put(hash, p.ID)
 		t.store(key("project", p.ID), p)

@@ -5,16 +5,14 @@ import (
 	"slices"
 	"time"
 
-	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/webhook"
 )
 
-// doc is an invoice with its payments and messages.
+// doc is an invoice with its messages. Payments are apart.
 type doc struct {
 	Invoice  invoice.Invoice
-	Payments []invoice.Payment `json:",omitempty"` // by natural key
-	Messages []message         `json:",omitempty"` // by Seq
+	Messages []message `json:",omitempty"` // by Seq
 
 	stored []entry // what leads to it now
 }
@@ -40,7 +38,7 @@ func values(entries []entry) map[string]string {
 	return out
 }
 
-// entries are what leads to the document, beside its order id and places.
+// entries are what leads to the document, beside its order id, places and payments.
 func (d *doc) entries() []entry {
 	inv, wake := d.Invoice, d.Invoice.State.Wake
 	if inv.Version == 0 {
@@ -56,16 +54,6 @@ func (d *doc) entries() []entry {
 	}
 	if !wake.Time.IsZero() {
 		add("wake at time", string(inv.Network()), wake.Time, inv.ID)
-	}
-	if len(d.Payments) > 0 {
-		add("paid", inv.ID)
-	}
-	for _, p := range d.Payments {
-		network, tx, index := string(p.Key.Network), p.Key.TxID, p.Key.Index
-		add("transfer", network, tx, index)
-		if !p.Withdrawn {
-			add("height", network, p.Height(), tx, index)
-		}
 	}
 	return append(out, d.messageEntries()...)
 }
@@ -86,24 +74,6 @@ func (d *doc) messageEntries() []entry {
 		}
 	}
 	return out
-}
-
-// invoice is the document as readers get it.
-func (d *doc) invoice() invoice.Invoice {
-	inv := d.Invoice
-	inv.Payments = d.Payments
-	return inv
-}
-
-func (d *doc) putPayment(p invoice.Payment) {
-	i, found := slices.BinarySearchFunc(d.Payments, p.Key, func(p invoice.Payment, k chain.Key) int {
-		return cmp.Or(cmp.Compare(p.Key.Network, k.Network), cmp.Compare(p.Key.TxID, k.TxID), cmp.Compare(p.Key.Index, k.Index))
-	})
-	if found {
-		d.Payments[i] = p
-		return
-	}
-	d.Payments = slices.Insert(d.Payments, i, p)
 }
 
 func (d *doc) message(id string) *message {

@@ -29,7 +29,7 @@ func heldKey(network chain.Network, address chain.Address, slot string) string {
 func (t *txn) release(r invoice.Release) {
 	var p place
 	t.load(placeKey(r.Claim), &p)
-	t.require(p.Held && p.Invoice == r.Invoice, conflict("%s is not held by invoice %s", r.Address, r.Invoice))
+	t.require(p.Held && p.Invoice == r.Invoice, conflict(r.Invoice, "release of %s, which it does not hold", r.Address))
 	p.Held = false
 	t.store(placeKey(r.Claim), p)
 	t.delete(heldKey(r.Network, r.Address, r.Slot))
@@ -42,7 +42,7 @@ func (t *txn) claim(c invoice.Claim) {
 	t.require(max(len(c.Address), len(c.Slot)) <= maxWhole, fmt.Errorf("an address or a slot has more than %d bytes", maxWhole))
 	var before place
 	t.load(placeKey(c), &before)
-	t.require(!before.Held, conflict("%s is held by invoice %s", c.Address, before.Invoice))
+	t.require(!before.Held, conflict(c.Invoice, "claim of %s, which invoice %s holds", c.Address, before.Invoice))
 	t.store(placeKey(c), place{c, true, before.Invoice})
 	t.store(heldKey(c.Network, c.Address, c.Slot), c.Slot)
 }
@@ -77,19 +77,6 @@ func (s *Store) HeldSlots(ctx context.Context, network chain.Network, address ch
 			}
 		}
 		return out
-	})
-}
-
-// PaidInvoices implements [invoice.Reader].
-func (s *Store) PaidInvoices(ctx context.Context, after string, limit int) ([]invoice.Invoice, error) {
-	return s.find(ctx, limit, func(t *txn) iter.Seq[string] {
-		return func(yield func(string) bool) {
-			for _, id := range t.scan(span{key("paid", after) + "\xff", under("paid").to}) {
-				if !yield(id) {
-					return
-				}
-			}
-		}
 	})
 }
 

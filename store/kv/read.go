@@ -1,12 +1,12 @@
 package kv
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
-	"math"
 	"slices"
 
 	"github.com/cointill/cointill/chain"
@@ -31,7 +31,7 @@ func (t *txn) invoice(id string) invoice.Invoice {
 		t.fail(invoice.ErrNotFound)
 		return invoice.Invoice{}
 	}
-	return d.invoice()
+	return t.withPayments(d.Invoice, nil)
 }
 
 // at yields the values that the spans lead to.
@@ -47,9 +47,21 @@ func (t *txn) at(spans ...span) iter.Seq[string] {
 	}
 }
 
-// invoices reads the invoices of the ids, each once. It passes over those that cannot be read, and fails with
-// their names at the end.
-func (t *txn) invoices(ids iter.Seq[string]) iter.Seq[invoice.Invoice] {
+// invoices reads the invoices of the ids, each once, with their open payments and some of the settled ones. It passes
+// over those that cannot be read, and fails with their names at the end.
+func (t *txn) invoices(ids iter.Seq[string], settled map[string][]chain.Key) iter.Seq[invoice.Invoice] {
+	return t.each(ids, func(id string) (inv invoice.Invoice, ok bool) {
+		d := t.read(id)
+		if d == nil {
+			return inv, false
+		}
+		inv = t.withPayments(d.Invoice, settled[id])
+		return inv, t.err == nil
+	})
+}
+
+// each reads the invoices of the ids, each once, passing over those that cannot be read.
+func (t *txn) each(ids iter.Seq[string], read func(id string) (invoice.Invoice, bool)) iter.Seq[invoice.Invoice] {
 	return func(yield func(invoice.Invoice) bool) {
 		var damaged *invoice.DamagedError
 		defer func() {
@@ -63,9 +75,11 @@ func (t *txn) invoices(ids iter.Seq[string]) iter.Seq[invoice.Invoice] {
 				continue
 			}
 			seen[id] = true
-			if d := t.read(id); d == nil {
+			inv, ok := read(id)
+			if !ok {
 				damaged = t.passOver(id, damaged)
-			} else if !yield(d.invoice()) {
+			}
+			if t.err != nil || ok && !yield(inv) {
 				return
 			}
 		}
@@ -75,16 +89,23 @@ func (t *txn) invoices(ids iter.Seq[string]) iter.Seq[invoice.Invoice] {
 // passOver adds an invoice that could not be read to the damaged ones. Any other error stays.
 func (t *txn) passOver(id string, damaged *invoice.DamagedError) *invoice.DamagedError {
 	t.require(t.err != nil, &invoice.DamagedError{Invoices: []string{id}, Err: errors.New("its document is missing")})
-	var one *invoice.DamagedError
-	if !errors.As(t.err, &one) {
-		return damaged
+	return join(damaged, t.takeDamage())
+}
+
+// takeDamage returns what of invoices could not be read, if that is the error, and goes on without it.
+func (t *txn) takeDamage() *invoice.DamagedError {
+	var damaged *invoice.DamagedError
+	if errors.As(t.err, &damaged) {
+		t.err = nil
 	}
-	t.err = nil
-	if damaged == nil {
-		return one
-	}
-	damaged.Invoices = append(damaged.Invoices, id)
 	return damaged
+}
+
+func join(damaged, more *invoice.DamagedError) *invoice.DamagedError {
+	if damaged == nil || more == nil {
+		return cmp.Or(damaged, more)
+	}
+	return &invoice.DamagedError{Invoices: append(damaged.Invoices, more.Invoices...), Err: damaged.Err}
 }
 
 func (s *Store) find(ctx context.Context, limit int, ids func(*txn) iter.Seq[string]) ([]invoice.Invoice, error) {
@@ -92,38 +113,13 @@ func (s *Store) find(ctx context.Context, limit int, ids func(*txn) iter.Seq[str
 		if limit <= 0 {
 			return nil
 		}
-		for inv := range t.invoices(ids(t)) {
+		for inv := range t.invoices(ids(t), nil) {
 			if out = append(out, inv); len(out) == limit {
 				break
 			}
 		}
 		return out
 	})
-}
-
-// InvoicesPaidBy implements [invoice.Reader].
-func (s *Store) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice.Invoice, error) {
-	return s.find(ctx, math.MaxInt, func(t *txn) iter.Seq[string] {
-		return func(yield func(string) bool) {
-			for _, k := range keys {
-				if id := t.get(key("transfer", string(k.Network), k.TxID, k.Index)); id != "" && !yield(id) {
-					return
-				}
-			}
-		}
-	})
-}
-
-// InvoicesPaidIn implements [invoice.Reader].
-func (s *Store) InvoicesPaidIn(ctx context.Context, network chain.Network, txID string) ([]invoice.Invoice, error) {
-	return s.find(ctx, math.MaxInt, func(t *txn) iter.Seq[string] { return t.at(under("transfer", string(network), txID)) })
-}
-
-// InvoicesAbove implements [invoice.Reader].
-func (s *Store) InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]invoice.Invoice, error) {
-	above := under("height", string(network))
-	above.from = key("height", string(network), min(height, invoice.Unconfirmed)+1)
-	return s.find(ctx, math.MaxInt, func(t *txn) iter.Seq[string] { return t.at(above) })
 }
 
 // InvoicesWaking implements [invoice.Reader].
@@ -148,17 +144,33 @@ func (s *Store) Invoices(ctx context.Context, q invoice.Query) (invoice.Page, er
 	return view(ctx, s, "list invoices", func(t *txn) invoice.Page {
 		var last *invoice.Invoice
 		if d := t.read(q.After); d != nil {
-			inv := d.invoice()
-			last = &inv
+			last = &d.Invoice
 		}
 		var found []invoice.Invoice
-		for inv := range t.invoices(t.at(listed)) {
+		for inv := range t.each(t.at(listed), t.withoutPayments) {
 			if q.Selects(inv) {
 				found = append(found, inv)
 			}
 		}
-		return q.Page(found, last)
+		damaged := t.takeDamage()
+		page := q.Page(found, last)
+		ids := make([]string, len(page.Invoices))
+		for i, inv := range page.Invoices {
+			ids[i] = inv.ID
+		}
+		page.Invoices = slices.Collect(t.invoices(slices.Values(ids), nil))
+		if damaged = join(damaged, t.takeDamage()); damaged != nil {
+			t.fail(damaged)
+		}
+		return page
 	})
+}
+
+func (t *txn) withoutPayments(id string) (invoice.Invoice, bool) {
+	if d := t.read(id); d != nil {
+		return d.Invoice, true
+	}
+	return invoice.Invoice{}, false
 }
 
 // Network implements [invoice.Reader].
@@ -167,38 +179,6 @@ func (s *Store) Network(ctx context.Context, network chain.Network) (invoice.Pro
 		t.load(key("progress", string(network)), &p)
 		return p
 	})
-}
-
-// Events implements [invoice.Reader].
-func (s *Store) Events(ctx context.Context, after int64, limit int) ([]invoice.Event, error) {
-	return view(ctx, s, "read events", func(t *txn) (out []invoice.Event) {
-		for k, record := range t.scan(span{key("feed", uint64(max(after, 0))+1), under("feed").to}) {
-			if len(out) >= limit {
-				break
-			}
-			out = append(out, t.event(k, record))
-		}
-		return out
-	})
-}
-
-// InvoiceEvents implements [invoice.Reader].
-func (s *Store) InvoiceEvents(ctx context.Context, id string) ([]invoice.Event, error) {
-	return view(ctx, s, "read events of invoice", func(t *txn) (out []invoice.Event) {
-		for _, feed := range t.scan(under("history", id)) {
-			out = append(out, t.event(feed, t.get(feed)))
-		}
-		return out
-	})
-}
-
-func (t *txn) event(k, record string) invoice.Event {
-	var ev event
-	if err := json.Unmarshal([]byte(record), &ev); err != nil {
-		t.fail(fmt.Errorf("the event under %q is damaged: %w", k, err))
-	}
-	ev.Event.Body = ev.Body
-	return ev.Event
 }
 
 // Project implements [invoice.ProjectStore].

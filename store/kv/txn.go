@@ -12,7 +12,7 @@ import (
 )
 
 // txn is a transaction. Its first error sticks, ends every scan and undoes all of it, so that few have to
-// look at errors: what is found and done after it counts for nothing.
+// look at errors: what is found and done after it counts for nothing, and the database is not asked for it.
 type txn struct {
 	tx    Tx
 	docs  map[string]*doc // to be stored at the end
@@ -30,14 +30,28 @@ func (t *txn) require(ok bool, otherwise error) {
 
 // get answers the value of the key, empty if there is none.
 func (t *txn) get(k string) string {
+	if t.err != nil {
+		return ""
+	}
 	value, err := t.tx.Get([]byte(k))
-	t.fail(err)
+	if err != nil {
+		t.fail(err)
+		return ""
+	}
 	return string(value)
 }
 
-func (t *txn) put(k, v string) { t.fail(t.tx.Put([]byte(k), []byte(v))) }
+func (t *txn) put(k, v string) {
+	if t.err == nil {
+		t.fail(t.tx.Put([]byte(k), []byte(v)))
+	}
+}
 
-func (t *txn) delete(k string) { t.fail(t.tx.Delete([]byte(k))) }
+func (t *txn) delete(k string) {
+	if t.err == nil {
+		t.fail(t.tx.Delete([]byte(k)))
+	}
+}
 
 // load reads a record, if there is one, and says whether there is.
 func (t *txn) load(k string, into any) bool {
@@ -77,7 +91,7 @@ const scanned = 100
 // meanwhile; keys that they put or delete may be met or not.
 func (t *txn) scan(s span) iter.Seq2[string, string] {
 	return func(yield func(k, v string) bool) {
-		for s.from < s.to {
+		for t.err == nil && s.from < s.to {
 			var found [][2]string
 			t.fail(t.tx.Scan([]byte(s.from), []byte(s.to), func(k, v []byte) bool {
 				found = append(found, [2]string{string(k), string(v)})
@@ -154,7 +168,7 @@ func (t *txn) save() {
 				continue
 			}
 			if owner := t.get(e.key); owner != "" {
-				t.fail(conflict("%s of invoice %s is taken by %s", e.kind, id, owner))
+				t.fail(conflict(id, "%s is taken by invoice %s", e.kind, owner))
 			}
 			t.put(e.key, e.value)
 		}

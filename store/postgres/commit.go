@@ -35,7 +35,7 @@ func (s *Store) ReserveIndexes(ctx context.Context, wallet string, n uint32) (ui
 		return s.pool.QueryRow(ctx, query, args...).Scan(&first)
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, fmt.Errorf("postgres: reserve indexes: wallet %q has no %d left", wallet, n)
+		return 0, fmt.Errorf("postgres: reserve indexes: wallet %q has no %d left: %w", wallet, n, invoice.ErrNoAddress)
 	} else if err != nil {
 		return 0, fmt.Errorf("postgres: reserve indexes: %w", err)
 	}
@@ -113,6 +113,7 @@ func (s *script) queue() {
 	s.put(qPutPayments, "payment", invoice.ErrConflict, all(func(r rows) []row { return r.payments }))
 	s.lockInvoices(messages, inserts, updates)
 	s.put(qPutMessages, "message", invoice.ErrConflict, markFirst(messages))
+	s.skip()
 	s.put(qAppendEvents, "event", invoice.ErrConflict, all(func(r rows) []row { return r.events }))
 }
 
@@ -135,6 +136,17 @@ func (s *script) put(query, what string, err error, rows []row) {
 			}
 			return nil
 		})
+	}
+}
+
+// skip moves the feed on to where the furthest of the jobs wants it.
+func (s *script) skip() {
+	var furthest int64
+	for _, j := range s.jobs {
+		furthest = max(furthest, j.rows.skip)
+	}
+	if furthest > 0 {
+		s.batch.Queue(qSkip, furthest)
 	}
 }
 
@@ -215,6 +227,9 @@ func (r refusal) explain(ctx context.Context, q querier) error {
 	err := r.err
 	if err == nil {
 		err = whyNot(ctx, q, r.row)
+	}
+	if r.row.invoice != "" && errors.Is(err, invoice.ErrConflict) {
+		return &invoice.ConflictError{Invoice: r.row.invoice, Err: errors.New(r.what + " " + r.row.key)}
 	}
 	return fmt.Errorf("%s %s: %w", r.what, r.row.key, err)
 }

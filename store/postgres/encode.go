@@ -11,26 +11,34 @@ import (
 
 // row is one row of a statement that writes many.
 type row struct {
-	job  *job   // whose
-	key  string // as the statement answers it when the row was written; for errors too
-	args []any  // the columns
+	job     *job   // whose
+	key     string // as the statement answers it when the row was written; for errors too
+	invoice string // whose part of the batch it is; empty for none
+	args    []any  // the columns
 }
 
 // rows is what batches put into each table.
 type rows struct {
 	progress, newProgress, inserts, updates, releases, freed, claims, payments, messages, events []row
 	fence                                                                                        invoice.Lease
+	skip                                                                                         int64
 }
 
 // encode turns a batch into rows. It refuses what no database need be asked about.
 func encode(b invoice.Batch) (rows, error) {
-	r := rows{fence: b.Fence}
+	r := rows{fence: b.Fence, skip: b.Skip}
 	for _, p := range b.Progress {
 		head, err := json.Marshal(p.Head)
 		if err != nil {
 			return r, fmt.Errorf("encode head of %s: %w", p.Network, err)
 		}
-		encoded := row{key: string(p.Network), args: []any{string(p.Network), p.Version, []byte(p.Cursor), string(head)}}
+		aside, err := json.Marshal(p.Aside)
+		if err != nil {
+			return r, fmt.Errorf("encode what was set aside of %s: %w", p.Network, err)
+		}
+		encoded := row{key: string(p.Network), args: []any{
+			string(p.Network), p.Version, []byte(p.Cursor), string(head), stamp(p.At), string(aside),
+		}}
 		if p.Version == 1 {
 			r.newProgress = append(r.newProgress, encoded)
 		} else {
@@ -39,7 +47,7 @@ func encode(b invoice.Batch) (rows, error) {
 	}
 	for _, inv := range b.Insert {
 		if inv.Version != 1 {
-			return r, fmt.Errorf("insert invoice %s with version %d: %w", inv.ID, inv.Version, invoice.ErrConflict)
+			return r, &invoice.ConflictError{Invoice: inv.ID, Err: fmt.Errorf("an insert has version 1, not %d", inv.Version)}
 		}
 		encoded, err := encodeInvoice(inv)
 		if err != nil {
@@ -66,18 +74,21 @@ func encode(b invoice.Batch) (rows, error) {
 			return r, fmt.Errorf("encode payment of invoice %s: %w", p.Invoice, err)
 		}
 		r.payments = append(r.payments, row{
-			key:  string(p.Key.Network) + " " + p.Key.TxID + " " + p.Key.Index,
-			args: []any{string(p.Key.Network), p.Key.TxID, p.Key.Index, p.Invoice, signed(p.Height()), p.Withdrawn, string(doc)},
+			key:     string(p.Key.Network) + " " + p.Key.TxID + " " + p.Key.Index,
+			invoice: p.Invoice,
+			args: []any{
+				string(p.Key.Network), p.Key.TxID, p.Key.Index, p.Invoice, signed(p.Height()), p.Withdrawn, p.Settled, string(doc),
+			},
 		})
 	}
 	for _, ev := range b.Events {
-		r.events = append(r.events, row{key: ev.Invoice + " " + strconv.FormatInt(ev.Seq, 10), args: []any{
+		r.events = append(r.events, row{key: ev.Invoice + " " + strconv.FormatInt(ev.Seq, 10), invoice: ev.Invoice, args: []any{
 			ev.Invoice, ev.Seq, ev.ID, ev.Project, string(ev.Type), string(ev.From), string(ev.To), stamp(ev.At),
 			ev.Comment, ev.Actor, []byte(ev.Body),
 		}})
 	}
 	for _, m := range b.Messages {
-		r.messages = append(r.messages, row{key: m.ID, args: []any{
+		r.messages = append(r.messages, row{key: m.ID, invoice: m.Invoice, args: []any{
 			m.ID, string(m.Event), m.Invoice, m.Seq, m.Project, m.URL, m.Endpoint, stamp(m.At), m.Body, listing.Nanos(m.At),
 			m.Format, m.Secret,
 		}})
@@ -88,8 +99,9 @@ func encode(b invoice.Batch) (rows, error) {
 func (r *rows) places(b invoice.Batch) {
 	encoded := func(c invoice.Claim) row {
 		return row{
-			key:  string(c.Network) + " " + string(c.Address) + " " + c.Slot,
-			args: []any{string(c.Network), string(c.Address), c.Slot, c.Invoice},
+			key:     string(c.Network) + " " + string(c.Address) + " " + c.Slot,
+			invoice: c.Invoice,
+			args:    []any{string(c.Network), string(c.Address), c.Slot, c.Invoice},
 		}
 	}
 	for _, rel := range b.Releases {
@@ -117,7 +129,7 @@ func encodeInvoice(inv invoice.Invoice) (row, error) {
 	if !wake.Time.IsZero() {
 		wakeTime = new(listing.Nanos(wake.Time))
 	}
-	return row{key: inv.ID, args: []any{
+	return row{key: inv.ID, invoice: inv.ID, args: []any{
 		inv.ID, inv.Version, string(inv.Network()), string(wake.Tag), wakeHeight, wakeTime, string(doc), listing.RowOf(inv).Encode(),
 	}}, nil
 }

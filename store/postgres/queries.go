@@ -12,11 +12,13 @@ const (
 
 	qLockLeases = `SELECT duty, token FROM cointill_leases WHERE duty = ANY($1::text[]) ORDER BY duty FOR SHARE`
 
-	qInsertProgress = `INSERT INTO cointill_networks (network, version, cursor, head)
-		SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::text[])
+	qInsertProgress = `INSERT INTO cointill_networks (network, version, cursor, head, at, aside)
+		SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::text[], $5::text[], $6::text[])
 		ON CONFLICT DO NOTHING RETURNING network`
-	qUpdateProgress = `UPDATE cointill_networks n SET version = u.version, cursor = u.cursor, head = u.head
-		FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::text[]) AS u (network, version, cursor, head)
+	qUpdateProgress = `UPDATE cointill_networks n
+		SET version = u.version, cursor = u.cursor, head = u.head, at = u.at, aside = u.aside
+		FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::text[], $5::text[], $6::text[])
+			AS u (network, version, cursor, head, at, aside)
 		WHERE n.network = u.network AND n.version = u.version - 1 RETURNING n.network`
 
 	// qInsertInvoices and qUpdateInvoices write the rows of listings as well.
@@ -54,12 +56,12 @@ const (
 	qFreeIndexes = `INSERT INTO cointill_free (wallet, idx)
 		SELECT wallet, idx FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS u (wallet, idx, ord) ORDER BY ord`
 
-	qPutPayments = `INSERT INTO cointill_payments (network, txid, idx, invoice, height, withdrawn, doc)
-		SELECT u.* FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::boolean[], $7::text[])
-			AS u (network, txid, idx, invoice, height, withdrawn, doc)
+	qPutPayments = `INSERT INTO cointill_payments (network, txid, idx, invoice, height, withdrawn, settled, doc)
+		SELECT u.* FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::boolean[], $7::boolean[], $8::text[])
+			AS u (network, txid, idx, invoice, height, withdrawn, settled, doc)
 		WHERE EXISTS (SELECT 1 FROM cointill_invoices WHERE id = u.invoice OFFSET 0)
 		ON CONFLICT (network, txid, idx) DO UPDATE
-		SET height = excluded.height, withdrawn = excluded.withdrawn, doc = excluded.doc
+		SET height = excluded.height, withdrawn = excluded.withdrawn, settled = excluded.settled, doc = excluded.doc
 		WHERE cointill_payments.invoice = excluded.invoice
 		RETURNING network || ' ' || txid || ' ' || idx`
 
@@ -72,6 +74,9 @@ const (
 			$9::text[], $10::text[], $11::bytea[]) WITH ORDINALITY
 			AS u (invoice, seq, id, project, type, from_status, to_status, at, comment, actor, body, ord)
 		ON CONFLICT DO NOTHING RETURNING invoice || ' ' || seq`
+
+	// qSkip takes the same lock.
+	qSkip = `UPDATE cointill_feed SET length = $1 WHERE one AND length < $1`
 
 	qReserve = `INSERT INTO cointill_wallets AS w (wallet, next) VALUES ($1, $2::bigint)
 		ON CONFLICT (wallet) DO UPDATE SET next = w.next + $2::bigint WHERE w.next + $2::bigint <= 4294967295
@@ -90,11 +95,16 @@ const (
 		RETURNING token`
 	qReleaseLease = `UPDATE cointill_leases SET until = '-infinity' WHERE duty = $1 AND token = $2`
 
-	// How invoices are read: a row for each payment, or one with null if there is none, in one statement and
+	// How invoices are read: a row for each open payment, or one with null if there is none, in one statement and
 	// so of one moment.
 	selectInvoices = `SELECT i.id, i.doc, p.doc FROM `
 	withPayments   = ` CROSS JOIN LATERAL (SELECT id, doc FROM cointill_invoices WHERE id = f.id OFFSET 0) i
-		LEFT JOIN LATERAL (SELECT doc FROM cointill_payments WHERE invoice = f.id OFFSET 0) p ON true`
+		LEFT JOIN LATERAL (SELECT doc FROM cointill_payments WHERE invoice = f.id AND NOT settled OFFSET 0) p ON true`
+	// ofFound are the invoices of the payments that were found, and a row for each of these that is settled.
+	foundPayment = `SELECT p.invoice, CASE WHEN p.settled THEN p.doc END AS doc`
+	ofFound      = selectInvoices + `(SELECT DISTINCT invoice AS id FROM found) f` + withPayments + `
+		UNION ALL SELECT found.invoice, i.doc, found.doc FROM found
+			CROSS JOIN LATERAL (SELECT doc FROM cointill_invoices WHERE id = found.invoice OFFSET 0) i WHERE found.doc IS NOT NULL`
 	qInvoice        = selectInvoices + `(SELECT $1::text COLLATE "C" AS id) f` + withPayments
 	qInvoiceByOrder = selectInvoices + `(SELECT id FROM cointill_invoices WHERE project = $1 AND order_id = $2) f` + withPayments
 	// qAt looks first whether the address is known at all, as few of a block are, and then goes from one of its
@@ -114,12 +124,12 @@ const (
 			UNION ALL (SELECT invoice FROM cointill_places
 				WHERE address = asked.address AND network = n.network AND slot = asked.slot AND released > 0
 				ORDER BY released DESC LIMIT 1)) had) f` + withPayments
-	qPaidBy = selectInvoices + `(SELECT DISTINCT p.invoice AS id 
+	qPaidBy = `WITH found AS MATERIALIZED (` + foundPayment + `
 			FROM unnest((SELECT $1::text[]), (SELECT $2::text[]), (SELECT $3::text[])) AS asked (network, txid, idx)
-		CROSS JOIN LATERAL (SELECT invoice FROM cointill_payments
-			WHERE network = asked.network AND txid = asked.txid AND idx = asked.idx OFFSET 0) p) f` + withPayments
-	qPaidIn = selectInvoices + `(SELECT DISTINCT invoice AS id FROM cointill_payments
-		WHERE network = $1 AND txid = $2) f` + withPayments
+		CROSS JOIN LATERAL (SELECT invoice, settled, doc FROM cointill_payments
+			WHERE network = asked.network AND txid = asked.txid AND idx = asked.idx OFFSET 0) p) ` + ofFound
+	qPaidIn = `WITH found AS MATERIALIZED (` + foundPayment + ` FROM cointill_payments p
+		WHERE network = $1 AND txid = $2) ` + ofFound
 	// qHeldSlots asks for the empty slot, which is not among those of a shared address, by itself.
 	qHeldSlots = `SELECT slot FROM (
 		SELECT slot FROM cointill_places
@@ -127,10 +137,22 @@ const (
 		UNION ALL (SELECT slot FROM cointill_places
 			WHERE network = $1 AND address = $2 AND slot BETWEEN $3 AND $4 AND released = 0 AND slot <> '' ORDER BY slot LIMIT $5)
 		) held ORDER BY slot LIMIT $5`
-	qPaidAfter = selectInvoices + `(SELECT DISTINCT invoice AS id FROM cointill_payments WHERE invoice > $1
-		ORDER BY invoice LIMIT $2) f` + withPayments + ` ORDER BY i.id`
-	qAbove = selectInvoices + `(SELECT DISTINCT invoice AS id FROM cointill_payments
-		WHERE network = $1 AND NOT withdrawn AND height > $2) f` + withPayments
+	// qPaidAfter goes from one invoice to the next, however many payments they have.
+	qPaidAfter = `WITH RECURSIVE paid AS (SELECT $1::text COLLATE "C" AS id
+			UNION ALL SELECT LEAST((SELECT min(invoice) FROM cointill_payments WHERE NOT settled AND invoice > paid.id),
+				(SELECT min(invoice) FROM cointill_payments WHERE settled AND invoice > paid.id)) FROM paid WHERE paid.id IS NOT NULL)
+		` + selectInvoices + `(SELECT id FROM paid WHERE id <> $1 LIMIT $2) f` + withPayments + ` ORDER BY i.id`
+	// qPayments reads all open payments, which are few, but of the settled ones no more than it has to. The wall of
+	// OFFSET 0, and the invoice in front of the key, keep both from being looked for along the primary key.
+	qPayments = `SELECT doc FROM (
+			SELECT network, txid, idx, doc FROM (SELECT network, txid, idx, doc FROM cointill_payments
+				WHERE invoice = $1 AND NOT settled OFFSET 0) open
+			WHERE (network, txid, idx) > ($2, $3, $4)
+		UNION ALL (SELECT network, txid, idx, doc FROM cointill_payments
+			WHERE invoice = $1 AND settled AND (invoice, network, txid, idx) > ($1, $2, $3, $4)
+			ORDER BY invoice, network, txid, idx LIMIT $5)) p ORDER BY network, txid, idx LIMIT $5`
+	qAbove = `WITH found AS MATERIALIZED (` + foundPayment + ` FROM cointill_payments p
+		WHERE network = $1 AND NOT withdrawn AND height > $2) ` + ofFound
 	qWaking = selectInvoices + `(SELECT id FROM (
 			(SELECT id FROM cointill_invoices
 				WHERE network = $1 AND wake_tag = '' AND wake_height <= $2 ORDER BY wake_height LIMIT $6)
@@ -175,12 +197,13 @@ const (
 	// vacuumChanged: every query of a listing reads the table, of which most has been deleted.
 	vacuumChanged = `VACUUM (SKIP_LOCKED) cointill_changed`
 
-	qNetwork = `SELECT version, cursor, head FROM cointill_networks WHERE network = $1`
+	qNetwork = `SELECT version, cursor, head, at, aside FROM cointill_networks WHERE network = $1`
 
 	eventColumns = `SELECT position, invoice, seq, id, project, type, from_status, to_status, at, comment, actor, body
 		FROM cointill_events`
 	qEvents        = eventColumns + ` WHERE position > $1 ORDER BY position LIMIT $2`
 	qInvoiceEvents = eventColumns + ` WHERE invoice = $1 ORDER BY seq`
+	qFeedEnd       = `SELECT length FROM cointill_feed WHERE one`
 
 	qInsertProject = `INSERT INTO cointill_projects (id, owner, name, key_hash, version, doc)
 		VALUES ($1, $2, $3, $4, $5, $6)`

@@ -138,9 +138,13 @@ func (r reader) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	networks, txs, indexes := make([]string, len(keys)), make([]string, len(keys)), make([]string, len(keys))
-	for i, k := range keys {
-		networks[i], txs[i], indexes[i] = string(k.Network), k.TxID, k.Index
+	var networks, txs, indexes []string
+	asked := make(map[chain.Key]bool, len(keys))
+	for _, k := range keys {
+		if !asked[k] { // else a payment would come twice
+			asked[k] = true
+			networks, txs, indexes = append(networks, string(k.Network)), append(txs, k.TxID), append(indexes, k.Index)
+		}
 	}
 	found, err := r.many(ctx, qPaidBy, networks, txs, indexes)
 	if err != nil {
@@ -156,6 +160,26 @@ func (r reader) InvoicesPaidIn(ctx context.Context, network chain.Network, txID 
 		return found, fmt.Errorf("postgres: read invoices by transaction: %w", err)
 	}
 	return found, nil
+}
+
+// Payments implements [invoice.Reader].
+func (r reader) Payments(ctx context.Context, id string, after chain.Key, limit int) ([]invoice.Payment, error) {
+	found, err := r.q.Query(ctx, qPayments, id, string(after.Network), after.TxID, after.Index, int64(max(limit, 0)))
+	if err != nil {
+		return nil, fmt.Errorf("postgres: read payments of invoice %s: %w", id, err)
+	}
+	docs, err := pgx.CollectRows(found, pgx.RowTo[[]byte])
+	if err != nil {
+		return nil, fmt.Errorf("postgres: read payments of invoice %s: %w", id, err)
+	}
+	out := make([]invoice.Payment, len(docs))
+	for i, doc := range docs {
+		if err := json.Unmarshal(doc, &out[i]); err != nil {
+			err = &invoice.DamagedError{Invoices: []string{id}, Err: fmt.Errorf("payment: %w", err)}
+			return nil, fmt.Errorf("postgres: read payments: %w", err)
+		}
+	}
+	return out, nil
 }
 
 // HeldSlots implements [invoice.Reader].
@@ -202,53 +226,25 @@ func (r reader) InvoicesWaking(ctx context.Context, network chain.Network, head 
 // Network implements [invoice.Reader].
 func (r reader) Network(ctx context.Context, network chain.Network) (invoice.Progress, error) {
 	p := invoice.Progress{Network: network}
-	var head []byte
-	err := r.q.QueryRow(ctx, qNetwork, string(network)).Scan(&p.Version, (*[]byte)(&p.Cursor), &head)
+	var head, aside []byte
+	var at string
+	err := r.q.QueryRow(ctx, qNetwork, string(network)).Scan(&p.Version, (*[]byte)(&p.Cursor), &head, &at, &aside)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return invoice.Progress{}, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(head, &p.Head)
+	}
+	if err == nil {
+		err = json.Unmarshal(aside, &p.Aside)
+	}
+	if err == nil {
+		p.At, err = time.Parse(time.RFC3339Nano, at)
 	}
 	if err != nil {
 		return invoice.Progress{}, fmt.Errorf("postgres: read progress of %s: %w", network, err)
 	}
-	if err := json.Unmarshal(head, &p.Head); err != nil {
-		return invoice.Progress{}, fmt.Errorf("postgres: stored progress of %s is damaged: %w", network, err)
-	}
 	return p, nil
-}
-
-// Events implements [invoice.Reader].
-func (r reader) Events(ctx context.Context, after int64, limit int) ([]invoice.Event, error) {
-	return r.events(ctx, qEvents, after, int64(max(limit, 0)))
-}
-
-// InvoiceEvents implements [invoice.Reader].
-func (r reader) InvoiceEvents(ctx context.Context, id string) ([]invoice.Event, error) {
-	return r.events(ctx, qInvoiceEvents, id)
-}
-
-func (r reader) events(ctx context.Context, query string, args ...any) ([]invoice.Event, error) {
-	found, err := r.q.Query(ctx, query, args...)
-	if err != nil {
-		return nil, fmt.Errorf("postgres: read events: %w", err)
-	}
-	defer found.Close()
-	var out []invoice.Event
-	for found.Next() {
-		var ev invoice.Event
-		var at string
-		if err := found.Scan(&ev.Position, &ev.Invoice, &ev.Seq, &ev.ID, &ev.Project, &ev.Type, &ev.From, &ev.To,
-			&at, &ev.Comment, &ev.Actor, (*[]byte)(&ev.Body)); err != nil {
-			return nil, fmt.Errorf("postgres: read events: %w", err)
-		}
-		if ev.At, err = time.Parse(time.RFC3339Nano, at); err != nil {
-			return nil, fmt.Errorf("postgres: stored event %s is damaged: %w", ev.ID, err)
-		}
-		out = append(out, ev)
-	}
-	if err := found.Err(); err != nil {
-		return nil, fmt.Errorf("postgres: read events: %w", err)
-	}
-	return out, nil
 }
 
 // stamp writes a time to be read again, exactly.

@@ -47,6 +47,9 @@ func (p processes) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invo
 func (p processes) InvoicesPaidIn(ctx context.Context, network chain.Network, txID string) ([]invoice.Invoice, error) {
 	return p.any().InvoicesPaidIn(ctx, network, txID)
 }
+func (p processes) Payments(ctx context.Context, id string, after chain.Key, limit int) ([]invoice.Payment, error) {
+	return p.any().Payments(ctx, id, after, limit)
+}
 func (p processes) HeldSlots(ctx context.Context, network chain.Network, address chain.Address, first, last string, limit int) ([]string, error) {
 	return p.any().HeldSlots(ctx, network, address, first, last, limit)
 }

@@ -32,22 +32,32 @@ func (s *Store) Commit(ctx context.Context, b invoice.Batch) error {
 // rows is a batch as statements take it: each row a list of arguments.
 type rows struct {
 	progress, inserts, updates, releases, freed, claims, payments, events, messages []row
+	skip                                                                            int64
 }
 
 type row struct {
-	what string // for errors
-	args []any
+	what    string // for errors
+	invoice string // whose part of the batch it is; empty for none
+	args    []any
+}
+
+// conflict is the refusal of a part of a batch.
+func (r row) conflict(why string) error {
+	if r.invoice == "" {
+		return fmt.Errorf("%s %s: %w", why, r.what, invoice.ErrConflict)
+	}
+	return &invoice.ConflictError{Invoice: r.invoice, Err: errors.New(why + " " + r.what)}
 }
 
 func encode(b invoice.Batch) (rows, error) {
-	var r rows
+	r := rows{skip: b.Skip}
 	for _, inv := range b.Insert {
 		encoded, err := encodeInvoice(inv)
 		if err != nil {
 			return r, err
 		}
 		if inv.Version != 1 {
-			return r, fmt.Errorf("insert invoice %s with version %d: %w", inv.ID, inv.Version, invoice.ErrConflict)
+			return r, encoded.conflict("an insert does not begin with version 1:")
 		}
 		r.inserts = append(r.inserts, encoded)
 	}
@@ -61,7 +71,7 @@ func encode(b invoice.Batch) (rows, error) {
 	for _, c := range b.Releases {
 		r.releases = append(r.releases, encodeClaim(c.Claim))
 		if c.Reuse {
-			r.freed = append(r.freed, row{c.Wallet, []any{c.Wallet, int64(c.Index)}})
+			r.freed = append(r.freed, row{what: c.Wallet, args: []any{c.Wallet, int64(c.Index)}})
 		}
 	}
 	for _, c := range b.Claims {
@@ -72,18 +82,18 @@ func encode(b invoice.Batch) (rows, error) {
 		if err != nil {
 			return r, fmt.Errorf("encode payment of invoice %s: %w", p.Invoice, err)
 		}
-		r.payments = append(r.payments, row{fmt.Sprintf("payment %v of invoice %s", p.Key, p.Invoice), []any{
-			string(p.Key.Network), p.Key.TxID, p.Key.Index, p.Invoice, signed(p.Height()), p.Withdrawn, string(doc),
+		r.payments = append(r.payments, row{fmt.Sprintf("payment %v", p.Key), p.Invoice, []any{
+			string(p.Key.Network), p.Key.TxID, p.Key.Index, p.Invoice, signed(p.Height()), p.Withdrawn, p.Settled, string(doc),
 		}})
 	}
 	for _, ev := range b.Events {
-		r.events = append(r.events, row{ev.ID, []any{
+		r.events = append(r.events, row{ev.ID, ev.Invoice, []any{
 			ev.Invoice, ev.Seq, ev.ID, ev.Project, string(ev.Type), string(ev.From), string(ev.To), stamp(ev.At),
 			ev.Comment, ev.Actor, []byte(ev.Body),
 		}})
 	}
 	for _, m := range b.Messages {
-		r.messages = append(r.messages, row{m.ID, []any{
+		r.messages = append(r.messages, row{m.ID, m.Invoice, []any{
 			m.ID, string(m.Event), m.Invoice, m.Seq, m.Project, m.URL, m.Endpoint, stamp(m.At), m.Body, listing.Nanos(m.At),
 			m.Format, m.Secret,
 		}})
@@ -93,13 +103,19 @@ func encode(b invoice.Batch) (rows, error) {
 		if err != nil {
 			return r, fmt.Errorf("encode head of %s: %w", p.Network, err)
 		}
-		r.progress = append(r.progress, row{string(p.Network), []any{string(p.Network), p.Version, []byte(p.Cursor), string(head)}})
+		aside, err := json.Marshal(p.Aside)
+		if err != nil {
+			return r, fmt.Errorf("encode what was set aside of %s: %w", p.Network, err)
+		}
+		r.progress = append(r.progress, row{what: string(p.Network), args: []any{
+			string(p.Network), p.Version, []byte(p.Cursor), string(head), stamp(p.At), string(aside),
+		}})
 	}
 	return r, nil
 }
 
 func encodeClaim(c invoice.Claim) row {
-	return row{string(c.Address) + " for invoice " + c.Invoice, []any{keyOf(c.Place), string(c.Network), string(c.Address), c.Slot, c.Invoice}}
+	return row{string(c.Address), c.Invoice, []any{keyOf(c.Place), string(c.Network), string(c.Address), c.Slot, c.Invoice}}
 }
 
 // The arguments of an invoice are those of qInsertInvoice, of which the first are those of qUpdateInvoice, and then its
@@ -125,7 +141,7 @@ func encodeInvoice(inv invoice.Invoice) (row, error) {
 	if !wake.Time.IsZero() {
 		wakeTime = listing.Nanos(wake.Time)
 	}
-	return row{inv.ID, []any{
+	return row{"invoice", inv.ID, []any{
 		inv.ID, inv.Version, string(inv.Network()), string(wake.Tag), wakeHeight, wakeTime, roomy(doc, inv.Version),
 		inv.Project, inv.Terms.Standing, orderID, listing.Nanos(inv.CreatedAt), listing.RowOf(inv).Encode(),
 	}}, nil
@@ -161,18 +177,18 @@ func (r rows) apply(t *txn) error {
 		if p.args[1] == int64(1) {
 			query = qInsertProgress
 		}
-		if err := t.put(query, "progress of", p); err != nil {
+		if err := t.put(query, "store progress of", p); err != nil {
 			return err
 		}
 	}
 	for _, inv := range r.inserts {
 		if err := t.insertInvoice(inv); err != nil {
-			return fmt.Errorf("insert invoice %s: %w", inv.what, err)
+			return fmt.Errorf("insert: %w", err)
 		}
 	}
 	for _, inv := range r.updates {
 		if err := t.updateInvoice(inv); err != nil {
-			return fmt.Errorf("update invoice %s: %w", inv.what, err)
+			return fmt.Errorf("update: %w", err)
 		}
 	}
 	if err := r.applyPlaces(t); err != nil {
@@ -181,6 +197,11 @@ func (r rows) apply(t *txn) error {
 	for _, p := range r.payments {
 		if err := t.put(qPutPayment, "store", p); err != nil {
 			return err
+		}
+	}
+	if r.skip > 0 {
+		if _, err := t.exec(qSkip, r.skip); err != nil {
+			return fmt.Errorf("skip positions: %w", err)
 		}
 	}
 	for _, ev := range r.events {
@@ -225,11 +246,11 @@ func (r rows) applyPlaces(t *txn) error {
 // put writes one row, and takes it for a conflict when the statement left it out.
 func (t *txn) put(query, verb string, r row) error {
 	n, err := t.exec(query, r.args...)
-	if err == nil && n == 0 {
-		err = invoice.ErrConflict
-	}
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", verb, r.what, err)
+	}
+	if n == 0 {
+		return r.conflict("cannot " + verb)
 	}
 	return nil
 }
@@ -250,7 +271,7 @@ func (t *txn) insertInvoice(r row) error {
 		return err
 	}
 	if stored || orderID == nil {
-		return invoice.ErrConflict
+		return r.conflict("its id is taken, cannot insert")
 	}
 	var first string
 	if err := t.row(qIDByOrder, []any{project, orderID}, &first); err != nil {
@@ -263,7 +284,7 @@ func (t *txn) updateInvoice(r row) error {
 	var n int64
 	err := t.row(qUpdateInvoice, r.args[:updated], &n)
 	if errors.Is(err, sql.ErrNoRows) {
-		return invoice.ErrConflict
+		return r.conflict(fmt.Sprintf("version %d is not the next, cannot update", r.args[1]))
 	}
 	t.changed = t.changed || err == nil
 	if err == nil {
@@ -289,7 +310,7 @@ func (t *txn) reserve(wallet string, n uint32) (first uint32, err error) {
 	err = t.row(qReserve, []any{wallet, int64(n)}, &first)
 	t.changed = t.changed || err == nil
 	if errors.Is(err, sql.ErrNoRows) {
-		return 0, fmt.Errorf("sqlite: reserve indexes: wallet %q has no %d left", wallet, n)
+		return 0, fmt.Errorf("sqlite: reserve indexes: wallet %q has no %d left: %w", wallet, n, invoice.ErrNoAddress)
 	} else if err != nil {
 		return 0, fmt.Errorf("sqlite: reserve indexes: %w", err)
 	}

@@ -15,8 +15,12 @@ func (s *Store) Commits() int64 {
 // Queries are the prepared statements.
 func Queries() []string { return queries() }
 
-// PaidInQuery is the statement that finds the invoices of a transaction.
-const PaidInQuery = qPaidIn
+// The statements that find the invoices of a transaction, a page of an invoice's payments, and the next paid invoices.
+const (
+	PaidInQuery    = qPaidIn
+	PaymentsQuery  = qPayments
+	PaidAfterQuery = qPaidAfter
+)
 
 // WalkQuery is the statement of a listing along the index.
 func WalkQuery(q invoice.Query) string {

@@ -13,10 +13,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// harmless are the scans of what stays small: the list that was asked for, rows made up by the query, the index of
+// harmless are the scans of what stays small: the list that was asked for, rows made up by the query or found by it, the index of
 // what can be claimed, of which only the first entry is read, the changes that listings have not caught up on, their
 // segments, of which there is one for 16384 invoices, and the projects, of which there is one for each shop.
-var harmless = regexp.MustCompile(`^SCAN (\w+ VIRTUAL TABLE|CONSTANT ROW|\(subquery-\d+\)|cointill_outbox USING COVERING INDEX cointill_outbox_ready|cointill_changed|cointill_projects|cointill_segments$)`)
+var harmless = regexp.MustCompile(`^SCAN (\w+ VIRTUAL TABLE|CONSTANT ROW|\(subquery-\d+\)|found|paid|cointill_outbox USING COVERING INDEX cointill_outbox_ready|cointill_changed|cointill_projects|cointill_segments$)`)
 
 // plan is how SQLite would run the query.
 func plan(t *testing.T, db *sql.DB, query string) []string {
@@ -59,5 +59,35 @@ func TestA43_APageAfterAnotherBeginsThereInTheIndex(t *testing.T) {
 
 func TestA43_ATransactionIsFoundInTheIndex(t *testing.T) {
 	_, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
-	require.Regexp(t, `SEARCH cointill_payments USING PRIMARY KEY \(network=\? AND txid=\?\)`, strings.Join(plan(t, db, sqlite.PaidInQuery), "\n"))
+	require.Regexp(t, `SEARCH p USING PRIMARY KEY \(network=\? AND txid=\?\)`, strings.Join(plan(t, db, sqlite.PaidInQuery), "\n"))
+}
+
+func TestInvoicesAreReadWithoutTheirSettledPayments(t *testing.T) {
+	_, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
+	const open = "SEARCH p USING INDEX cointill_payments_invoice (invoice=? AND settled=?) LEFT-JOIN"
+	read := 0
+	for _, query := range append(sqlite.Queries(), sqlite.WalkQuery(invoice.Query{Project: "shop"})) {
+		steps := plan(t, db, query)
+		if strings.Contains(query, "LEFT JOIN cointill_payments") {
+			read++
+			require.Contains(t, steps, open, query)
+		}
+		for _, step := range steps {
+			require.NotRegexp(t, `cointill_payments_invoice \(invoice=\?\)`, step, "it would read all payments of an invoice: %s", query)
+		}
+	}
+	require.GreaterOrEqual(t, read, 8)
+}
+
+func TestPaymentsOfAnInvoiceAreReadFromWhereTheyGoOn(t *testing.T) {
+	_, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
+	steps := strings.Join(plan(t, db, sqlite.PaymentsQuery), "\n")
+	const both = `(?s)SEARCH cointill_payments USING INDEX cointill_payments_invoice \(invoice=\? AND settled=\? AND \(network,txid,idx\)>\(\?,\?,\?\)\)`
+	require.Regexp(t, both+".*"+both[4:], steps)
+}
+
+func TestPaidInvoicesAreFoundOneAfterTheOther(t *testing.T) {
+	_, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
+	steps := strings.Join(plan(t, db, sqlite.PaidAfterQuery), "\n")
+	require.Equal(t, 2, strings.Count(steps, "SEARCH cointill_payments USING COVERING INDEX cointill_payments_invoice (invoice>?)"), steps)
 }

@@ -30,26 +30,35 @@ const (
 		RETURNING idx`
 	qReserved = `SELECT COALESCE((SELECT next FROM cointill_wallets WHERE wallet = ?), 0)`
 
-	qPutPayment = `INSERT INTO cointill_payments (network, txid, idx, invoice, height, withdrawn, doc)
-		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE EXISTS (SELECT 1 FROM cointill_invoices WHERE id = ?4)
+	qPutPayment = `INSERT INTO cointill_payments (network, txid, idx, invoice, height, withdrawn, settled, doc)
+		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 WHERE EXISTS (SELECT 1 FROM cointill_invoices WHERE id = ?4)
 		ON CONFLICT (network, txid, idx) DO UPDATE
-		SET height = excluded.height, withdrawn = excluded.withdrawn, doc = excluded.doc
+		SET height = excluded.height, withdrawn = excluded.withdrawn, settled = excluded.settled, doc = excluded.doc
 		WHERE invoice = excluded.invoice`
-	qInsertEvent = `INSERT INTO cointill_events (
+	qInsertEvent = `INSERT INTO cointill_events (position,
 		invoice, seq, id, project, type, from_status, to_status, at, comment, actor, body)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
-	qInsertProgress = `INSERT INTO cointill_networks (network, version, cursor, head) VALUES (?, ?, ?, ?)
+		SELECT 1 + ` + feedEnd + `, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE true ON CONFLICT DO NOTHING`
+	// feedEnd is the position of the last event, or what was skipped if that is more.
+	feedEnd = `max((SELECT COALESCE(max(position), 0) FROM cointill_events), (SELECT skipped FROM cointill_feed WHERE one = 1))`
+	qSkip   = `UPDATE cointill_feed SET skipped = ?1 WHERE one = 1 AND skipped < ?1`
+
+	qInsertProgress = `INSERT INTO cointill_networks (network, version, cursor, head, at, aside) VALUES (?, ?, ?, ?, ?, ?)
 		ON CONFLICT DO NOTHING`
-	qUpdateProgress = `UPDATE cointill_networks SET (version, cursor, head) = (?2, ?3, ?4)
+	qUpdateProgress = `UPDATE cointill_networks SET (version, cursor, head, at, aside) = (?2, ?3, ?4, ?5, ?6)
 		WHERE network = ?1 AND version = ?2 - 1`
 	qReserve = `INSERT INTO cointill_wallets (wallet, next) VALUES (?1, ?2)
 		ON CONFLICT (wallet) DO UPDATE SET next = next + ?2 WHERE next + ?2 <= 4294967295
 		RETURNING next - ?2`
 
-	// withPayments is how invoices are read: a row for each payment, or one with null if there is none,
+	// withPayments is how invoices are read: a row for each open payment, or one with null if there is none,
 	// in one statement and so of one moment.
 	withPayments = `SELECT i.id, i.doc, p.doc FROM cointill_invoices i
-		LEFT JOIN cointill_payments p ON p.invoice = i.id`
+		LEFT JOIN cointill_payments p ON p.invoice = i.id AND p.settled = 0`
+	// ofFound are the invoices of the payments that were found, and a row for each of these that is settled.
+	ofFound = withPayments + ` WHERE i.id IN (SELECT invoice FROM found)
+		UNION ALL SELECT i.id, i.doc, found.doc FROM found CROSS JOIN cointill_invoices i ON i.id = found.invoice
+			WHERE found.doc IS NOT NULL`
+	foundPayment    = `SELECT p.invoice, CASE WHEN p.settled THEN p.doc END`
 	qInvoice        = withPayments + ` WHERE i.id = ?`
 	qInvoiceByOrder = withPayments + ` WHERE i.project = ? AND i.order_id = ?`
 	qInvoices       = withPayments + ` WHERE i.id IN (SELECT value FROM json_each(?))`
@@ -57,19 +66,26 @@ const (
 	// the same number.
 	qPlaces = `SELECT p.address, p.slot, p.invoice FROM json_each(?) a
 		CROSS JOIN cointill_places p ON p.place = a.value`
-	qPaidBy = withPayments + ` WHERE i.id IN (
-		SELECT paid.invoice FROM json_each(?) a CROSS JOIN cointill_payments paid
-			ON paid.network = a.value ->> 0 AND paid.txid = a.value ->> 1 AND paid.idx = a.value ->> 2)`
-	qPaidIn = withPayments + ` WHERE i.id IN (
-		SELECT invoice FROM cointill_payments WHERE network = ? AND txid = ?)`
-	qPaidAfter = withPayments + ` WHERE i.id IN (
-		SELECT DISTINCT invoice FROM cointill_payments WHERE invoice > ? ORDER BY invoice LIMIT ?) ORDER BY i.id`
+	qPaidBy = `WITH found (invoice, doc) AS MATERIALIZED (` + foundPayment + ` FROM json_each(?) a CROSS JOIN cointill_payments p
+			ON p.network = a.value ->> 0 AND p.txid = a.value ->> 1 AND p.idx = a.value ->> 2) ` + ofFound
+	qPaidIn = `WITH found (invoice, doc) AS MATERIALIZED (` + foundPayment + ` FROM cointill_payments p
+			WHERE p.network = ? AND p.txid = ?) ` + ofFound
+	// qPaidAfter goes from one invoice to the next, however many payments they have.
+	qPaidAfter = `WITH RECURSIVE paid (id) AS (SELECT min(invoice) FROM cointill_payments WHERE invoice > ?1
+			UNION ALL SELECT (SELECT min(invoice) FROM cointill_payments WHERE invoice > paid.id) FROM paid WHERE paid.id IS NOT NULL LIMIT ?2)
+		` + withPayments + ` WHERE i.id IN (SELECT id FROM paid) ORDER BY i.id`
+	// qPayments reads no more than it has to of the open payments and of the settled ones.
+	qPayments = `SELECT doc FROM (SELECT * FROM (SELECT network, txid, idx, doc FROM cointill_payments
+				WHERE invoice = ?1 AND settled = 0 AND (network, txid, idx) > (?2, ?3, ?4) ORDER BY network, txid, idx LIMIT ?5)
+			UNION ALL SELECT * FROM (SELECT network, txid, idx, doc FROM cointill_payments
+				WHERE invoice = ?1 AND settled = 1 AND (network, txid, idx) > (?2, ?3, ?4) ORDER BY network, txid, idx LIMIT ?5))
+		ORDER BY network, txid, idx LIMIT ?5`
 	qHeldSlots = `SELECT slot FROM cointill_places
 		WHERE network = ? AND address = ? AND slot BETWEEN ? AND ? AND released = 0 AND slot <> '' ORDER BY slot LIMIT ?`
 	qHeld = `SELECT EXISTS (SELECT 1 FROM cointill_places
 		WHERE place = ? AND network = ? AND address = ? AND slot = '' AND released = 0)`
-	qAbove = withPayments + ` WHERE i.id IN (
-		SELECT invoice FROM cointill_payments WHERE network = ? AND withdrawn = 0 AND height > ?)`
+	qAbove = `WITH found (invoice, doc) AS MATERIALIZED (` + foundPayment + ` FROM cointill_payments p
+			WHERE p.network = ? AND p.withdrawn = 0 AND p.height > ?) ` + ofFound
 	qWaking = withPayments + ` WHERE i.n IN (
 		SELECT n FROM (SELECT n FROM cointill_invoices
 			WHERE network = ?1 AND wake_tag = '' AND wake_height <= ?2 ORDER BY wake_height LIMIT ?6)
@@ -105,12 +121,13 @@ const (
 			AND (p.writing <> s.texts OR p.part NOT BETWEEN ?2 AND ?3)
 		WHERE s.segment = ?1 LIMIT ?4)`
 
-	qNetwork = `SELECT version, cursor, head FROM cointill_networks WHERE network = ?`
+	qNetwork = `SELECT version, cursor, head, at, aside FROM cointill_networks WHERE network = ?`
 
 	eventColumns = `SELECT position, invoice, seq, id, project, type, from_status, to_status, at, comment, actor, body
 		FROM cointill_events`
 	qEvents        = eventColumns + ` WHERE position > ? ORDER BY position LIMIT ?`
 	qInvoiceEvents = eventColumns + ` WHERE invoice = ? ORDER BY seq`
+	qFeedEnd       = `SELECT ` + feedEnd
 
 	qInsertProject = `INSERT INTO cointill_projects (id, owner, name, key_hash, version, doc)
 		VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
@@ -168,11 +185,11 @@ func queries() []string {
 	return []string{
 		qLock, qInsertInvoice, qUpdateInvoice, qListInserted, qListUpdated, qInvoiceExists, qIDByOrder, qPutPayment, qInsertEvent,
 		qClaimPlace, qForgetPlace, qReleasePlace, qFreeIndex, qTakeIndex, qReserved, qInvoices, qPlaces, qPaidBy, qPaidIn,
-		qPaidAfter, qHeldSlots, qHeld,
+		qPaidAfter, qPayments, qHeldSlots, qHeld,
 		qInsertProgress, qUpdateProgress, qReserve, qInvoice, qInvoiceByOrder, qAbove, qWaking,
 		qChanged, qChangedNumbers, qChangedOf, qSegments, qSegment, qParts, qSome, qBeginWriting, qWriting, qInsertPart, qFinishWriting,
 		qMerged, qClearParts,
-		qNetwork, qEvents, qInvoiceEvents, qInsertProject, qUpdateProject, qProjectVersion, qProjectByName,
+		qNetwork, qEvents, qInvoiceEvents, qFeedEnd, qSkip, qInsertProject, qUpdateProject, qProjectVersion, qProjectByName,
 		qProject, qProjectByKey, qProjectsByOwner, qInsertMessage, qRelease, qDue, qClaim, qRecord, qInsertAttempt,
 		qInsertGone, qDeleteGone, qKill, qNextDue, qHistory, qLatest, qResend,
 		qBeginReply, qReply, qFinishReply, qAbandonReply, qEndReplies,

@@ -185,9 +185,13 @@ func (r *reader) at(ctx context.Context, places []invoice.Place) ([]string, erro
 
 // InvoicesPaidBy implements [invoice.Reader].
 func (r *reader) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice.Invoice, error) {
-	triples := make([][3]string, len(keys))
-	for i, k := range keys {
-		triples[i] = [3]string{string(k.Network), k.TxID, k.Index}
+	triples := make([][3]string, 0, len(keys))
+	asked := make(map[chain.Key]bool, len(keys))
+	for _, k := range keys {
+		if !asked[k] { // else a payment would come twice
+			asked[k] = true
+			triples = append(triples, [3]string{string(k.Network), k.TxID, k.Index})
+		}
 	}
 	list, err := json.Marshal(triples)
 	if err != nil {
@@ -216,6 +220,36 @@ func (r *reader) PaidInvoices(ctx context.Context, after string, limit int) ([]i
 		return found, fmt.Errorf("sqlite: read paid invoices: %w", err)
 	}
 	return found, nil
+}
+
+// Payments implements [invoice.Reader].
+func (r *reader) Payments(ctx context.Context, id string, after chain.Key, limit int) ([]invoice.Payment, error) {
+	out, err := r.payments(ctx, id, string(after.Network), after.TxID, after.Index, max(limit, 0))
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: read payments of invoice %s: %w", id, err)
+	}
+	return out, nil
+}
+
+func (r *reader) payments(ctx context.Context, id string, args ...any) ([]invoice.Payment, error) {
+	found, err := r.stmt(ctx, qPayments).QueryContext(ctx, append([]any{id}, args...)...)
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close()
+	var out []invoice.Payment
+	var doc sql.RawBytes
+	for found.Next() {
+		if err := found.Scan(&doc); err != nil {
+			return nil, err
+		}
+		var p invoice.Payment
+		if err := json.Unmarshal(doc, &p); err != nil {
+			return nil, &invoice.DamagedError{Invoices: []string{id}, Err: fmt.Errorf("payment: %w", err)}
+		}
+		out = append(out, p)
+	}
+	return out, found.Err()
 }
 
 // HeldSlots implements [invoice.Reader].
@@ -271,51 +305,23 @@ func (r *reader) InvoicesWaking(ctx context.Context, network chain.Network, head
 // Network implements [invoice.Reader].
 func (r *reader) Network(ctx context.Context, network chain.Network) (invoice.Progress, error) {
 	p := invoice.Progress{Network: network}
-	var head []byte
-	err := r.stmt(ctx, qNetwork).QueryRowContext(ctx, string(network)).Scan(&p.Version, (*[]byte)(&p.Cursor), &head)
+	var head, aside []byte
+	var at string
+	err := r.stmt(ctx, qNetwork).QueryRowContext(ctx, string(network)).Scan(&p.Version, (*[]byte)(&p.Cursor), &head, &at, &aside)
 	if errors.Is(err, sql.ErrNoRows) {
 		return invoice.Progress{}, nil
 	}
 	if err == nil {
 		err = json.Unmarshal(head, &p.Head)
 	}
+	if err == nil {
+		err = json.Unmarshal(aside, &p.Aside)
+	}
+	if err == nil {
+		p.At, err = time.Parse(time.RFC3339Nano, at)
+	}
 	if err != nil {
 		return invoice.Progress{}, fmt.Errorf("sqlite: read progress of %s: %w", network, err)
 	}
 	return p, nil
-}
-
-// Events implements [invoice.Reader].
-func (r *reader) Events(ctx context.Context, after int64, limit int) ([]invoice.Event, error) {
-	return r.events(ctx, qEvents, after, max(limit, 0))
-}
-
-// InvoiceEvents implements [invoice.Reader].
-func (r *reader) InvoiceEvents(ctx context.Context, id string) ([]invoice.Event, error) {
-	return r.events(ctx, qInvoiceEvents, id)
-}
-
-func (r *reader) events(ctx context.Context, query string, args ...any) ([]invoice.Event, error) {
-	found, err := r.stmt(ctx, query).QueryContext(ctx, args...)
-	if err != nil {
-		return nil, fmt.Errorf("sqlite: read events: %w", err)
-	}
-	defer found.Close()
-	var out []invoice.Event
-	for found.Next() {
-		var ev invoice.Event
-		var at string
-		if err := found.Scan(&ev.Position, &ev.Invoice, &ev.Seq, &ev.ID, &ev.Project, &ev.Type, &ev.From, &ev.To,
-			&at, &ev.Comment, &ev.Actor, (*[]byte)(&ev.Body)); err != nil {
-			return nil, fmt.Errorf("sqlite: read events: %w", err)
-		}
-		if ev.At, err = time.Parse(time.RFC3339Nano, at); err != nil {
-			return nil, fmt.Errorf("sqlite: stored event %s is damaged: %w", ev.ID, err)
-		}
-		out = append(out, ev)
-	}
-	if err := found.Err(); err != nil {
-		return nil, fmt.Errorf("sqlite: read events: %w", err)
-	}
-	return out, nil
 }

@@ -251,7 +251,8 @@ func (w *writer) transact(ctx context.Context, conn *sql.Conn, group []*job) err
 // isRefusal says whether the ports name the error: the database is fine, the caller is not.
 func isRefusal(err error) bool {
 	for _, refusal := range []error{
-		invoice.ErrConflict, invoice.ErrDuplicateOrder, invoice.ErrDuplicateProject, invoice.ErrNotFound, webhook.ErrStaleClaim,
+		invoice.ErrConflict, invoice.ErrDuplicateOrder, invoice.ErrDuplicateProject, invoice.ErrNotFound,
+		invoice.ErrNoAddress, webhook.ErrStaleClaim,
 	} {
 		if errors.Is(err, refusal) {
 			return true

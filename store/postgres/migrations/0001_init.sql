@@ -73,13 +73,17 @@ CREATE TABLE cointill_payments (
 	invoice   text COLLATE "C" NOT NULL,
 	height    bigint NOT NULL, -- of its block; 2^63-1 when it is in none
 	withdrawn boolean NOT NULL,
+	settled   boolean NOT NULL, -- it is in the sums of its invoice, which is read without it then
 	doc       text NOT NULL,
 	PRIMARY KEY (network, txid, idx)
 );
-CREATE INDEX cointill_payments_invoice ON cointill_payments (invoice);
+-- Few payments of an invoice are open, and most invoices have no others: the index that keeps the keys in order is of
+-- the settled ones alone.
+CREATE INDEX cointill_payments_open ON cointill_payments (invoice) WHERE NOT settled;
+CREATE INDEX cointill_payments_settled ON cointill_payments (invoice, network, txid, idx) WHERE settled;
 CREATE INDEX cointill_payments_height ON cointill_payments (network, height) WHERE NOT withdrawn;
 
--- The one row says how long the feed is. Who appends to the feed updates it, and so holds its lock until
+-- The one row says which position was given last, or skipped. Who appends to the feed updates it, and so holds its lock until
 -- the commit: positions become visible in their order.
 CREATE TABLE cointill_feed (
 	one    boolean PRIMARY KEY CHECK (one),
@@ -107,7 +111,9 @@ CREATE TABLE cointill_networks (
 	network text COLLATE "C" PRIMARY KEY,
 	version bigint NOT NULL,
 	cursor  bytea,
-	head    text NOT NULL
+	head    text NOT NULL,
+	at      text COLLATE "C" NOT NULL,
+	aside   text NOT NULL
 );
 
 CREATE TABLE cointill_wallets (

@@ -75,11 +75,20 @@ CREATE TABLE cointill_payments (
 	invoice   TEXT NOT NULL,
 	height    INTEGER NOT NULL, -- of its block; 2^63-1 when it is in none
 	withdrawn INTEGER NOT NULL,
+	settled   INTEGER NOT NULL, -- 1 when it is in the sums of its invoice, which is read without it then
 	doc       TEXT NOT NULL,
 	PRIMARY KEY (network, txid, idx)
 ) WITHOUT ROWID;
-CREATE INDEX cointill_payments_invoice ON cointill_payments (invoice);
+-- With the primary key behind it, as in every index of such a table, it has both kinds in the order of their keys.
+CREATE INDEX cointill_payments_invoice ON cointill_payments (invoice, settled);
 CREATE INDEX cointill_payments_height ON cointill_payments (network, height) WHERE withdrawn = 0;
+
+-- The one row says up to which position the feed was told to give none.
+CREATE TABLE cointill_feed (
+	one     INTEGER PRIMARY KEY CHECK (one = 1),
+	skipped INTEGER NOT NULL
+);
+INSERT INTO cointill_feed (one, skipped) VALUES (1, 0);
 
 -- Only one transaction writes at a time, so positions grow in the order of the commits. They would begin again
 -- if the last events were deleted: nothing here deletes any.
@@ -103,7 +112,9 @@ CREATE TABLE cointill_networks (
 	network TEXT PRIMARY KEY,
 	version INTEGER NOT NULL,
 	cursor  BLOB,
-	head    TEXT NOT NULL
+	head    TEXT NOT NULL,
+	at      TEXT NOT NULL,
+	aside   TEXT NOT NULL
 ) WITHOUT ROWID;
 
 CREATE TABLE cointill_wallets (

@@ -1,0 +1,258 @@
+package invoice
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+)
+
+const (
+	// maxTries bounds how often a step is decided again because something changed meanwhile.
+	maxTries = 50
+	// stubborn is how often the same facts are refused before they are taken for a contradiction.
+	stubborn = 3
+	// failuresBeforeAside is how often a store fails with a step before it is asked to take the step without the
+	// invoices that it touches.
+	failuresBeforeAside = 4
+	// maxAside bounds what is set aside on one network, asideEvery how often it is tried again.
+	maxAside   = 200
+	maxSeen    = 2000
+	asideEvery = time.Minute
+)
+
+// refusals remembers what the store refused of one step.
+type refusals struct {
+	tries int
+	named map[string]refusal // by the invoice that was named
+	last  string             // what was refused last without a name ...
+	times int                // ... and how often in a row
+	all   string             // why every invoice is left out; empty while none need be
+}
+
+type refusal struct {
+	version int64
+	times   int
+	cause   string // why the invoice is left out; empty while it need not be
+}
+
+// conflict notes that the batch was refused. Facts that changed between two refusals may have caused them; the same
+// facts that are refused again and again contradict what is stored.
+func (r *refusals) conflict(b Batch, err error) {
+	if named, ok := errors.AsType[*ConflictError](err); ok {
+		i := slices.IndexFunc(b.Update, func(inv Invoice) bool { return inv.ID == named.Invoice })
+		if i >= 0 {
+			r.name(b.Update[i], err)
+			return
+		}
+	}
+	var facts strings.Builder
+	for _, inv := range b.Update {
+		fmt.Fprintf(&facts, "%s %d\n", inv.ID, inv.Version)
+	}
+	if facts.String() != r.last {
+		r.last, r.times = facts.String(), 0
+	}
+	if r.times++; r.times >= stubborn {
+		r.all = err.Error()
+	}
+}
+
+func (r *refusals) name(inv Invoice, err error) {
+	was := r.named[inv.ID]
+	if was.version != inv.Version {
+		was = refusal{version: inv.Version}
+	}
+	if was.times++; was.times >= stubborn {
+		was.cause = err.Error()
+	}
+	r.named[inv.ID] = was
+}
+
+// cause says why an invoice is left out of a step; empty when it is not. Once something of an invoice is set aside, all
+// that comes later is too, until that is taken into account: the order matters.
+func (r *refusals) cause(id string, aside []Aside) string {
+	if r.all != "" {
+		return r.all
+	}
+	if cause := r.named[id].cause; cause != "" {
+		return cause
+	}
+	if i := slices.IndexFunc(aside, func(a Aside) bool { return a.Invoice == id }); i >= 0 {
+		return aside[i].Cause
+	}
+	return ""
+}
+
+// part is what a step has for one invoice, to be set aside. What waits in a pool comes again by itself.
+func (v view) part(id string, mine []sighting, cause string, now time.Time) Aside {
+	a := Aside{Since: now, Cause: cause, Invoice: id, Rewound: v.rewound, Fork: v.fork}
+	for _, s := range mine {
+		if s.block != (BlockRef{}) {
+			a.Seen = append(a.Seen, Seen{s.transfer, s.block})
+		}
+	}
+	return a
+}
+
+// asideAfter is what is set aside after a step, but for what the store refuses of it.
+func (p Progress) asideAfter(v view, t touch, now time.Time) []Aside {
+	out := slices.DeleteFunc(slices.Clone(p.Aside), func(a Aside) bool {
+		return v.rewound && a.Unexamined != nil && a.Unexamined.Height > v.fork
+	})
+	for _, u := range v.unexamined {
+		out = setAside(out, Aside{Since: now, Cause: u.Reason, Unexamined: &u})
+	}
+	if len(t.unread) > 0 {
+		a := v.part("", t.unread, "an invoice at the address cannot be read", now)
+		a.Rewound, a.Fork = false, 0
+		out = setAside(out, a)
+	}
+	if !v.rewound {
+		return out
+	}
+	for _, id := range t.damaged {
+		out = setAside(out, Aside{Since: now, Cause: "cannot be read", Invoice: id, Rewound: true, Fork: v.fork})
+	}
+	here := func(id string) bool {
+		return slices.ContainsFunc(t.invoices, func(inv Invoice) bool { return inv.ID == id }) || slices.Contains(t.damaged, id)
+	}
+	seen := map[string]bool{}
+	for _, a := range p.Aside {
+		if a.Invoice != "" && !seen[a.Invoice] && !here(a.Invoice) {
+			seen[a.Invoice] = true
+			out = setAside(out, Aside{Since: now, Cause: a.Cause, Invoice: a.Invoice, Rewound: true, Fork: v.fork})
+		}
+	}
+	return out
+}
+
+// setAside adds to what is set aside, as long as there is room. What cannot be examined, which anybody can send, makes
+// room first.
+func setAside(list []Aside, a Aside) []Aside {
+	if a.Unexamined == nil && len(a.Seen) == 0 && !a.Rewound {
+		return list
+	}
+	for i := len(list) - 1; i >= 0; i-- {
+		if last := &list[i]; last.Unexamined == nil && a.Unexamined == nil && last.Invoice == a.Invoice {
+			if a.Rewound || len(last.Seen)+len(a.Seen) > maxSeen {
+				break
+			}
+			last.Seen = append(slices.Clip(last.Seen), a.Seen...)
+			return list
+		}
+	}
+	if list = append(list, a); len(list) <= maxAside {
+		return list
+	}
+	if i := slices.IndexFunc(list, func(a Aside) bool { return a.Unexamined != nil }); i >= 0 {
+		return slices.Delete(list, i, i+1)
+	}
+	return list[:maxAside]
+}
+
+// retryAside tries again, now and then, what was set aside: a transaction may be examined by now, a row repaired.
+func (s *Service) retryAside(ctx context.Context, n *network, p Progress) (Progress, error) {
+	if len(p.Aside) == 0 || time.Now().Before(n.asideDue) {
+		return p, nil
+	}
+	n.asideDue = time.Now().Add(asideEvery)
+	kept := map[string]bool{} // invoices of which something stays aside: so does what came later
+	for _, a := range p.Aside {
+		if a.Invoice != "" && kept[a.Invoice] {
+			continue
+		}
+		next, err := s.retryOne(ctx, n, p, a)
+		switch {
+		case errors.Is(err, errOvertaken), ctx.Err() != nil:
+			return p, err
+		case err != nil:
+			kept[a.Invoice] = true
+			s.log.Warn("stays set aside", "network", n.id, "invoice", a.Invoice, "unexamined", a.Unexamined, "error", err)
+		default:
+			p = next
+			s.log.Info("no longer set aside", "network", n.id, "invoice", a.Invoice, "unexamined", a.Unexamined)
+		}
+	}
+	return p, nil
+}
+
+// retryOne takes one thing into account that was set aside.
+func (s *Service) retryOne(ctx context.Context, n *network, p Progress, a Aside) (Progress, error) {
+	v, err := n.asideView(ctx, a)
+	if err != nil {
+		return p, err
+	}
+	t, err := s.touched(ctx, v)
+	if err != nil {
+		return p, err
+	}
+	if len(t.unread) > 0 || slices.Contains(t.damaged, a.Invoice) {
+		return p, errors.New("cannot be read")
+	}
+	c, ask := clock{head: p.Head, now: s.cfg.Now().UTC()}, s.remembering()
+	var b Batch
+	for _, before := range t.invoices {
+		if a.Invoice != "" && a.Invoice != before.ID {
+			continue
+		}
+		d, err := s.digested(ctx, before, t.mine[before.ID], v, c, ask)
+		if err != nil {
+			return p, err
+		}
+		if d != nil {
+			s.put(&b, *d)
+		}
+	}
+	next := p
+	next.Version, next.Aside = p.Version+1, without(p.Aside, a)
+	b.Progress, b.Fence = []Progress{next}, n.duty.fence()
+	err = s.store(ctx, b)
+	if errors.Is(err, ErrConflict) {
+		if stored, readErr := s.cfg.Store.Network(ctx, n.id); readErr == nil && stored.Version != p.Version {
+			return p, errOvertaken
+		}
+	}
+	return next, err
+}
+
+// without is the list less its first element that is the same.
+func without(list []Aside, a Aside) []Aside {
+	i := slices.IndexFunc(list, func(o Aside) bool {
+		return o.Since.Equal(a.Since) && o.Invoice == a.Invoice && o.Fork == a.Fork && o.Rewound == a.Rewound &&
+			(o.Unexamined == nil) == (a.Unexamined == nil) && (o.Unexamined == nil || *o.Unexamined == *a.Unexamined)
+	})
+	if i < 0 {
+		return list
+	}
+	return slices.Delete(slices.Clone(list), i, i+1)
+}
+
+// asideView is the part of a step that was set aside, arranged for matching once more.
+func (n *network) asideView(ctx context.Context, a Aside) (view, error) {
+	v := newView(n.id)
+	v.rewound, v.fork = a.Rewound, a.Fork
+	for _, seen := range a.Seen {
+		v.add(sighting{seen.Transfer, seen.Block})
+	}
+	if u := a.Unexamined; u != nil {
+		examiner, able := n.Watcher.(chain.Examiner)
+		if !able {
+			return v, fmt.Errorf("examine %s: %w", u.TxID, errors.ErrUnsupported)
+		}
+		found, err := examiner.Examine(ctx, *u)
+		if err != nil && !errors.Is(err, chain.ErrGone) {
+			return v, err
+		}
+		for _, t := range found {
+			t.Replaceable = false
+			v.add(sighting{t, BlockRef{u.Height, u.Block, u.Time.UTC()}})
+		}
+	}
+	v.arrange()
+	return v, nil
+}

@@ -1,0 +1,278 @@
+package invoice
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/cointill/cointill/chain"
+)
+
+// digest decides about every invoice that a step touches, and answers what is set aside afterwards.
+func (s *Service) digest(ctx context.Context, n *network, v view, p Progress, head chain.Head, refused *refusals) (Batch, []Aside, error) {
+	t, err := s.touched(ctx, v)
+	if err != nil {
+		return Batch{}, nil, err
+	}
+	c, ask := clock{head: head, now: s.cfg.Now().UTC()}, s.remembering()
+	aside := p.asideAfter(v, t, c.now)
+	var b Batch
+	for _, before := range t.invoices {
+		mine := t.mine[before.ID]
+		if cause := refused.cause(before.ID, p.Aside); cause != "" {
+			aside = setAside(aside, v.part(before.ID, mine, cause, c.now))
+			continue
+		}
+		d, err := s.digested(ctx, before, mine, v, c, ask)
+		switch _, broken := errors.AsType[*brokenError](err); {
+		case broken:
+			aside = setAside(aside, v.part(before.ID, mine, err.Error(), c.now))
+		case err != nil:
+			return Batch{}, nil, err
+		case d != nil:
+			s.put(&b, *d)
+		}
+	}
+	return b, aside, nil
+}
+
+// digested decides about one invoice that a step touches; nil when the step changes nothing of it.
+func (s *Service) digested(ctx context.Context, before Invoice, mine []sighting, v view, c clock, ask asker) (*decision, error) {
+	changes := absorb(before, mine, v, c.now)
+	if len(changes) == 0 {
+		return nil, nil
+	}
+	for i := range changes {
+		changes[i].payment = s.value(ctx, before, s.weigh(before, changes[i].payment), ask)
+	}
+	c, err := s.clockFor(ctx, before, v.network, c)
+	if err != nil {
+		return nil, err
+	}
+	d, err := decided(before, merge(before, changes), changes, nil, Action{}, c)
+	return &d, err
+}
+
+// clockFor is the clock of an invoice that a step touches: that of its own network, which is another
+// one when money was sent on the wrong network.
+func (s *Service) clockFor(ctx context.Context, inv Invoice, stepping chain.Network, c clock) (clock, error) {
+	if inv.Network() == stepping {
+		return s.withOldest(ctx, inv, c)
+	}
+	own, err := s.chainClock(ctx, inv.Network())
+	if err != nil {
+		return clock{}, err
+	}
+	own.now = c.now
+	return s.withOldest(ctx, inv, own)
+}
+
+// withOldest adds how far the networks have come, of which the invoice holds places from an earlier choice: a place must
+// not be given up while its network is not being seen.
+func (s *Service) withOldest(ctx context.Context, inv Invoice, c clock) (clock, error) {
+	c.oldest = c.head.Time
+	for _, claim := range inv.held() {
+		if claim.Network == inv.Network() {
+			continue
+		}
+		p, err := s.cfg.Store.Network(ctx, claim.Network)
+		if err != nil {
+			return clock{}, fmt.Errorf("invoice: read progress of %s: %w", claim.Network, err)
+		}
+		if p.Head.Time.Before(c.oldest) {
+			c.oldest = p.Head.Time
+		}
+	}
+	return c, nil
+}
+
+// touch is what a step may concern.
+type touch struct {
+	invoices []Invoice             // by id
+	mine     map[string][]sighting // which sightings are whose
+	unread   []sighting            // that may be of an invoice which cannot be read
+	damaged  []string              // ids of invoices that cannot be read and may have lost a payment
+}
+
+// touched finds what a step may concern.
+func (s *Service) touched(ctx context.Context, v view) (touch, error) {
+	found := &finds{invoices: map[string]Invoice{}}
+	t, err := s.matched(ctx, v, found)
+	if err != nil {
+		return touch{}, err
+	}
+	if from, any := v.above(); any {
+		list, err := s.cfg.Store.InvoicesAbove(ctx, v.network, from)
+		if damaged, ok := errors.AsType[*DamagedError](err); ok {
+			t.damaged = damaged.Invoices
+		}
+		if err = s.passOver(v.network, err); err != nil {
+			return touch{}, err
+		}
+		if err := found.add(list); err != nil {
+			return touch{}, err
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(found.invoices)) {
+		t.invoices = append(t.invoices, found.invoices[id])
+	}
+	return t, nil
+}
+
+// above is the height above which every payment is looked at, if there is any need.
+func (v view) above() (uint64, bool) {
+	from, need := uint64(Unconfirmed-1), v.poolKnown
+	if v.rewound {
+		from, need = v.fork, true
+	}
+	if !v.earliest.IsZero() && v.first > 0 {
+		from, need = min(from, v.first-min(v.first, stampReach+1)), true
+	}
+	return from, need
+}
+
+// finds collects invoices from several questions, each of which answers some of their settled payments.
+type finds struct{ invoices map[string]Invoice }
+
+// errMoved: an invoice changed between two questions.
+var errMoved = fmt.Errorf("an invoice changed while it was read: %w", ErrConflict)
+
+func (f *finds) add(list []Invoice) error {
+	for _, inv := range list {
+		was, known := f.invoices[inv.ID]
+		if known && was.Version != inv.Version {
+			return errMoved
+		}
+		if known && was.Settled != nil {
+			inv.Payments = distinct(append(slices.Clip(was.Payments), inv.Payments...))
+		}
+		f.invoices[inv.ID] = inv
+	}
+	return nil
+}
+
+// matched finds out which sightings are whose.
+func (s *Service) matched(ctx context.Context, v view, found *finds) (touch, error) {
+	t := touch{mine: map[string][]sighting{}}
+	if len(v.to) == 0 {
+		return t, nil
+	}
+	c, err := s.candidates(ctx, v)
+	if err != nil {
+		return t, err
+	}
+	if err := found.add(c.invoices); err != nil {
+		return t, err
+	}
+	byAddress := map[chain.Address][]Invoice{}
+	for _, inv := range c.invoices {
+		for _, q := range inv.quotes() {
+			byAddress[q.Address] = append(byAddress[q.Address], inv)
+		}
+	}
+	owners, damaged, err := s.owners(ctx, v, byAddress, found)
+	if err != nil {
+		return t, err
+	}
+	for address, sightings := range v.to {
+		for _, sight := range sightings {
+			key := sight.transfer.Key()
+			i, fits := match(byAddress[address], sight)
+			switch id := owners[key]; {
+			case id != "":
+				t.mine[id] = append(t.mine[id], sight)
+			case c.damaged[address], damaged[key]: // nobody gets what may belong to an invoice that cannot be read
+				t.unread = append(t.unread, sight)
+			case fits:
+				id = byAddress[address][i].ID
+				t.mine[id] = append(t.mine[id], sight)
+			default:
+				s.stray(ctx, v.network, address)
+			}
+		}
+	}
+	return t, nil
+}
+
+// candidates are the invoices that sightings may belong to.
+type candidates struct {
+	invoices []Invoice
+	damaged  map[chain.Address]bool // addresses that had others too, which cannot be read
+}
+
+// candidates asks for the holders of the addresses, and then for the slots of those that are shared. Whether one is, is
+// for the store to say and not for the configuration, which may have changed since: it has a remainder.
+func (s *Service) candidates(ctx context.Context, v view) (candidates, error) {
+	c := candidates{damaged: map[chain.Address]bool{}}
+	var places, slots []Place
+	for address := range v.to {
+		places = append(places, Place{Address: address})
+	}
+	if err := s.at(ctx, v, places, &c); err != nil {
+		return c, err
+	}
+	for _, inv := range c.invoices {
+		if inv.Terms.Remainder && inv.Network() == v.network {
+			for _, sight := range v.to[inv.Quote.Address] {
+				slots = append(slots, Place{inv.Quote.Address, slotOf(sight.transfer.Asset, sight.transfer.Units)})
+			}
+		}
+	}
+	if len(slots) == 0 {
+		return c, nil
+	}
+	return c, s.at(ctx, v, slots, &c)
+}
+
+// at adds the invoices at the places to the candidates. When some cannot be read it asks for each place alone, to
+// know which are concerned.
+func (s *Service) at(ctx context.Context, v view, places []Place, c *candidates) error {
+	list, err := s.cfg.Store.InvoicesAt(ctx, places)
+	c.invoices = append(c.invoices, list...)
+	if _, damaged := errors.AsType[*DamagedError](err); damaged {
+		for _, place := range places {
+			if _, alone := s.cfg.Store.InvoicesAt(ctx, []Place{place}); alone != nil {
+				c.damaged[place.Address] = true
+			}
+		}
+	}
+	return s.passOver(v.network, err)
+}
+
+// owners says whose those payments are that are known already: a payment stays with the invoice that has it, whoever
+// holds the place now. It also answers the payments of invoices that cannot be read.
+func (s *Service) owners(ctx context.Context, v view, byAddress map[chain.Address][]Invoice, found *finds) (map[chain.Key]string, map[chain.Key]bool, error) {
+	var keys []chain.Key
+	for address := range byAddress {
+		for _, sight := range v.to[address] {
+			keys = append(keys, sight.transfer.Key())
+		}
+	}
+	if len(keys) == 0 {
+		return nil, nil, nil
+	}
+	list, err := s.cfg.Store.InvoicesPaidBy(ctx, keys)
+	unreadable := map[chain.Key]bool{}
+	if _, damaged := errors.AsType[*DamagedError](err); damaged {
+		for _, key := range keys {
+			if _, alone := s.cfg.Store.InvoicesPaidBy(ctx, []chain.Key{key}); alone != nil {
+				unreadable[key] = true
+			}
+		}
+	}
+	if err = s.passOver(v.network, err); err != nil {
+		return nil, nil, err
+	}
+	if err := found.add(list); err != nil {
+		return nil, nil, err
+	}
+	out := map[chain.Key]string{}
+	for _, inv := range list {
+		for _, p := range inv.Payments {
+			out[p.Key] = inv.ID
+		}
+	}
+	return out, unreadable, nil
+}

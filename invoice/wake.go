@@ -1,0 +1,124 @@
+package invoice
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/cointill/cointill/chain"
+)
+
+// wakingPage is how many invoices are decided in one batch when their time has come.
+const wakingPage = 200
+
+// maxStuck is how many invoices are passed over at a time before the store is taken to be at fault.
+const maxStuck = 50
+
+// wake decides about the invoices whose time has come with the head, page by page. An invoice that the store refuses,
+// or that cannot be decided about, is passed over, named by Health, and tried again with a later head.
+func (s *Service) wake(ctx context.Context, id chain.Network, head chain.Head, fence Lease) error {
+	stuck := map[string]bool{}
+	refused := 0
+	for {
+		page, err := s.waking(ctx, id, head, stuck)
+		if err != nil {
+			return err
+		}
+		if len(page) == 0 {
+			return nil
+		}
+		c := clock{head: head, now: s.cfg.Now().UTC()}
+		if refused > stubborn {
+			if err := s.wakeEach(ctx, id, page, c, fence, stuck); err != nil {
+				return err
+			}
+			refused = 0
+			continue
+		}
+		b, err := s.wakeAll(ctx, page, c)
+		if _, broken := errors.AsType[*brokenError](err); !broken && err != nil {
+			return err
+		}
+		if err == nil {
+			b.Fence = fence
+			err = s.store(ctx, b)
+		}
+		switch {
+		case ctx.Err() != nil, notOurs(err):
+			return err
+		case err != nil:
+			refused++
+		case len(page) < wakingPage || !movesOn(page, b.Update):
+			// What does not go to sleep again must not keep others from being looked at.
+			return nil
+		default:
+			refused = 0
+		}
+	}
+}
+
+// waking is one page of the invoices whose time has come, without those that are stuck.
+func (s *Service) waking(ctx context.Context, id chain.Network, head chain.Head, stuck map[string]bool) ([]Invoice, error) {
+	page, err := s.cfg.Store.InvoicesWaking(ctx, id, head, wakingPage+len(stuck))
+	if err = s.passOver(id, err); err != nil {
+		return nil, fmt.Errorf("invoice: look for what matures on %s: %w", id, err)
+	}
+	page = slices.DeleteFunc(page, func(inv Invoice) bool { return stuck[inv.ID] })
+	return page[:min(len(page), wakingPage)], nil
+}
+
+// wakeEach decides about the invoices of a page one by one, since one of them keeps the others from being stored.
+func (s *Service) wakeEach(ctx context.Context, id chain.Network, page []Invoice, c clock, fence Lease, stuck map[string]bool) error {
+	for _, inv := range page {
+		b, err := s.wakeAll(ctx, []Invoice{inv}, c)
+		if err == nil {
+			b.Fence = fence
+			err = s.store(ctx, b)
+		}
+		if ctx.Err() != nil || notOurs(err) {
+			return err
+		}
+		if err != nil {
+			if stuck[inv.ID] = true; len(stuck) > maxStuck {
+				return fmt.Errorf("invoice: store what matures on %s: %w", id, err)
+			}
+			s.trouble(id, inv.ID, err)
+		}
+	}
+	return nil
+}
+
+// movesOn says whether one of the invoices wakes at another time than before.
+func movesOn(before, after []Invoice) bool {
+	for i := range before {
+		if before[i].State.Wake != after[i].State.Wake {
+			return true
+		}
+	}
+	return false
+}
+
+// wakeAll decides about invoices whose facts are as they were but whose clock has moved.
+func (s *Service) wakeAll(ctx context.Context, page []Invoice, c clock) (Batch, error) {
+	var b Batch
+	ask := s.remembering()
+	for _, before := range page {
+		var changes []change
+		for _, p := range before.Payments {
+			if valued := s.value(ctx, before, p, ask); (valued.Credit == nil) != (p.Credit == nil) || (valued.Rerated == nil) != (p.Rerated == nil) {
+				changes = append(changes, change{payment: valued})
+			}
+		}
+		ic, err := s.withOldest(ctx, before, c)
+		if err != nil {
+			return Batch{}, err
+		}
+		d, err := decided(before, merge(before, changes), changes, nil, Action{}, ic)
+		if err != nil {
+			return Batch{}, err
+		}
+		s.put(&b, d)
+	}
+	return b, nil
+}

@@ -1,0 +1,106 @@
+package kv
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+
+	"github.com/cointill/cointill/invoice"
+)
+
+// event has its body as bytes: in JSON a RawMessage would not stay as it is.
+type event struct {
+	invoice.Event
+	Body []byte
+}
+
+// end is the key of the last position that was given or skipped.
+func end() string { return key("last position") }
+
+func (t *txn) addEvent(ev invoice.Event) {
+	var last uint64
+	t.load(end(), &last)
+	history, feed := key("history", ev.Invoice, uint64(ev.Seq)), key("feed", last+1)
+	t.require(t.get(history) == "", conflict(ev.Invoice, "event %d is taken", ev.Seq))
+	ev.Position = int64(last + 1)
+	t.store(end(), last+1)
+	t.store(feed, event{ev, ev.Body})
+	t.put(history, feed)
+}
+
+// skip gives no position any more up to this one.
+func (t *txn) skip(position int64) {
+	var last uint64
+	if position <= 0 {
+		return
+	}
+	if t.load(end(), &last); uint64(position) > last {
+		t.store(end(), uint64(position))
+	}
+}
+
+// events are those that can be read, and the names of the others.
+type events struct {
+	found   []invoice.Event
+	damaged invoice.DamagedEventsError
+}
+
+// add reads the event under the key.
+func (e *events) add(k, record string) {
+	var ev event
+	position := int64(binary.BigEndian.Uint64([]byte(k[len(k)-8:])))
+	err := json.Unmarshal([]byte(record), &ev)
+	if err == nil && ev.Position != position {
+		err = errors.New("it is not the event of this position")
+	}
+	if err != nil {
+		e.damaged.Positions = append(e.damaged.Positions, position)
+		e.damaged.Err = cmp.Or(e.damaged.Err, err)
+		return
+	}
+	ev.Event.Body = ev.Body
+	e.found = append(e.found, ev.Event)
+}
+
+// all returns the events, and fails if any could not be read.
+func (e *events) all(t *txn) []invoice.Event {
+	if len(e.damaged.Positions) > 0 {
+		t.fail(&e.damaged)
+	}
+	return e.found
+}
+
+// Events implements [invoice.Reader].
+func (s *Store) Events(ctx context.Context, after int64, limit int) ([]invoice.Event, error) {
+	after = max(after, 0)
+	return view(ctx, s, "read events", func(t *txn) []invoice.Event {
+		var last uint64
+		t.load(end(), &last)
+		t.require(uint64(after) <= last, &invoice.PositionError{Position: after, Last: int64(last)})
+		var out events
+		for k, record := range t.scan(span{key("feed", uint64(after)+1), under("feed").to}) {
+			if len(out.found) >= limit {
+				break
+			}
+			out.add(k, record)
+		}
+		return out.all(t)
+	})
+}
+
+// InvoiceEvents implements [invoice.Reader].
+func (s *Store) InvoiceEvents(ctx context.Context, id string) ([]invoice.Event, error) {
+	return view(ctx, s, "read events of invoice", func(t *txn) []invoice.Event {
+		var out events
+		for _, feed := range t.scan(under("history", id)) {
+			record := t.get(feed)
+			if t.err != nil {
+				break
+			}
+			out.add(feed, record)
+		}
+		return out.all(t)
+	})
+}

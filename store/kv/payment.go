@@ -1,0 +1,207 @@
+package kv
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/invoice"
+)
+
+// A payment is a record of its own, under the invoice and either "open" or "settled", so that an invoice is read
+// without those that are settled. Under "transfer" is where the payment is, and under "height" and "paid" is whose
+// invoice it leads to.
+
+// transfer says where a payment is.
+type transfer struct {
+	Key     chain.Key
+	Invoice string
+	Settled bool `json:",omitempty"`
+}
+
+func transferKey(k chain.Key) string { return key("transfer", string(k.Network), k.TxID, k.Index) }
+
+// payment is the key of the payment itself.
+func (at transfer) payment() string {
+	kind := "open"
+	if at.Settled {
+		kind = "settled"
+	}
+	return key(kind, at.Invoice, string(at.Key.Network), at.Key.TxID, at.Key.Index)
+}
+
+// heightKey leads to a payment that is not withdrawn; it is empty for others, and for none.
+func heightKey(p invoice.Payment) string {
+	if p.Withdrawn || p.Invoice == "" {
+		return ""
+	}
+	return key("height", string(p.Key.Network), p.Height(), p.Key.TxID, p.Key.Index)
+}
+
+// putPayment stores a payment in place of the one with its key.
+func (t *txn) putPayment(p invoice.Payment) {
+	var old transfer
+	var was invoice.Payment
+	now := transfer{p.Key, p.Invoice, p.Settled}
+	if t.load(transferKey(p.Key), &old) {
+		t.require(old.Invoice == p.Invoice, conflict(p.Invoice, "payment %v belongs to invoice %s", p.Key, old.Invoice))
+		t.require(t.load(old.payment(), &was), fmt.Errorf("payment %v is missing", p.Key))
+	} else if t.get(key("paid", p.Invoice)) == "" {
+		t.require(t.exists(p.Invoice), conflict(p.Invoice, "payment %v, and no such invoice", p.Key)) // nobody would ever see the money
+		t.put(key("paid", p.Invoice), p.Invoice)
+	}
+	if now != old {
+		t.store(transferKey(p.Key), now)
+		t.delete(old.payment())
+	}
+	t.store(now.payment(), p)
+	if before, after := heightKey(was), heightKey(p); before != after {
+		if before != "" {
+			t.delete(before)
+		}
+		if after != "" {
+			t.store(after, p.Key)
+		}
+	}
+}
+
+// exists reports whether there is an invoice of the id, or will be when the transaction is stored.
+func (t *txn) exists(id string) bool {
+	if d := t.docs[id]; d != nil {
+		return d.Invoice.Version > 0
+	}
+	return t.get(key("invoice", id)) != ""
+}
+
+// withPayments returns the invoice with its open payments, and with those of the keys that are settled.
+func (t *txn) withPayments(inv invoice.Invoice, settled []chain.Key) invoice.Invoice {
+	for k, record := range t.scan(under("open", inv.ID)) {
+		var p invoice.Payment
+		t.decodePayment(inv.ID, k, record, &p)
+		inv.Payments = append(inv.Payments, p)
+	}
+	for _, k := range settled {
+		var p invoice.Payment
+		at := transfer{k, inv.ID, true}.payment()
+		t.decodePayment(inv.ID, at, t.get(at), &p)
+		inv.Payments = append(inv.Payments, p)
+	}
+	slices.SortFunc(inv.Payments, byKey)
+	return inv
+}
+
+// decodePayment fails with an [invoice.DamagedError]: without all of its payments an invoice is as good as none.
+func (t *txn) decodePayment(id, k, record string, into *invoice.Payment) {
+	if err := json.Unmarshal([]byte(record), into); err != nil && t.err == nil {
+		t.fail(&invoice.DamagedError{Invoices: []string{id}, Err: fmt.Errorf("the payment under %q: %w", k, err)})
+	}
+}
+
+func byKey(a, b invoice.Payment) int {
+	return cmp.Or(cmp.Compare(a.Key.Network, b.Key.Network), cmp.Compare(a.Key.TxID, b.Key.TxID), cmp.Compare(a.Key.Index, b.Key.Index))
+}
+
+// paidBy returns the invoices of the payments that are found, which are not necessarily different ones.
+func (s *Store) paidBy(ctx context.Context, found func(*txn) iter.Seq[transfer]) ([]invoice.Invoice, error) {
+	return view(ctx, s, "read invoices by payment", func(t *txn) (out []invoice.Invoice) {
+		var ids []string
+		settled, seen := map[string][]chain.Key{}, map[chain.Key]bool{}
+		for at := range found(t) {
+			if at.Settled && !seen[at.Key] {
+				settled[at.Invoice] = append(settled[at.Invoice], at.Key)
+			}
+			seen[at.Key] = true
+			ids = append(ids, at.Invoice)
+		}
+		for inv := range t.invoices(slices.Values(ids), settled) {
+			out = append(out, inv)
+		}
+		return out
+	})
+}
+
+// InvoicesPaidBy implements [invoice.Reader].
+func (s *Store) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice.Invoice, error) {
+	return s.paidBy(ctx, func(t *txn) iter.Seq[transfer] {
+		return func(yield func(transfer) bool) {
+			for _, k := range keys {
+				var at transfer
+				if t.load(transferKey(k), &at) && !yield(at) {
+					return
+				}
+			}
+		}
+	})
+}
+
+// InvoicesPaidIn implements [invoice.Reader].
+func (s *Store) InvoicesPaidIn(ctx context.Context, network chain.Network, txID string) ([]invoice.Invoice, error) {
+	return s.paidBy(ctx, func(t *txn) iter.Seq[transfer] {
+		return func(yield func(transfer) bool) {
+			for k, record := range t.scan(under("transfer", string(network), txID)) {
+				var at transfer
+				if t.decode(k, record, &at); !yield(at) {
+					return
+				}
+			}
+		}
+	})
+}
+
+// InvoicesAbove implements [invoice.Reader].
+func (s *Store) InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]invoice.Invoice, error) {
+	above := under("height", string(network))
+	above.from = key("height", string(network), min(height, invoice.Unconfirmed)+1)
+	return s.paidBy(ctx, func(t *txn) iter.Seq[transfer] {
+		return func(yield func(transfer) bool) {
+			for k, record := range t.scan(above) {
+				var paid chain.Key
+				var at transfer
+				t.decode(k, record, &paid)
+				if t.load(transferKey(paid), &at) && !yield(at) {
+					return
+				}
+			}
+		}
+	})
+}
+
+// PaidInvoices implements [invoice.Reader].
+func (s *Store) PaidInvoices(ctx context.Context, after string, limit int) ([]invoice.Invoice, error) {
+	return s.find(ctx, limit, func(t *txn) iter.Seq[string] {
+		return t.at(span{key("paid", after) + "\xff", under("paid").to})
+	})
+}
+
+// Payments implements [invoice.Reader].
+func (s *Store) Payments(ctx context.Context, id string, after chain.Key, limit int) ([]invoice.Payment, error) {
+	return view(ctx, s, "read payments", func(t *txn) (out []invoice.Payment) {
+		type found struct{ order, record string }
+		var page []found
+		for _, kind := range []string{"open", "settled"} {
+			of := under(kind, id)
+			beginning, left := len(of.from), max(limit, 0)
+			of.from = key(kind, id, string(after.Network), after.TxID, after.Index) + "\x00"
+			for k, record := range t.scan(of) {
+				if left--; left < 0 {
+					break
+				}
+				page = append(page, found{k[beginning:], record})
+			}
+		}
+		slices.SortFunc(page, func(a, b found) int { return cmp.Compare(a.order, b.order) })
+		for _, f := range page[:min(max(limit, 0), len(page))] {
+			var p invoice.Payment
+			t.decodePayment(id, f.order, f.record, &p)
+			out = append(out, p)
+		}
+		if t.err != nil {
+			return nil
+		}
+		return out
+	})
+}

@@ -1,0 +1,222 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/invoice"
+)
+
+// payments are all payments, and the orders in which they are looked for.
+type payments struct {
+	byKey map[chain.Key]invoice.Payment
+	open  map[string]map[chain.Key]bool // of each invoice, those that are not settled
+
+	keys    ordered[chain.Key]
+	heights ordered[atHeight] // without those that are withdrawn
+	of      ordered[paidTo]
+}
+
+type atHeight struct {
+	network chain.Network
+	height  uint64
+	key     chain.Key
+}
+
+type paidTo struct {
+	invoice string
+	key     chain.Key
+}
+
+func newPayments() payments {
+	return payments{
+		byKey: map[chain.Key]invoice.Payment{},
+		open:  map[string]map[chain.Key]bool{},
+		keys:  ordered[chain.Key]{compare: compareKeys},
+		heights: ordered[atHeight]{compare: func(a, b atHeight) int {
+			return cmp.Or(cmp.Compare(a.network, b.network), cmp.Compare(a.height, b.height), compareKeys(a.key, b.key))
+		}},
+		of: ordered[paidTo]{compare: func(a, b paidTo) int {
+			return cmp.Or(cmp.Compare(a.invoice, b.invoice), compareKeys(a.key, b.key))
+		}},
+	}
+}
+
+func compareKeys(a, b chain.Key) int {
+	return cmp.Or(
+		cmp.Compare(a.Network, b.Network),
+		cmp.Compare(a.TxID, b.TxID),
+		cmp.Compare(a.Index, b.Index))
+}
+
+func heightOf(p invoice.Payment) atHeight { return atHeight{p.Key.Network, p.Height(), p.Key} }
+
+// put stores the payment in place of the one with its key.
+func (x *payments) put(u *undo, p invoice.Payment) {
+	old, had := x.byKey[p.Key]
+	if had {
+		x.forget(old)
+	}
+	x.remember(p)
+	u.add(func() {
+		x.forget(p)
+		if had {
+			x.remember(old)
+		}
+	})
+}
+
+func (x *payments) remember(p invoice.Payment) {
+	x.byKey[p.Key] = p
+	x.keys.add(p.Key)
+	x.of.add(paidTo{p.Invoice, p.Key})
+	if !p.Withdrawn {
+		x.heights.add(heightOf(p))
+	}
+	if !p.Settled {
+		if x.open[p.Invoice] == nil {
+			x.open[p.Invoice] = map[chain.Key]bool{}
+		}
+		x.open[p.Invoice][p.Key] = true
+	}
+}
+
+func (x *payments) forget(p invoice.Payment) {
+	delete(x.byKey, p.Key)
+	delete(x.open[p.Invoice], p.Key)
+	x.keys.remove(p.Key)
+	x.of.remove(paidTo{p.Invoice, p.Key})
+	x.heights.remove(heightOf(p))
+}
+
+// putPayment refuses a payment of an invoice that is not there: nobody would ever see the money.
+func (m *Memory) putPayment(u *undo, p invoice.Payment) error {
+	if stored, ok := m.payments.byKey[p.Key]; ok && stored.Invoice != p.Invoice {
+		return conflict(p.Invoice, "payment %v belongs to invoice %s", p.Key, stored.Invoice)
+	}
+	if _, ok := m.invoices[p.Invoice]; !ok {
+		return conflict(p.Invoice, "payment %v, and no such invoice", p.Key)
+	}
+	m.payments.put(u, clonePayment(p))
+	return nil
+}
+
+// snapshot copies the invoice together with its open payments, and with those that are named.
+func (m *Memory) snapshot(id string, named ...chain.Key) invoice.Invoice {
+	inv := cloneInvoice(m.invoices[id])
+	for key := range m.payments.open[id] {
+		named = append(named, key)
+	}
+	slices.SortFunc(named, compareKeys)
+	for _, key := range slices.Compact(named) {
+		inv.Payments = append(inv.Payments, clonePayment(m.payments.byKey[key]))
+	}
+	return inv
+}
+
+// paid copies the invoices that the payments of these keys belong to.
+func (m *Memory) paid(keys []chain.Key) []invoice.Invoice {
+	found := map[string][]chain.Key{}
+	for _, key := range keys {
+		if p, known := m.payments.byKey[key]; known {
+			found[p.Invoice] = append(found[p.Invoice], key)
+		}
+	}
+	var out []invoice.Invoice
+	for id, named := range found {
+		out = append(out, m.snapshot(id, named...))
+	}
+	return out
+}
+
+// InvoicesPaidBy implements [invoice.Reader].
+func (m *Memory) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice.Invoice, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.paid(keys), nil
+}
+
+// InvoicesPaidIn implements [invoice.Reader].
+func (m *Memory) InvoicesPaidIn(ctx context.Context, network chain.Network, txID string) ([]invoice.Invoice, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var keys []chain.Key
+	for key := range m.payments.keys.from(chain.Key{Network: network, TxID: txID}) {
+		if key.Network != network || key.TxID != txID {
+			break
+		}
+		keys = append(keys, key)
+	}
+	return m.paid(keys), nil
+}
+
+// InvoicesAbove implements [invoice.Reader].
+func (m *Memory) InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]invoice.Invoice, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if height == math.MaxUint64 {
+		return nil, nil
+	}
+	var keys []chain.Key
+	for at := range m.payments.heights.from(atHeight{network: network, height: height + 1}) {
+		if at.network != network {
+			break
+		}
+		keys = append(keys, at.key)
+	}
+	return m.paid(keys), nil
+}
+
+// PaidInvoices implements [invoice.Reader].
+func (m *Memory) PaidInvoices(ctx context.Context, after string, limit int) ([]invoice.Invoice, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []invoice.Invoice
+	for len(out) < limit {
+		next := ""
+		for to := range m.payments.of.from(paidTo{invoice: after + "\x00"}) {
+			next = to.invoice
+			break
+		}
+		if next == "" {
+			break
+		}
+		out = append(out, m.snapshot(next))
+		after = next
+	}
+	return out, nil
+}
+
+// Payments implements [invoice.Reader].
+func (m *Memory) Payments(ctx context.Context, id string, after chain.Key, limit int) ([]invoice.Payment, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []invoice.Payment
+	for to := range m.payments.of.from(paidTo{id, after}) {
+		if to.invoice != id || len(out) >= limit {
+			break
+		}
+		if to.key != after {
+			out = append(out, clonePayment(m.payments.byKey[to.key]))
+		}
+	}
+	return out, nil
+}
