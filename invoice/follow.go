@@ -118,6 +118,7 @@ func (s *Service) advance(ctx context.Context, n *network) error {
 	if err := n.indexes.check(ctx); err != nil {
 		return fmt.Errorf("invoice: addresses of %s: %w", n.id, err)
 	}
+	n.begin()
 	p, err := s.progress(ctx, n)
 	if err != nil {
 		return err
@@ -184,12 +185,15 @@ func (s *Service) progress(ctx context.Context, n *network) (Progress, error) {
 	return s.cfg.Store.Network(ctx, n.id)
 }
 
+// heartbeat is how often the store is told that a chain was seen although nothing happened on it, for other processes.
+const heartbeat = time.Minute
+
 // apply stores what a step did: payments, invoices, events, messages and the cursor, in one batch. If
 // an invoice changed meanwhile it decides again on fresh facts. What does not go in however often it is
 // decided is set aside, and the rest goes on.
 func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.Step) (Progress, error) {
 	v := look(n.id, step)
-	v.after(n.latest)
+	v.after(n.latestStamp())
 	began := time.Now()
 	next := Progress{Network: n.id, Cursor: step.Cursor, Head: advanceHead(p.Head, step, s.cfg.Now().UTC()), Version: p.Version + 1}
 	refused := &refusals{named: map[string]refusal{}}
@@ -198,10 +202,10 @@ func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.
 		if err != nil {
 			return Progress{}, fmt.Errorf("invoice: match %s: %w", n.id, err)
 		}
-		if len(b.Update) == 0 && next.Head == p.Head && len(step.Joined) == 0 && !step.Rewound {
+		next.At, next.Aside = s.cfg.Now().UTC(), aside
+		if len(b.Update) == 0 && next.Head == p.Head && len(step.Joined) == 0 && !step.Rewound && next.At.Sub(p.At).Abs() < heartbeat {
 			return p, nil
 		}
-		next.At, next.Aside = s.cfg.Now().UTC(), aside
 		b.Progress, b.Fence = []Progress{next}, n.duty.fence()
 		err = s.store(ctx, b)
 		if err == nil {

@@ -248,9 +248,11 @@ type Action struct {
 
 // BlockRef is the block that a payment is in. The zero value means that it is in none.
 type BlockRef struct {
-	Height uint64    `json:"height"`
-	Hash   string    `json:"hash"`
-	Time   time.Time `json:"time"`
+	Height uint64 `json:"height"`
+	Hash   string `json:"hash"`
+	// Time is when the block is stamped, or the stamp of a block that came after it, if that is earlier: it was there by
+	// then.
+	Time time.Time `json:"time"`
 }
 
 // Payment is a transfer matched to an invoice. Its natural key is that of the transfer, so the same

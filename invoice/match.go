@@ -132,13 +132,16 @@ func (inv Invoice) fits(s sighting) int {
 			r = 1
 		case q.Asset.ID.Network() != t.Asset.Network():
 			r = 2
-		case !inv.Terms.Remainder && q.older(s.block):
 		case inv.Terms.Remainder:
-			r = 3
-		case gone:
 			r = 4
-		default:
+		case q.older(s.block) && q.Slot != "": // it has the amount by chance
+			r = 3
+		case q.older(s.block): // whoever had the place before, if anybody had
 			r = 5
+		case gone:
+			r = 6
+		default:
+			r = 7
 		}
 		rank = max(rank, r)
 	}
@@ -147,7 +150,7 @@ func (inv Invoice) fits(s sighting) int {
 
 // before decides between two invoices that fit a transfer equally well.
 func (inv Invoice) before(o Invoice, rank int) bool {
-	if c := inv.State.ReleasedAt.Compare(o.State.ReleasedAt); (rank == 1 || rank == 4) && c != 0 {
+	if c := inv.State.ReleasedAt.Compare(o.State.ReleasedAt); (rank == 1 || rank == 6) && c != 0 {
 		return c > 0
 	}
 	return inv.ID < o.ID

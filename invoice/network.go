@@ -23,7 +23,8 @@ type network struct {
 	asideDue time.Time // when what was set aside is tried again
 	limit    int       // most blocks of a step; 0 for no limit
 	failures int       // steps that the store failed with, in a row
-	latest   time.Time // latest stamp of all blocks that were seen; zero when it is not known
+	latest   time.Time // latest stamp of the blocks that this process has stored one after the other ...
+	run      int       // ... and how many these are
 
 	mu        sync.Mutex // guards what follows
 	watched   bool       // the store knows where to start watching
@@ -85,12 +86,25 @@ func (n *network) stored(step chain.Step) {
 	for _, b := range step.Joined {
 		n.latest = later(n.latest, b.Time)
 	}
+	n.run += len(step.Joined)
 	if stepper, able := n.Watcher.(chain.Stepper); able && n.limit > 0 {
 		if n.limit *= 2; n.limit > maxLimit {
 			n.limit = 0
 		}
 		stepper.Limit(n.limit)
 	}
+}
+
+// begin forgets the blocks that were stored before: another process may have gone on since.
+func (n *network) begin() { n.latest, n.run = time.Time{}, 0 }
+
+// latestStamp is the latest stamp of the blocks that one which joins now can say something of; zero when some of them
+// may not be known.
+func (n *network) latestStamp() time.Time {
+	if n.run < stampReach {
+		return time.Time{}
+	}
+	return n.latest
 }
 
 // maxLimit is the limit of a step above which there is none any more.
@@ -253,7 +267,7 @@ type NetworkHealth struct {
 	Ours     bool       // this process follows it; else another one does, and Lag says nothing
 	Lag      chain.Lag  // what the watcher says; Lag.At is the height that cannot be read, Lag.Since since when
 	Stored   chain.Head // how far the store has come
-	Advanced time.Time  // when the store last came further; zero before it ever did
+	Advanced time.Time  // when the store last came further, or was told that the chain has not; zero before it ever did
 	Seen     time.Time  // when this process last came to the end of the chain
 	Err      error      // why the last step could not be stored; nil when it could
 	Since    time.Time  // since when Err stands
@@ -269,17 +283,15 @@ type NetworkHealth struct {
 // up to two hours ahead, which honest miners do not come near.
 const MaxAhead = time.Hour
 
-// OK reports whether payments on the network are being seen: the node answered within the given time,
-// its answer could be stored, the store came further within that time if the chain did, it is at most as many blocks
-// behind, and our clock is not far behind the chain's. Of a network that another process follows only the store is looked
-// at, which says nothing about a chain that stands still.
+// OK reports whether payments on the network are being seen: the store came further within the given time, or the chain
+// was seen not to, and is at most as many blocks behind. Where this process follows the network itself, its node
+// answered within the time, the answer could be stored, and our clock is not far behind the chain's. The time should
+// be some minutes, since an idle network is noted once a minute.
 func (h NetworkHealth) OK(now time.Time, within time.Duration, behind uint64) bool {
-	stands := now.Sub(h.Advanced) > within
-	if !h.Ours {
-		return h.Stored.AtTip() || !stands
+	if now.Sub(later(h.Advanced, h.Seen)) > within || h.Stored.Tip > h.Stored.Height+behind {
+		return false
 	}
-	stands = stands && now.Sub(h.Seen) > within && (h.Lag.Tip > h.Stored.Height || !h.Stored.AtTip())
-	return !stands && h.Err == nil && h.Lag.Err == nil && h.Ahead <= MaxAhead && now.Sub(h.Lag.Answered) <= within && h.Lag.Blocks() <= behind
+	return !h.Ours || h.Err == nil && h.Lag.Err == nil && h.Ahead <= MaxAhead && now.Sub(h.Lag.Answered) <= within && h.Lag.Blocks() <= behind
 }
 
 // Health answers how each network stands, in the order of the configuration. What was in trouble is looked at again.

@@ -135,8 +135,8 @@ func (s *Service) place(ctx context.Context, n *network, inv Invoice) (Quote, fu
 	return quote, func() { n.indexes.giveBack(index) }, nil
 }
 
-// fresh is how recently a network must have been seen for its tip to be known.
-const fresh = time.Minute
+// fresh is how recently a network must have been seen for its tip to be known: longer than heartbeat.
+const fresh = 2 * time.Minute
 
 // fixSince notes which blocks there were before the quote: at a place that others had before, a payment in one of them
 // is theirs.
@@ -147,7 +147,7 @@ func (s *Service) fixSince(ctx context.Context, n *network, q *Quote) error {
 	}
 	lag := n.Watcher.Lag()
 	q.Since = max(p.Head.Height, p.Head.Tip, lag.Tip)
-	q.Unseen = s.cfg.Now().Sub(later(p.At, lag.Answered)) > fresh
+	q.Unseen = s.cfg.Now().Sub(p.At).Abs() > fresh
 	return nil
 }
 

@@ -213,7 +213,7 @@ type Progress struct {
 	Cursor  chain.Cursor
 	Head    chain.Head
 	Version int64
-	At      time.Time // when the step was stored, by the clock of whoever stored it; zero before the first
+	At      time.Time // when the chain was last seen to be there or beyond it, by the clock of whoever stored it
 	Aside   []Aside   // oldest first
 }
 

@@ -993,6 +993,28 @@ func TestIncident18_ProcessesThatRaceCreditOnce(t *testing.T) {
 	})
 }
 
+func TestALaterStampCountsWhicheverProcessSawTheBlocksBefore(t *testing.T) {
+	inWorld(t, func(w *world) {
+		inv := w.create()
+		first := w.svc
+		w.mine(20)
+		w.restart() // another process goes on
+		w.pay(inv, "SIM", "10")
+		w.chain.MineAt(time.Now().Add(2 * time.Hour))
+		w.settle()
+		require.Len(t, w.get(inv).Payments, 1)
+		w.stop()
+		ctx, cancel := context.WithCancel(w.t.Context())
+		done := make(chan error, 1)
+		go func() { done <- first.Run(ctx) }()
+		later := w.chain.MineAt(time.Now())
+		w.settle()
+		require.Equal(t, later.Time.UTC(), w.get(inv).Payments[0].Block.Time)
+		cancel()
+		require.NoError(t, <-done)
+	})
+}
+
 func TestCreateRefusesWhatCannotBeAnInvoice(t *testing.T) {
 	inWorld(t, func(w *world) {
 		percent := func(s string) *decimal.Decimal { d := decimal.RequireFromString(s); return &d }

@@ -31,6 +31,7 @@ func (w *world) commit(ctx context.Context, p *Process, s invoice.Store, b invoi
 	}
 	for _, inv := range slices.Concat(b.Insert, b.Update) {
 		w.auditInvoice(inv, b)
+		w.look(inv.ID)
 	}
 	for _, next := range b.Progress {
 		w.auditCursor(next.Network)
@@ -134,14 +135,8 @@ type located struct {
 	block chain.Header
 }
 
-// incoming answers what came to the invoices' addresses in the blocks, by key.
-func incoming(blocks []chain.Block, invoices []invoice.Invoice) map[chain.Key]located {
-	issued := map[chain.Address]bool{}
-	for _, inv := range invoices {
-		for _, q := range quotesOf(inv) {
-			issued[q.Address] = true
-		}
-	}
+// incoming returns what came to the given addresses in the blocks, by key.
+func incoming(blocks []chain.Block, issued map[chain.Address]bool) map[chain.Key]located {
 	out := map[chain.Key]located{}
 	for _, b := range blocks {
 		for _, t := range b.Transfers {
@@ -151,6 +146,17 @@ func incoming(blocks []chain.Block, invoices []invoice.Invoice) map[chain.Key]lo
 		}
 	}
 	return out
+}
+
+// addresses are those that the invoices ever showed.
+func addresses(invoices ...invoice.Invoice) map[chain.Address]bool {
+	issued := map[chain.Address]bool{}
+	for _, inv := range invoices {
+		for _, q := range quotesOf(inv) {
+			issued[q.Address] = true
+		}
+	}
+	return issued
 }
 
 // auditCursor holds what the store has of a network against the block that it stands at.
@@ -163,14 +169,14 @@ func (w *world) auditCursor(id chain.Network) {
 	if p.Head.Hash == "" {
 		return
 	}
-	blocks, known := w.truth(id).ancestry(p.Head.Hash)
+	tip, blocks, known := w.truth(id).ancestry(p.Head.Hash)
 	if !known {
 		w.fail(ruleInvented, "%s stands at block %d %.10s, which there never was", id, p.Head.Height, p.Head.Hash)
 		return
 	}
 	switch {
-	case p.Head.Height != blocks[0].Height || p.Head.Safe > p.Head.Height || p.Head.Finalized > p.Head.Height:
-		w.fail(ruleCompletion, "%s stands at block %d, but says %d, safe %d, final %d: confirmations are counted wrong", id, blocks[0].Height, p.Head.Height, p.Head.Safe, p.Head.Finalized)
+	case p.Head.Height != tip.Height || p.Head.Safe > p.Head.Height || p.Head.Finalized > p.Head.Height:
+		w.fail(ruleCompletion, "%s stands at block %d, but says %d, safe %d, final %d: confirmations are counted wrong", id, tip.Height, p.Head.Height, p.Head.Safe, p.Head.Finalized)
 	case p.Head.Time.After(w.truth(id).latestServed()):
 		w.fail(ruleExpiry, "%s says that it is %s, but no block after %s was seen", id, clock(p.Head.Time), clock(w.truth(id).latestServed()))
 	}
@@ -181,16 +187,15 @@ func (w *world) auditCursor(id chain.Network) {
 	w.time[id] = p.Head.Time
 	w.highest[id] = highest(w.highest[id], p.Head)
 	w.mu.Unlock()
-	invoices := w.all()
-	want := incoming(blocks, invoices)
-	for _, inv := range invoices {
+	want := incoming(blocks, w.issued)
+	for _, inv := range w.seen {
 		for _, pay := range inv.Payments {
 			if pay.Key.Network != id || pay.Withdrawn || pay.Block.Hash == "" {
 				continue
 			}
 			t, there := want[pay.Key]
 			if !there || t.block.Hash != pay.Block.Hash || pay.Block.Time.After(t.block.Time) || t.block.Height != pay.Block.Height {
-				w.fail(ruleCanonical, "%s has payment %s in block %d %.10s, but the chain up to %d %.10s has not", inv.OrderID, show(pay.Key), pay.Block.Height, pay.Block.Hash, p.Head.Height, p.Head.Hash)
+				w.fail(ruleCanonical, "%s has payment %s in block %d %.10s, stamped %s, but the chain up to %d %.10s has it in %d %.10s, there by %s", inv.OrderID, show(pay.Key), pay.Block.Height, pay.Block.Hash, clock(pay.Block.Time), p.Head.Height, p.Head.Hash, t.block.Height, t.block.Hash, clock(t.block.Time))
 			}
 			delete(want, pay.Key)
 		}
@@ -219,12 +224,12 @@ func (w *world) auditEnd(ev invoice.Event) {
 	if err != nil {
 		return
 	}
-	blocks, _ := w.truth(inv.Network()).ancestry(p.Head.Hash)
+	_, blocks, _ := w.truth(inv.Network()).ancestry(p.Head.Hash)
 	w.mu.Lock()
 	head := w.highest[inv.Network()]
 	w.mu.Unlock()
 	inTime, deep := new(big.Int), new(big.Int)
-	for key, t := range incoming(blocks, []invoice.Invoice{inv}) {
+	for key, t := range incoming(blocks, addresses(inv)) {
 		pay := paymentOf(inv, key)
 		credit := counts(inv, will, pay)
 		if credit == nil {

@@ -12,7 +12,25 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// all answers every invoice of the store.
+// look reads an invoice that was just committed. What others are is known from before, and all are read again after
+// every step.
+func (w *world) look(id string) {
+	inv, err := w.store.Invoice(context.Background(), id)
+	if err != nil {
+		w.fail(ruleErrors, "read %s: %v", id, err)
+		return
+	}
+	w.keep(inv)
+}
+
+func (w *world) keep(inv invoice.Invoice) {
+	w.seen[inv.ID] = inv
+	for address := range addresses(inv) {
+		w.issued[address] = true
+	}
+}
+
+// all reads every invoice of the store.
 func (w *world) all() []invoice.Invoice {
 	var out []invoice.Invoice
 	for _, standing := range []bool{false, true} {
@@ -28,6 +46,10 @@ func (w *world) all() []invoice.Invoice {
 		}
 		return compare(a.ID, b.ID)
 	})
+	clear(w.seen)
+	for _, inv := range out {
+		w.keep(inv)
+	}
 	return out
 }
 
@@ -41,23 +63,36 @@ func compare(a, b string) int {
 	return 0
 }
 
-// inspect checks what must hold after every step.
-func (w *world) inspect() {
+// inspect checks what must hold after every step, and returns all invoices. What is as it was at the last inspection
+// is not read again, unless whole is set.
+func (w *world) inspect(whole bool) []invoice.Invoice {
 	w.committing <- struct{}{}
 	defer func() { <-w.committing }()
 	w.readFeed()
 	invoices := w.all()
 	w.inspectIdentities(invoices)
+	heads := map[chain.Network]chain.Head{}
+	for _, t := range append([]*truth{{}}, w.chains...) { // the first is of invoices without an asset
+		p, err := w.store.Network(context.Background(), t.net)
+		if err != nil {
+			w.fail(ruleErrors, "read progress: %v", err)
+		}
+		heads[t.net] = p.Head
+	}
 	for _, inv := range invoices {
 		w.inspectPayments(inv)
-		w.inspectSums(inv)
-		w.inspectEvents(inv)
+		w.inspectSums(inv, heads[inv.Network()])
+		if whole || w.inspected[inv.ID] != inv.Version {
+			w.inspectEvents(inv)
+			w.inspected[inv.ID] = inv.Version
+		}
 	}
 	w.inspectPromises(invoices)
 	for _, t := range w.chains {
 		w.auditCursor(t.net)
 	}
-	w.inspectFeed()
+	w.inspectFeed(whole)
+	return invoices
 }
 
 func (w *world) inspectIdentities(invoices []invoice.Invoice) {
@@ -109,7 +144,7 @@ func (w *world) inspectPayments(inv invoice.Invoice) {
 		if !known || out.To != p.To || out.Asset.ID != p.Asset || out.Units.Cmp(p.Units) != 0 || p.Invoice != inv.ID || !shown(inv, p.To) {
 			w.fail(ruleInvented, "%s has a payment %s of %s to %s, but what was sent is %v to %s", inv.OrderID, show(p.Key), p.Units, w.ownerOf(p.To), out.Units, w.ownerOf(out.To))
 		}
-		if first, again := w.firstSeen[p.Key]; again && p.FirstSeen.After(first) { // a clock that was ahead is corrected
+		if first, again := w.firstSeen[p.Key]; again && p.FirstSeen.After(first) {
 			w.fail(ruleFirstSight, "%s of %s was first seen at %s, and later at %s", show(p.Key), inv.OrderID, clock(first), clock(p.FirstSeen))
 		}
 		if p.FirstSeen.Before(sent.Add(w.earliest())) {
@@ -123,14 +158,9 @@ func (w *world) inspectPayments(inv invoice.Invoice) {
 }
 
 // inspectSums checks what follows from the payments alone, wherever the head is.
-func (w *world) inspectSums(inv invoice.Invoice) {
+func (w *world) inspectSums(inv invoice.Invoice, head chain.Head) {
 	s := inv.State
-	p, err := w.store.Network(context.Background(), inv.Network())
-	if err != nil {
-		w.fail(ruleErrors, "read progress: %v", err)
-		return
-	}
-	v := judge(inv, p.Head, time.Now())
+	v := judge(inv, head, time.Now())
 	if orZero(s.Received).Cmp(v.received) != 0 || orZero(s.Counted).Cmp(v.counted) != 0 {
 		w.fail(ruleFold, "%s says received %v and counted %v, but its payments add up to %s and %s", inv.OrderID, s.Received, s.Counted, v.received, v.counted)
 	}
@@ -254,9 +284,16 @@ func (w *world) inspectPromises(invoices []invoice.Invoice) {
 	}
 }
 
-// inspectFeed reads the whole feed again: whatever slipped in behind a reader shows now.
-func (w *world) inspectFeed() {
+// slippery is how many of the last events are read again after every step.
+const slippery = 40
+
+// inspectFeed reads the feed again, its end or the whole: whatever slipped in behind a reader shows now.
+func (w *world) inspectFeed(whole bool) {
 	n, after := 0, int64(0)
+	if len(w.feed) > slippery && !whole {
+		n = len(w.feed) - slippery
+		after = w.feed[n-1].Position
+	}
 	for {
 		page, err := w.store.Events(context.Background(), after, 200)
 		if err != nil {
@@ -285,8 +322,7 @@ func (w *world) inspectFeed() {
 
 // inspectRest checks what must hold when nothing is broken and everything has been seen.
 func (w *world) inspectRest(anew bool) {
-	w.inspect()
-	invoices := w.all()
+	invoices := w.inspect(true)
 	for _, t := range w.chains {
 		w.restOfChain(t, invoices)
 	}
@@ -312,7 +348,8 @@ func (w *world) inspectRest(anew bool) {
 // restOfChain compares the payments with the chain and the pool as they are.
 func (w *world) restOfChain(t *truth, invoices []invoice.Invoice) {
 	v := t.view()
-	mined, waiting := incoming(v.blocks, invoices), incoming([]chain.Block{{Transfers: v.pool}}, invoices)
+	issued := addresses(invoices...)
+	mined, waiting := incoming(v.blocks, issued), incoming([]chain.Block{{Transfers: v.pool}}, issued)
 	sums := map[chain.Address]map[chain.AssetID]*big.Int{}
 	for _, inv := range invoices {
 		for _, p := range inv.Payments {
@@ -386,7 +423,7 @@ func (w *world) restOfInvoice(inv invoice.Invoice, anew bool) {
 func (w *world) restOfExpired(inv invoice.Invoice, will will) {
 	t, inTime := w.truth(inv.Network()), new(big.Int)
 	others := map[chain.Key]bool{} // what came for those who had the address before or after
-	for _, other := range w.all() {
+	for _, other := range w.seen {
 		for _, pay := range other.Payments {
 			others[pay.Key] = others[pay.Key] || other.ID != inv.ID
 		}

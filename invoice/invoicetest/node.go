@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -48,6 +49,7 @@ type node struct {
 	lag     int
 	lie     chaintest.Lie
 	calls   int
+	failed  bool // some answer was of no use since the tip was asked for
 }
 
 // poolNode is a node that lists its pool.
@@ -66,18 +68,31 @@ func (n *node) set(t trouble, lag int, lie chaintest.Lie) {
 
 // answer waits as long as an answer takes and finds what the node believes then.
 func (n *node) answer(ctx context.Context, method string, height uint64) (view, chaintest.Lie, error) {
-	wait := n.p.latency("node", string(n.t.net), method, fmt.Sprint(height)) / 2
+	wait := n.p.latency("node", string(n.t.net), method, strconv.FormatUint(height, 10)) / 2
 	if lazy := n.p.w.traits.lazy; lazy > 0 {
-		wait += time.Duration(mix(wait.String()) % uint64(lazy))
+		wait += hash{}.number(uint64(wait)).upTo(lazy)
 	}
-	if method == "Tip" {
-		wait += 150 * time.Millisecond // paces a follower that fails
+	n.mu.Lock()
+	if method == "Tip" { // paces a follower that fails
+		wait += 150 * time.Millisecond
+		if n.failed {
+			wait += 2*time.Second + hash{}.number(uint64(wait)).upTo(2*time.Second)
+		}
+		n.failed = false
 	}
+	n.mu.Unlock()
 	if err := n.p.pause(ctx, wait); err != nil {
 		return view{}, 0, err
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	v, lie, err := n.believe(method, height)
+	n.failed = n.failed || err != nil || lie != chaintest.Honest
+	return v, lie, err
+}
+
+// believe answers what the node believes now.
+func (n *node) believe(method string, height uint64) (view, chaintest.Lie, error) {
 	n.calls++
 	v, lie := n.t.view(), chaintest.Honest
 	switch n.trouble {
@@ -104,7 +119,7 @@ func (n *node) answer(ctx context.Context, method string, height uint64) (view, 
 	case nodeOldPool:
 		v.pool = n.since.pool
 	case nodeShy:
-		v.pool = slices.DeleteFunc(slices.Clone(v.pool), func(t chain.Transfer) bool { return mix(t.TxID)%2 == 0 })
+		v.pool = slices.DeleteFunc(slices.Clone(v.pool), func(t chain.Transfer) bool { return hash{}.words(t.TxID).sum()%2 == 0 })
 	case nodeLying:
 		if n.lag%2 == 0 || height%2 == 0 { // of all blocks, or of every other one
 			lie = n.lie

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"io"
 	"net/http"
 	"slices"
@@ -126,26 +125,49 @@ func (p *Process) latency(what ...string) time.Duration {
 	p.mu.Lock()
 	slow := p.slow
 	p.mu.Unlock()
-	h := mix(append(what, p.name, fmt.Sprint(p.w.cfg.Seed, p.lives, time.Now().UnixNano()))...)
-	d := 50*time.Microsecond + time.Duration(h%uint64(2*time.Millisecond))
+	h := hash{}.words(what...).words(p.name).number(p.w.cfg.Seed).number(uint64(p.lives)).number(uint64(time.Now().UnixNano()))
+	d := 50*time.Microsecond + h.upTo(2*time.Millisecond)
 	if slow > 0 {
-		d += time.Duration(mix(fmt.Sprint(h)) % uint64(slow))
+		d += h.number(1).upTo(slow)
 	}
 	return d
 }
 
-// mix hashes words into a number that looks like chance.
-func mix(words ...string) uint64 {
-	h := fnv.New64a()
+// hash makes of words and numbers a number that looks like chance.
+type hash struct{ state uint64 }
+
+// Those of FNV-1a.
+const (
+	hashBasis = 14695981039346656037
+	hashPrime = 1099511628211
+)
+
+func (h hash) words(words ...string) hash {
+	h.state ^= hashBasis
 	for _, word := range words {
-		_, _ = io.WriteString(h, word) // never fails
-		_, _ = h.Write([]byte{0})
+		for i := range len(word) {
+			h.state = (h.state ^ uint64(word[i])) * hashPrime
+		}
+		h.state *= hashPrime // ends the word
 	}
-	x := h.Sum64() // FNV's low bits are weak: the finisher of SplitMix64 spreads them
+	return h
+}
+
+func (h hash) number(n uint64) hash {
+	h.state = (h.sum() ^ n) * hashPrime
+	return h
+}
+
+// sum spreads the low bits of FNV, which are weak, by the finisher of SplitMix64.
+func (h hash) sum() uint64 {
+	x := h.state
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31
 }
+
+// upTo is a time below the given one.
+func (h hash) upTo(most time.Duration) time.Duration { return time.Duration(h.sum() % uint64(most)) }
 
 // start gives a process that does not run a new life.
 func (p *Process) start() error {
@@ -163,7 +185,7 @@ func (p *Process) start() error {
 	p.nodes = nil
 	cfg := invoice.Config{
 		Store: p.store, Rates: w.rates, Notifier: w.cfg.Notifier, OnMessages: p.hint, Now: p.Now,
-		Holder: fmt.Sprint(p.name, "-", p.lives), Poll: 11*time.Second + p.odd("poll"),
+		Holder: fmt.Sprint(p.name, "-", p.lives), Poll: 23*time.Second + p.odd("poll"),
 		Window: w.traits.window,
 	}
 	for _, t := range w.chains {
@@ -187,7 +209,7 @@ func (p *Process) start() error {
 
 // odd is a time that no other component has.
 func (p *Process) odd(what string) time.Duration {
-	return time.Duration(mix(what, p.name, fmt.Sprint(p.lives, p.w.cfg.Seed)) % uint64(time.Second))
+	return hash{}.words(what, p.name).number(uint64(p.lives)).number(p.w.cfg.Seed).upTo(time.Second)
 }
 
 func (p *Process) chain(t *truth) (invoice.ChainConfig, error) {

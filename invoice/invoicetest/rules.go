@@ -11,7 +11,7 @@ var (
 	ruleCursor     = Rule{"the cursor is never ahead of the effects", "what lies before the stored cursor is never read again, so whatever it passed over without storing is lost for ever"}
 	ruleIdentity   = Rule{"no payment counts twice", "one output of one transaction is one payment of one invoice, however often, in whichever block and by whichever process it was seen"}
 	ruleInvented   = Rule{"no payment is invented", "each payment is an output that somebody did send, to that address, of that asset and amount, whatever a node says"}
-	ruleFirstSight = Rule{"first sight is once", "whether money was in time is judged by when it was first seen, so that moment must not move"}
+	ruleFirstSight = Rule{"first sight is once", "whether money was in time is judged by when it was first seen, so that moment never comes later, and earlier only by clocks that differ"}
 	ruleFeed       = Rule{"the feed misses nothing", "a shop that reads on after the last position it has seen must in the end have seen every event, once, in the order of each invoice"}
 	ruleOneContent = Rule{"an event has one content", "receivers take an ID that they have seen before for the event that they have seen before"}
 	ruleSilent     = Rule{"nothing changes silently", "a status, a closure, a reversal, and money that comes or goes is told by an event in the same commit, exactly one for a change of status"}

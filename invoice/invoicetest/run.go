@@ -36,6 +36,9 @@ type Config struct {
 	// Change has the last word on a process's configuration. Nil changes nothing.
 	Change func(*invoice.Config)
 
+	// Trace has the result tell what happened also where no rule was broken.
+	Trace bool
+
 	skip map[int]bool // steps that are left out
 }
 
@@ -100,7 +103,7 @@ func (t Totals) String() string {
 // Result is what came of one world.
 type Result struct {
 	Failure *Failure // nil: every rule was kept
-	Trace   []string // what happened, a line each
+	Trace   []string // what happened, a line each; where no rule was broken, only with Config.Trace
 	Totals  Totals
 }
 
@@ -110,9 +113,9 @@ func Play(t *testing.T, cfg Config) Result {
 	var res Result
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, cfg.withDefaults())
-		w.shop.noted = map[string]string{}
+		w.shop.noted = map[string]int64{}
 		w.play()
-		res = Result{w.failure, w.trace, w.totals}
+		res = Result{w.failure, w.told(), w.totals}
 	})
 	return res
 }

@@ -38,7 +38,7 @@ func TestEveryWorldKeepsTheRules(t *testing.T) {
 	cfg.Steps = *steps
 	t.Logf("first seed %d", first)
 	if *story {
-		cfg.Seed = first
+		cfg.Seed, cfg.Trace = first, true
 		t.Log(strings.Join(invoicetest.Play(t, cfg).Trace, "\n"))
 	}
 	invoicetest.Explore(t, cfg, first, n)
@@ -56,7 +56,7 @@ func TestAWorldRepeatsItself(t *testing.T) {
 	}
 	for seed := range n {
 		cfg := config()
-		cfg.Seed = seed + 1
+		cfg.Seed, cfg.Trace = seed+1, true
 		first := invoicetest.Play(t, cfg)
 		require.Equal(t, first.Trace, invoicetest.Play(t, cfg).Trace, "seed %d", cfg.Seed)
 	}
@@ -87,4 +87,15 @@ func TestEveryRuleHasAReason(t *testing.T) {
 		require.False(t, names[r.Name], r.Name)
 		names[r.Name] = true
 	}
+}
+
+// A life is an invoice from its order to the end of its world.
+func BenchmarkLives(b *testing.B) {
+	t, cfg := &testing.T{}, config() // a bubble wants a test; nothing of a world that keeps the rules is told to it
+	lives := 0
+	for b.Loop() {
+		cfg.Seed++
+		lives += invoicetest.Play(t, cfg).Totals.Invoices
+	}
+	b.ReportMetric(float64(lives)/b.Elapsed().Seconds(), "lives/s")
 }

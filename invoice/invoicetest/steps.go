@@ -86,7 +86,7 @@ func jitter(r *rand.Rand) time.Duration {
 // shop is what the shop and its payers know.
 type shop struct {
 	orders []*order
-	noted  map[string]string
+	noted  map[string]int64 // the version of each invoice that was written down
 }
 
 // order is an order of the shop, and its invoice as it was answered last.

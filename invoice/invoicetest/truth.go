@@ -22,6 +22,7 @@ func (v view) tip() chain.Block { return v.blocks[len(v.blocks)-1] }
 type link struct {
 	block  chain.Block
 	parent *link
+	money  *link // the nearest block that has transfers, itself or before
 }
 
 // truth is a chain as it is, whatever nodes say of it, with every block and output there ever was.
@@ -71,7 +72,14 @@ func (t *truth) sync() {
 	t.tallest = max(t.tallest, t.chain.Head().Height)
 	t.now.blocks = append(slices.Clip(old[:keep]), fresh...)
 	for _, b := range fresh {
-		t.links[b.Hash] = &link{b, t.links[b.Parent]}
+		l := &link{block: b, parent: t.links[b.Parent]}
+		if l.money = l; len(b.Transfers) == 0 {
+			l.money = nil
+			if l.parent != nil {
+				l.money = l.parent.money
+			}
+		}
+		t.links[b.Hash] = l
 	}
 	t.now.pool, _ = t.chain.Pool(ctx)
 	mined := map[string]bool{}
@@ -126,16 +134,39 @@ func (t *truth) register(txid string, outputs []chaintest.Output) string {
 	return txid
 }
 
-// ancestry answers the blocks from the one with the hash back to block 0; false if there never was one.
-func (t *truth) ancestry(hash string) ([]chain.Block, bool) {
+// stampReach is how many later blocks say when a block was there at the latest: a stamp may be ahead of those after it.
+const stampReach = 11
+
+// ancestry returns the block with the hash, and of those from it back to block 0 the ones with transfers; false if
+// there never was one. Each is stamped with the earliest stamp of it and of the blocks after it that still say
+// something of it.
+func (t *truth) ancestry(hash string) (chain.Header, []chain.Block, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var out []chain.Block
-	l := t.links[hash]
-	for ; l != nil; l = l.parent {
-		out = append(out, l.block)
+	head := t.links[hash]
+	if head == nil {
+		return chain.Header{}, nil, false
 	}
-	return out, len(out) > 0
+	var out []chain.Block
+	var later []time.Time // stamps of the blocks after
+	for l := head; l != nil && l.money != nil; l = l.parent {
+		if len(l.block.Transfers) > 0 {
+			b := l.block
+			for _, stamp := range later[max(0, len(later)-stampReach):] {
+				b.Time = earlier(b.Time, stamp)
+			}
+			out = append(out, b)
+		}
+		later = append(later, l.block.Time)
+	}
+	return head.block.Header, out, true
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // serve remembers that a stamp was shown.

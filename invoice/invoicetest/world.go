@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -85,7 +83,10 @@ type world struct {
 	promised   map[string]invoice.Invoice
 	skews      []time.Duration // that any clock ever had
 	step       int
-	goroutines int // that run when nothing happens
+	seen       map[string]invoice.Invoice // each as it was read last
+	issued     map[chain.Address]bool     // addresses that invoices ever showed
+	inspected  map[string]int64           // the version of each that was inspected wholly
+	goroutines int                        // that run when nothing happens
 
 	mu      sync.Mutex // guards what follows
 	was     map[string]was
@@ -97,7 +98,7 @@ type world struct {
 	highest map[chain.Network]chain.Head
 	time    map[chain.Network]time.Time // of each chain, as it was stored last
 	blurred bool                        // some node did not tell the truth, or a fork went deeper than watchers look
-	trace   []string
+	trace   []remark
 	failure *Failure
 	totals  Totals
 }
@@ -145,6 +146,7 @@ func newWorld(t *testing.T, cfg Config) *world {
 		t: t, cfg: cfg, traits: newTraits(cfg.Seed, cfg), began: time.Now(), store: cfg.Open(t),
 		rates: &quotes{prices: map[rates.Pair]decimal.Decimal{}, ever: map[string][]decimal.Decimal{}}, committing: make(chan struct{}, 1),
 		firstSeen: map[chain.Key]time.Time{}, promised: map[string]invoice.Invoice{}, was: map[string]was{},
+		seen: map[string]invoice.Invoice{}, issued: map[chain.Address]bool{}, inspected: map[string]int64{},
 		events: map[string]invoice.Event{}, lastSeq: map[string]int64{}, ranges: map[string][][2]uint32{}, freed: map[string][]uint32{},
 		highest: map[chain.Network]chain.Head{}, time: map[chain.Network]time.Time{},
 	}
@@ -223,7 +225,7 @@ func (w *world) fail(r Rule, format string, args ...any) {
 func (w *world) failLocked(r Rule, format string, args ...any) {
 	if w.failure == nil {
 		w.failure = &Failure{Rule: r, Detail: fmt.Sprintf(format, args...), Step: min(w.step, w.cfg.Steps), Seed: w.cfg.Seed}
-		w.trace = append(w.trace, fmt.Sprintf("%12s  BROKEN: %s: %s", clock(time.Now()), r.Name, w.failure.Detail))
+		w.trace = append(w.trace, remark{time.Now(), "BROKEN: %s: %s", []any{r.Name, w.failure.Detail}})
 	}
 }
 
@@ -233,10 +235,34 @@ func (w *world) failed() bool {
 	return w.failure != nil
 }
 
+// remark is a line of the story of a world. Most worlds break no rule, and then nobody reads it: it is written down
+// only when somebody does, so its arguments must not change.
+type remark struct {
+	at     time.Time
+	format string
+	args   []any
+}
+
+func (r remark) String() string {
+	return fmt.Sprintf("%12s  %s", clock(r.at), fmt.Sprintf(r.format, r.args...))
+}
+
 func (w *world) note(format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.trace = append(w.trace, fmt.Sprintf("%12s  %s", clock(time.Now()), fmt.Sprintf(format, args...)))
+	w.trace = append(w.trace, remark{time.Now(), format, args})
+}
+
+// told is the story, where somebody wants it.
+func (w *world) told() []string {
+	if w.failure == nil && !w.cfg.Trace {
+		return nil
+	}
+	out := make([]string, len(w.trace))
+	for i, r := range w.trace {
+		out[i] = r.String()
+	}
+	return out
 }
 
 // play plays the steps, and lets the world come to rest at the end.
@@ -270,13 +296,12 @@ func (w *world) play() {
 		w.note("step %d: %s", w.step, k.name)
 		k.play(w, r)
 		w.sleep(nap(r))
-		w.inspect()
-		w.noteState()
+		w.noteState(w.inspect(false))
 	}
 	if !w.failed() {
 		w.note("at rest")
 		w.rest(rand.New(rand.NewPCG(w.cfg.Seed, 0)))
-		w.noteState()
+		w.noteState(w.all())
 	}
 }
 
@@ -297,21 +322,28 @@ func (w *world) sleep(d time.Duration) {
 }
 
 // noteState writes down what has become of the invoices that changed.
-func (w *world) noteState() {
-	for _, inv := range w.all() {
-		line := fmt.Sprintf("    %s %s (%s) closed %t, version %d, events %d", inv.OrderID, inv.State.Status, inv.State.Outcome, inv.State.Closed, inv.Version, inv.Seq)
-		for _, p := range inv.Payments {
-			line += fmt.Sprintf(" [%s %s seen %s in %d", show(p.Key), p.Units, clock(p.FirstSeen), p.Block.Height)
-			if p.Withdrawn {
-				line += " withdrawn"
-			}
-			line += "]"
-		}
-		if w.shop.noted[inv.ID] != line {
-			w.shop.noted[inv.ID] = line
-			w.note("%s", line)
+func (w *world) noteState(invoices []invoice.Invoice) {
+	for _, inv := range invoices {
+		if w.shop.noted[inv.ID] != inv.Version {
+			w.shop.noted[inv.ID] = inv.Version
+			w.note("    %v", standing(inv))
 		}
 	}
+}
+
+// standing is an invoice in the story.
+type standing invoice.Invoice
+
+func (inv standing) String() string {
+	line := fmt.Sprintf("%s %s (%s) closed %t, version %d, events %d", inv.OrderID, inv.State.Status, inv.State.Outcome, inv.State.Closed, inv.Version, inv.Seq)
+	for _, p := range inv.Payments {
+		line += fmt.Sprintf(" [%s %s seen %s in %d", show(p.Key), p.Units, clock(p.FirstSeen), p.Block.Height)
+		if p.Withdrawn {
+			line += " withdrawn"
+		}
+		line += "]"
+	}
+	return line
 }
 
 // rest mends everything and waits until all has been seen and told. What was decided on an old head is
@@ -337,21 +369,6 @@ func (w *world) rest(r *rand.Rand) {
 	if n := goroutines(); n > w.goroutines {
 		w.fail(ruleBounded, "%d goroutines run, where it began with %d", n, w.goroutines)
 	}
-}
-
-// goroutines counts those that run the core, a dispatcher or a watcher. A store may have its own.
-func goroutines() int {
-	buf := make([]byte, 1<<20)
-	n := 0
-	for stack := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
-		for _, room := range []string{"/invoice.", "/webhook.", "/chain."} {
-			if strings.Contains(stack, room) {
-				n++
-				break
-			}
-		}
-	}
-	return n
 }
 
 // dieAtWork has every process die while it works on a block.
