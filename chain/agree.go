@@ -159,11 +159,15 @@ func (n *Nodes) settle(ctx context.Context, answers []answer[Tip]) (Tip, error) 
 	var accused []answer[Header]
 	for height := top; ; height-- {
 		votes := n.votes(ctx, good, height)
-		if winners, ok := quorum(votes, n.cfg.Agree, sameHeader); ok {
+		winners, ok := quorum(votes, n.cfg.Agree, sameHeader)
+		if ok && winners[0].value.Hash != "" {
 			return n.accept(good, winners, votes), nil
 		}
+		if why == nil && ok {
+			why = fmt.Errorf("%w: %d", ErrNoBlock, height)
+		}
 		if err := contradiction(height, votes, sameHeader); why == nil || err != nil && !errors.Is(why, ErrDisagree) {
-			if why, accused = failures(votes), nil; err != nil {
+			if why, accused = cmp.Or(failures(votes), why), nil; err != nil {
 				why, accused = err, votes
 			}
 		}
@@ -303,14 +307,14 @@ func sameHeader(a, b Header) bool {
 	return a.Height == b.Height && a.Hash == b.Hash && a.Parent == b.Parent && a.Time.Equal(b.Time)
 }
 
-// sameBlock compares what is credited.
-func sameBlock(a, b Block) bool {
-	return sameHeader(a.Header, b.Header) && sameTransfers(a.Transfers, b.Transfers)
-}
-
+// askHeader answers a header without a hash where the chain has no block: that is a word that several must
+// agree on, as any other.
 func askHeader(height uint64) func(context.Context, *member) (Header, error) {
 	return func(ctx context.Context, m *member) (Header, error) {
 		h, err := m.Node.Header(ctx, height)
+		if errors.Is(err, ErrNoBlock) {
+			return Header{Height: height}, nil
+		}
 		if err == nil {
 			err = h.usable(height)
 		}
@@ -320,47 +324,100 @@ func askHeader(height uint64) func(context.Context, *member) (Header, error) {
 
 // Header implements [Node].
 func (n *Nodes) Header(ctx context.Context, height uint64) (Header, error) {
-	return vote(ctx, n, height, askHeader(height), sameHeader)
+	h, err := vote(ctx, n, height, ballot[Header]{
+		ask: askHeader(height), same: sameHeader,
+		sum: func(camp []answer[Header]) (Header, bool) { return camp[0].value, true },
+	})
+	if err == nil && h.Hash == "" {
+		return Header{}, fmt.Errorf("%w: %d", ErrNoBlock, height)
+	}
+	return h, err
 }
 
 // Block implements [Node]. If several members have to agree, they agree on every transfer too, and on
-// the stamp: a node can lie, or be incomplete, under the right hash.
+// the stamp: a node can lie, or be incomplete, under the right hash. A transaction that some could not examine
+// is as those say that could, if these are enough, and unexamined else.
 func (n *Nodes) Block(ctx context.Context, height uint64) (Block, error) {
-	return vote(ctx, n, height, func(ctx context.Context, m *member) (Block, error) {
+	b, err := vote(ctx, n, height, ballot[Block]{
+		ask: n.askBlock(height), same: sameBlock, large: true,
+		sum: func(camp []answer[Block]) (Block, bool) { return sumBlocks(camp, n.cfg.Agree) },
+	})
+	if err == nil && b.Hash == "" {
+		return Block{}, fmt.Errorf("%w: %d", ErrNoBlock, height)
+	}
+	return b, err
+}
+
+func (n *Nodes) askBlock(height uint64) func(context.Context, *member) (Block, error) {
+	return func(ctx context.Context, m *member) (Block, error) {
 		b, err := m.Node.Block(ctx, height)
+		if errors.Is(err, ErrNoBlock) {
+			return Block{Header: Header{Height: height}}, nil
+		}
 		if err == nil {
 			err = b.usable(height)
 		}
 		if err == nil {
 			err = checkTransfers(n.network, b.Transfers)
 		}
+		if err == nil {
+			err = b.complete()
+		}
 		return b, err
-	}, sameBlock)
+	}
+}
+
+// ballot is what members are asked, and how to count what they say.
+type ballot[T interface{ id() string }] struct {
+	ask  func(context.Context, *member) (T, error)
+	same func(a, b T) bool
+	// sum is what those say together who say the same, and whether nothing of it is open. As long as something
+	// is, the others are asked too.
+	sum func(camp []answer[T]) (T, bool)
+	// large says that the answer may be so large that it takes its time. Where all were too slow, the next
+	// attempt gives them more: a large block must not be in the way for ever.
+	large bool
 }
 
 // vote asks as few members as can agree, and more as long as they do not.
-func vote[T interface{ id() string }](ctx context.Context, n *Nodes, height uint64, question func(context.Context, *member) (T, error), same func(a, b T) bool) (T, error) {
+func vote[T interface{ id() string }](ctx context.Context, n *Nodes, height uint64, b ballot[T]) (T, error) {
+	began := time.Now()
+	value, err := poll(ctx, n, height, b)
+	if b.large {
+		n.timed(time.Since(began), err)
+	}
+	return value, err
+}
+
+func poll[T interface{ id() string }](ctx context.Context, n *Nodes, height uint64, b ballot[T]) (T, error) {
 	var answers []answer[T]
-	var none T
+	var verdict *T
 	for _, list := range n.order() {
-		for len(list) > 0 {
-			need := min(missing(answers, n.cfg.Agree, same), len(list))
-			limit := n.share(ctx, (len(list)+need-1)/need)
-			answers = append(answers, gather(ctx, n, list[:need], kindData, limit, question)...)
-			if winners, ok := quorum(answers, n.cfg.Agree, same); ok {
-				sentence(n, answers, winners[0].value, height, same)
-				return winners[0].value, nil
-			}
-			if ctx.Err() != nil {
-				return none, ctx.Err()
+		whole := false
+		for len(list) > 0 && !whole && ctx.Err() == nil {
+			need := min(missing(answers, n.cfg.Agree, b.same), len(list))
+			limit := share(ctx, n.patience(b.large), (len(list)+need-1)/need)
+			answers = append(answers, gather(ctx, n, list[:need], kindData, limit, b.ask)...)
+			if winners, ok := quorum(answers, n.cfg.Agree, b.same); ok {
+				var value T
+				value, whole = b.sum(winners)
+				verdict = &value
 			}
 			list = list[need:]
 		}
-		if unanimous(answers, n.cfg.Agree, same) {
+		if verdict != nil || ctx.Err() != nil || unanimous(answers, n.cfg.Agree, b.same) {
 			break // those that rest would not know better
 		}
 	}
-	if err := contradiction(height, answers, same); err != nil {
+	if verdict != nil {
+		sentence(n, answers, *verdict, height, b.same)
+		return *verdict, nil
+	}
+	var none T
+	if ctx.Err() != nil {
+		return none, ctx.Err()
+	}
+	if err := contradiction(height, answers, b.same); err != nil {
 		accuse(n, height, answers, err)
 		return none, err
 	}
@@ -368,6 +425,28 @@ func vote[T interface{ id() string }](ctx context.Context, n *Nodes, height uint
 		return none, err
 	}
 	return none, fmt.Errorf("%d of %d nodes answer, and %d must agree: %w", len(answers), len(n.members), n.cfg.Agree, n.troubles())
+}
+
+// patience is the longest wait for one answer to a ballot.
+func (n *Nodes) patience(large bool) time.Duration {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if large {
+		return n.cfg.Timeout << n.late
+	}
+	return n.cfg.Timeout
+}
+
+// timed notes how a ballot on something large went.
+func (n *Nodes) timed(took time.Duration, err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		n.late = min(n.late+1, maxLate)
+	case err == nil && took < n.cfg.Timeout/2:
+		n.late = 0
+	}
 }
 
 // order answers whom to ask for data: first whose words are in use, then who is well, then who is behind or

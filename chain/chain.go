@@ -262,7 +262,7 @@ type Lag struct {
 	Err       error     // what the last failure was, also of the pool alone; nil when all went well
 	Batch     int       // how many blocks a step has at most at present; zero from a watcher that does not say
 	LastFork  time.Time // when the chain last reorganised
-	ForkDepth uint64    // how many blocks left then
+	ForkDepth uint64    // how many heights it went back then
 }
 
 // Blocks is the number of blocks that the watcher is known to be behind.

@@ -50,7 +50,7 @@ func CursorSince(t time.Time) Cursor {
 
 // String describes the cursor for logs.
 func (c Cursor) String() string {
-	if t, ok := c.since(); ok {
+	if t, ok := c.Since(); ok {
 		return "since " + t.UTC().Format(time.RFC3339)
 	}
 	refs, err := c.refs()
@@ -64,7 +64,9 @@ func (c Cursor) String() string {
 	return fmt.Sprintf("block %d %.18s", last.height, last.hash)
 }
 
-func (c Cursor) since() (time.Time, bool) {
+// Since answers the time that [CursorSince] made the cursor of, and reports whether it did: a watcher that is no
+// Follower begins there.
+func (c Cursor) Since() (time.Time, bool) {
 	if len(c) != 10 || c[0] != cursorVersion || c[1] != cursorSince {
 		return time.Time{}, false
 	}
@@ -189,7 +191,7 @@ func cutUvarint(b []byte) (x uint64, rest []byte, ok bool) {
 
 // thin forgets blocks that lie far back: it keeps each of the last window blocks, one or two in each
 // doubling of the distance before that, and the oldest. What it keeps does not depend on how many
-// blocks came at once, as the heights kept far back are among those kept nearer.
+// blocks came at once: the first block of each stride is kept, and is also the first of a shorter one.
 func thin(refs []ref, window int) []ref {
 	if len(refs) == 0 {
 		return refs
@@ -202,7 +204,7 @@ func thin(refs []ref, window int) []ref {
 		if octave > 0 {
 			stride = 1 << (bits.Len64(w) - 1 + octave - 1)
 		}
-		if i == 0 || r.height%stride == 0 {
+		if i == 0 || r.height/stride != refs[i-1].height/stride {
 			kept = append(kept, r)
 		}
 	}

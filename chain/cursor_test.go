@@ -3,6 +3,7 @@ package chain
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -89,7 +90,7 @@ func TestMalformedCursorIsRefused(t *testing.T) {
 	} {
 		_, err := c.refs()
 		require.ErrorIs(t, err, ErrBadCursor, name)
-		_, since := c.since()
+		_, since := c.Since()
 		require.False(t, since, name)
 		require.Equal(t, "malformed cursor", c.String(), name)
 	}
@@ -167,4 +168,28 @@ func BenchmarkCursor(b *testing.B) {
 			encodeRefs(refs)
 		}
 	})
+}
+
+func TestThinNeedsNoParticularHeights(t *testing.T) {
+	const window = 16
+	for seed := range uint64(50) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		var refs []ref
+		var height uint64
+		for len(refs) < 20_000 {
+			height += 1 + uint64(random.IntN(5))
+			refs = append(refs, ref{height, hash("0x", int(height))})
+			if random.IntN(3) == 0 {
+				refs = thin(refs, window)
+			}
+			if height > 100_000 {
+				break
+			}
+		}
+		refs = thin(refs, window)
+		require.Less(t, len(refs), window+4*14)
+		for near := uint64(8 * window); near*2 < height; near *= 2 {
+			require.Positive(t, upTo(refs, height-near)-upTo(refs, height-2*near), "between %d and %d heights back", near, 2*near)
+		}
+	}
 }

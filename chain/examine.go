@@ -71,6 +71,96 @@ func clean(reason string) string {
 	return reason[:end]
 }
 
+// of are those of the transfers that belong to a transaction.
+func of(transfers []Transfer, txid string) []Transfer {
+	return slices.DeleteFunc(slices.Clone(transfers), func(t Transfer) bool { return t.TxID != txid })
+}
+
+func (b Block) examined(txid string) bool {
+	return !slices.ContainsFunc(b.Unexamined, func(u Unexamined) bool { return u.TxID == txid })
+}
+
+// sameBlock compares what is credited, but for transactions that one of them could not examine: of these they
+// say different things, and neither is wrong.
+func sameBlock(a, b Block) bool {
+	if len(a.Unexamined)+len(b.Unexamined) == 0 {
+		return sameHeader(a.Header, b.Header) && sameTransfers(a.Transfers, b.Transfers)
+	}
+	settled := func(transfers []Transfer) []Transfer {
+		return slices.DeleteFunc(slices.Clone(transfers), func(t Transfer) bool { return !a.examined(t.TxID) || !b.examined(t.TxID) })
+	}
+	return sameHeader(a.Header, b.Header) && sameTransfers(settled(a.Transfers), settled(b.Transfers))
+}
+
+// sumBlocks is what members that have the same block say of it together, and whether so many of them have examined
+// each transaction with the same result. Of one that they have not, it has the transfers that so many saw.
+func sumBlocks(camp []answer[Block], agree int) (Block, bool) {
+	var open []Unexamined
+	named := map[string]bool{}
+	for _, a := range camp {
+		for _, u := range a.value.Unexamined {
+			if !named[u.TxID] {
+				named[u.TxID] = true
+				open = append(open, u)
+			}
+		}
+	}
+	if len(open) == 0 {
+		return camp[0].value, true
+	}
+	sum := Block{Header: camp[0].value.Header}
+	found := map[string][]Transfer{}
+	for _, u := range open {
+		transfers, ok := findings(camp, u.TxID, agree)
+		found[u.TxID] = transfers
+		if !ok {
+			sum.Unexamined = append(sum.Unexamined, u)
+		}
+	}
+	// In the order of who has examined most.
+	most := slices.MinFunc(camp, func(a, b answer[Block]) int { return len(a.value.Unexamined) - len(b.value.Unexamined) })
+	for _, t := range most.value.Transfers {
+		if !named[t.TxID] {
+			sum.Transfers = append(sum.Transfers, t)
+			continue
+		}
+		sum.Transfers = append(sum.Transfers, found[t.TxID]...)
+		delete(found, t.TxID)
+	}
+	for _, u := range open {
+		sum.Transfers = append(sum.Transfers, found[u.TxID]...)
+	}
+	return sum, len(sum.Unexamined) == 0
+}
+
+// findings are the transfers of a transaction that so many members found, and whether so many have examined it with
+// that result.
+func findings(camp []answer[Block], txid string, agree int) ([]Transfer, bool) {
+	var examined []answer[finding]
+	var seen []answer[finding]
+	for _, a := range camp {
+		f := answer[finding]{m: a.m, value: finding{transfers: of(a.value.Transfers, txid)}}
+		seen = append(seen, f)
+		if a.value.examined(txid) {
+			examined = append(examined, f)
+		}
+	}
+	if winners, ok := quorum(examined, agree, sameFinding); ok {
+		return winners[0].value.transfers, true
+	}
+	var found []Transfer
+	counts := map[claim]int{}
+	for _, s := range seen {
+		for _, t := range s.value.transfers {
+			c := claimOf(t)
+			if counts[c]++; counts[c] == agree {
+				found = append(found, t)
+			}
+		}
+	}
+	return found, false
+}
+
 // finding is what a member says of a transaction.
 type finding struct {
 	transfers []Transfer

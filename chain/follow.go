@@ -25,6 +25,10 @@ type FollowConfig struct {
 	Batch    int           // most blocks of one step, unless a reorganisation needs more: 64, at most 4096
 	Parallel int           // most blocks read at the same time: 4, at most 256
 
+	// Patience is about how long the blocks of one step may take to read: 5 s. After that the step ends with
+	// what it has, at least one block, and all that a reorganisation needs.
+	Patience time.Duration
+
 	// Window is how many blocks back a reorganisation is resolved exactly and in one step: 256, at
 	// most MaxWindow. Deeper ones are resolved too, but rewind further than they must and come back
 	// in batches.
@@ -35,7 +39,9 @@ type FollowConfig struct {
 
 	MinBackoff time.Duration // rest after a first failure; doubled after each further one: 500 ms
 	MaxBackoff time.Duration // longest rest after a failure: 1 min
-	Timeout    time.Duration // longest wait for one answer of the node: 30 s
+	// Timeout is the longest wait for one answer of the node: 30 s. A block for which that was too short gets
+	// twice as long at the next attempt, up to eight times Timeout, so that a large one is not in the way for ever.
+	Timeout time.Duration
 
 	Now    func() time.Time // clock for Lag, not for rests: time.Now
 	Logger *slog.Logger     // silent if nil
@@ -55,6 +61,7 @@ func (c FollowConfig) withDefaults() (FollowConfig, error) {
 		{"MinBackoff", &c.MinBackoff, 500 * time.Millisecond},
 		{"MaxBackoff", &c.MaxBackoff, max(time.Minute, c.MinBackoff)},
 		{"Timeout", &c.Timeout, 30 * time.Second},
+		{"Patience", &c.Patience, 5 * time.Second},
 	} {
 		if *d.field < 0 {
 			return c, fmt.Errorf("chain: FollowConfig.%s is negative", d.name)
@@ -111,8 +118,10 @@ type Follower struct {
 	poolFailures int
 	poolErr      error
 	poolless     bool // the node said that it lists no pool
+	late         int  // how often in a row the time for a block was too short
 
-	limit atomic.Int64 // what the caller of Next can take, or 0
+	bears atomic.Int64 // how many blocks a step may have, by how reading goes
+	limit atomic.Int64 // and by what the caller of Next can take, or 0
 
 	mu  sync.Mutex
 	lag Lag
@@ -124,7 +133,9 @@ func NewFollower(cfg FollowConfig) (*Follower, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Follower{cfg: cfg, node: cfg.Node, lag: Lag{Network: cfg.Node.Network(), Batch: cfg.Batch}}, nil
+	f := &Follower{cfg: cfg, node: cfg.Node, lag: Lag{Network: cfg.Node.Network(), Batch: cfg.Batch}}
+	f.bears.Store(int64(cfg.Batch))
+	return f, nil
 }
 
 // Network is the network that is followed.
@@ -361,33 +372,6 @@ func (f *Follower) header(ctx context.Context, height uint64) (Header, error) {
 	return h, nil
 }
 
-func (f *Follower) block(ctx context.Context, height uint64) (Block, error) {
-	b, err := ask(ctx, f.cfg.Timeout, func(ctx context.Context) (Block, error) { return f.node.Block(ctx, height) })
-	if err == nil {
-		err = b.usable(height)
-	}
-	if err == nil {
-		err = checkTransfers(f.node.Network(), b.Transfers)
-	}
-	if err == nil {
-		err = b.complete()
-	}
-	if err != nil {
-		return Block{}, &unreadError{height, err}
-	}
-	return b, nil
-}
-
-// unreadError says which block could not be read.
-type unreadError struct {
-	height uint64
-	err    error
-}
-
-func (e *unreadError) Error() string { return fmt.Sprintf("read block %d: %v", e.height, e.err) }
-
-func (e *unreadError) Unwrap() error { return e.err }
-
 // usable refuses a header that is not the one asked for, or that a cursor could not hold.
 func (h Header) usable(height uint64) error {
 	if h.Height != height || h.Height > maxHeight || h.Hash == "" || len(h.Hash) > maxHash {
@@ -413,29 +397,32 @@ func checkTransfers(network Network, transfers []Transfer) error {
 // up: back from the tip in doubling distances and then halving what is left, as the time is usually
 // near the tip.
 func (f *Follower) resolve(ctx context.Context, cursor Cursor, tip Tip) ([]ref, error) {
-	since, ok := cursor.since()
+	since, ok := cursor.Since()
 	if !ok {
 		return cursor.refs()
 	}
 	since = since.Add(-f.cfg.Margin)
 	low, high := uint64(0), tip.Height+1 // the first block wanted is within
 	var base *ref                        // the block before low
-	for h, distance := tip.Header, uint64(1); ; {
-		if h.Time.Before(since) {
-			low, base = h.Height+1, &ref{h.Height, h.Hash}
-		} else {
+	for h, height, distance := tip.Header, tip.Height, uint64(1); ; {
+		switch {
+		case h.Hash == "":
+			low = height + 1 // there is no block from low to here
+		case h.Time.Before(since):
+			low, base = height+1, &ref{h.Height, h.Hash}
+		default:
 			high = h.Height
 		}
 		if low >= high {
 			break
 		}
-		height := low + (high-low)/2
+		height = low + (high-low)/2
 		if base == nil {
-			height = high - min(distance, high)
+			height = max(low, high-min(distance, high))
 			distance *= 2
 		}
 		var err error
-		if h, err = f.header(ctx, height); err != nil {
+		if h, err = f.headerUpTo(ctx, height, low); err != nil {
 			return nil, fmt.Errorf("look up blocks since %s: %w", since.UTC().Format(time.RFC3339), err)
 		}
 	}
@@ -449,11 +436,13 @@ func (f *Follower) resolve(ctx context.Context, cursor Cursor, tip Tip) ([]ref, 
 func (f *Follower) anchor(ctx context.Context, base ref) ([]ref, error) {
 	refs := []ref{base}
 	for d := uint64(1); d <= base.height && d <= 16*uint64(f.cfg.Window); d *= 2 {
-		h, err := f.header(ctx, base.height-d)
+		h, err := f.headerUpTo(ctx, base.height-d, 0)
 		if err != nil {
 			return nil, fmt.Errorf("look up blocks before the first: %w", err)
 		}
-		refs = append(refs, ref{h.Height, h.Hash})
+		if h.Hash != "" && h.Height < refs[len(refs)-1].height {
+			refs = append(refs, ref{h.Height, h.Hash})
+		}
 	}
 	slices.Reverse(refs)
 	return refs, nil
@@ -484,11 +473,13 @@ func (f *Follower) plan(ctx context.Context, refs []ref, tip Tip) (plan, error) 
 	p := plan{tip: tip, known: refs[:fork], left: refs[fork:]}
 	p.least = p.from()
 	p.last = min(tip.Height, p.from()+uint64(f.batch())-1)
-	if n := len(p.left); n > 0 && p.left[n-1].height-p.known[fork-1].height == uint64(n) {
-		// Every block that left is known, so the new ones come in the same step: nobody is to see a
-		// payment vanish in one step that is back in the next.
-		p.least = min(tip.Height, p.left[n-1].height)
-		p.last = max(p.last, p.least)
+	if n := len(p.left); n > 0 {
+		// The new ones come in the same step, if they are not too many: nobody is to see a payment vanish in
+		// one step that is back in the next.
+		if depth := p.left[n-1].height - p.known[fork-1].height; depth == uint64(n) || depth <= uint64(f.cfg.Window) {
+			p.least = min(tip.Height, p.left[n-1].height)
+			p.last = max(p.last, p.least)
+		}
 	}
 	return p, nil
 }
@@ -499,7 +490,7 @@ func (f *Follower) fork(ctx context.Context, refs []ref, tip Tip) (int, error) {
 		return 0, nil
 	}
 	last := refs[len(refs)-1]
-	if tip.Height == last.height+1 && tip.Parent == last.hash {
+	if tip.Height > last.height && tip.Parent == last.hash {
 		return len(refs), nil
 	}
 	// Blocks above the tip say nothing: the node may be behind, or its chain is a shorter one.
@@ -552,24 +543,33 @@ func (f *Follower) holds(ctx context.Context, r ref, tip Tip) (bool, error) {
 		return r.hash == tip.Hash, nil
 	}
 	h, err := f.header(ctx, r.height)
+	if errors.Is(err, ErrNoBlock) {
+		return false, nil
+	}
 	return h.Hash == r.hash, err
 }
 
 // join reads the planned blocks and accepts them as far as they form one chain up to the tip. Of every
 // block the hash is confirmed by something else: by the block after it, by the tip or by its header.
 func (f *Follower) join(ctx context.Context, p plan) (advance, error) {
-	blocks, failure := f.read(ctx, p.from(), p.last)
+	began := time.Now()
+	blocks, whole, failure := f.read(ctx, p)
 	joined := p.linked(blocks)
 	if len(joined) < len(blocks) {
-		failure = fmt.Errorf("%w: at block %d", ErrMoved, p.from()+uint64(len(joined)))
+		failure = &unreadError{blocks[len(joined)].Height, ErrMoved}
 	}
-	if failure == nil && p.last < p.tip.Height {
+	if failure == nil && len(joined) > 0 && joined[len(joined)-1].Height < p.tip.Height {
 		failure = f.confirm(ctx, joined[len(joined)-1])
 	}
 	if failure != nil && len(joined) > 0 {
 		joined = joined[:len(joined)-1]
 	}
-	if next := p.from() + uint64(len(joined)); failure != nil && next <= p.least {
+	f.adapt(len(joined), time.Since(began), whole, failure)
+	next := p.from()
+	if n := len(joined); n > 0 {
+		next = joined[n-1].Height + 1
+	}
+	if failure != nil && next <= p.least {
 		return advance{}, failure
 	}
 	return f.finish(p, joined, failure), nil
@@ -577,8 +577,8 @@ func (f *Follower) join(ctx context.Context, p plan) (advance, error) {
 
 func (f *Follower) confirm(ctx context.Context, b Block) error {
 	h, err := f.header(ctx, b.Height)
-	if err == nil && h.Hash != b.Hash {
-		err = fmt.Errorf("%w: at block %d", ErrMoved, b.Height)
+	if errors.Is(err, ErrNoBlock) || err == nil && h.Hash != b.Hash {
+		err = &unreadError{b.Height, ErrMoved}
 	}
 	return err
 }
@@ -618,35 +618,4 @@ func (f *Follower) finish(p plan, joined []Block, cut error) advance {
 		Tip: p.tip.Height,
 	}
 	return s
-}
-
-// read reads blocks, several at the same time, and answers those before the first failure.
-func (f *Follower) read(ctx context.Context, from, to uint64) ([]Block, error) {
-	if from > to {
-		return nil, nil
-	}
-	n := int(to - from + 1)
-	blocks, errs := make([]Block, n), make([]error, n)
-	var next atomic.Int64
-	var failed atomic.Bool
-	var wg sync.WaitGroup
-	for range min(f.cfg.Parallel, n) {
-		wg.Go(func() {
-			for !failed.Load() {
-				i := int(next.Add(1)) - 1
-				if i >= n {
-					return
-				}
-				if blocks[i], errs[i] = f.block(ctx, from+uint64(i)); errs[i] != nil {
-					failed.Store(true)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	// Blocks are begun in order, so those before the first failure have all been read.
-	if i := slices.IndexFunc(errs, func(err error) bool { return err != nil }); i >= 0 {
-		return blocks[:i], errs[i]
-	}
-	return blocks, nil
 }

@@ -10,6 +10,9 @@ import (
 var (
 	// ErrNotFound: the node has no block at that height (beyond its tip, or pruned).
 	ErrNotFound = errors.New("block not found")
+	// ErrNoBlock: the chain passed over that height, as there is a block above it whose parent is below.
+	// There never is a block there while that block is in the chain.
+	ErrNoBlock = errors.New("chain has no block at that height")
 	// ErrWrongNetwork: the node serves another chain than the one that was configured, or an asset
 	// there has other decimals than configured. Nothing it says may be credited.
 	ErrWrongNetwork = errors.New("node serves another network")
@@ -32,6 +35,10 @@ var (
 // Node is what [Follower] needs of a chain that can only say 'tip' and 'block at height'. An adapter
 // says what is on its chain now and keeps no position of its own. All methods block on the network
 // until ctx ends, may be called concurrently, and change nothing.
+//
+// Heights are dense from 0 to the tip, but on chains that pass over some (rounds in which nobody made a
+// block): there Header and Block answer ErrNoBlock, and the parent of the next block is the last one before
+// the gap. Confirmations are counted by heights, gaps included.
 type Node interface {
 	// Network is the network that the node was configured for.
 	Network() Network
@@ -39,11 +46,12 @@ type Node interface {
 	// configured asset is what it was configured to be, else ErrWrongNetwork.
 	Tip(ctx context.Context) (Tip, error)
 	// Header answers the block at a height on the node's best chain without its transfers, else
-	// ErrNotFound.
+	// ErrNotFound, or ErrNoBlock if there never will be one.
 	Header(ctx context.Context, height uint64) (Header, error)
 	// Block answers the block at a height on the node's best chain with all its transfers, which
-	// are proven to belong to the block's hash. ErrNotFound if there is none, ErrIncomplete if the
-	// node's data do not add up.
+	// are proven to belong to the block's hash. ErrNotFound if there is none, ErrNoBlock if there never
+	// will be one, ErrIncomplete if the node's data do not add up. What a stranger can put into a block
+	// must not make it an error for ever: see [Block.Unexamined].
 	Block(ctx context.Context, height uint64) (Block, error)
 }
 

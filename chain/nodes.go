@@ -33,7 +33,8 @@ type NodesConfig struct {
 	MaxAge time.Duration
 
 	// Timeout is the longest wait for one answer of one member: 8 s. If the caller's deadline leaves
-	// less, every member that may have to be tried gets its share.
+	// less, every member that may have to be tried gets its share. Where it was too short for a block with all
+	// of them, it is doubled for the next attempt, up to eight times.
 	Timeout    time.Duration
 	Check      time.Duration // how often a member that stands by is asked for its tip: 15 s
 	MinBackoff time.Duration // rest of a member after a first failure; doubled after each further one: 1 s
@@ -137,6 +138,7 @@ type Nodes struct {
 	members []*member
 	height  uint64 // of the tip that was said last
 	split   bool   // the members disagreed when last asked
+	late    int    // how often in a row the time for data was too short
 }
 
 // NewNodes checks cfg and asks no member anything yet.
@@ -448,7 +450,10 @@ func (n *Nodes) record(m *member, k kind, epoch int, err error) (before, after i
 
 // share is how long one of so many attempts may take.
 func (n *Nodes) share(ctx context.Context, attempts int) time.Duration {
-	limit := n.cfg.Timeout
+	return share(ctx, n.cfg.Timeout, attempts)
+}
+
+func share(ctx context.Context, limit time.Duration, attempts int) time.Duration {
 	if deadline, ok := ctx.Deadline(); ok {
 		limit = min(limit, time.Until(deadline)/time.Duration(max(attempts, 1)))
 	}

@@ -20,6 +20,8 @@ type claim struct {
 	units string
 }
 
+func claimOf(t Transfer) claim { return claim{t.Key(), t.Asset, t.To, t.Units.String()} }
+
 // pending is what is known of a claim.
 type pending struct {
 	transfer Transfer
@@ -126,7 +128,7 @@ func (n *Nodes) merge(good []answer[[]Transfer]) {
 	n.round++
 	for _, a := range good {
 		for _, t := range a.value {
-			c := claim{t.Key(), t.Asset, t.To, t.Units.String()}
+			c := claimOf(t)
 			p := n.pool[c]
 			if p == nil {
 				p = &pending{}

@@ -12,6 +12,9 @@ import (
 // wakingPage is how many invoices are decided in one batch when their time has come.
 const wakingPage = 200
 
+// maxStuck is how many invoices are passed over at a time before the store is taken to be at fault.
+const maxStuck = 50
+
 // wake decides about the invoices whose time has come with the head, page by page. An invoice that the store refuses,
 // or that cannot be decided about, is passed over, named by Health, and tried again with a later head.
 func (s *Service) wake(ctx context.Context, id chain.Network, head chain.Head, fence Lease) error {
@@ -65,11 +68,8 @@ func (s *Service) waking(ctx context.Context, id chain.Network, head chain.Head,
 	return page[:min(len(page), wakingPage)], nil
 }
 
-// wakeEach decides about the invoices of a page one by one, since one of them keeps the others from being stored. When
-// none of them can be stored, the store is at fault.
+// wakeEach decides about the invoices of a page one by one, since one of them keeps the others from being stored.
 func (s *Service) wakeEach(ctx context.Context, id chain.Network, page []Invoice, c clock, fence Lease, stuck map[string]bool) error {
-	var first error
-	failed := map[string]error{}
 	for _, inv := range page {
 		b, err := s.wakeAll(ctx, []Invoice{inv}, c)
 		if err == nil {
@@ -80,16 +80,11 @@ func (s *Service) wakeEach(ctx context.Context, id chain.Network, page []Invoice
 			return err
 		}
 		if err != nil {
-			first, failed[inv.ID] = err, err
+			if stuck[inv.ID] = true; len(stuck) > maxStuck {
+				return fmt.Errorf("invoice: store what matures on %s: %w", id, err)
+			}
+			s.trouble(id, inv.ID, err)
 		}
-	}
-	_, broken := errors.AsType[*brokenError](first)
-	if len(failed) == len(page) && !errors.Is(first, ErrConflict) && !broken {
-		return fmt.Errorf("invoice: store what matures on %s: %w", id, first)
-	}
-	for invoice, err := range failed {
-		stuck[invoice] = true
-		s.trouble(id, invoice, err)
 	}
 	return nil
 }

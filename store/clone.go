@@ -48,7 +48,7 @@ func cloneSettled(s *invoice.Settled) *invoice.Settled {
 	out.Paid = slices.Clone(s.Paid)
 	out.Assets = maps.Clone(s.Assets)
 	for asset, sum := range out.Assets {
-		out.Assets[asset] = invoice.SettledSum{Units: cloneInt(sum.Units), Credit: cloneInt(sum.Credit)}
+		out.Assets[asset] = invoice.SettledSum{Units: cloneInt(sum.Units), Mature: cloneInt(sum.Mature), Credit: cloneInt(sum.Credit)}
 	}
 	return &out
 }

@@ -170,6 +170,9 @@ type dialect struct {
 	// loose says that the transaction stands alone, as in the pool, where one of Litecoin may carry its
 	// part for the extension block, or be nothing else.
 	loose bool
+	// foreign says that the transaction is the coinbase of another chain, of which nothing has to be right but what
+	// proves its work: the miner may leave the outputs out.
+	foreign bool
 }
 
 // transaction reads one transaction. A loose one takes all that is left.
@@ -218,7 +221,7 @@ func (d dialect) transaction(r *reader) (transaction, error) {
 	switch only := d.loose && t.flags&flagMWEB != 0; {
 	case r.failed:
 		return transaction{}, errTruncated
-	case nIns == 0 && !only, nOuts == 0 && !only:
+	case nIns == 0 && !only, nOuts == 0 && !only && !d.foreign:
 		return transaction{}, errFormat
 	}
 	t.raw = r.b[start:r.at:r.at]
@@ -377,7 +380,7 @@ func (b block) checkShape() error {
 func skipAuxPoW(r *reader) {
 	whole := r.b
 	r.b = whole[:min(len(whole), r.at+maxPow)]
-	if _, err := (dialect{segwit: true}).transaction(r); err != nil {
+	if _, err := (dialect{segwit: true, foreign: true}).transaction(r); err != nil {
 		r.failed = true
 		return
 	}

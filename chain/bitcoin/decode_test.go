@@ -242,6 +242,19 @@ func TestDecode_DogecoinProofOfMergedMiningIsPassedOver(t *testing.T) {
 	require.Equal(t, hashOf(raw).String(), h.Hash)
 }
 
+// Nobody looks at what the other chain's coinbase pays, so a miner may have it pay nobody.
+func TestDecode_DogecoinProofOfMergedMiningWithoutOutputs(t *testing.T) {
+	p := Dogecoin()
+	pow := newCoinbase(7)
+	pow.TxOut = nil
+	proof := slices.Concat(rawTx(t, pow), make([]byte, 32+5+5+headerSize))
+	merged := wire.BlockHeader{Version: 0x00620104, Timestamp: time.Unix(1, 0)}
+	raw := blockOf(t, p, merged, proof, nil, rawTx(t, newCoinbase(2)), rawTx(t, pays(1, 0, out(5, scriptTo(1)))))
+	b, err := decodes(t, p, raw, 2)
+	require.NoError(t, err)
+	require.Len(t, b.Transfers, 1)
+}
+
 func TestDecode_WitnessIsNoPartOfTheId(t *testing.T) {
 	tx := pays(1, 0, out(5, scriptTo(1)))
 	tx.TxIn[0].Witness = wire.TxWitness{{1, 2}, nil, make([]byte, 300)}

@@ -17,8 +17,8 @@ type Ledger struct {
 // Apply takes over a step, and refuses one that does not continue what the ledger has. Applying the
 // same step again changes nothing.
 func (l *Ledger) Apply(s chain.Step) error {
-	if s.Rewound && (len(s.Joined) == 0 || s.Joined[0].Height != s.Fork+1) {
-		return fmt.Errorf("step rewinds to block %d, and no block %d takes over", s.Fork, s.Fork+1)
+	if s.Rewound && (len(s.Joined) == 0 || s.Joined[0].Height <= s.Fork) {
+		return fmt.Errorf("step rewinds to block %d, and no block above it takes over", s.Fork)
 	}
 	again := len(s.Joined) > 0 && len(l.blocks) > 0 && l.last().Hash == s.Joined[len(s.Joined)-1].Hash
 	if !again {
@@ -26,7 +26,7 @@ func (l *Ledger) Apply(s chain.Step) error {
 			l.blocks = slices.DeleteFunc(l.blocks, func(b chain.Block) bool { return b.Height > s.Fork })
 		}
 		for _, b := range s.Joined {
-			if len(l.blocks) > 0 && (l.last().Hash != b.Parent || l.last().Height+1 != b.Height) {
+			if len(l.blocks) > 0 && (l.last().Hash != b.Parent || l.last().Height >= b.Height) {
 				return fmt.Errorf("block %d is no child of block %d", b.Height, l.last().Height)
 			}
 			l.blocks = append(l.blocks, b)

@@ -1,6 +1,7 @@
 package chaintest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -134,13 +135,13 @@ func (p *Peer) Tip(ctx context.Context) (chain.Tip, error) {
 	}
 	p.c.mu.Lock()
 	defer p.c.mu.Unlock()
-	tip := chain.Tip{Header: view[len(view)-1].header}
-	if p.c.safe >= 0 {
-		tip.Safe = uint64(max(0, len(view)-1-p.c.safe))
+	behind := func(blocks int) uint64 {
+		if blocks < 0 {
+			return 0
+		}
+		return view[max(0, len(view)-1-blocks)].header.Height
 	}
-	if p.c.finalized >= 0 {
-		tip.Finalized = uint64(max(0, len(view)-1-p.c.finalized))
-	}
+	tip := chain.Tip{Header: view[len(view)-1].header, Safe: behind(p.c.safe), Finalized: behind(p.c.finalized)}
 	if lie == Ahead {
 		tip.Safe, tip.Finalized = tip.Height, tip.Height
 	}
@@ -265,13 +266,16 @@ func (c *Chain) invent(h chain.Header) chain.Transfer {
 }
 
 func at(view []block, lie Lie, height uint64) (block, error) {
-	if height >= uint64(len(view)) {
+	i, ok := slices.BinarySearchFunc(view, height, func(b block, height uint64) int { return cmp.Compare(b.header.Height, height) })
+	switch {
+	case i == len(view):
 		return block{}, fmt.Errorf("sim: %w: %d", chain.ErrNotFound, height)
+	case !ok:
+		return block{}, fmt.Errorf("sim: %w: %d", chain.ErrNoBlock, height)
+	case lie == WrongHeight && i > 0:
+		i--
 	}
-	if lie == WrongHeight && height > 0 {
-		height--
-	}
-	return view[height], nil
+	return view[i], nil
 }
 
 // answer counts a call and finds what the node believes at this moment.

@@ -21,6 +21,10 @@ type Config struct {
 	Start    time.Time     // stamp of block 0: 2024-01-01T00:00:00Z
 	Interval time.Duration // how much later than its parent a block is stamped: 10 s
 	Seed     string        // chains with different seeds have nothing in common
+
+	// Skip says at which heights the chain has no block, as on chains where a round may pass without one:
+	// none. It is not asked about block 0, and must say no in the end.
+	Skip func(height uint64) bool
 }
 
 // Chain is a chain in memory, and at the same time a node on it: it implements [chain.Node] and
@@ -242,8 +246,12 @@ func (c *Chain) head() chain.Header { return c.blocks[len(c.blocks)-1].header }
 
 func (c *Chain) extend(stamp time.Time, txs []tx) {
 	parent := c.head()
+	height := parent.Height + 1
+	for c.cfg.Skip != nil && c.cfg.Skip(height) {
+		height++
+	}
 	c.blocks = append(c.blocks, block{chain.Header{
-		Height: parent.Height + 1, Hash: c.hash("block"), Parent: parent.Hash, Time: stamp.Add(c.skew),
+		Height: height, Hash: c.hash("block"), Parent: parent.Hash, Time: stamp.Add(c.skew),
 	}, txs})
 	c.skew = 0
 }

@@ -38,15 +38,24 @@ func (w *simWorld) Mine(_ *testing.T, n int)            { w.Chain.Mine(n) }
 func (w *simWorld) Reorganise(_ *testing.T, depth int)  { w.Chain.Reorganise(depth, 1, w.fate) }
 func (w *simWorld) Paid(_ *testing.T, txid string) bool { return w.Chain.Paid(txid) }
 
+// skips are ways of passing over heights.
+var skips = map[string]func(uint64) bool{
+	"Dense":      nil,
+	"EveryThird": func(h uint64) bool { return h%3 == 2 },
+	"InRuns":     func(h uint64) bool { return h%16 >= 4 },
+}
+
 func TestSimulatedChainConforms(t *testing.T) {
 	for name, fate := range map[string]chaintest.Fate{
 		"Remined": chaintest.Remined, "Pooled": chaintest.Pooled, "Lost": chaintest.Lost,
 	} {
-		t.Run(name, func(t *testing.T) {
-			chaintest.Run(t, func(*testing.T) chaintest.World {
-				return &simWorld{Chain: chaintest.NewChain(chaintest.Config{}), fate: fate}
+		for skipped, skip := range skips {
+			t.Run(name+skipped, func(t *testing.T) {
+				chaintest.Run(t, func(*testing.T) chaintest.World {
+					return &simWorld{Chain: chaintest.NewChain(chaintest.Config{Skip: skip}), fate: fate}
+				})
 			})
-		})
+		}
 	}
 }
 

@@ -1,19 +1,16 @@
 package chaintest
 
 import (
+	"context"
 	"math/big"
 	"testing"
 
 	"github.com/cointill/cointill/chain"
 )
 
-// World is a chain that the conformance suite can drive, with the adapter under test beside it. The
-// methods fail the test themselves when the chain does not obey.
-type World interface {
-	// Node answers a new adapter on the chain, configured with Assets.
-	Node(t *testing.T) chain.Node
-	// Impostor answers an adapter configured for another network than the node serves.
-	Impostor(t *testing.T) chain.Node
+// Driver is a chain that a conformance suite can drive. The methods fail the test themselves when the chain does
+// not obey.
+type Driver interface {
 	// Assets are the assets to pay with; at least one.
 	Assets() []chain.Asset
 	// Address answers an address that nothing was ever paid to.
@@ -30,4 +27,29 @@ type World interface {
 	Reorganise(t *testing.T, depth int)
 	// Paid says, by a way other than the adapter, whether the transaction is in the best chain.
 	Paid(t *testing.T, txid string) bool
+}
+
+// World is a chain to drive, with the adapter under test beside it, for [Run].
+type World interface {
+	Driver
+	// Node answers a new adapter on the chain, configured with Assets.
+	Node(t *testing.T) chain.Node
+	// Impostor answers an adapter configured for another network than the node serves.
+	Impostor(t *testing.T) chain.Node
+}
+
+// Watcher is what a service asks of whoever follows a chain for it: invoice.ChainWatcher has the same methods, and
+// their contract. [chain.Follower] is one.
+type Watcher interface {
+	Network() chain.Network
+	Next(ctx context.Context, cursor chain.Cursor) (chain.Step, error)
+	Lag() chain.Lag
+}
+
+// WatcherWorld is a chain to drive, with the watcher under test beside it, for [RunWatcher].
+type WatcherWorld interface {
+	Driver
+	// Watcher answers a new watcher of the chain, as after a restart: it knows nothing but the cursor that it is
+	// given. It should rest for milliseconds only.
+	Watcher(t *testing.T) Watcher
 }

@@ -82,8 +82,19 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	resp.Body = &boundedBody{ReadCloser: resp.Body, left: MaxAnswer}
+	left := int64(MaxAnswer)
+	if limit, ok := r.Context().Value(maxAnswerKey{}).(int64); ok {
+		left = min(left, limit)
+	}
+	resp.Body = &boundedBody{ReadCloser: resp.Body, left: left}
 	return resp, nil
+}
+
+type maxAnswerKey struct{}
+
+// withMaxAnswer makes the bound on an answer smaller than MaxAnswer, for clients that [Dial] made.
+func withMaxAnswer(ctx context.Context, limit int64) context.Context {
+	return context.WithValue(ctx, maxAnswerKey{}, limit)
 }
 
 // boundedBody fails, rather than ends, at its bound: a cut answer must not pass for a whole one.

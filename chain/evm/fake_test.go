@@ -62,6 +62,9 @@ type fakeTx struct {
 	kind           string   // type, if not left out
 	calls          []object // what it called, for a trace
 	failure        string   // the trace's error
+
+	untraceable *rpcFault               // why callTracer does not show it
+	slim        func() (any, *rpcFault) // what a tracer that is a program answers, if the node runs such
 }
 
 // log adds a log to the transaction's receipt.
@@ -256,6 +259,13 @@ func (f *fakeNode) answer(method string, params []json.RawMessage) (any, *rpcFau
 			}
 		}
 		return nil, nil
+	case "eth_getTransactionByHash":
+		for _, x := range f.full()["transactions"].([]any) {
+			if string(params[0]) == `"`+x.(object)["hash"].(string)+`"` {
+				return x, nil
+			}
+		}
+		return nil, nil
 	case "eth_getLogs":
 		return f.tokenLogs(params[0]), nil
 	case "debug_traceBlockByHash":
@@ -263,11 +273,28 @@ func (f *fakeNode) answer(method string, params []json.RawMessage) (any, *rpcFau
 	case "debug_traceTransaction":
 		for _, x := range f.txs {
 			if string(params[0]) == `"`+x.hash+`"` {
-				return x.trace(), nil
+				return x.traceBy(string(params[1]))
 			}
 		}
 	}
 	return nil, noMethod
+}
+
+// traceBy is what the tracer that is asked for answers.
+func (x *fakeTx) traceBy(tracer string) (any, *rpcFault) {
+	answer := x.trace()
+	switch {
+	case strings.Contains(tracer, "onlyTopCall"):
+		delete(answer, "calls")
+	case strings.Contains(tracer, "enter:"):
+		if x.slim == nil {
+			return nil, &rpcFault{-32000, "tracer not found"}
+		}
+		return x.slim()
+	case x.untraceable != nil:
+		return nil, x.untraceable
+	}
+	return answer, nil
 }
 
 // tokenLogs answers eth_getLogs for a filter by address and first topic.

@@ -77,11 +77,14 @@ type Node struct {
 	trust           atomic.Int64 // how many more calls of Tip rely on the tokens as they were
 	atOnce          atomic.Int64 // how many calls the node takes in one batch
 	fitting         atomic.Int64 // how many batches of that size went well
+	slimRefusals    atomic.Int64 // how often in a row the node refused to run a tracer of ours
+	gap             atomic.Pointer[gap]
 }
 
 var (
-	_ chain.Node   = (*Node)(nil)
-	_ chain.Hinter = (*Node)(nil)
+	_ chain.Node     = (*Node)(nil)
+	_ chain.Hinter   = (*Node)(nil)
+	_ chain.Examiner = (*Node)(nil)
 )
 
 // New makes a Node. It calls nothing.
@@ -246,12 +249,9 @@ func tagged(err error, h *wireHeader) uint64 {
 
 // Header implements [chain.Node].
 func (n *Node) Header(ctx context.Context, height uint64) (chain.Header, error) {
-	var answer *wireHeader
-	if err := n.call(ctx, &answer, "eth_getBlockByNumber", hexQuantity(height), false); err != nil {
+	answer, err := blockAt[wireHeader](ctx, n, height, false)
+	if err != nil {
 		return chain.Header{}, fmt.Errorf("evm: read header %d of %s: %w", height, n.network, err)
-	}
-	if answer == nil {
-		return chain.Header{}, fmt.Errorf("evm: read header %d of %s: %w", height, n.network, chain.ErrNotFound)
 	}
 	header, err := answer.header(height)
 	if err != nil {
@@ -286,12 +286,9 @@ func (n *Node) Block(ctx context.Context, height uint64) (chain.Block, error) {
 }
 
 func (n *Node) block(ctx context.Context, height uint64) (chain.Block, error) {
-	var answer *wireBlock
-	if err := n.call(ctx, &answer, "eth_getBlockByNumber", hexQuantity(height), true); err != nil {
+	answer, err := blockAt[wireBlock](ctx, n, height, true)
+	if err != nil {
 		return chain.Block{}, err
-	}
-	if answer == nil {
-		return chain.Block{}, chain.ErrNotFound
 	}
 	header, err := answer.header(height)
 	if err != nil {
@@ -307,10 +304,8 @@ func (n *Node) block(ctx context.Context, height uint64) (chain.Block, error) {
 	if err != nil {
 		return chain.Block{}, err
 	}
-	if err := checkInner(answer, receipts); err != nil {
-		return chain.Block{}, err
-	}
-	return chain.Block{Header: header, Transfers: n.transfers(answer, receipts)}, nil
+	n.checkInner(ctx, answer, receipts)
+	return chain.Block{Header: header, Transfers: n.transfers(answer, receipts), Unexamined: answer.unexamined()}, nil
 }
 
 // transfers are what happened in a block, in chain order. A nil receipt belongs to a transaction that

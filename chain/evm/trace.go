@@ -3,10 +3,7 @@ package evm
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
-
-	"github.com/ethereum/go-ethereum/rpc"
 
 	"github.com/cointill/cointill/chain"
 )
@@ -14,8 +11,48 @@ import (
 // ErrNoTraces says that [Config.Traces] is set, but that the node has no debug_traceBlockByHash.
 var ErrNoTraces = errors.New("node has no call traces")
 
+// tracerOptions are what a trace is asked for with. Nodes stop a trace after five seconds if they are not told
+// otherwise.
+func tracerOptions(tracer string, config any) map[string]any {
+	options := map[string]any{"tracer": tracer, "timeout": "20s"}
+	if config != nil {
+		options["tracerConfig"] = config
+	}
+	return options
+}
+
 // callTracer makes geth's callTracer answer, which every client with the debug methods has.
-var callTracer = map[string]string{"tracer": "callTracer"}
+var callTracer = tracerOptions("callTracer", nil)
+
+// topTracer is callTracer for the transaction itself, without the calls within: it shows nothing of use, but that the
+// node can run the transaction.
+var topTracer = tracerOptions("callTracer", map[string]bool{"onlyTopCall": true})
+
+// slimTracer answers as callTracer does, without what makes its answers large: inputs and outputs, and calls that
+// move nothing. Each call that moves something costs thousands of gas, so that no transaction makes many. It is a
+// program for the nodes that run such, by the interface of geth's JavaScript tracers.
+var slimTracer = tracerOptions(`{
+	open: [],
+	found: [],
+	hex: function(n) { return n === undefined || n === null ? "0x0" : "0x" + n.toString(16); },
+	fault: function() {},
+	enter: function(call) {
+		this.open.push({
+			type: call.getType(), from: toHex(call.getFrom()), to: toHex(call.getTo()), value: this.hex(call.getValue()), calls: []
+		});
+	},
+	exit: function(end) {
+		var call = this.open.pop();
+		if (end.getError() !== undefined) { call.error = "failed"; }
+		if (call.value === "0x0" && call.calls.length === 0) { return; }
+		(this.open.length > 0 ? this.open[this.open.length - 1].calls : this.found).push(call);
+	},
+	result: function(tx) {
+		var top = { type: tx.type, from: toHex(tx.from), value: this.hex(tx.value), calls: this.found };
+		if (tx.error !== undefined) { top.error = "failed"; }
+		return top;
+	}
+}`, nil)
 
 // wireTrace is how one transaction of a block ran.
 type wireTrace struct {
@@ -62,93 +99,17 @@ func (n *Node) readInner(ctx context.Context, b *wireBlock) error {
 	if !n.traces || n.coin == nil || len(b.Txs) == 0 {
 		return nil
 	}
-	traces, err := n.traceBlock(ctx, b)
-	if err != nil {
+	t := tracing{n: n, b: b, traces: make(map[word]*wireTrace)}
+	if err := t.block(ctx); err != nil {
 		return err
 	}
 	b.inner = make([]inner, len(b.Txs))
-	for i, t := range traces {
-		if t == nil {
-			continue
+	for i := range b.Txs {
+		if trace := t.traces[b.Txs[i].Hash]; trace != nil {
+			b.inner[i] = n.innerOf(b.Txs[i].Hash, trace.Result)
 		}
-		b.inner[i] = n.innerOf(b.Txs[i].Hash, t.Result)
 	}
 	return nil
-}
-
-// traceBlock answers a trace for each of the block's transactions. A nil one belongs to a transaction that
-// nobody has sent.
-func (n *Node) traceBlock(ctx context.Context, b *wireBlock) ([]*wireTrace, error) {
-	var answer []*wireTrace
-	err := n.call(ctx, &answer, "debug_traceBlockByHash", b.Hash, callTracer)
-	switch {
-	case err == nil:
-		return placeTraces(b, answer)
-	case hasCode(err, codeNoMethod, codeUnsupported):
-		return nil, fmt.Errorf("%w: %w", ErrNoTraces, err)
-	case ctx.Err() != nil:
-		return nil, err
-	}
-	// Traces are large, and a node may refuse those of a whole block in any words.
-	traces, one := n.traceEach(ctx, b)
-	if one != nil {
-		return nil, fmt.Errorf("%w; of single transactions: %w", err, one)
-	}
-	return traces, nil
-}
-
-// traceEach asks for the trace of each transaction. Such a trace is of the block that the transaction is in at the
-// moment, so the block must still be in the chain afterwards.
-func (n *Node) traceEach(ctx context.Context, b *wireBlock) ([]*wireTrace, error) {
-	var batch []rpc.BatchElem
-	traces := make([]*wireTrace, len(b.Txs))
-	for i := range b.Txs {
-		if b.Txs[i].unsent() {
-			continue
-		}
-		traces[i] = &wireTrace{TxHash: b.Txs[i].Hash}
-		batch = append(batch, rpc.BatchElem{
-			Method: "debug_traceTransaction", Args: []any{b.Txs[i].Hash, callTracer}, Result: &traces[i].Result,
-		})
-	}
-	if err := n.allOf(ctx, batch); err != nil {
-		return nil, err
-	}
-	for _, t := range traces {
-		if t != nil && !t.usable() {
-			return nil, fmt.Errorf("%w: no trace of transaction %s", chain.ErrIncomplete, t.TxHash)
-		}
-	}
-	var now *wireHeader
-	if err := n.call(ctx, &now, "eth_getBlockByNumber", hexQuantity(uint64(b.Number)), false); err != nil {
-		return nil, err
-	}
-	if now == nil || now.Hash != b.Hash {
-		return nil, fmt.Errorf("%w: block %s has left while it was traced", chain.ErrMoved, b.Hash)
-	}
-	return traces, nil
-}
-
-// placeTraces makes sure that there is a trace for every transaction, in their order.
-func placeTraces(b *wireBlock, answer []*wireTrace) ([]*wireTrace, error) {
-	traces := make([]*wireTrace, len(b.Txs))
-	for i := range b.Txs {
-		tx := &b.Txs[i]
-		if len(answer) == 0 || answer[0] == nil || answer[0].TxHash != tx.Hash {
-			if tx.unsent() {
-				continue // the nodes of Polygon leave it out
-			}
-			return nil, fmt.Errorf("%w: no trace of transaction %s at its place", chain.ErrIncomplete, tx.Hash)
-		}
-		if !answer[0].usable() {
-			return nil, fmt.Errorf("%w: no trace of transaction %s: %.*q", chain.ErrIncomplete, tx.Hash, maxMessage, answer[0].Error)
-		}
-		traces[i], answer = answer[0], answer[1:]
-	}
-	if len(answer) > 0 {
-		return nil, fmt.Errorf("%w: %d traces of transactions that the block does not have", chain.ErrIncomplete, len(answer))
-	}
-	return traces, nil
 }
 
 // innerOf collects what the calls within a transaction transferred. The outermost call is the transaction
@@ -178,12 +139,12 @@ func (n *Node) innerOf(tx word, top *wireFrame) inner {
 	return in
 }
 
-// checkInner makes sure that receipts and traces do not contradict each other about what succeeded.
-func checkInner(b *wireBlock, receipts []*wireReceipt) error {
+// checkInner makes sure that receipts and traces do not contradict each other about what succeeded. What a trace
+// that does showed is not believed.
+func (n *Node) checkInner(ctx context.Context, b *wireBlock, receipts []*wireReceipt) {
 	for i := range b.inner {
 		if r := receipts[i]; b.inner[i].failed && r != nil && r.succeeded() {
-			return fmt.Errorf("%w: transaction %s succeeded by its receipt, but failed by its trace", chain.ErrIncomplete, r.TxHash)
+			n.setAside(ctx, b, i, errors.New("it succeeded by its receipt, but failed by its trace"))
 		}
 	}
-	return nil
 }

@@ -125,7 +125,7 @@ func TestIncident14_CoinIsNotBookedAgainForItsLog(t *testing.T) {
 	require.ErrorContains(t, err, "EIP-7708", "nor can it be configured as a token")
 }
 
-func TestTraces_MustBeThoseOfTheBlock(t *testing.T) {
+func TestTraces_ThatAreNotThoseOfTheBlockAreAskedForSingly(t *testing.T) {
 	withBlock := func() *fakeNode {
 		f := newFake()
 		f.traced = true
@@ -134,27 +134,33 @@ func TestTraces_MustBeThoseOfTheBlock(t *testing.T) {
 		return f
 	}
 	for name, lie := range map[string]func(r []object) any{
-		"none":          func([]object) any { return []object{} },
-		"null":          func([]object) any { return nil },
-		"null in it":    func(r []object) any { return []any{r[0], nil} },
-		"one missing":   func(r []object) any { return r[:1] },
-		"one too many":  func(r []object) any { return append(r, r[1]) },
-		"order":         func(r []object) any { return []object{r[1], r[0]} },
-		"without hash":  func(r []object) any { delete(r[1], "txHash"); return r },
-		"not traced":    func(r []object) any { r[1] = object{"txHash": r[1]["txHash"], "error": "timeout"}; return r },
-		"failed by it":  func(r []object) any { failing(r[0]["result"].(object), "out of gas"); return r },
-		"another block": func(r []object) any { r[1]["txHash"] = "0x" + strings.Repeat("4", 64); return r },
+		"none":           func([]object) any { return []object{} },
+		"null":           func([]object) any { return nil },
+		"null in it":     func(r []object) any { return []any{r[0], nil} },
+		"one missing":    func(r []object) any { return r[:1] },
+		"one too many":   func(r []object) any { return append(r, r[1]) },
+		"order":          func(r []object) any { return []object{r[1], r[0]} },
+		"without hash":   func(r []object) any { delete(r[1], "txHash"); return r },
+		"not traced":     func(r []object) any { r[1] = object{"txHash": r[1]["txHash"], "error": "timeout"}; return r },
+		"another block":  func(r []object) any { r[1]["txHash"] = "0x" + strings.Repeat("4", 64); return r },
+		"another tracer": func(r []object) any { r[1]["result"] = object{"gas": 5}; return r },
+		"odd form":       func(r []object) any { r[1]["result"].(object)["calls"] = "none"; return r },
+		"text":           func(r []object) any { return "no" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := withBlock()
 			f.say("debug_traceBlockByHash", lie(f.traces()))
-			refuses(t, f)
+			sees(t, f,
+				paid{"value", "ETH", shop, 5}, paid{"value", "ETH", other, 1}, paid{"call#0:" + shop, "ETH", shop, 2})
 		})
 	}
-	t.Run("single one is null", func(t *testing.T) {
+	t.Run("and single ones are null", func(t *testing.T) {
 		f := withBlock()
 		f.fail("debug_traceBlockByHash", &rpcFault{-32000, "no"})
 		f.say("debug_traceTransaction", nil)
+		_, err := f.node(t).Block(t.Context(), 100)
+		require.ErrorContains(t, err, "no")
+		f.say("debug_traceBlockByHash", []object{})
 		refuses(t, f)
 	})
 }
@@ -250,6 +256,7 @@ func TestRecorded_TracesOfAnotherTracerAreRefused(t *testing.T) {
 			f.tx(shop, 1).hash = trace.TxHash
 		}
 		f.say("debug_traceBlockByHash", r.Result)
+		f.say("debug_traceTransaction", object{"gas": 21000, "structLogs": []any{}})
 		refuses(t, f)
 		seen++
 	}

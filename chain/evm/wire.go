@@ -32,8 +32,11 @@ type wireBlock struct {
 	wireHeader
 	Txs []wireTx `json:"transactions"`
 
-	inner []inner // by transaction; nil when calls are not looked into
+	inner []inner        // by transaction; nil when calls are not looked into
+	aside map[int]string // transactions that could not be examined, and why
 }
+
+func (h *wireHeader) head() *wireHeader { return h }
 
 type wireTx struct {
 	Hash  word     `json:"hash"`

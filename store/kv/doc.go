@@ -26,9 +26,9 @@
 //
 // # What it costs
 //
-// An invoice is one JSON document, with its payments and messages, and beside it are keys that lead to it.
-// Each read and each write grows with what was asked for and with the histories of the invoices in
-// question, not with the number of invoices. There are two exceptions. A listing reads all invoices of
+// An invoice is one JSON document, with its messages, beside which are keys that lead to it; each of its payments is
+// one of its own. Each read and each write grows with what was asked for and with the messages and open payments of the
+// invoices in question, not with their settled payments nor with the number of invoices. There are two exceptions. A listing reads all invoices of
 // the project, or of all projects if the query names none, for every page; a shop that lists hundreds of
 // thousands of invoices is better served by store/sqlite or store/postgres. And a claim passes over the due messages of the endpoints that it leaves out,
 // without reading more than their keys.
@@ -43,7 +43,7 @@
 // wrongly. It does not delete anything. It cannot be opened on data that another kind of store has written,
 // and the layout of its keys and values is not part of its API: nobody else should write there.
 //
-// A document that cannot be read is answered as an [invoice.DamagedError], beside the others where many
-// are read. Whatever would change it fails with that error, except that its messages wait until it can be
+// A document that cannot be read is answered as an [invoice.DamagedError], or [invoice.DamagedEventsError], beside the
+// others where many are read. Whatever would change it fails with that error, except that its messages wait until it can be
 // read again, while others are told.
 package kv

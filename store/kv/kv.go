@@ -28,10 +28,12 @@ type DB interface {
 }
 
 // Tx is a transaction. It sees its own writes. It is used by one goroutine, and not after the function
-// that it was given to has returned.
+// that it was given to has returned. After one of its methods has failed it is not called any more, and the function
+// returns that error: a database that ends a transaction by itself, as some do at a deadlock, is asked for nothing
+// outside of it.
 //
 // Keys are any bytes, at least one and at most 500, and are in the order of bytes.Compare. Values are any
-// bytes, at least one; an invoice with a long history may have a few hundred kilobytes. The database copies
+// bytes, at least one; an invoice with a long history of messages may have a few hundred kilobytes. The database copies
 // keys and values that it wants to keep; what it answers is valid until the next call, and is not changed by
 // the caller.
 type Tx interface {
@@ -69,8 +71,8 @@ func (s *Store) change(ctx context.Context, what string, f func(*txn)) error {
 	return err
 }
 
-// run answers what the last run of f has answered; beside an error that is worth something only if it is an
-// [invoice.DamagedError].
+// run returns what the last run of f has returned; beside an error that is worth something only if it is an
+// [invoice.DamagedError] or an [invoice.DamagedEventsError].
 func run[T any](ctx context.Context, transact func(context.Context, func(Tx) error) error, what string, f func(*txn) T) (T, error) {
 	var out T
 	err := transact(ctx, func(tx Tx) error {

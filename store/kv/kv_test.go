@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/big"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -115,60 +117,139 @@ func TestDamagedInvoicesAreNamedAndTheOthersAreAnswered(t *testing.T) {
 	require.ErrorAs(t, s.Commit(t.Context(), invoice.Batch{Update: []invoice.Invoice{next}}), &damaged, "it is not replaced")
 }
 
-func TestAFailureOfTheDatabaseIsNoDamageAndStoresNothing(t *testing.T) {
-	broken := errors.New("disk on fire")
-	inv := newInvoice("new")
-	for name, call := range map[string]func(context.Context, *kv.Store) error{
+// calls are all methods of a store, on what a filled one has.
+func calls() map[string]func(context.Context, *kv.Store) error {
+	inv, old := newInvoice("new"), newInvoice("a")
+	old.Version = 2
+	settled := payment("b", "paid")
+	settled.Settled = true
+	return map[string]func(context.Context, *kv.Store) error{
 		"Commit": func(ctx context.Context, s *kv.Store) error {
-			return s.Commit(ctx, invoice.Batch{Insert: []invoice.Invoice{inv}, Messages: []invoice.Message{newMessage(inv, 1)},
+			return s.Commit(ctx, invoice.Batch{
+				Insert: []invoice.Invoice{inv}, Update: []invoice.Invoice{old}, Messages: []invoice.Message{newMessage(inv, 1)},
 				Releases: []invoice.Release{{Claim: claimOf(newInvoice("a")), Reuse: true}}, Claims: []invoice.Claim{claimOf(inv)},
-				Events: []invoice.Event{{ID: "e", Invoice: "new", Seq: 1}}})
+				Payments: []invoice.Payment{payment("new", "another"), settled}, Skip: 9,
+				Events: []invoice.Event{{ID: "e", Invoice: "new", Seq: 1}}, Progress: []invoice.Progress{{Network: "sim:1", Version: 1}},
+			})
 		},
-		"Invoice":  func(ctx context.Context, s *kv.Store) error { _, err := s.Invoice(ctx, "a"); return err },
-		"Invoices": func(ctx context.Context, s *kv.Store) error { _, err := s.Invoices(ctx, invoice.Query{}); return err },
+		"ReserveIndexes": func(ctx context.Context, s *kv.Store) error { _, err := s.ReserveIndexes(ctx, "hot", 3); return err },
+		"TakeIndex":      func(ctx context.Context, s *kv.Store) error { _, err := s.TakeIndex(ctx, "hot"); return err },
+		"Invoice":        func(ctx context.Context, s *kv.Store) error { _, err := s.Invoice(ctx, "b"); return err },
+		"InvoiceByOrder": func(ctx context.Context, s *kv.Store) error {
+			_, err := s.InvoiceByOrder(ctx, "shop", "order a")
+			return err
+		},
+		"Invoices": func(ctx context.Context, s *kv.Store) error {
+			_, err := s.Invoices(ctx, invoice.Query{Limit: 9})
+			return err
+		},
 		"InvoicesAt": func(ctx context.Context, s *kv.Store) error {
 			_, err := s.InvoicesAt(ctx, []invoice.Place{claimOf(newInvoice("a")).Place})
+			return err
+		},
+		"InvoicesPaidBy": func(ctx context.Context, s *kv.Store) error {
+			_, err := s.InvoicesPaidBy(ctx, []chain.Key{settled.Key})
+			return err
+		},
+		"InvoicesPaidIn": func(ctx context.Context, s *kv.Store) error {
+			_, err := s.InvoicesPaidIn(ctx, "sim:1", "paid")
 			return err
 		},
 		"HeldSlots": func(ctx context.Context, s *kv.Store) error {
 			_, err := s.HeldSlots(ctx, "sim:1", "address a", "", "x", 9)
 			return err
 		},
-		"PaidInvoices": func(ctx context.Context, s *kv.Store) error {
-			_, err := s.PaidInvoices(ctx, "", 9)
+		"PaidInvoices":  func(ctx context.Context, s *kv.Store) error { _, err := s.PaidInvoices(ctx, "", 9); return err },
+		"InvoicesAbove": func(ctx context.Context, s *kv.Store) error { _, err := s.InvoicesAbove(ctx, "sim:1", 0); return err },
+		"Payments": func(ctx context.Context, s *kv.Store) error {
+			_, err := s.Payments(ctx, "b", chain.Key{}, 9)
 			return err
 		},
-		"TakeIndex":     func(ctx context.Context, s *kv.Store) error { _, err := s.TakeIndex(ctx, "hot"); return err },
+		"InvoicesWaking": func(ctx context.Context, s *kv.Store) error {
+			_, err := s.InvoicesWaking(ctx, "sim:1", chain.Head{Time: at.Add(1)}, 9)
+			return err
+		},
+		"Network":       func(ctx context.Context, s *kv.Store) error { _, err := s.Network(ctx, "sim:1"); return err },
+		"Events":        func(ctx context.Context, s *kv.Store) error { _, err := s.Events(ctx, 0, 9); return err },
 		"InvoiceEvents": func(ctx context.Context, s *kv.Store) error { _, err := s.InvoiceEvents(ctx, "a"); return err },
-		"ProjectByKey":  func(ctx context.Context, s *kv.Store) error { _, err := s.ProjectByKey(ctx, "k"); return err },
+		"InsertProject": func(ctx context.Context, s *kv.Store) error {
+			return s.InsertProject(ctx, invoice.Project{ID: "new", Name: "new", KeyHash: "new", Version: 1})
+		},
+		"UpdateProject": func(ctx context.Context, s *kv.Store) error {
+			return s.UpdateProject(ctx, invoice.Project{ID: "p", Name: "renamed", KeyHash: "another", Version: 2})
+		},
+		"Project":         func(ctx context.Context, s *kv.Store) error { _, err := s.Project(ctx, "p"); return err },
+		"ProjectByKey":    func(ctx context.Context, s *kv.Store) error { _, err := s.ProjectByKey(ctx, "k"); return err },
+		"ProjectsByOwner": func(ctx context.Context, s *kv.Store) error { _, err := s.ProjectsByOwner(ctx, ""); return err },
 		"Claim": func(ctx context.Context, s *kv.Store) error {
 			_, err := s.Claim(ctx, webhook.ClaimQuery{Now: at, Lease: time.Hour, Limit: 9})
 			return err
 		},
-		"Resend": func(ctx context.Context, s *kv.Store) error { _, err := s.Resend(ctx, "a", at); return err },
-	} {
+		"Record": func(ctx context.Context, s *kv.Store) error {
+			return s.Record(ctx, webhook.Claim{Message: "evt_d_1", Token: 1}, webhook.Attempt{At: at}, webhook.Next{State: webhook.StateDead, Gone: true})
+		},
+		"NextDue": func(ctx context.Context, s *kv.Store) error { _, err := s.NextDue(ctx); return err },
+		"History": func(ctx context.Context, s *kv.Store) error { _, err := s.History(ctx, "a"); return err },
+		"Resend":  func(ctx context.Context, s *kv.Store) error { _, err := s.Resend(ctx, "a", at); return err },
+	}
+}
+
+// filled is a store with everything that the calls ask for.
+func filled(t *testing.T) (*sorted, *kv.Store) {
+	t.Helper()
+	db := &sorted{}
+	s := kv.New(db)
+	insert(t, s, "d")
+	claimed, err := s.Claim(t.Context(), webhook.ClaimQuery{Now: at, Lease: time.Hour, Limit: 9})
+	require.NoError(t, err)
+	require.Len(t, claimed, 1)
+	insert(t, s, "a", "b", "c")
+	require.NoError(t, s.InsertProject(t.Context(), invoice.Project{ID: "p", Name: "name", KeyHash: "k", Version: 1}))
+	require.NoError(t, s.Commit(t.Context(), invoice.Batch{
+		Releases: []invoice.Release{{Claim: claimOf(newInvoice("c")), Reuse: true}},
+		Payments: []invoice.Payment{payment("a", "paid by a"), payment("b", "paid"), payment("b", "paid too")},
+		Events:   []invoice.Event{{ID: "e", Invoice: "a", Seq: 1, At: at}},
+	}))
+	return db, s
+}
+
+func TestEveryCallIsAsked(t *testing.T) {
+	all := calls()
+	require.Len(t, all, reflect.TypeFor[store.Backend]().NumMethod())
+	for name, call := range all {
+		_, exists := reflect.TypeFor[store.Backend]().MethodByName(name)
+		require.True(t, exists, name)
+		_, s := filled(t)
+		require.NoError(t, call(t.Context(), s), name)
+	}
+}
+
+func TestAFailureOfTheDatabaseIsNoDamageAndStoresNothing(t *testing.T) {
+	broken := errors.New("disk on fire")
+	for name, call := range calls() {
 		t.Run(name, func(t *testing.T) {
-			for calls := 1; ; calls++ {
-				db := &sorted{}
-				s := kv.New(db)
-				insert(t, s, "a", "b", "c")
-				free := invoice.Release{Claim: claimOf(newInvoice("c")), Reuse: true}
-				require.NoError(t, s.Commit(t.Context(), invoice.Batch{Releases: []invoice.Release{free}}))
-				before, left := fmt.Sprint(db.pairs), calls
-				db.fail = func(string) error { // the last call that is allowed fails, and all later ones
-					if left--; left <= 0 {
+			for at := 1; ; at++ {
+				db, s := filled(t)
+				before, failed := fmt.Sprint(db.pairs), false
+				db.fail = func(_ string, n int) error { // call n of every transaction fails, once
+					if n == at {
+						failed = true
 						return broken
 					}
 					return nil
 				}
 				err := call(t.Context(), s)
-				if left > 0 {
-					require.Greater(t, calls, 1)
-					return // it needed fewer calls
+				require.Empty(t, db.late, "after a failure the transaction is left alone")
+				if !failed {
+					require.NoError(t, err)
+					require.Greater(t, at, 1)
+					return // it needs fewer calls
 				}
 				require.ErrorIs(t, err, broken)
 				var damaged *invoice.DamagedError
 				require.NotErrorAs(t, err, &damaged)
+				var events *invoice.DamagedEventsError
+				require.NotErrorAs(t, err, &events)
 				require.Equal(t, before, fmt.Sprint(db.pairs))
 			}
 		})
@@ -348,4 +429,9 @@ func TestTimesOfAnyYearAreInOrder(t *testing.T) {
 		require.Len(t, claimed, 1, "at %v", end)
 		require.NoError(t, s.Record(t.Context(), claimed[0].Claim, webhook.Attempt{At: end}, webhook.Next{State: webhook.StateDelivered}))
 	}
+}
+
+// payment is one to the invoice.
+func payment(id, txID string) invoice.Payment {
+	return invoice.Payment{Key: chain.Key{Network: "sim:1", TxID: txID, Index: "0"}, Invoice: id, Units: big.NewInt(1), FirstSeen: at}
 }

@@ -17,7 +17,8 @@ type sorted struct {
 	mu    sync.RWMutex // guards pairs
 	pairs []pair       // by key; replaced as a whole, so that who has it has a snapshot
 
-	fail func(call string) error // nil: nothing fails
+	fail func(call string, n int) error // asked at call n of each transaction; nil: nothing fails
+	late []string                       // calls of a transaction that came after one had failed
 }
 
 type pair struct{ key, value []byte }
@@ -52,6 +53,8 @@ type sortedTx struct {
 	pairs  []pair
 	writes bool
 	busy   bool // ended, or in a scan
+	calls  int
+	failed bool
 	lent   []byte
 }
 
@@ -64,14 +67,20 @@ func (tx *sortedTx) run(f func(kv.Tx) error) error {
 
 // enter begins a call. What was answered before is no longer valid.
 func (tx *sortedTx) enter(call string, writes, ok bool) error {
+	tx.calls++
+	if tx.failed {
+		tx.db.late = append(tx.db.late, call)
+	}
 	copy(tx.lent, bytes.Repeat([]byte{0xee}, len(tx.lent)))
 	if tx.busy || writes && !tx.writes || !ok {
 		return errContract
 	}
-	if tx.db.fail != nil {
-		return tx.db.fail(call)
+	if tx.db.fail == nil {
+		return nil
 	}
-	return nil
+	err := tx.db.fail(call, tx.calls)
+	tx.failed = tx.failed || err != nil
+	return err
 }
 
 func goodKey(key []byte) bool { return len(key) > 0 && len(key) <= 500 }

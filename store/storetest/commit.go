@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
@@ -27,10 +28,12 @@ var commitCases = []testCase{
 	{"a payment needs its invoice", "a payment of an invoice that is neither stored nor in the batch is ErrConflict", paymentOfNobody},
 	{"A23 an event is stored once", "(invoice, seq) of an event must be free, else ErrConflict", eventTwice},
 	{"a message is stored once", "the id of a message must be free, else ErrConflict", messageTwice},
+	{"progress comes back as it was", "what is stored comes back as it was", progressRoundTrip},
 	{"progress moves by one version", "progress carries one more than the stored version, 1 at first, else ErrConflict", progressCAS},
 	{"indexes are consecutive", "ReserveIndexes hands out consecutive numbers of a wallet from 0", reserveIndexes},
 	{"no indexes are none", "ReserveIndexes with 0 answers how many were handed out and changes nothing", reserveNone},
-	{"indexes end before they repeat", "ReserveIndexes never hands out a number twice", reserveTooMany},
+	{"indexes end before they repeat", "the last number is 2^32-2: ErrNoAddress, and nothing changed, when fewer than n are left", reserveTooMany},
+	{"all indexes at once", "the last number is 2^32-2: ErrNoAddress, and nothing changed, when fewer than n are left", reserveAll},
 }
 
 // full is a batch with every part, on the invoice old, which must be stored.
@@ -105,6 +108,9 @@ func dump(t *testing.T, b store.Backend) string {
 		out += fmt.Sprintln("total", page.Total)
 		for _, inv := range page.Invoices {
 			out += text(t, inv)
+			for _, p := range must[[]invoice.Payment](t)(b.Payments(ctx, inv.ID, chain.Key{}, 100)) {
+				out += text(t, p)
+			}
 			for _, record := range must[[]record](t)(b.History(ctx, inv.ID)) {
 				out += text(t, record.Message) + string(record.State)
 			}
@@ -312,16 +318,82 @@ func reserveNone(t *testing.T, b store.Backend) {
 	reserve(1, 7)
 }
 
+// mostIndexes is how many numbers a wallet has.
+const mostIndexes uint32 = 1<<32 - 1
+
+// noneLeft asks for numbers when fewer are left, of which so many were handed out.
+func noneLeft(t *testing.T, b store.Backend, n, handedOut uint32) {
+	t.Helper()
+	first, err := b.ReserveIndexes(t.Context(), "hot", n)
+	if err == nil {
+		t.Fatalf("got %d, want an error: fewer than %d indexes are left", first, n)
+	}
+	wantErr(t, err, invoice.ErrNoAddress)
+	if got := must[uint32](t)(b.ReserveIndexes(t.Context(), "hot", 0)); got != handedOut {
+		t.Fatalf("got %d handed out, want %d", got, handedOut)
+	}
+}
+
 func reserveTooMany(t *testing.T, b store.Backend) {
-	const most = 1<<32 - 1
-	must[uint32](t)(b.ReserveIndexes(t.Context(), "hot", most-1))
-	if first, err := b.ReserveIndexes(t.Context(), "hot", 2); err == nil {
-		t.Fatalf("got %d, want an error: no two indexes are left", first)
+	must[uint32](t)(b.ReserveIndexes(t.Context(), "hot", 1))
+	noneLeft(t, b, mostIndexes, 1)
+	must[uint32](t)(b.ReserveIndexes(t.Context(), "hot", mostIndexes-2))
+	noneLeft(t, b, 2, mostIndexes-1)
+	noneLeft(t, b, mostIndexes, mostIndexes-1)
+	if got := must[uint32](t)(b.ReserveIndexes(t.Context(), "hot", 1)); got != mostIndexes-1 {
+		t.Fatalf("got %d, want %d", got, mostIndexes-1)
 	}
-	if got := must[uint32](t)(b.ReserveIndexes(t.Context(), "hot", 1)); got != most-1 {
-		t.Fatalf("got %d, want %d", got, uint32(most-1))
+	noneLeft(t, b, 1, mostIndexes)
+	noneLeft(t, b, mostIndexes, mostIndexes)
+	if got := must[uint32](t)(b.ReserveIndexes(t.Context(), "cold", 1)); got != 0 {
+		t.Fatalf("got %d of another wallet, want 0", got)
 	}
-	if got := must[uint32](t)(b.ReserveIndexes(t.Context(), "hot", 0)); got != most {
-		t.Fatalf("got %d handed out, want %d", got, uint32(most))
+}
+
+func reserveAll(t *testing.T, b store.Backend) {
+	if got := must[uint32](t)(b.ReserveIndexes(t.Context(), "hot", mostIndexes)); got != 0 {
+		t.Fatalf("got %d, want 0", got)
+	}
+	noneLeft(t, b, 1, mostIndexes)
+}
+
+// aside is progress in which everything is set, to something hard to keep.
+func aside(version int64) invoice.Progress {
+	at := time.Date(2024, 2, 29, 23, 59, 59, 999999999, time.UTC)
+	huge := new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 256), big.NewInt(1))
+	return invoice.Progress{
+		Network: mainnet, Version: version, Cursor: chain.Cursor{0, byte(version), 255}, At: at.Add(time.Duration(version)),
+		Head: chain.Head{Height: 1<<63 - 1, Hash: "0xabc", Time: start, Safe: 5, Finalized: uint64(version), Tip: 1<<64 - 1},
+		Aside: []invoice.Aside{
+			{
+				Since: at.AddDate(400, 0, 0), Cause: "\"two\" <&>\n\u2028", Invoice: "inv-00001", Rewound: true, Fork: 1<<63 - 1,
+				Seen: []invoice.Seen{
+					{
+						Transfer: chain.Transfer{TxID: "0x1é", Index: "log:2", Asset: eth.ID, From: "0xFrom", To: "0xTo", Units: huge, Replaceable: true},
+						Block:    invoice.BlockRef{Height: 1<<63 - 1, Hash: "0xb", Time: at},
+					},
+					{Transfer: chain.Transfer{Units: new(big.Int)}},
+				},
+			},
+			{
+				Cause:      "could not be examined",
+				Unexamined: &chain.Unexamined{TxID: "0x2", Height: 1<<63 - 1, Block: "0xc", Time: at, Reason: "too large"},
+			},
+		},
+	}
+}
+
+func progressRoundTrip(t *testing.T, b store.Backend) {
+	commit(t, b, invoice.Batch{Progress: []invoice.Progress{aside(1)}})
+	same(t, "progress", must[invoice.Progress](t)(b.Network(t.Context(), mainnet)), aside(1))
+	next := aside(2)
+	next.Aside = next.Aside[1:]
+	commit(t, b, invoice.Batch{Progress: []invoice.Progress{next}})
+	same(t, "progress after a step", must[invoice.Progress](t)(b.Network(t.Context(), mainnet)), next)
+	bare := invoice.Progress{Network: mainnet, Version: 3}
+	commit(t, b, invoice.Batch{Progress: []invoice.Progress{bare}})
+	got := must[invoice.Progress](t)(b.Network(t.Context(), mainnet))
+	if !got.At.IsZero() || len(got.Aside) != 0 {
+		t.Fatalf("got %+v, want neither a time nor anything set aside", got)
 	}
 }

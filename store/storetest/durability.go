@@ -14,6 +14,7 @@ func (s *suite) durabilityCases() []testCase {
 	return []testCase{
 		{"what was committed is still there", "when Commit returns nil the batch survives the end of the process", s.survives},
 		{"A47 positions go on where they ended", "positions of the feed grow, also after a restart", s.positionsGoOn},
+		{"what was skipped stays so", "Skip is durable", s.skippedStays},
 		{"indexes go on where they ended", "ReserveIndexes hands out durably and never twice", s.indexesGoOn},
 		{"a number that was freed or taken stays so", "TakeIndex hands out durably and to nobody else until it is freed again", s.freedStay},
 		{"the outbox is still there", "a claim that was not recorded because the process died is handed out again", s.outboxSurvives},
@@ -27,6 +28,7 @@ func (s *suite) survives(t *testing.T, b store.Backend) {
 	batch := created(inv)
 	batch.Payments = payments
 	commit(t, b, batch)
+	pay(t, b, settledPayment(5, newInvoice(7), 100))
 	commit(t, b, full(newInvoice(7), 8))
 	before := dump(t, b)
 	b = s.reopen(t, b)
@@ -43,6 +45,16 @@ func (s *suite) positionsGoOn(t *testing.T, b store.Backend) {
 	b = s.reopen(t, b)
 	commit(t, b, invoice.Batch{Events: []invoice.Event{newEvent(inv, 3)}})
 	same(t, "what came later", eventIDs(follow(t, b, last)), []string{"evt_inv-00001_3"})
+}
+
+func (s *suite) skippedStays(t *testing.T, b store.Backend) {
+	inv := newInvoice(1)
+	commit(t, b, invoice.Batch{Insert: []invoice.Invoice{inv}, Skip: 1000})
+	b = s.reopen(t, b)
+	same(t, "after what was skipped", len(follow(t, b, 1000)), 0)
+	pastEnd(t, b, 1001, 1000)
+	commit(t, b, invoice.Batch{Events: []invoice.Event{newEvent(inv, 1)}})
+	same(t, "what came later", len(follow(t, b, 1000)), 1)
 }
 
 func (s *suite) indexesGoOn(t *testing.T, b store.Backend) {

@@ -62,6 +62,7 @@ func elaborate() (invoice.Invoice, []invoice.Payment) {
 	}
 	inv.Quote.Fiat.Amount = decimal.RequireFromString("0.00000001")
 	inv.Quote.Index = 1<<32 - 1
+	inv.Quote.Since, inv.Quote.Unseen = 1<<63-1, true
 	inv.Quote.Slot, inv.Quote.Fee, inv.Quote.Quarantine, inv.Quote.Released = "a \"slot\"", huge, 1<<63-1, true
 	earlier, bare := *newQuote(8, pol), invoice.Quote{}
 	earlier.Slot, earlier.Fee, earlier.Quarantine, earlier.Released = "é", new(big.Int), 1, true
@@ -85,10 +86,16 @@ func elaborate() (invoice.Invoice, []invoice.Payment) {
 		Received: huge, Counted: new(big.Int), Confirmed: nil, CompletedAt: at.Add(3), ReleasedAt: at.Add(4),
 		Wake: invoice.Wake{Tag: invoice.FinalitySafe, Height: 1<<63 - 1, Time: at.AddDate(500, 0, 0)},
 	}
+	inv.Settled = &invoice.Settled{
+		Count: 1 << 40, Received: huge, Counted: new(big.Int), Late: 3, Other: 1<<63 - 1, LastSeen: at.Add(6),
+		Paid: []chain.Address{"0xé", "0xFrom"}, Assets: map[chain.AssetID]invoice.SettledSum{
+			pol.ID: {Units: huge, Mature: big.NewInt(7), Credit: new(big.Int)}, "eip155:1/erc20:0xAbC": {Units: big.NewInt(1)},
+		},
+	}
 	inv.Seq = 1 << 40
 	first, second := newPayment(1, inv, 1<<62), newPayment(2, inv, invoice.Unconfirmed)
 	first.Units, first.Credit, first.Rerated = huge, nil, new(big.Int)
-	first.MaturedAt = at.Add(5)
+	first.MaturedAt, first.Dust = at.Add(5), true
 	second.Replaceable, second.Withdrawn = true, true
 	return inv, []invoice.Payment{first, second}
 }
@@ -144,7 +151,8 @@ func paymentsApart(t *testing.T, b store.Backend) {
 func answersAreCopies(t *testing.T, b store.Backend) {
 	inv, payments := elaborate()
 	ev, msg := newEvent(inv, 1), newMessage(inv, 1, "https://shop.example/callback")
-	progress := invoice.Progress{Network: mainnet, Cursor: chain.Cursor("abc"), Version: 1}
+	progress := aside(1)
+	progress.Cursor = chain.Cursor("abc")
 	commit(t, b, invoice.Batch{
 		Insert: []invoice.Invoice{inv}, Payments: payments, Events: []invoice.Event{ev},
 		Messages: []invoice.Message{msg}, Progress: []invoice.Progress{progress},
@@ -163,11 +171,22 @@ func answersAreCopies(t *testing.T, b store.Backend) {
 		inv.Actions[0].Comment = "changed"
 		inv.State.Received.SetInt64(1)
 		inv.State.Counted.SetInt64(1)
+		inv.Settled.Received.SetInt64(1)
+		inv.Settled.Counted.SetInt64(1)
+		inv.Settled.Paid[0] = "elsewhere"
+		inv.Settled.Assets[pol.ID].Units.SetInt64(1)
+		inv.Settled.Assets[pol.ID].Mature.SetInt64(1)
+		inv.Settled.Assets[pol.ID].Credit.SetInt64(1)
+		delete(inv.Settled.Assets, "eip155:1/erc20:0xAbC")
 		payments[0].Units.SetInt64(1)
 		payments[0].Rerated.SetInt64(1)
 		payments[1].Credit.SetInt64(1)
 		payments[1].Invoice = "elsewhere"
 		ev.Body[0], msg.Body[0], p.Cursor[0] = 'X', 'X', 'X'
+		p.Aside[0].Seen[0].Transfer.Units.SetInt64(1)
+		p.Aside[0].Seen[0].Transfer.TxID = "elsewhere"
+		p.Aside[1].Cause = "changed"
+		p.Aside[1].Unexamined.TxID = "elsewhere"
 	}
 	spoil(inv, payments, ev, msg, progress)
 	ctx := t.Context()
@@ -182,6 +201,10 @@ func answersAreCopies(t *testing.T, b store.Backend) {
 		same(t, "the message", history[0].Message, newMessage(wantInv, 1, "https://shop.example/callback"))
 		gotProgress := must[invoice.Progress](t)(b.Network(ctx, mainnet))
 		same(t, "the cursor", string(gotProgress.Cursor), "abc")
+		same(t, "what was set aside", gotProgress.Aside, aside(1).Aside)
+		all := must[[]invoice.Payment](t)(b.Payments(ctx, inv.ID, chain.Key{}, 9))
+		sameList(t, "the payments", all, wantPayments)
+		all[0].Units.SetInt64(1)
 		spoil(got, got.Payments, events[0], history[0].Message, gotProgress)
 	}
 }

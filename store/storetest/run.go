@@ -39,8 +39,10 @@ func Run(t *testing.T, open func(t *testing.T) store.Backend, opts ...Option) {
 		cases []testCase
 	}{
 		{"commit", commitCases},
+		{"conflicts", conflictCases},
 		{"places", placeCases},
 		{"reads", readCases},
+		{"settled payments", settledCases},
 		{"listing", listingCases},
 		{"listing, caught up", caughtUp(listingCases)},
 		{"waking", wakingCases},

@@ -1,0 +1,260 @@
+package invoice_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/chain/chaintest"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store"
+	"github.com/stretchr/testify/require"
+)
+
+// stubborn is a store that refuses whatever touches one invoice.
+type stubborn struct {
+	backend
+	mu      sync.Mutex
+	invoice string
+	err     error
+	named   bool
+}
+
+func (s *stubborn) refuse(id string, err error, named bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.invoice, s.err, s.named = id, err, named
+}
+
+func (s *stubborn) Commit(ctx context.Context, b invoice.Batch) error {
+	s.mu.Lock()
+	id, err, named := s.invoice, s.err, s.named
+	s.mu.Unlock()
+	if id != "" && slices.ContainsFunc(b.Update, func(inv invoice.Invoice) bool { return inv.ID == id }) {
+		if named {
+			return &invoice.ConflictError{Invoice: id, Err: err}
+		}
+		return err
+	}
+	return s.backend.Commit(ctx, b)
+}
+
+// onStubborn runs a test in a world with such a store, for each way in which it refuses.
+func onStubborn(t *testing.T, f func(w *world, s *stubborn, refuse func(id string))) {
+	for name, refuse := range map[string]func(s *stubborn, id string){
+		"by name":           func(s *stubborn, id string) { s.refuse(id, errors.New("taken"), true) },
+		"without a name":    func(s *stubborn, id string) { s.refuse(id, invoice.ErrConflict, false) },
+		"with its own word": func(s *stubborn, id string) { s.refuse(id, errors.New("value too long"), false) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &stubborn{backend: store.NewMemory()}
+			inWorld(t, func(w *world) { f(w, s, func(id string) { refuse(s, id) }) }, func(c *invoice.Config) { c.Store = s })
+		})
+	}
+}
+
+func (w *world) health() invoice.NetworkHealth {
+	health, err := w.svc.Health(w.t.Context())
+	require.NoError(w.t, err)
+	return health[0]
+}
+
+func TestWhatTheStoreRefusesIsSetAsideAndTheRestGoesOn(t *testing.T) {
+	onStubborn(t, func(w *world, s *stubborn, refuse func(string)) {
+		bad, good := w.create(), w.create()
+		refuse(bad.ID)
+		w.pay(bad, "SIM", "10")
+		w.pay(good, "SIM", "10")
+		w.mine(4)
+		time.Sleep(3 * time.Minute)
+		w.mine(1)
+		w.wants(good, invoice.StatusCompleted, exact)
+		require.Equal(t, invoice.StatusNew, w.get(bad).State.Status)
+		h := w.health()
+		require.NoError(t, h.Err)
+		require.Len(t, h.Aside, 1)
+		require.Equal(t, bad.ID, h.Aside[0].Invoice)
+		require.NotEmpty(t, h.Aside[0].Cause)
+
+		// What is mended is taken into account without anybody's help, also by another process.
+		refuse("")
+		w.restart()
+		time.Sleep(3 * time.Minute)
+		w.mine(1)
+		w.wants(bad, invoice.StatusCompleted, exact)
+		require.Empty(t, w.health().Aside)
+	})
+}
+
+func TestAReorganisationOfWhatIsSetAsideIsNotForgotten(t *testing.T) {
+	onStubborn(t, func(w *world, s *stubborn, refuse func(string)) {
+		bad := w.create()
+		w.pay(bad, "SIM", "4")
+		w.mine(1)
+		require.Len(t, w.get(bad).Payments, 1)
+		refuse(bad.ID)
+		w.chain.Reorganise(1, 2, chaintest.Lost) // takes the payment back
+		w.settle()
+		time.Sleep(3 * time.Minute)
+		w.pay(bad, "SIM", "10")
+		w.mine(1)
+		require.Len(t, w.get(bad).Payments, 1)
+		require.False(t, w.get(bad).Payments[0].Withdrawn)
+		refuse("")
+		time.Sleep(3 * time.Minute)
+		w.mine(3)
+		got := w.get(bad)
+		require.Len(t, got.Payments, 2)
+		w.wants(bad, invoice.StatusCompleted, exact)
+	})
+}
+
+func TestAnInvoiceThatCannotBeReadGetsItsMoneyOnceItCan(t *testing.T) {
+	flaky := &failing{backend: newStore()}
+	inWorld(t, func(w *world) {
+		inv := w.create()
+		flaky.damage(inv.ID)
+		w.pay(inv, "SIM", "10")
+		w.mine(4)
+		require.Equal(t, []string{inv.ID}, w.health().Damaged)
+		require.Len(t, w.health().Aside, 1)
+		flaky.damage("")
+		time.Sleep(2 * time.Minute)
+		w.mine(1)
+		w.wants(inv, invoice.StatusCompleted, exact)
+		require.Empty(t, w.health().Aside)
+		time.Sleep(15 * time.Minute)
+		require.Empty(t, w.health().Damaged, "what is in order again is not named for ever")
+	}, func(c *invoice.Config) { c.Store = flaky })
+}
+
+func TestAnInvoiceThatCannotBeWokenKeepsNoOtherAsleep(t *testing.T) {
+	onStubborn(t, func(w *world, s *stubborn, refuse func(string)) {
+		bad, good := w.create(), w.create()
+		refuse(bad.ID)
+		time.Sleep(31 * time.Minute)
+		w.mine(1)
+		w.mine(1)
+		require.Equal(t, invoice.StatusExpired, w.get(good).State.Status)
+		require.Equal(t, invoice.StatusNew, w.get(bad).State.Status)
+		require.Equal(t, []string{bad.ID}, w.health().Damaged)
+		paid := w.create()
+		w.pay(paid, "SIM", "10")
+		w.mine(3)
+		w.wants(paid, invoice.StatusCompleted, exact)
+		refuse("")
+		w.mine(1)
+		require.Equal(t, invoice.StatusExpired, w.get(bad).State.Status)
+	})
+}
+
+// veiled is a node with transactions that it cannot examine until it is lifted.
+type veiled struct {
+	*chaintest.Chain
+	mu   sync.Mutex
+	txid string
+}
+
+func (v *veiled) veil(txid string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.txid = txid
+}
+
+func (v *veiled) Block(ctx context.Context, height uint64) (chain.Block, error) {
+	b, err := v.Chain.Block(ctx, height)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	hidden := func(t chain.Transfer) bool { return t.TxID == v.txid }
+	if slices.ContainsFunc(b.Transfers, hidden) {
+		b.Transfers = slices.DeleteFunc(slices.Clone(b.Transfers), hidden)
+		b.Unexamined = []chain.Unexamined{{TxID: v.txid, Reason: "its trace is too large"}}
+	}
+	return b, err
+}
+
+func (v *veiled) Examine(ctx context.Context, u chain.Unexamined) ([]chain.Transfer, error) {
+	v.mu.Lock()
+	txid := v.txid
+	v.mu.Unlock()
+	if u.TxID == txid {
+		return nil, errors.New("its trace is too large")
+	}
+	b, err := v.Chain.Block(ctx, u.Height)
+	if err == nil && b.Hash != u.Block {
+		err = chain.ErrGone
+	}
+	return slices.DeleteFunc(slices.Clone(b.Transfers), func(t chain.Transfer) bool { return t.TxID != u.TxID }), err
+}
+
+func inVeiledWorld(t *testing.T, f func(w *world, v *veiled)) {
+	inWorld(t, func(w *world) {
+		v := &veiled{Chain: w.chain}
+		w.stop()
+		w.cfg.Chains[0].Watcher = w.watcher(v)
+		w.start()
+		f(w, v)
+	})
+}
+
+func TestATransactionThatCannotBeExaminedIsSetAsideAlone(t *testing.T) {
+	inVeiledWorld(t, func(w *world, v *veiled) {
+		hidden, plain := w.create(), w.create()
+		v.veil(w.pay(hidden, "SIM", "10"))
+		w.pay(plain, "SIM", "10")
+		w.mine(4)
+		w.wants(plain, invoice.StatusCompleted, exact)
+		require.Empty(t, w.get(hidden).Payments)
+		h := w.health()
+		require.Len(t, h.Aside, 1)
+		require.Equal(t, "its trace is too large", h.Aside[0].Cause)
+		require.True(t, h.OK(time.Now(), 2*time.Minute, 3), "whoever sends such a transaction stops nothing")
+
+		v.veil("")
+		time.Sleep(2 * time.Minute)
+		w.mine(1)
+		w.wants(hidden, invoice.StatusCompleted, exact)
+		require.Empty(t, w.health().Aside)
+	})
+}
+
+func TestAnUnexaminedTransactionThatLeftTheChainIsNotAwaited(t *testing.T) {
+	inVeiledWorld(t, func(w *world, v *veiled) {
+		inv := w.create()
+		v.veil(w.pay(inv, "SIM", "10"))
+		w.mine(1)
+		require.Len(t, w.health().Aside, 1)
+		w.chain.Reorganise(1, 2, chaintest.Lost)
+		w.mine(1)
+		require.Empty(t, w.health().Aside)
+		require.Empty(t, w.get(inv).Payments)
+	})
+}
+
+func TestAFloodOfUnexaminedTransactionsIsBounded(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.stop()
+		inv := w.create()
+		w.pay(inv, "SIM", "10")
+		w.cfg.Chains[0].Watcher = w.watcher(&bombs{w.chain})
+		w.start()
+		w.mine(4)
+		w.wants(inv, invoice.StatusCompleted, exact)
+		require.LessOrEqual(t, len(w.health().Aside), 200)
+	})
+}
+
+// bombs is a node whose blocks have hundreds of transactions that nobody can examine.
+type bombs struct{ *chaintest.Chain }
+
+func (n *bombs) Block(ctx context.Context, height uint64) (chain.Block, error) {
+	b, err := n.Chain.Block(ctx, height)
+	for i := range 500 {
+		b.Unexamined = append(b.Unexamined, chain.Unexamined{TxID: b.Hash + string(rune('a'+i%26)) + time.Duration(i).String()})
+	}
+	return b, err
+}
