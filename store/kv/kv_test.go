@@ -16,6 +16,7 @@ import (
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store"
 	"github.com/cointill/cointill/store/kv"
+	"github.com/cointill/cointill/store/kv/kvtest"
 	"github.com/cointill/cointill/store/storetest"
 	"github.com/cointill/cointill/webhook"
 	"github.com/stretchr/testify/require"
@@ -35,6 +36,10 @@ func TestADatabaseOfKeysAndValuesKeepsThePromisesOfABackend(t *testing.T) {
 		db := old.(kept).db
 		return kept{kv.New(db), db}
 	}))
+}
+
+func TestTheDatabaseOfTheTestsKeepsItsPromises(t *testing.T) {
+	kvtest.Run(t, func(*testing.T) kv.DB { return &sorted{} })
 }
 
 var at = time.Date(2031, 2, 3, 4, 5, 6, 789, time.UTC)
