@@ -194,6 +194,10 @@ func calls() map[string]func(context.Context, *kv.Store) error {
 		"Record": func(ctx context.Context, s *kv.Store) error {
 			return s.Record(ctx, webhook.Claim{Message: "evt_d_1", Token: 1}, webhook.Attempt{At: at}, webhook.Next{State: webhook.StateDead, Gone: true})
 		},
+		"GiveUp": func(ctx context.Context, s *kv.Store) error {
+			_, err := s.GiveUp(ctx, webhook.GiveUpQuery{Limit: 9})
+			return err
+		},
 		"NextDue": func(ctx context.Context, s *kv.Store) error { _, _, err := s.NextDue(ctx); return err },
 		"History": func(ctx context.Context, s *kv.Store) error { _, err := s.History(ctx, "a"); return err },
 		"Resend":  func(ctx context.Context, s *kv.Store) error { _, err := s.Resend(ctx, "a"); return err },
