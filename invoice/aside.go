@@ -245,7 +245,7 @@ func (n *network) asideView(ctx context.Context, a Aside) (view, error) {
 			return v, fmt.Errorf("examine %s: %w", u.TxID, errors.ErrUnsupported)
 		}
 		found, err := examiner.Examine(ctx, *u)
-		if err != nil && !errors.Is(err, chain.ErrGone) {
+		if err != nil { // also chain.ErrGone, which a node may say that is behind: a step that takes the block back says so
 			return v, err
 		}
 		for _, t := range found {

@@ -198,7 +198,7 @@ func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.
 	next := Progress{Network: n.id, Cursor: step.Cursor, Head: advanceHead(p.Head, step, s.cfg.Now().UTC()), Version: p.Version + 1}
 	refused := &refusals{named: map[string]refusal{}}
 	for {
-		b, aside, err := s.digest(ctx, n, v, p, next.Head, refused)
+		b, aside, err := s.digest(ctx, v, p, next.Head, refused)
 		if err != nil {
 			return Progress{}, fmt.Errorf("invoice: match %s: %w", n.id, err)
 		}

@@ -143,8 +143,14 @@ func (x *indexes) rest() {
 	}
 }
 
-// pooled returns a number that has rested, or a new one while the pool is not full.
+// poolTime bounds how long a pool waits for the store although its caller has gone away.
+const poolTime = 10 * time.Second
+
+// pooled returns a number that has rested, or a new one while the pool is not full. A caller that goes away does not
+// cut it short: a number that was taken, and of which nobody was told, would be lost to the pool.
 func (x *indexes) pooled(ctx context.Context) (uint32, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), poolTime)
+	defer cancel()
 	x.mu.Lock()
 	resting := x.now().Before(x.rests)
 	x.mu.Unlock()

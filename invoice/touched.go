@@ -11,7 +11,7 @@ import (
 )
 
 // digest decides about every invoice that a step touches, and answers what is set aside afterwards.
-func (s *Service) digest(ctx context.Context, n *network, v view, p Progress, head chain.Head, refused *refusals) (Batch, []Aside, error) {
+func (s *Service) digest(ctx context.Context, v view, p Progress, head chain.Head, refused *refusals) (Batch, []Aside, error) {
 	t, err := s.touched(ctx, v)
 	if err != nil {
 		return Batch{}, nil, err

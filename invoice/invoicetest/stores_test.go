@@ -207,6 +207,8 @@ func TestLeasesOfAStoreWithAClockOfItsOwnRunOut(t *testing.T) {
 }
 
 // distant is a store that is called from outside.
+var _ store.Backend = distant{}
+
 type distant struct {
 	o *outside
 	s store.Backend
@@ -316,16 +318,28 @@ func (d distant) Record(ctx context.Context, claim webhook.Claim, attempt webhoo
 	return err
 }
 
-func (d distant) NextDue(ctx context.Context) (time.Time, error) {
-	return remotely(ctx, d.o, func(ctx context.Context) (time.Time, error) { return d.s.NextDue(ctx) })
+func (d distant) GiveUp(ctx context.Context, q webhook.GiveUpQuery) (int, error) {
+	return remotely(ctx, d.o, func(ctx context.Context) (int, error) { return d.s.GiveUp(ctx, q) })
+}
+
+func (d distant) NextDue(ctx context.Context) (time.Duration, bool, error) {
+	type answer struct {
+		wait time.Duration
+		any  bool
+	}
+	got, err := remotely(ctx, d.o, func(ctx context.Context) (answer, error) {
+		wait, any, err := d.s.NextDue(ctx)
+		return answer{wait, any}, err
+	})
+	return got.wait, got.any, err
 }
 
 func (d distant) History(ctx context.Context, invoiceID string) ([]webhook.Record, error) {
 	return remotely(ctx, d.o, func(ctx context.Context) ([]webhook.Record, error) { return d.s.History(ctx, invoiceID) })
 }
 
-func (d distant) Resend(ctx context.Context, invoiceID string, now time.Time) (invoice.Message, error) {
-	return remotely(ctx, d.o, func(ctx context.Context) (invoice.Message, error) { return d.s.Resend(ctx, invoiceID, now) })
+func (d distant) Resend(ctx context.Context, invoiceID string) (invoice.Message, error) {
+	return remotely(ctx, d.o, func(ctx context.Context) (invoice.Message, error) { return d.s.Resend(ctx, invoiceID) })
 }
 
 // distantLeaser is one that gives leases.

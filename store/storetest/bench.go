@@ -1,16 +1,20 @@
 package storetest
 
 import (
+	"flag"
 	"fmt"
 	"math/big"
 	"math/rand/v2"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store"
+	"github.com/cointill/cointill/webhook"
 	"github.com/shopspring/decimal"
 )
 
@@ -232,4 +236,86 @@ func (h *paidOften) page(b *testing.B, backend store.Backend) error {
 		err = fmt.Errorf("got a page of %d payments", len(page))
 	}
 	return err
+}
+
+// Backlogs are how many messages of one endpoint a benchmark of [Backlog] leaves untold: a few when it runs only to
+// see that it does.
+func Backlogs(b *testing.B) []int {
+	if testing.Short() || b.N == 1 && flag.Lookup("test.benchtime").Value.String() == "1x" {
+		return []int{0, 1_000}
+	}
+	return []int{0, 1_000, 100_000, 300_000}
+}
+
+// Backlog creates invoices from 8 callers, with a message each, while what is due to other endpoints than the one
+// that is dead is claimed and delivered. It ends when all are told, and reports how many were created and delivered a
+// second.
+func Backlog(b *testing.B, backend store.Backend, dead string) {
+	ctx := b.Context()
+	var next atomic.Int64
+	hint := make(chan struct{}, 1)
+	var creating, telling sync.WaitGroup
+	b.ResetTimer()
+	began := time.Now()
+	for range 8 {
+		creating.Go(func() {
+			for {
+				n := int(next.Add(1))
+				if n > b.N {
+					return
+				}
+				inv := newInvoice(n)
+				msg := newMessage(inv, 1, shopURL)
+				msg.Endpoint = fmt.Sprintf("https://shop%d.example:443", n%20)
+				batch := created(inv)
+				batch.Messages = []invoice.Message{msg}
+				if err := backend.Commit(ctx, batch); err != nil {
+					b.Error(err)
+				}
+				select {
+				case hint <- struct{}{}:
+				default:
+				}
+			}
+		})
+	}
+	telling.Go(func() { tellAll(b, backend, dead, hint) })
+	creating.Wait()
+	created := time.Since(began)
+	telling.Wait()
+	b.ReportMetric(float64(b.N)/created.Seconds(), "created/s")
+	b.ReportMetric(float64(b.N)/time.Since(began).Seconds(), "told/s")
+}
+
+// tellAll tells b.N messages, as a dispatcher does whose endpoints answer at once.
+func tellAll(b *testing.B, backend store.Backend, dead string, hint <-chan struct{}) {
+	ctx := b.Context()
+	work := make(chan webhook.Delivery, 256)
+	var workers sync.WaitGroup
+	for range 8 {
+		workers.Go(func() {
+			for d := range work {
+				if err := backend.Record(ctx, d.Claim, webhook.Attempt{At: start, Status: 200}, delivered); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	for told := 0; told < b.N && !b.Failed(); {
+		got, err := backend.Claim(ctx, webhook.ClaimQuery{Lease: time.Minute, Limit: 256 - len(work), Skip: []string{dead}, PerEndpoint: 32})
+		if err != nil {
+			b.Error(err)
+		}
+		for _, d := range got {
+			work <- d
+		}
+		if told += len(got); len(got) == 0 {
+			select {
+			case <-hint:
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+	}
+	close(work)
+	workers.Wait()
 }
