@@ -103,7 +103,7 @@ func feedFault(err error) (int, any) {
 	if refused, ok := errors.AsType[*Error](err); ok {
 		return refused.Status, feedError{refused.Message}
 	}
-	if invalid, ok := errors.AsType[*invoice.InvalidError](err); ok {
+	if invalid, ok := errors.AsType[*FieldError](err); ok {
 		return http.StatusUnprocessableEntity, feedError{invalid.Error()}
 	}
 	return http.StatusInternalServerError, feedError{"Something went wrong."}
