@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -32,11 +33,12 @@ type Memory struct {
 
 	projects map[string]invoice.Project
 
-	messages   map[string]*message // by id
-	messagesOf map[string][]*message
-	due        map[string]*message // those in state due, by id
-	inserted   int64               // messages so far
-	gone       map[goneKey]bool
+	messages    map[string]*message // by id
+	messagesOf  map[string][]*message
+	undelivered map[goneKey]map[string]*message // those in state due, by id
+	ready       map[string]*queue               // by endpoint
+	inserted    int64                           // messages so far
+	gone        map[goneKey]bool
 }
 
 type orderKey struct{ project, orderID string }
@@ -50,20 +52,21 @@ type holders struct {
 // NewMemory makes an empty store.
 func NewMemory() *Memory {
 	return &Memory{
-		invoices:   map[string]invoice.Invoice{},
-		orders:     map[orderKey]string{},
-		places:     map[invoice.Place]map[chain.Network]holders{},
-		free:       map[string][]uint32{},
-		payments:   newPayments(),
-		eventsOf:   map[string]map[int64]int{},
-		networks:   map[chain.Network]invoice.Progress{},
-		indexes:    map[string]uint32{},
-		leases:     map[string]lease{},
-		projects:   map[string]invoice.Project{},
-		messages:   map[string]*message{},
-		messagesOf: map[string][]*message{},
-		due:        map[string]*message{},
-		gone:       map[goneKey]bool{},
+		invoices:    map[string]invoice.Invoice{},
+		orders:      map[orderKey]string{},
+		places:      map[invoice.Place]map[chain.Network]holders{},
+		free:        map[string][]uint32{},
+		payments:    newPayments(),
+		eventsOf:    map[string]map[int64]int{},
+		networks:    map[chain.Network]invoice.Progress{},
+		indexes:     map[string]uint32{},
+		leases:      map[string]lease{},
+		projects:    map[string]invoice.Project{},
+		messages:    map[string]*message{},
+		messagesOf:  map[string][]*message{},
+		undelivered: map[goneKey]map[string]*message{},
+		ready:       map[string]*queue{},
+		gone:        map[goneKey]bool{},
 	}
 }
 
@@ -144,7 +147,7 @@ func (m *Memory) apply(u *undo, b invoice.Batch) error {
 			return err
 		}
 	}
-	for _, msg := range b.Messages {
+	for _, msg := range slices.SortedStableFunc(slices.Values(b.Messages), func(x, y invoice.Message) int { return cmp.Compare(x.Seq, y.Seq) }) {
 		if err := m.insertMessage(u, msg); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"container/heap"
 	"context"
 	"fmt"
 	"slices"
@@ -16,6 +17,7 @@ type message struct {
 	invoice.Message
 	n        int64 // how many were inserted before it
 	state    webhook.State
+	ready    bool      // it is due and not held back
 	due      time.Time // when it may be claimed; the end of the lease while it is claimed
 	token    int64     // of the newest claim
 	open     bool      // that claim has not been recorded yet
@@ -26,64 +28,140 @@ type message struct {
 // goneKey is a URL that takes no more messages of a project.
 type goneKey struct{ project, url string }
 
-// insertMessage makes the message due when its event happened, or dead if nobody wants it.
+func (m *message) target() goneKey { return goneKey{m.Project, m.URL} }
+
+// insertMessage makes the message due, or dead if nobody wants it.
 func (m *Memory) insertMessage(u *undo, in invoice.Message) error {
 	if _, taken := m.messages[in.ID]; taken {
 		return conflict(in.Invoice, "message %s is taken", in.ID)
 	}
-	msg := &message{Message: cloneMessage(in), n: m.inserted, state: webhook.StateDue, due: in.At}
+	msg := &message{Message: cloneMessage(in), n: m.inserted, state: webhook.StateDead}
 	m.inserted++
-	if m.gone[goneKey{in.Project, in.URL}] {
-		msg.state = webhook.StateDead
-	} else {
-		set(u, m.due, in.ID, msg)
-	}
 	set(u, m.messages, in.ID, msg)
 	set(u, m.messagesOf, in.Invoice, append(slices.Clone(m.messagesOf[in.Invoice]), msg))
+	if !m.gone[msg.target()] {
+		m.setState(msg, webhook.StateDue)
+		u.add(func() { m.setState(msg, webhook.StateDead) })
+		m.releaseNext(msg, time.Now())
+	}
 	return nil
 }
 
-// heldBack says whether an earlier message of the invoice to the same URL is still to be told.
-func (m *Memory) heldBack(msg *message) bool {
-	return slices.ContainsFunc(m.messagesOf[msg.Invoice], func(other *message) bool {
-		return other.URL == msg.URL && other.Seq < msg.Seq && other.state == webhook.StateDue
-	})
+// releaseNext lets the first of the messages of the invoice to the same URL that are still to be told be claimed from
+// now on.
+func (m *Memory) releaseNext(of *message, now time.Time) {
+	var first []*message
+	for _, msg := range m.messagesOf[of.Invoice] {
+		switch {
+		case msg.URL != of.URL || msg.state != webhook.StateDue:
+		case len(first) == 0 || msg.Seq < first[0].Seq:
+			first = []*message{msg}
+		case msg.Seq == first[0].Seq:
+			first = append(first, msg)
+		}
+	}
+	for _, msg := range first {
+		if !msg.ready {
+			m.setDue(msg, now)
+		}
+	}
 }
 
-// Claim implements [webhook.Outbox].
+// setDue lets the message be claimed from a time on.
+func (m *Memory) setDue(msg *message, due time.Time) {
+	msg.ready, msg.due = true, due
+	q := m.ready[msg.Endpoint]
+	if q == nil {
+		q = &queue{}
+		m.ready[msg.Endpoint] = q
+	}
+	heap.Push(q, entry{msg, due})
+}
+
+func (m *Memory) setState(msg *message, state webhook.State) {
+	msg.state, msg.ready = state, false
+	all := m.undelivered[msg.target()]
+	switch {
+	case state != webhook.StateDue:
+		if delete(all, msg.ID); len(all) == 0 {
+			delete(m.undelivered, msg.target())
+		}
+	case all == nil:
+		m.undelivered[msg.target()] = map[string]*message{msg.ID: msg}
+	default:
+		all[msg.ID] = msg
+	}
+}
+
+// entry is a message as it was when it was put into its queue. What has become of it since may make it void.
+type entry struct {
+	*message
+	due time.Time
+}
+
+func (e entry) void() bool { return !e.ready || !e.message.due.Equal(e.due) }
+
+// queue has the messages of an endpoint that are not held back, those due first first. It is a [heap.Interface].
+type queue []entry
+
+func (q queue) Len() int      { return len(q) }
+func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q queue) Less(i, j int) bool {
+	return cmp.Or(q[i].due.Compare(q[j].due), cmp.Compare(q[i].n, q[j].n)) < 0
+}
+func (q *queue) Push(x any) { *q = append(*q, x.(entry)) }
+func (q *queue) Pop() any {
+	last := (*q)[len(*q)-1]
+	*q = (*q)[:len(*q)-1]
+	return last
+}
+
+// first answers the message of an endpoint that is due first, nil if there is none.
+func (m *Memory) first(endpoint string) *message {
+	q := m.ready[endpoint]
+	for q != nil && q.Len() > 0 {
+		if !(*q)[0].void() {
+			return (*q)[0].message
+		}
+		heap.Pop(q)
+	}
+	delete(m.ready, endpoint)
+	return nil
+}
+
+// Claim implements [webhook.Outbox]. The clock is the system's.
 func (m *Memory) Claim(ctx context.Context, q webhook.ClaimQuery) ([]webhook.Delivery, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var found []*message
-	for _, msg := range m.due {
-		if !msg.due.After(q.Now) && !slices.Contains(q.Skip, msg.Endpoint) && !m.heldBack(msg) {
-			found = append(found, msg)
+	now := time.Now()
+	var heads queue
+	for endpoint := range m.ready {
+		if msg := m.first(endpoint); msg != nil && !msg.due.After(now) && !slices.Contains(q.Skip, endpoint) {
+			heads = append(heads, entry{msg, msg.due})
 		}
 	}
-	slices.SortFunc(found, func(a, b *message) int {
-		return cmp.Or(a.due.Compare(b.due), cmp.Compare(a.n, b.n))
-	})
+	heap.Init(&heads)
+	had := map[string]int{}
 	var out []webhook.Delivery
-	perEndpoint := map[string]int{}
-	for _, msg := range found {
-		if len(out) >= q.Limit {
-			break
-		}
-		if q.PerEndpoint > 0 && perEndpoint[msg.Endpoint] >= q.PerEndpoint {
-			continue
-		}
-		perEndpoint[msg.Endpoint]++
+	for len(heads) > 0 && len(out) < q.Limit {
+		msg := heads[0].message
 		msg.token++
 		msg.open = true
-		msg.due = q.Now.Add(q.Lease)
+		m.setDue(msg, now.Add(max(q.Lease, 1)))
 		out = append(out, webhook.Delivery{
-			Claim:   webhook.Claim{Message: msg.ID, Token: msg.token},
-			Message: cloneMessage(msg.Message),
-			Tried:   msg.tried,
+			Claim: webhook.Claim{Message: msg.ID, Token: msg.token}, Message: cloneMessage(msg.Message), Tried: msg.tried,
 		})
+		had[msg.Endpoint]++
+		next := m.first(msg.Endpoint)
+		if next.due.After(now) || had[msg.Endpoint] == q.PerEndpoint {
+			heap.Pop(&heads)
+			continue
+		}
+		heads[0] = entry{next, next.due}
+		heap.Fix(&heads, 0)
 	}
 	return out, nil
 }
@@ -95,7 +173,7 @@ func (m *Memory) Record(ctx context.Context, claim webhook.Claim, attempt webhoo
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	msg := m.due[claim.Message]
+	msg := m.messages[claim.Message]
 	if msg == nil || !msg.open || msg.token != claim.Token {
 		return fmt.Errorf("store: record attempt of message %s: %w", claim.Message, webhook.ErrStaleClaim)
 	}
@@ -104,48 +182,67 @@ func (m *Memory) Record(ctx context.Context, claim webhook.Claim, attempt webhoo
 	default:
 		return fmt.Errorf("store: record attempt of message %s: unknown state %q", claim.Message, next.State)
 	}
-	msg.attempts = append(msg.attempts, attempt)
-	msg.tried++
-	msg.open = false
-	msg.due = next.Due
-	m.setState(msg, next.State)
+	now := time.Now()
+	m.end(msg, attempt)
+	switch {
+	case next.State != webhook.StateDue:
+		m.setState(msg, next.State)
+	case msg.state == webhook.StateDue:
+		m.setDue(msg, now.Add(next.Wait))
+	}
 	if next.Gone {
-		m.gone[goneKey{msg.Project, msg.URL}] = true
-		for _, other := range m.due {
-			if other.Project == msg.Project && other.URL == msg.URL {
-				m.setState(other, webhook.StateDead)
-			}
+		m.gone[msg.target()] = true
+		for _, other := range m.undelivered[msg.target()] {
+			m.setState(other, webhook.StateDead)
 		}
 	}
+	m.releaseNext(msg, now)
 	return nil
 }
 
-func (m *Memory) setState(msg *message, state webhook.State) {
-	msg.state = state
-	if state == webhook.StateDue {
-		m.due[msg.ID] = msg
-	} else {
-		delete(m.due, msg.ID)
-	}
+// end adds an attempt, after which no claim of the message is open.
+func (m *Memory) end(msg *message, attempt webhook.Attempt) {
+	msg.attempts = append(msg.attempts, attempt)
+	msg.tried++
+	msg.open = false
 }
 
-// NextDue implements [webhook.Outbox].
-func (m *Memory) NextDue(ctx context.Context) (time.Time, error) {
+// GiveUp implements [webhook.Outbox].
+func (m *Memory) GiveUp(ctx context.Context, q webhook.GiveUpQuery) (int, error) {
 	if err := ctx.Err(); err != nil {
-		return time.Time{}, err
+		return 0, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var next *message
-	for _, msg := range m.due {
-		if !m.heldBack(msg) && (next == nil || msg.due.Before(next.due)) {
-			next = msg
+	now := time.Now()
+	for n := range q.Limit {
+		msg := m.first(q.Endpoint)
+		if msg == nil || now.Sub(msg.due) <= q.Overdue {
+			return n, nil
+		}
+		m.end(msg, q.Attempt)
+		m.setState(msg, webhook.StateDead)
+		m.releaseNext(msg, now)
+	}
+	return q.Limit, nil
+}
+
+// NextDue implements [webhook.Outbox].
+func (m *Memory) NextDue(ctx context.Context) (wait time.Duration, some bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, false, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := time.Now()
+	for endpoint := range m.ready {
+		if msg := m.first(endpoint); msg != nil {
+			if left := max(0, msg.due.Sub(now)); !some || left < wait {
+				wait, some = left, true
+			}
 		}
 	}
-	if next == nil {
-		return time.Time{}, nil
-	}
-	return next.due, nil
+	return wait, some, nil
 }
 
 // History implements [webhook.Outbox].
@@ -163,7 +260,7 @@ func (m *Memory) History(ctx context.Context, invoiceID string) ([]webhook.Recor
 			Attempts: slices.Clone(msg.attempts),
 		}
 		if msg.state == webhook.StateDue {
-			record.Due = msg.due
+			record.Due = msg.due.UTC()
 		}
 		out = append(out, record)
 	}
@@ -177,7 +274,7 @@ func (m *Memory) inOrder(invoiceID string) []*message {
 }
 
 // Resend implements [webhook.Outbox].
-func (m *Memory) Resend(ctx context.Context, invoiceID string, now time.Time) (invoice.Message, error) {
+func (m *Memory) Resend(ctx context.Context, invoiceID string) (invoice.Message, error) {
 	if err := ctx.Err(); err != nil {
 		return invoice.Message{}, err
 	}
@@ -189,9 +286,9 @@ func (m *Memory) Resend(ctx context.Context, invoiceID string, now time.Time) (i
 	}
 	msg := all[len(all)-1]
 	delete(m.gone, goneKey{msg.Project, msg.URL})
-	msg.due = now
 	msg.tried = 0
 	msg.open = false // what is under way now was not asked for by this resend
 	m.setState(msg, webhook.StateDue)
+	m.releaseNext(msg, time.Now())
 	return cloneMessage(msg.Message), nil
 }

@@ -202,7 +202,7 @@ func (d *Dispatcher) follow(a answer, format string, tried int, now time.Time) N
 	case verdictRetry:
 	}
 	if errors.Is(a.err, errInterrupted) {
-		return Next{State: StateDue, Due: now.UTC()}
+		return Next{State: StateDue}
 	}
 	if tried >= len(schedule) {
 		return Next{State: StateDead}
@@ -212,7 +212,7 @@ func (d *Dispatcher) follow(a answer, format string, tried int, now time.Time) N
 	if a.status == http.StatusTooManyRequests || a.status == http.StatusServiceUnavailable {
 		wait = max(wait, min(retryAfter(a.retryAfter, now), d.cfg.MaxRetryAfter))
 	}
-	return Next{State: StateDue, Due: now.Add(wait).UTC()}
+	return Next{State: StateDue, Wait: wait}
 }
 
 // retryAfter reads the header in either of its forms (RFC 9110, 10.2.3); nonsense is 0.

@@ -36,11 +36,13 @@ type Config struct {
 	// take. Default 4 times Workers.
 	Late int
 	// Lease is how long a claimed message is hidden from other claims, at least twice the client's
-	// timeout. A message whose process died is sent again when it has run out. Default 1 minute.
+	// timeout. A quarter of it is how long the outbox is waited for. A message whose process died is sent again when it has run out. Default 1 minute.
 	Lease time.Duration
 	// Schedule are the waits after the first, second ... failed attempt; after one more failure
 	// the message is dead. Up to a tenth is added to each wait at random, so that what failed
-	// together does not come back together. Empty but not nil: one attempt. Default 5 s, 5 min,
+	// together does not come back together. What has been due for as long as all of that takes, and for a day at
+	// least, without being tried because its endpoint does not answer, is dead as well. Empty but not nil: one
+	// attempt. Default 5 s, 5 min,
 	// 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h: ten attempts over more than three days.
 	Schedule []time.Duration
 	// MaxRetryAfter bounds what an endpoint can ask for with Retry-After. Default 24 hours.
@@ -141,6 +143,24 @@ func checkSchedule(waits []time.Duration) error {
 	return nil
 }
 
+// overdue is how long a message is due at most for an endpoint that does not answer: as long as the longest schedule
+// takes, but for a day at least, so that no short outage empties the outbox.
+func (c Config) overdue() time.Duration {
+	longest := 24 * time.Hour
+	schedules := [][]time.Duration{c.Schedule}
+	for _, rules := range c.Rules {
+		schedules = append(schedules, rules.Schedule)
+	}
+	for _, schedule := range schedules {
+		var all time.Duration
+		for _, wait := range schedule {
+			all += wait + wait/10
+		}
+		longest = max(longest, all)
+	}
+	return longest
+}
+
 // Dispatcher sends the messages of an outbox until their endpoints have taken them. Any number of
 // processes may each run one on the same outbox.
 type Dispatcher struct {
@@ -216,6 +236,7 @@ type run struct {
 	prompt    map[*flight]bool // the deliveries that count among the workers
 	late      int              // those beside them
 	failures  int              // claims that failed in a row
+	giveUpAt  time.Time        // when messages may be given up again
 	news      chan news        // room for all that there can be: nobody waits to tell
 }
 
@@ -249,13 +270,12 @@ func (r *run) claim(ctx context.Context) pause {
 		return pause{time: min(r.cfg.Poll, patience), quiet: true}
 	}
 	skip, perEndpoint := r.endpoints.ration(now)
-	deliveries, err := r.cfg.Outbox.Claim(ctx, ClaimQuery{
-		Now: now, Lease: r.cfg.Lease, Limit: free, Skip: skip, PerEndpoint: perEndpoint,
-	})
+	deliveries, err := r.ask(ctx, ClaimQuery{Lease: r.cfg.Lease, Limit: free, Skip: skip, PerEndpoint: perEndpoint})
 	if err != nil {
 		return r.claimFailed(ctx, err)
 	}
 	r.failures = 0
+	r.giveUp(ctx, now)
 	for _, delivery := range deliveries {
 		r.start(delivery)
 	}
@@ -265,7 +285,43 @@ func (r *run) claim(ctx context.Context) pause {
 	case len(deliveries) > 0 || len(r.prompt) > 0 || r.late > 0:
 		return pause{time: r.cfg.Poll}
 	}
-	return pause{time: r.idle(ctx, now)}
+	return pause{time: r.idle(ctx)}
+}
+
+// ask claims, but not for so long that what it brings is no longer claimed.
+func (r *run) ask(ctx context.Context, q ClaimQuery) ([]Delivery, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.Lease/4)
+	defer cancel()
+	return r.cfg.Outbox.Claim(ctx, q)
+}
+
+// givenUp is how many messages are given up at once: few enough to be in nobody's way.
+const givenUp = 100
+
+// giveUp gives up what has waited for an endpoint that does not answer for as long as a message is tried. One such
+// endpoint has its turn in each poll.
+func (r *run) giveUp(ctx context.Context, now time.Time) {
+	if now.Before(r.giveUpAt) {
+		return
+	}
+	endpoint, some := r.endpoints.turn(now)
+	if !some {
+		return
+	}
+	r.giveUpAt = now.Add(r.cfg.Poll)
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.Lease/4)
+	defer cancel()
+	n, err := r.cfg.Outbox.GiveUp(ctx, GiveUpQuery{
+		Endpoint: endpoint, Overdue: r.cfg.overdue(), Limit: givenUp,
+		Attempt: Attempt{At: now.UTC(), Error: "not sent, because the endpoint has not answered for too long"},
+	})
+	switch {
+	case err != nil && ctx.Err() == nil:
+		r.cfg.Logger.ErrorContext(ctx, "webhook: give up messages", "endpoint", endpoint, "err", err)
+	case n > 0:
+		r.cfg.Logger.WarnContext(ctx, "webhook: messages are given up", "endpoint", endpoint, "messages", n)
+	}
+	r.endpoints.looked(endpoint, now, n == givenUp)
 }
 
 // setAside takes those that are late from among the workers, and answers when the next will be.
@@ -299,15 +355,17 @@ func (r *run) claimFailed(ctx context.Context, err error) pause {
 
 // idle answers how long nothing is due, at most the time of a poll: other processes give no hints.
 // What is due already was left out by the claim, and waits for the next poll as well.
-func (r *run) idle(ctx context.Context, now time.Time) time.Duration {
-	due, err := r.cfg.Outbox.NextDue(ctx)
+func (r *run) idle(ctx context.Context) time.Duration {
+	asking, cancel := context.WithTimeout(ctx, r.cfg.Lease/4)
+	defer cancel()
+	wait, some, err := r.cfg.Outbox.NextDue(asking)
 	if err != nil {
 		if ctx.Err() == nil {
 			r.cfg.Logger.ErrorContext(ctx, "webhook: ask when the next message is due", "err", err)
 		}
 		return r.cfg.Poll
 	}
-	if wait := due.Sub(now); !due.IsZero() && wait > 0 {
+	if some && wait > 0 {
 		return min(wait, r.cfg.Poll)
 	}
 	return r.cfg.Poll

@@ -787,7 +787,7 @@ func TestGoneDisablesTheURLUntilAResend(t *testing.T) {
 			require.Equal(t, webhook.StateDead, rec.State)
 		}
 		back.Store(true)
-		_, err := w.store.Resend(t.Context(), "inv", time.Now())
+		_, err := w.store.Resend(t.Context(), "inv")
 		require.NoError(t, err)
 		d.Hint()
 		synctest.Wait()
@@ -803,7 +803,7 @@ func TestAResendHasTheSameIDAndBytes(t *testing.T) {
 		d, stop := w.run()
 		synctest.Wait()
 		time.Sleep(time.Hour)
-		_, err := w.store.Resend(t.Context(), "inv", time.Now())
+		_, err := w.store.Resend(t.Context(), "inv")
 		require.NoError(t, err)
 		d.Hint()
 		synctest.Wait()

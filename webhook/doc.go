@@ -29,6 +29,7 @@
 //	any other status; redirects               is dead; redirects are not followed
 //	address refused by the client             is dead
 //	failure of the last attempt on schedule   is dead
+//	none for as long as the schedule takes    is dead, tried or not: see Config.Schedule
 //
 // A dead message is kept with its history, and lets the next of its invoice go on. Resend of the
 // [Outbox] makes it due again.

@@ -45,6 +45,7 @@ type endpoint struct {
 	failures int       // in a row; more than 0: troubled
 	failedAt time.Time // when the last of them was
 	openTill time.Time // until then nothing is sent
+	lookedAt time.Time // when something to give up was looked for; zero to look as soon as possible
 }
 
 // endpoints rations deliveries. A healthy endpoint may have perEndpoint in flight, one with a late delivery no
@@ -91,6 +92,26 @@ func (es *endpoints) ration(now time.Time) (skip []string, perEndpoint int) {
 	}
 	slices.Sort(skip)
 	return skip, perEndpoint
+}
+
+// lookAgain is how long nothing to give up is looked for after none was found.
+const lookAgain = time.Minute
+
+// turn answers an endpoint whose breaker has opened and that had no turn for the longest time, if it is time.
+func (es *endpoints) turn(now time.Time) (name string, some bool) {
+	for other, e := range es.known {
+		if e.failures >= es.breaker.Failures && now.Sub(e.lookedAt) >= lookAgain && (!some || e.lookedAt.Before(es.known[name].lookedAt)) {
+			name, some = other, true
+		}
+	}
+	return name, some
+}
+
+// looked notes that the endpoint had its turn, and whether there may be more to give up.
+func (es *endpoints) looked(name string, now time.Time, more bool) {
+	if es.known[name].lookedAt = now; more {
+		es.known[name].lookedAt = now.Add(-lookAgain)
+	}
 }
 
 // begin counts a delivery in.

@@ -3,6 +3,8 @@
 // [Run] is the conformance suite of [chain.Node]: whoever writes an adapter gives it a [World] to
 // drive, a real node or a simulated one, and learns which rule is broken.
 //
+// [RunWatcher] is that of watchers that do without a node and a [chain.Follower].
+//
 // [Chain] is a whole chain in memory, which pays, mines, reorganises, stalls and lies on command:
 //
 //	c := chaintest.NewChain(chaintest.Config{})

@@ -206,6 +206,7 @@ func (l Lie) of(transfers []chain.Transfer) []chain.Transfer {
 			t.Units.Neg(t.Units)
 		case Inflated:
 			t.Units.Mul(t.Units, big.NewInt(10))
+		default: // says nothing else of transfers that there are
 		}
 	}
 	return transfers

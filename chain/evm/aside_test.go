@@ -370,3 +370,103 @@ func TestNodeThatGoesAwayIsNoHeightWithoutABlock(t *testing.T) {
 	require.NotErrorIs(t, err, chain.ErrNotFound)
 	require.NotErrorIs(t, err, chain.ErrNoBlock)
 }
+
+// crowded is a block whose second transaction has a receipt that the node does not give, as it is too large.
+func crowded() *fakeNode {
+	f := newFake()
+	f.tx(shop, 1)
+	f.tx(other, 9).transfer(usdtContract, shop2, 7).log(other, "0x", topic(shop))
+	f.tx(shop, 3).transfer(usdcContract, shop, 4)
+	f.fail("eth_getBlockReceipts", tooLarge)
+	f.override["eth_getTransactionReceipt"] = func(p []json.RawMessage) (any, *rpcFault) {
+		for i, r := range f.receipts() {
+			if string(p[0]) == `"`+r["transactionHash"].(string)+`"` && (i != 1 || f.txs[1].logs == nil) {
+				return r, nil
+			}
+		}
+		return nil, tooLarge
+	}
+	return f
+}
+
+func TestReceiptLargerThanWhatIsReadStopsNothing(t *testing.T) {
+	f := newFake()
+	f.tx(shop, 1)
+	f.tx(other, 9).transfer(usdtContract, shop2, 7).log(other, "0x"+strings.Repeat("00", evm.MaxAnswer/2), topic(shop))
+	sees(t, f,
+		paid{"value", "ETH", shop, 1},
+		paid{"value", "ETH", other, 9},
+		paid{usdtContract + "#0:" + shop2, "USDT", shop2, 7})
+}
+
+func TestReceiptThatIsTooLargeIsSetAsideAlone(t *testing.T) {
+	f := crowded()
+	sees(t, f,
+		paid{"value", "ETH", shop, 1},
+		paid{"value", "ETH", other, 9}, // it has logs of a token, so it has succeeded
+		paid{usdtContract + "#0:" + shop2, "USDT", shop2, 7},
+		paid{"value", "ETH", shop, 3},
+		paid{usdcContract + "#0:" + shop, "USDC", shop, 4})
+	b, err := f.node(t).Block(t.Context(), 100)
+	require.NoError(t, err)
+	require.Empty(t, b.Unexamined)
+
+	f.txs[1].logs = f.txs[1].logs[1:] // nothing shows that it has succeeded
+	n := f.node(t)
+	b, err = n.Block(t.Context(), 100)
+	require.NoError(t, err)
+	require.Len(t, b.Unexamined, 1)
+	require.Equal(t, f.txs[1].hash, b.Unexamined[0].TxID)
+	require.Len(t, b.Transfers, 3)
+	u := chain.Unexamined{TxID: f.txs[1].hash, Height: 100, Block: blockHash}
+	_, err = n.Examine(t.Context(), u)
+	require.ErrorContains(t, err, "too large")
+
+	f.traced = true // but a trace does
+	b, err = f.node(t).Block(t.Context(), 100)
+	require.NoError(t, err)
+	require.Empty(t, b.Unexamined)
+	require.Len(t, b.Transfers, 4)
+	f.traced = false
+
+	f.txs[1].logs = nil
+	found, err := n.Examine(t.Context(), u)
+	require.NoError(t, err)
+	require.Equal(t, []paid{{"value", "ETH", other, 9}}, paidOf(chain.Block{Transfers: found}))
+}
+
+func TestReceiptThatIsTooLargeOfAFailedOrIrrelevantTransaction(t *testing.T) {
+	f := crowded()
+	f.txs[1].logs, f.txs[1].value = f.txs[1].logs[1:], "0x0"
+	b, err := f.node(t).Block(t.Context(), 100)
+	require.NoError(t, err)
+	require.Empty(t, b.Unexamined, "it can have moved nothing")
+	require.Len(t, b.Transfers, 3)
+}
+
+func TestReceiptIsNotMadeOfLogsThatAreIncomplete(t *testing.T) {
+	f := crowded()
+	f.say("eth_getLogs", []object{})
+	b, err := f.node(t).Block(t.Context(), 100)
+	require.NoError(t, err)
+	require.Len(t, b.Unexamined, 1, "the header announces logs of the tokens")
+	f.fail("eth_getLogs", tooLarge)
+	b, err = f.node(t).Block(t.Context(), 100)
+	require.NoError(t, err)
+	require.Len(t, b.Unexamined, 1)
+	require.Len(t, b.Transfers, 3, "with the receipts that could be read")
+}
+
+func TestLogsOfUnwatchedContractsDecideNothing(t *testing.T) {
+	bothWays(t, func(t *testing.T, f *fakeNode) {
+		f.tx(shop, 5).log(other, "0x", topic(shop)).transfer(usdtContract, shop, 6)
+		receipts := f.receipts()
+		odd := receipts[0]["logs"].([]object)[0]
+		odd["blockHash"], odd["logIndex"], odd["removed"] = "0x"+strings.Repeat("2", 64), "0x99", true
+		if _, without := f.override["eth_getBlockReceipts"]; !without {
+			f.say("eth_getBlockReceipts", receipts)
+		}
+		f.say("eth_getTransactionReceipt", receipts[0])
+		sees(t, f, paid{"value", "ETH", shop, 5}, paid{usdtContract + "#0", "USDT", shop, 6})
+	})
+}

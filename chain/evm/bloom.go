@@ -33,13 +33,16 @@ func (f *bloom) mayContain(value []byte) bool {
 	return true
 }
 
-// bloomOf is the filter of a block with these receipts. Addresses and topics repeat a lot within a block,
+// bloomOf is the filter of a block with these receipts, without those that are nil. Addresses and topics repeat a lot within a block,
 // and each is hashed once.
 func bloomOf(receipts []*wireReceipt) bloom {
 	var f bloom
 	addresses := make(map[address]struct{})
 	topics := make(map[word]struct{})
 	for _, r := range receipts {
+		if r == nil {
+			continue
+		}
 		for i := range r.Logs {
 			l := &r.Logs[i]
 			if _, done := addresses[l.Address]; !done {

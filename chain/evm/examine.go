@@ -68,7 +68,7 @@ func (n *Node) examine(ctx context.Context, u chain.Unexamined) ([]chain.Transfe
 		}
 		alone.inner = []inner{n.innerOf(trace.TxHash, trace.Result)}
 	}
-	receipts, err := n.receiptsOf(ctx, alone, func(int) bool { return true })
+	receipts, err := n.receiptsApart(ctx, alone, func(int) bool { return true })
 	if err != nil {
 		return nil, err
 	}

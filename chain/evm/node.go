@@ -41,8 +41,9 @@ type Config struct {
 
 	// Traces has Block look at the calls within transactions, for native coin that a contract passes on: contract
 	// wallets and exchanges pay so. The node must offer debug_traceBlockByHash, as [Node.Capabilities]
-	// tells, and for blocks that it no longer has the state of it must be an archive node: what it cannot
-	// trace is an error, never passed over. Several nodes of one network need the same setting.
+	// tells, and for blocks that it no longer has the state of it must be an archive node: a block that it cannot
+	// trace is an error. A single transaction that cannot be traced, as its trace is larger than what is read, is
+	// unexamined. Several nodes of one network need the same setting.
 	Traces bool
 
 	// Hints cut the time between two questions for the tip short, such as [Heads] of the same network. They
@@ -52,7 +53,8 @@ type Config struct {
 	Logger *slog.Logger // nil is silence
 }
 
-// Node reads a network through one JSON-RPC endpoint. It is a [chain.Node] and a [chain.Hinter].
+// Node reads a network through one JSON-RPC endpoint. It is a [chain.Node], a [chain.Hinter]
+// and a [chain.Examiner].
 //
 // A transfer's TxID is the transaction's hash in lower case. Its Index is "value" for native coin, and for
 // coin that a contract passes on "call#", a number, ":" and the recipient. The number is how many calls with
@@ -269,7 +271,9 @@ func (n *Node) Header(ctx context.Context, height uint64) (chain.Header, error) 
 // some are.
 //
 // What a node refuses, in whatever words, is asked for in smaller parts: the receipts or traces of a block one
-// by one, a batch of calls in smaller batches. What it then still refuses is an error.
+// by one, a batch of calls in smaller batches, a trace without the data of calls. What it then still refuses is an
+// error, unless it is about one transaction while the node answers for others: anybody can make a transaction whose
+// trace or receipt is too large. Such a transaction is unexamined; what shows nevertheless is among the transfers.
 //
 // Type, input and sender of a transaction make no difference: value that a successful transaction moves has
 // arrived, also one that another network has deposited. Withdrawals of validators are no transactions, and no transfers.

@@ -49,6 +49,9 @@ func (n *Node) receipts(ctx context.Context, b *wireBlock) ([]*wireReceipt, erro
 		return n.pickedReceipts(ctx, b)
 	}
 	receipts, one := n.eachReceipt(ctx, b)
+	if one != nil && !errors.Is(one, chain.ErrIncomplete) && ctx.Err() == nil {
+		receipts, one = n.receiptsApart(ctx, b, func(int) bool { return true })
+	}
 	if one != nil {
 		return nil, fmt.Errorf("%w; single receipts: %w", err, one)
 	}
@@ -65,15 +68,15 @@ func (n *Node) blockReceipts(ctx context.Context, b *wireBlock) ([]*wireReceipt,
 		return nil, fmt.Errorf("%w: %d receipts for %d transactions", chain.ErrIncomplete, len(receipts), len(b.Txs))
 	}
 	for i, r := range receipts {
-		if err := checkReceipt(b, i, r); err != nil {
+		if err := n.checkReceipt(b, i, r); err != nil {
 			return nil, err
 		}
 	}
 	return receipts, checkBloom(b, receipts)
 }
 
-// checkReceipt makes sure that a receipt, and every log in it, is that of the block's i-th transaction.
-func checkReceipt(b *wireBlock, i int, r *wireReceipt) error {
+// checkReceipt makes sure that a receipt, and every log of a token in it, is that of the block's i-th transaction.
+func (n *Node) checkReceipt(b *wireBlock, i int, r *wireReceipt) error {
 	tx := b.Txs[i].Hash
 	if r == nil {
 		return fmt.Errorf("%w: no receipt of transaction %s", chain.ErrIncomplete, tx)
@@ -82,14 +85,19 @@ func checkReceipt(b *wireBlock, i int, r *wireReceipt) error {
 		return fmt.Errorf("%w: receipt of transaction %s in block %s, want %s in %s",
 			chain.ErrIncomplete, r.TxHash, r.BlockHash, tx, b.Hash)
 	}
+	before := -1
 	for i := range r.Logs {
 		l := &r.Logs[i]
+		if _, ours := n.tokenOf(l); !ours {
+			continue // of no consequence, whatever it is
+		}
 		if l.TxHash != tx || l.BlockHash != b.Hash || l.Removed {
 			return fmt.Errorf("%w: log %d of transaction %s belongs elsewhere or was removed", chain.ErrIncomplete, i, tx)
 		}
-		if i > 0 && l.Index <= r.Logs[i-1].Index {
+		if before >= 0 && l.Index <= r.Logs[before].Index {
 			return fmt.Errorf("%w: log %d of transaction %s is repeated or out of order", chain.ErrIncomplete, i, tx)
 		}
+		before = i
 	}
 	return nil
 }
@@ -112,7 +120,23 @@ func checkBloom(b *wireBlock, receipts []*wireReceipt) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%w: logs are missing or too many: they do not make the filter in the header", chain.ErrIncomplete)
+	return errFilter
+}
+
+var errFilter = fmt.Errorf("%w: logs are missing or too many: they do not make the filter in the header", chain.ErrIncomplete)
+
+// checkBloomPart is checkBloom where some receipts are not known: those that are must not have more logs than the filter
+// announces.
+func checkBloomPart(b *wireBlock, receipts []*wireReceipt) error {
+	if b.Bloom == (bloom{}) || b.hasUnsent() {
+		return nil
+	}
+	for i, bits := range bloomOf(receipts) {
+		if bits&^b.Bloom[i] != 0 {
+			return errFilter
+		}
+	}
+	return nil
 }
 
 // eachReceipt reads all receipts of a block, each for itself.
@@ -134,14 +158,21 @@ func (n *Node) pickedReceipts(ctx context.Context, b *wireBlock) ([]*wireReceipt
 	}
 	if err != nil || all {
 		receipts, one := n.eachReceipt(ctx, b)
+		if one != nil && !errors.Is(one, chain.ErrIncomplete) && ctx.Err() == nil {
+			receipts, one = n.receiptsApart(ctx, b, func(int) bool { return true })
+		}
 		if one != nil {
 			return nil, errors.Join(err, one)
 		}
 		return receipts, n.checkLogs(receipts, logs, true)
 	}
-	receipts, err := n.receiptsOf(ctx, b, func(i int) bool {
-		return logs[b.Txs[i].Hash] > 0 || n.movesCoin(&b.Txs[i]) || b.inner != nil && len(b.inner[i].transfers) > 0
-	})
+	wanted := func(i int) bool {
+		return len(logs[b.Txs[i].Hash]) > 0 || n.movesCoin(&b.Txs[i]) || b.inner != nil && len(b.inner[i].transfers) > 0
+	}
+	receipts, err := n.receiptsOf(ctx, b, wanted)
+	if err != nil && !errors.Is(err, chain.ErrIncomplete) && ctx.Err() == nil {
+		receipts, err = n.receiptsApart(ctx, b, wanted)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -150,13 +181,13 @@ func (n *Node) pickedReceipts(ctx context.Context, b *wireBlock) ([]*wireReceipt
 
 // checkLogs makes sure that every log which was announced is in the receipts and, unless some may be missing,
 // that these have no others.
-func (n *Node) checkLogs(receipts []*wireReceipt, logs map[word]int, missing bool) error {
+func (n *Node) checkLogs(receipts []*wireReceipt, logs map[word][]wireLog, missing bool) error {
 	placed := 0
 	for _, r := range receipts {
 		if r == nil {
 			continue
 		}
-		announced := logs[r.TxHash]
+		announced := len(logs[r.TxHash])
 		if announced > 0 {
 			placed++
 		}
@@ -187,16 +218,16 @@ func (n *Node) receiptsOf(ctx context.Context, b *wireBlock, wanted func(i int) 
 		return nil, err
 	}
 	for _, i := range places {
-		if err := checkReceipt(b, i, receipts[i]); err != nil {
+		if err := n.checkReceipt(b, i, receipts[i]); err != nil {
 			return nil, err
 		}
 	}
 	return receipts, nil
 }
 
-// tokenLogs counts the Transfer logs of the configured tokens by transaction. It also says whether logs may
+// tokenLogs answers the Transfer logs of the configured tokens by transaction. It also says whether logs may
 // be missing: the header's filter lets expect a token of which no log came, or says nothing at all.
-func (n *Node) tokenLogs(ctx context.Context, b *wireBlock) (count map[word]int, missing bool, err error) {
+func (n *Node) tokenLogs(ctx context.Context, b *wireBlock) (byTx map[word][]wireLog, missing bool, err error) {
 	if len(n.tokens) == 0 {
 		return nil, false, nil
 	}
@@ -213,7 +244,7 @@ func (n *Node) tokenLogs(ctx context.Context, b *wireBlock) (count map[word]int,
 	if err := n.call(ctx, &logs, "eth_getLogs", filter); err != nil {
 		return nil, false, err
 	}
-	count = make(map[word]int)
+	byTx = make(map[word][]wireLog)
 	came := make([]bool, len(n.tokens))
 	for i := range logs {
 		l := &logs[i]
@@ -221,18 +252,18 @@ func (n *Node) tokenLogs(ctx context.Context, b *wireBlock) (count map[word]int,
 		if !ours || l.BlockHash != b.Hash || l.Removed {
 			return nil, false, fmt.Errorf("%w: log of transaction %s was not asked for or was removed", chain.ErrIncomplete, l.TxHash)
 		}
-		count[l.TxHash]++
+		byTx[l.TxHash] = append(byTx[l.TxHash], *l)
 		came[t] = true
 	}
 	if b.Bloom == (bloom{}) {
-		return count, true, nil
+		return byTx, true, nil
 	}
 	for _, t := range expected {
 		if !came[t] {
-			return count, true, nil
+			return byTx, true, nil
 		}
 	}
-	return count, false, nil
+	return byTx, false, nil
 }
 
 // expected are the tokens of which the filter in the header lets expect transfers.

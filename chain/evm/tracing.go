@@ -83,12 +83,10 @@ func (t *tracing) missing() []int {
 	return missing
 }
 
-func (t *tracing) take(hash word, trace *wireTrace) bool {
-	if trace == nil || !trace.usable() {
-		return false
+func (t *tracing) take(hash word, trace *wireTrace) {
+	if trace.usable() {
+		t.traces[hash], t.able = trace, true
 	}
-	t.traces[hash], t.able = trace, true
-	return true
 }
 
 // atOnce asks for the whole block, for half of the time that there is. Its only errors are those that asking for less

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"math/big"
 	"strconv"
@@ -27,6 +28,9 @@ var transferTopic = []byte{
 // Not proven are logs and internal transactions, as no block commits to them. They are believed if there is a
 // result for each transaction, of this block by number and time, that agrees with the block on which succeeded.
 // That a node left out a log cannot be seen; nor does anything prove that the block producers signed the header.
+//
+// A transaction whose result is larger than what is read, or cannot be read, is unexamined if the node answers those
+// of others.
 func (n *Node) Block(ctx context.Context, height uint64) (chain.Block, error) {
 	block, err := n.block(ctx, height)
 	if err != nil {
@@ -36,33 +40,39 @@ func (n *Node) Block(ctx context.Context, height uint64) (chain.Block, error) {
 }
 
 func (n *Node) block(ctx context.Context, height uint64) (chain.Block, error) {
-	at, err := number(height)
+	answer, header, err := n.wholeBlock(ctx, height)
 	if err != nil {
 		return chain.Block{}, err
+	}
+	infos, err := n.infos(ctx, answer)
+	if err != nil {
+		return chain.Block{}, err
+	}
+	return chain.Block{Header: header, Transfers: n.transfers(answer, infos), Unexamined: answer.unexamined()}, nil
+}
+
+// wholeBlock reads a block with its transactions, each of which is what its id says.
+func (n *Node) wholeBlock(ctx context.Context, height uint64) (*wireBlock, chain.Header, error) {
+	at, err := number(height)
+	if err != nil {
+		return nil, chain.Header{}, err
 	}
 	var answer wireBlock
 	if err := n.api.call(ctx, wallet, "getblockbynum", map[string]int64{"num": at}, &answer); err != nil {
 		n.trust.Store(0)
-		return chain.Block{}, err
+		return nil, chain.Header{}, err
 	}
 	if answer.nothing() {
-		return chain.Block{}, chain.ErrNotFound
+		return nil, chain.Header{}, chain.ErrNotFound
 	}
 	header, err := answer.header()
 	if err != nil {
-		return chain.Block{}, err
+		return nil, chain.Header{}, err
 	}
 	if header.Height != height {
-		return chain.Block{}, fmt.Errorf("%w: was answered block %d", chain.ErrIncomplete, header.Height)
+		return nil, chain.Header{}, fmt.Errorf("%w: was answered block %d", chain.ErrIncomplete, header.Height)
 	}
-	if err := checkTxs(&answer); err != nil {
-		return chain.Block{}, err
-	}
-	infos, err := n.infos(ctx, &answer)
-	if err != nil {
-		return chain.Block{}, err
-	}
-	return chain.Block{Header: header, Transfers: n.transfers(&answer, infos)}, nil
+	return &answer, header, checkTxs(&answer)
 }
 
 // checkTxs makes sure that each transaction is what its id says, and there once. It reads their contracts.
@@ -86,7 +96,8 @@ func checkTxs(b *wireBlock) error {
 // transactions are proven, and none of them ran code.
 func (n *Node) infos(ctx context.Context, b *wireBlock) ([]*wireInfo, error) {
 	made := root(b.Txs)
-	needed := !bytes.Equal(made[:], b.Header.Raw.Root) && (len(b.Txs) > 0 || len(b.Header.Raw.Root) > 0)
+	proven := bytes.Equal(made[:], b.Header.Raw.Root) || len(b.Txs) == 0 && len(b.Header.Raw.Root) == 0
+	needed := !proven
 	if needed {
 		n.log.WarnContext(ctx, "tron: transactions do not make the root in the header; comparing them with their results",
 			"network", n.network, "block", b.ID.String())
@@ -100,7 +111,11 @@ func (n *Node) infos(ctx context.Context, b *wireBlock) ([]*wireInfo, error) {
 	var answer []wireInfo
 	if err := n.api.call(ctx, wallet, "gettransactioninfobyblocknum", map[string]int64{"num": b.Header.Raw.Number}, &answer); err != nil {
 		n.trust.Store(0)
-		return nil, err
+		var form *formError
+		if ctx.Err() != nil || !errors.Is(err, ErrAnswerTooLarge) && !errors.As(err, &form) {
+			return nil, err
+		}
+		return n.infosApart(ctx, b, proven, err)
 	}
 	// A block whose transactions were all left out has the root of none only in its header.
 	if len(answer) != len(b.Txs) || len(answer) == 0 {
@@ -157,7 +172,7 @@ func (n *Node) transfers(b *wireBlock, infos []*wireInfo) []chain.Transfer {
 				From: spell(x.contract.from), To: spell(x.contract.to), Units: big.NewInt(x.contract.sun),
 			})
 		}
-		if infos == nil || !x.contract.mayRun() || infos[i].Receipt.Result != success {
+		if infos == nil || infos[i] == nil || !x.contract.mayRun() || infos[i].Receipt.Result != success {
 			continue
 		}
 		all = n.appendTokens(all, infos[i])

@@ -184,10 +184,11 @@ func TestIncident13_AmountsAreExactBeyondFloatsAndRefusedBeyondTheirSize(t *test
 	require.Equal(t, huge, b.Transfers[1].Units)
 	require.EqualValues(t, 1<<53+1, b.Transfers[2].Units.Int64())
 	for _, value := range []string{"9223372036854775808", "1e3", "5.0", `"5"`, "0x5", "true", "{}"} {
-		s.Edit("gettransactioninfobyblocknum", func(a any) any {
-			info(a, 1)["internal_transactions"].([]any)[0].(object)["callValueInfo"] = []object{{"callValue": json.RawMessage(value)}}
-			return a
-		})
+		spoil := func(o object) {
+			o["internal_transactions"].([]any)[0].(object)["callValueInfo"] = []object{{"callValue": json.RawMessage(value)}}
+		}
+		s.Edit("gettransactioninfobyblocknum", func(a any) any { spoil(info(a, 1)); return a })
+		s.Edit("gettransactioninfobyid", func(a any) any { spoil(a.(object)); return a })
 		_, err := s.node.Block(t.Context(), at)
 		require.Error(t, err, value)
 	}

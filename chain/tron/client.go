@@ -164,17 +164,24 @@ func (c *client) decode(body []byte, result any) error {
 	return tidy(json.Unmarshal(body, result))
 }
 
+// formError is an answer that cannot be decoded, which what is in it may be the cause of.
+type formError struct{ what string }
+
+func (e *formError) Error() string { return e.what }
+
 // tidy makes an error of decoding short: what is wrong, without the text that is wrong.
 func tidy(err error) error {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
 	switch {
+	case err == nil:
+		return nil
 	case errors.As(err, &syntax):
-		return fmt.Errorf("answer is broken JSON at byte %d", syntax.Offset)
+		return &formError{fmt.Sprintf("answer is broken JSON at byte %d", syntax.Offset)}
 	case errors.As(err, &kind):
-		return fmt.Errorf("answer has the wrong type or size at %q", kind.Field)
+		return &formError{fmt.Sprintf("answer has the wrong type or size at %q", kind.Field)}
 	}
-	return err
+	return &formError{err.Error()}
 }
 
 // clean makes a node's message fit for logs.

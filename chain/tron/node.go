@@ -45,7 +45,7 @@ type Config struct {
 	Logger *slog.Logger // nil is silence
 }
 
-// Node reads a network through the HTTP API of one full node. It is a [chain.Node].
+// Node reads a network through the HTTP API of one full node. It is a [chain.Node] and a [chain.Examiner].
 //
 // A transfer's TxID is the transaction's id in lower case without 0x. Its Index is
 //   - "value" for the TRX of a transfer transaction;
@@ -72,7 +72,10 @@ type Node struct {
 	trust      atomic.Int64 // how many more calls of Tip rely on block 0 and the tokens as they were
 }
 
-var _ chain.Node = (*Node)(nil)
+var (
+	_ chain.Node     = (*Node)(nil)
+	_ chain.Examiner = (*Node)(nil)
+)
 
 // New makes a Node. It calls nothing.
 func New(c Config) (*Node, error) {

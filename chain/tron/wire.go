@@ -62,6 +62,8 @@ type wireBlock struct {
 		Raw *wireHeader `json:"raw_data"`
 	} `json:"block_header"`
 	Txs []wireTx `json:"transactions"`
+
+	aside map[int]string // transactions that could not be examined, and why
 }
 
 // nothing says whether the answer was an empty object.

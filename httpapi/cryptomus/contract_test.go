@@ -160,12 +160,12 @@ func cursor(id string, next bool) string {
 
 // take records that everything that is due was delivered, and makes the latest webhook of an invoice due again.
 func (w *world) take(t testing.TB, id string) {
-	claimed, err := w.store.Claim(t.Context(), webhook.ClaimQuery{Now: w.now(), Lease: time.Minute, Limit: 9})
+	claimed, err := w.store.Claim(t.Context(), webhook.ClaimQuery{Lease: time.Minute, Limit: 9})
 	require.NoError(t, err)
 	for _, c := range claimed {
 		require.NoError(t, w.store.Record(t.Context(), c.Claim, webhook.Attempt{At: w.now(), Status: 200}, webhook.Next{State: webhook.StateDelivered}))
 	}
-	_, err = w.store.Resend(t.Context(), id, w.now())
+	_, err = w.store.Resend(t.Context(), id)
 	require.NoError(t, err)
 }
 

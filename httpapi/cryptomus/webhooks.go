@@ -106,7 +106,7 @@ func (a *api) resendOf(r *httpapi.Request, inv invoice.Invoice) (any, error) {
 	if deliveries(records[len(records)-1]) > maxResends {
 		return nil, errTooMuchResend
 	}
-	switch _, err := a.cfg.Store.Resend(r.Context(), inv.ID, a.cfg.Now().UTC()); {
+	switch _, err := a.cfg.Store.Resend(r.Context(), inv.ID); {
 	case errors.Is(err, invoice.ErrNotFound):
 		return nil, errNoNotification
 	case err != nil:

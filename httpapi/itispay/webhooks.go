@@ -201,7 +201,7 @@ func (a *api) resend(r *httpapi.Request) (any, error) {
 	case len(records) > 0 && len(records[len(records)-1].Attempts) >= maxAttempts:
 		return nil, &httpapi.Error{Status: http.StatusTooManyRequests, Message: "The callback was sent too often."}
 	}
-	m, err := a.cfg.Store.Resend(r.Context(), inv.ID, a.cfg.Now().UTC())
+	m, err := a.cfg.Store.Resend(r.Context(), inv.ID)
 	if errors.Is(err, invoice.ErrNotFound) {
 		return nil, &refusal{http.StatusNotFound, faultBody{codes[http.StatusNotFound], "There is no callback to send again."}}
 	}

@@ -32,17 +32,17 @@ func (o outbox) Claim(ctx context.Context, q webhook.ClaimQuery) (list []webhook
 // Record takes the random part out of the time of the next attempt, so that a world repeats itself.
 func (o outbox) Record(ctx context.Context, claim webhook.Claim, attempt webhook.Attempt, next webhook.Next) error {
 	if next.State == webhook.StateDue {
-		next.Due = attempt.At.Add(attempt.Duration + 20*time.Second)
+		next.Wait = 20 * time.Second
 	}
 	return o.p.Call(ctx, "Record", attempt.At.String(), func() error { return o.Outbox.Record(ctx, claim, attempt, next) })
 }
 
-func (o outbox) NextDue(ctx context.Context) (due time.Time, err error) {
+func (o outbox) NextDue(ctx context.Context) (wait time.Duration, some bool, err error) {
 	err = o.p.Call(ctx, "NextDue", "", func() (err error) {
-		due, err = o.Outbox.NextDue(ctx)
+		wait, some, err = o.Outbox.NextDue(ctx)
 		return err
 	})
-	return due, err
+	return wait, some, err
 }
 
 type secret struct{}

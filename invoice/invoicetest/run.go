@@ -14,7 +14,9 @@ import (
 // Config says what is simulated. Open is required.
 type Config struct {
 	// Open makes an empty store, inside the bubble that the world lives in. What must be closed is closed
-	// with t.Cleanup.
+	// with t.Cleanup. A store that waits for anything outside of the bubble, such as a database, is made and called
+	// by a goroutine outside of it, through channels that were made there: the world's time stands still meanwhile.
+	// Its leases run out by the world's clock, whichever clock it has itself.
 	Open func(t *testing.T) invoice.Store
 
 	Seed  uint64 // the world; the same seed is the same world

@@ -15,6 +15,7 @@ var (
 	seeds = flag.Int("seeds", 0, "how many worlds are explored; 0: the one of -seed, or 100")
 	seed  = flag.Uint64("seed", 0, "the only world, or the first of -seeds; 0: by the time of now")
 	steps = flag.Int("steps", 60, "how many steps each world has")
+	kept  = flag.String("store", "memory", "what worlds are kept in: memory, sqlite or postgres")
 	story = flag.Bool("story", false, "tell what happens in the world -seed")
 )
 
@@ -35,7 +36,7 @@ func TestEveryWorldKeepsTheRules(t *testing.T) {
 		first = uint64(time.Now().UnixMilli())
 	}
 	cfg := config()
-	cfg.Steps = *steps
+	cfg.Steps, cfg.Open = *steps, on(t, *kept)
 	t.Logf("first seed %d", first)
 	if *story {
 		cfg.Seed, cfg.Trace = first, true

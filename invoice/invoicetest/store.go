@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/cointill/cointill/chain"
@@ -240,8 +241,49 @@ func (r remote) InvoiceEvents(ctx context.Context, id string) ([]invoice.Event, 
 	return ask(ctx, r.p, "InvoiceEvents", "", func() ([]invoice.Event, error) { return r.s.InvoiceEvents(ctx, id) })
 }
 
+// storesOwn is how long a lease lasts by the store's own clock, which need not be the world's: longer than a world is
+// played. That it runs out by the world's clock is seen to by whoever asks for it next.
+const storesOwn = time.Hour
+
+// term is a lease, and when it ends by the world's clock.
+type term struct {
+	invoice.Lease
+	ends time.Time
+}
+
 func (l leasing) Lease(ctx context.Context, duty, holder string, ttl time.Duration) (invoice.Lease, error) {
-	return ask(ctx, l.p, "Lease", duty, func() (invoice.Lease, error) { return l.l.Lease(ctx, duty, holder, ttl) })
+	return ask(ctx, l.p, "Lease", duty, func() (invoice.Lease, error) {
+		terms := l.p.w.terms
+		if old, given := terms.get(duty); given && !time.Now().Before(old.ends) {
+			if err := l.l.Release(ctx, old.Lease); err != nil {
+				return invoice.Lease{}, err
+			}
+		}
+		lease, err := l.l.Lease(ctx, duty, holder, storesOwn)
+		if err == nil {
+			terms.set(term{lease, time.Now().Add(ttl)})
+		}
+		return lease, err
+	})
+}
+
+// terms are the leases that were given last.
+type terms struct {
+	mu     sync.Mutex
+	byDuty map[string]term
+}
+
+func (t *terms) get(duty string) (term, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	out, ok := t.byDuty[duty]
+	return out, ok
+}
+
+func (t *terms) set(next term) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.byDuty[next.Duty] = next
 }
 
 func (l leasing) Release(ctx context.Context, lease invoice.Lease) error {

@@ -75,6 +75,7 @@ type world struct {
 	rates      *quotes
 	processes  []*Process
 	endpoints  *endpoints
+	terms      *terms
 	committing chan struct{}
 	shop       shop
 
@@ -144,7 +145,7 @@ func (q *quotes) fail(out bool) {
 func newWorld(t *testing.T, cfg Config) *world {
 	w := &world{
 		t: t, cfg: cfg, traits: newTraits(cfg.Seed, cfg), began: time.Now(), store: cfg.Open(t),
-		rates: &quotes{prices: map[rates.Pair]decimal.Decimal{}, ever: map[string][]decimal.Decimal{}}, committing: make(chan struct{}, 1),
+		rates: &quotes{prices: map[rates.Pair]decimal.Decimal{}, ever: map[string][]decimal.Decimal{}}, committing: make(chan struct{}, 1), terms: &terms{byDuty: map[string]term{}},
 		firstSeen: map[chain.Key]time.Time{}, promised: map[string]invoice.Invoice{}, was: map[string]was{},
 		seen: map[string]invoice.Invoice{}, issued: map[chain.Address]bool{}, inspected: map[string]int64{},
 		events: map[string]invoice.Event{}, lastSeq: map[string]int64{}, ranges: map[string][][2]uint32{}, freed: map[string][]uint32{},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/webhook"
@@ -70,7 +71,8 @@ func (t *txn) addMessage(m invoice.Message) {
 	if t.get(key("gone", m.Project, m.URL)) != "" {
 		state = webhook.StateDead
 	}
-	d.addMessage(message{Record: webhook.Record{Message: m, State: state, Due: m.At}, N: t.next()})
+	d.addMessage(message{Record: webhook.Record{Message: m, State: state, Due: time.Now().UTC()}, N: t.next()})
+	d.release(m.URL, time.Now().UTC())
 }
 
 // ReserveIndexes implements [invoice.Store].

@@ -19,7 +19,9 @@ type doc struct {
 
 type message struct {
 	webhook.Record
-	N     uint64 // those due at once are told in the order of the commits
+	N     uint64    // those due at once are told in the order of the commits
+	Since time.Time // when Due was set
+	Ready bool      // nothing earlier is to be told
 	Tried int
 	Token int64 // of the newest claim
 	Open  bool  // which was not recorded yet
@@ -60,7 +62,6 @@ func (d *doc) entries() []entry {
 
 func (d *doc) messageEntries() []entry {
 	var out []entry
-	earlier := map[string]bool{} // URLs with a message that is still to be told
 	for _, m := range d.Messages {
 		id, url := m.Message.ID, m.Message.URL
 		out = append(out, entry{"message", key("message", id), d.Invoice.ID})
@@ -68,9 +69,10 @@ func (d *doc) messageEntries() []entry {
 			continue
 		}
 		out = append(out, entry{"undelivered", key("undelivered", m.Message.Project, url, id), d.Invoice.ID})
-		if !earlier[url] {
-			earlier[url] = true
-			out = append(out, entry{"due", key("due", m.Due, m.N), claimable(m.Message.Endpoint, id)})
+		if m.Ready {
+			out = append(out,
+				entry{"due", key("due", m.Message.Endpoint, m.Due, m.N), claimable(m.Message.Endpoint, id)},
+				entry{"since", key("since", m.Since, id), id})
 		}
 	}
 	return out
@@ -89,6 +91,21 @@ func (d *doc) message(id string) *message {
 func (d *doc) addMessage(m message) {
 	i, _ := slices.BinarySearchFunc(d.Messages, m.Message.Seq+1, func(m message, seq int64) int { return cmp.Compare(m.Message.Seq, seq) })
 	d.Messages = slices.Insert(d.Messages, i, m)
+}
+
+// release lets the first message to the URL that is still to be told be claimed from now on.
+func (d *doc) release(url string, now time.Time) {
+	first := true
+	for i := range d.Messages {
+		m := &d.Messages[i]
+		if m.Message.URL != url || !m.due() {
+			continue
+		}
+		if first && !m.Ready {
+			m.Due, m.Since = now, now
+		}
+		m.Ready, first = first, false
+	}
 }
 
 // record is the message as readers get it.

@@ -49,12 +49,9 @@ func appendWhole(k []byte, text string) []byte {
 	return append(append(k, strings.ReplaceAll(text, "\x00", "\x00\xff")...), 0, 1)
 }
 
-// keyTime reads the time that follows the kind in a key.
-func keyTime(kind, k string) time.Time {
-	at := []byte(strings.TrimPrefix(k, key(kind)))
-	if len(at) < 12 {
-		return time.Time{}
-	}
+// keyTime reads a time as it is in keys.
+func keyTime(k string) time.Time {
+	at := []byte(k)
 	return time.Unix(int64(binary.BigEndian.Uint64(at)^1<<63), int64(binary.BigEndian.Uint32(at[8:]))).UTC()
 }
 

@@ -9,12 +9,14 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store"
 	"github.com/cointill/cointill/store/kv"
+	"github.com/cointill/cointill/store/kv/kvtest"
 	"github.com/cointill/cointill/store/storetest"
 	"github.com/cointill/cointill/webhook"
 	"github.com/stretchr/testify/require"
@@ -34,6 +36,10 @@ func TestADatabaseOfKeysAndValuesKeepsThePromisesOfABackend(t *testing.T) {
 		db := old.(kept).db
 		return kept{kv.New(db), db}
 	}))
+}
+
+func TestTheDatabaseOfTheTestsKeepsItsPromises(t *testing.T) {
+	kvtest.Run(t, func(*testing.T) kv.DB { return &sorted{} })
 }
 
 var at = time.Date(2031, 2, 3, 4, 5, 6, 789, time.UTC)
@@ -182,15 +188,19 @@ func calls() map[string]func(context.Context, *kv.Store) error {
 		"ProjectByKey":    func(ctx context.Context, s *kv.Store) error { _, err := s.ProjectByKey(ctx, "k"); return err },
 		"ProjectsByOwner": func(ctx context.Context, s *kv.Store) error { _, err := s.ProjectsByOwner(ctx, ""); return err },
 		"Claim": func(ctx context.Context, s *kv.Store) error {
-			_, err := s.Claim(ctx, webhook.ClaimQuery{Now: at, Lease: time.Hour, Limit: 9})
+			_, err := s.Claim(ctx, webhook.ClaimQuery{Lease: time.Hour, Limit: 9})
 			return err
 		},
 		"Record": func(ctx context.Context, s *kv.Store) error {
 			return s.Record(ctx, webhook.Claim{Message: "evt_d_1", Token: 1}, webhook.Attempt{At: at}, webhook.Next{State: webhook.StateDead, Gone: true})
 		},
-		"NextDue": func(ctx context.Context, s *kv.Store) error { _, err := s.NextDue(ctx); return err },
+		"GiveUp": func(ctx context.Context, s *kv.Store) error {
+			_, err := s.GiveUp(ctx, webhook.GiveUpQuery{Limit: 9})
+			return err
+		},
+		"NextDue": func(ctx context.Context, s *kv.Store) error { _, _, err := s.NextDue(ctx); return err },
 		"History": func(ctx context.Context, s *kv.Store) error { _, err := s.History(ctx, "a"); return err },
-		"Resend":  func(ctx context.Context, s *kv.Store) error { _, err := s.Resend(ctx, "a", at); return err },
+		"Resend":  func(ctx context.Context, s *kv.Store) error { _, err := s.Resend(ctx, "a"); return err },
 	}
 }
 
@@ -200,7 +210,7 @@ func filled(t *testing.T) (*sorted, *kv.Store) {
 	db := &sorted{}
 	s := kv.New(db)
 	insert(t, s, "d")
-	claimed, err := s.Claim(t.Context(), webhook.ClaimQuery{Now: at, Lease: time.Hour, Limit: 9})
+	claimed, err := s.Claim(t.Context(), webhook.ClaimQuery{Lease: time.Hour, Limit: 9})
 	require.NoError(t, err)
 	require.Len(t, claimed, 1)
 	insert(t, s, "a", "b", "c")
@@ -266,36 +276,77 @@ func TestNothingIsDoneForACallerWhoHasLeft(t *testing.T) {
 }
 
 func TestMessagesOfADamagedInvoiceWaitWhileOthersAreTold(t *testing.T) {
-	db := &sorted{}
-	s := kv.New(db)
-	insert(t, s, "a", "b", "c")
-	claim := func(now time.Time) (told []string) {
-		for {
-			got, err := s.Claim(t.Context(), webhook.ClaimQuery{Now: now, Lease: time.Hour, Limit: 2})
-			require.NoError(t, err)
-			for _, d := range got {
-				told = append(told, d.Message.Invoice)
-				require.NoError(t, s.Record(t.Context(), d.Claim, webhook.Attempt{At: now}, webhook.Next{State: webhook.StateDelivered}))
-			}
-			if due, err := s.NextDue(t.Context()); err != nil || due.IsZero() || due.After(now) {
+	synctest.Test(t, func(t *testing.T) {
+		db := &sorted{}
+		s := kv.New(db)
+		insert(t, s, "a", "b", "c")
+		claim := func() (told []string) {
+			for {
+				got, err := s.Claim(t.Context(), webhook.ClaimQuery{Lease: time.Hour, Limit: 2})
 				require.NoError(t, err)
-				return told
+				for _, d := range got {
+					told = append(told, d.Message.Invoice)
+					require.NoError(t, s.Record(t.Context(), d.Claim, webhook.Attempt{At: at}, webhook.Next{State: webhook.StateDelivered}))
+				}
+				if wait, some, err := s.NextDue(t.Context()); err != nil || !some || wait > 0 {
+					require.NoError(t, err)
+					return told
+				}
 			}
 		}
-	}
-	damage(t, db, "a")
-	require.Equal(t, []string{"b", "c"}, claim(at))
-	require.Empty(t, claim(at.Add(time.Hour)))
-	for i, p := range db.pairs { // repaired, as from a backup
-		if bytes.HasPrefix(p.value, []byte(`{"Invoice":{"id":"a"`)) {
-			db.pairs[i].value = append(p.value, '}')
+		damage(t, db, "a")
+		require.Equal(t, []string{"b", "c"}, claim())
+		time.Sleep(time.Hour)
+		require.Empty(t, claim())
+		for i, p := range db.pairs { // repaired, as from a backup
+			if bytes.HasPrefix(p.value, []byte(`{"Invoice":{"id":"a"`)) {
+				db.pairs[i].value = append(p.value, '}')
+			}
 		}
+		time.Sleep(time.Hour)
+		require.Equal(t, []string{"a"}, claim())
+		time.Sleep(100 * time.Hour)
+		require.Empty(t, claim())
+		records, err := s.History(t.Context(), "a")
+		require.NoError(t, err)
+		require.Len(t, records[0].Attempts, 1)
+	})
+}
+
+// backThen is a clock that was ahead and is right again.
+func backThen(t *testing.T, ahead, now func(t *testing.T)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(2 * time.Hour)
+		ahead(t)
+	})
+	synctest.Test(t, now)
+}
+
+func TestAClockThatWasAheadDelaysNothing(t *testing.T) {
+	s := kv.New(&sorted{})
+	claim := func(t *testing.T) (told []string) {
+		got, err := s.Claim(t.Context(), webhook.ClaimQuery{Lease: time.Minute, Limit: 10})
+		require.NoError(t, err)
+		for _, d := range got {
+			told = append(told, d.Message.Invoice)
+		}
+		return told
 	}
-	require.Equal(t, []string{"a"}, claim(at.Add(2*time.Hour)))
-	require.Empty(t, claim(at.Add(100*time.Hour)))
-	records, err := s.History(t.Context(), "a")
-	require.NoError(t, err)
-	require.Len(t, records[0].Attempts, 1)
+	backThen(t, func(t *testing.T) {
+		insert(t, s, "claimed", "tried")
+		got, err := s.Claim(t.Context(), webhook.ClaimQuery{Lease: time.Minute, Limit: 10})
+		require.NoError(t, err)
+		require.Len(t, got, 2)
+		require.NoError(t, s.Record(t.Context(), got[1].Claim, webhook.Attempt{At: at}, webhook.Next{State: webhook.StateDue, Wait: time.Second}))
+		insert(t, s, "new")
+	}, func(t *testing.T) {
+		require.Equal(t, []string{"new"}, claim(t))
+		time.Sleep(time.Second)
+		require.Equal(t, []string{"tried"}, claim(t))
+		time.Sleep(59 * time.Second)
+		require.ElementsMatch(t, []string{"new", "claimed"}, claim(t))
+	})
 }
 
 // A claim that hides nothing and is never recorded: the message is not lost.
@@ -303,7 +354,7 @@ func TestAClaimWithoutALeaseIsHandedOutAgain(t *testing.T) {
 	s := kv.New(&sorted{})
 	insert(t, s, "a")
 	for token := range int64(3) {
-		got, err := s.Claim(t.Context(), webhook.ClaimQuery{Now: at, Limit: 1})
+		got, err := s.Claim(t.Context(), webhook.ClaimQuery{Limit: 1})
 		require.NoError(t, err)
 		require.Len(t, got, 1)
 		require.Equal(t, token+1, got[0].Claim.Token)
@@ -331,7 +382,7 @@ func TestLongScansMissNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, events, 200)
 	require.Equal(t, "e199", events[199].ID)
-	claimed, err := s.Claim(t.Context(), webhook.ClaimQuery{Now: at, Lease: time.Hour, Limit: 1000})
+	claimed, err := s.Claim(t.Context(), webhook.ClaimQuery{Lease: time.Hour, Limit: 1000})
 	require.NoError(t, err)
 	require.Len(t, claimed, 101)
 	require.Equal(t, "100", claimed[100].Message.Invoice, "those due at once come in the order of their commits")
@@ -343,7 +394,7 @@ func TestMessagesOfAURLThatIsGoneAreNotDue(t *testing.T) {
 	require.NoError(t, s.Commit(t.Context(), invoice.Batch{
 		Insert: []invoice.Invoice{inv}, Messages: []invoice.Message{newMessage(inv, 1), newMessage(inv, 2)},
 	}))
-	claimed, err := s.Claim(t.Context(), webhook.ClaimQuery{Now: at, Lease: time.Hour, Limit: 9})
+	claimed, err := s.Claim(t.Context(), webhook.ClaimQuery{Lease: time.Hour, Limit: 9})
 	require.NoError(t, err)
 	require.Error(t, s.Record(t.Context(), claimed[0].Claim, webhook.Attempt{}, webhook.Next{State: "unheard of"}))
 	require.NoError(t, s.Record(t.Context(), claimed[0].Claim, webhook.Attempt{}, webhook.Next{State: webhook.StateDead, Gone: true}))
@@ -413,21 +464,12 @@ func TestTimesOfAnyYearAreInOrder(t *testing.T) {
 	for i := len(times) - 1; i >= 0; i-- {
 		inv := newInvoice(fmt.Sprint(i))
 		inv.State.Wake.Time = times[i]
-		msg := newMessage(inv, 1)
-		msg.At = times[i]
-		require.NoError(t, s.Commit(t.Context(), invoice.Batch{Insert: []invoice.Invoice{inv}, Messages: []invoice.Message{msg}}))
-		due, err := s.NextDue(t.Context())
-		require.NoError(t, err)
-		require.Equal(t, times[i], due)
+		require.NoError(t, s.Commit(t.Context(), invoice.Batch{Insert: []invoice.Invoice{inv}}))
 	}
 	for i, end := range times {
 		waking, err := s.InvoicesWaking(t.Context(), "sim:1", chain.Head{Time: end}, 100)
 		require.NoError(t, err)
 		require.Len(t, waking, i)
-		claimed, err := s.Claim(t.Context(), webhook.ClaimQuery{Now: end, Limit: 100})
-		require.NoError(t, err)
-		require.Len(t, claimed, 1, "at %v", end)
-		require.NoError(t, s.Record(t.Context(), claimed[0].Claim, webhook.Attempt{At: end}, webhook.Next{State: webhook.StateDelivered}))
 	}
 }
 

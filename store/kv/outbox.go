@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -12,38 +13,64 @@ import (
 	"github.com/cointill/cointill/webhook"
 )
 
-// claimable is what is kept of a message under its due time: enough to pass over it without reading it.
+// claimable is what is kept of a message under its endpoint and due time: enough to find both without reading it.
 func claimable(endpoint, id string) string { return endpoint + "\x00" + id }
 
-// Claim implements [webhook.Outbox].
+// Claim implements [webhook.Outbox]. The clock is the system's.
 func (s *Store) Claim(ctx context.Context, q webhook.ClaimQuery) ([]webhook.Delivery, error) {
+	now := time.Now().UTC()
+	type todo struct{ ahead, due bool }
 	// Most often there is nothing to claim, and nothing need be written to say so.
-	if due, err := view(ctx, s, "look for messages", func(t *txn) []entry { return t.claimable(q) }); err != nil || len(due) == 0 {
+	found, err := view(ctx, s, "look for messages", func(t *txn) todo {
+		return todo{len(t.ahead(now)) > 0, len(t.claimable(q, now)) > 0}
+	})
+	if err != nil || found == (todo{}) {
 		return nil, err
 	}
+	if found.ahead {
+		if err := s.change(ctx, "set waits back", func(t *txn) { t.setBack(now) }); err != nil {
+			return nil, err
+		}
+	}
 	return update(ctx, s, "claim messages", func(t *txn) (out []webhook.Delivery) {
-		for _, e := range t.claimable(q) {
+		for _, e := range t.claimable(q, now) {
 			_, id, _ := strings.Cut(e.value, "\x00")
 			m := t.message(id)
-			if t.postponed(e, q) {
+			if t.postponed(e, now.Add(q.Lease)) {
 				continue
 			}
-			if m == nil || e.key != key("due", m.Due, m.N) { // it was postponed, and is not known to the document
+			if m == nil || e.key != key("due", m.Message.Endpoint, m.Due, m.N) { // it was postponed, and is not known to the document
 				t.delete(e.key)
 			}
 			if m == nil || !m.due() {
 				continue
 			}
-			m.Token, m.Open, m.Due = m.Token+1, true, q.Now.Add(q.Lease)
+			m.Token, m.Open, m.Due, m.Since = m.Token+1, true, now.Add(q.Lease), now
 			out = append(out, webhook.Delivery{Claim: webhook.Claim{Message: id, Token: m.Token}, Message: m.Message, Tried: m.Tried})
 		}
 		return out
 	})
 }
 
-// postponed says whether the entry's document is damaged. Then the entry comes back after the lease, as that
-// of a claim that is never recorded, so that others are told meanwhile.
-func (t *txn) postponed(e entry, q webhook.ClaimQuery) bool {
+// ahead are some entries of messages whose wait began at a time that has not come yet.
+func (t *txn) ahead(now time.Time) []entry {
+	return t.firstOf("since", span{key("since", now.Add(1)), under("since").to}, scanned)
+}
+
+// setBack has the waits count from now that began when the clock was ahead. Those of documents that are damaged stay.
+func (t *txn) setBack(now time.Time) {
+	for _, e := range t.ahead(now) {
+		m := t.message(e.value)
+		if !t.passedOver() && m != nil {
+			m.Due, m.Since = now.Add(m.Due.Sub(m.Since)), now
+			continue
+		}
+		t.delete(e.key)
+	}
+}
+
+// passedOver says whether a document is damaged, and leaves it as it is.
+func (t *txn) passedOver() bool {
 	var damaged *invoice.DamagedError
 	if !errors.As(t.err, &damaged) {
 		return false
@@ -52,28 +79,85 @@ func (t *txn) postponed(e entry, q webhook.ClaimQuery) bool {
 	for _, id := range damaged.Invoices {
 		t.forget(id)
 	}
-	number := e.key[len(e.key)-8:] // keeps it apart from all others
-	t.delete(e.key)
-	t.put(key("due", q.Now.Add(q.Lease))+number, e.value)
 	return true
 }
 
-// claimable are the entries of the messages to claim.
-func (t *txn) claimable(q webhook.ClaimQuery) (due []entry) {
-	taken := map[string]int{}
-	for k, v := range t.scan(span{key("due"), key("due", q.Now.Add(1))}) {
-		if len(due) >= q.Limit {
-			break
-		}
-		endpoint, _, _ := strings.Cut(v, "\x00")
-		if slices.Contains(q.Skip, endpoint) || q.PerEndpoint > 0 && taken[endpoint] >= q.PerEndpoint {
-			continue
-		}
-		taken[endpoint]++
-		due = append(due, entry{"due", k, v})
+// postponed says whether the entry's document is damaged. Then the entry comes back later, as that
+// of a claim that is never recorded, so that others are told meanwhile.
+func (t *txn) postponed(e entry, due time.Time) bool {
+	if !t.passedOver() {
+		return false
 	}
-	return due
+	endpoint, _, _ := strings.Cut(e.value, "\x00")
+	number := e.key[len(e.key)-8:] // keeps it apart from all others
+	t.delete(e.key)
+	t.put(key("due", endpoint, due)+number, e.value)
+	return true
 }
+
+// firstOf are the first entries of a span.
+func (t *txn) firstOf(kind string, s span, limit int) (out []entry) {
+	if t.err != nil {
+		return nil
+	}
+	t.fail(t.tx.Scan([]byte(s.from), []byte(s.to), func(k, v []byte) bool {
+		out = append(out, entry{kind, string(k), string(v)})
+		return len(out) < limit
+	}))
+	return out
+}
+
+// heads yields of each endpoint the entry that is due first.
+func (t *txn) heads() iter.Seq2[string, entry] {
+	return func(yield func(endpoint string, e entry) bool) {
+		all := under("due")
+		for t.err == nil {
+			found := t.firstOf("due", all, 1)
+			if len(found) == 0 || t.err != nil {
+				return
+			}
+			endpoint, _, _ := strings.Cut(found[0].value, "\x00")
+			if !yield(endpoint, found[0]) {
+				return
+			}
+			all.from = under("due", endpoint).to
+		}
+	}
+}
+
+// claimable are the entries of the messages to claim. Of the endpoints that have something due the longest, more is
+// read than of others.
+func (t *txn) claimable(q webhook.ClaimQuery, now time.Time) (due []entry) {
+	for endpoint, e := range t.heads() {
+		if !dueOf(e.key).After(now) && !slices.Contains(q.Skip, endpoint) {
+			due = append(due, e)
+		}
+	}
+	if q.Limit <= 0 {
+		return nil
+	}
+	slices.SortFunc(due, byDue)
+	due = due[:min(len(due), q.Limit)]
+	most := q.Limit
+	if q.PerEndpoint > 0 {
+		most = min(most, q.PerEndpoint)
+	}
+	for _, head := range slices.Clone(due) {
+		endpoint, _, _ := strings.Cut(head.value, "\x00")
+		rest := span{head.key + "\x00", key("due", endpoint, now.Add(1))}
+		if most > 1 {
+			due = append(due, t.firstOf("due", rest, most-1)...)
+		}
+	}
+	slices.SortFunc(due, byDue)
+	return due[:min(len(due), q.Limit)]
+}
+
+// byDue orders entries of any endpoints by time and number.
+func byDue(a, b entry) int { return strings.Compare(a.key[len(a.key)-20:], b.key[len(b.key)-20:]) }
+
+// dueOf reads the time in the key of what is due.
+func dueOf(k string) time.Time { return keyTime(k[len(k)-20:]) }
 
 // message is the message in its document, to be changed; nil if there is none.
 func (t *txn) message(id string) *message {
@@ -93,14 +177,57 @@ func (s *Store) Record(ctx context.Context, claim webhook.Claim, attempt webhook
 	}
 	return s.change(ctx, "record attempt", func(t *txn) {
 		m := t.message(claim.Message)
-		if m == nil || !m.due() || !m.Open || m.Token != claim.Token {
+		if m == nil || !m.Open || m.Token != claim.Token {
 			t.fail(webhook.ErrStaleClaim)
 			return
 		}
-		m.State, m.Due, m.Open, m.Tried, m.Attempts = next.State, next.Due, false, m.Tried+1, append(m.Attempts, attempt)
+		t.end(m, attempt, next)
 		if next.Gone {
 			t.disable(m.Message.Project, m.Message.URL)
 		}
+	})
+}
+
+// end adds an attempt and what follows from it. What is dead because nobody wants it stays dead.
+func (t *txn) end(m *message, attempt webhook.Attempt, next webhook.Next) {
+	now := time.Now().UTC()
+	m.Open, m.Tried, m.Attempts = false, m.Tried+1, append(m.Attempts, attempt)
+	if next.State != webhook.StateDue {
+		m.State = next.State
+	} else if m.due() {
+		m.Due, m.Since = now.Add(next.Wait), now
+	}
+	t.doc(m.Message.Invoice).release(m.Message.URL, now)
+}
+
+// GiveUp implements [webhook.Outbox].
+func (s *Store) GiveUp(ctx context.Context, q webhook.GiveUpQuery) (int, error) {
+	before := time.Now().UTC().Add(-q.Overdue)
+	overdue := func(t *txn) []entry {
+		if q.Limit <= 0 {
+			return nil
+		}
+		return t.firstOf("due", span{under("due", q.Endpoint).from, key("due", q.Endpoint, before)}, q.Limit)
+	}
+	found, err := view(ctx, s, "look for messages to give up", overdue)
+	if err != nil || len(found) == 0 {
+		return 0, err
+	}
+	return update(ctx, s, "give up messages", func(t *txn) (n int) {
+		for _, e := range overdue(t) {
+			_, id, _ := strings.Cut(e.value, "\x00")
+			m := t.message(id)
+			if t.postponed(e, time.Now().UTC()) {
+				continue
+			}
+			if m == nil || !m.due() {
+				t.delete(e.key)
+				continue
+			}
+			t.end(m, q.Attempt, webhook.Next{State: webhook.StateDead})
+			n++
+		}
+		return n
 	})
 }
 
@@ -118,13 +245,20 @@ func (t *txn) disable(project, url string) {
 }
 
 // NextDue implements [webhook.Outbox].
-func (s *Store) NextDue(ctx context.Context) (time.Time, error) {
-	return view(ctx, s, "read next due message", func(t *txn) time.Time {
-		for k := range t.scan(under("due")) {
-			return keyTime("due", k)
+func (s *Store) NextDue(ctx context.Context) (wait time.Duration, some bool, err error) {
+	due, err := view(ctx, s, "read next due message", func(t *txn) (first time.Time) {
+		some = false
+		for _, e := range t.heads() {
+			if at := dueOf(e.key); !some || at.Before(first) {
+				first, some = at, true
+			}
 		}
-		return time.Time{}
+		return first
 	})
+	if err != nil || !some {
+		return 0, false, err
+	}
+	return max(0, time.Until(due)), true, nil
 }
 
 // History implements [webhook.Outbox].
@@ -140,15 +274,18 @@ func (s *Store) History(ctx context.Context, invoiceID string) ([]webhook.Record
 }
 
 // Resend implements [webhook.Outbox].
-func (s *Store) Resend(ctx context.Context, invoiceID string, now time.Time) (invoice.Message, error) {
+func (s *Store) Resend(ctx context.Context, invoiceID string) (invoice.Message, error) {
 	return update(ctx, s, "resend", func(t *txn) invoice.Message {
-		messages := t.doc(invoiceID).Messages
+		d := t.doc(invoiceID)
+		messages := d.Messages
 		if len(messages) == 0 {
 			t.fail(invoice.ErrNotFound)
 			return invoice.Message{}
 		}
 		m := &messages[len(messages)-1]
-		m.State, m.Due, m.Tried, m.Open = webhook.StateDue, now, 0, false
+		now := time.Now().UTC()
+		m.State, m.Due, m.Since, m.Tried, m.Open = webhook.StateDue, now, now, 0, false
+		d.release(m.Message.URL, now)
 		t.delete(key("gone", m.Message.Project, m.Message.URL))
 		return m.Message
 	})

@@ -89,8 +89,7 @@ func encode(b invoice.Batch) (rows, error) {
 	}
 	for _, m := range b.Messages {
 		r.messages = append(r.messages, row{key: m.ID, invoice: m.Invoice, args: []any{
-			m.ID, string(m.Event), m.Invoice, m.Seq, m.Project, m.URL, m.Endpoint, stamp(m.At), m.Body, listing.Nanos(m.At),
-			m.Format, m.Secret,
+			m.ID, string(m.Event), m.Invoice, m.Seq, m.Project, m.URL, m.Endpoint, stamp(m.At), m.Body, m.Format, m.Secret,
 		}})
 	}
 	return r, nil

@@ -5,72 +5,80 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/cointill/cointill/invoice"
-	"github.com/cointill/cointill/store/internal/listing"
 	"github.com/cointill/cointill/webhook"
 	"github.com/jackc/pgx/v5"
 )
 
-// Claim implements [webhook.Outbox].
-func (s *Store) Claim(ctx context.Context, q webhook.ClaimQuery) ([]webhook.Delivery, error) {
-	skip := append([]string{}, q.Skip...) // never nil, which would be null
-	bound := int64(math.MaxInt64)
-	if q.PerEndpoint > 0 {
-		bound = int64(q.PerEndpoint)
-	}
-	had := map[string]int64{}
-	var out []webhook.Delivery
-	// A page may hold more of an endpoint than it may have; then there may be something else behind it.
-	for len(out) < q.Limit {
-		page, err := s.claim(ctx, q, skip, bound, had, q.Limit-len(out))
-		if err != nil {
-			// What was claimed already is handed out again when its lease has run out.
-			return nil, fmt.Errorf("postgres: claim messages: %w", err)
-		}
-		full := false
-		for _, d := range page {
-			endpoint := d.Message.Endpoint
-			if had[endpoint]++; had[endpoint] == bound {
-				skip, full = append(skip, endpoint), true
-			}
-		}
-		out = append(out, page...)
-		if !full {
-			break
-		}
+// Claim implements [webhook.Outbox]. The clock is the server's.
+func (s *Store) Claim(ctx context.Context, q webhook.ClaimQuery) (out []webhook.Delivery, err error) {
+	err = again(ctx, func() (err error) {
+		out, err = s.claim(ctx, q)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("postgres: claim messages: %w", err)
 	}
 	return out, nil
 }
 
-// claim claims one page, those due longest first.
-func (s *Store) claim(ctx context.Context, q webhook.ClaimQuery, skip []string, bound int64, had map[string]int64, limit int) ([]webhook.Delivery, error) {
-	endpoints, counts := make([]string, 0, len(had)), make([]int64, 0, len(had))
-	for endpoint, count := range had {
-		endpoints, counts = append(endpoints, endpoint), append(counts, count)
+// rounds is how often messages are looked for that others have not just taken.
+const rounds = 3
+
+// claim looks at the messages that have been due longest: mostly there are no others, or enough among them. Only if
+// there are not it goes from one endpoint to the next.
+func (s *Store) claim(ctx context.Context, q webhook.ClaimQuery) ([]webhook.Delivery, error) {
+	limit := int64(max(0, q.Limit))
+	most := limit
+	if q.PerEndpoint > 0 {
+		most = min(most, int64(q.PerEndpoint))
 	}
-	var page []claimed
-	err := again(ctx, func() error {
-		found, err := s.pool.Query(ctx, qClaim, listing.Nanos(q.Now), skip, int64(limit), listing.Nanos(q.Now.Add(q.Lease)), bound, endpoints, counts)
-		if err != nil {
-			return err
+	far := 512 + 2*min(limit, 1<<20)                                               // more than wanted, since others may just be taking the first
+	args := []any{append([]string{}, q.Skip...), most, far, limit, nanos(q.Lease)} // never nil, which would be null
+	for range rounds {
+		var looked, found int64
+		batch := &pgx.Batch{}
+		batch.Queue(qSetBack)
+		batch.Queue(qLook, args[:3]...).QueryRow(func(row pgx.Row) error { return row.Scan(&looked, &found) })
+		if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
+			return nil, err
 		}
-		page, err = pgx.CollectRows(found, scanClaimed)
-		return err
-	})
-	if err != nil {
-		return nil, err
+		query := qClaim
+		switch {
+		case found < limit && looked == far:
+			query = qClaimOfEach
+		case found == 0:
+			return nil, nil
+		}
+		rows, err := s.pool.Query(ctx, query, args...)
+		if err != nil {
+			return nil, err
+		}
+		page, err := pgx.CollectRows(rows, scanClaimed)
+		if err != nil || len(page) > 0 || query == qClaimOfEach {
+			return inOrder(page), err
+		}
 	}
+	return nil, nil
+}
+
+// nanos is a wait as it is added to a time: in range, whatever it is.
+func nanos(wait time.Duration) int64 {
+	const century = 100 * 365 * 24 * time.Hour
+	return int64(min(max(0, wait), century))
+}
+
+func inOrder(page []claimed) []webhook.Delivery {
 	slices.SortFunc(page, func(a, b claimed) int { return cmp.Or(cmp.Compare(a.due, b.due), cmp.Compare(a.n, b.n)) })
 	out := make([]webhook.Delivery, len(page))
 	for i, c := range page {
 		out[i] = c.Delivery
 	}
-	return out, nil
+	return out
 }
 
 type claimed struct {
@@ -118,9 +126,8 @@ func (s *Store) record(ctx context.Context, claim webhook.Claim, attempt webhook
 		batch.Queue("BEGIN ISOLATION LEVEL READ COMMITTED")
 	}
 	batch.Queue(qLockMessage, claim.Message)
-	batch.Queue(qRecord, claim.Message, claim.Token, string(next.State), listing.Nanos(next.Due),
-		stamp(attempt.At), int64(attempt.Duration), int64(attempt.Status), storable(attempt.Excerpt), storable(attempt.Error),
-	).QueryRow(func(found pgx.Row) error { return found.Scan(&url, &project) })
+	args := append([]any{claim.Message}, attemptArgs(attempt)...)
+	batch.Queue(qRecord, append(args, claim.Token, string(next.State), nanos(next.Wait))...).QueryRow(func(found pgx.Row) error { return found.Scan(&url, &project) })
 	if !next.Gone {
 		batch.Queue("COMMIT")
 		return stale(s.pool.SendBatch(ctx, batch).Close())
@@ -149,16 +156,42 @@ func storable(text string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
 }
 
-// NextDue implements [webhook.Outbox].
-func (s *Store) NextDue(ctx context.Context) (time.Time, error) {
-	var due int64
-	err := s.pool.QueryRow(ctx, qNextDue).Scan(&due)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return time.Time{}, nil
-	} else if err != nil {
-		return time.Time{}, fmt.Errorf("postgres: read next due message: %w", err)
+func attemptArgs(a webhook.Attempt) []any {
+	return []any{stamp(a.At), int64(a.Duration), int64(a.Status), storable(a.Excerpt), storable(a.Error)}
+}
+
+// GiveUp implements [webhook.Outbox].
+func (s *Store) GiveUp(ctx context.Context, q webhook.GiveUpQuery) (n int, err error) {
+	err = again(ctx, func() error {
+		return pgx.BeginTxFunc(ctx, s.pool, readCommitted, func(tx pgx.Tx) error {
+			found, err := tx.Query(ctx, qLockOverdue, q.Endpoint, nanos(q.Overdue), int64(q.Limit))
+			if err != nil {
+				return err
+			}
+			invoices, err := pgx.CollectRows(found, pgx.RowTo[string])
+			if err != nil || len(invoices) == 0 {
+				n = 0
+				return err
+			}
+			args := append([]any{invoices}, attemptArgs(q.Attempt)...)
+			return tx.QueryRow(ctx, qGiveUp, append(args, q.Endpoint, nanos(q.Overdue), int64(q.Limit))...).Scan(&n)
+		})
+	})
+	if err != nil {
+		return 0, fmt.Errorf("postgres: give up messages: %w", err)
 	}
-	return time.Unix(0, due).UTC(), nil
+	return n, nil
+}
+
+// NextDue implements [webhook.Outbox].
+func (s *Store) NextDue(ctx context.Context) (wait time.Duration, some bool, err error) {
+	err = s.pool.QueryRow(ctx, qNextDue).Scan(&wait)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, false, nil
+	} else if err != nil {
+		return 0, false, fmt.Errorf("postgres: read next due message: %w", err)
+	}
+	return max(0, wait), true, nil
 }
 
 // History implements [webhook.Outbox].
@@ -207,7 +240,7 @@ func (s *Store) history(ctx context.Context, invoiceID string) ([]webhook.Record
 }
 
 // Resend implements [webhook.Outbox].
-func (s *Store) Resend(ctx context.Context, invoiceID string, now time.Time) (invoice.Message, error) {
+func (s *Store) Resend(ctx context.Context, invoiceID string) (invoice.Message, error) {
 	var m invoice.Message
 	err := again(ctx, func() error {
 		return pgx.BeginTxFunc(ctx, s.pool, readCommitted, func(tx pgx.Tx) error {
@@ -222,7 +255,7 @@ func (s *Store) Resend(ctx context.Context, invoiceID string, now time.Time) (in
 			}
 			batch := &pgx.Batch{}
 			batch.Queue(qDeleteGone, m.URL, m.Project)
-			batch.Queue(qResend, m.ID, listing.Nanos(now))
+			batch.Queue(qResend, m.ID)
 			return tx.SendBatch(ctx, batch).Close()
 		})
 	})

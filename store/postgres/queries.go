@@ -218,58 +218,92 @@ const (
 	// which message is next.
 	qLockInvoices = `SELECT id FROM cointill_invoices WHERE id = ANY($1::text[]) ORDER BY id FOR NO KEY UPDATE`
 	qPutMessages  = `INSERT INTO cointill_outbox (
-		id, event, invoice, seq, project, url, endpoint, at, body, due, format, secret, state, ready, claimed, token, tried)
-		SELECT u.id, u.event, u.invoice, u.seq, u.project, u.url, u.endpoint, u.at, u.body, u.due, u.format, u.secret,
+		id, event, invoice, seq, project, url, endpoint, at, body, format, secret, due, since, state, ready, claimed, token, tried)
+		SELECT u.id, u.event, u.invoice, u.seq, u.project, u.url, u.endpoint, u.at, u.body, u.format, u.secret,` + now + `,` + now + `,
 			CASE WHEN g.url IS NULL THEN 'due' ELSE 'dead' END,
 			g.url IS NULL AND u.first AND NOT EXISTS (SELECT 1 FROM cointill_outbox e
-				WHERE e.invoice = u.invoice AND e.seq < u.seq AND e.url = u.url AND e.state = 'due' OFFSET 0),
+				WHERE e.url = u.url AND e.project = u.project AND e.invoice = u.invoice AND e.seq < u.seq AND e.state = 'due' OFFSET 0),
 			false, 0, 0
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
-			$9::bytea[], $10::bigint[], $11::text[], $12::text[], $13::boolean[]) WITH ORDINALITY
-			AS u (id, event, invoice, seq, project, url, endpoint, at, body, due, format, secret, first, ord)
+			$9::bytea[], $10::text[], $11::text[], $12::boolean[]) WITH ORDINALITY
+			AS u (id, event, invoice, seq, project, url, endpoint, at, body, format, secret, first, ord)
 		LEFT JOIN LATERAL (SELECT url FROM cointill_gone WHERE url = u.url AND project = u.project OFFSET 0) g ON true
 		ORDER BY u.ord
 		ON CONFLICT DO NOTHING RETURNING id`
 
 	messageColumns = `m.n, m.id, m.event, m.invoice, m.seq, m.project, m.url, m.endpoint, m.at, m.body, m.format, m.secret`
-	// qClaim takes what is due and nobody else is just taking, but of each endpoint no more than $5, less what
-	// $6 and $7 say it has got already.
-	qClaim = `WITH due AS (SELECT id, due, n, endpoint FROM cointill_outbox
-			WHERE ready AND due <= $1 AND endpoint <> ALL($2::text[]) ORDER BY due, n LIMIT $3 FOR UPDATE SKIP LOCKED),
-		ranked AS (SELECT id, due, endpoint, row_number() OVER (PARTITION BY endpoint ORDER BY due, n) AS rank FROM due),
-		chosen AS (SELECT r.id, r.due FROM ranked r
-			LEFT JOIN unnest($6::text[], $7::bigint[]) AS had (endpoint, count) ON had.endpoint = r.endpoint
-			WHERE r.rank + COALESCE(had.count, 0) <= $5::bigint)
-		UPDATE cointill_outbox m SET token = m.token + 1, claimed = true, due = $4
-		FROM chosen WHERE m.id = chosen.id
-		RETURNING ` + messageColumns + `, chosen.due, m.token, m.tried`
+	// now is the time of the statement, which, unlike the clock, is found in an index.
+	now = ` (extract(epoch FROM statement_timestamp()) * 1000000000)::bigint`
+	// lookAround looks no further than $3 messages, whoever they are for, and finds of each endpoint no more than $2.
+	lookAround = `WITH look AS MATERIALIZED (SELECT id, due, n, endpoint FROM cointill_outbox
+			WHERE ready AND due <=` + now + ` ORDER BY due, n LIMIT $3::bigint),
+		ranked AS (SELECT id, due, n, row_number() OVER (PARTITION BY endpoint ORDER BY due, n) AS rank FROM look
+			WHERE endpoint <> ALL($1::text[])),
+		found AS (SELECT id, due, n FROM ranked WHERE rank <= $2::bigint)`
+	// claimFound claims up to $4 of the messages found, but none that others are just taking.
+	claimFound = `, took AS (SELECT m.id, m.due FROM found JOIN cointill_outbox m ON m.id = found.id
+			WHERE m.ready AND m.due <=` + now + ` ORDER BY found.due, found.n LIMIT $4 FOR UPDATE OF m SKIP LOCKED)
+		UPDATE cointill_outbox m SET token = m.token + 1, claimed = true, due =` + now + ` + $5::bigint, since =` + now + `
+		FROM took WHERE m.id = took.id
+		RETURNING ` + messageColumns + `, took.due, m.token, m.tried`
+	qLook  = lookAround + ` SELECT (SELECT count(*) FROM look), (SELECT count(*) FROM found)`
+	qClaim = lookAround + claimFound
+	// qClaimOfEach goes from one endpoint to the next. Those with something due the longest have it.
+	qClaimOfEach = `WITH RECURSIVE walk AS (
+			(SELECT endpoint, due FROM cointill_outbox WHERE ready ORDER BY endpoint, due, n LIMIT 1)
+			UNION ALL
+			SELECT next.endpoint, next.due FROM walk CROSS JOIN LATERAL (SELECT endpoint, due FROM cointill_outbox
+				WHERE ready AND endpoint > walk.endpoint ORDER BY endpoint, due, n LIMIT 1) next),
+		heads AS MATERIALIZED (SELECT endpoint FROM walk WHERE due <=` + now + ` AND endpoint <> ALL($1::text[]) ORDER BY due LIMIT $3),
+		found AS (SELECT f.id, f.due, f.n FROM heads CROSS JOIN LATERAL (SELECT id, due, n FROM cointill_outbox
+				WHERE ready AND endpoint = heads.endpoint AND due <=` + now + ` ORDER BY due, n LIMIT $2) f
+			ORDER BY f.due, f.n LIMIT $3)` + claimFound
+	// qSetBack has waits count from now that began when the clock was ahead.
+	qSetBack = `UPDATE cointill_outbox SET due =` + now + ` + (due - since), since =` + now + ` WHERE id = ANY(ARRAY(
+		SELECT id FROM cointill_outbox WHERE ready AND since >` + now + ` ORDER BY since LIMIT 1000 FOR UPDATE SKIP LOCKED))`
 	qLockMessage = `SELECT id FROM cointill_invoices
 		WHERE id = (SELECT invoice FROM cointill_outbox WHERE id = $1) FOR NO KEY UPDATE`
-	qMessageIsNext = ` NOT EXISTS (SELECT 1 FROM cointill_outbox e
-			WHERE e.invoice = m.invoice AND e.seq < m.seq AND e.url = m.url AND e.state = 'due' AND e.id <> $1)`
-	// qRecord stores the attempt, and makes the message that waited for this one ready.
+	// recordTold stores the attempt of what was told, and makes the messages that waited for that ready.
+	recordTold = `, attempt AS (INSERT INTO cointill_attempts (message, at, duration, status, excerpt, error)
+			SELECT id, $2, $3, $4, $5, $6 FROM told),
+		released AS (UPDATE cointill_outbox m SET ready = true, due =` + now + `, since =` + now + `
+			FROM told CROSS JOIN LATERAL (SELECT seq FROM cointill_outbox
+				WHERE url = told.url AND project = told.project AND invoice = told.invoice AND state = 'due' AND id <> told.id
+				ORDER BY seq LIMIT 1) first
+			WHERE told.state <> 'due' AND m.url = told.url AND m.project = told.project AND m.invoice = told.invoice
+				AND m.state = 'due' AND m.seq = first.seq AND NOT m.ready AND m.id <> told.id)`
+	// qRecord leaves dead what is dead because nobody wants it.
 	qRecord = `WITH told AS (UPDATE cointill_outbox m
-			SET state = $3, due = $4, claimed = false, tried = tried + 1, ready = $3 = 'due' AND` + qMessageIsNext + `
-			WHERE m.id = $1 AND m.token = $2 AND m.claimed AND m.state = 'due'
-			RETURNING m.id, m.invoice, m.url, m.project),
-		attempt AS (INSERT INTO cointill_attempts (message, at, duration, status, excerpt, error)
-			SELECT id, $5, $6, $7, $8, $9 FROM told),
-		released AS (UPDATE cointill_outbox m SET ready = true FROM told
-			WHERE $3 <> 'due' AND m.invoice = told.invoice AND m.url = told.url AND m.state = 'due' AND NOT m.ready AND m.id <> $1
-				AND` + qMessageIsNext + `)
+			SET state = CASE WHEN $8 = 'due' THEN m.state ELSE $8 END, ready = $8 = 'due' AND m.state = 'due',
+				due =` + now + ` + $9::bigint, since =` + now + `, claimed = false, tried = tried + 1
+			WHERE m.id = $1 AND m.token = $7 AND m.claimed
+			RETURNING m.id, m.invoice, m.url, m.project, m.state)` + recordTold + `
 		SELECT url, project FROM told`
+	// qLockOverdue waits for nobody: what is just being recorded is not given up.
+	qLockOverdue = `SELECT id FROM cointill_invoices WHERE id = ANY(ARRAY(SELECT invoice FROM cointill_outbox
+			WHERE ready AND endpoint = $1 AND due <` + now + ` - $2::bigint ORDER BY due, n LIMIT $3))
+		ORDER BY id FOR NO KEY UPDATE SKIP LOCKED`
+	qGiveUp = `WITH told AS (UPDATE cointill_outbox m
+			SET state = 'dead', ready = false, claimed = false, tried = tried + 1
+			WHERE m.id = ANY(ARRAY(SELECT id FROM cointill_outbox WHERE invoice = ANY($1::text[]) AND ready AND endpoint = $7
+				AND due <` + now + ` - $8::bigint ORDER BY due, n LIMIT $9 FOR UPDATE SKIP LOCKED))
+			RETURNING m.id, m.invoice, m.url, m.project, m.state)` + recordTold + `
+		SELECT count(*) FROM told`
 	qInsertGone = `INSERT INTO cointill_gone (url, project) VALUES ($1, $2) ON CONFLICT DO NOTHING`
 	qDeleteGone = `DELETE FROM cointill_gone WHERE url = $1 AND project = $2`
-	qKill       = `UPDATE cointill_outbox SET state = 'dead', ready = false, claimed = false
+	// qKill leaves claims as they are: what comes of them is kept.
+	qKill = `UPDATE cointill_outbox SET state = 'dead', ready = false
 		WHERE url = $1 AND project = $2 AND state = 'due'`
-	qNextDue = `SELECT due FROM cointill_outbox WHERE ready ORDER BY due, n LIMIT 1`
+	qNextDue = `SELECT due -` + now + ` FROM cointill_outbox WHERE ready ORDER BY due, n LIMIT 1`
 	qHistory = `SELECT ` + messageColumns + `, m.state, m.due, a.at, a.duration, a.status, a.excerpt, a.error
 		FROM cointill_outbox m LEFT JOIN LATERAL (SELECT * FROM cointill_attempts WHERE message = m.id OFFSET 0) a ON true
 		WHERE m.invoice = $1 ORDER BY m.seq, m.n, a.n`
 	qLockInvoice = `SELECT id FROM cointill_invoices WHERE id = $1 FOR NO KEY UPDATE`
 	qLatest      = `SELECT ` + messageColumns + ` FROM cointill_outbox m
 		WHERE m.invoice = $1 ORDER BY m.seq DESC, m.n DESC LIMIT 1`
-	qResend = `UPDATE cointill_outbox m SET state = 'due', due = $2, claimed = false, tried = 0, ready =` + qMessageIsNext + `
+	qResend = `UPDATE cointill_outbox m SET state = 'due', due =` + now + `, since =` + now + `, claimed = false, tried = 0,
+			ready = NOT EXISTS (SELECT 1 FROM cointill_outbox e WHERE e.url = m.url AND e.project = m.project
+				AND e.invoice = m.invoice AND e.seq < m.seq AND e.state = 'due')
 		WHERE m.id = $1`
 
 	// qBeginReply locks an entry that it leaves as it is, too, so that qReply finds it in the same transaction.

@@ -105,12 +105,17 @@ func (p processes) Claim(ctx context.Context, q webhook.ClaimQuery) ([]webhook.D
 func (p processes) Record(ctx context.Context, claim webhook.Claim, attempt webhook.Attempt, next webhook.Next) error {
 	return p.any().Record(ctx, claim, attempt, next)
 }
-func (p processes) NextDue(ctx context.Context) (time.Time, error) { return p.any().NextDue(ctx) }
+func (p processes) NextDue(ctx context.Context) (time.Duration, bool, error) {
+	return p.any().NextDue(ctx)
+}
 func (p processes) History(ctx context.Context, id string) ([]webhook.Record, error) {
 	return p.any().History(ctx, id)
 }
-func (p processes) Resend(ctx context.Context, id string, now time.Time) (invoice.Message, error) {
-	return p.any().Resend(ctx, id, now)
+func (p processes) GiveUp(ctx context.Context, q webhook.GiveUpQuery) (int, error) {
+	return p.any().GiveUp(ctx, q)
+}
+func (p processes) Resend(ctx context.Context, id string) (invoice.Message, error) {
+	return p.any().Resend(ctx, id)
 }
 
 func openTwice(t *testing.T) processes {
@@ -183,7 +188,7 @@ func TestA24_AMessagePutWhileTheOneBeforeIsToldIsTold(t *testing.T) {
 			}
 		}
 		require.NoError(t, both.Commit(ctx, invoice.Batch{Insert: []invoice.Invoice{inv}, Messages: []invoice.Message{message(1)}}))
-		q := webhook.ClaimQuery{Now: inv.CreatedAt.Add(time.Hour), Lease: time.Minute, Limit: 10}
+		q := webhook.ClaimQuery{Lease: time.Minute, Limit: 10}
 		first, err := both.Claim(ctx, q)
 		require.NoError(t, err)
 		require.Len(t, first, 1)

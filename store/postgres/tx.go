@@ -17,8 +17,9 @@ type Tx struct {
 	tx    pgx.Tx
 }
 
-// WithTx answers the store as it is in the transaction, for [invoice.Service.WithStore]. Committing and
-// rolling back stays the caller's.
+// WithTx returns the store as it is in the transaction, for [invoice.Service.WithStore]. Committing and
+// rolling back stays the caller's. When the transaction is committed, [invoice.Service.Committed] lets messages be told
+// at once that would wait for the dispatcher's next poll otherwise.
 //
 // Do it last: a batch with events locks the feed, so that the commits of all processes wait until the
 // transaction ends, and rows that are locked after the feed can lead to a deadlock, which PostgreSQL ends

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -10,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/cointill/cointill/invoice"
@@ -92,10 +94,9 @@ func encode(b invoice.Batch) (rows, error) {
 			ev.Comment, ev.Actor, []byte(ev.Body),
 		}})
 	}
-	for _, m := range b.Messages {
+	for _, m := range slices.SortedStableFunc(slices.Values(b.Messages), func(x, y invoice.Message) int { return cmp.Compare(x.Seq, y.Seq) }) {
 		r.messages = append(r.messages, row{m.ID, m.Invoice, []any{
-			m.ID, string(m.Event), m.Invoice, m.Seq, m.Project, m.URL, m.Endpoint, stamp(m.At), m.Body, listing.Nanos(m.At),
-			m.Format, m.Secret,
+			m.ID, string(m.Event), m.Invoice, m.Seq, m.Project, m.URL, m.Endpoint, stamp(m.At), m.Body, m.Format, m.Secret,
 		}})
 	}
 	for _, p := range b.Progress {
@@ -210,11 +211,9 @@ func (r rows) apply(t *txn) error {
 		}
 	}
 	for _, m := range r.messages {
+		m.args = append(m.args[:len(m.args):len(m.args)], listing.Nanos(time.Now()))
 		if err := t.put(qInsertMessage, "put message", m); err != nil {
 			return err
-		}
-		if _, err := t.exec(qRelease, m.args[2], m.args[5]); err != nil {
-			return fmt.Errorf("put message %s: %w", m.what, err)
 		}
 	}
 	return nil

@@ -13,82 +13,113 @@ import (
 	"github.com/cointill/cointill/webhook"
 )
 
-// Claim implements [webhook.Outbox].
+// Claim implements [webhook.Outbox]. What to claim is found beside the writer, which then takes what nobody else has
+// taken meanwhile. The clock is the system's.
 func (s *Store) Claim(ctx context.Context, q webhook.ClaimQuery) ([]webhook.Delivery, error) {
-	next, ok, err := s.nextDue(ctx)
+	for {
+		now := listing.Nanos(time.Now())
+		found, ahead, err := s.claimable(ctx, q, now)
+		if err != nil || len(found) == 0 && !ahead {
+			return nil, failed("claim messages", err)
+		}
+		var out []webhook.Delivery
+		if err := s.writer.do(ctx, func(t *txn) (err error) {
+			if ahead {
+				_, err = t.exec(qSetBack, now, setBack)
+				return err
+			}
+			out, err = t.claim(found, q.Lease)
+			return err
+		}); err != nil || len(out) > 0 {
+			return out, failed("claim messages", err)
+		}
+	}
+}
+
+// setBack is how many waits count from now on at once.
+const setBack = 1000
+
+func failed(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("sqlite: %s: %w", what, err)
+}
+
+// look is how many messages are looked at, whoever they are for, when some are to be claimed: mostly there are no
+// others, or enough among them. Those of endpoints that are left out may well lie in front of all others.
+func look(q webhook.ClaimQuery) int {
+	if len(q.Skip) > 0 {
+		return 64
+	}
+	return 64 + min(q.Limit, 1<<20)
+}
+
+// claimable answers the messages to claim, or that the clock was ahead when a wait began.
+func (s *Store) claimable(ctx context.Context, q webhook.ClaimQuery, now int64) (found []int64, ahead bool, err error) {
+	if err := s.stmts[qAhead].QueryRowContext(ctx, now).Scan(&ahead); err != nil || ahead {
+		return nil, ahead, err
+	}
+	skip, err := json.Marshal(append([]string{}, q.Skip...)) // never null, which is not a list
 	if err != nil {
-		return nil, fmt.Errorf("sqlite: claim messages: %w", err)
+		return nil, false, err
 	}
-	if !ok || next > listing.Nanos(q.Now) {
-		return nil, nil // without disturbing the writer
+	far := look(q)
+	found, err = s.chosen(ctx, q, qDue, now, far, string(skip))
+	if err != nil || len(found) >= q.Limit {
+		return found, false, err
 	}
-	var out []webhook.Delivery
-	if err := s.writer.do(ctx, func(t *txn) (err error) {
-		out, err = t.claim(q)
-		return err
-	}); err != nil {
-		return nil, fmt.Errorf("sqlite: claim messages: %w", err)
+	looked := 0
+	if err := s.stmts[qLooked].QueryRowContext(ctx, now, far).Scan(&looked); err != nil || looked < far {
+		return found, false, err
 	}
-	return out, nil
+	most := q.Limit
+	if q.PerEndpoint > 0 {
+		most = min(most, q.PerEndpoint)
+	}
+	found, err = s.chosen(ctx, q, qDueOfEach, now, q.Limit, string(skip), most)
+	return found, false, err
 }
 
-// claim reads what is due page by page. After each page what was claimed is no longer due, and the endpoints that
-// have enough are left out, so that the next page has something new.
-func (t *txn) claim(q webhook.ClaimQuery) ([]webhook.Delivery, error) {
-	skip := append([]string{}, q.Skip...) // never nil, which is not a list in JSON
-	perEndpoint := map[string]int{}
-	var out []webhook.Delivery
-	for len(out) < q.Limit {
-		page, err := t.due(q.Now, skip, q.Limit-len(out))
-		if err != nil {
-			return nil, err
-		}
-		for _, d := range page {
-			endpoint := d.Message.Endpoint
-			if q.PerEndpoint > 0 && perEndpoint[endpoint] >= q.PerEndpoint {
-				continue
-			}
-			if perEndpoint[endpoint]++; perEndpoint[endpoint] == q.PerEndpoint {
-				skip = append(skip, endpoint)
-			}
-			if _, err := t.exec(qClaim, listing.Nanos(q.Now.Add(q.Lease)), d.n); err != nil {
-				return nil, err
-			}
-			out = append(out, d.Delivery)
-		}
-		if len(page) == 0 {
-			break
-		}
-	}
-	return out, nil
-}
-
-type dueMessage struct {
-	webhook.Delivery
-	n int64
-}
-
-func (t *txn) due(now time.Time, skip []string, limit int) ([]dueMessage, error) {
-	list, err := json.Marshal(skip)
+// chosen answers as many of the messages that the query finds as may be claimed.
+func (s *Store) chosen(ctx context.Context, q webhook.ClaimQuery, query string, args ...any) ([]int64, error) {
+	rows, err := s.stmts[query].QueryContext(ctx, args...)
 	if err != nil {
 		return nil, err
 	}
-	found, err := t.query(qDue, listing.Nanos(now), string(list), limit)
-	if err != nil {
-		return nil, err
-	}
-	defer found.Close()
-	var out []dueMessage
-	for found.Next() {
-		var d dueMessage
-		if d.n, d.Message, err = scanMessage(found, &d.Claim.Token, &d.Tried); err != nil {
+	defer rows.Close()
+	had := map[string]int{}
+	var out []int64
+	for len(out) < q.Limit && rows.Next() {
+		var n int64
+		var endpoint string
+		if err := rows.Scan(&n, &endpoint); err != nil {
 			return nil, err
 		}
+		if had[endpoint]++; q.PerEndpoint <= 0 || had[endpoint] <= q.PerEndpoint {
+			out = append(out, n)
+		}
+	}
+	return out, rows.Err()
+}
+
+// claim takes those of the messages that are still due.
+func (t *txn) claim(found []int64, lease time.Duration) (out []webhook.Delivery, err error) {
+	now := time.Now()
+	for _, n := range found {
+		var d webhook.Delivery
+		row := t.stmt(qClaim).QueryRowContext(t.ctx, n, listing.Nanos(now), listing.Nanos(now.Add(lease)))
+		_, d.Message, err = scanMessage(row, &d.Claim.Token, &d.Tried)
+		if errors.Is(err, sql.ErrNoRows) {
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		t.changed = true
 		d.Claim.Message = d.Message.ID
-		d.Claim.Token++
 		out = append(out, d)
 	}
-	return out, found.Err()
+	return out, nil
 }
 
 type scanner interface{ Scan(dest ...any) error }
@@ -123,7 +154,9 @@ func (t *txn) record(claim webhook.Claim, attempt webhook.Attempt, next webhook.
 	}
 	var n int64
 	var invoiceID, url, project string
-	err := t.row(qRecord, []any{claim.Message, claim.Token, string(next.State), listing.Nanos(next.Due)}, &n, &invoiceID, &url, &project)
+	now := time.Now()
+	due := listing.Nanos(now.Add(next.Wait))
+	err := t.row(qRecord, []any{claim.Message, claim.Token, string(next.State), due, listing.Nanos(now)}, &n, &invoiceID, &url, &project)
 	if errors.Is(err, sql.ErrNoRows) {
 		return webhook.ErrStaleClaim
 	} else if err != nil {
@@ -141,28 +174,74 @@ func (t *txn) record(claim webhook.Claim, attempt webhook.Attempt, next webhook.
 			return err
 		}
 	}
-	_, err = t.exec(qRelease, invoiceID, url)
+	_, err = t.exec(qRelease, url, project, invoiceID, listing.Nanos(now))
 	return err
 }
 
-// NextDue implements [webhook.Outbox].
-func (s *Store) NextDue(ctx context.Context) (time.Time, error) {
-	due, ok, err := s.nextDue(ctx)
+// GiveUp implements [webhook.Outbox].
+func (s *Store) GiveUp(ctx context.Context, q webhook.GiveUpQuery) (n int, err error) {
+	before := listing.Nanos(time.Now().Add(-q.Overdue))
+	claims, err := s.overdue(ctx, q.Endpoint, before, q.Limit)
+	if err != nil || len(claims) == 0 {
+		return 0, failed("give up messages", err) // without disturbing the writer
+	}
+	err = s.writer.do(ctx, func(t *txn) error {
+		claims, err := t.overdue(q.Endpoint, before, q.Limit)
+		n = len(claims)
+		for _, claim := range claims {
+			if _, err := t.exec(qOpen, claim.Message); err != nil {
+				return err
+			}
+			if err := t.record(claim, q.Attempt, webhook.Next{State: webhook.StateDead}); err != nil {
+				return err
+			}
+		}
+		return err
+	})
 	if err != nil {
-		return time.Time{}, fmt.Errorf("sqlite: read next due message: %w", err)
+		return 0, failed("give up messages", err)
 	}
-	if !ok {
-		return time.Time{}, nil
-	}
-	return time.Unix(0, due).UTC(), nil
+	return n, nil
 }
 
-func (s *Store) nextDue(ctx context.Context) (due int64, ok bool, err error) {
+func (s *Store) overdue(ctx context.Context, endpoint string, before int64, limit int) ([]webhook.Claim, error) {
+	found, err := s.stmts[qOverdue].QueryContext(ctx, endpoint, before, limit)
+	if err != nil {
+		return nil, err
+	}
+	return scanClaims(found)
+}
+
+func (t *txn) overdue(endpoint string, before int64, limit int) ([]webhook.Claim, error) {
+	found, err := t.query(qOverdue, endpoint, before, limit)
+	if err != nil {
+		return nil, err
+	}
+	return scanClaims(found)
+}
+
+func scanClaims(found *sql.Rows) (out []webhook.Claim, err error) {
+	defer found.Close()
+	for found.Next() {
+		var c webhook.Claim
+		if err := found.Scan(&c.Message, &c.Token); err != nil {
+			return nil, err
+		}
+		out = append(out, c)
+	}
+	return out, found.Err()
+}
+
+// NextDue implements [webhook.Outbox].
+func (s *Store) NextDue(ctx context.Context) (wait time.Duration, some bool, err error) {
+	var due int64
 	err = s.stmts[qNextDue].QueryRowContext(ctx).Scan(&due)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, false, nil
+	} else if err != nil {
+		return 0, false, failed("read next due message", err)
 	}
-	return due, err == nil, err
+	return max(0, time.Until(time.Unix(0, due))), true, nil
 }
 
 // History implements [webhook.Outbox].
@@ -210,7 +289,7 @@ func (s *Store) History(ctx context.Context, invoiceID string) ([]webhook.Record
 }
 
 // Resend implements [webhook.Outbox].
-func (s *Store) Resend(ctx context.Context, invoiceID string, now time.Time) (invoice.Message, error) {
+func (s *Store) Resend(ctx context.Context, invoiceID string) (invoice.Message, error) {
 	var m invoice.Message
 	err := s.writer.do(ctx, func(t *txn) error {
 		n, latest, err := scanMessage(t.stmt(qLatest).QueryRowContext(t.ctx, invoiceID))
@@ -223,10 +302,10 @@ func (s *Store) Resend(ctx context.Context, invoiceID string, now time.Time) (in
 		if _, err := t.exec(qDeleteGone, m.URL, m.Project); err != nil {
 			return err
 		}
-		if _, err := t.exec(qResend, listing.Nanos(now), n); err != nil {
+		if _, err := t.exec(qResend, n); err != nil {
 			return err
 		}
-		_, err = t.exec(qRelease, m.Invoice, m.URL)
+		_, err = t.exec(qRelease, m.URL, m.Project, m.Invoice, listing.Nanos(time.Now()))
 		return err
 	})
 	if err != nil {

@@ -142,27 +142,52 @@ const (
 
 	messageColumns = `m.n, m.id, m.event, m.invoice, m.seq, m.project, m.url, m.endpoint, m.at, m.body, m.format, m.secret`
 	qInsertMessage = `INSERT INTO cointill_outbox (
-		id, event, invoice, seq, project, url, endpoint, at, body, due, format, secret, state, ready, claimed, token, tried)
-		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,
-			CASE WHEN EXISTS (SELECT 1 FROM cointill_gone WHERE url = ?6 AND project = ?5) THEN 'dead' ELSE 'due' END,
-			0, 0, 0, 0
+		id, event, invoice, seq, project, url, endpoint, at, body, format, secret, due, since, state, ready, claimed, token, tried)
+		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, CASE WHEN gone THEN 'dead' ELSE 'due' END,
+			NOT gone AND NOT EXISTS (SELECT 1 FROM cointill_outbox
+				WHERE url = ?6 AND project = ?5 AND invoice = ?3 AND state = 'due' AND seq < ?4), 0, 0, 0
+		FROM (SELECT EXISTS (SELECT 1 FROM cointill_gone WHERE url = ?6 AND project = ?5) AS gone)
 		WHERE true ON CONFLICT DO NOTHING`
-	// qRelease decides which messages of an invoice to a URL are held back, after any of them changed.
-	qRelease = `UPDATE cointill_outbox AS m SET ready = NOT EXISTS (SELECT 1 FROM cointill_outbox e
-			WHERE e.invoice = m.invoice AND e.seq < m.seq AND e.url = m.url AND e.state = 'due')
-		WHERE m.invoice = ? AND m.url = ? AND m.state = 'due'`
-	qDue = `SELECT ` + messageColumns + `, m.token, m.tried FROM cointill_outbox m
-		WHERE m.ready = 1 AND m.due <= ? AND m.endpoint NOT IN (SELECT value FROM json_each(?))
-		ORDER BY m.due LIMIT ?`
-	qClaim  = `UPDATE cointill_outbox SET token = token + 1, claimed = 1, due = ? WHERE n = ?`
-	qRecord = `UPDATE cointill_outbox SET state = ?3, due = ?4, ready = 0, claimed = 0, tried = tried + 1
-		WHERE id = ?1 AND token = ?2 AND claimed = 1 AND state = 'due'
+	// qRelease lets the first of the messages of an invoice to a URL that are still to be told be claimed.
+	qRelease = `UPDATE cointill_outbox SET ready = 1, due = ?4, since = ?4
+		WHERE url = ?1 AND project = ?2 AND invoice = ?3 AND state = 'due' AND ready = 0 AND seq = (
+			SELECT min(seq) FROM cointill_outbox WHERE url = ?1 AND project = ?2 AND invoice = ?3 AND state = 'due')`
+	// qDue looks no further than ?2 messages, whoever they are for, and qLooked says whether there are as many.
+	qDue = `SELECT n, endpoint FROM (SELECT n, due, endpoint FROM cointill_outbox WHERE ready = 1 AND due <= ?1 ORDER BY due, n LIMIT ?2)
+		WHERE endpoint NOT IN (SELECT value FROM json_each(?3)) ORDER BY due, n`
+	qLooked = `SELECT count(*) FROM (SELECT 1 FROM cointill_outbox WHERE ready = 1 AND due <= ?1 LIMIT ?2)`
+	// qDueOfEach goes from one endpoint to the next, and takes of each no more than ?4.
+	qDueOfEach = `WITH RECURSIVE walk (endpoint) AS (
+			SELECT min(endpoint) FROM cointill_outbox WHERE ready = 1
+			UNION ALL
+			SELECT (SELECT min(endpoint) FROM cointill_outbox WHERE ready = 1 AND endpoint > walk.endpoint) FROM walk
+			WHERE endpoint IS NOT NULL),
+		heads AS MATERIALIZED (SELECT endpoint, (SELECT min(due) FROM cointill_outbox
+				WHERE ready = 1 AND endpoint = walk.endpoint) AS due FROM walk
+			WHERE endpoint IS NOT NULL AND endpoint NOT IN (SELECT value FROM json_each(?3)) AND due <= ?1 ORDER BY due LIMIT ?2)
+		SELECT m.n, m.endpoint FROM heads CROSS JOIN cointill_outbox m ON m.n IN (SELECT n FROM cointill_outbox
+			WHERE ready = 1 AND endpoint = heads.endpoint AND due <= ?1 ORDER BY due, n LIMIT ?4)
+		ORDER BY m.due, m.n LIMIT ?2`
+	qClaim = `UPDATE cointill_outbox SET token = token + 1, claimed = 1, due = ?3, since = ?2 WHERE n = ?1 AND ready = 1 AND due <= ?2
+		RETURNING n, id, event, invoice, seq, project, url, endpoint, at, body, format, secret, token, tried`
+	// qAhead finds out whether the clock was ahead, and qSetBack has its waits count from now.
+	qAhead   = `SELECT EXISTS (SELECT 1 FROM cointill_outbox WHERE ready = 1 AND since > ?)`
+	qSetBack = `UPDATE cointill_outbox SET due = ?1 + (due - since), since = ?1 WHERE n IN (
+		SELECT n FROM cointill_outbox WHERE ready = 1 AND since > ?1 ORDER BY since LIMIT ?2)`
+	// qRecord leaves dead what is dead because nobody wants it.
+	qRecord = `UPDATE cointill_outbox SET state = CASE WHEN ?3 = 'due' THEN state ELSE ?3 END, ready = ?3 = 'due' AND state = 'due',
+			due = ?4, since = ?5, claimed = 0, tried = tried + 1
+		WHERE id = ?1 AND token = ?2 AND claimed = 1
 		RETURNING n, invoice, url, project`
+	qOverdue = `SELECT id, token FROM cointill_outbox WHERE ready = 1 AND endpoint = ? AND due < ? ORDER BY due, n LIMIT ?`
+	// qOpen makes a message that nobody has claimed one that can be recorded.
+	qOpen          = `UPDATE cointill_outbox SET claimed = 1 WHERE id = ?`
 	qInsertAttempt = `INSERT INTO cointill_attempts (message, attempt, at, duration, status, excerpt, error)
 		SELECT ?1, COALESCE(MAX(attempt), 0) + 1, ?2, ?3, ?4, ?5, ?6 FROM cointill_attempts WHERE message = ?1`
 	qInsertGone = `INSERT INTO cointill_gone (url, project) VALUES (?, ?) ON CONFLICT DO NOTHING`
 	qDeleteGone = `DELETE FROM cointill_gone WHERE url = ? AND project = ?`
-	qKill       = `UPDATE cointill_outbox SET state = 'dead', ready = 0, claimed = 0
+	// qKill leaves claims as they are: what comes of them is kept.
+	qKill = `UPDATE cointill_outbox SET state = 'dead', ready = 0
 		WHERE url = ? AND project = ? AND state = 'due'`
 	qNextDue = `SELECT due FROM cointill_outbox WHERE ready = 1 ORDER BY due LIMIT 1`
 	qHistory = `SELECT ` + messageColumns + `, m.state, m.due, a.at, a.duration, a.status, a.excerpt, a.error
@@ -170,7 +195,7 @@ const (
 		WHERE m.invoice = ? ORDER BY m.seq, m.n, a.attempt`
 	qLatest = `SELECT ` + messageColumns + ` FROM cointill_outbox m
 		WHERE m.invoice = ? ORDER BY m.seq DESC, m.n DESC LIMIT 1`
-	qResend = `UPDATE cointill_outbox SET state = 'due', due = ?, ready = 0, claimed = 0, tried = 0 WHERE n = ?`
+	qResend = `UPDATE cointill_outbox SET state = 'due', ready = 0, claimed = 0, tried = 0 WHERE n = ?`
 
 	qBeginReply = `INSERT INTO cointill_replies (name, entry, until) VALUES (?1, ?2, ?3)
 		ON CONFLICT (name) DO UPDATE SET entry = excluded.entry, until = excluded.until WHERE until <= ?4`
@@ -190,7 +215,7 @@ func queries() []string {
 		qChanged, qChangedNumbers, qChangedOf, qSegments, qSegment, qParts, qSome, qBeginWriting, qWriting, qInsertPart, qFinishWriting,
 		qMerged, qClearParts,
 		qNetwork, qEvents, qInvoiceEvents, qFeedEnd, qSkip, qInsertProject, qUpdateProject, qProjectVersion, qProjectByName,
-		qProject, qProjectByKey, qProjectsByOwner, qInsertMessage, qRelease, qDue, qClaim, qRecord, qInsertAttempt,
+		qProject, qProjectByKey, qProjectsByOwner, qInsertMessage, qRelease, qDue, qLooked, qDueOfEach, qClaim, qAhead, qSetBack, qRecord, qOverdue, qOpen, qInsertAttempt,
 		qInsertGone, qDeleteGone, qKill, qNextDue, qHistory, qLatest, qResend,
 		qBeginReply, qReply, qFinishReply, qAbandonReply, qEndReplies,
 	}

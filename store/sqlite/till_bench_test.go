@@ -114,7 +114,7 @@ func benchBlock(height, issued int) chain.Step {
 			to = benchAddress((height*200 + i/25) * 4999 % issued)
 		}
 		block.Transfers = append(block.Transfers, chain.Transfer{
-			TxID: fmt.Sprintf("0x%032x%032x", height, i), Index: "value", Asset: eth.ID, To: to, Units: big.NewInt(1_000_000),
+			TxID: fmt.Sprintf("0x%032x%032x", height, i), Index: "value", Asset: eth.ID, To: to, Units: big.NewInt(1e15),
 		})
 	}
 	return chain.Step{

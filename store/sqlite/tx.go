@@ -19,10 +19,14 @@ type Tx struct {
 	txn *txn
 }
 
-// WithTx answers the store within a transaction on the same database, for
+// WithTx returns the store within a transaction on the same database, for
 // [invoice.Service.WithStore]. The transaction should have been begun on a database from [Open], which
 // takes the write lock at once; until it ends, everything else that writes waits, so it must not
-// wait for anything that writes elsewhere.
+// wait for anything that writes elsewhere: a call to the [Store] itself, or to a service on it, while the transaction is
+// open waits for the whole busy_timeout, and then fails with [ErrLocked].
+//
+// When the transaction is committed, [invoice.Service.Committed] lets messages be told at once that would wait for the
+// dispatcher's next poll otherwise.
 func (s *Store) WithTx(tx *sql.Tx) *Tx {
 	return &Tx{
 		reader: *s.within(tx),
@@ -75,7 +79,7 @@ func (t *Tx) within(ctx context.Context, apply func(*txn) error) error {
 	if _, err := t.tx.ExecContext(t.txn.ctx, "SAVEPOINT cointill"); err != nil {
 		return err
 	}
-	err := apply(t.txn)
+	err := locked(apply(t.txn))
 	if err != nil {
 		if _, undo := t.tx.ExecContext(t.txn.ctx, "ROLLBACK TO cointill"); undo != nil {
 			return errors.Join(err, undo)

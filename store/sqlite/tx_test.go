@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -113,4 +114,51 @@ func TestARefusalWithinATransactionLeavesItUsable(t *testing.T) {
 	require.NoError(t, tx.Commit())
 	_, err = till.Invoice(t.Context(), "shop", second.ID)
 	require.NoError(t, err)
+}
+
+// impatient is a store that waits for the write lock hardly at all.
+func impatient(t *testing.T) (*sqlite.Store, *sql.DB) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "shop.db")
+	_, _ = openAt(t, path)
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(20)&_pragma=synchronous(EXTRA)")
+	require.NoError(t, err)
+	t.Cleanup(func() { db.Close() })
+	s, err := sqlite.New(db)
+	require.NoError(t, err)
+	return s, db
+}
+
+func TestAWriteThatNeverGetsTheLockSaysWhy(t *testing.T) {
+	s, db := impatient(t)
+	till := tillOn(t, s, &benchWatcher{})
+	release := hold(t, db)
+	for what, write := range map[string]func() error{
+		"Commit":         func() error { return s.Commit(t.Context(), creation(1)) },
+		"ReserveIndexes": func() error { _, err := s.ReserveIndexes(t.Context(), "hot", 1); return err },
+		"InsertProject": func() error {
+			return s.InsertProject(t.Context(), invoice.Project{ID: "p", Name: "p", KeyHash: "k", Version: 1})
+		},
+		"Create, without WithStore": func() error { _, err := till.Create(t.Context(), order("1")); return err },
+	} {
+		err := write()
+		require.ErrorIs(t, err, sqlite.ErrLocked, what)
+		require.ErrorContains(t, err, "WithTx", what)
+	}
+	_, err := s.Invoice(t.Context(), "nobody")
+	require.ErrorIs(t, err, invoice.ErrNotFound, "reads go on")
+	release()
+	require.NoError(t, s.Commit(t.Context(), creation(1)))
+}
+
+// One that reads before it writes may find that others have written meanwhile.
+func TestATransactionBegunWithoutTheLockSaysWhyItCannotWrite(t *testing.T) {
+	s, db := impatient(t)
+	tx, err := db.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	defer tx.Rollback()
+	_, err = s.WithTx(tx).Invoice(t.Context(), "nobody")
+	require.ErrorIs(t, err, invoice.ErrNotFound)
+	require.NoError(t, s.Commit(t.Context(), creation(1)))
+	require.ErrorIs(t, s.WithTx(tx).Commit(t.Context(), creation(2)), sqlite.ErrLocked)
 }

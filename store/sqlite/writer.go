@@ -14,6 +14,21 @@ import (
 	"github.com/cointill/cointill/webhook"
 )
 
+// ErrLocked: another transaction had the write lock for longer than the database's busy_timeout, five seconds on one of
+// [Open]. Nothing was stored. If that transaction is the program's own and waits for this very call, no time is long
+// enough: what belongs to it goes through the store of [Store.WithTx].
+var ErrLocked = errors.New("another transaction has the write lock")
+
+// locked translates the error of a database that is busy.
+func locked(err error) error {
+	const busy = 5 // SQLITE_BUSY; the bits above say which kind of it
+	var native interface{ Code() int }
+	if errors.As(err, &native) && native.Code()&0xff == busy {
+		return fmt.Errorf("%w (within a transaction of the program's own, use the store of WithTx): %w", ErrLocked, err)
+	}
+	return err
+}
+
 // maxGroup bounds how many calls share a transaction: enough to make the wait for the disk cheap, few
 // enough to keep the write lock short.
 const maxGroup = 256
@@ -47,7 +62,7 @@ type job struct {
 }
 
 // do runs the function in a transaction, which it may share with others, and answers once that is
-// durable. When the function fails nothing of it is stored. The job is given up if ctx ends before it
+// durable. When the function fails nothing of it is stored; ErrLocked when it never got the write lock. The job is given up if ctx ends before it
 // is begun; after that the outcome is awaited.
 func (w *writer) do(ctx context.Context, apply func(*txn) error) error {
 	if err := ctx.Err(); err != nil {
@@ -72,7 +87,7 @@ func (w *writer) do(ctx context.Context, apply func(*txn) error) error {
 	if lead {
 		w.lead(ctx, j)
 	}
-	return j.err
+	return locked(j.err)
 }
 
 // withdraw takes back a job that nobody has begun. One that was given the lead must use it.

@@ -1,16 +1,20 @@
 package storetest
 
 import (
+	"flag"
 	"fmt"
 	"math/big"
 	"math/rand/v2"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store"
+	"github.com/cointill/cointill/webhook"
 	"github.com/shopspring/decimal"
 )
 
@@ -132,4 +136,186 @@ func anySearch(r *rand.Rand, invoices int) invoice.Query {
 	from := r.IntN(len(text))
 	q.Search = text[from : from+1+r.IntN(len(text)-from)]
 	return q
+}
+
+// Settled measures what a step costs at an address with a long history, on the backends that open makes: an invoice with
+// one open payment is read in each way that a step reads it, and gets another payment while the open one settles. The
+// time of an operation must not depend on how many payments settled before.
+func Settled(b *testing.B, open func(b *testing.B) store.Backend) {
+	for _, settled := range []int{10, 1_000, 100_000} {
+		b.Run(fmt.Sprintf("settled=%d", settled), func(b *testing.B) {
+			backend := open(b)
+			h := &paidOften{inv: newInvoice(1)}
+			h.fill(b, backend, settled)
+			for _, op := range []struct {
+				name string
+				do   func(b *testing.B) error
+			}{
+				{"read", func(b *testing.B) error { return h.read(b, backend) }},
+				{"match", func(b *testing.B) error { return h.match(b, backend) }},
+				{"above", func(b *testing.B) error { return h.above(b, backend) }},
+				{"page", func(b *testing.B) error { return h.page(b, backend) }},
+				{"pay", func(b *testing.B) error { return h.pay(b, backend, 1) }},
+			} {
+				b.Run(op.name, func(b *testing.B) {
+					for b.Loop() {
+						if err := op.do(b); err != nil {
+							b.Fatal(err)
+						}
+					}
+				})
+			}
+		})
+	}
+}
+
+// paidOften is an invoice that is paid again and again. Its last payment is open.
+type paidOften struct {
+	inv      invoice.Invoice
+	payments int
+}
+
+func (h *paidOften) fill(b *testing.B, backend store.Backend, settled int) {
+	b.Helper()
+	const batch = 1000
+	if err := backend.Commit(b.Context(), created(h.inv)); err != nil {
+		b.Fatal(err)
+	}
+	for n := 0; n <= settled; n += batch {
+		if err := h.pay(b, backend, min(batch, settled+1-n)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func (h *paidOften) last() invoice.Payment { return newPayment(h.payments, h.inv, uint64(h.payments)) }
+
+// pay settles the open payment, and adds so many of which the last is open.
+func (h *paidOften) pay(b *testing.B, backend store.Backend, n int) error {
+	h.inv = revise(h.inv, func(inv *invoice.Invoice) { inv.Settled = &invoice.Settled{Count: int64(h.payments + n - 1)} })
+	batch := invoice.Batch{Update: []invoice.Invoice{h.inv}}
+	if h.payments > 0 {
+		batch.Payments = append(batch.Payments, settledPayment(h.payments, h.inv, uint64(h.payments)))
+	}
+	for range n {
+		h.payments++
+		batch.Payments = append(batch.Payments, settledPayment(h.payments, h.inv, uint64(h.payments)))
+	}
+	batch.Payments[len(batch.Payments)-1].Settled = false
+	return backend.Commit(b.Context(), batch)
+}
+
+// one checks that the invoice came with its open payment alone.
+func (h *paidOften) one(found []invoice.Invoice, err error) error {
+	if err == nil && (len(found) != 1 || len(found[0].Payments) != 1) {
+		err = fmt.Errorf("got %d invoices, want one with one payment", len(found))
+	}
+	return err
+}
+
+func (h *paidOften) read(b *testing.B, backend store.Backend) error {
+	inv, err := backend.Invoice(b.Context(), h.inv.ID)
+	return h.one([]invoice.Invoice{inv}, err)
+}
+
+func (h *paidOften) match(b *testing.B, backend store.Backend) error {
+	if err := h.one(backend.InvoicesAt(b.Context(), []invoice.Place{place(1)})); err != nil {
+		return err
+	}
+	return h.one(backend.InvoicesPaidBy(b.Context(), []chain.Key{h.last().Key}))
+}
+
+func (h *paidOften) above(b *testing.B, backend store.Backend) error {
+	return h.one(backend.InvoicesAbove(b.Context(), mainnet, uint64(h.payments-1)))
+}
+
+// page is ten payments of the middle.
+func (h *paidOften) page(b *testing.B, backend store.Backend) error {
+	page, err := backend.Payments(b.Context(), h.inv.ID, newPayment(h.payments/2, h.inv, 0).Key, 10)
+	if err == nil && len(page) != min(10, h.payments-h.payments/2) {
+		err = fmt.Errorf("got a page of %d payments", len(page))
+	}
+	return err
+}
+
+// Backlogs are how many messages of one endpoint a benchmark of [Backlog] leaves untold: a few when it runs only to
+// see that it does.
+func Backlogs(b *testing.B) []int {
+	if testing.Short() || b.N == 1 && flag.Lookup("test.benchtime").Value.String() == "1x" {
+		return []int{0, 1_000}
+	}
+	return []int{0, 1_000, 100_000, 300_000}
+}
+
+// Backlog creates invoices from 8 callers, with a message each, while what is due to other endpoints than the one
+// that is dead is claimed and delivered. It ends when all are told, and reports how many were created and delivered a
+// second.
+func Backlog(b *testing.B, backend store.Backend, dead string) {
+	ctx := b.Context()
+	var next atomic.Int64
+	hint := make(chan struct{}, 1)
+	var creating, telling sync.WaitGroup
+	b.ResetTimer()
+	began := time.Now()
+	for range 8 {
+		creating.Go(func() {
+			for {
+				n := int(next.Add(1))
+				if n > b.N {
+					return
+				}
+				inv := newInvoice(n)
+				msg := newMessage(inv, 1, shopURL)
+				msg.Endpoint = fmt.Sprintf("https://shop%d.example:443", n%20)
+				batch := created(inv)
+				batch.Messages = []invoice.Message{msg}
+				if err := backend.Commit(ctx, batch); err != nil {
+					b.Error(err)
+				}
+				select {
+				case hint <- struct{}{}:
+				default:
+				}
+			}
+		})
+	}
+	telling.Go(func() { tellAll(b, backend, dead, hint) })
+	creating.Wait()
+	created := time.Since(began)
+	telling.Wait()
+	b.ReportMetric(float64(b.N)/created.Seconds(), "created/s")
+	b.ReportMetric(float64(b.N)/time.Since(began).Seconds(), "told/s")
+}
+
+// tellAll tells b.N messages, as a dispatcher does whose endpoints answer at once.
+func tellAll(b *testing.B, backend store.Backend, dead string, hint <-chan struct{}) {
+	ctx := b.Context()
+	work := make(chan webhook.Delivery, 256)
+	var workers sync.WaitGroup
+	for range 8 {
+		workers.Go(func() {
+			for d := range work {
+				if err := backend.Record(ctx, d.Claim, webhook.Attempt{At: start, Status: 200}, delivered); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	for told := 0; told < b.N && !b.Failed(); {
+		got, err := backend.Claim(ctx, webhook.ClaimQuery{Lease: time.Minute, Limit: 256 - len(work), Skip: []string{dead}, PerEndpoint: 32})
+		if err != nil {
+			b.Error(err)
+		}
+		for _, d := range got {
+			work <- d
+		}
+		if told += len(got); len(got) == 0 {
+			select {
+			case <-hint:
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+	}
+	close(work)
+	workers.Wait()
 }

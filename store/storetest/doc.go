@@ -9,7 +9,11 @@
 //		}))
 //	}
 //
-// Every case opens a backend of its own, and when it fails it logs the rule that it stands for. Run
+// An adapter that works within transactions of its host, as store/sqlite does with WithTx, proves that as well, with
+// [RunTx].
+//
+// Every case opens a backend of its own, and when it fails it logs the rule that it stands for. One that hangs fails too,
+// see [WithPatience]. Run
 // the suite with -race: part of it calls the backend from many goroutines.
 //
 // The suite cannot prove what a power cut leaves behind, nor how fast anything is; [Fill] and [Listings] measure pages of

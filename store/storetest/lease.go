@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -183,32 +184,32 @@ func takeover(t *testing.T, b store.Backend, l invoice.Leaser) {
 	insert(t, b, newInvoice(1))
 	for round := range int64(5) {
 		mine := take(t, l, duty, "a")
-		begun := make(chan struct{})
-		var written int64 // by the holder that was
-		ended := make(chan error)
+		begun, ended := make(chan struct{}), make(chan error, 1)
+		var over atomic.Bool
 		go func() {
-			for ; ; written++ {
-				seq := round*1_000_000 + written + 1
-				err := b.Commit(t.Context(), invoice.Batch{Fence: mine, Events: []invoice.Event{newEvent(newInvoice(1), seq)}})
+			for n := int64(0); ; n++ {
+				late := over.Load()
+				err := b.Commit(t.Context(), invoice.Batch{
+					Fence: mine, Events: []invoice.Event{newEvent(newInvoice(1), round*1_000_000+n+1)},
+				})
+				if n == 0 {
+					close(begun)
+				}
+				if err == nil && late {
+					err = errors.New("a batch under the lower token was stored, and begun only after the higher one was given away")
+				}
 				if err != nil {
-					if written == 0 {
-						close(begun)
-					}
 					ended <- err
 					return
-				}
-				if written == 0 {
-					close(begun)
 				}
 			}
 		}()
 		<-begun
 		release(t, l, mine)
 		theirs := take(t, l, duty, "b")
+		over.Store(true)
 		seen := len(must[[]invoice.Event](t)(b.InvoiceEvents(t.Context(), newInvoice(1).ID)))
-		if err := <-ended; !errors.Is(err, invoice.ErrFenced) {
-			t.Fatalf("got error %v, want %v", err, invoice.ErrFenced)
-		}
+		wantErr(t, <-ended, invoice.ErrFenced)
 		same(t, "events after the takeover", len(must[[]invoice.Event](t)(b.InvoiceEvents(t.Context(), newInvoice(1).ID))), seen)
 		release(t, l, theirs)
 	}

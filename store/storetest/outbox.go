@@ -25,6 +25,7 @@ var outboxCases = []testCase{
 	{"a dead message releases the next", "a message is held back until the one before it is delivered or dead", deadReleases},
 	{"an endpoint that is gone gets no more", "Gone kills every undelivered message of the project to the URL, later ones too", gone},
 	{"a resend lifts what Gone did", "a resend lifts the disablement of its URL", resendLifts},
+	{"what was under way when its endpoint was gone is recorded", "a claim counts also when the URL is gone: the attempt is kept, and the message is delivered if it was, but not tried again", goneUnderWay},
 	{"endpoints may be left out", "Claim leaves out the endpoints in Skip", skip},
 	{"an endpoint may be bounded", "Claim hands out at most PerEndpoint messages of an endpoint", perEndpoint},
 	{"every attempt is kept", "History answers all messages by Seq, with their attempts in order", history},
@@ -32,6 +33,8 @@ var outboxCases = []testCase{
 	{"a resend waits its turn", "messages of one invoice to one URL are told in order, also when resent", resendInOrder},
 	{"a resend begins anew", "Resend makes an outstanding claim stale: what is under way was not asked for by it", resendStales},
 	{"nothing to resend", "Resend answers ErrNotFound when the invoice has no message", resendNothing},
+	{"many messages are in nobody's way", "Claim hands out what is due, however many others are due to endpoints that are left out or have enough", crowd},
+	{"what was due for too long is given up", "GiveUp makes messages of the endpoint dead that have been due for longer, with an attempt, and releases the next", overdue},
 	{"when to look again", "NextDue is when the next message that is not held back is due, claims included", nextDue},
 }
 
@@ -61,29 +64,45 @@ func told(t *testing.T, b store.Backend, n int, messages int64) invoice.Invoice 
 	return inv
 }
 
-const lease = time.Minute
-
-// claim claims everything that is due at a time after start.
-func claim(t *testing.T, b store.Backend, after time.Duration) []webhook.Delivery {
+// claimFor claims everything that is due, for a while.
+func claimFor(t *testing.T, b store.Backend, lease time.Duration) []webhook.Delivery {
 	t.Helper()
-	return must[[]webhook.Delivery](t)(b.Claim(t.Context(), webhook.ClaimQuery{Now: start.Add(after), Lease: lease, Limit: 100}))
+	return must[[]webhook.Delivery](t)(b.Claim(t.Context(), webhook.ClaimQuery{Lease: lease, Limit: 100}))
 }
 
-// claimOne claims at a time after start, when exactly one message, that with the id, must be due.
-func claimOne(t *testing.T, b store.Backend, after time.Duration, id string) webhook.Delivery {
+// claim claims everything that is due, for longer than a case takes.
+func claim(t *testing.T, b store.Backend) []webhook.Delivery {
 	t.Helper()
-	got := claim(t, b, after)
-	sameMessages(t, fmt.Sprintf("due after %v", after), got, id)
+	return claimFor(t, b, time.Hour)
+}
+
+// claimOne claims when exactly one message, that with the id, must be due; what was to be due at once may be so at the
+// next tick of a clock.
+func claimOne(t *testing.T, b store.Backend, id string) webhook.Delivery {
+	t.Helper()
+	got := claim(t, b)
+	for range 100 {
+		if len(got) > 0 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+		got = claim(t, b)
+	}
+	sameMessages(t, "what is due", got, id)
 	return got[0]
 }
 
 func sameMessages(t *testing.T, what string, got []webhook.Delivery, want ...string) {
 	t.Helper()
-	gotIDs := []string{}
-	for _, d := range got {
-		gotIDs = append(gotIDs, d.Message.ID)
+	same(t, what, messageIDs(got), append([]string{}, want...))
+}
+
+func messageIDs(list []webhook.Delivery) []string {
+	out := []string{}
+	for _, d := range list {
+		out = append(out, d.Message.ID)
 	}
-	same(t, what, gotIDs, append([]string{}, want...))
+	return out
 }
 
 func write(t *testing.T, b store.Backend, d webhook.Delivery, next webhook.Next) {
@@ -99,13 +118,13 @@ var (
 	dead      = webhook.Next{State: webhook.StateDead}
 )
 
-func again(after time.Duration) webhook.Next {
-	return webhook.Next{State: webhook.StateDue, Due: start.Add(after)}
+func again(wait time.Duration) webhook.Next {
+	return webhook.Next{State: webhook.StateDue, Wait: wait}
 }
 
 func claimRoundTrip(t *testing.T, b store.Backend) {
 	inv := told(t, b, 1, 1)
-	got := claim(t, b, time.Hour)
+	got := claim(t, b)
 	if len(got) != 1 || got[0].Tried != 0 || got[0].Claim.Message != got[0].Message.ID {
 		t.Fatalf("got %+v", got)
 	}
@@ -116,16 +135,15 @@ func claimOrder(t *testing.T, b store.Backend) {
 	for n := range 5 {
 		inv := newInvoice(n)
 		msg := newMessage(inv, 1, shopURL)
-		msg.At = start.Add(-time.Duration(n%4) * time.Nanosecond)
+		msg.At = start.Add(-time.Duration(n%4) * time.Hour) // which matters to nobody
 		commit(t, b, invoice.Batch{Insert: []invoice.Invoice{inv}, Messages: []invoice.Message{msg}})
 	}
-	q := webhook.ClaimQuery{Now: start.Add(time.Hour), Lease: lease, Limit: 3}
+	q := webhook.ClaimQuery{Lease: time.Hour, Limit: 3}
 	got := must[[]webhook.Delivery](t)(b.Claim(t.Context(), q))
-	sameMessages(t, "the first three", got, "evt_inv-00003_1", "evt_inv-00002_1", "evt_inv-00001_1")
-	if got := must[[]webhook.Delivery](t)(b.Claim(t.Context(), q)); len(got) != 2 {
-		t.Fatalf("got %d more, want 2", len(got))
-	}
-	if got := claim(t, b, time.Hour); len(got) != 0 {
+	sameMessages(t, "the first three", got, "evt_inv-00000_1", "evt_inv-00001_1", "evt_inv-00002_1")
+	write(t, b, got[1], again(0))
+	sameMessages(t, "the rest", claim(t, b), "evt_inv-00003_1", "evt_inv-00004_1", "evt_inv-00001_1")
+	if got := claim(t, b); len(got) != 0 {
 		t.Fatalf("got %d that are claimed already", len(got))
 	}
 }
@@ -135,24 +153,28 @@ func claimTies(t *testing.T, b store.Backend) {
 	for n := 9; n >= 0; n-- { // against the order of the ids
 		inv := newInvoice(n)
 		msg := newMessage(inv, 1, shopURL)
-		msg.At = start
+		msg.At = start.Add(time.Duration(n) * time.Hour)
 		commit(t, b, invoice.Batch{Insert: []invoice.Invoice{inv}, Messages: []invoice.Message{msg}})
 		want = append(want, msg.ID)
 	}
-	sameMessages(t, "the messages", claim(t, b, time.Hour), want...)
+	sameMessages(t, "the messages", claim(t, b), want...)
 }
 
 func holdBack(t *testing.T, b store.Backend) {
 	inv := told(t, b, 1, 2)
 	commit(t, b, invoice.Batch{Messages: []invoice.Message{newMessage(inv, 3, shopURL)}})
-	first := claimOne(t, b, time.Hour, "evt_inv-00001_1")
-	sameMessages(t, "while the first is under way", claim(t, b, time.Hour))
-	write(t, b, first, again(2*time.Hour))
-	sameMessages(t, "while the first waits for its retry", claim(t, b, time.Hour))
-	write(t, b, claimOne(t, b, 2*time.Hour, "evt_inv-00001_1"), delivered)
-	write(t, b, claimOne(t, b, 2*time.Hour, "evt_inv-00001_2"), delivered)
-	write(t, b, claimOne(t, b, 2*time.Hour, "evt_inv-00001_3"), delivered)
-	sameMessages(t, "when all are told", claim(t, b, 100*time.Hour))
+	first := claimOne(t, b, "evt_inv-00001_1")
+	sameMessages(t, "while the first is under way", claim(t, b))
+	write(t, b, first, again(0))
+	write(t, b, claimOne(t, b, "evt_inv-00001_1"), delivered)
+	second := claimOne(t, b, "evt_inv-00001_2")
+	write(t, b, second, again(time.Hour))
+	sameMessages(t, "while the second waits for its retry", claim(t, b))
+	told(t, b, 2, 3)
+	for seq := 1; seq <= 3; seq++ {
+		write(t, b, claimOne(t, b, fmt.Sprintf("evt_inv-00002_%d", seq)), delivered)
+	}
+	sameMessages(t, "when all are told", claim(t, b))
 }
 
 func noHoldBack(t *testing.T, b store.Backend) {
@@ -160,35 +182,40 @@ func noHoldBack(t *testing.T, b store.Backend) {
 	told(t, b, 2, 1)
 	other := newMessage(inv, 2, "https://shop.example/other")
 	commit(t, b, invoice.Batch{Messages: []invoice.Message{other}})
-	if got := claim(t, b, time.Hour); len(got) != 3 {
+	if got := claim(t, b); len(got) != 3 {
 		t.Fatalf("got %d messages, want 3", len(got))
 	}
 }
 
 func retry(t *testing.T, b store.Backend) {
-	told(t, b, 1, 1)
-	d := claimOne(t, b, time.Hour, "evt_inv-00001_1")
+	inv := told(t, b, 1, 1)
+	d := claimOne(t, b, "evt_inv-00001_1")
 	for tried := 1; tried <= 3; tried++ {
-		due := time.Duration(tried+1) * time.Hour
-		write(t, b, d, again(due))
-		sameMessages(t, "before the retry is due", claim(t, b, due-1))
-		if d = claimOne(t, b, due, "evt_inv-00001_1"); d.Tried != tried {
+		write(t, b, d, again(0))
+		if d = claimOne(t, b, "evt_inv-00001_1"); d.Tried != tried {
 			t.Fatalf("tried %d times, want %d", d.Tried, tried)
 		}
+	}
+	before := must[[]record](t)(b.History(t.Context(), inv.ID))[0].Due // the end of the lease
+	write(t, b, d, again(3*time.Hour))
+	sameMessages(t, "before the retry is due", claim(t, b))
+	if due := must[[]record](t)(b.History(t.Context(), inv.ID))[0].Due; due.Sub(before) < time.Hour || due.Sub(before) > 3*time.Hour {
+		t.Fatalf("due %v after the lease of an hour, want some two hours", due.Sub(before))
 	}
 }
 
 func leaseExpiry(t *testing.T, b store.Backend) {
 	told(t, b, 1, 2)
-	first := claimOne(t, b, time.Hour, "evt_inv-00001_1")
-	sameMessages(t, "before the lease ends", claim(t, b, time.Hour+lease-1))
-	second := claimOne(t, b, time.Hour+lease, "evt_inv-00001_1")
-	if second.Claim.Token == first.Claim.Token {
+	got := claimFor(t, b, 0)
+	sameMessages(t, "the first", got, "evt_inv-00001_1")
+	second := claimOne(t, b, "evt_inv-00001_1")
+	if second.Claim.Token == got[0].Claim.Token {
 		t.Fatal("two claims have the same token")
 	}
 	if second.Tried != 0 {
 		t.Fatalf("tried %d times, want 0: nothing was recorded", second.Tried)
 	}
+	sameMessages(t, "before the lease ends", claim(t, b))
 }
 
 func staleClaim(t *testing.T, b store.Backend) {
@@ -199,12 +226,12 @@ func staleClaim(t *testing.T, b store.Backend) {
 			wantErr(t, b.Record(t.Context(), d.Claim, webhook.Attempt{At: start, Status: 500}, next), webhook.ErrStaleClaim)
 		}
 	}
-	first := claimOne(t, b, time.Hour, "evt_inv-00001_1")
-	second := claimOne(t, b, 2*time.Hour, "evt_inv-00001_1")
+	first := claimFor(t, b, 0)[0]
+	second := claimOne(t, b, "evt_inv-00001_1")
 	stale(first)
-	write(t, b, second, again(3*time.Hour))
+	write(t, b, second, again(0))
 	stale(second)
-	write(t, b, claimOne(t, b, 3*time.Hour, "evt_inv-00001_1"), delivered)
+	write(t, b, claimOne(t, b, "evt_inv-00001_1"), delivered)
 	stale(second)
 	stale(webhook.Delivery{Claim: webhook.Claim{Message: "unheard of", Token: 1}})
 	if got := must[[]record](t)(b.History(t.Context(), inv.ID)); len(got[0].Attempts) != 2 || got[0].State != webhook.StateDelivered {
@@ -214,33 +241,40 @@ func staleClaim(t *testing.T, b store.Backend) {
 
 func lateRecord(t *testing.T, b store.Backend) {
 	told(t, b, 1, 1)
-	write(t, b, claimOne(t, b, time.Hour, "evt_inv-00001_1"), delivered)
-	sameMessages(t, "long after the lease", claim(t, b, 100*time.Hour))
+	write(t, b, claimFor(t, b, 0)[0], delivered)
+	sameMessages(t, "after the lease", claim(t, b))
 }
 
 func deadReleases(t *testing.T, b store.Backend) {
 	told(t, b, 1, 2)
-	write(t, b, claimOne(t, b, time.Hour, "evt_inv-00001_1"), dead)
-	claimOne(t, b, time.Hour, "evt_inv-00001_2")
-	sameMessages(t, "the dead one, later", claim(t, b, time.Hour+1))
+	write(t, b, claimOne(t, b, "evt_inv-00001_1"), dead)
+	write(t, b, claimOne(t, b, "evt_inv-00001_2"), again(0))
+	claimOne(t, b, "evt_inv-00001_2")
 }
 
 func gone(t *testing.T, b store.Backend) {
 	inv := told(t, b, 1, 3)
 	told(t, b, 2, 1)
-	write(t, b, claim(t, b, time.Hour)[0], delivered)
+	write(t, b, claimFor(t, b, 0)[0], delivered)
 	foreign := newInvoice(3, func(inv *invoice.Invoice) { inv.Project = "other shop" })
 	commit(t, b, invoice.Batch{
 		Insert:   []invoice.Invoice{foreign},
 		Messages: []invoice.Message{newMessage(foreign, 1, shopURL), newMessage(inv, 4, "https://shop.example/other")},
 	})
-	for _, d := range claim(t, b, 2*time.Hour) {
+	var others []webhook.Delivery
+	for _, d := range claim(t, b) {
 		if d.Message.ID == "evt_inv-00001_2" {
 			write(t, b, d, webhook.Next{State: webhook.StateDead, Gone: true})
+		} else if d.Message.ID != "evt_inv-00002_1" {
+			others = append(others, d)
 		}
 	}
 	told(t, b, 4, 1) // later
-	sameMessages(t, "everybody else", claim(t, b, 3*time.Hour), "evt_inv-00003_1", "evt_inv-00001_4")
+	sameMessages(t, "later", claim(t, b))
+	for _, d := range others {
+		write(t, b, d, again(0))
+	}
+	sameMessages(t, "everybody else", claim(t, b), messageIDs(others)...)
 	states := []webhook.State{}
 	for _, r := range must[[]record](t)(b.History(t.Context(), inv.ID)) {
 		states = append(states, r.State)
@@ -253,12 +287,12 @@ func gone(t *testing.T, b store.Backend) {
 func resendLifts(t *testing.T, b store.Backend) {
 	told(t, b, 1, 2)
 	told(t, b, 2, 1)
-	write(t, b, claim(t, b, time.Hour)[0], webhook.Next{State: webhook.StateDead, Gone: true})
-	if _, err := b.Resend(t.Context(), "inv-00001", start.Add(time.Hour)); err != nil {
+	write(t, b, claimFor(t, b, 0)[0], webhook.Next{State: webhook.StateDead, Gone: true})
+	if _, err := b.Resend(t.Context(), "inv-00001"); err != nil {
 		t.Fatal(err)
 	}
 	told(t, b, 3, 1)
-	got := claim(t, b, 2*time.Hour)
+	got := claim(t, b)
 	if len(got) != 2 {
 		t.Fatalf("got %d messages, want the resent and the new one", len(got))
 	}
@@ -269,19 +303,98 @@ func resendLifts(t *testing.T, b store.Backend) {
 	}
 }
 
+func goneUnderWay(t *testing.T, b store.Backend) {
+	for n := range 4 {
+		told(t, b, n, 1)
+	}
+	got := claim(t, b)
+	write(t, b, got[0], webhook.Next{State: webhook.StateDead, Gone: true})
+	write(t, b, got[1], delivered)
+	write(t, b, got[2], again(0))
+	must[invoice.Message](t)(b.Resend(t.Context(), got[3].Message.Invoice))
+	wantErr(t, b.Record(t.Context(), got[3].Claim, webhook.Attempt{At: start}, delivered), webhook.ErrStaleClaim)
+	sameMessages(t, "only what was resent", claim(t, b), got[3].Message.ID)
+	for i, want := range []webhook.State{webhook.StateDead, webhook.StateDelivered, webhook.StateDead} {
+		r := must[[]record](t)(b.History(t.Context(), got[i].Message.Invoice))[0]
+		if r.State != want || len(r.Attempts) != 1 {
+			t.Fatalf("message %d: %s after %d attempts, want %s after one", i, r.State, len(r.Attempts), want)
+		}
+		wantErr(t, b.Record(t.Context(), got[i].Claim, webhook.Attempt{At: start}, delivered), webhook.ErrStaleClaim)
+	}
+}
+
+// crowd puts more in front of what is to be claimed than an implementation can look at by the way.
+func crowd(t *testing.T, b store.Backend) {
+	n := 0
+	add := func(endpoint string, messages int) (batch invoice.Batch) {
+		for range messages {
+			n++
+			inv := newInvoice(n)
+			msg := newMessage(inv, 1, endpoint+"/callback")
+			msg.Endpoint = endpoint
+			batch.Insert, batch.Messages = append(batch.Insert, inv), append(batch.Messages, msg)
+		}
+		return batch
+	}
+	commit(t, b, add("dead", 1000))
+	commit(t, b, add("busy", 1000))
+	commit(t, b, add("last", 1))
+	commit(t, b, add("another", 3))
+	q := webhook.ClaimQuery{Lease: time.Hour, Limit: 10, Skip: []string{"dead"}, PerEndpoint: 2}
+	for round, want := range [][]string{
+		{"evt_inv-01001_1", "evt_inv-01002_1", "evt_inv-02001_1", "evt_inv-02002_1", "evt_inv-02003_1"},
+		{"evt_inv-01003_1", "evt_inv-01004_1", "evt_inv-02004_1"},
+		{"evt_inv-01005_1", "evt_inv-01006_1"},
+	} {
+		sameMessages(t, fmt.Sprintf("round %d", round), must[[]webhook.Delivery](t)(b.Claim(t.Context(), q)), want...)
+	}
+	q.Limit, q.PerEndpoint = 1, 0
+	sameMessages(t, "one of whatever", must[[]webhook.Delivery](t)(b.Claim(t.Context(), q)), "evt_inv-01007_1")
+	q.Skip = nil
+	sameMessages(t, "the oldest", must[[]webhook.Delivery](t)(b.Claim(t.Context(), q)), "evt_inv-00001_1")
+}
+
+func overdue(t *testing.T, b store.Backend) {
+	endpoints(t, b, "a", "b", "a", "a", "a")
+	second := newMessage(newInvoice(0), 2, "a/callback")
+	second.Endpoint = "a"
+	commit(t, b, invoice.Batch{Messages: []invoice.Message{second}})
+	claimed := must[[]webhook.Delivery](t)(b.Claim(t.Context(), webhook.ClaimQuery{Lease: time.Hour, Limit: 1}))[0]
+	q := webhook.GiveUpQuery{
+		Endpoint: "a", Limit: 2, Overdue: time.Hour, Attempt: webhook.Attempt{At: start.Add(time.Hour), Error: "not sent"},
+	}
+	try := func(why string, want int) {
+		t.Helper()
+		time.Sleep(20 * time.Millisecond) // longer than the tick of a clock
+		same(t, why, must[int](t)(b.GiveUp(t.Context(), q)), want)
+	}
+	try("nothing was due for an hour", 0)
+	q.Overdue = 0
+	try("as many as may be", 2)
+	try("the others", 1)
+	try("neither what is claimed, nor what waits for it, nor another endpoint's", 0)
+	r := must[[]record](t)(b.History(t.Context(), "inv-00002"))[0]
+	same(t, "the state", r.State, dead.State)
+	sameList(t, "attempts", r.Attempts, []webhook.Attempt{q.Attempt})
+	write(t, b, claimed, again(0))
+	try("what was claimed", 1)
+	wantErr(t, b.Record(t.Context(), claimed.Claim, q.Attempt, delivered), webhook.ErrStaleClaim)
+	sameMessages(t, "the rest", claim(t, b), "evt_inv-00001_1", "evt_inv-00000_2")
+}
+
 func endpoints(t *testing.T, b store.Backend, names ...string) {
 	t.Helper()
 	for n, name := range names {
 		inv := newInvoice(n)
 		msg := newMessage(inv, 1, name+"/callback")
-		msg.Endpoint, msg.At = name, start.Add(time.Duration(n))
+		msg.Endpoint = name
 		commit(t, b, invoice.Batch{Insert: []invoice.Invoice{inv}, Messages: []invoice.Message{msg}})
 	}
 }
 
 func skip(t *testing.T, b store.Backend) {
 	endpoints(t, b, "a", "b", "a", "c", "b")
-	q := webhook.ClaimQuery{Now: start.Add(time.Hour), Lease: lease, Limit: 10, Skip: []string{"a", "b", "z"}}
+	q := webhook.ClaimQuery{Lease: time.Hour, Limit: 10, Skip: []string{"a", "b", "z"}}
 	sameMessages(t, "without a and b", must[[]webhook.Delivery](t)(b.Claim(t.Context(), q)), "evt_inv-00003_1")
 	q.Skip = []string{"b"}
 	sameMessages(t, "without b", must[[]webhook.Delivery](t)(b.Claim(t.Context(), q)), "evt_inv-00000_1", "evt_inv-00002_1")
@@ -291,7 +404,7 @@ func skip(t *testing.T, b store.Backend) {
 
 func perEndpoint(t *testing.T, b store.Backend) {
 	endpoints(t, b, "a", "a", "a", "a", "a", "b", "c", "b")
-	q := webhook.ClaimQuery{Now: start.Add(time.Hour), Lease: lease, Limit: 4, PerEndpoint: 2}
+	q := webhook.ClaimQuery{Lease: time.Hour, Limit: 4, PerEndpoint: 2}
 	sameMessages(t, "two of each", must[[]webhook.Delivery](t)(b.Claim(t.Context(), q)),
 		"evt_inv-00000_1", "evt_inv-00001_1", "evt_inv-00005_1", "evt_inv-00006_1")
 	q.Limit, q.Skip = 10, []string{"b"}
@@ -307,15 +420,15 @@ func history(t *testing.T, b store.Backend) {
 		{At: start.Add(2 * time.Hour), Duration: time.Nanosecond, Status: 503, Excerpt: "später, 🙏"},
 		{At: start.Add(3*time.Hour + 1), Status: 204},
 	}
-	nexts := []webhook.Next{again(2 * time.Hour), again(3 * time.Hour), delivered}
+	nexts := []webhook.Next{again(0), again(0), delivered}
 	for i, attempt := range attempts {
-		d := claimOne(t, b, time.Duration(i+1)*time.Hour, "evt_inv-00001_1")
+		d := claimOne(t, b, "evt_inv-00001_1")
 		if err := b.Record(t.Context(), d.Claim, attempt, nexts[i]); err != nil {
 			t.Fatal(err)
 		}
 		if i < 2 {
 			r := must[[]record](t)(b.History(t.Context(), inv.ID))[0]
-			same(t, "state and due", fmt.Sprint(r.State, r.Due), fmt.Sprint(webhook.StateDue, nexts[i].Due))
+			same(t, "the state", r.State, webhook.StateDue)
 		}
 	}
 	got := must[[]record](t)(b.History(t.Context(), inv.ID))
@@ -333,15 +446,13 @@ func history(t *testing.T, b store.Backend) {
 
 func resend(t *testing.T, b store.Backend) {
 	inv := told(t, b, 1, 2)
-	write(t, b, claimOne(t, b, time.Hour, "evt_inv-00001_1"), delivered)
-	d := claimOne(t, b, time.Hour, "evt_inv-00001_2")
-	write(t, b, d, again(2*time.Hour))
-	write(t, b, claimOne(t, b, 2*time.Hour, "evt_inv-00001_2"), dead)
+	write(t, b, claimOne(t, b, "evt_inv-00001_1"), delivered)
+	write(t, b, claimOne(t, b, "evt_inv-00001_2"), again(0))
+	write(t, b, claimOne(t, b, "evt_inv-00001_2"), dead)
 	events := follow(t, b, 0)
-	got := must[invoice.Message](t)(b.Resend(t.Context(), inv.ID, start.Add(5*time.Hour)))
+	got := must[invoice.Message](t)(b.Resend(t.Context(), inv.ID))
 	same(t, "the message", got, newMessage(inv, 2, shopURL))
-	sameMessages(t, "before it was resent", claim(t, b, 5*time.Hour-1))
-	d = claimOne(t, b, 5*time.Hour, "evt_inv-00001_2")
+	d := claimOne(t, b, "evt_inv-00001_2")
 	same(t, "the message again", d.Message, newMessage(inv, 2, shopURL))
 	same(t, "attempts of the fresh schedule", d.Tried, 0)
 	write(t, b, d, delivered)
@@ -350,29 +461,31 @@ func resend(t *testing.T, b store.Backend) {
 	records := must[[]record](t)(b.History(t.Context(), inv.ID))
 	same(t, "attempts of the first message", len(records[0].Attempts), 1)
 	same(t, "attempts of the resent message", len(records[1].Attempts), 3)
-	must[invoice.Message](t)(b.Resend(t.Context(), inv.ID, start.Add(6*time.Hour))) // after delivery too
-	claimOne(t, b, 6*time.Hour, "evt_inv-00001_2")
+	must[invoice.Message](t)(b.Resend(t.Context(), inv.ID)) // after delivery too
+	write(t, b, claimOne(t, b, "evt_inv-00001_2"), again(time.Hour))
+	must[invoice.Message](t)(b.Resend(t.Context(), inv.ID)) // before its retry too
+	claimOne(t, b, "evt_inv-00001_2")
 }
 
 func resendInOrder(t *testing.T, b store.Backend) {
 	inv := told(t, b, 1, 2)
-	write(t, b, claimOne(t, b, time.Hour, "evt_inv-00001_1"), again(3*time.Hour))
-	must[invoice.Message](t)(b.Resend(t.Context(), inv.ID, start.Add(time.Hour)))
-	sameMessages(t, "while the first waits", claim(t, b, 2*time.Hour))
-	write(t, b, claimOne(t, b, 3*time.Hour, "evt_inv-00001_1"), delivered)
-	write(t, b, claimOne(t, b, 3*time.Hour, "evt_inv-00001_2"), delivered)
-	must[invoice.Message](t)(b.Resend(t.Context(), inv.ID, start.Add(4*time.Hour)))
+	first := claimOne(t, b, "evt_inv-00001_1")
+	must[invoice.Message](t)(b.Resend(t.Context(), inv.ID))
+	sameMessages(t, "while the first is under way", claim(t, b))
+	write(t, b, first, delivered)
+	write(t, b, claimOne(t, b, "evt_inv-00001_2"), delivered)
+	must[invoice.Message](t)(b.Resend(t.Context(), inv.ID))
 	commit(t, b, invoice.Batch{Messages: []invoice.Message{newMessage(inv, 3, shopURL)}})
-	write(t, b, claimOne(t, b, 5*time.Hour, "evt_inv-00001_2"), delivered)
-	claimOne(t, b, 5*time.Hour, "evt_inv-00001_3")
+	write(t, b, claimOne(t, b, "evt_inv-00001_2"), delivered)
+	claimOne(t, b, "evt_inv-00001_3")
 }
 
 func resendStales(t *testing.T, b store.Backend) {
 	inv := told(t, b, 1, 1)
-	d := claimOne(t, b, time.Hour, "evt_inv-00001_1")
-	must[invoice.Message](t)(b.Resend(t.Context(), inv.ID, start.Add(time.Hour)))
+	d := claimOne(t, b, "evt_inv-00001_1")
+	must[invoice.Message](t)(b.Resend(t.Context(), inv.ID))
 	wantErr(t, b.Record(t.Context(), d.Claim, webhook.Attempt{At: start}, delivered), webhook.ErrStaleClaim)
-	second := claimOne(t, b, time.Hour, "evt_inv-00001_1")
+	second := claimOne(t, b, "evt_inv-00001_1")
 	wantErr(t, b.Record(t.Context(), d.Claim, webhook.Attempt{At: start}, delivered), webhook.ErrStaleClaim)
 	write(t, b, second, delivered)
 }
@@ -380,30 +493,37 @@ func resendStales(t *testing.T, b store.Backend) {
 func resendNothing(t *testing.T, b store.Backend) {
 	insert(t, b, newInvoice(1))
 	for _, id := range []string{newInvoice(1).ID, "nobody"} {
-		_, err := b.Resend(t.Context(), id, start)
+		_, err := b.Resend(t.Context(), id)
 		wantErr(t, err, invoice.ErrNotFound)
 	}
 }
 
 func nextDue(t *testing.T, b store.Backend) {
-	at := func() time.Time { return must[time.Time](t)(b.NextDue(t.Context())) }
-	if !at().IsZero() {
-		t.Fatalf("got %v, want zero: there is no message", at())
+	none := func(why string) {
+		t.Helper()
+		if wait, some, err := b.NextDue(t.Context()); err != nil || some {
+			t.Fatalf("got %v, %v, %v, want nothing: %s", wait, some, err, why)
+		}
 	}
+	within := func(from, to time.Duration, what string) {
+		t.Helper()
+		if wait, some, err := b.NextDue(t.Context()); err != nil || !some || wait < from || wait > to {
+			t.Fatalf("got %v, %v, %v, want %s: from %v to %v", wait, some, err, what, from, to)
+		}
+	}
+	none("there is no message")
 	told(t, b, 1, 2)
-	if at().IsZero() || at().After(start.Add(2*time.Second)) {
-		t.Fatalf("got %v, want no later than the message", at())
-	}
-	d := claimOne(t, b, time.Hour, "evt_inv-00001_1")
-	same(t, "the end of the lease", at(), start.Add(time.Hour+lease))
-	write(t, b, d, again(7*time.Hour+1))
-	same(t, "the retry", at(), start.Add(7*time.Hour+1))
-	write(t, b, claimOne(t, b, 8*time.Hour, "evt_inv-00001_1"), delivered)
-	if at().IsZero() || at().After(start.Add(8*time.Hour)) {
-		t.Fatalf("got %v, want the second message, which is no longer held back", at())
-	}
-	write(t, b, claimOne(t, b, 8*time.Hour, "evt_inv-00001_2"), dead)
-	if !at().IsZero() {
-		t.Fatalf("got %v, want zero: all is told", at())
-	}
+	within(0, 0, "the first message")
+	d := claimOne(t, b, "evt_inv-00001_1")
+	within(time.Minute, time.Hour, "the end of the lease")
+	write(t, b, d, again(7*time.Hour))
+	within(6*time.Hour, 7*time.Hour, "the retry")
+	told(t, b, 2, 2)
+	within(0, 0, "the first message of another invoice")
+	write(t, b, claimOne(t, b, "evt_inv-00002_1"), delivered)
+	within(0, 0, "the second, which is no longer held back")
+	write(t, b, claimOne(t, b, "evt_inv-00002_2"), dead)
+	within(6*time.Hour, 7*time.Hour, "the retry again")
+	must[invoice.Message](t)(b.Resend(t.Context(), "inv-00001"))
+	within(6*time.Hour, 7*time.Hour, "the retry, which the resent message waits for")
 }

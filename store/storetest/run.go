@@ -1,7 +1,9 @@
 package storetest
 
 import (
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/cointill/cointill/store"
 )
@@ -15,9 +17,16 @@ func WithReopen(reopen func(t *testing.T, old store.Backend) store.Backend) Opti
 	return func(s *suite) { s.reopen = reopen }
 }
 
+// WithPatience is how long a case may take, two minutes by default: one that takes longer fails by its name, with what
+// its goroutines wait for, instead of hanging.
+func WithPatience(d time.Duration) Option {
+	return func(s *suite) { s.patience = d }
+}
+
 type suite struct {
-	open   func(t *testing.T) store.Backend
-	reopen func(t *testing.T, old store.Backend) store.Backend
+	open     func(t *testing.T) store.Backend
+	reopen   func(t *testing.T, old store.Backend) store.Backend
+	patience time.Duration
 }
 
 // testCase is one rule and what shows whether it is kept.
@@ -30,7 +39,7 @@ type testCase struct {
 // Run proves the backends that open answers: each time a new, empty one, which it also closes, with
 // t.Cleanup.
 func Run(t *testing.T, open func(t *testing.T) store.Backend, opts ...Option) {
-	s := &suite{open: open}
+	s := &suite{open: open, patience: patience}
 	for _, opt := range opts {
 		opt(s)
 	}
@@ -62,14 +71,47 @@ func Run(t *testing.T, open func(t *testing.T) store.Backend, opts ...Option) {
 		t.Run(topic.name, func(t *testing.T) {
 			for _, c := range topic.cases {
 				t.Run(c.name, func(t *testing.T) {
-					t.Cleanup(func() {
-						if t.Failed() {
-							t.Logf("the rule: %s", c.rule)
-						}
-					})
-					c.run(t, s.open(t))
+					ruled(t, c.rule)
+					b := s.open(t)
+					within(t, s.patience, func() { c.run(t, b) })
 				})
 			}
 		})
+	}
+}
+
+const patience = 2 * time.Minute
+
+// ruled logs the rule that a case stands for, if it fails.
+func ruled(t *testing.T, rule string) {
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the rule: %s", rule)
+		}
+	})
+}
+
+// within runs a case, and fails it when it has not ended in time: a call to the backend does not return then, or nothing
+// that the case waits for comes.
+func within(t *testing.T, patience time.Duration, run func()) {
+	t.Helper()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		run()
+	}()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-ended:
+	case <-timer.C:
+		t.Cleanup(func() { // the test's context has ended now, and with it what heeds it
+			select {
+			case <-ended:
+			case <-time.After(time.Second):
+			}
+		})
+		stacks := make([]byte, 1<<16)
+		t.Fatalf("it has not ended after %v; this is what is waited for:\n%s", patience, stacks[:runtime.Stack(stacks, true)])
 	}
 }

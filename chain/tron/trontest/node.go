@@ -163,6 +163,15 @@ func (c *Chain) answer(view, method string, body []byte) (int, any) {
 			return http.StatusOK, Object{}
 		}
 		return http.StatusOK, at(blocks, num).infos()
+	case "gettransactioninfobyid":
+		for _, b := range blocks {
+			for _, o := range b.infos() {
+				if o["id"] == asked.Value {
+					return http.StatusOK, o
+				}
+			}
+		}
+		return http.StatusOK, Object{}
 	case "triggerconstantcontract":
 		return http.StatusOK, c.constant(asked.Contract, asked.Selector)
 	case "getcontract":

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
@@ -183,8 +182,8 @@ func (s *Store) History(ctx context.Context, id string) ([]webhook.Record, error
 	return noted(s, "History", func() ([]webhook.Record, error) { return s.Backend.History(ctx, id) })
 }
 
-func (s *Store) Resend(ctx context.Context, id string, now time.Time) (invoice.Message, error) {
-	return noted(s, "Resend", func() (invoice.Message, error) { return s.Backend.Resend(ctx, id, now) })
+func (s *Store) Resend(ctx context.Context, id string) (invoice.Message, error) {
+	return noted(s, "Resend", func() (invoice.Message, error) { return s.Backend.Resend(ctx, id) })
 }
 
 // Log is a log that may be read while it is written. The zero value is empty.

@@ -155,6 +155,7 @@ CREATE TABLE cointill_outbox (
 	secret   text NOT NULL,
 	state    text COLLATE "C" NOT NULL,
 	due      bigint NOT NULL,  -- when it may be claimed; the end of the lease while it is claimed
+	since    bigint NOT NULL,  -- when due was set
 	ready    boolean NOT NULL, -- it is in state due and not held back
 	claimed  boolean NOT NULL, -- its newest claim is not recorded
 	token    bigint NOT NULL,  -- of its newest claim
@@ -162,7 +163,12 @@ CREATE TABLE cointill_outbox (
 );
 CREATE INDEX cointill_outbox_invoice ON cointill_outbox (invoice, seq);
 CREATE INDEX cointill_outbox_ready ON cointill_outbox (due, n) WHERE ready;
-CREATE INDEX cointill_outbox_url ON cointill_outbox (url, project) WHERE state = 'due';
+-- For who goes from one endpoint to the next.
+CREATE INDEX cointill_outbox_endpoint ON cointill_outbox (endpoint, due, n) WHERE ready;
+-- What was set when the clock was ahead is at the end of it.
+CREATE INDEX cointill_outbox_since ON cointill_outbox (since) WHERE ready;
+-- What goes to a URL, and which message of an invoice is next.
+CREATE INDEX cointill_outbox_url ON cointill_outbox (url, project, invoice, seq) WHERE state = 'due';
 
 CREATE TABLE cointill_attempts (
 	message  text COLLATE "C" NOT NULL, -- cointill_outbox.id

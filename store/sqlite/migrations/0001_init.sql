@@ -147,6 +147,7 @@ CREATE TABLE cointill_outbox (
 	secret   TEXT NOT NULL,
 	state    TEXT NOT NULL,
 	due      INTEGER NOT NULL,  -- when it may be claimed; the end of the lease while it is claimed
+	since    INTEGER NOT NULL,  -- when due was set
 	ready    INTEGER NOT NULL,  -- 1 when it is in state due and not held back
 	claimed  INTEGER NOT NULL,  -- 1 while its newest claim is not recorded
 	token    INTEGER NOT NULL,  -- of its newest claim
@@ -154,8 +155,13 @@ CREATE TABLE cointill_outbox (
 );
 CREATE UNIQUE INDEX cointill_outbox_id ON cointill_outbox (id);
 CREATE INDEX cointill_outbox_invoice ON cointill_outbox (invoice, seq);
-CREATE INDEX cointill_outbox_ready ON cointill_outbox (due, endpoint) WHERE ready = 1;
-CREATE INDEX cointill_outbox_url ON cointill_outbox (url, project) WHERE state = 'due';
+CREATE INDEX cointill_outbox_ready ON cointill_outbox (due, n, endpoint) WHERE ready = 1;
+-- For who goes from one endpoint to the next.
+CREATE INDEX cointill_outbox_endpoint ON cointill_outbox (endpoint, due) WHERE ready = 1;
+-- What was set when the clock was ahead is at the end of it.
+CREATE INDEX cointill_outbox_since ON cointill_outbox (since) WHERE ready = 1;
+-- What goes to a URL, and which message of an invoice is next.
+CREATE INDEX cointill_outbox_url ON cointill_outbox (url, project, invoice, seq) WHERE state = 'due';
 
 CREATE TABLE cointill_attempts (
 	message  INTEGER NOT NULL, -- cointill_outbox.n
