@@ -73,17 +73,22 @@ var placeTable = []mutation{
 	},
 	{
 		name: "the floor does not rise", file: indexesFile,
-		from: `x.floor = max(x.floor, first+n)`, to: `x.floor = max(x.floor, first)`,
+		from: `x.floor = max(x.floor, next)`, to: `_ = next`,
 		rule: "a store that has lost its end gives no address a second time",
 	},
 	{
 		name: "the floor is raised by too little", file: indexesFile,
-		from: `x.floors.Raise(ctx, x.wallet, first+n)`, to: `x.floors.Raise(ctx, x.wallet, first)`,
+		from: `x.raise(ctx, first+got)`, to: `x.raise(ctx, first)`,
 		rule: "a store that has lost its end gives no address a second time",
 	},
 	{
+		name: "numbers whose floor could not be raised are lost", file: indexesFile,
+		from: `x.waiting = [2]uint32{first, first + got}`, to: `x.waiting = [2]uint32{}`,
+		rule: "a floor that cannot be raised costs no number",
+	},
+	{
 		name: "the floor is not looked at", file: indexesFile,
-		from: `if floor := x.known(); first < floor {`, to: `if floor := x.known(); false && first < floor {`,
+		from: `if floor := x.known(); first >= floor {`, to: `if floor := x.known(); true || first >= floor {`,
 		rule: "a store that has lost its end gives no address a second time",
 	},
 	{
@@ -149,7 +154,7 @@ var placeTable = []mutation{
 	},
 	{
 		name: "a restore passes over nothing", file: "invoice/network.go",
-		from: `if _, err := n.indexes.reserve(ctx, numbers); err != nil {`, to: `if _, err := n.indexes.reserve(ctx, 0); err != nil {`,
+		from: `if _, _, err := n.indexes.reserve(ctx, numbers); err != nil {`, to: `if _, _, err := n.indexes.reserve(ctx, 1); err != nil {`,
 		rule: "after a restore no number is given twice",
 	},
 	{

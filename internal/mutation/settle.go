@@ -17,8 +17,6 @@ var settleTable = []mutation{
 		name: "unconfirmed money is settled", file: settleFile,
 		from: `	case !p.inBlock(), p.needsValue(f, fold):`, to: `	case p.needsValue(f, fold):`,
 		rule: "what waits in the pool may vanish and is awaited",
-		equivalent: "a payment in no block is mature only where the terms want no confirmation and it cannot be replaced, and dust " +
-			"in the pool is followed like any other, by its key and by what vanishes from the pool",
 	},
 	{
 		name: "money that waits for a rate is settled", file: settleFile,

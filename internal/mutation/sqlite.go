@@ -135,34 +135,38 @@ var sqliteTable = []mutation{
 		rule: "an amount that was given up can be asked for again",
 	},
 	{
+		name: "a message that comes overtakes another", file: queriesFile,
+		from: `invoice = ?3 AND state = 'due' AND seq < ?4)`, to: `invoice = ?3 AND state = 'due' AND seq < ?4 AND false)`,
+		rule: "messages of one invoice are told in order",
+	},
+	{
 		name: "messages of an invoice overtake each other", file: queriesFile,
-		from: `WHERE e.invoice = m.invoice AND e.seq < m.seq AND e.url = m.url AND e.state = 'due')`,
-		to:   `WHERE e.invoice = m.invoice AND e.seq < m.seq AND e.url = m.url AND e.state = 'due' AND false)`,
+		from: `invoice = ?3 AND state = 'due' AND ready = 0 AND seq = (`, to: `invoice = ?3 AND state = 'due' AND ready = 0 AND seq >= (`,
 		rule: "messages of one invoice are told in order",
 	},
 	{
 		name: "a message that was given up holds others back", file: queriesFile,
-		from: `e.url = m.url AND e.state = 'due')`, to: `e.url = m.url AND e.state <> 'delivered')`,
+		from: `SELECT min(seq) FROM cointill_outbox WHERE url = ?1 AND project = ?2 AND invoice = ?3 AND state = 'due')`, to: `SELECT min(seq) FROM cointill_outbox WHERE url = ?1 AND project = ?2 AND invoice = ?3 AND state <> 'delivered')`,
 		rule: "a dead message does not hold back those after it",
 	},
 	{
 		name: "one endpoint holds back another", file: queriesFile,
-		from: `e.seq < m.seq AND e.url = m.url AND`, to: `e.seq < m.seq AND`,
+		from: `				WHERE url = ?6 AND project = ?5 AND invoice = ?3`, to: `				WHERE project = ?5 AND invoice = ?3`,
 		rule: "an endpoint that does not answer delays nobody else",
 	},
 	{
 		name: "a message is claimed before its time", file: queriesFile,
-		from: `m.ready = 1 AND m.due <= ?`, to: `m.ready = 1 AND m.due <= ? + 1000000000`,
-		rule: "a message is sent when it is due",
+		from: `WHERE n = ?1 AND ready = 1 AND due <= ?2`, to: `WHERE n = ?1 AND ready = 1 AND due <= ?3`,
+		rule: "a message is with one process at a time",
 	},
 	{
-		name: "a message is claimed after its time only", file: queriesFile,
-		from: `m.ready = 1 AND m.due <= ?`, to: `m.ready = 1 AND m.due < ?`,
+		name: "a message is found before its time", file: queriesFile,
+		from: `FROM cointill_outbox WHERE ready = 1 AND due <= ?1 ORDER BY due, n LIMIT ?2)`, to: `FROM cointill_outbox WHERE ready = 1 AND due >= ?1 ORDER BY due, n LIMIT ?2)`,
 		rule: "a message is sent when it is due",
 	},
 	{
 		name: "the endpoints to leave out are not", file: queriesFile,
-		from: ` AND m.endpoint NOT IN (SELECT value FROM json_each(?))`, to: ` AND ? <> ''`,
+		from: `		WHERE endpoint NOT IN (SELECT value FROM json_each(?3)) ORDER BY due, n`, to: `		WHERE ?3 <> '' ORDER BY due, n`,
 		rule: "an endpoint that hangs is left alone",
 	},
 	{
@@ -177,7 +181,7 @@ var sqliteTable = []mutation{
 	},
 	{
 		name: "an attempt is recorded twice", file: queriesFile,
-		from: `AND token = ?2 AND claimed = 1 AND state = 'due'`, to: `AND token = ?2`,
+		from: `WHERE id = ?1 AND token = ?2 AND claimed = 1`, to: `WHERE id = ?1 AND token = ?2`,
 		rule: "each attempt is recorded once",
 	},
 	{
@@ -187,7 +191,7 @@ var sqliteTable = []mutation{
 	},
 	{
 		name: "an endpoint that is gone gets more", file: queriesFile,
-		from: `CASE WHEN EXISTS (SELECT 1 FROM cointill_gone WHERE url = ?6 AND project = ?5) THEN 'dead' ELSE 'due' END`, to: `'due'`,
+		from: `?12, ?12, CASE WHEN gone THEN 'dead' ELSE 'due' END,`, to: `?12, ?12, 'due',`,
 		rule: "an endpoint that said it is gone is told nothing more",
 	},
 	{
@@ -207,20 +211,23 @@ var sqliteTable = []mutation{
 	},
 	{
 		name: "a claim does not hide a message", file: outboxFile,
-		from: `listing.Nanos(q.Now.Add(q.Lease))`, to: `listing.Nanos(q.Now)`,
+		from: `listing.Nanos(now.Add(lease))`, to: `listing.Nanos(now.Add(0*lease))`,
 		rule: "a message is with one process at a time",
 	},
 	{
 		name: "an endpoint gets more than it may", file: outboxFile,
-		from: `if q.PerEndpoint > 0 && perEndpoint[endpoint] >= q.PerEndpoint {`, to: `if false {`,
+		from: `if had[endpoint]++; q.PerEndpoint <= 0 ||`, to: `if had[endpoint]++; true ||`,
 		rule: "an endpoint gets so many at a time",
 	},
 	{
-		name: "recorded messages keep their place in the queue", file: outboxFile,
-		from: `	_, err = t.exec(qRelease, invoiceID, url)
-	return err`,
-		to:   `	return nil`,
+		name: "what comes after a recorded message waits for ever", file: outboxFile,
+		from: `	_, err = t.exec(qRelease, url, project, invoiceID, listing.Nanos(now))`, to: `	_ = invoiceID`,
 		rule: "after a message is told the next one of its invoice is",
+	},
+	{
+		name: "a clock that was ahead holds messages back", file: outboxFile,
+		from: `			if ahead {`, to: `			if false {`,
+		rule: "a clock that was ahead puts off no message",
 	},
 	{
 		name: "an endpoint that is gone keeps its messages", file: outboxFile,

@@ -42,7 +42,9 @@ var webhookTable = []mutation{
 	},
 	{
 		name: "an interruption uses up an attempt", file: deliverFile,
-		from: `		return Next{State: StateDue, Due: now.UTC()}`, to: `		return Next{State: StateDead}`,
+		from: `		return Next{State: StateDue}
+`, to: `		return Next{State: StateDead}
+`,
 		rule: "a sender that is stopped loses no message",
 	},
 	{
