@@ -144,13 +144,26 @@ func (x *indexes) rest() {
 	}
 }
 
-// poolTime bounds how long a pool waits for the store although its caller has gone away.
+// poolTime bounds how long a pool waits for the store after its caller has gone away.
 const poolTime = 10 * time.Second
+
+// outlasting is a context that ends a while after ctx.
+func outlasting(ctx context.Context) (context.Context, context.CancelFunc) {
+	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		pause(inner, poolTime)
+		cancel()
+	})
+	return inner, func() {
+		stop()
+		cancel()
+	}
+}
 
 // pooled returns a number that has rested, or a new one while the pool is not full. A caller that goes away does not
 // cut it short: a number that was taken, and of which nobody was told, would be lost to the pool.
 func (x *indexes) pooled(ctx context.Context) (uint32, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), poolTime)
+	ctx, cancel := outlasting(ctx)
 	defer cancel()
 	x.mu.Lock()
 	resting := x.now().Before(x.rests)
