@@ -85,7 +85,7 @@ func (f *FloorFile) write() error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(temporary.Name()) // there is none once it was renamed
+	defer func() { _ = os.Remove(temporary.Name()) }() // there is none once it was renamed
 	_, err = temporary.Write(text)
 	if err == nil {
 		err = temporary.Sync()
@@ -108,8 +108,9 @@ func syncDir(dir string) error {
 	if err != nil {
 		return err
 	}
-	defer d.Close()
-	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, fs.ErrInvalid) {
+	err = d.Sync()
+	_ = d.Close() // nothing was written to it
+	if err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, fs.ErrInvalid) {
 		return err
 	}
 	return nil
