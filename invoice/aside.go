@@ -19,10 +19,14 @@ const (
 	// failuresBeforeAside is how often a store fails with a step before it is asked to take the step without the
 	// invoices that it touches.
 	failuresBeforeAside = 4
-	// maxAside bounds what is set aside on one network, asideEvery how often it is tried again.
-	maxAside   = 200
-	maxSeen    = 2000
-	asideEvery = time.Minute
+	// maxAside bounds what is set aside on one network, and maxSeen the transfers of each.
+	maxAside = 100
+	maxSeen  = 200
+	// asideEvery is how often it is tried again, asideTime how long a network waits for that, and examineTime how long one
+	// transaction may take of it.
+	asideEvery  = time.Minute
+	asideTime   = 10 * time.Second
+	examineTime = 5 * time.Second
 )
 
 // refusals remembers what the store refused of one step.
@@ -152,26 +156,39 @@ func setAside(list []Aside, a Aside) []Aside {
 	if i := slices.IndexFunc(list, func(a Aside) bool { return a.Unexamined != nil }); i >= 0 {
 		return slices.Delete(list, i, i+1)
 	}
-	return list[:maxAside]
+	list = list[:maxAside]
+	if last := &list[maxAside-1]; !strings.HasSuffix(last.Cause, asideFull) {
+		last.Cause += asideFull
+	}
+	return list
 }
 
-// retryAside tries again, now and then, what was set aside: a transaction may be examined by now, a row repaired.
+// asideFull tells whoever reads Health that the blocks since then have to be read again, from an older cursor.
+const asideFull = "; what came after it is not kept"
+
+// retryAside tries again, now and then, what was set aside: a transaction may be examined by now, a row repaired. Of what
+// one invoice has, only the first is tried. What takes long goes on another time.
 func (s *Service) retryAside(ctx context.Context, n *network, p Progress) (Progress, error) {
 	if len(p.Aside) == 0 || time.Now().Before(n.asideDue) {
 		return p, nil
 	}
-	n.asideDue = time.Now().Add(asideEvery)
-	kept := map[string]bool{} // invoices of which something stays aside: so does what came later
-	for _, a := range p.Aside {
-		if a.Invoice != "" && kept[a.Invoice] {
+	began := time.Now()
+	n.asideDue = began.Add(asideEvery)
+	list := p.Aside
+	for i := range list {
+		a := list[(n.asideNext+i)%len(list)]
+		if a.Invoice != "" && !sameAside(p.Aside[slices.IndexFunc(p.Aside, func(o Aside) bool { return o.Invoice == a.Invoice })], a) {
 			continue
+		}
+		if time.Since(began) > asideTime {
+			n.asideNext = (n.asideNext + i) % len(list)
+			return p, nil
 		}
 		next, err := s.retryOne(ctx, n, p, a)
 		switch {
 		case errors.Is(err, errOvertaken), ctx.Err() != nil:
 			return p, err
 		case err != nil:
-			kept[a.Invoice] = true
 			s.log.Warn("stays set aside", "network", n.id, "invoice", a.Invoice, "unexamined", a.Unexamined, "error", err)
 		default:
 			p = next
@@ -222,14 +239,16 @@ func (s *Service) retryOne(ctx context.Context, n *network, p Progress, a Aside)
 
 // without is the list less its first element that is the same.
 func without(list []Aside, a Aside) []Aside {
-	i := slices.IndexFunc(list, func(o Aside) bool {
-		return o.Since.Equal(a.Since) && o.Invoice == a.Invoice && o.Fork == a.Fork && o.Rewound == a.Rewound &&
-			(o.Unexamined == nil) == (a.Unexamined == nil) && (o.Unexamined == nil || *o.Unexamined == *a.Unexamined)
-	})
+	i := slices.IndexFunc(list, func(o Aside) bool { return sameAside(o, a) })
 	if i < 0 {
 		return list
 	}
 	return slices.Delete(slices.Clone(list), i, i+1)
+}
+
+func sameAside(a, b Aside) bool {
+	return a.Since.Equal(b.Since) && a.Invoice == b.Invoice && a.Fork == b.Fork && a.Rewound == b.Rewound &&
+		(a.Unexamined == nil) == (b.Unexamined == nil) && (a.Unexamined == nil || *a.Unexamined == *b.Unexamined)
 }
 
 // asideView is the part of a step that was set aside, arranged for matching once more.
@@ -244,8 +263,10 @@ func (n *network) asideView(ctx context.Context, a Aside) (view, error) {
 		if !able {
 			return v, fmt.Errorf("examine %s: %w", u.TxID, errors.ErrUnsupported)
 		}
+		ctx, cancel := context.WithTimeout(ctx, examineTime)
+		defer cancel()
 		found, err := examiner.Examine(ctx, *u)
-		if err != nil && !errors.Is(err, chain.ErrGone) {
+		if err != nil { // also chain.ErrGone, which a node may say that is behind: a step that takes the block back says so
 			return v, err
 		}
 		for _, t := range found {

@@ -27,7 +27,9 @@ func (c *clockwork) set(wrong time.Duration) {
 	c.wrong = wrong
 }
 
-func withClock(c *clockwork) func(*invoice.Config) { return func(cfg *invoice.Config) { cfg.Now = c.now } }
+func withClock(c *clockwork) func(*invoice.Config) {
+	return func(cfg *invoice.Config) { cfg.Now = c.now }
+}
 
 func TestAPaymentInABlockStampedAheadIsInTimeIfALaterBlockSaysSo(t *testing.T) {
 	for name, blocks := range map[string]int{"in one step": 1, "in the next step": 4} { // a step has four blocks

@@ -115,8 +115,8 @@ func pause(ctx context.Context, d time.Duration) {
 // somebody else has gone further. Failures of the node are not its own: the watcher paces and
 // reports them.
 func (s *Service) advance(ctx context.Context, n *network) error {
-	if err := n.indexes.check(ctx); err != nil {
-		return fmt.Errorf("invoice: addresses of %s: %w", n.id, err)
+	if err := n.indexes.check(ctx); err != nil { // no reason not to see what is paid
+		s.log.Error("the store could not be held against the floor", "network", n.id, "error", err)
 	}
 	n.begin()
 	p, err := s.progress(ctx, n)
@@ -126,7 +126,7 @@ func (s *Service) advance(ctx context.Context, n *network) error {
 	if err := n.lookAhead(ctx); err != nil {
 		return err
 	}
-	if err := s.wake(ctx, n.id, p.Head, n.duty.fence()); err != nil {
+	if err := s.wake(ctx, n.id, p.Head, n.duty.fence(), p.Aside); err != nil {
 		return err
 	}
 	for ctx.Err() == nil {
@@ -149,7 +149,7 @@ func (s *Service) advance(ctx context.Context, n *network) error {
 			n.sawEnd(s.cfg.Now())
 		}
 		if next.Head != p.Head {
-			if err := s.wake(ctx, n.id, next.Head, n.duty.fence()); err != nil {
+			if err := s.wake(ctx, n.id, next.Head, n.duty.fence(), next.Aside); err != nil {
 				return err
 			}
 		}
@@ -198,7 +198,7 @@ func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.
 	next := Progress{Network: n.id, Cursor: step.Cursor, Head: advanceHead(p.Head, step, s.cfg.Now().UTC()), Version: p.Version + 1}
 	refused := &refusals{named: map[string]refusal{}}
 	for {
-		b, aside, err := s.digest(ctx, n, v, p, next.Head, refused)
+		b, aside, err := s.digest(ctx, v, p, next.Head, refused)
 		if err != nil {
 			return Progress{}, fmt.Errorf("invoice: match %s: %w", n.id, err)
 		}
@@ -209,7 +209,9 @@ func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.
 		b.Progress, b.Fence = []Progress{next}, n.duty.fence()
 		err = s.store(ctx, b)
 		if err == nil {
-			n.stored(step)
+			if n.stored(step); refused.all != "" {
+				n.asideDue = time.Time{} // most of it only stood beside what was refused
+			}
 			s.report(ctx, n, step, next, time.Since(began))
 			return next, nil
 		}
@@ -304,7 +306,7 @@ func (s *Service) report(ctx context.Context, n *network, step chain.Step, next 
 func (s *Service) expireUnchosen(ctx context.Context) {
 	d := s.duty("expire")
 	s.repeat(ctx, d, func(ctx context.Context) error {
-		err := s.wake(ctx, "", chain.Head{Time: s.cfg.Now().UTC()}, d.fence())
+		err := s.wake(ctx, "", chain.Head{Time: s.cfg.Now().UTC()}, d.fence(), nil)
 		if err != nil && !notOurs(err) && ctx.Err() == nil {
 			s.log.Error("invoices without an asset cannot be looked at", "error", err)
 		}

@@ -48,6 +48,7 @@ type indexes struct {
 	checked  bool      // ... and the store was held against it
 	floor    uint32    // the number below which all may have been shown
 	rests    time.Time // until then no number of the pool is used again
+	waiting  [2]uint32 // numbers from the first to below the second wait for the floor to be raised
 }
 
 const (
@@ -125,13 +126,13 @@ func (x *indexes) lift(ctx context.Context, floor uint32) error {
 		next = max(next, first) + (floor - next)
 	}
 	if has >= floor {
-		return nil
+		return x.raise(ctx, has)
 	}
 	x.rest()
 	if x.lost != nil {
 		x.lost(ctx, x.wallet, has, floor)
 	}
-	return nil
+	return x.raise(ctx, floor)
 }
 
 // rest has the numbers of a pool rest that are free: an invoice that the store has lost may hold them.
@@ -143,8 +144,27 @@ func (x *indexes) rest() {
 	}
 }
 
-// pooled returns a number that has rested, or a new one while the pool is not full.
+// poolTime bounds how long a pool waits for the store after its caller has gone away.
+const poolTime = 10 * time.Second
+
+// outlasting is a context that ends a while after ctx.
+func outlasting(ctx context.Context) (context.Context, context.CancelFunc) {
+	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		pause(inner, poolTime)
+		cancel()
+	})
+	return inner, func() {
+		stop()
+		cancel()
+	}
+}
+
+// pooled returns a number that has rested, or a new one while the pool is not full. A caller that goes away does not
+// cut it short: a number that was taken, and of which nobody was told, would be lost to the pool.
 func (x *indexes) pooled(ctx context.Context) (uint32, error) {
+	ctx, cancel := outlasting(ctx)
+	defer cancel()
 	x.mu.Lock()
 	resting := x.now().Before(x.rests)
 	x.mu.Unlock()
@@ -167,7 +187,7 @@ func (x *indexes) pooled(ctx context.Context) (uint32, error) {
 			return 0, full
 		}
 	}
-	index, err := x.reserve(ctx, 1)
+	index, _, err := x.reserve(ctx, 1)
 	switch {
 	case err != nil:
 		return 0, err
@@ -219,14 +239,14 @@ func (x *indexes) fresh(ctx context.Context) (uint32, error) {
 	size := x.grow()
 	x.mu.Unlock()
 
-	first, err := x.reserve(ctx, size)
+	first, got, err := x.reserve(ctx, size)
 
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.fetching = false
 	close(x.ready)
 	if err == nil {
-		for i := range size {
+		for i := range got {
 			x.free = append(x.free, first+i)
 		}
 	}
@@ -238,32 +258,48 @@ func (x *indexes) fresh(ctx context.Context) (uint32, error) {
 	return index, nil
 }
 
-// reserve takes n numbers from the store, none of which anybody was shown, also when the store has lost its end
-// since this process took its last ones.
-func (x *indexes) reserve(ctx context.Context, n uint32) (uint32, error) {
-	for {
-		first, err := x.store.ReserveIndexes(ctx, x.wallet, n)
+// reserve takes n numbers from the store, or those that it took before and could not raise the floor for: none of them was
+// shown to anybody, also when the store has lost its end since this process took its last ones.
+func (x *indexes) reserve(ctx context.Context, n uint32) (first, got uint32, err error) {
+	x.mu.Lock()
+	first, got = x.waiting[0], x.waiting[1]-x.waiting[0]
+	x.waiting = [2]uint32{}
+	x.mu.Unlock()
+	for got == 0 {
+		first, err = x.store.ReserveIndexes(ctx, x.wallet, n)
 		if err != nil {
-			return 0, fmt.Errorf("reserve address numbers: %w", err)
+			return 0, 0, fmt.Errorf("reserve address numbers: %w", err)
 		}
-		if floor := x.known(); first < floor {
-			if err := x.lift(ctx, floor); err != nil {
-				return 0, err
-			}
-			continue
+		if floor := x.known(); first >= floor {
+			got = n
+		} else if err := x.lift(ctx, floor); err != nil {
+			return 0, 0, err
 		}
-		if x.floors != nil { // before anybody can be shown one of them
-			if err := x.floors.Raise(ctx, x.wallet, first+n); err != nil {
-				return 0, fmt.Errorf("raise the floor of %s: %w", x.wallet, err)
-			}
-		}
-		if x.parent == nil { // what a transaction takes, the next one gets if it is rolled back
+	}
+	if err := x.raise(ctx, first+got); err != nil {
+		if x.parent == nil {
 			x.mu.Lock()
-			x.floor = max(x.floor, first+n)
+			x.waiting = [2]uint32{first, first + got}
 			x.mu.Unlock()
 		}
-		return first, nil
+		return 0, 0, err
 	}
+	return first, got, nil
+}
+
+// raise notes that all numbers below next may be shown from now on.
+func (x *indexes) raise(ctx context.Context, next uint32) error {
+	if x.floors != nil {
+		if err := x.floors.Raise(ctx, x.wallet, next); err != nil {
+			return fmt.Errorf("raise the floor of %s: %w", x.wallet, err)
+		}
+	}
+	if x.parent == nil { // what a transaction takes, the next one gets if it is rolled back
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.floor = max(x.floor, next)
+	}
+	return nil
 }
 
 // known is the number below which this process knows all to have been handed out.

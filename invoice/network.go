@@ -20,11 +20,12 @@ type network struct {
 	duty    *duty    // to follow it
 
 	// Used by whoever follows it alone.
-	asideDue time.Time // when what was set aside is tried again
-	limit    int       // most blocks of a step; 0 for no limit
-	failures int       // steps that the store failed with, in a row
-	latest   time.Time // latest stamp of the blocks that this process has stored one after the other ...
-	run      int       // ... and how many these are
+	asideDue  time.Time // when what was set aside is tried again ...
+	asideNext int       // ... and which of it first
+	limit     int       // most blocks of a step; 0 for no limit
+	failures  int       // steps that the store failed with, in a row
+	latest    time.Time // latest stamp of the blocks that this process has stored one after the other ...
+	run       int       // ... and how many these are
 
 	mu        sync.Mutex // guards what follows
 	watched   bool       // the store knows where to start watching
@@ -209,7 +210,7 @@ func (s *Service) Restored(ctx context.Context, numbers uint32) error {
 	for _, n := range s.chains {
 		if wallet := n.indexes.wallet; !done[wallet] && n.Shared == nil {
 			done[wallet] = true
-			if _, err := n.indexes.reserve(ctx, numbers); err != nil {
+			if _, _, err := n.indexes.reserve(ctx, numbers); err != nil {
 				return fmt.Errorf("invoice: after a restore: %w", err)
 			}
 			n.indexes.rest()

@@ -11,7 +11,7 @@ import (
 )
 
 // digest decides about every invoice that a step touches, and answers what is set aside afterwards.
-func (s *Service) digest(ctx context.Context, n *network, v view, p Progress, head chain.Head, refused *refusals) (Batch, []Aside, error) {
+func (s *Service) digest(ctx context.Context, v view, p Progress, head chain.Head, refused *refusals) (Batch, []Aside, error) {
 	t, err := s.touched(ctx, v)
 	if err != nil {
 		return Batch{}, nil, err
@@ -44,8 +44,16 @@ func (s *Service) digested(ctx context.Context, before Invoice, mine []sighting,
 	if len(changes) == 0 {
 		return nil, nil
 	}
-	for i := range changes {
-		changes[i].payment = s.value(ctx, before, s.weigh(before, changes[i].payment), ask)
+	known := make(map[chain.Key]Payment, len(before.Payments))
+	for _, p := range before.Payments {
+		known[p.Key] = p
+	}
+	for i, c := range changes {
+		p := c.payment
+		if was, again := known[p.Key]; !again || was.Units.Cmp(p.Units) != 0 || was.Asset != p.Asset {
+			p = s.weigh(before, p)
+		}
+		changes[i].payment = s.value(ctx, before, p, ask)
 	}
 	c, err := s.clockFor(ctx, before, v.network, c)
 	if err != nil {

@@ -17,8 +17,15 @@ const maxStuck = 50
 
 // wake decides about the invoices whose time has come with the head, page by page. An invoice that the store refuses,
 // or that cannot be decided about, is passed over, named by Health, and tried again with a later head.
-func (s *Service) wake(ctx context.Context, id chain.Network, head chain.Head, fence Lease) error {
+//
+// Of an invoice that has something set aside nothing is decided: what it knows may no longer be so.
+func (s *Service) wake(ctx context.Context, id chain.Network, head chain.Head, fence Lease, aside []Aside) error {
 	stuck := map[string]bool{}
+	for _, a := range aside {
+		if a.Invoice != "" {
+			stuck[a.Invoice] = true
+		}
+	}
 	refused := 0
 	for {
 		page, err := s.waking(ctx, id, head, stuck)
@@ -80,7 +87,7 @@ func (s *Service) wakeEach(ctx context.Context, id chain.Network, page []Invoice
 			return err
 		}
 		if err != nil {
-			if stuck[inv.ID] = true; len(stuck) > maxStuck {
+			if stuck[inv.ID] = true; len(stuck) > maxStuck+maxAside {
 				return fmt.Errorf("invoice: store what matures on %s: %w", id, err)
 			}
 			s.trouble(id, inv.ID, err)

@@ -41,13 +41,15 @@ func FuzzTraces(f *testing.F) {
 	require.NoError(f, err)
 	one, err := json.Marshal(honest.txs[1].trace())
 	require.NoError(f, err)
+	known, err := json.Marshal(object{"hash": honest.txs[1].hash})
+	require.NoError(f, err)
 	f.Add(traces, []byte("null"))
 	f.Add([]byte("{}"), one)
 	f.Add([]byte("[null,null]"), []byte(`{"type":"CALL","calls":[{"type":"CALL","value":"0x1"}]}`))
 	f.Fuzz(func(t *testing.T, traces, one []byte) {
 		n, err := evm.New(evm.Config{Network: network, Assets: []chain.Asset{ether}, Traces: true, RPC: rawAnswers{
 			"eth_getBlockByNumber": block, "eth_getBlockReceipts": receipts,
-			"debug_traceBlockByHash": traces, "debug_traceTransaction": one,
+			"debug_traceBlockByHash": traces, "debug_traceTransaction": one, "eth_getTransactionByHash": known,
 		}})
 		require.NoError(t, err)
 		b, err := n.Block(t.Context(), 100)
@@ -55,6 +57,7 @@ func FuzzTraces(f *testing.F) {
 			require.Empty(t, b)
 			return
 		}
+		require.GreaterOrEqual(t, len(b.Transfers), 2, "the value of the transactions is there, whatever the traces say")
 		keys := make(map[chain.Key]bool)
 		for _, x := range b.Transfers {
 			require.Positive(t, x.Units.Sign())

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cointill/cointill/store"
 	"github.com/cointill/cointill/store/kv"
+	"github.com/cointill/cointill/store/kv/kvtest"
 	"github.com/cointill/cointill/store/storetest"
 	"github.com/stretchr/testify/require"
 )
@@ -21,6 +22,15 @@ func open(t *testing.T, path string) store.Backend {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close() })
 	return opened{kv.New(db), db}
+}
+
+func TestTheDatabaseKeepsThePromisesThatTheAdapterNeeds(t *testing.T) {
+	kvtest.Run(t, func(t *testing.T) kv.DB {
+		db, err := openDB(filepath.Join(t.TempDir(), "till.db"))
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = db.Close() })
+		return db
+	})
 }
 
 func TestTheAdapterKeepsThePromisesOfABackend(t *testing.T) {

@@ -187,22 +187,47 @@ func (w *world) auditCursor(id chain.Network) {
 	w.time[id] = p.Head.Time
 	w.highest[id] = highest(w.highest[id], p.Head)
 	w.mu.Unlock()
+	for _, a := range p.Aside {
+		if a.Unexamined != nil {
+			w.dimmed[a.Unexamined.TxID] = true
+		}
+	}
 	want := incoming(blocks, w.issued)
+	for key := range want {
+		if aside(p, key.TxID) && !w.has(key) {
+			delete(want, key)
+		}
+	}
 	for _, inv := range w.seen {
 		for _, pay := range inv.Payments {
 			if pay.Key.Network != id || pay.Withdrawn || pay.Block.Hash == "" {
 				continue
 			}
 			t, there := want[pay.Key]
-			if !there || t.block.Hash != pay.Block.Hash || pay.Block.Time.After(t.block.Time) || t.block.Height != pay.Block.Height {
+			if !there || t.block.Hash != pay.Block.Hash || pay.Block.Time.After(t.block.Time) && !w.dimmed[pay.Key.TxID] || t.block.Height != pay.Block.Height {
 				w.fail(ruleCanonical, "%s has payment %s in block %d %.10s, stamped %s, but the chain up to %d %.10s has it in %d %.10s, there by %s", inv.OrderID, show(pay.Key), pay.Block.Height, pay.Block.Hash, clock(pay.Block.Time), p.Head.Height, p.Head.Hash, t.block.Height, t.block.Hash, clock(t.block.Time))
 			}
 			delete(want, pay.Key)
 		}
 	}
 	for key, t := range want {
-		w.fail(ruleCursor, "the store stands at block %d of %s, and has no payment for %s in block %d to %s", p.Head.Height, id, show(key), t.block.Height, w.ownerOf(t.To))
+		w.fail(ruleCursor, "the store stands at block %d of %s, and has no payment for %s in block %d to %s, and has set %d things aside", p.Head.Height, id, show(key), t.block.Height, w.ownerOf(t.To), len(p.Aside))
 	}
+}
+
+// aside reports whether the transaction is one that could not be examined so far.
+func aside(p invoice.Progress, txid string) bool {
+	return slices.ContainsFunc(p.Aside, func(a invoice.Aside) bool { return a.Unexamined != nil && a.Unexamined.TxID == txid })
+}
+
+// has reports whether any invoice has the payment in a block.
+func (w *world) has(key chain.Key) bool {
+	for _, inv := range w.seen {
+		if slices.ContainsFunc(inv.Payments, func(p invoice.Payment) bool { return p.Key == key && !p.Withdrawn && p.Block.Hash != "" }) {
+			return true
+		}
+	}
+	return false
 }
 
 func highest(a, b chain.Head) chain.Head {
@@ -219,6 +244,7 @@ func (w *world) auditEnd(ev invoice.Event) {
 	if err != nil || inv.Quote == nil {
 		return
 	}
+	inv = w.whole(inv)
 	will := willOf(inv)
 	p, err := w.store.Network(context.Background(), inv.Network())
 	if err != nil {
@@ -235,7 +261,7 @@ func (w *world) auditEnd(ev invoice.Event) {
 		if credit == nil {
 			continue
 		}
-		if !t.block.Time.After(will.deadline) {
+		if !t.block.Time.After(will.deadline) && !w.dimmed[key.TxID] {
 			inTime.Add(inTime, credit)
 		}
 		if isMature(invoice.Payment{Block: invoice.BlockRef{Height: t.block.Height, Hash: t.block.Hash}}, inv.Terms.Confirm, head) {

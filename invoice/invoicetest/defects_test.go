@@ -45,6 +45,9 @@ func TestDeliberateDefectsAreFound(t *testing.T) {
 		{"an event becomes visible after a later one", 10, inStore(feedSlips)},
 		{"the outbox loses the order", 40, inStore(outboxUnordered)},
 		{"the outbox drops what a dead process has claimed", 60, among(inStore(outboxDrops))},
+		{"the store forgets what is dust", 40, inStore(forgetDust)},
+		{"slots are not looked at", 60, inStore(forgetSlots)},
+		{"what cannot be examined is not named", 60, inWatcher(passOverUnexamined)},
 		{"a retry has a fresh body", 20, inStore(freshBody)},
 		{"a retry has a fresh id", 20, inStore(freshID)},
 		{"a message that was refused counts as told", 20, inStore(failureIsSuccess)},
@@ -225,6 +228,35 @@ func freedTwice(f *flawed) {
 		}
 		return index, err
 	}
+}
+
+func forgetDust(f *flawed) {
+	f.read = func(inv invoice.Invoice) invoice.Invoice {
+		inv.Payments = slices.Clone(inv.Payments)
+		for i := range inv.Payments {
+			inv.Payments[i].Dust = false
+		}
+		return inv
+	}
+}
+
+// forgetSlots gives all that arrives at a shared address to whoever asks for any amount there.
+func forgetSlots(f *flawed) {
+	f.read = func(inv invoice.Invoice) invoice.Invoice {
+		if q := inv.Quote; q != nil && q.Slot != "" {
+			alone := *q
+			alone.Slot = ""
+			inv.Quote = &alone
+		}
+		return inv
+	}
+}
+
+func passOverUnexamined(s chain.Step) chain.Step {
+	for i := range s.Joined {
+		s.Joined[i].Unexamined = nil
+	}
+	return s
 }
 
 func forgetMaturity(f *flawed) {

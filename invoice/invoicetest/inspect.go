@@ -20,7 +20,28 @@ func (w *world) look(id string) {
 		w.fail(ruleErrors, "read %s: %v", id, err)
 		return
 	}
-	w.keep(inv)
+	w.keep(w.whole(inv))
+}
+
+// whole adds the payments of an invoice that a store leaves out because nothing is awaited of them any more.
+func (w *world) whole(inv invoice.Invoice) invoice.Invoice {
+	if inv.Settled == nil {
+		return inv
+	}
+	const page = 100
+	inv.Payments = nil
+	for after, more := (chain.Key{}), true; more; {
+		list, err := w.store.Payments(context.Background(), inv.ID, after, page)
+		if err != nil {
+			w.fail(ruleErrors, "read the payments of %s: %v", inv.OrderID, err)
+			return inv
+		}
+		inv.Payments = append(inv.Payments, list...)
+		if more = len(list) == page; more {
+			after = list[page-1].Key
+		}
+	}
+	return inv
 }
 
 func (w *world) keep(inv invoice.Invoice) {
@@ -38,7 +59,9 @@ func (w *world) all() []invoice.Invoice {
 		if err != nil {
 			w.fail(ruleErrors, "list the invoices: %v", err)
 		}
-		out = append(out, page.Invoices...)
+		for _, inv := range page.Invoices {
+			out = append(out, w.whole(inv))
+		}
 	}
 	slices.SortFunc(out, func(a, b invoice.Invoice) int {
 		if a.OrderID != b.OrderID {
@@ -96,10 +119,10 @@ func (w *world) inspect(whole bool) []invoice.Invoice {
 }
 
 func (w *world) inspectIdentities(invoices []invoice.Invoice) {
-	orders, addresses := map[string]string{}, map[chain.Address]string{}
+	orders, places := map[string]string{}, map[invoice.Place]string{}
 	indexes, keys := map[uint32]string{}, map[chain.Key]string{}
 	for _, inv := range invoices {
-		if first, twice := orders[inv.OrderID]; twice {
+		if first, twice := orders[inv.OrderID]; twice && inv.OrderID != "" {
 			w.fail(ruleOrderID, "order %s is invoice %s and invoice %s", inv.OrderID, first, inv.ID)
 		}
 		orders[inv.OrderID] = inv.ID
@@ -113,16 +136,17 @@ func (w *world) inspectIdentities(invoices []invoice.Invoice) {
 			continue // it has given its addresses up
 		}
 		for _, q := range quotesOf(inv) {
-			if q.Released {
+			if q.Released || inv.Terms.Remainder {
 				continue
 			}
-			if first, held := addresses[q.Address]; held && first != inv.OrderID {
-				w.fail(ruleIndex, "%s and %s have one address", first, inv.OrderID)
+			place := invoice.Place{Address: q.Address, Slot: q.Slot}
+			if first, held := places[place]; held && first != inv.OrderID {
+				w.fail(ruleIndex, "%s and %s have one address %s", first, inv.OrderID, q.Slot)
 			}
-			if first, held := indexes[q.Index]; held && first != inv.OrderID {
+			if first, held := indexes[q.Index]; held && first != inv.OrderID && q.Slot == "" {
 				w.fail(ruleIndex, "%s and %s have the index %d", first, inv.OrderID, q.Index)
 			}
-			addresses[q.Address], indexes[q.Index] = inv.OrderID, inv.OrderID
+			places[place], indexes[q.Index] = inv.OrderID, inv.OrderID
 		}
 	}
 }
@@ -130,6 +154,27 @@ func (w *world) inspectIdentities(invoices []invoice.Invoice) {
 // shown says whether the invoice ever showed the address.
 func shown(inv invoice.Invoice, address chain.Address) bool {
 	return slices.ContainsFunc(quotesOf(inv), func(q invoice.Quote) bool { return q.Address == address })
+}
+
+// asked reports whether the invoice ever asked for just this at a shared address.
+func asked(inv invoice.Invoice, p invoice.Payment) bool {
+	return slices.ContainsFunc(quotesOf(inv), func(q invoice.Quote) bool {
+		return q.Slot != "" && q.Address == p.To && q.Asset.ID == p.Asset && q.Due.Cmp(p.Units) == 0
+	})
+}
+
+// restOfRemainder looks among what fitted no invoice for what somebody asked for and still waits for.
+func (w *world) restOfRemainder(remainder invoice.Invoice, invoices []invoice.Invoice) {
+	for _, p := range remainder.Payments {
+		_, sent, _ := w.truth(p.Key.Network).output(p.Key.TxID, outputIndex(p.Key))
+		for _, inv := range invoices {
+			// Who asked for it before may have been found first, if a fork or a clock says so.
+			open := inv.State.ReleasedAt.IsZero() && inv.Quote != nil && inv.Quote.At.Before(sent) && w.totals.Forks == 0 && len(w.skews) == 0
+			if open && !inv.Terms.Remainder && !inv.Quote.Released && asked(inv, p) && inv.Quote.Due.Cmp(p.Units) == 0 && inv.Quote.Asset.ID == p.Asset {
+				w.fail(ruleSlot, "%s is what %s asks for, and was taken for nobody's", show(p.Key), inv.OrderID)
+			}
+		}
+	}
 }
 
 // inspectPayments holds each payment against what was ever sent.
@@ -143,6 +188,12 @@ func (w *world) inspectPayments(inv invoice.Invoice) {
 		out, sent, known := t.output(p.Key.TxID, outputIndex(p.Key))
 		if !known || out.To != p.To || out.Asset.ID != p.Asset || out.Units.Cmp(p.Units) != 0 || p.Invoice != inv.ID || !shown(inv, p.To) {
 			w.fail(ruleInvented, "%s has a payment %s of %s to %s, but what was sent is %v to %s", inv.OrderID, show(p.Key), p.Units, w.ownerOf(p.To), out.Units, w.ownerOf(out.To))
+		}
+		if w.traits.shared != nil && !inv.Terms.Remainder && !asked(inv, p) {
+			w.fail(ruleSlot, "%s of %s is %s of %s at a shared address, which it never asked for", show(p.Key), inv.OrderID, p.Units, p.Asset)
+		}
+		if p.Dust != w.dust(inv, p.Asset, p.Units) {
+			w.fail(ruleDust, "%s of %s is %s of %s, taken for dust: %t", show(p.Key), inv.OrderID, p.Units, p.Asset, p.Dust)
 		}
 		if first, again := w.firstSeen[p.Key]; again && p.FirstSeen.After(first) {
 			w.fail(ruleFirstSight, "%s of %s was first seen at %s, and later at %s", show(p.Key), inv.OrderID, clock(first), clock(p.FirstSeen))
@@ -327,6 +378,9 @@ func (w *world) inspectRest(anew bool) {
 		w.restOfChain(t, invoices)
 	}
 	for _, inv := range invoices {
+		if inv.Terms.Remainder {
+			w.restOfRemainder(inv, invoices)
+		}
 		w.restOfInvoice(inv, anew)
 	}
 	if w.cfg.Tell == nil {
@@ -412,7 +466,7 @@ func (w *world) restOfInvoice(inv invoice.Invoice, anew bool) {
 		w.restOfExpired(inv, will)
 	case inv.Terms.Standing:
 		for _, pay := range inv.Payments {
-			if ripe := isMature(pay, inv.Terms.Confirm, p.Head); !pay.Withdrawn && ripe && pay.Key.Network == inv.Network() && pay.MaturedAt.IsZero() {
+			if ripe := isMature(pay, inv.Terms.Confirm, p.Head); !pay.Withdrawn && ripe && !pay.Dust && pay.Key.Network == inv.Network() && pay.MaturedAt.IsZero() {
 				w.fail(ruleFold, "%s has the deposit %s deep enough and has not told it", inv.OrderID, show(pay.Key))
 			}
 		}
@@ -430,7 +484,7 @@ func (w *world) restOfExpired(inv invoice.Invoice, will will) {
 	}
 	for _, b := range t.view().blocks {
 		for _, transfer := range b.Transfers {
-			if !others[transfer.Key()] && transfer.To == inv.Quote.Address && transfer.Asset == inv.Quote.Asset.ID && !b.Time.After(will.deadline) {
+			if !others[transfer.Key()] && !w.dust(inv, transfer.Asset, transfer.Units) && transfer.To == inv.Quote.Address && transfer.Asset == inv.Quote.Asset.ID && !b.Time.After(will.deadline) {
 				inTime.Add(inTime, transfer.Units)
 			}
 		}

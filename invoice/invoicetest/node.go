@@ -27,6 +27,7 @@ const (
 	nodeLying    trouble = "lying"            // its blocks are wrong; see lie
 	nodeStuttery trouble = "stuttery"         // every third call fails
 	nodeOldPool  trouble = "with an old pool" // its pool is the one of the moment at which that began
+	nodeDim      trouble = "dim"              // it cannot examine some transactions
 	nodePoolless trouble = "without pool"     // its pool cannot be read
 )
 
@@ -56,8 +57,9 @@ type node struct {
 type poolNode struct{ *node }
 
 var (
-	_ chain.Node   = (*node)(nil)
-	_ chain.Pooler = poolNode{}
+	_ chain.Node     = (*node)(nil)
+	_ chain.Examiner = (*node)(nil)
+	_ chain.Pooler   = poolNode{}
 )
 
 func (n *node) set(t trouble, lag int, lie chaintest.Lie) {
@@ -167,6 +169,16 @@ func (n *node) Block(ctx context.Context, height uint64) (chain.Block, error) {
 		return chain.Block{}, err
 	}
 	b.Transfers = slices.Clone(b.Transfers)
+	if n.dim() {
+		named := map[string]bool{}
+		b.Transfers = slices.DeleteFunc(b.Transfers, func(t chain.Transfer) bool {
+			if dimmed(t.TxID) && !named[t.TxID] {
+				named[t.TxID] = true
+				b.Unexamined = append(b.Unexamined, chain.Unexamined{TxID: t.TxID, Reason: "injected: too large"})
+			}
+			return named[t.TxID]
+		})
+	}
 	switch lie {
 	case chaintest.Incomplete:
 		return chain.Block{}, fmt.Errorf("injected: %w", chain.ErrIncomplete)
@@ -185,6 +197,28 @@ func (n *node) Block(ctx context.Context, height uint64) (chain.Block, error) {
 	default: // the truth, or a lie of another method
 	}
 	return b, nil
+}
+
+func (n *node) dim() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.trouble == nodeDim
+}
+
+func dimmed(txid string) bool { return hash{}.words(txid).sum()%2 == 0 }
+
+// Examine implements [chain.Examiner].
+func (n *node) Examine(ctx context.Context, u chain.Unexamined) ([]chain.Transfer, error) {
+	b, _, err := n.at(ctx, "Examine", u.Height)
+	switch {
+	case err != nil:
+		return nil, err
+	case n.dim() && dimmed(u.TxID):
+		return nil, errNode
+	case b.Hash != u.Block:
+		return nil, fmt.Errorf("injected: %w: %s", chain.ErrGone, u.TxID)
+	}
+	return slices.DeleteFunc(slices.Clone(b.Transfers), func(t chain.Transfer) bool { return t.TxID != u.TxID }), nil
 }
 
 func (n *node) at(ctx context.Context, method string, height uint64) (chain.Block, chaintest.Lie, error) {

@@ -58,7 +58,7 @@ func judge(inv invoice.Invoice, head chain.Head, now time.Time) verdict {
 	v := verdict{received: new(big.Int), counted: new(big.Int), confirmed: new(big.Int)}
 	var late, other bool
 	for _, p := range inv.Payments {
-		if inv.Quote == nil || p.Withdrawn || p.Key.Network != inv.Network() {
+		if inv.Quote == nil || p.Withdrawn || p.Dust || p.Key.Network != inv.Network() {
 			continue
 		}
 		isOther, isLate := p.Asset != inv.Quote.Asset.ID, isLate(inv, w, p)
@@ -89,6 +89,8 @@ func judge(inv invoice.Invoice, head chain.Head, now time.Time) verdict {
 // counts is how much of a payment the terms let count; nil for nothing.
 func counts(inv invoice.Invoice, w will, p invoice.Payment) *big.Int {
 	switch {
+	case p.Dust:
+		return nil
 	case p.Asset != inv.Quote.Asset.ID && inv.Terms.Other == invoice.OtherHold:
 		return nil
 	case !isLate(inv, w, p), w.acceptLate, inv.Terms.Late == invoice.LateAccept:

@@ -186,7 +186,7 @@ func (p *Process) start() error {
 	cfg := invoice.Config{
 		Store: p.store, Rates: w.rates, Notifier: w.cfg.Notifier, OnMessages: p.hint, Now: p.Now,
 		Holder: fmt.Sprint(p.name, "-", p.lives), Poll: 23*time.Second + p.odd("poll"),
-		Window: w.traits.window,
+		Window: w.traits.window, Lease: w.traits.lease,
 	}
 	for _, t := range w.chains {
 		c, err := p.chain(t)
@@ -229,9 +229,9 @@ func (p *Process) chain(t *truth) (invoice.ChainConfig, error) {
 	if err != nil {
 		return invoice.ChainConfig{}, fmt.Errorf("invoicetest: %w", err)
 	}
-	c := invoice.ChainConfig{Watcher: watcher, Addresses: wallet{t.chain}, Pool: p.w.traits.pool}
+	c := invoice.ChainConfig{Watcher: watcher, Addresses: wallet{t.chain}, Pool: p.w.traits.pool, Shared: p.w.traits.shared}
 	for _, a := range t.chain.Assets() {
-		c.Assets = append(c.Assets, invoice.AssetConfig{Asset: a, Confirm: []invoice.Tier{{Need: p.w.traits.confirm}}})
+		c.Assets = append(c.Assets, invoice.AssetConfig{Asset: a, Confirm: []invoice.Tier{{Need: p.w.traits.confirm}}, Floor: p.w.floor(a)})
 	}
 	return c, nil
 }

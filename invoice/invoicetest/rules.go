@@ -18,11 +18,13 @@ var (
 	ruleVanish     = Rule{"nothing vanishes that is there", "where every node has told the truth, a payer whose money is in the chain or the pool must not be told that it is gone"}
 	ruleFold       = Rule{"the status is the fold of the facts", "a status that was set and does not follow would stay wrong for ever"}
 	ruleValue      = Rule{"money is worth what the rates said", "other assets and late money count for their value at a rate that there was, and what a payer is credited with is rounded down"}
+	ruleDust       = Rule{"dust decides nothing", "anybody can send next to nothing to anybody: what is below the floor is on record and told, and changes neither status nor outcome"}
 	ruleExpiry     = Rule{"nothing expires unseen", "an invoice expires when the chain was seen to pass the deadline, with no money in time before that: a payer is never hurt by our blindness"}
 	ruleCompletion = Rule{"nothing completes early", "goods are sent on completion, so the money must be as deep as agreed in the chain that the store stands at"}
 	rulePromise    = Rule{"what was promised is kept", "an invoice that was answered to a shop exists, with the address that was shown, and so does what an operator was told is done"}
 	ruleOrderID    = Rule{"one order is one invoice", "a shop that asks again after an error must not have two invoices for one order"}
 	ruleIndex      = Rule{"no index is used twice", "two invoices with one address could not be told apart"}
+	ruleSlot       = Rule{"at a shared address the amount tells", "what one customer sends must not pay for another: only the amount says whose it is, and what nobody asked for is nobody's until the shop says so"}
 	ruleOrder      = Rule{"messages of an invoice come in order", "a receiver that acts on each message must not act on an old one after a newer one"}
 	ruleDelivered  = Rule{"every event is told in the end", "an event that no endpoint ever hears of was lost, though it be stored"}
 	ruleHeals      = Rule{"everything heals by itself", "when nothing fails any more the service catches up with the chain, with nobody's help"}
@@ -36,7 +38,7 @@ var (
 func Rules() []Rule {
 	return []Rule{
 		ruleCanonical, ruleCursor, ruleIdentity, ruleInvented, ruleFirstSight, ruleFeed, ruleOneContent, ruleSilent, ruleVanish,
-		ruleFold, ruleValue, ruleExpiry, ruleCompletion, rulePromise, ruleOrderID, ruleIndex, ruleOrder, ruleDelivered, ruleHeals,
+		ruleFold, ruleValue, ruleDust, ruleExpiry, ruleCompletion, rulePromise, ruleOrderID, ruleIndex, ruleSlot, ruleOrder, ruleDelivered, ruleHeals,
 		ruleErrors, ruleRuns, ruleBounded, ruleRepeats,
 	}
 }

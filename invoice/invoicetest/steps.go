@@ -29,6 +29,9 @@ var kinds = []kind{
 	{"create", 20, false, (*world).create},
 	{"pay", 32, false, (*world).pay},
 	{"mine", 22, false, (*world).mineSome},
+	{"dust flood", 2, true, (*world).flood},
+	{"strangers pay", 2, true, (*world).strangers},
+	{"caller goes away", 6, true, (*world).goAway},
 	{"choose", 4, false, (*world).choose},
 	{"open for deposits", 2, false, (*world).openForDeposits},
 	{"refresh", 3, true, (*world).refresh},
@@ -167,11 +170,16 @@ func (w *world) order(p *Process, req invoice.Request) (invoice.Invoice, error) 
 
 // limited makes a call to a service and makes sure that it ends.
 func limited[T any](w *world, p *Process, call func(context.Context) (T, error)) (T, error) {
+	return limitedBy(context.Background(), w, p, call)
+}
+
+// limitedBy makes a call for a caller who may go away.
+func limitedBy[T any](ctx context.Context, w *world, p *Process, call func(context.Context) (T, error)) (T, error) {
 	type answer struct {
 		value T
 		err   error
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
 	done := make(chan answer, 1)
 	go func() {
@@ -179,7 +187,7 @@ func limited[T any](w *world, p *Process, call func(context.Context) (T, error))
 		done <- answer{value, err}
 	}()
 	a := <-done
-	if ctx.Err() != nil {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		w.fail(ruleRuns, "a call of %s does not end", p.name)
 	}
 	if !reasonable(a.err) {
@@ -210,6 +218,56 @@ func (w *world) learn(inv invoice.Invoice) {
 		}
 	}
 	w.shop.orders = append(w.shop.orders, &order{inv.OrderID, inv})
+}
+
+// goAway has the shop ask for an invoice and not wait for the answer: nobody knows then whether it is there, and the
+// shop may ask again.
+func (w *world) goAway(r *rand.Rand) {
+	p, ok := w.live(r)
+	if !ok {
+		return
+	}
+	req := w.request(r, fmt.Sprintf("order-%03d", w.step))
+	ctx, cancel := context.WithCancel(context.Background())
+	timer := time.AfterFunc(time.Duration(r.Int64N(int64(8*time.Millisecond))), cancel)
+	defer timer.Stop()
+	inv, err := limitedBy(ctx, w, p, func(ctx context.Context) (invoice.Invoice, error) { return p.svc.Create(ctx, req) })
+	cancel()
+	w.note("    %s is asked for %s by somebody who goes away: %s", p.name, req.OrderID, outcomeOf(err))
+	if err == nil {
+		w.learn(inv)
+	} else if again, ok := w.live(r); ok && r.IntN(2) == 0 {
+		w.createAt(again, req)
+	}
+}
+
+// flood has a stranger send next to nothing many times.
+func (w *world) flood(r *rand.Rand) {
+	o, ok := one(r, w.payable())
+	if !ok {
+		return
+	}
+	t := w.truth(o.inv.Network())
+	outputs := make([]chaintest.Output, 10+r.IntN(60))
+	for i := range outputs {
+		asset := t.chain.Assets()[r.IntN(2)]
+		outputs[i] = chaintest.Output{To: o.inv.Quote.Address, Asset: asset, Units: big.NewInt(int64(1 + r.IntN(1000)))}
+	}
+	w.note("    %s gets next to nothing %d times by %s", o.id, len(outputs), shorten(t.send(r.IntN(3) == 0, outputs)))
+}
+
+// strangers send any amounts to the addresses of invoices.
+func (w *world) strangers(r *rand.Rand) {
+	for range 1 + r.IntN(12) {
+		o, ok := one(r, w.payable())
+		if !ok {
+			return
+		}
+		t := w.chains[r.IntN(len(w.chains))]
+		asset := t.chain.Assets()[r.IntN(2)]
+		t.send(r.IntN(4) == 0, []chaintest.Output{{To: o.inv.Quote.Address, Asset: asset, Units: pocketMoney(r, asset)}})
+	}
+	w.note("    strangers pay")
 }
 
 // createTwice has two processes asked for one order at the same time.
@@ -501,7 +559,7 @@ func (w *world) nodeTrouble(r *rand.Rand) {
 	if !ok {
 		return
 	}
-	t := []trouble{nodeDown, nodeStalled, nodeLagging, nodeTorn, nodeShy, nodeLying, nodeStuttery, nodePoolless, nodeOldPool}[r.IntN(9)]
+	t := []trouble{nodeDown, nodeStalled, nodeLagging, nodeTorn, nodeShy, nodeLying, nodeStuttery, nodePoolless, nodeOldPool, nodeDim}[r.IntN(10)]
 	lag, lie := 1+r.IntN(5), lies[r.IntN(len(lies))]
 	w.blur()
 	n.set(t, lag, lie)
@@ -528,7 +586,7 @@ func (w *world) storeTrouble(r *rand.Rand) {
 	}
 	pl := plan{
 		method: []string{"Commit", "Commit", "Commit", "", "Record", "Claim", "ReserveIndexes", "InvoicesAbove", "InvoicesWaking"}[r.IntN(9)],
-		kind:   []fault{faultBefore, faultAfter, faultCrashBefore, faultCrashAfter}[r.IntN(4)],
+		kind:   []fault{faultBefore, faultAfter, faultCrashBefore, faultCrashAfter, faultLater}[r.IntN(5)],
 		after:  r.IntN(4), times: 1 + r.IntN(3),
 	}
 	p.mu.Lock()

@@ -21,6 +21,7 @@ const (
 	faultNone        fault = ""
 	faultBefore      fault = "fails before"         // nothing is done, the caller gets an error
 	faultAfter       fault = "fails after"          // it is done, the caller gets an error
+	faultLater       fault = "fails, and goes on"   // the caller gets an error, and it is done a while later
 	faultCrashBefore fault = "dies within, nothing" // the process dies in the middle, nothing is done
 	faultCrashAfter  fault = "dies within, all"     // the process dies in the middle, everything is done
 )
@@ -64,6 +65,14 @@ func (p *Process) Call(ctx context.Context, method, key string, f func() error) 
 	kind := p.take(method)
 	if err := p.suffer(kind, method, faultBefore, faultCrashBefore); err != nil {
 		return err
+	}
+	if kind == faultLater {
+		wait := time.Second + p.latency("later", method, key)
+		go func() {
+			time.Sleep(wait)
+			_ = f() // nobody waits for the answer any more
+		}()
+		return fmt.Errorf("%s: %w", method, errStore)
 	}
 	if err := f(); err != nil {
 		return err

@@ -207,6 +207,8 @@ func TestLeasesOfAStoreWithAClockOfItsOwnRunOut(t *testing.T) {
 }
 
 // distant is a store that is called from outside.
+var _ store.Backend = distant{}
+
 type distant struct {
 	o *outside
 	s store.Backend
@@ -314,6 +316,10 @@ func (d distant) Claim(ctx context.Context, q webhook.ClaimQuery) ([]webhook.Del
 func (d distant) Record(ctx context.Context, claim webhook.Claim, attempt webhook.Attempt, next webhook.Next) error {
 	_, err := remotely(ctx, d.o, func(ctx context.Context) (struct{}, error) { return struct{}{}, d.s.Record(ctx, claim, attempt, next) })
 	return err
+}
+
+func (d distant) GiveUp(ctx context.Context, q webhook.GiveUpQuery) (int, error) {
+	return remotely(ctx, d.o, func(ctx context.Context) (int, error) { return d.s.GiveUp(ctx, q) })
 }
 
 func (d distant) NextDue(ctx context.Context) (time.Duration, bool, error) {

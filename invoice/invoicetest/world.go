@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/big"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -30,10 +31,13 @@ type traits struct {
 	reach     int // blocks that a reorganisation is resolved exactly in
 	confirm   invoice.Confirmations
 	window    time.Duration
-	lazy      time.Duration // how much longer than usual a node's answer may take
-	blind     bool          // nodes are down when everything begins
-	pool      *invoice.Pool // addresses are used again
-	kinds     []kind        // of steps
+	lazy      time.Duration   // how much longer than usual a node's answer may take
+	blind     bool            // nodes are down when everything begins
+	pool      *invoice.Pool   // addresses are used again
+	shared    *invoice.Shared // all invoices of a network are paid to one address
+	lease     time.Duration   // how long a duty stays with a process that is no longer heard of
+	floors    bool            // payments may be too small to decide anything
+	kinds     []kind          // of steps
 }
 
 func newTraits(seed uint64, cfg Config) traits {
@@ -50,6 +54,12 @@ func newTraits(seed uint64, cfg Config) traits {
 		t.lazy = time.Duration(1+r.IntN(2000)) * time.Millisecond
 	}
 	t.blind = r.IntN(4) == 0
+	// A step may take longer than a lease lasts.
+	t.lease = []time.Duration{15 * time.Second, 15 * time.Second, 45 * time.Second, 5 * time.Second}[r.IntN(4)]
+	if r.IntN(6) == 0 {
+		t.lazy = time.Duration(2+r.IntN(7)) * time.Second
+	}
+	t.floors = r.IntN(3) == 0
 	t.confirm = []invoice.Confirmations{
 		{Depth: 1}, {Depth: 2}, {Depth: 3}, {Depth: 3}, {Depth: 6}, {}, {Tag: invoice.FinalitySafe}, {Tag: invoice.FinalityFinalized},
 	}[r.IntN(8)]
@@ -60,6 +70,9 @@ func newTraits(seed uint64, cfg Config) traits {
 	}
 	if r.IntN(4) == 0 {
 		t.pool = &invoice.Pool{Size: []uint32{0, 2, 4, 8}[r.IntN(4)], Quarantine: time.Duration(1+r.IntN(20)) * time.Minute}
+	}
+	if t.pool == nil && r.IntN(5) == 0 {
+		t.shared = &invoice.Shared{Project: "shop", Slots: []int{0, 3, 20}[r.IntN(3)], Quarantine: time.Duration(1+r.IntN(20)) * time.Minute}
 	}
 	return t
 }
@@ -86,6 +99,7 @@ type world struct {
 	step       int
 	seen       map[string]invoice.Invoice // each as it was read last
 	issued     map[chain.Address]bool     // addresses that invoices ever showed
+	dimmed     map[string]bool            // transactions that could not be examined at some time; later stamps say nothing of them
 	inspected  map[string]int64           // the version of each that was inspected wholly
 	goroutines int                        // that run when nothing happens
 
@@ -147,7 +161,7 @@ func newWorld(t *testing.T, cfg Config) *world {
 		t: t, cfg: cfg, traits: newTraits(cfg.Seed, cfg), began: time.Now(), store: cfg.Open(t),
 		rates: &quotes{prices: map[rates.Pair]decimal.Decimal{}, ever: map[string][]decimal.Decimal{}}, committing: make(chan struct{}, 1), terms: &terms{byDuty: map[string]term{}},
 		firstSeen: map[chain.Key]time.Time{}, promised: map[string]invoice.Invoice{}, was: map[string]was{},
-		seen: map[string]invoice.Invoice{}, issued: map[chain.Address]bool{}, inspected: map[string]int64{},
+		seen: map[string]invoice.Invoice{}, issued: map[chain.Address]bool{}, inspected: map[string]int64{}, dimmed: map[string]bool{},
 		events: map[string]invoice.Event{}, lastSeq: map[string]int64{}, ranges: map[string][][2]uint32{}, freed: map[string][]uint32{},
 		highest: map[chain.Network]chain.Head{}, time: map[chain.Network]time.Time{},
 	}
@@ -180,6 +194,26 @@ func (w *world) truth(id chain.Network) *truth {
 		}
 	}
 	return nil
+}
+
+// floor is the least payment in an asset that decides anything.
+func (w *world) floor(a chain.Asset) decimal.Decimal {
+	if !w.traits.floors {
+		return decimal.Zero
+	}
+	return decimal.New(1, -3)
+}
+
+// dust reports whether a payment is one that decides nothing: it is below the floor, and nobody was asked for so little.
+func (w *world) dust(inv invoice.Invoice, asset chain.AssetID, units *big.Int) bool {
+	for _, a := range w.truth(asset.Network()).chain.Assets() {
+		if a.ID == asset && units.Cmp(a.UnitsUp(w.floor(a))) < 0 {
+			return !slices.ContainsFunc(quotesOf(inv), func(q invoice.Quote) bool {
+				return q.Asset.ID == asset && !inv.Terms.Standing && units.Cmp(q.Due) >= 0
+			})
+		}
+	}
+	return false
 }
 
 // earliest is how far behind any clock ever was, latest how far ahead.
@@ -286,8 +320,9 @@ func (w *world) play() {
 	}
 	w.sleep(30 * time.Second)
 	w.goroutines = goroutines()
-	w.note("%d networks, %d processes, leases %t, pools %t, poll %s, batch %d, reach %d, confirmations %v, window %s, addresses %+v",
-		w.traits.networks, w.traits.processes, w.traits.leases, w.traits.pools, w.traits.poll, w.traits.batch, w.traits.reach, w.traits.confirm, w.traits.window, w.traits.pool)
+	w.note("%d networks, %d processes, leases %t, pools %t, poll %s, batch %d, reach %d, confirmations %v, window %s, addresses %+v, shared %+v, lease %s, lazy %s, floors %t",
+		w.traits.networks, w.traits.processes, w.traits.leases, w.traits.pools, w.traits.poll, w.traits.batch, w.traits.reach, w.traits.confirm, w.traits.window, w.traits.pool,
+		w.traits.shared, w.traits.lease, w.traits.lazy, w.traits.floors)
 	for w.step = 1; w.step <= w.cfg.Steps && !w.failed(); w.step++ {
 		if w.cfg.skip[w.step] {
 			continue
@@ -439,7 +474,7 @@ const patience = 90 * time.Minute
 // catchUp waits until every chain has been followed to its end and every message is settled.
 func (w *world) catchUp() bool {
 	for start := time.Now(); time.Since(start) < patience; {
-		w.sleep(2*w.traits.poll + 7*time.Second)
+		w.sleep(2*w.traits.poll + 7*time.Second + 4*w.traits.lazy)
 		if w.failed() {
 			return false
 		}
@@ -460,6 +495,11 @@ func (w *world) behind() string {
 		}
 		if tip := t.view().tip(); p.Head.Hash != tip.Hash {
 			return fmt.Sprintf("%s stands at %d of %d", t.net, p.Head.Height, tip.Height)
+		}
+	}
+	for _, t := range w.chains {
+		if p, err := w.store.Network(context.Background(), t.net); err == nil && len(p.Aside) > 0 {
+			return fmt.Sprintf("%s has set %d things aside, the first because %s", t.net, len(p.Aside), p.Aside[0].Cause)
 		}
 	}
 	if waiting := w.endpoints.waiting(); w.cfg.Tell != nil && len(waiting) > 0 {

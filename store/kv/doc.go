@@ -8,13 +8,18 @@
 //		return db.Transact(ctx, func(tx *native.Tx) error { return f(transaction{tx}) })
 //	}
 //
-// The author of an adapter implements [DB], and proves it in one call of the suite for all backends; there
-// is none for this package alone, since a [Store] keeps its promises only if its DB keeps those of the
-// interfaces here:
+// The author of an adapter implements [DB], and proves it with the suite in kvtest; then, since a [Store] keeps its
+// promises only if its DB keeps those of the interfaces here, with the suite for all backends:
+//
+//	func TestDatabase(t *testing.T) {
+//		kvtest.Run(t, func(t *testing.T) kv.DB {
+//			return open(t, t.TempDir()) // a new, empty database
+//		})
+//	}
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func(t *testing.T) store.Backend {
-//			return kv.New(open(t, t.TempDir())) // a new, empty database
+//			return kv.New(open(t, t.TempDir()))
 //		}, storetest.WithReopen(func(t *testing.T, _ store.Backend) store.Backend {
 //			return kv.New(openAgain(t)) // the same data, as after a restart
 //		}))

@@ -33,9 +33,9 @@ type DB interface {
 // outside of it.
 //
 // Keys are any bytes, at least one and at most 500, and are in the order of bytes.Compare. Values are any
-// bytes, at least one; an invoice with a long history of messages may have a few hundred kilobytes. The database copies
-// keys and values that it wants to keep; what it answers is valid until the next call, and is not changed by
-// the caller.
+// bytes, at least one; an invoice with a long history of messages may have a few hundred kilobytes. What
+// the database is given is not changed afterwards, so that it may keep it; what it answers is valid until the next call,
+// and is not changed by the caller.
 type Tx interface {
 	// Get answers the value of the key, nil if there is none.
 	Get(key []byte) ([]byte, error)

@@ -16,6 +16,7 @@ import (
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store"
 	"github.com/cointill/cointill/store/kv"
+	"github.com/cointill/cointill/store/kv/kvtest"
 	"github.com/cointill/cointill/store/storetest"
 	"github.com/cointill/cointill/webhook"
 	"github.com/stretchr/testify/require"
@@ -35,6 +36,10 @@ func TestADatabaseOfKeysAndValuesKeepsThePromisesOfABackend(t *testing.T) {
 		db := old.(kept).db
 		return kept{kv.New(db), db}
 	}))
+}
+
+func TestTheDatabaseOfTheTestsKeepsItsPromises(t *testing.T) {
+	kvtest.Run(t, func(*testing.T) kv.DB { return &sorted{} })
 }
 
 var at = time.Date(2031, 2, 3, 4, 5, 6, 789, time.UTC)
@@ -188,6 +193,10 @@ func calls() map[string]func(context.Context, *kv.Store) error {
 		},
 		"Record": func(ctx context.Context, s *kv.Store) error {
 			return s.Record(ctx, webhook.Claim{Message: "evt_d_1", Token: 1}, webhook.Attempt{At: at}, webhook.Next{State: webhook.StateDead, Gone: true})
+		},
+		"GiveUp": func(ctx context.Context, s *kv.Store) error {
+			_, err := s.GiveUp(ctx, webhook.GiveUpQuery{Limit: 9})
+			return err
 		},
 		"NextDue": func(ctx context.Context, s *kv.Store) error { _, _, err := s.NextDue(ctx); return err },
 		"History": func(ctx context.Context, s *kv.Store) error { _, err := s.History(ctx, "a"); return err },

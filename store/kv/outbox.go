@@ -97,6 +97,9 @@ func (t *txn) postponed(e entry, due time.Time) bool {
 
 // firstOf are the first entries of a span.
 func (t *txn) firstOf(kind string, s span, limit int) (out []entry) {
+	if t.err != nil {
+		return nil
+	}
 	t.fail(t.tx.Scan([]byte(s.from), []byte(s.to), func(k, v []byte) bool {
 		out = append(out, entry{kind, string(k), string(v)})
 		return len(out) < limit

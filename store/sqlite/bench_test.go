@@ -209,7 +209,7 @@ func BenchmarkInvoicesAt(b *testing.B) {
 }
 
 func issuedAddress(n int) chain.Address {
-	x := n * 2654435761 % 4294967296
+	x := uint32(uint64(n) * 2654435761)
 	return chain.Address(fmt.Sprintf("0x%08x%032x", x, n))
 }
 

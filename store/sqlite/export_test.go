@@ -16,7 +16,7 @@ func (s *Store) Commits() int64 {
 func Queries() []string { return queries() }
 
 // The statements that find the invoices of a transaction, a page of an invoice's payments, and the next paid invoices.
-const (
+var (
 	PaidInQuery    = qPaidIn
 	PaymentsQuery  = qPayments
 	PaidAfterQuery = qPaidAfter
