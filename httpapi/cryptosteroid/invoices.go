@@ -78,7 +78,7 @@ func (a *api) create(r *httpapi.Request) (any, error) {
 // request is what the body asks of the Service.
 func (a *api) request(in createRequest) (invoice.Request, error) {
 	if _, known := a.service.FiatDecimals(in.FiatCurrency); !known {
-		return invoice.Request{}, &invoice.InvalidError{Field: "fiatCurrency", Reason: "is not supported"}
+		return invoice.Request{}, &httpapi.FieldError{Field: "fiatCurrency", Reason: "is not supported"}
 	}
 	extra, err := in.extra()
 	if err != nil {
@@ -156,10 +156,10 @@ func lines(r rune) rune {
 
 func checkText(field, text string) error {
 	if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
-		return &invoice.InvalidError{Field: field, Reason: "must not have control characters"}
+		return &httpapi.FieldError{Field: field, Reason: "must not have control characters"}
 	}
 	if text != "" && strings.TrimSpace(text) == "" {
-		return &invoice.InvalidError{Field: field, Reason: "must not be blank"}
+		return &httpapi.FieldError{Field: field, Reason: "must not be blank"}
 	}
 	return nil
 }
@@ -168,11 +168,11 @@ func checkText(field, text string) error {
 // anybody could tell it the same.
 func checkSecret(field, secret, urlField, to string) error {
 	if secret == "" && to != "" {
-		return &invoice.InvalidError{Field: field, Reason: "is required with " + urlField}
+		return &httpapi.FieldError{Field: field, Reason: "is required with " + urlField}
 	}
 	odd := func(r rune) bool { return r < ' ' || r > '~' }
 	if strings.ContainsFunc(secret, odd) || secret != strings.TrimSpace(secret) {
-		return &invoice.InvalidError{Field: field, Reason: "must be printable ASCII that does not begin or end with a space"}
+		return &httpapi.FieldError{Field: field, Reason: "must be printable ASCII that does not begin or end with a space"}
 	}
 	return nil
 }
@@ -184,7 +184,7 @@ func checkReturn(field, to string) error {
 	}
 	u, err := url.Parse(to)
 	if err != nil || len(to) > 2048 || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		return &invoice.InvalidError{Field: field, Reason: "must be an absolute http or https URL of at most 2048 bytes"}
+		return &httpapi.FieldError{Field: field, Reason: "must be an absolute http or https URL of at most 2048 bytes"}
 	}
 	return checkText(field, to)
 }

@@ -120,7 +120,7 @@ func (a *api) adminList(r *httpapi.Request) (any, error) {
 		return nil, err
 	}
 	if !clean(in.Search) {
-		return nil, &invoice.InvalidError{Field: "search", Reason: "must be text"}
+		return nil, &httpapi.FieldError{Field: "search", Reason: "must be text"}
 	}
 	var owned []string
 	if in.Search != "" {
