@@ -31,7 +31,7 @@ type Config struct {
 	// whose status is 500 or more is logged, and must not show in the body.
 	Fault     func(err error) (status int, body any)
 	FaultBody any // a value of the body's type, for the document
-	Invalid   int // what Fault answers to an [invoice.InvalidError], for the document; default 422
+	Invalid   int // what Fault answers to a [FieldError], for the document; default 422
 
 	MaxBody  int64            // bytes of a request's body; default 64 KiB
 	Limit    Limit            // of each client; default none
@@ -43,7 +43,7 @@ type Config struct {
 	// Replies makes writes safe to repeat: a POST, PATCH, PUT or DELETE of a project or an account with the header
 	// Idempotency-Key runs once, and is answered in the same way for 24 hours after. Nil: the header is ignored. Kept
 	// are successes, and the refusals of handlers that would stay the same. That is none of 401, 403, 429 and 500 or
-	// more, no Error and no invoice.InvalidError, and nothing that waits for a rate, an address or a turn. An error of
+	// more, no Error, FieldError or invoice.InvalidError, and nothing that waits for a rate, an address or a turn. An error of
 	// the dialect's with a method Kept() bool says so itself, below those statuses.
 	Replies Replies
 }
@@ -88,6 +88,15 @@ type Error struct {
 }
 
 func (e *Error) Error() string { return e.Message }
+
+// FieldError says which member or parameter of a request is wrong and why. An [invoice.InvalidError] is about the Go
+// fields of what a handler made of the request: a dialect gives it the name on the wire, and its reason.
+type FieldError struct {
+	Field  string // its name on the wire
+	Reason string // follows the name: "must be positive"
+}
+
+func (e *FieldError) Error() string { return e.Field + " " + e.Reason }
 
 // API is a dialect as an http.Handler.
 type API struct {

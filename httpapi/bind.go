@@ -11,7 +11,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/cointill/cointill/invoice"
 	"github.com/shopspring/decimal"
 )
 
@@ -60,7 +59,7 @@ func (s shape) bind(into any, value func(field) json.RawMessage) error {
 		raw := value(f)
 		if len(raw) == 0 || string(raw) == "null" {
 			if f.required {
-				return &invoice.InvalidError{Field: f.name, Reason: "is required"}
+				return &FieldError{Field: f.name, Reason: "is required"}
 			}
 			if raw = f.standard; raw == nil {
 				continue
@@ -68,10 +67,10 @@ func (s shape) bind(into any, value func(field) json.RawMessage) error {
 		}
 		member := v.Elem().Field(f.index)
 		if err := json.Unmarshal(raw, member.Addr().Interface()); err != nil {
-			return &invoice.InvalidError{Field: f.name, Reason: "must be " + f.schema.noun()}
+			return &FieldError{Field: f.name, Reason: "must be " + f.schema.noun()}
 		}
 		if reason := f.schema.refuse(member); reason != "" {
-			return &invoice.InvalidError{Field: f.name, Reason: reason}
+			return &FieldError{Field: f.name, Reason: reason}
 		}
 	}
 	return nil

@@ -30,6 +30,10 @@ type FeedConfig struct {
 //
 // Positions are of the feed of all projects. An answer has few events, or none, when the others are of other
 // projects: go on after its "next" until that is what was asked for.
+//
+// A position beyond the last event is answered 409 with {"error": "...", "last": N}: the shop has seen events that the
+// store no longer has, as after the restore of a backup. What comes next has positions above N, so who goes on after N
+// misses nothing.
 func NewFeed(cfg FeedConfig) (*API, error) {
 	if cfg.Service == nil || cfg.Projects == nil {
 		return nil, errors.New("httpapi: NewFeed: Service and Projects are required")
@@ -37,11 +41,12 @@ func NewFeed(cfg FeedConfig) (*API, error) {
 	f := feed{cfg.Service}
 	return New(Config{
 		Title: "Feed of events", Version: "1",
-		Description: "What happened to a project's invoices, in one order that never changes.",
+		Description: "What happened to a project's invoices, in one order that never changes. A position beyond the last event is answered 409 " +
+			"with the position to go on after: the feed has lost its end, as after the restore of a backup.",
 		Routes: []Route{{
 			Method: http.MethodGet, Path: "/events", OperationID: "listEvents", Tag: "Events",
 			Summary: "What happened after a position", Auth: ProjectKey("ApiKeyAuth", "Api-Key", cfg.Projects, cfg.ClientIP),
-			Params: feedQuery{}, Answer: feedPage{}, Handler: f.list,
+			Params: feedQuery{}, Answer: feedPage{}, Faults: []int{http.StatusConflict}, Handler: f.list,
 		}},
 		Fault: feedFault, FaultBody: feedError{},
 		Limit: cfg.Limit, ClientIP: cfg.ClientIP, Now: cfg.Now, Logger: cfg.Logger, Meter: cfg.Meter,
@@ -68,6 +73,7 @@ type feedEvent struct {
 
 type feedError struct {
 	Error string `json:"error"`
+	Last  *int64 `json:"last,omitempty" doc:"Of 409 alone: the position to go on after"`
 }
 
 // feedPages bounds how many events of other projects one request passes over, in pages of the Service.
@@ -101,10 +107,13 @@ func (f feed) list(r *Request) (any, error) {
 
 func feedFault(err error) (int, any) {
 	if refused, ok := errors.AsType[*Error](err); ok {
-		return refused.Status, feedError{refused.Message}
+		return refused.Status, feedError{Error: refused.Message}
 	}
-	if invalid, ok := errors.AsType[*invoice.InvalidError](err); ok {
-		return http.StatusUnprocessableEntity, feedError{invalid.Error()}
+	if invalid, ok := errors.AsType[*FieldError](err); ok {
+		return http.StatusUnprocessableEntity, feedError{Error: invalid.Error()}
 	}
-	return http.StatusInternalServerError, feedError{"Something went wrong."}
+	if beyond, ok := errors.AsType[*invoice.PositionError](err); ok {
+		return http.StatusConflict, feedError{"The position is beyond the last event: the feed has lost its end. Go on after \"last\".", &beyond.Last}
+	}
+	return http.StatusInternalServerError, feedError{Error: "Something went wrong."}
 }

@@ -103,6 +103,58 @@ func TestAShopThatWasDownAsksWhatHappenedAndSeesNothingOfOthers(t *testing.T) {
 	require.Error(t, err)
 }
 
+func TestAShopThatIsBeyondTheEndGoesOnFromTheLastEvent(t *testing.T) {
+	service, projects, _, ids, keys := till(t)
+	api, err := httpapi.NewFeed(httpapi.FeedConfig{Service: service, Projects: projects})
+	require.NoError(t, err)
+	ask := func(after int64) (status int, page struct {
+		Events []struct {
+			Position int64           `json:"position"`
+			Event    invoice.Payload `json:"event"`
+		} `json:"events"`
+		Next int64  `json:"next"`
+		Text string `json:"error"`
+		Last *int64 `json:"last"`
+	}) {
+		r := httptest.NewRequest(http.MethodGet, fmt.Sprintf("/events?after=%d", after), nil)
+		r.Header.Set("Api-Key", keys[0])
+		w := httptest.NewRecorder()
+		api.ServeHTTP(w, r)
+		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &page), w.Body.String())
+		return w.Code, page
+	}
+	order := func(id string) {
+		_, err := service.Create(t.Context(), invoice.Request{
+			Project: ids[0], Price: invoice.Price{Currency: "EUR", Amount: decimal.NewFromInt(1)}, OrderID: id,
+		})
+		require.NoError(t, err)
+	}
+	status, page := ask(7)
+	require.Equal(t, http.StatusConflict, status)
+	require.NotNil(t, page.Last, "also when nothing has happened yet")
+	require.Zero(t, *page.Last)
+	order("before")
+	_, page = ask(0)
+	end := page.Next
+	require.Nil(t, page.Last)
+
+	status, page = ask(end + 1)
+	require.Equal(t, http.StatusConflict, status)
+	require.Contains(t, page.Text, "beyond the last event")
+	require.Equal(t, end, *page.Last)
+	last := *page.Last
+	order("after 1")
+	order("after 2")
+	status, page = ask(last)
+	require.Equal(t, http.StatusOK, status)
+	var orders []string
+	for _, ev := range page.Events {
+		require.Greater(t, ev.Position, last)
+		orders = append(orders, ev.Event.Data.Invoice.OrderID)
+	}
+	require.Equal(t, []string{"after 1", "after 2"}, orders)
+}
+
 // feedOf is the feed of two projects with an event each.
 func feedOf(t testing.TB) contract.Subject {
 	kept := spy.On(store.NewMemory())
@@ -128,7 +180,7 @@ func feedOf(t testing.TB) contract.Subject {
 		Strip: func(r *http.Request) { r.Header.Del("Api-Key") },
 		Store: kept, Secrets: []string{ids[0], keys[0], invoices[0]},
 		Exercises: map[string]contract.Exercise{"listEvents": {Target: "/events?after=0&limit=5", Refuse: []contract.Refusal{
-			{Status: 422, Target: "/events?limit=0"}, {Status: 400, Target: "/events?a=%zz"},
+			{Status: 422, Target: "/events?limit=0"}, {Status: 409, Target: "/events?after=9000000000000000000"}, {Status: 400, Target: "/events?a=%zz"},
 		}}},
 	}
 }
@@ -166,6 +218,51 @@ func TestAProcessIsReadyWhenItsNetworksAreSeen(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, status, "nobody has seen the chain for an hour")
 	_, err = httpapi.Ready(httpapi.ReadyConfig{})
 	require.Error(t, err)
+}
+
+// troubled is a store whose networks have something set aside.
+type troubled struct {
+	spy.Backend
+	aside []invoice.Aside
+}
+
+func (s *troubled) Network(ctx context.Context, n chain.Network) (invoice.Progress, error) {
+	p, err := s.Backend.Network(ctx, n)
+	p.At, p.Aside = time.Now(), s.aside
+	return p, err
+}
+
+func TestHealthShowsWhatIsSetAsideWithoutTheWordsOfStores(t *testing.T) {
+	kept := &troubled{Backend: store.NewMemory()}
+	service, _, _, _, _ := tillOn(t, spy.On(kept))
+	ready, err := httpapi.Ready(httpapi.ReadyConfig{Service: service})
+	require.NoError(t, err)
+	ask := func() (int, string) {
+		w := httptest.NewRecorder()
+		ready.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+		return w.Code, w.Body.String()
+	}
+	status, body := ask()
+	require.Equal(t, http.StatusOK, status, body)
+	require.Contains(t, body, `"aside":0,"advanced":"`)
+	for _, absent := range []string{"set_aside", "lost_end", "waiting_for", "node_failing", "store_failing", "damaged_invoices"} {
+		require.NotContains(t, body, absent)
+	}
+	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for i := range 30 {
+		kept.aside = append(kept.aside, invoice.Aside{Since: since, Cause: "x", Unexamined: &chain.Unexamined{TxID: fmt.Sprint("tx", i), Reason: "its trace is too large"}})
+	}
+	status, body = ask()
+	require.Equal(t, http.StatusOK, status, "a stranger does not make a process look ill")
+	require.Contains(t, body, `"aside":30,"set_aside":[{"since":"2026-01-02T03:04:05Z","cause":"its trace is too large","txid":"tx0"}`)
+	require.Contains(t, body, `"tx19"`)
+	require.NotContains(t, body, `"tx20"`)
+
+	kept.aside = []invoice.Aside{{Since: since, Cause: "dial postgres://till:pw@db: refused", Invoice: "one"}}
+	status, body = ask()
+	require.Equal(t, http.StatusServiceUnavailable, status)
+	require.Contains(t, body, `"cause":"an invoice cannot be read or stored","invoice":"one"`)
+	require.NotContains(t, body, "pw")
 }
 
 func TestTheDocumentHasAPageForPeople(t *testing.T) {

@@ -30,6 +30,9 @@ func fault(err error) (int, any) {
 		return refused.Status, faultBody{refused.Message}
 	}
 	if invalid, ok := errors.AsType[*invoice.InvalidError](err); ok {
+		return 422, faultBody{"wire_name " + invalid.Reason}
+	}
+	if invalid, ok := errors.AsType[*httpapi.FieldError](err); ok {
 		return 422, faultBody{invalid.Error()}
 	}
 	if errors.Is(err, invoice.ErrNotFound) {

@@ -221,13 +221,14 @@ func keeps(err error, status int) bool {
 		return says.Kept()
 	}
 	_, refused := errors.AsType[*Error](err)
+	_, field := errors.AsType[*FieldError](err)
 	_, invalid := errors.AsType[*invoice.InvalidError](err)
 	for _, passing := range []error{
 		rates.ErrNoRate, invoice.ErrConflict, invoice.ErrNoAddress, invoice.ErrTooManyNew, context.Canceled, context.DeadlineExceeded,
 	} {
 		refused = refused || errors.Is(err, passing)
 	}
-	return !refused && !invalid
+	return !refused && !field && !invalid
 }
 
 // end finishes a claim, or abandons it when there is no answer to keep. A failure is logged and not answered: what the

@@ -276,7 +276,8 @@ func TestOnlyAnswersThatStayTheSameAreKept(t *testing.T) {
 		{invoice.ErrNotFound, 404, true}, {teapot(409), 409, true}, {teapot(422), 422, true}, {kept(true), 422, true},
 		{kept(false), 422, false}, {fmt.Errorf("x: %w", kept(false)), 422, false},
 		{teapot(401), 401, false}, {teapot(403), 403, false}, {teapot(429), 429, false}, {teapot(503), 503, false}, {errors.New("x"), 500, false},
-		{&httpapi.Error{Status: 400, Message: "x"}, 400, false}, {&invoice.InvalidError{Field: "a", Reason: "x"}, 422, false},
+		{&httpapi.Error{Status: 400, Message: "x"}, 400, false}, {&httpapi.FieldError{Field: "a", Reason: "x"}, 422, false},
+		{&invoice.InvalidError{Field: "A", Reason: "x"}, 422, false},
 		{fmt.Errorf("x: %w", rates.ErrNoRate), 422, false}, {context.DeadlineExceeded, 500, false},
 	} {
 		d := newDesk(t, nil)

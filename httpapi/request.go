@@ -41,7 +41,7 @@ func (r *Request) operation() string {
 }
 
 // Decode reads the JSON body into a struct of the type of Route.Body. It refuses with an [Error], or
-// with an [invoice.InvalidError] for the first member that does not fit its declaration.
+// with a [FieldError] for the first member that does not fit its declaration.
 func (r *Request) Decode(into any) error {
 	members, err := r.Members()
 	if err != nil {
@@ -68,7 +68,7 @@ func (r *Request) Members() (map[string]json.RawMessage, error) {
 }
 
 // Bind reads the parameters into a struct of the type of Route.Params. It refuses with an [Error], or
-// with an [invoice.InvalidError] for the first parameter that does not fit its declaration. What does
+// with a [FieldError] for the first parameter that does not fit its declaration. What does
 // not fit a parameter in the path names nothing: 404.
 func (r *Request) Bind(into any) error {
 	query, err := url.ParseQuery(r.URL.RawQuery)
@@ -76,7 +76,7 @@ func (r *Request) Bind(into any) error {
 		return &Error{http.StatusBadRequest, "The query string is malformed."}
 	}
 	err = r.op.params.bind(into, func(f field) json.RawMessage { return f.raw(r.parameter(f, query)) })
-	if invalid, ok := errors.AsType[*invoice.InvalidError](err); ok && strings.Contains(r.op.Path, "{"+invalid.Field+"}") {
+	if invalid, ok := errors.AsType[*FieldError](err); ok && strings.Contains(r.op.Path, "{"+invalid.Field+"}") {
 		return fmt.Errorf("%s: %w", invalid.Field, invoice.ErrNotFound)
 	}
 	return err

@@ -36,9 +36,9 @@ type Act struct {
 func (a Act) check() error {
 	switch {
 	case !cleanText(a.Actor) || utf8.RuneCountInString(a.Actor) > 255:
-		return &InvalidError{"actor", "must be text of at most 255 characters"}
+		return refuse("Actor", a.Actor, "must be text of at most 255 characters")
 	case !cleanText(a.Comment) || utf8.RuneCountInString(a.Comment) > 1024:
-		return &InvalidError{"comment", "must be text of at most 1024 characters"}
+		return refuse("Comment", a.Comment, "must be text of at most 1024 characters")
 	}
 	return nil
 }
@@ -57,7 +57,7 @@ func (a Act) check() error {
 // there is no such invoice in the project.
 func (s *Service) SetStatus(ctx context.Context, a Act, to Status) (Invoice, error) {
 	if !to.Valid() {
-		return Invoice{}, &InvalidError{"status", "is unknown"}
+		return Invoice{}, refuse("to", string(to), "is unknown")
 	}
 	return s.act(ctx, a, func(inv Invoice, next *Action) (bool, error) {
 		if inv.State.Status == to {
@@ -105,7 +105,7 @@ func transition(is State, standing bool, to Status) (ActionKind, error) {
 // is. Everything else is a [TransitionError].
 func (s *Service) Refresh(ctx context.Context, a Act, window time.Duration) (Invoice, error) {
 	if window < 0 || window > 0 && window < time.Second || window > s.cfg.MaxWindow {
-		return Invoice{}, &InvalidError{"lifetime", fmt.Sprintf("must be at least 1 and at most %d", int64(s.cfg.MaxWindow/time.Second))}
+		return Invoice{}, refuse("window", window.String(), fmt.Sprintf("must be at least 1s and at most %v", s.cfg.MaxWindow))
 	}
 	reopen := func(inv Invoice, next *Action) (bool, error) {
 		if inv.State.Status == StatusNew {
@@ -198,7 +198,7 @@ func (s *Service) withAction(before Invoice, a Act, c clock, plan planned) (Invo
 		return before, Action{}, err
 	}
 	if next.N > maxActions {
-		return before, Action{}, &InvalidError{"status", "was changed too often"}
+		return before, Action{}, refuse("Invoice", a.Invoice, "was changed too often")
 	}
 	after := before
 	after.Actions = append(slices.Clone(before.Actions), next)
@@ -289,18 +289,18 @@ const maxChoices = 20
 func (s *Service) Choose(ctx context.Context, project, id, asset string) (Invoice, error) {
 	a, known := s.findAsset(asset)
 	if !known {
-		return Invoice{}, &InvalidError{"currency", "is not supported"}
+		return Invoice{}, refuse("asset", asset, "is not supported")
 	}
 	return s.move(ctx, project, id, func(before Invoice, c clock) (*edit, error) {
 		switch {
 		case before.Quote != nil && before.Quote.Asset.ID == a.ID:
 			return nil, nil
 		case !before.Terms.allow(a.ID):
-			return nil, &InvalidError{"currency", "is not supported"}
+			return nil, refuse("asset", asset, "is not supported")
 		case before.State.Status != StatusNew || before.paid() || before.Terms.Standing:
-			return nil, &InvalidError{"currency", "can only be chosen while the invoice is new and nothing was paid"}
+			return nil, refuse("asset", asset, "can only be chosen while the invoice is new and nothing was paid")
 		case len(before.Earlier) >= maxChoices:
-			return nil, &InvalidError{"currency", "was chosen too often"}
+			return nil, refuse("asset", asset, "was chosen too often")
 		}
 		after := before
 		if before.Quote != nil {

@@ -102,7 +102,7 @@ func (s *Service) CreateArchived(ctx context.Context, r Request, createdAt time.
 		createdAt = now
 	}
 	if createdAt.After(now) {
-		return Invoice{}, &InvalidError{"created_at", "must not be in the future"}
+		return Invoice{}, refuse("createdAt", createdAt.Format(time.RFC3339Nano), "must not be in the future")
 	}
 	r.AllowFullTolerance, r.Window = true, 0
 	inv, asset, err := s.draft(r, createdAt.UTC())
@@ -135,7 +135,7 @@ func (s *Service) draft(r Request, createdAt time.Time) (Invoice, AssetConfig, e
 	if r.Asset != "" {
 		var known bool
 		if asset, known = s.findAsset(r.Asset); !known || !terms.allow(asset.ID) {
-			return Invoice{}, AssetConfig{}, &InvalidError{"currency", "is not supported"}
+			return Invoice{}, AssetConfig{}, refuse("Asset", r.Asset, "is not supported")
 		}
 	}
 	orDefault(&r.Window, s.cfg.Window)
@@ -162,9 +162,12 @@ func (s *Service) clockBehind(a AssetConfig) time.Duration {
 	return ahead
 }
 
+// MaxWindow returns the longest time to pay that an invoice may have.
+func (s *Service) MaxWindow() time.Duration { return s.cfg.MaxWindow }
+
 func (s *Service) checkRequest(r Request) error {
 	if r.Window < 0 || r.Window > 0 && r.Window < time.Second || r.Window > s.cfg.MaxWindow {
-		return &InvalidError{"expire_min", fmt.Sprintf("must be positive and at most %d", int64(s.cfg.MaxWindow/time.Minute))}
+		return refuse("Window", r.Window.String(), fmt.Sprintf("must be at least 1s and at most %v", s.cfg.MaxWindow))
 	}
 	if err := s.checkPrice(r.Price); err != nil {
 		return err
@@ -176,15 +179,15 @@ func (s *Service) checkRequest(r Request) error {
 func (s *Service) checkAddressee(r Request) error {
 	switch {
 	case r.Project == "":
-		return &InvalidError{"project", "is required"}
+		return refuse("Project", "", "is required")
 	case !cleanText(r.Project) || utf8.RuneCountInString(r.Project) > 255:
-		return &InvalidError{"project", "must be text of at most 255 characters"}
+		return refuse("Project", r.Project, "must be text of at most 255 characters")
 	case !cleanText(r.OrderID) || utf8.RuneCountInString(r.OrderID) > 255:
-		return &InvalidError{"order_id", "must be text of at most 255 characters"}
+		return refuse("OrderID", r.OrderID, "must be text of at most 255 characters")
 	case r.OrderID != strings.TrimSpace(r.OrderID):
-		return &InvalidError{"order_id", "must not begin or end with a space"}
+		return refuse("OrderID", r.OrderID, "must not begin or end with a space")
 	case !cleanText(r.Name) || utf8.RuneCountInString(r.Name) > 255:
-		return &InvalidError{"order_name", "must be text of at most 255 characters"}
+		return refuse("Name", r.Name, "must be text of at most 255 characters")
 	}
 	if err := checkData(r.Data); err != nil {
 		return err
@@ -200,11 +203,11 @@ func checkData(data map[string]string) error {
 	for k, v := range data {
 		size += len(k) + len(v)
 		if !utf8.ValidString(k) || !utf8.ValidString(v) || strings.ContainsRune(k+v, 0) {
-			return &InvalidError{"data", "must be text"}
+			return refuse("Data", "", "must be text")
 		}
 	}
 	if len(data) > maxDataTexts || size > maxDataBytes {
-		return &InvalidError{"data", fmt.Sprintf("must be at most %d texts of %d bytes in all", maxDataTexts, maxDataBytes)}
+		return refuse("Data", "", fmt.Sprintf("must be at most %d texts of %d bytes in all", maxDataTexts, maxDataBytes))
 	}
 	return nil
 }
@@ -228,24 +231,24 @@ func (s *Service) checkFormat(format string) error {
 	if format == "" || s.cfg.Notifier != nil && slices.Contains(s.cfg.Notifier.Formats(), format) {
 		return nil
 	}
-	return &InvalidError{"format", "is unknown"}
+	return refuse("Format", format, "is unknown")
 }
 
 func (s *Service) checkCallback(raw string) error {
-	const field = "callback_url"
+	const field = "CallbackURL"
 	if raw == "" {
 		return nil
 	}
 	if len(raw) > 2048 || !cleanText(raw) {
-		return &InvalidError{field, "must be text of at most 2048 characters"}
+		return refuse(field, publicURL(raw), "must be text of at most 2048 characters")
 	}
 	u, err := url.Parse(raw)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		return &InvalidError{field, "must be an absolute http or https URL"}
+		return refuse(field, publicURL(raw), "must be an absolute http or https URL")
 	}
 	if s.cfg.CheckCallback != nil {
 		if err := s.cfg.CheckCallback(raw); err != nil {
-			return &InvalidError{field, err.Error()}
+			return refuse(field, publicURL(raw), err.Error())
 		}
 	}
 	return nil
@@ -261,23 +264,23 @@ func (s *Service) draftTerms(r Request) (Terms, error) {
 	}
 	switch {
 	case !percent(t.TolerancePercent, decimal.Zero, hundred):
-		return t, &InvalidError{"allowed_error_percent", "must be 0 to 100"}
+		return t, refuse("Tolerance", valueOf(t.TolerancePercent), "must be 0 to 100")
 	case !percent(r.Discount, hundred.Neg(), hundred) || r.Discount.Abs().Equal(hundred):
-		return t, &InvalidError{"discount_percent", "must be more than -100 and less than 100"}
+		return t, refuse("Discount", valueOf(r.Discount), "must be more than -100 and less than 100")
 	case !percent(r.PayerShare, decimal.Zero, hundred):
-		return t, &InvalidError{"subtract", "must be 0 to 100"}
+		return t, refuse("PayerShare", valueOf(r.PayerShare), "must be 0 to 100")
 	case r.RateSource != "" && s.cfg.RateSources[r.RateSource] == nil:
-		return t, &InvalidError{"course_source", "is unknown"}
+		return t, refuse("RateSource", r.RateSource, "is unknown")
 	case t.TolerancePercent.Equal(hundred) && !r.AllowFullTolerance:
-		return t, &InvalidError{"allowed_error_percent", "of 100 would complete the invoice with any payment and is not allowed here"}
+		return t, refuse("Tolerance", valueOf(t.TolerancePercent), "of 100 would complete the invoice with any payment and is not allowed here")
 	}
 	orDefault(&t.Late, s.cfg.Late)
 	orDefault(&t.Other, s.cfg.Other)
 	if !slices.Contains([]LatePolicy{LateHold, LateAccept, LateRerate}, t.Late) {
-		return t, &InvalidError{"late", "is not a policy"}
+		return t, refuse("Late", string(t.Late), "is not a policy")
 	}
 	if !slices.Contains([]OtherPolicy{OtherAccept, OtherHold}, t.Other) {
-		return t, &InvalidError{"other", "is not a policy"}
+		return t, refuse("Other", string(t.Other), "is not a policy")
 	}
 	return t, s.restrict(&t, r)
 }
@@ -302,7 +305,10 @@ func (s *Service) restrict(t *Terms, r Request) error {
 		}
 	}
 	if len(t.Assets) == 0 {
-		return &InvalidError{"currencies", "leave no asset to pay in"}
+		if len(r.Only) == 0 {
+			return refuse("Except", strings.Join(r.Except, ","), "leave no asset to pay in")
+		}
+		return refuse("Only", strings.Join(r.Only, ","), "leave no asset to pay in")
 	}
 	return nil
 }
@@ -328,12 +334,12 @@ func (s *Service) fixTolerance(inv *Invoice, a AssetConfig, tolerance decimal.De
 	if tolerance.IsZero() {
 		return nil
 	}
-	if err := CheckAmount("tolerance", tolerance, int32(a.Decimals)); err != nil {
+	if err := CheckAmount("ToleranceAmount", tolerance, int32(a.Decimals)); err != nil {
 		return err
 	}
 	units := a.UnitsDown(tolerance)
 	if units.Cmp(inv.Quote.Due) >= 0 {
-		return &InvalidError{"tolerance", "must be less than what is due"}
+		return refuse("ToleranceAmount", valueOf(tolerance), "must be less than what is due")
 	}
 	inv.Terms.ToleranceUnits = units
 	return nil

@@ -75,7 +75,7 @@ type committer func(ctx context.Context, inv Invoice, b Batch) (Invoice, error)
 func (s *Service) withPlace(ctx context.Context, inv Invoice, commit committer) (Invoice, error) {
 	n := s.chains[inv.Network()]
 	if _, known := s.findAsset(string(inv.Quote.Asset.ID)); n == nil || !known {
-		return Invoice{}, &InvalidError{"currency", "is not supported"}
+		return Invoice{}, refuse("Asset", inv.Quote.Asset.Code, "is not supported")
 	}
 	for try := 0; ; try++ {
 		quote, unused, err := s.place(ctx, n, inv)
@@ -160,7 +160,7 @@ func (s *Service) sharedPlace(ctx context.Context, n *network, inv Invoice) (Quo
 	}
 	quote.Wallet, quote.Quarantine = n.Addresses.Name(), n.Shared.Quarantine
 	if inv.Terms.Standing {
-		return Quote{}, &InvalidError{"currency", "has no address of its own for deposits"}
+		return Quote{}, refuse("Asset", quote.Asset.Code, "has no address of its own for deposits")
 	}
 	if err := s.keepRemainder(ctx, n, quote); err != nil {
 		return Quote{}, err

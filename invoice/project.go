@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -132,29 +133,29 @@ func (ps *Projects) Create(ctx context.Context, in NewProject) (Project, string,
 func (in NewProject) validate() error {
 	switch {
 	case in.Owner == "":
-		return &InvalidError{"owner", "is required"}
+		return refuse("Owner", "", "is required")
 	case !cleanText(in.Owner) || utf8.RuneCountInString(in.Owner) > 255:
-		return &InvalidError{"owner", "must be text of at most 255 characters"}
+		return refuse("Owner", in.Owner, "must be text of at most 255 characters")
 	case strings.TrimSpace(in.Name) == "":
-		return &InvalidError{"name", "is required"}
+		return refuse("Name", in.Name, "is required")
 	case !cleanText(in.Name) || utf8.RuneCountInString(in.Name) > 100:
-		return &InvalidError{"name", "must be text of at most 100 characters"}
+		return refuse("Name", in.Name, "must be text of at most 100 characters")
 	case !cleanText(in.Description) || utf8.RuneCountInString(in.Description) > 1024:
-		return &InvalidError{"description", "must be text of at most 1024 characters"}
+		return refuse("Description", in.Description, "must be text of at most 1024 characters")
 	}
 	return nil
 }
 
 // ParseAllowedIPs reads a comma-separated list of addresses and CIDR blocks, at most 100. It refuses
-// with an [InvalidError].
+// with an [InvalidError] for AllowedIPs of a [NewProject], whose value is the entry that is wrong.
 func ParseAllowedIPs(list string) ([]netip.Prefix, error) {
-	const field = "api_allowed_ips"
+	const field = "AllowedIPs"
 	if strings.TrimSpace(list) == "" {
 		return nil, nil
 	}
 	items := strings.Split(list, ",")
 	if len(items) > 100 {
-		return nil, &InvalidError{field, "has more than 100 entries"}
+		return nil, refuse(field, list, "has more than 100 entries")
 	}
 	var out []netip.Prefix
 	for _, item := range items {
@@ -165,7 +166,7 @@ func ParseAllowedIPs(list string) ([]netip.Prefix, error) {
 		}
 		ip, err := netip.ParseAddr(item)
 		if err != nil || ip.Zone() != "" {
-			return nil, &InvalidError{field, "has an entry that is neither an IP address nor a CIDR block"}
+			return nil, refuse(field, item, "has an entry that is neither an IP address nor a CIDR block")
 		}
 		ip = ip.Unmap()
 		out = append(out, netip.PrefixFrom(ip, ip.BitLen()))
@@ -261,9 +262,9 @@ const maxDiscounts = 200
 func (ps *Projects) SetDiscount(ctx context.Context, project, code string, percent int) error {
 	switch {
 	case !cleanText(code) || code == "" || len(code) > 32:
-		return &InvalidError{"currency", "must be the code of an asset"}
+		return refuse("code", code, "must be the code of an asset")
 	case percent < -99 || percent > 100:
-		return &InvalidError{"discount_percent", "must be -99 to 100"}
+		return refuse("percent", strconv.Itoa(percent), "must be -99 to 100")
 	}
 	err := ps.change(ctx, project, func(p *Project) error {
 		if percent == 0 {
@@ -271,7 +272,7 @@ func (ps *Projects) SetDiscount(ctx context.Context, project, code string, perce
 			return nil
 		}
 		if _, has := p.Discounts[code]; !has && len(p.Discounts) >= maxDiscounts {
-			return &InvalidError{"discounts", fmt.Sprintf("has %d entries, and no room for more", len(p.Discounts))}
+			return refuse("Discounts", code, fmt.Sprintf("has %d entries, and no room for more", len(p.Discounts)))
 		}
 		if p.Discounts == nil {
 			p.Discounts = map[string]int{}

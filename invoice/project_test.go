@@ -76,8 +76,8 @@ func TestADiscountIsRefused(t *testing.T) {
 		code, field string
 		percent     int
 	}{
-		{"BTC", "discount_percent", -100}, {"BTC", "discount_percent", 101},
-		{"", "currency", 1}, {strings.Repeat("X", 33), "currency", 1}, {"a\x00", "currency", 1}, {"\xff", "currency", 1},
+		{"BTC", "percent", -100}, {"BTC", "percent", 101},
+		{"", "code", 1}, {strings.Repeat("X", 33), "code", 1}, {"a\x00", "code", 1}, {"\xff", "code", 1},
 	} {
 		err := ps.SetDiscount(t.Context(), id, c.code, c.percent)
 		bad, ok := errors.AsType[*invoice.InvalidError](err)
@@ -94,7 +94,7 @@ func TestDiscountsAreBounded(t *testing.T) {
 		if err := ps.SetDiscount(t.Context(), id, fmt.Sprint("A", n), 1); err != nil {
 			bad, ok := errors.AsType[*invoice.InvalidError](err)
 			require.True(t, ok, "%v", err)
-			require.Equal(t, "discounts", bad.Field)
+			require.Equal(t, "Discounts", bad.Field)
 			break
 		}
 		require.Less(t, n, 1000)

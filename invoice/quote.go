@@ -19,34 +19,32 @@ var maxAmount = decimal.New(1, 18)
 // currency.
 func (s *Service) checkPrice(p Price) error {
 	decimals, fiat := s.cfg.Fiat[p.Currency]
-	field := "fiat_amount"
 	if !fiat {
-		field = "crypto_amount"
 		a, known := s.findAsset(p.Currency)
 		if !known {
-			return &InvalidError{"currency", fmt.Sprintf("%.32q is not supported", p.Currency)}
+			return refuse("Price.Currency", p.Currency, "is not supported")
 		}
 		decimals = int32(a.Decimals)
 	}
-	return CheckAmount(field, p.Amount, decimals)
+	return CheckAmount("Price.Amount", p.Amount, decimals)
 }
 
 // CheckAmount refuses, with an [InvalidError] for the field, an amount that is not positive, is larger
 // than any price, or has more decimals than given. It is safe for numbers with absurd exponents.
 func CheckAmount(field string, amount decimal.Decimal, decimals int32) error {
 	if amount.Sign() <= 0 {
-		return &InvalidError{field, "must be positive"}
+		return refuse(field, valueOf(amount), "must be positive")
 	}
 	// The exponent is looked at first, because comparing would write out all its digits.
 	exponent := int64(amount.Exponent())
 	if exponent >= -100 && int64(amount.NumDigits())+exponent > 19 {
-		return &InvalidError{field, "is too large"}
+		return refuse(field, valueOf(amount), "is too large")
 	}
 	if exponent < -100 || !amount.Equal(amount.Truncate(decimals)) {
-		return &InvalidError{field, fmt.Sprintf("must not have more than %d decimals", decimals)}
+		return refuse(field, valueOf(amount), fmt.Sprintf("must not have more than %d decimals", decimals))
 	}
 	if amount.GreaterThan(maxAmount) {
-		return &InvalidError{field, "is too large"}
+		return refuse(field, valueOf(amount), "is too large")
 	}
 	return nil
 }
@@ -72,7 +70,7 @@ func (s *Service) quoted(ctx context.Context, inv Invoice, a AssetConfig, now ti
 	hundredfold := p.Amount.Mul(hundred.Sub(inv.Terms.DiscountPercent)).Shift(int32(a.Decimals))
 	if p.Currency == a.Code {
 		if _, err := a.UnitsExact(p.Amount); err != nil {
-			return nil, &InvalidError{"crypto_amount", fmt.Sprintf("must not have more than %d decimals", a.Decimals)}
+			return nil, refuse("Price.Amount", valueOf(p.Amount), fmt.Sprintf("must not have more than %d decimals", a.Decimals))
 		}
 		q.Due = divideUp(hundredfold, hundred)
 	} else {
@@ -83,7 +81,7 @@ func (s *Service) quoted(ctx context.Context, inv Invoice, a AssetConfig, now ti
 		q.Rate, q.Due = rate, divideUp(hundredfold, rate.Value.Mul(hundred))
 	}
 	inv.Terms.charge(q)
-	if err := a.checkDue(q.Due); err != nil {
+	if err := a.checkDue(q.Due, p.Amount); err != nil {
 		return nil, err
 	}
 	if fiat {
@@ -114,9 +112,11 @@ func (t Terms) charge(q *Quote) {
 }
 
 // checkDue refuses what nobody could pay.
-func (a AssetConfig) checkDue(due *big.Int) error {
+func (a AssetConfig) checkDue(due *big.Int, price decimal.Decimal) error {
 	if least := a.minimumUnits(); due.Cmp(least) < 0 {
-		return &InvalidError{"amount", fmt.Sprintf("is less than the minimum of %s %s", a.Decimal(least), a.Code)}
+		bad := refuse("Price.Amount", valueOf(price), fmt.Sprintf("is less than the minimum of %s %s", a.Decimal(least), a.Code))
+		bad.cause = ErrBelowMinimum
+		return bad
 	}
 	return nil
 }

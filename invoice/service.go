@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/cointill/cointill/chain"
 )
@@ -53,17 +54,17 @@ const MaxPage = 1000
 func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 	switch {
 	case q.Limit < 1 || q.Limit > MaxPage:
-		return Page{}, &InvalidError{"limit", fmt.Sprintf("must be 1 to %d", MaxPage)}
+		return Page{}, refuse("Limit", strconv.Itoa(q.Limit), fmt.Sprintf("must be 1 to %d", MaxPage))
 	case q.Offset < 0:
-		return Page{}, &InvalidError{"offset", "must not be negative"}
+		return Page{}, refuse("Offset", strconv.Itoa(q.Offset), "must not be negative")
 	case q.Status != "" && !q.Status.Valid():
-		return Page{}, &InvalidError{"status", "is unknown"}
+		return Page{}, refuse("Status", string(q.Status), "is unknown")
 	}
 	orDefault(&q.Sort, SortCreated)
 	switch q.Sort {
 	case SortCreated, SortUpdated, SortFiat, SortDue:
 	default:
-		return Page{}, &InvalidError{"sort_by", "is unknown"}
+		return Page{}, refuse("Sort", string(q.Sort), "is unknown")
 	}
 	page, err := s.cfg.Store.Invoices(ctx, q)
 	if err = s.passOver("", err); err != nil {
@@ -78,7 +79,7 @@ func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 // seen; go on from the last that it names. Events that cannot be read are passed over and logged.
 func (s *Service) Events(ctx context.Context, after int64, limit int) ([]Event, error) {
 	if limit < 1 || limit > MaxPage {
-		return nil, &InvalidError{"limit", fmt.Sprintf("must be 1 to %d", MaxPage)}
+		return nil, refuse("limit", strconv.Itoa(limit), fmt.Sprintf("must be 1 to %d", MaxPage))
 	}
 	events, err := s.cfg.Store.Events(ctx, after, limit)
 	if err = s.passOverEvents(err); err != nil {
@@ -113,7 +114,7 @@ func (s *Service) History(ctx context.Context, project, id string) ([]Event, err
 // [MaxPage].
 func (s *Service) Payments(ctx context.Context, project, id string, after chain.Key, limit int) ([]Payment, error) {
 	if limit < 1 || limit > MaxPage {
-		return nil, &InvalidError{"limit", fmt.Sprintf("must be 1 to %d", MaxPage)}
+		return nil, refuse("limit", strconv.Itoa(limit), fmt.Sprintf("must be 1 to %d", MaxPage))
 	}
 	if _, err := s.Invoice(ctx, project, id); err != nil {
 		return nil, err

@@ -340,7 +340,7 @@ func TestA36_FullToleranceNeedsAnExplicitWord(t *testing.T) {
 		_, err := w.svc.Create(w.t.Context(), r)
 		var invalid *invoice.InvalidError
 		require.ErrorAs(t, err, &invalid)
-		require.Equal(t, "allowed_error_percent", invalid.Field)
+		require.Equal(t, "Tolerance", invalid.Field)
 		r.AllowFullTolerance = true
 		inv, err := w.svc.Create(w.t.Context(), r)
 		require.NoError(t, err)
@@ -1023,31 +1023,31 @@ func TestCreateRefusesWhatCannotBeAnInvoice(t *testing.T) {
 			field  string
 			change func(*invoice.Request)
 		}{
-			"no project":                        {"project", func(r *invoice.Request) { r.Project = "" }},
-			"a project that is no text":         {"project", func(r *invoice.Request) { r.Project = "a\x00" }},
-			"Incident35: zero":                  {"fiat_amount", func(r *invoice.Request) { r.Price = price("0", "EUR") }},
-			"Incident35: negative":              {"fiat_amount", func(r *invoice.Request) { r.Price = price("-1", "EUR") }},
-			"Incident32: too many decimals":     {"fiat_amount", func(r *invoice.Request) { r.Price = price("1.001", "EUR") }},
-			"too many decimals of the asset":    {"crypto_amount", func(r *invoice.Request) { r.Price, r.Asset = price("1.0000001", "TOK"), "TOK" }},
-			"too large":                         {"fiat_amount", func(r *invoice.Request) { r.Price = price("1000000000000000001", "EUR") }},
-			"exponent bomb":                     {"fiat_amount", func(r *invoice.Request) { r.Price.Amount = bomb }},
-			"tiny exponent bomb":                {"fiat_amount", func(r *invoice.Request) { r.Price.Amount = decimal.New(1, -1<<30) }},
-			"tolerance bomb":                    {"allowed_error_percent", func(r *invoice.Request) { r.Tolerance = &bomb }},
-			"unknown currency":                  {"currency", func(r *invoice.Request) { r.Price.Currency = "XXX" }},
-			"unknown asset":                     {"currency", func(r *invoice.Request) { r.Asset = "XXX" }},
-			"Incident38: below the minimum":     {"amount", func(r *invoice.Request) { r.Price, r.Asset = price("0.49", "EUR"), "TOK" }},
-			"Incident38: rounds to less than 1": {"amount", func(r *invoice.Request) { r.Price, r.Asset = price("0.000001", "TOK"), "TOK" }},
-			"negative tolerance":                {"allowed_error_percent", func(r *invoice.Request) { r.Tolerance = percent("-1") }},
-			"tolerance above 100":               {"allowed_error_percent", func(r *invoice.Request) { r.Tolerance = percent("101") }},
-			"tolerance of everything":           {"tolerance", func(r *invoice.Request) { r.ToleranceAmount = decimal.NewFromInt(10) }},
-			"negative window":                   {"expire_min", func(r *invoice.Request) { r.Window = -time.Minute }},
-			"endless window":                    {"expire_min", func(r *invoice.Request) { r.Window = 1000 * 24 * time.Hour }},
-			"bad UTF-8":                         {"order_id", func(r *invoice.Request) { r.OrderID = "\xff" }},
-			"control characters":                {"order_name", func(r *invoice.Request) { r.Name = "a\x00b" }},
-			"no URL":                            {"callback_url", func(r *invoice.Request) { r.CallbackURL = "shop.example/hook" }},
-			"other scheme":                      {"callback_url", func(r *invoice.Request) { r.CallbackURL = "file:///etc/passwd" }},
-			"unknown format":                    {"format", func(r *invoice.Request) { r.Format = "xml" }},
-			"unknown policy":                    {"late", func(r *invoice.Request) { r.Late = "maybe" }},
+			"no project":                        {"Project", func(r *invoice.Request) { r.Project = "" }},
+			"a project that is no text":         {"Project", func(r *invoice.Request) { r.Project = "a\x00" }},
+			"Incident35: zero":                  {"Price.Amount", func(r *invoice.Request) { r.Price = price("0", "EUR") }},
+			"Incident35: negative":              {"Price.Amount", func(r *invoice.Request) { r.Price = price("-1", "EUR") }},
+			"Incident32: too many decimals":     {"Price.Amount", func(r *invoice.Request) { r.Price = price("1.001", "EUR") }},
+			"too many decimals of the asset":    {"Price.Amount", func(r *invoice.Request) { r.Price, r.Asset = price("1.0000001", "TOK"), "TOK" }},
+			"too large":                         {"Price.Amount", func(r *invoice.Request) { r.Price = price("1000000000000000001", "EUR") }},
+			"exponent bomb":                     {"Price.Amount", func(r *invoice.Request) { r.Price.Amount = bomb }},
+			"tiny exponent bomb":                {"Price.Amount", func(r *invoice.Request) { r.Price.Amount = decimal.New(1, -1<<30) }},
+			"tolerance bomb":                    {"Tolerance", func(r *invoice.Request) { r.Tolerance = &bomb }},
+			"unknown currency":                  {"Price.Currency", func(r *invoice.Request) { r.Price.Currency = "XXX" }},
+			"unknown asset":                     {"Asset", func(r *invoice.Request) { r.Asset = "XXX" }},
+			"Incident38: below the minimum":     {"Price.Amount", func(r *invoice.Request) { r.Price, r.Asset = price("0.49", "EUR"), "TOK" }},
+			"Incident38: rounds to less than 1": {"Price.Amount", func(r *invoice.Request) { r.Price, r.Asset = price("0.000001", "TOK"), "TOK" }},
+			"negative tolerance":                {"Tolerance", func(r *invoice.Request) { r.Tolerance = percent("-1") }},
+			"tolerance above 100":               {"Tolerance", func(r *invoice.Request) { r.Tolerance = percent("101") }},
+			"tolerance of everything":           {"ToleranceAmount", func(r *invoice.Request) { r.ToleranceAmount = decimal.NewFromInt(10) }},
+			"negative window":                   {"Window", func(r *invoice.Request) { r.Window = -time.Minute }},
+			"endless window":                    {"Window", func(r *invoice.Request) { r.Window = 1000 * 24 * time.Hour }},
+			"bad UTF-8":                         {"OrderID", func(r *invoice.Request) { r.OrderID = "\xff" }},
+			"control characters":                {"Name", func(r *invoice.Request) { r.Name = "a\x00b" }},
+			"no URL":                            {"CallbackURL", func(r *invoice.Request) { r.CallbackURL = "shop.example/hook" }},
+			"other scheme":                      {"CallbackURL", func(r *invoice.Request) { r.CallbackURL = "file:///etc/passwd" }},
+			"unknown format":                    {"Format", func(r *invoice.Request) { r.Format = "xml" }},
+			"unknown policy":                    {"Late", func(r *invoice.Request) { r.Late = "maybe" }},
 		}
 		for name, tt := range tests {
 			r := invoice.Request{Project: "shop", OrderID: "1", Price: price("20", "EUR"), Asset: "SIM"}

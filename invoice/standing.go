@@ -28,7 +28,7 @@ type Deposit struct {
 func (s *Service) CreateStanding(ctx context.Context, d Deposit) (Invoice, error) {
 	asset, known := s.findAsset(d.Asset)
 	if !known {
-		return Invoice{}, &InvalidError{"currency", "is not supported"}
+		return Invoice{}, refuse("Asset", d.Asset, "is not supported")
 	}
 	inv, err := s.draftStanding(d, asset)
 	if err != nil {

@@ -4,7 +4,9 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 	"unicode"
@@ -13,13 +15,68 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// InvalidError says which field of a request is wrong and why. Nothing was stored.
+// InvalidError says what a caller gave that is wrong and why. Nothing was stored.
 type InvalidError struct {
-	Field  string // in the snake_case of the APIs: "fiat_amount"
-	Reason string // follows the field's name: "must be positive"
+	// Field is the Go field of what was given, such as "Asset" or "Price.Amount" of a [Request], or the parameter's name,
+	// such as "window". Where a stored invoice no longer fits the configuration it is the field of its [Quote].
+	Field string
+	// Value is what was given, as text of at most 64 bytes: a longer one is cut off. It is empty for what was not given
+	// or may be secret, such as Data. Of a URL it has neither the query nor the user.
+	Value  string
+	Reason string // follows the field's name and value: "must be positive"
+	cause  error
 }
 
-func (e *InvalidError) Error() string { return e.Field + " " + e.Reason }
+// Error returns a text such as `Asset "XYZ" is not supported`.
+func (e *InvalidError) Error() string {
+	if e.Value == "" {
+		return e.Field + " " + e.Reason
+	}
+	return fmt.Sprintf("%s %q %s", e.Field, e.Value, e.Reason)
+}
+
+// Unwrap returns [ErrBelowMinimum] where that is why; else nil.
+func (e *InvalidError) Unwrap() error { return e.cause }
+
+// ErrBelowMinimum: a price is less than the least that can be paid in the asset. The error is an [InvalidError] as well.
+var ErrBelowMinimum = errors.New("less than the minimum of the asset")
+
+// maxValue bounds InvalidError.Value, in bytes.
+const maxValue = 64
+
+// refuse makes an InvalidError of a value, which it bounds.
+func refuse(field, value, reason string) *InvalidError {
+	if len(value) > maxValue {
+		end := maxValue
+		for end > maxValue-utf8.UTFMax && !utf8.RuneStart(value[end]) {
+			end--
+		}
+		value = value[:end]
+	}
+	return &InvalidError{Field: field, Value: value, Reason: reason}
+}
+
+// valueOf is a number as an InvalidError shows it. One with an absurd exponent is not written out, and one with more
+// digits than anybody reads is not shown.
+func valueOf(d decimal.Decimal) string {
+	switch {
+	case d.NumDigits() > maxValue:
+		return ""
+	case d.Exponent() > maxValue || d.Exponent() < -maxValue:
+		return fmt.Sprintf("%se%d", d.Coefficient(), d.Exponent())
+	}
+	return d.String()
+}
+
+// publicURL is what may be shown of a URL: where it goes, without the user, the query and the fragment, which can be
+// secret. Of what is no URL of a host nothing may be.
+func publicURL(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+}
 
 // newID makes a UUID of version 7 (RFC 9562): 48 bits of milliseconds, so that new rows are
 // neighbours in every index, and 74 random bits, so that nobody guesses one.

@@ -81,6 +81,18 @@ func broken(name, rule string) error {
 	return i
 }
 
+// fields are the parameters on the wire, and the rules that they break, for what the core refuses by its Go fields.
+// They are those of invoices; a wallet has few.
+var fields = map[string][2]string{
+	"Price.Amount": {"amount", "regex"}, // its size was checked: it has more decimals than the currency
+	"CallbackURL":  {"url_callback", "url"},
+	"Window":       {"lifetime", "max.numeric"},
+	"RateSource":   {"course_source", "in"},
+	"Tolerance":    {"accuracy_payment_percent", "numeric"},
+	"Data":         {dataAdditional, "string"},
+	"OrderID":      {"order_id", "alpha_dash"},
+}
+
 // fault is the table from errors to answers. Only what is meant for clients gets into a message.
 func fault(err error) (int, any) {
 	if refused, ok := errors.AsType[*httpapi.Error](err); ok {

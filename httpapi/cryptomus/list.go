@@ -74,7 +74,7 @@ func parseCursor(text string) *cursor {
 func (a *api) list(r *httpapi.Request) (any, error) {
 	var params listQuery
 	if err := r.Bind(&params); err != nil {
-		if refused, ok := isInvalid(err); ok {
+		if refused, ok := errors.AsType[*httpapi.FieldError](err); ok {
 			return nil, broken(refused.Field, "max.string")
 		}
 		return nil, err

@@ -240,25 +240,19 @@ func (a *api) refused(ctx context.Context, err error, in createRequest, p plan) 
 		}
 		return a.passing(ctx, err)
 	}
-	switch bad.Field {
-	case "amount":
+	if errors.Is(err, invoice.ErrBelowMinimum) {
 		return tooLittle(p.coins[0])
-	case "fiat_amount", "crypto_amount": // its size was checked: it has more decimals than the currency
-		return broken("amount", "regex")
-	case "currency", "currencies":
+	}
+	switch bad.Field {
+	case "Asset", "Only", "Except", "Price.Currency":
 		if in.ToCurrency != "" {
 			return errNoTarget
 		}
 		return errNoCurrency
-	case "format":
+	case "Format":
 		return errors.New("cryptomus: the Service's Notifier does not know the format " + webhook.CryptomusName)
 	}
-	rules := map[string][2]string{
-		"callback_url": {"url_callback", "url"}, "expire_min": {"lifetime", "max.numeric"}, "course_source": {"course_source", "in"},
-		"allowed_error_percent": {"accuracy_payment_percent", "numeric"}, "data": {dataAdditional, "string"},
-		"order_id": {"order_id", "alpha_dash"},
-	}
-	if rule, known := rules[bad.Field]; known {
+	if rule, known := fields[bad.Field]; known {
 		return broken(rule[0], rule[1])
 	}
 	return err

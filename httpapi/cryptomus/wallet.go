@@ -122,9 +122,9 @@ func (a *api) newWallet(r *httpapi.Request, in walletRequest) (invoice.Invoice, 
 	switch {
 	case !ok:
 		return inv, a.passing(r.Context(), err)
-	case bad.Field == "callback_url":
-		return inv, broken("url_callback", "url")
-	case bad.Field == "currency": // addresses of the network are shared, so none can be a wallet
+	case bad.Field == "CallbackURL":
+		return inv, broken(fields[bad.Field][0], fields[bad.Field][1])
+	case bad.Field == "Asset": // addresses of the network are shared, so none can be a wallet
 		return inv, errNoWalletService
 	}
 	return inv, fmt.Errorf("cryptomus: create wallet: %w", bad) // the configuration's fault

@@ -137,7 +137,7 @@ func (a *api) archiveAddress(r *httpapi.Request) (any, error) {
 	if inv.State.Status == invoice.StatusNew {
 		act := invoice.Act{Project: path.Merchant, Invoice: path.ID, Actor: path.Merchant}
 		if _, err := a.service.SetStatus(r.Context(), act, invoice.StatusCancelled); err != nil {
-			return nil, err
+			return nil, translatedAddress(err)
 		}
 	}
 	return archivedAddress{true, statusArchive}, nil

@@ -114,7 +114,7 @@ func (a *api) addMethod(m webhook.CryptoSteroidMethod) error {
 func (a *api) asset(field string, m method) (chain.Asset, error) {
 	asset, offered := a.assets[string(m)]
 	if !offered {
-		return chain.Asset{}, &invoice.InvalidError{Field: field, Reason: "is not offered here"}
+		return chain.Asset{}, &httpapi.FieldError{Field: field, Reason: "is not offered here"}
 	}
 	return asset.Asset, nil
 }

@@ -22,7 +22,7 @@ func fault(err error) (int, any) {
 	status, message := http.StatusInternalServerError, "Something went wrong. It was logged."
 	if refused, ok := errors.AsType[*httpapi.Error](err); ok {
 		status, message = refused.Status, refused.Message
-	} else if invalid, ok := errors.AsType[*invoice.InvalidError](err); ok {
+	} else if invalid, ok := errors.AsType[*httpapi.FieldError](err); ok {
 		status, message = http.StatusBadRequest, invalid.Error()
 	} else if change, ok := errors.AsType[*invoice.TransitionError](err); ok {
 		status, message = http.StatusConflict, change.Error()
@@ -44,14 +44,15 @@ func fault(err error) (int, any) {
 	return status, faultBody{status, message, http.StatusText(status)}
 }
 
-// fields are the names on the wire of what the core refuses. What is not among them no client chose.
-var fields = map[string]string{
-	"fiat_amount": "fiatAmount", "amount": "fiatAmount", "order_name": "description", "callback_url": "processingUrl",
-	"currency": "paymentMethod",
-}
-
-// addressFields are those of deposit addresses.
-var addressFields = map[string]string{"order_name": "label", "callback_url": "callback", "currency": "wallet"}
+// fields are the names on the wire of what the core refuses, by its Go fields and parameters. What is not among them
+// no client chose. Those of deposit addresses are apart.
+var (
+	fields = map[string]string{
+		"Price.Amount": "fiatAmount", "Name": "description", "CallbackURL": "processingUrl",
+		"Price.Currency": "paymentMethod", "Asset": "paymentMethod", "asset": "paymentMethod",
+	}
+	addressFields = map[string]string{"Name": "label", "CallbackURL": "callback", "Asset": "wallet", "Invoice": "status"}
+)
 
 func translated(err error) error        { return renamed(err, fields) }
 func translatedAddress(err error) error { return renamed(err, addressFields) }
@@ -64,9 +65,9 @@ func renamed(err error, names map[string]string) error {
 		return err
 	}
 	if name, known := names[invalid.Field]; known {
-		return &invoice.InvalidError{Field: name, Reason: invalid.Reason}
+		return &httpapi.FieldError{Field: name, Reason: invalid.Reason}
 	}
-	if invalid.Field == "format" {
+	if invalid.Field == "Format" {
 		return errors.New("cryptosteroid: the Service's Notifier does not know the format " + webhook.CryptoSteroidName)
 	}
 	return errors.New("cryptosteroid: the Service refuses what clients do not choose: " + invalid.Error())

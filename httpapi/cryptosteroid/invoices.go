@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -78,7 +79,7 @@ func (a *api) create(r *httpapi.Request) (any, error) {
 // request is what the body asks of the Service.
 func (a *api) request(in createRequest) (invoice.Request, error) {
 	if _, known := a.service.FiatDecimals(in.FiatCurrency); !known {
-		return invoice.Request{}, &invoice.InvalidError{Field: "fiatCurrency", Reason: "is not supported"}
+		return invoice.Request{}, &httpapi.FieldError{Field: "fiatCurrency", Reason: "is not supported"}
 	}
 	extra, err := in.extra()
 	if err != nil {
@@ -156,10 +157,10 @@ func lines(r rune) rune {
 
 func checkText(field, text string) error {
 	if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
-		return &invoice.InvalidError{Field: field, Reason: "must not have control characters"}
+		return &httpapi.FieldError{Field: field, Reason: "must not have control characters"}
 	}
 	if text != "" && strings.TrimSpace(text) == "" {
-		return &invoice.InvalidError{Field: field, Reason: "must not be blank"}
+		return &httpapi.FieldError{Field: field, Reason: "must not be blank"}
 	}
 	return nil
 }
@@ -168,11 +169,11 @@ func checkText(field, text string) error {
 // anybody could tell it the same.
 func checkSecret(field, secret, urlField, to string) error {
 	if secret == "" && to != "" {
-		return &invoice.InvalidError{Field: field, Reason: "is required with " + urlField}
+		return &httpapi.FieldError{Field: field, Reason: "is required with " + urlField}
 	}
 	odd := func(r rune) bool { return r < ' ' || r > '~' }
 	if strings.ContainsFunc(secret, odd) || secret != strings.TrimSpace(secret) {
-		return &invoice.InvalidError{Field: field, Reason: "must be printable ASCII that does not begin or end with a space"}
+		return &httpapi.FieldError{Field: field, Reason: "must be printable ASCII that does not begin or end with a space"}
 	}
 	return nil
 }
@@ -184,7 +185,7 @@ func checkReturn(field, to string) error {
 	}
 	u, err := url.Parse(to)
 	if err != nil || len(to) > 2048 || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		return &invoice.InvalidError{Field: field, Reason: "must be an absolute http or https URL of at most 2048 bytes"}
+		return &httpapi.FieldError{Field: field, Reason: "must be an absolute http or https URL of at most 2048 bytes"}
 	}
 	return checkText(field, to)
 }
@@ -243,7 +244,9 @@ func (a *api) choose(r *httpapi.Request) (any, error) {
 	return a.view.Public(chosen, a.cfg.Now()), nil
 }
 
-// choosable says whether the payment method may be chosen: nothing happened yet, and there is time to pay.
+// choosable reports whether the payment method may be chosen: nothing but dust was paid yet, and there is time to pay.
 func (a *api) choosable(inv invoice.Invoice) bool {
-	return inv.State.Status == invoice.StatusNew && len(inv.Payments) == 0 && a.cfg.Now().Before(inv.EffectiveDeadline())
+	paid := inv.Settled != nil && !inv.Settled.LastSeen.IsZero() ||
+		slices.ContainsFunc(inv.Payments, func(p invoice.Payment) bool { return !p.Dust })
+	return inv.State.Status == invoice.StatusNew && !paid && a.cfg.Now().Before(inv.EffectiveDeadline())
 }

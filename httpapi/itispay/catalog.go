@@ -77,7 +77,7 @@ func (a *api) createProject(r *httpapi.Request) (any, error) {
 		Owner: r.Account, Name: in.Name, Description: in.Description, AllowedIPs: in.AllowedIPs,
 	})
 	if err != nil {
-		return nil, err
+		return nil, renamed(err, projectFields)
 	}
 	return createdProject{project.ID, key}, nil
 }

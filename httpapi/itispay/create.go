@@ -1,6 +1,8 @@
 package itispay
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/cointill/cointill/chain"
@@ -44,12 +46,15 @@ func (a *api) create(r *httpapi.Request) (invoice.Invoice, error) {
 	if err != nil {
 		return invoice.Invoice{}, err
 	}
+	if most := a.service.MaxWindow() / time.Minute; time.Duration(in.ExpireMin) > most {
+		return invoice.Invoice{}, &httpapi.FieldError{Field: "expire_min", Reason: fmt.Sprintf("must be positive and at most %d", most)}
+	}
 	inv, err := a.service.Create(r.Context(), invoice.Request{
 		Project: r.Project.ID, OrderID: in.OrderID, Name: in.OrderName, Price: price, Asset: string(asset.ID),
 		CallbackURL: in.CallbackURL, Format: Format, Tolerance: a.tolerance(in.AllowedError),
 		AllowFullTolerance: a.cfg.AllowFullTolerance, Window: time.Duration(in.ExpireMin) * time.Minute,
 	})
-	return inv, misconfigured(err)
+	return inv, refused(err, in.CryptoAmount != nil)
 }
 
 func (a *api) createArchived(r *httpapi.Request) (invoice.Invoice, error) {
@@ -69,7 +74,16 @@ func (a *api) createArchived(r *httpapi.Request) (invoice.Invoice, error) {
 		Project: r.Project.ID, OrderID: in.OrderID, Name: in.OrderName, Price: price, Asset: string(asset.ID),
 		CallbackURL: in.CallbackURL, Format: Format, Tolerance: a.tolerance(in.AllowedError),
 	}, at)
-	return inv, misconfigured(err)
+	return inv, refused(err, in.CryptoAmount != nil)
+}
+
+// refused gives a refusal of the core its name on the wire, which for an amount is that of the one that was given.
+func refused(err error, crypto bool) error {
+	invalid, ok := errors.AsType[*invoice.InvalidError](err)
+	if ok && crypto && invalid.Field == "Price.Amount" && !errors.Is(err, invoice.ErrBelowMinimum) {
+		return &httpapi.FieldError{Field: "crypto_amount", Reason: invalid.Reason}
+	}
+	return renamed(err, fields)
 }
 
 // price finds out what is asked for: exactly one of the two amounts.
@@ -78,15 +92,15 @@ func (a *api) price(fiat *httpapi.Number, fiatCurrency string, crypto *httpapi.N
 	asset, known := a.asset(code)
 	switch {
 	case !known:
-		return price, asset, &invoice.InvalidError{Field: "currency", Reason: "is not supported"}
+		return price, asset, &httpapi.FieldError{Field: "currency", Reason: "is not supported"}
 	case (fiat == nil) == (crypto == nil):
-		return price, asset, &invoice.InvalidError{Field: "fiat_amount", Reason: "or crypto_amount must be given, and not both"}
+		return price, asset, &httpapi.FieldError{Field: "fiat_amount", Reason: "or crypto_amount must be given, and not both"}
 	}
 	if fiatCurrency == "" && fiat != nil {
 		fiatCurrency = "EUR"
 	}
 	if _, known := a.service.FiatDecimals(fiatCurrency); !known && fiatCurrency != "" {
-		return price, asset, &invoice.InvalidError{Field: "fiat_currency", Reason: "is not supported"}
+		return price, asset, &httpapi.FieldError{Field: "fiat_currency", Reason: "is not supported"}
 	}
 	if crypto != nil {
 		return invoice.Price{Currency: asset.Code, Amount: crypto.Decimal}, asset, nil
@@ -126,10 +140,10 @@ func parseCreatedAt(text string) (time.Time, error) {
 		switch {
 		case err != nil:
 		case at.Before(firstBlock):
-			return time.Time{}, &invoice.InvalidError{Field: "created_at", Reason: "must not be before the first cryptocurrency"}
+			return time.Time{}, &httpapi.FieldError{Field: "created_at", Reason: "must not be before the first cryptocurrency"}
 		default:
 			return at.UTC(), nil
 		}
 	}
-	return time.Time{}, &invoice.InvalidError{Field: "created_at", Reason: "is not a time in a supported form"}
+	return time.Time{}, &httpapi.FieldError{Field: "created_at", Reason: "is not a time in a supported form"}
 }

@@ -41,13 +41,14 @@ func (r *refusal) Error() string { return r.body.Message }
 
 // fault is the table from errors to answers. Only what is meant for clients gets into a message.
 func fault(err error) (int, any) {
+	err = renamed(err, fields)
 	if refused, ok := errors.AsType[*httpapi.Error](err); ok {
 		return refused.Status, faultBody{codes[refused.Status], refused.Message}
 	}
 	if refused, ok := errors.AsType[*refusal](err); ok {
 		return refused.status, refused.body
 	}
-	if invalid, ok := errors.AsType[*invoice.InvalidError](err); ok {
+	if invalid, ok := errors.AsType[*httpapi.FieldError](err); ok {
 		return http.StatusUnprocessableEntity, faultBody{"validation_error", invalid.Error()}
 	}
 	if change, ok := errors.AsType[*invoice.TransitionError](err); ok {
@@ -69,10 +70,34 @@ func fault(err error) (int, any) {
 	return http.StatusInternalServerError, faultBody{"internal_error", "Something went wrong. It was logged."}
 }
 
-// misconfigured turns a refusal that no client can do anything about into what it is.
-func misconfigured(err error) error {
-	if invalid, ok := errors.AsType[*invoice.InvalidError](err); ok && invalid.Field == "format" {
+// fields are the names on the wire of what the core refuses, by its Go fields and parameters. What is not among them no
+// client chose. Those of projects are apart.
+var (
+	fields = map[string]string{
+		"Project": "project", "OrderID": "order_id", "Name": "order_name", "Data": "data", "CallbackURL": "callback_url",
+		"Price.Amount": "fiat_amount", "Price.Currency": "currency", "Asset": "currency", "Tolerance": "allowed_error_percent",
+		"Window": "expire_min", "createdAt": "created_at",
+		"Limit": "limit", "Offset": "offset", "Status": "status", "Sort": "sort_by",
+		"to": "status", "Invoice": "status", "Actor": "actor", "Comment": "comment",
+	}
+	projectFields = map[string]string{"Owner": "owner", "Name": "name", "Description": "description", "AllowedIPs": "api_allowed_ips"}
+)
+
+// renamed gives a refusal of the core the name that the field has on the wire. What no client can do anything about
+// becomes an error of the configuration.
+func renamed(err error, names map[string]string) error {
+	invalid, ok := errors.AsType[*invoice.InvalidError](err)
+	if !ok {
+		return err
+	}
+	name, known := names[invalid.Field]
+	switch {
+	case errors.Is(err, invoice.ErrBelowMinimum):
+		return &httpapi.FieldError{Field: "amount", Reason: invalid.Reason}
+	case known:
+		return &httpapi.FieldError{Field: name, Reason: invalid.Reason}
+	case invalid.Field == "Format":
 		return errors.New("itispay: the Service's Notifier does not know the format " + Format)
 	}
-	return err
+	return errors.New("itispay: the Service refuses what clients do not choose: " + invalid.Error())
 }

@@ -105,7 +105,7 @@ func (a *api) assetCode(code string) (string, error) {
 		return asset.Code, nil
 	}
 	if !printable(code) {
-		return "", &invoice.InvalidError{Field: "currency", Reason: "is not a code"}
+		return "", &httpapi.FieldError{Field: "currency", Reason: "is not a code"}
 	}
 	return code, nil
 }

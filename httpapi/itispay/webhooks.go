@@ -84,7 +84,7 @@ func (a *api) simulate(r *httpapi.Request) (any, error) {
 		return nil, err
 	}
 	if inv.CallbackURL == "" || inv.Format != Format {
-		return nil, &invoice.InvalidError{Field: "invoice_id", Reason: "has no callback_url of this API"}
+		return nil, &httpapi.FieldError{Field: "invoice_id", Reason: "has no callback_url of this API"}
 	}
 	now := a.cfg.Now()
 	if !a.pace.enter(inv.ID, now) {
@@ -220,9 +220,9 @@ func (a *api) resendable(r *httpapi.Request, in resendRequest) (invoice.Invoice,
 	case in.InvoiceID != "":
 		return a.find(r.Context(), r.Project.ID, in.InvoiceID)
 	case in.OrderID == "":
-		return invoice.Invoice{}, &invoice.InvalidError{Field: "invoice_id", Reason: "or order_id is required"}
+		return invoice.Invoice{}, &httpapi.FieldError{Field: "invoice_id", Reason: "or order_id is required"}
 	case !clean(in.OrderID):
-		return invoice.Invoice{}, &invoice.InvalidError{Field: "order_id", Reason: "must be text"}
+		return invoice.Invoice{}, &httpapi.FieldError{Field: "order_id", Reason: "must be text"}
 	}
 	inv, err := a.cfg.Store.InvoiceByOrder(r.Context(), r.Project.ID, in.OrderID)
 	if err == nil && inv.Terms.Standing {

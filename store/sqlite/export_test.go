@@ -16,7 +16,7 @@ func (s *Store) Commits() int64 {
 func Queries() []string { return queries() }
 
 // The statements that find the invoices of a transaction, a page of an invoice's payments, and the next paid invoices.
-const (
+var (
 	PaidInQuery    = qPaidIn
 	PaymentsQuery  = qPayments
 	PaidAfterQuery = qPaidAfter
@@ -47,3 +47,10 @@ func KeyOf(a chain.Address) int64 { return keyOf(invoice.Place{Address: a}) }
 
 // Roomy is a document as a new invoice has it.
 func Roomy(doc []byte) string { return roomy(doc, 1) }
+
+// DueOfEachQuery is the statement that finds what to claim endpoint by endpoint, and ReleaseQuery the one that finds
+// the next message of an invoice.
+const (
+	DueOfEachQuery = qDueOfEach
+	ReleaseQuery   = qRelease
+)

@@ -101,6 +101,8 @@ func feedSkips(t *testing.T, b store.Backend) {
 	commit(t, b, invoice.Batch{Skip: 10})
 	same(t, "after what was skipped", len(follow(t, b, 10)), 0)
 	pastEnd(t, b, 11, 10)
+	commit(t, b, invoice.Batch{Skip: 5}) // which is passed already
+	pastEnd(t, b, 11, 10)
 	commit(t, b, invoice.Batch{Insert: []invoice.Invoice{inv}, Events: []invoice.Event{newEvent(inv, 1)}})
 	first := follow(t, b, 10)
 	same(t, "the first event", eventIDs(first), []string{"evt_inv-00001_1"})

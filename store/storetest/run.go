@@ -108,7 +108,7 @@ func within(t *testing.T, patience time.Duration, run func()) {
 		t.Cleanup(func() { // the test's context has ended now, and with it what heeds it
 			select {
 			case <-ended:
-			case <-time.After(time.Second):
+			case <-time.After(patience):
 			}
 		})
 		stacks := make([]byte, 1<<16)

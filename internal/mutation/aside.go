@@ -1,0 +1,92 @@
+package main
+
+const asideFile = "invoice/aside.go"
+
+var asideTable = []mutation{
+	{
+		name: "what was set aside jumps the queue", file: asideFile,
+		from: `		if a.Invoice != "" && !sameAside(`, to: `		if false && !sameAside(`,
+		rule: "what was set aside is taken into account in its order",
+	},
+	{
+		name: "what was set aside is forgotten", file: asideFile,
+		from: `	return slices.Delete(slices.Clone(list), i, i+1)`, to: `	return nil`,
+		rule: "what was set aside stays so until it is taken into account",
+	},
+	{
+		name: "what was taken into account stays set aside", file: asideFile,
+		from: `without(p.Aside, a)`, to: `p.Aside`,
+		rule: "what was set aside is taken into account once",
+	},
+	{
+		name: "a fence does not hold for what was set aside", file: asideFile,
+		from: `b.Progress, b.Fence = []Progress{next}, n.duty.fence()`, to: `b.Progress = []Progress{next}`,
+		rule: "a process that has lost its lease changes nothing",
+	},
+	{
+		name: "a step may be refused once too often", file: asideFile,
+		from: `	if was.times++; was.times >= stubborn {`, to: `	if was.times++; was.times > stubborn+maxTries {`,
+		rule: "an invoice that the store refuses stops nothing but itself",
+	},
+	{
+		name: "a change between two refusals is a contradiction", file: asideFile,
+		from: `	if was.version != inv.Version {`, to: `	if false {`,
+		rule: "an invoice that others change at the same time is not set aside",
+	},
+	{
+		name: "a rewinding spares the block that is not examined", file: asideFile,
+		from: `a.Unexamined != nil && a.Unexamined.Height > v.fork`, to: `a.Unexamined != nil && a.Unexamined.Height > v.fork+1`,
+		rule: "a transaction that is no longer on the chain is examined no more",
+	},
+	{
+		name: "a rewinding takes what is below the fork", file: asideFile,
+		from: `a.Unexamined != nil && a.Unexamined.Height > v.fork`, to: `a.Unexamined != nil && a.Unexamined.Height >= v.fork`,
+		rule: "a transaction that could not be examined is never forgotten while it is on the chain",
+	},
+	{
+		name: "a rewinding joins what was set aside before", file: asideFile,
+		from: `			if a.Rewound || len(last.Seen)`, to: `			if len(last.Seen)`,
+		rule: "what was set aside is taken into account in its order",
+	},
+	{
+		name: "a rewinding of a damaged invoice is forgotten", file: asideFile,
+		from: `	for _, id := range t.damaged {`, to: `	for _, id := range t.damaged[:0] {`,
+		rule: "money that left the chain is taken back once its invoice can be read again",
+	},
+	{
+		name: "a rewinding of what is set aside is forgotten", file: asideFile,
+		from: `!seen[a.Invoice] && !here(a.Invoice) {`, to: `false && !here(a.Invoice) {`,
+		rule: "money that was set aside and left the chain is not counted",
+	},
+	{
+		name: "anybody can push money out of what is set aside", file: asideFile,
+		from: `	if i := slices.IndexFunc(list, func(a Aside) bool { return a.Unexamined != nil }); i >= 0 {
+		return`,
+		to: `	if i := 0; i >= 0 {
+		return`,
+		rule: "what cannot be examined, which anybody can send, makes room first",
+	},
+	{
+		name: "a transaction that is examined late is forgotten", file: asideFile,
+		from: `v.add(sighting{t, BlockRef{u.Height, u.Block, u.Time.UTC()}})`, to: `_ = sighting{t, BlockRef{u.Height, u.Block, u.Time.UTC()}}`,
+		rule: "money in a transaction that could not be examined at first counts once it can",
+	},
+	{
+		name: "money that was set aside is everybody's", file: asideFile,
+		from: `		if a.Invoice != "" && a.Invoice != before.ID {`, to: `		if false {`,
+		rule: "what was set aside for one invoice changes no other",
+	},
+	{
+		name: "what is in the pool is set aside as if in a block", file: asideFile,
+		from: `		if s.block != (BlockRef{}) {
+			a.Seen`,
+		to: `		if true {
+			a.Seen`,
+		rule: "what waits in a pool comes again by itself",
+	},
+	{
+		name: "damaged invoices are decided all the same", file: asideFile,
+		from: `if len(t.unread) > 0 || slices.Contains(t.damaged, a.Invoice) {`, to: `if false {`,
+		rule: "what was set aside stays so while its invoice cannot be read",
+	},
+}

@@ -1,0 +1,126 @@
+package main
+
+const followFile = "invoice/follow.go"
+
+var followTable = []mutation{
+	{
+		name: "a fence does not hold for a step", file: followFile,
+		from: `b.Progress, b.Fence = []Progress{next}, n.duty.fence()`, to: `b.Progress = []Progress{next}`,
+		rule: "a process that has lost its lease changes nothing",
+	},
+	{
+		name: "who was overtaken goes on", file: followFile,
+		from: `	if stored.Version != p.Version {
+		return errOvertaken`,
+		to: `	if stored.Version < p.Version {
+		return errOvertaken`,
+		rule: "a step that another process has stored is not stored again",
+	},
+	{
+		name: "progress is stored without its version", file: followFile,
+		from: `Version: p.Version + 1}`, to: `Version: p.Version + 2}`,
+		rule: "two processes do not both advance a network",
+	},
+	{
+		name: "a stamp in the future passes deadlines", file: followFile,
+		from: `	if stamp.After(now) {
+		stamp = now
+	}`,
+		to:   `	_ = now`,
+		rule: "no block takes a chain's time further than our own clock",
+	},
+	{
+		name: "a chain's time goes back", file: followFile,
+		from: `	if stamp.Before(before) {
+		return before
+	}`,
+		to:   `	_ = before`,
+		rule: "what was seen of a chain's time stays seen",
+	},
+	{
+		name: "deadlines pass while blocks are still to be read", file: followFile,
+		from: `		head.Time = before.Time`, to: `		head.Time = chainTime(before.Time, head.Time, now)`,
+		rule: "a payment in a block that is stamped in time and still to be read is in time",
+	},
+	{
+		name: "finality is lost", file: followFile,
+		from: `head.Finalized = max(head.Finalized, min(before.Finalized, head.Height))`, to: `_ = before.Finalized`,
+		rule: "a finality that was reached stays reached",
+	},
+	{
+		name: "nothing wakes with a new head", file: followFile,
+		from: `		if next.Head != p.Head {
+			if err := s.wake`,
+		to: `		if false {
+			if err := s.wake`,
+		rule: "invoices mature and expire with the chain",
+	},
+	{
+		name: "an idle step is stored for ever", file: followFile,
+		from: `len(b.Update) == 0 && next.Head == p.Head &&`, to: `next.Head == p.Head &&`,
+		rule: "what a pool shows is stored although the head has not moved",
+	},
+	{
+		name: "a lost lease is kept", file: "invoice/lease.go",
+		from: `	d.lease = lease
+	return nil`,
+		to: `	_ = lease
+	return nil`,
+		rule: "a process that has lost its lease changes nothing",
+	},
+	{
+		name: "a lease is not renewed", file: "invoice/lease.go",
+		from: `	renewal.Go(func() { d.renew(inner, cancel) })`, to: `	_ = d.renew`,
+		rule: "a slow node does not hand a network to a process that is no quicker",
+	},
+	{
+		name: "a lease is renewed too late", file: "invoice/lease.go",
+		from: `pause(ctx, d.ttl/3)`, to: `pause(ctx, 3*d.ttl)`,
+		rule: "a slow node does not hand a network to a process that is no quicker",
+	},
+	{
+		name: "a lost lease is not noticed", file: "invoice/lease.go",
+		from: `			lost(err)
+			return`,
+		to:   `			return`,
+		rule: "who has lost a network stops working on it",
+	},
+	{
+		name: "a lease is not given up", file: "invoice/lease.go",
+		from: `	_ = d.leaser.Release(ctx, lease) // it`, to: `	_ = ctx // it`,
+		rule: "another process need not wait when one ends",
+	},
+	{
+		name: "a full page ends the waking", file: "invoice/wake.go",
+		from: `case len(page) < wakingPage || !movesOn(page, b.Update):`, to: `case true:`,
+		rule: "all that matures with a head is decided with it",
+	},
+	{
+		name: "a fence does not hold for what wakes", file: "invoice/wake.go",
+		from: `		if err == nil {
+			b.Fence = fence
+			err = s.store(ctx, b)
+		}
+		switch`,
+		to: `		if err == nil {
+			err = s.store(ctx, b)
+		}
+		switch`,
+		rule: "a process that has lost its lease changes nothing",
+	},
+	{
+		name: "one invoice keeps others asleep", file: "invoice/wake.go",
+		from: `		if refused > stubborn {`, to: `		if false {`,
+		rule: "an invoice that the store refuses stops nothing but itself",
+	},
+	{
+		name: "an invoice that is stuck is tried for ever", file: "invoice/wake.go",
+		from: `return stuck[inv.ID] })`, to: `return false })`,
+		rule: "an invoice that the store refuses stops nothing but itself",
+	},
+	{
+		name: "a rate that is found values nothing", file: "invoice/wake.go",
+		from: `				changes = append(changes, change{payment: valued})`, to: `				_ = valued`,
+		rule: "a payment in another asset is valued as soon as there is a rate",
+	},
+}

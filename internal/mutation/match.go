@@ -1,0 +1,227 @@
+package main
+
+const matchFile = "invoice/match.go"
+
+var matchTable = []mutation{
+	{
+		name: "a slot ignores the asset", file: matchFile,
+		from: `return fmt.Sprintf("%s:%078d", asset, units)`, to: `return fmt.Sprintf("%s:%078d", asset.Network(), units)`,
+		rule: "at a shared address as many units of another asset are not the invoice's",
+	},
+	{
+		name: "slots do not sort as amounts do", file: matchFile,
+		from: `return fmt.Sprintf("%s:%078d", asset, units)`, to: `return fmt.Sprintf("%s:%d", asset, units)`,
+		rule: "at a shared address no two open invoices ask for the same amount",
+	},
+	{
+		name: "any amount fits a slot", file: matchFile,
+		from: ` || q.Slot != slotOf(t.Asset, t.Units)):`, to: `):`,
+		rule: "at a shared address only the exact amount is an invoice's",
+	},
+	{
+		name: "a new holder gets what was paid before", file: matchFile,
+		from: `		case q.older(s.block) && q.Slot != "": // it has the amount by chance`, to: `		case false:`,
+		rule: "what was in a block before the amount was asked for is not for it",
+	},
+	{
+		name: "a new holder is as good as the one before", file: matchFile,
+		from: `		case q.older(s.block): // whoever had the place before, if anybody had`, to: `		case false:`,
+		rule: "what was in a block before an address was given out again is its former holder's",
+	},
+	{
+		name: "who gave an address up gets the money of its holder", file: matchFile,
+		from: `		case gone:
+			r = 6
+		default:
+			r = 7`,
+		to: `		case gone:
+			r = 7
+		default:
+			r = 6`,
+		rule: "money is whoever's who holds the address now",
+	},
+	{
+		name: "the first holder gets the money of the last", file: matchFile,
+		from: `return c > 0`, to: `return c < 0`,
+		rule: "money at an address that nobody holds is its last holder's",
+	},
+	{
+		name: "nothing is a payment", file: matchFile,
+		from: `if t.Units == nil || t.Units.Sign() <= 0 || t.Asset`, to: `if t.Units == nil || t.Asset`,
+		rule: "transfers of nothing poison address histories and are not payments",
+	},
+	{
+		name: "a transfer of another network is one of this", file: matchFile,
+		from: ` || t.Asset.Network() != v.network {
+		return`,
+		to: ` {
+		return`,
+		rule: "an adapter tells of its own network alone",
+	},
+	{
+		name: "a pool that lags takes a payment out of its block", file: matchFile,
+		from: `if s.block == (BlockRef{}) && p.inBlock() && !p.Withdrawn && !v.left(p) {`, to: `if false {`,
+		rule: "what is in a block stays there although a pool has not noticed",
+	},
+	{
+		name: "a payment that comes back stays withdrawn", file: matchFile,
+		from: `		next.Withdrawn = false`, to: `		_ = next.Withdrawn`,
+		rule: "money that the chain gives again counts again",
+	},
+	{
+		name: "a reorganisation takes nothing back", file: matchFile,
+		from: `return v.rewound && p.Block.Height > v.fork`, to: `return false`,
+		rule: "what is no longer on the chain is no longer money",
+	},
+	{
+		name: "a reorganisation takes the fork's block too", file: matchFile,
+		from: `return v.rewound && p.Block.Height > v.fork`, to: `return v.rewound && p.Block.Height >= v.fork`,
+		rule: "the block where the chains part is in both",
+	},
+	{
+		name: "a reorganisation spares its first block", file: matchFile,
+		from: `return v.rewound && p.Block.Height > v.fork`, to: `return v.rewound && p.Block.Height > v.fork+1`,
+		rule: "what is no longer on the chain is no longer money",
+	},
+	{
+		name: "what vanishes from the pool stays", file: matchFile,
+		from: `	return v.poolKnown
+}`,
+		to: `	return false
+}`,
+		rule: "a transaction that was replaced is no longer money",
+	},
+	{
+		name: "an unknown pool is an empty one", file: matchFile,
+		from: `	return v.poolKnown
+}`,
+		to: `	return true
+}`,
+		rule: "a node that does not answer takes nothing back",
+		equivalent: "a payment in no block is only looked at by a step that knows the pool, that rewinds, or that has a " +
+			"transfer to its address",
+	},
+	{
+		name: "a known payment is a fresh one", file: matchFile,
+		from: `		if known[key] {
+			continue
+		}`,
+		to:   `		_ = known[key]`,
+		rule: "a payment is recorded and told once",
+	},
+	{
+		name: "a deposit is told with every block", file: matchFile,
+		from: `!p.Withdrawn && p.MaturedAt.IsZero() && p.Key.Network`, to: `!p.Withdrawn && p.Key.Network`,
+		rule: "a deposit that is deep enough is told once",
+	},
+	{
+		name: "a deposit that was taken back is not told again", file: matchFile,
+		from: `p.Withdrawn, p.MaturedAt = true, time.Time{}`, to: `p.Withdrawn = true`,
+		rule: "a deposit that the chain gives again is told when it is deep enough again",
+	},
+	{
+		name: "another amount is worth what it was", file: matchFile,
+		from: `		p.Credit, p.Rerated = nil, nil`, to: `		_ = p.Credit`,
+		rule: "a payment whose amount changes in a reorganisation is valued anew",
+	},
+	{
+		name: "another deposit is the one that was told", file: matchFile,
+		from: `		p.MaturedAt = time.Time{} // the deposit`, to: `		_ = p.MaturedAt // the deposit`,
+		rule: "a deposit whose amount changes in a reorganisation is told again",
+	},
+	{
+		name: "a stamp that was put right goes back", file: matchFile,
+		from: `	if was.Hash == p.Block.Hash && was.Time.Before(p.Block.Time) {`, to: `	if false {`,
+		rule: "what a later block proves of a stamp stays proven",
+	},
+	{
+		name: "a later stamp says nothing of the blocks of its step", file: matchFile,
+		from: `			stamps[i] = stamps[i+1]`, to: `			_ = stamps[i+1]`,
+		rule: "a miner's stamp that is ahead makes no payer late",
+	},
+	{
+		name: "a later stamp says nothing of blocks before its step", file: matchFile,
+		from: `	if v.stampedBack(p) {`, to: `	if false {`,
+		rule: "a miner's stamp that is ahead makes no payer late",
+	},
+	{
+		name: "a stamp reaches one block less", file: matchFile,
+		from: `p.Block.Height+stampReach >= v.first`, to: `p.Block.Height+stampReach > v.first`,
+		rule: "a block may be stamped ahead of one that comes eleven later",
+	},
+	{
+		name: "a stamp reaches any block", file: matchFile,
+		from: `p.Block.Height+stampReach >= v.first && v.earliest`, to: `v.earliest`,
+		rule: "a block that lies about its time makes no payment of long ago early",
+	},
+	{
+		name: "a block of the step proves nothing", file: matchFile,
+		from: `if !latest.IsZero() && !v.earliest.Before(latest) {`, to: `if !latest.IsZero() {`,
+		rule: "a miner's stamp that is ahead makes no payer late",
+	},
+	{
+		name: "an earlier payment of the invoice counts twice in its class", file: matchFile,
+		from: `		r.counted.Sub(r.counted, orZero(r.part(was, r.fold).counted))`, to: `		_ = was`,
+		rule: "a payment that moves is not what makes the next one a duplicate",
+	},
+	{
+		name: "more on a completed invoice is no duplicate", file: matchFile,
+		from: `case r.covers(r.counted) || !r.completedAt.IsZero():`, to: `case r.covers(r.counted):`,
+		rule: "money on an invoice that was taken as paid is a duplicate",
+	},
+	{
+		name: "a known payment is whoever's who holds the address", file: "invoice/touched.go",
+		from: `			case id != "":`, to: `			case id == "-":`,
+		rule: "a payment stays with the invoice that has it",
+	},
+	{
+		name: "what may be a damaged invoice's is given away", file: "invoice/touched.go",
+		from: `			case c.damaged[address], damaged[key]:`, to: `			case false && damaged[key]:`,
+		rule: "nobody gets what may belong to an invoice that cannot be read",
+	},
+	{
+		name: "a rewinding looks at no old payment", file: "invoice/touched.go",
+		from: `		from, need = v.fork, true`, to: `		from, need = Unconfirmed-1, true`,
+		rule: "what is no longer on the chain is no longer money",
+	},
+	{
+		name: "a pool is not held against what was in it", file: "invoice/touched.go",
+		from: `from, need := uint64(Unconfirmed-1), v.poolKnown`, to: `from, need := uint64(Unconfirmed-1), false`,
+		rule: "a transaction that was replaced is no longer money",
+	},
+	{
+		name: "a stamp is held against too few blocks", file: "invoice/touched.go",
+		from: `v.first-min(v.first, stampReach+1)`, to: `v.first-min(v.first, stampReach)`,
+		rule: "a block may be stamped ahead of one that comes eleven later",
+	},
+	{
+		name: "an invoice may change between two questions", file: "invoice/touched.go",
+		from: `if known && was.Version != inv.Version {`, to: `if false {`,
+		rule: "an invoice is decided on facts of one moment",
+	},
+	{
+		name: "settled payments of the first question are forgotten", file: "invoice/touched.go",
+		from: `			inv.Payments = distinct(append(slices.Clip(was.Payments), inv.Payments...))`, to: `			_ = was.Payments`,
+		rule: "a settled payment that moves is found, whatever found its invoice",
+	},
+	{
+		name: "the clock of one network decides for another", file: "invoice/touched.go",
+		from: `	if inv.Network() == stepping {`, to: `	if true {`,
+		rule: "confirmations and deadlines go by the network of the invoice",
+	},
+	{
+		name: "held places of other networks are not looked at", file: "invoice/touched.go",
+		from: `		if p.Head.Time.Before(c.oldest) {`, to: `		if false {`,
+		rule: "a place on a network that is not being seen is not given up",
+	},
+	{
+		name: "what comes after a thing set aside goes before it", file: "invoice/touched.go",
+		from: `refused.cause(before.ID, p.Aside)`, to: `refused.cause(before.ID, nil)`,
+		rule: "what concerns an invoice is taken into account in its order",
+	},
+	{
+		name: "a slot's holder is not asked for", file: "invoice/touched.go",
+		from: `if inv.Terms.Remainder && inv.Network() == v.network {`, to: `if false {`,
+		rule: "at a shared address the exact amount is its invoice's",
+	},
+}

@@ -1,0 +1,195 @@
+package main
+
+const (
+	placeFile   = "invoice/place.go"
+	indexesFile = "invoice/indexes.go"
+)
+
+var placeTable = []mutation{
+	{
+		name: "a number is freed twice", file: placeFile,
+		from: `Reuse: c.Slot == "" && !freed[own]}`, to: `Reuse: c.Slot == ""}`,
+		rule: "no number is two invoices' at a time",
+	},
+	{
+		name: "an amount frees the shared address", file: placeFile,
+		from: `Reuse: c.Slot == "" && !freed[own]}`, to: `Reuse: !freed[own]}`,
+		rule: "number 0 of a shared wallet is given to nobody",
+	},
+	{
+		name: "places are given up again and again", file: placeFile,
+		from: `if !before.State.ReleasedAt.IsZero() || after.State.ReleasedAt.IsZero() {`, to: `if after.State.ReleasedAt.IsZero() {`,
+		rule: "a place is given up once",
+	},
+	{
+		name: "what was before a quote is not known", file: placeFile,
+		from: `q.Since = max(p.Head.Height, p.Head.Tip, lag.Tip)`, to: `q.Since = 0 * lag.Tip`,
+		rule: "what was in a block before an address was given out again is its former holder's",
+	},
+	{
+		name: "only what was read is before a quote", file: placeFile,
+		from: `q.Since = max(p.Head.Height, p.Head.Tip, lag.Tip)`, to: `q.Since = max(p.Head.Height, min(lag.Tip, 0))`,
+		rule: "what was in a block before an address was given out again is its former holder's, also when we lag",
+	},
+	{
+		name: "a taken amount is asked for", file: placeFile,
+		from: `slices.BinarySearch(held, slot); !taken {`, to: `slices.BinarySearch(held, slot); !taken || true {`,
+		rule: "at a shared address no two open invoices ask for the same amount",
+	},
+	{
+		name: "amounts end one step early", file: placeFile,
+		from: `for due := quote.Due; due.Cmp(last) <= 0; due`, to: `for due := quote.Due; due.Cmp(last) < 0; due`,
+		rule: "a shared address has as many amounts as the configuration says",
+	},
+	{
+		name: "two remainders", file: placeFile,
+		from: `return inv.Terms.Remainder && inv.Network() == n.id }) {`, to: `return true }) {`,
+		rule: "an address that an invoice has to itself is not shared",
+	},
+	{
+		name: "an address is shown before anybody watches", file: placeFile,
+		from: `	return Batch{Progress: []Progress{s.firstProgress(n.id)}}, nil`, to: `	return Batch{}, nil`,
+		rule: "from the first address on a network is watched, although nobody runs yet",
+	},
+	{
+		name: "a lost answer gives the number back", file: placeFile,
+		from: `			n.indexes.doubt(quote.Index, n.id)`, to: `			unused()`,
+		rule: "a number that an invoice may have is nobody else's",
+	},
+	{
+		name: "a place that is taken is not passed over", file: placeFile,
+		from: `		case !errors.Is(err, ErrConflict):`, to: `		case true:`,
+		rule: "a number whose address is taken is passed over",
+	},
+	{
+		name: "no claim is made", file: placeFile,
+		from: `	return []Claim{claim}`, to: `	return nil`,
+		rule: "no address is two invoices' at a time",
+	},
+	{
+		name: "an earlier address of another wallet is kept", file: placeFile,
+		from: `if earlier.Wallet == n.Addresses.Name() && earlier.Slot == "" && !earlier.Released {`, to: `if earlier.Wallet == n.Addresses.Name() && earlier.Slot == "" {`,
+		rule: "an address that was given up is not shown again",
+	},
+	{
+		name: "the floor does not rise", file: indexesFile,
+		from: `x.floor = max(x.floor, next)`, to: `_ = next`,
+		rule: "a store that has lost its end gives no address a second time",
+	},
+	{
+		name: "the floor is raised by too little", file: indexesFile,
+		from: `x.raise(ctx, first+got)`, to: `x.raise(ctx, first)`,
+		rule: "a store that has lost its end gives no address a second time",
+	},
+	{
+		name: "numbers whose floor could not be raised are lost", file: indexesFile,
+		from: `x.waiting = [2]uint32{first, first + got}`, to: `x.waiting = [2]uint32{}`,
+		rule: "a floor that cannot be raised costs no number",
+	},
+	{
+		name: "the floor is not looked at", file: indexesFile,
+		from: `if floor := x.known(); first >= floor {`, to: `if floor := x.known(); true || first >= floor {`,
+		rule: "a store that has lost its end gives no address a second time",
+	},
+	{
+		name: "numbers are lifted to one below the floor", file: indexesFile,
+		from: `ReserveIndexes(ctx, x.wallet, floor-next)`, to: `ReserveIndexes(ctx, x.wallet, floor-next-1)`,
+		rule: "a store that has lost its end gives no address a second time",
+	},
+	{
+		name: "a restored pool does not rest", file: indexesFile,
+		from: `	resting := x.now().Before(x.rests)`, to: `	resting := false`,
+		rule: "after a restore a pool gives out no address that a lost invoice may hold",
+	},
+	{
+		name: "a pool has one address too many", file: indexesFile,
+		from: `		if used >= x.pool.Size {`, to: `		if used > x.pool.Size {`,
+		rule: "a pool has as many addresses as the configuration says",
+		equivalent: "the number that is taken then is held against the size as well, and is refused: only the counter grows " +
+			"by one for each refusal",
+	},
+	{
+		name: "a pool that is raced for has one address too many", file: indexesFile,
+		from: `case x.pool.Size > 0 && index >= x.pool.Size: // others`, to: `case x.pool.Size > 0 && index > x.pool.Size: // others`,
+		rule: "a pool has as many addresses as the configuration says",
+	},
+	{
+		name: "a range is one number", file: indexesFile,
+		from: `x.free = append(x.free, first+i)`, to: `x.free = append(x.free, first+i/2)`,
+		rule: "no number is given twice",
+	},
+	{
+		name: "a doubtful number serves another network", file: indexesFile,
+		from: `	if list := x.doubtful[network]; len(list) > 0 {
+		x.doubtful[network] = list[1:]
+		return list[0], true
+	}`,
+		to: `	for id, list := range x.doubtful {
+		if len(list) > 0 {
+			x.doubtful[id] = list[1:]
+			return list[0], true
+		}
+	}`,
+		rule: "a number that an invoice may have is nobody else's",
+	},
+	{
+		name: "a number that was given back stays", file: indexesFile,
+		from: `		x.doubtful[network] = list[1:]`, to: `		_ = list[1:]`,
+		rule: "no number is given twice",
+	},
+	{
+		name: "events go on at positions that were told", file: "invoice/network.go",
+		from: `Skip: (beyond.Last/positionsOf + 1) * positionsOf`, to: `Skip: beyond.Last`,
+		rule: "after a restore the feed goes on beyond every position that a reader may have seen",
+	},
+	{
+		name: "money at an unknown address is ignored", file: "invoice/network.go",
+		from: `	if err == nil && index >= has {`, to: `	if err == nil && index >= has && false {`,
+		rule: "money at an address that nobody has says that the store has lost its end",
+	},
+	{
+		name: "only the address itself is passed over", file: "invoice/network.go",
+		from: `n.indexes.lift(ctx, index+1+lookAheadOf)`, to: `n.indexes.lift(ctx, index+1)`,
+		rule: "addresses near one that was given out before may have been, too",
+	},
+	{
+		name: "a restore passes over nothing", file: "invoice/network.go",
+		from: `if _, _, err := n.indexes.reserve(ctx, numbers); err != nil {`, to: `if _, _, err := n.indexes.reserve(ctx, 1); err != nil {`,
+		rule: "after a restore no number is given twice",
+	},
+	{
+		name: "a restored pool is used at once", file: "invoice/network.go",
+		from: `			n.indexes.rest()`, to: `			_ = n.indexes.rest`,
+		rule: "after a restore a pool gives out no address that a lost invoice may hold",
+	},
+	{
+		name: "a step is as large after a failure", file: "invoice/network.go",
+		from: `		n.limit = blocks / 2`, to: `		n.limit = blocks`,
+		rule: "a step that the store cannot take becomes smaller",
+	},
+	{
+		name: "a network that stands still is well", file: "invoice/network.go",
+		from: `if now.Sub(later(h.Advanced, h.Seen)) > within || h.Stored`, to: `if h.Stored`,
+		rule: "who asks learns that payments are not being seen",
+	},
+	{
+		name: "a lost answer makes two invoices", file: "invoice/create.go",
+		from: `	if len(b.Insert) > 0 && ctx.Err() == nil {`, to: `	if false {`,
+		rule: "an invoice that was stored although the answer was lost is answered",
+	},
+	{
+		name: "an unknown invoice is answered as made", file: "invoice/create.go",
+		from: `s.cfg.Store.Invoice(ctx, b.Insert[0].ID); readErr == nil {`, to: `s.cfg.Store.Invoice(ctx, b.Insert[0].ID); true || readErr == nil {`,
+		rule: "an invoice that was refused is not answered as made",
+	},
+	{
+		name: "nobody is told", file: "invoice/create.go",
+		from: `		b.Messages = append(b.Messages, s.cfg.Notifier.Messages(ev, inv)...)`, to: `		_ = ev`,
+		rule: "every event is told",
+	},
+	{
+		name: "a tolerance may be all that is due", file: "invoice/create.go",
+		from: `	if units.Cmp(inv.Quote.Due) >= 0 {`, to: `	if units.Cmp(inv.Quote.Due) > 0 {`,
+		rule: "nothing is never enough",
+	},
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// runner runs tests of the module that were compiled with all mutations.
+type runner struct {
+	options
+	root string
+	dir  string // for what is compiled
+}
+
+// stage is the tests of a package.
+type stage struct {
+	pkg  string
+	args []string
+}
+
+// stages are the tests that a mutation of the file has to pass, the quickest first.
+func (r *runner) stages(file string) []stage {
+	const hours = "KeepsThePlace|GivenUp|A18|DustHolds|NoLongerConfigured|Settled|Blind|Damaged|Refresh|LongHistory" // pass in these
+	quick, slow := stage{"invoice", []string{"-test.skip=" + hours}}, stage{"invoice", []string{"-test.run=" + hours}}
+	simulation := stage{"invoice/invoicetest", []string{
+		"-test.run=TestEveryWorldKeepsTheRules", "-seed=1", "-seeds=" + strconv.Itoa(r.seeds),
+	}}
+	switch {
+	case strings.HasPrefix(file, "invoice/"):
+		return []stage{quick, slow, simulation}
+	case strings.HasPrefix(file, "chain/"):
+		return []stage{{pkg: "chain"}, quick, slow, simulation}
+	case strings.HasPrefix(file, "store/sqlite/"): // how quick it is, and how large it grows, is no rule of a mutation here
+		return []stage{{"store/sqlite", []string{"-test.skip=TestA44|TestA45|TheWALIs"}}}
+	}
+	return []stage{{pkg: "webhook"}, simulation}
+}
+
+// result is what came of a mutation.
+type result struct {
+	mutation
+	by  string // the package and the test that caught it; empty if none did
+	err error  // why it could not be tried
+}
+
+func (r result) good() bool { return r.err == nil && (r.by != "") == (r.equivalent == "") }
+
+func (r result) verdict() string {
+	switch {
+	case r.err != nil:
+		return "FAILED: " + r.err.Error()
+	case r.equivalent != "" && r.by == "":
+		return "(equivalent)"
+	case r.equivalent != "":
+		return "CAUGHT, although it is said to be equivalent, by " + r.by
+	case r.by == "":
+		return "NOT CAUGHT"
+	}
+	return r.by
+}
+
+// unchanged runs what the mutations will be held against with none of them chosen.
+func (r *runner) unchanged(ctx context.Context, list []mutation) error {
+	ran := map[string]bool{}
+	for _, m := range list {
+		for _, s := range r.stages(m.file) {
+			what := s.pkg + strings.Join(s.args, " ")
+			if ran[what] {
+				continue
+			}
+			ran[what] = true
+			if failed, err := r.test(ctx, s, ""); err != nil || failed != "" {
+				return fmt.Errorf("without any mutation a test fails: %s, %w", failed, err)
+			}
+		}
+	}
+	return nil
+}
+
+// try runs the tests with the mutation until one fails.
+func (r *runner) try(ctx context.Context, m mutation) result {
+	for _, s := range r.stages(m.file) {
+		failed, err := r.test(ctx, s, m.name)
+		if err != nil || failed != "" {
+			return result{mutation: m, by: failed, err: err}
+		}
+	}
+	return result{mutation: m}
+}
+
+// test runs a stage and returns the first test that failed; empty when all passed.
+func (r *runner) test(ctx context.Context, s stage, mutation string) (string, error) {
+	args := append([]string{"-test.v", "-test.failfast", "-test.timeout=" + r.timeout.String()}, s.args...)
+	cmd := exec.CommandContext(ctx, r.program(s.pkg), args...)
+	cmd.Dir = filepath.Join(r.root, filepath.FromSlash(s.pkg))
+	cmd.Env = append(os.Environ(), variable+"="+mutation)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	if err == nil {
+		return "", nil
+	}
+	return s.pkg + " " + blame(out.Bytes()), nil
+}
+
+// blame reads in the output of a test which one failed first.
+func blame(output []byte) string {
+	var failed, last, why string
+	lines := bufio.NewScanner(bytes.NewReader(output))
+	lines.Buffer(nil, 1<<24)
+	for lines.Scan() {
+		line := strings.TrimSpace(lines.Text())
+		if name, ok := strings.CutPrefix(line, "=== RUN "); ok {
+			last = strings.TrimSpace(name)
+		}
+		if name, ok := strings.CutPrefix(line, "--- FAIL: "); ok {
+			name, _, _ = strings.Cut(name, " ")
+			if failed == "" || strings.HasPrefix(name, failed+"/") { // a part is told after the whole
+				failed = name
+			}
+		}
+		switch {
+		case strings.HasPrefix(line, "panic: test timed out"):
+			why = " (hangs)"
+		case strings.HasPrefix(line, "panic: ") && why == "":
+			why = " (panics)"
+		}
+	}
+	if failed == "" {
+		failed = last
+	}
+	return failed + why
+}

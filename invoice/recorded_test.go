@@ -1,0 +1,144 @@
+package invoice
+
+import (
+	"math/big"
+	"testing"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/stretchr/testify/require"
+)
+
+// quoted is an invoice for 1000 units of coin at an address.
+func quoted(id string, change ...func(*Invoice)) Invoice {
+	inv := Invoice{
+		ID: id, Terms: agreed().terms, Deadline: at(30),
+		Quote: &Quote{Asset: chain.Asset{ID: coin}, Due: big.NewInt(1000), Address: "0xa"},
+	}
+	for _, c := range change {
+		c(&inv)
+	}
+	return inv
+}
+
+// pay is a payment of the invoice in a block.
+func pay(txid string, units int64) Payment {
+	return Payment{
+		Key: chain.Key{Network: testNet, TxID: txid}, Asset: coin, To: "0xa", Units: big.NewInt(units), Credit: big.NewInt(units),
+		FirstSeen: at(5), Block: BlockRef{Height: 100, Hash: "0x1", Time: at(5)},
+	}
+}
+
+func TestAPaymentThatMovesIsRecordedOnce(t *testing.T) {
+	r := run(quoted("a"))
+	p := pay("0x1", 600)
+	r.record(p)
+	p.Block.Height++
+	r.record(p)
+	require.Equal(t, int64(600), r.counted.Int64())
+	require.Equal(t, ClassExact, r.classify(pay("0x2", 400)))
+}
+
+func TestOfTwoPaymentsInOneStepTheSecondIsADuplicate(t *testing.T) {
+	first, second := pay("0x1", 1000), pay("0x2", 1000)
+	before := quoted("a")
+	changes := []change{{payment: first, fresh: true}, {payment: second, fresh: true}}
+	told := drafts(before, merge(before, changes), changes, Action{})
+	require.Equal(t, ClassExact, told[0].payment.Class)
+	require.Equal(t, ClassDuplicate, told[1].payment.Class)
+}
+
+func TestMoneyOnWhatWasTakenAsPaidIsADuplicate(t *testing.T) {
+	r := run(quoted("a", func(inv *Invoice) { inv.State.CompletedAt = at(3) }))
+	require.Equal(t, ClassDuplicate, r.classify(pay("0x1", 1000)))
+}
+
+func TestTheNumbersOfActionsGrow(t *testing.T) {
+	s := &Service{}
+	inv := quoted("a")
+	all := func(_ Invoice, next *Action) (bool, error) { next.Kind = ActionAcceptLate; return true, nil }
+	for n := range 3 {
+		after, action, err := s.withAction(inv, Act{}, clock{now: at(n)}, all)
+		require.NoError(t, err)
+		require.Equal(t, n+1, action.N)
+		inv = after
+	}
+}
+
+func TestWhoeverHasThePlaceGetsTheMoney(t *testing.T) {
+	coming := sighting{chain.Transfer{Asset: coin, TxID: "0x1", To: "0xa", Units: big.NewInt(1000)}, BlockRef{Height: 100, Hash: "0x1"}}
+	gaveUp := func(minute int) func(*Invoice) {
+		return func(inv *Invoice) { inv.State.ReleasedAt = at(minute) }
+	}
+	since := func(height uint64) func(*Invoice) {
+		return func(inv *Invoice) { inv.Quote.Since = height }
+	}
+	asks := func(asset chain.AssetID, units int64) func(*Invoice) {
+		return func(inv *Invoice) { inv.Quote.Slot = slotOf(asset, big.NewInt(units)) }
+	}
+	remainder := func(inv *Invoice) { inv.Terms.Standing, inv.Terms.Remainder = true, true }
+	for name, tt := range map[string]struct {
+		candidates []Invoice
+		want       string
+	}{
+		"who holds it, not who did":             {[]Invoice{quoted("a", gaveUp(5)), quoted("b")}, "b"},
+		"the last who held it":                  {[]Invoice{quoted("a", gaveUp(50)), quoted("b", gaveUp(5))}, "a"},
+		"who held it when the block came":       {[]Invoice{quoted("a", gaveUp(50)), quoted("b", since(100))}, "a"},
+		"who asks for the amount":               {[]Invoice{quoted("b", asks(coin, 1000)), quoted("a", remainder)}, "b"},
+		"not who asks for another":              {[]Invoice{quoted("b", asks(coin, 1001)), quoted("a", remainder)}, "a"},
+		"not who asks for it in another asset":  {[]Invoice{quoted("b", asks(token, 1000)), quoted("a", remainder)}, "a"},
+		"not who asks for it since a later one": {[]Invoice{quoted("b", asks(coin, 1000), since(100)), quoted("a", remainder)}, "a"},
+		"nobody who asks for another":           {[]Invoice{quoted("b", asks(token, 1000))}, ""},
+	} {
+		got := ""
+		if i, fits := match(tt.candidates, coming); fits {
+			got = tt.candidates[i].ID
+		}
+		require.Equal(t, tt.want, got, name)
+	}
+}
+
+func TestAPoolThatLagsTakesNoPaymentOutOfItsBlock(t *testing.T) {
+	v := newView(testNet)
+	v.poolKnown = true
+	v.add(sighting{transfer: chain.Transfer{Asset: coin, TxID: "0x1", To: "0xa", Units: big.NewInt(1000)}})
+	_, changed := moved(pay("0x1", 1000), v, at(6))
+	require.False(t, changed)
+}
+
+func TestAStampThatWasPutRightStaysSo(t *testing.T) {
+	p := pay("0x1", 1000)
+	p.Block.Time = at(3)
+	again := p.at(sighting{
+		chain.Transfer{Asset: coin, TxID: "0x1", To: "0xa", Units: big.NewInt(1000)}, BlockRef{Height: 100, Hash: "0x1", Time: at(5)},
+	})
+	require.Equal(t, at(3), again.Block.Time)
+}
+
+func TestFindsOfTwoQuestionsAreOfOneMoment(t *testing.T) {
+	settled := &Settled{Count: 2, Received: new(big.Int), Counted: new(big.Int)}
+	of := func(version int64, txid string) []Invoice {
+		return []Invoice{quoted("a", func(inv *Invoice) {
+			inv.Version, inv.Settled, inv.Payments = version, settled, []Payment{pay(txid, 1)}
+		})}
+	}
+	f := &finds{invoices: map[string]Invoice{}}
+	require.NoError(t, f.add(of(3, "0x1")))
+	require.NoError(t, f.add(of(3, "0x2")))
+	require.Len(t, f.invoices["a"].Payments, 2)
+	require.ErrorIs(t, f.add(of(4, "0x2")), ErrConflict)
+}
+
+func TestAPlaceIsReleasedOnceAndItsNumberFreedOnce(t *testing.T) {
+	before := quoted("a", func(inv *Invoice) {
+		inv.Quote.Quarantine, inv.Quote.Wallet, inv.Quote.Index = 1, "wallet", 7
+		other := *inv.Quote
+		other.Asset.ID = otherCoin // one wallet has the same address on several networks
+		inv.Earlier = []Quote{other}
+	})
+	after := before
+	after.State.ReleasedAt = at(60)
+	list := releases(before, after)
+	require.Len(t, list, 2)
+	require.NotEqual(t, list[0].Reuse, list[1].Reuse)
+	require.Empty(t, releases(after, after))
+}
