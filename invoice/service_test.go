@@ -993,6 +993,22 @@ func TestIncident18_ProcessesThatRaceCreditOnce(t *testing.T) {
 	})
 }
 
+func TestAnAssetCannotBeChosenWhenTheChainSaysThatTheTimeIsOver(t *testing.T) {
+	var behind time.Duration
+	inWorld(t, func(w *world) {
+		w.mine(1)
+		behind = 59 * time.Minute
+		inv := w.create(func(r *invoice.Request) { r.Asset = "" })
+		_, err := w.svc.Choose(t.Context(), "shop", inv.ID, "SIM")
+		var refused *invoice.InvalidError
+		require.ErrorAs(t, err, &refused)
+		require.Equal(t, "asset", refused.Field)
+	}, func(cfg *invoice.Config) {
+		cfg.Now = func() time.Time { return time.Now().Add(-behind) }
+		cfg.Chains[0].Pool = &invoice.Pool{Quarantine: time.Minute}
+	})
+}
+
 // oldPool is a node whose pool goes on listing what was mined long ago.
 type oldPool struct {
 	*chaintest.Chain
