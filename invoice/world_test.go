@@ -78,6 +78,7 @@ func (tellAll) Messages(ev invoice.Event, inv invoice.Invoice) []invoice.Message
 // inWorld runs a test in a fresh world. A coin costs 2 EUR, a token 1 EUR; three confirmations are
 // needed; an invoice lives 30 minutes.
 func inWorld(t *testing.T, f func(w *world), change ...func(*invoice.Config)) {
+	t.Context().Done() // made outside of the bubble, into which many tests pass it: it is closed outside of it
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t, store: store.NewMemory(), rates: newQuotes()}
 		w.chain = chaintest.NewChain(chaintest.Config{Start: time.Now().Add(-time.Hour), Interval: 10 * time.Second})
