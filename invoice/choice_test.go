@@ -7,6 +7,7 @@ import (
 
 	"github.com/cointill/cointill/chain/chaintest"
 	"github.com/cointill/cointill/invoice"
+	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 )
 
@@ -37,4 +38,36 @@ func TestMoneyOnTheWrongNetworkBringsNoConfirmations(t *testing.T) {
 		require.Len(t, w.get(inv).Payments, 2)
 		require.Equal(t, invoice.StatusPending, w.get(inv).State.Status)
 	})
+}
+
+func TestTheFloorItselfIsMoney(t *testing.T) {
+	inWorld(t, func(w *world) {
+		inv := w.create()
+		w.pay(inv, "SIM", "0.5")
+		w.mine(1)
+		w.wants(inv, invoice.StatusPaidPartial, under)
+	}, floored("0.5", "0.5"))
+}
+
+func TestTheDiscountedPricesWorthInAnotherAssetPaysIt(t *testing.T) {
+	inWorld(t, func(w *world) {
+		inv := w.create(func(r *invoice.Request) { r.Discount, r.Other = decimal.NewFromInt(10), invoice.OtherAccept })
+		w.pay(inv, "TOK", "18") // of 20 EUR
+		w.mine(3)
+		require.Equal(t, invoice.StatusCompleted, w.get(inv).State.Status)
+	})
+}
+
+func TestAnAddressThatWasGivenUpIsShownToNoPayer(t *testing.T) {
+	inWorld(t, func(w *world) {
+		inv := w.create()
+		uri, err := w.svc.PaymentURI(w.get(inv))
+		require.NoError(t, err)
+		require.NotEmpty(t, uri)
+		w.pass(2 * time.Hour)
+		require.NotZero(t, w.get(inv).State.ReleasedAt)
+		uri, err = w.svc.PaymentURI(w.get(inv))
+		require.NoError(t, err)
+		require.Empty(t, uri)
+	}, pooled(5))
 }

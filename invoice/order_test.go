@@ -92,3 +92,17 @@ func TestWhateverFollowsANetworkIsFenced(t *testing.T) {
 		require.Zero(t, f.unfenced)
 	}, func(c *invoice.Config) { c.Store = f })
 }
+
+func TestAllThatIsOverWithOneBlockIsDecidedWithIt(t *testing.T) {
+	inWorld(t, func(w *world) {
+		var list []invoice.Invoice
+		for range 450 { // more than two pages
+			list = append(list, w.create())
+		}
+		time.Sleep(31 * time.Minute)
+		w.mine(1)
+		for _, inv := range list {
+			require.Equal(t, invoice.StatusExpired, w.get(inv).State.Status)
+		}
+	})
+}

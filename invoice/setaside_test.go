@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cointill/cointill/chain"
@@ -86,11 +87,12 @@ func TestOnceSomethingIsSetAsideAllThatComesLaterIs(t *testing.T) {
 // heads is a store that knows how far networks have come, and nothing else.
 type heads struct {
 	Store
-	at map[chain.Network]time.Time
+	at      map[chain.Network]time.Time
+	version int64
 }
 
 func (h heads) Network(_ context.Context, id chain.Network) (Progress, error) {
-	return Progress{Network: id, Head: chain.Head{Time: h.at[id]}}, nil
+	return Progress{Network: id, Head: chain.Head{Time: h.at[id]}, Version: h.version}, nil
 }
 
 func TestTheOldestClockIsThatOfThePlacesThatAreHeld(t *testing.T) {
@@ -115,4 +117,35 @@ func TestAnAmountFreesNoNumber(t *testing.T) {
 	list := releases(before, after)
 	require.Len(t, list, 1)
 	require.False(t, list[0].Reuse)
+}
+
+func TestWhoIsOvertakenStops(t *testing.T) {
+	s, r := &Service{cfg: Config{Store: heads{version: 4}}}, &refusals{named: map[string]refusal{}}
+	n := &network{id: testNet}
+	require.ErrorIs(t, s.refused(t.Context(), n, Progress{Version: 3}, Batch{}, ErrConflict, r), errOvertaken)
+	require.NoError(t, s.refused(t.Context(), n, Progress{Version: 4}, Batch{}, ErrConflict, r))
+}
+
+// lessor grants a lease once and then gives it to somebody else.
+type lessor struct{ asked int }
+
+func (l *lessor) Lease(_ context.Context, name, holder string, _ time.Duration) (Lease, error) {
+	if l.asked++; l.asked > 1 {
+		return Lease{}, ErrLeased
+	}
+	return Lease{Duty: name, Holder: holder}, nil
+}
+
+func (*lessor) Release(context.Context, Lease) error { return nil }
+
+func TestWhoLosesADutyStopsWorkingOnIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &duty{leaser: &lessor{}, name: "follow", holder: "me", ttl: time.Minute}
+		err := d.during(t.Context(), func(ctx context.Context) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		require.ErrorIs(t, err, ErrLeased)
+		require.Zero(t, d.fence())
+	})
 }
