@@ -220,6 +220,51 @@ func TestAProcessIsReadyWhenItsNetworksAreSeen(t *testing.T) {
 	require.Error(t, err)
 }
 
+// troubled is a store whose networks have something set aside.
+type troubled struct {
+	spy.Backend
+	aside []invoice.Aside
+}
+
+func (s *troubled) Network(ctx context.Context, n chain.Network) (invoice.Progress, error) {
+	p, err := s.Backend.Network(ctx, n)
+	p.At, p.Aside = time.Now(), s.aside
+	return p, err
+}
+
+func TestHealthShowsWhatIsSetAsideWithoutTheWordsOfStores(t *testing.T) {
+	kept := &troubled{Backend: store.NewMemory()}
+	service, _, _, _, _ := tillOn(t, spy.On(kept))
+	ready, err := httpapi.Ready(httpapi.ReadyConfig{Service: service})
+	require.NoError(t, err)
+	ask := func() (int, string) {
+		w := httptest.NewRecorder()
+		ready.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+		return w.Code, w.Body.String()
+	}
+	status, body := ask()
+	require.Equal(t, http.StatusOK, status, body)
+	require.Contains(t, body, `"aside":0,"advanced":"`)
+	for _, absent := range []string{"set_aside", "lost_end", "waiting_for", "node_failing", "store_failing", "damaged_invoices"} {
+		require.NotContains(t, body, absent)
+	}
+	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for i := range 30 {
+		kept.aside = append(kept.aside, invoice.Aside{Since: since, Cause: "x", Unexamined: &chain.Unexamined{TxID: fmt.Sprint("tx", i), Reason: "its trace is too large"}})
+	}
+	status, body = ask()
+	require.Equal(t, http.StatusOK, status, "a stranger does not make a process look ill")
+	require.Contains(t, body, `"aside":30,"set_aside":[{"since":"2026-01-02T03:04:05Z","cause":"its trace is too large","txid":"tx0"}`)
+	require.Contains(t, body, `"tx19"`)
+	require.NotContains(t, body, `"tx20"`)
+
+	kept.aside = []invoice.Aside{{Since: since, Cause: "dial postgres://till:pw@db: refused", Invoice: "one"}}
+	status, body = ask()
+	require.Equal(t, http.StatusServiceUnavailable, status)
+	require.Contains(t, body, `"cause":"an invoice cannot be read or stored","invoice":"one"`)
+	require.NotContains(t, body, "pw")
+}
+
 func TestTheDocumentHasAPageForPeople(t *testing.T) {
 	service, projects, _, _, _ := till(t)
 	api, err := httpapi.NewFeed(httpapi.FeedConfig{Service: service, Projects: projects})

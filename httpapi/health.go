@@ -38,12 +38,57 @@ type networkHealth struct {
 	Height  uint64 `json:"height"`  // of the last block that was stored
 	Behind  uint64 `json:"behind"`  // blocks; 0 when another process follows it
 	Damaged int    `json:"damaged"` // stored invoices that cannot be read
+	// DamagedIDs and SetAside are the first of them, Aside is how many the latter are in all.
+	DamagedIDs   []string   `json:"damaged_invoices,omitempty"`
+	Aside        int        `json:"aside"`
+	SetAside     []setAside `json:"set_aside,omitempty"`
+	Advanced     Time       `json:"advanced,omitzero"`      // when the store last came further, or the chain was seen not to have
+	WaitingFor   uint64     `json:"waiting_for,omitempty"`  // height of the block that cannot be read
+	NodeFailing  Time       `json:"node_failing,omitzero"`  // since when the node does not answer well
+	StoreFailing Time       `json:"store_failing,omitzero"` // since when what it answers cannot be stored
+	AheadSeconds int64      `json:"ahead_seconds"`          // how far the chain's last block is stamped ahead of our clock
+	LostEnd      Time       `json:"lost_end,omitzero"`      // when it was found that the store has lost its end
 }
 
-// Ready answers 200 when the store can be read and every network that this process follows is being seen, else
-// 503; see [invoice.NetworkHealth.OK]. Invoices are created all the same while a network lags, so a process
-// that is not ready is one to look at, and not one to send no requests to. The answer has no error texts:
-// they can name nodes and belong in the log. Mount it where operators can reach it and others cannot.
+// setAside is what could not be taken into account yet. Why that is so for an invoice is in the log, since it can be in the
+// words of a database.
+type setAside struct {
+	Since   Time   `json:"since"`
+	Cause   string `json:"cause"`
+	Invoice string `json:"invoice,omitempty"` // whose it is, if that is known
+	TxID    string `json:"txid,omitempty"`    // a transaction that could not be examined: anybody can have sent it
+}
+
+// shownTroubles bounds how many invoices and transactions a network is shown with.
+const shownTroubles = 20
+
+func newNetworkHealth(n invoice.NetworkHealth, ok bool) networkHealth {
+	out := networkHealth{
+		Network: string(n.Network), Name: n.Name, OK: ok && len(n.Damaged) == 0, Ours: n.Ours, Height: n.Stored.Height,
+		Damaged: len(n.Damaged), DamagedIDs: n.Damaged[:min(len(n.Damaged), shownTroubles)], Aside: len(n.Aside),
+		Advanced: Time{n.Advanced}, StoreFailing: Time{n.Since}, AheadSeconds: int64(n.Ahead / time.Second), LostEnd: Time{n.LostEnd},
+	}
+	if n.Ours {
+		out.Behind, out.WaitingFor, out.NodeFailing = n.Lag.Blocks(), n.Lag.At, Time{n.Lag.Since}
+	}
+	for _, a := range n.Aside {
+		one := setAside{Since: Time{a.Since}, Invoice: a.Invoice, Cause: "an invoice cannot be read or stored"}
+		if a.Unexamined != nil { // a stranger's, who must not be able to make a process look ill
+			one.Cause, one.TxID = a.Unexamined.Reason, a.Unexamined.TxID
+		} else {
+			out.OK = false
+		}
+		if len(out.SetAside) < shownTroubles {
+			out.SetAside = append(out.SetAside, one)
+		}
+	}
+	return out
+}
+
+// Ready answers 200 when the store can be read, every network is being seen, and no invoice is damaged or has something
+// set aside, else 503; see [invoice.NetworkHealth.OK]. A transaction that could not be examined is shown and no more. Invoices are created all the same while a network lags, so a process
+// that is not ready is one to look at, and not one to send no requests to. The answer has no error texts
+// of nodes and stores: they can name hosts and belong in the log. Mount it where operators can reach it and others cannot.
 func Ready(cfg ReadyConfig) (http.Handler, error) {
 	if cfg.Service == nil {
 		return nil, errors.New("httpapi: Ready: Service is required")
@@ -72,15 +117,9 @@ func Ready(cfg ReadyConfig) (http.Handler, error) {
 		}
 		out, status := health{OK: true}, http.StatusOK
 		for _, n := range networks {
-			one := networkHealth{
-				Network: string(n.Network), Name: n.Name, Ours: n.Ours, Height: n.Stored.Height, Damaged: len(n.Damaged),
-				OK: n.OK(cfg.Now(), cfg.Within, cfg.Behind) && len(n.Damaged) == 0,
-			}
-			if n.Ours {
-				one.Behind = n.Lag.Blocks()
-			}
+			one := newNetworkHealth(n, n.OK(cfg.Now(), cfg.Within, cfg.Behind))
 			if !one.OK {
-				cfg.Logger.WarnContext(r.Context(), "network is not well", "network", n.Network, "lag", n.Lag.Err, "stored", n.Err, "damaged", n.Damaged)
+				cfg.Logger.WarnContext(r.Context(), "network is not well", "network", n.Network, "lag", n.Lag.Err, "stored", n.Err, "damaged", n.Damaged, "aside", n.Aside)
 				out.OK, status = false, http.StatusServiceUnavailable
 			}
 			out.Networks = append(out.Networks, one)

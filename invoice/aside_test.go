@@ -63,6 +63,37 @@ func (w *world) health() invoice.NetworkHealth {
 	return health[0]
 }
 
+func TestWhatIsSetAsideIsMeasured(t *testing.T) {
+	s := &stubborn{backend: store.NewMemory()}
+	m := &levels{Meter: invoice.NoMeter(), of: map[string]int64{}}
+	inWorld(t, func(w *world) {
+		bad := w.create()
+		s.refuse(bad.ID, errors.New("taken"), true)
+		w.pay(bad, "SIM", "10")
+		w.mine(4)
+		time.Sleep(3 * time.Minute)
+		w.mine(1)
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		require.Equal(t, map[string]int64{"invoice": 1, "transaction": 0}, m.of)
+	}, func(c *invoice.Config) { c.Store, c.Meter = s, m })
+}
+
+// levels is a meter that keeps how much is set aside.
+type levels struct {
+	invoice.Meter
+	mu sync.Mutex
+	of map[string]int64
+}
+
+func (l *levels) Level(_ context.Context, name string, n int64, labels ...invoice.Label) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if name == invoice.MeterAside {
+		l.of[labels[1].Value] = n
+	}
+}
+
 func TestWhatTheStoreRefusesIsSetAsideAndTheRestGoesOn(t *testing.T) {
 	onStubborn(t, func(w *world, s *stubborn, refuse func(string)) {
 		bad, good := w.create(), w.create()

@@ -283,6 +283,14 @@ func (s *Service) report(ctx context.Context, n *network, step chain.Step, next 
 	s.cfg.Meter.Time(ctx, MeterStep, took, on)
 	s.cfg.Meter.Level(ctx, MeterHeight, int64(next.Head.Height), on)
 	s.cfg.Meter.Level(ctx, MeterBehind, int64(n.Watcher.Lag().Blocks()), on)
+	transactions := int64(0)
+	for _, a := range next.Aside {
+		if a.Unexamined != nil {
+			transactions++
+		}
+	}
+	s.cfg.Meter.Level(ctx, MeterAside, int64(len(next.Aside))-transactions, on, Label{"of", "invoice"})
+	s.cfg.Meter.Level(ctx, MeterAside, transactions, on, Label{"of", "transaction"})
 	if step.Rewound {
 		s.cfg.Meter.Count(ctx, MeterForks, 1, on)
 		s.log.Warn("chain reorganised", "network", n.id, "fork", step.Fork, "head", next.Head.Height)

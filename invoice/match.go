@@ -217,7 +217,7 @@ func absorb(inv Invoice, mine []sighting, v view, now time.Time) []change {
 func moved(p Payment, v view, now time.Time) (Payment, bool) {
 	if s, seen := v.byKey[p.Key]; seen && s.transfer.To == p.To {
 		if s.block == (BlockRef{}) && p.inBlock() && !p.Withdrawn && !v.left(p) {
-			return p, false // a pool that has not noticed yet that it was mined
+			return v.restamped(p) // a pool that has not noticed yet that it was mined
 		}
 		next := p.at(s)
 		next.Withdrawn = false
@@ -230,11 +230,16 @@ func moved(p Payment, v view, now time.Time) (Payment, bool) {
 		p.Withdrawn, p.MaturedAt = true, time.Time{}
 		return p, true
 	}
-	if v.stampedBack(p) {
-		p.Block.Time = v.earliest
-		return p, true
+	return v.restamped(p)
+}
+
+// restamped is the payment with the earlier time that the step proves, if it does.
+func (v view) restamped(p Payment) (Payment, bool) {
+	if !v.stampedBack(p) {
+		return p, false
 	}
-	return p, false
+	p.Block.Time = v.earliest
+	return p, true
 }
 
 // left says whether the place where the payment was is gone.

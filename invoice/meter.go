@@ -26,6 +26,7 @@ const (
 	MeterStep   = "cointill.step"   // time to decide and store one step of a network; labels network
 	MeterHeight = "cointill.height" // level: the last block that was stored; labels network
 	MeterBehind = "cointill.behind" // level: blocks that the node has and the store has not; labels network
+	MeterAside  = "cointill.aside"  // level: what could not be taken into account yet; labels network, of: invoice or transaction
 	MeterForks  = "cointill.forks"  // counter of reorganisations; labels network
 )
 

@@ -993,6 +993,34 @@ func TestIncident18_ProcessesThatRaceCreditOnce(t *testing.T) {
 	})
 }
 
+// oldPool is a node whose pool goes on listing what was mined long ago.
+type oldPool struct {
+	*chaintest.Chain
+	pool []chain.Transfer
+}
+
+func (o *oldPool) Pool(context.Context) ([]chain.Transfer, error) { return o.pool, nil }
+
+func TestALaterStampCountsWhateverThePoolStillLists(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.stop()
+		node := &oldPool{Chain: w.chain}
+		w.cfg.Chains[0].Watcher = w.watcher(node)
+		w.start()
+		inv := w.create()
+		w.pay(inv, "SIM", "10")
+		var err error
+		node.pool, err = w.chain.Pool(t.Context())
+		require.NoError(t, err)
+		w.chain.MineAt(time.Now().Add(2 * time.Hour))
+		w.settle()
+		require.Len(t, w.get(inv).Payments, 1)
+		later := w.chain.MineAt(time.Now())
+		w.settle()
+		require.Equal(t, later.Time.UTC(), w.get(inv).Payments[0].Block.Time)
+	})
+}
+
 func TestALaterStampCountsWhicheverProcessSawTheBlocksBefore(t *testing.T) {
 	inWorld(t, func(w *world) {
 		inv := w.create()

@@ -139,7 +139,7 @@ func cryptomusStatus(inv invoice.Invoice) string {
 
 // waitsForValue says whether money was seen in another asset that no rate could be found for yet.
 func waitsForValue(inv invoice.Invoice, p invoice.Payment) bool {
-	return inv.Quote != nil && !p.Withdrawn && p.Credit == nil && p.Asset.Network() == inv.Network()
+	return inv.Quote != nil && !p.Withdrawn && !p.Dust && p.Credit == nil && p.Asset.Network() == inv.Network()
 }
 
 // cryptomusPaid tells too much from enough in amounts of eight decimals, as the API shows them: who pays what was
@@ -155,11 +155,11 @@ func cryptomusPaid(inv invoice.Invoice) string {
 	return CryptomusPaid
 }
 
-// latestPayment is the payment that was seen last and is still there, or -1.
+// latestPayment is the payment that was seen last, is still there and decides something, or -1.
 func latestPayment(payments []invoice.Payment) int {
 	at := -1
 	for i, p := range payments {
-		if !p.Withdrawn && (at < 0 || !p.FirstSeen.Before(payments[at].FirstSeen)) {
+		if !p.Withdrawn && !p.Dust && (at < 0 || !p.FirstSeen.Before(payments[at].FirstSeen)) {
 			at = i
 		}
 	}
@@ -181,7 +181,7 @@ func CryptomusUSD(inv invoice.Invoice, units *big.Int) (decimal.Decimal, bool) {
 // and fail, and what the chain then does to the money of a paid invoice; and of static wallets each deposit that
 // is deep enough, with a UUID of its own, and a deposit that vanishes after it was seen, as fail. Not told are
 // deposits in another asset than the wallet is for, since receivers tend to look at the amount alone, and
-// those that came after the wallet was blocked: they are on record.
+// those that came after the wallet was blocked, and less than the floor of the asset: they are on record.
 //
 // Amounts have eight decimals: what a payer owes and the commission are rounded up, what was paid and is credited
 // down. payment_amount_usd is null unless the quote was made in dollars. An asset that is not among the
@@ -312,7 +312,7 @@ func (f cryptomus) deposit(ev invoice.Event, inv invoice.Invoice) ([]byte, bool)
 		return nil, false
 	}
 	p, found := eventPayment(ev, inv)
-	if !found || p.Asset != inv.Quote.Asset.ID || afterBlock(inv, p) {
+	if !found || p.Dust || p.Asset != inv.Quote.Asset.ID || afterBlock(inv, p) {
 		return nil, false
 	}
 	asset, named := inv.Quote.Asset, f.named(inv.Quote.Asset)

@@ -293,13 +293,14 @@ func paidOf(price invoice.Price, amount, due *big.Int) string {
 	return worth.StringFixed(2)
 }
 
-// hashes lists the transactions that paid, each once, in the order they were first seen.
+// hashes lists the transactions that paid, each once, in the order they were first seen: the latest of them, when an
+// invoice has a long history.
 func hashes(inv invoice.Invoice) []string {
 	payments := slices.Clone(inv.Payments)
 	slices.SortStableFunc(payments, func(a, b invoice.Payment) int { return a.FirstSeen.Compare(b.FirstSeen) })
 	out := []string{}
 	for _, p := range payments {
-		if !p.Withdrawn && p.Key.Network == inv.Network() && !slices.Contains(out, p.Key.TxID) {
+		if !p.Withdrawn && !p.Dust && p.Key.Network == inv.Network() && !slices.Contains(out, p.Key.TxID) {
 			out = append(out, p.Key.TxID)
 		}
 	}

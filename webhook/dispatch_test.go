@@ -971,3 +971,74 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		require.ErrorContains(t, err, name)
 	}
 }
+
+// What could not be tried because its endpoint is silent is given up all the same, and never what can be told.
+func TestASilentEndpointsMessagesAreGivenUpInTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.cfg.Schedule, w.cfg.Poll = []time.Duration{time.Hour, time.Hour}, 10*time.Second
+		w.net.answer = func(_ int, g got) reply {
+			if strings.Contains(g.URL, "down") {
+				return reply{err: refusedConnection}
+			}
+			return status(200)
+		}
+		const many = 1000
+		for i := range many {
+			w.commit(message(fmt.Sprint("d", i), 1, "down.example"), message(fmt.Sprint("d", i), 2, "down.example"))
+		}
+		_, stop := w.run()
+		time.Sleep(23 * time.Hour)
+		synctest.Wait()
+		waiting := func(seq int) (n int) {
+			for i := range many {
+				if w.history(fmt.Sprint("d", i))[seq-1].State == webhook.StateDue {
+					n++
+				}
+			}
+			return n
+		}
+		require.Greater(t, waiting(1), many/2, "most have hardly been tried")
+		time.Sleep(3 * time.Hour)
+		synctest.Wait()
+		require.Less(t, waiting(1), many/4, "only those that were tried have longer")
+		require.Greater(t, waiting(2), many/2, "the next of an invoice has its own time")
+		time.Sleep(150 * time.Hour)
+		synctest.Wait()
+		require.Zero(t, waiting(1)+waiting(2))
+		w.commit(message("good", 1, "shop.example"), message("new", 1, "down.example"))
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		require.Equal(t, webhook.StateDelivered, w.history("good")[0].State)
+		require.Equal(t, webhook.StateDue, w.history("new")[0].State)
+		stop()
+		last := w.history("d999")[0].Attempts
+		require.Equal(t, "not sent, because the endpoint has not answered for too long", last[len(last)-1].Error)
+	})
+}
+
+// An outbox that does not answer is asked again, instead of being waited for.
+func TestAClaimThatHangsIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.cfg.Outbox = &hanging{Outbox: w.store}
+		w.commit(message("inv", 1, "shop.example"))
+		w.runFor(time.Minute)
+		require.Equal(t, webhook.StateDelivered, w.history("inv")[0].State)
+	})
+}
+
+// hanging never answers the first claim.
+type hanging struct {
+	webhook.Outbox
+	asked bool
+}
+
+func (h *hanging) Claim(ctx context.Context, q webhook.ClaimQuery) ([]webhook.Delivery, error) {
+	if !h.asked {
+		h.asked = true
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return h.Outbox.Claim(ctx, q)
+}

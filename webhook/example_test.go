@@ -61,9 +61,13 @@ func ExampleVerifyRequest() {
 }
 
 func ExampleCheckURL() {
-	fmt.Println(webhook.CheckURL("https://shop.example/hook", false))
-	fmt.Println("callback_url", webhook.CheckURL("http://127.0.0.1/hook", false))
+	cfg := invoice.Config{CheckCallback: webhook.CheckURL}
+
+	fmt.Println(cfg.CheckCallback("https://shop.example/hook"))
+	fmt.Println("callback_url", cfg.CheckCallback("http://127.0.0.1/hook"))
+	fmt.Println(webhook.CheckPrivateURL("http://127.0.0.1/hook"))
 	// Output:
 	// <nil>
 	// callback_url must not point to a private or reserved address
+	// <nil>
 }

@@ -40,10 +40,16 @@ func Endpoint(raw string) (string, error) {
 // server, so it tells a shop about a mistake early, and the client of [NewClient] is what protects.
 // A URL must be absolute, http or https, of at most 2048 characters, without user name and
 // fragment, to port 80, 443 or 1024 and above, and its host an ASCII name (international names in
-// their xn-- form) or an IP address in the usual notation. Unless allowPrivate, localhost and
-// addresses that [NewClient] refuses are refused, too. The error's text follows the name of the
+// their xn-- form) or an IP address in the usual notation, but not localhost nor an address that
+// [NewClient] refuses. It is an [invoice.Config.CheckCallback]: the error's text follows the name of the
 // field: "must be an http ...". It never repeats the URL.
-func CheckURL(raw string, allowPrivate bool) error {
+func CheckURL(raw string) error { return checkURL(raw, false) }
+
+// CheckPrivateURL is [CheckURL] for shops in the same network: it takes localhost and private addresses as well. The
+// client must be allowed to dial them, too; see [ClientConfig].
+func CheckPrivateURL(raw string) error { return checkURL(raw, true) }
+
+func checkURL(raw string, allowPrivate bool) error {
 	if len(raw) > maxURL {
 		return fmt.Errorf("must have at most %d characters", maxURL)
 	}

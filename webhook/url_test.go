@@ -95,8 +95,8 @@ func TestCheckURL(t *testing.T) {
 		"https://shop.example/\x00":      no,
 		"https://shop.example/" + strings.Repeat("x", 2028): no,
 	} {
-		for _, allowPrivate := range []bool{false, true} {
-			err := webhook.CheckURL(raw, allowPrivate)
+		for allowPrivate, check := range map[bool]func(string) error{false: webhook.CheckURL, true: webhook.CheckPrivateURL} {
+			err := check(raw)
 			fine := want == yes || want == public && allowPrivate
 			require.Equal(t, fine, err == nil, "%.80q (private allowed: %t): %v", raw, allowPrivate, err)
 			if err != nil {
@@ -112,15 +112,15 @@ func FuzzCheckURL(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
-		if webhook.CheckURL(raw, true) != nil {
-			if webhook.CheckURL(raw, false) == nil {
+		if webhook.CheckPrivateURL(raw) != nil {
+			if webhook.CheckURL(raw) == nil {
 				t.Fatalf("%q is fine only without private addresses", raw)
 			}
 			return
 		}
 		if endpoint, err := webhook.Endpoint(raw); err != nil {
 			t.Fatalf("%q is fine but has no endpoint: %v", raw, err)
-		} else if err := webhook.CheckURL(endpoint, true); err != nil {
+		} else if err := webhook.CheckPrivateURL(endpoint); err != nil {
 			t.Fatalf("endpoint %q of %q: %v", endpoint, raw, err)
 		}
 	})

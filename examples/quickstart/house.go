@@ -121,7 +121,7 @@ func (h *house) till(store *sqlite.Store, projects *invoice.Projects) error {
 	}
 	h.invoices, err = invoice.New(invoice.Config{
 		Store: store, Notifier: notifier, OnMessages: h.dispatcher.Hint,
-		CheckCallback: func(url string) error { return webhook.CheckURL(url, true) },
+		CheckCallback: webhook.CheckPrivateURL,
 		Rates:         rates.NewFixed(nil, h.offer.prices),
 		Chains:        []invoice.ChainConfig{h.offer.chain},
 	})

@@ -502,3 +502,54 @@ func FuzzRequests(f *testing.F) {
 
 // FuzzRequestsV2: nor that of version 2.
 func FuzzRequestsV2(f *testing.F) { contract.Fuzz(f, subjectOf(v2)) }
+
+func TestEveryDepositToAWalletWithALongHistoryIsToldOnce(t *testing.T) {
+	const rounds, each = 3, 100
+	w := newWorld(t, options{})
+	shop := newReceiver(t)
+	got := w.post(t, "/wallet", `{"currency":"USDT","network":"sim","order_id":"1","url_callback":"`+shop.URL+`"}`).result(t)
+	id, address := got["uuid"].(string), got["address"]
+	w.run(t)
+	w.dispatch(t)
+	amount := regexp.MustCompile(`"uuid":"([^"]+)".*"payment_amount":"([0-9.]+)"`)
+	sum, told := decimal.Zero, map[string]bool{}
+	for round := range rounds {
+		for i := range each {
+			w.pay(address, "USDT_SIM", fmt.Sprint(2_000_000+each*round+i))
+		}
+		w.chain.Mine(2)
+		for _, body := range shop.got(t, each*(round+1), w.shop.payment)[each*round:] {
+			found := amount.FindStringSubmatch(body)
+			require.False(t, told[found[1]], "told twice: %s", body)
+			told[found[1]], sum = true, sum.Add(decimal.RequireFromString(found[2]))
+		}
+	}
+	const all = rounds * each
+	want := big.NewInt(all*2_000_000 + all*(all-1)/2)
+	require.Equal(t, want.String(), sum.Shift(6).String())
+
+	inv, err := w.service.Invoice(t.Context(), w.shop.id, id)
+	require.NoError(t, err)
+	require.Less(t, len(inv.Payments), all, "the invoice has the latest alone")
+	require.Equal(t, all, inv.PaymentCount())
+	seen, mature := inv.Deposits()
+	require.Equal(t, want, seen["sim:1/erc20:0xaa"])
+	require.Equal(t, want, mature["sim:1/erc20:0xaa"])
+}
+
+func TestDustIsNoPayment(t *testing.T) {
+	w := newWorld(t, options{service: func(c *invoice.Config) { c.Chains[0].Assets[1].Floor = decimal.NewFromInt(1) }})
+	w.run(t)
+	id := w.create(t, `{"amount":"10","currency":"USDT","network":"sim","order_id":"1"}`)["uuid"].(string)
+	before := w.info(t, "1")
+	w.pay(before["address"], "USDT_SIM", "999999")
+	w.chain.Mine(2)
+	require.Eventually(t, func() bool {
+		inv, err := w.service.Invoice(t.Context(), w.shop.id, id)
+		require.NoError(t, err)
+		return len(inv.Payments) == 1 && inv.Payments[0].Dust && inv.Payments[0].Block.Hash != ""
+	}, 20*time.Second, 5*time.Millisecond)
+	after := w.info(t, "1")
+	require.Equal(t, before["updated_at"], after["updated_at"])
+	require.Equal(t, before, after)
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -243,7 +244,9 @@ func (a *api) choose(r *httpapi.Request) (any, error) {
 	return a.view.Public(chosen, a.cfg.Now()), nil
 }
 
-// choosable says whether the payment method may be chosen: nothing happened yet, and there is time to pay.
+// choosable reports whether the payment method may be chosen: nothing but dust was paid yet, and there is time to pay.
 func (a *api) choosable(inv invoice.Invoice) bool {
-	return inv.State.Status == invoice.StatusNew && len(inv.Payments) == 0 && a.cfg.Now().Before(inv.EffectiveDeadline())
+	paid := inv.Settled != nil && !inv.Settled.LastSeen.IsZero() ||
+		slices.ContainsFunc(inv.Payments, func(p invoice.Payment) bool { return !p.Dust })
+	return inv.State.Status == invoice.StatusNew && !paid && a.cfg.Now().Before(inv.EffectiveDeadline())
 }

@@ -217,3 +217,22 @@ func TestBadDepositAddressesAreRefused(t *testing.T) {
 	require.Equal(t, "0.00000001", fmt.Sprint(least["minPaymentAmount"]))
 	require.Equal(t, []any{"BTC", "BTC"}, []any{least["currency"], least["network"]})
 }
+
+func TestDustPaysNothingAndTheMethodCanStillBeChosen(t *testing.T) {
+	inLife(t, options{service: func(c *invoice.Config) { c.Chains[0].Assets[0].Floor = decimal.NewFromInt(1) }}, func(w *alive) {
+		made := w.create(t, `{"fiatCurrency":"EUR","fiatAmount":"10000","description":"x","paymentMethod":"ETH"}`)
+		id := made.text(t, "invoiceId")
+		w.pay(w.one, "SIM", made.payment(t)["address"].(string), "0.999")
+		w.mine(2)
+		inv, err := w.service.Invoice(t.Context(), w.shop, id)
+		require.NoError(t, err)
+		require.Len(t, inv.Payments, 1)
+		require.True(t, inv.Payments[0].Dust)
+		got := w.read(id)
+		require.Equal(t, "NEW", got["status"])
+		require.Nil(t, got["payment"].(map[string]any)["paid"])
+		chosen := w.do(t, "PATCH", w.invoices()+"/"+id, "", `{"paymentMethod":"USDT_ERC20"}`)
+		require.Equal(t, http.StatusOK, chosen.status, "%s", chosen.body)
+		require.Equal(t, "USDT_ERC20", chosen.payment(t)["method"])
+	})
+}

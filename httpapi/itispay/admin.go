@@ -58,7 +58,7 @@ type adminInvoice struct {
 	UpdatedAt           httpapi.Time       `json:"updated_at"`
 	ExpiresAt           httpapi.Time       `json:"expires_at"`
 	Blockchain          blockchainDetails  `json:"blockchain_details"`
-	Transactions        *[]transactionView `json:"transactions,omitempty"`
+	Transactions        *[]transactionView `json:"transactions,omitempty" doc:"The latest, when there are very many; one of less than the asset's floor counts for nothing"`
 	StatusHistory       *[]statusChange    `json:"status_history,omitempty" doc:"Of one invoice, not in lists; oldest first"`
 	Callbacks           *[]callbackView    `json:"callbacks,omitempty" doc:"Of one invoice, not in lists; oldest first"`
 }

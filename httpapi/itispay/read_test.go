@@ -14,6 +14,7 @@ import (
 	"github.com/cointill/cointill/chain/chaintest"
 	"github.com/cointill/cointill/httpapi/internal/spy"
 	"github.com/cointill/cointill/invoice"
+	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 )
 
@@ -279,4 +280,21 @@ func transactions(t *testing.T, a answer) []string {
 		out = append(out, fmt.Sprint(x["txid"], " ", x["currency"], " ", x["amount"], " ", x["amount_in_units"], " ", x["confirmations"], " ", x["status"]))
 	}
 	return out
+}
+
+func TestDustIsATransactionThatPaysNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, options{now: time.Now, service: func(c *invoice.Config) { c.Chains[0].Assets[0].Floor = decimal.NewFromInt(1) }})
+		w.run(t)
+		id := w.create(t, `{"order_id":"1","crypto_amount":3,"currency":"SIM"}`).text(t, "invoice_id")
+		dust := w.chain.Pay("sim1address00000000", w.chain.Asset("SIM"), units("999999999999999999"))
+		w.chain.Mine(2)
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		got := w.do(t, "GET", "/invoices/"+id, w.key, "")
+		require.Equal(t, "new", got.text(t, "status"))
+		require.Equal(t, "0", got.text(t, "actual_crypto_amount_paid"))
+		require.Equal(t, "0", got.text(t, "actual_crypto_amount_paid_in_units"))
+		require.Equal(t, []string{dust + " SIM 0.999999999999999999 999999999999999999 2 confirmed"}, transactions(t, got))
+	})
 }

@@ -33,7 +33,7 @@ type invoiceObject struct {
 	UpdatedAt           httpapi.Time       `json:"updated_at"`
 	ExpiresAt           httpapi.Time       `json:"expires_at"`
 	Blockchain          blockchainDetails  `json:"blockchain_details"`
-	Transactions        *[]transactionView `json:"transactions,omitempty"`
+	Transactions        *[]transactionView `json:"transactions,omitempty" doc:"The latest, when there are very many; one of less than the asset's floor counts for nothing"`
 }
 
 // closedInvoice is all that the public sees of an invoice that is over.

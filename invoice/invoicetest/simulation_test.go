@@ -69,7 +69,7 @@ func TestAFailureIsCutShort(t *testing.T) {
 	inStore(duplicateRows)(&cfg)
 	for cfg.Seed = 1; ; cfg.Seed++ {
 		long := invoicetest.Play(t, cfg)
-		if long.Failure == nil {
+		if long.Failure == nil || len(long.Trace) < 50 { // one that is short already cannot become much shorter
 			continue
 		}
 		short := invoicetest.Shrink(t, cfg, long)

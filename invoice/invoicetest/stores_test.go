@@ -82,7 +82,7 @@ func on(t *testing.T, name string) func(*testing.T) invoice.Store {
 	}
 	o := newOutside(t)
 	return func(*testing.T) invoice.Store {
-		d := distant{o: o}
+		d := distant{o: o, times: &times{waits: map[string]time.Time{}, claims: map[string]held{}}}
 		o.do(func() { d.s = fresh() })
 		if l, able := d.s.(invoice.Leaser); able {
 			return distantLeaser{d, l}
@@ -212,6 +212,7 @@ var _ store.Backend = distant{}
 type distant struct {
 	o *outside
 	s store.Backend
+	*times
 }
 
 func (d distant) Invoice(ctx context.Context, id string) (invoice.Invoice, error) {
@@ -309,29 +310,8 @@ func (d distant) ProjectsByOwner(ctx context.Context, text string) ([]string, er
 	return remotely(ctx, d.o, func(ctx context.Context) ([]string, error) { return d.s.ProjectsByOwner(ctx, text) })
 }
 
-func (d distant) Claim(ctx context.Context, q webhook.ClaimQuery) ([]webhook.Delivery, error) {
-	return remotely(ctx, d.o, func(ctx context.Context) ([]webhook.Delivery, error) { return d.s.Claim(ctx, q) })
-}
-
-func (d distant) Record(ctx context.Context, claim webhook.Claim, attempt webhook.Attempt, next webhook.Next) error {
-	_, err := remotely(ctx, d.o, func(ctx context.Context) (struct{}, error) { return struct{}{}, d.s.Record(ctx, claim, attempt, next) })
-	return err
-}
-
 func (d distant) GiveUp(ctx context.Context, q webhook.GiveUpQuery) (int, error) {
 	return remotely(ctx, d.o, func(ctx context.Context) (int, error) { return d.s.GiveUp(ctx, q) })
-}
-
-func (d distant) NextDue(ctx context.Context) (time.Duration, bool, error) {
-	type answer struct {
-		wait time.Duration
-		any  bool
-	}
-	got, err := remotely(ctx, d.o, func(ctx context.Context) (answer, error) {
-		wait, any, err := d.s.NextDue(ctx)
-		return answer{wait, any}, err
-	})
-	return got.wait, got.any, err
 }
 
 func (d distant) History(ctx context.Context, invoiceID string) ([]webhook.Record, error) {

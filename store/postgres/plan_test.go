@@ -240,3 +240,19 @@ func TestA43_NoQueryIsForgotten(t *testing.T) {
 	}
 	require.Equal(t, count, len(known))
 }
+
+// Most of what is due is for one endpoint, so that the planner takes any message for one of it.
+func TestA43_AClaimGoesFromOneEndpointToTheNext(t *testing.T) {
+	pool := filled(t)
+	_, err := pool.Exec(t.Context(), `UPDATE cointill_outbox SET endpoint = 'endpoint-1' WHERE ready AND due % 50 <> 0`)
+	require.NoError(t, err)
+	_, err = pool.Exec(t.Context(), "VACUUM ANALYZE cointill_outbox")
+	require.NoError(t, err)
+	for _, query := range []string{qClaimOfEach, qLockOverdue} {
+		for _, mode := range []string{"force_custom_plan", "auto"} {
+			steps := plan(t, pool, query, samples()[query], mode)
+			require.Regexp(t, `Index Cond: .*ROW\(endpoint, due\) >= ROW\(.*ROW\(endpoint, due\) <`, steps)
+			require.NotContains(t, steps, "cointill_outbox_ready", steps)
+		}
+	}
+}

@@ -240,15 +240,20 @@ const (
 		ranked AS (SELECT id, due, n, row_number() OVER (PARTITION BY endpoint ORDER BY due, n) AS rank FROM look
 			WHERE endpoint <> ALL($1::text[])),
 		found AS (SELECT id, due, n FROM ranked WHERE rank <= $2::bigint)`
+	// never is before every due.
+	never = `(-9223372036854775808)::bigint`
 	// claimFound claims up to $4 of the messages found, but none that others are just taking.
-	claimFound = `, took AS (SELECT m.id, m.due FROM found JOIN cointill_outbox m ON m.id = found.id
-			WHERE m.ready AND m.due <=` + now + ` ORDER BY found.due, found.n LIMIT $4 FOR UPDATE OF m SKIP LOCKED)
+	// What it is ordered by is in no index, so that none is walked for it.
+	claimFound = `, took AS (SELECT id, due FROM cointill_outbox
+			WHERE id = ANY(ARRAY(SELECT id FROM found)) AND ready AND due <=` + now + `
+			ORDER BY due + 0, n LIMIT $4 FOR UPDATE SKIP LOCKED)
 		UPDATE cointill_outbox m SET token = m.token + 1, claimed = true, due =` + now + ` + $5::bigint, since =` + now + `
 		FROM took WHERE m.id = took.id
 		RETURNING ` + messageColumns + `, took.due, m.token, m.tried`
 	qLook  = lookAround + ` SELECT (SELECT count(*) FROM look), (SELECT count(*) FROM found)`
 	qClaim = lookAround + claimFound
-	// qClaimOfEach goes from one endpoint to the next. Those with something due the longest have it.
+	// qClaimOfEach goes from one endpoint to the next. That rows are compared keeps the planner from looking for an
+	// endpoint's messages among those of all.
 	qClaimOfEach = `WITH RECURSIVE walk AS (
 			(SELECT endpoint, due FROM cointill_outbox WHERE ready ORDER BY endpoint, due, n LIMIT 1)
 			UNION ALL
@@ -256,7 +261,8 @@ const (
 				WHERE ready AND endpoint > walk.endpoint ORDER BY endpoint, due, n LIMIT 1) next),
 		heads AS MATERIALIZED (SELECT endpoint FROM walk WHERE due <=` + now + ` AND endpoint <> ALL($1::text[]) ORDER BY due LIMIT $3),
 		found AS (SELECT f.id, f.due, f.n FROM heads CROSS JOIN LATERAL (SELECT id, due, n FROM cointill_outbox
-				WHERE ready AND endpoint = heads.endpoint AND due <=` + now + ` ORDER BY due, n LIMIT $2) f
+				WHERE ready AND (endpoint, due) >= (heads.endpoint, ` + never + `) AND (endpoint, due) <= (heads.endpoint,` + now + `)
+				ORDER BY endpoint, due, n LIMIT $2) f
 			ORDER BY f.due, f.n LIMIT $3)` + claimFound
 	// qSetBack has waits count from now that began when the clock was ahead.
 	qSetBack = `UPDATE cointill_outbox SET due =` + now + ` + (due - since), since =` + now + ` WHERE id = ANY(ARRAY(
@@ -281,12 +287,13 @@ const (
 		SELECT url, project FROM told`
 	// qLockOverdue waits for nobody: what is just being recorded is not given up.
 	qLockOverdue = `SELECT id FROM cointill_invoices WHERE id = ANY(ARRAY(SELECT invoice FROM cointill_outbox
-			WHERE ready AND endpoint = $1 AND due <` + now + ` - $2::bigint ORDER BY due, n LIMIT $3))
+			WHERE ready AND (endpoint, due) >= ($1, ` + never + `) AND (endpoint, due) < ($1,` + now + ` - $2::bigint)
+			ORDER BY endpoint, due, n LIMIT $3))
 		ORDER BY id FOR NO KEY UPDATE SKIP LOCKED`
 	qGiveUp = `WITH told AS (UPDATE cointill_outbox m
 			SET state = 'dead', ready = false, claimed = false, tried = tried + 1
 			WHERE m.id = ANY(ARRAY(SELECT id FROM cointill_outbox WHERE invoice = ANY($1::text[]) AND ready AND endpoint = $7
-				AND due <` + now + ` - $8::bigint ORDER BY due, n LIMIT $9 FOR UPDATE SKIP LOCKED))
+				AND due <` + now + ` - $8::bigint ORDER BY due + 0, n LIMIT $9 FOR UPDATE SKIP LOCKED))
 			RETURNING m.id, m.invoice, m.url, m.project, m.state)` + recordTold + `
 		SELECT count(*) FROM told`
 	qInsertGone = `INSERT INTO cointill_gone (url, project) VALUES ($1, $2) ON CONFLICT DO NOTHING`

@@ -184,7 +184,7 @@ func rawWriter(db *sql.DB, jobs chan rawJob) {
 // BenchmarkInvoicesAt asks for the receivers of a large block, few of whom are ours. The time must
 // hardly grow with the number of addresses that were issued.
 func BenchmarkInvoicesAt(b *testing.B) {
-	for _, issued := range []int{1_000, 1_000_000} {
+	for _, issued := range []int{1_000, million()} {
 		b.Run(fmt.Sprintf("issued=%d", issued), func(b *testing.B) {
 			s, _ := openAt(b, loaded(b, issued))
 			const blocks, hits, asked = 10, 200, 5_000

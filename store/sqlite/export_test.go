@@ -47,3 +47,10 @@ func KeyOf(a chain.Address) int64 { return keyOf(invoice.Place{Address: a}) }
 
 // Roomy is a document as a new invoice has it.
 func Roomy(doc []byte) string { return roomy(doc, 1) }
+
+// DueOfEachQuery is the statement that finds what to claim endpoint by endpoint, and ReleaseQuery the one that finds
+// the next message of an invoice.
+const (
+	DueOfEachQuery = qDueOfEach
+	ReleaseQuery   = qRelease
+)

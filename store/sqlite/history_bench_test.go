@@ -24,6 +24,9 @@ import (
 
 func BenchmarkHistory(b *testing.B) {
 	for _, history := range []int{10, 1_000, 10_000, 100_000} {
+		if testing.Short() && history > 1_000 {
+			break
+		}
 		b.Run(fmt.Sprintf("payments=%d", history), func(b *testing.B) {
 			w := newPayers(b)
 			for paid := 0; paid < history; paid += 500 {
@@ -44,6 +47,9 @@ func BenchmarkHistory(b *testing.B) {
 
 func BenchmarkFlood(b *testing.B) {
 	for _, payments := range []int{100, 1_000, 10_000} {
+		if testing.Short() && payments > 1_000 {
+			break
+		}
 		b.Run(fmt.Sprintf("payments=%d", payments), func(b *testing.B) {
 			for range b.N {
 				b.StopTimer()

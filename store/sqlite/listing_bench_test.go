@@ -19,7 +19,10 @@ import (
 //
 //	go test -timeout 30m -run '^$' -bench Listings -benchtime 1000x ./store/sqlite
 func BenchmarkListings(b *testing.B) {
-	const invoices = 1_000_000
+	invoices := 1_000_000
+	if testing.Short() {
+		invoices = 20_000
+	}
 	dir := os.Getenv("COINTILL_BENCH_DIR")
 	if dir == "" {
 		dir = b.TempDir()

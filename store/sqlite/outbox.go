@@ -47,13 +47,8 @@ func failed(what string, err error) error {
 }
 
 // look is how many messages are looked at, whoever they are for, when some are to be claimed: mostly there are no
-// others, or enough among them. Those of endpoints that are left out may well lie in front of all others.
-func look(q webhook.ClaimQuery) int {
-	if len(q.Skip) > 0 {
-		return 64
-	}
-	return 64 + min(q.Limit, 1<<20)
-}
+// others, or enough among them.
+func look(limit int) int { return 64 + min(limit, 1<<20) }
 
 // claimable answers the messages to claim, or that the clock was ahead when a wait began.
 func (s *Store) claimable(ctx context.Context, q webhook.ClaimQuery, now int64) (found []int64, ahead bool, err error) {
@@ -64,7 +59,7 @@ func (s *Store) claimable(ctx context.Context, q webhook.ClaimQuery, now int64) 
 	if err != nil {
 		return nil, false, err
 	}
-	far := look(q)
+	far := look(q.Limit)
 	found, err = s.chosen(ctx, q, qDue, now, far, string(skip))
 	if err != nil || len(found) >= q.Limit {
 		return found, false, err

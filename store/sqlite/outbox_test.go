@@ -1,0 +1,62 @@
+package sqlite_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store/sqlite"
+	"github.com/cointill/cointill/webhook"
+	"github.com/stretchr/testify/require"
+)
+
+// The clock was ahead when a message was committed, another was claimed and a third failed, and is right again.
+func TestAClockThatWasAheadDelaysNothing(t *testing.T) {
+	s, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
+	for n := range 3 {
+		batch := creation(n)
+		inv := batch.Insert[0]
+		batch.Messages = []invoice.Message{{ID: fmt.Sprint("m", n), Invoice: inv.ID, Seq: 1, URL: "https://shop.example/", Endpoint: "shop"}}
+		require.NoError(t, s.Commit(t.Context(), batch))
+	}
+	claim := func(lease time.Duration) (ids []string) {
+		got, err := s.Claim(t.Context(), webhook.ClaimQuery{Lease: lease, Limit: 2})
+		require.NoError(t, err)
+		for _, d := range got {
+			ids = append(ids, d.Message.ID)
+			if d.Message.ID == "m1" && d.Tried == 0 {
+				require.NoError(t, s.Record(t.Context(), d.Claim, webhook.Attempt{}, webhook.Next{State: webhook.StateDue, Wait: time.Minute}))
+			}
+		}
+		return ids
+	}
+	require.Equal(t, []string{"m0", "m1"}, claim(time.Minute))
+	_, err := db.Exec("UPDATE cointill_outbox SET due = due + ?1, since = since + ?1", int64(2*time.Hour))
+	require.NoError(t, err)
+	require.Equal(t, []string{"m2"}, claim(time.Hour))
+	for id, n := range map[string]int{"m0": 0, "m1": 1} {
+		records, err := s.History(t.Context(), creation(n).Insert[0].ID)
+		require.NoError(t, err)
+		require.False(t, records[0].Due.After(time.Now().Add(time.Minute)), "%s is due a minute from now, not in two hours", id)
+	}
+}
+
+// Whatever lies before what is claimed, and whoever waits, is passed over in the index.
+func TestA43_AClaimGoesFromOneEndpointToTheNext(t *testing.T) {
+	_, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
+	steps := strings.Join(plan(t, db, sqlite.DueOfEachQuery), "\n")
+	for _, step := range []string{
+		"SEARCH cointill_outbox USING COVERING INDEX cointill_outbox_endpoint (endpoint>?)",
+		"SEARCH cointill_outbox USING COVERING INDEX cointill_outbox_endpoint (endpoint=?)",
+		"SEARCH cointill_outbox USING COVERING INDEX cointill_outbox_endpoint (endpoint=? AND due<?)",
+		"SEARCH m USING INTEGER PRIMARY KEY (rowid=?)",
+	} {
+		require.Contains(t, steps, step)
+	}
+	steps = strings.Join(plan(t, db, sqlite.ReleaseQuery), "\n")
+	require.Contains(t, steps, "cointill_outbox_url (url=? AND project=? AND invoice=? AND seq=?)")
+	require.NotContains(t, steps, "SCAN")
+}
