@@ -208,3 +208,23 @@ func TestFinalityAndTimeOfAChainDoNotGoBack(t *testing.T) {
 	next = advanceHead(before, chain.Step{Head: chain.Head{Height: 101, Tip: 200, Time: at(50)}}, at(60))
 	require.Equal(t, at(20), next.Time, "a block that is still to be read may be stamped in time")
 }
+
+func TestASettledPaymentStillSaysWhereItCameTo(t *testing.T) {
+	sums := (*Settled)(nil).clone()
+	sums.add(Payment{To: "0xa", Units: big.NewInt(1)}, part{}, 1)
+	require.True(t, Invoice{Settled: sums}.paidAt("0xa"))
+	require.False(t, Invoice{Settled: sums}.paidAt("0xb"))
+}
+
+func TestTheLatestPaymentsStayOpen(t *testing.T) {
+	f := agreed()
+	for i := range settleFrom + 1 {
+		pays(1, 100, i, func(p *Payment) { p.Key.Index = p.FirstSeen.String() })(&f)
+	}
+	inv := Invoice{Terms: f.terms, Deadline: at(500), Payments: f.payments, Quote: &Quote{Asset: chain.Asset{ID: coin}, Due: big.NewInt(1000)}}
+	settled := inv.settle(chain.Head{Height: 200})
+	require.Len(t, settled, settleFrom+1-settleKeep)
+	for _, p := range inv.Payments {
+		require.Equal(t, p.FirstSeen.Before(at(settleFrom+1-settleKeep)), p.Settled)
+	}
+}

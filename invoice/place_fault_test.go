@@ -390,6 +390,7 @@ func TestAPaymentAtASharedAddressWhoseAmountChangesInAReorganisation(t *testing.
 		health, err := w.svc.Health(t.Context())
 		require.NoError(t, err)
 		require.NoError(t, health[0].Err)
+		require.Empty(t, health[0].Aside, "the payment is nobody else's")
 		require.Equal(t, invoice.StatusCompleted, w.get(next).State.Status)
 	}, shared(0), func(cfg *invoice.Config) {}, func(cfg *invoice.Config) {
 		b.Chain = cfg.Chains[0].Addresses.(wallet).chain

@@ -3,6 +3,7 @@ package invoice
 import (
 	"math/big"
 	"testing"
+	"time"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/stretchr/testify/require"
@@ -141,4 +142,45 @@ func TestAPlaceIsReleasedOnceAndItsNumberFreedOnce(t *testing.T) {
 	require.Len(t, list, 2)
 	require.NotEqual(t, list[0].Reuse, list[1].Reuse)
 	require.Empty(t, releases(after, after))
+}
+
+func TestAPaymentOfAnotherAmountIsValuedAnew(t *testing.T) {
+	shown := func(units int64) sighting {
+		return sighting{chain.Transfer{Asset: coin, TxID: "0x1", To: "0xa", Units: big.NewInt(units)}, BlockRef{Height: 101, Hash: "0x2"}}
+	}
+	require.Equal(t, int64(1000), pay("0x1", 1000).at(shown(1000)).Credit.Int64())
+	require.Nil(t, pay("0x1", 1000).at(shown(999)).Credit)
+}
+
+func TestADepositThatTheChainTakesBackIsToldAgainWhenItReturns(t *testing.T) {
+	p := pay("0x1", 1000)
+	p.MaturedAt = at(9)
+	v := newView(testNet)
+	v.rewound, v.fork = true, 99
+	gone, changed := moved(p, v, at(10))
+	require.True(t, changed)
+	require.True(t, gone.Withdrawn)
+	require.Zero(t, gone.MaturedAt)
+}
+
+func TestAStepIsHeldAgainstEarlierBlocksWhereOneIsStampedAfterIt(t *testing.T) {
+	for name, tt := range map[string]struct {
+		latest time.Time
+		want   bool
+	}{
+		"not known":  {time.Time{}, true},
+		"one is":     {at(21), true},
+		"none is":    {at(20), false},
+		"all before": {at(10), false},
+	} {
+		v := view{first: 111, earliest: at(20)}
+		v.after(tt.latest)
+		require.Equal(t, tt.want, !v.earliest.IsZero(), name)
+	}
+}
+
+func TestWhatWasSettledIsWritten(t *testing.T) {
+	inv := quoted("a", func(inv *Invoice) { inv.Payments = []Payment{pay("0x1", 1), pay("0x2", 2), pay("0x3", 3)} })
+	written := inv.changed([]change{{payment: inv.Payments[0]}}, inv.Payments[2:])
+	require.Equal(t, []Payment{inv.Payments[0], inv.Payments[2]}, written)
 }

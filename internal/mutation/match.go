@@ -98,8 +98,6 @@ var matchTable = []mutation{
 		to: `	return true
 }`,
 		rule: "a node that does not answer takes nothing back",
-		equivalent: "a payment in no block is only looked at by a step that knows the pool, that rewinds, or that has a " +
-			"transfer to its address",
 	},
 	{
 		name: "a known payment is a fresh one", file: matchFile,

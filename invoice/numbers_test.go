@@ -1,0 +1,127 @@
+package invoice
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/stretchr/testify/require"
+)
+
+// counter is a store of numbers, and of nothing else.
+type counter struct {
+	heads
+	next  uint32
+	free  []uint32
+	taken func() // when numbers are about to be reserved
+}
+
+func (c *counter) ReserveIndexes(_ context.Context, _ string, n uint32) (uint32, error) {
+	if n > 0 && c.taken != nil {
+		c.taken()
+	}
+	first := c.next
+	c.next += n
+	return first, nil
+}
+
+func (c *counter) TakeIndex(context.Context, string) (uint32, error) {
+	if len(c.free) == 0 {
+		return 0, ErrNotFound
+	}
+	index := c.free[0]
+	c.free = c.free[1:]
+	return index, nil
+}
+
+// fixed is a floor that nobody raises.
+type fixed uint32
+
+func (f fixed) Floor(context.Context, string) (uint32, error) { return uint32(f), nil }
+func (fixed) Raise(context.Context, string, uint32) error     { return nil }
+
+func TestAStoreThatLosesItsEndMeanwhileGivesNoNumberTwice(t *testing.T) {
+	c := &counter{}
+	x := &indexes{store: c, now: time.Now}
+	had := map[uint32]bool{}
+	for n := range 100 {
+		if n == 50 {
+			c.next = 3
+		}
+		index, err := x.next(t.Context(), testNet)
+		require.NoError(t, err)
+		require.False(t, had[index], "number %d", index)
+		had[index] = true
+	}
+}
+
+func TestAfterItsStoreHasLostItsEndAPoolRests(t *testing.T) {
+	now := at(0)
+	c := &counter{next: 2, free: []uint32{0}}
+	x := &indexes{store: c, now: func() time.Time { return now }, pool: &Pool{Quarantine: time.Hour}, floors: fixed(5)}
+	index, err := x.next(t.Context(), testNet)
+	require.NoError(t, err)
+	require.Equal(t, uint32(5), index, "an invoice that was lost may have number 0")
+	now = at(60)
+	index, err = x.next(t.Context(), testNet)
+	require.NoError(t, err)
+	require.Zero(t, index)
+}
+
+func TestAPoolThatIsRacedForIsNoLarger(t *testing.T) {
+	c := &counter{next: 2}
+	c.taken = func() { c.next = 3 } // others were quicker
+	x := &indexes{store: c, now: time.Now, pool: &Pool{Size: 3, Quarantine: time.Hour}}
+	_, err := x.next(t.Context(), testNet)
+	require.ErrorIs(t, err, ErrNoAddress)
+}
+
+// watching is a watcher that only says where it stands.
+type watching struct {
+	ChainWatcher
+	lag   chain.Lag
+	limit int
+}
+
+func (w *watching) Lag() chain.Lag   { return w.lag }
+func (w *watching) Limit(blocks int) { w.limit = blocks }
+
+func TestAQuoteIsSinceTheTipThatIsKnownThoughItIsNotRead(t *testing.T) {
+	s := &Service{cfg: Config{Store: heads{}, Now: time.Now}}
+	n := &network{ChainConfig: ChainConfig{Watcher: &watching{lag: chain.Lag{Tip: 120}}}}
+	var q Quote
+	require.NoError(t, s.fixSince(t.Context(), n, &q))
+	require.Equal(t, uint64(120), q.Since)
+}
+
+func TestAStepThatTheStoreCannotTakeBecomesSmaller(t *testing.T) {
+	w := &watching{}
+	n := &network{ChainConfig: ChainConfig{Watcher: w}}
+	n.smaller(8)
+	require.Equal(t, 4, w.limit)
+	n.smaller(4)
+	require.Equal(t, 2, w.limit)
+}
+
+// numbered is a wallet whose addresses are of no chain.
+type numbered struct{}
+
+func (numbered) Name() string { return "numbered" }
+func (numbered) Address(context.Context, uint32) (chain.Address, error) {
+	return "0xa", nil
+}
+
+func TestNumbersNearOneThatWasLostArePassedOver(t *testing.T) {
+	c := &counter{next: 2}
+	n := &network{
+		ChainConfig: ChainConfig{Addresses: numbered{}}, id: testNet, indexes: &indexes{store: c, now: time.Now},
+		ahead: map[chain.Address]uint32{"0xa": 7},
+	}
+	s := &Service{chains: map[chain.Network]*network{testNet: n}, log: slog.New(slog.DiscardHandler)}
+	s.stray(t.Context(), testNet, "0xb")
+	require.Equal(t, uint32(2), c.next)
+	s.stray(t.Context(), testNet, "0xa")
+	require.Equal(t, uint32(8+lookAheadOf), c.next)
+}

@@ -1,0 +1,151 @@
+package invoice
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/stretchr/testify/require"
+)
+
+// aside is something set aside of an invoice, in a block.
+func aside(invoice string) Aside {
+	return Aside{Since: at(1), Invoice: invoice, Seen: []Seen{{Block: BlockRef{Height: 100, Hash: "0x1"}}}}
+}
+
+func unexamined(height uint64) Aside {
+	return Aside{Since: at(1), Unexamined: &chain.Unexamined{TxID: "0x1", Height: height}}
+}
+
+func TestWhatIsSetAsideOfAnInvoiceKeepsItsOrder(t *testing.T) {
+	list := setAside([]Aside{aside("a")}, aside("a"))
+	require.Len(t, list, 1)
+	require.Len(t, list[0].Seen, 2)
+	back := aside("a")
+	back.Rewound, back.Fork = true, 99
+	list = setAside(list, back)
+	require.Len(t, list, 2, "a rewinding comes after what was before it")
+	list = setAside(setAside(list, aside("b")), aside("a"))
+	require.Len(t, list, 3)
+	require.Len(t, list[1].Seen, 2, "and before what comes after it")
+}
+
+func TestWhatAnybodyCanSendMakesRoomFirst(t *testing.T) {
+	list := []Aside{aside("a")}
+	for i := range maxAside - 1 {
+		list = setAside(list, unexamined(uint64(i)))
+	}
+	list = setAside(list, aside("b"))
+	require.Len(t, list, maxAside)
+	require.Equal(t, "a", list[0].Invoice)
+	require.Equal(t, "b", list[maxAside-1].Invoice)
+	require.Equal(t, uint64(1), list[1].Unexamined.Height)
+}
+
+func TestARewindingIsRememberedForWhatCannotBeDecidedAboutYet(t *testing.T) {
+	p := Progress{Aside: []Aside{unexamined(100), unexamined(101), aside("a"), aside("b")}}
+	v := view{rewound: true, fork: 100}
+	list := p.asideAfter(v, touch{invoices: []Invoice{{ID: "b"}}, damaged: []string{"d"}}, at(2))
+	require.Equal(t, uint64(100), list[0].Unexamined.Height, "what is in the chain still is awaited")
+	require.Equal(t, []string{"a", "b", "d", "a"}, []string{list[1].Invoice, list[2].Invoice, list[3].Invoice, list[4].Invoice})
+	for _, a := range list[3:] {
+		require.True(t, a.Rewound)
+		require.Equal(t, uint64(100), a.Fork)
+	}
+	require.Len(t, list, 5, "a step that touches an invoice sets its part of it aside by itself")
+}
+
+func TestWhatWaitsInAPoolIsNotSetAside(t *testing.T) {
+	inBlock := sighting{block: BlockRef{Height: 100, Hash: "0x1"}}
+	require.Len(t, view{}.part("a", []sighting{inBlock, {}}, "why", at(1)).Seen, 1)
+}
+
+func TestOnlyTheSameFactsThatAreRefusedAreAContradiction(t *testing.T) {
+	r := &refusals{named: map[string]refusal{}}
+	refusal := errors.New("refused")
+	for version := range int64(10) { // others change it meanwhile
+		r.name(Invoice{ID: "a", Version: version}, refusal)
+		require.Empty(t, r.cause("a", nil))
+	}
+	for range stubborn {
+		r.name(Invoice{ID: "a", Version: 20}, refusal)
+	}
+	require.Equal(t, "refused", r.cause("a", nil))
+	require.Empty(t, r.cause("b", nil))
+}
+
+func TestOnceSomethingIsSetAsideAllThatComesLaterIs(t *testing.T) {
+	r := &refusals{named: map[string]refusal{}}
+	was := aside("a")
+	was.Cause = "why"
+	require.Equal(t, "why", r.cause("a", []Aside{aside("b"), was}))
+}
+
+// heads is a store that knows how far networks have come, and nothing else.
+type heads struct {
+	Store
+	at      map[chain.Network]time.Time
+	version int64
+}
+
+func (h heads) Network(_ context.Context, id chain.Network) (Progress, error) {
+	return Progress{Network: id, Head: chain.Head{Time: h.at[id]}, Version: h.version}, nil
+}
+
+func TestTheOldestClockIsThatOfThePlacesThatAreHeld(t *testing.T) {
+	inv := quoted("a", func(inv *Invoice) {
+		inv.Quote.Quarantine = time.Hour
+		other := *inv.Quote
+		other.Asset.ID, other.Address = otherCoin, "0xb"
+		inv.Earlier = []Quote{other}
+	})
+	for minute, want := range map[int]time.Time{10: at(10), 30: at(20)} {
+		s := &Service{cfg: Config{Store: heads{at: map[chain.Network]time.Time{otherCoin.Network(): at(minute)}}}}
+		c, err := s.withOldest(t.Context(), inv, clock{head: chain.Head{Time: at(20)}})
+		require.NoError(t, err)
+		require.Equal(t, want, c.oldest)
+	}
+}
+
+func TestAnAmountFreesNoNumber(t *testing.T) {
+	before := quoted("a", func(inv *Invoice) { inv.Quote.Quarantine, inv.Quote.Slot = time.Hour, "slot" })
+	after := before
+	after.State.ReleasedAt = at(60)
+	list := releases(before, after)
+	require.Len(t, list, 1)
+	require.False(t, list[0].Reuse)
+}
+
+func TestWhoIsOvertakenStops(t *testing.T) {
+	s, r := &Service{cfg: Config{Store: heads{version: 4}}}, &refusals{named: map[string]refusal{}}
+	n := &network{id: testNet}
+	require.ErrorIs(t, s.refused(t.Context(), n, Progress{Version: 3}, Batch{}, ErrConflict, r), errOvertaken)
+	require.NoError(t, s.refused(t.Context(), n, Progress{Version: 4}, Batch{}, ErrConflict, r))
+}
+
+// lessor grants a lease once and then gives it to somebody else.
+type lessor struct{ asked int }
+
+func (l *lessor) Lease(_ context.Context, name, holder string, _ time.Duration) (Lease, error) {
+	if l.asked++; l.asked > 1 {
+		return Lease{}, ErrLeased
+	}
+	return Lease{Duty: name, Holder: holder}, nil
+}
+
+func (*lessor) Release(context.Context, Lease) error { return nil }
+
+func TestWhoLosesADutyStopsWorkingOnIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &duty{leaser: &lessor{}, name: "follow", holder: "me", ttl: time.Minute}
+		err := d.during(t.Context(), func(ctx context.Context) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		require.ErrorIs(t, err, ErrLeased)
+		require.Zero(t, d.fence())
+	})
+}
