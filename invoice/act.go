@@ -352,7 +352,7 @@ func (s *Service) moveOnce(ctx context.Context, project, id string, plan func(In
 	if err != nil {
 		return Invoice{}, err
 	}
-	if e.by.Kind == "" && c.head.Time.After(before.Deadline) { // by the chain's time, whatever our clock says
+	if e.by.Kind == "" && c.head.Time.After(before.EffectiveDeadline()) { // by the chain's time, whatever our clock says
 		return Invoice{}, refuse("asset", e.inv.Quote.Asset.Code, "cannot be chosen, since the time to pay is over")
 	}
 	if e.by.Kind != "" {

@@ -144,3 +144,18 @@ func TestAFirstHolderGetsWhatIsOlderThanItsClaimAsNobodyElseCan(t *testing.T) {
 		w.wants(inv, invoice.StatusCompleted, exact)
 	}, pooled(1))
 }
+
+func TestAnAssetIsChosenAgainAfterARefreshPastTheFirstDeadline(t *testing.T) {
+	inWorld(t, func(w *world) {
+		inv := w.create()
+		time.Sleep(31 * time.Minute)
+		w.mine(1)
+		_, err := w.svc.Refresh(w.t.Context(), invoice.Act{Project: "shop", Invoice: inv.ID}, 0)
+		require.NoError(t, err)
+		time.Sleep(time.Minute)
+		w.mine(1)
+		got, err := w.svc.Choose(w.t.Context(), "shop", inv.ID, "TOK")
+		require.NoError(t, err)
+		require.Equal(t, "TOK", got.Quote.Asset.Code)
+	})
+}
