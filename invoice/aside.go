@@ -108,6 +108,13 @@ func (p Progress) asideAfter(v view, t touch, now time.Time) []Aside {
 	out := slices.DeleteFunc(slices.Clone(p.Aside), func(a Aside) bool {
 		return v.rewound && a.Unexamined != nil && a.Unexamined.Height > v.fork
 	})
+	for i, a := range out {
+		if u := a.Unexamined; u != nil && v.provesEarlier(u.Height, u.Time) {
+			earlier := *u
+			earlier.Time = v.earliest
+			out[i].Unexamined = &earlier
+		}
+	}
 	for _, u := range v.unexamined {
 		out = setAside(out, Aside{Since: now, Cause: u.Reason, Unexamined: &u})
 	}

@@ -266,6 +266,51 @@ func TestAnUnexaminedTransactionThatLeftTheChainIsNotAwaited(t *testing.T) {
 	})
 }
 
+func TestAPaymentOfThePoolThatIsMinedUnexaminedIsNotToldAsLost(t *testing.T) {
+	inVeiledWorld(t, func(w *world, v *veiled) {
+		inv := w.create()
+		txid := w.pay(inv, "SIM", "10")
+		w.settle() // it is seen in the pool
+		require.Len(t, w.get(inv).Payments, 1)
+		v.veil(txid)
+		w.mine(3)
+		require.NotContains(t, w.told(inv), invoice.EventPaymentLost)
+		v.veil("")
+		time.Sleep(2 * time.Minute)
+		w.mine(1)
+		w.wants(inv, invoice.StatusCompleted, exact)
+		require.NotContains(t, w.told(inv), invoice.EventPaymentLost)
+	})
+}
+
+func TestALaterStampCountsForATransactionThatIsExaminedLater(t *testing.T) {
+	for name, steps := range map[string]int{"in one step": 1, "in a later step": 4} { // a step has four blocks
+		t.Run(name, func(t *testing.T) {
+			inVeiledWorld(t, func(w *world, v *veiled) {
+				inv := w.create()
+				w.stop()
+				v.veil(w.pay(inv, "SIM", "10"))
+				for range steps {
+					w.chain.MineAt(time.Now().Add(90 * time.Minute)) // by a clock that is ahead
+				}
+				time.Sleep(time.Minute)
+				w.chain.MineAt(time.Now())
+				time.Sleep(2 * time.Hour)
+				w.cfg.Chains[0].Watcher = w.watcher(v)
+				w.start()
+				w.mine(1)
+				v.veil("")
+				time.Sleep(3 * time.Minute)
+				w.mine(3)
+				w.mine(1)
+				got := w.get(inv)
+				require.Equal(t, invoice.StatusCompleted, got.State.Status)
+				require.Equal(t, "exact", got.State.Outcome.String())
+			})
+		})
+	}
+}
+
 func TestAFloodOfUnexaminedTransactionsIsBounded(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.stop()

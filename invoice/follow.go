@@ -194,6 +194,7 @@ const heartbeat = time.Minute
 func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.Step) (Progress, error) {
 	v := look(n.id, step)
 	v.after(n.latestStamp())
+	v.veil(p.Aside)
 	began := time.Now()
 	next := Progress{Network: n.id, Cursor: step.Cursor, Head: advanceHead(p.Head, step, s.cfg.Now().UTC()), Version: p.Version + 1}
 	refused := &refusals{named: map[string]refusal{}}

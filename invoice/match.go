@@ -24,6 +24,7 @@ type view struct {
 	to         map[chain.Address][]sighting
 	byKey      map[chain.Key]sighting
 	unexamined []chain.Unexamined
+	veiled     map[string]bool // transactions in a block that could not be examined, those of earlier steps too
 	// What is in a block of the last stampReach ones below first, and stamped after earliest, was there by earliest: a
 	// block that joined after it says so. The zero time says nothing.
 	first    uint64
@@ -59,7 +60,10 @@ func look(network chain.Network, step chain.Step) view {
 			t.Replaceable = false
 			v.add(sighting{t, BlockRef{b.Height, b.Hash, stamps[i]}})
 		}
-		v.unexamined = append(v.unexamined, b.Unexamined...)
+		for _, u := range b.Unexamined {
+			u.Time = stamps[i]
+			v.unexamined = append(v.unexamined, u)
+		}
 	}
 	if len(stamps) > 0 {
 		v.first, v.earliest = step.Joined[0].Height, stamps[0]
@@ -247,13 +251,30 @@ func (v view) left(p Payment) bool {
 	if p.inBlock() {
 		return v.rewound && p.Block.Height > v.fork
 	}
-	return v.poolKnown
+	return v.poolKnown && !v.veiled[p.Key.TxID]
+}
+
+// veil notes which transactions are in a block, although nobody could say yet what is in them: they left the pool for that.
+func (v *view) veil(aside []Aside) {
+	v.veiled = map[string]bool{}
+	for _, a := range aside {
+		if a.Unexamined != nil && (!v.rewound || a.Unexamined.Height <= v.fork) {
+			v.veiled[a.Unexamined.TxID] = true
+		}
+	}
+	for _, u := range v.unexamined {
+		v.veiled[u.TxID] = true
+	}
 }
 
 // stampedBack reports whether a block of the step proves that the payment was there before its own block was stamped.
 func (v view) stampedBack(p Payment) bool {
-	return !v.earliest.IsZero() && p.inBlock() && !p.Withdrawn && p.Block.Height < v.first &&
-		p.Block.Height+stampReach >= v.first && v.earliest.Before(p.Block.Time)
+	return p.inBlock() && !p.Withdrawn && v.provesEarlier(p.Block.Height, p.Block.Time)
+}
+
+// provesEarlier reports whether a block of the step says that one of an earlier step was there before it is stamped.
+func (v view) provesEarlier(height uint64, stamp time.Time) bool {
+	return !v.earliest.IsZero() && height < v.first && height+stampReach >= v.first && v.earliest.Before(stamp)
 }
 
 // at is the payment as the sighting shows it. What a payment of the same key is worth can differ
