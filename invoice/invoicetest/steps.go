@@ -463,6 +463,9 @@ func (w *world) mineSome(r *rand.Rand) {
 	if r.IntN(3) == 0 { // blocks that leave the pool as it is
 		t.chain.MineEmpty(1 + r.IntN(3))
 	}
+	if w.traits.ahead && r.IntN(6) == 0 { // and the blocks after it are stamped rightly
+		t.mine(1, time.Duration(60+r.IntN(60))*time.Minute)
+	}
 	t.mine(1+r.IntN(3), jitter(r))
 }
 
@@ -637,6 +640,9 @@ func (p *Process) slowDown(most time.Duration) {
 func (w *world) clockJumps(r *rand.Rand) {
 	if p, ok := w.live(r); ok {
 		skew := time.Duration(r.IntN(2400)-1200) * time.Second
+		if w.traits.ahead && r.IntN(2) == 0 {
+			skew *= 15
+		}
 		p.mu.Lock()
 		p.skew = skew
 		p.mu.Unlock()

@@ -36,6 +36,7 @@ type traits struct {
 	pool      *invoice.Pool   // addresses are used again
 	shared    *invoice.Shared // all invoices of a network are paid to one address
 	lease     time.Duration   // how long a duty stays with a process that is no longer heard of
+	ahead     bool            // blocks may be stamped an hour or two ahead, and clocks be wrong by hours
 	floors    bool            // payments may be too small to decide anything
 	kinds     []kind          // of steps
 }
@@ -60,6 +61,7 @@ func newTraits(seed uint64, cfg Config) traits {
 		t.lazy = time.Duration(2+r.IntN(7)) * time.Second
 	}
 	t.floors = r.IntN(3) == 0
+	t.ahead = r.IntN(5) == 0
 	t.confirm = []invoice.Confirmations{
 		{Depth: 1}, {Depth: 2}, {Depth: 3}, {Depth: 3}, {Depth: 6}, {}, {Tag: invoice.FinalitySafe}, {Tag: invoice.FinalityFinalized},
 	}[r.IntN(8)]
@@ -320,9 +322,9 @@ func (w *world) play() {
 	}
 	w.sleep(30 * time.Second)
 	w.goroutines = goroutines()
-	w.note("%d networks, %d processes, leases %t, pools %t, poll %s, batch %d, reach %d, confirmations %v, window %s, addresses %+v, shared %+v, lease %s, lazy %s, floors %t",
+	w.note("%d networks, %d processes, leases %t, pools %t, poll %s, batch %d, reach %d, confirmations %v, window %s, addresses %+v, shared %+v, lease %s, lazy %s, floors %t, ahead %t",
 		w.traits.networks, w.traits.processes, w.traits.leases, w.traits.pools, w.traits.poll, w.traits.batch, w.traits.reach, w.traits.confirm, w.traits.window, w.traits.pool,
-		w.traits.shared, w.traits.lease, w.traits.lazy, w.traits.floors)
+		w.traits.shared, w.traits.lease, w.traits.lazy, w.traits.floors, w.traits.ahead)
 	for w.step = 1; w.step <= w.cfg.Steps && !w.failed(); w.step++ {
 		if w.cfg.skip[w.step] {
 			continue
