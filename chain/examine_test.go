@@ -117,12 +117,15 @@ func TestWhatIsFoundIsChecked(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		c := chaintest.NewChain(chaintest.Config{})
 		good := chain.Transfer{TxID: "0x1", Asset: c.Asset("SIM").ID, To: "a", Units: big.NewInt(1)}
-		other, foreign, negative := good, good, good
+		other, foreign, negative, nothing, nowhere := good, good, good, good, good
 		other.TxID, foreign.Asset, negative.Units = "0x2", "sim:2/slip44:1", big.NewInt(-1)
+		nothing.Units, nowhere.To = new(big.Int), ""
 		for want, found := range map[error]chain.Transfer{chain.ErrIncomplete: other, chain.ErrWrongNetwork: foreign} {
 			requireFound(t, c, []chain.Transfer{good, found}, want)
 		}
-		requireFound(t, c, []chain.Transfer{negative}, chain.ErrIncomplete)
+		for _, incomplete := range []chain.Transfer{negative, nothing, nowhere} {
+			requireFound(t, c, []chain.Transfer{incomplete}, chain.ErrIncomplete)
+		}
 		requireFound(t, c, []chain.Transfer{good}, nil)
 		requireFound(t, c, nil, nil)
 	})

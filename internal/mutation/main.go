@@ -147,7 +147,7 @@ func report(out io.Writer, results []result) error {
 		case res.equivalent != "":
 			fmt.Fprintf(out, "\n%s is equivalent: %s\n", res.name, res.equivalent)
 		case !res.good():
-			fmt.Fprintf(out, "\n%s breaks this and nothing notices: %s\n%s\n", res.name, res.rule, res.err)
+			fmt.Fprintf(out, "\n%s breaks this and nothing notices: %s\n", res.name, res.rule)
 		}
 	}
 	fmt.Fprintf(out, "\n%d mutations: %d caught, %d equivalent, %d not caught\n",

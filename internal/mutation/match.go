@@ -139,7 +139,7 @@ var matchTable = []mutation{
 	},
 	{
 		name: "a later stamp says nothing of blocks before its step", file: matchFile,
-		from: `	if v.stampedBack(p) {`, to: `	if false {`,
+		from: `	if !v.stampedBack(p) {`, to: `	if true {`,
 		rule: "a miner's stamp that is ahead makes no payer late",
 	},
 	{
