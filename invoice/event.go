@@ -50,7 +50,7 @@ const (
 // Event is something that happened to an invoice, told once, in order. Its ID, Seq and Body never
 // change; a receiver that sees an ID twice has seen the event before.
 type Event struct {
-	ID       string    // unique for ever: "evt_", the invoice's id, the sequence number
+	ID       string    // unique for ever: "evt_", the invoice's id, the sequence number, and 16 digits of the hash of Body
 	Invoice  string    // whose event
 	Project  string    // the invoice's project
 	Seq      int64     // 1, 2, 3 ... within the invoice, without gaps

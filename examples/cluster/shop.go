@@ -204,7 +204,7 @@ func (s *shop) hear(w http.ResponseWriter, r *http.Request, secrets []string) {
 		http.Error(w, "not JSON", http.StatusBadRequest)
 		return
 	}
-	number, err := strconv.ParseInt(id[strings.LastIndex(id, "_")+1:], 10, 64)
+	number, err := numberOf(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before, again := s.seen[id]
@@ -254,4 +254,14 @@ func (p *payer) pay(ctx context.Context, o *order) error {
 		o.sent.Add(o.sent, units)
 	}
 	return nil
+}
+
+// numberOf is the number of an event within its invoice, which is part of its id: evt_, the invoice, the number, and a part
+// of the hash of its contents.
+func numberOf(id string) (int64, error) {
+	parts := strings.Split(id, "_")
+	if len(parts) != 4 {
+		return 0, fmt.Errorf("%s is no id of an event", id)
+	}
+	return strconv.ParseInt(parts[2], 10, 64)
 }
