@@ -85,18 +85,20 @@ var matchTable = []mutation{
 	},
 	{
 		name: "what vanishes from the pool stays", file: matchFile,
-		from: `	return v.poolKnown
-}`,
-		to: `	return false
-}`,
+		from: `	return v.poolKnown && !v.veiled[p.Key.TxID]`,
+		to:   `	return false`,
 		rule: "a transaction that was replaced is no longer money",
 	},
 	{
+		name: "what was mined unexamined is lost", file: matchFile,
+		from: `	return v.poolKnown && !v.veiled[p.Key.TxID]`,
+		to:   `	return v.poolKnown`,
+		rule: "a transaction that left the pool for a block is still money",
+	},
+	{
 		name: "an unknown pool is an empty one", file: matchFile,
-		from: `	return v.poolKnown
-}`,
-		to: `	return true
-}`,
+		from: `	return v.poolKnown && !v.veiled[p.Key.TxID]`,
+		to:   `	return !v.veiled[p.Key.TxID]`,
 		rule: "a node that does not answer takes nothing back",
 	},
 	{
@@ -144,12 +146,12 @@ var matchTable = []mutation{
 	},
 	{
 		name: "a stamp reaches one block less", file: matchFile,
-		from: `p.Block.Height+stampReach >= v.first`, to: `p.Block.Height+stampReach > v.first`,
+		from: `height+stampReach >= v.first`, to: `height+stampReach > v.first`,
 		rule: "a block may be stamped ahead of one that comes eleven later",
 	},
 	{
 		name: "a stamp reaches any block", file: matchFile,
-		from: `p.Block.Height+stampReach >= v.first && v.earliest`, to: `v.earliest`,
+		from: `height+stampReach >= v.first && v.earliest`, to: `v.earliest`,
 		rule: "a block that lies about its time makes no payment of long ago early",
 	},
 	{
