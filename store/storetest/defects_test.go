@@ -149,7 +149,7 @@ func defects() map[string]fixed {
 			return m.Lease(ctx, duty, holder, time.Hour)
 		}}, []string{"leases/a lease that runs out is free"}},
 		"settled payments come with the invoice": {defective{invoice: withSettled}, []string{
-			"settled payments/invoices come without their settled payments", "settled payments/a reader sees a payment either open or summed up",
+			"settled payments/invoices come without their settled payments", // a reader beside a writer may be too slow to see it
 		}},
 		"settled payments never come": {defective{by: withoutSettled}, []string{
 			"settled payments/a settled payment that is asked for comes too", "settled payments/settled payments of a transaction come too",
