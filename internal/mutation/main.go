@@ -47,17 +47,19 @@ func main() {
 	flag.DurationVar(&o.timeout, "timeout", 3*time.Minute, "of the tests of one package: a mutation that hangs is caught by it")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
 	var err error
 	if o.only, err = regexp.Compile(*only); err == nil {
 		err = run(ctx, o, os.Stdout)
 	}
+	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutation:", err)
-		stop()
 		os.Exit(1)
 	}
 }
+
+// say writes to whoever reads along.
+func say(out io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(out, format, args...) }
 
 // run tries the mutations and reports on each.
 func run(ctx context.Context, o options, out io.Writer) error {
@@ -71,14 +73,14 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	}
 	chosen = slices.DeleteFunc(chosen, func(m mutation) bool { return !o.only.MatchString(m.file + " " + m.name) })
 	if o.list {
-		fmt.Fprintf(out, "%d mutations fit the code\n", len(chosen))
+		say(out, "%d mutations fit the code\n", len(chosen))
 		return nil
 	}
 	dir, err := os.MkdirTemp("", "mutation")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	r := &runner{root: root, dir: dir, options: o}
 	if err := r.build(ctx, chosen); err != nil {
 		return err
@@ -113,7 +115,7 @@ func (r *runner) all(ctx context.Context, out io.Writer, list []mutation) []resu
 				results[i] = r.try(ctx, list[i])
 				mu.Lock()
 				done++
-				fmt.Fprintf(out, "%3d/%d %4.0fs %s: %s\n", done, len(list), time.Since(began).Seconds(), list[i].name, results[i].verdict())
+				say(out, "%3d/%d %4.0fs %s: %s\n", done, len(list), time.Since(began).Seconds(), list[i].name, results[i].verdict())
 				mu.Unlock()
 			}
 		})
@@ -131,10 +133,10 @@ func (r *runner) all(ctx context.Context, out io.Writer, list []mutation) []resu
 
 // report prints the table, and fails unless each mutation was caught or is said to be equivalent.
 func report(out io.Writer, results []result) error {
-	fmt.Fprintf(out, "\n%-22s %-46s %s\n", "FILE", "MUTATION", "CAUGHT BY")
+	say(out, "\n%-22s %-46s %s\n", "FILE", "MUTATION", "CAUGHT BY")
 	bad, equivalent := 0, 0
 	for _, res := range results {
-		fmt.Fprintf(out, "%-22s %-46s %s\n", res.file, res.name, res.verdict())
+		say(out, "%-22s %-46s %s\n", res.file, res.name, res.verdict())
 		switch {
 		case !res.good():
 			bad++
@@ -145,12 +147,12 @@ func report(out io.Writer, results []result) error {
 	for _, res := range results {
 		switch {
 		case res.equivalent != "":
-			fmt.Fprintf(out, "\n%s is equivalent: %s\n", res.name, res.equivalent)
+			say(out, "\n%s is equivalent: %s\n", res.name, res.equivalent)
 		case !res.good():
-			fmt.Fprintf(out, "\n%s breaks this and nothing notices: %s\n", res.name, res.rule)
+			say(out, "\n%s breaks this and nothing notices: %s\n", res.name, res.rule)
 		}
 	}
-	fmt.Fprintf(out, "\n%d mutations: %d caught, %d equivalent, %d not caught\n",
+	say(out, "\n%d mutations: %d caught, %d equivalent, %d not caught\n",
 		len(results), len(results)-bad-equivalent, equivalent, bad)
 	if bad > 0 {
 		return fmt.Errorf("%d of %d mutations were not caught", bad, len(results))
