@@ -56,18 +56,24 @@ const (
 	maxRange = 512
 )
 
-// next returns a number that nobody else gets, for an address on the network.
-func (x *indexes) next(ctx context.Context, network chain.Network) (uint32, error) {
+// next returns a number that nobody else gets, for an address on the network, and what takes it again when nobody was
+// shown it.
+func (x *indexes) next(ctx context.Context, network chain.Network) (index uint32, unused func(), err error) {
 	if err := x.check(ctx); err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	if index, ok := x.kept(network); ok {
-		return index, nil
+	if index, ok := x.doubted(network); ok { // and stays in doubt, whatever becomes of this try
+		return index, func() { x.doubt(index, network) }, nil
+	}
+	if index, ok := x.kept(); ok {
+		return index, func() { x.giveBack(index) }, nil
 	}
 	if x.pool != nil {
-		return x.pooled(ctx)
+		index, err = x.pooled(ctx)
+	} else {
+		index, err = x.fresh(ctx)
 	}
-	return x.fresh(ctx)
+	return index, func() { x.giveBack(index) }, err
 }
 
 // check holds the store against the floor, once. A transaction does so when it takes a number: outside of it the store
@@ -197,14 +203,22 @@ func (x *indexes) pooled(ctx context.Context) (uint32, error) {
 	return index, nil
 }
 
-// kept returns a number that was given back.
-func (x *indexes) kept(network chain.Network) (uint32, bool) {
+// doubted returns a number that is in doubt on the network.
+func (x *indexes) doubted(network chain.Network) (uint32, bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if list := x.doubtful[network]; len(list) > 0 {
-		x.doubtful[network] = list[1:]
-		return list[0], true
+	list := x.doubtful[network]
+	if len(list) == 0 {
+		return 0, false
 	}
+	x.doubtful[network] = list[1:]
+	return list[0], true
+}
+
+// kept returns a number of a pool that was given back.
+func (x *indexes) kept() (uint32, bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	if x.pool == nil || len(x.free) == 0 {
 		return 0, false
 	}

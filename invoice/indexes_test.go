@@ -94,6 +94,13 @@ func TestAnAddressWhoseInvoiceMayBeStoredIsGivenToNobodyOnAnotherNetwork(t *test
 			u.lose(1, stores)
 			_, err := w.svc.Create(ctx, invoice.Request{Project: "shop", OrderID: "A", Price: price("20", "EUR"), Asset: "SIM"})
 			require.Error(t, err)
+			// The shop asks for the order again, whose number is the doubtful one.
+			_, err = w.svc.Create(w.t.Context(), invoice.Request{Project: "shop", OrderID: "A", Price: price("20", "EUR"), Asset: "SIM"})
+			if stores {
+				require.ErrorIs(t, err, invoice.ErrDuplicateOrder)
+			} else {
+				require.NoError(t, err)
+			}
 			open, err := w.svc.List(w.t.Context(), invoice.Query{Project: "shop", Limit: 10})
 			require.NoError(t, err)
 			taken := map[chain.Address]string{}

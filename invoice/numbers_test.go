@@ -50,7 +50,7 @@ func TestAStoreThatLosesItsEndMeanwhileGivesNoNumberTwice(t *testing.T) {
 		if n == 50 {
 			c.next = 3
 		}
-		index, err := x.next(t.Context(), testNet)
+		index, _, err := x.next(t.Context(), testNet)
 		require.NoError(t, err)
 		require.False(t, had[index], "number %d", index)
 		had[index] = true
@@ -61,11 +61,11 @@ func TestAfterItsStoreHasLostItsEndAPoolRests(t *testing.T) {
 	now := at(0)
 	c := &counter{next: 2, free: []uint32{0}}
 	x := &indexes{store: c, now: func() time.Time { return now }, pool: &Pool{Quarantine: time.Hour}, floors: fixed(5)}
-	index, err := x.next(t.Context(), testNet)
+	index, _, err := x.next(t.Context(), testNet)
 	require.NoError(t, err)
 	require.Equal(t, uint32(5), index, "an invoice that was lost may have number 0")
 	now = at(60)
-	index, err = x.next(t.Context(), testNet)
+	index, _, err = x.next(t.Context(), testNet)
 	require.NoError(t, err)
 	require.Zero(t, index)
 }
@@ -74,7 +74,7 @@ func TestAPoolThatIsRacedForIsNoLarger(t *testing.T) {
 	c := &counter{next: 2}
 	c.taken = func() { c.next = 3 } // others were quicker
 	x := &indexes{store: c, now: time.Now, pool: &Pool{Size: 3, Quarantine: time.Hour}}
-	_, err := x.next(t.Context(), testNet)
+	_, _, err := x.next(t.Context(), testNet)
 	require.ErrorIs(t, err, ErrNoAddress)
 }
 

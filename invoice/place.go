@@ -120,7 +120,7 @@ func (s *Service) place(ctx context.Context, n *network, inv Invoice) (Quote, fu
 			return quote, func() {}, nil
 		}
 	}
-	index, err := n.indexes.next(ctx, n.id)
+	index, unused, err := n.indexes.next(ctx, n.id)
 	if err != nil {
 		return Quote{}, nil, fmt.Errorf("invoice: address: %w", err)
 	}
@@ -132,7 +132,7 @@ func (s *Service) place(ctx context.Context, n *network, inv Invoice) (Quote, fu
 	if n.Pool != nil {
 		quote.Quarantine = n.Pool.Quarantine
 	}
-	return quote, func() { n.indexes.giveBack(index) }, nil
+	return quote, unused, nil
 }
 
 // fresh is how recently a network must have been seen for its tip to be known: longer than heartbeat.

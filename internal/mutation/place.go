@@ -121,21 +121,25 @@ var placeTable = []mutation{
 	},
 	{
 		name: "a doubtful number serves another network", file: indexesFile,
-		from: `	if list := x.doubtful[network]; len(list) > 0 {
-		x.doubtful[network] = list[1:]
-		return list[0], true
-	}`,
-		to: `	for id, list := range x.doubtful {
-		if len(list) > 0 {
-			x.doubtful[id] = list[1:]
-			return list[0], true
+		from: `	list := x.doubtful[network]
+	if len(list) == 0 {`,
+		to: `	list := x.doubtful[network]
+	for id, others := range x.doubtful {
+		if len(others) > 0 {
+			network, list = id, others
 		}
-	}`,
+	}
+	if len(list) == 0 {`,
 		rule: "a number that an invoice may have is nobody else's",
 	},
 	{
+		name: "a doubtful number is free after a second try", file: indexesFile,
+		from: `		return index, func() { x.doubt(index, network) }, nil`, to: `		return index, func() { x.giveBack(index) }, nil`,
+		rule: "a number whose fate is open is never handed out on another network",
+	},
+	{
 		name: "a number that was given back stays", file: indexesFile,
-		from: `		x.doubtful[network] = list[1:]`, to: `		_ = list[1:]`,
+		from: `	x.doubtful[network] = list[1:]`, to: `	_ = list[1:]`,
 		rule: "no number is given twice",
 	},
 	{
