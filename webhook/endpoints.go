@@ -72,6 +72,7 @@ func (es *endpoints) ration(now time.Time) (skip []string, perEndpoint int) {
 	perEndpoint = es.perEndpoint
 	probes := max(1, es.workers/2) - es.slow
 	for name, e := range es.known { // in random order, so that every troubled endpoint has its turn
+		e.setBack(now)
 		room := es.perEndpoint - e.inFlight
 		if e.late > 0 {
 			room = 0
@@ -94,12 +95,23 @@ func (es *endpoints) ration(now time.Time) (skip []string, perEndpoint int) {
 	return skip, perEndpoint
 }
 
+// setBack has waits count from now that began when the clock was ahead.
+func (e *endpoint) setBack(now time.Time) {
+	if ahead := e.failedAt.Sub(now); ahead > 0 {
+		e.failedAt, e.openTill = now, e.openTill.Add(-ahead)
+	}
+	if e.lookedAt.After(now) {
+		e.lookedAt = now
+	}
+}
+
 // lookAgain is how long nothing to give up is looked for after none was found.
 const lookAgain = time.Minute
 
 // turn answers an endpoint whose breaker has opened and that had no turn for the longest time, if it is time.
 func (es *endpoints) turn(now time.Time) (name string, some bool) {
 	for other, e := range es.known {
+		e.setBack(now)
 		if e.failures >= es.breaker.Failures && now.Sub(e.lookedAt) >= lookAgain && (!some || e.lookedAt.Before(es.known[name].lookedAt)) {
 			name, some = other, true
 		}

@@ -169,3 +169,16 @@ func TestOnlySilenceCountsAgainstAnEndpoint(t *testing.T) {
 		}
 	}
 }
+
+func TestABreakerThatOpenedByAClockThatWasAheadOpensForItsTimeOnly(t *testing.T) {
+	es := newEndpoints(4, 8, BreakerConfig{Failures: 1, Open: time.Minute}.withDefaults())
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	es.begin("a")
+	es.end("a", signalSilent, false, now.Add(3*time.Hour))
+	skip, _ := es.ration(now)
+	require.Equal(t, []string{"a"}, skip)
+	skip, _ = es.ration(now.Add(59 * time.Second))
+	require.Equal(t, []string{"a"}, skip)
+	skip, _ = es.ration(now.Add(61 * time.Second))
+	require.Empty(t, skip)
+}
