@@ -417,8 +417,11 @@ func (s *Service) commit(ctx context.Context, b Batch) error {
 	if len(b.Insert) > 0 && ctx.Err() == nil {
 		again := s.cfg.Store.Commit(ctx, b)
 		if errors.Is(again, ErrConflict) {
-			if _, readErr := s.cfg.Store.Invoice(ctx, b.Insert[0].ID); readErr == nil {
+			switch _, readErr := s.cfg.Store.Invoice(ctx, b.Insert[0].ID); {
+			case readErr == nil:
 				return nil
+			case !errors.Is(readErr, ErrNotFound): // whose conflict it is stays open too
+				return fmt.Errorf("%w: %w", errOpen, readErr)
 			}
 		}
 		if !open(again) {

@@ -184,7 +184,7 @@ var placeTable = []mutation{
 	},
 	{
 		name: "an unknown invoice is answered as made", file: "invoice/create.go",
-		from: `s.cfg.Store.Invoice(ctx, b.Insert[0].ID); readErr == nil {`, to: `s.cfg.Store.Invoice(ctx, b.Insert[0].ID); true || readErr == nil {`,
+		from: `			case readErr == nil:`, to: `			case readErr == nil || errors.Is(readErr, ErrNotFound):`,
 		rule: "an invoice that was refused is not answered as made",
 	},
 	{
