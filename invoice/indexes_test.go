@@ -340,3 +340,20 @@ func TestAnEventOfTheSameNumberWithOtherContentsHasAnotherID(t *testing.T) {
 		}
 	})
 }
+
+// speechless is an unsure store that reads no single invoice either.
+type speechless struct{ *unsure }
+
+func (speechless) Invoice(context.Context, string) (invoice.Invoice, error) {
+	return invoice.Invoice{}, errors.New("connection lost")
+}
+
+func TestAConflictThatNobodyCanExplainIsNotTheCallers(t *testing.T) {
+	u := &unsure{backend: store.NewMemory()}
+	inWorld(t, func(w *world) {
+		u.lose(1, true)
+		_, err := w.svc.Create(w.t.Context(), invoice.Request{Project: "shop", OrderID: "A", Price: price("20", "EUR"), Asset: "SIM"})
+		require.ErrorContains(t, err, "connection lost")
+		require.NotErrorIs(t, err, invoice.ErrConflict, "it is stored, and nothing of it is stale")
+	}, func(c *invoice.Config) { c.Store = speechless{u} })
+}
