@@ -1,7 +1,9 @@
 package invoice
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"math/big"
 	"slices"
 	"time"
@@ -13,6 +15,14 @@ import (
 type sighting struct {
 	transfer chain.Transfer
 	block    BlockRef // zero for one in the pool
+}
+
+// order is where in the chain the transfer is, the pool after every block.
+func (s sighting) order() uint64 {
+	if s.block.Hash == "" {
+		return math.MaxUint64
+	}
+	return s.block.Height
 }
 
 // view is a step, arranged for matching.
@@ -80,13 +90,15 @@ func (v *view) after(latest time.Time) {
 	}
 }
 
-// arrange orders the sightings by where they arrived.
+// arrange orders the sightings by where they arrived, and there by when: by block, and what is in the pool last.
 func (v view) arrange() {
 	for _, s := range v.byKey {
 		v.to[s.transfer.To] = append(v.to[s.transfer.To], s)
 	}
 	for _, list := range v.to {
-		slices.SortFunc(list, func(a, b sighting) int { return compareKeys(a.transfer.Key(), b.transfer.Key()) })
+		slices.SortFunc(list, func(a, b sighting) int {
+			return cmp.Or(cmp.Compare(a.order(), b.order()), compareKeys(a.transfer.Key(), b.transfer.Key()))
+		})
 	}
 }
 

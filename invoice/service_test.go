@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/big"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -1012,10 +1013,15 @@ func TestAnAssetCannotBeChosenWhenTheChainSaysThatTheTimeIsOver(t *testing.T) {
 // oldPool is a node whose pool goes on listing what was mined long ago.
 type oldPool struct {
 	*chaintest.Chain
-	pool []chain.Transfer
+	pool atomic.Pointer[[]chain.Transfer]
 }
 
-func (o *oldPool) Pool(context.Context) ([]chain.Transfer, error) { return o.pool, nil }
+func (o *oldPool) Pool(context.Context) ([]chain.Transfer, error) {
+	if list := o.pool.Load(); list != nil {
+		return *list, nil
+	}
+	return nil, nil
+}
 
 func TestALaterStampCountsWhateverThePoolStillLists(t *testing.T) {
 	inWorld(t, func(w *world) {
@@ -1025,9 +1031,9 @@ func TestALaterStampCountsWhateverThePoolStillLists(t *testing.T) {
 		w.start()
 		inv := w.create()
 		w.pay(inv, "SIM", "10")
-		var err error
-		node.pool, err = w.chain.Pool(t.Context())
+		list, err := w.chain.Pool(t.Context())
 		require.NoError(t, err)
+		node.pool.Store(&list)
 		w.chain.MineAt(time.Now().Add(2 * time.Hour))
 		w.settle()
 		require.Len(t, w.get(inv).Payments, 1)

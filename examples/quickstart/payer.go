@@ -21,7 +21,8 @@ type payer struct {
 	mu       sync.Mutex // one payment at a time
 }
 
-// pay sends what the order's plan says and the chain does not have yet, one transaction a part.
+// pay sends what the order's plan says and the chain does not have yet, one transaction a part, and the next part when
+// the shop has seen the one before.
 func (p *payer) pay(ctx context.Context, o *order) error {
 	i := slices.IndexFunc(p.invoices.Assets(), func(a invoice.AssetConfig) bool { return a.Code == o.Currency })
 	if i < 0 {
@@ -34,8 +35,26 @@ func (p *payer) pay(ctx context.Context, o *order) error {
 		if err := p.reach(ctx, asset, chain.Address(o.Address), target); err != nil {
 			return fmt.Errorf("pay order %s: %w", o.ID, err)
 		}
+		if err := p.seen(ctx, o, target); err != nil {
+			return fmt.Errorf("wait until order %s shows its payment: %w", o.ID, err)
+		}
 	}
 	return nil
+}
+
+// seen waits until the shop has seen so many units.
+func (p *payer) seen(ctx context.Context, o *order, target *big.Int) error {
+	for {
+		inv, err := p.invoices.Invoice(ctx, "", o.Invoice)
+		if err != nil || inv.State.Received != nil && inv.State.Received.Cmp(target) >= 0 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pollTime):
+		}
+	}
 }
 
 // reach pays until the address has received so many units in blocks.

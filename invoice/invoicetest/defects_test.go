@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -438,10 +439,10 @@ func forgetHeights(f *flawed) {
 }
 
 func indexesAgain(f *flawed) {
-	n := 0
+	var n atomic.Int64
 	f.reserve = func(ctx context.Context, wallet string, size uint32) (uint32, error) {
 		first, err := f.Memory.ReserveIndexes(ctx, wallet, size)
-		if n++; n%3 == 0 {
+		if n.Add(1)%3 == 0 {
 			first = 0
 		}
 		return first, err

@@ -214,10 +214,12 @@ func (w *world) learn(inv invoice.Invoice) {
 				w.fail(ruleOrderID, "%s was answered as invoice %s and as invoice %s", o.id, o.inv.ID, inv.ID)
 			}
 			o.inv = inv
+			w.shows(inv)
 			return
 		}
 	}
 	w.shop.orders = append(w.shop.orders, &order{inv.OrderID, inv})
+	w.shows(inv)
 }
 
 // goAway has the shop ask for an invoice and not wait for the answer: nobody knows then whether it is there, and the

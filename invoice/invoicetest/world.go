@@ -1,6 +1,7 @@
 package invoicetest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -106,6 +107,7 @@ type world struct {
 	goroutines int                        // that run when nothing happens
 
 	mu      sync.Mutex // guards what follows
+	owners  map[chain.Address]string
 	was     map[string]was
 	feed    []invoice.Event
 	events  map[string]invoice.Event
@@ -162,7 +164,7 @@ func newWorld(t *testing.T, cfg Config) *world {
 	w := &world{
 		t: t, cfg: cfg, traits: newTraits(cfg.Seed, cfg), began: time.Now(), store: cfg.Open(t),
 		rates: &quotes{prices: map[rates.Pair]decimal.Decimal{}, ever: map[string][]decimal.Decimal{}}, committing: make(chan struct{}, 1), terms: &terms{byDuty: map[string]term{}},
-		firstSeen: map[chain.Key]time.Time{}, promised: map[string]invoice.Invoice{}, was: map[string]was{},
+		firstSeen: map[chain.Key]time.Time{}, promised: map[string]invoice.Invoice{}, owners: map[chain.Address]string{}, was: map[string]was{},
 		seen: map[string]invoice.Invoice{}, issued: map[chain.Address]bool{}, inspected: map[string]int64{}, dimmed: map[string]bool{},
 		events: map[string]invoice.Event{}, lastSeq: map[string]int64{}, ranges: map[string][][2]uint32{}, freed: map[string][]uint32{},
 		highest: map[chain.Network]chain.Head{}, time: map[chain.Network]time.Time{},
@@ -241,15 +243,21 @@ func (w *world) orderOf(id string) string {
 	return w.was[id].order
 }
 
-func (w *world) ownerOf(address chain.Address) string {
-	for _, o := range w.shop.orders {
-		for _, q := range quotesOf(o.inv) {
-			if q.Address == address {
-				return o.id
-			}
+// shows remembers which order an invoice's addresses belong to: the first that the shop heard of with it.
+func (w *world) shows(inv invoice.Invoice) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, q := range quotesOf(inv) {
+		if _, known := w.owners[q.Address]; !known {
+			w.owners[q.Address] = inv.OrderID
 		}
 	}
-	return "somebody else"
+}
+
+func (w *world) ownerOf(address chain.Address) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return cmp.Or(w.owners[address], "somebody else")
 }
 
 // fail notes the first rule that was broken.
