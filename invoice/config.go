@@ -96,8 +96,11 @@ type AssetConfig struct {
 	// Confirm says how deep money must be, by the amount due: the first tier that the amount fits in
 	// counts. Default [DefaultConfirm].
 	Confirm []Tier
-	// Step is what amounts are told apart by at a [Shared] address, in the asset's own unit; default 0.00000001,
-	// or one base unit if that is more.
+	// Step is what the amounts that payers are asked for are multiples of, in the asset's own unit: they are rounded
+	// up to it, because wallets and exchanges do not take every decimal that an asset has. Default 0.00000001, or one
+	// base unit if that is more. It is ten times as much, or a hundred times and so on, for amounts that would have
+	// more than 15 digits otherwise, which clients that read numbers as doubles would not pay exactly. At a [Shared]
+	// address it is also what amounts are told apart by.
 	Step decimal.Decimal
 }
 

@@ -200,7 +200,10 @@ type Terms struct {
 	// Nil is 0.
 	ToleranceUnits *big.Int `json:"tolerance_units,omitempty"`
 	// Minimum is the least that can be paid in the quoted asset, in base units. Nil is 0.
-	Minimum *big.Int      `json:"minimum,omitempty"`
+	Minimum *big.Int `json:"minimum,omitempty"`
+	// Step is what payable amounts are multiples of, in base units of the quoted asset: see [AssetConfig.Step]. Nil
+	// is 1.
+	Step    *big.Int      `json:"step,omitempty"`
 	Confirm Confirmations `json:"confirm"`
 	Late    LatePolicy    `json:"late"`
 	Other   OtherPolicy   `json:"other"`
@@ -402,7 +405,7 @@ func (inv Invoice) Network() chain.Network {
 }
 
 // Remaining is what the payer still has to send, in base units of the quoted asset: nothing once
-// enough was seen, and otherwise never less than can be sent at all.
+// enough was seen, and otherwise an amount that can be sent, of whole steps and never less than the minimum.
 func (inv Invoice) Remaining() *big.Int {
 	if inv.Quote == nil || inv.Terms.Standing {
 		return new(big.Int)
@@ -413,9 +416,9 @@ func (inv Invoice) Remaining() *big.Int {
 	}
 	rest := new(big.Int).Sub(inv.Quote.Due, counted)
 	if least := orZero(inv.Terms.Minimum); rest.Cmp(least) < 0 {
-		return new(big.Int).Set(least)
+		rest.Set(least)
 	}
-	return rest
+	return roundUp(rest, inv.Terms.Step)
 }
 
 // PaidAsset is the asset that most of the money came in, by value; the quoted one when nothing

@@ -166,7 +166,9 @@ func (s *Service) sharedPlace(ctx context.Context, n *network, inv Invoice) (Quo
 		return Quote{}, err
 	}
 	a, _ := s.findAsset(string(quote.Asset.ID))
-	step := a.UnitsUp(a.Step)
+	reach := new(big.Int).Mul(a.stepUnits(quote.Due), big.NewInt(int64(n.Shared.Slots)))
+	step := a.stepUnits(reach.Add(reach, quote.Due)) // also of the largest amount that it may come to
+	quote.Due = roundUp(quote.Due, step)
 	last := new(big.Int).Mul(step, big.NewInt(int64(n.Shared.Slots-1)))
 	last.Add(last, quote.Due)
 	held, err := s.cfg.Store.HeldSlots(ctx, n.id, quote.Address, slotOf(quote.Asset.ID, quote.Due), slotOf(quote.Asset.ID, last), 2*n.Shared.Slots)

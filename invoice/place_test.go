@@ -227,7 +227,7 @@ func TestDiscountAndCommissionRoundUpInWhatIsDue(t *testing.T) {
 		{"0", "50", "10.1", "0.2"},
 		{"10", "100", "9.18", "0.18"},
 		{"-5", "0", "10.5", "0.21"},
-		{"33.333333333", "100", "6.800000000034", "0.133333333334"},
+		{"33.333333333", "100", "6.80000001", "0.133333333334"},
 	} {
 		t.Run(fmt.Sprintf("discount %s share %s", c.discount, c.share), func(t *testing.T) {
 			inWorld(t, func(w *world) {

@@ -81,6 +81,7 @@ func (s *Service) quoted(ctx context.Context, inv Invoice, a AssetConfig, now ti
 		q.Rate, q.Due = rate, divideUp(hundredfold, rate.Value.Mul(hundred))
 	}
 	inv.Terms.charge(q)
+	q.Due = a.payable(q.Due)
 	if err := a.checkDue(q.Due, p.Amount); err != nil {
 		return nil, err
 	}
@@ -119,6 +120,40 @@ func (a AssetConfig) checkDue(due *big.Int, price decimal.Decimal) error {
 		return bad
 	}
 	return nil
+}
+
+// doubleDigits is how many decimal digits every double keeps: the text of such a number, read as a double and written
+// again, is the same.
+const doubleDigits = 15
+
+// stepUnits is the step that an amount of so many base units is a multiple of when a payer is asked for it: the
+// configured one, times what power of ten it takes for the amount to have no more than [doubleDigits].
+func (a AssetConfig) stepUnits(units *big.Int) *big.Int {
+	step, ten := a.UnitsUp(a.Step), big.NewInt(10)
+	last := big.NewInt(1) // the weight of the last digit that an amount of whole steps may have
+	for next := big.NewInt(10); new(big.Int).Rem(step, next).Sign() == 0; next = new(big.Int).Mul(next, ten) {
+		last = next
+	}
+	most := new(big.Int).Exp(ten, big.NewInt(doubleDigits), nil)
+	for most.Mul(most, last); units.Cmp(most) >= 0; most.Mul(most, ten) {
+		step.Mul(step, ten)
+	}
+	return step
+}
+
+// payable rounds up to an amount that a payer can type and a double can hold.
+func (a AssetConfig) payable(units *big.Int) *big.Int { return roundUp(units, a.stepUnits(units)) }
+
+// roundUp rounds a positive amount up to a multiple of the step; nil is 1.
+func roundUp(units, step *big.Int) *big.Int {
+	if step == nil {
+		return units
+	}
+	rest := new(big.Int).Rem(units, step)
+	if rest.Sign() == 0 {
+		return units
+	}
+	return new(big.Int).Add(units, rest.Sub(step, rest))
 }
 
 // floorUnits is the least that a payment decides anything with, in base units.
@@ -344,7 +379,7 @@ func (s *Service) FiatDecimals(code string) (int32, bool) {
 
 // terms completes terms with what the asset and the amount due decide.
 func (a AssetConfig) terms(t Terms, due *big.Int) Terms {
-	t.Minimum = a.minimumUnits()
+	t.Minimum, t.Step = a.minimumUnits(), a.stepUnits(due)
 	t.Confirm = a.confirm(a.Decimal(due))
 	return t
 }

@@ -30,7 +30,7 @@ func cloneInvoice(inv invoice.Invoice) invoice.Invoice {
 	inv.Terms.Assets = slices.Clone(inv.Terms.Assets)
 	inv.Data = maps.Clone(inv.Data)
 	inv.Terms.ToleranceUnits = cloneInt(inv.Terms.ToleranceUnits)
-	inv.Terms.Minimum = cloneInt(inv.Terms.Minimum)
+	inv.Terms.Minimum, inv.Terms.Step = cloneInt(inv.Terms.Minimum), cloneInt(inv.Terms.Step)
 	inv.Actions = slices.Clone(inv.Actions)
 	inv.State.Received = cloneInt(inv.State.Received)
 	inv.State.Counted = cloneInt(inv.State.Counted)

@@ -17,7 +17,7 @@ func live(t *testing.T) *life.Shop {
 	s := &life.Shop{
 		T: t, Service: w.service, Chain: w.chain, Asset: w.chain.Asset("SIM"), Poll: time.Second, Window: 30 * time.Minute, Tolerance: 5,
 		Create: func(order string) string {
-			return w.create(t, `{"order_id":"`+order+`","crypto_amount":1.000000000000000003,"currency":"SIM","allowed_error_percent":5,`+
+			return w.create(t, `{"order_id":"`+order+`","crypto_amount":1.00000001,"currency":"SIM","allowed_error_percent":5,`+
 				`"callback_url":"https://example.com/hook"}`).text(t, "invoice_id")
 		},
 		Status: func(id string) string { return w.do(t, "GET", "/invoices/"+id, w.key, "").text(t, "status") },
@@ -52,14 +52,14 @@ func TestA25_Incident40_CallbacksSayWhatWasPaidOfWhatByteByByte(t *testing.T) {
 	life.Play(t, start, live, func(s *life.Shop) {
 		id, _, hooks := s.Told(40, 61)
 		want := func(status, paid, units, second string) string {
-			return `{"invoice_id":"` + id + `","status":"` + status + `","order_id":"told","currency":"SIM","crypto_amount":1.000000000000000003,` +
+			return `{"invoice_id":"` + id + `","status":"` + status + `","order_id":"told","currency":"SIM","crypto_amount":1.00000001,` +
 				`"fiat_amount":2000.01,"fiat_currency":"EUR","actual_crypto_amount_paid":` + paid + `,"actual_crypto_amount_paid_in_units":` + units +
 				`,"updated_at":"2024-01-15T10:30:` + second + `Z"}`
 		}
 		bodies := []string{
-			want("paid_partial", "0.400000000000000001", "400000000000000001", "06"),
-			want("pending", "1.010000000000000002", "1010000000000000002", "16"),
-			want("completed", "1.010000000000000002", "1010000000000000002", "21"),
+			want("paid_partial", "0.400000004", "400000004000000000", "06"),
+			want("pending", "1.0100000101", "1010000010100000000", "16"),
+			want("completed", "1.0100000101", "1010000010100000000", "21"),
 		}
 		require.Len(s.T, hooks, len(bodies))
 		secrets, err := s.Hooks.Secrets.Secrets(s.Context(), s.Read(id).Project)

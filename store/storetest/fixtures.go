@@ -42,6 +42,7 @@ func newInvoice(n int, change ...func(*invoice.Invoice)) invoice.Invoice {
 		Terms: invoice.Terms{
 			TolerancePercent: decimal.RequireFromString("0.5"),
 			Minimum:          big.NewInt(1000),
+			Step:             big.NewInt(10),
 			Confirm:          invoice.Confirmations{Depth: 12},
 			Late:             invoice.LateHold,
 			Other:            invoice.OtherAccept,

@@ -167,6 +167,7 @@ func answersAreCopies(t *testing.T, b store.Backend) {
 		inv.Data["new"] = "x"
 		inv.Quote.Address = "elsewhere"
 		inv.Terms.Minimum.SetInt64(1)
+		inv.Terms.Step.SetInt64(1)
 		inv.Terms.ToleranceUnits.SetInt64(1)
 		inv.Actions[0].Comment = "changed"
 		inv.State.Received.SetInt64(1)
