@@ -17,7 +17,7 @@ func live(t *testing.T) *life.Shop {
 	s := &life.Shop{
 		T: t, Service: w.service, Chain: w.chain, Asset: w.chain.Asset("SIM"), Poll: time.Second, Window: 30 * time.Minute, Tolerance: 5,
 		Create: func(order string) string {
-			return w.create(t, `{"order_id":"`+order+`","crypto_amount":1.00000001,"currency":"SIM","allowed_error_percent":5,`+
+			return w.create(t, `{"order_id":"`+order+`","crypto_amount":1.000000000000000003,"currency":"SIM","allowed_error_percent":5,`+
 				`"callback_url":"https://example.com/hook"}`).text(t, "invoice_id")
 		},
 		Status: func(id string) string { return w.do(t, "GET", "/invoices/"+id, w.key, "").text(t, "status") },
