@@ -194,13 +194,17 @@ func (w *world) auditCursor(id chain.Network) {
 	}
 	want := incoming(blocks, w.issued)
 	for key := range want {
-		if aside(p, key.TxID) && !w.has(key) {
+		if aside(p, key) && !w.has(key) {
 			delete(want, key)
 		}
 	}
 	for _, inv := range w.seen {
 		for _, pay := range inv.Payments {
 			if pay.Key.Network != id || pay.Withdrawn || pay.Block.Hash == "" {
+				continue
+			}
+			if stands(p, inv.ID, pay.Block.Height) { // as it was before the fork
+				delete(want, pay.Key)
 				continue
 			}
 			t, there := want[pay.Key]
@@ -215,9 +219,18 @@ func (w *world) auditCursor(id chain.Network) {
 	}
 }
 
-// aside reports whether the transaction is one that could not be examined so far.
-func aside(p invoice.Progress, txid string) bool {
-	return slices.ContainsFunc(p.Aside, func(a invoice.Aside) bool { return a.Unexamined != nil && a.Unexamined.TxID == txid })
+// aside reports whether the transfer could not be taken into account so far: its transaction could not be examined, or
+// the store did not take what its invoice has of a step.
+func aside(p invoice.Progress, key chain.Key) bool {
+	return slices.ContainsFunc(p.Aside, func(a invoice.Aside) bool {
+		return a.Unexamined != nil && a.Unexamined.TxID == key.TxID ||
+			slices.ContainsFunc(a.Seen, func(s invoice.Seen) bool { return s.Transfer.Key() == key })
+	})
+}
+
+// stands reports whether the store could not take back the blocks from the height on of the invoice so far.
+func stands(p invoice.Progress, id string, height uint64) bool {
+	return slices.ContainsFunc(p.Aside, func(a invoice.Aside) bool { return a.Invoice == id && a.Rewound && height > a.Fork })
 }
 
 // has reports whether any invoice has the payment in a block.
