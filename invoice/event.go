@@ -77,7 +77,7 @@ type Message struct {
 	Seq      int64     //
 	Project  string    // whose secrets sign it
 	URL      string    // where it goes
-	Endpoint string    // scheme, host and port of URL: what is isolated, throttled, given up on
+	Endpoint string    // what is isolated, throttled, given up on: whoever makes the message decides it by Project and URL
 	Body     []byte    // what is posted, byte for byte
 	At       time.Time // when the event happened, by our clock: from then on it may be told
 	Format   string    // how it is told: the format may sign in a way of its own when the message is sent

@@ -196,10 +196,14 @@ func (cryptomus) Name() string { return CryptomusName }
 
 // Rules implements [Ruled].
 func (cryptomus) Rules() Rules {
-	return Rules{Key: "payment", Sign: func(m invoice.Message, key string) ([]byte, http.Header, error) {
-		body, err := SignCryptomus(m.Body, key)
-		return body, nil, err
-	}}
+	return Rules{
+		Key:   "payment",
+		Taken: func(status int) bool { return status >= 200 && status <= 299 },
+		Sign: func(m invoice.Message, key string) ([]byte, http.Header, error) {
+			body, err := SignCryptomus(m.Body, key)
+			return body, nil, err
+		},
+	}
 }
 
 // CryptomusSignature is the signature of a body: the MD5 of its base64 followed by the key.

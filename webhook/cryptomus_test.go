@@ -363,6 +363,27 @@ func TestCryptomusIsDeliveredWithItsSignatureInTheBody(t *testing.T) {
 	})
 }
 
+// A shop whose order does not exist yet, a firewall, a page that moves: all are over some time later.
+func TestCryptomusIsToldAgainUntilItIsTaken(t *testing.T) {
+	for _, refusal := range []int{301, 302, 400, 401, 403, 404, 410, 500} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			n, err := webhook.NewNotifier(webhook.Cryptomus())
+			require.NoError(t, err)
+			w.cfg.Rules = n.Rules()
+			w.cfg.Keys = keysFunc(func(project, name string) (string, error) { return project + "-" + name, nil })
+			w.net.answer = func(n int, _ got) reply { return reply{status: []int{refusal, 204}[min(n, 1)]} }
+			ev := completed(tron3())
+			ev.At = time.Now()
+			w.commit(n.Messages(ev, tron3())...)
+			w.runFor(time.Minute)
+			rec := w.history(ev.Invoice)[0]
+			require.Equal(t, webhook.StateDelivered, rec.State, refusal)
+			require.Len(t, rec.Attempts, 2, refusal)
+		})
+	}
+}
+
 func TestIncident44_ATestIsMarked(t *testing.T) {
 	for status, final := range map[string]bool{"paid": true, "process": false, "check": false, "refund_process": false, "system_fail": true} {
 		for kind, address := range map[string]string{"payment": "null", "wallet": `"u-1"`} {

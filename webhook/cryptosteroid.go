@@ -385,7 +385,7 @@ func (cryptoSteroid) Secret(inv invoice.Invoice) string { return inv.Data[crypto
 // Rules implements [Ruled].
 func (cryptoSteroid) Rules() Rules {
 	return Rules{
-		Only200: true,
+		Taken: func(status int) bool { return status == http.StatusOK },
 		Schedule: []time.Duration{
 			15 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute,
 			time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour,

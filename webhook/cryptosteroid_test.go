@@ -192,7 +192,10 @@ func TestA30_TheTokenIsTheInvoicesSecretAndNothingGoesWithoutIt(t *testing.T) {
 	require.NotContains(t, string(messages[0].Body), "s3cret")
 
 	rules := notifier.Rules()["cryptosteroid"]
-	require.True(t, rules.Only200)
+	require.True(t, rules.Taken(200))
+	for _, status := range []int{201, 204, 301, 404, 410, 500} {
+		require.False(t, rules.Taken(status), "exactly 200 is asked for")
+	}
 	require.Len(t, rules.Schedule, 9, "ten tries")
 	require.Empty(t, rules.Key)
 	body, header, err := rules.Sign(messages[0], "")

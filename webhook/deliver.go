@@ -170,10 +170,12 @@ func (a answer) verdict(r Rules) verdict {
 		return verdictStop
 	case a.err != nil:
 		return verdictRetry
-	case r.Only200 && a.status != http.StatusOK && a.status != http.StatusGone:
-		return verdictRetry
+	case r.Taken == nil:
+		return judge(a.status)
+	case r.Taken(a.status):
+		return verdictDelivered
 	}
-	return judge(a.status)
+	return verdictRetry
 }
 
 func (a answer) signal() signal {

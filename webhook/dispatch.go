@@ -243,6 +243,7 @@ type run struct {
 // flight is a delivery under way.
 type flight struct {
 	endpoint string
+	opened   int // how often the endpoint's breaker had opened when it began
 	since    time.Time
 	answered bool // the endpoint is free; what came of it is being recorded
 	late     bool
@@ -374,7 +375,7 @@ func (r *run) idle(ctx context.Context) time.Duration {
 func (r *run) start(delivery Delivery) {
 	f := &flight{endpoint: delivery.Message.Endpoint, since: r.cfg.Now()}
 	r.prompt[f] = true
-	r.endpoints.begin(f.endpoint)
+	f.opened = r.endpoints.begin(f.endpoint)
 	go func() {
 		r.deliver(r.base, r.sending, delivery, func(s signal) { r.news <- news{flight: f, signal: s} })
 		r.news <- news{flight: f, recorded: true}
@@ -421,7 +422,8 @@ func (r *run) settle(n news) {
 		delete(r.prompt, n.flight)
 	default:
 		n.answered = true
-		if r.endpoints.end(n.endpoint, n.signal, n.flight.late, r.cfg.Now()) {
+		s := r.endpoints.news(n.endpoint, n.signal, n.opened)
+		if r.endpoints.end(n.endpoint, s, n.flight.late, r.cfg.Now()) {
 			r.cfg.Logger.Warn("webhook: endpoint does not answer, leaving it alone for a while", "endpoint", n.endpoint)
 		}
 	}

@@ -633,6 +633,54 @@ func TestA22_LateDeliveriesGiveUpTheirPlace(t *testing.T) {
 	})
 }
 
+func TestNoProjectFeelsThatAnotherURLOfTheHostHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.net.answer = func(_ int, g got) reply { return reply{hang: strings.Contains(g.URL, "hang")} }
+		to := func(project, path string, n int) {
+			m := message(fmt.Sprint(project, n), 1, "plugins.example")
+			m.Project, m.URL = project, "https://plugins.example"+path
+			var err error
+			m.Endpoint, err = webhook.Endpoint(m.Project, m.URL)
+			require.NoError(t, err)
+			w.commit(m)
+		}
+		for n := range 40 {
+			to("b", "/hang", n)
+		}
+		d, stop := w.run()
+		for n := range 200 {
+			to("a", "/hook", n)
+			d.Hint()
+			synctest.Wait()
+			require.Equal(t, webhook.StateDelivered, w.history(fmt.Sprint("a", n))[0].State, "told without any time passing")
+			time.Sleep(time.Second)
+			synctest.Wait()
+		}
+		stop()
+	})
+}
+
+func TestABurstThatTimesOutTogetherOpensTheBreakerOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		var up atomic.Bool
+		w.net.answer = func(int, got) reply { return reply{hang: !up.Load()} }
+		for n := range 32 {
+			w.commit(message(fmt.Sprint("inv", n), 1, "shop.example"))
+		}
+		_, stop := w.run()
+		time.Sleep(w.cfg.Client.Timeout + time.Second)
+		synctest.Wait()
+		require.Len(t, w.net.seen(), 32)
+		up.Store(true)
+		time.Sleep(31 * time.Second)
+		synctest.Wait()
+		require.Greater(t, len(w.net.seen()), 32, "the breaker is open for as long as after one failure too many")
+		stop()
+	})
+}
+
 // More endpoints hang than there are workers. Once they have been found out they get half of the workers
 // at most, and new messages of others go out at once.
 func TestA22_ManyHangingEndpointsGetHalfOfTheWorkers(t *testing.T) {

@@ -31,12 +31,14 @@
 //	failure of the last attempt on schedule   is dead
 //	none for as long as the schedule takes    is dead, tried or not: see Config.Schedule
 //
+// A format may have rules of its own in place of these ([Rules]): what the vendors document wins.
+//
 // A dead message is kept with its history, and lets the next of its invoice go on. Resend of the
 // [Outbox] makes it due again.
 //
 // # What keeps endpoints apart
 //
-// An endpoint, which is the scheme, host and port of a URL, has a bounded number of deliveries in
+// An endpoint, which is the URL of a project but for what distinguishes orders ([Endpoint]), has a bounded number of deliveries in
 // flight. A delivery that takes longer than a second goes on beside the others, which have its place, and
 // nothing else is sent to its endpoint until it is over. Once one could not be reached or was too slow it
 // gets a single one at a time, after several failures in a row none for a while (its messages wait

@@ -37,12 +37,12 @@ const (
 	signalSilent                 // it could not be reached, or was too slow
 )
 
-// endpoint is what is remembered of one scheme, host and port. One that is idle and answers is not
-// remembered at all.
+// endpoint is what is remembered of one [Endpoint]. One that is idle and answers is not remembered at all.
 type endpoint struct {
 	inFlight int
 	late     int       // how many of them try our patience
 	failures int       // in a row; more than 0: troubled
+	opened   int       // how often its breaker has opened, also again
 	failedAt time.Time // when the last of them was
 	openTill time.Time // until then nothing is sent
 	lookedAt time.Time // when something to give up was looked for; zero to look as soon as possible
@@ -126,8 +126,8 @@ func (es *endpoints) looked(name string, now time.Time, more bool) {
 	}
 }
 
-// begin counts a delivery in.
-func (es *endpoints) begin(name string) {
+// begin counts a delivery in, and answers how often the breaker had opened by then.
+func (es *endpoints) begin(name string) (opened int) {
 	e := es.known[name]
 	if e == nil {
 		e = &endpoint{}
@@ -137,6 +137,16 @@ func (es *endpoints) begin(name string) {
 	if e.failures > 0 {
 		es.slow++
 	}
+	return e.opened
+}
+
+// news is what a delivery shows that began when the breaker had opened so often: what was under way when it opened says
+// nothing that is not known, or a burst of deliveries that time out together would leave the endpoint alone for long.
+func (es *endpoints) news(name string, s signal, opened int) signal {
+	if s == signalSilent && es.known[name].opened != opened {
+		return signalNone
+	}
+	return s
 }
 
 // late notes that a delivery no longer counts among the workers.
@@ -194,6 +204,7 @@ func (es *endpoints) fail(e *endpoint, now time.Time) (opened bool) {
 	if beyond < 0 {
 		return false
 	}
+	e.opened++
 	open := es.breaker.Open
 	for range min(beyond, 32) {
 		open = min(2*open, es.breaker.MaxOpen)

@@ -75,7 +75,7 @@ func (n *Notifier) Messages(ev invoice.Event, inv invoice.Invoice) []invoice.Mes
 	if !tell {
 		return nil
 	}
-	endpoint, err := Endpoint(inv.CallbackURL)
+	endpoint, err := Endpoint(inv.Project, inv.CallbackURL)
 	if err != nil {
 		endpoint = "invalid" // the attempt to tell it will say so in the history
 	}

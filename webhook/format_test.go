@@ -124,6 +124,8 @@ func TestMessagesCarryTheEvent(t *testing.T) {
 	inv := ether(t, "1", "1")
 	ev := completed(inv)
 	itispay, _ := webhook.ItisPay().Body(ev, inv)
+	endpoint, err := webhook.Endpoint(inv.Project, inv.CallbackURL)
+	require.NoError(t, err)
 
 	for _, c := range []struct {
 		name, format, told string
@@ -136,7 +138,7 @@ func TestMessagesCarryTheEvent(t *testing.T) {
 		inv.Format = c.format
 		require.Equal(t, []invoice.Message{{
 			ID: ev.ID, Event: ev.Type, Invoice: inv.ID, Seq: 3, Project: "p1", URL: inv.CallbackURL,
-			Endpoint: "https://shop.example:443", Body: c.body, At: ev.At, Format: c.told,
+			Endpoint: endpoint, Body: c.body, At: ev.At, Format: c.told,
 		}}, n.Messages(ev, inv), c.name)
 	}
 

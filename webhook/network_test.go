@@ -21,7 +21,7 @@ import (
 // its history.
 func deliverTo(t *testing.T, client *http.Client, url string) webhook.Record {
 	t.Helper()
-	endpoint, err := webhook.Endpoint(url)
+	endpoint, err := webhook.Endpoint("p1", url)
 	require.NoError(t, err)
 	m := message("inv", 1, "shop.example")
 	m.URL, m.Endpoint = url, endpoint

@@ -16,9 +16,9 @@ type Rules struct {
 	Sign func(m invoice.Message, key string) (body []byte, header http.Header, err error)
 	// Key names the key of the project that Sign needs; see [Keys].
 	Key string
-	// Only200 says that the endpoint has taken a message only when it answers 200: any other answer but 410 is
-	// tried again.
-	Only200 bool
+	// Taken reports whether the endpoint has taken a message when it answers with the status. Whatever else it answers,
+	// the message is tried again, and no answer disables the URL. Nil is what the package comment says.
+	Taken func(status int) bool
 	// Schedule takes the place of Config.Schedule for messages of this format; nil does not.
 	Schedule []time.Duration
 }

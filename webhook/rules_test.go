@@ -31,7 +31,7 @@ func (stamped) Secret(inv invoice.Invoice) string { return "secret of " + inv.ID
 
 func (stamped) Rules() webhook.Rules {
 	return webhook.Rules{
-		Key: "payment", Only200: true, Schedule: []time.Duration{time.Minute, 2 * time.Minute},
+		Key: "payment", Taken: func(status int) bool { return status == http.StatusOK }, Schedule: []time.Duration{time.Minute, 2 * time.Minute},
 		Sign: func(m invoice.Message, key string) ([]byte, http.Header, error) {
 			return append(m.Body, "+"+key...), http.Header{"Token": {m.Secret}}, nil
 		},

@@ -3,6 +3,8 @@ package webhook
 import (
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"io"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -12,9 +14,14 @@ import (
 // maxURL bounds a callback URL, in characters.
 const maxURL = 2048
 
-// Endpoint is what deliveries are isolated by: scheme, host and port of a callback URL in one spelling,
-// such as "https://shop.example:443".
-func Endpoint(raw string) (string, error) {
+// shards is how many endpoints the URLs of a project at one host have at most: paths that name an order must not make
+// an endpoint each, for a claim goes from one endpoint to the next.
+const shards = 64
+
+// Endpoint is what deliveries are isolated by: scheme, host and port of a callback URL in one spelling, the project
+// whose it is, and a number from 0 to 63 that its path decides, such as "https://shop.example:443/p1/17". No project
+// feels what the URLs of another one do, and hardly any URL of a project what the others of it do.
+func Endpoint(project, raw string) (string, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
 		return "", errors.New("webhook: endpoint: not a URL") // the error of net/url would repeat it
@@ -33,7 +40,9 @@ func Endpoint(raw string) (string, error) {
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
 	}
-	return u.Scheme + "://" + host + ":" + strconv.Itoa(int(port)), nil
+	sum := fnv.New32a()
+	_, _ = io.WriteString(sum, u.EscapedPath()) // never fails
+	return fmt.Sprintf("%s://%s:%d/%s/%d", u.Scheme, host, port, project, sum.Sum32()%shards), nil
 }
 
 // CheckURL refuses what cannot or must not be a callback URL, by its text alone: it asks no name

@@ -1,6 +1,7 @@
 package webhook_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -25,13 +26,33 @@ func TestEndpointIsOneSpellingOfSchemeHostAndPort(t *testing.T) {
 		"https://shop.example:0/":            "",
 		"https://shop.example/%zz?pw=s3cret": "",
 	} {
-		got, err := webhook.Endpoint(raw)
+		got, err := webhook.Endpoint("p1", raw)
+		got, _, _ = strings.Cut(got, "/p1/")
 		require.Equal(t, want, got, raw)
 		require.Equal(t, want == "", err != nil, raw)
 		if err != nil {
 			require.NotContains(t, err.Error(), "s3cret")
 		}
 	}
+}
+
+func TestEndpointsAreApartByProjectAndPathButNotByOrder(t *testing.T) {
+	endpoint := func(project, url string) string {
+		t.Helper()
+		out, err := webhook.Endpoint(project, url)
+		require.NoError(t, err)
+		return out
+	}
+	all := map[string]bool{}
+	for i := range 10_000 {
+		one := endpoint("p1", fmt.Sprintf("https://shop.example/hook/%d", i))
+		require.Equal(t, one, endpoint("p1", fmt.Sprintf("https://SHOP.example:443/hook/%d?order=%d", i, i)))
+		all[one] = true
+	}
+	require.Len(t, all, 64, "not one for each order")
+	require.NotEqual(t, endpoint("p1", "https://shop.example/a"), endpoint("p2", "https://shop.example/a"))
+	require.NotEqual(t, endpoint("p1", "https://shop.example/a"), endpoint("p1", "https://shop.example/b"))
+	require.NotEqual(t, endpoint("p1", "https://shop.example/a"), endpoint("p1", "https://shop.example:8443/a"))
 }
 
 func TestCheckURL(t *testing.T) {
@@ -118,9 +139,9 @@ func FuzzCheckURL(f *testing.F) {
 			}
 			return
 		}
-		if endpoint, err := webhook.Endpoint(raw); err != nil {
+		if endpoint, err := webhook.Endpoint("p1", raw); err != nil {
 			t.Fatalf("%q is fine but has no endpoint: %v", raw, err)
-		} else if err := webhook.CheckPrivateURL(endpoint); err != nil {
+		} else if err := webhook.CheckPrivateURL(endpoint[:strings.Index(endpoint, "/p1/")]); err != nil {
 			t.Fatalf("endpoint %q of %q: %v", endpoint, raw, err)
 		}
 	})

@@ -31,8 +31,8 @@ var webhookTable = []mutation{
 		rule: "an endpoint that said it is gone is told nothing more",
 	},
 	{
-		name: "created is enough where 200 is asked for", file: deliverFile,
-		from: `case r.Only200 && a.status != http.StatusOK`, to: `case r.Only200 && a.status > 299`,
+		name: "created is enough where 200 is asked for", file: "webhook/cryptosteroid.go",
+		from: `return status == http.StatusOK }`, to: `return status <= 299 }`,
 		rule: "where a format wants 200, nothing else will do",
 	},
 	{
