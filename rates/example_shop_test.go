@@ -134,6 +134,9 @@ func Example_shop() {
 // providers is a small world: what the real ones would answer on that Monday.
 func providers(w http.ResponseWriter, r *http.Request) {
 	answer, ok := map[string]string{
+		"/0/public/AssetPairs?pair=XBTEUR":                                `{"error":[],"result":{"XXBTZEUR":{"wsname":"XBT/EUR"}}}`,
+		"/0/public/AssetPairs?pair=USDTUSD":                               `{"error":[],"result":{"USDTZUSD":{"wsname":"USDT/USD"}}}`,
+		"/0/public/AssetPairs?pair=XBTUSD":                                `{"error":[],"result":{"XXBTZUSD":{"wsname":"XBT/USD"}}}`,
 		"/0/public/Ticker?pair=XBTEUR":                                    `{"error":[],"result":{"XXBTZEUR":{"a":["58001"],"b":["58000"]}}}`,
 		"/0/public/Ticker?pair=USDTUSD":                                   `{"error":[],"result":{"USDTZUSD":{"a":["0.999"],"b":["0.999"]}}}`,
 		"/0/public/Ticker?pair=XBTUSD":                                    `{"error":[],"result":{"XXBTZUSD":{"a":["63000"],"b":["63000"]}}}`,

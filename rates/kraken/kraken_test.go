@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,11 +38,37 @@ func serve(t *testing.T, handler http.HandlerFunc) *Source {
 
 func exchange(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.String() {
+	case "/0/public/AssetPairs?pair=XBTEUR":
+		io.WriteString(w, pairAnswer("XXBTZEUR", "XBT/EUR"))
 	case "/0/public/Ticker?pair=XBTEUR":
 		io.WriteString(w, btcAnswer)
 	default:
 		io.WriteString(w, unknownAnswer)
 	}
+}
+
+func pairAnswer(name, ws string) string {
+	return `{"error":[],"result":{"` + name + `":{"altname":"any","wsname":"` + ws + `","status":"online"}}}`
+}
+
+func TestCodesThatRunTogetherAreToldApart(t *testing.T) {
+	asked := map[string]int{}
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		asked[r.URL.Path]++
+		if strings.HasSuffix(r.URL.Path, "/AssetPairs") {
+			io.WriteString(w, pairAnswer("USDCUSD", "USDC/USD"))
+			return
+		}
+		io.WriteString(w, `{"error":[],"result":{"USDCUSD":{"a":["1.0001","1","1"],"b":["0.9999","1","1"]}}}`)
+	})
+	_, err := s.Rate(t.Context(), rates.Pair{Base: "USD", Quote: "CUSD"})
+	require.ErrorIs(t, err, rates.ErrNoRate)
+	for range 3 {
+		r, err := s.Rate(t.Context(), rates.Pair{Base: "USDC", Quote: "USD"})
+		require.NoError(t, err)
+		require.Equal(t, "1", r.Value.String())
+	}
+	require.Equal(t, map[string]int{"/0/public/AssetPairs": 2, "/0/public/Ticker": 3}, asked, "what a market is called is asked once")
 }
 
 func stall(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
@@ -88,7 +115,11 @@ func TestTheNameInTheAnswerDiffersFromTheAskedOne(t *testing.T) {
 				if got := r.URL.Query().Get("pair"); got != tc.asked {
 					t.Errorf("asked for %q, want %q", got, tc.asked)
 				}
-				io.WriteString(w, `{"error":[],"result":{"`+tc.name+`":{"a":["2.1"],"b":["2.1"]}}}`)
+				if strings.HasSuffix(r.URL.Path, "/AssetPairs") {
+					io.WriteString(w, pairAnswer(tc.name, assetCode(tc.pair.Base)+"/"+assetCode(tc.pair.Quote)))
+					return
+				}
+				io.WriteString(w, `{"error":[],"result":{"`+tc.name+`":{"a":["2.1","0","0.5"],"b":["2.1","1","1.000"]}}}`)
 			})
 			r, err := s.Rate(t.Context(), tc.pair)
 			if !tc.ok {
@@ -109,6 +140,8 @@ func TestA32_ACrossedOrEmptyBookIsRejected(t *testing.T) {
 		"nothing":       `{}`,
 		"null":          `null`,
 		"empty lists":   `{"a":[],"b":[]}`,
+		"no asks":       `{"a":["58001","0","0.000"],"b":["58000","1","1.000"]}`,
+		"no volume":     `{"a":["58001","1","1.000"],"b":["58000","0","0.000"]}`,
 		"no number":     `{"a":["NaN"],"b":["NaN"]}`,
 		"exponent bomb": `{"a":["1e999999999"],"b":["1e999999999"]}`,
 		"unequal bomb":  `{"a":["1e9999"],"b":["1"]}`,
@@ -123,6 +156,7 @@ func TestA32_ACrossedOrEmptyBookIsRejected(t *testing.T) {
 func TestErrorsComeWithStatus200(t *testing.T) {
 	for body, noRate := range map[string]bool{
 		unknownAnswer: true,
+		`{"error":["EQuery:Invalid asset pair"]}`:  true,
 		`{"error":["EGeneral:Too many requests"]}`: false,
 		`{"error":["EService:Unavailable"]}`:       false,
 		`{"error":[],"result":{}}`:                 true,

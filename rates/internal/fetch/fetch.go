@@ -103,22 +103,9 @@ type Quote struct {
 // and 404, which is how providers say that they do not know a pair, wrap both
 // rates.ErrNoRate and an *rates.HTTPError.
 func (c *Client) Rate(ctx context.Context, p rates.Pair, q Question) (rates.Rate, error) {
-	if err := p.Validate(); err != nil {
-		return rates.Rate{}, fmt.Errorf("%s: %w", c.name, err)
-	}
-	body, err := c.get(ctx, q.Path, q.Query)
-	if refused, ok := errors.AsType[*rates.HTTPError](err); ok {
-		if refused.Status == http.StatusBadRequest || refused.Status == http.StatusNotFound {
-			err = fmt.Errorf("%s: %w for %s: %w", c.name, rates.ErrNoRate, p, refused)
-		}
+	quote, err := c.Quote(ctx, p, q)
+	if err != nil {
 		return rates.Rate{}, err
-	}
-	if err != nil {
-		return rates.Rate{}, fmt.Errorf("%s: ask for %s: %w", c.name, p, err)
-	}
-	quote, err := q.Parse(body)
-	if err != nil {
-		return rates.Rate{}, fmt.Errorf("%s: read answer for %s: %w", c.name, p, err)
 	}
 	r := rates.Rate{Pair: p, Value: quote.Value, Time: quote.Time, Source: c.name}
 	if r.Time.IsZero() {
@@ -128,6 +115,29 @@ func (c *Client) Rate(ctx context.Context, p rates.Pair, q Question) (rates.Rate
 		return rates.Rate{}, fmt.Errorf("%s: read answer for %s: %w", c.name, p, err)
 	}
 	return r, nil
+}
+
+// Quote asks the question and returns what Parse makes of the answer: what Rate does but for the check of the value,
+// for a provider that has to be asked about a pair before it is asked for its rate.
+func (c *Client) Quote(ctx context.Context, p rates.Pair, q Question) (Quote, error) {
+	if err := p.Validate(); err != nil {
+		return Quote{}, fmt.Errorf("%s: %w", c.name, err)
+	}
+	body, err := c.get(ctx, q.Path, q.Query)
+	if refused, ok := errors.AsType[*rates.HTTPError](err); ok {
+		if refused.Status == http.StatusBadRequest || refused.Status == http.StatusNotFound {
+			err = fmt.Errorf("%s: %w for %s: %w", c.name, rates.ErrNoRate, p, refused)
+		}
+		return Quote{}, err
+	}
+	if err != nil {
+		return Quote{}, fmt.Errorf("%s: ask for %s: %w", c.name, p, err)
+	}
+	quote, err := q.Parse(body)
+	if err != nil {
+		return Quote{}, fmt.Errorf("%s: read answer for %s: %w", c.name, p, err)
+	}
+	return quote, nil
 }
 
 // Decode reads JSON into out; the error quotes the beginning of the body.
