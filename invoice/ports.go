@@ -391,12 +391,16 @@ type ProjectStore interface {
 	// several apply, the id and version come first, then the name, then the key hash.
 	InsertProject(ctx context.Context, p Project) error
 	// UpdateProject replaces the project if the stored version is one less, else ErrConflict. Name and
-	// key hash may change, with the uniqueness and the refusals of InsertProject.
+	// key hashes may change, with the uniqueness and the refusals of InsertProject. A former key hash need not be
+	// looked at for that.
 	UpdateProject(ctx context.Context, p Project) error
 	// Project answers the project, or ErrNotFound.
 	Project(ctx context.Context, id string) (Project, error)
-	// ProjectByKey answers the project whose API key has this hash, or ErrNotFound.
+	// ProjectByKey answers the project that has this as its KeyHash, else the one that has it as its FormerKeyHash,
+	// whether that still counts or not, or ErrNotFound. No project has the empty one.
 	ProjectByKey(ctx context.Context, keyHash string) (Project, error)
+	// Projects answers up to limit projects with ids after the given one, in the order of their bytes.
+	Projects(ctx context.Context, after string, limit int) ([]Project, error)
 	// ProjectsByOwner answers the ids, in order, of the projects that have the text somewhere in their owner,
 	// whatever the case of its ASCII letters. It may read all projects.
 	ProjectsByOwner(ctx context.Context, text string) ([]string, error)

@@ -18,16 +18,22 @@ import (
 // Project is a tenant: a shop, or one of its shops. It owns invoices, an API key and the secrets
 // that its webhooks are signed with.
 type Project struct {
-	ID          string         `json:"id"`    // a UUID
-	Owner       string         `json:"owner"` // the account it belongs to
-	Name        string         `json:"name"`  // unique for the owner
-	Description string         `json:"description,omitempty"`
-	KeyHash     string         `json:"key_hash"`              // HashKey of the API key; the key itself is not kept
-	AllowedIPs  []netip.Prefix `json:"allowed_ips,omitempty"` // who may use the key; empty is everybody
-	Secrets     []Secret       `json:"secrets"`               // newest first; at least one
+	ID          string `json:"id"`    // a UUID
+	Owner       string `json:"owner"` // the account it belongs to
+	Name        string `json:"name"`  // unique for the owner
+	Description string `json:"description,omitempty"`
+	KeyHash     string `json:"key_hash"` // HashKey of the API key; the key itself is not kept
+	// FormerKeyHash is that of the API key before, which opens the project too until FormerKeyUntil; empty when there
+	// is none. See [Projects.RotateKey].
+	FormerKeyHash  string         `json:"former_key_hash,omitempty"`
+	FormerKeyUntil time.Time      `json:"former_key_until,omitzero"`
+	AllowedIPs     []netip.Prefix `json:"allowed_ips,omitempty"` // who may use the key; empty is everybody
+	Secrets        []Secret       `json:"secrets"`               // newest first; at least one
 	// Keys are for APIs whose signatures are made with the key itself, so that a hash of it would not do; by
 	// name. See [Projects.MakeKey].
 	Keys map[string]Secret `json:"keys,omitempty"`
+	// FormerKeys are those before the Keys, by name; each is taken until its Until.
+	FormerKeys map[string]Secret `json:"former_keys,omitempty"`
 	// Discounts are for APIs that take something off when an invoice is created in an asset: percent by the asset's
 	// code; below 0 it is a surcharge. See [Projects.SetDiscount].
 	Discounts map[string]int `json:"discounts,omitempty"`
@@ -54,6 +60,18 @@ func (p Project) ActiveSecrets(now time.Time) []string {
 		if s.Until.IsZero() || now.Before(s.Until) {
 			out = append(out, s.Value)
 		}
+	}
+	return out
+}
+
+// TakenKeys are the keys of the name with which a request may be signed at the given time, the newest first.
+func (p Project) TakenKeys(name string, now time.Time) []string {
+	var out []string
+	if key, has := p.Keys[name]; has {
+		out = append(out, key.Value)
+	}
+	if key, has := p.FormerKeys[name]; has && now.Before(key.Until) {
+		out = append(out, key.Value)
 	}
 	return out
 }
@@ -161,6 +179,12 @@ func ParseAllowedIPs(list string) ([]netip.Prefix, error) {
 	for _, item := range items {
 		item = strings.TrimSpace(item)
 		if prefix, err := netip.ParsePrefix(item); err == nil {
+			if prefix.Addr().Is4In6() {
+				if prefix.Bits() < 96 {
+					return nil, refuse(field, item, "has a block of IPv4 addresses within IPv6 that is wider than all of IPv4")
+				}
+				prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-96) // as whoever comes is compared
+			}
 			out = append(out, prefix.Masked())
 			continue
 		}
@@ -179,7 +203,77 @@ func (ps *Projects) Authenticate(ctx context.Context, key string) (Project, erro
 	if key == "" || len(key) > 256 {
 		return Project{}, ErrNotFound
 	}
-	return ps.store.ProjectByKey(ctx, HashKey(key))
+	hash := HashKey(key)
+	p, err := ps.store.ProjectByKey(ctx, hash)
+	if err == nil && p.KeyHash != hash && !ps.now().Before(p.FormerKeyUntil) {
+		return Project{}, ErrNotFound
+	}
+	return p, err
+}
+
+// RotateKey gives the project a new API key and answers it, as Create does. The one before goes on opening the project
+// for the overlap, so that clients can change over; what was before that does not any more. It refuses with ErrNotFound,
+// or with [ErrConflict] when the project is changed again and again meanwhile.
+func (ps *Projects) RotateKey(ctx context.Context, project string, overlap time.Duration) (string, error) {
+	key, until := randomHex(32), ps.now().UTC().Add(overlap)
+	err := ps.change(ctx, project, func(p *Project) error {
+		p.FormerKeyHash, p.FormerKeyUntil = "", time.Time{}
+		if overlap > 0 && p.KeyHash != revoked(p.ID) {
+			p.FormerKeyHash, p.FormerKeyUntil = p.KeyHash, until
+		}
+		p.KeyHash = HashKey(key)
+		return nil
+	})
+	if err != nil {
+		return "", fmt.Errorf("invoice: rotate key: %w", err)
+	}
+	return key, nil
+}
+
+// RevokeKeys has no API key open the project any more, until RotateKey makes one. It is idempotent. It refuses as
+// RotateKey does.
+func (ps *Projects) RevokeKeys(ctx context.Context, project string) error {
+	err := ps.change(ctx, project, func(p *Project) error {
+		p.KeyHash, p.FormerKeyHash, p.FormerKeyUntil = revoked(p.ID), "", time.Time{}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("invoice: revoke keys: %w", err)
+	}
+	return nil
+}
+
+// revoked is in the place of a hash, and the hash of nothing.
+func revoked(project string) string { return "revoked " + project }
+
+// SetAllowedIPs sets who may use the project's API key, in the place of the list that it had, as in [NewProject]. It
+// refuses with an [InvalidError], and as RotateKey does.
+func (ps *Projects) SetAllowedIPs(ctx context.Context, project, list string) error {
+	allowed, err := ParseAllowedIPs(list)
+	if err != nil {
+		return err
+	}
+	err = ps.change(ctx, project, func(p *Project) error {
+		p.AllowedIPs = allowed
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("invoice: set allowed addresses: %w", err)
+	}
+	return nil
+}
+
+// List answers up to limit projects, at most [MaxPage], with ids after the given one, in the order of their ids. The
+// empty id is before all.
+func (ps *Projects) List(ctx context.Context, after string, limit int) ([]Project, error) {
+	if !cleanText(after) {
+		return nil, refuse("after", after, "must be the id of a project")
+	}
+	list, err := ps.store.Projects(ctx, after, min(max(limit, 0), MaxPage))
+	if err != nil {
+		return nil, fmt.Errorf("invoice: list projects: %w", err)
+	}
+	return list, nil
 }
 
 // Project answers the project, or ErrNotFound.
@@ -235,11 +329,19 @@ func (ps *Projects) RotateSecret(ctx context.Context, project string, overlap ti
 }
 
 // MakeKey gives the project a new key under the name, in the place of the one it had, and answers it: 64
-// hexadecimal digits. It refuses with ErrNotFound, or with [ErrConflict] when the project is changed again and
-// again meanwhile.
-func (ps *Projects) MakeKey(ctx context.Context, project, name string) (string, error) {
-	key := randomHex(32)
+// hexadecimal digits. What is signed with the one before goes on being taken for the overlap; what is signed for the
+// project is signed with the new one at once. It refuses with ErrNotFound, or with [ErrConflict] when the project is
+// changed again and again meanwhile.
+func (ps *Projects) MakeKey(ctx context.Context, project, name string, overlap time.Duration) (string, error) {
+	key, until := randomHex(32), ps.now().UTC().Add(overlap)
 	err := ps.change(ctx, project, func(p *Project) error {
+		delete(p.FormerKeys, name)
+		if before, had := p.Keys[name]; had && overlap > 0 {
+			if p.FormerKeys == nil {
+				p.FormerKeys = map[string]Secret{}
+			}
+			p.FormerKeys[name] = Secret{Value: before.Value, Until: until}
+		}
 		if p.Keys == nil {
 			p.Keys = map[string]Secret{}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -108,7 +109,7 @@ func TestAChangeOfAProjectIsMadeAgainWhenOthersWereQuicker(t *testing.T) {
 	ps, b, id := newProjects(t)
 	changes := map[string]func() error{
 		"key": func() error {
-			_, err := ps.MakeKey(t.Context(), id, "payment")
+			_, err := ps.MakeKey(t.Context(), id, "payment", 0)
 			return err
 		},
 		"secret": func() error {
@@ -145,4 +146,119 @@ func TestProjectsAreFoundByAPartOfTheirOwner(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, ids)
 	}
+}
+
+func opens(t *testing.T, ps *invoice.Projects, key string) bool {
+	t.Helper()
+	_, err := ps.Authenticate(t.Context(), key)
+	if err != nil {
+		require.ErrorIs(t, err, invoice.ErrNotFound)
+	}
+	return err == nil
+}
+
+func TestTheKeyBeforeOpensTheProjectForTheOverlap(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	ps, err := invoice.NewProjects(store.NewMemory(), func() time.Time { return now })
+	require.NoError(t, err)
+	p, first, err := ps.Create(t.Context(), invoice.NewProject{Owner: "me", Name: "shop"})
+	require.NoError(t, err)
+	second, err := ps.RotateKey(t.Context(), p.ID, time.Hour)
+	require.NoError(t, err)
+	require.True(t, opens(t, ps, first) && opens(t, ps, second))
+	now = now.Add(time.Hour - 1)
+	require.True(t, opens(t, ps, first) && opens(t, ps, second))
+	now = now.Add(1)
+	require.False(t, opens(t, ps, first))
+	require.True(t, opens(t, ps, second))
+
+	third, err := ps.RotateKey(t.Context(), p.ID, 0)
+	require.NoError(t, err)
+	require.False(t, opens(t, ps, second), "no overlap")
+	_, err = ps.RotateKey(t.Context(), p.ID, time.Hour)
+	require.NoError(t, err)
+	fifth, err := ps.RotateKey(t.Context(), p.ID, time.Hour)
+	require.NoError(t, err)
+	require.False(t, opens(t, ps, third), "two keys at most")
+
+	require.NoError(t, ps.RevokeKeys(t.Context(), p.ID))
+	require.NoError(t, ps.RevokeKeys(t.Context(), p.ID))
+	require.False(t, opens(t, ps, fifth))
+	sixth, err := ps.RotateKey(t.Context(), p.ID, time.Hour)
+	require.NoError(t, err)
+	require.True(t, opens(t, ps, sixth))
+	stored, err := ps.Project(t.Context(), p.ID)
+	require.NoError(t, err)
+	require.Empty(t, stored.FormerKeyHash, "what was revoked does not come back")
+	_, err = ps.RotateKey(t.Context(), "nobody", 0)
+	require.ErrorIs(t, err, invoice.ErrNotFound)
+	require.ErrorIs(t, ps.RevokeKeys(t.Context(), "nobody"), invoice.ErrNotFound)
+}
+
+func TestWhatIsSignedWithTheKeyBeforeIsTakenForTheOverlap(t *testing.T) {
+	ps, _, id := newProjects(t)
+	taken := func(after time.Duration) []string {
+		p, err := ps.Project(t.Context(), id)
+		require.NoError(t, err)
+		return p.TakenKeys("payment", time.Now().Add(after))
+	}
+	require.Empty(t, taken(0))
+	first, err := ps.MakeKey(t.Context(), id, "payment", time.Hour)
+	require.NoError(t, err)
+	require.Equal(t, []string{first}, taken(0))
+	second, err := ps.MakeKey(t.Context(), id, "payment", time.Hour)
+	require.NoError(t, err)
+	require.Equal(t, []string{second, first}, taken(0))
+	require.Equal(t, []string{second}, taken(time.Hour+time.Minute))
+	key, err := ps.Key(t.Context(), id, "payment")
+	require.NoError(t, err)
+	require.Equal(t, second, key, "what is signed is signed with the new one")
+	third, err := ps.MakeKey(t.Context(), id, "payment", 0)
+	require.NoError(t, err)
+	require.Equal(t, []string{third}, taken(0))
+}
+
+func TestTheListOfAddressesCanBeChanged(t *testing.T) {
+	ps, _, id := newProjects(t)
+	allows := func(ip string) bool {
+		p, err := ps.Project(t.Context(), id)
+		require.NoError(t, err)
+		return p.Allows(netip.MustParseAddr(ip))
+	}
+	require.True(t, allows("192.0.2.1"))
+	require.NoError(t, ps.SetAllowedIPs(t.Context(), id, "198.51.100.7, ::ffff:192.0.2.0/120"))
+	require.True(t, allows("192.0.2.1"), "a block of IPv4 addresses within IPv6")
+	require.True(t, allows("::ffff:192.0.2.255"))
+	require.False(t, allows("192.0.3.0"))
+	for _, bad := range []string{"::ffff:0:0/95", "::ffff:192.0.2.0/33", "192.0.2", "192.0.2.0/33"} {
+		var refused *invoice.InvalidError
+		require.ErrorAs(t, ps.SetAllowedIPs(t.Context(), id, bad), &refused, bad)
+		require.Equal(t, "AllowedIPs", refused.Field)
+	}
+	require.True(t, allows("192.0.2.1"), "a bad list changes nothing")
+	require.NoError(t, ps.SetAllowedIPs(t.Context(), id, ""))
+	require.True(t, allows("203.0.113.1"))
+}
+
+func TestProjectsAreListedPageByPage(t *testing.T) {
+	ps, _, _ := newProjects(t)
+	for n := range 7 {
+		_, _, err := ps.Create(t.Context(), invoice.NewProject{Owner: "me", Name: fmt.Sprint(n)})
+		require.NoError(t, err)
+	}
+	var names []string
+	for after := ""; ; {
+		page, err := ps.List(t.Context(), after, 3)
+		require.NoError(t, err)
+		if len(page) == 0 {
+			break
+		}
+		for _, p := range page {
+			names = append(names, p.Name)
+			after = p.ID
+		}
+	}
+	require.ElementsMatch(t, []string{"shop", "0", "1", "2", "3", "4", "5", "6"}, names)
+	_, err := ps.List(t.Context(), "\x00", 3)
+	require.Error(t, err)
 }

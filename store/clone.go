@@ -96,6 +96,7 @@ func cloneProject(p invoice.Project) invoice.Project {
 	p.AllowedIPs = slices.Clone(p.AllowedIPs)
 	p.Secrets = slices.Clone(p.Secrets)
 	p.Keys = maps.Clone(p.Keys)
+	p.FormerKeys = maps.Clone(p.FormerKeys)
 	p.Discounts = maps.Clone(p.Discounts)
 	return p
 }

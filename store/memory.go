@@ -3,7 +3,9 @@ package store
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"sync"
@@ -326,7 +328,27 @@ func (m *Memory) Project(ctx context.Context, id string) (invoice.Project, error
 
 // ProjectByKey implements [invoice.ProjectStore].
 func (m *Memory) ProjectByKey(ctx context.Context, keyHash string) (invoice.Project, error) {
-	return m.findProject(ctx, func(p invoice.Project) bool { return p.KeyHash == keyHash })
+	p, err := m.findProject(ctx, func(p invoice.Project) bool { return p.KeyHash == keyHash })
+	if errors.Is(err, invoice.ErrNotFound) && keyHash != "" {
+		return m.findProject(ctx, func(p invoice.Project) bool { return p.FormerKeyHash == keyHash })
+	}
+	return p, err
+}
+
+// Projects implements [invoice.ProjectStore].
+func (m *Memory) Projects(ctx context.Context, after string, limit int) ([]invoice.Project, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []invoice.Project
+	for _, id := range slices.Sorted(maps.Keys(m.projects)) {
+		if id > after && len(out) < limit {
+			out = append(out, cloneProject(m.projects[id]))
+		}
+	}
+	return out, nil
 }
 
 // ProjectsByOwner implements [invoice.ProjectStore].

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"syscall"
 	"time"
 
@@ -45,7 +46,8 @@ type ClientConfig struct {
 // address that the name was resolved to, so a name that changes its address between a check and its
 // use gains nothing: everything in the special-purpose registries of IANA (private, loopback,
 // link-local with the metadata services of clouds, shared, multicast, reserved, documentation,
-// 6to4, Teredo, unique local ...) is refused with [ErrRefused], also behind an IPv4-mapped or NAT64
+// 6to4, Teredo, unique local ...), and a public address by which a cloud tells its hosts their secrets, is refused with
+// [ErrRefused], also behind an IPv4-mapped or NAT64
 // address, as are ports other than 80, 443 and those from 1024 on. It follows no redirect, uses no
 // proxy of the environment, speaks TLS 1.2 and above, and bounds time and headers of answers. It
 // may be used concurrently.
@@ -116,7 +118,16 @@ func (g guard) admits(ip netip.Addr) bool {
 
 // publicAddr says whether an address is one that anybody on the internet can be reached at.
 func publicAddr(ip netip.Addr) bool {
-	return ssrf.New().SafeAddr(embedded(ip)) == nil
+	ip = embedded(ip)
+	return !slices.Contains(metadata(), ip) && ssrf.New().SafeAddr(ip) == nil
+}
+
+// metadata are public addresses at which the hosts of a cloud reach what tells them their secrets. Those of other clouds
+// are link-local, shared, unique local or protocol assignments, which are refused anyhow.
+func metadata() []netip.Addr {
+	return []netip.Addr{
+		netip.AddrFrom4([4]byte{168, 63, 129, 16}), // Azure, "What is IP address 168.63.129.16?" on learn.microsoft.com
+	}
 }
 
 // embedded answers the IPv4 address within an IPv4-mapped or NAT64 address, else the address itself.

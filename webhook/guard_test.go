@@ -15,6 +15,9 @@ func TestA28_ReservedRangesAreRefusedAtBothEdges(t *testing.T) {
 		{"shared, and the metadata of one cloud", "100.64.0.0", "100.127.255.255"},
 		{"loopback", "127.0.0.0", "127.255.255.255"},
 		{"link-local, and the metadata of most clouds", "169.254.0.0", "169.254.255.255"},
+		{"metadata of a cloud at a public address", "168.63.129.16", "168.63.129.16"},
+		{"metadata of another at a protocol assignment", "192.0.0.192", "192.0.0.192"},
+		{"metadata at unique local addresses", "fd00:ec2::254", "fd20:ce::254"},
 		{"private 172.16/12", "172.16.0.0", "172.31.255.255"},
 		{"protocol assignments", "192.0.0.0", "192.0.0.255"},
 		{"documentation 1", "192.0.2.0", "192.0.2.255"},
@@ -56,7 +59,7 @@ func TestA28_ReservedRangesAreRefusedAtBothEdges(t *testing.T) {
 func TestPublicAddressesAreAdmitted(t *testing.T) {
 	for _, public := range []string{
 		"1.0.0.0", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "126.255.255.255", "128.0.0.0",
-		"169.253.255.255", "169.255.0.0", "172.15.255.255", "172.32.0.0", "192.0.1.0", "192.0.3.0", "192.167.255.255",
+		"168.63.129.15", "168.63.129.17", "169.253.255.255", "169.255.0.0", "172.15.255.255", "172.32.0.0", "192.0.1.0", "192.0.3.0", "192.167.255.255",
 		"192.169.0.0", "198.17.255.255", "198.20.0.0", "223.255.255.255", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8",
 		"2001:200::", "2001:db7:ffff::", "2001:db9::", "2003::", "2606:4700::1111", "3ffe:ffff::", "3fff:1000::",
 	} {

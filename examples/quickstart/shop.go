@@ -86,7 +86,7 @@ func openShop(ctx context.Context, h *house, projects *invoice.Projects) (*shop,
 func (s *shop) payments(ctx context.Context) (err error) {
 	s.payment, err = s.projects.Key(ctx, s.project, cryptomus.PaymentKey)
 	if errors.Is(err, invoice.ErrNotFound) {
-		s.payment, err = s.projects.MakeKey(ctx, s.project, cryptomus.PaymentKey)
+		s.payment, err = s.projects.MakeKey(ctx, s.project, cryptomus.PaymentKey, 0)
 	}
 	return err
 }

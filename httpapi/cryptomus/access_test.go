@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/cryptomus"
@@ -292,9 +293,23 @@ func TestWhoWasLetInIsRememberedForASecond(t *testing.T) {
 		require.Equal(t, http.StatusOK, ask(w.shop.payment))
 		require.Empty(t, w.store.Calls())
 
-		made, err := w.projects.MakeKey(t.Context(), w.shop.id, cryptomus.PaymentKey)
+		made, err := w.projects.MakeKey(t.Context(), w.shop.id, cryptomus.PaymentKey, 0)
 		require.NoError(t, err)
 		require.Equal(t, http.StatusOK, ask(made), "a key that was just made")
 		require.Equal(t, http.StatusUnauthorized, ask(w.shop.payment), "which has taken the place of the other")
 	})
+}
+
+func TestAKeyAndTheOneBeforeAreTakenTogetherForTheOverlap(t *testing.T) {
+	w := newWorld(t, options{})
+	ask := func(key string) int {
+		return w.send(t, w.api, w.request("POST", "/balance", w.shop, key, "")).status
+	}
+	made, err := w.projects.MakeKey(t.Context(), w.shop.id, cryptomus.PaymentKey, time.Hour)
+	require.NoError(t, err)
+	require.Equal(t, []int{http.StatusOK, http.StatusOK}, []int{ask(w.shop.payment), ask(made)})
+	w.shop.payment = made
+	made, err = w.projects.MakeKey(t.Context(), w.shop.id, cryptomus.PaymentKey, 0)
+	require.NoError(t, err)
+	require.Equal(t, []int{http.StatusOK, http.StatusUnauthorized}, []int{ask(made), ask(w.shop.payment)})
 }

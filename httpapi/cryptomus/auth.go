@@ -44,13 +44,13 @@ func (a *api) authenticate(r *httpapi.Request, keys []string) error {
 	}
 	asked := time.Now()
 	project, _ := a.known.Get(merchant)
-	if good := fits(project, keys, body, sign); !good {
+	if good := fits(project, keys, body, sign, a.cfg.Now()); !good {
 		project, err = a.cfg.Projects.Project(r.Context(), merchant)
 		unknown := errors.Is(err, invoice.ErrNotFound)
 		if err != nil && !unknown {
 			return fmt.Errorf("cryptomus: authenticate: %w", err)
 		}
-		if good = fits(project, keys, body, sign); !good || unknown {
+		if good = fits(project, keys, body, sign, a.cfg.Now()); !good || unknown {
 			return &httpapi.Error{Status: http.StatusUnauthorized, Message: "Invalid Sign."}
 		}
 		a.known.Keep(merchant, project, asked)
@@ -63,15 +63,18 @@ func (a *api) authenticate(r *httpapi.Request, keys []string) error {
 }
 
 // fits says whether the project has one of the keys that signed the body. It takes as long if it has none.
-func fits(project invoice.Project, keys []string, body []byte, sign string) bool {
+func fits(project invoice.Project, keys []string, body []byte, sign string, now time.Time) bool {
 	good := false
 	for _, name := range keys {
-		key, has := project.Keys[name]
-		if !has {
-			key.Value = noKey
+		taken := project.TakenKeys(name, now)
+		for i := range 2 { // one, and the one before
+			key := noKey
+			if i < len(taken) {
+				key = taken[i]
+			}
+			signed := verify(body, sign, key)
+			good = good || i < len(taken) && signed
 		}
-		signed := verify(body, sign, key.Value)
-		good = good || has && signed
 	}
 	return good
 }

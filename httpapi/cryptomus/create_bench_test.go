@@ -32,7 +32,7 @@ func BenchmarkCreateHTTP(b *testing.B) {
 		require.NoError(b, err)
 		project, _, err := projects.Create(b.Context(), invoice.NewProject{Owner: "owner", Name: "shop"})
 		require.NoError(b, err)
-		key, err := projects.MakeKey(b.Context(), project.ID, cryptomus.PaymentKey)
+		key, err := projects.MakeKey(b.Context(), project.ID, cryptomus.PaymentKey, 0)
 		require.NoError(b, err)
 		api, err := cryptomus.New(cryptomus.Config{Service: service, Projects: projects, Store: s, PageURL: pageURL})
 		require.NoError(b, err)

@@ -17,7 +17,7 @@
 //
 // A merchant is a project: its id is the project's, and its keys are made by
 //
-//	projects.MakeKey(ctx, project.ID, cryptomus.PaymentKey) // and PayoutKey
+//	projects.MakeKey(ctx, project.ID, cryptomus.PaymentKey, 0) // and PayoutKey
 //
 // The routes, below any prefix, are
 //

@@ -40,7 +40,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	key, err := w.projects.MakeKey(ctx, project.ID, cryptomus.PaymentKey)
+	key, err := w.projects.MakeKey(ctx, project.ID, cryptomus.PaymentKey, 0)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -159,9 +159,9 @@ func (w *world) newMerchant(t testing.TB, name, allowed string) merchant {
 	p, _, err := w.projects.Create(ctx, invoice.NewProject{Owner: "owner", Name: name, AllowedIPs: allowed})
 	require.NoError(t, err)
 	out := merchant{id: p.ID}
-	out.payment, err = w.projects.MakeKey(ctx, p.ID, cryptomus.PaymentKey)
+	out.payment, err = w.projects.MakeKey(ctx, p.ID, cryptomus.PaymentKey, 0)
 	require.NoError(t, err)
-	out.payout, err = w.projects.MakeKey(ctx, p.ID, cryptomus.PayoutKey)
+	out.payout, err = w.projects.MakeKey(ctx, p.ID, cryptomus.PayoutKey, 0)
 	require.NoError(t, err)
 	return out
 }

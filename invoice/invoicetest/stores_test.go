@@ -306,6 +306,10 @@ func (d distant) ProjectByKey(ctx context.Context, keyHash string) (invoice.Proj
 	return remotely(ctx, d.o, func(ctx context.Context) (invoice.Project, error) { return d.s.ProjectByKey(ctx, keyHash) })
 }
 
+func (d distant) Projects(ctx context.Context, after string, limit int) ([]invoice.Project, error) {
+	return remotely(ctx, d.o, func(ctx context.Context) ([]invoice.Project, error) { return d.s.Projects(ctx, after, limit) })
+}
+
 func (d distant) ProjectsByOwner(ctx context.Context, text string) ([]string, error) {
 	return remotely(ctx, d.o, func(ctx context.Context) ([]string, error) { return d.s.ProjectsByOwner(ctx, text) })
 }

@@ -104,6 +104,7 @@ func (s *Store) putProject(ctx context.Context, p invoice.Project, fitting bool)
 		if t.load(key("project", p.ID), &old) {
 			t.delete(key("project name", old.Owner, old.Name))
 			t.delete(key("project key", old.KeyHash))
+			t.delete(key("former project key", old.FormerKeyHash))
 		}
 		name, hash := key("project name", p.Owner, p.Name), key("project key", p.KeyHash)
 		t.require(fitting && p.Version == old.Version+1, fmt.Errorf("project %s: %w", p.ID, invoice.ErrConflict))
@@ -111,6 +112,9 @@ func (s *Store) putProject(ctx context.Context, p invoice.Project, fitting bool)
 		t.require(t.get(hash) == "", fmt.Errorf("key of project %s: %w", p.ID, invoice.ErrConflict))
 		t.put(name, p.ID)
 		t.put(hash, p.ID)
+		if p.FormerKeyHash != "" {
+			t.put(key("former project key", p.FormerKeyHash), p.ID)
+		}
 		t.store(key("project", p.ID), p)
 	})
 }

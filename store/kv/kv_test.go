@@ -186,6 +186,7 @@ func calls() map[string]func(context.Context, *kv.Store) error {
 		},
 		"Project":         func(ctx context.Context, s *kv.Store) error { _, err := s.Project(ctx, "p"); return err },
 		"ProjectByKey":    func(ctx context.Context, s *kv.Store) error { _, err := s.ProjectByKey(ctx, "k"); return err },
+		"Projects":        func(ctx context.Context, s *kv.Store) error { _, err := s.Projects(ctx, "", 10); return err },
 		"ProjectsByOwner": func(ctx context.Context, s *kv.Store) error { _, err := s.ProjectsByOwner(ctx, ""); return err },
 		"Claim": func(ctx context.Context, s *kv.Store) error {
 			_, err := s.Claim(ctx, webhook.ClaimQuery{Lease: time.Hour, Limit: 9})

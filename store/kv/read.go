@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
@@ -189,25 +190,46 @@ func (s *Store) Project(ctx context.Context, id string) (invoice.Project, error)
 // ProjectByKey implements [invoice.ProjectStore].
 func (s *Store) ProjectByKey(ctx context.Context, keyHash string) (invoice.Project, error) {
 	return view(ctx, s, "read project by key", func(t *txn) invoice.Project {
-		return t.project(t.get(key("project key", keyHash)))
+		id := t.get(key("project key", keyHash))
+		if id == "" {
+			id = t.get(key("former project key", keyHash))
+		}
+		return t.project(id)
+	})
+}
+
+// Projects implements [invoice.ProjectStore]. It reads all projects.
+func (s *Store) Projects(ctx context.Context, after string, limit int) ([]invoice.Project, error) {
+	return view(ctx, s, "read projects", func(t *txn) []invoice.Project {
+		out := t.projects(func(p invoice.Project) bool { return p.ID > after })
+		return out[:min(len(out), max(limit, 0))]
 	})
 }
 
 // ProjectsByOwner implements [invoice.ProjectStore]. It reads all projects.
 func (s *Store) ProjectsByOwner(ctx context.Context, text string) ([]string, error) {
 	return view(ctx, s, "read projects by owner", func(t *txn) (ids []string) {
-		for k, record := range t.scan(under("project")) {
-			var p invoice.Project
-			if err := json.Unmarshal([]byte(record), &p); err != nil {
-				t.fail(fmt.Errorf("the project under %q is damaged: %w", k, err))
-			}
-			if p.OwnerHas(text) {
-				ids = append(ids, p.ID)
-			}
+		for _, p := range t.projects(func(p invoice.Project) bool { return p.OwnerHas(text) }) {
+			ids = append(ids, p.ID)
 		}
-		slices.Sort(ids) // keys are in no particular order when ids are long
 		return ids
 	})
+}
+
+// projects are those that are wanted, in the order of their ids.
+func (t *txn) projects(wanted func(invoice.Project) bool) (out []invoice.Project) {
+	for k, record := range t.scan(under("project")) {
+		var p invoice.Project
+		if err := json.Unmarshal([]byte(record), &p); err != nil {
+			t.fail(fmt.Errorf("the project under %q is damaged: %w", k, err))
+		}
+		if wanted(p) {
+			out = append(out, p)
+		}
+	}
+	// Keys are in no particular order when ids are long.
+	slices.SortFunc(out, func(a, b invoice.Project) int { return strings.Compare(a.ID, b.ID) })
+	return out
 }
 
 func (t *txn) project(id string) (p invoice.Project) {

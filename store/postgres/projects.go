@@ -35,7 +35,7 @@ func (s *Store) putProject(ctx context.Context, query string, p invoice.Project)
 		return err
 	}
 	return again(ctx, func() error {
-		tag, err := s.pool.Exec(ctx, query, p.ID, p.Owner, p.Name, p.KeyHash, p.Version, string(doc))
+		tag, err := s.pool.Exec(ctx, query, p.ID, p.Owner, p.Name, p.KeyHash, p.FormerKeyHash, p.Version, string(doc))
 		switch {
 		case violates(err, "cointill_projects_name"):
 			return invoice.ErrDuplicateProject
@@ -56,6 +56,19 @@ func (s *Store) ProjectByKey(ctx context.Context, keyHash string) (invoice.Proje
 	return s.project(ctx, qProjectByKey, keyHash)
 }
 
+// Projects implements [invoice.ProjectStore].
+func (s *Store) Projects(ctx context.Context, after string, limit int) ([]invoice.Project, error) {
+	found, err := s.pool.Query(ctx, qProjects, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: read projects: %w", err)
+	}
+	out, err := pgx.CollectRows(found, scanProject)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: read projects: %w", err)
+	}
+	return out, nil
+}
+
 // ProjectsByOwner implements [invoice.ProjectStore]. It reads all projects.
 func (s *Store) ProjectsByOwner(ctx context.Context, text string) ([]string, error) {
 	found, err := s.pool.Query(ctx, qProjectsByOwner, text)
@@ -70,17 +83,28 @@ func (s *Store) ProjectsByOwner(ctx context.Context, text string) ([]string, err
 }
 
 func (s *Store) project(ctx context.Context, query, arg string) (invoice.Project, error) {
-	var id string
-	var doc []byte
-	err := s.pool.QueryRow(ctx, query, arg).Scan(&id, &doc)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return invoice.Project{}, fmt.Errorf("postgres: read project: %w", invoice.ErrNotFound)
-	} else if err != nil {
+	found, err := s.pool.Query(ctx, query, arg)
+	if err != nil {
 		return invoice.Project{}, fmt.Errorf("postgres: read project: %w", err)
 	}
-	var p invoice.Project
+	p, err := pgx.CollectOneRow(found, scanProject)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = invoice.ErrNotFound
+	}
+	if err != nil {
+		return invoice.Project{}, fmt.Errorf("postgres: read project: %w", err)
+	}
+	return p, nil
+}
+
+func scanProject(row pgx.CollectableRow) (p invoice.Project, err error) {
+	var id string
+	var doc []byte
+	if err := row.Scan(&id, &doc); err != nil {
+		return invoice.Project{}, err
+	}
 	if err := json.Unmarshal(doc, &p); err != nil {
-		return invoice.Project{}, fmt.Errorf("postgres: stored project %s is damaged: %w", id, err)
+		return invoice.Project{}, fmt.Errorf("stored project %s is damaged: %w", id, err)
 	}
 	return p, nil
 }

@@ -96,6 +96,9 @@ func (p processes) Project(ctx context.Context, id string) (invoice.Project, err
 func (p processes) ProjectByKey(ctx context.Context, keyHash string) (invoice.Project, error) {
 	return p.any().ProjectByKey(ctx, keyHash)
 }
+func (p processes) Projects(ctx context.Context, after string, limit int) ([]invoice.Project, error) {
+	return p.any().Projects(ctx, after, limit)
+}
 func (p processes) ProjectsByOwner(ctx context.Context, text string) ([]string, error) {
 	return p.any().ProjectsByOwner(ctx, text)
 }

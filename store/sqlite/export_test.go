@@ -5,6 +5,9 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
+// FileURL is the name of a file for the driver.
+func FileURL(path string) string { return fileURL(path, nil) }
+
 // Commits is how many transactions of writes there were.
 func (s *Store) Commits() int64 {
 	s.writer.mu.Lock()

@@ -40,8 +40,7 @@ func Open(path string) (*sql.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: open: %w", err)
 	}
-	dsn := url.URL{Scheme: "file", Path: filepath.ToSlash(abs), RawQuery: pragmas.Encode()}
-	db, err := sql.Open("sqlite", dsn.String())
+	db, err := sql.Open("sqlite", fileURL(filepath.ToSlash(abs), pragmas))
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: open: %w", err)
 	}
@@ -50,6 +49,15 @@ func Open(path string) (*sql.DB, error) {
 		return nil, errors.Join(fmt.Errorf("sqlite: open %s: %w", path, err), db.Close())
 	}
 	return db, nil
+}
+
+// fileURL names a file by its absolute path, with slashes, as SQLite reads it (sqlite.org/uri.html): what begins with
+// the letter of a drive has a slash before that, and what begins with a server has its two.
+func fileURL(path string, query url.Values) string {
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path
+	}
+	return (&url.URL{Scheme: "file", Path: path, RawQuery: query.Encode()}).String()
 }
 
 // idle is how many connections are kept: opening one takes longer than most questions.

@@ -34,7 +34,7 @@ func (s *Store) putProject(ctx context.Context, query string, p invoice.Project)
 	if err != nil {
 		return err
 	}
-	args := []any{p.ID, p.Owner, p.Name, p.KeyHash, p.Version, string(doc)}
+	args := []any{p.ID, p.Owner, p.Name, p.KeyHash, p.FormerKeyHash, p.Version, string(doc)}
 	return s.writer.do(ctx, func(t *txn) error {
 		n, err := t.exec(query, args...)
 		if err != nil || n > 0 {
@@ -68,6 +68,31 @@ func (s *Store) ProjectByKey(ctx context.Context, keyHash string) (invoice.Proje
 	return s.project(ctx, qProjectByKey, keyHash)
 }
 
+// Projects implements [invoice.ProjectStore].
+func (s *Store) Projects(ctx context.Context, after string, limit int) ([]invoice.Project, error) {
+	out, err := s.projects(ctx, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: read projects: %w", err)
+	}
+	return out, nil
+}
+
+func (s *Store) projects(ctx context.Context, after string, limit int) (out []invoice.Project, err error) {
+	found, err := s.stmts[qProjects].QueryContext(ctx, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close()
+	for found.Next() {
+		p, err := scanProject(found)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	return out, found.Err()
+}
+
 // ProjectsByOwner implements [invoice.ProjectStore]. It reads all projects.
 func (s *Store) ProjectsByOwner(ctx context.Context, text string) ([]string, error) {
 	ids, err := s.projectIDs(ctx, text)
@@ -94,17 +119,24 @@ func (s *Store) projectIDs(ctx context.Context, owner string) (ids []string, err
 }
 
 func (s *Store) project(ctx context.Context, query, arg string) (invoice.Project, error) {
-	var id string
-	var doc []byte
-	err := s.stmts[query].QueryRowContext(ctx, arg).Scan(&id, &doc)
+	p, err := scanProject(s.stmts[query].QueryRowContext(ctx, arg))
 	if errors.Is(err, sql.ErrNoRows) {
-		return invoice.Project{}, fmt.Errorf("sqlite: read project: %w", invoice.ErrNotFound)
-	} else if err != nil {
+		err = invoice.ErrNotFound
+	}
+	if err != nil {
 		return invoice.Project{}, fmt.Errorf("sqlite: read project: %w", err)
 	}
-	var p invoice.Project
+	return p, nil
+}
+
+func scanProject(from scanner) (p invoice.Project, err error) {
+	var id string
+	var doc []byte
+	if err := from.Scan(&id, &doc); err != nil {
+		return invoice.Project{}, err
+	}
 	if err := json.Unmarshal(doc, &p); err != nil {
-		return invoice.Project{}, fmt.Errorf("sqlite: stored project %s is damaged: %w", id, err)
+		return invoice.Project{}, fmt.Errorf("stored project %s is damaged: %w", id, err)
 	}
 	return p, nil
 }

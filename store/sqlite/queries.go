@@ -129,14 +129,16 @@ const (
 	qInvoiceEvents = eventColumns + ` WHERE invoice = ? ORDER BY seq`
 	qFeedEnd       = `SELECT ` + feedEnd
 
-	qInsertProject = `INSERT INTO cointill_projects (id, owner, name, key_hash, version, doc)
-		VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
-	qUpdateProject = `UPDATE OR IGNORE cointill_projects SET (owner, name, key_hash, version, doc) = (?2, ?3, ?4, ?5, ?6)
-		WHERE id = ?1 AND version = ?5 - 1`
+	qInsertProject = `INSERT INTO cointill_projects (id, owner, name, key_hash, former_key_hash, version, doc)
+		VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+	qUpdateProject = `UPDATE OR IGNORE cointill_projects SET (owner, name, key_hash, former_key_hash, version, doc) = (?2, ?3, ?4, ?5, ?6, ?7)
+		WHERE id = ?1 AND version = ?6 - 1`
 	qProjectVersion = `SELECT version FROM cointill_projects WHERE id = ?`
 	qProjectByName  = `SELECT id FROM cointill_projects WHERE owner = ? AND name = ?`
 	qProject        = `SELECT id, doc FROM cointill_projects WHERE id = ?`
-	qProjectByKey   = `SELECT id, doc FROM cointill_projects WHERE key_hash = ?`
+	qProjectByKey   = `SELECT id, doc FROM cointill_projects WHERE key_hash = ?1
+		UNION ALL SELECT id, doc FROM cointill_projects WHERE former_key_hash = ?1 AND former_key_hash <> '' LIMIT 1`
+	qProjects = `SELECT id, doc FROM cointill_projects WHERE id > ? ORDER BY id LIMIT ?`
 	// The lower of SQLite knows no other letters than those of ASCII.
 	qProjectsByOwner = `SELECT id FROM cointill_projects WHERE instr(lower(owner), lower(?)) > 0 ORDER BY id`
 
@@ -215,7 +217,7 @@ func queries() []string {
 		qChanged, qChangedNumbers, qChangedOf, qSegments, qSegment, qParts, qSome, qBeginWriting, qWriting, qInsertPart, qFinishWriting,
 		qMerged, qClearParts,
 		qNetwork, qEvents, qInvoiceEvents, qFeedEnd, qSkip, qInsertProject, qUpdateProject, qProjectVersion, qProjectByName,
-		qProject, qProjectByKey, qProjectsByOwner, qInsertMessage, qRelease, qDue, qLooked, qDueOfEach, qClaim, qAhead, qSetBack, qRecord, qOverdue, qOpen, qInsertAttempt,
+		qProject, qProjectByKey, qProjects, qProjectsByOwner, qInsertMessage, qRelease, qDue, qLooked, qDueOfEach, qClaim, qAhead, qSetBack, qRecord, qOverdue, qOpen, qInsertAttempt,
 		qInsertGone, qDeleteGone, qKill, qNextDue, qHistory, qLatest, qResend,
 		qBeginReply, qReply, qFinishReply, qAbandonReply, qEndReplies,
 	}

@@ -125,6 +125,18 @@ func TestTheFileIsForItsOwnerOnly(t *testing.T) {
 	}
 }
 
+func TestTheNameOfAFileIsThatOfItsSystem(t *testing.T) {
+	for path, want := range map[string]string{
+		"/var/lib/shop/shop.db":      "file:///var/lib/shop/shop.db",
+		"C:/shop/shop.db":            "file:///C:/shop/shop.db",
+		"d:/Shop & Söhne/50% #1?.db": "file:///d:/Shop%20&%20S%C3%B6hne/50%25%20%231%3F.db",
+		"//server/share/shop.db":     "file:////server/share/shop.db",
+		"//?/C:/shop/shop.db":        "file:////%3F/C:/shop/shop.db",
+	} {
+		require.Equal(t, want, sqlite.FileURL(path), path)
+	}
+}
+
 func TestOpenRefusesWhatIsNoFile(t *testing.T) {
 	for _, path := range []string{"", ":memory:", t.TempDir(), filepath.Join(t.TempDir(), "no", "such", "folder.db")} {
 		_, err := sqlite.Open(path)

@@ -17,6 +17,8 @@ var projectCases = []testCase{
 	{"ids and keys are unique", "ErrConflict when the id or the key hash is taken", projectKeys},
 	{"a taken name comes before a taken key", "of the refusals that apply, the id and the version come first, then the name, then the key hash", projectRefusals},
 	{"projects by a part of their owner", "ProjectsByOwner answers the ids, in order, of the projects with the text in their owner, whatever the case of ASCII letters, and every character for itself", projectOwners},
+	{"projects are listed by their ids", "Projects answers up to limit projects with ids after the given one, in the order of their bytes", projectList},
+	{"a former key finds its project too", "ProjectByKey finds the project by its key hash, else by its former one, and nobody by the empty one", projectFormerKeys},
 	{"updates carry the next version", "UpdateProject replaces the project if the stored version is one less, else ErrConflict", projectVersions},
 }
 
@@ -26,6 +28,7 @@ func newProject(n string) invoice.Project {
 		AllowedIPs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")},
 		Secrets:    []invoice.Secret{{Value: "whsec_new"}, {Value: "whsec_old", Until: start}},
 		Keys:       map[string]invoice.Secret{"payment": {Value: "0123"}, "payout": {Value: "4567"}},
+		FormerKeys: map[string]invoice.Secret{"payment": {Value: "89ab", Until: start}},
 		Discounts:  map[string]int{"BTC": 5, "USDT_TRC20": -10},
 		CreatedAt:  start, Version: 1,
 	}
@@ -47,7 +50,7 @@ func projectRoundTrip(t *testing.T, b store.Backend) {
 		got := must[invoice.Project](t)(b.Project(ctx, want.ID))
 		same(t, "the project", got, want)
 		got.Secrets[0].Value, got.AllowedIPs[0] = "changed", netip.Prefix{}
-		got.Keys["payment"], got.Discounts["BTC"] = invoice.Secret{}, 0
+		got.Keys["payment"], got.FormerKeys["payment"], got.Discounts["BTC"] = invoice.Secret{}, invoice.Secret{}, 0
 	}
 	same(t, "the project by its key", must[invoice.Project](t)(b.ProjectByKey(ctx, want.KeyHash)), want)
 	got := must[invoice.Project](t)(b.Project(ctx, bare.ID))
@@ -115,6 +118,61 @@ func projectVersions(t *testing.T, b store.Backend) {
 	wantErr(t, err, invoice.ErrNotFound)
 	p.Version = 4
 	wantErr(t, b.UpdateProject(ctx, p), invoice.ErrConflict)
+}
+
+func projectList(t *testing.T, b store.Backend) {
+	long := strings.Repeat("a long id ", 12)
+	ids := []string{"b", "B", "10", "2", "é", long + "2", long + "1", "a-1", "a"}
+	for _, id := range ids {
+		p := newProject(id)
+		p.ID = id
+		insertProject(t, b, p)
+	}
+	slices.Sort(ids)
+	for after := range append([]string{""}, ids...) {
+		for _, limit := range []int{1, 4, 100} {
+			var want, got []string
+			last := ""
+			if after > 0 {
+				last = ids[after-1]
+			}
+			for _, id := range ids {
+				if id > last && len(want) < limit {
+					want = append(want, id)
+				}
+			}
+			for _, p := range must[[]invoice.Project](t)(b.Projects(t.Context(), last, limit)) {
+				got = append(got, p.ID)
+				whole := newProject(p.ID)
+				whole.ID = p.ID
+				same(t, "a project of the list", p, whole)
+			}
+			same(t, fmt.Sprintf("%d projects after %q", limit, last), append([]string{}, got...), append([]string{}, want...))
+		}
+	}
+}
+
+func projectFormerKeys(t *testing.T, b store.Backend) {
+	ctx := t.Context()
+	p, other := newProject("1"), newProject("2")
+	insertProject(t, b, p)
+	insertProject(t, b, other)
+	p.Version, p.FormerKeyHash, p.FormerKeyUntil, p.KeyHash = 2, p.KeyHash, start, "new"
+	if err := b.UpdateProject(ctx, p); err != nil {
+		t.Fatal(err)
+	}
+	for _, hash := range []string{"new", "hash-1"} {
+		same(t, "the project by the key "+hash, must[invoice.Project](t)(b.ProjectByKey(ctx, hash)), p)
+	}
+	p.Version, p.FormerKeyHash = 3, ""
+	if err := b.UpdateProject(ctx, p); err != nil {
+		t.Fatal(err)
+	}
+	for _, hash := range []string{"hash-1", ""} {
+		_, err := b.ProjectByKey(ctx, hash)
+		wantErr(t, err, invoice.ErrNotFound)
+	}
+	same(t, "the other", must[invoice.Project](t)(b.ProjectByKey(ctx, other.KeyHash)), other)
 }
 
 func projectOwners(t *testing.T, b store.Backend) {

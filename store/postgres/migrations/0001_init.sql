@@ -134,11 +134,13 @@ CREATE TABLE cointill_projects (
 	owner    text COLLATE "C" NOT NULL,
 	name     text COLLATE "C" NOT NULL,
 	key_hash text COLLATE "C" NOT NULL,
+	former_key_hash text COLLATE "C" NOT NULL, -- empty: none
 	version  bigint NOT NULL,
 	doc      text NOT NULL
 );
 CREATE UNIQUE INDEX cointill_projects_name ON cointill_projects (owner, name);
 CREATE UNIQUE INDEX cointill_projects_key ON cointill_projects (key_hash);
+CREATE INDEX cointill_projects_former_key ON cointill_projects (former_key_hash) WHERE former_key_hash <> '';
 
 CREATE TABLE cointill_outbox (
 	id       text COLLATE "C" PRIMARY KEY,

@@ -127,10 +127,12 @@ CREATE TABLE cointill_projects (
 	owner    TEXT NOT NULL,
 	name     TEXT NOT NULL,
 	key_hash TEXT NOT NULL UNIQUE,
+	former_key_hash TEXT NOT NULL, -- empty: none
 	version  INTEGER NOT NULL,
 	doc      TEXT NOT NULL,
 	UNIQUE (owner, name)
 ) WITHOUT ROWID;
+CREATE INDEX cointill_projects_former_key ON cointill_projects (former_key_hash) WHERE former_key_hash <> '';
 
 CREATE TABLE cointill_outbox (
 	n        INTEGER PRIMARY KEY,
