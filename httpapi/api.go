@@ -103,7 +103,8 @@ type API struct {
 	cfg      Config
 	mux      *http.ServeMux
 	document []byte
-	limiter  *limiter  // nil: no limit
+	clients  *limiter  // of projects and accounts; nil: no limit
+	strange  *limiter  // of the addresses of all others; nil: no limit
 	buffers  sync.Pool // of *bytes.Buffer, for answers
 }
 
@@ -145,11 +146,15 @@ func assemble(cfg Config) (*API, error) {
 	if cfg.ClientIP == nil {
 		cfg.ClientIP = RemoteIP
 	}
-	limiter, err := newLimiter(cfg.Limit, cfg.Now)
+	clients, err := newLimiter(cfg.Limit, cfg.Now)
 	if err != nil {
 		return nil, err
 	}
-	a := &API{cfg: cfg, mux: http.NewServeMux(), limiter: limiter}
+	strange, err := newLimiter(cfg.Limit, cfg.Now)
+	if err != nil {
+		return nil, err
+	}
+	a := &API{cfg: cfg, mux: http.NewServeMux(), clients: clients, strange: strange}
 	doc := newDocument(cfg)
 	endpoints := map[string]endpoint{}
 	operations := map[string]bool{}
@@ -196,7 +201,7 @@ func (a *API) mount(endpoints map[string]endpoint, doc *document) (err error) {
 	if err != nil {
 		return err
 	}
-	a.mux.Handle("GET /docs", servePage(page))
+	a.mux.Handle("GET /docs", a.limited(servePage(page)))
 	a.mux.Handle("/", a.serve(nil))
 	return nil
 }
@@ -261,28 +266,44 @@ func (a *API) serve(e endpoint) http.Handler {
 }
 
 func (a *API) answer(e endpoint, r *Request) (int, any, error) {
-	if e == nil {
-		return 0, nil, &Error{http.StatusNotFound, "There is nothing at this path."}
-	}
 	method := r.Method
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
-	if r.op = e[method]; r.op == nil {
+	r.op = e[method]
+	if r.op == nil || r.op.Auth == nil {
+		if err := a.limitStranger(r); err != nil {
+			return 0, nil, err
+		}
+	}
+	switch {
+	case e == nil:
+		return 0, nil, &Error{http.StatusNotFound, "There is nothing at this path."}
+	case r.op == nil:
 		r.w.Header().Set("Allow", e.allow())
 		return 0, nil, &Error{http.StatusMethodNotAllowed, "This path does not take the method. It takes " + e.allow() + "."}
 	}
-	var refused error
-	if r.op.Auth != nil {
-		refused = r.op.Auth.Check(r)
-	}
-	if err := a.limit(r); err != nil { // also of those who try keys
+	if err := a.letIn(r); err != nil {
 		return 0, nil, err
 	}
-	if refused != nil {
-		return 0, nil, refused
-	}
 	return a.once(r)
+}
+
+// letIn finds out who asks. An address that has tried too many keys waits before another is looked up; what it asks
+// without a key is counted apart, or the visitors of a shop would keep its server from using its key.
+func (a *API) letIn(r *Request) error {
+	if r.op.Auth == nil {
+		return nil
+	}
+	tries := "keys from " + a.address(r)
+	if err := r.tooMany(a.strange.left(tries)); err != nil {
+		return err
+	}
+	if refused := r.op.Auth.Check(r); refused != nil {
+		a.strange.take(tries)
+		return refused
+	}
+	return r.tooMany(a.clients.take(a.client(r)))
 }
 
 // write sends an answer. It fails only before anything was sent.

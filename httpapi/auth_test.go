@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -63,4 +64,48 @@ func TestAKeyIsRememberedForASecondAndARefusalNever(t *testing.T) {
 		require.Equal(t, http.StatusUnauthorized, ask("good"))
 		require.Equal(t, http.StatusUnauthorized, ask(""))
 	})
+}
+
+func TestWrongKeysAreLimitedBeforeTheyAreLookedUp(t *testing.T) {
+	s := &oneProject{keyHash: invoice.HashKey("good")}
+	projects, err := invoice.NewProjects(s, nil)
+	require.NoError(t, err)
+	now := time.Unix(1_800_000_000, 0)
+	api, err := httpapi.New(httpapi.Config{
+		Title: "t", Version: "1", Limit: httpapi.Limit{PerSecond: 1, Burst: 5}, Now: func() time.Time { return now }, FaultBody: "",
+		Fault: func(err error) (int, any) {
+			refused, _ := errors.AsType[*httpapi.Error](err)
+			return refused.Status, ""
+		},
+		Routes: []httpapi.Route{{
+			Method: "GET", Path: "/who", OperationID: "who", Summary: "Who", Tag: "t", Answer: "",
+			Auth:    httpapi.ProjectKey("key", "Api-Key", projects, nil),
+			Handler: func(r *httpapi.Request) (any, error) { return r.Project.ID, nil },
+		}},
+	})
+	require.NoError(t, err)
+	ask := func(path, from, key string) int {
+		rec, r := httptest.NewRecorder(), httptest.NewRequest("GET", path, nil)
+		r.RemoteAddr = from
+		r.Header.Set("Api-Key", key)
+		api.ServeHTTP(rec, r)
+		require.Equal(t, rec.Code == http.StatusTooManyRequests, rec.Header().Get("Retry-After") != "")
+		return rec.Code
+	}
+	count := map[int]int{}
+	for range 1000 {
+		count[ask("/who", "192.0.2.7:1000", "bad")]++
+	}
+	require.Equal(t, map[int]int{http.StatusUnauthorized: 5, http.StatusTooManyRequests: 995}, count)
+	require.Equal(t, 5, s.asked)
+	require.Equal(t, http.StatusOK, ask("/who", "192.0.2.8:1000", "good"), "others are not concerned")
+
+	for _, path := range []string{"/docs", "/openapi.json", "/nothing"} {
+		now = now.Add(time.Minute)
+		for range 5 {
+			require.NotEqual(t, http.StatusTooManyRequests, ask(path, "192.0.2.9:1000", ""), path)
+		}
+		require.Equal(t, http.StatusTooManyRequests, ask(path, "192.0.2.9:1000", ""), path)
+		require.Equal(t, http.StatusOK, ask("/who", "192.0.2.9:1000", "good"), "what visitors ask keeps no key from being used")
+	}
 }

@@ -2,6 +2,8 @@ package httpapi
 
 import (
 	"fmt"
+	"net/http"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -34,7 +36,18 @@ func TestALimiterRemembersABoundedNumberOfClients(t *testing.T) {
 	for i := range maxClients + 10 {
 		l.take(fmt.Sprint(i))
 	}
-	require.LessOrEqual(t, len(l.full), maxClients)
+	require.LessOrEqual(t, len(l.full), maxClients+crowds)
+	for i := range 1000 {
+		require.Positive(t, l.take(fmt.Sprint(i)), "nobody gets more because others came")
+	}
+	waits := 0
+	for i := range 3 * crowds {
+		if l.take(fmt.Sprint("late ", i)) > 0 {
+			waits++
+		}
+	}
+	require.GreaterOrEqual(t, waits, crowds, "those who cannot be told apart share what there is")
+	require.LessOrEqual(t, len(l.full), maxClients+crowds)
 	l, err = newLimiter(Limit{PerSecond: 1, Burst: 2}, func() time.Time { return now })
 	require.NoError(t, err)
 	for i := range maxClients {
@@ -51,4 +64,22 @@ func TestLimitsThatMakeNoSenseAreRefused(t *testing.T) {
 		_, err := newLimiter(l, nil)
 		require.Error(t, err)
 	}
+}
+
+func TestAnAddressIsThatOfACustomer(t *testing.T) {
+	var from string
+	a := &API{cfg: Config{ClientIP: func(*http.Request) netip.Addr { return netip.MustParseAddr(from) }}}
+	for ip, want := range map[string]string{
+		"192.0.2.7":           "192.0.2.7",
+		"::ffff:192.0.2.7":    "192.0.2.7",
+		"2001:db8:1:2::1":     "2001:db8:1:2::/64",
+		"2001:db8:1:2:ffff::": "2001:db8:1:2::/64",
+		"2001:db8:1:3::1":     "2001:db8:1:3::/64",
+		"fe80::1:2:3:4%eth0":  "fe80::/64",
+	} {
+		from = ip
+		require.Equal(t, want, a.address(&Request{}), ip)
+	}
+	a.cfg.ClientIP = func(*http.Request) netip.Addr { return netip.Addr{} }
+	require.NotPanics(t, func() { a.address(&Request{}) }, "an address that cannot be told is one as well")
 }
