@@ -44,8 +44,7 @@ type indexes struct {
 	reserved time.Time // when the last range was taken
 	fetching bool      // somebody is taking one
 	ready    chan struct{}
-	learned  bool      // the floor was read ...
-	checked  bool      // ... and the store was held against it
+	checked  bool      // the store was held against the floor
 	floor    uint32    // the number below which all may have been shown
 	rests    time.Time // until then no number of the pool is used again
 	waiting  [2]uint32 // numbers from the first to below the second wait for the floor to be raised
@@ -79,13 +78,10 @@ func (x *indexes) next(ctx context.Context, network chain.Network) (index uint32
 // check holds the store against the floor, once. A transaction does so when it takes a number: outside of it the store
 // may be locked.
 func (x *indexes) check(ctx context.Context) error {
-	if x.parent != nil {
-		return x.parent.learn(ctx)
-	}
 	x.mu.Lock()
 	checked := x.checked
 	x.mu.Unlock()
-	if checked {
+	if checked || x.parent != nil {
 		return nil
 	}
 	if err := x.learn(ctx); err != nil {
@@ -100,12 +96,13 @@ func (x *indexes) check(ctx context.Context) error {
 	return nil
 }
 
-// learn reads the floor, once.
+// learn reads the floor, which other processes raise too. Who reads it before he asks the store knows of no number that
+// the store did not hand out before, unless it has lost its end.
 func (x *indexes) learn(ctx context.Context) error {
-	x.mu.Lock()
-	learned := x.learned
-	x.mu.Unlock()
-	if learned || x.floors == nil {
+	if x.parent != nil {
+		return x.parent.learn(ctx)
+	}
+	if x.floors == nil {
 		return nil
 	}
 	floor, err := x.floors.Floor(ctx, x.wallet)
@@ -114,7 +111,7 @@ func (x *indexes) learn(ctx context.Context) error {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.learned, x.floor = true, max(x.floor, floor)
+	x.floor = max(x.floor, floor)
 	return nil
 }
 
@@ -280,6 +277,9 @@ func (x *indexes) reserve(ctx context.Context, n uint32) (first, got uint32, err
 	x.waiting = [2]uint32{}
 	x.mu.Unlock()
 	for got == 0 {
+		if err := x.learn(ctx); err != nil {
+			return 0, 0, err
+		}
 		first, err = x.store.ReserveIndexes(ctx, x.wallet, n)
 		if err != nil {
 			return 0, 0, fmt.Errorf("reserve address numbers: %w", err)

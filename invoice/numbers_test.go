@@ -57,6 +57,31 @@ func TestAStoreThatLosesItsEndMeanwhileGivesNoNumberTwice(t *testing.T) {
 	}
 }
 
+// raised is a floor that several processes raise.
+type raised struct{ next uint32 }
+
+func (f *raised) Floor(context.Context, string) (uint32, error) { return f.next, nil }
+func (f *raised) Raise(_ context.Context, _ string, next uint32) error {
+	f.next = max(f.next, next)
+	return nil
+}
+
+func TestAStoreThatLosesItsEndGivesNoNumberTwiceToAnyOfItsProcesses(t *testing.T) {
+	c, f := &counter{}, &raised{}
+	idle, busy := &indexes{store: c, now: time.Now, floors: f}, &indexes{store: c, now: time.Now, floors: f}
+	require.NoError(t, idle.check(t.Context()), "it begins before the other shows anything")
+	had := map[uint32]bool{}
+	for range 50 {
+		index, _, err := busy.next(t.Context(), testNet)
+		require.NoError(t, err)
+		had[index] = true
+	}
+	c.next = 0
+	index, _, err := idle.next(t.Context(), testNet)
+	require.NoError(t, err)
+	require.False(t, had[index], "number %d", index)
+}
+
 func TestAfterItsStoreHasLostItsEndAPoolRests(t *testing.T) {
 	now := at(0)
 	c := &counter{next: 2, free: []uint32{0}}
