@@ -115,9 +115,7 @@ func pause(ctx context.Context, d time.Duration) {
 // somebody else has gone further. Failures of the node are not its own: the watcher paces and
 // reports them.
 func (s *Service) advance(ctx context.Context, n *network) error {
-	if err := n.indexes.check(ctx); err != nil { // no reason not to see what is paid
-		s.log.Error("the store could not be held against the floor", "network", n.id, "error", err)
-	}
+	s.checkFloor(ctx, n)
 	n.begin()
 	p, err := s.progress(ctx, n)
 	if err != nil {

@@ -35,7 +35,7 @@ type indexes struct {
 	pool   *Pool    // numbers may be handed out again; nil: never
 	floors Floors   // may be nil
 	// lost is told when the store knows of fewer numbers than were handed out.
-	lost func(ctx context.Context, wallet string, has, floor uint32)
+	lost func(ctx context.Context, wallet string, has, floor uint32) error
 
 	mu       sync.Mutex // guards what follows
 	free     []uint32   // numbers that nobody was ever shown
@@ -115,11 +115,21 @@ func (x *indexes) learn(ctx context.Context) error {
 	return nil
 }
 
-// lift makes sure that the store hands out nothing below the floor.
+// lift makes sure that the store hands out nothing below the floor. That numbers are passed over comes last: until then
+// the store says that it has lost its end, and whoever fails before does all of it again.
 func (x *indexes) lift(ctx context.Context, floor uint32) error {
 	has, err := x.store.ReserveIndexes(ctx, x.wallet, 0)
 	if err != nil {
 		return fmt.Errorf("look how many address numbers were handed out: %w", err)
+	}
+	if has >= floor {
+		return x.raise(ctx, has)
+	}
+	x.rest()
+	if x.lost != nil {
+		if err := x.lost(ctx, x.wallet, has, floor); err != nil {
+			return err
+		}
 	}
 	for next := has; next < floor; {
 		first, err := x.store.ReserveIndexes(ctx, x.wallet, floor-next)
@@ -127,13 +137,6 @@ func (x *indexes) lift(ctx context.Context, floor uint32) error {
 			return fmt.Errorf("pass over address numbers below the floor: %w", err)
 		}
 		next = max(next, first) + (floor - next)
-	}
-	if has >= floor {
-		return x.raise(ctx, has)
-	}
-	x.rest()
-	if x.lost != nil {
-		x.lost(ctx, x.wallet, has, floor)
 	}
 	return x.raise(ctx, floor)
 }

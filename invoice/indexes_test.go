@@ -207,6 +207,78 @@ func (w *world) restore() {
 	w.start()
 }
 
+// lastPosition is the position of the last event.
+func (w *world) lastPosition() int64 {
+	events, err := w.store.Events(w.t.Context(), 0, 1000)
+	require.NoError(w.t, err)
+	return events[len(events)-1].Position
+}
+
+func TestEveryRestoreHasPositionsOfItsOwn(t *testing.T) {
+	inWorld(t, func(w *world) {
+		last := int64(0)
+		for range 4 { // each time the same backup, which knows nothing of the others
+			for range 3 {
+				w.create()
+			}
+			position := w.lastPosition()
+			require.Greater(t, position, last+2)
+			last = position
+			w.restore()
+			w.settle()
+		}
+	}, withFloors(&floors{next: map[string]uint32{}}))
+}
+
+func TestWhatNeedsNoNumberIsToldBeyondALostEndToo(t *testing.T) {
+	inWorld(t, func(w *world) {
+		for range 3 {
+			w.create()
+		}
+		last := w.lastPosition()
+		w.restore()
+		w.create(func(r *invoice.Request) { r.Asset = "" })
+		require.Greater(t, w.lastPosition(), last)
+	}, withFloors(&floors{next: map[string]uint32{}}))
+}
+
+// unskipping is a store that fails when positions are to be passed over, some times.
+type unskipping struct {
+	backend
+	mu    sync.Mutex
+	times int
+}
+
+func (u *unskipping) Commit(ctx context.Context, b invoice.Batch) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if b.Skip > 0 && u.times > 0 {
+		u.times--
+		return errors.New("connection lost")
+	}
+	return u.backend.Commit(ctx, b)
+}
+
+func TestALostEndThatCouldNotBePassedOverIsNoticedAgain(t *testing.T) {
+	f := &floors{next: map[string]uint32{}}
+	inWorld(t, func(w *world) {
+		for range 3 {
+			w.create()
+		}
+		last := w.lastPosition()
+		w.stop()
+		w.store = store.NewMemory()
+		w.cfg.Store = &unskipping{backend: w.store, times: 3}
+		w.restart()
+		w.settle()
+		require.Eventually(t, func() bool {
+			_, err := w.svc.Create(w.t.Context(), invoice.Request{Project: "shop", Price: price("20", "EUR"), Asset: "SIM"})
+			return err == nil
+		}, time.Minute, time.Second)
+		require.Greater(t, w.lastPosition(), last)
+	}, withFloors(f))
+}
+
 func withFloors(f *floors) func(*invoice.Config) { return func(c *invoice.Config) { c.Floors = f } }
 
 func TestARestoredStoreGivesNoAddressASecondTime(t *testing.T) {

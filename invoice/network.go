@@ -170,7 +170,7 @@ func (s *Service) stray(ctx context.Context, id chain.Network, address chain.Add
 
 // lost notes that the store knows of fewer numbers of a wallet than were handed out: it is an older one. What the feed
 // of events gets from now on has positions that no event of the lost end can have had.
-func (s *Service) lost(ctx context.Context, wallet string, has, floor uint32) {
+func (s *Service) lost(ctx context.Context, wallet string, has, floor uint32) error {
 	s.log.Error("the store has lost its end: address numbers that were handed out before are passed over",
 		"wallet", wallet, "store", has, "floor", floor)
 	for _, n := range s.chains {
@@ -180,22 +180,30 @@ func (s *Service) lost(ctx context.Context, wallet string, has, floor uint32) {
 			n.mu.Unlock()
 		}
 	}
-	if err := s.skipPositions(ctx); err != nil {
-		s.log.Error("positions of the feed could not be passed over", "error", err)
+	return s.skipPositions(ctx)
+}
+
+// checkFloor holds the store against the floor of the network's wallet if that was not done yet. That it cannot be done is
+// no reason not to see what is paid.
+func (s *Service) checkFloor(ctx context.Context, n *network) {
+	if err := n.indexes.check(ctx); err != nil {
+		s.log.Error("the store could not be held against the floor", "network", n.id, "error", err)
 	}
 }
 
-// positionsOf is how many positions one life of the store has: more than anybody uses, and so few that a position fits
-// the numbers of JavaScript for two million lives.
+// positionsOf is how many positions one life of the store has, whatever the clock says: more than anybody uses, and so
+// few that a position fits the numbers of JavaScript for two million lives.
 const positionsOf = 1 << 32
 
-// skipPositions has the feed go on beyond every position that an event may have had which the store has lost.
+// skipPositions has the feed go on beyond every position that an event may have had which the store has lost: there was
+// none for each microsecond. What was passed over before may be lost too, but not the time.
 func (s *Service) skipPositions(ctx context.Context) error {
 	var beyond *PositionError
 	if _, err := s.cfg.Store.Events(ctx, 1<<62, 1); !errors.As(err, &beyond) {
 		return fmt.Errorf("invoice: look for the end of the feed: %w", err)
 	}
-	if err := s.cfg.Store.Commit(ctx, Batch{Skip: (beyond.Last/positionsOf + 1) * positionsOf}); err != nil {
+	skip := max((beyond.Last/positionsOf+1)*positionsOf, s.cfg.Now().UnixMicro())
+	if err := s.cfg.Store.Commit(ctx, Batch{Skip: skip}); err != nil {
 		return fmt.Errorf("invoice: pass over positions of the feed: %w", err)
 	}
 	return nil
