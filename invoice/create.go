@@ -395,7 +395,9 @@ func (s *Service) tell(b *Batch, inv Invoice, events []Event) {
 func (s *Service) store(ctx context.Context, b Batch) error {
 	if len(b.Events) > 0 {
 		for _, c := range s.cfg.Chains {
-			s.checkFloor(ctx, s.chains[c.Watcher.Network()])
+			if err := s.checkFloor(ctx, s.chains[c.Watcher.Network()]); err != nil {
+				return err
+			}
 		}
 	}
 	if err := s.commit(ctx, b); err != nil {

@@ -115,7 +115,9 @@ func pause(ctx context.Context, d time.Duration) {
 // somebody else has gone further. Failures of the node are not its own: the watcher paces and
 // reports them.
 func (s *Service) advance(ctx context.Context, n *network) error {
-	s.checkFloor(ctx, n)
+	if err := s.checkFloor(ctx, n); err != nil {
+		return err
+	}
 	n.begin()
 	p, err := s.progress(ctx, n)
 	if err != nil {

@@ -107,7 +107,7 @@ func (x *indexes) learn(ctx context.Context) error {
 	}
 	floor, err := x.floors.Floor(ctx, x.wallet)
 	if err != nil {
-		return fmt.Errorf("read the floor of %s: %w", x.wallet, err)
+		return fmt.Errorf("read the floor of %s: %w: %w", x.wallet, errFloor, err)
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -304,11 +304,14 @@ func (x *indexes) reserve(ctx context.Context, n uint32) (first, got uint32, err
 	return first, got, nil
 }
 
+// errFloor: it is not the store that failed.
+var errFloor = errors.New("not known")
+
 // raise notes that all numbers below next may be shown from now on.
 func (x *indexes) raise(ctx context.Context, next uint32) error {
 	if x.floors != nil {
 		if err := x.floors.Raise(ctx, x.wallet, next); err != nil {
-			return fmt.Errorf("raise the floor of %s: %w", x.wallet, err)
+			return fmt.Errorf("raise the floor of %s: %w: %w", x.wallet, errFloor, err)
 		}
 	}
 	if x.parent == nil { // what a transaction takes, the next one gets if it is rolled back

@@ -259,6 +259,26 @@ func (u *unskipping) Commit(ctx context.Context, b invoice.Batch) error {
 	return u.backend.Commit(ctx, b)
 }
 
+func TestNothingIsToldWhileALostEndCannotBePassedOver(t *testing.T) {
+	f := &floors{next: map[string]uint32{}}
+	inWorld(t, func(w *world) {
+		for range 3 {
+			w.create()
+		}
+		last := w.lastPosition()
+		w.stop()
+		w.store = store.NewMemory()
+		w.cfg.Store = &unskipping{backend: w.store, times: 3}
+		w.restart()
+		unnumbered := invoice.Request{Project: "shop", Price: price("20", "EUR")}
+		_, err := w.svc.Create(w.t.Context(), unnumbered)
+		require.ErrorContains(t, err, "connection lost")
+		w.settle()
+		w.create(func(r *invoice.Request) { r.Asset = "" })
+		require.Greater(t, w.lastPosition(), last)
+	}, withFloors(f))
+}
+
 func TestALostEndThatCouldNotBePassedOverIsNoticedAgain(t *testing.T) {
 	f := &floors{next: map[string]uint32{}}
 	inWorld(t, func(w *world) {

@@ -183,26 +183,33 @@ func (s *Service) lost(ctx context.Context, wallet string, has, floor uint32) er
 	return s.skipPositions(ctx)
 }
 
-// checkFloor holds the store against the floor of the network's wallet if that was not done yet. That it cannot be done is
-// no reason not to see what is paid.
-func (s *Service) checkFloor(ctx context.Context, n *network) {
-	if err := n.indexes.check(ctx); err != nil {
-		s.log.Error("the store could not be held against the floor", "network", n.id, "error", err)
+// checkFloor holds the store against the floor of the network's wallet if that was not done yet. That nobody knows the
+// floor is no reason not to see what is paid; that what was lost cannot be passed over is one.
+func (s *Service) checkFloor(ctx context.Context, n *network) error {
+	err := n.indexes.check(ctx)
+	if err == nil {
+		return nil
 	}
+	s.log.Error("the store could not be held against the floor", "network", n.id, "error", err)
+	if errors.Is(err, errFloor) {
+		return nil
+	}
+	return fmt.Errorf("invoice: hold the store against the floor: %w", err)
 }
 
-// positionsOf is how many positions one life of the store has, whatever the clock says: more than anybody uses, and so
-// few that a position fits the numbers of JavaScript for two million lives.
-const positionsOf = 1 << 32
+// leeway is how many positions are passed over when our clock says nothing of where the feed is: more events than a tail
+// that is lost has.
+const leeway = 1 << 20
 
-// skipPositions has the feed go on beyond every position that an event may have had which the store has lost: there was
-// none for each microsecond. What was passed over before may be lost too, but not the time.
+// skipPositions has the feed go on beyond every position that an event may have had which the store has lost: by the clock,
+// since what was passed over before may be lost too. There is a position for each microsecond, which fit the numbers of
+// JavaScript until the year 2255, and fewer events than that.
 func (s *Service) skipPositions(ctx context.Context) error {
 	var beyond *PositionError
 	if _, err := s.cfg.Store.Events(ctx, 1<<62, 1); !errors.As(err, &beyond) {
 		return fmt.Errorf("invoice: look for the end of the feed: %w", err)
 	}
-	skip := max((beyond.Last/positionsOf+1)*positionsOf, s.cfg.Now().UnixMicro())
+	skip := max(beyond.Last+leeway, s.cfg.Now().UnixMicro())
 	if err := s.cfg.Store.Commit(ctx, Batch{Skip: skip}); err != nil {
 		return fmt.Errorf("invoice: pass over positions of the feed: %w", err)
 	}
