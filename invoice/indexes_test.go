@@ -20,6 +20,7 @@ type unsure struct {
 	mu     sync.Mutex
 	times  int  // how many answers are lost yet
 	stores bool // what is lost is the answer alone
+	chosen bool // answers to choices of an asset are lost too
 	hangUp func()
 }
 
@@ -31,7 +32,7 @@ func (u *unsure) lose(times int, stores bool) {
 
 func (u *unsure) Commit(ctx context.Context, b invoice.Batch) error {
 	u.mu.Lock()
-	lost := u.times > 0 && len(b.Insert) > 0
+	lost := u.times > 0 && (len(b.Insert) > 0 || u.chosen && len(b.Claims) > 0)
 	stores := !lost || u.stores
 	if lost {
 		u.times--
@@ -125,6 +126,21 @@ func TestAnAddressWhoseInvoiceMayBeStoredIsGivenToNobodyOnAnotherNetwork(t *test
 				if taken[address] == "" {
 					require.GreaterOrEqual(t, i, uint32(40), "only the range that was taken last has numbers left")
 				}
+			}
+		})
+	}
+}
+
+func TestAnAddressThatAChoiceWouldHaveKeptIsGivenToNobodyOnTheOtherNetwork(t *testing.T) {
+	for _, stores := range []bool{true, false} {
+		inTwoNetworks(t, func(w *world, u *unsure, _ *chaintest.Chain) {
+			inv := w.create()
+			u.chosen = true
+			u.lose(1, stores)
+			_, err := w.svc.Choose(w.t.Context(), "shop", inv.ID, "SIM2")
+			require.ErrorContains(t, err, "connection lost")
+			for range 10 {
+				require.NotEqual(t, inv.Quote.Address, w.create(onSIM2).Quote.Address)
 			}
 		})
 	}
