@@ -141,10 +141,12 @@ func (x *indexes) lift(ctx context.Context, floor uint32) error {
 	return x.raise(ctx, floor)
 }
 
-// rest has the numbers of a pool rest that are free: an invoice that the store has lost may hold them.
+// rest has the numbers rest that an invoice may hold which the store has lost: those of a pool that are free, for a while,
+// and those that are in doubt, for ever.
 func (x *indexes) rest() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.doubtful = nil
 	if x.pool != nil {
 		x.rests = x.now().Add(x.pool.Quarantine)
 	}
@@ -275,14 +277,11 @@ func (x *indexes) fresh(ctx context.Context) (uint32, error) {
 // reserve takes n numbers from the store, or those that it took before and could not raise the floor for: none of them was
 // shown to anybody, also when the store has lost its end since this process took its last ones.
 func (x *indexes) reserve(ctx context.Context, n uint32) (first, got uint32, err error) {
-	x.mu.Lock()
-	first, got = x.waiting[0], x.waiting[1]-x.waiting[0]
-	x.waiting = [2]uint32{}
-	x.mu.Unlock()
+	if err := x.learn(ctx); err != nil {
+		return 0, 0, err
+	}
+	first, got = x.waited()
 	for got == 0 {
-		if err := x.learn(ctx); err != nil {
-			return 0, 0, err
-		}
 		first, err = x.store.ReserveIndexes(ctx, x.wallet, n)
 		if err != nil {
 			return 0, 0, fmt.Errorf("reserve address numbers: %w", err)
@@ -302,6 +301,19 @@ func (x *indexes) reserve(ctx context.Context, n uint32) (first, got uint32, err
 		return 0, 0, err
 	}
 	return first, got, nil
+}
+
+// waited returns the numbers that wait for the floor to be raised, unless it was raised beyond them since: by others, to
+// whom a store that has lost its end may have given the same.
+func (x *indexes) waited() (first, got uint32) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	first, got = x.waiting[0], x.waiting[1]-x.waiting[0]
+	x.waiting = [2]uint32{}
+	if first < x.floor {
+		return 0, 0
+	}
+	return first, got
 }
 
 // errFloor: it is not the store that failed.
