@@ -12,7 +12,7 @@
 // replace what they paid; chains that fork to any depth; nodes that stall, lag, contradict themselves,
 // lie and die; several processes with clocks of their own, racing on one store, with and without
 // leases, which end before slow steps do; stores that fail before, after and within a commit, or do it a while after
-// they failed; callers who go away; processes that die anywhere; endpoints that hang, fail, answer late, and hear
+// they failed, or lose their end and begin anew with what a backup has; callers who go away; processes that die anywhere; endpoints that hang, fail, answer late, and hear
 // everything twice; operators; rates that jump and stay away; addresses that are used again or shared, and strangers
 // who pay there; dust; transactions that cannot be examined at first; blocks stamped hours ahead, and clocks as wrong.
 //

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -67,6 +68,16 @@ func (e *endpoints) expect(messages []invoice.Message) {
 		key := m.Invoice + " " + m.URL
 		e.due[key] = append(e.due[key], due{m.ID, m.Seq})
 	}
+}
+
+// restored forgets what is due but for the messages of a restored store. Whatever was told before may be told again.
+func (e *endpoints) restored(messages []invoice.Message) {
+	e.mu.Lock()
+	clear(e.due)
+	clear(e.last)
+	e.skewed = true
+	e.mu.Unlock()
+	e.expect(messages)
 }
 
 // waiting lists what was committed and is not settled yet.
@@ -158,6 +169,9 @@ func (e *endpoints) arrive(host, to, id string, body []byte) manner {
 		e.w.fail(ruleOneContent, "message %s does not tell of its invoice: %s", id, body)
 	}
 	key := inv + " " + to
+	if e.w.traits.restores && !slices.ContainsFunc(e.due[key], func(d due) bool { return d.id == id }) {
+		return m // it was on its way when the store lost it
+	}
 	for _, d := range e.due[key] {
 		if before := e.told[d.id]; d.seq < seq && (before == nil || !before.settled) {
 			e.w.fail(ruleOrder, "message %d of %s arrived before message %d was settled", seq, e.w.orderOf(inv), d.seq)

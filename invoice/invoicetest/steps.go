@@ -89,7 +89,8 @@ func jitter(r *rand.Rand) time.Duration {
 // shop is what the shop and its payers know.
 type shop struct {
 	orders []*order
-	noted  map[string]int64 // the version of each invoice that was written down
+	lost   []invoice.Invoice // that somebody was shown, and a restored store does not have
+	noted  map[string]int64  // the version of each invoice that was written down
 }
 
 // order is an order of the shop, and its invoice as it was answered last.
@@ -341,7 +342,7 @@ func (w *world) openForDeposits(r *rand.Rand) {
 
 func (w *world) refresh(r *rand.Rand) {
 	over := slices.DeleteFunc(slices.Clone(w.shop.orders), func(o *order) bool {
-		inv, err := w.store.Invoice(context.Background(), o.inv.ID)
+		inv, err := w.store().Invoice(context.Background(), o.inv.ID)
 		return err != nil || inv.State.Status != invoice.StatusExpired
 	})
 	o, ok := one(r, over)
