@@ -68,13 +68,18 @@ func (secret) Secrets(context.Context, string) ([]string, error) {
 
 // dispatch runs a dispatcher, as every process of a shop does.
 func dispatch(ctx context.Context, p *invoicetest.Process) error {
-	schedule := make([]time.Duration, 500)
+	attempts := 500
+	if p.Unheard() {
+		attempts = 5
+	}
+	schedule := make([]time.Duration, attempts)
 	for i := range schedule {
 		schedule[i] = 20 * time.Second
 	}
 	d, err := webhook.New(webhook.Config{
 		Outbox: outbox{p}, Secrets: secret{},
 		Client: &http.Client{Transport: p, Timeout: 10 * time.Second}, Schedule: schedule, Poll: 15 * time.Second,
+		Workers: 16, PerEndpoint: 8, Late: 16,
 		Now: p.Now, Breaker: webhook.BreakerConfig{Failures: 4, Open: 20 * time.Second, MaxOpen: time.Minute},
 	})
 	if err != nil {

@@ -24,6 +24,8 @@ type kind struct {
 	play    func(w *world, r *rand.Rand)
 }
 
+const endpointInTrouble = "endpoint in trouble"
+
 // kinds are all kinds of steps.
 var kinds = []kind{
 	{"create", 20, false, (*world).create},
@@ -49,7 +51,7 @@ var kinds = []kind{
 	{"start", 8, false, (*world).startOne},
 	{"slow", 5, true, (*world).slow},
 	{"clock jumps", 4, true, (*world).clockJumps},
-	{"endpoint in trouble", 7, true, (*world).endpointTrouble},
+	{endpointInTrouble, 7, true, (*world).endpointTrouble},
 	{"endpoints heal", 2, true, func(w *world, _ *rand.Rand) { w.endpoints.heal() }},
 	{"operator", 7, true, (*world).operate},
 	{"rates", 5, true, (*world).changeRates},

@@ -41,6 +41,8 @@ type traits struct {
 	ahead     bool            // blocks may be stamped an hour or two ahead, and clocks be wrong by hours
 	floors    bool            // payments may be too small to decide anything
 	restores  bool            // the store loses its end at times
+	deaf      manner          // of the endpoint that never takes anything; empty: there is none
+	tires     bool            // that is waited for to be given up
 	kinds     []kind          // of steps
 }
 
@@ -83,6 +85,12 @@ func newTraits(seed uint64, cfg Config) traits {
 	if r.IntN(4) == 0 && t.pool == nil && t.shared == nil {
 		t.restores = true
 		t.kinds = append(t.kinds, restoring...)
+	}
+	if r.IntN(8) == 0 && cfg.Tell != nil {
+		t.deaf = []manner{endpointFails, endpointHangs, endpointDrops}[r.IntN(3)]
+		t.tires = r.IntN(4) == 0
+		// The schedules are short there: what others do not take must not be given up as well.
+		t.kinds = slices.DeleteFunc(t.kinds, func(k kind) bool { return k.name == endpointInTrouble })
 	}
 	return t
 }
@@ -346,9 +354,9 @@ func (w *world) play() {
 	}
 	w.sleep(30 * time.Second)
 	w.goroutines = goroutines()
-	w.note("%d networks, %d processes, leases %t, pools %t, poll %s, batch %d, reach %d, confirmations %v, window %s, addresses %+v, shared %+v, lease %s, lazy %s, floors %t, ahead %t, restores %t",
+	w.note("%d networks, %d processes, leases %t, pools %t, poll %s, batch %d, reach %d, confirmations %v, window %s, addresses %+v, shared %+v, lease %s, lazy %s, floors %t, ahead %t, restores %t, deaf %q",
 		w.traits.networks, w.traits.processes, w.traits.leases, w.traits.pools, w.traits.poll, w.traits.batch, w.traits.reach, w.traits.confirm, w.traits.window, w.traits.pool,
-		w.traits.shared, w.traits.lease, w.traits.lazy, w.traits.floors, w.traits.ahead, w.traits.restores)
+		w.traits.shared, w.traits.lease, w.traits.lazy, w.traits.floors, w.traits.ahead, w.traits.restores, w.traits.deaf)
 	for w.step = 1; w.step <= w.cfg.Steps && !w.failed(); w.step++ {
 		if w.cfg.skip[w.step] {
 			continue
@@ -363,6 +371,7 @@ func (w *world) play() {
 	if !w.failed() {
 		w.note("at rest")
 		w.rest(rand.New(rand.NewPCG(w.cfg.Seed, 0)))
+		w.tire()
 		w.noteState(w.all())
 	}
 }
@@ -427,7 +436,12 @@ func (w *world) rest(r *rand.Rand) {
 		}
 	}
 	w.inspectRest(anew)
-	// Deliveries that nobody waits for any more have ended by now.
+	if w.traits.deaf == "" { // deliveries that nobody waits for any more have ended by now
+		w.inspectGoroutines()
+	}
+}
+
+func (w *world) inspectGoroutines() {
 	if n := goroutines(); n > w.goroutines {
 		w.fail(ruleBounded, "%d goroutines run, where it began with %d", n, w.goroutines)
 	}
@@ -498,6 +512,10 @@ func (w *world) await(p *Process) {
 // failure, the skew of a clock, and a lease.
 const patience = 90 * time.Minute
 
+// soon is how long a message may take to an endpoint that takes it, whatever the others do: longer than the longest pause
+// after a failure, and the claim of a process that has died.
+const soon = 10 * time.Minute
+
 // catchUp waits until every chain has been followed to its end and every message is settled.
 func (w *world) catchUp() bool {
 	for start := time.Now(); time.Since(start) < patience; {
@@ -507,6 +525,10 @@ func (w *world) catchUp() bool {
 		}
 		if why := w.behind(); why == "" {
 			return true
+		}
+		if waiting := w.endpoints.waiting(); w.traits.deaf != "" && len(w.skews) == 0 && time.Since(start) > soon && len(waiting) > 0 {
+			w.fail(ruleIsolated, "%d messages were not told within %s, beside the endpoint that %s", len(waiting), soon, w.traits.deaf)
+			return false
 		}
 	}
 	w.fail(ruleHeals, "%s has not caught up after %s: %s", w.cfg.name(), patience, w.behind())
