@@ -261,6 +261,21 @@ func (w *world) flood(r *rand.Rand) {
 	w.note("    %s gets next to nothing %d times by %s", o.id, len(outputs), shorten(t.send(r.IntN(3) == 0, outputs)))
 }
 
+// pourIn has many pay the invoice that is there longest: so many that most of what it was paid is settled.
+func (w *world) pourIn(r *rand.Rand) {
+	orders := w.payable()
+	if len(orders) == 0 {
+		return
+	}
+	o := orders[0]
+	outputs := make([]chaintest.Output, 30+r.IntN(50))
+	for i := range outputs {
+		outputs[i] = o.output(int64(1 + r.IntN(3)))
+	}
+	txid := w.truth(o.inv.Network()).send(false, outputs)
+	w.note("    %s is paid a little %d times by %s", o.id, len(outputs), shorten(txid))
+}
+
 // strangers send any amounts to the addresses of invoices.
 func (w *world) strangers(r *rand.Rand) {
 	for range 1 + r.IntN(12) {

@@ -92,6 +92,9 @@ func newTraits(seed uint64, cfg Config) traits {
 		// The schedules are short there: what others do not take must not be given up as well.
 		t.kinds = slices.DeleteFunc(t.kinds, func(k kind) bool { return k.name == endpointInTrouble })
 	}
+	if r.IntN(16) == 0 {
+		t.kinds = append(t.kinds, kind{"many pay one", 10, false, (*world).pourIn})
+	}
 	return t
 }
 
