@@ -235,11 +235,12 @@ func (s *Service) retryOne(ctx context.Context, n *network, p Progress, a Aside)
 	next := p
 	next.Version, next.Aside = p.Version+1, without(p.Aside, a)
 	b.Progress, b.Fence = []Progress{next}, n.duty.fence()
+	if err := s.stands(ctx, p); err != nil {
+		return p, err
+	}
 	err = s.store(ctx, b)
-	if errors.Is(err, ErrConflict) {
-		if stored, readErr := s.cfg.Store.Network(ctx, n.id); readErr == nil && stored.Version != p.Version {
-			return p, errOvertaken
-		}
+	if errors.Is(err, ErrConflict) && errors.Is(s.stands(ctx, p), errOvertaken) {
+		return p, errOvertaken
 	}
 	return next, err
 }

@@ -390,8 +390,16 @@ func (s *Service) tell(b *Batch, inv Invoice, events []Event) {
 	}
 }
 
-// store commits a batch and lets the dispatcher know.
+// store commits a batch and lets the dispatcher know. No event is told before it was looked whether the store has lost its
+// end: its position may be one that an event had which was lost.
 func (s *Service) store(ctx context.Context, b Batch) error {
+	if len(b.Events) > 0 {
+		for _, c := range s.cfg.Chains {
+			if err := s.checkFloor(ctx, s.chains[c.Watcher.Network()]); err != nil {
+				return err
+			}
+		}
+	}
 	if err := s.commit(ctx, b); err != nil {
 		return err
 	}

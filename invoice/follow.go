@@ -115,8 +115,8 @@ func pause(ctx context.Context, d time.Duration) {
 // somebody else has gone further. Failures of the node are not its own: the watcher paces and
 // reports them.
 func (s *Service) advance(ctx context.Context, n *network) error {
-	if err := n.indexes.check(ctx); err != nil { // no reason not to see what is paid
-		s.log.Error("the store could not be held against the floor", "network", n.id, "error", err)
+	if err := s.checkFloor(ctx, n); err != nil {
+		return err
 	}
 	n.begin()
 	p, err := s.progress(ctx, n)
@@ -208,6 +208,9 @@ func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.
 			return p, nil
 		}
 		b.Progress, b.Fence = []Progress{next}, n.duty.fence()
+		if err := s.stands(ctx, p); err != nil {
+			return Progress{}, fmt.Errorf("invoice: store step of %s: %w", n.id, err)
+		}
 		err = s.store(ctx, b)
 		if err == nil {
 			if n.stored(step); refused.all != "" {
@@ -223,6 +226,20 @@ func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.
 	}
 }
 
+// stands returns an error unless the store still has the progress that a step follows. That it has the version is not
+// enough, and a commit looks at no more: a store that has lost its end counts up to the version again as others go on,
+// perhaps from an earlier block, and what lies between would never be read.
+func (s *Service) stands(ctx context.Context, p Progress) error {
+	stored, err := s.cfg.Store.Network(ctx, p.Network)
+	if err != nil {
+		return fmt.Errorf("read progress: %w", err)
+	}
+	if stored.Version != p.Version || !stored.At.Equal(p.At) {
+		return errOvertaken
+	}
+	return nil
+}
+
 // refused decides what a refusal of a step means: nil to decide again, on fresh facts or with something set aside.
 func (s *Service) refused(ctx context.Context, n *network, p Progress, b Batch, err error, r *refusals) error {
 	if ctx.Err() != nil || notOurs(err) {
@@ -236,12 +253,8 @@ func (s *Service) refused(ctx context.Context, n *network, p Progress, b Batch, 
 		r.all = err.Error()
 		return nil
 	}
-	stored, readErr := s.cfg.Store.Network(ctx, n.id)
-	if readErr != nil {
-		return fmt.Errorf("read progress: %w", readErr)
-	}
-	if stored.Version != p.Version {
-		return errOvertaken
+	if err := s.stands(ctx, p); err != nil {
+		return err
 	}
 	r.conflict(b, err)
 	if r.tries++; r.tries == maxTries {

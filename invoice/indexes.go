@@ -35,7 +35,7 @@ type indexes struct {
 	pool   *Pool    // numbers may be handed out again; nil: never
 	floors Floors   // may be nil
 	// lost is told when the store knows of fewer numbers than were handed out.
-	lost func(ctx context.Context, wallet string, has, floor uint32)
+	lost func(ctx context.Context, wallet string, has, floor uint32) error
 
 	mu       sync.Mutex // guards what follows
 	free     []uint32   // numbers that nobody was ever shown
@@ -44,8 +44,7 @@ type indexes struct {
 	reserved time.Time // when the last range was taken
 	fetching bool      // somebody is taking one
 	ready    chan struct{}
-	learned  bool      // the floor was read ...
-	checked  bool      // ... and the store was held against it
+	checked  bool      // the store was held against the floor
 	floor    uint32    // the number below which all may have been shown
 	rests    time.Time // until then no number of the pool is used again
 	waiting  [2]uint32 // numbers from the first to below the second wait for the floor to be raised
@@ -79,13 +78,10 @@ func (x *indexes) next(ctx context.Context, network chain.Network) (index uint32
 // check holds the store against the floor, once. A transaction does so when it takes a number: outside of it the store
 // may be locked.
 func (x *indexes) check(ctx context.Context) error {
-	if x.parent != nil {
-		return x.parent.learn(ctx)
-	}
 	x.mu.Lock()
 	checked := x.checked
 	x.mu.Unlock()
-	if checked {
+	if checked || x.parent != nil {
 		return nil
 	}
 	if err := x.learn(ctx); err != nil {
@@ -100,29 +96,40 @@ func (x *indexes) check(ctx context.Context) error {
 	return nil
 }
 
-// learn reads the floor, once.
+// learn reads the floor, which other processes raise too. Who reads it before he asks the store knows of no number that
+// the store did not hand out before, unless it has lost its end.
 func (x *indexes) learn(ctx context.Context) error {
-	x.mu.Lock()
-	learned := x.learned
-	x.mu.Unlock()
-	if learned || x.floors == nil {
+	if x.parent != nil {
+		return x.parent.learn(ctx)
+	}
+	if x.floors == nil {
 		return nil
 	}
 	floor, err := x.floors.Floor(ctx, x.wallet)
 	if err != nil {
-		return fmt.Errorf("read the floor of %s: %w", x.wallet, err)
+		return fmt.Errorf("read the floor of %s: %w: %w", x.wallet, errFloor, err)
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.learned, x.floor = true, max(x.floor, floor)
+	x.floor = max(x.floor, floor)
 	return nil
 }
 
-// lift makes sure that the store hands out nothing below the floor.
+// lift makes sure that the store hands out nothing below the floor. That numbers are passed over comes last: until then
+// the store says that it has lost its end, and whoever fails before does all of it again.
 func (x *indexes) lift(ctx context.Context, floor uint32) error {
 	has, err := x.store.ReserveIndexes(ctx, x.wallet, 0)
 	if err != nil {
 		return fmt.Errorf("look how many address numbers were handed out: %w", err)
+	}
+	if has >= floor {
+		return x.raise(ctx, has)
+	}
+	x.rest()
+	if x.lost != nil {
+		if err := x.lost(ctx, x.wallet, has, floor); err != nil {
+			return err
+		}
 	}
 	for next := has; next < floor; {
 		first, err := x.store.ReserveIndexes(ctx, x.wallet, floor-next)
@@ -131,20 +138,15 @@ func (x *indexes) lift(ctx context.Context, floor uint32) error {
 		}
 		next = max(next, first) + (floor - next)
 	}
-	if has >= floor {
-		return x.raise(ctx, has)
-	}
-	x.rest()
-	if x.lost != nil {
-		x.lost(ctx, x.wallet, has, floor)
-	}
 	return x.raise(ctx, floor)
 }
 
-// rest has the numbers of a pool rest that are free: an invoice that the store has lost may hold them.
+// rest has the numbers rest that an invoice may hold which the store has lost: those of a pool that are free, for a while,
+// and those that are in doubt, for ever.
 func (x *indexes) rest() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.doubtful = nil
 	if x.pool != nil {
 		x.rests = x.now().Add(x.pool.Quarantine)
 	}
@@ -275,10 +277,10 @@ func (x *indexes) fresh(ctx context.Context) (uint32, error) {
 // reserve takes n numbers from the store, or those that it took before and could not raise the floor for: none of them was
 // shown to anybody, also when the store has lost its end since this process took its last ones.
 func (x *indexes) reserve(ctx context.Context, n uint32) (first, got uint32, err error) {
-	x.mu.Lock()
-	first, got = x.waiting[0], x.waiting[1]-x.waiting[0]
-	x.waiting = [2]uint32{}
-	x.mu.Unlock()
+	if err := x.learn(ctx); err != nil {
+		return 0, 0, err
+	}
+	first, got = x.waited()
 	for got == 0 {
 		first, err = x.store.ReserveIndexes(ctx, x.wallet, n)
 		if err != nil {
@@ -301,11 +303,27 @@ func (x *indexes) reserve(ctx context.Context, n uint32) (first, got uint32, err
 	return first, got, nil
 }
 
+// waited returns the numbers that wait for the floor to be raised, unless it was raised beyond them since: by others, to
+// whom a store that has lost its end may have given the same.
+func (x *indexes) waited() (first, got uint32) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	first, got = x.waiting[0], x.waiting[1]-x.waiting[0]
+	x.waiting = [2]uint32{}
+	if first < x.floor {
+		return 0, 0
+	}
+	return first, got
+}
+
+// errFloor: it is not the store that failed.
+var errFloor = errors.New("not known")
+
 // raise notes that all numbers below next may be shown from now on.
 func (x *indexes) raise(ctx context.Context, next uint32) error {
 	if x.floors != nil {
 		if err := x.floors.Raise(ctx, x.wallet, next); err != nil {
-			return fmt.Errorf("raise the floor of %s: %w", x.wallet, err)
+			return fmt.Errorf("raise the floor of %s: %w: %w", x.wallet, errFloor, err)
 		}
 	}
 	if x.parent == nil { // what a transaction takes, the next one gets if it is rolled back

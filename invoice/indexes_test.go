@@ -20,6 +20,7 @@ type unsure struct {
 	mu     sync.Mutex
 	times  int  // how many answers are lost yet
 	stores bool // what is lost is the answer alone
+	chosen bool // answers to choices of an asset are lost too
 	hangUp func()
 }
 
@@ -31,7 +32,7 @@ func (u *unsure) lose(times int, stores bool) {
 
 func (u *unsure) Commit(ctx context.Context, b invoice.Batch) error {
 	u.mu.Lock()
-	lost := u.times > 0 && len(b.Insert) > 0
+	lost := u.times > 0 && (len(b.Insert) > 0 || u.chosen && len(b.Claims) > 0)
 	stores := !lost || u.stores
 	if lost {
 		u.times--
@@ -130,6 +131,21 @@ func TestAnAddressWhoseInvoiceMayBeStoredIsGivenToNobodyOnAnotherNetwork(t *test
 	}
 }
 
+func TestAnAddressThatAChoiceWouldHaveKeptIsGivenToNobodyOnTheOtherNetwork(t *testing.T) {
+	for _, stores := range []bool{true, false} {
+		inTwoNetworks(t, func(w *world, u *unsure, _ *chaintest.Chain) {
+			inv := w.create()
+			u.chosen = true
+			u.lose(1, stores)
+			_, err := w.svc.Choose(w.t.Context(), "shop", inv.ID, "SIM2")
+			require.ErrorContains(t, err, "connection lost")
+			for range 10 {
+				require.NotEqual(t, inv.Quote.Address, w.create(onSIM2).Quote.Address)
+			}
+		})
+	}
+}
+
 func TestAPoolLosesNoAddressByLostAnswers(t *testing.T) {
 	inTwoNetworks(t, func(w *world, u *unsure, _ *chaintest.Chain) {
 		for range 20 {
@@ -205,6 +221,98 @@ func (w *world) restore() {
 	w.cfg.Store = w.store
 	w.cfg.Chains[0].Watcher = w.watcher(w.chain)
 	w.start()
+}
+
+// lastPosition is the position of the last event.
+func (w *world) lastPosition() int64 {
+	events, err := w.store.Events(w.t.Context(), 0, 1000)
+	require.NoError(w.t, err)
+	return events[len(events)-1].Position
+}
+
+func TestEveryRestoreHasPositionsOfItsOwn(t *testing.T) {
+	inWorld(t, func(w *world) {
+		last := int64(0)
+		for range 4 { // each time the same backup, which knows nothing of the others
+			for range 3 {
+				w.create()
+			}
+			position := w.lastPosition()
+			require.Greater(t, position, last+2)
+			last = position
+			w.restore()
+			w.settle()
+		}
+	}, withFloors(&floors{next: map[string]uint32{}}))
+}
+
+func TestWhatNeedsNoNumberIsToldBeyondALostEndToo(t *testing.T) {
+	inWorld(t, func(w *world) {
+		for range 3 {
+			w.create()
+		}
+		last := w.lastPosition()
+		w.restore()
+		w.create(func(r *invoice.Request) { r.Asset = "" })
+		require.Greater(t, w.lastPosition(), last)
+	}, withFloors(&floors{next: map[string]uint32{}}))
+}
+
+// unskipping is a store that fails when positions are to be passed over, some times.
+type unskipping struct {
+	backend
+	mu    sync.Mutex
+	times int
+}
+
+func (u *unskipping) Commit(ctx context.Context, b invoice.Batch) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if b.Skip > 0 && u.times > 0 {
+		u.times--
+		return errors.New("connection lost")
+	}
+	return u.backend.Commit(ctx, b)
+}
+
+func TestNothingIsToldWhileALostEndCannotBePassedOver(t *testing.T) {
+	f := &floors{next: map[string]uint32{}}
+	inWorld(t, func(w *world) {
+		for range 3 {
+			w.create()
+		}
+		last := w.lastPosition()
+		w.stop()
+		w.store = store.NewMemory()
+		w.cfg.Store = &unskipping{backend: w.store, times: 3}
+		w.restart()
+		unnumbered := invoice.Request{Project: "shop", Price: price("20", "EUR")}
+		_, err := w.svc.Create(w.t.Context(), unnumbered)
+		require.ErrorContains(t, err, "connection lost")
+		w.settle()
+		w.create(func(r *invoice.Request) { r.Asset = "" })
+		require.Greater(t, w.lastPosition(), last)
+	}, withFloors(f))
+}
+
+func TestALostEndThatCouldNotBePassedOverIsNoticedAgain(t *testing.T) {
+	f := &floors{next: map[string]uint32{}}
+	inWorld(t, func(w *world) {
+		for range 3 {
+			w.create()
+		}
+		last := w.lastPosition()
+		w.stop()
+		w.store = store.NewMemory()
+		w.cfg.Store = &unskipping{backend: w.store, times: 3}
+		w.restart()
+		w.settle()
+		require.Eventually(t, func() bool {
+			_, err := w.svc.Create(w.t.Context(), invoice.Request{Project: "shop", Price: price("20", "EUR"), Asset: "SIM"})
+			return err == nil
+		}, time.Minute, time.Second)
+		require.Greater(t, w.lastPosition(), last)
+	}, withFloors(f))
 }
 
 func withFloors(f *floors) func(*invoice.Config) { return func(c *invoice.Config) { c.Floors = f } }

@@ -170,7 +170,7 @@ func (s *Service) stray(ctx context.Context, id chain.Network, address chain.Add
 
 // lost notes that the store knows of fewer numbers of a wallet than were handed out: it is an older one. What the feed
 // of events gets from now on has positions that no event of the lost end can have had.
-func (s *Service) lost(ctx context.Context, wallet string, has, floor uint32) {
+func (s *Service) lost(ctx context.Context, wallet string, has, floor uint32) error {
 	s.log.Error("the store has lost its end: address numbers that were handed out before are passed over",
 		"wallet", wallet, "store", has, "floor", floor)
 	for _, n := range s.chains {
@@ -180,22 +180,37 @@ func (s *Service) lost(ctx context.Context, wallet string, has, floor uint32) {
 			n.mu.Unlock()
 		}
 	}
-	if err := s.skipPositions(ctx); err != nil {
-		s.log.Error("positions of the feed could not be passed over", "error", err)
-	}
+	return s.skipPositions(ctx)
 }
 
-// positionsOf is how many positions one life of the store has: more than anybody uses, and so few that a position fits
-// the numbers of JavaScript for two million lives.
-const positionsOf = 1 << 32
+// checkFloor holds the store against the floor of the network's wallet if that was not done yet. That nobody knows the
+// floor is no reason not to see what is paid; that what was lost cannot be passed over is one.
+func (s *Service) checkFloor(ctx context.Context, n *network) error {
+	err := n.indexes.check(ctx)
+	if err == nil {
+		return nil
+	}
+	s.log.Error("the store could not be held against the floor", "network", n.id, "error", err)
+	if errors.Is(err, errFloor) {
+		return nil
+	}
+	return fmt.Errorf("invoice: hold the store against the floor: %w", err)
+}
 
-// skipPositions has the feed go on beyond every position that an event may have had which the store has lost.
+// leeway is how many positions are passed over when our clock says nothing of where the feed is: more events than a tail
+// that is lost has.
+const leeway = 1 << 20
+
+// skipPositions has the feed go on beyond every position that an event may have had which the store has lost: by the clock,
+// since what was passed over before may be lost too. There is a position for each microsecond, which fit the numbers of
+// JavaScript until the year 2255, and fewer events than that.
 func (s *Service) skipPositions(ctx context.Context) error {
 	var beyond *PositionError
 	if _, err := s.cfg.Store.Events(ctx, 1<<62, 1); !errors.As(err, &beyond) {
 		return fmt.Errorf("invoice: look for the end of the feed: %w", err)
 	}
-	if err := s.cfg.Store.Commit(ctx, Batch{Skip: (beyond.Last/positionsOf + 1) * positionsOf}); err != nil {
+	skip := max(beyond.Last+leeway, s.cfg.Now().UnixMicro())
+	if err := s.cfg.Store.Commit(ctx, Batch{Skip: skip}); err != nil {
 		return fmt.Errorf("invoice: pass over positions of the feed: %w", err)
 	}
 	return nil

@@ -2,6 +2,7 @@ package invoice
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"testing"
 	"time"
@@ -55,6 +56,64 @@ func TestAStoreThatLosesItsEndMeanwhileGivesNoNumberTwice(t *testing.T) {
 		require.False(t, had[index], "number %d", index)
 		had[index] = true
 	}
+}
+
+// raised is a floor that several processes raise.
+type raised struct {
+	next uint32
+	err  error
+}
+
+func (f *raised) Floor(context.Context, string) (uint32, error) { return f.next, nil }
+func (f *raised) Raise(_ context.Context, _ string, next uint32) error {
+	if f.err == nil {
+		f.next = max(f.next, next)
+	}
+	return f.err
+}
+
+func TestNumbersThatWaitForTheFloorAreNotShownWhenOthersMayHaveBeenGivenThem(t *testing.T) {
+	c, f := &counter{}, &raised{}
+	waits, goes := &indexes{store: c, now: time.Now, floors: f}, &indexes{store: c, now: time.Now, floors: f}
+	require.NoError(t, waits.check(t.Context()))
+	f.err = errors.New("no disk")
+	_, _, err := waits.next(t.Context(), testNet)
+	require.ErrorIs(t, err, f.err)
+	f.err, c.next = nil, 0 // the store loses its end
+	shown, _, err := goes.next(t.Context(), testNet)
+	require.NoError(t, err)
+	index, _, err := waits.next(t.Context(), testNet)
+	require.NoError(t, err)
+	require.NotEqual(t, shown, index)
+}
+
+func TestNumbersInDoubtAreGivenToNobodyOnceTheStoreHasLostItsEnd(t *testing.T) {
+	c := &counter{}
+	x := &indexes{store: c, now: time.Now}
+	index, _, err := x.next(t.Context(), testNet)
+	require.NoError(t, err)
+	x.doubt(index, testNet) // its invoice was stored all the same, and shown
+	c.next = 0
+	require.NoError(t, x.lift(t.Context(), x.known()))
+	next, _, err := x.next(t.Context(), testNet)
+	require.NoError(t, err)
+	require.NotEqual(t, index, next)
+}
+
+func TestAStoreThatLosesItsEndGivesNoNumberTwiceToAnyOfItsProcesses(t *testing.T) {
+	c, f := &counter{}, &raised{}
+	idle, busy := &indexes{store: c, now: time.Now, floors: f}, &indexes{store: c, now: time.Now, floors: f}
+	require.NoError(t, idle.check(t.Context()), "it begins before the other shows anything")
+	had := map[uint32]bool{}
+	for range 50 {
+		index, _, err := busy.next(t.Context(), testNet)
+		require.NoError(t, err)
+		had[index] = true
+	}
+	c.next = 0
+	index, _, err := idle.next(t.Context(), testNet)
+	require.NoError(t, err)
+	require.False(t, had[index], "number %d", index)
 }
 
 func TestAfterItsStoreHasLostItsEndAPoolRests(t *testing.T) {

@@ -78,7 +78,7 @@ func (s *Service) withPlace(ctx context.Context, inv Invoice, commit committer) 
 		return Invoice{}, refuse("Asset", inv.Quote.Asset.Code, "is not supported")
 	}
 	for try := 0; ; try++ {
-		quote, unused, err := s.place(ctx, n, inv)
+		quote, giveBack, err := s.place(ctx, n, inv)
 		if err != nil {
 			return Invoice{}, err
 		}
@@ -88,10 +88,10 @@ func (s *Service) withPlace(ctx context.Context, inv Invoice, commit committer) 
 		case err == nil:
 			return done, nil
 		case errors.Is(err, errOpen): // if it was stored, or will be yet, the number is the invoice's
-			n.indexes.doubt(quote.Index, n.id)
+			giveBack(false)
 			return Invoice{}, err
 		case !errors.Is(err, ErrConflict):
-			unused()
+			giveBack(true)
 			return Invoice{}, err
 		case try == 20:
 			return Invoice{}, err
@@ -99,8 +99,8 @@ func (s *Service) withPlace(ctx context.Context, inv Invoice, commit committer) 
 	}
 }
 
-// place returns the quote with a place, and what to call when nobody was ever shown it.
-func (s *Service) place(ctx context.Context, n *network, inv Invoice) (Quote, func(), error) {
+// place returns the quote with a place, and what to call when the invoice does not get it, surely or perhaps.
+func (s *Service) place(ctx context.Context, n *network, inv Invoice) (Quote, func(surely bool), error) {
 	quote := *inv.Quote
 	if n.Pool != nil || n.Shared != nil {
 		if err := s.fixSince(ctx, n, &quote); err != nil {
@@ -110,14 +110,14 @@ func (s *Service) place(ctx context.Context, n *network, inv Invoice) (Quote, fu
 	}
 	if n.Shared != nil {
 		quote, err := s.sharedPlace(ctx, n, inv)
-		return quote, func() {}, err
+		return quote, func(bool) {}, err
 	}
 	// One wallet has the same address on several networks: who changes the asset keeps it.
 	for _, earlier := range inv.Earlier {
 		if earlier.Wallet == n.Addresses.Name() && earlier.Slot == "" && !earlier.Released {
 			quote.Address, quote.Wallet, quote.Index = earlier.Address, earlier.Wallet, earlier.Index
 			quote.Quarantine, quote.Since, quote.Unseen = earlier.Quarantine, earlier.Since, earlier.Unseen
-			return quote, func() {}, nil
+			return quote, func(bool) {}, nil // it stays the invoice's
 		}
 	}
 	index, unused, err := n.indexes.next(ctx, n.id)
@@ -132,7 +132,13 @@ func (s *Service) place(ctx context.Context, n *network, inv Invoice) (Quote, fu
 	if n.Pool != nil {
 		quote.Quarantine = n.Pool.Quarantine
 	}
-	return quote, unused, nil
+	return quote, func(surely bool) {
+		if surely {
+			unused()
+		} else {
+			n.indexes.doubt(index, n.id)
+		}
+	}, nil
 }
 
 // fresh is how recently a network must have been seen for its tip to be known: longer than heartbeat.

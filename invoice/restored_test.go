@@ -1,9 +1,12 @@
 package invoice_test
 
 import (
+	"context"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store"
 	"github.com/stretchr/testify/require"
@@ -17,6 +20,78 @@ func TestAfterARestoreAPoolGivesOutNothingThatMayBeHeld(t *testing.T) {
 		require.NoError(t, w.svc.Restored(w.t.Context(), 1))
 		require.NotEqual(t, inv.Quote.Address, w.create().Quote.Address)
 	}, pooled(5))
+}
+
+// standby is a store that another one takes the place of.
+type standby struct {
+	backend
+	mu  sync.Mutex
+	now backend
+}
+
+func (s *standby) Commit(ctx context.Context, b invoice.Batch) error { return s.is().Commit(ctx, b) }
+
+func (s *standby) is() backend {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now
+}
+
+func (s *standby) Network(ctx context.Context, id chain.Network) (invoice.Progress, error) {
+	return s.is().Network(ctx, id)
+}
+
+func (s *standby) Invoice(ctx context.Context, id string) (invoice.Invoice, error) {
+	return s.is().Invoice(ctx, id)
+}
+
+func (s *standby) InvoicesAt(ctx context.Context, places []invoice.Place) ([]invoice.Invoice, error) {
+	return s.is().InvoicesAt(ctx, places)
+}
+
+func (s *standby) InvoicesAbove(ctx context.Context, id chain.Network, height uint64) ([]invoice.Invoice, error) {
+	return s.is().InvoicesAbove(ctx, id, height)
+}
+
+func (s *standby) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice.Invoice, error) {
+	return s.is().InvoicesPaidBy(ctx, keys)
+}
+
+// A standby that lacks the last steps counts its versions up again as others go on: one of them is the version that a
+// process which has not looked since still stands at.
+func TestAStandbyThatCountsUpToTheSameVersionIsNotTakenForTheStoreThatWas(t *testing.T) {
+	old := store.NewMemory()
+	s := &standby{backend: old, now: old}
+	inWorld(t, func(w *world) {
+		inv := w.create()
+		w.mine(2)
+		first, err := old.Network(w.t.Context(), w.chain.Network())
+		require.NoError(t, err)
+		events := w.events(inv)
+		w.pay(inv, "SIM", "10")
+		w.mine(1)
+		require.Len(t, w.get(inv).Payments, 1)
+		last, err := old.Network(w.t.Context(), w.chain.Network())
+		require.NoError(t, err)
+
+		lacking := store.NewMemory()
+		require.NoError(t, lacking.Commit(w.t.Context(), invoice.Batch{
+			Insert: []invoice.Invoice{inv}, Claims: []invoice.Claim{{Network: w.chain.Network(), Place: invoice.Place{Address: inv.Quote.Address}, Invoice: inv.ID}},
+			Events: events,
+		}))
+		for first.Version = 1; first.Version <= last.Version; first.Version++ {
+			first.At = time.Now().UTC()
+			require.NoError(t, lacking.Commit(w.t.Context(), invoice.Batch{Progress: []invoice.Progress{first}}))
+		}
+		s.mu.Lock()
+		s.now = lacking
+		s.mu.Unlock()
+		w.mine(1)
+		w.settle()
+		got, err := lacking.Invoice(w.t.Context(), inv.ID)
+		require.NoError(t, err)
+		require.Len(t, got.Payments, 1, "blocks that the standby has not seen are read again")
+	}, func(c *invoice.Config) { c.Store = s })
 }
 
 func TestAWalletThatWasNotSharedIsNotSharedLater(t *testing.T) {

@@ -1,6 +1,7 @@
 package invoicetest
 
 import (
+	"bytes"
 	"context"
 	"maps"
 	"math/big"
@@ -13,13 +14,14 @@ import (
 )
 
 // commit hands a batch to the store and looks at what became of it before anybody else can commit.
-func (w *world) commit(ctx context.Context, p *Process, s invoice.Store, b invoice.Batch) error {
+func (w *world) commit(ctx context.Context, b invoice.Batch) error {
 	w.committing <- struct{}{} // not a mutex, on which a bubble's time would not pass
 	defer func() { <-w.committing }()
-	if err := s.Commit(ctx, b); err != nil {
+	if err := w.store().Commit(ctx, b); err != nil {
 		return err
 	}
 	w.totals.Commits++
+	w.did(entry{batch: b})
 	w.endpoints.expect(b.Messages)
 	w.readFeed()
 	for _, r := range b.Releases {
@@ -161,7 +163,7 @@ func addresses(invoices ...invoice.Invoice) map[chain.Address]bool {
 
 // auditCursor holds what the store has of a network against the block that it stands at.
 func (w *world) auditCursor(id chain.Network) {
-	p, err := w.store.Network(context.Background(), id)
+	p, err := w.store().Network(context.Background(), id)
 	if err != nil {
 		w.fail(ruleErrors, "read progress of %s: %v", id, err)
 		return
@@ -253,13 +255,13 @@ func (w *world) auditEnd(ev invoice.Event) {
 	if ev.Type != invoice.EventExpired && ev.Type != invoice.EventCompleted {
 		return
 	}
-	inv, err := w.store.Invoice(context.Background(), ev.Invoice)
+	inv, err := w.store().Invoice(context.Background(), ev.Invoice)
 	if err != nil || inv.Quote == nil {
 		return
 	}
 	inv = w.whole(inv)
 	will := willOf(inv)
-	p, err := w.store.Network(context.Background(), inv.Network())
+	p, err := w.store().Network(context.Background(), inv.Network())
 	if err != nil {
 		return
 	}
@@ -317,7 +319,7 @@ func (w *world) readFeed() {
 		if n := len(w.feed); n > 0 {
 			after = w.feed[n-1].Position
 		}
-		page, err := w.store.Events(context.Background(), after, 50)
+		page, err := w.store().Events(context.Background(), after, 50)
 		if err != nil {
 			w.failLocked(ruleErrors, "read the feed: %v", err)
 			return
@@ -332,12 +334,15 @@ func (w *world) readFeed() {
 				w.failLocked(ruleFeed, "event %s is at %d and at %d", seen.ID, seen.Position, ev.Position)
 				return
 			}
+			if before, known := w.ever[ev.ID]; known && !bytes.Equal(before.Body, ev.Body) {
+				w.failLocked(ruleOneContent, "event %s was %s before the restore, and is %s", ev.ID, before.Body, ev.Body)
+			}
 			if want := w.lastSeq[ev.Invoice] + 1; ev.Seq != want {
 				w.failLocked(ruleFeed, "event %d of %s comes where %d is next", ev.Seq, w.was[ev.Invoice].order, want)
 				return
 			}
 			w.lastSeq[ev.Invoice] = ev.Seq
-			w.events[ev.ID] = ev
+			w.events[ev.ID], w.ever[ev.ID] = ev, ev
 			w.feed = append(w.feed, ev)
 		}
 		if len(page) < 50 {

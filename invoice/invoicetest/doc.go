@@ -11,10 +11,12 @@
 // milliseconds: payers who pay exactly, short, twice, late, in another asset, on another network, who
 // replace what they paid; chains that fork to any depth; nodes that stall, lag, contradict themselves,
 // lie and die; several processes with clocks of their own, racing on one store, with and without
-// leases, which end before slow steps do; stores that fail before, after and within a commit, or do it a while after
-// they failed; callers who go away; processes that die anywhere; endpoints that hang, fail, answer late, and hear
-// everything twice; operators; rates that jump and stay away; addresses that are used again or shared, and strangers
-// who pay there; dust; transactions that cannot be examined at first; blocks stamped hours ahead, and clocks as wrong.
+// leases, which end before slow steps do; stores that fail before, after and within a commit, do it a while
+// after they failed, or lose their end and go on from a backup; callers who go away; processes that die
+// anywhere; endpoints that hang, fail, answer late, hear everything twice, or never take anything; operators;
+// rates that jump and stay away; addresses that are used again or shared, and strangers who pay there; dust;
+// payments by the hundred; transactions that cannot be examined at first; blocks stamped hours ahead, and
+// clocks as wrong.
 //
 // After every commit and every step it holds the store against the truth, which it alone knows. [Rules]
 // lists what must hold, each with its reason. A world of the same seed is the same world to the nanosecond,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -47,6 +48,15 @@ type endpoints struct {
 	last    map[string]int64  // the newest sequence number that arrived, by invoice and URL
 	due     map[string][]due  // the messages that were committed, by invoice and URL
 	skewed  bool              // some clock has been wrong
+	tried   time.Time         // when the endpoint was tried last that takes nothing
+}
+
+// deafHost takes nothing, in the worlds that have such an endpoint.
+const deafHost = "https://shop0.example/"
+
+// deaf reports whether a URL is of the endpoint that takes nothing.
+func (e *endpoints) deaf(to string) bool {
+	return e.w.traits.deaf != "" && strings.HasPrefix(to, deafHost)
 }
 
 // due is a message that was committed and has to be told.
@@ -69,12 +79,25 @@ func (e *endpoints) expect(messages []invoice.Message) {
 	}
 }
 
+// restored forgets what is due but for the messages of a restored store. Whatever was told before may be told again.
+func (e *endpoints) restored(messages []invoice.Message) {
+	e.mu.Lock()
+	clear(e.due)
+	clear(e.last)
+	e.skewed = true
+	e.mu.Unlock()
+	e.expect(messages)
+}
+
 // waiting lists what was committed and is not settled yet.
 func (e *endpoints) waiting() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var out []string
-	for _, list := range e.due {
+	for key, list := range e.due {
+		if _, to, _ := strings.Cut(key, " "); e.deaf(to) {
+			continue
+		}
 		for _, d := range list {
 			if msg := e.told[d.id]; msg == nil || !msg.settled {
 				out = append(out, d.id)
@@ -141,7 +164,10 @@ func (e *endpoints) arrive(host, to, id string, body []byte) manner {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	m := e.manners[host]
-	if m == "" {
+	switch {
+	case e.deaf(to):
+		m, e.tried = e.w.traits.deaf, time.Now()
+	case m == "":
 		m = endpointTakes
 	}
 	inv, seq := splitID(id)
@@ -158,8 +184,12 @@ func (e *endpoints) arrive(host, to, id string, body []byte) manner {
 		e.w.fail(ruleOneContent, "message %s does not tell of its invoice: %s", id, body)
 	}
 	key := inv + " " + to
+	if e.w.traits.restores && !slices.ContainsFunc(e.due[key], func(d due) bool { return d.id == id }) {
+		return m // it was on its way when the store lost it
+	}
 	for _, d := range e.due[key] {
-		if before := e.told[d.id]; d.seq < seq && (before == nil || !before.settled) {
+		// What the endpoint that takes nothing was sent often enough is given up.
+		if before := e.told[d.id]; d.seq < seq && (before == nil || !before.settled && !e.deaf(to)) {
 			e.w.fail(ruleOrder, "message %d of %s arrived before message %d was settled", seq, e.w.orderOf(inv), d.seq)
 		}
 	}
@@ -170,6 +200,13 @@ func (e *endpoints) arrive(host, to, id string, body []byte) manner {
 	}
 	e.last[key] = max(e.last[key], seq)
 	return m
+}
+
+// lastTried returns when the endpoint that takes nothing was tried last.
+func (e *endpoints) lastTried() time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.tried
 }
 
 // splitID takes an event's id apart: the invoice, the number and what tells its contents.
@@ -193,4 +230,27 @@ func (e *endpoints) clocksDiffer() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.skewed = true
+}
+
+// quiet is longer than any pause between attempts.
+const quiet = time.Hour
+
+// tire waits until the endpoint that takes nothing is left alone, with one process, which has all that is left to try.
+func (w *world) tire() {
+	if !w.traits.tires || w.failed() {
+		return
+	}
+	for _, p := range w.processes[1:] {
+		w.await(p)
+	}
+	// One attempt after the other, when the endpoint is taken for dead.
+	most := 2*quiet + time.Duration(len(w.feed))*time.Hour/4
+	for start := time.Now(); time.Since(start) < most; {
+		w.sleep(quiet)
+		if time.Since(w.endpoints.lastTried()) > quiet {
+			w.inspectGoroutines()
+			return
+		}
+	}
+	w.fail(ruleGivenUp, "the endpoint that %s is still sent messages after %s", w.traits.deaf, most)
 }

@@ -12,15 +12,14 @@ import (
 	"github.com/cointill/cointill/webhook"
 )
 
-// outbox is an outbox as one process reaches it: it can fail like everything else.
-type outbox struct {
-	webhook.Outbox
-	p *invoicetest.Process
-}
+// outbox is an outbox as one process reaches it: it can fail like everything else, and after a restore it is another one.
+type outbox struct{ p *invoicetest.Process }
+
+func (o outbox) now() webhook.Outbox { return o.p.Store().(webhook.Outbox) }
 
 func (o outbox) Claim(ctx context.Context, q webhook.ClaimQuery) (list []webhook.Delivery, err error) {
 	err = o.p.Call(ctx, "Claim", "", func() (err error) {
-		list, err = o.Outbox.Claim(ctx, q)
+		list, err = o.now().Claim(ctx, q)
 		return err
 	})
 	if err != nil {
@@ -34,15 +33,31 @@ func (o outbox) Record(ctx context.Context, claim webhook.Claim, attempt webhook
 	if next.State == webhook.StateDue {
 		next.Wait = 20 * time.Second
 	}
-	return o.p.Call(ctx, "Record", attempt.At.String(), func() error { return o.Outbox.Record(ctx, claim, attempt, next) })
+	return o.p.Call(ctx, "Record", attempt.At.String(), func() error { return o.now().Record(ctx, claim, attempt, next) })
 }
 
 func (o outbox) NextDue(ctx context.Context) (wait time.Duration, some bool, err error) {
 	err = o.p.Call(ctx, "NextDue", "", func() (err error) {
-		wait, some, err = o.Outbox.NextDue(ctx)
+		wait, some, err = o.now().NextDue(ctx)
 		return err
 	})
 	return wait, some, err
+}
+
+func (o outbox) GiveUp(ctx context.Context, q webhook.GiveUpQuery) (n int, err error) {
+	err = o.p.Call(ctx, "GiveUp", q.Endpoint, func() (err error) {
+		n, err = o.now().GiveUp(ctx, q)
+		return err
+	})
+	return n, err
+}
+
+func (o outbox) History(ctx context.Context, invoiceID string) ([]webhook.Record, error) {
+	return o.now().History(ctx, invoiceID)
+}
+
+func (o outbox) Resend(ctx context.Context, invoiceID string) (invoice.Message, error) {
+	return o.now().Resend(ctx, invoiceID)
 }
 
 type secret struct{}
@@ -53,13 +68,18 @@ func (secret) Secrets(context.Context, string) ([]string, error) {
 
 // dispatch runs a dispatcher, as every process of a shop does.
 func dispatch(ctx context.Context, p *invoicetest.Process) error {
-	schedule := make([]time.Duration, 500)
+	attempts := 500
+	if p.Unheard() {
+		attempts = 5
+	}
+	schedule := make([]time.Duration, attempts)
 	for i := range schedule {
 		schedule[i] = 20 * time.Second
 	}
 	d, err := webhook.New(webhook.Config{
-		Outbox: outbox{p.Store().(webhook.Outbox), p}, Secrets: secret{},
+		Outbox: outbox{p}, Secrets: secret{},
 		Client: &http.Client{Transport: p, Timeout: 10 * time.Second}, Schedule: schedule, Poll: 15 * time.Second,
+		Workers: 16, PerEndpoint: 8, Late: 16,
 		Now: p.Now, Breaker: webhook.BreakerConfig{Failures: 4, Open: 20 * time.Second, MaxOpen: time.Minute},
 	})
 	if err != nil {

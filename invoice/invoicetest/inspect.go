@@ -15,7 +15,7 @@ import (
 // look reads an invoice that was just committed. What others are is known from before, and all are read again after
 // every step.
 func (w *world) look(id string) {
-	inv, err := w.store.Invoice(context.Background(), id)
+	inv, err := w.store().Invoice(context.Background(), id)
 	if err != nil {
 		w.fail(ruleErrors, "read %s: %v", id, err)
 		return
@@ -31,7 +31,7 @@ func (w *world) whole(inv invoice.Invoice) invoice.Invoice {
 	const page = 100
 	inv.Payments = nil
 	for after, more := (chain.Key{}), true; more; {
-		list, err := w.store.Payments(context.Background(), inv.ID, after, page)
+		list, err := w.store().Payments(context.Background(), inv.ID, after, page)
 		if err != nil {
 			w.fail(ruleErrors, "read the payments of %s: %v", inv.OrderID, err)
 			return inv
@@ -48,6 +48,9 @@ func (w *world) keep(inv invoice.Invoice) {
 	w.seen[inv.ID] = inv
 	for address := range addresses(inv) {
 		w.issued[address] = true
+		if id, lost := w.lost[address]; lost && id != inv.ID {
+			w.fail(ruleLost, "%s has the address of %s, which was shown to a payer and is lost", inv.OrderID, w.ownerOf(address))
+		}
 	}
 }
 
@@ -55,7 +58,7 @@ func (w *world) keep(inv invoice.Invoice) {
 func (w *world) all() []invoice.Invoice {
 	var out []invoice.Invoice
 	for _, standing := range []bool{false, true} {
-		page, err := w.store.Invoices(context.Background(), invoice.Query{Standing: standing, Limit: invoice.MaxPage, Sort: invoice.SortCreated, Ascending: true})
+		page, err := w.store().Invoices(context.Background(), invoice.Query{Standing: standing, Limit: invoice.MaxPage, Sort: invoice.SortCreated, Ascending: true})
 		if err != nil {
 			w.fail(ruleErrors, "list the invoices: %v", err)
 		}
@@ -96,7 +99,7 @@ func (w *world) inspect(whole bool) []invoice.Invoice {
 	w.inspectIdentities(invoices)
 	heads := map[chain.Network]chain.Head{}
 	for _, t := range append([]*truth{{}}, w.chains...) { // the first is of invoices without an asset
-		p, err := w.store.Network(context.Background(), t.net)
+		p, err := w.store().Network(context.Background(), t.net)
 		if err != nil {
 			w.fail(ruleErrors, "read progress: %v", err)
 		}
@@ -277,7 +280,7 @@ func orZero(n *big.Int) *big.Int {
 
 // inspectEvents checks that the events lead to what the invoice is.
 func (w *world) inspectEvents(inv invoice.Invoice) {
-	events, err := w.store.InvoiceEvents(context.Background(), inv.ID)
+	events, err := w.store().InvoiceEvents(context.Background(), inv.ID)
 	if err != nil {
 		w.fail(ruleErrors, "read the events of %s: %v", inv.OrderID, err)
 		return
@@ -346,7 +349,7 @@ func (w *world) inspectFeed(whole bool) {
 		after = w.feed[n-1].Position
 	}
 	for {
-		page, err := w.store.Events(context.Background(), after, 200)
+		page, err := w.store().Events(context.Background(), after, 200)
 		if err != nil {
 			w.fail(ruleErrors, "read the feed: %v", err)
 			return
@@ -383,6 +386,7 @@ func (w *world) inspectRest(anew bool) {
 		}
 		w.restOfInvoice(inv, anew)
 	}
+	w.comeBack()
 	if w.cfg.Tell == nil {
 		return
 	}
@@ -392,7 +396,7 @@ func (w *world) inspectRest(anew bool) {
 			continue
 		}
 		for _, m := range w.cfg.Notifier.Messages(ev, invoices[i]) {
-			if !w.endpoints.settled(m.ID) {
+			if !w.endpoints.deaf(m.URL) && !w.endpoints.settled(m.ID) {
 				w.fail(ruleDelivered, "event %d of %s, %s, was never told", ev.Seq, invoices[i].OrderID, ev.Type)
 			}
 		}
@@ -442,7 +446,7 @@ func (w *world) restOfChain(t *truth, invoices []invoice.Invoice) {
 
 // restOfInvoice compares the state with the fold of the facts.
 func (w *world) restOfInvoice(inv invoice.Invoice, anew bool) {
-	p, err := w.store.Network(context.Background(), inv.Network())
+	p, err := w.store().Network(context.Background(), inv.Network())
 	if err != nil {
 		w.fail(ruleErrors, "read progress: %v", err)
 		return

@@ -40,8 +40,8 @@ type Process struct {
 	onMessages func()
 }
 
-// Store is the store itself, as Config.Open made it.
-func (p *Process) Store() invoice.Store { return p.w.store }
+// Store is the store itself, as Config.Open made it. After a restore it is another one.
+func (p *Process) Store() invoice.Store { return p.w.store() }
 
 // Now is the process's clock, which may be wrong.
 func (p *Process) Now() time.Time {
@@ -49,6 +49,10 @@ func (p *Process) Now() time.Time {
 	defer p.mu.Unlock()
 	return time.Now().Add(p.skew)
 }
+
+// Unheard says that there is an endpoint in the world which never takes a message, and that no other one is in trouble: a
+// schedule may be short there, and what it tries should be given up within an hour or so.
+func (p *Process) Unheard() bool { return p.w.traits.deaf != "" }
 
 // OnMessages sets what is called when messages were committed.
 func (p *Process) OnMessages(f func()) {
@@ -178,15 +182,18 @@ func (p *Process) start() error {
 	p.dead, p.ended = make(chan struct{}), make(chan struct{})
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.mu.Unlock()
-	p.store = remote{p, w.store}
-	if l, ok := w.store.(invoice.Leaser); ok && w.traits.leases {
-		p.store = leasing{remote{p, w.store}, l}
+	p.store = remote{p}
+	if _, ok := w.store().(invoice.Leaser); ok && w.traits.leases {
+		p.store = leasing{remote{p}}
 	}
 	p.nodes = nil
 	cfg := invoice.Config{
 		Store: p.store, Rates: w.rates, Notifier: w.cfg.Notifier, OnMessages: p.hint, Now: p.Now,
 		Holder: fmt.Sprint(p.name, "-", p.lives), Poll: 23*time.Second + p.odd("poll"),
 		Window: w.traits.window, Lease: w.traits.lease,
+	}
+	if w.traits.restores {
+		cfg.Floors = floors{p}
 	}
 	for _, t := range w.chains {
 		c, err := p.chain(t)

@@ -25,8 +25,12 @@ var (
 	ruleOrderID    = Rule{"one order is one invoice", "a shop that asks again after an error must not have two invoices for one order"}
 	ruleIndex      = Rule{"no index is used twice", "two invoices with one address could not be told apart"}
 	ruleSlot       = Rule{"at a shared address the amount tells", "what one customer sends must not pay for another: only the amount says whose it is, and what nobody asked for is nobody's until the shop says so"}
+	ruleLost       = Rule{"what was lost is nobody's", "who pays an invoice that a restored store does not have must not pay for another: no address that a payer was shown is given to a second invoice"}
+	ruleReplays    = Rule{"a restored store is what it was", "what was done to a store can be done to another one, with the same answers: else nothing that follows in this world means anything"}
 	ruleOrder      = Rule{"messages of an invoice come in order", "a receiver that acts on each message must not act on an old one after a newer one"}
 	ruleDelivered  = Rule{"every event is told in the end", "an event that no endpoint ever hears of was lost, though it be stored"}
+	ruleIsolated   = Rule{"no endpoint holds up another", "a shop whose endpoint is away for good must not be why others hear nothing"}
+	ruleGivenUp    = Rule{"what nobody takes is given up", "messages to an endpoint that is away for good would be tried for ever, and be ever more"}
 	ruleHeals      = Rule{"everything heals by itself", "when nothing fails any more the service catches up with the chain, with nobody's help"}
 	ruleErrors     = Rule{"errors have reasons", "where nothing was broken nothing may fail"}
 	ruleRuns       = Rule{"whatever runs ends when told to", "a goroutine that outlives its process, or hangs, is a leak"}
@@ -38,7 +42,7 @@ var (
 func Rules() []Rule {
 	return []Rule{
 		ruleCanonical, ruleCursor, ruleIdentity, ruleInvented, ruleFirstSight, ruleFeed, ruleOneContent, ruleSilent, ruleVanish,
-		ruleFold, ruleValue, ruleDust, ruleExpiry, ruleCompletion, rulePromise, ruleOrderID, ruleIndex, ruleSlot, ruleOrder, ruleDelivered, ruleHeals,
+		ruleFold, ruleValue, ruleDust, ruleExpiry, ruleCompletion, rulePromise, ruleOrderID, ruleIndex, ruleSlot, ruleLost, ruleReplays, ruleOrder, ruleDelivered, ruleIsolated, ruleGivenUp, ruleHeals,
 		ruleErrors, ruleRuns, ruleBounded, ruleRepeats,
 	}
 }

@@ -13,7 +13,8 @@ import (
 
 // Config says what is simulated. Open is required.
 type Config struct {
-	// Open makes an empty store, inside the bubble that the world lives in. What must be closed is closed
+	// Open makes an empty store, inside the bubble that the world lives in, and another one whenever the world's loses its
+	// end: what the backup has is done to that, and the old one is not used any more. What must be closed is closed
 	// with t.Cleanup. A store that waits for anything outside of the bubble, such as a database, is made and called
 	// by a goroutine outside of it, through channels that were made there: the world's time stands still meanwhile.
 	// Its leases run out by the world's clock, whichever clock it has itself.
@@ -84,7 +85,7 @@ type Failure struct {
 
 // Totals are what worlds were made of.
 type Totals struct {
-	Worlds, Invoices, Payments, Events, Commits, Forks, Crashes int
+	Worlds, Invoices, Payments, Events, Commits, Forks, Crashes, Restores int
 }
 
 func (t *Totals) add(o Totals) {
@@ -95,11 +96,12 @@ func (t *Totals) add(o Totals) {
 	t.Commits += o.Commits
 	t.Forks += o.Forks
 	t.Crashes += o.Crashes
+	t.Restores += o.Restores
 }
 
 func (t Totals) String() string {
-	return fmt.Sprintf("%d worlds, %d invoices, %d payments, %d events, %d commits, %d forks, %d crashes",
-		t.Worlds, t.Invoices, t.Payments, t.Events, t.Commits, t.Forks, t.Crashes)
+	return fmt.Sprintf("%d worlds, %d invoices, %d payments, %d events, %d commits, %d forks, %d crashes, %d restores",
+		t.Worlds, t.Invoices, t.Payments, t.Events, t.Commits, t.Forks, t.Crashes, t.Restores)
 }
 
 // Result is what came of one world.

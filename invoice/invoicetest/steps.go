@@ -24,6 +24,8 @@ type kind struct {
 	play    func(w *world, r *rand.Rand)
 }
 
+const endpointInTrouble = "endpoint in trouble"
+
 // kinds are all kinds of steps.
 var kinds = []kind{
 	{"create", 20, false, (*world).create},
@@ -49,7 +51,7 @@ var kinds = []kind{
 	{"start", 8, false, (*world).startOne},
 	{"slow", 5, true, (*world).slow},
 	{"clock jumps", 4, true, (*world).clockJumps},
-	{"endpoint in trouble", 7, true, (*world).endpointTrouble},
+	{endpointInTrouble, 7, true, (*world).endpointTrouble},
 	{"endpoints heal", 2, true, func(w *world, _ *rand.Rand) { w.endpoints.heal() }},
 	{"operator", 7, true, (*world).operate},
 	{"rates", 5, true, (*world).changeRates},
@@ -89,7 +91,8 @@ func jitter(r *rand.Rand) time.Duration {
 // shop is what the shop and its payers know.
 type shop struct {
 	orders []*order
-	noted  map[string]int64 // the version of each invoice that was written down
+	lost   []invoice.Invoice // that somebody was shown, and a restored store does not have
+	noted  map[string]int64  // the version of each invoice that was written down
 }
 
 // order is an order of the shop, and its invoice as it was answered last.
@@ -258,6 +261,21 @@ func (w *world) flood(r *rand.Rand) {
 	w.note("    %s gets next to nothing %d times by %s", o.id, len(outputs), shorten(t.send(r.IntN(3) == 0, outputs)))
 }
 
+// pourIn has many pay the invoice that is there longest: so many that most of what it was paid is settled.
+func (w *world) pourIn(r *rand.Rand) {
+	orders := w.payable()
+	if len(orders) == 0 {
+		return
+	}
+	o := orders[0]
+	outputs := make([]chaintest.Output, 30+r.IntN(50))
+	for i := range outputs {
+		outputs[i] = o.output(int64(1 + r.IntN(3)))
+	}
+	txid := w.truth(o.inv.Network()).send(false, outputs)
+	w.note("    %s is paid a little %d times by %s", o.id, len(outputs), shorten(txid))
+}
+
 // strangers send any amounts to the addresses of invoices.
 func (w *world) strangers(r *rand.Rand) {
 	for range 1 + r.IntN(12) {
@@ -341,7 +359,7 @@ func (w *world) openForDeposits(r *rand.Rand) {
 
 func (w *world) refresh(r *rand.Rand) {
 	over := slices.DeleteFunc(slices.Clone(w.shop.orders), func(o *order) bool {
-		inv, err := w.store.Invoice(context.Background(), o.inv.ID)
+		inv, err := w.store().Invoice(context.Background(), o.inv.ID)
 		return err != nil || inv.State.Status != invoice.StatusExpired
 	})
 	o, ok := one(r, over)

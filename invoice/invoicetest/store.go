@@ -59,6 +59,16 @@ func (p *Process) take(method string) fault {
 // time, and may fail before or after, or be the last thing that the process does. Keys that differ tell
 // calls apart that are made at the same moment, so that each takes another time and none races.
 func (p *Process) Call(ctx context.Context, method, key string, f func() error) error {
+	before := p.w.life.Load()
+	return p.call(ctx, method, key, func() error {
+		if p.w.life.Load() != before {
+			return fmt.Errorf("%s: another store has taken over: %w", method, errStore)
+		}
+		return f()
+	})
+}
+
+func (p *Process) call(ctx context.Context, method, key string, f func() error) error {
 	if err := p.pause(ctx, p.latency(method, key)); err != nil {
 		return err
 	}
@@ -110,16 +120,10 @@ func ask[T any](ctx context.Context, p *Process, method, key string, f func() (T
 
 // remote is the store as one process reaches it. It answers lists in one order, so that a world with
 // the same seed is the same world.
-type remote struct {
-	p *Process
-	s invoice.Store
-}
+type remote struct{ p *Process }
 
 // leasing is a remote store that gives leases.
-type leasing struct {
-	remote
-	l invoice.Leaser
-}
+type leasing struct{ remote }
 
 var (
 	_ invoice.Store  = remote{}
@@ -127,10 +131,10 @@ var (
 )
 
 func (r remote) Commit(ctx context.Context, b invoice.Batch) error {
-	if _, leases := r.s.(invoice.Leaser); !leases || !r.p.w.traits.leases {
+	if _, leases := r.p.w.store().(invoice.Leaser); !leases || !r.p.w.traits.leases {
 		b.Fence = invoice.Lease{}
 	}
-	return r.p.Call(ctx, "Commit", batchKey(b), func() error { return r.p.w.commit(ctx, r.p, r.s, b) })
+	return r.p.Call(ctx, "Commit", batchKey(b), func() error { return r.p.w.commit(ctx, b) })
 }
 
 // batchKey tells apart batches that one process commits at the same moment.
@@ -147,33 +151,37 @@ func batchKey(b invoice.Batch) string {
 
 func (r remote) ReserveIndexes(ctx context.Context, wallet string, n uint32) (uint32, error) {
 	return ask(ctx, r.p, "ReserveIndexes", wallet, func() (uint32, error) {
-		first, err := r.s.ReserveIndexes(ctx, wallet, n)
+		first, err := r.p.w.store().ReserveIndexes(ctx, wallet, n)
 		if err == nil {
 			r.p.w.reserved(wallet, first, n)
+			if n > 0 {
+				r.p.w.did(entry{wallet: wallet, first: first, n: n})
+			}
 		}
 		return first, err
 	})
 }
 
 func (r remote) Invoice(ctx context.Context, id string) (invoice.Invoice, error) {
-	return ask(ctx, r.p, "Invoice", "", func() (invoice.Invoice, error) { return r.s.Invoice(ctx, id) })
+	return ask(ctx, r.p, "Invoice", "", func() (invoice.Invoice, error) { return r.p.w.store().Invoice(ctx, id) })
 }
 
 func (r remote) InvoiceByOrder(ctx context.Context, project, orderID string) (invoice.Invoice, error) {
 	return ask(ctx, r.p, "InvoiceByOrder", orderID, func() (invoice.Invoice, error) {
-		return r.s.InvoiceByOrder(ctx, project, orderID)
+		return r.p.w.store().InvoiceByOrder(ctx, project, orderID)
 	})
 }
 
 func (r remote) Invoices(ctx context.Context, q invoice.Query) (invoice.Page, error) {
-	return ask(ctx, r.p, "Invoices", "", func() (invoice.Page, error) { return r.s.Invoices(ctx, q) })
+	return ask(ctx, r.p, "Invoices", "", func() (invoice.Page, error) { return r.p.w.store().Invoices(ctx, q) })
 }
 
 func (r remote) TakeIndex(ctx context.Context, wallet string) (uint32, error) {
 	return ask(ctx, r.p, "TakeIndex", wallet, func() (uint32, error) {
-		index, err := r.s.TakeIndex(ctx, wallet)
+		index, err := r.p.w.store().TakeIndex(ctx, wallet)
 		if err == nil {
 			r.p.w.took(wallet, index)
+			r.p.w.did(entry{wallet: wallet, first: index})
 		}
 		return index, err
 	})
@@ -186,7 +194,7 @@ func (r remote) InvoicesAt(ctx context.Context, places []invoice.Place) ([]invoi
 	}
 	slices.Sort(key)
 	return inOrder(ask(ctx, r.p, "InvoicesAt", fmt.Sprint(key), func() ([]invoice.Invoice, error) {
-		return r.s.InvoicesAt(ctx, places)
+		return r.p.w.store().InvoicesAt(ctx, places)
 	}))
 }
 
@@ -197,39 +205,39 @@ func (r remote) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice
 	}
 	slices.Sort(key)
 	return inOrder(ask(ctx, r.p, "InvoicesPaidBy", fmt.Sprint(key), func() ([]invoice.Invoice, error) {
-		return r.s.InvoicesPaidBy(ctx, keys)
+		return r.p.w.store().InvoicesPaidBy(ctx, keys)
 	}))
 }
 
 func (r remote) InvoicesPaidIn(ctx context.Context, network chain.Network, txID string) ([]invoice.Invoice, error) {
 	return inOrder(ask(ctx, r.p, "InvoicesPaidIn", string(network)+" "+txID, func() ([]invoice.Invoice, error) {
-		return r.s.InvoicesPaidIn(ctx, network, txID)
+		return r.p.w.store().InvoicesPaidIn(ctx, network, txID)
 	}))
 }
 
 func (r remote) HeldSlots(ctx context.Context, network chain.Network, address chain.Address, first, last string, limit int) ([]string, error) {
 	return ask(ctx, r.p, "HeldSlots", first, func() ([]string, error) {
-		return r.s.HeldSlots(ctx, network, address, first, last, limit)
+		return r.p.w.store().HeldSlots(ctx, network, address, first, last, limit)
 	})
 }
 
 func (r remote) PaidInvoices(ctx context.Context, after string, limit int) ([]invoice.Invoice, error) {
-	return ask(ctx, r.p, "PaidInvoices", after, func() ([]invoice.Invoice, error) { return r.s.PaidInvoices(ctx, after, limit) })
+	return ask(ctx, r.p, "PaidInvoices", after, func() ([]invoice.Invoice, error) { return r.p.w.store().PaidInvoices(ctx, after, limit) })
 }
 
 func (r remote) Payments(ctx context.Context, id string, after chain.Key, limit int) ([]invoice.Payment, error) {
-	return ask(ctx, r.p, "Payments", show(after), func() ([]invoice.Payment, error) { return r.s.Payments(ctx, id, after, limit) })
+	return ask(ctx, r.p, "Payments", show(after), func() ([]invoice.Payment, error) { return r.p.w.store().Payments(ctx, id, after, limit) })
 }
 
 func (r remote) InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]invoice.Invoice, error) {
 	return inOrder(ask(ctx, r.p, "InvoicesAbove", string(network), func() ([]invoice.Invoice, error) {
-		return r.s.InvoicesAbove(ctx, network, height)
+		return r.p.w.store().InvoicesAbove(ctx, network, height)
 	}))
 }
 
 func (r remote) InvoicesWaking(ctx context.Context, network chain.Network, head chain.Head, limit int) ([]invoice.Invoice, error) {
 	return inOrder(ask(ctx, r.p, "InvoicesWaking", string(network), func() ([]invoice.Invoice, error) {
-		return r.s.InvoicesWaking(ctx, network, head, limit)
+		return r.p.w.store().InvoicesWaking(ctx, network, head, limit)
 	}))
 }
 
@@ -239,15 +247,15 @@ func inOrder(list []invoice.Invoice, err error) ([]invoice.Invoice, error) {
 }
 
 func (r remote) Network(ctx context.Context, network chain.Network) (invoice.Progress, error) {
-	return ask(ctx, r.p, "Network", string(network), func() (invoice.Progress, error) { return r.s.Network(ctx, network) })
+	return ask(ctx, r.p, "Network", string(network), func() (invoice.Progress, error) { return r.p.w.store().Network(ctx, network) })
 }
 
 func (r remote) Events(ctx context.Context, after int64, limit int) ([]invoice.Event, error) {
-	return ask(ctx, r.p, "Events", "", func() ([]invoice.Event, error) { return r.s.Events(ctx, after, limit) })
+	return ask(ctx, r.p, "Events", "", func() ([]invoice.Event, error) { return r.p.w.store().Events(ctx, after, limit) })
 }
 
 func (r remote) InvoiceEvents(ctx context.Context, id string) ([]invoice.Event, error) {
-	return ask(ctx, r.p, "InvoiceEvents", "", func() ([]invoice.Event, error) { return r.s.InvoiceEvents(ctx, id) })
+	return ask(ctx, r.p, "InvoiceEvents", "", func() ([]invoice.Event, error) { return r.p.w.store().InvoiceEvents(ctx, id) })
 }
 
 // storesOwn is how long a lease lasts by the store's own clock, which need not be the world's: longer than a world is
@@ -260,15 +268,17 @@ type term struct {
 	ends time.Time
 }
 
+func (l leasing) leaser() invoice.Leaser { return l.p.w.store().(invoice.Leaser) }
+
 func (l leasing) Lease(ctx context.Context, duty, holder string, ttl time.Duration) (invoice.Lease, error) {
 	return ask(ctx, l.p, "Lease", duty, func() (invoice.Lease, error) {
 		terms := l.p.w.terms
 		if old, given := terms.get(duty); given && !time.Now().Before(old.ends) {
-			if err := l.l.Release(ctx, old.Lease); err != nil {
+			if err := l.leaser().Release(ctx, old.Lease); err != nil {
 				return invoice.Lease{}, err
 			}
 		}
-		lease, err := l.l.Lease(ctx, duty, holder, storesOwn)
+		lease, err := l.leaser().Lease(ctx, duty, holder, storesOwn)
 		if err == nil {
 			terms.set(term{lease, time.Now().Add(ttl)})
 		}
@@ -289,6 +299,12 @@ func (t *terms) get(duty string) (term, bool) {
 	return out, ok
 }
 
+func (t *terms) forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	clear(t.byDuty)
+}
+
 func (t *terms) set(next term) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -296,5 +312,5 @@ func (t *terms) set(next term) {
 }
 
 func (l leasing) Release(ctx context.Context, lease invoice.Lease) error {
-	return l.p.Call(ctx, "Release", lease.Duty, func() error { return l.l.Release(ctx, lease) })
+	return l.p.Call(ctx, "Release", lease.Duty, func() error { return l.leaser().Release(ctx, lease) })
 }
