@@ -105,9 +105,10 @@ func (v view) part(id string, mine []sighting, cause string, now time.Time) Asid
 
 // asideAfter is what is set aside after a step, but for what the store refuses of it.
 func (p Progress) asideAfter(v view, t touch, now time.Time) []Aside {
-	out := slices.DeleteFunc(slices.Clone(p.Aside), func(a Aside) bool {
-		return v.rewound && a.Unexamined != nil && a.Unexamined.Height > v.fork
-	})
+	out := slices.Clone(p.Aside)
+	if v.rewound {
+		out = stillThere(out, v.fork)
+	}
 	for i, a := range out {
 		if u := a.Unexamined; u != nil && v.provesEarlier(u.Height, u.Time) {
 			earlier := *u
@@ -118,25 +119,31 @@ func (p Progress) asideAfter(v view, t touch, now time.Time) []Aside {
 	for _, u := range v.unexamined {
 		out = setAside(out, Aside{Since: now, Cause: u.Reason, Unexamined: &u})
 	}
+	if v.rewound { // before what the new blocks have
+		for _, id := range t.damaged {
+			out = setAside(out, Aside{Since: now, Cause: "cannot be read", Invoice: id, Rewound: true, Fork: v.fork})
+		}
+	}
 	if len(t.unread) > 0 {
 		a := v.part("", t.unread, "an invoice at the address cannot be read", now)
 		a.Rewound, a.Fork = false, 0
 		out = setAside(out, a)
 	}
-	if !v.rewound {
-		return out
-	}
-	for _, id := range t.damaged {
-		out = setAside(out, Aside{Since: now, Cause: "cannot be read", Invoice: id, Rewound: true, Fork: v.fork})
-	}
-	here := func(id string) bool {
-		return slices.ContainsFunc(t.invoices, func(inv Invoice) bool { return inv.ID == id }) || slices.Contains(t.damaged, id)
-	}
-	seen := map[string]bool{}
-	for _, a := range p.Aside {
-		if a.Invoice != "" && !seen[a.Invoice] && !here(a.Invoice) {
-			seen[a.Invoice] = true
-			out = setAside(out, Aside{Since: now, Cause: a.Cause, Invoice: a.Invoice, Rewound: true, Fork: v.fork})
+	return out
+}
+
+// stillThere is what is set aside, but for what was in blocks that left the chain: it comes again with the blocks that
+// have it now.
+func stillThere(list []Aside, fork uint64) []Aside {
+	var out []Aside
+	for _, a := range list {
+		if a.Unexamined != nil && a.Unexamined.Height > fork {
+			continue
+		}
+		all := len(a.Seen)
+		a.Seen = slices.DeleteFunc(slices.Clone(a.Seen), func(s Seen) bool { return s.Block.Height > fork })
+		if all == 0 || len(a.Seen) > 0 || a.Rewound {
+			out = append(out, a)
 		}
 	}
 	return out
@@ -149,13 +156,15 @@ func setAside(list []Aside, a Aside) []Aside {
 		return list
 	}
 	for i := len(list) - 1; i >= 0; i-- {
-		if last := &list[i]; last.Unexamined == nil && a.Unexamined == nil && last.Invoice == a.Invoice {
-			if a.Rewound || len(last.Seen)+len(a.Seen) > maxSeen {
-				break
-			}
-			last.Seen = append(slices.Clip(last.Seen), a.Seen...)
-			return list
+		last := &list[i]
+		if last.Unexamined != nil || a.Unexamined != nil || last.Invoice != a.Invoice && (a.Invoice != "" || !last.Rewound) {
+			continue
 		}
+		if last.Invoice != a.Invoice || a.Rewound || len(last.Seen)+len(a.Seen) > maxSeen {
+			break
+		}
+		last.Seen = append(slices.Clip(last.Seen), a.Seen...)
+		return list
 	}
 	if list = append(list, a); len(list) <= maxAside {
 		return list
@@ -184,7 +193,7 @@ func (s *Service) retryAside(ctx context.Context, n *network, p Progress) (Progr
 	list := p.Aside
 	for i := range list {
 		a := list[(n.asideNext+i)%len(list)]
-		if a.Invoice != "" && !sameAside(p.Aside[slices.IndexFunc(p.Aside, func(o Aside) bool { return o.Invoice == a.Invoice })], a) {
+		if a.Invoice != "" && !p.isNext(a, a.Invoice) {
 			continue
 		}
 		if time.Since(began) > asideTime {
@@ -205,9 +214,14 @@ func (s *Service) retryAside(ctx context.Context, n *network, p Progress) (Progr
 	return p, nil
 }
 
+// isNext reports whether nothing of the invoice was set aside before.
+func (p Progress) isNext(a Aside, invoice string) bool {
+	return sameAside(a, p.Aside[slices.IndexFunc(p.Aside, func(o Aside) bool { return sameAside(a, o) || o.Invoice == invoice })])
+}
+
 // retryOne takes one thing into account that was set aside.
 func (s *Service) retryOne(ctx context.Context, n *network, p Progress, a Aside) (Progress, error) {
-	v, err := n.asideView(ctx, a)
+	v, err := n.asideView(ctx, p, a)
 	if err != nil {
 		return p, err
 	}
@@ -215,7 +229,8 @@ func (s *Service) retryOne(ctx context.Context, n *network, p Progress, a Aside)
 	if err != nil {
 		return p, err
 	}
-	if len(t.unread) > 0 || slices.Contains(t.damaged, a.Invoice) {
+	mayBe := func(s sighting) bool { return a.Invoice == "" || a.has(s) }
+	if slices.ContainsFunc(t.unread, mayBe) || slices.Contains(t.damaged, a.Invoice) {
 		return p, errors.New("cannot be read")
 	}
 	c, ask := clock{head: p.Head, now: s.cfg.Now().UTC()}, s.remembering()
@@ -223,6 +238,9 @@ func (s *Service) retryOne(ctx context.Context, n *network, p Progress, a Aside)
 	for _, before := range t.invoices {
 		if a.Invoice != "" && a.Invoice != before.ID {
 			continue
+		}
+		if a.Invoice == "" && len(t.mine[before.ID]) > 0 && !p.isNext(a, before.ID) {
+			return p, errors.New("waits for what was set aside before")
 		}
 		d, err := s.digested(ctx, before, t.mine[before.ID], v, c, ask)
 		if err != nil {
@@ -259,12 +277,22 @@ func sameAside(a, b Aside) bool {
 		(a.Unexamined == nil) == (b.Unexamined == nil) && (a.Unexamined == nil || *a.Unexamined == *b.Unexamined)
 }
 
-// asideView is the part of a step that was set aside, arranged for matching once more.
-func (n *network) asideView(ctx context.Context, a Aside) (view, error) {
+// has reports whether the sighting was set aside with it.
+func (a Aside) has(s sighting) bool {
+	return slices.ContainsFunc(a.Seen, func(seen Seen) bool { return seen.Transfer.Key() == s.transfer.Key() })
+}
+
+// asideView is the part of a step that was set aside, arranged for matching once more. With a rewinding goes what the new
+// blocks have for invoices that could not be read: what only moved is not lost.
+func (n *network) asideView(ctx context.Context, p Progress, a Aside) (view, error) {
 	v := newView(n.id)
 	v.rewound, v.fork = a.Rewound, a.Fork
-	for _, seen := range a.Seen {
-		v.add(sighting{seen.Transfer, seen.Block})
+	for _, o := range p.Aside {
+		if a.Rewound && o.Invoice == "" || sameAside(a, o) {
+			for _, seen := range o.Seen {
+				v.add(sighting{seen.Transfer, seen.Block})
+			}
+		}
 	}
 	if u := a.Unexamined; u != nil {
 		examiner, able := n.Watcher.(chain.Examiner)

@@ -144,6 +144,73 @@ func TestAReorganisationOfWhatIsSetAsideIsNotForgotten(t *testing.T) {
 	})
 }
 
+func TestMoneyThatWasSetAsideAndLeftTheChainIsNotCounted(t *testing.T) {
+	onStubborn(t, func(w *world, s *stubborn, refuse func(string)) {
+		inv := w.create()
+		refuse(inv.ID)
+		w.pay(inv, "SIM", "10")
+		w.mine(1)
+		time.Sleep(3 * time.Minute)
+		require.Len(t, w.health().Aside, 1)
+		w.chain.Reorganise(1, 3, chaintest.Lost)
+		w.settle()
+		refuse("")
+		time.Sleep(3 * time.Minute)
+		w.mine(3)
+		require.Empty(t, w.health().Aside)
+		require.Equal(t, []invoice.EventType{invoice.EventCreated}, w.told(inv), "not even for a moment")
+	})
+}
+
+// once is a store that cannot take what touches an invoice so many times.
+type once struct {
+	*failing
+	mu      sync.Mutex
+	invoice string
+	times   int
+}
+
+func (o *once) refuse(id string, times int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.invoice, o.times = id, times
+}
+
+func (o *once) Commit(ctx context.Context, b invoice.Batch) error {
+	o.mu.Lock()
+	refused := o.times > 0 && slices.ContainsFunc(b.Update, func(inv invoice.Invoice) bool { return inv.ID == o.invoice })
+	if refused {
+		o.times--
+	}
+	o.mu.Unlock()
+	if refused {
+		return &invoice.ConflictError{Invoice: o.invoice, Err: errors.New("taken")}
+	}
+	return o.failing.Commit(ctx, b)
+}
+
+func TestOneReorganisationThatWasSetAsideIsTakenIntoAccountAfterTheOther(t *testing.T) {
+	s := &once{failing: &failing{backend: newStore()}}
+	inWorld(t, func(w *world) {
+		inv := w.create()
+		w.pay(inv, "SIM", "4")
+		w.mine(1)
+		require.Len(t, w.get(inv).Payments, 1)
+		s.refuse(inv.ID, 1000)
+		w.chain.Reorganise(1, 2, chaintest.Lost)
+		w.settle()
+		w.chain.Reorganise(1, 1, chaintest.Lost)
+		w.pay(inv, "SIM", "10")
+		w.mine(1)
+		require.Len(t, w.health().Aside, 2)
+		s.refuse(inv.ID, 1) // the first of them once more
+		time.Sleep(5 * time.Minute)
+		w.mine(3)
+		require.Empty(t, w.health().Aside)
+		w.wants(inv, invoice.StatusCompleted, exact)
+	}, func(c *invoice.Config) { c.Store = s })
+}
+
 func TestAnInvoiceThatCannotBeReadGetsItsMoneyOnceItCan(t *testing.T) {
 	flaky := &failing{backend: newStore()}
 	inWorld(t, func(w *world) {
@@ -153,13 +220,81 @@ func TestAnInvoiceThatCannotBeReadGetsItsMoneyOnceItCan(t *testing.T) {
 		w.mine(4)
 		require.Equal(t, []string{inv.ID}, w.health().Damaged)
 		require.Len(t, w.health().Aside, 1)
-		flaky.damage("")
+		flaky.damage()
 		time.Sleep(2 * time.Minute)
 		w.mine(1)
 		w.wants(inv, invoice.StatusCompleted, exact)
 		require.Empty(t, w.health().Aside)
 		time.Sleep(15 * time.Minute)
 		require.Empty(t, w.health().Damaged, "what is in order again is not named for ever")
+	}, func(c *invoice.Config) { c.Store = flaky })
+}
+
+func TestMoneyOfAnInvoiceThatCannotBeReadIsNotCountedOnceItLeftTheChain(t *testing.T) {
+	flaky := &failing{backend: newStore()}
+	inWorld(t, func(w *world) {
+		inv := w.create()
+		flaky.damage(inv.ID)
+		w.pay(inv, "SIM", "10")
+		w.mine(1)
+		require.Len(t, w.health().Aside, 1)
+		w.chain.Reorganise(1, 3, chaintest.Lost)
+		w.settle()
+		flaky.damage()
+		time.Sleep(3 * time.Minute)
+		w.mine(3)
+		require.Empty(t, w.health().Aside)
+		require.Equal(t, []invoice.EventType{invoice.EventCreated}, w.told(inv))
+	}, func(c *invoice.Config) { c.Store = flaky })
+}
+
+func TestAPaymentThatMovesWhileItsInvoiceCannotBeReadIsNotLost(t *testing.T) {
+	for name, refused := range map[string]int{"both at once": 0, "one after the other": 1} {
+		t.Run(name, func(t *testing.T) {
+			s := &once{failing: &failing{backend: newStore()}}
+			inWorld(t, func(w *world) {
+				inv := w.create()
+				w.pay(inv, "SIM", "9")
+				w.mine(1)
+				require.Len(t, w.get(inv).Payments, 1)
+				s.damage(inv.ID)
+				w.pay(inv, "SIM", "1")
+				w.mine(1)
+				w.chain.Reorganise(2, 3, chaintest.Remined)
+				w.settle()
+				require.NotEmpty(t, w.health().Aside)
+				s.damage()
+				s.refuse(inv.ID, refused)
+				time.Sleep(5 * time.Minute)
+				w.mine(3)
+				require.Empty(t, w.health().Aside)
+				require.NotContains(t, w.told(inv), invoice.EventPaymentLost)
+				w.wants(inv, invoice.StatusCompleted, exact)
+			}, func(c *invoice.Config) { c.Store = s })
+		})
+	}
+}
+
+func TestAPaymentThatMovedDoesNotWaitForOtherInvoicesThatCannotBeRead(t *testing.T) {
+	flaky := &failing{backend: newStore()}
+	inWorld(t, func(w *world) {
+		inv, other := w.create(), w.create()
+		w.pay(inv, "SIM", "10")
+		w.mine(1)
+		flaky.damage(inv.ID, other.ID)
+		w.pay(other, "SIM", "10")
+		w.mine(1)
+		w.chain.Reorganise(2, 3, chaintest.Remined)
+		w.settle()
+		flaky.damage(other.ID)
+		time.Sleep(5 * time.Minute)
+		w.mine(3)
+		w.wants(inv, invoice.StatusCompleted, exact)
+		require.Equal(t, invoice.StatusNew, w.get(other).State.Status)
+		flaky.damage()
+		time.Sleep(3 * time.Minute)
+		w.wants(other, invoice.StatusCompleted, exact)
+		require.Empty(t, w.health().Aside)
 	}, func(c *invoice.Config) { c.Store = flaky })
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store"
 )
@@ -20,7 +21,7 @@ type failing struct {
 
 	mu      sync.Mutex
 	err     error
-	damaged string
+	damaged []string
 }
 
 func (f *failing) fail(err error) {
@@ -29,20 +30,43 @@ func (f *failing) fail(err error) {
 	f.err = err
 }
 
-// damage makes an invoice unreadable where many are answered.
-func (f *failing) damage(id string) {
+// damage makes invoices, and no others, unreadable where many are answered.
+func (f *failing) damage(ids ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.damaged = id
+	f.damaged = ids
 }
 
 func (f *failing) InvoicesAt(ctx context.Context, places []invoice.Place) ([]invoice.Invoice, error) {
 	found, err := f.backend.InvoicesAt(ctx, places)
+	return f.whole(found, err)
+}
+
+func (f *failing) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice.Invoice, error) {
+	found, err := f.backend.InvoicesPaidBy(ctx, keys)
+	return f.whole(found, err)
+}
+
+func (f *failing) InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]invoice.Invoice, error) {
+	found, err := f.backend.InvoicesAbove(ctx, network, height)
+	return f.whole(found, err)
+}
+
+// whole are those that can be read.
+func (f *failing) whole(found []invoice.Invoice, err error) ([]invoice.Invoice, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	whole := slices.DeleteFunc(found, func(inv invoice.Invoice) bool { return inv.ID == f.damaged })
-	if err == nil && len(whole) < len(found) {
-		err = &invoice.DamagedError{Invoices: []string{f.damaged}, Err: errors.New("bad document")}
+	var whole []invoice.Invoice
+	var damaged []string
+	for _, inv := range found {
+		if slices.Contains(f.damaged, inv.ID) {
+			damaged = append(damaged, inv.ID)
+		} else {
+			whole = append(whole, inv)
+		}
+	}
+	if err == nil && len(damaged) > 0 {
+		err = &invoice.DamagedError{Invoices: damaged, Err: errors.New("bad document")}
 	}
 	return whole, err
 }

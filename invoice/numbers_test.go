@@ -47,7 +47,7 @@ func TestAStoreThatLosesItsEndMeanwhileGivesNoNumberTwice(t *testing.T) {
 	c := &counter{}
 	x := &indexes{store: c, now: time.Now}
 	had := map[uint32]bool{}
-	for n := range 100 {
+	for n := range 2000 { // more than a range
 		if n == 50 {
 			c.next = 3
 		}

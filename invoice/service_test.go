@@ -409,6 +409,11 @@ func TestIncident28_ADeepReorganisationOfACompletedInvoiceIsAnAlarm(t *testing.T
 		w.wants(inv, invoice.StatusCompleted, reverted)
 		events := w.events(inv)
 		require.Equal(t, invoice.EventReverted, events[len(events)-1].Type)
+		w.pay(inv, "SIM", "10")
+		w.mine(1)
+		w.wants(inv, invoice.StatusCompleted, exact)
+		events = w.events(inv)
+		require.Equal(t, invoice.EventRestored, events[len(events)-1].Type, "the all-clear")
 	})
 }
 
@@ -936,7 +941,7 @@ func TestADamagedInvoiceStopsNothingButItself(t *testing.T) {
 		require.Equal(t, []string{broken.ID}, health[0].Damaged)
 
 		// Repaired, it gets its money by reading the blocks again.
-		flaky.damage("")
+		flaky.damage()
 		w.stop()
 		now, err := flaky.Network(w.t.Context(), w.chain.Network())
 		require.NoError(t, err)

@@ -46,16 +46,25 @@ func TestWhatAnybodyCanSendMakesRoomFirst(t *testing.T) {
 }
 
 func TestARewindingIsRememberedForWhatCannotBeDecidedAboutYet(t *testing.T) {
-	p := Progress{Aside: []Aside{unexamined(100), unexamined(101), aside("a"), aside("b")}}
+	above := aside("c")
+	above.Seen[0].Block.Height = 101
+	both := aside("d")
+	both.Seen = append(both.Seen, above.Seen...)
+	back := Aside{Invoice: "e", Rewound: true, Fork: 99, Seen: above.Seen}
+	p := Progress{Aside: []Aside{unexamined(100), unexamined(101), aside("b"), above, both, back, aside("")}}
 	v := view{rewound: true, fork: 100}
-	list := p.asideAfter(v, touch{invoices: []Invoice{{ID: "b"}}, damaged: []string{"d"}}, at(2))
-	require.Equal(t, uint64(100), list[0].Unexamined.Height, "what is in the chain still is awaited")
-	require.Equal(t, []string{"a", "b", "d", "a"}, []string{list[1].Invoice, list[2].Invoice, list[3].Invoice, list[4].Invoice})
-	for _, a := range list[3:] {
-		require.True(t, a.Rewound)
-		require.Equal(t, uint64(100), a.Fork)
+	joined := sighting{block: BlockRef{Height: 101, Hash: "0x2"}}
+	list := p.asideAfter(v, touch{damaged: []string{"f"}, unread: []sighting{joined}}, at(2))
+	require.Equal(t, uint64(100), list[0].Unexamined.Height, "what is on the chain still is awaited")
+	var ids []string
+	var seen []int
+	for _, a := range list[1:] {
+		ids, seen = append(ids, a.Invoice), append(seen, len(a.Seen))
 	}
-	require.Len(t, list, 5, "a step that touches an invoice sets its part of it aside by itself")
+	require.Equal(t, []string{"b", "d", "e", "", "f", ""}, ids, "what is on the chain no longer is forgotten")
+	require.Equal(t, []int{1, 1, 0, 1, 0, 1}, seen)
+	require.Equal(t, Aside{Since: at(2), Cause: "cannot be read", Invoice: "f", Rewound: true, Fork: 100}, list[5])
+	require.Len(t, both.Seen, 2, "a step that is not stored changes nothing")
 }
 
 func TestWhatWaitsInAPoolIsNotSetAside(t *testing.T) {
@@ -147,5 +156,30 @@ func TestWhoLosesADutyStopsWorkingOnIt(t *testing.T) {
 		})
 		require.ErrorIs(t, err, ErrLeased)
 		require.Zero(t, d.fence())
+	})
+}
+
+// keeper grants every lease, and remembers when it was asked.
+type keeper struct{ asked []time.Time }
+
+func (k *keeper) Lease(_ context.Context, name, holder string, _ time.Duration) (Lease, error) {
+	k.asked = append(k.asked, time.Now())
+	return Lease{Duty: name, Holder: holder}, nil
+}
+
+func (*keeper) Release(context.Context, Lease) error { return nil }
+
+func TestADutyIsRenewedInTimeWhileItsWorkLasts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := &keeper{}
+		d := &duty{leaser: k, name: "follow", holder: "me", ttl: time.Minute}
+		require.NoError(t, d.during(t.Context(), func(context.Context) error {
+			time.Sleep(10 * time.Minute)
+			return nil
+		}))
+		k.asked = append(k.asked, time.Now())
+		for i, at := range k.asked[1:] {
+			require.Less(t, at.Sub(k.asked[i]), time.Minute)
+		}
 	})
 }

@@ -5,7 +5,7 @@ const asideFile = "invoice/aside.go"
 var asideTable = []mutation{
 	{
 		name: "what was set aside jumps the queue", file: asideFile,
-		from: `		if a.Invoice != "" && !sameAside(`, to: `		if false && !sameAside(`,
+		from: `		if a.Invoice != "" && !p.isNext(a, a.Invoice) {`, to: `		if false {`,
 		rule: "what was set aside is taken into account in its order",
 	},
 	{
@@ -35,28 +35,58 @@ var asideTable = []mutation{
 	},
 	{
 		name: "a rewinding spares the block that is not examined", file: asideFile,
-		from: `a.Unexamined != nil && a.Unexamined.Height > v.fork`, to: `a.Unexamined != nil && a.Unexamined.Height > v.fork+1`,
+		from: `if a.Unexamined != nil && a.Unexamined.Height > fork {`, to: `if a.Unexamined != nil && a.Unexamined.Height > fork+1 {`,
 		rule: "a transaction that is no longer on the chain is examined no more",
 	},
 	{
 		name: "a rewinding takes what is below the fork", file: asideFile,
-		from: `a.Unexamined != nil && a.Unexamined.Height > v.fork`, to: `a.Unexamined != nil && a.Unexamined.Height >= v.fork`,
+		from: `if a.Unexamined != nil && a.Unexamined.Height > fork {`, to: `if a.Unexamined != nil && a.Unexamined.Height >= fork {`,
 		rule: "a transaction that could not be examined is never forgotten while it is on the chain",
 	},
 	{
 		name: "a rewinding joins what was set aside before", file: asideFile,
-		from: `			if a.Rewound || len(last.Seen)`, to: `			if len(last.Seen)`,
+		from: `if last.Invoice != a.Invoice || a.Rewound || len`, to: `if last.Invoice != a.Invoice || len`,
 		rule: "what was set aside is taken into account in its order",
 	},
 	{
 		name: "a rewinding of a damaged invoice is forgotten", file: asideFile,
-		from: `	for _, id := range t.damaged {`, to: `	for _, id := range t.damaged[:0] {`,
+		from: `		for _, id := range t.damaged {`, to: `		for _, id := range t.damaged[:0] {`,
 		rule: "money that left the chain is taken back once its invoice can be read again",
 	},
 	{
-		name: "a rewinding of what is set aside is forgotten", file: asideFile,
-		from: `!seen[a.Invoice] && !here(a.Invoice) {`, to: `false && !here(a.Invoice) {`,
+		name: "what is set aside stays although it left the chain", file: asideFile,
+		from: `return s.Block.Height > fork })`, to: `return false })`,
 		rule: "money that was set aside and left the chain is not counted",
+	},
+	{
+		name: "a rewinding forgets what is set aside of the fork's block", file: asideFile,
+		from: `return s.Block.Height > fork })`, to: `return s.Block.Height >= fork })`,
+		rule: "what was set aside stays so until it is taken into account",
+	},
+	{
+		name: "a rewinding forgets a rewinding", file: asideFile,
+		from: `if all == 0 || len(a.Seen) > 0 || a.Rewound {`, to: `if all == 0 || len(a.Seen) > 0 {`,
+		rule: "money that left the chain is taken back once its invoice can be read again",
+	},
+	{
+		name: "what new blocks have goes before the rewinding", file: asideFile,
+		from: ` && (a.Invoice != "" || !last.Rewound) {`, to: ` {`,
+		rule: "money that moves while its invoice cannot be read is not lost",
+	},
+	{
+		name: "what nobody could read overtakes a rewinding", file: asideFile,
+		from: `if a.Invoice == "" && len(t.mine[before.ID]) > 0 && !p.isNext(a, before.ID) {`, to: `if false {`,
+		rule: "money that moves while its invoice cannot be read is not lost",
+	},
+	{
+		name: "a rewinding goes without what the new blocks have", file: asideFile,
+		from: `if a.Rewound && o.Invoice == "" || sameAside(a, o) {`, to: `if sameAside(a, o) {`,
+		rule: "a payment that only moves is not told as lost",
+	},
+	{
+		name: "an invoice waits for others that cannot be read", file: asideFile,
+		from: `return a.Invoice == "" || a.has(s) }`, to: `return true }`,
+		rule: "an invoice that cannot be read stops nothing but itself",
 	},
 	{
 		name: "anybody can push money out of what is set aside", file: asideFile,
@@ -86,7 +116,7 @@ var asideTable = []mutation{
 	},
 	{
 		name: "damaged invoices are decided all the same", file: asideFile,
-		from: `if len(t.unread) > 0 || slices.Contains(t.damaged, a.Invoice) {`, to: `if false {`,
+		from: `if slices.ContainsFunc(t.unread, mayBe) || slices.Contains(t.damaged, a.Invoice) {`, to: `if _ = mayBe; false {`,
 		rule: "what was set aside stays so while its invoice cannot be read",
 	},
 }

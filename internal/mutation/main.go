@@ -44,7 +44,7 @@ func main() {
 	flag.BoolVar(&o.baseline, "baseline", true, "run the tests on the code as it is first: they must pass")
 	flag.IntVar(&o.workers, "workers", runtime.NumCPU(), "how many mutations are tried at a time")
 	flag.IntVar(&o.seeds, "seeds", 60, "how many worlds the simulation has")
-	flag.DurationVar(&o.timeout, "timeout", 3*time.Minute, "of the tests of one package: a mutation that hangs is caught by it")
+	flag.DurationVar(&o.timeout, "timeout", time.Minute, "of the tests of one package: a mutation that hangs is caught by it")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	var err error

@@ -94,8 +94,7 @@ var placeTable = []mutation{
 	{
 		name: "numbers are lifted to one below the floor", file: indexesFile,
 		from: `ReserveIndexes(ctx, x.wallet, floor-next)`, to: `ReserveIndexes(ctx, x.wallet, floor-next-1)`,
-		rule:       "a store that has lost its end gives no address a second time",
-		equivalent: "what is reserved afterwards is held against the floor again, and passed over",
+		rule: "a store that has lost its end gives no address a second time",
 	},
 	{
 		name: "a restored pool does not rest", file: indexesFile,

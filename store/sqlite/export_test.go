@@ -53,7 +53,7 @@ func Roomy(doc []byte) string { return roomy(doc, 1) }
 
 // DueOfEachQuery is the statement that finds what to claim endpoint by endpoint, and ReleaseQuery the one that finds
 // the next message of an invoice.
-const (
+var (
 	DueOfEachQuery = qDueOfEach
 	ReleaseQuery   = qRelease
 )

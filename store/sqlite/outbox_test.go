@@ -44,6 +44,38 @@ func TestAClockThatWasAheadDelaysNothing(t *testing.T) {
 	}
 }
 
+// Both find it beside the writer before either has it.
+func TestOfTwoWhoFindTheSameMessageOneClaimsIt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "shop.db")
+	first, db := openAt(t, path)
+	batch := creation(1)
+	batch.Messages = []invoice.Message{{ID: "m", Invoice: batch.Insert[0].ID, Seq: 1, URL: "https://shop.example/", Endpoint: "shop"}}
+	require.NoError(t, first.Commit(t.Context(), batch))
+	s, _ := openAt(t, path)
+	release := hold(t, db)
+	writing := make(chan error, 1)
+	go func() { writing <- s.Commit(t.Context(), creation(2)) }()
+	for s.Picked() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	claimed := make(chan int, 2)
+	for range 2 {
+		go func() {
+			got, err := s.Claim(t.Context(), webhook.ClaimQuery{Lease: time.Minute, Limit: 1})
+			if err != nil {
+				t.Error(err)
+			}
+			claimed <- len(got)
+		}()
+	}
+	for s.Waiting() < 2 {
+		time.Sleep(time.Millisecond)
+	}
+	release()
+	require.NoError(t, <-writing)
+	require.Equal(t, 1, <-claimed+<-claimed)
+}
+
 // Whatever lies before what is claimed, and whoever waits, is passed over in the index.
 func TestA43_AClaimGoesFromOneEndpointToTheNext(t *testing.T) {
 	_, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))

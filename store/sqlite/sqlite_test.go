@@ -224,6 +224,32 @@ func TestAFullDiskStoresNothingAndSaysSo(t *testing.T) {
 	require.NoError(t, s.Commit(t.Context(), creation(stored)), "when there is room again")
 }
 
+// A table of the shop's own with a constraint that is deferred makes a commit fail whose statements all went well.
+func TestABatchWhoseCommitFailsIsNotStoredAndTheNextOneIs(t *testing.T) {
+	s, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
+	db.SetMaxOpenConns(1)
+	for _, statement := range []string{
+		"CREATE TABLE customers (n INTEGER PRIMARY KEY)",
+		"CREATE TABLE sales (customer INTEGER REFERENCES customers (n) DEFERRABLE INITIALLY DEFERRED)",
+		"CREATE TRIGGER sale AFTER INSERT ON cointill_events BEGIN INSERT INTO sales SELECT 1 WHERE NEW.project = 'unknown'; END",
+		"PRAGMA foreign_keys = ON",
+	} {
+		_, err := db.Exec(statement)
+		require.NoError(t, err)
+	}
+	b := creation(1)
+	b.Events[0].Project = "unknown"
+	err := s.Commit(t.Context(), b)
+	var native *driver.Error
+	require.ErrorAs(t, err, &native)
+	require.Equal(t, codes.SQLITE_CONSTRAINT, native.Code()&0xff)
+	_, err = s.Invoice(t.Context(), b.Insert[0].ID)
+	require.ErrorIs(t, err, invoice.ErrNotFound)
+	require.NoError(t, s.Commit(t.Context(), creation(1)))
+	_, err = s.Invoice(t.Context(), b.Insert[0].ID)
+	require.NoError(t, err)
+}
+
 func TestAReadOnlyDatabaseStoresNothingAndSaysSo(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "shop.db")
 	s, db := openAt(t, path)

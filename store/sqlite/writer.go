@@ -221,7 +221,6 @@ func (w *writer) commit(ctx context.Context, conn *sql.Conn, group []*job) {
 		return
 	}
 	for _, j := range group {
-		j.err = nil
 		if err := w.transact(ctx, conn, []*job{j}); err != nil {
 			j.err = err
 		}
