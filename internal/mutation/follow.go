@@ -10,11 +10,13 @@ var followTable = []mutation{
 	},
 	{
 		name: "who was overtaken goes on", file: followFile,
-		from: `	if stored.Version != p.Version {
-		return errOvertaken`,
-		to: `	if stored.Version < p.Version {
-		return errOvertaken`,
+		from: `if stored.Version != p.Version ||`, to: `if stored.Version < p.Version ||`,
 		rule: "a step that another process has stored is not stored again",
+	},
+	{
+		name: "another store's progress of the same version is followed", file: followFile,
+		from: `!stored.At.Equal(p.At)`, to: `false`,
+		rule: "a step follows the progress that it was made from",
 	},
 	{
 		name: "progress is stored without its version", file: followFile,

@@ -53,7 +53,7 @@ var placeTable = []mutation{
 	},
 	{
 		name: "a lost answer gives the number back", file: placeFile,
-		from: `			n.indexes.doubt(quote.Index, n.id)`, to: `			unused()`,
+		from: `			giveBack(false)`, to: `			giveBack(true)`,
 		rule: "a number that an invoice may have is nobody else's",
 	},
 	{
@@ -143,7 +143,7 @@ var placeTable = []mutation{
 	},
 	{
 		name: "events go on at positions that were told", file: "invoice/network.go",
-		from: `Skip: (beyond.Last/positionsOf + 1) * positionsOf`, to: `Skip: beyond.Last`,
+		from: `max(beyond.Last+leeway, s.cfg.Now().UnixMicro())`, to: `beyond.Last`,
 		rule: "after a restore the feed goes on beyond every position that a reader may have seen",
 	},
 	{
