@@ -278,11 +278,12 @@ func (s *Service) put(b *Batch, d decision) {
 	s.tell(b, d.inv, d.events)
 }
 
-// maxChoices bounds how often the asset of an invoice is chosen: each address stays watched.
+// maxChoices bounds how often the asset of an invoice is chosen: each address stays watched, and each choice is told.
 const maxChoices = 20
 
 // Choose gives an invoice its quote and address, at the rate of now, or others than it has: until something was
-// paid the payer may choose again. The deadline stays, and what arrives at an address that was shown before
+// paid the payer may choose again. At a [Shared] address who chooses an asset again gets the amount back that the invoice
+// had in it, so that nobody can take all amounts that there are. The deadline stays, and what arrives at an address that was shown before
 // still finds the invoice; if it is on another network it is recorded and not credited. Asking for the asset
 // that was chosen changes nothing. It refuses with an [InvalidError] when something was paid, the invoice is
 // no longer new, or the asset is not among its [Service.Choices].
@@ -299,17 +300,33 @@ func (s *Service) Choose(ctx context.Context, project, id, asset string) (Invoic
 			return nil, refuse("asset", asset, "is not supported")
 		case before.State.Status != StatusNew || before.paid() || before.Terms.Standing:
 			return nil, refuse("asset", asset, "can only be chosen while the invoice is new and nothing was paid")
-		case len(before.Earlier) >= maxChoices:
+		case max(len(before.Earlier), before.Choices) >= maxChoices:
 			return nil, refuse("asset", asset, "was chosen too often")
 		}
-		after := before
-		if before.Quote != nil {
-			after.Earlier = append(slices.Clone(before.Earlier), *before.Quote)
-		}
-		after.Terms.ToleranceUnits = nil // of the asset before
-		err := s.quote(ctx, &after, a, c.now)
-		return &edit{inv: after, extra: []draft{{typ: EventAssetChosen}}}, err
+		return s.chosen(ctx, before, a, c)
 	})
+}
+
+// chosen is the invoice with another quote, or with the one that it had at a shared address.
+func (s *Service) chosen(ctx context.Context, before Invoice, a AssetConfig, c clock) (*edit, error) {
+	after, e := before, &edit{extra: []draft{{typ: EventAssetChosen}}}
+	after.Earlier = slices.Clone(before.Earlier)
+	had := slices.IndexFunc(after.Earlier, func(q Quote) bool { return q.Asset.ID == a.ID && q.Slot != "" && !q.Released })
+	if e.kept = had >= 0; e.kept {
+		quote := after.Earlier[had]
+		after.Earlier = slices.Delete(after.Earlier, had, had+1)
+		after.Quote, after.Terms = &quote, a.terms(after.Terms, quote.Due)
+	}
+	if before.Quote != nil {
+		after.Earlier, after.Choices = append(after.Earlier, *before.Quote), before.Choices+1
+	}
+	after.Terms.ToleranceUnits = nil // of the asset before
+	var err error
+	if !e.kept {
+		err = s.quote(ctx, &after, a, c.now)
+	}
+	e.inv = after
+	return e, err
 }
 
 // paid reports whether anything but dust was ever paid to the invoice.
@@ -321,6 +338,7 @@ func (inv Invoice) paid() bool {
 // edit is what becomes of an invoice: it has a quote that needs a place.
 type edit struct {
 	inv   Invoice
+	kept  bool    // the quote has its place already
 	by    Action  // of an operator, if one acted
 	extra []draft // events beside those that follow from the facts
 }
@@ -360,7 +378,7 @@ func (s *Service) moveOnce(ctx context.Context, project, id string, plan func(In
 			return Invoice{}, err
 		}
 	}
-	return s.withPlace(ctx, e.inv, func(ctx context.Context, after Invoice, b Batch) (Invoice, error) {
+	commit := func(ctx context.Context, after Invoice, b Batch) (Invoice, error) {
 		done, err := s.conclude(ctx, before, after, e.extra, e.by, c, b)
 		if errors.Is(err, ErrConflict) {
 			if now, readErr := s.Invoice(ctx, project, id); readErr == nil && now.Version != before.Version {
@@ -368,5 +386,9 @@ func (s *Service) moveOnce(ctx context.Context, project, id string, plan func(In
 			}
 		}
 		return done, err
-	})
+	}
+	if e.kept {
+		return commit(ctx, e.inv, Batch{})
+	}
+	return s.withPlace(ctx, e.inv, commit)
 }

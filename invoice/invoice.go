@@ -376,7 +376,9 @@ type Invoice struct {
 	// Earlier are the quotes that another choice took the place of, oldest first. Their places are watched
 	// like that of Quote.
 	Earlier []Quote `json:"earlier,omitempty"`
-	Terms   Terms   `json:"terms"`
+	// Choices counts how often another choice took the place of a quote.
+	Choices int   `json:"choices,omitempty"`
+	Terms   Terms `json:"terms"`
 	// Data is what whoever created the invoice keeps with it. The core does not read it, and events do not
 	// show it.
 	Data      map[string]string `json:"data,omitempty"`

@@ -3,6 +3,7 @@ package invoice_test
 import (
 	"errors"
 	"fmt"
+	"math/big"
 	"testing"
 	"time"
 
@@ -156,6 +157,39 @@ func TestWhatFitsNoInvoiceAtASharedAddressIsTheRemainder(t *testing.T) {
 		require.Equal(t, w.units("SIM", "3"), seen[w.chain.Asset("SIM").ID])
 		require.Equal(t, w.units("TOK", "10"), mature[w.chain.Asset("TOK").ID])
 	}, shared(0))
+}
+
+func TestWhoChoosesAnAssetAgainGetsTheSharedAmountBack(t *testing.T) {
+	inWorld(t, func(w *world) {
+		inv := w.create(func(r *invoice.Request) { r.Asset = "" })
+		due := map[string]string{}
+		for n := range 10 {
+			for _, code := range []string{"SIM", "TOK"} {
+				w.rates.set(code, "EUR", fmt.Sprint(n+1))
+				got, err := w.svc.Choose(t.Context(), "shop", inv.ID, code)
+				require.NoError(t, err)
+				if n == 0 {
+					due[code] = got.Quote.Due.String()
+				}
+				require.Equal(t, due[code], got.Quote.Due.String(), "at the rate that it was quoted at")
+				require.LessOrEqual(t, len(got.Earlier), 1)
+			}
+		}
+		_, err := w.svc.Choose(t.Context(), "shop", inv.ID, "SIM")
+		require.NoError(t, err)
+		_, err = w.svc.Choose(t.Context(), "shop", inv.ID, "TOK")
+		var refused *invoice.InvalidError
+		require.ErrorAs(t, err, &refused, "each choice is told, so they have an end")
+		other := w.create()
+		require.NotEqual(t, due["SIM"], other.Quote.Due.String())
+		for code, units := range due { // also what was shown first still finds the invoice
+			amount, _ := new(big.Int).SetString(units, 10)
+			w.chain.Pay(w.get(inv).Quote.Address, w.chain.Asset(code), amount)
+		}
+		w.mine(3)
+		require.Len(t, w.get(inv).Payments, 2)
+		w.wants(inv, invoice.StatusCompleted, over|otherAsset)
+	}, shared(3))
 }
 
 func TestASharedAddressIsFullWhenAllAmountsAreTaken(t *testing.T) {
