@@ -53,7 +53,8 @@
 //   - currency_paid is there when most of the money came in another currency than was asked for.
 //   - GET /rates is in the Service's reference currency, EUR unless configured otherwise. Without a single rate
 //     it is refused with 503.
-//   - Members in units are exact integers. They can be larger than 2^63, with 18 decimals from 9.3 of a coin on.
+//   - Members in units are exact integers of 64 bits, which is what published clients read. One that does not fit, with
+//     18 decimals from 9.3 of a coin on, is left out, here as in callbacks: the amount beside it says the same.
 //   - A standing invoice, which other APIs make for deposits, is none of this API's: 404.
 //   - What is archived has blockchain_details {} and shows user_id, the project's owner, and project_id. A
 //     record that was never to be paid has nothing else but the members of the published sample.
