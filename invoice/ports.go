@@ -315,6 +315,7 @@ type Query struct {
 	Standing      bool      // standing invoices; false: all others
 	Status        Status    //
 	AssetCode     string    // code of the quoted asset
+	Format        string    // how they are told: what API they were made by, where each has a format of its own
 	CreatedAfter  time.Time // at or after
 	CreatedBefore time.Time // at or before
 	Fiat          string    // code of Quote.Fiat's currency, or of Price's without a quote
