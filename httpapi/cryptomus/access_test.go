@@ -114,6 +114,37 @@ func TestIncident39_TheSignatureIsCheckedBeforeTheBodyIsRead(t *testing.T) {
 	}
 }
 
+// Order ids are the project's, invoices and wallets each API's own.
+func TestWhatAnotherAPIOfTheProjectHasMadeIsNotThere(t *testing.T) {
+	w := newWorld(t, options{})
+	id, wallet, token := w.sibling(t, "7")
+	for _, order := range []string{"7", "7-wallet"} {
+		for _, more := range []string{"", `,"is_refresh":true`} {
+			w.post(t, "/payment", `{"amount":"20","currency":"USD","order_id":"`+order+`"`+more+`}`).breaks(t, "order_id", "unique")
+		}
+		w.post(t, "/wallet", `{"currency":"COIN","network":"sim","order_id":"`+order+`"}`).breaks(t, "order_id", "unique")
+		for _, path := range []string{"/payment/info", "/payment/mark-as-paid", "/payment/resend"} {
+			w.post(t, path, `{"order_id":"`+order+`"}`).message(t, "Payment not found")
+		}
+		w.post(t, "/wallet/block-address", `{"order_id":"`+order+`"}`).message(t, "Wallet not found")
+	}
+	for _, uuid := range []string{id, wallet} {
+		w.post(t, "/payment/info", `{"uuid":"`+uuid+`"}`).message(t, "Payment not found")
+		w.post(t, "/payment/qr", `{"merchant_payment_uuid":"`+uuid+`"}`).message(t, "Payment not found")
+		w.post(t, "/wallet/qr", `{"wallet_address_uuid":"`+uuid+`"}`).message(t, "Wallet not found")
+		w.post(t, "/wallet/block-address", `{"uuid":"`+uuid+`"}`).message(t, "Wallet not found")
+	}
+	w.create(t, `{"amount":"20","currency":"USD","order_id":"8"}`)
+	list := w.post(t, "/payment/list", `{}`)
+	require.Len(t, list.result(t)["items"], 1)
+	require.NotContains(t, string(list.body), token)
+	for _, inv := range []string{id, wallet} {
+		got, err := w.service.Invoice(t.Context(), w.shop.id, inv)
+		require.NoError(t, err)
+		require.Equal(t, invoice.StatusNew, got.State.Status)
+	}
+}
+
 // The public reads rates, and nothing of any merchant's.
 func TestA51_Incident41_ThePublicReadsRatesAndNothingElse(t *testing.T) {
 	w := newWorld(t, options{})

@@ -53,7 +53,8 @@
 // # Invoices
 //
 //   - An order_id that exists is answered with its invoice, whatever else the request says, if it is in form. Order
-//     ids are shared with static wallets; one that the other kind has is validation.unique.
+//     ids are shared with static wallets; one that the other kind has, or that another API of the same project has
+//     given away, is validation.unique. What another API has made is not found, listed or shown here.
 //   - is_refresh opens an expired invoice again for lifetime seconds, at the quote it had, and at another address if
 //     it has given up its own. An invoice that is not expired stays as it is.
 //   - A coin has one network when Currencies has one. Discounts count when coin and network are known at creation;

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/webhook"
 )
 
 // perPage is how many invoices a page of the history has.
@@ -83,7 +84,7 @@ func (a *api) list(r *httpapi.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := invoice.Query{Project: r.Project.ID, Uncounted: true}
+	q := invoice.Query{Project: r.Project.ID, Format: webhook.CryptomusName, Uncounted: true}
 	if in.DateFrom != "" {
 		q.CreatedAfter, _ = parseTime(in.DateFrom) // the form has parsed it
 	}
@@ -109,12 +110,12 @@ func (a *api) list(r *httpapi.Request) (any, error) {
 }
 
 // page answers up to one invoice more than a page has, from the cursor on in its direction. Nothing comes after
-// another project's invoice: when that was made is nobody's business.
+// another project's invoice, or another API's: when that was made is nobody's business.
 func (a *api) page(ctx context.Context, q invoice.Query, at *cursor) ([]invoice.Invoice, error) {
 	q.Sort, q.Limit = invoice.SortCreated, perPage+1
 	if at != nil {
 		q.After, q.Ascending = at.ID, !at.Next
-		if _, err := a.service.Invoice(ctx, q.Project, at.ID); errors.Is(err, invoice.ErrNotFound) {
+		if _, err := ours(a.service.Invoice(ctx, q.Project, at.ID)); errors.Is(err, invoice.ErrNotFound) {
 			return nil, nil
 		} else if err != nil {
 			return nil, err

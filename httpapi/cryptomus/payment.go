@@ -91,8 +91,8 @@ func (a *api) existing(ctx context.Context, project string, in createRequest, re
 		return inv, refused
 	case err != nil:
 		return inv, fmt.Errorf("cryptomus: look for order: %w", err)
-	case inv.Terms.Standing:
-		return inv, broken("order_id", "unique") // a static wallet's
+	case inv.Terms.Standing || inv.Format != webhook.CryptomusName:
+		return inv, broken("order_id", "unique") // a static wallet's, or another API's
 	case in.IsRefresh == nil || !*in.IsRefresh || inv.State.Status != invoice.StatusExpired:
 		return inv, nil
 	}
@@ -300,14 +300,22 @@ func (a *api) byID(r *httpapi.Request, id, orderID string, none error) (invoice.
 func (a *api) lookUp(r *httpapi.Request, id, orderID string) (invoice.Invoice, error) {
 	switch {
 	case orderID != "":
-		return a.cfg.Store.InvoiceByOrder(r.Context(), r.Project.ID, orderID)
+		return ours(a.cfg.Store.InvoiceByOrder(r.Context(), r.Project.ID, orderID))
 	case id != "":
-		return a.service.Invoice(r.Context(), r.Project.ID, id)
+		return ours(a.service.Invoice(r.Context(), r.Project.ID, id))
 	}
 	bad := invalid{}
 	bad.add("uuid", "required_without")
 	bad.add("order_id", "required_without")
 	return invoice.Invoice{}, bad
+}
+
+// ours hides what another API of the project has made.
+func ours(inv invoice.Invoice, err error) (invoice.Invoice, error) {
+	if err == nil && inv.Format != webhook.CryptomusName {
+		return invoice.Invoice{}, fmt.Errorf("cryptomus: %s is not of this API: %w", inv.ID, invoice.ErrNotFound)
+	}
+	return inv, err
 }
 
 func (a *api) markAsPaid(r *httpapi.Request) (any, error) {

@@ -93,8 +93,8 @@ func (a *api) createWallet(r *httpapi.Request) (any, error) {
 		switch {
 		case lookErr != nil:
 			return nil, err
-		case !first.Terms.Standing:
-			return nil, broken("order_id", "unique") // an invoice's
+		case !first.Terms.Standing || first.Format != webhook.CryptomusName:
+			return nil, broken("order_id", "unique") // an invoice's, or another API's
 		}
 		inv = first
 	}
@@ -178,7 +178,7 @@ func (a *api) walletQR(r *httpapi.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	inv, err := a.service.Invoice(r.Context(), r.Project.ID, in.UUID)
+	inv, err := ours(a.service.Invoice(r.Context(), r.Project.ID, in.UUID))
 	if errors.Is(err, invoice.ErrNotFound) || err == nil && (!inv.Terms.Standing || inv.State.Closed) {
 		return nil, errNoWallet
 	}

@@ -3,6 +3,7 @@ package itispay
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/cointill/cointill/chain"
@@ -54,7 +55,7 @@ func (a *api) create(r *httpapi.Request) (invoice.Invoice, error) {
 		CallbackURL: in.CallbackURL, Format: Format, Tolerance: a.tolerance(in.AllowedError),
 		AllowFullTolerance: a.cfg.AllowFullTolerance, Window: time.Duration(in.ExpireMin) * time.Minute,
 	})
-	return inv, refused(err, in.CryptoAmount != nil)
+	return inv, a.refused(r, err, in.CryptoAmount != nil)
 }
 
 func (a *api) createArchived(r *httpapi.Request) (invoice.Invoice, error) {
@@ -74,11 +75,17 @@ func (a *api) createArchived(r *httpapi.Request) (invoice.Invoice, error) {
 		Project: r.Project.ID, OrderID: in.OrderID, Name: in.OrderName, Price: price, Asset: string(asset.ID),
 		CallbackURL: in.CallbackURL, Format: Format, Tolerance: a.tolerance(in.AllowedError),
 	}, at)
-	return inv, refused(err, in.CryptoAmount != nil)
+	return inv, a.refused(r, err, in.CryptoAmount != nil)
 }
 
-// refused gives a refusal of the core its name on the wire, which for an amount is that of the one that was given.
-func refused(err error, crypto bool) error {
+// refused gives a refusal of the core its name on the wire, which for an amount is that of the one that was given. An
+// order id that another API of the project has given away is taken, and that is all that is said of it.
+func (a *api) refused(r *httpapi.Request, err error, crypto bool) error {
+	if taken, ok := errors.AsType[*invoice.DuplicateOrderError](err); ok {
+		if _, hidden := a.find(r.Context(), r.Project.ID, taken.Invoice); hidden != nil {
+			return &refusal{http.StatusConflict, faultBody{"conflict", "order_id is taken by what another API has made"}}
+		}
+	}
 	invalid, ok := errors.AsType[*invoice.InvalidError](err)
 	if ok && crypto && invalid.Field == "Price.Amount" && !errors.Is(err, invoice.ErrBelowMinimum) {
 		return &httpapi.FieldError{Field: "crypto_amount", Reason: invalid.Reason}

@@ -55,7 +55,9 @@
 //     it is refused with 503.
 //   - Members in units are exact integers of 64 bits, which is what published clients read. One that does not fit, with
 //     18 decimals from 9.3 of a coin on, is left out, here as in callbacks: the amount beside it says the same.
-//   - A standing invoice, which other APIs make for deposits, is none of this API's: 404.
+//   - What another API of the same project has made, or the Go API in another format than "itispay", is none of this
+//     API's: it is not found, listed, shown or changed, by nobody, administrators included. Order ids are unique in
+//     the project all the same: one that such an invoice has is taken, 409, and the message does not name it.
 //   - What is archived has blockchain_details {} and shows user_id, the project's owner, and project_id. A
 //     record that was never to be paid has nothing else but the members of the published sample.
 //   - blockchain_details.qrcode is there while the payer still has something to send, and asks for what

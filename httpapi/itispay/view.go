@@ -127,7 +127,7 @@ func (a *api) bare(project invoice.Project, inv invoice.Invoice) invoiceObject {
 func (a *api) amounts(out *invoiceObject, inv invoice.Invoice) {
 	out.PaidAmount, out.PaidUnits = &httpapi.Number{}, new(int64)
 	q := inv.Quote
-	if q == nil { // an invoice of another API in the same project, whose payer has yet to choose
+	if q == nil { // the Go API has made it, and the payer has yet to choose
 		if _, fiat := a.service.FiatDecimals(inv.Price.Currency); fiat {
 			out.FiatCurrency, out.FiatAmount.Decimal = inv.Price.Currency, inv.Price.Amount
 		} else {

@@ -127,7 +127,7 @@ func (w *world) config(change func(*itispay.Config)) itispay.Config {
 
 // told makes the invoices of a service be told as in production.
 func told(c *invoice.Config) {
-	n, err := webhook.NewNotifier(webhook.ItisPay())
+	n, err := webhook.NewNotifier(webhook.ItisPay(), webhook.Standard(), webhook.Cryptomus())
 	if err != nil {
 		panic(err)
 	}

@@ -30,6 +30,7 @@ type Subject struct {
 
 	Exercises map[string]Exercise // by the id of the operation
 	Secrets   []string            // what only the shop knows
+	Siblings  []string            // what only another API of the shop's project has made or knows: no answer has it
 	// Unreachable are what is declared for every operation alike and cannot happen to some: "operation status", and why.
 	Unreachable map[string]string
 }
