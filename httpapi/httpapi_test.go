@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -285,6 +287,73 @@ func TestNumbersKeepTheirDigits(t *testing.T) {
 		var n httpapi.Number
 		require.Error(t, json.Unmarshal([]byte(in), &n), in)
 	}
+}
+
+func TestADoubleIsTheShortNumberThatWasMeant(t *testing.T) {
+	for _, c := range []struct {
+		text     string
+		decimals int32
+		want     string
+	}{
+		{"29.949999999999999", 2, "29.95"}, // 29.95 as PHP writes it
+		{"3.3000000000000003", 2, "3.3"},   // 3 * 1.1
+		{"0.30000000000000004", 2, "0.3"},  // 0.1 + 0.2
+		{"434.99999999999994", 2, "435"},   // 4.35 * 100
+		{"0.7999999999999999", 2, "0.8"},
+		{"-29.949999999999999", 2, "-29.95"},
+		{"2.9949999999999999e1", 2, "29.95"},
+		{"1234567890123.4500", 2, "1234567890123.45"},
+		{"434.99999999999994", 0, "435"},
+		{"1.1000000000000001", 6, "1.1"},
+		// What is no double, or is meant as it is, stays.
+		{"25.005", 2, "25.005"}, {"29.99", 2, "29.99"}, {"1.001", 2, "1.001"}, {"0", 2, "0"},
+		{"25.004999999999999", 2, "25.004999999999999"}, {"25.005000000000003", 2, "25.005000000000003"},
+		{"29.9499999999999", 2, "29.9499999999999"}, {"29.9499999999999999", 2, "29.9499999999999999"},
+		{"123456789012345.678", 2, "123456789012345.678"},
+		{"3.3000000000000003", 18, "3.3000000000000003"}, {"0.000000000000000001", 2, "0.000000000000000001"},
+		{"12345678901234567", 2, "12345678901234567"}, {"1.2345678901234567e99", 2, "1234567890123456700" + strings.Repeat("0", 81)},
+		{"1.2345678901234567e-99", 2, "0." + strings.Repeat("0", 98) + "12345678901234567"},
+	} {
+		var n httpapi.Number
+		require.NoError(t, json.Unmarshal([]byte(c.text), &n))
+		require.Equal(t, c.want, n.Meant(c.decimals).String(), c.text)
+	}
+}
+
+// FuzzMeant: an amount that a program has as a double, or as the one beside it, is that amount, however the program writes
+// doubles; and what is meant is never far from what was written.
+func FuzzMeant(f *testing.F) {
+	for _, units := range []int64{0, 1, 330, 2995, 43500, 99999999999999, 100000000000001, 999999999999999} {
+		f.Add(units, uint8(2), "29.949999999999999")
+	}
+	f.Fuzz(func(t *testing.T, units int64, places uint8, text string) {
+		units, decimals := units%1_000_000_000_000_000, int32(places%19)
+		amount := decimal.New(units, -decimals)
+		double, err := strconv.ParseFloat(amount.String(), 64)
+		require.NoError(t, err)
+		for _, d := range []float64{double, math.Nextafter(double, math.Inf(1)), math.Nextafter(double, math.Inf(-1))} {
+			if units == 0 && d != 0 {
+				continue // the double beside 0 is no sum of anything
+			}
+			for _, written := range []string{strconv.FormatFloat(d, 'g', 17, 64), strconv.FormatFloat(d, 'g', -1, 64), strconv.FormatFloat(d, 'e', -1, 64)} {
+				var n httpapi.Number
+				require.NoError(t, json.Unmarshal([]byte(written), &n), written)
+				if !n.Equal(n.Truncate(decimals)) {
+					require.Equal(t, amount.String(), n.Meant(decimals).String(), "%s with %d decimals", written, decimals)
+				}
+			}
+		}
+		var n httpapi.Number
+		if json.Unmarshal([]byte(text), &n) != nil || text == "null" {
+			return
+		}
+		meant := n.Meant(decimals)
+		require.True(t, meant.Sub(n.Decimal).Abs().LessThanOrEqual(n.Abs().Mul(decimal.New(5, -15))), text)
+		if !meant.Equal(n.Decimal) {
+			require.GreaterOrEqual(t, meant.Exponent(), -decimals)
+			require.False(t, n.Equal(n.Truncate(decimals)), "it did not fit")
+		}
+	})
 }
 
 // FuzzNumber: what is read is written with the same value, short, and is read again.

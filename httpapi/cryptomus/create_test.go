@@ -166,6 +166,21 @@ func TestIncident32_AmountsKeepEveryDigit(t *testing.T) {
 	}
 }
 
+func TestAnAmountThatAProgramHasAsADoubleIsTheOneThatWasMeant(t *testing.T) {
+	w := newWorld(t, options{})
+	for i, c := range []struct{ amount, currency, want string }{
+		{"29.949999999999999", "USD", "29.95"}, {`"3.3000000000000003"`, "USD", "3.30"}, {"434.99999999999994", "EUR", "435.00"},
+		{"13.300000000000001", `USDT","network":"sim`, "13.30"},
+	} {
+		body := fmt.Sprintf(`{"amount":%s,"currency":"%s","order_id":"%d","accuracy_payment_percent":0.30000000000000004}`, c.amount, c.currency, i)
+		got := w.create(t, body)
+		require.Equal(t, c.want, got["amount"], c.amount)
+		inv, err := w.service.Invoice(t.Context(), w.shop.id, got["uuid"].(string))
+		require.NoError(t, err)
+		require.Equal(t, "0.3", inv.Terms.TolerancePercent.String())
+	}
+}
+
 func TestWhatIsKeptWithAnInvoice(t *testing.T) {
 	w := newWorld(t, options{})
 	got := w.create(t, `{"amount":"15","currency":"USD","order_id":"1","network":"SIM","to_currency":"usdt","url_return":"https://shop.example/r",
@@ -247,6 +262,8 @@ var badCreations = []struct{ body, field, rule string }{
 	{`{"amount":"-5","currency":"COIN","order_id":"1"}`, "amount", "min.numeric"},
 	{`{"amount":"1.001","currency":"USD","order_id":"1"}`, "amount", "regex"},
 	{`{"amount":"1e-99","currency":"USD","order_id":"1"}`, "amount", "regex"},
+	{`{"amount":25.005,"currency":"USD","order_id":"1"}`, "amount", "regex"},
+	{`{"amount":25.004999999999999,"currency":"USD","order_id":"1"}`, "amount", "regex"},
 	{`{"amount":"2.0000001","currency":"USDT","network":"sim","order_id":"1"}`, "amount", "regex"},
 	{`{"amount":"1","currency":["USD"],"order_id":"1"}`, "currency", "string"},
 	{`{"amount":"1","currency":"` + strings.Repeat("A", 33) + `","order_id":"1"}`, "currency", "max.string"},

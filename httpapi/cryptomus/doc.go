@@ -65,7 +65,9 @@
 //   - "" is the same as absent, texts are trimmed, codes and networks are taken in any case, numbers in strings
 //     and truths as 1, "1" and "true". A number for a text, such as an order_id, is the text of it. Unknown members
 //     are ignored.
-//   - An amount with more decimals than its currency is refused as validation.regex, not rounded. More than
+//   - An amount with more decimals than its currency is refused as validation.regex, not rounded; but one with
+//     the 16 or 17 digits of a double that is meant to be shorter, such as 29.949999999999999, is what it is meant to be,
+//     29.95 (see httpapi.Number.Meant). More than
 //     Config.Maximum of a coin, and more than 10^18 of a fiat currency, is "Maximum amount ...".
 //   - course_source is one of the Service's RateSources, else validation.in.
 //   - url_return, url_success, additional_data, to_currency, network and from_referral_code are in the invoice's

@@ -138,7 +138,7 @@ func (a *api) plan(in createRequest) (plan, error) {
 	var p plan
 	code, network, target := strings.ToUpper(in.Currency), strings.ToLower(in.Network), strings.ToUpper(in.ToCurrency)
 	priced := a.find(code, "")
-	_, fiat := a.service.FiatDecimals(code)
+	decimals, fiat := a.service.FiatDecimals(code)
 	switch {
 	case !fiat && len(priced) == 0:
 		return p, errNoCurrency
@@ -153,12 +153,13 @@ func (a *api) plan(in createRequest) (plan, error) {
 		target = code
 	}
 	p.coins = a.find(target, network)
-	p.Price = invoice.Price{Currency: code, Amount: in.Amount.Decimal}
+	p.Price = invoice.Price{Currency: code, Amount: in.Amount.Meant(decimals).Decimal}
 	if !fiat {
 		if code == target {
 			priced = p.coins
 		}
-		p.Price.Currency = priced[0].Asset.Code
+		coin := priced[0].Asset
+		p.Price = invoice.Price{Currency: coin.Code, Amount: in.Amount.Meant(int32(coin.Decimals)).Decimal}
 		if in.Amount.GreaterThan(a.cfg.Maximum) {
 			return p, refusal("Maximum amount " + a.cfg.Maximum.String() + " " + code)
 		}
@@ -172,11 +173,14 @@ func (a *api) plan(in createRequest) (plan, error) {
 	return p, a.restrict(&p, in, target != "" || network != "")
 }
 
+// maxAccuracy is how many decimals a tolerance has at most.
+const maxAccuracy = 9
+
 // terms copies what needs no thought.
 func (a *api) terms(p *plan, in createRequest) {
 	tolerance := decimal.Zero
 	if in.Accuracy != nil {
-		tolerance = in.Accuracy.Decimal
+		tolerance = in.Accuracy.Meant(maxAccuracy).Decimal
 	}
 	p.OrderID, p.CallbackURL, p.Format = in.OrderID, in.URLCallback, webhook.CryptomusName
 	p.Tolerance, p.Window = &tolerance, time.Duration(*in.Lifetime)*time.Second

@@ -44,7 +44,8 @@
 //
 //   - The answer to POST has the status 201.
 //   - fiatAmount is a decimal number in a string, or a JSON number, and is read digit by digit. It is answered as it was
-//     written, without an exponent: "100.10" stays so. More decimals than the currency has are refused.
+//     written, without an exponent: "100.10" stays so. More decimals than the currency has are refused,
+//     but "29.949999999999999", a double that is meant to be shorter, is 29.95 (see httpapi.Number.Meant).
 //   - externalId need not be unique: nothing says so. Two invoices may have the same.
 //   - description may have lines, and up to 1024 characters.
 //   - secret is required with processingUrl and may be absent or empty otherwise; it is kept only with a processingUrl. It

@@ -106,13 +106,14 @@ func (a *api) price(fiat *httpapi.Number, fiatCurrency string, crypto *httpapi.N
 	if fiatCurrency == "" && fiat != nil {
 		fiatCurrency = "EUR"
 	}
-	if _, known := a.service.FiatDecimals(fiatCurrency); !known && fiatCurrency != "" {
+	decimals, known := a.service.FiatDecimals(fiatCurrency)
+	if !known && fiatCurrency != "" {
 		return price, asset, &httpapi.FieldError{Field: "fiat_currency", Reason: "is not supported"}
 	}
 	if crypto != nil {
-		return invoice.Price{Currency: asset.Code, Amount: crypto.Decimal}, asset, nil
+		return invoice.Price{Currency: asset.Code, Amount: crypto.Meant(int32(asset.Decimals)).Decimal}, asset, nil
 	}
-	return invoice.Price{Currency: fiatCurrency, Amount: fiat.Decimal}, asset, nil
+	return invoice.Price{Currency: fiatCurrency, Amount: fiat.Meant(decimals).Decimal}, asset, nil
 }
 
 // tolerance answers what a request or the configuration says; nil for the Service's.

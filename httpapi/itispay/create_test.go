@@ -68,6 +68,22 @@ func TestA35_AmountsAreTakenAsNumbersAndAsStrings(t *testing.T) {
 	}
 }
 
+func TestAnAmountThatAProgramHasAsADoubleIsTheOneThatWasMeant(t *testing.T) {
+	w := newWorld(t, options{})
+	for i, c := range [][2]string{
+		{"29.949999999999999", "29.95"}, {"3.3000000000000003", "3.3"}, {"29.95", "29.95"}, {`"0.30000000000000004"`, "0.3"},
+	} {
+		got := w.create(t, fmt.Sprintf(`{"order_id":"%d","fiat_amount":%s,"currency":"SIM"}`, i, c[0]))
+		require.Equal(t, c[1], got.text(t, "fiat_amount"))
+		got = w.do(t, "POST", "/archived", w.key, fmt.Sprintf(`{"order_id":"%d old","fiat_amount":%s,"currency":"SIM"}`, i, c[0]))
+		require.Equal(t, c[1], got.text(t, "fiat_amount"))
+	}
+	got := w.create(t, `{"order_id":"coin","crypto_amount":13.300000000000001,"currency":"TOK"}`)
+	require.Equal(t, "13.3", got.text(t, "crypto_amount"))
+	got = w.create(t, `{"order_id":"exact","crypto_amount":3.3000000000000003,"currency":"SIM"}`)
+	require.Equal(t, "3.3000000000000003", got.text(t, "crypto_amount"), "a currency that has the digits")
+}
+
 func TestIncident32_AmountsKeepEveryDigit(t *testing.T) {
 	w := newWorld(t, options{})
 	for i, amount := range []string{"0.000000000000000001", "0.1", "9007199254740993.123456789012345678", "123456789.000000000000000007", "0.3"} {
@@ -120,6 +136,8 @@ var badCreations = []struct {
 	{name: "amount is true", body: `{"order_id":"1","fiat_amount":true,"currency":"SIM"}`, says: "decimal number"},
 	{name: "amount is a list", body: `{"order_id":"1","fiat_amount":[1],"currency":"SIM"}`, says: "decimal number"},
 	{name: "amount is an object", body: `{"order_id":"1","fiat_amount":{"a":1},"currency":"SIM"}`, says: "decimal number"},
+	{name: "half a cent", body: `{"order_id":"1","fiat_amount":25.005,"currency":"SIM"}`, says: "more than 2 decimals"},
+	{name: "half a cent as a double", body: `{"order_id":"1","fiat_amount":25.004999999999999,"currency":"SIM"}`, says: "more than 2 decimals"},
 	{name: "cents of cents", body: `{"order_id":"1","fiat_amount":1.001,"currency":"SIM"}`, says: "more than 2 decimals"},
 	{name: "less than a base unit", body: `{"order_id":"1","crypto_amount":2.0000001,"currency":"TOK"}`, says: "more than 6 decimals"},
 	{name: "below the minimum", body: `{"order_id":"1","fiat_amount":0.99,"currency":"TOK"}`, says: "minimum of 2 TOK"},

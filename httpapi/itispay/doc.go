@@ -38,7 +38,8 @@
 //   - expire_min may be 1 or more, and is 30 when absent.
 //   - Exactly one of fiat_amount and crypto_amount must be given, for a record as well, and must be more than
 //     0. Both may be JSON numbers or decimal numbers in strings. An amount with more decimals than
-//     its currency is refused, not rounded.
+//     its currency is refused, not rounded; but one with the 16 or 17 digits of a double that is meant to be shorter,
+//     such as 29.949999999999999, is what it is meant to be, 29.95 (see httpapi.Number.Meant).
 //   - fiat_currency must be EUR, and is EUR when absent. For a record it may be any fiat code of the Service.
 //   - allowed_error_percent of 100, with which any payment completes an invoice, is refused unless
 //     Config.AllowFullTolerance. A tolerance of a fraction, which only the Go API can set, is shown
