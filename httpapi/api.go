@@ -69,9 +69,11 @@ type Route struct {
 	Status int   // of success; default 200
 	Answer any   // a value of the type that Handler answers, or [OneOf] several
 	Faults []int // statuses of errors, beside those that follow from the other fields
-	// AnyType takes a body whatever its Content-Type says, and one without members as well if it is empty or an
+	// AnyType takes a body whatever its Content-Type says, and one without members as well if it is empty, null or an
 	// empty list.
 	AnyType bool
+	// Maxima are the largest values of integer members of Body that its type cannot know, by their names.
+	Maxima map[string]int64
 
 	// Handler answers what is written as JSON. It may be called concurrently.
 	Handler func(*Request) (any, error)

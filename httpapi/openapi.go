@@ -3,6 +3,7 @@ package httpapi
 import (
 	"fmt"
 	"net/http"
+	"path"
 	"reflect"
 	"regexp"
 	"slices"
@@ -90,7 +91,7 @@ func newDocument(cfg Config) *document {
 	return &document{
 		OpenAPI: "3.1.0",
 		Info:    info{cfg.Title, cfg.Version, cfg.Description},
-		Servers: []server{{URL: "./"}}, // relative to where the document is served: any prefix
+		Servers: []server{{URL: "."}}, // relative to where the document is served: any prefix
 		Tags:    []tag{},
 		Paths:   map[string]map[string]*described{},
 		Components: components{
@@ -171,8 +172,24 @@ func (d *document) addRequest(op *operation, out *described) (err error) {
 		return err
 	}
 	body, err := d.schemas.of(op.body.typ, true)
+	if err == nil {
+		err = d.limit(op, body)
+	}
 	out.RequestBody = &requestBody{true, jsonContent(body)}
 	return err
+}
+
+// limit sets the maxima that the route has for members of its body, where requests are bound and in the document.
+func (d *document) limit(op *operation, body *schema) error {
+	declared := d.schemas.named[path.Base(body.Ref)]
+	for name, most := range op.Maxima {
+		i := slices.IndexFunc(op.body.fields, func(f field) bool { return f.name == name })
+		if i < 0 {
+			return fmt.Errorf("Maxima has %q, and Body has not", name)
+		}
+		op.body.fields[i].schema.Maximum, declared.Properties[i].schema.Maximum = &most, &most
+	}
+	return nil
 }
 
 // keyParameter describes the header of what may be repeated.
@@ -212,7 +229,8 @@ func (op *operation) faults(invalid int) []int {
 		out = append(out, http.StatusBadRequest)
 	}
 	if op.repeatable {
-		out = append(out, http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity)
+		out = append(out, http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType,
+			http.StatusUnprocessableEntity)
 	}
 	for _, f := range op.params.fields {
 		if f.in == "path" {
@@ -222,10 +240,7 @@ func (op *operation) faults(invalid int) []int {
 		}
 	}
 	if op.Body != nil {
-		out = append(out, http.StatusBadRequest, http.StatusRequestEntityTooLarge, invalid)
-		if !op.AnyType {
-			out = append(out, http.StatusUnsupportedMediaType)
-		}
+		out = append(out, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, invalid)
 	}
 	return out
 }

@@ -273,9 +273,9 @@ func TestTheDocumentSaysBothHeadersAndWhatIsForbidden(t *testing.T) {
 		require.Contains(t, (*create.Security)[0], scheme)
 		require.Equal(t, header, doc.Components.SecuritySchemes[scheme].Value.Name)
 	}
-	require.ElementsMatch(t, []string{"200", "400", "401", "403", "413", "422", "429", "500", "503"}, contract.Statuses(create))
+	require.ElementsMatch(t, []string{"200", "400", "401", "403", "413", "415", "422", "429", "500", "503"}, contract.Statuses(create))
 	require.Contains(t, payout.Summary, "forbidden")
-	require.ElementsMatch(t, []string{"401", "403", "413", "422", "429", "500", "503"}, contract.Statuses(payout))
+	require.ElementsMatch(t, []string{"401", "403", "413", "415", "422", "429", "500", "503"}, contract.Statuses(payout))
 	require.Empty(t, *doc.Operation("GET", "/exchange-rate/COIN/list").Security)
 }
 

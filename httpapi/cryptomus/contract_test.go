@@ -79,7 +79,7 @@ const words = `\{"state":1,"message":".+"\}`
 
 // shapes are the bodies of errors.
 var shapes = map[int]string{
-	400: words, 401: `\{"message":"Invalid Sign\."\}`, 403: `\{"state":1,"message":"You are forbidden"\}`, 404: words, 409: words, 413: words,
+	400: words, 401: `\{"message":"Invalid Sign\."\}`, 403: `\{"state":1,"message":"You are forbidden"\}`, 404: words, 409: words, 413: words, 415: words,
 	422: `(` + words + `|\{"state":1,"errors":\{("[a-z_.0-9]+":\["validation\.[a-z_.]+"\],?)+\}\})`, 429: words,
 	500: `\{"message":"Server error, #1","code":500,"error":null\}`, 503: words,
 }

@@ -326,9 +326,11 @@ func TestIncident35_BadCreationsAreRefusedAndStoreNothing(t *testing.T) {
 	} {
 		w.post(t, "/payment", c.body).message(t, c.message)
 	}
-	w.post(t, "/payment", `{}`).says(t, 422, `{"state":1,"errors":{"amount":["validation.required"],"currency":["validation.required"],"order_id":["validation.required"]}}`)
+	for _, body := range []string{`{}`, `null`, `[]`, ``} {
+		w.post(t, "/payment", body).says(t, 422, `{"state":1,"errors":{"amount":["validation.required"],"currency":["validation.required"],"order_id":["validation.required"]}}`)
+	}
 	for body, status := range map[string]int{
-		`{"amount":`: 400, `[1]`: 400, `"text"`: 400, `null`: 400, `{"a":1,"a":2}`: 400, "{\"a\":\"\xff\"}": 400, `{} {}`: 400,
+		`{"amount":`: 400, `[1]`: 400, `"text"`: 400, `{"order_id":"\ud83d"}`: 400, `{"additional_data":"\udc00x"}`: 400, `{"a":1,"a":2}`: 400, "{\"a\":\"\xff\"}": 400, `{} {}`: 400,
 		`{"x":` + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + `}`: 400, `{"x":"` + strings.Repeat("a", 70_000) + `"}`: 413,
 	} {
 		got := w.post(t, "/payment", body)

@@ -62,8 +62,8 @@
 //     nothing to pay, and is refused as too small an amount.
 //   - While the network is open, payer_currency is the coin if it is given, network what the request said, and
 //     payer_amount, merchant_amount and address are null.
-//   - "" is the same as absent, texts are trimmed, codes and networks are taken in any case, numbers in strings
-//     and truths as 1, "1" and "true". A number for a text, such as an order_id, is the text of it. Unknown members
+//   - A body that is empty, null or [] has no members. "" is the same as absent, texts are trimmed, codes
+//     and networks are taken in any case, numbers in strings and truths as 1, "1" and "true". A number for a text, such as an order_id, is the text of it. Unknown members
 //     are ignored.
 //   - An amount with more decimals than its currency is refused as validation.regex, not rounded; but one with
 //     the 16 or 17 digits of a double that is meant to be shorter, such as 29.949999999999999, is what it is meant to be,
@@ -121,12 +121,12 @@
 //
 // # Errors
 //
-//	400, 404, 405, 413, 429   {"state":1,"message":...}   no request of this API; see package httpapi
+//	400, 404, 405, 413, 415, 429   {"state":1,"message":...}   no request of this API; see package httpapi
 //	401   {"message":"Invalid Sign."}
 //	403   {"state":1,"message":"You are forbidden"}       the key may not be used from the client's address
 //	422   {"state":1,"errors":{"amount":["validation.required"]}}
 //	422   {"state":1,"message":...}                       in the words of the published documents
-//	500   {"message":"Server error, #1","code":500,"error":null}   logged with the X-Request-Id of the answer
+//	500   {"message":"Server error, #1","code":500,"error":null}   logged to Config.Logger with the X-Request-Id of the answer
 //	503   {"state":1,"message":...}                       the request was given up
 //
 // "Error convert to_currency" is that there is no trustworthy rate now, and "Gateway error" the same without a

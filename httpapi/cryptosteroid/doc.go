@@ -95,9 +95,9 @@
 //	405  see the header Allow
 //	409  the payment method can no longer be chosen
 //	413  more than 64 KiB
-//	415  the Content-Type is not application/json
+//	415  the Content-Type is not application/json in UTF-8, or the body is compressed
 //	429  too many invoices are NEW, or too many requests
-//	500  logged with the X-Request-Id of the answer
+//	500  logged to Config.Logger with the X-Request-Id of the answer
 //	503  no exchange rate, no free address, or too much happened at once; try again
 //
 // # What it does not do

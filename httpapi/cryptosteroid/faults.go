@@ -1,7 +1,9 @@
 package cryptosteroid
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 
 	"github.com/cointill/cointill/httpapi"
@@ -18,8 +20,8 @@ type faultBody struct {
 }
 
 // fault is the table from errors to answers. Only what is meant for clients gets into a message.
-func fault(err error) (int, any) {
-	status, message := http.StatusInternalServerError, "Something went wrong. It was logged."
+func (a *api) fault(err error) (int, any) {
+	status, message := http.StatusInternalServerError, a.wrong()
 	if refused, ok := errors.AsType[*httpapi.Error](err); ok {
 		status, message = refused.Status, refused.Message
 	} else if invalid, ok := errors.AsType[*httpapi.FieldError](err); ok {
@@ -42,6 +44,14 @@ func fault(err error) (int, any) {
 		status, message = http.StatusServiceUnavailable, "Too much happened at once. Please try again."
 	}
 	return status, faultBody{status, message, http.StatusText(status)}
+}
+
+// wrong says that something went wrong inside, and that it was logged if it was.
+func (a *api) wrong() string {
+	if log := a.cfg.Logger; log != nil && log.Enabled(context.Background(), slog.LevelError) {
+		return "Something went wrong. It was logged."
+	}
+	return "Something went wrong."
 }
 
 // fields are the names on the wire of what the core refuses, by its Go fields and parameters. What is not among them

@@ -134,6 +134,7 @@ var badCreations = []struct {
 	{name: "null", body: `null`, says: "object"},
 	{name: "duplicate key", body: `{` + valid + `,"fiatAmount":"1"}`, says: `"fiatAmount" twice`},
 	{name: "bad UTF-8", body: "{\"description\":\"\xff\"}", says: "UTF-8"},
+	{name: "half a surrogate pair", body: `{` + valid + `,"externalId":"\ud83d"}`, says: "not valid Unicode"},
 	{name: "deep nesting", body: `{` + valid + `,"x":` + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + `}`, says: "nested"},
 	{name: "2 MB", body: `{"description":"` + strings.Repeat("a", 2<<20) + `"}`, status: 413, says: "bytes"},
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -260,10 +261,26 @@ func TestWhatGoesWrongInsideIsLoggedAndNotSent(t *testing.T) {
 	w := newWorld(t, options{})
 	w.store.Break(errors.New("table invoices is gone"))
 	got := w.do(t, "GET", "/invoices", w.key, "")
-	require.NotContains(t, got.refused(t, 500, "internal_error"), "table")
+	require.Equal(t, "Something went wrong. It was logged.", got.refused(t, 500, "internal_error"))
 	require.Contains(t, w.log.String(), "level=ERROR")
 	require.Contains(t, w.log.String(), "table invoices is gone")
 	require.Contains(t, w.log.String(), got.header.Get("X-Request-Id"))
+}
+
+func TestNothingIsSaidToBeLoggedThatIsNot(t *testing.T) {
+	w := newWorld(t, options{})
+	for name, logger := range map[string]*slog.Logger{
+		"none": nil, "of nothing": slog.New(slog.DiscardHandler),
+		"of less": slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelError + 1})),
+	} {
+		api := w.newAPI(t, func(c *itispay.Config) { c.Logger = logger })
+		w.store.Break(errors.New("table invoices is gone"))
+		got := w.send(t, api, w.request("GET", "/rates", "", ""))
+		require.Equal(t, 200, got.status)
+		got = w.send(t, api, w.request("GET", "/invoices", w.key, ""))
+		require.Equal(t, "Something went wrong.", got.refused(t, 500, "internal_error"), name)
+		w.store.Break(nil)
+	}
 }
 
 func TestAClientThatWentAwayIsNoError(t *testing.T) {

@@ -2,7 +2,6 @@ package itispay
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -21,7 +20,7 @@ type createRequest struct {
 	Currency     string          `json:"currency" schema:"required,minLength=1,maxLength=32" doc:"A currency_code of GET /currencies"`
 	AllowedError *int            `json:"allowed_error_percent" schema:"minimum=0,maximum=100" doc:"How much may be missing"`
 	OrderName    string          `json:"order_name" schema:"maxLength=255"`
-	ExpireMin    int             `json:"expire_min" schema:"minimum=1,maximum=5256000,default=30" doc:"Minutes to pay"`
+	ExpireMin    int             `json:"expire_min" schema:"minimum=1,default=30" doc:"Minutes to pay"`
 	CallbackURL  string          `json:"callback_url" schema:"format=uri,maxLength=2048"`
 }
 
@@ -46,9 +45,6 @@ func (a *api) create(r *httpapi.Request) (invoice.Invoice, error) {
 	price, asset, err := a.price(in.FiatAmount, in.FiatCurrency, in.CryptoAmount, in.Currency)
 	if err != nil {
 		return invoice.Invoice{}, err
-	}
-	if most := a.service.MaxWindow() / time.Minute; time.Duration(in.ExpireMin) > most {
-		return invoice.Invoice{}, &httpapi.FieldError{Field: "expire_min", Reason: fmt.Sprintf("must be positive and at most %d", most)}
 	}
 	inv, err := a.service.Create(r.Context(), invoice.Request{
 		Project: r.Project.ID, OrderID: in.OrderID, Name: in.OrderName, Price: price, Asset: string(asset.ID),

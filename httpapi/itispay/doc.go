@@ -35,7 +35,9 @@
 //
 // # Where the published documents leave something open
 //
-//   - expire_min may be 1 or more, and is 30 when absent.
+//   - expire_min may be 1 or more, up to the Service's longest window, and is 30 when absent. An integer may be written
+//     as 30.0.
+//   - Codes of currencies are taken in any case of letters, in creations and in filters.
 //   - Exactly one of fiat_amount and crypto_amount must be given, for a record as well, and must be more than
 //     0. Both may be JSON numbers or decimal numbers in strings. An amount with more decimals than
 //     its currency is refused, not rounded; but one with the 16 or 17 digits of a double that is meant to be shorter,
@@ -109,11 +111,11 @@
 //	409 conflict                 the order_id or the project's name is taken, or a request with the same
 //	                             Idempotency-Key is being answered
 //	413 payload_too_large        more than 64 KiB
-//	415 unsupported_media_type   the Content-Type is not application/json
+//	415 unsupported_media_type   the Content-Type is not application/json in UTF-8, or the body is compressed
 //	422 validation_error         a value is out of range, or the status cannot be changed so
 //	422 webhook_failed           the callback_url did not take a simulated callback
 //	429 too_many_requests        see the header Retry-After, if there is one
-//	500 internal_error           logged with the X-Request-Id of the answer
+//	500 internal_error           logged to Config.Logger with the X-Request-Id of the answer
 //	501 not_implemented          not served here
 //	503 rate_unavailable         no trustworthy exchange rate now; try again
 //	503 unavailable              the request was given up, or too much happened at once; try again

@@ -1,7 +1,9 @@
 package itispay
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 
 	"github.com/cointill/cointill/httpapi"
@@ -40,7 +42,7 @@ type refusal struct {
 func (r *refusal) Error() string { return r.body.Message }
 
 // fault is the table from errors to answers. Only what is meant for clients gets into a message.
-func fault(err error) (int, any) {
+func (a *api) fault(err error) (int, any) {
 	err = renamed(err, fields)
 	if refused, ok := errors.AsType[*httpapi.Error](err); ok {
 		return refused.Status, faultBody{codes[refused.Status], refused.Message}
@@ -67,7 +69,15 @@ func fault(err error) (int, any) {
 	case errors.Is(err, invoice.ErrConflict):
 		return http.StatusServiceUnavailable, faultBody{"unavailable", "Too much happened at once. Please try again."}
 	}
-	return http.StatusInternalServerError, faultBody{"internal_error", "Something went wrong. It was logged."}
+	return http.StatusInternalServerError, faultBody{"internal_error", a.wrong()}
+}
+
+// wrong says that something went wrong inside, and that it was logged if it was.
+func (a *api) wrong() string {
+	if a.log.Enabled(context.Background(), slog.LevelError) {
+		return "Something went wrong. It was logged."
+	}
+	return "Something went wrong."
 }
 
 // fields are the names on the wire of what the core refuses, by its Go fields and parameters. What is not among them no

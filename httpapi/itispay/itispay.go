@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cointill/cointill/chain"
@@ -103,7 +104,7 @@ func NewV1(cfg Config) (*httpapi.API, error) {
 func (a *api) assemble(version, description string, routes []httpapi.Route) (*httpapi.API, error) {
 	return httpapi.New(httpapi.Config{
 		Title: "Cryptocurrency Invoice API", Version: version, Description: description, Routes: routes,
-		Fault: fault, FaultBody: faultBody{},
+		Fault: a.fault, FaultBody: faultBody{},
 		Limit: a.cfg.Limit, ClientIP: a.cfg.ClientIP, Replies: a.cfg.Replies, Now: a.cfg.Now, Logger: a.log, Meter: a.cfg.Meter,
 	})
 }
@@ -180,14 +181,21 @@ func (a *api) addCurrency(c Currency) error {
 	return nil
 }
 
-// asset answers the asset of a code on the wire.
+// asset answers the asset of a code on the wire, in any case of letters if that leaves one.
 func (a *api) asset(code string) (chain.Asset, bool) {
+	var found []currency
 	for _, c := range a.currencies {
 		if c.Code == code {
 			return c.asset, true
 		}
+		if strings.EqualFold(c.Code, code) {
+			found = append(found, c)
+		}
 	}
-	return chain.Asset{}, false
+	if len(found) != 1 {
+		return chain.Asset{}, false
+	}
+	return found[0].asset, true
 }
 
 // code answers the code on the wire of an asset.

@@ -50,7 +50,7 @@ func (a *api) routesV1() []httpapi.Route {
 	return slices.Concat([]httpapi.Route{{
 		Method: "POST", Path: "/invoices", OperationID: "createInvoice", Tag: tagInvoices, Auth: a.project,
 		Summary: "Create a new invoice", Status: http.StatusCreated,
-		Body: createRequest{}, Answer: invoiceV1{}, Faults: []int{http.StatusConflict}, Handler: a.shownV1(a.create),
+		Body: createRequest{}, Maxima: a.maxima(), Answer: invoiceV1{}, Faults: []int{http.StatusConflict}, Handler: a.shownV1(a.create),
 	}, {
 		Method: "GET", Path: "/invoices", OperationID: "listInvoices", Tag: tagInvoices, Auth: a.project,
 		Summary: "List invoices with filtering and pagination",
