@@ -33,7 +33,7 @@ var bodies = map[string]string{
 
 // forbidden are the routes that move money out.
 var forbidden = map[string]string{
-	"/payment/refund": "any", "/wallet/blocked-address-refund": "payment", "/test-webhook/payout": "payout", "/payout": "payout",
+	"/payment/refund": "any", "/wallet/blocked-address-refund": "payment", "/test-webhook/payout": "any", "/payout": "payout",
 	"/payout/info": "payout", "/payout/list": "payout", "/payout/services": "payout", "/payout/calculate": "payout",
 	"/transfer/to-personal": "payout", "/transfer/to-business": "payout", "/recurrence/create": "payment",
 	"/recurrence/info": "payment", "/recurrence/list": "payment", "/recurrence/cancel": "payment",

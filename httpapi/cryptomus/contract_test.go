@@ -348,7 +348,7 @@ func (w *shopper) payments() map[string]contract.Exercise {
 			Ways:   []contract.Way{{Target: "/payment/list?cursor=NEXT"}, {Target: "/payment/list?cursor=PREVIOUS"}, {Target: "/payment/list", Body: `{"cursor":"NEXT"}`}},
 		},
 		"markAsPaid": {Body: `{"uuid":"MARK"}`, Ways: []contract.Way{{Body: `{"order_id":"order-live"}`}}, Refuse: says(none, "Payment not found", `{"uuid":"OVER"}`, "Payment cannot be marked as paid", `{}`, neither)},
-		"paymentQR":  {Body: `{"merchant_payment_uuid":"LIVE"}`, Refuse: says(`{"merchant_payment_uuid":"OVER"}`, "Payment not found", `{}`, broken("merchant_payment_uuid", "required"))},
+		"paymentQR":  {Body: `{"merchant_payment_uuid":"LIVE"}`, Refuse: says(`{"merchant_payment_uuid":"OVER"}`, "Payment is closed", `{"merchant_payment_uuid":"`+unknownID+`"}`, "Payment not found", `{}`, broken("merchant_payment_uuid", "required"))},
 		"setDiscount": {
 			Body: discount,
 			Refuse: slices.Concat(says(

@@ -155,6 +155,38 @@ func TestA35_LeniencyOfTheVendor(t *testing.T) {
 	require.Equal(t, "Ärger_1", w.create(t, `{"order_id":"Ärger_1","amount":1,"currency":"USD"}`)["order_id"])
 }
 
+func TestALifetimeOfNothingIsNotGiven(t *testing.T) {
+	w := newWorld(t, options{})
+	for i, zero := range []string{`0`, `"0"`, `0.0`, `"0.00"`, `""`, `null`} {
+		got := w.create(t, fmt.Sprintf(`{"order_id":"%d","amount":1,"currency":"USD","lifetime":%s}`, i, zero))
+		require.Equal(t, json.Number(fmt.Sprint(start.Add(time.Hour).Unix())), got["expired_at"], zero)
+	}
+	for _, bad := range []string{`-1`, `1`, `"299"`, `"zero"`, `[]`} {
+		require.Equal(t, 422, w.post(t, "/payment", `{"order_id":"bad","amount":1,"currency":"USD","lifetime":`+bad+`}`).status, bad)
+	}
+	require.Equal(t, 6, w.count(t))
+}
+
+func TestNetworksAreTakenByTheNamesOfTheirCoinsAndStandards(t *testing.T) {
+	w := newWorld(t, options{})
+	named := w.currencies()
+	named[0].Network, named[1].Network, named[2].Network = "tron", "tron", "trx" // the last is configured by such a name
+	w.api = w.newAPI(t, func(c *cryptomus.Config) { c.Currencies = named })
+	for i, network := range []string{"tron", "TRON", "TRC20", "trc20"} {
+		got := w.create(t, fmt.Sprintf(`{"order_id":"%d","amount":2,"currency":"USDT","network":%q}`, i, network))
+		require.Equal(t, "tron", got["network"])
+		got = w.post(t, "/wallet", fmt.Sprintf(`{"order_id":"wallet-%d","currency":"USDT","network":%q}`, i, network)).result(t)
+		require.Equal(t, "tron", got["network"])
+	}
+	got := w.create(t, `{"order_id":"own","amount":2,"currency":"USDT","network":"TRX"}`)
+	require.Equal(t, "trx", got["network"], "what is configured comes first")
+	got = w.create(t, `{"order_id":"only","amount":2,"currency":"USD","to_currency":"USDT","currencies":[{"currency":"USDT","network":"TRC20"}]}`)
+	require.Nil(t, got["address"])
+	w.api = w.newAPI(t, func(c *cryptomus.Config) { named[2].Network = "alt"; c.Currencies = named })
+	require.Equal(t, "tron", w.create(t, `{"order_id":"trx","amount":2,"currency":"USDT","network":"TRX"}`)["network"])
+	w.post(t, "/payment", `{"order_id":"bsc","amount":2,"currency":"USDT","network":"BEP20"}`).message(t, "The network was not found")
+}
+
 func TestIncident32_AmountsKeepEveryDigit(t *testing.T) {
 	w := newWorld(t, options{})
 	for i, amount := range []string{"0.1", "0.3", "9007199.12345678", "9999999.00000001"} {

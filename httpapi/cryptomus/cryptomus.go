@@ -182,6 +182,21 @@ func (a *api) addCurrency(c webhook.CryptomusCurrency) error {
 	return fmt.Errorf("the Service has no asset %+v", c.Asset)
 }
 
+// networks are other names that clients give to networks: those of their coins and token standards, and in full.
+var networks = map[string]string{
+	"trx": "tron", "trc20": "tron", "erc20": "eth", "ethereum": "eth", "bnb": "bsc", "bep20": "bsc", "pol": "polygon", "matic": "polygon",
+	"avax": "avalanche", "bitcoin": "btc", "litecoin": "ltc", "dogecoin": "doge", "bitcoincash": "bch",
+}
+
+// network answers the name on the wire of a network, for one that a client gave it, in any case of letters.
+func (a *api) network(name string) string {
+	name = strings.ToLower(name)
+	if other, known := networks[name]; known && len(a.find("", name)) == 0 {
+		return other
+	}
+	return name
+}
+
 // find answers the currencies with a code, on a network if one is given.
 func (a *api) find(code, network string) []currency {
 	var out []currency

@@ -7,7 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"time"
+	"unicode/utf8"
 
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/invoice"
@@ -23,8 +23,8 @@ type listQuery struct {
 
 // listRequest is the body of POST /payment/list.
 type listRequest struct {
-	DateFrom string `json:"date_from" schema:"format=date_time" doc:"2006-01-02 15:04:05, in UTC+3; from then on"`
-	DateTo   string `json:"date_to" schema:"format=date_time" doc:"2006-01-02 15:04:05, in UTC+3; up to the end of that second"`
+	DateFrom string `json:"date_from" schema:"format=date_time" doc:"2006-01-02 15:04:05 in UTC+3, or as in RFC 3339, or a day; from then on"`
+	DateTo   string `json:"date_to" schema:"format=date_time" doc:"As date_from; up to the end of that second, or of that day"`
 	Cursor   string `json:"cursor" schema:"maxLength=512" doc:"As in the query, which wins. What is no cursor is the first page"`
 }
 
@@ -76,6 +76,9 @@ func (a *api) list(r *httpapi.Request) (any, error) {
 	var params listQuery
 	if err := r.Bind(&params); err != nil {
 		if refused, ok := errors.AsType[*httpapi.FieldError](err); ok {
+			if !utf8.ValidString(r.URL.Query().Get(refused.Field)) {
+				return nil, broken(refused.Field, "string")
+			}
 			return nil, broken(refused.Field, "max.string")
 		}
 		return nil, err
@@ -86,11 +89,12 @@ func (a *api) list(r *httpapi.Request) (any, error) {
 	}
 	q := invoice.Query{Project: r.Project.ID, Format: webhook.CryptomusName, Uncounted: true}
 	if in.DateFrom != "" {
-		q.CreatedAfter, _ = parseTime(in.DateFrom) // the form has parsed it
+		from, _ := parseTime(in.DateFrom) // the form has parsed it
+		q.CreatedAfter = from.first
 	}
 	if in.DateTo != "" {
-		q.CreatedBefore, _ = parseTime(in.DateTo)
-		q.CreatedBefore = q.CreatedBefore.Add(time.Second - 1)
+		to, _ := parseTime(in.DateTo)
+		q.CreatedBefore = to.last
 	}
 	at := parseCursor(cmp.Or(params.Cursor, in.Cursor))
 	found, err := a.page(r.Context(), q, at)

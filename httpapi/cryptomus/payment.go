@@ -136,7 +136,7 @@ func (a *api) createNew(ctx context.Context, project invoice.Project, in createR
 // plan finds out what is to be paid, and in what.
 func (a *api) plan(in createRequest) (plan, error) {
 	var p plan
-	code, network, target := strings.ToUpper(in.Currency), strings.ToLower(in.Network), strings.ToUpper(in.ToCurrency)
+	code, network, target := strings.ToUpper(in.Currency), a.network(in.Network), strings.ToUpper(in.ToCurrency)
 	priced := a.find(code, "")
 	decimals, fiat := a.service.FiatDecimals(code)
 	switch {
@@ -195,7 +195,7 @@ func (a *api) terms(p *plan, in createRequest) {
 	p.Data = map[string]string{}
 	for name, value := range map[string]string{
 		dataReturn: in.URLReturn, dataSuccess: in.URLSuccess, dataAdditional: in.AdditionalData,
-		dataTarget: strings.ToUpper(in.ToCurrency), dataNetwork: strings.ToLower(in.Network), dataReferral: in.FromReferralCode,
+		dataTarget: strings.ToUpper(in.ToCurrency), dataNetwork: a.network(in.Network), dataReferral: in.FromReferralCode,
 	} {
 		if value != "" {
 			p.Data[name] = value
@@ -211,12 +211,12 @@ func (a *api) restrict(p *plan, in createRequest, limited bool) error {
 		allowed = p.coins
 	}
 	for _, c := range allowed {
-		if len(in.Currencies) == 0 || slices.ContainsFunc(in.Currencies, c.chosen) {
+		if len(in.Currencies) == 0 || a.chosen(c, in.Currencies) {
 			p.Only = append(p.Only, string(c.Asset.ID))
 		}
 	}
 	for _, c := range a.currencies {
-		if slices.ContainsFunc(in.Except, c.chosen) {
+		if a.chosen(c, in.Except) {
 			p.Except = append(p.Except, string(c.Asset.ID))
 		}
 	}
@@ -230,8 +230,11 @@ func (a *api) restrict(p *plan, in createRequest, limited bool) error {
 	return nil
 }
 
-func (c currency) chosen(by choice) bool {
-	return strings.EqualFold(c.Code, by.Currency) && (by.Network == "" || strings.EqualFold(c.Network, by.Network))
+// chosen reports whether a list has the currency.
+func (a *api) chosen(c currency, list []choice) bool {
+	return slices.ContainsFunc(list, func(by choice) bool {
+		return strings.EqualFold(c.Code, by.Currency) && (by.Network == "" || c.Network == a.network(by.Network))
+	})
 }
 
 // refused turns a refusal of the core into one of the published documents.

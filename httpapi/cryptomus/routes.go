@@ -19,7 +19,7 @@ func (a *api) routes() []httpapi.Route {
 	}{
 		{either, "/payment/refund", "refundPayment", "Payments", "Refund a payment"},
 		{payment, "/wallet/blocked-address-refund", "refundBlockedAddress", "Wallets", "Refund what a blocked wallet got"},
-		{payout, "/test-webhook/payout", "testPayoutWebhook", "Webhooks", "Test the webhook of payouts"},
+		{either, "/test-webhook/payout", "testPayoutWebhook", "Webhooks", "Test the webhook of payouts"},
 		{payout, "/payout", "createPayout", "Payouts", "Pay out"},
 		{payout, "/payout/info", "getPayout", "Payouts", "Payout information"},
 		{payout, "/payout/list", "listPayouts", "Payouts", "Payout history"},

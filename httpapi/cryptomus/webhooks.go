@@ -136,7 +136,7 @@ func (a *api) testWebhook(kind string) func(*httpapi.Request) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		coins := a.find(strings.ToUpper(in.Currency), strings.ToLower(in.Network))
+		coins := a.find(strings.ToUpper(in.Currency), a.network(in.Network))
 		switch {
 		case a.cfg.TestClient == nil:
 			return nil, errForbidden
