@@ -224,8 +224,16 @@ func (s *Service) checkCap(ctx context.Context, r Request) error {
 	return nil
 }
 
+// Formats returns the formats that invoices can be told in, the default first; none without a Notifier.
+func (s *Service) Formats() []string {
+	if s.cfg.Notifier == nil {
+		return nil
+	}
+	return s.cfg.Notifier.Formats()
+}
+
 func (s *Service) checkFormat(format string) error {
-	if format == "" || s.cfg.Notifier != nil && slices.Contains(s.cfg.Notifier.Formats(), format) {
+	if format == "" || slices.Contains(s.Formats(), format) {
 		return nil
 	}
 	return refuse("Format", format, "is unknown")
