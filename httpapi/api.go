@@ -349,12 +349,18 @@ func (a *API) fail(r *Request, err error) {
 		a.cfg.Logger.LogAttrs(r.Context(), level, "request failed", slog.String("request", r.ID),
 			slog.String("operation", r.operation()), slog.Int("status", status), slog.Any("error", err))
 	}
+	if h := r.w.Header(); status == http.StatusServiceUnavailable && h.Get("Retry-After") == "" {
+		h.Set("Retry-After", retryAfter)
+	}
 	if err := a.write(r, status, body); err != nil {
 		a.cfg.Logger.LogAttrs(r.Context(), slog.LevelError, "error cannot be written", slog.String("request", r.ID), slog.Any("error", err))
 		r.status = http.StatusInternalServerError
 		r.w.WriteHeader(r.status)
 	}
 }
+
+// retryAfter is when to come back after what passes, in seconds: few, as nobody knows when it will have.
+const retryAfter = "5"
 
 func newRequestID() string {
 	b := make([]byte, 8)

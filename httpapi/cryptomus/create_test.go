@@ -14,6 +14,7 @@ import (
 	"github.com/cointill/cointill/httpapi/internal/contract"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
+	"github.com/cointill/cointill/webhook"
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 )
@@ -445,14 +446,28 @@ func TestIncident47_ACallbackThatTheHostRefusesIsInvalid(t *testing.T) {
 	require.Zero(t, w.count(t))
 }
 
-func TestAMissingFormatIsTheHostsFault(t *testing.T) {
-	w := newWorld(t, options{service: func(c *invoice.Config) { c.Notifier = nil }})
-	for _, c := range [][2]string{
-		{"/payment", `{"amount":"20","currency":"USD","order_id":"1"}`}, {"/wallet", `{"currency":"COIN","network":"sim","order_id":"1"}`},
-	} {
-		w.post(t, c[0], c[1]).says(t, http.StatusInternalServerError, `{"message":"Server error, #1","code":500,"error":null}`)
+func TestAServiceWithoutTheFormatIsRefused(t *testing.T) {
+	standard, err := webhook.NewNotifier(webhook.Standard())
+	require.NoError(t, err)
+	for name, notifier := range map[string]invoice.Notifier{"no notifier": nil, "another format": standard} {
+		w, err := openWorld(options{service: func(c *invoice.Config) { c.Notifier = notifier }})
+		require.NoError(t, err)
+		for _, version := range versions {
+			_, err = version.make(cryptomus.Config{Service: w.service, Projects: w.projects, Store: w.store, Currencies: w.currencies(), PageURL: pageURL})
+			require.ErrorContains(t, err, "the Service's Notifier has no format cryptomus: give it webhook.Cryptomus", name)
+		}
 	}
-	require.Contains(t, w.log.String(), "level=ERROR")
+}
+
+func TestWhatPassesIsTheGatewaysFault(t *testing.T) {
+	w := newWorld(t, options{api: func(c *cryptomus.Config) { c.MaxNew = 1 }})
+	w.create(t, `{"amount":"20","currency":"USD","order_id":"1"}`)
+	w.post(t, "/payment", `{"amount":"20","currency":"USD","order_id":"2"}`).message(t, "Gateway error")
+	w.create(t, `{"amount":"20","currency":"USD","order_id":"1"}`) // it is there
+	require.Equal(t, 1, w.count(t))
+	w.store.Break(fmt.Errorf("sqlite: %w", invoice.ErrBusy))
+	w.post(t, "/payment/info", `{"order_id":"1"}`).message(t, "Gateway error")
+	require.NotContains(t, w.log.String(), "level=ERROR")
 }
 
 func TestConfigurationsThatMakeNoSense(t *testing.T) {
@@ -462,6 +477,7 @@ func TestConfigurationsThatMakeNoSense(t *testing.T) {
 		"no projects":      func(c *cryptomus.Config) { c.Projects = nil },
 		"no store":         func(c *cryptomus.Config) { c.Store = nil },
 		"no page":          func(c *cryptomus.Config) { c.PageURL = nil },
+		"negative cap":     func(c *cryptomus.Config) { c.MaxNew = -1 },
 		"negative maximum": func(c *cryptomus.Config) { c.Maximum = decimal.NewFromInt(-1) },
 		"endless test":     func(c *cryptomus.Config) { c.TestClient = &http.Client{} },
 		"currency twice":   func(c *cryptomus.Config) { c.Currencies = append(w.currencies(), w.currencies()[0]) },

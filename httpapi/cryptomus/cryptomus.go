@@ -38,6 +38,9 @@ type Config struct {
 	// Currencies are what can be paid in. The Service's Notifier must have the format webhook.Cryptomus with the same
 	// ones. Default all assets of the Service, by webhook.NewCryptomusCurrency.
 	Currencies []webhook.CryptomusCurrency
+	// MaxNew is how many invoices of one project may wait for a payment at once, whatever API made them; see
+	// invoice.Request.MaxNew. Default no bound.
+	MaxNew int
 	// Maximum is the largest amount that an invoice may ask for in a coin. Default 10000000.
 	Maximum decimal.Decimal
 	// Commission is the Service's, for the list of services. Default none.
@@ -127,6 +130,10 @@ func newAPI(cfg Config) (*api, error) {
 		return nil, errors.New("Store is required")
 	case cfg.PageURL == nil:
 		return nil, errors.New("PageURL is required")
+	case !slices.Contains(cfg.Service.Formats(), webhook.CryptomusName):
+		return nil, errors.New("the Service's Notifier has no format " + webhook.CryptomusName + ": give it webhook.Cryptomus")
+	case cfg.MaxNew < 0:
+		return nil, errors.New("MaxNew must not be negative")
 	case cfg.Maximum.IsNegative():
 		return nil, errors.New("Maximum must not be negative")
 	case cfg.TestClient != nil && cfg.TestClient.Timeout <= 0:

@@ -115,7 +115,7 @@ func fault(err error) (int, any) {
 	case errors.Is(err, invoice.ErrNotFound):
 		return http.StatusUnprocessableEntity, messageFault{1, string(errNoPayment)}
 	case errors.Is(err, rates.ErrNoRate), errors.Is(err, invoice.ErrConflict), errors.Is(err, invoice.ErrNoAddress),
-		errors.Is(err, invoice.ErrTooManyNew):
+		errors.Is(err, invoice.ErrTooManyNew), errors.Is(err, invoice.ErrBusy):
 		return http.StatusUnprocessableEntity, messageFault{1, string(errGateway)}
 	}
 	return http.StatusInternalServerError, crashFault{Message: "Server error, #1", Code: http.StatusInternalServerError}

@@ -115,7 +115,7 @@ func (a *api) createNew(ctx context.Context, project invoice.Project, in createR
 	if err != nil {
 		return invoice.Invoice{}, err
 	}
-	p.Project = project.ID
+	p.Project, p.MaxNew = project.ID, a.cfg.MaxNew
 	if p.Asset != "" {
 		percent := project.Discounts[p.Asset]
 		if in.DiscountPercent != nil {
@@ -256,8 +256,6 @@ func (a *api) refused(ctx context.Context, err error, in createRequest, p plan) 
 			return errNoTarget
 		}
 		return errNoCurrency
-	case "Format":
-		return errors.New("cryptomus: the Service's Notifier does not know the format " + webhook.CryptomusName)
 	}
 	if rule, known := fields[bad.Field]; known {
 		return broken(rule[0], rule[1])

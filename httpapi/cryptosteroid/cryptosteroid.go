@@ -72,6 +72,8 @@ func newAPI(cfg Config) (*api, error) {
 		return nil, errors.New("Service is required")
 	case cfg.Projects == nil:
 		return nil, errors.New("Projects is required")
+	case !slices.Contains(cfg.Service.Formats(), webhook.CryptoSteroidName):
+		return nil, errors.New("the Service's Notifier has no format " + webhook.CryptoSteroidName + ": give it webhook.CryptoSteroid")
 	case cfg.MaxNew < 0:
 		return nil, errors.New("MaxNew must not be negative")
 	case len(cfg.View.Methods) == 0:

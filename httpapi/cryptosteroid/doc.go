@@ -98,7 +98,8 @@
 //	415  the Content-Type is not application/json in UTF-8, or the body is compressed
 //	429  too many invoices are NEW, or too many requests
 //	500  logged to Config.Logger with the X-Request-Id of the answer
-//	503  no exchange rate, no free address, or too much happened at once; try again
+//	503  no exchange rate, no free address, too much happened at once, or the store is busy; try again, see the header
+//	     Retry-After
 //
 // # What it does not do
 //

@@ -9,7 +9,6 @@ import (
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
-	"github.com/cointill/cointill/webhook"
 )
 
 // faultBody is the body of every error.
@@ -40,7 +39,7 @@ func (a *api) fault(err error) (int, any) {
 		status, message = http.StatusServiceUnavailable, "There is no exchange rate now. Please try again."
 	case errors.Is(err, invoice.ErrNoAddress):
 		status, message = http.StatusServiceUnavailable, "No address is free now. Please try again."
-	case errors.Is(err, invoice.ErrConflict):
+	case errors.Is(err, invoice.ErrConflict), errors.Is(err, invoice.ErrBusy):
 		status, message = http.StatusServiceUnavailable, "Too much happened at once. Please try again."
 	}
 	return status, faultBody{status, message, http.StatusText(status)}
@@ -76,9 +75,6 @@ func renamed(err error, names map[string]string) error {
 	}
 	if name, known := names[invalid.Field]; known {
 		return &httpapi.FieldError{Field: name, Reason: invalid.Reason}
-	}
-	if invalid.Field == "Format" {
-		return errors.New("cryptosteroid: the Service's Notifier does not know the format " + webhook.CryptoSteroidName)
 	}
 	return errors.New("cryptosteroid: the Service refuses what clients do not choose: " + invalid.Error())
 }

@@ -49,7 +49,7 @@ func (a *api) create(r *httpapi.Request) (invoice.Invoice, error) {
 	inv, err := a.service.Create(r.Context(), invoice.Request{
 		Project: r.Project.ID, OrderID: in.OrderID, Name: in.OrderName, Price: price, Asset: string(asset.ID),
 		CallbackURL: in.CallbackURL, Format: Format, Tolerance: a.tolerance(in.AllowedError),
-		AllowFullTolerance: a.cfg.AllowFullTolerance, Window: time.Duration(in.ExpireMin) * time.Minute,
+		AllowFullTolerance: a.cfg.AllowFullTolerance, MaxNew: a.cfg.MaxNew, Window: time.Duration(in.ExpireMin) * time.Minute,
 	})
 	return inv, a.refused(r, err, in.CryptoAmount != nil)
 }

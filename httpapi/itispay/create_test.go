@@ -18,6 +18,7 @@ import (
 	"github.com/cointill/cointill/httpapi/internal/contract"
 	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/webhook"
 	"github.com/stretchr/testify/require"
 )
 
@@ -365,10 +366,44 @@ func TestIncident47_ACallbackThatTheHostRefusesIsInvalid(t *testing.T) {
 	require.Zero(t, w.count(t))
 }
 
-func TestANotifierWithoutTheFormatIsTheHostsFault(t *testing.T) {
-	w := newWorld(t, options{service: func(c *invoice.Config) { c.Notifier = nil }})
-	w.do(t, "POST", "/invoices", w.key, `{"order_id":"1","fiat_amount":100,"currency":"SIM"}`).refused(t, 500, "internal_error")
-	require.Contains(t, w.log.String(), "Notifier does not know the format itispay")
+func TestAServiceWithoutTheFormatIsRefused(t *testing.T) {
+	standard, err := webhook.NewNotifier(webhook.Standard())
+	require.NoError(t, err)
+	for name, notifier := range map[string]invoice.Notifier{"no notifier": nil, "another format": standard} {
+		w, err := openWorld(options{service: func(c *invoice.Config) { c.Notifier = notifier }})
+		require.NoError(t, err)
+		for _, build := range []func(itispay.Config) (*httpapi.API, error){itispay.New, itispay.NewV1} {
+			_, err = build(w.config(nil))
+			require.ErrorContains(t, err, "the Service's Notifier has no format itispay: give it webhook.ItisPay", name)
+		}
+	}
+}
+
+func TestWhatPassesIs503AndSaysWhenToComeBack(t *testing.T) {
+	const body = `{"order_id":"2","fiat_amount":1,"currency":"SIM"}`
+	onePlace := func(c *invoice.Config) { c.Chains[0].Pool = &invoice.Pool{Size: 1} }
+	for message, o := range map[string]options{
+		"No address is free now. Please try again.":                                       {service: onePlace},
+		"Too many invoices are new. Please try again when some are paid or have expired.": {api: func(c *itispay.Config) { c.MaxNew = 1 }},
+	} {
+		w := newWorld(t, o)
+		w.create(t, `{"order_id":"1","fiat_amount":1,"currency":"SIM"}`)
+		got := w.do(t, "POST", "/invoices", w.key, body)
+		require.Equal(t, message, got.refused(t, 503, "unavailable"))
+		require.Equal(t, "5", got.header.Get("Retry-After"))
+		require.Equal(t, 1, w.count(t))
+		require.NotContains(t, w.log.String(), "level=ERROR")
+		w.do(t, "POST", "/invoices", w.key, `{"order_id":"1","fiat_amount":1,"currency":"SIM"}`).refused(t, 409, "conflict")
+	}
+	w := newWorld(t, options{})
+	w.create(t, `{"order_id":"1","fiat_amount":1,"currency":"SIM"}`)
+	w.store.Break(fmt.Errorf("sqlite: %w", invoice.ErrBusy))
+	got := w.do(t, "POST", "/invoices", w.key, body)
+	require.Equal(t, "Too much happened at once. Please try again.", got.refused(t, 503, "unavailable"))
+	require.Equal(t, "5", got.header.Get("Retry-After"))
+	require.NotContains(t, w.log.String(), "level=ERROR")
+	w.store.Break(nil)
+	require.Equal(t, 201, w.do(t, "POST", "/invoices", w.key, body).status)
 }
 
 func TestQRCodeIsAPNG(t *testing.T) {
@@ -467,6 +502,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 	w := newWorld(t, options{})
 	for name, change := range map[string]func(*itispay.Config){
 		"Service":          func(c *itispay.Config) { c.Service = nil },
+		"MaxNew":           func(c *itispay.Config) { c.MaxNew = -1 },
 		"Projects":         func(c *itispay.Config) { c.Projects = nil },
 		"DefaultTolerance": func(c *itispay.Config) { c.DefaultTolerance = 100 },
 		`no asset "BTC"`:   func(c *itispay.Config) { c.Currencies = []itispay.Currency{{Code: "BTC"}} },

@@ -118,12 +118,12 @@
 //	500 internal_error           logged to Config.Logger with the X-Request-Id of the answer
 //	501 not_implemented          not served here
 //	503 rate_unavailable         no trustworthy exchange rate now; try again
-//	503 unavailable              the request was given up, or too much happened at once; try again
+//	503 unavailable              no address is free, Config.MaxNew invoices are new, too much happened at once or the
+//	                             store is busy, or the request was given up; try again, see the header Retry-After
 //
 // # What it does not do
 //
-// Invoices are told in the format "itispay": the Service's Notifier must know it, and without one no
-// invoice can be created here. No money goes out: the export of settlements, withdrawals and payouts answer 501, in
+// Invoices are told in the format "itispay": New refuses a Service whose Notifier does not know it. No money goes out: the export of settlements, withdrawals and payouts answer 501, in
 // the shape of every error, once the key is good and, for payouts, the headers X-Client-ID and X-Project-ID are there.
 // Timeouts and CORS are the host's; see package httpapi.
 package itispay

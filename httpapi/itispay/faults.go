@@ -66,7 +66,11 @@ func (a *api) fault(err error) (int, any) {
 		return http.StatusNotFound, faultBody{codes[http.StatusNotFound], "There is no such invoice."}
 	case errors.Is(err, rates.ErrNoRate):
 		return http.StatusServiceUnavailable, faultBody{"rate_unavailable", "There is no exchange rate now. Please try again."}
-	case errors.Is(err, invoice.ErrConflict):
+	case errors.Is(err, invoice.ErrNoAddress):
+		return http.StatusServiceUnavailable, faultBody{"unavailable", "No address is free now. Please try again."}
+	case errors.Is(err, invoice.ErrTooManyNew):
+		return http.StatusServiceUnavailable, faultBody{"unavailable", "Too many invoices are new. Please try again when some are paid or have expired."}
+	case errors.Is(err, invoice.ErrConflict), errors.Is(err, invoice.ErrBusy):
 		return http.StatusServiceUnavailable, faultBody{"unavailable", "Too much happened at once. Please try again."}
 	}
 	return http.StatusInternalServerError, faultBody{"internal_error", a.wrong()}
@@ -106,8 +110,6 @@ func renamed(err error, names map[string]string) error {
 		return &httpapi.FieldError{Field: "amount", Reason: invalid.Reason}
 	case known:
 		return &httpapi.FieldError{Field: name, Reason: invalid.Reason}
-	case invalid.Field == "Format":
-		return errors.New("itispay: the Service's Notifier does not know the format " + Format)
 	}
 	return errors.New("itispay: the Service refuses what clients do not choose: " + invalid.Error())
 }

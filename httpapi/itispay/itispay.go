@@ -18,7 +18,8 @@ import (
 // Format is how invoices of this API are told; see invoice.Request.Format.
 const Format = "itispay"
 
-// Config says what the API works with. Service and Projects are required.
+// Config says what the API works with. Service and Projects are required, and the Service's Notifier must have the format
+// webhook.ItisPay.
 type Config struct {
 	Service  *invoice.Service
 	Projects *invoice.Projects
@@ -38,6 +39,10 @@ type Config struct {
 	Resent func()
 	// Simulation sends callbacks that report nothing. Nil, as it must be where real goods are sold: none are sent.
 	Simulation *Simulation
+
+	// MaxNew is how many invoices of one project may be new at once, whatever API made them; see invoice.Request.MaxNew.
+	// Default no bound.
+	MaxNew int
 
 	DefaultTolerance   int  // allowed_error_percent when a request does not say, 0 to 99; 0: as the Service is configured
 	AllowFullTolerance bool // takes allowed_error_percent of 100, with which any payment completes an invoice
@@ -117,6 +122,10 @@ func newAPI(cfg Config) (*api, error) {
 		return nil, errors.New("Projects is required")
 	case cfg.DefaultTolerance < 0 || cfg.DefaultTolerance > 99:
 		return nil, errors.New("DefaultTolerance must be 0 to 99")
+	case cfg.MaxNew < 0:
+		return nil, errors.New("MaxNew must not be negative")
+	case !slices.Contains(cfg.Service.Formats(), Format):
+		return nil, errors.New("the Service's Notifier has no format " + Format + ": give it webhook.ItisPay")
 	case slices.Contains(cfg.Admins, ""):
 		return nil, errors.New("Admins must be ids of projects")
 	}
