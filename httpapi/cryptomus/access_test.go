@@ -279,6 +279,44 @@ func TestTheDocumentSaysBothHeadersAndWhatIsForbidden(t *testing.T) {
 	require.Empty(t, *doc.Operation("GET", "/exchange-rate/COIN/list").Security)
 }
 
+// A foreign validator finds that every answer is of one type alone, and that what clients send is declared.
+func TestTheDocumentIsNotAmbiguous(t *testing.T) {
+	w := newWorld(t, options{})
+	v2, err := cryptomus.NewV2(w.cfg)
+	require.NoError(t, err)
+	for _, api := range []*httpapi.API{w.api, v2} {
+		doc := contract.Of(t, api)
+		require.Equal(t, ".", doc.Servers[0].URL, "and no slash at its end")
+		for _, name := range doc.Operations() {
+			method, rest, _ := strings.Cut(name, " ")
+			path, _, _ := strings.Cut(rest, " ")
+			op := doc.Operation(method, path)
+			for status, ref := range map[string]string{"401": "SignFault", "403": "MessageFault", "429": "MessageFault", "500": "CrashFault", "503": "MessageFault"} {
+				if answer := op.Responses.Value(status); answer != nil {
+					require.Equal(t, "#/components/schemas/"+ref, answer.Value.Content["application/json"].Schema.Ref, "%s %s", name, status)
+				}
+			}
+			for status, answer := range op.Responses.Map() {
+				require.Empty(t, answer.Value.Content["application/json"].Schema.Value.OneOf, "%s %s", name, status)
+			}
+			if method == http.MethodPost {
+				require.NotNil(t, op.RequestBody, "%s: every client sends something to sign", name)
+			}
+		}
+	}
+	doc := contract.Of(t, w.api)
+	for path, required := range map[string]bool{
+		"/payment": true, "/wallet": true, "/payment/list": false, "/payment/info": false, "/payment/services": false, "/balance": false, "/payout/list": false,
+	} {
+		require.Equal(t, required, doc.Operation("POST", path).RequestBody.Value.Required, path)
+	}
+	for _, path := range []string{"/payment/list", "/payment/services", "/balance", "/payment/discount/list"} {
+		for _, body := range []string{`{}`, `[]`, `null`, ``} {
+			require.Equal(t, 200, w.post(t, path, body).status, "%s %s", path, body) // and the document says so
+		}
+	}
+}
+
 func TestMountsUnderAnyPrefix(t *testing.T) {
 	w := newWorld(t, options{})
 	mux := http.NewServeMux()

@@ -115,7 +115,7 @@ func (a *api) assemble(version, description string, routes []httpapi.Route) (*ht
 	return httpapi.New(httpapi.Config{
 		Title: "Cryptocurrency Payment API", Version: version, Description: description,
 		Routes: routes,
-		Fault:  fault, FaultBody: httpapi.OneOf{messageFault{}, validationFault{}, signFault{}, crashFault{}},
+		Fault:  fault, FaultBody: messageFault{}, FaultBodies: faultBodies(), Lenient: true,
 		Limit: cfg.Limit, ClientIP: cfg.ClientIP, Replies: cfg.Replies, Now: cfg.Now, Logger: a.log, Meter: cfg.Meter,
 	})
 }

@@ -30,6 +30,14 @@ type (
 	}
 )
 
+// faultBodies are those that are no messageFault, by their statuses.
+func faultBodies() map[int]any {
+	return map[int]any{
+		http.StatusUnauthorized: signFault{}, http.StatusUnprocessableEntity: httpapi.OneOf{messageFault{}, validationFault{}},
+		http.StatusInternalServerError: crashFault{},
+	}
+}
+
 // refusal is an error of the published documents, in their words: 422.
 type refusal string
 

@@ -210,9 +210,7 @@ func (x *examiner) refuse(route httpapi.Route, e Exercise) {
 	if route.Body != nil && !route.AnyType {
 		change(http.StatusUnsupportedMediaType, same, func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") })
 	}
-	if route.Body != nil || route.AnyType || !x.keyed {
-		change(http.StatusUnsupportedMediaType, same, func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") })
-	}
+	change(http.StatusUnsupportedMediaType, same, func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") })
 	change(http.StatusNotFound, func(e *Exercise) { e.Target = parameter.ReplaceAllString(route.Path, UnknownID) }, asIs)
 	if route.Body != nil {
 		change(http.StatusBadRequest, func(e *Exercise) { e.Body = `{"a":1,"a":2}` }, asIs)
