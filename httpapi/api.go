@@ -32,6 +32,11 @@ type Config struct {
 	Fault     func(err error) (status int, body any)
 	FaultBody any // a value of the body's type, for the document
 	Invalid   int // what Fault answers to a [FieldError], for the document; default 422
+	// FaultBodies are values of the bodies' types for statuses whose errors have another one than FaultBody.
+	FaultBodies map[int]any
+	// Lenient says in the document that bodies are read as a dialect does that looks at [Request.Members] itself: what may
+	// be absent may be null, empty or, where only more is allowed, 0, and integers, numbers and truths may be texts.
+	Lenient bool
 
 	MaxBody  int64            // bytes of a request's body; default 64 KiB
 	Limit    Limit            // of each client; default none
@@ -69,15 +74,19 @@ type Route struct {
 	Status int   // of success; default 200
 	Answer any   // a value of the type that Handler answers, or [OneOf] several
 	Faults []int // statuses of errors, beside those that follow from the other fields
-	// AnyType takes a body whatever its Content-Type says, and one without members as well if it is empty or an
+	// AnyType takes a body whatever its Content-Type says, and one without members as well if it is empty, null or an
 	// empty list.
 	AnyType bool
+	// Ignored says, without a Body, that one may be sent: a scheme may look at its bytes, and nothing looks at what it says.
+	Ignored bool
+	// Maxima are the largest values of integer members of Body that its type cannot know, by their names.
+	Maxima map[string]int64
 
 	// Handler answers what is written as JSON. It may be called concurrently.
 	Handler func(*Request) (any, error)
 }
 
-// OneOf declares an answer that has one of several types.
+// OneOf declares an answer that has one of several types, of which one may have all that another has.
 type OneOf []any
 
 // Error is what this package refuses itself: a request that is no HTTP request of the dialect's, or is not
@@ -167,7 +176,7 @@ func assemble(cfg Config) (*API, error) {
 			err = errors.New("Path and Method are taken")
 		}
 		if err == nil {
-			err = doc.add(op, cfg.FaultBody)
+			err = doc.add(op)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("Routes[%d] (%s %s): %w", i, cfg.Routes[i].Method, cfg.Routes[i].Path, err)
@@ -368,12 +377,18 @@ func (a *API) fail(r *Request, err error) {
 		a.cfg.Logger.LogAttrs(r.Context(), level, "request failed", slog.String("request", r.ID),
 			slog.String("operation", r.operation()), slog.Int("status", status), slog.Any("error", err))
 	}
+	if h := r.w.Header(); status == http.StatusServiceUnavailable && h.Get("Retry-After") == "" {
+		h.Set("Retry-After", retryAfter)
+	}
 	if err := a.write(r, status, body); err != nil {
 		a.cfg.Logger.LogAttrs(r.Context(), slog.LevelError, "error cannot be written", slog.String("request", r.ID), slog.Any("error", err))
 		r.status = http.StatusInternalServerError
 		r.w.WriteHeader(r.status)
 	}
 }
+
+// retryAfter is when to come back after what passes, in seconds: few, as nobody knows when it will have.
+const retryAfter = "5"
 
 func newRequestID() string {
 	b := make([]byte, 8)

@@ -65,6 +65,9 @@ func (s shape) bind(into any, value func(field) json.RawMessage) error {
 				continue
 			}
 		}
+		if slices.Contains(f.schema.Type, "integer") {
+			raw = whole(raw)
+		}
 		member := v.Elem().Field(f.index)
 		if err := json.Unmarshal(raw, member.Addr().Interface()); err != nil {
 			return &FieldError{Field: f.name, Reason: "must be " + f.schema.noun()}
@@ -74,6 +77,16 @@ func (s shape) bind(into any, value func(field) json.RawMessage) error {
 		}
 	}
 	return nil
+}
+
+// whole writes an integer that is written with a fraction of nothing or an exponent, 30.0 or 3e1, as encoding/json reads
+// it. What is none stays as it is.
+func whole(raw json.RawMessage) json.RawMessage {
+	var n Number
+	if raw[0] == '"' || n.UnmarshalJSON(raw) != nil || !n.IsInteger() || !n.BigInt().IsInt64() {
+		return raw
+	}
+	return json.RawMessage(n.BigInt().String())
 }
 
 // raw is the JSON of a parameter's text. An empty text is absent.

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -109,6 +111,8 @@ func TestBodiesAreReadAsDeclared(t *testing.T) {
 		`{"text":"a"}`: `a 2 false <nil> 0001-01-01T00:00:00Z []`,
 		`{"text":"äöü","count":5,"flag":true}`:            `äöü 5 true <nil> 0001-01-01T00:00:00Z []`,
 		`{"text":"a","amount":1e2,"list":["<&>"]}`:        `a 2 false 100 0001-01-01T00:00:00Z [<&>]`,
+		`{"text":"a","count":3.0}`:                        `a 3 false <nil> 0001-01-01T00:00:00Z []`,
+		`{"text":"a","count":0.4e1}`:                      `a 4 false <nil> 0001-01-01T00:00:00Z []`,
 		`{"text":"a","amount":"0.10"}`:                    `a 2 false 0.1 0001-01-01T00:00:00Z []`,
 		`{"text":"a","at":"2024-01-01T01:00:00.5+01:00"}`: `a 2 false <nil> 2024-01-01T00:00:00.5Z []`,
 		`{"text":"a","count":null,"TEXT":"b"}`:            `a 2 false <nil> 0001-01-01T00:00:00Z []`,
@@ -127,7 +131,10 @@ func TestBodiesThatDoNotFitAreRefusedByMember(t *testing.T) {
 		`{"text":["a"]}`:                 "text must be a string",
 		`{"text":"a","count":0}`:         "count must be 1 to 5",
 		`{"text":"a","count":6}`:         "count must be 1 to 5",
-		`{"text":"a","count":1.0}`:       "count must be an integer",
+		`{"text":"a","count":1.5}`:       "count must be an integer",
+		`{"text":"a","count":"1"}`:       "count must be an integer",
+		`{"text":"a","count":1e30}`:      "count must be an integer",
+		`{"text":"a","count":6.0}`:       "count must be 1 to 5",
 		`{"text":"a","flag":1}`:          "flag must be true or false",
 		`{"text":"a","amount":"1e100"}`:  "amount must be a decimal number",
 		`{"text":"a","at":"2024-01-01"}`: "at must be a time as in RFC 3339",
@@ -158,6 +165,11 @@ func TestParametersComeFromPathHeaderAndQuery(t *testing.T) {
 		{"/places/7", "", 422, "X-Client is required"},
 		{"/places/7?sort=left", "me", 422, "sort must be one of up, down"},
 		{"/places/x", "me", 404, "no such thing"},
+		{"/places/%ff", "me", 404, "no such thing"},
+		{"/places/7?sort=%ff", "me", 422, "sort must be valid UTF-8"},
+		{"/places/7?sort=%ed%a0%bd", "me", 422, "sort must be valid UTF-8"},
+		{"/places/7?sort=up", "m\xff", 422, "X-Client must be valid UTF-8"},
+		{"/places/7?sort=up&other=%ff", "me", 200, "{7 me up}"},
 		{"/places/null", "me", 404, "no such thing"},
 		{"/places/7?%zz", "me", 400, "query string"},
 	} {
@@ -185,6 +197,28 @@ func TestAnswersHaveEveryDigitAndNoEscapes(t *testing.T) {
 	api.ServeHTTP(rec, httptest.NewRequest("GET", "/things", nil))
 	require.Equal(t, `{"number":0.000000000000000001,"integer":123456789012345678901234567890,"at":"2023-12-31T23:59:59Z",`+
 		`"maybe":"<b> & ü","map":{"a":0,"b":500000000000000000000},"others":[]}`+"\n", rec.Body.String())
+}
+
+func TestTextThatIsNotUnicodeIsRefused(t *testing.T) {
+	api := echo(t)
+	for _, text := range []string{
+		`\ud83d`, `\ude00`, `\ud83d\ud83d`, `\ude00\ud83d`, `\ud83dx`, `\ud83d\u0041`, `a\\\ud83d`, `\uD83D\n`, `\udbff\\udc00`, "\xed\xa0\xbd", "\xff", "\xc0\x80",
+	} {
+		for _, body := range []string{`{"text":"` + text + `"}`, `{"` + text + `":1}`, `{"unknown":[{"a":"` + text + `"}]}`} {
+			rec := post(api, body)
+			require.Equal(t, 400, rec.Code, body)
+			require.Regexp(t, "not valid (Unicode|UTF-8)", rec.Body.String())
+		}
+	}
+	for text, want := range map[string]string{
+		`\ud83d\ude00`: "\U0001f600", `\uD83D\uDE00!`: "\U0001f600!", `\\u`: `\u`, `\u0041\ud7ff\ue000`: "A\ud7ff\ue000", `\udbff\udfff`: "\U0010ffff",
+	} {
+		rec := post(api, `{"text":"`+text+`"}`)
+		require.Equal(t, 200, rec.Code, text)
+		var got string
+		require.NoError(t, json.Unmarshal(rec.Body.Bytes(), &got))
+		require.Equal(t, want+" 2 false <nil> 0001-01-01T00:00:00Z []", got)
+	}
 }
 
 func TestAPanicIsAnsweredAndLogged(t *testing.T) {
@@ -255,9 +289,12 @@ func TestTablesThatContradictThemselvesAreRefused(t *testing.T) {
 		"needs a name in JSON":      change(func(r *httpapi.Route) { r.Answer = nameless{} }),
 		"has the parameters [{a}]":  change(func(r *httpapi.Route) { r.Path = "/{a}" }),
 		"and Params [{b}]":          change(func(r *httpapi.Route) { r.Params = pathB{} }),
-		"cannot be declared":        change(func(r *httpapi.Route) { r.Answer = 1.5 }),
-		"bad wildcard":              change(func(r *httpapi.Route) { r.Path, r.Params = "/{a}b", pathA{} }),
-		"conflicts with":            append(change(func(r *httpapi.Route) { r.Path, r.OperationID, r.Params = "/{a}/x", "b", pathA{} }), change(func(r *httpapi.Route) { r.Path, r.Params = "/y/{b}", pathB{} })...),
+		`Maxima has "b"`: change(func(r *httpapi.Route) {
+			r.Method, r.Body, r.Maxima = "POST", thing{}, map[string]int64{"b": 1}
+		}),
+		"cannot be declared": change(func(r *httpapi.Route) { r.Answer = 1.5 }),
+		"bad wildcard":       change(func(r *httpapi.Route) { r.Path, r.Params = "/{a}b", pathA{} }),
+		"conflicts with":     append(change(func(r *httpapi.Route) { r.Path, r.OperationID, r.Params = "/{a}/x", "b", pathA{} }), change(func(r *httpapi.Route) { r.Path, r.Params = "/y/{b}", pathB{} })...),
 	} {
 		_, err := httpapi.New(config(io.Discard, routes...))
 		require.ErrorContains(t, err, want)
@@ -285,6 +322,73 @@ func TestNumbersKeepTheirDigits(t *testing.T) {
 		var n httpapi.Number
 		require.Error(t, json.Unmarshal([]byte(in), &n), in)
 	}
+}
+
+func TestADoubleIsTheShortNumberThatWasMeant(t *testing.T) {
+	for _, c := range []struct {
+		text     string
+		decimals int32
+		want     string
+	}{
+		{"29.949999999999999", 2, "29.95"}, // 29.95 as PHP writes it
+		{"3.3000000000000003", 2, "3.3"},   // 3 * 1.1
+		{"0.30000000000000004", 2, "0.3"},  // 0.1 + 0.2
+		{"434.99999999999994", 2, "435"},   // 4.35 * 100
+		{"0.7999999999999999", 2, "0.8"},
+		{"-29.949999999999999", 2, "-29.95"},
+		{"2.9949999999999999e1", 2, "29.95"},
+		{"1234567890123.4500", 2, "1234567890123.45"},
+		{"434.99999999999994", 0, "435"},
+		{"1.1000000000000001", 6, "1.1"},
+		// What is no double, or is meant as it is, stays.
+		{"25.005", 2, "25.005"}, {"29.99", 2, "29.99"}, {"1.001", 2, "1.001"}, {"0", 2, "0"},
+		{"25.004999999999999", 2, "25.004999999999999"}, {"25.005000000000003", 2, "25.005000000000003"},
+		{"29.9499999999999", 2, "29.9499999999999"}, {"29.9499999999999999", 2, "29.9499999999999999"},
+		{"123456789012345.678", 2, "123456789012345.678"},
+		{"3.3000000000000003", 18, "3.3000000000000003"}, {"0.000000000000000001", 2, "0.000000000000000001"},
+		{"12345678901234567", 2, "12345678901234567"}, {"1.2345678901234567e99", 2, "1234567890123456700" + strings.Repeat("0", 81)},
+		{"1.2345678901234567e-99", 2, "0." + strings.Repeat("0", 98) + "12345678901234567"},
+	} {
+		var n httpapi.Number
+		require.NoError(t, json.Unmarshal([]byte(c.text), &n))
+		require.Equal(t, c.want, n.Meant(c.decimals).String(), c.text)
+	}
+}
+
+// FuzzMeant: an amount that a program has as a double, or as the one beside it, is that amount, however the program writes
+// doubles; and what is meant is never far from what was written.
+func FuzzMeant(f *testing.F) {
+	for _, units := range []int64{0, 1, 330, 2995, 43500, 99999999999999, 100000000000001, 999999999999999} {
+		f.Add(units, uint8(2), "29.949999999999999")
+	}
+	f.Fuzz(func(t *testing.T, units int64, places uint8, text string) {
+		units, decimals := units%1_000_000_000_000_000, int32(places%19)
+		amount := decimal.New(units, -decimals)
+		double, err := strconv.ParseFloat(amount.String(), 64)
+		require.NoError(t, err)
+		for _, d := range []float64{double, math.Nextafter(double, math.Inf(1)), math.Nextafter(double, math.Inf(-1))} {
+			if units == 0 && d != 0 {
+				continue // the double beside 0 is no sum of anything
+			}
+			for _, written := range []string{strconv.FormatFloat(d, 'g', 17, 64), strconv.FormatFloat(d, 'g', -1, 64), strconv.FormatFloat(d, 'e', -1, 64)} {
+				var n httpapi.Number
+				require.NoError(t, json.Unmarshal([]byte(written), &n), written)
+				if !n.Equal(n.Truncate(decimals)) {
+					require.Equal(t, amount.String(), n.Meant(decimals).String(), "%s with %d decimals", written, decimals)
+				}
+			}
+		}
+		var n httpapi.Number
+		if json.Unmarshal([]byte(text), &n) != nil || text == "null" {
+			return
+		}
+		meant := n.Meant(decimals)
+		require.True(t, meant.Sub(n.Decimal).Abs().LessThanOrEqual(n.Abs().Mul(decimal.New(5, -15))), text)
+		if !meant.Equal(n.Decimal) {
+			require.GreaterOrEqual(t, meant.Exponent(), -decimals)
+			require.False(t, n.Equal(n.Truncate(decimals)), "it did not fit")
+		}
+	})
 }
 
 // FuzzNumber: what is read is written with the same value, short, and is read again.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -38,6 +39,26 @@ func (n *Number) UnmarshalJSON(raw []byte) error {
 	d, err := decimal.NewFromString(text)
 	n.Decimal = d
 	return err
+}
+
+// promised is how many significant digits of a decimal every double keeps, and written how many it takes to write one.
+const promised, written = 15, 17
+
+// Meant answers the number of at most so many decimals that was meant. That is the number itself, unless it has more
+// decimals and the 16 or 17 digits that programs write doubles with, 29.949999999999999 for 29.95 or 3.3000000000000003
+// for 3 * 1.1: then it is what a double promises to keep of it, 15 digits, if these fit. What does not fit either way is
+// answered as it is.
+func (n Number) Meant(decimals int32) Number {
+	digits := strings.TrimRight(n.Abs().Coefficient().String(), "0")
+	exponent := n.Exponent() + int32(n.NumDigits()-len(digits))
+	if exponent >= -decimals || len(digits) <= promised || len(digits) > written {
+		return n
+	}
+	short := n.Round(promised - int32(len(digits)) - exponent)
+	if fitted := short.Truncate(decimals); fitted.Equal(short) {
+		return Number{fitted}
+	}
+	return n
 }
 
 // Time is a moment. As JSON it is RFC 3339 in UTC, to the second, rounded down; it is read with any offset

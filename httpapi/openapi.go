@@ -3,6 +3,7 @@ package httpapi
 import (
 	"fmt"
 	"net/http"
+	"path"
 	"reflect"
 	"regexp"
 	"slices"
@@ -19,8 +20,10 @@ type document struct {
 	Paths      map[string]map[string]*described `json:"paths"`
 	Components components                       `json:"components"`
 
-	schemas *schemas
-	invalid int // status of a value that does not fit
+	schemas     *schemas
+	invalid     int // status of a value that does not fit
+	faultBody   any // of errors, whose status has none of its own
+	faultBodies map[int]any
 }
 
 type info struct {
@@ -86,22 +89,22 @@ type mediaType struct {
 func jsonContent(s *schema) content { return content{"application/json": {Schema: s}} }
 
 func newDocument(cfg Config) *document {
-	s := &schemas{named: map[string]*schema{}, types: map[string]reflect.Type{}}
+	s := &schemas{named: map[string]*schema{}, types: map[string]reflect.Type{}, lenient: cfg.Lenient}
 	return &document{
 		OpenAPI: "3.1.0",
 		Info:    info{cfg.Title, cfg.Version, cfg.Description},
-		Servers: []server{{URL: "./"}}, // relative to where the document is served: any prefix
+		Servers: []server{{URL: "."}}, // relative to where the document is served: any prefix
 		Tags:    []tag{},
 		Paths:   map[string]map[string]*described{},
 		Components: components{
 			Schemas: s.named, SecuritySchemes: map[string]securityScheme{},
 		},
-		schemas: s, invalid: cfg.Invalid,
+		schemas: s, invalid: cfg.Invalid, faultBody: cfg.FaultBody, faultBodies: cfg.FaultBodies,
 	}
 }
 
 // add describes an operation, and gives it the shapes that its requests are bound to.
-func (d *document) add(op *operation, faultBody any) error {
+func (d *document) add(op *operation) error {
 	out := &described{
 		OperationID: op.OperationID, Summary: op.Summary, Tags: []string{op.Tag}, Security: []map[string][]string{},
 		Responses: map[string]response{},
@@ -124,12 +127,16 @@ func (d *document) add(op *operation, faultBody any) error {
 	if err != nil {
 		return err
 	}
-	fault, err := d.answer(faultBody)
-	if err != nil {
-		return err
-	}
 	out.Responses[strconv.Itoa(op.Status)] = response{http.StatusText(op.Status), jsonContent(answer)}
 	for _, status := range op.faults(d.invalid) {
+		body, own := d.faultBodies[status]
+		if !own {
+			body = d.faultBody
+		}
+		fault, err := d.answer(body)
+		if err != nil {
+			return err
+		}
 		out.Responses[strconv.Itoa(status)] = response{http.StatusText(status), jsonContent(fault)}
 	}
 	if d.Paths[op.Path] == nil {
@@ -164,6 +171,9 @@ func (d *document) addRequest(op *operation, out *described) (err error) {
 		return fmt.Errorf("Path has the parameters %v, and Params %v", found, inPath)
 	}
 	if op.Body == nil {
+		if op.Ignored {
+			out.RequestBody = &requestBody{false, jsonContent(&schema{})}
+		}
 		return nil
 	}
 	op.body.typ = reflect.TypeOf(op.Body)
@@ -171,8 +181,33 @@ func (d *document) addRequest(op *operation, out *described) (err error) {
 		return err
 	}
 	body, err := d.schemas.of(op.body.typ, true)
+	if err == nil {
+		err = d.limit(op, body)
+	}
 	out.RequestBody = &requestBody{true, jsonContent(body)}
+	if op.AnyType && !slices.ContainsFunc(op.body.fields, func(f field) bool { return f.required }) {
+		out.RequestBody = &requestBody{false, jsonContent(orEmpty(body))}
+	}
 	return err
+}
+
+// orEmpty is the schema of a body that may have no members, and then be written as programs write nothing.
+func orEmpty(body *schema) *schema {
+	none := int64(0)
+	return &schema{AnyOf: []*schema{body, {Type: typeNames{"array"}, Items: &schema{}, MaxItems: &none}, {Type: typeNames{"null"}}}}
+}
+
+// limit sets the maxima that the route has for members of its body, where requests are bound and in the document.
+func (d *document) limit(op *operation, body *schema) error {
+	declared := d.schemas.named[path.Base(body.Ref)]
+	for name, most := range op.Maxima {
+		i := slices.IndexFunc(op.body.fields, func(f field) bool { return f.name == name })
+		if i < 0 {
+			return fmt.Errorf("Maxima has %q, and Body has not", name)
+		}
+		op.body.fields[i].schema.Maximum, declared.Properties[i].schema.Maximum = &most, &most
+	}
+	return nil
 }
 
 // keyParameter describes the header of what may be repeated.
@@ -197,7 +232,7 @@ func (d *document) answer(value any) (*schema, error) {
 		if err != nil {
 			return nil, err
 		}
-		out.OneOf = append(out.OneOf, one)
+		out.AnyOf = append(out.AnyOf, one) // one type may have all that another has
 	}
 	return out, nil
 }
@@ -211,8 +246,12 @@ func (op *operation) faults(invalid int) []int {
 	if op.Params != nil {
 		out = append(out, http.StatusBadRequest)
 	}
+	if op.Ignored {
+		out = append(out, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
 	if op.repeatable {
-		out = append(out, http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity)
+		out = append(out, http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType,
+			http.StatusUnprocessableEntity)
 	}
 	for _, f := range op.params.fields {
 		if f.in == "path" {
@@ -222,10 +261,7 @@ func (op *operation) faults(invalid int) []int {
 		}
 	}
 	if op.Body != nil {
-		out = append(out, http.StatusBadRequest, http.StatusRequestEntityTooLarge, invalid)
-		if !op.AnyType {
-			out = append(out, http.StatusUnsupportedMediaType)
-		}
+		out = append(out, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, invalid)
 	}
 	return out
 }

@@ -41,6 +41,9 @@ func renderPage(d *document) ([]byte, error) {
 
 // shapeOf answers the members of an object's schema, with references followed.
 func (d *document) shapeOf(s *schema) *schema {
+	if len(s.AnyOf) > 0 {
+		s = s.AnyOf[0]
+	}
 	if name, ok := strings.CutPrefix(s.Ref, "#/components/schemas/"); ok {
 		return d.Components.Schemas[name]
 	}
@@ -51,6 +54,10 @@ func (d *document) shapeOf(s *schema) *schema {
 func typeOf(s *schema) string {
 	words := strings.Join(s.Type, " or ")
 	switch {
+	case len(s.AnyOf) > 0:
+		return typeOf(s.AnyOf[0])
+	case len(s.OneOf) > 0:
+		return typeOf(s.OneOf[0]) + " or null"
 	case s.Ref != "":
 		words = strings.TrimPrefix(s.Ref, "#/components/schemas/")
 	case s.Items != nil:

@@ -32,7 +32,7 @@ import (
 type Replies interface {
 	// Begin keeps the entry running until the given time, and answers nil; unless there is an entry already whose
 	// time is after now: then it changes nothing and answers that. Of calls at once for one key, one answers nil. An
-	// error may leave the entry there or not. [ErrRepliesFull] refuses when there is room for no more; any other
+	// error may leave the entry there or not, but for an [invoice.ErrBusy], which leaves none. [ErrRepliesFull] refuses when there is room for no more; any other
 	// error is answered as a failure of the dialect's. Either way the request is not served.
 	Begin(ctx context.Context, scope, key string, running []byte, now, until time.Time) (held []byte, err error)
 	// Finish puts reply, until the given time, in the place of the entry running, byte for byte; it does nothing if
@@ -150,6 +150,8 @@ func (a *API) once(r *Request) (status int, body any, err error) {
 	switch {
 	case errors.Is(err, ErrRepliesFull):
 		return 0, nil, r.later(err, http.StatusServiceUnavailable, "Too many requests with an Idempotency-Key are running. Please try again.")
+	case errors.Is(err, invoice.ErrBusy): // nothing was kept, and to make sure would be to wait again
+		return 0, nil, fmt.Errorf("httpapi: begin request with key: %w", err)
 	case err != nil: // it may have been kept nevertheless
 		a.end(r, c, nil)
 		return 0, nil, fmt.Errorf("httpapi: begin request with key: %w", err)
@@ -224,7 +226,7 @@ func keeps(err error, status int) bool {
 	_, field := errors.AsType[*FieldError](err)
 	_, invalid := errors.AsType[*invoice.InvalidError](err)
 	for _, passing := range []error{
-		rates.ErrNoRate, invoice.ErrConflict, invoice.ErrNoAddress, invoice.ErrTooManyNew, context.Canceled, context.DeadlineExceeded,
+		rates.ErrNoRate, invoice.ErrConflict, invoice.ErrNoAddress, invoice.ErrTooManyNew, invoice.ErrBusy, context.Canceled, context.DeadlineExceeded,
 	} {
 		refused = refused || errors.Is(err, passing)
 	}

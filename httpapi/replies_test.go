@@ -414,6 +414,30 @@ func (l *lame) Abandon(ctx context.Context, scope, key string, running []byte) e
 	return l.Replies.Abandon(ctx, scope, key, running)
 }
 
+// busy has never the lock that it needs, and counts how often somebody waits for that.
+type busy struct {
+	httpapi.Replies
+	waits atomic.Int64
+}
+
+func (b *busy) Begin(context.Context, string, string, []byte, time.Time, time.Time) ([]byte, error) {
+	b.waits.Add(1)
+	return nil, fmt.Errorf("sqlite: %w", invoice.ErrBusy)
+}
+
+func (b *busy) Abandon(context.Context, string, string, []byte) error {
+	b.waits.Add(1)
+	return fmt.Errorf("sqlite: %w", invoice.ErrBusy)
+}
+
+func TestARequestWithAKeyWaitsOnceForABusyStore(t *testing.T) {
+	b := &busy{Replies: httpapi.NewReplies(0)}
+	d := newDesk(t, func(c *httpapi.Config) { c.Replies = b })
+	require.Equal(t, 500, d.post("k").Code, "which status it is the dialect says")
+	require.EqualValues(t, 1, b.waits.Load())
+	d.ran(0)
+}
+
 func TestWhatCannotBeKeptIsNotRunAndWhatRanIsAnswered(t *testing.T) {
 	l := &lame{Replies: httpapi.NewReplies(0), begin: errors.New("begin fails")}
 	d := newDesk(t, func(c *httpapi.Config) { c.Replies = l })

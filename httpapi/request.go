@@ -9,7 +9,10 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/cointill/cointill/invoice"
@@ -57,7 +60,7 @@ func (r *Request) Members() (map[string]json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.op.AnyType && (len(body) == 0 || string(body) == "[]") {
+	if r.op.AnyType && slices.Contains([]string{"", "[]", "null"}, string(bytes.TrimSpace(body))) {
 		return map[string]json.RawMessage{}, nil
 	}
 	members, err := parseObject(body)
@@ -75,7 +78,14 @@ func (r *Request) Bind(into any) error {
 	if err != nil {
 		return &Error{http.StatusBadRequest, "The query string is malformed."}
 	}
-	err = r.op.params.bind(into, func(f field) json.RawMessage { return f.raw(r.parameter(f, query)) })
+	for _, f := range r.op.params.fields {
+		if err == nil && !utf8.ValidString(r.parameter(f, query)) {
+			err = &FieldError{Field: f.name, Reason: "must be valid UTF-8"}
+		}
+	}
+	if err == nil {
+		err = r.op.params.bind(into, func(f field) json.RawMessage { return f.raw(r.parameter(f, query)) })
+	}
 	if invalid, ok := errors.AsType[*FieldError](err); ok && strings.Contains(r.op.Path, "{"+invalid.Field+"}") {
 		return fmt.Errorf("%s: %w", invalid.Field, invoice.ErrNotFound)
 	}
@@ -96,19 +106,30 @@ func (r *Request) readBody() ([]byte, error) {
 	if r.op.AnyType {
 		return r.Raw()
 	}
-	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	charset := params["charset"]
-	if err != nil || media != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") {
+	if !jsonInUTF8(r.Header.Get("Content-Type")) {
 		return nil, &Error{http.StatusUnsupportedMediaType, "The Content-Type must be application/json, in UTF-8."}
 	}
 	return r.Raw()
 }
 
+// charsets are the names that clients give to UTF-8, and to a part of it.
+var charsets = []string{"", "utf-8", "utf8", "us-ascii", "ascii"}
+
+// jsonInUTF8 reports whether a Content-Type announces JSON, in one of the ways that clients write it.
+func jsonInUTF8(contentType string) bool {
+	media, params, err := mime.ParseMediaType(contentType)
+	return err == nil && media == "application/json" && slices.Contains(charsets, strings.ToLower(params["charset"]))
+}
+
 // Raw answers the body as it was sent, byte for byte, whatever its type: for schemes that check a signature of it.
-// It may be called again. It refuses with an [Error].
+// It may be called again. It refuses with an [Error], also a body that says that it is compressed.
 func (r *Request) Raw() ([]byte, error) {
 	if r.read {
 		return r.raw, nil
+	}
+	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		r.w.Header().Set("Accept-Encoding", "identity")
+		return nil, &Error{http.StatusUnsupportedMediaType, "The body must not be compressed."}
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(r.w, r.Body, r.maxBody))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
@@ -128,6 +149,8 @@ func parseObject(body []byte) (map[string]json.RawMessage, error) {
 		return nil, errors.New("is not valid UTF-8")
 	case !json.Valid(body):
 		return nil, errors.New("is not valid JSON")
+	case !paired(body):
+		return nil, errors.New("has text that is not valid Unicode: half of a surrogate pair")
 	}
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()
@@ -139,6 +162,35 @@ func parseObject(body []byte) (map[string]json.RawMessage, error) {
 		return nil, errors.New("is not a JSON object")
 	}
 	return members, nil
+}
+
+// paired reports whether every surrogate that valid JSON has by its escape is one of a pair. Alone it is no character, and
+// encoding/json would put U+FFFD in its place: two different texts could become one.
+func paired(body []byte) bool {
+	for {
+		at := bytes.IndexByte(body, '\\')
+		if at < 0 {
+			return true
+		}
+		if body = body[at+1:]; body[0] != 'u' {
+			body = body[1:]
+			continue
+		}
+		first := escaped(body)
+		if body = body[5:]; !utf16.IsSurrogate(first) {
+			continue
+		}
+		if !bytes.HasPrefix(body, []byte(`\u`)) || utf16.DecodeRune(first, escaped(body[1:])) == utf8.RuneError {
+			return false
+		}
+		body = body[6:]
+	}
+}
+
+// escaped is the code unit that begins as uXXXX.
+func escaped(text []byte) rune {
+	n, _ := strconv.ParseUint(string(text[1:5]), 16, 16) // valid JSON has four digits
+	return rune(n)
 }
 
 // checkValue refuses what parsers disagree on, or choke on: keys that occur twice and deep nesting.

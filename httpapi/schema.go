@@ -29,7 +29,9 @@ type schema struct {
 	Properties       properties `json:"properties,omitempty"`
 	Required         []string   `json:"required,omitempty"`
 	Additional       *schema    `json:"additionalProperties,omitempty"`
+	MaxItems         *int64     `json:"maxItems,omitempty"`
 	OneOf            []*schema  `json:"oneOf,omitempty"`
+	AnyOf            []*schema  `json:"anyOf,omitempty"`
 }
 
 // typeNames is written as a string when it is one.
@@ -66,8 +68,9 @@ func (p properties) MarshalJSON() ([]byte, error) {
 
 // schemas makes schemas of Go types, and keeps those of structs by name.
 type schemas struct {
-	named map[string]*schema
-	types map[string]reflect.Type
+	named   map[string]*schema
+	types   map[string]reflect.Type
+	lenient bool // about what is read
 }
 
 // field is one member of a declared struct.
@@ -146,6 +149,12 @@ func (s *schemas) structure(t reflect.Type, read bool) (*schema, error) {
 	s.named[name] = out
 	fields, err := s.fields(t, read)
 	for _, f := range fields {
+		switch {
+		case read && s.lenient:
+			f.schema = f.lenient()
+		case read && !f.required: // null is the same as absent
+			f.schema = f.schema.orNull()
+		}
 		out.Properties = append(out.Properties, property{f.name, f.schema})
 		if f.required {
 			out.Required = append(out.Required, f.name)
@@ -184,13 +193,40 @@ func (s *schemas) fields(t reflect.Type, read bool) ([]field, error) {
 	return out, nil
 }
 
+// lenient is the schema of a member as lenient dialects read it.
+func (f *field) lenient() *schema {
+	s := f.schema
+	none, once := int64(0), int64(1)
+	switch {
+	case slices.Contains(s.Type, "boolean"):
+		s.Type, s.Minimum, s.Maximum, s.Pattern = typeNames{"boolean", "integer", "string"}, &none, &once, "^ *(0|1|true|True|TRUE|false|False|FALSE) *$"
+	case slices.Contains(s.Type, "number"):
+		s.Pattern = "^ *" + strings.Trim(s.Pattern, "^$") + " *$"
+	case slices.Contains(s.Type, "integer"):
+		s.Type = typeNames{"integer", "string"}
+	case slices.Equal(s.Type, typeNames{"string"}):
+		s.Type = typeNames{"string", "integer"}
+	}
+	if f.required {
+		return s
+	}
+	out := &schema{Description: s.Description, AnyOf: []*schema{s, {Type: typeNames{"string", "null"}, Pattern: "^ *$"}}}
+	s.Description = ""
+	if s.Minimum != nil && *s.Minimum > 0 {
+		out.AnyOf = append(out.AnyOf, &schema{Type: typeNames{"integer"}, Minimum: &none, Maximum: &none})
+	}
+	return out
+}
+
 // orNull is the schema of the same or null.
 func (s *schema) orNull() *schema {
-	if s.Ref == "" {
+	if s.Ref == "" && s.Enum == nil {
 		s.Type = append(s.Type, "null")
 		return s
 	}
-	return &schema{Description: s.Description, OneOf: []*schema{{Ref: s.Ref}, {Type: typeNames{"null"}}}}
+	out := &schema{Description: s.Description, OneOf: []*schema{s, {Type: typeNames{"null"}}}}
+	s.Description = ""
+	return out
 }
 
 // rule applies one rule of a schema tag.

@@ -52,7 +52,7 @@ func TestARouteMayTakeABodyOfAnyTypeAndASchemeTwoHeaders(t *testing.T) {
 	})
 	require.NoError(t, err)
 	for body, want := range map[string]int{
-		"": 200, "{}": 200, "[]": 200, `{"a":1,"b":[2]}`: 200, "[1]": 400, " ": 400, "null": 400, `{"a":1,"a":2}`: 400,
+		"": 200, "{}": 200, "[]": 200, `{"a":1,"b":[2]}`: 200, "[1]": 400, " ": 200, "null": 200, " [ ]": 400, "nul": 400, `{"a":1,"a":2}`: 400,
 		`{"a":"` + strings.Repeat("x", 100) + `"}`: 413,
 	} {
 		for _, typ := range []string{"", "text/plain", "application/json"} {
@@ -70,7 +70,7 @@ func TestARouteMayTakeABodyOfAnyTypeAndASchemeTwoHeaders(t *testing.T) {
 		}
 	}
 	document := string(api.OpenAPI())
-	require.NotContains(t, document, `"415"`)
+	require.Contains(t, document, `"415"`, "of a body that is compressed")
 	var doc struct {
 		Paths map[string]map[string]struct{ Security []map[string][]string }
 	}

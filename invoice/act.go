@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"time"
-	"unicode/utf8"
 
 	"github.com/cointill/cointill/chain"
 )
@@ -34,13 +33,7 @@ type Act struct {
 }
 
 func (a Act) check() error {
-	switch {
-	case !cleanText(a.Actor) || utf8.RuneCountInString(a.Actor) > 255:
-		return refuse("Actor", a.Actor, "must be text of at most 255 characters")
-	case !cleanText(a.Comment) || utf8.RuneCountInString(a.Comment) > 1024:
-		return refuse("Comment", a.Comment, "must be text of at most 1024 characters")
-	}
-	return nil
+	return cmp.Or(refuseText("Actor", a.Actor, 255), refuseText("Comment", a.Comment, 1024))
 }
 
 // SetStatus brings an invoice to a status by an operator's will, as far as that is a matter of will:

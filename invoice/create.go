@@ -177,17 +177,14 @@ func (s *Service) checkRequest(r Request) error {
 
 // checkAddressee checks what says whose an invoice is and who is told of it.
 func (s *Service) checkAddressee(r Request) error {
-	switch {
-	case r.Project == "":
+	if r.Project == "" {
 		return refuse("Project", "", "is required")
-	case !cleanText(r.Project) || utf8.RuneCountInString(r.Project) > 255:
-		return refuse("Project", r.Project, "must be text of at most 255 characters")
-	case !cleanText(r.OrderID) || utf8.RuneCountInString(r.OrderID) > 255:
-		return refuse("OrderID", r.OrderID, "must be text of at most 255 characters")
-	case r.OrderID != strings.TrimSpace(r.OrderID):
+	}
+	if err := cmp.Or(refuseText("Project", r.Project, 255), refuseText("OrderID", r.OrderID, 255), refuseText("Name", r.Name, 255)); err != nil {
+		return err
+	}
+	if r.OrderID != strings.TrimSpace(r.OrderID) {
 		return refuse("OrderID", r.OrderID, "must not begin or end with a space")
-	case !cleanText(r.Name) || utf8.RuneCountInString(r.Name) > 255:
-		return refuse("Name", r.Name, "must be text of at most 255 characters")
 	}
 	if err := checkData(r.Data); err != nil {
 		return err
@@ -227,8 +224,16 @@ func (s *Service) checkCap(ctx context.Context, r Request) error {
 	return nil
 }
 
+// Formats returns the formats that invoices can be told in, the default first; none without a Notifier.
+func (s *Service) Formats() []string {
+	if s.cfg.Notifier == nil {
+		return nil
+	}
+	return s.cfg.Notifier.Formats()
+}
+
 func (s *Service) checkFormat(format string) error {
-	if format == "" || s.cfg.Notifier != nil && slices.Contains(s.cfg.Notifier.Formats(), format) {
+	if format == "" || slices.Contains(s.Formats(), format) {
 		return nil
 	}
 	return refuse("Format", format, "is unknown")
@@ -239,8 +244,11 @@ func (s *Service) checkCallback(raw string) error {
 	if raw == "" {
 		return nil
 	}
-	if len(raw) > 2048 || !cleanText(raw) {
-		return refuse(field, publicURL(raw), "must be text of at most 2048 characters")
+	if len(raw) > 2048 {
+		return refuse(field, publicURL(raw), "must have at most 2048 bytes")
+	}
+	if bad, ok := errors.AsType[*InvalidError](refuseText(field, raw, len(raw))); ok {
+		return refuse(field, publicURL(raw), bad.Reason)
 	}
 	u, err := url.Parse(raw)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {

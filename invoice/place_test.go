@@ -398,6 +398,14 @@ func TestOneTokenOnTwoNetworksIsPricedAlike(t *testing.T) {
 		for _, r := range w.svc.Rates(t.Context()) {
 			require.Contains(t, []string{"SIM", "TOK"}, r.Pair.Base, "listed by their codes")
 		}
+		w.rates.set("USDX", "GBP", "0.4")
+		w.rates.set("USDX", "CHF", "0.6")
+		var all []string
+		for _, r := range w.svc.FiatRates(t.Context(), "TOK") {
+			all = append(all, r.Pair.Base+" "+r.Pair.Quote+" "+r.Value.String())
+		}
+		require.Equal(t, []string{"TOK EUR 0.5", "TOK CHF 0.6", "TOK GBP 0.4"}, all, "the reference currency first, and what there is of the others")
+		require.Empty(t, w.svc.FiatRates(t.Context(), "nothing"))
 	}, func(cfg *invoice.Config) {
 		for i := range cfg.Chains[0].Assets {
 			cfg.Chains[0].Assets[i].Symbol = "USDX"

@@ -23,6 +23,9 @@ var (
 	ErrLeased = errors.New("lease is held elsewhere")
 	// ErrFenced: the batch was made under a lease that is no longer the newest. Nothing of it was stored.
 	ErrFenced = errors.New("lease was lost")
+	// ErrBusy: the store could not take the batch now, for want of a lock that somebody else holds for long. Nothing of
+	// it was stored; the same may be asked again. A store that has such an error wraps this one.
+	ErrBusy = errors.New("the store is busy")
 	// ErrDuplicateProject: the owner has a project of this name.
 	ErrDuplicateProject = errors.New("project name is taken")
 )
@@ -315,6 +318,7 @@ type Query struct {
 	Standing      bool      // standing invoices; false: all others
 	Status        Status    //
 	AssetCode     string    // code of the quoted asset
+	Format        string    // how they are told: what API they were made by, where each has a format of its own
 	CreatedAfter  time.Time // at or after
 	CreatedBefore time.Time // at or before
 	Fiat          string    // code of Quote.Fiat's currency, or of Price's without a quote

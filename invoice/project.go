@@ -1,6 +1,7 @@
 package invoice
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -12,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // Project is a tenant: a shop, or one of its shops. It owns invoices, an API key and the secrets
@@ -152,16 +152,12 @@ func (in NewProject) validate() error {
 	switch {
 	case in.Owner == "":
 		return refuse("Owner", "", "is required")
-	case !cleanText(in.Owner) || utf8.RuneCountInString(in.Owner) > 255:
-		return refuse("Owner", in.Owner, "must be text of at most 255 characters")
 	case strings.TrimSpace(in.Name) == "":
 		return refuse("Name", in.Name, "is required")
-	case !cleanText(in.Name) || utf8.RuneCountInString(in.Name) > 100:
-		return refuse("Name", in.Name, "must be text of at most 100 characters")
-	case !cleanText(in.Description) || utf8.RuneCountInString(in.Description) > 1024:
-		return refuse("Description", in.Description, "must be text of at most 1024 characters")
 	}
-	return nil
+	return cmp.Or(
+		refuseText("Owner", in.Owner, 255), refuseText("Name", in.Name, 100), refuseText("Description", in.Description, 1024),
+	)
 }
 
 // ParseAllowedIPs reads a comma-separated list of addresses and CIDR blocks, at most 100. It refuses

@@ -15,6 +15,7 @@ func (q Query) Selects(inv Invoice) bool {
 	case inv.Terms.Standing != q.Standing,
 		q.Project != "" && inv.Project != q.Project,
 		q.Status != "" && inv.State.Status != q.Status,
+		q.Format != "" && inv.Format != q.Format,
 		q.Fiat != "" && inv.fiatCode() != q.Fiat,
 		q.Search != "" && !inv.mentions(q.Search) && !slices.Contains(q.SearchProjects, inv.Project),
 		q.AssetCode != "" && (inv.Quote == nil || inv.Quote.Asset.Code != q.AssetCode),

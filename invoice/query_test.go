@@ -65,6 +65,8 @@ func TestAListingHasWhatEveryFieldOfItsQuerySelects(t *testing.T) {
 	inv := onList("a", 5, 0, 1, 0, "1")
 	unquoted := inv
 	unquoted.Quote = nil
+	formatted := inv
+	formatted.Format = "standard"
 	for _, c := range []struct {
 		q        invoice.Query
 		inv      invoice.Invoice
@@ -79,6 +81,9 @@ func TestAListingHasWhatEveryFieldOfItsQuerySelects(t *testing.T) {
 		{invoice.Query{AssetCode: "ETH"}, inv, true},
 		{invoice.Query{AssetCode: "eth"}, inv, false},
 		{invoice.Query{AssetCode: "ETH"}, unquoted, false},
+		{invoice.Query{Format: "standard"}, inv, false},
+		{invoice.Query{Format: "standard"}, formatted, true},
+		{invoice.Query{Format: "itispay"}, formatted, false},
 		{invoice.Query{CreatedAfter: listedAt.Add(5)}, inv, true},
 		{invoice.Query{CreatedAfter: listedAt.Add(6)}, inv, false},
 		{invoice.Query{CreatedBefore: listedAt.Add(5)}, inv, true},

@@ -3,7 +3,9 @@ package invoice
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/big"
+	"slices"
 	"time"
 
 	"github.com/cointill/cointill/chain"
@@ -140,6 +142,9 @@ func (a AssetConfig) stepUnits(units *big.Int) *big.Int {
 	}
 	return step
 }
+
+// StepDecimals is how many decimals the amounts have at most that payers are asked for: those of the Step.
+func (a AssetConfig) StepDecimals() int32 { return max(0, -a.Step.Exponent()) }
 
 // payable rounds up to an amount that a payer can type and a double can hold.
 func (a AssetConfig) payable(units *big.Int) *big.Int { return roundUp(units, a.stepUnits(units)) }
@@ -366,6 +371,30 @@ func (s *Service) Rates(ctx context.Context) []rates.Rate {
 			continue
 		}
 		r.Pair.Base = a.Code
+		out = append(out, r)
+	}
+	return out
+}
+
+// FiatRates returns what one unit of an asset, by its code or id, costs in each fiat currency that there is a rate for: the
+// reference currency first, and the others in the order of their codes. It returns nothing for an unknown asset.
+func (s *Service) FiatRates(ctx context.Context, asset string) []rates.Rate {
+	a, known := s.findAsset(asset)
+	if !known {
+		return nil
+	}
+	codes := slices.DeleteFunc(slices.Sorted(maps.Keys(s.cfg.Fiat)), func(code string) bool { return code == s.cfg.Reference })
+	if s.cfg.Reference != "" {
+		codes = slices.Insert(codes, 0, s.cfg.Reference)
+	}
+	var out []rates.Rate
+	for _, code := range codes {
+		r, err := s.rate(ctx, "", a.Asset, code)
+		if err != nil {
+			s.log.Debug("no rate to list", "error", err)
+			continue
+		}
+		r.Pair = rates.Pair{Base: a.Code, Quote: code}
 		out = append(out, r)
 	}
 	return out

@@ -41,10 +41,10 @@ func refusalsOfRequests() []refusal {
 	const secretURL = "https://me:pw@shop.example/hook?key=1#f"
 	all := []refusal{
 		creation("Project", "", "is required", func(r *invoice.Request) { r.Project = "" }),
-		creation("Project", "a\x00", "must be text of at most 255 characters", func(r *invoice.Request) { r.Project = "a\x00" }),
-		creation("OrderID", "\xff", "must be text of at most 255 characters", func(r *invoice.Request) { r.OrderID = "\xff" }),
+		creation("Project", "a\x00", "must not have control characters, such as tabs and ends of lines", func(r *invoice.Request) { r.Project = "a\x00" }),
+		creation("OrderID", "\xff", "must be valid UTF-8", func(r *invoice.Request) { r.OrderID = "\xff" }),
 		creation("OrderID", " 1", "must not begin or end with a space", func(r *invoice.Request) { r.OrderID = " 1" }),
-		creation("Name", long[:64], "must be text of at most 255 characters", func(r *invoice.Request) { r.Name = long }),
+		creation("Name", long[:64], "must have at most 255 characters", func(r *invoice.Request) { r.Name = long }),
 		creation("Price.Amount", "-1", "must be positive", func(r *invoice.Request) { r.Price = price("-1", "EUR") }),
 		creation("Price.Amount", "1.001", "must not have more than 2 decimals", func(r *invoice.Request) { r.Price = price("1.001", "EUR") }),
 		creation("Price.Amount", "1.0000001", "must not have more than 6 decimals", func(r *invoice.Request) { r.Price, r.Asset = price("1.0000001", "TOK"), "TOK" }),
@@ -57,7 +57,7 @@ func refusalsOfRequests() []refusal {
 		creation("CallbackURL", "https://shop.example/hook", "leads inside", func(r *invoice.Request) { r.CallbackURL = secretURL }),
 		creation("CallbackURL", "", "must be an absolute http or https URL", func(r *invoice.Request) { r.CallbackURL = "me:pw@shop.example/hook?key=1" }),
 		creation("CallbackURL", "ftp://shop.example/", "must be an absolute http or https URL", func(r *invoice.Request) { r.CallbackURL = "ftp://shop.example/?key=1" }),
-		creation("CallbackURL", "https://shop.example/", "must be text of at most 2048 characters", func(r *invoice.Request) {
+		creation("CallbackURL", "https://shop.example/", "must have at most 2048 bytes", func(r *invoice.Request) {
 			r.CallbackURL = "https://me:pw@shop.example/?key=" + strings.Repeat("1", 2048)
 		}),
 		creation("Format", "xml", "is unknown", func(r *invoice.Request) { r.Format = "xml" }),
@@ -133,8 +133,8 @@ func refusalsOfActs() []refusal {
 	nothing := func(*world, invoice.Invoice) {}
 	return []refusal{
 		status(nil, "to", "paid", "is unknown", invoice.Act{}, "paid"),
-		status(invoice.Act{}, "Actor", "a\x00", "must be text of at most 255 characters", invoice.Act{Actor: "a\x00"}, invoice.StatusCancelled),
-		status(invoice.Act{}, "Comment", strings.Repeat("x", 64), "must be text of at most 1024 characters", invoice.Act{Comment: strings.Repeat("x", 1025)}, invoice.StatusCancelled),
+		status(invoice.Act{}, "Actor", "a\x00", "must not have control characters, such as tabs and ends of lines", invoice.Act{Actor: "a\x00"}, invoice.StatusCancelled),
+		status(invoice.Act{}, "Comment", strings.Repeat("x", 64), "must have at most 1024 characters", invoice.Act{Comment: strings.Repeat("x", 1025)}, invoice.StatusCancelled),
 		{"Refresh", nil, "window", "1ms", "must be at least 1s and at most 720h0m0s", func(w *world) error {
 			_, err := w.svc.Refresh(w.t.Context(), invoice.Act{Invoice: w.create().ID}, time.Millisecond)
 			return err
@@ -171,10 +171,10 @@ func refusalsOfProjects() []refusal {
 	}
 	return []refusal{
 		project("Owner", "", "is required", invoice.NewProject{Name: "n"}),
-		project("Owner", "a\n", "must be text of at most 255 characters", invoice.NewProject{Owner: "a\n", Name: "n"}),
+		project("Owner", "a\n", "must not have control characters, such as tabs and ends of lines", invoice.NewProject{Owner: "a\n", Name: "n"}),
 		project("Name", " ", "is required", invoice.NewProject{Owner: "o", Name: " "}),
-		project("Name", strings.Repeat("n", 64), "must be text of at most 100 characters", invoice.NewProject{Owner: "o", Name: strings.Repeat("n", 101)}),
-		project("Description", "\x00", "must be text of at most 1024 characters", invoice.NewProject{Owner: "o", Name: "n", Description: "\x00"}),
+		project("Name", strings.Repeat("n", 64), "must have at most 100 characters", invoice.NewProject{Owner: "o", Name: strings.Repeat("n", 101)}),
+		project("Description", "\x00", "must not have control characters, such as tabs and ends of lines", invoice.NewProject{Owner: "o", Name: "n", Description: "\x00"}),
 		project("AllowedIPs", "10.0.0", "has an entry that is neither an IP address nor a CIDR block", invoice.NewProject{Owner: "o", Name: "n", AllowedIPs: "10.0.0.1, 10.0.0"}),
 		project("AllowedIPs", strings.Repeat("1,", 32), "has more than 100 entries", invoice.NewProject{Owner: "o", Name: "n", AllowedIPs: strings.Repeat("1,", 101)}),
 		discount(nil, "code", "a\x00", "must be the code of an asset", "a\x00", 1, 0),

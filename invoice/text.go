@@ -98,6 +98,19 @@ func newID(now time.Time) string {
 	return string(out[:])
 }
 
+// refuseText refuses text that is not clean, or longer than so many characters; nil if there is nothing to refuse.
+func refuseText(field, s string, most int) error {
+	switch {
+	case !utf8.ValidString(s):
+		return refuse(field, s, "must be valid UTF-8")
+	case !cleanText(s):
+		return refuse(field, s, "must not have control characters, such as tabs and ends of lines")
+	case utf8.RuneCountInString(s) > most:
+		return refuse(field, s, fmt.Sprintf("must have at most %d characters", most))
+	}
+	return nil
+}
+
 // cleanText says whether s is valid UTF-8 without control characters.
 func cleanText(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)

@@ -119,7 +119,7 @@ func (standard) Body(ev invoice.Event, _ invoice.Invoice) ([]byte, bool) {
 
 // ItisPay is the callback of the ItisPay invoice API, "itispay": sent for every change of status
 // after the creation. Amounts are JSON numbers, exact and without exponent; the one in base units
-// is an integer that may exceed 64 bits. The paid amounts are all that the chain now has for the
+// is an integer, and left out where it would exceed 64 bits, which receivers could not read. The paid amounts are all that the chain now has for the
 // invoice, valued in its currency. While no asset is chosen the crypto amounts are 0 and the
 // currency is empty, and the fiat ones are those of the price.
 func ItisPay() Format { return itisPay{} }
@@ -135,7 +135,7 @@ type itisPayBody struct {
 	FiatAmount   json.Number `json:"fiat_amount"`
 	FiatCurrency string      `json:"fiat_currency"`
 	Paid         json.Number `json:"actual_crypto_amount_paid"`
-	PaidUnits    json.Number `json:"actual_crypto_amount_paid_in_units"`
+	PaidUnits    *int64      `json:"actual_crypto_amount_paid_in_units,omitempty"`
 	UpdatedAt    string      `json:"updated_at"`
 }
 
@@ -148,7 +148,7 @@ func (itisPay) Body(ev invoice.Event, inv invoice.Invoice) ([]byte, bool) {
 	out := itisPayBody{
 		InvoiceID: inv.ID, Status: string(ev.To), OrderID: inv.OrderID, CryptoAmount: "0",
 		FiatAmount: number(inv.Price.Amount), FiatCurrency: inv.Price.Currency,
-		Paid: "0", PaidUnits: "0", UpdatedAt: inv.UpdatedAt.UTC().Format(time.RFC3339),
+		Paid: "0", PaidUnits: new(int64), UpdatedAt: inv.UpdatedAt.UTC().Format(time.RFC3339),
 	}
 	if q := inv.Quote; q != nil {
 		received := inv.State.Received
@@ -157,7 +157,10 @@ func (itisPay) Body(ev invoice.Event, inv invoice.Invoice) ([]byte, bool) {
 		}
 		out.Currency, out.CryptoAmount = q.Asset.Code, number(q.Asset.Decimal(q.Due))
 		out.FiatAmount, out.FiatCurrency = number(q.Fiat.Amount), q.Fiat.Currency
-		out.Paid, out.PaidUnits = number(q.Asset.Decimal(received)), json.Number(received.String())
+		out.Paid, out.PaidUnits = number(q.Asset.Decimal(received)), nil
+		if received.IsInt64() {
+			out.PaidUnits = new(received.Int64())
+		}
 	}
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)

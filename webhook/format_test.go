@@ -45,11 +45,16 @@ func completed(inv invoice.Invoice) invoice.Event {
 func TestA25_ItisPayBodyIsGolden(t *testing.T) {
 	cases := []struct{ name, due, received, want string }{
 		{
-			"more than 64 bits of units, more digits than a float", "20000000000000000001", "20000000000000000003",
+			"units that do not fit 64 bits are left out, more digits than a float", "20000000000000000001", "20000000000000000003",
 			`{"invoice_id":"018f3f3e-0000-7000-8000-000000000001","status":"completed","order_id":"A&B <1>",` +
 				`"currency":"ETH","crypto_amount":20.000000000000000001,"fiat_amount":100.1,"fiat_currency":"EUR",` +
-				`"actual_crypto_amount_paid":20.000000000000000003,` +
-				`"actual_crypto_amount_paid_in_units":20000000000000000003,"updated_at":"2026-03-01T11:00:00Z"}`,
+				`"actual_crypto_amount_paid":20.000000000000000003,"updated_at":"2026-03-01T11:00:00Z"}`,
+		}, {
+			"the largest that fit", "9223372036854775807", "9223372036854775807",
+			`{"invoice_id":"018f3f3e-0000-7000-8000-000000000001","status":"completed","order_id":"A&B <1>",` +
+				`"currency":"ETH","crypto_amount":9.223372036854775807,"fiat_amount":100.1,"fiat_currency":"EUR",` +
+				`"actual_crypto_amount_paid":9.223372036854775807,` +
+				`"actual_crypto_amount_paid_in_units":9223372036854775807,"updated_at":"2026-03-01T11:00:00Z"}`,
 		}, {
 			"no exponent for the smallest amount", "1", "0",
 			`{"invoice_id":"018f3f3e-0000-7000-8000-000000000001","status":"completed","order_id":"A&B <1>",` +

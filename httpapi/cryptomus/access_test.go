@@ -34,7 +34,7 @@ var bodies = map[string]string{
 
 // forbidden are the routes that move money out.
 var forbidden = map[string]string{
-	"/payment/refund": "any", "/wallet/blocked-address-refund": "payment", "/test-webhook/payout": "payout", "/payout": "payout",
+	"/payment/refund": "any", "/wallet/blocked-address-refund": "payment", "/test-webhook/payout": "any", "/payout": "payout",
 	"/payout/info": "payout", "/payout/list": "payout", "/payout/services": "payout", "/payout/calculate": "payout",
 	"/transfer/to-personal": "payout", "/transfer/to-business": "payout", "/recurrence/create": "payment",
 	"/recurrence/info": "payment", "/recurrence/list": "payment", "/recurrence/cancel": "payment",
@@ -112,6 +112,37 @@ func TestIncident39_TheSignatureIsCheckedBeforeTheBodyIsRead(t *testing.T) {
 	for _, body := range []string{`{`, `[1]`, `{"amount":{}}`, `{"a":1,"a":2}`, "\xff"} {
 		r := w.request("POST", "/payment", w.shop, "wrong", body)
 		w.send(t, w.api, r).says(t, 401, `{"message":"Invalid Sign."}`)
+	}
+}
+
+// Order ids are the project's, invoices and wallets each API's own.
+func TestWhatAnotherAPIOfTheProjectHasMadeIsNotThere(t *testing.T) {
+	w := newWorld(t, options{})
+	id, wallet, token := w.sibling(t, "7")
+	for _, order := range []string{"7", "7-wallet"} {
+		for _, more := range []string{"", `,"is_refresh":true`} {
+			w.post(t, "/payment", `{"amount":"20","currency":"USD","order_id":"`+order+`"`+more+`}`).breaks(t, "order_id", "unique")
+		}
+		w.post(t, "/wallet", `{"currency":"COIN","network":"sim","order_id":"`+order+`"}`).breaks(t, "order_id", "unique")
+		for _, path := range []string{"/payment/info", "/payment/mark-as-paid", "/payment/resend"} {
+			w.post(t, path, `{"order_id":"`+order+`"}`).message(t, "Payment not found")
+		}
+		w.post(t, "/wallet/block-address", `{"order_id":"`+order+`"}`).message(t, "Wallet not found")
+	}
+	for _, uuid := range []string{id, wallet} {
+		w.post(t, "/payment/info", `{"uuid":"`+uuid+`"}`).message(t, "Payment not found")
+		w.post(t, "/payment/qr", `{"merchant_payment_uuid":"`+uuid+`"}`).message(t, "Payment not found")
+		w.post(t, "/wallet/qr", `{"wallet_address_uuid":"`+uuid+`"}`).message(t, "Wallet not found")
+		w.post(t, "/wallet/block-address", `{"uuid":"`+uuid+`"}`).message(t, "Wallet not found")
+	}
+	w.create(t, `{"amount":"20","currency":"USD","order_id":"8"}`)
+	list := w.post(t, "/payment/list", `{}`)
+	require.Len(t, list.result(t)["items"], 1)
+	require.NotContains(t, string(list.body), token)
+	for _, inv := range []string{id, wallet} {
+		got, err := w.service.Invoice(t.Context(), w.shop.id, inv)
+		require.NoError(t, err)
+		require.Equal(t, invoice.StatusNew, got.State.Status)
 	}
 }
 
@@ -243,10 +274,48 @@ func TestTheDocumentSaysBothHeadersAndWhatIsForbidden(t *testing.T) {
 		require.Contains(t, (*create.Security)[0], scheme)
 		require.Equal(t, header, doc.Components.SecuritySchemes[scheme].Value.Name)
 	}
-	require.ElementsMatch(t, []string{"200", "400", "401", "403", "413", "422", "429", "500", "503"}, contract.Statuses(create))
+	require.ElementsMatch(t, []string{"200", "400", "401", "403", "413", "415", "422", "429", "500", "503"}, contract.Statuses(create))
 	require.Contains(t, payout.Summary, "forbidden")
-	require.ElementsMatch(t, []string{"401", "403", "413", "422", "429", "500", "503"}, contract.Statuses(payout))
+	require.ElementsMatch(t, []string{"401", "403", "413", "415", "422", "429", "500", "503"}, contract.Statuses(payout))
 	require.Empty(t, *doc.Operation("GET", "/exchange-rate/COIN/list").Security)
+}
+
+// A foreign validator finds that every answer is of one type alone, and that what clients send is declared.
+func TestTheDocumentIsNotAmbiguous(t *testing.T) {
+	w := newWorld(t, options{})
+	v2, err := cryptomus.NewV2(w.cfg)
+	require.NoError(t, err)
+	for _, api := range []*httpapi.API{w.api, v2} {
+		doc := contract.Of(t, api)
+		require.Equal(t, ".", doc.Servers[0].URL, "and no slash at its end")
+		for _, name := range doc.Operations() {
+			method, rest, _ := strings.Cut(name, " ")
+			path, _, _ := strings.Cut(rest, " ")
+			op := doc.Operation(method, path)
+			for status, ref := range map[string]string{"401": "SignFault", "403": "MessageFault", "429": "MessageFault", "500": "CrashFault", "503": "MessageFault"} {
+				if answer := op.Responses.Value(status); answer != nil {
+					require.Equal(t, "#/components/schemas/"+ref, answer.Value.Content["application/json"].Schema.Ref, "%s %s", name, status)
+				}
+			}
+			for status, answer := range op.Responses.Map() {
+				require.Empty(t, answer.Value.Content["application/json"].Schema.Value.OneOf, "%s %s", name, status)
+			}
+			if method == http.MethodPost {
+				require.NotNil(t, op.RequestBody, "%s: every client sends something to sign", name)
+			}
+		}
+	}
+	doc := contract.Of(t, w.api)
+	for path, required := range map[string]bool{
+		"/payment": true, "/wallet": true, "/payment/list": false, "/payment/info": false, "/payment/services": false, "/balance": false, "/payout/list": false,
+	} {
+		require.Equal(t, required, doc.Operation("POST", path).RequestBody.Value.Required, path)
+	}
+	for _, path := range []string{"/payment/list", "/payment/services", "/balance", "/payment/discount/list"} {
+		for _, body := range []string{`{}`, `[]`, `null`, ``} {
+			require.Equal(t, 200, w.post(t, path, body).status, "%s %s", path, body) // and the document says so
+		}
+	}
 }
 
 func TestMountsUnderAnyPrefix(t *testing.T) {

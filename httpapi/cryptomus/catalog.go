@@ -71,12 +71,13 @@ type balanceOf struct {
 	UUID         string `json:"uuid"`
 	Balance      string `json:"balance" doc:"Always 0.00000000: payments go to the merchant's own addresses"`
 	CurrencyCode string `json:"currency_code"`
+	BalanceUSD   string `json:"balance_usd" doc:"Always 0.00"`
 }
 
 func (a *api) balance(r *httpapi.Request) (any, error) {
 	out := balances{Merchant: []balanceOf{}, User: []balanceOf{}}
 	for _, code := range a.codes() {
-		out.Merchant = append(out.Merchant, balanceOf{walletID(r.Project.ID, code), decimal.Zero.StringFixed(8), code})
+		out.Merchant = append(out.Merchant, balanceOf{walletID(r.Project.ID, code), decimal.Zero.StringFixed(8), code, decimal.Zero.StringFixed(2)})
 	}
 	return balanceAnswer{Result: []balanceObject{{out}}}, nil
 }
@@ -103,30 +104,37 @@ type rateObject struct {
 	Course string `json:"course" doc:"Rounded down"`
 }
 
-// listRates answers what a coin costs in the reference currency and in the other coins, by way of it.
+// listRates answers what a coin costs in the fiat currencies of the Service that there are rates for, the reference
+// currency first, and in the other coins, by way of that.
 func (a *api) listRates(r *httpapi.Request) (any, error) {
 	var in ratePath
-	if err := r.Bind(&in); err != nil {
+	if err := r.Bind(&in); errors.Is(err, invoice.ErrNotFound) {
+		return nil, errNoCurrency
+	} else if err != nil {
 		return nil, err
 	}
 	from := strings.ToUpper(in.Currency)
-	if len(a.find(from, "")) == 0 {
+	coins := a.find(from, "")
+	if len(coins) == 0 {
 		return nil, errNoCurrency
 	}
-	worth, reference := map[string]decimal.Decimal{}, ""
+	worth := map[string]decimal.Decimal{}
 	for _, rate := range a.service.Rates(r.Context()) {
 		code := a.code(rate.Pair.Base)
 		if _, has := worth[code]; !has {
-			worth[code], reference = rate.Value, rate.Pair.Quote
+			worth[code] = rate.Value
 		}
 	}
-	one, has := worth[from]
-	if !has {
+	out := ratesAnswer{}
+	for _, rate := range a.service.FiatRates(r.Context(), coins[0].Asset.Code) {
+		out.Result = append(out.Result, rateObject{from, rate.Pair.Quote, rate.Value.RoundDown(8).StringFixed(8)})
+	}
+	if len(out.Result) == 0 {
 		return nil, a.passing(r.Context(), fmt.Errorf("cryptomus: rates of %s: %w", from, rates.ErrNoRate))
 	}
-	out := ratesAnswer{Result: []rateObject{{from, reference, one.RoundDown(8).StringFixed(8)}}}
+	one, has := worth[from]
 	for _, to := range a.codes() {
-		if other, has := worth[to]; has && to != from {
+		if other, known := worth[to]; has && known && to != from {
 			course, _ := one.QuoRem(other, 8)
 			out.Result = append(out.Result, rateObject{from, to, course.StringFixed(8)})
 		}
@@ -178,7 +186,7 @@ func (a *api) setDiscount(r *httpapi.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := a.find(strings.ToUpper(in.Currency), strings.ToLower(in.Network))
+	found := a.find(strings.ToUpper(in.Currency), a.network(in.Network))
 	if len(found) == 0 {
 		return nil, refusal("The service " + in.Currency + " " + in.Network + " was not found")
 	}

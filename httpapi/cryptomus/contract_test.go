@@ -19,6 +19,7 @@ import (
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
 	"github.com/cointill/cointill/webhook"
+	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 )
 
@@ -78,7 +79,7 @@ const words = `\{"state":1,"message":".+"\}`
 
 // shapes are the bodies of errors.
 var shapes = map[int]string{
-	400: words, 401: `\{"message":"Invalid Sign\."\}`, 403: `\{"state":1,"message":"You are forbidden"\}`, 404: words, 409: words, 413: words,
+	400: words, 401: `\{"message":"Invalid Sign\."\}`, 403: `\{"state":1,"message":"You are forbidden"\}`, 404: words, 409: words, 413: words, 415: words,
 	422: `(` + words + `|\{"state":1,"errors":\{("[a-z_.0-9]+":\["validation\.[a-z_.]+"\],?)+\}\})`, 429: words,
 	500: `\{"message":"Server error, #1","code":500,"error":null\}`, 503: words,
 }
@@ -112,6 +113,9 @@ type shopper struct {
 	version   version           // that is asked
 	ids, lost *strings.Replacer // of the words in exercises, by what is there or by what is not
 	secrets   []string
+
+	theirs   *strings.Replacer // of the words, by what another API of the shop's project has made
+	siblings []string          // its ids and secrets
 }
 
 func newShopper(t testing.TB, version version) *shopper {
@@ -138,6 +142,16 @@ func newShopper(t testing.TB, version version) *shopper {
 	w.pays(t, "paid", "tx-shared", "0")
 	w.pays(t, "worn", "tx-shared", "1")
 	out := &shopper{world: w, version: version, secrets: []string{w.shop.id, w.shop.payment}}
+	invoiceID, walletID, token := w.sibling(t, "another")
+	theirs := []string{"order-wallet", "another-wallet", "order-live", "another", "order-paid", "another", "tx-", "another-tx-", "WALLET", walletID, "BLOCK", walletID}
+	for _, word := range []string{"LIVE", "PAID", "WORN", "OVER", "MARK"} {
+		theirs = append(theirs, word, invoiceID)
+	}
+	theirs = append(theirs, "NEXT", cursor(invoiceID, true), "PREVIOUS", cursor(invoiceID, false))
+	for _, tx := range []string{"paid", "shared", "live", "worn"} {
+		w.pays(t, "another", "another-tx-"+tx, "0")
+	}
+	out.theirs, out.siblings = strings.NewReplacer(theirs...), []string{invoiceID, walletID, token}
 	ids, lost := []string{"order-", ""}, []string{"order-", "nothing-"}
 	name := func(word, there, nothing string) { ids, lost = append(ids, word, there), append(lost, word, nothing) }
 	for word, id := range map[string]string{
@@ -151,6 +165,22 @@ func newShopper(t testing.TB, version version) *shopper {
 	name("PREVIOUS", cursor(id, false), cursor(unknownID, false))
 	out.ids, out.lost = strings.NewReplacer(ids...), strings.NewReplacer(lost...)
 	return out
+}
+
+// sibling makes an invoice and a wallet of the shop's project by another API, whose callback URLs have a token in them.
+func (w *world) sibling(t testing.TB, order string) (id, wallet, token string) {
+	t.Helper()
+	token = "token-of-another-api"
+	inv, err := w.service.Create(t.Context(), invoice.Request{
+		Project: w.shop.id, OrderID: order, Price: invoice.Price{Currency: "USD", Amount: decimal.NewFromInt(7)}, Asset: "COIN",
+		CallbackURL: "https://shop.example/hook?token=" + token, Format: webhook.Standard().Name(),
+	})
+	require.NoError(t, err)
+	standing, err := w.service.CreateStanding(t.Context(), invoice.Deposit{
+		Project: w.shop.id, OrderID: order + "-wallet", Asset: "COIN", CallbackURL: inv.CallbackURL, Format: inv.Format,
+	})
+	require.NoError(t, err)
+	return inv.ID, standing.ID, token
 }
 
 // cursor points at an invoice.
@@ -183,8 +213,11 @@ func (w *shopper) subject(t testing.TB) contract.Subject {
 			if e.As == contract.Rival {
 				who = w.rival
 			}
-			if e.Lost {
+			switch {
+			case e.Lost:
 				ids = w.lost
+			case e.As == contract.Sibling:
+				ids = w.theirs
 			}
 			key := who.payment
 			if route.Auth != nil && route.Auth.Name == "payoutSign" {
@@ -196,7 +229,7 @@ func (w *shopper) subject(t testing.TB) contract.Subject {
 			return w.request(route.Method, ids.Replace(e.Target), who, key, ids.Replace(e.Body))
 		},
 		Strip: func(r *http.Request) { r.Header.Del("sign") },
-		Store: w.store, Exercises: w.exercises(), Secrets: w.secrets,
+		Store: w.store, Exercises: w.exercises(), Secrets: w.secrets, Siblings: w.siblings,
 		Unreachable: map[string]string{"listRates 500": "a rate that fails is none", "listRates 503": "a rate that fails is none"},
 	}
 }
@@ -315,7 +348,7 @@ func (w *shopper) payments() map[string]contract.Exercise {
 			Ways:   []contract.Way{{Target: "/payment/list?cursor=NEXT"}, {Target: "/payment/list?cursor=PREVIOUS"}, {Target: "/payment/list", Body: `{"cursor":"NEXT"}`}},
 		},
 		"markAsPaid": {Body: `{"uuid":"MARK"}`, Ways: []contract.Way{{Body: `{"order_id":"order-live"}`}}, Refuse: says(none, "Payment not found", `{"uuid":"OVER"}`, "Payment cannot be marked as paid", `{}`, neither)},
-		"paymentQR":  {Body: `{"merchant_payment_uuid":"LIVE"}`, Refuse: says(`{"merchant_payment_uuid":"OVER"}`, "Payment not found", `{}`, broken("merchant_payment_uuid", "required"))},
+		"paymentQR":  {Body: `{"merchant_payment_uuid":"LIVE"}`, Refuse: says(`{"merchant_payment_uuid":"OVER"}`, "Payment is closed", `{"merchant_payment_uuid":"`+unknownID+`"}`, "Payment not found", `{}`, broken("merchant_payment_uuid", "required"))},
 		"setDiscount": {
 			Body: discount,
 			Refuse: slices.Concat(says(

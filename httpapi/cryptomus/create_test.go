@@ -14,6 +14,7 @@ import (
 	"github.com/cointill/cointill/httpapi/internal/contract"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
+	"github.com/cointill/cointill/webhook"
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 )
@@ -155,6 +156,38 @@ func TestA35_LeniencyOfTheVendor(t *testing.T) {
 	require.Equal(t, "Ärger_1", w.create(t, `{"order_id":"Ärger_1","amount":1,"currency":"USD"}`)["order_id"])
 }
 
+func TestALifetimeOfNothingIsNotGiven(t *testing.T) {
+	w := newWorld(t, options{})
+	for i, zero := range []string{`0`, `"0"`, `0.0`, `"0.00"`, `""`, `null`} {
+		got := w.create(t, fmt.Sprintf(`{"order_id":"%d","amount":1,"currency":"USD","lifetime":%s}`, i, zero))
+		require.Equal(t, json.Number(fmt.Sprint(start.Add(time.Hour).Unix())), got["expired_at"], zero)
+	}
+	for _, bad := range []string{`-1`, `1`, `"299"`, `"zero"`, `[]`} {
+		require.Equal(t, 422, w.post(t, "/payment", `{"order_id":"bad","amount":1,"currency":"USD","lifetime":`+bad+`}`).status, bad)
+	}
+	require.Equal(t, 6, w.count(t))
+}
+
+func TestNetworksAreTakenByTheNamesOfTheirCoinsAndStandards(t *testing.T) {
+	w := newWorld(t, options{})
+	named := w.currencies()
+	named[0].Network, named[1].Network, named[2].Network = "tron", "tron", "trx" // the last is configured by such a name
+	w.api = w.newAPI(t, func(c *cryptomus.Config) { c.Currencies = named })
+	for i, network := range []string{"tron", "TRON", "TRC20", "trc20"} {
+		got := w.create(t, fmt.Sprintf(`{"order_id":"%d","amount":2,"currency":"USDT","network":%q}`, i, network))
+		require.Equal(t, "tron", got["network"])
+		got = w.post(t, "/wallet", fmt.Sprintf(`{"order_id":"wallet-%d","currency":"USDT","network":%q}`, i, network)).result(t)
+		require.Equal(t, "tron", got["network"])
+	}
+	got := w.create(t, `{"order_id":"own","amount":2,"currency":"USDT","network":"TRX"}`)
+	require.Equal(t, "trx", got["network"], "what is configured comes first")
+	got = w.create(t, `{"order_id":"only","amount":2,"currency":"USD","to_currency":"USDT","currencies":[{"currency":"USDT","network":"TRC20"}]}`)
+	require.Nil(t, got["address"])
+	w.api = w.newAPI(t, func(c *cryptomus.Config) { named[2].Network = "alt"; c.Currencies = named })
+	require.Equal(t, "tron", w.create(t, `{"order_id":"trx","amount":2,"currency":"USDT","network":"TRX"}`)["network"])
+	w.post(t, "/payment", `{"order_id":"bsc","amount":2,"currency":"USDT","network":"BEP20"}`).message(t, "The network was not found")
+}
+
 func TestIncident32_AmountsKeepEveryDigit(t *testing.T) {
 	w := newWorld(t, options{})
 	for i, amount := range []string{"0.1", "0.3", "9007199.12345678", "9999999.00000001"} {
@@ -163,6 +196,21 @@ func TestIncident32_AmountsKeepEveryDigit(t *testing.T) {
 			want := amount + strings.Repeat("0", 8-len(amount)+strings.Index(amount, ".")+1)
 			require.Equal(t, []any{want, want}, []any{got["amount"], got["payer_amount"]})
 		}
+	}
+}
+
+func TestAnAmountThatAProgramHasAsADoubleIsTheOneThatWasMeant(t *testing.T) {
+	w := newWorld(t, options{})
+	for i, c := range []struct{ amount, currency, want string }{
+		{"29.949999999999999", "USD", "29.95"}, {`"3.3000000000000003"`, "USD", "3.30"}, {"434.99999999999994", "EUR", "435.00"},
+		{"13.300000000000001", `USDT","network":"sim`, "13.30"},
+	} {
+		body := fmt.Sprintf(`{"amount":%s,"currency":"%s","order_id":"%d","accuracy_payment_percent":0.30000000000000004}`, c.amount, c.currency, i)
+		got := w.create(t, body)
+		require.Equal(t, c.want, got["amount"], c.amount)
+		inv, err := w.service.Invoice(t.Context(), w.shop.id, got["uuid"].(string))
+		require.NoError(t, err)
+		require.Equal(t, "0.3", inv.Terms.TolerancePercent.String())
 	}
 }
 
@@ -247,6 +295,8 @@ var badCreations = []struct{ body, field, rule string }{
 	{`{"amount":"-5","currency":"COIN","order_id":"1"}`, "amount", "min.numeric"},
 	{`{"amount":"1.001","currency":"USD","order_id":"1"}`, "amount", "regex"},
 	{`{"amount":"1e-99","currency":"USD","order_id":"1"}`, "amount", "regex"},
+	{`{"amount":25.005,"currency":"USD","order_id":"1"}`, "amount", "regex"},
+	{`{"amount":25.004999999999999,"currency":"USD","order_id":"1"}`, "amount", "regex"},
 	{`{"amount":"2.0000001","currency":"USDT","network":"sim","order_id":"1"}`, "amount", "regex"},
 	{`{"amount":"1","currency":["USD"],"order_id":"1"}`, "currency", "string"},
 	{`{"amount":"1","currency":"` + strings.Repeat("A", 33) + `","order_id":"1"}`, "currency", "max.string"},
@@ -309,9 +359,11 @@ func TestIncident35_BadCreationsAreRefusedAndStoreNothing(t *testing.T) {
 	} {
 		w.post(t, "/payment", c.body).message(t, c.message)
 	}
-	w.post(t, "/payment", `{}`).says(t, 422, `{"state":1,"errors":{"amount":["validation.required"],"currency":["validation.required"],"order_id":["validation.required"]}}`)
+	for _, body := range []string{`{}`, `null`, `[]`, ``} {
+		w.post(t, "/payment", body).says(t, 422, `{"state":1,"errors":{"amount":["validation.required"],"currency":["validation.required"],"order_id":["validation.required"]}}`)
+	}
 	for body, status := range map[string]int{
-		`{"amount":`: 400, `[1]`: 400, `"text"`: 400, `null`: 400, `{"a":1,"a":2}`: 400, "{\"a\":\"\xff\"}": 400, `{} {}`: 400,
+		`{"amount":`: 400, `[1]`: 400, `"text"`: 400, `{"order_id":"\ud83d"}`: 400, `{"additional_data":"\udc00x"}`: 400, `{"a":1,"a":2}`: 400, "{\"a\":\"\xff\"}": 400, `{} {}`: 400,
 		`{"x":` + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + `}`: 400, `{"x":"` + strings.Repeat("a", 70_000) + `"}`: 413,
 	} {
 		got := w.post(t, "/payment", body)
@@ -394,14 +446,28 @@ func TestIncident47_ACallbackThatTheHostRefusesIsInvalid(t *testing.T) {
 	require.Zero(t, w.count(t))
 }
 
-func TestAMissingFormatIsTheHostsFault(t *testing.T) {
-	w := newWorld(t, options{service: func(c *invoice.Config) { c.Notifier = nil }})
-	for _, c := range [][2]string{
-		{"/payment", `{"amount":"20","currency":"USD","order_id":"1"}`}, {"/wallet", `{"currency":"COIN","network":"sim","order_id":"1"}`},
-	} {
-		w.post(t, c[0], c[1]).says(t, http.StatusInternalServerError, `{"message":"Server error, #1","code":500,"error":null}`)
+func TestAServiceWithoutTheFormatIsRefused(t *testing.T) {
+	standard, err := webhook.NewNotifier(webhook.Standard())
+	require.NoError(t, err)
+	for name, notifier := range map[string]invoice.Notifier{"no notifier": nil, "another format": standard} {
+		w, err := openWorld(options{service: func(c *invoice.Config) { c.Notifier = notifier }})
+		require.NoError(t, err)
+		for _, version := range versions {
+			_, err = version.make(cryptomus.Config{Service: w.service, Projects: w.projects, Store: w.store, Currencies: w.currencies(), PageURL: pageURL})
+			require.ErrorContains(t, err, "the Service's Notifier has no format cryptomus: give it webhook.Cryptomus", name)
+		}
 	}
-	require.Contains(t, w.log.String(), "level=ERROR")
+}
+
+func TestWhatPassesIsTheGatewaysFault(t *testing.T) {
+	w := newWorld(t, options{api: func(c *cryptomus.Config) { c.MaxNew = 1 }})
+	w.create(t, `{"amount":"20","currency":"USD","order_id":"1"}`)
+	w.post(t, "/payment", `{"amount":"20","currency":"USD","order_id":"2"}`).message(t, "Gateway error")
+	w.create(t, `{"amount":"20","currency":"USD","order_id":"1"}`) // it is there
+	require.Equal(t, 1, w.count(t))
+	w.store.Break(fmt.Errorf("sqlite: %w", invoice.ErrBusy))
+	w.post(t, "/payment/info", `{"order_id":"1"}`).message(t, "Gateway error")
+	require.NotContains(t, w.log.String(), "level=ERROR")
 }
 
 func TestConfigurationsThatMakeNoSense(t *testing.T) {
@@ -411,6 +477,7 @@ func TestConfigurationsThatMakeNoSense(t *testing.T) {
 		"no projects":      func(c *cryptomus.Config) { c.Projects = nil },
 		"no store":         func(c *cryptomus.Config) { c.Store = nil },
 		"no page":          func(c *cryptomus.Config) { c.PageURL = nil },
+		"negative cap":     func(c *cryptomus.Config) { c.MaxNew = -1 },
 		"negative maximum": func(c *cryptomus.Config) { c.Maximum = decimal.NewFromInt(-1) },
 		"endless test":     func(c *cryptomus.Config) { c.TestClient = &http.Client{} },
 		"currency twice":   func(c *cryptomus.Config) { c.Currencies = append(w.currencies(), w.currencies()[0]) },

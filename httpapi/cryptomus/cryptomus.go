@@ -38,6 +38,9 @@ type Config struct {
 	// Currencies are what can be paid in. The Service's Notifier must have the format webhook.Cryptomus with the same
 	// ones. Default all assets of the Service, by webhook.NewCryptomusCurrency.
 	Currencies []webhook.CryptomusCurrency
+	// MaxNew is how many invoices of one project may wait for a payment at once, whatever API made them; see
+	// invoice.Request.MaxNew. Default no bound.
+	MaxNew int
 	// Maximum is the largest amount that an invoice may ask for in a coin. Default 10000000.
 	Maximum decimal.Decimal
 	// Commission is the Service's, for the list of services. Default none.
@@ -112,7 +115,7 @@ func (a *api) assemble(version, description string, routes []httpapi.Route) (*ht
 	return httpapi.New(httpapi.Config{
 		Title: "Cryptocurrency Payment API", Version: version, Description: description,
 		Routes: routes,
-		Fault:  fault, FaultBody: httpapi.OneOf{messageFault{}, validationFault{}, signFault{}, crashFault{}},
+		Fault:  fault, FaultBody: messageFault{}, FaultBodies: faultBodies(), Lenient: true,
 		Limit: cfg.Limit, ClientIP: cfg.ClientIP, Replies: cfg.Replies, Now: cfg.Now, Logger: a.log, Meter: cfg.Meter,
 	})
 }
@@ -127,6 +130,10 @@ func newAPI(cfg Config) (*api, error) {
 		return nil, errors.New("Store is required")
 	case cfg.PageURL == nil:
 		return nil, errors.New("PageURL is required")
+	case !slices.Contains(cfg.Service.Formats(), webhook.CryptomusName):
+		return nil, errors.New("the Service's Notifier has no format " + webhook.CryptomusName + ": give it webhook.Cryptomus")
+	case cfg.MaxNew < 0:
+		return nil, errors.New("MaxNew must not be negative")
 	case cfg.Maximum.IsNegative():
 		return nil, errors.New("Maximum must not be negative")
 	case cfg.TestClient != nil && cfg.TestClient.Timeout <= 0:
@@ -180,6 +187,21 @@ func (a *api) addCurrency(c webhook.CryptomusCurrency) error {
 		}
 	}
 	return fmt.Errorf("the Service has no asset %+v", c.Asset)
+}
+
+// networks are other names that clients give to networks: those of their coins and token standards, and in full.
+var networks = map[string]string{
+	"trx": "tron", "trc20": "tron", "erc20": "eth", "ethereum": "eth", "bnb": "bsc", "bep20": "bsc", "pol": "polygon", "matic": "polygon",
+	"avax": "avalanche", "bitcoin": "btc", "litecoin": "ltc", "dogecoin": "doge", "bitcoincash": "bch",
+}
+
+// network answers the name on the wire of a network, for one that a client gave it, in any case of letters.
+func (a *api) network(name string) string {
+	name = strings.ToLower(name)
+	if other, known := networks[name]; known && len(a.find("", name)) == 0 {
+		return other
+	}
+	return name
 }
 
 // find answers the currencies with a code, on a network if one is given.

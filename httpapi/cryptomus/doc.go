@@ -31,7 +31,7 @@
 //	POST /wallet, /wallet/block-address            static wallets                                    payment key
 //	POST /test-webhook/payment, .../wallet         try a receiver out, if Config.TestClient          payment key
 //	POST /balance                                  nothing is held                                   payment key
-//	GET  /exchange-rate/{currency}/list            rates                                             no key
+//	GET  /exchange-rate/{currency}/list            rates in every fiat currency, and in coins        no key
 //	GET  /openapi.json                             all of this, for programs                         no key
 //
 // [NewV2] has what version 2 adds to them:
@@ -53,7 +53,8 @@
 // # Invoices
 //
 //   - An order_id that exists is answered with its invoice, whatever else the request says, if it is in form. Order
-//     ids are shared with static wallets; one that the other kind has is validation.unique.
+//     ids are shared with static wallets; one that the other kind has, or that another API of the same project has
+//     given away, is validation.unique. What another API has made is not found, listed or shown here.
 //   - is_refresh opens an expired invoice again for lifetime seconds, at the quote it had, and at another address if
 //     it has given up its own. An invoice that is not expired stays as it is.
 //   - A coin has one network when Currencies has one. Discounts count when coin and network are known at creation;
@@ -61,10 +62,13 @@
 //     nothing to pay, and is refused as too small an amount.
 //   - While the network is open, payer_currency is the coin if it is given, network what the request said, and
 //     payer_amount, merchant_amount and address are null.
-//   - "" is the same as absent, texts are trimmed, codes and networks are taken in any case, numbers in strings
-//     and truths as 1, "1" and "true". A number for a text, such as an order_id, is the text of it. Unknown members
+//   - A body that is empty, null or [] has no members. "" is the same as absent, as is a lifetime of 0; texts
+//     are trimmed, codes and networks are taken in any case, networks by the names of their coins and token standards too (TRX
+//     and TRC20 are tron), numbers in strings and truths as 1, "1" and "true". A number for a text, such as an order_id, is the text of it. Unknown members
 //     are ignored.
-//   - An amount with more decimals than its currency is refused as validation.regex, not rounded. More than
+//   - An amount with more decimals than its currency is refused as validation.regex, not rounded; but one with
+//     the 16 or 17 digits of a double that is meant to be shorter, such as 29.949999999999999, is what it is meant to be,
+//     29.95 (see httpapi.Number.Meant). More than
 //     Config.Maximum of a coin, and more than 10^18 of a fiat currency, is "Maximum amount ...".
 //   - course_source is one of the Service's RateSources, else validation.in.
 //   - url_return, url_success, additional_data, to_currency, network and from_referral_code are in the invoice's
@@ -94,7 +98,9 @@
 //	archived                     as it was before
 //
 // Amounts of a final invoice are those that are confirmed: a shop may credit them. Of a cancelled one
-// payment_amount is what came all the same, and merchant_amount nothing.
+// payment_amount is what came all the same, and merchant_amount nothing; nor has one that was marked as paid without money.
+// While nothing was paid of an open one, merchant_amount is what it asks for, less the commission. Answers and webhooks say
+// the same.
 //
 // # Resending
 //
@@ -107,7 +113,8 @@
 //
 // A page has 15 invoices, the newest first. Its cursors point at invoices, so that new ones move nothing; what is no
 // cursor is the first page, since the vendor's SDK asks for it with "1", and a cursor at what is not the merchant's leads
-// to nothing. date_from and date_to are in UTC+3 like all times on the wire.
+// to nothing. date_from and date_to are in UTC+3 like all times on the wire, unless they have an
+// offset; they may be written with a T and a fraction, and may be days, of which date_to takes all.
 //
 // # Static wallets
 //
@@ -118,17 +125,20 @@
 //
 // # Errors
 //
-//	400, 404, 405, 413, 429   {"state":1,"message":...}   no request of this API; see package httpapi
+//	400, 404, 405, 413, 415, 429   {"state":1,"message":...}   no request of this API; see package httpapi
 //	401   {"message":"Invalid Sign."}
 //	403   {"state":1,"message":"You are forbidden"}       the key may not be used from the client's address
 //	422   {"state":1,"errors":{"amount":["validation.required"]}}
 //	422   {"state":1,"message":...}                       in the words of the published documents
-//	500   {"message":"Server error, #1","code":500,"error":null}   logged with the X-Request-Id of the answer
+//	500   {"message":"Server error, #1","code":500,"error":null}   logged to Config.Logger with the X-Request-Id of the answer
 //	503   {"state":1,"message":...}                       the request was given up
 //
 // "Error convert to_currency" is that there is no trustworthy rate now, and "Gateway error" the same without a
-// to_currency, or that no address is free, or that too much happened at once: trying again may help.
+// to_currency, or that no address is free, that Config.MaxNew invoices wait for a payment, that too much happened at once, or that the
+// store is busy: trying again may help.
 // "Payment not found" is every invoice that is not the merchant's.
+// The published documents have no words for a QR code of what cannot be paid: "Payment is closed", "Wallet is blocked", and
+// "Payment has no address until a currency and a network are chosen" are ours.
 //
 // # What it does not do
 //

@@ -30,6 +30,14 @@ type (
 	}
 )
 
+// faultBodies are those that are no messageFault, by their statuses.
+func faultBodies() map[int]any {
+	return map[int]any{
+		http.StatusUnauthorized: signFault{}, http.StatusUnprocessableEntity: httpapi.OneOf{messageFault{}, validationFault{}},
+		http.StatusInternalServerError: crashFault{},
+	}
+}
+
 // refusal is an error of the published documents, in their words: 422.
 type refusal string
 
@@ -48,6 +56,10 @@ const (
 	errConvert             refusal = "Error convert to_currency"
 	errGateway             refusal = "Gateway error"
 	errNoPayment           refusal = "Payment not found"
+	errClosed              refusal = "Payment is closed"
+	errNotChosen           refusal = "Payment has no address until a currency and a network are chosen"
+	errBlocked             refusal = "Wallet is blocked"
+	errNoQR                refusal = "Payment has no QR code"
 	errNotMarked           refusal = "Payment cannot be marked as paid"
 	errNoNotification      refusal = "Notification not found"
 	errTooMuchResend       refusal = "Too much resend"
@@ -111,7 +123,7 @@ func fault(err error) (int, any) {
 	case errors.Is(err, invoice.ErrNotFound):
 		return http.StatusUnprocessableEntity, messageFault{1, string(errNoPayment)}
 	case errors.Is(err, rates.ErrNoRate), errors.Is(err, invoice.ErrConflict), errors.Is(err, invoice.ErrNoAddress),
-		errors.Is(err, invoice.ErrTooManyNew):
+		errors.Is(err, invoice.ErrTooManyNew), errors.Is(err, invoice.ErrBusy):
 		return http.StatusUnprocessableEntity, messageFault{1, string(errGateway)}
 	}
 	return http.StatusInternalServerError, crashFault{Message: "Server error, #1", Code: http.StatusInternalServerError}

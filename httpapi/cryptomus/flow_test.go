@@ -171,6 +171,62 @@ func TestTooLittleTooMuchAndNothing(t *testing.T) {
 	}
 }
 
+// A shop that credits what the information says and one that credits what webhooks say credit the same.
+func TestInformationAndWebhooksTellTheSameAmounts(t *testing.T) {
+	clock := newClock()
+	w := newWorld(t, options{now: clock.now, service: twoPercent})
+	ids := map[string]string{}
+	address := map[string]any{}
+	for _, order := range []string{"paid", "over", "half", "seen", "marked", "marked-half", "cancelled", "cancelled-half", "expired"} {
+		made := w.create(t, `{"amount":"10","currency":"USDT","network":"sim","order_id":"`+order+`","url_callback":"https://shop.example/"}`)
+		require.Equal(t, "9.80000000", made["merchant_amount"])
+		ids[order], address[order] = made["uuid"].(string), made["address"]
+	}
+	w.run(t)
+	for order, units := range map[string]string{"paid": "10000000", "over": "12000000", "half": "5000000", "marked-half": "5000000", "cancelled-half": "5000000"} {
+		w.pay(address[order], "USDT_SIM", units)
+	}
+	w.chain.Mine(2)
+	w.eventually(t, "paid", "paid")
+	w.eventually(t, "over", "paid_over")
+	for _, order := range []string{"half", "marked-half", "cancelled-half"} {
+		require.Equal(t, "4.90000000", w.eventually(t, order, "wrong_amount_waiting")["merchant_amount"])
+	}
+	w.pay(address["seen"], "USDT_SIM", "10000000")
+	w.eventually(t, "seen", "confirm_check")
+	for _, order := range []string{"marked", "marked-half"} {
+		w.post(t, "/payment/mark-as-paid", `{"order_id":"`+order+`"}`).result(t)
+	}
+	for _, order := range []string{"cancelled", "cancelled-half"} {
+		_, err := w.service.SetStatus(t.Context(), invoice.Act{Invoice: ids[order]}, invoice.StatusCancelled)
+		require.NoError(t, err)
+	}
+	same := func(order string) {
+		t.Helper()
+		records, err := w.store.History(t.Context(), ids[order])
+		require.NoError(t, err)
+		require.NotEmpty(t, records, order)
+		told, info := decode(t, records[len(records)-1].Message.Body), w.info(t, order)
+		for _, name := range []string{"status", "is_final", "from", "currency", "payer_currency"} {
+			require.Equal(t, told[name], info[name], "%s: %s", order, name)
+		}
+		for _, name := range []string{"payment_amount", "merchant_amount", "commission", "payer_amount", "payment_amount_usd"} {
+			amount := decimal.RequireFromString(told[name].(string))
+			require.Equal(t, amount.String(), decimal.RequireFromString(info[name].(string)).String(), "%s: %s", order, name)
+		}
+	}
+	same("seen")
+	w.chain.Mine(2)
+	w.eventually(t, "seen", "paid")
+	clock.add(2 * time.Hour)
+	w.chain.MineAt(clock.now())
+	w.eventually(t, "half", "wrong_amount")
+	w.eventually(t, "expired", "cancel")
+	for order := range ids {
+		same(order)
+	}
+}
+
 func TestRefreshOpensAnExpiredInvoiceAndChangesNothingElse(t *testing.T) {
 	clock := newClock()
 	w := newWorld(t, options{now: clock.now, service: func(c *invoice.Config) {

@@ -19,7 +19,7 @@ import (
 // as absent, numbers may be in strings, and truths may be true, 1, "1" and "true". And it says of every
 // parameter what is wrong with it. What is declared is what the tags of the struct say, as for the document:
 // required, minLength, maxLength, minimum, maximum, enum, default (of texts and integers), and the formats uri,
-// alpha_dash, uuid and date_time, which is "2006-01-02 15:04:05".
+// alpha_dash, uuid and date_time, which is one of timeLayouts.
 type form[T any] struct{ members []member }
 
 type member struct {
@@ -98,7 +98,7 @@ func (f form[T]) parse(members map[string]json.RawMessage) (T, error) {
 func readMembers(declared []member, from map[string]json.RawMessage, into reflect.Value, prefix string, bad invalid) {
 	for _, m := range declared {
 		raw := from[m.name]
-		if absent(raw) {
+		if absent(raw) || m.nothing(raw) {
 			if m.required {
 				bad.add(prefix+m.name, "required")
 			}
@@ -119,6 +119,16 @@ func absent(raw json.RawMessage) bool {
 	}
 	var text string
 	return raw[0] == '"' && json.Unmarshal(raw, &text) == nil && strings.TrimSpace(text) == ""
+}
+
+// nothing reports whether a value is the zero that programs send for a number that they have not set, where it can be no
+// value: the number may be left out, and must be more than 0.
+func (m member) nothing(raw json.RawMessage) bool {
+	if m.required || m.minimum == nil || m.minimum.Sign() <= 0 {
+		return false
+	}
+	n, rule := member{}.readNumber(raw, "numeric")
+	return rule == "" && n.IsZero()
 }
 
 // read sets a field, or answers the rule that the value breaks.

@@ -7,10 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"time"
+	"unicode/utf8"
 
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/webhook"
 )
 
 // perPage is how many invoices a page of the history has.
@@ -22,8 +23,8 @@ type listQuery struct {
 
 // listRequest is the body of POST /payment/list.
 type listRequest struct {
-	DateFrom string `json:"date_from" schema:"format=date_time" doc:"2006-01-02 15:04:05, in UTC+3; from then on"`
-	DateTo   string `json:"date_to" schema:"format=date_time" doc:"2006-01-02 15:04:05, in UTC+3; up to the end of that second"`
+	DateFrom string `json:"date_from" schema:"format=date_time" doc:"2006-01-02 15:04:05 in UTC+3, or as in RFC 3339, or a day; from then on"`
+	DateTo   string `json:"date_to" schema:"format=date_time" doc:"As date_from; up to the end of that second, or of that day"`
 	Cursor   string `json:"cursor" schema:"maxLength=512" doc:"As in the query, which wins. What is no cursor is the first page"`
 }
 
@@ -75,6 +76,9 @@ func (a *api) list(r *httpapi.Request) (any, error) {
 	var params listQuery
 	if err := r.Bind(&params); err != nil {
 		if refused, ok := errors.AsType[*httpapi.FieldError](err); ok {
+			if !utf8.ValidString(r.URL.Query().Get(refused.Field)) {
+				return nil, broken(refused.Field, "string")
+			}
 			return nil, broken(refused.Field, "max.string")
 		}
 		return nil, err
@@ -83,13 +87,14 @@ func (a *api) list(r *httpapi.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := invoice.Query{Project: r.Project.ID, Uncounted: true}
+	q := invoice.Query{Project: r.Project.ID, Format: webhook.CryptomusName, Uncounted: true}
 	if in.DateFrom != "" {
-		q.CreatedAfter, _ = parseTime(in.DateFrom) // the form has parsed it
+		from, _ := parseTime(in.DateFrom) // the form has parsed it
+		q.CreatedAfter = from.first
 	}
 	if in.DateTo != "" {
-		q.CreatedBefore, _ = parseTime(in.DateTo)
-		q.CreatedBefore = q.CreatedBefore.Add(time.Second - 1)
+		to, _ := parseTime(in.DateTo)
+		q.CreatedBefore = to.last
 	}
 	at := parseCursor(cmp.Or(params.Cursor, in.Cursor))
 	found, err := a.page(r.Context(), q, at)
@@ -109,12 +114,12 @@ func (a *api) list(r *httpapi.Request) (any, error) {
 }
 
 // page answers up to one invoice more than a page has, from the cursor on in its direction. Nothing comes after
-// another project's invoice: when that was made is nobody's business.
+// another project's invoice, or another API's: when that was made is nobody's business.
 func (a *api) page(ctx context.Context, q invoice.Query, at *cursor) ([]invoice.Invoice, error) {
 	q.Sort, q.Limit = invoice.SortCreated, perPage+1
 	if at != nil {
 		q.After, q.Ascending = at.ID, !at.Next
-		if _, err := a.service.Invoice(ctx, q.Project, at.ID); errors.Is(err, invoice.ErrNotFound) {
+		if _, err := ours(a.service.Invoice(ctx, q.Project, at.ID)); errors.Is(err, invoice.ErrNotFound) {
 			return nil, nil
 		} else if err != nil {
 			return nil, err

@@ -91,8 +91,8 @@ func (a *api) existing(ctx context.Context, project string, in createRequest, re
 		return inv, refused
 	case err != nil:
 		return inv, fmt.Errorf("cryptomus: look for order: %w", err)
-	case inv.Terms.Standing:
-		return inv, broken("order_id", "unique") // a static wallet's
+	case inv.Terms.Standing || inv.Format != webhook.CryptomusName:
+		return inv, broken("order_id", "unique") // a static wallet's, or another API's
 	case in.IsRefresh == nil || !*in.IsRefresh || inv.State.Status != invoice.StatusExpired:
 		return inv, nil
 	}
@@ -115,7 +115,7 @@ func (a *api) createNew(ctx context.Context, project invoice.Project, in createR
 	if err != nil {
 		return invoice.Invoice{}, err
 	}
-	p.Project = project.ID
+	p.Project, p.MaxNew = project.ID, a.cfg.MaxNew
 	if p.Asset != "" {
 		percent := project.Discounts[p.Asset]
 		if in.DiscountPercent != nil {
@@ -136,9 +136,12 @@ func (a *api) createNew(ctx context.Context, project invoice.Project, in createR
 // plan finds out what is to be paid, and in what.
 func (a *api) plan(in createRequest) (plan, error) {
 	var p plan
-	code, network, target := strings.ToUpper(in.Currency), strings.ToLower(in.Network), strings.ToUpper(in.ToCurrency)
+	code, network, target := strings.ToUpper(in.Currency), a.network(in.Network), strings.ToUpper(in.ToCurrency)
 	priced := a.find(code, "")
-	_, fiat := a.service.FiatDecimals(code)
+	decimals, fiat := a.service.FiatDecimals(code)
+	if !fiat && len(priced) > 0 {
+		decimals = priced[0].asset.StepDecimals()
+	}
 	switch {
 	case !fiat && len(priced) == 0:
 		return p, errNoCurrency
@@ -153,12 +156,13 @@ func (a *api) plan(in createRequest) (plan, error) {
 		target = code
 	}
 	p.coins = a.find(target, network)
-	p.Price = invoice.Price{Currency: code, Amount: in.Amount.Decimal}
+	p.Price = invoice.Price{Currency: code, Amount: in.Amount.Meant(decimals).Decimal}
 	if !fiat {
 		if code == target {
 			priced = p.coins
 		}
-		p.Price.Currency = priced[0].Asset.Code
+		coin := priced[0].Asset
+		p.Price = invoice.Price{Currency: coin.Code, Amount: in.Amount.Meant(int32(coin.Decimals)).Decimal}
 		if in.Amount.GreaterThan(a.cfg.Maximum) {
 			return p, refusal("Maximum amount " + a.cfg.Maximum.String() + " " + code)
 		}
@@ -172,11 +176,14 @@ func (a *api) plan(in createRequest) (plan, error) {
 	return p, a.restrict(&p, in, target != "" || network != "")
 }
 
+// maxAccuracy is how many decimals a tolerance has at most.
+const maxAccuracy = 9
+
 // terms copies what needs no thought.
 func (a *api) terms(p *plan, in createRequest) {
 	tolerance := decimal.Zero
 	if in.Accuracy != nil {
-		tolerance = in.Accuracy.Decimal
+		tolerance = in.Accuracy.Meant(maxAccuracy).Decimal
 	}
 	p.OrderID, p.CallbackURL, p.Format = in.OrderID, in.URLCallback, webhook.CryptomusName
 	p.Tolerance, p.Window = &tolerance, time.Duration(*in.Lifetime)*time.Second
@@ -191,7 +198,7 @@ func (a *api) terms(p *plan, in createRequest) {
 	p.Data = map[string]string{}
 	for name, value := range map[string]string{
 		dataReturn: in.URLReturn, dataSuccess: in.URLSuccess, dataAdditional: in.AdditionalData,
-		dataTarget: strings.ToUpper(in.ToCurrency), dataNetwork: strings.ToLower(in.Network), dataReferral: in.FromReferralCode,
+		dataTarget: strings.ToUpper(in.ToCurrency), dataNetwork: a.network(in.Network), dataReferral: in.FromReferralCode,
 	} {
 		if value != "" {
 			p.Data[name] = value
@@ -207,12 +214,12 @@ func (a *api) restrict(p *plan, in createRequest, limited bool) error {
 		allowed = p.coins
 	}
 	for _, c := range allowed {
-		if len(in.Currencies) == 0 || slices.ContainsFunc(in.Currencies, c.chosen) {
+		if len(in.Currencies) == 0 || a.chosen(c, in.Currencies) {
 			p.Only = append(p.Only, string(c.Asset.ID))
 		}
 	}
 	for _, c := range a.currencies {
-		if slices.ContainsFunc(in.Except, c.chosen) {
+		if a.chosen(c, in.Except) {
 			p.Except = append(p.Except, string(c.Asset.ID))
 		}
 	}
@@ -226,8 +233,11 @@ func (a *api) restrict(p *plan, in createRequest, limited bool) error {
 	return nil
 }
 
-func (c currency) chosen(by choice) bool {
-	return strings.EqualFold(c.Code, by.Currency) && (by.Network == "" || strings.EqualFold(c.Network, by.Network))
+// chosen reports whether a list has the currency.
+func (a *api) chosen(c currency, list []choice) bool {
+	return slices.ContainsFunc(list, func(by choice) bool {
+		return strings.EqualFold(c.Code, by.Currency) && (by.Network == "" || c.Network == a.network(by.Network))
+	})
 }
 
 // refused turns a refusal of the core into one of the published documents.
@@ -249,8 +259,6 @@ func (a *api) refused(ctx context.Context, err error, in createRequest, p plan) 
 			return errNoTarget
 		}
 		return errNoCurrency
-	case "Format":
-		return errors.New("cryptomus: the Service's Notifier does not know the format " + webhook.CryptomusName)
 	}
 	if rule, known := fields[bad.Field]; known {
 		return broken(rule[0], rule[1])
@@ -300,14 +308,22 @@ func (a *api) byID(r *httpapi.Request, id, orderID string, none error) (invoice.
 func (a *api) lookUp(r *httpapi.Request, id, orderID string) (invoice.Invoice, error) {
 	switch {
 	case orderID != "":
-		return a.cfg.Store.InvoiceByOrder(r.Context(), r.Project.ID, orderID)
+		return ours(a.cfg.Store.InvoiceByOrder(r.Context(), r.Project.ID, orderID))
 	case id != "":
-		return a.service.Invoice(r.Context(), r.Project.ID, id)
+		return ours(a.service.Invoice(r.Context(), r.Project.ID, id))
 	}
 	bad := invalid{}
 	bad.add("uuid", "required_without")
 	bad.add("order_id", "required_without")
 	return invoice.Invoice{}, bad
+}
+
+// ours hides what another API of the project has made.
+func ours(inv invoice.Invoice, err error) (invoice.Invoice, error) {
+	if err == nil && inv.Format != webhook.CryptomusName {
+		return invoice.Invoice{}, fmt.Errorf("cryptomus: %s is not of this API: %w", inv.ID, invoice.ErrNotFound)
+	}
+	return inv, err
 }
 
 func (a *api) markAsPaid(r *httpapi.Request) (any, error) {

@@ -180,10 +180,16 @@ func TestListsBetweenDatesInUTC3(t *testing.T) {
 		`{"date_from":"2024-01-15 14:30:00"}`: "3 2 1", `{"date_from":"2024-01-15 14:30:01"}`: "3 2",
 		`{"date_to":"2024-01-15 14:30:00"}`: "1 0", `{"date_to":"2024-01-15 9:30:00"}`: "",
 		`{"date_from":"2024-01-15 14:00:00","date_to":"2024-01-15 16:00:00"}`: "2 1", `{"date_from":"","date_to":null}`: "3 2 1 0",
+		`{"date_from":"2024-01-15T14:30:00"}`: "3 2 1", `{"date_from":"2024-01-15T11:30:00Z"}`: "3 2 1", `{"date_from":"2024-01-15T11:30:01Z"}`: "3 2",
+		`{"date_from":"2024-01-15T12:30:00.5+01:00"}`: "3 2 1", `{"date_from":"2024-01-15T12:30:00.500000001+01:00"}`: "3 2",
+		`{"date_from":"2024-01-15 11:30:00.5Z"}`: "3 2 1", `{"date_from":"2024-01-15 14:30:00.500"}`: "3 2 1",
+		`{"date_to":"2024-01-15T11:30:00.499Z"}`: "0", `{"date_to":"2024-01-15T11:30:00.5Z"}`: "1 0", `{"date_to":"2024-01-15T11:30:00Z"}`: "1 0",
+		`{"date_from":"2024-01-15"}`: "3 2 1 0", `{"date_from":"2024-01-16"}`: "", `{"date_to":"2024-01-15"}`: "3 2 1 0", `{"date_to":"2024-01-14"}`: "",
+		`null`: "3 2 1 0", `[]`: "3 2 1 0", ` `: "3 2 1 0", ` null `: "3 2 1 0",
 	} {
 		require.Equal(t, want, w.list(t, "", body).orders(), body)
 	}
-	for _, bad := range []string{"2024-01-15", "15.01.2024 10:00:00", "2024-02-31 10:00:00", "2024-01-15T10:00:00Z", "yesterday"} {
+	for _, bad := range []string{"15.01.2024 10:00:00", "2024-02-31 10:00:00", "2024-02-31", "2024-01-15T10:00", "2024-01", "yesterday"} {
 		w.post(t, "/payment/list", `{"date_from":"`+bad+`"}`).breaks(t, "date_from", "regex")
 		w.post(t, "/payment/list", `{"date_to":"`+bad+`"}`).breaks(t, "date_to", "regex")
 	}
@@ -192,6 +198,7 @@ func TestListsBetweenDatesInUTC3(t *testing.T) {
 	}
 	nobodys := base64.RawURLEncoding.EncodeToString([]byte(`{"id":"` + unknownID + `","_pointsToNextItems":true}`))
 	require.Empty(t, w.list(t, "?cursor="+nobodys, "").orders(), "nothing comes after an unknown payment")
+	w.post(t, "/payment/list?cursor=%ff", "").breaks(t, "cursor", "string")
 	w.post(t, "/payment/list?cursor="+strings.Repeat("a", 513), "").breaks(t, "cursor", "max.string")
 	require.Equal(t, 400, w.post(t, "/payment/list?cursor=%zz", "").status)
 }
@@ -210,8 +217,8 @@ func TestBalanceIsNothingBecauseNothingIsHeld(t *testing.T) {
 	w := newWorld(t, options{})
 	wallet := w.post(t, "/wallet", `{"currency":"COIN","network":"sim","order_id":"w"}`).result(t)
 	body := string(w.post(t, "/balance", "{}").body)
-	require.Regexp(t, `^\{"state":0,"result":\[\{"balance":\{"merchant":\[\{"uuid":"[0-9a-f-]{36}","balance":"0\.00000000","currency_code":"COIN"\},`+
-		`\{"uuid":"[0-9a-f-]{36}","balance":"0\.00000000","currency_code":"USDT"\}\],"user":\[\]\}\}\]\}\n$`, body)
+	require.Regexp(t, `^\{"state":0,"result":\[\{"balance":\{"merchant":\[\{"uuid":"[0-9a-f-]{36}","balance":"0\.00000000","currency_code":"COIN","balance_usd":"0\.00"\},`+
+		`\{"uuid":"[0-9a-f-]{36}","balance":"0\.00000000","currency_code":"USDT","balance_usd":"0\.00"\}\],"user":\[\]\}\}\]\}\n$`, body)
 	require.Contains(t, body, wallet["wallet_uuid"])
 	other := w.send(t, w.api, w.request("POST", "/balance", w.rival, w.rival.payment, ""))
 	require.NotContains(t, string(other.body), wallet["wallet_uuid"])
@@ -224,8 +231,9 @@ func (w *world) get(t *testing.T, path string) answer {
 
 func TestExchangeRatesNeedNoKey(t *testing.T) {
 	w := newWorld(t, options{})
-	w.get(t, "/exchange-rate/coin/list").says(t, 200, `{"state":0,"result":[{"from":"COIN","to":"USD","course":"2000.00000000"},{"from":"COIN","to":"USDT","course":"2000.00000000"}]}`)
-	w.get(t, "/exchange-rate/USDT/list").says(t, 200, `{"state":0,"result":[{"from":"USDT","to":"USD","course":"1.00000000"},{"from":"USDT","to":"COIN","course":"0.00050000"}]}`)
+	w.get(t, "/exchange-rate/coin/list").says(t, 200, `{"state":0,"result":[{"from":"COIN","to":"USD","course":"2000.00000000"},{"from":"COIN","to":"EUR","course":"1800.00000000"},{"from":"COIN","to":"USDT","course":"2000.00000000"}]}`)
+	w.get(t, "/exchange-rate/USDT/list").says(t, 200, `{"state":0,"result":[{"from":"USDT","to":"USD","course":"1.00000000"},{"from":"USDT","to":"EUR","course":"0.90000000"},{"from":"USDT","to":"COIN","course":"0.00050000"}]}`)
+	w.get(t, "/exchange-rate/%ff/list").message(t, "The currency was not found")
 	w.get(t, "/exchange-rate/DOGE/list").message(t, "The currency was not found")
 	w.get(t, "/exchange-rate/USD/list").message(t, "The currency was not found")
 	w.get(t, "/exchange-rate/"+strings.Repeat("a", 3000)+"/list").message(t, "The currency was not found")
@@ -248,15 +256,16 @@ func TestQRCodes(t *testing.T) {
 		require.NoError(t, err)
 	}
 	open := w.create(t, `{"amount":"1","currency":"USD","order_id":"2"}`)["uuid"].(string)
-	w.post(t, "/payment/qr", `{"merchant_payment_uuid":"`+open+`"}`).message(t, "Payment not found")
+	w.post(t, "/payment/qr", `{"merchant_payment_uuid":"`+open+`"}`).message(t, "Payment has no address until a currency and a network are chosen")
+	w.post(t, "/payment/qr", `{"merchant_payment_uuid":"`+unknownID+`"}`).message(t, "Payment not found")
 	w.post(t, "/payment/qr", `{"merchant_payment_uuid":"`+wallet+`"}`).message(t, "Payment not found")
 	w.post(t, "/wallet/qr", `{"wallet_address_uuid":"`+id+`"}`).message(t, "Wallet not found")
 	w.post(t, "/payment/qr", `{}`).breaks(t, "merchant_payment_uuid", "required")
 	w.post(t, "/wallet/qr", `{"wallet_address_uuid":"x"}`).breaks(t, "wallet_address_uuid", "uuid")
 	w.post(t, "/payment/mark-as-paid", `{"order_id":"1"}`)
-	w.post(t, "/payment/qr", `{"merchant_payment_uuid":"`+id+`"}`).message(t, "Payment not found")
+	w.post(t, "/payment/qr", `{"merchant_payment_uuid":"`+id+`"}`).message(t, "Payment is closed")
 	w.post(t, "/wallet/block-address", `{"order_id":"w"}`)
-	w.post(t, "/wallet/qr", `{"wallet_address_uuid":"`+wallet+`"}`).message(t, "Wallet not found")
+	w.post(t, "/wallet/qr", `{"wallet_address_uuid":"`+wallet+`"}`).message(t, "Wallet is blocked")
 }
 
 func TestDiscountsOfCoins(t *testing.T) {

@@ -19,7 +19,7 @@ func (a *api) routes() []httpapi.Route {
 	}{
 		{either, "/payment/refund", "refundPayment", "Payments", "Refund a payment"},
 		{payment, "/wallet/blocked-address-refund", "refundBlockedAddress", "Wallets", "Refund what a blocked wallet got"},
-		{payout, "/test-webhook/payout", "testPayoutWebhook", "Webhooks", "Test the webhook of payouts"},
+		{either, "/test-webhook/payout", "testPayoutWebhook", "Webhooks", "Test the webhook of payouts"},
 		{payout, "/payout", "createPayout", "Payouts", "Pay out"},
 		{payout, "/payout/info", "getPayout", "Payouts", "Payout information"},
 		{payout, "/payout/list", "listPayouts", "Payouts", "Payout history"},
@@ -35,7 +35,7 @@ func (a *api) routes() []httpapi.Route {
 		out = append(out, httpapi.Route{
 			Method: "POST", Path: r.path, OperationID: r.id, Tag: r.tag, Auth: r.auth,
 			Summary: r.sum + " (forbidden: not served yet)", Status: http.StatusUnprocessableEntity,
-			Answer: messageFault{}, Faults: []int{http.StatusRequestEntityTooLarge},
+			Answer: messageFault{}, Ignored: true,
 			Handler: func(*httpapi.Request) (any, error) { return nil, errForbidden },
 		})
 	}
@@ -90,13 +90,12 @@ func (a *api) paymentRoutes(auth *httpapi.Scheme) []httpapi.Route {
 
 func (a *api) helperRoutes(auth *httpapi.Scheme) []httpapi.Route {
 	const tag = "Catalogue"
-	bodiless := []int{http.StatusRequestEntityTooLarge} // of what is signed
 	return []httpapi.Route{{
 		Method: "POST", Path: "/payment/services", OperationID: "listServices", Tag: tag, Auth: auth,
-		Summary: "What can be paid in", Answer: servicesAnswer{}, Faults: bodiless, Handler: a.services,
+		Summary: "What can be paid in", Answer: servicesAnswer{}, Ignored: true, Handler: a.services,
 	}, {
 		Method: "POST", Path: "/payment/discount/list", OperationID: "listDiscounts", Tag: tag, Auth: auth,
-		Summary: "Discounts of coins", Answer: discountsAnswer{}, Faults: bodiless, Handler: a.listDiscounts,
+		Summary: "Discounts of coins", Answer: discountsAnswer{}, Ignored: true, Handler: a.listDiscounts,
 	}, {
 		Method: "POST", Path: "/payment/discount/set", OperationID: "setDiscount", Tag: tag, Auth: auth,
 		Summary: "Set the discount of a coin", Body: discountRequest{}, AnyType: true,
@@ -104,7 +103,7 @@ func (a *api) helperRoutes(auth *httpapi.Scheme) []httpapi.Route {
 	}, {
 		Method: "POST", Path: "/balance", OperationID: "getBalance", Tag: tag, Auth: auth,
 		Summary: "What is held for the project: nothing, since payments go to its own addresses",
-		Answer:  balanceAnswer{}, Faults: bodiless, Handler: a.balance,
+		Answer:  balanceAnswer{}, Ignored: true, Handler: a.balance,
 	}, {
 		Method: "GET", Path: "/exchange-rate/{currency}/list", OperationID: "listRates", Tag: tag,
 		Summary: "What one unit of a coin costs", Params: ratePath{}, Answer: ratesAnswer{},

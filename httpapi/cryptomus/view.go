@@ -1,6 +1,7 @@
 package cryptomus
 
 import (
+	"errors"
 	"math/big"
 	"slices"
 	"strings"
@@ -24,7 +25,7 @@ type paymentObject struct {
 	PayerCurrency    *string  `json:"payer_currency" schema:"nullable"`
 	Currency         string   `json:"currency"`
 	Comments         **string `json:"comments,omitempty" schema:"nullable" doc:"Always null"`
-	MerchantAmount   *string  `json:"merchant_amount" schema:"nullable" doc:"What the merchant gets, less the commission, rounded down"`
+	MerchantAmount   *string  `json:"merchant_amount" schema:"nullable" doc:"What the merchant gets of what was paid, less the commission, rounded down; of what is asked for before that"`
 	Network          *string  `json:"network" schema:"nullable"`
 	Address          *string  `json:"address" schema:"nullable"`
 	From             *string  `json:"from" schema:"nullable" doc:"For display only: never refund to it"`
@@ -80,10 +81,28 @@ var moscow = time.FixedZone("", 3*60*60)
 // clockText writes a time as the published samples do.
 func clockText(t time.Time) string { return t.In(moscow).Format(time.RFC3339) }
 
-// timeLayout is how lists are asked for times.
-const timeLayout = "2006-01-02 15:04:05"
+// timeLayouts are how lists are asked for times: as the published documents have it, as programs write times, with any
+// fraction, and days. What has no offset is in UTC+3.
+var timeLayouts = []string{"2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02 15:04:05Z07:00", time.RFC3339, "2006-01-02"}
 
-func parseTime(text string) (time.Time, error) { return time.ParseInLocation(timeLayout, text, moscow) }
+// period is the time that a text names, from its first moment to its last: a second, what has a fraction a moment, a day.
+type period struct{ first, last time.Time }
+
+func parseTime(text string) (period, error) {
+	for _, layout := range timeLayouts {
+		at, err := time.ParseInLocation(layout, text, moscow)
+		switch {
+		case err != nil:
+		case layout == "2006-01-02":
+			return period{at, at.AddDate(0, 0, 1).Add(-1)}, nil
+		case strings.Contains(text, "."):
+			return period{at, at}, nil
+		default:
+			return period{at, at.Add(time.Second - 1)}, nil
+		}
+	}
+	return period{}, errors.New("no time")
+}
 
 // payment is an invoice as the wire has it; known is whether the client has seen it before.
 func (a *api) payment(inv invoice.Invoice, known bool) paymentObject {
@@ -130,9 +149,9 @@ func (a *api) amounts(out *paymentObject, inv invoice.Invoice, state webhook.Cry
 	if percent := inv.Terms.DiscountPercent.IntPart(); percent != 0 {
 		out.DiscountPercent = &percent
 	}
-	merchant := state.Credited
-	if !state.Final || state.Paid.Sign() == 0 {
-		merchant = q.Net()
+	merchant := state.Credited // as webhooks tell it
+	if !state.Final && state.Paid.Sign() == 0 {
+		merchant = q.Net() // there is still time
 	}
 	out.MerchantAmount = new(q.Asset.Decimal(merchant).RoundDown(8).StringFixed(8))
 	if known || state.Paid.Sign() > 0 {

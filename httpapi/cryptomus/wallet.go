@@ -93,8 +93,8 @@ func (a *api) createWallet(r *httpapi.Request) (any, error) {
 		switch {
 		case lookErr != nil:
 			return nil, err
-		case !first.Terms.Standing:
-			return nil, broken("order_id", "unique") // an invoice's
+		case !first.Terms.Standing || first.Format != webhook.CryptomusName:
+			return nil, broken("order_id", "unique") // an invoice's, or another API's
 		}
 		inv = first
 	}
@@ -106,7 +106,7 @@ func (a *api) createWallet(r *httpapi.Request) (any, error) {
 }
 
 func (a *api) newWallet(r *httpapi.Request, in walletRequest) (invoice.Invoice, error) {
-	coins := a.find(strings.ToUpper(in.Currency), strings.ToLower(in.Network))
+	coins := a.find(strings.ToUpper(in.Currency), a.network(in.Network))
 	if len(coins) == 0 {
 		return invoice.Invoice{}, errNoWalletService
 	}
@@ -164,13 +164,15 @@ func (a *api) paymentQR(r *httpapi.Request) (any, error) {
 		return nil, err
 	}
 	inv, err := a.byID(r, in.UUID, "", errNoPayment)
-	if err == nil && inv.State.Closed { // lest somebody pays twice
-		err = errNoPayment
-	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case inv.State.Closed: // lest somebody pays twice
+		return nil, errClosed
+	case inv.Quote == nil:
+		return nil, errNotChosen
 	}
-	return a.qr(inv, errNoPayment)
+	return a.qr(inv)
 }
 
 func (a *api) walletQR(r *httpapi.Request) (any, error) {
@@ -178,27 +180,29 @@ func (a *api) walletQR(r *httpapi.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	inv, err := a.service.Invoice(r.Context(), r.Project.ID, in.UUID)
-	if errors.Is(err, invoice.ErrNotFound) || err == nil && (!inv.Terms.Standing || inv.State.Closed) {
+	inv, err := ours(a.service.Invoice(r.Context(), r.Project.ID, in.UUID))
+	switch {
+	case errors.Is(err, invoice.ErrNotFound), err == nil && !inv.Terms.Standing:
 		return nil, errNoWallet
-	}
-	if err != nil {
+	case err != nil:
 		return nil, err
+	case inv.State.Closed:
+		return nil, errBlocked
 	}
-	return a.qr(inv, errNoWallet)
+	return a.qr(inv)
 }
 
 // qrScale is pixels per module, half of the encoder's default: pages enlarge it without loss.
 const qrScale = 4
 
 // qr is what a wallet scans to pay.
-func (a *api) qr(inv invoice.Invoice, nothing error) (any, error) {
+func (a *api) qr(inv invoice.Invoice) (any, error) {
 	uri, err := a.service.PaymentURI(inv)
 	if err != nil {
 		return nil, fmt.Errorf("cryptomus: QR code: %w", err)
 	}
 	if uri == "" {
-		return nil, nothing
+		return nil, errNoQR
 	}
 	code, err := qr.Encode(uri, qr.M)
 	if err != nil {

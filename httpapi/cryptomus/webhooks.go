@@ -79,7 +79,7 @@ func (a *api) byTx(r *httpapi.Request, txID string) (invoice.Invoice, error) {
 	if err != nil {
 		return invoice.Invoice{}, err
 	}
-	found = slices.DeleteFunc(found, func(inv invoice.Invoice) bool { return inv.Terms.Standing })
+	found = slices.DeleteFunc(found, func(inv invoice.Invoice) bool { return inv.Terms.Standing || inv.Format != webhook.CryptomusName })
 	if len(found) == 0 {
 		return invoice.Invoice{}, errNoPayment
 	}
@@ -136,7 +136,7 @@ func (a *api) testWebhook(kind string) func(*httpapi.Request) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		coins := a.find(strings.ToUpper(in.Currency), strings.ToLower(in.Network))
+		coins := a.find(strings.ToUpper(in.Currency), a.network(in.Network))
 		switch {
 		case a.cfg.TestClient == nil:
 			return nil, errForbidden
@@ -167,7 +167,7 @@ func (a *api) nameTest(r *httpapi.Request, test *webhook.CryptomusTest) error {
 		}
 		return nil
 	}
-	inv, err := a.service.Invoice(r.Context(), r.Project.ID, test.UUID)
+	inv, err := ours(a.service.Invoice(r.Context(), r.Project.ID, test.UUID))
 	switch wallet := test.Type == "wallet"; {
 	case errors.Is(err, invoice.ErrNotFound), err == nil && inv.Terms.Standing != wallet:
 		if wallet {

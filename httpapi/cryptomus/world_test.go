@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/big"
 	"net/http"
@@ -252,6 +253,9 @@ func (w *world) post(t testing.TB, path, body string) answer {
 // send makes a request and checks what holds for every answer.
 func (w *world) send(t testing.TB, api *httpapi.API, r *http.Request) answer {
 	t.Helper()
+	sent, err := io.ReadAll(r.Body)
+	require.NoError(t, err)
+	r.Body = io.NopCloser(bytes.NewReader(sent))
 	rec := httptest.NewRecorder()
 	api.ServeHTTP(rec, r)
 	out := answer{rec.Code, rec.Header(), rec.Body.Bytes()}
@@ -264,6 +268,9 @@ func (w *world) send(t testing.TB, api *httpapi.API, r *http.Request) answer {
 		}
 	}
 	contract.Fits(t, api, r, out.status, out.header, out.body)
+	if out.status == http.StatusOK {
+		contract.Takes(t, api, r, sent)
+	}
 	return out
 }
 

@@ -190,16 +190,29 @@ func TestWhatGoesWrongInsideIsLoggedAndNotSent(t *testing.T) {
 	require.Contains(t, w.log.String(), "table invoices is gone")
 	require.Contains(t, w.log.String(), got.header.Get("X-Request-Id"))
 
-	w = newWorld(t, options{service: func(c *invoice.Config) {
-		notifier, err := webhook.NewNotifier(webhook.Standard())
-		require.NoError(t, err)
-		c.Notifier = notifier
-	}})
-	w.do(t, "POST", w.invoices(), w.key, bodies["createInvoice"]).refused(t, 500)
-	require.Contains(t, w.log.String(), "does not know the format")
 	w = newWorld(t, options{service: func(c *invoice.Config) { c.MaxWindow = 60e9 }})
 	w.do(t, "POST", w.invoices(), w.key, bodies["createInvoice"]).refused(t, 500)
 	require.Contains(t, w.log.String(), "what clients do not choose")
+}
+
+func TestAServiceWithoutTheFormatIsRefused(t *testing.T) {
+	standard, err := webhook.NewNotifier(webhook.Standard())
+	require.NoError(t, err)
+	for name, notifier := range map[string]invoice.Notifier{"no notifier": nil, "another format": standard} {
+		w, err := openWorld(options{service: func(c *invoice.Config) { c.Notifier = notifier }})
+		require.NoError(t, err)
+		_, err = cryptosteroid.New(w.config(options{}))
+		require.ErrorContains(t, err, "the Service's Notifier has no format cryptosteroid: give it webhook.CryptoSteroid", name)
+	}
+}
+
+func TestABusyStoreIs503AndSaysWhenToComeBack(t *testing.T) {
+	w := newWorld(t, options{})
+	w.store.Break(fmt.Errorf("sqlite: %w", invoice.ErrBusy))
+	got := w.do(t, "GET", w.invoices()+"/"+unknownID, "", "")
+	require.Equal(t, "Too much happened at once. Please try again.", got.refused(t, 503))
+	require.Equal(t, "5", got.header.Get("Retry-After"))
+	require.NotContains(t, w.log.String(), "level=ERROR")
 }
 
 func TestA41_TooManyRequestsAre429AndSayWhenToComeBack(t *testing.T) {

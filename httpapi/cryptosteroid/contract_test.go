@@ -10,6 +10,8 @@ import (
 	"github.com/cointill/cointill/httpapi/cryptosteroid"
 	"github.com/cointill/cointill/httpapi/internal/contract"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/webhook"
+	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 )
 
@@ -25,6 +27,9 @@ func subject(t testing.TB) contract.Subject {
 	own := []string{"OWN", w.rival, "WALLET", cryptosteroid.WalletID(w.rival, "BTC")}
 	ids := strings.NewReplacer(append(own, "{merchant}", w.shop, "{wallet}", cryptosteroid.WalletID(w.shop, "BTC"), "OVER", w.over(t), "INVOICE", id, "ADDRESS", address)...)
 	lost := strings.NewReplacer(append(own, "{merchant}", unknownID, "{wallet}", unknownID, "INVOICE", unknownID, "ADDRESS", unknownID)...)
+	theirs, theirAddress, token := w.sibling(t)
+	siblings := strings.NewReplacer(append(own, "{merchant}", w.shop, "{wallet}", cryptosteroid.WalletID(w.shop, "BTC"), "OVER", theirs, "INVOICE", theirs, "ADDRESS", theirAddress)...)
+	gone := strings.NewReplacer(append(own, "{merchant}", w.shop, "{wallet}", cryptosteroid.WalletID(w.shop, "BTC"), "INVOICE", unknownID, "ADDRESS", unknownID)...)
 	others := map[contract.Caller]string{contract.Rival: w.other, contract.Stranger: strings.Repeat("0", 64)}
 	return contract.Subject{
 		API: func(limit httpapi.Limit, replies httpapi.Replies) *httpapi.API {
@@ -32,14 +37,36 @@ func subject(t testing.TB) contract.Subject {
 		},
 		Request: func(route httpapi.Route, e contract.Exercise) *http.Request {
 			ids := ids
-			if e.Lost {
+			switch {
+			case e.As == contract.Sibling && e.Lost:
+				ids = gone
+			case e.As == contract.Sibling:
+				ids = siblings
+			case e.Lost:
 				ids = lost
 			}
 			return w.request(route.Method, ids.Replace(e.Target), cmp.Or(others[e.As], w.key), e.Body)
 		},
 		Strip: func(r *http.Request) { r.Header.Del("X-Api-Key") },
 		Store: w.store, Exercises: w.exercises(), Secrets: []string{id, address, w.shop, w.key, secret},
+		Siblings: []string{theirs, theirAddress, token},
 	}
+}
+
+// sibling makes an invoice and an address of the shop's project by another API, whose callback URLs have a token in them.
+func (w *world) sibling(t testing.TB) (id, address, token string) {
+	t.Helper()
+	token = "token-of-another-api"
+	inv, err := w.service.Create(t.Context(), invoice.Request{
+		Project: w.shop, OrderID: "another", Price: invoice.Price{Currency: "EUR", Amount: decimal.NewFromInt(70)}, Asset: "BTC",
+		CallbackURL: "https://shop.example/hook?token=" + token, Format: webhook.ItisPay().Name(),
+	})
+	require.NoError(t, err)
+	standing, err := w.service.CreateStanding(t.Context(), invoice.Deposit{
+		Project: w.shop, Asset: "BTC", CallbackURL: inv.CallbackURL, Format: inv.Format,
+	})
+	require.NoError(t, err)
+	return inv.ID, standing.ID, token
 }
 
 // over makes an invoice that can no longer be paid.

@@ -61,7 +61,7 @@ func New(cfg Config) (*httpapi.API, error) {
 		Title: "Merchant Invoices API", Version: "1.0.0",
 		Description: "Invoices in fiat money that are paid in cryptocurrency, and deposit addresses.",
 		Routes:      a.routes(key),
-		Fault:       fault, FaultBody: faultBody{}, Invalid: http.StatusBadRequest,
+		Fault:       a.fault, FaultBody: faultBody{}, Invalid: http.StatusBadRequest,
 		Limit: cfg.Limit, ClientIP: cfg.ClientIP, Replies: cfg.Replies, Now: cfg.Now, Logger: cfg.Logger, Meter: cfg.Meter,
 	})
 }
@@ -72,6 +72,8 @@ func newAPI(cfg Config) (*api, error) {
 		return nil, errors.New("Service is required")
 	case cfg.Projects == nil:
 		return nil, errors.New("Projects is required")
+	case !slices.Contains(cfg.Service.Formats(), webhook.CryptoSteroidName):
+		return nil, errors.New("the Service's Notifier has no format " + webhook.CryptoSteroidName + ": give it webhook.CryptoSteroid")
 	case cfg.MaxNew < 0:
 		return nil, errors.New("MaxNew must not be negative")
 	case len(cfg.View.Methods) == 0:

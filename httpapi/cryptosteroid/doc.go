@@ -44,7 +44,8 @@
 //
 //   - The answer to POST has the status 201.
 //   - fiatAmount is a decimal number in a string, or a JSON number, and is read digit by digit. It is answered as it was
-//     written, without an exponent: "100.10" stays so. More decimals than the currency has are refused.
+//     written, without an exponent: "100.10" stays so. More decimals than the currency has are refused,
+//     but "29.949999999999999", a double that is meant to be shorter, is 29.95 (see httpapi.Number.Meant).
 //   - externalId need not be unique: nothing says so. Two invoices may have the same.
 //   - description may have lines, and up to 1024 characters.
 //   - secret is required with processingUrl and may be absent or empty otherwise; it is kept only with a processingUrl. It
@@ -94,10 +95,11 @@
 //	405  see the header Allow
 //	409  the payment method can no longer be chosen
 //	413  more than 64 KiB
-//	415  the Content-Type is not application/json
+//	415  the Content-Type is not application/json in UTF-8, or the body is compressed
 //	429  too many invoices are NEW, or too many requests
-//	500  logged with the X-Request-Id of the answer
-//	503  no exchange rate, no free address, or too much happened at once; try again
+//	500  logged to Config.Logger with the X-Request-Id of the answer
+//	503  no exchange rate, no free address, too much happened at once, or the store is busy; try again, see the header
+//	     Retry-After
 //
 // # What it does not do
 //

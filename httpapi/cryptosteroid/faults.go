@@ -1,13 +1,14 @@
 package cryptosteroid
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
-	"github.com/cointill/cointill/webhook"
 )
 
 // faultBody is the body of every error.
@@ -18,8 +19,8 @@ type faultBody struct {
 }
 
 // fault is the table from errors to answers. Only what is meant for clients gets into a message.
-func fault(err error) (int, any) {
-	status, message := http.StatusInternalServerError, "Something went wrong. It was logged."
+func (a *api) fault(err error) (int, any) {
+	status, message := http.StatusInternalServerError, a.wrong()
 	if refused, ok := errors.AsType[*httpapi.Error](err); ok {
 		status, message = refused.Status, refused.Message
 	} else if invalid, ok := errors.AsType[*httpapi.FieldError](err); ok {
@@ -38,10 +39,18 @@ func fault(err error) (int, any) {
 		status, message = http.StatusServiceUnavailable, "There is no exchange rate now. Please try again."
 	case errors.Is(err, invoice.ErrNoAddress):
 		status, message = http.StatusServiceUnavailable, "No address is free now. Please try again."
-	case errors.Is(err, invoice.ErrConflict):
+	case errors.Is(err, invoice.ErrConflict), errors.Is(err, invoice.ErrBusy):
 		status, message = http.StatusServiceUnavailable, "Too much happened at once. Please try again."
 	}
 	return status, faultBody{status, message, http.StatusText(status)}
+}
+
+// wrong says that something went wrong inside, and that it was logged if it was.
+func (a *api) wrong() string {
+	if log := a.cfg.Logger; log != nil && log.Enabled(context.Background(), slog.LevelError) {
+		return "Something went wrong. It was logged."
+	}
+	return "Something went wrong."
 }
 
 // fields are the names on the wire of what the core refuses, by its Go fields and parameters. What is not among them
@@ -66,9 +75,6 @@ func renamed(err error, names map[string]string) error {
 	}
 	if name, known := names[invalid.Field]; known {
 		return &httpapi.FieldError{Field: name, Reason: invalid.Reason}
-	}
-	if invalid.Field == "Format" {
-		return errors.New("cryptosteroid: the Service's Notifier does not know the format " + webhook.CryptoSteroidName)
 	}
 	return errors.New("cryptosteroid: the Service refuses what clients do not choose: " + invalid.Error())
 }

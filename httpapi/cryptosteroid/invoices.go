@@ -78,9 +78,11 @@ func (a *api) create(r *httpapi.Request) (any, error) {
 
 // request is what the body asks of the Service.
 func (a *api) request(in createRequest) (invoice.Request, error) {
-	if _, known := a.service.FiatDecimals(in.FiatCurrency); !known {
+	decimals, known := a.service.FiatDecimals(in.FiatCurrency)
+	if !known {
 		return invoice.Request{}, &httpapi.FieldError{Field: "fiatCurrency", Reason: "is not supported"}
 	}
+	in.FiatAmount = in.FiatAmount.Meant(decimals)
 	extra, err := in.extra()
 	if err != nil {
 		return invoice.Request{}, err

@@ -45,6 +45,7 @@ func TestA35_AmountsAreTakenAsStringsAndAsNumbers(t *testing.T) {
 	for amount, want := range map[string]string{
 		`"100.10"`: "100.10", `100.10`: "100.10", `"100"`: "100", `100.0`: "100.0", `1.001e2`: "100.1", `"1E+2"`: "100",
 		`"999999999999999999.99"`: "999999999999999999.99", `0.01`: "0.01", `"12.340000"`: "12.340000",
+		`29.949999999999999`: "29.95", `"3.3000000000000003"`: "3.30", `434.99999999999994`: "435.00",
 	} {
 		got := w.create(t, `{"fiatCurrency":"EUR","description":"x","fiatAmount":`+amount+`}`)
 		require.Equal(t, want, got.text(t, "fiatAmount"), amount)
@@ -89,6 +90,7 @@ var badCreations = []struct {
 	{name: "amount zero", body: `{"fiatCurrency":"EUR","description":"x","fiatAmount":"0.00"}`, says: "fiatAmount must be more than 0"},
 	{name: "amount negative", body: `{"fiatCurrency":"EUR","description":"x","fiatAmount":"-1"}`, says: "fiatAmount"},
 	{name: "amount of cents of cents", body: `{"fiatCurrency":"EUR","description":"x","fiatAmount":"1.001"}`, says: "fiatAmount must not have more than 2 decimals"},
+	{name: "half a cent", body: `{"fiatCurrency":"EUR","description":"x","fiatAmount":25.005}`, says: "fiatAmount must not have more than 2 decimals"},
 	{name: "exponent bomb", body: `{"fiatCurrency":"EUR","description":"x","fiatAmount":1e999999999}`, says: "decimal number"},
 	{name: "largest exponent that is read", body: `{"fiatCurrency":"EUR","description":"x","fiatAmount":"1e99"}`, says: "fiatAmount is too large"},
 	{name: "smallest exponent that is read", body: `{"fiatCurrency":"EUR","description":"x","fiatAmount":"1e-99"}`, says: "decimals"},
@@ -132,6 +134,7 @@ var badCreations = []struct {
 	{name: "null", body: `null`, says: "object"},
 	{name: "duplicate key", body: `{` + valid + `,"fiatAmount":"1"}`, says: `"fiatAmount" twice`},
 	{name: "bad UTF-8", body: "{\"description\":\"\xff\"}", says: "UTF-8"},
+	{name: "half a surrogate pair", body: `{` + valid + `,"externalId":"\ud83d"}`, says: "not valid Unicode"},
 	{name: "deep nesting", body: `{` + valid + `,"x":` + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + `}`, says: "nested"},
 	{name: "2 MB", body: `{"description":"` + strings.Repeat("a", 2<<20) + `"}`, status: 413, says: "bytes"},
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -281,6 +282,9 @@ func (w *world) do(t testing.TB, method, path, key, body string) answer {
 // send makes a request and checks what holds for every answer: no secret is in it, or in the log.
 func (w *world) send(t testing.TB, api *httpapi.API, r *http.Request) answer {
 	t.Helper()
+	sent, err := io.ReadAll(r.Body)
+	require.NoError(t, err)
+	r.Body = io.NopCloser(bytes.NewReader(sent))
 	rec := httptest.NewRecorder()
 	api.ServeHTTP(rec, r)
 	out := answer{rec.Code, rec.Header(), rec.Body.Bytes()}
@@ -297,6 +301,9 @@ func (w *world) send(t testing.TB, api *httpapi.API, r *http.Request) answer {
 	}
 	if r.Method != http.MethodHead {
 		contract.Fits(t, api, r, out.status, out.header, out.body)
+	}
+	if out.status < 300 && len(sent) > 0 {
+		contract.Takes(t, api, r, sent)
 	}
 	return out
 }

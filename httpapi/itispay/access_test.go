@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -115,6 +116,34 @@ func TestDepositsAreNoInvoices(t *testing.T) {
 	w.do(t, "POST", "/webhooks/resend", w.key, `{"order_id":"customer"}`).refused(t, 404, "not_found")
 	require.Equal(t, "[]", w.do(t, "GET", "/invoices", w.key, "").text(t, "items"))
 	require.Equal(t, "[]", w.do(t, "GET", "/admin/invoices?search=customer", w.admin, "").text(t, "items"))
+}
+
+// Order ids are the project's, invoices each API's own.
+func TestWhatAnotherAPIOfTheProjectHasMadeIsNotThere(t *testing.T) {
+	w := newWorld(t, options{service: told})
+	id, token := w.sibling(t, "another-7")
+	mine := w.told(t, "8", "https://example.com/hook")
+	for version, api := range w.apis(t) {
+		for _, path := range []string{"/invoices", "/archived"} {
+			got := w.send(t, api, w.request("POST", path, w.key, `{"order_id":"another-7","fiat_amount":100,"currency":"SIM"}`))
+			message := got.refused(t, 409, "conflict")
+			require.NotContains(t, message, id, version)
+			require.Contains(t, w.send(t, api, w.request("POST", path, w.key, `{"order_id":"8","fiat_amount":100,"currency":"SIM"}`)).refused(t, 409, "conflict"), mine)
+		}
+		w.send(t, api, w.request("GET", "/invoices/"+id, w.key, "")).refused(t, 404, "not_found")
+		w.send(t, api, w.request("PATCH", "/invoices/"+id, w.key, `{"status":"cancelled"}`)).refused(t, 404, "not_found")
+		w.send(t, api, w.request("POST", "/webhooks/simulate", w.key, simulation(id, "completed"))).refused(t, 404, "not_found")
+		list := w.send(t, api, w.request("GET", "/invoices", w.key, ""))
+		require.NotContains(t, string(list.body), token)
+		require.Equal(t, "1", fmt.Sprint(list.object(t)["pagination"].(map[string]any)["total_records"]))
+	}
+	w.do(t, "GET", "/public/invoices/"+id, "", "").refused(t, 404, "not_found")
+	w.do(t, "GET", "/admin/invoices/"+id, w.admin, "").refused(t, 404, "not_found")
+	w.do(t, "POST", "/webhooks/resend", w.key, `{"order_id":"another-7"}`).refused(t, 404, "not_found")
+	require.Equal(t, "[]", w.do(t, "GET", "/admin/invoices?search=another-7", w.admin, "").text(t, "items"))
+	inv, err := w.service.Invoice(t.Context(), w.project, id)
+	require.NoError(t, err)
+	require.Equal(t, invoice.StatusNew, inv.State.Status)
 }
 
 func TestAKeyIsLimitedToItsAddresses(t *testing.T) {
@@ -232,10 +261,26 @@ func TestWhatGoesWrongInsideIsLoggedAndNotSent(t *testing.T) {
 	w := newWorld(t, options{})
 	w.store.Break(errors.New("table invoices is gone"))
 	got := w.do(t, "GET", "/invoices", w.key, "")
-	require.NotContains(t, got.refused(t, 500, "internal_error"), "table")
+	require.Equal(t, "Something went wrong. It was logged.", got.refused(t, 500, "internal_error"))
 	require.Contains(t, w.log.String(), "level=ERROR")
 	require.Contains(t, w.log.String(), "table invoices is gone")
 	require.Contains(t, w.log.String(), got.header.Get("X-Request-Id"))
+}
+
+func TestNothingIsSaidToBeLoggedThatIsNot(t *testing.T) {
+	w := newWorld(t, options{})
+	for name, logger := range map[string]*slog.Logger{
+		"none": nil, "of nothing": slog.New(slog.DiscardHandler),
+		"of less": slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelError + 1})),
+	} {
+		api := w.newAPI(t, func(c *itispay.Config) { c.Logger = logger })
+		w.store.Break(errors.New("table invoices is gone"))
+		got := w.send(t, api, w.request("GET", "/rates", "", ""))
+		require.Equal(t, 200, got.status)
+		got = w.send(t, api, w.request("GET", "/invoices", w.key, ""))
+		require.Equal(t, "Something went wrong.", got.refused(t, 500, "internal_error"), name)
+		w.store.Break(nil)
+	}
 }
 
 func TestAClientThatWentAwayIsNoError(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/big"
 	"net/http"
 	"slices"
 	"strings"
@@ -46,9 +45,9 @@ type adminInvoice struct {
 	CurrencyPaid        string             `json:"currency_paid,omitempty" doc:"What most of the money came in, if it is another currency"`
 	RateCreated         *httpapi.Number    `json:"rate_created,omitempty" doc:"Fiat for one unit of the currency when the invoice was quoted; absent if none was needed"`
 	CryptoAmount        httpapi.Number     `json:"crypto_amount"`
-	CryptoUnits         *big.Int           `json:"crypto_amount_in_units,omitempty"`
+	CryptoUnits         *int64             `json:"crypto_amount_in_units,omitempty" schema:"format=int64" doc:"Absent when it does not fit 64 bits"`
 	PaidAmount          *httpapi.Number    `json:"actual_crypto_amount_paid,omitempty"`
-	PaidUnits           *big.Int           `json:"actual_crypto_amount_paid_in_units,omitempty"`
+	PaidUnits           *int64             `json:"actual_crypto_amount_paid_in_units,omitempty" schema:"format=int64" doc:"Absent when it does not fit 64 bits"`
 	AllowedErrorPercent *int64             `json:"allowed_error_percent,omitempty"`
 	OrderName           string             `json:"order_name"`
 	ExpireMin           *int64             `json:"expire_min,omitempty"`
@@ -129,7 +128,7 @@ func (a *api) adminList(r *httpapi.Request) (any, error) {
 		}
 	}
 	page, err := a.service.List(r.Context(), invoice.Query{
-		Status: invoice.Status(in.Status), AssetCode: code, Fiat: in.FiatCurrency, Search: in.Search, SearchProjects: owned,
+		Format: Format, Status: invoice.Status(in.Status), AssetCode: code, Fiat: strings.ToUpper(in.FiatCurrency), Search: in.Search, SearchProjects: owned,
 		Sort: invoice.Sort(in.SortBy), Ascending: in.SortOrder == "asc",
 		Offset: (in.Page - 1) * in.PageSize, Limit: in.PageSize,
 	})

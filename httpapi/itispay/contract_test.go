@@ -10,6 +10,8 @@ import (
 	"github.com/cointill/cointill/httpapi/internal/contract"
 	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/webhook"
+	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 )
 
@@ -96,6 +98,8 @@ func subject(t testing.TB, build func(itispay.Config) (*httpapi.API, error)) con
 	require.Equal(t, 200, w.do(t, "PATCH", "/invoices/"+done, w.key, `{"status":"expired"}`).status)
 	ids := strings.NewReplacer("LIVE", live, "TOLD", done, "ORDER", "told")
 	lost := strings.NewReplacer("LIVE", unknownID, "TOLD", unknownID, "ORDER", "nothing")
+	theirs, token := w.sibling(t, "sibling")
+	siblings := strings.NewReplacer("LIVE", theirs, "TOLD", theirs, "ORDER", "sibling")
 	keys := map[string]string{"": w.key, office: w.admin, account: accountKey}
 	others := map[contract.Caller]string{contract.Rival: w.other, contract.Stranger: strings.Repeat("0", 64)}
 	return contract.Subject{
@@ -109,23 +113,39 @@ func subject(t testing.TB, build func(itispay.Config) (*httpapi.API, error)) con
 		},
 		Request: func(route httpapi.Route, e contract.Exercise) *http.Request {
 			ids := ids
-			if e.Lost {
+			switch {
+			case e.Lost:
 				ids = lost
+			case e.As == contract.Sibling:
+				ids = siblings
 			}
 			return w.request(route.Method, ids.Replace(e.Target), cmp.Or(others[e.As], keys[e.Who]), ids.Replace(e.Body))
 		},
 		Strip: func(r *http.Request) { r.Header.Del("Api-Key") },
 		Store: w.store, Exercises: exercises, Unreachable: unreachable,
-		Secrets: []string{live, done, w.project, w.key},
+		Secrets: []string{live, done, w.project, w.key}, Siblings: []string{theirs, token},
 	}
+}
+
+// sibling makes an invoice of the shop's project by another API, whose callback URL has a token in it.
+func (w *world) sibling(t testing.TB, order string) (id, token string) {
+	token = "token-of-another-api"
+	inv, err := w.service.Create(t.Context(), invoice.Request{
+		Project: w.project, OrderID: order, Price: invoice.Price{Currency: "EUR", Amount: decimal.NewFromInt(7)}, Asset: "SIM",
+		CallbackURL: "https://shop.example/hook?token=" + token, Format: webhook.CryptomusName,
+	})
+	require.NoError(t, err)
+	return inv.ID, token
 }
 
 // beyondSchema are bad creations that the schema of the body lets pass: it cannot say what they break.
 var beyondSchema = []string{
-	"no amount", "both amounts", "crypto negative", "1e400", "too many digits", "more than everything", "cents of cents",
-	"less than a base unit", "below the minimum", "crypto below the minimum", "unknown currency", "currency in lower case",
-	"fiat as currency", "order of spaces", "order with NUL", "tolerance 100", "years", "callback without host",
+	"no amount", "both amounts", "amounts null", "crypto negative", "1e400", "too many digits", "more than everything", "half a cent", "half a cent as a double",
+	"cents of cents",
+	"less than a base unit", "below the minimum", "crypto below the minimum", "unknown currency",
+	"fiat as currency", "order of spaces", "order with NUL", "tolerance 100", "callback without host",
 	"callback to a file", "trailing garbage", "two objects", "duplicate key", "duplicate key by escape", "bad UTF-8",
+	"half a surrogate pair", "half a surrogate pair in a name", "name with a tab", "name of lines", "order with a line",
 }
 
 // TestTheSchemaRefusesWhatTheDecoderRefuses compares the two on every bad creation.

@@ -2,10 +2,9 @@ package itispay
 
 import (
 	"errors"
-	"fmt"
+	"net/http"
 	"time"
 
-	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/invoice"
 	"github.com/shopspring/decimal"
@@ -20,7 +19,7 @@ type createRequest struct {
 	Currency     string          `json:"currency" schema:"required,minLength=1,maxLength=32" doc:"A currency_code of GET /currencies"`
 	AllowedError *int            `json:"allowed_error_percent" schema:"minimum=0,maximum=100" doc:"How much may be missing"`
 	OrderName    string          `json:"order_name" schema:"maxLength=255"`
-	ExpireMin    int             `json:"expire_min" schema:"minimum=1,maximum=5256000,default=30" doc:"Minutes to pay"`
+	ExpireMin    int             `json:"expire_min" schema:"minimum=1,default=30" doc:"Minutes to pay"`
 	CallbackURL  string          `json:"callback_url" schema:"format=uri,maxLength=2048"`
 }
 
@@ -46,15 +45,12 @@ func (a *api) create(r *httpapi.Request) (invoice.Invoice, error) {
 	if err != nil {
 		return invoice.Invoice{}, err
 	}
-	if most := a.service.MaxWindow() / time.Minute; time.Duration(in.ExpireMin) > most {
-		return invoice.Invoice{}, &httpapi.FieldError{Field: "expire_min", Reason: fmt.Sprintf("must be positive and at most %d", most)}
-	}
 	inv, err := a.service.Create(r.Context(), invoice.Request{
 		Project: r.Project.ID, OrderID: in.OrderID, Name: in.OrderName, Price: price, Asset: string(asset.ID),
 		CallbackURL: in.CallbackURL, Format: Format, Tolerance: a.tolerance(in.AllowedError),
-		AllowFullTolerance: a.cfg.AllowFullTolerance, Window: time.Duration(in.ExpireMin) * time.Minute,
+		AllowFullTolerance: a.cfg.AllowFullTolerance, MaxNew: a.cfg.MaxNew, Window: time.Duration(in.ExpireMin) * time.Minute,
 	})
-	return inv, refused(err, in.CryptoAmount != nil)
+	return inv, a.refused(r, err, in.CryptoAmount != nil)
 }
 
 func (a *api) createArchived(r *httpapi.Request) (invoice.Invoice, error) {
@@ -74,11 +70,17 @@ func (a *api) createArchived(r *httpapi.Request) (invoice.Invoice, error) {
 		Project: r.Project.ID, OrderID: in.OrderID, Name: in.OrderName, Price: price, Asset: string(asset.ID),
 		CallbackURL: in.CallbackURL, Format: Format, Tolerance: a.tolerance(in.AllowedError),
 	}, at)
-	return inv, refused(err, in.CryptoAmount != nil)
+	return inv, a.refused(r, err, in.CryptoAmount != nil)
 }
 
-// refused gives a refusal of the core its name on the wire, which for an amount is that of the one that was given.
-func refused(err error, crypto bool) error {
+// refused gives a refusal of the core its name on the wire, which for an amount is that of the one that was given. An
+// order id that another API of the project has given away is taken, and that is all that is said of it.
+func (a *api) refused(r *httpapi.Request, err error, crypto bool) error {
+	if taken, ok := errors.AsType[*invoice.DuplicateOrderError](err); ok {
+		if _, hidden := a.find(r.Context(), r.Project.ID, taken.Invoice); hidden != nil {
+			return &refusal{http.StatusConflict, faultBody{"conflict", "order_id is taken by what another API has made"}}
+		}
+	}
 	invalid, ok := errors.AsType[*invoice.InvalidError](err)
 	if ok && crypto && invalid.Field == "Price.Amount" && !errors.Is(err, invoice.ErrBelowMinimum) {
 		return &httpapi.FieldError{Field: "crypto_amount", Reason: invalid.Reason}
@@ -87,7 +89,7 @@ func refused(err error, crypto bool) error {
 }
 
 // price finds out what is asked for: exactly one of the two amounts.
-func (a *api) price(fiat *httpapi.Number, fiatCurrency string, crypto *httpapi.Number, code string) (invoice.Price, chain.Asset, error) {
+func (a *api) price(fiat *httpapi.Number, fiatCurrency string, crypto *httpapi.Number, code string) (invoice.Price, invoice.AssetConfig, error) {
 	var price invoice.Price
 	asset, known := a.asset(code)
 	switch {
@@ -99,13 +101,14 @@ func (a *api) price(fiat *httpapi.Number, fiatCurrency string, crypto *httpapi.N
 	if fiatCurrency == "" && fiat != nil {
 		fiatCurrency = "EUR"
 	}
-	if _, known := a.service.FiatDecimals(fiatCurrency); !known && fiatCurrency != "" {
+	decimals, known := a.service.FiatDecimals(fiatCurrency)
+	if !known && fiatCurrency != "" {
 		return price, asset, &httpapi.FieldError{Field: "fiat_currency", Reason: "is not supported"}
 	}
 	if crypto != nil {
-		return invoice.Price{Currency: asset.Code, Amount: crypto.Decimal}, asset, nil
+		return invoice.Price{Currency: asset.Code, Amount: crypto.Meant(asset.StepDecimals()).Decimal}, asset, nil
 	}
-	return invoice.Price{Currency: fiatCurrency, Amount: fiat.Decimal}, asset, nil
+	return invoice.Price{Currency: fiatCurrency, Amount: fiat.Meant(decimals).Decimal}, asset, nil
 }
 
 // tolerance answers what a request or the configuration says; nil for the Service's.

@@ -14,8 +14,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/httpapi/internal/contract"
 	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/webhook"
 	"github.com/stretchr/testify/require"
 )
 
@@ -66,6 +69,22 @@ func TestA35_AmountsAreTakenAsNumbersAndAsStrings(t *testing.T) {
 		require.Equal(t, "100.1", got.text(t, "fiat_amount"))
 		require.Equal(t, "0.05005", got.text(t, "crypto_amount"))
 	}
+}
+
+func TestAnAmountThatAProgramHasAsADoubleIsTheOneThatWasMeant(t *testing.T) {
+	w := newWorld(t, options{})
+	for i, c := range [][2]string{
+		{"29.949999999999999", "29.95"}, {"3.3000000000000003", "3.3"}, {"29.95", "29.95"}, {`"0.30000000000000004"`, "0.3"},
+	} {
+		got := w.create(t, fmt.Sprintf(`{"order_id":"%d","fiat_amount":%s,"currency":"SIM"}`, i, c[0]))
+		require.Equal(t, c[1], got.text(t, "fiat_amount"))
+		got = w.do(t, "POST", "/archived", w.key, fmt.Sprintf(`{"order_id":"%d old","fiat_amount":%s,"currency":"SIM"}`, i, c[0]))
+		require.Equal(t, c[1], got.text(t, "fiat_amount"))
+	}
+	got := w.create(t, `{"order_id":"coin","crypto_amount":13.300000000000001,"currency":"TOK"}`)
+	require.Equal(t, "13.3", got.text(t, "crypto_amount"))
+	got = w.create(t, `{"order_id":"exact","crypto_amount":3.3000000000000003,"currency":"SIM"}`)
+	require.Equal(t, "3.3", got.text(t, "crypto_amount"), "also in a currency that has the digits: nobody pays them")
 }
 
 // Digits are lost nowhere: an amount is what was asked for, or the next that a payer can type and a double can hold.
@@ -129,6 +148,8 @@ var badCreations = []struct {
 	{name: "amount is true", body: `{"order_id":"1","fiat_amount":true,"currency":"SIM"}`, says: "decimal number"},
 	{name: "amount is a list", body: `{"order_id":"1","fiat_amount":[1],"currency":"SIM"}`, says: "decimal number"},
 	{name: "amount is an object", body: `{"order_id":"1","fiat_amount":{"a":1},"currency":"SIM"}`, says: "decimal number"},
+	{name: "half a cent", body: `{"order_id":"1","fiat_amount":25.005,"currency":"SIM"}`, says: "more than 2 decimals"},
+	{name: "half a cent as a double", body: `{"order_id":"1","fiat_amount":25.004999999999999,"currency":"SIM"}`, says: "more than 2 decimals"},
 	{name: "cents of cents", body: `{"order_id":"1","fiat_amount":1.001,"currency":"SIM"}`, says: "more than 2 decimals"},
 	{name: "less than a base unit", body: `{"order_id":"1","crypto_amount":2.0000001,"currency":"TOK"}`, says: "more than 6 decimals"},
 	{name: "below the minimum", body: `{"order_id":"1","fiat_amount":0.99,"currency":"TOK"}`, says: "minimum of 2 TOK"},
@@ -136,7 +157,6 @@ var badCreations = []struct {
 	{name: "no currency", body: `{"order_id":"1","fiat_amount":1}`, says: "currency is required"},
 	{name: "empty currency", body: `{"order_id":"1","fiat_amount":1,"currency":""}`, says: "currency"},
 	{name: "unknown currency", body: `{"order_id":"1","fiat_amount":1,"currency":"BTC"}`, says: "currency is not supported"},
-	{name: "currency in lower case", body: `{"order_id":"1","fiat_amount":1,"currency":"sim"}`, says: "currency is not supported"},
 	{name: "fiat as currency", body: `{"order_id":"1","fiat_amount":1,"currency":"EUR"}`, says: "currency is not supported"},
 	{name: "long currency", body: `{"order_id":"1","fiat_amount":1,"currency":"` + strings.Repeat("A", 33) + `"}`, says: "currency"},
 	{name: "dollars", body: `{"order_id":"1","fiat_amount":1,"fiat_currency":"USD","currency":"SIM"}`, says: "fiat_currency must be one of EUR"},
@@ -178,6 +198,11 @@ var badCreations = []struct {
 	{name: "duplicate key by escape", body: `{"order_id":"1","fiat_amount":1,"fiat_\u0061mount":2,"currency":"SIM"}`, status: 400, says: "twice"},
 	{name: "duplicate key within", body: `{"order_id":"1","fiat_amount":1,"currency":"SIM","x":{"a":1,"a":2}}`, status: 400, says: "twice"},
 	{name: "bad UTF-8", body: "{\"order_id\":\"\xff\",\"fiat_amount\":1,\"currency\":\"SIM\"}", status: 400, says: "UTF-8"},
+	{name: "half a surrogate pair", body: `{"order_id":"\ud83d","fiat_amount":1,"currency":"SIM"}`, status: 400, says: "not valid Unicode"},
+	{name: "half a surrogate pair in a name", body: `{"order_id":"1","fiat_amount":1,"currency":"SIM","order_name":"a\ude00"}`, status: 400, says: "not valid Unicode"},
+	{name: "name with a tab", body: `{"order_id":"1","fiat_amount":1,"currency":"SIM","order_name":"a\tb"}`, says: "order_name must not have control characters"},
+	{name: "name of lines", body: `{"order_id":"1","fiat_amount":1,"currency":"SIM","order_name":"a\nb"}`, says: "order_name must not have control characters"},
+	{name: "order with a line", body: `{"order_id":"1\n","fiat_amount":1,"currency":"SIM"}`, says: "order_id must not have control characters"},
 	{name: "deep nesting", body: `{"order_id":"1","fiat_amount":1,"currency":"SIM","x":` + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + `}`, status: 400, says: "nested"},
 	{name: "bottomless", body: strings.Repeat(`{"a":`, 10000), status: 400},
 	{name: "2 MB", body: `{"order_id":"` + strings.Repeat("a", 2<<20) + `"}`, status: 413},
@@ -228,6 +253,8 @@ func TestContentTypeMustBeJSON(t *testing.T) {
 	w := newWorld(t, options{})
 	for contentType, want := range map[string]int{
 		"application/json": 201, "application/json; charset=utf-8": 201, "Application/JSON;charset=UTF-8": 201,
+		"application/json; charset=utf8": 201, `application/json;charset="utf-8"`: 201, "application/json; charset=UTF8": 201, "application/json;": 201,
+		"application/json ; charset=utf-8": 201, "application/json; charset=us-ascii": 201, "application/json; charset=utf-16": 415,
 		"": 415, "text/plain": 415, "application/x-www-form-urlencoded": 415, "application/json; charset=iso-8859-1": 415,
 		"application/jsonp": 415, "application/json;;;": 415,
 	} {
@@ -239,7 +266,57 @@ func TestContentTypeMustBeJSON(t *testing.T) {
 			got.refused(t, 415, "unsupported_media_type")
 		}
 	}
-	require.Equal(t, 3, w.count(t))
+	require.Equal(t, 9, w.count(t))
+	r := w.request("POST", "/invoices", w.key, `{"order_id":"zip","fiat_amount":1,"currency":"SIM"}`)
+	r.Header.Set("Content-Encoding", "gzip")
+	require.Equal(t, "The body must not be compressed.", w.send(t, w.api, r).refused(t, 415, "unsupported_media_type"))
+	r = w.request("POST", "/invoices", w.key, `{"order_id":"identity","fiat_amount":1,"currency":"SIM"}`)
+	r.Header.Set("Content-Encoding", "identity")
+	require.Equal(t, 201, w.send(t, w.api, r).status)
+}
+
+func TestAnIntegerMayHaveAFractionOfNothing(t *testing.T) {
+	w := newWorld(t, options{})
+	got := w.create(t, `{"order_id":"1","fiat_amount":1,"currency":"SIM","expire_min":30.0,"allowed_error_percent":5.00}`)
+	require.Equal(t, []string{"30", "5"}, []string{got.text(t, "expire_min"), got.text(t, "allowed_error_percent")})
+}
+
+func TestTheDocumentHasTheServicesLongestWindow(t *testing.T) {
+	for _, hours := range []int{24 * 30, 2} {
+		w := newWorld(t, options{service: func(c *invoice.Config) { c.MaxWindow = time.Duration(hours) * time.Hour }})
+		v1, err := itispay.NewV1(w.config(nil))
+		require.NoError(t, err)
+		for i, api := range []*httpapi.API{w.api, v1} {
+			most := contract.Of(t, api).Components.Schemas["CreateRequest"].Value.Properties["expire_min"].Value.Max
+			require.InDelta(t, hours*60, *most, 0)
+			body := func(order string, minutes int) string {
+				return fmt.Sprintf(`{"order_id":"%s %d","fiat_amount":1,"currency":"SIM","expire_min":%d}`, order, i, minutes)
+			}
+			require.Equal(t, 201, w.send(t, api, w.request("POST", "/invoices", w.key, body("most", hours*60))).status)
+			refused := w.send(t, api, w.request("POST", "/invoices", w.key, body("more", hours*60+1))).refused(t, 422, "validation_error")
+			require.Equal(t, fmt.Sprintf("expire_min must be 1 to %d", hours*60), refused)
+		}
+	}
+}
+
+func TestCodesAreTakenInAnyCase(t *testing.T) {
+	w := newWorld(t, options{})
+	require.Equal(t, "SIM", w.create(t, `{"order_id":"1","fiat_amount":1,"currency":"sim"}`).text(t, "currency"))
+	w.create(t, `{"order_id":"2","fiat_amount":1,"currency":"Tok"}`)
+	for path, key := range map[string]string{"/invoices?currency=": w.key, "/admin/invoices?fiat_currency=eur&currency=": w.admin} {
+		for _, code := range []string{"SIM", "sim", "Sim"} {
+			items := w.do(t, "GET", path+code, key, "").object(t)["items"].([]any)
+			require.Len(t, items, 1)
+			require.Equal(t, "1", items[0].(map[string]any)["order_id"])
+		}
+	}
+	// Codes that differ by their case alone are different.
+	api := w.newAPI(t, func(c *itispay.Config) {
+		c.Currencies = []itispay.Currency{{Code: "coin", Asset: "SIM"}, {Code: "COIN", Asset: "TOK"}}
+	})
+	got := w.send(t, api, w.request("POST", "/invoices", w.key, `{"order_id":"3","fiat_amount":1,"currency":"COIN"}`))
+	require.Equal(t, "COIN", got.text(t, "currency"))
+	w.send(t, api, w.request("POST", "/invoices", w.key, `{"order_id":"4","fiat_amount":1,"currency":"Coin"}`)).refused(t, 422, "validation_error")
 }
 
 func TestDuplicateOrderNamesTheFirstInvoice(t *testing.T) {
@@ -298,10 +375,44 @@ func TestIncident47_ACallbackThatTheHostRefusesIsInvalid(t *testing.T) {
 	require.Zero(t, w.count(t))
 }
 
-func TestANotifierWithoutTheFormatIsTheHostsFault(t *testing.T) {
-	w := newWorld(t, options{service: func(c *invoice.Config) { c.Notifier = nil }})
-	w.do(t, "POST", "/invoices", w.key, `{"order_id":"1","fiat_amount":100,"currency":"SIM"}`).refused(t, 500, "internal_error")
-	require.Contains(t, w.log.String(), "Notifier does not know the format itispay")
+func TestAServiceWithoutTheFormatIsRefused(t *testing.T) {
+	standard, err := webhook.NewNotifier(webhook.Standard())
+	require.NoError(t, err)
+	for name, notifier := range map[string]invoice.Notifier{"no notifier": nil, "another format": standard} {
+		w, err := openWorld(options{service: func(c *invoice.Config) { c.Notifier = notifier }})
+		require.NoError(t, err)
+		for _, build := range []func(itispay.Config) (*httpapi.API, error){itispay.New, itispay.NewV1} {
+			_, err = build(w.config(nil))
+			require.ErrorContains(t, err, "the Service's Notifier has no format itispay: give it webhook.ItisPay", name)
+		}
+	}
+}
+
+func TestWhatPassesIs503AndSaysWhenToComeBack(t *testing.T) {
+	const body = `{"order_id":"2","fiat_amount":1,"currency":"SIM"}`
+	onePlace := func(c *invoice.Config) { c.Chains[0].Pool = &invoice.Pool{Size: 1} }
+	for message, o := range map[string]options{
+		"No address is free now. Please try again.":                                       {service: onePlace},
+		"Too many invoices are new. Please try again when some are paid or have expired.": {api: func(c *itispay.Config) { c.MaxNew = 1 }},
+	} {
+		w := newWorld(t, o)
+		w.create(t, `{"order_id":"1","fiat_amount":1,"currency":"SIM"}`)
+		got := w.do(t, "POST", "/invoices", w.key, body)
+		require.Equal(t, message, got.refused(t, 503, "unavailable"))
+		require.Equal(t, "5", got.header.Get("Retry-After"))
+		require.Equal(t, 1, w.count(t))
+		require.NotContains(t, w.log.String(), "level=ERROR")
+		w.do(t, "POST", "/invoices", w.key, `{"order_id":"1","fiat_amount":1,"currency":"SIM"}`).refused(t, 409, "conflict")
+	}
+	w := newWorld(t, options{})
+	w.create(t, `{"order_id":"1","fiat_amount":1,"currency":"SIM"}`)
+	w.store.Break(fmt.Errorf("sqlite: %w", invoice.ErrBusy))
+	got := w.do(t, "POST", "/invoices", w.key, body)
+	require.Equal(t, "Too much happened at once. Please try again.", got.refused(t, 503, "unavailable"))
+	require.Equal(t, "5", got.header.Get("Retry-After"))
+	require.NotContains(t, w.log.String(), "level=ERROR")
+	w.store.Break(nil)
+	require.Equal(t, 201, w.do(t, "POST", "/invoices", w.key, body).status)
 }
 
 func TestQRCodeIsAPNG(t *testing.T) {
@@ -400,6 +511,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 	w := newWorld(t, options{})
 	for name, change := range map[string]func(*itispay.Config){
 		"Service":          func(c *itispay.Config) { c.Service = nil },
+		"MaxNew":           func(c *itispay.Config) { c.MaxNew = -1 },
 		"Projects":         func(c *itispay.Config) { c.Projects = nil },
 		"DefaultTolerance": func(c *itispay.Config) { c.DefaultTolerance = 100 },
 		`no asset "BTC"`:   func(c *itispay.Config) { c.Currencies = []itispay.Currency{{Code: "BTC"}} },

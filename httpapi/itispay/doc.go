@@ -35,10 +35,13 @@
 //
 // # Where the published documents leave something open
 //
-//   - expire_min may be 1 or more, and is 30 when absent.
+//   - expire_min may be 1 or more, up to the Service's longest window, and is 30 when absent. An integer may be written
+//     as 30.0.
+//   - Codes of currencies are taken in any case of letters, in creations and in filters.
 //   - Exactly one of fiat_amount and crypto_amount must be given, for a record as well, and must be more than
 //     0. Both may be JSON numbers or decimal numbers in strings. An amount with more decimals than
-//     its currency is refused, not rounded.
+//     its currency is refused, not rounded; but one with the 16 or 17 digits of a double that is meant to be shorter,
+//     such as 29.949999999999999, is what it is meant to be, 29.95 (see httpapi.Number.Meant).
 //   - fiat_currency must be EUR, and is EUR when absent. For a record it may be any fiat code of the Service.
 //   - allowed_error_percent of 100, with which any payment completes an invoice, is refused unless
 //     Config.AllowFullTolerance. A tolerance of a fraction, which only the Go API can set, is shown
@@ -53,8 +56,11 @@
 //   - currency_paid is there when most of the money came in another currency than was asked for.
 //   - GET /rates is in the Service's reference currency, EUR unless configured otherwise. Without a single rate
 //     it is refused with 503.
-//   - Members in units are exact integers. They can be larger than 2^63, with 18 decimals from 9.3 of a coin on.
-//   - A standing invoice, which other APIs make for deposits, is none of this API's: 404.
+//   - Members in units are exact integers of 64 bits, which is what published clients read. One that does not fit, with
+//     18 decimals from 9.3 of a coin on, is left out, here as in callbacks: the amount beside it says the same.
+//   - What another API of the same project has made, or the Go API in another format than "itispay", is none of this
+//     API's: it is not found, listed, shown or changed, by nobody, administrators included. Order ids are unique in
+//     the project all the same: one that such an invoice has is taken, 409, and the message does not name it.
 //   - What is archived has blockchain_details {} and shows user_id, the project's owner, and project_id. A
 //     record that was never to be paid has nothing else but the members of the published sample.
 //   - blockchain_details.qrcode is there while the payer still has something to send, and asks for what
@@ -105,19 +111,19 @@
 //	409 conflict                 the order_id or the project's name is taken, or a request with the same
 //	                             Idempotency-Key is being answered
 //	413 payload_too_large        more than 64 KiB
-//	415 unsupported_media_type   the Content-Type is not application/json
+//	415 unsupported_media_type   the Content-Type is not application/json in UTF-8, or the body is compressed
 //	422 validation_error         a value is out of range, or the status cannot be changed so
 //	422 webhook_failed           the callback_url did not take a simulated callback
 //	429 too_many_requests        see the header Retry-After, if there is one
-//	500 internal_error           logged with the X-Request-Id of the answer
+//	500 internal_error           logged to Config.Logger with the X-Request-Id of the answer
 //	501 not_implemented          not served here
 //	503 rate_unavailable         no trustworthy exchange rate now; try again
-//	503 unavailable              the request was given up, or too much happened at once; try again
+//	503 unavailable              no address is free, Config.MaxNew invoices are new, too much happened at once or the
+//	                             store is busy, or the request was given up; try again, see the header Retry-After
 //
 // # What it does not do
 //
-// Invoices are told in the format "itispay": the Service's Notifier must know it, and without one no
-// invoice can be created here. No money goes out: the export of settlements, withdrawals and payouts answer 501, in
+// Invoices are told in the format "itispay": New refuses a Service whose Notifier does not know it. No money goes out: the export of settlements, withdrawals and payouts answer 501, in
 // the shape of every error, once the key is good and, for payouts, the headers X-Client-ID and X-Project-ID are there.
 // Timeouts and CORS are the host's; see package httpapi.
 package itispay

@@ -1,7 +1,9 @@
 package itispay
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 
 	"github.com/cointill/cointill/httpapi"
@@ -40,7 +42,7 @@ type refusal struct {
 func (r *refusal) Error() string { return r.body.Message }
 
 // fault is the table from errors to answers. Only what is meant for clients gets into a message.
-func fault(err error) (int, any) {
+func (a *api) fault(err error) (int, any) {
 	err = renamed(err, fields)
 	if refused, ok := errors.AsType[*httpapi.Error](err); ok {
 		return refused.Status, faultBody{codes[refused.Status], refused.Message}
@@ -64,10 +66,22 @@ func fault(err error) (int, any) {
 		return http.StatusNotFound, faultBody{codes[http.StatusNotFound], "There is no such invoice."}
 	case errors.Is(err, rates.ErrNoRate):
 		return http.StatusServiceUnavailable, faultBody{"rate_unavailable", "There is no exchange rate now. Please try again."}
-	case errors.Is(err, invoice.ErrConflict):
+	case errors.Is(err, invoice.ErrNoAddress):
+		return http.StatusServiceUnavailable, faultBody{"unavailable", "No address is free now. Please try again."}
+	case errors.Is(err, invoice.ErrTooManyNew):
+		return http.StatusServiceUnavailable, faultBody{"unavailable", "Too many invoices are new. Please try again when some are paid or have expired."}
+	case errors.Is(err, invoice.ErrConflict), errors.Is(err, invoice.ErrBusy):
 		return http.StatusServiceUnavailable, faultBody{"unavailable", "Too much happened at once. Please try again."}
 	}
-	return http.StatusInternalServerError, faultBody{"internal_error", "Something went wrong. It was logged."}
+	return http.StatusInternalServerError, faultBody{"internal_error", a.wrong()}
+}
+
+// wrong says that something went wrong inside, and that it was logged if it was.
+func (a *api) wrong() string {
+	if a.log.Enabled(context.Background(), slog.LevelError) {
+		return "Something went wrong. It was logged."
+	}
+	return "Something went wrong."
 }
 
 // fields are the names on the wire of what the core refuses, by its Go fields and parameters. What is not among them no
@@ -96,8 +110,6 @@ func renamed(err error, names map[string]string) error {
 		return &httpapi.FieldError{Field: "amount", Reason: invalid.Reason}
 	case known:
 		return &httpapi.FieldError{Field: name, Reason: invalid.Reason}
-	case invalid.Field == "Format":
-		return errors.New("itispay: the Service's Notifier does not know the format " + Format)
 	}
 	return errors.New("itispay: the Service refuses what clients do not choose: " + invalid.Error())
 }

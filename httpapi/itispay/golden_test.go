@@ -193,7 +193,7 @@ func TestVersion1KnowsNoTransactions(t *testing.T) {
 	require.Equal(t, w.project, details["accountId"])
 	w.send(t, v1, w.request("GET", "/public/invoices/"+id, "", "")).refused(t, 404, "not_found")
 
-	inv, err := w.service.Create(t.Context(), invoice.Request{Project: w.project, Price: invoice.Price{Currency: "EUR", Amount: prices()[pair("SIM", "EUR")]}})
+	inv, err := w.service.Create(t.Context(), invoice.Request{Project: w.project, Format: itispay.Format, Price: invoice.Price{Currency: "EUR", Amount: prices()[pair("SIM", "EUR")]}})
 	require.NoError(t, err)
 	open := w.send(t, v1, w.request("GET", "/invoices/"+inv.ID, w.key, ""))
 	require.Equal(t, 200, open.status)

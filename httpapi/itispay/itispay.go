@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cointill/cointill/chain"
@@ -17,7 +18,8 @@ import (
 // Format is how invoices of this API are told; see invoice.Request.Format.
 const Format = "itispay"
 
-// Config says what the API works with. Service and Projects are required.
+// Config says what the API works with. Service and Projects are required, and the Service's Notifier must have the format
+// webhook.ItisPay.
 type Config struct {
 	Service  *invoice.Service
 	Projects *invoice.Projects
@@ -37,6 +39,10 @@ type Config struct {
 	Resent func()
 	// Simulation sends callbacks that report nothing. Nil, as it must be where real goods are sold: none are sent.
 	Simulation *Simulation
+
+	// MaxNew is how many invoices of one project may be new at once, whatever API made them; see invoice.Request.MaxNew.
+	// Default no bound.
+	MaxNew int
 
 	DefaultTolerance   int  // allowed_error_percent when a request does not say, 0 to 99; 0: as the Service is configured
 	AllowFullTolerance bool // takes allowed_error_percent of 100, with which any payment completes an invoice
@@ -67,7 +73,7 @@ type Store interface {
 // currency is a Currency with its asset.
 type currency struct {
 	Currency
-	asset chain.Asset
+	asset invoice.AssetConfig
 }
 
 // api answers the routes.
@@ -103,7 +109,7 @@ func NewV1(cfg Config) (*httpapi.API, error) {
 func (a *api) assemble(version, description string, routes []httpapi.Route) (*httpapi.API, error) {
 	return httpapi.New(httpapi.Config{
 		Title: "Cryptocurrency Invoice API", Version: version, Description: description, Routes: routes,
-		Fault: fault, FaultBody: faultBody{},
+		Fault: a.fault, FaultBody: faultBody{},
 		Limit: a.cfg.Limit, ClientIP: a.cfg.ClientIP, Replies: a.cfg.Replies, Now: a.cfg.Now, Logger: a.log, Meter: a.cfg.Meter,
 	})
 }
@@ -116,6 +122,10 @@ func newAPI(cfg Config) (*api, error) {
 		return nil, errors.New("Projects is required")
 	case cfg.DefaultTolerance < 0 || cfg.DefaultTolerance > 99:
 		return nil, errors.New("DefaultTolerance must be 0 to 99")
+	case cfg.MaxNew < 0:
+		return nil, errors.New("MaxNew must not be negative")
+	case !slices.Contains(cfg.Service.Formats(), Format):
+		return nil, errors.New("the Service's Notifier has no format " + Format + ": give it webhook.ItisPay")
 	case slices.Contains(cfg.Admins, ""):
 		return nil, errors.New("Admins must be ids of projects")
 	}
@@ -157,7 +167,7 @@ func (a *api) addCurrency(c Currency) error {
 	found := currency{}
 	for _, asset := range a.service.Assets() {
 		if asset.Code == c.Asset || string(asset.ID) == c.Asset {
-			found.asset = asset.Asset
+			found.asset = asset
 		}
 	}
 	if found.asset.ID == "" {
@@ -180,14 +190,21 @@ func (a *api) addCurrency(c Currency) error {
 	return nil
 }
 
-// asset answers the asset of a code on the wire.
-func (a *api) asset(code string) (chain.Asset, bool) {
+// asset answers the asset of a code on the wire, in any case of letters if that leaves one.
+func (a *api) asset(code string) (invoice.AssetConfig, bool) {
+	var found []currency
 	for _, c := range a.currencies {
 		if c.Code == code {
 			return c.asset, true
 		}
+		if strings.EqualFold(c.Code, code) {
+			found = append(found, c)
+		}
 	}
-	return chain.Asset{}, false
+	if len(found) != 1 {
+		return invoice.AssetConfig{}, false
+	}
+	return found[0].asset, true
 }
 
 // code answers the code on the wire of an asset.

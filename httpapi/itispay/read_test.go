@@ -2,6 +2,7 @@ package itispay_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/chaintest"
 	"github.com/cointill/cointill/httpapi/internal/spy"
+	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/invoice"
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
@@ -205,10 +207,66 @@ func TestPaymentsShowAsTransactions(t *testing.T) {
 		w.chain.Mine(2)
 		got = read()
 		require.Equal(t, "completed", got.text(t, "status"))
-		require.Equal(t, "9223373036854775808000001", got.text(t, "actual_crypto_amount_paid_in_units"), "more than 2^63")
+		require.Equal(t, "9223373.036854775808000001", got.text(t, "actual_crypto_amount_paid"))
+		require.NotContains(t, got.object(t), "actual_crypto_amount_paid_in_units", "more than 2^63")
 		require.NotContains(t, string(got.body), "currency_paid")
 		require.Equal(t, []string{"invoice_id", "status"}, names(t, w.do(t, "GET", "/public/invoices/"+id, "", "").body))
 		w.do(t, "PATCH", "/invoices/"+id, w.key, `{"status":"new"}`).refused(t, 422, "validation_error")
+	})
+}
+
+// published is what the vendor's Go client reads of an invoice: one integer that does not fit makes it refuse all of a
+// list, and a callback until it is dead.
+type published struct {
+	CryptoUnits  *int64 `json:"crypto_amount_in_units"`
+	PaidUnits    int64  `json:"actual_crypto_amount_paid_in_units"`
+	Transactions []struct {
+		Units int64 `json:"amount_in_units"`
+	} `json:"transactions"`
+}
+
+func TestUnitsThatDoNotFit64BitsAreLeftOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, options{now: time.Now})
+		w.run(t)
+		v1, err := itispay.NewV1(w.config(nil))
+		require.NoError(t, err)
+		for i, c := range []struct {
+			amount, units string
+			fits          bool
+		}{
+			{"9.223372036854775807", "9223372036854775807", true},
+			{"9.223372036854775808", "9223372036854775808", false},
+			{"20", "20000000000000000000", false},
+		} {
+			id := w.create(t, `{"order_id":"`+c.amount+`","crypto_amount":`+c.amount+`,"currency":"SIM"}`).text(t, "invoice_id")
+			w.chain.Pay(chain.Address(fmt.Sprintf("sim1address%08d", i)), w.chain.Asset("SIM"), units(c.units))
+			time.Sleep(5 * time.Second)
+			synctest.Wait()
+			for name, got := range map[string]answer{
+				"get":    w.do(t, "GET", "/invoices/"+id, w.key, ""),
+				"public": w.do(t, "GET", "/public/invoices/"+id, "", ""),
+				"admin":  w.do(t, "GET", "/admin/invoices/"+id, w.admin, ""),
+				"1.0.0":  w.send(t, v1, w.request("GET", "/invoices/"+id, w.key, "")),
+			} {
+				require.NoError(t, json.Unmarshal(got.body, &published{}), name)
+				require.Equal(t, c.amount, got.text(t, "actual_crypto_amount_paid"), name)
+				if c.fits {
+					require.Equal(t, c.units, got.text(t, "actual_crypto_amount_paid_in_units"), name)
+				} else {
+					require.NotContains(t, string(got.body), "in_units", name)
+				}
+			}
+		}
+		for name, got := range map[string]answer{
+			"list":       w.do(t, "GET", "/invoices", w.key, ""),
+			"admin list": w.do(t, "GET", "/admin/invoices", w.admin, ""),
+			"1.0.0 list": w.send(t, v1, w.request("GET", "/invoices", w.key, "")),
+		} {
+			var list struct{ Items []published }
+			require.NoError(t, json.Unmarshal(got.body, &list), name)
+			require.Len(t, list.Items, 3)
+		}
 	})
 }
 
@@ -263,7 +321,7 @@ func TestExpiresAtFollowsAReopening(t *testing.T) {
 func TestAnInvoiceWithoutAnAssetIsShownToo(t *testing.T) {
 	w := newWorld(t, options{})
 	for i, price := range []invoice.Price{{Currency: "EUR", Amount: prices()[pair("SIM", "EUR")]}, {Currency: "SIM", Amount: prices()[pair("TOK", "EUR")]}} {
-		inv, err := w.service.Create(t.Context(), invoice.Request{Project: w.project, OrderID: fmt.Sprint(i), Price: price})
+		inv, err := w.service.Create(t.Context(), invoice.Request{Project: w.project, OrderID: fmt.Sprint(i), Format: itispay.Format, Price: price})
 		require.NoError(t, err)
 		got := w.do(t, "GET", "/invoices/"+inv.ID, w.key, "")
 		require.Equal(t, 200, got.status)

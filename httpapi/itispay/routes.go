@@ -3,6 +3,7 @@ package itispay
 import (
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/cointill/cointill/httpapi"
 )
@@ -30,7 +31,7 @@ func (a *api) routes() []httpapi.Route {
 	return slices.Concat([]httpapi.Route{{
 		Method: "POST", Path: "/invoices", OperationID: "createInvoice", Tag: tagInvoices, Auth: a.project,
 		Summary: "Create a new invoice", Status: http.StatusCreated,
-		Body: createRequest{}, Answer: invoiceObject{}, Faults: []int{http.StatusConflict}, Handler: a.shown(a.create, false),
+		Body: createRequest{}, Maxima: a.maxima(), Answer: invoiceObject{}, Faults: []int{http.StatusConflict}, Handler: a.shown(a.create, false),
 	}, {
 		Method: "GET", Path: "/invoices", OperationID: "listInvoices", Tag: tagInvoices, Auth: a.project,
 		Summary: "List invoices with filtering and pagination",
@@ -47,6 +48,11 @@ func (a *api) routes() []httpapi.Route {
 		Summary: "Get public invoice by ID (no authentication required)",
 		Params:  invoicePath{}, Answer: httpapi.OneOf{invoiceObject{}, closedInvoice{}}, Handler: a.getPublic,
 	}}, a.adminRoutes(), a.commonRoutes(), []httpapi.Route{a.resendRoute()}, a.moneyOutRoutes())
+}
+
+// maxima are those of creations.
+func (a *api) maxima() map[string]int64 {
+	return map[string]int64{"expire_min": int64(a.service.MaxWindow() / time.Minute)}
 }
 
 func (a *api) adminRoutes() []httpapi.Route {

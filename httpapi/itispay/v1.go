@@ -1,7 +1,6 @@
 package itispay
 
 import (
-	"math/big"
 	"net/http"
 	"slices"
 
@@ -19,9 +18,9 @@ type invoiceV1 struct {
 	FiatCurrency        string          `json:"fiat_currency"`
 	Currency            string          `json:"currency"`
 	CryptoAmount        httpapi.Number  `json:"crypto_amount"`
-	CryptoUnits         *big.Int        `json:"crypto_amount_in_units,omitempty"`
+	CryptoUnits         *int64          `json:"crypto_amount_in_units,omitempty" schema:"format=int64" doc:"Absent when it does not fit 64 bits"`
 	PaidAmount          *httpapi.Number `json:"actual_crypto_amount_paid,omitempty"`
-	PaidUnits           *big.Int        `json:"actual_crypto_amount_paid_in_units,omitempty"`
+	PaidUnits           *int64          `json:"actual_crypto_amount_paid_in_units,omitempty" schema:"format=int64" doc:"Absent when it does not fit 64 bits"`
 	AllowedErrorPercent *int64          `json:"allowed_error_percent,omitempty"`
 	OrderName           *string         `json:"order_name,omitempty"`
 	ExpireMin           *int64          `json:"expire_min,omitempty"`
@@ -51,7 +50,7 @@ func (a *api) routesV1() []httpapi.Route {
 	return slices.Concat([]httpapi.Route{{
 		Method: "POST", Path: "/invoices", OperationID: "createInvoice", Tag: tagInvoices, Auth: a.project,
 		Summary: "Create a new invoice", Status: http.StatusCreated,
-		Body: createRequest{}, Answer: invoiceV1{}, Faults: []int{http.StatusConflict}, Handler: a.shownV1(a.create),
+		Body: createRequest{}, Maxima: a.maxima(), Answer: invoiceV1{}, Faults: []int{http.StatusConflict}, Handler: a.shownV1(a.create),
 	}, {
 		Method: "GET", Path: "/invoices", OperationID: "listInvoices", Tag: tagInvoices, Auth: a.project,
 		Summary: "List invoices with filtering and pagination",

@@ -21,9 +21,9 @@ type invoiceObject struct {
 	Currency            string             `json:"currency"`
 	CurrencyPaid        string             `json:"currency_paid,omitempty" doc:"What most of the money came in, if it is another currency"`
 	CryptoAmount        httpapi.Number     `json:"crypto_amount"`
-	CryptoUnits         *big.Int           `json:"crypto_amount_in_units,omitempty"`
+	CryptoUnits         *int64             `json:"crypto_amount_in_units,omitempty" schema:"format=int64" doc:"Absent when it does not fit 64 bits"`
 	PaidAmount          *httpapi.Number    `json:"actual_crypto_amount_paid,omitempty"`
-	PaidUnits           *big.Int           `json:"actual_crypto_amount_paid_in_units,omitempty"`
+	PaidUnits           *int64             `json:"actual_crypto_amount_paid_in_units,omitempty" schema:"format=int64" doc:"Absent when it does not fit 64 bits"`
 	AllowedErrorPercent *int64             `json:"allowed_error_percent,omitempty"`
 	OrderName           *string            `json:"order_name,omitempty"`
 	ExpireMin           *int64             `json:"expire_min,omitempty"`
@@ -58,7 +58,7 @@ type transactionView struct {
 	TxID          string            `json:"txid"`
 	Currency      string            `json:"currency"`
 	Amount        *httpapi.Number   `json:"amount,omitempty" doc:"Absent for an asset that is no longer configured"`
-	AmountInUnits *big.Int          `json:"amount_in_units"`
+	AmountInUnits *int64            `json:"amount_in_units,omitempty" schema:"format=int64" doc:"Absent when it does not fit 64 bits"`
 	Confirmations uint64            `json:"confirmations"`
 	Status        transactionStatus `json:"status"`
 	CreatedAt     httpapi.Time      `json:"created_at" doc:"When it was first seen"`
@@ -114,7 +114,7 @@ func (a *api) bare(project invoice.Project, inv invoice.Invoice) invoiceObject {
 		return out
 	}
 	if inv.Quote != nil {
-		out.CryptoUnits = inv.Quote.Due
+		out.CryptoUnits = units(inv.Quote.Due)
 	}
 	percent := inv.Terms.TolerancePercent.IntPart() // rounds down: no promise of more than there is
 	minutes := int64(inv.Deadline.Sub(inv.CreatedAt) / time.Minute)
@@ -125,9 +125,9 @@ func (a *api) bare(project invoice.Project, inv invoice.Invoice) invoiceObject {
 
 // amounts fills in what is asked for and what came.
 func (a *api) amounts(out *invoiceObject, inv invoice.Invoice) {
-	out.PaidAmount, out.PaidUnits = &httpapi.Number{}, new(big.Int)
+	out.PaidAmount, out.PaidUnits = &httpapi.Number{}, new(int64)
 	q := inv.Quote
-	if q == nil { // an invoice of another API in the same project, whose payer has yet to choose
+	if q == nil { // the Go API has made it, and the payer has yet to choose
 		if _, fiat := a.service.FiatDecimals(inv.Price.Currency); fiat {
 			out.FiatCurrency, out.FiatAmount.Decimal = inv.Price.Currency, inv.Price.Amount
 		} else {
@@ -142,11 +142,20 @@ func (a *api) amounts(out *invoiceObject, inv invoice.Invoice) {
 		return
 	}
 	if inv.State.Received != nil {
-		out.PaidAmount.Decimal, out.PaidUnits = q.Asset.Decimal(inv.State.Received), inv.State.Received
+		out.PaidAmount.Decimal, out.PaidUnits = q.Asset.Decimal(inv.State.Received), units(inv.State.Received)
 	}
 	if paid := inv.PaidAsset(); paid != q.Asset.ID {
 		out.CurrencyPaid = a.codeByID(paid)
 	}
+}
+
+// units is an amount in base units for clients whose integers have 64 bits; nil, which is left out, if it does not fit:
+// they could not read the whole object.
+func units(n *big.Int) *int64 {
+	if !n.IsInt64() {
+		return nil
+	}
+	return new(n.Int64())
 }
 
 // codeByID is the code on the wire of an asset; its identity when it is no longer configured.
@@ -187,7 +196,7 @@ func (a *api) transactions(r *httpapi.Request, inv invoice.Invoice) ([]transacti
 	out := make([]transactionView, len(inv.Payments))
 	for i, p := range inv.Payments {
 		out[i] = transactionView{
-			TxID: p.Key.TxID, Currency: a.codeByID(p.Asset), AmountInUnits: p.Units, Confirmations: depths[i].Have,
+			TxID: p.Key.TxID, Currency: a.codeByID(p.Asset), AmountInUnits: units(p.Units), Confirmations: depths[i].Have,
 			Status: transactionPending, CreatedAt: httpapi.Time{Time: p.FirstSeen},
 		}
 		switch {

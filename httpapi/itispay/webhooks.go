@@ -83,8 +83,8 @@ func (a *api) simulate(r *httpapi.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if inv.CallbackURL == "" || inv.Format != Format {
-		return nil, &httpapi.FieldError{Field: "invoice_id", Reason: "has no callback_url of this API"}
+	if inv.CallbackURL == "" {
+		return nil, &httpapi.FieldError{Field: "invoice_id", Reason: "has no callback_url"}
 	}
 	now := a.cfg.Now()
 	if !a.pace.enter(inv.ID, now) {
@@ -224,10 +224,7 @@ func (a *api) resendable(r *httpapi.Request, in resendRequest) (invoice.Invoice,
 	case !clean(in.OrderID):
 		return invoice.Invoice{}, &httpapi.FieldError{Field: "order_id", Reason: "must be text"}
 	}
-	inv, err := a.cfg.Store.InvoiceByOrder(r.Context(), r.Project.ID, in.OrderID)
-	if err == nil && inv.Terms.Standing {
-		err = invoice.ErrNotFound
-	}
+	inv, err := ours(a.cfg.Store.InvoiceByOrder(r.Context(), r.Project.ID, in.OrderID))
 	if err != nil {
 		return inv, fmt.Errorf("itispay: read order: %w", err)
 	}

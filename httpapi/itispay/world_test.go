@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/big"
 	"net/http"
@@ -127,7 +128,7 @@ func (w *world) config(change func(*itispay.Config)) itispay.Config {
 
 // told makes the invoices of a service be told as in production.
 func told(c *invoice.Config) {
-	n, err := webhook.NewNotifier(webhook.ItisPay())
+	n, err := webhook.NewNotifier(webhook.ItisPay(), webhook.Standard(), webhook.Cryptomus())
 	if err != nil {
 		panic(err)
 	}
@@ -210,6 +211,9 @@ func (w *world) do(t testing.TB, method, path, key, body string) answer {
 // send makes a request and checks what holds for every answer.
 func (w *world) send(t testing.TB, api *httpapi.API, r *http.Request) answer {
 	t.Helper()
+	sent, err := io.ReadAll(r.Body)
+	require.NoError(t, err)
+	r.Body = io.NopCloser(bytes.NewReader(sent))
 	rec := httptest.NewRecorder()
 	api.ServeHTTP(rec, r)
 	out := answer{rec.Code, rec.Header(), rec.Body.Bytes()}
@@ -224,6 +228,9 @@ func (w *world) send(t testing.TB, api *httpapi.API, r *http.Request) answer {
 	}
 	if r.Method != http.MethodHead {
 		contract.Fits(t, api, r, out.status, out.header, out.body)
+	}
+	if out.status < 300 && len(sent) > 0 {
+		contract.Takes(t, api, r, sent)
 	}
 	return out
 }

@@ -143,6 +143,7 @@ func TestAWriteThatNeverGetsTheLockSaysWhy(t *testing.T) {
 	} {
 		err := write()
 		require.ErrorIs(t, err, sqlite.ErrLocked, what)
+		require.ErrorIs(t, err, invoice.ErrBusy, what)
 		require.ErrorContains(t, err, "WithTx", what)
 	}
 	_, err := s.Invoice(t.Context(), "nobody")

@@ -16,8 +16,8 @@ import (
 
 // ErrLocked: another transaction had the write lock for longer than the database's busy_timeout, five seconds on one of
 // [Open]. Nothing was stored. If that transaction is the program's own and waits for this very call, no time is long
-// enough: what belongs to it goes through the store of [Store.WithTx].
-var ErrLocked = errors.New("another transaction has the write lock")
+// enough: what belongs to it goes through the store of [Store.WithTx]. It is an [invoice.ErrBusy].
+var ErrLocked = fmt.Errorf("another transaction has the write lock: %w", invoice.ErrBusy)
 
 // locked translates the error of a database that is busy.
 func locked(err error) error {

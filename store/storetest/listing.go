@@ -80,6 +80,7 @@ func catalogue() []invoice.Invoice {
 		if n%7 == 6 {
 			inv.Project = "other shop"
 		}
+		inv.Format = []string{"", "standard", "itispay"}[n%3]
 		inv.Terms.Standing = n == 3 || n == 12 || n == 13
 		out = append(out, inv)
 	}
@@ -203,6 +204,10 @@ func filters(t *testing.T, b store.Backend) {
 		{CreatedAfter: start.Add(2), CreatedBefore: start.Add(4)},
 		{CreatedAfter: start.Add(4), CreatedBefore: start.Add(2)},
 		{Fiat: "EUR"},
+		{Format: "standard"},
+		{Format: "itispay", Project: "shop", Sort: invoice.SortUpdated},
+		{Format: "Standard"},
+		{Format: "standard", Fiat: "EUR", Status: invoice.StatusNew, AssetCode: "POL", Project: "shop"},
 		{Fiat: "USD", Project: "shop"},
 		{Fiat: "eur"},
 		{Fiat: newInvoice(0).Price.Currency, Status: invoice.StatusNew, Sort: invoice.SortFiat},
@@ -248,6 +253,7 @@ func uncounted(t *testing.T, b store.Backend) {
 	insert(t, b, all...)
 	for _, q := range []invoice.Query{
 		{}, {Standing: true}, {Project: "shop", Sort: invoice.SortFiat}, {Status: invoice.StatusNew, AssetCode: "ETH", Ascending: true}, {Project: "nobody"},
+		{Project: "shop", Format: "itispay"},
 	} {
 		q.Uncounted, q.Limit = true, 3
 		want := listed(all, q)

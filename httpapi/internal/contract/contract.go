@@ -71,6 +71,33 @@ func Fits(t testing.TB, api *httpapi.API, r *http.Request, status int, header ht
 	}
 }
 
+// lax are documents as programs read them: what objects have beside the declared members is no error. By their text.
+var lax sync.Map
+
+// Takes demands that the API's document declares a request, as foreign programs read it, if it has the operation. Which
+// Content-Type it has, and what spaces are around its body, does not matter.
+func Takes(t testing.TB, api *httpapi.API, r *http.Request, body []byte) {
+	t.Helper()
+	text := string(api.OpenAPI())
+	known, ok := lax.Load(text)
+	if !ok {
+		doc, err := openapi3.NewLoader().LoadFromData([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		known, _ = lax.LoadOrStore(text, &Document{doc})
+	}
+	doc := known.(*Document)
+	if route, _ := doc.route(r.Method, r.URL.Path); route == nil {
+		return
+	}
+	r = r.Clone(context.Background())
+	r.Header.Set("Content-Type", "application/json")
+	if err := doc.Request(r, bytes.TrimSpace(body)); err != nil {
+		t.Fatalf("%s %s %s is taken, and the document says: %v", r.Method, r.URL, body, err)
+	}
+}
+
 // Operation is the one of a request; nil if there is none.
 func (d *Document) Operation(method, path string) *openapi3.Operation {
 	if route, _ := d.route(method, path); route != nil {

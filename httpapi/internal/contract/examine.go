@@ -30,6 +30,7 @@ type Subject struct {
 
 	Exercises map[string]Exercise // by the id of the operation
 	Secrets   []string            // what only the shop knows
+	Siblings  []string            // what only another API of the shop's project has made or knows: no answer has it
 	// Unreachable are what is declared for every operation alike and cannot happen to some: "operation status", and why.
 	Unreachable map[string]string
 }
@@ -206,7 +207,10 @@ func (x *examiner) refuse(route httpapi.Route, e Exercise) {
 	change(http.StatusUnauthorized, same, x.Strip)
 	change(http.StatusForbidden, same, func(r *http.Request) { r.RemoteAddr = "198.51.100.7:1" })
 	change(http.StatusRequestEntityTooLarge, func(e *Exercise) { e.Body = `{"a":"` + strings.Repeat("a", 70_000) + `"}` }, asIs)
-	change(http.StatusUnsupportedMediaType, same, func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") })
+	if route.Body != nil && !route.AnyType {
+		change(http.StatusUnsupportedMediaType, same, func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") })
+	}
+	change(http.StatusUnsupportedMediaType, same, func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") })
 	change(http.StatusNotFound, func(e *Exercise) { e.Target = parameter.ReplaceAllString(route.Path, UnknownID) }, asIs)
 	if route.Body != nil {
 		change(http.StatusBadRequest, func(e *Exercise) { e.Body = `{"a":1,"a":2}` }, asIs)
@@ -258,6 +262,9 @@ func (x *examiner) refuseKeys(route httpapi.Route, e Exercise) {
 	}
 	e.Body = strings.Repeat("a", 70_000)
 	x.expect(http.StatusRequestEntityTooLarge, x.api, x.request(route, e))
+	r = x.request(route, x.exercise(route))
+	r.Header.Set("Content-Encoding", "gzip")
+	x.expect(http.StatusUnsupportedMediaType, x.api, r)
 }
 
 // held are replies that hold an entry for every key.

@@ -23,11 +23,13 @@ const (
 	Stranger Caller = "stranger" // with a key that is none
 	Nobody   Caller = "nobody"   // without one
 	Abroad   Caller = "abroad"   // the shop, from an address that it does not allow
+	Sibling  Caller = "sibling"  // the shop, for what another API of its project has made
 )
 
-// Walk asks every operation of an API as everybody who may not, for what is the shop's and for the same of nothing.
-// Both must be answered alike, and cost the store the same calls: so nothing tells what is another's from what is not
-// there. Nothing of that writes, and nothing has what only the shop knows.
+// Walk asks every operation of an API as everybody who may not, for what is the shop's and for the same of nothing, and as
+// the shop for what another API of its project has made. Both must be answered alike, and cost the store the same calls:
+// so nothing tells what is another's from what is not there. Nothing of that writes, and nothing has what only the shop
+// knows, or what only the other API does.
 func Walk(t *testing.T, subject func(t testing.TB) Subject) {
 	t.Helper()
 	w := &walker{T: t, Subject: subject(t)}
@@ -71,7 +73,7 @@ func (w *walker) as(route httpapi.Route, e Exercise, who Caller, lost bool) seen
 		w.Strip(r)
 	case Abroad:
 		r.RemoteAddr = "198.51.100.7:1"
-	case Shop, Rival, Stranger:
+	case Shop, Rival, Stranger, Sibling:
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -87,9 +89,10 @@ func (w *walker) as(route httpapi.Route, e Exercise, who Caller, lost bool) seen
 	}
 	got := seen{r.Method + " " + r.URL.String() + " " + string(body), who, rec.Code, rec.Header(), rec.Body.String(), calls}
 	got.header.Del("X-Request-Id")
-	if who != Shop && route.Auth != nil {
-		w.keepsSecrets(got)
+	if who != Shop && who != Sibling && route.Auth != nil {
+		w.keeps(w.Secrets, got)
 	}
+	w.keeps(w.Siblings, got)
 	return got
 }
 
@@ -98,8 +101,10 @@ func (w *walker) walk(route httpapi.Route, e Exercise, open bool) {
 	w.Helper()
 	if route.Auth == nil {
 		w.public(route, e, open)
+		w.siblings(route, e)
 		return
 	}
+	w.siblings(route, e)
 	statuses := map[Caller]int{Stranger: http.StatusUnauthorized, Nobody: http.StatusUnauthorized, Rival: 0}
 	if slices.Contains(route.Auth.Faults, http.StatusForbidden) {
 		statuses[Abroad] = http.StatusForbidden
@@ -117,6 +122,20 @@ func (w *walker) walk(route httpapi.Route, e Exercise, open bool) {
 		if status != 0 && theirs.status != status {
 			w.Errorf("%s as %s: %d, not %d", theirs.asked, who, theirs.status, status)
 		}
+	}
+}
+
+// siblings demands that what another API of the project has made is not there, whatever the shop asks for.
+func (w *walker) siblings(route httpapi.Route, e Exercise) {
+	w.Helper()
+	before := w.rows()
+	theirs, nothing := w.as(route, e, Sibling, false), w.as(route, e, Sibling, true)
+	if theirs.asked == nothing.asked {
+		return // it names nothing
+	}
+	w.alike(theirs, nothing)
+	if w.rows() != before {
+		w.Errorf("%s as %s wrote", theirs.asked, Sibling)
 	}
 }
 
@@ -152,9 +171,9 @@ func sameHeader(a, b http.Header) bool {
 	return x.String() == y.String()
 }
 
-func (w *walker) keepsSecrets(got seen) {
+func (w *walker) keeps(secrets []string, got seen) {
 	w.Helper()
-	for _, secret := range w.Secrets {
+	for _, secret := range secrets {
 		if strings.Contains(got.body, secret) {
 			w.Errorf("%s as %q: %d %s has %s", got.asked, got.who, got.status, got.body, secret)
 		}

@@ -60,7 +60,7 @@ func Find(ctx context.Context, source Source, cache *Cache, q invoice.Query) (Pa
 	if !slices.Contains(sorts, q.Sort) {
 		f.q.Sort = invoice.SortCreated
 	}
-	for _, t := range []term{{rowProject, q.Project}, {rowStatus, string(q.Status)}, {rowAsset, q.AssetCode}, {rowFiat, q.Fiat}} {
+	for _, t := range []term{{rowProject, q.Project}, {rowStatus, string(q.Status)}, {rowAsset, q.AssetCode}, {rowFiat, q.Fiat}, {rowFormat, q.Format}} {
 		if t.value != "" {
 			f.terms = append(f.terms, t)
 		}
@@ -426,7 +426,7 @@ func (f *finder) selectedBefore(ctx context.Context, key string) (int, error) {
 // creation, from the one that it comes after: no total is wanted, and nothing else selects.
 func Walks(q invoice.Query) bool {
 	return q.Uncounted && q.Project != "" && q.Offset <= 0 && (q.Sort == "" || q.Sort == invoice.SortCreated) &&
-		q.Status == "" && q.AssetCode == "" && q.Fiat == "" && q.Search == ""
+		q.Status == "" && q.AssetCode == "" && q.Fiat == "" && q.Format == "" && q.Search == ""
 }
 
 // Arrange puts invoices into the order of the ids.

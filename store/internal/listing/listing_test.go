@@ -259,7 +259,7 @@ func change(r *rand.Rand, inv *invoice.Invoice) {
 	inv.UpdatedAt = inv.CreatedAt.Add(time.Duration(r.IntN(5)) * time.Minute)
 	inv.State.Status = pick(r, invoice.Statuses()...)
 	inv.Price = invoice.Price{Currency: pick(r, "EUR", "USD", ""), Amount: decimal.New(int64(r.IntN(4)), int32(r.IntN(5)-2))}
-	inv.Terms.Standing = r.IntN(10) == 0
+	inv.Terms.Standing, inv.Format = r.IntN(10) == 0, pick(r, "", "standard", "itispay")
 	if inv.Quote = nil; r.IntN(3) > 0 {
 		q := &invoice.Quote{Fiat: invoice.Price{Currency: pick(r, "EUR", "RUB"), Amount: decimal.New(int64(r.IntN(9)), 0)}}
 		q.Asset = pick(r, chain.Asset{Code: "BTC", Decimals: 8}, chain.Asset{Code: "ETH", Decimals: 18})
@@ -288,6 +288,9 @@ func randomQuery(r *rand.Rand, s *shelf) invoice.Query {
 	}
 	if r.IntN(4) == 0 {
 		q.Fiat = pick(r, "EUR", "USD")
+	}
+	if r.IntN(4) == 0 {
+		q.Format = pick(r, "standard", "itispay", "cryptomus")
 	}
 	if r.IntN(4) == 0 {
 		q.CreatedAfter = some.CreatedAt.Add(time.Duration(r.IntN(2)))

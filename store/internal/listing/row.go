@@ -14,6 +14,7 @@ import (
 type Row struct {
 	ID, Project, Order, Name string
 	Status, Asset, Fiat      string
+	Format                   string
 	Standing                 bool
 	Created, Updated         int64  // as of [Nanos]
 	FiatKey, DueKey          string // as of [invoice.SortKey]
@@ -23,7 +24,7 @@ type Row struct {
 func RowOf(inv invoice.Invoice) Row {
 	r := Row{
 		ID: inv.ID, Project: inv.Project, Order: inv.OrderID, Name: inv.Name,
-		Status: string(inv.State.Status), Fiat: inv.Price.Currency, Standing: inv.Terms.Standing,
+		Status: string(inv.State.Status), Fiat: inv.Price.Currency, Standing: inv.Terms.Standing, Format: inv.Format,
 		Created: Nanos(inv.CreatedAt), Updated: Nanos(inv.UpdatedAt),
 		FiatKey: invoice.SortKey(inv.Price.Amount), DueKey: invoice.SortKey(decimal.Zero),
 	}
@@ -55,7 +56,7 @@ func (r Row) Encode() []byte {
 	out = append(out, standing)
 	out = binary.LittleEndian.AppendUint64(out, uint64(r.Created))
 	out = binary.LittleEndian.AppendUint64(out, uint64(r.Updated))
-	for _, text := range []string{r.ID, r.Project, r.Order, r.Name, r.Status, r.Asset, r.Fiat, r.FiatKey, r.DueKey} {
+	for _, text := range []string{r.ID, r.Project, r.Order, r.Name, r.Status, r.Asset, r.Fiat, r.FiatKey, r.DueKey, r.Format} {
 		out = appendText(out, text)
 	}
 	return out
@@ -72,6 +73,7 @@ const (
 	rowFiat
 	rowFiatKey
 	rowDueKey
+	rowFormat
 	rowTexts
 )
 
@@ -108,7 +110,7 @@ func decodeRow(data []byte) (Row, error) {
 	return Row{
 		ID: string(t[rowID]), Project: string(t[rowProject]), Order: string(t[rowOrder]), Name: string(t[rowName]),
 		Status: string(t[rowStatus]), Asset: string(t[rowAsset]), Fiat: string(t[rowFiat]), Standing: e.standing,
-		Created: e.created, Updated: e.updated, FiatKey: string(t[rowFiatKey]), DueKey: string(t[rowDueKey]),
+		Created: e.created, Updated: e.updated, FiatKey: string(t[rowFiatKey]), DueKey: string(t[rowDueKey]), Format: string(t[rowFormat]),
 	}, nil
 }
 

@@ -132,6 +132,7 @@ func (d *decoder) whole(rows *bitmap) whole {
 func (r *Row) members() [][]byte {
 	out := [][]byte{
 		termPart(rowProject, r.Project), termPart(rowStatus, r.Status), termPart(rowAsset, r.Asset), termPart(rowFiat, r.Fiat),
+		termPart(rowFormat, r.Format),
 	}
 	if r.Standing {
 		out = append(out, []byte(partStanding))
