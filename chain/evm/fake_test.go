@@ -8,6 +8,8 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -208,6 +210,9 @@ type fakeNode struct {
 	// refuseBatch may answer a batch of so many calls instead.
 	refuseBatch func(w http.ResponseWriter, size int) bool
 
+	// refuseCall may answer a single call of a method instead.
+	refuseCall func(w http.ResponseWriter, method string) bool
+
 	mu    sync.Mutex
 	calls map[string]int
 	batch int // the largest batch
@@ -222,6 +227,23 @@ func newFake() *fakeNode {
 // say makes a method answer always the same.
 func (f *fakeNode) say(method string, result any) {
 	f.override[method] = func([]json.RawMessage) (any, *rpcFault) { return result, nil }
+}
+
+// sayEach makes the single call answer what is in a list of receipts, the last one of a transaction.
+func (f *fakeNode) sayEach(t *testing.T, list any) {
+	t.Helper()
+	raw, err := json.Marshal(list)
+	require.NoError(t, err)
+	var receipts []object
+	require.NoError(t, json.Unmarshal(raw, &receipts))
+	f.override["eth_getTransactionReceipt"] = func(p []json.RawMessage) (any, *rpcFault) {
+		for _, r := range slices.Backward(receipts) {
+			if r != nil && string(p[0]) == strconv.Quote(r["transactionHash"].(string)) {
+				return r, nil
+			}
+		}
+		return nil, nil
+	}
 }
 
 // fail makes a method answer an error object.
@@ -363,7 +385,14 @@ func (f *fakeNode) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	f.mu.Lock()
 	f.requests++
+	refuse := f.refuseCall != nil && f.refuseCall(w, one.Method)
+	if refuse {
+		f.calls[one.Method]++
+	}
 	f.mu.Unlock()
+	if refuse {
+		return
+	}
 	_ = json.NewEncoder(w).Encode(reply(one))
 }
 

@@ -75,12 +75,12 @@ type Node struct {
 	traces bool
 	hints  chain.Hinter
 
-	noBlockReceipts atomic.Bool  // the node has said that it has no eth_getBlockReceipts
-	trust           atomic.Int64 // how many more calls of Tip rely on the tokens as they were
-	atOnce          atomic.Int64 // how many calls the node takes in one batch
-	fitting         atomic.Int64 // how many batches of that size went well
-	slimRefusals    atomic.Int64 // how often in a row the node refused to run a tracer of ours
-	gap             atomic.Pointer[gap]
+	bulk         bulk         // whether the node has eth_getBlockReceipts
+	trust        atomic.Int64 // how many more calls of Tip rely on the tokens as they were
+	atOnce       atomic.Int64 // how many calls the node takes in one batch
+	fitting      atomic.Int64 // how many batches of that size went well
+	slimRefusals atomic.Int64 // how often in a row the node refused to run a tracer of ours
+	gap          atomic.Pointer[gap]
 }
 
 var (
@@ -269,6 +269,10 @@ func (n *Node) Header(ctx context.Context, height uint64) (chain.Header, error) 
 // A node without eth_getBlockReceipts is asked for the logs of the tokens and for the receipts of the
 // transactions that matter. Then the filter can show that all logs of a token are missing, but not that
 // some are.
+//
+// Receipts that are missing among those of the block, are there twice or are damaged are asked for singly; the filter
+// proves all of them together. A node that refuses those of the block is not asked for them again for a thousand
+// blocks, and one that says that it has no such method, never.
 //
 // What a node refuses, in whatever words, is asked for in smaller parts: the receipts or traces of a block one
 // by one, a batch of calls in smaller batches, a trace without the data of calls. What it then still refuses is an

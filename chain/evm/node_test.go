@@ -2,6 +2,7 @@ package evm_test
 
 import (
 	"encoding/json"
+	"maps"
 	"math/big"
 	"strings"
 	"testing"
@@ -132,6 +133,10 @@ func TestIncident16_OneReceiptForTwoTransactionsIsRefused(t *testing.T) {
 	f.tx(shop, 5)
 	receipts := f.receipts()
 	f.say("eth_getBlockReceipts", []object{receipts[1], receipts[1]})
+	sees(t, f, paid{"value", "ETH", shop, 5}, paid{"value", "ETH", shop, 5})
+	f.sayEach(t, []object{receipts[1], receipts[1]})
+	refuses(t, f)
+	f.override["eth_getTransactionReceipt"] = func([]json.RawMessage) (any, *rpcFault) { return receipts[1], nil }
 	refuses(t, f)
 }
 
@@ -217,6 +222,11 @@ func TestIncident31_LogsWithoutTheBlocksProofAreRefused(t *testing.T) {
 			r[1]["logs"].([]object)[0]["transactionHash"] = r[0]["transactionHash"]
 			return r
 		},
+		"one twice": func(_ *fakeNode, r []object) any {
+			other := maps.Clone(r[1])
+			other["logs"] = []object{}
+			return []object{r[0], r[1], other}
+		},
 		"log twice": func(_ *fakeNode, r []object) any {
 			logs := r[1]["logs"].([]object)
 			r[1]["logs"] = append(logs, logs[1])
@@ -232,8 +242,14 @@ func TestIncident31_LogsWithoutTheBlocksProofAreRefused(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := withBlock()
-			f.say("eth_getBlockReceipts", lie(f, f.receipts()))
+			f, liar := withBlock(), withBlock()
+			told := lie(liar, liar.receipts())
+			f.say("eth_getBlockReceipts", told)
+			sees(t, f, paid{"value", "ETH", shop, 5}, paid{usdtContract + "#0", "USDT", shop, 6}, paid{usdtContract + "#1", "USDT", shop2, 7})
+			if name == "order" {
+				return // each says of which transaction it is
+			}
+			f.sayEach(t, told)
 			refuses(t, f)
 		})
 	}
