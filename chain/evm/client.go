@@ -143,14 +143,12 @@ func tidy(err error) error {
 	return err
 }
 
-// The JSON-RPC and EIP-1474 codes of a method that a node does not have, of a question that it takes for none, and of a
-// call that reverted.
+// The JSON-RPC and EIP-1474 codes of a method that a node does not have, of a question that it takes for none.
 const (
 	codeNoMethod       = -32601
 	codeUnsupported    = -32004
 	codeInvalidRequest = -32600
 	codeInvalidParams  = -32602
-	codeReverted       = 3
 )
 
 func hasCode(err error, codes ...int) bool {

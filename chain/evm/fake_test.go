@@ -385,12 +385,11 @@ func (f *fakeNode) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	f.mu.Lock()
 	f.requests++
-	refuse := f.refuseCall != nil && f.refuseCall(w, one.Method)
-	if refuse {
-		f.calls[one.Method]++
-	}
 	f.mu.Unlock()
-	if refuse {
+	if f.refuseCall != nil && f.refuseCall(w, one.Method) {
+		f.mu.Lock()
+		f.calls[one.Method]++
+		f.mu.Unlock()
 		return
 	}
 	_ = json.NewEncoder(w).Encode(reply(one))

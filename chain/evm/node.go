@@ -1,6 +1,7 @@
 package evm
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"github.com/ethereum/go-ethereum/rpc"
 
 	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/chain/internal/lacks"
 )
 
 // transferTopic is keccak256("Transfer(address,address,uint256)"), the first topic of a transfer's log.
@@ -53,8 +55,8 @@ type Config struct {
 	Logger *slog.Logger // nil is silence
 }
 
-// Node reads a network through one JSON-RPC endpoint. It is a [chain.Node], a [chain.Hinter]
-// and a [chain.Examiner].
+// Node reads a network through one JSON-RPC endpoint. It is a [chain.Node], a [chain.Hinter],
+// a [chain.Examiner] and a [chain.Lacker].
 //
 // A transfer's TxID is the transaction's hash in lower case. Its Index is "value" for native coin, and for
 // coin that a contract passes on "call#", a number, ":" and the recipient. The number is how many calls with
@@ -75,6 +77,9 @@ type Node struct {
 	traces bool
 	hints  chain.Hinter
 
+	lacks     lacks.List
+	confirmed []atomic.Bool // by token: it had the right decimals once
+
 	bulk         bulk         // whether the node has eth_getBlockReceipts
 	trust        atomic.Int64 // how many more calls of Tip rely on the tokens as they were
 	atOnce       atomic.Int64 // how many calls the node takes in one batch
@@ -87,6 +92,7 @@ var (
 	_ chain.Node     = (*Node)(nil)
 	_ chain.Hinter   = (*Node)(nil)
 	_ chain.Examiner = (*Node)(nil)
+	_ chain.Lacker   = (*Node)(nil)
 )
 
 // New makes a Node. It calls nothing.
@@ -116,6 +122,7 @@ func New(c Config) (*Node, error) {
 	if len(n.tokens) > maxTokens {
 		return nil, fmt.Errorf("evm: Config.Assets: more than %d tokens", maxTokens)
 	}
+	n.confirmed = make([]atomic.Bool, len(n.tokens))
 	return n, nil
 }
 
@@ -146,12 +153,17 @@ func (n *Node) watch(a chain.Asset) error {
 	return nil
 }
 
+// Lacks implements [chain.Lacker].
+func (n *Node) Lacks() []chain.Lack { return n.lacks.All() }
+
 // Network implements [chain.Node].
 func (n *Node) Network() chain.Network { return n.network }
 
 // Tip implements [chain.Node]. Every call compares the chain id. The decimals of every token are compared
 // on the first call, on every thousandth, and on the first after any call that failed, since another
-// machine may answer after a failure.
+// machine may answer after a failure. A token with other decimals than configured is ErrWrongNetwork, unless it had the
+// right ones before: then, and whenever the contract or the node does not say, that token alone is held back, which
+// [Node.Lacks] names, and asked about again with every call.
 //
 // Safe and Finalized are 0 while the node answers their tags with an error, nothing, or block 0.
 func (n *Node) Tip(ctx context.Context) (chain.Tip, error) {
@@ -172,25 +184,11 @@ func (n *Node) tip(ctx context.Context) (chain.Tip, error) {
 		{Method: "eth_getBlockByNumber", Args: []any{"safe", false}, Result: &safe},
 		{Method: "eth_getBlockByNumber", Args: []any{"finalized", false}, Result: &finalized},
 	}
-	const untilTokens = 4
-	var decimals []string // one answer for each token, or none when they are trusted
-	if n.trust.Add(-1) < 0 {
-		decimals = make([]string, len(n.tokens))
-	}
-	for i := range decimals {
-		call := map[string]string{"to": n.tokens[i].ID.Reference(), "data": decimalsCall}
-		batch = append(batch, rpc.BatchElem{Method: "eth_call", Args: []any{call, "latest"}, Result: &decimals[i]})
-	}
 	if err := n.batch(ctx, batch); err != nil {
 		return chain.Tip{}, err
 	}
 	if err := n.checkIdentity(id, batch[0].Error); err != nil {
 		return chain.Tip{}, err
-	}
-	for i, answer := range decimals {
-		if err := checkDecimals(n.tokens[i], answer, tidy(batch[untilTokens+i].Error)); err != nil {
-			return chain.Tip{}, err
-		}
 	}
 	if err := batch[1].Error; err != nil {
 		return chain.Tip{}, tidy(err)
@@ -202,10 +200,49 @@ func (n *Node) tip(ctx context.Context) (chain.Tip, error) {
 	if err != nil {
 		return chain.Tip{}, err
 	}
-	if decimals != nil {
-		n.trust.Store(trustedTips - 1)
+	if n.trust.Add(-1) < 0 {
+		if err := n.checkTokens(ctx); err != nil {
+			return chain.Tip{}, err
+		}
 	}
 	return chain.Tip{Header: header, Safe: tagged(batch[2].Error, safe), Finalized: tagged(batch[3].Error, finalized)}, nil
+}
+
+// checkTokens makes sure that every token is what was configured, or is held back. The node answers other questions, so
+// whatever is wrong is about these.
+func (n *Node) checkTokens(ctx context.Context) error {
+	answers := make([]string, len(n.tokens))
+	batch := make([]rpc.BatchElem, len(n.tokens))
+	for i, t := range n.tokens {
+		call := map[string]string{"to": t.ID.Reference(), "data": decimalsCall}
+		batch[i] = rpc.BatchElem{Method: "eth_call", Args: []any{call, "latest"}, Result: &answers[i]}
+	}
+	asking, cancel := lacks.Within(ctx)
+	defer cancel()
+	refused := n.batch(asking, batch)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	held := false
+	for i, t := range n.tokens {
+		said := tidy(batch[i].Error)
+		if answers[i] == "" {
+			said = cmp.Or(said, refused)
+		}
+		err := checkDecimals(t, answers[i], said)
+		if errors.Is(err, chain.ErrWrongNetwork) && !n.confirmed[i].Load() {
+			return err
+		}
+		if err == nil {
+			n.confirmed[i].Store(true)
+		}
+		held = held || err != nil
+		n.lacks.Decimals(ctx, n.log, t.ID, err)
+	}
+	if !held {
+		n.trust.Store(trustedTips - 1)
+	}
+	return nil
 }
 
 func (n *Node) checkIdentity(id quantity, err error) error {
@@ -218,18 +255,15 @@ func (n *Node) checkIdentity(id quantity, err error) error {
 	return nil
 }
 
-// checkDecimals compares the answer of decimals(), one word, with the configuration. A contract that is
-// not there answers with no data, one that has no such method reverts.
+// checkDecimals compares the answer of decimals(), one word, with the configuration: ErrWrongNetwork if it is another
+// number. A contract that is not there answers with no data, one that has no such method reverts.
 func checkDecimals(t chain.Asset, answer string, err error) error {
 	if err != nil {
-		if hasCode(err, codeReverted) {
-			return fmt.Errorf("%w: token %s has no decimals: %w", chain.ErrWrongNetwork, t.ID, err)
-		}
 		return fmt.Errorf("decimals of token %s: %w", t.ID, err)
 	}
 	var decimals amount
 	if len(answer) != 2+2*len(decimals) {
-		return fmt.Errorf("%w: no token at %s: decimals() answered %d characters", chain.ErrWrongNetwork, t.ID, len(answer))
+		return fmt.Errorf("%w: no token at %s: decimals() answered %d characters", chain.ErrIncomplete, t.ID, len(answer))
 	}
 	if err := decimals.UnmarshalJSON([]byte(strconv.Quote(answer))); err != nil {
 		return fmt.Errorf("decimals of token %s: %w", t.ID, err)
@@ -379,7 +413,7 @@ func (n *Node) appendTokens(all []chain.Transfer, r *wireReceipt) []chain.Transf
 		id, to := n.tokens[t].ID, l.Topics[2].address()
 		all = append(all, chain.Transfer{
 			TxID: r.TxHash.String(), Index: id.Reference() + "#" + strconv.Itoa(ordinal) + ":" + string(to), Asset: id,
-			From: l.Topics[1].address(), To: to, Units: l.Data.word.units(),
+			From: l.Topics[1].address(), To: to, Units: l.Data.word.units(), Held: n.lacks.Has(id, chain.Decimals),
 		})
 	}
 	return all

@@ -210,7 +210,7 @@ func (n *Node) appendTokens(all []chain.Transfer, r *wireInfo) []chain.Transfer 
 		id, receiver := n.tokens[t].ID, spell(to)
 		all = append(all, chain.Transfer{
 			TxID: r.ID.String(), Index: id.Reference() + "#" + strconv.Itoa(ordinal) + ":" + string(receiver), Asset: id,
-			From: spell(from), To: receiver, Units: units,
+			From: spell(from), To: receiver, Units: units, Held: n.lacks.Has(id, chain.Decimals),
 		})
 	}
 	return all
