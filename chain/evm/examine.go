@@ -46,7 +46,7 @@ func (n *Node) Examine(ctx context.Context, u chain.Unexamined) ([]chain.Transfe
 }
 
 func (n *Node) examine(ctx context.Context, u chain.Unexamined) ([]chain.Transfer, error) {
-	b, err := blockAt[wireBlock](ctx, n, u.Height, true)
+	b, err := n.wholeBlock(ctx, u.Height)
 	if errors.Is(err, chain.ErrNoBlock) || err == nil && b.Hash.String() != u.Block {
 		return nil, fmt.Errorf("%w: block %.100q is not in the chain", chain.ErrGone, u.Block)
 	}

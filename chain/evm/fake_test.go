@@ -87,7 +87,8 @@ func topic(address string) string {
 
 // fakeBlock is block 100 of the scripted node.
 type fakeBlock struct {
-	txs []*fakeTx
+	txs     []*fakeTx
+	strange bool // logs stay as they were made
 }
 
 const blockHash = "0x00000000000000000000000000000000000000000000000000000000000b10c5"
@@ -180,6 +181,11 @@ func (b *fakeBlock) receipts() []object {
 		}
 		var logs []object
 		for _, l := range x.logs {
+			if b.strange {
+				index++
+				logs = append(logs, l)
+				continue
+			}
 			l["transactionHash"], l["blockHash"], l["logIndex"] = x.hash, blockHash, fmt.Sprintf("%#x", index)
 			logs = append(logs, l)
 			index++
@@ -406,12 +412,19 @@ func (f *fakeNode) node(t *testing.T, assets ...chain.Asset) *evm.Node {
 
 func (f *fakeNode) nodeOn(t *testing.T, network chain.Network, assets ...chain.Asset) *evm.Node {
 	t.Helper()
+	return f.nodeBy(t, func(c *evm.Config) { c.Network, c.Assets = network, assets })
+}
+
+func (f *fakeNode) nodeBy(t *testing.T, change func(c *evm.Config)) *evm.Node {
+	t.Helper()
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
 	client, err := evm.Dial(t.Context(), server.URL, server.Client())
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
-	n, err := evm.New(evm.Config{Network: network, RPC: client, Assets: assets, Traces: f.traced})
+	c := evm.Config{Network: network, RPC: client, Assets: []chain.Asset{ether, usdt, usdc}, Traces: f.traced}
+	change(&c)
+	n, err := evm.New(c)
 	require.NoError(t, err)
 	return n
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/big"
+	"slices"
 	"strconv"
 	"sync/atomic"
 
@@ -38,7 +39,14 @@ type Config struct {
 	RPC     Caller        // see [Dial]
 
 	// Assets are what is watched for, at least one: at most one native coin (namespace slip44), and
-	// tokens (namespace erc20) whose contracts are spelled as ERC-55 says.
+	// tokens (namespace erc20) whose contracts are spelled as ERC-55 says. A token's contract must log Transfer with
+	// two indexed arguments, as ERC-20 says; one that is seen not to, in its latest logs at the first call of Tip or later
+	// in a block, is named by [Node.Lacks], as payments of it are not seen.
+	//
+	// On networks whose coin is also a token, a payment is the coin's if it is the value of a transaction, and the
+	// token's if it is a call of the contract. On Celo each is one of them, so that payers may use both ways only if both
+	// are configured, as two assets. On networks where the contract logs every movement of the coin, such as zkSync, configure one
+	// of them: with both, one payment would be two.
 	Assets []chain.Asset
 
 	// Traces has Block look at the calls within transactions, for native coin that a contract passes on: contract
@@ -47,6 +55,11 @@ type Config struct {
 	// trace is an error. A single transaction that cannot be traced, as its trace is larger than what is read, is
 	// unexamined. Several nodes of one network need the same setting.
 	Traces bool
+
+	// UnprovenLogs is for networks whose headers have a filter of logs that proves nothing, such as Cronos and others on
+	// Ethermint, where it has what the receipts have not. Then it is not looked at, and [Node.Lacks] names the proof: the
+	// node is believed that its receipts have all logs, unless several nodes that agree are used, see [chain.Nodes].
+	UnprovenLogs bool
 
 	// Hints cut the time between two questions for the tip short, such as [Heads] of the same network. They
 	// are never believed to be true. Optional.
@@ -74,8 +87,9 @@ type Node struct {
 	tokens []chain.Asset
 	index  map[address]int // from contract to the place in tokens
 
-	traces bool
-	hints  chain.Hinter
+	traces   bool
+	unproven bool // filters in headers prove nothing
+	hints    chain.Hinter
 
 	lacks     lacks.List
 	confirmed []atomic.Bool // by token: it had the right decimals once
@@ -109,6 +123,10 @@ func New(c Config) (*Node, error) {
 	}
 	n := &Node{
 		network: c.Network, id: id, rpc: c.RPC, log: c.Logger, index: make(map[address]int), traces: c.Traces, hints: c.Hints,
+		unproven: c.UnprovenLogs,
+	}
+	if n.unproven {
+		n.lacks.Note("", chain.ProofOfLogs, "by Config.UnprovenLogs", 0)
 	}
 	n.atOnce.Store(maxBatch)
 	if n.log == nil {
@@ -201,7 +219,7 @@ func (n *Node) tip(ctx context.Context) (chain.Tip, error) {
 		return chain.Tip{}, err
 	}
 	if n.trust.Add(-1) < 0 {
-		if err := n.checkTokens(ctx); err != nil {
+		if err := n.checkTokens(ctx, header.Height); err != nil {
 			return chain.Tip{}, err
 		}
 	}
@@ -210,7 +228,7 @@ func (n *Node) tip(ctx context.Context) (chain.Tip, error) {
 
 // checkTokens makes sure that every token is what was configured, or is held back. The node answers other questions, so
 // whatever is wrong is about these.
-func (n *Node) checkTokens(ctx context.Context) error {
+func (n *Node) checkTokens(ctx context.Context, latest uint64) error {
 	answers := make([]string, len(n.tokens))
 	batch := make([]rpc.BatchElem, len(n.tokens))
 	for i, t := range n.tokens {
@@ -233,8 +251,8 @@ func (n *Node) checkTokens(ctx context.Context) error {
 		if errors.Is(err, chain.ErrWrongNetwork) && !n.confirmed[i].Load() {
 			return err
 		}
-		if err == nil {
-			n.confirmed[i].Store(true)
+		if err == nil && !n.confirmed[i].Swap(true) {
+			n.checkForm(asking, t, latest)
 		}
 		held = held || err != nil
 		n.lacks.Decimals(ctx, n.log, t.ID, err)
@@ -328,7 +346,7 @@ func (n *Node) Block(ctx context.Context, height uint64) (chain.Block, error) {
 }
 
 func (n *Node) block(ctx context.Context, height uint64) (chain.Block, error) {
-	answer, err := blockAt[wireBlock](ctx, n, height, true)
+	answer, err := n.wholeBlock(ctx, height)
 	if err != nil {
 		return chain.Block{}, err
 	}
@@ -346,8 +364,21 @@ func (n *Node) block(ctx context.Context, height uint64) (chain.Block, error) {
 	if err != nil {
 		return chain.Block{}, err
 	}
+	if answer.Bloom == (bloom{}) && slices.ContainsFunc(receipts, func(r *wireReceipt) bool { return r != nil && len(r.Logs) > 0 }) {
+		n.lacks.Note("", chain.ProofOfLogs, "headers have no filter of the logs", 1)
+	}
 	n.checkInner(ctx, answer, receipts)
+	n.noteForms(ctx, receipts)
 	return chain.Block{Header: header, Transfers: n.transfers(answer, receipts), Unexamined: answer.unexamined()}, nil
+}
+
+// wholeBlock asks for a block with its transactions. A filter that proves nothing is as none.
+func (n *Node) wholeBlock(ctx context.Context, height uint64) (*wireBlock, error) {
+	b, err := blockAt[wireBlock](ctx, n, height, true)
+	if err == nil && n.unproven {
+		b.Bloom = bloom{}
+	}
+	return b, err
 }
 
 // transfers are what happened in a block, in chain order. A nil receipt belongs to a transaction that
@@ -406,8 +437,7 @@ func (n *Node) appendTokens(all []chain.Transfer, r *wireReceipt) []chain.Transf
 		}
 		ordinal := seen[t]
 		seen[t]++
-		if len(l.Topics) != 3 || l.Data.size != 32 || l.Data.word == (amount{}) ||
-			!l.Topics[1].isAddress() || !l.Topics[2].isAddress() {
+		if !l.readable() || l.Data.word == (amount{}) {
 			continue
 		}
 		id, to := n.tokens[t].ID, l.Topics[2].address()

@@ -163,7 +163,7 @@ func (n *Node) checkReceipt(b *wireBlock, i int, r *wireReceipt) error {
 		if _, ours := n.tokenOf(l); !ours {
 			continue // of no consequence, whatever it is
 		}
-		if l.TxHash != tx || l.BlockHash != b.Hash || l.Removed {
+		if word(l.TxHash) != tx || word(l.BlockHash) != b.Hash || l.Removed || l.Index < 0 || l.Data.size < 0 {
 			return fmt.Errorf("%w: log %d of transaction %s belongs elsewhere or was removed", chain.ErrIncomplete, i, tx)
 		}
 		if before >= 0 && l.Index <= r.Logs[before].Index {
@@ -192,6 +192,9 @@ func checkBloom(b *wireBlock, receipts []*wireReceipt) error {
 			return nil
 		}
 	}
+	if b.Bloom.holds(bloomOf(receipts)) {
+		return fmt.Errorf("%w (or they are all, and the network's filters have more in them: see Config.UnprovenLogs)", errFilter)
+	}
 	return errFilter
 }
 
@@ -203,10 +206,8 @@ func checkBloomPart(b *wireBlock, receipts []*wireReceipt) error {
 	if b.Bloom == (bloom{}) || b.hasUnsent() {
 		return nil
 	}
-	for i, bits := range bloomOf(receipts) {
-		if bits&^b.Bloom[i] != 0 {
-			return errFilter
-		}
+	if !b.Bloom.holds(bloomOf(receipts)) {
+		return errFilter
 	}
 	return nil
 }
@@ -327,10 +328,14 @@ func (n *Node) tokenLogs(ctx context.Context, b *wireBlock) (byTx map[word][]wir
 	for i := range logs {
 		l := &logs[i]
 		t, ours := n.tokenOf(l)
-		if !ours || l.BlockHash != b.Hash || l.Removed {
-			return nil, false, fmt.Errorf("%w: log of transaction %s was not asked for or was removed", chain.ErrIncomplete, l.TxHash)
+		if !ours {
+			continue // nobody asked for it
 		}
-		byTx[l.TxHash] = append(byTx[l.TxHash], *l)
+		tx := word(l.TxHash)
+		if word(l.BlockHash) != b.Hash || l.Removed || l.Data.size < 0 {
+			return nil, false, fmt.Errorf("%w: log of transaction %s belongs elsewhere or was removed", chain.ErrIncomplete, tx)
+		}
+		byTx[tx] = append(byTx[tx], *l)
 		came[t] = true
 	}
 	if b.Bloom == (bloom{}) {
