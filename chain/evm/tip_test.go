@@ -2,7 +2,9 @@ package evm_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ethereum/go-ethereum/rpc"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cointill/cointill/chain"
@@ -403,6 +406,53 @@ func TestDial_KeepsSecretsOfTheURL(t *testing.T) {
 	}
 	require.Equal(t, [2]string{"Basic dXNlcjpzZWNyZXQ=", "/v3/secret?key=secret"}, <-asked)
 	require.NotContains(t, logged.String(), "secret")
+}
+
+func TestDial_KeepsSecretsThatANodeRepeats(t *testing.T) {
+	var logged strings.Builder
+	said := func(r *http.Request) string { return r.URL.String() + " " + r.Header.Get("Authorization") }
+	for name, answer := range map[string]func(w http.ResponseWriter, r *http.Request, batch bool){
+		"error": func(w http.ResponseWriter, r *http.Request, batch bool) {
+			one := fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"error":{"code":-32005,"message":%q}}`, said(r))
+			if batch {
+				one = "[" + one + "]"
+			}
+			_, _ = io.WriteString(w, one)
+		},
+		"status": func(w http.ResponseWriter, r *http.Request, _ bool) { http.Error(w, said(r), http.StatusForbidden) },
+		"text":   func(w http.ResponseWriter, r *http.Request, _ bool) { _, _ = io.WriteString(w, said(r)) },
+		"result": func(w http.ResponseWriter, r *http.Request, _ bool) {
+			_, _ = fmt.Fprintf(w, `{"jsonrpc":"2.0","id":1,"result":%q}`, said(r))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				w.Header().Set("Content-Type", "application/json")
+				answer(w, r, strings.HasPrefix(string(body), "["))
+			}))
+			defer server.Close()
+			at := strings.Replace(server.URL, "http://", "http://operator:sesame1@", 1) + "/v3/sesame2?key=sesame3"
+			client, err := evm.Dial(t.Context(), at, nil)
+			require.NoError(t, err)
+			n, err := evm.New(evm.Config{Network: network, RPC: client, Assets: []chain.Asset{ether, usdt}, Logger: slog.New(slog.NewTextHandler(&logged, nil))})
+			require.NoError(t, err)
+			tellsNothing := func(err error) {
+				require.Error(t, err)
+				for _, told := range []string{"sesame", "operator", base64.StdEncoding.EncodeToString([]byte("operator:sesame1"))} {
+					require.NotContains(t, err.Error(), told)
+				}
+			}
+			every(t, n, tellsNothing)
+			if name != "result" {
+				tellsNothing(client.CallContext(t.Context(), new(string), "x"))
+				batch := []rpc.BatchElem{{Method: "x", Result: new(string)}, {Method: "y", Result: new(string)}}
+				err := client.BatchCallContext(t.Context(), batch)
+				tellsNothing(errors.Join(err, batch[0].Error, batch[1].Error))
+			}
+		})
+	}
+	require.NotContains(t, logged.String(), "sesame")
 }
 
 func TestDial_ClientsTimeLimitHolds(t *testing.T) {

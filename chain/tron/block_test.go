@@ -175,14 +175,14 @@ func TestIncident11_TRC10TokensCreditNothingWhateverTheyAreCalled(t *testing.T) 
 
 func TestIncident13_AmountsAreExactBeyondFloatsAndRefusedBeyondTheirSize(t *testing.T) {
 	s := newScene(t)
-	const most = 1<<63 - 1
+	const most int64 = 1<<63 - 1
 	huge := new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 256), big.NewInt(1))
 	at := s.mine(s.Transfer(payer, shop, most), s.call().Token(usdtContract, payer, shop, huge).Inside(other, shop, 1<<53+1, "call"))
 	b, err := s.node.Block(t.Context(), at)
 	require.NoError(t, err)
-	require.EqualValues(t, most, b.Transfers[0].Units.Int64())
+	require.Equal(t, most, b.Transfers[0].Units.Int64())
 	require.Equal(t, huge, b.Transfers[1].Units)
-	require.EqualValues(t, 1<<53+1, b.Transfers[2].Units.Int64())
+	require.Equal(t, int64(1<<53+1), b.Transfers[2].Units.Int64())
 	for _, value := range []string{"9223372036854775808", "1e3", "5.0", `"5"`, "0x5", "true", "{}"} {
 		spoil := func(o object) {
 			o["internal_transactions"].([]any)[0].(object)["callValueInfo"] = []object{{"callValue": json.RawMessage(value)}}
@@ -359,7 +359,7 @@ func TestIncident31_ResultsWithoutTheBlocksProofAreRefused(t *testing.T) {
 		"null in it":                 func(l []any) any { l[1] = nil; return l },
 		"empty in it":                func(l []any) any { l[1] = object{}; return l },
 		"of another height":          func(l []any) any { info(l, 1)["blockNumber"] = 2; return l },
-		"of another block":           func(l []any) any { info(l, 1)["blockTimeStamp"] = 1_700_000_003_000; return l },
+		"of another block":           func(l []any) any { info(l, 1)["blockTimeStamp"] = int64(1_700_000_003_000); return l },
 		"of another transaction":     func(l []any) any { info(l, 1)["id"] = strings.Repeat("1", 64); return l },
 		"says that the call failed":  func(l []any) any { info(l, 1)["receipt"] = object{"result": "REVERT"}; return l },
 		"says FAILED":                func(l []any) any { info(l, 1)["result"] = "FAILED"; return l },

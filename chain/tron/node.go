@@ -284,14 +284,14 @@ func (n *Node) checkDecimals(ctx context.Context, t chain.Asset) error {
 		return fmt.Errorf("decimals of token %s: %w", t.ID, err)
 	}
 	if code := answer.Result.Code; code != "" && code != success {
-		return fmt.Errorf("decimals of token %s: node says: %s", t.ID, n.api.clean(answer.reason()))
+		return fmt.Errorf("decimals of token %s: node says: %s", t.ID, n.api.secrets.Text(answer.reason()))
 	}
 	if len(answer.Words) == 0 {
 		return fmt.Errorf("decimals of token %s: %w: no answer", t.ID, chain.ErrIncomplete)
 	}
 	for _, r := range answer.Tx.Results {
 		if r.Code == "FAILED" {
-			return fmt.Errorf("decimals of token %s: contract says: %s", t.ID, n.api.clean(answer.reason()))
+			return fmt.Errorf("decimals of token %s: contract says: %s", t.ID, n.api.secrets.Text(answer.reason()))
 		}
 	}
 	if len(answer.Words[0]) != len(hash{}) {

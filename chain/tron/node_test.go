@@ -2,6 +2,7 @@ package tron_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -436,6 +437,14 @@ func TestNode_KeyIsSentAndNothingSecretIsTold(t *testing.T) {
 		require.ErrorContains(t, err, "node says")
 		require.NotContains(t, err.Error(), "sesame")
 		require.Less(t, len(err.Error()), 400)
+	})
+	inside := strings.Replace(echo.URL, "http://", "http://sesame5:sesame4@", 1)
+	n, err = tron.New(tron.Config{Network: tron.Nile, URL: inside + "/x/sesame2", Assets: []chain.Asset{tron.Native(tron.Nile, "TRX")}})
+	require.NoError(t, err)
+	every(t, n, func(err error) {
+		require.ErrorContains(t, err, "node says")
+		require.NotContains(t, err.Error(), "sesame")
+		require.NotContains(t, err.Error(), base64.StdEncoding.EncodeToString([]byte("sesame5:sesame4")))
 	})
 	for _, bad := range []string{"", "sesame", "ftp://user:sesame@host/", "http://user:sesame@%zz/"} {
 		_, err := tron.New(tron.Config{Network: tron.Nile, URL: bad, Assets: []chain.Asset{tron.Native(tron.Nile, "TRX")}})
