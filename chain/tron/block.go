@@ -23,7 +23,7 @@ var transferTopic = []byte{
 // Proven are: that the block's id is the hash of its header; that each transaction's id is the hash of the bytes
 // that the transfer is read from; and that the transactions and whether they succeeded are exactly those whose
 // root is in the header. A transaction may have parts that the API does not show, and then there is no proof by
-// the root: the node's own list of results has to name the same transactions instead.
+// the root: the node's own list of results has to name the same transactions instead, and [Node.Lacks] counts the blocks.
 //
 // Not proven are logs and internal transactions, as no block commits to them. They are believed if there is a
 // result for each transaction, of this block by number and time, that agrees with the block on which succeeded.
@@ -48,6 +48,7 @@ func (n *Node) block(ctx context.Context, height uint64) (chain.Block, error) {
 	if err != nil {
 		return chain.Block{}, err
 	}
+	n.noteForms(ctx, answer, infos)
 	return chain.Block{Header: header, Transfers: n.transfers(answer, infos), Unexamined: answer.unexamined()}, nil
 }
 
@@ -98,9 +99,9 @@ func (n *Node) infos(ctx context.Context, b *wireBlock) ([]*wireInfo, error) {
 	made := root(b.Txs)
 	proven := bytes.Equal(made[:], b.Header.Raw.Root) || len(b.Txs) == 0 && len(b.Header.Raw.Root) == 0
 	needed := !proven
-	if needed {
-		n.log.WarnContext(ctx, "tron: transactions do not make the root in the header; comparing them with their results",
-			"network", n.network, "block", b.ID.String())
+	const unproven = "transactions do not make the root in the header, as the node does not show all of them; they are compared with their results"
+	if needed && n.lacks.Note("", chain.ProofOfTransactions, unproven, 1) {
+		n.log.WarnContext(ctx, "tron: "+unproven, "network", n.network, "block", b.ID.String())
 	}
 	for i := range b.Txs {
 		needed = needed || b.Txs[i].contract.mayRun()
@@ -198,13 +199,8 @@ func (n *Node) appendTokens(all []chain.Transfer, r *wireInfo) []chain.Transfer 
 		}
 		ordinal := seen[t]
 		seen[t]++
-		if len(l.Topics) != 3 || len(l.Data) != len(hash{}) {
-			continue
-		}
-		from, fromOK := wordAccount(l.Topics[1])
-		to, toOK := wordAccount(l.Topics[2])
-		units := new(big.Int).SetBytes(l.Data)
-		if !fromOK || !toOK || units.Sign() == 0 {
+		from, to, units, ok := l.transfer()
+		if !ok || units.Sign() == 0 {
 			continue
 		}
 		id, receiver := n.tokens[t].ID, spell(to)
@@ -214,6 +210,38 @@ func (n *Node) appendTokens(all []chain.Transfer, r *wireInfo) []chain.Transfer 
 		})
 	}
 	return all
+}
+
+// transfer reads a Transfer log of the form of TRC-20: sender and recipient indexed, the amount as data.
+func (l *wireLog) transfer() (from, to account, units *big.Int, ok bool) {
+	if len(l.Topics) != 3 || len(l.Data) != len(hash{}) {
+		return account{}, account{}, nil, false
+	}
+	from, fromOK := wordAccount(l.Topics[1])
+	to, toOK := wordAccount(l.Topics[2])
+	return from, to, new(big.Int).SetBytes(l.Data), fromOK && toOK
+}
+
+const strangeForm = "its contract logs Transfer in another form than with two indexed arguments: payments in that form are not seen"
+
+// noteForms notes the tokens of which a block has Transfer logs that cannot be read.
+func (n *Node) noteForms(ctx context.Context, b *wireBlock, infos []*wireInfo) {
+	noted := map[int]bool{}
+	for i, r := range infos {
+		if r == nil || !b.Txs[i].succeeded() {
+			continue
+		}
+		for k := range r.Logs {
+			t, ours := n.tokenOf(&r.Logs[k])
+			if _, _, _, ok := r.Logs[k].transfer(); ok || !ours || noted[t] {
+				continue
+			}
+			noted[t] = true
+			if n.lacks.Note(n.tokens[t].ID, chain.TransferLogs, strangeForm, 1) {
+				n.log.ErrorContext(ctx, "tron: "+strangeForm, "network", n.network, "asset", n.tokens[t].ID)
+			}
+		}
+	}
 }
 
 // tokenOf answers which configured token has logged a Transfer, of whatever form.
