@@ -160,6 +160,11 @@ func (e *codeError) Error() string { return fmt.Sprintf("error %d: %s", e.code, 
 // ErrorCode implements [rpc.Error].
 func (e *codeError) ErrorCode() int { return e.code }
 
+// statusError is an HTTP status without a JSON-RPC answer.
+type statusError int
+
+func (e statusError) Error() string { return fmt.Sprintf("HTTP status %d", int(e)) }
+
 // tidy makes an error of a Caller fit for logs: without URLs, in which keys stand, and without bodies. What else a Caller's
 // errors must not tell, it knows itself, as [Client] does.
 func tidy(err error) error {
@@ -173,7 +178,7 @@ func tidy(err error) error {
 	case errors.As(err, &ours):
 		return ours
 	case errors.As(err, &httpError):
-		return fmt.Errorf("HTTP status %d", httpError.StatusCode)
+		return statusError(httpError.StatusCode)
 	case errors.As(err, &rpcError):
 		return &codeError{rpcError.ErrorCode(), scrub.Secrets{}.Text(rpcError.Error())}
 	}
@@ -187,6 +192,19 @@ const (
 	codeInvalidRequest = -32600
 	codeInvalidParams  = -32602
 )
+
+// The codes of an answer that is too large for the node: go-ethereum's, and that of jsonrpsee.
+const (
+	codeTooLarge    = -32003
+	codeTooLargeToo = -32008
+)
+
+// tooLarge says whether an answer was too large, for the node, for what is between, or for what is read.
+func tooLarge(err error) bool {
+	var status statusError
+	return errors.Is(err, ErrAnswerTooLarge) || hasCode(err, codeTooLarge, codeTooLargeToo) ||
+		errors.As(err, &status) && status == http.StatusRequestEntityTooLarge
+}
 
 func hasCode(err error, codes ...int) bool {
 	var coded *codeError

@@ -57,6 +57,9 @@ func (n *Node) examine(ctx context.Context, u chain.Unexamined) ([]chain.Transfe
 	if i < 0 {
 		return nil, fmt.Errorf("%w: block %.100q does not have it", chain.ErrGone, u.Block)
 	}
+	if reason, aside := b.aside[i]; aside {
+		return nil, fmt.Errorf("%w: %s", chain.ErrIncomplete, reason)
+	}
 	alone := &wireBlock{wireHeader: b.wireHeader, Txs: b.Txs[i : i+1]}
 	if err := checkTxs(alone); err != nil {
 		return nil, err

@@ -326,7 +326,7 @@ func (n *Node) Header(ctx context.Context, height uint64) (chain.Header, error) 
 // proves all of them together. A node that refuses those of the block is not asked for them again for a thousand
 // blocks, and one that says that it has no such method, never.
 //
-// What a node refuses, in whatever words, is asked for in smaller parts: the receipts or traces of a block one
+// What a node refuses, in whatever words, is asked for in smaller parts: the transactions of a block that is too large, the receipts or traces of a block one
 // by one, a batch of calls in smaller batches, a trace without the data of calls. What it then still refuses is an
 // error, unless it is about one transaction while the node answers for others: anybody can make a transaction whose
 // trace or receipt is too large. Such a transaction is unexamined; what shows nevertheless is among the transfers.
@@ -375,6 +375,9 @@ func (n *Node) block(ctx context.Context, height uint64) (chain.Block, error) {
 // wholeBlock asks for a block with its transactions. A filter that proves nothing is as none.
 func (n *Node) wholeBlock(ctx context.Context, height uint64) (*wireBlock, error) {
 	b, err := blockAt[wireBlock](ctx, n, height, true)
+	if tooLarge(err) && ctx.Err() == nil {
+		b, err = n.blockApart(ctx, height)
+	}
 	if err == nil && n.unproven {
 		b.Bloom = bloom{}
 	}

@@ -46,6 +46,18 @@ type wireTx struct {
 	Value *amount  `json:"value"`
 }
 
+// wireHashes is a block with the hashes of its transactions.
+type wireHashes struct {
+	wireHeader
+	Txs []word `json:"transactions"`
+}
+
+// placedTx is a transaction that was asked for alone.
+type placedTx struct {
+	wireTx
+	Block word `json:"blockHash"`
+}
+
 // unsent says whether a transaction is one that nobody can have sent: some networks list what they do
 // themselves as a transaction from nobody to nobody.
 func (x *wireTx) unsent() bool {
