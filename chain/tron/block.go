@@ -2,6 +2,7 @@ package tron
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -29,7 +30,8 @@ var transferTopic = []byte{
 // result for each transaction, of this block by number and time, that agrees with the block on which succeeded.
 // That a node left out a log cannot be seen; nor does anything prove that the block producers signed the header.
 //
-// A transaction whose result is larger than what is read, or cannot be read, is unexamined if the node answers those
+// Results that are missing among those of a proven block, or contradict it, are asked for singly. A transaction whose
+// result is larger than what is read, cannot be read, or is not there even then, is unexamined if the node answers those
 // of others.
 func (n *Node) Block(ctx context.Context, height uint64) (chain.Block, error) {
 	block, err := n.block(ctx, height)
@@ -116,26 +118,43 @@ func (n *Node) infos(ctx context.Context, b *wireBlock) ([]*wireInfo, error) {
 		if ctx.Err() != nil || !errors.Is(err, ErrAnswerTooLarge) && !errors.As(err, &form) {
 			return nil, err
 		}
-		return n.infosApart(ctx, b, proven, err)
+		return n.infosApart(ctx, b, proven, make([]*wireInfo, len(b.Txs)), err)
 	}
+	infos, err := matchInfos(b, answer)
+	if err != nil && proven && len(b.Txs) > 0 {
+		return n.infosApart(ctx, b, proven, infos, err)
+	}
+	return infos, err
+}
+
+// matchInfos answers the results that are good in the order of the block's transactions. The error says why they are not all
+// and nothing else.
+func matchInfos(b *wireBlock, answer []wireInfo) ([]*wireInfo, error) {
+	var failure error
 	// A block whose transactions were all left out has the root of none only in its header.
 	if len(answer) != len(b.Txs) || len(answer) == 0 {
-		return nil, fmt.Errorf("%w: %d results of %d transactions", chain.ErrIncomplete, len(answer), len(b.Txs))
+		failure = fmt.Errorf("%w: %d results of %d transactions", chain.ErrIncomplete, len(answer), len(b.Txs))
 	}
-	byID := make(map[hash]*wireInfo, len(answer))
+	byID, twice := make(map[hash]*wireInfo, len(answer)), make(map[hash]bool)
 	for i := range answer {
-		if answer[i].ID != nil {
-			byID[*answer[i].ID] = &answer[i]
+		if id := answer[i].ID; id != nil {
+			twice[*id] = byID[*id] != nil
+			byID[*id] = &answer[i]
 		}
 	}
 	infos := make([]*wireInfo, len(b.Txs))
 	for i := range b.Txs {
-		infos[i] = byID[b.Txs[i].ID]
-		if err := checkInfo(b, &b.Txs[i], infos[i]); err != nil {
-			return nil, err
+		r := byID[b.Txs[i].ID]
+		err := checkInfo(b, &b.Txs[i], r)
+		if err == nil && twice[b.Txs[i].ID] {
+			err = fmt.Errorf("%w: two results of transaction %s", chain.ErrIncomplete, b.Txs[i].ID)
 		}
+		if err == nil {
+			infos[i] = r
+		}
+		failure = cmp.Or(failure, err)
 	}
-	return infos, nil
+	return infos, failure
 }
 
 // checkInfo makes sure that a result is of the transaction in this very block, and agrees with the block on

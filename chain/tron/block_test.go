@@ -371,9 +371,37 @@ func TestIncident31_ResultsWithoutTheBlocksProofAreRefused(t *testing.T) {
 			s := newScene(t)
 			at := s.mine(s.Transfer(payer, shop, 5), s.call().Token(usdtContract, payer, shop, units(6)))
 			s.Edit("gettransactioninfobyblocknum", func(a any) any { return lie(a.([]any)) })
-			s.refuses(at)
+			s.sees(at, paid{"value", "TRX", shop, 5}, paid{usdtContract + "#0", "USDT", shop, 6})
+			require.LessOrEqual(t, s.Calls("wallet/gettransactioninfobyid"), 1, "what is missing is asked for singly")
+
+			s.Edit("gettransactioninfobyid", func(a any) any { a.(object)["blockNumber"] = 2; return a })
+			b, err := s.node.Block(t.Context(), at)
+			if name == "says the transfer failed" { // the root says otherwise, and it ran no code
+				require.NoError(t, err)
+				require.Len(t, b.Transfers, 2)
+				return
+			}
+			require.ErrorIs(t, err, chain.ErrIncomplete, "what contradicts the block even then is not believed")
+
+			s.Edit("gettransactioninfobyid", func(any) any { return object{} })
+			b, err = s.node.Block(t.Context(), at)
+			if name == "none" || name == "empty object" || name == "one twice" {
+				require.ErrorIs(t, err, chain.ErrIncomplete, "a node that has no good result at all")
+				return
+			}
+			require.NoError(t, err)
+			require.Len(t, b.Transfers, 1)
+			require.Len(t, b.Unexamined, 1, "what it does not have even then, it may have later")
 		})
 	}
+	t.Run("of a block that is not proven", func(t *testing.T) {
+		s := newScene(t)
+		at := s.mine(s.Transfer(payer, shop, 5), s.call().Token(usdtContract, payer, shop, units(6)))
+		s.Edit("getblockbynum", func(block any) any { tx(block, 0)["signature"] = []any{}; return block })
+		s.sees(at, paid{"value", "TRX", shop, 5}, paid{usdtContract + "#0", "USDT", shop, 6})
+		s.Edit("gettransactioninfobyblocknum", func(a any) any { return a.([]any)[:1] })
+		s.refuses(at)
+	})
 }
 
 func TestIncident31_ListsThatAreWrongTogetherAreRefused(t *testing.T) {
@@ -430,6 +458,12 @@ func TestIncident31_ResultsThatSayMoreThanTheBlockAreRefused(t *testing.T) {
 		delete(info(a, 0), "result")
 		return a
 	})
+	s.sees(at)
+	s.Edit("gettransactioninfobyid", func(a any) any {
+		a.(object)["receipt"] = object{"result": "SUCCESS"}
+		delete(a.(object), "result")
+		return a
+	})
 	s.refuses(at)
 }
 
@@ -441,7 +475,10 @@ func TestIncident29_ResultsOfAReplacedBlockAreRefused(t *testing.T) {
 	s.sees(at, paid{usdtContract + "#0", "USDT", shop, 6})
 	s.Chain.Reorganise(1, false)
 	s.Edit("gettransactioninfobyblocknum", func(any) any { return stale })
+	s.sees(at, paid{usdtContract + "#0", "USDT", shop, 6})
+	s.Edit("gettransactioninfobyid", func(any) any { return info(stale, 0) })
 	s.refuses(at)
+	s.Edit("gettransactioninfobyid", nil)
 	s.Edit("gettransactioninfobyblocknum", nil)
 	s.sees(at, paid{usdtContract + "#0", "USDT", shop, 6})
 }
