@@ -148,6 +148,10 @@ type Transfer struct {
 	// Replaceable says that an unconfirmed transfer announces that it may be replaced (BIP-125).
 	// It means nothing once the transfer is in a block.
 	Replaceable bool
+
+	// Held says that the asset is held back: the transfer is a fact, but what its units are worth is not known for
+	// sure, so that it must not be credited before the watcher's [Lag] has no [Decimals] among the Lacks of the asset.
+	Held bool `json:",omitempty"`
 }
 
 // Key is the natural key of a transfer.
@@ -248,6 +252,35 @@ type Step struct {
 	PoolKnown bool
 }
 
+// Ability is something that a node can usually do.
+type Ability string
+
+const (
+	// Decimals: it confirms that the asset has the decimals that it is configured with. Without, the asset is held
+	// back: see [Transfer.Held].
+	Decimals Ability = "decimals"
+	// TransferLogs: the token's contract logs its transfers in the form that is read. Payments by another form are
+	// not seen.
+	TransferLogs Ability = "transfer logs"
+	// ProofOfLogs: the block proves that no log of it was left out or invented. Without, the node is believed.
+	ProofOfLogs Ability = "proof of logs"
+	// ProofOfTransactions: the block proves that no transaction of it was left out or invented. Without, the node is
+	// believed.
+	ProofOfTransactions Ability = "proof of transactions"
+)
+
+// proof says whether several nodes that agree with each other make up for the ability.
+func (a Ability) proof() bool { return a == ProofOfLogs || a == ProofOfTransactions }
+
+// Lack is something that a node cannot do at present, while all else goes on.
+type Lack struct {
+	What   Ability
+	Asset  AssetID   // the only asset that it concerns; empty when it concerns all
+	Reason string    // for people: UTF-8 of at most MaxReason bytes, without secrets
+	Since  time.Time // when it was noticed
+	Blocks uint64    // in how many blocks it showed; zero of what does not show in blocks
+}
+
 // Lag says how far a watcher is behind its chain, and why.
 type Lag struct {
 	Network   Network
@@ -263,6 +296,7 @@ type Lag struct {
 	Batch     int       // how many blocks a step has at most at present; zero from a watcher that does not say
 	LastFork  time.Time // when the chain last reorganised
 	ForkDepth uint64    // how many heights it went back then
+	Lacks     []Lack    // what the node cannot do at present; nil from one that is no [Lacker]
 }
 
 // Blocks is the number of blocks that the watcher is known to be behind.

@@ -12,7 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func hash(prefix string, height int) string { return fmt.Sprintf("%s%064x", prefix, height+1<<40) }
+func hash(prefix string, height int) string {
+	return fmt.Sprintf("%s%064x", prefix, int64(height)+1<<40)
+}
 
 // walk processes blocks 0..last, thinning after every batch.
 func walk(last, batch, window int) []ref {

@@ -92,9 +92,43 @@ func sameBlock(a, b Block) bool {
 	return sameHeader(a.Header, b.Header) && sameTransfers(settled(a.Transfers), settled(b.Transfers))
 }
 
-// sumBlocks is what members that have the same block say of it together, and whether so many of them have examined
-// each transaction with the same result. Of one that they have not, it has the transfers that so many saw.
+// sumBlocks is what members that have the same block say of it together, and whether nothing of it is open: so many of
+// them hold back none of the transfers.
 func sumBlocks(camp []answer[Block], agree int) (Block, bool) {
+	sum, whole := sumExamined(camp, agree)
+	said := make([][]Transfer, len(camp))
+	for i, a := range camp {
+		said[i] = a.value.Transfers
+	}
+	var released bool
+	sum.Transfers, released = release(sum.Transfers, said, agree)
+	return sum, whole && released
+}
+
+// release has those transfers held back that fewer members than agree do not hold back, and reports whether there is none.
+func release(transfers []Transfer, said [][]Transfer, agree int) ([]Transfer, bool) {
+	held := func(t Transfer) bool { return t.Held }
+	if !slices.ContainsFunc(said, func(of []Transfer) bool { return slices.ContainsFunc(of, held) }) {
+		return transfers, true
+	}
+	free := map[claim]int{}
+	for _, of := range said {
+		for _, t := range of {
+			if !t.Held {
+				free[claimOf(t)]++
+			}
+		}
+	}
+	transfers = slices.Clone(transfers)
+	for i, t := range transfers {
+		transfers[i].Held = free[claimOf(t)] < agree
+	}
+	return transfers, !slices.ContainsFunc(transfers, held)
+}
+
+// sumExamined is what members that have the same block say of it together, and whether so many of them have examined
+// each transaction with the same result. Of one that they have not, it has the transfers that so many saw.
+func sumExamined(camp []answer[Block], agree int) (Block, bool) {
 	var open []Unexamined
 	named := map[string]bool{}
 	for _, a := range camp {
@@ -178,7 +212,8 @@ func sameFinding(a, b finding) bool {
 	return a.gone == b.gone && sameTransfers(a.transfers, b.transfers)
 }
 
-// sameTransfers compares what is credited. From is for display, and Replaceable means nothing in a block.
+// sameTransfers compares what is credited. From is for display, Replaceable means nothing in a block, and what one
+// member holds back another need not.
 func sameTransfers(a, b []Transfer) bool {
 	return slices.EqualFunc(a, b, func(a, b Transfer) bool {
 		return a.TxID == b.TxID && a.Index == b.Index && a.Asset == b.Asset && a.To == b.To && a.Units.Cmp(b.Units) == 0
@@ -213,7 +248,12 @@ func (n *Nodes) Examine(ctx context.Context, u Unexamined) ([]Transfer, error) {
 			if winners[0].value.gone {
 				return nil, fmt.Errorf("%w: %.100q", ErrGone, u.TxID)
 			}
-			return winners[0].value.transfers, nil
+			said := make([][]Transfer, len(winners))
+			for i, a := range winners {
+				said[i] = a.value.transfers
+			}
+			found, _ := release(winners[0].value.transfers, said, n.cfg.Agree)
+			return found, nil
 		}
 		list = list[need:]
 	}

@@ -145,8 +145,12 @@ func (f *Follower) Network() Network { return f.node.Network() }
 // It knows what this follower did, thus nothing before the first call of Next.
 func (f *Follower) Lag() Lag {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.lag
+	lag := f.lag
+	f.mu.Unlock()
+	if node, ok := f.node.(Lacker); ok {
+		lag.Lacks = node.Lacks()
+	}
+	return lag
 }
 
 func (f *Follower) note(change func(*Lag)) {

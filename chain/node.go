@@ -14,7 +14,7 @@ var (
 	// There never is a block there while that block is in the chain.
 	ErrNoBlock = errors.New("chain has no block at that height")
 	// ErrWrongNetwork: the node serves another chain than the one that was configured, or an asset
-	// there has other decimals than configured. Nothing it says may be credited.
+	// there had other decimals than configured from the start. Nothing it says may be credited.
 	ErrWrongNetwork = errors.New("node serves another network")
 	// ErrIncomplete: the node's answer is not the whole truth, for example receipts that do not
 	// add up to the block. Asking again later may heal it.
@@ -43,7 +43,8 @@ type Node interface {
 	// Network is the network that the node was configured for.
 	Network() Network
 	// Tip answers the best block. It first makes sure that the node serves Network and that every
-	// configured asset is what it was configured to be, else ErrWrongNetwork.
+	// configured asset is what it was configured to be, else ErrWrongNetwork. An asset of which that cannot be
+	// known, or which was and no longer is, may be held back instead, see [Lacker]: that is no reason not to see the others.
 	Tip(ctx context.Context) (Tip, error)
 	// Header answers the block at a height on the node's best chain without its transfers, else
 	// ErrNotFound, or ErrNoBlock if there never will be one.
@@ -86,6 +87,13 @@ type Examiner interface {
 	// who could examine it, always. Every other error says that it cannot be examined at present. Examine
 	// blocks until ctx ends, may be called concurrently, and changes nothing.
 	Examine(ctx context.Context, u Unexamined) ([]Transfer, error)
+}
+
+// Lacker is the optional power of a [Node] to say what it cannot do, where the blocks can be read without.
+type Lacker interface {
+	// Lacks answers what the node was found not to be able to do, as far as it was asked. It does not block and may be
+	// called concurrently.
+	Lacks() []Lack
 }
 
 // Stepper is the optional power of a watcher to make its steps smaller, for a caller that cannot store a

@@ -122,7 +122,7 @@ func (c NodesConfig) checkMembers() error {
 // members say. A member in trouble rests for a growing time and never takes the others down; all of
 // them in trouble is an error that wraps what each has. All methods may be called concurrently.
 //
-// It is always a [Pooler], a [Hinter] and an [Examiner], with the powers of those members that are: Pool
+// It is always a [Pooler], a [Hinter], an [Examiner] and a [Lacker], with the powers of those members that are: Pool
 // and Examine answer [errors.ErrUnsupported] if fewer than Agree members have the power, and Wait never
 // hints if none is a Hinter.
 type Nodes struct {
@@ -170,6 +170,7 @@ var (
 	_ Node   = (*Nodes)(nil)
 	_ Pooler = (*Nodes)(nil)
 	_ Hinter = (*Nodes)(nil)
+	_ Lacker = (*Nodes)(nil)
 )
 
 // kind is a power of a member, in which it can be in trouble by itself.
@@ -228,6 +229,45 @@ func (m *member) well() bool {
 	return m.ready(kindTip) && m.ready(kindData) && !m.lagging && m.dissent == nil
 }
 
+func (m *member) lacks() []Lack {
+	if node, ok := m.Node.(Lacker); ok {
+		return node.Lacks()
+	}
+	return nil
+}
+
+// able says whether the member, at present, can do what is lacking elsewhere.
+func (m *member) able(l Lack) bool {
+	if !m.checked || m.standing[kindTip].failures > 0 || m.standing[kindData].failures > 0 {
+		return false
+	}
+	return !slices.ContainsFunc(m.lacks(), func(o Lack) bool { return o.What == l.What && o.Asset == l.Asset })
+}
+
+// Lacks implements [Lacker]: what fewer than [NodesConfig.Agree] members can do, and some member is known not to. With
+// Agree above 1, what they say is proven by that they agree, so that no proof is lacking.
+func (n *Nodes) Lacks() []Lack {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var all []Lack
+	for _, m := range n.members {
+		for _, l := range m.lacks() {
+			able := 0
+			for _, o := range n.members {
+				if o.able(l) {
+					able++
+				}
+			}
+			known := slices.ContainsFunc(all, func(o Lack) bool { return o.What == l.What && o.Asset == l.Asset })
+			if !known && able < n.cfg.Agree && (n.cfg.Agree == 1 || !l.What.proof()) {
+				l.Reason = clean(m.Name + ": " + l.Reason)
+				all = append(all, l)
+			}
+		}
+	}
+	return all
+}
+
 // NodeHealth says how a member does.
 type NodeHealth struct {
 	Name     string
@@ -237,6 +277,7 @@ type NodeHealth struct {
 	Asked    time.Time     // when it was last asked for anything
 	Answered time.Time     // when it last answered well
 	Latency  time.Duration // how long its last good answer took
+	Lacks    []Lack        // what it cannot do; nil if it is no [Lacker]
 	InUse    bool          // what is said at the moment is what it says
 	Lagging  bool          // it is behind the others, or its tip is old
 	Refused  bool          // it serves another network, and is believed nothing until it is found to serve the right one
@@ -250,7 +291,7 @@ func (n *Nodes) Health() []NodeHealth {
 	for _, m := range n.members {
 		h := NodeHealth{
 			Name: m.Name, Height: m.tip.Height, Asked: m.asked, Answered: m.answered, Latency: m.latency,
-			InUse: m.inUse, Lagging: m.lagging, Refused: m.refused,
+			InUse: m.inUse, Lagging: m.lagging, Refused: m.refused, Lacks: m.lacks(),
 		}
 		for _, s := range m.standing {
 			h.Failures = max(h.Failures, s.failures)

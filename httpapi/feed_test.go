@@ -36,6 +36,7 @@ func till(t *testing.T) (*invoice.Service, *invoice.Projects, *chain.Follower, [
 
 func tillOn(t testing.TB, kept *spy.Store) (*invoice.Service, *invoice.Projects, *chain.Follower, [2]string, [2]string) {
 	sim := chaintest.NewChain(chaintest.Config{})
+	sim.Lose(chain.ProofOfLogs, "") // which hinders nothing
 	follower, err := chain.NewFollower(chain.FollowConfig{Node: sim, Poll: time.Millisecond})
 	require.NoError(t, err)
 	service, err := invoice.New(invoice.Config{Store: kept, Chains: []invoice.ChainConfig{{
@@ -209,6 +210,7 @@ func TestAProcessIsReadyWhenItsNetworksAreSeen(t *testing.T) {
 		return status == http.StatusOK && strings.Contains(body, `"ours":true`)
 	}, 10*time.Second, time.Millisecond, "%s", body)
 	require.Contains(t, body, `"name":"Simulated"`)
+	require.Contains(t, body, `"lacks":[{"what":"proof of logs","since":"`)
 	cancel()
 	require.NoError(t, <-ended)
 
@@ -263,6 +265,11 @@ func TestHealthShowsWhatIsSetAsideWithoutTheWordsOfStores(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, status)
 	require.Contains(t, body, `"cause":"an invoice cannot be read or stored","invoice":"one"`)
 	require.NotContains(t, body, "pw")
+
+	kept.aside = []invoice.Aside{{Since: since, Cause: "x", Seen: []invoice.Seen{{Transfer: chain.Transfer{Held: true}}}}}
+	status, body = ask()
+	require.Equal(t, http.StatusServiceUnavailable, status)
+	require.Contains(t, body, `"cause":"the asset is held back"`)
 }
 
 func TestTheDocumentHasAPageForPeople(t *testing.T) {

@@ -48,6 +48,15 @@ type networkHealth struct {
 	StoreFailing Time       `json:"store_failing,omitzero"` // since when what it answers cannot be stored
 	AheadSeconds int64      `json:"ahead_seconds"`          // how far the chain's last block is stamped ahead of our clock
 	LostEnd      Time       `json:"lost_end,omitzero"`      // when it was found that the store has lost its end
+	Lacks        []lack     `json:"lacks,omitempty"`        // what the node cannot do
+}
+
+// lack is something that a node cannot do, in the words of [chain.Ability]. Why is in the log.
+type lack struct {
+	What   string `json:"what"`
+	Asset  string `json:"asset,omitempty"` // the only one that it concerns; without decimals, it is held back
+	Since  Time   `json:"since"`
+	Blocks uint64 `json:"blocks,omitempty"` // that it showed in
 }
 
 // setAside is what could not be taken into account yet. Why that is so for an invoice is in the log, since it can be in the
@@ -70,6 +79,9 @@ func newNetworkHealth(n invoice.NetworkHealth, ok bool) networkHealth {
 	}
 	if n.Ours {
 		out.Behind, out.WaitingFor, out.NodeFailing = n.Lag.Blocks(), n.Lag.At, Time{n.Lag.Since}
+		for _, l := range n.Lag.Lacks {
+			out.Lacks = append(out.Lacks, lack{string(l.What), string(l.Asset), Time{l.Since}, l.Blocks})
+		}
 	}
 	for _, a := range n.Aside {
 		one := setAside{Since: Time{a.Since}, Invoice: a.Invoice, Cause: "an invoice cannot be read or stored"}
@@ -77,6 +89,9 @@ func newNetworkHealth(n invoice.NetworkHealth, ok bool) networkHealth {
 			one.Cause, one.TxID = a.Unexamined.Reason, a.Unexamined.TxID
 		} else {
 			out.OK = false
+			if len(a.Seen) > 0 && a.Seen[0].Transfer.Held {
+				one.Cause = "the asset is held back"
+			}
 		}
 		if len(out.SetAside) < shownTroubles {
 			out.SetAside = append(out.SetAside, one)

@@ -129,7 +129,7 @@ func (p Progress) asideAfter(v view, t touch, now time.Time) []Aside {
 		a.Rewound, a.Fork = false, 0
 		out = setAside(out, a)
 	}
-	return out
+	return v.setHeldAside(out, t, now)
 }
 
 // stillThere is what is set aside, but for what was in blocks that left the chain: it comes again with the blocks that
@@ -149,6 +149,30 @@ func stillThere(list []Aside, fork uint64) []Aside {
 	return out
 }
 
+// setHeldAside sets aside what a step has of assets that are held back. It belongs to no invoice before they are released, so
+// that it stands in the way of nothing else that an invoice gets.
+func (v view) setHeldAside(list []Aside, t touch, now time.Time) []Aside {
+	for _, s := range t.held {
+		a := v.part("", []sighting{s}, "asset is held back: "+string(s.transfer.Asset), now)
+		a.Rewound, a.Fork = false, 0
+		list = setAside(list, a)
+	}
+	return list
+}
+
+// held answers why what was set aside cannot be tried again: the watcher has not said that its asset is no longer held back.
+func (n *network) held(a Aside) error {
+	lag := n.Watcher.Lag()
+	for _, s := range a.Seen {
+		if s.Transfer.Held && (lag.Answered.IsZero() || slices.ContainsFunc(lag.Lacks, func(l chain.Lack) bool {
+			return l.What == chain.Decimals && l.Asset == s.Transfer.Asset
+		})) {
+			return errors.New(a.Cause)
+		}
+	}
+	return nil
+}
+
 // setAside adds to what is set aside, as long as there is room. What cannot be examined, which anybody can send, makes
 // room first.
 func setAside(list []Aside, a Aside) []Aside {
@@ -157,7 +181,8 @@ func setAside(list []Aside, a Aside) []Aside {
 	}
 	for i := len(list) - 1; i >= 0; i-- {
 		last := &list[i]
-		if last.Unexamined != nil || a.Unexamined != nil || last.Invoice != a.Invoice && (a.Invoice != "" || !last.Rewound) {
+		if last.Unexamined != nil || a.Unexamined != nil || last.Invoice != a.Invoice && (a.Invoice != "" || !last.Rewound) ||
+			a.Invoice == "" && last.Invoice == "" && last.Cause != a.Cause {
 			continue
 		}
 		if last.Invoice != a.Invoice || a.Rewound || len(last.Seen)+len(a.Seen) > maxSeen {
@@ -221,6 +246,9 @@ func (p Progress) isNext(a Aside, invoice string) bool {
 
 // retryOne takes one thing into account that was set aside.
 func (s *Service) retryOne(ctx context.Context, n *network, p Progress, a Aside) (Progress, error) {
+	if err := n.held(a); err != nil {
+		return p, err
+	}
 	v, err := n.asideView(ctx, p, a)
 	if err != nil {
 		return p, err
@@ -252,6 +280,9 @@ func (s *Service) retryOne(ctx context.Context, n *network, p Progress, a Aside)
 	}
 	next := p
 	next.Version, next.Aside = p.Version+1, without(p.Aside, a)
+	if a.Unexamined != nil { // else it is set aside already
+		next.Aside = v.setHeldAside(next.Aside, t, c.now)
+	}
 	b.Progress, b.Fence = []Progress{next}, n.duty.fence()
 	if err := s.stands(ctx, p); err != nil {
 		return p, err
@@ -273,7 +304,7 @@ func without(list []Aside, a Aside) []Aside {
 }
 
 func sameAside(a, b Aside) bool {
-	return a.Since.Equal(b.Since) && a.Invoice == b.Invoice && a.Fork == b.Fork && a.Rewound == b.Rewound &&
+	return a.Since.Equal(b.Since) && a.Invoice == b.Invoice && a.Cause == b.Cause && a.Fork == b.Fork && a.Rewound == b.Rewound &&
 		(a.Unexamined == nil) == (b.Unexamined == nil) && (a.Unexamined == nil || *a.Unexamined == *b.Unexamined)
 }
 
@@ -288,8 +319,10 @@ func (n *network) asideView(ctx context.Context, p Progress, a Aside) (view, err
 	v := newView(n.id)
 	v.rewound, v.fork = a.Rewound, a.Fork
 	for _, o := range p.Aside {
-		if a.Rewound && o.Invoice == "" || sameAside(a, o) {
+		same := sameAside(a, o)
+		if a.Rewound && o.Invoice == "" || same {
 			for _, seen := range o.Seen {
+				seen.Transfer.Held = seen.Transfer.Held && !same // else n.held has made sure of it
 				v.add(sighting{seen.Transfer, seen.Block})
 			}
 		}

@@ -101,6 +101,7 @@ type touch struct {
 	invoices []Invoice             // by id
 	mine     map[string][]sighting // which sightings are whose
 	unread   []sighting            // that may be of an invoice which cannot be read
+	held     []sighting            // that are of an invoice, and of an asset that is held back
 	damaged  []string              // ids of invoices that cannot be read and may have lost a payment
 }
 
@@ -193,6 +194,8 @@ func (s *Service) matched(ctx context.Context, v view, found *finds) (touch, err
 				t.mine[id] = append(t.mine[id], sight)
 			case c.damaged[address], damaged[key]: // nobody gets what may belong to an invoice that cannot be read
 				t.unread = append(t.unread, sight)
+			case fits && sight.transfer.Held:
+				t.held = append(t.held, sight)
 			case fits:
 				id = byAddress[address][i].ID
 				t.mine[id] = append(t.mine[id], sight)

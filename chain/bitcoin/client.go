@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/cointill/cointill/chain/internal/scrub"
 )
 
 // MaxAnswer bounds the body of one HTTP answer, in bytes: a block of 64 MB in hexadecimal, or about two million
@@ -25,7 +27,6 @@ const MaxAnswer = 130 << 20
 const (
 	dialTimeout = 30 * time.Second // bounds one request when the caller's client has no bound
 	maxCookie   = 4096             // bytes of a cookie file; Core's have 75
-	maxMessage  = 200              // bytes that are kept of a node's error
 	keptConns   = 16               // idle connections to the node, for requests at the same time
 )
 
@@ -68,9 +69,10 @@ type ClientConfig struct {
 
 // Client speaks the JSON-RPC of Bitcoin Core and its relatives. It may be used concurrently.
 type Client struct {
-	url    string
-	http   http.Client
-	cookie string // file
+	url     string
+	http    http.Client
+	cookie  string // file
+	secrets scrub.Secrets
 
 	mu   sync.Mutex
 	auth string // value of the header, empty for none or not read yet
@@ -85,6 +87,7 @@ func Dial(c ClientConfig) (*Client, error) {
 	if err != nil || target.Host == "" || (target.Scheme != "http" && target.Scheme != "https") {
 		return nil, errors.New("bitcoin: ClientConfig.URL: want an http or https URL") // the parser's error has it in it
 	}
+	secrets := scrub.Of([]*url.URL{target}, c.User, c.Password, base64.StdEncoding.EncodeToString([]byte(c.User+":"+c.Password)))
 	user, password := c.User, c.Password
 	if u := target.User; u != nil {
 		if user != "" || c.CookieFile != "" {
@@ -97,7 +100,7 @@ func Dial(c ClientConfig) (*Client, error) {
 	if user != "" && c.CookieFile != "" {
 		return nil, errors.New("bitcoin: ClientConfig: both User and CookieFile")
 	}
-	n := &Client{url: target.String(), cookie: c.CookieFile}
+	n := &Client{url: target.String(), cookie: c.CookieFile, secrets: secrets}
 	if user != "" || password != "" {
 		n.auth = basic(user + ":" + password)
 	}
@@ -138,7 +141,7 @@ func (c *Client) Call(ctx context.Context, result any, method string, params ...
 		return fmt.Errorf("%s: malformed answer", method) // the decoder's error may repeat what it read
 	}
 	if err := a.into(result); err != nil {
-		return fmt.Errorf("%s: %w", method, err)
+		return fmt.Errorf("%s: %w", method, c.tidy(err))
 	}
 	return nil
 }
@@ -166,7 +169,7 @@ func (c *Client) batch(ctx context.Context, queries []query) error {
 	if err := json.Unmarshal(body.Bytes(), &answers); err != nil {
 		var refused answer
 		if json.Unmarshal(body.Bytes(), &refused) == nil && refused.Error != nil {
-			return fmt.Errorf("batch of %s: %w", queries[0].method, refused.Error.bounded())
+			return fmt.Errorf("batch of %s: %w", queries[0].method, c.tidy(refused.Error))
 		}
 		return fmt.Errorf("batch of %s: malformed answer", queries[0].method)
 	}
@@ -176,7 +179,7 @@ func (c *Client) batch(ctx context.Context, queries []query) error {
 			return fmt.Errorf("batch of %s: an answer to no question", queries[0].method)
 		}
 		found[*a.ID] = true
-		queries[*a.ID].err = a.into(queries[*a.ID].result)
+		queries[*a.ID].err = c.tidy(a.into(queries[*a.ID].result))
 	}
 	if len(answers) != len(queries) {
 		return fmt.Errorf("batch of %s: %d answers to %d questions", queries[0].method, len(answers), len(queries))
@@ -213,7 +216,7 @@ type answer struct {
 
 func (a answer) into(result any) error {
 	if a.Error != nil {
-		return a.Error.bounded()
+		return a.Error
 	}
 	if result == nil {
 		return nil
@@ -225,10 +228,6 @@ func (a answer) into(result any) error {
 		return errors.New("result of another form than expected")
 	}
 	return nil
-}
-
-func (e *Error) bounded() *Error {
-	return &Error{e.Code, strings.ToValidUTF8(e.Message[:min(len(e.Message), maxMessage)], "")}
 }
 
 // post sends a question and reads the body of its answer, which is to be given back with release. A refusal of the
@@ -288,12 +287,12 @@ func (c *Client) send(ctx context.Context, payload []byte, auth string) (*bytes.
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, tidy(err)
+		return nil, c.tidy(err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // what matters has been read
 	body, err := c.read(resp)
 	if err != nil {
-		return nil, tidy(err)
+		return nil, c.tidy(err)
 	}
 	if resp.StatusCode == http.StatusOK {
 		return body, nil
@@ -332,13 +331,14 @@ func (c *Client) read(resp *http.Response) (*bytes.Buffer, error) {
 // release gives a body back. What was decoded from it in place must not be used any more.
 func (c *Client) release(body *bytes.Buffer) { c.buffers.Put(body) }
 
-// tidy makes an error fit for logs: without the URL, in whose path providers put keys.
-func tidy(err error) error {
-	var urlError *url.Error
-	if errors.As(err, &urlError) {
-		return urlError.Err
+// tidy makes an error fit for logs: without the URL, in whose path providers put keys, and without credentials that a
+// gateway repeats.
+func (c *Client) tidy(err error) error {
+	var fault *Error
+	if errors.As(err, &fault) {
+		return &Error{fault.Code, c.secrets.Text(fault.Message)}
 	}
-	return err
+	return c.secrets.Error(err)
 }
 
 // raw asks for something serialized and gives its bytes to use, which must not keep them.
@@ -350,7 +350,7 @@ func (c *Client) raw(ctx context.Context, limit int, use func([]byte) error, met
 	defer c.release(body)
 	b, err := unhex(body.Bytes(), limit)
 	if err != nil {
-		return fmt.Errorf("%s: %w", method, err)
+		return fmt.Errorf("%s: %w", method, c.tidy(err))
 	}
 	return use(b)
 }

@@ -116,6 +116,32 @@ func TestErrors_TellNoSecret(t *testing.T) {
 			server.Close()
 		}
 	}
+	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusInternalServerError)
+		said := strings.Repeat("x", 150) + " " + r.URL.String() + " " + r.Header.Get("Authorization")
+		fmt.Fprintf(w, `{"id":1,"error":{"code":-32600,"message":%q}}`, said)
+	}))
+	defer echo.Close()
+	for _, c := range []ClientConfig{
+		{URL: echo.URL, User: "operator", Password: secret},
+		{URL: "http://operator:" + secret + "@" + strings.TrimPrefix(echo.URL, "http://") + "/" + secret},
+		{URL: echo.URL + "/" + secret + "?key=" + secret + "&" + secret},
+	} {
+		client, err := Dial(c)
+		require.NoError(t, err)
+		for _, err := range []error{
+			client.Call(t.Context(), nil, "getbestblockhash"), client.batch(t.Context(), make([]query, 2)),
+			client.raw(t.Context(), 10, func([]byte) error { return nil }, "getblock"),
+		} {
+			var fault *Error
+			require.ErrorAs(t, err, &fault)
+			require.Equal(t, -32600, fault.Code)
+			for _, told := range []string{secret, secret[:3], "operator", basic("operator:" + secret)[6:]} {
+				require.NotContains(t, err.Error(), told)
+			}
+			require.LessOrEqual(t, len(fault.Message), 200)
+		}
+	}
 	_, err := Dial(ClientConfig{URL: "http://u:" + secret + "@%zz"})
 	require.NotContains(t, err.Error(), secret)
 }

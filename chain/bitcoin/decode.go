@@ -230,7 +230,7 @@ func (d dialect) transaction(r *reader) (transaction, error) {
 
 // parseLoose reads the transaction that b is.
 func (d dialect) parseLoose(b []byte) (transaction, error) {
-	if len(b) > math.MaxUint32 {
+	if uint64(len(b)) > math.MaxUint32 {
 		return transaction{}, errFormat
 	}
 	d.loose = true

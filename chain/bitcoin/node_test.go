@@ -236,7 +236,7 @@ func TestIncident13_MoreThanThereCanBeIsRefused(t *testing.T) {
 	f.mine(t, pays(1, 0, out(maxDogecoin, scriptTo(1))))
 	b, err := f.node(t).Block(t.Context(), 2)
 	require.NoError(t, err)
-	require.EqualValues(t, maxDogecoin, b.Transfers[0].Units.Int64())
+	require.Equal(t, int64(maxDogecoin), b.Transfers[0].Units.Int64())
 }
 
 // Tokens of Bitcoin Cash stand before the script within its field, after the byte 0xef (CHIP-2022-02 CashTokens).

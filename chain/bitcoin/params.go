@@ -93,7 +93,8 @@ func Bitcoin() Params {
 	}
 }
 
-// bitcoinTest is what Bitcoin's test networks have in common. Addresses of testnet3 and signet cannot be told apart.
+// bitcoinTest is what Bitcoin's test networks have in common. Addresses of testnet3, testnet4 and signet cannot be
+// told apart.
 func bitcoinTest(name, genesis, hrp string) Params {
 	return Params{
 		Name: name, Code: "BTC", Network: networkOf(genesis), Genesis: genesis, Test: true,
@@ -107,6 +108,11 @@ func BitcoinTestnet() Params {
 	p := bitcoinTest("Bitcoin testnet3", genesisTest, "tb")
 	p.Fork = Fork{1200007, "00000000000004f2dc41845771909db57e04191714ed8c963f7e56713a7b6cea"}
 	return p
+}
+
+// BitcoinTestnet4 is Bitcoin's test network with the number 4 (BIP-94), which has a block 0 of its own.
+func BitcoinTestnet4() Params {
+	return bitcoinTest("Bitcoin testnet4", "00000000da84f2bafbbc53dee25a72ae507ff4914b867c565be350b0da8bf043", "tb")
 }
 
 // BitcoinSignet is Bitcoin's default signet.

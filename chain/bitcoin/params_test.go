@@ -15,7 +15,7 @@ import (
 
 func allCoins() []bitcoin.Params {
 	return []bitcoin.Params{
-		bitcoin.Bitcoin(), bitcoin.BitcoinTestnet(), bitcoin.BitcoinSignet(), bitcoin.BitcoinRegtest(),
+		bitcoin.Bitcoin(), bitcoin.BitcoinTestnet(), bitcoin.BitcoinTestnet4(), bitcoin.BitcoinSignet(), bitcoin.BitcoinRegtest(),
 		bitcoin.Litecoin(), bitcoin.LitecoinTestnet(), bitcoin.LitecoinRegtest(),
 		bitcoin.Dogecoin(), bitcoin.DogecoinTestnet(), bitcoin.DogecoinRegtest(),
 		bitcoin.BitcoinCash(), bitcoin.BitcoinCashTestnet(), bitcoin.BitcoinCashRegtest(),
@@ -52,6 +52,7 @@ func TestParams_GenesisIsTheHashOfTheFirstHeader(t *testing.T) {
 	}{
 		{bitcoin.Bitcoin(), bitcoinRoot, 1231006505, 0x1d00ffff, 2083236893},
 		{bitcoin.BitcoinTestnet(), bitcoinRoot, 1296688602, 0x1d00ffff, 414098458},
+		{bitcoin.BitcoinTestnet4(), "7aa0a7ae1e223414cb807e40cd57e667b718e42aaf9306db9102fe28912b7b4e", 1714777860, 0x1d00ffff, 393743547},
 		{bitcoin.BitcoinSignet(), bitcoinRoot, 1598918400, 0x1e0377ae, 52613770},
 		{bitcoin.BitcoinRegtest(), bitcoinRoot, 1296688602, 0x207fffff, 2},
 		{bitcoin.Litecoin(), litecoinRoot, 1317972665, 0x1e0ffff0, 2084524493},
@@ -76,6 +77,7 @@ func TestParams_NamesOfNetworksAndAssets(t *testing.T) {
 	}{
 		{bitcoin.Bitcoin(), "bip122:000000000019d6689c085ae165831e93/slip44:0", "BTC"},
 		{bitcoin.BitcoinTestnet(), "bip122:000000000933ea01ad0ee984209779ba/slip44:1", "BTC"},
+		{bitcoin.BitcoinTestnet4(), "bip122:00000000da84f2bafbbc53dee25a72ae/slip44:1", "BTC"},
 		{bitcoin.BitcoinSignet(), "bip122:00000008819873e925422c1ff0f99f7c/slip44:1", "BTC"},
 		{bitcoin.Litecoin(), "bip122:12a765e31ffd4059bada1e25190f6e98/slip44:2", "LTC"},
 		{bitcoin.Dogecoin(), "bip122:1a91e3dace36e2be3bf030a65679fe82/slip44:3", "DOGE"},

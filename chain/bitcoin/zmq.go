@@ -18,6 +18,7 @@ import (
 const (
 	zmqHandshake = 10 * time.Second
 	maxZMQFrame  = 64 << 20 // bytes; raw blocks may be announced
+	zmqMaxReady  = 200      // bytes of the message that the publisher is ready with
 )
 
 // The flags of a frame, and the greeting, of ZMTP 3.0 (https://rfc.zeromq.org/spec/23/).
@@ -166,7 +167,7 @@ func (a *Announced) greet() error {
 		return errors.New("no ZMTP 3 without authentication at that address")
 	}
 	var command strings.Builder
-	if flags, err := a.frame(maxMessage, &command); err != nil {
+	if flags, err := a.frame(zmqMaxReady, &command); err != nil {
 		return err
 	} else if flags&zmqCommand == 0 || !strings.HasPrefix(command.String(), ready[:6]) {
 		return errors.New("the publisher is not ready")

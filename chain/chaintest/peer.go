@@ -28,12 +28,14 @@ type Peer struct {
 	onCall    func(Call) error
 	forgotten map[string]bool // transactions that are not in this node's pool
 	obscured  map[string]int  // transactions that this node cannot examine, and how many transfers it sees of each
+	lacks     []chain.Lack
 }
 
 var (
 	_ chain.Node     = (*Peer)(nil)
 	_ chain.Pooler   = (*Peer)(nil)
 	_ chain.Examiner = (*Peer)(nil)
+	_ chain.Lacker   = (*Peer)(nil)
 )
 
 // NewPeer adds a node to the chain, with faults of its own.
@@ -106,6 +108,36 @@ func (p *Peer) Reveal(txid string) {
 	delete(p.obscured, txid)
 }
 
+// Lose makes the node lack an ability, for one asset unless that is empty. Without [chain.Decimals] it holds the asset
+// back.
+func (p *Peer) Lose(what chain.Ability, asset chain.AssetID) {
+	p.c.mu.Lock()
+	defer p.c.mu.Unlock()
+	p.lacks = append(slices.Clip(p.lacks), chain.Lack{What: what, Asset: asset, Reason: "the simulated node cannot", Since: time.Now()})
+}
+
+// Regain ends Lose.
+func (p *Peer) Regain() {
+	p.c.mu.Lock()
+	defer p.c.mu.Unlock()
+	p.lacks = nil
+}
+
+// Lacks implements [chain.Lacker].
+func (p *Peer) Lacks() []chain.Lack {
+	p.c.mu.Lock()
+	defer p.c.mu.Unlock()
+	return slices.Clone(p.lacks)
+}
+
+// held is transfers with those held back of which the node cannot confirm the asset.
+func (p *Peer) held(transfers []chain.Transfer) []chain.Transfer {
+	for i, t := range transfers {
+		transfers[i].Held = slices.ContainsFunc(p.Lacks(), func(l chain.Lack) bool { return l.What == chain.Decimals && l.Asset == t.Asset })
+	}
+	return transfers
+}
+
 // OnCall has f called before each call of the node is answered, in the goroutine of the caller. It may
 // change the chain; its error is the node's answer. Nil ends it.
 func (p *Peer) OnCall(f func(Call) error) {
@@ -175,7 +207,7 @@ func (p *Peer) Block(ctx context.Context, height uint64) (chain.Block, error) {
 			all = all[:min(seen, len(all))]
 			b.Unexamined = append(b.Unexamined, chain.Unexamined{TxID: t.id, Reason: "the simulated node cannot"})
 		}
-		b.Transfers = append(b.Transfers, all...)
+		b.Transfers = append(b.Transfers, p.held(all)...)
 	}
 	switch lie {
 	case Incomplete:
@@ -236,7 +268,7 @@ func (p *Peer) Examine(ctx context.Context, u chain.Unexamined) ([]chain.Transfe
 	if _, obscured := p.obscures(u.TxID); obscured {
 		return nil, fmt.Errorf("sim: examine %s: %w", u.TxID, errObscured)
 	}
-	return lie.of(transfers(found.txs[i:i+1], false)), nil
+	return p.held(lie.of(transfers(found.txs[i:i+1], false))), nil
 }
 
 // Pool implements [chain.Pooler].

@@ -33,6 +33,16 @@ func (f *bloom) mayContain(value []byte) bool {
 	return true
 }
 
+// holds says whether the filter has all that another has.
+func (f *bloom) holds(other bloom) bool {
+	for i, bits := range other {
+		if bits&^f[i] != 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // bloomOf is the filter of a block with these receipts, without those that are nil. Addresses and topics repeat a lot within a block,
 // and each is hashed once.
 func bloomOf(receipts []*wireReceipt) bloom {

@@ -9,10 +9,11 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ethereum/go-ethereum/rpc"
+
+	"github.com/cointill/cointill/chain/internal/scrub"
 )
 
 // MaxAnswer bounds the body of one HTTP answer, in bytes after decompression. The largest blocks of busy
@@ -34,11 +35,47 @@ type Caller interface {
 
 var _ Caller = (*rpc.Client)(nil)
 
+// Client is a JSON-RPC client over HTTP whose errors tell nothing of its URL but scheme and host, not even where a node
+// repeats it.
+type Client struct {
+	*rpc.Client
+	secrets scrub.Secrets
+}
+
+var _ Caller = (*Client)(nil)
+
+// CallContext implements [Caller].
+func (c *Client) CallContext(ctx context.Context, result any, method string, args ...any) error {
+	return c.scrubbed(c.Client.CallContext(ctx, result, method, args...))
+}
+
+// BatchCallContext implements [Caller].
+func (c *Client) BatchCallContext(ctx context.Context, batch []rpc.BatchElem) error {
+	err := c.Client.BatchCallContext(ctx, batch)
+	for i := range batch {
+		batch[i].Error = c.scrubbed(batch[i].Error)
+	}
+	return c.scrubbed(err)
+}
+
+// scrubbed keeps what a Node looks at: codes of JSON-RPC, statuses of HTTP, and what other errors wrap.
+func (c *Client) scrubbed(err error) error {
+	var httpError rpc.HTTPError
+	var rpcError rpc.Error
+	switch {
+	case errors.As(err, &httpError): // its text and its body are the gateway's
+		return rpc.HTTPError{StatusCode: httpError.StatusCode, Status: http.StatusText(httpError.StatusCode)}
+	case errors.As(err, &rpcError):
+		return &codeError{rpcError.ErrorCode(), c.secrets.Text(rpcError.Error())}
+	}
+	return c.secrets.Error(err)
+}
+
 // Dial makes a JSON-RPC client over HTTP with bounded answers, a time limit, and no redirects. It opens
 // no connection. Nothing of the URL but scheme and host appears in any error, since providers put keys
 // into the path, the query and the user. A nil client has a limit of 30 seconds a request; a given one
 // is copied.
-func Dial(ctx context.Context, rawURL string, client *http.Client) (*rpc.Client, error) {
+func Dial(ctx context.Context, rawURL string, client *http.Client) (*Client, error) {
 	target, err := url.Parse(rawURL)
 	if err != nil || target.Host == "" || (target.Scheme != "http" && target.Scheme != "https") {
 		return nil, errors.New("evm: dial: want an http or https URL") // the parser's error has the URL in it
@@ -60,7 +97,7 @@ func Dial(ctx context.Context, rawURL string, client *http.Client) (*rpc.Client,
 	if err != nil {
 		return nil, fmt.Errorf("evm: dial %s: %w", safe.String(), err)
 	}
-	return c, nil
+	return &Client{c, scrub.Of([]*url.URL{target})}, nil
 }
 
 // transport sends requests to the real URL, which the layers above do not know and so cannot tell.
@@ -120,35 +157,54 @@ type codeError struct {
 
 func (e *codeError) Error() string { return fmt.Sprintf("error %d: %s", e.code, e.message) }
 
-// maxMessage bounds the text that is kept of a node's error, in bytes.
-const maxMessage = 200
+// ErrorCode implements [rpc.Error].
+func (e *codeError) ErrorCode() int { return e.code }
 
-// tidy makes an error of a Caller fit for logs: without URLs, in which keys stand, and without bodies.
+// statusError is an HTTP status without a JSON-RPC answer.
+type statusError int
+
+func (e statusError) Error() string { return fmt.Sprintf("HTTP status %d", int(e)) }
+
+// tidy makes an error of a Caller fit for logs: without URLs, in which keys stand, and without bodies. What else a Caller's
+// errors must not tell, it knows itself, as [Client] does.
 func tidy(err error) error {
 	if err == nil {
 		return nil
 	}
 	var httpError rpc.HTTPError
 	var rpcError rpc.Error
-	var urlError *url.Error
+	var ours *codeError
 	switch {
+	case errors.As(err, &ours):
+		return ours
 	case errors.As(err, &httpError):
-		return fmt.Errorf("HTTP status %d", httpError.StatusCode)
+		return statusError(httpError.StatusCode)
 	case errors.As(err, &rpcError):
-		message := rpcError.Error()
-		return &codeError{rpcError.ErrorCode(), strings.ToValidUTF8(message[:min(len(message), maxMessage)], "")}
-	case errors.As(err, &urlError):
-		return urlError.Err
+		return &codeError{rpcError.ErrorCode(), scrub.Secrets{}.Text(rpcError.Error())}
 	}
-	return err
+	return scrub.Secrets{}.Error(err)
 }
 
-// The JSON-RPC and EIP-1474 codes of a method that a node does not have, and of a call that reverted.
+// The JSON-RPC and EIP-1474 codes of a method that a node does not have, of a question that it takes for none.
 const (
-	codeNoMethod    = -32601
-	codeUnsupported = -32004
-	codeReverted    = 3
+	codeNoMethod       = -32601
+	codeUnsupported    = -32004
+	codeInvalidRequest = -32600
+	codeInvalidParams  = -32602
 )
+
+// The codes of an answer that is too large for the node: go-ethereum's, and that of jsonrpsee.
+const (
+	codeTooLarge    = -32003
+	codeTooLargeToo = -32008
+)
+
+// tooLarge says whether an answer was too large, for the node, for what is between, or for what is read.
+func tooLarge(err error) bool {
+	var status statusError
+	return errors.Is(err, ErrAnswerTooLarge) || hasCode(err, codeTooLarge, codeTooLargeToo) ||
+		errors.As(err, &status) && status == http.StatusRequestEntityTooLarge
+}
 
 func hasCode(err error, codes ...int) bool {
 	var coded *codeError

@@ -46,7 +46,7 @@ func (n *Node) Examine(ctx context.Context, u chain.Unexamined) ([]chain.Transfe
 }
 
 func (n *Node) examine(ctx context.Context, u chain.Unexamined) ([]chain.Transfer, error) {
-	b, err := blockAt[wireBlock](ctx, n, u.Height, true)
+	b, err := n.wholeBlock(ctx, u.Height)
 	if errors.Is(err, chain.ErrNoBlock) || err == nil && b.Hash.String() != u.Block {
 		return nil, fmt.Errorf("%w: block %.100q is not in the chain", chain.ErrGone, u.Block)
 	}
@@ -56,6 +56,9 @@ func (n *Node) examine(ctx context.Context, u chain.Unexamined) ([]chain.Transfe
 	i := slices.IndexFunc(b.Txs, func(x wireTx) bool { return x.Hash.String() == u.TxID })
 	if i < 0 {
 		return nil, fmt.Errorf("%w: block %.100q does not have it", chain.ErrGone, u.Block)
+	}
+	if reason, aside := b.aside[i]; aside {
+		return nil, fmt.Errorf("%w: %s", chain.ErrIncomplete, reason)
 	}
 	alone := &wireBlock{wireHeader: b.wireHeader, Txs: b.Txs[i : i+1]}
 	if err := checkTxs(alone); err != nil {

@@ -8,6 +8,8 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -85,7 +87,8 @@ func topic(address string) string {
 
 // fakeBlock is block 100 of the scripted node.
 type fakeBlock struct {
-	txs []*fakeTx
+	txs     []*fakeTx
+	strange bool // logs stay as they were made
 }
 
 const blockHash = "0x00000000000000000000000000000000000000000000000000000000000b10c5"
@@ -178,6 +181,11 @@ func (b *fakeBlock) receipts() []object {
 		}
 		var logs []object
 		for _, l := range x.logs {
+			if b.strange {
+				index++
+				logs = append(logs, l)
+				continue
+			}
 			l["transactionHash"], l["blockHash"], l["logIndex"] = x.hash, blockHash, fmt.Sprintf("%#x", index)
 			logs = append(logs, l)
 			index++
@@ -208,6 +216,9 @@ type fakeNode struct {
 	// refuseBatch may answer a batch of so many calls instead.
 	refuseBatch func(w http.ResponseWriter, size int) bool
 
+	// refuseCall may answer a single call of a method instead.
+	refuseCall func(w http.ResponseWriter, method string) bool
+
 	mu    sync.Mutex
 	calls map[string]int
 	batch int // the largest batch
@@ -222,6 +233,23 @@ func newFake() *fakeNode {
 // say makes a method answer always the same.
 func (f *fakeNode) say(method string, result any) {
 	f.override[method] = func([]json.RawMessage) (any, *rpcFault) { return result, nil }
+}
+
+// sayEach makes the single call answer what is in a list of receipts, the last one of a transaction.
+func (f *fakeNode) sayEach(t *testing.T, list any) {
+	t.Helper()
+	raw, err := json.Marshal(list)
+	require.NoError(t, err)
+	var receipts []object
+	require.NoError(t, json.Unmarshal(raw, &receipts))
+	f.override["eth_getTransactionReceipt"] = func(p []json.RawMessage) (any, *rpcFault) {
+		for _, r := range slices.Backward(receipts) {
+			if r != nil && string(p[0]) == strconv.Quote(r["transactionHash"].(string)) {
+				return r, nil
+			}
+		}
+		return nil, nil
+	}
 }
 
 // fail makes a method answer an error object.
@@ -364,6 +392,12 @@ func (f *fakeNode) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	f.requests++
 	f.mu.Unlock()
+	if f.refuseCall != nil && f.refuseCall(w, one.Method) {
+		f.mu.Lock()
+		f.calls[one.Method]++
+		f.mu.Unlock()
+		return
+	}
 	_ = json.NewEncoder(w).Encode(reply(one))
 }
 
@@ -378,12 +412,19 @@ func (f *fakeNode) node(t *testing.T, assets ...chain.Asset) *evm.Node {
 
 func (f *fakeNode) nodeOn(t *testing.T, network chain.Network, assets ...chain.Asset) *evm.Node {
 	t.Helper()
+	return f.nodeBy(t, func(c *evm.Config) { c.Network, c.Assets = network, assets })
+}
+
+func (f *fakeNode) nodeBy(t *testing.T, change func(c *evm.Config)) *evm.Node {
+	t.Helper()
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
 	client, err := evm.Dial(t.Context(), server.URL, server.Client())
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
-	n, err := evm.New(evm.Config{Network: network, RPC: client, Assets: assets, Traces: f.traced})
+	c := evm.Config{Network: network, RPC: client, Assets: []chain.Asset{ether, usdt, usdc}, Traces: f.traced}
+	change(&c)
+	n, err := evm.New(c)
 	require.NoError(t, err)
 	return n
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/ethereum/go-ethereum/rpc"
 
 	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/chain/internal/scrub"
 )
 
 // maxHeadMessage bounds one message of a WebSocket, in bytes. A header has about 2,000.
@@ -35,6 +36,7 @@ type HeadsConfig struct {
 type Heads struct {
 	url        string
 	host       string
+	secrets    scrub.Secrets
 	minBackoff time.Duration
 	maxBackoff time.Duration
 	log        *slog.Logger
@@ -60,7 +62,7 @@ func NewHeads(c HeadsConfig) (*Heads, error) {
 		return nil, errors.New("evm: HeadsConfig: a backoff is negative")
 	}
 	h := &Heads{
-		url: c.URL, host: target.Host, log: c.Logger, err: errNotRunning, changed: make(chan struct{}),
+		url: c.URL, host: target.Host, secrets: scrub.Of([]*url.URL{target}), log: c.Logger, err: errNotRunning, changed: make(chan struct{}),
 		minBackoff: cmp.Or(c.MinBackoff, time.Second),
 	}
 	h.maxBackoff = max(h.minBackoff, cmp.Or(c.MaxBackoff, time.Minute))
@@ -110,13 +112,13 @@ func (h *Heads) listen(ctx context.Context) (heard bool, err error) {
 	defer cancel()
 	client, err := rpc.DialOptions(dial, h.url, rpc.WithWebsocketMessageSizeLimit(maxHeadMessage))
 	if err != nil {
-		return false, tidy(err)
+		return false, h.secrets.Error(tidy(err))
 	}
 	defer client.Close() // ends the subscription too
 	heads := make(chan json.RawMessage)
 	sub, err := client.EthSubscribe(dial, heads, "newHeads")
 	if err != nil {
-		return false, tidy(err)
+		return false, h.secrets.Error(tidy(err))
 	}
 	// Blocks may have come while there was no subscription.
 	h.set(func() { h.err, h.unheard = nil, true })
@@ -129,7 +131,7 @@ func (h *Heads) listen(ctx context.Context) (heard bool, err error) {
 			if err == nil {
 				err = errors.New("subscription ended")
 			}
-			return heard, tidy(err)
+			return heard, h.secrets.Error(tidy(err))
 		case <-ctx.Done():
 			return heard, ctx.Err()
 		}

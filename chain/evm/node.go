@@ -1,18 +1,21 @@
 package evm
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/big"
+	"slices"
 	"strconv"
 	"sync/atomic"
 
 	"github.com/ethereum/go-ethereum/rpc"
 
 	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/chain/internal/lacks"
 )
 
 // transferTopic is keccak256("Transfer(address,address,uint256)"), the first topic of a transfer's log.
@@ -36,7 +39,14 @@ type Config struct {
 	RPC     Caller        // see [Dial]
 
 	// Assets are what is watched for, at least one: at most one native coin (namespace slip44), and
-	// tokens (namespace erc20) whose contracts are spelled as ERC-55 says.
+	// tokens (namespace erc20) whose contracts are spelled as ERC-55 says. A token's contract must log Transfer with
+	// two indexed arguments, as ERC-20 says; one that is seen not to, in its latest logs at the first call of Tip or later
+	// in a block, is named by [Node.Lacks], as payments of it are not seen.
+	//
+	// On networks whose coin is also a token, a payment is the coin's if it is the value of a transaction, and the
+	// token's if it is a call of the contract. On Celo each is one of them, so that payers may use both ways only if both
+	// are configured, as two assets. On networks where the contract logs every movement of the coin, such as zkSync, configure one
+	// of them: with both, one payment would be two.
 	Assets []chain.Asset
 
 	// Traces has Block look at the calls within transactions, for native coin that a contract passes on: contract
@@ -46,6 +56,11 @@ type Config struct {
 	// unexamined. Several nodes of one network need the same setting.
 	Traces bool
 
+	// UnprovenLogs is for networks whose headers have a filter of logs that proves nothing, such as Cronos and others on
+	// Ethermint, where it has what the receipts have not. Then it is not looked at, and [Node.Lacks] names the proof: the
+	// node is believed that its receipts have all logs, unless several nodes that agree are used, see [chain.Nodes].
+	UnprovenLogs bool
+
 	// Hints cut the time between two questions for the tip short, such as [Heads] of the same network. They
 	// are never believed to be true. Optional.
 	Hints chain.Hinter
@@ -53,8 +68,8 @@ type Config struct {
 	Logger *slog.Logger // nil is silence
 }
 
-// Node reads a network through one JSON-RPC endpoint. It is a [chain.Node], a [chain.Hinter]
-// and a [chain.Examiner].
+// Node reads a network through one JSON-RPC endpoint. It is a [chain.Node], a [chain.Hinter],
+// a [chain.Examiner] and a [chain.Lacker].
 //
 // A transfer's TxID is the transaction's hash in lower case. Its Index is "value" for native coin, and for
 // coin that a contract passes on "call#", a number, ":" and the recipient. The number is how many calls with
@@ -72,21 +87,26 @@ type Node struct {
 	tokens []chain.Asset
 	index  map[address]int // from contract to the place in tokens
 
-	traces bool
-	hints  chain.Hinter
+	traces   bool
+	unproven bool // filters in headers prove nothing
+	hints    chain.Hinter
 
-	noBlockReceipts atomic.Bool  // the node has said that it has no eth_getBlockReceipts
-	trust           atomic.Int64 // how many more calls of Tip rely on the tokens as they were
-	atOnce          atomic.Int64 // how many calls the node takes in one batch
-	fitting         atomic.Int64 // how many batches of that size went well
-	slimRefusals    atomic.Int64 // how often in a row the node refused to run a tracer of ours
-	gap             atomic.Pointer[gap]
+	lacks     lacks.List
+	confirmed []atomic.Bool // by token: it had the right decimals once
+
+	bulk         bulk         // whether the node has eth_getBlockReceipts
+	trust        atomic.Int64 // how many more calls of Tip rely on the tokens as they were
+	atOnce       atomic.Int64 // how many calls the node takes in one batch
+	fitting      atomic.Int64 // how many batches of that size went well
+	slimRefusals atomic.Int64 // how often in a row the node refused to run a tracer of ours
+	gap          atomic.Pointer[gap]
 }
 
 var (
 	_ chain.Node     = (*Node)(nil)
 	_ chain.Hinter   = (*Node)(nil)
 	_ chain.Examiner = (*Node)(nil)
+	_ chain.Lacker   = (*Node)(nil)
 )
 
 // New makes a Node. It calls nothing.
@@ -103,6 +123,10 @@ func New(c Config) (*Node, error) {
 	}
 	n := &Node{
 		network: c.Network, id: id, rpc: c.RPC, log: c.Logger, index: make(map[address]int), traces: c.Traces, hints: c.Hints,
+		unproven: c.UnprovenLogs,
+	}
+	if n.unproven {
+		n.lacks.Note("", chain.ProofOfLogs, "by Config.UnprovenLogs", 0)
 	}
 	n.atOnce.Store(maxBatch)
 	if n.log == nil {
@@ -116,6 +140,7 @@ func New(c Config) (*Node, error) {
 	if len(n.tokens) > maxTokens {
 		return nil, fmt.Errorf("evm: Config.Assets: more than %d tokens", maxTokens)
 	}
+	n.confirmed = make([]atomic.Bool, len(n.tokens))
 	return n, nil
 }
 
@@ -146,12 +171,17 @@ func (n *Node) watch(a chain.Asset) error {
 	return nil
 }
 
+// Lacks implements [chain.Lacker].
+func (n *Node) Lacks() []chain.Lack { return n.lacks.All() }
+
 // Network implements [chain.Node].
 func (n *Node) Network() chain.Network { return n.network }
 
 // Tip implements [chain.Node]. Every call compares the chain id. The decimals of every token are compared
 // on the first call, on every thousandth, and on the first after any call that failed, since another
-// machine may answer after a failure.
+// machine may answer after a failure. A token with other decimals than configured is ErrWrongNetwork, unless it had the
+// right ones before: then, and whenever the contract or the node does not say, that token alone is held back, which
+// [Node.Lacks] names, and asked about again with every call.
 //
 // Safe and Finalized are 0 while the node answers their tags with an error, nothing, or block 0.
 func (n *Node) Tip(ctx context.Context) (chain.Tip, error) {
@@ -172,25 +202,11 @@ func (n *Node) tip(ctx context.Context) (chain.Tip, error) {
 		{Method: "eth_getBlockByNumber", Args: []any{"safe", false}, Result: &safe},
 		{Method: "eth_getBlockByNumber", Args: []any{"finalized", false}, Result: &finalized},
 	}
-	const untilTokens = 4
-	var decimals []string // one answer for each token, or none when they are trusted
-	if n.trust.Add(-1) < 0 {
-		decimals = make([]string, len(n.tokens))
-	}
-	for i := range decimals {
-		call := map[string]string{"to": n.tokens[i].ID.Reference(), "data": decimalsCall}
-		batch = append(batch, rpc.BatchElem{Method: "eth_call", Args: []any{call, "latest"}, Result: &decimals[i]})
-	}
 	if err := n.batch(ctx, batch); err != nil {
 		return chain.Tip{}, err
 	}
 	if err := n.checkIdentity(id, batch[0].Error); err != nil {
 		return chain.Tip{}, err
-	}
-	for i, answer := range decimals {
-		if err := checkDecimals(n.tokens[i], answer, tidy(batch[untilTokens+i].Error)); err != nil {
-			return chain.Tip{}, err
-		}
 	}
 	if err := batch[1].Error; err != nil {
 		return chain.Tip{}, tidy(err)
@@ -202,10 +218,49 @@ func (n *Node) tip(ctx context.Context) (chain.Tip, error) {
 	if err != nil {
 		return chain.Tip{}, err
 	}
-	if decimals != nil {
-		n.trust.Store(trustedTips - 1)
+	if n.trust.Add(-1) < 0 {
+		if err := n.checkTokens(ctx, header.Height); err != nil {
+			return chain.Tip{}, err
+		}
 	}
 	return chain.Tip{Header: header, Safe: tagged(batch[2].Error, safe), Finalized: tagged(batch[3].Error, finalized)}, nil
+}
+
+// checkTokens makes sure that every token is what was configured, or is held back. The node answers other questions, so
+// whatever is wrong is about these.
+func (n *Node) checkTokens(ctx context.Context, latest uint64) error {
+	answers := make([]string, len(n.tokens))
+	batch := make([]rpc.BatchElem, len(n.tokens))
+	for i, t := range n.tokens {
+		call := map[string]string{"to": t.ID.Reference(), "data": decimalsCall}
+		batch[i] = rpc.BatchElem{Method: "eth_call", Args: []any{call, "latest"}, Result: &answers[i]}
+	}
+	asking, cancel := lacks.Within(ctx)
+	defer cancel()
+	refused := n.batch(asking, batch)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	held := false
+	for i, t := range n.tokens {
+		said := tidy(batch[i].Error)
+		if answers[i] == "" {
+			said = cmp.Or(said, refused)
+		}
+		err := checkDecimals(t, answers[i], said)
+		if errors.Is(err, chain.ErrWrongNetwork) && !n.confirmed[i].Load() {
+			return err
+		}
+		if err == nil && !n.confirmed[i].Swap(true) {
+			n.checkForm(asking, t, latest)
+		}
+		held = held || err != nil
+		n.lacks.Decimals(ctx, n.log, t.ID, err)
+	}
+	if !held {
+		n.trust.Store(trustedTips - 1)
+	}
+	return nil
 }
 
 func (n *Node) checkIdentity(id quantity, err error) error {
@@ -218,18 +273,15 @@ func (n *Node) checkIdentity(id quantity, err error) error {
 	return nil
 }
 
-// checkDecimals compares the answer of decimals(), one word, with the configuration. A contract that is
-// not there answers with no data, one that has no such method reverts.
+// checkDecimals compares the answer of decimals(), one word, with the configuration: ErrWrongNetwork if it is another
+// number. A contract that is not there answers with no data, one that has no such method reverts.
 func checkDecimals(t chain.Asset, answer string, err error) error {
 	if err != nil {
-		if hasCode(err, codeReverted) {
-			return fmt.Errorf("%w: token %s has no decimals: %w", chain.ErrWrongNetwork, t.ID, err)
-		}
 		return fmt.Errorf("decimals of token %s: %w", t.ID, err)
 	}
 	var decimals amount
 	if len(answer) != 2+2*len(decimals) {
-		return fmt.Errorf("%w: no token at %s: decimals() answered %d characters", chain.ErrWrongNetwork, t.ID, len(answer))
+		return fmt.Errorf("%w: no token at %s: decimals() answered %d characters", chain.ErrIncomplete, t.ID, len(answer))
 	}
 	if err := decimals.UnmarshalJSON([]byte(strconv.Quote(answer))); err != nil {
 		return fmt.Errorf("decimals of token %s: %w", t.ID, err)
@@ -270,7 +322,11 @@ func (n *Node) Header(ctx context.Context, height uint64) (chain.Header, error) 
 // transactions that matter. Then the filter can show that all logs of a token are missing, but not that
 // some are.
 //
-// What a node refuses, in whatever words, is asked for in smaller parts: the receipts or traces of a block one
+// Receipts that are missing among those of the block, are there twice or are damaged are asked for singly; the filter
+// proves all of them together. A node that refuses those of the block is not asked for them again for a thousand
+// blocks, and one that says that it has no such method, never.
+//
+// What a node refuses, in whatever words, is asked for in smaller parts: the transactions of a block that is too large, the receipts or traces of a block one
 // by one, a batch of calls in smaller batches, a trace without the data of calls. What it then still refuses is an
 // error, unless it is about one transaction while the node answers for others: anybody can make a transaction whose
 // trace or receipt is too large. Such a transaction is unexamined; what shows nevertheless is among the transfers.
@@ -290,7 +346,7 @@ func (n *Node) Block(ctx context.Context, height uint64) (chain.Block, error) {
 }
 
 func (n *Node) block(ctx context.Context, height uint64) (chain.Block, error) {
-	answer, err := blockAt[wireBlock](ctx, n, height, true)
+	answer, err := n.wholeBlock(ctx, height)
 	if err != nil {
 		return chain.Block{}, err
 	}
@@ -308,8 +364,24 @@ func (n *Node) block(ctx context.Context, height uint64) (chain.Block, error) {
 	if err != nil {
 		return chain.Block{}, err
 	}
+	if answer.Bloom == (bloom{}) && slices.ContainsFunc(receipts, func(r *wireReceipt) bool { return r != nil && len(r.Logs) > 0 }) {
+		n.lacks.Note("", chain.ProofOfLogs, "headers have no filter of the logs", 1)
+	}
 	n.checkInner(ctx, answer, receipts)
+	n.noteForms(ctx, receipts)
 	return chain.Block{Header: header, Transfers: n.transfers(answer, receipts), Unexamined: answer.unexamined()}, nil
+}
+
+// wholeBlock asks for a block with its transactions. A filter that proves nothing is as none.
+func (n *Node) wholeBlock(ctx context.Context, height uint64) (*wireBlock, error) {
+	b, err := blockAt[wireBlock](ctx, n, height, true)
+	if tooLarge(err) && ctx.Err() == nil {
+		b, err = n.blockApart(ctx, height)
+	}
+	if err == nil && n.unproven {
+		b.Bloom = bloom{}
+	}
+	return b, err
 }
 
 // transfers are what happened in a block, in chain order. A nil receipt belongs to a transaction that
@@ -368,14 +440,13 @@ func (n *Node) appendTokens(all []chain.Transfer, r *wireReceipt) []chain.Transf
 		}
 		ordinal := seen[t]
 		seen[t]++
-		if len(l.Topics) != 3 || l.Data.size != 32 || l.Data.word == (amount{}) ||
-			!l.Topics[1].isAddress() || !l.Topics[2].isAddress() {
+		if !l.readable() || l.Data.word == (amount{}) {
 			continue
 		}
 		id, to := n.tokens[t].ID, l.Topics[2].address()
 		all = append(all, chain.Transfer{
 			TxID: r.TxHash.String(), Index: id.Reference() + "#" + strconv.Itoa(ordinal) + ":" + string(to), Asset: id,
-			From: l.Topics[1].address(), To: to, Units: l.Data.word.units(),
+			From: l.Topics[1].address(), To: to, Units: l.Data.word.units(), Held: n.lacks.Has(id, chain.Decimals),
 		})
 	}
 	return all

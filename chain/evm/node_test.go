@@ -2,6 +2,7 @@ package evm_test
 
 import (
 	"encoding/json"
+	"maps"
 	"math/big"
 	"strings"
 	"testing"
@@ -132,6 +133,10 @@ func TestIncident16_OneReceiptForTwoTransactionsIsRefused(t *testing.T) {
 	f.tx(shop, 5)
 	receipts := f.receipts()
 	f.say("eth_getBlockReceipts", []object{receipts[1], receipts[1]})
+	sees(t, f, paid{"value", "ETH", shop, 5}, paid{"value", "ETH", shop, 5})
+	f.sayEach(t, []object{receipts[1], receipts[1]})
+	refuses(t, f)
+	f.override["eth_getTransactionReceipt"] = func([]json.RawMessage) (any, *rpcFault) { return receipts[1], nil }
 	refuses(t, f)
 }
 
@@ -217,6 +222,11 @@ func TestIncident31_LogsWithoutTheBlocksProofAreRefused(t *testing.T) {
 			r[1]["logs"].([]object)[0]["transactionHash"] = r[0]["transactionHash"]
 			return r
 		},
+		"one twice": func(_ *fakeNode, r []object) any {
+			other := maps.Clone(r[1])
+			other["logs"] = []object{}
+			return []object{r[0], r[1], other}
+		},
 		"log twice": func(_ *fakeNode, r []object) any {
 			logs := r[1]["logs"].([]object)
 			r[1]["logs"] = append(logs, logs[1])
@@ -232,8 +242,14 @@ func TestIncident31_LogsWithoutTheBlocksProofAreRefused(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := withBlock()
-			f.say("eth_getBlockReceipts", lie(f, f.receipts()))
+			f, liar := withBlock(), withBlock()
+			told := lie(liar, liar.receipts())
+			f.say("eth_getBlockReceipts", told)
+			sees(t, f, paid{"value", "ETH", shop, 5}, paid{usdtContract + "#0", "USDT", shop, 6}, paid{usdtContract + "#1", "USDT", shop2, 7})
+			if name == "order" {
+				return // each says of which transaction it is
+			}
+			f.sayEach(t, told)
 			refuses(t, f)
 		})
 	}
@@ -320,7 +336,6 @@ func TestIncident31_EmptyLogsAreNotBelievedAgainstTheHeader(t *testing.T) {
 	for name, lie := range map[string]object{
 		"removed":         {"removed": true},
 		"another block's": {"blockHash": "0x" + strings.Repeat("2", 64)},
-		"not asked for":   {"address": other},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := stale()
@@ -336,6 +351,45 @@ func TestIncident31_EmptyLogsAreNotBelievedAgainstTheHeader(t *testing.T) {
 			refuses(t, f)
 		})
 	}
+}
+
+func TestUnwatchedLogs_DecideNothing(t *testing.T) {
+	strange := map[string]object{
+		"another block's":       {"blockHash": "0x" + strings.Repeat("2", 64)},
+		"another transaction's": {"transactionHash": "0x" + strings.Repeat("2", 64)},
+		"no block":              {"blockHash": nil, "transactionHash": nil, "logIndex": nil},
+		"out of form":           {"blockHash": "0x2", "transactionHash": 5, "logIndex": "x", "data": "0x0"},
+		"no data":               {"data": nil},
+		"removed":               {"removed": true},
+		"same place":            {"logIndex": "0x0"},
+	}
+	for name, change := range strange {
+		t.Run(name, func(t *testing.T) {
+			bothWays(t, func(t *testing.T, f *fakeNode) {
+				f.tx(shop, 5).transfer(usdtContract, shop, 6).transfer(other, shop, 7).log(other, "0x", transferTopic)
+				logs := f.receipts()[0]["logs"].([]object)
+				for _, l := range logs[1:] {
+					maps.Copy(l, change)
+				}
+				f.strange = true
+				sees(t, f, paid{"value", "ETH", shop, 5}, paid{usdtContract + "#0", "USDT", shop, 6})
+
+				// Of a log that is watched it does matter.
+				if name != "same place" {
+					maps.Copy(logs[0], change)
+					_, err := f.node(t).Block(t.Context(), 100)
+					require.ErrorIs(t, err, chain.ErrIncomplete)
+				}
+			})
+		})
+	}
+	t.Run("not asked for", func(t *testing.T) {
+		f := newFake()
+		f.fail("eth_getBlockReceipts", noMethod)
+		f.tx(other, 0).transfer(usdtContract, shop, 6).transfer(other, shop, 7)
+		f.say("eth_getLogs", f.receipts()[0]["logs"])
+		sees(t, f, paid{usdtContract + "#0", "USDT", shop, 6})
+	})
 }
 
 func TestIncident48_ZeroValueTransfersAreNoTransfers(t *testing.T) {

@@ -1,6 +1,7 @@
 package evm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,44 +36,115 @@ func (n *Node) receipts(ctx context.Context, b *wireBlock) ([]*wireReceipt, erro
 	switch {
 	case len(b.Txs) == 0:
 		return nil, nil
-	case n.noBlockReceipts.Load():
+	case !n.bulk.offered():
 		return n.pickedReceipts(ctx, b)
 	}
 	receipts, err := n.blockReceipts(ctx, b)
 	switch {
-	case err == nil || errors.Is(err, chain.ErrIncomplete) || ctx.Err() != nil:
-		return receipts, err
-	case hasCode(err, codeNoMethod, codeUnsupported):
-		n.noBlockReceipts.Store(true)
+	case err == nil:
+		n.bulk.answered()
+		return receipts, nil
+	case ctx.Err() != nil:
+		return nil, err
+	case n.bulk.refusedFor(err):
 		n.log.WarnContext(ctx, "evm: node has no eth_getBlockReceipts; reading logs and single receipts",
-			"network", n.network)
+			"network", n.network, "err", err)
 		return n.pickedReceipts(ctx, b)
 	}
-	receipts, one := n.eachReceipt(ctx, b)
-	if one != nil && !errors.Is(one, chain.ErrIncomplete) && ctx.Err() == nil {
-		receipts, one = n.receiptsApart(ctx, b, func(int) bool { return true })
-	}
+	receipts, one := n.restOfReceipts(ctx, b, receipts)
 	if one != nil {
 		return nil, fmt.Errorf("%w; single receipts: %w", err, one)
 	}
 	return receipts, nil
 }
 
-// blockReceipts reads all receipts of a block in one call.
+// blockReceipts reads all receipts of a block in one call. Where the answer is not whole, the error says why, and the
+// receipts are those that are good, with nil for the others: nodes leave out some, have one twice, or have a
+// damaged one, and know better when they are asked for it alone.
 func (n *Node) blockReceipts(ctx context.Context, b *wireBlock) ([]*wireReceipt, error) {
-	var receipts []*wireReceipt
-	if err := n.call(ctx, &receipts, "eth_getBlockReceipts", b.Hash); err != nil {
+	var answer []*wireReceipt
+	if err := n.call(ctx, &answer, "eth_getBlockReceipts", b.Hash); err != nil {
 		return nil, err
 	}
-	if len(receipts) != len(b.Txs) {
-		return nil, fmt.Errorf("%w: %d receipts for %d transactions", chain.ErrIncomplete, len(receipts), len(b.Txs))
+	places := make(map[word]int, len(b.Txs))
+	for i := range b.Txs {
+		places[b.Txs[i].Hash] = i
 	}
+	receipts, twice := make([]*wireReceipt, len(b.Txs)), make(map[int]bool)
+	for _, r := range answer {
+		if r == nil {
+			continue
+		}
+		i, ours := places[r.TxHash]
+		if !ours {
+			return nil, fmt.Errorf("%w: receipt of transaction %s, which the block does not have", chain.ErrIncomplete, r.TxHash)
+		}
+		twice[i] = receipts[i] != nil
+		receipts[i] = r
+	}
+	var failure error
 	for i, r := range receipts {
-		if err := n.checkReceipt(b, i, r); err != nil {
-			return nil, err
+		err := n.checkReceipt(b, i, r)
+		if err == nil && twice[i] {
+			err = fmt.Errorf("%w: two receipts of transaction %s", chain.ErrIncomplete, r.TxHash)
+		}
+		if err != nil {
+			receipts[i], failure = nil, cmp.Or(failure, err)
 		}
 	}
-	return receipts, checkBloom(b, receipts)
+	if failure == nil {
+		if failure = checkBloom(b, receipts); failure != nil {
+			return nil, failure // and any of them may be the one that is not whole
+		}
+	}
+	return receipts, failure
+}
+
+// restOfReceipts asks singly for those receipts that are not there yet, and for all if together with the others they do not
+// make the filter in the header.
+func (n *Node) restOfReceipts(ctx context.Context, b *wireBlock, have []*wireReceipt) ([]*wireReceipt, error) {
+	if have == nil {
+		return n.everyReceipt(ctx, b)
+	}
+	rest, err := n.receiptsOf(ctx, b, func(i int) bool { return have[i] == nil && !b.Txs[i].unsent() })
+	if err != nil {
+		return n.everyReceipt(ctx, b)
+	}
+	for i := range have {
+		have[i] = cmp.Or(have[i], rest[i])
+	}
+	if err := n.unsentReceipts(ctx, b, have); err != nil {
+		return nil, err
+	}
+	if checkBloom(b, have) != nil {
+		return n.everyReceipt(ctx, b)
+	}
+	return have, nil
+}
+
+// unsentReceipts asks for the receipts of what the network did itself, as far as they are not there. Nodes that leave such a
+// receipt out may not have it at all: then the transaction is set aside, as its logs may be payments.
+func (n *Node) unsentReceipts(ctx context.Context, b *wireBlock, have []*wireReceipt) error {
+	for i := range b.Txs {
+		if have[i] != nil || !b.Txs[i].unsent() {
+			continue
+		}
+		var r *wireReceipt
+		err := n.call(ctx, &r, "eth_getTransactionReceipt", b.Txs[i].Hash)
+		var fault *codeError
+		if err == nil && r != nil || err != nil && !errors.As(err, &fault) {
+			if err == nil {
+				err = n.checkReceipt(b, i, r)
+			}
+			if err != nil {
+				return err
+			}
+			have[i] = r
+			continue
+		}
+		n.setAside(ctx, b, i, cmp.Or(err, fmt.Errorf("%w: no receipt of what the network did itself", chain.ErrIncomplete)))
+	}
+	return nil
 }
 
 // checkReceipt makes sure that a receipt, and every log of a token in it, is that of the block's i-th transaction.
@@ -91,7 +163,7 @@ func (n *Node) checkReceipt(b *wireBlock, i int, r *wireReceipt) error {
 		if _, ours := n.tokenOf(l); !ours {
 			continue // of no consequence, whatever it is
 		}
-		if l.TxHash != tx || l.BlockHash != b.Hash || l.Removed {
+		if word(l.TxHash) != tx || word(l.BlockHash) != b.Hash || l.Removed || l.Index < 0 || l.Data.size < 0 {
 			return fmt.Errorf("%w: log %d of transaction %s belongs elsewhere or was removed", chain.ErrIncomplete, i, tx)
 		}
 		if before >= 0 && l.Index <= r.Logs[before].Index {
@@ -120,6 +192,9 @@ func checkBloom(b *wireBlock, receipts []*wireReceipt) error {
 			return nil
 		}
 	}
+	if b.Bloom.holds(bloomOf(receipts)) {
+		return fmt.Errorf("%w (or they are all, and the network's filters have more in them: see Config.UnprovenLogs)", errFilter)
+	}
 	return errFilter
 }
 
@@ -131,12 +206,19 @@ func checkBloomPart(b *wireBlock, receipts []*wireReceipt) error {
 	if b.Bloom == (bloom{}) || b.hasUnsent() {
 		return nil
 	}
-	for i, bits := range bloomOf(receipts) {
-		if bits&^b.Bloom[i] != 0 {
-			return errFilter
-		}
+	if !b.Bloom.holds(bloomOf(receipts)) {
+		return errFilter
 	}
 	return nil
+}
+
+// everyReceipt reads all receipts of a block, each for itself, also where some are larger than anything that is read.
+func (n *Node) everyReceipt(ctx context.Context, b *wireBlock) ([]*wireReceipt, error) {
+	receipts, err := n.eachReceipt(ctx, b)
+	if err != nil && !errors.Is(err, chain.ErrIncomplete) && ctx.Err() == nil {
+		receipts, err = n.receiptsApart(ctx, b, func(int) bool { return true })
+	}
+	return receipts, err
 }
 
 // eachReceipt reads all receipts of a block, each for itself.
@@ -157,10 +239,7 @@ func (n *Node) pickedReceipts(ctx context.Context, b *wireBlock) ([]*wireReceipt
 		return nil, err
 	}
 	if err != nil || all {
-		receipts, one := n.eachReceipt(ctx, b)
-		if one != nil && !errors.Is(one, chain.ErrIncomplete) && ctx.Err() == nil {
-			receipts, one = n.receiptsApart(ctx, b, func(int) bool { return true })
-		}
+		receipts, one := n.everyReceipt(ctx, b)
 		if one != nil {
 			return nil, errors.Join(err, one)
 		}
@@ -249,10 +328,14 @@ func (n *Node) tokenLogs(ctx context.Context, b *wireBlock) (byTx map[word][]wir
 	for i := range logs {
 		l := &logs[i]
 		t, ours := n.tokenOf(l)
-		if !ours || l.BlockHash != b.Hash || l.Removed {
-			return nil, false, fmt.Errorf("%w: log of transaction %s was not asked for or was removed", chain.ErrIncomplete, l.TxHash)
+		if !ours {
+			continue // nobody asked for it
 		}
-		byTx[l.TxHash] = append(byTx[l.TxHash], *l)
+		tx := word(l.TxHash)
+		if word(l.BlockHash) != b.Hash || l.Removed || l.Data.size < 0 {
+			return nil, false, fmt.Errorf("%w: log of transaction %s belongs elsewhere or was removed", chain.ErrIncomplete, tx)
+		}
+		byTx[tx] = append(byTx[tx], *l)
 		came[t] = true
 	}
 	if b.Bloom == (bloom{}) {

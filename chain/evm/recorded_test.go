@@ -30,10 +30,7 @@ type recording struct {
 // Each file has a request after ">>" and its answer after "<<".
 func recordings(t *testing.T) []recording {
 	t.Helper()
-	dir := os.Getenv("COINTILL_DATA")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "data")
-	}
+	dir := recordedData()
 	files, err := filepath.Glob(filepath.Join(dir, "eth", "*", "*.io"))
 	require.NoError(t, err)
 	if len(files) == 0 {
@@ -62,6 +59,38 @@ func recordings(t *testing.T) []recording {
 		all = append(all, r)
 	}
 	return all
+}
+
+// recordedData is where recorded data are.
+func recordedData() string {
+	if dir := os.Getenv("COINTILL_DATA"); dir != "" {
+		return dir
+	}
+	return filepath.Join("..", "..", "..", "shared", "data")
+}
+
+// recordedPair reads a block of a real network and its receipts, or nothing where there are none.
+func recordedPair(t *testing.T, name string) (block object, receipts []object) {
+	t.Helper()
+	dir := filepath.Join(recordedData(), "more", name)
+	if _, err := os.Stat(dir); err != nil {
+		require.NotEqual(t, "true", os.Getenv("CI"), "no recorded block in %s", dir)
+		t.Logf("no recorded block in %s: nothing checked", dir)
+		return nil, nil
+	}
+	for file, into := range map[string]any{"block.json": &block, "receipts.json": &receipts} {
+		raw, err := os.ReadFile(filepath.Join(dir, file))
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal(raw, into))
+	}
+	return block, receipts
+}
+
+func tokenOf(t *testing.T, network chain.Network, contract, code string, decimals int) chain.Asset {
+	t.Helper()
+	a, err := evm.ERC20(network, contract, code, decimals)
+	require.NoError(t, err)
+	return a
 }
 
 // answered picks the answer to a call whose first parameter is given.

@@ -2,7 +2,9 @@ package evm_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ethereum/go-ethereum/rpc"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cointill/cointill/chain"
@@ -84,37 +87,181 @@ func TestIncident26_ChainIDIsComparedEveryTime(t *testing.T) {
 	require.NotErrorIs(t, err, chain.ErrWrongNetwork)
 }
 
+func word(n int) string { return fmt.Sprintf("0x%064x", n) }
+
 func TestIncident12_DecimalsMustBeTheContracts(t *testing.T) {
-	for answer, wrong := range map[any]bool{
-		fmt.Sprintf("0x%064x", 6):             false,
-		fmt.Sprintf("0x%064x", 18):            true,
+	for answer, wrong := range map[string]bool{
+		word(6):                               false,
+		word(18):                              true,
 		"0x1" + strings.Repeat("0", 62) + "6": true,
-		"0x":                                  true, // no contract there
-		"0x06":                                true,
 	} {
 		f := newFake()
 		f.say("eth_call", answer)
-		_, err := f.node(t, usdt).Tip(t.Context())
-		if wrong {
-			require.ErrorIs(t, err, chain.ErrWrongNetwork, answer)
-			require.ErrorContains(t, err, string(usdt.ID))
-		} else {
-			require.NoError(t, err)
+		n := f.node(t, usdt)
+		for range 2 { // it stays wrong until it is right
+			_, err := n.Tip(t.Context())
+			if wrong {
+				require.ErrorIs(t, err, chain.ErrWrongNetwork, answer)
+				require.ErrorContains(t, err, string(usdt.ID))
+			} else {
+				require.NoError(t, err)
+			}
 		}
+		f.say("eth_call", word(6))
+		_, err := n.Tip(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, n.Lacks())
 	}
-	t.Run("method reverts", func(t *testing.T) {
-		f := newFake()
-		f.fail("eth_call", &rpcFault{3, "execution reverted"})
-		_, err := f.node(t, usdt).Tip(t.Context())
-		require.ErrorIs(t, err, chain.ErrWrongNetwork)
-	})
-	t.Run("node cannot say now", func(t *testing.T) {
-		f := newFake()
-		f.fail("eth_call", &rpcFault{-32005, "limit exceeded"})
-		_, err := f.node(t, usdt).Tip(t.Context())
-		require.ErrorContains(t, err, "limit exceeded")
-		require.NotErrorIs(t, err, chain.ErrWrongNetwork)
-	})
+}
+
+// troubles are ways in which a token's decimals() can cease to answer what it should.
+var troubles = map[string]struct {
+	answer any
+	fault  *rpcFault
+	says   string
+}{
+	"reverts":             {fault: &rpcFault{3, "execution reverted: paused"}, says: "paused"},
+	"no contract":         {answer: "0x", says: "no token"},
+	"null":                {says: "no token"},
+	"short":               {answer: "0x06", says: "no token"},
+	"no word":             {answer: "0x" + strings.Repeat("z", 64), says: "decimals"},
+	"number":              {answer: 6, says: "decimals"},
+	"limit":               {fault: &rpcFault{-32005, "limit exceeded"}, says: "limit exceeded"},
+	"no calls":            {fault: &rpcFault{-32601, "no eth_call"}, says: "no eth_call"},
+	"another number":      {answer: word(18), says: "18 decimals"},
+	"a number beyond all": {answer: "0x" + strings.Repeat("f", 64), says: "decimals"},
+}
+
+// only has decimals() of one contract answer otherwise.
+func (f *fakeNode) only(contract string, answer any, fault *rpcFault) {
+	f.override["eth_call"] = func(p []json.RawMessage) (any, *rpcFault) {
+		if strings.Contains(string(p[0]), contract) {
+			return answer, fault
+		}
+		return word(6), nil
+	}
+}
+
+func TestHeld_TokenInTroubleAloneIsHeldBack(t *testing.T) {
+	for name, trouble := range troubles {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			f.tx(shop, 5).transfer(usdtContract, shop, 6).transfer(usdcContract, shop, 7)
+			f.tx(shop2, 8)
+			n := f.node(t)
+			held := func() map[string]bool {
+				_, err := n.Tip(t.Context())
+				require.NoError(t, err)
+				b, err := n.Block(t.Context(), 100)
+				require.NoError(t, err)
+				require.Equal(t, []paid{
+					{"value", "ETH", shop, 5}, {usdtContract + "#0:" + shop, "USDT", shop, 6}, {usdcContract + "#0:" + shop, "USDC", shop, 7},
+					{"value", "ETH", shop2, 8},
+				}, paidOf(b))
+				held := map[string]bool{}
+				for i, p := range paidOf(b) {
+					held[p.Asset] = b.Transfers[i].Held
+				}
+				return held
+			}
+			require.Equal(t, map[string]bool{"ETH": false, "USDT": false, "USDC": false}, held())
+			require.Empty(t, n.Lacks())
+
+			f.only(usdtContract, trouble.answer, trouble.fault)
+			f.fail("eth_getBlockByNumber", &rpcFault{-32000, "down"}) // another machine answers after that
+			_, err := n.Tip(t.Context())
+			require.Error(t, err)
+			delete(f.override, "eth_getBlockByNumber")
+			for range 2 {
+				require.Equal(t, map[string]bool{"ETH": false, "USDT": true, "USDC": false}, held())
+				lacks := n.Lacks()
+				require.Len(t, lacks, 1)
+				require.Equal(t, chain.Decimals, lacks[0].What)
+				require.Equal(t, usdt.ID, lacks[0].Asset)
+				require.Contains(t, lacks[0].Reason, trouble.says)
+				require.False(t, lacks[0].Since.IsZero())
+			}
+
+			delete(f.override, "eth_call")
+			require.Equal(t, map[string]bool{"ETH": false, "USDT": false, "USDC": false}, held())
+			require.Empty(t, n.Lacks())
+		})
+	}
+}
+
+func TestHeld_TokenInTroubleFromTheStart(t *testing.T) {
+	for name, trouble := range troubles {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			f.tx(shop, 5).transfer(usdtContract, shop, 6)
+			f.only(usdtContract, trouble.answer, trouble.fault)
+			n := f.node(t)
+			_, err := n.Tip(t.Context())
+			if strings.Contains(name, "number") && name != "number" {
+				require.ErrorIs(t, err, chain.ErrWrongNetwork)
+				return
+			}
+			require.NoError(t, err)
+			require.Len(t, n.Lacks(), 1)
+			b, err := n.Block(t.Context(), 100)
+			require.NoError(t, err)
+			require.Equal(t, []bool{false, true}, []bool{b.Transfers[0].Held, b.Transfers[1].Held})
+		})
+	}
+}
+
+func TestHeld_NodeThatHangsOverCallsOrRefusesThemIsHeardOnTheRest(t *testing.T) {
+	for name, refuse := range map[string]func(w http.ResponseWriter){
+		"403":     func(w http.ResponseWriter) { http.Error(w, "upgrade your plan", http.StatusForbidden) },
+		"405":     func(w http.ResponseWriter) { http.Error(w, "no", http.StatusMethodNotAllowed) },
+		"hangs":   func(http.ResponseWriter) { time.Sleep(2 * time.Second) },
+		"nothing": func(http.ResponseWriter) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			f.tx(shop, 5).transfer(usdtContract, shop, 6)
+			f.refuseCall = func(w http.ResponseWriter, method string) bool {
+				if method == "eth_call" {
+					refuse(w)
+				}
+				return method == "eth_call"
+			}
+			n := f.node(t, ether, usdt)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			tip, err := n.Tip(ctx)
+			require.NoError(t, err)
+			require.EqualValues(t, 100, tip.Height)
+			require.Len(t, n.Lacks(), 1)
+			b, err := n.Block(t.Context(), 100)
+			require.NoError(t, err)
+			require.Equal(t, []bool{false, true}, []bool{b.Transfers[0].Held, b.Transfers[1].Held})
+		})
+	}
+}
+
+func TestHeld_AskedAgainWithEveryTip(t *testing.T) {
+	f := newFake()
+	n := f.node(t, ether, usdt)
+	f.fail("eth_call", &rpcFault{3, "reverted"})
+	for range 3 {
+		_, err := n.Tip(t.Context())
+		require.NoError(t, err)
+	}
+	require.Equal(t, 3, f.calls["eth_call"])
+}
+
+func TestHeld_ExaminedTransactionIsHeldBackToo(t *testing.T) {
+	f := newFake()
+	x := f.tx(shop, 5).transfer(usdtContract, shop, 6)
+	f.fail("eth_call", &rpcFault{3, "reverted"})
+	n := f.node(t, ether, usdt)
+	_, err := n.Tip(t.Context())
+	require.NoError(t, err)
+	found, err := n.Examine(t.Context(), chain.Unexamined{TxID: x.hash, Height: 100, Block: blockHash})
+	require.NoError(t, err)
+	require.Len(t, found, 2)
+	require.Equal(t, []bool{false, true}, []bool{found[0].Held, found[1].Held})
 }
 
 func TestTip_DecimalsAreAskedAgainAfterAFailure(t *testing.T) {
@@ -130,14 +277,16 @@ func TestTip_DecimalsAreAskedAgainAfterAFailure(t *testing.T) {
 	f.tx(shop, 1)
 	_, err := n.Block(t.Context(), 100)
 	require.Error(t, err)
-	f.say("eth_call", fmt.Sprintf("0x%064x", 18)) // another machine answers now
-	_, err = n.Tip(t.Context())
-	require.ErrorIs(t, err, chain.ErrWrongNetwork)
-	_, err = n.Tip(t.Context())
-	require.ErrorIs(t, err, chain.ErrWrongNetwork, "it stays wrong until it is right")
-	f.say("eth_call", fmt.Sprintf("0x%064x", 6))
+	f.say("eth_call", word(18)) // another machine answers now
+	for range 2 {               // it stays wrong until it is right
+		_, err = n.Tip(t.Context())
+		require.NoError(t, err)
+		require.Len(t, n.Lacks(), 1)
+	}
+	f.say("eth_call", word(6))
 	_, err = n.Tip(t.Context())
 	require.NoError(t, err)
+	require.Empty(t, n.Lacks())
 }
 
 func TestTip_DecimalsAreAskedAgainAfterAThousandCalls(t *testing.T) {
@@ -257,6 +406,53 @@ func TestDial_KeepsSecretsOfTheURL(t *testing.T) {
 	}
 	require.Equal(t, [2]string{"Basic dXNlcjpzZWNyZXQ=", "/v3/secret?key=secret"}, <-asked)
 	require.NotContains(t, logged.String(), "secret")
+}
+
+func TestDial_KeepsSecretsThatANodeRepeats(t *testing.T) {
+	var logged strings.Builder
+	said := func(r *http.Request) string { return r.URL.String() + " " + r.Header.Get("Authorization") }
+	for name, answer := range map[string]func(w http.ResponseWriter, r *http.Request, batch bool){
+		"error": func(w http.ResponseWriter, r *http.Request, batch bool) {
+			one := fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"error":{"code":-32005,"message":%q}}`, said(r))
+			if batch {
+				one = "[" + one + "]"
+			}
+			_, _ = io.WriteString(w, one)
+		},
+		"status": func(w http.ResponseWriter, r *http.Request, _ bool) { http.Error(w, said(r), http.StatusForbidden) },
+		"text":   func(w http.ResponseWriter, r *http.Request, _ bool) { _, _ = io.WriteString(w, said(r)) },
+		"result": func(w http.ResponseWriter, r *http.Request, _ bool) {
+			_, _ = fmt.Fprintf(w, `{"jsonrpc":"2.0","id":1,"result":%q}`, said(r))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				w.Header().Set("Content-Type", "application/json")
+				answer(w, r, strings.HasPrefix(string(body), "["))
+			}))
+			defer server.Close()
+			at := strings.Replace(server.URL, "http://", "http://operator:sesame1@", 1) + "/v3/sesame2?key=sesame3"
+			client, err := evm.Dial(t.Context(), at, nil)
+			require.NoError(t, err)
+			n, err := evm.New(evm.Config{Network: network, RPC: client, Assets: []chain.Asset{ether, usdt}, Logger: slog.New(slog.NewTextHandler(&logged, nil))})
+			require.NoError(t, err)
+			tellsNothing := func(err error) {
+				require.Error(t, err)
+				for _, told := range []string{"sesame", "operator", base64.StdEncoding.EncodeToString([]byte("operator:sesame1"))} {
+					require.NotContains(t, err.Error(), told)
+				}
+			}
+			every(t, n, tellsNothing)
+			if name != "result" {
+				tellsNothing(client.CallContext(t.Context(), new(string), "x"))
+				batch := []rpc.BatchElem{{Method: "x", Result: new(string)}, {Method: "y", Result: new(string)}}
+				err := client.BatchCallContext(t.Context(), batch)
+				tellsNothing(errors.Join(err, batch[0].Error, batch[1].Error))
+			}
+		})
+	}
+	require.NotContains(t, logged.String(), "sesame")
 }
 
 func TestDial_ClientsTimeLimitHolds(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"math/big"
 	"slices"
 	"strconv"
@@ -45,6 +46,18 @@ type wireTx struct {
 	Value *amount  `json:"value"`
 }
 
+// wireHashes is a block with the hashes of its transactions.
+type wireHashes struct {
+	wireHeader
+	Txs []word `json:"transactions"`
+}
+
+// placedTx is a transaction that was asked for alone.
+type placedTx struct {
+	wireTx
+	Block word `json:"blockHash"`
+}
+
 // unsent says whether a transaction is one that nobody can have sent: some networks list what they do
 // themselves as a transaction from nobody to nobody.
 func (x *wireTx) unsent() bool {
@@ -64,14 +77,16 @@ type wireReceipt struct {
 
 func (r *wireReceipt) succeeded() bool { return r.Status != nil && *r.Status == 1 }
 
+// wireLog is a log. What the filter is made of must be of its form in every log, the rest only in those of tokens that
+// are watched: see [Node.checkReceipt].
 type wireLog struct {
-	Address   address  `json:"address"`
-	Topics    []word   `json:"topics"`
-	Data      data     `json:"data"`
-	TxHash    word     `json:"transactionHash"`
-	BlockHash word     `json:"blockHash"`
-	Index     quantity `json:"logIndex"`
-	Removed   bool     `json:"removed"`
+	Address   address   `json:"address"`
+	Topics    []word    `json:"topics"`
+	Data      data      `json:"data"`
+	TxHash    looseWord `json:"transactionHash"`
+	BlockHash looseWord `json:"blockHash"`
+	Index     loosePos  `json:"logIndex"`
+	Removed   bool      `json:"removed"`
 }
 
 // maxTime bounds what a block may be stamped with, in seconds: the year 36812.
@@ -130,6 +145,27 @@ func (w word) isAddress() bool { return [12]byte(w[:12]) == [12]byte{} }
 
 func (w word) address() chain.Address { return checksummed(common.Address(w[12:])) }
 
+// looseWord is a word, or zero where something else stands.
+type looseWord word
+
+func (w *looseWord) UnmarshalJSON(b []byte) error {
+	if fixed(w[:], b) != nil {
+		*w = looseWord{}
+	}
+	return nil
+}
+
+// loosePos is a quantity, or -1 where something else stands.
+type loosePos int64
+
+func (p *loosePos) UnmarshalJSON(b []byte) error {
+	var q quantity
+	if *p = -1; q.UnmarshalJSON(b) == nil && q <= math.MaxInt64 {
+		*p = loosePos(q)
+	}
+	return nil
+}
+
 type address [20]byte
 
 func (a *address) UnmarshalJSON(b []byte) error { return fixed(a[:], b) }
@@ -179,26 +215,26 @@ func (a *amount) UnmarshalJSON(b []byte) error {
 
 func (a amount) units() *big.Int { return new(big.Int).SetBytes(a[:]) }
 
-// data is the data of a log. Only its size and, if it is a single word, that word are kept.
+// data is the data of a log. Only its size and, if it is a single word, that word are kept. The size is -1 of what is no
+// data.
 type data struct {
 	size int
 	word amount
 }
 
 func (v *data) UnmarshalJSON(b []byte) error {
+	*v = data{size: -1}
 	d, err := digits(b)
-	if err != nil {
-		return err
+	if err != nil || len(d)%2 != 0 {
+		return nil //nolint:nilerr // see wireLog
 	}
-	if len(d)%2 != 0 {
-		return errSize
+	if len(d) == 2*len(v.word) {
+		if _, err := hex.Decode(v.word[:], d); err != nil {
+			return nil //nolint:nilerr // see wireLog
+		}
 	}
 	v.size = len(d) / 2
-	if v.size != len(v.word) {
-		return nil
-	}
-	_, err = hex.Decode(v.word[:], d)
-	return err
+	return nil
 }
 
 var (
@@ -208,4 +244,6 @@ var (
 	_ json.Unmarshaler = (*quantity)(nil)
 	_ json.Unmarshaler = (*amount)(nil)
 	_ json.Unmarshaler = (*data)(nil)
+	_ json.Unmarshaler = (*looseWord)(nil)
+	_ json.Unmarshaler = (*loosePos)(nil)
 )

@@ -9,15 +9,14 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// infosApart asks for results one by one, when those of the whole block cannot be read: a contract may
-// log, and call, as much as its caller pays for. Without a proof by the root it asks for those of all transactions,
+// infosApart asks one by one for the results that are not there yet, when those of the whole block cannot be read or are
+// not whole: a contract may log, and call, as much as its caller pays for. Without a proof by the root it asks for those of all transactions,
 // else of those that ran code.
-func (n *Node) infosApart(ctx context.Context, b *wireBlock, proven bool, whole error) ([]*wireInfo, error) {
-	infos := make([]*wireInfo, len(b.Txs))
-	able := false
+func (n *Node) infosApart(ctx context.Context, b *wireBlock, proven bool, infos []*wireInfo, whole error) ([]*wireInfo, error) {
+	able := slices.ContainsFunc(infos, func(r *wireInfo) bool { return r != nil })
 	for i := range b.Txs {
 		x := &b.Txs[i]
-		if proven && !x.contract.mayRun() {
+		if infos[i] != nil || proven && !x.contract.mayRun() {
 			continue
 		}
 		var answer wireInfo
@@ -91,7 +90,7 @@ func (n *Node) examine(ctx context.Context, u chain.Unexamined) ([]chain.Transfe
 	}
 	alone := *b
 	alone.Txs = b.Txs[i : i+1]
-	infos, err := n.infosApart(ctx, &alone, true, chain.ErrIncomplete)
+	infos, err := n.infosApart(ctx, &alone, true, make([]*wireInfo, 1), chain.ErrIncomplete)
 	if err != nil {
 		return nil, err
 	}

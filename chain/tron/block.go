@@ -2,6 +2,7 @@ package tron
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -23,13 +24,14 @@ var transferTopic = []byte{
 // Proven are: that the block's id is the hash of its header; that each transaction's id is the hash of the bytes
 // that the transfer is read from; and that the transactions and whether they succeeded are exactly those whose
 // root is in the header. A transaction may have parts that the API does not show, and then there is no proof by
-// the root: the node's own list of results has to name the same transactions instead.
+// the root: the node's own list of results has to name the same transactions instead, and [Node.Lacks] counts the blocks.
 //
 // Not proven are logs and internal transactions, as no block commits to them. They are believed if there is a
 // result for each transaction, of this block by number and time, that agrees with the block on which succeeded.
 // That a node left out a log cannot be seen; nor does anything prove that the block producers signed the header.
 //
-// A transaction whose result is larger than what is read, or cannot be read, is unexamined if the node answers those
+// Results that are missing among those of a proven block, or contradict it, are asked for singly. A transaction whose
+// result is larger than what is read, cannot be read, or is not there even then, is unexamined if the node answers those
 // of others.
 func (n *Node) Block(ctx context.Context, height uint64) (chain.Block, error) {
 	block, err := n.block(ctx, height)
@@ -48,6 +50,7 @@ func (n *Node) block(ctx context.Context, height uint64) (chain.Block, error) {
 	if err != nil {
 		return chain.Block{}, err
 	}
+	n.noteForms(ctx, answer, infos)
 	return chain.Block{Header: header, Transfers: n.transfers(answer, infos), Unexamined: answer.unexamined()}, nil
 }
 
@@ -98,9 +101,9 @@ func (n *Node) infos(ctx context.Context, b *wireBlock) ([]*wireInfo, error) {
 	made := root(b.Txs)
 	proven := bytes.Equal(made[:], b.Header.Raw.Root) || len(b.Txs) == 0 && len(b.Header.Raw.Root) == 0
 	needed := !proven
-	if needed {
-		n.log.WarnContext(ctx, "tron: transactions do not make the root in the header; comparing them with their results",
-			"network", n.network, "block", b.ID.String())
+	const unproven = "transactions do not make the root in the header, as the node does not show all of them; they are compared with their results"
+	if needed && n.lacks.Note("", chain.ProofOfTransactions, unproven, 1) {
+		n.log.WarnContext(ctx, "tron: "+unproven, "network", n.network, "block", b.ID.String())
 	}
 	for i := range b.Txs {
 		needed = needed || b.Txs[i].contract.mayRun()
@@ -115,26 +118,43 @@ func (n *Node) infos(ctx context.Context, b *wireBlock) ([]*wireInfo, error) {
 		if ctx.Err() != nil || !errors.Is(err, ErrAnswerTooLarge) && !errors.As(err, &form) {
 			return nil, err
 		}
-		return n.infosApart(ctx, b, proven, err)
+		return n.infosApart(ctx, b, proven, make([]*wireInfo, len(b.Txs)), err)
 	}
+	infos, err := matchInfos(b, answer)
+	if err != nil && proven && len(b.Txs) > 0 {
+		return n.infosApart(ctx, b, proven, infos, err)
+	}
+	return infos, err
+}
+
+// matchInfos answers the results that are good in the order of the block's transactions. The error says why they are not all
+// and nothing else.
+func matchInfos(b *wireBlock, answer []wireInfo) ([]*wireInfo, error) {
+	var failure error
 	// A block whose transactions were all left out has the root of none only in its header.
 	if len(answer) != len(b.Txs) || len(answer) == 0 {
-		return nil, fmt.Errorf("%w: %d results of %d transactions", chain.ErrIncomplete, len(answer), len(b.Txs))
+		failure = fmt.Errorf("%w: %d results of %d transactions", chain.ErrIncomplete, len(answer), len(b.Txs))
 	}
-	byID := make(map[hash]*wireInfo, len(answer))
+	byID, twice := make(map[hash]*wireInfo, len(answer)), make(map[hash]bool)
 	for i := range answer {
-		if answer[i].ID != nil {
-			byID[*answer[i].ID] = &answer[i]
+		if id := answer[i].ID; id != nil {
+			twice[*id] = byID[*id] != nil
+			byID[*id] = &answer[i]
 		}
 	}
 	infos := make([]*wireInfo, len(b.Txs))
 	for i := range b.Txs {
-		infos[i] = byID[b.Txs[i].ID]
-		if err := checkInfo(b, &b.Txs[i], infos[i]); err != nil {
-			return nil, err
+		r := byID[b.Txs[i].ID]
+		err := checkInfo(b, &b.Txs[i], r)
+		if err == nil && twice[b.Txs[i].ID] {
+			err = fmt.Errorf("%w: two results of transaction %s", chain.ErrIncomplete, b.Txs[i].ID)
 		}
+		if err == nil {
+			infos[i] = r
+		}
+		failure = cmp.Or(failure, err)
 	}
-	return infos, nil
+	return infos, failure
 }
 
 // checkInfo makes sure that a result is of the transaction in this very block, and agrees with the block on
@@ -198,22 +218,49 @@ func (n *Node) appendTokens(all []chain.Transfer, r *wireInfo) []chain.Transfer 
 		}
 		ordinal := seen[t]
 		seen[t]++
-		if len(l.Topics) != 3 || len(l.Data) != len(hash{}) {
-			continue
-		}
-		from, fromOK := wordAccount(l.Topics[1])
-		to, toOK := wordAccount(l.Topics[2])
-		units := new(big.Int).SetBytes(l.Data)
-		if !fromOK || !toOK || units.Sign() == 0 {
+		from, to, units, ok := l.transfer()
+		if !ok || units.Sign() == 0 {
 			continue
 		}
 		id, receiver := n.tokens[t].ID, spell(to)
 		all = append(all, chain.Transfer{
 			TxID: r.ID.String(), Index: id.Reference() + "#" + strconv.Itoa(ordinal) + ":" + string(receiver), Asset: id,
-			From: spell(from), To: receiver, Units: units,
+			From: spell(from), To: receiver, Units: units, Held: n.lacks.Has(id, chain.Decimals),
 		})
 	}
 	return all
+}
+
+// transfer reads a Transfer log of the form of TRC-20: sender and recipient indexed, the amount as data.
+func (l *wireLog) transfer() (from, to account, units *big.Int, ok bool) {
+	if len(l.Topics) != 3 || len(l.Data) != len(hash{}) {
+		return account{}, account{}, nil, false
+	}
+	from, fromOK := wordAccount(l.Topics[1])
+	to, toOK := wordAccount(l.Topics[2])
+	return from, to, new(big.Int).SetBytes(l.Data), fromOK && toOK
+}
+
+const strangeForm = "its contract logs Transfer in another form than with two indexed arguments: payments in that form are not seen"
+
+// noteForms notes the tokens of which a block has Transfer logs that cannot be read.
+func (n *Node) noteForms(ctx context.Context, b *wireBlock, infos []*wireInfo) {
+	noted := map[int]bool{}
+	for i, r := range infos {
+		if r == nil || !b.Txs[i].succeeded() {
+			continue
+		}
+		for k := range r.Logs {
+			t, ours := n.tokenOf(&r.Logs[k])
+			if _, _, _, ok := r.Logs[k].transfer(); ok || !ours || noted[t] {
+				continue
+			}
+			noted[t] = true
+			if n.lacks.Note(n.tokens[t].ID, chain.TransferLogs, strangeForm, 1) {
+				n.log.ErrorContext(ctx, "tron: "+strangeForm, "network", n.network, "asset", n.tokens[t].ID)
+			}
+		}
+	}
 }
 
 // tokenOf answers which configured token has logged a Transfer, of whatever form.

@@ -175,14 +175,14 @@ func TestIncident11_TRC10TokensCreditNothingWhateverTheyAreCalled(t *testing.T) 
 
 func TestIncident13_AmountsAreExactBeyondFloatsAndRefusedBeyondTheirSize(t *testing.T) {
 	s := newScene(t)
-	const most = 1<<63 - 1
+	const most int64 = 1<<63 - 1
 	huge := new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 256), big.NewInt(1))
 	at := s.mine(s.Transfer(payer, shop, most), s.call().Token(usdtContract, payer, shop, huge).Inside(other, shop, 1<<53+1, "call"))
 	b, err := s.node.Block(t.Context(), at)
 	require.NoError(t, err)
-	require.EqualValues(t, most, b.Transfers[0].Units.Int64())
+	require.Equal(t, most, b.Transfers[0].Units.Int64())
 	require.Equal(t, huge, b.Transfers[1].Units)
-	require.EqualValues(t, 1<<53+1, b.Transfers[2].Units.Int64())
+	require.Equal(t, int64(1<<53+1), b.Transfers[2].Units.Int64())
 	for _, value := range []string{"9223372036854775808", "1e3", "5.0", `"5"`, "0x5", "true", "{}"} {
 		spoil := func(o object) {
 			o["internal_transactions"].([]any)[0].(object)["callValueInfo"] = []object{{"callValue": json.RawMessage(value)}}
@@ -359,7 +359,7 @@ func TestIncident31_ResultsWithoutTheBlocksProofAreRefused(t *testing.T) {
 		"null in it":                 func(l []any) any { l[1] = nil; return l },
 		"empty in it":                func(l []any) any { l[1] = object{}; return l },
 		"of another height":          func(l []any) any { info(l, 1)["blockNumber"] = 2; return l },
-		"of another block":           func(l []any) any { info(l, 1)["blockTimeStamp"] = 1_700_000_003_000; return l },
+		"of another block":           func(l []any) any { info(l, 1)["blockTimeStamp"] = int64(1_700_000_003_000); return l },
 		"of another transaction":     func(l []any) any { info(l, 1)["id"] = strings.Repeat("1", 64); return l },
 		"says that the call failed":  func(l []any) any { info(l, 1)["receipt"] = object{"result": "REVERT"}; return l },
 		"says FAILED":                func(l []any) any { info(l, 1)["result"] = "FAILED"; return l },
@@ -371,9 +371,37 @@ func TestIncident31_ResultsWithoutTheBlocksProofAreRefused(t *testing.T) {
 			s := newScene(t)
 			at := s.mine(s.Transfer(payer, shop, 5), s.call().Token(usdtContract, payer, shop, units(6)))
 			s.Edit("gettransactioninfobyblocknum", func(a any) any { return lie(a.([]any)) })
-			s.refuses(at)
+			s.sees(at, paid{"value", "TRX", shop, 5}, paid{usdtContract + "#0", "USDT", shop, 6})
+			require.LessOrEqual(t, s.Calls("wallet/gettransactioninfobyid"), 1, "what is missing is asked for singly")
+
+			s.Edit("gettransactioninfobyid", func(a any) any { a.(object)["blockNumber"] = 2; return a })
+			b, err := s.node.Block(t.Context(), at)
+			if name == "says the transfer failed" { // the root says otherwise, and it ran no code
+				require.NoError(t, err)
+				require.Len(t, b.Transfers, 2)
+				return
+			}
+			require.ErrorIs(t, err, chain.ErrIncomplete, "what contradicts the block even then is not believed")
+
+			s.Edit("gettransactioninfobyid", func(any) any { return object{} })
+			b, err = s.node.Block(t.Context(), at)
+			if name == "none" || name == "empty object" || name == "one twice" {
+				require.ErrorIs(t, err, chain.ErrIncomplete, "a node that has no good result at all")
+				return
+			}
+			require.NoError(t, err)
+			require.Len(t, b.Transfers, 1)
+			require.Len(t, b.Unexamined, 1, "what it does not have even then, it may have later")
 		})
 	}
+	t.Run("of a block that is not proven", func(t *testing.T) {
+		s := newScene(t)
+		at := s.mine(s.Transfer(payer, shop, 5), s.call().Token(usdtContract, payer, shop, units(6)))
+		s.Edit("getblockbynum", func(block any) any { tx(block, 0)["signature"] = []any{}; return block })
+		s.sees(at, paid{"value", "TRX", shop, 5}, paid{usdtContract + "#0", "USDT", shop, 6})
+		s.Edit("gettransactioninfobyblocknum", func(a any) any { return a.([]any)[:1] })
+		s.refuses(at)
+	})
 }
 
 func TestIncident31_ListsThatAreWrongTogetherAreRefused(t *testing.T) {
@@ -430,6 +458,12 @@ func TestIncident31_ResultsThatSayMoreThanTheBlockAreRefused(t *testing.T) {
 		delete(info(a, 0), "result")
 		return a
 	})
+	s.sees(at)
+	s.Edit("gettransactioninfobyid", func(a any) any {
+		a.(object)["receipt"] = object{"result": "SUCCESS"}
+		delete(a.(object), "result")
+		return a
+	})
 	s.refuses(at)
 }
 
@@ -441,7 +475,10 @@ func TestIncident29_ResultsOfAReplacedBlockAreRefused(t *testing.T) {
 	s.sees(at, paid{usdtContract + "#0", "USDT", shop, 6})
 	s.Chain.Reorganise(1, false)
 	s.Edit("gettransactioninfobyblocknum", func(any) any { return stale })
+	s.sees(at, paid{usdtContract + "#0", "USDT", shop, 6})
+	s.Edit("gettransactioninfobyid", func(any) any { return info(stale, 0) })
 	s.refuses(at)
+	s.Edit("gettransactioninfobyid", nil)
 	s.Edit("gettransactioninfobyblocknum", nil)
 	s.sees(at, paid{usdtContract + "#0", "USDT", shop, 6})
 }

@@ -9,8 +9,9 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
+
+	"github.com/cointill/cointill/chain/internal/scrub"
 )
 
 // MaxAnswer bounds the body of one HTTP answer, in bytes after decompression. A full block has 2 MB of
@@ -43,15 +44,12 @@ func (e nodeError) Error() string { return "node says: " + string(e) }
 
 var errNoJSON = errors.New("answer is no JSON; a lite full node answers so when it is asked for history")
 
-// maxMessage bounds the text that is kept of a node's error, in bytes.
-const maxMessage = 200
-
 // client calls the HTTP API. No error of it has a URL in it, since providers put keys into the path, nor the key.
 type client struct {
 	http    http.Client
 	base    map[view]*url.URL
 	key     string
-	secrets []string // not to be repeated from a node's messages
+	secrets scrub.Secrets // not to be repeated from a node's messages
 }
 
 func newClient(c Config) (*client, error) {
@@ -73,11 +71,7 @@ func newClient(c Config) (*client, error) {
 		api.http.Timeout = callTimeout
 	}
 	api.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	for _, u := range []*url.URL{full, solid} {
-		password, _ := u.User.Password()
-		api.secrets = append(api.secrets, password, strings.Trim(u.Path, "/"), u.RawQuery)
-	}
-	api.secrets = append(api.secrets, c.APIKey)
+	api.secrets = scrub.Of([]*url.URL{full, solid}, c.APIKey)
 	return api, nil
 }
 
@@ -119,11 +113,7 @@ func (c *client) post(ctx context.Context, v view, method string, question any) 
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
-		var wrapped *url.Error
-		if errors.As(err, &wrapped) {
-			err = wrapped.Err
-		}
-		return nil, err
+		return nil, c.secrets.Error(err)
 	}
 	defer func() { _ = response.Body.Close() }() // all that matters has been read
 	if response.StatusCode != http.StatusOK {
@@ -131,7 +121,7 @@ func (c *client) post(ctx context.Context, v view, method string, question any) 
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, MaxAnswer+1))
 	if err != nil {
-		return nil, fmt.Errorf("read answer: %w", err)
+		return nil, fmt.Errorf("read answer: %w", c.secrets.Error(err))
 	}
 	if len(body) > MaxAnswer {
 		return nil, ErrAnswerTooLarge
@@ -156,7 +146,7 @@ func (c *client) decode(body []byte, result any) error {
 		return tidy(err)
 	}
 	if failure.Error != nil {
-		return nodeError(c.clean(string(failure.Error)))
+		return nodeError(c.secrets.Text(string(failure.Error)))
 	}
 	if _, list := result.(*[]wireInfo); list {
 		return nil // an object in the place of a list has nothing of it
@@ -182,14 +172,4 @@ func tidy(err error) error {
 		return &formError{fmt.Sprintf("answer has the wrong type or size at %q", kind.Field)}
 	}
 	return &formError{err.Error()}
-}
-
-// clean makes a node's message fit for logs.
-func (c *client) clean(message string) string {
-	for _, secret := range c.secrets {
-		if secret != "" {
-			message = strings.ReplaceAll(message, secret, "...")
-		}
-	}
-	return strings.ToValidUTF8(message[:min(len(message), maxMessage)], "")
 }

@@ -9,9 +9,12 @@ import (
 	"math/big"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync/atomic"
+	"unicode/utf8"
 
 	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/chain/internal/lacks"
 )
 
 // maxTokens bounds the tokens of one node, each of which is asked about on its own.
@@ -20,6 +23,9 @@ const maxTokens = 90
 // trustedTips is how often Tip relies on what the node said of block 0 and the tokens before it asks again: five
 // minutes of blocks.
 const trustedTips = 100
+
+// heldTips is how often Tip relies on them while a token is held back: half a minute of blocks.
+const heldTips = 10
 
 // Config says what a [Node] reads, and from where.
 type Config struct {
@@ -45,7 +51,8 @@ type Config struct {
 	Logger *slog.Logger // nil is silence
 }
 
-// Node reads a network through the HTTP API of one full node. It is a [chain.Node] and a [chain.Examiner].
+// Node reads a network through the HTTP API of one full node. It is a [chain.Node],
+// a [chain.Examiner] and a [chain.Lacker].
 //
 // A transfer's TxID is the transaction's id in lower case without 0x. Its Index is
 //   - "value" for the TRX of a transfer transaction;
@@ -68,6 +75,9 @@ type Node struct {
 	tokens []chain.Asset
 	index  map[account]int // from contract to the place in tokens
 
+	lacks     lacks.List
+	confirmed []atomic.Bool // by token: it had the right decimals once
+
 	noGetBlock atomic.Bool  // the node has said that it has no getblock
 	trust      atomic.Int64 // how many more calls of Tip rely on block 0 and the tokens as they were
 }
@@ -75,6 +85,7 @@ type Node struct {
 var (
 	_ chain.Node     = (*Node)(nil)
 	_ chain.Examiner = (*Node)(nil)
+	_ chain.Lacker   = (*Node)(nil)
 )
 
 // New makes a Node. It calls nothing.
@@ -105,6 +116,7 @@ func New(c Config) (*Node, error) {
 	if len(n.tokens) > maxTokens {
 		return nil, fmt.Errorf("tron: Config.Assets: more than %d tokens", maxTokens)
 	}
+	n.confirmed = make([]atomic.Bool, len(n.tokens))
 	return n, nil
 }
 
@@ -155,12 +167,18 @@ func (n *Node) watch(a chain.Asset) error {
 	return nil
 }
 
+// Lacks implements [chain.Lacker].
+func (n *Node) Lacks() []chain.Lack { return n.lacks.All() }
+
 // Network implements [chain.Node].
 func (n *Node) Network() chain.Network { return n.network }
 
 // Tip implements [chain.Node]. The id of block 0 and the decimals of every token are compared on the first call,
 // on every hundredth, and on the first after any call that failed, since another machine may answer after a
-// failure.
+// failure. A token with other decimals than configured is ErrWrongNetwork, unless it had the right ones before: then, and
+// whenever the contract or the node does not say, that token alone is held back, which [Node.Lacks] names, and asked
+// about again with every tenth call. For tokens the node must therefore call contracts: java-tron does with
+// vm.supportConstant = true in its configuration. TRX needs nothing of that.
 //
 // Finalized is the last solidified block: two thirds of the block producers have built on it. TRON knows nothing
 // between that and the last block, so Safe is the same.
@@ -174,10 +192,14 @@ func (n *Node) Tip(ctx context.Context) (chain.Tip, error) {
 }
 
 func (n *Node) tip(ctx context.Context) (chain.Tip, error) {
-	checked := n.trust.Add(-1) < 0
+	checked, trust := n.trust.Add(-1) < 0, int64(trustedTips)
 	if checked {
-		if err := n.checkIdentity(ctx); err != nil {
+		held, err := n.checkIdentity(ctx)
+		if err != nil {
 			return chain.Tip{}, err
+		}
+		if held {
+			trust = heldTips
 		}
 	}
 	solid, err := n.headerAt(ctx, solidity, latest) // first, so that it is not beyond the tip
@@ -189,80 +211,96 @@ func (n *Node) tip(ctx context.Context) (chain.Tip, error) {
 		return chain.Tip{}, err
 	}
 	if checked {
-		n.trust.Store(trustedTips - 1)
+		n.trust.Store(trust - 1)
 	}
 	final := min(solid.Height, last.Height)
 	return chain.Tip{Header: last, Safe: final, Finalized: final}, nil
 }
 
-// checkIdentity makes sure that the node serves the network, and that every token there is what was configured.
-func (n *Node) checkIdentity(ctx context.Context) error {
+// checkIdentity makes sure that the node serves the network, and that every token there is what was configured, or is held
+// back. It reports whether one is.
+func (n *Node) checkIdentity(ctx context.Context) (held bool, err error) {
 	first, err := n.headerAt(ctx, wallet, 0)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if first.Hash != n.genesis {
-		return fmt.Errorf("%w: its block 0 is %s, not %s", chain.ErrWrongNetwork, first.Hash, n.genesis)
+		return false, fmt.Errorf("%w: its block 0 is %s, not %s", chain.ErrWrongNetwork, first.Hash, n.genesis)
 	}
-	for _, t := range n.tokens {
-		if err := n.checkDecimals(ctx, t); err != nil {
-			return err
+	// The node answers, so whatever is wrong now is about this question.
+	asking, cancel := lacks.Within(ctx)
+	defer cancel()
+	for i, t := range n.tokens {
+		err := n.checkDecimals(asking, t)
+		switch {
+		case ctx.Err() != nil:
+			return false, ctx.Err()
+		case err == nil:
+			n.confirmed[i].Store(true)
+		case errors.Is(err, chain.ErrWrongNetwork) && !n.confirmed[i].Load():
+			return false, err
+		default:
+			held = true
 		}
+		n.lacks.Decimals(ctx, n.log, t.ID, err)
 	}
-	return nil
+	return held, nil
 }
 
-// checkDecimals compares the answer of decimals(), one word, with the configuration.
+// constantAnswer is the answer of triggerconstantcontract.
+type constantAnswer struct {
+	Result struct {
+		Code    string `json:"code"`
+		Message string `json:"message"` // in hexadecimal digits
+	} `json:"result"`
+	Words []octets `json:"constant_result"`
+	Tx    struct {
+		Results []struct {
+			Code string `json:"ret"`
+		} `json:"ret"`
+	} `json:"transaction"`
+}
+
+// reason is what the node says, in its own words.
+func (a *constantAnswer) reason() string {
+	words := a.Result.Message
+	if text, err := hex.DecodeString(words); err == nil && utf8.Valid(text) {
+		words = string(text)
+	}
+	return strings.TrimSpace(a.Result.Code + " " + words)
+}
+
+// checkDecimals compares the answer of decimals(), one word, with the configuration: ErrWrongNetwork if it is another
+// number.
 func (n *Node) checkDecimals(ctx context.Context, t chain.Asset) error {
 	contract, err := parse(t.ID.Reference())
 	if err != nil {
 		return err
 	}
 	at := hex.EncodeToString(append([]byte{prefix}, contract[:]...))
-	var answer struct {
-		Result struct {
-			Code string `json:"code"`
-		} `json:"result"`
-		Words []octets `json:"constant_result"`
-		Tx    struct {
-			Results []struct {
-				Code string `json:"ret"`
-			} `json:"ret"`
-		} `json:"transaction"`
-	}
+	var answer constantAnswer
 	question := map[string]string{"owner_address": at, "contract_address": at, "function_selector": "decimals()"}
 	if err := n.api.call(ctx, wallet, "triggerconstantcontract", question, &answer); err != nil {
 		return fmt.Errorf("decimals of token %s: %w", t.ID, err)
 	}
 	if code := answer.Result.Code; code != "" && code != success {
-		if gone, err := n.noContract(ctx, at); err != nil {
-			return fmt.Errorf("decimals of token %s: %w", t.ID, err)
-		} else if gone {
-			return fmt.Errorf("%w: no contract at %s", chain.ErrWrongNetwork, t.ID)
-		}
-		return fmt.Errorf("decimals of token %s: node says: %s", t.ID, n.api.clean(code))
+		return fmt.Errorf("decimals of token %s: node says: %s", t.ID, n.api.secrets.Text(answer.reason()))
 	}
 	if len(answer.Words) == 0 {
 		return fmt.Errorf("decimals of token %s: %w: no answer", t.ID, chain.ErrIncomplete)
 	}
 	for _, r := range answer.Tx.Results {
 		if r.Code == "FAILED" {
-			return fmt.Errorf("%w: token %s has no decimals", chain.ErrWrongNetwork, t.ID)
+			return fmt.Errorf("decimals of token %s: contract says: %s", t.ID, n.api.secrets.Text(answer.reason()))
 		}
 	}
-	decimals := new(big.Int).SetBytes(answer.Words[0])
-	if len(answer.Words[0]) != len(hash{}) || decimals.Cmp(big.NewInt(int64(t.Decimals))) != 0 {
+	if len(answer.Words[0]) != len(hash{}) {
+		return fmt.Errorf("decimals of token %s: %w: %d bytes", t.ID, chain.ErrIncomplete, len(answer.Words[0]))
+	}
+	if decimals := new(big.Int).SetBytes(answer.Words[0]); decimals.Cmp(big.NewInt(int64(t.Decimals))) != 0 {
 		return fmt.Errorf("%w: token %s has %s decimals, not %d", chain.ErrWrongNetwork, t.ID, decimals, t.Decimals)
 	}
 	return nil
-}
-
-// noContract says whether there is no contract at an address. A node that cannot call a contract answers with
-// the same code as one that has none.
-func (n *Node) noContract(ctx context.Context, at string) (bool, error) {
-	var answer map[string]any
-	err := n.api.call(ctx, wallet, "getcontract", map[string]string{"value": at}, &answer)
-	return err == nil && len(answer) == 0, err
 }
 
 // Header implements [chain.Node]. The id is proven to be the hash of the header.

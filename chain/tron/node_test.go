@@ -2,6 +2,7 @@ package tron_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -102,36 +103,129 @@ func TestIncident12_DecimalsMustBeTheContracts(t *testing.T) {
 			require.NoError(t, err)
 		}
 	}
-	_, err := s.adapter(s.token(other, "USDT", 6)).Tip(t.Context())
-	require.ErrorIs(t, err, chain.ErrWrongNetwork, "no contract there")
+}
 
-	n := s.adapter(s.usdt)
-	s.Behave(trontest.Reverting)
-	_, err = n.Tip(t.Context())
-	require.ErrorIs(t, err, chain.ErrWrongNetwork, "no such method")
-	s.Behave(trontest.NoConstant)
-	_, err = n.Tip(t.Context())
-	require.ErrorContains(t, err, "CONTRACT_VALIDATE_ERROR")
-	require.NotErrorIs(t, err, chain.ErrWrongNetwork, "the node cannot say")
-	s.Behave(trontest.Normal)
-	for answer, want := range map[string]error{
-		`{}`:                           chain.ErrIncomplete,
-		`{"result":{"result":true}}`:   chain.ErrIncomplete,
-		`{"constant_result":[""]}`:     chain.ErrWrongNetwork,
-		`{"constant_result":["06"]}`:   chain.ErrWrongNetwork,
-		`{"constant_result":["000z"]}`: nil,
-	} {
-		s.Edit("triggerconstantcontract", func(any) any {
-			var a any
-			require.NoError(t, json.Unmarshal([]byte(answer), &a))
-			return a
-		})
-		_, err = n.Tip(t.Context())
-		require.Error(t, err, answer)
-		if want != nil {
-			require.ErrorIs(t, err, want, answer)
+// troubles are ways in which a token's decimals() can cease to answer what it should.
+func troubles(s *scene) map[string]struct {
+	begin func()
+	says  string
+} {
+	answers := func(raw string) func() {
+		return func() {
+			s.Edit("triggerconstantcontract", func(any) any {
+				var a any
+				require.NoError(s.t, json.Unmarshal([]byte(raw), &a))
+				return a
+			})
 		}
 	}
+	return map[string]struct {
+		begin func()
+		says  string
+	}{
+		"no constant calls": {func() { s.Behave(trontest.NoConstant) }, "CONTRACT_VALIDATE_ERROR this node does not support constant"},
+		"reverts":           {func() { s.Behave(trontest.Reverting) }, "REVERT opcode executed"},
+		"turned off":        {func() { s.Behave(trontest.NoTrigger) }, "404"},
+		"error":             {answers(`{"Error":"class java.lang.RuntimeException : no"}`), "RuntimeException"},
+		"message in clear":  {answers(`{"result":{"code":"OTHER_ERROR","message":"in clear"}}`), "OTHER_ERROR in clear"},
+		"nothing":           {answers(`{}`), "no answer"},
+		"no word":           {answers(`{"result":{"result":true}}`), "no answer"},
+		"empty":             {answers(`{"constant_result":[""]}`), "0 bytes"},
+		"short":             {answers(`{"constant_result":["06"]}`), "1 bytes"},
+		"not hex":           {answers(`{"constant_result":["000z"]}`), "hexadecimal"},
+		"another number":    {answers(`{"constant_result":["` + strings.Repeat("0", 62) + `12"]}`), "18 decimals"},
+	}
+}
+
+func TestHeld_TokenInTroubleAloneIsHeldBack(t *testing.T) {
+	for name := range troubles(newScene(t)) {
+		for _, start := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, start), func(t *testing.T) {
+				s := newScene(t)
+				trouble := troubles(s)[name]
+				n := s.adapter(s.trx, s.usdt)
+				at := s.mine(s.Transfer(payer, shop, 5), s.call().Token(usdtContract, payer, shop, units(6)))
+				held := func(want bool) {
+					t.Helper()
+					b, err := n.Block(t.Context(), at)
+					require.NoError(t, err)
+					require.Len(t, b.Transfers, 2)
+					require.False(t, b.Transfers[0].Held)
+					require.Equal(t, want, b.Transfers[1].Held)
+				}
+				if !start {
+					_, err := n.Tip(t.Context())
+					require.NoError(t, err)
+					held(false)
+				}
+				trouble.begin()
+				_, err := n.Header(t.Context(), 99) // another machine may answer after that
+				require.Error(t, err)
+				_, err = n.Block(t.Context(), 99)
+				require.Error(t, err)
+				for range trustedOnce {
+					_, err = n.Tip(t.Context())
+				}
+				if start && name == "another number" {
+					require.ErrorIs(t, err, chain.ErrWrongNetwork)
+					return
+				}
+				require.NoError(t, err)
+				held(true)
+				lacks := n.Lacks()
+				require.Len(t, lacks, 1)
+				require.Equal(t, chain.Decimals, lacks[0].What)
+				require.Equal(t, s.usdt.ID, lacks[0].Asset)
+				require.Contains(t, lacks[0].Reason, trouble.says)
+
+				s.Behave(trontest.Normal)
+				s.Edit("triggerconstantcontract", nil)
+				for range 11 {
+					_, err = n.Tip(t.Context())
+					require.NoError(t, err)
+				}
+				held(false)
+				require.Empty(t, n.Lacks())
+			})
+		}
+	}
+}
+
+// trustedOnce is after how many calls Tip has asked for the decimals again.
+const trustedOnce = 101
+
+func TestHeld_TokensThatAreNoContractAreHeldBack(t *testing.T) {
+	s := newScene(t)
+	n := s.adapter(s.trx, s.token(other, "USDT", 6))
+	_, err := n.Tip(t.Context())
+	require.NoError(t, err)
+	require.Len(t, n.Lacks(), 1)
+	require.Contains(t, n.Lacks()[0].Reason, "Smart contract is not exist.")
+}
+
+func TestHeld_NodeThatHangsOverAContractIsHeardOnTheRest(t *testing.T) {
+	s := newScene(t)
+	at := s.mine(s.Transfer(payer, shop, 5))
+	n, err := tron.New(tron.Config{Network: s.Network(), Genesis: s.Genesis(), URL: s.URL, Assets: []chain.Asset{s.trx, s.usdt},
+		Client: &http.Client{Transport: hanging{"triggerconstantcontract"}}})
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	tip, err := n.Tip(ctx)
+	require.NoError(t, err)
+	require.Equal(t, at, tip.Height)
+	require.Len(t, n.Lacks(), 1)
+}
+
+// hanging answers no call of a method before its context ends.
+type hanging struct{ method string }
+
+func (h hanging) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.HasSuffix(r.URL.Path, h.method) {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}
+	return http.DefaultTransport.RoundTrip(r)
 }
 
 // every calls all methods that reach the node, at a block that is there.
@@ -343,6 +437,14 @@ func TestNode_KeyIsSentAndNothingSecretIsTold(t *testing.T) {
 		require.ErrorContains(t, err, "node says")
 		require.NotContains(t, err.Error(), "sesame")
 		require.Less(t, len(err.Error()), 400)
+	})
+	inside := strings.Replace(echo.URL, "http://", "http://sesame5:sesame4@", 1)
+	n, err = tron.New(tron.Config{Network: tron.Nile, URL: inside + "/x/sesame2", Assets: []chain.Asset{tron.Native(tron.Nile, "TRX")}})
+	require.NoError(t, err)
+	every(t, n, func(err error) {
+		require.ErrorContains(t, err, "node says")
+		require.NotContains(t, err.Error(), "sesame")
+		require.NotContains(t, err.Error(), base64.StdEncoding.EncodeToString([]byte("sesame5:sesame4")))
 	})
 	for _, bad := range []string{"", "sesame", "ftp://user:sesame@host/", "http://user:sesame@%zz/"} {
 		_, err := tron.New(tron.Config{Network: tron.Nile, URL: bad, Assets: []chain.Asset{tron.Native(tron.Nile, "TRX")}})

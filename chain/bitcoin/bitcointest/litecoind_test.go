@@ -60,7 +60,7 @@ func pegIn(t *testing.T, l *litecoind) {
 	require.Contains(t, l.txids(t, b.Hash), txid)
 	noneOfMWEB(t, l.world, b.Transfers)
 	for _, x := range b.Transfers {
-		require.NotEqualValues(t, 300_00000000, x.Units.Int64())
+		require.NotEqualValues(t, int64(300_00000000), x.Units.Int64())
 	}
 }
 

@@ -18,7 +18,6 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/ethclient"
-	"github.com/ethereum/go-ethereum/rpc"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/chaintest"
@@ -30,7 +29,7 @@ import (
 type world struct {
 	network chain.Network
 	url     string
-	client  *rpc.Client
+	client  *evm.Client
 	assets  []chain.Asset
 	pay     func(ctx context.Context, asset chain.Asset, to chain.Address, units *big.Int) (string, error)
 	mine    func(n int) error
@@ -91,7 +90,7 @@ func NewAnvil(t *testing.T) chaintest.World {
 		}
 		return w.mine(1) // anvil replaces blocks one for one
 	}
-	funder, err := devchain.NewFunder(ethclient.NewClient(client), anvilKey, anvilID)
+	funder, err := devchain.NewFunder(ethclient.NewClient(client.Client), anvilKey, anvilID)
 	if err == nil {
 		err = funder.Deploy(t.Context())
 	}
@@ -168,7 +167,7 @@ func startAnvil(t *testing.T, program string) (url string) {
 	return ""
 }
 
-func dial(t *testing.T, url string) *rpc.Client {
+func dial(t *testing.T, url string) *evm.Client {
 	t.Helper()
 	c, err := evm.Dial(t.Context(), url, &http.Client{Timeout: time.Minute})
 	if err != nil {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"testing"
 
-	"github.com/ethereum/go-ethereum/rpc"
-
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/chaintest"
 	"github.com/cointill/cointill/chain/evm"
@@ -34,7 +32,7 @@ func (w poor) Node(t *testing.T) chain.Node {
 	return n
 }
 
-type poorCaller struct{ *rpc.Client }
+type poorCaller struct{ *evm.Client }
 
 func (c poorCaller) CallContext(ctx context.Context, result any, method string, args ...any) error {
 	if method == "eth_getBlockReceipts" {

@@ -23,6 +23,7 @@ const (
 	NoGetBlock        // a node with getblock turned off: status 404
 	NoConstant        // a node that calls no contract
 	Reverting         // contracts revert
+	NoTrigger         // a node with triggerconstantcontract turned off: status 404
 )
 
 // Behave changes how the node answers.
@@ -87,7 +88,7 @@ func (c *Chain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case c.habit == Unavailable:
 		say(w, http.StatusServiceUnavailable, failure("rate limited"))
 		return
-	case c.habit == NoGetBlock && method == "getblock":
+	case c.habit == NoGetBlock && method == "getblock", c.habit == NoTrigger && method == "triggerconstantcontract":
 		say(w, http.StatusNotFound, failure("this API is unavailable due to config"))
 		return
 	}

@@ -1,0 +1,69 @@
+package evm
+
+import (
+	"context"
+	"slices"
+
+	"github.com/cointill/cointill/chain"
+)
+
+// readable says whether a Transfer log has the form of ERC-20: sender and recipient indexed, the amount as data.
+func (l *wireLog) readable() bool {
+	return len(l.Topics) == 3 && l.Data.size == 32 && l.Topics[1].isAddress() && l.Topics[2].isAddress()
+}
+
+const strangeForm = "its contract logs Transfer in another form than with two indexed arguments: payments in that form are not seen"
+
+// noteForms notes the tokens of which a block has Transfer logs that cannot be read.
+func (n *Node) noteForms(ctx context.Context, receipts []*wireReceipt) {
+	var strange map[int]bool
+	for _, r := range receipts {
+		if r == nil || !r.succeeded() {
+			continue
+		}
+		for i := range r.Logs {
+			if t, ours := n.tokenOf(&r.Logs[i]); ours && !r.Logs[i].readable() {
+				if strange == nil {
+					strange = make(map[int]bool)
+				}
+				strange[t] = true
+			}
+		}
+	}
+	for t := range strange {
+		n.noteForm(ctx, n.tokens[t], 1)
+	}
+}
+
+func (n *Node) noteForm(ctx context.Context, t chain.Asset, blocks uint64) {
+	if n.lacks.Note(t.ID, chain.TransferLogs, strangeForm, blocks) {
+		n.log.ErrorContext(ctx, "evm: "+strangeForm, "network", n.network, "asset", t.ID)
+	}
+}
+
+// maxForms bounds the answer with the latest logs of a token.
+const maxForms = 4 << 20
+
+// checkForm looks at the latest Transfer logs of a token that is followed from now on, as far as the node answers them:
+// one whose logs cannot be read is better known before the first payment. Nothing else depends on it, so what a node
+// refuses is not asked for again.
+func (n *Node) checkForm(ctx context.Context, t chain.Asset, latest uint64) {
+	for _, back := range []uint64{10, 100, 1000} {
+		filter := map[string]any{
+			"fromBlock": hexQuantity(latest - min(latest, back)), "toBlock": hexQuantity(latest),
+			"address": t.ID.Reference(), "topics": [][]word{{transferTopic}},
+		}
+		var logs []wireLog
+		if err := n.call(withMaxAnswer(ctx, maxForms), &logs, "eth_getLogs", filter); err != nil {
+			return
+		}
+		logs = slices.DeleteFunc(logs, func(l wireLog) bool { _, ours := n.tokenOf(&l); return !ours })
+		if len(logs) == 0 {
+			continue
+		}
+		if !slices.ContainsFunc(logs, func(l wireLog) bool { return l.readable() }) {
+			n.noteForm(ctx, t, 0)
+		}
+		return
+	}
+}

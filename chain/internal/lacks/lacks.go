@@ -1,0 +1,91 @@
+// Package lacks remembers what a node lacks, for adapters.
+package lacks
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+)
+
+// List is what a node lacks at present. The zero List is empty. It may be used concurrently.
+type List struct {
+	mu  sync.Mutex
+	all []chain.Lack
+}
+
+func (l *List) find(asset chain.AssetID, what chain.Ability) int {
+	return slices.IndexFunc(l.all, func(o chain.Lack) bool { return o.Asset == asset && o.What == what })
+}
+
+// Note notes that the node lacks something, also again, and reports whether that is new. The reason is that of the last
+// time. Blocks are how many more it showed in.
+func (l *List) Note(asset chain.AssetID, what chain.Ability, reason string, blocks uint64) bool {
+	reason = clean(reason)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i := l.find(asset, what)
+	if known := i >= 0; known {
+		l.all[i].Reason = reason
+		l.all[i].Blocks += blocks
+		return false
+	}
+	l.all = append(l.all, chain.Lack{Asset: asset, What: what, Reason: reason, Since: time.Now().UTC(), Blocks: blocks})
+	return true
+}
+
+// Settle notes that the node does not lack something, and reports whether it did.
+func (l *List) Settle(asset chain.AssetID, what chain.Ability) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i := l.find(asset, what)
+	if i >= 0 {
+		l.all = slices.Delete(l.all, i, i+1)
+	}
+	return i >= 0
+}
+
+// Has reports whether the node lacks something.
+func (l *List) Has(asset chain.AssetID, what chain.Ability) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.find(asset, what) >= 0
+}
+
+// All are copies, in the order in which they were noted first.
+func (l *List) All() []chain.Lack {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.all)
+}
+
+// patience is how long a node may take at most to answer what it can do.
+const patience = 5 * time.Second
+
+// Within is ctx for questions about what a node can do, which must leave time for the others.
+func Within(ctx context.Context) (context.Context, context.CancelFunc) {
+	limit := patience
+	if deadline, ok := ctx.Deadline(); ok {
+		limit = min(limit, time.Until(deadline)/2)
+	}
+	return context.WithTimeout(ctx, limit)
+}
+
+// Decimals notes what the node said of a token's decimals: a nil error that they are as configured.
+func (l *List) Decimals(ctx context.Context, log *slog.Logger, token chain.AssetID, err error) {
+	switch {
+	case err == nil && l.Settle(token, chain.Decimals):
+		log.InfoContext(ctx, "token is no longer held back", "asset", token)
+	case err != nil && l.Note(token, chain.Decimals, err.Error(), 0):
+		log.ErrorContext(ctx, "token is held back: what arrives of it is not credited", "asset", token, "err", err)
+	}
+}
+
+// clean makes a text valid and no longer than chain.MaxReason.
+func clean(reason string) string {
+	return strings.ToValidUTF8(reason[:min(len(reason), chain.MaxReason)], "")
+}

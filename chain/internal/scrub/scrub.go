@@ -1,0 +1,121 @@
+// Package scrub keeps credentials out of error texts. Providers put keys into the user, the password, the path and the
+// query of URLs, and nodes and gateways repeat them in what they answer.
+package scrub
+
+import (
+	"cmp"
+	"encoding/base64"
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Mask stands where a secret was.
+const Mask = "..."
+
+const (
+	maxText = 200 // bytes that are kept of a text
+	// minKey and minSegment are how long keys and parts of paths are at least: shorter ones are no secrets, and masking
+	// them would leave nothing of a text.
+	minKey     = 3
+	minSegment = 6
+)
+
+// Secrets are texts that must not be told. The zero value has none. It may be used concurrently.
+type Secrets struct{ replacer *strings.Replacer }
+
+// Of are the secrets in URLs, and keys that are given elsewhere.
+func Of(urls []*url.URL, keys ...string) Secrets {
+	var all []string
+	add := func(least int, secret string) {
+		for _, s := range []string{secret, url.PathEscape(secret), url.QueryEscape(secret)} {
+			if len(s) >= least && !slices.Contains(all, s) {
+				all = append(all, s)
+			}
+		}
+	}
+	for _, u := range urls {
+		if u == nil {
+			continue
+		}
+		password, _ := u.User.Password()
+		add(minKey, u.User.Username())
+		add(minKey, password)
+		if u.User != nil {
+			add(minKey, base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password)))
+		}
+		for segment := range strings.SplitSeq(u.EscapedPath(), "/") {
+			add(minSegment, segment)
+			if plain, err := url.PathUnescape(segment); err == nil {
+				add(minSegment, plain)
+			}
+		}
+		for _, part := range strings.FieldsFunc(u.RawQuery, func(r rune) bool { return r == '&' || r == ';' }) {
+			name, value, ok := strings.Cut(part, "=")
+			if !ok {
+				value = name // a query that is the key itself
+			}
+			add(minKey, value)
+			if plain, err := url.QueryUnescape(value); err == nil {
+				add(minKey, plain)
+			}
+		}
+	}
+	for _, key := range keys {
+		add(minKey, key)
+	}
+	// The longest first: one may be part of another.
+	slices.SortStableFunc(all, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	pairs := make([]string, 0, 2*len(all))
+	for _, s := range all {
+		pairs = append(pairs, s, Mask)
+	}
+	return Secrets{strings.NewReplacer(pairs...)}
+}
+
+// Text is a text without the secrets: valid UTF-8 of at most 200 bytes.
+func (s Secrets) Text(text string) string {
+	text = s.masked(text)
+	if len(text) > maxText {
+		end := maxText
+		for end > 0 && !utf8.RuneStart(text[end]) {
+			end--
+		}
+		text = text[:end]
+	}
+	return strings.ToValidUTF8(text, "")
+}
+
+func (s Secrets) masked(text string) string {
+	if s.replacer == nil {
+		return text
+	}
+	return s.replacer.Replace(text)
+}
+
+// Error is an error whose text has neither the secrets nor a URL. Whatever err wraps is still found in it.
+func (s Secrets) Error(err error) error {
+	if err == nil {
+		return nil
+	}
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) { // its text has the whole URL
+		return s.Error(wrapped.Err)
+	}
+	text := err.Error()
+	if masked := s.masked(text); masked != text {
+		return &scrubbed{masked, err}
+	}
+	return err
+}
+
+type scrubbed struct {
+	text string
+	err  error
+}
+
+func (e *scrubbed) Error() string { return e.text }
+
+func (e *scrubbed) Unwrap() error { return e.err }

@@ -1,0 +1,59 @@
+package scrub_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cointill/cointill/chain/internal/scrub"
+)
+
+func secrets(t *testing.T, raw string, keys ...string) scrub.Secrets {
+	t.Helper()
+	u, err := url.Parse(raw)
+	require.NoError(t, err)
+	return scrub.Of([]*url.URL{u, nil}, keys...)
+}
+
+func TestText_HasNoneOfTheSecrets(t *testing.T) {
+	s := secrets(t, "https://someuser:pass%20word@host.example/v3/0123456789abcdef/a%2Fbcdefg?key=querykey&x=&other=p%40ss&bare-key", "apikey")
+	for _, told := range []string{
+		"someuser", "pass word", "pass%20word", "pass+word", "c29tZXVzZXI6cGFzcyB3b3Jk", "0123456789abcdef", "a/bcdefg", "a%2Fbcdefg", "querykey",
+		"p@ss", "p%40ss", "bare-key", "apikey",
+	} {
+		require.Equal(t, "no "+scrub.Mask+" here", s.Text("no "+told+" here"), told)
+	}
+	require.Equal(t, "v3 of host.example is down", s.Text("v3 of host.example is down"))
+	require.Equal(t, "https://...:...@host.example/v3/...?key=...",
+		s.Text("https://someuser:pass%20word@host.example/v3/0123456789abcdef?key=querykey"))
+}
+
+func TestText_IsMaskedBeforeItIsCutAndStaysValid(t *testing.T) {
+	s := secrets(t, "https://host.example/0123456789abcdef")
+	long := s.Text(strings.Repeat("a", 190) + "0123456789abcdef")
+	require.NotContains(t, long, "0")
+	for _, text := range []string{strings.Repeat("é", 200), strings.Repeat("x", 199) + "é", "\xff\xfe", strings.Repeat("x", 199) + "\xff"} {
+		require.LessOrEqual(t, len(s.Text(text)), 200)
+		require.True(t, utf8.ValidString(s.Text(text)))
+	}
+	require.Equal(t, "as it is", scrub.Secrets{}.Text("as it is"))
+}
+
+func TestError_KeepsWhatItWraps(t *testing.T) {
+	s := secrets(t, "https://host.example/0123456789abcdef")
+	require.NoError(t, s.Error(nil))
+	plain := errors.New("plain")
+	require.Equal(t, plain, s.Error(plain))
+	told := s.Error(fmt.Errorf("at 0123456789abcdef: %w", context.DeadlineExceeded))
+	require.ErrorIs(t, told, context.DeadlineExceeded)
+	require.NotContains(t, told.Error(), "0123456789abcdef")
+	wrapped := s.Error(fmt.Errorf("ask: %w", &url.Error{Op: "Post", URL: "https://host.example/0123456789abcdef", Err: context.Canceled}))
+	require.ErrorIs(t, wrapped, context.Canceled)
+	require.NotContains(t, wrapped.Error(), "host.example")
+}
