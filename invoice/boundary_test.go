@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cointill/cointill/chain"
+	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 )
 
@@ -214,6 +215,31 @@ func TestASettledPaymentStillSaysWhereItCameTo(t *testing.T) {
 	sums.add(Payment{To: "0xa", Units: big.NewInt(1)}, part{}, 1)
 	require.True(t, Invoice{Settled: sums}.paidAt("0xa"))
 	require.False(t, Invoice{Settled: sums}.paidAt("0xb"))
+}
+
+func TestDustAfterASettledPaymentDoesNotHideIt(t *testing.T) {
+	dust := []Payment{{Dust: true}}
+	require.False(t, Invoice{Payments: dust}.paid())
+	require.False(t, Invoice{Payments: dust, Settled: &Settled{Count: 1}}.paid(), "what is settled is dust, too")
+	require.True(t, Invoice{Payments: dust, Settled: &Settled{Count: 2, LastSeen: at(5)}}.paid())
+}
+
+func TestASettledPaymentThatNowNeedsARateIsOpenAgain(t *testing.T) {
+	f := agreed(lateMoney(LateRerate), pays(400, 100, 5, settledAt), pays(300, 100, 20, settledAt))
+	inv := Invoice{
+		Terms: f.terms, Deadline: at(10), Payments: f.payments, Quote: &Quote{Asset: chain.Asset{ID: coin}, Due: f.due},
+		Settled: &Settled{Count: 2, Received: big.NewInt(700), Counted: big.NewInt(700)},
+	}
+	after, reopened := inv.resettled()
+	require.Len(t, reopened, 1)
+	require.Equal(t, f.payments[1].Key, reopened[0].payment.Key)
+	require.False(t, reopened[0].payment.Settled)
+	require.Equal(t, []int64{1, 400}, []int64{after.Settled.Count, after.Settled.Counted.Int64()})
+}
+
+func TestAFloorBetweenTwoUnitsIsTheUpperOne(t *testing.T) {
+	a := AssetConfig{Asset: chain.Asset{ID: coin, Decimals: 2}, Floor: decimal.RequireFromString("0.001")}
+	require.Equal(t, "1", a.floorUnits().String())
 }
 
 func TestTheLatestPaymentsStayOpen(t *testing.T) {

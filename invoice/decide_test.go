@@ -209,6 +209,7 @@ func TestDecideSaysWhenToLookAgain(t *testing.T) {
 		{"with the next block, not the next finality, for a rate", agreed(needs(Confirmations{Tag: FinalitySafe}), pays(9, 100, 5, unvalued)), seen(100, 5), Wake{Height: 101, Time: at(30)}},
 		{"at the new deadline after reopening", agreed(operator(ActionCancel, ActionReopen)), seen(100, 20), Wake{Time: at(90)}},
 		{"A19: for a late payment of an expired invoice too", agreed(lateMoney(LateAccept), pays(1000, 100, 31)), seen(100, 31), Wake{Height: 102}},
+		{"never for a deposit that was taken back", standingFacts(pays(9, 100, 5, withdrawn)), seen(100, 5), Wake{}},
 		{"never for an archived one", agreed(operator(ActionArchive), pays(1000, 100, 5)), seen(100, 5), Wake{}},
 	}
 	for _, tt := range tests {

@@ -137,6 +137,14 @@ func TestAPoolThatIsRacedForIsNoLarger(t *testing.T) {
 	require.ErrorIs(t, err, ErrNoAddress)
 }
 
+func TestWhoIsRefusedByAFullPoolUsesUpNoNumber(t *testing.T) {
+	c := &counter{next: 3}
+	x := &indexes{store: c, now: time.Now, pool: &Pool{Size: 3, Quarantine: time.Hour}}
+	_, _, err := x.next(t.Context(), testNet)
+	require.ErrorIs(t, err, ErrNoAddress)
+	require.Equal(t, uint32(3), c.next)
+}
+
 // watching is a watcher that only says where it stands.
 type watching struct {
 	ChainWatcher

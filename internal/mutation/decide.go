@@ -72,8 +72,6 @@ var decideTable = []mutation{
 		to: `		if p.Settled || p.Dust || p.Asset.Network() != f.asset.Network() {
 			continue`,
 		rule: "what the chain took back is nothing",
-		equivalent: "part adds nothing of a withdrawn payment either. The check only saves time, and an invoice that looks at " +
-			"what will never mature once too often",
 	},
 	{
 		name: "settled payments count twice", file: decideFile,

@@ -105,8 +105,6 @@ var placeTable = []mutation{
 		name: "a pool has one address too many", file: indexesFile,
 		from: `		if used >= x.pool.Size {`, to: `		if used > x.pool.Size {`,
 		rule: "a pool has as many addresses as the configuration says",
-		equivalent: "the number that is taken then is held against the size as well, and is refused: only the counter grows " +
-			"by one for each refusal",
 	},
 	{
 		name: "a pool that is raced for has one address too many", file: indexesFile,

@@ -44,8 +44,7 @@ var quoteTable = []mutation{
 	{
 		name: "the floor is rounded down", file: quoteFile,
 		from: `return a.UnitsUp(a.Floor)`, to: `return a.UnitsDown(a.Floor)`,
-		rule:       "what is less than the floor is dust, also by a part of a unit",
-		equivalent: "New refuses a floor with more decimals than its asset has",
+		rule: "what is less than the floor is dust, also by a part of a unit",
 	},
 	{
 		name: "what pays an invoice may be dust", file: quoteFile,

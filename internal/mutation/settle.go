@@ -56,8 +56,6 @@ var settleTable = []mutation{
 			p.Settled = false
 			reopened`,
 		rule: "a settled payment that has to be valued, now that facts are others, is valued",
-		equivalent: "a settled payment was in time, or was rerated, or its policy asks for no rerating; no action of an operator can make " +
-			"one need a rate that did not need it: a deadline moved to an earlier moment is only for invoices that are new, and have no payment that counts",
 	},
 	{
 		name: "settled deposits are not mature", file: settleFile,
@@ -144,8 +142,6 @@ var settleTable = []mutation{
 		name: "an asset is chosen anew after a settled payment", file: "invoice/act.go",
 		from: `return inv.Settled != nil && !inv.Settled.LastSeen.IsZero() ||`, to: `return inv.Settled != nil && false ||`,
 		rule: "an asset is not chosen anew after a payment",
-		equivalent: "fifty payments stay open when others are settled, and they are the latest. Only if these are all dust is " +
-			"the settled time what says that something was paid",
 	},
 	{
 		name: "dust fixes the choice of the asset", file: "invoice/act.go",

@@ -262,25 +262,14 @@ var sqliteTable = []mutation{
 		rule: "what is answered as stored is durable",
 	},
 	{
-		name: "what a query writes is not noticed", file: "store/sqlite/commit.go",
-		from: `	t.changed = t.changed || err == nil
-	if err == nil {
-		_, err = t.exec(qListUpdated`,
-		to: `	if err == nil {
-		_, err = t.exec(qListUpdated`,
-		rule:       "of a batch that is refused nothing is stored",
-		equivalent: "the listing of the invoice that was updated is written by the next statement, which notices",
-	},
-	{
 		name: "a release is not refused", file: "store/sqlite/commit.go",
 		from: `		if err := t.put(qReleasePlace, "release", c); err != nil {`, to: `		if _, err := t.exec(qReleasePlace, c.args...); err != nil {`,
 		rule: "a place is given up by who holds it",
 	},
 	{
-		name: "places with the same number are one", file: "store/sqlite/commit.go",
+		name: "a place has another number than in a database", file: "store/sqlite/commit.go",
 		from: `		text += "\x00" + p.Slot`, to: `		text += p.Slot`,
-		rule:       "places are told apart by address and amount",
-		equivalent: "the number only leads to the rows, which are held against the address and the slot",
+		rule: "what a database of an earlier version has of a place is found",
 	},
 	{
 		name: "a position beyond the end is accepted", file: "store/sqlite/feed.go",

@@ -285,7 +285,6 @@ func (t *txn) updateInvoice(r row) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return r.conflict(fmt.Sprintf("version %d is not the next, cannot update", r.args[1]))
 	}
-	t.changed = t.changed || err == nil
 	if err == nil {
 		_, err = t.exec(qListUpdated, n, r.args[1], r.args[inserted])
 	}

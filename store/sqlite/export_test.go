@@ -45,8 +45,9 @@ func (s *Store) Picked() int {
 	return s.writer.last
 }
 
-// KeyOf is what an address is looked up by.
-func KeyOf(a chain.Address) int64 { return keyOf(invoice.Place{Address: a}) }
+// KeyOf is what an address is looked up by, and KeyOfPlace one that has a slot.
+func KeyOf(a chain.Address) int64      { return keyOf(invoice.Place{Address: a}) }
+func KeyOfPlace(p invoice.Place) int64 { return keyOf(p) }
 
 // Roomy is a document as a new invoice has it.
 func Roomy(doc []byte) string { return roomy(doc, 1) }

@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -23,7 +24,9 @@ func TestAClockThatWasAheadDelaysNothing(t *testing.T) {
 		require.NoError(t, s.Commit(t.Context(), batch))
 	}
 	claim := func(lease time.Duration) (ids []string) {
-		got, err := s.Claim(t.Context(), webhook.ClaimQuery{Lease: lease, Limit: 2})
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		got, err := s.Claim(ctx, webhook.ClaimQuery{Lease: lease, Limit: 2})
 		require.NoError(t, err)
 		for _, d := range got {
 			ids = append(ids, d.Message.ID)

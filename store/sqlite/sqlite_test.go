@@ -496,6 +496,12 @@ func TestAddressesWithTheSameNumberAreToldApart(t *testing.T) {
 	require.Len(t, found, 2)
 }
 
+// Databases have the numbers of their places.
+func TestTheNumberOfAPlaceNeverChanges(t *testing.T) {
+	require.Equal(t, int64(530285268), sqlite.KeyOf("0xa"))
+	require.Equal(t, int64(859671234), sqlite.KeyOfPlace(invoice.Place{Address: "0xa", Slot: "eip155:1/slip44:60:1"}))
+}
+
 // A row that grew would move its neighbours to other pages.
 func TestAnInvoiceThatIsPaidKeepsItsPlace(t *testing.T) {
 	s, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
