@@ -103,6 +103,9 @@ func (v view) part(id string, mine []sighting, cause string, now time.Time) Asid
 	return a
 }
 
+// unread is why transfers are set aside that are nobody's yet.
+const unread = "an invoice at the address cannot be read"
+
 // asideAfter is what is set aside after a step, but for what the store refuses of it.
 func (p Progress) asideAfter(v view, t touch, now time.Time) []Aside {
 	out := slices.Clone(p.Aside)
@@ -125,7 +128,7 @@ func (p Progress) asideAfter(v view, t touch, now time.Time) []Aside {
 		}
 	}
 	if len(t.unread) > 0 {
-		a := v.part("", t.unread, "an invoice at the address cannot be read", now)
+		a := v.part("", t.unread, unread, now)
 		a.Rewound, a.Fork = false, 0
 		out = setAside(out, a)
 	}

@@ -51,7 +51,9 @@ func TestARewindingIsRememberedForWhatCannotBeDecidedAboutYet(t *testing.T) {
 	both := aside("d")
 	both.Seen = append(both.Seen, above.Seen...)
 	back := Aside{Invoice: "e", Rewound: true, Fork: 99, Seen: above.Seen}
-	p := Progress{Aside: []Aside{unexamined(100), unexamined(101), aside("b"), above, both, back, aside("")}}
+	nobody := aside("")
+	nobody.Cause = unread
+	p := Progress{Aside: []Aside{unexamined(100), unexamined(101), aside("b"), above, both, back, nobody}}
 	v := view{rewound: true, fork: 100}
 	joined := sighting{block: BlockRef{Height: 101, Hash: "0x2"}}
 	list := p.asideAfter(v, touch{damaged: []string{"f"}, unread: []sighting{joined}}, at(2))
