@@ -79,6 +79,8 @@ type Route struct {
 	AnyType bool
 	// Ignored says, without a Body, that one may be sent: a scheme may look at its bytes, and nothing looks at what it says.
 	Ignored bool
+	// Reads says that the operation changes nothing, whatever its Method: an Idempotency-Key is of no use to it.
+	Reads bool
 	// Maxima are the largest values of integer members of Body that its type cannot know, by their names.
 	Maxima map[string]int64
 

@@ -40,7 +40,7 @@ func newOperation(r Route, replies bool) (*operation, error) {
 	if r.Status == 0 {
 		r.Status = http.StatusOK
 	}
-	return &operation{Route: r, repeatable: replies && r.Auth != nil && r.Method != http.MethodGet}, nil
+	return &operation{Route: r, repeatable: replies && r.Auth != nil && r.Method != http.MethodGet && !r.Reads}, nil
 }
 
 // shape is a declared struct that requests are bound to. The zero value is none.

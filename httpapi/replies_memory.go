@@ -15,7 +15,8 @@ type MemoryReplies struct {
 
 	mu       sync.Mutex // guards what follows
 	held     map[[2]string]*memoryReply
-	finished list.List // of [2]string, in the order in which they finished
+	ofScope  map[string]int // how many of held each scope has
+	finished list.List      // of [2]string, in the order in which they finished
 }
 
 var _ Replies = (*MemoryReplies)(nil)
@@ -27,14 +28,14 @@ type memoryReply struct {
 }
 
 // NewReplies makes room for so many entries; for 10000 when max is not positive. A new one takes the place of the one
-// that finished first. Those that are running never make room: when all are, Begin refuses with [ErrRepliesFull]. Each
-// takes as much memory as the answer in it, for as long as it is kept, so that max and the size of the answers bound
+// that finished first in the scope that has the most, so that no client loses what is kept for it to one that asks much.
+// Those that are running never make room: when there are no others, Begin refuses with [ErrRepliesFull]. Each takes as much memory as the answer in it, for as long as it is kept, so that max and the size of the answers bound
 // it.
 func NewReplies(max int) *MemoryReplies {
 	if max <= 0 {
 		max = 10_000
 	}
-	return &MemoryReplies{max: max, held: map[[2]string]*memoryReply{}}
+	return &MemoryReplies{max: max, held: map[[2]string]*memoryReply{}, ofScope: map[string]int{}}
 }
 
 // Begin implements [Replies]. It does not block.
@@ -55,22 +56,47 @@ func (m *MemoryReplies) Begin(_ context.Context, scope, key string, running []by
 		if old.place != nil {
 			m.finished.Remove(old.place)
 		}
-		delete(m.held, id)
+		m.forget(id)
 	}
-	if len(m.held) >= m.max {
-		first := m.finished.Front()
-		if first == nil {
-			return nil, ErrRepliesFull
-		}
-		m.drop(first)
+	if len(m.held) >= m.max && !m.makeRoom() {
+		return nil, ErrRepliesFull
 	}
 	m.held[id] = &memoryReply{entry: bytes.Clone(running), until: until}
+	m.ofScope[scope]++
 	return nil, nil
+}
+
+// makeRoom drops what finished first of the scope that has the most, or else of all, and reports whether it could.
+func (m *MemoryReplies) makeRoom() bool {
+	most := ""
+	for scope, n := range m.ofScope {
+		if n > m.ofScope[most] {
+			most = scope
+		}
+	}
+	for e := m.finished.Front(); e != nil; e = e.Next() {
+		if id, _ := e.Value.([2]string); id[0] == most {
+			m.drop(e)
+			return true
+		}
+	}
+	first := m.finished.Front()
+	if first != nil {
+		m.drop(first)
+	}
+	return first != nil
 }
 
 func (m *MemoryReplies) drop(finished *list.Element) {
 	id, _ := m.finished.Remove(finished).([2]string)
+	m.forget(id)
+}
+
+func (m *MemoryReplies) forget(id [2]string) {
 	delete(m.held, id)
+	if m.ofScope[id[0]]--; m.ofScope[id[0]] == 0 {
+		delete(m.ofScope, id[0])
+	}
 }
 
 // Finish implements [Replies]. It does not block.
@@ -90,7 +116,7 @@ func (m *MemoryReplies) Abandon(_ context.Context, scope, key string, running []
 	defer m.mu.Unlock()
 	id := [2]string{scope, key}
 	if old := m.held[id]; old != nil && old.place == nil && bytes.Equal(old.entry, running) {
-		delete(m.held, id)
+		m.forget(id)
 	}
 	return nil
 }

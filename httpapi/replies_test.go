@@ -352,6 +352,29 @@ func TestARequestWithAKeyGoesOnWithoutItsClientAndTheReplyIsKept(t *testing.T) {
 	require.Equal(t, 201, d.send(d.request("POST", "/things/1", "shop", "l", "")).Code)
 }
 
+func TestWhoAsksMuchPushesOutOnlyItsOwnReplies(t *testing.T) {
+	r, now := httpapi.NewReplies(20), time.Unix(1_700_000_000, 0)
+	ask := func(scope, key string) string {
+		held, err := r.Begin(t.Context(), scope, key, []byte("run"), now, now.Add(time.Minute))
+		require.NoError(t, err)
+		if held == nil {
+			require.NoError(t, r.Finish(t.Context(), scope, key, []byte("run"), []byte("reply "+scope+key), now.Add(time.Hour)))
+		}
+		return string(held)
+	}
+	for n := range 5 {
+		ask("small", fmt.Sprint(n))
+	}
+	for n := range 1000 {
+		ask("large", fmt.Sprint(n))
+	}
+	for n := range 5 {
+		require.Equal(t, fmt.Sprint("reply small", n), ask("small", fmt.Sprint(n)))
+	}
+	require.Equal(t, "reply large999", ask("large", "999"))
+	require.Empty(t, ask("large", "0"))
+}
+
 func TestReadsAndTheUnknownIgnoreTheHeader(t *testing.T) {
 	d := newDesk(t, nil)
 	for i, r := range []*http.Request{

@@ -60,11 +60,11 @@ func (a *api) paymentRoutes(auth *httpapi.Scheme) []httpapi.Route {
 		Answer: paymentAnswer{}, Handler: a.create,
 	}, {
 		Method: "POST", Path: "/payment/info", OperationID: "getPayment", Tag: tag, Auth: auth,
-		Summary: "Payment information", Body: idRequest{}, AnyType: true, Answer: paymentAnswer{}, Handler: a.info,
+		Summary: "Payment information", Body: idRequest{}, AnyType: true, Answer: paymentAnswer{}, Reads: true, Handler: a.info,
 	}, {
 		Method: "POST", Path: "/payment/list", OperationID: "listPayments", Tag: tag, Auth: auth,
 		Summary: "Payment history, the newest first", Params: listQuery{}, Body: listRequest{}, AnyType: true,
-		Answer: listAnswer{}, Handler: a.list,
+		Answer: listAnswer{}, Reads: true, Handler: a.list,
 	}, {
 		Method: "POST", Path: "/payment/mark-as-paid", OperationID: "markAsPaid", Tag: tag, Auth: auth,
 		Summary: "Take an invoice as paid, whatever was seen", Body: idRequest{}, AnyType: true,
@@ -84,7 +84,7 @@ func (a *api) paymentRoutes(auth *httpapi.Scheme) []httpapi.Route {
 	}, {
 		Method: "POST", Path: "/payment/qr", OperationID: "paymentQR", Tag: tag, Auth: auth,
 		Summary: "QR code of what is to be paid", Body: paymentQRRequest{}, AnyType: true,
-		Answer: qrAnswer{}, Handler: a.paymentQR,
+		Answer: qrAnswer{}, Reads: true, Handler: a.paymentQR,
 	}}
 }
 
@@ -92,10 +92,10 @@ func (a *api) helperRoutes(auth *httpapi.Scheme) []httpapi.Route {
 	const tag = "Catalogue"
 	return []httpapi.Route{{
 		Method: "POST", Path: "/payment/services", OperationID: "listServices", Tag: tag, Auth: auth,
-		Summary: "What can be paid in", Answer: servicesAnswer{}, Ignored: true, Handler: a.services,
+		Summary: "What can be paid in", Answer: servicesAnswer{}, Ignored: true, Reads: true, Handler: a.services,
 	}, {
 		Method: "POST", Path: "/payment/discount/list", OperationID: "listDiscounts", Tag: tag, Auth: auth,
-		Summary: "Discounts of coins", Answer: discountsAnswer{}, Ignored: true, Handler: a.listDiscounts,
+		Summary: "Discounts of coins", Answer: discountsAnswer{}, Ignored: true, Reads: true, Handler: a.listDiscounts,
 	}, {
 		Method: "POST", Path: "/payment/discount/set", OperationID: "setDiscount", Tag: tag, Auth: auth,
 		Summary: "Set the discount of a coin", Body: discountRequest{}, AnyType: true,
@@ -103,7 +103,7 @@ func (a *api) helperRoutes(auth *httpapi.Scheme) []httpapi.Route {
 	}, {
 		Method: "POST", Path: "/balance", OperationID: "getBalance", Tag: tag, Auth: auth,
 		Summary: "What is held for the project: nothing, since payments go to its own addresses",
-		Answer:  balanceAnswer{}, Ignored: true, Handler: a.balance,
+		Answer:  balanceAnswer{}, Ignored: true, Reads: true, Handler: a.balance,
 	}, {
 		Method: "GET", Path: "/exchange-rate/{currency}/list", OperationID: "listRates", Tag: tag,
 		Summary: "What one unit of a coin costs", Params: ratePath{}, Answer: ratesAnswer{},
@@ -123,6 +123,6 @@ func (a *api) walletRoutes(auth *httpapi.Scheme) []httpapi.Route {
 	}, {
 		Method: "POST", Path: "/wallet/qr", OperationID: "walletQR", Tag: tag, Auth: auth,
 		Summary: "QR code of a static wallet's address", Body: walletQRRequest{}, AnyType: true,
-		Answer: qrAnswer{}, Handler: a.walletQR,
+		Answer: qrAnswer{}, Reads: true, Handler: a.walletQR,
 	}}
 }
