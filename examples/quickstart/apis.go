@@ -54,8 +54,10 @@ func (n names) formats() (*webhook.Notifier, error) {
 func (h *house) handlers(projects *invoice.Projects, store *sqlite.Store) error {
 	replies := store.Replies() // so that a request with an Idempotency-Key is done once, whatever happens to its answer
 	first, err := itispay.New(itispay.Config{
-		Service: h.invoices, Projects: projects, Replies: replies,
+		Service: h.invoices, Projects: projects, Replies: replies, Store: store, Resent: h.dispatcher.Hint,
 		Accounts: []httpapi.Account{{ID: "quickstart", KeyHash: invoice.HashKey(accountKey)}},
+		// Nothing real is sold here: the one shop sees all projects, and callbacks that mean nothing may be sent.
+		Admins: []string{h.shop.project}, Simulation: &itispay.Simulation{Client: h.client()},
 	})
 	if err != nil {
 		return err
@@ -67,7 +69,8 @@ func (h *house) handlers(projects *invoice.Projects, store *sqlite.Store) error 
 	}
 	third := cryptomus.Config{
 		Service: h.invoices, Projects: projects, Store: store, Currencies: n.currencies, Resent: h.dispatcher.Hint, Replies: replies,
-		PageURL: func(inv invoice.Invoice) string { return h.publicURL(inv.ID) },
+		TestClient: h.client(),
+		PageURL:    func(inv invoice.Invoice) string { return h.publicURL(inv.ID) },
 	}
 	feed, err := httpapi.NewFeed(httpapi.FeedConfig{Service: h.invoices, Projects: projects})
 	if err != nil {
@@ -88,6 +91,7 @@ func (h *house) handlers(projects *invoice.Projects, store *sqlite.Store) error 
 	mux.Handle("/events", feed)
 	mux.Handle("/alive", httpapi.Alive())
 	mux.Handle("/ready", ready)
+	mux.HandleFunc("GET /{$}", h.index)
 	mux.HandleFunc("POST "+hookPath, h.shop.hook)
 	mux.HandleFunc("POST "+payPath, h.payer.serve(h.shop.project))
 	h.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
@@ -112,53 +116,78 @@ func mountCryptomus(mux *http.ServeMux, cfg cryptomus.Config) error {
 // publicURL is where a payer sees an invoice of any of the APIs; a real shop has a page there.
 func (h *house) publicURL(id string) string { return h.apiURL() + "/public/invoices/" + id }
 
+// index says what is here.
+func (h *house) index(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	fmt.Fprintf(w, `A till of Cointill's quickstart, for trying things out.
+
+ItisPay's API         %[1]s%[2]s        its document for people: %[1]s%[2]s/docs
+CryptoSteroid's API   %[1]s/merchants/    its document for people: %[1]s/docs
+Cryptomus's API       %[1]s%[3]s            its document for people: %[1]s%[3]s/docs
+What happened         %[1]s/events
+Alive and ready       %[1]s/alive, %[1]s/ready
+`, h.url(), itispayPath, cryptomusPath)
+}
+
 // curl tells what to try: lines to paste into a shell.
 func (h *house) curl() string {
 	code := h.offer.chain.Assets[len(h.offer.chain.Assets)-1].Code // of the token, if there is one
 	method := h.names().view.Methods[0].Name
 	return fmt.Sprintf(`
-The till is open; Ctrl-C ends it. Try, in another terminal:
+The till is open; Ctrl-C ends it. %[1]s says what is there. Try, in another terminal:
+
+export BASE=%[1]s KEY=%[2]s PROJECT=%[3]s PAYMENT_KEY=%[4]s
 
 ### ItisPay's API
 
 # an invoice for 12.50 EUR
-curl -s -H 'Api-Key: %[1]s' -H 'Content-Type: application/json' -d '{"order_id":"mine-1","fiat_amount":12.5,"currency":"%[5]s","callback_url":"%[9]s"}' %[2]s/invoices
+curl -s -H "Api-Key: $KEY" -H 'Content-Type: application/json' -d '{"order_id":"mine-1","fiat_amount":12.5,"currency":"%[5]s","callback_url":"%[7]s"}' $BASE%[8]s/invoices
+
+# a callback that means nothing, to try the shop's page out
+curl -s -H "Api-Key: $KEY" -H 'Content-Type: application/json' -d "{\"invoice_id\":\"$(curl -s -H "Api-Key: $KEY" "$BASE%[8]s/invoices?page_size=1" | sed -E 's/.*"invoice_id":"([^"]+)".*/\1/')\",\"status\":\"completed\"}" $BASE%[8]s/webhooks/simulate
 
 # somebody pays it
-curl -s -d 'order=mine-1' %[3]s
+curl -s -d 'order=mine-1' $BASE%[9]s
 
-# what became of it
-curl -s -H 'Api-Key: %[1]s' '%[2]s/invoices?page_size=1'
+# what became of it, and its latest callback once more
+curl -s -H "Api-Key: $KEY" "$BASE%[8]s/invoices?page_size=1"
+curl -s -H "Api-Key: $KEY" -H 'Content-Type: application/json' -d '{"order_id":"mine-1"}' $BASE%[8]s/webhooks/resend
 
-# what can be paid in, and the document of the API, which people read at %[2]s/docs
-curl -s %[2]s/currencies
-curl -s %[2]s/openapi.json
+# all invoices of all projects, for an administrator
+curl -s -H "Api-Key: $KEY" "$BASE%[8]s/admin/invoices?page_size=1"
+
+# what can be paid in, and the document of the API, which people read at %[1]s%[8]s/docs
+curl -s $BASE%[8]s/currencies
+curl -s $BASE%[8]s/openapi.json
 
 # another project, with a key of its own
-curl -s -H 'Api-Key: %[4]s' -H 'Content-Type: application/json' -d '{"name":"Second shop"}' %[2]s/projects
+curl -s -H 'Api-Key: %[10]s' -H 'Content-Type: application/json' -d '{"name":"Second shop"}' $BASE%[8]s/projects
 
-### CryptoSteroid's API, documented at %[7]s/docs
+### CryptoSteroid's API, documented at %[1]s/docs
 
 # the same: an invoice, somebody pays it, what became of it
-id=$(curl -s -H 'X-Api-Key: %[1]s' -H 'Content-Type: application/json' -d '{"fiatCurrency":"EUR","fiatAmount":"12.50","description":"mine-2","externalId":"mine-2","paymentMethod":"%[6]s","processingUrl":"%[9]s","secret":"word"}' %[7]s/merchants/%[8]s/invoices | sed -E 's/.*"invoiceId":"([^"]+)".*/\1/'); echo "$id"
-curl -s -d "order=$id" %[3]s
-curl -s %[7]s/merchants/%[8]s/invoices/$id
+id=$(curl -s -H "X-Api-Key: $KEY" -H 'Content-Type: application/json' -d '{"fiatCurrency":"EUR","fiatAmount":"12.50","description":"mine-2","externalId":"mine-2","paymentMethod":"%[6]s","processingUrl":"%[7]s","secret":"word"}' $BASE/merchants/$PROJECT/invoices | sed -E 's/.*"invoiceId":"([^"]+)".*/\1/'); echo "$id"
+curl -s -d "order=$id" $BASE%[9]s
+curl -s $BASE/merchants/$PROJECT/invoices/$id
 
-### Cryptomus's API, documented at %[10]s/docs
+### Cryptomus's API, documented at %[1]s%[11]s/docs
 
 # the same; requests are signed with the MD5 of their body in base64 and the payment key
-body='{"amount":"12.50","currency":"EUR","order_id":"mine-3","to_currency":"%[5]s","url_callback":"%[9]s"}'; curl -s -H 'merchant: %[8]s' -H "sign: $(printf '%%s%%s' "$(printf '%%s' "$body" | openssl base64 -A)" %[11]s | openssl md5 -r | cut -c1-32)" -d "$body" %[10]s/payment
-curl -s -d 'order=mine-3' %[3]s
-body='{"order_id":"mine-3"}'; curl -s -H 'merchant: %[8]s' -H "sign: $(printf '%%s%%s' "$(printf '%%s' "$body" | openssl base64 -A)" %[11]s | openssl md5 -r | cut -c1-32)" -d "$body" %[10]s/payment/info
+sign() { printf '%%s%%s' "$(printf '%%s' "$1" | openssl base64 -A)" "$PAYMENT_KEY" | openssl md5 -r | cut -c1-32; }
+body='{"amount":"12.50","currency":"EUR","order_id":"mine-3","to_currency":"%[5]s","url_callback":"%[7]s"}'; curl -s -H "merchant: $PROJECT" -H "sign: $(sign "$body")" -d "$body" $BASE%[11]s/payment
+curl -s -d 'order=mine-3' $BASE%[9]s
+body='{"order_id":"mine-3"}'; curl -s -H "merchant: $PROJECT" -H "sign: $(sign "$body")" -d "$body" $BASE%[11]s/payment/info
+
+# a webhook that means nothing, to try the shop's page out
+body='{"currency":"%[5]s","network":"%[12]s","url_callback":"%[7]s","status":"paid"}'; curl -s -H "merchant: $PROJECT" -H "sign: $(sign "$body")" -d "$body" $BASE%[11]s/test-webhook/payment
 
 ### Beside the APIs
 
 # what happened to all of them, in order
-curl -s -H 'Api-Key: %[1]s' '%[7]s/events?after=0'
+curl -s -H "Api-Key: $KEY" "$BASE/events?after=0"
 
 # whether the process runs, and whether it sees the chain
-curl -s %[7]s/alive
-curl -s %[7]s/ready
-`, h.shop.key, h.apiURL(), h.url()+payPath, accountKey, code, method, h.url(), h.shop.project, h.url()+hookPath,
-		h.url()+cryptomusPath, h.shop.payment)
+curl -s $BASE/alive
+curl -s $BASE/ready
+`, h.url(), h.shop.key, h.shop.project, h.shop.payment, code, method, h.url()+hookPath, itispayPath, payPath, accountKey, cryptomusPath, h.offer.short)
 }

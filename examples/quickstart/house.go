@@ -113,8 +113,7 @@ func (h *house) till(store *sqlite.Store, projects *invoice.Projects) error {
 	h.outbox = store
 	if h.dispatcher, err = webhook.New(webhook.Config{
 		Outbox: store, Secrets: projects, Rules: notifier.Rules(), Keys: projects,
-		// The shop is this process: it is on loopback, and answers at once or not at all.
-		Client: webhook.NewClient(webhook.ClientConfig{AllowLoopback: true, Timeout: time.Second}), Lease: 2 * time.Second,
+		Client: h.client(), Lease: 2 * time.Second,
 		Schedule: []time.Duration{time.Second, time.Second, 5 * time.Second, time.Minute},
 	}); err != nil {
 		return err
@@ -126,6 +125,11 @@ func (h *house) till(store *sqlite.Store, projects *invoice.Projects) error {
 		Chains:        []invoice.ChainConfig{h.offer.chain},
 	})
 	return err
+}
+
+// client tells the shop, which is this process: it is on loopback, and answers at once or not at all.
+func (h *house) client() *http.Client {
+	return webhook.NewClient(webhook.ClientConfig{AllowLoopback: true, Timeout: time.Second})
 }
 
 // start lets everything run until ctx ends, and answers a function that waits for that. What fails

@@ -98,12 +98,12 @@ func TestThePrintedCurlLinesWork(t *testing.T) {
 		require.Eventually(t, func() bool { return strings.Contains(out.String(), "/ready\n") }, time.Minute, 50*time.Millisecond)
 		_, lines, _ := strings.Cut(out.String(), "in another terminal:\n")
 		lines, _, _ = strings.Cut(lines, "/ready\n")
-		require.Equal(t, 15, strings.Count(lines+"/ready\n", "curl -s "))
+		require.Equal(t, 20, strings.Count(lines+"/ready\n", "curl -s "))
 		script := "set -e\n" + strings.ReplaceAll(lines+"/ready\n", "curl -s ", "curl -s -S --fail-with-body ")
 		answers, err := exec.Command("sh", "-c", script).CombinedOutput()
 		require.NoError(t, err, string(answers))
 		for _, answer := range []string{
-			`"order_id":"mine-1"`, `"currency_code"`, `"openapi"`, `"api_key"`, `"merchantId"`, `"state":0`, `"order_id":"mine-3"`,
+			`"order_id":"mine-1"`, `"currency_code"`, `"openapi"`, `"api_key"`, `"merchantId"`, `"state":0`, `"Webhook sent"`, `"status":"resent"`, `"order_id":"mine-3"`,
 			`"type":"invoice.payment_received"`, `"networks"`,
 		} {
 			require.Contains(t, string(answers), answer)
@@ -112,7 +112,10 @@ func TestThePrintedCurlLinesWork(t *testing.T) {
 		for _, told := range []string{`mine-1 +webhook +"completed"`, `mine-2 +webhook +"PAID"`, `mine-3 +webhook +"paid"`} {
 			require.Eventually(t, func() bool { return regexp.MustCompile(told).MatchString(out.String()) }, time.Minute, 50*time.Millisecond, told)
 		}
-		base := regexp.MustCompile(`(http://\S+)/alive`).FindStringSubmatch(lines)[1]
+		base := regexp.MustCompile(`BASE=(\S+)`).FindStringSubmatch(lines)[1]
+		answers, err = exec.Command("curl", "-s", base+"/").CombinedOutput()
+		require.NoError(t, err)
+		require.Contains(t, string(answers), base+"/api/v1/docs")
 		answers, err = exec.Command("curl", "-s", "-d", "{}", base+"/v2/payment/resend").CombinedOutput()
 		require.NoError(t, err)
 		require.JSONEq(t, `{"message":"Invalid Sign."}`, string(answers), "version 2 of Cryptomus's API is there")

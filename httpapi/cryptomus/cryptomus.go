@@ -55,8 +55,8 @@ type Config struct {
 
 	ClientIP httpapi.ClientIP // where requests come from; default httpapi.RemoteIP
 	Limit    httpapi.Limit    // how often one project or address may ask; default no limit
-	// Replies makes requests safe to repeat, by Idempotency-Key, beside the order_id. Here even what only reads is a
-	// POST: a client that sends a key with that is answered what was true at first. Nil: the header is ignored.
+	// Replies makes requests safe to repeat, by Idempotency-Key, beside the order_id. What only reads, which is a POST
+	// here as well, ignores the header. Nil: all do.
 	Replies httpapi.Replies
 	Now     func() time.Time // default time.Now
 	Logger  *slog.Logger     // default silence
