@@ -69,13 +69,13 @@ type ClientConfig struct {
 
 // Client speaks the JSON-RPC of Bitcoin Core and its relatives. It may be used concurrently.
 type Client struct {
-	url     string
-	http    http.Client
-	cookie  string // file
-	secrets scrub.Secrets
+	url    string
+	http   http.Client
+	cookie string // file
 
-	mu   sync.Mutex
-	auth string // value of the header, empty for none or not read yet
+	mu      sync.Mutex
+	auth    string // value of the header, empty for none or not read yet
+	secrets scrub.Secrets
 
 	buffers sync.Pool // of *bytes.Buffer, for bodies as large as blocks
 }
@@ -270,7 +270,10 @@ func (c *Client) credentials(refused string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read cookie file: %w", err)
 	}
-	c.auth = basic(strings.TrimSpace(string(raw)))
+	login := strings.TrimSpace(string(raw))
+	c.auth = basic(login)
+	_, password, _ := strings.Cut(login, ":")
+	c.secrets = c.secrets.And(password, strings.TrimPrefix(c.auth, "Basic "))
 	return c.auth, nil
 }
 
@@ -334,11 +337,14 @@ func (c *Client) release(body *bytes.Buffer) { c.buffers.Put(body) }
 // tidy makes an error fit for logs: without the URL, in whose path providers put keys, and without credentials that a
 // gateway repeats.
 func (c *Client) tidy(err error) error {
+	c.mu.Lock()
+	secrets := c.secrets
+	c.mu.Unlock()
 	var fault *Error
 	if errors.As(err, &fault) {
-		return &Error{fault.Code, c.secrets.Text(fault.Message)}
+		return &Error{fault.Code, secrets.Text(fault.Message)}
 	}
-	return c.secrets.Error(err)
+	return secrets.Error(err)
 }
 
 // raw asks for something serialized and gives its bytes to use, which must not keep them.

@@ -122,8 +122,11 @@ func TestErrors_TellNoSecret(t *testing.T) {
 		fmt.Fprintf(w, `{"id":1,"error":{"code":-32600,"message":%q}}`, said)
 	}))
 	defer echo.Close()
+	cookie := filepath.Join(t.TempDir(), ".cookie")
+	require.NoError(t, os.WriteFile(cookie, []byte("operator:"+secret+"\n"), 0o600))
 	for _, c := range []ClientConfig{
 		{URL: echo.URL, User: "operator", Password: secret},
+		{URL: echo.URL, CookieFile: cookie},
 		{URL: "http://operator:" + secret + "@" + strings.TrimPrefix(echo.URL, "http://") + "/" + secret},
 		{URL: echo.URL + "/" + secret + "?key=" + secret + "&" + secret},
 	} {

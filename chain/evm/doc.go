@@ -17,6 +17,9 @@
 // which needs a node with call traces; without, such a payment is not seen. [Node.Capabilities] tells what
 // a node offers.
 //
+// What a node does not do right stops no more than what it concerns: [Node.Lacks] names it. A token whose decimals cannot
+// be confirmed is held back alone, and what arrives of it is reported as [chain.Transfer].Held.
+//
 // It never sees what arrives without any transaction: withdrawals of validators, rewards, and native coin that
 // some networks credit by themselves for a bridge. It has no list of unconfirmed transactions, holds no private
 // key, and sends nothing.

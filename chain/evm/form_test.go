@@ -96,6 +96,16 @@ func TestTransferLogs_OfAnotherFormAreNamedAtTheStart(t *testing.T) {
 	})
 }
 
+// On Celo the coin is a token too, whose contract logs its own transfers and none of the others.
+func TestCoinThatIsAlsoAToken_EachPaymentIsSeenOnceAsWhatItWasMadeAs(t *testing.T) {
+	bothWays(t, func(t *testing.T, f *fakeNode) {
+		f.traced = true
+		f.tx(shop, 5)                                         // the value of a transaction
+		f.tx(usdtContract, 0).transfer(usdtContract, shop, 6) // a call of the contract, which moves the coin in its own way
+		sees(t, f, paid{"value", "ETH", shop, 5}, paid{usdtContract + "#0", "USDT", shop, 6})
+	})
+}
+
 // widened is the block with a filter that has more in it than its receipts.
 func widened(f *fakeNode) {
 	h := f.full()

@@ -20,6 +20,10 @@
 // voters and of block producers, unfrozen stakes, fills on the old on-chain exchange, the stake that a contract
 // leaves behind when it destroys itself.
 //
+// Tokens need a full node that calls contracts (vm.supportConstant of java-tron), since their decimals are compared with the
+// contract. A token of which that does not succeed is held back, with the node's own words in [Node.Lacks]: what arrives of
+// it is reported as [chain.Transfer].Held. TRX and the other tokens go on.
+//
 // A Node is no [chain.Pooler]. What a full node has pending is its own view and not the network's, and the API
 // lists it one transaction a call; a block is three seconds away.
 //

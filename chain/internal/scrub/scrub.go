@@ -24,11 +24,19 @@ const (
 )
 
 // Secrets are texts that must not be told. The zero value has none. It may be used concurrently.
-type Secrets struct{ replacer *strings.Replacer }
+type Secrets struct {
+	texts    []string // the longest first: one may be part of another
+	replacer *strings.Replacer
+}
+
+// And are the secrets and further keys.
+func (s Secrets) And(keys ...string) Secrets { return of(s.texts, nil, keys) }
 
 // Of are the secrets in URLs, and keys that are given elsewhere.
-func Of(urls []*url.URL, keys ...string) Secrets {
-	var all []string
+func Of(urls []*url.URL, keys ...string) Secrets { return of(nil, urls, keys) }
+
+func of(all []string, urls []*url.URL, keys []string) Secrets {
+	all = slices.Clone(all)
 	add := func(least int, secret string) {
 		for _, s := range []string{secret, url.PathEscape(secret), url.QueryEscape(secret)} {
 			if len(s) >= least && !slices.Contains(all, s) {
@@ -66,13 +74,12 @@ func Of(urls []*url.URL, keys ...string) Secrets {
 	for _, key := range keys {
 		add(minKey, key)
 	}
-	// The longest first: one may be part of another.
 	slices.SortStableFunc(all, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
 	pairs := make([]string, 0, 2*len(all))
 	for _, s := range all {
 		pairs = append(pairs, s, Mask)
 	}
-	return Secrets{strings.NewReplacer(pairs...)}
+	return Secrets{all, strings.NewReplacer(pairs...)}
 }
 
 // Text is a text without the secrets: valid UTF-8 of at most 200 bytes.

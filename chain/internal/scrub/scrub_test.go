@@ -29,6 +29,7 @@ func TestText_HasNoneOfTheSecrets(t *testing.T) {
 	} {
 		require.Equal(t, "no "+scrub.Mask+" here", s.Text("no "+told+" here"), told)
 	}
+	require.Equal(t, "... of ...", s.And("later one").Text("later one of querykey"))
 	require.Equal(t, "v3 of host.example is down", s.Text("v3 of host.example is down"))
 	require.Equal(t, "https://...:...@host.example/v3/...?key=...",
 		s.Text("https://someuser:pass%20word@host.example/v3/0123456789abcdef?key=querykey"))
