@@ -77,7 +77,7 @@ type Route struct {
 	// AnyType takes a body whatever its Content-Type says, and one without members as well if it is empty, null or an
 	// empty list.
 	AnyType bool
-	// Ignored says, without a Body, that one may be sent: a scheme may look at its bytes, and nothing looks at what it says.
+	// Ignored takes a body without a Body: it is read, and nobody looks at what it says.
 	Ignored bool
 	// Maxima are the largest values of integer members of Body that its type cannot know, by their names.
 	Maxima map[string]int64
@@ -290,6 +290,11 @@ func (a *API) answer(e endpoint, r *Request) (int, any, error) {
 	}
 	if refused != nil {
 		return 0, nil, refused
+	}
+	if r.op.Ignored {
+		if _, err := r.Raw(); err != nil {
+			return 0, nil, err
+		}
 	}
 	return a.once(r)
 }
