@@ -125,7 +125,8 @@
 //
 // # What it does not do
 //
-// Invoices are told in the format "itispay": New refuses a Service whose Notifier does not know it. No money goes out: the export of settlements, withdrawals and payouts answer 501, in
-// the shape of every error, once the key is good and, for payouts, the headers X-Client-ID and X-Project-ID are there.
-// Timeouts and CORS are the host's; see package httpapi.
+// Invoices are told in the format "itispay": New refuses a Service whose Notifier does not know it. No money goes
+// out: the export of settlements, withdrawals and payouts answer 501, in the shape of every error, once the key is
+// good and, for payouts, the headers X-Client-ID and X-Project-ID are there. Timeouts and CORS are the host's; see
+// package httpapi.
 package itispay
