@@ -77,7 +77,7 @@ type Route struct {
 	// AnyType takes a body whatever its Content-Type says, and one without members as well if it is empty, null or an
 	// empty list.
 	AnyType bool
-	// Ignored says, without a Body, that one may be sent: a scheme may look at its bytes, and nothing looks at what it says.
+	// Ignored takes a body without a Body: it is read, and nobody looks at what it says.
 	Ignored bool
 	// Reads says that the operation changes nothing, whatever its Method: an Idempotency-Key is of no use to it.
 	Reads bool
@@ -296,6 +296,11 @@ func (a *API) answer(e endpoint, r *Request) (int, any, error) {
 	}
 	if err := a.letIn(r); err != nil {
 		return 0, nil, err
+	}
+	if r.op.Ignored {
+		if _, err := r.Raw(); err != nil {
+			return 0, nil, err
+		}
 	}
 	return a.once(r)
 }

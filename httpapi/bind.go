@@ -57,7 +57,7 @@ func (s shape) bind(into any, value func(field) json.RawMessage) error {
 	}
 	for _, f := range s.fields {
 		raw := value(f)
-		if len(raw) == 0 || string(raw) == "null" {
+		if len(raw) == 0 || string(raw) == "null" || f.zero && f.schema.nothing(raw) {
 			if f.required {
 				return &FieldError{Field: f.name, Reason: "is required"}
 			}
@@ -77,6 +77,16 @@ func (s shape) bind(into any, value func(field) json.RawMessage) error {
 		}
 	}
 	return nil
+}
+
+// nothing reports whether a value is the zero that programs send for a member that they have not set, where it can be no
+// value of the member's.
+func (s *schema) nothing(raw json.RawMessage) bool {
+	if string(raw) == `""` {
+		return s.Enum != nil || s.MinLength != nil || s.Format != ""
+	}
+	var n Number
+	return raw[0] != '"' && s.positive() && n.UnmarshalJSON(raw) == nil && n.IsZero()
 }
 
 // whole writes an integer that is written with a fraction of nothing or an exponent, 30.0 or 3e1, as encoding/json reads

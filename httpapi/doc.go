@@ -24,7 +24,8 @@
 // A body must be a JSON object in UTF-8 of at most 64 KiB, announced as application/json unless the route takes any
 // type, and not compressed. Keys that occur twice, halves of surrogate pairs, nesting deeper than 16 levels and anything
 // after the object are refused, so that no text is another one than was sent; members that the route does not declare
-// are ignored, and null is the same as absent. Names are matched exactly. Amounts
+// are ignored, and null is the same as absent, as is the zero that a member may not be and programs send for what they have
+// not set: 0 for what must be more, "" for what must be one of some texts. Names are matched exactly. Amounts
 // may be JSON numbers or decimal numbers in JSON strings; they are read digit by digit, never through a
 // float, and an exponent above 99 is refused before anything is calculated with it.
 //

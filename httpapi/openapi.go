@@ -180,6 +180,9 @@ func (d *document) addRequest(op *operation, out *described) (err error) {
 	if op.body.fields, err = d.schemas.fields(op.body.typ, true); err != nil {
 		return err
 	}
+	for i := range op.body.fields {
+		op.body.fields[i].zero = !op.body.fields[i].required
+	}
 	body, err := d.schemas.of(op.body.typ, true)
 	if err == nil {
 		err = d.limit(op, body)

@@ -32,8 +32,9 @@ import (
 type Replies interface {
 	// Begin keeps the entry running until the given time, and answers nil; unless there is an entry already whose
 	// time is after now: then it changes nothing and answers that. Of calls at once for one key, one answers nil. An
-	// error may leave the entry there or not, but for an [invoice.ErrBusy], which leaves none. [ErrRepliesFull] refuses when there is room for no more; any other
-	// error is answered as a failure of the dialect's. Either way the request is not served.
+	// error may leave the entry there or not, but for an [invoice.ErrBusy], which leaves none. [ErrRepliesFull]
+	// refuses when there is room for no more; any other error is answered as a failure of the dialect's. Either way
+	// the request is not served.
 	Begin(ctx context.Context, scope, key string, running []byte, now, until time.Time) (held []byte, err error)
 	// Finish puts reply, until the given time, in the place of the entry running, byte for byte; it does nothing if
 	// there is none, or another. When it answers nil, no process and no restart finds the request running again. It is

@@ -80,6 +80,7 @@ type field struct {
 	in       string // where a parameter is: "query", "path" or "header"
 	schema   *schema
 	required bool
+	zero     bool            // it is in a body, where the zero that it may not be is the same as absent
 	standard json.RawMessage // taken when the field is absent; nil: none
 }
 
@@ -152,8 +153,8 @@ func (s *schemas) structure(t reflect.Type, read bool) (*schema, error) {
 		switch {
 		case read && s.lenient:
 			f.schema = f.lenient()
-		case read && !f.required: // null is the same as absent
-			f.schema = f.schema.orNull()
+		case read && !f.required:
+			f.schema = f.schema.orNothing()
 		}
 		out.Properties = append(out.Properties, property{f.name, f.schema})
 		if f.required {
@@ -216,6 +217,25 @@ func (f *field) lenient() *schema {
 		out.AnyOf = append(out.AnyOf, &schema{Type: typeNames{"integer"}, Minimum: &none, Maximum: &none})
 	}
 	return out
+}
+
+// orNothing is the schema of the same or of what programs write for a member that they have not set: null, and the zero that
+// it may not be.
+func (s *schema) orNothing() *schema {
+	none := int64(0)
+	if s.positive() {
+		s.Minimum, s.ExclusiveMinimum = &none, nil
+	}
+	if s.Enum != nil {
+		s.Enum = append(slices.Clone(s.Enum), "")
+	}
+	s.MinLength = nil
+	return s.orNull()
+}
+
+// positive reports whether a number of the schema cannot be 0.
+func (s *schema) positive() bool {
+	return s.Minimum != nil && *s.Minimum > 0 || s.ExclusiveMinimum != nil && *s.ExclusiveMinimum >= 0
 }
 
 // orNull is the schema of the same or null.

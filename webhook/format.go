@@ -119,9 +119,9 @@ func (standard) Body(ev invoice.Event, _ invoice.Invoice) ([]byte, bool) {
 
 // ItisPay is the callback of the ItisPay invoice API, "itispay": sent for every change of status
 // after the creation. Amounts are JSON numbers, exact and without exponent; the one in base units
-// is an integer, and left out where it would exceed 64 bits, which receivers could not read. The paid amounts are all that the chain now has for the
-// invoice, valued in its currency. While no asset is chosen the crypto amounts are 0 and the
-// currency is empty, and the fiat ones are those of the price.
+// is an integer, and left out where it would exceed 64 bits, which receivers could not read. The paid amounts are all
+// that the chain now has for the invoice, valued in its currency. While no asset is chosen the crypto amounts are 0
+// and the currency is empty, and the fiat ones are those of the price.
 func ItisPay() Format { return itisPay{} }
 
 type itisPay struct{}

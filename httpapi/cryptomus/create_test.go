@@ -152,6 +152,7 @@ func TestA35_LeniencyOfTheVendor(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, inv.Terms.Single, i)
 	}
+	require.Equal(t, "two\nlines\tand a tab", w.create(t, `{"order_id":"lines","amount":1,"currency":"USD","additional_data":"two\nlines\tand a tab"}`)["additional_data"])
 	require.Equal(t, "77", w.create(t, `{"order_id":77,"amount":1,"currency":"USD"}`)["order_id"], "a number is the text of it")
 	require.Equal(t, "Ärger_1", w.create(t, `{"order_id":"Ärger_1","amount":1,"currency":"USD"}`)["order_id"])
 }

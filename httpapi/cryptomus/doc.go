@@ -64,8 +64,8 @@
 //     payer_amount, merchant_amount and address are null.
 //   - A body that is empty, null or [] has no members. "" is the same as absent, as is a lifetime of 0; texts
 //     are trimmed, codes and networks are taken in any case, networks by the names of their coins and token standards too (TRX
-//     and TRC20 are tron), numbers in strings and truths as 1, "1" and "true". A number for a text, such as an order_id, is the text of it. Unknown members
-//     are ignored.
+//     and TRC20 are tron), numbers in strings and truths as 1, "1" and "true". A number for a text, such as an
+//     order_id, is the text of it. Unknown members are ignored.
 //   - An amount with more decimals than its currency is refused as validation.regex, not rounded; but one with
 //     the 16 or 17 digits of a double that is meant to be shorter, such as 29.949999999999999, is what it is meant to be,
 //     29.95 (see httpapi.Number.Meant). More than
@@ -134,11 +134,10 @@
 //	503   {"state":1,"message":...}                       the request was given up
 //
 // "Error convert to_currency" is that there is no trustworthy rate now, and "Gateway error" the same without a
-// to_currency, or that no address is free, that Config.MaxNew invoices wait for a payment, that too much happened at once, or that the
-// store is busy: trying again may help.
-// "Payment not found" is every invoice that is not the merchant's.
-// The published documents have no words for a QR code of what cannot be paid: "Payment is closed", "Wallet is blocked", and
-// "Payment has no address until a currency and a network are chosen" are ours.
+// to_currency, or that no address is free, that Config.MaxNew invoices wait for a payment, that too much happened at
+// once, or that the store is busy: trying again may help. "Payment not found" is every invoice that is not the
+// merchant's. The published documents have no words for a QR code of what cannot be paid: "Payment is closed",
+// "Wallet is blocked", and "Payment has no address until a currency and a network are chosen" are ours.
 //
 // # What it does not do
 //

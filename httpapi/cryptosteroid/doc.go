@@ -51,6 +51,7 @@
 //   - secret is required with processingUrl and may be absent or empty otherwise; it is kept only with a processingUrl. It
 //     must be printable ASCII, as it goes into a header. No answer and no log has it.
 //   - returnUrl and failReturnUrl must be http or https, as a page links to them.
+//   - A whoPayCommission or a paymentMethod of "" is the same as none.
 //   - paymentMethod must be one of Config.View; an invoice is paid in no other, whoever shows it.
 //   - How many invoices may be NEW is Config.MaxNew.
 //   - processingUrl is in what the merchant gets, the answer to POST and the webhook, and there only if it was given;

@@ -53,6 +53,16 @@ func TestA35_AmountsAreTakenAsStringsAndAsNumbers(t *testing.T) {
 	}
 }
 
+func TestTheZerosOfWhatIsNotSetAreNotGiven(t *testing.T) {
+	w := newWorld(t, options{})
+	plain := w.create(t, `{`+valid+`}`)
+	zeros := w.create(t, `{`+valid+`,"whoPayCommission":"","externalId":"","paymentMethod":"","secret":"","processingUrl":"","returnUrl":"","failReturnUrl":""}`)
+	for _, member := range []string{"whoPayCommission", "externalId", "payment", "returnUrl", "failReturnUrl"} {
+		require.Equal(t, plain.text(t, member), zeros.text(t, member), member)
+	}
+	w.do(t, "PATCH", w.invoices()+"/"+zeros.text(t, "invoiceId"), "", `{"paymentMethod":""}`).refused(t, 400)
+}
+
 func TestTheSameExternalIDTwiceIsTwoInvoices(t *testing.T) {
 	w := newWorld(t, options{})
 	body := `{"fiatCurrency":"EUR","fiatAmount":"1","description":"x","externalId":"7"}`
@@ -109,7 +119,6 @@ var badCreations = []struct {
 	{name: "description is a number", body: `{"fiatCurrency":"EUR","fiatAmount":"10","description":1}`, says: "description must be a string"},
 	{name: "commission by nobody", body: `{` + valid + `,"whoPayCommission":"nobody"}`, says: "whoPayCommission must be one of buyer, seller"},
 	{name: "method unknown", body: `{` + valid + `,"paymentMethod":"XMR"}`, says: "paymentMethod must be one of BTC, ETH, TRX"},
-	{name: "method empty", body: `{` + valid + `,"paymentMethod":""}`, says: "paymentMethod"},
 	{name: "method by the Service's code", body: `{` + valid + `,"paymentMethod":"SIM"}`, says: "paymentMethod"},
 	{name: "method not configured", body: `{` + valid + `,"paymentMethod":"DOGE"}`, says: "paymentMethod is not offered here"},
 	{name: "below the minimum", body: `{"fiatCurrency":"EUR","fiatAmount":"0.01","description":"x","paymentMethod":"USDT_ERC20"}`, says: "fiatAmount is less than the minimum of 2"},

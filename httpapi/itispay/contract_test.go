@@ -140,7 +140,7 @@ func (w *world) sibling(t testing.TB, order string) (id, token string) {
 
 // beyondSchema are bad creations that the schema of the body lets pass: it cannot say what they break.
 var beyondSchema = []string{
-	"no amount", "both amounts", "amounts null", "crypto negative", "1e400", "too many digits", "more than everything", "half a cent", "half a cent as a double",
+	"no amount", "both amounts", "amounts null", "fiat zero", "fiat minus zero", "crypto zero", "both zero", "crypto negative", "1e400", "too many digits", "more than everything", "half a cent", "half a cent as a double",
 	"cents of cents",
 	"less than a base unit", "below the minimum", "crypto below the minimum", "unknown currency",
 	"fiat as currency", "order of spaces", "order with NUL", "tolerance 100", "callback without host",

@@ -123,10 +123,11 @@ var badCreations = []struct {
 	{name: "no amount", body: `{"order_id":"1","currency":"SIM"}`, says: "not both"},
 	{name: "both amounts", body: `{"order_id":"1","fiat_amount":1,"crypto_amount":1,"currency":"SIM"}`, says: "not both"},
 	{name: "amounts null", body: `{"order_id":"1","fiat_amount":null,"crypto_amount":null,"currency":"SIM"}`, says: "not both"},
-	{name: "fiat zero", body: `{"order_id":"1","fiat_amount":0,"currency":"SIM"}`, says: "fiat_amount must be more than 0"},
+	{name: "fiat zero", body: `{"order_id":"1","fiat_amount":0,"currency":"SIM"}`, says: "fiat_amount or crypto_amount must be given"},
 	{name: "fiat minus zero", body: `{"order_id":"1","fiat_amount":-0,"currency":"SIM"}`, says: "fiat_amount"},
 	{name: "fiat negative", body: `{"order_id":"1","fiat_amount":-1,"currency":"SIM"}`, says: "fiat_amount"},
-	{name: "crypto zero", body: `{"order_id":"1","crypto_amount":0.0,"currency":"SIM"}`, says: "crypto_amount"},
+	{name: "crypto zero", body: `{"order_id":"1","crypto_amount":0.0,"currency":"SIM"}`, says: "fiat_amount or crypto_amount must be given"},
+	{name: "both zero", body: `{"order_id":"1","fiat_amount":0,"crypto_amount":0,"currency":"SIM"}`, says: "fiat_amount or crypto_amount must be given"},
 	{name: "crypto negative", body: `{"order_id":"1","crypto_amount":"-0.1","currency":"SIM"}`, says: "crypto_amount"},
 	{name: "exponent bomb", body: `{"order_id":"1","fiat_amount":1e999999999,"currency":"SIM"}`, says: "decimal number"},
 	{name: "negative exponent bomb", body: `{"order_id":"1","fiat_amount":1e-999999999,"currency":"SIM"}`, says: "decimal number"},
@@ -176,7 +177,6 @@ var badCreations = []struct {
 	{name: "tolerance 100", body: `{"order_id":"1","fiat_amount":1,"currency":"SIM","allowed_error_percent":100}`, says: "any payment"},
 	{name: "tolerance of a fraction", body: `{"order_id":"1","fiat_amount":1,"currency":"SIM","allowed_error_percent":0.5}`, says: "must be an integer"},
 	{name: "tolerance in a string", body: `{"order_id":"1","fiat_amount":1,"currency":"SIM","allowed_error_percent":"5"}`, says: "must be an integer"},
-	{name: "no time", body: `{"order_id":"1","fiat_amount":1,"currency":"SIM","expire_min":0}`, says: "expire_min"},
 	{name: "negative time", body: `{"order_id":"1","fiat_amount":1,"currency":"SIM","expire_min":-30}`, says: "expire_min"},
 	{name: "years", body: `{"order_id":"1","fiat_amount":1,"currency":"SIM","expire_min":1000000}`, says: "expire_min"},
 	{name: "time that overflows", body: `{"order_id":"1","fiat_amount":1,"currency":"SIM","expire_min":9223372036854775807}`, says: "expire_min"},
@@ -273,6 +273,15 @@ func TestContentTypeMustBeJSON(t *testing.T) {
 	r = w.request("POST", "/invoices", w.key, `{"order_id":"identity","fiat_amount":1,"currency":"SIM"}`)
 	r.Header.Set("Content-Encoding", "identity")
 	require.Equal(t, 201, w.send(t, w.api, r).status)
+}
+
+func TestTheZerosOfWhatIsNotSetAreNotGiven(t *testing.T) {
+	w := newWorld(t, options{})
+	const zeros = `"fiat_currency":"","allowed_error_percent":0,"order_name":"","expire_min":0,"callback_url":""}`
+	got := w.create(t, `{"order_id":"1","fiat_amount":100,"crypto_amount":0,"currency":"SIM",`+zeros)
+	require.Equal(t, []string{"100", "EUR", "30"}, []string{got.text(t, "fiat_amount"), got.text(t, "fiat_currency"), got.text(t, "expire_min")})
+	got = w.create(t, `{"order_id":"2","fiat_amount":0.0,"crypto_amount":0.5,"currency":"SIM",`+zeros)
+	require.Equal(t, "0.5", got.text(t, "crypto_amount"))
 }
 
 func TestAnIntegerMayHaveAFractionOfNothing(t *testing.T) {

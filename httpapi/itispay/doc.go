@@ -37,6 +37,8 @@
 //
 //   - expire_min may be 1 or more, up to the Service's longest window, and is 30 when absent. An integer may be written
 //     as 30.0.
+//   - The zeros that programs send for what they have not set are not given: an amount or an expire_min of 0, a
+//     fiat_currency of "".
 //   - Codes of currencies are taken in any case of letters, in creations and in filters.
 //   - Exactly one of fiat_amount and crypto_amount must be given, for a record as well, and must be more than
 //     0. Both may be JSON numbers or decimal numbers in strings. An amount with more decimals than
@@ -123,7 +125,8 @@
 //
 // # What it does not do
 //
-// Invoices are told in the format "itispay": New refuses a Service whose Notifier does not know it. No money goes out: the export of settlements, withdrawals and payouts answer 501, in
-// the shape of every error, once the key is good and, for payouts, the headers X-Client-ID and X-Project-ID are there.
-// Timeouts and CORS are the host's; see package httpapi.
+// Invoices are told in the format "itispay": New refuses a Service whose Notifier does not know it. No money goes
+// out: the export of settlements, withdrawals and payouts answer 501, in the shape of every error, once the key is
+// good and, for payouts, the headers X-Client-ID and X-Project-ID are there. Timeouts and CORS are the host's; see
+// package httpapi.
 package itispay

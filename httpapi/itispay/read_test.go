@@ -118,6 +118,13 @@ func TestSetStatus(t *testing.T) {
 	at := len("invoice_id order_id fiat_amount fiat_currency currency crypto_amount") // the published sample has it after these
 	require.Equal(t, "crypto_amount_in_units", strings.Fields(strings.Join(names(t, got.body), " ")[at:])[0])
 
+	for comment, says := range map[string]string{
+		`two\nlines`: "comment must not have control characters, such as tabs and ends of lines", `a\tb`: "comment must not have control characters",
+		strings.Repeat("x", 1025): "comment must have at most 1024 characters",
+	} {
+		refused := w.do(t, "PATCH", "/invoices/"+id, w.key, `{"status":"new","comment":"`+comment+`"}`).refused(t, 422, "validation_error")
+		require.Contains(t, refused, says)
+	}
 	events, err := w.service.History(t.Context(), w.project, id)
 	require.NoError(t, err)
 	last := events[len(events)-1]

@@ -136,6 +136,7 @@ func (a *api) moneyOutRoutes() []httpapi.Route {
 // notServed makes a route answer 501 after a check, and the document say that it answers nothing else.
 func notServed(route httpapi.Route, check func(*httpapi.Request) error) httpapi.Route {
 	route.Body, route.Status, route.Answer, route.Faults = nil, http.StatusNotImplemented, faultBody{}, nil
+	route.Ignored = route.Method != http.MethodGet
 	route.Handler = func(r *httpapi.Request) (any, error) {
 		if check != nil {
 			if err := check(r); err != nil {

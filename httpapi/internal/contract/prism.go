@@ -1,0 +1,100 @@
+package contract
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cointill/cointill/httpapi"
+)
+
+// PrismEnv names the executable of Prism, a validator of OpenAPI that is not ours in another language.
+const PrismEnv = "COINTILL_PRISM"
+
+// Proxied is an API behind Prism, which looks at every request and every answer.
+type Proxied struct {
+	testing.TB
+	proxy *url.URL
+}
+
+// Prism puts an API behind Prism. The test is skipped without that. Prism writes bodies again, so that around is needed
+// where something depends on their bytes; nil: nothing.
+func Prism(t testing.TB, api *httpapi.API, around func(http.Handler) http.Handler) *Proxied {
+	t.Helper()
+	prism := os.Getenv(PrismEnv)
+	if prism == "" {
+		t.Skip(PrismEnv + " does not name Prism")
+	}
+	document := filepath.Join(t.TempDir(), "openapi.json")
+	text := bytes.ReplaceAll(api.OpenAPI(), []byte(`"format": "int64"`), []byte(`"format": "exact"`)) // Prism takes 53 bits for 64
+	if err := os.WriteFile(document, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var handler http.Handler = api
+	if around != nil {
+		handler = around(api)
+	}
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	nobody := httptest.NewServer(nil) // for a port that is free
+	address := nobody.Listener.Addr().String()
+	nobody.Close()
+	host, port, _ := strings.Cut(address, ":")
+	var log bytes.Buffer // not read before the process has ended
+	cmd := exec.CommandContext(t.Context(), prism, "proxy", "--errors", "--host", host, "--port", port, document, server.URL)
+	cmd.Stdout, cmd.Stderr = &log, &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Wait() // it was ended with the test
+		if t.Failed() {
+			t.Logf("%s", log.Bytes())
+		}
+	})
+	for began := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
+		if err == nil {
+			_ = conn.Close()
+			return &Proxied{t, &url.URL{Scheme: "http", Host: address}}
+		}
+		if time.Since(began) > time.Minute {
+			t.Fatal("Prism does not start")
+		}
+	}
+}
+
+// Send makes a request, which the API must answer with the status, and Prism must not object to.
+func (p *Proxied) Send(r *http.Request, status int) {
+	p.Helper()
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		p.Fatal(err)
+	}
+	out, err := http.NewRequestWithContext(p.Context(), r.Method, p.proxy.String()+r.URL.RequestURI(), bytes.NewReader(body))
+	if err != nil {
+		p.Fatal(err)
+	}
+	out.Header = r.Header.Clone()
+	res, err := http.DefaultClient.Do(out)
+	if err != nil {
+		p.Fatal(err)
+	}
+	answer, err := io.ReadAll(res.Body)
+	if err := errors.Join(err, res.Body.Close()); err != nil {
+		p.Fatal(err)
+	}
+	if strings.HasPrefix(res.Header.Get("Content-Type"), "application/problem+json") || res.StatusCode != status {
+		p.Errorf("%s %s %s: %d %s", r.Method, r.URL, body, res.StatusCode, answer)
+	}
+}
