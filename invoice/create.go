@@ -192,7 +192,7 @@ func (s *Service) checkAddressee(r Request) error {
 	if err := s.checkFormat(r.Format); err != nil {
 		return err
 	}
-	return s.checkCallback(r.CallbackURL)
+	return s.CheckCallback(r.CallbackURL)
 }
 
 func checkData(data map[string]string) error {
@@ -239,7 +239,9 @@ func (s *Service) checkFormat(format string) error {
 	return refuse("Format", format, "is unknown")
 }
 
-func (s *Service) checkCallback(raw string) error {
+// CheckCallback refuses with an [InvalidError] for the CallbackURL what [Service.Create] would refuse as that of a
+// [Request]. The empty one is fine.
+func (s *Service) CheckCallback(raw string) error {
 	const field = "CallbackURL"
 	if raw == "" {
 		return nil

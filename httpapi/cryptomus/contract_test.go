@@ -374,7 +374,7 @@ func (w *shopper) webhooks() map[string]contract.Exercise {
 		good := body("COIN", id)
 		return contract.Exercise{Body: good, Refuse: slices.Concat(says(
 			`{}`, broken("url_callback", "required"), body("COIN", other), "Not found "+kind, body("DOGE", id), "Payment service not found",
-		), on(off, says(good, "You are forbidden")), on(gone, says(good, "Gateway error")), on(guarded, says(good, broken("url_callback", "url"))))}
+		), on(off, says(good, "You are forbidden")), on(gone, says(good, "Gateway error")), on(guarded, says(good, "Gateway error")))}
 	}
 	return map[string]contract.Exercise{
 		"testPaymentWebhook": test("payment", "LIVE", "WALLET"), "testWalletWebhook": test("wallet", "WALLET", "LIVE"),

@@ -86,6 +86,7 @@ type api struct {
 	sign       func(m invoice.Message, key string) ([]byte, http.Header, error)
 	currencies []currency
 	known      known.Projects // by id
+	tests      tests
 }
 
 const signedBy = "Requests are signed: the header sign is the MD5, in lower-case hexadecimal, of the base64 of the body followed by the key."

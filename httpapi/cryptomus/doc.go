@@ -104,7 +104,8 @@
 //
 // # Resending
 //
-// The latest webhook of an invoice is sent again, as it was. Version 2 also finds the invoice by a txid, exactly as
+// The latest webhook of an invoice is sent again, as it was, ten times after it was taken, and until it was tried twenty
+// times. Version 2 also finds the invoice by a txid, exactly as
 // webhooks and answers tell it: the merchant's invoice that was paid in the transaction, by a payment that the chain
 // still has; the newest one that can be told if it paid several. uuid and order_id come before a txid. Deposits to
 // static wallets are not found, here as by uuid.

@@ -537,14 +537,66 @@ func TestIncident47_TestWebhooksReachNoPrivateAddress(t *testing.T) {
 	w := newWorld(t, options{api: func(c *cryptomus.Config) { c.TestClient = webhook.NewClient(webhook.ClientConfig{}) }})
 	shop := newReceiver(t)
 	for _, url := range []string{shop.URL, "http://169.254.169.254/latest", "http://[::1]:8080/x"} {
-		w.post(t, "/test-webhook/payment", `{"url_callback":"`+url+`","currency":"COIN","network":"sim"}`).breaks(t, "url_callback", "url")
+		w.post(t, "/test-webhook/payment", `{"url_callback":"`+url+`","currency":"COIN","network":"sim"}`).message(t, "Gateway error")
 	}
+	w.post(t, "/test-webhook/payment", `{"url_callback":"http://me:pw@shop.example/hook","currency":"COIN","network":"sim"}`).breaks(t, "url_callback", "url")
 	require.Empty(t, shop.got(t, 0, ""))
 	w = newWorld(t, options{api: func(c *cryptomus.Config) {
 		c.TestClient = webhook.NewClient(webhook.ClientConfig{AllowLoopback: true})
 	}})
 	shop.Close()
 	w.post(t, "/test-webhook/payment", `{"url_callback":"`+shop.URL+`","currency":"COIN","network":"sim"}`).message(t, "Gateway error")
+}
+
+func TestFewTestWebhooksAreUnderWayAtOnce(t *testing.T) {
+	entered, free := make(chan struct{}), make(chan struct{})
+	shop := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		entered <- struct{}{}
+		<-free
+	}))
+	defer shop.Close()
+	w := newWorld(t, options{api: func(c *cryptomus.Config) {
+		c.TestClient = webhook.NewClient(webhook.ClientConfig{AllowLoopback: true})
+	}})
+	body := `{"url_callback":"` + shop.URL + `","currency":"COIN","network":"sim"}`
+	answers := make(chan int)
+	for range 2 {
+		go func() {
+			answers <- w.send(t, w.api, w.request("POST", "/test-webhook/payment", w.shop, w.shop.payment, body)).status
+		}()
+		<-entered
+	}
+	require.Equal(t, http.StatusTooManyRequests, w.post(t, "/test-webhook/payment", body).status)
+	close(free)
+	require.Equal(t, []int{200, 200}, []int{<-answers, <-answers})
+	go func() { <-entered }()
+	require.Equal(t, 200, w.post(t, "/test-webhook/payment", body).status)
+}
+
+func TestAWebhookThatIsRefusedIsSentAgainNoMoreOftenThanOneThatIsTaken(t *testing.T) {
+	w := newWorld(t, options{})
+	shop := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(500) }))
+	defer shop.Close()
+	id := w.create(t, `{"amount":"1","currency":"COIN","order_id":"1","url_callback":"`+shop.URL+`"}`)["uuid"].(string)
+	w.post(t, "/payment/mark-as-paid", `{"order_id":"1"}`)
+	w.dispatch(t)
+	tried := func() int {
+		records, err := w.store.History(t.Context(), id)
+		require.NoError(t, err)
+		return len(records[len(records)-1].Attempts)
+	}
+	resent := 0
+	for ; ; resent++ {
+		require.Less(t, resent, 30)
+		require.Eventually(t, func() bool { return tried() > resent }, 20*time.Second, time.Millisecond)
+		got := w.post(t, "/payment/resend", `{"order_id":"1"}`)
+		if got.status != 200 {
+			got.message(t, "Too much resend")
+			break
+		}
+	}
+	require.Equal(t, 19, resent, "the first, and as often again")
+	require.Equal(t, 20, tried())
 }
 
 // FuzzRequests: nothing that is signed makes an operation fail.

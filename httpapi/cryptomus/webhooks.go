@@ -9,14 +9,54 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/webhook"
 )
 
-// maxResends is how often a webhook that was delivered is sent again.
-const maxResends = 10
+const (
+	// maxResends is how often a webhook that was delivered is sent again.
+	maxResends = 10
+	// maxAttempts is how often one is tried at all, whatever the endpoint answers: by itself, and as often again.
+	maxAttempts = 20
+	// maxTests is how many test webhooks are under way at once, and maxOwnTests how many of one merchant: each holds a
+	// request for as long as its endpoint likes.
+	maxTests    = 8
+	maxOwnTests = 2
+)
+
+// tests are the test webhooks that are under way.
+type tests struct {
+	mu  sync.Mutex // guards what follows
+	all int
+	own map[string]int // by project
+}
+
+// enter reports whether the project may send another one now, and if so that leave will be called.
+func (t *tests) enter(project string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.all >= maxTests || t.own[project] >= maxOwnTests {
+		return false
+	}
+	if t.own == nil {
+		t.own = map[string]int{}
+	}
+	t.all++
+	t.own[project]++
+	return true
+}
+
+func (t *tests) leave(project string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.all--
+	if t.own[project]--; t.own[project] == 0 {
+		delete(t.own, project)
+	}
+}
 
 // testRequest is the body of POST /test-webhook/payment and /test-webhook/wallet.
 type testRequest struct {
@@ -103,7 +143,7 @@ func (a *api) resendOf(r *httpapi.Request, inv invoice.Invoice) (any, error) {
 	if len(records) == 0 {
 		return nil, errNoNotification
 	}
-	if deliveries(records[len(records)-1]) > maxResends {
+	if last := records[len(records)-1]; deliveries(last) > maxResends || len(last.Attempts) >= maxAttempts {
 		return nil, errTooMuchResend
 	}
 	switch _, err := a.cfg.Store.Resend(r.Context(), inv.ID); {
@@ -151,6 +191,10 @@ func (a *api) testWebhook(kind string) func(*httpapi.Request) (any, error) {
 		if err != nil {
 			return nil, fmt.Errorf("cryptomus: test webhook: %w", err)
 		}
+		if !a.tests.enter(r.Project.ID) {
+			return nil, &httpapi.Error{Status: http.StatusTooManyRequests, Message: "Too many tests are under way. Please try again."}
+		}
+		defer a.tests.leave(r.Project.ID)
 		if err := a.post(r, in.URLCallback, body); err != nil {
 			return nil, err
 		}
@@ -179,18 +223,16 @@ func (a *api) nameTest(r *httpapi.Request, test *webhook.CryptomusTest) error {
 	return err
 }
 
-// post sends a test. What the endpoint answers is its own affair.
+// post sends a test. What the endpoint answers is its own affair, and why it cannot be reached is told to nobody: that
+// would say which names there are in the host's network.
 func (a *api) post(r *httpapi.Request, url string, body []byte) error {
 	req, err := http.NewRequestWithContext(r.Context(), http.MethodPost, url, bytes.NewReader(body))
-	if err != nil {
+	if err != nil || req.URL.User != nil || a.service.CheckCallback(url) != nil {
 		return broken("url_callback", "url")
 	}
 	req.Header.Set("Content-Type", "application/json")
 	res, err := a.cfg.TestClient.Do(req)
-	switch {
-	case errors.Is(err, webhook.ErrRefused):
-		return broken("url_callback", "url")
-	case err != nil: // may name the URL, which is not for the log
+	if err != nil { // may name the URL, which is not for the log
 		return errGateway
 	}
 	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) // so that the connection can be used again

@@ -90,7 +90,7 @@
 // whatever became of it, and whatever the invoice is by now. It changes no invoice. The answer says that it will be
 // sent, not that it was; the dispatcher does that, and Config.Resent tells it at once. callback_id is the
 // number of the callback within its invoice. An invoice that nobody was told of has none: 404. A callback that was
-// tried a thousand times is not sent again: 429. Without Config.Store the route answers 501.
+// tried a hundred times is not sent again: 429. Without Config.Store the route answers 501.
 //
 // POST /webhooks/simulate answers 501 unless Config.Simulation is set, which it must not be where real goods are
 // sold: a receiver that looks at nothing but the member status takes a simulated callback for a real one. It goes to

@@ -183,7 +183,7 @@ func (p *pace) leave() {
 }
 
 // maxAttempts is how often one callback may have been tried, by itself and by resends: its history is kept.
-const maxAttempts = 1000
+const maxAttempts = 100
 
 func (a *api) resend(r *httpapi.Request) (any, error) {
 	var in resendRequest
