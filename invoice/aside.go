@@ -163,13 +163,20 @@ func (v view) setHeldAside(list []Aside, t touch, now time.Time) []Aside {
 	return list
 }
 
+// ErrHeldBack: the asset is held back, since its decimals are not confirmed ([chain.Decimals]), and nothing is asked for in
+// it. That passes: it is an [ErrBusy].
+var ErrHeldBack = fmt.Errorf("the asset is held back: %w", ErrBusy)
+
+// holds reports whether the asset is held back.
+func holds(lag chain.Lag, asset chain.AssetID) bool {
+	return slices.ContainsFunc(lag.Lacks, func(l chain.Lack) bool { return l.What == chain.Decimals && l.Asset == asset })
+}
+
 // held answers why what was set aside cannot be tried again: the watcher has not said that its asset is no longer held back.
 func (n *network) held(a Aside) error {
 	lag := n.Watcher.Lag()
 	for _, s := range a.Seen {
-		if s.Transfer.Held && (lag.Answered.IsZero() || slices.ContainsFunc(lag.Lacks, func(l chain.Lack) bool {
-			return l.What == chain.Decimals && l.Asset == s.Transfer.Asset
-		})) {
+		if s.Transfer.Held && (lag.Answered.IsZero() || holds(lag, s.Transfer.Asset)) {
 			return errors.New(a.Cause)
 		}
 	}

@@ -135,3 +135,23 @@ func TestEachHeldBackAssetIsReleasedByItself(t *testing.T) {
 		require.Empty(t, w.health().Aside)
 	})
 }
+
+func TestNothingIsAskedForInAnAssetThatIsHeldBack(t *testing.T) {
+	inWorld(t, func(w *world) {
+		open := w.create(func(r *invoice.Request) { r.Asset = "" })
+		w.hold("SIM")
+		w.mine(1)
+		_, err := w.svc.Create(t.Context(), invoice.Request{Project: "shop", OrderID: "held", Price: price("20", "EUR"), Asset: "SIM"})
+		require.ErrorIs(t, err, invoice.ErrHeldBack)
+		require.ErrorIs(t, err, invoice.ErrBusy, "it passes")
+		_, err = w.svc.Choose(t.Context(), "shop", open.ID, "SIM")
+		require.ErrorIs(t, err, invoice.ErrHeldBack)
+		_, err = w.svc.Choose(t.Context(), "shop", open.ID, "TOK")
+		require.NoError(t, err)
+		w.chain.Regain()
+		time.Sleep(2 * time.Minute)
+		w.mine(1)
+		_, err = w.svc.Create(t.Context(), invoice.Request{Project: "shop", OrderID: "held", Price: price("20", "EUR"), Asset: "SIM"})
+		require.NoError(t, err)
+	})
+}

@@ -54,6 +54,9 @@ func CheckAmount(field string, amount decimal.Decimal, decimals int32) error {
 // quote gives the invoice a quote without an address yet: its price as an exact amount of an asset at the rate
 // of now, less the discount and with the payer's part of the commission.
 func (s *Service) quote(ctx context.Context, inv *Invoice, a AssetConfig, now time.Time) error {
+	if n := s.chains[a.ID.Network()]; n != nil && holds(n.Watcher.Lag(), a.ID) {
+		return fmt.Errorf("invoice: %s: %w", a.Code, ErrHeldBack)
+	}
 	if inv.Terms.CommissionPercent = decimal.Zero; s.cfg.Commission != nil {
 		inv.Terms.CommissionPercent = s.cfg.Commission(inv.Project, a.Asset)
 	}

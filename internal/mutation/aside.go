@@ -95,7 +95,7 @@ var asideTable = []mutation{
 	},
 	{
 		name: "one asset that is held back keeps all others", file: asideFile,
-		from: `l.What == chain.Decimals && l.Asset == s.Transfer.Asset`, to: `l.What == chain.Decimals`,
+		from: `l.What == chain.Decimals && l.Asset == asset`, to: `l.What == chain.Decimals`,
 		rule: "only the asset that is held back waits",
 	},
 	{
