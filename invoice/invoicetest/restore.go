@@ -261,10 +261,16 @@ func (w *world) backup(r *rand.Rand) {
 		}
 		w.await(p)
 	}
-	n := len(w.journal)
-	keep := r.IntN(n + 1)
+	n, least := w.watched()
+	if len(w.skews) == 0 {
+		least = 0 // where nothing is watched yet, a clock says from when on it is
+	}
+	if least > n {
+		return
+	}
+	keep := least + r.IntN(n-least+1)
 	if r.IntN(3) > 0 {
-		keep = max(0, n-1-r.IntN(40))
+		keep = max(least, n-1-r.IntN(40))
 	}
 	position := w.restore(keep)
 	w.readLater(position)
