@@ -294,11 +294,11 @@ func (s *Service) retryOne(ctx context.Context, n *network, p Progress, a Aside)
 		next.Aside = v.setHeldAside(next.Aside, t, c.now)
 	}
 	b.Progress, b.Fence = []Progress{next}, n.duty.fence()
-	if err := s.stands(ctx, p); err != nil {
+	if err := s.stands(ctx, n, p); err != nil {
 		return p, err
 	}
 	err = s.store(ctx, b)
-	if errors.Is(err, ErrConflict) && errors.Is(s.stands(ctx, p), errOvertaken) {
+	if errors.Is(err, ErrConflict) && errors.Is(s.stands(ctx, n, p), errOvertaken) {
 		return p, errOvertaken
 	}
 	return next, err

@@ -208,7 +208,7 @@ func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.
 			return p, nil
 		}
 		b.Progress, b.Fence = []Progress{next}, n.duty.fence()
-		if err := s.stands(ctx, p); err != nil {
+		if err := s.stands(ctx, n, p); err != nil {
 			return Progress{}, fmt.Errorf("invoice: store step of %s: %w", n.id, err)
 		}
 		err = s.store(ctx, b)
@@ -229,12 +229,15 @@ func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.
 // stands returns an error unless the store still has the progress that a step follows. That it has the version is not
 // enough, and a commit looks at no more: a store that has lost its end counts up to the version again as others go on,
 // perhaps from an earlier block, and what lies between would never be read.
-func (s *Service) stands(ctx context.Context, p Progress) error {
-	stored, err := s.cfg.Store.Network(ctx, p.Network)
-	if err != nil {
+func (s *Service) stands(ctx context.Context, n *network, p Progress) error {
+	stored, err := s.cfg.Store.Network(ctx, n.id)
+	switch {
+	case err != nil:
 		return fmt.Errorf("read progress: %w", err)
-	}
-	if stored.Version != p.Version || !stored.At.Equal(p.At) {
+	case stored.Version > p.Version:
+		return errOvertaken
+	case stored.Version < p.Version || !stored.At.Equal(p.At):
+		n.indexes.fellBack()
 		return errOvertaken
 	}
 	return nil
@@ -253,7 +256,7 @@ func (s *Service) refused(ctx context.Context, n *network, p Progress, b Batch, 
 		r.all = err.Error()
 		return nil
 	}
-	if err := s.stands(ctx, p); err != nil {
+	if err := s.stands(ctx, n, p); err != nil {
 		return err
 	}
 	r.conflict(b, err)

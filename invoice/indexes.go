@@ -34,7 +34,7 @@ type indexes struct {
 	parent *indexes // of the service that this one is of a transaction of
 	pool   *Pool    // numbers may be handed out again; nil: never
 	floors Floors   // may be nil
-	// lost is told when the store knows of fewer numbers than were handed out.
+	// lost is told when the store knows of fewer numbers than were handed out, or is an older one all the same.
 	lost func(ctx context.Context, wallet string, has, floor uint32) error
 
 	mu       sync.Mutex // guards what follows
@@ -45,6 +45,7 @@ type indexes struct {
 	fetching bool      // somebody is taking one
 	ready    chan struct{}
 	checked  bool      // the store was held against the floor
+	older    bool      // the store was found to be an older one, whatever the floor says
 	floor    uint32    // the number below which all may have been shown
 	rests    time.Time // until then no number of the pool is used again
 	waiting  [2]uint32 // numbers from the first to below the second wait for the floor to be raised
@@ -73,6 +74,13 @@ func (x *indexes) next(ctx context.Context, network chain.Network) (index uint32
 		index, err = x.fresh(ctx)
 	}
 	return index, func() { x.giveBack(index) }, err
+}
+
+// fellBack has the store held against the floor again: it is older than what was seen of it.
+func (x *indexes) fellBack() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.checked, x.older = false, true
 }
 
 // check holds the store against the floor, once. A transaction does so when it takes a number: outside of it the store
@@ -122,7 +130,10 @@ func (x *indexes) lift(ctx context.Context, floor uint32) error {
 	if err != nil {
 		return fmt.Errorf("look how many address numbers were handed out: %w", err)
 	}
-	if has >= floor {
+	x.mu.Lock()
+	older := x.older
+	x.mu.Unlock()
+	if has >= floor && !older {
 		return x.raise(ctx, has)
 	}
 	x.rest()
@@ -138,7 +149,10 @@ func (x *indexes) lift(ctx context.Context, floor uint32) error {
 		}
 		next = max(next, first) + (floor - next)
 	}
-	return x.raise(ctx, floor)
+	x.mu.Lock()
+	x.older = false
+	x.mu.Unlock()
+	return x.raise(ctx, max(has, floor))
 }
 
 // rest has the numbers rest that an invoice may hold which the store has lost: those of a pool that are free, for a while,

@@ -161,10 +161,20 @@ func TestAPoolLosesNoAddressByLostAnswers(t *testing.T) {
 // host is a database whose transactions can be rolled back, with what they reserved: as much of one as matters here.
 type host struct {
 	backend
+	mu   sync.Mutex
 	back uint32
 }
 
+// rollBack takes back all that was reserved.
+func (h *host) rollBack() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.back = 0
+}
+
 func (h *host) ReserveIndexes(ctx context.Context, wallet string, n uint32) (uint32, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	next, err := h.backend.ReserveIndexes(ctx, wallet, 0)
 	if n == 0 {
 		return next + h.back, err
@@ -350,7 +360,7 @@ func TestAStandbyWithoutItsTailIsNoticedByARunningProcess(t *testing.T) {
 		for range 50 {
 			had[w.create().Quote.Address] = true
 		}
-		tail.back = 0
+		tail.rollBack()
 		for range 50 {
 			inv := w.create()
 			require.False(t, had[inv.Quote.Address])

@@ -168,10 +168,11 @@ func (s *Service) stray(ctx context.Context, id chain.Network, address chain.Add
 	}
 }
 
-// lost notes that the store knows of fewer numbers of a wallet than were handed out: it is an older one. What the feed
-// of events gets from now on has positions that no event of the lost end can have had.
+// lost notes that the store is an older one: it knows of fewer numbers of a wallet than were handed out, or of less of a
+// network than was seen of it. What the feed of events gets from now on has positions that no event of the lost end can
+// have had.
 func (s *Service) lost(ctx context.Context, wallet string, has, floor uint32) error {
-	s.log.Error("the store has lost its end: address numbers that were handed out before are passed over",
+	s.log.Error("the store has lost its end: address numbers and positions that may have been given are passed over",
 		"wallet", wallet, "store", has, "floor", floor)
 	for _, n := range s.chains {
 		if n.indexes.wallet == wallet {

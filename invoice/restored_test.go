@@ -91,6 +91,17 @@ func TestAStandbyThatCountsUpToTheSameVersionIsNotTakenForTheStoreThatWas(t *tes
 		got, err := lacking.Invoice(w.t.Context(), inv.ID)
 		require.NoError(t, err)
 		require.Len(t, got.Payments, 1, "blocks that the standby has not seen are read again")
+		health, err := w.svc.Health(w.t.Context())
+		require.NoError(t, err)
+		require.NotZero(t, health[0].LostEnd)
+		before, err := old.Events(w.t.Context(), 0, 100)
+		require.NoError(t, err)
+		after, err := lacking.Events(w.t.Context(), before[len(before)-1].Position, 100)
+		require.NoError(t, err)
+		require.NotEmpty(t, after, "who has seen what is lost sees what comes")
+		all, err := lacking.Events(w.t.Context(), 0, 100)
+		require.NoError(t, err)
+		require.Equal(t, all[len(events):], after)
 	}, func(c *invoice.Config) { c.Store = s })
 }
 

@@ -10,13 +10,21 @@ var followTable = []mutation{
 	},
 	{
 		name: "who was overtaken goes on", file: followFile,
-		from: `if stored.Version != p.Version ||`, to: `if stored.Version < p.Version ||`,
+		from: `	case stored.Version > p.Version:
+		return errOvertaken`,
+		to: `	case stored.Version > p.Version:
+		return nil`,
 		rule: "a step that another process has stored is not stored again",
 	},
 	{
-		name: "another store's progress of the same version is followed", file: followFile,
-		from: `!stored.At.Equal(p.At)`, to: `false`,
-		rule: "a step follows the progress that it was made from",
+		name: "a store of the same version is the store that was", file: followFile,
+		from: `stored.Version < p.Version || !stored.At.Equal(p.At):`, to: `stored.Version < p.Version:`,
+		rule: "blocks that a store has lost are read again",
+	},
+	{
+		name: "a store that goes back is not noticed", file: followFile,
+		from: `		n.indexes.fellBack()`, to: `		_ = n.indexes`,
+		rule: "a process that goes on running notices that its store was replaced",
 	},
 	{
 		name: "progress is stored without its version", file: followFile,

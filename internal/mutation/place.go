@@ -53,7 +53,7 @@ var placeTable = []mutation{
 	},
 	{
 		name: "a lost answer gives the number back", file: placeFile,
-		from: `			giveBack(false)`, to: `			giveBack(true)`,
+		from: `			n.indexes.doubt(index, n.id)`, to: `			unused()`,
 		rule: "a number that an invoice may have is nobody else's",
 	},
 	{
@@ -141,8 +141,40 @@ var placeTable = []mutation{
 	},
 	{
 		name: "events go on at positions that were told", file: "invoice/network.go",
-		from: `max(beyond.Last+leeway, s.cfg.Now().UnixMicro())`, to: `beyond.Last`,
+		from: `skip := max(beyond.Last+leeway, s.cfg.Now().UnixMicro())`, to: `skip := beyond.Last`,
 		rule: "after a restore the feed goes on beyond every position that a reader may have seen",
+	},
+	{
+		name: "a restore goes on at positions of the one before", file: "invoice/network.go",
+		from: `skip := max(beyond.Last+leeway, s.cfg.Now().UnixMicro())`, to: `skip := beyond.Last + leeway`,
+		rule: "what was passed over and lost again is passed over all the same",
+	},
+	{
+		name: "positions that cannot be passed over are given", file: "invoice/network.go",
+		from: `	if errors.Is(err, errFloor) {`, to: `	if true || errors.Is(err, errFloor) {`,
+		rule: "nothing is told before what was lost is passed over",
+	},
+	{
+		name: "the floor is not read again", file: indexesFile,
+		from: `	if err := x.learn(ctx); err != nil {
+		return 0, 0, err`, to: `	if false {
+		return 0, 0, err`,
+		rule: "a store that has lost its end gives no address a second time, whichever process gave it the first",
+	},
+	{
+		name: "numbers that wait for the floor are shown though it was raised", file: indexesFile,
+		from: `	if first < x.floor {`, to: `	if false && first < x.floor {`,
+		rule: "a store that has lost its end gives no address a second time, whichever process gave it the first",
+	},
+	{
+		name: "a number stays in doubt after a restore", file: indexesFile,
+		from: `	x.doubtful = nil`, to: `	_ = x.doubtful`,
+		rule: "an invoice that was lost may have been shown with the number",
+	},
+	{
+		name: "an address that is kept is in doubt", file: placeFile,
+		from: `return quote, func(bool) {}, nil // it stays the invoice's`, to: `return quote, func(bool) { n.indexes.doubt(earlier.Index, n.id) }, nil`,
+		rule: "no address is two invoices' at a time",
 	},
 	{
 		name: "money at an unknown address is ignored", file: "invoice/network.go",

@@ -364,6 +364,7 @@ func (w *world) reserved(wallet string, first, n uint32) {
 		}
 	}
 	w.ranges[wallet] = append(w.ranges[wallet], [2]uint32{first, first + n})
+	w.top[wallet] = max(w.top[wallet], first+n)
 }
 
 // took notes a number that the store has handed out again.

@@ -76,6 +76,9 @@ func TestDeliberateDefectsAreFound(t *testing.T) {
 		{"positions that were passed over are given to events", 60, inStore(skipNothing)},
 	} {
 		t.Run(d.name, func(t *testing.T) {
+			if testing.Short() && d.within >= 200 {
+				t.Skip("many worlds")
+			}
 			cfg := config()
 			d.build(&cfg)
 			for cfg.Seed = 1; cfg.Seed <= d.within; cfg.Seed++ {

@@ -192,7 +192,7 @@ func (p *Process) start() error {
 		Holder: fmt.Sprint(p.name, "-", p.lives), Poll: 23*time.Second + p.odd("poll"),
 		Window: w.traits.window, Lease: w.traits.lease,
 	}
-	if w.traits.restores {
+	if w.traits.recorded {
 		cfg.Floors = floors{p}
 	}
 	for _, t := range w.chains {

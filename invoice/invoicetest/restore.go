@@ -261,15 +261,24 @@ func (w *world) backup(r *rand.Rand) {
 		}
 		w.await(p)
 	}
-	n := len(w.journal)
-	keep := r.IntN(n + 1)
+	n, least := w.watched()
+	if len(w.skews) == 0 {
+		least = 0 // where nothing is watched yet, a clock says from when on it is
+	}
+	if least > n {
+		return
+	}
+	keep := least + r.IntN(n-least+1)
 	if r.IntN(3) > 0 {
-		keep = max(0, n-1-r.IntN(40))
+		keep = max(least, n-1-r.IntN(40))
 	}
 	position := w.restore(keep)
 	w.readLater(position)
 	w.note("    a backup is restored: %d of %d, %d invoices are lost", keep, n, len(w.shop.lost))
 	w.afterwards(r)
+	if !w.traits.recorded && !w.say(r) {
+		return
+	}
 	for _, p := range w.processes {
 		if !p.alive() && r.IntN(3) > 0 {
 			w.launch(p)
@@ -277,6 +286,26 @@ func (w *world) backup(r *rand.Rand) {
 	}
 	w.orderAgain(r)
 	w.sleep(20 * time.Second) // the next restore is not at once
+}
+
+// say has somebody tell the first process that begins that the store was restored, and returns whether it was heard.
+func (w *world) say(r *rand.Rand) bool {
+	p, _ := one(r, w.processes)
+	w.launch(p)
+	numbers := uint32(1)
+	w.mu.Lock()
+	for _, top := range w.top {
+		numbers += top // at most so many may have been shown since
+	}
+	w.mu.Unlock()
+	for range 10 {
+		_, err := limited(w, p, func(ctx context.Context) (struct{}, error) { return struct{}{}, p.svc.Restored(ctx, numbers) })
+		if err == nil {
+			return true
+		}
+	}
+	w.fail(ruleHeals, "%s does not take it that its store was restored", p.name)
+	return false
 }
 
 // takeOver has a standby take the place of the store that lacks the last commits, while the processes run. It has been
@@ -405,7 +434,7 @@ func (w *world) recordTrouble(r *rand.Rand) {
 
 // restoring are the kinds of steps of worlds whose store is restored.
 var restoring = []kind{
-	{"a backup is restored", 4, true, (*world).backup},
+	{"a backup is restored", 4, false, (*world).backup},
 	{"a standby takes over", 4, true, (*world).takeOver},
 	{"a lost invoice is paid", 6, false, (*world).payLost},
 	{"record in trouble", 4, true, (*world).recordTrouble},

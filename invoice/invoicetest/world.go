@@ -41,6 +41,7 @@ type traits struct {
 	ahead     bool            // blocks may be stamped an hour or two ahead, and clocks be wrong by hours
 	floors    bool            // payments may be too small to decide anything
 	restores  bool            // the store loses its end at times
+	recorded  bool            // and how far numbers were handed out is on record elsewhere; else somebody says that it has
 	deaf      manner          // of the endpoint that never takes anything; empty: there is none
 	tires     bool            // that is waited for to be given up
 	kinds     []kind          // of steps
@@ -83,8 +84,12 @@ func newTraits(seed uint64, cfg Config) traits {
 	}
 	// Where addresses serve several invoices, what was lost is only kept apart by the quarantine that OPERATING.md asks for.
 	if r.IntN(4) == 0 && t.pool == nil && t.shared == nil {
-		t.restores = true
-		t.kinds = append(t.kinds, restoring...)
+		t.restores, t.recorded = true, r.IntN(4) > 0
+		for _, k := range restoring {
+			if t.recorded || !k.trouble { // without a record, a process that goes on running need not notice
+				t.kinds = append(t.kinds, k)
+			}
+		}
 	}
 	if r.IntN(8) == 0 && cfg.Tell != nil {
 		t.deaf = []manner{endpointFails, endpointHangs, endpointDrops}[r.IntN(3)]
@@ -134,6 +139,7 @@ type world struct {
 	events  map[string]invoice.Event
 	ever    map[string]invoice.Event // also those that a restored store does not have
 	journal []entry
+	top     map[string]uint32 // how far the numbers of a wallet were ever handed out
 	lastSeq map[string]int64
 	ranges  map[string][][2]uint32
 	freed   map[string][]uint32 // numbers of a wallet that may be handed out again
@@ -189,7 +195,7 @@ func newWorld(t *testing.T, cfg Config) *world {
 		rates: &quotes{prices: map[rates.Pair]decimal.Decimal{}, ever: map[string][]decimal.Decimal{}}, committing: make(chan struct{}, 1), terms: &terms{byDuty: map[string]term{}},
 		firstSeen: map[chain.Key]time.Time{}, promised: map[string]invoice.Invoice{}, owners: map[chain.Address]string{}, was: map[string]was{},
 		seen: map[string]invoice.Invoice{}, issued: map[chain.Address]bool{}, lost: map[chain.Address]string{}, inspected: map[string]int64{}, dimmed: map[string]bool{},
-		events: map[string]invoice.Event{}, ever: map[string]invoice.Event{}, lastSeq: map[string]int64{}, ranges: map[string][][2]uint32{}, freed: map[string][]uint32{},
+		events: map[string]invoice.Event{}, ever: map[string]invoice.Event{}, top: map[string]uint32{}, lastSeq: map[string]int64{}, ranges: map[string][][2]uint32{}, freed: map[string][]uint32{},
 		highest: map[chain.Network]chain.Head{}, time: map[chain.Network]time.Time{},
 	}
 	w.life.Store(&life{cfg.Open(t)})
@@ -357,9 +363,9 @@ func (w *world) play() {
 	}
 	w.sleep(30 * time.Second)
 	w.goroutines = goroutines()
-	w.note("%d networks, %d processes, leases %t, pools %t, poll %s, batch %d, reach %d, confirmations %v, window %s, addresses %+v, shared %+v, lease %s, lazy %s, floors %t, ahead %t, restores %t, deaf %q",
+	w.note("%d networks, %d processes, leases %t, pools %t, poll %s, batch %d, reach %d, confirmations %v, window %s, addresses %+v, shared %+v, lease %s, lazy %s, floors %t, ahead %t, restores %t, recorded %t, deaf %q",
 		w.traits.networks, w.traits.processes, w.traits.leases, w.traits.pools, w.traits.poll, w.traits.batch, w.traits.reach, w.traits.confirm, w.traits.window, w.traits.pool,
-		w.traits.shared, w.traits.lease, w.traits.lazy, w.traits.floors, w.traits.ahead, w.traits.restores, w.traits.deaf)
+		w.traits.shared, w.traits.lease, w.traits.lazy, w.traits.floors, w.traits.ahead, w.traits.restores, w.traits.recorded, w.traits.deaf)
 	for w.step = 1; w.step <= w.cfg.Steps && !w.failed(); w.step++ {
 		if w.cfg.skip[w.step] {
 			continue
