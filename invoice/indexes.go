@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,7 +40,7 @@ type indexes struct {
 
 	mu       sync.Mutex // guards what follows
 	free     []uint32   // numbers that nobody was ever shown
-	doubtful map[chain.Network][]uint32
+	doubtful map[chain.Network][]number
 	size     uint32    // of the last range
 	reserved time.Time // when the last range was taken
 	fetching bool      // somebody is taking one
@@ -56,24 +57,38 @@ const (
 	maxRange = 512
 )
 
-// next returns a number that nobody else gets, for an address on the network, and what takes it again when nobody was
-// shown it.
-func (x *indexes) next(ctx context.Context, network chain.Network) (index uint32, unused func(), err error) {
+// number is one that was handed out.
+type number struct {
+	index uint32
+	maybe []string // ids of the invoices of which one may have it, since the answers to their commits were lost
+}
+
+// next returns a number that nobody else gets, for an address on the network.
+func (x *indexes) next(ctx context.Context, network chain.Network) (number, error) {
 	if err := x.check(ctx); err != nil {
-		return 0, nil, err
+		return number{}, err
 	}
-	if index, ok := x.doubted(network); ok { // and stays in doubt, whatever becomes of this try
-		return index, func() { x.doubt(index, network) }, nil
+	if n, ok, err := x.doubted(ctx, network); ok || err != nil {
+		return n, err
 	}
 	if index, ok := x.kept(); ok {
-		return index, func() { x.giveBack(index) }, nil
+		return number{index: index}, nil
 	}
+	take := x.fresh
 	if x.pool != nil {
-		index, err = x.pooled(ctx)
-	} else {
-		index, err = x.fresh(ctx)
+		take = x.pooled
 	}
-	return index, func() { x.giveBack(index) }, err
+	index, err := take(ctx)
+	return number{index: index}, err
+}
+
+// putBack takes a number again that its invoice did not get. One that an invoice may have is in doubt on the network.
+func (x *indexes) putBack(n number, network chain.Network) {
+	if len(n.maybe) > 0 {
+		x.doubt(n, network)
+		return
+	}
+	x.giveBack(n.index)
 }
 
 // fellBack has the store held against the floor again: it is older than what was seen of it.
@@ -219,16 +234,50 @@ func (x *indexes) pooled(ctx context.Context) (uint32, error) {
 	return index, nil
 }
 
-// doubted returns a number that is in doubt on the network.
-func (x *indexes) doubted(network chain.Network) (uint32, bool) {
+// doubted returns a number that is in doubt on the network. Once an invoice is known to have it, it is that one's: when it
+// gives the number up, the store hands it out again, to anybody.
+func (x *indexes) doubted(ctx context.Context, network chain.Network) (number, bool, error) {
+	for {
+		n, some := x.firstDoubt(network)
+		if !some {
+			return number{}, false, nil
+		}
+		given, err := x.given(ctx, n)
+		if err != nil {
+			x.doubt(n, network)
+			return number{}, false, err
+		}
+		if !given {
+			return n, true, nil
+		}
+	}
+}
+
+func (x *indexes) firstDoubt(network chain.Network) (number, bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	list := x.doubtful[network]
 	if len(list) == 0 {
-		return 0, false
+		return number{}, false
 	}
 	x.doubtful[network] = list[1:]
 	return list[0], true
+}
+
+// given reports whether an invoice has the number, or had it.
+func (x *indexes) given(ctx context.Context, n number) (bool, error) {
+	has := func(q Quote) bool { return q.Wallet == x.wallet && q.Index == n.index && q.Slot == "" }
+	for _, id := range n.maybe {
+		inv, err := x.store.Invoice(ctx, id)
+		_, damaged := errors.AsType[*DamagedError](err)
+		switch {
+		case damaged, err == nil && slices.ContainsFunc(inv.quotes(), has):
+			return true, nil
+		case err != nil && !errors.Is(err, ErrNotFound):
+			return false, fmt.Errorf("look whose number %d of %s is: %w", n.index, x.wallet, err)
+		}
+	}
+	return false, nil
 }
 
 // kept returns a number of a pool that was given back.
@@ -384,11 +433,11 @@ func (x *indexes) giveBack(index uint32) {
 // doubt takes a number again that an invoice on the network has, or nobody: the answer of the commit was lost. There
 // the invoice's claim, if it was stored or still will be, keeps any other from the number. On another
 // network nothing would.
-func (x *indexes) doubt(index uint32, network chain.Network) {
+func (x *indexes) doubt(n number, network chain.Network) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.doubtful == nil {
-		x.doubtful = map[chain.Network][]uint32{}
+		x.doubtful = map[chain.Network][]number{}
 	}
-	x.doubtful[network] = append(x.doubtful[network], index)
+	x.doubtful[network] = append(x.doubtful[network], n)
 }

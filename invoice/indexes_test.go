@@ -131,6 +131,37 @@ func TestAnAddressWhoseInvoiceMayBeStoredIsGivenToNobodyOnAnotherNetwork(t *test
 	}
 }
 
+// The number in doubt was an invoice's after all, which has given it up by now: the pool hands it out again, to one.
+func TestANumberOfAPoolThatWasInDoubtIsHandedOutOnce(t *testing.T) {
+	inTwoNetworks(t, func(w *world, u *unsure, other *chaintest.Chain) {
+		ctx, cancel := context.WithCancel(w.t.Context())
+		u.hangUp = cancel
+		u.lose(1, true)
+		_, err := w.svc.Create(ctx, invoice.Request{Project: "shop", OrderID: "A", Price: price("20", "EUR"), Asset: "SIM"})
+		require.Error(t, err)
+		time.Sleep(time.Hour)
+		w.mine(2)
+		other.MineAt(time.Now())
+		time.Sleep(5 * time.Minute)
+		w.mine(2)
+		other.MineAt(time.Now())
+		w.settle()
+		had := map[chain.Address]string{}
+		for n := range 6 {
+			inv := w.create(func(r *invoice.Request) {
+				if n%2 == 0 {
+					onSIM2(r)
+				}
+			})
+			require.Empty(t, had[inv.Quote.Address], "number %d", inv.Quote.Index)
+			had[inv.Quote.Address] = inv.ID
+		}
+		a, err := u.InvoiceByOrder(w.t.Context(), "shop", "A")
+		require.NoError(t, err)
+		require.NotEmpty(t, had[a.Quote.Address], "and handed out it is")
+	}, func(c *invoice.Config) { c.Chains[0].Pool = &invoice.Pool{Quarantine: time.Minute} })
+}
+
 func TestAnAddressThatAChoiceWouldHaveKeptIsGivenToNobodyOnTheOtherNetwork(t *testing.T) {
 	for _, stores := range []bool{true, false} {
 		inTwoNetworks(t, func(w *world, u *unsure, _ *chaintest.Chain) {

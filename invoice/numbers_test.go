@@ -51,10 +51,10 @@ func TestAStoreThatLosesItsEndMeanwhileGivesNoNumberTwice(t *testing.T) {
 		if n == 50 {
 			c.next = 3
 		}
-		index, _, err := x.next(t.Context(), testNet)
+		index, err := x.next(t.Context(), testNet)
 		require.NoError(t, err)
-		require.False(t, had[index], "number %d", index)
-		had[index] = true
+		require.False(t, had[index.index], "number %d", index)
+		had[index.index] = true
 	}
 }
 
@@ -77,27 +77,27 @@ func TestNumbersThatWaitForTheFloorAreNotShownWhenOthersMayHaveBeenGivenThem(t *
 	waits, goes := &indexes{store: c, now: time.Now, floors: f}, &indexes{store: c, now: time.Now, floors: f}
 	require.NoError(t, waits.check(t.Context()))
 	f.err = errors.New("no disk")
-	_, _, err := waits.next(t.Context(), testNet)
+	_, err := waits.next(t.Context(), testNet)
 	require.ErrorIs(t, err, f.err)
 	f.err, c.next = nil, 0 // the store loses its end
-	shown, _, err := goes.next(t.Context(), testNet)
+	shown, err := goes.next(t.Context(), testNet)
 	require.NoError(t, err)
-	index, _, err := waits.next(t.Context(), testNet)
+	index, err := waits.next(t.Context(), testNet)
 	require.NoError(t, err)
-	require.NotEqual(t, shown, index)
+	require.NotEqual(t, shown.index, index.index)
 }
 
 func TestNumbersInDoubtAreGivenToNobodyOnceTheStoreHasLostItsEnd(t *testing.T) {
 	c := &counter{}
 	x := &indexes{store: c, now: time.Now}
-	index, _, err := x.next(t.Context(), testNet)
+	index, err := x.next(t.Context(), testNet)
 	require.NoError(t, err)
 	x.doubt(index, testNet) // its invoice was stored all the same, and shown
 	c.next = 0
 	require.NoError(t, x.lift(t.Context(), x.known()))
-	next, _, err := x.next(t.Context(), testNet)
+	next, err := x.next(t.Context(), testNet)
 	require.NoError(t, err)
-	require.NotEqual(t, index, next)
+	require.NotEqual(t, index.index, next.index)
 }
 
 func TestAStoreThatLosesItsEndGivesNoNumberTwiceToAnyOfItsProcesses(t *testing.T) {
@@ -106,25 +106,25 @@ func TestAStoreThatLosesItsEndGivesNoNumberTwiceToAnyOfItsProcesses(t *testing.T
 	require.NoError(t, idle.check(t.Context()), "it begins before the other shows anything")
 	had := map[uint32]bool{}
 	for range 50 {
-		index, _, err := busy.next(t.Context(), testNet)
+		index, err := busy.next(t.Context(), testNet)
 		require.NoError(t, err)
-		had[index] = true
+		had[index.index] = true
 	}
 	c.next = 0
-	index, _, err := idle.next(t.Context(), testNet)
+	index, err := idle.next(t.Context(), testNet)
 	require.NoError(t, err)
-	require.False(t, had[index], "number %d", index)
+	require.False(t, had[index.index], "number %d", index)
 }
 
 func TestAfterItsStoreHasLostItsEndAPoolRests(t *testing.T) {
 	now := at(0)
 	c := &counter{next: 2, free: []uint32{0}}
 	x := &indexes{store: c, now: func() time.Time { return now }, pool: &Pool{Quarantine: time.Hour}, floors: fixed(5)}
-	index, _, err := x.next(t.Context(), testNet)
+	index, err := x.next(t.Context(), testNet)
 	require.NoError(t, err)
-	require.Equal(t, uint32(5), index, "an invoice that was lost may have number 0")
+	require.Equal(t, uint32(5), index.index, "an invoice that was lost may have number 0")
 	now = at(60)
-	index, _, err = x.next(t.Context(), testNet)
+	index, err = x.next(t.Context(), testNet)
 	require.NoError(t, err)
 	require.Zero(t, index)
 }
@@ -133,14 +133,14 @@ func TestAPoolThatIsRacedForIsNoLarger(t *testing.T) {
 	c := &counter{next: 2}
 	c.taken = func() { c.next = 3 } // others were quicker
 	x := &indexes{store: c, now: time.Now, pool: &Pool{Size: 3, Quarantine: time.Hour}}
-	_, _, err := x.next(t.Context(), testNet)
+	_, err := x.next(t.Context(), testNet)
 	require.ErrorIs(t, err, ErrNoAddress)
 }
 
 func TestWhoIsRefusedByAFullPoolUsesUpNoNumber(t *testing.T) {
 	c := &counter{next: 3}
 	x := &indexes{store: c, now: time.Now, pool: &Pool{Size: 3, Quarantine: time.Hour}}
-	_, _, err := x.next(t.Context(), testNet)
+	_, err := x.next(t.Context(), testNet)
 	require.ErrorIs(t, err, ErrNoAddress)
 	require.Equal(t, uint32(3), c.next)
 }

@@ -120,24 +120,23 @@ func (s *Service) place(ctx context.Context, n *network, inv Invoice) (Quote, fu
 			return quote, func(bool) {}, nil // it stays the invoice's
 		}
 	}
-	index, unused, err := n.indexes.next(ctx, n.id)
+	own, err := n.indexes.next(ctx, n.id)
 	if err != nil {
 		return Quote{}, nil, fmt.Errorf("invoice: address: %w", err)
 	}
-	quote.Address, err = n.Addresses.Address(ctx, index)
+	quote.Address, err = n.Addresses.Address(ctx, own.index)
 	if err != nil {
-		return Quote{}, nil, fmt.Errorf("invoice: address %d of %s: %w", index, n.Addresses.Name(), err)
+		return Quote{}, nil, fmt.Errorf("invoice: address %d of %s: %w", own.index, n.Addresses.Name(), err)
 	}
-	quote.Wallet, quote.Index = n.Addresses.Name(), index
+	quote.Wallet, quote.Index = n.Addresses.Name(), own.index
 	if n.Pool != nil {
 		quote.Quarantine = n.Pool.Quarantine
 	}
 	return quote, func(surely bool) {
-		if surely {
-			unused()
-		} else {
-			n.indexes.doubt(index, n.id)
+		if !surely {
+			own.maybe = append(slices.Clip(own.maybe), inv.ID)
 		}
+		n.indexes.putBack(own, n.id)
 	}, nil
 }
 

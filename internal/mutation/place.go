@@ -53,7 +53,7 @@ var placeTable = []mutation{
 	},
 	{
 		name: "a lost answer gives the number back", file: placeFile,
-		from: `			n.indexes.doubt(index, n.id)`, to: `			unused()`,
+		from: `own.maybe = append(slices.Clip(own.maybe), inv.ID)`, to: `own.maybe = nil`,
 		rule: "a number that an invoice may have is nobody else's",
 	},
 	{
@@ -131,8 +131,13 @@ var placeTable = []mutation{
 	},
 	{
 		name: "a doubtful number is free after a second try", file: indexesFile,
-		from: `		return index, func() { x.doubt(index, network) }, nil`, to: `		return index, func() { x.giveBack(index) }, nil`,
+		from: `	if len(n.maybe) > 0 {`, to: `	if false {`,
 		rule: "a number whose fate is open is never handed out on another network",
+	},
+	{
+		name: "a doubtful number is used though an invoice had it", file: indexesFile,
+		from: `		if !given {`, to: `		if given || !given {`,
+		rule: "a number that a pool hands out again is one invoice's",
 	},
 	{
 		name: "a number that was given back stays", file: indexesFile,
@@ -173,7 +178,7 @@ var placeTable = []mutation{
 	},
 	{
 		name: "an address that is kept is in doubt", file: placeFile,
-		from: `return quote, func(bool) {}, nil // it stays the invoice's`, to: `return quote, func(bool) { n.indexes.doubt(earlier.Index, n.id) }, nil`,
+		from: `return quote, func(bool) {}, nil // it stays the invoice's`, to: `return quote, func(bool) { n.indexes.doubt(number{index: earlier.Index}, n.id) }, nil`,
 		rule: "no address is two invoices' at a time",
 	},
 	{
