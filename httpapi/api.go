@@ -316,7 +316,9 @@ func (a *API) letIn(r *Request) error {
 		return err
 	}
 	if refused := r.op.Auth.Check(r); refused != nil {
-		a.strange.take(tries)
+		if status, _ := a.cfg.Fault(refused); status == http.StatusUnauthorized || status == http.StatusForbidden {
+			a.strange.take(tries) // else it was not the key
+		}
 		return refused
 	}
 	return r.tooMany(a.clients.take(a.client(r)))

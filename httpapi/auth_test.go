@@ -19,10 +19,14 @@ type oneProject struct {
 	invoice.ProjectStore
 	keyHash string
 	asked   int
+	fails   error
 }
 
 func (s *oneProject) ProjectByKey(_ context.Context, keyHash string) (invoice.Project, error) {
 	s.asked++
+	if s.fails != nil {
+		return invoice.Project{}, s.fails
+	}
 	if keyHash != s.keyHash {
 		return invoice.Project{}, invoice.ErrNotFound
 	}
@@ -74,8 +78,10 @@ func TestWrongKeysAreLimitedBeforeTheyAreLookedUp(t *testing.T) {
 	api, err := httpapi.New(httpapi.Config{
 		Title: "t", Version: "1", Limit: httpapi.Limit{PerSecond: 1, Burst: 5}, Now: func() time.Time { return now }, FaultBody: "",
 		Fault: func(err error) (int, any) {
-			refused, _ := errors.AsType[*httpapi.Error](err)
-			return refused.Status, ""
+			if refused, ok := errors.AsType[*httpapi.Error](err); ok {
+				return refused.Status, ""
+			}
+			return http.StatusInternalServerError, ""
 		},
 		Routes: []httpapi.Route{{
 			Method: "GET", Path: "/who", OperationID: "who", Summary: "Who", Tag: "t", Answer: "",
@@ -99,6 +105,12 @@ func TestWrongKeysAreLimitedBeforeTheyAreLookedUp(t *testing.T) {
 	require.Equal(t, map[int]int{http.StatusUnauthorized: 5, http.StatusTooManyRequests: 995}, count)
 	require.Equal(t, 5, s.asked)
 	require.Equal(t, http.StatusOK, ask("/who", "192.0.2.8:1000", "good"), "others are not concerned")
+
+	s.fails = errors.New("no disk") // which is not the key's fault
+	for range 20 {
+		require.Equal(t, http.StatusInternalServerError, ask("/who", "192.0.2.10:1000", "other"))
+	}
+	s.fails = nil
 
 	for _, path := range []string{"/docs", "/openapi.json", "/nothing"} {
 		now = now.Add(time.Minute)

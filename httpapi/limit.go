@@ -20,7 +20,7 @@ type Limit struct {
 }
 
 // maxClients bounds how many clients a limiter remembers one by one, and crowds how many buckets the others share: who
-// has more addresses than can be counted gets no more by that, and those who asked before do not feel it.
+// has more addresses than can be counted gets no more by that, and takes nothing from those who are remembered.
 const (
 	maxClients = 100_000
 	crowds     = 4096
@@ -84,12 +84,12 @@ func (l *limiter) ask(client string, take bool) (wait time.Duration) {
 }
 
 // bucket is the client's own while there is room. Who can be forgotten, because its bucket is full, makes room first; that
-// is looked for no more than once in the time of a token, as it takes long.
+// is looked for no more than once in a second, as it takes long.
 func (l *limiter) bucket(client string, now time.Time) string {
 	if _, known := l.full[client]; known || len(l.full) < maxClients {
 		return client
 	}
-	if now.Sub(l.cleared).Abs() >= l.every {
+	if now.Sub(l.cleared).Abs() >= max(l.every, time.Second) {
 		l.cleared = now
 		maps.DeleteFunc(l.full, func(_ string, full time.Time) bool { return !full.After(now) })
 		if len(l.full) < maxClients {

@@ -28,9 +28,9 @@ type memoryReply struct {
 }
 
 // NewReplies makes room for so many entries; for 10000 when max is not positive. A new one takes the place of the one
-// that finished first in the scope that has the most, so that no client loses what is kept for it to one that asks much.
-// Those that are running never make room: when there are no others, Begin refuses with [ErrRepliesFull]. Each takes as much memory as the answer in it, for as long as it is kept, so that max and the size of the answers bound
-// it.
+// that finished first in the scope that has the most, so that a busy client pushes out only its own.
+// Those that are running never make room: when there are no others, Begin refuses with [ErrRepliesFull]. Each takes as
+// much memory as the answer in it, for as long as it is kept, so that max and the size of the answers bound it.
 func NewReplies(max int) *MemoryReplies {
 	if max <= 0 {
 		max = 10_000
@@ -66,21 +66,16 @@ func (m *MemoryReplies) Begin(_ context.Context, scope, key string, running []by
 	return nil, nil
 }
 
-// makeRoom drops what finished first of the scope that has the most, or else of all, and reports whether it could.
+// makeRoom drops what finished first of the scope that has the most, among those of which something has finished, and
+// reports whether there was any.
 func (m *MemoryReplies) makeRoom() bool {
-	most := ""
-	for scope, n := range m.ofScope {
-		if n > m.ofScope[most] {
-			most = scope
-		}
-	}
+	var first *list.Element
+	most := 0
 	for e := m.finished.Front(); e != nil; e = e.Next() {
-		if id, _ := e.Value.([2]string); id[0] == most {
-			m.drop(e)
-			return true
+		if id, _ := e.Value.([2]string); m.ofScope[id[0]] > most {
+			first, most = e, m.ofScope[id[0]]
 		}
 	}
-	first := m.finished.Front()
 	if first != nil {
 		m.drop(first)
 	}

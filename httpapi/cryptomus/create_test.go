@@ -204,7 +204,7 @@ func TestAnAmountThatAProgramHasAsADoubleIsTheOneThatWasMeant(t *testing.T) {
 	w := newWorld(t, options{})
 	for i, c := range []struct{ amount, currency, want string }{
 		{"29.949999999999999", "USD", "29.95"}, {`"3.3000000000000003"`, "USD", "3.30"}, {"434.99999999999994", "EUR", "435.00"},
-		{"13.300000000000001", `USDT","network":"sim`, "13.30"},
+		{"13.300000000000001", `USDT","network":"sim`, "13.30"}, {"3.3000000000000003", `COIN`, "3.30000000"},
 	} {
 		body := fmt.Sprintf(`{"amount":%s,"currency":"%s","order_id":"%d","accuracy_payment_percent":0.30000000000000004}`, c.amount, c.currency, i)
 		got := w.create(t, body)

@@ -139,9 +139,6 @@ func (a *api) plan(in createRequest) (plan, error) {
 	code, network, target := strings.ToUpper(in.Currency), a.network(in.Network), strings.ToUpper(in.ToCurrency)
 	priced := a.find(code, "")
 	decimals, fiat := a.service.FiatDecimals(code)
-	if !fiat && len(priced) > 0 {
-		decimals = priced[0].asset.StepDecimals()
-	}
 	switch {
 	case !fiat && len(priced) == 0:
 		return p, errNoCurrency
@@ -161,8 +158,8 @@ func (a *api) plan(in createRequest) (plan, error) {
 		if code == target {
 			priced = p.coins
 		}
-		coin := priced[0].Asset
-		p.Price = invoice.Price{Currency: coin.Code, Amount: in.Amount.Meant(int32(coin.Decimals)).Decimal}
+		coin := priced[0].asset
+		p.Price = invoice.Price{Currency: coin.Code, Amount: in.Amount.Meant(coin.StepDecimals()).Decimal}
 		if in.Amount.GreaterThan(a.cfg.Maximum) {
 			return p, refusal("Maximum amount " + a.cfg.Maximum.String() + " " + code)
 		}

@@ -95,7 +95,7 @@ func parseTime(text string) (period, error) {
 		case err != nil:
 		case layout == "2006-01-02":
 			return period{at, at.AddDate(0, 0, 1).Add(-1)}, nil
-		case strings.Contains(text, "."):
+		case at.Nanosecond() != 0:
 			return period{at, at}, nil
 		default:
 			return period{at, at.Add(time.Second - 1)}, nil

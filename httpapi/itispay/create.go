@@ -77,7 +77,11 @@ func (a *api) createArchived(r *httpapi.Request) (invoice.Invoice, error) {
 // order id that another API of the project has given away is taken, and that is all that is said of it.
 func (a *api) refused(r *httpapi.Request, err error, crypto bool) error {
 	if taken, ok := errors.AsType[*invoice.DuplicateOrderError](err); ok {
-		if _, hidden := a.find(r.Context(), r.Project.ID, taken.Invoice); hidden != nil {
+		_, hidden := a.find(r.Context(), r.Project.ID, taken.Invoice)
+		if hidden != nil && !errors.Is(hidden, invoice.ErrNotFound) {
+			return hidden
+		}
+		if hidden != nil {
 			return &refusal{http.StatusConflict, faultBody{"conflict", "order_id is taken by what another API has made"}}
 		}
 	}
