@@ -149,9 +149,8 @@ curl -s -H "Api-Key: $KEY" -H 'Content-Type: application/json' -d "{\"invoice_id
 # somebody pays it
 curl -s -d 'order=mine-1' $BASE%[9]s
 
-# what became of it, and its latest callback once more
+# what became of it
 curl -s -H "Api-Key: $KEY" "$BASE%[8]s/invoices?page_size=1"
-curl -s -H "Api-Key: $KEY" -H 'Content-Type: application/json' -d '{"order_id":"mine-1"}' $BASE%[8]s/webhooks/resend
 
 # all invoices of all projects, for an administrator
 curl -s -H "Api-Key: $KEY" "$BASE%[8]s/admin/invoices?page_size=1"
@@ -189,5 +188,10 @@ curl -s -H "Api-Key: $KEY" "$BASE/events?after=0"
 # whether the process runs, and whether it sees the chain
 curl -s $BASE/alive
 curl -s $BASE/ready
+
+### Once the shop was told, which is written below
+
+# the latest callback of the first invoice again
+curl -s -H "Api-Key: $KEY" -H 'Content-Type: application/json' -d '{"order_id":"mine-1"}' $BASE%[8]s/webhooks/resend
 `, h.url(), h.shop.key, h.shop.project, h.shop.payment, code, method, h.url()+hookPath, itispayPath, payPath, accountKey, cryptomusPath, h.offer.short)
 }

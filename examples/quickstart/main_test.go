@@ -88,41 +88,66 @@ func TestASecondStartGoesOnWhereTheFirstEnded(t *testing.T) {
 	})
 }
 
-// Every line that -serve prints works as it is pasted into a shell, and what the lines begin comes to its end.
+// paste has a shell run lines of curl, the first that fails ends it.
+func paste(t *testing.T, lines string) string {
+	t.Helper()
+	answers, err := exec.Command("sh", "-c", "set -e\n"+strings.ReplaceAll(lines, "curl ", "curl -s -S --fail-with-body ")).CombinedOutput()
+	require.NoError(t, err, string(answers))
+	return string(answers)
+}
+
+// Every line that -serve prints, and every one of the README, works as it is pasted into a shell, and what the lines begin
+// comes to its end.
 func TestThePrintedCurlLinesWork(t *testing.T) {
 	eachChain(t, func(t *testing.T, chain string) {
 		ctx, cancel := context.WithCancel(t.Context())
 		out, dir := &safeBuffer{}, t.TempDir()
 		done := make(chan error, 1)
 		go func() { done <- run(ctx, options{chain: chain, dir: dir, serve: true}, out) }()
-		require.Eventually(t, func() bool { return strings.Contains(out.String(), "/ready\n") }, time.Minute, 50*time.Millisecond)
+		require.Eventually(t, func() bool { return strings.Contains(out.String(), "/webhooks/resend\n") }, time.Minute, 50*time.Millisecond)
 		_, lines, _ := strings.Cut(out.String(), "in another terminal:\n")
-		lines, _, _ = strings.Cut(lines, "/ready\n")
-		require.Equal(t, 20, strings.Count(lines+"/ready\n", "curl -s "))
-		script := "set -e\n" + strings.ReplaceAll(lines+"/ready\n", "curl -s ", "curl -s -S --fail-with-body ")
-		answers, err := exec.Command("sh", "-c", script).CombinedOutput()
-		require.NoError(t, err, string(answers))
+		lines, after, _ := strings.Cut(lines, "### Once the shop was told")
+		require.Equal(t, 19, strings.Count(lines, "curl -s "))
+		answers := paste(t, lines)
 		for _, answer := range []string{
-			`"order_id":"mine-1"`, `"currency_code"`, `"openapi"`, `"api_key"`, `"merchantId"`, `"state":0`, `"Webhook sent"`, `"status":"resent"`, `"order_id":"mine-3"`,
+			`"order_id":"mine-1"`, `"currency_code"`, `"openapi"`, `"api_key"`, `"merchantId"`, `"state":0`, `"Webhook sent"`, `"order_id":"mine-3"`,
 			`"type":"invoice.payment_received"`, `"networks"`,
 		} {
-			require.Contains(t, string(answers), answer)
+			require.Contains(t, answers, answer)
 		}
-		require.Equal(t, 3, strings.Count(string(answers), "\npaid ")+strings.Count(string(answers), "}paid "), string(answers))
+		require.Equal(t, 3, strings.Count(answers, "\npaid ")+strings.Count(answers, "}paid "), answers)
 		for _, told := range []string{`mine-1 +webhook +"completed"`, `mine-2 +webhook +"PAID"`, `mine-3 +webhook +"paid"`} {
 			require.Eventually(t, func() bool { return regexp.MustCompile(told).MatchString(out.String()) }, time.Minute, 50*time.Millisecond, told)
 		}
-		base := regexp.MustCompile(`BASE=(\S+)`).FindStringSubmatch(lines)[1]
-		answers, err = exec.Command("curl", "-s", base+"/").CombinedOutput()
+		exports := regexp.MustCompile(`(?m)^export BASE=(\S+) .*$`).FindStringSubmatch(lines)
+		resend, _, _ := strings.Cut(after, "/webhooks/resend\n")
+		_, resend, _ = strings.Cut(resend, "\n")
+		require.Contains(t, paste(t, exports[0]+"\n"+resend+"/webhooks/resend\n"), `"status":"resent"`)
+		require.Contains(t, paste(t, "curl "+exports[1]+"/"), exports[1]+"/api/v1/docs")
+		invalid, err := exec.Command("curl", "-s", "-d", "{}", exports[1]+"/v2/payment/resend").CombinedOutput()
 		require.NoError(t, err)
-		require.Contains(t, string(answers), base+"/api/v1/docs")
-		answers, err = exec.Command("curl", "-s", "-d", "{}", base+"/v2/payment/resend").CombinedOutput()
-		require.NoError(t, err)
-		require.JSONEq(t, `{"message":"Invalid Sign."}`, string(answers), "version 2 of Cryptomus's API is there")
+		require.JSONEq(t, `{"message":"Invalid Sign."}`, string(invalid), "version 2 of Cryptomus's API is there")
+		if chain == "eth" {
+			answers = paste(t, exports[0]+"\n"+readme(t))
+			for _, answer := range []string{`"order_id":"7"`, `"merchantId"`, `"order_id":"8"`} {
+				require.Contains(t, answers, answer)
+			}
+		}
 		cancel()
 		require.NoError(t, <-done)
 		requireSignedForCryptomus(t, dir)
 	})
+}
+
+// readme is the README's block of lines of curl.
+func readme(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	_, block, _ := strings.Cut(string(text), "```\ncurl -X POST $BASE/api/v1/invoices")
+	block, _, found := strings.Cut(block, "```")
+	require.True(t, found)
+	return "curl -X POST $BASE/api/v1/invoices" + block
 }
 
 // requireSignedForCryptomus looks for a webhook about order mine-3, with the signature that a client of the Cryptomus
