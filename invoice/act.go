@@ -275,11 +275,11 @@ func (s *Service) put(b *Batch, d decision) {
 const maxChoices = 20
 
 // Choose gives an invoice its quote and address, at the rate of now, or others than it has: until something was
-// paid the payer may choose again. At a [Shared] address who chooses an asset again gets the amount back that the invoice
-// had in it, so that nobody can take all amounts that there are. The deadline stays, and what arrives at an address that was shown before
-// still finds the invoice; if it is on another network it is recorded and not credited. Asking for the asset
-// that was chosen changes nothing. It refuses with an [InvalidError] when something was paid, the invoice is
-// no longer new, or the asset is not among its [Service.Choices].
+// paid the payer may choose again. At a [Shared] address, choosing an asset again restores the amount that was quoted in
+// it, so that nobody can take all amounts that there are. The deadline stays, and what arrives at an address that was
+// shown before still finds the invoice; if it is on another network it is recorded and not credited. Asking for the asset
+// that was chosen changes nothing. It refuses with an [InvalidError] when something was paid, the invoice is no longer
+// new, or the asset is not among its [Service.Choices], and with [ErrHeldBack].
 func (s *Service) Choose(ctx context.Context, project, id, asset string) (Invoice, error) {
 	a, known := s.findAsset(asset)
 	if !known {

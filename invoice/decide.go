@@ -145,9 +145,11 @@ func enough(t Terms, due, amount *big.Int) bool {
 		decimal.NewFromBigInt(due, 0).Mul(hundred.Sub(t.TolerancePercent)))
 }
 
-// tooMuch says whether the amount is more than due by more than either tolerance.
+// tooMuch reports whether the amount is more than due by more than either tolerance. Less than a step is never too much:
+// who has paid a part that is not of whole steps is asked for a rest that is.
 func tooMuch(t Terms, due, amount *big.Int) bool {
-	if amount.Cmp(new(big.Int).Add(due, orZero(t.ToleranceUnits))) <= 0 {
+	excess := new(big.Int).Sub(amount, due)
+	if excess.Cmp(orZero(t.ToleranceUnits)) <= 0 || t.Step != nil && excess.Cmp(t.Step) < 0 {
 		return false
 	}
 	return decimal.NewFromBigInt(amount, 2).GreaterThan(

@@ -191,7 +191,8 @@ type Confirmations struct {
 	Depth uint64   `json:"depth"` // blocks, the payment's own included; unused with a tag
 }
 
-// Terms is what an invoice was agreed on, apart from its quote. They do not change.
+// Terms is what an invoice was agreed on, apart from its quote. Of these, another choice of the asset changes what hangs on
+// the asset, and nothing else changes them.
 type Terms struct {
 	// TolerancePercent is how much of what is due may be missing, 0 to 100: received is enough from
 	// due x (1 - TolerancePercent/100) on.

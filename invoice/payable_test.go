@@ -79,3 +79,20 @@ func TestAmountsAtASharedAddressCanBeTypedToo(t *testing.T) {
 		}
 	}, func(cfg *invoice.Config) { cfg.Chains[0].Shared = &invoice.Shared{Project: "lost"} })
 }
+
+func TestWhoPaysTheRestThatIsAskedForHasNotPaidTooMuch(t *testing.T) {
+	inWorld(t, func(w *world) {
+		inv := w.create()
+		w.pay(inv, "SIM", "4.000000000000000001")
+		w.mine(1)
+		rest := w.get(inv).Remaining()
+		require.Equal(t, w.units("SIM", "6").String(), rest.String())
+		w.chain.Pay(inv.Quote.Address, w.chain.Asset("SIM"), rest)
+		w.mine(3)
+		w.wants(inv, invoice.StatusCompleted, exact)
+		more := w.create()
+		w.pay(more, "SIM", "10.00000001")
+		w.mine(3)
+		w.wants(more, invoice.StatusCompleted, over)
+	})
+}

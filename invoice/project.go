@@ -226,8 +226,8 @@ func (ps *Projects) RotateKey(ctx context.Context, project string, overlap time.
 	return key, nil
 }
 
-// RevokeKeys has no API key open the project any more, until RotateKey makes one. It is idempotent. It refuses as
-// RotateKey does.
+// RevokeKeys has no API key open the project any more, until RotateKey makes one. It does not concern the keys of
+// MakeKey, which [Projects.RevokeKey] revokes. It is idempotent. It refuses as RotateKey does.
 func (ps *Projects) RevokeKeys(ctx context.Context, project string) error {
 	err := ps.change(ctx, project, func(p *Project) error {
 		p.KeyHash, p.FormerKeyHash, p.FormerKeyUntil = revoked(p.ID), "", time.Time{}
@@ -235,6 +235,21 @@ func (ps *Projects) RevokeKeys(ctx context.Context, project string) error {
 	})
 	if err != nil {
 		return fmt.Errorf("invoice: revoke keys: %w", err)
+	}
+	return nil
+}
+
+// RevokeKey takes the key of the name, and the one before it, from the project: nothing that is signed with it is taken any
+// more, and nothing that needs it can be signed until MakeKey makes another. It is idempotent. It refuses as RotateKey
+// does.
+func (ps *Projects) RevokeKey(ctx context.Context, project, name string) error {
+	err := ps.change(ctx, project, func(p *Project) error {
+		delete(p.Keys, name)
+		delete(p.FormerKeys, name)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("invoice: revoke key %q: %w", name, err)
 	}
 	return nil
 }

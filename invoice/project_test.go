@@ -216,6 +216,15 @@ func TestWhatIsSignedWithTheKeyBeforeIsTakenForTheOverlap(t *testing.T) {
 	third, err := ps.MakeKey(t.Context(), id, "payment", 0)
 	require.NoError(t, err)
 	require.Equal(t, []string{third}, taken(0))
+	_, err = ps.MakeKey(t.Context(), id, "payment", time.Hour)
+	require.NoError(t, err)
+	for range 2 {
+		require.NoError(t, ps.RevokeKey(t.Context(), id, "payment"))
+		require.Empty(t, taken(0))
+	}
+	_, err = ps.Key(t.Context(), id, "payment")
+	require.ErrorIs(t, err, invoice.ErrNotFound)
+	require.ErrorIs(t, ps.RevokeKey(t.Context(), "nobody", "payment"), invoice.ErrNotFound)
 }
 
 func TestTheListOfAddressesCanBeChanged(t *testing.T) {

@@ -28,7 +28,7 @@ type Keyring interface {
 
 // Sealed is an [invoice.ProjectStore] that keeps the secrets of projects in another one, sealed: those that webhooks are
 // signed with, and the keys of the APIs that sign with a key. Whoever reads the database, or a backup, learns none of
-// them, and cannot put the secret of one project in the place of another one's. What was stored before in clear is read
+// them, and cannot put one secret in the place of another, of whichever project. What was stored before in clear is read
 // as it is, and sealed when it is next changed, or by [Sealed.Reseal].
 type Sealed struct {
 	projects invoice.ProjectStore
@@ -99,17 +99,22 @@ func (s *Sealed) ProjectsByOwner(ctx context.Context, text string) ([]string, er
 
 // Reseal seals with the newest key what is in clear, or sealed with another one, and answers of how many projects. When
 // it returns nil after all processes have the newest key, the others are needed for nothing in this database any more. It
-// may be called while everything runs, and again when it was interrupted. It refuses with [ErrNoKey].
+// may be called while everything runs, and again when it was interrupted. What cannot be sealed, as with [ErrNoKey], is in
+// the error, and keeps it from nothing else.
 func (s *Sealed) Reseal(ctx context.Context) (changed int, err error) {
+	var failed []error
 	for after := ""; ; {
 		list, err := s.projects.Projects(ctx, after, invoice.MaxPage)
 		if err != nil || len(list) == 0 {
-			return changed, err
+			return changed, errors.Join(append(failed, err)...)
 		}
 		for _, p := range list {
 			did, err := s.reseal(ctx, p.ID)
 			if err != nil {
-				return changed, fmt.Errorf("store: reseal project %s: %w", p.ID, err)
+				failed = append(failed, fmt.Errorf("store: reseal project %s: %w", p.ID, err))
+			}
+			if ctx.Err() != nil {
+				return changed, errors.Join(failed...)
 			}
 			if did {
 				changed++
@@ -159,7 +164,7 @@ func (s *Sealed) opened(p invoice.Project, err error) (invoice.Project, error) {
 func (s *Sealed) each(p invoice.Project, change func(owner, value string) (string, error)) (invoice.Project, error) {
 	out := cloneProject(p)
 	for i, secret := range out.Secrets {
-		value, err := change(p.ID, secret.Value)
+		value, err := change(p.ID+"\x00secret", secret.Value)
 		if err != nil {
 			return invoice.Project{}, fmt.Errorf("store: secret of project %s: %w", p.ID, err)
 		}
@@ -167,7 +172,7 @@ func (s *Sealed) each(p invoice.Project, change func(owner, value string) (strin
 	}
 	for _, keys := range []map[string]invoice.Secret{out.Keys, out.FormerKeys} {
 		for name, secret := range maps.Clone(keys) {
-			value, err := change(p.ID, secret.Value)
+			value, err := change(p.ID+"\x00key\x00"+name, secret.Value)
 			if err != nil {
 				return invoice.Project{}, fmt.Errorf("store: key %q of project %s: %w", name, p.ID, err)
 			}
@@ -183,6 +188,9 @@ const prefix = "sealed:1:"
 func (s *Sealed) seal(owner, value string) (string, error) {
 	id, key := s.keys.Newest()
 	gcm, err := sealer(key)
+	if err == nil && !keyID(id) {
+		err = errors.New("the id must be of letters, digits, '-' and '_'")
+	}
 	if err != nil {
 		return "", fmt.Errorf("key %q: %w", id, err)
 	}

@@ -138,7 +138,7 @@ func TestAMissingOrWrongKeyIsAClearErrorAndChangesNothing(t *testing.T) {
 	require.Equal(t, before, stored(t, m, id))
 }
 
-func TestASealedSecretFitsNoOtherProject(t *testing.T) {
+func TestASealedSecretFitsNoOtherPlace(t *testing.T) {
 	m := store.NewMemory()
 	s := seal(t, m, newKey)
 	_, mine, _ := shop(t, s)
@@ -154,6 +154,31 @@ func TestASealedSecretFitsNoOtherProject(t *testing.T) {
 	require.NoError(t, m.UpdateProject(t.Context(), to))
 	_, err = s.Project(t.Context(), other.ID)
 	require.ErrorContains(t, err, "damaged")
+
+	from.Keys["payout"], from.Version = from.Keys["payment"], from.Version+1
+	require.NoError(t, m.UpdateProject(t.Context(), from))
+	_, err = s.Project(t.Context(), mine)
+	require.ErrorContains(t, err, "damaged", "nor the place of another key")
+}
+
+func TestResealGoesOnPastWhatItCannotSeal(t *testing.T) {
+	m := store.NewMemory()
+	var ids []string
+	for _, key := range []string{newKey, oldKey, newKey} {
+		ps, err := invoice.NewProjects(seal(t, m, key), nil)
+		require.NoError(t, err)
+		p, _, err := ps.Create(t.Context(), invoice.NewProject{Owner: "me", Name: fmt.Sprint(len(ids))})
+		require.NoError(t, err)
+		ids = append(ids, p.ID)
+	}
+	third := "third:" + strings.Repeat("0a", 32)
+	changed, err := seal(t, m, third, newKey).Reseal(t.Context())
+	require.ErrorIs(t, err, store.ErrNoKey)
+	require.ErrorContains(t, err, ids[1])
+	require.Equal(t, 2, changed)
+	changed, err = seal(t, m, third, newKey, oldKey).Reseal(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1, changed)
 }
 
 func TestParseKeyring(t *testing.T) {

@@ -46,11 +46,11 @@ type ClientConfig struct {
 // address that the name was resolved to, so a name that changes its address between a check and its
 // use gains nothing: everything in the special-purpose registries of IANA (private, loopback,
 // link-local with the metadata services of clouds, shared, multicast, reserved, documentation,
-// 6to4, Teredo, unique local ...), and a public address by which a cloud tells its hosts their secrets, is refused with
-// [ErrRefused], also behind an IPv4-mapped or NAT64
-// address, as are ports other than 80, 443 and those from 1024 on. It follows no redirect, uses no
-// proxy of the environment, speaks TLS 1.2 and above, and bounds time and headers of answers. It
-// may be used concurrently.
+// 6to4, Teredo, unique local ...) is refused with [ErrRefused], also behind an IPv4-mapped or NAT64
+// address, as are the one public address by which a cloud tells its hosts their secrets, and ports
+// other than 80, 443 and those from 1024 on. It follows no redirect, uses no proxy of the
+// environment, speaks TLS 1.2 and above, and bounds time and headers of answers. It may be used
+// concurrently.
 func NewClient(cfg ClientConfig) *http.Client {
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = defaultTimeout

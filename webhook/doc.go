@@ -38,8 +38,8 @@
 //
 // # What keeps endpoints apart
 //
-// An endpoint, which is the URL of a project but for what distinguishes orders ([Endpoint]), has a bounded number of deliveries in
-// flight. A delivery that takes longer than a second goes on beside the others, which have its place, and
+// An endpoint is a project's URLs at one scheme, host and port whose paths fall into the same of 64 groups ([Endpoint]). It
+// has a bounded number of deliveries in flight. A delivery that takes longer than a second goes on beside the others, which have its place, and
 // nothing else is sent to its endpoint until it is over. Once one could not be reached or was too slow it
 // gets a single one at a time, after several failures in a row none for a while (its messages wait
 // without losing attempts), and all such endpoints together never have more than half of the workers. This

@@ -1,6 +1,8 @@
 package webhook
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -18,9 +20,12 @@ const maxURL = 2048
 // an endpoint each, for a claim goes from one endpoint to the next.
 const shards = 64
 
+// longest bounds an endpoint, in bytes: databases index it.
+const longest = 500
+
 // Endpoint is what deliveries are isolated by: scheme, host and port of a callback URL in one spelling, the project
-// whose it is, and a number from 0 to 63 that its path decides, such as "https://shop.example:443/p1/17". No project
-// feels what the URLs of another one do, and hardly any URL of a project what the others of it do.
+// that it belongs to, and a number from 0 to 63 that its path decides, such as "https://shop.example:443/p1/17". What one
+// of them does holds up no other. One that would have more than 500 bytes ends with a hash instead.
 func Endpoint(project, raw string) (string, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -42,7 +47,12 @@ func Endpoint(project, raw string) (string, error) {
 	}
 	sum := fnv.New32a()
 	_, _ = io.WriteString(sum, u.EscapedPath()) // never fails
-	return fmt.Sprintf("%s://%s:%d/%s/%d", u.Scheme, host, port, project, sum.Sum32()%shards), nil
+	name := fmt.Sprintf("%s://%s:%d/%s/%d", u.Scheme, host, port, project, sum.Sum32()%shards)
+	if len(name) > longest {
+		hash := sha256.Sum256([]byte(name))
+		name = strings.ToValidUTF8(name[:longest/2], "") + "/" + hex.EncodeToString(hash[:])
+	}
+	return name, nil
 }
 
 // CheckURL refuses what cannot or must not be a callback URL, by its text alone: it asks no name

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/cointill/cointill/webhook"
 	"github.com/stretchr/testify/require"
@@ -53,6 +54,10 @@ func TestEndpointsAreApartByProjectAndPathButNotByOrder(t *testing.T) {
 	require.NotEqual(t, endpoint("p1", "https://shop.example/a"), endpoint("p2", "https://shop.example/a"))
 	require.NotEqual(t, endpoint("p1", "https://shop.example/a"), endpoint("p1", "https://shop.example/b"))
 	require.NotEqual(t, endpoint("p1", "https://shop.example/a"), endpoint("p1", "https://shop.example:8443/a"))
+	long := strings.Repeat("ä", 255)
+	require.LessOrEqual(t, len(endpoint(long, "https://shop.example/a")), 500, "a database has an index of it")
+	require.True(t, utf8.ValidString(endpoint("a"+long, "https://shop.example/a")))
+	require.NotEqual(t, endpoint(long, "https://shop.example/a"), endpoint(long, "https://shop.example/b"))
 }
 
 func TestCheckURL(t *testing.T) {

@@ -163,7 +163,7 @@ func (v verdict) remarks(inv invoice.Invoice, w will, late, other bool) invoice.
 	surplus := new(big.Int).Sub(v.received, inv.Quote.Due)
 	switch {
 	case v.received.Sign() == 0:
-	case surplus.Sign() > 0 && !tolerated(inv, surplus):
+	case surplus.Sign() > 0 && !tolerated(inv, surplus) && (inv.Terms.Step == nil || surplus.Cmp(inv.Terms.Step) >= 0):
 		o = invoice.OutcomeOver
 	case v.enough || covers(inv, v.received):
 		o = invoice.OutcomeExact

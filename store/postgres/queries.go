@@ -210,8 +210,8 @@ const (
 	qUpdateProject = `UPDATE cointill_projects SET owner = $2, name = $3, key_hash = $4, former_key_hash = $5, version = $6, doc = $7
 		WHERE id = $1 AND version = $6 - 1`
 	qProject      = `SELECT id, doc FROM cointill_projects WHERE id = $1`
-	qProjectByKey = `SELECT id, doc FROM cointill_projects WHERE key_hash = $1
-		UNION ALL SELECT id, doc FROM cointill_projects WHERE former_key_hash = $1 AND former_key_hash <> '' LIMIT 1`
+	qProjectByKey = `SELECT id, doc FROM (SELECT 1 AS rank, id, doc FROM cointill_projects WHERE key_hash = $1
+		UNION ALL SELECT 2, id, doc FROM cointill_projects WHERE former_key_hash = $1 AND former_key_hash <> '') found ORDER BY rank LIMIT 1`
 	qProjects = `SELECT id, doc FROM cointill_projects WHERE id > $1 ORDER BY id LIMIT $2`
 	// The collation, which the owner has as well, makes lower know no other letters than those of ASCII.
 	qProjectsByOwner = `SELECT id FROM cointill_projects WHERE position(lower($1::text COLLATE "C") IN lower(owner)) > 0 ORDER BY id`

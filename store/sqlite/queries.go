@@ -136,8 +136,8 @@ const (
 	qProjectVersion = `SELECT version FROM cointill_projects WHERE id = ?`
 	qProjectByName  = `SELECT id FROM cointill_projects WHERE owner = ? AND name = ?`
 	qProject        = `SELECT id, doc FROM cointill_projects WHERE id = ?`
-	qProjectByKey   = `SELECT id, doc FROM cointill_projects WHERE key_hash = ?1
-		UNION ALL SELECT id, doc FROM cointill_projects WHERE former_key_hash = ?1 AND former_key_hash <> '' LIMIT 1`
+	qProjectByKey   = `SELECT id, doc FROM (SELECT 1 AS rank, id, doc FROM cointill_projects WHERE key_hash = ?1
+		UNION ALL SELECT 2, id, doc FROM cointill_projects WHERE former_key_hash = ?1 AND former_key_hash <> '') found ORDER BY rank LIMIT 1`
 	qProjects = `SELECT id, doc FROM cointill_projects WHERE id > ? ORDER BY id LIMIT ?`
 	// The lower of SQLite knows no other letters than those of ASCII.
 	qProjectsByOwner = `SELECT id FROM cointill_projects WHERE instr(lower(owner), lower(?)) > 0 ORDER BY id`

@@ -164,6 +164,11 @@ func projectFormerKeys(t *testing.T, b store.Backend) {
 	for _, hash := range []string{"new", "hash-1"} {
 		same(t, "the project by the key "+hash, must[invoice.Project](t)(b.ProjectByKey(ctx, hash)), p)
 	}
+	other.Version, other.FormerKeyHash = 2, "new"
+	if err := b.UpdateProject(ctx, other); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "the project whose key it is, not the one whose it was", must[invoice.Project](t)(b.ProjectByKey(ctx, "new")), p)
 	p.Version, p.FormerKeyHash = 3, ""
 	if err := b.UpdateProject(ctx, p); err != nil {
 		t.Fatal(err)
