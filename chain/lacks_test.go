@@ -60,6 +60,50 @@ func TestAssetIsHeldBackWhileTooFewMembersCanConfirmIt(t *testing.T) {
 	}
 }
 
+func TestAssetIsHeldBackWhileAMemberContradictsItWhateverOthersSay(t *testing.T) {
+	for k, members := range map[int]int{1: 2, 2: 3} {
+		for contradicting := range members {
+			inBubble(t, func(t *testing.T) {
+				r := newCluster(t, members, agree(k))
+				txid := r.pay(5)
+				r.Mine(1)
+				r.tip()
+				require.Equal(t, map[chain.AssetID]bool{r.coin.ID: false}, heldOf(r.block(1)))
+				p := r.peers[contradicting]
+				p.Contradict(r.coin.ID)
+				for range 2 {
+					b := r.block(1)
+					require.Equal(t, map[chain.AssetID]bool{r.coin.ID: true}, heldOf(b))
+					found, err := r.nodes.Examine(t.Context(), chain.Unexamined{TxID: txid, Height: 1, Block: b.Hash})
+					require.NoError(t, err)
+					require.True(t, found[0].Held)
+					lacks := r.nodes.Lacks()
+					require.Len(t, lacks, 1)
+					require.True(t, lacks[0].Contradicted)
+					p.Down(errDown) // which settles nothing
+				}
+				p.Down(nil)
+				p.Regain()
+				require.Empty(t, r.nodes.Lacks())
+				require.Equal(t, map[chain.AssetID]bool{r.coin.ID: false}, heldOf(r.block(1)))
+			})
+		}
+	}
+}
+
+func TestContradictionIsNamedBeforeOthersThatCannotSay(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := newCluster(t, 2)
+		r.peers[0].Lose(chain.Decimals, r.coin.ID)
+		r.peers[1].Contradict(r.coin.ID)
+		r.tip()
+		lacks := r.nodes.Lacks()
+		require.Len(t, lacks, 1)
+		require.True(t, lacks[0].Contradicted)
+		require.Contains(t, lacks[0].Reason, "b: ")
+	})
+}
+
 func TestMemberThatIsDownIsNoneThatCan(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := newCluster(t, 2)

@@ -236,6 +236,23 @@ func (m *member) lacks() []Lack {
 	return nil
 }
 
+// doubted are the assets whose decimals a member contradicts. That others confirm them means little: a member that
+// stands by may have done so long ago.
+func (n *Nodes) doubted() map[AssetID]bool {
+	var assets map[AssetID]bool
+	for _, m := range n.members {
+		for _, l := range m.lacks() {
+			if l.What == Decimals && l.Contradicted {
+				if assets == nil {
+					assets = make(map[AssetID]bool)
+				}
+				assets[l.Asset] = true
+			}
+		}
+	}
+	return assets
+}
+
 // able says whether the member, at present, can do what is lacking elsewhere.
 func (m *member) able(l Lack) bool {
 	if !m.checked || m.standing[kindTip].failures > 0 || m.standing[kindData].failures > 0 {
@@ -244,8 +261,8 @@ func (m *member) able(l Lack) bool {
 	return !slices.ContainsFunc(m.lacks(), func(o Lack) bool { return o.What == l.What && o.Asset == l.Asset })
 }
 
-// Lacks implements [Lacker]: what fewer than [NodesConfig.Agree] members can do, and some member is known not to. With
-// Agree above 1, what they say is proven by that they agree, so that no proof is lacking.
+// Lacks implements [Lacker]: what a member contradicts, and what fewer than [NodesConfig.Agree] members can do and some
+// member is known not to. With Agree above 1, what they say is proven by that they agree, so that no proof is lacking.
 func (n *Nodes) Lacks() []Lack {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -258,10 +275,16 @@ func (n *Nodes) Lacks() []Lack {
 					able++
 				}
 			}
-			known := slices.ContainsFunc(all, func(o Lack) bool { return o.What == l.What && o.Asset == l.Asset })
-			if !known && able < n.cfg.Agree && (n.cfg.Agree == 1 || !l.What.proof()) {
-				l.Reason = clean(m.Name + ": " + l.Reason)
+			if !l.Contradicted && (able >= n.cfg.Agree || n.cfg.Agree > 1 && l.What.proof()) {
+				continue
+			}
+			l.Reason = clean(m.Name + ": " + l.Reason)
+			known := slices.IndexFunc(all, func(o Lack) bool { return o.What == l.What && o.Asset == l.Asset })
+			switch {
+			case known < 0:
 				all = append(all, l)
+			case l.Contradicted && !all[known].Contradicted:
+				all[known] = l
 			}
 		}
 	}

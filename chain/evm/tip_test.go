@@ -179,6 +179,7 @@ func TestHeld_TokenInTroubleAloneIsHeldBack(t *testing.T) {
 				require.Equal(t, chain.Decimals, lacks[0].What)
 				require.Equal(t, usdt.ID, lacks[0].Asset)
 				require.Contains(t, lacks[0].Reason, trouble.says)
+				require.Equal(t, trouble.says == "18 decimals" || name == "a number beyond all", lacks[0].Contradicted)
 				require.False(t, lacks[0].Since.IsZero())
 			}
 

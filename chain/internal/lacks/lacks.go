@@ -3,6 +3,7 @@ package lacks
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -25,17 +26,26 @@ func (l *List) find(asset chain.AssetID, what chain.Ability) int {
 // Note notes that the node lacks something, also again, and reports whether that is new. The reason is that of the last
 // time. Blocks are how many more it showed in.
 func (l *List) Note(asset chain.AssetID, what chain.Ability, reason string, blocks uint64) bool {
-	reason = clean(reason)
+	return l.note(chain.Lack{Asset: asset, What: what, Reason: reason, Blocks: blocks})
+}
+
+// note is Note. What was contradicted stays so, with the reason of that.
+func (l *List) note(more chain.Lack) bool {
+	more.Reason = clean(more.Reason)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	i := l.find(asset, what)
-	if known := i >= 0; known {
-		l.all[i].Reason = reason
-		l.all[i].Blocks += blocks
-		return false
+	i := l.find(more.Asset, more.What)
+	if i < 0 {
+		more.Since = time.Now().UTC()
+		l.all = append(l.all, more)
+		return true
 	}
-	l.all = append(l.all, chain.Lack{Asset: asset, What: what, Reason: reason, Since: time.Now().UTC(), Blocks: blocks})
-	return true
+	known := &l.all[i]
+	known.Blocks += more.Blocks
+	if more.Contradicted || !known.Contradicted {
+		known.Reason, known.Contradicted = more.Reason, more.Contradicted
+	}
+	return false
 }
 
 // Settle notes that the node does not lack something, and reports whether it did.
@@ -75,12 +85,15 @@ func Within(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, limit)
 }
 
-// Decimals notes what the node said of a token's decimals: a nil error that they are as configured.
+// Decimals notes what the node said of a token's decimals: a nil error that they are as configured, and
+// [chain.ErrWrongNetwork] that they no longer are.
 func (l *List) Decimals(ctx context.Context, log *slog.Logger, token chain.AssetID, err error) {
 	switch {
 	case err == nil && l.Settle(token, chain.Decimals):
 		log.InfoContext(ctx, "token is no longer held back", "asset", token)
-	case err != nil && l.Note(token, chain.Decimals, err.Error(), 0):
+	case err != nil && l.note(chain.Lack{
+		Asset: token, What: chain.Decimals, Reason: err.Error(), Contradicted: errors.Is(err, chain.ErrWrongNetwork),
+	}):
 		log.ErrorContext(ctx, "token is held back: what arrives of it is not credited", "asset", token, "err", err)
 	}
 }
