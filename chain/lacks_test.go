@@ -1,6 +1,8 @@
 package chain_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -118,18 +120,49 @@ func TestMemberThatIsDownIsNoneThatCan(t *testing.T) {
 }
 
 func TestMembersThatAgreeNeedNoProof(t *testing.T) {
-	for k := 1; k <= 2; k++ {
-		for _, what := range []chain.Ability{chain.ProofOfLogs, chain.ProofOfTransactions, chain.TransferLogs} {
+	for _, c := range []struct {
+		agree int
+		who   string // of a, which is preferred, and b
+		what  chain.Ability
+		want  bool
+	}{
+		{1, "a", chain.ProofOfLogs, true},
+		{1, "a", chain.ProofOfTransactions, true},
+		{1, "b", chain.ProofOfLogs, false}, // it only stands by
+		{1, "ab", chain.ProofOfLogs, true},
+		{2, "a", chain.ProofOfLogs, false},
+		{2, "ab", chain.ProofOfLogs, false},
+		{2, "ab", chain.ProofOfTransactions, false},
+		{1, "a", chain.TransferLogs, true},
+		{1, "b", chain.TransferLogs, true}, // it is the contract's
+		{2, "b", chain.TransferLogs, true},
+		{2, "ab", chain.TransferLogs, true},
+	} {
+		t.Run(fmt.Sprint(c), func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				r := newCluster(t, 2, agree(k))
-				for _, p := range r.peers {
-					p.Lose(what, "")
+				r := newCluster(t, 2, agree(c.agree))
+				r.Mine(1)
+				for _, name := range c.who {
+					r.peers[name-'a'].Lose(c.what, "")
 				}
 				r.tip()
-				makesUp := k == 2 && what != chain.TransferLogs
-				require.Equal(t, makesUp, len(r.nodes.Lacks()) == 0)
-				require.Len(t, r.health("b").Lacks, 1)
+				r.block(1)
+				require.Equal(t, c.want, len(r.nodes.Lacks()) == 1)
+				require.Equal(t, strings.Contains(c.who, "b"), len(r.health("b").Lacks) == 1)
 			})
-		}
+		})
 	}
+}
+
+func TestProofIsLackingAfterAFailoverToAMemberWithout(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := newCluster(t, 2)
+		r.peers[1].Lose(chain.ProofOfLogs, "")
+		r.tip()
+		require.Empty(t, r.nodes.Lacks())
+		r.peers[0].Down(errDown)
+		r.tip()
+		require.Len(t, r.nodes.Lacks(), 1)
+		require.Contains(t, r.nodes.Lacks()[0].Reason, "b: ")
+	})
 }

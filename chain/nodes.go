@@ -253,6 +253,24 @@ func (n *Nodes) doubted() map[AssetID]bool {
 	return assets
 }
 
+// lacking says whether all members together lack what one of them does. With Agree above 1, what they say is proven by that
+// they agree; else only the proofs of those whose words are passed on matter. What is the contract's, all have.
+func (n *Nodes) lacking(m *member, l Lack) bool {
+	switch {
+	case l.What.proof():
+		return n.cfg.Agree == 1 && m.inUse
+	case l.What != Decimals || l.Contradicted:
+		return true
+	}
+	able := 0
+	for _, o := range n.members {
+		if o.able(l) {
+			able++
+		}
+	}
+	return able < n.cfg.Agree
+}
+
 // able says whether the member, at present, can do what is lacking elsewhere.
 func (m *member) able(l Lack) bool {
 	if !m.checked || m.standing[kindTip].failures > 0 || m.standing[kindData].failures > 0 {
@@ -261,21 +279,16 @@ func (m *member) able(l Lack) bool {
 	return !slices.ContainsFunc(m.lacks(), func(o Lack) bool { return o.What == l.What && o.Asset == l.Asset })
 }
 
-// Lacks implements [Lacker]: what a member contradicts, and what fewer than [NodesConfig.Agree] members can do and some
-// member is known not to. With Agree above 1, what they say is proven by that they agree, so that no proof is lacking.
+// Lacks implements [Lacker]: the assets whose decimals a member contradicts, or some cannot confirm and fewer than
+// [NodesConfig.Agree] can; the tokens whose logs a member cannot read; and with an Agree of 1 the proofs that the member in
+// use does without. The reason begins with the name of a member.
 func (n *Nodes) Lacks() []Lack {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	var all []Lack
 	for _, m := range n.members {
 		for _, l := range m.lacks() {
-			able := 0
-			for _, o := range n.members {
-				if o.able(l) {
-					able++
-				}
-			}
-			if !l.Contradicted && (able >= n.cfg.Agree || n.cfg.Agree > 1 && l.What.proof()) {
+			if !n.lacking(m, l) {
 				continue
 			}
 			l.Reason = clean(m.Name + ": " + l.Reason)
