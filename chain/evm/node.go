@@ -1,7 +1,6 @@
 package evm
 
 import (
-	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -27,8 +26,11 @@ var transferTopic = word{
 // decimalsCall is the call data of decimals().
 const decimalsCall = "0x313ce567"
 
-// maxTokens bounds the tokens of one node, which are all asked about in one batch.
+// maxTokens bounds the tokens of one node.
 const maxTokens = 90
+
+// maxPatient is about how many tokens a node is asked at once: some run each call of a contract for a while.
+const maxPatient = 10
 
 // trustedTips is how often Tip relies on what tokens said of their decimals before it asks again.
 const trustedTips = 1000
@@ -93,6 +95,8 @@ type Node struct {
 
 	lacks     lacks.List
 	confirmed []atomic.Bool // by token: it had the right decimals once
+	round     lacks.Round
+	patient   atomic.Int64 // about how many tokens the node is asked at once
 
 	bulk         bulk         // whether the node has eth_getBlockReceipts
 	trust        atomic.Int64 // how many more calls of Tip rely on the tokens as they were
@@ -129,6 +133,7 @@ func New(c Config) (*Node, error) {
 		n.lacks.Note("", chain.ProofOfLogs, "by Config.UnprovenLogs", 0)
 	}
 	n.atOnce.Store(maxBatch)
+	n.patient.Store(maxPatient)
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
 	}
@@ -181,13 +186,14 @@ func (n *Node) Network() chain.Network { return n.network }
 // on the first call, on every thousandth, and on the first after any call that failed, since another
 // machine may answer after a failure. A token with other decimals than configured is ErrWrongNetwork, unless it had the
 // right ones before: then, and whenever the contract or the node does not say, that token alone is held back, which
-// [Node.Lacks] names, and asked about again with every call.
+// [Node.Lacks] names, and asked about again with every call. Where half of the time that Tip has is too short to ask about
+// all, the next call goes on where it ended.
 //
 // Safe and Finalized are 0 while the node answers their tags with an error, nothing, or block 0.
 func (n *Node) Tip(ctx context.Context) (chain.Tip, error) {
 	tip, err := n.tip(ctx)
 	if err != nil {
-		n.trust.Store(0)
+		n.doubt()
 		return chain.Tip{}, fmt.Errorf("evm: read tip of %s: %w", n.network, err)
 	}
 	return tip, nil
@@ -226,41 +232,107 @@ func (n *Node) tip(ctx context.Context) (chain.Tip, error) {
 	return chain.Tip{Header: header, Safe: tagged(batch[2].Error, safe), Finalized: tagged(batch[3].Error, finalized)}, nil
 }
 
-// checkTokens makes sure that every token is what was configured, or is held back. The node answers other questions, so
-// whatever is wrong is about these.
+// doubt notes that another machine may answer from now on.
+func (n *Node) doubt() {
+	n.trust.Store(0)
+	n.round.Restart()
+}
+
+// checkTokens makes sure that every token is what was configured, or is held back, as long as there is time: of those that
+// are left for the next call, nothing new is known. The node answers other questions, so whatever is wrong is about these.
 func (n *Node) checkTokens(ctx context.Context, latest uint64) error {
-	answers := make([]string, len(n.tokens))
-	batch := make([]rpc.BatchElem, len(n.tokens))
-	for i, t := range n.tokens {
-		call := map[string]string{"to": t.ID.Reference(), "data": decimalsCall}
-		batch[i] = rpc.BatchElem{Method: "eth_call", Args: []any{call, "latest"}, Result: &answers[i]}
-	}
 	asking, cancel := lacks.Within(ctx)
 	defer cancel()
-	refused := n.batch(asking, batch)
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	held := false
-	for i, t := range n.tokens {
-		said := tidy(batch[i].Error)
-		if answers[i] == "" {
-			said = cmp.Or(said, refused)
+	var fresh []chain.Asset
+	due := n.round.Due(len(n.tokens))
+	rest := due
+	for len(rest) > 0 {
+		wrong := n.askTokens(asking, rest, len(rest) == len(due))
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
-		err := checkDecimals(t, answers[i], said)
-		if errors.Is(err, chain.ErrWrongNetwork) && !n.confirmed[i].Load() {
+		confirmed, err := n.settle(ctx, rest, wrong)
+		if err != nil {
 			return err
 		}
-		if err == nil && !n.confirmed[i].Swap(true) {
-			n.checkForm(asking, t, latest)
+		fresh, rest = append(fresh, confirmed...), rest[len(wrong):]
+		if asking.Err() != nil {
+			break
 		}
-		held = held || err != nil
-		n.lacks.Decimals(ctx, n.log, t.ID, err)
 	}
-	if !held {
+	for _, i := range rest {
+		if !n.confirmed[i].Load() {
+			n.lacks.Decimals(ctx, n.log, n.tokens[i].ID, errNotAsked)
+		}
+	}
+	n.checkForms(asking, fresh, latest)
+	n.round.Leave(due, len(rest))
+	if len(rest) == 0 && !slices.ContainsFunc(n.tokens, func(t chain.Asset) bool { return n.lacks.Has(t.ID, chain.Decimals) }) {
 		n.trust.Store(trustedTips - 1)
 	}
 	return nil
+}
+
+// askTokens asks about the first of the tokens that are left, as many as the node is known to answer in time, and answers
+// what is wrong with each of them. It is none when the node takes too long for so many, or had not its time: only the first
+// ones of a call have all that there is. A node that refuses is not asked about the others.
+func (n *Node) askTokens(ctx context.Context, rest []int, first bool) []error {
+	some := rest[:min(len(rest), int(n.patient.Load()))]
+	wrong, refused := n.askDecimals(ctx, some)
+	switch hadTime := first || ctx.Err() == nil; {
+	case refused != nil:
+		for _, i := range rest[len(wrong):] {
+			wrong = append(wrong, checkDecimals(n.tokens[i], "", refused))
+		}
+	case len(wrong) > 0 || !hadTime:
+	case len(some) == 1:
+		return []error{checkDecimals(n.tokens[some[0]], "", context.DeadlineExceeded)}
+	default:
+		n.patient.Store(int64(len(some) / 2))
+	}
+	return wrong
+}
+
+var errNotAsked = errors.New("not asked yet: the node takes long for the other tokens")
+
+// askDecimals asks for the decimals of the tokens in so many places, and answers what is wrong with each of the first ones
+// that were answered in time. It also answers why the node refuses to say more, unless that is for want of time.
+func (n *Node) askDecimals(ctx context.Context, places []int) (wrong []error, refused error) {
+	ctx, cancel := lacks.Each(ctx)
+	defer cancel()
+	answers := make([]string, len(places))
+	batch := make([]rpc.BatchElem, len(places))
+	for k, i := range places {
+		call := map[string]string{"to": n.tokens[i].ID.Reference(), "data": decimalsCall}
+		batch[k] = rpc.BatchElem{Method: "eth_call", Args: []any{call, "latest"}, Result: &answers[k]}
+	}
+	refused = n.batch(ctx, batch)
+	for k, i := range places {
+		if refused != nil && answers[k] == "" && batch[k].Error == nil {
+			break
+		}
+		wrong = append(wrong, checkDecimals(n.tokens[i], answers[k], tidy(batch[k].Error)))
+	}
+	if ctx.Err() != nil {
+		refused = nil
+	}
+	return wrong, refused
+}
+
+// settle notes what the node said of the decimals of the first of some tokens, and answers those that it confirmed for the
+// first time. Its error is that it never confirmed one, and said otherwise.
+func (n *Node) settle(ctx context.Context, places []int, said []error) (fresh []chain.Asset, err error) {
+	for k, err := range said {
+		i := places[k]
+		if errors.Is(err, chain.ErrWrongNetwork) && !n.confirmed[i].Load() {
+			return nil, err
+		}
+		if err == nil && !n.confirmed[i].Swap(true) {
+			fresh = append(fresh, n.tokens[i])
+		}
+		n.lacks.Decimals(ctx, n.log, n.tokens[i].ID, err)
+	}
+	return fresh, nil
 }
 
 func (n *Node) checkIdentity(id quantity, err error) error {

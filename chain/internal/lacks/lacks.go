@@ -73,16 +73,59 @@ func (l *List) All() []chain.Lack {
 	return slices.Clone(l.all)
 }
 
-// patience is how long a node may take at most to answer what it can do.
+// patience is how long a node may take at most to answer one question about what it can do.
 const patience = 5 * time.Second
 
-// Within is ctx for questions about what a node can do, which must leave time for the others.
+// Within is ctx for all questions about what a node can do, which must leave time for the others.
 func Within(ctx context.Context) (context.Context, context.CancelFunc) {
-	limit := patience
 	if deadline, ok := ctx.Deadline(); ok {
-		limit = min(limit, time.Until(deadline)/2)
+		return context.WithTimeout(ctx, time.Until(deadline)/2)
 	}
-	return context.WithTimeout(ctx, limit)
+	return context.WithCancel(ctx)
+}
+
+// Each is ctx for one of these questions.
+func Each(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, patience)
+}
+
+// Round remembers which tokens a node is still to be asked about, where the time is too short for all at once. The zero
+// Round is that all are. It may be used concurrently.
+type Round struct {
+	mu         sync.Mutex
+	next, left int
+}
+
+// Due are the places, of so many tokens, that are to be asked about now, in this order: what is left of the round, else a
+// whole one.
+func (r *Round) Due(tokens int) []int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.left == 0 {
+		r.left = tokens
+	}
+	due := make([]int, r.left)
+	for i := range due {
+		due[i] = (r.next + i) % tokens
+	}
+	return due
+}
+
+// Leave notes how many of those that were due, the last ones, were not asked about.
+func (r *Round) Leave(due []int, left int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.left = left
+	if left > 0 {
+		r.next = due[len(due)-left]
+	}
+}
+
+// Restart has all tokens asked about, those that were left first.
+func (r *Round) Restart() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.left = 0
 }
 
 // Decimals notes what the node said of a token's decimals: a nil error that they are as configured, and
