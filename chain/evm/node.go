@@ -26,6 +26,9 @@ var transferTopic = word{
 // decimalsCall is the call data of decimals().
 const decimalsCall = "0x313ce567"
 
+// byConfig is why logs are not proven with [Config.UnprovenLogs].
+const byConfig = "by Config.UnprovenLogs"
+
 // maxTokens bounds the tokens of one node.
 const maxTokens = 90
 
@@ -130,7 +133,7 @@ func New(c Config) (*Node, error) {
 		unproven: c.UnprovenLogs,
 	}
 	if n.unproven {
-		n.lacks.Note("", chain.ProofOfLogs, "by Config.UnprovenLogs", 0)
+		n.lacks.Note("", chain.ProofOfLogs, byConfig, 0)
 	}
 	n.atOnce.Store(maxBatch)
 	n.patient.Store(maxPatient)
@@ -437,7 +440,11 @@ func (n *Node) block(ctx context.Context, height uint64) (chain.Block, error) {
 		return chain.Block{}, err
 	}
 	if answer.Bloom == (bloom{}) && slices.ContainsFunc(receipts, func(r *wireReceipt) bool { return r != nil && len(r.Logs) > 0 }) {
-		n.lacks.Note("", chain.ProofOfLogs, "headers have no filter of the logs", 1)
+		reason := "headers have no filter of the logs"
+		if n.unproven {
+			reason = byConfig
+		}
+		n.lacks.Note("", chain.ProofOfLogs, reason, 1)
 	}
 	n.checkInner(ctx, answer, receipts)
 	n.noteForms(ctx, receipts)
