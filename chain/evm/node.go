@@ -50,8 +50,8 @@ type Config struct {
 	//
 	// On networks whose coin is also a token, a payment is the coin's if it is the value of a transaction, and the
 	// token's if it is a call of the contract. On Celo each is one of them, so that payers may use both ways only if both
-	// are configured, as two assets. On networks where the contract logs every movement of the coin, such as zkSync, configure one
-	// of them: with both, one payment would be two.
+	// are configured, as two assets. On networks where the contract logs every movement of the coin, such as zkSync,
+	// configure one of them: with both, one payment would be two.
 	Assets []chain.Asset
 
 	// Traces has Block look at the calls within transactions, for native coin that a contract passes on: contract
@@ -78,10 +78,11 @@ type Config struct {
 //
 // A transfer's TxID is the transaction's hash in lower case. Its Index is "value" for native coin, and for
 // coin that a contract passes on "call#", a number, ":" and the recipient. The number is how many calls with
-// value to that recipient, also failed ones, come before it in the transaction. For tokens the Index is the contract, "#", a number, ":" and the recipient. The number is how many Transfer logs of that
-// contract, of any amount and form, come before it in the transaction. Other than the place of a log in
-// its block, this stays the same when a reorganisation moves the transaction, and when other assets are
-// configured. The recipient is part of it because a contract may act otherwise in another block.
+// value to that recipient, also failed ones, come before it in the transaction. For tokens the Index is the contract, "#",
+// a number, ":" and the recipient. The number is how many Transfer logs of that contract, of any amount and form, come
+// before it in the transaction. Other than the place of a log in its block, this stays the same when a reorganisation
+// moves the transaction, and when other assets are configured. The recipient is part of it because a contract may act
+// otherwise in another block.
 type Node struct {
 	network chain.Network
 	id      uint64
@@ -398,13 +399,15 @@ func (n *Node) Header(ctx context.Context, height uint64) (chain.Header, error) 
 // some are.
 //
 // Receipts that are missing among those of the block, are there twice or are damaged are asked for singly; the filter
-// proves all of them together. A node that refuses those of the block is not asked for them again for a thousand
-// blocks, and one that says that it has no such method, never.
+// proves all of them together. What the network did itself is unexamined if the node has no receipt of it. A node that
+// calls the question for those of the block invalid, or refuses three blocks in a row, is not asked for them again for a
+// thousand blocks, and one that says that it has no such method, never.
 //
-// What a node refuses, in whatever words, is asked for in smaller parts: the transactions of a block that is too large, the receipts or traces of a block one
-// by one, a batch of calls in smaller batches, a trace without the data of calls. What it then still refuses is an
-// error, unless it is about one transaction while the node answers for others: anybody can make a transaction whose
-// trace or receipt is too large. Such a transaction is unexamined; what shows nevertheless is among the transfers.
+// What a node refuses, in whatever words, is asked for in smaller parts: the transactions of a block that is too large,
+// the receipts or traces of a block one by one, a batch of calls in smaller batches, a trace without the data of calls.
+// What it then still refuses is an error, unless it is about one transaction while the node answers for others: anybody
+// can make a transaction whose trace or receipt is too large. Such a transaction is unexamined; what shows nevertheless
+// is among the transfers.
 //
 // Type, input and sender of a transaction make no difference: value that a successful transaction moves has
 // arrived, also one that another network has deposited. Withdrawals of validators are no transactions, and no transfers.

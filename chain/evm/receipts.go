@@ -48,7 +48,7 @@ func (n *Node) receipts(ctx context.Context, b *wireBlock) ([]*wireReceipt, erro
 	case ctx.Err() != nil:
 		return nil, err
 	case n.bulk.refusedFor(err):
-		n.log.WarnContext(ctx, "evm: node has no eth_getBlockReceipts; reading logs and single receipts",
+		n.log.WarnContext(ctx, "evm: node does not answer eth_getBlockReceipts; reading logs and single receipts",
 			"network", n.network, "err", err)
 		return n.pickedReceipts(ctx, b)
 	}
