@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -477,4 +478,12 @@ func TestDial_ClientsTimeLimitHolds(t *testing.T) {
 	cancel()
 	_, err = n.Header(ctx, 1)
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestClient_HasNoOtherCallsWhoseErrorsTellMore(t *testing.T) {
+	var methods []string
+	for m := range reflect.TypeFor[*evm.Client]().Methods() {
+		methods = append(methods, m.Name)
+	}
+	require.Equal(t, []string{"BatchCallContext", "CallContext", "Close", "RPC"}, methods)
 }
