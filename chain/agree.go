@@ -340,7 +340,7 @@ func (n *Nodes) Header(ctx context.Context, height uint64) (Header, error) {
 func (n *Nodes) Block(ctx context.Context, height uint64) (Block, error) {
 	b, err := vote(ctx, n, height, ballot[Block]{
 		ask: n.askBlock(height), same: sameBlock, large: true,
-		sum: func(camp []answer[Block]) (Block, bool) { return sumBlocks(camp, n.cfg.Agree) },
+		sum: func(camp []answer[Block]) (Block, bool) { return sumBlocks(camp, n.cfg.Agree, n.doubted()) },
 	})
 	if err == nil && b.Hash == "" {
 		return Block{}, fmt.Errorf("%w: %d", ErrNoBlock, height)

@@ -279,6 +279,10 @@ type Lack struct {
 	Reason string    // for people: UTF-8 of at most MaxReason bytes, without secrets
 	Since  time.Time // when it was noticed
 	Blocks uint64    // in how many blocks it showed; zero of what does not show in blocks
+
+	// Contradicted says that the node did not just fail to confirm: after it had confirmed, it said otherwise. That
+	// stands until the same node confirms again, whatever others say.
+	Contradicted bool
 }
 
 // Lag says how far a watcher is behind its chain, and why.

@@ -92,23 +92,24 @@ func sameBlock(a, b Block) bool {
 	return sameHeader(a.Header, b.Header) && sameTransfers(settled(a.Transfers), settled(b.Transfers))
 }
 
-// sumBlocks is what members that have the same block say of it together, and whether nothing of it is open: so many of
-// them hold back none of the transfers.
-func sumBlocks(camp []answer[Block], agree int) (Block, bool) {
+// sumBlocks is what members that have the same block say of it together, and whether the others could not say more of it:
+// so many of them have examined all of it, and hold back no transfer that is not of an asset in doubt.
+func sumBlocks(camp []answer[Block], agree int, doubted map[AssetID]bool) (Block, bool) {
 	sum, whole := sumExamined(camp, agree)
 	said := make([][]Transfer, len(camp))
 	for i, a := range camp {
 		said[i] = a.value.Transfers
 	}
 	var released bool
-	sum.Transfers, released = release(sum.Transfers, said, agree)
+	sum.Transfers, released = release(sum.Transfers, said, agree, doubted)
 	return sum, whole && released
 }
 
-// release has those transfers held back that fewer members than agree do not hold back, and reports whether there is none.
-func release(transfers []Transfer, said [][]Transfer, agree int) ([]Transfer, bool) {
+// release has those transfers held back that are of an asset in doubt, or that fewer members than agree do not hold back.
+// It reports whether there is none of the latter.
+func release(transfers []Transfer, said [][]Transfer, agree int, doubted map[AssetID]bool) ([]Transfer, bool) {
 	held := func(t Transfer) bool { return t.Held }
-	if !slices.ContainsFunc(said, func(of []Transfer) bool { return slices.ContainsFunc(of, held) }) {
+	if len(doubted) == 0 && !slices.ContainsFunc(said, func(of []Transfer) bool { return slices.ContainsFunc(of, held) }) {
 		return transfers, true
 	}
 	free := map[claim]int{}
@@ -121,9 +122,9 @@ func release(transfers []Transfer, said [][]Transfer, agree int) ([]Transfer, bo
 	}
 	transfers = slices.Clone(transfers)
 	for i, t := range transfers {
-		transfers[i].Held = free[claimOf(t)] < agree
+		transfers[i].Held = doubted[t.Asset] || free[claimOf(t)] < agree
 	}
-	return transfers, !slices.ContainsFunc(transfers, held)
+	return transfers, !slices.ContainsFunc(transfers, func(t Transfer) bool { return t.Held && !doubted[t.Asset] })
 }
 
 // sumExamined is what members that have the same block say of it together, and whether so many of them have examined
@@ -252,7 +253,7 @@ func (n *Nodes) Examine(ctx context.Context, u Unexamined) ([]Transfer, error) {
 			for i, a := range winners {
 				said[i] = a.value.transfers
 			}
-			found, _ := release(winners[0].value.transfers, said, n.cfg.Agree)
+			found, _ := release(winners[0].value.transfers, said, n.cfg.Agree, n.doubted())
 			return found, nil
 		}
 		list = list[need:]

@@ -1,6 +1,8 @@
 package chain_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -60,6 +62,50 @@ func TestAssetIsHeldBackWhileTooFewMembersCanConfirmIt(t *testing.T) {
 	}
 }
 
+func TestAssetIsHeldBackWhileAMemberContradictsItWhateverOthersSay(t *testing.T) {
+	for k, members := range map[int]int{1: 2, 2: 3} {
+		for contradicting := range members {
+			inBubble(t, func(t *testing.T) {
+				r := newCluster(t, members, agree(k))
+				txid := r.pay(5)
+				r.Mine(1)
+				r.tip()
+				require.Equal(t, map[chain.AssetID]bool{r.coin.ID: false}, heldOf(r.block(1)))
+				p := r.peers[contradicting]
+				p.Contradict(r.coin.ID)
+				for range 2 {
+					b := r.block(1)
+					require.Equal(t, map[chain.AssetID]bool{r.coin.ID: true}, heldOf(b))
+					found, err := r.nodes.Examine(t.Context(), chain.Unexamined{TxID: txid, Height: 1, Block: b.Hash})
+					require.NoError(t, err)
+					require.True(t, found[0].Held)
+					lacks := r.nodes.Lacks()
+					require.Len(t, lacks, 1)
+					require.True(t, lacks[0].Contradicted)
+					p.Down(errDown) // which settles nothing
+				}
+				p.Down(nil)
+				p.Regain()
+				require.Empty(t, r.nodes.Lacks())
+				require.Equal(t, map[chain.AssetID]bool{r.coin.ID: false}, heldOf(r.block(1)))
+			})
+		}
+	}
+}
+
+func TestContradictionIsNamedBeforeOthersThatCannotSay(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := newCluster(t, 2)
+		r.peers[0].Lose(chain.Decimals, r.coin.ID)
+		r.peers[1].Contradict(r.coin.ID)
+		r.tip()
+		lacks := r.nodes.Lacks()
+		require.Len(t, lacks, 1)
+		require.True(t, lacks[0].Contradicted)
+		require.Contains(t, lacks[0].Reason, "b: ")
+	})
+}
+
 func TestMemberThatIsDownIsNoneThatCan(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := newCluster(t, 2)
@@ -74,18 +120,49 @@ func TestMemberThatIsDownIsNoneThatCan(t *testing.T) {
 }
 
 func TestMembersThatAgreeNeedNoProof(t *testing.T) {
-	for k := 1; k <= 2; k++ {
-		for _, what := range []chain.Ability{chain.ProofOfLogs, chain.ProofOfTransactions, chain.TransferLogs} {
+	for _, c := range []struct {
+		agree int
+		who   string // of a, which is preferred, and b
+		what  chain.Ability
+		want  bool
+	}{
+		{1, "a", chain.ProofOfLogs, true},
+		{1, "a", chain.ProofOfTransactions, true},
+		{1, "b", chain.ProofOfLogs, false}, // it only stands by
+		{1, "ab", chain.ProofOfLogs, true},
+		{2, "a", chain.ProofOfLogs, false},
+		{2, "ab", chain.ProofOfLogs, false},
+		{2, "ab", chain.ProofOfTransactions, false},
+		{1, "a", chain.TransferLogs, true},
+		{1, "b", chain.TransferLogs, true}, // it is the contract's
+		{2, "b", chain.TransferLogs, true},
+		{2, "ab", chain.TransferLogs, true},
+	} {
+		t.Run(fmt.Sprint(c), func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				r := newCluster(t, 2, agree(k))
-				for _, p := range r.peers {
-					p.Lose(what, "")
+				r := newCluster(t, 2, agree(c.agree))
+				r.Mine(1)
+				for _, name := range c.who {
+					r.peers[name-'a'].Lose(c.what, "")
 				}
 				r.tip()
-				makesUp := k == 2 && what != chain.TransferLogs
-				require.Equal(t, makesUp, len(r.nodes.Lacks()) == 0)
-				require.Len(t, r.health("b").Lacks, 1)
+				r.block(1)
+				require.Equal(t, c.want, len(r.nodes.Lacks()) == 1)
+				require.Equal(t, strings.Contains(c.who, "b"), len(r.health("b").Lacks) == 1)
 			})
-		}
+		})
 	}
+}
+
+func TestProofIsLackingAfterAFailoverToAMemberWithout(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := newCluster(t, 2)
+		r.peers[1].Lose(chain.ProofOfLogs, "")
+		r.tip()
+		require.Empty(t, r.nodes.Lacks())
+		r.peers[0].Down(errDown)
+		r.tip()
+		require.Len(t, r.nodes.Lacks(), 1)
+		require.Contains(t, r.nodes.Lacks()[0].Reason, "b: ")
+	})
 }

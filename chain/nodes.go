@@ -236,6 +236,41 @@ func (m *member) lacks() []Lack {
 	return nil
 }
 
+// doubted are the assets whose decimals a member contradicts. That others confirm them means little: a member that
+// stands by may have done so long ago.
+func (n *Nodes) doubted() map[AssetID]bool {
+	var assets map[AssetID]bool
+	for _, m := range n.members {
+		for _, l := range m.lacks() {
+			if l.What == Decimals && l.Contradicted {
+				if assets == nil {
+					assets = make(map[AssetID]bool)
+				}
+				assets[l.Asset] = true
+			}
+		}
+	}
+	return assets
+}
+
+// lacking says whether all members together lack what one of them does. With Agree above 1, what they say is proven by that
+// they agree; else only the proofs of those whose words are passed on matter. What is the contract's, all have.
+func (n *Nodes) lacking(m *member, l Lack) bool {
+	switch {
+	case l.What.proof():
+		return n.cfg.Agree == 1 && m.inUse
+	case l.What != Decimals || l.Contradicted:
+		return true
+	}
+	able := 0
+	for _, o := range n.members {
+		if o.able(l) {
+			able++
+		}
+	}
+	return able < n.cfg.Agree
+}
+
 // able says whether the member, at present, can do what is lacking elsewhere.
 func (m *member) able(l Lack) bool {
 	if !m.checked || m.standing[kindTip].failures > 0 || m.standing[kindData].failures > 0 {
@@ -244,24 +279,25 @@ func (m *member) able(l Lack) bool {
 	return !slices.ContainsFunc(m.lacks(), func(o Lack) bool { return o.What == l.What && o.Asset == l.Asset })
 }
 
-// Lacks implements [Lacker]: what fewer than [NodesConfig.Agree] members can do, and some member is known not to. With
-// Agree above 1, what they say is proven by that they agree, so that no proof is lacking.
+// Lacks implements [Lacker]: the assets whose decimals a member contradicts, or some cannot confirm and fewer than
+// [NodesConfig.Agree] can; the tokens whose logs a member cannot read; and with an Agree of 1 the proofs that the member in
+// use does without. The reason begins with the name of a member.
 func (n *Nodes) Lacks() []Lack {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	var all []Lack
 	for _, m := range n.members {
 		for _, l := range m.lacks() {
-			able := 0
-			for _, o := range n.members {
-				if o.able(l) {
-					able++
-				}
+			if !n.lacking(m, l) {
+				continue
 			}
-			known := slices.ContainsFunc(all, func(o Lack) bool { return o.What == l.What && o.Asset == l.Asset })
-			if !known && able < n.cfg.Agree && (n.cfg.Agree == 1 || !l.What.proof()) {
-				l.Reason = clean(m.Name + ": " + l.Reason)
+			l.Reason = clean(m.Name + ": " + l.Reason)
+			known := slices.IndexFunc(all, func(o Lack) bool { return o.What == l.What && o.Asset == l.Asset })
+			switch {
+			case known < 0:
 				all = append(all, l)
+			case l.Contradicted && !all[known].Contradicted:
+				all[known] = l
 			}
 		}
 	}

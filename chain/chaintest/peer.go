@@ -116,7 +116,16 @@ func (p *Peer) Lose(what chain.Ability, asset chain.AssetID) {
 	p.lacks = append(slices.Clip(p.lacks), chain.Lack{What: what, Asset: asset, Reason: "the simulated node cannot", Since: time.Now()})
 }
 
-// Regain ends Lose.
+// Contradict makes the node say that an asset no longer has the decimals that it is configured with, and hold it back.
+func (p *Peer) Contradict(asset chain.AssetID) {
+	p.c.mu.Lock()
+	defer p.c.mu.Unlock()
+	p.lacks = append(slices.Clip(p.lacks), chain.Lack{
+		What: chain.Decimals, Asset: asset, Reason: "the simulated node says otherwise", Since: time.Now(), Contradicted: true,
+	})
+}
+
+// Regain ends Lose and Contradict.
 func (p *Peer) Regain() {
 	p.c.mu.Lock()
 	defer p.c.mu.Unlock()

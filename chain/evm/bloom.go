@@ -43,8 +43,8 @@ func (f *bloom) holds(other bloom) bool {
 	return true
 }
 
-// bloomOf is the filter of a block with these receipts, without those that are nil. Addresses and topics repeat a lot within a block,
-// and each is hashed once.
+// bloomOf is the filter of a block with these receipts, without those that are nil. Addresses and topics repeat a lot within
+// a block, and each is hashed once.
 func bloomOf(receipts []*wireReceipt) bloom {
 	var f bloom
 	addresses := make(map[address]struct{})

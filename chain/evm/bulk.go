@@ -37,9 +37,9 @@ func (k *bulk) offered() bool {
 func (k *bulk) answered() { k.refusals.Store(0) }
 
 // refusedFor notes why the receipts of a block could not be read at once, and reports whether it is the node that does not
-// offer them. Who has no such method says so, for good, by the codes for that. Gateways also call the question
-// invalid, and answer with whatever code or status they like: that is believed for bulkRest blocks, the former at
-// once. An incomplete or too large answer is one.
+// offer them. A node without the method says so with these codes, and is never asked again. Gateways also call the
+// question invalid, and answer with whatever code or status they like: that is believed for bulkRest blocks, the former
+// at once. An incomplete or too large answer is one.
 func (k *bulk) refusedFor(err error) bool {
 	switch {
 	case errors.Is(err, chain.ErrIncomplete), errors.Is(err, ErrAnswerTooLarge):

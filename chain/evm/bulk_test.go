@@ -81,6 +81,60 @@ func TestBulkReceipts_WhatTheNetworkDidIsSetAsideIfNobodyHasItsReceipt(t *testin
 	}
 }
 
+// hidden is a node with a transaction of the network itself whose logs are in the filter, and whose receipt it does not have.
+func hidden(t *testing.T) *fakeNode {
+	t.Helper()
+	const zero = "0x0000000000000000000000000000000000000000"
+	f := newFake()
+	f.tx(shop, 5).transfer(usdtContract, shop, 6)
+	f.tx(zero, 0).transfer(usdcContract, shop2, 7).from = zero
+	f.tx(shop2, 8)
+	f.say("eth_getBlockByNumber", f.full())
+	receipts := f.receipts()
+	f.say("eth_getBlockReceipts", []object{receipts[0], receipts[2]})
+	f.say("eth_getLogs", receipts[0]["logs"])
+	f.sayEach(t, []object{receipts[0], receipts[2]})
+	return f
+}
+
+func TestReceiptThatNobodyHasOfWhatTheNetworkDidStopsNoBlock(t *testing.T) {
+	for name, fault := range map[string]*rpcFault{"at once": nil, "singly": noMethod, "refused": {-32000, "not found"}} {
+		t.Run(name, func(t *testing.T) {
+			f := hidden(t)
+			if fault != nil {
+				f.fail("eth_getBlockReceipts", fault)
+			}
+			n := f.node(t)
+			for blocks := range uint64(2) {
+				b, err := n.Block(t.Context(), 100)
+				require.NoError(t, err)
+				require.Equal(t, []paid{
+					{"value", "ETH", shop, 5}, {usdtContract + "#0:" + shop, "USDT", shop, 6}, {"value", "ETH", shop2, 8},
+				}, paidOf(b))
+				require.Len(t, b.Unexamined, 1)
+				require.Equal(t, f.txs[1].hash, b.Unexamined[0].TxID)
+				lacks := n.Lacks()
+				require.Len(t, lacks, 1)
+				require.Equal(t, chain.ProofOfLogs, lacks[0].What)
+				require.Empty(t, lacks[0].Asset)
+				require.Equal(t, blocks+1, lacks[0].Blocks)
+			}
+			if fault == nil {
+				require.Equal(t, 2, f.calls["eth_getTransactionReceipt"], "nothing else is asked for")
+			}
+		})
+	}
+}
+
+func TestReceiptThatNobodyHasDoesNotHideALogThatIsNotInTheFilter(t *testing.T) {
+	f := hidden(t)
+	f.txs[2].transfer(usdtContract, other, 9)
+	receipts := f.receipts()
+	f.say("eth_getBlockReceipts", []object{receipts[0], receipts[2]})
+	f.sayEach(t, []object{receipts[0], receipts[2]})
+	refuses(t, f)
+}
+
 // bulkCalls reads so many blocks, and answers how often all receipts were asked for at once.
 func bulkCalls(t *testing.T, f *fakeNode, want []paid, blocks int) int {
 	t.Helper()
@@ -102,7 +156,7 @@ func TestBulkReceipts_NodeThatDoesNotOfferThemIsNotAskedForEveryBlock(t *testing
 			f, want := manyPayments()
 			f.fail("eth_getBlockReceipts", &rpcFault{code, "no"})
 			require.Equal(t, most, bulkCalls(t, f, want, 10))
-			require.Less(t, f.calls["eth_getTransactionReceipt"], 4*61+10*61)
+			require.Equal(t, 10*61, f.calls["eth_getTransactionReceipt"], "one reading of every block")
 		})
 	}
 	for _, status := range []int{400, 403, 404, 405, 501} {

@@ -19,7 +19,7 @@ const growAfter = 64
 // call makes one call, whose errors are fit for logs.
 func (n *Node) call(ctx context.Context, result any, method string, args ...any) error {
 	if err := n.rpc.CallContext(ctx, result, method, args...); err != nil {
-		n.trust.Store(0)
+		n.doubt()
 		return fmt.Errorf("%s: %w", method, tidy(err))
 	}
 	return nil
@@ -67,7 +67,7 @@ func (n *Node) fitted() {
 }
 
 func (n *Node) refused(calls int, err error) error {
-	n.trust.Store(0)
+	n.doubt()
 	return fmt.Errorf("batch of %d calls: %w", calls, tidy(err))
 }
 
@@ -121,7 +121,7 @@ func (n *Node) allOf(ctx context.Context, elems []rpc.BatchElem) error {
 			}
 		}
 		if len(failed) == len(elems) {
-			n.trust.Store(0)
+			n.doubt()
 			return fmt.Errorf("%s: %w", failed[0].Method, tidy(failed[0].Error))
 		}
 		elems = failed

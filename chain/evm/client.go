@@ -36,9 +36,9 @@ type Caller interface {
 var _ Caller = (*rpc.Client)(nil)
 
 // Client is a JSON-RPC client over HTTP whose errors tell nothing of its URL but scheme and host, not even where a node
-// repeats it.
+// repeats it. All methods may be called concurrently.
 type Client struct {
-	*rpc.Client
+	rpc     *rpc.Client
 	secrets scrub.Secrets
 }
 
@@ -46,17 +46,24 @@ var _ Caller = (*Client)(nil)
 
 // CallContext implements [Caller].
 func (c *Client) CallContext(ctx context.Context, result any, method string, args ...any) error {
-	return c.scrubbed(c.Client.CallContext(ctx, result, method, args...))
+	return c.scrubbed(c.rpc.CallContext(ctx, result, method, args...))
 }
 
 // BatchCallContext implements [Caller].
 func (c *Client) BatchCallContext(ctx context.Context, batch []rpc.BatchElem) error {
-	err := c.Client.BatchCallContext(ctx, batch)
+	err := c.rpc.BatchCallContext(ctx, batch)
 	for i := range batch {
 		batch[i].Error = c.scrubbed(batch[i].Error)
 	}
 	return c.scrubbed(err)
 }
+
+// Close gives up the client's connections.
+func (c *Client) Close() { c.rpc.Close() }
+
+// RPC is the client for other libraries, such as ethclient. Its errors are as the node and what is between put them: what
+// they repeat of the URL is in them.
+func (c *Client) RPC() *rpc.Client { return c.rpc }
 
 // scrubbed keeps what a Node looks at: codes of JSON-RPC, statuses of HTTP, and what other errors wrap.
 func (c *Client) scrubbed(err error) error {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/chain/internal/lacks"
 )
 
 // readable says whether a Transfer log has the form of ERC-20: sender and recipient indexed, the amount as data.
@@ -43,6 +44,15 @@ func (n *Node) noteForm(ctx context.Context, t chain.Asset, blocks uint64) {
 
 // maxForms bounds the answer with the latest logs of a token.
 const maxForms = 4 << 20
+
+// checkForms is checkForm for some tokens, within the time for one question.
+func (n *Node) checkForms(ctx context.Context, tokens []chain.Asset, latest uint64) {
+	ctx, cancel := lacks.Each(ctx)
+	defer cancel()
+	for _, t := range tokens {
+		n.checkForm(ctx, t, latest)
+	}
+}
 
 // checkForm looks at the latest Transfer logs of a token that is followed from now on, as far as the node answers them:
 // one whose logs cannot be read is better known before the first payment. Nothing else depends on it, so what a node

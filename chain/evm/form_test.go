@@ -125,6 +125,9 @@ func TestUnprovenLogs_FilterThatProvesNothing(t *testing.T) {
 		f.tx(shop, 5).transfer(usdtContract, shop, 6)
 		widened(f)
 		n := unproven(t, f)
+		before := n.Lacks()
+		require.Len(t, before, 1)
+		require.Contains(t, before[0].Reason, "Config.UnprovenLogs")
 		b, err := n.Block(t.Context(), 100)
 		require.NoError(t, err)
 		require.Len(t, b.Transfers, 2)
@@ -135,6 +138,8 @@ func TestUnprovenLogs_FilterThatProvesNothing(t *testing.T) {
 		require.Len(t, lacks, 1)
 		require.Equal(t, chain.ProofOfLogs, lacks[0].What)
 		require.Empty(t, lacks[0].Asset)
+		require.Equal(t, before[0].Reason, lacks[0].Reason)
+		require.EqualValues(t, 1, lacks[0].Blocks)
 	})
 	t.Run("is refused unless it is said", func(t *testing.T) {
 		f := newFake()

@@ -1,7 +1,6 @@
 package evm
 
 import (
-	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -27,8 +26,14 @@ var transferTopic = word{
 // decimalsCall is the call data of decimals().
 const decimalsCall = "0x313ce567"
 
-// maxTokens bounds the tokens of one node, which are all asked about in one batch.
+// byConfig is why logs are not proven with [Config.UnprovenLogs].
+const byConfig = "by Config.UnprovenLogs"
+
+// maxTokens bounds the tokens of one node.
 const maxTokens = 90
+
+// maxPatient is about how many tokens a node is asked at once: some run each call of a contract for a while.
+const maxPatient = 10
 
 // trustedTips is how often Tip relies on what tokens said of their decimals before it asks again.
 const trustedTips = 1000
@@ -45,8 +50,8 @@ type Config struct {
 	//
 	// On networks whose coin is also a token, a payment is the coin's if it is the value of a transaction, and the
 	// token's if it is a call of the contract. On Celo each is one of them, so that payers may use both ways only if both
-	// are configured, as two assets. On networks where the contract logs every movement of the coin, such as zkSync, configure one
-	// of them: with both, one payment would be two.
+	// are configured, as two assets. On networks where the contract logs every movement of the coin, such as zkSync,
+	// configure one of them: with both, one payment would be two.
 	Assets []chain.Asset
 
 	// Traces has Block look at the calls within transactions, for native coin that a contract passes on: contract
@@ -73,10 +78,11 @@ type Config struct {
 //
 // A transfer's TxID is the transaction's hash in lower case. Its Index is "value" for native coin, and for
 // coin that a contract passes on "call#", a number, ":" and the recipient. The number is how many calls with
-// value to that recipient, also failed ones, come before it in the transaction. For tokens the Index is the contract, "#", a number, ":" and the recipient. The number is how many Transfer logs of that
-// contract, of any amount and form, come before it in the transaction. Other than the place of a log in
-// its block, this stays the same when a reorganisation moves the transaction, and when other assets are
-// configured. The recipient is part of it because a contract may act otherwise in another block.
+// value to that recipient, also failed ones, come before it in the transaction. For tokens the Index is the contract, "#",
+// a number, ":" and the recipient. The number is how many Transfer logs of that contract, of any amount and form, come
+// before it in the transaction. Other than the place of a log in its block, this stays the same when a reorganisation
+// moves the transaction, and when other assets are configured. The recipient is part of it because a contract may act
+// otherwise in another block.
 type Node struct {
 	network chain.Network
 	id      uint64
@@ -93,6 +99,8 @@ type Node struct {
 
 	lacks     lacks.List
 	confirmed []atomic.Bool // by token: it had the right decimals once
+	round     lacks.Round
+	patient   atomic.Int64 // about how many tokens the node is asked at once
 
 	bulk         bulk         // whether the node has eth_getBlockReceipts
 	trust        atomic.Int64 // how many more calls of Tip rely on the tokens as they were
@@ -126,9 +134,10 @@ func New(c Config) (*Node, error) {
 		unproven: c.UnprovenLogs,
 	}
 	if n.unproven {
-		n.lacks.Note("", chain.ProofOfLogs, "by Config.UnprovenLogs", 0)
+		n.lacks.Note("", chain.ProofOfLogs, byConfig, 0)
 	}
 	n.atOnce.Store(maxBatch)
+	n.patient.Store(maxPatient)
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
 	}
@@ -181,13 +190,14 @@ func (n *Node) Network() chain.Network { return n.network }
 // on the first call, on every thousandth, and on the first after any call that failed, since another
 // machine may answer after a failure. A token with other decimals than configured is ErrWrongNetwork, unless it had the
 // right ones before: then, and whenever the contract or the node does not say, that token alone is held back, which
-// [Node.Lacks] names, and asked about again with every call.
+// [Node.Lacks] names, and asked about again with every call. Where half of the time that Tip has is too short to ask about
+// all, the next call goes on where it ended.
 //
 // Safe and Finalized are 0 while the node answers their tags with an error, nothing, or block 0.
 func (n *Node) Tip(ctx context.Context) (chain.Tip, error) {
 	tip, err := n.tip(ctx)
 	if err != nil {
-		n.trust.Store(0)
+		n.doubt()
 		return chain.Tip{}, fmt.Errorf("evm: read tip of %s: %w", n.network, err)
 	}
 	return tip, nil
@@ -226,41 +236,107 @@ func (n *Node) tip(ctx context.Context) (chain.Tip, error) {
 	return chain.Tip{Header: header, Safe: tagged(batch[2].Error, safe), Finalized: tagged(batch[3].Error, finalized)}, nil
 }
 
-// checkTokens makes sure that every token is what was configured, or is held back. The node answers other questions, so
-// whatever is wrong is about these.
+// doubt notes that another machine may answer from now on.
+func (n *Node) doubt() {
+	n.trust.Store(0)
+	n.round.Restart()
+}
+
+// checkTokens makes sure that every token is what was configured, or is held back, as long as there is time: of those that
+// are left for the next call, nothing new is known. The node answers other questions, so whatever is wrong is about these.
 func (n *Node) checkTokens(ctx context.Context, latest uint64) error {
-	answers := make([]string, len(n.tokens))
-	batch := make([]rpc.BatchElem, len(n.tokens))
-	for i, t := range n.tokens {
-		call := map[string]string{"to": t.ID.Reference(), "data": decimalsCall}
-		batch[i] = rpc.BatchElem{Method: "eth_call", Args: []any{call, "latest"}, Result: &answers[i]}
-	}
 	asking, cancel := lacks.Within(ctx)
 	defer cancel()
-	refused := n.batch(asking, batch)
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	held := false
-	for i, t := range n.tokens {
-		said := tidy(batch[i].Error)
-		if answers[i] == "" {
-			said = cmp.Or(said, refused)
+	var fresh []chain.Asset
+	due := n.round.Due(len(n.tokens))
+	rest := due
+	for len(rest) > 0 {
+		wrong := n.askTokens(asking, rest, len(rest) == len(due))
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
-		err := checkDecimals(t, answers[i], said)
-		if errors.Is(err, chain.ErrWrongNetwork) && !n.confirmed[i].Load() {
+		confirmed, err := n.settle(ctx, rest, wrong)
+		if err != nil {
 			return err
 		}
-		if err == nil && !n.confirmed[i].Swap(true) {
-			n.checkForm(asking, t, latest)
+		fresh, rest = append(fresh, confirmed...), rest[len(wrong):]
+		if asking.Err() != nil {
+			break
 		}
-		held = held || err != nil
-		n.lacks.Decimals(ctx, n.log, t.ID, err)
 	}
-	if !held {
+	for _, i := range rest {
+		if !n.confirmed[i].Load() {
+			n.lacks.Decimals(ctx, n.log, n.tokens[i].ID, errNotAsked)
+		}
+	}
+	n.checkForms(asking, fresh, latest)
+	n.round.Leave(due, len(rest))
+	if len(rest) == 0 && !slices.ContainsFunc(n.tokens, func(t chain.Asset) bool { return n.lacks.Has(t.ID, chain.Decimals) }) {
 		n.trust.Store(trustedTips - 1)
 	}
 	return nil
+}
+
+// askTokens asks about the first of the tokens that are left, as many as the node is known to answer in time, and answers
+// what is wrong with each of them. It is none when the node takes too long for so many, or had not its time: only the first
+// ones of a call have all that there is. A node that refuses is not asked about the others.
+func (n *Node) askTokens(ctx context.Context, rest []int, first bool) []error {
+	some := rest[:min(len(rest), int(n.patient.Load()))]
+	wrong, refused := n.askDecimals(ctx, some)
+	switch hadTime := first || ctx.Err() == nil; {
+	case refused != nil:
+		for _, i := range rest[len(wrong):] {
+			wrong = append(wrong, checkDecimals(n.tokens[i], "", refused))
+		}
+	case len(wrong) > 0 || !hadTime:
+	case len(some) == 1:
+		return []error{checkDecimals(n.tokens[some[0]], "", context.DeadlineExceeded)}
+	default:
+		n.patient.Store(int64(len(some) / 2))
+	}
+	return wrong
+}
+
+var errNotAsked = errors.New("not asked yet: the node takes long for the other tokens")
+
+// askDecimals asks for the decimals of the tokens in so many places, and answers what is wrong with each of the first ones
+// that were answered in time. It also answers why the node refuses to say more, unless that is for want of time.
+func (n *Node) askDecimals(ctx context.Context, places []int) (wrong []error, refused error) {
+	ctx, cancel := lacks.Each(ctx)
+	defer cancel()
+	answers := make([]string, len(places))
+	batch := make([]rpc.BatchElem, len(places))
+	for k, i := range places {
+		call := map[string]string{"to": n.tokens[i].ID.Reference(), "data": decimalsCall}
+		batch[k] = rpc.BatchElem{Method: "eth_call", Args: []any{call, "latest"}, Result: &answers[k]}
+	}
+	refused = n.batch(ctx, batch)
+	for k, i := range places {
+		if refused != nil && answers[k] == "" && batch[k].Error == nil {
+			break
+		}
+		wrong = append(wrong, checkDecimals(n.tokens[i], answers[k], tidy(batch[k].Error)))
+	}
+	if ctx.Err() != nil {
+		refused = nil
+	}
+	return wrong, refused
+}
+
+// settle notes what the node said of the decimals of the first of some tokens, and answers those that it confirmed for the
+// first time. Its error is that it never confirmed one, and said otherwise.
+func (n *Node) settle(ctx context.Context, places []int, said []error) (fresh []chain.Asset, err error) {
+	for k, err := range said {
+		i := places[k]
+		if errors.Is(err, chain.ErrWrongNetwork) && !n.confirmed[i].Load() {
+			return nil, err
+		}
+		if err == nil && !n.confirmed[i].Swap(true) {
+			fresh = append(fresh, n.tokens[i])
+		}
+		n.lacks.Decimals(ctx, n.log, n.tokens[i].ID, err)
+	}
+	return fresh, nil
 }
 
 func (n *Node) checkIdentity(id quantity, err error) error {
@@ -323,13 +399,15 @@ func (n *Node) Header(ctx context.Context, height uint64) (chain.Header, error) 
 // some are.
 //
 // Receipts that are missing among those of the block, are there twice or are damaged are asked for singly; the filter
-// proves all of them together. A node that refuses those of the block is not asked for them again for a thousand
-// blocks, and one that says that it has no such method, never.
+// proves all of them together. What the network did itself is unexamined if the node has no receipt of it. A node that
+// calls the question for those of the block invalid, or refuses three blocks in a row, is not asked for them again for a
+// thousand blocks, and one that says that it has no such method, never.
 //
-// What a node refuses, in whatever words, is asked for in smaller parts: the transactions of a block that is too large, the receipts or traces of a block one
-// by one, a batch of calls in smaller batches, a trace without the data of calls. What it then still refuses is an
-// error, unless it is about one transaction while the node answers for others: anybody can make a transaction whose
-// trace or receipt is too large. Such a transaction is unexamined; what shows nevertheless is among the transfers.
+// What a node refuses, in whatever words, is asked for in smaller parts: the transactions of a block that is too large,
+// the receipts or traces of a block one by one, a batch of calls in smaller batches, a trace without the data of calls.
+// What it then still refuses is an error, unless it is about one transaction while the node answers for others: anybody
+// can make a transaction whose trace or receipt is too large. Such a transaction is unexamined; what shows nevertheless
+// is among the transfers.
 //
 // Type, input and sender of a transaction make no difference: value that a successful transaction moves has
 // arrived, also one that another network has deposited. Withdrawals of validators are no transactions, and no transfers.
@@ -365,7 +443,11 @@ func (n *Node) block(ctx context.Context, height uint64) (chain.Block, error) {
 		return chain.Block{}, err
 	}
 	if answer.Bloom == (bloom{}) && slices.ContainsFunc(receipts, func(r *wireReceipt) bool { return r != nil && len(r.Logs) > 0 }) {
-		n.lacks.Note("", chain.ProofOfLogs, "headers have no filter of the logs", 1)
+		reason := "headers have no filter of the logs"
+		if n.unproven {
+			reason = byConfig
+		}
+		n.lacks.Note("", chain.ProofOfLogs, reason, 1)
 	}
 	n.checkInner(ctx, answer, receipts)
 	n.noteForms(ctx, receipts)

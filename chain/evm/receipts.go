@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/rpc"
@@ -47,7 +48,7 @@ func (n *Node) receipts(ctx context.Context, b *wireBlock) ([]*wireReceipt, erro
 	case ctx.Err() != nil:
 		return nil, err
 	case n.bulk.refusedFor(err):
-		n.log.WarnContext(ctx, "evm: node has no eth_getBlockReceipts; reading logs and single receipts",
+		n.log.WarnContext(ctx, "evm: node does not answer eth_getBlockReceipts; reading logs and single receipts",
 			"network", n.network, "err", err)
 		return n.pickedReceipts(ctx, b)
 	}
@@ -116,7 +117,7 @@ func (n *Node) restOfReceipts(ctx context.Context, b *wireBlock, have []*wireRec
 	if err := n.unsentReceipts(ctx, b, have); err != nil {
 		return nil, err
 	}
-	if checkBloom(b, have) != nil {
+	if n.checkFilled(b, have) != nil {
 		return n.everyReceipt(ctx, b)
 	}
 	return have, nil
@@ -200,6 +201,17 @@ func checkBloom(b *wireBlock, receipts []*wireReceipt) error {
 
 var errFilter = fmt.Errorf("%w: logs are missing or too many: they do not make the filter in the header", chain.ErrIncomplete)
 
+// checkFilled is checkBloom after unsentReceipts, where only what is set aside has no receipt. What the filter has more than
+// the others may then be that, which would stop the network for ever: it is noted that it proves less.
+func (n *Node) checkFilled(b *wireBlock, receipts []*wireReceipt) error {
+	err := checkBloom(b, receipts)
+	if err == nil || !slices.Contains(receipts, nil) || !b.Bloom.holds(bloomOf(receipts)) {
+		return err
+	}
+	n.lacks.Note("", chain.ProofOfLogs, "it has no receipt of what the network did itself", 1)
+	return nil
+}
+
 // checkBloomPart is checkBloom where some receipts are not known: those that are must not have more logs than the filter
 // announces.
 func checkBloomPart(b *wireBlock, receipts []*wireReceipt) error {
@@ -223,11 +235,14 @@ func (n *Node) everyReceipt(ctx context.Context, b *wireBlock) ([]*wireReceipt, 
 
 // eachReceipt reads all receipts of a block, each for itself.
 func (n *Node) eachReceipt(ctx context.Context, b *wireBlock) ([]*wireReceipt, error) {
-	receipts, err := n.receiptsOf(ctx, b, func(int) bool { return true })
+	receipts, err := n.receiptsOf(ctx, b, func(i int) bool { return !b.Txs[i].unsent() })
+	if err == nil {
+		err = n.unsentReceipts(ctx, b, receipts)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return receipts, checkBloom(b, receipts)
+	return receipts, n.checkFilled(b, receipts)
 }
 
 // pickedReceipts reads the receipts of those transactions that may transfer an asset: the ones with native

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -179,6 +180,7 @@ func TestHeld_TokenInTroubleAloneIsHeldBack(t *testing.T) {
 				require.Equal(t, chain.Decimals, lacks[0].What)
 				require.Equal(t, usdt.ID, lacks[0].Asset)
 				require.Contains(t, lacks[0].Reason, trouble.says)
+				require.Equal(t, trouble.says == "18 decimals" || name == "a number beyond all", lacks[0].Contradicted)
 				require.False(t, lacks[0].Since.IsZero())
 			}
 
@@ -476,4 +478,12 @@ func TestDial_ClientsTimeLimitHolds(t *testing.T) {
 	cancel()
 	_, err = n.Header(ctx, 1)
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestClient_HasNoOtherCallsWhoseErrorsTellMore(t *testing.T) {
+	var methods []string
+	for m := range reflect.TypeFor[*evm.Client]().Methods() {
+		methods = append(methods, m.Name)
+	}
+	require.Equal(t, []string{"BatchCallContext", "CallContext", "Close", "RPC"}, methods)
 }

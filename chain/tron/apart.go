@@ -31,7 +31,7 @@ func (n *Node) infosApart(ctx context.Context, b *wireBlock, proven bool, infos 
 		if err == nil {
 			err = fmt.Errorf("%w: no result of transaction %s", chain.ErrIncomplete, x.ID)
 		}
-		n.trust.Store(0)
+		n.doubt()
 		if ctx.Err() != nil || !proven || !able && !errors.Is(err, ErrAnswerTooLarge) {
 			return nil, fmt.Errorf("%w; of single transactions: %w", whole, err)
 		}

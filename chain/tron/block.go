@@ -62,7 +62,7 @@ func (n *Node) wholeBlock(ctx context.Context, height uint64) (*wireBlock, chain
 	}
 	var answer wireBlock
 	if err := n.api.call(ctx, wallet, "getblockbynum", map[string]int64{"num": at}, &answer); err != nil {
-		n.trust.Store(0)
+		n.doubt()
 		return nil, chain.Header{}, err
 	}
 	if answer.nothing() {
@@ -113,7 +113,7 @@ func (n *Node) infos(ctx context.Context, b *wireBlock) ([]*wireInfo, error) {
 	}
 	var answer []wireInfo
 	if err := n.api.call(ctx, wallet, "gettransactioninfobyblocknum", map[string]int64{"num": b.Header.Raw.Number}, &answer); err != nil {
-		n.trust.Store(0)
+		n.doubt()
 		var form *formError
 		if ctx.Err() != nil || !errors.Is(err, ErrAnswerTooLarge) && !errors.As(err, &form) {
 			return nil, err

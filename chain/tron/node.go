@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/big"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -77,6 +78,7 @@ type Node struct {
 
 	lacks     lacks.List
 	confirmed []atomic.Bool // by token: it had the right decimals once
+	round     lacks.Round
 
 	noGetBlock atomic.Bool  // the node has said that it has no getblock
 	trust      atomic.Int64 // how many more calls of Tip rely on block 0 and the tokens as they were
@@ -177,7 +179,8 @@ func (n *Node) Network() chain.Network { return n.network }
 // on every hundredth, and on the first after any call that failed, since another machine may answer after a
 // failure. A token with other decimals than configured is ErrWrongNetwork, unless it had the right ones before: then, and
 // whenever the contract or the node does not say, that token alone is held back, which [Node.Lacks] names, and asked
-// about again with every tenth call. For tokens the node must therefore call contracts: java-tron does with
+// about again with every tenth call. Where half of the time that Tip has is too short to ask about all, the next call goes on
+// where it ended. For tokens the node must therefore call contracts: java-tron does with
 // vm.supportConstant = true in its configuration. TRX needs nothing of that.
 //
 // Finalized is the last solidified block: two thirds of the block producers have built on it. TRON knows nothing
@@ -185,21 +188,18 @@ func (n *Node) Network() chain.Network { return n.network }
 func (n *Node) Tip(ctx context.Context) (chain.Tip, error) {
 	tip, err := n.tip(ctx)
 	if err != nil {
-		n.trust.Store(0)
+		n.doubt()
 		return chain.Tip{}, fmt.Errorf("tron: read tip of %s: %w", n.network, err)
 	}
 	return tip, nil
 }
 
 func (n *Node) tip(ctx context.Context) (chain.Tip, error) {
-	checked, trust := n.trust.Add(-1) < 0, int64(trustedTips)
+	checked, trust := n.trust.Add(-1) < 0, int64(0)
 	if checked {
-		held, err := n.checkIdentity(ctx)
-		if err != nil {
+		var err error
+		if trust, err = n.checkIdentity(ctx); err != nil {
 			return chain.Tip{}, err
-		}
-		if held {
-			trust = heldTips
 		}
 	}
 	solid, err := n.headerAt(ctx, solidity, latest) // first, so that it is not beyond the tip
@@ -217,34 +217,73 @@ func (n *Node) tip(ctx context.Context) (chain.Tip, error) {
 	return chain.Tip{Header: last, Safe: final, Finalized: final}, nil
 }
 
+// doubt notes that another machine may answer from now on.
+func (n *Node) doubt() {
+	n.trust.Store(0)
+	n.round.Restart()
+}
+
 // checkIdentity makes sure that the node serves the network, and that every token there is what was configured, or is held
-// back. It reports whether one is.
-func (n *Node) checkIdentity(ctx context.Context) (held bool, err error) {
+// back. It answers how many calls of Tip may rely on that, with this one.
+func (n *Node) checkIdentity(ctx context.Context) (trust int64, err error) {
 	first, err := n.headerAt(ctx, wallet, 0)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	if first.Hash != n.genesis {
-		return false, fmt.Errorf("%w: its block 0 is %s, not %s", chain.ErrWrongNetwork, first.Hash, n.genesis)
+		return 0, fmt.Errorf("%w: its block 0 is %s, not %s", chain.ErrWrongNetwork, first.Hash, n.genesis)
 	}
-	// The node answers, so whatever is wrong now is about this question.
+	switch left, err := n.checkTokens(ctx); {
+	case err != nil:
+		return 0, err
+	case left > 0:
+		return 1, nil
+	case slices.ContainsFunc(n.tokens, func(t chain.Asset) bool { return n.lacks.Has(t.ID, chain.Decimals) }):
+		return heldTips, nil
+	}
+	return trustedTips, nil
+}
+
+// checkTokens asks about the tokens as long as there is time, and answers how many are left for the next call. Of these,
+// nothing new is known. The node answers other questions, so whatever is wrong is about these.
+func (n *Node) checkTokens(ctx context.Context) (left int, err error) {
 	asking, cancel := lacks.Within(ctx)
 	defer cancel()
-	for i, t := range n.tokens {
-		err := n.checkDecimals(asking, t)
-		switch {
-		case ctx.Err() != nil:
-			return false, ctx.Err()
-		case err == nil:
-			n.confirmed[i].Store(true)
-		case errors.Is(err, chain.ErrWrongNetwork) && !n.confirmed[i].Load():
-			return false, err
-		default:
-			held = true
+	due := n.round.Due(len(n.tokens))
+	for k, i := range due {
+		err := n.checkDecimals(asking, n.tokens[i])
+		if ctx.Err() != nil {
+			return 0, ctx.Err()
 		}
-		n.lacks.Decimals(ctx, n.log, t.ID, err)
+		if err != nil && asking.Err() != nil && k > 0 {
+			left = len(due) - k // it did not have its time
+			break
+		}
+		if err := n.settle(ctx, i, err); err != nil {
+			return 0, err
+		}
 	}
-	return held, nil
+	for _, i := range due[len(due)-left:] {
+		if !n.confirmed[i].Load() {
+			n.lacks.Decimals(ctx, n.log, n.tokens[i].ID, errNotAsked)
+		}
+	}
+	n.round.Leave(due, left)
+	return left, nil
+}
+
+var errNotAsked = errors.New("not asked yet: the node takes long for the other tokens")
+
+// settle notes what the node said of a token's decimals. Its error is that it never said what was configured.
+func (n *Node) settle(ctx context.Context, i int, said error) error {
+	if errors.Is(said, chain.ErrWrongNetwork) && !n.confirmed[i].Load() {
+		return said
+	}
+	if said == nil {
+		n.confirmed[i].Store(true)
+	}
+	n.lacks.Decimals(ctx, n.log, n.tokens[i].ID, said)
+	return nil
 }
 
 // constantAnswer is the answer of triggerconstantcontract.
@@ -273,6 +312,8 @@ func (a *constantAnswer) reason() string {
 // checkDecimals compares the answer of decimals(), one word, with the configuration: ErrWrongNetwork if it is another
 // number.
 func (n *Node) checkDecimals(ctx context.Context, t chain.Asset) error {
+	ctx, cancel := lacks.Each(ctx)
+	defer cancel()
 	contract, err := parse(t.ID.Reference())
 	if err != nil {
 		return err
@@ -331,7 +372,7 @@ func number(height uint64) (int64, error) {
 func (n *Node) headerAt(ctx context.Context, v view, at int64) (chain.Header, error) {
 	answer, err := n.bareBlock(ctx, v, at)
 	if err != nil {
-		n.trust.Store(0)
+		n.doubt()
 		return chain.Header{}, err
 	}
 	if answer.nothing() {

@@ -90,14 +90,14 @@ func newFull(t *testing.T, change ...func(*params.ChainConfig)) full {
 		}
 		return w.mine(depth + 1)
 	}
-	funder, err := devchain.NewFunder(ethclient.NewClient(w.client.Client), fullKey, 1337)
+	funder, err := devchain.NewFunder(ethclient.NewClient(w.client.RPC()), fullKey, 1337)
 	require.NoError(t, err)
 	require.NoError(t, funder.Deploy(t.Context()))
 	require.NoError(t, w.mine(1))
 	token, err := funder.Token()
 	require.NoError(t, err)
 	w.pay, w.assets = funder.Pay, []chain.Asset{evm.Native(devchain.Network, "ETH"), token}
-	return full{w, stack.WSEndpoint(), newSender(t, w.client.Client, fullKey, 1337)}
+	return full{w, stack.WSEndpoint(), newSender(t, w.client.RPC(), fullKey, 1337)}
 }
 
 func fullConfig(t *testing.T, change []func(*params.ChainConfig)) *ethconfig.Config {
@@ -123,7 +123,7 @@ func fullConfig(t *testing.T, change []func(*params.ChainConfig)) *ethconfig.Con
 // newFullAnvil is anvil with an adapter that looks into calls.
 func newFullAnvil(t *testing.T) full {
 	w := NewAnvil(t).(*world)
-	return full{w, "ws" + strings.TrimPrefix(w.url, "http"), newSender(t, w.client.Client, anvilKey, anvilID)}
+	return full{w, "ws" + strings.TrimPrefix(w.url, "http"), newSender(t, w.client.RPC(), anvilKey, anvilID)}
 }
 
 // sender sends any transaction.

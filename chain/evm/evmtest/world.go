@@ -90,7 +90,7 @@ func NewAnvil(t *testing.T) chaintest.World {
 		}
 		return w.mine(1) // anvil replaces blocks one for one
 	}
-	funder, err := devchain.NewFunder(ethclient.NewClient(client.Client), anvilKey, anvilID)
+	funder, err := devchain.NewFunder(ethclient.NewClient(client.RPC()), anvilKey, anvilID)
 	if err == nil {
 		err = funder.Deploy(t.Context())
 	}

@@ -17,10 +17,10 @@ const Mask = "..."
 
 const (
 	maxText = 200 // bytes that are kept of a text
-	// minKey and minSegment are how long keys and parts of paths are at least: shorter ones are no secrets, and masking
-	// them would leave nothing of a text.
-	minKey     = 3
-	minSegment = 6
+	// minKey is how long passwords and keys are at least, and minPart all other parts of a URL, most of which are words:
+	// shorter ones are no secrets, and masking them would leave nothing of a text.
+	minKey  = 3
+	minPart = 6
 )
 
 // Secrets are texts that must not be told. The zero value has none. It may be used concurrently.
@@ -49,15 +49,15 @@ func of(all []string, urls []*url.URL, keys []string) Secrets {
 			continue
 		}
 		password, _ := u.User.Password()
-		add(minKey, u.User.Username())
+		add(minPart, u.User.Username())
 		add(minKey, password)
 		if u.User != nil {
 			add(minKey, base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password)))
 		}
 		for segment := range strings.SplitSeq(u.EscapedPath(), "/") {
-			add(minSegment, segment)
+			add(minPart, segment)
 			if plain, err := url.PathUnescape(segment); err == nil {
-				add(minSegment, plain)
+				add(minPart, plain)
 			}
 		}
 		for _, part := range strings.FieldsFunc(u.RawQuery, func(r rune) bool { return r == '&' || r == ';' }) {
@@ -65,9 +65,9 @@ func of(all []string, urls []*url.URL, keys []string) Secrets {
 			if !ok {
 				value = name // a query that is the key itself
 			}
-			add(minKey, value)
+			add(minPart, value)
 			if plain, err := url.QueryUnescape(value); err == nil {
-				add(minKey, plain)
+				add(minPart, plain)
 			}
 		}
 	}

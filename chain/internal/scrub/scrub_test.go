@@ -22,10 +22,10 @@ func secrets(t *testing.T, raw string, keys ...string) scrub.Secrets {
 }
 
 func TestText_HasNoneOfTheSecrets(t *testing.T) {
-	s := secrets(t, "https://someuser:pass%20word@host.example/v3/0123456789abcdef/a%2Fbcdefg?key=querykey&x=&other=p%40ss&bare-key", "apikey")
+	s := secrets(t, "https://someuser:pass%20word@host.example/v3/0123456789abcdef/a%2Fbcdefg?key=querykey&x=&other=p%40ssed&bare-key", "apikey")
 	for _, told := range []string{
 		"someuser", "pass word", "pass%20word", "pass+word", "c29tZXVzZXI6cGFzcyB3b3Jk", "0123456789abcdef", "a/bcdefg", "a%2Fbcdefg", "querykey",
-		"p@ss", "p%40ss", "bare-key", "apikey",
+		"p@ssed", "p%40ssed", "bare-key", "apikey",
 	} {
 		require.Equal(t, "no "+scrub.Mask+" here", s.Text("no "+told+" here"), told)
 	}
@@ -33,6 +33,13 @@ func TestText_HasNoneOfTheSecrets(t *testing.T) {
 	require.Equal(t, "v3 of host.example is down", s.Text("v3 of host.example is down"))
 	require.Equal(t, "https://...:...@host.example/v3/...?key=...",
 		s.Text("https://someuser:pass%20word@host.example/v3/0123456789abcdef?key=querykey"))
+}
+
+func TestText_KeepsWhatIsTooShortForASecret(t *testing.T) {
+	s := secrets(t, "https://rpc@host.example/v3?chain=eth&network=main&eth", "key")
+	require.Equal(t, "eth_call of main by rpc: ...", s.Text("eth_call of main by rpc: key"))
+	s = secrets(t, "https://rpc:pwd@host.example/")
+	require.Equal(t, "rpc and ...", s.Text("rpc and pwd"))
 }
 
 func TestText_IsMaskedBeforeItIsCutAndStaysValid(t *testing.T) {
