@@ -46,7 +46,8 @@ type indexes struct {
 	fetching bool      // somebody is taking one
 	ready    chan struct{}
 	checked  bool      // the store was held against the floor
-	older    bool      // the store was found to be an older one, whatever the floor says
+	falls    int       // how often the store was found to be an older one, whatever the floor says ...
+	mended   int       // ... and of how many of these what was lost has been passed over
 	floor    uint32    // the number below which all may have been shown
 	rests    time.Time // until then no number of the pool is used again
 	waiting  [2]uint32 // numbers from the first to below the second wait for the floor to be raised
@@ -91,27 +92,56 @@ func (x *indexes) putBack(n number, network chain.Network) {
 	x.giveBack(n.index)
 }
 
+// root is what the whole process knows of the wallet's numbers, beyond a transaction.
+func (x *indexes) root() *indexes {
+	for x.parent != nil {
+		x = x.parent
+	}
+	return x
+}
+
 // fellBack has the store held against the floor again: it is older than what was seen of it.
 func (x *indexes) fellBack() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.checked, x.older = false, true
+	x.checked = false
+	x.falls++
 }
 
-// check holds the store against the floor, once. A transaction does so when it takes a number: outside of it the store
-// may be locked.
-func (x *indexes) check(ctx context.Context) error {
+// fallen returns how often the store was found to be an older one, and whether what was lost is still to be passed over.
+func (x *indexes) fallen() (falls int, older bool) {
+	root := x.root()
+	root.mu.Lock()
+	falls, mended := root.falls, root.mended
+	root.mu.Unlock()
 	x.mu.Lock()
-	checked := x.checked
-	x.mu.Unlock()
-	if checked || x.parent != nil {
+	defer x.mu.Unlock()
+	return falls, falls > max(mended, x.mended)
+}
+
+func (x *indexes) isChecked() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.checked
+}
+
+// check holds the store against the floor, once. A transaction does so too, while nobody has outside of it: there the
+// store may be locked, and what the transaction passes over is lost when it is rolled back. That the floor cannot be read
+// is no reason to go on where a store ends that is known to be an older one.
+func (x *indexes) check(ctx context.Context) error {
+	_, older := x.fallen()
+	if !older && (x.isChecked() || x.root().isChecked()) {
 		return nil
 	}
-	if err := x.learn(ctx); err != nil {
-		return err
+	learned := x.learn(ctx)
+	if learned != nil && !older {
+		return learned
 	}
 	if err := x.lift(ctx, x.known()); err != nil {
 		return err
+	}
+	if learned != nil {
+		return learned
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -119,12 +149,10 @@ func (x *indexes) check(ctx context.Context) error {
 	return nil
 }
 
-// learn reads the floor, which other processes raise too. Who reads it before he asks the store knows of no number that
-// the store did not hand out before, unless it has lost its end.
+// learn reads the floor, which other processes raise too. Read before the store is asked, it covers only numbers that the
+// store had handed out, unless the store has lost its end.
 func (x *indexes) learn(ctx context.Context) error {
-	if x.parent != nil {
-		return x.parent.learn(ctx)
-	}
+	x = x.root()
 	if x.floors == nil {
 		return nil
 	}
@@ -145,9 +173,7 @@ func (x *indexes) lift(ctx context.Context, floor uint32) error {
 	if err != nil {
 		return fmt.Errorf("look how many address numbers were handed out: %w", err)
 	}
-	x.mu.Lock()
-	older := x.older
-	x.mu.Unlock()
+	falls, older := x.fallen()
 	if has >= floor && !older {
 		return x.raise(ctx, has)
 	}
@@ -165,20 +191,30 @@ func (x *indexes) lift(ctx context.Context, floor uint32) error {
 		next = max(next, first) + (floor - next)
 	}
 	x.mu.Lock()
-	x.older = false
+	x.mended = max(x.mended, falls)
 	x.mu.Unlock()
 	return x.raise(ctx, max(has, floor))
 }
 
 // rest has the numbers rest that an invoice may hold which the store has lost: those of a pool that are free, for a while,
-// and those that are in doubt, for ever.
+// and those that are in doubt, for ever. What a transaction has found out holds for the whole process.
 func (x *indexes) rest() {
+	for ; x != nil; x = x.parent {
+		x.mu.Lock()
+		x.doubtful = nil
+		if x.pool != nil {
+			x.rests = x.now().Add(x.pool.Quarantine)
+		}
+		x.mu.Unlock()
+	}
+}
+
+// resting reports whether no number of the pool is used again for now.
+func (x *indexes) resting() bool {
+	x = x.root()
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.doubtful = nil
-	if x.pool != nil {
-		x.rests = x.now().Add(x.pool.Quarantine)
-	}
+	return x.now().Before(x.rests)
 }
 
 // poolTime bounds how long a pool waits for the store after its caller has gone away.
@@ -202,10 +238,7 @@ func outlasting(ctx context.Context) (context.Context, context.CancelFunc) {
 func (x *indexes) pooled(ctx context.Context) (uint32, error) {
 	ctx, cancel := outlasting(ctx)
 	defer cancel()
-	x.mu.Lock()
-	resting := x.now().Before(x.rests)
-	x.mu.Unlock()
-	if !resting {
+	if !x.resting() {
 		index, err := x.store.TakeIndex(ctx, x.wallet)
 		if err == nil {
 			return index, nil
@@ -399,9 +432,7 @@ func (x *indexes) raise(ctx context.Context, next uint32) error {
 
 // known is the number below which this process knows all to have been handed out.
 func (x *indexes) known() uint32 {
-	if x.parent != nil {
-		return x.parent.known()
-	}
+	x = x.root()
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.floor

@@ -299,6 +299,26 @@ func TestWhatNeedsNoNumberIsToldBeyondALostEndToo(t *testing.T) {
 	}, withFloors(&floors{next: map[string]uint32{}}))
 }
 
+func TestATransactionTellsBeyondALostEndToo(t *testing.T) {
+	inWorld(t, func(w *world) {
+		for range 3 {
+			w.create()
+		}
+		last := w.lastPosition()
+		w.stop()
+		w.store = store.NewMemory()
+		w.cfg.Store = w.store
+		svc, err := invoice.New(w.cfg) // and nobody runs it
+		require.NoError(t, err)
+		_, err = svc.WithStore(w.store).Create(w.t.Context(), invoice.Request{Project: "shop", Price: price("20", "EUR")})
+		require.NoError(t, err)
+		require.Greater(t, w.lastPosition(), last)
+		health, err := svc.Health(w.t.Context())
+		require.NoError(t, err)
+		require.NotZero(t, health[0].LostEnd)
+	}, withFloors(&floors{next: map[string]uint32{}}))
+}
+
 // unskipping is a store that fails when positions are to be passed over, some times.
 type unskipping struct {
 	backend

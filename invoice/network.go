@@ -174,11 +174,13 @@ func (s *Service) stray(ctx context.Context, id chain.Network, address chain.Add
 func (s *Service) lost(ctx context.Context, wallet string, has, floor uint32) error {
 	s.log.Error("the store has lost its end: address numbers and positions that may have been given are passed over",
 		"wallet", wallet, "store", has, "floor", floor)
-	for _, n := range s.chains {
-		if n.indexes.wallet == wallet {
-			n.mu.Lock()
-			n.lostAt = s.cfg.Now().UTC()
-			n.mu.Unlock()
+	for each := s; each != nil; each = each.outer {
+		for _, n := range each.chains {
+			if n.indexes.wallet == wallet {
+				n.mu.Lock()
+				n.lostAt = s.cfg.Now().UTC()
+				n.mu.Unlock()
+			}
 		}
 	}
 	return s.skipPositions(ctx)

@@ -192,3 +192,88 @@ func TestNumbersNearOneThatWasLostArePassedOver(t *testing.T) {
 	s.stray(t.Context(), testNet, "0xa")
 	require.Equal(t, uint32(8+lookAheadOf), c.next)
 }
+
+func TestATransactionTakesNoNumberOfAPoolThatRests(t *testing.T) {
+	for _, checked := range []bool{true, false} {
+		c := &counter{next: 2, free: []uint32{0}}
+		outer := &indexes{store: c, now: time.Now, pool: &Pool{Quarantine: time.Hour}, floors: fixed(5)}
+		if checked {
+			require.NoError(t, outer.check(t.Context()))
+		}
+		for n := range uint32(2) {
+			inner := &indexes{store: c, now: time.Now, single: true, pool: outer.pool, floors: outer.floors, parent: outer}
+			index, err := inner.next(t.Context(), testNet)
+			require.NoError(t, err)
+			require.Equal(t, 5+n, index.index, "an invoice that was lost may have number 0")
+		}
+		index, err := outer.next(t.Context(), testNet)
+		require.NoError(t, err)
+		require.Equal(t, uint32(7), index.index, "what a transaction has found out holds outside of it")
+	}
+}
+
+// What a transaction passes over is there for the others only when it was committed.
+func TestWhatATransactionHoldsAgainstTheFloorIsHeldAgainstItOutsideToo(t *testing.T) {
+	c := &counter{next: 2}
+	outer := &indexes{store: c, now: time.Now, floors: fixed(5)}
+	inner := &indexes{store: c, now: time.Now, single: true, floors: outer.floors, parent: outer}
+	require.NoError(t, inner.check(t.Context()))
+	require.Equal(t, uint32(5), c.next)
+	c.next = 2 // it is rolled back
+	require.NoError(t, outer.check(t.Context()))
+	require.Equal(t, uint32(5), c.next)
+}
+
+// losing counts how often it is told that a store has lost its end.
+type losing struct {
+	times int
+	told  func()
+}
+
+func (l *losing) lost(context.Context, string, uint32, uint32) error {
+	if l.times++; l.told != nil {
+		l.told()
+	}
+	return nil
+}
+
+// unreadable is a floor that nobody can read.
+type unreadable struct {
+	raised
+	err error
+}
+
+func (u *unreadable) Floor(ctx context.Context, wallet string) (uint32, error) {
+	if u.err != nil {
+		return 0, u.err
+	}
+	return u.raised.Floor(ctx, wallet)
+}
+
+func TestAnOlderStoreIsNotGoneOnWithBecauseTheFloorCannotBeRead(t *testing.T) {
+	l, f := &losing{}, &unreadable{}
+	x := &indexes{store: &counter{next: 5}, now: time.Now, floors: f, lost: l.lost}
+	require.NoError(t, x.check(t.Context()))
+	x.fellBack()
+	f.err = errors.New("no disk")
+	for range 2 {
+		require.ErrorIs(t, x.check(t.Context()), f.err)
+		require.Equal(t, 1, l.times)
+	}
+	f.err, f.next = nil, 9
+	require.NoError(t, x.check(t.Context()))
+	require.Equal(t, 2, l.times, "the floor is looked at as soon as it can be read")
+}
+
+func TestAStoreThatFallsBackWhileItIsHeldAgainstTheFloorIsHeldAgainstItAgain(t *testing.T) {
+	l := &losing{}
+	x := &indexes{store: &counter{}, now: time.Now, lost: l.lost}
+	x.fellBack()
+	l.told = x.fellBack
+	require.NoError(t, x.check(t.Context()))
+	l.told = nil
+	for range 2 {
+		require.NoError(t, x.check(t.Context()))
+		require.Equal(t, 2, l.times)
+	}
+}

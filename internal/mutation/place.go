@@ -98,8 +98,18 @@ var placeTable = []mutation{
 	},
 	{
 		name: "a restored pool does not rest", file: indexesFile,
-		from: `	resting := x.now().Before(x.rests)`, to: `	resting := false`,
+		from: `	if !x.resting() {`, to: `	if true || !x.resting() {`,
 		rule: "after a restore a pool gives out no address that a lost invoice may hold",
+	},
+	{
+		name: "a transaction is not held against the floor", file: indexesFile,
+		from: `(x.isChecked() || x.root().isChecked()) {`, to: `(x.isChecked() || x.root().isChecked() || x.parent != nil) {`,
+		rule: "a transaction gives and tells nothing that was given or told before the store lost its end",
+	},
+	{
+		name: "a store that fell back is taken for held against the floor", file: indexesFile,
+		from: `	x.falls++`, to: `	x.falls = 1`,
+		rule: "every time that the store falls back what was lost is passed over",
 	},
 	{
 		name: "a pool has one address too many", file: indexesFile,
