@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -194,6 +195,15 @@ func (x *indexes) lift(ctx context.Context, floor uint32) error {
 	x.mended = max(x.mended, falls)
 	x.mu.Unlock()
 	return x.raise(ctx, max(has, floor))
+}
+
+// within is the number that is so many beyond next, but no further beyond it than there are numbers.
+func (x *indexes) within(next, beyond uint32) uint32 {
+	size := uint32(math.MaxUint32)
+	if x.pool != nil && x.pool.Size > 0 {
+		size = x.pool.Size
+	}
+	return next + min(beyond, size-min(size, next))
 }
 
 // rest has the numbers rest that an invoice may hold which the store has lost: those of a pool that are free, for a while,

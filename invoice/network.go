@@ -141,31 +141,43 @@ func (n *network) lookAhead(ctx context.Context) error {
 	return nil
 }
 
+// forgetAhead has the next addresses that nobody has be derived again.
+func (n *network) forgetAhead() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.ahead = nil
+}
+
 // stray looks at money that arrived where nobody is. At an address that the store has not given to anybody yet, it says
-// that the store has lost its end: that address and those near it are passed over from now on.
-func (s *Service) stray(ctx context.Context, id chain.Network, address chain.Address) {
+// that the store has lost its end: that address and those near it are passed over from now on. When that fails the money
+// must be looked at again.
+func (s *Service) stray(ctx context.Context, id chain.Network, address chain.Address) error {
 	n := s.chains[id]
 	if n == nil {
-		return
+		return nil
 	}
 	n.mu.Lock()
 	index, ours := n.ahead[address]
 	n.mu.Unlock()
 	if !ours {
-		return
+		return nil
 	}
 	has, err := n.indexes.store.ReserveIndexes(ctx, n.indexes.wallet, 0)
-	if err == nil && index >= has {
-		if err = n.indexes.lift(ctx, index+1+lookAheadOf); err == nil {
-			n.mu.Lock()
-			n.ahead = nil
-			n.mu.Unlock()
-			err = n.lookAhead(ctx)
-		}
-	}
 	if err != nil {
-		s.log.Error("money arrived at an address that nobody has", "network", id, "address", address, "number", index, "error", err)
+		return fmt.Errorf("look whether address %d of %s was handed out: %w", index, id, err)
 	}
+	if index < has {
+		return nil
+	}
+	s.log.Error("money arrived at an address that nobody has", "network", id, "address", address, "number", index)
+	err = n.indexes.lift(ctx, n.indexes.within(index+1, lookAheadOf))
+	if errors.Is(err, errFloor) { // it was all passed over before
+		s.log.Error("the floor could not be raised", "network", id, "error", err)
+	} else if err != nil {
+		return err
+	}
+	n.forgetAhead()
+	return n.lookAhead(ctx)
 }
 
 // lost notes that the store is an older one: it knows of fewer numbers of a wallet than were handed out, or of less of a

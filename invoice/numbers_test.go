@@ -180,17 +180,52 @@ func (numbered) Address(context.Context, uint32) (chain.Address, error) {
 	return "0xa", nil
 }
 
-func TestNumbersNearOneThatWasLostArePassedOver(t *testing.T) {
-	c := &counter{next: 2}
+// onStray is a service whose wallet has an address that nobody has, 0xa with number 7.
+func onStray(x *indexes) *Service {
 	n := &network{
-		ChainConfig: ChainConfig{Addresses: numbered{}}, id: testNet, indexes: &indexes{store: c, now: time.Now},
-		ahead: map[chain.Address]uint32{"0xa": 7},
+		ChainConfig: ChainConfig{Addresses: numbered{}}, id: testNet, indexes: x, ahead: map[chain.Address]uint32{"0xa": 7},
 	}
-	s := &Service{chains: map[chain.Network]*network{testNet: n}, log: slog.New(slog.DiscardHandler)}
-	s.stray(t.Context(), testNet, "0xb")
-	require.Equal(t, uint32(2), c.next)
-	s.stray(t.Context(), testNet, "0xa")
+	return &Service{chains: map[chain.Network]*network{testNet: n}, log: slog.New(slog.DiscardHandler)}
+}
+
+func TestNumbersNearOneThatWasLostArePassedOver(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		pool *Pool
+		next uint32
+	}{
+		{"no pool", nil, 8 + lookAheadOf},
+		{"a pool without bound", &Pool{}, 8 + lookAheadOf},
+		{"a large pool", &Pool{Size: 1000}, 8 + lookAheadOf},
+		{"to the end of a pool", &Pool{Size: 20}, 20},
+		{"a pool that was larger", &Pool{Size: 3}, 8},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			store := &counter{next: 2}
+			s := onStray(&indexes{store: store, now: time.Now, pool: c.pool})
+			require.NoError(t, s.stray(t.Context(), testNet, "0xb"))
+			require.Equal(t, uint32(2), store.next)
+			require.NoError(t, s.stray(t.Context(), testNet, "0xa"))
+			require.Equal(t, c.next, store.next)
+		})
+	}
+}
+
+func TestMoneyAtAnUnknownAddressIsLookedAtUntilWhatWasLostIsPassedOver(t *testing.T) {
+	c, l := &counter{next: 2}, &losing{err: errors.New("connection lost")}
+	s := onStray(&indexes{store: c, now: time.Now, lost: l.lost})
+	require.ErrorIs(t, s.stray(t.Context(), testNet, "0xa"), l.err)
+	l.err = nil
+	require.NoError(t, s.stray(t.Context(), testNet, "0xa"))
 	require.Equal(t, uint32(8+lookAheadOf), c.next)
+}
+
+func TestThatTheFloorCannotBeRaisedKeepsNoMoneyFromBeingSeen(t *testing.T) {
+	c := &counter{next: 2}
+	s := onStray(&indexes{store: c, now: time.Now, floors: &raised{err: errors.New("no disk")}})
+	require.NoError(t, s.stray(t.Context(), testNet, "0xa"))
+	require.Equal(t, uint32(8+lookAheadOf), c.next)
+	require.Equal(t, map[chain.Address]uint32{"0xa": 8 + 2*lookAheadOf - 1}, s.chains[testNet].ahead)
 }
 
 func TestATransactionTakesNoNumberOfAPoolThatRests(t *testing.T) {
@@ -228,13 +263,14 @@ func TestWhatATransactionHoldsAgainstTheFloorIsHeldAgainstItOutsideToo(t *testin
 type losing struct {
 	times int
 	told  func()
+	err   error
 }
 
 func (l *losing) lost(context.Context, string, uint32, uint32) error {
 	if l.times++; l.told != nil {
 		l.told()
 	}
-	return nil
+	return l.err
 }
 
 // unreadable is a floor that nobody can read.

@@ -166,7 +166,10 @@ var placeTable = []mutation{
 	},
 	{
 		name: "positions that cannot be passed over are given", file: "invoice/network.go",
-		from: `	if errors.Is(err, errFloor) {`, to: `	if true || errors.Is(err, errFloor) {`,
+		from: `	if errors.Is(err, errFloor) {
+		return nil`,
+		to: `	if true || errors.Is(err, errFloor) {
+		return nil`,
 		rule: "nothing is told before what was lost is passed over",
 	},
 	{
@@ -193,13 +196,28 @@ var placeTable = []mutation{
 	},
 	{
 		name: "money at an unknown address is ignored", file: "invoice/network.go",
-		from: `	if err == nil && index >= has {`, to: `	if err == nil && index >= has && false {`,
+		from: `	if index < has {`, to: `	if true || index < has {`,
 		rule: "money at an address that nobody has says that the store has lost its end",
 	},
 	{
 		name: "only the address itself is passed over", file: "invoice/network.go",
-		from: `n.indexes.lift(ctx, index+1+lookAheadOf)`, to: `n.indexes.lift(ctx, index+1)`,
+		from: `n.indexes.within(index+1, lookAheadOf)`, to: `n.indexes.within(index+1, 0)`,
 		rule: "addresses near one that was given out before may have been, too",
+	},
+	{
+		name: "a pool is passed over beyond its end", file: indexesFile,
+		from: `		size = x.pool.Size
+`, to: `		_ = size
+`,
+		rule: "a pool has room again as soon as its configuration gives it some",
+	},
+	{
+		name: "money at an unknown address is looked at once", file: "invoice/network.go",
+		from: `		s.log.Error("the floor could not be raised", "network", id, "error", err)
+	} else if err != nil {`,
+		to: `		s.log.Error("the floor could not be raised", "network", id, "error", err)
+	} else if false {`,
+		rule: "money at an address that nobody has is looked at until what was lost is passed over",
 	},
 	{
 		name: "a restore passes over nothing", file: "invoice/network.go",
