@@ -184,6 +184,17 @@ func (x *indexes) lift(ctx context.Context, floor uint32) error {
 			return err
 		}
 	}
+	if err := x.passOver(ctx, has, floor); err != nil {
+		return err
+	}
+	x.mu.Lock()
+	x.mended = max(x.mended, falls)
+	x.mu.Unlock()
+	return x.raise(ctx, max(has, floor))
+}
+
+// passOver has the store, which has handed out so many numbers, hand out none below the floor.
+func (x *indexes) passOver(ctx context.Context, has, floor uint32) error {
 	for next := has; next < floor; {
 		first, err := x.store.ReserveIndexes(ctx, x.wallet, floor-next)
 		if err != nil {
@@ -191,10 +202,24 @@ func (x *indexes) lift(ctx context.Context, floor uint32) error {
 		}
 		next = max(next, first) + (floor - next)
 	}
-	x.mu.Lock()
-	x.mended = max(x.mended, falls)
-	x.mu.Unlock()
-	return x.raise(ctx, max(has, floor))
+	return nil
+}
+
+// restored passes over so many numbers beyond all that are known to have been handed out.
+func (x *indexes) restored(ctx context.Context, numbers uint32) error {
+	x.rest()
+	if err := x.learn(ctx); err != nil {
+		return err
+	}
+	has, err := x.store.ReserveIndexes(ctx, x.wallet, 0)
+	if err != nil {
+		return fmt.Errorf("look how many address numbers were handed out: %w", err)
+	}
+	floor := x.within(max(has, x.known()), numbers)
+	if err := x.passOver(ctx, has, floor); err != nil {
+		return err
+	}
+	return x.raise(ctx, floor)
 }
 
 // within is the number that is so many beyond next, but no further beyond it than there are numbers.
@@ -388,11 +413,12 @@ func (x *indexes) reserve(ctx context.Context, n uint32) (first, got uint32, err
 	}
 	first, got = x.waited()
 	for got == 0 {
+		floor := x.known() // before others take what comes next, and raise it
 		first, err = x.store.ReserveIndexes(ctx, x.wallet, n)
 		if err != nil {
 			return 0, 0, fmt.Errorf("reserve address numbers: %w", err)
 		}
-		if floor := x.known(); first >= floor {
+		if first >= floor {
 			got = n
 		} else if err := x.lift(ctx, floor); err != nil {
 			return 0, 0, err

@@ -233,17 +233,17 @@ func (s *Service) skipPositions(ctx context.Context) error {
 
 // Restored tells the service that its store was restored from a backup, or lacks the last commits, where neither
 // [Config.Floors] nor the chain says so. Of each wallet it passes over as many address numbers as may have been handed
-// out since the backup, and the feed of events goes on at higher positions than it can have had. It may block on the
-// store until ctx ends. Doing it twice passes over twice as many, and harms nothing.
+// out since the backup, but none beyond the size of a [Pool], and the feed of events goes on at higher positions than it
+// can have had. The free addresses of a pool rest in this process alone: do it in every other one as well, where numbers
+// may be 0. It may block on the store until ctx ends. Doing it twice passes over twice as many, and harms nothing.
 func (s *Service) Restored(ctx context.Context, numbers uint32) error {
 	done := map[string]bool{}
 	for _, n := range s.chains {
 		if wallet := n.indexes.wallet; !done[wallet] && n.Shared == nil {
 			done[wallet] = true
-			if _, _, err := n.indexes.reserve(ctx, numbers); err != nil {
+			if err := n.indexes.restored(ctx, numbers); err != nil {
 				return fmt.Errorf("invoice: after a restore: %w", err)
 			}
-			n.indexes.rest()
 		}
 	}
 	return s.skipPositions(ctx)

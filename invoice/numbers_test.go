@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"testing"
 	"time"
 
@@ -143,6 +144,62 @@ func TestWhoIsRefusedByAFullPoolUsesUpNoNumber(t *testing.T) {
 	_, err := x.next(t.Context(), testNet)
 	require.ErrorIs(t, err, ErrNoAddress)
 	require.Equal(t, uint32(3), c.next)
+}
+
+// overtaken is a store of numbers whose first answer comes late.
+type overtaken struct {
+	*counter
+	meanwhile func()
+}
+
+func (o *overtaken) ReserveIndexes(ctx context.Context, wallet string, n uint32) (uint32, error) {
+	first, err := o.counter.ReserveIndexes(ctx, wallet, n)
+	if meanwhile := o.meanwhile; n > 0 && meanwhile != nil {
+		o.meanwhile = nil
+		meanwhile()
+	}
+	return first, err
+}
+
+func TestWhoIsAnsweredAfterOthersKeepsHisNumber(t *testing.T) {
+	c := &overtaken{counter: &counter{}}
+	x := &indexes{store: c, now: time.Now, pool: &Pool{Size: 2, Quarantine: time.Hour}}
+	got := map[uint32]bool{}
+	take := func() {
+		index, err := x.next(t.Context(), testNet)
+		require.NoError(t, err)
+		got[index.index] = true
+	}
+	c.meanwhile = take
+	take()
+	require.Equal(t, map[uint32]bool{0: true, 1: true}, got)
+}
+
+func TestARestorePassesOverWhatMayHaveBeenHandedOut(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		x       *indexes
+		numbers uint32
+		next    uint32
+	}{
+		{"as many as were said", &indexes{}, 1000, 1010},
+		{"none", &indexes{}, 0, 10},
+		{"as many beyond what is known", &indexes{floor: 30}, 1000, 1030},
+		{"all that is known", &indexes{floors: fixed(30)}, 0, 30},
+		{"those that wait for the floor beside", &indexes{waiting: [2]uint32{6, 10}}, 1000, 1010},
+		{"to the end of the wallet", &indexes{}, math.MaxUint32, math.MaxUint32},
+		{"to the end of a pool", &indexes{pool: &Pool{Size: 100}}, 1000, 100},
+		{"none of a pool that was larger", &indexes{pool: &Pool{Size: 5}}, 1000, 10},
+		{"in a pool without bound", &indexes{pool: &Pool{}}, 1000, 1010},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			store := &counter{next: 10}
+			c.x.store, c.x.now = store, time.Now
+			require.NoError(t, c.x.restored(t.Context(), c.numbers))
+			require.Equal(t, c.next, store.next)
+			require.Equal(t, c.next, c.x.known(), "and who took numbers before shows none of them")
+		})
+	}
 }
 
 // watching is a watcher that only says where it stands.

@@ -88,8 +88,13 @@ var placeTable = []mutation{
 	},
 	{
 		name: "the floor is not looked at", file: indexesFile,
-		from: `if floor := x.known(); first >= floor {`, to: `if floor := x.known(); true || first >= floor {`,
+		from: `		if first >= floor {`, to: `		if true || first >= floor {`,
 		rule: "a store that has lost its end gives no address a second time",
+	},
+	{
+		name: "the floor is looked at when others have raised it", file: indexesFile,
+		from: `		if first >= floor {`, to: `		if first >= x.known() {`,
+		rule: "who is answered after others keeps the number",
 	},
 	{
 		name: "numbers are lifted to one below the floor", file: indexesFile,
@@ -220,13 +225,15 @@ var placeTable = []mutation{
 		rule: "money at an address that nobody has is looked at until what was lost is passed over",
 	},
 	{
-		name: "a restore passes over nothing", file: "invoice/network.go",
-		from: `if _, _, err := n.indexes.reserve(ctx, numbers); err != nil {`, to: `if _, _, err := n.indexes.reserve(ctx, 1); err != nil {`,
+		name: "a restore passes over nothing", file: indexesFile,
+		from: `x.within(max(has, x.known()), numbers)`, to: `x.within(max(has, x.known()), min(1, numbers))`,
 		rule: "after a restore no number is given twice",
 	},
 	{
-		name: "a restored pool is used at once", file: "invoice/network.go",
-		from: `			n.indexes.rest()`, to: `			_ = n.indexes.rest`,
+		name: "a restored pool is used at once", file: indexesFile,
+		from: `	x.rest()
+	if err := x.learn(ctx); err != nil {`,
+		to:   `	if err := x.learn(ctx); err != nil {`,
 		rule: "after a restore a pool gives out no address that a lost invoice may hold",
 	},
 	{
