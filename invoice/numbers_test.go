@@ -370,3 +370,30 @@ func TestAStoreThatFallsBackWhileItIsHeldAgainstTheFloorIsHeldAgainstItAgain(t *
 		require.Equal(t, 2, l.times)
 	}
 }
+
+func TestTheFeedGoesByTheClockThatIsFurthest(t *testing.T) {
+	ages := time.Date(2300, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		name           string
+		own, head, tip time.Time
+		want           time.Time
+	}{
+		{"our own", at(3), at(2), at(1), at(3)},
+		{"of the blocks that were stored", at(1), at(3), at(2), at(3)},
+		{"of the node", at(1), at(2), at(3), at(3)},
+		{"that is not centuries ahead", ages, at(2), at(1), at(2)},
+		{"though the node's is", at(1), at(2), time.Unix(1<<60, 0), at(2)},
+		{"up to what fits", lastClock, at(2), at(1), lastClock},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n := &network{ChainConfig: ChainConfig{Watcher: &watching{lag: chain.Lag{TipTime: c.tip}}}}
+			s := &Service{
+				cfg: Config{Store: heads{at: map[chain.Network]time.Time{testNet: c.head}}, Now: func() time.Time { return c.own }},
+				log: slog.New(slog.DiscardHandler), chains: map[chain.Network]*network{testNet: n},
+			}
+			latest, err := s.latestClock(t.Context())
+			require.NoError(t, err)
+			require.True(t, c.want.Equal(latest), latest)
+		})
+	}
+}

@@ -161,13 +161,28 @@ var placeTable = []mutation{
 	},
 	{
 		name: "events go on at positions that were told", file: "invoice/network.go",
-		from: `skip := max(beyond.Last+leeway, s.cfg.Now().UnixMicro())`, to: `skip := beyond.Last`,
+		from: `skip := max(beyond.Last+leeway, latest.UnixMicro())`, to: `skip := beyond.Last`,
 		rule: "after a restore the feed goes on beyond every position that a reader may have seen",
 	},
 	{
 		name: "a restore goes on at positions of the one before", file: "invoice/network.go",
-		from: `skip := max(beyond.Last+leeway, s.cfg.Now().UnixMicro())`, to: `skip := beyond.Last + leeway`,
+		from: `skip := max(beyond.Last+leeway, latest.UnixMicro())`, to: `skip := beyond.Last + leeway`,
 		rule: "what was passed over and lost again is passed over all the same",
+	},
+	{
+		name: "the feed follows a clock that is centuries ahead", file: "invoice/network.go",
+		from: `		if clock.After(lastClock) {`, to: `		if false {`,
+		rule: "positions fit the numbers that readers have",
+	},
+	{
+		name: "a feed goes by our clock alone", file: "invoice/network.go",
+		from: `		clocks = append(clocks, p.Head.Time, n.Watcher.Lag().TipTime)`, to: `		_, _ = p, n`,
+		rule: "what was passed over and lost again is passed over although our clock is behind",
+	},
+	{
+		name: "a record that does not answer is waited for", file: indexesFile,
+		from: `const floorTime = 5 * time.Second`, to: `const floorTime = 5000 * time.Hour`,
+		rule: "a floor that nobody knows keeps no payment from being seen",
 	},
 	{
 		name: "positions that cannot be passed over are given", file: "invoice/network.go",
