@@ -15,7 +15,7 @@ import (
 // Floors remembers, apart from the store, how far the numbers of wallets have been handed out, so that a store that has
 // lost its end (a backup was restored, a standby took over that lacked the last commits) gives no address a second
 // time. Both methods may block until ctx ends, and may be called concurrently. store.FloorFile is one; the suite in
-// store/storetest proves one of your own. What takes longer than five seconds has failed.
+// store/storetest proves one of your own. What takes longer than ten seconds has failed.
 type Floors interface {
 	// Floor returns the number below which all of the wallet may have been shown to somebody; 0 when it knows nothing of
 	// the wallet.
@@ -454,7 +454,7 @@ func (x *indexes) waited() (first, got uint32) {
 var errFloor = errors.New("not known")
 
 // floorTime bounds how long a record that does not answer keeps others waiting.
-const floorTime = 5 * time.Second
+const floorTime = 10 * time.Second
 
 // raise notes that all numbers below next may be shown from now on.
 func (x *indexes) raise(ctx context.Context, next uint32) error {

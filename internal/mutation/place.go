@@ -181,7 +181,7 @@ var placeTable = []mutation{
 	},
 	{
 		name: "a record that does not answer is waited for", file: indexesFile,
-		from: `const floorTime = 5 * time.Second`, to: `const floorTime = 5000 * time.Hour`,
+		from: `const floorTime = 10 * time.Second`, to: `const floorTime = 5000 * time.Hour`,
 		rule: "a floor that nobody knows keeps no payment from being seen",
 	},
 	{
