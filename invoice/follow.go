@@ -238,6 +238,7 @@ func (s *Service) stands(ctx context.Context, n *network, p Progress) error {
 		return errOvertaken
 	case stored.Version < p.Version || !stored.At.Equal(p.At):
 		n.indexes.fellBack()
+		n.forgetAhead()
 		return errOvertaken
 	}
 	return nil

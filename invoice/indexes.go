@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -14,7 +15,7 @@ import (
 // Floors remembers, apart from the store, how far the numbers of wallets have been handed out, so that a store that has
 // lost its end (a backup was restored, a standby took over that lacked the last commits) gives no address a second
 // time. Both methods may block until ctx ends, and may be called concurrently. store.FloorFile is one; the suite in
-// store/storetest proves one of your own.
+// store/storetest proves one of your own. What takes longer than ten seconds has failed.
 type Floors interface {
 	// Floor returns the number below which all of the wallet may have been shown to somebody; 0 when it knows nothing of
 	// the wallet.
@@ -46,7 +47,8 @@ type indexes struct {
 	fetching bool      // somebody is taking one
 	ready    chan struct{}
 	checked  bool      // the store was held against the floor
-	older    bool      // the store was found to be an older one, whatever the floor says
+	falls    int       // how often the store was found to be an older one, whatever the floor says ...
+	mended   int       // ... and of how many of these what was lost has been passed over
 	floor    uint32    // the number below which all may have been shown
 	rests    time.Time // until then no number of the pool is used again
 	waiting  [2]uint32 // numbers from the first to below the second wait for the floor to be raised
@@ -91,27 +93,56 @@ func (x *indexes) putBack(n number, network chain.Network) {
 	x.giveBack(n.index)
 }
 
+// root is what the whole process knows of the wallet's numbers, beyond a transaction.
+func (x *indexes) root() *indexes {
+	for x.parent != nil {
+		x = x.parent
+	}
+	return x
+}
+
 // fellBack has the store held against the floor again: it is older than what was seen of it.
 func (x *indexes) fellBack() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.checked, x.older = false, true
+	x.checked = false
+	x.falls++
 }
 
-// check holds the store against the floor, once. A transaction does so when it takes a number: outside of it the store
-// may be locked.
-func (x *indexes) check(ctx context.Context) error {
+// fallen returns how often the store was found to be an older one, and whether what was lost is still to be passed over.
+func (x *indexes) fallen() (falls int, older bool) {
+	root := x.root()
+	root.mu.Lock()
+	falls, mended := root.falls, root.mended
+	root.mu.Unlock()
 	x.mu.Lock()
-	checked := x.checked
-	x.mu.Unlock()
-	if checked || x.parent != nil {
+	defer x.mu.Unlock()
+	return falls, falls > max(mended, x.mended)
+}
+
+func (x *indexes) isChecked() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.checked
+}
+
+// check holds the store against the floor, once. A transaction does so too, while nobody has outside of it: there the
+// store may be locked, and what the transaction passes over is lost when it is rolled back. That the floor cannot be read
+// is no reason to go on where a store ends that is known to be an older one.
+func (x *indexes) check(ctx context.Context) error {
+	_, older := x.fallen()
+	if !older && (x.isChecked() || x.root().isChecked()) {
 		return nil
 	}
-	if err := x.learn(ctx); err != nil {
-		return err
+	learned := x.learn(ctx)
+	if learned != nil && !older {
+		return learned
 	}
 	if err := x.lift(ctx, x.known()); err != nil {
 		return err
+	}
+	if learned != nil {
+		return learned
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -119,15 +150,15 @@ func (x *indexes) check(ctx context.Context) error {
 	return nil
 }
 
-// learn reads the floor, which other processes raise too. Who reads it before he asks the store knows of no number that
-// the store did not hand out before, unless it has lost its end.
+// learn reads the floor, which other processes raise too. Read before the store is asked, it covers only numbers that the
+// store had handed out, unless the store has lost its end.
 func (x *indexes) learn(ctx context.Context) error {
-	if x.parent != nil {
-		return x.parent.learn(ctx)
-	}
+	x = x.root()
 	if x.floors == nil {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, floorTime)
+	defer cancel()
 	floor, err := x.floors.Floor(ctx, x.wallet)
 	if err != nil {
 		return fmt.Errorf("read the floor of %s: %w: %w", x.wallet, errFloor, err)
@@ -145,9 +176,7 @@ func (x *indexes) lift(ctx context.Context, floor uint32) error {
 	if err != nil {
 		return fmt.Errorf("look how many address numbers were handed out: %w", err)
 	}
-	x.mu.Lock()
-	older := x.older
-	x.mu.Unlock()
+	falls, older := x.fallen()
 	if has >= floor && !older {
 		return x.raise(ctx, has)
 	}
@@ -157,6 +186,17 @@ func (x *indexes) lift(ctx context.Context, floor uint32) error {
 			return err
 		}
 	}
+	if err := x.passOver(ctx, has, floor); err != nil {
+		return err
+	}
+	x.mu.Lock()
+	x.mended = max(x.mended, falls)
+	x.mu.Unlock()
+	return x.raise(ctx, max(has, floor))
+}
+
+// passOver has the store, which has handed out so many numbers, hand out none below the floor.
+func (x *indexes) passOver(ctx context.Context, has, floor uint32) error {
 	for next := has; next < floor; {
 		first, err := x.store.ReserveIndexes(ctx, x.wallet, floor-next)
 		if err != nil {
@@ -164,21 +204,54 @@ func (x *indexes) lift(ctx context.Context, floor uint32) error {
 		}
 		next = max(next, first) + (floor - next)
 	}
-	x.mu.Lock()
-	x.older = false
-	x.mu.Unlock()
-	return x.raise(ctx, max(has, floor))
+	return nil
+}
+
+// restored passes over so many numbers beyond all that are known to have been handed out.
+func (x *indexes) restored(ctx context.Context, numbers uint32) error {
+	x.rest()
+	if err := x.learn(ctx); err != nil {
+		return err
+	}
+	has, err := x.store.ReserveIndexes(ctx, x.wallet, 0)
+	if err != nil {
+		return fmt.Errorf("look how many address numbers were handed out: %w", err)
+	}
+	floor := x.within(max(has, x.known()), numbers)
+	if err := x.passOver(ctx, has, floor); err != nil {
+		return err
+	}
+	return x.raise(ctx, floor)
+}
+
+// within is the number that is so many beyond next, but no further beyond it than there are numbers.
+func (x *indexes) within(next, beyond uint32) uint32 {
+	size := uint32(math.MaxUint32)
+	if x.pool != nil && x.pool.Size > 0 {
+		size = x.pool.Size
+	}
+	return next + min(beyond, size-min(size, next))
 }
 
 // rest has the numbers rest that an invoice may hold which the store has lost: those of a pool that are free, for a while,
-// and those that are in doubt, for ever.
+// and those that are in doubt, for ever. What a transaction has found out holds for the whole process.
 func (x *indexes) rest() {
+	for ; x != nil; x = x.parent {
+		x.mu.Lock()
+		x.doubtful = nil
+		if x.pool != nil {
+			x.rests = x.now().Add(x.pool.Quarantine)
+		}
+		x.mu.Unlock()
+	}
+}
+
+// resting reports whether no number of the pool is used again for now.
+func (x *indexes) resting() bool {
+	x = x.root()
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.doubtful = nil
-	if x.pool != nil {
-		x.rests = x.now().Add(x.pool.Quarantine)
-	}
+	return x.now().Before(x.rests)
 }
 
 // poolTime bounds how long a pool waits for the store after its caller has gone away.
@@ -202,10 +275,7 @@ func outlasting(ctx context.Context) (context.Context, context.CancelFunc) {
 func (x *indexes) pooled(ctx context.Context) (uint32, error) {
 	ctx, cancel := outlasting(ctx)
 	defer cancel()
-	x.mu.Lock()
-	resting := x.now().Before(x.rests)
-	x.mu.Unlock()
-	if !resting {
+	if !x.resting() {
 		index, err := x.store.TakeIndex(ctx, x.wallet)
 		if err == nil {
 			return index, nil
@@ -345,11 +415,12 @@ func (x *indexes) reserve(ctx context.Context, n uint32) (first, got uint32, err
 	}
 	first, got = x.waited()
 	for got == 0 {
+		floor := x.known() // before others take what comes next, and raise it
 		first, err = x.store.ReserveIndexes(ctx, x.wallet, n)
 		if err != nil {
 			return 0, 0, fmt.Errorf("reserve address numbers: %w", err)
 		}
-		if floor := x.known(); first >= floor {
+		if first >= floor {
 			got = n
 		} else if err := x.lift(ctx, floor); err != nil {
 			return 0, 0, err
@@ -382,9 +453,14 @@ func (x *indexes) waited() (first, got uint32) {
 // errFloor: it is not the store that failed.
 var errFloor = errors.New("not known")
 
+// floorTime bounds how long a record that does not answer keeps others waiting.
+const floorTime = 10 * time.Second
+
 // raise notes that all numbers below next may be shown from now on.
 func (x *indexes) raise(ctx context.Context, next uint32) error {
 	if x.floors != nil {
+		ctx, cancel := context.WithTimeout(ctx, floorTime)
+		defer cancel()
 		if err := x.floors.Raise(ctx, x.wallet, next); err != nil {
 			return fmt.Errorf("raise the floor of %s: %w: %w", x.wallet, errFloor, err)
 		}
@@ -399,9 +475,7 @@ func (x *indexes) raise(ctx context.Context, next uint32) error {
 
 // known is the number below which this process knows all to have been handed out.
 func (x *indexes) known() uint32 {
-	if x.parent != nil {
-		return x.parent.known()
-	}
+	x = x.root()
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.floor

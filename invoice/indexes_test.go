@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -287,6 +288,79 @@ func TestEveryRestoreHasPositionsOfItsOwn(t *testing.T) {
 	}, withFloors(&floors{next: map[string]uint32{}}))
 }
 
+func TestEveryRestoreHasPositionsOfItsOwnThoughOurClockIsBehind(t *testing.T) {
+	inWorld(t, func(w *world) {
+		backup := time.Now().UnixMicro() // when it was made the clock was right, and positions had been passed over
+		last := backup
+		w.cfg.Now = func() time.Time { return time.Now().Add(-24 * time.Hour) }
+		for range 3 {
+			w.restore()
+			require.NoError(t, w.store.Commit(w.t.Context(), invoice.Batch{Skip: backup}))
+			w.create() // so that the network is watched
+			w.mine(1)
+			require.NoError(t, w.svc.Restored(w.t.Context(), 1))
+			first := w.create(func(r *invoice.Request) { r.Asset = "" })
+			events, err := w.svc.History(w.t.Context(), "shop", first.ID)
+			require.NoError(t, err)
+			require.Greater(t, events[0].Position, last)
+			last = w.lastPosition()
+		}
+	})
+}
+
+func TestAClockThatIsCenturiesAheadTakesNoPositionsFromTheFeed(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.stop()
+		w.cfg.Now = func() time.Time { return time.Date(2300, 1, 1, 0, 0, 0, 0, time.UTC) }
+		w.start()
+		require.NoError(t, w.svc.Restored(w.t.Context(), 1))
+		w.create(func(r *invoice.Request) { r.Asset = "" })
+		require.Less(t, w.lastPosition(), int64(1)<<53)
+	})
+}
+
+// unanswered is a record that answers nothing while it is away.
+type unanswered struct {
+	floors
+	away atomic.Bool
+}
+
+func (u *unanswered) Floor(ctx context.Context, wallet string) (uint32, error) {
+	if u.away.Load() {
+		<-ctx.Done()
+		return 0, ctx.Err()
+	}
+	return u.floors.Floor(ctx, wallet)
+}
+
+func (u *unanswered) Raise(ctx context.Context, wallet string, next uint32) error {
+	if u.away.Load() {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return u.floors.Raise(ctx, wallet, next)
+}
+
+func TestPaymentsAreSeenThoughTheFloorIsNotAnswered(t *testing.T) {
+	f := &unanswered{floors: floors{next: map[string]uint32{}}}
+	inWorld(t, func(w *world) {
+		inv := w.create()
+		f.away.Store(true)
+		w.restart()
+		w.pay(inv, "SIM", "10")
+		w.mine(3)
+		time.Sleep(time.Minute)
+		w.settle()
+		w.wants(inv, invoice.StatusCompleted, exact)
+		for range 10 { // more than the range that was taken before
+			_, err := w.svc.Create(w.t.Context(), invoice.Request{Project: "shop", Price: price("20", "EUR"), Asset: "SIM"})
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+		}
+		f.away.Store(false)
+		w.create()
+	}, func(c *invoice.Config) { c.Floors = f })
+}
+
 func TestWhatNeedsNoNumberIsToldBeyondALostEndToo(t *testing.T) {
 	inWorld(t, func(w *world) {
 		for range 3 {
@@ -296,6 +370,26 @@ func TestWhatNeedsNoNumberIsToldBeyondALostEndToo(t *testing.T) {
 		w.restore()
 		w.create(func(r *invoice.Request) { r.Asset = "" })
 		require.Greater(t, w.lastPosition(), last)
+	}, withFloors(&floors{next: map[string]uint32{}}))
+}
+
+func TestATransactionTellsBeyondALostEndToo(t *testing.T) {
+	inWorld(t, func(w *world) {
+		for range 3 {
+			w.create()
+		}
+		last := w.lastPosition()
+		w.stop()
+		w.store = store.NewMemory()
+		w.cfg.Store = w.store
+		svc, err := invoice.New(w.cfg) // and nobody runs it
+		require.NoError(t, err)
+		_, err = svc.WithStore(w.store).Create(w.t.Context(), invoice.Request{Project: "shop", Price: price("20", "EUR")})
+		require.NoError(t, err)
+		require.Greater(t, w.lastPosition(), last)
+		health, err := svc.Health(w.t.Context())
+		require.NoError(t, err)
+		require.NotZero(t, health[0].LostEnd)
 	}, withFloors(&floors{next: map[string]uint32{}}))
 }
 

@@ -141,31 +141,43 @@ func (n *network) lookAhead(ctx context.Context) error {
 	return nil
 }
 
+// forgetAhead has the next addresses that nobody has be derived again.
+func (n *network) forgetAhead() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.ahead = nil
+}
+
 // stray looks at money that arrived where nobody is. At an address that the store has not given to anybody yet, it says
-// that the store has lost its end: that address and those near it are passed over from now on.
-func (s *Service) stray(ctx context.Context, id chain.Network, address chain.Address) {
+// that the store has lost its end: that address and those near it are passed over from now on. When that fails the money
+// must be looked at again.
+func (s *Service) stray(ctx context.Context, id chain.Network, address chain.Address) error {
 	n := s.chains[id]
 	if n == nil {
-		return
+		return nil
 	}
 	n.mu.Lock()
 	index, ours := n.ahead[address]
 	n.mu.Unlock()
 	if !ours {
-		return
+		return nil
 	}
 	has, err := n.indexes.store.ReserveIndexes(ctx, n.indexes.wallet, 0)
-	if err == nil && index >= has {
-		if err = n.indexes.lift(ctx, index+1+lookAheadOf); err == nil {
-			n.mu.Lock()
-			n.ahead = nil
-			n.mu.Unlock()
-			err = n.lookAhead(ctx)
-		}
-	}
 	if err != nil {
-		s.log.Error("money arrived at an address that nobody has", "network", id, "address", address, "number", index, "error", err)
+		return fmt.Errorf("look whether address %d of %s was handed out: %w", index, id, err)
 	}
+	if index < has {
+		return nil
+	}
+	s.log.Error("money arrived at an address that nobody has", "network", id, "address", address, "number", index)
+	err = n.indexes.lift(ctx, n.indexes.within(index+1, lookAheadOf))
+	if errors.Is(err, errFloor) { // it was all passed over before
+		s.log.Error("the floor could not be raised", "network", id, "error", err)
+	} else if err != nil {
+		return err
+	}
+	n.forgetAhead()
+	return n.lookAhead(ctx)
 }
 
 // lost notes that the store is an older one: it knows of fewer numbers of a wallet than were handed out, or of less of a
@@ -174,11 +186,13 @@ func (s *Service) stray(ctx context.Context, id chain.Network, address chain.Add
 func (s *Service) lost(ctx context.Context, wallet string, has, floor uint32) error {
 	s.log.Error("the store has lost its end: address numbers and positions that may have been given are passed over",
 		"wallet", wallet, "store", has, "floor", floor)
-	for _, n := range s.chains {
-		if n.indexes.wallet == wallet {
-			n.mu.Lock()
-			n.lostAt = s.cfg.Now().UTC()
-			n.mu.Unlock()
+	for each := s; each != nil; each = each.outer {
+		for _, n := range each.chains {
+			if n.indexes.wallet == wallet {
+				n.mu.Lock()
+				n.lostAt = s.cfg.Now().UTC()
+				n.mu.Unlock()
+			}
 		}
 	}
 	return s.skipPositions(ctx)
@@ -202,34 +216,62 @@ func (s *Service) checkFloor(ctx context.Context, n *network) error {
 // that is lost has.
 const leeway = 1 << 20
 
+// lastClock is the time up to which a clock is believed: the microseconds fit the numbers of JavaScript until then, the
+// year 2255, and leave room for events.
+var lastClock = time.UnixMicro(1<<53 - 1<<42)
+
 // skipPositions has the feed go on beyond every position that an event may have had which the store has lost: by the clock,
-// since what was passed over before may be lost too. There is a position for each microsecond, which fit the numbers of
-// JavaScript until the year 2255, and fewer events than that.
+// since what was passed over before may be lost too. There is a position for each microsecond, and fewer events than that.
 func (s *Service) skipPositions(ctx context.Context) error {
 	var beyond *PositionError
 	if _, err := s.cfg.Store.Events(ctx, 1<<62, 1); !errors.As(err, &beyond) {
 		return fmt.Errorf("invoice: look for the end of the feed: %w", err)
 	}
-	skip := max(beyond.Last+leeway, s.cfg.Now().UnixMicro())
+	latest, err := s.latestClock(ctx)
+	if err != nil {
+		return fmt.Errorf("invoice: look how late it is: %w", err)
+	}
+	skip := max(beyond.Last+leeway, latest.UnixMicro())
 	if err := s.cfg.Store.Commit(ctx, Batch{Skip: skip}); err != nil {
 		return fmt.Errorf("invoice: pass over positions of the feed: %w", err)
 	}
 	return nil
 }
 
+// latestClock is the time of the clock that is furthest, of our own and those of the networks: any of them may be behind.
+// One that is centuries ahead is wrong, and would leave the feed no positions that readers can hold.
+func (s *Service) latestClock(ctx context.Context) (latest time.Time, err error) {
+	clocks := []time.Time{s.cfg.Now()}
+	for id, n := range s.chains {
+		p, err := s.cfg.Store.Network(ctx, id)
+		if err != nil {
+			return time.Time{}, err
+		}
+		clocks = append(clocks, p.Head.Time, n.Watcher.Lag().TipTime)
+	}
+	for _, clock := range clocks {
+		if clock.After(lastClock) {
+			s.log.Error("a clock is centuries ahead: the feed of events does not follow it", "time", clock)
+			continue
+		}
+		latest = later(latest, clock)
+	}
+	return latest, nil
+}
+
 // Restored tells the service that its store was restored from a backup, or lacks the last commits, where neither
 // [Config.Floors] nor the chain says so. Of each wallet it passes over as many address numbers as may have been handed
-// out since the backup, and the feed of events goes on at higher positions than it can have had. It may block on the
-// store until ctx ends. Doing it twice passes over twice as many, and harms nothing.
+// out since the backup, but none beyond the size of a [Pool], and the feed of events goes on at higher positions than it
+// can have had. The free addresses of a pool rest in this process alone: do it in every other one as well, where numbers
+// may be 0. It may block on the store until ctx ends. Doing it twice passes over twice as many, and harms nothing.
 func (s *Service) Restored(ctx context.Context, numbers uint32) error {
 	done := map[string]bool{}
 	for _, n := range s.chains {
 		if wallet := n.indexes.wallet; !done[wallet] && n.Shared == nil {
 			done[wallet] = true
-			if _, _, err := n.indexes.reserve(ctx, numbers); err != nil {
+			if err := n.indexes.restored(ctx, numbers); err != nil {
 				return fmt.Errorf("invoice: after a restore: %w", err)
 			}
-			n.indexes.rest()
 		}
 	}
 	return s.skipPositions(ctx)

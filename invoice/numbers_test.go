@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"testing"
 	"time"
 
@@ -145,6 +146,62 @@ func TestWhoIsRefusedByAFullPoolUsesUpNoNumber(t *testing.T) {
 	require.Equal(t, uint32(3), c.next)
 }
 
+// overtaken is a store of numbers whose first answer comes late.
+type overtaken struct {
+	*counter
+	meanwhile func()
+}
+
+func (o *overtaken) ReserveIndexes(ctx context.Context, wallet string, n uint32) (uint32, error) {
+	first, err := o.counter.ReserveIndexes(ctx, wallet, n)
+	if meanwhile := o.meanwhile; n > 0 && meanwhile != nil {
+		o.meanwhile = nil
+		meanwhile()
+	}
+	return first, err
+}
+
+func TestWhoIsAnsweredAfterOthersKeepsHisNumber(t *testing.T) {
+	c := &overtaken{counter: &counter{}}
+	x := &indexes{store: c, now: time.Now, pool: &Pool{Size: 2, Quarantine: time.Hour}}
+	got := map[uint32]bool{}
+	take := func() {
+		index, err := x.next(t.Context(), testNet)
+		require.NoError(t, err)
+		got[index.index] = true
+	}
+	c.meanwhile = take
+	take()
+	require.Equal(t, map[uint32]bool{0: true, 1: true}, got)
+}
+
+func TestARestorePassesOverWhatMayHaveBeenHandedOut(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		x       *indexes
+		numbers uint32
+		next    uint32
+	}{
+		{"as many as were said", &indexes{}, 1000, 1010},
+		{"none", &indexes{}, 0, 10},
+		{"as many beyond what is known", &indexes{floor: 30}, 1000, 1030},
+		{"all that is known", &indexes{floors: fixed(30)}, 0, 30},
+		{"those that wait for the floor beside", &indexes{waiting: [2]uint32{6, 10}}, 1000, 1010},
+		{"to the end of the wallet", &indexes{}, math.MaxUint32, math.MaxUint32},
+		{"to the end of a pool", &indexes{pool: &Pool{Size: 100}}, 1000, 100},
+		{"none of a pool that was larger", &indexes{pool: &Pool{Size: 5}}, 1000, 10},
+		{"in a pool without bound", &indexes{pool: &Pool{}}, 1000, 1010},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			store := &counter{next: 10}
+			c.x.store, c.x.now = store, time.Now
+			require.NoError(t, c.x.restored(t.Context(), c.numbers))
+			require.Equal(t, c.next, store.next)
+			require.Equal(t, c.next, c.x.known(), "and who took numbers before shows none of them")
+		})
+	}
+}
+
 // watching is a watcher that only says where it stands.
 type watching struct {
 	ChainWatcher
@@ -180,15 +237,163 @@ func (numbered) Address(context.Context, uint32) (chain.Address, error) {
 	return "0xa", nil
 }
 
-func TestNumbersNearOneThatWasLostArePassedOver(t *testing.T) {
-	c := &counter{next: 2}
+// onStray is a service whose wallet has an address that nobody has, 0xa with number 7.
+func onStray(x *indexes) *Service {
 	n := &network{
-		ChainConfig: ChainConfig{Addresses: numbered{}}, id: testNet, indexes: &indexes{store: c, now: time.Now},
-		ahead: map[chain.Address]uint32{"0xa": 7},
+		ChainConfig: ChainConfig{Addresses: numbered{}}, id: testNet, indexes: x, ahead: map[chain.Address]uint32{"0xa": 7},
 	}
-	s := &Service{chains: map[chain.Network]*network{testNet: n}, log: slog.New(slog.DiscardHandler)}
-	s.stray(t.Context(), testNet, "0xb")
-	require.Equal(t, uint32(2), c.next)
-	s.stray(t.Context(), testNet, "0xa")
+	return &Service{chains: map[chain.Network]*network{testNet: n}, log: slog.New(slog.DiscardHandler)}
+}
+
+func TestNumbersNearOneThatWasLostArePassedOver(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		pool *Pool
+		next uint32
+	}{
+		{"no pool", nil, 8 + lookAheadOf},
+		{"a pool without bound", &Pool{}, 8 + lookAheadOf},
+		{"a large pool", &Pool{Size: 1000}, 8 + lookAheadOf},
+		{"to the end of a pool", &Pool{Size: 20}, 20},
+		{"a pool that was larger", &Pool{Size: 3}, 8},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			store := &counter{next: 2}
+			s := onStray(&indexes{store: store, now: time.Now, pool: c.pool})
+			require.NoError(t, s.stray(t.Context(), testNet, "0xb"))
+			require.Equal(t, uint32(2), store.next)
+			require.NoError(t, s.stray(t.Context(), testNet, "0xa"))
+			require.Equal(t, c.next, store.next)
+		})
+	}
+}
+
+func TestMoneyAtAnUnknownAddressIsLookedAtUntilWhatWasLostIsPassedOver(t *testing.T) {
+	c, l := &counter{next: 2}, &losing{err: errors.New("connection lost")}
+	s := onStray(&indexes{store: c, now: time.Now, lost: l.lost})
+	require.ErrorIs(t, s.stray(t.Context(), testNet, "0xa"), l.err)
+	l.err = nil
+	require.NoError(t, s.stray(t.Context(), testNet, "0xa"))
 	require.Equal(t, uint32(8+lookAheadOf), c.next)
+}
+
+func TestThatTheFloorCannotBeRaisedKeepsNoMoneyFromBeingSeen(t *testing.T) {
+	c := &counter{next: 2}
+	s := onStray(&indexes{store: c, now: time.Now, floors: &raised{err: errors.New("no disk")}})
+	require.NoError(t, s.stray(t.Context(), testNet, "0xa"))
+	require.Equal(t, uint32(8+lookAheadOf), c.next)
+	require.Equal(t, map[chain.Address]uint32{"0xa": 8 + 2*lookAheadOf - 1}, s.chains[testNet].ahead)
+}
+
+func TestATransactionTakesNoNumberOfAPoolThatRests(t *testing.T) {
+	for _, checked := range []bool{true, false} {
+		c := &counter{next: 2, free: []uint32{0}}
+		outer := &indexes{store: c, now: time.Now, pool: &Pool{Quarantine: time.Hour}, floors: fixed(5)}
+		if checked {
+			require.NoError(t, outer.check(t.Context()))
+		}
+		for n := range uint32(2) {
+			inner := &indexes{store: c, now: time.Now, single: true, pool: outer.pool, floors: outer.floors, parent: outer}
+			index, err := inner.next(t.Context(), testNet)
+			require.NoError(t, err)
+			require.Equal(t, 5+n, index.index, "an invoice that was lost may have number 0")
+		}
+		index, err := outer.next(t.Context(), testNet)
+		require.NoError(t, err)
+		require.Equal(t, uint32(7), index.index, "what a transaction has found out holds outside of it")
+	}
+}
+
+// What a transaction passes over is there for the others only when it was committed.
+func TestWhatATransactionHoldsAgainstTheFloorIsHeldAgainstItOutsideToo(t *testing.T) {
+	c := &counter{next: 2}
+	outer := &indexes{store: c, now: time.Now, floors: fixed(5)}
+	inner := &indexes{store: c, now: time.Now, single: true, floors: outer.floors, parent: outer}
+	require.NoError(t, inner.check(t.Context()))
+	require.Equal(t, uint32(5), c.next)
+	c.next = 2 // it is rolled back
+	require.NoError(t, outer.check(t.Context()))
+	require.Equal(t, uint32(5), c.next)
+}
+
+// losing counts how often it is told that a store has lost its end.
+type losing struct {
+	times int
+	told  func()
+	err   error
+}
+
+func (l *losing) lost(context.Context, string, uint32, uint32) error {
+	if l.times++; l.told != nil {
+		l.told()
+	}
+	return l.err
+}
+
+// unreadable is a floor that nobody can read.
+type unreadable struct {
+	raised
+	err error
+}
+
+func (u *unreadable) Floor(ctx context.Context, wallet string) (uint32, error) {
+	if u.err != nil {
+		return 0, u.err
+	}
+	return u.raised.Floor(ctx, wallet)
+}
+
+func TestAnOlderStoreIsNotGoneOnWithBecauseTheFloorCannotBeRead(t *testing.T) {
+	l, f := &losing{}, &unreadable{}
+	x := &indexes{store: &counter{next: 5}, now: time.Now, floors: f, lost: l.lost}
+	require.NoError(t, x.check(t.Context()))
+	x.fellBack()
+	f.err = errors.New("no disk")
+	for range 2 {
+		require.ErrorIs(t, x.check(t.Context()), f.err)
+		require.Equal(t, 1, l.times)
+	}
+	f.err, f.next = nil, 9
+	require.NoError(t, x.check(t.Context()))
+	require.Equal(t, 2, l.times, "the floor is looked at as soon as it can be read")
+}
+
+func TestAStoreThatFallsBackWhileItIsHeldAgainstTheFloorIsHeldAgainstItAgain(t *testing.T) {
+	l := &losing{}
+	x := &indexes{store: &counter{}, now: time.Now, lost: l.lost}
+	x.fellBack()
+	l.told = x.fellBack
+	require.NoError(t, x.check(t.Context()))
+	l.told = nil
+	for range 2 {
+		require.NoError(t, x.check(t.Context()))
+		require.Equal(t, 2, l.times)
+	}
+}
+
+func TestTheFeedGoesByTheClockThatIsFurthest(t *testing.T) {
+	ages := time.Date(2300, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		name           string
+		own, head, tip time.Time
+		want           time.Time
+	}{
+		{"our own", at(3), at(2), at(1), at(3)},
+		{"of the blocks that were stored", at(1), at(3), at(2), at(3)},
+		{"of the node", at(1), at(2), at(3), at(3)},
+		{"that is not centuries ahead", ages, at(2), at(1), at(2)},
+		{"though the node's is", at(1), at(2), time.Unix(1<<60, 0), at(2)},
+		{"up to what fits", lastClock, at(2), at(1), lastClock},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n := &network{ChainConfig: ChainConfig{Watcher: &watching{lag: chain.Lag{TipTime: c.tip}}}}
+			s := &Service{
+				cfg: Config{Store: heads{at: map[chain.Network]time.Time{testNet: c.head}}, Now: func() time.Time { return c.own }},
+				log: slog.New(slog.DiscardHandler), chains: map[chain.Network]*network{testNet: n},
+			}
+			latest, err := s.latestClock(t.Context())
+			require.NoError(t, err)
+			require.True(t, c.want.Equal(latest), latest)
+		})
+	}
 }

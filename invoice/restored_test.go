@@ -37,6 +37,16 @@ func (s *standby) is() backend {
 	return s.now
 }
 
+func (s *standby) ReserveIndexes(ctx context.Context, wallet string, n uint32) (uint32, error) {
+	return s.is().ReserveIndexes(ctx, wallet, n)
+}
+
+func (s *standby) takesOver(other backend) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now = other
+}
+
 func (s *standby) Network(ctx context.Context, id chain.Network) (invoice.Progress, error) {
 	return s.is().Network(ctx, id)
 }
@@ -83,9 +93,7 @@ func TestAStandbyThatCountsUpToTheSameVersionIsNotTakenForTheStoreThatWas(t *tes
 			first.At = time.Now().UTC()
 			require.NoError(t, lacking.Commit(w.t.Context(), invoice.Batch{Progress: []invoice.Progress{first}}))
 		}
-		s.mu.Lock()
-		s.now = lacking
-		s.mu.Unlock()
+		s.takesOver(lacking)
 		w.mine(1)
 		w.settle()
 		got, err := lacking.Invoice(w.t.Context(), inv.ID)
@@ -102,6 +110,34 @@ func TestAStandbyThatCountsUpToTheSameVersionIsNotTakenForTheStoreThatWas(t *tes
 		all, err := lacking.Events(w.t.Context(), 0, 100)
 		require.NoError(t, err)
 		require.Equal(t, all[len(events):], after)
+	}, func(c *invoice.Config) { c.Store = s })
+}
+
+// Others have handed out far more addresses than there were when this process began, and the last of them are lost.
+func TestAProcessWhoseStoreFallsBackLooksBeyondTheNumbersOfThatOne(t *testing.T) {
+	old, lacking := store.NewMemory(), store.NewMemory()
+	s := &standby{backend: old, now: old}
+	inWorld(t, func(w *world) {
+		w.create()
+		w.mine(2)
+		first, err := old.Network(w.t.Context(), w.chain.Network())
+		require.NoError(t, err)
+		for _, b := range []backend{old, lacking} {
+			_, err := b.ReserveIndexes(w.t.Context(), "sim:wallet", 1000)
+			require.NoError(t, err)
+		}
+		paid, err := wallet{w.chain}.Address(w.t.Context(), 1040)
+		require.NoError(t, err)
+		w.chain.Pay(paid, w.chain.Asset("SIM"), w.units("SIM", "1"))
+		w.mine(1)
+		first.Version = 1
+		require.NoError(t, lacking.Commit(w.t.Context(), invoice.Batch{Progress: []invoice.Progress{first}}))
+		s.takesOver(lacking)
+		w.mine(1)
+		w.settle()
+		next, err := lacking.ReserveIndexes(w.t.Context(), "sim:wallet", 0)
+		require.NoError(t, err)
+		require.Greater(t, next, uint32(1040))
 	}, func(c *invoice.Config) { c.Store = s })
 }
 

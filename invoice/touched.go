@@ -200,7 +200,9 @@ func (s *Service) matched(ctx context.Context, v view, found *finds) (touch, err
 				id = byAddress[address][i].ID
 				t.mine[id] = append(t.mine[id], sight)
 			default:
-				s.stray(ctx, v.network, address)
+				if err := s.stray(ctx, v.network, address); err != nil {
+					return t, err
+				}
 			}
 		}
 	}

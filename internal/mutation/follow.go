@@ -27,6 +27,11 @@ var followTable = []mutation{
 		rule: "a process that goes on running notices that its store was replaced",
 	},
 	{
+		name: "who notices that the store fell back looks where it looked before", file: followFile,
+		from: `		n.forgetAhead()`, to: `		_ = n.forgetAhead`,
+		rule: "money at an address that nobody has says that the store has lost its end",
+	},
+	{
 		name: "progress is stored without its version", file: followFile,
 		from: `Version: p.Version + 1}`, to: `Version: p.Version + 2}`,
 		rule: "two processes do not both advance a network",

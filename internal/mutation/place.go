@@ -88,8 +88,13 @@ var placeTable = []mutation{
 	},
 	{
 		name: "the floor is not looked at", file: indexesFile,
-		from: `if floor := x.known(); first >= floor {`, to: `if floor := x.known(); true || first >= floor {`,
+		from: `		if first >= floor {`, to: `		if true || first >= floor {`,
 		rule: "a store that has lost its end gives no address a second time",
+	},
+	{
+		name: "the floor is looked at when others have raised it", file: indexesFile,
+		from: `		if first >= floor {`, to: `		if first >= x.known() {`,
+		rule: "who is answered after others keeps the number",
 	},
 	{
 		name: "numbers are lifted to one below the floor", file: indexesFile,
@@ -98,8 +103,18 @@ var placeTable = []mutation{
 	},
 	{
 		name: "a restored pool does not rest", file: indexesFile,
-		from: `	resting := x.now().Before(x.rests)`, to: `	resting := false`,
+		from: `	if !x.resting() {`, to: `	if true || !x.resting() {`,
 		rule: "after a restore a pool gives out no address that a lost invoice may hold",
+	},
+	{
+		name: "a transaction is not held against the floor", file: indexesFile,
+		from: `(x.isChecked() || x.root().isChecked()) {`, to: `(x.isChecked() || x.root().isChecked() || x.parent != nil) {`,
+		rule: "a transaction gives and tells nothing that was given or told before the store lost its end",
+	},
+	{
+		name: "a store that fell back is taken for held against the floor", file: indexesFile,
+		from: `	x.falls++`, to: `	x.falls = 1`,
+		rule: "every time that the store falls back what was lost is passed over",
 	},
 	{
 		name: "a pool has one address too many", file: indexesFile,
@@ -146,17 +161,35 @@ var placeTable = []mutation{
 	},
 	{
 		name: "events go on at positions that were told", file: "invoice/network.go",
-		from: `skip := max(beyond.Last+leeway, s.cfg.Now().UnixMicro())`, to: `skip := beyond.Last`,
+		from: `skip := max(beyond.Last+leeway, latest.UnixMicro())`, to: `skip := beyond.Last`,
 		rule: "after a restore the feed goes on beyond every position that a reader may have seen",
 	},
 	{
 		name: "a restore goes on at positions of the one before", file: "invoice/network.go",
-		from: `skip := max(beyond.Last+leeway, s.cfg.Now().UnixMicro())`, to: `skip := beyond.Last + leeway`,
+		from: `skip := max(beyond.Last+leeway, latest.UnixMicro())`, to: `skip := beyond.Last + leeway`,
 		rule: "what was passed over and lost again is passed over all the same",
 	},
 	{
+		name: "the feed follows a clock that is centuries ahead", file: "invoice/network.go",
+		from: `		if clock.After(lastClock) {`, to: `		if false {`,
+		rule: "positions fit the numbers that readers have",
+	},
+	{
+		name: "a feed goes by our clock alone", file: "invoice/network.go",
+		from: `		clocks = append(clocks, p.Head.Time, n.Watcher.Lag().TipTime)`, to: `		_, _ = p, n`,
+		rule: "what was passed over and lost again is passed over although our clock is behind",
+	},
+	{
+		name: "a record that does not answer is waited for", file: indexesFile,
+		from: `const floorTime = 10 * time.Second`, to: `const floorTime = 5000 * time.Hour`,
+		rule: "a floor that nobody knows keeps no payment from being seen",
+	},
+	{
 		name: "positions that cannot be passed over are given", file: "invoice/network.go",
-		from: `	if errors.Is(err, errFloor) {`, to: `	if true || errors.Is(err, errFloor) {`,
+		from: `	if errors.Is(err, errFloor) {
+		return nil`,
+		to: `	if true || errors.Is(err, errFloor) {
+		return nil`,
 		rule: "nothing is told before what was lost is passed over",
 	},
 	{
@@ -183,22 +216,39 @@ var placeTable = []mutation{
 	},
 	{
 		name: "money at an unknown address is ignored", file: "invoice/network.go",
-		from: `	if err == nil && index >= has {`, to: `	if err == nil && index >= has && false {`,
+		from: `	if index < has {`, to: `	if true || index < has {`,
 		rule: "money at an address that nobody has says that the store has lost its end",
 	},
 	{
 		name: "only the address itself is passed over", file: "invoice/network.go",
-		from: `n.indexes.lift(ctx, index+1+lookAheadOf)`, to: `n.indexes.lift(ctx, index+1)`,
+		from: `n.indexes.within(index+1, lookAheadOf)`, to: `n.indexes.within(index+1, 0)`,
 		rule: "addresses near one that was given out before may have been, too",
 	},
 	{
-		name: "a restore passes over nothing", file: "invoice/network.go",
-		from: `if _, _, err := n.indexes.reserve(ctx, numbers); err != nil {`, to: `if _, _, err := n.indexes.reserve(ctx, 1); err != nil {`,
+		name: "a pool is passed over beyond its end", file: indexesFile,
+		from: `		size = x.pool.Size
+`, to: `		_ = size
+`,
+		rule: "a pool has room again as soon as its configuration gives it some",
+	},
+	{
+		name: "money at an unknown address is looked at once", file: "invoice/network.go",
+		from: `		s.log.Error("the floor could not be raised", "network", id, "error", err)
+	} else if err != nil {`,
+		to: `		s.log.Error("the floor could not be raised", "network", id, "error", err)
+	} else if false {`,
+		rule: "money at an address that nobody has is looked at until what was lost is passed over",
+	},
+	{
+		name: "a restore passes over nothing", file: indexesFile,
+		from: `x.within(max(has, x.known()), numbers)`, to: `x.within(max(has, x.known()), min(1, numbers))`,
 		rule: "after a restore no number is given twice",
 	},
 	{
-		name: "a restored pool is used at once", file: "invoice/network.go",
-		from: `			n.indexes.rest()`, to: `			_ = n.indexes.rest`,
+		name: "a restored pool is used at once", file: indexesFile,
+		from: `	x.rest()
+	if err := x.learn(ctx); err != nil {`,
+		to:   `	if err := x.learn(ctx); err != nil {`,
 		rule: "after a restore a pool gives out no address that a lost invoice may hold",
 	},
 	{
