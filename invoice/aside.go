@@ -97,14 +97,24 @@ func (v view) part(id string, mine []sighting, cause string, now time.Time) Asid
 	a := Aside{Since: now, Cause: cause, Invoice: id, Rewound: v.rewound, Fork: v.fork}
 	for _, s := range mine {
 		if s.block != (BlockRef{}) {
-			a.Seen = append(a.Seen, Seen{s.transfer, s.block})
+			a.Seen = append(a.Seen, Seen{s.transfer, s.block, v.whose[s.transfer.Key()]})
 		}
 	}
 	return a
 }
 
-// unread is why transfers are set aside that are nobody's yet.
-const unread = "an invoice at the address cannot be read"
+// nobodys is what a step has that is no invoice's yet.
+func (v view) nobodys(list []sighting, cause string, now time.Time) Aside {
+	a := v.part("", list, cause, now)
+	a.Rewound, a.Fork = false, 0
+	return a
+}
+
+// Why transfers are set aside that are nobody's yet.
+const (
+	unread  = "an invoice at the address cannot be read"
+	unclear = "it is older than all invoices that are known to have had the address"
+)
 
 // asideAfter is what is set aside after a step, but for what the store refuses of it.
 func (p Progress) asideAfter(v view, t touch, now time.Time) []Aside {
@@ -127,12 +137,9 @@ func (p Progress) asideAfter(v view, t touch, now time.Time) []Aside {
 			out = setAside(out, Aside{Since: now, Cause: "cannot be read", Invoice: id, Rewound: true, Fork: v.fork})
 		}
 	}
-	if len(t.unread) > 0 {
-		a := v.part("", t.unread, unread, now)
-		a.Rewound, a.Fork = false, 0
-		out = setAside(out, a)
-	}
-	return v.setHeldAside(out, t, now)
+	out = setAside(out, v.nobodys(t.unread, unread, now))
+	out = setAside(out, v.nobodys(t.unclear, unclear, now))
+	return setHeldAside(out, t, now)
 }
 
 // stillThere is what is set aside, but for what was in blocks that left the chain: it comes again with the blocks that
@@ -152,13 +159,13 @@ func stillThere(list []Aside, fork uint64) []Aside {
 	return out
 }
 
-// setHeldAside sets aside what a step has of assets that are held back. It belongs to no invoice before they are released, so
-// that it stands in the way of nothing else that an invoice gets.
-func (v view) setHeldAside(list []Aside, t touch, now time.Time) []Aside {
-	for _, s := range t.held {
-		a := v.part("", []sighting{s}, "asset is held back: "+string(s.transfer.Asset), now)
-		a.Rewound, a.Fork = false, 0
-		list = setAside(list, a)
+// setHeldAside sets aside what a step has of assets that are held back. It stands in the way of nothing else that its
+// invoice gets.
+func setHeldAside(list []Aside, t touch, now time.Time) []Aside {
+	for _, seen := range t.held {
+		if seen.Block != (BlockRef{}) {
+			list = setAside(list, Aside{Since: now, Cause: "asset is held back: " + string(seen.Transfer.Asset), Seen: []Seen{seen}})
+		}
 	}
 	return list
 }
@@ -271,6 +278,9 @@ func (s *Service) retryOne(ctx context.Context, n *network, p Progress, a Aside)
 	if slices.ContainsFunc(t.unread, mayBe) || slices.Contains(t.damaged, a.Invoice) {
 		return p, errors.New("cannot be read")
 	}
+	if slices.ContainsFunc(t.unclear, mayBe) {
+		return p, errors.New(unclear)
+	}
 	c, ask := clock{head: p.Head, now: s.cfg.Now().UTC()}, s.remembering()
 	var b Batch
 	for _, before := range t.invoices {
@@ -291,7 +301,7 @@ func (s *Service) retryOne(ctx context.Context, n *network, p Progress, a Aside)
 	next := p
 	next.Version, next.Aside = p.Version+1, without(p.Aside, a)
 	if a.Unexamined != nil { // else it is set aside already
-		next.Aside = v.setHeldAside(next.Aside, t, c.now)
+		next.Aside = setHeldAside(next.Aside, t, c.now)
 	}
 	b.Progress, b.Fence = []Progress{next}, n.duty.fence()
 	if err := s.stands(ctx, n, p); err != nil {
@@ -335,6 +345,9 @@ func (n *network) asideView(ctx context.Context, p Progress, a Aside) (view, err
 				seen.Transfer.Held = seen.Transfer.Held && !same // else n.held has made sure of it
 				v.add(sighting{seen.Transfer, seen.Block})
 			}
+		}
+		if same {
+			v.recall(o.Seen)
 		}
 	}
 	if u := a.Unexamined; u != nil {

@@ -388,6 +388,38 @@ func TestATransactionThatCannotBeExaminedIsSetAsideAlone(t *testing.T) {
 	})
 }
 
+func TestATransactionIsNoInvoicesThatWasMadeAfterIt(t *testing.T) {
+	for name, others := range map[string]int{"of two holders in turn": 1, "of three": 2} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				v := &veiled{Chain: w.chain}
+				w.stop()
+				w.cfg.Chains[0].Watcher = w.watcher(v)
+				w.start()
+				first := w.create()
+				v.veil(w.pay(first, "SIM", "10"))
+				w.mine(1)
+				require.Len(t, w.health().Aside, 1)
+				var later []invoice.Invoice
+				for range others {
+					w.pass(2 * time.Hour)
+					later = append(later, w.create())
+					require.Equal(t, first.Quote.Address, later[len(later)-1].Quote.Address)
+				}
+				w.pass(2 * time.Hour)
+				v.veil("")
+				time.Sleep(2 * time.Minute)
+				w.mine(4)
+				for _, inv := range later {
+					require.Empty(t, w.get(inv).Payments)
+				}
+				require.Len(t, w.health().Aside, 1, "the store does not know any more who had the address then")
+				require.NotNil(t, w.health().Aside[0].Unexamined)
+			}, pooled(1))
+		})
+	}
+}
+
 func TestAnUnexaminedTransactionThatLeftTheChainIsNotAwaited(t *testing.T) {
 	inVeiledWorld(t, func(w *world, v *veiled) {
 		inv := w.create()

@@ -195,6 +195,9 @@ func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.
 	v := look(n.id, step)
 	v.after(n.latestStamp())
 	v.veil(p.Aside)
+	for _, a := range p.Aside {
+		v.recall(a.Seen)
+	}
 	began := time.Now()
 	next := Progress{Network: n.id, Cursor: step.Cursor, Head: advanceHead(p.Head, step, s.cfg.Now().UTC()), Version: p.Version + 1}
 	refused := &refusals{named: map[string]refusal{}}

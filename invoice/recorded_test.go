@@ -89,10 +89,14 @@ func TestWhoeverHasThePlaceGetsTheMoney(t *testing.T) {
 		"not who asks for it in another asset":  {[]Invoice{quoted("b", asks(token, 1000)), quoted("a", remainder)}, "a"},
 		"not who asks for it since a later one": {[]Invoice{quoted("b", asks(coin, 1000), since(100)), quoted("a", remainder)}, "a"},
 		"nobody who asks for another":           {[]Invoice{quoted("b", asks(token, 1000))}, ""},
+		"the first who holds it, though later":  {[]Invoice{quoted("a", since(100))}, "a"},
+		"nobody known who held it later":        {[]Invoice{quoted("a", since(100), gaveUp(50))}, "?"},
+		"none of those who held it later":       {[]Invoice{quoted("a", since(100), gaveUp(50)), quoted("b", since(110))}, "?"},
+		"whoever asks for two of its assets":    {[]Invoice{quoted("a", since(100)), quoted("a", since(100))}, "a"},
 	} {
-		got := ""
-		if i, fits := match(tt.candidates, coming); fits {
-			got = tt.candidates[i].ID
+		got, clear := match(tt.candidates, coming)
+		if !clear {
+			got = "?"
 		}
 		require.Equal(t, tt.want, got, name)
 	}

@@ -85,8 +85,23 @@ var asideTable = []mutation{
 	},
 	{
 		name: "what is held back is credited", file: "invoice/touched.go",
-		from: `case fits && sight.transfer.Held:`, to: `case fits && sight.transfer.Held && false:`,
+		from: `case sight.transfer.Held:`, to: `case sight.transfer.Held && false:`,
 		rule: "what an asset is worth that is held back is not known",
+	},
+	{
+		name: "what is held back is whose the address is by then", file: asideFile,
+		from: `			v.recall(o.Seen)`, to: `			v.recall(nil)`,
+		rule: "money that is held back is credited to whom it was sent",
+	},
+	{
+		name: "what is held back and mined again is whose the address is by then", file: "invoice/follow.go",
+		from: `		v.recall(a.Seen)`, to: `		v.recall(nil)`,
+		rule: "money that is held back is credited to whom it was sent",
+	},
+	{
+		name: "what is held back is somebody's when its invoice cannot be read", file: "invoice/touched.go",
+		from: `case damaged[key], known == "" && c.damaged[address]:`, to: `case known == "" && (damaged[key] || c.damaged[address]):`,
+		rule: "what was set aside stays so while its invoice cannot be read",
 	},
 	{
 		name: "what is held back is released by time", file: asideFile,
