@@ -22,6 +22,10 @@ const (
 	// maxAside bounds what is set aside on one network, and maxSeen the transfers of each.
 	maxAside = 100
 	maxSeen  = 200
+	// maxHeld bounds what is set aside beside it because its asset is held back, and maxHeldOfOne the transfers to one
+	// invoice: whoever has one can send many, which cost next to nothing on some chains.
+	maxHeld      = 20
+	maxHeldOfOne = 50
 	// asideEvery is how often it is tried again, asideTime how long a network waits for that, and examineTime how long one
 	// transaction may take of it.
 	asideEvery  = time.Minute
@@ -190,16 +194,24 @@ func (n *network) held(a Aside) error {
 	return nil
 }
 
+// heldBack reports whether it is set aside only because its asset is held back.
+func (a Aside) heldBack() bool {
+	return a.Invoice == "" && len(a.Seen) > 0 && a.Seen[0].For != "" && a.Seen[0].Transfer.Held
+}
+
 // setAside adds to what is set aside, as long as there is room. What cannot be examined, which anybody can send, makes
-// room first.
+// room first. What is held back, which anybody can send too, has its own room.
 func setAside(list []Aside, a Aside) []Aside {
 	if a.Unexamined == nil && len(a.Seen) == 0 && !a.Rewound {
 		return list
 	}
+	if a.heldBack() && heldOf(list, a.Seen[0].For) >= maxHeldOfOne {
+		return noteFull(list, true)
+	}
 	for i := len(list) - 1; i >= 0; i-- {
 		last := &list[i]
 		if last.Unexamined != nil || a.Unexamined != nil || last.Invoice != a.Invoice && (a.Invoice != "" || !last.Rewound) ||
-			a.Invoice == "" && last.Invoice == "" && last.Cause != a.Cause {
+			a.Invoice == "" && last.Invoice == "" && strings.TrimSuffix(last.Cause, asideFull) != a.Cause {
 			continue
 		}
 		if last.Invoice != a.Invoice || a.Rewound || len(last.Seen)+len(a.Seen) > maxSeen {
@@ -208,21 +220,61 @@ func setAside(list []Aside, a Aside) []Aside {
 		last.Seen = append(slices.Clip(last.Seen), a.Seen...)
 		return list
 	}
-	if list = append(list, a); len(list) <= maxAside {
+	list = append(list, a)
+	held := 0
+	for _, o := range list {
+		if o.heldBack() {
+			held++
+		}
+	}
+	switch {
+	case a.heldBack() && held <= maxHeld, !a.heldBack() && len(list)-held <= maxAside:
 		return list
+	case a.heldBack():
+		return noteFull(list[:len(list)-1], true)
 	}
 	if i := slices.IndexFunc(list, func(a Aside) bool { return a.Unexamined != nil }); i >= 0 {
 		return slices.Delete(list, i, i+1)
 	}
-	list = list[:maxAside]
-	if last := &list[maxAside-1]; !strings.HasSuffix(last.Cause, asideFull) {
-		last.Cause += asideFull
+	return noteFull(list[:len(list)-1], false)
+}
+
+// heldOf is how many transfers to an invoice are held back.
+func heldOf(list []Aside, invoice string) int {
+	n := 0
+	for _, a := range list {
+		for _, s := range a.Seen {
+			if a.heldBack() && s.For == invoice {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// noteFull notes, at the last of what is held back or of all else, that there was no room for what came after it.
+func noteFull(list []Aside, held bool) []Aside {
+	for i := range slices.Backward(list) {
+		if last := &list[i]; last.heldBack() == held {
+			last.Cause = strings.TrimSuffix(last.Cause, asideFull) + asideFull
+			break
+		}
 	}
 	return list
 }
 
-// asideFull tells whoever reads Health that the blocks since then have to be read again, from an older cursor.
-const asideFull = "; what came after it is not kept"
+// logAside logs what was set aside now, and what there was no room for.
+func (s *Service) logAside(n *network, before, after []Aside, now time.Time) {
+	for _, a := range after {
+		full := strings.HasSuffix(a.Cause, asideFull) && !slices.ContainsFunc(before, func(o Aside) bool { return sameAside(o, a) })
+		if full || a.Since.Equal(now) {
+			s.log.Error("set aside", "network", n.id, "invoice", a.Invoice, "unexamined", a.Unexamined, "cause", a.Cause)
+		}
+	}
+}
+
+// asideFull tells whoever reads Health or the log that the blocks since then have to be read again, from an older cursor.
+const asideFull = "; not all that came after it is kept: the blocks since then have to be read again"
 
 // retryAside tries again, now and then, what was set aside: a transaction may be examined by now, a row repaired. Of what
 // one invoice has, only the first is tried. What takes long goes on another time.
@@ -236,6 +288,9 @@ func (s *Service) retryAside(ctx context.Context, n *network, p Progress) (Progr
 	for i := range list {
 		a := list[(n.asideNext+i)%len(list)]
 		if a.Invoice != "" && !p.isNext(a, a.Invoice) {
+			continue
+		}
+		if !slices.ContainsFunc(p.Aside, func(o Aside) bool { return sameAside(o, a) }) { // it made room for another
 			continue
 		}
 		if time.Since(began) > asideTime {
@@ -258,7 +313,8 @@ func (s *Service) retryAside(ctx context.Context, n *network, p Progress) (Progr
 
 // isNext reports whether nothing of the invoice was set aside before.
 func (p Progress) isNext(a Aside, invoice string) bool {
-	return sameAside(a, p.Aside[slices.IndexFunc(p.Aside, func(o Aside) bool { return sameAside(a, o) || o.Invoice == invoice })])
+	i := slices.IndexFunc(p.Aside, func(o Aside) bool { return sameAside(a, o) || o.Invoice == invoice })
+	return i >= 0 && sameAside(a, p.Aside[i])
 }
 
 // retryOne takes one thing into account that was set aside.
@@ -310,6 +366,9 @@ func (s *Service) retryOne(ctx context.Context, n *network, p Progress, a Aside)
 	err = s.store(ctx, b)
 	if errors.Is(err, ErrConflict) && errors.Is(s.stands(ctx, n, p), errOvertaken) {
 		return p, errOvertaken
+	}
+	if err == nil {
+		s.logAside(n, p.Aside, next.Aside, c.now)
 	}
 	return next, err
 }

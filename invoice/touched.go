@@ -11,12 +11,12 @@ import (
 )
 
 // digest decides about every invoice that a step touches, and answers what is set aside afterwards.
-func (s *Service) digest(ctx context.Context, v view, p Progress, head chain.Head, refused *refusals) (Batch, []Aside, error) {
+func (s *Service) digest(ctx context.Context, v view, p Progress, c clock, refused *refusals) (Batch, []Aside, error) {
 	t, err := s.touched(ctx, v)
 	if err != nil {
 		return Batch{}, nil, err
 	}
-	c, ask := clock{head: head, now: s.cfg.Now().UTC()}, s.remembering()
+	ask := s.remembering()
 	aside := p.asideAfter(v, t, c.now)
 	var b Batch
 	for _, before := range t.invoices {

@@ -181,7 +181,7 @@ var matchTable = []mutation{
 	},
 	{
 		name: "a known payment is whoever's who holds the address", file: "invoice/touched.go",
-		from: `			case owner != "":`, to: `			case id == "-":`,
+		from: `			case owner != "":`, to: `			case owner == "-":`,
 		rule: "a payment stays with the invoice that has it",
 	},
 	{
