@@ -175,19 +175,26 @@ func setHeldAside(list []Aside, t touch, now time.Time) []Aside {
 }
 
 // ErrHeldBack: the asset is held back, since its decimals are not confirmed ([chain.Decimals]), and nothing is asked for in
-// it. That passes: it is an [ErrBusy].
-var ErrHeldBack = fmt.Errorf("the asset is held back: %w", ErrBusy)
+// it. That passes: [errors.Is] says that it is an [ErrBusy].
+var ErrHeldBack error = heldBackError{}
+
+type heldBackError struct{}
+
+func (heldBackError) Error() string        { return "the asset is held back" }
+func (heldBackError) Is(target error) bool { return target == ErrBusy }
 
 // holds reports whether the asset is held back.
 func holds(lag chain.Lag, asset chain.AssetID) bool {
 	return slices.ContainsFunc(lag.Lacks, func(l chain.Lack) bool { return l.What == chain.Decimals && l.Asset == asset })
 }
 
-// held answers why what was set aside cannot be tried again: the watcher has not said that its asset is no longer held back.
+// held answers why what was set aside cannot be tried again: the watcher has not said that its asset is no longer held back,
+// or is not asked for that, because the asset is configured no longer.
 func (n *network) held(a Aside) error {
 	lag := n.Watcher.Lag()
 	for _, s := range a.Seen {
-		if s.Transfer.Held && (lag.Answered.IsZero() || holds(lag, s.Transfer.Asset)) {
+		asked := slices.ContainsFunc(n.Assets, func(c AssetConfig) bool { return c.ID == s.Transfer.Asset })
+		if s.Transfer.Held && (!asked || lag.Answered.IsZero() || holds(lag, s.Transfer.Asset)) {
 			return errors.New(a.Cause)
 		}
 	}

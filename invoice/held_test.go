@@ -217,6 +217,30 @@ func TestWhatIsHeldBackWaitsWhileItsInvoiceCannotBeRead(t *testing.T) {
 	}, pooled(1), func(c *invoice.Config) { c.Store = flaky })
 }
 
+func TestAnAssetThatIsConfiguredNoLongerIsNotReleased(t *testing.T) {
+	inWorld(t, func(w *world) {
+		inv := w.create()
+		w.hold("TOK")
+		w.pay(inv, "TOK", "20")
+		w.mine(1)
+		require.Len(t, w.health().Aside, 1)
+		assets := w.cfg.Chains[0].Assets
+		w.cfg.Chains[0].Assets = assets[:1]
+		w.restart()
+		w.chain.Regain() // the node says nothing of what it is not asked for
+		time.Sleep(3 * time.Minute)
+		w.mine(1)
+		require.Empty(t, w.get(inv).Payments)
+		require.Len(t, w.health().Aside, 1)
+		w.cfg.Chains[0].Assets = assets
+		w.restart()
+		time.Sleep(2 * time.Minute)
+		w.mine(1)
+		require.Len(t, w.get(inv).Payments, 1)
+		require.Empty(t, w.health().Aside)
+	})
+}
+
 func TestNothingIsAskedForInAnAssetThatIsHeldBack(t *testing.T) {
 	inWorld(t, func(w *world) {
 		open := w.create(func(r *invoice.Request) { r.Asset = "" })
@@ -225,6 +249,7 @@ func TestNothingIsAskedForInAnAssetThatIsHeldBack(t *testing.T) {
 		_, err := w.svc.Create(t.Context(), invoice.Request{Project: "shop", OrderID: "held", Price: price("20", "EUR"), Asset: "SIM"})
 		require.ErrorIs(t, err, invoice.ErrHeldBack)
 		require.ErrorIs(t, err, invoice.ErrBusy, "it passes")
+		require.NotContains(t, err.Error(), invoice.ErrBusy.Error(), "nothing is wrong with the store")
 		_, err = w.svc.Choose(t.Context(), "shop", open.ID, "SIM")
 		require.ErrorIs(t, err, invoice.ErrHeldBack)
 		_, err = w.svc.Choose(t.Context(), "shop", open.ID, "TOK")

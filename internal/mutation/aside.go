@@ -109,6 +109,11 @@ var asideTable = []mutation{
 		rule: "an asset is held back until the node confirms its decimals",
 	},
 	{
+		name: "what is held back is released by the configuration", file: asideFile,
+		from: `if s.Transfer.Held && (!asked || `, to: `if s.Transfer.Held && (!asked && false || `,
+		rule: "an asset is held back until the node confirms its decimals",
+	},
+	{
 		name: "one asset that is held back keeps all others", file: asideFile,
 		from: `l.What == chain.Decimals && l.Asset == asset`, to: `l.What == chain.Decimals`,
 		rule: "only the asset that is held back waits",
