@@ -131,7 +131,7 @@ func (v *view) recall(seen []Seen) {
 // network, else who had it last, else the oldest of those with the address on another network, so that
 // money sent on the wrong network is at least on record. At an address that invoices share, the exact
 // amount tells them apart, and what fits none is whoever's who holds the remainder. It is not clear whose a transfer is
-// that is from before all of them had the place, unless nobody had it before.
+// that is from before all of them had the place, unless nobody else had it.
 func match(candidates []Invoice, s sighting) (invoice string, clear bool) {
 	best, rank := -1, 0
 	for i, inv := range candidates {
@@ -145,15 +145,22 @@ func match(candidates []Invoice, s sighting) (invoice string, clear bool) {
 		return "", true
 	}
 	id := candidates[best].ID
-	had := func(inv Invoice) bool { return inv.fits(s) == rank && (inv.ID != id || inv.gone(s)) }
-	return id, rank != rankOlder || !slices.ContainsFunc(candidates, had)
+	return id, rank != rankOlder || clearly(id, candidates, s)
 }
 
-// gone reports whether the invoice has given up the place of a transfer, on the transfer's own network.
-func (inv Invoice) gone(s sighting) bool {
-	return !inv.State.ReleasedAt.IsZero() || slices.ContainsFunc(inv.quotes(), func(q Quote) bool {
-		return q.Released && q.Address == s.transfer.To && q.Asset.ID.Network() == s.transfer.Asset.Network()
-	})
+// clearly reports whether a transfer from before all candidates had the place is the invoice's all the same: it alone has
+// ever had the place, or the stamp of the block speaks against its height, as that of a chain that became shorter.
+func clearly(invoice string, candidates []Invoice, s sighting) bool {
+	alone, later := true, false
+	for _, inv := range candidates {
+		for _, q := range inv.quotes() {
+			if q.Address == s.transfer.To && q.Asset.ID.Network() == s.transfer.Asset.Network() {
+				alone = alone && inv.ID == invoice && !q.Released && inv.State.ReleasedAt.IsZero()
+				later = later || !s.block.Time.Before(q.At)
+			}
+		}
+	}
+	return alone || later
 }
 
 // rankOlder is how well an invoice fits that has the place only since then.

@@ -30,12 +30,17 @@ var matchTable = []mutation{
 	},
 	{
 		name: "a later holder gets what nobody known was paid", file: matchFile,
-		from: `return id, rank != rankOlder || !slices.ContainsFunc(candidates, had)`, to: `return id, rank != rankOlder || !slices.ContainsFunc(candidates, had) || true`,
+		from: `return id, rank != rankOlder || clearly(id, candidates, s)`, to: `return id, clearly(id, candidates, s) || true`,
 		rule: "money that is older than all who are known to have had an address is nobody's that is known",
 	},
 	{
+		name: "nobody is paid on a chain that became shorter", file: matchFile,
+		from: `	return alone || later`, to: `	return alone`,
+		rule: "whose a payment is does not hang on a block that left the chain",
+	},
+	{
 		name: "who gave a place up was the first to have it", file: matchFile,
-		from: `(inv.ID != id || inv.gone(s))`, to: `inv.ID != id`,
+		from: `inv.ID == invoice && !q.Released && inv.State.ReleasedAt.IsZero()`, to: `inv.ID == invoice`,
 		rule: "money that is older than all who are known to have had an address is nobody's that is known",
 	},
 	{
