@@ -22,6 +22,10 @@ const (
 	// maxAside bounds what is set aside on one network, and maxSeen the transfers of each.
 	maxAside = 100
 	maxSeen  = 200
+	// maxHeld bounds what is set aside beside it because its asset is held back, and maxHeldOfOne the transfers to one
+	// invoice: whoever has one can send many, which cost next to nothing on some chains.
+	maxHeld      = 20
+	maxHeldOfOne = 50
 	// asideEvery is how often it is tried again, asideTime how long a network waits for that, and examineTime how long one
 	// transaction may take of it.
 	asideEvery  = time.Minute
@@ -97,14 +101,24 @@ func (v view) part(id string, mine []sighting, cause string, now time.Time) Asid
 	a := Aside{Since: now, Cause: cause, Invoice: id, Rewound: v.rewound, Fork: v.fork}
 	for _, s := range mine {
 		if s.block != (BlockRef{}) {
-			a.Seen = append(a.Seen, Seen{s.transfer, s.block})
+			a.Seen = append(a.Seen, Seen{s.transfer, s.block, v.whose[s.transfer.Key()]})
 		}
 	}
 	return a
 }
 
-// unread is why transfers are set aside that are nobody's yet.
-const unread = "an invoice at the address cannot be read"
+// nobodys is what a step has that is no invoice's yet.
+func (v view) nobodys(list []sighting, cause string, now time.Time) Aside {
+	a := v.part("", list, cause, now)
+	a.Rewound, a.Fork = false, 0
+	return a
+}
+
+// Why transfers are set aside that are nobody's yet.
+const (
+	unread  = "an invoice at the address cannot be read"
+	unclear = "it is older than all invoices that are known to have had the address"
+)
 
 // asideAfter is what is set aside after a step, but for what the store refuses of it.
 func (p Progress) asideAfter(v view, t touch, now time.Time) []Aside {
@@ -127,12 +141,9 @@ func (p Progress) asideAfter(v view, t touch, now time.Time) []Aside {
 			out = setAside(out, Aside{Since: now, Cause: "cannot be read", Invoice: id, Rewound: true, Fork: v.fork})
 		}
 	}
-	if len(t.unread) > 0 {
-		a := v.part("", t.unread, unread, now)
-		a.Rewound, a.Fork = false, 0
-		out = setAside(out, a)
-	}
-	return v.setHeldAside(out, t, now)
+	out = setAside(out, v.nobodys(t.unread, unread, now))
+	out = setAside(out, v.nobodys(t.unclear, unclear, now))
+	return setHeldAside(out, t, now)
 }
 
 // stillThere is what is set aside, but for what was in blocks that left the chain: it comes again with the blocks that
@@ -152,47 +163,62 @@ func stillThere(list []Aside, fork uint64) []Aside {
 	return out
 }
 
-// setHeldAside sets aside what a step has of assets that are held back. It belongs to no invoice before they are released, so
-// that it stands in the way of nothing else that an invoice gets.
-func (v view) setHeldAside(list []Aside, t touch, now time.Time) []Aside {
-	for _, s := range t.held {
-		a := v.part("", []sighting{s}, "asset is held back: "+string(s.transfer.Asset), now)
-		a.Rewound, a.Fork = false, 0
-		list = setAside(list, a)
+// setHeldAside sets aside what a step has of assets that are held back. It stands in the way of nothing else that its
+// invoice gets.
+func setHeldAside(list []Aside, t touch, now time.Time) []Aside {
+	for _, seen := range t.held {
+		if seen.Block != (BlockRef{}) {
+			list = setAside(list, Aside{Since: now, Cause: "asset is held back: " + string(seen.Transfer.Asset), Seen: []Seen{seen}})
+		}
 	}
 	return list
 }
 
 // ErrHeldBack: the asset is held back, since its decimals are not confirmed ([chain.Decimals]), and nothing is asked for in
-// it. That passes: it is an [ErrBusy].
-var ErrHeldBack = fmt.Errorf("the asset is held back: %w", ErrBusy)
+// it. That passes: [errors.Is] says that it is an [ErrBusy].
+var ErrHeldBack error = heldBackError{}
+
+type heldBackError struct{}
+
+func (heldBackError) Error() string        { return "the asset is held back" }
+func (heldBackError) Is(target error) bool { return target == ErrBusy }
 
 // holds reports whether the asset is held back.
 func holds(lag chain.Lag, asset chain.AssetID) bool {
 	return slices.ContainsFunc(lag.Lacks, func(l chain.Lack) bool { return l.What == chain.Decimals && l.Asset == asset })
 }
 
-// held answers why what was set aside cannot be tried again: the watcher has not said that its asset is no longer held back.
+// held answers why what was set aside cannot be tried again: the watcher has not said that its asset is no longer held back,
+// or is not asked for that, because the asset is configured no longer.
 func (n *network) held(a Aside) error {
 	lag := n.Watcher.Lag()
 	for _, s := range a.Seen {
-		if s.Transfer.Held && (lag.Answered.IsZero() || holds(lag, s.Transfer.Asset)) {
+		asked := slices.ContainsFunc(n.Assets, func(c AssetConfig) bool { return c.ID == s.Transfer.Asset })
+		if s.Transfer.Held && (!asked || lag.Answered.IsZero() || holds(lag, s.Transfer.Asset)) {
 			return errors.New(a.Cause)
 		}
 	}
 	return nil
 }
 
+// heldBack reports whether it is set aside only because its asset is held back.
+func (a Aside) heldBack() bool {
+	return a.Invoice == "" && len(a.Seen) > 0 && a.Seen[0].For != "" && a.Seen[0].Transfer.Held
+}
+
 // setAside adds to what is set aside, as long as there is room. What cannot be examined, which anybody can send, makes
-// room first.
+// room first. What is held back, which anybody can send too, has its own room.
 func setAside(list []Aside, a Aside) []Aside {
 	if a.Unexamined == nil && len(a.Seen) == 0 && !a.Rewound {
 		return list
 	}
+	if a.heldBack() && heldOf(list, a.Seen[0].For) >= maxHeldOfOne {
+		return noteFull(list, true)
+	}
 	for i := len(list) - 1; i >= 0; i-- {
 		last := &list[i]
 		if last.Unexamined != nil || a.Unexamined != nil || last.Invoice != a.Invoice && (a.Invoice != "" || !last.Rewound) ||
-			a.Invoice == "" && last.Invoice == "" && last.Cause != a.Cause {
+			a.Invoice == "" && last.Invoice == "" && strings.TrimSuffix(last.Cause, asideFull) != a.Cause {
 			continue
 		}
 		if last.Invoice != a.Invoice || a.Rewound || len(last.Seen)+len(a.Seen) > maxSeen {
@@ -201,21 +227,61 @@ func setAside(list []Aside, a Aside) []Aside {
 		last.Seen = append(slices.Clip(last.Seen), a.Seen...)
 		return list
 	}
-	if list = append(list, a); len(list) <= maxAside {
+	list = append(list, a)
+	held := 0
+	for _, o := range list {
+		if o.heldBack() {
+			held++
+		}
+	}
+	switch {
+	case a.heldBack() && held <= maxHeld, !a.heldBack() && len(list)-held <= maxAside:
 		return list
+	case a.heldBack():
+		return noteFull(list[:len(list)-1], true)
 	}
 	if i := slices.IndexFunc(list, func(a Aside) bool { return a.Unexamined != nil }); i >= 0 {
 		return slices.Delete(list, i, i+1)
 	}
-	list = list[:maxAside]
-	if last := &list[maxAside-1]; !strings.HasSuffix(last.Cause, asideFull) {
-		last.Cause += asideFull
+	return noteFull(list[:len(list)-1], false)
+}
+
+// heldOf is how many transfers to an invoice are held back.
+func heldOf(list []Aside, invoice string) int {
+	n := 0
+	for _, a := range list {
+		for _, s := range a.Seen {
+			if a.heldBack() && s.For == invoice {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// noteFull notes, at the last of what is held back or of all else, that there was no room for what came after it.
+func noteFull(list []Aside, held bool) []Aside {
+	for i := range slices.Backward(list) {
+		if last := &list[i]; last.heldBack() == held {
+			last.Cause = strings.TrimSuffix(last.Cause, asideFull) + asideFull
+			break
+		}
 	}
 	return list
 }
 
-// asideFull tells whoever reads Health that the blocks since then have to be read again, from an older cursor.
-const asideFull = "; what came after it is not kept"
+// logAside logs what was set aside now, and what there was no room for.
+func (s *Service) logAside(n *network, before, after []Aside, now time.Time) {
+	for _, a := range after {
+		full := strings.HasSuffix(a.Cause, asideFull) && !slices.ContainsFunc(before, func(o Aside) bool { return sameAside(o, a) })
+		if full || a.Since.Equal(now) {
+			s.log.Error("set aside", "network", n.id, "invoice", a.Invoice, "unexamined", a.Unexamined, "cause", a.Cause)
+		}
+	}
+}
+
+// asideFull tells whoever reads Health or the log that the blocks since then have to be read again, from an older cursor.
+const asideFull = "; not all that came after it is kept: the blocks since then have to be read again"
 
 // retryAside tries again, now and then, what was set aside: a transaction may be examined by now, a row repaired. Of what
 // one invoice has, only the first is tried. What takes long goes on another time.
@@ -229,6 +295,9 @@ func (s *Service) retryAside(ctx context.Context, n *network, p Progress) (Progr
 	for i := range list {
 		a := list[(n.asideNext+i)%len(list)]
 		if a.Invoice != "" && !p.isNext(a, a.Invoice) {
+			continue
+		}
+		if !slices.ContainsFunc(p.Aside, func(o Aside) bool { return sameAside(o, a) }) { // it made room for another
 			continue
 		}
 		if time.Since(began) > asideTime {
@@ -251,7 +320,8 @@ func (s *Service) retryAside(ctx context.Context, n *network, p Progress) (Progr
 
 // isNext reports whether nothing of the invoice was set aside before.
 func (p Progress) isNext(a Aside, invoice string) bool {
-	return sameAside(a, p.Aside[slices.IndexFunc(p.Aside, func(o Aside) bool { return sameAside(a, o) || o.Invoice == invoice })])
+	i := slices.IndexFunc(p.Aside, func(o Aside) bool { return sameAside(a, o) || o.Invoice == invoice })
+	return i >= 0 && sameAside(a, p.Aside[i])
 }
 
 // retryOne takes one thing into account that was set aside.
@@ -270,6 +340,9 @@ func (s *Service) retryOne(ctx context.Context, n *network, p Progress, a Aside)
 	mayBe := func(s sighting) bool { return a.Invoice == "" || a.has(s) }
 	if slices.ContainsFunc(t.unread, mayBe) || slices.Contains(t.damaged, a.Invoice) {
 		return p, errors.New("cannot be read")
+	}
+	if slices.ContainsFunc(t.unclear, mayBe) {
+		return p, errors.New(unclear)
 	}
 	c, ask := clock{head: p.Head, now: s.cfg.Now().UTC()}, s.remembering()
 	var b Batch
@@ -291,7 +364,7 @@ func (s *Service) retryOne(ctx context.Context, n *network, p Progress, a Aside)
 	next := p
 	next.Version, next.Aside = p.Version+1, without(p.Aside, a)
 	if a.Unexamined != nil { // else it is set aside already
-		next.Aside = v.setHeldAside(next.Aside, t, c.now)
+		next.Aside = setHeldAside(next.Aside, t, c.now)
 	}
 	b.Progress, b.Fence = []Progress{next}, n.duty.fence()
 	if err := s.stands(ctx, n, p); err != nil {
@@ -300,6 +373,9 @@ func (s *Service) retryOne(ctx context.Context, n *network, p Progress, a Aside)
 	err = s.store(ctx, b)
 	if errors.Is(err, ErrConflict) && errors.Is(s.stands(ctx, n, p), errOvertaken) {
 		return p, errOvertaken
+	}
+	if err == nil {
+		s.logAside(n, p.Aside, next.Aside, c.now)
 	}
 	return next, err
 }
@@ -335,6 +411,9 @@ func (n *network) asideView(ctx context.Context, p Progress, a Aside) (view, err
 				seen.Transfer.Held = seen.Transfer.Held && !same // else n.held has made sure of it
 				v.add(sighting{seen.Transfer, seen.Block})
 			}
+		}
+		if same {
+			v.recall(o.Seen)
 		}
 	}
 	if u := a.Unexamined; u != nil {

@@ -3,8 +3,12 @@ package invoice_test
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"math/big"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -92,6 +96,73 @@ func (l *levels) Level(_ context.Context, name string, n int64, labels ...invoic
 	if name == invoice.MeterAside {
 		l.of[labels[1].Value] = n
 	}
+}
+
+// journal is what is logged as an error.
+type journal struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (j *journal) Write(line []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(line)
+}
+
+// lines are how many lines have the text.
+func (j *journal) lines(text string) int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return strings.Count(j.text.String(), text)
+}
+
+// logged has errors be logged to the journal, and the time go on whenever it is asked for, as it does outside of tests.
+func logged(j *journal) func(*invoice.Config) {
+	var asked atomic.Int64
+	return func(c *invoice.Config) {
+		c.Logger = slog.New(slog.NewTextHandler(j, &slog.HandlerOptions{Level: slog.LevelError}))
+		c.Now = func() time.Time { return time.Now().Add(time.Duration(asked.Add(1))) }
+	}
+}
+
+func TestWhatIsSetAsideIsLoggedOnce(t *testing.T) {
+	j := &journal{}
+	inWorld(t, func(w *world) {
+		v := &veiled{Chain: w.chain}
+		w.stop()
+		w.cfg.Chains[0].Watcher = w.watcher(v)
+		w.start()
+		inv := w.create()
+		w.hold("TOK")
+		v.veil(w.pay(inv, "TOK", "1"))
+		w.mine(3)
+		require.Equal(t, 1, j.lines("set aside"))
+		v.veil("")
+		time.Sleep(2 * time.Minute)
+		w.mine(3)
+		require.Len(t, w.health().Aside, 1)
+		require.Equal(t, 2, j.lines("set aside"))
+		require.Equal(t, 1, j.lines("asset is held back"))
+	}, logged(j))
+}
+
+func TestWhatThereIsNoRoomForIsLogged(t *testing.T) {
+	j := &journal{}
+	inWorld(t, func(w *world) {
+		inv := w.create()
+		w.hold("TOK")
+		w.pay(inv, "TOK", "1")
+		w.mine(1)
+		require.Zero(t, j.lines("have to be read again"))
+		for range 3 {
+			w.chain.Send(slices.Repeat([]chaintest.Output{{To: inv.Quote.Address, Asset: w.chain.Asset("TOK"), Units: big.NewInt(1)}}, 50)...)
+			w.mine(1)
+			require.Equal(t, 1, j.lines("have to be read again"), "once")
+		}
+		require.Len(t, w.health().Aside, 1)
+		require.Len(t, w.health().Aside[0].Seen, 50)
+	}, logged(j))
 }
 
 func TestWhatTheStoreRefusesIsSetAsideAndTheRestGoesOn(t *testing.T) {
@@ -386,6 +457,38 @@ func TestATransactionThatCannotBeExaminedIsSetAsideAlone(t *testing.T) {
 		w.wants(hidden, invoice.StatusCompleted, exact)
 		require.Empty(t, w.health().Aside)
 	})
+}
+
+func TestATransactionIsNoInvoicesThatWasMadeAfterIt(t *testing.T) {
+	for name, others := range map[string]int{"of two holders in turn": 1, "of three": 2} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				v := &veiled{Chain: w.chain}
+				w.stop()
+				w.cfg.Chains[0].Watcher = w.watcher(v)
+				w.start()
+				first := w.create()
+				v.veil(w.pay(first, "SIM", "10"))
+				w.mine(1)
+				require.Len(t, w.health().Aside, 1)
+				var later []invoice.Invoice
+				for range others {
+					w.pass(2 * time.Hour)
+					later = append(later, w.create())
+					require.Equal(t, first.Quote.Address, later[len(later)-1].Quote.Address)
+				}
+				w.pass(2 * time.Hour)
+				v.veil("")
+				time.Sleep(2 * time.Minute)
+				w.mine(4)
+				for _, inv := range later {
+					require.Empty(t, w.get(inv).Payments)
+				}
+				require.Len(t, w.health().Aside, 1, "the store does not know any more who had the address then")
+				require.NotNil(t, w.health().Aside[0].Unexamined)
+			}, pooled(1))
+		})
+	}
 }
 
 func TestAnUnexaminedTransactionThatLeftTheChainIsNotAwaited(t *testing.T) {

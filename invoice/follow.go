@@ -195,15 +195,19 @@ func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.
 	v := look(n.id, step)
 	v.after(n.latestStamp())
 	v.veil(p.Aside)
+	for _, a := range p.Aside {
+		v.recall(a.Seen)
+	}
 	began := time.Now()
 	next := Progress{Network: n.id, Cursor: step.Cursor, Head: advanceHead(p.Head, step, s.cfg.Now().UTC()), Version: p.Version + 1}
 	refused := &refusals{named: map[string]refusal{}}
 	for {
-		b, aside, err := s.digest(ctx, v, p, next.Head, refused)
+		now := s.cfg.Now().UTC()
+		b, aside, err := s.digest(ctx, v, p, clock{head: next.Head, now: now}, refused)
 		if err != nil {
 			return Progress{}, fmt.Errorf("invoice: match %s: %w", n.id, err)
 		}
-		next.At, next.Aside = s.cfg.Now().UTC(), aside
+		next.At, next.Aside = now, aside
 		if len(b.Update) == 0 && next.Head == p.Head && len(step.Joined) == 0 && !step.Rewound && next.At.Sub(p.At).Abs() < heartbeat {
 			return p, nil
 		}
@@ -217,6 +221,7 @@ func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.
 				n.asideDue = time.Time{} // most of it only stood beside what was refused
 			}
 			s.report(ctx, n, step, next, time.Since(began))
+			s.logAside(n, p.Aside, aside, now)
 			return next, nil
 		}
 		if err := s.refused(ctx, n, p, b, err, refused); err != nil {
@@ -312,11 +317,6 @@ func (s *Service) report(ctx context.Context, n *network, step chain.Step, next 
 	if step.Rewound {
 		s.cfg.Meter.Count(ctx, MeterForks, 1, on)
 		s.log.Warn("chain reorganised", "network", n.id, "fork", step.Fork, "head", next.Head.Height)
-	}
-	for _, a := range next.Aside {
-		if a.Since.Equal(next.At) {
-			s.log.Error("set aside", "network", n.id, "invoice", a.Invoice, "unexamined", a.Unexamined, "cause", a.Cause)
-		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package invoice_test
 
 import (
+	"context"
 	"math/big"
 	"testing"
 	"time"
@@ -136,6 +137,110 @@ func TestEachHeldBackAssetIsReleasedByItself(t *testing.T) {
 	})
 }
 
+// three has an address given to three invoices in turn; while the first has it, something happens.
+func (w *world) three(happens func(first invoice.Invoice)) (first, second, third invoice.Invoice) {
+	first = w.create()
+	happens(first)
+	w.pass(2 * time.Hour)
+	require.NotZero(w.t, w.get(first).State.ReleasedAt)
+	second = w.create()
+	w.pass(2 * time.Hour)
+	require.NotZero(w.t, w.get(second).State.ReleasedAt)
+	third = w.create()
+	require.Equal(w.t, first.Quote.Address, second.Quote.Address)
+	require.Equal(w.t, first.Quote.Address, third.Quote.Address)
+	return first, second, third
+}
+
+func TestWhatIsHeldBackIsWhoseItWasHoweverManyHaveTheAddressLater(t *testing.T) {
+	for name, reorganised := range map[string]bool{"as it was": false, "mined again": true} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				first, second, third := w.three(func(first invoice.Invoice) {
+					w.hold("TOK")
+					w.pay(first, "TOK", "20")
+					w.mine(1)
+					require.Len(t, w.health().Aside, 1)
+					require.Equal(t, first.ID, w.health().Aside[0].Seen[0].For)
+				})
+				if reorganised {
+					w.chain.Reorganise(3, 4, chaintest.Remined) // back beyond the payment
+					w.settle()
+					require.Len(t, w.health().Aside, 1)
+				}
+				w.restart()
+				w.chain.Regain()
+				time.Sleep(2 * time.Minute)
+				w.mine(5)
+				require.Empty(t, w.health().Aside)
+				require.Len(t, w.get(first).Payments, 1)
+				require.Empty(t, w.get(second).Payments)
+				require.Empty(t, w.get(third).Payments)
+			}, pooled(1))
+		})
+	}
+}
+
+// unreadable is a store that cannot read damaged invoices one by one either.
+type unreadable struct{ *failing }
+
+func (u *unreadable) Invoice(ctx context.Context, id string) (invoice.Invoice, error) {
+	inv, err := u.backend.Invoice(ctx, id)
+	if _, err := u.whole([]invoice.Invoice{inv}, err); err != nil {
+		return invoice.Invoice{}, err
+	}
+	return inv, err
+}
+
+func TestWhatIsHeldBackWaitsWhileItsInvoiceCannotBeRead(t *testing.T) {
+	flaky := &unreadable{failing: &failing{backend: newStore()}}
+	inWorld(t, func(w *world) {
+		first, second, third := w.three(func(first invoice.Invoice) {
+			w.hold("TOK")
+			w.pay(first, "TOK", "20")
+			w.mine(1)
+		})
+		flaky.damage(first.ID)
+		w.chain.Regain()
+		time.Sleep(2 * time.Minute)
+		w.mine(1)
+		require.Len(t, w.health().Aside, 1)
+		require.NoError(t, w.health().Err)
+		require.Equal(t, []string{first.ID}, w.health().Damaged)
+		flaky.damage(second.ID, third.ID)
+		time.Sleep(2 * time.Minute)
+		w.mine(1)
+		require.Len(t, w.get(first).Payments, 1, "it waits for nobody else")
+		flaky.damage()
+		require.Empty(t, w.get(second).Payments)
+		require.Empty(t, w.get(third).Payments)
+	}, pooled(1), func(c *invoice.Config) { c.Store = flaky })
+}
+
+func TestAnAssetThatIsConfiguredNoLongerIsNotReleased(t *testing.T) {
+	inWorld(t, func(w *world) {
+		inv := w.create()
+		w.hold("TOK")
+		w.pay(inv, "TOK", "20")
+		w.mine(1)
+		require.Len(t, w.health().Aside, 1)
+		assets := w.cfg.Chains[0].Assets
+		w.cfg.Chains[0].Assets = assets[:1]
+		w.restart()
+		w.chain.Regain() // the node says nothing of what it is not asked for
+		time.Sleep(3 * time.Minute)
+		w.mine(1)
+		require.Empty(t, w.get(inv).Payments)
+		require.Len(t, w.health().Aside, 1)
+		w.cfg.Chains[0].Assets = assets
+		w.restart()
+		time.Sleep(2 * time.Minute)
+		w.mine(1)
+		require.Len(t, w.get(inv).Payments, 1)
+		require.Empty(t, w.health().Aside)
+	})
+}
+
 func TestNothingIsAskedForInAnAssetThatIsHeldBack(t *testing.T) {
 	inWorld(t, func(w *world) {
 		open := w.create(func(r *invoice.Request) { r.Asset = "" })
@@ -144,6 +249,7 @@ func TestNothingIsAskedForInAnAssetThatIsHeldBack(t *testing.T) {
 		_, err := w.svc.Create(t.Context(), invoice.Request{Project: "shop", OrderID: "held", Price: price("20", "EUR"), Asset: "SIM"})
 		require.ErrorIs(t, err, invoice.ErrHeldBack)
 		require.ErrorIs(t, err, invoice.ErrBusy, "it passes")
+		require.NotContains(t, err.Error(), invoice.ErrBusy.Error(), "nothing is wrong with the store")
 		_, err = w.svc.Choose(t.Context(), "shop", open.ID, "SIM")
 		require.ErrorIs(t, err, invoice.ErrHeldBack)
 		_, err = w.svc.Choose(t.Context(), "shop", open.ID, "TOK")

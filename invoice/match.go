@@ -34,7 +34,8 @@ type view struct {
 	to         map[chain.Address][]sighting
 	byKey      map[chain.Key]sighting
 	unexamined []chain.Unexamined
-	veiled     map[string]bool // transactions in a block that could not be examined, those of earlier steps too
+	veiled     map[string]bool      // transactions in a block that could not be examined, those of earlier steps too
+	whose      map[chain.Key]string // invoices that transfers are for, as was found when they were set aside
 	// What is in a block of the last stampReach ones below first, and stamped after earliest, was there by earliest: a
 	// block that joined after it says so. The zero time says nothing.
 	first    uint64
@@ -46,7 +47,7 @@ type view struct {
 const stampReach = 11
 
 func newView(network chain.Network) view {
-	return view{network: network, to: map[chain.Address][]sighting{}, byKey: map[chain.Key]sighting{}}
+	return view{network: network, to: map[chain.Address][]sighting{}, byKey: map[chain.Key]sighting{}, whose: map[chain.Key]string{}}
 }
 
 // look arranges a step. A transfer that is both in the pool and in a block is in the block. Transfers
@@ -117,11 +118,21 @@ func (v view) add(s sighting) {
 	v.byKey[s.transfer.Key()] = s
 }
 
-// match says which of the candidates a transfer belongs to: who holds the place on the transfer's own
+// recall notes whose the transfers of the view are that were set aside.
+func (v *view) recall(seen []Seen) {
+	for _, s := range seen {
+		if _, again := v.byKey[s.Transfer.Key()]; again && s.For != "" {
+			v.whose[s.Transfer.Key()] = s.For
+		}
+	}
+}
+
+// match says which of the candidates a transfer belongs to, empty for none: who holds the place on the transfer's own
 // network, else who had it last, else the oldest of those with the address on another network, so that
 // money sent on the wrong network is at least on record. At an address that invoices share, the exact
-// amount tells them apart, and what fits none is whoever's who holds the remainder.
-func match(candidates []Invoice, s sighting) (int, bool) {
+// amount tells them apart, and what fits none is whoever's who holds the remainder. It is not clear whose a transfer is
+// that is from before all of them had the place, unless nobody else had it.
+func match(candidates []Invoice, s sighting) (invoice string, clear bool) {
 	best, rank := -1, 0
 	for i, inv := range candidates {
 		r := inv.fits(s)
@@ -130,8 +141,30 @@ func match(candidates []Invoice, s sighting) (int, bool) {
 		}
 		best, rank = i, r
 	}
-	return best, best >= 0
+	if best < 0 {
+		return "", true
+	}
+	id := candidates[best].ID
+	return id, rank != rankOlder || clearly(id, candidates, s)
 }
+
+// clearly reports whether a transfer from before all candidates had the place is the invoice's all the same: it alone has
+// ever had the place, or the stamp of the block speaks against its height, as that of a chain that became shorter.
+func clearly(invoice string, candidates []Invoice, s sighting) bool {
+	alone, later := true, false
+	for _, inv := range candidates {
+		for _, q := range inv.quotes() {
+			if q.Address == s.transfer.To && q.Asset.ID.Network() == s.transfer.Asset.Network() {
+				alone = alone && inv.ID == invoice && !q.Released && inv.State.ReleasedAt.IsZero()
+				later = later || !s.block.Time.Before(q.At)
+			}
+		}
+	}
+	return alone || later
+}
+
+// rankOlder is how well an invoice fits that has the place only since then.
+const rankOlder = 5
 
 // fits ranks how well the invoice's places fit a transfer, 0 for not at all.
 func (inv Invoice) fits(s sighting) int {
@@ -153,7 +186,7 @@ func (inv Invoice) fits(s sighting) int {
 		case q.older(s.block) && q.Slot != "": // it has the amount by chance
 			r = 3
 		case q.older(s.block): // whoever had the place before, if anybody had
-			r = 5
+			r = rankOlder
 		case gone:
 			r = 6
 		default:

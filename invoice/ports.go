@@ -240,6 +240,8 @@ type Aside struct {
 type Seen struct {
 	Transfer chain.Transfer `json:"transfer"`
 	Block    BlockRef       `json:"block"`
+	// For is the invoice that it is for, whoever has the place later. It is empty when that is not known.
+	For string `json:"for,omitempty"`
 }
 
 // Place is where the money for an invoice arrives. Its texts have at most 190 bytes.

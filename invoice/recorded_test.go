@@ -71,28 +71,34 @@ func TestWhoeverHasThePlaceGetsTheMoney(t *testing.T) {
 		return func(inv *Invoice) { inv.State.ReleasedAt = at(minute) }
 	}
 	since := func(height uint64) func(*Invoice) {
-		return func(inv *Invoice) { inv.Quote.Since = height }
+		return func(inv *Invoice) { inv.Quote.Since, inv.Quote.At = height, at(0) }
 	}
 	asks := func(asset chain.AssetID, units int64) func(*Invoice) {
 		return func(inv *Invoice) { inv.Quote.Slot = slotOf(asset, big.NewInt(units)) }
 	}
+	longAgo := func(inv *Invoice) { inv.Quote.At = time.Time{} }
 	remainder := func(inv *Invoice) { inv.Terms.Standing, inv.Terms.Remainder = true, true }
 	for name, tt := range map[string]struct {
 		candidates []Invoice
 		want       string
 	}{
-		"who holds it, not who did":             {[]Invoice{quoted("a", gaveUp(5)), quoted("b")}, "b"},
-		"the last who held it":                  {[]Invoice{quoted("a", gaveUp(50)), quoted("b", gaveUp(5))}, "a"},
-		"who held it when the block came":       {[]Invoice{quoted("a", gaveUp(50)), quoted("b", since(100))}, "a"},
-		"who asks for the amount":               {[]Invoice{quoted("b", asks(coin, 1000)), quoted("a", remainder)}, "b"},
-		"not who asks for another":              {[]Invoice{quoted("b", asks(coin, 1001)), quoted("a", remainder)}, "a"},
-		"not who asks for it in another asset":  {[]Invoice{quoted("b", asks(token, 1000)), quoted("a", remainder)}, "a"},
-		"not who asks for it since a later one": {[]Invoice{quoted("b", asks(coin, 1000), since(100)), quoted("a", remainder)}, "a"},
-		"nobody who asks for another":           {[]Invoice{quoted("b", asks(token, 1000))}, ""},
+		"who holds it, not who did":              {[]Invoice{quoted("a", gaveUp(5)), quoted("b")}, "b"},
+		"the last who held it":                   {[]Invoice{quoted("a", gaveUp(50)), quoted("b", gaveUp(5))}, "a"},
+		"who held it when the block came":        {[]Invoice{quoted("a", gaveUp(50)), quoted("b", since(100))}, "a"},
+		"who asks for the amount":                {[]Invoice{quoted("b", asks(coin, 1000)), quoted("a", remainder)}, "b"},
+		"not who asks for another":               {[]Invoice{quoted("b", asks(coin, 1001)), quoted("a", remainder)}, "a"},
+		"not who asks for it in another asset":   {[]Invoice{quoted("b", asks(token, 1000)), quoted("a", remainder)}, "a"},
+		"not who asks for it since a later one":  {[]Invoice{quoted("b", asks(coin, 1000), since(100)), quoted("a", remainder)}, "a"},
+		"nobody who asks for another":            {[]Invoice{quoted("b", asks(token, 1000))}, ""},
+		"the first who holds it, though later":   {[]Invoice{quoted("a", since(100))}, "a"},
+		"nobody known who held it later":         {[]Invoice{quoted("a", since(100), gaveUp(50))}, "?"},
+		"none of those who held it later":        {[]Invoice{quoted("a", since(100), gaveUp(50)), quoted("b", since(110))}, "?"},
+		"who held it by its stamp, though later": {[]Invoice{quoted("a", since(100), gaveUp(50), longAgo)}, "a"},
+		"whoever asks for two of its assets":     {[]Invoice{quoted("a", since(100)), quoted("a", since(100))}, "a"},
 	} {
-		got := ""
-		if i, fits := match(tt.candidates, coming); fits {
-			got = tt.candidates[i].ID
+		got, clear := match(tt.candidates, coming)
+		if !clear {
+			got = "?"
 		}
 		require.Equal(t, tt.want, got, name)
 	}

@@ -3,6 +3,7 @@ package invoice
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,6 +44,58 @@ func TestWhatAnybodyCanSendMakesRoomFirst(t *testing.T) {
 	require.Equal(t, "a", list[0].Invoice)
 	require.Equal(t, "b", list[maxAside-1].Invoice)
 	require.Equal(t, uint64(1), list[1].Unexamined.Height)
+}
+
+func TestWhatIsSetAsideNoLongerIsNext(t *testing.T) {
+	p := Progress{Aside: []Aside{aside("a"), unexamined(1)}}
+	require.True(t, p.isNext(aside("a"), "a"))
+	require.False(t, p.isNext(unexamined(2), "b"), "it made room for another")
+}
+
+// held is a transfer of an asset that is held back, to an invoice.
+func held(asset chain.AssetID, invoice string, n int) Aside {
+	seen := Seen{chain.Transfer{TxID: fmt.Sprint(n), Asset: asset, Held: true}, BlockRef{Height: uint64(n), Hash: "0x1"}, invoice}
+	return Aside{Since: at(1), Cause: "held back: " + string(asset), Seen: []Seen{seen}}
+}
+
+func TestWhatIsHeldBackMakesNoRoomOfWhatOthersSent(t *testing.T) {
+	list := []Aside{aside("a"), unexamined(1)}
+	for i := range (maxHeld + 10) * maxSeen {
+		list = setAside(list, held(coin, fmt.Sprint(i%500), i))
+	}
+	require.Len(t, list, 2+maxHeld)
+	require.Equal(t, []Aside{aside("a"), unexamined(1)}, list[:2])
+	for _, a := range list[2:] {
+		require.Len(t, a.Seen, maxSeen)
+	}
+	require.NotContains(t, list[len(list)-2].Cause, asideFull)
+	require.Contains(t, list[len(list)-1].Cause, asideFull)
+	for i := range maxAside + 10 { // nor do others make room of it
+		list = setAside(list, unexamined(uint64(i)))
+	}
+	require.Len(t, list, maxAside+maxHeld)
+	require.Equal(t, "a", list[0].Invoice)
+	require.True(t, list[1].heldBack())
+}
+
+func TestOneInvoiceTakesUpOnlySoMuchOfWhatIsHeldBack(t *testing.T) {
+	var list []Aside
+	for i := range maxSeen {
+		list = setAside(list, held(coin, "flooded", i))
+		list = setAside(list, held(coin, fmt.Sprint(i), i))
+	}
+	list = setAside(list, held(token, "flooded", 1))
+	require.Len(t, list, 2, "one after the other is kept together all the same")
+	seen := map[string]int{}
+	for _, a := range list {
+		require.Contains(t, a.Cause, "held back: "+string(coin))
+		for _, s := range a.Seen {
+			seen[s.For]++
+		}
+	}
+	require.Equal(t, maxHeldOfOne, seen["flooded"])
+	require.Len(t, seen, maxSeen+1)
+	require.Contains(t, list[0].Cause+list[1].Cause, asideFull)
 }
 
 func TestARewindingIsRememberedForWhatCannotBeDecidedAboutYet(t *testing.T) {

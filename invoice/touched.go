@@ -11,12 +11,12 @@ import (
 )
 
 // digest decides about every invoice that a step touches, and answers what is set aside afterwards.
-func (s *Service) digest(ctx context.Context, v view, p Progress, head chain.Head, refused *refusals) (Batch, []Aside, error) {
+func (s *Service) digest(ctx context.Context, v view, p Progress, c clock, refused *refusals) (Batch, []Aside, error) {
 	t, err := s.touched(ctx, v)
 	if err != nil {
 		return Batch{}, nil, err
 	}
-	c, ask := clock{head: head, now: s.cfg.Now().UTC()}, s.remembering()
+	ask := s.remembering()
 	aside := p.asideAfter(v, t, c.now)
 	var b Batch
 	for _, before := range t.invoices {
@@ -101,7 +101,8 @@ type touch struct {
 	invoices []Invoice             // by id
 	mine     map[string][]sighting // which sightings are whose
 	unread   []sighting            // that may be of an invoice which cannot be read
-	held     []sighting            // that are of an invoice, and of an asset that is held back
+	unclear  []sighting            // that are from before all had the place that are known to have had it
+	held     []Seen                // that are of an invoice, and of an asset that is held back
 	damaged  []string              // ids of invoices that cannot be read and may have lost a payment
 }
 
@@ -185,28 +186,57 @@ func (s *Service) matched(ctx context.Context, v view, found *finds) (touch, err
 	if err != nil {
 		return t, err
 	}
+	if err := s.recalled(ctx, v, found, damaged); err != nil {
+		return t, err
+	}
 	for address, sightings := range v.to {
 		for _, sight := range sightings {
 			key := sight.transfer.Key()
-			i, fits := match(byAddress[address], sight)
-			switch id := owners[key]; {
-			case id != "":
-				t.mine[id] = append(t.mine[id], sight)
-			case c.damaged[address], damaged[key]: // nobody gets what may belong to an invoice that cannot be read
+			id, clear := match(byAddress[address], sight)
+			known := v.whose[key]
+			if known != "" {
+				id, clear = known, true
+			}
+			switch owner := owners[key]; {
+			case owner != "":
+				t.mine[owner] = append(t.mine[owner], sight)
+			case damaged[key], known == "" && c.damaged[address]: // nobody gets what may belong to an invoice that cannot be read
 				t.unread = append(t.unread, sight)
-			case fits && sight.transfer.Held:
-				t.held = append(t.held, sight)
-			case fits:
-				id = byAddress[address][i].ID
-				t.mine[id] = append(t.mine[id], sight)
-			default:
+			case id == "":
 				if err := s.stray(ctx, v.network, address); err != nil {
 					return t, err
 				}
+			case !clear:
+				t.unclear = append(t.unclear, sight)
+			case sight.transfer.Held:
+				t.held = append(t.held, Seen{sight.transfer, sight.block, id})
+			default:
+				t.mine[id] = append(t.mine[id], sight)
 			}
 		}
 	}
 	return t, nil
+}
+
+// recalled finds the invoices of what was set aside, and adds to the damaged those of its transfers whose invoice cannot
+// be read.
+func (s *Service) recalled(ctx context.Context, v view, found *finds, damaged map[chain.Key]bool) error {
+	for key, id := range v.whose {
+		if _, has := found.invoices[id]; has {
+			continue
+		}
+		inv, err := s.cfg.Store.Invoice(ctx, id)
+		_, unreadable := errors.AsType[*DamagedError](err)
+		if unreadable || errors.Is(err, ErrNotFound) {
+			damaged[key] = true
+		} else if err == nil {
+			err = found.add([]Invoice{inv})
+		}
+		if err = s.passOver(v.network, err); err != nil && !damaged[key] {
+			return err
+		}
+	}
+	return nil
 }
 
 // candidates are the invoices that sightings may belong to.
@@ -263,11 +293,11 @@ func (s *Service) owners(ctx context.Context, v view, byAddress map[chain.Addres
 			keys = append(keys, sight.transfer.Key())
 		}
 	}
+	unreadable := map[chain.Key]bool{}
 	if len(keys) == 0 {
-		return nil, nil, nil
+		return nil, unreadable, nil
 	}
 	list, err := s.cfg.Store.InvoicesPaidBy(ctx, keys)
-	unreadable := map[chain.Key]bool{}
 	if _, damaged := errors.AsType[*DamagedError](err); damaged {
 		for _, key := range keys {
 			if _, alone := s.cfg.Store.InvoicesPaidBy(ctx, []chain.Key{key}); alone != nil {

@@ -85,8 +85,23 @@ var asideTable = []mutation{
 	},
 	{
 		name: "what is held back is credited", file: "invoice/touched.go",
-		from: `case fits && sight.transfer.Held:`, to: `case fits && sight.transfer.Held && false:`,
+		from: `case sight.transfer.Held:`, to: `case sight.transfer.Held && false:`,
 		rule: "what an asset is worth that is held back is not known",
+	},
+	{
+		name: "what is held back is whose the address is by then", file: asideFile,
+		from: `			v.recall(o.Seen)`, to: `			v.recall(nil)`,
+		rule: "money that is held back is credited to whom it was sent",
+	},
+	{
+		name: "what is held back and mined again is whose the address is by then", file: "invoice/follow.go",
+		from: `		v.recall(a.Seen)`, to: `		v.recall(a.Seen[:0])`,
+		rule: "money that is held back is credited to whom it was sent",
+	},
+	{
+		name: "what is held back is somebody's when its invoice cannot be read", file: "invoice/touched.go",
+		from: `case damaged[key], known == "" && c.damaged[address]:`, to: `case known == "" && (damaged[key] || c.damaged[address]):`,
+		rule: "what was set aside stays so while its invoice cannot be read",
 	},
 	{
 		name: "what is held back is released by time", file: asideFile,
@@ -94,9 +109,44 @@ var asideTable = []mutation{
 		rule: "an asset is held back until the node confirms its decimals",
 	},
 	{
+		name: "what is held back is released by the configuration", file: asideFile,
+		from: `if s.Transfer.Held && (!asked || `, to: `if s.Transfer.Held && (!asked && false || `,
+		rule: "an asset is held back until the node confirms its decimals",
+	},
+	{
 		name: "one asset that is held back keeps all others", file: asideFile,
 		from: `l.What == chain.Decimals && l.Asset == asset`, to: `l.What == chain.Decimals`,
 		rule: "only the asset that is held back waits",
+	},
+	{
+		name: "what is held back takes the room of all else", file: asideFile,
+		from: `case a.heldBack() && held <= maxHeld, !a.heldBack() && len(list)-held <= maxAside:`, to: `case len(list) <= maxAside:`,
+		rule: "what is held back, which anybody can send, makes no room of anything else",
+	},
+	{
+		name: "one invoice takes all the room of what is held back", file: asideFile,
+		from: `	if a.heldBack() && heldOf(list, a.Seen[0].For) >= maxHeldOfOne {`, to: `	if false {`,
+		rule: "whoever has one invoice cannot push out what is held back of others",
+	},
+	{
+		name: "what there was no room for is not told", file: asideFile,
+		from: `if full || a.Since.Equal(now) {`, to: `if a.Since.Equal(now) {`,
+		rule: "what is not kept is logged",
+	},
+	{
+		name: "what is held back once it is examined is not told", file: asideFile,
+		from: `s.logAside(n, p.Aside, next.Aside, c.now)`, to: `_ = s.logAside`,
+		rule: "what is set aside is logged",
+	},
+	{
+		name: "what was set aside is told by another clock", file: "invoice/follow.go",
+		from: `s.logAside(n, p.Aside, aside, now)`, to: `s.logAside(n, p.Aside, aside, s.cfg.Now().UTC())`,
+		rule: "what is set aside is logged",
+	},
+	{
+		name: "what made room for another comes next", file: asideFile,
+		from: `	return i >= 0 && sameAside(a, p.Aside[i])`, to: `	return sameAside(a, p.Aside[max(i, 0)]) || i < 0`,
+		rule: "what is set aside no longer is not tried again",
 	},
 	{
 		name: "an invoice waits for others that cannot be read", file: asideFile,

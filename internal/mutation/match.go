@@ -29,6 +29,21 @@ var matchTable = []mutation{
 		rule: "what was in a block before an address was given out again is its former holder's",
 	},
 	{
+		name: "a later holder gets what nobody known was paid", file: matchFile,
+		from: `return id, rank != rankOlder || clearly(id, candidates, s)`, to: `return id, clearly(id, candidates, s) || true`,
+		rule: "money that is older than all who are known to have had an address is nobody's that is known",
+	},
+	{
+		name: "nobody is paid on a chain that became shorter", file: matchFile,
+		from: `	return alone || later`, to: `	return alone`,
+		rule: "whose a payment is does not hang on a block that left the chain",
+	},
+	{
+		name: "who gave a place up was the first to have it", file: matchFile,
+		from: `inv.ID == invoice && !q.Released && inv.State.ReleasedAt.IsZero()`, to: `inv.ID == invoice`,
+		rule: "money that is older than all who are known to have had an address is nobody's that is known",
+	},
+	{
 		name: "who gave an address up gets the money of its holder", file: matchFile,
 		from: `		case gone:
 			r = 6
@@ -171,12 +186,12 @@ var matchTable = []mutation{
 	},
 	{
 		name: "a known payment is whoever's who holds the address", file: "invoice/touched.go",
-		from: `			case id != "":`, to: `			case id == "-":`,
+		from: `			case owner != "":`, to: `			case owner == "-":`,
 		rule: "a payment stays with the invoice that has it",
 	},
 	{
 		name: "what may be a damaged invoice's is given away", file: "invoice/touched.go",
-		from: `			case c.damaged[address], damaged[key]:`, to: `			case false && damaged[key]:`,
+		from: `			case damaged[key], known == "" && c.damaged[address]:`, to: `			case false && damaged[key]:`,
 		rule: "nobody gets what may belong to an invoice that cannot be read",
 	},
 	{
