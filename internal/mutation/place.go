@@ -161,12 +161,12 @@ var placeTable = []mutation{
 	},
 	{
 		name: "events go on at positions that were told", file: "invoice/network.go",
-		from: `skip := max(beyond.Last+leeway, latest.UnixMicro())`, to: `skip := beyond.Last`,
+		from: `skip := max(beyond.Last+leeway, latest.UnixMicro())`, to: `skip := min(beyond.Last, latest.UnixMicro())`,
 		rule: "after a restore the feed goes on beyond every position that a reader may have seen",
 	},
 	{
 		name: "a restore goes on at positions of the one before", file: "invoice/network.go",
-		from: `skip := max(beyond.Last+leeway, latest.UnixMicro())`, to: `skip := beyond.Last + leeway`,
+		from: `skip := max(beyond.Last+leeway, latest.UnixMicro())`, to: `skip := beyond.Last + leeway + 0*latest.UnixMicro()`,
 		rule: "what was passed over and lost again is passed over all the same",
 	},
 	{
