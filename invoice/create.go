@@ -451,5 +451,6 @@ func (s *Service) commit(ctx context.Context, b Batch) error {
 
 // open reports whether an error of a commit leaves it open whether the batch was stored.
 func open(err error) bool {
-	return err != nil && !errors.Is(err, ErrConflict) && !errors.Is(err, ErrDuplicateOrder) && !errors.Is(err, ErrFenced)
+	return err != nil && !errors.Is(err, ErrConflict) && !errors.Is(err, ErrDuplicateOrder) &&
+		!errors.Is(err, ErrFenced) && !errors.Is(err, ErrBusy)
 }

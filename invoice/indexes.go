@@ -84,13 +84,15 @@ func (x *indexes) next(ctx context.Context, network chain.Network) (number, erro
 	return number{index: index}, err
 }
 
-// putBack takes a number again that its invoice did not get. One that an invoice may have is in doubt on the network.
+// putBack takes a number again that its invoice did not get. One that an invoice may have is in doubt on the network if it
+// is of a pool, and else a gap: a store that loses its end does not know the invoice any more, and its address was shown.
 func (x *indexes) putBack(n number, network chain.Network) {
-	if len(n.maybe) > 0 {
+	switch {
+	case len(n.maybe) == 0:
+		x.giveBack(n.index)
+	case x.pool != nil:
 		x.doubt(n, network)
-		return
 	}
-	x.giveBack(n.index)
 }
 
 // root is what the whole process knows of the wallet's numbers, beyond a transaction.
