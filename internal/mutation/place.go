@@ -146,7 +146,7 @@ var placeTable = []mutation{
 	},
 	{
 		name: "a doubtful number is free after a second try", file: indexesFile,
-		from: `	if len(n.maybe) > 0 {`, to: `	if false {`,
+		from: `	case len(n.maybe) == 0:`, to: `	case true:`,
 		rule: "a number whose fate is open is never handed out on another network",
 	},
 	{
