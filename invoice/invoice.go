@@ -140,9 +140,13 @@ func (q Quote) CommissionUp(units *big.Int) *big.Int {
 	return divideUp(decimal.NewFromBigInt(new(big.Int).Mul(units, q.Fee), 0), decimal.NewFromBigInt(q.Due, 0))
 }
 
-// older reports whether a block is from before the quote, of a place that others had before.
+// follows reports whether a block was there before the quote, of a place that others had before.
+func (q Quote) follows(b BlockRef) bool { return q.Since > 0 && b.Hash != "" && b.Height <= q.Since }
+
+// older reports whether a block is from before the quote as far as is known: by its stamp, where nobody knew the end of the
+// chain. At a shared address stamps, which may be minutes behind our clock, say less than the amount does.
 func (q Quote) older(b BlockRef) bool {
-	return q.Since > 0 && b.Hash != "" && (b.Height <= q.Since || q.Unseen && b.Time.Before(q.At))
+	return q.follows(b) || q.Since > 0 && b.Hash != "" && q.Unseen && b.Time.Before(q.At)
 }
 
 // claim is the quote's claim for an invoice.

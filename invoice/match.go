@@ -183,9 +183,9 @@ func (inv Invoice) fits(s sighting) int {
 			r = 2
 		case inv.Terms.Remainder:
 			r = 4
-		case q.older(s.block) && q.Slot != "": // it has the amount by chance
+		case q.Slot != "" && q.follows(s.block): // it has the amount by chance
 			r = 3
-		case q.older(s.block): // whoever had the place before, if anybody had
+		case q.Slot == "" && q.older(s.block): // whoever had the place before, if anybody had
 			r = rankOlder
 		case gone:
 			r = 6

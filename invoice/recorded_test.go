@@ -190,3 +190,21 @@ func TestWhatWasSettledIsWritten(t *testing.T) {
 	written := inv.changed([]change{{payment: inv.Payments[0]}}, inv.Payments[2:])
 	require.Equal(t, []Payment{inv.Payments[0], inv.Payments[2]}, written)
 }
+
+func TestAtASharedAddressTheAmountSaysMoreThanAStampBehindOurClock(t *testing.T) {
+	inv := quoted("a", func(inv *Invoice) {
+		inv.Quote.Slot, inv.Quote.Since, inv.Quote.Unseen, inv.Quote.At = slotOf(coin, big.NewInt(10)), 100, true, at(10)
+	})
+	rest := quoted("r", func(inv *Invoice) { inv.Terms.Remainder = true })
+	in := func(height uint64) sighting {
+		return sighting{
+			transfer: chain.Transfer{TxID: "0x1", Asset: coin, To: inv.Quote.Address, Units: big.NewInt(10)},
+			block:    BlockRef{Height: height, Hash: "0x2", Time: at(5)}, // five minutes behind
+		}
+	}
+	id, clear := match([]Invoice{rest, inv}, in(101))
+	require.True(t, clear)
+	require.Equal(t, "a", id)
+	id, _ = match([]Invoice{rest, inv}, in(100))
+	require.Equal(t, "r", id, "that block was there before")
+}

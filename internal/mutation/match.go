@@ -25,8 +25,13 @@ var matchTable = []mutation{
 	},
 	{
 		name: "a new holder is as good as the one before", file: matchFile,
-		from: `		case q.older(s.block): // whoever had the place before, if anybody had`, to: `		case false:`,
+		from: `		case q.Slot == "" && q.older(s.block): // whoever had the place before, if anybody had`, to: `		case false:`,
 		rule: "what was in a block before an address was given out again is its former holder's",
+	},
+	{
+		name: "a stamp says more than an exact amount", file: matchFile,
+		from: `case q.Slot != "" && q.follows(s.block):`, to: `case q.Slot != "" && q.older(s.block):`,
+		rule: "at a shared address the amount says whose it is",
 	},
 	{
 		name: "a later holder gets what nobody known was paid", file: matchFile,
