@@ -246,6 +246,15 @@ func setAside(list []Aside, a Aside) []Aside {
 	return noteFull(list[:len(list)-1], false)
 }
 
+// seenIn is how many transfers are set aside.
+func seenIn(list []Aside) int {
+	n := 0
+	for _, a := range list {
+		n += len(a.Seen)
+	}
+	return n
+}
+
 // heldOf is how many transfers to an invoice are held back.
 func heldOf(list []Aside, invoice string) int {
 	n := 0
@@ -295,9 +304,6 @@ func (s *Service) retryAside(ctx context.Context, n *network, p Progress) (Progr
 	for i := range list {
 		a := list[(n.asideNext+i)%len(list)]
 		if a.Invoice != "" && !p.isNext(a, a.Invoice) {
-			continue
-		}
-		if !slices.ContainsFunc(p.Aside, func(o Aside) bool { return sameAside(o, a) }) { // it made room for another
 			continue
 		}
 		if time.Since(began) > asideTime {
@@ -364,7 +370,9 @@ func (s *Service) retryOne(ctx context.Context, n *network, p Progress, a Aside)
 	next := p
 	next.Version, next.Aside = p.Version+1, without(p.Aside, a)
 	if a.Unexamined != nil { // else it is set aside already
-		next.Aside = setHeldAside(next.Aside, t, c.now)
+		if next.Aside = setHeldAside(next.Aside, t, c.now); seenIn(next.Aside) < seenIn(p.Aside)+len(t.held) {
+			return p, errors.New("has no room for what is held back of it")
+		}
 	}
 	b.Progress, b.Fence = []Progress{next}, n.duty.fence()
 	if err := s.stands(ctx, n, p); err != nil {

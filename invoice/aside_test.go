@@ -165,6 +165,26 @@ func TestWhatThereIsNoRoomForIsLogged(t *testing.T) {
 	}, logged(j))
 }
 
+func TestATransactionIsExaminedOnceThereIsRoomForWhatIsHeldBackOfIt(t *testing.T) {
+	inVeiledWorld(t, func(w *world, v *veiled) {
+		inv := w.create()
+		w.hold("TOK")
+		v.veil(w.pay(inv, "TOK", "1"))
+		w.chain.Send(slices.Repeat([]chaintest.Output{{To: inv.Quote.Address, Asset: w.chain.Asset("TOK"), Units: big.NewInt(1)}}, 50)...)
+		w.mine(1)
+		v.veil("")
+		time.Sleep(2 * time.Minute)
+		w.mine(1)
+		require.Len(t, w.health().Aside, 2)
+		require.NotNil(t, w.health().Aside[0].Unexamined)
+		w.chain.Regain()
+		time.Sleep(3 * time.Minute)
+		w.mine(1)
+		require.Empty(t, w.health().Aside)
+		require.Len(t, w.get(inv).Payments, 51)
+	})
+}
+
 func TestWhatTheStoreRefusesIsSetAsideAndTheRestGoesOn(t *testing.T) {
 	onStubborn(t, func(w *world, s *stubborn, refuse func(string)) {
 		bad, good := w.create(), w.create()

@@ -129,8 +129,13 @@ var asideTable = []mutation{
 		rule: "whoever has one invoice cannot push out what is held back of others",
 	},
 	{
+		name: "what is examined is forgotten when there is no room for it", file: asideFile,
+		from: `seenIn(next.Aside) < seenIn(p.Aside)+len(t.held) {`, to: `seenIn(next.Aside) < 0 {`,
+		rule: "what was set aside stays so until it is taken into account",
+	},
+	{
 		name: "what there was no room for is not told", file: asideFile,
-		from: `if full || a.Since.Equal(now) {`, to: `if a.Since.Equal(now) {`,
+		from: `if full || a.Since.Equal(now) {`, to: `if _ = full; a.Since.Equal(now) {`,
 		rule: "what is not kept is logged",
 	},
 	{
