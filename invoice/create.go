@@ -65,7 +65,8 @@ const (
 
 // Create makes an invoice, durable when it returns. It asks no network unless Config.Rates does, and
 // works while chains lag. It refuses with an [InvalidError], a [DuplicateOrderError], [ErrNoAddress],
-// [ErrTooManyNew], or an error that wraps rates.ErrNoRate.
+// [ErrTooManyNew], an error that wraps rates.ErrNoRate, or [ErrHeldBack], which is an [ErrBusy] as well, while the
+// decimals of the asset are not confirmed.
 func (s *Service) Create(ctx context.Context, r Request) (Invoice, error) {
 	now := s.cfg.Now().UTC()
 	inv, asset, err := s.draft(r, now)

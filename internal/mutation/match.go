@@ -20,7 +20,7 @@ var matchTable = []mutation{
 	},
 	{
 		name: "a new holder gets what was paid before", file: matchFile,
-		from: `		case q.older(s.block) && q.Slot != "": // it has the amount by chance`, to: `		case false:`,
+		from: `		case q.Slot != "" && q.follows(s.block): // it has the amount by chance`, to: `		case false:`,
 		rule: "what was in a block before the amount was asked for is not for it",
 	},
 	{
@@ -30,7 +30,7 @@ var matchTable = []mutation{
 	},
 	{
 		name: "a stamp says more than an exact amount", file: matchFile,
-		from: `case q.Slot != "" && q.follows(s.block):`, to: `case q.Slot != "" && q.older(s.block):`,
+		from: `q.Slot != "" && q.follows(s.block)`, to: `q.Slot != "" && q.older(s.block)`,
 		rule: "at a shared address the amount says whose it is",
 	},
 	{

@@ -371,6 +371,7 @@ func aside(version int64) invoice.Progress {
 					{
 						Transfer: chain.Transfer{TxID: "0x1é", Index: "log:2", Asset: eth.ID, From: "0xFrom", To: "0xTo", Units: huge, Replaceable: true},
 						Block:    invoice.BlockRef{Height: 1<<63 - 1, Hash: "0xb", Time: at},
+						For:      "inv-00001",
 					},
 					{Transfer: chain.Transfer{Units: new(big.Int)}},
 				},
