@@ -149,18 +149,20 @@ func match(candidates []Invoice, s sighting) (invoice string, clear bool) {
 }
 
 // clearly reports whether a transfer from before all candidates had the place is the invoice's all the same: it alone has
-// ever had the place, or the stamp of the block speaks against its height, as that of a chain that became shorter.
+// ever had the place, the stamp of the block speaks against its height, as that of a chain that became shorter, or nothing
+// but its stamp says that it is older, which a clock of ours that was ahead does as well.
 func clearly(invoice string, candidates []Invoice, s sighting) bool {
-	alone, later := true, false
+	alone, later, above := true, false, true
 	for _, inv := range candidates {
 		for _, q := range inv.quotes() {
 			if q.Address == s.transfer.To && q.Asset.ID.Network() == s.transfer.Asset.Network() {
 				alone = alone && inv.ID == invoice && !q.Released && inv.State.ReleasedAt.IsZero()
 				later = later || !s.block.Time.Before(q.At)
+				above = above && !(inv.ID == invoice && q.follows(s.block))
 			}
 		}
 	}
-	return alone || later
+	return alone || later || above
 }
 
 // rankOlder is how well an invoice fits that has the place only since then.

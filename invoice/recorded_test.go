@@ -208,3 +208,21 @@ func TestAtASharedAddressTheAmountSaysMoreThanAStampBehindOurClock(t *testing.T)
 	id, _ = match([]Invoice{rest, inv}, in(100))
 	require.Equal(t, "r", id, "that block was there before")
 }
+
+func TestAClockThatWasAheadKeepsNoMoneyFromTheLastHolder(t *testing.T) {
+	last := quoted("a", func(inv *Invoice) {
+		inv.Quote.Since, inv.Quote.Unseen, inv.Quote.At = 100, true, at(180) // by a clock that was hours ahead
+		inv.State.ReleasedAt = at(20)
+	})
+	in := func(height uint64) sighting {
+		return sighting{
+			transfer: chain.Transfer{TxID: "0x1", Asset: coin, To: last.Quote.Address, Units: big.NewInt(10)},
+			block:    BlockRef{Height: height, Hash: "0x2", Time: at(30)},
+		}
+	}
+	id, clear := match([]Invoice{last}, in(101))
+	require.True(t, clear)
+	require.Equal(t, "a", id)
+	_, clear = match([]Invoice{last}, in(100))
+	require.False(t, clear, "that block was there before, and somebody else may have had the address then")
+}
