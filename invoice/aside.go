@@ -142,7 +142,6 @@ func (p Progress) asideAfter(v view, t touch, now time.Time) []Aside {
 		}
 	}
 	out = setAside(out, v.nobodys(t.unread, unread, now))
-	out = setAside(out, v.nobodys(t.unclear, unclear, now))
 	return setHeldAside(out, t, now)
 }
 
@@ -411,7 +410,7 @@ func (a Aside) has(s sighting) bool {
 // blocks have for invoices that could not be read: what only moved is not lost.
 func (n *network) asideView(ctx context.Context, p Progress, a Aside) (view, error) {
 	v := newView(n.id)
-	v.rewound, v.fork = a.Rewound, a.Fork
+	v.rewound, v.fork, v.retried = a.Rewound, a.Fork, true
 	for _, o := range p.Aside {
 		same := sameAside(a, o)
 		if a.Rewound && o.Invoice == "" || same {

@@ -293,26 +293,6 @@ func TestEveryRestoreHasPositionsOfItsOwn(t *testing.T) {
 	}, withFloors(&floors{next: map[string]uint32{}}))
 }
 
-func TestEveryRestoreHasPositionsOfItsOwnThoughOurClockIsBehind(t *testing.T) {
-	inWorld(t, func(w *world) {
-		backup := time.Now().UnixMicro() // when it was made the clock was right, and positions had been passed over
-		last := backup
-		w.cfg.Now = func() time.Time { return time.Now().Add(-24 * time.Hour) }
-		for range 3 {
-			w.restore()
-			require.NoError(t, w.store.Commit(w.t.Context(), invoice.Batch{Skip: backup}))
-			w.create() // so that the network is watched
-			w.mine(1)
-			require.NoError(t, w.svc.Restored(w.t.Context(), 1))
-			first := w.create(func(r *invoice.Request) { r.Asset = "" })
-			events, err := w.svc.History(w.t.Context(), "shop", first.ID)
-			require.NoError(t, err)
-			require.Greater(t, events[0].Position, last)
-			last = w.lastPosition()
-		}
-	})
-}
-
 func TestAClockThatIsCenturiesAheadTakesNoPositionsFromTheFeed(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.stop()

@@ -36,6 +36,7 @@ type view struct {
 	unexamined []chain.Unexamined
 	veiled     map[string]bool      // transactions in a block that could not be examined, those of earlier steps too
 	whose      map[chain.Key]string // invoices that transfers are for, as was found when they were set aside
+	retried    bool                 // it was set aside, and others may have got the places since
 	// What is in a block of the last stampReach ones below first, and stamped after earliest, was there by earliest: a
 	// block that joined after it says so. The zero time says nothing.
 	first    uint64

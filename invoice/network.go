@@ -227,36 +227,16 @@ func (s *Service) skipPositions(ctx context.Context) error {
 	if _, err := s.cfg.Store.Events(ctx, 1<<62, 1); !errors.As(err, &beyond) {
 		return fmt.Errorf("invoice: look for the end of the feed: %w", err)
 	}
-	latest, err := s.latestClock(ctx)
-	if err != nil {
-		return fmt.Errorf("invoice: look how late it is: %w", err)
+	skip := beyond.Last + leeway
+	if now := s.cfg.Now(); now.Before(lastClock) {
+		skip = max(skip, now.UnixMicro())
+	} else {
+		s.log.Error("our clock is centuries ahead: the feed of events does not follow it", "time", now)
 	}
-	skip := max(beyond.Last+leeway, latest.UnixMicro())
 	if err := s.cfg.Store.Commit(ctx, Batch{Skip: skip}); err != nil {
 		return fmt.Errorf("invoice: pass over positions of the feed: %w", err)
 	}
 	return nil
-}
-
-// latestClock is the time of the clock that is furthest, of our own and those of the networks: any of them may be behind.
-// One that is centuries ahead is wrong, and would leave the feed no positions that readers can hold.
-func (s *Service) latestClock(ctx context.Context) (latest time.Time, err error) {
-	clocks := []time.Time{s.cfg.Now()}
-	for id, n := range s.chains {
-		p, err := s.cfg.Store.Network(ctx, id)
-		if err != nil {
-			return time.Time{}, err
-		}
-		clocks = append(clocks, p.Head.Time, n.Watcher.Lag().TipTime)
-	}
-	for _, clock := range clocks {
-		if clock.After(lastClock) {
-			s.log.Error("a clock is centuries ahead: the feed of events does not follow it", "time", clock)
-			continue
-		}
-		latest = later(latest, clock)
-	}
-	return latest, nil
 }
 
 // Restored tells the service that its store was restored from a backup, or lacks the last commits, where neither

@@ -371,29 +371,30 @@ func TestAStoreThatFallsBackWhileItIsHeldAgainstTheFloorIsHeldAgainstItAgain(t *
 	}
 }
 
-func TestTheFeedGoesByTheClockThatIsFurthest(t *testing.T) {
-	ages := time.Date(2300, 1, 1, 0, 0, 0, 0, time.UTC)
-	for _, c := range []struct {
-		name           string
-		own, head, tip time.Time
-		want           time.Time
-	}{
-		{"our own", at(3), at(2), at(1), at(3)},
-		{"of the blocks that were stored", at(1), at(3), at(2), at(3)},
-		{"of the node", at(1), at(2), at(3), at(3)},
-		{"that is not centuries ahead", ages, at(2), at(1), at(2)},
-		{"though the node's is", at(1), at(2), time.Unix(1<<60, 0), at(2)},
-		{"up to what fits", lastClock, at(2), at(1), lastClock},
+func TestAClockCenturiesAheadLeavesTheFeedPositionsThatReadersCanHold(t *testing.T) {
+	for own, want := range map[time.Time]int64{
+		time.Date(2300, 1, 1, 0, 0, 0, 0, time.UTC): 7 + leeway,
+		at(3): at(3).UnixMicro(),
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			n := &network{ChainConfig: ChainConfig{Watcher: &watching{lag: chain.Lag{TipTime: c.tip}}}}
-			s := &Service{
-				cfg: Config{Store: heads{at: map[chain.Network]time.Time{testNet: c.head}}, Now: func() time.Time { return c.own }},
-				log: slog.New(slog.DiscardHandler), chains: map[chain.Network]*network{testNet: n},
-			}
-			latest, err := s.latestClock(t.Context())
-			require.NoError(t, err)
-			require.True(t, c.want.Equal(latest), latest)
-		})
+		b := &skipped{}
+		s := &Service{cfg: Config{Store: b, Now: func() time.Time { return own }}, log: slog.New(slog.DiscardHandler)}
+		require.NoError(t, s.skipPositions(t.Context()))
+		require.Equal(t, want, b.to)
+		require.Less(t, b.to, int64(1)<<53)
 	}
+}
+
+// skipped is a store whose feed ends at 7.
+type skipped struct {
+	Store
+	to int64
+}
+
+func (*skipped) Events(context.Context, int64, int) ([]Event, error) {
+	return nil, &PositionError{Last: 7}
+}
+
+func (s *skipped) Commit(_ context.Context, b Batch) error {
+	s.to = b.Skip
+	return nil
 }

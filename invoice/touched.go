@@ -206,7 +206,7 @@ func (s *Service) matched(ctx context.Context, v view, found *finds) (touch, err
 				if err := s.stray(ctx, v.network, address); err != nil {
 					return t, err
 				}
-			case !clear:
+			case !clear && v.retried:
 				t.unclear = append(t.unclear, sight)
 			case sight.transfer.Held:
 				t.held = append(t.held, Seen{sight.transfer, sight.block, id})

@@ -49,7 +49,7 @@ func manyTokens(t *testing.T, count int) []chain.Asset {
 	t.Helper()
 	var all []chain.Asset
 	for i := range count {
-		contract, err := evm.ParseAddress(fmt.Sprintf("0x%040x", 0xabcdef00+i))
+		contract, err := evm.ParseAddress(fmt.Sprintf("0x%040x", 0x2bcdef00+i))
 		require.NoError(t, err)
 		all = append(all, tokenOf(t, network, string(contract), fmt.Sprintf("T%d", i), 6))
 	}

@@ -161,23 +161,18 @@ var placeTable = []mutation{
 	},
 	{
 		name: "events go on at positions that were told", file: "invoice/network.go",
-		from: `skip := max(beyond.Last+leeway, latest.UnixMicro())`, to: `skip := min(beyond.Last, latest.UnixMicro())`,
+		from: `Batch{Skip: skip}`, to: `Batch{Skip: beyond.Last}`,
 		rule: "after a restore the feed goes on beyond every position that a reader may have seen",
 	},
 	{
 		name: "a restore goes on at positions of the one before", file: "invoice/network.go",
-		from: `skip := max(beyond.Last+leeway, latest.UnixMicro())`, to: `skip := beyond.Last + leeway + 0*latest.UnixMicro()`,
+		from: `		skip = max(skip, now.UnixMicro())`, to: `		_ = now`,
 		rule: "what was passed over and lost again is passed over all the same",
 	},
 	{
 		name: "the feed follows a clock that is centuries ahead", file: "invoice/network.go",
-		from: `		if clock.After(lastClock) {`, to: `		if false {`,
+		from: `if now := s.cfg.Now(); now.Before(lastClock) {`, to: `if now := s.cfg.Now(); true {`,
 		rule: "positions fit the numbers that readers have",
-	},
-	{
-		name: "a feed goes by our clock alone", file: "invoice/network.go",
-		from: `		clocks = append(clocks, p.Head.Time, n.Watcher.Lag().TipTime)`, to: `		_, _ = p, n`,
-		rule: "what was passed over and lost again is passed over although our clock is behind",
 	},
 	{
 		name: "a record that does not answer is waited for", file: indexesFile,
