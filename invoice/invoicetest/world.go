@@ -451,7 +451,12 @@ func (w *world) rest(r *rand.Rand) {
 }
 
 func (w *world) inspectGoroutines() {
-	if n := goroutines(); n > w.goroutines {
+	n := goroutines()
+	for try := 0; n > w.goroutines && try < 30; try++ { // an attempt may just be under way
+		w.sleep(time.Second)
+		n = goroutines()
+	}
+	if n > w.goroutines {
 		w.fail(ruleBounded, "%d goroutines run, where it began with %d", n, w.goroutines)
 	}
 }
