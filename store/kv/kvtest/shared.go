@@ -124,11 +124,37 @@ func takenOnce(t *testing.T, db kv.DB, seats string) {
 func oneState(t *testing.T, db kv.DB) {
 	const steps = 60
 	put(t, db, "a", "0", "b", "0")
+	both := func(n int) error {
+		return db.Update(t.Context(), func(tx kv.Tx) error { return errors.Join(write(tx, "a", n), write(tx, "b", n)) })
+	}
+	// An update comes between two reads, unless the database has it wait for the view.
+	updated := make(chan error, 1)
+	if err := db.View(t.Context(), func(tx kv.Tx) error {
+		a, err := number(tx, "a")
+		if err != nil {
+			return err
+		}
+		go func() { updated <- both(a + 1) }()
+		select {
+		case err := <-updated:
+			updated <- err
+		case <-time.After(200 * time.Millisecond):
+		}
+		b, err := number(tx, "b")
+		if err == nil && a != b {
+			err = fmt.Errorf("one view has a=%d of one update and b=%d of another", a, b)
+		}
+		return err
+	}); err != nil {
+		t.Error(err)
+	}
+	if err := <-updated; err != nil {
+		t.Error(err)
+	}
 	together(t, 4, func(i int) error {
 		for n := range steps {
 			if i == 0 {
-				err := db.Update(t.Context(), func(tx kv.Tx) error { return errors.Join(write(tx, "a", n), write(tx, "b", n)) })
-				if err != nil {
+				if err := both(n); err != nil {
 					return err
 				}
 				continue
