@@ -248,7 +248,7 @@ func (x *indexes) rest() {
 	}
 }
 
-// resting reports whether no number of the pool is used again for now.
+// resting reports whether the free numbers of the pool rest.
 func (x *indexes) resting() bool {
 	x = x.root()
 	x.mu.Lock()
