@@ -107,14 +107,7 @@ func (v view) part(id string, mine []sighting, cause string, now time.Time) Asid
 	return a
 }
 
-// nobodys is what a step has that is no invoice's yet.
-func (v view) nobodys(list []sighting, cause string, now time.Time) Aside {
-	a := v.part("", list, cause, now)
-	a.Rewound, a.Fork = false, 0
-	return a
-}
-
-// Why transfers are set aside that are nobody's yet.
+// Why transfers are nobody's yet.
 const (
 	unread  = "an invoice at the address cannot be read"
 	unclear = "it is older than all invoices that are known to have had the address"
@@ -141,7 +134,9 @@ func (p Progress) asideAfter(v view, t touch, now time.Time) []Aside {
 			out = setAside(out, Aside{Since: now, Cause: "cannot be read", Invoice: id, Rewound: true, Fork: v.fork})
 		}
 	}
-	out = setAside(out, v.nobodys(t.unread, unread, now))
+	nobodys := v.part("", t.unread, unread, now)
+	nobodys.Rewound, nobodys.Fork = false, 0
+	out = setAside(out, nobodys)
 	return setHeldAside(out, t, now)
 }
 

@@ -395,17 +395,23 @@ func (u *unskipping) Commit(ctx context.Context, b invoice.Batch) error {
 	return u.backend.Commit(ctx, b)
 }
 
+// loseAll starts anew on an empty store that fails so often to pass over positions, and answers the last that was given.
+func (w *world) loseAll(times int) (last int64) {
+	for range 3 {
+		w.create()
+	}
+	last = w.lastPosition()
+	w.stop()
+	w.store = store.NewMemory()
+	w.cfg.Store = &unskipping{backend: w.store, times: times}
+	w.restart()
+	return last
+}
+
 func TestNothingIsToldWhileALostEndCannotBePassedOver(t *testing.T) {
 	f := &floors{next: map[string]uint32{}}
 	inWorld(t, func(w *world) {
-		for range 3 {
-			w.create()
-		}
-		last := w.lastPosition()
-		w.stop()
-		w.store = store.NewMemory()
-		w.cfg.Store = &unskipping{backend: w.store, times: 3}
-		w.restart()
+		last := w.loseAll(3)
 		unnumbered := invoice.Request{Project: "shop", Price: price("20", "EUR")}
 		_, err := w.svc.Create(w.t.Context(), unnumbered)
 		require.ErrorContains(t, err, "connection lost")
@@ -418,14 +424,7 @@ func TestNothingIsToldWhileALostEndCannotBePassedOver(t *testing.T) {
 func TestALostEndThatCouldNotBePassedOverIsNoticedAgain(t *testing.T) {
 	f := &floors{next: map[string]uint32{}}
 	inWorld(t, func(w *world) {
-		for range 3 {
-			w.create()
-		}
-		last := w.lastPosition()
-		w.stop()
-		w.store = store.NewMemory()
-		w.cfg.Store = &unskipping{backend: w.store, times: 3}
-		w.restart()
+		last := w.loseAll(3)
 		w.settle()
 		require.Eventually(t, func() bool {
 			_, err := w.svc.Create(w.t.Context(), invoice.Request{Project: "shop", Price: price("20", "EUR"), Asset: "SIM"})

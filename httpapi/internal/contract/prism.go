@@ -27,8 +27,8 @@ type Proxied struct {
 	proxy *url.URL
 }
 
-// Prism puts an API behind Prism. The test is skipped without that, but for CI, where it fails. Prism writes bodies again, so that around is needed
-// where something depends on their bytes; nil: nothing.
+// Prism puts an API behind Prism. Without that the test is skipped, and fails in CI. Prism writes bodies again, so that
+// around is needed where something depends on their bytes; nil: nothing.
 func Prism(t testing.TB, api *httpapi.API, around func(http.Handler) http.Handler) *Proxied {
 	t.Helper()
 	prism := os.Getenv(PrismEnv)
