@@ -139,7 +139,7 @@ func (m *Memory) Claim(ctx context.Context, q webhook.ClaimQuery) ([]webhook.Del
 	now := time.Now()
 	var heads queue
 	for endpoint := range m.ready {
-		if msg := m.first(endpoint); msg != nil && !msg.due.After(now) && !slices.Contains(q.Skip, endpoint) {
+		if msg := m.first(endpoint); msg != nil && !msg.due.After(now) && !q.Skips(endpoint) {
 			heads = append(heads, entry{msg, msg.due})
 		}
 	}

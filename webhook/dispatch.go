@@ -29,6 +29,10 @@ type Config struct {
 	Workers int
 	// PerEndpoint is how many go to one endpoint at most. Default 32.
 	PerEndpoint int
+	// PerProject is how many of the Workers the deliveries of one project take at most, so that no project makes the
+	// others wait; of Late it is the same part. Messages whose Endpoint does not begin with [EndpointPrefix] are claimed
+	// all the same. Default three quarters of Workers, rounded up.
+	PerProject int
 	// Patience is how long a delivery counts among the Workers. After that it goes on beside them, and nothing
 	// else is sent to its endpoint until it is over. Default 1 second.
 	Patience time.Duration
@@ -92,6 +96,7 @@ func (c Config) withDefaults() Config {
 	}
 	c.Workers = orDefault(c.Workers, 256)
 	c.PerEndpoint = min(orDefault(c.PerEndpoint, 32), c.Workers)
+	c.PerProject = min(orDefault(c.PerProject, c.Workers-c.Workers/4), c.Workers)
 	c.Patience = orDefault(c.Patience, time.Second)
 	c.Late = orDefault(c.Late, 4*c.Workers)
 	c.Lease = orDefault(c.Lease, time.Minute)
@@ -111,8 +116,8 @@ func orDefault[T int | time.Duration](v, def T) T {
 
 func (c Config) validate() error {
 	switch {
-	case c.Workers < 0 || c.PerEndpoint < 0 || c.Late < 0:
-		return errors.New("webhook: New: Workers, PerEndpoint and Late must not be negative")
+	case c.Workers < 0 || c.PerEndpoint < 0 || c.PerProject < 0 || c.Late < 0:
+		return errors.New("webhook: New: Workers, PerEndpoint, PerProject and Late must not be negative")
 	case c.Patience < 0 || c.Lease < 0 || c.MaxRetryAfter < 0 || c.Poll < 0 || c.Grace < 0:
 		return errors.New("webhook: New: durations must not be negative")
 	case c.Client.Timeout <= 0:
@@ -160,6 +165,9 @@ func (c Config) overdue() time.Duration {
 	}
 	return longest
 }
+
+// perProjectLate is the part of Late that PerProject is of Workers, rounded up.
+func (c Config) perProjectLate() int { return (c.Late*c.PerProject + c.Workers - 1) / c.Workers }
 
 // Dispatcher sends the messages of an outbox until their endpoints have taken them. Any number of
 // processes may each run one on the same outbox.
@@ -217,6 +225,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 		base:       base,
 		sending:    sending,
 		endpoints:  newEndpoints(d.cfg.PerEndpoint, d.cfg.Workers, d.cfg.Breaker),
+		shares:     newShares(d.cfg.PerProject, d.cfg.perProjectLate()),
 		prompt:     map[*flight]bool{},
 		news:       make(chan news, 2*(d.cfg.Workers+d.cfg.Late)),
 	}
@@ -233,6 +242,7 @@ type run struct {
 	base      context.Context // for recording: never ends
 	sending   context.Context // for sending: ends when the grace is over
 	endpoints *endpoints
+	shares    *shares
 	prompt    map[*flight]bool // the deliveries that count among the workers
 	late      int              // those beside them
 	failures  int              // claims that failed in a row
@@ -243,6 +253,7 @@ type run struct {
 // flight is a delivery under way.
 type flight struct {
 	endpoint string
+	project  string
 	opened   int // how often the endpoint's breaker had opened when it began
 	since    time.Time
 	answered bool // the endpoint is free; what came of it is being recorded
@@ -271,7 +282,12 @@ func (r *run) claim(ctx context.Context) pause {
 		return pause{time: min(r.cfg.Poll, patience), quiet: true}
 	}
 	skip, perEndpoint := r.endpoints.ration(now)
-	deliveries, err := r.ask(ctx, ClaimQuery{Lease: r.cfg.Lease, Limit: free, Skip: skip, PerEndpoint: perEndpoint})
+	projects, limit := r.shares.ration(free)
+	q := ClaimQuery{Lease: r.cfg.Lease, Limit: limit, Skip: skip, PerEndpoint: perEndpoint}
+	for _, project := range projects {
+		q.SkipPrefixes = append(q.SkipPrefixes, EndpointPrefix(project))
+	}
+	deliveries, err := r.ask(ctx, q)
 	if err != nil {
 		return r.claimFailed(ctx, err)
 	}
@@ -283,6 +299,8 @@ func (r *run) claim(ctx context.Context) pause {
 	switch {
 	case len(deliveries) > 0 && perEndpoint < r.cfg.PerEndpoint:
 		return pause{} // some endpoints got less than they may have
+	case len(deliveries) == limit && limit < free:
+		return pause{} // there is room for other projects
 	case len(deliveries) > 0 || len(r.prompt) > 0 || r.late > 0:
 		return pause{time: r.cfg.Poll}
 	}
@@ -333,7 +351,7 @@ func (r *run) setAside(now time.Time) time.Duration {
 		switch {
 		case left > 0:
 			next = min(next, left)
-		case r.late < r.cfg.Late:
+		case r.late < r.cfg.Late && r.shares.setAside(f.project):
 			delete(r.prompt, f)
 			r.late++
 			f.late = true
@@ -373,8 +391,9 @@ func (r *run) idle(ctx context.Context) time.Duration {
 }
 
 func (r *run) start(delivery Delivery) {
-	f := &flight{endpoint: delivery.Message.Endpoint, since: r.cfg.Now()}
+	f := &flight{endpoint: delivery.Message.Endpoint, project: delivery.Message.Project, since: r.cfg.Now()}
 	r.prompt[f] = true
+	r.shares.begin(f.project)
 	f.opened = r.endpoints.begin(f.endpoint)
 	go func() {
 		r.deliver(r.base, r.sending, delivery, func(s signal) { r.news <- news{flight: f, signal: s} })
@@ -418,8 +437,10 @@ func (r *run) settle(n news) {
 	switch {
 	case n.recorded && n.flight.late:
 		r.late--
+		r.shares.end(n.project, true)
 	case n.recorded:
 		delete(r.prompt, n.flight)
+		r.shares.end(n.project, false)
 	default:
 		n.answered = true
 		s := r.endpoints.news(n.endpoint, n.signal, n.opened)

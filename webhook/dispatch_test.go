@@ -661,6 +661,78 @@ func TestNoProjectFeelsThatAnotherURLOfTheHostHangs(t *testing.T) {
 	})
 }
 
+// A project whose endpoints are slow, but not so slow that they count as late, has work for all workers and more.
+func TestNoProjectHasAllWorkers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.cfg.Workers, w.cfg.Patience = 8, time.Second
+		w.net.answer = func(_ int, g got) reply {
+			if strings.Contains(g.URL, "slow") {
+				return reply{status: 200, wait: 900 * time.Millisecond}
+			}
+			return reply{status: 200}
+		}
+		to := func(project, host string, n int) {
+			m := message(fmt.Sprint(project, n), 1, host)
+			m.Project = project
+			var err error
+			m.Endpoint, err = webhook.Endpoint(m.Project, m.URL)
+			require.NoError(t, err)
+			w.commit(m)
+		}
+		for n := range 2000 {
+			to("b", fmt.Sprintf("slow%d.example", n%50), n)
+		}
+		d, stop := w.run()
+		for n := range 50 {
+			to("a", "shop.example", n)
+			d.Hint()
+			synctest.Wait()
+			require.Equal(t, webhook.StateDelivered, w.history(fmt.Sprint("a", n))[0].State, "told without any time passing")
+			time.Sleep(time.Second)
+			synctest.Wait()
+		}
+		require.GreaterOrEqual(t, len(w.net.seen()), 50*6*9/10, "the rest of the workers were the other project's")
+		stop()
+		require.LessOrEqual(t, w.net.highest[""], 7)
+	})
+}
+
+// A project whose endpoints hang for longer than anybody waits has neither all workers nor all that goes on beside them.
+func TestNoProjectHasAllThatIsLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.cfg.Workers, w.cfg.Late, w.cfg.Patience = 4, 8, time.Second
+		w.net.answer = func(_ int, g got) reply {
+			if strings.Contains(g.URL, "tardy") {
+				return reply{status: 200, wait: 3 * time.Second}
+			}
+			return reply{hang: strings.Contains(g.URL, "hang")}
+		}
+		to := func(project, host string, n int) {
+			m := message(fmt.Sprint(project, n), 1, host)
+			m.Project = project
+			var err error
+			m.Endpoint, err = webhook.Endpoint(m.Project, m.URL)
+			require.NoError(t, err)
+			w.commit(m)
+		}
+		for n := range 200 {
+			to("b", fmt.Sprintf("hang%d.example", n), n)
+		}
+		_, stop := w.run()
+		for n := range 10 {
+			to("a", fmt.Sprintf("tardy%d.example", n), n)
+		}
+		time.Sleep(15 * time.Second)
+		synctest.Wait()
+		for n := range 10 {
+			require.Equal(t, webhook.StateDelivered, w.history(fmt.Sprint("a", n))[0].State, n)
+		}
+		stop()
+	})
+}
+
 func TestABurstThatTimesOutTogetherOpensTheBreakerOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -3,6 +3,8 @@ package webhook
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/cointill/cointill/invoice"
@@ -62,8 +64,17 @@ type ClaimQuery struct {
 	// Skip are endpoints (Message.Endpoint) to leave out, because enough is in flight to them or
 	// their circuit is open.
 	Skip []string
+	// SkipPrefixes are texts that the endpoints to leave out begin with, byte for byte: those of projects that have
+	// their share of what is in flight.
+	SkipPrefixes []string
 	// PerEndpoint bounds how many messages of one endpoint are handed out at once; 0 is no bound.
 	PerEndpoint int
+}
+
+// Skips reports whether the messages of the endpoint are to be left out.
+func (q ClaimQuery) Skips(endpoint string) bool {
+	return slices.Contains(q.Skip, endpoint) ||
+		slices.ContainsFunc(q.SkipPrefixes, func(prefix string) bool { return strings.HasPrefix(endpoint, prefix) })
 }
 
 // GiveUpQuery says which messages are given up, and why.

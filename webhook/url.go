@@ -23,9 +23,9 @@ const shards = 64
 // longest bounds an endpoint, in bytes: databases index it.
 const longest = 500
 
-// Endpoint is what deliveries are isolated by: scheme, host and port of a callback URL in one spelling, the project
-// that it belongs to, and a number from 0 to 63 that its path decides, such as "https://shop.example:443/p1/17". What one
-// of them does holds up no other. One that would have more than 500 bytes ends with a hash instead.
+// Endpoint returns what deliveries are isolated by: the project, the scheme, host and port of the callback URL in one
+// spelling, and a number from 0 to 63 that its path decides, such as "p1/https://shop.example:443/17". It begins with
+// [EndpointPrefix]. An endpoint that would have more than 500 bytes ends with a hash instead. No endpoint delays another.
 func Endpoint(project, raw string) (string, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -47,12 +47,26 @@ func Endpoint(project, raw string) (string, error) {
 	}
 	sum := fnv.New32a()
 	_, _ = io.WriteString(sum, u.EscapedPath()) // never fails
-	name := fmt.Sprintf("%s://%s:%d/%s/%d", u.Scheme, host, port, project, sum.Sum32()%shards)
+	name := fmt.Sprintf("%s%s://%s:%d/%d", EndpointPrefix(project), u.Scheme, host, port, sum.Sum32()%shards)
 	if len(name) > longest {
-		hash := sha256.Sum256([]byte(name))
-		name = strings.ToValidUTF8(name[:longest/2], "") + "/" + hex.EncodeToString(hash[:])
+		name = strings.ToValidUTF8(name[:longest/2], "") + "/" + hashOf(name)
 	}
 	return name, nil
+}
+
+// EndpointPrefix returns the text that all endpoints of a project begin with, and those of no other: its id, escaped,
+// and a slash. One that would have more than 250 bytes is made of a hash instead.
+func EndpointPrefix(project string) string {
+	name := url.PathEscape(project)
+	if len(name) >= longest/2 {
+		name = "%%" + hashOf(project) // which no escaped text has
+	}
+	return name + "/"
+}
+
+func hashOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
 }
 
 // CheckURL refuses what cannot or must not be a callback URL, by its text alone: it asks no name

@@ -28,7 +28,10 @@ func TestEndpointIsOneSpellingOfSchemeHostAndPort(t *testing.T) {
 		"https://shop.example/%zz?pw=s3cret": "",
 	} {
 		got, err := webhook.Endpoint("p1", raw)
-		got, _, _ = strings.Cut(got, "/p1/")
+		if err == nil {
+			require.True(t, strings.HasPrefix(got, "p1/"), got)
+			got = got[len("p1/"):strings.LastIndex(got, "/")]
+		}
 		require.Equal(t, want, got, raw)
 		require.Equal(t, want == "", err != nil, raw)
 		if err != nil {
@@ -58,6 +61,18 @@ func TestEndpointsAreApartByProjectAndPathButNotByOrder(t *testing.T) {
 	require.LessOrEqual(t, len(endpoint(long, "https://shop.example/a")), 500, "a database has an index of it")
 	require.True(t, utf8.ValidString(endpoint("a"+long, "https://shop.example/a")))
 	require.NotEqual(t, endpoint(long, "https://shop.example/a"), endpoint(long, "https://shop.example/b"))
+}
+
+func TestEndpointsBeginWithWhatNoOtherProjectsDo(t *testing.T) {
+	projects := []string{"", "p", "p1", "p1/https:", "P1", "p%2F1", "p/1", "%", "%%", "ä", "a b", strings.Repeat("x", 249),
+		strings.Repeat("x", 250), strings.Repeat("ä", 190), strings.Repeat("ä", 191)}
+	for _, one := range projects {
+		endpoint, err := webhook.Endpoint(one, "https://"+strings.Repeat("shop.", 40)+"example/a")
+		require.NoError(t, err)
+		for _, other := range projects {
+			require.Equal(t, one == other, strings.HasPrefix(endpoint, webhook.EndpointPrefix(other)), "%q, %q", endpoint, other)
+		}
+	}
 }
 
 func TestCheckURL(t *testing.T) {
@@ -146,7 +161,7 @@ func FuzzCheckURL(f *testing.F) {
 		}
 		if endpoint, err := webhook.Endpoint("p1", raw); err != nil {
 			t.Fatalf("%q is fine but has no endpoint: %v", raw, err)
-		} else if err := webhook.CheckPrivateURL(endpoint[:strings.Index(endpoint, "/p1/")]); err != nil {
+		} else if err := webhook.CheckPrivateURL(endpoint[len("p1/"):strings.LastIndex(endpoint, "/")]); err != nil {
 			t.Fatalf("endpoint %q of %q: %v", endpoint, raw, err)
 		}
 	})

@@ -129,7 +129,7 @@ func (t *txn) heads() iter.Seq2[string, entry] {
 // read than of others.
 func (t *txn) claimable(q webhook.ClaimQuery, now time.Time) (due []entry) {
 	for endpoint, e := range t.heads() {
-		if !dueOf(e.key).After(now) && !slices.Contains(q.Skip, endpoint) {
+		if !dueOf(e.key).After(now) && !q.Skips(endpoint) {
 			due = append(due, e)
 		}
 	}

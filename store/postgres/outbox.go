@@ -37,13 +37,14 @@ func (s *Store) claim(ctx context.Context, q webhook.ClaimQuery) ([]webhook.Deli
 	if q.PerEndpoint > 0 {
 		most = min(most, int64(q.PerEndpoint))
 	}
-	far := 512 + 2*min(limit, 1<<20)                                               // more than wanted, since others may just be taking the first
-	args := []any{append([]string{}, q.Skip...), most, far, limit, nanos(q.Lease)} // never nil, which would be null
+	far := 512 + 2*min(limit, 1<<20) // more than wanted, since others may just be taking the first
+	// Never nil, which would be null.
+	args := []any{append([]string{}, q.Skip...), append([]string{}, q.SkipPrefixes...), most, far, limit, nanos(q.Lease)}
 	for range rounds {
 		var looked, found int64
 		batch := &pgx.Batch{}
 		batch.Queue(qSetBack)
-		batch.Queue(qLook, args[:3]...).QueryRow(func(row pgx.Row) error { return row.Scan(&looked, &found) })
+		batch.Queue(qLook, args[:4]...).QueryRow(func(row pgx.Row) error { return row.Scan(&looked, &found) })
 		if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
 			return nil, err
 		}

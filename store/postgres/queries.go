@@ -236,20 +236,21 @@ const (
 	messageColumns = `m.n, m.id, m.event, m.invoice, m.seq, m.project, m.url, m.endpoint, m.at, m.body, m.format, m.secret`
 	// now is the time of the statement, which, unlike the clock, is found in an index.
 	now = ` (extract(epoch FROM statement_timestamp()) * 1000000000)::bigint`
-	// lookAround looks no further than $3 messages, whoever they are for, and finds of each endpoint no more than $2.
+	notPrefixed = `NOT EXISTS (SELECT FROM unnest($2::text[]) AS prefix WHERE starts_with(endpoint, prefix))`
+	// lookAround looks no further than $4 messages, whoever they are for, and finds of each endpoint no more than $3.
 	lookAround = `WITH look AS MATERIALIZED (SELECT id, due, n, endpoint FROM cointill_outbox
-			WHERE ready AND due <=` + now + ` ORDER BY due, n LIMIT $3::bigint),
+			WHERE ready AND due <=` + now + ` ORDER BY due, n LIMIT $4::bigint),
 		ranked AS (SELECT id, due, n, row_number() OVER (PARTITION BY endpoint ORDER BY due, n) AS rank FROM look
-			WHERE endpoint <> ALL($1::text[])),
-		found AS (SELECT id, due, n FROM ranked WHERE rank <= $2::bigint)`
+			WHERE endpoint <> ALL($1::text[]) AND ` + notPrefixed + `),
+		found AS (SELECT id, due, n FROM ranked WHERE rank <= $3::bigint)`
 	// never is before every due.
 	never = `(-9223372036854775808)::bigint`
-	// claimFound claims up to $4 of the messages found, but none that others are just taking.
+	// claimFound claims up to $5 of the messages found, but none that others are just taking.
 	// What it is ordered by is in no index, so that none is walked for it.
 	claimFound = `, took AS (SELECT id, due FROM cointill_outbox
 			WHERE id = ANY(ARRAY(SELECT id FROM found)) AND ready AND due <=` + now + `
-			ORDER BY due + 0, n LIMIT $4 FOR UPDATE SKIP LOCKED)
-		UPDATE cointill_outbox m SET token = m.token + 1, claimed = true, due =` + now + ` + $5::bigint, since =` + now + `
+			ORDER BY due + 0, n LIMIT $5 FOR UPDATE SKIP LOCKED)
+		UPDATE cointill_outbox m SET token = m.token + 1, claimed = true, due =` + now + ` + $6::bigint, since =` + now + `
 		FROM took WHERE m.id = took.id
 		RETURNING ` + messageColumns + `, took.due, m.token, m.tried`
 	qLook  = lookAround + ` SELECT (SELECT count(*) FROM look), (SELECT count(*) FROM found)`
@@ -261,11 +262,11 @@ const (
 			UNION ALL
 			SELECT next.endpoint, next.due FROM walk CROSS JOIN LATERAL (SELECT endpoint, due FROM cointill_outbox
 				WHERE ready AND endpoint > walk.endpoint ORDER BY endpoint, due, n LIMIT 1) next),
-		heads AS MATERIALIZED (SELECT endpoint FROM walk WHERE due <=` + now + ` AND endpoint <> ALL($1::text[]) ORDER BY due LIMIT $3),
+		heads AS MATERIALIZED (SELECT endpoint FROM walk WHERE due <=` + now + ` AND endpoint <> ALL($1::text[]) AND ` + notPrefixed + ` ORDER BY due LIMIT $4),
 		found AS (SELECT f.id, f.due, f.n FROM heads CROSS JOIN LATERAL (SELECT id, due, n FROM cointill_outbox
 				WHERE ready AND (endpoint, due) >= (heads.endpoint, ` + never + `) AND (endpoint, due) <= (heads.endpoint,` + now + `)
-				ORDER BY endpoint, due, n LIMIT $2) f
-			ORDER BY f.due, f.n LIMIT $3)` + claimFound
+				ORDER BY endpoint, due, n LIMIT $3) f
+			ORDER BY f.due, f.n LIMIT $4)` + claimFound
 	// qSetBack has waits count from now that began when the clock was ahead.
 	qSetBack = `UPDATE cointill_outbox SET due =` + now + ` + (due - since), since =` + now + ` WHERE id = ANY(ARRAY(
 		SELECT id FROM cointill_outbox WHERE ready AND since >` + now + ` ORDER BY since LIMIT 1000 FOR UPDATE SKIP LOCKED))`

@@ -59,8 +59,12 @@ func (s *Store) claimable(ctx context.Context, q webhook.ClaimQuery, now int64) 
 	if err != nil {
 		return nil, false, err
 	}
+	prefixes, err := json.Marshal(append([]string{}, q.SkipPrefixes...))
+	if err != nil {
+		return nil, false, err
+	}
 	far := look(q.Limit)
-	found, err = s.chosen(ctx, q, qDue, now, far, string(skip))
+	found, err = s.chosen(ctx, q, qDue, now, far, string(skip), string(prefixes))
 	if err != nil || len(found) >= q.Limit {
 		return found, false, err
 	}
@@ -72,7 +76,7 @@ func (s *Store) claimable(ctx context.Context, q webhook.ClaimQuery, now int64) 
 	if q.PerEndpoint > 0 {
 		most = min(most, q.PerEndpoint)
 	}
-	found, err = s.chosen(ctx, q, qDueOfEach, now, q.Limit, string(skip), most)
+	found, err = s.chosen(ctx, q, qDueOfEach, now, q.Limit, string(skip), string(prefixes), most)
 	return found, false, err
 }
 

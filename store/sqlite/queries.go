@@ -154,11 +154,12 @@ const (
 	qRelease = `UPDATE cointill_outbox SET ready = 1, due = ?4, since = ?4
 		WHERE url = ?1 AND project = ?2 AND invoice = ?3 AND state = 'due' AND ready = 0 AND seq = (
 			SELECT min(seq) FROM cointill_outbox WHERE url = ?1 AND project = ?2 AND invoice = ?3 AND state = 'due')`
+	notPrefixed = `NOT EXISTS (SELECT 1 FROM json_each(?4) WHERE substr(endpoint, 1, length(value)) = value)`
 	// qDue looks no further than ?2 messages, whoever they are for, and qLooked says whether there are as many.
 	qDue = `SELECT n, endpoint FROM (SELECT n, due, endpoint FROM cointill_outbox WHERE ready = 1 AND due <= ?1 ORDER BY due, n LIMIT ?2)
-		WHERE endpoint NOT IN (SELECT value FROM json_each(?3)) ORDER BY due, n`
+		WHERE endpoint NOT IN (SELECT value FROM json_each(?3)) AND ` + notPrefixed + ` ORDER BY due, n`
 	qLooked = `SELECT count(*) FROM (SELECT 1 FROM cointill_outbox WHERE ready = 1 AND due <= ?1 LIMIT ?2)`
-	// qDueOfEach goes from one endpoint to the next, and takes of each no more than ?4.
+	// qDueOfEach goes from one endpoint to the next, and takes of each no more than ?5.
 	qDueOfEach = `WITH RECURSIVE walk (endpoint) AS (
 			SELECT min(endpoint) FROM cointill_outbox WHERE ready = 1
 			UNION ALL
@@ -166,9 +167,9 @@ const (
 			WHERE endpoint IS NOT NULL),
 		heads AS MATERIALIZED (SELECT endpoint, (SELECT min(due) FROM cointill_outbox
 				WHERE ready = 1 AND endpoint = walk.endpoint) AS due FROM walk
-			WHERE endpoint IS NOT NULL AND endpoint NOT IN (SELECT value FROM json_each(?3)) AND due <= ?1 ORDER BY due LIMIT ?2)
+			WHERE endpoint IS NOT NULL AND endpoint NOT IN (SELECT value FROM json_each(?3)) AND ` + notPrefixed + ` AND due <= ?1 ORDER BY due LIMIT ?2)
 		SELECT m.n, m.endpoint FROM heads CROSS JOIN cointill_outbox m ON m.n IN (SELECT n FROM cointill_outbox
-			WHERE ready = 1 AND endpoint = heads.endpoint AND due <= ?1 ORDER BY due, n LIMIT ?4)
+			WHERE ready = 1 AND endpoint = heads.endpoint AND due <= ?1 ORDER BY due, n LIMIT ?5)
 		ORDER BY m.due, m.n LIMIT ?2`
 	qClaim = `UPDATE cointill_outbox SET token = token + 1, claimed = 1, due = ?3, since = ?2 WHERE n = ?1 AND ready = 1 AND due <= ?2
 		RETURNING n, id, event, invoice, seq, project, url, endpoint, at, body, format, secret, token, tried`

@@ -27,6 +27,8 @@ var outboxCases = []testCase{
 	{"a resend lifts what Gone did", "a resend lifts the disablement of its URL", resendLifts},
 	{"what was under way when its endpoint was gone is recorded", "a claim counts also when the URL is gone: the attempt is kept, and the message is delivered if it was, but not tried again", goneUnderWay},
 	{"endpoints may be left out", "Claim leaves out the endpoints in Skip", skip},
+	{"endpoints may be left out by what they begin with", "Claim leaves out the endpoints that begin with one of SkipPrefixes, byte for byte", skipPrefixes},
+	{"what is left out hides nothing", "Claim hands out what is due, however much of what is left out was due before", skipPrefixesBehind},
 	{"an endpoint may be bounded", "Claim hands out at most PerEndpoint messages of an endpoint", perEndpoint},
 	{"every attempt is kept", "History answers all messages by Seq, with their attempts in order", history},
 	{"A29 a resend tells the latest message again", "Resend makes the latest message due at once, with a fresh schedule, and changes nothing else", resend},
@@ -400,6 +402,35 @@ func skip(t *testing.T, b store.Backend) {
 	sameMessages(t, "without b", must[[]webhook.Delivery](t)(b.Claim(t.Context(), q)), "evt_inv-00000_1", "evt_inv-00002_1")
 	q.Skip = nil
 	sameMessages(t, "the rest", must[[]webhook.Delivery](t)(b.Claim(t.Context(), q)), "evt_inv-00001_1", "evt_inv-00004_1")
+}
+
+func skipPrefixes(t *testing.T, b store.Backend) {
+	endpoints(t, b, "p1/a", "p1/b", "p10/a", "P1/a", "p_/a", "p1/a", "pé/a", "p%/a")
+	q := webhook.ClaimQuery{Lease: time.Hour, Limit: 10, Skip: []string{"P1/a"}, SkipPrefixes: []string{"p1/", "p_/", "%", "pé"}}
+	sameMessages(t, "none of what is left out, but what only resembles it", must[[]webhook.Delivery](t)(b.Claim(t.Context(), q)),
+		"evt_inv-00002_1", "evt_inv-00007_1")
+	q.Limit, q.Skip, q.SkipPrefixes = 3, nil, []string{"p1/b", "pé/a/"}
+	sameMessages(t, "two endpoints of a project", must[[]webhook.Delivery](t)(b.Claim(t.Context(), q)),
+		"evt_inv-00000_1", "evt_inv-00003_1", "evt_inv-00004_1")
+	q.Limit, q.SkipPrefixes = 10, nil
+	sameMessages(t, "the rest", must[[]webhook.Delivery](t)(b.Claim(t.Context(), q)), "evt_inv-00001_1", "evt_inv-00005_1", "evt_inv-00006_1")
+}
+
+// skipPrefixesBehind has more messages of a project that has its share than a claim looks at.
+func skipPrefixesBehind(t *testing.T, b store.Backend) {
+	batch := invoice.Batch{}
+	for n := range 2000 {
+		inv := newInvoice(n)
+		msg := newMessage(inv, 1, "p1/callback")
+		msg.Endpoint = fmt.Sprintf("p1/%d", n%7)
+		if n >= 1998 {
+			msg.Endpoint = "p2/0"
+		}
+		batch.Insert, batch.Messages = append(batch.Insert, inv), append(batch.Messages, msg)
+	}
+	commit(t, b, batch)
+	q := webhook.ClaimQuery{Lease: time.Hour, Limit: 10, SkipPrefixes: []string{"p1/"}}
+	sameMessages(t, "another project's", must[[]webhook.Delivery](t)(b.Claim(t.Context(), q)), "evt_inv-01998_1", "evt_inv-01999_1")
 }
 
 func perEndpoint(t *testing.T, b store.Backend) {
