@@ -73,7 +73,7 @@ func (s *Service) Create(ctx context.Context, r Request) (Invoice, error) {
 	if err != nil {
 		return Invoice{}, err
 	}
-	if err := s.checkCap(ctx, r); err != nil {
+	if err := s.checkCap(ctx, r, r.MaxNew, false); err != nil {
 		return Invoice{}, err
 	}
 	if asset.ID == "" {
@@ -210,12 +210,14 @@ func checkData(data map[string]string) error {
 	return nil
 }
 
-// checkCap looks whether the project has as many new invoices as it may have.
-func (s *Service) checkCap(ctx context.Context, r Request) error {
-	if r.MaxNew <= 0 {
+// checkCap looks whether the project has as many new invoices, standing ones or others, as it may have.
+func (s *Service) checkCap(ctx context.Context, r Request, most int, standing bool) error {
+	if most <= 0 {
 		return nil
 	}
-	page, err := s.cfg.Store.Invoices(ctx, Query{Project: r.Project, Status: StatusNew, Sort: SortCreated, Offset: r.MaxNew - 1, Limit: 1, Uncounted: true})
+	page, err := s.cfg.Store.Invoices(ctx, Query{
+		Project: r.Project, Standing: standing, Status: StatusNew, Sort: SortCreated, Offset: most - 1, Limit: 1, Uncounted: true,
+	})
 	if err != nil {
 		return fmt.Errorf("invoice: count new invoices: %w", err)
 	}

@@ -118,6 +118,8 @@ type Quote struct {
 	// Quarantine is how long the place rests after the invoice has closed before others may claim it. Zero
 	// is for ever.
 	Quarantine time.Duration `json:"quarantine,omitempty"`
+	// Ticket is which of the project's share of the network's places this one is; empty where there are no shares.
+	Ticket string `json:"ticket,omitempty"`
 	// Released says that the place was given up before this quote became an earlier one.
 	Released bool `json:"released,omitempty"`
 	// Since is the height of the last block that there was before the quote, as far as was known, at a place that others
@@ -155,6 +157,17 @@ func (q Quote) claim(invoice string) Claim {
 		Network: q.Asset.ID.Network(), Place: Place{q.Address, q.Slot}, Invoice: invoice,
 		Wallet: q.Wallet, Index: q.Index,
 	}
+}
+
+// claims are the quote's claims for an invoice: the place, and the ticket of its project's share.
+func (q Quote) claims(inv Invoice) []Claim {
+	out := []Claim{q.claim(inv.ID)}
+	if q.Ticket != "" {
+		out = append(out, Claim{
+			Network: q.Asset.ID.Network(), Place: Place{ticketAddress(inv.Project), q.Ticket}, Invoice: inv.ID, Wallet: q.Wallet,
+		})
+	}
+	return out
 }
 
 // LatePolicy says what money that comes after the deadline means. It is recorded and reported in
@@ -477,8 +490,10 @@ func (inv Invoice) quotes() []Quote {
 func (inv Invoice) held() []Claim {
 	var out []Claim
 	for _, q := range inv.quotes() {
-		if claim := q.claim(inv.ID); !q.Released && q.Quarantine > 0 && !slices.ContainsFunc(out, claim.same) {
-			out = append(out, claim)
+		for _, claim := range q.claims(inv) {
+			if !q.Released && q.Quarantine > 0 && !slices.ContainsFunc(out, claim.same) {
+				out = append(out, claim)
+			}
 		}
 	}
 	return out

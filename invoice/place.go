@@ -24,6 +24,10 @@ type Pool struct {
 	Size uint32
 	// Quarantine is how long an address rests after its invoice has closed and was last paid. Default 24 hours.
 	Quarantine time.Duration
+	// PerProject is how many addresses of the network a project may hold at most, of invoices and of deposits; then its own are
+	// refused with [ErrNoAddress] until one has rested. Default 0, no bound; at most 10000. Set it where projects belong to
+	// different people.
+	PerProject int
 }
 
 // Shared lets all invoices of a network be paid to one address, number 0 of its wallet, and tells them apart
@@ -37,6 +41,8 @@ type Shared struct {
 	Slots int
 	// Quarantine is how long an amount rests after its invoice has closed. Default 24 hours.
 	Quarantine time.Duration
+	// PerProject is how many amounts of the network a project may hold at most, as [Pool.PerProject] is of addresses.
+	PerProject int
 }
 
 const (
@@ -51,8 +57,8 @@ func (c *ChainConfig) completePlaces() error {
 	case c.Pool != nil:
 		pool := *c.Pool
 		c.Pool = &pool
-		if pool.Quarantine < 0 {
-			return errors.New("Pool.Quarantine must not be negative")
+		if pool.Quarantine < 0 || pool.PerProject < 0 || pool.PerProject > maxShare {
+			return fmt.Errorf("Pool.Quarantine and Pool.PerProject must not be negative, and PerProject at most %d", maxShare)
 		}
 		orDefault(&c.Pool.Quarantine, defaultQuarantine)
 	case c.Shared != nil:
@@ -60,6 +66,9 @@ func (c *ChainConfig) completePlaces() error {
 		c.Shared = &shared
 		if shared.Project == "" || shared.Quarantine < 0 || shared.Slots < 0 || shared.Slots > maxSlots {
 			return fmt.Errorf("Shared needs a Project, up to %d Slots, and no negative Quarantine", maxSlots)
+		}
+		if shared.PerProject < 0 || shared.PerProject > maxShare {
+			return fmt.Errorf("Shared.PerProject must be 0 to %d", maxShare)
 		}
 		orDefault(&c.Shared.Quarantine, defaultQuarantine)
 		orDefault(&c.Shared.Slots, 1000)
@@ -93,7 +102,12 @@ func (s *Service) withPlace(ctx context.Context, inv Invoice, commit committer) 
 		case !errors.Is(err, ErrConflict):
 			giveBack(true)
 			return Invoice{}, err
-		case try == 20:
+		}
+		// What was taken is the place, and its number is passed over, or the ticket, and its number is free.
+		if quote.Ticket != "" && !s.heldNow(ctx, quote) {
+			giveBack(true)
+		}
+		if try == 20 {
 			return Invoice{}, err
 		}
 	}
@@ -102,6 +116,7 @@ func (s *Service) withPlace(ctx context.Context, inv Invoice, commit committer) 
 // place returns the quote with a place, and what to call when the invoice does not get it, surely or perhaps.
 func (s *Service) place(ctx context.Context, n *network, inv Invoice) (Quote, func(surely bool), error) {
 	quote := *inv.Quote
+	quote.Ticket = ""
 	if n.Pool != nil || n.Shared != nil {
 		if err := s.fixSince(ctx, n, &quote); err != nil {
 			return Quote{}, nil, err
@@ -116,9 +131,12 @@ func (s *Service) place(ctx context.Context, n *network, inv Invoice) (Quote, fu
 	for _, earlier := range inv.Earlier {
 		if earlier.Wallet == n.Addresses.Name() && earlier.Slot == "" && !earlier.Released {
 			quote.Address, quote.Wallet, quote.Index = earlier.Address, earlier.Wallet, earlier.Index
-			quote.Quarantine, quote.Since, quote.Unseen = earlier.Quarantine, earlier.Since, earlier.Unseen
+			quote.Quarantine, quote.Since, quote.Unseen, quote.Ticket = earlier.Quarantine, earlier.Since, earlier.Unseen, earlier.Ticket
 			return quote, func(bool) {}, nil // it stays the invoice's
 		}
+	}
+	if err := s.takeTicket(ctx, n, inv, &quote); err != nil {
+		return Quote{}, nil, err
 	}
 	own, err := n.indexes.next(ctx, n.id)
 	if err != nil {
@@ -168,6 +186,9 @@ func (s *Service) sharedPlace(ctx context.Context, n *network, inv Invoice) (Quo
 		return Quote{}, refuse("Asset", quote.Asset.Code, "has no address of its own for deposits")
 	}
 	if err := s.keepRemainder(ctx, n, quote); err != nil {
+		return Quote{}, err
+	}
+	if err := s.takeTicket(ctx, n, inv, &quote); err != nil {
 		return Quote{}, err
 	}
 	a, _ := s.findAsset(string(quote.Asset.ID))
@@ -254,7 +275,7 @@ func (s *Service) commitWatched(ctx context.Context, n *network, inv Invoice, co
 	}
 }
 
-// newClaims is the claim of the quote, unless an earlier quote had the same place.
+// newClaims are the claims of the quote, unless an earlier quote had the same place.
 func (inv Invoice) newClaims() []Claim {
 	claim := inv.Quote.claim(inv.ID)
 	for _, q := range inv.Earlier {
@@ -262,7 +283,7 @@ func (inv Invoice) newClaims() []Claim {
 			return nil
 		}
 	}
-	return []Claim{claim}
+	return inv.Quote.claims(inv)
 }
 
 // startWatching answers a batch that makes the store remember from when on the network must be

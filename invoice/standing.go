@@ -18,6 +18,9 @@ type Deposit struct {
 	CallbackURL string
 	Format      string
 	Data        map[string]string
+	// MaxOpen refuses the deposit with [ErrTooManyNew] when the project has so many standing invoices that are new, as
+	// [Request.MaxNew] does for the others. 0: no bound.
+	MaxOpen int
 }
 
 // CreateStanding makes an invoice to which nothing is due and that has no deadline: an address of its own that
@@ -32,6 +35,9 @@ func (s *Service) CreateStanding(ctx context.Context, d Deposit) (Invoice, error
 	}
 	inv, err := s.draftStanding(d, asset)
 	if err != nil {
+		return Invoice{}, err
+	}
+	if err := s.checkCap(ctx, Request{Project: d.Project, OrderID: d.OrderID}, d.MaxOpen, true); err != nil {
 		return Invoice{}, err
 	}
 	return s.withPlace(ctx, inv, s.commitNew)

@@ -74,6 +74,7 @@ func TestDeliberateDefectsAreFound(t *testing.T) {
 		{"an event is known by its number alone", 60, inService(idWithoutContents)},
 		{"there is nothing new beyond the end of the feed", 60, inStore(nothingBeyond)},
 		{"positions that were passed over are given to events", 60, inStore(skipNothing)},
+		{"the places of a project are not counted", 60, inStore(boundless)},
 	} {
 		if testing.Short() && d.within >= 200 {
 			continue // so many worlds are played when there is time
@@ -317,6 +318,16 @@ func nothingBeyond(f *flawed) {
 func skipNothing(f *flawed) {
 	f.commit = func(ctx context.Context, b invoice.Batch) error {
 		b.Skip = 0
+		return f.Memory.Commit(ctx, b)
+	}
+}
+
+// boundless forgets the claims that belong to no address of the network.
+func boundless(f *flawed) {
+	f.commit = func(ctx context.Context, b invoice.Batch) error {
+		share := func(c invoice.Claim) bool { return strings.HasPrefix(string(c.Address), "share/") }
+		b.Claims = slices.DeleteFunc(slices.Clone(b.Claims), share)
+		b.Releases = slices.DeleteFunc(slices.Clone(b.Releases), func(r invoice.Release) bool { return share(r.Claim) })
 		return f.Memory.Commit(ctx, b)
 	}
 }

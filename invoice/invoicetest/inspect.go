@@ -124,6 +124,7 @@ func (w *world) inspect(whole bool) []invoice.Invoice {
 func (w *world) inspectIdentities(invoices []invoice.Invoice) {
 	orders, places := map[string]string{}, map[invoice.Place]string{}
 	indexes, keys := map[uint32]string{}, map[chain.Key]string{}
+	held := map[chain.Network]map[invoice.Place]bool{}
 	for _, inv := range invoices {
 		if first, twice := orders[inv.OrderID]; twice && inv.OrderID != "" {
 			w.fail(ruleOrderID, "order %s is invoice %s and invoice %s", inv.OrderID, first, inv.ID)
@@ -150,6 +151,16 @@ func (w *world) inspectIdentities(invoices []invoice.Invoice) {
 				w.fail(ruleIndex, "%s and %s have the index %d", first, inv.OrderID, q.Index)
 			}
 			places[place], indexes[q.Index] = inv.OrderID, inv.OrderID
+			network := q.Asset.ID.Network()
+			if held[network] == nil {
+				held[network] = map[invoice.Place]bool{}
+			}
+			held[network][place] = true
+		}
+	}
+	for network, places := range held {
+		if w.traits.share > 0 && len(places) > w.traits.share {
+			w.fail(ruleShare, "the project holds %d places of %s, of %d", len(places), network, w.traits.share)
 		}
 	}
 }

@@ -25,6 +25,7 @@ var (
 	ruleOrderID    = Rule{"one order is one invoice", "a shop that asks again after an error must not have two invoices for one order"}
 	ruleIndex      = Rule{"no index is used twice", "two invoices with one address could not be told apart"}
 	ruleSlot       = Rule{"at a shared address the amount tells", "what one customer sends must not pay for another: only the amount says whose it is, and what nobody asked for is nobody's until the shop says so"}
+	ruleShare      = Rule{"no project has more than its share", "places that run out must not run out for everybody because one project took them all"}
 	ruleLost       = Rule{"what was lost is nobody's", "who pays an invoice that a restored store does not have must not pay for another: no address that a payer was shown is given to a second invoice"}
 	ruleReplays    = Rule{"a restored store is what it was", "what was done to a store can be done to another one, with the same answers: else nothing that follows in this world means anything"}
 	ruleOrder      = Rule{"messages of an invoice come in order", "a receiver that acts on each message must not act on an old one after a newer one"}
@@ -42,7 +43,7 @@ var (
 func Rules() []Rule {
 	return []Rule{
 		ruleCanonical, ruleCursor, ruleIdentity, ruleInvented, ruleFirstSight, ruleFeed, ruleOneContent, ruleSilent, ruleVanish,
-		ruleFold, ruleValue, ruleDust, ruleExpiry, ruleCompletion, rulePromise, ruleOrderID, ruleIndex, ruleSlot, ruleLost, ruleReplays, ruleOrder, ruleDelivered, ruleIsolated, ruleGivenUp, ruleHeals,
+		ruleFold, ruleValue, ruleDust, ruleExpiry, ruleCompletion, rulePromise, ruleOrderID, ruleIndex, ruleSlot, ruleShare, ruleLost, ruleReplays, ruleOrder, ruleDelivered, ruleIsolated, ruleGivenUp, ruleHeals,
 		ruleErrors, ruleRuns, ruleBounded, ruleRepeats,
 	}
 }

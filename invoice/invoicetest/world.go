@@ -36,6 +36,7 @@ type traits struct {
 	lazy      time.Duration   // how much longer than usual a node's answer may take
 	blind     bool            // nodes are down when everything begins
 	pool      *invoice.Pool   // addresses are used again
+	share     int             // how many places of a network the project may hold; 0 is no bound
 	shared    *invoice.Shared // all invoices of a network are paid to one address
 	lease     time.Duration   // how long a duty stays with a process that is no longer heard of
 	ahead     bool            // blocks may be stamped an hour or two ahead, and clocks be wrong by hours
@@ -99,6 +100,14 @@ func newTraits(seed uint64, cfg Config) traits {
 	}
 	if r.IntN(16) == 0 {
 		t.kinds = append(t.kinds, kind{"many pay one", 10, false, (*world).pourIn})
+	}
+	if share := r.IntN(12); share < 4 && (t.pool != nil || t.shared != nil) {
+		t.share = 1 + share
+		if t.pool != nil {
+			t.pool.PerProject = t.share
+		} else {
+			t.shared.PerProject = t.share
+		}
 	}
 	return t
 }

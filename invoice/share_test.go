@@ -1,0 +1,166 @@
+package invoice_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cointill/cointill/invoice"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// perProject bounds what a project holds of whatever the chain has.
+func perProject(most int) func(*invoice.Config) {
+	return func(cfg *invoice.Config) {
+		if c := &cfg.Chains[0]; c.Pool != nil {
+			c.Pool.PerProject = most
+		} else {
+			c.Shared.PerProject = most
+		}
+	}
+}
+
+func (w *world) createFor(project string) (invoice.Invoice, error) {
+	inv, err := w.svc.Create(w.t.Context(), invoice.Request{Project: project, Price: price("20", "EUR"), Asset: "SIM"})
+	time.Sleep(time.Millisecond)
+	return inv, err
+}
+
+func TestAProjectHasItsShareOfThePlacesAndNoMore(t *testing.T) {
+	for name, places := range map[string]func(*invoice.Config){"pool": pooled(5), "shared address": shared(5)} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				first, err := w.createFor("shop")
+				require.NoError(t, err)
+				_, err = w.createFor("shop")
+				require.NoError(t, err)
+				for range 3 {
+					_, err = w.createFor("shop")
+					require.ErrorIs(t, err, invoice.ErrNoAddress)
+					require.ErrorContains(t, err, `project shop holds its 2 places`)
+				}
+				for range 2 {
+					_, err := w.createFor("other")
+					require.NoError(t, err, "another project feels nothing")
+				}
+				w.pass(31 * time.Minute)
+				_, err = w.createFor("shop")
+				require.ErrorIs(t, err, invoice.ErrNoAddress, "the places rest, and are held")
+				w.pass(62 * time.Minute)
+				require.NotZero(t, w.get(first).State.ReleasedAt)
+				for range 2 {
+					_, err := w.createFor("shop")
+					require.NoError(t, err, "what is given up counts no more")
+				}
+				_, err = w.createFor("shop")
+				require.ErrorIs(t, err, invoice.ErrNoAddress)
+			}, places, perProject(2))
+		})
+	}
+}
+
+func TestAShareHoldsWhoeverCreatesAtTheSameMoment(t *testing.T) {
+	inWorld(t, func(w *world) {
+		var all sync.WaitGroup
+		var mu sync.Mutex
+		made := 0
+		for range 40 {
+			all.Go(func() {
+				_, err := w.svc.Create(t.Context(), invoice.Request{Project: "greedy", Price: price("20", "EUR"), Asset: "SIM"})
+				mu.Lock()
+				defer mu.Unlock()
+				if err == nil {
+					made++
+					return
+				}
+				assert.ErrorIs(t, err, invoice.ErrNoAddress)
+			})
+		}
+		all.Wait()
+		require.Equal(t, 5, made)
+		for range 5 {
+			_, err := w.createFor("shop")
+			require.NoError(t, err, "no number was lost to those that were refused")
+		}
+		_, err := w.createFor("other")
+		require.ErrorIs(t, err, invoice.ErrNoAddress)
+	}, pooled(10), perProject(5))
+}
+
+func TestDepositsAndOtherChoicesCountTowardsTheShare(t *testing.T) {
+	inWorld(t, func(w *world) {
+		_, err := w.svc.CreateStanding(t.Context(), invoice.Deposit{Project: "shop", Asset: "SIM"})
+		require.NoError(t, err)
+		inv, err := w.createFor("shop")
+		require.NoError(t, err)
+		_, err = w.svc.CreateStanding(t.Context(), invoice.Deposit{Project: "shop", Asset: "SIM"})
+		require.ErrorIs(t, err, invoice.ErrNoAddress)
+		for i := range 3 { // the address is the same, and so is its part of the share
+			inv, err = w.svc.Choose(t.Context(), "shop", inv.ID, []string{"TOK", "SIM"}[i%2])
+			require.NoError(t, err)
+		}
+		w.pass(2 * time.Hour)
+		require.NotZero(t, w.get(inv).State.ReleasedAt)
+		fresh, err := w.svc.Refresh(t.Context(), invoice.Act{Project: "shop", Invoice: inv.ID}, time.Hour)
+		require.NoError(t, err)
+		require.Equal(t, invoice.StatusNew, fresh.State.Status)
+		_, err = w.createFor("shop")
+		require.ErrorIs(t, err, invoice.ErrNoAddress, "an invoice that is new again counts again")
+	}, pooled(9), perProject(2))
+	inWorld(t, func(w *world) {
+		inv, err := w.createFor("shop")
+		require.NoError(t, err)
+		inv, err = w.svc.Choose(t.Context(), "shop", inv.ID, "TOK")
+		require.NoError(t, err, "an amount of its own")
+		for i := range 4 {
+			inv, err = w.svc.Choose(t.Context(), "shop", inv.ID, []string{"SIM", "TOK"}[i%2])
+			require.NoError(t, err, "and each back again")
+		}
+		_, err = w.createFor("shop")
+		require.ErrorIs(t, err, invoice.ErrNoAddress)
+	}, shared(9), perProject(2))
+}
+
+func TestAShareThatIsNoneIsRefusedByName(t *testing.T) {
+	inWorld(t, func(w *world) {
+		for _, bad := range []int{-1, 10001} {
+			for name, c := range map[string]func(*invoice.ChainConfig){
+				"Pool.PerProject":   func(c *invoice.ChainConfig) { c.Pool = &invoice.Pool{PerProject: bad} },
+				"Shared.PerProject": func(c *invoice.ChainConfig) { c.Shared = &invoice.Shared{Project: "till", PerProject: bad} },
+			} {
+				cfg := w.cfg
+				cfg.Chains = append([]invoice.ChainConfig{}, cfg.Chains...)
+				c(&cfg.Chains[0])
+				_, err := invoice.New(cfg)
+				require.ErrorContains(t, err, name, fmt.Sprint(bad))
+			}
+		}
+	})
+}
+
+func TestDepositsOfAProjectHaveABound(t *testing.T) {
+	inWorld(t, func(w *world) {
+		deposit := func(project, order string) (invoice.Invoice, error) {
+			return w.svc.CreateStanding(t.Context(), invoice.Deposit{Project: project, OrderID: order, Asset: "SIM", MaxOpen: 2})
+		}
+		first, err := deposit("shop", "a")
+		require.NoError(t, err)
+		w.create() // which is no deposit
+		_, err = deposit("shop", "b")
+		require.NoError(t, err)
+		_, err = deposit("shop", "c")
+		require.ErrorIs(t, err, invoice.ErrTooManyNew)
+		_, err = deposit("shop", "a")
+		require.ErrorIs(t, err, invoice.ErrDuplicateOrder, "who repeats an order learns of its invoice")
+		_, err = deposit("other", "a")
+		require.NoError(t, err)
+		_, err = w.svc.SetStatus(t.Context(), invoice.Act{Project: "shop", Invoice: first.ID}, invoice.StatusArchived)
+		require.Error(t, err, "it is not closed")
+		_, err = w.svc.SetStatus(t.Context(), invoice.Act{Project: "shop", Invoice: first.ID}, invoice.StatusCancelled)
+		require.NoError(t, err)
+		_, err = deposit("shop", "c")
+		require.NoError(t, err)
+	})
+}
