@@ -1,12 +1,15 @@
 package invoice_test
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -87,6 +90,54 @@ func TestAShareHoldsWhoeverCreatesAtTheSameMoment(t *testing.T) {
 		_, err := w.createFor("other")
 		require.ErrorIs(t, err, invoice.ErrNoAddress)
 	}, pooled(10), perProject(5))
+}
+
+// raced has somebody else take the ticket, or the address, that an invoice is about to get, so many times.
+type raced struct {
+	backend
+	tickets, addresses int
+	held               []string // what is said to be held
+}
+
+func (r *raced) HeldSlots(ctx context.Context, network chain.Network, address chain.Address, first, last string, limit int) ([]string, error) {
+	if r.tickets--; r.tickets >= 0 {
+		return r.held, nil
+	}
+	return r.backend.HeldSlots(ctx, network, address, first, last, limit)
+}
+
+func (r *raced) TakeIndex(ctx context.Context, wallet string) (uint32, error) {
+	if r.addresses--; r.addresses >= 0 {
+		return 0, nil
+	}
+	return r.backend.TakeIndex(ctx, wallet)
+}
+
+func TestATicketThatSomebodyWasQuickerToTakeCostsNoNumber(t *testing.T) {
+	r := &raced{backend: store.NewMemory(), held: []string{"00001", "00002"}}
+	inWorld(t, func(w *world) {
+		r.tickets = 1
+		_, err := w.createFor("shop")
+		require.NoError(t, err)
+		r.tickets = 5 // all say that the one which is held is the only one that is not
+		_, err = w.createFor("shop")
+		require.NoError(t, err)
+		_, err = w.createFor("shop")
+		require.NoError(t, err, "there is a number for each")
+	}, pooled(3), perProject(3), func(cfg *invoice.Config) { cfg.Store = r })
+}
+
+func TestANumberWhoseAddressIsTakenIsPassedOverWhereThereAreShares(t *testing.T) {
+	r := &raced{backend: store.NewMemory()}
+	inWorld(t, func(w *world) {
+		first, err := w.createFor("shop")
+		require.NoError(t, err)
+		require.Zero(t, first.Quote.Index)
+		r.addresses = 1
+		second, err := w.createFor("shop")
+		require.NoError(t, err)
+		require.NotEqual(t, first.Quote.Address, second.Quote.Address)
+	}, pooled(3), perProject(3), func(cfg *invoice.Config) { cfg.Store = r })
 }
 
 func TestDepositsAndOtherChoicesCountTowardsTheShare(t *testing.T) {

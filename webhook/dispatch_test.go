@@ -612,7 +612,9 @@ func TestA22_LateDeliveriesGiveUpTheirPlace(t *testing.T) {
 		w.cfg.Workers, w.cfg.Late, w.cfg.Patience = 2, 1, time.Second
 		w.net.answer = func(_ int, g got) reply { return reply{hang: strings.Contains(g.URL, "hang")} }
 		for i := range 3 {
-			w.commit(message(fmt.Sprint("h", i), 1, fmt.Sprintf("hang%d.example", i)))
+			m := message(fmt.Sprint("h", i), 1, fmt.Sprintf("hang%d.example", i))
+			m.Project = fmt.Sprint("project ", i)
+			w.commit(m)
 		}
 		w.commit(message("a", 1, "shop.example"))
 		_, stop := w.run()

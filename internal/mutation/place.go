@@ -2,6 +2,7 @@ package main
 
 const (
 	placeFile   = "invoice/place.go"
+	shareFile   = "invoice/share.go"
 	indexesFile = "invoice/indexes.go"
 )
 
@@ -63,8 +64,33 @@ var placeTable = []mutation{
 	},
 	{
 		name: "no claim is made", file: placeFile,
-		from: `	return []Claim{claim}`, to: `	return nil`,
+		from: `	return inv.Quote.claims(inv)`, to: `	return nil`,
 		rule: "no address is two invoices' at a time",
+	},
+	{
+		name: "a share is not kept", file: shareFile,
+		from: `	if share == 0 {`, to: `	if true {`,
+		rule: "no project has more than its share",
+	},
+	{
+		name: "a share is everybody's", file: shareFile,
+		from: `	sum := sha256.Sum256([]byte(project))`, to: `	sum := sha256.Sum256([]byte("all"))`,
+		rule: "no project has more than its share",
+	},
+	{
+		name: "only some of the share is looked at", file: shareFile,
+		from: `{first, min(first+tickets, share)}, {0, share}}`, to: `{first, min(first+tickets, share)}}`,
+		rule: "a project has all of its share",
+	},
+	{
+		name: "a number is lost with its ticket", file: placeFile,
+		from: `		if quote.Ticket != "" && !s.heldNow(ctx, quote) {`, to: `		if false {`,
+		rule: "a pool loses no number to a race",
+	},
+	{
+		name: "a number is given back although its address is taken", file: placeFile,
+		from: `		if quote.Ticket != "" && !s.heldNow(ctx, quote) {`, to: `		if quote.Ticket != "" {`,
+		rule: "an address that is taken is passed over",
 	},
 	{
 		name: "an earlier address of another wallet is kept", file: placeFile,

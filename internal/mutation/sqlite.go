@@ -166,7 +166,7 @@ var sqliteTable = []mutation{
 	},
 	{
 		name: "the endpoints to leave out are not", file: queriesFile,
-		from: `		WHERE endpoint NOT IN (SELECT value FROM json_each(?3)) ORDER BY due, n`, to: `		WHERE ?3 <> '' ORDER BY due, n`,
+		from: `		WHERE endpoint NOT IN (SELECT value FROM json_each(?3)) AND ` + "`" + ` + notPrefixed + ` + "`" + ` ORDER BY due, n`, to: `		WHERE ?3 <> '' AND ` + "`" + ` + notPrefixed + ` + "`" + ` ORDER BY due, n`,
 		rule: "an endpoint that hangs is left alone",
 	},
 	{

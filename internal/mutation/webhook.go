@@ -87,13 +87,23 @@ var webhookTable = []mutation{
 	},
 	{
 		name: "late deliveries stay among the workers", file: dispatchFile,
-		from: `		case r.late < r.cfg.Late:`, to: `		case false:`,
+		from: `		case r.late < r.cfg.Late && r.shares.setAside(f.project):`, to: `		case false:`,
 		rule: "endpoints that hang delay nobody else",
 	},
 	{
 		name: "late deliveries are not bounded", file: dispatchFile,
-		from: `		case r.late < r.cfg.Late:`, to: `		case true:`,
+		from: `		case r.late < r.cfg.Late && r.shares.setAside(f.project):`, to: `		case r.shares.setAside(f.project):`,
 		rule: "there are so many deliveries at a time",
+	},
+	{
+		name: "a project has all workers", file: "webhook/share.go",
+		from: `		if n >= s.most {`, to: `		if false {`,
+		rule: "no project makes the others wait",
+	},
+	{
+		name: "a project has all that is late", file: "webhook/share.go",
+		from: `	if s.late[project] >= s.mostLate {`, to: `	if false {`,
+		rule: "no project makes the others wait",
 	},
 	{
 		name: "a stop does not wait", file: dispatchFile,
