@@ -110,35 +110,35 @@ type Tier struct {
 	Need Confirmations
 }
 
-// Service creates invoices, follows the chains and decides what each payment means. Its methods may be
-// called concurrently, Run among them, and by several processes on one store.
-type Service struct {
-	cfg      Config
-	log      *slog.Logger
-	chains   map[chain.Network]*network
-	assets   []AssetConfig // in the order of the configuration
-	outer    *Service      // that this one is of a transaction of; nil for most
-	troubled *troubled
+// Pool lets the addresses of closed invoices be used again, for wallets that cannot have ever more of them.
+// What comes late still finds its invoice while the address rests, and after that until somebody else gets it;
+// then it is the next one's. Without a Pool no address is ever given to two invoices.
+type Pool struct {
+	// Size bounds how many addresses there are; 0 is no bound. When all are in use invoices are refused with
+	// [ErrNoAddress]. A process that dies between taking an address and storing its invoice loses the address:
+	// leave room for a few.
+	Size uint32
+	// Quarantine is how long an address rests after its invoice has closed and was last paid. Default 24 hours.
+	Quarantine time.Duration
+	// PerProject is how many addresses of the network a project may hold at most, of invoices and of deposits; then its own are
+	// refused with [ErrNoAddress] until one has rested. Default 0, no bound; at most 10000. Set it where projects belong to
+	// different people.
+	PerProject int
 }
 
-// New checks the configuration and makes a service of it. It starts nothing: see [Service.Run].
-func New(cfg Config) (*Service, error) {
-	if err := cfg.complete(); err != nil {
-		return nil, fmt.Errorf("invoice: New: %w", err)
-	}
-	s := &Service{cfg: cfg, log: cfg.Logger, chains: map[chain.Network]*network{}, troubled: &troubled{}}
-	wallets := map[string]*indexes{}
-	for i, c := range cfg.Chains {
-		n, err := s.network(c, wallets)
-		if err != nil {
-			return nil, fmt.Errorf("invoice: New: Chains[%d]: %w", i, err)
-		}
-		if s.chains[n.id] != nil {
-			return nil, fmt.Errorf("invoice: New: Chains[%d]: %s is configured twice", i, n.id)
-		}
-		s.chains[n.id] = n
-	}
-	return s, nil
+// Shared lets all invoices of a network be paid to one address, number 0 of its wallet, and tells them apart
+// by the exact amount: what is due is raised by a few steps until no open invoice asks for the same. A payment
+// of any other amount fits no invoice. It is recorded on a standing invoice of Project, so that it is never
+// lost, and nobody but the shop can say what it was for.
+type Shared struct {
+	Project string // whose the remainder is; required
+	// Slots is by how many steps an amount may be raised; default 1000, at most 10000. When all of them are
+	// taken, invoices are refused with [ErrNoAddress]. A step is [AssetConfig.Step].
+	Slots int
+	// Quarantine is how long an amount rests after its invoice has closed. Default 24 hours.
+	Quarantine time.Duration
+	// PerProject is how many amounts of the network a project may hold at most, as [Pool.PerProject] is of addresses.
+	PerProject int
 }
 
 func (cfg *Config) complete() error {
@@ -193,161 +193,53 @@ func (cfg *Config) complete() error {
 	return nil
 }
 
-func orDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
-}
+const (
+	defaultQuarantine = 24 * time.Hour
+	maxSlots          = 10000
+)
 
-func (s *Service) network(c ChainConfig, wallets map[string]*indexes) (*network, error) {
+func (c *ChainConfig) completePlaces() error {
 	switch {
-	case c.Watcher == nil:
-		return nil, errors.New("Watcher is required")
-	case c.Addresses == nil:
-		return nil, errors.New("Addresses is required")
-	case len(c.Assets) == 0:
-		return nil, errors.New("Assets needs at least one asset")
-	}
-	if err := c.completePlaces(); err != nil {
-		return nil, err
-	}
-	_, several := s.cfg.Store.(Leaser)
-	n := &network{ChainConfig: c, id: c.Watcher.Network(), ours: !several}
-	n.duty = s.duty("follow " + string(n.id))
-	orDefault(&n.Name, string(n.id))
-	orDefault(&n.Type, "mainnet")
-	n.Assets = slices.Clone(c.Assets)
-	for i := range n.Assets {
-		if err := s.asset(n, &n.Assets[i]); err != nil {
-			return nil, fmt.Errorf("Assets[%d]: %w", i, err)
+	case c.Pool != nil && c.Shared != nil:
+		return errors.New("Pool and Shared exclude each other")
+	case c.Pool != nil:
+		pool := *c.Pool
+		c.Pool = &pool
+		if pool.Quarantine < 0 || pool.PerProject < 0 || pool.PerProject > maxShare {
+			return fmt.Errorf("Pool.Quarantine and Pool.PerProject must not be negative, and PerProject at most %d", maxShare)
 		}
-	}
-	wallet := c.Addresses.Name()
-	if wallet == "" {
-		return nil, errors.New("Addresses has no name")
-	}
-	if wallets[wallet] == nil {
-		wallets[wallet] = &indexes{
-			store: s.cfg.Store, wallet: wallet, now: s.cfg.Now, pool: n.Pool, floors: s.cfg.Floors, lost: s.lost,
+		orDefault(&c.Pool.Quarantine, defaultQuarantine)
+	case c.Shared != nil:
+		shared := *c.Shared
+		c.Shared = &shared
+		if shared.Project == "" || shared.Quarantine < 0 || shared.Slots < 0 || shared.Slots > maxSlots {
+			return fmt.Errorf("Shared needs a Project, up to %d Slots, and no negative Quarantine", maxSlots)
 		}
+		if shared.PerProject < 0 || shared.PerProject > maxShare {
+			return fmt.Errorf("Shared.PerProject must be 0 to %d", maxShare)
+		}
+		orDefault(&c.Shared.Quarantine, defaultQuarantine)
+		orDefault(&c.Shared.Slots, 1000)
 	}
-	if n.indexes = wallets[wallet]; !samePool(n.indexes.pool, n.Pool) {
-		return nil, fmt.Errorf("another network with the wallet %s has another Pool", wallet)
-	}
-	return n, nil
+	return nil
 }
 
 func samePool(a, b *Pool) bool { return a == b || a != nil && b != nil && *a == *b }
 
-func (s *Service) asset(n *network, a *AssetConfig) error {
-	if err := a.Asset.Validate(); err != nil {
-		return err
-	}
-	if a.ID.Network() != n.id {
-		return fmt.Errorf("%s is not on %s", a.ID, n.id)
-	}
-	if a.Minimum.IsNegative() || a.Floor.IsNegative() {
-		return errors.New("Minimum and Floor must not be negative")
-	}
-	if a.Floor.IsZero() {
-		if a.Floor = DefaultFloor(a.Asset); a.Minimum.IsPositive() {
-			a.Floor = decimal.Min(a.Floor, a.Minimum)
-		}
-	}
-	if a.Minimum.IsZero() {
-		a.Minimum = a.Floor
-	}
-	if _, fiat := s.cfg.Fiat[a.Code]; fiat {
-		return fmt.Errorf("code %s is a fiat code", a.Code)
-	}
-	for _, other := range s.assets {
-		if other.ID == a.ID || other.Code == a.Code {
-			return fmt.Errorf("%s (%s) is configured twice: ids and codes must differ", a.ID, a.Code)
-		}
-	}
-	if a.Symbol == "" {
-		a.Symbol = a.Code
-	}
-	if a.Step.IsNegative() || !a.Step.Equal(a.Step.Truncate(int32(a.Decimals))) {
-		return fmt.Errorf("Step must not be negative or have more than %d decimals", a.Decimals)
-	}
-	if a.Step.IsZero() {
-		a.Step = decimal.New(1, -int32(min(a.Decimals, 8)))
-	}
-	if len(a.Confirm) == 0 {
-		a.Confirm = DefaultConfirm(a.Asset)
-	}
-	for _, tier := range a.Confirm {
-		switch tier.Need.Tag {
-		case FinalityDepth, FinalitySafe, FinalityFinalized:
-		default:
-			return fmt.Errorf("finality tag %q is unknown", tier.Need.Tag)
-		}
-	}
-	s.assets = append(s.assets, *a)
-	return nil
-}
+// A project's share of a network's places is kept as claims too: each place that it holds there comes with a ticket, which
+// is a place that nobody can pay to, and there are only so many. So the bound holds whoever creates invoices at the same
+// moment, in however many processes, and what gives up the place gives up the ticket.
 
-// WithStore answers a service that does the same on another store: a transaction of the host's on the
-// same database, as the WithTx of the SQL stores makes it, so that the host's rows and the invoice
-// exist together or not at all. It is for one transaction, is not to Run, and what it answers holds
-// only when the transaction was committed. Call [Service.Committed] then.
-func (s *Service) WithStore(store Store) *Service {
-	out := &Service{cfg: s.cfg, log: s.log, chains: map[chain.Network]*network{}, assets: s.assets, outer: s, troubled: s.troubled}
-	out.cfg.Store = store
-	wallets := map[string]*indexes{}
-	for id, n := range s.chains {
-		wallet := n.indexes.wallet
-		if wallets[wallet] == nil {
-			// Numbers of a transaction that is rolled back may be handed out again, so none is kept here.
-			wallets[wallet] = &indexes{
-				store: store, wallet: wallet, now: s.cfg.Now, single: true, pool: n.Pool, floors: s.cfg.Floors, lost: out.lost, parent: n.indexes,
-			}
-		}
-		out.chains[id] = &network{ChainConfig: n.ChainConfig, id: id, indexes: wallets[wallet]}
-	}
-	return out
-}
+// maxShare bounds PerProject.
+const maxShare = 10000
 
-// Committed says that a transaction was committed in which a service of [Service.WithStore] did something: a dispatcher
-// that Config.OnMessages wakes need not wait for its next poll then. It returns at once, and may be called on either of
-// the two services, also when there is nothing to tell.
-func (s *Service) Committed() {
-	if s.cfg.OnMessages != nil {
-		s.cfg.OnMessages()
+// perProject is how many places of the network a project may hold; 0 is no bound.
+func (c ChainConfig) perProject() int {
+	switch {
+	case c.Pool != nil:
+		return c.Pool.PerProject
+	case c.Shared != nil:
+		return c.Shared.PerProject
 	}
-}
-
-// confirm answers the policy's line for an amount in the asset's own unit; the last line when none
-// fits.
-func (a AssetConfig) confirm(amount decimal.Decimal) Confirmations {
-	for _, tier := range a.Confirm {
-		if tier.UpTo.IsZero() || amount.LessThanOrEqual(tier.UpTo) {
-			return tier.Need
-		}
-	}
-	return a.Confirm[len(a.Confirm)-1].Need
-}
-
-// Assets answers the assets that invoices may ask for, in the order of the configuration.
-func (s *Service) Assets() []AssetConfig { return slices.Clone(s.assets) }
-
-// Chain answers the configuration of a network.
-func (s *Service) Chain(id chain.Network) (ChainConfig, bool) {
-	n := s.chains[id]
-	if n == nil {
-		return ChainConfig{}, false
-	}
-	return n.ChainConfig, true
-}
-
-// findAsset answers the configured asset with the code or CAIP-19 id.
-func (s *Service) findAsset(name string) (AssetConfig, bool) {
-	for _, a := range s.assets {
-		if a.Code == name || string(a.ID) == name {
-			return a, true
-		}
-	}
-	return AssetConfig{}, false
+	return 0
 }

@@ -4,9 +4,54 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/shopspring/decimal"
 )
+
+// Sort is what a listing is sorted by. Ties are broken by id, in the same direction, as in [Query.Compare].
+type Sort string
+
+// The sort orders. Invoices without a quote have the amount 0 in SortDue.
+const (
+	SortCreated Sort = "created_at" // the default
+	SortUpdated Sort = "updated_at"
+	SortFiat    Sort = "fiat_amount"   // Quote.Fiat.Amount, or Price.Amount without a quote
+	SortDue     Sort = "crypto_amount" // Quote.Due in units of its asset, as a number
+)
+
+// Query selects a page of invoices. Zero fields do not restrict. A store that does not filter and sort by
+// itself does so with Selects and Page.
+type Query struct {
+	Project       string    // whose
+	Standing      bool      // standing invoices; false: all others
+	Status        Status    //
+	AssetCode     string    // code of the quoted asset
+	Format        string    // how they are told: what API they were made by, where each has a format of its own
+	CreatedAfter  time.Time // at or after
+	CreatedBefore time.Time // at or before
+	Fiat          string    // code of Quote.Fiat's currency, or of Price's without a quote
+	// Search selects invoices with the text somewhere in their id, project, order id or name, whatever the case of
+	// its ASCII letters.
+	Search string
+	// SearchProjects are ids of projects whose invoices Search selects as well, whatever their texts. Without Search they
+	// mean nothing.
+	SearchProjects []string
+	Sort           Sort
+	Ascending      bool
+	// After leaves what comes after the invoice of this id, as that stands now, whether the listing has it or not:
+	// the way through a long listing, whose last page costs what its first does. An unknown id leaves nothing.
+	After     string
+	Offset    int  // invoices to pass over, of those that After leaves
+	Limit     int  // at most so many; required
+	Uncounted bool // Page.Total is not wanted, and may be anything
+}
+
+// Page is one page of a listing.
+type Page struct {
+	Invoices []Invoice // with their open payments
+	Total    int       // on all pages, whatever After and Offset are
+}
 
 // Selects says whether a listing for the query has the invoice, on whichever page: what a [Store]
 // without a database's filters asks of each.

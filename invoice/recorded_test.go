@@ -54,11 +54,10 @@ func TestMoneyOnWhatWasTakenAsPaidIsADuplicate(t *testing.T) {
 }
 
 func TestTheNumbersOfActionsGrow(t *testing.T) {
-	s := &Service{}
 	inv := quoted("a")
 	all := func(_ Invoice, next *Action) (bool, error) { next.Kind = ActionAcceptLate; return true, nil }
 	for n := range 3 {
-		after, action, err := s.withAction(inv, Act{}, clock{now: at(n)}, all)
+		after, action, err := withAction(inv, Act{}, clock{now: at(n)}, all)
 		require.NoError(t, err)
 		require.Equal(t, n+1, action.N)
 		inv = after

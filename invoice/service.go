@@ -1,170 +1,197 @@
 package invoice
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
-	"strconv"
+	"time"
 
 	"github.com/cointill/cointill/chain"
+	"github.com/shopspring/decimal"
 )
 
-// Invoice answers the project's invoice with its payments; an empty project means anybody's.
-// ErrNotFound when there is none, or when it is another project's.
-func (s *Service) Invoice(ctx context.Context, project, id string) (Invoice, error) {
-	inv, err := s.cfg.Store.Invoice(ctx, id)
-	if err != nil {
-		return Invoice{}, fmt.Errorf("invoice: read %.64q: %w", id, err)
-	}
-	if project != "" && inv.Project != project {
-		return Invoice{}, fmt.Errorf("invoice: read %.64q: %w", id, ErrNotFound)
-	}
-	return inv, nil
+// Service creates invoices, follows the chains and decides what each payment means. Its methods may be
+// called concurrently, Run among them, and by several processes on one store.
+type Service struct {
+	cfg      Config
+	log      *slog.Logger
+	chains   map[chain.Network]*network
+	prices   *quoting
+	outer    *Service // that this one is of a transaction of; nil for most
+	troubled *troubled
 }
 
-// InvoicesPaidIn answers the project's invoices with a payment in the transaction, on whichever network of the
-// configuration, those created last first; an empty project means anybody's. The id is as a [Payment] has it, and a
-// payment that the chain no longer has counts for nothing.
-func (s *Service) InvoicesPaidIn(ctx context.Context, project, txID string) ([]Invoice, error) {
-	var out []Invoice
-	for _, c := range s.cfg.Chains {
-		network := c.Watcher.Network()
-		found, err := s.cfg.Store.InvoicesPaidIn(ctx, network, txID)
-		if err = s.passOver("", err); err != nil {
-			return nil, fmt.Errorf("invoice: read those paid in %.64q: %w", txID, err)
-		}
-		for _, inv := range found {
-			paid := slices.ContainsFunc(inv.Payments, func(p Payment) bool {
-				return p.Key.Network == network && p.Key.TxID == txID && !p.Withdrawn
-			})
-			if paid && (project == "" || inv.Project == project) {
-				out = append(out, inv)
-			}
-		}
+// New checks the configuration and makes a service of it. It starts nothing: see [Service.Run].
+func New(cfg Config) (*Service, error) {
+	if err := cfg.complete(); err != nil {
+		return nil, fmt.Errorf("invoice: New: %w", err)
 	}
-	slices.SortFunc(out, Query{}.Compare)
-	return slices.CompactFunc(out, func(a, b Invoice) bool { return a.ID == b.ID }), nil
+	s := &Service{
+		cfg: cfg, log: cfg.Logger, chains: map[chain.Network]*network{}, troubled: &troubled{},
+		prices: &quoting{cfg: cfg, log: cfg.Logger},
+	}
+	wallets := map[string]*indexes{}
+	for i, c := range cfg.Chains {
+		n, err := s.network(c, wallets)
+		if err != nil {
+			return nil, fmt.Errorf("invoice: New: Chains[%d]: %w", i, err)
+		}
+		if s.chains[n.id] != nil {
+			return nil, fmt.Errorf("invoice: New: Chains[%d]: %s is configured twice", i, n.id)
+		}
+		s.chains[n.id] = n
+	}
+	return s, nil
 }
 
-// MaxPage is the largest page that List and Events answer.
-const MaxPage = 1000
-
-// List answers one page of a listing. The limit must be 1 to [MaxPage].
-func (s *Service) List(ctx context.Context, q Query) (Page, error) {
+func (s *Service) network(c ChainConfig, wallets map[string]*indexes) (*network, error) {
 	switch {
-	case q.Limit < 1 || q.Limit > MaxPage:
-		return Page{}, refuse("Limit", strconv.Itoa(q.Limit), fmt.Sprintf("must be 1 to %d", MaxPage))
-	case q.Offset < 0:
-		return Page{}, refuse("Offset", strconv.Itoa(q.Offset), "must not be negative")
-	case q.Status != "" && !q.Status.Valid():
-		return Page{}, refuse("Status", string(q.Status), "is unknown")
+	case c.Watcher == nil:
+		return nil, errors.New("Watcher is required")
+	case c.Addresses == nil:
+		return nil, errors.New("Addresses is required")
+	case len(c.Assets) == 0:
+		return nil, errors.New("Assets needs at least one asset")
 	}
-	orDefault(&q.Sort, SortCreated)
-	switch q.Sort {
-	case SortCreated, SortUpdated, SortFiat, SortDue:
-	default:
-		return Page{}, refuse("Sort", string(q.Sort), "is unknown")
+	if err := c.completePlaces(); err != nil {
+		return nil, err
 	}
-	page, err := s.cfg.Store.Invoices(ctx, q)
-	if err = s.passOver("", err); err != nil {
-		return Page{}, fmt.Errorf("invoice: list: %w", err)
+	_, several := s.cfg.Store.(Leaser)
+	n := &network{ChainConfig: c, id: c.Watcher.Network(), ours: !several}
+	n.duty = s.duty("follow " + string(n.id))
+	orDefault(&n.Name, string(n.id))
+	orDefault(&n.Type, "mainnet")
+	n.Assets = slices.Clone(c.Assets)
+	for i := range n.Assets {
+		if err := s.asset(n, &n.Assets[i]); err != nil {
+			return nil, fmt.Errorf("Assets[%d]: %w", i, err)
+		}
 	}
-	return page, nil
+	wallet := c.Addresses.Name()
+	if wallet == "" {
+		return nil, errors.New("Addresses has no name")
+	}
+	if wallets[wallet] == nil {
+		wallets[wallet] = &indexes{
+			store: s.cfg.Store, wallet: wallet, now: s.cfg.Now, pool: n.Pool, floors: s.cfg.Floors, lost: s.lost,
+		}
+	}
+	if n.indexes = wallets[wallet]; !samePool(n.indexes.pool, n.Pool) {
+		return nil, fmt.Errorf("another network with the wallet %s has another Pool", wallet)
+	}
+	return n, nil
 }
 
-// Events returns what is in the feed of all events after a position, at most limit events. A shop that keeps the
-// position of the last event it has seen misses nothing, however long it was away. A position beyond the last event
-// is a [PositionError]: the store has lost its end, and what will come next has lower positions than what was
-// seen; go on from the last that it names. Events that cannot be read are passed over and logged.
-func (s *Service) Events(ctx context.Context, after int64, limit int) ([]Event, error) {
-	if limit < 1 || limit > MaxPage {
-		return nil, refuse("limit", strconv.Itoa(limit), fmt.Sprintf("must be 1 to %d", MaxPage))
-	}
-	events, err := s.cfg.Store.Events(ctx, after, limit)
-	if err = s.passOverEvents(err); err != nil {
-		return nil, fmt.Errorf("invoice: read events: %w", err)
-	}
-	return events, nil
-}
-
-func (s *Service) passOverEvents(err error) error {
-	damaged, ok := errors.AsType[*DamagedEventsError](err)
-	if !ok {
+func (s *Service) asset(n *network, a *AssetConfig) error {
+	if err := a.Asset.Validate(); err != nil {
 		return err
 	}
-	s.log.Error("stored events are damaged and passed over", "positions", damaged.Positions, "error", damaged.Err)
+	if a.ID.Network() != n.id {
+		return fmt.Errorf("%s is not on %s", a.ID, n.id)
+	}
+	if a.Minimum.IsNegative() || a.Floor.IsNegative() {
+		return errors.New("Minimum and Floor must not be negative")
+	}
+	if a.Floor.IsZero() {
+		if a.Floor = DefaultFloor(a.Asset); a.Minimum.IsPositive() {
+			a.Floor = decimal.Min(a.Floor, a.Minimum)
+		}
+	}
+	if a.Minimum.IsZero() {
+		a.Minimum = a.Floor
+	}
+	if _, fiat := s.cfg.Fiat[a.Code]; fiat {
+		return fmt.Errorf("code %s is a fiat code", a.Code)
+	}
+	for _, other := range s.prices.assets {
+		if other.ID == a.ID || other.Code == a.Code {
+			return fmt.Errorf("%s (%s) is configured twice: ids and codes must differ", a.ID, a.Code)
+		}
+	}
+	if a.Symbol == "" {
+		a.Symbol = a.Code
+	}
+	if a.Step.IsNegative() || !a.Step.Equal(a.Step.Truncate(int32(a.Decimals))) {
+		return fmt.Errorf("Step must not be negative or have more than %d decimals", a.Decimals)
+	}
+	if a.Step.IsZero() {
+		a.Step = decimal.New(1, -int32(min(a.Decimals, 8)))
+	}
+	if len(a.Confirm) == 0 {
+		a.Confirm = DefaultConfirm(a.Asset)
+	}
+	for _, tier := range a.Confirm {
+		switch tier.Need.Tag {
+		case FinalityDepth, FinalitySafe, FinalityFinalized:
+		default:
+			return fmt.Errorf("finality tag %q is unknown", tier.Need.Tag)
+		}
+	}
+	s.prices.assets = append(s.prices.assets, *a)
 	return nil
 }
 
-// History returns all events of the project's invoice, oldest first, without those that cannot be read.
-func (s *Service) History(ctx context.Context, project, id string) ([]Event, error) {
-	if _, err := s.Invoice(ctx, project, id); err != nil {
-		return nil, err
-	}
-	events, err := s.cfg.Store.InvoiceEvents(ctx, id)
-	if err = s.passOverEvents(err); err != nil {
-		return nil, fmt.Errorf("invoice: read history of %.64q: %w", id, err)
-	}
-	return events, nil
-}
-
-// Payments returns up to limit payments of the project's invoice, in the order of their keys, after the one of the
-// given key; the zero key begins. An [Invoice] itself has only the latest when there are many. The limit must be 1 to
-// [MaxPage].
-func (s *Service) Payments(ctx context.Context, project, id string, after chain.Key, limit int) ([]Payment, error) {
-	if limit < 1 || limit > MaxPage {
-		return nil, refuse("limit", strconv.Itoa(limit), fmt.Sprintf("must be 1 to %d", MaxPage))
-	}
-	if _, err := s.Invoice(ctx, project, id); err != nil {
-		return nil, err
-	}
-	payments, err := s.cfg.Store.Payments(ctx, id, after, limit)
-	if err != nil {
-		return nil, fmt.Errorf("invoice: read payments of %.64q: %w", id, err)
-	}
-	return payments, nil
-}
-
-// Depth is how deep a payment is.
-type Depth struct {
-	// Have is how often it is confirmed, Need how often it must be. Under a finality tag Need is 1, and
-	// Have is 1 once the tag has reached the payment.
-	Have, Need uint64
-	// Mature says that it is deep enough, now and not withdrawn.
-	Mature bool
-}
-
-// Depths answers how deep each of the invoice's payments is, in their order, as the networks were last
-// seen.
-func (s *Service) Depths(ctx context.Context, inv Invoice) ([]Depth, error) {
-	heads := map[chain.Network]chain.Head{}
-	out := make([]Depth, len(inv.Payments))
-	for i, p := range inv.Payments {
-		head, known := heads[p.Key.Network]
-		if !known {
-			c, err := s.chainClock(ctx, p.Key.Network)
-			if err != nil {
-				return nil, err
+// WithStore answers a service that does the same on another store: a transaction of the host's on the
+// same database, as the WithTx of the SQL stores makes it, so that the host's rows and the invoice
+// exist together or not at all. It is for one transaction, is not to Run, and what it answers holds
+// only when the transaction was committed. Call [Service.Committed] then.
+func (s *Service) WithStore(store Store) *Service {
+	out := &Service{cfg: s.cfg, log: s.log, chains: map[chain.Network]*network{}, prices: s.prices, outer: s, troubled: s.troubled}
+	out.cfg.Store = store
+	wallets := map[string]*indexes{}
+	for id, n := range s.chains {
+		wallet := n.indexes.wallet
+		if wallets[wallet] == nil {
+			// Numbers of a transaction that is rolled back may be handed out again, so none is kept here.
+			wallets[wallet] = &indexes{
+				store: store, wallet: wallet, now: s.cfg.Now, single: true, pool: n.Pool, floors: s.cfg.Floors, lost: out.lost, parent: n.indexes,
 			}
-			head = c.head
-			heads[p.Key.Network] = head
 		}
-		out[i] = p.depth(inv.Terms.Confirm, head)
+		out.chains[id] = &network{ChainConfig: n.ChainConfig, id: id, indexes: wallets[wallet]}
 	}
-	return out, nil
+	return out
 }
 
-func (p Payment) depth(need Confirmations, head chain.Head) Depth {
-	d := Depth{Need: need.Depth, Mature: !p.Withdrawn && p.mature(need, head)}
-	switch {
-	case need.Tag != FinalityDepth:
-		d.Need = 1
-		if d.Mature {
-			d.Have = 1
-		}
-	case !p.Withdrawn && p.inBlock():
-		d.Have = head.Confirmations(p.Block.Height)
+// Committed says that a transaction was committed in which a service of [Service.WithStore] did something: a dispatcher
+// that Config.OnMessages wakes need not wait for its next poll then. It returns at once, and may be called on either of
+// the two services, also when there is nothing to tell.
+func (s *Service) Committed() {
+	if s.cfg.OnMessages != nil {
+		s.cfg.OnMessages()
 	}
-	return d
+}
+
+// Assets answers the assets that invoices may ask for, in the order of the configuration.
+func (s *Service) Assets() []AssetConfig { return slices.Clone(s.prices.assets) }
+
+// Chain answers the configuration of a network.
+func (s *Service) Chain(id chain.Network) (ChainConfig, bool) {
+	n := s.chains[id]
+	if n == nil {
+		return ChainConfig{}, false
+	}
+	return n.ChainConfig, true
+}
+
+// Choices are the assets that the invoice may be paid in, in the order of the configuration.
+func (s *Service) Choices(inv Invoice) []AssetConfig {
+	var out []AssetConfig
+	for _, a := range s.prices.assets {
+		if inv.Terms.allow(a.ID) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// MaxWindow returns the longest time to pay that an invoice may have.
+func (s *Service) MaxWindow() time.Duration { return s.cfg.MaxWindow }
+
+// Formats returns the formats that invoices can be told in, the default first; none without a Notifier.
+func (s *Service) Formats() []string {
+	if s.cfg.Notifier == nil {
+		return nil
+	}
+	return s.cfg.Notifier.Formats()
 }

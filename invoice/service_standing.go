@@ -4,7 +4,6 @@ import (
 	"context"
 	"math/big"
 
-	"github.com/cointill/cointill/chain"
 	"github.com/shopspring/decimal"
 )
 
@@ -29,7 +28,7 @@ type Deposit struct {
 // Deposits in other assets of the network are recorded and told, and not valued. The invoice is new until it
 // is cancelled or archived. It refuses as [Service.Create] does.
 func (s *Service) CreateStanding(ctx context.Context, d Deposit) (Invoice, error) {
-	asset, known := s.findAsset(d.Asset)
+	asset, known := s.prices.findAsset(d.Asset)
 	if !known {
 		return Invoice{}, refuse("Asset", d.Asset, "is not supported")
 	}
@@ -58,28 +57,4 @@ func (s *Service) draftStanding(d Deposit, a AssetConfig) (Invoice, error) {
 		Terms:     Terms{Standing: true, Confirm: a.Confirm[len(a.Confirm)-1].Need, Late: LateHold, Other: OtherHold},
 		CreatedAt: now, UpdatedAt: now, Version: 1,
 	}, nil
-}
-
-// Deposits are what a standing invoice has of each asset, in base units: all that the chain has now, and of it
-// what is deep enough. Dust is never that.
-func (inv Invoice) Deposits() (seen, mature map[chain.AssetID]*big.Int) {
-	seen, mature = map[chain.AssetID]*big.Int{}, map[chain.AssetID]*big.Int{}
-	if inv.Settled != nil {
-		for asset, sum := range inv.Settled.Assets {
-			seen[asset] = orZero(sum.Units)
-			if sum.Mature != nil {
-				mature[asset] = sum.Mature
-			}
-		}
-	}
-	for _, p := range inv.Payments {
-		if p.Settled || p.Withdrawn || p.Dust {
-			continue
-		}
-		seen[p.Asset] = new(big.Int).Add(orZero(seen[p.Asset]), p.Units)
-		if !p.MaturedAt.IsZero() {
-			mature[p.Asset] = new(big.Int).Add(orZero(mature[p.Asset]), p.Units)
-		}
-	}
-	return seen, mature
 }

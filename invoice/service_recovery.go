@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/bits"
-	"slices"
 
 	"github.com/cointill/cointill/chain"
 )
@@ -116,10 +115,4 @@ func (r *Recovery) summarise(used bitmap) {
 	}
 	r.Next = max(r.Next, next)
 	r.Tail = r.Next - next
-}
-
-// paidAt reports whether anything ever came to the address.
-func (inv Invoice) paidAt(address chain.Address) bool {
-	return inv.Settled != nil && slices.Contains(inv.Settled.Paid, address) ||
-		slices.ContainsFunc(inv.Payments, func(p Payment) bool { return p.To == address })
 }

@@ -156,8 +156,6 @@ func tooMuch(t Terms, due, amount *big.Int) bool {
 		decimal.NewFromBigInt(due, 0).Mul(hundred.Add(t.TolerancePercent)))
 }
 
-var hundred = decimal.NewFromInt(100)
-
 // tally is what the payments add up to.
 type tally struct {
 	received, counted, confirmed *big.Int
@@ -335,13 +333,6 @@ func quarantineEnd(f facts, fold actionFold, s State) (time.Time, bool) {
 	return last.Add(f.quarantine), true
 }
 
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}
-
 // wake says when the facts must be looked at again although none of them changes.
 func wake(f facts, fold actionFold, sum tally, s State, c clock) Wake {
 	var w Wake
@@ -426,4 +417,26 @@ func outcome(f facts, fold actionFold, sum tally, s State) Outcome {
 		o |= OutcomeReverted
 	}
 	return o
+}
+
+// Remaining is what the payer still has to send, in base units of the quoted asset: nothing once
+// enough was seen, and otherwise an amount that can be sent, of whole steps and never less than the minimum.
+func (inv Invoice) Remaining() *big.Int {
+	if inv.Quote == nil || inv.Terms.Standing {
+		return new(big.Int)
+	}
+	counted := orZero(inv.State.Counted)
+	if enough(inv.Terms, inv.Quote.Due, counted) {
+		return new(big.Int)
+	}
+	rest := new(big.Int).Sub(inv.Quote.Due, counted)
+	if least := orZero(inv.Terms.Minimum); rest.Cmp(least) < 0 {
+		rest.Set(least)
+	}
+	return roundUp(rest, inv.Terms.Step)
+}
+
+// EffectiveDeadline is the deadline with the operators' actions applied.
+func (inv Invoice) EffectiveDeadline() time.Time {
+	return foldActions(inv.Deadline, inv.Actions).deadline
 }

@@ -213,95 +213,6 @@ func slotOf(asset chain.AssetID, units *big.Int) string {
 	return fmt.Sprintf("%s:%078d", asset, units)
 }
 
-// change is what a step did to one payment.
-type change struct {
-	payment Payment
-	// fresh: it was not there before. lost: it is no longer. matured: it is a deposit that is now deep
-	// enough. None: it only moved.
-	fresh, lost, matured bool
-}
-
-// mature finds the deposits to a standing invoice that have become deep enough.
-func mature(inv Invoice, c clock) []change {
-	if !inv.Terms.Standing {
-		return nil
-	}
-	var out []change
-	for _, p := range inv.Payments {
-		if !p.Withdrawn && p.MaturedAt.IsZero() && p.Key.Network == inv.Network() && p.mature(inv.Terms.Confirm, c.head) {
-			p.MaturedAt = c.now
-			out = append(out, change{payment: p, matured: true})
-		}
-	}
-	return out
-}
-
-// absorb says what a step did to the payments of one invoice: those among its payments that moved,
-// vanished or came back, and the sightings that belong to it and are new.
-func absorb(inv Invoice, mine []sighting, v view, now time.Time) []change {
-	var out []change
-	known := map[chain.Key]bool{}
-	for _, p := range inv.Payments {
-		known[p.Key] = true
-		if p.Key.Network != v.network {
-			continue
-		}
-		if next, changed := moved(p, v, now); changed {
-			out = append(out, change{payment: next, fresh: p.Withdrawn && !next.Withdrawn, lost: next.Withdrawn})
-		}
-	}
-	for _, s := range mine {
-		key := s.transfer.Key()
-		if known[key] {
-			continue
-		}
-		known[key] = true
-		p := Payment{
-			Key: key, Invoice: inv.ID, Asset: s.transfer.Asset, From: s.transfer.From, To: s.transfer.To,
-			FirstSeen: now,
-		}
-		out = append(out, change{payment: p.at(s), fresh: true})
-	}
-	return out
-}
-
-// moved says where a known payment is after the step, and whether that is new.
-func moved(p Payment, v view, now time.Time) (Payment, bool) {
-	if s, seen := v.byKey[p.Key]; seen && s.transfer.To == p.To {
-		if s.block == (BlockRef{}) && p.inBlock() && !p.Withdrawn && !v.left(p) {
-			return v.restamped(p) // a pool that has not noticed yet that it was mined
-		}
-		next := p.at(s)
-		next.Withdrawn = false
-		if next.FirstSeen.After(now) { // by a clock that was ahead then
-			next.FirstSeen = now
-		}
-		return next, !next.same(p)
-	}
-	if !p.Withdrawn && v.left(p) {
-		p.Withdrawn, p.MaturedAt = true, time.Time{}
-		return p, true
-	}
-	return v.restamped(p)
-}
-
-// restamped is the payment with the earlier time that the step proves, if it does.
-func (v view) restamped(p Payment) (Payment, bool) {
-	if !v.stampedBack(p) {
-		return p, false
-	}
-	p.Block.Time = v.earliest
-	return p, true
-}
-
-// left says whether the place where the payment was is gone.
-func (v view) left(p Payment) bool {
-	if p.inBlock() {
-		return v.rewound && p.Block.Height > v.fork
-	}
-	return v.poolKnown && !v.veiled[p.Key.TxID]
-}
-
 // veil notes which transactions are in a block, although nobody could say yet what is in them: they left the pool for that.
 func (v *view) veil(aside []Aside) {
 	v.veiled = map[string]bool{}
@@ -315,120 +226,24 @@ func (v *view) veil(aside []Aside) {
 	}
 }
 
-// stampedBack reports whether a block of the step proves that the payment was there before its own block was stamped.
-func (v view) stampedBack(p Payment) bool {
-	return p.inBlock() && !p.Withdrawn && v.provesEarlier(p.Block.Height, p.Block.Time)
+// above is the height above which every payment is looked at, if there is any need.
+func (v view) above() (uint64, bool) {
+	from, need := uint64(Unconfirmed-1), v.poolKnown
+	if v.rewound {
+		from, need = v.fork, true
+	}
+	if !v.earliest.IsZero() && v.first > 0 {
+		from, need = min(from, v.first-min(v.first, stampReach+1)), true
+	}
+	return from, need
 }
 
-// provesEarlier reports whether a block of the step says that one of an earlier step was there before it is stamped.
-func (v view) provesEarlier(height uint64, stamp time.Time) bool {
-	return !v.earliest.IsZero() && height < v.first && height+stampReach >= v.first && v.earliest.Before(stamp)
-}
-
-// at is the payment as the sighting shows it. What a payment of the same key is worth can differ
-// after a reorganisation, since a contract may have acted otherwise: then it is valued anew.
-func (p Payment) at(s sighting) Payment {
-	if p.Units == nil || p.Units.Cmp(s.transfer.Units) != 0 || p.Asset != s.transfer.Asset {
-		p.Credit, p.Rerated = nil, nil
-	}
-	if p.Units != nil && (p.Units.Cmp(s.transfer.Units) != 0 || p.Asset != s.transfer.Asset) {
-		p.MaturedAt = time.Time{} // the deposit that was told is another one now
-	}
-	was := p.Block
-	p.Units, p.Asset = new(big.Int).Set(s.transfer.Units), s.transfer.Asset
-	p.Block, p.Replaceable = s.block, s.transfer.Replaceable
-	if was.Hash == p.Block.Hash && was.Time.Before(p.Block.Time) { // as a later block has proven
-		p.Block.Time = was.Time
-	}
-	return p
-}
-
-func (p Payment) same(o Payment) bool {
-	return p.Block.Height == o.Block.Height && p.Block.Hash == o.Block.Hash && p.Block.Time.Equal(o.Block.Time) &&
-		p.FirstSeen.Equal(o.FirstSeen) && p.Replaceable == o.Replaceable && p.Withdrawn == o.Withdrawn && p.Units.Cmp(o.Units) == 0 && p.Asset == o.Asset
-}
-
-// merge returns the invoice with the changed payments in the place of the old ones, in the order of
-// their keys.
-func merge(inv Invoice, changes []change) Invoice {
-	if len(changes) == 0 {
-		return inv
-	}
-	at := make(map[chain.Key]int, len(inv.Payments))
-	payments := slices.Clone(inv.Payments)
-	for i, p := range payments {
-		at[p.Key] = i
-	}
-	for _, c := range changes {
-		i, known := at[c.payment.Key]
-		if !known {
-			i, payments = len(payments), append(payments, Payment{})
-			at[c.payment.Key] = i
-		}
-		if was := payments[i]; was.Settled { // the sums have it as it was
-			f := inv.facts()
-			inv.Settled = inv.Settled.clone()
-			inv.Settled.add(was, f.part(was, foldActions(f.deadline, f.actions)), -1)
-			c.payment.Settled = false
-		}
-		payments[i] = c.payment
-	}
-	slices.SortFunc(payments, func(a, b Payment) int { return compareKeys(a.Key, b.Key) })
-	inv.Payments = payments
-	return inv
-}
-
-// running is how an invoice stands while its payments are recorded one after the other.
-type running struct {
-	facts
-	fold    actionFold
-	counted *big.Int
-	known   map[chain.Key]Payment
-}
-
-func run(before Invoice) running {
-	f := before.facts()
-	r := running{facts: f, fold: foldActions(f.deadline, f.actions), known: make(map[chain.Key]Payment, len(before.Payments))}
-	r.counted = count(f, r.fold, chain.Head{}).counted
-	for _, p := range before.Payments {
-		r.known[p.Key] = p
-	}
-	return r
-}
-
-// record takes a payment into account, in the place of what it was before.
-func (r *running) record(p Payment) {
-	if was, known := r.known[p.Key]; known {
-		r.counted.Sub(r.counted, orZero(r.part(was, r.fold).counted))
-	}
-	r.counted.Add(r.counted, orZero(r.part(p, r.fold).counted))
-	r.known[p.Key] = p
-}
-
-// classify says how a payment that was just recorded stands to its invoice as it was before.
-func (r *running) classify(p Payment) Class {
-	switch {
-	case r.due == nil || p.Asset.Network() != r.asset.Network():
-		return ClassOtherNetwork
-	case p.Dust:
-		return ClassDust
-	case r.fold.cancelled || r.fold.archived:
-		return ClassAfterCancel
-	case r.terms.Standing:
-		return ClassDeposit
-	case r.covers(r.counted) || !r.completedAt.IsZero():
-		return ClassDuplicate
-	case r.late(p, r.fold):
-		return ClassLate
-	case p.Asset != r.asset:
-		return ClassOtherAsset
-	}
-	sum := new(big.Int).Add(r.counted, orZero(p.Credit))
-	switch {
-	case tooMuch(r.terms, r.due, sum):
-		return ClassOver
-	case r.covers(sum):
-		return ClassExact
-	}
-	return ClassUnder
+// touch is what a step may concern.
+type touch struct {
+	invoices []Invoice             // by id
+	mine     map[string][]sighting // which sightings are whose
+	unread   []sighting            // that may be of an invoice which cannot be read
+	unclear  []sighting            // that are from before all had the place that are known to have had it
+	held     []Seen                // that are of an invoice, and of an asset that is held back
+	damaged  []string              // ids of invoices that cannot be read and may have lost a payment
 }

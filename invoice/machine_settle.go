@@ -1,21 +1,12 @@
 package invoice
 
 import (
-	"context"
-	"fmt"
 	"maps"
 	"math/big"
 	"slices"
 	"time"
 
 	"github.com/cointill/cointill/chain"
-)
-
-// An invoice with more than settleFrom payments has all but the latest settleKeep settled, as far as nothing is awaited
-// of them: what a step costs does not grow with the history of an address.
-const (
-	settleFrom = 100
-	settleKeep = 50
 )
 
 // part is what one payment adds to the sums of its invoice.
@@ -34,57 +25,6 @@ func (f facts) part(p Payment, fold actionFold) part {
 		out.received, out.counted = p.Credit, f.counts(p, fold, out.late, out.other)
 	}
 	return out
-}
-
-// settle moves what nothing is awaited of any more into the sums, and returns the payments that were moved.
-func (inv *Invoice) settle(head chain.Head) []Payment {
-	open := 0
-	for _, p := range inv.Payments {
-		if !p.Settled {
-			open++
-		}
-	}
-	if open <= settleFrom {
-		return nil
-	}
-	order := make([]int, 0, open)
-	for i, p := range inv.Payments {
-		if !p.Settled {
-			order = append(order, i)
-		}
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return inv.Payments[b].FirstSeen.Compare(inv.Payments[a].FirstSeen) })
-	f := inv.facts()
-	fold := foldActions(f.deadline, f.actions)
-	sums := inv.Settled.clone()
-	payments := slices.Clone(inv.Payments)
-	var out []Payment
-	for _, i := range order[settleKeep:] {
-		if p := &payments[i]; f.awaitsNothing(*p, fold, head) {
-			p.Settled = true
-			sums.add(*p, f.part(*p, fold), 1)
-			out = append(out, *p)
-		}
-	}
-	if len(out) > 0 {
-		inv.Payments, inv.Settled = payments, sums
-	}
-	return out
-}
-
-// awaitsNothing reports whether only a reorganisation or an operator can still change what a payment means.
-func (f facts) awaitsNothing(p Payment, fold actionFold, head chain.Head) bool {
-	switch {
-	case p.Withdrawn:
-		return true
-	case !p.inBlock(), p.needsValue(f, fold):
-		return false
-	case p.Dust, p.Asset.Network() != f.asset.Network():
-		return true
-	case f.terms.Standing && p.MaturedAt.IsZero():
-		return false
-	}
-	return p.mature(f.terms.Confirm, head)
 }
 
 func (s *Settled) clone() *Settled {
@@ -136,41 +76,62 @@ func (s *Settled) lastSeen() time.Time {
 	return s.LastSeen
 }
 
-// PaymentCount is how many payments the invoice has, settled ones included.
-func (inv Invoice) PaymentCount() int {
-	n := 0
+// An invoice with more than settleFrom payments has all but the latest settleKeep settled, as far as nothing is awaited
+// of them: what a step costs does not grow with the history of an address.
+const (
+	settleFrom = 100
+	settleKeep = 50
+)
+
+// settle moves what nothing is awaited of any more into the sums, and returns the payments that were moved.
+func (inv *Invoice) settle(head chain.Head) []Payment {
+	open := 0
 	for _, p := range inv.Payments {
 		if !p.Settled {
-			n++
+			open++
 		}
 	}
-	if inv.Settled != nil {
-		n += int(inv.Settled.Count)
+	if open <= settleFrom {
+		return nil
 	}
-	return n
+	order := make([]int, 0, open)
+	for i, p := range inv.Payments {
+		if !p.Settled {
+			order = append(order, i)
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return inv.Payments[b].FirstSeen.Compare(inv.Payments[a].FirstSeen) })
+	f := inv.facts()
+	fold := foldActions(f.deadline, f.actions)
+	sums := inv.Settled.clone()
+	payments := slices.Clone(inv.Payments)
+	var out []Payment
+	for _, i := range order[settleKeep:] {
+		if p := &payments[i]; f.awaitsNothing(*p, fold, head) {
+			p.Settled = true
+			sums.add(*p, f.part(*p, fold), 1)
+			out = append(out, *p)
+		}
+	}
+	if len(out) > 0 {
+		inv.Payments, inv.Settled = payments, sums
+	}
+	return out
 }
 
-// allPayments bounds how many payments are read at a time.
-const allPayments = 1000
-
-// whole returns the invoice with all of its payments, for what may change what settled ones mean.
-func (s *Service) whole(ctx context.Context, inv Invoice) (Invoice, error) {
-	if inv.Settled == nil {
-		return inv, nil
+// awaitsNothing reports whether only a reorganisation or an operator can still change what a payment means.
+func (f facts) awaitsNothing(p Payment, fold actionFold, head chain.Head) bool {
+	switch {
+	case p.Withdrawn:
+		return true
+	case !p.inBlock(), p.needsValue(f, fold):
+		return false
+	case p.Dust, p.Asset.Network() != f.asset.Network():
+		return true
+	case f.terms.Standing && p.MaturedAt.IsZero():
+		return false
 	}
-	var all []Payment
-	for after := (chain.Key{}); ; {
-		page, err := s.cfg.Store.Payments(ctx, inv.ID, after, allPayments)
-		if err != nil {
-			return Invoice{}, fmt.Errorf("invoice: read payments of %s: %w", inv.ID, err)
-		}
-		if all = append(all, page...); len(page) < allPayments {
-			break
-		}
-		after = page[len(page)-1].Key
-	}
-	inv.Payments = all
-	return inv, nil
+	return p.mature(f.terms.Confirm, head)
 }
 
 // resettled is the invoice, which has all of its payments, with the sums of the settled ones as its facts are now, and

@@ -54,9 +54,6 @@ type Request struct {
 	MaxNew int
 }
 
-// ErrTooManyNew: the project has as many invoices that wait for a payment as it may have.
-var ErrTooManyNew = errors.New("too many invoices wait for a payment")
-
 // Bounds of Request.Data.
 const (
 	maxDataTexts = 32
@@ -79,7 +76,7 @@ func (s *Service) Create(ctx context.Context, r Request) (Invoice, error) {
 	if asset.ID == "" {
 		return s.commitNew(ctx, inv, Batch{})
 	}
-	if err := s.quote(ctx, &inv, asset, now); err != nil {
+	if err := s.prices.quote(ctx, &inv, asset, now); err != nil {
 		// Who repeats an order learns of its invoice also while there is no rate.
 		return Invoice{}, cmp.Or(s.checkOrder(ctx, r), err)
 	}
@@ -111,7 +108,7 @@ func (s *Service) CreateArchived(ctx context.Context, r Request, createdAt time.
 		return Invoice{}, err
 	}
 	if asset.ID != "" {
-		if err := s.quote(ctx, &inv, asset, now); err != nil {
+		if err := s.prices.quote(ctx, &inv, asset, now); err != nil {
 			return Invoice{}, cmp.Or(s.checkOrder(ctx, r), err)
 		}
 		if err := s.fixTolerance(&inv, asset, r.ToleranceAmount); err != nil {
@@ -135,7 +132,7 @@ func (s *Service) draft(r Request, createdAt time.Time) (Invoice, AssetConfig, e
 	var asset AssetConfig
 	if r.Asset != "" {
 		var known bool
-		if asset, known = s.findAsset(r.Asset); !known || !terms.allow(asset.ID) {
+		if asset, known = s.prices.findAsset(r.Asset); !known || !terms.allow(asset.ID) {
 			return Invoice{}, AssetConfig{}, refuse("Asset", r.Asset, "is not supported")
 		}
 	}
@@ -163,14 +160,11 @@ func (s *Service) clockBehind(a AssetConfig) time.Duration {
 	return ahead
 }
 
-// MaxWindow returns the longest time to pay that an invoice may have.
-func (s *Service) MaxWindow() time.Duration { return s.cfg.MaxWindow }
-
 func (s *Service) checkRequest(r Request) error {
 	if r.Window < 0 || r.Window > 0 && r.Window < time.Second || r.Window > s.cfg.MaxWindow {
 		return refuse("Window", r.Window.String(), fmt.Sprintf("must be at least 1s and at most %v", s.cfg.MaxWindow))
 	}
-	if err := s.checkPrice(r.Price); err != nil {
+	if err := s.prices.checkPrice(r.Price); err != nil {
 		return err
 	}
 	return s.checkAddressee(r)
@@ -225,14 +219,6 @@ func (s *Service) checkCap(ctx context.Context, r Request, most int, standing bo
 		return cmp.Or(s.checkOrder(ctx, r), fmt.Errorf("invoice: project %s: %w", r.Project, ErrTooManyNew))
 	}
 	return nil
-}
-
-// Formats returns the formats that invoices can be told in, the default first; none without a Notifier.
-func (s *Service) Formats() []string {
-	if s.cfg.Notifier == nil {
-		return nil
-	}
-	return s.cfg.Notifier.Formats()
 }
 
 func (s *Service) checkFormat(format string) error {
@@ -298,12 +284,6 @@ func (s *Service) draftTerms(r Request) (Terms, error) {
 	return t, s.restrict(&t, r)
 }
 
-// percent says whether d is within the bounds and of a sane precision, which is looked at first: comparing
-// writes out all digits.
-func percent(d, least, most decimal.Decimal) bool {
-	return d.Exponent() <= 2 && d.Exponent() >= -9 && d.NumDigits() <= 18 && d.GreaterThanOrEqual(least) && d.LessThanOrEqual(most)
-}
-
 // restrict sets which assets may be chosen.
 func (s *Service) restrict(t *Terms, r Request) error {
 	if len(r.Only) == 0 && len(r.Except) == 0 {
@@ -312,7 +292,7 @@ func (s *Service) restrict(t *Terms, r Request) error {
 	named := func(names []string, a AssetConfig) bool {
 		return slices.Contains(names, a.Code) || slices.Contains(names, string(a.ID))
 	}
-	for _, a := range s.assets {
+	for _, a := range s.prices.assets {
 		if (len(r.Only) == 0 || named(r.Only, a)) && !named(r.Except, a) {
 			t.Assets = append(t.Assets, a.ID)
 		}
@@ -324,22 +304,6 @@ func (s *Service) restrict(t *Terms, r Request) error {
 		return refuse("Only", strings.Join(r.Only, ","), "leave no asset to pay in")
 	}
 	return nil
-}
-
-// allow says whether the asset may be chosen.
-func (t Terms) allow(id chain.AssetID) bool {
-	return len(t.Assets) == 0 || slices.Contains(t.Assets, id)
-}
-
-// Choices are the assets that the invoice may be paid in, in the order of the configuration.
-func (s *Service) Choices(inv Invoice) []AssetConfig {
-	var out []AssetConfig
-	for _, a := range s.assets {
-		if inv.Terms.allow(a.ID) {
-			out = append(out, a)
-		}
-	}
-	return out
 }
 
 // fixTolerance sets how many units may be missing.
@@ -375,85 +339,4 @@ func (s *Service) checkOrder(ctx context.Context, r Request) error {
 
 func (s *Service) firstProgress(id chain.Network) Progress {
 	return Progress{Network: id, Cursor: chain.CursorSince(s.cfg.Now().UTC()), Version: 1}
-}
-
-// commitNew stores a new invoice with its first event.
-func (s *Service) commitNew(ctx context.Context, inv Invoice, b Batch) (Invoice, error) {
-	inv.State = decide(inv.facts(), clock{now: inv.CreatedAt})
-	inv, events, err := issue(Invoice{}, inv, []draft{{typ: EventCreated}}, inv.CreatedAt)
-	if err != nil {
-		return Invoice{}, err
-	}
-	b.Insert = append(b.Insert, inv)
-	s.tell(&b, inv, events)
-	if err := s.store(ctx, b); err != nil {
-		return Invoice{}, fmt.Errorf("invoice: create: %w", err)
-	}
-	return inv, nil
-}
-
-// tell puts events, and the messages that tell them, into a batch.
-func (s *Service) tell(b *Batch, inv Invoice, events []Event) {
-	b.Events = append(b.Events, events...)
-	if s.cfg.Notifier == nil {
-		return
-	}
-	for _, ev := range events {
-		b.Messages = append(b.Messages, s.cfg.Notifier.Messages(ev, inv)...)
-	}
-}
-
-// store commits a batch and lets the dispatcher know. No event is told before it was looked whether the store has lost its
-// end: its position may be one that an event had which was lost.
-func (s *Service) store(ctx context.Context, b Batch) error {
-	if len(b.Events) > 0 {
-		for _, c := range s.cfg.Chains {
-			if err := s.checkFloor(ctx, s.chains[c.Watcher.Network()]); err != nil {
-				return err
-			}
-		}
-	}
-	if err := s.commit(ctx, b); err != nil {
-		return err
-	}
-	for _, ev := range b.Events {
-		s.cfg.Meter.Count(ctx, MeterEvents, 1, Label{"type", string(ev.Type)})
-	}
-	if len(b.Messages) > 0 && s.outer == nil {
-		s.Committed()
-	}
-	return nil
-}
-
-// errOpen: a commit failed in a way that leaves it open whether the batch was stored, or will be yet.
-var errOpen = errors.New("may have been stored all the same")
-
-// commit stores a batch. When the answer is lost it asks once more: a new invoice is there by then, or is stored now, or
-// never will be, since its id is looked at first.
-func (s *Service) commit(ctx context.Context, b Batch) error {
-	err := s.cfg.Store.Commit(ctx, b)
-	if !open(err) {
-		return err
-	}
-	if len(b.Insert) > 0 && ctx.Err() == nil {
-		again := s.cfg.Store.Commit(ctx, b)
-		if errors.Is(again, ErrConflict) {
-			switch _, readErr := s.cfg.Store.Invoice(ctx, b.Insert[0].ID); {
-			case readErr == nil:
-				return nil
-			case !errors.Is(readErr, ErrNotFound): // whose conflict it is stays open too
-				return fmt.Errorf("%w: %w", errOpen, readErr)
-			}
-		}
-		if !open(again) {
-			return again
-		}
-	}
-	return fmt.Errorf("%w: %w", errOpen, err)
-}
-
-// open reports whether an error of a commit leaves it open whether the batch was stored.
-func open(err error) bool {
-	return err != nil && !errors.Is(err, ErrConflict) && !errors.Is(err, ErrDuplicateOrder) &&
-		!errors.Is(err, ErrFenced) && !errors.Is(err, ErrBusy)
 }

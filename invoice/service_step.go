@@ -16,7 +16,7 @@ func (s *Service) digest(ctx context.Context, v view, p Progress, c clock, refus
 	if err != nil {
 		return Batch{}, nil, err
 	}
-	ask := s.remembering()
+	ask := s.prices.remembering()
 	aside := p.asideAfter(v, t, c.now)
 	var b Batch
 	for _, before := range t.invoices {
@@ -51,9 +51,9 @@ func (s *Service) digested(ctx context.Context, before Invoice, mine []sighting,
 	for i, c := range changes {
 		p := c.payment
 		if was, again := known[p.Key]; !again || was.Units.Cmp(p.Units) != 0 || was.Asset != p.Asset {
-			p = s.weigh(before, p)
+			p = s.prices.weigh(before, p)
 		}
-		changes[i].payment = s.value(ctx, before, p, ask)
+		changes[i].payment = s.prices.value(ctx, before, p, ask)
 	}
 	c, err := s.clockFor(ctx, before, v.network, c)
 	if err != nil {
@@ -75,35 +75,6 @@ func (s *Service) clockFor(ctx context.Context, inv Invoice, stepping chain.Netw
 	}
 	own.now = c.now
 	return s.withOldest(ctx, inv, own)
-}
-
-// withOldest adds how far the networks have come, of which the invoice holds places from an earlier choice: a place must
-// not be given up while its network is not being seen.
-func (s *Service) withOldest(ctx context.Context, inv Invoice, c clock) (clock, error) {
-	c.oldest = c.head.Time
-	for _, claim := range inv.held() {
-		if claim.Network == inv.Network() {
-			continue
-		}
-		p, err := s.cfg.Store.Network(ctx, claim.Network)
-		if err != nil {
-			return clock{}, fmt.Errorf("invoice: read progress of %s: %w", claim.Network, err)
-		}
-		if p.Head.Time.Before(c.oldest) {
-			c.oldest = p.Head.Time
-		}
-	}
-	return c, nil
-}
-
-// touch is what a step may concern.
-type touch struct {
-	invoices []Invoice             // by id
-	mine     map[string][]sighting // which sightings are whose
-	unread   []sighting            // that may be of an invoice which cannot be read
-	unclear  []sighting            // that are from before all had the place that are known to have had it
-	held     []Seen                // that are of an invoice, and of an asset that is held back
-	damaged  []string              // ids of invoices that cannot be read and may have lost a payment
 }
 
 // touched finds what a step may concern.
@@ -129,18 +100,6 @@ func (s *Service) touched(ctx context.Context, v view) (touch, error) {
 		t.invoices = append(t.invoices, found.invoices[id])
 	}
 	return t, nil
-}
-
-// above is the height above which every payment is looked at, if there is any need.
-func (v view) above() (uint64, bool) {
-	from, need := uint64(Unconfirmed-1), v.poolKnown
-	if v.rewound {
-		from, need = v.fork, true
-	}
-	if !v.earliest.IsZero() && v.first > 0 {
-		from, need = min(from, v.first-min(v.first, stampReach+1)), true
-	}
-	return from, need
 }
 
 // finds collects invoices from several questions, each of which answers some of their settled payments.

@@ -4,77 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/big"
 	"slices"
 	"time"
 
 	"github.com/cointill/cointill/chain"
 )
-
-// ErrNoAddress: every address that may be used, or every amount at the shared one, is another invoice's for now.
-var ErrNoAddress = errors.New("no address is free")
-
-// Pool lets the addresses of closed invoices be used again, for wallets that cannot have ever more of them.
-// What comes late still finds its invoice while the address rests, and after that until somebody else gets it;
-// then it is the next one's. Without a Pool no address is ever given to two invoices.
-type Pool struct {
-	// Size bounds how many addresses there are; 0 is no bound. When all are in use invoices are refused with
-	// [ErrNoAddress]. A process that dies between taking an address and storing its invoice loses the address:
-	// leave room for a few.
-	Size uint32
-	// Quarantine is how long an address rests after its invoice has closed and was last paid. Default 24 hours.
-	Quarantine time.Duration
-	// PerProject is how many addresses of the network a project may hold at most, of invoices and of deposits; then its own are
-	// refused with [ErrNoAddress] until one has rested. Default 0, no bound; at most 10000. Set it where projects belong to
-	// different people.
-	PerProject int
-}
-
-// Shared lets all invoices of a network be paid to one address, number 0 of its wallet, and tells them apart
-// by the exact amount: what is due is raised by a few steps until no open invoice asks for the same. A payment
-// of any other amount fits no invoice. It is recorded on a standing invoice of Project, so that it is never
-// lost, and nobody but the shop can say what it was for.
-type Shared struct {
-	Project string // whose the remainder is; required
-	// Slots is by how many steps an amount may be raised; default 1000, at most 10000. When all of them are
-	// taken, invoices are refused with [ErrNoAddress]. A step is [AssetConfig.Step].
-	Slots int
-	// Quarantine is how long an amount rests after its invoice has closed. Default 24 hours.
-	Quarantine time.Duration
-	// PerProject is how many amounts of the network a project may hold at most, as [Pool.PerProject] is of addresses.
-	PerProject int
-}
-
-const (
-	defaultQuarantine = 24 * time.Hour
-	maxSlots          = 10000
-)
-
-func (c *ChainConfig) completePlaces() error {
-	switch {
-	case c.Pool != nil && c.Shared != nil:
-		return errors.New("Pool and Shared exclude each other")
-	case c.Pool != nil:
-		pool := *c.Pool
-		c.Pool = &pool
-		if pool.Quarantine < 0 || pool.PerProject < 0 || pool.PerProject > maxShare {
-			return fmt.Errorf("Pool.Quarantine and Pool.PerProject must not be negative, and PerProject at most %d", maxShare)
-		}
-		orDefault(&c.Pool.Quarantine, defaultQuarantine)
-	case c.Shared != nil:
-		shared := *c.Shared
-		c.Shared = &shared
-		if shared.Project == "" || shared.Quarantine < 0 || shared.Slots < 0 || shared.Slots > maxSlots {
-			return fmt.Errorf("Shared needs a Project, up to %d Slots, and no negative Quarantine", maxSlots)
-		}
-		if shared.PerProject < 0 || shared.PerProject > maxShare {
-			return fmt.Errorf("Shared.PerProject must be 0 to %d", maxShare)
-		}
-		orDefault(&c.Shared.Quarantine, defaultQuarantine)
-		orDefault(&c.Shared.Slots, 1000)
-	}
-	return nil
-}
 
 // committer stores an invoice that has got its place, together with the batch.
 type committer func(ctx context.Context, inv Invoice, b Batch) (Invoice, error)
@@ -83,7 +17,7 @@ type committer func(ctx context.Context, inv Invoice, b Batch) (Invoice, error)
 // an old backup of the counter, is passed over.
 func (s *Service) withPlace(ctx context.Context, inv Invoice, commit committer) (Invoice, error) {
 	n := s.chains[inv.Network()]
-	if _, known := s.findAsset(string(inv.Quote.Asset.ID)); n == nil || !known {
+	if _, known := s.prices.findAsset(string(inv.Quote.Asset.ID)); n == nil || !known {
 		return Invoice{}, refuse("Asset", inv.Quote.Asset.Code, "is not supported")
 	}
 	for try := 0; ; try++ {
@@ -104,7 +38,7 @@ func (s *Service) withPlace(ctx context.Context, inv Invoice, commit committer) 
 			return Invoice{}, err
 		}
 		// What was taken is the place, and its number is passed over, or the ticket, and its number is free.
-		if quote.Ticket != "" && !s.heldNow(ctx, quote) {
+		if quote.Ticket != "" && !heldNow(ctx, s.cfg.Store, quote) {
 			giveBack(true)
 		}
 		if try == 20 {
@@ -135,7 +69,7 @@ func (s *Service) place(ctx context.Context, n *network, inv Invoice) (Quote, fu
 			return quote, func(bool) {}, nil // it stays the invoice's
 		}
 	}
-	if err := s.takeTicket(ctx, n, inv, &quote); err != nil {
+	if err := takeTicket(ctx, s.cfg.Store, n.ChainConfig, inv, &quote); err != nil {
 		return Quote{}, nil, err
 	}
 	own, err := n.indexes.next(ctx, n.id)
@@ -174,7 +108,7 @@ func (s *Service) fixSince(ctx context.Context, n *network, q *Quote) error {
 	return nil
 }
 
-// sharedPlace raises what is due to the least amount that no other invoice asks for at the shared address.
+// sharedPlace returns the quote at the shared address, with an amount that no other invoice asks for there.
 func (s *Service) sharedPlace(ctx context.Context, n *network, inv Invoice) (Quote, error) {
 	quote := *inv.Quote
 	var err error
@@ -188,27 +122,12 @@ func (s *Service) sharedPlace(ctx context.Context, n *network, inv Invoice) (Quo
 	if err := s.keepRemainder(ctx, n, quote); err != nil {
 		return Quote{}, err
 	}
-	if err := s.takeTicket(ctx, n, inv, &quote); err != nil {
+	if err := takeTicket(ctx, s.cfg.Store, n.ChainConfig, inv, &quote); err != nil {
 		return Quote{}, err
 	}
-	a, _ := s.findAsset(string(quote.Asset.ID))
-	reach := new(big.Int).Mul(a.stepUnits(quote.Due), big.NewInt(int64(n.Shared.Slots)))
-	step := a.stepUnits(reach.Add(reach, quote.Due)) // also of the largest amount that it may come to
-	quote.Due = roundUp(quote.Due, step)
-	last := new(big.Int).Mul(step, big.NewInt(int64(n.Shared.Slots-1)))
-	last.Add(last, quote.Due)
-	held, err := s.cfg.Store.HeldSlots(ctx, n.id, quote.Address, slotOf(quote.Asset.ID, quote.Due), slotOf(quote.Asset.ID, last), 2*n.Shared.Slots)
-	if err != nil {
-		return Quote{}, fmt.Errorf("invoice: look for a free amount: %w", err)
-	}
-	for due := quote.Due; due.Cmp(last) <= 0; due = new(big.Int).Add(due, step) {
-		slot := slotOf(quote.Asset.ID, due)
-		if _, taken := slices.BinarySearch(held, slot); !taken {
-			quote.Due, quote.Slot = due, slot
-			return quote, nil
-		}
-	}
-	return Quote{}, fmt.Errorf("invoice: all %d amounts from %s %s on are taken: %w", n.Shared.Slots, a.Decimal(quote.Due), a.Code, ErrNoAddress)
+	a, _ := s.prices.findAsset(string(quote.Asset.ID))
+	err = freeAmount(ctx, s.cfg.Store, a, n.Shared.Slots, &quote)
+	return quote, err
 }
 
 // keepRemainder makes sure that there is an invoice for what arrives at the shared address and fits no other.
@@ -219,7 +138,7 @@ func (s *Service) keepRemainder(ctx context.Context, n *network, at Quote) error
 	if kept {
 		return nil
 	}
-	asset, _ := s.findAsset(string(n.Assets[0].ID))
+	asset, _ := s.prices.findAsset(string(n.Assets[0].ID))
 	// It has no order id, which a request could take: the address itself is what there is only one of.
 	inv, err := s.draftStanding(Deposit{Project: n.Shared.Project, Name: "What fits no invoice"}, asset)
 	if err != nil {
@@ -275,17 +194,6 @@ func (s *Service) commitWatched(ctx context.Context, n *network, inv Invoice, co
 	}
 }
 
-// newClaims are the claims of the quote, unless an earlier quote had the same place.
-func (inv Invoice) newClaims() []Claim {
-	claim := inv.Quote.claim(inv.ID)
-	for _, q := range inv.Earlier {
-		if !q.Released && q.claim(inv.ID).same(claim) {
-			return nil
-		}
-	}
-	return inv.Quote.claims(inv)
-}
-
 // startWatching answers a batch that makes the store remember from when on the network must be
 // watched, if it does not know yet: before the first address on it is shown to anybody.
 func (s *Service) startWatching(ctx context.Context, n *network) (Batch, error) {
@@ -303,23 +211,4 @@ func (s *Service) startWatching(ctx context.Context, n *network) (Batch, error) 
 		return Batch{}, nil
 	}
 	return Batch{Progress: []Progress{s.firstProgress(n.id)}}, nil
-}
-
-// releases are the places that an invoice gives up with this decision, and each number that it frees, once.
-func releases(before, after Invoice) []Release {
-	if !before.State.ReleasedAt.IsZero() || after.State.ReleasedAt.IsZero() {
-		return nil
-	}
-	type number struct {
-		wallet string
-		index  uint32
-	}
-	freed := map[number]bool{}
-	var out []Release
-	for _, c := range after.held() {
-		own := number{c.Wallet, c.Index}
-		out = append(out, Release{Claim: c, Reuse: c.Slot == "" && !freed[own]})
-		freed[own] = true
-	}
-	return out
 }

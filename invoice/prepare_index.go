@@ -12,19 +12,6 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// Floors remembers, apart from the store, how far the numbers of wallets have been handed out, so that a store that has
-// lost its end (a backup was restored, a standby took over that lacked the last commits) gives no address a second
-// time. Both methods may block until ctx ends, and may be called concurrently. store.FloorFile is one; the suite in
-// store/storetest proves one of your own. What takes longer than ten seconds has failed.
-type Floors interface {
-	// Floor returns the number below which all of the wallet may have been shown to somebody; 0 when it knows nothing of
-	// the wallet.
-	Floor(ctx context.Context, wallet string) (uint32, error)
-	// Raise remembers durably that all below next may be shown from now on. A floor that is as high already stays:
-	// Raise is idempotent and never lowers one.
-	Raise(ctx context.Context, wallet string, next uint32) error
-}
-
 // indexes hands out the numbers of one wallet. It takes them from the store in ranges, because a
 // durable write for each would halve the rate of creation, and the ranges follow the demand,
 // because what is left of one when the process ends is lost as a gap that a wallet must search over.

@@ -102,15 +102,6 @@ func (s *Service) repeat(ctx context.Context, d *duty, work func(context.Context
 	}
 }
 
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}
-
 // advance takes the network's progress from the store and goes on from there until something fails or
 // somebody else has gone further. Failures of the node are not its own: the watcher paces and
 // reports them.
@@ -270,35 +261,6 @@ func (s *Service) refused(ctx context.Context, n *network, p Progress, b Batch, 
 		return err
 	}
 	return nil
-}
-
-// advanceHead is the head after a step. A finality that was reached stays reached, though a node may fail
-// to say so at times.
-func advanceHead(before chain.Head, step chain.Step, now time.Time) chain.Head {
-	head := step.Head
-	head.Tip = max(head.Tip, head.Height)
-	if head.Time = head.Time.UTC(); head.AtTip() {
-		head.Time = chainTime(before.Time, head.Time, now)
-	} else { // a block that is still to be read may be stamped in time
-		head.Time = before.Time
-	}
-	if !step.Rewound {
-		head.Safe = max(head.Safe, min(before.Safe, head.Height))
-		head.Finalized = max(head.Finalized, min(before.Finalized, head.Height))
-	}
-	return head
-}
-
-// chainTime is what deadlines are held against. What was seen of a chain's time stays seen, and no
-// block takes it further than our own clock: stamps can lie.
-func chainTime(before, stamp, now time.Time) time.Time {
-	if stamp.After(now) {
-		stamp = now
-	}
-	if stamp.Before(before) {
-		return before
-	}
-	return stamp
 }
 
 func (s *Service) report(ctx context.Context, n *network, step chain.Step, next Progress, took time.Duration) {

@@ -1,11 +1,87 @@
 package invoice
 
 import (
+	"fmt"
+	"math/big"
 	"strings"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/shopspring/decimal"
 )
+
+// confirm answers the policy's line for an amount in the asset's own unit; the last line when none
+// fits.
+func (a AssetConfig) confirm(amount decimal.Decimal) Confirmations {
+	for _, tier := range a.Confirm {
+		if tier.UpTo.IsZero() || amount.LessThanOrEqual(tier.UpTo) {
+			return tier.Need
+		}
+	}
+	return a.Confirm[len(a.Confirm)-1].Need
+}
+
+// checkDue refuses what nobody could pay.
+func (a AssetConfig) checkDue(due *big.Int, price decimal.Decimal) error {
+	if least := a.minimumUnits(); due.Cmp(least) < 0 {
+		bad := refuse("Price.Amount", valueOf(price), fmt.Sprintf("is less than the minimum of %s %s", a.Decimal(least), a.Code))
+		bad.cause = ErrBelowMinimum
+		return bad
+	}
+	return nil
+}
+
+// doubleDigits is how many decimal digits every double keeps: the text of such a number, read as a double and written
+// again, is the same.
+const doubleDigits = 15
+
+// stepUnits is the step that an amount of so many base units is a multiple of when a payer is asked for it: the
+// configured one, times what power of ten it takes for the amount to have no more than [doubleDigits].
+func (a AssetConfig) stepUnits(units *big.Int) *big.Int {
+	step, ten := a.UnitsUp(a.Step), big.NewInt(10)
+	last := big.NewInt(1) // the weight of the last digit that an amount of whole steps may have
+	for next := big.NewInt(10); new(big.Int).Rem(step, next).Sign() == 0; next = new(big.Int).Mul(next, ten) {
+		last = next
+	}
+	most := new(big.Int).Exp(ten, big.NewInt(doubleDigits), nil)
+	for most.Mul(most, last); units.Cmp(most) >= 0; most.Mul(most, ten) {
+		step.Mul(step, ten)
+	}
+	return step
+}
+
+// StepDecimals is how many decimals the amounts have at most that payers are asked for: those of the Step.
+func (a AssetConfig) StepDecimals() int32 { return max(0, -a.Step.Exponent()) }
+
+// payable rounds up to an amount that a payer can type and a double can hold.
+func (a AssetConfig) payable(units *big.Int) *big.Int { return roundUp(units, a.stepUnits(units)) }
+
+// floorUnits is the least that a payment decides anything with, in base units.
+func (a AssetConfig) floorUnits() *big.Int { return a.UnitsUp(a.Floor) }
+
+// minimumUnits is the least that can be asked for, at least one base unit.
+func (a AssetConfig) minimumUnits() *big.Int {
+	units := a.UnitsUp(a.Minimum)
+	if units.Sign() <= 0 {
+		units.SetInt64(1)
+	}
+	return units
+}
+
+// terms completes terms with what the asset and the amount due decide.
+func (a AssetConfig) terms(t Terms, due *big.Int) Terms {
+	t.Minimum, t.Step = a.minimumUnits(), a.stepUnits(due)
+	t.Confirm = a.confirm(a.Decimal(due))
+	return t
+}
+
+// charge adds the payer's part of the commission to what is due. Both round up.
+func (t Terms) charge(q *Quote) {
+	if t.CommissionPercent.Sign() <= 0 {
+		return
+	}
+	q.Fee = divideUp(decimal.NewFromBigInt(q.Due, 0).Mul(t.CommissionPercent), hundred)
+	q.Due.Add(q.Due, divideUp(decimal.NewFromBigInt(q.Fee, 0).Mul(t.PayerPercent), hundred))
+}
 
 // DefaultConfirm is how deep money of an asset must be when its configuration does not say: more for larger
 // amounts, and the chain's own finality where it has one that is worth its name. It is no more than custom

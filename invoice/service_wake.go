@@ -109,11 +109,11 @@ func movesOn(before, after []Invoice) bool {
 // wakeAll decides about invoices whose facts are as they were but whose clock has moved.
 func (s *Service) wakeAll(ctx context.Context, page []Invoice, c clock) (Batch, error) {
 	var b Batch
-	ask := s.remembering()
+	ask := s.prices.remembering()
 	for _, before := range page {
 		var changes []change
 		for _, p := range before.Payments {
-			if valued := s.value(ctx, before, p, ask); (valued.Credit == nil) != (p.Credit == nil) || (valued.Rerated == nil) != (p.Rerated == nil) {
+			if valued := s.prices.value(ctx, before, p, ask); (valued.Credit == nil) != (p.Credit == nil) || (valued.Rerated == nil) != (p.Rerated == nil) {
 				changes = append(changes, change{payment: valued})
 			}
 		}

@@ -1,0 +1,170 @@
+package invoice
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/cointill/cointill/chain"
+)
+
+// Invoice answers the project's invoice with its payments; an empty project means anybody's.
+// ErrNotFound when there is none, or when it is another project's.
+func (s *Service) Invoice(ctx context.Context, project, id string) (Invoice, error) {
+	inv, err := s.cfg.Store.Invoice(ctx, id)
+	if err != nil {
+		return Invoice{}, fmt.Errorf("invoice: read %.64q: %w", id, err)
+	}
+	if project != "" && inv.Project != project {
+		return Invoice{}, fmt.Errorf("invoice: read %.64q: %w", id, ErrNotFound)
+	}
+	return inv, nil
+}
+
+// InvoicesPaidIn answers the project's invoices with a payment in the transaction, on whichever network of the
+// configuration, those created last first; an empty project means anybody's. The id is as a [Payment] has it, and a
+// payment that the chain no longer has counts for nothing.
+func (s *Service) InvoicesPaidIn(ctx context.Context, project, txID string) ([]Invoice, error) {
+	var out []Invoice
+	for _, c := range s.cfg.Chains {
+		network := c.Watcher.Network()
+		found, err := s.cfg.Store.InvoicesPaidIn(ctx, network, txID)
+		if err = s.passOver("", err); err != nil {
+			return nil, fmt.Errorf("invoice: read those paid in %.64q: %w", txID, err)
+		}
+		for _, inv := range found {
+			paid := slices.ContainsFunc(inv.Payments, func(p Payment) bool {
+				return p.Key.Network == network && p.Key.TxID == txID && !p.Withdrawn
+			})
+			if paid && (project == "" || inv.Project == project) {
+				out = append(out, inv)
+			}
+		}
+	}
+	slices.SortFunc(out, Query{}.Compare)
+	return slices.CompactFunc(out, func(a, b Invoice) bool { return a.ID == b.ID }), nil
+}
+
+// MaxPage is the largest page that List and Events answer.
+const MaxPage = 1000
+
+// List answers one page of a listing. The limit must be 1 to [MaxPage].
+func (s *Service) List(ctx context.Context, q Query) (Page, error) {
+	switch {
+	case q.Limit < 1 || q.Limit > MaxPage:
+		return Page{}, refuse("Limit", strconv.Itoa(q.Limit), fmt.Sprintf("must be 1 to %d", MaxPage))
+	case q.Offset < 0:
+		return Page{}, refuse("Offset", strconv.Itoa(q.Offset), "must not be negative")
+	case q.Status != "" && !q.Status.Valid():
+		return Page{}, refuse("Status", string(q.Status), "is unknown")
+	}
+	orDefault(&q.Sort, SortCreated)
+	switch q.Sort {
+	case SortCreated, SortUpdated, SortFiat, SortDue:
+	default:
+		return Page{}, refuse("Sort", string(q.Sort), "is unknown")
+	}
+	page, err := s.cfg.Store.Invoices(ctx, q)
+	if err = s.passOver("", err); err != nil {
+		return Page{}, fmt.Errorf("invoice: list: %w", err)
+	}
+	return page, nil
+}
+
+// Events returns what is in the feed of all events after a position, at most limit events. A shop that keeps the
+// position of the last event it has seen misses nothing, however long it was away. A position beyond the last event
+// is a [PositionError]: the store has lost its end, and what will come next has lower positions than what was
+// seen; go on from the last that it names. Events that cannot be read are passed over and logged.
+func (s *Service) Events(ctx context.Context, after int64, limit int) ([]Event, error) {
+	if limit < 1 || limit > MaxPage {
+		return nil, refuse("limit", strconv.Itoa(limit), fmt.Sprintf("must be 1 to %d", MaxPage))
+	}
+	events, err := s.cfg.Store.Events(ctx, after, limit)
+	if err = s.passOverEvents(err); err != nil {
+		return nil, fmt.Errorf("invoice: read events: %w", err)
+	}
+	return events, nil
+}
+
+func (s *Service) passOverEvents(err error) error {
+	damaged, ok := errors.AsType[*DamagedEventsError](err)
+	if !ok {
+		return err
+	}
+	s.log.Error("stored events are damaged and passed over", "positions", damaged.Positions, "error", damaged.Err)
+	return nil
+}
+
+// History returns all events of the project's invoice, oldest first, without those that cannot be read.
+func (s *Service) History(ctx context.Context, project, id string) ([]Event, error) {
+	if _, err := s.Invoice(ctx, project, id); err != nil {
+		return nil, err
+	}
+	events, err := s.cfg.Store.InvoiceEvents(ctx, id)
+	if err = s.passOverEvents(err); err != nil {
+		return nil, fmt.Errorf("invoice: read history of %.64q: %w", id, err)
+	}
+	return events, nil
+}
+
+// Payments returns up to limit payments of the project's invoice, in the order of their keys, after the one of the
+// given key; the zero key begins. An [Invoice] itself has only the latest when there are many. The limit must be 1 to
+// [MaxPage].
+func (s *Service) Payments(ctx context.Context, project, id string, after chain.Key, limit int) ([]Payment, error) {
+	if limit < 1 || limit > MaxPage {
+		return nil, refuse("limit", strconv.Itoa(limit), fmt.Sprintf("must be 1 to %d", MaxPage))
+	}
+	if _, err := s.Invoice(ctx, project, id); err != nil {
+		return nil, err
+	}
+	payments, err := s.cfg.Store.Payments(ctx, id, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("invoice: read payments of %.64q: %w", id, err)
+	}
+	return payments, nil
+}
+
+// Depth is how deep a payment is.
+type Depth struct {
+	// Have is how often it is confirmed, Need how often it must be. Under a finality tag Need is 1, and
+	// Have is 1 once the tag has reached the payment.
+	Have, Need uint64
+	// Mature says that it is deep enough, now and not withdrawn.
+	Mature bool
+}
+
+// Depths answers how deep each of the invoice's payments is, in their order, as the networks were last
+// seen.
+func (s *Service) Depths(ctx context.Context, inv Invoice) ([]Depth, error) {
+	heads := map[chain.Network]chain.Head{}
+	out := make([]Depth, len(inv.Payments))
+	for i, p := range inv.Payments {
+		head, known := heads[p.Key.Network]
+		if !known {
+			c, err := s.chainClock(ctx, p.Key.Network)
+			if err != nil {
+				return nil, err
+			}
+			head = c.head
+			heads[p.Key.Network] = head
+		}
+		out[i] = p.depth(inv.Terms.Confirm, head)
+	}
+	return out, nil
+}
+
+func (p Payment) depth(need Confirmations, head chain.Head) Depth {
+	d := Depth{Need: need.Depth, Mature: !p.Withdrawn && p.mature(need, head)}
+	switch {
+	case need.Tag != FinalityDepth:
+		d.Need = 1
+		if d.Mature {
+			d.Have = 1
+		}
+	case !p.Withdrawn && p.inBlock():
+		d.Have = head.Confirmations(p.Block.Height)
+	}
+	return d
+}

@@ -1,0 +1,175 @@
+package invoice
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+)
+
+const (
+	// maxTries bounds how often a step is decided again because something changed meanwhile.
+	maxTries = 50
+	// failuresBeforeAside is how often a store fails with a step before it is asked to take the step without the
+	// invoices that it touches.
+	failuresBeforeAside = 4
+	// asideEvery is how often what is set aside is tried again, asideTime how long a network waits for that, and
+	// examineTime how long one transaction may take of it.
+	asideEvery  = time.Minute
+	asideTime   = 10 * time.Second
+	examineTime = 5 * time.Second
+)
+
+// held answers why what was set aside cannot be tried again: the watcher has not said that its asset is no longer held back,
+// or is not asked for that, because the asset is configured no longer.
+func (n *network) held(a Aside) error {
+	lag := n.Watcher.Lag()
+	for _, s := range a.Seen {
+		asked := slices.ContainsFunc(n.Assets, func(c AssetConfig) bool { return c.ID == s.Transfer.Asset })
+		if s.Transfer.Held && (!asked || lag.Answered.IsZero() || holds(lag, s.Transfer.Asset)) {
+			return errors.New(a.Cause)
+		}
+	}
+	return nil
+}
+
+// logAside logs what was set aside now, and what there was no room for.
+func (s *Service) logAside(n *network, before, after []Aside, now time.Time) {
+	for _, a := range after {
+		full := strings.HasSuffix(a.Cause, asideFull) && !slices.ContainsFunc(before, func(o Aside) bool { return sameAside(o, a) })
+		if full || a.Since.Equal(now) {
+			s.log.Error("set aside", "network", n.id, "invoice", a.Invoice, "unexamined", a.Unexamined, "cause", a.Cause)
+		}
+	}
+}
+
+// retryAside tries again, now and then, what was set aside: a transaction may be examined by now, a row repaired. Of what
+// one invoice has, only the first is tried. What takes long goes on another time.
+func (s *Service) retryAside(ctx context.Context, n *network, p Progress) (Progress, error) {
+	if len(p.Aside) == 0 || time.Now().Before(n.asideDue) {
+		return p, nil
+	}
+	began := time.Now()
+	n.asideDue = began.Add(asideEvery)
+	list := p.Aside
+	for i := range list {
+		a := list[(n.asideNext+i)%len(list)]
+		if a.Invoice != "" && !p.isNext(a, a.Invoice) {
+			continue
+		}
+		if time.Since(began) > asideTime {
+			n.asideNext = (n.asideNext + i) % len(list)
+			return p, nil
+		}
+		next, err := s.retryOne(ctx, n, p, a)
+		switch {
+		case errors.Is(err, errOvertaken), ctx.Err() != nil:
+			return p, err
+		case err != nil:
+			s.log.Warn("stays set aside", "network", n.id, "invoice", a.Invoice, "unexamined", a.Unexamined, "error", err)
+		default:
+			p = next
+			s.log.Info("no longer set aside", "network", n.id, "invoice", a.Invoice, "unexamined", a.Unexamined)
+		}
+	}
+	return p, nil
+}
+
+// retryOne takes one thing into account that was set aside.
+func (s *Service) retryOne(ctx context.Context, n *network, p Progress, a Aside) (Progress, error) {
+	if err := n.held(a); err != nil {
+		return p, err
+	}
+	v, err := n.asideView(ctx, p, a)
+	if err != nil {
+		return p, err
+	}
+	t, err := s.touched(ctx, v)
+	if err != nil {
+		return p, err
+	}
+	mayBe := func(s sighting) bool { return a.Invoice == "" || a.has(s) }
+	if slices.ContainsFunc(t.unread, mayBe) || slices.Contains(t.damaged, a.Invoice) {
+		return p, errors.New("cannot be read")
+	}
+	if slices.ContainsFunc(t.unclear, mayBe) {
+		return p, errors.New(unclear)
+	}
+	c, ask := clock{head: p.Head, now: s.cfg.Now().UTC()}, s.prices.remembering()
+	var b Batch
+	for _, before := range t.invoices {
+		if a.Invoice != "" && a.Invoice != before.ID {
+			continue
+		}
+		if a.Invoice == "" && len(t.mine[before.ID]) > 0 && !p.isNext(a, before.ID) {
+			return p, errors.New("waits for what was set aside before")
+		}
+		d, err := s.digested(ctx, before, t.mine[before.ID], v, c, ask)
+		if err != nil {
+			return p, err
+		}
+		if d != nil {
+			s.put(&b, *d)
+		}
+	}
+	next := p
+	next.Version, next.Aside = p.Version+1, without(p.Aside, a)
+	if a.Unexamined != nil { // else it is set aside already
+		if next.Aside = setHeldAside(next.Aside, t, c.now); seenIn(next.Aside) < seenIn(p.Aside)+len(t.held) {
+			return p, errors.New("has no room for what is held back of it")
+		}
+	}
+	b.Progress, b.Fence = []Progress{next}, n.duty.fence()
+	if err := s.stands(ctx, n, p); err != nil {
+		return p, err
+	}
+	err = s.store(ctx, b)
+	if errors.Is(err, ErrConflict) && errors.Is(s.stands(ctx, n, p), errOvertaken) {
+		return p, errOvertaken
+	}
+	if err == nil {
+		s.logAside(n, p.Aside, next.Aside, c.now)
+	}
+	return next, err
+}
+
+// asideView is the part of a step that was set aside, arranged for matching once more. With a rewinding goes what the new
+// blocks have for invoices that could not be read: what only moved is not lost.
+func (n *network) asideView(ctx context.Context, p Progress, a Aside) (view, error) {
+	v := newView(n.id)
+	v.rewound, v.fork, v.retried = a.Rewound, a.Fork, true
+	for _, o := range p.Aside {
+		same := sameAside(a, o)
+		if a.Rewound && o.Invoice == "" || same {
+			for _, seen := range o.Seen {
+				seen.Transfer.Held = seen.Transfer.Held && !same // else n.held has made sure of it
+				v.add(sighting{seen.Transfer, seen.Block})
+			}
+		}
+		if same {
+			v.recall(o.Seen)
+		}
+	}
+	if u := a.Unexamined; u != nil {
+		examiner, able := n.Watcher.(chain.Examiner)
+		if !able {
+			return v, fmt.Errorf("examine %s: %w", u.TxID, errors.ErrUnsupported)
+		}
+		ctx, cancel := context.WithTimeout(ctx, examineTime)
+		defer cancel()
+		found, err := examiner.Examine(ctx, *u)
+		if err != nil { // also chain.ErrGone, which a node may say that is behind: a step that takes the block back says so
+			return v, err
+		}
+		for _, t := range found {
+			t.Replaceable = false
+			v.add(sighting{t, BlockRef{u.Height, u.Block, u.Time.UTC()}})
+		}
+	}
+	v.arrange()
+	return v, nil
+}
