@@ -1,7 +1,5 @@
 package main
 
-const ()
-
 var placeTable = []mutation{
 	{
 		name: "a number is freed twice", file: "invoice/prepare_decision.go",

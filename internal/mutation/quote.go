@@ -16,7 +16,7 @@ var quoteTable = []mutation{
 	},
 	{
 		name: "the worth of the price goes down", file: "invoice/prepare_quote.go",
-		from: `.RoundUp(x.cfg.Fiat[x.cfg.Reference])`, to: `.RoundDown(s.cfg.Fiat[s.cfg.Reference])`,
+		from: `.RoundUp(x.cfg.Fiat[x.cfg.Reference])`, to: `.RoundDown(x.cfg.Fiat[x.cfg.Reference])`,
 		rule: "what an invoice is worth in the reference currency is rounded up, as what is due is",
 	},
 	{
