@@ -70,14 +70,23 @@ type ChainConfig struct {
 	Type      string        // "mainnet", "testnet" ...; default "mainnet"
 	Watcher   ChainWatcher  // required
 	Addresses AddressSource // required
-	// PaymentURI writes what wallets scan (EIP-681, BIP-21). Nil uses the bare address.
-	PaymentURI func(asset chain.Asset, to chain.Address, units *big.Int) (string, error)
+	// PaymentURI returns what wallets scan to pay so many units of the invoice's quote: see [AddressURI] for what the
+	// packages of the networks have (EIP-681, BIP-21). Nil uses the quote's Text, or else the bare address.
+	PaymentURI func(inv Invoice, units *big.Int) (string, error)
 	Assets     []AssetConfig // at least one, all of the watcher's network
 
 	// Pool and Shared let addresses serve several invoices; nil: every invoice has one of its own for ever. At
 	// most one of them may be set. Networks with the same wallet have the same Pool.
 	Pool   *Pool
 	Shared *Shared
+}
+
+// AddressURI returns a [ChainConfig.PaymentURI] that needs no more than the address, from one such as the PaymentURI of
+// chain/evm.
+func AddressURI(write func(asset chain.Asset, to chain.Address, units *big.Int) (string, error)) func(Invoice, *big.Int) (string, error) {
+	return func(inv Invoice, units *big.Int) (string, error) {
+		return write(inv.Quote.Asset, inv.Quote.Address, units)
+	}
 }
 
 // AssetConfig is one asset that invoices may ask for.
@@ -198,10 +207,18 @@ const (
 	maxSlots          = 10000
 )
 
+// requester returns the source's power to make addresses for requests; nil when it derives them.
+func (c ChainConfig) requester() Requester {
+	r, _ := c.Addresses.(Requester)
+	return r
+}
+
 func (c *ChainConfig) completePlaces() error {
 	switch {
 	case c.Pool != nil && c.Shared != nil:
 		return errors.New("Pool and Shared exclude each other")
+	case c.requester() != nil && (c.Pool != nil || c.Shared != nil):
+		return errors.New("Addresses makes an address for each request: neither Pool nor Shared can use one again")
 	case c.Pool != nil:
 		pool := *c.Pool
 		c.Pool = &pool

@@ -2,6 +2,7 @@ package invoice
 
 import (
 	"context"
+	"math/big"
 	"time"
 
 	"github.com/cointill/cointill/chain"
@@ -39,6 +40,49 @@ type AddressSource interface {
 	// Address answers the wallet's address with the number. The same number gives the same address.
 	// It does not block and may be called concurrently.
 	Address(ctx context.Context, index uint32) (chain.Address, error)
+}
+
+// Requester is the optional power of an [AddressSource] that makes an address for each request to pay, as a Lightning node
+// makes an invoice (BOLT 11): its addresses cannot be derived from numbers, and serve one request each. Its Address method
+// is not called, and neither a [Pool] nor [Shared] may be configured with it. All methods may block until ctx ends, and may
+// be called concurrently.
+type Requester interface {
+	// Request returns where one request is to be paid. It is called once for each number; a number may be lost, when the
+	// invoice is not stored after all. A call that takes longer than ten seconds has failed.
+	Request(ctx context.Context, r PaymentRequest) (Payable, error)
+	// Close is told that a request is over: its invoice was paid, has expired or was cancelled. It is idempotent: it may be
+	// told more than once, also after a crash. An error is logged, and does not repeat the call. A call that takes longer
+	// than five seconds has failed.
+	Close(ctx context.Context, r ClosedRequest) error
+}
+
+// PaymentRequest is what a [Requester] makes an address for.
+type PaymentRequest struct {
+	Invoice  string      // its id
+	Number   uint32      // of the wallet's counter; no other request has it
+	Asset    chain.Asset // what is to be paid
+	Units    *big.Int    // how much, in base units; 0 for deposits of any amount
+	Deadline time.Time   // until when; zero for deposits
+	Name     string      // what it is for, as the payer may read it; may be empty
+}
+
+// Payable is where a request is to be paid.
+type Payable struct {
+	// Address is what transfers name as To; required, at most 190 bytes. For a Lightning invoice it is the payment hash.
+	Address chain.Address
+	// Also are further addresses on the network that the same request may be paid to, as a unified QR code shows several; at
+	// most 8.
+	Also []chain.Address
+	// Text is for the payer's wallet, such as an invoice of BOLT 11; at most 2048 bytes. It is empty where the address is
+	// enough.
+	Text string
+}
+
+// ClosedRequest names a request that is over.
+type ClosedRequest struct {
+	Invoice string
+	Number  uint32
+	Address chain.Address
 }
 
 // Notifier says which messages tell an event. It is called while a batch is built: it must be pure

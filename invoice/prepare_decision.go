@@ -67,6 +67,11 @@ func releases(before, after Invoice) []Release {
 		index  uint32
 	}
 	freed := map[number]bool{}
+	for _, q := range after.quotes() {
+		if q.Quarantine == atOnce { // of a source that makes each place for one request
+			freed[number{q.Wallet, q.Index}] = true
+		}
+	}
 	var out []Release
 	for _, c := range after.held() {
 		own := number{c.Wallet, c.Index}

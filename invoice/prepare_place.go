@@ -77,5 +77,9 @@ func (inv Invoice) newClaims() []Claim {
 			return nil
 		}
 	}
-	return inv.Quote.claims(inv)
+	out := inv.Quote.claims(inv)
+	for _, q := range inv.Quote.places(nil)[1:] {
+		out = append(out, q.claim(inv.ID))
+	}
+	return out
 }

@@ -30,6 +30,9 @@ type Quote struct {
 	Slot    string        `json:"slot,omitempty"`
 	Wallet  string        `json:"wallet"` // the AddressSource that the address came from ...
 	Index   uint32        `json:"index"`  // ... and its number there
+	// Also are further addresses that count like Address, and Text is for the payer's wallet: see [Payable].
+	Also []chain.Address `json:"also,omitempty"`
+	Text string          `json:"text,omitempty"`
 	// Fee is the commission within Due, in base units, rounded up. Nil is 0.
 	Fee *big.Int `json:"fee,omitempty"`
 	// Quarantine is how long the place rests after the invoice has closed before others may claim it. Zero
@@ -120,19 +123,34 @@ func ticketAddress(project string) chain.Address {
 	return chain.Address("share/" + hex.EncodeToString(sum[:]))
 }
 
-// quotes are all quotes of the invoice that have a place, the newest first.
+// quotes are all quotes of the invoice that have a place, once for each address, the newest first.
 func (inv Invoice) quotes() []Quote {
 	var out []Quote
-	if inv.Quote != nil && inv.Quote.Address != "" {
-		out = append(out, *inv.Quote)
+	if inv.Quote != nil {
+		out = inv.Quote.places(out)
 	}
 	for _, q := range slices.Backward(inv.Earlier) {
-		if q.Address != "" {
-			out = append(out, q)
-		}
+		out = q.places(out)
 	}
 	return out
 }
+
+// places appends the quote once for each of its addresses.
+func (q Quote) places(out []Quote) []Quote {
+	if q.Address == "" {
+		return out
+	}
+	out = append(out, q)
+	for _, other := range q.Also {
+		q.Address = other
+		out = append(out, q)
+	}
+	return out
+}
+
+// atOnce is the quarantine of a place that serves one request: it is given up with the first look at the invoice after it
+// has closed, which is when its source is told.
+const atOnce = time.Nanosecond
 
 // held are the claims of the places that the invoice has not given up by an earlier decision, each once.
 func (inv Invoice) held() []Claim {

@@ -136,7 +136,7 @@ func TestFindsOfTwoQuestionsAreOfOneMoment(t *testing.T) {
 
 func TestAPlaceIsReleasedOnceAndItsNumberFreedOnce(t *testing.T) {
 	before := quoted("a", func(inv *Invoice) {
-		inv.Quote.Quarantine, inv.Quote.Wallet, inv.Quote.Index = 1, "wallet", 7
+		inv.Quote.Quarantine, inv.Quote.Wallet, inv.Quote.Index = time.Hour, "wallet", 7
 		other := *inv.Quote
 		other.Asset.ID = otherCoin // one wallet has the same address on several networks
 		inv.Earlier = []Quote{other}

@@ -18,6 +18,7 @@ func (s *Service) store(ctx context.Context, b Batch) error {
 			}
 		}
 	}
+	s.tellSources(ctx, b.Releases)
 	if err := s.commit(ctx, b); err != nil {
 		return err
 	}

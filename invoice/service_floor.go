@@ -18,7 +18,7 @@ func (n *network) lookAhead(ctx context.Context) error {
 	n.mu.Lock()
 	done := n.ahead != nil
 	n.mu.Unlock()
-	if done || n.Shared != nil {
+	if done || n.Shared != nil || n.requester() != nil {
 		return nil
 	}
 	next, err := n.indexes.store.ReserveIndexes(ctx, n.indexes.wallet, 0)

@@ -61,6 +61,9 @@ func (s *Service) place(ctx context.Context, n *network, inv Invoice) (Quote, fu
 		quote, err := s.sharedPlace(ctx, n, inv)
 		return quote, func(bool) {}, err
 	}
+	if r := n.requester(); r != nil {
+		return s.requested(ctx, n, r, inv)
+	}
 	// One wallet has the same address on several networks: who changes the asset keeps it.
 	for _, earlier := range inv.Earlier {
 		if earlier.Wallet == n.Addresses.Name() && earlier.Slot == "" && !earlier.Released {

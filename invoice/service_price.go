@@ -1,6 +1,7 @@
 package invoice
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -13,16 +14,16 @@ import (
 func (s *Service) PaymentURI(inv Invoice) (string, error) {
 	units := inv.Remaining()
 	if inv.Quote != nil && inv.Terms.Standing {
-		return string(inv.Quote.Address), nil
+		return cmp.Or(inv.Quote.Text, string(inv.Quote.Address)), nil
 	}
 	if inv.Quote == nil || inv.Quote.Address == "" || units.Sign() == 0 || !inv.State.ReleasedAt.IsZero() {
 		return "", nil // also when the place may be somebody else's by now
 	}
 	n := s.chains[inv.Network()]
 	if n == nil || n.PaymentURI == nil {
-		return string(inv.Quote.Address), nil
+		return cmp.Or(inv.Quote.Text, string(inv.Quote.Address)), nil
 	}
-	return n.PaymentURI(inv.Quote.Asset, inv.Quote.Address, units)
+	return n.PaymentURI(inv, units)
 }
 
 // Rates answers what one unit of each asset costs in the reference currency. Assets without a rate

@@ -116,7 +116,7 @@ func newTill(ctx context.Context, o workerOptions, store *postgres.Store, hint f
 		Store: store, Notifier: notifier, OnMessages: hint, Holder: fmt.Sprint("worker ", o.name), Lease: 2 * time.Second,
 		Rates: rates.NewFixed(nil, map[rates.Pair]decimal.Decimal{{Base: "ETH", Quote: "EUR"}: decimal.NewFromInt(2500)}),
 		Chains: []invoice.ChainConfig{{
-			Name: "Ethereum", Type: "devnet", Watcher: watcher, Addresses: wallet, PaymentURI: evm.PaymentURI,
+			Name: "Ethereum", Type: "devnet", Watcher: watcher, Addresses: wallet, PaymentURI: invoice.AddressURI(evm.PaymentURI),
 			Assets: []invoice.AssetConfig{{Asset: eth, Confirm: []invoice.Tier{{Need: invoice.Confirmations{Depth: 3}}}}},
 		}},
 	})

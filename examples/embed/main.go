@@ -42,7 +42,7 @@ func shop(ctx context.Context, mux *http.ServeMux, db *sql.DB, prices rates.Sour
 		Store: must(sqlite.New(db)), Rates: prices,
 		Chains: []invoice.ChainConfig{{
 			Name: "Ethereum", Watcher: must(chain.NewFollower(chain.FollowConfig{Node: node})),
-			Addresses: must(evm.NewWallet(xpub)), PaymentURI: evm.PaymentURI, Assets: []invoice.AssetConfig{{Asset: eth}},
+			Addresses: must(evm.NewWallet(xpub)), PaymentURI: invoice.AddressURI(evm.PaymentURI), Assets: []invoice.AssetConfig{{Asset: eth}},
 		}},
 	}))
 	mux.HandleFunc("POST /buy", func(w http.ResponseWriter, r *http.Request) {

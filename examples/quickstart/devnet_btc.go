@@ -48,7 +48,7 @@ func (n *bitcoinNet) offer(context.Context) (offer, error) {
 	wallet, err := bitcoin.NewWallet(params, bitcoinKey, bitcoin.FromKey)
 	return offer{
 		chain: invoice.ChainConfig{
-			Name: "Bitcoin", Type: "regtest", Watcher: watcher, Addresses: wallet, PaymentURI: params.PaymentURI,
+			Name: "Bitcoin", Type: "regtest", Watcher: watcher, Addresses: wallet, PaymentURI: invoice.AddressURI(params.PaymentURI),
 			Assets: []invoice.AssetConfig{{Asset: coin, Confirm: depth(3)}},
 		},
 		short:  "btc",

@@ -55,7 +55,7 @@ func (n *etherNet) offer(ctx context.Context) (offer, error) {
 	wallet, err := evm.NewWallet(etherKey)
 	return offer{
 		chain: invoice.ChainConfig{
-			Name: "Ethereum", Type: "devnet", Watcher: watcher, Addresses: wallet, PaymentURI: evm.PaymentURI,
+			Name: "Ethereum", Type: "devnet", Watcher: watcher, Addresses: wallet, PaymentURI: invoice.AddressURI(evm.PaymentURI),
 			Assets: []invoice.AssetConfig{{Asset: coin, Confirm: depth(4)}, {Asset: token, Confirm: depth(3)}},
 		},
 		short: "eth",

@@ -58,7 +58,7 @@ var placeTable = []mutation{
 	},
 	{
 		name: "no claim is made", file: "invoice/prepare_place.go",
-		from: `	return inv.Quote.claims(inv)`, to: `	return nil`,
+		from: `	out := inv.Quote.claims(inv)`, to: `	var out []Claim`,
 		rule: "no address is two invoices' at a time",
 	},
 	{
@@ -85,6 +85,21 @@ var placeTable = []mutation{
 		name: "a number is given back although its address is taken", file: "invoice/service_place.go",
 		from: `		if quote.Ticket != "" && !heldNow(ctx, s.cfg.Store, quote) {`, to: `		if quote.Ticket != "" {`,
 		rule: "an address that is taken is passed over",
+	},
+	{
+		name: "further addresses of a request are not claimed", file: "invoice/prepare_place.go",
+		from: `	for _, q := range inv.Quote.places(nil)[1:] {`, to: `	for _, q := range inv.Quote.places(nil)[:0] {`,
+		rule: "each address that is shown finds its invoice",
+	},
+	{
+		name: "sources are not told that a request is over", file: "invoice/service_commit.go",
+		from: `	s.tellSources(ctx, b.Releases)`, to: ``,
+		rule: "whoever made an address learns when nobody waits for it any more",
+	},
+	{
+		name: "the number of a request is handed out again", file: "invoice/prepare_decision.go",
+		from: `		if q.Quarantine == atOnce {`, to: `		if false {`,
+		rule: "each number is one request",
 	},
 	{
 		name: "an earlier address of another wallet is kept", file: "invoice/service_place.go",

@@ -2,6 +2,7 @@ package invoicetest
 
 import (
 	"math/big"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -189,7 +190,21 @@ func quotesOf(inv invoice.Invoice) []invoice.Quote {
 		out = append(out, *inv.Quote)
 	}
 	out = append(out, inv.Earlier...)
+	for _, q := range slices.Clone(out) {
+		for _, other := range q.Also {
+			q.Address = other
+			out = append(out, q)
+		}
+	}
 	return slices.DeleteFunc(out, func(q invoice.Quote) bool { return q.Address == "" })
+}
+
+// payTo is one of the addresses that a quote shows.
+func payTo(r *rand.Rand, q *invoice.Quote) chain.Address {
+	if len(q.Also) > 0 && r.IntN(3) == 0 {
+		return q.Also[r.IntN(len(q.Also))]
+	}
+	return q.Address
 }
 
 // expiredByHand says whether an operator has ended the time to pay.

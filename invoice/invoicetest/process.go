@@ -237,6 +237,9 @@ func (p *Process) chain(t *truth) (invoice.ChainConfig, error) {
 		return invoice.ChainConfig{}, fmt.Errorf("invoicetest: %w", err)
 	}
 	c := invoice.ChainConfig{Watcher: watcher, Addresses: wallet{t.chain}, Pool: p.w.traits.pool, Shared: p.w.traits.shared}
+	if p.w.traits.requests {
+		c.Addresses = requester{wallet{t.chain}, t.net}
+	}
 	for _, a := range t.chain.Assets() {
 		c.Assets = append(c.Assets, invoice.AssetConfig{Asset: a, Confirm: []invoice.Tier{{Need: p.w.traits.confirm}}, Floor: p.w.floor(a)})
 	}
@@ -251,6 +254,23 @@ func (wallet) Name() string { return "sim:wallet" }
 func (w wallet) Address(_ context.Context, index uint32) (chain.Address, error) {
 	return w.chain.Address(fmt.Sprint(index)), nil
 }
+
+// requester makes two addresses for each request.
+type requester struct {
+	wallet
+	network chain.Network
+}
+
+func (requester) Name() string { return "sim:requests" }
+
+func (r requester) Request(ctx context.Context, ask invoice.PaymentRequest) (invoice.Payable, error) {
+	made := func(which string) chain.Address {
+		return r.chain.Address(fmt.Sprint(r.network, " ", ask.Number, which))
+	}
+	return invoice.Payable{Address: made("a"), Also: []chain.Address{made("b")}, Text: fmt.Sprint("pay ", ask.Units)}, nil
+}
+
+func (requester) Close(context.Context, invoice.ClosedRequest) error { return nil }
 
 func (p *Process) run(svc *invoice.Service) {
 	ctx, ended := p.ctx, p.ended

@@ -256,7 +256,7 @@ func (w *world) flood(r *rand.Rand) {
 	outputs := make([]chaintest.Output, 10+r.IntN(60))
 	for i := range outputs {
 		asset := t.chain.Assets()[r.IntN(2)]
-		outputs[i] = chaintest.Output{To: o.inv.Quote.Address, Asset: asset, Units: big.NewInt(int64(1 + r.IntN(1000)))}
+		outputs[i] = chaintest.Output{To: payTo(r, o.inv.Quote), Asset: asset, Units: big.NewInt(int64(1 + r.IntN(1000)))}
 	}
 	w.note("    %s gets next to nothing %d times by %s", o.id, len(outputs), shorten(t.send(r.IntN(3) == 0, outputs)))
 }
@@ -285,7 +285,7 @@ func (w *world) strangers(r *rand.Rand) {
 		}
 		t := w.chains[r.IntN(len(w.chains))]
 		asset := t.chain.Assets()[r.IntN(2)]
-		t.send(r.IntN(4) == 0, []chaintest.Output{{To: o.inv.Quote.Address, Asset: asset, Units: pocketMoney(r, asset)}})
+		t.send(r.IntN(4) == 0, []chaintest.Output{{To: payTo(r, o.inv.Quote), Asset: asset, Units: pocketMoney(r, asset)}})
 	}
 	w.note("    strangers pay")
 }
@@ -393,7 +393,7 @@ func (w *world) pay(r *rand.Rand) {
 	case 0, 15:
 		t = w.chains[r.IntN(len(w.chains))]
 		asset := t.chain.Assets()[r.IntN(2)]
-		outputs = []chaintest.Output{{To: o.inv.Quote.Address, Asset: asset, Units: pocketMoney(r, asset)}}
+		outputs = []chaintest.Output{{To: payTo(r, o.inv.Quote), Asset: asset, Units: pocketMoney(r, asset)}}
 	case 1:
 		how = "and for another one too"
 		outputs = append(outputs, o.output(100))
@@ -448,10 +448,14 @@ func (o *order) output(percent int64) chaintest.Output {
 	if o.inv.Terms.Standing {
 		units = q.Asset.UnitsUp(decimal.NewFromInt(5))
 	}
+	to := q.Address
 	if percent != 100 {
 		units = share(units, percent)
+		if len(q.Also) > 0 {
+			to = q.Also[0]
+		}
 	}
-	return chaintest.Output{To: q.Address, Asset: q.Asset, Units: units}
+	return chaintest.Output{To: to, Asset: q.Asset, Units: units}
 }
 
 // pocketMoney is some amount of an asset.

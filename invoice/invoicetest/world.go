@@ -36,6 +36,7 @@ type traits struct {
 	lazy      time.Duration   // how much longer than usual a node's answer may take
 	blind     bool            // nodes are down when everything begins
 	pool      *invoice.Pool   // addresses are used again
+	requests  bool            // a source makes addresses for each request to pay
 	share     int             // how many places of a network the project may hold; 0 is no bound
 	shared    *invoice.Shared // all invoices of a network are paid to one address
 	lease     time.Duration   // how long a duty stays with a process that is no longer heard of
@@ -101,6 +102,7 @@ func newTraits(seed uint64, cfg Config) traits {
 	if r.IntN(16) == 0 {
 		t.kinds = append(t.kinds, kind{"many pay one", 10, false, (*world).pourIn})
 	}
+	t.requests = r.IntN(8) == 0 && t.pool == nil && t.shared == nil && !t.restores
 	if share := r.IntN(12); share < 4 && (t.pool != nil || t.shared != nil) {
 		t.share = 1 + share
 		if t.pool != nil {

@@ -51,7 +51,7 @@ func Config(b *testing.B, s invoice.Store) invoice.Config {
 		Store: s,
 		Rates: rates.NewFixed(nil, map[rates.Pair]decimal.Decimal{{Base: "ETH", Quote: "EUR"}: price, {Base: "ETH", Quote: "USD"}: price}),
 		Chains: []invoice.ChainConfig{{
-			Watcher: unwatched{}, Addresses: wallet, PaymentURI: evm.PaymentURI,
+			Watcher: unwatched{}, Addresses: wallet, PaymentURI: invoice.AddressURI(evm.PaymentURI),
 			Assets: []invoice.AssetConfig{{Asset: evm.Native("eip155:1", "ETH")}},
 		}},
 	}
