@@ -147,6 +147,11 @@ func TestAPlaceIsReleasedOnceAndItsNumberFreedOnce(t *testing.T) {
 	require.Len(t, list, 2)
 	require.NotEqual(t, list[0].Reuse, list[1].Reuse)
 	require.Empty(t, releases(after, after))
+
+	after.Quote.Quarantine, after.Earlier[0].Quarantine = atOnce, atOnce
+	for _, r := range releases(before, after) {
+		require.False(t, r.Reuse, "the number of a request is another request's never")
+	}
 }
 
 func TestAPaymentOfAnotherAmountIsValuedAnew(t *testing.T) {
