@@ -93,6 +93,7 @@ func samples() map[string][]any {
 		qInsertGone: {"https://shop10.example/", "shop-1"}, qDeleteGone: {"https://shop10.example/", "shop-1"},
 		qKill: {"https://shop10.example/", "shop-1"}, qNextDue: {}, qHistory: {"inv-7"},
 		qLockInvoice: {"inv-7"}, qLatest: {"inv-7"}, qResend: {"evt-10"},
+		qSecrets: {"evt-1", 100}, qReplaceSecrets: {many(100, "evt-"), many(100, ""), many(100, "")},
 		qBeginReply: {`\x07`, `\x01`, `\x7b`, 100001, 7, 10000}, qReply: {`\x07`, 7}, qReplyEnds: {`\x01`, 7}, qFinishReply: {`\x07`, `\x7b`, `\x7b`, 100001},
 		qAbandonReply: {`\x07`, `\x7b`}, qEndReplies: {50000, 8},
 	}
