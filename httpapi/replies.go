@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,40 +18,64 @@ import (
 	"github.com/cointill/cointill/rates"
 )
 
-// Replies keeps, for each Idempotency-Key (draft-ietf-httpapi-idempotency-key-header), an entry that says either
-// that the request is running or how it was answered. What is in an entry is this package's; a store keeps the bytes
-// as they are. They hold whole answers, thus also what only the client should see, such as the key of a project that
-// it created: keep them as secret as those.
+// Replies keeps an entry for each Idempotency-Key (draft-ietf-httpapi-idempotency-key-header). The entry states that the
+// request is running, or holds the response. This package defines the contents; a store keeps the bytes as they are.
+// Entries hold whole responses, and so also what only the client should see, such as the key of a project that it
+// created: keep them as secret as those.
 //
-// Every process that answers for the same projects must use the same entries: those of Store.Replies of store/postgres,
-// or of store/sqlite for one process. Both keep them through a restart, and [NewReplies] does not. Package httpapitest
-// proves an implementation.
+// Every process that serves the same projects must use the same entries: those of Store.Replies of store/postgres, or of
+// store/sqlite for one process. Both keep them through a restart; [NewReplies] does not. Package httpapitest proves an
+// implementation.
 //
 // The methods may block until ctx ends, and may be called concurrently, also for the same key. A scope and a key
-// together name an entry; both are printable ASCII, a key has 1 to 255 characters. Slices stay the caller's: what is
-// kept of them is copied.
+// together name an entry; both are printable ASCII, and a key has 1 to 255 characters. The methods copy what they keep
+// of a slice.
+//
+// A scope is one operation of one API for one client. Each scope has room for a fixed number of entries, 10,000 unless
+// configured otherwise. No entry is dropped before its time: a key that is forgotten too early could create something
+// twice. A full scope refuses new keys instead, and no other scope notices. Calls that begin at the same moment in a
+// scope that is nearly full may exceed the number by as many as they are.
 type Replies interface {
-	// Begin keeps the entry running until the given time, and answers nil; unless there is an entry already whose
-	// time is after now: then it changes nothing and answers that. Of calls at once for one key, one answers nil. An
-	// error may leave the entry there or not, but for an [invoice.ErrBusy], which leaves none. [ErrRepliesFull]
-	// refuses when there is room for no more; any other error is answered as a failure of the dialect's. Either way
-	// the request is not served.
+	// Begin stores the entry running until the given time and returns nil. If there is an entry whose time is after
+	// now, Begin changes nothing and returns that entry, also when the scope is full. Of concurrent calls for one key,
+	// exactly one returns nil. An error may leave the entry stored or not, except that an [invoice.ErrBusy] and a
+	// refusal for want of room leave none. An error with a method
+	//
+	//	RepliesFull() time.Time
+	//
+	// such as [RepliesFullError], refuses because the scope is full, and returns when the first of its entries ends. The
+	// dialect reports any other error as a failure. In either case the request is not served.
 	Begin(ctx context.Context, scope, key string, running []byte, now, until time.Time) (held []byte, err error)
-	// Finish puts reply, until the given time, in the place of the entry running, byte for byte; it does nothing if
-	// there is none, or another. When it answers nil, no process and no restart finds the request running again. It is
-	// idempotent.
+	// Finish replaces the entry running with reply, byte for byte, until the given time. It does nothing if there is no
+	// entry or another one. After it has returned nil, no process finds the request running, also after a restart. It
+	// is idempotent.
 	Finish(ctx context.Context, scope, key string, running, reply []byte, until time.Time) error
-	// Abandon removes the entry running; it does nothing if there is none, or another. It is idempotent.
+	// Abandon removes the entry running. It does nothing if there is no entry or another one. It is idempotent.
 	Abandon(ctx context.Context, scope, key string, running []byte) error
 }
 
-// Why a request with an Idempotency-Key is not served. A Fault finds an [Error] in each as well, with the status and
-// words for the client.
+// Reasons not to serve a request with an Idempotency-Key. A Fault finds an [Error] in each as well, with the status and
+// the text for the client.
 var (
-	ErrReplyRunning = errors.New("the first request with the key is running")   // 409, with Retry-After
-	ErrReplyOther   = errors.New("the key was used for another request")        // 422
-	ErrRepliesFull  = errors.New("there is room for no more requests with key") // 503, with Retry-After
+	ErrReplyRunning = errors.New("the first request with the key is running")     // 409, with Retry-After
+	ErrReplyOther   = errors.New("the key was used for another request")          // 422
+	ErrRepliesFull  = errors.New("the client has used too many keys for a while") // 429, with Retry-After
 )
+
+// RepliesFullError refuses a key because its scope is full. It is an [ErrRepliesFull].
+type RepliesFullError struct {
+	Room time.Time // when the first entry of the scope ends
+}
+
+func (e *RepliesFullError) Error() string {
+	return fmt.Sprintf("%v: the first ends at %s", ErrRepliesFull, e.Room.UTC().Format(time.RFC3339))
+}
+
+// Is reports whether target is [ErrRepliesFull].
+func (e *RepliesFullError) Is(target error) bool { return target == ErrRepliesFull }
+
+// RepliesFull returns when the first entry of the scope ends.
+func (e *RepliesFullError) RepliesFull() time.Time { return e.Room }
 
 const (
 	replyKept = 24 * time.Hour
@@ -148,9 +173,13 @@ func (a *API) once(r *Request) (status int, body any, err error) {
 	}
 	now := a.cfg.Now()
 	held, err := a.cfg.Replies.Begin(r.Context(), c.scope, c.key, c.running, now, now.Add(replyLease))
+	full, isFull := errors.AsType[interface {
+		error
+		RepliesFull() time.Time
+	}](err)
 	switch {
-	case errors.Is(err, ErrRepliesFull):
-		return 0, nil, r.later(err, http.StatusServiceUnavailable, "Too many requests with an Idempotency-Key are running. Please try again.")
+	case isFull:
+		return 0, nil, r.full(full.RepliesFull().Sub(now))
 	case errors.Is(err, invoice.ErrBusy): // nothing was kept, and to make sure would be to wait again
 		return 0, nil, fmt.Errorf("httpapi: begin request with key: %w", err)
 	case err != nil: // it may have been kept nevertheless
@@ -183,6 +212,14 @@ func (r *Request) replay(c *claim, held []byte) (int, any, error) {
 func (r *Request) later(why error, status int, message string) error {
 	r.w.Header().Set("Retry-After", "1")
 	return fmt.Errorf("%w: %w", why, &Error{status, message})
+}
+
+// full refuses a new key until the client's oldest one ends.
+func (r *Request) full(wait time.Duration) error {
+	err := r.later(ErrRepliesFull, http.StatusTooManyRequests, "Too many Idempotency-Keys are in use. Please wait, or send fewer requests with one.")
+	seconds := max(1, int64((wait+time.Second-1)/time.Second))
+	r.w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
+	return err
 }
 
 // run calls the handler and keeps its answer before it is sent: the client may be gone, and asks again. Whatever

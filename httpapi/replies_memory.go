@@ -2,105 +2,101 @@ package httpapi
 
 import (
 	"bytes"
-	"container/list"
+	"container/heap"
 	"context"
 	"sync"
 	"time"
 )
 
-// MemoryReplies are [Replies] in the memory of one process. They are gone when it ends, and a request that is repeated
-// after that is done again.
+// MemoryReplies implements [Replies] in the memory of one process. The entries are lost when the process ends; a request
+// that is repeated after that is served again.
 type MemoryReplies struct {
-	max int
+	perScope int
 
-	mu       sync.Mutex // guards what follows
-	held     map[[2]string]*memoryReply
-	ofScope  map[string]int // how many of held each scope has
-	finished list.List      // of [2]string, in the order in which they finished
+	mu     sync.Mutex // guards what follows
+	scopes map[string]map[string]*memoryReply
+	ends   replyEnds // all entries, the one that ends first in front
 }
 
 var _ Replies = (*MemoryReplies)(nil)
 
 type memoryReply struct {
-	entry []byte
-	until time.Time
-	place *list.Element // in finished; nil: it is running
+	scope, key string
+	entry      []byte
+	until      time.Time
+	finished   bool
+	at         int // in the heap
 }
 
-// NewReplies makes room for so many entries; for 10000 when max is not positive. A new one takes the place of the one
-// that finished first in the scope that has the most, so that a busy client pushes out only its own.
-// Those that are running never make room: when there are no others, Begin refuses with [ErrRepliesFull]. Each takes as
-// much memory as the answer in it, for as long as it is kept, so that max and the size of the answers bound it.
-func NewReplies(max int) *MemoryReplies {
-	if max <= 0 {
-		max = 10_000
+// NewReplies returns replies with room for perScope entries in each scope, or for 10,000 if perScope is not positive.
+// When a scope is full, Begin refuses with a [RepliesFullError] until one of the scope's entries ends; other scopes are
+// not affected. No entry is dropped before its time, because a key that is forgotten too early lets a request be served
+// twice. An entry takes as much memory as the response that it holds, so the number of scopes, perScope and the size of
+// the responses bound the memory.
+func NewReplies(perScope int) *MemoryReplies {
+	if perScope <= 0 {
+		perScope = 10_000
 	}
-	return &MemoryReplies{max: max, held: map[[2]string]*memoryReply{}, ofScope: map[string]int{}}
+	return &MemoryReplies{perScope: perScope, scopes: map[string]map[string]*memoryReply{}}
 }
 
 // Begin implements [Replies]. It does not block.
 func (m *MemoryReplies) Begin(_ context.Context, scope, key string, running []byte, now, until time.Time) ([]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for first := m.finished.Front(); first != nil; first = m.finished.Front() {
-		if id, _ := first.Value.([2]string); m.held[id].until.After(now) {
-			break
-		}
-		m.drop(first)
+	for len(m.ends) > 0 && !m.ends[0].until.After(now) {
+		m.remove(m.ends[0])
 	}
-	id := [2]string{scope, key}
-	if old := m.held[id]; old != nil {
-		if old.until.After(now) {
-			return bytes.Clone(old.entry), nil
-		}
-		if old.place != nil {
-			m.finished.Remove(old.place)
-		}
-		m.forget(id)
+	of := m.scopes[scope]
+	if old := of[key]; old != nil {
+		return bytes.Clone(old.entry), nil
 	}
-	if len(m.held) >= m.max && !m.makeRoom() {
-		return nil, ErrRepliesFull
+	if len(of) >= m.perScope {
+		return nil, &RepliesFullError{Room: firstEnd(of)}
 	}
-	m.held[id] = &memoryReply{entry: bytes.Clone(running), until: until}
-	m.ofScope[scope]++
+	if of == nil {
+		of = map[string]*memoryReply{}
+		m.scopes[scope] = of
+	}
+	of[key] = &memoryReply{scope: scope, key: key, entry: bytes.Clone(running), until: until}
+	heap.Push(&m.ends, of[key])
 	return nil, nil
 }
 
-// makeRoom drops what finished first of the scope that has the most, among those of which something has finished, and
-// reports whether there was any.
-func (m *MemoryReplies) makeRoom() bool {
-	var first *list.Element
-	most := 0
-	for e := m.finished.Front(); e != nil; e = e.Next() {
-		if id, _ := e.Value.([2]string); m.ofScope[id[0]] > most {
-			first, most = e, m.ofScope[id[0]]
+// firstEnd returns when the first of the entries ends.
+func firstEnd(entries map[string]*memoryReply) (first time.Time) {
+	for _, e := range entries {
+		if first.IsZero() || e.until.Before(first) {
+			first = e.until
 		}
 	}
-	if first != nil {
-		m.drop(first)
-	}
-	return first != nil
+	return first
 }
 
-func (m *MemoryReplies) drop(finished *list.Element) {
-	id, _ := m.finished.Remove(finished).([2]string)
-	m.forget(id)
+// remove forgets an entry.
+func (m *MemoryReplies) remove(e *memoryReply) {
+	heap.Remove(&m.ends, e.at)
+	delete(m.scopes[e.scope], e.key)
+	if len(m.scopes[e.scope]) == 0 {
+		delete(m.scopes, e.scope)
+	}
 }
 
-func (m *MemoryReplies) forget(id [2]string) {
-	delete(m.held, id)
-	if m.ofScope[id[0]]--; m.ofScope[id[0]] == 0 {
-		delete(m.ofScope, id[0])
+// running returns the entry if it is the given one, or nil.
+func (m *MemoryReplies) running(scope, key string, running []byte) *memoryReply {
+	if e := m.scopes[scope][key]; e != nil && !e.finished && bytes.Equal(e.entry, running) {
+		return e
 	}
+	return nil
 }
 
 // Finish implements [Replies]. It does not block.
 func (m *MemoryReplies) Finish(_ context.Context, scope, key string, running, reply []byte, until time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	id := [2]string{scope, key}
-	if old := m.held[id]; old != nil && old.place == nil && bytes.Equal(old.entry, running) {
-		old.entry, old.until, old.place = bytes.Clone(reply), until, m.finished.PushBack(id)
+	if e := m.running(scope, key, running); e != nil {
+		e.entry, e.until, e.finished = bytes.Clone(reply), until, true
+		heap.Fix(&m.ends, e.at)
 	}
 	return nil
 }
@@ -109,9 +105,34 @@ func (m *MemoryReplies) Finish(_ context.Context, scope, key string, running, re
 func (m *MemoryReplies) Abandon(_ context.Context, scope, key string, running []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	id := [2]string{scope, key}
-	if old := m.held[id]; old != nil && old.place == nil && bytes.Equal(old.entry, running) {
-		m.forget(id)
+	if e := m.running(scope, key, running); e != nil {
+		m.remove(e)
 	}
 	return nil
+}
+
+// replyEnds is a heap of entries, for container/heap.
+type replyEnds []*memoryReply
+
+func (h replyEnds) Len() int           { return len(h) }
+func (h replyEnds) Less(i, j int) bool { return h[i].until.Before(h[j].until) }
+func (h replyEnds) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].at, h[j].at = i, j
+}
+
+// Push implements heap.Interface.
+func (h *replyEnds) Push(x any) {
+	e, _ := x.(*memoryReply)
+	e.at = len(*h)
+	*h = append(*h, e)
+}
+
+// Pop implements heap.Interface.
+func (h *replyEnds) Pop() any {
+	last := len(*h) - 1
+	e := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	return e
 }

@@ -22,40 +22,7 @@ import (
 )
 
 func TestRepliesInMemoryKeepTheContract(t *testing.T) {
-	httpapitest.Replies(t, func(*testing.T) httpapi.Replies { return httpapi.NewReplies(100) })
-}
-
-func TestRepliesInMemoryAreBoundedAndWhatRunsStays(t *testing.T) {
-	r, now := httpapi.NewReplies(3), time.Unix(1_700_000_000, 0)
-	begin := func(key string) (string, error) {
-		held, err := r.Begin(t.Context(), "s", key, []byte("run"), now, now.Add(time.Minute))
-		return string(held), err
-	}
-	finish := func(key string) {
-		require.NoError(t, r.Finish(t.Context(), "s", key, []byte("run"), []byte("reply "+key), now.Add(time.Hour)))
-	}
-	for _, key := range []string{"a", "b", "c"} {
-		_, err := begin(key)
-		require.NoError(t, err)
-	}
-	_, err := begin("d")
-	require.ErrorIs(t, err, httpapi.ErrRepliesFull)
-	held, err := begin("a")
-	require.NoError(t, err, "one that is held needs no room")
-	require.Equal(t, "run", held)
-	finish("c")
-	finish("a")
-	_, err = begin("d")
-	require.NoError(t, err, "in the place of c, which finished first")
-	for key, want := range map[string]string{"a": "reply a", "b": "run", "d": "run"} {
-		held, err := begin(key)
-		require.NoError(t, err)
-		require.Equal(t, want, held)
-	}
-	now = now.Add(time.Hour)
-	held, err = begin("e")
-	require.NoError(t, err, "a has ended")
-	require.Empty(t, held)
+	httpapitest.Replies(t, func(_ *testing.T, perScope int) httpapi.Replies { return httpapi.NewReplies(perScope) })
 }
 
 // desk is an API of two callers, whose key is their name, and of a handler that a test chooses.
@@ -352,27 +319,22 @@ func TestARequestWithAKeyGoesOnWithoutItsClientAndTheReplyIsKept(t *testing.T) {
 	require.Equal(t, 201, d.send(d.request("POST", "/things/1", "shop", "l", "")).Code)
 }
 
-func TestWhoAsksMuchPushesOutOnlyItsOwnReplies(t *testing.T) {
-	r, now := httpapi.NewReplies(20), time.Unix(1_700_000_000, 0)
-	ask := func(scope, key string) string {
-		held, err := r.Begin(t.Context(), scope, key, []byte("run"), now, now.Add(time.Minute))
-		require.NoError(t, err)
-		if held == nil {
-			require.NoError(t, r.Finish(t.Context(), scope, key, []byte("run"), []byte("reply "+scope+key), now.Add(time.Hour)))
-		}
-		return string(held)
-	}
-	for n := range 5 {
-		ask("small", fmt.Sprint(n))
-	}
-	for n := range 1000 {
-		ask("large", fmt.Sprint(n))
-	}
-	for n := range 5 {
-		require.Equal(t, fmt.Sprint("reply small", n), ask("small", fmt.Sprint(n)))
-	}
-	require.Equal(t, "reply large999", ask("large", "999"))
-	require.Empty(t, ask("large", "0"))
+func TestAClientWithTooManyKeysWaitsAndOthersDoNot(t *testing.T) {
+	d := newDesk(t, func(c *httpapi.Config) { c.Replies = httpapi.NewReplies(2) })
+	require.Equal(t, 201, d.post("a").Code)
+	d.now = d.now.Add(time.Hour)
+	require.Equal(t, 201, d.post("b").Code)
+	rec := d.post("c")
+	require.Equal(t, 429, rec.Code)
+	require.Equal(t, fmt.Sprint(23*60*60), rec.Header().Get("Retry-After"), "when the first reply ends")
+	require.Equal(t, 201, d.post("a").Code, "which is kept until then")
+	d.ran(2)
+	require.Equal(t, 201, d.send(d.request("POST", "/things/1", "another shop", "c", `{"a":1}`)).Code)
+	require.Equal(t, 201, d.send(d.request("POST", "/things/1", "shop", "", `{"a":1}`)).Code, "without a key")
+	d.ran(4)
+	d.now = d.now.Add(23 * time.Hour)
+	require.Equal(t, 201, d.post("c").Code)
+	d.ran(5)
 }
 
 func TestReadsAndTheUnknownIgnoreTheHeader(t *testing.T) {
@@ -481,21 +443,17 @@ func TestWhatCannotBeKeptIsNotRunAndWhatRanIsAnswered(t *testing.T) {
 	d.ran(2)
 }
 
-func TestWhenAllThatIsKeptIsRunningOthersWait(t *testing.T) {
+func TestWhatRunsTakesRoomToo(t *testing.T) {
 	d := newDesk(t, func(c *httpapi.Config) { c.Replies = httpapi.NewReplies(1) })
 	answer := d.handle
 	d.handle = func(r *httpapi.Request) (any, error) {
 		rec := d.post("other")
-		require.Equal(t, 503, rec.Code)
-		require.Equal(t, "1", rec.Header().Get("Retry-After"))
+		require.Equal(t, 429, rec.Code)
+		require.Equal(t, "300", rec.Header().Get("Retry-After"))
 		return answer(r)
 	}
 	require.Equal(t, 201, d.post("k").Code)
 	d.ran(1)
-	d.handle = answer
-	require.Equal(t, 201, d.post("other").Code)
-	require.Equal(t, 201, d.post("k").Code)
-	d.ran(3, "the oldest has made room")
 }
 
 func TestTheDocumentHasTheKeyWhereItCounts(t *testing.T) {

@@ -292,3 +292,37 @@ func (m *Memory) Resend(ctx context.Context, invoiceID string) (invoice.Message,
 	m.releaseNext(msg, time.Now())
 	return cloneMessage(msg.Message), nil
 }
+
+var _ MessageSecrets = (*Memory)(nil)
+
+// MessageSecrets implements [MessageSecrets], in the order of the ids.
+func (m *Memory) MessageSecrets(ctx context.Context, after string, limit int) ([]invoice.Message, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []invoice.Message
+	for _, msg := range m.messages {
+		if msg.ID > after {
+			out = append(out, cloneMessage(msg.Message))
+		}
+	}
+	slices.SortFunc(out, func(a, b invoice.Message) int { return cmp.Compare(a.ID, b.ID) })
+	return out[:min(max(limit, 0), len(out))], nil
+}
+
+// ReplaceSecrets implements [MessageSecrets].
+func (m *Memory) ReplaceSecrets(ctx context.Context, changes []SecretChange) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, c := range changes {
+		if msg := m.messages[c.Message]; msg != nil && msg.Secret == c.From {
+			msg.Secret = c.To
+		}
+	}
+	return nil
+}

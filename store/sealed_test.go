@@ -9,8 +9,8 @@ import (
 
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store"
+	"github.com/cointill/cointill/store/kv"
 	"github.com/cointill/cointill/store/storetest"
-	"github.com/cointill/cointill/webhook"
 	"github.com/stretchr/testify/require"
 )
 
@@ -26,22 +26,46 @@ func keyring(t *testing.T, entries ...string) store.Keyring {
 	return ring
 }
 
-func seal(t *testing.T, projects invoice.ProjectStore, entries ...string) *store.Sealed {
+func sealed(t *testing.T, b store.Backend, entries ...string) *store.Sealed {
 	t.Helper()
-	s, err := store.Seal(projects, keyring(t, entries...))
+	s, err := store.Seal(b, keyring(t, entries...))
 	require.NoError(t, err)
 	return s
 }
 
-func TestASealedStoreOfProjectsKeepsThePromisesOfABackend(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) store.Backend {
-		m := store.NewMemory()
-		return struct {
-			invoice.Store
-			invoice.ProjectStore
-			webhook.Outbox
-		}{m, seal(t, m, newKey), m}
-	})
+func seal(t *testing.T, b store.Backend, entries ...string) store.Backend {
+	t.Helper()
+	return sealed(t, b, entries...).Backend()
+}
+
+func TestASealedBackendKeepsThePromisesOfABackend(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) store.Backend { return seal(t, store.NewMemory(), newKey) })
+}
+
+func TestASealedBackendHasThePowersOfTheOneBehindIt(t *testing.T) {
+	m := store.NewMemory()
+	for _, b := range []store.Backend{
+		m, kv.New(nil),
+		struct {
+			store.Backend
+			invoice.Tidier
+		}{m, nil},
+		struct {
+			store.Backend
+			invoice.Leaser
+			invoice.Tidier
+		}{m, m, nil},
+	} {
+		_, leases := b.(invoice.Leaser)
+		_, tidies := b.(invoice.Tidier)
+		s := seal(t, b, newKey)
+		_, still := s.(invoice.Leaser)
+		require.Equal(t, leases, still)
+		_, still = s.(invoice.Tidier)
+		require.Equal(t, tidies, still)
+		_, err := store.Seal(s, keyring(t, newKey))
+		require.Error(t, err, "twice")
+	}
 }
 
 // shop is a project with every kind of secret.
@@ -99,7 +123,7 @@ func TestResealPutsEverythingUnderTheNewestKey(t *testing.T) {
 	require.NoError(t, err)
 	oldSecrets := secretsOf(t, ps, p.ID)
 
-	both := seal(t, m, newKey, oldKey)
+	both := sealed(t, m, newKey, oldKey)
 	changed, err := both.Reseal(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 2, changed)
@@ -124,7 +148,7 @@ func TestAMissingOrWrongKeyIsAClearErrorAndChangesNothing(t *testing.T) {
 	require.ErrorContains(t, err, `"2025"`)
 	_, err = without.Projects(t.Context(), "", 10)
 	require.ErrorIs(t, err, store.ErrNoKey)
-	_, err = without.Reseal(t.Context())
+	_, err = sealed(t, m, newKey).Reseal(t.Context())
 	require.ErrorIs(t, err, store.ErrNoKey)
 	ps, err := invoice.NewProjects(without, nil)
 	require.NoError(t, err)
@@ -172,11 +196,11 @@ func TestResealGoesOnPastWhatItCannotSeal(t *testing.T) {
 		ids = append(ids, p.ID)
 	}
 	third := "third:" + strings.Repeat("0a", 32)
-	changed, err := seal(t, m, third, newKey).Reseal(t.Context())
+	changed, err := sealed(t, m, third, newKey).Reseal(t.Context())
 	require.ErrorIs(t, err, store.ErrNoKey)
 	require.ErrorContains(t, err, ids[1])
 	require.Equal(t, 2, changed)
-	changed, err = seal(t, m, third, newKey, oldKey).Reseal(t.Context())
+	changed, err = sealed(t, m, third, newKey, oldKey).Reseal(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 1, changed)
 }
@@ -218,7 +242,7 @@ func FuzzOpenSealed(f *testing.F) {
 		require.NoError(t, err)
 		p := invoice.Project{ID: "p", KeyHash: "h", Secrets: []invoice.Secret{{Value: value}}, Version: 1}
 		require.NoError(t, m.InsertProject(t.Context(), p))
-		got, err := s.Project(t.Context(), "p")
+		got, err := s.Backend().Project(t.Context(), "p")
 		if strings.HasPrefix(value, "sealed:1:") {
 			require.Error(t, err)
 			return

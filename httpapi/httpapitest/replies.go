@@ -2,12 +2,13 @@
 // the contract of [httpapi.Replies]:
 //
 //	func TestReplies(t *testing.T) {
-//		httpapitest.Replies(t, func(t *testing.T) httpapi.Replies { return open(t) })
+//		httpapitest.Replies(t, func(t *testing.T, perScope int) httpapi.Replies { return open(t, perScope) })
 //	}
 package httpapitest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -25,14 +26,23 @@ const (
 	lease = time.Minute
 )
 
-// Replies proves an implementation. Open answers an empty one, which has room for 100 entries at least; it is called
-// for every case.
-func Replies(t *testing.T, open func(t *testing.T) httpapi.Replies) {
+// Replies proves an implementation. Open is called for every case, and returns an empty implementation with room for
+// perScope entries in each scope.
+func Replies(t *testing.T, open func(t *testing.T, perScope int) httpapi.Replies) {
 	t.Helper()
-	for _, c := range []struct {
+	type rule struct {
 		name, rule string
 		test       func(*keeper)
-	}{
+	}
+	run := func(perScope int, rules ...rule) {
+		for _, c := range rules {
+			t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
+				t.Log("rule: " + c.rule)
+				c.test(&keeper{t, open(t, perScope)})
+			})
+		}
+	}
+	run(100, []rule{
 		{"the first begins", "Begin keeps the entry and answers nil", first},
 		{"what runs is answered", "Begin answers an entry whose time has not come, and changes nothing", runs},
 		{"what finished is answered", "Finish puts the reply in the place of what is running, byte for byte", finishes},
@@ -47,13 +57,17 @@ func Replies(t *testing.T, open func(t *testing.T) httpapi.Replies) {
 		{"many keys at once", "calls for other keys do not disturb each other, also when entries end", crowd},
 		{"the others stay", "what begins when others have ended changes nothing that counts", stays},
 		{"bytes stay the caller's", "what is kept of a slice is copied", copies},
-	} {
-		t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
-			t.Log("rule: " + c.rule)
-			c.test(&keeper{t, open(t)})
-		})
-	}
+	}...)
+	run(share, []rule{
+		{"a full scope", "a full scope refuses new keys, drops none and says when there is room", fills},
+		{"a full scope and others", "other scopes notice nothing of a full one", fillsOne},
+		{"room again", "what is abandoned or has ended makes room", room},
+		{"a full scope at once", "calls that begin at once exceed the room by no more than themselves", fillsAtOnce},
+	}...)
 }
+
+// share is how many entries a scope has room for where that matters.
+const share = 5
 
 type keeper struct {
 	*testing.T
@@ -275,5 +289,121 @@ func copies(k *keeper) {
 			k.Fatalf("Begin answers %q, %v", held, err)
 		}
 		copy(held, "xxxxx")
+	}
+}
+
+// refused begins a new key in a full scope, in which there is room again at the given time.
+func (k *keeper) refused(key string, now, want time.Time) {
+	k.Helper()
+	held, err := k.r.Begin(k.Context(), "scope", key, []byte("run"), now, now.Add(lease))
+	full, is := errors.AsType[interface {
+		error
+		RepliesFull() time.Time
+	}](err)
+	if !is || held != nil {
+		k.Fatalf("Begin in a full scope returns %q, %v", held, err)
+	}
+	if got := full.RepliesFull(); !got.Equal(want) {
+		k.Fatalf("there is room again at %v, want %v", got.Sub(start), want.Sub(start))
+	}
+}
+
+// fill begins as many keys as a scope has room for, and finishes all but the first.
+func (k *keeper) fill() {
+	k.Helper()
+	for i := range share {
+		key := fmt.Sprint("key ", i)
+		k.wants(key, "run", start, "")
+		if i > 0 {
+			k.finish(key, "run", "reply of "+key, start.Add(time.Duration(i)))
+		}
+	}
+}
+
+// holds expects what fill has left, until the lease of the first key ends.
+func (k *keeper) holds(now time.Time) {
+	k.Helper()
+	for i := range share {
+		key := fmt.Sprint("key ", i)
+		want := "reply of " + key
+		if i == 0 {
+			want = "run"
+		}
+		k.wants(key, "again", now, want)
+	}
+}
+
+func fills(k *keeper) {
+	k.fill()
+	for range 3 {
+		k.refused("new", start, start.Add(lease))
+		k.holds(start.Add(lease - 1))
+	}
+}
+
+func fillsOne(k *keeper) {
+	k.fill()
+	for _, scope := range []string{"another", "scop", "scope ", "scope key"} {
+		for i := range share {
+			held, err := k.r.Begin(k.Context(), scope, fmt.Sprint("key ", i), []byte("run"), start, start.Add(lease))
+			if err != nil || held != nil {
+				k.Fatalf("Begin in scope %q returns %q, %v", scope, held, err)
+			}
+		}
+	}
+	k.refused("new", start, start.Add(lease))
+	k.holds(start)
+}
+
+func room(k *keeper) {
+	k.fill()
+	k.abandon("key 0", "run")
+	k.wants("new", "run", start, "")
+	k.refused("newer", start, start.Add(lease))
+	k.finish("new", "run", "reply", start)
+	k.refused("newer", start, start.Add(day))
+	k.wants("key 1", "run", start.Add(day), "reply of key 1")
+	k.wants("newer", "run", start.Add(day), "") // in the place of new, which has ended
+	k.refused("newest", start.Add(day), start.Add(day+1))
+	k.wants("key 1", "run", start.Add(day+1), "") // in its own place
+	k.refused("newest", start.Add(day+1), start.Add(day+2))
+	for i := range share {
+		k.wants(fmt.Sprint("next ", i), "run", start.Add(2*day), "")
+	}
+	k.refused("newest", start.Add(2*day), start.Add(2*day+lease))
+}
+
+func fillsAtOnce(k *keeper) {
+	const callers = 4
+	var wg sync.WaitGroup
+	for i := range callers {
+		wg.Go(func() {
+			ctx := context.WithoutCancel(k.Context())
+			for n := range share {
+				running := fmt.Append(nil, "run ", i, " ", n)
+				held, err := k.r.Begin(ctx, "scope", string(running), running, start, start.Add(lease))
+				_, full := errors.AsType[interface {
+					RepliesFull() time.Time
+					error
+				}](err)
+				if held != nil || err != nil && !full {
+					k.Errorf("Begin returns %q, %v", held, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	k.refused("new", start, start.Add(lease))
+	begun := 0
+	for i := range callers {
+		for n := range share {
+			held, err := k.r.Begin(k.Context(), "scope", fmt.Sprint("run ", i, " ", n), []byte("again"), start, start.Add(lease))
+			if err == nil && string(held) == fmt.Sprint("run ", i, " ", n) {
+				begun++
+			}
+		}
+	}
+	if begun < share || begun >= share+callers {
+		k.Fatalf("%d have begun at once, where there is room for %d", begun, share)
 	}
 }

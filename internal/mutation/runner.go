@@ -37,7 +37,7 @@ func (r *runner) stages(file string) []stage {
 		return []stage{quick, slow, simulation}
 	case strings.HasPrefix(file, "chain/"):
 		return []stage{{pkg: "chain"}, quick, slow, simulation}
-	case strings.HasPrefix(file, "store/sqlite/"): // how quick it is, and how large it grows, is no rule of a mutation here
+	case strings.HasPrefix(file, "store/"): // how quick it is, and how large it grows, is no rule of a mutation here
 		return []stage{{"store/sqlite", []string{"-test.skip=TestA44|TestA45|TheWALIs"}}}
 	}
 	return []stage{{pkg: "webhook"}, simulation}

@@ -4,6 +4,7 @@ const (
 	queriesFile = "store/sqlite/queries.go"
 	writerFile  = "store/sqlite/writer.go"
 	outboxFile  = "store/sqlite/outbox.go"
+	feedFile    = "store/internal/record/feed.go"
 )
 
 var sqliteTable = []mutation{
@@ -272,18 +273,18 @@ var sqliteTable = []mutation{
 		rule: "what a database of an earlier version has of a place is found",
 	},
 	{
-		name: "a position beyond the end is accepted", file: "store/sqlite/feed.go",
-		from: `	if position > end {`, to: `	if false {`,
+		name: "a position beyond the end is accepted", file: feedFile,
+		from: `	if err == nil && after > end {`, to: `	if false {`,
 		rule: "a reader of a feed that has lost its end learns so",
 	},
 	{
-		name: "the last position is beyond the end", file: "store/sqlite/feed.go",
-		from: `	if position > end {`, to: `	if position >= end && end > 0 {`,
+		name: "the last position is beyond the end", file: feedFile,
+		from: `	if err == nil && after > end {`, to: `	if err == nil && after >= end && end > 0 {`,
 		rule: "a reader that has seen all waits for more",
 	},
 	{
-		name: "a damaged event ends the feed", file: "store/sqlite/feed.go",
-		from: `		more = page.rows == left && len(page.events) < left`, to: `		more = false`,
+		name: "a damaged event ends the feed", file: feedFile,
+		from: `		more = page.rows == left && len(page.Events) < left`, to: `		more = false`,
 		rule: "a damaged event stops no reader",
 	},
 }

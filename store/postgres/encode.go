@@ -7,6 +7,7 @@ import (
 
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store/internal/listing"
+	"github.com/cointill/cointill/store/internal/record"
 )
 
 // row is one row of a statement that writes many.
@@ -28,17 +29,11 @@ type rows struct {
 func encode(b invoice.Batch) (rows, error) {
 	r := rows{fence: b.Fence, skip: b.Skip}
 	for _, p := range b.Progress {
-		head, err := json.Marshal(p.Head)
+		args, err := record.Progress(p)
 		if err != nil {
-			return r, fmt.Errorf("encode head of %s: %w", p.Network, err)
+			return r, err
 		}
-		aside, err := json.Marshal(p.Aside)
-		if err != nil {
-			return r, fmt.Errorf("encode what was set aside of %s: %w", p.Network, err)
-		}
-		encoded := row{key: string(p.Network), args: []any{
-			string(p.Network), p.Version, []byte(p.Cursor), string(head), stamp(p.At), string(aside),
-		}}
+		encoded := row{key: string(p.Network), args: args}
 		if p.Version == 1 {
 			r.newProgress = append(r.newProgress, encoded)
 		} else {
@@ -69,28 +64,18 @@ func encode(b invoice.Batch) (rows, error) {
 	}
 	r.places(b)
 	for _, p := range b.Payments {
-		doc, err := json.Marshal(p)
+		args, err := record.Payment(p)
 		if err != nil {
-			return r, fmt.Errorf("encode payment of invoice %s: %w", p.Invoice, err)
+			return r, err
 		}
-		r.payments = append(r.payments, row{
-			key:     string(p.Key.Network) + " " + p.Key.TxID + " " + p.Key.Index,
-			invoice: p.Invoice,
-			args: []any{
-				string(p.Key.Network), p.Key.TxID, p.Key.Index, p.Invoice, signed(p.Height()), p.Withdrawn, p.Settled, string(doc),
-			},
-		})
+		key := string(p.Key.Network) + " " + p.Key.TxID + " " + p.Key.Index
+		r.payments = append(r.payments, row{key: key, invoice: p.Invoice, args: args})
 	}
 	for _, ev := range b.Events {
-		r.events = append(r.events, row{key: ev.Invoice + " " + strconv.FormatInt(ev.Seq, 10), invoice: ev.Invoice, args: []any{
-			ev.Invoice, ev.Seq, ev.ID, ev.Project, string(ev.Type), string(ev.From), string(ev.To), stamp(ev.At),
-			ev.Comment, ev.Actor, []byte(ev.Body),
-		}})
+		r.events = append(r.events, row{key: ev.Invoice + " " + strconv.FormatInt(ev.Seq, 10), invoice: ev.Invoice, args: record.Event(ev)})
 	}
 	for _, m := range b.Messages {
-		r.messages = append(r.messages, row{key: m.ID, invoice: m.Invoice, args: []any{
-			m.ID, string(m.Event), m.Invoice, m.Seq, m.Project, m.URL, m.Endpoint, stamp(m.At), m.Body, m.Format, m.Secret,
-		}})
+		r.messages = append(r.messages, row{key: m.ID, invoice: m.Invoice, args: record.Message(m)})
 	}
 	return r, nil
 }
@@ -123,7 +108,7 @@ func encodeInvoice(inv invoice.Invoice) (row, error) {
 	var wakeHeight, wakeTime *int64
 	wake := inv.State.Wake
 	if wake.Height != 0 {
-		wakeHeight = new(signed(wake.Height))
+		wakeHeight = new(record.Signed(wake.Height))
 	}
 	if !wake.Time.IsZero() {
 		wakeTime = new(listing.Nanos(wake.Time))

@@ -1,95 +1,49 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store/internal/record"
 )
 
 // Events implements [invoice.Reader].
 func (r reader) Events(ctx context.Context, after int64, limit int) ([]invoice.Event, error) {
-	var out []invoice.Event
-	var damaged invoice.DamagedEventsError
-	last, left, more := after, max(limit, 0), true
-	for more { // until the damaged ones are made up for
-		page, err := r.events(ctx, &damaged, qEvents, last, int64(left))
-		if err != nil {
-			return nil, fmt.Errorf("postgres: read events: %w", err)
-		}
-		out = append(out, page.events...)
-		more = page.rows == left && len(page.events) < left
-		left -= len(page.events)
-		last = max(last, page.last)
+	page, err := record.Feed{
+		After: func(position int64, limit int) (record.EventPage, error) {
+			return r.events(ctx, qEvents, position, int64(limit))
+		},
+		End: func() (end int64, err error) { return end, r.q.QueryRow(ctx, qFeedEnd).Scan(&end) },
+	}.Read(after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: read events: %w", err)
 	}
-	if last == after {
-		if err := r.checkPosition(ctx, after); err != nil {
-			return nil, fmt.Errorf("postgres: read events: %w", err)
-		}
-	}
-	return out, ifDamaged(&damaged)
+	return page.Events, damaged("read events", page)
 }
 
 // InvoiceEvents implements [invoice.Reader].
 func (r reader) InvoiceEvents(ctx context.Context, id string) ([]invoice.Event, error) {
-	var damaged invoice.DamagedEventsError
-	page, err := r.events(ctx, &damaged, qInvoiceEvents, id)
+	page, err := r.events(ctx, qInvoiceEvents, id)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: read events of invoice %s: %w", id, err)
 	}
-	return page.events, ifDamaged(&damaged)
+	return page.Events, damaged("read events of invoice "+id, page)
 }
 
-func ifDamaged(damaged *invoice.DamagedEventsError) error {
-	if len(damaged.Positions) == 0 {
-		return nil
-	}
-	return fmt.Errorf("postgres: read events: %w", damaged)
-}
-
-// checkPosition refuses a position that is beyond the end of the feed.
-func (r reader) checkPosition(ctx context.Context, position int64) error {
-	var end int64
-	if err := r.q.QueryRow(ctx, qFeedEnd).Scan(&end); err != nil {
-		return err
-	}
-	if position > end {
-		return &invoice.PositionError{Position: position, Last: end}
+// damaged returns the error for events that cannot be read, or nil if there are none.
+func damaged(what string, page record.EventPage) error {
+	if err := page.Err(); err != nil {
+		return fmt.Errorf("postgres: %s: %w", what, err)
 	}
 	return nil
 }
 
-// page is what a query for events has found.
-type page struct {
-	events []invoice.Event
-	rows   int   // with those that are damaged
-	last   int64 // position
-}
-
-func (r reader) events(ctx context.Context, damaged *invoice.DamagedEventsError, query string, args ...any) (page, error) {
-	var p page
+func (r reader) events(ctx context.Context, query string, args ...any) (record.EventPage, error) {
 	found, err := r.q.Query(ctx, query, args...)
 	if err != nil {
-		return p, err
+		return record.EventPage{}, err
 	}
 	defer found.Close()
-	for found.Next() {
-		var ev invoice.Event
-		var at string
-		if err := found.Scan(&ev.Position, &ev.Invoice, &ev.Seq, &ev.ID, &ev.Project, &ev.Type, &ev.From, &ev.To,
-			&at, &ev.Comment, &ev.Actor, (*[]byte)(&ev.Body)); err != nil {
-			return p, err
-		}
-		p.rows, p.last = p.rows+1, ev.Position
-		// The types of all other columns leave nothing to be wrong.
-		if ev.At, err = time.Parse(time.RFC3339Nano, at); err != nil {
-			damaged.Positions = append(damaged.Positions, ev.Position)
-			damaged.Err = cmp.Or(damaged.Err, err)
-			continue
-		}
-		p.events = append(p.events, ev)
-	}
-	return p, found.Err()
+	return record.ScanEvents(found)
 }

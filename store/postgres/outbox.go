@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store/internal/record"
 	"github.com/cointill/cointill/webhook"
 	"github.com/jackc/pgx/v5"
 )
@@ -88,22 +89,9 @@ type claimed struct {
 }
 
 func scanClaimed(from pgx.CollectableRow) (c claimed, err error) {
-	c.n, c.Message, err = scanMessage(from, &c.due, &c.Claim.Token, &c.Tried)
+	c.n, c.Message, err = record.ScanMessage(from, &c.due, &c.Claim.Token, &c.Tried)
 	c.Claim.Message = c.Message.ID
 	return c, err
-}
-
-// scanMessage reads messageColumns, and what else the query answers.
-func scanMessage(from pgx.Row, more ...any) (n int64, m invoice.Message, err error) {
-	var at string
-	dest := []any{&n, &m.ID, &m.Event, &m.Invoice, &m.Seq, &m.Project, &m.URL, &m.Endpoint, &at, &m.Body, &m.Format, &m.Secret}
-	if err := from.Scan(append(dest, more...)...); err != nil {
-		return 0, m, err
-	}
-	if m.At, err = time.Parse(time.RFC3339Nano, at); err != nil {
-		return 0, m, fmt.Errorf("stored message %s is damaged: %w", m.ID, err)
-	}
-	return n, m, nil
 }
 
 // Record implements [webhook.Outbox].
@@ -158,7 +146,7 @@ func storable(text string) string {
 }
 
 func attemptArgs(a webhook.Attempt) []any {
-	return []any{stamp(a.At), int64(a.Duration), int64(a.Status), storable(a.Excerpt), storable(a.Error)}
+	return []any{record.Stamp(a.At), int64(a.Duration), int64(a.Status), storable(a.Excerpt), storable(a.Error)}
 }
 
 // GiveUp implements [webhook.Outbox].
@@ -197,47 +185,16 @@ func (s *Store) NextDue(ctx context.Context) (wait time.Duration, some bool, err
 
 // History implements [webhook.Outbox].
 func (s *Store) History(ctx context.Context, invoiceID string) ([]webhook.Record, error) {
-	out, err := s.history(ctx, invoiceID)
+	found, err := s.pool.Query(ctx, qHistory, invoiceID)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: read history of invoice %s: %w", invoiceID, err)
+	}
+	defer found.Close()
+	out, err := record.ScanHistory(found)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: read history of invoice %s: %w", invoiceID, err)
 	}
 	return out, nil
-}
-
-func (s *Store) history(ctx context.Context, invoiceID string) ([]webhook.Record, error) {
-	found, err := s.pool.Query(ctx, qHistory, invoiceID)
-	if err != nil {
-		return nil, err
-	}
-	defer found.Close()
-	var out []webhook.Record
-	for found.Next() {
-		var r webhook.Record
-		var due int64
-		var at, excerpt, failure *string
-		var duration, status *int64
-		_, m, err := scanMessage(found, &r.State, &due, &at, &duration, &status, &excerpt, &failure)
-		if err != nil {
-			return nil, err
-		}
-		if len(out) == 0 || out[len(out)-1].Message.ID != m.ID {
-			r.Message = m
-			if r.State == webhook.StateDue {
-				r.Due = time.Unix(0, due).UTC()
-			}
-			out = append(out, r)
-		}
-		if at == nil {
-			continue
-		}
-		attempt := webhook.Attempt{Duration: time.Duration(*duration), Status: int(*status), Excerpt: *excerpt, Error: *failure}
-		if attempt.At, err = time.Parse(time.RFC3339Nano, *at); err != nil {
-			return nil, fmt.Errorf("stored attempt of message %s is damaged: %w", m.ID, err)
-		}
-		attempts := &out[len(out)-1].Attempts
-		*attempts = append(*attempts, attempt)
-	}
-	return out, found.Err()
 }
 
 // Resend implements [webhook.Outbox].
@@ -249,7 +206,7 @@ func (s *Store) Resend(ctx context.Context, invoiceID string) (invoice.Message, 
 				return err
 			}
 			var err error
-			if _, m, err = scanMessage(tx.QueryRow(ctx, qLatest, invoiceID)); errors.Is(err, pgx.ErrNoRows) {
+			if _, m, err = record.ScanMessage(tx.QueryRow(ctx, qLatest, invoiceID)); errors.Is(err, pgx.ErrNoRows) {
 				return invoice.ErrNotFound
 			} else if err != nil {
 				return err

@@ -42,8 +42,8 @@ const fill = `
 	FROM generate_series(1, 100000) n;
 	INSERT INTO cointill_attempts (message, at, duration, status, excerpt, error)
 	SELECT 'evt-' || n, '', 1, 200, repeat('x', 100), '' FROM generate_series(1, 100000) n;
-	INSERT INTO cointill_replies (name, entry, until)
-	SELECT sha256(decode(lpad(n::text, 8, '0'), 'hex')), decode(repeat('7b', 600), 'hex'), n FROM generate_series(1, 100000) n;
+	INSERT INTO cointill_replies (name, scope, entry, until)
+	SELECT sha256(decode(lpad(n::text, 8, '0'), 'hex')), decode(lpad((n % 100)::text, 8, '0'), 'hex'), decode(repeat('7b', 600), 'hex'), n FROM generate_series(1, 100000) n;
 	INSERT INTO cointill_changed (n, version, row) SELECT n, 1, decode(repeat('7b', 150), 'hex') FROM generate_series(1, 4000) n;
 	INSERT INTO cointill_segments (segment, begun, parts, texts) SELECT n, 2, 2, 1 FROM generate_series(0, 60) n;
 	INSERT INTO cointill_parts (segment, writing, part, data) SELECT s, 1 + p % 2, convert_to('part ' || p, 'UTF8'), decode(repeat('7b', 500), 'hex')
@@ -93,7 +93,8 @@ func samples() map[string][]any {
 		qInsertGone: {"https://shop10.example/", "shop-1"}, qDeleteGone: {"https://shop10.example/", "shop-1"},
 		qKill: {"https://shop10.example/", "shop-1"}, qNextDue: {}, qHistory: {"inv-7"},
 		qLockInvoice: {"inv-7"}, qLatest: {"inv-7"}, qResend: {"evt-10"},
-		qBeginReply: {`\x07`, `\x7b`, 100001, 7}, qReply: {`\x07`}, qFinishReply: {`\x07`, `\x7b`, `\x7b`, 100001},
+		qSecrets: {"evt-1", 100}, qReplaceSecrets: {many(100, "evt-"), many(100, ""), many(100, "")},
+		qBeginReply: {`\x07`, `\x01`, `\x7b`, 100001, 7, 10000}, qReply: {`\x07`, 7}, qReplyEnds: {`\x01`, 7}, qFinishReply: {`\x07`, `\x7b`, `\x7b`, 100001},
 		qAbandonReply: {`\x07`, `\x7b`}, qEndReplies: {50000, 8},
 	}
 }

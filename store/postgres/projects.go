@@ -2,11 +2,11 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store/internal/record"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -30,12 +30,12 @@ func (s *Store) UpdateProject(ctx context.Context, p invoice.Project) error {
 }
 
 func (s *Store) putProject(ctx context.Context, query string, p invoice.Project) error {
-	doc, err := json.Marshal(p)
+	args, err := record.Project(p)
 	if err != nil {
 		return err
 	}
 	return again(ctx, func() error {
-		tag, err := s.pool.Exec(ctx, query, p.ID, p.Owner, p.Name, p.KeyHash, p.FormerKeyHash, p.Version, string(doc))
+		tag, err := s.pool.Exec(ctx, query, args...)
 		switch {
 		case violates(err, "cointill_projects_name"):
 			return invoice.ErrDuplicateProject
@@ -97,14 +97,4 @@ func (s *Store) project(ctx context.Context, query, arg string) (invoice.Project
 	return p, nil
 }
 
-func scanProject(row pgx.CollectableRow) (p invoice.Project, err error) {
-	var id string
-	var doc []byte
-	if err := row.Scan(&id, &doc); err != nil {
-		return invoice.Project{}, err
-	}
-	if err := json.Unmarshal(doc, &p); err != nil {
-		return invoice.Project{}, fmt.Errorf("stored project %s is damaged: %w", id, err)
-	}
-	return p, nil
-}
+func scanProject(row pgx.CollectableRow) (invoice.Project, error) { return record.ScanProject(row) }

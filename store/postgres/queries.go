@@ -316,10 +316,24 @@ const (
 				AND e.invoice = m.invoice AND e.seq < m.seq AND e.state = 'due')
 		WHERE m.id = $1`
 
-	// qBeginReply locks an entry that it leaves as it is, too, so that qReply finds it in the same transaction.
-	qBeginReply = `INSERT INTO cointill_replies AS r (name, entry, until) VALUES ($1, $2, $3)
-		ON CONFLICT (name) DO UPDATE SET entry = excluded.entry, until = excluded.until WHERE r.until <= $4`
-	qReply        = `SELECT entry FROM cointill_replies WHERE name = $1`
+	qSecrets = `SELECT id, secret FROM cointill_outbox WHERE id > $1 ORDER BY id LIMIT $2`
+	// qReplaceSecrets locks the messages in the order of their ids, so that two of it do not wait for each other.
+	qReplaceSecrets = `WITH changes AS MATERIALIZED (SELECT u.id, u.secret, u.next
+			FROM unnest((SELECT $1::text[]), (SELECT $2::text[]), (SELECT $3::text[])) AS u (id, secret, next)),
+		locked AS MATERIALIZED (SELECT id FROM cointill_outbox
+			WHERE id = ANY(ARRAY(SELECT id FROM changes)) ORDER BY id FOR NO KEY UPDATE)
+		UPDATE cointill_outbox m SET secret = c.next FROM locked JOIN changes c ON c.id = locked.id
+		WHERE m.id = locked.id AND m.secret = c.secret`
+
+	// qBeginReply locks an entry that it leaves as it is, too, so that qReply finds it in the same transaction; but in a
+	// scope that has $6 entries already it does nothing.
+	qBeginReply = `INSERT INTO cointill_replies AS r (name, scope, entry, until) SELECT $1::bytea, $2::bytea, $3::bytea, $4::bigint
+		WHERE (SELECT count(*) FROM (SELECT 1 FROM cointill_replies
+			WHERE scope = $2 AND until > $5 ORDER BY until LIMIT $6::bigint) held) < $6::bigint
+		ON CONFLICT (name) DO UPDATE SET entry = excluded.entry, until = excluded.until WHERE r.until <= $5`
+	qReply = `SELECT entry FROM cointill_replies WHERE name = $1 AND until > $2`
+	// qReplyEnds finds when the first entry of a scope ends.
+	qReplyEnds    = `SELECT until FROM cointill_replies WHERE scope = $1 AND until > $2 ORDER BY until LIMIT 1`
 	qFinishReply  = `UPDATE cointill_replies SET entry = $3, until = $4 WHERE name = $1 AND entry = $2`
 	qAbandonReply = `DELETE FROM cointill_replies WHERE name = $1 AND entry = $2`
 	// qEndReplies waits for nobody: what another one is just removing, or taking over, is not for this one.

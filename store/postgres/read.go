@@ -3,16 +3,14 @@ package postgres
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
-	"time"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store/internal/listing"
+	"github.com/cointill/cointill/store/internal/record"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -51,65 +49,8 @@ func (r reader) many(ctx context.Context, query string, args ...any) ([]invoice.
 	if err != nil {
 		return nil, err
 	}
-	return scanInvoices(found)
-}
-
-// scanInvoices reads the rows of withPayments: an invoice comes once for each of its payments, not
-// necessarily one after the other. With a [invoice.DamagedError] it answers the invoices that can be read.
-func scanInvoices(found pgx.Rows) ([]invoice.Invoice, error) {
 	defer found.Close()
-	var ids []string
-	invoices := map[string]*invoice.Invoice{} // nil for what is damaged
-	var damaged invoice.DamagedError
-	var id string
-	var doc, payment []byte
-	for found.Next() {
-		if err := found.Scan(&id, &doc, &payment); err != nil {
-			return nil, err
-		}
-		inv, known := invoices[id]
-		if known && inv == nil {
-			continue
-		}
-		var err error
-		if !known {
-			inv = new(invoice.Invoice)
-			ids = append(ids, id)
-			err = json.Unmarshal(doc, inv)
-		}
-		if err == nil && payment != nil {
-			var p invoice.Payment
-			err = json.Unmarshal(payment, &p)
-			inv.Payments = append(inv.Payments, p)
-		}
-		if err != nil { // without all of its payments an invoice is as good as none
-			inv = nil
-			damaged.Invoices = append(damaged.Invoices, id)
-			damaged.Err = cmp.Or(damaged.Err, err)
-		}
-		invoices[id] = inv
-	}
-	if err := found.Err(); err != nil {
-		return nil, err
-	}
-	var out []invoice.Invoice
-	for _, id := range ids {
-		if inv := invoices[id]; inv != nil {
-			slices.SortFunc(inv.Payments, byKey)
-			out = append(out, *inv)
-		}
-	}
-	if len(damaged.Invoices) > 0 {
-		return out, &damaged
-	}
-	return out, nil
-}
-
-func byKey(a, b invoice.Payment) int {
-	return cmp.Or(
-		cmp.Compare(a.Key.Network, b.Key.Network),
-		cmp.Compare(a.Key.TxID, b.Key.TxID),
-		cmp.Compare(a.Key.Index, b.Key.Index))
+	return record.ScanInvoices[[]byte](found)
 }
 
 // InvoicesAt implements [invoice.Reader].
@@ -168,16 +109,10 @@ func (r reader) Payments(ctx context.Context, id string, after chain.Key, limit 
 	if err != nil {
 		return nil, fmt.Errorf("postgres: read payments of invoice %s: %w", id, err)
 	}
-	docs, err := pgx.CollectRows(found, pgx.RowTo[[]byte])
+	defer found.Close()
+	out, err := record.ScanPayments[[]byte](found, id)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: read payments of invoice %s: %w", id, err)
-	}
-	out := make([]invoice.Payment, len(docs))
-	for i, doc := range docs {
-		if err := json.Unmarshal(doc, &out[i]); err != nil {
-			err = &invoice.DamagedError{Invoices: []string{id}, Err: fmt.Errorf("payment: %w", err)}
-			return nil, fmt.Errorf("postgres: read payments: %w", err)
-		}
 	}
 	return out, nil
 }
@@ -206,7 +141,7 @@ func (r reader) PaidInvoices(ctx context.Context, after string, limit int) ([]in
 
 // InvoicesAbove implements [invoice.Reader].
 func (r reader) InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]invoice.Invoice, error) {
-	found, err := r.many(ctx, qAbove, string(network), signed(height))
+	found, err := r.many(ctx, qAbove, string(network), record.Signed(height))
 	if err != nil {
 		return found, fmt.Errorf("postgres: read invoices above height %d of %s: %w", height, network, err)
 	}
@@ -216,7 +151,7 @@ func (r reader) InvoicesAbove(ctx context.Context, network chain.Network, height
 // InvoicesWaking implements [invoice.Reader].
 func (r reader) InvoicesWaking(ctx context.Context, network chain.Network, head chain.Head, limit int) ([]invoice.Invoice, error) {
 	found, err := r.many(ctx, qWaking, string(network),
-		signed(head.Height), signed(head.Safe), signed(head.Finalized), listing.Nanos(head.Time), int64(max(limit, 0)))
+		record.Signed(head.Height), record.Signed(head.Safe), record.Signed(head.Finalized), listing.Nanos(head.Time), int64(max(limit, 0)))
 	if err != nil {
 		return found, fmt.Errorf("postgres: read invoices waking on %q: %w", network, err)
 	}
@@ -226,29 +161,11 @@ func (r reader) InvoicesWaking(ctx context.Context, network chain.Network, head 
 // Network implements [invoice.Reader].
 func (r reader) Network(ctx context.Context, network chain.Network) (invoice.Progress, error) {
 	p := invoice.Progress{Network: network}
-	var head, aside []byte
-	var at string
-	err := r.q.QueryRow(ctx, qNetwork, string(network)).Scan(&p.Version, (*[]byte)(&p.Cursor), &head, &at, &aside)
+	err := record.ScanProgress(r.q.QueryRow(ctx, qNetwork, string(network)), &p)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return invoice.Progress{}, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(head, &p.Head)
-	}
-	if err == nil {
-		err = json.Unmarshal(aside, &p.Aside)
-	}
-	if err == nil {
-		p.At, err = time.Parse(time.RFC3339Nano, at)
-	}
-	if err != nil {
+	} else if err != nil {
 		return invoice.Progress{}, fmt.Errorf("postgres: read progress of %s: %w", network, err)
 	}
 	return p, nil
 }
-
-// stamp writes a time to be read again, exactly.
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
-
-// signed clips a height to what PostgreSQL has integers for.
-func signed(height uint64) int64 { return int64(min(height, math.MaxInt64)) }

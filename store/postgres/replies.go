@@ -2,40 +2,43 @@ package postgres
 
 import (
 	"context"
-	"crypto/sha256"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/cointill/cointill/store/internal/listing"
+	"github.com/cointill/cointill/store/internal/replies"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Replies keep how requests with an Idempotency-Key were answered: they implement the interface Replies of package
-// httpapi, for all processes on the database, and keep its contract through restarts. What they hold is as secret as
-// the answers are. Their methods may be called concurrently. There is always room for more, and what has ended is
-// removed, a little whenever a request begins.
-type Replies struct{ store *Store }
-
-// Replies answers the replies in the store's database. All that it answers are the same.
-func (s *Store) Replies() *Replies { return &Replies{s} }
-
-// endedAtOnce is how many entries that have ended are removed when one begins: more than come, so that they get fewer,
-// and few enough not to keep others waiting.
-const endedAtOnce = 8
-
-// replyName names an entry, however long its scope is: an index takes no long texts. Neither text has a line feed.
-func replyName(scope, key string) []byte {
-	name := sha256.Sum256([]byte(scope + "\n" + key))
-	return name[:]
+// Replies keeps the responses to requests with an Idempotency-Key. It implements the interface Replies of package
+// httpapi for all processes on the database, and keeps its contract through restarts. What it holds is as secret as the
+// responses are. Its methods may be called concurrently. Each Begin removes a few entries that have ended.
+type Replies struct {
+	store *Store
+	most  int // entries in a scope
 }
 
-// Begin keeps the entry running until the given time, and answers nil; unless there is an entry already whose time is
-// after now: then it changes nothing and answers that. Of calls at once for one key, from whichever processes, one
-// answers nil. It blocks until that is durable. An error may leave the entry there or not.
+// Replies returns the replies in the store's database, with room for 10,000 entries in each scope. All values that it
+// returns hold the same entries.
+func (s *Store) Replies() *Replies { return &Replies{s, replies.PerScope} }
+
+// PerScope returns the same replies with room for most entries in each scope, or for 10,000 if most is not positive.
+func (r *Replies) PerScope(most int) *Replies {
+	if most <= 0 {
+		most = replies.PerScope
+	}
+	return &Replies{r.store, most}
+}
+
+// Begin stores the entry running until the given time and returns nil. If there is an entry whose time is after now, it
+// changes nothing and returns that entry. Of concurrent calls for one key, from any processes, exactly one returns nil.
+// Begin blocks until the entry is durable. It refuses a new key if the scope is full, with an error that has a method
+// RepliesFull. Another error may leave the entry stored or not.
 func (r *Replies) Begin(ctx context.Context, scope, key string, running []byte, now, until time.Time) (held []byte, err error) {
 	err = again(ctx, func() error {
-		held, err = r.begin(ctx, replyName(scope, key), running, now, until)
+		held, err = r.begin(ctx, replies.Name(scope, key), replies.Scope(scope), running, now, until)
 		return err
 	})
 	if err != nil {
@@ -44,30 +47,51 @@ func (r *Replies) Begin(ctx context.Context, scope, key string, running []byte, 
 	return held, nil
 }
 
-// begin sends all in one go, as one transaction. It waits for a lock only before it has any.
-func (r *Replies) begin(ctx context.Context, name, running []byte, now, until time.Time) ([]byte, error) {
+// begin sends everything in one round trip, as one transaction. It waits for a lock only while it holds none.
+func (r *Replies) begin(ctx context.Context, name, of, running []byte, now, until time.Time) (held []byte, err error) {
 	var begun bool
-	var entry []byte
 	batch := &pgx.Batch{}
 	batch.Queue("BEGIN ISOLATION LEVEL READ COMMITTED")
-	batch.Queue(qBeginReply, name, running, listing.Nanos(until), listing.Nanos(now)).Exec(func(tag pgconn.CommandTag) error {
+	batch.Queue(qBeginReply, name, of, running, listing.Nanos(until), listing.Nanos(now), r.most).Exec(func(tag pgconn.CommandTag) error {
 		begun = tag.RowsAffected() > 0
 		return nil
 	})
-	batch.Queue(qReply, name).QueryRow(func(found pgx.Row) error { return found.Scan(&entry) })
-	batch.Queue(qEndReplies, listing.Nanos(now), endedAtOnce)
+	found := false
+	batch.Queue(qReply, name, listing.Nanos(now)).QueryRow(func(row pgx.Row) error {
+		err := row.Scan(&held)
+		found = err == nil
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		return err
+	})
+	batch.Queue(qEndReplies, listing.Nanos(now), replies.EndedAtOnce)
 	batch.Queue("COMMIT")
-	if err := r.store.pool.SendBatch(ctx, batch).Close(); err != nil || begun {
+	err = r.store.pool.SendBatch(ctx, batch).Close()
+	switch {
+	case err != nil || begun:
 		return nil, err
+	case found:
+		return held, nil
 	}
-	return entry, nil
+	return nil, r.full(ctx, of, now)
 }
 
-// Finish puts reply, until the given time, in the place of the entry running, and blocks until that is durable; it does
-// nothing if there is none, or another. It is idempotent.
+// full returns the refusal of a scope that has no room.
+func (r *Replies) full(ctx context.Context, of []byte, now time.Time) error {
+	first := listing.Nanos(now) // something has ended meanwhile
+	err := r.store.pool.QueryRow(ctx, qReplyEnds, of, first).Scan(&first)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return err
+	}
+	return &replies.FullError{Most: r.most, Room: time.Unix(0, first)}
+}
+
+// Finish replaces the entry running with reply, until the given time, and blocks until that is durable. It does nothing
+// if there is no entry or another one. It is idempotent.
 func (r *Replies) Finish(ctx context.Context, scope, key string, running, reply []byte, until time.Time) error {
 	err := again(ctx, func() error {
-		_, err := r.store.pool.Exec(ctx, qFinishReply, replyName(scope, key), running, reply, listing.Nanos(until))
+		_, err := r.store.pool.Exec(ctx, qFinishReply, replies.Name(scope, key), running, reply, listing.Nanos(until))
 		return err
 	})
 	if err != nil {
@@ -76,11 +100,11 @@ func (r *Replies) Finish(ctx context.Context, scope, key string, running, reply 
 	return nil
 }
 
-// Abandon removes the entry running, and blocks until that is durable; it does nothing if there is none, or another. It
-// is idempotent.
+// Abandon removes the entry running and blocks until that is durable. It does nothing if there is no entry or another
+// one. It is idempotent.
 func (r *Replies) Abandon(ctx context.Context, scope, key string, running []byte) error {
 	err := again(ctx, func() error {
-		_, err := r.store.pool.Exec(ctx, qAbandonReply, replyName(scope, key), running)
+		_, err := r.store.pool.Exec(ctx, qAbandonReply, replies.Name(scope, key), running)
 		return err
 	})
 	if err != nil {

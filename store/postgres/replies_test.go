@@ -30,18 +30,18 @@ func (s shared) Abandon(ctx context.Context, scope, key string, running []byte) 
 }
 
 func TestRepliesOfTwoProcessesKeepTheContract(t *testing.T) {
-	httpapitest.Replies(t, func(t *testing.T) httpapi.Replies {
+	httpapitest.Replies(t, func(t *testing.T, perScope int) httpapi.Replies {
 		both := openTwice(t)
-		return shared{both[0].Replies(), both[1].Replies()}
+		return shared{both[0].Replies().PerScope(perScope), both[1].Replies().PerScope(perScope)}
 	})
 }
 
 // Whatever isolation the host's connections ask for by themselves.
 func TestRepliesKeepTheContractOnSerializableConnections(t *testing.T) {
-	httpapitest.Replies(t, func(t *testing.T) httpapi.Replies {
+	httpapitest.Replies(t, func(t *testing.T, perScope int) httpapi.Replies {
 		return open(t, migrated(t, func(c *pgxpool.Config) {
 			c.ConnConfig.RuntimeParams["default_transaction_isolation"] = "serializable"
-		})).Replies()
+		})).Replies().PerScope(perScope)
 	})
 }
 

@@ -7,13 +7,10 @@ import (
 	"time"
 
 	"github.com/cointill/cointill/chain"
-	"github.com/cointill/cointill/internal/pgserver"
 	"github.com/cointill/cointill/internal/pgtest"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
-	"github.com/cointill/cointill/store/postgres"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 )
@@ -68,44 +65,6 @@ func order(number string) invoice.Request {
 	return invoice.Request{
 		Project: "shop", OrderID: number, Asset: "ETH", Price: invoice.Price{Currency: "EUR", Amount: decimal.NewFromInt(25)},
 	}
-}
-
-// The shop's order and its invoice exist together or not at all.
-func ExampleStore_WithTx() {
-	ctx := context.Background()
-	server, _ := pgserver.Start(ctx, pgserver.Config{})
-	defer server.Stop()
-	pool, _ := pgxpool.New(ctx, server.URL("postgres"))
-	defer pool.Close()
-	_ = postgres.Migrate(ctx, pool)
-	_, _ = pool.Exec(ctx, `CREATE TABLE orders (id text PRIMARY KEY, invoice text)`)
-	store, _ := postgres.New(ctx, pool)
-	till, _ := newTill(store)
-
-	buy := func(number string, changeOfMind bool) error {
-		tx, err := pool.Begin(ctx)
-		if err != nil {
-			return err
-		}
-		defer tx.Rollback(ctx)
-		inv, err := till.WithStore(store.WithTx(tx)).Create(ctx, order(number))
-		if err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, `INSERT INTO orders VALUES ($1, $2)`, number, inv.ID); err != nil || changeOfMind {
-			return err
-		}
-		return tx.Commit(ctx)
-	}
-	fmt.Println(buy("1", false), buy("2", true), buy("3", false))
-
-	var orders int
-	_ = pool.QueryRow(ctx, `SELECT count(*) FROM orders`).Scan(&orders)
-	page, _ := till.List(ctx, invoice.Query{Limit: 10})
-	fmt.Println(orders, "orders,", page.Total, "invoices")
-	// Output:
-	// <nil> <nil> <nil>
-	// 2 orders, 2 invoices
 }
 
 func TestATransactionThatIsRolledBackLeavesNothingButUsedNumbers(t *testing.T) {

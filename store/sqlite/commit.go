@@ -10,12 +10,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store/internal/listing"
+	"github.com/cointill/cointill/store/internal/record"
 )
 
 // Commit implements [invoice.Store].
@@ -80,37 +80,24 @@ func encode(b invoice.Batch) (rows, error) {
 		r.claims = append(r.claims, encodeClaim(c))
 	}
 	for _, p := range b.Payments {
-		doc, err := json.Marshal(p)
+		args, err := record.Payment(p)
 		if err != nil {
-			return r, fmt.Errorf("encode payment of invoice %s: %w", p.Invoice, err)
+			return r, err
 		}
-		r.payments = append(r.payments, row{fmt.Sprintf("payment %v", p.Key), p.Invoice, []any{
-			string(p.Key.Network), p.Key.TxID, p.Key.Index, p.Invoice, signed(p.Height()), p.Withdrawn, p.Settled, string(doc),
-		}})
+		r.payments = append(r.payments, row{fmt.Sprintf("payment %v", p.Key), p.Invoice, args})
 	}
 	for _, ev := range b.Events {
-		r.events = append(r.events, row{ev.ID, ev.Invoice, []any{
-			ev.Invoice, ev.Seq, ev.ID, ev.Project, string(ev.Type), string(ev.From), string(ev.To), stamp(ev.At),
-			ev.Comment, ev.Actor, []byte(ev.Body),
-		}})
+		r.events = append(r.events, row{ev.ID, ev.Invoice, record.Event(ev)})
 	}
 	for _, m := range slices.SortedStableFunc(slices.Values(b.Messages), func(x, y invoice.Message) int { return cmp.Compare(x.Seq, y.Seq) }) {
-		r.messages = append(r.messages, row{m.ID, m.Invoice, []any{
-			m.ID, string(m.Event), m.Invoice, m.Seq, m.Project, m.URL, m.Endpoint, stamp(m.At), m.Body, m.Format, m.Secret,
-		}})
+		r.messages = append(r.messages, row{m.ID, m.Invoice, record.Message(m)})
 	}
 	for _, p := range b.Progress {
-		head, err := json.Marshal(p.Head)
+		args, err := record.Progress(p)
 		if err != nil {
-			return r, fmt.Errorf("encode head of %s: %w", p.Network, err)
+			return r, err
 		}
-		aside, err := json.Marshal(p.Aside)
-		if err != nil {
-			return r, fmt.Errorf("encode what was set aside of %s: %w", p.Network, err)
-		}
-		r.progress = append(r.progress, row{what: string(p.Network), args: []any{
-			string(p.Network), p.Version, []byte(p.Cursor), string(head), stamp(p.At), string(aside),
-		}})
+		r.progress = append(r.progress, row{what: string(p.Network), args: args})
 	}
 	return r, nil
 }
@@ -137,7 +124,7 @@ func encodeInvoice(inv invoice.Invoice) (row, error) {
 	}
 	wake := inv.State.Wake
 	if wake.Height != 0 {
-		wakeHeight = signed(wake.Height)
+		wakeHeight = record.Signed(wake.Height)
 	}
 	if !wake.Time.IsZero() {
 		wakeTime = listing.Nanos(wake.Time)
@@ -343,9 +330,3 @@ func (t *txn) take(wallet string) (index uint32, err error) {
 	}
 	return index, nil
 }
-
-// stamp writes a time to be read again, exactly.
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
-
-// signed clips a height to what SQLite has integers for.
-func signed(height uint64) int64 { return int64(min(height, math.MaxInt64)) }

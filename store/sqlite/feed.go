@@ -1,102 +1,43 @@
 package sqlite
 
 import (
-	"cmp"
 	"context"
-	"database/sql"
 	"fmt"
-	"time"
 
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store/internal/record"
 )
 
 // Events implements [invoice.Reader].
 func (r *reader) Events(ctx context.Context, after int64, limit int) ([]invoice.Event, error) {
-	var out []invoice.Event
-	var damaged invoice.DamagedEventsError
-	last, left, more := after, max(limit, 0), true
-	for more { // until the damaged ones are made up for
-		page, err := r.events(ctx, &damaged, qEvents, last, left)
-		if err != nil {
-			return nil, fmt.Errorf("sqlite: read events: %w", err)
-		}
-		out = append(out, page.events...)
-		more = page.rows == left && len(page.events) < left
-		left -= len(page.events)
-		last = max(last, page.last)
+	page, err := record.Feed{
+		After: func(position int64, limit int) (record.EventPage, error) {
+			return r.events(ctx, qEvents, position, limit)
+		},
+		End: func() (end int64, err error) {
+			return end, r.stmt(ctx, qFeedEnd).QueryRowContext(ctx).Scan(&end)
+		},
+	}.Read(after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: read events: %w", err)
 	}
-	if last == after {
-		if err := r.checkPosition(ctx, after); err != nil {
-			return nil, fmt.Errorf("sqlite: read events: %w", err)
-		}
-	}
-	return out, ifDamaged(&damaged)
+	return page.Events, failed("read events", page.Err())
 }
 
 // InvoiceEvents implements [invoice.Reader].
 func (r *reader) InvoiceEvents(ctx context.Context, id string) ([]invoice.Event, error) {
-	var damaged invoice.DamagedEventsError
-	page, err := r.events(ctx, &damaged, qInvoiceEvents, id)
+	page, err := r.events(ctx, qInvoiceEvents, id)
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: read events of invoice %s: %w", id, err)
 	}
-	return page.events, ifDamaged(&damaged)
+	return page.Events, failed("read events of invoice "+id, page.Err())
 }
 
-func ifDamaged(damaged *invoice.DamagedEventsError) error {
-	if len(damaged.Positions) == 0 {
-		return nil
-	}
-	return fmt.Errorf("sqlite: read events: %w", damaged)
-}
-
-// checkPosition refuses a position that is beyond the end of the feed.
-func (r *reader) checkPosition(ctx context.Context, position int64) error {
-	var end int64
-	if err := r.stmt(ctx, qFeedEnd).QueryRowContext(ctx).Scan(&end); err != nil {
-		return err
-	}
-	if position > end {
-		return &invoice.PositionError{Position: position, Last: end}
-	}
-	return nil
-}
-
-// page is what a query for events has found.
-type page struct {
-	events []invoice.Event
-	rows   int   // with those that are damaged
-	last   int64 // position
-}
-
-func (r *reader) events(ctx context.Context, damaged *invoice.DamagedEventsError, query string, args ...any) (page, error) {
-	var p page
+func (r *reader) events(ctx context.Context, query string, args ...any) (record.EventPage, error) {
 	found, err := r.stmt(ctx, query).QueryContext(ctx, args...)
 	if err != nil {
-		return p, err
+		return record.EventPage{}, err
 	}
 	defer found.Close()
-	for found.Next() {
-		ev, err := scanEvent(found)
-		p.rows, p.last = p.rows+1, ev.Position
-		if err != nil {
-			damaged.Positions = append(damaged.Positions, ev.Position)
-			damaged.Err = cmp.Or(damaged.Err, err)
-			continue
-		}
-		p.events = append(p.events, ev)
-	}
-	return p, found.Err()
-}
-
-// scanEvent reads a row. Its position can always be read: nothing but integers is kept there.
-func scanEvent(found *sql.Rows) (invoice.Event, error) {
-	var ev invoice.Event
-	var at string
-	err := found.Scan(&ev.Position, &ev.Invoice, &ev.Seq, &ev.ID, &ev.Project, &ev.Type, &ev.From, &ev.To,
-		&at, &ev.Comment, &ev.Actor, (*[]byte)(&ev.Body))
-	if err == nil {
-		ev.At, err = time.Parse(time.RFC3339Nano, at)
-	}
-	return ev, err
+	return record.ScanEvents(found)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store/internal/listing"
+	"github.com/cointill/cointill/store/internal/record"
 )
 
 var _ invoice.Tidier = (*Store)(nil)
@@ -62,7 +63,8 @@ func (r *reader) walk(ctx context.Context, q invoice.Query) (invoice.Page, error
 		return invoice.Page{}, err
 	}
 	var page invoice.Page
-	page.Invoices, err = scanInvoices(found)
+	defer found.Close()
+	page.Invoices, err = record.ScanInvoices[sql.RawBytes](found)
 	return page, err
 }
 

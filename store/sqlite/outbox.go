@@ -10,6 +10,7 @@ import (
 
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store/internal/listing"
+	"github.com/cointill/cointill/store/internal/record"
 	"github.com/cointill/cointill/webhook"
 )
 
@@ -108,7 +109,7 @@ func (t *txn) claim(found []int64, lease time.Duration) (out []webhook.Delivery,
 	for _, n := range found {
 		var d webhook.Delivery
 		row := t.stmt(qClaim).QueryRowContext(t.ctx, n, listing.Nanos(now), listing.Nanos(now.Add(lease)))
-		_, d.Message, err = scanMessage(row, &d.Claim.Token, &d.Tried)
+		_, d.Message, err = record.ScanMessage(row, &d.Claim.Token, &d.Tried)
 		if errors.Is(err, sql.ErrNoRows) {
 			continue
 		} else if err != nil {
@@ -119,21 +120,6 @@ func (t *txn) claim(found []int64, lease time.Duration) (out []webhook.Delivery,
 		out = append(out, d)
 	}
 	return out, nil
-}
-
-type scanner interface{ Scan(dest ...any) error }
-
-// scanMessage reads messageColumns, and what else the query answers.
-func scanMessage(from scanner, more ...any) (n int64, m invoice.Message, err error) {
-	var at string
-	dest := []any{&n, &m.ID, &m.Event, &m.Invoice, &m.Seq, &m.Project, &m.URL, &m.Endpoint, &at, &m.Body, &m.Format, &m.Secret}
-	if err := from.Scan(append(dest, more...)...); err != nil {
-		return 0, m, err
-	}
-	if m.At, err = time.Parse(time.RFC3339Nano, at); err != nil {
-		return 0, m, fmt.Errorf("stored message %s is damaged: %w", m.ID, err)
-	}
-	return n, m, nil
 }
 
 // Record implements [webhook.Outbox].
@@ -162,7 +148,7 @@ func (t *txn) record(claim webhook.Claim, attempt webhook.Attempt, next webhook.
 		return err
 	}
 	t.changed = true
-	if _, err := t.exec(qInsertAttempt, n, stamp(attempt.At), int64(attempt.Duration), attempt.Status, attempt.Excerpt, attempt.Error); err != nil {
+	if _, err := t.exec(qInsertAttempt, n, record.Stamp(attempt.At), int64(attempt.Duration), attempt.Status, attempt.Excerpt, attempt.Error); err != nil {
 		return err
 	}
 	if next.Gone {
@@ -250,38 +236,8 @@ func (s *Store) History(ctx context.Context, invoiceID string) ([]webhook.Record
 		return nil, fmt.Errorf("sqlite: read history of invoice %s: %w", invoiceID, err)
 	}
 	defer found.Close()
-	var out []webhook.Record
-	var last int64
-	for found.Next() {
-		var r webhook.Record
-		var due int64
-		var at, excerpt, failure sql.NullString
-		var duration, status sql.NullInt64
-		n, m, err := scanMessage(found, &r.State, &due, &at, &duration, &status, &excerpt, &failure)
-		if err != nil {
-			return nil, fmt.Errorf("sqlite: read history of invoice %s: %w", invoiceID, err)
-		}
-		if n != last {
-			last = n
-			r.Message = m
-			if r.State == webhook.StateDue {
-				r.Due = time.Unix(0, due).UTC()
-			}
-			out = append(out, r)
-		}
-		if !at.Valid {
-			continue
-		}
-		attempt := webhook.Attempt{
-			Duration: time.Duration(duration.Int64), Status: int(status.Int64), Excerpt: excerpt.String, Error: failure.String,
-		}
-		if attempt.At, err = time.Parse(time.RFC3339Nano, at.String); err != nil {
-			return nil, fmt.Errorf("sqlite: stored attempt of message %s is damaged: %w", m.ID, err)
-		}
-		attempts := &out[len(out)-1].Attempts
-		*attempts = append(*attempts, attempt)
-	}
-	if err := found.Err(); err != nil {
+	out, err := record.ScanHistory(found)
+	if err != nil {
 		return nil, fmt.Errorf("sqlite: read history of invoice %s: %w", invoiceID, err)
 	}
 	return out, nil
@@ -291,7 +247,7 @@ func (s *Store) History(ctx context.Context, invoiceID string) ([]webhook.Record
 func (s *Store) Resend(ctx context.Context, invoiceID string) (invoice.Message, error) {
 	var m invoice.Message
 	err := s.writer.do(ctx, func(t *txn) error {
-		n, latest, err := scanMessage(t.stmt(qLatest).QueryRowContext(t.ctx, invoiceID))
+		n, latest, err := record.ScanMessage(t.stmt(qLatest).QueryRowContext(t.ctx, invoiceID))
 		if errors.Is(err, sql.ErrNoRows) {
 			return invoice.ErrNotFound
 		} else if err != nil {

@@ -3,11 +3,11 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store/internal/record"
 )
 
 // InsertProject implements [invoice.ProjectStore].
@@ -30,11 +30,10 @@ func (s *Store) UpdateProject(ctx context.Context, p invoice.Project) error {
 }
 
 func (s *Store) putProject(ctx context.Context, query string, p invoice.Project) error {
-	doc, err := json.Marshal(p)
+	args, err := record.Project(p)
 	if err != nil {
 		return err
 	}
-	args := []any{p.ID, p.Owner, p.Name, p.KeyHash, p.FormerKeyHash, p.Version, string(doc)}
 	return s.writer.do(ctx, func(t *txn) error {
 		n, err := t.exec(query, args...)
 		if err != nil || n > 0 {
@@ -84,7 +83,7 @@ func (s *Store) projects(ctx context.Context, after string, limit int) (out []in
 	}
 	defer found.Close()
 	for found.Next() {
-		p, err := scanProject(found)
+		p, err := record.ScanProject(found)
 		if err != nil {
 			return nil, err
 		}
@@ -119,24 +118,12 @@ func (s *Store) projectIDs(ctx context.Context, owner string) (ids []string, err
 }
 
 func (s *Store) project(ctx context.Context, query, arg string) (invoice.Project, error) {
-	p, err := scanProject(s.stmts[query].QueryRowContext(ctx, arg))
+	p, err := record.ScanProject(s.stmts[query].QueryRowContext(ctx, arg))
 	if errors.Is(err, sql.ErrNoRows) {
 		err = invoice.ErrNotFound
 	}
 	if err != nil {
 		return invoice.Project{}, fmt.Errorf("sqlite: read project: %w", err)
-	}
-	return p, nil
-}
-
-func scanProject(from scanner) (p invoice.Project, err error) {
-	var id string
-	var doc []byte
-	if err := from.Scan(&id, &doc); err != nil {
-		return invoice.Project{}, err
-	}
-	if err := json.Unmarshal(doc, &p); err != nil {
-		return invoice.Project{}, fmt.Errorf("stored project %s is damaged: %w", id, err)
 	}
 	return p, nil
 }

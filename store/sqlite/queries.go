@@ -200,9 +200,15 @@ const (
 		WHERE m.invoice = ? ORDER BY m.seq DESC, m.n DESC LIMIT 1`
 	qResend = `UPDATE cointill_outbox SET state = 'due', ready = 0, claimed = 0, tried = 0 WHERE n = ?`
 
-	qBeginReply = `INSERT INTO cointill_replies (name, entry, until) VALUES (?1, ?2, ?3)
-		ON CONFLICT (name) DO UPDATE SET entry = excluded.entry, until = excluded.until WHERE until <= ?4`
-	qReply        = `SELECT entry FROM cointill_replies WHERE name = ?`
+	qSecrets       = `SELECT id, secret FROM cointill_outbox WHERE id > ? ORDER BY id LIMIT ?`
+	qReplaceSecret = `UPDATE cointill_outbox SET secret = ?3 WHERE id = ?1 AND secret = ?2`
+
+	qBeginReply = `INSERT INTO cointill_replies (name, scope, entry, until) VALUES (?1, ?2, ?3, ?4)
+		ON CONFLICT (name) DO UPDATE SET entry = excluded.entry, until = excluded.until WHERE until <= ?5`
+	qReply = `SELECT entry FROM cointill_replies WHERE name = ? AND until > ?`
+	// qReplies counts no more entries of a scope than it may have, and finds when the first of them ends.
+	qReplies = `SELECT count(*), COALESCE(min(until), 0) FROM (
+		SELECT until FROM cointill_replies WHERE scope = ? AND until > ? ORDER BY until LIMIT ?)`
 	qFinishReply  = `UPDATE cointill_replies SET (entry, until) = (?3, ?4) WHERE name = ?1 AND entry = ?2`
 	qAbandonReply = `DELETE FROM cointill_replies WHERE name = ? AND entry = ?`
 	qEndReplies   = `DELETE FROM cointill_replies WHERE n IN (
@@ -220,6 +226,6 @@ func queries() []string {
 		qNetwork, qEvents, qInvoiceEvents, qFeedEnd, qSkip, qInsertProject, qUpdateProject, qProjectVersion, qProjectByName,
 		qProject, qProjectByKey, qProjects, qProjectsByOwner, qInsertMessage, qRelease, qDue, qLooked, qDueOfEach, qClaim, qAhead, qSetBack, qRecord, qOverdue, qOpen, qInsertAttempt,
 		qInsertGone, qDeleteGone, qKill, qNextDue, qHistory, qLatest, qResend,
-		qBeginReply, qReply, qFinishReply, qAbandonReply, qEndReplies,
+		qSecrets, qReplaceSecret, qBeginReply, qReply, qReplies, qFinishReply, qAbandonReply, qEndReplies,
 	}
 }

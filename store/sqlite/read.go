@@ -1,18 +1,17 @@
 package sqlite
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store/internal/listing"
+	"github.com/cointill/cointill/store/internal/record"
 )
 
 // reader answers questions, to the whole world or to a transaction.
@@ -65,68 +64,8 @@ func (r *reader) many(ctx context.Context, query string, args ...any) ([]invoice
 	if err != nil {
 		return nil, err
 	}
-	return scanInvoices(found)
-}
-
-// scanInvoices reads the rows of withPayments: an invoice comes once for each of its payments, not
-// necessarily one after the other.
-func scanInvoices(found *sql.Rows) ([]invoice.Invoice, error) {
 	defer found.Close()
-	var out []invoice.Invoice
-	var damaged invoice.DamagedError
-	index := map[string]int{} // -1 for what is damaged
-	var id string
-	var doc, payment sql.RawBytes
-	for found.Next() {
-		if err := found.Scan(&id, &doc, &payment); err != nil {
-			return nil, err
-		}
-		i, known := index[id]
-		if !known {
-			var inv invoice.Invoice
-			if err := json.Unmarshal(doc, &inv); err != nil {
-				index[id] = note(&damaged, id, err)
-				continue
-			}
-			i = len(out)
-			index[id] = i
-			out = append(out, inv)
-		}
-		if payment != nil && i >= 0 {
-			var p invoice.Payment
-			if err := json.Unmarshal(payment, &p); err != nil {
-				index[id] = note(&damaged, id, fmt.Errorf("payment: %w", err))
-				continue
-			}
-			out[i].Payments = append(out[i].Payments, p)
-		}
-	}
-	// An invoice without all of its payments is as good as none.
-	out = slices.DeleteFunc(out, func(inv invoice.Invoice) bool { return index[inv.ID] < 0 })
-	for _, inv := range out {
-		slices.SortFunc(inv.Payments, func(a, b invoice.Payment) int {
-			return cmp.Or(
-				cmp.Compare(a.Key.Network, b.Key.Network),
-				cmp.Compare(a.Key.TxID, b.Key.TxID),
-				cmp.Compare(a.Key.Index, b.Key.Index))
-		})
-	}
-	if err := found.Err(); err != nil {
-		return nil, err
-	}
-	if len(damaged.Invoices) > 0 {
-		return out, &damaged
-	}
-	return out, nil
-}
-
-// note puts an invoice on the list of those that cannot be read.
-func note(damaged *invoice.DamagedError, id string, err error) int {
-	damaged.Invoices = append(damaged.Invoices, id)
-	if damaged.Err == nil {
-		damaged.Err = err
-	}
-	return -1
+	return record.ScanInvoices[sql.RawBytes](found)
 }
 
 // InvoicesAt implements [invoice.Reader].
@@ -237,19 +176,7 @@ func (r *reader) payments(ctx context.Context, id string, args ...any) ([]invoic
 		return nil, err
 	}
 	defer found.Close()
-	var out []invoice.Payment
-	var doc sql.RawBytes
-	for found.Next() {
-		if err := found.Scan(&doc); err != nil {
-			return nil, err
-		}
-		var p invoice.Payment
-		if err := json.Unmarshal(doc, &p); err != nil {
-			return nil, &invoice.DamagedError{Invoices: []string{id}, Err: fmt.Errorf("payment: %w", err)}
-		}
-		out = append(out, p)
-	}
-	return out, found.Err()
+	return record.ScanPayments[sql.RawBytes](found, id)
 }
 
 // HeldSlots implements [invoice.Reader].
@@ -285,7 +212,7 @@ func (r *reader) HeldSlots(ctx context.Context, network chain.Network, address c
 
 // InvoicesAbove implements [invoice.Reader].
 func (r *reader) InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]invoice.Invoice, error) {
-	found, err := r.many(ctx, qAbove, string(network), signed(height))
+	found, err := r.many(ctx, qAbove, string(network), record.Signed(height))
 	if err != nil {
 		return found, fmt.Errorf("sqlite: read invoices above height %d of %s: %w", height, network, err)
 	}
@@ -295,7 +222,7 @@ func (r *reader) InvoicesAbove(ctx context.Context, network chain.Network, heigh
 // InvoicesWaking implements [invoice.Reader].
 func (r *reader) InvoicesWaking(ctx context.Context, network chain.Network, head chain.Head, limit int) ([]invoice.Invoice, error) {
 	found, err := r.many(ctx, qWaking, string(network),
-		signed(head.Height), signed(head.Safe), signed(head.Finalized), listing.Nanos(head.Time), max(limit, 0))
+		record.Signed(head.Height), record.Signed(head.Safe), record.Signed(head.Finalized), listing.Nanos(head.Time), max(limit, 0))
 	if err != nil {
 		return found, fmt.Errorf("sqlite: read invoices waking on %q: %w", network, err)
 	}
@@ -305,22 +232,10 @@ func (r *reader) InvoicesWaking(ctx context.Context, network chain.Network, head
 // Network implements [invoice.Reader].
 func (r *reader) Network(ctx context.Context, network chain.Network) (invoice.Progress, error) {
 	p := invoice.Progress{Network: network}
-	var head, aside []byte
-	var at string
-	err := r.stmt(ctx, qNetwork).QueryRowContext(ctx, string(network)).Scan(&p.Version, (*[]byte)(&p.Cursor), &head, &at, &aside)
+	err := record.ScanProgress(r.stmt(ctx, qNetwork).QueryRowContext(ctx, string(network)), &p)
 	if errors.Is(err, sql.ErrNoRows) {
 		return invoice.Progress{}, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(head, &p.Head)
-	}
-	if err == nil {
-		err = json.Unmarshal(aside, &p.Aside)
-	}
-	if err == nil {
-		p.At, err = time.Parse(time.RFC3339Nano, at)
-	}
-	if err != nil {
+	} else if err != nil {
 		return invoice.Progress{}, fmt.Errorf("sqlite: read progress of %s: %w", network, err)
 	}
 	return p, nil

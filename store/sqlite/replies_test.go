@@ -12,9 +12,9 @@ import (
 )
 
 func TestRepliesKeepTheContract(t *testing.T) {
-	httpapitest.Replies(t, func(t *testing.T) httpapi.Replies {
+	httpapitest.Replies(t, func(t *testing.T, perScope int) httpapi.Replies {
 		s, _ := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
-		return s.Replies()
+		return s.Replies().PerScope(perScope)
 	})
 }
 

@@ -1,17 +1,13 @@
 package sqlite_test
 
 import (
-	"context"
 	"database/sql"
 	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/cointill/cointill/chain"
-	"github.com/cointill/cointill/chain/evm"
 	"github.com/cointill/cointill/invoice"
-	"github.com/cointill/cointill/rates"
 	"github.com/cointill/cointill/store/sqlite"
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
@@ -21,51 +17,6 @@ func order(number string) invoice.Request {
 	return invoice.Request{
 		Project: "shop", OrderID: number, Asset: "ETH", Price: invoice.Price{Currency: "EUR", Amount: decimal.NewFromInt(25)},
 	}
-}
-
-// The shop's order and its invoice exist together or not at all.
-func ExampleStore_WithTx() {
-	ctx := context.Background()
-	dir, _ := os.MkdirTemp("", "shop")
-	defer os.RemoveAll(dir)
-	db, _ := sqlite.Open(filepath.Join(dir, "shop.db"))
-	defer db.Close()
-	_ = sqlite.Migrate(ctx, db)
-	_, _ = db.Exec(`CREATE TABLE orders (id TEXT PRIMARY KEY, invoice TEXT)`)
-	store, _ := sqlite.New(db)
-	wallet, _ := evm.NewWallet(benchKey)
-	till, _ := invoice.New(invoice.Config{
-		Store: store,
-		Rates: rates.NewFixed(nil, map[rates.Pair]decimal.Decimal{{Base: "ETH", Quote: "EUR"}: decimal.NewFromInt(2500)}),
-		Chains: []invoice.ChainConfig{{
-			Watcher: &benchWatcher{}, Addresses: wallet, Assets: []invoice.AssetConfig{{Asset: evm.Native("eip155:1", "ETH")}},
-		}},
-	})
-
-	buy := func(number string, changeOfMind bool) error {
-		tx, err := db.BeginTx(ctx, nil)
-		if err != nil {
-			return err
-		}
-		defer tx.Rollback()
-		inv, err := till.WithStore(store.WithTx(tx)).Create(ctx, order(number))
-		if err != nil {
-			return err
-		}
-		if _, err := tx.Exec(`INSERT INTO orders VALUES (?, ?)`, number, inv.ID); err != nil || changeOfMind {
-			return err
-		}
-		return tx.Commit()
-	}
-	fmt.Println(buy("1", false), buy("2", true), buy("3", false))
-
-	var orders int
-	_ = db.QueryRow(`SELECT COUNT(*) FROM orders`).Scan(&orders)
-	page, _ := till.List(ctx, invoice.Query{Limit: 10})
-	fmt.Println(orders, "orders,", page.Total, "invoices")
-	// Output:
-	// <nil> <nil> <nil>
-	// 2 orders, 2 invoices
 }
 
 func TestATransactionThatIsRolledBackLeavesNothing(t *testing.T) {

@@ -58,6 +58,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Backend, opts ...Option) {
 		{"feed", feedCases},
 		{"outbox", outboxCases},
 		{"projects", projectCases},
+		{"secrets", secretCases()},
 		{"concurrency", concurrencyCases},
 		{"leases", s.leaseCases()},
 	}

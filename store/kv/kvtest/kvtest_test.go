@@ -162,3 +162,5 @@ func TestDefectsFailByName(t *testing.T) {
 		}
 	}
 }
+
+func TestTheDatabaseOfTheExampleKeepsItsPromises(t *testing.T) { testDatabase(t) }

@@ -192,7 +192,9 @@ CREATE TABLE cointill_gone (
 -- How requests with an Idempotency-Key were answered, or that they are running.
 CREATE TABLE cointill_replies (
 	name  bytea PRIMARY KEY, -- SHA-256 of scope and key, which may be long
+	scope bytea NOT NULL,    -- the start of the SHA-256 of the scope
 	entry bytea NOT NULL,
 	until bigint NOT NULL
 );
+CREATE INDEX cointill_replies_scope ON cointill_replies (scope, until);
 CREATE INDEX cointill_replies_until ON cointill_replies (until);

@@ -186,8 +186,10 @@ CREATE TABLE cointill_gone (
 CREATE TABLE cointill_replies (
 	n     INTEGER PRIMARY KEY,
 	name  BLOB NOT NULL,    -- SHA-256 of scope and key, which may be long
+	scope BLOB NOT NULL,    -- the start of the SHA-256 of the scope
 	entry BLOB NOT NULL,
 	until INTEGER NOT NULL
 );
 CREATE UNIQUE INDEX cointill_replies_name ON cointill_replies (name);
+CREATE INDEX cointill_replies_scope ON cointill_replies (scope, until);
 CREATE INDEX cointill_replies_until ON cointill_replies (until);

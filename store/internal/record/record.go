@@ -1,0 +1,112 @@
+// Package record holds what the SQL stores write into rows, and read from them, in the same way: the columns of each kind
+// of row, in the order that the statements of both stores have them in, and how rows become values again.
+//
+// The tables and the statements are each store's own. A column that only one of them has is none of this package's
+// business.
+package record
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/cointill/cointill/invoice"
+)
+
+// Row is a row of either driver.
+type Row interface{ Scan(dest ...any) error }
+
+// Rows are the rows that a query has found, of either driver. Closing them is the caller's.
+type Rows interface {
+	Row
+	Next() bool
+	Err() error
+}
+
+// Stamp writes a time in UTC, to the nanosecond.
+func Stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+// parseStamp reads what [Stamp] has written.
+func parseStamp(text string) (time.Time, error) { return time.Parse(time.RFC3339Nano, text) }
+
+// Signed clips a height to the integers that databases have.
+func Signed(height uint64) int64 { return int64(min(height, math.MaxInt64)) }
+
+// Payment returns the columns network, txid, idx, invoice, height, withdrawn, settled, doc.
+func Payment(p invoice.Payment) ([]any, error) {
+	doc, err := json.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("encode payment of invoice %s: %w", p.Invoice, err)
+	}
+	return []any{
+		string(p.Key.Network), p.Key.TxID, p.Key.Index, p.Invoice, Signed(p.Height()), p.Withdrawn, p.Settled, string(doc),
+	}, nil
+}
+
+// Event returns the columns invoice, seq, id, project, type, from_status, to_status, at, comment, actor, body.
+func Event(ev invoice.Event) []any {
+	return []any{
+		ev.Invoice, ev.Seq, ev.ID, ev.Project, string(ev.Type), string(ev.From), string(ev.To), Stamp(ev.At),
+		ev.Comment, ev.Actor, []byte(ev.Body),
+	}
+}
+
+// Message returns the columns id, event, invoice, seq, project, url, endpoint, at, body, format, secret.
+func Message(m invoice.Message) []any {
+	return []any{
+		m.ID, string(m.Event), m.Invoice, m.Seq, m.Project, m.URL, m.Endpoint, Stamp(m.At), m.Body, m.Format, m.Secret,
+	}
+}
+
+// Progress returns the columns network, version, cursor, head, at, aside.
+func Progress(p invoice.Progress) ([]any, error) {
+	head, err := json.Marshal(p.Head)
+	if err != nil {
+		return nil, fmt.Errorf("encode head of %s: %w", p.Network, err)
+	}
+	aside, err := json.Marshal(p.Aside)
+	if err != nil {
+		return nil, fmt.Errorf("encode what was set aside of %s: %w", p.Network, err)
+	}
+	return []any{string(p.Network), p.Version, []byte(p.Cursor), string(head), Stamp(p.At), string(aside)}, nil
+}
+
+// ScanProgress reads the columns version, cursor, head, at, aside of the network.
+func ScanProgress(from Row, p *invoice.Progress) error {
+	var head, aside []byte
+	var at string
+	err := from.Scan(&p.Version, (*[]byte)(&p.Cursor), &head, &at, &aside)
+	if err == nil {
+		err = json.Unmarshal(head, &p.Head)
+	}
+	if err == nil {
+		err = json.Unmarshal(aside, &p.Aside)
+	}
+	if err == nil {
+		p.At, err = parseStamp(at)
+	}
+	return err
+}
+
+// Project returns the columns id, owner, name, key_hash, former_key_hash, version, doc.
+func Project(p invoice.Project) ([]any, error) {
+	doc, err := json.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("encode project %s: %w", p.ID, err)
+	}
+	return []any{p.ID, p.Owner, p.Name, p.KeyHash, p.FormerKeyHash, p.Version, string(doc)}, nil
+}
+
+// ScanProject reads the columns id, doc.
+func ScanProject(from Row) (p invoice.Project, err error) {
+	var id string
+	var doc []byte
+	if err := from.Scan(&id, &doc); err != nil {
+		return invoice.Project{}, err
+	}
+	if err := json.Unmarshal(doc, &p); err != nil {
+		return invoice.Project{}, fmt.Errorf("stored project %s is damaged: %w", id, err)
+	}
+	return p, nil
+}

@@ -1,0 +1,65 @@
+package kv
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store"
+)
+
+var _ store.MessageSecrets = (*Store)(nil)
+
+// MessageSecrets implements [store.MessageSecrets]. Messages are in the order of their ids, but for ids of more than 100
+// bytes. Beside an [invoice.DamagedError] are the messages of the other invoices.
+func (s *Store) MessageSecrets(ctx context.Context, after string, limit int) ([]invoice.Message, error) {
+	return view(ctx, s, "read secrets of messages", func(t *txn) (out []invoice.Message) {
+		all := under("message")
+		if after != "" {
+			all.from = key("message", after) + "\x00"
+		}
+		var damaged []string
+		for k, owner := range t.scan(all) {
+			if len(out) >= limit {
+				break
+			}
+			d := t.read(owner)
+			if t.passedOver() {
+				damaged = append(damaged, owner)
+				continue
+			}
+			if d == nil {
+				continue
+			}
+			if m := d.messageUnder(k); m != nil {
+				out = append(out, m.Message)
+			}
+		}
+		if len(damaged) > 0 {
+			t.fail(&invoice.DamagedError{Invoices: slices.Compact(damaged), Err: errors.New("its messages cannot be read")})
+		}
+		return out
+	})
+}
+
+// messageUnder returns the message that the key leads to, or nil.
+func (d *doc) messageUnder(k string) *message {
+	for i := range d.Messages {
+		if key("message", d.Messages[i].Message.ID) == k {
+			return &d.Messages[i]
+		}
+	}
+	return nil
+}
+
+// ReplaceSecrets implements [store.MessageSecrets].
+func (s *Store) ReplaceSecrets(ctx context.Context, changes []store.SecretChange) error {
+	return s.change(ctx, "replace secrets of messages", func(t *txn) {
+		for _, c := range changes {
+			if m := t.message(c.Message); m != nil && m.Message.Secret == c.From {
+				m.Message.Secret = c.To
+			}
+		}
+	})
+}

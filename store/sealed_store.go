@@ -1,0 +1,175 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/invoice"
+)
+
+// sealedStore seals Data of invoices, and Secret of the messages that are committed. The other methods are those of the
+// store behind it, which read nothing that is sealed.
+type sealedStore struct {
+	invoice.Store
+	box box
+}
+
+// Commit implements [invoice.Store].
+func (s sealedStore) Commit(ctx context.Context, b invoice.Batch) error {
+	for _, list := range []*[]invoice.Invoice{&b.Insert, &b.Update} {
+		*list = slices.Clone(*list)
+		for i, inv := range *list {
+			sealed, err := sealData(s.box, inv)
+			if err != nil {
+				return fmt.Errorf("store: commit: %w", err)
+			}
+			(*list)[i] = sealed
+		}
+	}
+	b.Messages = slices.Clone(b.Messages)
+	for i, m := range b.Messages {
+		sealed, err := sealMessage(s.box, m)
+		if err != nil {
+			return fmt.Errorf("store: commit: %w", err)
+		}
+		b.Messages[i] = sealed
+	}
+	return s.Store.Commit(ctx, b)
+}
+
+// sealedData is the name of the only entry of Data that is sealed.
+const sealedData = "sealed"
+
+func ownerOfData(id string) string { return id + "\x00data" }
+
+// sealData returns the invoice with its Data sealed as a whole, so that the names are not in clear either. An invoice
+// without Data has nothing to seal.
+func sealData(b box, inv invoice.Invoice) (invoice.Invoice, error) {
+	if len(inv.Data) == 0 {
+		return inv, nil
+	}
+	doc, err := json.Marshal(inv.Data)
+	if err != nil {
+		return inv, fmt.Errorf("data of invoice %s: %w", inv.ID, err)
+	}
+	sealed, err := b.seal(ownerOfData(inv.ID), string(doc))
+	if err != nil {
+		return inv, fmt.Errorf("data of invoice %s: %w", inv.ID, err)
+	}
+	inv.Data = map[string]string{sealedData: sealed}
+	return inv, nil
+}
+
+// sealedIn returns the sealed text of an invoice, and whether it has one; without, Data is in clear or empty.
+func sealedIn(inv invoice.Invoice) (string, bool) {
+	text, has := inv.Data[sealedData]
+	return text, has && len(inv.Data) == 1 && isSealed(text)
+}
+
+// openData returns the invoice with its Data in clear.
+func openData(b box, inv invoice.Invoice) (invoice.Invoice, error) {
+	sealed, is := sealedIn(inv)
+	if !is {
+		return inv, nil
+	}
+	doc, err := b.open(ownerOfData(inv.ID), sealed)
+	if err == nil {
+		inv.Data = nil
+		err = json.Unmarshal([]byte(doc), &inv.Data)
+	}
+	if err != nil {
+		return invoice.Invoice{}, fmt.Errorf("data of invoice %s: %w", inv.ID, err)
+	}
+	return inv, nil
+}
+
+// one opens an invoice.
+func (s sealedStore) one(inv invoice.Invoice, err error) (invoice.Invoice, error) {
+	if err != nil {
+		return inv, err
+	}
+	opened, err := openData(s.box, inv)
+	if err != nil {
+		return invoice.Invoice{}, &invoice.DamagedError{Invoices: []string{inv.ID}, Err: fmt.Errorf("store: %w", err)}
+	}
+	return opened, nil
+}
+
+// many opens invoices. Those that cannot be opened are damaged, like those that the store could not read.
+func (s sealedStore) many(list []invoice.Invoice, err error) ([]invoice.Invoice, error) {
+	var damaged *invoice.DamagedError
+	if err != nil && !errors.As(err, &damaged) {
+		return list, err
+	}
+	var failed *invoice.DamagedError
+	out := list[:0]
+	for _, inv := range list {
+		opened, bad := openData(s.box, inv)
+		switch {
+		case bad == nil:
+			out = append(out, opened)
+		case failed == nil:
+			failed = &invoice.DamagedError{Invoices: []string{inv.ID}, Err: fmt.Errorf("store: %w", bad)}
+		default:
+			failed.Invoices = append(failed.Invoices, inv.ID)
+		}
+	}
+	switch {
+	case failed == nil:
+		return out, err
+	case damaged == nil:
+		return out, failed
+	}
+	return out, &invoice.DamagedError{Invoices: slices.Concat(damaged.Invoices, failed.Invoices), Err: damaged.Err}
+}
+
+// Invoice implements [invoice.Reader].
+func (s sealedStore) Invoice(ctx context.Context, id string) (invoice.Invoice, error) {
+	return s.one(s.Store.Invoice(ctx, id))
+}
+
+// InvoiceByOrder implements [invoice.Reader].
+func (s sealedStore) InvoiceByOrder(ctx context.Context, project, orderID string) (invoice.Invoice, error) {
+	return s.one(s.Store.InvoiceByOrder(ctx, project, orderID))
+}
+
+// Invoices implements [invoice.Reader].
+func (s sealedStore) Invoices(ctx context.Context, q invoice.Query) (invoice.Page, error) {
+	page, err := s.Store.Invoices(ctx, q)
+	page.Invoices, err = s.many(page.Invoices, err)
+	return page, err
+}
+
+// InvoicesAt implements [invoice.Reader].
+func (s sealedStore) InvoicesAt(ctx context.Context, places []invoice.Place) ([]invoice.Invoice, error) {
+	return s.many(s.Store.InvoicesAt(ctx, places))
+}
+
+// InvoicesPaidBy implements [invoice.Reader].
+func (s sealedStore) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice.Invoice, error) {
+	return s.many(s.Store.InvoicesPaidBy(ctx, keys))
+}
+
+// InvoicesPaidIn implements [invoice.Reader].
+func (s sealedStore) InvoicesPaidIn(ctx context.Context, network chain.Network, txID string) ([]invoice.Invoice, error) {
+	return s.many(s.Store.InvoicesPaidIn(ctx, network, txID))
+}
+
+// PaidInvoices implements [invoice.Reader].
+func (s sealedStore) PaidInvoices(ctx context.Context, after string, limit int) ([]invoice.Invoice, error) {
+	return s.many(s.Store.PaidInvoices(ctx, after, limit))
+}
+
+// InvoicesAbove implements [invoice.Reader].
+func (s sealedStore) InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]invoice.Invoice, error) {
+	return s.many(s.Store.InvoicesAbove(ctx, network, height))
+}
+
+// InvoicesWaking implements [invoice.Reader].
+func (s sealedStore) InvoicesWaking(ctx context.Context, network chain.Network, head chain.Head, limit int) ([]invoice.Invoice, error) {
+	return s.many(s.Store.InvoicesWaking(ctx, network, head, limit))
+}

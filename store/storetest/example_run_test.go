@@ -1,0 +1,5 @@
+package storetest_test
+
+import "testing"
+
+func TestTheAdapterOfTheExampleKeepsThePromisesOfABackend(t *testing.T) { testStore(t) }
