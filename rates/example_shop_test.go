@@ -9,34 +9,28 @@ import (
 	"time"
 
 	"github.com/cointill/cointill/rates"
-	"github.com/cointill/cointill/rates/binance"
-	"github.com/cointill/cointill/rates/bitstamp"
-	"github.com/cointill/cointill/rates/cbr"
-	"github.com/cointill/cointill/rates/coinbase"
-	"github.com/cointill/cointill/rates/coingecko"
-	"github.com/cointill/cointill/rates/ecb"
-	"github.com/cointill/cointill/rates/exmo"
-	"github.com/cointill/cointill/rates/kraken"
-	"github.com/cointill/cointill/rates/kucoin"
+	"github.com/cointill/cointill/rates/market"
 )
 
-// feeds are the providers that the shop asks; url and now are for the example, and
-// in production empty.
+// feeds are the providers that the shop asks.
 type feeds struct {
 	kraken, coinbase, bitstamp, coingecko, binance, kucoin, exmo, ecb, cbr rates.Named
 }
 
-func newFeeds(url string, now func() time.Time) feeds {
+// newFeeds takes the zero Config in production. That of the example has a server of
+// the example and its clock.
+func newFeeds(config market.Config) feeds {
+	feed := func(p market.Provider) rates.Named { return must(market.New(config, p)).Named() }
 	return feeds{
-		kraken:    feed("kraken", must(kraken.New(kraken.Config{BaseURL: url, Now: now}))),
-		coinbase:  feed("coinbase", must(coinbase.New(coinbase.Config{BaseURL: url, Now: now}))),
-		bitstamp:  feed("bitstamp", must(bitstamp.New(bitstamp.Config{BaseURL: url, Now: now}))),
-		coingecko: feed("coingecko", must(coingecko.New(coingecko.Config{BaseURL: url, Now: now}))),
-		binance:   feed("binance", must(binance.New(binance.Config{BaseURL: url, Now: now}))),
-		kucoin:    feed("kucoin", must(kucoin.New(kucoin.Config{BaseURL: url, Now: now}))),
-		exmo:      feed("exmo", must(exmo.New(exmo.Config{BaseURL: url, Now: now}))),
-		ecb:       feed("ecb", must(ecb.New(ecb.Config{BaseURL: url, Now: now}))),
-		cbr:       feed("cbr", must(cbr.New(cbr.Config{BaseURL: url, Now: now}))),
+		kraken:    feed(market.Kraken()),
+		coinbase:  feed(market.Coinbase()),
+		bitstamp:  feed(market.Bitstamp()),
+		coingecko: feed(market.CoinGecko(market.CoinGeckoOptions{})),
+		binance:   feed(market.Binance()),
+		kucoin:    feed(market.KuCoin()),
+		exmo:      feed(market.EXMO()),
+		ecb:       feed(market.ECB()),
+		cbr:       feed(market.CBR()),
 	}
 }
 
@@ -96,7 +90,7 @@ func Example_shop() {
 	now := func() time.Time { return time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC) } // a Monday
 	world := httptest.NewServer(http.HandlerFunc(providers))
 	defer world.Close()
-	prices, caches := shop(newFeeds(world.URL, now), now)
+	prices, caches := shop(newFeeds(market.Config{BaseURL: world.URL, Now: now}), now)
 
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, len(caches))
@@ -160,8 +154,6 @@ const (
 	coingeckoPath  = "/api/v3/simple/price?"
 	coingeckoQuery = "&include_last_updated_at=true&precision=full&vs_"
 )
-
-func feed(name string, s rates.Source) rates.Named { return rates.Named{Name: name, Source: s} }
 
 func must[T any](v T, err error) T {
 	if err != nil {
