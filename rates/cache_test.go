@@ -117,7 +117,7 @@ func TestA40_AWarmCacheMakesNoCallForAnInvoice(t *testing.T) {
 			require.Equal(t, before, time.Now(), "the caller waited")
 			time.Sleep(time.Second)
 		}
-		// 22.5 s until the next question, 3 s until its answer.
+		// 22.5 s until the next call, 3 s until it returns.
 		require.InDelta(t, 1000/25.5, m.asked(btcEUR), 2, "questions are for the TTL, not for the callers")
 	})
 }
@@ -134,7 +134,7 @@ func TestA40_PairsAskedForLatelyAreKeptWarmAndOthersForgotten(t *testing.T) {
 		wantRate(t, c, ethEUR, "101")
 		require.Equal(t, 2, m.asked(ethEUR))
 
-		time.Sleep(time.Hour) // nobody asks
+		time.Sleep(time.Hour) // without a caller
 		calls := m.asked(ethEUR)
 		require.LessOrEqual(t, calls, 2+14, "refreshed for ten TTLs and no longer")
 		m.set(func(m *exchange) { m.value = "102" })
@@ -335,7 +335,7 @@ func TestASourceThatHangsIsGivenUp(t *testing.T) {
 		_, err := c.Rate(t.Context(), btcEUR)
 		require.ErrorIs(t, err, rates.ErrNoRate)
 		require.NotErrorIs(t, err, context.DeadlineExceeded)
-		require.ErrorContains(t, err, "no answer within 10s")
+		require.ErrorContains(t, err, "no response within 10s")
 	})
 }
 
@@ -452,7 +452,7 @@ func TestRunLogsAFailureAndRecovers(t *testing.T) {
 		m.set(func(m *exchange) { m.err = nil })
 		time.Sleep(time.Second + 1)
 		synctest.Wait()
-		require.Equal(t, 2, m.asked(btcEUR), "tried again after the pause, though nobody asked")
+		require.Equal(t, 2, m.asked(btcEUR), "tried again after the pause, though no caller asked")
 		wantRate(t, c, btcEUR, "100")
 		require.Equal(t, 2, m.asked(btcEUR))
 	})

@@ -40,9 +40,9 @@ const (
 	cbrAge = 12 * 24 * time.Hour
 )
 
-// shop answers every asset in EUR, USD and RUB. Each cache judges the age of what it
-// has, by minutes or by days, and its Run is for the shop to start; what stands above
-// the caches only calculates.
+// shop returns a source that prices every asset in EUR, USD and RUB. Each cache
+// judges the age of its rates, by minutes or by days, and the shop starts its Run.
+// What is above the caches only calculates.
 func shop(f feeds, now func() time.Time) (prices rates.Source, caches []*rates.Cache) {
 	cached := func(s rates.Source, ttl, maxAge time.Duration) rates.Source {
 		c := must(rates.NewCache(rates.CacheConfig{Source: s, TTL: ttl, MaxAge: maxAge, Now: now}))
@@ -70,8 +70,8 @@ func shop(f feeds, now func() time.Time) (prices rates.Source, caches []*rates.C
 	throughDollars := cross([]string{"USD"}, inMoney,
 		rates.Leg{Name: "cbr", Source: official, MaxAge: cbrAge})
 
-	// Three opinions on RUB. The official one may be days old, the caches of the
-	// other two see to it that they are not.
+	// Three prices in RUB. The official one may be days old. The caches of the other
+	// two make sure that these are not.
 	rubles := must(rates.NewMedian(rates.MedianConfig{MaxAge: cbrAge, Now: now, Sources: []rates.Named{
 		{Name: "coingecko", Source: cached(f.coingecko.Source, ttl, maxAge)},
 		{Name: "exmo", Source: cached(f.exmo.Source, ttl, maxAge)},
@@ -125,9 +125,9 @@ func Example_shop() {
 	//   median(coingecko,exmo,official)
 }
 
-// providers is a small world: what the real ones would answer on that Monday.
+// providers responds as the real ones would on that Monday.
 func providers(w http.ResponseWriter, r *http.Request) {
-	answer, ok := map[string]string{
+	body, ok := map[string]string{
 		"/0/public/AssetPairs?pair=XBTEUR":                                `{"error":[],"result":{"XXBTZEUR":{"wsname":"XBT/EUR"}}}`,
 		"/0/public/AssetPairs?pair=USDTUSD":                               `{"error":[],"result":{"USDTZUSD":{"wsname":"USDT/USD"}}}`,
 		"/0/public/AssetPairs?pair=XBTUSD":                                `{"error":[],"result":{"XXBTZUSD":{"wsname":"XBT/USD"}}}`,
@@ -147,7 +147,7 @@ func providers(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		w.WriteHeader(http.StatusNotFound)
 	}
-	io.WriteString(w, answer)
+	io.WriteString(w, body)
 }
 
 const (
