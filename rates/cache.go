@@ -15,23 +15,25 @@ import (
 type CacheConfig struct {
 	// Source is asked for what is not in memory; required.
 	Source Source
-	// TTL is how long after its arrival a rate is answered from memory
-	// without question; default 30 seconds.
+	// TTL is how long after its arrival a rate is returned from memory
+	// without asking the source. The default is 30 seconds.
 	TTL time.Duration
-	// MaxAge is how old, by its own Time, a rate may be and still be answered
-	// while the source fails or is slow; default 10 minutes, at least TTL.
+	// MaxAge is how old, by its own Time, a rate may be that is returned while
+	// the source fails or is slow. It is at least TTL. The default is 10
+	// minutes.
 	MaxAge time.Duration
-	// Pairs are kept warm by Run from the start. Pairs that callers asked for
-	// within the last ten TTLs are kept warm too.
+	// Pairs are kept fresh by Run from the start, as are pairs that callers
+	// asked for within the last ten TTLs.
 	Pairs []Pair
-	// MaxPairs bounds what is remembered; default 256, more than len(Pairs).
-	// The pair asked for longest ago gives way.
+	// MaxPairs bounds the number of pairs in memory. It is more than
+	// len(Pairs). The default is 256. Beyond it, the pair that was asked for
+	// longest ago is dropped.
 	MaxPairs int
-	// Timeout limits each question to the source; default 30 seconds.
+	// Timeout limits each call of the source. The default is 30 seconds.
 	Timeout time.Duration
-	// Now is the clock; default time.Now.
+	// Now is the clock. The default is time.Now.
 	Now func() time.Time
-	// Logger gets failures that no caller sees; nil is silence.
+	// Logger receives failures that no caller sees. If nil, nothing is logged.
 	Logger *slog.Logger
 }
 
@@ -40,12 +42,12 @@ const (
 	minPause    = time.Second
 	maxPause    = time.Minute
 	maxPauseFor = time.Hour // what a source may ask for by RetryAfter
-	refreshers  = 8         // questions that Run has open at a time
-	warmTTLs    = 10        // how long after it was asked for a pair is kept warm
+	refreshers  = 8         // calls that Run has in flight at a time
+	warmTTLs    = 10        // how long after it was asked for a pair is kept fresh
 )
 
-// Cache answers from memory, so that a rate costs no network call and a source
-// that is down for a while stops nobody. It is safe for concurrent use.
+// Cache returns rates from memory, so that a rate costs no network call and a source
+// may be down for a while. It is safe for concurrent use.
 type Cache struct {
 	source   Source
 	ttl      time.Duration
@@ -54,7 +56,7 @@ type Cache struct {
 	maxPairs int
 	now      func() time.Time
 	log      *slog.Logger
-	wake     chan struct{} // tells Run that a question has been answered
+	wake     chan struct{} // tells Run that a call has ended
 
 	mu      sync.Mutex // guards what follows, and the entries but for their pair
 	entries map[Pair]*entry
@@ -63,20 +65,20 @@ type Cache struct {
 
 var _ Source = (*Cache)(nil)
 
-// entry is what the cache knows of one pair.
+// entry is the state of one pair.
 type entry struct {
 	pair     Pair
-	pinned   bool          // from Config.Pairs: always warm, never evicted
+	pinned   bool          // from CacheConfig.Pairs: always fresh, never dropped
 	rate     Rate          // the last good one; Time is zero before the first
 	fetched  time.Time     // when rate arrived
 	asked    time.Time     // when a caller last wanted it
 	failures int           // in a row
 	err      error         // the last failure
-	retryAt  time.Time     // no question before, because of failures
-	flight   chan struct{} // closed when the question under way ends; else nil
+	retryAt  time.Time     // no call before, because of failures
+	flight   chan struct{} // closed when the call in flight ends; nil if there is none
 }
 
-// NewCache checks the configuration and starts nothing.
+// NewCache returns a cache. It checks the configuration and starts nothing.
 func NewCache(config CacheConfig) (*Cache, error) {
 	c := &Cache{
 		source:   config.Source,
@@ -114,18 +116,19 @@ func NewCache(config CacheConfig) (*Cache, error) {
 	return c, nil
 }
 
-// Rate answers from memory while the rate is fresh. Otherwise it asks the source,
-// one question at a time for each pair, and the callers that have nothing better
-// wait for it. A rate past its TTL but not past MaxAge is answered at once while
-// the source fails, while another caller is asking, or while Run is there to ask.
+// Rate returns the rate from memory while it is fresh. Otherwise it asks the source,
+// one call at a time for each pair, and callers that have no usable rate wait for it.
+// A rate past its TTL but not past MaxAge is returned at once while the source fails,
+// while another caller is asking, or while Run is running.
 //
-// What the source answers is not believed if it is for another pair, not
-// positive, older than MaxAge, or from the future. After a failure the source is
-// left alone for a second, then two, up to a minute, or as long as an *HTTPError
-// of its own demands; a Median or First is not held back by one of its sources.
+// A rate of the source is refused if it is for another pair, not positive, older
+// than MaxAge or more than a minute in the future. After a failure the source is
+// not asked for a second, then two, up to a minute, or for as long as its own
+// *[HTTPError] demands, up to an hour; a Median or First is not held back by one of
+// its sources.
 //
-// Without a usable rate the error is an *UnavailableError, or ctx's error if ctx
-// ended first. A currency in itself is 1.
+// Without a usable rate the error is an *[UnavailableError], or wraps ctx's error if
+// ctx ended first. The rate of a currency in itself is 1.
 func (c *Cache) Rate(ctx context.Context, p Pair) (Rate, error) {
 	if err := p.Validate(); err != nil {
 		return Rate{}, err
@@ -161,10 +164,10 @@ func (c *Cache) Rate(ctx context.Context, p Pair) (Rate, error) {
 	}
 }
 
-// finding is what a caller shall do: fetch, wait, or take rate and err.
+// finding is what a caller has to do: fetch, wait, or return rate and err.
 type finding struct {
-	fetch *entry          // the caller has the duty to ask the source
-	wait  <-chan struct{} // somebody else is asking
+	fetch *entry          // the caller asks the source
+	wait  <-chan struct{} // another caller is asking
 	rate  Rate
 	err   error
 }
@@ -194,7 +197,7 @@ func (c *Cache) look(p Pair) finding {
 	return finding{fetch: e}
 }
 
-// fallback answers a caller whose own question failed with err.
+// fallback returns the last rate, if usable, to a caller whose own call failed with err.
 func (c *Cache) fallback(p Pair, err error) (Rate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -208,7 +211,7 @@ func (c *Cache) fallback(p Pair, err error) (Rate, error) {
 	return Rate{}, c.refusal(e, err)
 }
 
-// refusal says why there is no rate. c.mu is held.
+// refusal returns the error of a pair without a rate. c.mu is held.
 func (c *Cache) refusal(e *entry, err error) error {
 	reasons := []error{err}
 	var inner *UnavailableError
@@ -244,8 +247,8 @@ func (c *Cache) entry(p Pair) *entry {
 	return e
 }
 
-// before orders entries by how little is lost with them: first the pairs that
-// never had a rate, which anybody can invent, then those not asked for lately.
+// before reports whether e is dropped before other: first the pairs that never had a
+// rate, which any caller can invent, then those asked for longest ago.
 func (e *entry) before(other *entry) bool {
 	if known, otherKnown := !e.rate.Time.IsZero(), !other.rate.Time.IsZero(); known != otherKnown {
 		return otherKnown
@@ -253,8 +256,8 @@ func (e *entry) before(other *entry) bool {
 	return e.asked.Before(other.asked)
 }
 
-// fetch asks the source and records what comes of it. The caller has put the
-// flight into e; fetch ends it, whatever happens.
+// fetch asks the source and records the result. The caller has set e.flight, which
+// fetch always ends.
 func (c *Cache) fetch(ctx context.Context, e *entry) error {
 	defer c.land(e)
 	limited, cancel := context.WithTimeout(ctx, c.timeout)
@@ -264,7 +267,7 @@ func (c *Cache) fetch(ctx context.Context, e *entry) error {
 	if err == nil {
 		err = r.check(e.pair, now, c.maxAge)
 	} else if limited.Err() != nil && ctx.Err() == nil {
-		err = fmt.Errorf("no answer within %s", c.timeout)
+		err = fmt.Errorf("no response within %s", c.timeout)
 	}
 
 	c.mu.Lock()
@@ -274,7 +277,7 @@ func (c *Cache) fetch(ctx context.Context, e *entry) error {
 		e.rate, e.fetched = r, now
 		e.failures, e.err, e.retryAt = 0, nil, time.Time{}
 	case ctx.Err() != nil:
-		// The caller went away, which says nothing about the source.
+		// The caller has given up, which is no failure of the source.
 	default:
 		e.failures++
 		e.err = err
@@ -290,7 +293,7 @@ func (c *Cache) land(e *entry) {
 	e.flight = nil
 }
 
-// nudge lets Run look again at what is due.
+// nudge makes Run look again for due entries.
 func (c *Cache) nudge() {
 	select {
 	case c.wake <- struct{}{}:
@@ -298,7 +301,7 @@ func (c *Cache) nudge() {
 	}
 }
 
-// pause is how long to leave a source alone after failures in a row.
+// pause returns how long a source is not asked after failures in a row.
 func pause(failures int, err error) time.Duration {
 	d := maxPause
 	if shift := failures - 1; shift < 6 {
@@ -312,10 +315,10 @@ func pause(failures int, err error) time.Duration {
 	return d
 }
 
-// Run keeps warm the configured pairs and those that callers asked for lately: it
-// asks the source for each again when three quarters of its TTL have passed. It
-// blocks until ctx ends and its questions have ended, and returns nil; calling it
-// while it runs is an error.
+// Run keeps the configured pairs fresh, and those that callers asked for within the
+// last ten TTLs: it asks the source for each again when three quarters of its TTL
+// have passed. It blocks until ctx and its calls have ended and returns nil. Calling
+// it while it runs is an error.
 func (c *Cache) Run(ctx context.Context) error {
 	c.mu.Lock()
 	if c.running {
@@ -352,8 +355,9 @@ func (c *Cache) Run(ctx context.Context) error {
 	return nil
 }
 
-// due takes off up to limit entries that Run has to ask for now, and says when to
-// look again. An entry beyond the limit waits for the nudge of one that ends.
+// due returns up to limit entries that Run has to ask for now, with their flights
+// begun, and how long to wait before the next look. An entry beyond the limit waits
+// for the nudge of one that ends.
 func (c *Cache) due(limit int) ([]*entry, time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -373,13 +377,13 @@ func (c *Cache) due(limit int) ([]*entry, time.Duration) {
 	return due, wait
 }
 
-// warm says whether Run looks after e. A pair that never had a rate is not kept
-// warm for having been asked for, or anybody could make work. c.mu is held.
+// warm reports whether Run keeps e fresh. A pair that never had a rate is not kept
+// fresh merely because it was asked for, or any caller could make work. c.mu is held.
 func (c *Cache) warm(e *entry, now time.Time) bool {
 	return e.pinned || !e.rate.Time.IsZero() && now.Sub(e.asked) <= warmTTLs*c.ttl
 }
 
-// refreshAt is when Run asks for e again. c.mu is held.
+// refreshAt returns when Run asks for e again. c.mu is held.
 func (c *Cache) refreshAt(e *entry) time.Time {
 	switch {
 	case e.failures > 0:

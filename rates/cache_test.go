@@ -17,21 +17,21 @@ import (
 	"github.com/cointill/cointill/rates"
 )
 
-// market is a feed whose price, health and speed the test decides.
-type market struct {
+// exchange is a source whose price, health and speed the test decides.
+type exchange struct {
 	mu    sync.Mutex
 	value string
 	err   error
 	delay time.Duration
-	lag   time.Duration // how old its answers are
+	lag   time.Duration // how old its rates are
 	calls map[rates.Pair]int
 }
 
-func newMarket(value string) *market {
-	return &market{value: value, calls: map[rates.Pair]int{}}
+func newExchange(value string) *exchange {
+	return &exchange{value: value, calls: map[rates.Pair]int{}}
 }
 
-func (m *market) Rate(ctx context.Context, p rates.Pair) (rates.Rate, error) {
+func (m *exchange) Rate(ctx context.Context, p rates.Pair) (rates.Rate, error) {
 	m.mu.Lock()
 	m.calls[p]++
 	delay := m.delay
@@ -46,16 +46,16 @@ func (m *market) Rate(ctx context.Context, p rates.Pair) (rates.Rate, error) {
 	if m.err != nil {
 		return rates.Rate{}, m.err
 	}
-	return rates.Rate{Pair: p, Value: dec(m.value), Time: time.Now().Add(-m.lag), Source: "market"}, nil
+	return rates.Rate{Pair: p, Value: dec(m.value), Time: time.Now().Add(-m.lag), Source: "exchange"}, nil
 }
 
-func (m *market) set(change func(*market)) {
+func (m *exchange) set(change func(*exchange)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	change(m)
 }
 
-func (m *market) asked(p rates.Pair) int {
+func (m *exchange) asked(p rates.Pair) int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.calls[p]
@@ -90,10 +90,10 @@ func start(t *testing.T, c *rates.Cache) {
 
 func TestCacheAsksOncePerTTL(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMarket("100")
+		m := newExchange("100")
 		c := newCache(t, rates.CacheConfig{Source: m, TTL: 30 * time.Second})
 		wantRate(t, c, btcEUR, "100")
-		m.set(func(m *market) { m.value = "101" })
+		m.set(func(m *exchange) { m.value = "101" })
 		time.Sleep(30*time.Second - 1)
 		wantRate(t, c, btcEUR, "100")
 		require.Equal(t, 1, m.asked(btcEUR))
@@ -105,10 +105,10 @@ func TestCacheAsksOncePerTTL(t *testing.T) {
 
 func TestA40_AWarmCacheMakesNoCallForAnInvoice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMarket("100")
+		m := newExchange("100")
 		c := newCache(t, rates.CacheConfig{Source: m, TTL: 30 * time.Second, Pairs: []rates.Pair{btcEUR}})
 		start(t, c)
-		m.set(func(m *market) { m.delay = 3 * time.Second }) // from now on a call would be felt
+		m.set(func(m *exchange) { m.delay = 3 * time.Second }) // from now on a call would be felt
 
 		for range 1000 {
 			before := time.Now()
@@ -117,27 +117,27 @@ func TestA40_AWarmCacheMakesNoCallForAnInvoice(t *testing.T) {
 			require.Equal(t, before, time.Now(), "the caller waited")
 			time.Sleep(time.Second)
 		}
-		// 22.5 s until the next question, 3 s until its answer.
+		// 22.5 s until the next call, 3 s until it returns.
 		require.InDelta(t, 1000/25.5, m.asked(btcEUR), 2, "questions are for the TTL, not for the callers")
 	})
 }
 
 func TestA40_PairsAskedForLatelyAreKeptWarmAndOthersForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMarket("100")
+		m := newExchange("100")
 		c := newCache(t, rates.CacheConfig{Source: m, TTL: 30 * time.Second})
 		start(t, c)
 		wantRate(t, c, ethEUR, "100")
-		m.set(func(m *market) { m.value = "101" })
+		m.set(func(m *exchange) { m.value = "101" })
 		time.Sleep(29 * time.Second)
 		require.Equal(t, 2, m.asked(ethEUR), "refreshed before its TTL ended")
 		wantRate(t, c, ethEUR, "101")
 		require.Equal(t, 2, m.asked(ethEUR))
 
-		time.Sleep(time.Hour) // nobody asks
+		time.Sleep(time.Hour) // without a caller
 		calls := m.asked(ethEUR)
 		require.LessOrEqual(t, calls, 2+14, "refreshed for ten TTLs and no longer")
-		m.set(func(m *market) { m.value = "102" })
+		m.set(func(m *exchange) { m.value = "102" })
 		wantRate(t, c, ethEUR, "102")
 		require.Equal(t, calls+1, m.asked(ethEUR))
 	})
@@ -145,10 +145,10 @@ func TestA40_PairsAskedForLatelyAreKeptWarmAndOthersForgotten(t *testing.T) {
 
 func TestA40_ASlowSourceIsNotFeltWhileTheCacheRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMarket("100")
+		m := newExchange("100")
 		c := newCache(t, rates.CacheConfig{Source: m, TTL: 30 * time.Second, MaxAge: 5 * time.Minute, Pairs: []rates.Pair{btcEUR}})
 		start(t, c)
-		m.set(func(m *market) { m.delay = time.Hour })
+		m.set(func(m *exchange) { m.delay = time.Hour })
 		for range 4 * 60 {
 			time.Sleep(time.Second)
 			before := time.Now()
@@ -161,19 +161,19 @@ func TestA40_ASlowSourceIsNotFeltWhileTheCacheRuns(t *testing.T) {
 func TestA31_TheLastRateBridgesAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var logged bytes.Buffer
-		m := newMarket("100")
+		m := newExchange("100")
 		c := newCache(t, rates.CacheConfig{
 			Source: m, TTL: 30 * time.Second, MaxAge: 10 * time.Minute,
 			Logger: slog.New(slog.NewTextHandler(&logged, nil)),
 		})
 		wantRate(t, c, btcEUR, "100")
 		require.Empty(t, logged.String())
-		m.set(func(m *market) { m.err = errOff })
+		m.set(func(m *exchange) { m.err = errOff })
 		time.Sleep(10 * time.Minute)
 		wantRate(t, c, btcEUR, "100")
 		require.Contains(t, logged.String(), "connection refused")
 
-		m.set(func(m *market) { m.err, m.value = nil, "90" })
+		m.set(func(m *exchange) { m.err, m.value = nil, "90" })
 		time.Sleep(time.Second)
 		wantRate(t, c, btcEUR, "90")
 	})
@@ -181,10 +181,10 @@ func TestA31_TheLastRateBridgesAnOutage(t *testing.T) {
 
 func TestA33_ARateOlderThanMaxAgeIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMarket("100")
+		m := newExchange("100")
 		c := newCache(t, rates.CacheConfig{Source: m, TTL: 30 * time.Second, MaxAge: 10 * time.Minute})
 		wantRate(t, c, btcEUR, "100")
-		m.set(func(m *market) { m.err = errOff })
+		m.set(func(m *exchange) { m.err = errOff })
 		time.Sleep(10*time.Minute + 1)
 		for range 2 { // the first asks the source, the second is told from memory
 			_, err := c.Rate(t.Context(), btcEUR)
@@ -198,7 +198,7 @@ func TestA33_ARateOlderThanMaxAgeIsRefused(t *testing.T) {
 
 func TestA33_ASourceThatSucceedsWithAnOldRateIsNotBelieved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMarket("100")
+		m := newExchange("100")
 		m.lag = 10*time.Minute + 1
 		c := newCache(t, rates.CacheConfig{Source: m, MaxAge: 10 * time.Minute})
 		_, err := c.Rate(t.Context(), btcEUR)
@@ -208,11 +208,11 @@ func TestA33_ASourceThatSucceedsWithAnOldRateIsNotBelieved(t *testing.T) {
 
 func TestA33_AgeCountsFromTheSourcesOwnTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMarket("100")
+		m := newExchange("100")
 		m.lag = 9 * time.Minute
 		c := newCache(t, rates.CacheConfig{Source: m, TTL: 5 * time.Minute, MaxAge: 10 * time.Minute})
 		wantRate(t, c, btcEUR, "100")
-		m.set(func(m *market) { m.err = errOff })
+		m.set(func(m *exchange) { m.err = errOff })
 		time.Sleep(time.Minute + 1) // still within the TTL of its arrival
 		_, err := c.Rate(t.Context(), btcEUR)
 		require.ErrorIs(t, err, rates.ErrNoRate)
@@ -221,7 +221,7 @@ func TestA33_AgeCountsFromTheSourcesOwnTime(t *testing.T) {
 
 func TestCacheHasOneQuestionOpenPerPair(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMarket("100")
+		m := newExchange("100")
 		m.delay = 2 * time.Second
 		c := newCache(t, rates.CacheConfig{Source: m})
 		var wg sync.WaitGroup
@@ -237,11 +237,11 @@ func TestCacheHasOneQuestionOpenPerPair(t *testing.T) {
 
 func TestCallersDoNotWaitForAnothersQuestionWhileThereIsALastRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMarket("100")
+		m := newExchange("100")
 		c := newCache(t, rates.CacheConfig{Source: m, TTL: 30 * time.Second})
 		wantRate(t, c, btcEUR, "100")
 		time.Sleep(30 * time.Second)
-		m.set(func(m *market) { m.value, m.delay = "101", 5*time.Second })
+		m.set(func(m *exchange) { m.value, m.delay = "101", 5*time.Second })
 		var wg sync.WaitGroup
 		wg.Go(func() { wantRate(t, c, btcEUR, "101") })
 		synctest.Wait() // it is asking
@@ -254,7 +254,7 @@ func TestCallersDoNotWaitForAnothersQuestionWhileThereIsALastRate(t *testing.T) 
 
 func TestACallerThatGivesUpDoesNotFailTheOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMarket("100")
+		m := newExchange("100")
 		m.delay = 2 * time.Second
 		c := newCache(t, rates.CacheConfig{Source: m})
 		impatient, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -277,7 +277,7 @@ func TestACallerThatGivesUpDoesNotFailTheOthers(t *testing.T) {
 
 func TestADeadSourceIsNotHammered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMarket("100")
+		m := newExchange("100")
 		m.err = errOff
 		c := newCache(t, rates.CacheConfig{Source: m})
 		var at []time.Duration
@@ -311,12 +311,12 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				m := newMarket("100")
+				m := newExchange("100")
 				m.err = tc.err
 				c := newCache(t, rates.CacheConfig{Source: m})
 				_, err := c.Rate(t.Context(), btcEUR)
 				require.ErrorIs(t, err, rates.ErrNoRate)
-				m.set(func(m *market) { m.err = nil })
+				m.set(func(m *exchange) { m.err = nil })
 				time.Sleep(tc.pause - 1)
 				_, err = c.Rate(t.Context(), btcEUR)
 				require.ErrorIs(t, err, rates.ErrNoRate)
@@ -329,13 +329,13 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 
 func TestASourceThatHangsIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMarket("100")
+		m := newExchange("100")
 		m.delay = time.Hour
 		c := newCache(t, rates.CacheConfig{Source: m, Timeout: 10 * time.Second})
 		_, err := c.Rate(t.Context(), btcEUR)
 		require.ErrorIs(t, err, rates.ErrNoRate)
 		require.NotErrorIs(t, err, context.DeadlineExceeded)
-		require.ErrorContains(t, err, "no answer within 10s")
+		require.ErrorContains(t, err, "no response within 10s")
 	})
 }
 
@@ -347,12 +347,12 @@ func TestReasonsOfAMedianAreNotNestedInTheCache(t *testing.T) {
 
 func TestCacheRemembersABoundedNumberOfPairs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMarket("100")
+		m := newExchange("100")
 		c := newCache(t, rates.CacheConfig{Source: m, MaxPairs: 3, Pairs: []rates.Pair{btcEUR}})
 		wantRate(t, c, btcEUR, "100")
 		wantRate(t, c, ethEUR, "100")
 
-		m.set(func(m *market) { m.err = rates.ErrNoRate })
+		m.set(func(m *exchange) { m.err = rates.ErrNoRate })
 		for i := range 20 { // invented pairs displace each other, not what has a rate
 			time.Sleep(time.Nanosecond)
 			_, err := c.Rate(t.Context(), rates.Pair{Base: fmt.Sprintf("X%d", i), Quote: "EUR"})
@@ -361,7 +361,7 @@ func TestCacheRemembersABoundedNumberOfPairs(t *testing.T) {
 		wantRate(t, c, ethEUR, "100")
 		wantRate(t, c, btcEUR, "100")
 
-		m.set(func(m *market) { m.err = nil })
+		m.set(func(m *exchange) { m.err = nil })
 		for i := range 5 { // real ones displace those not asked for lately
 			time.Sleep(time.Nanosecond)
 			wantRate(t, c, rates.Pair{Base: fmt.Sprintf("Y%d", i), Quote: "EUR"}, "100")
@@ -376,7 +376,7 @@ func TestCacheRemembersABoundedNumberOfPairs(t *testing.T) {
 
 func TestCacheRefusesWhenAllItsRoomIsInUse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMarket("100")
+		m := newExchange("100")
 		m.delay = time.Second
 		c := newCache(t, rates.CacheConfig{Source: m, MaxPairs: 1})
 		var wg sync.WaitGroup
@@ -412,7 +412,7 @@ func TestRunAsksForManyPairsWithBoundedConcurrencyAndEndsWithItsContext(t *testi
 			case <-ctx.Done():
 				return rates.Rate{}, ctx.Err()
 			}
-			return rates.Rate{Pair: p, Value: dec("1"), Time: time.Now(), Source: "market"}, nil
+			return rates.Rate{Pair: p, Value: dec("1"), Time: time.Now(), Source: "exchange"}, nil
 		})
 		c := newCache(t, rates.CacheConfig{Source: source, Pairs: pairs})
 		ctx, stop := context.WithCancel(t.Context())
@@ -441,25 +441,25 @@ func TestRunAsksForManyPairsWithBoundedConcurrencyAndEndsWithItsContext(t *testi
 func TestRunLogsAFailureAndRecovers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var logged bytes.Buffer
-		m := newMarket("100")
-		m.err = errors.New("market closed")
+		m := newExchange("100")
+		m.err = errors.New("exchange closed")
 		c := newCache(t, rates.CacheConfig{
 			Source: m, Pairs: []rates.Pair{btcEUR},
 			Logger: slog.New(slog.NewTextHandler(&logged, nil)),
 		})
 		start(t, c)
-		require.Contains(t, logged.String(), "market closed")
-		m.set(func(m *market) { m.err = nil })
+		require.Contains(t, logged.String(), "exchange closed")
+		m.set(func(m *exchange) { m.err = nil })
 		time.Sleep(time.Second + 1)
 		synctest.Wait()
-		require.Equal(t, 2, m.asked(btcEUR), "tried again after the pause, though nobody asked")
+		require.Equal(t, 2, m.asked(btcEUR), "tried again after the pause, though no caller asked")
 		wantRate(t, c, btcEUR, "100")
 		require.Equal(t, 2, m.asked(btcEUR))
 	})
 }
 
 func TestNewCacheRefusesBadConfigurationByField(t *testing.T) {
-	m := newMarket("100")
+	m := newExchange("100")
 	for field, config := range map[string]rates.CacheConfig{
 		"Source":   {},
 		"TTL":      {Source: m, TTL: -1},

@@ -15,57 +15,60 @@ import (
 
 // CrossConfig configures [NewCross].
 type CrossConfig struct {
-	// Via are the currencies between the two of a pair, in order; required,
-	// one to three, all different. A stable coin is a currency of its own:
+	// Via are the currencies between the two of a pair, in order. One to three
+	// are required, all different. A stable coin is a currency of its own:
 	// {"USDT", "USD"} goes from a coin to dollars with a leg that prices
 	// USDT, and {"USD"} cannot use a USDT market at all.
 	Via []string
-	// Legs has one more than Via: the first prices the base of a pair in
-	// Via[0], the next Via[0] in Via[1], the last the last of Via in the quote.
+	// Legs has one element more than Via: the first prices the base of a pair
+	// in Via[0], the next Via[0] in Via[1], the last the last of Via in the
+	// quote.
 	Legs []Leg
-	// Bounds refuses values outside a pair's range, both of a leg, by the pair
-	// that its source is asked for, and of the result; pairs that are not in
-	// it have none. A range for USDT/USD refuses to quote a coin that has lost
-	// its peg.
+	// Bounds are the ranges outside which values are refused, both of a leg, by
+	// the pair that its source is asked for, and of the result. A pair without
+	// an entry is not bounded. With a range for USDT/USD, nothing is priced
+	// through a coin that has lost its peg.
 	Bounds map[Pair]Bounds
-	// Timeout limits each leg; default 10 seconds. It should exceed the
-	// Timeout of a Median among the legs, or that one's reasons are lost.
+	// Timeout limits each leg. The default is 10 seconds. It should exceed the
+	// Timeout of a Median among the legs, whose reasons are lost otherwise.
 	Timeout time.Duration
-	// Now is the clock that ages are judged by; default time.Now.
+	// Now is the clock by which ages are judged. The default is time.Now.
 	Now func() time.Time
 }
 
 // Leg is one step of a [Cross].
 type Leg struct {
-	// Name of the source in errors; required, at most 64 bytes.
+	// Name identifies the source in errors. It is required and has at most 64
+	// bytes.
 	Name string
-	// Source that is asked; required. One source may serve several legs.
+	// Source is asked for the rate of the leg. It is required. One source may
+	// serve several legs.
 	Source Source
 	// Inverted asks for the opposite pair and takes the reciprocal, for a
 	// source that has only that: EUR/USD for a step from USD to EUR.
 	Inverted bool
-	// MaxAge is how old this leg's answer may be; default 5 minutes, which
-	// suits exchanges. A daily reference rate needs days.
+	// MaxAge is how old the rate of this leg may be. The default is 5 minutes,
+	// which suits exchanges. A daily reference rate needs days.
 	MaxAge time.Duration
 }
 
 // Bounds of a cross rate.
 const (
 	maxVia      = 3
-	maxLegName  = 64 // bytes of a source in the text of the answer
+	maxLegName  = 64 // bytes of a source in Rate.Source
 	crossDigits = 34 // significant digits of the result, at least
 )
 
-// Cross prices a pair that has no market of its own through currencies between,
-// such as TRX/EUR through USDT and USD. It assumes no rate: each step has a
-// source, and one that fails, is stale or is out of bounds makes the whole
-// unavailable. It is safe for concurrent use.
+// Cross prices a pair that has no market through currencies between, such as TRX/EUR
+// through USDT and USD. It assumes no rate: each step has a source, and one that
+// fails, is stale or is out of bounds makes the whole unavailable. It is safe for
+// concurrent use.
 //
-// The answer's Time is the oldest of the legs, so with a daily rate among them it
-// is hours or days old although the coin was priced just now. Therefore each leg
-// has its own MaxAge, and a [Cache] belongs beneath each leg and not above a Cross:
-// there, a MaxAge that lets a weekend's reference rate pass would let a coin's
-// price of last Friday pass too.
+// The Time of a rate is the oldest of the legs, so with a daily rate among them it is
+// hours or days old although the coin was priced just now. Therefore each leg has its
+// own MaxAge, and a [Cache] belongs beneath each leg and not above a Cross: there, a
+// MaxAge that accepts the reference rate of a weekend would also accept a coin's
+// price of last Friday.
 //
 // Cross rates that share a leg are not independent of each other, which matters
 // when they are sources of one [Median].
@@ -78,14 +81,14 @@ type Cross struct {
 
 var _ Source = (*Cross)(nil)
 
-// leg is a Leg that is ready to be asked.
+// leg is a Leg with its limits.
 type leg struct {
 	source   Named
 	inverted bool
 	panel    panel
 }
 
-// NewCross checks the configuration and starts nothing.
+// NewCross returns a cross. It checks the configuration and starts nothing.
 func NewCross(config CrossConfig) (*Cross, error) {
 	c := &Cross{
 		via:    slices.Clone(config.Via),
@@ -122,21 +125,21 @@ func NewCross(config CrossConfig) (*Cross, error) {
 	return c, nil
 }
 
-// Rate asks all legs at once, waits for each to answer or to run out of its time,
-// and multiplies. A pair whose base or quote is itself in Via takes only the legs
-// between them, and a pair that would go backwards wraps ErrNoRate.
+// Rate asks all legs at once, waits for each to return or to run out of its time, and
+// multiplies. A pair whose base or quote is itself in Via takes only the legs between
+// them, and a pair that would go backwards wraps [ErrNoRate].
 //
 // The result is exact if it has at most 34 significant digits and no leg is
-// inverted. Else the exact product and quotient is rounded down, once, to at least
-// 34 significant digits: it is never above the exact value, and below it by less
-// than one part in 10^33. Down, because what a payer owes is a price divided by
-// the rate and rounded up, so that no rounding here can let a payer pay less.
+// inverted. Otherwise the exact product and quotient is rounded down, once, to at
+// least 34 significant digits: it is never above the exact value, and below it by
+// less than one part in 10^33. It is rounded down because what a payer owes is a
+// price divided by the rate and rounded up, so that no rounding lets a payer pay less.
 //
-// The answer's Time is the oldest of the legs. Its Source names every leg's own
-// source and pair, as in "cross(binance TRX/USDT, ecb EUR/USD inverted)", in at
-// most 450 bytes. If a leg has nothing that can be believed, the error is an
-// *UnavailableError with a reason for each such leg, or ctx's error if ctx ended
-// first. A currency in itself is 1.
+// The rate's Time is the oldest of the legs. Its Source names every leg's own source
+// and pair, as in "cross(binance TRX/USDT, ecb EUR/USD inverted)", in at most 450
+// bytes. If a leg has no acceptable rate, the error is an *[UnavailableError] with a
+// reason for each such leg, or wraps ctx's error if ctx ended first. The rate of a
+// currency in itself is 1.
 func (c *Cross) Rate(ctx context.Context, p Pair) (Rate, error) {
 	if err := p.Validate(); err != nil {
 		return Rate{}, err
@@ -165,15 +168,15 @@ func (c *Cross) Rate(ctx context.Context, p Pair) (Rate, error) {
 	return r, nil
 }
 
-// step is one leg on the way of a certain pair, and what it answered.
+// step is one leg on the way of a pair, and its rate.
 type step struct {
 	leg
 	asked Pair
 	rate  Rate
 }
 
-// path is the legs that lead from p.Base to p.Quote, none if they are in the wrong
-// order.
+// path returns the legs that lead from p.Base to p.Quote, none if these are in the
+// wrong order.
 func (c *Cross) path(p Pair) []step {
 	stops := slices.Concat([]string{p.Base}, c.via, []string{p.Quote})
 	first, end := 0, len(c.legs)
@@ -194,7 +197,7 @@ func (c *Cross) path(p Pair) []step {
 	return steps
 }
 
-// askSteps fills in the rate of each step and returns why some have none.
+// askSteps sets the rate of each step and returns the errors of those that have none.
 func askSteps(ctx context.Context, steps []step) []error {
 	errs := make([]error, len(steps))
 	var wg sync.WaitGroup

@@ -23,7 +23,7 @@ var (
 	trxUSD = rates.Pair{Base: "TRX", Quote: "USD"}
 )
 
-// quotes answers the given pairs, "TRX/USDT" for one, as of age before noon.
+// quotes returns a source of the given pairs, "TRX/USDT" for one, as of age before noon.
 func quotes(name string, age time.Duration, values map[string]string) rates.Source {
 	return sourceFunc(func(_ context.Context, p rates.Pair) (rates.Rate, error) {
 		value, ok := values[p.String()]
@@ -171,7 +171,7 @@ func TestAStableCoinThatLosesItsPegIsPricedAndNotAssumed(t *testing.T) {
 	require.Equal(t, "0.22", r.Value.String())
 
 	_, err = newCross(t, way(quotes("kraken", 0, nil))).Rate(t.Context(), trxUSD)
-	require.ErrorIs(t, err, rates.ErrNoRate, "nobody prices USDT, so nothing in it is priced in USD")
+	require.ErrorIs(t, err, rates.ErrNoRate, "without a price of USDT, nothing in it is priced in USD")
 	require.EqualError(t, err, "rates: no rate for TRX/USD: USDT/USD from kraken: rates: no rate for USDT/USD")
 
 	bounded := way(lost)
@@ -186,7 +186,7 @@ func TestA33_EachLegHasAnAgeLimitOfItsOwn(t *testing.T) {
 		name string
 		coin time.Duration
 		euro time.Duration
-		why  string // empty: answered
+		why  string // empty: there is a rate
 	}{
 		{"a weekend's reference rate and a fresh coin", time.Minute, 69 * time.Hour, ""},
 		{"the coin is as old as the reference rate", 69 * time.Hour, 69 * time.Hour, "TRX/USDT from binance: rate is 69h0m0s old, more than 5m0s"},
@@ -215,7 +215,7 @@ func TestA31_ALegThatFailsOrHangsIsNamed(t *testing.T) {
 		start := time.Now()
 		_, err := c.Rate(t.Context(), trxUSD)
 		require.EqualError(t, err, "rates: no rate for TRX/USD: TRX/USDT from binance: HTTP status 451; "+
-			"USDT/USD from kraken: no answer within 10s")
+			"USDT/USD from kraken: no response within 10s")
 		require.Equal(t, 10*time.Second, time.Since(start), "all legs are asked at once")
 		var refused *rates.HTTPError
 		require.ErrorAs(t, err, &refused)

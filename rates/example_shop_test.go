@@ -9,34 +9,28 @@ import (
 	"time"
 
 	"github.com/cointill/cointill/rates"
-	"github.com/cointill/cointill/rates/binance"
-	"github.com/cointill/cointill/rates/bitstamp"
-	"github.com/cointill/cointill/rates/cbr"
-	"github.com/cointill/cointill/rates/coinbase"
-	"github.com/cointill/cointill/rates/coingecko"
-	"github.com/cointill/cointill/rates/ecb"
-	"github.com/cointill/cointill/rates/exmo"
-	"github.com/cointill/cointill/rates/kraken"
-	"github.com/cointill/cointill/rates/kucoin"
+	"github.com/cointill/cointill/rates/market"
 )
 
-// feeds are the providers that the shop asks; url and now are for the example, and
-// in production empty.
+// feeds are the providers that the shop asks.
 type feeds struct {
 	kraken, coinbase, bitstamp, coingecko, binance, kucoin, exmo, ecb, cbr rates.Named
 }
 
-func newFeeds(url string, now func() time.Time) feeds {
+// newFeeds takes the zero Config in production. That of the example has a server of
+// the example and its clock.
+func newFeeds(config market.Config) feeds {
+	feed := func(p market.Provider) rates.Named { return must(market.New(config, p)).Named() }
 	return feeds{
-		kraken:    feed("kraken", must(kraken.New(kraken.Config{BaseURL: url, Now: now}))),
-		coinbase:  feed("coinbase", must(coinbase.New(coinbase.Config{BaseURL: url, Now: now}))),
-		bitstamp:  feed("bitstamp", must(bitstamp.New(bitstamp.Config{BaseURL: url, Now: now}))),
-		coingecko: feed("coingecko", must(coingecko.New(coingecko.Config{BaseURL: url, Now: now}))),
-		binance:   feed("binance", must(binance.New(binance.Config{BaseURL: url, Now: now}))),
-		kucoin:    feed("kucoin", must(kucoin.New(kucoin.Config{BaseURL: url, Now: now}))),
-		exmo:      feed("exmo", must(exmo.New(exmo.Config{BaseURL: url, Now: now}))),
-		ecb:       feed("ecb", must(ecb.New(ecb.Config{BaseURL: url, Now: now}))),
-		cbr:       feed("cbr", must(cbr.New(cbr.Config{BaseURL: url, Now: now}))),
+		kraken:    feed(market.Kraken()),
+		coinbase:  feed(market.Coinbase()),
+		bitstamp:  feed(market.Bitstamp()),
+		coingecko: feed(market.CoinGecko(market.CoinGeckoOptions{})),
+		binance:   feed(market.Binance()),
+		kucoin:    feed(market.KuCoin()),
+		exmo:      feed(market.EXMO()),
+		ecb:       feed(market.ECB()),
+		cbr:       feed(market.CBR()),
 	}
 }
 
@@ -46,9 +40,9 @@ const (
 	cbrAge = 12 * 24 * time.Hour
 )
 
-// shop answers every asset in EUR, USD and RUB. Each cache judges the age of what it
-// has, by minutes or by days, and its Run is for the shop to start; what stands above
-// the caches only calculates.
+// shop returns a source that prices every asset in EUR, USD and RUB. Each cache
+// judges the age of its rates, by minutes or by days, and the shop starts its Run.
+// What is above the caches only calculates.
 func shop(f feeds, now func() time.Time) (prices rates.Source, caches []*rates.Cache) {
 	cached := func(s rates.Source, ttl, maxAge time.Duration) rates.Source {
 		c := must(rates.NewCache(rates.CacheConfig{Source: s, TTL: ttl, MaxAge: maxAge, Now: now}))
@@ -76,8 +70,8 @@ func shop(f feeds, now func() time.Time) (prices rates.Source, caches []*rates.C
 	throughDollars := cross([]string{"USD"}, inMoney,
 		rates.Leg{Name: "cbr", Source: official, MaxAge: cbrAge})
 
-	// Three opinions on RUB. The official one may be days old, the caches of the
-	// other two see to it that they are not.
+	// Three prices in RUB. The official one may be days old. The caches of the other
+	// two make sure that these are not.
 	rubles := must(rates.NewMedian(rates.MedianConfig{MaxAge: cbrAge, Now: now, Sources: []rates.Named{
 		{Name: "coingecko", Source: cached(f.coingecko.Source, ttl, maxAge)},
 		{Name: "exmo", Source: cached(f.exmo.Source, ttl, maxAge)},
@@ -96,7 +90,7 @@ func Example_shop() {
 	now := func() time.Time { return time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC) } // a Monday
 	world := httptest.NewServer(http.HandlerFunc(providers))
 	defer world.Close()
-	prices, caches := shop(newFeeds(world.URL, now), now)
+	prices, caches := shop(newFeeds(market.Config{BaseURL: world.URL, Now: now}), now)
 
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, len(caches))
@@ -131,9 +125,9 @@ func Example_shop() {
 	//   median(coingecko,exmo,official)
 }
 
-// providers is a small world: what the real ones would answer on that Monday.
+// providers responds as the real ones would on that Monday.
 func providers(w http.ResponseWriter, r *http.Request) {
-	answer, ok := map[string]string{
+	body, ok := map[string]string{
 		"/0/public/AssetPairs?pair=XBTEUR":                                `{"error":[],"result":{"XXBTZEUR":{"wsname":"XBT/EUR"}}}`,
 		"/0/public/AssetPairs?pair=USDTUSD":                               `{"error":[],"result":{"USDTZUSD":{"wsname":"USDT/USD"}}}`,
 		"/0/public/AssetPairs?pair=XBTUSD":                                `{"error":[],"result":{"XXBTZUSD":{"wsname":"XBT/USD"}}}`,
@@ -153,15 +147,13 @@ func providers(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		w.WriteHeader(http.StatusNotFound)
 	}
-	io.WriteString(w, answer)
+	io.WriteString(w, body)
 }
 
 const (
 	coingeckoPath  = "/api/v3/simple/price?"
 	coingeckoQuery = "&include_last_updated_at=true&precision=full&vs_"
 )
-
-func feed(name string, s rates.Source) rates.Named { return rates.Named{Name: name, Source: s} }
 
 func must[T any](v T, err error) T {
 	if err != nil {

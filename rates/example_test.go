@@ -2,6 +2,7 @@ package rates_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -25,7 +26,7 @@ func ExampleNewFixed() {
 }
 
 func ExampleNewMedian() {
-	// In production these are the sources of rates/kraken and its neighbours.
+	// In production, use market.NewAll.
 	feed := func(value string) rates.Source {
 		return rates.NewFixed(nil, map[rates.Pair]decimal.Decimal{
 			{Base: "BTC", Quote: "EUR"}: decimal.RequireFromString(value),
@@ -92,4 +93,46 @@ func ExampleNewFirst() {
 	r, err := first.Rate(context.Background(), rates.Pair{Base: "ETH", Quote: "USD"})
 	fmt.Println(r.Value, err)
 	// Output: 2500 <nil>
+}
+
+func ExampleNewCross() {
+	coins := rates.NewFixed(nil, map[rates.Pair]decimal.Decimal{
+		{Base: "TRX", Quote: "USDT"}: decimal.RequireFromString("0.25"),
+	})
+	money := rates.NewFixed(nil, map[rates.Pair]decimal.Decimal{
+		{Base: "USDT", Quote: "USD"}: decimal.RequireFromString("0.999"),
+		{Base: "EUR", Quote: "USD"}:  decimal.RequireFromString("1.08"),
+	})
+	cross, err := rates.NewCross(rates.CrossConfig{
+		Via: []string{"USDT", "USD"},
+		Legs: []rates.Leg{
+			{Name: "coins", Source: coins},
+			{Name: "money", Source: money},
+			{Name: "money", Source: money, Inverted: true}, // USD/EUR from EUR/USD
+		},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	r, err := cross.Rate(context.Background(), rates.Pair{Base: "TRX", Quote: "EUR"})
+	fmt.Println(r.Value, err)
+	// Output: 0.23125 <nil>
+}
+
+func ExampleUnavailableError() {
+	first, err := rates.NewFirst(rates.FirstConfig{Sources: []rates.Named{
+		{Name: "desk", Source: rates.NewFixed(nil, nil)},
+	}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = first.Rate(context.Background(), rates.Pair{Base: "BTC", Quote: "EUR"})
+	if unavailable, ok := errors.AsType[*rates.UnavailableError](err); ok {
+		for _, reason := range unavailable.Reasons {
+			fmt.Println(unavailable.Pair, "has no rate because of", reason)
+		}
+	}
+	// Output: BTC/EUR has no rate because of desk: rates: no rate for BTC/EUR
 }

@@ -25,19 +25,19 @@ type sourceFunc func(context.Context, rates.Pair) (rates.Rate, error)
 
 func (f sourceFunc) Rate(ctx context.Context, p rates.Pair) (rates.Rate, error) { return f(ctx, p) }
 
-// says answers value for every pair, as of age before noon.
+// says returns a source that has value for every pair, as of age before noon.
 func says(value string, age time.Duration) rates.Source {
 	return sourceFunc(func(_ context.Context, p rates.Pair) (rates.Rate, error) {
 		return rates.Rate{Pair: p, Value: dec(value), Time: noon.Add(-age), Source: "feed"}, nil
 	})
 }
 
-// fails answers err for every pair.
+// fails returns a source that has err for every pair.
 func fails(err error) rates.Source {
 	return sourceFunc(func(context.Context, rates.Pair) (rates.Rate, error) { return rates.Rate{}, err })
 }
 
-// hangs answers when ctx ends.
+// hangs returns a source that returns when ctx ends.
 func hangs() rates.Source {
 	return sourceFunc(func(ctx context.Context, _ rates.Pair) (rates.Rate, error) {
 		<-ctx.Done()
@@ -45,7 +45,7 @@ func hangs() rates.Source {
 	})
 }
 
-// named calls sources a, b, c and so on.
+// named names sources a, b, c and so on.
 func named(sources ...rates.Source) []rates.Named {
 	list := make([]rates.Named, len(sources))
 	for i, s := range sources {

@@ -12,30 +12,31 @@ import (
 
 // FirstConfig configures [NewFirst].
 type FirstConfig struct {
-	// Sources in order of preference; required, with distinct names.
+	// Sources are asked in this order. At least one is required. Their names
+	// are distinct.
 	Sources []Named
-	// MaxAge is how old an answer may be; default 5 minutes.
+	// MaxAge is how old a rate may be. The default is 5 minutes.
 	MaxAge time.Duration
-	// Bounds refuses values outside a pair's range; pairs that are not in it
-	// have none.
+	// Bounds are the ranges outside which values are refused. A pair without an
+	// entry is not bounded.
 	Bounds map[Pair]Bounds
-	// Timeout limits each source; default 10 seconds. It should exceed the
-	// Timeout of a Median in the list, or that one's reasons are lost.
+	// Timeout limits each source. The default is 10 seconds. It should exceed
+	// the Timeout of a Median in the list, whose reasons are lost otherwise.
 	Timeout time.Duration
-	// Now is the clock that ages are judged by; default time.Now.
+	// Now is the clock by which ages are judged. The default is time.Now.
 	Now func() time.Time
 }
 
-// First falls back along a list, such as a [Median] and then one trusted source.
-// It protects against sources that fail or talk nonsense, not against one that is
-// plausibly wrong. It is safe for concurrent use.
+// First falls back along a list of sources, such as a [Median] and then one trusted
+// source. It protects against sources that fail or return nonsense, not against one
+// that is plausibly wrong. It is safe for concurrent use.
 type First struct {
 	panel panel
 }
 
 var _ Source = (*First)(nil)
 
-// NewFirst checks the configuration and starts nothing.
+// NewFirst returns a fallback list. It checks the configuration and starts nothing.
 func NewFirst(config FirstConfig) (*First, error) {
 	f := &First{panel{
 		sources: slices.Clone(config.Sources),
@@ -53,9 +54,9 @@ func NewFirst(config FirstConfig) (*First, error) {
 	return f, nil
 }
 
-// Rate returns the first believable answer, asking one source after the other.
-// If none has one, the error is an *UnavailableError with a reason for each, or
-// ctx's error if ctx ended first. A currency in itself is 1.
+// Rate asks one source after the other and returns the first acceptable rate. If none
+// has one, the error is an *[UnavailableError] with a reason for each, or wraps ctx's
+// error if ctx ended first. The rate of a currency in itself is 1.
 func (f *First) Rate(ctx context.Context, p Pair) (Rate, error) {
 	if err := p.Validate(); err != nil {
 		return Rate{}, err

@@ -9,8 +9,8 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// Fixed answers constant rates, for tests, first steps, and the shop that sets
-// its own prices. It is safe for concurrent use.
+// Fixed returns constant rates, for tests, first steps, and a shop that sets its own
+// prices. It is safe for concurrent use.
 type Fixed struct {
 	values map[Pair]decimal.Decimal
 	now    func() time.Time
@@ -18,8 +18,8 @@ type Fixed struct {
 
 var _ Source = (*Fixed)(nil)
 
-// NewFixed returns a source of the given values, which it copies. Each answer is
-// stamped with now(); nil means time.Now.
+// NewFixed returns a source of the given values, which it copies. The Time of each
+// rate is that of now, which defaults to time.Now.
 func NewFixed(now func() time.Time, values map[Pair]decimal.Decimal) *Fixed {
 	if now == nil {
 		now = time.Now
@@ -27,8 +27,8 @@ func NewFixed(now func() time.Time, values map[Pair]decimal.Decimal) *Fixed {
 	return &Fixed{values: maps.Clone(values), now: now}
 }
 
-// Rate answers from the map without blocking. A pair that is not in it, or whose
-// value is not positive, wraps ErrNoRate. A currency in itself is 1.
+// Rate returns the rate of p without blocking. A pair that has no value, or whose
+// value is not positive, wraps [ErrNoRate]. The rate of a currency in itself is 1.
 func (f *Fixed) Rate(ctx context.Context, p Pair) (Rate, error) {
 	if err := ctx.Err(); err != nil {
 		return Rate{}, fmt.Errorf("rates: fixed rate of %s: %w", p, err)

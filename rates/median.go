@@ -15,26 +15,27 @@ import (
 
 // MedianConfig configures [NewMedian].
 type MedianConfig struct {
-	// Sources are asked for every rate; required, at least three, with
-	// distinct names. Two sources that copy from each other are one.
+	// Sources are asked for every rate. At least three are required, with
+	// distinct names. Two sources that copy from each other count as one.
 	Sources []Named
-	// MinAgree is how many must agree; at least 2, which is the default.
+	// MinAgree is how many sources must agree. It is at least 2, which is the
+	// default.
 	MinAgree int
-	// MaxDeviation is how far from the median a source may be, as a part of
-	// it: 0.05, the default, is 5 %. Between 0 and 1.
+	// MaxDeviation is how far from the median a source may be, as a fraction of
+	// it between 0 and 1. The default is 0.05, that is 5 %.
 	MaxDeviation decimal.Decimal
-	// MaxAge is how old a source's answer may be; default 5 minutes.
+	// MaxAge is how old the rate of a source may be. The default is 5 minutes.
 	MaxAge time.Duration
-	// Bounds refuses values outside a pair's range; pairs that are not in it
-	// have none.
+	// Bounds are the ranges outside which values are refused. A pair without an
+	// entry is not bounded.
 	Bounds map[Pair]Bounds
-	// Timeout limits each source; default 5 seconds.
+	// Timeout limits each source. The default is 5 seconds.
 	Timeout time.Duration
-	// Now is the clock that ages are judged by; default time.Now.
+	// Now is the clock by which ages are judged. The default is time.Now.
 	Now func() time.Time
 }
 
-// Median answers what several independent sources agree on. It is safe for
+// Median returns the rate that several independent sources agree on. It is safe for
 // concurrent use.
 type Median struct {
 	panel        panel
@@ -44,10 +45,10 @@ type Median struct {
 
 var _ Source = (*Median)(nil)
 
-// minSources is the least number of which one can be wrong and be found out.
+// minSources is the least number of sources among which a wrong one can be found.
 const minSources = 3
 
-// NewMedian checks the configuration and starts nothing.
+// NewMedian returns a median. It checks the configuration and starts nothing.
 func NewMedian(config MedianConfig) (*Median, error) {
 	m := &Median{
 		panel: panel{
@@ -78,16 +79,17 @@ func NewMedian(config MedianConfig) (*Median, error) {
 	return m, nil
 }
 
-// Rate asks all sources at once and waits for each to answer or to run out of
-// its time. It drops errors, values that are not positive or outside the bounds,
-// and answers that are too old or more than a minute in the future; takes the
-// median of the rest, drops what is further from it than MaxDeviation, and
-// answers the median of what remains, if that is at least MinAgree. The median
-// of an even number is the exact mean of the middle two.
+// Rate asks all sources at once and waits for each to return or to run out of its
+// time. It drops errors, values that are not positive or out of bounds, and rates
+// that are too old or more than a minute in the future. It takes the median of the
+// rest, drops what is further from it than MaxDeviation, and returns the median of
+// what remains, if that is at least MinAgree. The median of an even number is the
+// exact mean of the middle two.
 //
-// The answer's Time is the oldest among those that agreed and its Source names
-// them. Without agreement the error is an *UnavailableError with a reason for
-// each source, or ctx's error if ctx ended first. A currency in itself is 1.
+// The rate's Time is the oldest among those that agreed and its Source names them.
+// Without agreement the error is an *[UnavailableError] with a reason for each
+// source, or wraps ctx's error if ctx ended first. The rate of a currency in itself
+// is 1.
 func (m *Median) Rate(ctx context.Context, p Pair) (Rate, error) {
 	if err := p.Validate(); err != nil {
 		return Rate{}, err
@@ -106,7 +108,7 @@ func (m *Median) Rate(ctx context.Context, p Pair) (Rate, error) {
 	return Rate{}, &UnavailableError{Pair: p, Reasons: reasons}
 }
 
-// opinion is what one source said: a rate, or why it has none that counts.
+// opinion is the rate of one source, or why it has none that counts.
 type opinion struct {
 	name string
 	rate Rate
@@ -126,8 +128,8 @@ func (m *Median) askAll(ctx context.Context, p Pair) []opinion {
 	return opinions
 }
 
-// cut marks the opinions too far from the median of all, and returns a reason
-// for each source, should there be no agreement.
+// cut sets the error of opinions too far from the median of all. It returns a reason
+// for each source, for the case that there is no agreement.
 func (m *Median) cut(opinions []opinion) []error {
 	var middle, limit decimal.Decimal
 	if all := believed(opinions); len(all) > 0 {

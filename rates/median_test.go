@@ -41,7 +41,7 @@ func TestMedian(t *testing.T) {
 		{"two down: one is not enough", []rates.Source{says("100", 0), fails(errOff), fails(errOff)}, "", ""},
 		{"all down", []rates.Source{fails(errOff), fails(errOff), fails(errOff)}, "", ""},
 		{"two against two", []rates.Source{says("100", 0), says("100", 0), says("200", 0), says("200", 0)}, "", ""},
-		{"nobody agrees", []rates.Source{says("100", 0), says("200", 0), says("300", 0)}, "", ""},
+		{"none agree", []rates.Source{says("100", 0), says("200", 0), says("300", 0)}, "", ""},
 		{"an old one does not count", []rates.Source{says("100", 0), says("102", 6*time.Minute), says("101", 0)}, "100.5", "median(a,c)"},
 		{"five minutes is not old", []rates.Source{says("100", 0), says("102", 5*time.Minute), says("101", 0)}, "101", "median(a,b,c)"},
 		{"one from the future does not count", []rates.Source{says("100", 0), says("102", -61*time.Second), says("101", 0)}, "100.5", "median(a,c)"},
@@ -69,7 +69,7 @@ func TestMedian(t *testing.T) {
 func TestIncident36_FeedTimesThousandIsCutOff(t *testing.T) {
 	wrong, down := says("58000000", 0), fails(errOff)
 
-	t.Run("with only one right feed left, nothing is answered", func(t *testing.T) {
+	t.Run("with only one right feed left, there is no rate", func(t *testing.T) {
 		m := newMedian(t, rates.MedianConfig{Sources: named(wrong, down, says("58000", 0))})
 		_, err := m.Rate(t.Context(), btcEUR)
 		require.ErrorIs(t, err, rates.ErrNoRate)
@@ -185,7 +185,7 @@ func TestA31_WithoutAgreementTheErrorIsTypedAndSaysWhy(t *testing.T) {
 		var refused *rates.HTTPError
 		require.ErrorAs(t, err, &refused)
 		require.Equal(t, 451, refused.Status)
-		require.EqualError(t, err, "rates: no rate for BTC/EUR: a: no answer within 5s; "+
+		require.EqualError(t, err, "rates: no rate for BTC/EUR: a: no response within 5s; "+
 			"b: value 100 has too few that agree, needs 2; c: HTTP status 451")
 	})
 }
@@ -214,7 +214,7 @@ func TestMedianDoesNotBelieveAnAnswerToAnotherQuestion(t *testing.T) {
 	})
 	_, err := newMedian(t, rates.MedianConfig{Sources: named(other, other, says("100", 0))}).Rate(t.Context(), btcEUR)
 	require.ErrorIs(t, err, rates.ErrNoRate)
-	require.ErrorContains(t, err, `a: answered "ETH/EUR" instead`)
+	require.ErrorContains(t, err, `a: rate is for "ETH/EUR"`)
 }
 
 func TestA34_RatesAreNeverRounded(t *testing.T) {
@@ -240,8 +240,8 @@ func TestA34_RatesAreNeverRounded(t *testing.T) {
 	}
 }
 
-// Whatever order the sources come in and whatever a minority of them says, the
-// answer stays among the honest values.
+// Whatever order the sources come in and whatever a minority of them returns, the
+// rate stays among the honest values.
 func TestMedianStaysAmongTheHonestMajority(t *testing.T) {
 	rng := rand.New(rand.NewPCG(36, 37))
 	for range 500 {

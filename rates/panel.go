@@ -16,19 +16,18 @@ const (
 	defaultMaxAge  = 5 * time.Minute
 )
 
-// Bounds is the range of values that a pair can reasonably have, ends included.
-// It is the last defence when all sources agree on nonsense.
+// Bounds is the range of values that a pair can reasonably have, ends included. It
+// is the last defence when all sources agree on nonsense.
 type Bounds struct {
 	Min, Max decimal.Decimal
 }
 
-// hold says whether v is within the range.
+// hold reports whether v is within the range.
 func (b Bounds) hold(v decimal.Decimal) bool {
 	return v.GreaterThanOrEqual(b.Min) && v.LessThanOrEqual(b.Max)
 }
 
-// panel asks sources one at a time and believes none of them. It is what Median,
-// First and Cross share.
+// panel asks sources and checks their rates. Median, First and Cross share it.
 type panel struct {
 	sources []Named
 	bounds  map[Pair]Bounds
@@ -37,7 +36,7 @@ type panel struct {
 	now     func() time.Time
 }
 
-// validate fills defaults and refuses a bad configuration by field name.
+// validate sets defaults and refuses a bad configuration by field name.
 func (p *panel) validate() error {
 	seen := make(map[string]bool, len(p.sources))
 	for i, s := range p.sources {
@@ -72,7 +71,7 @@ func (p *panel) validate() error {
 	return nil
 }
 
-// ask returns the answer of one source if it can be believed on its own, else an
+// ask returns the rate of one source if it is acceptable on its own, and otherwise an
 // error that begins with the name of the source.
 func (p *panel) ask(ctx context.Context, s Named, pair Pair) (Rate, error) {
 	limited, cancel := context.WithTimeout(ctx, p.timeout)
@@ -82,7 +81,7 @@ func (p *panel) ask(ctx context.Context, s Named, pair Pair) (Rate, error) {
 		err = r.check(pair, p.now(), p.maxAge)
 	} else if limited.Err() != nil && ctx.Err() == nil {
 		// Our limit, not the caller's: the text must not match DeadlineExceeded.
-		err = fmt.Errorf("no answer within %s", p.timeout)
+		err = fmt.Errorf("no response within %s", p.timeout)
 	}
 	if b, ok := p.bounds[pair]; ok && err == nil && !b.hold(r.Value) {
 		err = fmt.Errorf("value %s is outside %s to %s", r.Value, b.Min, b.Max)

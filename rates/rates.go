@@ -10,8 +10,8 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// Pair names a market: what one Base costs in Quote. Codes are upper case,
-// such as BTC, USDT or EUR. The zero value is not a valid pair.
+// Pair names a market: the price of one Base in Quote. Codes are upper case, such as
+// BTC, USDT or EUR. The zero value is not a valid pair.
 type Pair struct {
 	Base  string
 	Quote string
@@ -23,8 +23,8 @@ func (p Pair) String() string { return p.Base + "/" + p.Quote }
 // maxCode bounds a currency code: codes end up in URLs, map keys and errors.
 const maxCode = 16
 
-// Validate refuses a pair whose codes are not 1 to 16 of the characters A-Z and
-// 0-9. The error wraps [ErrNoRate], since no source can know such a pair.
+// Validate returns an error that wraps [ErrNoRate] if a code is not 1 to 16 of the
+// characters A-Z and 0-9, since no source can know such a pair.
 func (p Pair) Validate() error {
 	for _, code := range []string{p.Base, p.Quote} {
 		if !validCode(code) {
@@ -46,56 +46,57 @@ func validCode(code string) bool {
 	return true
 }
 
-// Rate is what a source said. It is a value: copying it is safe.
+// Rate is a price that a source returned. It is a value: copying it is safe.
 type Rate struct {
 	// Pair is the pair that was asked for.
 	Pair Pair
 	// Value is the price of one Base in units of Quote, exact and positive.
 	Value decimal.Decimal
-	// Time is when the source says the price was true, or when it was read
-	// if the source does not say.
+	// Time is when the price was true, as the source states it, or when it was
+	// read if the source states no time.
 	Time time.Time
-	// Source names who said it, such as "kraken" or "median(kraken,bitstamp)".
+	// Source names where the price comes from, such as "kraken" or
+	// "median(kraken,bitstamp)".
 	Source string
 }
 
-// Source tells the rate of a pair. Everything in this package that answers rates
-// is one, and a user's own provider becomes one by this method alone.
+// Source returns the rate of a pair. Everything in this package that returns rates
+// is a Source, and a custom provider becomes one by this method alone.
 type Source interface {
-	// Rate returns the price of one p.Base in p.Quote. The answer has the
-	// asked Pair, a positive Value, a Time and a Source.
+	// Rate returns the price of one p.Base in p.Quote. The rate has the Pair p,
+	// a positive Value, a Time and a Source.
 	//
-	// It may block on the network, but returns soon after ctx ends. It may
-	// be called concurrently and has no effect beyond the question. A pair
-	// that the source does not know, or whose price it does not trust, is an
-	// error that wraps ErrNoRate; other failures are any error, and an answer
-	// by HTTP that refuses the request is an *HTTPError.
+	// Rate may block on the network but returns soon after ctx ends. It may be
+	// called concurrently and has no side effects. If the source does not know
+	// the pair, or does not trust its price, the error wraps ErrNoRate. If a
+	// provider refuses the request by an HTTP status, the error is or wraps an
+	// *HTTPError. Other failures are any other error.
 	Rate(ctx context.Context, p Pair) (Rate, error)
 }
 
-// Named is a source with the name under which errors and answers mention it.
+// Named is a source with the name that it has in errors and in the Source of a rate.
 type Named struct {
 	Name   string
 	Source Source
 }
 
-// ErrNoRate says that there is nothing trustworthy for the pair. Callers compare
-// with errors.Is.
+// ErrNoRate is the error of a pair that has no trustworthy rate. Errors wrap it: use
+// errors.Is.
 var ErrNoRate = errors.New("rates: no rate")
 
-// UnavailableError is the refusal of Median, First, Cross and Cache: no trustworthy
-// rate for Pair now, and why. It matches [ErrNoRate], and errors.As reaches
-// through it to the reasons. Trying again later may succeed.
+// UnavailableError is the error of Median, First, Cross and Cache if there is no
+// trustworthy rate for Pair now. It matches [ErrNoRate], and errors.As finds the
+// reasons. Trying again later may succeed.
 type UnavailableError struct {
 	Pair Pair
-	// Reasons has what each source said or why it was not believed.
+	// Reasons has the error of each source or why its rate was refused.
 	Reasons []error
 }
 
 // maxReason bounds what one source's error adds to the text.
 const maxReason = 300
 
-// Error names the pair and the reason of each source.
+// Error returns the pair and the reason of each source.
 func (e *UnavailableError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "rates: no rate for %s", e.Pair)
@@ -111,27 +112,27 @@ func (e *UnavailableError) Error() string {
 	return b.String()
 }
 
-// Is reports that an UnavailableError is an ErrNoRate.
+// Is reports whether target is [ErrNoRate].
 func (e *UnavailableError) Is(target error) bool { return target == ErrNoRate }
 
 // Unwrap returns the reasons.
 func (e *UnavailableError) Unwrap() []error { return e.Reasons }
 
-// HTTPError is a provider's refusal of a request, such as 429 (too many), 403 or
-// 451 (not from your region), or any status but 200. The text carries neither
-// URL nor body, so that no key can leak through it.
+// HTTPError is a provider's refusal of a request: any status but 200, such as 429
+// (too many requests), 403 or 451 (not from your region). Its text has neither URL
+// nor body, so that no key can leak through it.
 type HTTPError struct {
 	// Source is the provider's name.
 	Source string
 	// Status is the HTTP status code.
 	Status int
-	// RetryAfter is how long the provider asked to be left alone, zero if it
-	// did not say. Providers of this module answer this error themselves,
-	// without a request, until then.
+	// RetryAfter is how long the provider demands that no request is made, zero
+	// if it does not state it. Until then, a source of rates/market returns
+	// this error without a request.
 	RetryAfter time.Duration
 }
 
-// Error names the source, the status, and the pause if there is one.
+// Error returns the source, the status, and the pause if there is one.
 func (e *HTTPError) Error() string {
 	if e.RetryAfter > 0 {
 		return fmt.Sprintf("%s: HTTP status %d, retry after %s", e.Source, e.Status, e.RetryAfter)

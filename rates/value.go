@@ -8,9 +8,9 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// Bounds within which decimal arithmetic on a rate is cheap. They are far beyond
-// any real price; a number outside, such as 1e999999999, would make the first
-// addition allocate its billion digits.
+// Bounds within which decimal arithmetic on a rate is cheap. They are far beyond any
+// real price. With a number outside, such as 1e999999999, the first addition would
+// allocate a billion digits.
 const (
 	maxText     = 100 // characters of a number
 	maxBits     = 200 // of the coefficient, about 60 digits
@@ -21,10 +21,11 @@ const (
 // maxAhead is how far in the future a source's clock may be.
 const maxAhead = time.Minute
 
-// ParseValue reads a number as price feeds write it, in plain or exponent
-// notation ("67187.33", "1e-05"), exactly. It refuses what is not a number, and
-// numbers of such length or exponent that calculating with them would be an
-// attack. It accepts zero and negative numbers, which [Rate.Validate] refuses.
+// ParseValue parses a number as price feeds write it, in plain or exponent notation
+// ("67187.33", "1e-05"), exactly. What is not a number is an error, and so is a
+// number of more than 100 characters, with a coefficient of more than 200 bits or
+// with an exponent outside -60 to 30, since calculating with it may be costly. Zero
+// and negative numbers are accepted; [Rate.Validate] refuses them.
 func ParseValue(s string) (decimal.Decimal, error) {
 	if len(s) > maxText {
 		return decimal.Decimal{}, fmt.Errorf("rates: number of %d characters is too long", len(s))
@@ -49,9 +50,9 @@ func checkSize(v decimal.Decimal) error {
 	return nil
 }
 
-// Validate refuses what no honest source says: a value that is not positive or
-// has an absurd number of digits, a missing time, an invalid pair. It does not
-// judge age or plausibility, which need a clock and other sources.
+// Validate returns an error if the value is not positive or has an absurd number of
+// digits, if the time is missing or if the pair is invalid. It does not judge age or
+// plausibility, which need a clock and other sources.
 func (r Rate) Validate() error {
 	if err := r.Pair.Validate(); err != nil {
 		return err
@@ -68,10 +69,10 @@ func (r Rate) Validate() error {
 	return nil
 }
 
-// check says whether r is a believable answer to p at the time now.
+// check returns why r is not acceptable as the rate of p at the time now, or nil.
 func (r Rate) check(p Pair, now time.Time, maxAge time.Duration) error {
 	if r.Pair != p {
-		return fmt.Errorf("answered %.40q instead", r.Pair.String())
+		return fmt.Errorf("rate is for %.40q", r.Pair.String())
 	}
 	if err := r.Validate(); err != nil {
 		return err
@@ -85,14 +86,14 @@ func (r Rate) check(p Pair, now time.Time, maxAge time.Duration) error {
 	return nil
 }
 
-// identity is the rate of a currency in itself, which needs no source.
+// identity returns the rate of a currency in itself, which needs no source.
 func identity(p Pair, now time.Time) Rate {
 	return Rate{Pair: p, Value: decimal.NewFromInt(1), Time: now, Source: "identity"}
 }
 
-// FromBidAsk turns the best bid and ask of a market into one value, their exact
-// mean. It refuses a market that is empty (a side that is not positive), crossed
-// (bid above ask) or so thin that the ask is more than 10 % above the bid.
+// FromBidAsk returns the exact mean of the best bid and ask of a market. A market
+// that is empty (a side that is not positive), crossed (bid above ask) or so thin
+// that the ask is more than 10 % above the bid is an error.
 func FromBidAsk(bid, ask decimal.Decimal) (decimal.Decimal, error) {
 	if err := errors.Join(checkSize(bid), checkSize(ask)); err != nil {
 		return decimal.Decimal{}, err

@@ -17,7 +17,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cointill/cointill/chain/internal/scrub"
+	"github.com/cointill/cointill/internal/scrub"
 )
 
 // MaxAnswer bounds the body of one HTTP answer, in bytes: a block of 64 MB in hexadecimal, or about two million

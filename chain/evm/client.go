@@ -13,7 +13,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/rpc"
 
-	"github.com/cointill/cointill/chain/internal/scrub"
+	"github.com/cointill/cointill/internal/scrub"
 )
 
 // MaxAnswer bounds the body of one HTTP answer, in bytes after decompression. The largest blocks of busy

@@ -15,7 +15,7 @@ import (
 	"github.com/ethereum/go-ethereum/rpc"
 
 	"github.com/cointill/cointill/chain"
-	"github.com/cointill/cointill/chain/internal/scrub"
+	"github.com/cointill/cointill/internal/scrub"
 )
 
 // maxHeadMessage bounds one message of a WebSocket, in bytes. A header has about 2,000.

@@ -11,7 +11,7 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/cointill/cointill/chain/internal/scrub"
+	"github.com/cointill/cointill/internal/scrub"
 )
 
 // MaxAnswer bounds the body of one HTTP answer, in bytes after decompression. A full block has 2 MB of

@@ -16,14 +16,14 @@ import (
 	"github.com/cointill/cointill/chain/evm"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
-	"github.com/cointill/cointill/rates/kraken"
+	"github.com/cointill/cointill/rates/market"
 	"github.com/cointill/cointill/store/sqlite"
 	"github.com/shopspring/decimal"
 )
 
 func main() {
 	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt)
-	prices := must(rates.NewCache(rates.CacheConfig{Source: must(kraken.New(kraken.Config{}))}))
+	prices := must(rates.NewCache(rates.CacheConfig{Source: must(market.New(market.Config{}, market.Kraken()))}))
 	db := must(sqlite.Open("shop.db"))
 	mux := http.NewServeMux()
 	invoices := shop(ctx, mux, db, prices, os.Getenv("ETH_RPC"), os.Getenv("ETH_XPUB"), "eip155:1")

@@ -1,4 +1,4 @@
-// Package ratestest proves that a rate provider keeps the contract of
+// Package ratestest tests that a provider of rates keeps the contract of
 // [rates.Source]. One call in a test of the provider is enough:
 //
 //	func TestConformance(t *testing.T) {
@@ -14,8 +14,8 @@
 //		})
 //	}
 //
-// The suite does not test what the real service does with the provider's
-// requests; the fake server should answer as the real one was seen to.
+// The suite does not test how the real service responds to the provider's requests:
+// the fake server should respond as the real one was seen to.
 package ratestest
 
 import (
@@ -32,42 +32,43 @@ import (
 	"github.com/cointill/cointill/rates"
 )
 
-// Setup says what the source under test knows.
+// Setup describes what the source under test knows.
 type Setup struct {
-	// Known is a pair that the source answers; required.
+	// Known is a pair that the source has. It is required.
 	Known rates.Pair
-	// Value is what it answers for Known; zero if that varies. Giving it
-	// finds a source that has the two sides of the pair the wrong way round.
+	// Value is the value of Known, or zero if that varies. Setting it finds a
+	// source that has the two sides of the pair the wrong way round.
 	Value decimal.Decimal
-	// Unknown is a well-formed pair that the source does not have; required.
+	// Unknown is a well-formed pair that the source does not have. It is
+	// required.
 	Unknown rates.Pair
-	// Stalled returns a source whose upstream takes the question and does
-	// not answer; nil for a source that waits for nothing.
+	// Stalled returns a source whose service accepts the request and does not
+	// respond. It is nil for a source that never waits.
 	Stalled func(t *testing.T) rates.Source
-	// Now is the clock of the source; default time.Now.
+	// Now is the clock of the source. The default is time.Now.
 	Now func() time.Time
 }
 
-// Time limits of the suite. The patience is only ever used up by a failure.
+// Time limits of the suite. Only a failure uses up the patience.
 const (
 	patience = 10 * time.Second
 	stall    = 50 * time.Millisecond
 )
 
-// rule is one clause of the contract and how to find it broken.
+// rule is one clause of the contract and its check.
 type rule struct {
 	name  string
-	says  string
+	text  string
 	check func(ctx context.Context, s rates.Source, setup Setup) error
 }
 
 func rules() []rule {
 	return []rule{
-		{"known pair", "a known pair is answered with its Pair, Value, Time and Source", checkKnown},
-		{"unknown pair", "a pair that the source does not have wraps rates.ErrNoRate", checkUnknown},
-		{"malformed pair", "a pair that is no pair wraps rates.ErrNoRate", checkMalformed},
-		{"ended context", "a context that has ended is not waited upon, and spoils nothing for later calls", checkEnded},
-		{"concurrent use", "calls at the same time do not disturb each other", checkConcurrent},
+		{"known pair", "the rate of a known pair has its Pair, Value, Time and Source", checkKnown},
+		{"unknown pair", "the error of a pair that the source does not have wraps rates.ErrNoRate", checkUnknown},
+		{"malformed pair", "the error of a malformed pair wraps rates.ErrNoRate", checkMalformed},
+		{"ended context", "a call with an ended context returns at once, and later calls are not affected", checkEnded},
+		{"concurrent use", "concurrent calls do not disturb each other", checkConcurrent},
 	}
 }
 
@@ -80,7 +81,7 @@ func Run(t *testing.T, newSource func(t *testing.T) rates.Source, setup Setup) {
 	for _, r := range rules() {
 		t.Run(r.name, func(t *testing.T) {
 			if err := r.check(t.Context(), newSource(t), setup); err != nil {
-				t.Errorf("%v\nrule: %s", err, r.says)
+				t.Errorf("%v\nrule: %s", err, r.text)
 			}
 		})
 	}
@@ -89,7 +90,7 @@ func Run(t *testing.T, newSource func(t *testing.T) rates.Source, setup Setup) {
 	}
 	t.Run("stalled upstream", func(t *testing.T) {
 		if err := checkStalled(t.Context(), setup.Stalled(t), setup); err != nil {
-			t.Errorf("%v\nrule: a question under way ends soon after its context", err)
+			t.Errorf("%v\nrule: a call ends soon after its context", err)
 		}
 	})
 }
@@ -100,7 +101,7 @@ func checkKnown(ctx context.Context, s rates.Source, setup Setup) error {
 		return fmt.Errorf("Rate(%s): %w", setup.Known, err)
 	}
 	if r.Pair != setup.Known {
-		return fmt.Errorf("Rate(%s) answers for %s", setup.Known, r.Pair)
+		return fmt.Errorf("Rate(%s) returns the rate of %s", setup.Known, r.Pair)
 	}
 	if err := r.Validate(); err != nil {
 		return fmt.Errorf("Rate(%s) is not valid: %w", setup.Known, err)
@@ -109,7 +110,7 @@ func checkKnown(ctx context.Context, s rates.Source, setup Setup) error {
 		return fmt.Errorf("Rate(%s) has no Source", setup.Known)
 	}
 	if now := setup.Now(); r.Time.After(now.Add(time.Minute)) {
-		return fmt.Errorf("Rate(%s) is of %s, but now is %s", setup.Known, r.Time, now)
+		return fmt.Errorf("Rate(%s) has the time %s, but now is %s", setup.Known, r.Time, now)
 	}
 	if !setup.Value.IsZero() && !r.Value.Equal(setup.Value) {
 		return fmt.Errorf("Rate(%s) = %s, want %s", setup.Known, r.Value, setup.Value)
@@ -170,8 +171,8 @@ func checkStalled(ctx context.Context, s rates.Source, setup Setup) error {
 	return returns(ending, s, setup.Known)
 }
 
-// returns wants a call to end with its context, either with that context's error
-// or, from a source that needs no waiting, with an answer.
+// returns checks that a call ends with its context, either with that context's error
+// or, from a source that never waits, with a rate.
 func returns(ctx context.Context, s rates.Source, p rates.Pair) error {
 	done := make(chan error, 1)
 	go func() {

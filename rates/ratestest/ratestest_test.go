@@ -26,7 +26,7 @@ func good() rates.Source {
 	return rates.NewFixed(nil, map[rates.Pair]decimal.Decimal{known: value})
 }
 
-// altered is a good source whose answers a mistake has changed.
+// altered returns a good source whose rates a mistake has changed.
 func altered(change func(*rates.Rate)) rates.Source {
 	return sourceFunc(func(ctx context.Context, p rates.Pair) (rates.Rate, error) {
 		r, err := good().Rate(ctx, p)
@@ -64,7 +64,7 @@ func TestEachBrokenClauseIsFound(t *testing.T) {
 		{"known pair", "always fails", sourceFunc(func(context.Context, rates.Pair) (rates.Rate, error) {
 			return rates.Rate{}, errors.New("down")
 		})},
-		{"unknown pair", "answers anything", sourceFunc(func(_ context.Context, p rates.Pair) (rates.Rate, error) {
+		{"unknown pair", "knows everything", sourceFunc(func(_ context.Context, p rates.Pair) (rates.Rate, error) {
 			return rates.Rate{Pair: p, Value: value, Time: time.Now(), Source: "x"}, nil
 		})},
 		{"unknown pair", "untyped error", sourceFunc(func(context.Context, rates.Pair) (rates.Rate, error) {

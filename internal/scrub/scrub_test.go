@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/cointill/cointill/chain/internal/scrub"
+	"github.com/cointill/cointill/internal/scrub"
 )
 
 func secrets(t *testing.T, raw string, keys ...string) scrub.Secrets {
