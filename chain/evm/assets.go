@@ -9,8 +9,8 @@ import (
 
 // The two kinds of asset on an EVM network, as CAIP-19 namespaces.
 const (
-	native = "slip44"
-	token  = "erc20"
+	native    = "slip44"
+	tokenKind = "erc20"
 )
 
 // nativeDecimals is a constant of the protocol: JSON-RPC counts native value in 10^-18 on every network.
@@ -40,7 +40,7 @@ func ERC20(network chain.Network, contract, code string, decimals int) (chain.As
 		return chain.Asset{}, fmt.Errorf("evm: token %s: %w", code, err)
 	}
 	a := chain.Asset{
-		ID:       chain.AssetID(string(network) + "/" + token + ":" + string(address)),
+		ID:       chain.AssetID(string(network) + "/" + tokenKind + ":" + string(address)),
 		Code:     code,
 		Decimals: decimals,
 	}
@@ -60,7 +60,7 @@ func checkAsset(a chain.Asset) error {
 		if a.Decimals != nativeDecimals {
 			return fmt.Errorf("evm: asset %s: a native coin has %d decimals", a.ID, nativeDecimals)
 		}
-	case token:
+	case tokenKind:
 		if canonical, err := ParseAddress(a.ID.Reference()); err != nil {
 			return fmt.Errorf("evm: asset %s: %w", a.ID, err)
 		} else if string(canonical) != a.ID.Reference() {
@@ -69,7 +69,7 @@ func checkAsset(a chain.Asset) error {
 			return fmt.Errorf("evm: asset %s: its logs are those of the native coin (EIP-7708)", a.ID)
 		}
 	default:
-		return fmt.Errorf("evm: asset %s: neither %s nor %s", a.ID, native, token)
+		return fmt.Errorf("evm: asset %s: neither %s nor %s", a.ID, native, tokenKind)
 	}
 	return nil
 }

@@ -143,7 +143,7 @@ func coin(id chain.Network, symbol, tag string) Listed {
 // listed spells contracts as ERC-55 says already, so that nothing here can fail.
 func listed(id chain.Network, symbol, tag, contract string, decimals int) Listed {
 	return Listed{chain.Asset{
-		ID: chain.AssetID(string(id) + "/" + token + ":" + contract), Code: codeOf(symbol, tag), Decimals: decimals,
+		ID: chain.AssetID(string(id) + "/" + tokenKind + ":" + contract), Code: codeOf(symbol, tag), Decimals: decimals,
 	}, symbol}
 }
 

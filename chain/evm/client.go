@@ -83,9 +83,9 @@ func (c *Client) scrubbed(err error) error {
 // into the path, the query and the user. A nil client has a limit of 30 seconds a request; a given one
 // is copied.
 func Dial(ctx context.Context, rawURL string, client *http.Client) (*Client, error) {
-	target, err := url.Parse(rawURL)
-	if err != nil || target.Host == "" || (target.Scheme != "http" && target.Scheme != "https") {
-		return nil, errors.New("evm: dial: want an http or https URL") // the parser's error has the URL in it
+	target, err := scrub.ParseURL(rawURL, "http", "https")
+	if err != nil {
+		return nil, fmt.Errorf("evm: dial: %w", err)
 	}
 	safe := url.URL{Scheme: target.Scheme, Host: target.Host}
 	var guarded http.Client

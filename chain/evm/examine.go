@@ -64,7 +64,7 @@ func (n *Node) examine(ctx context.Context, u chain.Unexamined) ([]chain.Transfe
 	if err := checkTxs(alone); err != nil {
 		return nil, err
 	}
-	if n.traces && n.coin != nil && !alone.Txs[0].unsent() {
+	if n.traces && n.assets.Coin != nil && !alone.Txs[0].unsent() {
 		trace, err := n.traceOne(ctx, alone.Txs[0].Hash, MaxAnswer)
 		if err != nil {
 			return nil, err

@@ -56,5 +56,5 @@ func ExampleNetworks() {
 func ExampleNewHeads() {
 	_, err := evm.NewHeads(evm.HeadsConfig{URL: "https://node.example/key"})
 	fmt.Println(err)
-	// Output: evm: HeadsConfig.URL: want a ws or wss URL
+	// Output: evm: HeadsConfig.URL: want an absolute URL with the scheme ws or wss
 }

@@ -54,9 +54,9 @@ var errNotRunning = errors.New("not connected yet")
 
 // NewHeads checks c. It connects to nothing.
 func NewHeads(c HeadsConfig) (*Heads, error) {
-	target, err := url.Parse(c.URL)
-	if err != nil || target.Host == "" || (target.Scheme != "ws" && target.Scheme != "wss") {
-		return nil, errors.New("evm: HeadsConfig.URL: want a ws or wss URL") // the parser's error has the URL in it
+	target, err := scrub.ParseURL(c.URL, "ws", "wss")
+	if err != nil {
+		return nil, fmt.Errorf("evm: HeadsConfig.URL: %w", err)
 	}
 	if c.MinBackoff < 0 || c.MaxBackoff < 0 {
 		return nil, errors.New("evm: HeadsConfig: a backoff is negative")

@@ -6,31 +6,23 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/big"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 
 	"github.com/ethereum/go-ethereum/rpc"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/internal/lacks"
+	"github.com/cointill/cointill/chain/internal/token"
 )
-
-// transferTopic is keccak256("Transfer(address,address,uint256)"), the first topic of a transfer's log.
-var transferTopic = word{
-	0xdd, 0xf2, 0x52, 0xad, 0x1b, 0xe2, 0xc8, 0x9b, 0x69, 0xc2, 0xb0, 0x68, 0xfc, 0x37, 0x8d, 0xaa,
-	0x95, 0x2b, 0xa7, 0xf1, 0x63, 0xc4, 0xa1, 0x16, 0x28, 0xf5, 0x5a, 0x4d, 0xf5, 0x23, 0xb3, 0xef,
-}
 
 // decimalsCall is the call data of decimals().
 const decimalsCall = "0x313ce567"
 
 // byConfig is why logs are not proven with [Config.UnprovenLogs].
 const byConfig = "by Config.UnprovenLogs"
-
-// maxTokens bounds the tokens of one node.
-const maxTokens = 90
 
 // maxPatient is about how many tokens a node is asked at once: some run each call of a contract for a while.
 const maxPatient = 10
@@ -89,19 +81,13 @@ type Node struct {
 	rpc     Caller
 	log     *slog.Logger
 
-	coin   *chain.AssetID // nil when native coin is not watched
-	tokens []chain.Asset
-	index  map[address]int // from contract to the place in tokens
+	assets *token.Set
 
 	traces   bool
 	unproven bool // filters in headers prove nothing
 	hints    chain.Hinter
 
-	lacks     lacks.List
-	confirmed []atomic.Bool // by token: it had the right decimals once
-	round     lacks.Round
-	patient   atomic.Int64 // about how many tokens the node is asked at once
-
+	patient      atomic.Int64 // about how many tokens the node is asked at once
 	bulk         bulk         // whether the node has eth_getBlockReceipts
 	trust        atomic.Int64 // how many more calls of Tip rely on the tokens as they were
 	atOnce       atomic.Int64 // how many calls the node takes in one batch
@@ -130,26 +116,22 @@ func New(c Config) (*Node, error) {
 		return nil, errors.New("evm: Config.Assets is empty")
 	}
 	n := &Node{
-		network: c.Network, id: id, rpc: c.RPC, log: c.Logger, index: make(map[address]int), traces: c.Traces, hints: c.Hints,
-		unproven: c.UnprovenLogs,
-	}
-	if n.unproven {
-		n.lacks.Note("", chain.ProofOfLogs, byConfig, 0)
+		network: c.Network, id: id, rpc: c.RPC, log: c.Logger, traces: c.Traces, hints: c.Hints, unproven: c.UnprovenLogs,
 	}
 	n.atOnce.Store(maxBatch)
 	n.patient.Store(maxPatient)
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
 	}
+	n.assets = token.NewSet(c.Network, n.log)
+	if n.unproven {
+		n.assets.Lacks.Note("", chain.ProofOfLogs, byConfig, 0)
+	}
 	for _, a := range c.Assets {
 		if err := n.watch(a); err != nil {
 			return nil, fmt.Errorf("evm: Config.Assets: %w", err)
 		}
 	}
-	if len(n.tokens) > maxTokens {
-		return nil, fmt.Errorf("evm: Config.Assets: more than %d tokens", maxTokens)
-	}
-	n.confirmed = make([]atomic.Bool, len(n.tokens))
 	return n, nil
 }
 
@@ -157,31 +139,18 @@ func (n *Node) watch(a chain.Asset) error {
 	if err := checkAsset(a); err != nil {
 		return err
 	}
-	if a.ID.Network() != n.network {
-		return fmt.Errorf("asset %s is not on %s", a.ID, n.network)
-	}
 	if a.ID.Namespace() == native {
-		if n.coin != nil {
-			return fmt.Errorf("asset %s: a second native coin", a.ID)
-		}
-		n.coin = &a.ID
-		return nil
+		return n.assets.AddCoin(a)
 	}
-	raw, err := hex.DecodeString(a.ID.Reference()[2:])
+	contract, err := hex.DecodeString(a.ID.Reference()[2:])
 	if err != nil {
 		return fmt.Errorf("asset %s: %w", a.ID, err)
 	}
-	contract := address(raw)
-	if _, twice := n.index[contract]; twice {
-		return fmt.Errorf("asset %s: configured twice", a.ID)
-	}
-	n.index[contract] = len(n.tokens)
-	n.tokens = append(n.tokens, a)
-	return nil
+	return n.assets.AddToken(a, [20]byte(contract))
 }
 
 // Lacks implements [chain.Lacker].
-func (n *Node) Lacks() []chain.Lack { return n.lacks.All() }
+func (n *Node) Lacks() []chain.Lack { return n.assets.Lacks.All() }
 
 // Network implements [chain.Node].
 func (n *Node) Network() chain.Network { return n.network }
@@ -239,7 +208,7 @@ func (n *Node) tip(ctx context.Context) (chain.Tip, error) {
 // doubt notes that another machine may answer from now on.
 func (n *Node) doubt() {
 	n.trust.Store(0)
-	n.round.Restart()
+	n.assets.Restart()
 }
 
 // checkTokens makes sure that every token is what was configured, or is held back, as long as there is time: of those that
@@ -247,31 +216,31 @@ func (n *Node) doubt() {
 func (n *Node) checkTokens(ctx context.Context, latest uint64) error {
 	asking, cancel := lacks.Within(ctx)
 	defer cancel()
-	var fresh []chain.Asset
-	due := n.round.Due(len(n.tokens))
+	var fresh []int
+	due := n.assets.Due()
 	rest := due
 	for len(rest) > 0 {
 		wrong := n.askTokens(asking, rest, len(rest) == len(due))
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		confirmed, err := n.settle(ctx, rest, wrong)
-		if err != nil {
-			return err
+		for k, said := range wrong {
+			first, err := n.assets.Settle(ctx, rest[k], said)
+			if err != nil {
+				return err
+			}
+			if first {
+				fresh = append(fresh, rest[k])
+			}
 		}
-		fresh, rest = append(fresh, confirmed...), rest[len(wrong):]
+		rest = rest[len(wrong):]
 		if asking.Err() != nil {
 			break
 		}
 	}
-	for _, i := range rest {
-		if !n.confirmed[i].Load() {
-			n.lacks.Decimals(ctx, n.log, n.tokens[i].ID, errNotAsked)
-		}
-	}
 	n.checkForms(asking, fresh, latest)
-	n.round.Leave(due, len(rest))
-	if len(rest) == 0 && !slices.ContainsFunc(n.tokens, func(t chain.Asset) bool { return n.lacks.Has(t.ID, chain.Decimals) }) {
+	n.assets.Leave(ctx, due, len(rest)) // last, as a failure in between makes all of them due
+	if len(rest) == 0 && !n.assets.Holding() {
 		n.trust.Store(trustedTips - 1)
 	}
 	return nil
@@ -286,18 +255,16 @@ func (n *Node) askTokens(ctx context.Context, rest []int, first bool) []error {
 	switch hadTime := first || ctx.Err() == nil; {
 	case refused != nil:
 		for _, i := range rest[len(wrong):] {
-			wrong = append(wrong, checkDecimals(n.tokens[i], "", refused))
+			wrong = append(wrong, checkDecimals(n.assets.Tokens[i], "", refused))
 		}
 	case len(wrong) > 0 || !hadTime:
 	case len(some) == 1:
-		return []error{checkDecimals(n.tokens[some[0]], "", context.DeadlineExceeded)}
+		return []error{checkDecimals(n.assets.Tokens[some[0]], "", context.DeadlineExceeded)}
 	default:
 		n.patient.Store(int64(len(some) / 2))
 	}
 	return wrong
 }
-
-var errNotAsked = errors.New("not asked yet: the node takes long for the other tokens")
 
 // askDecimals asks for the decimals of the tokens in so many places, and answers what is wrong with each of the first ones
 // that were answered in time. It also answers why the node refuses to say more, unless that is for want of time.
@@ -307,7 +274,7 @@ func (n *Node) askDecimals(ctx context.Context, places []int) (wrong []error, re
 	answers := make([]string, len(places))
 	batch := make([]rpc.BatchElem, len(places))
 	for k, i := range places {
-		call := map[string]string{"to": n.tokens[i].ID.Reference(), "data": decimalsCall}
+		call := map[string]string{"to": n.assets.Tokens[i].ID.Reference(), "data": decimalsCall}
 		batch[k] = rpc.BatchElem{Method: "eth_call", Args: []any{call, "latest"}, Result: &answers[k]}
 	}
 	refused = n.batch(ctx, batch)
@@ -315,28 +282,12 @@ func (n *Node) askDecimals(ctx context.Context, places []int) (wrong []error, re
 		if refused != nil && answers[k] == "" && batch[k].Error == nil {
 			break
 		}
-		wrong = append(wrong, checkDecimals(n.tokens[i], answers[k], tidy(batch[k].Error)))
+		wrong = append(wrong, checkDecimals(n.assets.Tokens[i], answers[k], tidy(batch[k].Error)))
 	}
 	if ctx.Err() != nil {
 		refused = nil
 	}
 	return wrong, refused
-}
-
-// settle notes what the node said of the decimals of the first of some tokens, and answers those that it confirmed for the
-// first time. Its error is that it never confirmed one, and said otherwise.
-func (n *Node) settle(ctx context.Context, places []int, said []error) (fresh []chain.Asset, err error) {
-	for k, err := range said {
-		i := places[k]
-		if errors.Is(err, chain.ErrWrongNetwork) && !n.confirmed[i].Load() {
-			return nil, err
-		}
-		if err == nil && !n.confirmed[i].Swap(true) {
-			fresh = append(fresh, n.tokens[i])
-		}
-		n.lacks.Decimals(ctx, n.log, n.tokens[i].ID, err)
-	}
-	return fresh, nil
 }
 
 func (n *Node) checkIdentity(id quantity, err error) error {
@@ -355,17 +306,11 @@ func checkDecimals(t chain.Asset, answer string, err error) error {
 	if err != nil {
 		return fmt.Errorf("decimals of token %s: %w", t.ID, err)
 	}
-	var decimals amount
-	if len(answer) != 2+2*len(decimals) {
-		return fmt.Errorf("%w: no token at %s: decimals() answered %d characters", chain.ErrIncomplete, t.ID, len(answer))
+	word, err := hex.DecodeString(strings.TrimPrefix(answer, "0x"))
+	if err != nil {
+		return fmt.Errorf("%w: decimals of token %s: %w", chain.ErrIncomplete, t.ID, errHex)
 	}
-	if err := decimals.UnmarshalJSON([]byte(strconv.Quote(answer))); err != nil {
-		return fmt.Errorf("decimals of token %s: %w", t.ID, err)
-	}
-	if decimals.units().Cmp(big.NewInt(int64(t.Decimals))) != 0 {
-		return fmt.Errorf("%w: token %s has %s decimals, not %d", chain.ErrWrongNetwork, t.ID, decimals.units(), t.Decimals)
-	}
-	return nil
+	return token.CheckDecimals(t, word)
 }
 
 // tagged answers the height behind a finality tag, or 0: nodes before their first finalized block
@@ -447,7 +392,7 @@ func (n *Node) block(ctx context.Context, height uint64) (chain.Block, error) {
 		if n.unproven {
 			reason = byConfig
 		}
-		n.lacks.Note("", chain.ProofOfLogs, reason, 1)
+		n.assets.Lacks.Note("", chain.ProofOfLogs, reason, 1)
 	}
 	n.checkInner(ctx, answer, receipts)
 	n.noteForms(ctx, receipts)
@@ -477,7 +422,7 @@ func (n *Node) transfers(b *wireBlock, receipts []*wireReceipt) []chain.Transfer
 		tx := &b.Txs[i]
 		if n.movesCoin(tx) {
 			all = append(all, chain.Transfer{
-				TxID: tx.Hash.String(), Index: "value", Asset: *n.coin,
+				TxID: tx.Hash.String(), Index: "value", Asset: *n.assets.Coin,
 				From: tx.From.address(), To: tx.To.address(), Units: tx.Value.units(),
 			})
 		}
@@ -504,7 +449,7 @@ func (n *Node) Wait(ctx context.Context) error {
 // movesCoin says whether a transaction that succeeds transfers native coin. What a new contract is given
 // at its creation is no payment.
 func (n *Node) movesCoin(tx *wireTx) bool {
-	return n.coin != nil && tx.To != nil && *tx.Value != (amount{})
+	return n.assets.Coin != nil && tx.To != nil && *tx.Value != (amount{})
 }
 
 // appendTokens appends what the configured contracts logged in one transaction. An ERC-721 transfer has the
@@ -525,22 +470,18 @@ func (n *Node) appendTokens(all []chain.Transfer, r *wireReceipt) []chain.Transf
 		if !l.readable() || l.Data.word == (amount{}) {
 			continue
 		}
-		id, to := n.tokens[t].ID, l.Topics[2].address()
-		all = append(all, chain.Transfer{
-			TxID: r.TxHash.String(), Index: id.Reference() + "#" + strconv.Itoa(ordinal) + ":" + string(to), Asset: id,
-			From: l.Topics[1].address(), To: to, Units: l.Data.word.units(), Held: n.lacks.Has(id, chain.Decimals),
-		})
+		from, to := l.Topics[1].address(), l.Topics[2].address()
+		all = append(all, n.assets.Transfer(t, ordinal, r.TxHash.String(), from, to, l.Data.word.units()))
 	}
 	return all
 }
 
 // tokenOf answers which configured token has logged a Transfer, of whatever form.
 func (n *Node) tokenOf(l *wireLog) (int, bool) {
-	if len(l.Topics) == 0 || l.Topics[0] != transferTopic {
+	if len(l.Topics) == 0 || l.Topics[0] != token.TransferTopic {
 		return 0, false
 	}
-	t, ok := n.index[l.Address]
-	return t, ok
+	return n.assets.At(l.Address)
 }
 
 func hexQuantity(n uint64) string { return "0x" + strconv.FormatUint(n, 16) }

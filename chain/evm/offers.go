@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/big"
-	"slices"
 
 	"github.com/ethereum/go-ethereum/rpc"
 
@@ -72,9 +71,9 @@ const (
 func (n *Node) Fee(ctx context.Context, asset chain.AssetID) (*big.Int, error) {
 	gas := int64(gasOfToken)
 	switch {
-	case n.coin != nil && asset == *n.coin:
+	case n.assets.Coin != nil && asset == *n.assets.Coin:
 		gas = gasOfCoin
-	case !n.watches(asset):
+	case !n.assets.Has(asset):
 		return nil, fmt.Errorf("evm: read fee: asset %.100q is not configured", asset)
 	}
 	var price *amount
@@ -85,8 +84,4 @@ func (n *Node) Fee(ctx context.Context, asset chain.AssetID) (*big.Int, error) {
 		return nil, fmt.Errorf("evm: read fee on %s: %w: no gas price", n.network, chain.ErrIncomplete)
 	}
 	return new(big.Int).Mul(price.units(), big.NewInt(gas)), nil
-}
-
-func (n *Node) watches(id chain.AssetID) bool {
-	return slices.ContainsFunc(n.tokens, func(t chain.Asset) bool { return t.ID == id })
 }

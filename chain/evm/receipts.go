@@ -11,6 +11,7 @@ import (
 	"github.com/ethereum/go-ethereum/rpc"
 
 	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/chain/internal/token"
 )
 
 // checkTxs refuses a block whose transactions cannot be all that it has, or are not of the form that is needed.
@@ -208,7 +209,7 @@ func (n *Node) checkFilled(b *wireBlock, receipts []*wireReceipt) error {
 	if err == nil || !slices.Contains(receipts, nil) || !b.Bloom.holds(bloomOf(receipts)) {
 		return err
 	}
-	n.lacks.Note("", chain.ProofOfLogs, "it has no receipt of what the network did itself", 1)
+	n.assets.Lacks.Note("", chain.ProofOfLogs, "it has no receipt of what the network did itself", 1)
 	return nil
 }
 
@@ -322,24 +323,24 @@ func (n *Node) receiptsOf(ctx context.Context, b *wireBlock, wanted func(i int) 
 // tokenLogs answers the Transfer logs of the configured tokens by transaction. It also says whether logs may
 // be missing: the header's filter lets expect a token of which no log came, or says nothing at all.
 func (n *Node) tokenLogs(ctx context.Context, b *wireBlock) (byTx map[word][]wireLog, missing bool, err error) {
-	if len(n.tokens) == 0 {
+	if len(n.assets.Tokens) == 0 {
 		return nil, false, nil
 	}
 	expected := n.expected(b)
 	if b.Bloom != (bloom{}) && len(expected) == 0 && !b.hasUnsent() {
 		return nil, false, nil // a filter may show too much, but never too little
 	}
-	contracts := make([]string, len(n.tokens))
-	for i, t := range n.tokens {
+	contracts := make([]string, len(n.assets.Tokens))
+	for i, t := range n.assets.Tokens {
 		contracts[i] = t.ID.Reference()
 	}
-	filter := map[string]any{"blockHash": b.Hash, "address": contracts, "topics": [][]word{{transferTopic}}}
+	filter := map[string]any{"blockHash": b.Hash, "address": contracts, "topics": [][]word{{token.TransferTopic}}}
 	var logs []wireLog
 	if err := n.call(ctx, &logs, "eth_getLogs", filter); err != nil {
 		return nil, false, err
 	}
 	byTx = make(map[word][]wireLog)
-	came := make([]bool, len(n.tokens))
+	came := make([]bool, len(n.assets.Tokens))
 	for i := range logs {
 		l := &logs[i]
 		t, ours := n.tokenOf(l)
@@ -366,11 +367,11 @@ func (n *Node) tokenLogs(ctx context.Context, b *wireBlock) (byTx map[word][]wir
 
 // expected are the tokens of which the filter in the header lets expect transfers.
 func (n *Node) expected(b *wireBlock) []int {
-	if !b.Bloom.mayContain(transferTopic[:]) {
+	if !b.Bloom.mayContain(token.TransferTopic[:]) {
 		return nil
 	}
 	var expected []int
-	for i, t := range n.tokens {
+	for i, t := range n.assets.Tokens {
 		contract := common.HexToAddress(t.ID.Reference())
 		if b.Bloom.mayContain(contract[:]) {
 			expected = append(expected, i)

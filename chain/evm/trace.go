@@ -96,7 +96,7 @@ type inner struct {
 
 // readInner reads what contracts of a block passed on, if that is wanted, and keeps it with the block.
 func (n *Node) readInner(ctx context.Context, b *wireBlock) error {
-	if !n.traces || n.coin == nil || len(b.Txs) == 0 {
+	if !n.traces || n.assets.Coin == nil || len(b.Txs) == 0 {
 		return nil
 	}
 	t := tracing{n: n, b: b, traces: make(map[word]*wireTrace)}
@@ -127,7 +127,7 @@ func (n *Node) innerOf(tx word, top *wireFrame) inner {
 				seen[*f.To]++
 				if to := f.To.address(); !failed {
 					in.transfers = append(in.transfers, chain.Transfer{
-						TxID: tx.String(), Index: "call#" + strconv.Itoa(ordinal) + ":" + string(to), Asset: *n.coin,
+						TxID: tx.String(), Index: "call#" + strconv.Itoa(ordinal) + ":" + string(to), Asset: *n.assets.Coin,
 						From: f.From.address(), To: to, Units: f.Value.units(),
 					})
 				}

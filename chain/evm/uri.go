@@ -30,7 +30,7 @@ func PaymentURI(asset chain.Asset, to chain.Address, units *big.Int) (string, er
 		return "", fmt.Errorf("evm: make payment URI: %w", ErrUnits)
 	}
 	id := asset.ID.Network().Reference()
-	if asset.ID.Namespace() == token {
+	if asset.ID.Namespace() == tokenKind {
 		return fmt.Sprintf("ethereum:%s@%s/transfer?address=%s&uint256=%s", asset.ID.Reference(), id, receiver, units), nil
 	}
 	return fmt.Sprintf("ethereum:%s@%s?value=%s", receiver, id, units), nil
