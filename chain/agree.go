@@ -157,21 +157,23 @@ func (n *Nodes) settle(ctx context.Context, answers []answer[Tip]) (Tip, error) 
 	top := good[n.cfg.Agree-1].value.Height
 	var why error
 	var accused []answer[Header]
-	for height := top; ; height-- {
+	for height, blocks := top, uint64(0); ; height-- {
 		votes := n.votes(ctx, good, height)
 		winners, ok := quorum(votes, n.cfg.Agree, sameHeader)
 		if ok && winners[0].value.Hash != "" {
 			return n.accept(good, winners, votes), nil
 		}
-		if why == nil && ok {
-			why = fmt.Errorf("%w: %d", ErrNoBlock, height)
+		if ok {
+			why = cmp.Or(why, fmt.Errorf("%w: %d", ErrNoBlock, height))
+		} else {
+			blocks++ // heights that the chain passed over are no distance
 		}
 		if err := contradiction(height, votes, sameHeader); why == nil || err != nil && !errors.Is(why, ErrDisagree) {
 			if why, accused = cmp.Or(failures(votes), why), nil; err != nil {
 				why, accused = err, votes
 			}
 		}
-		if height == 0 || top-height >= n.cfg.MaxLag || ctx.Err() != nil {
+		if height == 0 || blocks > n.cfg.MaxLag || top-height >= MaxGap || ctx.Err() != nil {
 			break
 		}
 	}

@@ -221,8 +221,8 @@ type Head struct {
 // AtTip reports whether the step came to the end of the chain.
 func (h Head) AtTip() bool { return h.Tip <= h.Height }
 
-// Confirmations counts how often a block at the given height is confirmed: 1 when it is the head.
-// A height above the head, which a lagging node can produce, has 0.
+// Confirmations returns how often a block at the given height is confirmed: 1 when it is the head. It counts
+// heights, also those that the chain passed over. A height above the head, which a lagging node can produce, has 0.
 func (h Head) Confirmations(height uint64) uint64 {
 	if height > h.Height {
 		return 0

@@ -12,13 +12,21 @@ import (
 	"time"
 )
 
-// ErrBadCursor says that a cursor was not made by this package, or was damaged. The empty cursor is
-// bad too: were it taken for "begin now", a lost cursor would pass over blocks without a word.
+// ErrBadCursor is returned for a cursor that the watcher did not make, or that is damaged. The empty cursor is bad
+// too: if it meant "begin now", losing a cursor would pass over blocks without an error.
 var ErrBadCursor = errors.New("malformed cursor")
 
-// Cursor is a position on a chain: an opaque token, to be stored as it is. A position carries the
-// hashes of blocks processed before it, so that a reorganisation is recognised without asking
-// anybody else. With the default window it has about 9 kB, and never more than [MaxCursorSize].
+// Cursor is a position on a chain: an opaque token, to be stored as it is and given back to the watcher that returned
+// it. Only [CursorSince] is understood by every watcher.
+//
+// A cursor of a [Follower] carries the hashes of blocks processed before the position, so that a reorganisation is
+// recognised without any other state. With the default window it has about 9 kB.
+//
+// A custom watcher makes its cursors by conversion, Cursor(data), and reads them in the same way, []byte(cursor). It
+//   - accepts what CursorSince returns: see [Cursor.Since];
+//   - starts its own cursors with a byte of 0x20 or more, as the bytes below are kept for this package;
+//   - makes them no longer than [MaxCursorSize];
+//   - returns [ErrBadCursor] for every other cursor, the empty one included.
 type Cursor []byte
 
 // MaxCursorSize bounds a cursor in bytes, for those who give it a column.
@@ -48,10 +56,16 @@ func CursorSince(t time.Time) Cursor {
 	return binary.BigEndian.AppendUint64([]byte{cursorVersion, cursorSince}, uint64(t.Unix()))
 }
 
-// String describes the cursor for logs.
+// firstForeign is the least first byte of the cursors of custom watchers.
+const firstForeign = 0x20
+
+// String describes the cursor for logs. Of the cursor of a custom watcher it returns the size alone.
 func (c Cursor) String() string {
 	if t, ok := c.Since(); ok {
 		return "since " + t.UTC().Format(time.RFC3339)
+	}
+	if len(c) > 0 && c[0] >= firstForeign {
+		return fmt.Sprintf("cursor of %d bytes", len(c))
 	}
 	refs, err := c.refs()
 	switch {
@@ -64,8 +78,8 @@ func (c Cursor) String() string {
 	return fmt.Sprintf("block %d %.18s", last.height, last.hash)
 }
 
-// Since answers the time that [CursorSince] made the cursor of, and reports whether it did: a watcher that is no
-// Follower begins there.
+// Since returns the time that the cursor was made of, in whole seconds, and reports whether [CursorSince] made it. A
+// watcher starts with the first block stamped at or after that time.
 func (c Cursor) Since() (time.Time, bool) {
 	if len(c) != 10 || c[0] != cursorVersion || c[1] != cursorSince {
 		return time.Time{}, false

@@ -5,13 +5,16 @@ import (
 	"errors"
 )
 
+// MaxGap is one more than the largest number of heights in a row that a chain may pass over: see [Node].
+const MaxGap = 4096
+
 // What a node may answer instead of data. Adapters wrap these; [Follower] and health checks branch
 // on them.
 var (
 	// ErrNotFound: the node has no block at that height (beyond its tip, or pruned).
 	ErrNotFound = errors.New("block not found")
-	// ErrNoBlock: the chain passed over that height, as there is a block above it whose parent is below.
-	// There never is a block there while that block is in the chain.
+	// ErrNoBlock: the chain has passed over that height: it has a block above whose parent is below. A height above
+	// the tip is never passed over, but [ErrNotFound].
 	ErrNoBlock = errors.New("chain has no block at that height")
 	// ErrWrongNetwork: the node serves another chain than the one that was configured, or an asset
 	// there had other decimals than configured from the start. Nothing it says may be credited.
@@ -36,9 +39,12 @@ var (
 // says what is on its chain now and keeps no position of its own. All methods block on the network
 // until ctx ends, may be called concurrently, and change nothing.
 //
-// Heights are dense from 0 to the tip, but on chains that pass over some (rounds in which nobody made a
-// block): there Header and Block answer ErrNoBlock, and the parent of the next block is the last one before
-// the gap. Confirmations are counted by heights, gaps included.
+// Heights count up from 0. Some chains pass over heights at which no block was made, such as the slots of a round
+// that failed. There Header and Block return [ErrNoBlock], the parent of the next block is the last one before the
+// gap, and a gap has fewer than [MaxGap] heights. Block 0 exists, and the tip is always a block. After a
+// reorganisation a height with a block may be one without, and the other way round; a Follower takes a chain that is
+// lower than before for [ErrBehind] where a gap leaves open which of the two it is. Confirmations count heights,
+// gaps included, so that two heights are enough to count them; see [Head.Confirmations].
 type Node interface {
 	// Network is the network that the node was configured for.
 	Network() Network
@@ -47,11 +53,11 @@ type Node interface {
 	// known, or which was and no longer is, may be held back instead, see [Lacker]: that is no reason not to see the others.
 	Tip(ctx context.Context) (Tip, error)
 	// Header answers the block at a height on the node's best chain without its transfers, else
-	// ErrNotFound, or ErrNoBlock if there never will be one.
+	// ErrNotFound, or ErrNoBlock if the chain has passed over the height.
 	Header(ctx context.Context, height uint64) (Header, error)
 	// Block answers the block at a height on the node's best chain with all its transfers, which
-	// are proven to belong to the block's hash. ErrNotFound if there is none, ErrNoBlock if there never
-	// will be one, ErrIncomplete if the node's data do not add up. What a stranger can put into a block
+	// are proven to belong to the block's hash. ErrNotFound if there is none, ErrNoBlock if the chain
+	// has passed over the height, ErrIncomplete if the node's data do not add up. What a stranger can put into a block
 	// must not make it an error for ever: see [Block.Unexamined].
 	Block(ctx context.Context, height uint64) (Block, error)
 }

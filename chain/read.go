@@ -49,10 +49,7 @@ func (f *Follower) adapt(blocks int, took time.Duration, whole bool, failure err
 	}
 }
 
-const (
-	maxLate = 3    // how often the time for a block is doubled
-	maxGap  = 4096 // heights without a block that are passed over in one step
-)
+const maxLate = 3 // how often the time for a block is doubled
 
 // unreadError says which block could not be read.
 type unreadError struct {
@@ -89,7 +86,7 @@ func (f *Follower) block(ctx context.Context, height uint64) (Block, error) {
 // headerUpTo answers the last block that is not above a height and not below least; without a hash if there is
 // none.
 func (f *Follower) headerUpTo(ctx context.Context, height, least uint64) (Header, error) {
-	for h := height; height-h < maxGap; h-- {
+	for h := height; height-h < MaxGap; h-- {
 		header, err := f.header(ctx, h)
 		if !errors.Is(err, ErrNoBlock) {
 			return header, err
@@ -98,7 +95,7 @@ func (f *Follower) headerUpTo(ctx context.Context, height, least uint64) (Header
 			return Header{}, nil
 		}
 	}
-	return Header{}, fmt.Errorf("%w: no block for %d heights below %d", ErrIncomplete, maxGap, height)
+	return Header{}, fmt.Errorf("%w: no block for %d heights below %d", ErrIncomplete, MaxGap, height)
 }
 
 // read reads the blocks of a plan, those before the first failure, and says whether it came to the end of the
@@ -119,8 +116,8 @@ func (f *Follower) read(ctx context.Context, p plan) (blocks []Block, whole bool
 			break
 		}
 		// Nothing but heights without a block. The tip is one.
-		if from-p.from() >= maxGap {
-			return nil, false, &unreadError{p.from(), fmt.Errorf("%w: no block for %d heights", ErrIncomplete, maxGap)}
+		if from-p.from() >= MaxGap {
+			return nil, false, &unreadError{p.from(), fmt.Errorf("%w: no block for %d heights", ErrIncomplete, MaxGap)}
 		}
 		to = min(p.tip.Height, max(to, from-1+uint64(f.cfg.Parallel)))
 	}

@@ -28,6 +28,7 @@ func Run(t *testing.T, newWorld func(t *testing.T) World) {
 		{"ZeroIsNotReported", "a payment of nothing is not a transfer", zeroIsNotReported},
 		{"PoolIsListed", "a node that lists its pool shows an unconfirmed transfer with the key that it has later in a block, and not once it is there", poolIsListed},
 		{"UnknownHeight", "a height that the chain has not reached is ErrNotFound", unknownHeight},
+		{"GapsArePassedOver", gapRule, gapsArePassedOver},
 		{"Incident26_ImpostorIsRefused", "a node of another network is ErrWrongNetwork, and nothing is taken from it", impostorIsRefused},
 		{"ConcurrentReads", "all methods may be called concurrently, and answer the same", concurrentReads},
 		{"CancelledContext", "every method returns the error of a context that has ended", cancelledContext},
@@ -291,12 +292,7 @@ func poolIsListed(p *probe) {
 
 func unknownHeight(p *probe) {
 	for _, height := range []uint64{p.tip().Height + 1, p.tip().Height + 1_000_000} {
-		if h, err := p.node.Header(p.Context(), height); !errors.Is(err, chain.ErrNotFound) {
-			p.broken("Header(%d) = %+v, %v", height, h, err)
-		}
-		if b, err := p.node.Block(p.Context(), height); !errors.Is(err, chain.ErrNotFound) {
-			p.broken("Block(%d) = %+v, %v", height, b, err)
-		}
+		p.atHeight(height, chain.ErrNotFound)
 	}
 }
 

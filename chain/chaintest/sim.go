@@ -22,8 +22,9 @@ type Config struct {
 	Interval time.Duration // how much later than its parent a block is stamped: 10 s
 	Seed     string        // chains with different seeds have nothing in common
 
-	// Skip says at which heights the chain has no block, as on chains where a round may pass without one:
-	// none. It is not asked about block 0, and must say no in the end.
+	// Skip reports whether the chain passes over a height, as on chains where a round may end without a block. It is
+	// not called for block 0, and must return false for at least one of any [chain.MaxGap] heights in a row. If nil,
+	// only [Chain.Skip] makes gaps.
 	Skip func(height uint64) bool
 }
 
@@ -44,6 +45,7 @@ type Chain struct {
 	made      int // counts transactions and blocks, so that each hash is new
 	interval  time.Duration
 	skew      time.Duration // added to the next stamp
+	skip      uint64        // heights to pass over before the next block
 	safe      int           // blocks behind the tip, or negative
 	finalized int
 }
@@ -246,7 +248,8 @@ func (c *Chain) head() chain.Header { return c.blocks[len(c.blocks)-1].header }
 
 func (c *Chain) extend(stamp time.Time, txs []tx) {
 	parent := c.head()
-	height := parent.Height + 1
+	height := parent.Height + 1 + c.skip
+	c.skip = 0
 	for c.cfg.Skip != nil && c.cfg.Skip(height) {
 		height++
 	}
@@ -282,6 +285,17 @@ func (c *Chain) Reorganise(depth, extra int, fate Fate) chain.Header {
 		c.extend(c.head().Time.Add(c.interval), txs)
 	}
 	return c.head()
+}
+
+// Skip makes the chain pass over the next n heights: the next block is n heights further above its parent. It panics
+// if n is negative or that would make a gap of [chain.MaxGap] heights.
+func (c *Chain) Skip(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n < 0 || c.skip+uint64(n) >= chain.MaxGap {
+		panic(fmt.Sprintf("chaintest: a gap of %d heights and %d more", c.skip, n))
+	}
+	c.skip += uint64(n)
 }
 
 // SetInterval changes how much later than its parent a block is stamped.

@@ -29,6 +29,13 @@ type Driver interface {
 	Paid(t *testing.T, txid string) bool
 }
 
+// Skipper is an optional ability of a [Driver] whose chain passes over heights: see [chain.Node]. Without it, the
+// cases about gaps are left out.
+type Skipper interface {
+	// Skip makes the chain pass over the next n heights, so that the next block has a height n larger than otherwise.
+	Skip(t *testing.T, n int)
+}
+
 // World is a chain to drive, with the adapter under test beside it, for [Run].
 type World interface {
 	Driver

@@ -53,6 +53,7 @@ var watcherCases = []watcherCase{
 	{"BadCursorIsRefused", "a cursor that the watcher did not make is an error, and never taken for the beginning or the end", badCursors},
 	{"LagDoesNotBlock", "Lag may be called while Next runs, does not block, and says how far it has come", lagDoesNotBlock},
 	{"StepsCanBeLimited", "a watcher that is a Stepper joins no more blocks in a step than it was told", stepsCanBeLimited},
+	{"GapsArePassedOver", gapRule, watchGaps},
 	{"Reorganise1", reorganiseRule, watchReorganise(1)},
 	{"Reorganise3", reorganiseRule, watchReorganise(3)},
 	{"Reorganise13", reorganiseRule, watchReorganise(13)},

@@ -8,9 +8,6 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// maxGap is how many heights in a row may be without a block.
-const maxGap = 4096
-
 // gap is a range of heights that the chain passed over.
 type gap struct {
 	below, above uint64 // the blocks before and after it
@@ -58,7 +55,7 @@ func (n *Node) passedOver(ctx context.Context, height uint64) (bool, error) {
 	if err != nil || latest == nil {
 		return false, err
 	}
-	for h := height + 1; h <= uint64(latest.Number) && h-height <= maxGap; h++ {
+	for h := height + 1; h <= uint64(latest.Number) && h-height <= chain.MaxGap; h++ {
 		next, err := n.peek(ctx, hexQuantity(h))
 		if err != nil {
 			return false, err
