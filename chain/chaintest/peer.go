@@ -36,6 +36,8 @@ var (
 	_ chain.Pooler   = (*Peer)(nil)
 	_ chain.Examiner = (*Peer)(nil)
 	_ chain.Lacker   = (*Peer)(nil)
+
+	_ chain.Defaulter = (*Peer)(nil)
 )
 
 // NewPeer adds a node to the chain, with faults of its own.
@@ -160,6 +162,14 @@ func (p *Peer) Calls() int {
 	p.c.mu.Lock()
 	defer p.c.mu.Unlock()
 	return p.calls
+}
+
+// Defaults implements [chain.Defaulter] with [Config.Defaults].
+func (p *Peer) Defaults(asset chain.Asset) chain.Defaults {
+	if p.c.cfg.Defaults == nil {
+		return chain.Defaults{}
+	}
+	return p.c.cfg.Defaults(asset)
 }
 
 // Network implements [chain.Node].

@@ -26,6 +26,9 @@ type Config struct {
 	// not called for block 0, and must return false for at least one of any [chain.MaxGap] heights in a row. If nil,
 	// only [Chain.Skip] makes gaps.
 	Skip func(height uint64) bool
+
+	// Defaults returns what [Peer.Defaults] suggests for an asset. If nil, nothing is suggested.
+	Defaults func(chain.Asset) chain.Defaults
 }
 
 // Chain is a chain in memory, and at the same time a node on it: it implements [chain.Node] and

@@ -58,6 +58,10 @@ type Config struct {
 	// node is believed that its receipts have all logs, unless several nodes that agree are used, see [chain.Nodes].
 	UnprovenLogs bool
 
+	// Defaults returns what [Node.Defaults] suggests for an asset. If nil, the public networks have defaults of their
+	// own, and others suggest no confirmations.
+	Defaults func(chain.Asset) chain.Defaults
+
 	// Hints cut the time between two questions for the tip short, such as [Heads] of the same network. They
 	// are never believed to be true. Optional.
 	Hints chain.Hinter
@@ -83,6 +87,7 @@ type Node struct {
 
 	assets *token.Set
 
+	defaults func(chain.Asset) chain.Defaults
 	traces   bool
 	unproven bool // filters in headers prove nothing
 	hints    chain.Hinter
@@ -116,7 +121,8 @@ func New(c Config) (*Node, error) {
 		return nil, errors.New("evm: Config.Assets is empty")
 	}
 	n := &Node{
-		network: c.Network, id: id, rpc: c.RPC, log: c.Logger, traces: c.Traces, hints: c.Hints, unproven: c.UnprovenLogs,
+		network: c.Network, id: id, rpc: c.RPC, log: c.Logger, defaults: c.Defaults,
+		traces: c.Traces, hints: c.Hints, unproven: c.UnprovenLogs,
 	}
 	n.atOnce.Store(maxBatch)
 	n.patient.Store(maxPatient)
