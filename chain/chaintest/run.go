@@ -86,10 +86,9 @@ func (p *probe) block(height uint64) chain.Block {
 	return b
 }
 
-// pay sends units of the first asset.
 func (p *probe) pay(to chain.Address, units int64) string {
 	p.Helper()
-	return p.w.Pay(p.T, p.w.Assets()[0], to, big.NewInt(units))
+	return pay(p.T, p.w, to, units)
 }
 
 // follower reads three blocks a step, so that few blocks are many steps.
@@ -135,22 +134,12 @@ func (p *probe) follow(f *chain.Follower, l *Ledger, cursor chain.Cursor) chain.
 	return nil
 }
 
-// find answers the transfers to an address.
-func find(transfers []chain.Transfer, to chain.Address) []chain.Transfer {
-	return slices.DeleteFunc(slices.Clone(transfers), func(t chain.Transfer) bool { return t.To != to })
-}
-
 // keys answers the keys by transaction, and refuses two transfers of one key.
 func (p *probe) keys(transfers []chain.Transfer) map[string]chain.Key {
 	p.Helper()
-	seen := map[chain.Key]bool{}
-	byTx := map[string]chain.Key{}
-	for _, t := range transfers {
-		k := t.Key()
-		if seen[k] {
-			p.broken("two transfers with the key %+v", k)
-		}
-		seen[k], byTx[t.TxID] = true, k
+	byTx, twice := keysByTx(transfers)
+	if twice != nil {
+		p.broken("two transfers with the key %+v", *twice)
 	}
 	return byTx
 }
@@ -206,12 +195,7 @@ func blocksLink(p *probe) {
 
 func eachAssetIsSeenOnce(p *probe) {
 	for _, a := range p.w.Assets() {
-		units := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(a.Decimals)), nil)
-		if a.Decimals >= 18 {
-			units.Lsh(big.NewInt(1), 64) // 18.4 whole units, and more than a uint64 holds
-		}
-		units.Add(units, big.NewInt(7))
-		to := p.w.Address(p.T)
+		units, to := oddUnits(a), p.w.Address(p.T)
 		txid := p.w.Pay(p.T, a, to, units)
 		p.w.Mine(p.T, 1)
 		got := find(p.block(p.tip().Height).Transfers, to)
@@ -416,15 +400,7 @@ func reorganiseBy(depth int) func(*probe) {
 	return func(p *probe) {
 		start := p.tip()
 		to := p.w.Address(p.T)
-		paid := []string{p.pay(to, 21_000)}
-		p.w.Mine(p.T, 1)
-		paid = append(paid, p.pay(to, 22_000))
-		p.w.Mine(p.T, 1)
-		if depth > 1 {
-			p.w.Mine(p.T, depth-2)
-			paid = append(paid, p.pay(to, 23_000))
-			p.w.Mine(p.T, 1)
-		}
+		paid := payAround(p.T, p.w, to, depth)
 		f, l := p.follower(), &Ledger{}
 		cursor := p.follow(f, l, chain.CursorSince(start.Time))
 		before := p.sameAsPaid(l, to, paid)
@@ -440,15 +416,11 @@ func reorganiseBy(depth int) func(*probe) {
 		cursor = p.follow(f, l, s.Cursor)
 		p.sameAsPaid(l, to, paid)
 
-		p.w.Mine(p.T, 1) // takes in what may have waited
-		paid = append(paid, p.pay(to, 24_000))
-		p.w.Mine(p.T, 1)
+		paid = append(paid, payAfter(p.T, p.w, to))
 		p.follow(f, l, cursor)
 		after := p.sameAsPaid(l, to, paid)
-		for txid, key := range after {
-			if old, ok := before[txid]; ok && old != key {
-				p.broken("the key of %s was %+v and is %+v", txid, old, key)
-			}
+		if txid, found := rekeyed(before, after); found {
+			p.broken("the key of %s was %+v and is %+v", txid, before[txid], after[txid])
 		}
 		if lag := f.Lag(); lag.ForkDepth != old.Height-fork || lag.Blocks() != 0 || lag.Failures != 0 {
 			p.broken("lag is %+v", lag)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/big"
 	"reflect"
 	"slices"
 	"testing"
@@ -87,7 +86,7 @@ func (w *watch) broken(format string, args ...any) {
 
 func (w *watch) pay(to chain.Address, units int64) string {
 	w.t.Helper()
-	return w.w.Pay(w.t, w.w.Assets()[0], to, big.NewInt(units))
+	return pay(w.t, w.w, to, units)
 }
 
 // within runs what may not block for long.
@@ -205,12 +204,8 @@ func (w *watch) until(what string, so func() bool) {
 func (w *watch) credited(to chain.Address) []chain.Transfer {
 	w.t.Helper()
 	all := w.ledger.Transfers()
-	seen := map[chain.Key]bool{}
-	for _, t := range all {
-		if seen[t.Key()] {
-			w.broken("two transfers with the key %+v", t.Key())
-		}
-		seen[t.Key()] = true
+	if _, twice := keysByTx(all); twice != nil {
+		w.broken("two transfers with the key %+v", *twice)
 	}
 	return find(all, to)
 }
@@ -264,12 +259,7 @@ func stepsContinue(w *watch) {
 
 func eachPaymentOnce(w *watch) {
 	for _, a := range w.w.Assets() {
-		units := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(a.Decimals)), nil)
-		if a.Decimals >= 18 {
-			units.Lsh(big.NewInt(1), 64)
-		}
-		units.Add(units, big.NewInt(7))
-		to := w.w.Address(w.t)
+		units, to := oddUnits(a), w.w.Address(w.t)
 		txid := w.w.Pay(w.t, a, to, units)
 		w.w.Mine(w.t, 2)
 		w.until("a payment is there", func() bool { return len(w.credited(to)) > 0 })
@@ -453,23 +443,12 @@ func watchReorganise(depth int) func(*watch) {
 	return func(w *watch) {
 		for _, restart := range []bool{false, true} {
 			to := w.w.Address(w.t)
-			paid := []string{w.pay(to, 21_000)}
-			w.w.Mine(w.t, 1)
-			paid = append(paid, w.pay(to, 22_000))
-			w.w.Mine(w.t, 1)
-			if depth > 1 {
-				w.w.Mine(w.t, depth-2)
-				paid = append(paid, w.pay(to, 23_000))
-				w.w.Mine(w.t, 1)
-			}
+			paid := payAround(w.t, w.w, to, depth)
 			w.until("all payments are there", func() bool { return w.asPaid(to, paid) })
 			for s := w.step(); s != nil && len(s.Joined) > 0; s = w.step() {
 				w.take(s) // to the end of the chain, so that blocks leave that were handed out
 			}
-			before := map[string]chain.Key{}
-			for _, t := range w.credited(to) {
-				before[t.TxID] = t.Key()
-			}
+			before, _ := keysByTx(w.credited(to))
 			old := w.ledger.last()
 			w.w.Reorganise(w.t, depth)
 			if restart {
@@ -478,14 +457,11 @@ func watchReorganise(depth int) func(*watch) {
 			w.until("the old blocks have left", func() bool {
 				return w.ledger.last().Hash != old.Hash && !slices.ContainsFunc(w.ledger.blocks, func(b chain.Block) bool { return b.Hash == old.Hash })
 			})
-			w.w.Mine(w.t, 1) // takes in what may have waited
-			paid = append(paid, w.pay(to, 24_000))
-			w.w.Mine(w.t, 1)
+			paid = append(paid, payAfter(w.t, w.w, to))
 			w.until("the payments are those of the new chain", func() bool { return w.asPaid(to, paid) })
-			for _, t := range w.credited(to) {
-				if key, ok := before[t.TxID]; ok && key != t.Key() {
-					w.broken("the key of %s was %+v and is %+v", t.TxID, key, t.Key())
-				}
+			after, _ := keysByTx(w.credited(to))
+			if txid, found := rekeyed(before, after); found {
+				w.broken("the key of %s was %+v and is %+v", txid, before[txid], after[txid])
 			}
 		}
 	}
