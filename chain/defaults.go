@@ -25,10 +25,10 @@ type Tier struct {
 	Need Confirmations
 }
 
-// Defaults is what a network suggests for an asset, where the configuration of a service does not say. The zero value
+// Defaults holds what a network suggests for an asset, for services whose configuration does not say. The zero value
 // suggests nothing.
 type Defaults struct {
-	// Confirm is how deep money must be, by amount: the first tier that the amount fits in counts.
+	// Confirm is how deep money must be, by amount: the first tier that the amount fits in applies.
 	Confirm []Tier
 	// Floor is the least payment worth counting, in the asset's own unit. A smaller one is dust: a transaction that
 	// spends it costs more, or nodes do not relay it.
