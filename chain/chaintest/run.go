@@ -14,8 +14,8 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// Run proves a chain adapter: each case drives a new world, and a failure prints the rule that the
-// adapter broke. Cases use block stamps, not the wall clock. They need up to 20 blocks each.
+// Run tests a chain adapter: each case drives a new world, and a failure prints the rule that the adapter broke. Cases
+// use block stamps, not the wall clock. They need up to 20 blocks each.
 func Run(t *testing.T, newWorld func(t *testing.T) World) {
 	for _, c := range []struct {
 		name string
@@ -52,7 +52,7 @@ func Run(t *testing.T, newWorld func(t *testing.T) World) {
 
 const reorganiseRule = "after a reorganisation the transfers are those that the chain has now, each with the key it had before"
 
-// probe is one case at work.
+// probe is a case of Run at work.
 type probe struct {
 	*testing.T
 	w    World
@@ -102,7 +102,7 @@ func (p *probe) follower() *chain.Follower {
 	return f
 }
 
-// next is Next, which is asked again when the chain moved meanwhile.
+// next calls Next, again if the chain moved meanwhile.
 func (p *probe) next(f *chain.Follower, cursor chain.Cursor) chain.Step {
 	p.Helper()
 	var err error
@@ -134,7 +134,7 @@ func (p *probe) follow(f *chain.Follower, l *Ledger, cursor chain.Cursor) chain.
 	return nil
 }
 
-// keys answers the keys by transaction, and refuses two transfers of one key.
+// keys returns the keys by transaction, and fails if two transfers have the same key.
 func (p *probe) keys(transfers []chain.Transfer) map[string]chain.Key {
 	p.Helper()
 	byTx, twice := keysByTx(transfers)
@@ -144,7 +144,7 @@ func (p *probe) keys(transfers []chain.Transfer) map[string]chain.Key {
 	return byTx
 }
 
-// lastBlocks answers the last blocks of the chain, highest first, and passes over heights without a block.
+// lastBlocks returns the last blocks of the chain, highest first, and passes over heights without a block.
 func (p *probe) lastBlocks(n int) []chain.Block {
 	p.Helper()
 	var all []chain.Block
@@ -249,13 +249,13 @@ func zeroIsNotReported(p *probe) {
 func poolIsListed(p *probe) {
 	pooler, ok := p.node.(chain.Pooler)
 	if !ok {
-		return // an optional power that this node does not have
+		return // an optional ability that this node does not have
 	}
 	to := p.w.Address(p.T)
 	p.pay(to, 25_000)
 	pool, err := pooler.Pool(p.Context())
 	if errors.Is(err, errors.ErrUnsupported) {
-		return // it turns out to be no pooler
+		return // it turns out not to be a Pooler
 	}
 	p.ok(err, "Pool")
 	waiting := find(pool, to)
@@ -428,7 +428,7 @@ func reorganiseBy(depth int) func(*probe) {
 	}
 }
 
-// sameAsPaid compares the ledger with the truth, and answers the keys of the transfers.
+// sameAsPaid compares the ledger with the truth, and returns the keys of the transfers.
 func (p *probe) sameAsPaid(l *Ledger, to chain.Address, paid []string) map[string]chain.Key {
 	p.Helper()
 	got := p.keys(find(l.Transfers(), to))

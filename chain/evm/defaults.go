@@ -11,7 +11,7 @@ import (
 var _ chain.Defaulter = (*Node)(nil)
 
 // Defaults implements [chain.Defaulter] with [Config.Defaults]. Without it, the confirmations are those that exchanges
-// and payment processors usually ask for, and the chain's own finality where it has one:
+// and payment processors usually require, and the chain's own finality where it has one:
 //
 //	Ethereum                   12 up to 0.5 ETH or 1,000 of a token, safe up to 5 ETH or 10,000, then finalized
 //	Optimism, Base, Arbitrum   safe up to 0.5 of the coin or 1,000 of a token, then finalized
@@ -20,7 +20,7 @@ var _ chain.Defaulter = (*Node)(nil)
 //	Avalanche                  finalized
 //	others                     nothing
 //
-// The floor is 0.01 of a stablecoin of dollars or euros, told by its code, and 0.00001 of any other asset.
+// The floor is 0.01 of a stablecoin of dollars or euros, recognised by its code, and 0.00001 of any other asset.
 func (n *Node) Defaults(asset chain.Asset) chain.Defaults {
 	if n.defaults != nil {
 		return n.defaults(asset)
@@ -33,7 +33,7 @@ func (n *Node) Defaults(asset chain.Asset) chain.Defaults {
 }
 
 func confirm(network chain.Network, coin bool) []chain.Tier {
-	small, middle := decimal.New(1_000, 0), decimal.New(10_000, 0) // of a token, taken for dollars
+	small, middle := decimal.New(1_000, 0), decimal.New(10_000, 0) // of a token, assumed to be dollars
 	if coin {
 		small, middle = decimal.New(5, -1), decimal.New(5, 0)
 	}

@@ -8,12 +8,12 @@ import (
 	"github.com/cointill/cointill/chain/internal/token"
 )
 
-// readable says whether a Transfer log has the form of ERC-20: sender and recipient indexed, the amount as data.
+// readable reports whether a Transfer log has the form of ERC-20: sender and recipient indexed, the amount as data.
 func (l *wireLog) readable() bool {
 	return len(l.Topics) == 3 && l.Data.size == 32 && l.Topics[1].isAddress() && l.Topics[2].isAddress()
 }
 
-// noteForms notes the tokens of which a block has Transfer logs that cannot be read.
+// noteForms records the tokens of which a block has Transfer logs that cannot be read.
 func (n *Node) noteForms(ctx context.Context, receipts []*wireReceipt) {
 	var strange map[int]bool
 	for _, r := range receipts {
@@ -34,7 +34,7 @@ func (n *Node) noteForms(ctx context.Context, receipts []*wireReceipt) {
 	}
 }
 
-// maxForms bounds the answer with the latest logs of a token.
+// maxForms limits the response with the latest logs of a token.
 const maxForms = 4 << 20
 
 // checkForms is checkForm for some tokens, within the time for one question.
@@ -46,9 +46,8 @@ func (n *Node) checkForms(ctx context.Context, places []int, latest uint64) {
 	}
 }
 
-// checkForm looks at the latest Transfer logs of a token that is followed from now on, as far as the node answers them:
-// one whose logs cannot be read is better known before the first payment. Nothing else depends on it, so what a node
-// refuses is not asked for again.
+// checkForm looks at the latest Transfer logs of a token that is new, if the node returns them, so that a token whose
+// logs cannot be read is known before the first payment. Nothing else depends on it, so a refusal is final.
 func (n *Node) checkForm(ctx context.Context, place int, latest uint64) {
 	for _, back := range []uint64{10, 100, 1000} {
 		filter := map[string]any{

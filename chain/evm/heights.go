@@ -14,8 +14,8 @@ type gap struct {
 	hash         word   // of the block after it
 }
 
-// blockAt asks for the block at a height: ErrNotFound if there is none yet, ErrNoBlock if there never will be one.
-// There, nodes answer null, an error, or the block before.
+// blockAt requests the block at a height. It returns ErrNotFound if there is none yet, and ErrNoBlock if the chain has
+// passed over the height. For such a height nodes return null, an error, or the block before.
 func blockAt[T any, P interface {
 	*T
 	head() *wireHeader
@@ -44,7 +44,7 @@ func blockAt[T any, P interface {
 	return answer, nil
 }
 
-// passedOver says whether the chain has a block above the height whose parent is below it.
+// passedOver reports whether the chain has a block above the height whose parent is below it.
 func (n *Node) passedOver(ctx context.Context, height uint64) (bool, error) {
 	if g := n.gap.Load(); g != nil && g.below < height && height < g.above {
 		if after, err := n.peek(ctx, hexQuantity(g.above)); err != nil || after != nil && after.Hash == g.hash {
@@ -76,7 +76,7 @@ func (n *Node) passedOver(ctx context.Context, height uint64) (bool, error) {
 	return false, nil
 }
 
-// peek answers a header, or nil where the node has none or refuses.
+// peek returns a header, or nil if the node has none or refuses.
 func (n *Node) peek(ctx context.Context, height string) (*wireHeader, error) {
 	var header *wireHeader
 	err := n.call(ctx, &header, "eth_getBlockByNumber", height, false)
