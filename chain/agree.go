@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// Tip implements [Node]. With Agree 1 it is the tip of the first member that is well, else of the one
-// that is furthest: what is said is then late, and not wrong. With more it is the highest block that
-// so many members have, at most MaxLag below the tips of so many, with the finality that so many of
-// them claim, else [ErrDisagree] with heights and names.
+// Tip implements [Node]. With an Agree of 1 it returns the tip of the first member that is well, else of the one that
+// is furthest: the result is then late, but not wrong. With more it returns the highest block that so many members
+// have, at most MaxLag blocks below the tips of so many, with the finality that so many of them report. Otherwise it
+// returns [ErrDisagree] with heights and names.
 func (n *Nodes) Tip(ctx context.Context) (Tip, error) {
 	if n.cfg.Agree > 1 {
 		return n.agreedTip(ctx)
@@ -35,8 +35,8 @@ func (n *Nodes) Tip(ctx context.Context) (Tip, error) {
 	return Tip{}, fmt.Errorf("no node answers: %w", n.troubles())
 }
 
-// needed picks the first member that is well, and beside it those that failed and have rested, and those
-// that stand by when it is time.
+// needed picks the first member that is well, and in addition those that failed and have paused long enough, and those
+// that stand by and are due for a check.
 func (n *Nodes) needed() func(*member) bool {
 	first := true
 	return func(m *member) bool {
@@ -51,11 +51,11 @@ func (n *Nodes) needed() func(*member) bool {
 
 func ready(m *member) bool { return m.ready(kindTip) }
 
-// resting picks those that are left alone for a while, for when there is nobody else: whoever asks has
-// a back-off too. Members of another network keep their rest.
+// resting picks the members that pause, for when there is nobody else: the caller has a back-off too. Members of
+// another network keep their pause.
 func (n *Nodes) resting(m *member) bool { return !m.refused }
 
-// tips asks members for their tips, as one of so many attempts.
+// tips reads the tips of members, as one of a number of attempts.
 func (n *Nodes) tips(ctx context.Context, members []*member, attempts int) []answer[Tip] {
 	answers := gather(ctx, n, members, kindTip, n.share(ctx, attempts), askTip)
 	n.mu.Lock()
@@ -69,8 +69,8 @@ func (n *Nodes) tips(ctx context.Context, members []*member, attempts int) []ans
 	return answers
 }
 
-// choose takes the first answer of a member that is well. If there is none and there are no others to
-// ask, it takes the highest. It also answers the member if it is another than before.
+// choose takes the first answer of a member that is well. If there is none and there are no others to ask, it takes
+// the highest. It also returns the member if it is another than before.
 func (n *Nodes) choose(answers []answer[Tip], last bool) (tip Tip, began *member, ok bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -105,19 +105,19 @@ func (n *Nodes) choose(answers []answer[Tip], last bool) (tip Tip, began *member
 	return chosen.value, began, true
 }
 
-// behind says that a tip is far below the best, or old.
+// behind reports whether a tip is far below the best, or old.
 func (n *Nodes) behind(tip Tip, best uint64) bool {
 	return tip.Height < best && best-tip.Height > n.cfg.MaxLag || n.cfg.MaxAge > 0 && n.cfg.Now().Sub(tip.Time) > n.cfg.MaxAge
 }
 
-// use notes whose words are passed on. The caller holds n.mu.
+// use records which members' data are returned. The caller holds n.mu.
 func (n *Nodes) use(members ...*member) {
 	for _, m := range n.members {
 		m.inUse = slices.Contains(members, m)
 	}
 }
 
-// agreedTip is Tip when several have to agree. Then nobody stands by: who is not asked cannot contradict.
+// agreedTip is Tip when several have to agree. Then no member stands by: one that is not asked cannot contradict.
 func (n *Nodes) agreedTip(ctx context.Context) (Tip, error) {
 	answers := n.tips(ctx, n.pick(ready, nil), 3)
 	tip, err := n.settle(ctx, answers)
@@ -139,7 +139,7 @@ func (n *Nodes) agreedTip(ctx context.Context) (Tip, error) {
 	return tip, err
 }
 
-// noteSplit answers what was noted before.
+// noteSplit returns what was recorded before.
 func (n *Nodes) noteSplit(split bool) (was bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -157,21 +157,23 @@ func (n *Nodes) settle(ctx context.Context, answers []answer[Tip]) (Tip, error) 
 	top := good[n.cfg.Agree-1].value.Height
 	var why error
 	var accused []answer[Header]
-	for height := top; ; height-- {
+	for height, blocks := top, uint64(0); ; height-- {
 		votes := n.votes(ctx, good, height)
 		winners, ok := quorum(votes, n.cfg.Agree, sameHeader)
 		if ok && winners[0].value.Hash != "" {
 			return n.accept(good, winners, votes), nil
 		}
-		if why == nil && ok {
-			why = fmt.Errorf("%w: %d", ErrNoBlock, height)
+		if ok {
+			why = cmp.Or(why, fmt.Errorf("%w: %d", ErrNoBlock, height))
+		} else {
+			blocks++ // heights that the chain passed over are no distance
 		}
 		if err := contradiction(height, votes, sameHeader); why == nil || err != nil && !errors.Is(why, ErrDisagree) {
 			if why, accused = cmp.Or(failures(votes), why), nil; err != nil {
 				why, accused = err, votes
 			}
 		}
-		if height == 0 || top-height >= n.cfg.MaxLag || ctx.Err() != nil {
+		if height == 0 || blocks > n.cfg.MaxLag || top-height >= MaxGap || ctx.Err() != nil {
 			break
 		}
 	}
@@ -184,7 +186,7 @@ func (n *Nodes) settle(ctx context.Context, answers []answer[Tip]) (Tip, error) 
 	return Tip{}, why
 }
 
-// votes are the blocks that members have at a height, of those whose tips are as high.
+// votes returns the blocks that members have at a height, of those whose tips are as high.
 func (n *Nodes) votes(ctx context.Context, tips []answer[Tip], height uint64) []answer[Header] {
 	var votes []answer[Header]
 	var higher []*member
@@ -199,7 +201,7 @@ func (n *Nodes) votes(ctx context.Context, tips []answer[Tip], height uint64) []
 	return append(votes, gather(ctx, n, higher, kindData, n.share(ctx, 2), askHeader(height))...)
 }
 
-// accept makes the tip of the block that won, and notes who says otherwise.
+// accept makes the tip of the block that won, and records who contradicts.
 func (n *Nodes) accept(tips []answer[Tip], winners, votes []answer[Header]) Tip {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -226,13 +228,13 @@ func (n *Nodes) accept(tips []answer[Tip], winners, votes []answer[Header]) Tip 
 	return tip
 }
 
-// claimedBy is the highest that so many claim at least.
+// claimedBy returns the highest value that so many claim at least.
 func claimedBy(agree int, heights []uint64) uint64 {
 	slices.Sort(heights)
 	return heights[len(heights)-agree]
 }
 
-// camps puts together what says the same.
+// camps groups answers that are the same.
 func camps[T any](answers []answer[T], same func(a, b T) bool) [][]answer[T] {
 	var all [][]answer[T]
 	for _, a := range answers {
@@ -249,7 +251,7 @@ func camps[T any](answers []answer[T], same func(a, b T) bool) [][]answer[T] {
 	return all
 }
 
-// missing is how many more must answer before so many can say the same.
+// missing returns how many more must answer before so many can agree.
 func missing[T any](answers []answer[T], agree int, same func(a, b T) bool) int {
 	need := agree
 	for _, camp := range camps(answers, same) {
@@ -258,7 +260,7 @@ func missing[T any](answers []answer[T], agree int, same func(a, b T) bool) int 
 	return max(need, 1)
 }
 
-// quorum finds the largest camp, if it is large enough and no other is as large.
+// quorum returns the largest camp, if it is large enough and no other is as large.
 func quorum[T any](answers []answer[T], agree int, same func(a, b T) bool) ([]answer[T], bool) {
 	var most []answer[T]
 	tie := false
@@ -273,7 +275,7 @@ func quorum[T any](answers []answer[T], agree int, same func(a, b T) bool) ([]an
 	return most, len(most) >= agree && !tie
 }
 
-// contradiction names who says what of a height, if that is not one thing.
+// contradiction returns an error that names the members and what they report of a height, if that differs.
 func contradiction[T interface{ id() string }](height uint64, answers []answer[T], same func(a, b T) bool) error {
 	all := camps(answers, same)
 	if len(all) < 2 {
@@ -294,7 +296,7 @@ func (h Header) id() string { return fmt.Sprintf("%.20q", h.Hash) }
 
 func (b Block) id() string { return fmt.Sprintf("%s of %d transfers", b.Header.id(), len(b.Transfers)) }
 
-// failures are the errors among answers.
+// failures joins the errors among answers.
 func failures[T any](answers []answer[T]) error {
 	var errs []error
 	for _, a := range answers {
@@ -307,8 +309,8 @@ func sameHeader(a, b Header) bool {
 	return a.Height == b.Height && a.Hash == b.Hash && a.Parent == b.Parent && a.Time.Equal(b.Time)
 }
 
-// askHeader answers a header without a hash where the chain has no block: that is a word that several must
-// agree on, as any other.
+// askHeader returns a header with an empty hash where the chain has no block: members must agree on that as on
+// anything else.
 func askHeader(height uint64) func(context.Context, *member) (Header, error) {
 	return func(ctx context.Context, m *member) (Header, error) {
 		h, err := m.Node.Header(ctx, height)
@@ -334,9 +336,9 @@ func (n *Nodes) Header(ctx context.Context, height uint64) (Header, error) {
 	return h, err
 }
 
-// Block implements [Node]. If several members have to agree, they agree on every transfer too, and on
-// the stamp: a node can lie, or be incomplete, under the right hash. A transaction that some could not examine
-// is as those say that could, if these are enough, and unexamined else.
+// Block implements [Node]. If several members have to agree, they agree on every transfer too, and on the stamp: a
+// node can lie, or be incomplete, under the right hash. A transaction that some could not examine has the transfers
+// that the others found, if these are enough, and is unexamined otherwise.
 func (n *Nodes) Block(ctx context.Context, height uint64) (Block, error) {
 	b, err := vote(ctx, n, height, ballot[Block]{
 		ask: n.askBlock(height), same: sameBlock, large: true,
@@ -367,15 +369,15 @@ func (n *Nodes) askBlock(height uint64) func(context.Context, *member) (Block, e
 	}
 }
 
-// ballot is what members are asked, and how to count what they say.
+// ballot is a question to members, and how to count the answers.
 type ballot[T interface{ id() string }] struct {
 	ask  func(context.Context, *member) (T, error)
 	same func(a, b T) bool
-	// sum is what those say together who say the same, and whether nothing of it is open. As long as something
-	// is, the others are asked too.
+	// sum combines equal answers, and reports whether nothing in them is open. As long as something is, the others are
+	// asked too.
 	sum func(camp []answer[T]) (T, bool)
-	// large says that the answer may be so large that it takes its time. Where all were too slow, the next
-	// attempt gives them more: a large block must not be in the way for ever.
+	// large is set if the answer may be large and slow. If all members were too slow, the next attempt gives them more
+	// time, so that a large block is not a permanent obstacle.
 	large bool
 }
 
@@ -406,7 +408,7 @@ func poll[T interface{ id() string }](ctx context.Context, n *Nodes, height uint
 			list = list[need:]
 		}
 		if verdict != nil || ctx.Err() != nil || unanimous(answers, n.cfg.Agree, b.same) {
-			break // those that rest would not know better
+			break // those that pause would not know better
 		}
 	}
 	if verdict != nil {
@@ -427,7 +429,7 @@ func poll[T interface{ id() string }](ctx context.Context, n *Nodes, height uint
 	return none, fmt.Errorf("%d of %d nodes answer, and %d must agree: %w", len(answers), len(n.members), n.cfg.Agree, n.troubles())
 }
 
-// patience is the longest wait for one answer to a ballot.
+// patience returns the longest wait for one answer to a ballot.
 func (n *Nodes) patience(large bool) time.Duration {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -437,7 +439,7 @@ func (n *Nodes) patience(large bool) time.Duration {
 	return n.cfg.Timeout
 }
 
-// timed notes how a ballot on something large went.
+// timed records how a ballot on something large went.
 func (n *Nodes) timed(took time.Duration, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -449,8 +451,8 @@ func (n *Nodes) timed(took time.Duration, err error) {
 	}
 }
 
-// order answers whom to ask for data: first whose words are in use, then who is well, then who is behind or
-// of another opinion; and apart from them, who rests.
+// order returns the members to ask for data: first those in use, then those that are well, then those that are behind
+// or contradict; and separately those that pause.
 func (n *Nodes) order() [2][]*member {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -475,7 +477,7 @@ func (n *Nodes) order() [2][]*member {
 	return order
 }
 
-// unanimous says that enough members answered, and nobody another thing than the others.
+// unanimous reports whether enough members answered, and none contradicts another.
 func unanimous[T any](answers []answer[T], agree int, same func(a, b T) bool) bool {
 	heard := 0
 	for _, a := range answers {
@@ -486,10 +488,10 @@ func unanimous[T any](answers []answer[T], agree int, same func(a, b T) bool) bo
 	return heard >= agree && len(camps(answers, same)) < 2
 }
 
-// sentence gives those that agreed their credit, and those that said otherwise a rest.
+// sentence clears the failures of those that agreed, and makes those that contradicted pause.
 func sentence[T any](n *Nodes, answers []answer[T], verdict T, height uint64, same func(a, b T) bool) {
 	if n.cfg.Agree == 1 {
-		return // who answered was believed
+		return // who answered was trusted
 	}
 	for _, a := range answers {
 		var err error
@@ -510,7 +512,7 @@ func sentence[T any](n *Nodes, answers []answer[T], verdict T, height uint64, sa
 	}
 }
 
-// accuse notes for Health who took part in a contradiction that nobody won. It is nobody's failure.
+// accuse records for Health who took part in a contradiction that no side won. It counts as a failure of none.
 func accuse[T any](n *Nodes, height uint64, answers []answer[T], err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -12,16 +12,24 @@ import (
 	"time"
 )
 
-// ErrBadCursor says that a cursor was not made by this package, or was damaged. The empty cursor is
-// bad too: were it taken for "begin now", a lost cursor would pass over blocks without a word.
+// ErrBadCursor is returned for a cursor that the watcher did not make, or that is damaged. The empty cursor is refused
+// too: if it meant "start now", a lost cursor would silently pass over blocks.
 var ErrBadCursor = errors.New("malformed cursor")
 
-// Cursor is a position on a chain: an opaque token, to be stored as it is. A position carries the
-// hashes of blocks processed before it, so that a reorganisation is recognised without asking
-// anybody else. With the default window it has about 9 kB, and never more than [MaxCursorSize].
+// Cursor is a position on a chain: an opaque token, to be stored as it is and given back to the watcher that returned
+// it. Every watcher accepts the cursors of [CursorSince].
+//
+// A cursor of a [Follower] holds the hashes of blocks processed before the position, so that a reorganisation is
+// recognised without any other state. With the default window it has about 9 kB.
+//
+// A custom watcher makes its cursors by conversion, Cursor(data), and reads them in the same way, []byte(cursor). It
+//   - accepts what CursorSince returns: see [Cursor.Since];
+//   - starts its own cursors with a byte of 0x20 or more, as lower ones are reserved for this package;
+//   - makes them no longer than [MaxCursorSize];
+//   - returns [ErrBadCursor] for every other cursor, including the empty one.
 type Cursor []byte
 
-// MaxCursorSize bounds a cursor in bytes, for those who give it a column.
+// MaxCursorSize is the largest size of a cursor in bytes, such as for a database column.
 const MaxCursorSize = 1 << 20
 
 const (
@@ -30,28 +38,34 @@ const (
 	cursorSince  = 's' // followed by seconds of Unix time
 	cursorBlocks = 'b' // followed by the processed blocks
 
-	maxHash   = 128           // characters of one hash
-	maxHeight = math.MaxInt64 // so that adding to a height does not wrap around, and a database can hold it
-	maxRefs   = 4096          // MaxWindow, and what thin leaves of the blocks before
+	maxHash   = 128           // largest number of characters of a hash
+	maxHeight = math.MaxInt64 // so that adding to a height cannot overflow, and a database can hold it
+	maxRefs   = 4096          // MaxWindow, and the blocks before that thin keeps
 )
 
-// How hashes are written, so that the usual forms take half the space.
+// The encodings of hashes. The usual forms take half the space.
 const (
 	hashText = iota // as they are
 	hashHex         // lower-case hexadecimal
 	hash0x          // the same after 0x
 )
 
-// CursorSince is the position before the first block stamped at or after t, less the margin of the
-// follower that gets it. It is resolved on the first call of [Follower.Next] that succeeds.
+// CursorSince returns the position before the first block stamped at or after t, less the margin of the follower that
+// gets it. The first successful call of [Follower.Next] resolves it.
 func CursorSince(t time.Time) Cursor {
 	return binary.BigEndian.AppendUint64([]byte{cursorVersion, cursorSince}, uint64(t.Unix()))
 }
 
-// String describes the cursor for logs.
+// firstForeign is the smallest first byte of the cursors of custom watchers.
+const firstForeign = 0x20
+
+// String returns a description of the cursor for logs. For the cursor of a custom watcher it is only the size.
 func (c Cursor) String() string {
 	if t, ok := c.Since(); ok {
 		return "since " + t.UTC().Format(time.RFC3339)
+	}
+	if len(c) > 0 && c[0] >= firstForeign {
+		return fmt.Sprintf("cursor of %d bytes", len(c))
 	}
 	refs, err := c.refs()
 	switch {
@@ -64,8 +78,8 @@ func (c Cursor) String() string {
 	return fmt.Sprintf("block %d %.18s", last.height, last.hash)
 }
 
-// Since answers the time that [CursorSince] made the cursor of, and reports whether it did: a watcher that is no
-// Follower begins there.
+// Since returns the time that the cursor was made of, in whole seconds, and reports whether [CursorSince] made it. A
+// watcher starts with the first block stamped at or after that time.
 func (c Cursor) Since() (time.Time, bool) {
 	if len(c) != 10 || c[0] != cursorVersion || c[1] != cursorSince {
 		return time.Time{}, false
@@ -73,14 +87,14 @@ func (c Cursor) Since() (time.Time, bool) {
 	return time.Unix(int64(binary.BigEndian.Uint64(c[2:])), 0), true
 }
 
-// ref names a processed block.
+// ref identifies a processed block.
 type ref struct {
 	height uint64
 	hash   string
 }
 
-// encodeRefs writes processed blocks, lowest first: version, kind, form of the hashes, how many, and
-// for each the distance to the one before and the hash.
+// encodeRefs encodes processed blocks, lowest first: version, kind, encoding of the hashes, number of blocks, and for
+// each the distance to the previous one and the hash.
 func encodeRefs(refs []ref) Cursor {
 	form := hashForm(refs)
 	size := 4 + binary.MaxVarintLen16
@@ -100,13 +114,13 @@ func encodeRefs(refs []ref) Cursor {
 		digits := strings.TrimPrefix(r.hash, "0x")
 		c = append(c, byte(len(digits)/2))
 		for i := 0; i < len(digits); i += 2 {
-			c = append(c, digit(digits[i])<<4|digit(digits[i+1])) // hashForm has looked at them
+			c = append(c, digit(digits[i])<<4|digit(digits[i+1])) // hashForm has checked them
 		}
 	}
 	return c
 }
 
-// hashForm finds the form that gives back every hash exactly.
+// hashForm returns the encoding that restores every hash exactly.
 func hashForm(refs []ref) byte {
 	form, prefix := byte(hashHex), ""
 	if len(refs) > 0 && strings.HasPrefix(refs[0].hash, "0x") {
@@ -126,10 +140,10 @@ func hashForm(refs []ref) byte {
 	return form
 }
 
-// digit is what a lower-case hexadecimal digit stands for: those above 9 are the letters, 0x61 to 0x66.
+// digit returns the value of a lower-case hexadecimal digit: those above 9 are the letters, 0x61 to 0x66.
 func digit(b byte) byte { return b&15 + b>>6*9 }
 
-// refs reads what encodeRefs wrote and nothing else: the same position has one spelling only.
+// refs decodes exactly what encodeRefs encodes: each position has one encoding only.
 func (c Cursor) refs() ([]ref, error) {
 	if len(c) < 4 || len(c) > MaxCursorSize || c[0] != cursorVersion || c[1] != cursorBlocks || c[2] > hash0x {
 		return nil, ErrBadCursor
@@ -139,7 +153,7 @@ func (c Cursor) refs() ([]ref, error) {
 	if !ok || count > maxRefs {
 		return nil, ErrBadCursor
 	}
-	// Not count: the claim of a few bytes must not reserve memory for thousands of blocks.
+	// Not count: a few bytes must not reserve memory for thousands of blocks.
 	room := min(count, uint64(len(rest)/3))
 	refs, ends := make([]ref, 0, room), make([]int, 0, room)
 	text := make([]byte, 0, 2*len(rest)) // all hashes in a row, which become one string
@@ -163,7 +177,8 @@ func (c Cursor) refs() ([]ref, error) {
 	for i, end := range ends {
 		refs[i].hash, begin = hashes[begin:end], end
 	}
-	// Hashes spelled in hexadecimal are so by nature. Text must need to be, and no hash needs no prefix.
+	// Hashes decoded from hexadecimal fit their form. Plain text must not fit a shorter form, and no hash needs no
+	// prefix.
 	if len(rest) > 0 || form == hash0x && count == 0 || form == hashText && hashForm(refs) != hashText {
 		return nil, ErrBadCursor
 	}
@@ -180,7 +195,7 @@ func appendHash(text []byte, form byte, raw []byte) []byte {
 	return append(text, raw...)
 }
 
-// cutUvarint reads a number in its shortest form.
+// cutUvarint decodes a number in its shortest form.
 func cutUvarint(b []byte) (x uint64, rest []byte, ok bool) {
 	x, n := binary.Uvarint(b)
 	if n <= 0 || n > 1 && b[n-1] == 0 {
@@ -189,9 +204,9 @@ func cutUvarint(b []byte) (x uint64, rest []byte, ok bool) {
 	return x, b[n:], true
 }
 
-// thin forgets blocks that lie far back: it keeps each of the last window blocks, one or two in each
-// doubling of the distance before that, and the oldest. What it keeps does not depend on how many
-// blocks came at once: the first block of each stride is kept, and is also the first of a shorter one.
+// thin drops distant blocks: it keeps each of the last window blocks, one or two in each doubling of the distance
+// before that, and the oldest. The result does not depend on how many blocks came at once: the first block of each
+// stride is kept, and is also the first of a shorter one.
 func thin(refs []ref, window int) []ref {
 	if len(refs) == 0 {
 		return refs
@@ -211,7 +226,7 @@ func thin(refs []ref, window int) []ref {
 	return kept
 }
 
-// upTo answers how many of the blocks have at most that height.
+// upTo returns how many of the blocks are not above the height.
 func upTo(refs []ref, height uint64) int {
 	return sort.Search(len(refs), func(i int) bool { return refs[i].height > height })
 }

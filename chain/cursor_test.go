@@ -101,6 +101,7 @@ func TestMalformedCursorIsRefused(t *testing.T) {
 func TestCursorIsReadableInLogs(t *testing.T) {
 	require.Equal(t, "since 2024-05-06T07:08:09Z", CursorSince(time.Date(2024, 5, 6, 7, 8, 9, 10, time.UTC)).String())
 	require.Equal(t, "since 0001-01-01T00:00:00Z", CursorSince(time.Time{}).String())
+	require.Equal(t, "cursor of 2 bytes", Cursor("{}").String(), "the cursor of a custom watcher")
 	require.Equal(t, "before block 0", encodeRefs(nil).String())
 	require.Equal(t, "block 6 0x0000000000000000", encodeRefs([]ref{{5, hash("0x", 5)}, {6, hash("0x", 6)}}).String())
 }

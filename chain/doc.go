@@ -1,25 +1,24 @@
-// Package chain is the vocabulary of blockchains for the rest of the library: [Network], [Asset],
-// [Address], [Transfer] and [Block], and the one logic that follows a chain, [Follower].
+// Package chain defines the vocabulary of blockchains for the rest of the library, [Network], [Asset], [Address],
+// [Transfer] and [Block], and follows a chain with [Follower].
 //
-// An adapter (such as chain/evm) implements [Node]: what is the tip, what is in the block at a
-// height. A Follower makes of it a watcher with a cursor, catch-up, reorganisations and back-off, so
-// that these exist once for all chains. Whoever uses a Follower stores the cursor of a [Step] together
-// with what the step changed:
+// An adapter such as chain/evm implements [Node]: it returns the tip and the block at a height. A Follower turns a
+// Node into a watcher with a cursor, catch-up, reorganisations and back-off, so that these are implemented once for
+// all chains. The caller stores the cursor of a [Step] together with what the step changed:
 //
 //	cursor := chain.CursorSince(start)
 //	for ctx.Err() == nil {
-//		step, err := follower.Next(ctx, cursor) // rests as long as it must
+//		step, err := follower.Next(ctx, cursor) // paces itself
 //		if err != nil {
-//			continue // nothing has changed; follower.Lag says why
+//			continue // nothing has changed; follower.Lag has the reason
 //		}
 //		commit(step) // its effects and step.Cursor, in one transaction
 //		cursor = step.Cursor
 //	}
 //
-// [Nodes] makes one Node of several of the same network, for fail-over and for agreement: with Agree 2 of 3,
-// no single node can bring in a block or a transfer that there is not, however it lies.
+// [Nodes] combines several nodes of one network into one Node, for fail-over and for agreement: with Agree 2 of 3, no
+// single node can make the program believe in a block or a transfer that does not exist.
 //
-// An adapter proves itself with the suite in chain/chaintest.
+// The suite in chain/chaintest tests adapters.
 //
-// The package knows nothing of invoices, of databases or of any particular chain.
+// The package does not depend on invoices, databases or any particular chain.
 package chain

@@ -14,8 +14,8 @@ var (
 	_ Examiner = (*Nodes)(nil)
 )
 
-// Examine implements [Examiner], if the node is one. It waits for one answer at most as long as Next
-// does, and may be called while Next is.
+// Examine implements [Examiner] with the node, if it is one. It waits at most [FollowConfig.Timeout], and may be
+// called concurrently with Next.
 func (f *Follower) Examine(ctx context.Context, u Unexamined) ([]Transfer, error) {
 	node, ok := f.node.(Examiner)
 	if !ok {
@@ -31,7 +31,7 @@ func (f *Follower) Examine(ctx context.Context, u Unexamined) ([]Transfer, error
 	return found, nil
 }
 
-// checkFound refuses what an adapter must never say of the transaction.
+// checkFound rejects transfers that no adapter may return for the transaction.
 func (u Unexamined) checkFound(network Network, found []Transfer) error {
 	for _, t := range found {
 		if t.TxID != u.TxID {
@@ -41,8 +41,8 @@ func (u Unexamined) checkFound(network Network, found []Transfer) error {
 	return checkTransfers(network, found)
 }
 
-// complete writes into the unexamined transactions of a block what the block says of itself, and refuses
-// those that say otherwise.
+// complete fills in the block's height, hash and stamp in its unexamined transactions, and rejects those that
+// contradict them.
 func (b *Block) complete() error {
 	for i := range b.Unexamined {
 		u := &b.Unexamined[i]
@@ -58,7 +58,7 @@ func (b *Block) complete() error {
 	return nil
 }
 
-// clean makes a text valid and no longer than MaxReason.
+// clean returns valid UTF-8 no longer than MaxReason.
 func clean(reason string) string {
 	reason = strings.ToValidUTF8(reason, "")
 	if len(reason) <= MaxReason {
@@ -71,7 +71,7 @@ func clean(reason string) string {
 	return reason[:end]
 }
 
-// of are those of the transfers that belong to a transaction.
+// of returns those of the transfers that belong to a transaction.
 func of(transfers []Transfer, txid string) []Transfer {
 	return slices.DeleteFunc(slices.Clone(transfers), func(t Transfer) bool { return t.TxID != txid })
 }
@@ -80,8 +80,8 @@ func (b Block) examined(txid string) bool {
 	return !slices.ContainsFunc(b.Unexamined, func(u Unexamined) bool { return u.TxID == txid })
 }
 
-// sameBlock compares what is credited, but for transactions that one of them could not examine: of these they
-// say different things, and neither is wrong.
+// sameBlock compares what is credited, except for transactions that one of them could not examine: there they differ
+// although neither is wrong.
 func sameBlock(a, b Block) bool {
 	if len(a.Unexamined)+len(b.Unexamined) == 0 {
 		return sameHeader(a.Header, b.Header) && sameTransfers(a.Transfers, b.Transfers)
@@ -92,8 +92,8 @@ func sameBlock(a, b Block) bool {
 	return sameHeader(a.Header, b.Header) && sameTransfers(settled(a.Transfers), settled(b.Transfers))
 }
 
-// sumBlocks is what members that have the same block say of it together, and whether the others could not say more of it:
-// so many of them have examined all of it, and hold back no transfer that is not of an asset in doubt.
+// sumBlocks combines the answers of members that have the same block, and reports whether other members could not add
+// to it: enough of them have examined all of it, and hold back no transfer except of assets in doubt.
 func sumBlocks(camp []answer[Block], agree int, doubted map[AssetID]bool) (Block, bool) {
 	sum, whole := sumExamined(camp, agree)
 	said := make([][]Transfer, len(camp))
@@ -105,8 +105,8 @@ func sumBlocks(camp []answer[Block], agree int, doubted map[AssetID]bool) (Block
 	return sum, whole && released
 }
 
-// release has those transfers held back that are of an asset in doubt, or that fewer members than agree do not hold back.
-// It reports whether there is none of the latter.
+// release marks those transfers as held that belong to an asset in doubt, or that fewer members than agree do not hold
+// back. It reports whether there is none of the latter.
 func release(transfers []Transfer, said [][]Transfer, agree int, doubted map[AssetID]bool) ([]Transfer, bool) {
 	held := func(t Transfer) bool { return t.Held }
 	if len(doubted) == 0 && !slices.ContainsFunc(said, func(of []Transfer) bool { return slices.ContainsFunc(of, held) }) {
@@ -127,8 +127,9 @@ func release(transfers []Transfer, said [][]Transfer, agree int, doubted map[Ass
 	return transfers, !slices.ContainsFunc(transfers, func(t Transfer) bool { return t.Held && !doubted[t.Asset] })
 }
 
-// sumExamined is what members that have the same block say of it together, and whether so many of them have examined
-// each transaction with the same result. Of one that they have not, it has the transfers that so many saw.
+// sumExamined combines the answers of members that have the same block, and reports whether enough of them have
+// examined each transaction with the same result. Of a transaction that they have not, it keeps the transfers that
+// enough of them saw.
 func sumExamined(camp []answer[Block], agree int) (Block, bool) {
 	var open []Unexamined
 	named := map[string]bool{}
@@ -152,7 +153,7 @@ func sumExamined(camp []answer[Block], agree int) (Block, bool) {
 			sum.Unexamined = append(sum.Unexamined, u)
 		}
 	}
-	// In the order of who has examined most.
+	// In the order of the member that examined most.
 	most := slices.MinFunc(camp, func(a, b answer[Block]) int { return len(a.value.Unexamined) - len(b.value.Unexamined) })
 	for _, t := range most.value.Transfers {
 		if !named[t.TxID] {
@@ -168,8 +169,8 @@ func sumExamined(camp []answer[Block], agree int) (Block, bool) {
 	return sum, len(sum.Unexamined) == 0
 }
 
-// findings are the transfers of a transaction that so many members found, and whether so many have examined it with
-// that result.
+// findings returns the transfers of a transaction that enough members found, and reports whether enough have examined
+// it with that result.
 func findings(camp []answer[Block], txid string, agree int) ([]Transfer, bool) {
 	var examined []answer[finding]
 	var seen []answer[finding]
@@ -196,7 +197,7 @@ func findings(camp []answer[Block], txid string, agree int) ([]Transfer, bool) {
 	return found, false
 }
 
-// finding is what a member says of a transaction.
+// finding is what a member reports about a transaction.
 type finding struct {
 	transfers []Transfer
 	gone      bool
@@ -213,17 +214,17 @@ func sameFinding(a, b finding) bool {
 	return a.gone == b.gone && sameTransfers(a.transfers, b.transfers)
 }
 
-// sameTransfers compares what is credited. From is for display, Replaceable means nothing in a block, and what one
-// member holds back another need not.
+// sameTransfers compares what is credited. From is for display, Replaceable is meaningless in a block, and a member
+// may hold back what another does not.
 func sameTransfers(a, b []Transfer) bool {
 	return slices.EqualFunc(a, b, func(a, b Transfer) bool {
 		return a.TxID == b.TxID && a.Index == b.Index && a.Asset == b.Asset && a.To == b.To && a.Units.Cmp(b.Units) == 0
 	})
 }
 
-// Examine implements [Examiner] with those members that are: it says what [NodesConfig.Agree] of them say,
-// also that a transaction is gone. That a member cannot examine a transaction is not its failure, as anybody can send
-// one that nobody can examine. [errors.ErrUnsupported] if fewer than Agree members are an Examiner.
+// Examine implements [Examiner] with those members that are: it returns what [NodesConfig.Agree] of them report,
+// including that a transaction is gone. A member that cannot examine a transaction has not failed, as anybody can send
+// one that no node can examine. Examine returns [errors.ErrUnsupported] if fewer than Agree members are an Examiner.
 func (n *Nodes) Examine(ctx context.Context, u Unexamined) ([]Transfer, error) {
 	if !n.examines {
 		return nil, errors.ErrUnsupported

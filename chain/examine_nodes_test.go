@@ -163,6 +163,25 @@ func TestTipIsNotAHeightWithoutABlock(t *testing.T) {
 	})
 }
 
+func TestAgreementIsFoundBelowAGapThatIsLongerThanMaxLag(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		c := chaintest.NewChain(chaintest.Config{})
+		a, b := c.NewPeer(), c.NewPeer()
+		n, err := chain.NewNodes(chain.NodesConfig{Agree: 2, MaxLag: 1, Members: []chain.Member{{Name: "a", Node: a}, {Name: "b", Node: b}}})
+		require.NoError(t, err)
+		c.Mine(4)
+		c.Skip(10)
+		c.Mine(1)
+		a.Stall() // with a block of height 15 that the other does not have
+		c.Reorganise(1, -1, chaintest.Lost)
+		c.Skip(11)
+		require.Equal(t, uint64(16), c.Mine(1).Height)
+		tip, err := n.Tip(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, uint64(4), tip.Height)
+	})
+}
+
 // slowest takes too long for every block at first.
 type slowest struct {
 	chain.Node

@@ -16,35 +16,34 @@ import (
 // MaxWindow is the largest [FollowConfig.Window].
 const MaxWindow = 2048
 
-// FollowConfig configures a [Follower]. Zero fields take the default that stands beside them.
+// FollowConfig configures a [Follower]. Zero fields have the defaults stated with them.
 type FollowConfig struct {
 	Node Node // required
 
-	Poll     time.Duration // how long to rest when caught up: 2 s
-	MinPoll  time.Duration // shortest time between two reads when a [Hinter] cuts that rest short: a tenth of Poll
-	Batch    int           // most blocks of one step, unless a reorganisation needs more: 64, at most 4096
-	Parallel int           // most blocks read at the same time: 4, at most 256
+	Poll     time.Duration // pause at the end of the chain: 2 s
+	MinPoll  time.Duration // shortest time between two reads when a [Hinter] shortens that pause: a tenth of Poll
+	Batch    int           // largest number of blocks in a step, unless a reorganisation needs more: 64, at most 4096
+	Parallel int           // largest number of blocks read at the same time: 4, at most 256
 
-	// Patience is about how long the blocks of one step may take to read: 5 s. After that the step ends with
-	// what it has, at least one block, and all that a reorganisation needs.
+	// Patience is about how long reading the blocks of one step may take: 5 s. After that the step ends with what was
+	// read, but at least one block and all that a reorganisation needs.
 	Patience time.Duration
 
-	// Window is how many blocks back a reorganisation is resolved exactly and in one step: 256, at
-	// most MaxWindow. Deeper ones are resolved too, but rewind further than they must and come back
-	// in batches.
+	// Window is how many blocks back a reorganisation is resolved exactly and in one step: 256, at most MaxWindow.
+	// Deeper ones are resolved too, but rewind further than necessary and return in batches.
 	Window int
-	// Margin is how far before the time of CursorSince to begin, as blocks are stamped by miners:
-	// 2 h, which is what Bitcoin allows. Negative for none.
+	// Margin is how far before the time of CursorSince to start, as miners choose the stamps of blocks: 2 h, which is
+	// what Bitcoin allows. Negative is none.
 	Margin time.Duration
 
-	MinBackoff time.Duration // rest after a first failure; doubled after each further one: 500 ms
-	MaxBackoff time.Duration // longest rest after a failure: 1 min
-	// Timeout is the longest wait for one answer of the node: 30 s. A block for which that was too short gets
-	// twice as long at the next attempt, up to eight times Timeout, so that a large one is not in the way for ever.
+	MinBackoff time.Duration // pause after a first failure; doubled after each further one: 500 ms
+	MaxBackoff time.Duration // longest pause after a failure: 1 min
+	// Timeout is the longest wait for one response of the node: 30 s. A block that takes longer gets twice as long at
+	// the next attempt, up to eight times Timeout, so that a large block is not a permanent obstacle.
 	Timeout time.Duration
 
-	Now    func() time.Time // clock for Lag, not for rests: time.Now
-	Logger *slog.Logger     // silent if nil
+	Now    func() time.Time // clock for Lag, not for pauses: time.Now
+	Logger *slog.Logger     // if nil, nothing is logged
 }
 
 func (c FollowConfig) withDefaults() (FollowConfig, error) {
@@ -101,15 +100,15 @@ func (c FollowConfig) withDefaults() (FollowConfig, error) {
 	return c, nil
 }
 
-// Follower makes a watcher of a [Node]: cursor, catch-up, reorganisations and back-off. It keeps no
-// position, only its pace: where it stands is in the cursor that the caller stores.
+// Follower turns a [Node] into a watcher: cursor, catch-up, reorganisations and back-off. Its position is only in the
+// cursor that the caller stores; the Follower itself keeps its pace alone.
 type Follower struct {
 	cfg  FollowConfig
 	node Node
 
-	// Used by Next alone.
+	// Used by Next only.
 	ready        time.Time // when the node may be asked again
-	hintable     bool      // a hint may cut that short
+	hintable     bool      // a hint may shorten that
 	asked        time.Time // when the node was last asked
 	hintReady    time.Time // when hints may be waited for again
 	hintFailures int
@@ -117,17 +116,17 @@ type Follower struct {
 	poolReady    time.Time // when the pool may be asked again
 	poolFailures int
 	poolErr      error
-	poolless     bool // the node said that it lists no pool
+	poolless     bool // the node reported that it lists no pool
 	late         int  // how often in a row the time for a block was too short
 
-	bears atomic.Int64 // how many blocks a step may have, by how reading goes
-	limit atomic.Int64 // and by what the caller of Next can take, or 0
+	bears atomic.Int64 // number of blocks that a step may have, by how reading goes
+	limit atomic.Int64 // and by the caller's Limit, or 0
 
 	mu  sync.Mutex
 	lag Lag
 }
 
-// NewFollower checks cfg and asks the node nothing yet.
+// NewFollower validates cfg. It does not call the node.
 func NewFollower(cfg FollowConfig) (*Follower, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -138,11 +137,11 @@ func NewFollower(cfg FollowConfig) (*Follower, error) {
 	return f, nil
 }
 
-// Network is the network that is followed.
+// Network returns the network that is followed.
 func (f *Follower) Network() Network { return f.node.Network() }
 
-// Lag says how far the follower is behind and why. It does not block, and may be called at any time.
-// It knows what this follower did, thus nothing before the first call of Next.
+// Lag returns how far the follower is behind and why. It does not block and may be called concurrently with Next. It
+// is based on what this follower did, so it is empty before the first call of Next.
 func (f *Follower) Lag() Lag {
 	f.mu.Lock()
 	lag := f.lag
@@ -159,17 +158,17 @@ func (f *Follower) note(change func(*Lag)) {
 	change(&f.lag)
 }
 
-// Next answers what happened on the chain after a cursor. It changes nothing: the same cursor gives
-// the same blocks again, while the chain has them. Call it in a loop, one call at a time, with the
-// cursor of the step that was committed last. Next rests before it asks the node: for Poll when the
-// end of the chain was reached, or until a node that is a [Hinter] says that there may be news; for a
-// growing time after failures. It returns when ctx ends, and nothing that it started outlives it.
+// Next returns what happened on the chain after a cursor. It changes nothing: the same cursor gives the same blocks
+// again, as long as the chain has them. Call it in a loop, one call at a time, with the cursor of the last committed
+// step. Next pauses before it calls the node: for Poll at the end of the chain, or until a node that is a [Hinter]
+// signals news; for an increasing time after failures. It returns when ctx ends, and nothing that it started outlives
+// it.
 //
-// A step without Joined is no error: its Head may show new finality, and its Pool new transfers.
+// A step without Joined is not an error: its Head may show new finality, and its Pool new transfers.
 //
-// After an error nothing has changed, and the same cursor is to be used again. [ErrWrongNetwork],
-// [ErrUnrelated] and [ErrBadCursor] hardly heal by themselves, all others may. An error of the node
-// that ran into Timeout is a [context.DeadlineExceeded] although the caller's ctx has not ended.
+// After an error nothing has changed, and the same cursor must be used again. [ErrWrongNetwork], [ErrUnrelated] and
+// [ErrBadCursor] rarely resolve by themselves; all other errors may. If the node exceeds Timeout, the error is
+// [context.DeadlineExceeded] although the caller's ctx has not ended.
 func (f *Follower) Next(ctx context.Context, cursor Cursor) (Step, error) {
 	if err := f.rest(ctx); err != nil {
 		return Step{}, err
@@ -178,7 +177,7 @@ func (f *Follower) Next(ctx context.Context, cursor Cursor) (Step, error) {
 	f.note(func(l *Lag) { l.Asked = f.cfg.Now() })
 	s, err := f.advance(ctx, cursor)
 	if ctx.Err() != nil {
-		return Step{}, ctx.Err() // the caller's wish, and no failure of the node
+		return Step{}, ctx.Err() // the caller's decision, not a failure of the node
 	}
 	if err != nil {
 		return Step{}, f.failed(err)
@@ -200,13 +199,13 @@ func rest(ctx context.Context, until time.Time) error {
 	return ctx.Err()
 }
 
-// rest waits until the node may be asked, or until it hints that it should be.
+// rest waits until the node may be called, or until it hints at news.
 func (f *Follower) rest(ctx context.Context) error {
 	node, ok := f.node.(Hinter)
 	if !ok || !f.hintable || time.Now().Before(f.hintReady) {
 		return rest(ctx, f.ready)
 	}
-	// However much the node has to say.
+	// However many hints the node gives.
 	if err := rest(ctx, f.asked.Add(f.cfg.MinPoll)); err != nil || !time.Now().Before(f.ready) {
 		return err
 	}
@@ -225,7 +224,7 @@ func (f *Follower) rest(ctx context.Context) error {
 	return rest(ctx, f.ready)
 }
 
-// backoff is how long to leave somebody alone after so many failures.
+// backoff returns the pause after a number of failures.
 func backoff(failures int, shortest, longest time.Duration) time.Duration {
 	d := shortest
 	for i := 1; i < failures && d < longest; i++ {
@@ -257,7 +256,7 @@ func (f *Follower) failed(err error) error {
 		failures = l.Failures
 	})
 	f.ready = time.Now().Add(f.backoff(failures))
-	// What the pool suffered from may have been the same, and its turn comes after the recovery.
+	// The pool may have failed for the same reason, and is read again after the recovery.
 	f.atEnd, f.poolReady, f.poolFailures, f.poolErr = false, time.Time{}, 0, nil
 	return err
 }
@@ -278,7 +277,7 @@ func (f *Follower) succeeded(s advance) {
 	f.ready = time.Time{}
 	switch f.atEnd = s.atEnd; {
 	case s.cut != nil:
-		_ = f.failed(s.cut) // there was progress, yet the node is in trouble and gets its rest
+		_ = f.failed(s.cut) // there was progress, but the node is in trouble and gets its pause
 	case s.atEnd && !s.poolDue:
 		f.ready, f.hintable = time.Now().Add(f.cfg.Poll), true
 	}
@@ -290,12 +289,12 @@ type advance struct {
 	atEnd   bool   // the step reaches the tip
 	depth   uint64 // how many blocks left
 	cut     error  // why the step is shorter than planned
-	poolDue bool   // the pool has yet to be asked
+	poolDue bool   // the pool is still to be read
 }
 
 func (f *Follower) advance(ctx context.Context, cursor Cursor) (advance, error) {
-	// The pool comes before the tip: what a block takes out of the pool in between is then in
-	// both, while the other way round it would be in neither and seem to be gone.
+	// The pool is read before the tip: a transaction that enters a block in between is then in both. In the other
+	// order it would be in neither and seem to be gone.
 	pool, poolKnown := f.pool(ctx)
 	tip, err := ask(ctx, f.cfg.Timeout, f.node.Tip)
 	if err == nil {
@@ -320,7 +319,7 @@ func (f *Follower) advance(ctx context.Context, cursor Cursor) (advance, error) 
 	if err != nil {
 		return advance{}, err
 	}
-	// A transaction that a reorganisation threw back into the pool is not in what was read before.
+	// A transaction that a reorganisation returned to the pool is not in what was read before.
 	if s.atEnd && !s.Rewound && poolKnown {
 		s.Pool, s.PoolKnown = pool, true
 	}
@@ -330,8 +329,8 @@ func (f *Follower) advance(ctx context.Context, cursor Cursor) (advance, error) 
 	return s, nil
 }
 
-// pool reads the pool, if there is one and the last step came to the end of the chain. Its failure
-// is noted, and hinders nothing else.
+// pool reads the pool, if there is one and the last step reached the end of the chain. A failure is recorded and
+// affects nothing else.
 func (f *Follower) pool(ctx context.Context) ([]Transfer, bool) {
 	node, ok := f.node.(Pooler)
 	if !ok || f.poolless || !f.atEnd || time.Now().Before(f.poolReady) {
@@ -358,7 +357,7 @@ func (f *Follower) pool(ctx context.Context) ([]Transfer, bool) {
 	return nil, false
 }
 
-// ask puts one question to the node, with a time limit of its own.
+// ask calls the node with a time limit.
 func ask[T any](ctx context.Context, limit time.Duration, question func(context.Context) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -376,7 +375,7 @@ func (f *Follower) header(ctx context.Context, height uint64) (Header, error) {
 	return h, nil
 }
 
-// usable refuses a header that is not the one asked for, or that a cursor could not hold.
+// usable returns an error for a header that is not the requested one, or that a cursor cannot hold.
 func (h Header) usable(height uint64) error {
 	if h.Height != height || h.Height > maxHeight || h.Hash == "" || len(h.Hash) > maxHash {
 		return fmt.Errorf("%w: height %d, hash %.20q", ErrIncomplete, h.Height, h.Hash)
@@ -384,7 +383,7 @@ func (h Header) usable(height uint64) error {
 	return nil
 }
 
-// checkTransfers refuses what an adapter must never say, before it becomes money.
+// checkTransfers rejects transfers that no adapter may return, before they become money.
 func checkTransfers(network Network, transfers []Transfer) error {
 	for _, t := range transfers {
 		switch {
@@ -397,9 +396,8 @@ func checkTransfers(network Network, transfers []Transfer) error {
 	return nil
 }
 
-// resolve answers the processed blocks that the cursor holds. A cursor that is only a time is looked
-// up: back from the tip in doubling distances and then halving what is left, as the time is usually
-// near the tip.
+// resolve returns the processed blocks that the cursor holds. A cursor that is only a time is looked up: back from the
+// tip in doubling distances and then by bisection, as the time is usually near the tip.
 func (f *Follower) resolve(ctx context.Context, cursor Cursor, tip Tip) ([]ref, error) {
 	since, ok := cursor.Since()
 	if !ok {
@@ -452,16 +450,16 @@ func (f *Follower) anchor(ctx context.Context, base ref) ([]ref, error) {
 	return refs, nil
 }
 
-// plan is what a step is going to read.
+// plan describes what a step is going to read.
 type plan struct {
 	tip   Tip
 	known []ref  // processed blocks that are in the chain; the new ones join after the last of them
 	left  []ref  // processed blocks that are no longer in the chain
-	least uint64 // the step must come to this height, or it is none
-	last  uint64 // and goes no further than this
+	least uint64 // the step must reach this height
+	last  uint64 // and does not exceed this one
 }
 
-// from is the height of the first block to read.
+// from returns the height of the first block to read.
 func (p plan) from() uint64 {
 	if len(p.known) == 0 {
 		return 0
@@ -478,8 +476,8 @@ func (f *Follower) plan(ctx context.Context, refs []ref, tip Tip) (plan, error) 
 	p.least = p.from()
 	p.last = min(tip.Height, p.from()+uint64(f.batch())-1)
 	if n := len(p.left); n > 0 {
-		// The new ones come in the same step, if they are not too many: nobody is to see a payment vanish in
-		// one step that is back in the next.
+		// The replacing blocks come in the same step, if they are not too many, so that no payment disappears in one
+		// step and returns in the next.
 		if depth := p.left[n-1].height - p.known[fork-1].height; depth == uint64(n) || depth <= uint64(f.cfg.Window) {
 			p.least = min(tip.Height, p.left[n-1].height)
 			p.last = max(p.last, p.least)
@@ -488,7 +486,7 @@ func (f *Follower) plan(ctx context.Context, refs []ref, tip Tip) (plan, error) 
 	return p, nil
 }
 
-// fork answers how many of the processed blocks are still in the node's chain.
+// fork returns how many of the processed blocks are still in the node's chain.
 func (f *Follower) fork(ctx context.Context, refs []ref, tip Tip) (int, error) {
 	if len(refs) == 0 {
 		return 0, nil
@@ -497,7 +495,7 @@ func (f *Follower) fork(ctx context.Context, refs []ref, tip Tip) (int, error) {
 	if tip.Height > last.height && tip.Parent == last.hash {
 		return len(refs), nil
 	}
-	// Blocks above the tip say nothing: the node may be behind, or its chain is a shorter one.
+	// Blocks above the tip prove nothing: the node may be behind, or its chain may be shorter.
 	n := upTo(refs, tip.Height)
 	var same bool
 	var err error
@@ -515,8 +513,8 @@ func (f *Follower) fork(ctx context.Context, refs []ref, tip Tip) (int, error) {
 	return f.search(ctx, refs[:n], tip)
 }
 
-// search finds how many of the blocks are in the node's chain, the last being known not to be: back
-// from it in doubling distances, and then halving.
+// search returns how many of the blocks are in the node's chain, the last being known not to be: back from it in
+// doubling distances, and then by bisection.
 func (f *Follower) search(ctx context.Context, refs []ref, tip Tip) (int, error) {
 	in, out := -1, len(refs)-1
 	for distance := 1; out-in > 1; {
@@ -541,7 +539,7 @@ func (f *Follower) search(ctx context.Context, refs []ref, tip Tip) (int, error)
 	return in + 1, nil
 }
 
-// holds says whether a block is in the node's chain.
+// holds reports whether a block is in the node's chain.
 func (f *Follower) holds(ctx context.Context, r ref, tip Tip) (bool, error) {
 	if r.height == tip.Height {
 		return r.hash == tip.Hash, nil
@@ -553,8 +551,8 @@ func (f *Follower) holds(ctx context.Context, r ref, tip Tip) (bool, error) {
 	return h.Hash == r.hash, err
 }
 
-// join reads the planned blocks and accepts them as far as they form one chain up to the tip. Of every
-// block the hash is confirmed by something else: by the block after it, by the tip or by its header.
+// join reads the planned blocks and accepts them as far as they form one chain up to the tip. The hash of every block
+// is confirmed by a second source: by the next block, by the tip or by its header.
 func (f *Follower) join(ctx context.Context, p plan) (advance, error) {
 	began := time.Now()
 	blocks, whole, failure := f.read(ctx, p)
@@ -587,14 +585,14 @@ func (f *Follower) confirm(ctx context.Context, b Block) error {
 	return err
 }
 
-// linked cuts blocks where one is not the child of the one before, or is not the tip at its height.
+// linked cuts blocks where one is not the child of the previous one, or is not the tip at its height.
 func (p plan) linked(blocks []Block) []Block {
 	known := p.known
 	for i, b := range blocks {
 		switch {
 		case i > 0 && b.Parent != blocks[i-1].Hash,
 			i == 0 && len(known) > 0 && b.Parent != known[len(known)-1].hash,
-			// The very block that is to leave.
+			// The block that is to leave.
 			i == 0 && len(p.left) > 0 && p.left[0] == ref{b.Height, b.Hash},
 			b.Height == p.tip.Height && b.Hash != p.tip.Hash:
 			return blocks[:i]

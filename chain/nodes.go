@@ -14,42 +14,41 @@ import (
 // MaxMembers is the largest number of [NodesConfig.Members].
 const MaxMembers = 64
 
-// NodesConfig configures [Nodes]. Zero fields take the default that stands beside them.
+// NodesConfig configures [Nodes]. Zero fields have the defaults stated with them.
 type NodesConfig struct {
-	// Members are the nodes, the preferred one first; required, at most MaxMembers. They are of one
-	// network, made by the same adapter with the same assets: what they say is compared to the letter.
+	// Members are the nodes, the preferred one first; required, at most MaxMembers. They belong to one network and are
+	// made by the same adapter with the same assets: their data are compared exactly.
 	Members []Member
 
-	// Agree is how many members must say the same before it is said: 1, at most all of them. With 1,
-	// each member is believed, and the others stand by. With more, no fewer than that many together can
-	// bring in a block, a transfer or finality that there is not; each block is read that often.
+	// Agree is how many members must report the same: 1, at most all of them. With 1, each member is trusted, and the
+	// others stand by. With more, at least that many must collude to make the program believe in a block, a transfer
+	// or finality that does not exist; each block is read that often.
 	Agree int
 
-	// MaxLag is how many blocks a member's tip may be behind the best before others are preferred, and
-	// how far below their tips members may have to go to find a block that they agree on: 3.
+	// MaxLag is how many blocks a member's tip may be behind the best before others are preferred, and how many blocks
+	// below their tips members may have to go to find one that they agree on: 3.
 	MaxLag uint64
-	// MaxAge is how old the stamp of a member's tip may be before others are preferred; zero means
-	// that it is not looked at.
+	// MaxAge is how old the stamp of a member's tip may be before others are preferred; zero disables the check.
 	MaxAge time.Duration
 
-	// Timeout is the longest wait for one answer of one member: 8 s. If the caller's deadline leaves
-	// less, every member that may have to be tried gets its share. Where it was too short for a block with all
-	// of them, it is doubled for the next attempt, up to eight times.
+	// Timeout is the longest wait for one response of one member: 8 s. If the caller's deadline leaves less, it is
+	// shared among the members that may have to be tried. If it was too short for a block with all of them, it is
+	// doubled for the next attempt, up to eight times.
 	Timeout    time.Duration
-	Check      time.Duration // how often a member that stands by is asked for its tip: 15 s
-	MinBackoff time.Duration // rest of a member after a first failure; doubled after each further one: 1 s
-	MaxBackoff time.Duration // longest rest of a member: 1 min
-	// PoolKeep is how long what a member had in its pool still counts when its pool can no longer be
-	// read: 10 min. After that, what no other member lists is gone.
+	Check      time.Duration // how often the tip of a member that stands by is read: 15 s
+	MinBackoff time.Duration // pause of a member after a first failure; doubled after each further one: 1 s
+	MaxBackoff time.Duration // longest pause of a member: 1 min
+	// PoolKeep is how long the transfers in a member's pool still count after the pool can no longer be read: 10 min.
+	// After that, those that no other member lists are gone.
 	PoolKeep time.Duration
 
-	Now    func() time.Time // clock for Health and MaxAge, not for rests: time.Now
-	Logger *slog.Logger     // silent if nil
+	Now    func() time.Time // clock for Health and MaxAge, not for pauses: time.Now
+	Logger *slog.Logger     // if nil, nothing is logged
 }
 
 // Member is one node of several.
 type Member struct {
-	Name string // for health, logs and errors; unique; nothing secret, such as a URL with a key
+	Name string // for health, logs and errors; unique; must not contain a secret, such as a URL with a key
 	Node Node
 }
 
@@ -117,31 +116,30 @@ func (c NodesConfig) checkMembers() error {
 	return nil
 }
 
-// Nodes is several nodes of one network as one [Node]. It fails over when a member fails, prefers
-// members that are not behind, refuses those of another network, and says only what [NodesConfig.Agree]
-// members say. A member in trouble rests for a growing time and never takes the others down; all of
-// them in trouble is an error that wraps what each has. All methods may be called concurrently.
+// Nodes combines several nodes of one network into one [Node]. It fails over when a member fails, prefers members that
+// are not behind, rejects those of another network, and returns only what [NodesConfig.Agree] members report. A
+// failing member pauses for an increasing time and never takes the others down; if all fail, the error wraps the error
+// of each. All methods may be called concurrently.
 //
-// It is always a [Pooler], a [Hinter], an [Examiner] and a [Lacker], with the powers of those members that are: Pool
-// and Examine answer [errors.ErrUnsupported] if fewer than Agree members have the power, and Wait never
-// hints if none is a Hinter.
+// It implements [Pooler], [Hinter], [Examiner] and [Lacker] with those members that do: Pool and Examine return
+// [errors.ErrUnsupported] if fewer than Agree members have the ability, and Wait never hints if none is a Hinter.
 type Nodes struct {
 	cfg      NodesConfig
 	network  Network
 	pools    bool
 	examines bool
-	polling  chan struct{}      // held while the pools are read; guards what follows
+	polling  chan struct{}      // held while the pools are read; guards the next two fields
 	pool     map[claim]*pending // what is known to be in the pools
-	round    int                // counts their readings
+	round    int                // counts the readings of the pools
 
 	mu      sync.Mutex
 	members []*member
-	height  uint64 // of the tip that was said last
+	height  uint64 // height of the last tip returned
 	split   bool   // the members disagreed when last asked
 	late    int    // how often in a row the time for data was too short
 }
 
-// NewNodes checks cfg and asks no member anything yet.
+// NewNodes validates cfg. It calls no member.
 func NewNodes(cfg NodesConfig) (*Nodes, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -173,7 +171,7 @@ var (
 	_ Lacker = (*Nodes)(nil)
 )
 
-// kind is a power of a member, in which it can be in trouble by itself.
+// kind is an ability of a member, in which it can fail separately.
 type kind int
 
 const (
@@ -181,11 +179,11 @@ const (
 	kindData
 	kindPool
 	kindHint
-	kindExamine // never judged: a transaction of a stranger speaks against nobody
+	kindExamine // never judged: anybody's transaction is no evidence against a member
 	kinds
 )
 
-// member is a node and what is known of it.
+// member is a node and what is known about it.
 type member struct {
 	Member
 	bit    uint64
@@ -197,34 +195,34 @@ type member struct {
 
 	// Guarded by Nodes.mu.
 	standing [kinds]standing
-	checked  bool // its tip was read, and showed the right network
+	checked  bool // its tip was read and showed the right network
 	refused  bool // it showed another network, and was not checked since
 	tip      Tip
 	asked    time.Time
-	tipAsked time.Time // by the clock of rests
+	tipAsked time.Time // by the clock of pauses
 	answered time.Time
 	latency  time.Duration
 	lagging  bool
-	dissent  error // what it says of the tip otherwise than others
+	dissent  error // how its tip contradicts the others
 	dispute  dispute
 	inUse    bool
 }
 
-// standing is how a member does in one of its powers.
+// standing is how a member does in one of its abilities.
 type standing struct {
 	failures int
-	ready    time.Time // when it may be asked again
-	err      error     // the last failure, if nothing went well since
+	ready    time.Time // when it may be called again
+	err      error     // the last failure, if nothing succeeded since
 }
 
 func (s standing) rests() bool { return time.Now().Before(s.ready) }
 
-// ready says that the member may be asked for something now.
+// ready reports whether the member may be called now.
 func (m *member) ready(k kind) bool {
 	return !m.standing[k].rests() && (k == kindTip || !m.refused && !m.standing[kindTip].rests())
 }
 
-// well says that nothing speaks against believing the member.
+// well reports whether nothing speaks against trusting the member.
 func (m *member) well() bool {
 	return m.ready(kindTip) && m.ready(kindData) && !m.lagging && m.dissent == nil
 }
@@ -236,8 +234,8 @@ func (m *member) lacks() []Lack {
 	return nil
 }
 
-// doubted are the assets whose decimals a member contradicts. That others confirm them means little: a member that
-// stands by may have done so long ago.
+// doubted returns the assets whose decimals a member contradicts. Confirmations of others do not count: a member that
+// stands by may have given one long ago.
 func (n *Nodes) doubted() map[AssetID]bool {
 	var assets map[AssetID]bool
 	for _, m := range n.members {
@@ -253,8 +251,8 @@ func (n *Nodes) doubted() map[AssetID]bool {
 	return assets
 }
 
-// lacking says whether all members together lack what one of them does. With Agree above 1, what they say is proven by that
-// they agree; else only the proofs of those whose words are passed on matter. What is the contract's, all have.
+// lacking reports whether all members together lack what one of them does. With Agree above 1, agreement is the proof;
+// otherwise only the proofs of the members in use matter. A property of the contract affects all.
 func (n *Nodes) lacking(m *member, l Lack) bool {
 	switch {
 	case l.What.proof():
@@ -271,7 +269,7 @@ func (n *Nodes) lacking(m *member, l Lack) bool {
 	return able < n.cfg.Agree
 }
 
-// able says whether the member, at present, can do what is lacking elsewhere.
+// able reports whether the member can do at present what another lacks.
 func (m *member) able(l Lack) bool {
 	if !m.checked || m.standing[kindTip].failures > 0 || m.standing[kindData].failures > 0 {
 		return false
@@ -279,9 +277,9 @@ func (m *member) able(l Lack) bool {
 	return !slices.ContainsFunc(m.lacks(), func(o Lack) bool { return o.What == l.What && o.Asset == l.Asset })
 }
 
-// Lacks implements [Lacker]: the assets whose decimals a member contradicts, or some cannot confirm and fewer than
-// [NodesConfig.Agree] can; the tokens whose logs a member cannot read; and with an Agree of 1 the proofs that the member in
-// use does without. The reason begins with the name of a member.
+// Lacks implements [Lacker]. It returns the assets whose decimals a member contradicts, or that some cannot confirm
+// and fewer than [NodesConfig.Agree] can; the tokens whose logs a member cannot read; and with an Agree of 1 the
+// proofs that the member in use lacks. The reason starts with the name of a member.
 func (n *Nodes) Lacks() []Lack {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -304,22 +302,22 @@ func (n *Nodes) Lacks() []Lack {
 	return all
 }
 
-// NodeHealth says how a member does.
+// NodeHealth describes how a member does.
 type NodeHealth struct {
 	Name     string
 	Height   uint64        // of its tip when last asked
-	Err      error         // what is wrong with it, also that it contradicts the others; nil when all is well
-	Failures int           // how often in a row it failed, in whatever it does worst
-	Asked    time.Time     // when it was last asked for anything
-	Answered time.Time     // when it last answered well
-	Latency  time.Duration // how long its last good answer took
-	Lacks    []Lack        // what it cannot do; nil if it is no [Lacker]
-	InUse    bool          // what is said at the moment is what it says
+	Err      error         // what is wrong with it, including that it contradicts the others; nil if nothing is
+	Failures int           // consecutive failures, in the ability that does worst
+	Asked    time.Time     // when it was last called
+	Answered time.Time     // when it last responded without error
+	Latency  time.Duration // how long its last successful call took
+	Lacks    []Lack        // what it cannot do; nil if it is not a [Lacker]
+	InUse    bool          // its data are those returned at present
 	Lagging  bool          // it is behind the others, or its tip is old
-	Refused  bool          // it serves another network, and is believed nothing until it is found to serve the right one
+	Refused  bool          // it serves another network, and is not trusted until it is found to serve the right one
 }
 
-// Health says how each member does, in the order of preference. It asks nobody and does not block.
+// Health returns how each member does, in the order of preference. It calls no member and does not block.
 func (n *Nodes) Health() []NodeHealth {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -335,7 +333,7 @@ func (n *Nodes) Health() []NodeHealth {
 				h.Err = s.err
 			}
 		}
-		// A dispute that goes on is noted again with each attempt of whoever reads.
+		// A lasting dispute is recorded again with each attempt of the reader.
 		switch {
 		case h.Err != nil:
 		case m.dissent != nil:
@@ -387,14 +385,14 @@ func (n *Nodes) Wait(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// answer is what a member said.
+// answer is what a member returned.
 type answer[T any] struct {
 	m     *member
 	value T
 	err   error
 }
 
-// gather asks members at the same time, and answers in their order.
+// gather calls members concurrently and returns their answers in the order of the members.
 func gather[T any](ctx context.Context, n *Nodes, members []*member, k kind, limit time.Duration, question func(context.Context, *member) (T, error)) []answer[T] {
 	answers := make([]answer[T], len(members))
 	limits := n.limits(members, k, limit)
@@ -409,8 +407,8 @@ func gather[T any](ctx context.Context, n *Nodes, members []*member, k kind, lim
 	return answers
 }
 
-// limits gives those that failed last time less, if there are enough others: what keeps to be silent
-// must not keep the rest waiting.
+// limits shortens the time of those that failed last time, if there are enough others, so that a silent member does
+// not delay the rest.
 func (n *Nodes) limits(members []*member, k kind, limit time.Duration) []time.Duration {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -431,8 +429,7 @@ func (n *Nodes) limits(members []*member, k kind, limit time.Duration) []time.Du
 	return limits
 }
 
-// attempt puts one question to a member. Nothing but its tip is asked of a member before its tip has
-// shown that it is of the right network.
+// attempt calls a member once. A member's tip is read before anything else, to verify its network.
 func attempt[T any](ctx context.Context, n *Nodes, m *member, k kind, limit time.Duration, question func(context.Context, *member) (T, error)) (T, error) {
 	n.mu.Lock()
 	unchecked := k != kindTip && !m.checked
@@ -447,7 +444,7 @@ func attempt[T any](ctx context.Context, n *Nodes, m *member, k kind, limit time
 	}
 	value, err := ask(ctx, limit, func(ctx context.Context) (T, error) { return question(ctx, m) })
 	if late := errors.Is(ctx.Err(), context.DeadlineExceeded) && time.Since(began) > limit/2; ctx.Err() != nil && !late {
-		return value, ctx.Err() // the caller's wish, and no failure of the member
+		return value, ctx.Err() // the caller's decision, not a failure of the member
 	}
 	n.took(m, began, err)
 	// If several must agree, an answer is only good once they do.
@@ -476,18 +473,18 @@ func (n *Nodes) took(m *member, began time.Time, err error) {
 	}
 }
 
-// epoch tells what was asked before a failure from what was asked after it.
+// epoch distinguishes what was asked before a failure from what was asked after it.
 func (n *Nodes) epoch(m *member, k kind) int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return m.standing[k].failures
 }
 
-// judge remembers how a question of an epoch went. Several that were under way when the member began to
-// fail are one failure.
+// judge records the result of a call of an epoch. Several calls under way when the member began to fail count as one
+// failure.
 func (n *Nodes) judge(m *member, k kind, epoch int, err error) {
 	if errors.Is(err, ErrMoved) || k == kindData && errors.Is(err, ErrNotFound) {
-		return // an answer, and neither good nor bad
+		return // neither good nor bad
 	}
 	log := n.cfg.Logger.With("network", n.network, "node", m.Name)
 	switch before, after := n.record(m, k, epoch, err); {
@@ -501,7 +498,7 @@ func (n *Nodes) judge(m *member, k kind, epoch int, err error) {
 	}
 }
 
-// record answers the failures in a row before and after.
+// record returns the consecutive failures before and after.
 func (n *Nodes) record(m *member, k kind, epoch int, err error) (before, after int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -525,7 +522,7 @@ func (n *Nodes) record(m *member, k kind, epoch int, err error) (before, after i
 	return before, s.failures
 }
 
-// share is how long one of so many attempts may take.
+// share returns how long one of a number of attempts may take.
 func (n *Nodes) share(ctx context.Context, attempts int) time.Duration {
 	return share(ctx, n.cfg.Timeout, attempts)
 }
@@ -537,7 +534,7 @@ func share(ctx context.Context, limit time.Duration, attempts int) time.Duration
 	return limit
 }
 
-// pick answers the members that have not answered yet and for which fit says yes, in the order of preference.
+// pick returns the members that have not answered yet and satisfy fit, in the order of preference.
 func (n *Nodes) pick(fit func(*member) bool, answers []answer[Tip]) []*member {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -550,7 +547,7 @@ func (n *Nodes) pick(fit func(*member) bool, answers []answer[Tip]) []*member {
 	return picked
 }
 
-// troubles is why members cannot be asked.
+// troubles returns why members cannot be called.
 func (n *Nodes) troubles() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// claim is an unconfirmed transfer with all that is credited of it, so that members which say different
-// things under one key are not taken to say the same.
+// claim is an unconfirmed transfer with everything that is credited, so that members which report different things
+// under one key do not count as agreeing.
 type claim struct {
 	key   Key
 	asset AssetID
@@ -22,31 +22,31 @@ type claim struct {
 
 func claimOf(t Transfer) claim { return claim{t.Key(), t.Asset, t.To, t.Units.String()} }
 
-// pending is what is known of a claim.
+// pending is what is known about a claim.
 type pending struct {
 	transfer Transfer
 	round    int       // the reading of the pools in which transfer was set
-	by       uint64    // the members that had it when their pools were last read
-	shown    bool      // enough members had it once, so it was answered
-	left     time.Time // when no member had it any more; zero while one has
+	by       uint64    // bits of the members that had it when their pools were last read
+	shown    bool      // enough members had it once, so it was returned
+	left     time.Time // when the last member lost it; zero while one has it
 
-	// Once no member has it, it may be in a block that Tip has not come to. Those that had it know.
-	dropped uint64 // the members that had it, and whose height since then is not known yet
+	// Once no member has it, it may be in a block that Tip has not reached. Those that had it know.
+	dropped uint64 // bits of the members that had it, and whose height since then is not known yet
 	height  uint64 // the highest that is known
 }
 
-// Pool implements [Pooler]: the union of the pools of those members that are well. As what is not
-// answered counts as gone,
+// Pool implements [Pooler]. It returns the union of the pools of those members that are well. As a transfer that is
+// not returned counts as gone,
 //
 //   - a transfer stays while one member has it, once Agree members had it. With Agree above 1, one that
-//     fewer have is not answered yet: a single node could invent it;
-//   - what a member had still counts for PoolKeep when its pool cannot be read. The transfers that it alone
-//     had are then gone late instead of too early, and the others' new ones are seen meanwhile;
-//   - a transfer that nobody has any more, which may mean that it is in a block, stays until Tip
-//     has said a block as high as those members are.
+//     fewer have is not returned yet, as a single node could invent it;
+//   - the transfers of a member still count for PoolKeep when its pool cannot be read. Those that it alone
+//     had are then gone late instead of too early, and new ones of the others are seen meanwhile;
+//   - a transfer that no member has any more, which may mean that it is in a block, stays until Tip
+//     has returned a block as high as those members are.
 //
-// So a transfer may be answered that is in a block already. Fewer than Agree members with a readable
-// pool are an error.
+// So Pool may return a transfer that is already in a block. It returns an error if fewer than Agree members have a
+// readable pool.
 func (n *Nodes) Pool(ctx context.Context) ([]Transfer, error) {
 	if !n.pools {
 		return nil, errors.ErrUnsupported
@@ -72,7 +72,7 @@ func (n *Nodes) Pool(ctx context.Context) ([]Transfer, error) {
 	return n.shown(), nil
 }
 
-// askPools reads the pools of the members that are well, and of others only as far as those are too few.
+// askPools reads the pools of the members that are well, and of others only if those are too few.
 func (n *Nodes) askPools(ctx context.Context) []answer[[]Transfer] {
 	var well, others []*member
 	n.mu.Lock()
@@ -106,7 +106,7 @@ func (n *Nodes) askPools(ctx context.Context) []answer[[]Transfer] {
 	return answers
 }
 
-// merge takes over what members have in their pools, and forgets of others what is too old to count.
+// merge takes over what members have in their pools, and drops what is too old to count of the others.
 func (n *Nodes) merge(good []answer[[]Transfer]) {
 	now := time.Now()
 	var read, forget uint64
@@ -148,7 +148,7 @@ func (n *Nodes) merge(good []answer[[]Transfer]) {
 	}
 }
 
-// clear drops what is in no pool any more, unless it may be in a block that Tip has not come to yet.
+// clear drops what is in no pool any more, unless it may be in a block that Tip has not reached yet.
 func (n *Nodes) clear(ctx context.Context, good []answer[[]Transfer]) error {
 	now := time.Now()
 	waiting := false
@@ -191,8 +191,8 @@ func (n *Nodes) clear(ctx context.Context, good []answer[[]Transfer]) error {
 	return ctx.Err()
 }
 
-// shown are copies of what enough members have or had, one for a key: what most have, else what the
-// preferred one has.
+// shown returns copies of what enough members have or had, one for each key: what most have, else what the preferred
+// member has.
 func (n *Nodes) shown() []Transfer {
 	best := make(map[Key]*pending, len(n.pool))
 	for c, p := range n.pool {

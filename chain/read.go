@@ -17,7 +17,7 @@ func (f *Follower) Limit(blocks int) {
 	f.note(func(l *Lag) { l.Batch = f.batch() })
 }
 
-// batch is how many blocks a step has at most at present.
+// batch returns the current largest number of blocks in a step.
 func (f *Follower) batch() int {
 	batch := int(f.bears.Load())
 	if limit := int(f.limit.Load()); limit > 0 {
@@ -26,8 +26,8 @@ func (f *Follower) batch() int {
 	return batch
 }
 
-// adapt learns from a step that was read how large the next one may be, and how long one block may take. A
-// failure may be one of so many blocks at once, so the next step is smaller; but that the chain moves is none.
+// adapt sets, after a step was read, how large the next one may be and how long one block may take. A failure may be
+// due to the number of blocks read at once, so the next step is smaller, unless the chain only moved.
 func (f *Follower) adapt(blocks int, took time.Duration, whole bool, failure error) {
 	bears := int(f.bears.Load())
 	switch {
@@ -49,12 +49,9 @@ func (f *Follower) adapt(blocks int, took time.Duration, whole bool, failure err
 	}
 }
 
-const (
-	maxLate = 3    // how often the time for a block is doubled
-	maxGap  = 4096 // heights without a block that are passed over in one step
-)
+const maxLate = 3 // how often the time for a block is doubled
 
-// unreadError says which block could not be read.
+// unreadError is the failure to read one block.
 type unreadError struct {
 	height uint64
 	err    error
@@ -64,7 +61,7 @@ func (e *unreadError) Error() string { return fmt.Sprintf("read block %d: %v", e
 
 func (e *unreadError) Unwrap() error { return e.err }
 
-// block answers the block at a height, without a hash if the chain passed over that height.
+// block returns the block at a height, with an empty hash if the chain passed over that height.
 func (f *Follower) block(ctx context.Context, height uint64) (Block, error) {
 	limit := f.cfg.Timeout << f.late
 	b, err := ask(ctx, limit, func(ctx context.Context) (Block, error) { return f.node.Block(ctx, height) })
@@ -86,10 +83,9 @@ func (f *Follower) block(ctx context.Context, height uint64) (Block, error) {
 	return b, nil
 }
 
-// headerUpTo answers the last block that is not above a height and not below least; without a hash if there is
-// none.
+// headerUpTo returns the last block that is not above height and not below least, with an empty hash if there is none.
 func (f *Follower) headerUpTo(ctx context.Context, height, least uint64) (Header, error) {
-	for h := height; height-h < maxGap; h-- {
+	for h := height; height-h < MaxGap; h-- {
 		header, err := f.header(ctx, h)
 		if !errors.Is(err, ErrNoBlock) {
 			return header, err
@@ -98,11 +94,11 @@ func (f *Follower) headerUpTo(ctx context.Context, height, least uint64) (Header
 			return Header{}, nil
 		}
 	}
-	return Header{}, fmt.Errorf("%w: no block for %d heights below %d", ErrIncomplete, maxGap, height)
+	return Header{}, fmt.Errorf("%w: no block for %d heights below %d", ErrIncomplete, MaxGap, height)
 }
 
-// read reads the blocks of a plan, those before the first failure, and says whether it came to the end of the
-// plan. Heights without a block are left out, and followed at least until there is a block.
+// read reads the blocks of a plan up to the first failure, and reports whether it reached the end of the plan. It
+// skips heights without a block, and continues at least until there is a block.
 func (f *Follower) read(ctx context.Context, p plan) (blocks []Block, whole bool, err error) {
 	until := time.Now().Add(f.cfg.Patience)
 	from, to := p.from(), p.last
@@ -118,9 +114,9 @@ func (f *Follower) read(ctx context.Context, p plan) (blocks []Block, whole bool
 		if err != nil || len(blocks) > 0 {
 			break
 		}
-		// Nothing but heights without a block. The tip is one.
-		if from-p.from() >= maxGap {
-			return nil, false, &unreadError{p.from(), fmt.Errorf("%w: no block for %d heights", ErrIncomplete, maxGap)}
+		// Nothing but heights without a block. The tip is a block.
+		if from-p.from() >= MaxGap {
+			return nil, false, &unreadError{p.from(), fmt.Errorf("%w: no block for %d heights", ErrIncomplete, MaxGap)}
 		}
 		to = min(p.tip.Height, max(to, from-1+uint64(f.cfg.Parallel)))
 	}
@@ -133,12 +129,12 @@ func (f *Follower) read(ctx context.Context, p plan) (blocks []Block, whole bool
 	return blocks, from > to, err
 }
 
-// reading is the blocks of a range of heights being read, several at the same time.
+// reading reads the blocks of a range of heights, several at a time.
 type reading struct {
 	f      *Follower
 	from   uint64
-	enough uint64    // up to this height it goes on after until
-	until  time.Time // nothing is begun after that
+	enough uint64    // reads up to this height even after until
+	until  time.Time // starts nothing after that
 	read   []Block
 
 	next    atomic.Int64
@@ -148,8 +144,8 @@ type reading struct {
 	has     []bool
 }
 
-// run returns the failure of the lowest block that failed. It begins nothing more once a block has failed, or
-// when the time is up.
+// run returns the failure of the lowest block that failed. It starts nothing more once a block has failed, or after
+// until.
 func (r *reading) run(ctx context.Context) error {
 	r.has, r.errs = make([]bool, len(r.read)), map[int]error{}
 	var wg sync.WaitGroup
@@ -177,7 +173,7 @@ func (r *reading) work(ctx context.Context) {
 	}
 }
 
-// done is how many blocks were read before the first that was not.
+// done returns how many blocks were read before the first that was not.
 func (r *reading) done() int {
 	for i, has := range r.has {
 		if !has {

@@ -83,9 +83,9 @@ type Client struct {
 // Dial makes a client. It opens no connection and reads no file. No error of the client has in it a credential,
 // or of the URL more than the host.
 func Dial(c ClientConfig) (*Client, error) {
-	target, err := url.Parse(c.URL)
-	if err != nil || target.Host == "" || (target.Scheme != "http" && target.Scheme != "https") {
-		return nil, errors.New("bitcoin: ClientConfig.URL: want an http or https URL") // the parser's error has it in it
+	target, err := scrub.ParseURL(c.URL, "http", "https")
+	if err != nil {
+		return nil, fmt.Errorf("bitcoin: ClientConfig.URL: %w", err)
 	}
 	secrets := scrub.Of([]*url.URL{target}, c.User, c.Password, base64.StdEncoding.EncodeToString([]byte(c.User+":"+c.Password)))
 	user, password := c.User, c.Password

@@ -37,6 +37,17 @@ type Params struct {
 	// AuxPoW says that headers may be followed by a proof of work of another chain (merged mining).
 	AuxPoW bool
 
+	// Confirm is how many confirmations payments should have by their amount, for [Node.Defaults]. The main networks
+	// have what exchanges and payment processors usually ask for; none means that there is no default.
+	//
+	//	Bitcoin        1 up to 0.01, 2 up to 0.1, 3 up to 1, then 6
+	//	Litecoin       6 up to 10, then 12
+	//	Dogecoin       20 up to 10,000, then 40
+	//	Bitcoin Cash   6 up to 1, then 15
+	//
+	// In April 2026 Litecoin lost 13 blocks: whoever sells what cannot be taken back should ask for more.
+	Confirm []chain.Tier
+
 	// MaxMoney is the largest value, in base units, that a valid output can have.
 	MaxMoney int64
 
@@ -90,6 +101,7 @@ func Bitcoin() Params {
 		Fork:     Fork{478559, "00000000000000000019f112ec0a9982926f1258cdcc558dd7c3b7e5dc7fa148"},
 		MaxMoney: maxBitcoin, CoinType: 0,
 		addresses: base58Addresses(0x00, 0x05).withSegwit("bc"), dust: dustRule{perKB: 3000}, scheme: "bitcoin",
+		Confirm: tiers([2]int64{10, 1}, [2]int64{100, 2}, [2]int64{1_000, 3}, [2]int64{0, 6}),
 	}
 }
 
@@ -133,6 +145,7 @@ func Litecoin() Params {
 		MWEB: true, MaxMoney: maxLitecoin, CoinType: 2,
 		addresses: base58Addresses(0x30, 0x32).withOldP2SH(0x05).withSegwit("ltc").withMWEB("ltcmweb"),
 		dust:      dustRule{perKB: 30000}, scheme: "litecoin",
+		Confirm: tiers([2]int64{10_000, 6}, [2]int64{0, 12}),
 	}
 }
 
@@ -165,6 +178,7 @@ func Dogecoin() Params {
 		Name: "Dogecoin", Code: "DOGE", Network: networkOf(genesis), Genesis: genesis,
 		AuxPoW: true, MaxMoney: maxDogecoin, CoinType: 3,
 		addresses: base58Addresses(0x1e, 0x16), dust: dustRule{flat: dogecoinSoft}, scheme: "dogecoin",
+		Confirm: tiers([2]int64{10_000_000, 20}, [2]int64{0, 40}),
 	}
 }
 
@@ -195,6 +209,7 @@ func BitcoinCash() Params {
 		Fork:     Fork{661648, "0000000000000000029e471c41818d24b8b74c911071c4ef0b4a0509f9b5a8ce"},
 		MaxMoney: maxBitcoin, CoinType: 145,
 		addresses: base58Addresses(0x00, 0x05).withCashAddr("bitcoincash"), dust: dustRule{perKB: 3000}, scheme: "bitcoincash",
+		Confirm: tiers([2]int64{1_000, 6}, [2]int64{0, 15}),
 	}
 }
 

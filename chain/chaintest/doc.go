@@ -1,17 +1,17 @@
-// Package chaintest proves chain adapters, and is a chain for tests.
+// Package chaintest tests chain adapters, and provides a simulated chain for tests.
 //
-// [Run] is the conformance suite of [chain.Node]: whoever writes an adapter gives it a [World] to
-// drive, a real node or a simulated one, and learns which rule is broken.
+// [Run] is the conformance suite of [chain.Node]. The author of an adapter provides a [World] to drive, with a real or
+// a simulated node, and a failure names the rule that is broken.
 //
-// [RunWatcher] is that of watchers that do without a node and a [chain.Follower].
+// [RunWatcher] is the suite for watchers that do not consist of a node and a [chain.Follower].
 //
-// [Chain] is a whole chain in memory, which pays, mines, reorganises, stalls and lies on command:
+// [Chain] is a chain in memory, which pays, mines, reorganises, stalls and lies on command:
 //
 //	c := chaintest.NewChain(chaintest.Config{})
 //	txid := c.Pay(c.Address("shop"), c.Asset("SIM"), big.NewInt(5))
 //	c.Mine(1)
 //
-// It is one node too, and [Chain.NewPeer] makes others beside it, each with faults of its own.
+// It is also a node, and [Chain.NewPeer] adds others, each with its own faults.
 //
 // [Ledger] applies steps to blocks as a correct user of a follower has to.
 //

@@ -8,14 +8,14 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// Ledger is the least that whoever follows a chain must keep: the blocks, as steps brought and took
-// them. The zero value is empty.
+// Ledger is the minimum that a program which follows a chain must keep: the blocks that steps added and removed. The
+// zero value is empty.
 type Ledger struct {
 	blocks []chain.Block
 }
 
-// Apply takes over a step, and refuses one that does not continue what the ledger has. Applying the
-// same step again changes nothing.
+// Apply applies a step, or returns an error if it does not continue the ledger. Applying the same step again changes
+// nothing.
 func (l *Ledger) Apply(s chain.Step) error {
 	if s.Rewound && (len(s.Joined) == 0 || s.Joined[0].Height <= s.Fork) {
 		return fmt.Errorf("step rewinds to block %d, and no block above it takes over", s.Fork)
@@ -40,10 +40,10 @@ func (l *Ledger) Apply(s chain.Step) error {
 
 func (l *Ledger) last() chain.Block { return l.blocks[len(l.blocks)-1] }
 
-// Blocks are the blocks that are in the chain, lowest first.
+// Blocks returns the blocks that are in the chain, lowest first.
 func (l *Ledger) Blocks() []chain.Block { return slices.Clone(l.blocks) }
 
-// Transfers are the transfers that are in the chain, in its order.
+// Transfers returns the transfers that are in the chain, in chain order.
 func (l *Ledger) Transfers() []chain.Transfer {
 	var all []chain.Transfer
 	for _, b := range l.blocks {
@@ -52,7 +52,7 @@ func (l *Ledger) Transfers() []chain.Transfer {
 	return all
 }
 
-// Balance is what an address got.
+// Balance returns what an address has received.
 func (l *Ledger) Balance(to chain.Address, asset chain.Asset) *big.Int {
 	return sum(l.Transfers(), to, asset)
 }

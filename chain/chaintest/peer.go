@@ -13,16 +13,16 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// Peer is a node on a [Chain]. It tells the truth until it is made to differ. All methods may be called
+// Peer is a node on a [Chain]. It reports the truth until a method changes that. All methods may be called
 // concurrently.
 type Peer struct {
 	c *Chain
 
 	// Guarded by c.mu.
 	calls     int
-	stalled   []block // what the node believes, unless nil
+	stalled   []block // the node's chain, unless nil
 	oldPool   []tx    // its pool then
-	lag       int     // every other call is answered from so many blocks ago
+	lag       int     // every other call is answered by a backend so many blocks behind
 	down      error
 	lie       Lie
 	onCall    func(Call) error
@@ -36,14 +36,16 @@ var (
 	_ chain.Pooler   = (*Peer)(nil)
 	_ chain.Examiner = (*Peer)(nil)
 	_ chain.Lacker   = (*Peer)(nil)
+
+	_ chain.Defaulter = (*Peer)(nil)
 )
 
-// NewPeer adds a node to the chain, with faults of its own.
+// NewPeer adds a node to the chain, with its own faults.
 func (c *Chain) NewPeer() *Peer {
 	return &Peer{c: c, forgotten: map[string]bool{}, obscured: map[string]int{}}
 }
 
-// Stall makes the node answer from the chain and the pool as they are now, whatever happens to them.
+// Stall freezes the node's view of the chain and of the pool as they are now.
 func (p *Peer) Stall() {
 	p.c.mu.Lock()
 	defer p.c.mu.Unlock()
@@ -57,8 +59,8 @@ func (p *Peer) Resume() {
 	p.stalled, p.oldPool = nil, nil
 }
 
-// Lag makes every other call be answered by a backend that has not seen the last n blocks, as behind
-// a load balancer. Zero ends it.
+// Lag makes every other call be answered by a backend that has not seen the last n blocks, as behind a load balancer.
+// Zero ends it.
 func (p *Peer) Lag(n int) {
 	p.c.mu.Lock()
 	defer p.c.mu.Unlock()
@@ -79,7 +81,7 @@ func (p *Peer) Lie(l Lie) {
 	p.lie = l
 }
 
-// Forget drops a transaction from this node's pool alone, or keeps it from coming there.
+// Forget removes a transaction from this node's pool alone, or keeps it out of it.
 func (p *Peer) Forget(txid string) {
 	p.c.mu.Lock()
 	defer p.c.mu.Unlock()
@@ -93,8 +95,8 @@ func (p *Peer) Remember(txid string) {
 	delete(p.forgotten, txid)
 }
 
-// Obscure makes a transaction one that this node cannot examine: Block shows the first so many of its
-// transfers and names it as unexamined, and Examine fails.
+// Obscure makes a transaction one that this node cannot examine: Block returns only the first so many of its transfers
+// and lists it as unexamined, and Examine fails.
 func (p *Peer) Obscure(txid string, seen int) {
 	p.c.mu.Lock()
 	defer p.c.mu.Unlock()
@@ -116,7 +118,7 @@ func (p *Peer) Lose(what chain.Ability, asset chain.AssetID) {
 	p.lacks = append(slices.Clip(p.lacks), chain.Lack{What: what, Asset: asset, Reason: "the simulated node cannot", Since: time.Now()})
 }
 
-// Contradict makes the node say that an asset no longer has the decimals that it is configured with, and hold it back.
+// Contradict makes the node report that an asset no longer has the configured decimals, and hold it back.
 func (p *Peer) Contradict(asset chain.AssetID) {
 	p.c.mu.Lock()
 	defer p.c.mu.Unlock()
@@ -139,7 +141,7 @@ func (p *Peer) Lacks() []chain.Lack {
 	return slices.Clone(p.lacks)
 }
 
-// held is transfers with those held back of which the node cannot confirm the asset.
+// held marks those transfers as held whose asset the node cannot confirm.
 func (p *Peer) held(transfers []chain.Transfer) []chain.Transfer {
 	for i, t := range transfers {
 		transfers[i].Held = slices.ContainsFunc(p.Lacks(), func(l chain.Lack) bool { return l.What == chain.Decimals && l.Asset == t.Asset })
@@ -147,19 +149,27 @@ func (p *Peer) held(transfers []chain.Transfer) []chain.Transfer {
 	return transfers
 }
 
-// OnCall has f called before each call of the node is answered, in the goroutine of the caller. It may
-// change the chain; its error is the node's answer. Nil ends it.
+// OnCall makes the node call f before it answers a call, in the goroutine of the caller. The function may change the
+// chain; its error is the node's. Nil ends it.
 func (p *Peer) OnCall(f func(Call) error) {
 	p.c.mu.Lock()
 	defer p.c.mu.Unlock()
 	p.onCall = f
 }
 
-// Calls is how many calls the node has got.
+// Calls returns how many calls the node has received.
 func (p *Peer) Calls() int {
 	p.c.mu.Lock()
 	defer p.c.mu.Unlock()
 	return p.calls
+}
+
+// Defaults implements [chain.Defaulter] with [Config.Defaults].
+func (p *Peer) Defaults(asset chain.Asset) chain.Defaults {
+	if p.c.cfg.Defaults == nil {
+		return chain.Defaults{}
+	}
+	return p.c.cfg.Defaults(asset)
 }
 
 // Network implements [chain.Node].
@@ -233,7 +243,7 @@ func (p *Peer) Block(ctx context.Context, height uint64) (chain.Block, error) {
 	return b, nil
 }
 
-// of is what a liar makes of transfers.
+// of returns transfers as a liar reports them.
 func (l Lie) of(transfers []chain.Transfer) []chain.Transfer {
 	if l == Omitted {
 		return nil
@@ -247,7 +257,7 @@ func (l Lie) of(transfers []chain.Transfer) []chain.Transfer {
 			t.Units.Neg(t.Units)
 		case Inflated:
 			t.Units.Mul(t.Units, big.NewInt(10))
-		default: // says nothing else of transfers that there are
+		default: // changes no transfers
 		}
 	}
 	return transfers
@@ -299,7 +309,7 @@ func (p *Peer) Pool(ctx context.Context) ([]chain.Transfer, error) {
 	return pool, nil
 }
 
-// invent makes a transfer that never was.
+// invent returns a transfer that never happened.
 func (c *Chain) invent(h chain.Header) chain.Transfer {
 	return chain.Transfer{
 		TxID: "0xf00d" + h.Hash[6:], Index: "0", Asset: c.cfg.Assets[0].ID, From: "sim1liar", To: c.Address("shop"),
@@ -320,7 +330,7 @@ func at(view []block, lie Lie, height uint64) (block, error) {
 	return view[i], nil
 }
 
-// answer counts a call and finds what the node believes at this moment.
+// answer counts a call and returns the node's view at this moment.
 func (p *Peer) answer(ctx context.Context, call Call) ([]block, Lie, error) {
 	p.c.mu.Lock()
 	p.calls++
@@ -353,7 +363,7 @@ const (
 	blocksAhead  = 1000
 )
 
-// distort is the chain as a liar has it: for each lie the same at every call, and with blocks that link.
+// distort returns the chain as a liar reports it: for each lie the same at every call, and with blocks that link.
 func distort(view []block, lie Lie) []block {
 	if lie != WrongTime && lie != Forked && lie != Ahead {
 		return view

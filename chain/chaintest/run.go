@@ -14,8 +14,8 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// Run proves a chain adapter: each case drives a new world, and a failure prints the rule that the
-// adapter broke. Cases use block stamps, not the wall clock. They need up to 20 blocks each.
+// Run tests a chain adapter: each case drives a new world, and a failure prints the rule that the adapter broke. Cases
+// use block stamps, not the wall clock. They need up to 20 blocks each.
 func Run(t *testing.T, newWorld func(t *testing.T) World) {
 	for _, c := range []struct {
 		name string
@@ -28,6 +28,7 @@ func Run(t *testing.T, newWorld func(t *testing.T) World) {
 		{"ZeroIsNotReported", "a payment of nothing is not a transfer", zeroIsNotReported},
 		{"PoolIsListed", "a node that lists its pool shows an unconfirmed transfer with the key that it has later in a block, and not once it is there", poolIsListed},
 		{"UnknownHeight", "a height that the chain has not reached is ErrNotFound", unknownHeight},
+		{"GapsArePassedOver", gapRule, gapsArePassedOver},
 		{"Incident26_ImpostorIsRefused", "a node of another network is ErrWrongNetwork, and nothing is taken from it", impostorIsRefused},
 		{"ConcurrentReads", "all methods may be called concurrently, and answer the same", concurrentReads},
 		{"CancelledContext", "every method returns the error of a context that has ended", cancelledContext},
@@ -51,7 +52,7 @@ func Run(t *testing.T, newWorld func(t *testing.T) World) {
 
 const reorganiseRule = "after a reorganisation the transfers are those that the chain has now, each with the key it had before"
 
-// probe is one case at work.
+// probe is a case of Run at work.
 type probe struct {
 	*testing.T
 	w    World
@@ -85,10 +86,9 @@ func (p *probe) block(height uint64) chain.Block {
 	return b
 }
 
-// pay sends units of the first asset.
 func (p *probe) pay(to chain.Address, units int64) string {
 	p.Helper()
-	return p.w.Pay(p.T, p.w.Assets()[0], to, big.NewInt(units))
+	return pay(p.T, p.w, to, units)
 }
 
 // follower reads three blocks a step, so that few blocks are many steps.
@@ -102,7 +102,7 @@ func (p *probe) follower() *chain.Follower {
 	return f
 }
 
-// next is Next, which is asked again when the chain moved meanwhile.
+// next calls Next, again if the chain moved meanwhile.
 func (p *probe) next(f *chain.Follower, cursor chain.Cursor) chain.Step {
 	p.Helper()
 	var err error
@@ -134,27 +134,17 @@ func (p *probe) follow(f *chain.Follower, l *Ledger, cursor chain.Cursor) chain.
 	return nil
 }
 
-// find answers the transfers to an address.
-func find(transfers []chain.Transfer, to chain.Address) []chain.Transfer {
-	return slices.DeleteFunc(slices.Clone(transfers), func(t chain.Transfer) bool { return t.To != to })
-}
-
-// keys answers the keys by transaction, and refuses two transfers of one key.
+// keys returns the keys by transaction, and fails if two transfers have the same key.
 func (p *probe) keys(transfers []chain.Transfer) map[string]chain.Key {
 	p.Helper()
-	seen := map[chain.Key]bool{}
-	byTx := map[string]chain.Key{}
-	for _, t := range transfers {
-		k := t.Key()
-		if seen[k] {
-			p.broken("two transfers with the key %+v", k)
-		}
-		seen[k], byTx[t.TxID] = true, k
+	byTx, twice := keysByTx(transfers)
+	if twice != nil {
+		p.broken("two transfers with the key %+v", *twice)
 	}
 	return byTx
 }
 
-// lastBlocks answers the last blocks of the chain, highest first, and passes over heights without a block.
+// lastBlocks returns the last blocks of the chain, highest first, and passes over heights without a block.
 func (p *probe) lastBlocks(n int) []chain.Block {
 	p.Helper()
 	var all []chain.Block
@@ -205,12 +195,7 @@ func blocksLink(p *probe) {
 
 func eachAssetIsSeenOnce(p *probe) {
 	for _, a := range p.w.Assets() {
-		units := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(a.Decimals)), nil)
-		if a.Decimals >= 18 {
-			units.Lsh(big.NewInt(1), 64) // 18.4 whole units, and more than a uint64 holds
-		}
-		units.Add(units, big.NewInt(7))
-		to := p.w.Address(p.T)
+		units, to := oddUnits(a), p.w.Address(p.T)
 		txid := p.w.Pay(p.T, a, to, units)
 		p.w.Mine(p.T, 1)
 		got := find(p.block(p.tip().Height).Transfers, to)
@@ -264,13 +249,13 @@ func zeroIsNotReported(p *probe) {
 func poolIsListed(p *probe) {
 	pooler, ok := p.node.(chain.Pooler)
 	if !ok {
-		return // an optional power that this node does not have
+		return // an optional ability that this node does not have
 	}
 	to := p.w.Address(p.T)
 	p.pay(to, 25_000)
 	pool, err := pooler.Pool(p.Context())
 	if errors.Is(err, errors.ErrUnsupported) {
-		return // it turns out to be no pooler
+		return // it turns out not to be a Pooler
 	}
 	p.ok(err, "Pool")
 	waiting := find(pool, to)
@@ -291,12 +276,7 @@ func poolIsListed(p *probe) {
 
 func unknownHeight(p *probe) {
 	for _, height := range []uint64{p.tip().Height + 1, p.tip().Height + 1_000_000} {
-		if h, err := p.node.Header(p.Context(), height); !errors.Is(err, chain.ErrNotFound) {
-			p.broken("Header(%d) = %+v, %v", height, h, err)
-		}
-		if b, err := p.node.Block(p.Context(), height); !errors.Is(err, chain.ErrNotFound) {
-			p.broken("Block(%d) = %+v, %v", height, b, err)
-		}
+		p.atHeight(height, chain.ErrNotFound)
 	}
 }
 
@@ -420,15 +400,7 @@ func reorganiseBy(depth int) func(*probe) {
 	return func(p *probe) {
 		start := p.tip()
 		to := p.w.Address(p.T)
-		paid := []string{p.pay(to, 21_000)}
-		p.w.Mine(p.T, 1)
-		paid = append(paid, p.pay(to, 22_000))
-		p.w.Mine(p.T, 1)
-		if depth > 1 {
-			p.w.Mine(p.T, depth-2)
-			paid = append(paid, p.pay(to, 23_000))
-			p.w.Mine(p.T, 1)
-		}
+		paid := payAround(p.T, p.w, to, depth)
 		f, l := p.follower(), &Ledger{}
 		cursor := p.follow(f, l, chain.CursorSince(start.Time))
 		before := p.sameAsPaid(l, to, paid)
@@ -444,15 +416,11 @@ func reorganiseBy(depth int) func(*probe) {
 		cursor = p.follow(f, l, s.Cursor)
 		p.sameAsPaid(l, to, paid)
 
-		p.w.Mine(p.T, 1) // takes in what may have waited
-		paid = append(paid, p.pay(to, 24_000))
-		p.w.Mine(p.T, 1)
+		paid = append(paid, payAfter(p.T, p.w, to))
 		p.follow(f, l, cursor)
 		after := p.sameAsPaid(l, to, paid)
-		for txid, key := range after {
-			if old, ok := before[txid]; ok && old != key {
-				p.broken("the key of %s was %+v and is %+v", txid, old, key)
-			}
+		if txid, found := rekeyed(before, after); found {
+			p.broken("the key of %s was %+v and is %+v", txid, before[txid], after[txid])
 		}
 		if lag := f.Lag(); lag.ForkDepth != old.Height-fork || lag.Blocks() != 0 || lag.Failures != 0 {
 			p.broken("lag is %+v", lag)
@@ -460,7 +428,7 @@ func reorganiseBy(depth int) func(*probe) {
 	}
 }
 
-// sameAsPaid compares the ledger with the truth, and answers the keys of the transfers.
+// sameAsPaid compares the ledger with the truth, and returns the keys of the transfers.
 func (p *probe) sameAsPaid(l *Ledger, to chain.Address, paid []string) map[string]chain.Key {
 	p.Helper()
 	got := p.keys(find(l.Transfers(), to))

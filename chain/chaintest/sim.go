@@ -14,26 +14,30 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// Config configures a [Chain]. Every zero field has a default.
+// Config configures a [Chain]. Zero fields have the defaults stated with them.
 type Config struct {
 	Network  chain.Network // "sim:1"
 	Assets   []chain.Asset // a coin SIM with 18 decimals and a token TOK with 6
 	Start    time.Time     // stamp of block 0: 2024-01-01T00:00:00Z
-	Interval time.Duration // how much later than its parent a block is stamped: 10 s
-	Seed     string        // chains with different seeds have nothing in common
+	Interval time.Duration // difference of the stamps of a block and its parent: 10 s
+	Seed     string        // chains with different seeds have no hashes in common
 
-	// Skip says at which heights the chain has no block, as on chains where a round may pass without one:
-	// none. It is not asked about block 0, and must say no in the end.
+	// Skip reports whether the chain passes over a height, as on chains where a round may end without a block. It is
+	// not called for block 0, and must return false for at least one of any [chain.MaxGap] heights in a row. If nil,
+	// only [Chain.Skip] makes gaps.
 	Skip func(height uint64) bool
+
+	// Defaults returns what [Peer.Defaults] suggests for an asset. If nil, nothing is suggested.
+	Defaults func(chain.Asset) chain.Defaults
 }
 
-// Chain is a chain in memory, and at the same time a node on it: it implements [chain.Node] and
-// [chain.Pooler] with the [Peer] within it. The same calls always make the same hashes. It starts with
-// block 0 alone. All methods may be called concurrently.
+// Chain is a chain in memory and a node on it: it implements [chain.Node] and [chain.Pooler] through the embedded
+// [Peer]. The same calls always make the same hashes. It starts with block 0 alone. All methods may be called
+// concurrently.
 //
-// What changes the chain (Pay, Mine, Reorganise ...) works on the truth. What a node says of it can be
-// made to differ (Stall, Lag, Down, Lie, OnCall, Forget); Canonical and Balance tell the truth
-// nevertheless. NewPeer makes further nodes, each with faults of its own. Methods that name a transaction or an asset panic when there is none, as the test is wrong then.
+// Methods that change the chain (Pay, Mine, Reorganise ...) change the truth. Others make a node report something else
+// (Stall, Lag, Down, Lie, OnCall, Forget); Canonical and Balance still return the truth. NewPeer adds nodes, each with
+// its own faults. Methods that name a transaction or an asset panic if it does not exist, as the test is wrong then.
 type Chain struct {
 	*Peer
 	cfg Config
@@ -44,15 +48,16 @@ type Chain struct {
 	made      int // counts transactions and blocks, so that each hash is new
 	interval  time.Duration
 	skew      time.Duration // added to the next stamp
+	skip      uint64        // heights to pass over before the next block
 	safe      int           // blocks behind the tip, or negative
 	finalized int
 }
 
-// Output is what one transaction pays to one address.
+// Output is what a transaction pays to one address.
 type Output struct {
 	To    chain.Address
 	Asset chain.Asset
-	Units *big.Int // zero is a payment that a chain carries and an adapter must not report
+	Units *big.Int // zero is a payment that the chain carries and an adapter must not report
 }
 
 type tx struct {
@@ -70,7 +75,7 @@ type block struct {
 type Fate int
 
 const (
-	Remined Fate = iota // they are in the first of the blocks that take over
+	Remined Fate = iota // they are in the first of the replacing blocks
 	Pooled              // they wait in the pool again
 	Lost                // they are gone, as after a double spend
 )
@@ -80,22 +85,22 @@ type Lie int
 
 const (
 	Honest       Lie = iota
-	WrongNetwork     // Tip finds another network: ErrWrongNetwork
-	Incomplete       // Block finds that transfers are missing: ErrIncomplete
-	Unlinked         // blocks name a parent that is not the block before
+	WrongNetwork     // Tip returns ErrWrongNetwork, as for another network
+	Incomplete       // Block returns ErrIncomplete, as for missing transfers
+	Unlinked         // blocks name a parent that is not the previous block
 	WrongHash        // Block has another hash than Header and Tip
-	WrongHeight      // Header and Block answer the block below the one that was asked for
+	WrongHeight      // Header and Block return the block below the requested one
 	Foreign          // Block has transfers of another network
-	Negative         // Block has transfers of less than nothing
-	Invented         // Block has a transfer too many, Pool too, and all under the right hash
-	Inflated         // Block has transfers of ten times as much, under the right hash
-	Omitted          // Block has no transfers, and the right hash
+	Negative         // Block has transfers of negative amounts
+	Invented         // Block and Pool have an additional transfer, under the right hash
+	Inflated         // Block has transfers of ten times the amount, under the right hash
+	Omitted          // Block has no transfers, under the right hash
 	WrongTime        // blocks are stamped a day later
-	Forked           // the last blocks are others, with the transfers invented
-	Ahead            // Tip names a block far above the chain, which Header and Block invent
+	Forked           // the last blocks differ, with invented transfers
+	Ahead            // Tip is a block far above the chain, which Header and Block invent
 )
 
-// Lies are all of them.
+// Lies returns all lies but Honest.
 func Lies() []Lie {
 	return []Lie{
 		WrongNetwork, Incomplete, Unlinked, WrongHash, WrongHeight, Foreign, Negative,
@@ -110,7 +115,7 @@ type Call struct {
 	Number int    // counts all calls from 1
 }
 
-// NewChain makes a chain of one block.
+// NewChain returns a chain of one block.
 func NewChain(cfg Config) *Chain {
 	cfg.Network = cmp.Or(cfg.Network, "sim:1")
 	cfg.Interval = cmp.Or(cfg.Interval, 10*time.Second)
@@ -129,10 +134,10 @@ func NewChain(cfg Config) *Chain {
 	return c
 }
 
-// Assets are the assets of the chain.
+// Assets returns the assets of the chain.
 func (c *Chain) Assets() []chain.Asset { return slices.Clone(c.cfg.Assets) }
 
-// Asset is the asset with a code, which has to exist.
+// Asset returns the asset with a code, which has to exist.
 func (c *Chain) Asset(code string) chain.Asset {
 	for _, a := range c.cfg.Assets {
 		if a.Code == code {
@@ -142,13 +147,13 @@ func (c *Chain) Asset(code string) chain.Asset {
 	panic(fmt.Sprintf("chaintest: no asset %q", code))
 }
 
-// Address makes an address of a name. Different names have different addresses.
+// Address returns an address for a name. Different names have different addresses.
 func (c *Chain) Address(name string) chain.Address {
 	sum := sha256.Sum256([]byte("address " + name))
 	return chain.Address("sim1" + hex.EncodeToString(sum[:20]))
 }
 
-// hash makes a hash that no other call and no other chain makes.
+// hash returns a hash that no other call and no other chain makes.
 func (c *Chain) hash(kind string) string {
 	c.made++
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s %q %q %d", kind, c.cfg.Network, c.cfg.Seed, c.made))
@@ -163,7 +168,7 @@ func (c *Chain) Pay(to chain.Address, asset chain.Asset, units *big.Int) (txid s
 // Send is Pay to any number of addresses in one transaction.
 func (c *Chain) Send(outputs ...Output) (txid string) { return c.send(false, outputs) }
 
-// SendReplaceable is Send with the announcement that the transaction may be replaced.
+// SendReplaceable is Send with a transaction that signals that it may be replaced.
 func (c *Chain) SendReplaceable(outputs ...Output) (txid string) { return c.send(true, outputs) }
 
 func (c *Chain) send(replaceable bool, outputs []Output) string {
@@ -182,8 +187,7 @@ func (c *Chain) newTx(replaceable bool, outputs []Output) tx {
 	return tx{c.hash("tx"), outputs, replaceable}
 }
 
-// Replace puts another transaction in the place of one in the pool. Without outputs, the payer took
-// the money back.
+// Replace replaces a transaction in the pool by another. Without outputs, the payer took the money back.
 func (c *Chain) Replace(txid string, outputs ...Output) (newTxid string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -194,7 +198,7 @@ func (c *Chain) Replace(txid string, outputs ...Output) (newTxid string) {
 	return t.id
 }
 
-// Evict drops a transaction from the pool.
+// Evict removes a transaction from the pool.
 func (c *Chain) Evict(txid string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -210,7 +214,7 @@ func (c *Chain) pooled(txid string) int {
 	return i
 }
 
-// Mine adds n blocks, the first with all that is in the pool, and answers the new head.
+// Mine adds n blocks, the first with everything in the pool, and returns the new head.
 func (c *Chain) Mine(n int) chain.Header {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -222,7 +226,7 @@ func (c *Chain) Mine(n int) chain.Header {
 	return c.head()
 }
 
-// MineAt adds one block with all that is in the pool, stamped t, which may lie before its parent.
+// MineAt adds one block with everything in the pool, stamped t, which may be before its parent, and returns it.
 func (c *Chain) MineAt(t time.Time) chain.Header {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -232,7 +236,7 @@ func (c *Chain) MineAt(t time.Time) chain.Header {
 	return c.head()
 }
 
-// MineEmpty adds n blocks and leaves the pool as it is.
+// MineEmpty adds n blocks without touching the pool, and returns the new head.
 func (c *Chain) MineEmpty(n int) chain.Header {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -246,7 +250,8 @@ func (c *Chain) head() chain.Header { return c.blocks[len(c.blocks)-1].header }
 
 func (c *Chain) extend(stamp time.Time, txs []tx) {
 	parent := c.head()
-	height := parent.Height + 1
+	height := parent.Height + 1 + c.skip
+	c.skip = 0
 	for c.cfg.Skip != nil && c.cfg.Skip(height) {
 		height++
 	}
@@ -256,9 +261,9 @@ func (c *Chain) extend(stamp time.Time, txs []tx) {
 	c.skew = 0
 }
 
-// Reorganise takes the last depth blocks from the chain and puts depth+extra new ones in their place,
-// with the old transactions according to their fate. The pool is left alone otherwise. A negative extra makes
-// the chain shorter. Block 0 cannot leave.
+// Reorganise replaces the last depth blocks by depth+extra new ones, with the old transactions according to their
+// fate, and returns the new head. It changes nothing else in the pool. A negative extra makes the chain shorter. Block
+// 0 cannot leave.
 func (c *Chain) Reorganise(depth, extra int, fate Fate) chain.Header {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -284,7 +289,18 @@ func (c *Chain) Reorganise(depth, extra int, fate Fate) chain.Header {
 	return c.head()
 }
 
-// SetInterval changes how much later than its parent a block is stamped.
+// Skip makes the chain pass over the next n heights: the next block is n heights further above its parent. It panics
+// if n is negative or that would make a gap of [chain.MaxGap] heights.
+func (c *Chain) Skip(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n < 0 || c.skip+uint64(n) >= chain.MaxGap {
+		panic(fmt.Sprintf("chaintest: a gap of %d heights and %d more", c.skip, n))
+	}
+	c.skip += uint64(n)
+}
+
+// SetInterval changes the difference of the stamps of a block and its parent.
 func (c *Chain) SetInterval(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -298,22 +314,22 @@ func (c *Chain) AdjustTime(d time.Duration) {
 	c.skew += d
 }
 
-// SetFinality sets how many blocks behind the tip the chain's own finality is. Negative, as in the
-// beginning, means that it has none.
+// SetFinality sets how many blocks behind the tip the chain's own finality is. Negative, as at the start, is no
+// finality.
 func (c *Chain) SetFinality(safe, finalized int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.safe, c.finalized = safe, finalized
 }
 
-// Head is the last block of the chain.
+// Head returns the last block of the chain.
 func (c *Chain) Head() chain.Header {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.head()
 }
 
-// Canonical is every transfer in the chain, in order.
+// Canonical returns every transfer in the chain, in order.
 func (c *Chain) Canonical() []chain.Transfer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -324,12 +340,12 @@ func (c *Chain) Canonical() []chain.Transfer {
 	return all
 }
 
-// Paid says whether a transaction is in the chain.
+// Paid reports whether a transaction is in the chain.
 func (c *Chain) Paid(txid string) bool {
 	return slices.ContainsFunc(c.Canonical(), func(t chain.Transfer) bool { return t.TxID == txid })
 }
 
-// Balance is what an address got in the chain.
+// Balance returns what an address has received in the chain.
 func (c *Chain) Balance(to chain.Address, asset chain.Asset) *big.Int {
 	return sum(c.Canonical(), to, asset)
 }
@@ -344,7 +360,7 @@ func sum(transfers []chain.Transfer, to chain.Address, asset chain.Asset) *big.I
 	return total
 }
 
-// transfers answers fresh copies, as an adapter does.
+// transfers returns fresh copies, as an adapter does.
 func transfers(txs []tx, pooled bool) []chain.Transfer {
 	var all []chain.Transfer
 	for _, t := range txs {

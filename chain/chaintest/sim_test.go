@@ -35,6 +35,7 @@ func (w *simWorld) Pay(_ *testing.T, asset chain.Asset, to chain.Address, units 
 	return w.Chain.Pay(to, asset, units)
 }
 func (w *simWorld) Mine(_ *testing.T, n int)            { w.Chain.Mine(n) }
+func (w *simWorld) Skip(_ *testing.T, n int)            { w.Chain.Skip(n) }
 func (w *simWorld) Reorganise(_ *testing.T, depth int)  { w.Chain.Reorganise(depth, 1, w.fate) }
 func (w *simWorld) Paid(_ *testing.T, txid string) bool { return w.Chain.Paid(txid) }
 
@@ -112,4 +113,21 @@ func TestBlockStampsAreSettable(t *testing.T) {
 	require.Equal(t, start, c.MineAt(start).Time)
 	c.SetInterval(time.Second)
 	require.Equal(t, start.Add(5*time.Second), c.Mine(5).Time)
+}
+
+func TestSkipMakesAGapBeforeTheNextBlock(t *testing.T) {
+	c := chaintest.NewChain(chaintest.Config{})
+	parent := c.Mine(1)
+	c.Skip(2)
+	c.Skip(1)
+	next := c.Mine(1)
+	require.Equal(t, uint64(5), next.Height)
+	require.Equal(t, parent.Hash, next.Parent)
+	require.Equal(t, uint64(6), c.Mine(1).Height)
+	_, err := c.Block(t.Context(), 3)
+	require.ErrorIs(t, err, chain.ErrNoBlock)
+	require.Panics(t, func() { c.Skip(-1) })
+	require.Panics(t, func() { c.Skip(chain.MaxGap) })
+	c.Skip(chain.MaxGap - 1)
+	require.Panics(t, func() { c.Skip(1) })
 }

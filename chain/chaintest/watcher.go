@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/big"
 	"reflect"
 	"slices"
 	"testing"
@@ -13,18 +12,17 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// How long a watcher under test may take. They are no part of the contract, but keep the suite from hanging.
+// How long a watcher under test may take. These limits are not part of the contract, but keep the suite from hanging.
 const (
 	nextTime  = 10 * time.Second // for one call of Next
-	overTime  = 5 * time.Second  // for Next to return after its context has ended, and for what does not block
-	eventTime = 30 * time.Second // until something that must happen has happened
+	overTime  = 5 * time.Second  // for Next to return after its context has ended, and for what must not block
+	eventTime = 30 * time.Second // until an expected event
 
 	eventSteps = 500 // with blocks, until then
 )
 
-// RunWatcher proves a watcher that somebody has written without [chain.Follower]: each case drives a new world, whose
-// chain is followed from its first block on, and a failure prints the rule that the watcher broke. A watcher that
-// hangs is a failure too.
+// RunWatcher tests a watcher that is not a [chain.Follower]: each case drives a new world, whose chain is followed
+// from its first block, and a failure prints the rule that the watcher broke. A watcher that hangs fails too.
 func RunWatcher(t *testing.T, newWorld func(t *testing.T) WatcherWorld) {
 	for _, c := range watcherCases {
 		t.Run(c.name, func(t *testing.T) {
@@ -53,12 +51,13 @@ var watcherCases = []watcherCase{
 	{"BadCursorIsRefused", "a cursor that the watcher did not make is an error, and never taken for the beginning or the end", badCursors},
 	{"LagDoesNotBlock", "Lag may be called while Next runs, does not block, and says how far it has come", lagDoesNotBlock},
 	{"StepsCanBeLimited", "a watcher that is a Stepper joins no more blocks in a step than it was told", stepsCanBeLimited},
+	{"GapsArePassedOver", gapRule, watchGaps},
 	{"Reorganise1", reorganiseRule, watchReorganise(1)},
 	{"Reorganise3", reorganiseRule, watchReorganise(3)},
 	{"Reorganise13", reorganiseRule, watchReorganise(13)},
 }
 
-// watch is one case at work.
+// watch is a case of RunWatcher at work.
 type watch struct {
 	t    *testing.T
 	w    WatcherWorld
@@ -86,10 +85,10 @@ func (w *watch) broken(format string, args ...any) {
 
 func (w *watch) pay(to chain.Address, units int64) string {
 	w.t.Helper()
-	return w.w.Pay(w.t, w.w.Assets()[0], to, big.NewInt(units))
+	return pay(w.t, w.w, to, units)
 }
 
-// within runs what may not block for long.
+// within calls a function that must not block for long.
 func within[T any](w *watch, limit time.Duration, what string, f func() T) T {
 	w.t.Helper()
 	done := make(chan T, 1)
@@ -110,7 +109,7 @@ type outcome struct {
 	err  error
 }
 
-// ask is one call of Next, with a bound.
+// ask calls Next once, with a time limit.
 func (w *watch) ask(ctx context.Context, cursor chain.Cursor) (chain.Step, error) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(ctx, nextTime)
@@ -125,7 +124,7 @@ func (w *watch) ask(ctx context.Context, cursor chain.Cursor) (chain.Step, error
 	return o.step, o.err
 }
 
-// check refuses a step that is wrong whatever came before it.
+// check fails if a step is wrong whatever came before it.
 func (w *watch) check(s chain.Step) {
 	w.t.Helper()
 	h := s.Head
@@ -154,8 +153,8 @@ func (w *watch) check(s chain.Step) {
 	}
 }
 
-// step is a step from the cursor, which may need some calls: an error says that nothing is known yet. It is nil if
-// nothing came while the suite waits.
+// step returns the next step from the cursor, after as many calls as necessary: an error means that nothing is known
+// yet. It returns nil if nothing happens while the suite waits.
 func (w *watch) step() *chain.Step {
 	w.t.Helper()
 	var err error
@@ -173,7 +172,7 @@ func (w *watch) step() *chain.Step {
 	return nil
 }
 
-// take applies a step, and stores its cursor.
+// take applies a step and stores its cursor.
 func (w *watch) take(s *chain.Step) {
 	w.t.Helper()
 	if s == nil {
@@ -185,7 +184,7 @@ func (w *watch) take(s *chain.Step) {
 	w.cursor = s.Cursor
 }
 
-// until follows until something is so.
+// until follows the chain until a condition holds.
 func (w *watch) until(what string, so func() bool) {
 	w.t.Helper()
 	for began, steps := time.Now(), 0; !so(); steps++ {
@@ -200,21 +199,17 @@ func (w *watch) until(what string, so func() bool) {
 	}
 }
 
-// credited are the transfers to an address, each key once.
+// credited returns the transfers to an address, and fails if two have the same key.
 func (w *watch) credited(to chain.Address) []chain.Transfer {
 	w.t.Helper()
 	all := w.ledger.Transfers()
-	seen := map[chain.Key]bool{}
-	for _, t := range all {
-		if seen[t.Key()] {
-			w.broken("two transfers with the key %+v", t.Key())
-		}
-		seen[t.Key()] = true
+	if _, twice := keysByTx(all); twice != nil {
+		w.broken("two transfers with the key %+v", *twice)
 	}
 	return find(all, to)
 }
 
-// asPaid says whether the ledger has exactly those of the transactions that are in the chain.
+// asPaid reports whether the ledger has exactly those of the transactions that are in the chain.
 func (w *watch) asPaid(to chain.Address, paid []string) bool {
 	w.t.Helper()
 	var want []string
@@ -263,12 +258,7 @@ func stepsContinue(w *watch) {
 
 func eachPaymentOnce(w *watch) {
 	for _, a := range w.w.Assets() {
-		units := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(a.Decimals)), nil)
-		if a.Decimals >= 18 {
-			units.Lsh(big.NewInt(1), 64)
-		}
-		units.Add(units, big.NewInt(7))
-		to := w.w.Address(w.t)
+		units, to := oddUnits(a), w.w.Address(w.t)
 		txid := w.w.Pay(w.t, a, to, units)
 		w.w.Mine(w.t, 2)
 		w.until("a payment is there", func() bool { return len(w.credited(to)) > 0 })
@@ -431,7 +421,7 @@ func lagDoesNotBlock(w *watch) {
 func stepsCanBeLimited(w *watch) {
 	stepper, ok := w.now.(chain.Stepper)
 	if !ok {
-		return // an optional power that this watcher does not have
+		return // an optional ability that this watcher does not have
 	}
 	to, paid := w.payments(12)
 	for _, limit := range []int{1, 4, 2} {
@@ -446,29 +436,18 @@ func stepsCanBeLimited(w *watch) {
 	w.until("all payments are there", func() bool { return w.asPaid(to, paid) })
 }
 
-// watchReorganise pays before the fork, in the first and in the last of the blocks that leave, and after. Whoever
-// follows is restarted with its old cursor half of the time.
+// watchReorganise pays before the fork, in the first and in the last of the blocks that leave, and after. Half of the
+// time the watcher is restarted with its old cursor.
 func watchReorganise(depth int) func(*watch) {
 	return func(w *watch) {
 		for _, restart := range []bool{false, true} {
 			to := w.w.Address(w.t)
-			paid := []string{w.pay(to, 21_000)}
-			w.w.Mine(w.t, 1)
-			paid = append(paid, w.pay(to, 22_000))
-			w.w.Mine(w.t, 1)
-			if depth > 1 {
-				w.w.Mine(w.t, depth-2)
-				paid = append(paid, w.pay(to, 23_000))
-				w.w.Mine(w.t, 1)
-			}
+			paid := payAround(w.t, w.w, to, depth)
 			w.until("all payments are there", func() bool { return w.asPaid(to, paid) })
 			for s := w.step(); s != nil && len(s.Joined) > 0; s = w.step() {
-				w.take(s) // to the end of the chain, so that blocks leave that were handed out
+				w.take(s) // to the end of the chain, so that blocks leave that were returned
 			}
-			before := map[string]chain.Key{}
-			for _, t := range w.credited(to) {
-				before[t.TxID] = t.Key()
-			}
+			before, _ := keysByTx(w.credited(to))
 			old := w.ledger.last()
 			w.w.Reorganise(w.t, depth)
 			if restart {
@@ -477,14 +456,11 @@ func watchReorganise(depth int) func(*watch) {
 			w.until("the old blocks have left", func() bool {
 				return w.ledger.last().Hash != old.Hash && !slices.ContainsFunc(w.ledger.blocks, func(b chain.Block) bool { return b.Hash == old.Hash })
 			})
-			w.w.Mine(w.t, 1) // takes in what may have waited
-			paid = append(paid, w.pay(to, 24_000))
-			w.w.Mine(w.t, 1)
+			paid = append(paid, payAfter(w.t, w.w, to))
 			w.until("the payments are those of the new chain", func() bool { return w.asPaid(to, paid) })
-			for _, t := range w.credited(to) {
-				if key, ok := before[t.TxID]; ok && key != t.Key() {
-					w.broken("the key of %s was %+v and is %+v", t.TxID, key, t.Key())
-				}
+			after, _ := keysByTx(w.credited(to))
+			if txid, found := rekeyed(before, after); found {
+				w.broken("the key of %s was %+v and is %+v", txid, before[txid], after[txid])
 			}
 		}
 	}

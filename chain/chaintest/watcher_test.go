@@ -46,6 +46,7 @@ func (w *watchWorld) Pay(_ *testing.T, asset chain.Asset, to chain.Address, unit
 	return w.Chain.Pay(to, asset, units)
 }
 func (w *watchWorld) Mine(_ *testing.T, n int)            { w.Chain.Mine(n) }
+func (w *watchWorld) Skip(_ *testing.T, n int)            { w.Chain.Skip(n) }
 func (w *watchWorld) Reorganise(_ *testing.T, depth int)  { w.Chain.Reorganise(depth, 1, w.fate) }
 func (w *watchWorld) Paid(_ *testing.T, txid string) bool { return w.Chain.Paid(txid) }
 
@@ -120,6 +121,17 @@ func eachTransfer(change func(*chain.Transfer)) func(*testing.T, chain.Node) Wat
 			}
 		}
 	})
+}
+
+// beforeGaps takes a height without a block for one that is still to come.
+type beforeGaps struct{ *Chain }
+
+func (n beforeGaps) Block(ctx context.Context, height uint64) (chain.Block, error) {
+	b, err := n.Chain.Block(ctx, height)
+	if errors.Is(err, chain.ErrNoBlock) {
+		err = chain.ErrNotFound
+	}
+	return b, err
 }
 
 // limitless has a Limit that does nothing.
@@ -222,7 +234,10 @@ func TestDefectiveWatchersAreFound(t *testing.T) {
 			return &flawed{Watcher: f, lag: func() chain.Lag { time.Sleep(time.Hour); return f.Lag() }}
 		}},
 		"ignores its limit": {"StepsCanBeLimited", func(t *testing.T, n chain.Node) Watcher { return limitless{follow(t, n)} }},
-		"tells of no fork":  {"Reorganise3", inStep(func(s *chain.Step) { s.Rewound = false })},
+		"takes a gap for the end": {"GapsArePassedOver", func(t *testing.T, n chain.Node) Watcher {
+			return follow(t, beforeGaps{n.(*Chain)})
+		}},
+		"tells of no fork": {"Reorganise3", inStep(func(s *chain.Step) { s.Rewound = false })},
 		"rewinds too little": {"Reorganise3", inStep(func(s *chain.Step) {
 			if s.Rewound {
 				s.Fork++

@@ -15,9 +15,9 @@ const (
 	maxReceipts    = 32 << 20 // bytes of so many receipts
 )
 
-// receiptsApart is receiptsOf where receipts may be larger than anything that is read: with enough logs, anybody can make
-// them so. What such a transaction did is then taken from the logs of the tokens and from its trace, as far as these
-// tell, and the transaction is set aside if they do not.
+// receiptsApart is receiptsOf for receipts that may be larger than the limit of any response: with enough logs,
+// anybody can make them so. The effect of such a transaction is then taken from the logs of the tokens and from its
+// trace. If they are not sufficient, the transaction is set aside.
 func (n *Node) receiptsApart(ctx context.Context, b *wireBlock, wanted func(i int) bool) ([]*wireReceipt, error) {
 	a := apart{n: n, b: b, receipts: make([]*wireReceipt, len(b.Txs))}
 	var places []int
@@ -30,7 +30,7 @@ func (n *Node) receiptsApart(ctx context.Context, b *wireBlock, wanted func(i in
 		some := rest[:min(len(rest), receiptsAtOnce)]
 		rest = rest[len(some):]
 		if a.batch(ctx, some); !a.able {
-			break // one alone shows whether it is worth while
+			break // one alone shows whether it is worthwhile
 		}
 	}
 	for _, i := range places {
@@ -43,19 +43,19 @@ func (n *Node) receiptsApart(ctx context.Context, b *wireBlock, wanted func(i in
 	return a.receipts, checkBloomPart(b, a.receipts)
 }
 
-// apart is receipts being read apart.
+// apart reads receipts in small batches and singly.
 type apart struct {
 	n        *Node
 	b        *wireBlock
 	receipts []*wireReceipt
-	able     bool // the node has answered a receipt of this block
+	able     bool // the node has returned a receipt of this block
 
 	looked bool // for logs
 	logs   map[word][]wireLog
 	logErr error
 }
 
-// batch asks for some receipts. Its failure is that of none of them.
+// batch requests some receipts. A failure concerns none of them in particular.
 func (a *apart) batch(ctx context.Context, some []int) {
 	if len(some) < 2 || int(a.n.atOnce.Load()) < len(some) || ctx.Err() != nil {
 		return // alone, then
@@ -75,8 +75,8 @@ func (a *apart) batch(ctx context.Context, some []int) {
 	}
 }
 
-// one asks for one receipt, and sets the transaction aside if it is at fault: if its receipt is too large, or the node
-// answers those of others.
+// one requests one receipt. It sets the transaction aside if that is the cause of a failure: if its receipt is too
+// large, or the node returns the receipts of others.
 func (a *apart) one(ctx context.Context, i int) error {
 	hash := a.b.Txs[i].Hash
 	var receipt *wireReceipt
@@ -110,7 +110,7 @@ func (a *apart) one(ctx context.Context, i int) error {
 	return nil
 }
 
-// succeeded says whether the transaction is known to have succeeded: a transaction that fails has no logs.
+// succeeded reports whether the transaction is known to have succeeded: a transaction that fails has no logs.
 func (a *apart) succeeded(i int, hasLogs bool) bool {
 	return hasLogs || a.traced(i) && !a.b.inner[i].failed
 }
@@ -122,8 +122,8 @@ func (a *apart) traced(i int) bool {
 	return a.b.inner != nil && !aside && !a.b.Txs[i].unsent()
 }
 
-// tokenLogs are the logs of the tokens in the block. Where some that the filter announces seem to be missing, none is
-// believed.
+// tokenLogs returns the logs of the tokens in the block. If some that the filter announces seem to be missing, none is
+// trusted.
 func (a *apart) tokenLogs(ctx context.Context) (map[word][]wireLog, error) {
 	if !a.looked {
 		var missing bool

@@ -9,21 +9,21 @@ import (
 
 // The two kinds of asset on an EVM network, as CAIP-19 namespaces.
 const (
-	native = "slip44"
-	token  = "erc20"
+	native    = "slip44"
+	tokenKind = "erc20"
 )
 
 // nativeDecimals is a constant of the protocol: JSON-RPC counts native value in 10^-18 on every network.
 const nativeDecimals = 18
 
-// systemAddress stands in the logs of native coin (EIP-7708), which look like those of a token.
+// systemAddress is the address in the logs of native coin (EIP-7708), which look like those of a token.
 const systemAddress chain.Address = "0xffffFFFfFFffffffffffffffFfFFFfffFFFfFFfE"
 
-// coinType is the SLIP-44 coin type of Ether. CAIP-19 wants some number; the network tells coins apart.
+// coinType is the SLIP-44 coin type of Ether. CAIP-19 requires a number; the network tells coins apart.
 const coinType = "60"
 
-// Native is a network's own coin with the code that people write, such as ETH. Its identity has the coin type
-// of Ether; a Node also takes a native coin that is configured with another one, such as slip44:966.
+// Native returns a network's own coin with a code for people, such as ETH. Its identity has the coin type of Ether; a
+// Node also accepts a native coin configured with another one, such as slip44:966.
 func Native(network chain.Network, code string) chain.Asset {
 	return chain.Asset{
 		ID:       chain.AssetID(string(network) + "/" + native + ":" + coinType),
@@ -32,22 +32,22 @@ func Native(network chain.Network, code string) chain.Asset {
 	}
 }
 
-// ERC20 is the token of a contract. The contract may be spelled as [ParseAddress] accepts it; the asset's
-// identity has the canonical spelling.
+// ERC20 returns the token of a contract. The contract may have any spelling that [ParseAddress] accepts; the asset's
+// identity has the canonical one.
 func ERC20(network chain.Network, contract, code string, decimals int) (chain.Asset, error) {
 	address, err := ParseAddress(contract)
 	if err != nil {
 		return chain.Asset{}, fmt.Errorf("evm: token %s: %w", code, err)
 	}
 	a := chain.Asset{
-		ID:       chain.AssetID(string(network) + "/" + token + ":" + string(address)),
+		ID:       chain.AssetID(string(network) + "/" + tokenKind + ":" + string(address)),
 		Code:     code,
 		Decimals: decimals,
 	}
 	return a, checkAsset(a)
 }
 
-// checkAsset makes sure that the asset is one that this package can watch, spelled canonically.
+// checkAsset returns an error unless this package can watch the asset, and its spelling is canonical.
 func checkAsset(a chain.Asset) error {
 	if err := a.Validate(); err != nil {
 		return err
@@ -60,7 +60,7 @@ func checkAsset(a chain.Asset) error {
 		if a.Decimals != nativeDecimals {
 			return fmt.Errorf("evm: asset %s: a native coin has %d decimals", a.ID, nativeDecimals)
 		}
-	case token:
+	case tokenKind:
 		if canonical, err := ParseAddress(a.ID.Reference()); err != nil {
 			return fmt.Errorf("evm: asset %s: %w", a.ID, err)
 		} else if string(canonical) != a.ID.Reference() {
@@ -69,12 +69,12 @@ func checkAsset(a chain.Asset) error {
 			return fmt.Errorf("evm: asset %s: its logs are those of the native coin (EIP-7708)", a.ID)
 		}
 	default:
-		return fmt.Errorf("evm: asset %s: neither %s nor %s", a.ID, native, token)
+		return fmt.Errorf("evm: asset %s: neither %s nor %s", a.ID, native, tokenKind)
 	}
 	return nil
 }
 
-// chainID is the number in a network's name (CAIP-2, namespace eip155).
+// chainID returns the number in a network's name (CAIP-2, namespace eip155).
 func chainID(n chain.Network) (uint64, error) {
 	id, err := strconv.ParseUint(n.Reference(), 10, 64)
 	if n.Namespace() != "eip155" || err != nil || id == 0 || strconv.FormatUint(id, 10) != n.Reference() {

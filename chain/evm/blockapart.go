@@ -10,11 +10,11 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// txsAtOnce is how many transactions are asked for in one batch. Usual nodes take none of more than 128 kB.
+// txsAtOnce is how many transactions are requested in one batch. Usual nodes accept none of more than 128 kB.
 const txsAtOnce = 16
 
-// blockApart reads a block that is too large in one piece: its hashes, and then the transactions. One that is too large by
-// itself is set aside.
+// blockApart reads a block that is too large for one response: its hashes first, and then the transactions. A
+// transaction that is too large by itself is set aside.
 func (n *Node) blockApart(ctx context.Context, height uint64) (*wireBlock, error) {
 	answer, err := blockAt[wireHashes](ctx, n, height, false)
 	if err != nil {
@@ -48,7 +48,7 @@ func (n *Node) blockApart(ctx context.Context, height uint64) (*wireBlock, error
 	return b, nil
 }
 
-// readTxs puts some of its transactions into a block.
+// readTxs reads some transactions of a block into it.
 func (n *Node) readTxs(ctx context.Context, b *wireBlock, some []int) error {
 	answers := make([]*placedTx, len(some))
 	batch := make([]rpc.BatchElem, len(some))

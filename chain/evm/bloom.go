@@ -6,8 +6,8 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 )
 
-// bloomBits answers the three bits that a value sets in a block's filter (Ethereum Yellow Paper, section
-// 4.3.1), as positions from the filter's end.
+// bloomBits returns the three bits that a value sets in a block's filter (Ethereum Yellow Paper, section 4.3.1), as
+// positions from the filter's end.
 func bloomBits(value []byte) [3]uint {
 	sum := crypto.Keccak256(value)
 	var bits [3]uint
@@ -23,7 +23,7 @@ func (f *bloom) add(value []byte) {
 	}
 }
 
-// mayContain is false only if no log of the block has the value as its address or as a topic.
+// mayContain returns false only if no log of the block has the value as its address or as a topic.
 func (f *bloom) mayContain(value []byte) bool {
 	for _, bit := range bloomBits(value) {
 		if f[len(f)-1-int(bit/8)]&(1<<(bit%8)) == 0 {
@@ -33,7 +33,7 @@ func (f *bloom) mayContain(value []byte) bool {
 	return true
 }
 
-// holds says whether the filter has all that another has.
+// holds reports whether the filter has all bits of another.
 func (f *bloom) holds(other bloom) bool {
 	for i, bits := range other {
 		if bits&^f[i] != 0 {
@@ -43,8 +43,8 @@ func (f *bloom) holds(other bloom) bool {
 	return true
 }
 
-// bloomOf is the filter of a block with these receipts, without those that are nil. Addresses and topics repeat a lot within
-// a block, and each is hashed once.
+// bloomOf returns the filter of a block with these receipts, without those that are nil. Addresses and topics are
+// repeated often within a block, and each is hashed once.
 func bloomOf(receipts []*wireReceipt) bloom {
 	var f bloom
 	addresses := make(map[address]struct{})

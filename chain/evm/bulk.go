@@ -9,14 +9,14 @@ import (
 )
 
 const (
-	// maxBulkRefusals is how many blocks in a row a node may refuse the receipts of at once, for a reason that may be that
-	// of one block, before it is taken not to offer them.
+	// maxBulkRefusals is how many blocks in a row a node may refuse the request for all receipts of a block, for a
+	// reason that may concern one block, before it counts as not offering it.
 	maxBulkRefusals = 3
 	// bulkRest is for how many blocks such a node is not asked again.
 	bulkRest = 1000
 )
 
-// bulk remembers whether a node offers all receipts of a block in one call. It may be used concurrently.
+// bulk remembers whether a node returns all receipts of a block in one call. It is safe for concurrent use.
 type bulk struct {
 	rest     atomic.Int64 // how many more blocks are read without
 	refusals atomic.Int64 // how many in a row were refused
@@ -36,10 +36,10 @@ func (k *bulk) offered() bool {
 
 func (k *bulk) answered() { k.refusals.Store(0) }
 
-// refusedFor notes why the receipts of a block could not be read at once, and reports whether it is the node that does not
-// offer them. A node without the method says so with these codes, and is never asked again. Gateways also call the
-// question invalid, and answer with whatever code or status they like: that is believed for bulkRest blocks, the former
-// at once. An incomplete or too large answer is one.
+// refusedFor records why the receipts of a block could not be read at once, and reports whether the node does not
+// offer them. A node without the method answers with these codes, and is never asked again. Gateways also call the
+// request invalid, and use any code or status: such a refusal holds for bulkRest blocks, in the former case at once.
+// An incomplete or too large response counts as one.
 func (k *bulk) refusedFor(err error) bool {
 	switch {
 	case errors.Is(err, chain.ErrIncomplete), errors.Is(err, ErrAnswerTooLarge):

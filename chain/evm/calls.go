@@ -10,10 +10,10 @@ import (
 	"github.com/ethereum/go-ethereum/rpc"
 )
 
-// maxBatch is how many calls are made at once at most, which is what most providers allow.
+// maxBatch is the largest number of calls in one batch, which most providers allow.
 const maxBatch = 100
 
-// growAfter is after how many batches that went well one call more is tried.
+// growAfter is the number of successful batches after which a larger one is tried.
 const growAfter = 64
 
 // call makes one call, whose errors are fit for logs.
@@ -25,11 +25,11 @@ func (n *Node) call(ctx context.Context, result any, method string, args ...any)
 	return nil
 }
 
-// batch makes calls, as many at once as the node takes. Its error is about the node; each element has its own.
+// batch makes calls, in batches as large as the node accepts. Its error is about the node; each element has its own.
 //
-// Nodes refuse a batch that is too large with any status, code and words. So whatever the refusal, one call is
-// made alone: if that goes well, smaller batches are tried, and else nothing more. A node that is
-// down or asks for patience is thus bothered twice.
+// Nodes refuse a batch that is too large with any status, code and text. So after any refusal, one call is made alone.
+// If it succeeds, smaller batches are tried, otherwise nothing more. A node that is down or asks for patience thus
+// gets two requests.
 func (n *Node) batch(ctx context.Context, elems []rpc.BatchElem) error {
 	for answers := false; len(elems) > 0; {
 		limit := int(n.atOnce.Load())
@@ -43,7 +43,7 @@ func (n *Node) batch(ctx context.Context, elems []rpc.BatchElem) error {
 			}
 			elems = elems[size:]
 			continue
-		case size == 1 || ctx.Err() != nil, errors.Is(err, ErrAnswerTooLarge): // which says nothing of how many calls it takes
+		case size == 1 || ctx.Err() != nil, errors.Is(err, ErrAnswerTooLarge): // which does not depend on the number of calls
 			return n.refused(len(elems), err)
 		case !answers:
 			if alone := n.send(ctx, elems[:1]); alone != nil || elems[0].Error != nil {
@@ -58,7 +58,7 @@ func (n *Node) batch(ctx context.Context, elems []rpc.BatchElem) error {
 	return nil
 }
 
-// fitted tries larger batches again in the long run: what was refused may have been for another reason.
+// fitted tries larger batches again in the long run: a refusal may have had another reason.
 func (n *Node) fitted() {
 	if n.fitting.Add(1) >= growAfter {
 		n.fitting.Store(0)
@@ -71,12 +71,12 @@ func (n *Node) refused(calls int, err error) error {
 	return fmt.Errorf("batch of %d calls: %w", calls, tidy(err))
 }
 
-// send makes calls at once, and a single one without a batch, as some nodes know none. An answer that the node
-// left out is a refusal of the batch.
+// send makes calls in one batch, and a single one without a batch, as some nodes support none. A response without an
+// answer to each call is a refusal of the batch.
 func (n *Node) send(ctx context.Context, elems []rpc.BatchElem) error {
 	for i := range elems {
 		elems[i].Error = nil
-		reflect.ValueOf(elems[i].Result).Elem().SetZero() // one answer must not mix with an earlier one
+		reflect.ValueOf(elems[i].Result).Elem().SetZero() // an answer must not mix with an earlier one
 	}
 	if len(elems) == 1 {
 		return n.sendOne(ctx, &elems[0])
@@ -107,8 +107,8 @@ func (n *Node) sendOne(ctx context.Context, e *rpc.BatchElem) error {
 	return nil
 }
 
-// allOf makes calls that must all succeed. Those that failed are made again as long as that helps: a node may
-// refuse a part of a batch because of its size.
+// allOf makes calls that must all succeed. Those that failed are repeated as long as that helps: a node may refuse a
+// part of a batch because of its size.
 func (n *Node) allOf(ctx context.Context, elems []rpc.BatchElem) error {
 	for len(elems) > 0 {
 		if err := n.batch(ctx, elems); err != nil {

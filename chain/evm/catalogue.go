@@ -6,31 +6,31 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// Network is what is known of a network that shops take payments on. It is a starting point for the shop's own
-// configuration: a value to copy and to change, which nothing in this package reads.
+// Network describes a network that shops take payments on. It is a starting point for the shop's own configuration: a
+// value to copy and change, which nothing in this package reads.
 type Network struct {
 	ID     chain.Network
-	Name   string // as people write it
+	Name   string // for people
 	Native Listed // the coin that fees are paid in
 	Tokens []Listed
 
 	// BlockTime is about how long a block takes. Networks shorten it from time to time.
 	BlockTime time.Duration
 
-	// Safe and Finalized say whether the network's own tags of that name mean something: that a block will
-	// not be taken back unless much more fails than this node. Where they are false, count confirmations.
+	// Safe and Finalized report whether the network's own tags of that name are meaningful: a block will not be
+	// removed unless much more fails than this node. Where they are false, count confirmations.
 	Safe, Finalized bool
 }
 
-// Listed is an asset of the catalogue. Its Code is unique in the catalogue: the symbol, "_" and a tag of the
-// network, such as USDT_ERC20 for Ethereum, USDT_BSC, USDC_POLYGON or ETH_BASE. A native coin on the
-// network that it is named after has its symbol alone: ETH, BNB, POL, AVAX.
+// Listed is an asset of the catalogue. Its Code is unique in the catalogue: the symbol, "_" and a tag of the network,
+// such as USDT_ERC20 for Ethereum, USDT_BSC, USDC_POLYGON or ETH_BASE. A native coin on the network that is named
+// after it has its symbol alone: ETH, BNB, POL, AVAX.
 type Listed struct {
 	chain.Asset
-	Symbol string // what exchanges call it, whatever network it is on: USDT
+	Symbol string // name on exchanges, independent of the network: USDT
 }
 
-// Assets are the network's native coin and its tokens, as [Config.Assets] takes them.
+// Assets returns the network's native coin and its tokens, for [Config.Assets].
 func (n Network) Assets() []chain.Asset {
 	all := []chain.Asset{n.Native.Asset}
 	for _, t := range n.Tokens {
@@ -39,10 +39,10 @@ func (n Network) Assets() []chain.Asset {
 	return all
 }
 
-// Networks answers the catalogue, a new one with every call. Where several tokens bear a name, it lists the
-// one that the issuer stands behind today: native USDC rather than USDC.e, USDT0 on Optimism and Arbitrum. On
-// BSC and for USDT on Base there is none but a bridged one. Issuers move their tokens, so compare the contracts
-// with the issuer's own page before taking money; [Node.Tip] compares the decimals with the contract.
+// Networks returns the catalogue, a new one with every call. Where several tokens have the same name, it lists the one
+// that the issuer supports today: native USDC rather than USDC.e, USDT0 on Optimism and Arbitrum. On BSC and for USDT
+// on Base there is only a bridged one. Issuers move their tokens, so compare the contracts with the issuer's own page
+// before taking money; [Node.Tip] compares the decimals with the contract.
 func Networks() []Network {
 	return []Network{
 		mainnet(), optimism(), bsc(), polygon(), base(), arbitrum(), avalanche(),
@@ -76,7 +76,7 @@ func optimism() Network {
 	}
 }
 
-// bsc has tokens of 18 decimals where others have 6.
+// bsc has tokens with 18 decimals where others have 6.
 func bsc() Network {
 	const id, tag = "eip155:56", "BSC"
 	return Network{
@@ -88,7 +88,7 @@ func bsc() Network {
 	}
 }
 
-// polygon has final milestones, but nodes there do not know the tag safe.
+// polygon has final milestones, but its nodes do not know the tag safe.
 func polygon() Network {
 	const id, tag = "eip155:137", "POLYGON"
 	return Network{
@@ -124,7 +124,7 @@ func arbitrum() Network {
 	}
 }
 
-// avalanche accepts a block once and for all: the tags name the same block as latest.
+// avalanche accepts a block irrevocably: the tags name the same block as latest.
 func avalanche() Network {
 	const id, tag = "eip155:43114", "AVALANCHE"
 	return Network{
@@ -140,10 +140,10 @@ func coin(id chain.Network, symbol, tag string) Listed {
 	return Listed{Native(id, codeOf(symbol, tag)), symbol}
 }
 
-// listed spells contracts as ERC-55 says already, so that nothing here can fail.
+// listed requires the spelling of ERC-55, so that it cannot fail.
 func listed(id chain.Network, symbol, tag, contract string, decimals int) Listed {
 	return Listed{chain.Asset{
-		ID: chain.AssetID(string(id) + "/" + token + ":" + contract), Code: codeOf(symbol, tag), Decimals: decimals,
+		ID: chain.AssetID(string(id) + "/" + tokenKind + ":" + contract), Code: codeOf(symbol, tag), Decimals: decimals,
 	}, symbol}
 }
 

@@ -16,18 +16,18 @@ import (
 	"github.com/cointill/cointill/internal/scrub"
 )
 
-// MaxAnswer bounds the body of one HTTP answer, in bytes after decompression. The largest blocks of busy
+// MaxAnswer is the largest body of one HTTP response, in bytes after decompression. The largest blocks of busy
 // networks have about 20 MB of receipts.
 const MaxAnswer = 64 << 20
 
-// dialTimeout bounds one request when the caller's client has no bound.
+// dialTimeout limits one request if the caller's client has no limit.
 const dialTimeout = 30 * time.Second
 
-// ErrAnswerTooLarge says that an answer was cut off at [MaxAnswer].
+// ErrAnswerTooLarge is returned when a response is cut off at [MaxAnswer].
 var ErrAnswerTooLarge = errors.New("answer too large")
 
-// Caller is what a Node needs of a JSON-RPC client; *rpc.Client of go-ethereum is one. Both methods block
-// until the answer is there or ctx ends, and may be called concurrently.
+// Caller is the port to a JSON-RPC client; *rpc.Client of go-ethereum implements it. Both methods block until the
+// response arrives or ctx ends, and may be called concurrently.
 type Caller interface {
 	CallContext(ctx context.Context, result any, method string, args ...any) error
 	BatchCallContext(ctx context.Context, batch []rpc.BatchElem) error
@@ -35,7 +35,7 @@ type Caller interface {
 
 var _ Caller = (*rpc.Client)(nil)
 
-// Client is a JSON-RPC client over HTTP whose errors tell nothing of its URL but scheme and host, not even where a node
+// Client is a JSON-RPC client over HTTP whose errors contain nothing of its URL but scheme and host, even where a node
 // repeats it. All methods may be called concurrently.
 type Client struct {
 	rpc     *rpc.Client
@@ -58,11 +58,11 @@ func (c *Client) BatchCallContext(ctx context.Context, batch []rpc.BatchElem) er
 	return c.scrubbed(err)
 }
 
-// Close gives up the client's connections.
+// Close closes the client's connections.
 func (c *Client) Close() { c.rpc.Close() }
 
-// RPC is the client for other libraries, such as ethclient. Its errors are as the node and what is between put them: what
-// they repeat of the URL is in them.
+// RPC returns the underlying client for other libraries, such as ethclient. Its errors are not scrubbed: they may
+// repeat the URL.
 func (c *Client) RPC() *rpc.Client { return c.rpc }
 
 // scrubbed keeps what a Node looks at: codes of JSON-RPC, statuses of HTTP, and what other errors wrap.
@@ -70,7 +70,7 @@ func (c *Client) scrubbed(err error) error {
 	var httpError rpc.HTTPError
 	var rpcError rpc.Error
 	switch {
-	case errors.As(err, &httpError): // its text and its body are the gateway's
+	case errors.As(err, &httpError): // its text and its body are those of a gateway
 		return rpc.HTTPError{StatusCode: httpError.StatusCode, Status: http.StatusText(httpError.StatusCode)}
 	case errors.As(err, &rpcError):
 		return &codeError{rpcError.ErrorCode(), c.secrets.Text(rpcError.Error())}
@@ -78,14 +78,13 @@ func (c *Client) scrubbed(err error) error {
 	return c.secrets.Error(err)
 }
 
-// Dial makes a JSON-RPC client over HTTP with bounded answers, a time limit, and no redirects. It opens
-// no connection. Nothing of the URL but scheme and host appears in any error, since providers put keys
-// into the path, the query and the user. A nil client has a limit of 30 seconds a request; a given one
-// is copied.
+// Dial returns a JSON-RPC client over HTTP with bounded responses, a time limit, and no redirects. It opens no
+// connection. Errors contain nothing of the URL but scheme and host, since providers put keys into the path, the query
+// and the user. A nil client has a limit of 30 seconds a request; a given one is copied.
 func Dial(ctx context.Context, rawURL string, client *http.Client) (*Client, error) {
-	target, err := url.Parse(rawURL)
-	if err != nil || target.Host == "" || (target.Scheme != "http" && target.Scheme != "https") {
-		return nil, errors.New("evm: dial: want an http or https URL") // the parser's error has the URL in it
+	target, err := scrub.ParseURL(rawURL, "http", "https")
+	if err != nil {
+		return nil, fmt.Errorf("evm: dial: %w", err)
 	}
 	safe := url.URL{Scheme: target.Scheme, Host: target.Host}
 	var guarded http.Client
@@ -107,7 +106,7 @@ func Dial(ctx context.Context, rawURL string, client *http.Client) (*Client, err
 	return &Client{c, scrub.Of([]*url.URL{target})}, nil
 }
 
-// transport sends requests to the real URL, which the layers above do not know and so cannot tell.
+// transport sends requests to the real URL, which the layers above do not know and so cannot reveal.
 type transport struct {
 	next   http.RoundTripper
 	target *url.URL
@@ -136,12 +135,12 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 type maxAnswerKey struct{}
 
-// withMaxAnswer makes the bound on an answer smaller than MaxAnswer, for clients that [Dial] made.
+// withMaxAnswer lowers the limit of a response below MaxAnswer, for clients that [Dial] made.
 func withMaxAnswer(ctx context.Context, limit int64) context.Context {
 	return context.WithValue(ctx, maxAnswerKey{}, limit)
 }
 
-// boundedBody fails, rather than ends, at its bound: a cut answer must not pass for a whole one.
+// boundedBody fails at its limit rather than ends, so that a cut response does not look complete.
 type boundedBody struct {
 	io.ReadCloser
 	left int64
@@ -156,7 +155,7 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// codeError is a JSON-RPC error object, with a bound on what of its message is kept.
+// codeError is a JSON-RPC error object with a bounded message.
 type codeError struct {
 	code    int
 	message string
@@ -167,13 +166,13 @@ func (e *codeError) Error() string { return fmt.Sprintf("error %d: %s", e.code, 
 // ErrorCode implements [rpc.Error].
 func (e *codeError) ErrorCode() int { return e.code }
 
-// statusError is an HTTP status without a JSON-RPC answer.
+// statusError is an HTTP status without a JSON-RPC response.
 type statusError int
 
 func (e statusError) Error() string { return fmt.Sprintf("HTTP status %d", int(e)) }
 
-// tidy makes an error of a Caller fit for logs: without URLs, in which keys stand, and without bodies. What else a Caller's
-// errors must not tell, it knows itself, as [Client] does.
+// tidy makes an error of a Caller fit for logs: without URLs, which contain keys, and without bodies. Other secrets
+// are the Caller's to remove, as [Client] does.
 func tidy(err error) error {
 	if err == nil {
 		return nil
@@ -192,7 +191,7 @@ func tidy(err error) error {
 	return scrub.Secrets{}.Error(err)
 }
 
-// The JSON-RPC and EIP-1474 codes of a method that a node does not have, of a question that it takes for none.
+// The JSON-RPC and EIP-1474 codes of a method that a node does not have, and of a request that it considers invalid.
 const (
 	codeNoMethod       = -32601
 	codeUnsupported    = -32004
@@ -200,13 +199,13 @@ const (
 	codeInvalidParams  = -32602
 )
 
-// The codes of an answer that is too large for the node: go-ethereum's, and that of jsonrpsee.
+// The codes of a response that is too large for the node: go-ethereum's, and that of jsonrpsee.
 const (
 	codeTooLarge    = -32003
 	codeTooLargeToo = -32008
 )
 
-// tooLarge says whether an answer was too large, for the node, for what is between, or for what is read.
+// tooLarge reports whether a response was too large, for the node, for a gateway, or for this package.
 func tooLarge(err error) bool {
 	var status statusError
 	return errors.Is(err, ErrAnswerTooLarge) || hasCode(err, codeTooLarge, codeTooLargeToo) ||

@@ -9,7 +9,7 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// setAside makes a transaction of a block one that could not be examined, with the reason, once.
+// setAside marks a transaction of a block as unexamined, with the first reason.
 func (n *Node) setAside(ctx context.Context, b *wireBlock, i int, reason error) {
 	if _, known := b.aside[i]; known {
 		return
@@ -25,7 +25,7 @@ func (n *Node) setAside(ctx context.Context, b *wireBlock, i int, reason error) 
 		"network", n.network, "block", uint64(b.Number), "tx", b.Txs[i].Hash.String(), "err", reason)
 }
 
-// unexamined are the transactions of a block that were set aside, in its order.
+// unexamined returns the transactions of a block that were set aside, in block order.
 func (b *wireBlock) unexamined() []chain.Unexamined {
 	var all []chain.Unexamined
 	for i := range b.Txs {
@@ -36,7 +36,7 @@ func (b *wireBlock) unexamined() []chain.Unexamined {
 	return all
 }
 
-// Examine implements [chain.Examiner]. It asks for the transaction alone, and reads more of its trace than Block does.
+// Examine implements [chain.Examiner]. It requests the transaction alone, and reads more of its trace than Block does.
 func (n *Node) Examine(ctx context.Context, u chain.Unexamined) ([]chain.Transfer, error) {
 	found, err := n.examine(ctx, u)
 	if err != nil {
@@ -64,7 +64,7 @@ func (n *Node) examine(ctx context.Context, u chain.Unexamined) ([]chain.Transfe
 	if err := checkTxs(alone); err != nil {
 		return nil, err
 	}
-	if n.traces && n.coin != nil && !alone.Txs[0].unsent() {
+	if n.traces && n.assets.Coin != nil && !alone.Txs[0].unsent() {
 		trace, err := n.traceOne(ctx, alone.Txs[0].Hash, MaxAnswer)
 		if err != nil {
 			return nil, err

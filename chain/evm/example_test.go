@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"math/big"
 
+	"github.com/shopspring/decimal"
+
+	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/evm"
 )
 
@@ -17,6 +20,65 @@ func ExampleWallet() {
 	address, err := w.Address(context.Background(), 0)
 	fmt.Println(address, err)
 	// Output: 0x9858EfFD232B4033E47d90003D41EC34EcaEda94 <nil>
+}
+
+// A Node reads what one endpoint offers, and a Follower makes a watcher of it. Nothing connects before the first call.
+func ExampleNew() {
+	client, err := evm.Dial(context.Background(), "https://node.example/key", nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer client.Close()
+	usdc, err := evm.ERC20("eip155:8453", "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913", "USDC", 6)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	node, err := evm.New(evm.Config{
+		Network: "eip155:8453", RPC: client, Assets: []chain.Asset{evm.Native("eip155:8453", "ETH"), usdc},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	follower, err := chain.NewFollower(chain.FollowConfig{Node: node})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(follower.Network())
+	// Output: eip155:8453
+}
+
+// Another network has defaults of its own: here, payments of up to 100 coins have 3 confirmations.
+func ExampleNode_Defaults() {
+	client, err := evm.Dial(context.Background(), "http://127.0.0.1:8545", nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer client.Close()
+	coin := evm.Native("eip155:2026", "COIN")
+	node, err := evm.New(evm.Config{
+		Network: "eip155:2026", RPC: client, Assets: []chain.Asset{coin},
+		Defaults: func(chain.Asset) chain.Defaults {
+			return chain.Defaults{Confirm: []chain.Tier{
+				{UpTo: decimal.NewFromInt(100), Need: chain.Confirmations{Depth: 3}},
+				{Need: chain.Confirmations{Tag: chain.FinalityFinalized}},
+			}}
+		},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, tier := range node.Defaults(coin).Confirm {
+		fmt.Printf("up to %s: %+v\n", tier.UpTo, tier.Need)
+	}
+	// Output:
+	// up to 100: {Tag: Depth:3}
+	// up to 0: {Tag:finalized Depth:0}
 }
 
 func ExamplePaymentURI() {
@@ -56,5 +118,5 @@ func ExampleNetworks() {
 func ExampleNewHeads() {
 	_, err := evm.NewHeads(evm.HeadsConfig{URL: "https://node.example/key"})
 	fmt.Println(err)
-	// Output: evm: HeadsConfig.URL: want a ws or wss URL
+	// Output: evm: HeadsConfig.URL: want an absolute URL with the scheme ws or wss
 }

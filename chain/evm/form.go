@@ -4,18 +4,16 @@ import (
 	"context"
 	"slices"
 
-	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/internal/lacks"
+	"github.com/cointill/cointill/chain/internal/token"
 )
 
-// readable says whether a Transfer log has the form of ERC-20: sender and recipient indexed, the amount as data.
+// readable reports whether a Transfer log has the form of ERC-20: sender and recipient indexed, the amount as data.
 func (l *wireLog) readable() bool {
 	return len(l.Topics) == 3 && l.Data.size == 32 && l.Topics[1].isAddress() && l.Topics[2].isAddress()
 }
 
-const strangeForm = "its contract logs Transfer in another form than with two indexed arguments: payments in that form are not seen"
-
-// noteForms notes the tokens of which a block has Transfer logs that cannot be read.
+// noteForms records the tokens of which a block has Transfer logs that cannot be read.
 func (n *Node) noteForms(ctx context.Context, receipts []*wireReceipt) {
 	var strange map[int]bool
 	for _, r := range receipts {
@@ -32,36 +30,29 @@ func (n *Node) noteForms(ctx context.Context, receipts []*wireReceipt) {
 		}
 	}
 	for t := range strange {
-		n.noteForm(ctx, n.tokens[t], 1)
+		n.assets.NoteForm(ctx, t, 1)
 	}
 }
 
-func (n *Node) noteForm(ctx context.Context, t chain.Asset, blocks uint64) {
-	if n.lacks.Note(t.ID, chain.TransferLogs, strangeForm, blocks) {
-		n.log.ErrorContext(ctx, "evm: "+strangeForm, "network", n.network, "asset", t.ID)
-	}
-}
-
-// maxForms bounds the answer with the latest logs of a token.
+// maxForms limits the response with the latest logs of a token.
 const maxForms = 4 << 20
 
 // checkForms is checkForm for some tokens, within the time for one question.
-func (n *Node) checkForms(ctx context.Context, tokens []chain.Asset, latest uint64) {
+func (n *Node) checkForms(ctx context.Context, places []int, latest uint64) {
 	ctx, cancel := lacks.Each(ctx)
 	defer cancel()
-	for _, t := range tokens {
-		n.checkForm(ctx, t, latest)
+	for _, place := range places {
+		n.checkForm(ctx, place, latest)
 	}
 }
 
-// checkForm looks at the latest Transfer logs of a token that is followed from now on, as far as the node answers them:
-// one whose logs cannot be read is better known before the first payment. Nothing else depends on it, so what a node
-// refuses is not asked for again.
-func (n *Node) checkForm(ctx context.Context, t chain.Asset, latest uint64) {
+// checkForm looks at the latest Transfer logs of a token that is new, if the node returns them, so that a token whose
+// logs cannot be read is known before the first payment. Nothing else depends on it, so a refusal is final.
+func (n *Node) checkForm(ctx context.Context, place int, latest uint64) {
 	for _, back := range []uint64{10, 100, 1000} {
 		filter := map[string]any{
 			"fromBlock": hexQuantity(latest - min(latest, back)), "toBlock": hexQuantity(latest),
-			"address": t.ID.Reference(), "topics": [][]word{{transferTopic}},
+			"address": n.assets.Tokens[place].ID.Reference(), "topics": [][]word{{token.TransferTopic}},
 		}
 		var logs []wireLog
 		if err := n.call(withMaxAnswer(ctx, maxForms), &logs, "eth_getLogs", filter); err != nil {
@@ -72,7 +63,7 @@ func (n *Node) checkForm(ctx context.Context, t chain.Asset, latest uint64) {
 			continue
 		}
 		if !slices.ContainsFunc(logs, func(l wireLog) bool { return l.readable() }) {
-			n.noteForm(ctx, t, 0)
+			n.assets.NoteForm(ctx, place, 0)
 		}
 		return
 	}

@@ -18,21 +18,21 @@ import (
 	"github.com/cointill/cointill/internal/scrub"
 )
 
-// maxHeadMessage bounds one message of a WebSocket, in bytes. A header has about 2,000.
+// maxHeadMessage limits one message of a WebSocket, in bytes. A header has about 2,000.
 const maxHeadMessage = 256 << 10
 
-// HeadsConfig configures [Heads]. Zero fields take the default that stands beside them.
+// HeadsConfig configures [Heads]. Zero fields have the defaults stated with them.
 type HeadsConfig struct {
 	URL string // of a node's WebSocket, ws or wss; required. Never shown: providers put keys into it.
 
-	MinBackoff time.Duration // rest after a connection that failed; doubled after each further one: 1 s
-	MaxBackoff time.Duration // longest rest: 1 min
+	MinBackoff time.Duration // pause after a failed connection; doubled after each further one: 1 s
+	MaxBackoff time.Duration // longest pause: 1 min
 
-	Logger *slog.Logger // nil is silence
+	Logger *slog.Logger // if nil, nothing is logged
 }
 
-// Heads hears of new blocks over a WebSocket (eth_subscribe, newHeads), for [Config.Hints]. It believes
-// nothing of what it hears, so the node behind it need not be trusted. All methods may be called concurrently.
+// Heads receives new blocks over a WebSocket (eth_subscribe, newHeads), for [Config.Hints]. Its content is never used,
+// so the node behind it need not be trusted. All methods may be called concurrently.
 type Heads struct {
 	url        string
 	host       string
@@ -49,14 +49,14 @@ type Heads struct {
 
 var _ chain.Hinter = (*Heads)(nil)
 
-// errNotRunning is what Wait says before Run has subscribed.
+// errNotRunning is the error of Wait before Run has subscribed.
 var errNotRunning = errors.New("not connected yet")
 
-// NewHeads checks c. It connects to nothing.
+// NewHeads validates c. It does not connect.
 func NewHeads(c HeadsConfig) (*Heads, error) {
-	target, err := url.Parse(c.URL)
-	if err != nil || target.Host == "" || (target.Scheme != "ws" && target.Scheme != "wss") {
-		return nil, errors.New("evm: HeadsConfig.URL: want a ws or wss URL") // the parser's error has the URL in it
+	target, err := scrub.ParseURL(c.URL, "ws", "wss")
+	if err != nil {
+		return nil, fmt.Errorf("evm: HeadsConfig.URL: %w", err)
 	}
 	if c.MinBackoff < 0 || c.MaxBackoff < 0 {
 		return nil, errors.New("evm: HeadsConfig: a backoff is negative")
@@ -72,9 +72,8 @@ func NewHeads(c HeadsConfig) (*Heads, error) {
 	return h, nil
 }
 
-// Run keeps a subscription until ctx ends: it connects again, after a growing rest, whenever the connection
-// fails. It blocks until everything that it started has ended, and answers the error of ctx. Run it once at a
-// time.
+// Run keeps a subscription until ctx ends: it reconnects, after an increasing pause, whenever the connection fails. It
+// blocks until everything that it started has ended, and returns the error of ctx. Only one Run may be active.
 func (h *Heads) Run(ctx context.Context) error {
 	for failures := 0; ; {
 		heard, err := h.listen(ctx)
@@ -106,7 +105,7 @@ func (h *Heads) Run(ctx context.Context) error {
 	}
 }
 
-// listen passes on the heads of one connection until it fails, and says whether there was any.
+// listen passes on the heads of one connection until it fails, and reports whether there was any.
 func (h *Heads) listen(ctx context.Context) (heard bool, err error) {
 	dial, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()

@@ -8,17 +8,14 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// maxGap is how many heights in a row may be without a block.
-const maxGap = 4096
-
 // gap is a range of heights that the chain passed over.
 type gap struct {
 	below, above uint64 // the blocks before and after it
 	hash         word   // of the block after it
 }
 
-// blockAt asks for the block at a height: ErrNotFound if there is none yet, ErrNoBlock if there never will be one.
-// There, nodes answer null, an error, or the block before.
+// blockAt requests the block at a height. It returns ErrNotFound if there is none yet, and ErrNoBlock if the chain has
+// passed over the height. For such a height nodes return null, an error, or the block before.
 func blockAt[T any, P interface {
 	*T
 	head() *wireHeader
@@ -47,7 +44,7 @@ func blockAt[T any, P interface {
 	return answer, nil
 }
 
-// passedOver says whether the chain has a block above the height whose parent is below it.
+// passedOver reports whether the chain has a block above the height whose parent is below it.
 func (n *Node) passedOver(ctx context.Context, height uint64) (bool, error) {
 	if g := n.gap.Load(); g != nil && g.below < height && height < g.above {
 		if after, err := n.peek(ctx, hexQuantity(g.above)); err != nil || after != nil && after.Hash == g.hash {
@@ -58,7 +55,7 @@ func (n *Node) passedOver(ctx context.Context, height uint64) (bool, error) {
 	if err != nil || latest == nil {
 		return false, err
 	}
-	for h := height + 1; h <= uint64(latest.Number) && h-height <= maxGap; h++ {
+	for h := height + 1; h <= uint64(latest.Number) && h-height <= chain.MaxGap; h++ {
 		next, err := n.peek(ctx, hexQuantity(h))
 		if err != nil {
 			return false, err
@@ -79,7 +76,7 @@ func (n *Node) passedOver(ctx context.Context, height uint64) (bool, error) {
 	return false, nil
 }
 
-// peek answers a header, or nil where the node has none or refuses.
+// peek returns a header, or nil if the node has none or refuses.
 func (n *Node) peek(ctx context.Context, height string) (*wireHeader, error) {
 	var header *wireHeader
 	err := n.call(ctx, &header, "eth_getBlockByNumber", height, false)

@@ -6,22 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/big"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 
 	"github.com/ethereum/go-ethereum/rpc"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/internal/lacks"
+	"github.com/cointill/cointill/chain/internal/token"
 )
-
-// transferTopic is keccak256("Transfer(address,address,uint256)"), the first topic of a transfer's log.
-var transferTopic = word{
-	0xdd, 0xf2, 0x52, 0xad, 0x1b, 0xe2, 0xc8, 0x9b, 0x69, 0xc2, 0xb0, 0x68, 0xfc, 0x37, 0x8d, 0xaa,
-	0x95, 0x2b, 0xa7, 0xf1, 0x63, 0xc4, 0xa1, 0x16, 0x28, 0xf5, 0x5a, 0x4d, 0xf5, 0x23, 0xb3, 0xef,
-}
 
 // decimalsCall is the call data of decimals().
 const decimalsCall = "0x313ce567"
@@ -29,83 +24,79 @@ const decimalsCall = "0x313ce567"
 // byConfig is why logs are not proven with [Config.UnprovenLogs].
 const byConfig = "by Config.UnprovenLogs"
 
-// maxTokens bounds the tokens of one node.
-const maxTokens = 90
-
-// maxPatient is about how many tokens a node is asked at once: some run each call of a contract for a while.
+// maxPatient is about how many tokens a node is asked about at once: some take a while for each call of a contract.
 const maxPatient = 10
 
-// trustedTips is how often Tip relies on what tokens said of their decimals before it asks again.
+// trustedTips is how many calls of Tip rely on the decimals of tokens before they are read again.
 const trustedTips = 1000
 
-// Config says what a [Node] reads, and from where.
+// Config configures a [Node].
 type Config struct {
 	Network chain.Network // "eip155:" and the chain id
 	RPC     Caller        // see [Dial]
 
-	// Assets are what is watched for, at least one: at most one native coin (namespace slip44), and
-	// tokens (namespace erc20) whose contracts are spelled as ERC-55 says. A token's contract must log Transfer with
-	// two indexed arguments, as ERC-20 says; one that is seen not to, in its latest logs at the first call of Tip or later
-	// in a block, is named by [Node.Lacks], as payments of it are not seen.
+	// Assets are the assets to watch, at least one: at most one native coin (namespace slip44), and tokens (namespace
+	// erc20) with contracts in the spelling of ERC-55. A token's contract must log Transfer with two indexed
+	// arguments, as ERC-20 requires. If it does not, payments are not seen; [Node.Lacks] lists a token that shows
+	// another form in its latest logs at the first call of Tip, or later in a block.
 	//
 	// On networks whose coin is also a token, a payment is the coin's if it is the value of a transaction, and the
-	// token's if it is a call of the contract. On Celo each is one of them, so that payers may use both ways only if both
-	// are configured, as two assets. On networks where the contract logs every movement of the coin, such as zkSync,
-	// configure one of them: with both, one payment would be two.
+	// token's if it is a call of the contract. On Celo each payment is one of them, so both must be configured, as two
+	// assets, if payers may use both ways. On networks where the contract logs every movement of the coin, such as
+	// zkSync, configure one of them: with both, one payment would be two.
 	Assets []chain.Asset
 
-	// Traces has Block look at the calls within transactions, for native coin that a contract passes on: contract
-	// wallets and exchanges pay so. The node must offer debug_traceBlockByHash, as [Node.Capabilities]
-	// tells, and for blocks that it no longer has the state of it must be an archive node: a block that it cannot
-	// trace is an error. A single transaction that cannot be traced, as its trace is larger than what is read, is
-	// unexamined. Several nodes of one network need the same setting.
+	// Traces makes Block examine the calls within transactions, for native coin that a contract passes on: contract
+	// wallets and exchanges pay so. The node must offer debug_traceBlockByHash: see [Node.Capabilities]. For blocks
+	// whose state it no longer keeps, it must be an archive node: a block that it cannot trace is an error. A single
+	// transaction that cannot be traced, because its trace is too large, is unexamined. Several nodes of one network
+	// need the same setting.
 	Traces bool
 
-	// UnprovenLogs is for networks whose headers have a filter of logs that proves nothing, such as Cronos and others on
-	// Ethermint, where it has what the receipts have not. Then it is not looked at, and [Node.Lacks] names the proof: the
-	// node is believed that its receipts have all logs, unless several nodes that agree are used, see [chain.Nodes].
+	// UnprovenLogs is for networks whose headers have a filter of logs that proves nothing, such as Cronos and others
+	// on Ethermint, where it has bits that the receipts have not. The filter is then ignored, and [Node.Lacks] lists
+	// the proof: the node is trusted to return all logs, unless several nodes have to agree, see [chain.Nodes].
 	UnprovenLogs bool
 
-	// Hints cut the time between two questions for the tip short, such as [Heads] of the same network. They
-	// are never believed to be true. Optional.
+	// Defaults returns what [Node.Defaults] suggests for an asset. If nil, the public networks have defaults of their
+	// own, and others suggest no confirmations.
+	Defaults func(chain.Asset) chain.Defaults
+
+	// Hints shorten the pause between two reads of the tip, such as [Heads] of the same network. Their content is
+	// never used. Optional.
 	Hints chain.Hinter
 
-	Logger *slog.Logger // nil is silence
+	Logger *slog.Logger // if nil, nothing is logged
 }
 
-// Node reads a network through one JSON-RPC endpoint. It is a [chain.Node], a [chain.Hinter],
-// a [chain.Examiner] and a [chain.Lacker].
+// Node reads a network through one JSON-RPC endpoint. It implements [chain.Node], [chain.Hinter], [chain.Examiner],
+// [chain.Lacker] and [chain.Defaulter].
 //
-// A transfer's TxID is the transaction's hash in lower case. Its Index is "value" for native coin, and for
-// coin that a contract passes on "call#", a number, ":" and the recipient. The number is how many calls with
-// value to that recipient, also failed ones, come before it in the transaction. For tokens the Index is the contract, "#",
-// a number, ":" and the recipient. The number is how many Transfer logs of that contract, of any amount and form, come
-// before it in the transaction. Other than the place of a log in its block, this stays the same when a reorganisation
-// moves the transaction, and when other assets are configured. The recipient is part of it because a contract may act
-// otherwise in another block.
+// A transfer's TxID is the transaction's hash in lower case. Its Index is "value" for native coin, and for coin that a
+// contract passes on "call#", a number, ":" and the recipient. The number counts the calls with value to that
+// recipient, including failed ones, that come before it in the transaction. For tokens the Index is the contract, "#",
+// a number, ":" and the recipient. The number counts the Transfer logs of that contract, of any amount and form, that
+// come before it in the transaction. Unlike the position of a log in its block, this does not change when a
+// reorganisation moves the transaction, or when other assets are configured. It includes the recipient because a
+// contract may act differently in another block.
 type Node struct {
 	network chain.Network
 	id      uint64
 	rpc     Caller
 	log     *slog.Logger
 
-	coin   *chain.AssetID // nil when native coin is not watched
-	tokens []chain.Asset
-	index  map[address]int // from contract to the place in tokens
+	assets *token.Set
 
+	defaults func(chain.Asset) chain.Defaults
 	traces   bool
 	unproven bool // filters in headers prove nothing
 	hints    chain.Hinter
 
-	lacks     lacks.List
-	confirmed []atomic.Bool // by token: it had the right decimals once
-	round     lacks.Round
-	patient   atomic.Int64 // about how many tokens the node is asked at once
-
+	patient      atomic.Int64 // about how many tokens the node is asked about at once
 	bulk         bulk         // whether the node has eth_getBlockReceipts
 	trust        atomic.Int64 // how many more calls of Tip rely on the tokens as they were
-	atOnce       atomic.Int64 // how many calls the node takes in one batch
-	fitting      atomic.Int64 // how many batches of that size went well
+	atOnce       atomic.Int64 // how many calls the node accepts in one batch
+	fitting      atomic.Int64 // how many batches of that size succeeded
 	slimRefusals atomic.Int64 // how often in a row the node refused to run a tracer of ours
 	gap          atomic.Pointer[gap]
 }
@@ -117,7 +108,7 @@ var (
 	_ chain.Lacker   = (*Node)(nil)
 )
 
-// New makes a Node. It calls nothing.
+// New returns a Node. It makes no call.
 func New(c Config) (*Node, error) {
 	id, err := chainID(c.Network)
 	if err != nil {
@@ -130,26 +121,23 @@ func New(c Config) (*Node, error) {
 		return nil, errors.New("evm: Config.Assets is empty")
 	}
 	n := &Node{
-		network: c.Network, id: id, rpc: c.RPC, log: c.Logger, index: make(map[address]int), traces: c.Traces, hints: c.Hints,
-		unproven: c.UnprovenLogs,
-	}
-	if n.unproven {
-		n.lacks.Note("", chain.ProofOfLogs, byConfig, 0)
+		network: c.Network, id: id, rpc: c.RPC, log: c.Logger, defaults: c.Defaults,
+		traces: c.Traces, hints: c.Hints, unproven: c.UnprovenLogs,
 	}
 	n.atOnce.Store(maxBatch)
 	n.patient.Store(maxPatient)
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
 	}
+	n.assets = token.NewSet(c.Network, n.log)
+	if n.unproven {
+		n.assets.Lacks.Note("", chain.ProofOfLogs, byConfig, 0)
+	}
 	for _, a := range c.Assets {
 		if err := n.watch(a); err != nil {
 			return nil, fmt.Errorf("evm: Config.Assets: %w", err)
 		}
 	}
-	if len(n.tokens) > maxTokens {
-		return nil, fmt.Errorf("evm: Config.Assets: more than %d tokens", maxTokens)
-	}
-	n.confirmed = make([]atomic.Bool, len(n.tokens))
 	return n, nil
 }
 
@@ -157,41 +145,28 @@ func (n *Node) watch(a chain.Asset) error {
 	if err := checkAsset(a); err != nil {
 		return err
 	}
-	if a.ID.Network() != n.network {
-		return fmt.Errorf("asset %s is not on %s", a.ID, n.network)
-	}
 	if a.ID.Namespace() == native {
-		if n.coin != nil {
-			return fmt.Errorf("asset %s: a second native coin", a.ID)
-		}
-		n.coin = &a.ID
-		return nil
+		return n.assets.AddCoin(a)
 	}
-	raw, err := hex.DecodeString(a.ID.Reference()[2:])
+	contract, err := hex.DecodeString(a.ID.Reference()[2:])
 	if err != nil {
 		return fmt.Errorf("asset %s: %w", a.ID, err)
 	}
-	contract := address(raw)
-	if _, twice := n.index[contract]; twice {
-		return fmt.Errorf("asset %s: configured twice", a.ID)
-	}
-	n.index[contract] = len(n.tokens)
-	n.tokens = append(n.tokens, a)
-	return nil
+	return n.assets.AddToken(a, [20]byte(contract))
 }
 
 // Lacks implements [chain.Lacker].
-func (n *Node) Lacks() []chain.Lack { return n.lacks.All() }
+func (n *Node) Lacks() []chain.Lack { return n.assets.Lacks.All() }
 
 // Network implements [chain.Node].
 func (n *Node) Network() chain.Network { return n.network }
 
-// Tip implements [chain.Node]. Every call compares the chain id. The decimals of every token are compared
-// on the first call, on every thousandth, and on the first after any call that failed, since another
-// machine may answer after a failure. A token with other decimals than configured is ErrWrongNetwork, unless it had the
-// right ones before: then, and whenever the contract or the node does not say, that token alone is held back, which
-// [Node.Lacks] names, and asked about again with every call. Where half of the time that Tip has is too short to ask about
-// all, the next call goes on where it ended.
+// Tip implements [chain.Node]. Every call compares the chain id. The decimals of every token are compared on the first
+// call, on every thousandth, and on the first after any call that failed, since another machine may answer after a
+// failure. A token with other decimals than configured is ErrWrongNetwork, unless it had the right ones before. In
+// that case, and whenever the contract or the node does not return them, that token alone is held back, [Node.Lacks]
+// lists it, and every call asks again. If half of the time of Tip is too short for all tokens, the next call continues
+// with the rest.
 //
 // Safe and Finalized are 0 while the node answers their tags with an error, nothing, or block 0.
 func (n *Node) Tip(ctx context.Context) (chain.Tip, error) {
@@ -236,78 +211,76 @@ func (n *Node) tip(ctx context.Context) (chain.Tip, error) {
 	return chain.Tip{Header: header, Safe: tagged(batch[2].Error, safe), Finalized: tagged(batch[3].Error, finalized)}, nil
 }
 
-// doubt notes that another machine may answer from now on.
+// doubt records that another machine may answer from now on.
 func (n *Node) doubt() {
 	n.trust.Store(0)
-	n.round.Restart()
+	n.assets.Restart()
 }
 
-// checkTokens makes sure that every token is what was configured, or is held back, as long as there is time: of those that
-// are left for the next call, nothing new is known. The node answers other questions, so whatever is wrong is about these.
+// checkTokens verifies every token, or holds it back, as long as there is time: about those left for the next call,
+// nothing new is known. The node answers other questions, so a failure concerns the tokens.
 func (n *Node) checkTokens(ctx context.Context, latest uint64) error {
 	asking, cancel := lacks.Within(ctx)
 	defer cancel()
-	var fresh []chain.Asset
-	due := n.round.Due(len(n.tokens))
+	var fresh []int
+	due := n.assets.Due()
 	rest := due
 	for len(rest) > 0 {
 		wrong := n.askTokens(asking, rest, len(rest) == len(due))
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		confirmed, err := n.settle(ctx, rest, wrong)
-		if err != nil {
-			return err
+		for k, said := range wrong {
+			first, err := n.assets.Settle(ctx, rest[k], said)
+			if err != nil {
+				return err
+			}
+			if first {
+				fresh = append(fresh, rest[k])
+			}
 		}
-		fresh, rest = append(fresh, confirmed...), rest[len(wrong):]
+		rest = rest[len(wrong):]
 		if asking.Err() != nil {
 			break
 		}
 	}
-	for _, i := range rest {
-		if !n.confirmed[i].Load() {
-			n.lacks.Decimals(ctx, n.log, n.tokens[i].ID, errNotAsked)
-		}
-	}
 	n.checkForms(asking, fresh, latest)
-	n.round.Leave(due, len(rest))
-	if len(rest) == 0 && !slices.ContainsFunc(n.tokens, func(t chain.Asset) bool { return n.lacks.Has(t.ID, chain.Decimals) }) {
+	n.assets.Leave(ctx, due, len(rest)) // last, as a failure in between makes all of them due
+	if len(rest) == 0 && !n.assets.Holding() {
 		n.trust.Store(trustedTips - 1)
 	}
 	return nil
 }
 
-// askTokens asks about the first of the tokens that are left, as many as the node is known to answer in time, and answers
-// what is wrong with each of them. It is none when the node takes too long for so many, or had not its time: only the first
-// ones of a call have all that there is. A node that refuses is not asked about the others.
+// askTokens asks about the first of the remaining tokens, as many as the node is known to answer in time, and returns
+// what is wrong with each of them. The result is empty if the node takes too long for so many, or had less than its
+// time: only the first ones of a call have all the time there is. A node that refuses is not asked about the others.
 func (n *Node) askTokens(ctx context.Context, rest []int, first bool) []error {
 	some := rest[:min(len(rest), int(n.patient.Load()))]
 	wrong, refused := n.askDecimals(ctx, some)
 	switch hadTime := first || ctx.Err() == nil; {
 	case refused != nil:
 		for _, i := range rest[len(wrong):] {
-			wrong = append(wrong, checkDecimals(n.tokens[i], "", refused))
+			wrong = append(wrong, checkDecimals(n.assets.Tokens[i], "", refused))
 		}
 	case len(wrong) > 0 || !hadTime:
 	case len(some) == 1:
-		return []error{checkDecimals(n.tokens[some[0]], "", context.DeadlineExceeded)}
+		return []error{checkDecimals(n.assets.Tokens[some[0]], "", context.DeadlineExceeded)}
 	default:
 		n.patient.Store(int64(len(some) / 2))
 	}
 	return wrong
 }
 
-var errNotAsked = errors.New("not asked yet: the node takes long for the other tokens")
-
-// askDecimals asks for the decimals of the tokens in so many places, and answers what is wrong with each of the first ones
-// that were answered in time. It also answers why the node refuses to say more, unless that is for want of time.
+// askDecimals requests the decimals of the tokens at some places, and returns what is wrong with each of the first
+// ones that were answered in time. It also returns why the node refuses the rest, unless that is for lack of time.
 func (n *Node) askDecimals(ctx context.Context, places []int) (wrong []error, refused error) {
 	ctx, cancel := lacks.Each(ctx)
 	defer cancel()
 	answers := make([]string, len(places))
 	batch := make([]rpc.BatchElem, len(places))
 	for k, i := range places {
-		call := map[string]string{"to": n.tokens[i].ID.Reference(), "data": decimalsCall}
+		call := map[string]string{"to": n.assets.Tokens[i].ID.Reference(), "data": decimalsCall}
 		batch[k] = rpc.BatchElem{Method: "eth_call", Args: []any{call, "latest"}, Result: &answers[k]}
 	}
 	refused = n.batch(ctx, batch)
@@ -315,28 +288,12 @@ func (n *Node) askDecimals(ctx context.Context, places []int) (wrong []error, re
 		if refused != nil && answers[k] == "" && batch[k].Error == nil {
 			break
 		}
-		wrong = append(wrong, checkDecimals(n.tokens[i], answers[k], tidy(batch[k].Error)))
+		wrong = append(wrong, checkDecimals(n.assets.Tokens[i], answers[k], tidy(batch[k].Error)))
 	}
 	if ctx.Err() != nil {
 		refused = nil
 	}
 	return wrong, refused
-}
-
-// settle notes what the node said of the decimals of the first of some tokens, and answers those that it confirmed for the
-// first time. Its error is that it never confirmed one, and said otherwise.
-func (n *Node) settle(ctx context.Context, places []int, said []error) (fresh []chain.Asset, err error) {
-	for k, err := range said {
-		i := places[k]
-		if errors.Is(err, chain.ErrWrongNetwork) && !n.confirmed[i].Load() {
-			return nil, err
-		}
-		if err == nil && !n.confirmed[i].Swap(true) {
-			fresh = append(fresh, n.tokens[i])
-		}
-		n.lacks.Decimals(ctx, n.log, n.tokens[i].ID, err)
-	}
-	return fresh, nil
 }
 
 func (n *Node) checkIdentity(id quantity, err error) error {
@@ -349,27 +306,21 @@ func (n *Node) checkIdentity(id quantity, err error) error {
 	return nil
 }
 
-// checkDecimals compares the answer of decimals(), one word, with the configuration: ErrWrongNetwork if it is another
-// number. A contract that is not there answers with no data, one that has no such method reverts.
+// checkDecimals compares the result of decimals(), one word, with the configuration: ErrWrongNetwork if it is another
+// number. A missing contract returns no data, and one without the method reverts.
 func checkDecimals(t chain.Asset, answer string, err error) error {
 	if err != nil {
 		return fmt.Errorf("decimals of token %s: %w", t.ID, err)
 	}
-	var decimals amount
-	if len(answer) != 2+2*len(decimals) {
-		return fmt.Errorf("%w: no token at %s: decimals() answered %d characters", chain.ErrIncomplete, t.ID, len(answer))
+	word, err := hex.DecodeString(strings.TrimPrefix(answer, "0x"))
+	if err != nil {
+		return fmt.Errorf("%w: decimals of token %s: %w", chain.ErrIncomplete, t.ID, errHex)
 	}
-	if err := decimals.UnmarshalJSON([]byte(strconv.Quote(answer))); err != nil {
-		return fmt.Errorf("decimals of token %s: %w", t.ID, err)
-	}
-	if decimals.units().Cmp(big.NewInt(int64(t.Decimals))) != 0 {
-		return fmt.Errorf("%w: token %s has %s decimals, not %d", chain.ErrWrongNetwork, t.ID, decimals.units(), t.Decimals)
-	}
-	return nil
+	return token.CheckDecimals(t, word)
 }
 
-// tagged answers the height behind a finality tag, or 0: nodes before their first finalized block
-// answer an error, null or the genesis block.
+// tagged returns the height behind a finality tag, or 0: nodes before their first finalized block return an error,
+// null or the genesis block.
 func tagged(err error, h *wireHeader) uint64 {
 	if err != nil || h == nil {
 		return 0
@@ -390,29 +341,28 @@ func (n *Node) Header(ctx context.Context, height uint64) (chain.Header, error) 
 	return header, nil
 }
 
-// Block implements [chain.Node]. The transfers are proven against the block: every receipt and log names
-// the block's hash, there is a receipt for every transaction, and the logs are exactly those that the
-// filter in the block's header announces, if the network fills it in.
+// Block implements [chain.Node]. The transfers are proven to belong to the block: every receipt and log names the
+// block's hash, there is a receipt for every transaction, and the logs are exactly those that the filter in the
+// block's header announces, if the network fills it in.
 //
-// A node without eth_getBlockReceipts is asked for the logs of the tokens and for the receipts of the
-// transactions that matter. Then the filter can show that all logs of a token are missing, but not that
-// some are.
+// From a node without eth_getBlockReceipts it requests the logs of the tokens and the receipts of the transactions
+// that matter. The filter can then show that all logs of a token are missing, but not that some are.
 //
-// Receipts that are missing among those of the block, are there twice or are damaged are asked for singly; the filter
-// proves all of them together. What the network did itself is unexamined if the node has no receipt of it. A node that
-// calls the question for those of the block invalid, or refuses three blocks in a row, is not asked for them again for a
-// thousand blocks, and one that says that it has no such method, never.
+// Receipts of the block that are missing, duplicate or damaged are requested singly; the filter proves all of them
+// together. A transaction of the network itself is unexamined if the node has no receipt of it. A node that calls the
+// request for the receipts of a block invalid, or refuses three blocks in a row, is not asked for them again for a
+// thousand blocks, and one that reports that it has no such method, never.
 //
-// What a node refuses, in whatever words, is asked for in smaller parts: the transactions of a block that is too large,
-// the receipts or traces of a block one by one, a batch of calls in smaller batches, a trace without the data of calls.
-// What it then still refuses is an error, unless it is about one transaction while the node answers for others: anybody
-// can make a transaction whose trace or receipt is too large. Such a transaction is unexamined; what shows nevertheless
-// is among the transfers.
+// What a node refuses, in whatever words, is requested in smaller parts: the transactions of a block that is too
+// large, the receipts or traces of a block one by one, a batch of calls in smaller batches, a trace without the data
+// of calls. What it then still refuses is an error, unless it concerns one transaction while the node answers for
+// others: anybody can make a transaction whose trace or receipt is too large. Such a transaction is unexamined; the
+// transfers that could be seen are included.
 //
-// Type, input and sender of a transaction make no difference: value that a successful transaction moves has
-// arrived, also one that another network has deposited. Withdrawals of validators are no transactions, and no transfers.
+// Type, input and sender of a transaction make no difference: value that a successful transaction moves has arrived,
+// including one that another network has deposited. Withdrawals of validators are not transactions, and not transfers.
 //
-// With [Config.Traces], ErrNoTraces is the answer of a node that has none.
+// With [Config.Traces], a node that has no traces is [ErrNoTraces].
 //
 // Transactions from before the Byzantium fork, whose receipts do not say whether they succeeded, transfer nothing.
 func (n *Node) Block(ctx context.Context, height uint64) (chain.Block, error) {
@@ -447,14 +397,14 @@ func (n *Node) block(ctx context.Context, height uint64) (chain.Block, error) {
 		if n.unproven {
 			reason = byConfig
 		}
-		n.lacks.Note("", chain.ProofOfLogs, reason, 1)
+		n.assets.Lacks.Note("", chain.ProofOfLogs, reason, 1)
 	}
 	n.checkInner(ctx, answer, receipts)
 	n.noteForms(ctx, receipts)
 	return chain.Block{Header: header, Transfers: n.transfers(answer, receipts), Unexamined: answer.unexamined()}, nil
 }
 
-// wholeBlock asks for a block with its transactions. A filter that proves nothing is as none.
+// wholeBlock requests a block with its transactions. It removes a filter that proves nothing.
 func (n *Node) wholeBlock(ctx context.Context, height uint64) (*wireBlock, error) {
 	b, err := blockAt[wireBlock](ctx, n, height, true)
 	if tooLarge(err) && ctx.Err() == nil {
@@ -466,8 +416,8 @@ func (n *Node) wholeBlock(ctx context.Context, height uint64) (*wireBlock, error
 	return b, err
 }
 
-// transfers are what happened in a block, in chain order. A nil receipt belongs to a transaction that
-// transfers none of the assets.
+// transfers returns the transfers of a block, in chain order. A nil receipt belongs to a transaction that transfers
+// none of the assets.
 func (n *Node) transfers(b *wireBlock, receipts []*wireReceipt) []chain.Transfer {
 	var all []chain.Transfer
 	for i, r := range receipts {
@@ -477,7 +427,7 @@ func (n *Node) transfers(b *wireBlock, receipts []*wireReceipt) []chain.Transfer
 		tx := &b.Txs[i]
 		if n.movesCoin(tx) {
 			all = append(all, chain.Transfer{
-				TxID: tx.Hash.String(), Index: "value", Asset: *n.coin,
+				TxID: tx.Hash.String(), Index: "value", Asset: *n.assets.Coin,
 				From: tx.From.address(), To: tx.To.address(), Units: tx.Value.units(),
 			})
 		}
@@ -501,14 +451,14 @@ func (n *Node) Wait(ctx context.Context) error {
 	return nil
 }
 
-// movesCoin says whether a transaction that succeeds transfers native coin. What a new contract is given
-// at its creation is no payment.
+// movesCoin reports whether a transaction that succeeds transfers native coin. What a new contract is given at its
+// creation is not a payment.
 func (n *Node) movesCoin(tx *wireTx) bool {
-	return n.coin != nil && tx.To != nil && *tx.Value != (amount{})
+	return n.assets.Coin != nil && tx.To != nil && *tx.Value != (amount{})
 }
 
-// appendTokens appends what the configured contracts logged in one transaction. An ERC-721 transfer has the
-// same first topic but four topics, and a log of EIP-7708 has the address of no contract.
+// appendTokens appends the transfers that the configured contracts logged in one transaction. An ERC-721 transfer has
+// the same first topic but four topics, and a log of EIP-7708 has the address of no contract.
 func (n *Node) appendTokens(all []chain.Transfer, r *wireReceipt) []chain.Transfer {
 	var seen map[int]int // how many Transfer logs of each token came before
 	for i := range r.Logs {
@@ -525,22 +475,18 @@ func (n *Node) appendTokens(all []chain.Transfer, r *wireReceipt) []chain.Transf
 		if !l.readable() || l.Data.word == (amount{}) {
 			continue
 		}
-		id, to := n.tokens[t].ID, l.Topics[2].address()
-		all = append(all, chain.Transfer{
-			TxID: r.TxHash.String(), Index: id.Reference() + "#" + strconv.Itoa(ordinal) + ":" + string(to), Asset: id,
-			From: l.Topics[1].address(), To: to, Units: l.Data.word.units(), Held: n.lacks.Has(id, chain.Decimals),
-		})
+		from, to := l.Topics[1].address(), l.Topics[2].address()
+		all = append(all, n.assets.Transfer(t, ordinal, r.TxHash.String(), from, to, l.Data.word.units()))
 	}
 	return all
 }
 
-// tokenOf answers which configured token has logged a Transfer, of whatever form.
+// tokenOf returns the configured token that logged a Transfer, of whatever form.
 func (n *Node) tokenOf(l *wireLog) (int, bool) {
-	if len(l.Topics) == 0 || l.Topics[0] != transferTopic {
+	if len(l.Topics) == 0 || l.Topics[0] != token.TransferTopic {
 		return 0, false
 	}
-	t, ok := n.index[l.Address]
-	return t, ok
+	return n.assets.At(l.Address)
 }
 
 func hexQuantity(n uint64) string { return "0x" + strconv.FormatUint(n, 16) }

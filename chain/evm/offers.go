@@ -4,25 +4,25 @@ import (
 	"context"
 	"fmt"
 	"math/big"
-	"slices"
 
 	"github.com/ethereum/go-ethereum/rpc"
 
 	"github.com/cointill/cointill/chain"
 )
 
-// Capabilities are the optional things that a node offers.
+// Capabilities are the optional abilities of a node.
 type Capabilities struct {
-	// BlockReceipts: the node reads all receipts of a block in one call. Without it, Block needs many calls.
+	// BlockReceipts is set if the node returns all receipts of a block in one call. Without it, Block needs many
+	// calls.
 	BlockReceipts bool
-	// Traces: the node shows what contracts pass on, so that [Config.Traces] can be set. Without it, native
-	// coin that arrives from a contract within a transaction is not seen.
+	// Traces is set if the node returns call traces, so that [Config.Traces] can be set. Without it, native coin that
+	// a contract passes on within a transaction is not seen.
 	Traces bool
-	// Safe and Finalized: the node answers the tags of that name.
+	// Safe and Finalized are set if the node answers the tags of that name.
 	Safe, Finalized bool
 }
 
-// Capabilities asks the node what it offers, for a check at the start or by hand. What the node refuses counts as
+// Capabilities asks the node what it offers, for a check at the start or by hand. Whatever the node refuses counts as
 // not offered, for whatever reason. It blocks on the network, may be called concurrently, and changes nothing.
 func (n *Node) Capabilities(ctx context.Context) (Capabilities, error) {
 	c, err := n.capabilities(ctx)
@@ -58,23 +58,23 @@ func (n *Node) capabilities(ctx context.Context) (Capabilities, error) {
 	return c, ctx.Err()
 }
 
-// The gas that a transfer takes: of native coin by the protocol, of a token at most about this much, when the
+// The gas that a transfer takes: of native coin by the protocol; of a token at most about this much, when the
 // recipient has none of it yet.
 const (
 	gasOfCoin  = 21_000
 	gasOfToken = 65_000
 )
 
-// Fee answers what sending one of the configured assets costs at the moment, in base units of the native coin:
-// the node's gas price times the gas of a usual transfer. It is information for people, such as how much coin
-// an address needs before its tokens can be moved, and no promise: the price changes with every block, some
-// tokens need more gas, and networks on top of another add a fee for its data. It blocks on the network.
+// Fee returns the present cost of sending one of the configured assets, in base units of the native coin: the node's
+// gas price times the gas of a usual transfer. It is an estimate for people, such as how much coin an address needs
+// before its tokens can be moved: the price changes with every block, some tokens need more gas, and rollups add a fee
+// for data. It blocks on the network.
 func (n *Node) Fee(ctx context.Context, asset chain.AssetID) (*big.Int, error) {
 	gas := int64(gasOfToken)
 	switch {
-	case n.coin != nil && asset == *n.coin:
+	case n.assets.Coin != nil && asset == *n.assets.Coin:
 		gas = gasOfCoin
-	case !n.watches(asset):
+	case !n.assets.Has(asset):
 		return nil, fmt.Errorf("evm: read fee: asset %.100q is not configured", asset)
 	}
 	var price *amount
@@ -85,8 +85,4 @@ func (n *Node) Fee(ctx context.Context, asset chain.AssetID) (*big.Int, error) {
 		return nil, fmt.Errorf("evm: read fee on %s: %w: no gas price", n.network, chain.ErrIncomplete)
 	}
 	return new(big.Int).Mul(price.units(), big.NewInt(gas)), nil
-}
-
-func (n *Node) watches(id chain.AssetID) bool {
-	return slices.ContainsFunc(n.tokens, func(t chain.Asset) bool { return t.ID == id })
 }

@@ -11,9 +11,10 @@ import (
 	"github.com/ethereum/go-ethereum/rpc"
 
 	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/chain/internal/token"
 )
 
-// checkTxs refuses a block whose transactions cannot be all that it has, or are not of the form that is needed.
+// checkTxs returns an error for a block whose transactions cannot be complete, or do not have the form that is needed.
 func checkTxs(b *wireBlock) error {
 	if len(b.Txs) == 0 && (b.GasUsed != 0 || b.Bloom != (bloom{})) {
 		return fmt.Errorf("%w: no transactions, but gas was used or logs were written", chain.ErrIncomplete)
@@ -31,8 +32,8 @@ func checkTxs(b *wireBlock) error {
 	return nil
 }
 
-// receipts answers a block's receipts in the order of its transactions, proven to belong to the block.
-// Those of transactions that transfer nothing may be nil.
+// receipts returns a block's receipts in the order of its transactions, proven to belong to the block. Those of
+// transactions that transfer nothing may be nil.
 func (n *Node) receipts(ctx context.Context, b *wireBlock) ([]*wireReceipt, error) {
 	switch {
 	case len(b.Txs) == 0:
@@ -59,9 +60,9 @@ func (n *Node) receipts(ctx context.Context, b *wireBlock) ([]*wireReceipt, erro
 	return receipts, nil
 }
 
-// blockReceipts reads all receipts of a block in one call. Where the answer is not whole, the error says why, and the
-// receipts are those that are good, with nil for the others: nodes leave out some, have one twice, or have a
-// damaged one, and know better when they are asked for it alone.
+// blockReceipts reads all receipts of a block in one call. If the response is not complete, the error is the reason,
+// and the receipts are those that are good, with nil for the others: nodes leave out some, have duplicates or damaged
+// ones, and return them correctly when asked for each alone.
 func (n *Node) blockReceipts(ctx context.Context, b *wireBlock) ([]*wireReceipt, error) {
 	var answer []*wireReceipt
 	if err := n.call(ctx, &answer, "eth_getBlockReceipts", b.Hash); err != nil {
@@ -95,14 +96,14 @@ func (n *Node) blockReceipts(ctx context.Context, b *wireBlock) ([]*wireReceipt,
 	}
 	if failure == nil {
 		if failure = checkBloom(b, receipts); failure != nil {
-			return nil, failure // and any of them may be the one that is not whole
+			return nil, failure // and any of them may be the incomplete one
 		}
 	}
 	return receipts, failure
 }
 
-// restOfReceipts asks singly for those receipts that are not there yet, and for all if together with the others they do not
-// make the filter in the header.
+// restOfReceipts requests those receipts singly that are missing, and all if together with the others they do not
+// match the filter in the header.
 func (n *Node) restOfReceipts(ctx context.Context, b *wireBlock, have []*wireReceipt) ([]*wireReceipt, error) {
 	if have == nil {
 		return n.everyReceipt(ctx, b)
@@ -123,8 +124,8 @@ func (n *Node) restOfReceipts(ctx context.Context, b *wireBlock, have []*wireRec
 	return have, nil
 }
 
-// unsentReceipts asks for the receipts of what the network did itself, as far as they are not there. Nodes that leave such a
-// receipt out may not have it at all: then the transaction is set aside, as its logs may be payments.
+// unsentReceipts requests the missing receipts of transactions of the network itself. Nodes that leave such a receipt
+// out may not have it at all: then the transaction is set aside, as its logs may be payments.
 func (n *Node) unsentReceipts(ctx context.Context, b *wireBlock, have []*wireReceipt) error {
 	for i := range b.Txs {
 		if have[i] != nil || !b.Txs[i].unsent() {
@@ -148,7 +149,7 @@ func (n *Node) unsentReceipts(ctx context.Context, b *wireBlock, have []*wireRec
 	return nil
 }
 
-// checkReceipt makes sure that a receipt, and every log of a token in it, is that of the block's i-th transaction.
+// checkReceipt verifies that a receipt, and every log of a token in it, belongs to the block's i-th transaction.
 func (n *Node) checkReceipt(b *wireBlock, i int, r *wireReceipt) error {
 	tx := b.Txs[i].Hash
 	if r == nil {
@@ -162,7 +163,7 @@ func (n *Node) checkReceipt(b *wireBlock, i int, r *wireReceipt) error {
 	for i := range r.Logs {
 		l := &r.Logs[i]
 		if _, ours := n.tokenOf(l); !ours {
-			continue // of no consequence, whatever it is
+			continue // irrelevant in any case
 		}
 		if word(l.TxHash) != tx || word(l.BlockHash) != b.Hash || l.Removed || l.Index < 0 || l.Data.size < 0 {
 			return fmt.Errorf("%w: log %d of transaction %s belongs elsewhere or was removed", chain.ErrIncomplete, i, tx)
@@ -175,9 +176,9 @@ func (n *Node) checkReceipt(b *wireBlock, i int, r *wireReceipt) error {
 	return nil
 }
 
-// checkBloom makes sure that all receipts of a block together have exactly the logs that its header's filter
-// announces. A header with an empty filter announces nothing: some networks never fill it in. On Polygon, headers
-// may leave out the logs of what the network does itself.
+// checkBloom verifies that all receipts of a block together have exactly the logs that its header's filter announces.
+// A header with an empty filter announces nothing: some networks never fill it in. On Polygon, headers may leave out
+// the logs of transactions of the network itself.
 func checkBloom(b *wireBlock, receipts []*wireReceipt) error {
 	if b.Bloom == (bloom{}) || b.Bloom == bloomOf(receipts) {
 		return nil
@@ -201,18 +202,19 @@ func checkBloom(b *wireBlock, receipts []*wireReceipt) error {
 
 var errFilter = fmt.Errorf("%w: logs are missing or too many: they do not make the filter in the header", chain.ErrIncomplete)
 
-// checkFilled is checkBloom after unsentReceipts, where only what is set aside has no receipt. What the filter has more than
-// the others may then be that, which would stop the network for ever: it is noted that it proves less.
+// checkFilled is checkBloom after unsentReceipts, where only transactions that are set aside have no receipt. Bits
+// that the filter has beyond the others may then belong to these. As an error would stop the network for ever, the
+// missing proof is recorded instead.
 func (n *Node) checkFilled(b *wireBlock, receipts []*wireReceipt) error {
 	err := checkBloom(b, receipts)
 	if err == nil || !slices.Contains(receipts, nil) || !b.Bloom.holds(bloomOf(receipts)) {
 		return err
 	}
-	n.lacks.Note("", chain.ProofOfLogs, "it has no receipt of what the network did itself", 1)
+	n.assets.Lacks.Note("", chain.ProofOfLogs, "it has no receipt of what the network did itself", 1)
 	return nil
 }
 
-// checkBloomPart is checkBloom where some receipts are not known: those that are must not have more logs than the filter
+// checkBloomPart is checkBloom if some receipts are unknown: the known ones must not have more logs than the filter
 // announces.
 func checkBloomPart(b *wireBlock, receipts []*wireReceipt) error {
 	if b.Bloom == (bloom{}) || b.hasUnsent() {
@@ -224,7 +226,7 @@ func checkBloomPart(b *wireBlock, receipts []*wireReceipt) error {
 	return nil
 }
 
-// everyReceipt reads all receipts of a block, each for itself, also where some are larger than anything that is read.
+// everyReceipt reads all receipts of a block singly, even if some are too large for any response.
 func (n *Node) everyReceipt(ctx context.Context, b *wireBlock) ([]*wireReceipt, error) {
 	receipts, err := n.eachReceipt(ctx, b)
 	if err != nil && !errors.Is(err, chain.ErrIncomplete) && ctx.Err() == nil {
@@ -233,7 +235,7 @@ func (n *Node) everyReceipt(ctx context.Context, b *wireBlock) ([]*wireReceipt, 
 	return receipts, err
 }
 
-// eachReceipt reads all receipts of a block, each for itself.
+// eachReceipt reads all receipts of a block singly.
 func (n *Node) eachReceipt(ctx context.Context, b *wireBlock) ([]*wireReceipt, error) {
 	receipts, err := n.receiptsOf(ctx, b, func(i int) bool { return !b.Txs[i].unsent() })
 	if err == nil {
@@ -245,9 +247,8 @@ func (n *Node) eachReceipt(ctx context.Context, b *wireBlock) ([]*wireReceipt, e
 	return receipts, n.checkFilled(b, receipts)
 }
 
-// pickedReceipts reads the receipts of those transactions that may transfer an asset: the ones with native
-// value in them, and the ones that a log of a token points at. When logs are refused or seem to be missing, it
-// reads all.
+// pickedReceipts reads the receipts of those transactions that may transfer an asset: those with native value, and
+// those that a log of a token belongs to. If logs are refused or seem to be missing, it reads all.
 func (n *Node) pickedReceipts(ctx context.Context, b *wireBlock) ([]*wireReceipt, error) {
 	logs, all, err := n.tokenLogs(ctx, b)
 	if err != nil && (errors.Is(err, chain.ErrIncomplete) || ctx.Err() != nil) {
@@ -273,8 +274,8 @@ func (n *Node) pickedReceipts(ctx context.Context, b *wireBlock) ([]*wireReceipt
 	return receipts, n.checkLogs(receipts, logs, false)
 }
 
-// checkLogs makes sure that every log which was announced is in the receipts and, unless some may be missing,
-// that these have no others.
+// checkLogs verifies that every announced log is in the receipts and, unless some may be missing, that these have no
+// others.
 func (n *Node) checkLogs(receipts []*wireReceipt, logs map[word][]wireLog, missing bool) error {
 	placed := 0
 	for _, r := range receipts {
@@ -319,32 +320,32 @@ func (n *Node) receiptsOf(ctx context.Context, b *wireBlock, wanted func(i int) 
 	return receipts, nil
 }
 
-// tokenLogs answers the Transfer logs of the configured tokens by transaction. It also says whether logs may
-// be missing: the header's filter lets expect a token of which no log came, or says nothing at all.
+// tokenLogs returns the Transfer logs of the configured tokens by transaction. It also reports whether logs may be
+// missing: the header's filter announces a token without a log, or says nothing at all.
 func (n *Node) tokenLogs(ctx context.Context, b *wireBlock) (byTx map[word][]wireLog, missing bool, err error) {
-	if len(n.tokens) == 0 {
+	if len(n.assets.Tokens) == 0 {
 		return nil, false, nil
 	}
 	expected := n.expected(b)
 	if b.Bloom != (bloom{}) && len(expected) == 0 && !b.hasUnsent() {
-		return nil, false, nil // a filter may show too much, but never too little
+		return nil, false, nil // a filter may announce too much, but never too little
 	}
-	contracts := make([]string, len(n.tokens))
-	for i, t := range n.tokens {
+	contracts := make([]string, len(n.assets.Tokens))
+	for i, t := range n.assets.Tokens {
 		contracts[i] = t.ID.Reference()
 	}
-	filter := map[string]any{"blockHash": b.Hash, "address": contracts, "topics": [][]word{{transferTopic}}}
+	filter := map[string]any{"blockHash": b.Hash, "address": contracts, "topics": [][]word{{token.TransferTopic}}}
 	var logs []wireLog
 	if err := n.call(ctx, &logs, "eth_getLogs", filter); err != nil {
 		return nil, false, err
 	}
 	byTx = make(map[word][]wireLog)
-	came := make([]bool, len(n.tokens))
+	came := make([]bool, len(n.assets.Tokens))
 	for i := range logs {
 		l := &logs[i]
 		t, ours := n.tokenOf(l)
 		if !ours {
-			continue // nobody asked for it
+			continue // not requested
 		}
 		tx := word(l.TxHash)
 		if word(l.BlockHash) != b.Hash || l.Removed || l.Data.size < 0 {
@@ -364,13 +365,13 @@ func (n *Node) tokenLogs(ctx context.Context, b *wireBlock) (byTx map[word][]wir
 	return byTx, false, nil
 }
 
-// expected are the tokens of which the filter in the header lets expect transfers.
+// expected returns the tokens of which the filter in the header announces transfers.
 func (n *Node) expected(b *wireBlock) []int {
-	if !b.Bloom.mayContain(transferTopic[:]) {
+	if !b.Bloom.mayContain(token.TransferTopic[:]) {
 		return nil
 	}
 	var expected []int
-	for i, t := range n.tokens {
+	for i, t := range n.assets.Tokens {
 		contract := common.HexToAddress(t.ID.Reference())
 		if b.Bloom.mayContain(contract[:]) {
 			expected = append(expected, i)
@@ -379,7 +380,7 @@ func (n *Node) expected(b *wireBlock) []int {
 	return expected
 }
 
-// countLogs is how many logs in a receipt the filter of tokenLogs selects.
+// countLogs returns how many logs in a receipt the filter of tokenLogs selects.
 func (n *Node) countLogs(r *wireReceipt) int {
 	count := 0
 	for i := range r.Logs {

@@ -8,11 +8,10 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// ErrNoTraces says that [Config.Traces] is set, but that the node has no debug_traceBlockByHash.
+// ErrNoTraces is returned when [Config.Traces] is set, but the node has no debug_traceBlockByHash.
 var ErrNoTraces = errors.New("node has no call traces")
 
-// tracerOptions are what a trace is asked for with. Nodes stop a trace after five seconds if they are not told
-// otherwise.
+// tracerOptions are the options of a trace. Nodes stop a trace after five seconds by default.
 func tracerOptions(tracer string, config any) map[string]any {
 	options := map[string]any{"tracer": tracer, "timeout": "20s"}
 	if config != nil {
@@ -21,16 +20,16 @@ func tracerOptions(tracer string, config any) map[string]any {
 	return options
 }
 
-// callTracer makes geth's callTracer answer, which every client with the debug methods has.
+// callTracer selects geth's callTracer, which every client with the debug methods has.
 var callTracer = tracerOptions("callTracer", nil)
 
-// topTracer is callTracer for the transaction itself, without the calls within: it shows nothing of use, but that the
-// node can run the transaction.
+// topTracer is callTracer for the transaction itself, without the calls within: it only shows that the node can run
+// the transaction.
 var topTracer = tracerOptions("callTracer", map[string]bool{"onlyTopCall": true})
 
-// slimTracer answers as callTracer does, without what makes its answers large: inputs and outputs, and calls that
-// move nothing. Each call that moves something costs thousands of gas, so that no transaction makes many. It is a
-// program for the nodes that run such, by the interface of geth's JavaScript tracers.
+// slimTracer returns what callTracer does, without what makes it large: inputs and outputs, and calls that move
+// nothing. Each call that moves something costs thousands of gas, so that no transaction makes many. It is a program
+// for nodes that support geth's JavaScript tracers.
 var slimTracer = tracerOptions(`{
 	open: [],
 	found: [],
@@ -54,14 +53,14 @@ var slimTracer = tracerOptions(`{
 	}
 }`, nil)
 
-// wireTrace is how one transaction of a block ran.
+// wireTrace is the trace of one transaction of a block.
 type wireTrace struct {
 	TxHash word       `json:"txHash"`
 	Result *wireFrame `json:"result"` // nil when the node could not trace it
 	Error  string     `json:"error"`
 }
 
-// usable says whether there is a trace, and one of the tracer that was asked for.
+// usable reports whether there is a trace, made by the requested tracer.
 func (t *wireTrace) usable() bool { return t.Result != nil && t.Result.Type != "" }
 
 // wireFrame is one call, with the calls that it made.
@@ -77,12 +76,12 @@ type wireFrame struct {
 
 func (f *wireFrame) failed() bool { return f.Error != "" || f.Reason != "" }
 
-// moves says whether the call would transfer native coin if it succeeds. The value of a DELEGATECALL is its
+// moves reports whether the call would transfer native coin if it succeeds. The value of a DELEGATECALL is its
 // parent's, and CALLCODE only lends its value to the caller itself.
 func (f *wireFrame) moves() bool {
 	switch f.Type {
 	case "CALL", "CREATE", "CREATE2", "SELFDESTRUCT":
-		// A contract that destroys itself in its own favour, or calls itself, gives nobody anything.
+		// A contract that destroys itself in its own favour, or calls itself, pays nobody.
 		return f.To != nil && *f.To != f.From && f.Value != nil && *f.Value != (amount{})
 	}
 	return false
@@ -94,9 +93,9 @@ type inner struct {
 	transfers []chain.Transfer
 }
 
-// readInner reads what contracts of a block passed on, if that is wanted, and keeps it with the block.
+// readInner reads what contracts of a block passed on, if configured, and stores it in the block.
 func (n *Node) readInner(ctx context.Context, b *wireBlock) error {
-	if !n.traces || n.coin == nil || len(b.Txs) == 0 {
+	if !n.traces || n.assets.Coin == nil || len(b.Txs) == 0 {
 		return nil
 	}
 	t := tracing{n: n, b: b, traces: make(map[word]*wireTrace)}
@@ -112,11 +111,11 @@ func (n *Node) readInner(ctx context.Context, b *wireBlock) error {
 	return nil
 }
 
-// innerOf collects what the calls within a transaction transferred. The outermost call is the transaction
-// itself, whose value is in the block.
+// innerOf collects the transfers of the calls within a transaction. The outermost call is the transaction itself,
+// whose value is in the block.
 func (n *Node) innerOf(tx word, top *wireFrame) inner {
 	in := inner{failed: top.failed()}
-	seen := make(map[address]int) // how many calls with value to each recipient came before, also failed ones
+	seen := make(map[address]int) // how many calls with value to each recipient came before, including failed ones
 	var walk func(frames []wireFrame, failed bool)
 	walk = func(frames []wireFrame, failed bool) {
 		for i := range frames {
@@ -127,7 +126,7 @@ func (n *Node) innerOf(tx word, top *wireFrame) inner {
 				seen[*f.To]++
 				if to := f.To.address(); !failed {
 					in.transfers = append(in.transfers, chain.Transfer{
-						TxID: tx.String(), Index: "call#" + strconv.Itoa(ordinal) + ":" + string(to), Asset: *n.coin,
+						TxID: tx.String(), Index: "call#" + strconv.Itoa(ordinal) + ":" + string(to), Asset: *n.assets.Coin,
 						From: f.From.address(), To: to, Units: f.Value.units(),
 					})
 				}
@@ -139,8 +138,8 @@ func (n *Node) innerOf(tx word, top *wireFrame) inner {
 	return in
 }
 
-// checkInner makes sure that receipts and traces do not contradict each other about what succeeded. What a trace
-// that does showed is not believed.
+// checkInner verifies that receipts and traces agree about which transactions succeeded. A trace that does not is
+// ignored.
 func (n *Node) checkInner(ctx context.Context, b *wireBlock, receipts []*wireReceipt) {
 	for i := range b.inner {
 		if r := receipts[i]; b.inner[i].failed && r != nil && r.succeeded() {

@@ -12,31 +12,32 @@ import (
 )
 
 const (
-	// tracesAtOnce is how many transactions' traces are asked for in one batch.
+	// tracesAtOnce is how many transactions' traces are requested in one batch.
 	tracesAtOnce = 16
-	// maxTrace bounds the answer with one trace. Usual ones have some kilobytes; who wants to stop us makes
-	// them larger than anything that is read.
+	// maxTrace limits the response with one trace. Usual ones have some kilobytes; an attacker can make them larger
+	// than any limit.
 	maxTrace = 16 << 20
-	// maxHopeless is how many transactions of a block may fail to be traced before one can.
+	// maxHopeless is how many transactions of a block may fail to be traced before one succeeds.
 	maxHopeless = 3
-	// maxSlimRefusals is after how many refusals in a row a node is taken not to run programs.
+	// maxSlimRefusals is the number of consecutive refusals after which a node counts as unable to run tracers of
+	// ours.
 	maxSlimRefusals = 3
 )
 
-// tracing is the traces of a block being read. Everything that the block's transactions can do is at work here:
-// their traces may be of any size, and no single one of them may be in the way of the others.
+// tracing reads the traces of a block. Their size is in the hands of the block's senders: a trace may have any size,
+// and none may get in the way of the others.
 type tracing struct {
 	n      *Node
 	b      *wireBlock
 	traces map[word]*wireTrace // those that are there, all of them usable
 
 	able     bool  // the node can trace transactions of this block
-	hopeless int   // how many it could not before it was found able
+	hopeless int   // how many failed before it was found able
 	whole    error // why the block could not be traced at once
 }
 
-// block asks for the traces of the whole block, then for those of single transactions. What cannot be traced is set
-// aside, if it is the transaction's fault: if the node traces others of the block.
+// block requests the traces of the whole block, then those of single transactions. A transaction that cannot be traced
+// is set aside if it is the cause: if the node traces others of the block.
 func (t *tracing) block(ctx context.Context) error {
 	if err := t.atOnce(ctx); err != nil {
 		return err
@@ -72,7 +73,8 @@ type untraced struct {
 	err error
 }
 
-// missing are the transactions without a trace. What nobody has sent needs none: the nodes of Polygon leave it out.
+// missing returns the transactions without a trace. One that nobody has sent needs none: the nodes of Polygon leave it
+// out.
 func (t *tracing) missing() []int {
 	var missing []int
 	for i := range t.b.Txs {
@@ -89,8 +91,8 @@ func (t *tracing) take(hash word, trace *wireTrace) {
 	}
 }
 
-// atOnce asks for the whole block, for half of the time that there is. Its only errors are those that asking for less
-// does not help against.
+// atOnce requests the whole block, for half of the time that there is. It returns only errors that smaller requests do
+// not avoid.
 func (t *tracing) atOnce(ctx context.Context) error {
 	half, cancel := context.WithCancel(ctx)
 	if deadline, ok := ctx.Deadline(); ok {
@@ -120,7 +122,7 @@ func (t *tracing) atOnce(ctx context.Context) error {
 	return nil
 }
 
-// batch asks for the traces of some transactions. Its failure is that of none of them.
+// batch requests the traces of some transactions. A failure concerns none of them in particular.
 func (t *tracing) batch(ctx context.Context, some []int) {
 	if len(some) < 2 || int(t.n.atOnce.Load()) < len(some) || ctx.Err() != nil {
 		return // alone, then
@@ -142,8 +144,8 @@ func (t *tracing) batch(ctx context.Context, some []int) {
 	}
 }
 
-// each asks for the traces that are still missing one by one, and answers which the node could not give. When most of
-// the time is up and a transaction has used it up, the rest is not asked for: anybody can fill a block with those.
+// each requests the missing traces one by one, and returns those that the node could not give. When a transaction has
+// used up most of the time, the rest is not requested: anybody can fill a block with such transactions.
 func (t *tracing) each(ctx context.Context) ([]untraced, error) {
 	var failed []untraced
 	var stop time.Time
@@ -176,7 +178,7 @@ func (t *tracing) each(ctx context.Context) ([]untraced, error) {
 	return failed, nil
 }
 
-// refused is the error of a node that does not trace.
+// refused returns the error of a node that does not trace.
 func (t *tracing) refused(hash word, err error) error {
 	if t.whole != nil {
 		return fmt.Errorf("%w; of single transactions: %w", t.whole, err)
@@ -184,8 +186,8 @@ func (t *tracing) refused(hash word, err error) error {
 	return fmt.Errorf("%w: no trace of transaction %s: %w", chain.ErrIncomplete, hash, err)
 }
 
-// traceOne asks for the trace of one transaction, and for a smaller form of it if that is refused. Such a trace is of
-// the block that the transaction is in at the moment, so the block must still be in the chain afterwards.
+// traceOne requests the trace of one transaction, and a smaller form of it if that is refused. Such a trace belongs to
+// the block that the transaction is in at that moment, so the block must still be in the chain afterwards.
 func (n *Node) traceOne(ctx context.Context, hash word, limit int64) (*wireTrace, error) {
 	trace := &wireTrace{TxHash: hash}
 	err := n.call(withMaxAnswer(ctx, limit), &trace.Result, "debug_traceTransaction", hash, callTracer)
@@ -211,7 +213,7 @@ func (n *Node) traceOne(ctx context.Context, hash word, limit int64) (*wireTrace
 	return nil, err
 }
 
-// answers makes sure that a node which could not trace a transaction answers other questions about it.
+// answers verifies that a node which could not trace a transaction answers other questions about it.
 func (n *Node) answers(ctx context.Context, hash word) error {
 	var tx *struct {
 		Hash word `json:"hash"`
@@ -225,14 +227,14 @@ func (n *Node) answers(ctx context.Context, hash word) error {
 	return nil
 }
 
-// canTrace says whether the node can run a transaction again at all.
+// canTrace reports whether the node can run a transaction again at all.
 func (n *Node) canTrace(ctx context.Context, hash word) bool {
 	var top *wireFrame
 	err := n.call(withMaxAnswer(ctx, maxTrace), &top, "debug_traceTransaction", hash, topTracer)
 	return err == nil && top != nil && top.Type != ""
 }
 
-// stillThere makes sure that the block is in the chain.
+// stillThere verifies that the block is in the chain.
 func (n *Node) stillThere(ctx context.Context, b *wireBlock) error {
 	now, err := blockAt[wireHeader](ctx, n, uint64(b.Number), false)
 	switch {

@@ -8,16 +8,16 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// ErrUnits says that an amount is not one that a chain can move: not positive, or of more than 256 bits.
+// ErrUnits is returned for an amount that a chain cannot move: not positive, or of more than 256 bits.
 var ErrUnits = errors.New("not an amount that can be paid")
 
-// PaymentURI is the EIP-681 URI that asks a wallet to send units of the asset, for a link or a QR code.
-// For a token it calls transfer on the token's contract; the receiver is then a parameter.
+// PaymentURI returns the EIP-681 URI that asks a wallet to send units of the asset, for a link or a QR code. For a
+// token it calls transfer on the token's contract; the receiver is then a parameter.
 //
-// The amount is a plain integer of base units. EIP-681 also allows 2.014e18, but wallets are known that
-// read the exponent through a floating point number, or not at all.
+// The amount is an integer of base units. EIP-681 also allows 2.014e18, but some wallets read the exponent through a
+// floating point number, or not at all.
 //
-// It refuses with [ErrAddress], [ErrUnits], or an error about the asset.
+// It returns [ErrAddress], [ErrUnits], or an error about the asset.
 func PaymentURI(asset chain.Asset, to chain.Address, units *big.Int) (string, error) {
 	if err := checkAsset(asset); err != nil {
 		return "", fmt.Errorf("evm: make payment URI: %w", err)
@@ -30,7 +30,7 @@ func PaymentURI(asset chain.Asset, to chain.Address, units *big.Int) (string, er
 		return "", fmt.Errorf("evm: make payment URI: %w", ErrUnits)
 	}
 	id := asset.ID.Network().Reference()
-	if asset.ID.Namespace() == token {
+	if asset.ID.Namespace() == tokenKind {
 		return fmt.Sprintf("ethereum:%s@%s/transfer?address=%s&uint256=%s", asset.ID.Reference(), id, receiver, units), nil
 	}
 	return fmt.Sprintf("ethereum:%s@%s?value=%s", receiver, id, units), nil

@@ -8,61 +8,58 @@ import (
 	"strings"
 
 	"github.com/ethereum/go-ethereum/common"
-	"github.com/ethereum/go-ethereum/crypto"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/internal/hdkey"
 )
 
-// Why a key or an index is refused. No error of this package contains a key.
+// Errors about keys and addresses. No error of this package contains a key.
 var (
-	// ErrPrivateKey: the key can spend. A process that issues invoices must not hold it.
+	// ErrPrivateKey is returned for a private key: it can spend, and a process that issues invoices must not hold it.
 	ErrPrivateKey = hdkey.ErrPrivateKey
-	// ErrKeyKind: the key is an extended public key of another kind than xpub or tpub.
+	// ErrKeyKind is returned for an extended public key of another kind than xpub or tpub.
 	ErrKeyKind = hdkey.ErrKeyKind
-	// ErrMalformedKey: the text is no extended key, or one that breaks a rule of BIP-32.
+	// ErrMalformedKey is returned for text that is not an extended key, or one that breaks a rule of BIP-32.
 	ErrMalformedKey = hdkey.ErrMalformed
-	// ErrIndex: no address has that index: it is 2^31 or more, which is reserved for private
-	// derivation, or it is one of the indexes without a key (fewer than one in 2^127).
+	// ErrIndex is returned for an index without an address: it is 2^31 or more, which is reserved for private
+	// derivation, or one of the indexes without a key (fewer than one in 2^127).
 	ErrIndex = hdkey.ErrIndex
-	// ErrAddress: the text is no address, or its checksum is wrong.
+	// ErrAddress is returned for text that is not an address, or has a wrong checksum.
 	ErrAddress = errors.New("not an address")
 )
 
-// Wallet derives the receiving addresses of one account from its extended public key: the children 0/i of
-// BIP-44, as other wallets do, so that the shop's own wallet finds the money. It may be used concurrently.
+// Wallet derives the receiving addresses of one account from its extended public key: the children 0/i of BIP-44, as
+// other wallets do, so that the shop's own wallet finds the money. It is safe for concurrent use.
 type Wallet struct {
-	name    string
-	receive *hdkey.Parent // the account's external chain, child 0
+	account *hdkey.Account
 }
 
-// NewWallet makes a wallet of an account's extended public key (m/44'/60'/n'), an xpub or a tpub. The
-// coin is not in the key: an xpub of another coin's account is not told apart. It refuses with
-// [ErrPrivateKey], [ErrKeyKind] or [ErrMalformedKey].
+// NewWallet returns a wallet of an account's extended public key (m/44'/60'/n'), an xpub or a tpub. The coin is not in
+// the key: an xpub of another coin's account cannot be recognised. It returns [ErrPrivateKey], [ErrKeyKind] or
+// [ErrMalformedKey].
 func NewWallet(xpub string) (*Wallet, error) {
-	receive, fingerprint, err := hdkey.Receiving(xpub)
+	account, err := hdkey.NewAccount(xpub)
 	if err != nil {
 		return nil, fmt.Errorf("evm: read account key: %w", err)
 	}
-	return &Wallet{name: "evm:" + fingerprint, receive: receive}, nil
+	return &Wallet{account}, nil
 }
 
-// Name is the durable name of the wallet's counter of addresses. It is a fingerprint: two wallets have
-// the same name exactly if they have the same addresses, and the key cannot be had from it.
-func (w *Wallet) Name() string { return w.name }
+// Name returns the durable name of the wallet's counter of addresses. It is a fingerprint: two wallets have the same
+// name exactly if they have the same addresses, and the key cannot be derived from it.
+func (w *Wallet) Name() string { return "evm:" + w.account.Fingerprint() }
 
-// Address answers address number index, always the same. It blocks on nothing. It refuses with [ErrIndex].
+// Address returns address number index, always the same. It does not block. It returns [ErrIndex] if there is none.
 func (w *Wallet) Address(_ context.Context, index uint32) (chain.Address, error) {
-	key, err := w.receive.Derive(index)
+	address, err := w.account.Address(index)
 	if err != nil {
 		return "", fmt.Errorf("evm: derive address %d: %w", index, err)
 	}
-	return checksummed(common.BytesToAddress(crypto.Keccak256(key.SerializeUncompressed()[1:])[12:])), nil
+	return checksummed(address), nil
 }
 
-// ParseAddress reads an address and answers its canonical spelling, that of ERC-55. It accepts all lower
-// case and all upper case digits, which carry no checksum; mixed case must be the checksum. It refuses
-// with [ErrAddress].
+// ParseAddress parses an address and returns its canonical spelling, that of ERC-55. It accepts lower case and upper
+// case digits, which carry no checksum; mixed case must be the checksum. It returns [ErrAddress] for anything else.
 func ParseAddress(s string) (chain.Address, error) {
 	digits, ok := strings.CutPrefix(s, "0x")
 	if !ok || len(digits) != 2*common.AddressLength {
@@ -79,5 +76,5 @@ func ParseAddress(s string) (chain.Address, error) {
 	return canonical, nil
 }
 
-// checksummed spells an address as ERC-55 says.
+// checksummed returns an address in the spelling of ERC-55.
 func checksummed(a common.Address) chain.Address { return chain.Address(a.Hex()) }

@@ -16,9 +16,9 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// The answers of a node, with no more fields than are used: a block of thousands of transactions is decoded
-// at the speed of its JSON, and fields that networks add do no harm. The types of single fields refuse
-// what is not of their form, so that a damaged answer is an error and never a zero.
+// The responses of a node, with only the fields that are used: a block of thousands of transactions is decoded at the
+// speed of its JSON, and fields that networks add do no harm. The types of single fields reject other forms, so that a
+// damaged response is an error and never a zero.
 
 type wireHeader struct {
 	Number    quantity `json:"number"`
@@ -33,7 +33,7 @@ type wireBlock struct {
 	wireHeader
 	Txs []wireTx `json:"transactions"`
 
-	inner []inner        // by transaction; nil when calls are not looked into
+	inner []inner        // by transaction; nil when calls are not examined
 	aside map[int]string // transactions that could not be examined, and why
 }
 
@@ -52,14 +52,14 @@ type wireHashes struct {
 	Txs []word `json:"transactions"`
 }
 
-// placedTx is a transaction that was asked for alone.
+// placedTx is a transaction that was requested alone.
 type placedTx struct {
 	wireTx
 	Block word `json:"blockHash"`
 }
 
-// unsent says whether a transaction is one that nobody can have sent: some networks list what they do
-// themselves as a transaction from nobody to nobody.
+// unsent reports whether nobody can have sent the transaction: some networks list their own actions as a transaction
+// from nobody to nobody.
 func (x *wireTx) unsent() bool {
 	return x.From == (address{}) && x.To != nil && *x.To == (address{}) && x.Value != nil && *x.Value == (amount{})
 }
@@ -71,14 +71,14 @@ func (b *wireBlock) hasUnsent() bool {
 type wireReceipt struct {
 	TxHash    word      `json:"transactionHash"`
 	BlockHash word      `json:"blockHash"`
-	Status    *quantity `json:"status"` // nil before Byzantium, when receipts did not say
+	Status    *quantity `json:"status"` // nil before Byzantium, when receipts had none
 	Logs      []wireLog `json:"logs"`
 }
 
 func (r *wireReceipt) succeeded() bool { return r.Status != nil && *r.Status == 1 }
 
-// wireLog is a log. What the filter is made of must be of its form in every log, the rest only in those of tokens that
-// are watched: see [Node.checkReceipt].
+// wireLog is a log. The fields that the filter is made of must be well-formed in every log, the others only in those
+// of watched tokens: see [Node.checkReceipt].
 type wireLog struct {
 	Address   address   `json:"address"`
 	Topics    []word    `json:"topics"`
@@ -89,10 +89,10 @@ type wireLog struct {
 	Removed   bool      `json:"removed"`
 }
 
-// maxTime bounds what a block may be stamped with, in seconds: the year 36812.
+// maxTime limits the stamp of a block, in seconds: the year 36812.
 const maxTime = 1 << 40
 
-// header makes a chain.Header of an answer, which must be the block at the height that was asked for.
+// header returns a response as a chain.Header. It must be the block at the requested height.
 func (h *wireHeader) header(height uint64) (chain.Header, error) {
 	if h.Hash == (word{}) || uint64(h.Number) != height || h.Timestamp > maxTime {
 		return chain.Header{}, fmt.Errorf("%w: asked for block %d, was answered block %d with hash %s",
@@ -110,7 +110,7 @@ var (
 	errSize = errors.New("hexadecimal string of the wrong size")
 )
 
-// digits answers what stands between "0x and ". It copies nothing.
+// digits returns the part between "0x and ". It copies nothing.
 func digits(b []byte) ([]byte, error) {
 	if len(b) < 4 || b[0] != '"' || b[1] != '0' || b[2] != 'x' || b[len(b)-1] != '"' {
 		return nil, errHex
@@ -140,12 +140,12 @@ func (w word) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
 
 func (w word) String() string { return "0x" + hex.EncodeToString(w[:]) }
 
-// isAddress says whether the word is an address as the ABI encodes it.
+// isAddress reports whether the word is an address as the ABI encodes it.
 func (w word) isAddress() bool { return [12]byte(w[:12]) == [12]byte{} }
 
 func (w word) address() chain.Address { return checksummed(common.Address(w[12:])) }
 
-// looseWord is a word, or zero where something else stands.
+// looseWord is a word, or zero for anything else.
 type looseWord word
 
 func (w *looseWord) UnmarshalJSON(b []byte) error {
@@ -155,7 +155,7 @@ func (w *looseWord) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// loosePos is a quantity, or -1 where something else stands.
+// loosePos is a quantity, or -1 for anything else.
 type loosePos int64
 
 func (p *loosePos) UnmarshalJSON(b []byte) error {
@@ -172,7 +172,7 @@ func (a *address) UnmarshalJSON(b []byte) error { return fixed(a[:], b) }
 
 func (a address) address() chain.Address { return checksummed(common.Address(a)) }
 
-// bloom is the filter in a block's header of what its logs have as address and topics.
+// bloom is the filter in a block's header of the addresses and topics of its logs.
 type bloom [256]byte
 
 func (f *bloom) UnmarshalJSON(b []byte) error { return fixed(f[:], b) }
@@ -215,8 +215,8 @@ func (a *amount) UnmarshalJSON(b []byte) error {
 
 func (a amount) units() *big.Int { return new(big.Int).SetBytes(a[:]) }
 
-// data is the data of a log. Only its size and, if it is a single word, that word are kept. The size is -1 of what is no
-// data.
+// data is the data of a log. Only its size and, if it is a single word, that word are kept. The size is -1 if it is
+// not data.
 type data struct {
 	size int
 	word amount

@@ -30,8 +30,8 @@ func genesis(n chain.Network) string {
 
 // The two kinds of asset, as CAIP-19 namespaces.
 const (
-	native = "slip44"
-	token  = "trc20"
+	native    = "slip44"
+	tokenKind = "trc20"
 )
 
 // nativeDecimals is a constant of the protocol: 1 TRX is 10^6 sun.
@@ -57,7 +57,7 @@ func TRC20(network chain.Network, contract, code string, decimals int) (chain.As
 		return chain.Asset{}, fmt.Errorf("tron: token %s: %w", code, err)
 	}
 	a := chain.Asset{
-		ID:       chain.AssetID(string(network) + "/" + token + ":" + string(address)),
+		ID:       chain.AssetID(string(network) + "/" + tokenKind + ":" + string(address)),
 		Code:     code,
 		Decimals: decimals,
 	}
@@ -77,14 +77,14 @@ func checkAsset(a chain.Asset) error {
 		if a.ID.Reference() != coinType || a.Decimals != nativeDecimals {
 			return fmt.Errorf("tron: asset %s: the native coin is %s:%s and has %d decimals", a.ID, native, coinType, nativeDecimals)
 		}
-	case token:
+	case tokenKind:
 		if canonical, err := ParseAddress(a.ID.Reference()); err != nil {
 			return fmt.Errorf("tron: asset %s: %w", a.ID, err)
 		} else if string(canonical) != a.ID.Reference() {
 			return fmt.Errorf("tron: asset %s: write the contract as %s", a.ID, canonical)
 		}
 	default:
-		return fmt.Errorf("tron: asset %s: neither %s nor %s", a.ID, native, token)
+		return fmt.Errorf("tron: asset %s: neither %s nor %s", a.ID, native, tokenKind)
 	}
 	return nil
 }

@@ -11,13 +11,8 @@ import (
 	"strconv"
 
 	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/chain/internal/token"
 )
-
-// transferTopic is keccak256("Transfer(address,address,uint256)"), the first topic of a transfer's log.
-var transferTopic = []byte{
-	0xdd, 0xf2, 0x52, 0xad, 0x1b, 0xe2, 0xc8, 0x9b, 0x69, 0xc2, 0xb0, 0x68, 0xfc, 0x37, 0x8d, 0xaa,
-	0x95, 0x2b, 0xa7, 0xf1, 0x63, 0xc4, 0xa1, 0x16, 0x28, 0xf5, 0x5a, 0x4d, 0xf5, 0x23, 0xb3, 0xef,
-}
 
 // Block implements [chain.Node].
 //
@@ -102,7 +97,7 @@ func (n *Node) infos(ctx context.Context, b *wireBlock) ([]*wireInfo, error) {
 	proven := bytes.Equal(made[:], b.Header.Raw.Root) || len(b.Txs) == 0 && len(b.Header.Raw.Root) == 0
 	needed := !proven
 	const unproven = "transactions do not make the root in the header, as the node does not show all of them; they are compared with their results"
-	if needed && n.lacks.Note("", chain.ProofOfTransactions, unproven, 1) {
+	if needed && n.assets.Lacks.Note("", chain.ProofOfTransactions, unproven, 1) {
 		n.log.WarnContext(ctx, "tron: "+unproven, "network", n.network, "block", b.ID.String())
 	}
 	for i := range b.Txs {
@@ -186,9 +181,9 @@ func (n *Node) transfers(b *wireBlock, infos []*wireInfo) []chain.Transfer {
 		if !x.succeeded() {
 			continue
 		}
-		if n.coin != nil && x.contract.sun > 0 {
+		if n.assets.Coin != nil && x.contract.sun > 0 {
 			all = append(all, chain.Transfer{
-				TxID: x.ID.String(), Index: "value", Asset: *n.coin,
+				TxID: x.ID.String(), Index: "value", Asset: *n.assets.Coin,
 				From: spell(x.contract.from), To: spell(x.contract.to), Units: big.NewInt(x.contract.sun),
 			})
 		}
@@ -196,7 +191,7 @@ func (n *Node) transfers(b *wireBlock, infos []*wireInfo) []chain.Transfer {
 			continue
 		}
 		all = n.appendTokens(all, infos[i])
-		if n.coin != nil && n.inside {
+		if n.inside && n.assets.Coin != nil {
 			all = n.appendInternal(all, infos[i])
 		}
 	}
@@ -222,11 +217,7 @@ func (n *Node) appendTokens(all []chain.Transfer, r *wireInfo) []chain.Transfer 
 		if !ok || units.Sign() == 0 {
 			continue
 		}
-		id, receiver := n.tokens[t].ID, spell(to)
-		all = append(all, chain.Transfer{
-			TxID: r.ID.String(), Index: id.Reference() + "#" + strconv.Itoa(ordinal) + ":" + string(receiver), Asset: id,
-			From: spell(from), To: receiver, Units: units, Held: n.lacks.Has(id, chain.Decimals),
-		})
+		all = append(all, n.assets.Transfer(t, ordinal, r.ID.String(), spell(from), spell(to), units))
 	}
 	return all
 }
@@ -241,8 +232,6 @@ func (l *wireLog) transfer() (from, to account, units *big.Int, ok bool) {
 	return from, to, new(big.Int).SetBytes(l.Data), fromOK && toOK
 }
 
-const strangeForm = "its contract logs Transfer in another form than with two indexed arguments: payments in that form are not seen"
-
 // noteForms notes the tokens of which a block has Transfer logs that cannot be read.
 func (n *Node) noteForms(ctx context.Context, b *wireBlock, infos []*wireInfo) {
 	noted := map[int]bool{}
@@ -256,20 +245,17 @@ func (n *Node) noteForms(ctx context.Context, b *wireBlock, infos []*wireInfo) {
 				continue
 			}
 			noted[t] = true
-			if n.lacks.Note(n.tokens[t].ID, chain.TransferLogs, strangeForm, 1) {
-				n.log.ErrorContext(ctx, "tron: "+strangeForm, "network", n.network, "asset", n.tokens[t].ID)
-			}
+			n.assets.NoteForm(ctx, t, 1)
 		}
 	}
 }
 
 // tokenOf answers which configured token has logged a Transfer, of whatever form.
 func (n *Node) tokenOf(l *wireLog) (int, bool) {
-	if len(l.Topics) == 0 || !bytes.Equal(l.Topics[0], transferTopic) || len(l.Address) != len(account{}) {
+	if len(l.Topics) == 0 || !bytes.Equal(l.Topics[0], token.TransferTopic[:]) || len(l.Address) != len(account{}) {
 		return 0, false
 	}
-	t, ok := n.index[account(l.Address)]
-	return t, ok
+	return n.assets.At(account(l.Address))
 }
 
 // wordAccount reads an address as the ABI encodes it.
@@ -308,7 +294,7 @@ func (n *Node) appendInternal(all []chain.Transfer, r *wireInfo) []chain.Transfe
 			}
 			receiver := spell(to)
 			all = append(all, chain.Transfer{
-				TxID: r.ID.String(), Index: "internal#" + strconv.Itoa(ordinal) + ":" + string(receiver), Asset: *n.coin,
+				TxID: r.ID.String(), Index: "internal#" + strconv.Itoa(ordinal) + ":" + string(receiver), Asset: *n.assets.Coin,
 				From: spell(from), To: receiver, Units: big.NewInt(v.Sun),
 			})
 			ordinal++

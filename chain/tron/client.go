@@ -53,13 +53,13 @@ type client struct {
 }
 
 func newClient(c Config) (*client, error) {
-	full, err := baseURL(c.URL)
+	full, err := scrub.ParseURL(c.URL, "http", "https")
 	if err != nil {
 		return nil, fmt.Errorf("tron: Config.URL: %w", err)
 	}
 	solid := full
 	if c.SolidityURL != "" {
-		if solid, err = baseURL(c.SolidityURL); err != nil {
+		if solid, err = scrub.ParseURL(c.SolidityURL, "http", "https"); err != nil {
 			return nil, fmt.Errorf("tron: Config.SolidityURL: %w", err)
 		}
 	}
@@ -73,14 +73,6 @@ func newClient(c Config) (*client, error) {
 	api.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	api.secrets = scrub.Of([]*url.URL{full, solid}, c.APIKey)
 	return api, nil
-}
-
-func baseURL(s string) (*url.URL, error) {
-	u, err := url.Parse(s)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return nil, errors.New("want an http or https URL") // the parser's error has the URL in it
-	}
-	return u, nil
 }
 
 // call asks for a method and decodes the answer, which must be an object or a list as result is. An empty object

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/big"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -16,10 +14,8 @@ import (
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/internal/lacks"
+	"github.com/cointill/cointill/chain/internal/token"
 )
-
-// maxTokens bounds the tokens of one node, each of which is asked about on its own.
-const maxTokens = 90
 
 // trustedTips is how often Tip relies on what the node said of block 0 and the tokens before it asks again: five
 // minutes of blocks.
@@ -71,14 +67,8 @@ type Node struct {
 	api     *client
 	log     *slog.Logger
 
-	coin   *chain.AssetID // nil when native coin is not watched
-	inside bool           // internal transactions count
-	tokens []chain.Asset
-	index  map[account]int // from contract to the place in tokens
-
-	lacks     lacks.List
-	confirmed []atomic.Bool // by token: it had the right decimals once
-	round     lacks.Round
+	assets *token.Set
+	inside bool // internal transactions count
 
 	noGetBlock atomic.Bool  // the node has said that it has no getblock
 	trust      atomic.Int64 // how many more calls of Tip rely on block 0 and the tokens as they were
@@ -106,19 +96,16 @@ func New(c Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{network: c.Network, genesis: first, api: api, log: c.Logger, index: make(map[account]int), inside: !c.IgnoreInternal}
+	n := &Node{network: c.Network, genesis: first, api: api, log: c.Logger, inside: !c.IgnoreInternal}
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
 	}
+	n.assets = token.NewSet(c.Network, n.log)
 	for _, a := range c.Assets {
 		if err := n.watch(a); err != nil {
 			return nil, fmt.Errorf("tron: Config.Assets: %w", err)
 		}
 	}
-	if len(n.tokens) > maxTokens {
-		return nil, fmt.Errorf("tron: Config.Assets: more than %d tokens", maxTokens)
-	}
-	n.confirmed = make([]atomic.Bool, len(n.tokens))
 	return n, nil
 }
 
@@ -147,30 +134,18 @@ func (n *Node) watch(a chain.Asset) error {
 	if err := checkAsset(a); err != nil {
 		return err
 	}
-	if a.ID.Network() != n.network {
-		return fmt.Errorf("asset %s is not on %s", a.ID, n.network)
-	}
 	if a.ID.Namespace() == native {
-		if n.coin != nil {
-			return fmt.Errorf("asset %s: a second native coin", a.ID)
-		}
-		n.coin = &a.ID
-		return nil
+		return n.assets.AddCoin(a)
 	}
 	contract, err := parse(a.ID.Reference())
 	if err != nil {
 		return fmt.Errorf("asset %s: %w", a.ID, err)
 	}
-	if _, twice := n.index[contract]; twice {
-		return fmt.Errorf("asset %s: configured twice", a.ID)
-	}
-	n.index[contract] = len(n.tokens)
-	n.tokens = append(n.tokens, a)
-	return nil
+	return n.assets.AddToken(a, contract)
 }
 
 // Lacks implements [chain.Lacker].
-func (n *Node) Lacks() []chain.Lack { return n.lacks.All() }
+func (n *Node) Lacks() []chain.Lack { return n.assets.Lacks.All() }
 
 // Network implements [chain.Node].
 func (n *Node) Network() chain.Network { return n.network }
@@ -220,7 +195,7 @@ func (n *Node) tip(ctx context.Context) (chain.Tip, error) {
 // doubt notes that another machine may answer from now on.
 func (n *Node) doubt() {
 	n.trust.Store(0)
-	n.round.Restart()
+	n.assets.Restart()
 }
 
 // checkIdentity makes sure that the node serves the network, and that every token there is what was configured, or is held
@@ -238,7 +213,7 @@ func (n *Node) checkIdentity(ctx context.Context) (trust int64, err error) {
 		return 0, err
 	case left > 0:
 		return 1, nil
-	case slices.ContainsFunc(n.tokens, func(t chain.Asset) bool { return n.lacks.Has(t.ID, chain.Decimals) }):
+	case n.assets.Holding():
 		return heldTips, nil
 	}
 	return trustedTips, nil
@@ -249,9 +224,9 @@ func (n *Node) checkIdentity(ctx context.Context) (trust int64, err error) {
 func (n *Node) checkTokens(ctx context.Context) (left int, err error) {
 	asking, cancel := lacks.Within(ctx)
 	defer cancel()
-	due := n.round.Due(len(n.tokens))
-	for k, i := range due {
-		err := n.checkDecimals(asking, n.tokens[i])
+	due := n.assets.Due()
+	for k, place := range due {
+		err := n.checkDecimals(asking, n.assets.Tokens[place])
 		if ctx.Err() != nil {
 			return 0, ctx.Err()
 		}
@@ -259,31 +234,12 @@ func (n *Node) checkTokens(ctx context.Context) (left int, err error) {
 			left = len(due) - k // it did not have its time
 			break
 		}
-		if err := n.settle(ctx, i, err); err != nil {
+		if _, err := n.assets.Settle(ctx, place, err); err != nil {
 			return 0, err
 		}
 	}
-	for _, i := range due[len(due)-left:] {
-		if !n.confirmed[i].Load() {
-			n.lacks.Decimals(ctx, n.log, n.tokens[i].ID, errNotAsked)
-		}
-	}
-	n.round.Leave(due, left)
+	n.assets.Leave(ctx, due, left)
 	return left, nil
-}
-
-var errNotAsked = errors.New("not asked yet: the node takes long for the other tokens")
-
-// settle notes what the node said of a token's decimals. Its error is that it never said what was configured.
-func (n *Node) settle(ctx context.Context, i int, said error) error {
-	if errors.Is(said, chain.ErrWrongNetwork) && !n.confirmed[i].Load() {
-		return said
-	}
-	if said == nil {
-		n.confirmed[i].Store(true)
-	}
-	n.lacks.Decimals(ctx, n.log, n.tokens[i].ID, said)
-	return nil
 }
 
 // constantAnswer is the answer of triggerconstantcontract.
@@ -335,13 +291,7 @@ func (n *Node) checkDecimals(ctx context.Context, t chain.Asset) error {
 			return fmt.Errorf("decimals of token %s: contract says: %s", t.ID, n.api.secrets.Text(answer.reason()))
 		}
 	}
-	if len(answer.Words[0]) != len(hash{}) {
-		return fmt.Errorf("decimals of token %s: %w: %d bytes", t.ID, chain.ErrIncomplete, len(answer.Words[0]))
-	}
-	if decimals := new(big.Int).SetBytes(answer.Words[0]); decimals.Cmp(big.NewInt(int64(t.Decimals))) != 0 {
-		return fmt.Errorf("%w: token %s has %s decimals, not %d", chain.ErrWrongNetwork, t.ID, decimals, t.Decimals)
-	}
-	return nil
+	return token.CheckDecimals(t, answer.Words[0])
 }
 
 // Header implements [chain.Node]. The id is proven to be the hash of the header.

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/btcsuite/btcd/btcutil/base58"
-	"github.com/ethereum/go-ethereum/crypto"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/internal/hdkey"
@@ -34,32 +33,31 @@ var (
 // BIP-44, as most wallets do, so that the shop's own wallet finds the money. Wallets that make a new account for
 // each address (m/44'/195'/i'/0/0) find only the first. It may be used concurrently.
 type Wallet struct {
-	name    string
-	receive *hdkey.Parent // the account's external chain, child 0
+	account *hdkey.Account
 }
 
 // NewWallet makes a wallet of an account's extended public key (m/44'/195'/n'), an xpub or a tpub. The
 // coin is not in the key: an xpub of another coin's account is not told apart. It refuses with
 // [ErrPrivateKey], [ErrKeyKind] or [ErrMalformedKey].
 func NewWallet(xpub string) (*Wallet, error) {
-	receive, fingerprint, err := hdkey.Receiving(xpub)
+	account, err := hdkey.NewAccount(xpub)
 	if err != nil {
 		return nil, fmt.Errorf("tron: read account key: %w", err)
 	}
-	return &Wallet{name: "tron:" + fingerprint, receive: receive}, nil
+	return &Wallet{account}, nil
 }
 
 // Name is the durable name of the wallet's counter of addresses. It is a fingerprint: two wallets have
 // the same name exactly if they have the same addresses, and the key cannot be had from it.
-func (w *Wallet) Name() string { return w.name }
+func (w *Wallet) Name() string { return "tron:" + w.account.Fingerprint() }
 
 // Address answers address number index, always the same. It blocks on nothing. It refuses with [ErrIndex].
 func (w *Wallet) Address(_ context.Context, index uint32) (chain.Address, error) {
-	key, err := w.receive.Derive(index)
+	address, err := w.account.Address(index)
 	if err != nil {
 		return "", fmt.Errorf("tron: derive address %d: %w", index, err)
 	}
-	return spell(account(crypto.Keccak256(key.SerializeUncompressed()[1:])[12:])), nil
+	return spell(address), nil
 }
 
 // prefix is the first byte of every address, on test networks too.

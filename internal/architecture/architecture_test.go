@@ -3,6 +3,7 @@ package architecture
 
 import (
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -85,6 +86,23 @@ func TestTheCoreNeedsNothingButTheStandardLibraryAndDecimal(t *testing.T) {
 	for _, path := range list(t, "-deps", module+"/invoice") {
 		require.NotContains(t, []string{"net/http", "database/sql"}, path)
 	}
+}
+
+// go-ethereum is under the LGPL. A program that takes no payments on EVM networks must carry none of it.
+func TestOfWhatProgramsImportOnlyEVMCompilesGoEthereum(t *testing.T) {
+	const library = "github.com/ethereum/go-ethereum"
+	var compile []string
+	for _, line := range list(t, "-f", `{{.ImportPath}} {{join .Deps " "}}`, module+"/...") {
+		fields := strings.Fields(line)
+		path := strings.TrimPrefix(fields[0], module+"/")
+		if room(path) == "examples" || slices.Contains(strings.Split(path, "/"), "internal") {
+			continue // no program imports it
+		}
+		if slices.ContainsFunc(fields[1:], func(dep string) bool { return dep == library || strings.HasPrefix(dep, library+"/") }) {
+			compile = append(compile, path)
+		}
+	}
+	require.ElementsMatch(t, []string{"chain/evm", "chain/evm/evmtest"}, compile)
 }
 
 func TestTheTopLevelFoldersAreTheRooms(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -80,6 +81,15 @@ func of(all []string, urls []*url.URL, keys []string) Secrets {
 		pairs = append(pairs, s, Mask)
 	}
 	return Secrets{all, strings.NewReplacer(pairs...)}
+}
+
+// ParseURL parses an absolute URL of one of the schemes. Its error does not repeat the URL, as that of [url.Parse] does.
+func ParseURL(raw string, schemes ...string) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) {
+		return nil, fmt.Errorf("want an absolute URL with the scheme %s", strings.Join(schemes, " or "))
+	}
+	return u, nil
 }
 
 // Text is a text without the secrets: valid UTF-8 of at most 200 bytes.

@@ -65,3 +65,14 @@ func TestError_KeepsWhatItWraps(t *testing.T) {
 	require.ErrorIs(t, wrapped, context.Canceled)
 	require.NotContains(t, wrapped.Error(), "host.example")
 }
+
+func TestParseURLDoesNotRepeatTheURL(t *testing.T) {
+	u, err := scrub.ParseURL("https://user:password@node.example/key?a=b", "http", "https")
+	require.NoError(t, err)
+	require.Equal(t, "/key", u.Path)
+	for _, raw := range []string{"", "topsecret", "https:///topsecret", "ftp://node.example/topsecret", "https://topsecret\x7f/", "http:topsecret"} {
+		_, err := scrub.ParseURL(raw, "http", "https")
+		require.ErrorContains(t, err, "scheme http or https", raw)
+		require.NotContains(t, err.Error(), "topsecret")
+	}
+}

@@ -25,7 +25,7 @@ import (
 	"github.com/cointill/cointill/internal/devchain"
 )
 
-// world is what both nodes have in common: they are reached by JSON-RPC only, but for blocks.
+// world is the common part of both nodes: they are driven by JSON-RPC only, except for blocks.
 type world struct {
 	network chain.Network
 	url     string
@@ -36,8 +36,7 @@ type world struct {
 	reorg   func(depth int) error
 }
 
-// NewGeth starts a go-ethereum node in this process, with a coin and a token to pay with. It ends with
-// the test.
+// NewGeth starts a go-ethereum node in this process, with a coin and a token to pay with. It ends with the test.
 func NewGeth(t *testing.T) chaintest.World {
 	t.Helper()
 	c, err := devchain.Start(devchain.Config{})
@@ -55,19 +54,19 @@ func NewGeth(t *testing.T) chaintest.World {
 	}
 }
 
-// AnvilEnv is the environment variable that names the anvil program. Without it, anvil is looked for in PATH
-// and in node_modules/.bin of this folder and the ones above.
+// AnvilEnv is the environment variable that names the anvil program. Without it, anvil is searched in PATH and in
+// node_modules/.bin of this folder and the ones above.
 const AnvilEnv = "COINTILL_ANVIL"
 
-// The chain that anvil makes, and the first of its accounts, which are the same everywhere.
+// The chain that anvil makes, and the first of its accounts, which are always the same.
 const (
 	anvilNetwork = chain.Network("eip155:31337")
 	anvilID      = 31337
 	anvilKey     = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 )
 
-// NewAnvil starts the anvil program, with a coin and a token to pay with. It ends with the test. A machine
-// without anvil skips the test, but fails it when the environment variable CI is true.
+// NewAnvil starts the anvil program, with a coin and a token to pay with. It ends with the test. It skips the test on
+// a machine without anvil, but fails it if the environment variable CI is true.
 func NewAnvil(t *testing.T) chaintest.World {
 	t.Helper()
 	url := startAnvil(t, findAnvil(t))

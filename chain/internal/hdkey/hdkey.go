@@ -71,22 +71,6 @@ type Parent struct {
 	chainCode [32]byte
 }
 
-// Receiving reads an account's extended public key, which must be an xpub or a tpub, and answers its external chain
-// (BIP-44's child 0) and the fingerprint of the account. It refuses with ErrPrivateKey, ErrKeyKind or ErrMalformed.
-func Receiving(xpub string) (receive *Parent, fingerprint string, err error) {
-	version, account, err := Parse(xpub)
-	if err != nil {
-		return nil, "", err
-	}
-	if version != Xpub && version != Tpub {
-		return nil, "", fmt.Errorf("%w: give an xpub or a tpub; this is a %s", ErrKeyKind, version.Name())
-	}
-	if receive, err = account.Child(0); err != nil {
-		return nil, "", fmt.Errorf("no external chain: %w", err)
-	}
-	return receive, account.Fingerprint(), nil
-}
-
 // Fingerprint tells keys apart: two have the same exactly if they derive the same children. The key cannot be
 // had from it.
 func (p *Parent) Fingerprint() string {

@@ -1,0 +1,47 @@
+package chaintest_test
+
+import (
+	"fmt"
+	"math/big"
+	"testing"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/chain/chaintest"
+)
+
+// The test of an adapter gives the suite a world to drive. In a test file, this is the function TestConformance.
+func ExampleRun() {
+	testConformance := func(t *testing.T) {
+		chaintest.Run(t, func(t *testing.T) chaintest.World { return &world{Chain: chaintest.NewChain(chaintest.Config{})} })
+	}
+	_ = testConformance
+}
+
+// world drives the simulated chain. The world of a real adapter drives a real node.
+type world struct {
+	*chaintest.Chain
+	addresses int
+}
+
+func (w *world) Node(*testing.T) chain.Node { return w.Chain }
+
+func (w *world) Impostor(*testing.T) chain.Node {
+	other := chaintest.NewChain(chaintest.Config{Network: "sim:2"})
+	other.Lie(chaintest.WrongNetwork)
+	return other
+}
+
+func (w *world) Address(*testing.T) chain.Address {
+	w.addresses++
+	return w.Chain.Address(fmt.Sprint(w.addresses))
+}
+
+func (w *world) Pay(_ *testing.T, asset chain.Asset, to chain.Address, units *big.Int) string {
+	return w.Chain.Pay(to, asset, units)
+}
+
+func (w *world) Mine(_ *testing.T, n int) { w.Chain.Mine(n) }
+
+func (w *world) Reorganise(_ *testing.T, depth int) { w.Chain.Reorganise(depth, 1, chaintest.Pooled) }
+
+func (w *world) Paid(_ *testing.T, txid string) bool { return w.Chain.Paid(txid) }
