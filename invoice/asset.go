@@ -3,7 +3,6 @@ package invoice
 import (
 	"fmt"
 	"math/big"
-	"strings"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/shopspring/decimal"
@@ -83,84 +82,15 @@ func (t Terms) charge(q *Quote) {
 	q.Due.Add(q.Due, divideUp(decimal.NewFromBigInt(q.Fee, 0).Mul(t.PayerPercent), hundred))
 }
 
-// DefaultConfirm is how deep money of an asset must be when its configuration does not say: more for larger
-// amounts, and the chain's own finality where it has one that is worth its name. It is no more than custom
-// (exchanges and processors ask for about as much); in April 2026 Litecoin lost 13 blocks, so whoever sells
-// what cannot be taken back should ask for more.
-//
-//	Bitcoin        1 up to 0.01, 2 up to 0.1, 3 up to 1, then 6
-//	Litecoin       6 up to 10, then 12
-//	Dogecoin       20 up to 10,000, then 40
-//	Bitcoin Cash   6 up to 1, then 15
-//	Ethereum       12 up to 0.5 ETH or 1,000 of a token, safe up to 5 ETH or 10,000, then finalized
-//	Optimism, Base, Arbitrum   safe up to 0.5 of the coin or 1,000 of a token, then finalized
-//	BSC            15 up to 1 BNB or 1,000 of a token, then finalized
-//	Polygon        128 up to 1,000, then finalized
-//	Avalanche, TRON            finalized
-//	any other      12
-func DefaultConfirm(a chain.Asset) []Tier {
-	milli := func(n int64) decimal.Decimal { return decimal.New(n, -3) }
-	network := a.ID.Network()
-	coin := a.ID.Namespace() == "slip44"
-	small, middle := milli(1_000_000), milli(10_000_000) // of a token, taken for dollars
-	if coin {
-		small, middle = milli(500), milli(5_000)
+// suggested returns what the network's watcher suggests for an asset. Without a suggestion 12 confirmations are asked for, and
+// there is no floor.
+func (c ChainConfig) suggested(a chain.Asset) chain.Defaults {
+	var out chain.Defaults
+	if d, able := c.Watcher.(chain.Defaulter); able {
+		out = d.Defaults(a)
 	}
-	switch {
-	case network == "bip122:000000000019d6689c085ae165831e93":
-		return []Tier{{milli(10), depth(1)}, {milli(100), depth(2)}, {milli(1_000), depth(3)}, {Need: depth(6)}}
-	case network == "bip122:12a765e31ffd4059bada1e25190f6e98":
-		return []Tier{{milli(10_000), depth(6)}, {Need: depth(12)}}
-	case network == "bip122:1a91e3dace36e2be3bf030a65679fe82":
-		return []Tier{{milli(10_000_000), depth(20)}, {Need: depth(40)}}
-	case network == "bip122:000000000000000000651ef99cb9fcbe":
-		return []Tier{{milli(1_000), depth(6)}, {Need: depth(15)}}
-	case network == "eip155:1":
-		return []Tier{{small, depth(12)}, {middle, tag(FinalitySafe)}, {Need: tag(FinalityFinalized)}}
-	case network == "eip155:10", network == "eip155:8453", network == "eip155:42161":
-		return []Tier{{small, tag(FinalitySafe)}, {Need: tag(FinalityFinalized)}}
-	case network == "eip155:56" && coin:
-		return []Tier{{milli(1_000), depth(15)}, {Need: tag(FinalityFinalized)}}
-	case network == "eip155:56":
-		return []Tier{{small, depth(15)}, {Need: tag(FinalityFinalized)}}
-	case network == "eip155:137":
-		return []Tier{{milli(1_000_000), depth(128)}, {Need: tag(FinalityFinalized)}}
-	case network == "eip155:43114", strings.HasPrefix(string(network), "tron:"):
-		return []Tier{{Need: tag(FinalityFinalized)}}
+	if len(out.Confirm) == 0 {
+		out.Confirm = []Tier{{Need: Confirmations{Depth: 12}}}
 	}
-	return []Tier{{Need: depth(12)}}
-}
-
-func depth(n uint64) Confirmations { return Confirmations{Depth: n} }
-
-func tag(f Finality) Confirmations { return Confirmations{Tag: f} }
-
-// DefaultFloor is the least payment in an asset that decides anything when its configuration does not say. On the
-// networks of the Bitcoin family it is what nodes take for dust (the limit of the policy for an output to a public key
-// hash); elsewhere it is worth less than a transaction costs. Networks that are not listed have none.
-//
-//	Bitcoin, Bitcoin Cash   0.00000546
-//	Litecoin                0.0000546
-//	Dogecoin                0.01
-//	EVM networks, TRON      0.01 of a stablecoin or TRX, 0.00001 of anything else
-func DefaultFloor(a chain.Asset) decimal.Decimal {
-	network := a.ID.Network()
-	floor := decimal.Zero
-	switch network.Namespace() {
-	case "bip122":
-		switch network {
-		case "bip122:12a765e31ffd4059bada1e25190f6e98":
-			floor = decimal.New(5460, -8)
-		case "bip122:1a91e3dace36e2be3bf030a65679fe82":
-			floor = decimal.New(1, -2)
-		default:
-			floor = decimal.New(546, -8)
-		}
-	case "eip155", "tron":
-		floor = decimal.New(1, -5)
-		if a.Code == "DAI" || a.Code == "TRX" || strings.Contains(a.Code, "USD") || strings.Contains(a.Code, "EUR") {
-			floor = decimal.New(1, -2)
-		}
-	}
-	return floor.RoundUp(int32(a.Decimals))
+	return out
 }

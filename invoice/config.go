@@ -99,11 +99,11 @@ type AssetConfig struct {
 	// owes is refused below it, because it could not be paid (dust) or not worth its fee.
 	Minimum decimal.Decimal
 	// Floor is the least payment that decides anything: a smaller one is recorded and told, and changes no status, no
-	// outcome and no choice, unless it is all that is due. Default [DefaultFloor], but no more than Minimum, if that is
+	// outcome and no choice, unless it is all that is due. Default what the network suggests ([chain.Defaulter]), or 0, but no more than Minimum, if that is
 	// set.
 	Floor decimal.Decimal
 	// Confirm says how deep money must be, by the amount due: the first tier that the amount fits in
-	// counts. Default [DefaultConfirm].
+	// counts. Default what the network suggests ([chain.Defaulter]), or 12 confirmations.
 	Confirm []Tier
 	// Step is what the amounts that payers are asked for are multiples of, in the asset's own unit: they are rounded
 	// up to it, because wallets and exchanges do not take every decimal that an asset has. Default 0.00000001, or one
@@ -111,12 +111,6 @@ type AssetConfig struct {
 	// more than 15 digits otherwise, which clients that read numbers as doubles would not pay exactly. At a [Shared]
 	// address it is also what amounts are told apart by.
 	Step decimal.Decimal
-}
-
-// Tier is one line of a confirmation policy.
-type Tier struct {
-	UpTo decimal.Decimal // in the asset's own unit; zero fits every amount
-	Need Confirmations
 }
 
 // Pool lets the addresses of closed invoices be used again, for wallets that cannot have ever more of them.

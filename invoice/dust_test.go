@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
@@ -108,22 +107,4 @@ func TestAllThatIsDueIsNeverDust(t *testing.T) {
 	}, floored("0.001", "0.1"), func(c *invoice.Config) {
 		c.Chains[0].Assets[0].Minimum = decimal.RequireFromString("0.0001")
 	})
-}
-
-func TestFloorsByDefault(t *testing.T) {
-	for id, want := range map[chain.AssetID]string{
-		"bip122:000000000019d6689c085ae165831e93/slip44:0": "0.00000546",
-		"bip122:12a765e31ffd4059bada1e25190f6e98/slip44:2": "0.0000546",
-		"bip122:1a91e3dace36e2be3bf030a65679fe82/slip44:3": "0.01",
-		"eip155:1/slip44:60": "0.00001",
-		"eip155:1/erc20:0xdAC17F958D2ee523a2206206994597C13D831ec7": "0.01",
-		"tron:0x2b6653dc/slip44:195":                                "0.01",
-		"sim:1/slip44:1":                                            "0",
-	} {
-		a := chain.Asset{ID: id, Code: map[bool]string{true: "USDT", false: "X"}[id.Namespace() == "erc20"], Decimals: 8}
-		if id.Reference() == "195" {
-			a.Code = "TRX"
-		}
-		require.Equal(t, want, invoice.DefaultFloor(a).String(), id)
-	}
 }

@@ -93,8 +93,9 @@ func (s *Service) asset(n *network, a *AssetConfig) error {
 	if a.Minimum.IsNegative() || a.Floor.IsNegative() {
 		return errors.New("Minimum and Floor must not be negative")
 	}
+	suggested := n.suggested(a.Asset)
 	if a.Floor.IsZero() {
-		if a.Floor = DefaultFloor(a.Asset); a.Minimum.IsPositive() {
+		if a.Floor = suggested.Floor; a.Minimum.IsPositive() {
 			a.Floor = decimal.Min(a.Floor, a.Minimum)
 		}
 	}
@@ -119,7 +120,7 @@ func (s *Service) asset(n *network, a *AssetConfig) error {
 		a.Step = decimal.New(1, -int32(min(a.Decimals, 8)))
 	}
 	if len(a.Confirm) == 0 {
-		a.Confirm = DefaultConfirm(a.Asset)
+		a.Confirm = suggested.Confirm
 	}
 	for _, tier := range a.Confirm {
 		switch tier.Need.Tag {

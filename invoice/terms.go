@@ -29,22 +29,19 @@ const (
 	OtherHold   OtherPolicy = "hold"   // nothing
 )
 
-// Finality names the clock that confirmations are counted by.
-type Finality string
-
-// Depth counts blocks; the other two wait for a tag that the chain itself sets.
-const (
-	FinalityDepth     Finality = ""
-	FinalitySafe      Finality = "safe"
-	FinalityFinalized Finality = "finalized"
+// What confirmations are measured by, and the lines of a policy, are the networks' words.
+type (
+	Finality      = chain.Finality
+	Confirmations = chain.Confirmations
+	Tier          = chain.Tier
 )
 
-// Confirmations is how deep money must be to count as received. The zero value is no confirmation
-// at all: what is unconfirmed counts, unless it announces that it may be replaced.
-type Confirmations struct {
-	Tag   Finality `json:"tag,omitempty"`
-	Depth uint64   `json:"depth"` // blocks, the payment's own included; unused with a tag
-}
+// The measures of finality.
+const (
+	FinalityDepth     = chain.FinalityDepth
+	FinalitySafe      = chain.FinalitySafe
+	FinalityFinalized = chain.FinalityFinalized
+)
 
 // Terms is what an invoice was agreed on, apart from its quote. Of these, another choice of the asset changes what hangs on
 // the asset, and nothing else changes them.

@@ -119,7 +119,7 @@ type shopper struct {
 }
 
 func newShopper(t testing.TB, version version) *shopper {
-	w := newWorld(t, options{allowed: "192.0.2.0/24", service: func(c *invoice.Config) { c.Chains[0].PaymentURI = evmLikeURI }})
+	w := newWorld(t, options{allowed: "192.0.2.0/24", service: func(c *invoice.Config) { c.Chains[0].PaymentURI = invoice.AddressURI(evmLikeURI) }})
 	create := func(order string) string {
 		return w.create(t, `{"amount":"1","currency":"COIN","order_id":"`+order+`","url_callback":"https://shop.example/c"}`)["uuid"].(string)
 	}

@@ -27,7 +27,7 @@ func resigned(api http.Handler) http.Handler {
 
 // TestAForeignValidatorObjectsToNothing sends what clients send, as they write it, through a validator in another language.
 func TestAForeignValidatorObjectsToNothing(t *testing.T) {
-	w := newWorld(t, options{service: func(c *invoice.Config) { c.Chains[0].PaymentURI = evmLikeURI }})
+	w := newWorld(t, options{service: func(c *invoice.Config) { c.Chains[0].PaymentURI = invoice.AddressURI(evmLikeURI) }})
 	prism := contract.Prism(t, w.api, resigned)
 	sendAs := func(key string, status int, path, body string) {
 		t.Helper()

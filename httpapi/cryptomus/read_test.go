@@ -244,7 +244,7 @@ func TestExchangeRatesNeedNoKey(t *testing.T) {
 
 func TestQRCodes(t *testing.T) {
 	w := newWorld(t, options{service: func(c *invoice.Config) {
-		c.Chains[0].PaymentURI = evmLikeURI
+		c.Chains[0].PaymentURI = invoice.AddressURI(evmLikeURI)
 	}})
 	id := w.create(t, `{"amount":"1","currency":"COIN","order_id":"1"}`)["uuid"].(string)
 	wallet := w.post(t, "/wallet", `{"currency":"COIN","network":"sim","order_id":"w"}`).result(t)["uuid"].(string)

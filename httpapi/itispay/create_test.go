@@ -438,7 +438,7 @@ func TestQRCodeIsAPNG(t *testing.T) {
 }
 
 func TestAQRCodeThatCannotBeMadeDoesNotHideTheInvoice(t *testing.T) {
-	w := newWorld(t, options{service: func(c *invoice.Config) { c.Chains[0].PaymentURI = brokenURI }})
+	w := newWorld(t, options{service: func(c *invoice.Config) { c.Chains[0].PaymentURI = invoice.AddressURI(brokenURI) }})
 	got := w.create(t, `{"order_id":"1","fiat_amount":100,"currency":"SIM"}`)
 	details := got.object(t)["blockchain_details"].(map[string]any)
 	require.NotContains(t, details, "qrcode")
