@@ -9,6 +9,7 @@ func (a *api) examples() map[string]any {
 		"CreateRequest.fiat_amount":   25,
 		"ArchivedRequest.fiat_amount": 25,
 		"crypto_amount":               0.0125,
+		"blockchainAddress":           "the address to pay to",
 		"invoice_id":                  "018f3f3e-0000-7000-8000-000000000001",
 		"project_id":                  "018f3f3e-0000-7000-8000-00000000000a",
 		"StatusRequest.status":        "cancelled",

@@ -85,6 +85,16 @@ func TestTheCommandIsEscapedForTheShell(t *testing.T) {
 	require.Equal(t, hostile, sent.Note)
 }
 
+func TestWhatARequestNeedsIsMarked(t *testing.T) {
+	page, err := docs.New([]byte(document(t, "a")))
+	require.NoError(t, err)
+	body := get(t, page, http.MethodGet).Body.String()
+	require.Contains(t, body, `<code class="name">id</code> <span class="type">string in the path</span> <span class="required">required</span>`)
+	require.Contains(t, body, `<code class="name">note</code> <span class="type">string</span> <span class="required">required</span>`)
+	require.NotContains(t, body, `<span class="type">string in the header</span> <span`)
+	require.Contains(t, body, `Needs <a href="#key-keyAuth"><code>Key</code></a>`)
+}
+
 func TestHeadHasNoBody(t *testing.T) {
 	page, err := docs.New([]byte(document(t, "a")))
 	require.NoError(t, err)
@@ -133,5 +143,5 @@ func TestWhatSeveralPlacesUseIsShownOnce(t *testing.T) {
 	require.NotContains(t, body, `id="authentication"`)
 	require.Less(t, strings.Index(body, ">second<"), strings.Index(body, ">first<"), "members keep their order")
 	require.Less(t, strings.Index(body, `id="z"`), strings.Index(body, `id="a"`), "operations keep their order")
-	require.Contains(t, body, `<a href="#object-Shared">Shared</a> or null`)
+	require.Contains(t, body, `<a href="#object-Shared">Shared</a> or null</span> <span class="type">may be absent</span>`)
 }

@@ -63,7 +63,8 @@ type shape struct {
 // row describes a member or a parameter.
 type row struct {
 	Name, In    string
-	Required    bool
+	Required    bool // of a request
+	Optional    bool // of a response: it may be absent
 	Type        typeView
 	Rules       []string
 	Description string
@@ -91,16 +92,21 @@ type status struct{ Code, Text string }
 type faultView struct{ Code, Text, Meaning string }
 
 // faultSample is the body of the responses with some statuses.
-type faultSample struct{ Codes, Example string }
+type faultSample struct {
+	Codes   string
+	Example string
+	codes   []string
+}
 
 // builder makes a view of a document.
 type builder struct {
 	*document
-	uses map[string]int // of a named type, by operations and other types
+	uses map[string]int  // of a named type, by operations and other types
+	sent map[string]bool // named types that are parts of requests
 }
 
 func newView(d *document) (*view, error) {
-	b := &builder{d, map[string]int{}}
+	b := &builder{d, map[string]int{}, map[string]bool{}}
 	b.count()
 	v := &view{Title: d.Info.Title, Version: d.Info.Version, Description: d.Info.Description}
 	for _, m := range d.Components.SecuritySchemes {
@@ -127,9 +133,10 @@ func newView(d *document) (*view, error) {
 	slices.SortFunc(v.Faults, func(a, b faultView) int { return strings.Compare(a.Code, b.Code) })
 	for _, m := range d.Components.Schemas {
 		if b.separate(m.Name) {
-			v.Objects = append(v.Objects, object{m.Name, shape{Type: b.typeOf(m.Value), Rows: b.rows(m.Value)}})
+			v.Objects = append(v.Objects, object{m.Name, shape{Type: b.typeOf(m.Value), Rows: b.rows(m.Value, b.sent[m.Name])}})
 		}
 	}
+	v.nameFaultSamples()
 	v.Variables = variables(v.Keys)
 	return v, nil
 }
@@ -144,22 +151,42 @@ func (v *view) addFaults(op *operation) {
 		example := indent(jsonOf(r.Value.Content).Example)
 		i := slices.IndexFunc(v.FaultSamples, func(s faultSample) bool { return s.Example == example })
 		if i >= 0 {
-			v.FaultSamples[i].Codes += ", " + r.Name
+			v.FaultSamples[i].codes = append(v.FaultSamples[i].codes, r.Name)
 		} else if example != "" {
-			v.FaultSamples = append(v.FaultSamples, faultSample{r.Name, example})
+			v.FaultSamples = append(v.FaultSamples, faultSample{Example: example, codes: []string{r.Name}})
 		}
+	}
+}
+
+func (v *view) nameFaultSamples() {
+	for i, s := range v.FaultSamples {
+		slices.Sort(s.codes)
+		v.FaultSamples[i].Codes = strings.Join(s.codes, ", ")
+	}
+	if len(v.FaultSamples) == 1 && len(v.FaultSamples[0].codes) == len(v.Faults) {
+		v.FaultSamples[0].Codes = "of every error"
 	}
 }
 
 // meaning returns what a client has to know of a status beside its text.
 func meaning(code string) string {
 	switch code {
+	case "400":
+		return "The request cannot be read, or has a value that is wrong."
 	case "401":
 		return "A key is missing or wrong."
+	case "403":
+		return "The key does not allow the request."
+	case "404":
+		return "There is nothing with this id."
+	case "409":
+		return "The request contradicts what is stored."
 	case "413":
 		return "The body is too large."
 	case "415":
 		return "The Content-Type is not application/json."
+	case "422":
+		return "The request has a value that is wrong or cannot be served."
 	case "429":
 		return "Too many requests were made. Try again after the seconds in the header Retry-After."
 	case "500":
@@ -181,7 +208,9 @@ func (b *builder) count() {
 	for _, p := range b.Paths {
 		for _, m := range p.Value {
 			if m.Value.RequestBody != nil {
-				b.note(jsonOf(m.Value.RequestBody.Content).Schema, 1)
+				s := jsonOf(m.Value.RequestBody.Content).Schema
+				b.note(s, 1)
+				b.send(s)
 			}
 			for _, r := range m.Value.Responses {
 				b.note(jsonOf(r.Value.Content).Schema, 1)
@@ -208,6 +237,26 @@ func (b *builder) note(s *schema, weight int) {
 	}
 }
 
+// send marks the named types of a schema as parts of a request.
+func (b *builder) send(s *schema) {
+	if s == nil {
+		return
+	}
+	if name := path.Base(s.Ref); s.Ref != "" && !b.sent[name] {
+		b.sent[name] = true
+		declared, _ := b.Components.Schemas.get(name)
+		b.send(declared)
+	}
+	b.send(s.Items)
+	b.send(s.Additional)
+	for _, m := range s.Properties {
+		b.send(m.Value)
+	}
+	for _, one := range slices.Concat(s.OneOf, s.AnyOf) {
+		b.send(one)
+	}
+}
+
 // separate reports whether a named type has a section of its own.
 func (b *builder) separate(name string) bool { return b.uses[name] > 1 }
 
@@ -228,13 +277,13 @@ func (b *builder) operation(path, method string, op *operation) (operationView, 
 		}
 	}
 	for _, p := range op.Parameters {
-		r := b.row(p.Name, p.Schema, p.Required)
-		r.In, r.Description = p.In, p.Description
+		r := b.row(p.Name, p.Schema)
+		r.In, r.Description, r.Required = p.In, p.Description, p.Required
 		v.Parameters = append(v.Parameters, r)
 	}
 	if op.RequestBody != nil {
 		if s := jsonOf(op.RequestBody.Content).Schema; !s.isAny() {
-			v.Body = &bodyView{b.shape(s), !op.RequestBody.Required}
+			v.Body = &bodyView{b.shape(s, true), !op.RequestBody.Required}
 		}
 	}
 	for _, r := range op.Responses {
@@ -245,7 +294,7 @@ func (b *builder) operation(path, method string, op *operation) (operationView, 
 		}
 		a := answer{Status: r.Name, Text: r.Value.Description, Example: indent(m.Example)}
 		for _, s := range alternatives(m.Schema) {
-			a.Shapes = append(a.Shapes, b.shape(s))
+			a.Shapes = append(a.Shapes, b.shape(s, false))
 		}
 		v.Answers = append(v.Answers, a)
 	}
@@ -266,35 +315,38 @@ func (s *schema) isAny() bool {
 	return s == nil || s.Ref == "" && len(s.Type) == 0 && len(s.AnyOf) == 0 && len(s.OneOf) == 0
 }
 
-// shape describes a body or a response.
-func (b *builder) shape(s *schema) shape {
+// shape describes the body of a request or a response.
+func (b *builder) shape(s *schema, request bool) shape {
 	if len(s.AnyOf) > 0 { // or nothing
 		s = s.AnyOf[0]
 	}
 	if s.Ref == "" {
-		return shape{Type: b.typeOf(s), Rows: b.rows(s)}
+		return shape{Type: b.typeOf(s), Rows: b.rows(s, request)}
 	}
 	name := path.Base(s.Ref)
 	if b.separate(name) {
 		return shape{Name: name, Type: b.typeOf(s)}
 	}
 	declared, _ := b.Components.Schemas.get(name)
-	return shape{Type: b.typeOf(declared), Rows: b.rows(declared)}
+	return shape{Type: b.typeOf(declared), Rows: b.rows(declared, request)}
 }
 
-func (b *builder) rows(s *schema) []row {
+func (b *builder) rows(s *schema, request bool) []row {
 	if s == nil {
 		return nil
 	}
 	var out []row
 	for _, m := range s.Properties {
-		out = append(out, b.row(m.Name, m.Value, slices.Contains(s.Required, m.Name)))
+		r := b.row(m.Name, m.Value)
+		required := slices.Contains(s.Required, m.Name)
+		r.Required, r.Optional = request && required, !request && !required
+		out = append(out, r)
 	}
 	return out
 }
 
-func (b *builder) row(name string, s *schema, required bool) row {
-	return row{Name: name, Required: required, Type: b.typeOf(s), Rules: rules(s), Description: s.Description}
+func (b *builder) row(name string, s *schema) row {
+	return row{Name: name, Type: b.typeOf(s), Rules: rules(s), Description: s.Description}
 }
 
 // typeOf returns the type of a value in a few words.
