@@ -15,7 +15,7 @@ const (
 	Shasta  chain.Network = "tron:0x94a9059e"
 )
 
-// genesis answers the id of block 0 of a public network, or "".
+// genesis returns the id of block 0 of a public network, or "".
 func genesis(n chain.Network) string {
 	switch n {
 	case Mainnet:
@@ -40,7 +40,7 @@ const nativeDecimals = 6
 // coinType is the SLIP-44 coin type of TRX.
 const coinType = "195"
 
-// Native is a network's own coin with the code that people write, TRX. Its base unit is the sun.
+// Native returns a network's own coin with a code for people, TRX. Its base unit is the sun.
 func Native(network chain.Network, code string) chain.Asset {
 	return chain.Asset{
 		ID:       chain.AssetID(string(network) + "/" + native + ":" + coinType),
@@ -49,8 +49,8 @@ func Native(network chain.Network, code string) chain.Asset {
 	}
 }
 
-// TRC20 is the token of a contract. The contract may be spelled as [ParseAddress] accepts it; the asset's
-// identity has the canonical spelling.
+// TRC20 returns the token of a contract. The contract may have any spelling that [ParseAddress] accepts; the asset's
+// identity has the canonical one.
 func TRC20(network chain.Network, contract, code string, decimals int) (chain.Asset, error) {
 	address, err := ParseAddress(contract)
 	if err != nil {
@@ -64,7 +64,7 @@ func TRC20(network chain.Network, contract, code string, decimals int) (chain.As
 	return a, checkAsset(a)
 }
 
-// checkAsset makes sure that the asset is one that this package can watch, spelled canonically.
+// checkAsset returns an error unless this package can watch the asset, and its spelling is canonical.
 func checkAsset(a chain.Asset) error {
 	if err := a.Validate(); err != nil {
 		return err
