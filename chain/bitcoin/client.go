@@ -20,9 +20,9 @@ import (
 	"github.com/cointill/cointill/chain/internal/scrub"
 )
 
-// MaxAnswer is the largest body of one HTTP response, in bytes: a block of 64 MB in hexadecimal, or about two million
+// MaxResponse is the largest body of one HTTP response, in bytes: a block of 64 MB in hexadecimal, or about two million
 // transaction ids.
-const MaxAnswer = 130 << 20
+const MaxResponse = 130 << 20
 
 const (
 	dialTimeout = 30 * time.Second // limits one request if the caller's client has no limit
@@ -30,8 +30,8 @@ const (
 	keptConns   = 16               // idle connections to the node, for requests at the same time
 )
 
-// ErrAnswerTooLarge is returned when a response is cut off at [MaxAnswer], or is longer than any valid result.
-var ErrAnswerTooLarge = errors.New("answer too large")
+// ErrResponseTooLarge is returned when a response is cut off at [MaxResponse], or is longer than any valid result.
+var ErrResponseTooLarge = errors.New("response too large")
 
 // Error is a node's refusal, by the codes of Bitcoin Core's protocol.h: -5 is an unknown block or transaction, -8 a
 // parameter out of range, -28 a node that is warming up, -32601 an unknown method.
@@ -91,14 +91,14 @@ func Dial(c ClientConfig) (*Client, error) {
 	user, password := c.User, c.Password
 	if u := target.User; u != nil {
 		if user != "" || c.CookieFile != "" {
-			return nil, errors.New("bitcoin: ClientConfig.URL: credentials are given elsewhere too")
+			return nil, errors.New("bitcoin: ClientConfig.URL: credentials are also set in User or CookieFile")
 		}
 		user = u.Username()
 		password, _ = u.Password()
 		target.User = nil
 	}
 	if user != "" && c.CookieFile != "" {
-		return nil, errors.New("bitcoin: ClientConfig: both User and CookieFile")
+		return nil, errors.New("bitcoin: ClientConfig.User and ClientConfig.CookieFile are both set")
 	}
 	n := &Client{url: target.String(), cookie: c.CookieFile, secrets: secrets}
 	if user != "" || password != "" {
@@ -138,7 +138,7 @@ func (c *Client) Call(ctx context.Context, result any, method string, params ...
 	defer c.release(body)
 	var a answer
 	if err := json.Unmarshal(body.Bytes(), &a); err != nil {
-		return fmt.Errorf("%s: malformed answer", method) // the decoder's error may repeat what it read
+		return fmt.Errorf("%s: malformed response", method) // the decoder's error may repeat what it read
 	}
 	if err := a.into(result); err != nil {
 		return fmt.Errorf("%s: %w", method, c.tidy(err))
@@ -171,18 +171,18 @@ func (c *Client) batch(ctx context.Context, queries []query) error {
 		if json.Unmarshal(body.Bytes(), &refused) == nil && refused.Error != nil {
 			return fmt.Errorf("batch of %s: %w", queries[0].method, c.tidy(refused.Error))
 		}
-		return fmt.Errorf("batch of %s: malformed answer", queries[0].method)
+		return fmt.Errorf("batch of %s: malformed response", queries[0].method)
 	}
 	found := make([]bool, len(queries))
 	for _, a := range answers {
 		if a.ID == nil || *a.ID < 0 || *a.ID >= len(queries) || found[*a.ID] {
-			return fmt.Errorf("batch of %s: an answer to no question", queries[0].method)
+			return fmt.Errorf("batch of %s: a response to no call", queries[0].method)
 		}
 		found[*a.ID] = true
 		queries[*a.ID].err = c.tidy(a.into(queries[*a.ID].result))
 	}
 	if len(answers) != len(queries) {
-		return fmt.Errorf("batch of %s: %d answers to %d questions", queries[0].method, len(answers), len(queries))
+		return fmt.Errorf("batch of %s: %d responses to %d calls", queries[0].method, len(answers), len(queries))
 	}
 	return nil
 }
@@ -222,10 +222,10 @@ func (a answer) into(result any) error {
 		return nil
 	}
 	if a.Result == nil || string(a.Result) == "null" { // null is refused in place of an empty list
-		return errors.New("answer without a result")
+		return errors.New("response without a result")
 	}
 	if err := json.Unmarshal(a.Result, result); err != nil {
-		return errors.New("result of another form than expected")
+		return errors.New("result of an unexpected type")
 	}
 	return nil
 }
@@ -292,7 +292,7 @@ func (c *Client) send(ctx context.Context, payload []byte, auth string) (*bytes.
 	if err != nil {
 		return nil, c.tidy(err)
 	}
-	defer resp.Body.Close() // nolint:errcheck // the body has been read
+	defer resp.Body.Close() //nolint:errcheck // the body has been read
 	body, err := c.read(resp)
 	if err != nil {
 		return nil, c.tidy(err)
@@ -309,8 +309,8 @@ func (c *Client) send(ctx context.Context, payload []byte, auth string) (*bytes.
 }
 
 func (c *Client) read(resp *http.Response) (*bytes.Buffer, error) {
-	if resp.ContentLength > MaxAnswer {
-		return nil, ErrAnswerTooLarge
+	if resp.ContentLength > MaxResponse {
+		return nil, ErrResponseTooLarge
 	}
 	body, ok := c.buffers.Get().(*bytes.Buffer)
 	if !ok {
@@ -320,9 +320,9 @@ func (c *Client) read(resp *http.Response) (*bytes.Buffer, error) {
 	if n := resp.ContentLength; n > 0 {
 		body.Grow(int(min(n, 16<<20)) + bytes.MinRead) // the rest is not allocated before it arrives
 	}
-	n, err := body.ReadFrom(io.LimitReader(resp.Body, MaxAnswer+1))
-	if err == nil && n > MaxAnswer {
-		err = ErrAnswerTooLarge
+	n, err := body.ReadFrom(io.LimitReader(resp.Body, MaxResponse+1))
+	if err == nil && n > MaxResponse {
+		err = ErrResponseTooLarge
 	}
 	if err != nil {
 		c.release(body)
@@ -374,7 +374,7 @@ func unhex(body []byte, limit int) ([]byte, error) {
 	}
 	var a answer
 	if err := json.Unmarshal(rest, &a); err != nil {
-		return nil, errors.New("malformed answer")
+		return nil, errors.New("malformed response")
 	}
 	var text string
 	if err := a.into(&text); err != nil {
@@ -384,11 +384,11 @@ func unhex(body []byte, limit int) ([]byte, error) {
 		digits = []byte(text)
 	}
 	if hex.DecodedLen(len(digits)) > limit {
-		return nil, ErrAnswerTooLarge
+		return nil, ErrResponseTooLarge
 	}
 	n, err := hex.Decode(digits, digits)
 	if err != nil {
-		return nil, errors.New("result of other than hexadecimal digits, of which there are " + strconv.Itoa(len(digits)))
+		return nil, errors.New("result is not hexadecimal digits; length " + strconv.Itoa(len(digits)))
 	}
 	return digits[:n], nil
 }

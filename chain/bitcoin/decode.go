@@ -18,11 +18,11 @@ import (
 
 // The errors of a decoder. The package returns all of them as chain.ErrIncomplete.
 var (
-	errTruncated = errors.New("it ends too early")
-	errTrailing  = errors.New("something follows its end")
-	errFormat    = errors.New("it is not in the format of this chain")
+	errTruncated = errors.New("truncated")
+	errTrailing  = errors.New("trailing bytes")
+	errFormat    = errors.New("not in the format of this chain")
 	errHash      = errors.New("not a hash of 64 digits")
-	errMutated   = errors.New("its merkle tree has the same subtree twice")
+	errMutated   = errors.New("merkle tree with a repeated subtree")
 )
 
 const (
@@ -432,7 +432,7 @@ func (b block) checkHeight(height uint64) error {
 		push[0] = 4
 	}
 	if height > math.MaxInt32 || !bytes.HasPrefix(b.txs[0].coinbaseScript(), push[:1+push[0]]) {
-		return fmt.Errorf("%w: its coinbase does not name the height %d", chain.ErrIncomplete, height)
+		return fmt.Errorf("%w: coinbase does not contain the height %d", chain.ErrIncomplete, height)
 	}
 	return nil
 }

@@ -59,7 +59,7 @@ var (
 // New returns a Node. It makes no call.
 func New(c Config) (*Node, error) {
 	if c.RPC == nil {
-		return nil, errors.New("bitcoin: Config.RPC is missing")
+		return nil, errors.New("bitcoin: Config.RPC is required")
 	}
 	n := &Node{params: c.Params, rpc: c.RPC, log: c.Logger, asset: c.Params.Asset().ID}
 	if err := c.Params.Asset().Validate(); err != nil {
@@ -132,7 +132,7 @@ func (n *Node) tip(ctx context.Context) (chain.Tip, error) {
 		}
 	}
 	if genesis != n.genesis {
-		return chain.Tip{}, fmt.Errorf("%w: its block 0 is %s", chain.ErrWrongNetwork, genesis)
+		return chain.Tip{}, fmt.Errorf("%w: block 0 is %s", chain.ErrWrongNetwork, genesis)
 	}
 	if err := info.check(); err != nil {
 		return chain.Tip{}, err
@@ -153,7 +153,7 @@ func (n *Node) tip(ctx context.Context) (chain.Tip, error) {
 func (i chainInfo) check() error {
 	switch private := i.Chain == "regtest"; {
 	case i.Initial && !private:
-		return fmt.Errorf("%w: in its first download, at block %d of %d", chain.ErrBehind, i.Blocks, i.Headers)
+		return fmt.Errorf("%w: in its initial block download, at block %d of %d", chain.ErrBehind, i.Blocks, i.Headers)
 	case i.Blocks+slack < i.Headers:
 		return fmt.Errorf("%w: at block %d of %d", chain.ErrBehind, i.Blocks, i.Headers)
 	}
@@ -168,7 +168,7 @@ func (n *Node) checkFork(info chainInfo, fork hash, err error) error {
 	case err != nil:
 		return fmt.Errorf("getblockhash: %w", err)
 	case fork != n.fork:
-		return fmt.Errorf("%w: its block %d is %s", chain.ErrWrongNetwork, at, fork)
+		return fmt.Errorf("%w: block %d is %s", chain.ErrWrongNetwork, at, fork)
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ func (n *Node) readPool(ctx context.Context) ([]chain.Transfer, error) {
 		return nil, err
 	}
 	if len(ids) > maxPool {
-		return nil, fmt.Errorf("%w: %d transactions", ErrAnswerTooLarge, len(ids))
+		return nil, fmt.Errorf("%w: %d transactions", ErrResponseTooLarge, len(ids))
 	}
 	if err := n.fetch(ctx, n.pool.missing(ids)); err != nil {
 		return nil, err
@@ -169,7 +169,7 @@ func (n *Node) pooled(text string, id hash) (*pooled, error) {
 		return p, nil
 	}
 	if got, _ := t.id(nil); got != id {
-		return nil, fmt.Errorf("%w: was answered transaction %s", chain.ErrIncomplete, got)
+		return nil, fmt.Errorf("%w: transaction %s received", chain.ErrIncomplete, got)
 	}
 	if p.transfers, err = n.appendPaid(nil, t, id); err != nil {
 		return nil, fmt.Errorf("%w: %w", chain.ErrIncomplete, err)

@@ -20,7 +20,7 @@ func (n *Node) decode(raw []byte, asked hash, height uint64) (chain.Block, error
 		return chain.Block{}, fmt.Errorf("%w: block %s: %w", chain.ErrIncomplete, asked, err)
 	}
 	if b.hash != asked {
-		return chain.Block{}, fmt.Errorf("%w: asked for block %s, was answered block %s", chain.ErrIncomplete, asked, b.hash)
+		return chain.Block{}, fmt.Errorf("%w: block %s requested, but block %s received", chain.ErrIncomplete, asked, b.hash)
 	}
 	if n.params.commitsHeight(height) {
 		if err := b.checkHeight(height); err != nil {
@@ -29,7 +29,7 @@ func (n *Node) decode(raw []byte, asked hash, height uint64) (chain.Block, error
 	}
 	transfers, root, err := n.transfers(b.txs)
 	if err == nil && root != b.root {
-		err = fmt.Errorf("its transactions have the root %s, not %s", root, b.root)
+		err = fmt.Errorf("transactions have the root %s instead of %s", root, b.root)
 	}
 	if err != nil {
 		return chain.Block{}, fmt.Errorf("%w: block %s: %w", chain.ErrIncomplete, asked, err)
@@ -119,7 +119,7 @@ func (n *Node) appendPaid(to []chain.Transfer, t transaction, id hash) ([]chain.
 	var failed error
 	t.outputs(func(i int, value uint64, script []byte) {
 		if value > uint64(n.params.MaxMoney) {
-			failed = fmt.Errorf("transaction %s pays %d, more than there can be", id, value)
+			failed = fmt.Errorf("transaction %s pays %d, more than can exist", id, value)
 		}
 		if value == 0 {
 			return

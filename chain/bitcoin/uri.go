@@ -10,7 +10,7 @@ import (
 )
 
 // ErrUnits is returned for an amount that an output cannot hold: not positive, or more than all coins.
-var ErrUnits = errors.New("not an amount that can be paid")
+var ErrUnits = errors.New("amount cannot be paid")
 
 // PaymentURI returns the URI (BIP-21, in the form of BIP-321) that asks a wallet to send units of the coin, for a link
 // or a QR code. The amount is in whole coins, a decimal number without trailing zeros. For Bitcoin Cash the prefix of

@@ -30,7 +30,7 @@ var (
 	ErrIndex = hdkey.ErrIndex
 	// ErrScriptKind is returned if the coin has no such scripts, or if neither the caller nor the key determines the
 	// kind.
-	ErrScriptKind = errors.New("not a kind of script that can be used here")
+	ErrScriptKind = errors.New("kind of script not usable")
 )
 
 // ScriptKind is the kind of output script that a wallet receives with.

@@ -51,7 +51,7 @@ var _ chain.Hinter = (*Announced)(nil)
 func WithZMQ(n *Node, address string) (*Announced, error) {
 	address = strings.TrimPrefix(address, "tcp://")
 	if _, _, err := net.SplitHostPort(address); err != nil || strings.Contains(address, "/") {
-		return nil, errors.New("bitcoin: WithZMQ: want host and port")
+		return nil, errors.New("bitcoin: WithZMQ: address must be host and port")
 	}
 	return &Announced{Node: n, address: address, turn: make(chan struct{}, 1)}, nil
 }
@@ -165,13 +165,13 @@ func (a *Announced) greet() error {
 	}
 	if theirs[0] != zmqSignature[0] || theirs[9] != zmqSignature[9] || theirs[10] < zmqVersion[0] ||
 		strings.TrimRight(string(theirs[12:32]), "\x00") != zmqMechanism {
-		return errors.New("no ZMTP 3 without authentication at that address")
+		return errors.New("no unauthenticated ZMTP 3 at that address")
 	}
 	var command strings.Builder
 	if flags, err := a.frame(zmqMaxReady, &command); err != nil {
 		return err
 	} else if flags&zmqCommand == 0 || !strings.HasPrefix(command.String(), ready[:6]) {
-		return errors.New("the publisher is not ready")
+		return errors.New("publisher is not ready")
 	}
 	return nil
 }
@@ -191,7 +191,7 @@ func (a *Announced) frame(most uint64, to io.Writer) (flags byte, err error) {
 	}
 	n := binary.BigEndian.Uint64(size[:])
 	if n > most {
-		return 0, ErrAnswerTooLarge
+		return 0, ErrResponseTooLarge
 	}
 	_, err = io.CopyN(to, a.in, int64(n))
 	return flags, err

@@ -513,7 +513,7 @@ func TestNew_NamesWhatIsWrong(t *testing.T) {
 		"Config.Network":   {Network: "bip122:000000000019d6689c085ae165831e93", RPC: client, Assets: []chain.Asset{ether}},
 		`"eip155:01"`:      {Network: "eip155:01", RPC: client, Assets: []chain.Asset{ether}},
 		"Config.RPC":       {Network: network, Assets: []chain.Asset{ether}},
-		"Assets is empty":  {Network: network, RPC: client},
+		"at least one asset is required":  {Network: network, RPC: client},
 		"second native":    {Network: network, RPC: client, Assets: []chain.Asset{ether, ether}},
 		"configured twice": {Network: network, RPC: client, Assets: []chain.Asset{usdt, usdt}},
 		"18 decimals":      {Network: network, RPC: client, Assets: []chain.Asset{{ID: ether.ID, Code: "ETH", Decimals: 8}}},

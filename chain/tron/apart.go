@@ -32,7 +32,7 @@ func (n *Node) infosApart(ctx context.Context, b *wireBlock, proven bool, infos 
 			err = fmt.Errorf("%w: no result of transaction %s", chain.ErrIncomplete, x.ID)
 		}
 		n.doubt()
-		if ctx.Err() != nil || !proven || !able && !errors.Is(err, ErrAnswerTooLarge) {
+		if ctx.Err() != nil || !proven || !able && !errors.Is(err, ErrResponseTooLarge) {
 			return nil, fmt.Errorf("%w; of single transactions: %w", whole, err)
 		}
 		n.setAside(ctx, b, i, err)
@@ -46,7 +46,7 @@ func (n *Node) setAside(ctx context.Context, b *wireBlock, i int, reason error) 
 		b.aside = make(map[int]string)
 	}
 	b.aside[i] = reason.Error()
-	n.log.WarnContext(ctx, "tron: a transaction cannot be examined; what it pays may be missing",
+	n.log.WarnContext(ctx, "transaction not examined: its payments may be missing",
 		"network", n.network, "block", b.Header.Raw.Number, "tx", b.Txs[i].ID.String(), "err", reason)
 }
 
@@ -65,7 +65,7 @@ func (b *wireBlock) unexamined() []chain.Unexamined {
 func (n *Node) stillThere(ctx context.Context, b *wireBlock) error {
 	now, err := n.headerAt(ctx, wallet, b.Header.Raw.Number)
 	if err == nil && now.Hash != b.ID.String() || errors.Is(err, chain.ErrNotFound) {
-		return fmt.Errorf("%w: block %s has left while it was read", chain.ErrMoved, b.ID)
+		return fmt.Errorf("%w: block %s left the chain while it was read", chain.ErrMoved, b.ID)
 	}
 	return err
 }

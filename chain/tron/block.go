@@ -67,7 +67,7 @@ func (n *Node) wholeBlock(ctx context.Context, height uint64) (*wireBlock, chain
 		return nil, chain.Header{}, err
 	}
 	if header.Height != height {
-		return nil, chain.Header{}, fmt.Errorf("%w: was answered block %d", chain.ErrIncomplete, header.Height)
+		return nil, chain.Header{}, fmt.Errorf("%w: block %d received", chain.ErrIncomplete, header.Height)
 	}
 	return &answer, header, checkTxs(&answer)
 }
@@ -95,9 +95,9 @@ func (n *Node) infos(ctx context.Context, b *wireBlock) ([]*wireInfo, error) {
 	made := root(b.Txs)
 	proven := bytes.Equal(made[:], b.Header.Raw.Root) || len(b.Txs) == 0 && len(b.Header.Raw.Root) == 0
 	needed := !proven
-	const unproven = "transactions do not make the root in the header, as the node does not show all of them; they are compared with their results"
+	const unproven = "transactions do not match the root in the header, as the node does not show all parts; they are compared with their results"
 	if needed && n.assets.Lacks.Note("", chain.ProofOfTransactions, unproven, 1) {
-		n.log.WarnContext(ctx, "tron: "+unproven, "network", n.network, "block", b.ID.String())
+		n.log.WarnContext(ctx, unproven, "network", n.network, "block", b.ID.String())
 	}
 	for i := range b.Txs {
 		needed = needed || b.Txs[i].contract.mayRun()
@@ -109,7 +109,7 @@ func (n *Node) infos(ctx context.Context, b *wireBlock) ([]*wireInfo, error) {
 	if err := n.api.call(ctx, wallet, "gettransactioninfobyblocknum", map[string]int64{"num": b.Header.Raw.Number}, &answer); err != nil {
 		n.doubt()
 		var form *formError
-		if ctx.Err() != nil || !errors.Is(err, ErrAnswerTooLarge) && !errors.As(err, &form) {
+		if ctx.Err() != nil || !errors.Is(err, ErrResponseTooLarge) && !errors.As(err, &form) {
 			return nil, err
 		}
 		return n.infosApart(ctx, b, proven, make([]*wireInfo, len(b.Txs)), err)

@@ -14,15 +14,15 @@ import (
 	"github.com/cointill/cointill/chain/internal/scrub"
 )
 
-// MaxAnswer is the largest body of one HTTP response, in bytes after decompression. A full block has 2 MB of
+// MaxResponse is the largest body of one HTTP response, in bytes after decompression. A full block has 2 MB of
 // transactions, which are about 8 MB of JSON; their results can be several times that.
-const MaxAnswer = 64 << 20
+const MaxResponse = 64 << 20
 
 // callTimeout limits one request if the caller's client has no limit.
 const callTimeout = 30 * time.Second
 
-// ErrAnswerTooLarge is returned when a response is larger than [MaxAnswer].
-var ErrAnswerTooLarge = errors.New("answer too large")
+// ErrResponseTooLarge is returned when a response is larger than [MaxResponse].
+var ErrResponseTooLarge = errors.New("response too large")
 
 // view is a prefix of the API: all blocks, or those that are solidified.
 type view string
@@ -40,9 +40,9 @@ func (e statusError) Error() string { return fmt.Sprintf("HTTP status %d", int(e
 // nodeError is the member Error of a response, usually with HTTP status 200.
 type nodeError string
 
-func (e nodeError) Error() string { return "node says: " + string(e) }
+func (e nodeError) Error() string { return "node reports: " + string(e) }
 
-var errNoJSON = errors.New("answer is no JSON; a lite full node answers so when it is asked for history")
+var errNoJSON = errors.New("response is not JSON, as from a lite full node that is asked for history")
 
 // client calls the HTTP API. No error contains a URL, since providers put keys into the path, or the key.
 type client struct {
@@ -96,7 +96,7 @@ func (c *client) post(ctx context.Context, v view, method string, question any) 
 	target := c.base[v].JoinPath(string(v), method)
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), bytes.NewReader(asked))
 	if err != nil {
-		return nil, errors.New("cannot make a request of the URL")
+		return nil, errors.New("URL does not form a request")
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Accept", "application/json")
@@ -111,12 +111,12 @@ func (c *client) post(ctx context.Context, v view, method string, question any) 
 	if response.StatusCode != http.StatusOK {
 		return nil, statusError(response.StatusCode)
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, MaxAnswer+1))
+	body, err := io.ReadAll(io.LimitReader(response.Body, MaxResponse+1))
 	if err != nil {
-		return nil, fmt.Errorf("read answer: %w", c.secrets.Error(err))
+		return nil, fmt.Errorf("read response: %w", c.secrets.Error(err))
 	}
-	if len(body) > MaxAnswer {
-		return nil, ErrAnswerTooLarge
+	if len(body) > MaxResponse {
+		return nil, ErrResponseTooLarge
 	}
 	return body, nil
 }
@@ -159,9 +159,9 @@ func tidy(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &syntax):
-		return &formError{fmt.Sprintf("answer is broken JSON at byte %d", syntax.Offset)}
+		return &formError{fmt.Sprintf("response is broken JSON at byte %d", syntax.Offset)}
 	case errors.As(err, &kind):
-		return &formError{fmt.Sprintf("answer has the wrong type or size at %q", kind.Field)}
+		return &formError{fmt.Sprintf("response has the wrong type or size at %q", kind.Field)}
 	}
 	return &formError{err.Error()}
 }

@@ -89,7 +89,7 @@ func New(c Config) (*Node, error) {
 		return nil, fmt.Errorf("tron: Config.Genesis: %w", err)
 	}
 	if len(c.Assets) == 0 {
-		return nil, errors.New("tron: Config.Assets is empty")
+		return nil, errors.New("tron: Config.Assets: at least one asset is required")
 	}
 	api, err := newClient(c)
 	if err != nil {
@@ -113,15 +113,15 @@ func genesisOf(c Config) (string, error) {
 	known := genesis(c.Network)
 	switch {
 	case c.Genesis == "" && known == "":
-		return "", fmt.Errorf("missing: %s is no public network", c.Network)
+		return "", fmt.Errorf("required, as %s is not a public network", c.Network)
 	case c.Genesis == "":
 		return known, nil
 	case known != "" && c.Genesis != known:
-		return "", fmt.Errorf("that of %s is %s", c.Network, known)
+		return "", fmt.Errorf("block 0 of %s is %s", c.Network, known)
 	}
 	var id hash
 	if err := id.UnmarshalJSON([]byte(strconv.Quote(c.Genesis))); err != nil || id.String() != c.Genesis {
-		return "", errors.New("want 64 hexadecimal digits in lower case")
+		return "", errors.New("must be 64 hexadecimal digits in lower case")
 	}
 	if "0x"+hex.EncodeToString(id[28:]) != c.Network.Reference() {
 		return "", fmt.Errorf("does not end with the chain id of %s", c.Network)
@@ -205,7 +205,7 @@ func (n *Node) checkIdentity(ctx context.Context) (trust int64, err error) {
 		return 0, err
 	}
 	if first.Hash != n.genesis {
-		return 0, fmt.Errorf("%w: its block 0 is %s, not %s", chain.ErrWrongNetwork, first.Hash, n.genesis)
+		return 0, fmt.Errorf("%w: block 0 is %s instead of %s", chain.ErrWrongNetwork, first.Hash, n.genesis)
 	}
 	switch left, err := n.checkTokens(ctx); {
 	case err != nil:
@@ -280,14 +280,14 @@ func (n *Node) checkDecimals(ctx context.Context, t chain.Asset) error {
 		return fmt.Errorf("decimals of token %s: %w", t.ID, err)
 	}
 	if code := answer.Result.Code; code != "" && code != success {
-		return fmt.Errorf("decimals of token %s: node says: %s", t.ID, n.api.secrets.Text(answer.reason()))
+		return fmt.Errorf("decimals of token %s: node reports: %s", t.ID, n.api.secrets.Text(answer.reason()))
 	}
 	if len(answer.Words) == 0 {
-		return fmt.Errorf("decimals of token %s: %w: no answer", t.ID, chain.ErrIncomplete)
+		return fmt.Errorf("decimals of token %s: %w: no result", t.ID, chain.ErrIncomplete)
 	}
 	for _, r := range answer.Tx.Results {
 		if r.Code == "FAILED" {
-			return fmt.Errorf("decimals of token %s: contract says: %s", t.ID, n.api.secrets.Text(answer.reason()))
+			return fmt.Errorf("decimals of token %s: contract reports: %s", t.ID, n.api.secrets.Text(answer.reason()))
 		}
 	}
 	return token.CheckDecimals(t, answer.Words[0])
@@ -328,11 +328,11 @@ func (n *Node) headerAt(ctx context.Context, v view, at int64) (chain.Header, er
 		if at > 0 {
 			return chain.Header{}, chain.ErrNotFound
 		}
-		return chain.Header{}, fmt.Errorf("%w: no block where there has to be one", chain.ErrIncomplete)
+		return chain.Header{}, fmt.Errorf("%w: no block where one must exist", chain.ErrIncomplete)
 	}
 	header, err := answer.header()
 	if err == nil && at != latest && header.Height != uint64(at) {
-		err = fmt.Errorf("%w: asked for block %d, was answered block %d", chain.ErrIncomplete, at, header.Height)
+		err = fmt.Errorf("%w: block %d requested, but block %d received", chain.ErrIncomplete, at, header.Height)
 	}
 	return header, err
 }
@@ -352,7 +352,7 @@ func (n *Node) bareBlock(ctx context.Context, v view, at int64) (*wireBlock, err
 			return &answer, err
 		}
 		n.noGetBlock.Store(true)
-		n.log.WarnContext(ctx, "tron: node has no getblock; reading whole blocks", "network", n.network)
+		n.log.WarnContext(ctx, "node has no getblock: reading whole blocks", "network", n.network)
 	}
 	if at == latest {
 		return &answer, n.api.call(ctx, v, "getnowblock", struct{}{}, &answer)

@@ -10,7 +10,7 @@ import (
 
 // ErrUnits is returned for an amount that the chain cannot move: not positive, or of more than 63 bits for TRX and 256
 // bits for a token.
-var ErrUnits = errors.New("not an amount that can be paid")
+var ErrUnits = errors.New("amount cannot be paid")
 
 // PaymentURI returns the text of a link or a QR code for a payment: the address alone. TRON has no standard for more.
 // Some wallets read "tron:" and an amount, but some of them in TRX and others in sun, a difference of a million; show
@@ -21,7 +21,7 @@ func PaymentURI(asset chain.Asset, to chain.Address, units *big.Int) (string, er
 	if err := checkAsset(asset); err != nil {
 		return "", fmt.Errorf("tron: make payment URI: %w", err)
 	}
-	receiver, err := ParseAddress(string(to))
+	receiver, err := parse(string(to))
 	if err != nil {
 		return "", fmt.Errorf("tron: make payment URI: %w", err)
 	}
@@ -32,5 +32,5 @@ func PaymentURI(asset chain.Asset, to chain.Address, units *big.Int) (string, er
 	if units == nil || units.Sign() <= 0 || units.BitLen() > bits {
 		return "", fmt.Errorf("tron: make payment URI: %w", ErrUnits)
 	}
-	return string(receiver), nil
+	return string(spell(receiver)), nil
 }

@@ -79,7 +79,7 @@ const (
 func ParseAddress(s string) (chain.Address, error) {
 	a, err := parse(s)
 	if err != nil {
-		return "", fmt.Errorf("tron: %w: %s", ErrAddress, err.Error())
+		return "", fmt.Errorf("tron: %w", err)
 	}
 	return spell(a), nil
 }
@@ -88,19 +88,19 @@ func parse(s string) (account, error) {
 	if digits := strings.TrimPrefix(s, "0x"); len(digits) == 2*(1+len(account{})) {
 		raw, err := hex.DecodeString(digits)
 		if err != nil || raw[0] != prefix {
-			return account{}, errors.New("want hexadecimal digits that begin with 41")
+			return account{}, fmt.Errorf("%w: hexadecimal digits must start with 41", ErrAddress)
 		}
 		return account(raw[1:]), nil
 	}
 	if len(s) != addressLen {
-		return account{}, fmt.Errorf("want %d characters that begin with T, or 41 and 40 hexadecimal digits", addressLen)
+		return account{}, fmt.Errorf("%w: %d characters that start with T, or 41 and 40 hexadecimal digits, expected", ErrAddress, addressLen)
 	}
 	raw := base58.Decode(s)
 	if len(raw) != checkedLen || raw[0] != prefix {
-		return account{}, errors.New("not base58 of a TRON address")
+		return account{}, fmt.Errorf("%w: not base58 of a TRON address", ErrAddress)
 	}
 	if checksum(raw[:checkedLen-4]) != [4]byte(raw[checkedLen-4:]) {
-		return account{}, errors.New("wrong checksum")
+		return account{}, fmt.Errorf("%w: wrong checksum", ErrAddress)
 	}
 	return account(raw[1 : checkedLen-4]), nil
 }

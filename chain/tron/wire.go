@@ -31,7 +31,7 @@ func (o *octets) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-var errHex = errors.New("answer has something else where hexadecimal digits belong")
+var errHex = errors.New("response has something else in place of hexadecimal digits")
 
 // hash is the id of a block or of a transaction, or a topic.
 type hash [32]byte

@@ -17,10 +17,10 @@ import (
 
 // Errors about keys and indexes, which the packages of the chains export. No error contains a key.
 var (
-	ErrPrivateKey = errors.New("this is an extended private key; give the extended public key (xpub)")
-	ErrKeyKind    = errors.New("not the kind of extended public key that is wanted")
+	ErrPrivateKey = errors.New("extended private key: an extended public key (xpub) is required")
+	ErrKeyKind    = errors.New("wrong kind of extended public key")
 	ErrMalformed  = errors.New("malformed extended public key")
-	ErrIndex      = errors.New("no address has this index")
+	ErrIndex      = errors.New("no address at this index")
 )
 
 // hardened is the first index that requires a private key.

@@ -133,11 +133,11 @@ func (r *Round) Restart() {
 func (l *List) Decimals(ctx context.Context, log *slog.Logger, token chain.AssetID, err error) {
 	switch {
 	case err == nil && l.Settle(token, chain.Decimals):
-		log.InfoContext(ctx, "token is no longer held back", "asset", token)
+		log.InfoContext(ctx, "token released", "asset", token)
 	case err != nil && l.note(chain.Lack{
 		Asset: token, What: chain.Decimals, Reason: err.Error(), Contradicted: errors.Is(err, chain.ErrWrongNetwork),
 	}):
-		log.ErrorContext(ctx, "token is held back: what arrives of it is not credited", "asset", token, "err", err)
+		log.ErrorContext(ctx, "token held back: its payments are not credited", "asset", token, "err", err)
 	}
 }
 

@@ -87,7 +87,7 @@ func of(all []string, urls []*url.URL, keys []string) Secrets {
 func ParseURL(raw string, schemes ...string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) {
-		return nil, fmt.Errorf("want an absolute URL with the scheme %s", strings.Join(schemes, " or "))
+		return nil, fmt.Errorf("must be an absolute URL with the scheme %s", strings.Join(schemes, " or "))
 	}
 	return u, nil
 }

@@ -29,7 +29,7 @@ var TransferTopic = [32]byte{
 
 const unreadForm = "its contract logs Transfer in another form than with two indexed arguments: payments in that form are not seen"
 
-var errNotAsked = errors.New("not asked yet: the node takes long for the other tokens")
+var errNotAsked = errors.New("not read yet: the node is slow for the other tokens")
 
 // Set is the assets that a node watches. Coin and Tokens do not change after the last call of AddCoin or AddToken;
 // everything else is safe for concurrent use.
@@ -56,7 +56,7 @@ func (s *Set) AddCoin(coin chain.Asset) error {
 		return err
 	}
 	if s.Coin != nil {
-		return fmt.Errorf("asset %s: a second native coin", coin.ID)
+		return fmt.Errorf("asset %s: second native coin", coin.ID)
 	}
 	s.Coin = &coin.ID
 	return nil
