@@ -236,7 +236,7 @@ const (
 
 	messageColumns = `m.n, m.id, m.event, m.invoice, m.seq, m.project, m.url, m.endpoint, m.at, m.body, m.format, m.secret`
 	// now is the time of the statement. Unlike the clock, it can be compared with an index.
-	now = ` (extract(epoch FROM statement_timestamp()) * 1000000000)::bigint`
+	now         = ` (extract(epoch FROM statement_timestamp()) * 1000000000)::bigint`
 	notPrefixed = `NOT EXISTS (SELECT FROM unnest($2::text[]) AS prefix WHERE starts_with(endpoint, prefix))`
 	// lookAround looks at no more than $4 messages, regardless of their endpoints, and finds no more than $3 of each
 	// endpoint.
