@@ -31,8 +31,8 @@ type Config struct {
 	Commission func(project string, asset chain.Asset) decimal.Decimal
 	// Notifier says which messages tell an event. Nil tells nobody; the feed of events is kept anyway.
 	Notifier Notifier
-	// CheckCallback refuses callback URLs, with a reason that follows the field's name. Nil takes any
-	// absolute http or https URL.
+	// CheckCallback refuses callback URLs, with a reason that follows the field's name. Default that of a Notifier that is a
+	// [CallbackChecker]; otherwise any absolute http or https URL is taken.
 	CheckCallback func(url string) error
 
 	// Fiat are fiat codes and their decimals; nil is EUR, USD, GBP, CHF and RUB with 2. An empty map is none: a shop that
@@ -46,10 +46,9 @@ type Config struct {
 	Late      LatePolicy      // default LateHold
 	Other     OtherPolicy     // default OtherAccept
 
-	// OnMessages is called after a commit that put messages into the outbox, so that a dispatcher
-	// need not wait for its next poll. It must return at once. A service of [Service.WithStore] does not call it, since the
-	// host commits: see [Service.Committed].
-	OnMessages func()
+	// Dispatcher sends the messages. [Service.Run] runs it, and commits that put messages into the outbox give it a hint; see
+	// [Service.Committed] for transactions of the host. If nil, the messages wait for a dispatcher that runs elsewhere.
+	Dispatcher Dispatcher
 
 	// Holder names this process among those that share the store; default a random name. A process that has
 	// a name of its own gets its duties back at once when it is started again.
@@ -183,6 +182,9 @@ func (cfg *Config) complete() error {
 		if name == "" || source == nil {
 			return errors.New("RateSources has one without a name, or a name without one")
 		}
+	}
+	if checker, able := cfg.Notifier.(CallbackChecker); able && cfg.CheckCallback == nil {
+		cfg.CheckCallback = checker.CheckCallback
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

@@ -1,6 +1,8 @@
 package invoice_test
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -41,6 +43,56 @@ func TestAServiceOfATransactionDoesNotRun(t *testing.T) {
 	})
 }
 
+// hinted is a dispatcher that sends nothing.
+type hinted func()
+
+func (h hinted) Hint() { h() }
+func (hinted) Run(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}
+
+// broken is a dispatcher that does not run.
+type broken struct{ hinted }
+
+func (broken) Run(context.Context) error { return errBroken }
+
+var errBroken = errors.New("already running")
+
+func TestRunRunsTheDispatcherAndGoesOnWithoutOne(t *testing.T) {
+	inWorld(t, func(w *world) {
+		ctx, cancel := context.WithCancel(w.t.Context())
+		cfg := w.cfg
+		cfg.Dispatcher = broken{}
+		svc, err := invoice.New(cfg)
+		require.NoError(t, err)
+		ended := make(chan error)
+		go func() { ended <- svc.Run(ctx) }()
+		inv := w.create()
+		w.chain.Pay(inv.Quote.Address, w.chain.Asset("SIM"), inv.Quote.Due)
+		w.stop()
+		w.stop = func() {}
+		w.mine(4)
+		require.Equal(t, invoice.StatusCompleted, w.get(inv).State.Status, "the networks are followed")
+		cancel()
+		require.ErrorIs(t, <-ended, errBroken)
+	})
+}
+
+// picky is a notifier that refuses callbacks.
+type picky struct{ tellAll }
+
+func (picky) CheckCallback(string) error { return errors.New("must be in Iceland") }
+
+func TestTheNotifierChecksCallbacksUnlessTheConfigurationDoes(t *testing.T) {
+	inWorld(t, func(w *world) {
+		require.EqualError(t, w.svc.CheckCallback("https://shop.example/hook"), `CallbackURL "https://shop.example/hook" must be in Iceland`)
+	}, func(c *invoice.Config) { c.Notifier = picky{} })
+	inWorld(t, func(w *world) {
+		require.NoError(t, w.svc.CheckCallback("https://shop.example/hook"))
+	}, func(c *invoice.Config) { c.Notifier, c.CheckCallback = picky{}, func(string) error { return nil } })
+}
+
 func TestTheDispatcherIsWokenAfterTheHostsCommit(t *testing.T) {
 	woken := 0
 	inWorld(t, func(w *world) {
@@ -56,7 +108,7 @@ func TestTheDispatcherIsWokenAfterTheHostsCommit(t *testing.T) {
 		require.Equal(t, 2, woken)
 		w.create()
 		require.Equal(t, 3, woken)
-	}, func(c *invoice.Config) { c.OnMessages = func() { woken++ } })
+	}, func(c *invoice.Config) { c.Dispatcher = hinted(func() { woken++ }) })
 }
 
 func TestNoOrderIDHidesWhatArrivesAtASharedAddress(t *testing.T) {

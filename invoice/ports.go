@@ -95,6 +95,22 @@ type Notifier interface {
 	Messages(ev Event, inv Invoice) []Message
 }
 
+// CallbackChecker is the optional power of a [Notifier] to refuse callback URLs: it is the default of
+// [Config.CheckCallback].
+type CallbackChecker interface {
+	// CheckCallback returns why the URL is refused, as a text that follows the field's name, or nil. It does not block, and
+	// may be called concurrently.
+	CheckCallback(url string) error
+}
+
+// Dispatcher sends the messages that commits put into the outbox. webhook.Dispatcher is one.
+type Dispatcher interface {
+	// Run sends until ctx ends, and returns when everything that it started has ended.
+	Run(ctx context.Context) error
+	// Hint says that messages were committed. It never blocks, and may be called concurrently and at any time.
+	Hint()
+}
+
 // Floors remembers, apart from the store, how far the numbers of wallets have been handed out, so that a store that has
 // lost its end (a backup was restored, a standby took over that lacked the last commits) gives no address a second
 // time. Both methods may block until ctx ends, and may be called concurrently. store.FloorFile is one; the suite in

@@ -155,11 +155,11 @@ func (s *Service) WithStore(store Store) *Service {
 }
 
 // Committed says that a transaction was committed in which a service of [Service.WithStore] did something: a dispatcher
-// that Config.OnMessages wakes need not wait for its next poll then. It returns at once, and may be called on either of
+// of the configuration need not wait for its next poll then. It returns at once, and may be called on either of
 // the two services, also when there is nothing to tell.
 func (s *Service) Committed() {
-	if s.cfg.OnMessages != nil {
-		s.cfg.OnMessages()
+	if s.cfg.Dispatcher != nil {
+		s.cfg.Dispatcher.Hint()
 	}
 }
 

@@ -13,8 +13,8 @@ import (
 // storeBackoff bounds the pause after a store has failed.
 const storeBackoff = 30 * time.Second
 
-// Run follows all networks, and lets invoices expire, until ctx ends; then it waits for everything it
-// started and returns nil. A network or a store that fails is tried again and never stops the others.
+// Run follows all networks, lets invoices expire, and runs the dispatcher, until ctx ends; then it waits for everything it
+// started and returns nil, or the error of a dispatcher that did not run, which does not end the rest. A network or a store that fails is tried again and never stops the others.
 // Several processes may run on one store: whoever comes second finds its step done and goes on from
 // there. A service of [Service.WithStore] is not to run: that is an error.
 func (s *Service) Run(ctx context.Context) error {
@@ -27,7 +27,20 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	wg.Go(func() { s.expireUnchosen(ctx) })
 	wg.Go(func() { s.tidy(ctx) })
+	err := s.dispatch(ctx)
 	wg.Wait()
+	return err
+}
+
+// dispatch runs the dispatcher, if there is one, until ctx ends.
+func (s *Service) dispatch(ctx context.Context) error {
+	if s.cfg.Dispatcher == nil {
+		return nil
+	}
+	if err := s.cfg.Dispatcher.Run(ctx); err != nil {
+		s.log.Error("dispatcher does not run", "error", err)
+		return fmt.Errorf("invoice: Run: Dispatcher: %w", err)
+	}
 	return nil
 }
 

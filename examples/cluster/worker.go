@@ -60,7 +60,7 @@ func work(ctx context.Context, o workerOptions) error {
 	if err != nil {
 		return err
 	}
-	till, err := newTill(ctx, o, store, dispatcher.Hint)
+	till, err := newTill(ctx, o, store, dispatcher)
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,6 @@ func work(ctx context.Context, o workerOptions) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() { _ = till.Run(ctx) })
-	wg.Go(func() { _ = dispatcher.Run(ctx) })
 	wg.Go(func() {
 		<-ctx.Done()
 		_ = server.Close()
@@ -90,7 +89,7 @@ func work(ctx context.Context, o workerOptions) error {
 
 // newTill is the service of one process. Its name is its own for ever, so that it gets its duties back at
 // once when it is started again.
-func newTill(ctx context.Context, o workerOptions, store *postgres.Store, hint func()) (*invoice.Service, error) {
+func newTill(ctx context.Context, o workerOptions, store *postgres.Store, dispatcher *webhook.Dispatcher) (*invoice.Service, error) {
 	client, err := evm.Dial(ctx, o.node, nil)
 	if err != nil {
 		return nil, err
@@ -113,7 +112,7 @@ func newTill(ctx context.Context, o workerOptions, store *postgres.Store, hint f
 		return nil, err
 	}
 	return invoice.New(invoice.Config{
-		Store: store, Notifier: notifier, OnMessages: hint, Holder: fmt.Sprint("worker ", o.name), Lease: 2 * time.Second,
+		Store: store, Notifier: notifier, Dispatcher: dispatcher, CheckCallback: webhook.CheckPrivateURL, Holder: fmt.Sprint("worker ", o.name), Lease: 2 * time.Second,
 		Rates: rates.NewFixed(nil, map[rates.Pair]decimal.Decimal{{Base: "ETH", Quote: "EUR"}: decimal.NewFromInt(2500)}),
 		Chains: []invoice.ChainConfig{{
 			Name: "Ethereum", Type: "devnet", Watcher: watcher, Addresses: wallet, PaymentURI: invoice.AddressURI(evm.PaymentURI),

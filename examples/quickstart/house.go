@@ -119,7 +119,7 @@ func (h *house) till(store *sqlite.Store, projects *invoice.Projects) error {
 		return err
 	}
 	h.invoices, err = invoice.New(invoice.Config{
-		Store: store, Notifier: notifier, OnMessages: h.dispatcher.Hint,
+		Store: store, Notifier: notifier, Dispatcher: h.dispatcher,
 		CheckCallback: webhook.CheckPrivateURL,
 		Rates:         rates.NewFixed(nil, h.offer.prices),
 		Chains:        []invoice.ChainConfig{h.offer.chain},
@@ -144,7 +144,6 @@ func (h *house) start(ctx context.Context, end context.CancelCauseFunc) (ended f
 		})
 	}
 	background(&workers, h.invoices.Run)
-	background(&workers, h.dispatcher.Run)
 	background(&workers, h.mine)
 	background(&server, func(context.Context) error { return h.server.Serve(h.listener) })
 	return func() error {

@@ -61,6 +61,16 @@ func (p *Process) OnMessages(f func()) {
 	p.onMessages = f
 }
 
+// teller is the process's dispatcher, which Tell runs.
+type teller struct{ p *Process }
+
+func (t teller) Hint() { t.p.hint() }
+
+func (teller) Run(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}
+
 func (p *Process) hint() {
 	p.mu.Lock()
 	f := p.onMessages
@@ -188,7 +198,7 @@ func (p *Process) start() error {
 	}
 	p.nodes = nil
 	cfg := invoice.Config{
-		Store: p.store, Rates: w.rates, Notifier: w.cfg.Notifier, OnMessages: p.hint, Now: p.Now,
+		Store: p.store, Rates: w.rates, Notifier: w.cfg.Notifier, Dispatcher: teller{p}, Now: p.Now,
 		Holder: fmt.Sprint(p.name, "-", p.lives), Poll: 23*time.Second + p.odd("poll"),
 		Window: w.traits.window, Lease: w.traits.lease,
 	}
