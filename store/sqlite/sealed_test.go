@@ -169,7 +169,7 @@ func TestTheFilesOfASealedStoreHaveNoSecretAfterAWholeLife(t *testing.T) {
 	}
 }
 
-func TestAfterResealAndARebuildNoFileHasWhatWasInClear(t *testing.T) {
+func TestAfterResealAndVacuumNoFileHasAFormerPlainText(t *testing.T) {
 	dir := t.TempDir()
 	s, db := openAt(t, filepath.Join(dir, "shop.db"))
 	l := &life{T: t, backend: s, within: func(tx *sqlite.Tx) invoice.Store { return tx }, replies: s.Replies(), db: db, store: s}
