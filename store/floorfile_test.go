@@ -23,7 +23,7 @@ func TestFloorFile(t *testing.T) {
 	require.Len(t, left, 1)
 }
 
-func TestAFloorFileThatCannotBeReadIsNoEmptyOne(t *testing.T) {
+func TestAFloorFileThatCannotBeReadIsNotTakenForAnEmptyOne(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "floors.json")
 	require.NoError(t, os.WriteFile(path, []byte(`{"wallet": 7`), 0o600))
 	_, err := store.OpenFloorFile(path)

@@ -21,7 +21,7 @@ var at = time.Date(2031, 2, 3, 4, 5, 6, 0, time.UTC)
 
 const token = "the token of an invoice"
 
-// told is a batch with an invoice that has a secret, and with a message that has it too. Every invoice is at one place.
+// told returns a batch with an invoice that has a secret, a message with the same secret, and a payment.
 func told(n int) invoice.Batch {
 	inv := invoice.Invoice{
 		ID: fmt.Sprint("inv-", n), Project: "shop", OrderID: fmt.Sprint("order-", n), Version: 1, CreatedAt: at,
@@ -38,8 +38,8 @@ func told(n int) invoice.Batch {
 	}
 }
 
-// locked is a database of three invoices, of which the second was sealed with a key that is lost, as a process has it
-// that has the other key.
+// locked returns a database with three invoices, of which the second was sealed with a lost key, and the backend of a
+// process that has only the other key.
 func locked(t *testing.T) (m *store.Memory, b store.Backend) {
 	m = store.NewMemory()
 	for n, key := range []string{newKey, oldKey, newKey} {
@@ -160,7 +160,7 @@ func TestWhatIsSealedForAnInvoiceFitsNoOther(t *testing.T) {
 	require.ErrorContains(t, err, "damaged, or sealed with another key")
 }
 
-func TestResealSealsWhatWasStoredInClearAndGoesOnPastWhatIsLocked(t *testing.T) {
+func TestResealSealsPlainTextAndSkipsWhatCannotBeOpened(t *testing.T) {
 	m, _ := locked(t)
 	require.NoError(t, m.Commit(t.Context(), told(3)))
 	third := "third:" + fmt.Sprintf("%064d", 3)
@@ -184,7 +184,7 @@ func TestResealSealsWhatWasStoredInClearAndGoesOnPastWhatIsLocked(t *testing.T) 
 	}
 }
 
-// restless is a store in which somebody changes an invoice whenever it is read for Reseal.
+// restless is a store in which an invoice changes whenever Reseal has read it.
 type restless struct {
 	*store.Memory
 	t    *testing.T
@@ -221,7 +221,7 @@ func TestResealTakesNothingBackOfWhatOthersChange(t *testing.T) {
 // plain is a backend that is no store.MessageSecrets.
 type plain struct{ store.Backend }
 
-func TestResealSaysWhatItHasNotDone(t *testing.T) {
+func TestResealReturnsWhatItHasNotDone(t *testing.T) {
 	m := store.NewMemory()
 	require.NoError(t, m.Commit(t.Context(), told(0)))
 	changed, err := sealed(t, plain{m}, newKey).Reseal(t.Context())
@@ -250,7 +250,7 @@ func TestSealedRepliesKeepTheContract(t *testing.T) {
 	httpapitest.Replies(t, func(_ *testing.T, perScope int) httpapi.Replies { return s.Replies(httpapi.NewReplies(perScope)) })
 }
 
-func TestARepliesSecretIsSealedAndNeedsItsKey(t *testing.T) {
+func TestAReplyIsSealedAndNeedsItsKey(t *testing.T) {
 	r := &raw{Replies: httpapi.NewReplies(0)}
 	begin := func(scope string, entries ...string) ([]byte, error) {
 		return sealed(t, store.NewMemory(), entries...).Replies(r).Begin(t.Context(), scope, "key", []byte("run"), at, at.Add(time.Hour))

@@ -100,7 +100,7 @@ func stored(t *testing.T, projects invoice.ProjectStore, id string) string {
 	return string(doc)
 }
 
-func TestTheDatabaseHasNoSecretInClear(t *testing.T) {
+func TestTheDatabaseHasNoSecretInPlainText(t *testing.T) {
 	m := store.NewMemory()
 	_, id, secrets := shop(t, seal(t, m, newKey))
 	require.Len(t, secrets, 4)

@@ -87,7 +87,7 @@ func damage(t *testing.T, db *sorted, id string) {
 	require.Equal(t, 1, damaged)
 }
 
-func TestDamagedInvoicesAreNamedAndTheOthersAreAnswered(t *testing.T) {
+func TestDamagedInvoicesAreNamedAndTheOthersAreReturned(t *testing.T) {
 	db := &sorted{}
 	s := kv.New(db)
 	insert(t, s, "a", "b", "c", "d")
@@ -267,7 +267,7 @@ func TestAFailureOfTheDatabaseIsNoDamageAndStoresNothing(t *testing.T) {
 	}
 }
 
-func TestNothingIsDoneForACallerWhoHasLeft(t *testing.T) {
+func TestNothingIsDoneForACallerThatHasLeft(t *testing.T) {
 	s := kv.New(&sorted{})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -276,7 +276,7 @@ func TestNothingIsDoneForACallerWhoHasLeft(t *testing.T) {
 	require.ErrorIs(t, err, invoice.ErrNotFound)
 }
 
-func TestMessagesOfADamagedInvoiceWaitWhileOthersAreTold(t *testing.T) {
+func TestMessagesOfADamagedInvoiceWaitWhileOthersAreSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := &sorted{}
 		s := kv.New(db)

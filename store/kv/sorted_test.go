@@ -10,8 +10,8 @@ import (
 	"github.com/cointill/cointill/store/kv"
 )
 
-// sorted is a database in memory that does all that the contract allows: it runs everything twice, takes
-// back the bytes that it has answered, and accepts nothing that the contract forbids.
+// sorted is a database in memory that does all that the contract allows: it runs everything twice, overwrites
+// the bytes that it has returned, and accepts nothing that the contract forbids.
 type sorted struct {
 	write sync.Mutex   // held by an update: one after the other
 	mu    sync.RWMutex // guards pairs
@@ -65,7 +65,7 @@ func (tx *sortedTx) run(f func(kv.Tx) error) error {
 	return f(tx)
 }
 
-// enter begins a call. What was answered before is no longer valid.
+// enter begins a call. Bytes that were returned before are no longer valid.
 func (tx *sortedTx) enter(call string, writes, ok bool) error {
 	tx.calls++
 	if tx.failed {

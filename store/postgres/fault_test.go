@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// await waits until the query, which a Server answers, is true.
+// await waits until the query returns true.
 func await(t *testing.T, pool *pgxpool.Pool, query string, args ...any) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
@@ -83,7 +83,7 @@ func TestAConnectionLostInTheCommitLeavesItOpen(t *testing.T) {
 		await(t, pgtest.Connect(t, own.URL("postgres")), "SELECT current_setting('synchronous_standby_names') = $1", standby)
 	}
 	waitFor("nobody")
-	// The server heeds it when one of its own processes has seen it, too: until then nobody waits.
+	// The setting takes effect when the server's own processes have seen it: until then no commit waits.
 	const waits = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE application_name = $1 AND wait_event = 'SyncRep')"
 	probe := pgtest.Connect(t, own.URL("postgres"), named("probe"))
 	probed := make(chan struct{})
@@ -110,7 +110,7 @@ func TestAConnectionLostInTheCommitLeavesItOpen(t *testing.T) {
 	require.NoError(t, s.Commit(t.Context(), creation(2)))
 }
 
-func TestADeadlockIsDoneAgain(t *testing.T) {
+func TestADeadlockIsRetried(t *testing.T) {
 	shop := migrated(t, func(cfg *pgxpool.Config) { cfg.ConnConfig.RuntimeParams["deadlock_timeout"] = "1h" })
 	s := open(t, pgtest.Connect(t, shop.Config().ConnString(), named("store")))
 	require.NoError(t, s.Commit(t.Context(), creation(1)))
@@ -131,7 +131,7 @@ func TestADeadlockIsDoneAgain(t *testing.T) {
 	require.Equal(t, int64(2), got.Version)
 }
 
-func TestAReadOnlyDatabaseStoresNothingAndSaysSo(t *testing.T) {
+func TestAReadOnlyDatabaseStoresNothingAndIsAnError(t *testing.T) {
 	pool := migrated(t)
 	s := open(t, pgtest.Connect(t, pool.Config().ConnString(), func(cfg *pgxpool.Config) {
 		cfg.ConnConfig.RuntimeParams["default_transaction_read_only"] = "on"
@@ -204,7 +204,7 @@ func TestNothingThatWasCommittedIsLostWithThePrimary(t *testing.T) {
 	requireWholeFeed(t, revived)
 }
 
-// requireWholeFeed reads the feed, which must have no gaps and tell every invoice from its first event on.
+// requireWholeFeed reads the feed, which must have no gaps, and the events of every invoice from the first one on.
 func requireWholeFeed(t *testing.T, s *postgres.Store) {
 	t.Helper()
 	last := map[string]int64{}
@@ -223,7 +223,7 @@ func requireWholeFeed(t *testing.T, s *postgres.Store) {
 	}
 }
 
-func TestADamagedRowIsNamedAndTheOthersAreAnswered(t *testing.T) {
+func TestADamagedRowIsNamedAndTheOthersAreReturned(t *testing.T) {
 	pool := migrated(t)
 	s := open(t, pool)
 	for n := range 3 {

@@ -131,7 +131,7 @@ func TestA49_TwoProcessesOnOneDatabaseKeepThePromisesOfABackend(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Backend { return openTwice(t) })
 }
 
-// A reader who asks for what is after the last event it has seen must see every event, in order, though
+// A reader that asks for what follows the last event it has seen must see every event, in order, though
 // commits overtake each other and some take their time after they were given their positions.
 func TestA47_NoCommitSlipsBehindAReaderOfTheFeed(t *testing.T) {
 	pool := migrated(t)
@@ -178,8 +178,8 @@ func TestA47_NoCommitSlipsBehindAReaderOfTheFeed(t *testing.T) {
 	require.EqualValues(t, writers*each, seen)
 }
 
-// A message must not stay behind when the one before it is told while it is put.
-func TestA24_AMessagePutWhileTheOneBeforeIsToldIsTold(t *testing.T) {
+// A message must not stay behind if the one before it is delivered while it is stored.
+func TestA24_AMessageStoredWhileTheOneBeforeIsSentIsSent(t *testing.T) {
 	both := openTwice(t)
 	ctx := t.Context()
 	for n := range 60 {
@@ -215,7 +215,7 @@ func TestA24_AMessagePutWhileTheOneBeforeIsToldIsTold(t *testing.T) {
 	}
 }
 
-// What the clocks of the processes say does not matter to a lease: only the server's is asked.
+// Leases do not depend on the clocks of the processes, only on that of the server.
 func TestLeasesGoByTheClockOfTheServer(t *testing.T) {
 	pool := migrated(t)
 	s := open(t, pool)

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -39,5 +40,6 @@ func (r *reader) events(ctx context.Context, query string, args ...any) (record.
 		return record.EventPage{}, err
 	}
 	defer found.Close()
-	return record.ScanEvents(found)
+	page, err := record.ScanEvents(found)
+	return page, cmp.Or(err, found.Err())
 }

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -65,7 +66,7 @@ func (r *reader) walk(ctx context.Context, q invoice.Query) (invoice.Page, error
 	var page invoice.Page
 	defer found.Close()
 	page.Invoices, err = record.ScanInvoices[sql.RawBytes](found)
-	return page, err
+	return page, cmp.Or(err, found.Err())
 }
 
 func walkQuery(q invoice.Query) (query string, args []any) {

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -237,7 +238,7 @@ func (s *Store) History(ctx context.Context, invoiceID string) ([]webhook.Record
 	}
 	defer found.Close()
 	out, err := record.ScanHistory(found)
-	if err != nil {
+	if err = cmp.Or(err, found.Err()); err != nil {
 		return nil, fmt.Errorf("sqlite: read history of invoice %s: %w", invoiceID, err)
 	}
 	return out, nil

@@ -48,7 +48,7 @@ func TestAClockThatWasAheadDelaysNothing(t *testing.T) {
 }
 
 // Both find it beside the writer before either has it.
-func TestOfTwoWhoFindTheSameMessageOneClaimsIt(t *testing.T) {
+func TestOneOfTwoProcessesThatFindTheSameMessageClaimsIt(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "shop.db")
 	first, db := openAt(t, path)
 	batch := creation(1)
@@ -79,7 +79,7 @@ func TestOfTwoWhoFindTheSameMessageOneClaimsIt(t *testing.T) {
 	require.Equal(t, 1, <-claimed+<-claimed)
 }
 
-// Whatever lies before what is claimed, and whoever waits, is passed over in the index.
+// A claim passes over everything in front of it in the index, whatever waits there.
 func TestA43_AClaimGoesFromOneEndpointToTheNext(t *testing.T) {
 	_, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
 	steps := strings.Join(plan(t, db, sqlite.DueOfEachQuery), "\n")

@@ -15,7 +15,6 @@ import (
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store"
 	"github.com/cointill/cointill/store/sqlite"
-	"github.com/cointill/cointill/store/storetest"
 	"github.com/cointill/cointill/webhook"
 	"github.com/stretchr/testify/require"
 )
@@ -30,22 +29,6 @@ func sealedWith(t *testing.T, b store.Backend, keys ...string) *store.Sealed {
 }
 
 var sealingKeys = []string{"old:" + strings.Repeat("01", 32), "new:" + strings.Repeat("02", 32)}
-
-func TestASealedStoreKeepsThePromisesOfABackend(t *testing.T) {
-	paths, dbs := map[store.Backend]string{}, map[store.Backend]*sql.DB{}
-	open := func(t *testing.T, path string) store.Backend {
-		s, db := openAt(t, path)
-		b := sealedWith(t, s, sealingKeys...).Backend()
-		paths[b], dbs[b] = path, db
-		return b
-	}
-	storetest.Run(t, func(t *testing.T) store.Backend {
-		return open(t, filepath.Join(t.TempDir(), "shop.db"))
-	}, storetest.WithReopen(func(t *testing.T, old store.Backend) store.Backend {
-		require.NoError(t, dbs[old].Close())
-		return open(t, paths[old])
-	}))
-}
 
 // life does with a database whatever stores secrets, and returns them.
 type life struct {
@@ -169,7 +152,7 @@ func TestTheFilesOfASealedStoreHaveNoSecretAfterAWholeLife(t *testing.T) {
 	}
 }
 
-func TestAfterResealAndARebuildNoFileHasWhatWasInClear(t *testing.T) {
+func TestAfterResealAndVacuumNoFileHasAFormerPlainText(t *testing.T) {
 	dir := t.TempDir()
 	s, db := openAt(t, filepath.Join(dir, "shop.db"))
 	l := &life{T: t, backend: s, within: func(tx *sqlite.Tx) invoice.Store { return tx }, replies: s.Replies(), db: db, store: s}

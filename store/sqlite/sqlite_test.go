@@ -72,7 +72,7 @@ func TestTheWALIsWrittenBackBesideTheCommits(t *testing.T) {
 }
 
 // A replicator, such as Litestream, does that itself.
-func TestTheWALIsNotWrittenBackWhereThatIsAnothersDuty(t *testing.T) {
+func TestTheWALIsNotWrittenBackWithoutAutocheckpoint(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "shop.db")
 	_, db := openAt(t, path)
 	db.SetMaxOpenConns(1)
@@ -198,7 +198,7 @@ func TestMigrations(t *testing.T) {
 	require.NoError(t, db.QueryRow("SELECT 1 FROM orders").Scan(&foreign), "the connection is usable after a refusal")
 }
 
-func TestAFullDiskStoresNothingAndSaysSo(t *testing.T) {
+func TestAFullDiskStoresNothingAndIsAnError(t *testing.T) {
 	s, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
 	db.SetMaxOpenConns(1) // the limit is the connection's
 	require.NoError(t, s.Commit(t.Context(), creation(0)))
@@ -250,7 +250,7 @@ func TestABatchWhoseCommitFailsIsNotStoredAndTheNextOneIs(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestAReadOnlyDatabaseStoresNothingAndSaysSo(t *testing.T) {
+func TestAReadOnlyDatabaseStoresNothingAndIsAnError(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "shop.db")
 	s, db := openAt(t, path)
 	db.SetMaxOpenConns(1)
@@ -264,7 +264,7 @@ func TestAReadOnlyDatabaseStoresNothingAndSaysSo(t *testing.T) {
 	require.ErrorIs(t, err, invoice.ErrNotFound)
 }
 
-// hold takes the write lock as a transaction of the shop would, and answers what gives it back.
+// hold takes the write lock as a transaction of the shop would, and returns a function that releases it.
 func hold(t *testing.T, db *sql.DB) (release func()) {
 	t.Helper()
 	conn, err := db.Conn(t.Context())
@@ -428,7 +428,7 @@ func TestADatabaseOpenedByTheShop(t *testing.T) {
 	wg.Wait()
 }
 
-func TestADamagedRowIsNamedAndTheOthersAreAnswered(t *testing.T) {
+func TestADamagedRowIsNamedAndTheOthersAreReturned(t *testing.T) {
 	s, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
 	for n := range 3 {
 		require.NoError(t, s.Commit(t.Context(), creation(n)))
@@ -463,7 +463,7 @@ func placesAt(addresses ...chain.Address) []invoice.Place {
 }
 
 // Addresses are looked up by 32 bits of their hash, which others share.
-func TestAddressesWithTheSameNumberAreToldApart(t *testing.T) {
+func TestAddressesWithTheSameNumberAreDistinguished(t *testing.T) {
 	s, _ := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
 	seen := map[int64]chain.Address{}
 	var twins []chain.Address

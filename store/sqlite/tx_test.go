@@ -80,7 +80,7 @@ func impatient(t *testing.T) (*sqlite.Store, *sql.DB) {
 	return s, db
 }
 
-func TestAWriteThatNeverGetsTheLockSaysWhy(t *testing.T) {
+func TestAWriteThatNeverGetsTheLockReturnsWhy(t *testing.T) {
 	s, db := impatient(t)
 	till := tillOn(t, s, &benchWatcher{})
 	release := hold(t, db)
@@ -104,7 +104,7 @@ func TestAWriteThatNeverGetsTheLockSaysWhy(t *testing.T) {
 }
 
 // One that reads before it writes may find that others have written meanwhile.
-func TestATransactionBegunWithoutTheLockSaysWhyItCannotWrite(t *testing.T) {
+func TestATransactionBegunWithoutTheLockReturnsWhyItCannotWrite(t *testing.T) {
 	s, db := impatient(t)
 	tx, err := db.BeginTx(t.Context(), nil)
 	require.NoError(t, err)

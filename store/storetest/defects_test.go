@@ -294,7 +294,7 @@ func (n numbersApart) ReserveIndexes(_ context.Context, _ string, count uint32) 
 	return first, nil
 }
 
-// forgetful says that all is well.
+// forgetful reports success.
 type forgetful struct{ invoice.Store }
 
 func (f forgetful) Commit(ctx context.Context, b invoice.Batch) error {

@@ -23,7 +23,7 @@ var placeCases = []testCase{
 	{"a place finds the whole invoice", "InvoicesAt returns invoices as they are, with their payments", atPlaceWhole},
 	{"thousands of places may be asked for", "InvoicesAt takes the places of a whole block", atManyPlaces},
 	{"slots of one address are apart", "a place is an address and a slot", slotsApart},
-	{"held slots in order", "HeldSlots answers, in order, up to limit slots from the first to the last that are held", heldSlots},
+	{"held slots in order", "HeldSlots returns, in order, up to limit slots from the first to the last that are held", heldSlots},
 	{"freed numbers are handed out again", "TakeIndex returns the number that was freed first, to one caller only, until it is freed again", takeFreed},
 	{"a place that is given up may be kept from others", "a release frees the number only with Reuse", releasedForGood},
 	{"paid invoices in pages", "PaidInvoices returns the invoices that have a payment, a withdrawn one too, in the order of their ids", paidPages},

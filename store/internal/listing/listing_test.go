@@ -218,7 +218,7 @@ func (s *shelf) Merged(_ context.Context, changed []Change) error {
 	return nil
 }
 
-// useless says whether a part does not count, and never will.
+// useless reports whether a part is not current and never will be.
 func (s *shelf) useless(key partKey) bool {
 	w := s.segments[key.Segment]
 	return key.Number < w.begun && key.Number != w.parts && (key.Number != w.texts || !ofTexts([]byte(key.name)))
@@ -312,7 +312,7 @@ func randomQuery(r *rand.Rand, s *shelf) invoice.Query {
 	return q
 }
 
-// wanted is the answer by the core's own words.
+// wanted is the result according to the core.
 func (s *shelf) wanted(q invoice.Query) Page {
 	var selected []invoice.Invoice
 	var last *invoice.Invoice
@@ -470,7 +470,7 @@ func TestSegmentsWithTheMostChangesAreDueFirst(t *testing.T) {
 	require.Equal(t, []int64{7, 0, 1}, due(changed, 0))
 }
 
-// Whoever writes a segment may end, or be overtaken, between any two steps: what is answered stays right, and once the
+// A process that writes a segment may end, or be overtaken, between any two steps: results stay right, and once the
 // segment is written again nothing is left that does not count.
 func TestAWritingThatDoesNotEndChangesNothing(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 5))
@@ -527,7 +527,7 @@ func TestAWritingThatDoesNotEndChangesNothing(t *testing.T) {
 	require.Greater(t, overtaken, 5)
 }
 
-// What a database answers may be damaged: it is refused, and nothing worse.
+// The data of a database may be damaged: then it is refused.
 func FuzzParts(f *testing.F) {
 	r := rand.New(rand.NewPCG(1, 1))
 	whole := newShelf()

@@ -1,6 +1,6 @@
--- Times are nanoseconds since 1970 UTC. doc is the whole thing as JSON; the columns beside it are what
--- queries look for. Text is compared byte by byte: that is what the ports ask for, and it does
--- not change with the operating system's rules of language.
+-- Times are nanoseconds since 1970 UTC. doc is the whole value as JSON; the other columns are what queries look for.
+-- Text is compared byte by byte: the ports require that, and it does not depend on the locales of the operating
+-- system.
 
 CREATE TABLE cointill_invoices (
 	id          text COLLATE "C" PRIMARY KEY,
@@ -17,12 +17,12 @@ CREATE TABLE cointill_invoices (
 	doc         text NOT NULL
 );
 CREATE UNIQUE INDEX cointill_invoices_order ON cointill_invoices (order_id, project) WHERE order_id IS NOT NULL;
--- For who goes through all invoices of a project.
+-- To read all invoices of a project.
 CREATE INDEX cointill_invoices_created ON cointill_invoices (project, standing, created, id);
 CREATE INDEX cointill_invoices_height ON cointill_invoices (network, wake_tag, wake_height) WHERE wake_height IS NOT NULL;
 CREATE INDEX cointill_invoices_time ON cointill_invoices (network, wake_time) WHERE wake_time IS NOT NULL;
 
--- What listings are found by (see package listing): the rows that changed since their segments were written, the
+-- The index of listings (see package listing): the rows that changed since their segments were written, the
 -- segments, and their parts.
 CREATE TABLE cointill_changed (
 	n       bigint PRIMARY KEY, -- cointill_invoices.n
@@ -42,11 +42,11 @@ CREATE TABLE cointill_parts (
 	data    bytea NOT NULL,
 	PRIMARY KEY (segment, writing, part)
 );
--- Most of them are a little longer than what would be kept beside the row otherwise.
+-- Most of them are a little longer than PostgreSQL keeps within the row by default.
 ALTER TABLE cointill_parts ALTER COLUMN data SET STORAGE MAIN;
 
--- Who has which place, and who had it. All of it is in one tree: a place that is held is a taken key, and who was
--- the last to release it has the highest number there.
+-- The invoices that have or had a place, all in one tree: a held place is a key that is taken, and the last invoice to
+-- release a place has the highest number there.
 CREATE TABLE cointill_places (
 	address  text COLLATE "C" NOT NULL,
 	network  text COLLATE "C" NOT NULL,
@@ -55,7 +55,7 @@ CREATE TABLE cointill_places (
 	invoice  text COLLATE "C" NOT NULL,
 	PRIMARY KEY (address, network, slot, released)
 );
--- Keeps the past of a shared address out of the way of who looks for a free slot.
+-- Keeps the past of a shared address out of the search for a free slot.
 CREATE INDEX cointill_places_slots ON cointill_places (address, network, slot) WHERE released = 0 AND slot <> '';
 
 -- Numbers that may be handed out again, in the order in which they were freed.
@@ -77,14 +77,14 @@ CREATE TABLE cointill_payments (
 	doc       text NOT NULL,
 	PRIMARY KEY (network, txid, idx)
 );
--- Few payments of an invoice are open, and most invoices have no others: the index that keeps the keys in order is of
--- the settled ones alone.
+-- Few payments of an invoice are open, and most invoices have no others: only the index of the settled ones keeps the
+-- keys in order.
 CREATE INDEX cointill_payments_open ON cointill_payments (invoice) WHERE NOT settled;
 CREATE INDEX cointill_payments_settled ON cointill_payments (invoice, network, txid, idx) WHERE settled;
 CREATE INDEX cointill_payments_height ON cointill_payments (network, height) WHERE NOT withdrawn;
 
--- The one row says which position was given last, or skipped. Who appends to the feed updates it, and so holds its lock until
--- the commit: positions become visible in their order.
+-- The only row holds the last position that was used or skipped. A transaction that appends to the feed updates it, and
+-- so holds its lock until the commit: positions become visible in their order.
 CREATE TABLE cointill_feed (
 	one    boolean PRIMARY KEY CHECK (one),
 	length bigint NOT NULL
@@ -121,7 +121,7 @@ CREATE TABLE cointill_wallets (
 	next   bigint NOT NULL -- the next index to hand out
 );
 
--- A lease is never deleted: its token must go on growing.
+-- A lease is never deleted: its token must keep growing.
 CREATE TABLE cointill_leases (
 	duty   text COLLATE "C" PRIMARY KEY,
 	holder text NOT NULL,
@@ -165,11 +165,11 @@ CREATE TABLE cointill_outbox (
 );
 CREATE INDEX cointill_outbox_invoice ON cointill_outbox (invoice, seq);
 CREATE INDEX cointill_outbox_ready ON cointill_outbox (due, n) WHERE ready;
--- For who goes from one endpoint to the next.
+-- To step from one endpoint to the next.
 CREATE INDEX cointill_outbox_endpoint ON cointill_outbox (endpoint, due, n) WHERE ready;
--- What was set when the clock was ahead is at the end of it.
+-- Waits that were set when the clock was ahead are at its end.
 CREATE INDEX cointill_outbox_since ON cointill_outbox (since) WHERE ready;
--- What goes to a URL, and which message of an invoice is next.
+-- To find the messages to a URL, and the next message of an invoice.
 CREATE INDEX cointill_outbox_url ON cointill_outbox (url, project, invoice, seq) WHERE state = 'due';
 
 CREATE TABLE cointill_attempts (
@@ -189,7 +189,7 @@ CREATE TABLE cointill_gone (
 	PRIMARY KEY (url, project)
 );
 
--- How requests with an Idempotency-Key were answered, or that they are running.
+-- The responses to requests with an Idempotency-Key, or marks that the requests are running.
 CREATE TABLE cointill_replies (
 	name  bytea PRIMARY KEY, -- SHA-256 of scope and key, which may be long
 	scope bytea NOT NULL,    -- the start of the SHA-256 of the scope

@@ -1,5 +1,5 @@
--- Times are nanoseconds since 1970 UTC. doc is the whole thing as JSON; the columns beside it are what
--- queries look for.
+-- Times are nanoseconds since 1970 UTC. doc is the whole value as JSON; the other columns are what queries
+-- look for.
 
 CREATE TABLE cointill_invoices (
 	n           INTEGER PRIMARY KEY,
@@ -17,12 +17,12 @@ CREATE TABLE cointill_invoices (
 );
 CREATE UNIQUE INDEX cointill_invoices_id ON cointill_invoices (id);
 CREATE UNIQUE INDEX cointill_invoices_order ON cointill_invoices (order_id, project) WHERE order_id IS NOT NULL;
--- For who goes through all invoices of a project.
+-- To read all invoices of a project.
 CREATE INDEX cointill_invoices_created ON cointill_invoices (project, standing, created, id);
 CREATE INDEX cointill_invoices_height ON cointill_invoices (network, wake_tag, wake_height) WHERE wake_height IS NOT NULL;
 CREATE INDEX cointill_invoices_time ON cointill_invoices (network, wake_time) WHERE wake_time IS NOT NULL;
 
--- What listings are found by (see package listing): the rows that changed since their segments were written, the
+-- The index of listings (see package listing): the rows that changed since their segments were written, the
 -- segments, and their parts.
 CREATE TABLE cointill_changed (
 	n       INTEGER PRIMARY KEY, -- cointill_invoices.n
@@ -44,8 +44,8 @@ CREATE TABLE cointill_parts (
 );
 CREATE UNIQUE INDEX cointill_parts_part ON cointill_parts (segment, writing, part);
 
--- Who holds which place, and who was the last to release it: there are at most these two rows of a place. That
--- only one holds it is so because claiming looks first.
+-- The invoice that holds a place, and the last one to release it: a place has at most these two rows. Claims check
+-- that no other invoice holds it.
 CREATE TABLE cointill_places (
 	n        INTEGER PRIMARY KEY,
 	place    INTEGER NOT NULL, -- 32 bits of the hash of address and slot
@@ -55,8 +55,8 @@ CREATE TABLE cointill_places (
 	released INTEGER NOT NULL, -- 0 while it is held
 	invoice  TEXT NOT NULL
 );
--- Of the numbers instead of the texts, because it is five times smaller: a block asks for thousands of addresses
--- that are nobody's, each of which costs a page of it.
+-- An index of numbers, because it is five times smaller than one of texts: for a block, thousands of unknown
+-- addresses are looked up, each of which costs a page of the index.
 CREATE INDEX cointill_places_place ON cointill_places (place);
 CREATE INDEX cointill_places_slot ON cointill_places (address, network, slot) WHERE released = 0 AND slot <> '';
 
@@ -79,19 +79,19 @@ CREATE TABLE cointill_payments (
 	doc       TEXT NOT NULL,
 	PRIMARY KEY (network, txid, idx)
 ) WITHOUT ROWID;
--- With the primary key behind it, as in every index of such a table, it has both kinds in the order of their keys.
+-- The primary key follows, as in every index of such a table, so both kinds are in the order of their keys.
 CREATE INDEX cointill_payments_invoice ON cointill_payments (invoice, settled);
 CREATE INDEX cointill_payments_height ON cointill_payments (network, height) WHERE withdrawn = 0;
 
--- The one row says up to which position the feed was told to give none.
+-- The only row holds the position up to which the feed skips.
 CREATE TABLE cointill_feed (
 	one     INTEGER PRIMARY KEY CHECK (one = 1),
 	skipped INTEGER NOT NULL
 );
 INSERT INTO cointill_feed (one, skipped) VALUES (1, 0);
 
--- Only one transaction writes at a time, so positions grow in the order of the commits. They would begin again
--- if the last events were deleted: nothing here deletes any.
+-- Only one transaction writes at a time, so positions grow in the order of the commits. They would be reused if the
+-- last events were deleted, but no event is ever deleted.
 CREATE TABLE cointill_events (
 	position    INTEGER PRIMARY KEY,
 	invoice     TEXT NOT NULL,
@@ -158,11 +158,11 @@ CREATE TABLE cointill_outbox (
 CREATE UNIQUE INDEX cointill_outbox_id ON cointill_outbox (id);
 CREATE INDEX cointill_outbox_invoice ON cointill_outbox (invoice, seq);
 CREATE INDEX cointill_outbox_ready ON cointill_outbox (due, n, endpoint) WHERE ready = 1;
--- For who goes from one endpoint to the next.
+-- To step from one endpoint to the next.
 CREATE INDEX cointill_outbox_endpoint ON cointill_outbox (endpoint, due) WHERE ready = 1;
--- What was set when the clock was ahead is at the end of it.
+-- Waits that were set when the clock was ahead are at its end.
 CREATE INDEX cointill_outbox_since ON cointill_outbox (since) WHERE ready = 1;
--- What goes to a URL, and which message of an invoice is next.
+-- To find the messages to a URL, and the next message of an invoice.
 CREATE INDEX cointill_outbox_url ON cointill_outbox (url, project, invoice, seq) WHERE state = 'due';
 
 CREATE TABLE cointill_attempts (
@@ -182,7 +182,7 @@ CREATE TABLE cointill_gone (
 	PRIMARY KEY (url, project)
 ) WITHOUT ROWID;
 
--- How requests with an Idempotency-Key were answered, or that they are running.
+-- The responses to requests with an Idempotency-Key, or marks that the requests are running.
 CREATE TABLE cointill_replies (
 	n     INTEGER PRIMARY KEY,
 	name  BLOB NOT NULL,    -- SHA-256 of scope and key, which may be long
