@@ -433,7 +433,7 @@ func TestA6_GapIsBackFilledAfterDowntime(t *testing.T) {
 	})
 }
 
-func TestA46_LagSaysHowFarBehindAndWhy(t *testing.T) {
+func TestA46_LagReportsHowFarBehindAndWhy(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := newRig(t, func(c *chain.FollowConfig) { c.Batch = 10 })
 		r.Mine(99)
@@ -720,7 +720,7 @@ func TestChainThatMovesWhileItIsRead(t *testing.T) {
 	})
 }
 
-func TestFinalityIsClippedToWhatWasHandedOut(t *testing.T) {
+func TestFinalityIsClippedToTheHead(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := newRig(t, func(c *chain.FollowConfig) { c.Batch = 10 })
 		r.Mine(30)

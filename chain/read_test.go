@@ -109,7 +109,7 @@ func TestStepIsSmallerAfterAFailure(t *testing.T) {
 	})
 }
 
-func TestFailureOfTheTipIsOfNoBlock(t *testing.T) {
+func TestFailureOfTheTipNamesNoBlock(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := newRig(t)
 		r.Mine(3)

@@ -118,7 +118,7 @@ func TestIncident22_WhatIsReplaceable(t *testing.T) {
 	require.False(t, got[0].Replaceable)
 }
 
-func TestPool_WhatLeavesWhileItIsReadIsNotInIt(t *testing.T) {
+func TestPool_TransactionThatLeavesDuringTheReadIsNotInIt(t *testing.T) {
 	f := newCore(t, BitcoinRegtest())
 	stays, leaves := pays(1, 0, out(5, scriptTo(1))), pays(2, 0, out(6, scriptTo(1)))
 	f.wait(stays)

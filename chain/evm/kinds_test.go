@@ -57,7 +57,7 @@ func TestBlock_FailedDepositCreditsNothingThoughItMints(t *testing.T) {
 	sees(t, f)
 }
 
-func TestBlock_WhatTheNetworkDoesItselfIsNoPayment(t *testing.T) {
+func TestBlock_NetworksOwnTransactionsAreNotPayments(t *testing.T) {
 	const nobody = "0x0000000000000000000000000000000000000000"
 	tracedBothWays(t, func(t *testing.T, f *fakeNode) {
 		f.tx("0x0000000000000000000000000000000000001000", 77).from = other // BSC: a validator hands in the fees
@@ -150,7 +150,7 @@ func TestA45_WatchingAddressesCostsTheNodeNothing(t *testing.T) {
 	require.Equal(t, 1, f.calls["eth_getLogs"])
 }
 
-func TestBlock_LogsAreNotAskedForWhereTheFilterShowsNone(t *testing.T) {
+func TestBlock_LogsAreNotRequestedWhereTheFilterShowsNone(t *testing.T) {
 	f := newFake()
 	f.fail("eth_getBlockReceipts", noMethod)
 	f.tx(shop, 1).log(other, "0x", "0x"+strings.Repeat("5", 64))

@@ -231,7 +231,7 @@ func leftovers(t *testing.T) {
 	}, awaited, 10*tick)
 }
 
-func TestIncident7_WhatIsInNoBlockIsNeverReported(t *testing.T) {
+func TestIncident7_UnconfirmedTransactionsAreNeverReported(t *testing.T) {
 	w := newFull(t)
 	n := w.traced(t)
 	to := w.receiver(t)
@@ -300,7 +300,7 @@ func TestA10_PaymentThatMovesToAnEarlierBlockIsTheSame(t *testing.T) {
 	require.Less(t, is[0], was[0])
 }
 
-func TestIncident25_NodesOnTwoChainsAreNotBelieved(t *testing.T) {
+func TestIncident25_NodesOnTwoChainsAreNotTrusted(t *testing.T) {
 	one, two := newFull(t), newFull(t)
 	require.Eventually(t, func() bool { // blocks are stamped in seconds, and only then differ
 		one.Mine(t, 1)
