@@ -64,7 +64,7 @@ func TestExamineNeedsANodeThatCan(t *testing.T) {
 	require.ErrorIs(t, err, errors.ErrUnsupported, "one of two cannot agree with itself")
 }
 
-// examining answers Examine and names unexamined transactions as a test wants.
+// examining implements Examine and lists unexamined transactions as a test requires.
 type examining struct {
 	*chaintest.Chain
 	named []chain.Unexamined

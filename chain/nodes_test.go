@@ -501,7 +501,7 @@ func TestAllMembersDownIsOneErrorThatNamesThem(t *testing.T) {
 			require.ErrorIs(t, err, errDown)
 			require.ErrorContains(t, err, "a: node is down")
 			require.ErrorContains(t, err, "b: node is down")
-			// They are asked although they rest, as there is nobody else.
+			// They are called although they pause, as there are no others.
 			for _, p := range r.peers {
 				p.Down(nil)
 			}

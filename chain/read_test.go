@@ -252,7 +252,7 @@ func TestLongGapIsPassedOver(t *testing.T) {
 	})
 }
 
-// denying says of heights that there is no block.
+// denying returns ErrNoBlock for some heights.
 type denying struct {
 	*chaintest.Chain
 	from, to uint64

@@ -201,8 +201,8 @@ func TestPool_ConcurrentCallsAgree(t *testing.T) {
 	wg.Wait()
 }
 
-// Litecoin's part for the extension block follows the witness (LIP-3); as its content says nothing of
-// payments, made-up bytes stand for it.
+// Litecoin's part for the extension block follows the witness (LIP-3); as its content holds no visible payments,
+// made-up bytes stand for it.
 func TestPool_TransactionsWithAPartForTheExtensionBlock(t *testing.T) {
 	p := LitecoinRegtest()
 	plain := pays(1, 0, out(5, scriptTo(1)), out(7, witnessScript(mwebPegIn, make([]byte, 32))))

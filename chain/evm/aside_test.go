@@ -230,8 +230,8 @@ func TestExamineReportsATransactionThatIsGone(t *testing.T) {
 	require.NotErrorIs(t, err, chain.ErrGone)
 }
 
-// The trace of one transaction is cut off much earlier than other answers, so that a block full of large ones
-// does not take the memory and the time of all.
+// The trace of one transaction is cut off much earlier than other responses, so that a block full of large ones does
+// not take the memory and the time of all.
 func TestTraceOfOneTransactionIsBoundedInBlockAndLessInExamine(t *testing.T) {
 	f := bombed()
 	frames := make([]object, 350)

@@ -135,7 +135,7 @@ func TestMissingReceiptDoesNotHideALogOutsideTheFilter(t *testing.T) {
 	refuses(t, f)
 }
 
-// bulkCalls reads so many blocks, and answers how often all receipts were asked for at once.
+// bulkCalls reads so many blocks, and returns how often all receipts were requested at once.
 func bulkCalls(t *testing.T, f *fakeNode, want []paid, blocks int) int {
 	t.Helper()
 	n := f.node(t)
@@ -149,7 +149,7 @@ func bulkCalls(t *testing.T, f *fakeNode, want []paid, blocks int) int {
 
 func TestBulkReceipts_NodeWithoutThemIsNotAskedForEveryBlock(t *testing.T) {
 	for code, most := range map[int]int{
-		-32601: 1, -32004: 1, -32602: 1, -32600: 1, // it says so
+		-32601: 1, -32004: 1, -32602: 1, -32600: 1, // it reports so
 		-32000: 3, -32603: 3, -32005: 3, 7: 3, // it may be about the block
 	} {
 		t.Run(fmt.Sprint(code), func(t *testing.T) {

@@ -247,7 +247,7 @@ func TestIncident31_LogsWithoutTheBlocksProofAreRefused(t *testing.T) {
 			f.say("eth_getBlockReceipts", told)
 			sees(t, f, paid{"value", "ETH", shop, 5}, paid{usdtContract + "#0", "USDT", shop, 6}, paid{usdtContract + "#1", "USDT", shop2, 7})
 			if name == "order" {
-				return // each says of which transaction it is
+				return // each names its transaction
 			}
 			f.sayEach(t, told)
 			refuses(t, f)

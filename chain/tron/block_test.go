@@ -376,7 +376,7 @@ func TestIncident31_ResultsWithoutTheBlocksProofAreRefused(t *testing.T) {
 
 			s.Edit("gettransactioninfobyid", func(a any) any { a.(object)["blockNumber"] = 2; return a })
 			b, err := s.node.Block(t.Context(), at)
-			if name == "says the transfer failed" { // the root says otherwise, and it ran no code
+			if name == "says the transfer failed" { // the root contradicts it, and it ran no code
 				require.NoError(t, err)
 				require.Len(t, b.Transfers, 2)
 				return

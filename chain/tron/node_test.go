@@ -217,7 +217,7 @@ func TestHeld_NodeThatHangsOverAContractIsAskedAboutTheRest(t *testing.T) {
 	require.Len(t, n.Lacks(), 1)
 }
 
-// hanging answers no call of a method before its context ends.
+// hanging does not respond to calls of a method before their context ends.
 type hanging struct{ method string }
 
 func (h hanging) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -552,7 +552,7 @@ func TestA7_AddressesNeedNoNode(t *testing.T) {
 	require.EqualValues(t, vectors[0][0], a)
 }
 
-// No block is passed over, whatever a node answers while it is asked too often: the follower gets on where it was.
+// No block is passed over, whatever a node that limits requests responds: the follower continues where it was.
 func TestA3_A4_LimitsDelayBlocksAndLoseNone(t *testing.T) {
 	s := newScene(t)
 	var want []string

@@ -67,7 +67,7 @@ func TestA3_SuiteOnAnvilThatRefusesWhatIsLarge(t *testing.T) {
 	chaintest.Run(t, func(t *testing.T) chaintest.World { return picky{newFullAnvil(t)} })
 }
 
-// picky is a world whose node refuses whatever can be asked for in smaller parts, each time in other words.
+// picky is a world whose node refuses whatever can be requested in smaller parts, each time in other words.
 type picky struct{ full }
 
 func (w picky) Node(t *testing.T) chain.Node {
