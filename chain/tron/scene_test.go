@@ -2,8 +2,10 @@ package tron_test
 
 import (
 	"math/big"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -52,7 +54,10 @@ func (s *scene) token(contract, code string, decimals int) chain.Asset {
 // adapter makes another adapter on the node.
 func (s *scene) adapter(assets ...chain.Asset) *tron.Node {
 	s.t.Helper()
-	n, err := tron.New(tron.Config{Network: s.Network(), Genesis: s.Genesis(), URL: s.URL, Assets: assets})
+	n, err := tron.New(tron.Config{
+		Network: s.Network(), Genesis: s.Genesis(), URL: s.URL, Assets: assets,
+		Client: &http.Client{Timeout: 5 * time.Minute}, // the largest responses take long on a busy machine
+	})
 	require.NoError(s.t, err)
 	return n
 }
