@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -186,6 +187,7 @@ func (b *fakeBlock) receipts() []object {
 				logs = append(logs, l)
 				continue
 			}
+			l = maps.Clone(l) // several calls may be under way
 			l["transactionHash"], l["blockHash"], l["logIndex"] = x.hash, blockHash, fmt.Sprintf("%#x", index)
 			logs = append(logs, l)
 			index++
