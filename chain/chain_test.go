@@ -109,7 +109,7 @@ func TestConfirmationsAreCountedFromTheHead(t *testing.T) {
 	}
 }
 
-func TestHeadSaysWhetherItIsTheTip(t *testing.T) {
+func TestHeadReportsWhetherItIsTheTip(t *testing.T) {
 	require.True(t, chain.Head{Height: 5}.AtTip(), "a watcher that does not say")
 	require.True(t, chain.Head{Height: 5, Tip: 5}.AtTip())
 	require.False(t, chain.Head{Height: 5, Tip: 6}.AtTip())

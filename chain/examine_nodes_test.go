@@ -28,7 +28,7 @@ func (r *cluster) block(height uint64) chain.Block {
 	return b
 }
 
-func TestWhatOneMemberCannotExamineAnotherMay(t *testing.T) {
+func TestTransactionThatOneMemberCannotExamineIsExaminedByAnother(t *testing.T) {
 	for k, members := range map[int]int{1: 2, 2: 3, 3: 4} {
 		inBubble(t, func(t *testing.T) {
 			r := newCluster(t, members, agree(k))
@@ -44,7 +44,7 @@ func TestWhatOneMemberCannotExamineAnotherMay(t *testing.T) {
 	}
 }
 
-func TestWhatTooFewMembersExaminedStaysOpen(t *testing.T) {
+func TestTransactionThatTooFewMembersExaminedStaysUnexamined(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := newCluster(t, 3, agree(2))
 		txid := r.bomb()
@@ -92,7 +92,7 @@ func TestLiarHidesAndInventsNothingBehindAnUnexaminedTransaction(t *testing.T) {
 	}
 }
 
-func TestExaminedByTooFewIsNotSaid(t *testing.T) {
+func TestExaminationByTooFewMembersIsNotReturned(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := newCluster(t, 2, agree(2))
 		txid := r.bomb()

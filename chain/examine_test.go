@@ -14,7 +14,7 @@ import (
 	"github.com/cointill/cointill/chain/chaintest"
 )
 
-func TestWhatCannotBeExaminedIsNamedAndTheRestGoesOn(t *testing.T) {
+func TestUnexaminedTransactionIsListedAndTheRestIsProcessed(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := newRig(t)
 		bomb := r.Send(
@@ -64,7 +64,7 @@ func TestExamineNeedsANodeThatCan(t *testing.T) {
 	require.ErrorIs(t, err, errors.ErrUnsupported, "one of two cannot agree with itself")
 }
 
-// examining answers Examine and names unexamined transactions as a test wants.
+// examining implements Examine and lists unexamined transactions as a test requires.
 type examining struct {
 	*chaintest.Chain
 	named []chain.Unexamined
@@ -113,7 +113,7 @@ func TestReasonsAreBoundedAndClean(t *testing.T) {
 	})
 }
 
-func TestWhatIsFoundIsChecked(t *testing.T) {
+func TestExaminedTransfersAreChecked(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		c := chaintest.NewChain(chaintest.Config{})
 		good := chain.Transfer{TxID: "0x1", Asset: c.Asset("SIM").ID, To: "a", Units: big.NewInt(1)}

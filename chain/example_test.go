@@ -27,7 +27,7 @@ func ExampleFollower() {
 	for head := uint64(0); head < 2; {
 		step, err := follower.Next(context.Background(), cursor)
 		if err != nil {
-			fmt.Println(err) // and again with the same cursor; Next takes its time by itself
+			fmt.Println(err) // and again with the same cursor; Next pauses by itself
 			continue
 		}
 		for _, block := range step.Joined {

@@ -21,8 +21,8 @@ import (
 
 var errDown = errors.New("node is down")
 
-// rig is a chain, a follower of it, and a ledger that applies and stores what the follower says. Its
-// tests run in a bubble of synctest, where rests take no time.
+// rig is a chain, a follower of it, and a ledger that applies and stores its steps. Its tests run in a bubble of
+// synctest, where pauses take no time.
 type rig struct {
 	*testing.T
 	*chaintest.Chain
@@ -433,7 +433,7 @@ func TestA6_GapIsBackFilledAfterDowntime(t *testing.T) {
 	})
 }
 
-func TestA46_LagSaysHowFarBehindAndWhy(t *testing.T) {
+func TestA46_LagReportsHowFarBehindAndWhy(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := newRig(t, func(c *chain.FollowConfig) { c.Batch = 10 })
 		r.Mine(99)
@@ -553,7 +553,7 @@ func TestIncident30_PaymentOfOneConfirmationVanishes(t *testing.T) {
 		r.Mine(1)
 		r.follow()
 		require.Equal(t, gone, r.ledger.Transfers()[0].TxID)
-		r.Reorganise(1, 0, chaintest.Lost) // of the same height: only the hash tells
+		r.Reorganise(1, 0, chaintest.Lost) // of the same height: only the hash differs
 		conflicting := r.Pay(r.Address("payer"), r.coin, big.NewInt(7))
 		r.Mine(1)
 		r.follow()
@@ -656,7 +656,7 @@ func TestIncident31_LastBlockOfABatchIsConfirmedToo(t *testing.T) {
 	})
 }
 
-// splitNode answers blocks from a backend that has another opinion on the last ones.
+// splitNode returns blocks of a backend whose last ones differ.
 type splitNode struct {
 	chain.Node
 	blocks chain.Node
@@ -720,7 +720,7 @@ func TestChainThatMovesWhileItIsRead(t *testing.T) {
 	})
 }
 
-func TestFinalityIsClippedToWhatWasHandedOut(t *testing.T) {
+func TestFinalityIsClippedToTheHead(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := newRig(t, func(c *chain.FollowConfig) { c.Batch = 10 })
 		r.Mine(30)

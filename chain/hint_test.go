@@ -12,7 +12,7 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// hinting is a node that hints when told to.
+// hinting is a node that hints on command.
 type hinting struct {
 	chain.Node
 	news  chan error

@@ -23,7 +23,7 @@ func (n telling) Block(ctx context.Context, height uint64) (chain.Block, error) 
 	return b, err
 }
 
-func TestATransferThatIsNotWholeIsNotTold(t *testing.T) {
+func TestIncompleteTransferIsRejected(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		c := chaintest.NewChain(chaintest.Config{})
 		whole := chain.Transfer{TxID: "0x1", Asset: c.Asset("SIM").ID, To: "a", Units: big.NewInt(1)}

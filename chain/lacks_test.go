@@ -93,7 +93,7 @@ func TestAssetIsHeldBackWhileAMemberContradictsItWhateverOthersSay(t *testing.T)
 	}
 }
 
-func TestContradictionIsNamedBeforeOthersThatCannotSay(t *testing.T) {
+func TestContradictionIsReportedBeforeOtherFailures(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := newCluster(t, 2)
 		r.peers[0].Lose(chain.Decimals, r.coin.ID)
@@ -106,7 +106,7 @@ func TestContradictionIsNamedBeforeOthersThatCannotSay(t *testing.T) {
 	})
 }
 
-func TestMemberThatIsDownIsNoneThatCan(t *testing.T) {
+func TestMemberThatIsDownDoesNotCountAsAble(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := newCluster(t, 2)
 		r.pay(5)

@@ -274,7 +274,7 @@ func (slowNode) Tip(ctx context.Context) (chain.Tip, error) {
 	return chain.Tip{}, ctx.Err()
 }
 
-func TestHangingMemberHoldsNobodyUp(t *testing.T) {
+func TestHangingMemberDelaysNoOther(t *testing.T) {
 	for _, k := range []int{1, 2} {
 		inBubble(t, func(t *testing.T) {
 			r := newCluster(t, 3, agree(k), func(c *chain.NodesConfig) { c.Members[0].Node = slowNode{c.Members[0].Node} })
@@ -501,7 +501,7 @@ func TestAllMembersDownIsOneErrorThatNamesThem(t *testing.T) {
 			require.ErrorIs(t, err, errDown)
 			require.ErrorContains(t, err, "a: node is down")
 			require.ErrorContains(t, err, "b: node is down")
-			// They are asked although they rest, as there is nobody else.
+			// They are called although they pause, as there are no others.
 			for _, p := range r.peers {
 				p.Down(nil)
 			}
@@ -513,7 +513,7 @@ func TestAllMembersDownIsOneErrorThatNamesThem(t *testing.T) {
 	}
 }
 
-func TestHeightThatNobodyHasIsNotAskedOfTheDead(t *testing.T) {
+func TestUnknownHeightIsNotRequestedFromFailedMembers(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := newCluster(t, 3)
 		r.Mine(3)
@@ -841,7 +841,7 @@ func TestPoolOfAMemberOfAnotherNetworkIsForgotten(t *testing.T) {
 }
 
 // The member that had a transfer has seen its block, and the tip is still said by one that has not.
-func TestTransferIsNotGoneBeforeItsBlockIsSaid(t *testing.T) {
+func TestTransferIsNotGoneBeforeItsBlockIsReturned(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := newCluster(t, 2)
 		x := r.pay(1)

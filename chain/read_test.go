@@ -109,7 +109,7 @@ func TestStepIsSmallerAfterAFailure(t *testing.T) {
 	})
 }
 
-func TestFailureOfTheTipIsOfNoBlock(t *testing.T) {
+func TestFailureOfTheTipNamesNoBlock(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := newRig(t)
 		r.Mine(3)
@@ -252,7 +252,7 @@ func TestLongGapIsPassedOver(t *testing.T) {
 	})
 }
 
-// denying says of heights that there is no block.
+// denying returns ErrNoBlock for some heights.
 type denying struct {
 	*chaintest.Chain
 	from, to uint64

@@ -101,7 +101,7 @@ func TestAddress_VectorsOfCashAddr(t *testing.T) {
 }
 
 // Of the vectors with payloads of every size, only hashes of 20 bytes, and of 32 for P2SH, are of scripts.
-func TestAddress_CashAddrOfWhatNoScriptHas(t *testing.T) {
+func TestAddress_CashAddrWithoutAScriptIsRefused(t *testing.T) {
 	payable := 0
 	for _, v := range cashPayloads {
 		p := bitcoin.BitcoinCash()
@@ -214,7 +214,7 @@ func TestAddress_MWEBIsRefusedByName(t *testing.T) {
 	}
 }
 
-func TestAddress_OneWrongCharacterIsNoticed(t *testing.T) {
+func TestAddress_OneWrongCharacterIsDetected(t *testing.T) {
 	const letters = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz0OIl:-"
 	for _, p := range []bitcoin.Params{bitcoin.Bitcoin(), bitcoin.Litecoin(), bitcoin.Dogecoin(), bitcoin.BitcoinCash()} {
 		for _, a := range spelled(t, p) {
@@ -365,7 +365,7 @@ func TestAddressOf_WitnessProgramsAreNothingWithoutSegwit(t *testing.T) {
 }
 
 // The pool of the extension block, and what enters it, look like witness programs of versions 8 and 9.
-func TestAddressOf_MWEBOutputsAreNobodys(t *testing.T) {
+func TestAddressOf_MWEBOutputsHaveNone(t *testing.T) {
 	pool := unhex(t, "5820 79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798")
 	pegIn := unhex(t, "5920 79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798")
 	for _, script := range [][]byte{pool, pegIn} {

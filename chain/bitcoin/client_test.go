@@ -80,7 +80,7 @@ func TestCookie_IsReadAgainWhenTheNodeHasAnotherOne(t *testing.T) {
 	require.NoError(t, c.Call(t.Context(), nil, "getblockchaininfo"))
 }
 
-func TestErrors_TellNoSecret(t *testing.T) {
+func TestErrors_ContainNoSecret(t *testing.T) {
 	const secret = "s3cr3t"
 	dead := httptest.NewServer(http.NotFoundHandler())
 	dead.Close()

@@ -20,7 +20,7 @@ func decodes(t *testing.T, p Params, raw []byte, height uint64) (chain.Block, er
 	return testNode(t, p).decode(raw, hashOf(raw), height)
 }
 
-// refuses checks that a block is refused for a reason.
+// refuses checks that a block is rejected for a reason.
 func refuses(t *testing.T, p Params, raw []byte, why error) {
 	t.Helper()
 	b, err := decodes(t, p, raw, 2)
@@ -242,7 +242,7 @@ func TestDecode_DogecoinProofOfMergedMiningIsPassedOver(t *testing.T) {
 	require.Equal(t, hashOf(raw).String(), h.Hash)
 }
 
-// Nobody looks at what the other chain's coinbase pays, so a miner may have it pay nobody.
+// The outputs of the other chain's coinbase are irrelevant, so a miner may leave them out.
 func TestDecode_DogecoinProofOfMergedMiningWithoutOutputs(t *testing.T) {
 	p := Dogecoin()
 	pow := newCoinbase(7)

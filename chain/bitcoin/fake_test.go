@@ -55,7 +55,7 @@ func rawTx(t testing.TB, tx *wire.MsgTx) []byte {
 	return b.Bytes()
 }
 
-// newCoinbase makes one that names its height as BIP-34 says, and pays somebody.
+// newCoinbase makes one that contains its height as BIP-34 specifies, and has an output.
 func newCoinbase(height int) *wire.MsgTx {
 	tx := wire.NewMsgTx(1)
 	script := binary.LittleEndian.AppendUint32([]byte{3}, uint32(height))[:4]

@@ -19,8 +19,8 @@ func fuzzed() []Params {
 	return []Params{BitcoinRegtest(), LitecoinRegtest(), DogecoinRegtest(), BitcoinCashRegtest()}
 }
 
-// makesSense checks what must hold of transfers, whoever claims them. A block that has the same transaction twice, which
-// no chain has, may name its transfers twice.
+// makesSense checks what must hold of all transfers. A block that has the same transaction twice, which no chain has,
+// may list its transfers twice.
 func makesSense(t *testing.T, p Params, transfers []chain.Transfer) {
 	t.Helper()
 	seen := make(map[chain.Key]chain.Transfer)

@@ -146,7 +146,7 @@ func TestA46_HeightsThatTheNodeDoesNotHaveAreNotFound(t *testing.T) {
 	require.NotErrorIs(t, err, chain.ErrNotFound)
 }
 
-// A4: what to do after a failure is the follower's; the node must be told from one that has no such block.
+// A4: the follower decides what to do after a failure; the adapter must distinguish it from a missing block.
 func TestA4_ABusyNodeIsAnErrorAndNothingElse(t *testing.T) {
 	f := newCore(t, BitcoinRegtest())
 	f.handler = func(w http.ResponseWriter, _ *http.Request) {

@@ -101,8 +101,8 @@ func TestParams_EachIsANetworkOfItsOwn(t *testing.T) {
 	}
 }
 
-// A node of the other coin answers the same block 0: only a later block tells which one it is.
-func TestIncident26_CoinsWithTheSameFirstBlockAreToldApartByALaterOne(t *testing.T) {
+// A node of the other coin returns the same block 0: only a later block distinguishes them.
+func TestIncident26_CoinsWithTheSameFirstBlockAreDistinguishedByALaterOne(t *testing.T) {
 	forks := make(map[string]bool)
 	for _, p := range []bitcoin.Params{bitcoin.Bitcoin(), bitcoin.BitcoinTestnet(), bitcoin.BitcoinCash(), bitcoin.BitcoinCashTestnet()} {
 		require.NotZero(t, p.Fork.Height, p.Name)

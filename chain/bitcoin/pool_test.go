@@ -118,7 +118,7 @@ func TestIncident22_WhatIsReplaceable(t *testing.T) {
 	require.False(t, got[0].Replaceable)
 }
 
-func TestPool_WhatLeavesWhileItIsReadIsNotInIt(t *testing.T) {
+func TestPool_TransactionThatLeavesDuringTheReadIsNotInIt(t *testing.T) {
 	f := newCore(t, BitcoinRegtest())
 	stays, leaves := pays(1, 0, out(5, scriptTo(1))), pays(2, 0, out(6, scriptTo(1)))
 	f.wait(stays)
@@ -201,8 +201,8 @@ func TestPool_ConcurrentCallsAgree(t *testing.T) {
 	wg.Wait()
 }
 
-// Litecoin's part for the extension block follows the witness (LIP-3); as its content says nothing of
-// payments, made-up bytes stand for it.
+// Litecoin's part for the extension block follows the witness (LIP-3); as its content holds no visible payments,
+// made-up bytes stand for it.
 func TestPool_TransactionsWithAPartForTheExtensionBlock(t *testing.T) {
 	p := LitecoinRegtest()
 	plain := pays(1, 0, out(5, scriptTo(1)), out(7, witnessScript(mwebPegIn, make([]byte, 32))))

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// recorded is a real block: raw, and what its chain says of it.
+// recorded is a real block: raw, and its facts according to its chain.
 type recorded struct {
 	Hash   string   `json:"hash"`
 	Parent string   `json:"previousblockhash"`
@@ -20,7 +20,7 @@ type recorded struct {
 	Block  string   `json:"block"`
 }
 
-// recordings reads the recorded blocks that are kept beside the checkout, or where COINTILL_DATA says.
+// recordings reads the recorded blocks that are kept beside the checkout, or in COINTILL_DATA.
 func recordings(t *testing.T) map[string]recorded {
 	t.Helper()
 	dir := os.Getenv("COINTILL_DATA")
@@ -86,7 +86,7 @@ func mustHash(s string) (h hash) {
 	return h
 }
 
-// testNode answers a Node that can decode, and has nobody to ask.
+// testNode returns a Node that can decode, without a node to call.
 func testNode(t testing.TB, p Params) *Node {
 	t.Helper()
 	c, err := Dial(ClientConfig{URL: "http://127.0.0.1:1"})

@@ -165,7 +165,7 @@ func TestWallet_HardenedIndexIsRefused(t *testing.T) {
 	}
 }
 
-func TestNewWallet_TakesTheKindFromTheKeyWhereItTells(t *testing.T) {
+func TestNewWallet_TakesTheKindFromTheKeyThatDeterminesIt(t *testing.T) {
 	for _, c := range []struct {
 		coin bitcoin.Params
 		key  string
@@ -191,7 +191,7 @@ func TestNewWallet_TakesTheKindFromTheKeyWhereItTells(t *testing.T) {
 	}
 }
 
-func TestNewWallet_WantsTheKindWhereTheKeyDoesNotTell(t *testing.T) {
+func TestNewWallet_RequiresTheKindIfTheKeyDoesNotDetermineIt(t *testing.T) {
 	for key, p := range map[string]bitcoin.Params{"xpub": bitcoin.Bitcoin(), "tpub": bitcoin.BitcoinSignet(), "Ltub": bitcoin.Litecoin()} {
 		key = withVersion(t, anyKey, keyVersions[key])
 		_, err := bitcoin.NewWallet(p, key, bitcoin.FromKey)
@@ -288,7 +288,7 @@ func TestNewWallet_RefusesInvalidKeysOfBIP32(t *testing.T) {
 }
 
 // Two wallets with one name would share a counter; one wallet with two names would issue each address twice.
-func TestWallet_NameTellsNetworkKindAndKey(t *testing.T) {
+func TestWallet_NameDistinguishesNetworkKindAndKey(t *testing.T) {
 	w := newWallet(t, bitcoin.Bitcoin(), anyKey, bitcoin.P2WPKH)
 	require.Equal(t, "bip122:000000000019d6689c085ae165831e93:p2wpkh:942a80c38dd84dbc16526c8dd2cf075d62906ae0", w.Name(), "the name of a stored counter must never change")
 	require.Equal(t, w.Name(), newWallet(t, bitcoin.Bitcoin(), withVersion(t, anyKey, keyVersions["zpub"]), bitcoin.FromKey).Name())

@@ -139,7 +139,7 @@ type limitless struct{ Watcher }
 
 func (limitless) Limit(int) {}
 
-// stubborn hangs when asked for the second time, whatever its context says.
+// stubborn hangs at the second call, whatever its context.
 func stubborn(t *testing.T, node chain.Node) Watcher {
 	calls := 0
 	return inNext(func(f *chain.Follower, ctx context.Context, c chain.Cursor) (chain.Step, error) {
@@ -259,8 +259,8 @@ func TestDefectiveWatchersAreFound(t *testing.T) {
 	}
 }
 
-// verdict is what a case says of a watcher: nothing, or which rule is broken and how. No case takes more than some
-// minutes of the bubble's time.
+// verdict returns what a case reports of a watcher: nothing, or which rule is broken and how. No case takes more than
+// some minutes of the bubble's time.
 func verdict(t *testing.T, name string, flaw func(*testing.T, chain.Node) Watcher) (said string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {

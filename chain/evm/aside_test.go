@@ -84,7 +84,7 @@ func TestTransactionThatCannotBeTracedIsSetAsideAlone(t *testing.T) {
 	}
 }
 
-func TestTransactionThatCannotBeTracedIsLoud(t *testing.T) {
+func TestTransactionThatCannotBeTracedIsLogged(t *testing.T) {
 	f := bombed()
 	server := httptest.NewServer(f)
 	defer server.Close()
@@ -100,7 +100,7 @@ func TestTransactionThatCannotBeTracedIsLoud(t *testing.T) {
 	require.Contains(t, logs.String(), "response too large")
 }
 
-func TestBlockOfNothingButATransactionThatCannotBeTraced(t *testing.T) {
+func TestBlockOfOneTransactionThatCannotBeTraced(t *testing.T) {
 	f := bombed()
 	f.txs = f.txs[1:2]
 	b, err := f.node(t).Block(t.Context(), 100)
@@ -160,7 +160,7 @@ func TestNodeThatRunsNoProgramsIsNotAskedForEver(t *testing.T) {
 	require.Equal(t, 3, asked)
 }
 
-func TestTraceThatContradictsTheReceiptIsNotBelieved(t *testing.T) {
+func TestTraceThatContradictsTheReceiptIsIgnored(t *testing.T) {
 	f := newFake()
 	f.traced = true
 	f.tx(shop, 5)
@@ -175,7 +175,7 @@ func TestTraceThatContradictsTheReceiptIsNotBelieved(t *testing.T) {
 	require.Len(t, b.Transfers, 3)
 }
 
-func TestExamineAnswersAllTransfersOfTheTransaction(t *testing.T) {
+func TestExamineReturnsAllTransfersOfTheTransaction(t *testing.T) {
 	eachBombed(t, func(t *testing.T, f *fakeNode) {
 		n := f.node(t)
 		b, err := n.Block(t.Context(), 100)
@@ -202,7 +202,7 @@ func TestExamineAnswersAllTransfersOfTheTransaction(t *testing.T) {
 	})
 }
 
-func TestExamineSaysWhetherTheTransactionIsGone(t *testing.T) {
+func TestExamineReportsATransactionThatIsGone(t *testing.T) {
 	f := bombed()
 	f.txs[1].untraceable = nil
 	n := f.node(t)
@@ -230,8 +230,8 @@ func TestExamineSaysWhetherTheTransactionIsGone(t *testing.T) {
 	require.NotErrorIs(t, err, chain.ErrGone)
 }
 
-// The trace of one transaction is cut off much earlier than other answers, so that a block full of large ones
-// does not take the memory and the time of all.
+// The trace of one transaction is cut off much earlier than other responses, so that a block full of large ones does
+// not take the memory and the time of all.
 func TestTraceOfOneTransactionIsBoundedInBlockAndLessInExamine(t *testing.T) {
 	f := bombed()
 	frames := make([]object, 350)
@@ -389,7 +389,7 @@ func crowded() *fakeNode {
 	return f
 }
 
-func TestReceiptLargerThanWhatIsReadStopsNothing(t *testing.T) {
+func TestReceiptLargerThanTheLimitStopsNothing(t *testing.T) {
 	f := newFake()
 	f.tx(shop, 1)
 	f.tx(other, 9).transfer(usdtContract, shop2, 7).log(other, "0x"+strings.Repeat("00", evm.MaxResponse/2), topic(shop))

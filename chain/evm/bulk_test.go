@@ -14,7 +14,7 @@ import (
 	"github.com/cointill/cointill/chain/evm"
 )
 
-func TestBulkReceipts_OnlyWhatIsMissingIsAskedForSingly(t *testing.T) {
+func TestBulkReceipts_OnlyMissingOnesAreRequestedSingly(t *testing.T) {
 	for name, leave := range map[string]func(r []object) any{
 		"last left out":  func(r []object) any { return r[:len(r)-1] },
 		"first left out": func(r []object) any { return r[1:] },
@@ -38,7 +38,7 @@ func TestBulkReceipts_OnlyWhatIsMissingIsAskedForSingly(t *testing.T) {
 	}
 }
 
-func TestBulkReceipts_WhatFillsThemUpMustMakeTheFilter(t *testing.T) {
+func TestBulkReceipts_CompletedReceiptsMustMatchTheFilter(t *testing.T) {
 	f, _ := manyPayments()
 	receipts := f.receipts()
 	f.say("eth_getBlockReceipts", receipts[:60])
@@ -56,7 +56,7 @@ func TestBulkReceipts_OfATransactionThatTheBlockDoesNotHaveAreRefused(t *testing
 	refuses(t, f)
 }
 
-func TestBulkReceipts_WhatTheNetworkDidIsSetAsideIfNobodyHasItsReceipt(t *testing.T) {
+func TestBulkReceipts_NetworksOwnTransactionWithoutReceiptIsSetAside(t *testing.T) {
 	const zero = "0x0000000000000000000000000000000000000000"
 	withState := func() *fakeNode {
 		f := newFake()
@@ -97,7 +97,7 @@ func hidden(t *testing.T) *fakeNode {
 	return f
 }
 
-func TestReceiptThatNobodyHasOfWhatTheNetworkDidStopsNoBlock(t *testing.T) {
+func TestMissingReceiptOfTheNetworksOwnTransactionStopsNoBlock(t *testing.T) {
 	for name, fault := range map[string]*rpcFault{"at once": nil, "singly": noMethod, "refused": {-32000, "not found"}} {
 		t.Run(name, func(t *testing.T) {
 			f := hidden(t)
@@ -126,7 +126,7 @@ func TestReceiptThatNobodyHasOfWhatTheNetworkDidStopsNoBlock(t *testing.T) {
 	}
 }
 
-func TestReceiptThatNobodyHasDoesNotHideALogThatIsNotInTheFilter(t *testing.T) {
+func TestMissingReceiptDoesNotHideALogOutsideTheFilter(t *testing.T) {
 	f := hidden(t)
 	f.txs[2].transfer(usdtContract, other, 9)
 	receipts := f.receipts()
@@ -135,7 +135,7 @@ func TestReceiptThatNobodyHasDoesNotHideALogThatIsNotInTheFilter(t *testing.T) {
 	refuses(t, f)
 }
 
-// bulkCalls reads so many blocks, and answers how often all receipts were asked for at once.
+// bulkCalls reads so many blocks, and returns how often all receipts were requested at once.
 func bulkCalls(t *testing.T, f *fakeNode, want []paid, blocks int) int {
 	t.Helper()
 	n := f.node(t)
@@ -147,9 +147,9 @@ func bulkCalls(t *testing.T, f *fakeNode, want []paid, blocks int) int {
 	return f.calls["eth_getBlockReceipts"]
 }
 
-func TestBulkReceipts_NodeThatDoesNotOfferThemIsNotAskedForEveryBlock(t *testing.T) {
+func TestBulkReceipts_NodeWithoutThemIsNotAskedForEveryBlock(t *testing.T) {
 	for code, most := range map[int]int{
-		-32601: 1, -32004: 1, -32602: 1, -32600: 1, // it says so
+		-32601: 1, -32004: 1, -32602: 1, -32600: 1, // it reports so
 		-32000: 3, -32603: 3, -32005: 3, 7: 3, // it may be about the block
 	} {
 		t.Run(fmt.Sprint(code), func(t *testing.T) {
@@ -185,7 +185,7 @@ func TestBulkReceipts_OneRefusalAmongAnswersMeansNothing(t *testing.T) {
 	require.Equal(t, 20, bulkCalls(t, f, want, 20))
 }
 
-func TestBulkReceipts_WhatWasTakenForARefusalIsTriedAgainInTheLongRun(t *testing.T) {
+func TestBulkReceipts_RefusalIsTriedAgainInTheLongRun(t *testing.T) {
 	f := newFake()
 	f.tx(shop, 5)
 	n := f.node(t)

@@ -55,7 +55,7 @@ func TestNetworks_AreTheCallersToChange(t *testing.T) {
 	require.Equal(t, "USDT_ERC20", evm.Networks()[0].Tokens[0].Code)
 }
 
-func TestCapabilities_SayWhatTheNodeOffers(t *testing.T) {
+func TestCapabilities_AreWhatTheNodeOffers(t *testing.T) {
 	f := newFake()
 	f.tx(shop, 1)
 	all, err := f.node(t).Capabilities(t.Context())

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -66,7 +67,7 @@ type fakeTx struct {
 	failure        string   // the trace's error
 
 	untraceable *rpcFault               // why callTracer does not show it
-	slim        func() (any, *rpcFault) // what a tracer that is a program answers, if the node runs such
+	slim        func() (any, *rpcFault) // the result of a tracer that is a program, if the node runs such
 }
 
 // log adds a log to the transaction's receipt.
@@ -186,6 +187,7 @@ func (b *fakeBlock) receipts() []object {
 				logs = append(logs, l)
 				continue
 			}
+			l = maps.Clone(l) // several calls may be under way
 			l["transactionHash"], l["blockHash"], l["logIndex"] = x.hash, blockHash, fmt.Sprintf("%#x", index)
 			logs = append(logs, l)
 			index++
@@ -308,7 +310,7 @@ func (f *fakeNode) answer(method string, params []json.RawMessage) (any, *rpcFau
 	return nil, noMethod
 }
 
-// traceBy is what the tracer that is asked for answers.
+// traceBy returns the result of the requested tracer.
 func (x *fakeTx) traceBy(tracer string) (any, *rpcFault) {
 	answer := x.trace()
 	switch {
@@ -325,7 +327,7 @@ func (x *fakeTx) traceBy(tracer string) (any, *rpcFault) {
 	return answer, nil
 }
 
-// tokenLogs answers eth_getLogs for a filter by address and first topic.
+// tokenLogs returns the result of eth_getLogs for a filter by address and first topic.
 func (f *fakeNode) tokenLogs(raw json.RawMessage) []object {
 	var filter struct {
 		BlockHash string     `json:"blockHash"`
@@ -401,7 +403,7 @@ func (f *fakeNode) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(reply(one))
 }
 
-// node starts the server and answers an adapter on it that watches the assets.
+// node starts the server and returns an adapter on it that watches the assets.
 func (f *fakeNode) node(t *testing.T, assets ...chain.Asset) *evm.Node {
 	t.Helper()
 	if len(assets) == 0 {
@@ -473,7 +475,7 @@ func sees(t *testing.T, f *fakeNode, want ...paid) {
 	}
 }
 
-// refuses checks that the adapter does not believe the block.
+// refuses checks that the adapter rejects the block.
 func refuses(t *testing.T, f *fakeNode) {
 	t.Helper()
 	b, err := f.node(t).Block(t.Context(), 100)

@@ -13,7 +13,7 @@ import (
 	"github.com/cointill/cointill/chain/evm"
 )
 
-// rawAnswers is a Caller that answers by method.
+// rawAnswers is a Caller that responds by method.
 type rawAnswers map[string]json.RawMessage
 
 func (r rawAnswers) CallContext(_ context.Context, result any, method string, _ ...any) error {
@@ -69,7 +69,7 @@ func FuzzTraces(f *testing.F) {
 	})
 }
 
-// FuzzBlock feeds a Node any pair of answers: it must answer an error, or a block that makes sense.
+// FuzzBlock feeds a Node any pair of responses: it must return an error, or a block that makes sense.
 func FuzzBlock(f *testing.F) {
 	var honest fakeBlock
 	honest.tx(shop, 5).transfer(usdtContract, shop, 6)

@@ -189,7 +189,7 @@ func TestHeads_ServerThatRefusesIsTriedAgainLessAndLess(t *testing.T) {
 	require.Equal(t, 1, strings.Count(logged.String(), "subscription to new blocks failed"), "logged once")
 }
 
-func TestNewHeads_NamesWhatIsWrongAndKeepsSecrets(t *testing.T) {
+func TestNewHeads_ErrorNamesTheFieldWithoutSecrets(t *testing.T) {
 	for _, url := range []string{"", "http://secret", "ws://", "ws://%zz/secret", "secret"} {
 		_, err := evm.NewHeads(evm.HeadsConfig{URL: url})
 		require.ErrorContains(t, err, "HeadsConfig.URL")

@@ -57,7 +57,7 @@ func TestBlock_FailedDepositCreditsNothingThoughItMints(t *testing.T) {
 	sees(t, f)
 }
 
-func TestBlock_WhatTheNetworkDoesItselfIsNoPayment(t *testing.T) {
+func TestBlock_NetworksOwnTransactionsAreNotPayments(t *testing.T) {
 	const nobody = "0x0000000000000000000000000000000000000000"
 	tracedBothWays(t, func(t *testing.T, f *fakeNode) {
 		f.tx("0x0000000000000000000000000000000000001000", 77).from = other // BSC: a validator hands in the fees
@@ -88,7 +88,7 @@ func TestBlock_LogsThatHeadersOfPolygonLeaveOut(t *testing.T) {
 		f.say("eth_getBlockByNumber", b)
 		sees(t, f, paid{usdtContract + "#0", "USDT", shop, 7})
 
-		x.from = payer // but of what somebody has sent, no log may be left out
+		x.from = payer // but no log of a transaction that somebody sent may be left out
 		b = f.full()
 		b["logsBloom"] = without
 		f.say("eth_getBlockByNumber", b)
@@ -135,8 +135,8 @@ func TestA14_AssetsAreNeverAddedTogether(t *testing.T) {
 }
 
 func TestA45_WatchingAddressesCostsTheNodeNothing(t *testing.T) {
-	// Node reports what everybody was paid, and is told of no address: there is no list to grow, and no filter
-	// of recipients in what it asks.
+	// A Node reports all payments and is given no address: there is no list to grow, and no filter of recipients in
+	// its requests.
 	f := newFake()
 	f.fail("eth_getBlockReceipts", noMethod)
 	f.tx(other, 0).transfer(usdtContract, shop, 5)
@@ -150,7 +150,7 @@ func TestA45_WatchingAddressesCostsTheNodeNothing(t *testing.T) {
 	require.Equal(t, 1, f.calls["eth_getLogs"])
 }
 
-func TestBlock_LogsAreNotAskedForWhereTheFilterShowsNone(t *testing.T) {
+func TestBlock_LogsAreNotRequestedWhereTheFilterShowsNone(t *testing.T) {
 	f := newFake()
 	f.fail("eth_getBlockReceipts", noMethod)
 	f.tx(shop, 1).log(other, "0x", "0x"+strings.Repeat("5", 64))

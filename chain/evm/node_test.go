@@ -86,7 +86,7 @@ func TestIncident1_ReceiptThatDoesNotSayItSucceededCreditsNothing(t *testing.T) 
 	})
 }
 
-func TestIncident6_WhatArrivedCountsNotWhatWasSent(t *testing.T) {
+func TestIncident6_AmountReceivedCountsNotAmountSent(t *testing.T) {
 	bothWays(t, func(t *testing.T, f *fakeNode) {
 		x := f.tx(usdtContract, 0).transfer(usdtContract, shop, 99).transfer(usdtContract, other, 1)
 		x.input = "0xa9059cbb" + topic(shop)[2:] + strings.Repeat("0", 62) + "64"
@@ -247,7 +247,7 @@ func TestIncident31_LogsWithoutTheBlocksProofAreRefused(t *testing.T) {
 			f.say("eth_getBlockReceipts", told)
 			sees(t, f, paid{"value", "ETH", shop, 5}, paid{usdtContract + "#0", "USDT", shop, 6}, paid{usdtContract + "#1", "USDT", shop2, 7})
 			if name == "order" {
-				return // each says of which transaction it is
+				return // each names its transaction
 			}
 			f.sayEach(t, told)
 			refuses(t, f)
@@ -269,7 +269,7 @@ func TestIncident31_LogsWithoutTheBlocksProofAreRefused(t *testing.T) {
 	})
 }
 
-func TestIncident31_EmptyLogsAreNotBelievedAgainstTheHeader(t *testing.T) {
+func TestIncident31_EmptyLogsAreNotTrustedAgainstTheHeader(t *testing.T) {
 	stale := func() *fakeNode {
 		f := newFake()
 		f.fail("eth_getBlockReceipts", noMethod)
@@ -506,7 +506,7 @@ func TestBlock_OtherErrorsDoNotChangeTheWayForGood(t *testing.T) {
 	require.Equal(t, 1, f.calls["eth_getTransactionReceipt"])
 }
 
-func TestNew_NamesWhatIsWrong(t *testing.T) {
+func TestNew_ErrorNamesTheField(t *testing.T) {
 	client, err := evm.Dial(t.Context(), "http://127.0.0.1:1", nil)
 	require.NoError(t, err)
 	for want, c := range map[string]evm.Config{

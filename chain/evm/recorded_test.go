@@ -26,8 +26,8 @@ type recording struct {
 	Fault  *rpcFault
 }
 
-// recordings reads the recorded node answers that are kept beside the checkout, or where COINTILL_DATA says.
-// Each file has a request after ">>" and its answer after "<<".
+// recordings reads the recorded responses of nodes that are kept beside the checkout, or in COINTILL_DATA. Each file
+// has a request after ">>" and its response after "<<".
 func recordings(t *testing.T) []recording {
 	t.Helper()
 	dir := recordedData()
@@ -105,7 +105,7 @@ func answered(t *testing.T, all []recording, method, first string) json.RawMessa
 	return nil
 }
 
-// replay is a server that answers with these results by method, whatever the parameters.
+// replay is a server that responds with these results by method, whatever the parameters.
 func replay(results map[string]json.RawMessage) *fakeNode {
 	f := newFake()
 	for method, result := range results {

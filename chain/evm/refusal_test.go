@@ -47,7 +47,7 @@ func manyPayments() (*fakeNode, []paid) {
 	return f, append(want, paid{usdtContract + "#0", "USDT", shop2, 7})
 }
 
-func TestA3_RefusedBatchIsAskedForInSmallerOnes(t *testing.T) {
+func TestA3_RefusedBatchIsRepeatedInSmallerOnes(t *testing.T) {
 	for name, refuse := range refusals() {
 		for _, limit := range []int{1, 7} {
 			t.Run(fmt.Sprintf("%s at more than %d", name, limit), func(t *testing.T) {
@@ -74,7 +74,7 @@ func TestA3_RefusedBatchIsAskedForInSmallerOnes(t *testing.T) {
 	}
 }
 
-func TestA3_RefusedBatchElementsAreAskedForAgain(t *testing.T) {
+func TestA3_RefusedBatchElementsAreRequestedAgain(t *testing.T) {
 	f, want := manyPayments()
 	f.fail("eth_getBlockReceipts", noMethod)
 	answered := 0

@@ -56,7 +56,7 @@ func manyTokens(t *testing.T, count int) []chain.Asset {
 	return all
 }
 
-func TestHeld_NodeThatTakesItsTimeForEachTokenIsHeardOnAll(t *testing.T) {
+func TestHeld_SlowNodeIsAskedAboutAllTokens(t *testing.T) {
 	for name, c := range map[string]struct {
 		tokens int
 		per    time.Duration

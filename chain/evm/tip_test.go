@@ -42,7 +42,7 @@ func TestTip_IsTheLatestBlockWithFinality(t *testing.T) {
 	require.EqualValues(t, 0x40, tip.Finalized)
 }
 
-func TestTip_FinalityIsZeroWhileTheNodeDoesNotSay(t *testing.T) {
+func TestTip_FinalityIsZeroWhileTheNodeDoesNotReportIt(t *testing.T) {
 	for name, say := range map[string]func(h object) (any, *rpcFault){
 		"error":   func(object) (any, *rpcFault) { return nil, &rpcFault{-39001, "safe block not found"} },
 		"null":    func(object) (any, *rpcFault) { return nil, nil },
@@ -212,7 +212,7 @@ func TestHeld_TokenInTroubleFromTheStart(t *testing.T) {
 	}
 }
 
-func TestHeld_NodeThatHangsOverCallsOrRefusesThemIsHeardOnTheRest(t *testing.T) {
+func TestHeld_NodeThatHangsOverCallsOrRefusesThemIsAskedAboutTheRest(t *testing.T) {
 	for name, refuse := range map[string]func(w http.ResponseWriter){
 		"403":     func(w http.ResponseWriter) { http.Error(w, "upgrade your plan", http.StatusForbidden) },
 		"405":     func(w http.ResponseWriter) { http.Error(w, "no", http.StatusMethodNotAllowed) },
@@ -480,7 +480,7 @@ func TestDial_ClientsTimeLimitHolds(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-func TestClient_HasNoOtherCallsWhoseErrorsTellMore(t *testing.T) {
+func TestClient_ErrorsOfAllCallsAreScrubbed(t *testing.T) {
 	var methods []string
 	for m := range reflect.TypeFor[*evm.Client]().Methods() {
 		methods = append(methods, m.Name)

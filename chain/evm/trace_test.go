@@ -55,7 +55,7 @@ func TestTraces_WithoutThemOnlyTheTransactionsOwnValueIsSeen(t *testing.T) {
 	})
 }
 
-func TestTraces_WhatOnlyLendsItsValueMovesNothing(t *testing.T) {
+func TestTraces_CallsThatOnlyLendTheirValueMoveNothing(t *testing.T) {
 	tracedBothWays(t, func(t *testing.T, f *fakeNode) {
 		static := call("STATICCALL", shop, 0)
 		delete(static, "value")
@@ -125,7 +125,7 @@ func TestIncident14_CoinIsNotBookedAgainForItsLog(t *testing.T) {
 	require.ErrorContains(t, err, "EIP-7708", "nor can it be configured as a token")
 }
 
-func TestTraces_ThatAreNotThoseOfTheBlockAreAskedForSingly(t *testing.T) {
+func TestTraces_OfAnotherBlockAreRequestedSingly(t *testing.T) {
 	withBlock := func() *fakeNode {
 		f := newFake()
 		f.traced = true
@@ -196,7 +196,7 @@ func TestTraces_ReceiptOfATransactionThatPassesCoinOnIsRead(t *testing.T) {
 	})
 }
 
-func TestTraces_NodeWithoutThemIsAnErrorAndNotSilence(t *testing.T) {
+func TestTraces_NodeWithoutThemIsAnError(t *testing.T) {
 	f := newFake()
 	f.traced = true
 	f.tx(shop, 5)

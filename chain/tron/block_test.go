@@ -92,7 +92,7 @@ func TestIncident3_FailedTransactionCreditsNothing(t *testing.T) {
 	}
 }
 
-func TestIncident4_WhatWasUndoneInsideCreditsNothing(t *testing.T) {
+func TestIncident4_UndoneInternalTransfersCreditNothing(t *testing.T) {
 	s := newScene(t)
 	x := s.call().Inside(other, shop, 5, "call").Inside(other, shop, 6, "call").Inside(other, shop, 7, "call")
 	x.Internal[1]["rejected"] = true
@@ -113,7 +113,7 @@ func TestIncident5_FailedInnerCallInASuccessfulTransaction(t *testing.T) {
 	s.sees(s.mine(x))
 }
 
-func TestIncident6_WhatArrivedCountsNotWhatWasSent(t *testing.T) {
+func TestIncident6_AmountReceivedCountsNotAmountSent(t *testing.T) {
 	s := newScene(t)
 	x := s.World.Call(payer, usdtContract, "a9059cbb"+trontest.Topic(shop)+fmt.Sprintf("%064x", 100), 0)
 	s.sees(s.mine(x.Token(usdtContract, payer, shop, units(99)).Token(usdtContract, payer, other, units(1))),
@@ -126,7 +126,7 @@ func TestIncident8_MoneyThatComesBackIsTwoTransfersToTwoReceivers(t *testing.T) 
 		paid{usdtContract + "#0", "USDT", shop, 9}, paid{usdtContract + "#1", "USDT", payer, 9})
 }
 
-func TestIncident9_ValuesThatAreNoTransferInsideCreditNothing(t *testing.T) {
+func TestIncident9_InternalValuesThatAreNotTransfersCreditNothing(t *testing.T) {
 	s := newScene(t)
 	x := s.call()
 	for _, note := range []string{ // what java-tron calls stakes, delegations, votes and creations
@@ -308,7 +308,7 @@ func TestBlock_TransactionsThatCannotBeReadPayNothingAndStopNothing(t *testing.T
 	}
 }
 
-func TestBlock_WhatTheNodeShowsOfATransactionIsNotBelieved(t *testing.T) {
+func TestBlock_NodesRenderingOfATransactionIsIgnored(t *testing.T) {
 	s := newScene(t)
 	at := s.mine(s.Transfer(payer, shop, 5))
 	s.Edit("getblockbynum", func(b any) any {
@@ -376,7 +376,7 @@ func TestIncident31_ResultsWithoutTheBlocksProofAreRefused(t *testing.T) {
 
 			s.Edit("gettransactioninfobyid", func(a any) any { a.(object)["blockNumber"] = 2; return a })
 			b, err := s.node.Block(t.Context(), at)
-			if name == "says the transfer failed" { // the root says otherwise, and it ran no code
+			if name == "says the transfer failed" { // the root contradicts it, and it ran no code
 				require.NoError(t, err)
 				require.Len(t, b.Transfers, 2)
 				return

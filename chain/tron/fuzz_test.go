@@ -24,7 +24,7 @@ func (f transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(bytes.NewReader(f(r))), Request: r}, nil
 }
 
-// direct is an adapter on the chain, or on other answers where there are some.
+// direct returns an adapter on the chain, or on other responses if there are some.
 func direct(t testing.TB, c *trontest.Chain, answers map[string][]byte) *tron.Node {
 	t.Helper()
 	usdt, err := tron.TRC20(c.Network(), usdtContract, "USDT", 6)
@@ -46,7 +46,7 @@ func direct(t testing.TB, c *trontest.Chain, answers map[string][]byte) *tron.No
 	return n
 }
 
-// makesSense checks a block that the adapter believed.
+// makesSense checks a block that the adapter accepted.
 func makesSense(t *testing.T, b chain.Block) {
 	t.Helper()
 	keys := make(map[chain.Key]bool)
@@ -76,7 +76,7 @@ func said(c *trontest.Chain, method string) []byte {
 	return w.Body.Bytes()
 }
 
-// FuzzBlock feeds a Node any pair of answers: it must answer an error, or a block that makes sense.
+// FuzzBlock feeds a Node any pair of responses: it must return an error, or a block that makes sense.
 func FuzzBlock(f *testing.F) {
 	c := fuzzChain()
 	f.Add(said(c, "getblockbynum"), said(c, "gettransactioninfobyblocknum"))
@@ -136,7 +136,7 @@ func FuzzTransaction(f *testing.F) {
 		c.Send(c.RawTx("", object{}, raw), c.Transfer(payer, shop, 5))
 		c.Mine(1)
 		b, err := direct(t, c, nil).Block(t.Context(), 1)
-		if err != nil { // what runs code needs a result that says so, and the fake has none of it
+		if err != nil { // a transaction that runs code needs a result, and the fake has none of it
 			require.ErrorIs(t, err, chain.ErrIncomplete)
 			return
 		}

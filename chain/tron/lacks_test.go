@@ -92,7 +92,7 @@ func TestRecorded_BlockWithFieldsThatTheNodeDoesNotShow(t *testing.T) {
 	require.Equal(t, 1, strings.Count(logged.String(), "do not match the root"), "it is said once")
 }
 
-func TestProofOfTransactions_IsCountedAndSaidOnce(t *testing.T) {
+func TestProofOfTransactions_LackIsCountedAndLoggedOnce(t *testing.T) {
 	s := newScene(t)
 	at := s.mine(s.Transfer(payer, shop, 5))
 	var logged strings.Builder

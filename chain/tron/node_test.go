@@ -21,7 +21,7 @@ import (
 	"github.com/cointill/cointill/chain/tron/trontest"
 )
 
-func TestIncident7_TipSaysWhatIsSolidified(t *testing.T) {
+func TestIncident7_TipReportsWhatIsSolidified(t *testing.T) {
 	s := newScene(t)
 	for _, c := range []struct{ mine, height, solid uint64 }{{0, 0, 0}, {5, 5, 0}, {13, 18, 0}, {1, 19, 1}, {11, 30, 12}} {
 		s.Chain.Mine(int(c.mine))
@@ -203,7 +203,7 @@ func TestHeld_TokensThatAreNoContractAreHeldBack(t *testing.T) {
 	require.Contains(t, n.Lacks()[0].Reason, "Smart contract is not exist.")
 }
 
-func TestHeld_NodeThatHangsOverAContractIsHeardOnTheRest(t *testing.T) {
+func TestHeld_NodeThatHangsOverAContractIsAskedAboutTheRest(t *testing.T) {
 	s := newScene(t)
 	at := s.mine(s.Transfer(payer, shop, 5))
 	n, err := tron.New(tron.Config{Network: s.Network(), Genesis: s.Genesis(), URL: s.URL, Assets: []chain.Asset{s.trx, s.usdt},
@@ -217,7 +217,7 @@ func TestHeld_NodeThatHangsOverAContractIsHeardOnTheRest(t *testing.T) {
 	require.Len(t, n.Lacks(), 1)
 }
 
-// hanging answers no call of a method before its context ends.
+// hanging does not respond to calls of a method before their context ends.
 type hanging struct{ method string }
 
 func (h hanging) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -263,7 +263,7 @@ func TestIncident31_LimitsAreErrorsAndNeverEmptyAnswers(t *testing.T) {
 	}
 }
 
-func TestIncident31_LiteNodeHasNoHistoryAndSaysSo(t *testing.T) {
+func TestIncident31_LiteNodeWithoutHistoryIsAnError(t *testing.T) {
 	s := newScene(t)
 	s.mine(s.Transfer(payer, shop, 5))
 	s.Behave(trontest.Lite)
@@ -404,7 +404,7 @@ func TestNode_AnswersAreBounded(t *testing.T) {
 	require.ErrorIs(t, err, tron.ErrResponseTooLarge)
 }
 
-func TestNode_KeyIsSentAndNothingSecretIsTold(t *testing.T) {
+func TestNode_KeyIsSentAndNoErrorContainsIt(t *testing.T) {
 	s := newScene(t)
 	s.mine(s.call())
 	var logged strings.Builder
@@ -552,7 +552,7 @@ func TestA7_AddressesNeedNoNode(t *testing.T) {
 	require.EqualValues(t, vectors[0][0], a)
 }
 
-// No block is passed over, whatever a node answers while it is asked too often: the follower gets on where it was.
+// No block is passed over, whatever a node that limits requests responds: the follower continues where it was.
 func TestA3_A4_LimitsDelayBlocksAndLoseNone(t *testing.T) {
 	s := newScene(t)
 	var want []string

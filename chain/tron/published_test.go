@@ -83,7 +83,7 @@ var publishedHeaders = map[uint64]string{
 		"parentHash": "0000000003fe262c85cd6b02033f4c3e5c1efa35de256a17bd906dc61fb1aeed", "version": 34, "timestamp": 1777445121000}}}`,
 }
 
-// serve answers an adapter on a server with one answer a method.
+// serve returns an adapter on a server with one response a method.
 func serve(t testing.TB, answers map[string]string, assets ...chain.Asset) *tron.Node {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -2,8 +2,10 @@ package tron_test
 
 import (
 	"math/big"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -52,7 +54,10 @@ func (s *scene) token(contract, code string, decimals int) chain.Asset {
 // adapter makes another adapter on the node.
 func (s *scene) adapter(assets ...chain.Asset) *tron.Node {
 	s.t.Helper()
-	n, err := tron.New(tron.Config{Network: s.Network(), Genesis: s.Genesis(), URL: s.URL, Assets: assets})
+	n, err := tron.New(tron.Config{
+		Network: s.Network(), Genesis: s.Genesis(), URL: s.URL, Assets: assets,
+		Client: &http.Client{Timeout: 5 * time.Minute}, // the largest responses take long on a busy machine
+	})
 	require.NoError(s.t, err)
 	return n
 }
@@ -60,7 +65,7 @@ func (s *scene) adapter(assets ...chain.Asset) *tron.Node {
 // call is a transaction that calls some contract.
 func (s *scene) call() *trontest.Tx { return s.World.Call(payer, other, "a9059cbb", 0) }
 
-// mine puts transactions into one block, and answers its height.
+// mine puts transactions into one block, and returns its height.
 func (s *scene) mine(txs ...*trontest.Tx) uint64 {
 	s.Send(txs...)
 	return s.Chain.Mine(1)
@@ -95,7 +100,7 @@ func (s *scene) sees(height uint64, want ...paid) {
 	require.Equal(s.t, want, got)
 }
 
-// refuses checks that the adapter does not believe a block.
+// refuses checks that the adapter rejects a block.
 func (s *scene) refuses(height uint64) {
 	s.t.Helper()
 	b, err := s.node.Block(s.t.Context(), height)

@@ -49,7 +49,7 @@ func (s *slowly) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
-func TestHeld_NodeThatTakesItsTimeForEachTokenIsHeardOnAll(t *testing.T) {
+func TestHeld_SlowNodeIsAskedAboutAllTokens(t *testing.T) {
 	for _, c := range []struct {
 		tokens int
 		per    time.Duration

@@ -20,7 +20,7 @@ import (
 // tronwebEnv is the environment variable that names the node_modules folder with tronweb in it.
 const tronwebEnv = "COINTILL_TRONWEB"
 
-// tronwebAnswer is what testdata/tronweb.cjs answers.
+// tronwebAnswer is the output of testdata/tronweb.cjs.
 type tronwebAnswer struct {
 	Derived, Hex, Base58 []string
 	Valid                []bool

@@ -44,7 +44,7 @@ func BenchmarkCatchUp(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// followAll follows the chain to its end, and answers the largest heap.
+// followAll follows the chain to its end, and returns the largest heap.
 func followAll(b *testing.B, w *btcd) (peak uint64) {
 	b.Helper()
 	n, err := bitcoin.New(bitcoin.Config{Params: w.params, RPC: w.client})

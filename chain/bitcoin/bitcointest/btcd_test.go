@@ -15,7 +15,7 @@ import (
 
 func TestBtcd(t *testing.T) { chaintest.Run(t, NewBtcd) }
 
-// to answers the transfers to an address.
+// to returns the transfers to an address.
 func to(a chain.Address, transfers []chain.Transfer) []chain.Transfer {
 	return slices.DeleteFunc(slices.Clone(transfers), func(x chain.Transfer) bool { return x.To != a })
 }
@@ -142,7 +142,7 @@ func TestBtcd_A10_SameTransferInAnotherBlockOfTheSameHeight(t *testing.T) {
 	require.Equal(t, to(shop, before.Transfers)[0].Key(), to(shop, after.Transfers)[0].Key())
 }
 
-// On a private chain, Bitcoin Cash cannot be told from Bitcoin; on all others it is.
+// On a private chain, Bitcoin Cash cannot be distinguished from Bitcoin; on all others it is.
 func TestBtcd_Incident27_OtherCoinsAreRefusedByName(t *testing.T) {
 	b := newBtcd(t)
 	for _, p := range []bitcoin.Params{

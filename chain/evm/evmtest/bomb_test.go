@@ -16,8 +16,8 @@ import (
 	"github.com/cointill/cointill/chain/evm"
 )
 
-// bomber passes what it gets to the receiver, and then calls an address that is none so often as its input says,
-// with 32 kB of memory each: each call costs about 130 gas, and the trace has the memory of all of them.
+// bomber passes what it gets to the receiver, and then calls an unused address as often as its input says, with 32 kB
+// of memory each: each call costs about 130 gas, and the trace has the memory of all of them.
 func bomber(to common.Address) string {
 	return zeros + "34" + pushAdr + hexOf(to) + "5af150" + // pay
 		"5f35" + "5b" + // n = input, loop:

@@ -147,7 +147,7 @@ func (s *sender) nonce(t *testing.T) uint64 {
 	return nonce
 }
 
-// send sends and answers the transaction's id. To is nil to make a contract.
+// send sends a transaction and returns its id. To is nil to make a contract.
 func (s *sender) send(t *testing.T, to *common.Address, value int64, data []byte) string {
 	t.Helper()
 	nonce := s.nonce(t)
@@ -167,7 +167,7 @@ func (s *sender) sendAs(t *testing.T, nonce uint64, tip int64, to *common.Addres
 	return strings.ToLower(tx.Hash().Hex())
 }
 
-// deploy makes a contract of this code, given in hexadecimal, and answers where it will be.
+// deploy makes a contract of this code, given in hexadecimal, and returns its address.
 func (s *sender) deploy(t *testing.T, code string) common.Address {
 	t.Helper()
 	raw, err := hex.DecodeString(code)

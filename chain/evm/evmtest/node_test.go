@@ -67,7 +67,7 @@ func TestA3_SuiteOnAnvilThatRefusesWhatIsLarge(t *testing.T) {
 	chaintest.Run(t, func(t *testing.T) chaintest.World { return picky{newFullAnvil(t)} })
 }
 
-// picky is a world whose node refuses whatever can be asked for in smaller parts, each time in other words.
+// picky is a world whose node refuses whatever can be requested in smaller parts, each time in other words.
 type picky struct{ full }
 
 func (w picky) Node(t *testing.T) chain.Node {
@@ -231,7 +231,7 @@ func leftovers(t *testing.T) {
 	}, awaited, 10*tick)
 }
 
-func TestIncident7_WhatIsInNoBlockIsNeverReported(t *testing.T) {
+func TestIncident7_UnconfirmedTransactionsAreNeverReported(t *testing.T) {
 	w := newFull(t)
 	n := w.traced(t)
 	to := w.receiver(t)
@@ -300,7 +300,7 @@ func TestA10_PaymentThatMovesToAnEarlierBlockIsTheSame(t *testing.T) {
 	require.Less(t, is[0], was[0])
 }
 
-func TestIncident25_NodesOnTwoChainsAreNotBelieved(t *testing.T) {
+func TestIncident25_NodesOnTwoChainsAreNotTrusted(t *testing.T) {
 	one, two := newFull(t), newFull(t)
 	require.Eventually(t, func() bool { // blocks are stamped in seconds, and only then differ
 		one.Mine(t, 1)
