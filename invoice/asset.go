@@ -82,10 +82,10 @@ func (t Terms) charge(q *Quote) {
 	q.Due.Add(q.Due, divideUp(decimal.NewFromBigInt(q.Fee, 0).Mul(t.PayerPercent), hundred))
 }
 
-// DefaultConfirm is how deep money of an asset must be when its configuration does not say: more for larger
-// amounts, and the chain's own finality where it has one that is worth its name. It is no more than custom
-// (exchanges and processors ask for about as much); in April 2026 Litecoin lost 13 blocks, so whoever sells
-// what cannot be taken back should ask for more.
+// DefaultConfirm returns the confirmation policy of an asset whose configuration has none: more for larger amounts, and
+// the chain's own finality where it has a reliable one. It follows common practice (exchanges and processors ask for
+// about as much); in April 2026 Litecoin lost 13 blocks, so a shop that sells what cannot be taken back should ask for
+// more.
 //
 //	Bitcoin        1 up to 0.01, 2 up to 0.1, 3 up to 1, then 6
 //	Litecoin       6 up to 10, then 12
@@ -134,9 +134,9 @@ func depth(n uint64) Confirmations { return Confirmations{Depth: n} }
 
 func tag(f Finality) Confirmations { return Confirmations{Tag: f} }
 
-// DefaultFloor is the least payment in an asset that decides anything when its configuration does not say. On the
-// networks of the Bitcoin family it is what nodes take for dust (the limit of the policy for an output to a public key
-// hash); elsewhere it is worth less than a transaction costs. Networks that are not listed have none.
+// DefaultFloor returns the least payment that decides anything for an asset whose configuration has none. On the
+// networks of the Bitcoin family it is the dust limit of nodes (the policy for an output to a public key hash);
+// elsewhere it is worth less than a transaction costs. On networks that are not listed it is 0.
 //
 //	Bitcoin, Bitcoin Cash   0.00000546
 //	Litecoin                0.0000546

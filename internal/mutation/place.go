@@ -158,7 +158,7 @@ var placeTable = []mutation{
 	},
 	{
 		name: "a pool that is raced for has one address too many", file: "invoice/prepare_index.go",
-		from: `case x.pool.Size > 0 && index >= x.pool.Size: // others`, to: `case x.pool.Size > 0 && index > x.pool.Size: // others`,
+		from: `case x.pool.Size > 0 && index >= x.pool.Size: // concurrent`, to: `case x.pool.Size > 0 && index > x.pool.Size: // concurrent`,
 		rule: "a pool has as many addresses as the configuration says",
 	},
 	{
