@@ -8,8 +8,7 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// confirm answers the policy's line for an amount in the asset's own unit; the last line when none
-// fits.
+// confirm returns the first tier that fits an amount in the asset's own unit, or the last tier.
 func (a AssetConfig) confirm(amount decimal.Decimal) Confirmations {
 	for _, tier := range a.Confirm {
 		if tier.UpTo.IsZero() || amount.LessThanOrEqual(tier.UpTo) {
@@ -19,7 +18,7 @@ func (a AssetConfig) confirm(amount decimal.Decimal) Confirmations {
 	return a.Confirm[len(a.Confirm)-1].Need
 }
 
-// checkDue refuses what nobody could pay.
+// checkDue refuses an amount that nobody could pay.
 func (a AssetConfig) checkDue(due *big.Int, price decimal.Decimal) error {
 	if least := a.minimumUnits(); due.Cmp(least) < 0 {
 		bad := refuse("Price.Amount", valueOf(price), fmt.Sprintf("is less than the minimum of %s %s", a.Decimal(least), a.Code))
@@ -29,12 +28,12 @@ func (a AssetConfig) checkDue(due *big.Int, price decimal.Decimal) error {
 	return nil
 }
 
-// doubleDigits is how many decimal digits every double keeps: the text of such a number, read as a double and written
-// again, is the same.
+// doubleDigits is how many decimal digits every double preserves: such a number, parsed as a double and written again,
+// is the same.
 const doubleDigits = 15
 
-// stepUnits is the step that an amount of so many base units is a multiple of when a payer is asked for it: the
-// configured one, times what power of ten it takes for the amount to have no more than [doubleDigits].
+// stepUnits returns the step for an amount of base units: the configured one, times the power of ten with which the
+// amount has at most [doubleDigits] digits.
 func (a AssetConfig) stepUnits(units *big.Int) *big.Int {
 	step, ten := a.UnitsUp(a.Step), big.NewInt(10)
 	last := big.NewInt(1) // the weight of the last digit that an amount of whole steps may have
@@ -48,16 +47,16 @@ func (a AssetConfig) stepUnits(units *big.Int) *big.Int {
 	return step
 }
 
-// StepDecimals is how many decimals the amounts have at most that payers are asked for: those of the Step.
+// StepDecimals returns the largest number of decimals of the amounts that payers are asked for: those of Step.
 func (a AssetConfig) StepDecimals() int32 { return max(0, -a.Step.Exponent()) }
 
 // payable rounds up to an amount that a payer can type and a double can hold.
 func (a AssetConfig) payable(units *big.Int) *big.Int { return roundUp(units, a.stepUnits(units)) }
 
-// floorUnits is the least that a payment decides anything with, in base units.
+// floorUnits returns the least payment that decides anything, in base units.
 func (a AssetConfig) floorUnits() *big.Int { return a.UnitsUp(a.Floor) }
 
-// minimumUnits is the least that can be asked for, at least one base unit.
+// minimumUnits returns the least that can be asked for, at least one base unit.
 func (a AssetConfig) minimumUnits() *big.Int {
 	units := a.UnitsUp(a.Minimum)
 	if units.Sign() <= 0 {
@@ -66,7 +65,7 @@ func (a AssetConfig) minimumUnits() *big.Int {
 	return units
 }
 
-// terms completes terms with what the asset and the amount due decide.
+// terms returns the terms with those fields set that depend on the asset and the amount due.
 func (a AssetConfig) terms(t Terms, due *big.Int) Terms {
 	t.Minimum, t.Step = a.minimumUnits(), a.stepUnits(due)
 	t.Confirm = a.confirm(a.Decimal(due))

@@ -12,75 +12,74 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// Config says what a [Service] works with. Store and Chains are required; every other field has a
-// default.
+// Config configures a [Service]. Store and Chains are required; every other field has a default.
 type Config struct {
 	Store  Store
 	Chains []ChainConfig
-	// Floors remembers outside of the database how far addresses were handed out, for the day on which a backup is
-	// restored or a standby takes over that lacks the last commits. Nil remembers nothing: then only what the chain
-	// shows, and [Service.Restored], keep addresses from being given to a second invoice after such a day.
+	// Floors records, outside the database, how far addresses were handed out, in case a backup is restored or a
+	// standby takes over that lacks the last commits. If nil, nothing is recorded: then only what the chain shows, and
+	// [Service.Restored], keep addresses from being given to a second invoice.
 	Floors Floors
-	// Rates is asked when a price must become an amount of an asset of another code. Nil refuses such
-	// invoices with rates.ErrNoRate.
+	// Rates is asked when a price must be converted to an asset with another code. If nil, such invoices are refused
+	// with rates.ErrNoRate.
 	Rates RateSource
-	// RateSources are further sources by name, for invoices that name one.
+	// RateSources holds further sources by name, for invoices that name one.
 	RateSources map[string]RateSource
-	// Commission says how much of what a project is paid in an asset is commission, in percent, 0 to 100, at the
-	// moment of the quote. It is called concurrently, and must not block. Nil is none.
+	// Commission returns how much of what a project is paid in an asset is commission, in percent, 0 to 100, at the
+	// moment of the quote. It is called concurrently and must not block. If nil, there is no commission.
 	Commission func(project string, asset chain.Asset) decimal.Decimal
-	// Notifier says which messages tell an event. Nil tells nobody; the feed of events is kept anyway.
+	// Notifier turns events into messages. If nil, there are no messages; the feed of events is kept anyway.
 	Notifier Notifier
-	// CheckCallback refuses callback URLs, with a reason that follows the field's name. Default that of a Notifier that is a
-	// [CallbackChecker]; otherwise any absolute http or https URL is taken.
+	// CheckCallback refuses callback URLs by returning a reason that reads well after the field's name. Default the
+	// Notifier's, if it is a [CallbackChecker]; otherwise any absolute http or https URL is valid.
 	CheckCallback func(url string) error
 
-	// Fiat are fiat codes and their decimals; nil is EUR, USD, GBP, CHF and RUB with 2. An empty map is none: a shop that
-	// prices in coins needs no rates.
+	// Fiat holds the fiat codes and their decimals. If nil, it is EUR, USD, GBP, CHF and RUB with 2 decimals each.
+	// Empty means no fiat: a shop that prices in coins needs no rates.
 	Fiat      map[string]int32
 	Reference string // fiat code that crypto prices are also shown in; default EUR, and none without Fiat
 
-	Tolerance decimal.Decimal // percent that may be missing when a request does not say; default 0
-	Window    time.Duration   // time to pay when a request does not say; default 30 minutes
+	Tolerance decimal.Decimal // percent that may be missing when a request sets none; default 0
+	Window    time.Duration   // time to pay when a request sets none; default 30 minutes
 	MaxWindow time.Duration   // the longest a request may ask for; default 30 days
 	Late      LatePolicy      // default LateHold
 	Other     OtherPolicy     // default OtherAccept
 
-	// Dispatcher sends the messages. [Service.Run] runs it, and commits that put messages into the outbox give it a hint; see
-	// [Service.Committed] for transactions of the host. If nil, the messages wait for a dispatcher that runs elsewhere.
+	// Dispatcher sends the messages. [Service.Run] runs it, and commits that put messages into the outbox hint it; for
+	// transactions of the host see [Service.Committed]. If nil, messages wait for a dispatcher that runs elsewhere.
 	Dispatcher Dispatcher
 
-	// Holder names this process among those that share the store; default a random name. A process that has
-	// a name of its own gets its duties back at once when it is started again.
+	// Holder identifies this process among those that share the store; default a random name. With a fixed name, a
+	// restarted process gets its duties back at once.
 	Holder string
-	// Lease is how long a duty stays with a process that is no longer heard of: longer than a slow commit,
+	// Lease is how long a duty stays with a process that has stopped responding. It must be longer than a slow commit,
 	// and no longer than a network may go unwatched after a crash. Default 15 seconds.
 	Lease time.Duration
 
-	Poll   time.Duration    // how often deadlines of invoices without an asset are looked at; default 1 second
+	Poll   time.Duration    // how often deadlines of invoices without an asset are checked; default 1 second
 	Now    func() time.Time // default time.Now
-	Logger *slog.Logger     // default silence
+	Logger *slog.Logger     // if nil, nothing is logged
 	Meter  Meter            // default [NoMeter]
 }
 
-// ChainConfig is one network: who watches it, where addresses come from, and which assets count.
+// ChainConfig configures one network: its watcher, its source of addresses, and its assets.
 type ChainConfig struct {
-	Name      string        // for people: "Ethereum"
+	Name      string        // display name, such as "Ethereum"; default the network's id
 	Type      string        // "mainnet", "testnet" ...; default "mainnet"
 	Watcher   ChainWatcher  // required
 	Addresses AddressSource // required
-	// PaymentURI returns what wallets scan to pay so many units of the invoice's quote: see [AddressURI] for what the
-	// packages of the networks have (EIP-681, BIP-21). Nil uses the quote's Text, or else the bare address.
+	// PaymentURI returns what wallets scan to pay units of the invoice's quote. [AddressURI] adapts the functions of
+	// the chain packages (EIP-681, BIP-21). If nil, it is the quote's Text, or else the bare address.
 	PaymentURI func(inv Invoice, units *big.Int) (string, error)
-	Assets     []AssetConfig // at least one, all of the watcher's network
+	Assets     []AssetConfig // at least one, all on the watcher's network
 
-	// Pool and Shared let addresses serve several invoices; nil: every invoice has one of its own for ever. At
-	// most one of them may be set. Networks with the same wallet have the same Pool.
+	// Pool and Shared let addresses serve several invoices; if both are nil, every invoice has an address of its own
+	// for ever. At most one of them may be set. Networks with the same wallet must have the same Pool.
 	Pool   *Pool
 	Shared *Shared
 }
 
-// AddressURI returns a [ChainConfig.PaymentURI] that needs no more than the address, from one such as the PaymentURI of
+// AddressURI returns a [ChainConfig.PaymentURI] from a function that needs only the address, such as the PaymentURI of
 // chain/evm.
 func AddressURI(write func(asset chain.Asset, to chain.Address, units *big.Int) (string, error)) func(Invoice, *big.Int) (string, error) {
 	return func(inv Invoice, units *big.Int) (string, error) {
@@ -91,55 +90,55 @@ func AddressURI(write func(asset chain.Asset, to chain.Address, units *big.Int) 
 // AssetConfig is one asset that invoices may ask for.
 type AssetConfig struct {
 	chain.Asset
-	// Symbol is what sources of rates know the asset by; default its Code. Assets that are priced alike, such as
-	// one token on several networks, have the same.
+	// Symbol is the name by which rate sources know the asset; default its Code. Assets that are priced alike, such as
+	// one token on several networks, have the same Symbol.
 	Symbol string
-	// Minimum is the least amount that an invoice may ask for; default the Floor, at least one base unit. What a payer
-	// owes is refused below it, because it could not be paid (dust) or not worth its fee.
+	// Minimum is the least amount that an invoice may ask for; default the Floor, at least one base unit. An invoice
+	// that asks for less is refused, because it could not be paid (dust) or is not worth its fee.
 	Minimum decimal.Decimal
 	// Floor is the least payment that decides anything: a smaller one is recorded and told, and changes no status, no
-	// outcome and no choice, unless it is all that is due. Default what the network suggests ([chain.Defaulter]), or 0, but no more than Minimum, if that is
-	// set.
+	// outcome and no choice, unless it is all that is due. Default what the network suggests ([chain.Defaulter]), or 0; or
+	// Minimum, if that is set and lower.
 	Floor decimal.Decimal
-	// Confirm says how deep money must be, by the amount due: the first tier that the amount fits in
-	// counts. Default what the network suggests ([chain.Defaulter]), or 12 confirmations.
+	// Confirm sets how deep money must be, by the amount due: the first tier that the amount fits in applies. Default
+	// what the network suggests ([chain.Defaulter]), or 12 confirmations.
 	Confirm []Tier
-	// Step is what the amounts that payers are asked for are multiples of, in the asset's own unit: they are rounded
-	// up to it, because wallets and exchanges do not take every decimal that an asset has. Default 0.00000001, or one
-	// base unit if that is more. It is ten times as much, or a hundred times and so on, for amounts that would have
-	// more than 15 digits otherwise, which clients that read numbers as doubles would not pay exactly. At a [Shared]
-	// address it is also what amounts are told apart by.
+	// Step is the granularity of the amounts that payers are asked for, in the asset's own unit. Amounts are rounded up
+	// to a multiple of it, because wallets and exchanges do not accept every decimal of an asset. Default 0.00000001,
+	// or one base unit if that is more. For amounts that would otherwise have more than 15 digits it is multiplied by
+	// ten as often as needed, since clients that read numbers as doubles would not pay them exactly. At a [Shared]
+	// address it is also the difference between amounts that tells invoices apart.
 	Step decimal.Decimal
 }
 
-// Pool lets the addresses of closed invoices be used again, for wallets that cannot have ever more of them.
-// What comes late still finds its invoice while the address rests, and after that until somebody else gets it;
-// then it is the next one's. Without a Pool no address is ever given to two invoices.
+// Pool lets the addresses of closed invoices be used again, for wallets that cannot have an unlimited number of them. A
+// late payment still finds its invoice while the address rests, and after that until another invoice gets the address;
+// from then on it counts for the new one. Without a Pool no address is ever given to two invoices.
 type Pool struct {
-	// Size bounds how many addresses there are; 0 is no bound. When all are in use invoices are refused with
-	// [ErrNoAddress]. A process that dies between taking an address and storing its invoice loses the address:
-	// leave room for a few.
+	// Size bounds how many addresses there are; 0 is no bound. When all are in use, invoices are refused with
+	// [ErrNoAddress]. A process that dies between taking an address and storing its invoice loses the address: leave
+	// room for a few.
 	Size uint32
 	// Quarantine is how long an address rests after its invoice has closed and was last paid. Default 24 hours.
 	Quarantine time.Duration
-	// PerProject is how many addresses of the network a project may hold at most, of invoices and of deposits; then its own are
-	// refused with [ErrNoAddress] until one has rested. Default 0, no bound; at most 10000. Set it where projects belong to
-	// different people.
+	// PerProject bounds how many addresses of the network a project may hold, for invoices and deposits together;
+	// beyond it the project's invoices are refused with [ErrNoAddress] until an address has rested. Default 0, no
+	// bound; at most 10000. Set it where projects belong to different people.
 	PerProject int
 }
 
-// Shared lets all invoices of a network be paid to one address, number 0 of its wallet, and tells them apart
-// by the exact amount: what is due is raised by a few steps until no open invoice asks for the same. A payment
-// of any other amount fits no invoice. It is recorded on a standing invoice of Project, so that it is never
-// lost, and nobody but the shop can say what it was for.
+// Shared lets all invoices of a network be paid to one address, number 0 of its wallet, and tells them apart by the
+// exact amount: the amount due is raised by a few steps until no open invoice asks for the same. A payment of any other
+// amount fits no invoice. It is recorded on a standing invoice of Project, so that it is never lost; only the shop can
+// find out what it was for.
 type Shared struct {
-	Project string // whose the remainder is; required
-	// Slots is by how many steps an amount may be raised; default 1000, at most 10000. When all of them are
-	// taken, invoices are refused with [ErrNoAddress]. A step is [AssetConfig.Step].
+	Project string // the project that owns the standing invoice; required
+	// Slots is by how many steps an amount may be raised; default 1000, at most 10000. When all of them are taken,
+	// invoices are refused with [ErrNoAddress]. The size of a step is [AssetConfig.Step].
 	Slots int
 	// Quarantine is how long an amount rests after its invoice has closed. Default 24 hours.
 	Quarantine time.Duration
-	// PerProject is how many amounts of the network a project may hold at most, as [Pool.PerProject] is of addresses.
+	// PerProject bounds how many amounts of the network a project may hold, as [Pool.PerProject] bounds addresses.
 	PerProject int
 }
 
@@ -180,7 +179,7 @@ func (cfg *Config) complete() error {
 	}
 	for name, source := range cfg.RateSources {
 		if name == "" || source == nil {
-			return errors.New("RateSources has one without a name, or a name without one")
+			return fmt.Errorf("RateSources[%q] has no name, or is nil", name)
 		}
 	}
 	if checker, able := cfg.Notifier.(CallbackChecker); able && cfg.CheckCallback == nil {
@@ -203,7 +202,7 @@ const (
 	maxSlots          = 10000
 )
 
-// requester returns the source's power to make addresses for requests; nil when it derives them.
+// requester returns the source as a Requester, or nil if it derives addresses.
 func (c ChainConfig) requester() Requester {
 	r, _ := c.Addresses.(Requester)
 	return r
@@ -239,14 +238,14 @@ func (c *ChainConfig) completePlaces() error {
 
 func samePool(a, b *Pool) bool { return a == b || a != nil && b != nil && *a == *b }
 
-// A project's share of a network's places is kept as claims too: each place that it holds there comes with a ticket, which
-// is a place that nobody can pay to, and there are only so many. So the bound holds whoever creates invoices at the same
-// moment, in however many processes, and what gives up the place gives up the ticket.
+// A project's share of a network's places is kept as claims too. Each place that it holds there comes with a ticket: a
+// claim on a place that nobody can pay to, of which there are only so many. So the bound holds however many invoices are
+// created concurrently, in however many processes, and giving up the place gives up the ticket.
 
-// maxShare bounds PerProject.
+// maxShare is the largest PerProject.
 const maxShare = 10000
 
-// perProject is how many places of the network a project may hold; 0 is no bound.
+// perProject returns how many places of the network a project may hold; 0 is no bound.
 func (c ChainConfig) perProject() int {
 	switch {
 	case c.Pool != nil:

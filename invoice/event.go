@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// EventType says what an event reports.
+// EventType is the type of an event.
 type EventType string
 
 // The types of events. A change of status is exactly one event of the status's own type; the others
 // report what happens beside the status.
 const (
-	EventCreated         EventType = "invoice.created"          // it exists (status new, or archived for a record)
+	EventCreated         EventType = "invoice.created"          // the invoice exists (status new, or archived for a record)
 	EventAssetChosen     EventType = "invoice.asset_chosen"     // it now has a quote and an address, or others than before
 	EventReopened        EventType = "invoice.new"              // back to new: what was seen has vanished, or an operator reopened it
 	EventPending         EventType = "invoice.pending"          //
@@ -22,72 +22,72 @@ const (
 	EventArchived        EventType = "invoice.archived"         //
 	EventClosed          EventType = "invoice.closed"           // closed without a change of status: the deadline of a partial payment
 	EventReverted        EventType = "invoice.reverted"         // alarm: the chain took back the money of a completed invoice
-	EventRestored        EventType = "invoice.restored"         // ... and gave it again
-	EventRevalued        EventType = "invoice.revalued"         // a closed invoice's money counts otherwise than was told: a rate was found, or its block was stamped in time
+	EventRestored        EventType = "invoice.restored"         // the chain has the money of a reverted invoice again
+	EventRevalued        EventType = "invoice.revalued"         // a closed invoice's money counts differently than reported: a rate was found, or its block was stamped in time
 	EventPaymentReceived EventType = "invoice.payment_received" // money was recorded, whatever it means
 	EventPaymentLost     EventType = "invoice.payment_lost"     // recorded money is no longer on the chain
 	EventDeposit         EventType = "invoice.deposit"          // money on a standing invoice is deep enough
-	EventConfirmed       EventType = "invoice.confirmed"        // all that counts of a closed partial payment is now deep enough: what the shop has of it is certain
+	EventConfirmed       EventType = "invoice.confirmed"        // all that counts of a closed partial payment is now deep enough
 )
 
-// Class is how a payment stood to its invoice when it was recorded.
+// Class describes how a payment related to its invoice when it was recorded.
 type Class string
 
-// The classes of payments. When several apply, the first of this list is given.
+// The classes of payments. When several apply, it is the first of this list.
 const (
 	ClassOtherNetwork Class = "other_network" // to an address issued for another network: never credited
 	ClassDust         Class = "dust"          // less than the floor of its asset: it decides nothing
 	ClassAfterCancel  Class = "after_cancel"  // the invoice was cancelled or archived
-	ClassDeposit      Class = "deposit"       // on a standing invoice, where nothing is due
+	ClassDeposit      Class = "deposit"       // to a standing invoice, where nothing is due
 	ClassDuplicate    Class = "duplicate"     // enough had been seen before
 	ClassLate         Class = "late"          // neither seen nor in a block by the deadline
 	ClassOtherAsset   Class = "other_asset"   // in another asset of the network
-	ClassUnder        Class = "under"         // with it, less than the tolerance allows
-	ClassOver         Class = "over"          // with it, too much by more than the tolerance
-	ClassExact        Class = "exact"         // with it, what is due
+	ClassUnder        Class = "under"         // the sum is less than the tolerance allows
+	ClassOver         Class = "over"          // the sum is too much by more than the tolerance
+	ClassExact        Class = "exact"         // the sum is what is due
 )
 
-// Event is something that happened to an invoice, told once, in order. Its ID, Seq and Body never
-// change; a receiver that sees an ID twice has seen the event before.
+// Event is something that happened to an invoice, reported once, in order. Its ID, Seq and Body never change; a
+// receiver that sees an ID twice has seen the event before.
 type Event struct {
 	ID       string    // unique for ever: "evt_", the invoice's id, the sequence number, and 16 digits of the hash of Body
-	Invoice  string    // whose event
+	Invoice  string    // the invoice's id
 	Project  string    // the invoice's project
 	Seq      int64     // 1, 2, 3 ... within the invoice, without gaps
 	Type     EventType //
 	From, To Status    // the status before and after; equal when it did not change
 	At       time.Time //
-	Comment  string    // of the operator, if one acted
+	Comment  string    // the operator's comment, if one acted
 	Actor    string    // the operator
 
-	// Body is the event as receivers of the library's own format get it, with the whole invoice as
-	// it was then. It is frozen with the event.
+	// Body is the event in the library's own format, with the whole invoice as it was then. It is frozen with the
+	// event.
 	Body json.RawMessage
 
-	// Position is the event's place in the one feed of all events. The store assigns it: positions
-	// grow, and once a reader has seen one, no lower one appears later.
+	// Position is the event's place in the feed of all events. The store assigns it: positions grow, and once a reader
+	// has seen one, no lower one appears later.
 	Position int64
 }
 
-// Message is an event on its way to one endpoint, frozen with the event.
+// Message is an event to be sent to one endpoint, frozen with the event.
 type Message struct {
-	ID       string    // unique for ever, the same for every attempt: what receivers tell repeats by
+	ID       string    // unique for ever, the same for every attempt, so that receivers can detect repeats
 	Event    EventType // for the history
-	Invoice  string    // messages of one invoice are told in the order of Seq
+	Invoice  string    // messages of one invoice are sent in the order of Seq
 	Seq      int64     //
-	Project  string    // whose secrets sign it
-	URL      string    // where it goes
-	Endpoint string    // what is isolated, throttled, given up on: whoever makes the message decides it by Project and URL
-	Body     []byte    // what is posted, byte for byte
-	At       time.Time // when the event happened, by our clock: from then on it may be told
-	Format   string    // how it is told: the format may sign in a way of its own when the message is sent
-	Secret   string    // what the format signs with that belongs to the invoice alone; empty for most
+	Project  string    // the project whose secrets sign it
+	URL      string    // where it is posted
+	Endpoint string    // unit of isolation, throttling and giving up; the Notifier derives it from Project and URL
+	Body     []byte    // the body that is posted, byte for byte
+	At       time.Time // when the event happened, by our clock; it may be sent from then on
+	Format   string    // the format, which may have its own way of signing when the message is sent
+	Secret   string    // the invoice's own signing secret, for formats that need one; empty for most
 }
 
-// String hides the secret from logs.
+// String returns the ID and the endpoint, without the secret.
 func (m Message) String() string {
 	return "message " + m.ID + " to " + m.Endpoint
 }
 
-// GoString hides the secret from logs.
+// GoString returns the same as String, without the secret.
 func (m Message) GoString() string { return m.String() }

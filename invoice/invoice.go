@@ -11,7 +11,7 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// Status is where an invoice stands. It is never set: [decide] folds it from the facts.
+// Status is the state of an invoice. It is never set: [decide] folds it from the facts.
 type Status string
 
 // The seven statuses.
@@ -25,12 +25,12 @@ const (
 	StatusArchived    Status = "archived"     // a record; nothing is decided about it any more
 )
 
-// Statuses lists all statuses.
+// Statuses returns all statuses.
 func Statuses() []Status {
 	return []Status{StatusNew, StatusPending, StatusPaidPartial, StatusCompleted, StatusExpired, StatusCancelled, StatusArchived}
 }
 
-// Valid says whether s is one of the seven statuses.
+// Valid reports whether s is one of the seven statuses.
 func (s Status) Valid() bool {
 	switch s {
 	case StatusNew, StatusPending, StatusPaidPartial, StatusCompleted, StatusExpired, StatusCancelled, StatusArchived:
@@ -39,11 +39,10 @@ func (s Status) Valid() bool {
 	return false
 }
 
-// Outcome is a set of remarks on what was paid, orthogonal to the status. The zero value says that
-// nothing was paid.
+// Outcome is a set of remarks on what was paid, independent of the status. The zero value means that nothing was paid.
 type Outcome uint8
 
-// At most one of exact, under and over is set; the others stand beside it.
+// At most one of exact, under and over is set; the others may be set in addition.
 const (
 	OutcomeExact      Outcome = 1 << iota // within the tolerance of what is due
 	OutcomeUnder                          // less than the tolerance allows
@@ -55,10 +54,10 @@ const (
 
 var outcomeNames = []string{"exact", "under", "over", "late", "other_asset", "reverted"}
 
-// Has says whether every remark of o2 is in o.
+// Has reports whether every remark of o2 is in o.
 func (o Outcome) Has(o2 Outcome) bool { return o&o2 == o2 }
 
-// String lists the remarks, separated by commas.
+// String returns the remarks, separated by commas.
 func (o Outcome) String() string {
 	var names []string
 	for i, name := range outcomeNames {
@@ -69,10 +68,10 @@ func (o Outcome) String() string {
 	return strings.Join(names, ",")
 }
 
-// MarshalText writes the form of String.
+// MarshalText returns the form of String.
 func (o Outcome) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
 
-// UnmarshalText reads the form of String.
+// UnmarshalText parses the form of String.
 func (o *Outcome) UnmarshalText(text []byte) error {
 	*o = 0
 	if len(text) == 0 {
@@ -97,57 +96,56 @@ func (o *Outcome) UnmarshalText(text []byte) error {
 type State struct {
 	Status  Status  `json:"status"`
 	Outcome Outcome `json:"outcome,omitempty"`
-	Closed  bool    `json:"closed"` // no money that comes in time can change it any more
-	// Received is everything the chain now has for the invoice, late and other-asset money
-	// included, in base units of the quoted asset. Counted is the part that the policies let count,
-	// Confirmed the part of that which is deep enough. Nil is 0.
+	Closed  bool    `json:"closed"` // no payment in time can change it any more
+	// Received is the sum of all payments that the chain has now, late and other-asset money included, in base units of
+	// the quoted asset. Counted is the part that the policies let count, and Confirmed the part of Counted that is deep
+	// enough. Nil means 0.
 	Received  *big.Int `json:"received,omitempty"`
 	Counted   *big.Int `json:"counted,omitempty"`
 	Confirmed *big.Int `json:"confirmed,omitempty"`
-	// CompletedAt is when it was first decided that enough is confirmed; zero if never. It is a
-	// milestone: once set it stays.
+	// CompletedAt is when it was first decided that enough is confirmed; zero if never. Once set it stays.
 	CompletedAt time.Time `json:"completed_at,omitzero"`
-	// ReleasedAt is when the invoice gave up its places, for others to be paid there; zero while it holds
-	// them. It is a milestone too.
+	// ReleasedAt is when the invoice gave up its places, for others to be paid there; zero while it holds them. Once
+	// set it stays until the invoice gets another place.
 	ReleasedAt time.Time `json:"released_at,omitzero"`
 	Wake       Wake      `json:"wake,omitzero"`
 }
 
-// PartialConfirmed says whether this is a closed partial payment of which all that counts is deep enough. When it
-// becomes so after the closing, [EventConfirmed] tells.
+// PartialConfirmed reports whether this is a closed partial payment of which all that counts is deep enough. If it
+// becomes so after the closing, there is an [EventConfirmed].
 func (s State) PartialConfirmed() bool {
 	return s.Status == StatusPaidPartial && s.Closed && orZero(s.Confirmed).Sign() > 0 && orZero(s.Confirmed).Cmp(orZero(s.Counted)) == 0
 }
 
-// Wake is when an invoice must be looked at again although nothing touched it. It is derived by the
-// machine and only stored for its index.
+// Wake is when an invoice must be decided again although nothing concerned it. The machine derives it; it is stored
+// only for its index.
 type Wake struct {
-	// Height is the block height at which a payment matures, by the clock of Tag. Zero is never.
+	// Height is the block height at which a payment matures, by the clock of Tag. Zero means never.
 	Tag    Finality `json:"tag,omitempty"`
 	Height uint64   `json:"height,omitempty"`
-	// Time is the deadline, or the end of the quarantine: the invoice wakes when its network's chain time (our
-	// clock while no asset is chosen) is after it. Zero is never.
+	// Time is the deadline, or the end of the quarantine: the invoice wakes when its network's chain time (our clock
+	// while no asset is chosen) is after it. Zero means never.
 	Time time.Time `json:"time,omitzero"`
 }
 
-// Unconfirmed stands for the height of what is in no block: above every block. It fits a signed
-// 64-bit integer, as databases have them.
+// Unconfirmed is the height of payments that are in no block: above every block. It fits a signed 64-bit integer, as
+// databases have them.
 const Unconfirmed = 1<<63 - 1
 
-// ActionKind is what an operator did.
+// ActionKind is the kind of an operator's action.
 type ActionKind string
 
-// What operators can do. Each is a fact that the fold takes into account from then on.
+// The kinds of actions. Each action is a fact that the fold takes into account from then on.
 const (
 	ActionCancel     ActionKind = "cancel"      // the shop no longer wants the money
-	ActionComplete   ActionKind = "complete"    // the shop takes it as paid, whatever was seen
+	ActionComplete   ActionKind = "complete"    // the shop accepts it as paid, whatever was seen
 	ActionExpire     ActionKind = "expire"      // the deadline is now
 	ActionReopen     ActionKind = "reopen"      // undoes cancel and expire, with a new deadline
 	ActionAcceptLate ActionKind = "accept_late" // late money counts in full
-	ActionArchive    ActionKind = "archive"     // nothing is decided any more
+	ActionArchive    ActionKind = "archive"     // nothing is decided about it any more
 )
 
-// Action is one act of an operator.
+// Action is one action of an operator.
 type Action struct {
 	N       int        `json:"n"` // 1, 2, 3 ... within the invoice
 	Kind    ActionKind `json:"kind"`
@@ -157,34 +155,32 @@ type Action struct {
 	Comment string     `json:"comment,omitempty"`
 }
 
-// Invoice is one request for money and all that is known about it. Values of this type are
-// snapshots: changing one changes nothing but the copy.
+// Invoice is one request for money and all that is known about it. Values of this type are snapshots: changing one
+// changes nothing but the copy.
 type Invoice struct {
 	ID          string `json:"id"`                 // a UUID (version 7), not to be guessed
-	Project     string `json:"project"`            // whose it is
+	Project     string `json:"project"`            // the project that it belongs to
 	OrderID     string `json:"order_id,omitempty"` // the shop's own number, unique within the project; may be empty
 	Name        string `json:"name,omitempty"`
-	CallbackURL string `json:"callback_url,omitempty"` // where events are told; may be empty
-	Format      string `json:"format,omitempty"`       // how they are told; see the Notifier
+	CallbackURL string `json:"callback_url,omitempty"` // where events are sent; may be empty
+	Format      string `json:"format,omitempty"`       // in which format; see the Notifier
 	Price       Price  `json:"price"`
 	Quote       *Quote `json:"quote,omitempty"` // nil until an asset is chosen
-	// Earlier are the quotes that another choice took the place of, oldest first. Their places are watched
-	// like that of Quote.
+	// Earlier holds the quotes that another choice replaced, oldest first. Their places are watched like that of Quote.
 	Earlier []Quote `json:"earlier,omitempty"`
-	// Choices counts how often another choice took the place of a quote.
+	// Choices counts how often another choice replaced a quote.
 	Choices int   `json:"choices,omitempty"`
 	Terms   Terms `json:"terms"`
-	// Data is what whoever created the invoice keeps with it. The core does not read it, and events do not
-	// show it.
+	// Data is kept for the creator of the invoice. The core does not read it, and events do not show it.
 	Data      map[string]string `json:"data,omitempty"`
 	CreatedAt time.Time         `json:"created_at"`
 	UpdatedAt time.Time         `json:"updated_at"`
-	Deadline  time.Time         `json:"deadline"` // as agreed at first; a reopening carries its own
+	Deadline  time.Time         `json:"deadline"` // the original deadline; a reopening has its own
 	Actions   []Action          `json:"actions,omitempty"`
 	State     State             `json:"state"`
 
-	// Payments are in the order of their natural keys, without those that Settled sums up: there are at least the
-	// latest of them. They are stored apart from the rest.
+	// Payments are in the order of their natural keys, without those that Settled sums up; at least the latest are
+	// included. They are stored apart from the rest.
 	Payments []Payment `json:"-"`
 	Settled  *Settled  `json:"settled,omitempty"` // nil when no payment is
 
@@ -193,7 +189,7 @@ type Invoice struct {
 	Version int64 `json:"version"`
 }
 
-// Network is the network of the chosen asset; empty while none is chosen.
+// Network returns the network of the chosen asset; empty while none is chosen.
 func (inv Invoice) Network() chain.Network {
 	if inv.Quote == nil {
 		return ""
@@ -201,8 +197,8 @@ func (inv Invoice) Network() chain.Network {
 	return inv.Quote.Asset.ID.Network()
 }
 
-// PaidAsset is the asset that most of the money came in, by value; the quoted one when nothing
-// came. It is empty while no asset is chosen.
+// PaidAsset returns the asset that most of the money came in, by value, or the quoted one if nothing came. It is empty
+// while no asset is chosen.
 func (inv Invoice) PaidAsset() chain.AssetID {
 	if inv.Quote == nil {
 		return ""
@@ -227,7 +223,7 @@ func (inv Invoice) PaidAsset() chain.AssetID {
 	return best
 }
 
-// PaymentCount is how many payments the invoice has, settled ones included.
+// PaymentCount returns how many payments the invoice has, settled ones included.
 func (inv Invoice) PaymentCount() int {
 	n := 0
 	for _, p := range inv.Payments {

@@ -10,22 +10,22 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// refusals remembers what the store refused of one step.
+// refusals records what the store refused of one step.
 type refusals struct {
 	tries int
 	named map[string]refusal // by the invoice that was named
-	last  string             // what was refused last without a name ...
-	times int                // ... and how often in a row
-	all   string             // why every invoice is left out; empty while none need be
+	last  string             // the last batch refused without naming an invoice ...
+	times int                // ... and how often it was refused in a row
+	all   string             // why every invoice is left out; empty otherwise
 }
 
 type refusal struct {
 	version int64
 	times   int
-	cause   string // why the invoice is left out; empty while it need not be
+	cause   string // why the invoice is left out; empty otherwise
 }
 
-// conflict notes that the batch was refused. Facts that changed between two refusals may have caused them; the same
+// conflict records that the batch was refused. Facts that changed between two refusals may have caused them; the same
 // facts that are refused again and again contradict what is stored.
 func (r *refusals) conflict(b Batch, err error) {
 	if named, ok := errors.AsType[*ConflictError](err); ok {
@@ -58,8 +58,8 @@ func (r *refusals) name(inv Invoice, err error) {
 	r.named[inv.ID] = was
 }
 
-// cause says why an invoice is left out of a step; empty when it is not. Once something of an invoice is set aside, all
-// that comes later is too, until that is taken into account: the order matters.
+// cause returns why an invoice is left out of a step, or "". Once something of an invoice is set aside, everything
+// later is set aside too until it is processed: the order matters.
 func (r *refusals) cause(id string, aside []Aside) string {
 	if r.all != "" {
 		return r.all
@@ -79,19 +79,19 @@ const (
 	// maxAside bounds what is set aside on one network, and maxSeen the transfers of each.
 	maxAside = 100
 	maxSeen  = 200
-	// maxHeld bounds what is set aside beside it because its asset is held back, and maxHeldOfOne the transfers to one
-	// invoice: whoever has one can send many, which cost next to nothing on some chains.
+	// maxHeld bounds what is set aside in addition because its asset is held back, and maxHeldOfOne the transfers of
+	// these to one invoice: anybody who has one can send many, which cost next to nothing on some chains.
 	maxHeld      = 20
 	maxHeldOfOne = 50
 )
 
-// Why transfers are nobody's yet.
+// Why transfers belong to no invoice yet.
 const (
 	unread  = "an invoice at the address cannot be read"
 	unclear = "it is older than all invoices that are known to have had the address"
 )
 
-// asideAfter is what is set aside after a step, but for what the store refuses of it.
+// asideAfter returns what is set aside after a step, without what the store refuses of it.
 func (p Progress) asideAfter(v view, t touch, now time.Time) []Aside {
 	out := slices.Clone(p.Aside)
 	if v.rewound {
@@ -118,7 +118,8 @@ func (p Progress) asideAfter(v view, t touch, now time.Time) []Aside {
 	return setHeldAside(out, t, now)
 }
 
-// part is what a step has for one invoice, to be set aside. What waits in a pool comes again by itself.
+// part returns what a step has for one invoice, to be set aside. Transfers in a pool are left out, since they come
+// again by themselves.
 func (v view) part(id string, mine []sighting, cause string, now time.Time) Aside {
 	a := Aside{Since: now, Cause: cause, Invoice: id, Rewound: v.rewound, Fork: v.fork}
 	for _, s := range mine {
@@ -129,8 +130,8 @@ func (v view) part(id string, mine []sighting, cause string, now time.Time) Asid
 	return a
 }
 
-// stillThere is what is set aside, but for what was in blocks that left the chain: it comes again with the blocks that
-// have it now.
+// stillThere returns what is set aside without what was in blocks that left the chain: it comes again with the blocks
+// that have it now.
 func stillThere(list []Aside, fork uint64) []Aside {
 	var out []Aside
 	for _, a := range list {
@@ -146,8 +147,7 @@ func stillThere(list []Aside, fork uint64) []Aside {
 	return out
 }
 
-// setHeldAside sets aside what a step has of assets that are held back. It stands in the way of nothing else that its
-// invoice gets.
+// setHeldAside sets aside transfers in assets that are held back. They do not delay other payments to their invoice.
 func setHeldAside(list []Aside, t touch, now time.Time) []Aside {
 	for _, seen := range t.held {
 		if seen.Block != (BlockRef{}) {
@@ -162,13 +162,13 @@ func holds(lag chain.Lag, asset chain.AssetID) bool {
 	return slices.ContainsFunc(lag.Lacks, func(l chain.Lack) bool { return l.What == chain.Decimals && l.Asset == asset })
 }
 
-// heldBack reports whether it is set aside only because its asset is held back.
+// heldBack reports whether the entry is set aside only because its asset is held back.
 func (a Aside) heldBack() bool {
 	return a.Invoice == "" && len(a.Seen) > 0 && a.Seen[0].For != "" && a.Seen[0].Transfer.Held
 }
 
-// setAside adds to what is set aside, as long as there is room. What cannot be examined, which anybody can send, makes
-// room first. What is held back, which anybody can send too, has its own room.
+// setAside adds an entry to the list, as long as there is room. Transactions that cannot be examined, which anybody can
+// send, make room first. Transfers that are held back, which anybody can send too, have room of their own.
 func setAside(list []Aside, a Aside) []Aside {
 	if a.Unexamined == nil && len(a.Seen) == 0 && !a.Rewound {
 		return list
@@ -207,7 +207,7 @@ func setAside(list []Aside, a Aside) []Aside {
 	return noteFull(list[:len(list)-1], false)
 }
 
-// seenIn is how many transfers are set aside.
+// seenIn returns how many transfers are set aside.
 func seenIn(list []Aside) int {
 	n := 0
 	for _, a := range list {
@@ -216,7 +216,7 @@ func seenIn(list []Aside) int {
 	return n
 }
 
-// heldOf is how many transfers to an invoice are held back.
+// heldOf returns how many transfers to an invoice are held back.
 func heldOf(list []Aside, invoice string) int {
 	n := 0
 	for _, a := range list {
@@ -229,7 +229,8 @@ func heldOf(list []Aside, invoice string) int {
 	return n
 }
 
-// noteFull notes, at the last of what is held back or of all else, that there was no room for what came after it.
+// noteFull records, in the last entry that is held back or in the last other one, that there was no room for what came
+// after it.
 func noteFull(list []Aside, held bool) []Aside {
 	for i := range slices.Backward(list) {
 		if last := &list[i]; last.heldBack() == held {
@@ -240,16 +241,16 @@ func noteFull(list []Aside, held bool) []Aside {
 	return list
 }
 
-// asideFull tells whoever reads Health or the log that the blocks since then have to be read again, from an older cursor.
+// asideFull tells readers of Health or the log that the blocks since then must be read again, from an older cursor.
 const asideFull = "; not all that came after it is kept: the blocks since then have to be read again"
 
-// isNext reports whether nothing of the invoice was set aside before.
+// isNext reports whether the entry is the invoice's first in the list.
 func (p Progress) isNext(a Aside, invoice string) bool {
 	i := slices.IndexFunc(p.Aside, func(o Aside) bool { return sameAside(a, o) || o.Invoice == invoice })
 	return i >= 0 && sameAside(a, p.Aside[i])
 }
 
-// without is the list less its first element that is the same.
+// without returns the list without the first entry that is the same.
 func without(list []Aside, a Aside) []Aside {
 	i := slices.IndexFunc(list, func(o Aside) bool { return sameAside(o, a) })
 	if i < 0 {
@@ -263,7 +264,7 @@ func sameAside(a, b Aside) bool {
 		(a.Unexamined == nil) == (b.Unexamined == nil) && (a.Unexamined == nil || *a.Unexamined == *b.Unexamined)
 }
 
-// has reports whether the sighting was set aside with it.
+// has reports whether the entry contains the sighting's transfer.
 func (a Aside) has(s sighting) bool {
 	return slices.ContainsFunc(a.Seen, func(seen Seen) bool { return seen.Transfer.Key() == s.transfer.Key() })
 }

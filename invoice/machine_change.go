@@ -8,15 +8,15 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// change is what a step did to one payment.
+// change is the effect of a step on one payment.
 type change struct {
 	payment Payment
-	// fresh: it was not there before. lost: it is no longer. matured: it is a deposit that is now deep
-	// enough. None: it only moved.
+	// fresh: it was not there before. lost: it is no longer there. matured: it is a deposit that is now deep enough.
+	// None: it only moved.
 	fresh, lost, matured bool
 }
 
-// mature finds the deposits to a standing invoice that have become deep enough.
+// mature returns the deposits to a standing invoice that have become deep enough.
 func mature(inv Invoice, c clock) []change {
 	if !inv.Terms.Standing {
 		return nil
@@ -31,8 +31,8 @@ func mature(inv Invoice, c clock) []change {
 	return out
 }
 
-// absorb says what a step did to the payments of one invoice: those among its payments that moved,
-// vanished or came back, and the sightings that belong to it and are new.
+// absorb returns the effect of a step on the payments of one invoice: those that moved, vanished or came back, and the
+// sightings that belong to it and are new.
 func absorb(inv Invoice, mine []sighting, v view, now time.Time) []change {
 	var out []change
 	known := map[chain.Key]bool{}
@@ -60,15 +60,15 @@ func absorb(inv Invoice, mine []sighting, v view, now time.Time) []change {
 	return out
 }
 
-// moved says where a known payment is after the step, and whether that is new.
+// moved returns a known payment as it is after the step, and whether it changed.
 func moved(p Payment, v view, now time.Time) (Payment, bool) {
 	if s, seen := v.byKey[p.Key]; seen && s.transfer.To == p.To {
 		if s.block == (BlockRef{}) && p.inBlock() && !p.Withdrawn && !v.left(p) {
-			return v.restamped(p) // a pool that has not noticed yet that it was mined
+			return v.restamped(p) // the pool still lists it although it was mined
 		}
 		next := p.at(s)
 		next.Withdrawn = false
-		if next.FirstSeen.After(now) { // by a clock that was ahead then
+		if next.FirstSeen.After(now) { // our clock was ahead then
 			next.FirstSeen = now
 		}
 		return next, !next.same(p)
@@ -80,7 +80,7 @@ func moved(p Payment, v view, now time.Time) (Payment, bool) {
 	return v.restamped(p)
 }
 
-// restamped is the payment with the earlier time that the step proves, if it does.
+// restamped returns the payment with the earlier time that the step proves, if any.
 func (v view) restamped(p Payment) (Payment, bool) {
 	if !v.stampedBack(p) {
 		return p, false
@@ -89,7 +89,7 @@ func (v view) restamped(p Payment) (Payment, bool) {
 	return p, true
 }
 
-// left says whether the place where the payment was is gone.
+// left reports whether the block or pool entry of the payment is gone.
 func (v view) left(p Payment) bool {
 	if p.inBlock() {
 		return v.rewound && p.Block.Height > v.fork
@@ -97,29 +97,30 @@ func (v view) left(p Payment) bool {
 	return v.poolKnown && !v.veiled[p.Key.TxID]
 }
 
-// stampedBack reports whether a block of the step proves that the payment was there before its own block was stamped.
+// stampedBack reports whether a block of the step proves that the payment was there before the timestamp of its own
+// block.
 func (v view) stampedBack(p Payment) bool {
 	return p.inBlock() && !p.Withdrawn && v.provesEarlier(p.Block.Height, p.Block.Time)
 }
 
-// provesEarlier reports whether a block of the step says that one of an earlier step was there before it is stamped.
+// provesEarlier reports whether a block of the step proves that one of an earlier step existed before its timestamp.
 func (v view) provesEarlier(height uint64, stamp time.Time) bool {
 	return !v.earliest.IsZero() && height < v.first && height+stampReach >= v.first && v.earliest.Before(stamp)
 }
 
-// at is the payment as the sighting shows it. What a payment of the same key is worth can differ
-// after a reorganisation, since a contract may have acted otherwise: then it is valued anew.
+// at returns the payment as the sighting shows it. The worth of a payment with the same key can differ after a
+// reorganisation, since a contract may have acted differently: then it is valued anew.
 func (p Payment) at(s sighting) Payment {
 	if p.Units == nil || p.Units.Cmp(s.transfer.Units) != 0 || p.Asset != s.transfer.Asset {
 		p.Credit, p.Rerated = nil, nil
 	}
 	if p.Units != nil && (p.Units.Cmp(s.transfer.Units) != 0 || p.Asset != s.transfer.Asset) {
-		p.MaturedAt = time.Time{} // the deposit that was told is another one now
+		p.MaturedAt = time.Time{} // the deposit that was reported is a different one now
 	}
 	was := p.Block
 	p.Units, p.Asset = new(big.Int).Set(s.transfer.Units), s.transfer.Asset
 	p.Block, p.Replaceable = s.block, s.transfer.Replaceable
-	if was.Hash == p.Block.Hash && was.Time.Before(p.Block.Time) { // as a later block has proven
+	if was.Hash == p.Block.Hash && was.Time.Before(p.Block.Time) { // a later block has proven it
 		p.Block.Time = was.Time
 	}
 	return p
@@ -130,8 +131,7 @@ func (p Payment) same(o Payment) bool {
 		p.FirstSeen.Equal(o.FirstSeen) && p.Replaceable == o.Replaceable && p.Withdrawn == o.Withdrawn && p.Units.Cmp(o.Units) == 0 && p.Asset == o.Asset
 }
 
-// merge returns the invoice with the changed payments in the place of the old ones, in the order of
-// their keys.
+// merge returns the invoice with the changed payments in place of the old ones, in the order of their keys.
 func merge(inv Invoice, changes []change) Invoice {
 	if len(changes) == 0 {
 		return inv
@@ -147,7 +147,7 @@ func merge(inv Invoice, changes []change) Invoice {
 			i, payments = len(payments), append(payments, Payment{})
 			at[c.payment.Key] = i
 		}
-		if was := payments[i]; was.Settled { // the sums have it as it was
+		if was := payments[i]; was.Settled { // the sums contain it as it was
 			f := inv.facts()
 			inv.Settled = inv.Settled.clone()
 			inv.Settled.add(was, f.part(was, foldActions(f.deadline, f.actions)), -1)
@@ -160,7 +160,7 @@ func merge(inv Invoice, changes []change) Invoice {
 	return inv
 }
 
-// running is how an invoice stands while its payments are recorded one after the other.
+// running is the state of an invoice while its payments are recorded one after the other.
 type running struct {
 	facts
 	fold    actionFold
@@ -178,7 +178,7 @@ func run(before Invoice) running {
 	return r
 }
 
-// record takes a payment into account, in the place of what it was before.
+// record records a payment, in place of what it was before.
 func (r *running) record(p Payment) {
 	if was, known := r.known[p.Key]; known {
 		r.counted.Sub(r.counted, orZero(r.part(was, r.fold).counted))
@@ -187,7 +187,7 @@ func (r *running) record(p Payment) {
 	r.known[p.Key] = p
 }
 
-// classify says how a payment that was just recorded stands to its invoice as it was before.
+// classify returns how a payment that is about to be recorded relates to its invoice as it is so far.
 func (r *running) classify(p Payment) Class {
 	switch {
 	case r.due == nil || p.Asset.Network() != r.asset.Network():

@@ -17,17 +17,17 @@ type facts struct {
 	due         *big.Int      // of the quote; nil while none is chosen
 	deadline    time.Time
 	payments    []Payment
-	settled     *Settled // what further payments add up to; those of payments that are Settled are in it
+	settled     *Settled // the sums of further payments, and of those in payments that are Settled
 	actions     []Action
 	completedAt time.Time     // the milestone, once it was reached
 	quarantine  time.Duration // how long the places rest after the end; 0: they are never given up
 	releasedAt  time.Time     // the milestone, once it was reached
 }
 
-// clock is how far the world has come: the chain as its watcher has seen it, and our own time.
+// clock is the time of the chain, as its watcher has seen it, and our own time.
 type clock struct {
 	head chain.Head // of the invoice's network; zero while none is chosen or nothing was seen
-	// oldest is the time of that network of those the invoice holds places on, that is the furthest behind.
+	// oldest is the chain time of the furthest-behind network among those on which the invoice holds places.
 	oldest time.Time
 	now    time.Time
 }
@@ -48,25 +48,25 @@ func (inv Invoice) facts() facts {
 	return f
 }
 
-// covers says whether the amount is enough for what is due. Nothing is due to a standing invoice.
+// covers reports whether the amount is enough for what is due. Nothing is due to a standing invoice.
 func (f facts) covers(amount *big.Int) bool {
 	return f.due != nil && !f.terms.Standing && enough(f.terms, f.due, amount)
 }
 
-// late says whether the payment came after the deadline, if there is one.
+// late reports whether the payment came after the deadline, if there is one.
 func (f facts) late(p Payment, fold actionFold) bool {
 	return !f.terms.Standing && !p.onTime(fold.deadline)
 }
 
-// actionFold is what the operators' actions amount to.
+// actionFold is the combined effect of the operators' actions.
 type actionFold struct {
 	deadline   time.Time
 	cancelled  bool
-	expired    bool // the deadline was moved to its moment by hand: no need to wait for the chain
+	expired    bool // an operator expired it: no need to wait for the chain
 	completed  time.Time
 	acceptLate bool
 	archived   bool
-	last       time.Time // when an operator last did something
+	last       time.Time // the time of the last action
 }
 
 // foldActions applies the actions in the order of their numbers, each number once.
@@ -102,13 +102,13 @@ func foldActions(deadline time.Time, actions []Action) actionFold {
 	return fold
 }
 
-// onTime says whether the payment was seen, or its block stamped, by the deadline: our own downtime
-// never hurts a payer. The second of the deadline is still in time.
+// onTime reports whether the payment was seen, or its block stamped, by the deadline: our own downtime never hurts a
+// payer. The second of the deadline is still in time.
 func (p Payment) onTime(deadline time.Time) bool {
 	return !p.FirstSeen.After(deadline) || p.inBlock() && !p.Block.Time.After(deadline)
 }
 
-// mature says whether the payment is deep enough.
+// mature reports whether the payment is deep enough.
 func (p Payment) mature(need Confirmations, head chain.Head) bool {
 	if !p.inBlock() {
 		return need == Confirmations{} && !p.Replaceable
@@ -124,7 +124,7 @@ func (p Payment) mature(need Confirmations, head chain.Head) bool {
 	return false
 }
 
-// maturesAt is the height, on the clock of the tag, at which a payment in a block is deep enough.
+// maturesAt returns the height, on the clock of the tag, at which a payment in a block is deep enough.
 func (p Payment) maturesAt(need Confirmations) uint64 {
 	if need.Tag == FinalityDepth && need.Depth > 0 {
 		return p.Block.Height + need.Depth - 1
@@ -132,8 +132,8 @@ func (p Payment) maturesAt(need Confirmations) uint64 {
 	return p.Block.Height
 }
 
-// enough says whether the amount is within the tolerance of what is due. Nothing is never enough,
-// whatever the tolerance.
+// enough reports whether the amount is within the tolerance of what is due. Zero is never enough, whatever the
+// tolerance.
 func enough(t Terms, due, amount *big.Int) bool {
 	if amount.Sign() <= 0 {
 		return false
@@ -145,8 +145,8 @@ func enough(t Terms, due, amount *big.Int) bool {
 		decimal.NewFromBigInt(due, 0).Mul(hundred.Sub(t.TolerancePercent)))
 }
 
-// tooMuch reports whether the amount is more than due by more than either tolerance. Less than a step is never too much:
-// who has paid a part that is not of whole steps is asked for a rest that is.
+// tooMuch reports whether the amount is more than due by more than either tolerance. Less than a step is never too
+// much: a payer who has paid a part that is not a multiple of the step is asked for a rest that is.
 func tooMuch(t Terms, due, amount *big.Int) bool {
 	excess := new(big.Int).Sub(amount, due)
 	if excess.Cmp(orZero(t.ToleranceUnits)) <= 0 || t.Step != nil && excess.Cmp(t.Step) < 0 {
@@ -156,12 +156,12 @@ func tooMuch(t Terms, due, amount *big.Int) bool {
 		decimal.NewFromBigInt(due, 0).Mul(hundred.Add(t.TolerancePercent)))
 }
 
-// tally is what the payments add up to.
+// tally is the sum of the payments.
 type tally struct {
 	received, counted, confirmed *big.Int
-	late, other                  bool   // some of it came late, in another asset
-	matures                      uint64 // the next height at which something does; 0 for never
-	unvalued                     bool   // something waits for a rate
+	late, other                  bool   // some of it came late; in another asset
+	matures                      uint64 // the next height at which a payment matures; 0 for none
+	unvalued                     bool   // a payment waits for a rate
 }
 
 // count adds up the payments, each natural key once.
@@ -180,7 +180,7 @@ func count(f facts, fold actionFold, head chain.Head) tally {
 		is := f.part(p, fold)
 		t.late, t.other = t.late || is.late, t.other || is.other
 		t.unvalued = t.unvalued || p.needsValue(f, fold)
-		if f.terms.Standing { // a deposit in another asset is worth nothing here, and told all the same
+		if f.terms.Standing { // a deposit in another asset is worth nothing here, but is reported
 			t.ripens(p, f.terms.Confirm, head)
 		}
 		t.received.Add(t.received, orZero(is.received))
@@ -195,7 +195,7 @@ func count(f facts, fold actionFold, head chain.Head) tally {
 	return t
 }
 
-// ripens says whether the payment is deep enough, and notes when it will be.
+// ripens reports whether the payment is deep enough, and records when it will be.
 func (t *tally) ripens(p Payment, need Confirmations, head chain.Head) bool {
 	if p.mature(need, head) {
 		return true
@@ -206,7 +206,7 @@ func (t *tally) ripens(p Payment, need Confirmations, head chain.Head) bool {
 	return false
 }
 
-// counts answers how much of a payment the policies let count; nil for nothing.
+// counts returns how much of a payment the policies let count; nil for nothing.
 func (f facts) counts(p Payment, fold actionFold, late, other bool) *big.Int {
 	if other && f.terms.Other != OtherAccept {
 		return nil
@@ -224,19 +224,19 @@ func (f facts) counts(p Payment, fold actionFold, late, other bool) *big.Int {
 	return nil
 }
 
-// needsValue says whether the payment waits for a rate before it can be credited.
+// needsValue reports whether the payment waits for a rate before it can be credited.
 func (p Payment) needsValue(f facts, fold actionFold) bool {
 	if p.Withdrawn || p.Dust || f.due == nil || p.Asset.Network() != f.asset.Network() {
 		return false
 	}
 	if p.Credit == nil {
-		return !f.terms.Standing || p.Asset == f.asset // a deposit in another asset is worth what it is
+		return !f.terms.Standing || p.Asset == f.asset // a deposit in another asset is not valued
 	}
 	return p.Rerated == nil && f.terms.Late == LateRerate && f.late(p, fold)
 }
 
-// distinct answers one payment for each natural key, in the order of the keys. Should two records of
-// one key differ, the one that says more about the chain wins, so that order does not matter.
+// distinct returns one payment for each natural key, in the order of the keys. If two records of one key differ, the
+// one that says more about the chain wins, so that order does not matter.
 func distinct(payments []Payment) []Payment {
 	out := slices.Clone(payments)
 	slices.SortFunc(out, func(a, b Payment) int {
@@ -278,8 +278,8 @@ func boolOrder(first, second bool) int {
 	return 1
 }
 
-// decide folds the facts into a state. It has no clock of its own, does no I/O and does not change
-// its input: the same facts in any order, twice, or after a crash give the same state.
+// decide folds the facts into a state. It has no clock of its own, does no I/O and does not change its input: the same
+// facts in any order, twice, or after a crash give the same state.
 func decide(f facts, c clock) State {
 	fold := foldActions(f.deadline, f.actions)
 	sum := count(f, fold, c.head)
@@ -303,15 +303,15 @@ func decide(f facts, c clock) State {
 	s.Wake = wake(f, fold, sum, s, c)
 	if ends && s.ReleasedAt.IsZero() {
 		s.Wake.Time = rested
-		if c.head.Time.After(rested) { // another network is behind: look again in a while
+		if c.head.Time.After(rested) { // another network is behind: wake again later
 			s.Wake.Time = c.head.Time.Add(time.Minute)
 		}
 	}
 	return s
 }
 
-// quarantineEnd is when the places of a closed invoice have rested long enough after everything that
-// happened to it; false when they are never given up, or not yet.
+// quarantineEnd returns when the places of a closed invoice have rested long enough after everything that happened to
+// it, and false when they are never given up, or not yet.
 func quarantineEnd(f facts, fold actionFold, s State) (time.Time, bool) {
 	if f.quarantine == 0 || !s.Closed {
 		return time.Time{}, false
@@ -322,7 +322,7 @@ func quarantineEnd(f facts, fold actionFold, s State) (time.Time, bool) {
 	}
 	last = later(later(last, s.CompletedAt), f.settled.lastSeen())
 	for _, p := range f.payments {
-		if p.Dust { // else a stranger could keep an address from others for ever
+		if p.Dust { // or a stranger could block an address for ever
 			continue
 		}
 		if !p.Withdrawn && !p.inBlock() {
@@ -333,13 +333,13 @@ func quarantineEnd(f facts, fold actionFold, s State) (time.Time, bool) {
 	return last.Add(f.quarantine), true
 }
 
-// wake says when the facts must be looked at again although none of them changes.
+// wake returns when the facts must be decided again although none of them changes.
 func wake(f facts, fold actionFold, sum tally, s State, c clock) Wake {
 	var w Wake
 	switch {
-	case s.Status == StatusArchived && !f.terms.Standing: // what was on its way to a deposit address is still told
+	case s.Status == StatusArchived && !f.terms.Standing: // deposits on their way are still reported
 		return w
-	case sum.unvalued: // the rate is asked for again with every block
+	case sum.unvalued: // the rate is requested again with every block
 		w.Height = c.head.Height + 1
 	case sum.matures > 0:
 		w.Tag, w.Height = f.terms.Confirm.Tag, sum.matures
@@ -350,8 +350,8 @@ func wake(f facts, fold actionFold, sum tally, s State, c clock) Wake {
 	return w
 }
 
-// deadlinePassed says whether the deadline is over for good: an invoice with an asset waits until its
-// network's watcher has seen chain time after the deadline, so that a blind watcher expires nothing.
+// deadlinePassed reports whether the deadline is over for good: an invoice with an asset waits until its network's
+// watcher has seen chain time after the deadline, so that a blind watcher expires nothing.
 func deadlinePassed(f facts, fold actionFold, c clock) bool {
 	if f.due == nil {
 		return c.now.After(fold.deadline)
@@ -412,15 +412,15 @@ func outcome(f facts, fold actionFold, sum tally, s State) Outcome {
 	if sum.other {
 		o |= OutcomeOtherAsset
 	}
-	// What an operator took as paid without money has nothing that the chain could take back.
+	// If an operator completed it, there may be no payment that the chain could take back.
 	if s.Status == StatusCompleted && fold.completed.IsZero() && !covered {
 		o |= OutcomeReverted
 	}
 	return o
 }
 
-// Remaining is what the payer still has to send, in base units of the quoted asset: nothing once
-// enough was seen, and otherwise an amount that can be sent, of whole steps and never less than the minimum.
+// Remaining returns what the payer still has to send, in base units of the quoted asset: zero once enough was seen, and
+// otherwise an amount that can be sent, a multiple of the step and never less than the minimum.
 func (inv Invoice) Remaining() *big.Int {
 	if inv.Quote == nil || inv.Terms.Standing {
 		return new(big.Int)
@@ -436,7 +436,7 @@ func (inv Invoice) Remaining() *big.Int {
 	return roundUp(rest, inv.Terms.Step)
 }
 
-// EffectiveDeadline is the deadline with the operators' actions applied.
+// EffectiveDeadline returns the deadline with the operators' actions applied.
 func (inv Invoice) EffectiveDeadline() time.Time {
 	return foldActions(inv.Deadline, inv.Actions).deadline
 }

@@ -6,14 +6,14 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// advanceHead is the head after a step. A finality that was reached stays reached, though a node may fail
-// to say so at times.
+// advanceHead returns the head after a step. A finality that was reached stays reached, though a node may fail to
+// report it at times.
 func advanceHead(before chain.Head, step chain.Step, now time.Time) chain.Head {
 	head := step.Head
 	head.Tip = max(head.Tip, head.Height)
 	if head.Time = head.Time.UTC(); head.AtTip() {
 		head.Time = chainTime(before.Time, head.Time, now)
-	} else { // a block that is still to be read may be stamped in time
+	} else { // a block that is still to be read may have a timestamp within a deadline
 		head.Time = before.Time
 	}
 	if !step.Rewound {
@@ -23,8 +23,8 @@ func advanceHead(before chain.Head, step chain.Step, now time.Time) chain.Head {
 	return head
 }
 
-// chainTime is what deadlines are held against. What was seen of a chain's time stays seen, and no
-// block takes it further than our own clock: stamps can lie.
+// chainTime returns the time that deadlines are compared with. It never goes back, and never beyond our own clock,
+// since timestamps can be wrong.
 func chainTime(before, stamp, now time.Time) time.Time {
 	if stamp.After(now) {
 		stamp = now
@@ -35,11 +35,11 @@ func chainTime(before, stamp, now time.Time) time.Time {
 	return stamp
 }
 
-// MaxAhead is how far a block may be stamped ahead of our clock before one of them is taken for wrong. Bitcoin takes blocks
-// up to two hours ahead, which honest miners do not come near.
+// MaxAhead is how far a block's timestamp may be ahead of our clock before one of them is considered wrong. Bitcoin
+// accepts blocks up to two hours ahead, which honest miners do not approach.
 const MaxAhead = time.Hour
 
-// stampedAhead is how far the end of the chain is stamped ahead of our clock, 0 when it is not.
+// stampedAhead returns how far the timestamp of the chain's last block is ahead of our clock, or 0.
 func stampedAhead(lag chain.Lag, now time.Time) time.Duration {
 	if lag.TipTime.IsZero() {
 		return 0

@@ -11,13 +11,13 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// sighting is one transfer as a step shows it.
+// sighting is one transfer as it appears in a step.
 type sighting struct {
 	transfer chain.Transfer
 	block    BlockRef // zero for one in the pool
 }
 
-// order is where in the chain the transfer is, the pool after every block.
+// order returns the position of the transfer in the chain, with the pool after every block.
 func (s sighting) order() uint64 {
 	if s.block.Hash == "" {
 		return math.MaxUint64
@@ -34,25 +34,25 @@ type view struct {
 	to         map[chain.Address][]sighting
 	byKey      map[chain.Key]sighting
 	unexamined []chain.Unexamined
-	veiled     map[string]bool      // transactions in a block that could not be examined, those of earlier steps too
-	whose      map[chain.Key]string // invoices that transfers are for, as was found when they were set aside
-	retried    bool                 // it was set aside, and others may have got the places since
-	// What is in a block of the last stampReach ones below first, and stamped after earliest, was there by earliest: a
-	// block that joined after it says so. The zero time says nothing.
+	veiled     map[string]bool      // transactions in a block that could not be examined, in this step or an earlier one
+	whose      map[chain.Key]string // invoices of transfers, as found when they were set aside
+	retried    bool                 // the part was set aside, and other invoices may have got the places since
+	// A block of the last stampReach ones below first, stamped after earliest, existed by earliest: a block that joined
+	// after it proves it. The zero time proves nothing.
 	first    uint64
 	earliest time.Time
 }
 
-// stampReach is how many blocks back a stamp may be ahead of one that comes later: Bitcoin asks of a block only that it
-// is stamped after the median of the eleven before it.
+// stampReach is how many blocks back a timestamp may be ahead of a later one: Bitcoin requires of a block only that its
+// timestamp is after the median of the eleven before it.
 const stampReach = 11
 
 func newView(network chain.Network) view {
 	return view{network: network, to: map[chain.Address][]sighting{}, byKey: map[chain.Key]sighting{}, whose: map[chain.Key]string{}}
 }
 
-// look arranges a step. A transfer that is both in the pool and in a block is in the block. Transfers
-// of nothing, which only serve to poison address histories, are not seen at all.
+// look arranges a step. A transfer that is both in the pool and in a block is in the block. Transfers of zero units,
+// which only serve to poison address histories, are ignored.
 func look(network chain.Network, step chain.Step) view {
 	v := newView(network)
 	v.rewound, v.fork, v.poolKnown = step.Rewound, step.Fork, step.PoolKnown
@@ -61,7 +61,7 @@ func look(network chain.Network, step chain.Step) view {
 			v.add(sighting{transfer: t})
 		}
 	}
-	stamps := make([]time.Time, len(step.Joined)) // of each block, or of a later one that is stamped before it
+	stamps := make([]time.Time, len(step.Joined)) // the timestamp of each block, or an earlier one of a later block
 	for i, b := range slices.Backward(step.Joined) {
 		if stamps[i] = b.Time.UTC(); i+1 < len(stamps) && stamps[i+1].Before(stamps[i]) {
 			stamps[i] = stamps[i+1]
@@ -84,15 +84,15 @@ func look(network chain.Network, step chain.Step) view {
 	return v
 }
 
-// after forgets the earliest stamp of the step if nothing that was seen before is stamped after it: latest is the latest
-// stamp of that, zero if it is not known.
+// after clears the earliest timestamp of the step if no earlier block is stamped after it: latest is the latest
+// timestamp of those, zero if it is not known.
 func (v *view) after(latest time.Time) {
 	if !latest.IsZero() && !v.earliest.Before(latest) {
 		v.earliest = time.Time{}
 	}
 }
 
-// arrange orders the sightings by where they arrived, and there by when: by block, and what is in the pool last.
+// arrange sorts the sightings at each address by block, with those in the pool last.
 func (v view) arrange() {
 	for _, s := range v.byKey {
 		v.to[s.transfer.To] = append(v.to[s.transfer.To], s)
@@ -109,7 +109,7 @@ func (v view) add(s sighting) {
 	if t.Units == nil || t.Units.Sign() <= 0 || t.Asset.Network() != v.network {
 		return
 	}
-	// No chain has such texts, and no store need be able to keep them.
+	// No chain has such texts, and a store need not be able to keep them.
 	if !cleanText(t.TxID) || !cleanText(t.Index) || !cleanText(string(t.To)) {
 		return
 	}
@@ -119,7 +119,7 @@ func (v view) add(s sighting) {
 	v.byKey[s.transfer.Key()] = s
 }
 
-// recall notes whose the transfers of the view are that were set aside.
+// recall sets the invoices of the view's transfers that were set aside.
 func (v *view) recall(seen []Seen) {
 	for _, s := range seen {
 		if _, again := v.byKey[s.Transfer.Key()]; again && s.For != "" {
@@ -128,11 +128,11 @@ func (v *view) recall(seen []Seen) {
 	}
 }
 
-// match says which of the candidates a transfer belongs to, empty for none: who holds the place on the transfer's own
-// network, else who had it last, else the oldest of those with the address on another network, so that
-// money sent on the wrong network is at least on record. At an address that invoices share, the exact
-// amount tells them apart, and what fits none is whoever's who holds the remainder. It is not clear whose a transfer is
-// that is from before all of them had the place, unless nobody else had it.
+// match returns which of the candidates a transfer belongs to, empty for none: the one that holds the place on the
+// transfer's own network, else the one that had it last, else the oldest with the address on another network, so that
+// money sent on the wrong network is at least recorded. At an address that invoices share, the exact amount tells them
+// apart, and a transfer that fits none belongs to the holder of the remainder. The result is not clear when the
+// transfer is older than every candidate's hold on the place, unless no other invoice ever had it.
 func match(candidates []Invoice, s sighting) (invoice string, clear bool) {
 	best, rank := -1, 0
 	for i, inv := range candidates {
@@ -149,9 +149,10 @@ func match(candidates []Invoice, s sighting) (invoice string, clear bool) {
 	return id, rank != rankOlder || clearly(id, candidates, s)
 }
 
-// clearly reports whether a transfer from before all candidates had the place is the invoice's all the same: it alone has
-// ever had the place, the stamp of the block speaks against its height, as that of a chain that became shorter, or nothing
-// but its stamp says that it is older, which a clock of ours that was ahead does as well.
+// clearly reports whether a transfer that is older than every candidate's hold on the place belongs to the invoice all
+// the same: because it alone has ever had the place; because the block's timestamp contradicts its height, as on a
+// chain that became shorter; or because nothing but its timestamp makes it older, which also happens when our clock was
+// ahead.
 func clearly(invoice string, candidates []Invoice, s sighting) bool {
 	alone, later, above := true, false, true
 	for _, inv := range candidates {
@@ -166,10 +167,10 @@ func clearly(invoice string, candidates []Invoice, s sighting) bool {
 	return alone || later || above
 }
 
-// rankOlder is how well an invoice fits that has the place only since then.
+// rankOlder is the rank of an invoice that got the place only after the transfer.
 const rankOlder = 5
 
-// fits ranks how well the invoice's places fit a transfer, 0 for not at all.
+// fits returns the rank of the best fit of the invoice's places to a transfer, 0 for none.
 func (inv Invoice) fits(s sighting) int {
 	rank, t := 0, s.transfer
 	for _, q := range inv.quotes() {
@@ -186,9 +187,9 @@ func (inv Invoice) fits(s sighting) int {
 			r = 2
 		case inv.Terms.Remainder:
 			r = 4
-		case q.Slot != "" && q.follows(s.block): // it has the amount by chance
+		case q.Slot != "" && q.follows(s.block): // it matches the amount by chance
 			r = 3
-		case q.Slot == "" && q.older(s.block): // whoever had the place before, if anybody had
+		case q.Slot == "" && q.older(s.block): // it belongs to the invoice that had the place before, if any
 			r = rankOlder
 		case gone:
 			r = 6
@@ -200,7 +201,7 @@ func (inv Invoice) fits(s sighting) int {
 	return rank
 }
 
-// before decides between two invoices that fit a transfer equally well.
+// before reports whether the invoice precedes another one that fits a transfer equally well.
 func (inv Invoice) before(o Invoice, rank int) bool {
 	if c := inv.State.ReleasedAt.Compare(o.State.ReleasedAt); (rank == 1 || rank == 6) && c != 0 {
 		return c > 0
@@ -208,12 +209,12 @@ func (inv Invoice) before(o Invoice, rank int) bool {
 	return inv.ID < o.ID
 }
 
-// slotOf is the slot of an amount at a shared address. Slots of one asset sort as texts the way the amounts do.
+// slotOf returns the slot of an amount at a shared address. Slots of one asset sort as texts the way the amounts do.
 func slotOf(asset chain.AssetID, units *big.Int) string {
 	return fmt.Sprintf("%s:%078d", asset, units)
 }
 
-// veil notes which transactions are in a block, although nobody could say yet what is in them: they left the pool for that.
+// veil records the transactions that are in a block but not examined yet: that is why they left the pool.
 func (v *view) veil(aside []Aside) {
 	v.veiled = map[string]bool{}
 	for _, a := range aside {
@@ -226,7 +227,7 @@ func (v *view) veil(aside []Aside) {
 	}
 }
 
-// above is the height above which every payment is looked at, if there is any need.
+// above returns the height above which every payment must be checked, and whether any must be.
 func (v view) above() (uint64, bool) {
 	from, need := uint64(Unconfirmed-1), v.poolKnown
 	if v.rewound {
@@ -241,9 +242,9 @@ func (v view) above() (uint64, bool) {
 // touch is what a step may concern.
 type touch struct {
 	invoices []Invoice             // by id
-	mine     map[string][]sighting // which sightings are whose
-	unread   []sighting            // that may be of an invoice which cannot be read
-	unclear  []sighting            // that are from before all had the place that are known to have had it
-	held     []Seen                // that are of an invoice, and of an asset that is held back
+	mine     map[string][]sighting // sightings by invoice id
+	unread   []sighting            // sightings that may belong to an invoice that cannot be read
+	unclear  []sighting            // sightings older than every known holder of the place
+	held     []Seen                // transfers to an invoice in an asset that is held back
 	damaged  []string              // ids of invoices that cannot be read and may have lost a payment
 }

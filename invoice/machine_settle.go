@@ -15,7 +15,7 @@ type part struct {
 	late, other       bool
 }
 
-// part answers what a payment adds: nothing when the chain no longer has it, when it is dust or on another network.
+// part returns what a payment adds: nothing when the chain no longer has it, or when it is dust or on another network.
 func (f facts) part(p Payment, fold actionFold) part {
 	if p.Withdrawn || p.Dust || p.Asset.Network() != f.asset.Network() {
 		return part{}
@@ -40,7 +40,7 @@ func (s *Settled) clone() *Settled {
 	return &out
 }
 
-// add adds a payment, or takes it away again with the sign -1.
+// add adds a payment, or subtracts it with the sign -1.
 func (s *Settled) add(p Payment, is part, sign int64) {
 	times := big.NewInt(sign)
 	sum := func(a, b *big.Int) *big.Int { return new(big.Int).Add(orZero(a), new(big.Int).Mul(orZero(b), times)) }
@@ -68,7 +68,7 @@ func (s *Settled) add(p Payment, is part, sign int64) {
 	}
 }
 
-// lastSeen is the latest FirstSeen of what is settled.
+// lastSeen returns the latest FirstSeen of the settled payments.
 func (s *Settled) lastSeen() time.Time {
 	if s == nil {
 		return time.Time{}
@@ -76,14 +76,14 @@ func (s *Settled) lastSeen() time.Time {
 	return s.LastSeen
 }
 
-// An invoice with more than settleFrom payments has all but the latest settleKeep settled, as far as nothing is awaited
+// An invoice with more than settleFrom open payments has all but the latest settleKeep settled, as far as nothing is awaited
 // of them: what a step costs does not grow with the history of an address.
 const (
 	settleFrom = 100
 	settleKeep = 50
 )
 
-// settle moves what nothing is awaited of any more into the sums, and returns the payments that were moved.
+// settle moves payments of which nothing is awaited any more into the sums, and returns them.
 func (inv *Invoice) settle(head chain.Head) []Payment {
 	open := 0
 	for _, p := range inv.Payments {
@@ -134,8 +134,8 @@ func (f facts) awaitsNothing(p Payment, fold actionFold, head chain.Head) bool {
 	return p.mature(f.terms.Confirm, head)
 }
 
-// resettled is the invoice, which has all of its payments, with the sums of the settled ones as its facts are now, and
-// those payments that are no longer settled, since they have to be valued first.
+// resettled returns the invoice, which must have all of its payments, with the sums of the settled ones recomputed from
+// its present facts, and those payments that are no longer settled because they have to be valued first.
 func (inv Invoice) resettled() (Invoice, []change) {
 	if inv.Settled == nil {
 		return inv, nil

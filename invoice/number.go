@@ -44,14 +44,14 @@ func orZero(n *big.Int) *big.Int {
 	return n
 }
 
-// percent says whether d is within the bounds and of a sane precision, which is looked at first: comparing
+// percent reports whether d is within the bounds and of a reasonable precision, which is checked first: comparing
 // writes out all digits.
 func percent(d, least, most decimal.Decimal) bool {
 	return d.Exponent() <= 2 && d.Exponent() >= -9 && d.NumDigits() <= 18 && d.GreaterThanOrEqual(least) && d.LessThanOrEqual(most)
 }
 
-// SortKey writes a decimal that is not negative so that the keys sort as texts the way the numbers
-// do, for stores that sort by amount.
+// SortKey returns a text for a decimal that is not negative, such that the texts sort in the order of the numbers. It
+// is for stores that sort by amount.
 func SortKey(d decimal.Decimal) string {
 	if d.Sign() <= 0 {
 		return ""
@@ -61,17 +61,16 @@ func SortKey(d decimal.Decimal) string {
 	return fmt.Sprintf("%04d%s", 5000+magnitude, digits)
 }
 
-// maxAmount bounds prices: more than anything in the world costs, in any currency, and small enough
-// that arithmetic stays cheap.
+// maxAmount bounds prices: more than anything costs, in any currency, and small enough that arithmetic stays cheap.
 var maxAmount = decimal.New(1, 18)
 
-// CheckAmount refuses, with an [InvalidError] for the field, an amount that is not positive, is larger
-// than any price, or has more decimals than given. It is safe for numbers with absurd exponents.
+// CheckAmount refuses, with an [InvalidError] for the field, an amount that is not positive, is too large for a price,
+// or has more decimals than given. It is safe for numbers with extreme exponents.
 func CheckAmount(field string, amount decimal.Decimal, decimals int32) error {
 	if amount.Sign() <= 0 {
 		return refuse(field, valueOf(amount), "must be positive")
 	}
-	// The exponent is looked at first, because comparing would write out all its digits.
+	// The exponent is checked first, because comparing would write out all its digits.
 	exponent := int64(amount.Exponent())
 	if exponent >= -100 && int64(amount.NumDigits())+exponent > 19 {
 		return refuse(field, valueOf(amount), "is too large")

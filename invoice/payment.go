@@ -9,12 +9,11 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// BlockRef is the block that a payment is in. The zero value means that it is in none.
+// BlockRef identifies the block that a payment is in. The zero value means that it is in none.
 type BlockRef struct {
 	Height uint64 `json:"height"`
 	Hash   string `json:"hash"`
-	// Time is when the block is stamped, or the stamp of a block that came after it, if that is earlier: it was there by
-	// then.
+	// Time is the block's timestamp, or that of a later block if it is earlier, since the block existed by then.
 	Time time.Time `json:"time"`
 }
 
@@ -30,30 +29,29 @@ type Payment struct {
 	FirstSeen   time.Time     `json:"first_seen"` // by our clock
 	Block       BlockRef      `json:"block,omitzero"`
 	Replaceable bool          `json:"replaceable,omitempty"`
-	// Withdrawn says that the chain no longer has it: replaced, evicted or reorganised away. It may
+	// Withdrawn reports that the chain no longer has the payment: it was replaced, evicted or reorganised away. It may
 	// come back.
 	Withdrawn bool `json:"withdrawn,omitempty"`
-	// Credit is what it is worth in base units of the invoice's asset: Units for the same asset,
-	// the value of the moment it was first seen for another one, rounded down. Nil when it is worth
-	// nothing to the invoice (another network, no asset chosen) or could not be valued yet.
+	// Credit is what the payment is worth in base units of the invoice's asset: Units for the same asset, the value at
+	// the moment it was first seen for another one, rounded down. Nil when it is worth nothing to the invoice (another
+	// network, no asset chosen) or could not be valued yet.
 	Credit *big.Int `json:"credit,omitempty"`
-	// Rerated is Credit at the rate of the moment it was first seen, for late money under
-	// [LateRerate]; else nil.
+	// Rerated is Credit at the rate of the moment it was first seen, for late money under [LateRerate]; else nil.
 	Rerated *big.Int `json:"rerated,omitempty"`
-	// MaturedAt is when a deposit to a standing invoice was first found deep enough; zero if it was not since
-	// it came or came back, and for all other invoices.
+	// MaturedAt is when a deposit to a standing invoice was first found deep enough; zero if that has not happened
+	// since it came or came back, and for all other invoices.
 	MaturedAt time.Time `json:"matured_at,omitzero"`
-	// Dust says that it is less than the floor of its asset ([AssetConfig.Floor]): it is on record, and decides nothing.
+	// Dust reports that the payment is less than the floor of its asset ([AssetConfig.Floor]): it is recorded and
+	// decides nothing.
 	Dust bool `json:"dust,omitempty"`
-	// Settled says that it is in the sums of Invoice.Settled.
+	// Settled reports that the payment is included in the sums of Invoice.Settled.
 	Settled bool `json:"settled,omitempty"`
 }
 
-// Confirmed in a block, as opposed to waiting in the pool.
+// inBlock reports whether the payment is in a block, as opposed to waiting in the pool.
 func (p Payment) inBlock() bool { return p.Block.Hash != "" }
 
-// Height at which the payment must be looked at again when the chain rewinds: its block's, or
-// [Unconfirmed].
+// Height returns the height above which a rewind of the chain concerns the payment: its block's, or [Unconfirmed].
 func (p Payment) Height() uint64 {
 	if p.inBlock() {
 		return p.Block.Height
@@ -61,8 +59,8 @@ func (p Payment) Height() uint64 {
 	return Unconfirmed
 }
 
-// Settled is what those payments of an invoice add up to that nothing but a reorganisation or an operator can change
-// any more. An invoice with a long history is read without them.
+// Settled sums up those payments of an invoice that only a reorganisation or an operator can still change. An invoice
+// with a long history is read without them.
 type Settled struct {
 	Count    int64                        `json:"count"`
 	Received *big.Int                     `json:"received,omitempty"` // as in State
@@ -74,15 +72,15 @@ type Settled struct {
 	Assets   map[chain.AssetID]SettledSum `json:"assets,omitempty"`
 }
 
-// SettledSum is what the settled payments in one asset add up to.
+// SettledSum is the sum of the settled payments in one asset.
 type SettledSum struct {
 	Units  *big.Int `json:"units"`            // in base units of the asset
 	Mature *big.Int `json:"mature,omitempty"` // of these, what came to a standing invoice and is deep enough
 	Credit *big.Int `json:"credit,omitempty"` // what they are worth, in base units of the quoted asset
 }
 
-// Deposits are what a standing invoice has of each asset, in base units: all that the chain has now, and of it
-// what is deep enough. Dust is never that.
+// Deposits returns the sums of a standing invoice for each asset, in base units: all that the chain has now, and the
+// part that is deep enough. Dust is in neither.
 func (inv Invoice) Deposits() (seen, mature map[chain.AssetID]*big.Int) {
 	seen, mature = map[chain.AssetID]*big.Int{}, map[chain.AssetID]*big.Int{}
 	if inv.Settled != nil {
@@ -111,13 +109,13 @@ func (inv Invoice) paid() bool {
 		slices.ContainsFunc(inv.Payments, func(p Payment) bool { return !p.Dust })
 }
 
-// paidAt reports whether anything ever came to the address.
+// paidAt reports whether anything was ever paid to the address.
 func (inv Invoice) paidAt(address chain.Address) bool {
 	return inv.Settled != nil && slices.Contains(inv.Settled.Paid, address) ||
 		slices.ContainsFunc(inv.Payments, func(p Payment) bool { return p.To == address })
 }
 
-// priceUnits is what the price alone is in base units: what is due without the payer's part of the commission.
+// priceUnits returns the price alone in base units: what is due without the payer's part of the commission.
 func (inv Invoice) priceUnits() *big.Int {
 	return new(big.Int).Sub(inv.Quote.Due, divideUp(decimal.NewFromBigInt(orZero(inv.Quote.Fee), 0).Mul(inv.Terms.PayerPercent), hundred))
 }

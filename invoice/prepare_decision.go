@@ -7,7 +7,7 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// decision is what came of an invoice whose facts or clock have changed.
+// decision is the result for an invoice whose facts or clock have changed.
 type decision struct {
 	inv      Invoice
 	events   []Event
@@ -15,13 +15,13 @@ type decision struct {
 	releases []Release
 }
 
-// brokenError says that an invoice cannot be decided about, whatever is asked of the store.
+// brokenError reports that an invoice cannot be decided about, whatever the store holds.
 type brokenError struct{ error }
 
-// decided folds the facts of after, in which the changes are merged, and answers the invoice as it is to be
-// stored, with the events that lead there from before. It is pure.
+// decided folds the facts of after, in which the changes are merged, and returns the invoice to store, with the events
+// that lead to it from before. It is pure.
 func decided(before, after Invoice, changes []change, extra []draft, by Action, c clock) (decision, error) {
-	if by.Kind != "" { // settled payments may mean something else from now on
+	if by.Kind != "" { // the action may change what settled payments mean
 		var reopened []change
 		after, reopened = after.resettled()
 		changes = append(changes, reopened...)
@@ -39,7 +39,7 @@ func decided(before, after Invoice, changes []change, extra []draft, by Action, 
 	return decision{inv: inv, events: events, releases: releases(before, inv), payments: inv.changed(changes, settled)}, nil
 }
 
-// changed are the payments of the invoice that are to be written.
+// changed returns the payments of the invoice that must be written.
 func (inv Invoice) changed(changes []change, settled []Payment) []Payment {
 	keys := make(map[chain.Key]bool, len(changes)+len(settled))
 	for _, c := range changes {
@@ -57,7 +57,8 @@ func (inv Invoice) changed(changes []change, settled []Payment) []Payment {
 	return out
 }
 
-// releases are the places that an invoice gives up with this decision, and each number that it frees, once.
+// releases returns the places that an invoice gives up with this decision; each number that becomes free is marked for
+// reuse once.
 func releases(before, after Invoice) []Release {
 	if !before.State.ReleasedAt.IsZero() || after.State.ReleasedAt.IsZero() {
 		return nil
@@ -68,7 +69,7 @@ func releases(before, after Invoice) []Release {
 	}
 	freed := map[number]bool{}
 	for _, q := range after.quotes() {
-		if q.Quarantine == atOnce { // of a source that makes each place for one request
+		if q.Quarantine == atOnce { // its source makes each place for one request
 			freed[number{q.Wallet, q.Index}] = true
 		}
 	}
@@ -84,9 +85,9 @@ func releases(before, after Invoice) []Release {
 // maxActions bounds the history of one invoice.
 const maxActions = 1000
 
-// Act is who does something to an invoice and why. Both go into the history.
+// Act identifies who does something to an invoice, and why. Actor and Comment go into the history.
 type Act struct {
-	Project string // whose invoice; empty: anybody's
+	Project string // the invoice's project; empty: any project
 	Invoice string
 	Actor   string // at most 255 characters
 	Comment string // at most 1024 characters
@@ -96,7 +97,7 @@ func (a Act) check() error {
 	return cmp.Or(refuseText("Actor", a.Actor, 255), refuseText("Comment", a.Comment, 1024))
 }
 
-// transition says which action brings an invoice to a status.
+// transition returns the action that brings an invoice to a status.
 func transition(is State, standing bool, to Status) (ActionKind, error) {
 	type move struct {
 		kind ActionKind
@@ -124,10 +125,11 @@ func transition(is State, standing bool, to Status) (ActionKind, error) {
 	return m.kind, nil
 }
 
-// planned fills in the next action of an invoice, or says that there is nothing to do.
+// planned fills in the next action of an invoice, and reports whether one is needed.
 type planned func(inv Invoice, next *Action) (bool, error)
 
-// withAction answers the invoice with one more action, or as it is and an action of no kind.
+// withAction returns the invoice with one more action; if none is needed, it returns the invoice unchanged and an
+// action without a kind.
 func withAction(before Invoice, a Act, c clock, plan planned) (Invoice, Action, error) {
 	if err := a.check(); err != nil {
 		return before, Action{}, err

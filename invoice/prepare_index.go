@@ -12,32 +12,32 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// indexes hands out the numbers of one wallet. It takes them from the store in ranges, because a
-// durable write for each would halve the rate of creation, and the ranges follow the demand,
-// because what is left of one when the process ends is lost as a gap that a wallet must search over.
+// indexes hands out the numbers of one wallet. It takes them from the store in ranges, because a durable write for each
+// would halve the rate of creation. The ranges follow the demand, because the rest of one is lost when the process
+// ends, as a gap that a wallet must search over.
 type indexes struct {
 	store  Store
 	wallet string
 	now    func() time.Time
-	single bool     // take numbers one by one, as of a transaction that may be rolled back
-	parent *indexes // of the service that this one is of a transaction of
+	single bool     // take numbers one by one, for a transaction that may be rolled back
+	parent *indexes // the indexes of the service that WithStore was called on
 	pool   *Pool    // numbers may be handed out again; nil: never
 	floors Floors   // may be nil
-	// lost is told when the store knows of fewer numbers than were handed out, or is an older one all the same.
+	// lost is called when the store knows of fewer numbers than were handed out, or is known to be an older one.
 	lost func(ctx context.Context, wallet string, has, floor uint32) error
 
 	mu       sync.Mutex // guards what follows
-	free     []uint32   // numbers that nobody was ever shown
+	free     []uint32   // numbers that were never shown to anybody
 	doubtful map[chain.Network][]number
 	size     uint32    // of the last range
 	reserved time.Time // when the last range was taken
-	fetching bool      // somebody is taking one
+	fetching bool      // a goroutine is taking one
 	ready    chan struct{}
-	checked  bool      // the store was held against the floor
-	falls    int       // how often the store was found to be an older one, whatever the floor says ...
-	mended   int       // ... and of how many of these what was lost has been passed over
+	checked  bool      // the store was compared with the floor
+	falls    int       // how often the store was found to be an older one, regardless of the floor ...
+	mended   int       // ... and for how many of these the lost numbers were skipped
 	floor    uint32    // the number below which all may have been shown
-	rests    time.Time // until then no number of the pool is used again
+	rests    time.Time // no number of the pool is reused before this time
 	waiting  [2]uint32 // numbers from the first to below the second wait for the floor to be raised
 }
 
@@ -46,13 +46,13 @@ const (
 	maxRange = 512
 )
 
-// number is one that was handed out.
+// number is a number that was handed out.
 type number struct {
 	index uint32
-	maybe []string // ids of the invoices of which one may have it, since the answers to their commits were lost
+	maybe []string // ids of the invoices of which one may have it, since the outcomes of their commits are unknown
 }
 
-// next returns a number that nobody else gets, for an address on the network.
+// next returns a number that no other caller gets, for an address on the network.
 func (x *indexes) next(ctx context.Context, network chain.Network) (number, error) {
 	if err := x.check(ctx); err != nil {
 		return number{}, err
@@ -71,8 +71,9 @@ func (x *indexes) next(ctx context.Context, network chain.Network) (number, erro
 	return number{index: index}, err
 }
 
-// putBack takes a number again that its invoice did not get. One that an invoice may have is in doubt on the network if it
-// is of a pool, and else a gap: a store that loses its end does not know the invoice any more, and its address was shown.
+// putBack takes back a number that its invoice did not get. One that an invoice may have is in doubt on the network if
+// it is from a pool, and else becomes a gap: a store that loses its end no longer knows the invoice, and its address
+// was shown.
 func (x *indexes) putBack(n number, network chain.Network) {
 	switch {
 	case len(n.maybe) == 0:
@@ -82,7 +83,7 @@ func (x *indexes) putBack(n number, network chain.Network) {
 	}
 }
 
-// root is what the whole process knows of the wallet's numbers, beyond a transaction.
+// root returns the indexes of the whole process, outside of any transaction.
 func (x *indexes) root() *indexes {
 	for x.parent != nil {
 		x = x.parent
@@ -90,7 +91,7 @@ func (x *indexes) root() *indexes {
 	return x
 }
 
-// fellBack has the store held against the floor again: it is older than what was seen of it.
+// fellBack causes the store to be compared with the floor again: it is older than what was seen of it.
 func (x *indexes) fellBack() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -98,7 +99,7 @@ func (x *indexes) fellBack() {
 	x.falls++
 }
 
-// fallen returns how often the store was found to be an older one, and whether what was lost is still to be passed over.
+// fallen returns how often the store was found to be an older one, and whether lost numbers are still to be skipped.
 func (x *indexes) fallen() (falls int, older bool) {
 	root := x.root()
 	root.mu.Lock()
@@ -115,9 +116,9 @@ func (x *indexes) isChecked() bool {
 	return x.checked
 }
 
-// check holds the store against the floor, once. A transaction does so too, while nobody has outside of it: there the
-// store may be locked, and what the transaction passes over is lost when it is rolled back. That the floor cannot be read
-// is no reason to go on where a store ends that is known to be an older one.
+// check compares the store with the floor, once. A transaction does so too, if it was not done outside: there the store
+// may be locked, and what the transaction skips is lost when it is rolled back. A floor that cannot be read is no
+// reason to go on where the end of a store that is known to be older was lost.
 func (x *indexes) check(ctx context.Context) error {
 	_, older := x.fallen()
 	if !older && (x.isChecked() || x.root().isChecked()) {
@@ -139,8 +140,8 @@ func (x *indexes) check(ctx context.Context) error {
 	return nil
 }
 
-// learn reads the floor, which other processes raise too. Read before the store is asked, it covers only numbers that the
-// store had handed out, unless the store has lost its end.
+// learn reads the floor, which other processes raise too. As it is read before the store, it covers only numbers that
+// the store had handed out, unless the store has lost its end.
 func (x *indexes) learn(ctx context.Context) error {
 	x = x.root()
 	if x.floors == nil {
@@ -158,8 +159,8 @@ func (x *indexes) learn(ctx context.Context) error {
 	return nil
 }
 
-// lift makes sure that the store hands out nothing below the floor. That numbers are passed over comes last: until then
-// the store says that it has lost its end, and whoever fails before does all of it again.
+// lift makes sure that the store hands out nothing below the floor. Skipping the numbers comes last: until then the
+// store still shows that it has lost its end, and a caller that fails before repeats all of it.
 func (x *indexes) lift(ctx context.Context, floor uint32) error {
 	has, err := x.store.ReserveIndexes(ctx, x.wallet, 0)
 	if err != nil {
@@ -184,19 +185,19 @@ func (x *indexes) lift(ctx context.Context, floor uint32) error {
 	return x.raise(ctx, max(has, floor))
 }
 
-// passOver has the store, which has handed out so many numbers, hand out none below the floor.
+// passOver makes the store, which has handed out has numbers, skip those below the floor.
 func (x *indexes) passOver(ctx context.Context, has, floor uint32) error {
 	for next := has; next < floor; {
 		first, err := x.store.ReserveIndexes(ctx, x.wallet, floor-next)
 		if err != nil {
-			return fmt.Errorf("pass over address numbers below the floor: %w", err)
+			return fmt.Errorf("skip address numbers below the floor: %w", err)
 		}
 		next = max(next, first) + (floor - next)
 	}
 	return nil
 }
 
-// restored passes over so many numbers beyond all that are known to have been handed out.
+// restored skips that many numbers beyond all that are known to have been handed out.
 func (x *indexes) restored(ctx context.Context, numbers uint32) error {
 	x.rest()
 	if err := x.learn(ctx); err != nil {
@@ -213,7 +214,7 @@ func (x *indexes) restored(ctx context.Context, numbers uint32) error {
 	return x.raise(ctx, floor)
 }
 
-// within is the number that is so many beyond next, but no further beyond it than there are numbers.
+// within returns next plus beyond, limited to the count of numbers that exist.
 func (x *indexes) within(next, beyond uint32) uint32 {
 	size := uint32(math.MaxUint32)
 	if x.pool != nil && x.pool.Size > 0 {
@@ -222,8 +223,8 @@ func (x *indexes) within(next, beyond uint32) uint32 {
 	return next + min(beyond, size-min(size, next))
 }
 
-// rest has the numbers rest that an invoice may hold which the store has lost: those of a pool that are free, for a while,
-// and those that are in doubt, for ever. What a transaction has found out holds for the whole process.
+// rest keeps numbers from use that an invoice lost by the store may hold: those of a pool that are free, for a while,
+// and those that are in doubt, for ever. What a transaction has found out applies to the whole process.
 func (x *indexes) rest() {
 	for ; x != nil; x = x.parent {
 		x.mu.Lock()
@@ -246,7 +247,7 @@ func (x *indexes) resting() bool {
 // poolTime bounds how long a pool waits for the store after its caller has gone away.
 const poolTime = 10 * time.Second
 
-// outlasting is a context that ends a while after ctx.
+// outlasting returns a context that ends a while after ctx.
 func outlasting(ctx context.Context) (context.Context, context.CancelFunc) {
 	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
@@ -260,7 +261,7 @@ func outlasting(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 // pooled returns a number that has rested, or a new one while the pool is not full. A caller that goes away does not
-// cut it short: a number that was taken, and of which nobody was told, would be lost to the pool.
+// interrupt it: a number that was taken but not returned would be lost to the pool.
 func (x *indexes) pooled(ctx context.Context) (uint32, error) {
 	ctx, cancel := outlasting(ctx)
 	defer cancel()
@@ -287,14 +288,14 @@ func (x *indexes) pooled(ctx context.Context) (uint32, error) {
 	switch {
 	case err != nil:
 		return 0, err
-	case x.pool.Size > 0 && index >= x.pool.Size: // others were quicker
+	case x.pool.Size > 0 && index >= x.pool.Size: // concurrent callers were faster
 		return 0, full
 	}
 	return index, nil
 }
 
-// doubted returns a number that is in doubt on the network. Once an invoice is known to have it, it is that one's: when it
-// gives the number up, the store hands it out again, to anybody.
+// doubted returns a number that is in doubt on the network. Once an invoice is known to have it, it belongs to that
+// one: when it gives the number up, the store hands it out again, to any process.
 func (x *indexes) doubted(ctx context.Context, network chain.Network) (number, bool, error) {
 	for {
 		n, some := x.firstDoubt(network)
@@ -351,8 +352,8 @@ func (x *indexes) kept() (uint32, bool) {
 	return index, true
 }
 
-// fresh returns a number that nobody ever got. When half of a range is gone, the caller that notices
-// takes the next one while the others go on with the rest.
+// fresh returns a number that was never handed out. When half of a range is gone, the caller that notices takes the
+// next one while the others continue with the rest.
 func (x *indexes) fresh(ctx context.Context) (uint32, error) {
 	for {
 		x.mu.Lock()
@@ -396,15 +397,15 @@ func (x *indexes) fresh(ctx context.Context) (uint32, error) {
 	return index, nil
 }
 
-// reserve takes n numbers from the store, or those that it took before and could not raise the floor for: none of them was
-// shown to anybody, also when the store has lost its end since this process took its last ones.
+// reserve takes n numbers from the store, or those that it took before and could not raise the floor for: none of them
+// was shown to anybody, even if the store has lost its end since this process took its last ones.
 func (x *indexes) reserve(ctx context.Context, n uint32) (first, got uint32, err error) {
 	if err := x.learn(ctx); err != nil {
 		return 0, 0, err
 	}
 	first, got = x.waited()
 	for got == 0 {
-		floor := x.known() // before others take what comes next, and raise it
+		floor := x.known() // read before others take the next numbers and raise it
 		first, err = x.store.ReserveIndexes(ctx, x.wallet, n)
 		if err != nil {
 			return 0, 0, fmt.Errorf("reserve address numbers: %w", err)
@@ -426,8 +427,8 @@ func (x *indexes) reserve(ctx context.Context, n uint32) (first, got uint32, err
 	return first, got, nil
 }
 
-// waited returns the numbers that wait for the floor to be raised, unless it was raised beyond them since: by others, to
-// whom a store that has lost its end may have given the same.
+// waited returns the numbers that wait for the floor to be raised, unless it was raised beyond them since: then a store
+// that has lost its end may have given the same numbers to others.
 func (x *indexes) waited() (first, got uint32) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -439,13 +440,13 @@ func (x *indexes) waited() (first, got uint32) {
 	return first, got
 }
 
-// errFloor: it is not the store that failed.
+// errFloor is wrapped by errors of Floors, to tell them from those of the store.
 var errFloor = errors.New("not known")
 
-// floorTime bounds how long a record that does not answer keeps others waiting.
+// floorTime bounds how long one call of Floors may take.
 const floorTime = 10 * time.Second
 
-// raise notes that all numbers below next may be shown from now on.
+// raise records that all numbers below next may be shown from now on.
 func (x *indexes) raise(ctx context.Context, next uint32) error {
 	if x.floors != nil {
 		ctx, cancel := context.WithTimeout(ctx, floorTime)
@@ -454,7 +455,7 @@ func (x *indexes) raise(ctx context.Context, next uint32) error {
 			return fmt.Errorf("raise the floor of %s: %w: %w", x.wallet, errFloor, err)
 		}
 	}
-	if x.parent == nil { // what a transaction takes, the next one gets if it is rolled back
+	if x.parent == nil { // after a rollback, the next transaction gets the same numbers
 		x.mu.Lock()
 		defer x.mu.Unlock()
 		x.floor = max(x.floor, next)
@@ -462,7 +463,7 @@ func (x *indexes) raise(ctx context.Context, next uint32) error {
 	return nil
 }
 
-// known is the number below which this process knows all to have been handed out.
+// known returns the number below which this process knows all to have been handed out.
 func (x *indexes) known() uint32 {
 	x = x.root()
 	x.mu.Lock()
@@ -470,7 +471,7 @@ func (x *indexes) known() uint32 {
 	return x.floor
 }
 
-// grow doubles the range while ranges last less than a second, and falls back when they last longer.
+// grow doubles the range while ranges last less than a second, and resets it when they last longer than a minute.
 func (x *indexes) grow() uint32 {
 	now := x.now()
 	switch {
@@ -485,17 +486,17 @@ func (x *indexes) grow() uint32 {
 	return x.size
 }
 
-// giveBack takes a number again that certainly nobody was shown. A number of a transaction stays with that: if it is
-// rolled back, the store hands the number out again by itself.
+// giveBack takes back a number that certainly nobody was shown. A transaction's number stays with the transaction: if
+// it is rolled back, the store hands the number out again by itself.
 func (x *indexes) giveBack(index uint32) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.free = append(x.free, index)
 }
 
-// doubt takes a number again that an invoice on the network has, or nobody: the answer of the commit was lost. There
-// the invoice's claim, if it was stored or still will be, keeps any other from the number. On another
-// network nothing would.
+// doubt takes back a number that either an invoice on the network has or nobody, since the outcome of the commit is
+// unknown. On that network the invoice's claim, if it was stored or still will be, keeps others from the number. On
+// another network nothing would.
 func (x *indexes) doubt(n number, network chain.Network) {
 	x.mu.Lock()
 	defer x.mu.Unlock()

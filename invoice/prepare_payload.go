@@ -12,20 +12,19 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// PayloadVersion is the version of [Payload]. A member is never removed or given another meaning
-// within a version.
+// PayloadVersion is the version of [Payload]. Within a version, no member is removed or changes its meaning.
 const PayloadVersion = 1
 
-// Payload is the body of an event in the library's own format, for receivers to decode. Amounts are
-// decimal numbers in JSON strings, times RFC 3339 in UTC.
+// Payload is the body of an event in the library's own format, for receivers to decode. Amounts are decimal numbers in
+// JSON strings, times RFC 3339 in UTC.
 type Payload struct {
 	Type      EventType   `json:"type"`
 	Timestamp time.Time   `json:"timestamp"` // when it happened
 	Data      PayloadData `json:"data"`
 }
 
-// PayloadData is what happened, with the whole invoice as it is after the event: a receiver that
-// keeps the newest Seq may ignore all others.
+// PayloadData describes the event, with the whole invoice as it is after it: a receiver that keeps the newest Seq may
+// ignore all others.
 type PayloadData struct {
 	Version int             `json:"version"` // PayloadVersion
 	Seq     int64           `json:"seq"`     // grows by one with every event of the invoice
@@ -37,7 +36,7 @@ type PayloadData struct {
 	Invoice PayloadInvoice  `json:"invoice"`
 }
 
-// PayloadInvoice is an invoice as receivers see it.
+// PayloadInvoice is an invoice in the form that receivers get.
 type PayloadInvoice struct {
 	ID          string           `json:"id"`
 	Project     string           `json:"project"`
@@ -57,9 +56,9 @@ type PayloadInvoice struct {
 	CreatedAt   time.Time        `json:"created_at"`
 	UpdatedAt   time.Time        `json:"updated_at"`
 	CompletedAt *time.Time       `json:"completed_at,omitempty"`
-	// Payments are all payments while there are at most maxPayloadPayments, and else the latestPayments that were seen
-	// last, in the order of their keys; PaymentCount is how many there are. Whoever wants to can send dust by the
-	// thousand, and a body has to end somewhere.
+	// Payments holds all payments while there are at most maxPayloadPayments, and else the latestPayments that were
+	// seen last, in the order of their keys; PaymentCount is how many there are. Anybody can send dust by the thousand,
+	// so the size of a body must be bounded.
 	Payments     []PayloadPayment `json:"payments,omitempty"`
 	PaymentCount int              `json:"payment_count,omitempty"`
 }
@@ -69,7 +68,7 @@ const (
 	latestPayments     = 10
 )
 
-// PayloadPayment is one payment as receivers see it.
+// PayloadPayment is a payment in the form that receivers get.
 type PayloadPayment struct {
 	TxID      string        `json:"txid"`
 	Index     string        `json:"index"`
@@ -89,12 +88,11 @@ type draft struct {
 	payment        *PayloadPayment
 }
 
-// drafts says which events lead from one state of an invoice to another. It is the only place that
-// makes events of what the machine decided: one for each change of status, and one for everything
-// else that somebody must be told.
+// drafts returns the events that lead from one state of an invoice to another. It is the only place that makes events
+// of what the machine decided: one for each change of status, and one for everything else that must be reported.
 func drafts(before, after Invoice, changes []change, by Action) []draft {
 	var out []draft
-	state := run(before) // with each payment in its place before the next one is classed
+	state := run(before) // each payment is recorded before the next one is classified
 	for _, c := range changes {
 		pay := payloadPayment(c.payment)
 		switch {
@@ -129,8 +127,8 @@ func drafts(before, after Invoice, changes []change, by Action) []draft {
 	return out
 }
 
-// issue gives the drafts their numbers and freezes them, and answers the invoice with the new Seq. The
-// first one that changes the status carries the change.
+// issue numbers and freezes the drafts, and returns the invoice with the new Seq. The first one that changes the status
+// carries the change.
 func issue(before, after Invoice, list []draft, now time.Time) (Invoice, []Event, error) {
 	events := make([]Event, 0, len(list))
 	after.Seq = before.Seq + int64(len(list))
@@ -156,14 +154,14 @@ func issue(before, after Invoice, list []draft, now time.Time) (Invoice, []Event
 	return after, events, nil
 }
 
-// eventID is made of what the event says, so that another event of the same number, as there may be after a backup was
-// restored, has another.
+// eventID returns an ID that depends on the event's body, so that a different event of the same number, as there may be
+// after a backup was restored, has a different ID.
 func eventID(ev Event) string {
 	sum := sha256.Sum256(ev.Body)
 	return fmt.Sprintf("evt_%s_%d_%x", ev.Invoice, ev.Seq, sum[:8])
 }
 
-// frozen is a [Payload] whose invoice is written already.
+// frozen is a [Payload] whose invoice is already encoded.
 type frozen struct {
 	Payload
 	Data struct {
@@ -210,7 +208,7 @@ func payloadInvoice(inv Invoice) PayloadInvoice {
 	return out
 }
 
-// latest answers the n payments that were seen last, in the order given.
+// latest returns the n payments that were seen last, in the order given.
 func latest(payments []Payment, n int) []Payment {
 	if len(payments) <= n {
 		return payments

@@ -9,11 +9,11 @@ import (
 	"slices"
 )
 
-// freeAmount raises what is due to the least amount that no other invoice asks for at the shared address, by so many steps
-// at most.
+// freeAmount raises what is due to the least amount that no other invoice asks for at the shared address, by at most
+// the given number of slots.
 func freeAmount(ctx context.Context, store Reader, a AssetConfig, slots int, q *Quote) error {
 	reach := new(big.Int).Mul(a.stepUnits(q.Due), big.NewInt(int64(slots)))
-	step := a.stepUnits(reach.Add(reach, q.Due)) // also of the largest amount that it may come to
+	step := a.stepUnits(reach.Add(reach, q.Due)) // also the step of the largest amount that may result
 	first := roundUp(q.Due, step)
 	last := new(big.Int).Mul(step, big.NewInt(int64(slots-1)))
 	last.Add(last, first)
@@ -33,11 +33,11 @@ func freeAmount(ctx context.Context, store Reader, a AssetConfig, slots int, q *
 
 func ticket(n int) string { return fmt.Sprintf("%05d", n) }
 
-// tickets is how many are looked at before all are.
+// tickets is how many tickets are checked before all are.
 const tickets = 32
 
-// takeTicket gives the quote a ticket that the project does not hold. Where the search begins depends on the invoice, so that
-// few find the same one at the same moment.
+// takeTicket gives the quote a ticket that the project does not hold. The search begins at a place that depends on the
+// invoice, so that concurrent calls rarely find the same ticket.
 func takeTicket(ctx context.Context, store Reader, c ChainConfig, inv Invoice, q *Quote) error {
 	share, network := c.perProject(), q.Asset.ID.Network()
 	if share == 0 {
@@ -61,7 +61,7 @@ func takeTicket(ctx context.Context, store Reader, c ChainConfig, inv Invoice, q
 	return fmt.Errorf("invoice: project %s holds its %d places of %s: %w", inv.Project, share, network, ErrNoAddress)
 }
 
-// heldNow reports whether an invoice holds the place of the quote, or may.
+// heldNow reports whether an invoice holds the place of the quote. It returns true if that cannot be found out.
 func heldNow(ctx context.Context, store Reader, q Quote) bool {
 	list, err := store.InvoicesAt(ctx, []Place{{q.Address, q.Slot}})
 	return err != nil || slices.ContainsFunc(list, func(inv Invoice) bool {
@@ -69,7 +69,7 @@ func heldNow(ctx context.Context, store Reader, q Quote) bool {
 	})
 }
 
-// newClaims are the claims of the quote, unless an earlier quote had the same place.
+// newClaims returns the claims of the quote, or nil if an earlier quote had the same place.
 func (inv Invoice) newClaims() []Claim {
 	claim := inv.Quote.claim(inv.ID)
 	for _, q := range inv.Earlier {

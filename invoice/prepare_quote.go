@@ -13,8 +13,7 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// checkPrice refuses what cannot be a price: not positive, too large, or with more decimals than its
-// currency.
+// checkPrice refuses an invalid price: not positive, too large, or with more decimals than its currency.
 func (x *quoting) checkPrice(p Price) error {
 	decimals, fiat := x.cfg.Fiat[p.Currency]
 	if !fiat {
@@ -27,7 +26,7 @@ func (x *quoting) checkPrice(p Price) error {
 	return CheckAmount("Price.Amount", p.Amount, decimals)
 }
 
-// quoting makes amounts of assets of prices, and values of payments. It asks sources of rates, and no store.
+// quoting converts prices to amounts of assets, and values payments. It uses sources of rates, and no store.
 type quoting struct {
 	cfg    Config
 	log    *slog.Logger
@@ -44,15 +43,15 @@ func (x *quoting) findAsset(name string) (AssetConfig, bool) {
 	return AssetConfig{}, false
 }
 
-// heldBack reports whether nothing is asked for in the asset for now.
+// heldBack reports whether invoices may not ask for the asset for now.
 func (x *quoting) heldBack(a AssetConfig) bool {
 	return slices.ContainsFunc(x.cfg.Chains, func(c ChainConfig) bool {
 		return c.Watcher.Network() == a.ID.Network() && holds(c.Watcher.Lag(), a.ID)
 	})
 }
 
-// quote gives the invoice a quote without an address yet: its price as an exact amount of an asset at the rate
-// of now, less the discount and with the payer's part of the commission.
+// quote gives the invoice a quote that has no address yet: its price as an exact amount of an asset at the current
+// rate, less the discount and with the payer's part of the commission.
 func (x *quoting) quote(ctx context.Context, inv *Invoice, a AssetConfig, now time.Time) error {
 	if x.heldBack(a) {
 		return fmt.Errorf("invoice: %s: %w", a.Code, ErrHeldBack)
@@ -95,7 +94,7 @@ func (x *quoting) quoted(ctx context.Context, inv Invoice, a AssetConfig, now ti
 		return q, nil
 	}
 	if x.cfg.Reference == "" || x.cfg.Rates == nil && from == "" {
-		return q, nil // nobody says what it is worth in fiat, and nobody has to
+		return q, nil // without a source or reference there is no fiat value, and none is needed
 	}
 	rate, err := x.rate(ctx, from, a.Asset, x.cfg.Reference)
 	if err != nil {
@@ -108,11 +107,11 @@ func (x *quoting) quoted(ctx context.Context, inv Invoice, a AssetConfig, now ti
 	return q, nil
 }
 
-// rate asks the source of the name what an asset costs in a currency, and trusts nothing that is not positive. A
-// source that an invoice was quoted from and that is no longer configured is as good as one that fails.
+// rate returns what an asset costs in a currency, from the source of the name, and refuses a rate that is not positive.
+// A source that an invoice was quoted from and that is no longer configured is treated as one that fails.
 func (x *quoting) rate(ctx context.Context, name string, a chain.Asset, currency string) (rates.Rate, error) {
 	pair := rates.Pair{Base: x.symbol(string(a.ID), a.Code), Quote: x.symbol(currency, currency)}
-	if pair.Base == pair.Quote { // one token on two networks
+	if pair.Base == pair.Quote { // one token on two networks, for example
 		return rates.Rate{Pair: pair, Value: decimal.NewFromInt(1), Time: x.cfg.Now().UTC(), Source: "identity"}, nil
 	}
 	source := x.source(name)
@@ -129,7 +128,7 @@ func (x *quoting) rate(ctx context.Context, name string, a chain.Asset, currency
 	return r, nil
 }
 
-// source is the source of rates of the name; nil when there is none.
+// source returns the source of rates of the name, or nil if there is none.
 func (x *quoting) source(name string) RateSource {
 	if name == "" {
 		return x.cfg.Rates
@@ -137,14 +136,14 @@ func (x *quoting) source(name string) RateSource {
 	return x.cfg.RateSources[name]
 }
 
-// asker answers rates as Service.rate does.
+// asker returns rates as quoting.rate does.
 type asker func(ctx context.Context, name string, a chain.Asset, currency string) (rates.Rate, error)
 
 // rateTime bounds how long a step waits for a rate, without which a payment in another asset is not credited yet.
 const rateTime = 5 * time.Second
 
-// remembering asks for each rate once, and waits for none of them long: whoever sends coins by the thousand, or a source
-// that hangs, must not hold up a network.
+// remembering returns an asker that requests each rate once, and waits for none of them long: neither a sender of
+// thousands of payments nor a source that hangs may hold up a network.
 func (x *quoting) remembering() asker {
 	type question struct {
 		name, currency string
@@ -168,8 +167,8 @@ func (x *quoting) remembering() asker {
 	}
 }
 
-// symbol is what rates know an asset by; for all else, and for assets that are no longer configured, it is the
-// other text.
+// symbol returns the name by which rate sources know an asset; for everything else, and for assets that are no longer
+// configured, it returns other.
 func (x *quoting) symbol(name, other string) string {
 	if a, known := x.findAsset(name); known {
 		return a.Symbol
@@ -177,7 +176,7 @@ func (x *quoting) symbol(name, other string) string {
 	return other
 }
 
-// weigh says whether a payment is dust: less than the floor of its asset, and less than what is due.
+// weigh sets whether a payment is dust: less than the floor of its asset, and less than what is due.
 func (x *quoting) weigh(inv Invoice, p Payment) Payment {
 	a, known := x.findAsset(string(p.Asset))
 	p.Dust = known && p.Units.Cmp(a.floorUnits()) < 0
@@ -187,8 +186,8 @@ func (x *quoting) weigh(inv Invoice, p Payment) Payment {
 	return p
 }
 
-// value sets what a payment is worth in base units of the invoice's asset, as far as it needs rates
-// and the source has them. What could not be valued is tried again with the next block.
+// value sets what a payment is worth in base units of the invoice's asset, as far as it needs rates and the source has
+// them. What could not be valued is tried again with the next block.
 func (x *quoting) value(ctx context.Context, inv Invoice, p Payment, ask asker) Payment {
 	f := inv.facts()
 	fold := foldActions(f.deadline, f.actions)
@@ -199,7 +198,7 @@ func (x *quoting) value(ctx context.Context, inv Invoice, p Payment, ask asker) 
 		if p.Asset == f.asset {
 			p.Credit = new(big.Int).Set(p.Units)
 		} else if x.source(inv.Terms.RateSource) == nil {
-			p.Credit = new(big.Int) // a shop without rates takes nothing for another asset
+			p.Credit = new(big.Int) // without rates, another asset is worth nothing
 		} else if worth, err := x.worth(ctx, inv, p, ask); err == nil {
 			p.Credit = worth
 		} else {
@@ -217,10 +216,10 @@ func (x *quoting) value(ctx context.Context, inv Invoice, p Payment, ask asker) 
 	return p
 }
 
-// worth is what a payment is worth now, rounded down. Against a price in another currency it is the same part of the
-// units that the price was quoted as, as its value is of the price: who pays exactly the price's worth has paid
-// it, although what is due was rounded up. Against a price in the asset itself the rates of now stand on
-// both sides.
+// worth returns what a payment is worth now, rounded down. If the price is in another currency, the worth has the same
+// proportion to the units that the price was quoted as, as the payment's value has to the price: a payer who pays
+// exactly the price's worth has paid it, although what is due was rounded up. If the price is in the asset itself,
+// current rates are used on both sides.
 func (x *quoting) worth(ctx context.Context, inv Invoice, p Payment, ask asker) (*big.Int, error) {
 	var paid AssetConfig
 	for _, a := range x.assets {
@@ -232,7 +231,7 @@ func (x *quoting) worth(ctx context.Context, inv Invoice, p Payment, ask asker) 
 		return nil, fmt.Errorf("invoice: %s is not configured: %w", p.Asset, rates.ErrNoRate)
 	}
 	due, currency := inv.Quote.Asset, inv.Price.Currency
-	// What so many units are worth in the currency, a hundred times too large like the price less its discount.
+	// The units and their price, the latter a hundred times too large because of the discount in percent.
 	units, price := decimal.NewFromBigInt(inv.priceUnits(), 0), inv.Price.Amount.Mul(hundred.Sub(inv.Terms.DiscountPercent))
 	if currency == due.Code {
 		if paid.ID == due.ID {

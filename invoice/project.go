@@ -8,45 +8,45 @@ import (
 	"time"
 )
 
-// Project is a tenant: a shop, or one of its shops. It owns invoices, an API key and the secrets
-// that its webhooks are signed with.
+// Project is a tenant: a shop, or one of several shops of an owner. It owns invoices, an API key and the secrets that
+// sign its webhooks.
 type Project struct {
 	ID          string `json:"id"`    // a UUID
-	Owner       string `json:"owner"` // the account it belongs to
+	Owner       string `json:"owner"` // the account that the project belongs to
 	Name        string `json:"name"`  // unique for the owner
 	Description string `json:"description,omitempty"`
-	KeyHash     string `json:"key_hash"` // HashKey of the API key; the key itself is not kept
-	// FormerKeyHash is that of the API key before, which opens the project too until FormerKeyUntil; empty when there
-	// is none. See [Projects.RotateKey].
+	KeyHash     string `json:"key_hash"` // HashKey of the API key; the key itself is not stored
+	// FormerKeyHash is the hash of the previous API key, which remains valid until FormerKeyUntil; empty if there is
+	// none. See [Projects.RotateKey].
 	FormerKeyHash  string         `json:"former_key_hash,omitempty"`
 	FormerKeyUntil time.Time      `json:"former_key_until,omitzero"`
-	AllowedIPs     []netip.Prefix `json:"allowed_ips,omitempty"` // who may use the key; empty is everybody
+	AllowedIPs     []netip.Prefix `json:"allowed_ips,omitempty"` // addresses that may use the key; empty: all
 	Secrets        []Secret       `json:"secrets"`               // newest first; at least one
-	// Keys are for APIs whose signatures are made with the key itself, so that a hash of it would not do; by
-	// name. See [Projects.MakeKey].
+	// Keys holds, by name, the keys for APIs whose signatures are made with the key itself, where a hash would not do.
+	// See [Projects.MakeKey].
 	Keys map[string]Secret `json:"keys,omitempty"`
-	// FormerKeys are those before the Keys, by name; each is taken until its Until.
+	// FormerKeys holds the previous Keys, by name; each is accepted until its Until.
 	FormerKeys map[string]Secret `json:"former_keys,omitempty"`
-	// Discounts are for APIs that take something off when an invoice is created in an asset: percent by the asset's
-	// code; below 0 it is a surcharge. See [Projects.SetDiscount].
+	// Discounts holds, by asset code, the percentage that some APIs take off when an invoice is created in the asset; a
+	// negative one is a surcharge. See [Projects.SetDiscount].
 	Discounts map[string]int `json:"discounts,omitempty"`
 	CreatedAt time.Time      `json:"created_at"`
 	Version   int64          `json:"version"`
 }
 
-// Secret signs webhooks, in the form of Standard Webhooks: "whsec_" and 32 bytes in base64.
+// Secret is a key that signs webhooks, in the form of Standard Webhooks: "whsec_" and 32 bytes in base64.
 type Secret struct {
 	Value string    `json:"value"`
-	Until time.Time `json:"until,omitzero"` // when it stops signing; zero is never
+	Until time.Time `json:"until,omitzero"` // when it stops signing; zero means never
 }
 
-// String hides the secret from logs.
+// String returns "***", so that the secret does not appear in logs.
 func (Secret) String() string { return "***" }
 
-// GoString hides the secret from logs.
+// GoString returns "***", so that the secret does not appear in logs.
 func (s Secret) GoString() string { return s.String() }
 
-// ActiveSecrets are the secrets that sign at the given time, newest first.
+// ActiveSecrets returns the secrets that sign at the given time, newest first.
 func (p Project) ActiveSecrets(now time.Time) []string {
 	var out []string
 	for _, s := range p.Secrets {
@@ -57,7 +57,7 @@ func (p Project) ActiveSecrets(now time.Time) []string {
 	return out
 }
 
-// TakenKeys are the keys of the name with which a request may be signed at the given time, the newest first.
+// TakenKeys returns the keys of the name that are accepted at the given time, newest first.
 func (p Project) TakenKeys(name string, now time.Time) []string {
 	var out []string
 	if key, has := p.Keys[name]; has {
@@ -69,7 +69,7 @@ func (p Project) TakenKeys(name string, now time.Time) []string {
 	return out
 }
 
-// Allows says whether the project's API key may be used from the address.
+// Allows reports whether the project's API key may be used from the address.
 func (p Project) Allows(ip netip.Addr) bool {
 	if len(p.AllowedIPs) == 0 {
 		return true
@@ -83,19 +83,19 @@ func (p Project) Allows(ip netip.Addr) bool {
 	return false
 }
 
-// OwnerHas says whether the text is somewhere in the owner, whatever the case of its ASCII letters: what a
-// [ProjectStore] without a database's filters asks of each project.
+// OwnerHas reports whether the owner contains the text, ignoring the case of ASCII letters. It is for a [ProjectStore]
+// that cannot filter in a database.
 func (p Project) OwnerHas(text string) bool { return contains(p.Owner, text) }
 
-// HashKey is what is stored of an API key. Keys are 256 random bits, so a plain hash cannot be
-// searched, and looking one up by its hash gives no timing away.
+// HashKey returns the hash under which an API key is stored. Keys are 256 random bits, so a plain hash cannot be
+// searched, and looking one up by its hash leaks nothing through timing.
 func HashKey(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return hex.EncodeToString(sum[:])
 }
 
-// ParseAllowedIPs reads a comma-separated list of addresses and CIDR blocks, at most 100. It refuses
-// with an [InvalidError] for AllowedIPs of a [NewProject], whose value is the entry that is wrong.
+// ParseAllowedIPs parses a comma-separated list of addresses and CIDR blocks, at most 100. It refuses with an
+// [InvalidError] for AllowedIPs of a [NewProject], whose value is the entry that is wrong.
 func ParseAllowedIPs(list string) ([]netip.Prefix, error) {
 	const field = "AllowedIPs"
 	if strings.TrimSpace(list) == "" {
@@ -111,9 +111,9 @@ func ParseAllowedIPs(list string) ([]netip.Prefix, error) {
 		if prefix, err := netip.ParsePrefix(item); err == nil {
 			if prefix.Addr().Is4In6() {
 				if prefix.Bits() < 96 {
-					return nil, refuse(field, item, "has a block of IPv4 addresses within IPv6 that is wider than all of IPv4")
+					return nil, refuse(field, item, "has an IPv4-mapped block that is wider than all of IPv4")
 				}
-				prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-96) // as whoever comes is compared
+				prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-96) // as client addresses are compared
 			}
 			out = append(out, prefix.Masked())
 			continue

@@ -9,7 +9,7 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// Sort is what a listing is sorted by. Ties are broken by id, in the same direction, as in [Query.Compare].
+// Sort is the order of a listing. Ties are broken by id, in the same direction, as in [Query.Compare].
 type Sort string
 
 // The sort orders. Invoices without a quote have the amount 0 in SortDue.
@@ -20,31 +20,31 @@ const (
 	SortDue     Sort = "crypto_amount" // Quote.Due in units of its asset, as a number
 )
 
-// Query selects a page of invoices. Zero fields do not restrict. A store that does not filter and sort by
-// itself does so with Selects and Page.
+// Query selects a page of invoices. Zero fields do not restrict. A store that does not filter and sort by itself uses
+// Selects and Page.
 type Query struct {
-	Project       string    // whose
+	Project       string    // id of the project
 	Standing      bool      // standing invoices; false: all others
 	Status        Status    //
 	AssetCode     string    // code of the quoted asset
-	Format        string    // how they are told: what API they were made by, where each has a format of its own
+	Format        string    // their format, which identifies the API that made them where each has its own
 	CreatedAfter  time.Time // at or after
 	CreatedBefore time.Time // at or before
 	Fiat          string    // code of Quote.Fiat's currency, or of Price's without a quote
-	// Search selects invoices with the text somewhere in their id, project, order id or name, whatever the case of
-	// its ASCII letters.
+	// Search selects invoices whose id, project, order id or name contains the text, ignoring the case of ASCII
+	// letters.
 	Search string
-	// SearchProjects are ids of projects whose invoices Search selects as well, whatever their texts. Without Search they
-	// mean nothing.
+	// SearchProjects holds ids of projects whose invoices Search selects as well, whatever their texts. They are
+	// ignored without Search.
 	SearchProjects []string
 	Sort           Sort
 	Ascending      bool
-	// After leaves what comes after the invoice of this id, as that stands now, whether the listing has it or not:
-	// the way through a long listing, whose last page costs what its first does. An unknown id leaves nothing.
+	// After selects what comes after the invoice of this id in its present state, whether or not the listing contains
+	// it. With it, the last page of a long listing costs no more than the first. An unknown id selects nothing.
 	After     string
-	Offset    int  // invoices to pass over, of those that After leaves
-	Limit     int  // at most so many; required
-	Uncounted bool // Page.Total is not wanted, and may be anything
+	Offset    int  // invoices to skip, of those that After selects
+	Limit     int  // largest number of invoices; required
+	Uncounted bool // Page.Total is not needed and may be anything
 }
 
 // Page is one page of a listing.
@@ -53,8 +53,8 @@ type Page struct {
 	Total    int       // on all pages, whatever After and Offset are
 }
 
-// Selects says whether a listing for the query has the invoice, on whichever page: what a [Store]
-// without a database's filters asks of each.
+// Selects reports whether a listing for the query contains the invoice, on any page. It is for a [Store] that cannot
+// filter in a database.
 func (q Query) Selects(inv Invoice) bool {
 	switch {
 	case inv.Terms.Standing != q.Standing,
@@ -78,7 +78,7 @@ func (inv Invoice) fiatCode() string {
 	return inv.Quote.Fiat.Currency
 }
 
-// mentions says whether the text is somewhere in what an invoice is searched by.
+// mentions reports whether one of the searched texts contains the text.
 func (inv Invoice) mentions(text string) bool {
 	for _, in := range []string{inv.ID, inv.Project, inv.OrderID, inv.Name} {
 		if contains(in, text) {
@@ -88,10 +88,10 @@ func (inv Invoice) mentions(text string) bool {
 	return false
 }
 
-// contains does not look at the case of ASCII letters.
+// contains ignores the case of ASCII letters.
 func contains(in, text string) bool { return strings.Contains(lowerASCII(in), lowerASCII(text)) }
 
-// lowerASCII is what databases agree on about letters.
+// lowerASCII lowers the only letters whose case all databases agree on.
 func lowerASCII(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'A' && r <= 'Z' {
@@ -101,8 +101,8 @@ func lowerASCII(s string) string {
 	}, s)
 }
 
-// Compare is the order of a listing for the query, its direction and the ties by id included: negative
-// when a comes before b, 0 only for one and the same id. An unknown Sort is [SortCreated].
+// Compare compares two invoices in the order of a listing for the query, with its direction and ties by id: the result
+// is negative when a comes before b, and 0 only for the same id. An unknown Sort is [SortCreated].
 func (q Query) Compare(a, b Invoice) int {
 	order := cmp.Or(q.Sort.compare(a, b), strings.Compare(a.ID, b.ID))
 	if q.Ascending {
@@ -111,8 +111,8 @@ func (q Query) Compare(a, b Invoice) int {
 	return -order
 }
 
-// Page is the page of the query among all invoices that it selects, in any order, which it sorts in place. Last
-// is the invoice of q.After, nil if there is none.
+// Page returns the page of the query from all invoices that it selects, in any order; it sorts selected in place. last
+// is the invoice of q.After, or nil if there is none.
 func (q Query) Page(selected []Invoice, last *Invoice) Page {
 	slices.SortFunc(selected, q.Compare)
 	page := Page{Total: len(selected)}

@@ -18,8 +18,8 @@ type Price struct {
 	Amount   decimal.Decimal `json:"amount"`
 }
 
-// Quote is a price turned into an exact amount of one asset, fixed for the life of the invoice: a
-// later rate never turns a paid invoice into a partial one.
+// Quote is a price converted to an exact amount of one asset, fixed for the life of the invoice: a later rate never
+// turns a paid invoice into a partial one.
 type Quote struct {
 	Asset   chain.Asset   `json:"asset"`
 	Due     *big.Int      `json:"due"`     // base units, rounded up
@@ -30,31 +30,30 @@ type Quote struct {
 	Slot    string        `json:"slot,omitempty"`
 	Wallet  string        `json:"wallet"` // the AddressSource that the address came from ...
 	Index   uint32        `json:"index"`  // ... and its number there
-	// Also are further addresses that count like Address, and Text is for the payer's wallet: see [Payable].
+	// Also holds further addresses that count like Address, and Text is for the payer's wallet: see [Payable].
 	Also []chain.Address `json:"also,omitempty"`
 	Text string          `json:"text,omitempty"`
-	// Fee is the commission within Due, in base units, rounded up. Nil is 0.
+	// Fee is the commission within Due, in base units, rounded up. Nil means 0.
 	Fee *big.Int `json:"fee,omitempty"`
-	// Quarantine is how long the place rests after the invoice has closed before others may claim it. Zero
-	// is for ever.
+	// Quarantine is how long the place rests after the invoice has closed before others may claim it. Zero means for
+	// ever.
 	Quarantine time.Duration `json:"quarantine,omitempty"`
-	// Ticket is which of the project's share of the network's places this one is; empty where there are no shares.
+	// Ticket identifies the place among the project's share of the network's places; empty where there are no shares.
 	Ticket string `json:"ticket,omitempty"`
-	// Released says that the place was given up before this quote became an earlier one.
+	// Released reports that the place was given up before this quote became an earlier one.
 	Released bool `json:"released,omitempty"`
-	// Since is the height of the last block that there was before the quote, as far as was known, at a place that others
-	// had before: what is in a block up to it was not paid for this invoice. Zero at all other places.
+	// Since is, at a place that others had before, the height of the last block known before the quote: a payment in a
+	// block up to it was not made for this invoice. Zero at all other places.
 	Since uint64 `json:"since,omitempty"`
-	// Unseen says that the chain was not being seen when the quote was made, so that Since may be too low: then what is
-	// in a block stamped before the quote was not paid for this invoice either.
+	// Unseen reports that the chain was not being seen when the quote was made, so that Since may be too low: then a
+	// payment in a block stamped before the quote was not made for this invoice either.
 	Unseen bool `json:"unseen,omitempty"`
 }
 
-// Net is what is due without the commission, in base units.
+// Net returns what is due without the commission, in base units.
 func (q Quote) Net() *big.Int { return new(big.Int).Sub(q.Due, orZero(q.Fee)) }
 
-// CommissionUp is the part of an amount in base units that is commission, in the proportion of the quote, rounded
-// up.
+// CommissionUp returns the commission contained in an amount in base units, in the proportion of the quote, rounded up.
 func (q Quote) CommissionUp(units *big.Int) *big.Int {
 	if orZero(q.Fee).Sign() == 0 {
 		return new(big.Int)
@@ -62,11 +61,12 @@ func (q Quote) CommissionUp(units *big.Int) *big.Int {
 	return divideUp(decimal.NewFromBigInt(new(big.Int).Mul(units, q.Fee), 0), decimal.NewFromBigInt(q.Due, 0))
 }
 
-// follows reports whether a block was there before the quote, of a place that others had before.
+// follows reports whether the block existed before the quote, at a place that others had before.
 func (q Quote) follows(b BlockRef) bool { return q.Since > 0 && b.Hash != "" && b.Height <= q.Since }
 
-// older reports whether a block is from before the quote as far as is known: by its stamp, where nobody knew the end of the
-// chain. At a shared address stamps, which may be minutes behind our clock, say less than the amount does.
+// older reports whether the block is older than the quote as far as is known: by its timestamp, where the end of the
+// chain was not known. At a shared address timestamps, which may be minutes behind our clock, say less than the amount
+// does.
 func (q Quote) older(b BlockRef) bool {
 	return q.follows(b) || q.Since > 0 && b.Hash != "" && q.Unseen && b.Time.Before(q.At)
 }
@@ -74,12 +74,11 @@ func (q Quote) older(b BlockRef) bool {
 // Place is where the money for an invoice arrives. Its texts have at most 190 bytes.
 type Place struct {
 	Address chain.Address `json:"address"`
-	// Slot tells invoices apart that share the address. It is empty for an address that an invoice has to
-	// itself.
+	// Slot distinguishes invoices that share the address. It is empty for an address that belongs to one invoice.
 	Slot string `json:"slot,omitempty"`
 }
 
-// Claim gives a place on a network to an invoice: it holds the place until a [Release].
+// Claim gives a place on a network to an invoice, which holds it until a [Release].
 type Claim struct {
 	Network chain.Network
 	Place
@@ -90,15 +89,15 @@ type Claim struct {
 
 func (c Claim) same(o Claim) bool { return c.Network == o.Network && c.Place == o.Place }
 
-// Release is a place that an invoice gives up, for others to claim. What it was paid there stays.
+// Release gives up a place of an invoice, for others to claim. What was paid to the invoice there stays with it.
 type Release struct {
 	Claim
-	// Reuse says that the number, as it is named here, is to be handed out again: once for each such Release, see
+	// Reuse requests that the number, as it is named here, is handed out again: once for each such Release, see
 	// Store.TakeIndex.
 	Reuse bool
 }
 
-// claim is the quote's claim for an invoice.
+// claim returns the quote's claim for an invoice.
 func (q Quote) claim(invoice string) Claim {
 	return Claim{
 		Network: q.Asset.ID.Network(), Place: Place{q.Address, q.Slot}, Invoice: invoice,
@@ -106,7 +105,7 @@ func (q Quote) claim(invoice string) Claim {
 	}
 }
 
-// claims are the quote's claims for an invoice: the place, and the ticket of its project's share.
+// claims returns the quote's claims for an invoice: the place, and the ticket of its project's share.
 func (q Quote) claims(inv Invoice) []Claim {
 	out := []Claim{q.claim(inv.ID)}
 	if q.Ticket != "" {
@@ -117,13 +116,13 @@ func (q Quote) claims(inv Invoice) []Claim {
 	return out
 }
 
-// ticketAddress is the address of a project's tickets, which no network has.
+// ticketAddress returns the address of a project's tickets, which no network has.
 func ticketAddress(project string) chain.Address {
 	sum := sha256.Sum256([]byte(project))
 	return chain.Address("share/" + hex.EncodeToString(sum[:]))
 }
 
-// quotes are all quotes of the invoice that have a place, once for each address, the newest first.
+// quotes returns all quotes of the invoice that have a place, once for each address, newest first.
 func (inv Invoice) quotes() []Quote {
 	var out []Quote
 	if inv.Quote != nil {
@@ -148,11 +147,11 @@ func (q Quote) places(out []Quote) []Quote {
 	return out
 }
 
-// atOnce is the quarantine of a place that serves one request: it is given up with the first look at the invoice after it
+// atOnce is the quarantine of a place that serves one request: it is given up at the first decision after the invoice
 // has closed, which is when its source is told.
 const atOnce = time.Nanosecond
 
-// held are the claims of the places that the invoice has not given up by an earlier decision, each once.
+// held returns the claims of the places that the invoice has not given up by an earlier decision, each once.
 func (inv Invoice) held() []Claim {
 	var out []Claim
 	for _, q := range inv.quotes() {

@@ -11,18 +11,18 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// Service creates invoices, follows the chains and decides what each payment means. Its methods may be
-// called concurrently, Run among them, and by several processes on one store.
+// Service creates invoices, follows the chains and decides what each payment means. Its methods, Run included, may be
+// called concurrently, and several processes may work on one store.
 type Service struct {
 	cfg      Config
 	log      *slog.Logger
 	chains   map[chain.Network]*network
 	prices   *quoting
-	outer    *Service // that this one is of a transaction of; nil for most
+	outer    *Service // the service that WithStore was called on; nil for others
 	troubled *troubled
 }
 
-// New checks the configuration and makes a service of it. It starts nothing: see [Service.Run].
+// New checks the configuration and returns a service. It starts nothing: see [Service.Run].
 func New(cfg Config) (*Service, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, fmt.Errorf("invoice: New: %w", err)
@@ -133,10 +133,9 @@ func (s *Service) asset(n *network, a *AssetConfig) error {
 	return nil
 }
 
-// WithStore answers a service that does the same on another store: a transaction of the host's on the
-// same database, as the WithTx of the SQL stores makes it, so that the host's rows and the invoice
-// exist together or not at all. It is for one transaction, is not to Run, and what it answers holds
-// only when the transaction was committed. Call [Service.Committed] then.
+// WithStore returns a copy of s that works through store, usually a transaction from the SQL stores' WithTx, so that
+// the host's rows and the invoice exist together or not at all. It is valid for that transaction only and must not Run.
+// What its methods return holds only once the transaction is committed: call [Service.Committed] then.
 func (s *Service) WithStore(store Store) *Service {
 	out := &Service{cfg: s.cfg, log: s.log, chains: map[chain.Network]*network{}, prices: s.prices, outer: s, troubled: s.troubled}
 	out.cfg.Store = store
@@ -144,7 +143,7 @@ func (s *Service) WithStore(store Store) *Service {
 	for id, n := range s.chains {
 		wallet := n.indexes.wallet
 		if wallets[wallet] == nil {
-			// Numbers of a transaction that is rolled back may be handed out again, so none is kept here.
+			// A rollback frees the transaction's numbers, which may be handed out again, so none is kept here.
 			wallets[wallet] = &indexes{
 				store: store, wallet: wallet, now: s.cfg.Now, single: true, pool: n.Pool, floors: s.cfg.Floors, lost: out.lost, parent: n.indexes,
 			}
@@ -154,19 +153,19 @@ func (s *Service) WithStore(store Store) *Service {
 	return out
 }
 
-// Committed says that a transaction was committed in which a service of [Service.WithStore] did something: a dispatcher
-// of the configuration need not wait for its next poll then. It returns at once, and may be called on either of
-// the two services, also when there is nothing to tell.
+// Committed reports that a transaction in which a service of [Service.WithStore] was used has been committed. It hints
+// Config.Dispatcher, which then does not wait for its next poll. It returns at once, may be called on either of the two
+// services, and is harmless when there are no messages.
 func (s *Service) Committed() {
 	if s.cfg.Dispatcher != nil {
 		s.cfg.Dispatcher.Hint()
 	}
 }
 
-// Assets answers the assets that invoices may ask for, in the order of the configuration.
+// Assets returns the assets that invoices may ask for, in the order of the configuration.
 func (s *Service) Assets() []AssetConfig { return slices.Clone(s.prices.assets) }
 
-// Chain answers the configuration of a network.
+// Chain returns the configuration of a network, and false if the network is not configured.
 func (s *Service) Chain(id chain.Network) (ChainConfig, bool) {
 	n := s.chains[id]
 	if n == nil {
@@ -175,7 +174,7 @@ func (s *Service) Chain(id chain.Network) (ChainConfig, bool) {
 	return n.ChainConfig, true
 }
 
-// Choices are the assets that the invoice may be paid in, in the order of the configuration.
+// Choices returns the assets that the invoice may be paid in, in the order of the configuration.
 func (s *Service) Choices(inv Invoice) []AssetConfig {
 	var out []AssetConfig
 	for _, a := range s.prices.assets {
@@ -189,7 +188,7 @@ func (s *Service) Choices(inv Invoice) []AssetConfig {
 // MaxWindow returns the longest time to pay that an invoice may have.
 func (s *Service) MaxWindow() time.Duration { return s.cfg.MaxWindow }
 
-// Formats returns the formats that invoices can be told in, the default first; none without a Notifier.
+// Formats returns the formats that events can be sent in, the default first; none without a Notifier.
 func (s *Service) Formats() []string {
 	if s.cfg.Notifier == nil {
 		return nil

@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// SetStatus brings an invoice to a status by an operator's will, as far as that is a matter of will:
+// SetStatus changes the status of an invoice on behalf of an operator. These changes are possible:
 //
 //   - cancelled from new and paid_partial
 //   - completed, taken as paid, from new, pending, paid_partial and expired
 //   - expired from new
 //   - new, with as much time as at first, from cancelled and expired
-//   - archived from whatever is closed
+//   - archived from any closed status
 //
-// Asking for the present status changes nothing. Everything else is a [TransitionError]: pending and
-// paid_partial follow from payments alone, and what is completed or archived stays so. What the invoice
-// then is follows from all facts: an invoice made new again may be pending at once. ErrNotFound when
-// there is no such invoice in the project.
+// Setting the present status changes nothing. All other changes are refused with a [TransitionError]: pending and
+// paid_partial follow from payments alone, and completed and archived are final. The resulting status follows from all
+// facts: an invoice made new again may be pending at once. SetStatus returns ErrNotFound when there is no such invoice
+// in the project.
 func (s *Service) SetStatus(ctx context.Context, a Act, to Status) (Invoice, error) {
 	if !to.Valid() {
 		return Invoice{}, refuse("to", string(to), "is unknown")
@@ -37,9 +37,9 @@ func (s *Service) SetStatus(ctx context.Context, a Act, to Status) (Invoice, err
 	})
 }
 
-// Refresh makes an expired invoice new again, as it was quoted, with a window to pay from now on; zero is as much
-// time as at first. An invoice whose address was given up gets another one. An invoice that is new stays as it
-// is. Everything else is a [TransitionError].
+// Refresh makes an expired invoice new again at its quote, with a window to pay that begins now; a zero window is as
+// long as the first one. An invoice whose address was given up gets another one. A new invoice is returned unchanged.
+// For any other status it returns a [TransitionError].
 func (s *Service) Refresh(ctx context.Context, a Act, window time.Duration) (Invoice, error) {
 	if window < 0 || window > 0 && window < time.Second || window > s.cfg.MaxWindow {
 		return Invoice{}, refuse("window", window.String(), fmt.Sprintf("must be at least 1s and at most %v", s.cfg.MaxWindow))
@@ -79,10 +79,10 @@ func (s *Service) Refresh(ctx context.Context, a Act, window time.Duration) (Inv
 	})
 }
 
-// errReleased: the invoice needs another place first.
+// errReleased is returned when the invoice needs another place first.
 var errReleased = errors.New("address was given up")
 
-// AcceptLate lets all late money of the invoice count in full, what has come and what will.
+// AcceptLate lets all late payments of the invoice count in full, past and future ones.
 func (s *Service) AcceptLate(ctx context.Context, a Act) (Invoice, error) {
 	return s.act(ctx, a, func(inv Invoice, next *Action) (bool, error) {
 		next.Kind = ActionAcceptLate
@@ -90,7 +90,7 @@ func (s *Service) AcceptLate(ctx context.Context, a Act) (Invoice, error) {
 	})
 }
 
-// act records an action that plan fills in, unless plan says that there is nothing to do.
+// act records the action that plan fills in, unless plan reports that there is nothing to do.
 func (s *Service) act(ctx context.Context, a Act, plan planned) (Invoice, error) {
 	for try := 0; ; try++ {
 		before, err := s.Invoice(ctx, a.Project, a.Invoice)

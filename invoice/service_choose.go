@@ -6,15 +6,16 @@ import (
 	"slices"
 )
 
-// maxChoices bounds how often the asset of an invoice is chosen: each address stays watched, and each choice is told.
+// maxChoices bounds how often the asset of an invoice is chosen: each address stays watched, and each choice is an
+// event.
 const maxChoices = 20
 
-// Choose gives an invoice its quote and address, at the rate of now, or others than it has: until something was
-// paid the payer may choose again. At a [Shared] address, choosing an asset again restores the amount that was quoted in
-// it, so that nobody can take all amounts that there are. The deadline stays, and what arrives at an address that was
-// shown before still finds the invoice; if it is on another network it is recorded and not credited. Asking for the asset
-// that was chosen changes nothing. It refuses with an [InvalidError] when something was paid, the invoice is no longer
-// new, or the asset is not among its [Service.Choices], and with [ErrHeldBack].
+// Choose gives an invoice a quote at the current rate and an address, or replaces those it has: until something is
+// paid, the payer may choose again. At a [Shared] address, choosing an asset again restores the amount that was quoted
+// in it, so that nobody can take all amounts. The deadline stays. A payment to an address that was shown before still
+// finds the invoice; if it is on another network it is recorded and not credited. Choosing the present asset changes
+// nothing. Choose refuses with an [InvalidError] when something was paid, the invoice is no longer new, or the asset is
+// not among its [Service.Choices], and with [ErrHeldBack].
 func (s *Service) Choose(ctx context.Context, project, id, asset string) (Invoice, error) {
 	a, known := s.prices.findAsset(asset)
 	if !known {
@@ -35,7 +36,7 @@ func (s *Service) Choose(ctx context.Context, project, id, asset string) (Invoic
 	})
 }
 
-// chosen is the invoice with another quote, or with the one that it had at a shared address.
+// chosen returns the invoice with another quote, or with the one that it had at a shared address.
 func (s *Service) chosen(ctx context.Context, before Invoice, a AssetConfig, c clock) (*edit, error) {
 	after, e := before, &edit{extra: []draft{{typ: EventAssetChosen}}}
 	after.Earlier = slices.Clone(before.Earlier)
@@ -57,19 +58,19 @@ func (s *Service) chosen(ctx context.Context, before Invoice, a AssetConfig, c c
 	return e, err
 }
 
-// edit is what becomes of an invoice: it has a quote that needs a place.
+// edit is a change of an invoice whose quote needs a place.
 type edit struct {
 	inv   Invoice
-	kept  bool    // the quote has its place already
-	by    Action  // of an operator, if one acted
-	extra []draft // events beside those that follow from the facts
+	kept  bool    // the quote already has a place
+	by    Action  // the operator's action, if any
+	extra []draft // events in addition to those that follow from the facts
 }
 
-// errStale: the invoice changed while its quote was made. Unlike ErrConflict it does not say that the
+// errStale is returned when the invoice changed while its quote was made. Unlike ErrConflict it does not mean that the
 // place is taken.
 var errStale = errors.New("invoice changed meanwhile")
 
-// move gives an invoice another quote or another place for it, as plan says; nil changes nothing.
+// move gives an invoice the quote or place that plan returns; if plan returns nil, nothing changes.
 func (s *Service) move(ctx context.Context, project, id string, plan func(Invoice, clock) (*edit, error)) (Invoice, error) {
 	for try := 0; ; try++ {
 		inv, err := s.moveOnce(ctx, project, id, plan)
@@ -92,7 +93,7 @@ func (s *Service) moveOnce(ctx context.Context, project, id string, plan func(In
 	if err != nil {
 		return Invoice{}, err
 	}
-	if e.by.Kind == "" && c.head.Time.After(before.EffectiveDeadline()) { // by the chain's time, whatever our clock says
+	if e.by.Kind == "" && c.head.Time.After(before.EffectiveDeadline()) { // the chain's time decides, not our clock
 		return Invoice{}, refuse("asset", e.inv.Quote.Asset.Code, "cannot be chosen, since the time to pay is over")
 	}
 	if e.by.Kind != "" {

@@ -8,8 +8,8 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// store commits a batch and lets the dispatcher know. No event is told before it was looked whether the store has lost its
-// end: its position may be one that an event had which was lost.
+// store commits a batch and wakes the dispatcher. It first checks whether the store has lost its end: otherwise an
+// event could get the position of one that was lost.
 func (s *Service) store(ctx context.Context, b Batch) error {
 	if len(b.Events) > 0 {
 		for _, c := range s.cfg.Chains {
@@ -31,11 +31,11 @@ func (s *Service) store(ctx context.Context, b Batch) error {
 	return nil
 }
 
-// errOpen: a commit failed in a way that leaves it open whether the batch was stored, or will be yet.
-var errOpen = errors.New("may have been stored all the same")
+// errOpen is wrapped by the error of a commit that may have been stored, or may be yet.
+var errOpen = errors.New("the batch may have been stored")
 
-// commit stores a batch. When the answer is lost it asks once more: a new invoice is there by then, or is stored now, or
-// never will be, since its id is looked at first.
+// commit stores a batch. If the outcome is unknown it tries once more: by then a new invoice is there, or is stored
+// now, or never will be, since its id is checked first.
 func (s *Service) commit(ctx context.Context, b Batch) error {
 	err := s.cfg.Store.Commit(ctx, b)
 	if !open(err) {
@@ -47,7 +47,7 @@ func (s *Service) commit(ctx context.Context, b Batch) error {
 			switch _, readErr := s.cfg.Store.Invoice(ctx, b.Insert[0].ID); {
 			case readErr == nil:
 				return nil
-			case !errors.Is(readErr, ErrNotFound): // whose conflict it is stays open too
+			case !errors.Is(readErr, ErrNotFound): // then the conflict's cause is unknown too
 				return fmt.Errorf("%w: %w", errOpen, readErr)
 			}
 		}
@@ -58,13 +58,13 @@ func (s *Service) commit(ctx context.Context, b Batch) error {
 	return fmt.Errorf("%w: %w", errOpen, err)
 }
 
-// open reports whether an error of a commit leaves it open whether the batch was stored.
+// open reports whether an error of a commit leaves open whether the batch was stored.
 func open(err error) bool {
 	return err != nil && !errors.Is(err, ErrConflict) && !errors.Is(err, ErrDuplicateOrder) &&
 		!errors.Is(err, ErrFenced) && !errors.Is(err, ErrBusy)
 }
 
-// tell puts events, and the messages that tell them, into a batch.
+// tell adds events and their messages to a batch.
 func (s *Service) tell(b *Batch, inv Invoice, events []Event) {
 	b.Events = append(b.Events, events...)
 	if s.cfg.Notifier == nil {
@@ -75,7 +75,7 @@ func (s *Service) tell(b *Batch, inv Invoice, events []Event) {
 	}
 }
 
-// put adds a decision, and the messages that tell it, to a batch.
+// put adds a decision and its messages to a batch.
 func (s *Service) put(b *Batch, d decision) {
 	b.Update = append(b.Update, d.inv)
 	b.Payments = append(b.Payments, d.payments...)
@@ -112,8 +112,8 @@ func (s *Service) commitNew(ctx context.Context, inv Invoice, b Batch) (Invoice,
 	return inv, nil
 }
 
-// withOldest adds how far the networks have come, of which the invoice holds places from an earlier choice: a place must
-// not be given up while its network is not being seen.
+// withOldest sets the clock's oldest head among the networks where the invoice holds places, also from earlier choices:
+// a place must not be given up while its network is not being seen.
 func (s *Service) withOldest(ctx context.Context, inv Invoice, c clock) (clock, error) {
 	c.oldest = c.head.Time
 	for _, claim := range inv.held() {
@@ -131,7 +131,7 @@ func (s *Service) withOldest(ctx context.Context, inv Invoice, c clock) (clock, 
 	return c, nil
 }
 
-// chainClock answers the clock of a network as the store has it.
+// chainClock returns the clock of a network as stored.
 func (s *Service) chainClock(ctx context.Context, id chain.Network) (clock, error) {
 	c := clock{now: s.cfg.Now().UTC()}
 	if id == "" {
@@ -148,7 +148,7 @@ func (s *Service) chainClock(ctx context.Context, id chain.Network) (clock, erro
 // allPayments bounds how many payments are read at a time.
 const allPayments = 1000
 
-// whole returns the invoice with all of its payments, for what may change what settled ones mean.
+// whole returns the invoice with all of its payments, for changes that may affect settled ones.
 func (s *Service) whole(ctx context.Context, inv Invoice) (Invoice, error) {
 	if inv.Settled == nil {
 		return inv, nil

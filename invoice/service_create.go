@@ -23,11 +23,11 @@ type Request struct {
 	Price   Price  // in a fiat currency of the configuration, or in an asset's code
 	Asset   string // code or CAIP-19 id of what to pay in; empty: chosen later
 
-	CallbackURL string // where events are told; empty: nowhere; at most 2048 characters
-	Format      string // how; empty: the notifier's default
+	CallbackURL string // where events are sent; empty: nowhere; at most 2048 bytes
+	Format      string // in which format; empty: the notifier's default
 
 	Tolerance *decimal.Decimal // percent that may be missing, 0 to 100; nil: the configuration's
-	// AllowFullTolerance takes a tolerance of 100 percent, with which any payment completes the
+	// AllowFullTolerance permits a tolerance of 100 percent, with which any payment completes the
 	// invoice.
 	AllowFullTolerance bool
 	ToleranceAmount    decimal.Decimal // amount of the asset that may be missing; only with an Asset
@@ -37,33 +37,34 @@ type Request struct {
 	Other  OtherPolicy   // empty: the configuration's
 	Single bool          // the first payment decides, and too little closes the invoice
 
-	// Only are the assets that may be chosen, Except those that may not, by code or CAIP-19 id. Names that
-	// are not configured count for nothing; at least one asset must be left.
+	// Only lists the assets that may be chosen, Except those that may not, by code or CAIP-19 id. Names that are not
+	// configured are ignored; at least one asset must be left.
 	Only, Except []string
-	// Discount is taken off the price, in percent, more than -100 and less than 100; below 0 it is a surcharge.
+	// Discount is taken off the price, in percent, more than -100 and less than 100; a negative discount is a
+	// surcharge.
 	Discount decimal.Decimal
-	// PayerShare is how much of the commission ([Config.Commission]) the payer pays on top of the price, in
+	// PayerShare is the part of the commission ([Config.Commission]) that the payer pays on top of the price, in
 	// percent, 0 to 100.
 	PayerShare decimal.Decimal
 	RateSource string // one of Config.RateSources; empty: Config.Rates
 
-	// Data is kept with the invoice for whoever creates it: up to 32 texts, 16 KiB in all.
+	// Data is kept with the invoice for the caller: up to 32 keys, 16 KiB in all.
 	Data map[string]string
-	// MaxNew refuses the invoice with [ErrTooManyNew] when the project has so many that are new. Several that
-	// are created at the same moment may all find the last place. 0: no bound.
+	// MaxNew bounds the project's new invoices: if there are that many already, the invoice is refused with
+	// [ErrTooManyNew]. Concurrent calls may exceed the bound by what they create at the same moment. 0: no bound.
 	MaxNew int
 }
 
-// Bounds of Request.Data.
+// Limits of Request.Data.
 const (
 	maxDataTexts = 32
 	maxDataBytes = 16 << 10
 )
 
-// Create makes an invoice, durable when it returns. It asks no network unless Config.Rates does, and
-// works while chains lag. It refuses with an [InvalidError], a [DuplicateOrderError], [ErrNoAddress],
-// [ErrTooManyNew], an error that wraps rates.ErrNoRate, or [ErrHeldBack], which is an [ErrBusy] as well, while the
-// decimals of the asset are not confirmed.
+// Create creates an invoice, which is durable when Create returns. It makes no network request unless Config.Rates or a
+// [Requester] does, and works while chains lag. It refuses with an [InvalidError], a [DuplicateOrderError],
+// [ErrNoAddress], [ErrTooManyNew], an error that wraps rates.ErrNoRate, or, while the decimals of the asset are not
+// confirmed, [ErrHeldBack], which is an [ErrBusy] as well.
 func (s *Service) Create(ctx context.Context, r Request) (Invoice, error) {
 	now := s.cfg.Now().UTC()
 	inv, asset, err := s.draft(r, now)
@@ -77,14 +78,14 @@ func (s *Service) Create(ctx context.Context, r Request) (Invoice, error) {
 		return s.commitNew(ctx, inv, Batch{})
 	}
 	if err := s.prices.quote(ctx, &inv, asset, now); err != nil {
-		// Who repeats an order learns of its invoice also while there is no rate.
+		// A repeated order is refused with its invoice even while there is no rate.
 		return Invoice{}, cmp.Or(s.checkOrder(ctx, r), err)
 	}
 	if err := s.fixTolerance(&inv, asset, r.ToleranceAmount); err != nil {
 		return Invoice{}, err
 	}
 	if s.chains[inv.Network()].Pool != nil {
-		// A transaction that is committed all the same would keep the number.
+		// Checked before a number is taken: the host may commit its transaction although Create failed, and the number would stay used.
 		if err := s.checkOrder(ctx, r); err != nil {
 			return Invoice{}, err
 		}
@@ -92,8 +93,9 @@ func (s *Service) Create(ctx context.Context, r Request) (Invoice, error) {
 	return s.withPlace(ctx, inv, s.commitNew)
 }
 
-// CreateArchived makes a record of an invoice of the past: nothing is paid to it or decided about it.
-// CreatedAt must not be in the future. Window and AllowFullTolerance mean nothing here.
+// CreateArchived creates a record of a past invoice: nothing can be paid to it, and nothing is decided about it. A zero
+// createdAt means now; it must not be in the future. Window and AllowFullTolerance are ignored. It refuses as
+// [Service.Create] does.
 func (s *Service) CreateArchived(ctx context.Context, r Request, createdAt time.Time) (Invoice, error) {
 	now := s.cfg.Now().UTC()
 	if createdAt.IsZero() {
@@ -120,7 +122,7 @@ func (s *Service) CreateArchived(ctx context.Context, r Request, createdAt time.
 	return s.commitNew(ctx, inv, Batch{})
 }
 
-// draft checks a request and makes an invoice of it that has no quote yet.
+// draft checks a request and returns an invoice for it, without a quote.
 func (s *Service) draft(r Request, createdAt time.Time) (Invoice, AssetConfig, error) {
 	if err := s.checkRequest(r); err != nil {
 		return Invoice{}, AssetConfig{}, err
@@ -145,8 +147,8 @@ func (s *Service) draft(r Request, createdAt time.Time) (Invoice, AssetConfig, e
 	}, asset, nil
 }
 
-// clockBehind is how much more time an invoice gets because our clock is behind that of the asset's network, by so much
-// that it must be wrong: once it is right again the deadline would have passed already.
+// clockBehind returns the extra time that an invoice gets when our clock lags the asset's network by more than MaxAhead
+// and so must be wrong: once it is corrected, the deadline would have passed already.
 func (s *Service) clockBehind(a AssetConfig) time.Duration {
 	n := s.chains[a.ID.Network()]
 	if n == nil {
@@ -156,7 +158,7 @@ func (s *Service) clockBehind(a AssetConfig) time.Duration {
 	if ahead <= MaxAhead {
 		return 0
 	}
-	s.log.Error("our clock is behind the chain's, or that is ahead", "network", n.id, "by", ahead)
+	s.log.Error("clock is behind the chain's block times: one of them is wrong", "network", n.id, "by", ahead)
 	return ahead
 }
 
@@ -170,7 +172,7 @@ func (s *Service) checkRequest(r Request) error {
 	return s.checkAddressee(r)
 }
 
-// checkAddressee checks what says whose an invoice is and who is told of it.
+// checkAddressee checks the fields that say whose an invoice is and where its events are sent.
 func (s *Service) checkAddressee(r Request) error {
 	if r.Project == "" {
 		return refuse("Project", "", "is required")
@@ -204,7 +206,7 @@ func checkData(data map[string]string) error {
 	return nil
 }
 
-// checkCap looks whether the project has as many new invoices, standing ones or others, as it may have.
+// checkCap refuses if the project has most new invoices already, counting only standing ones or only others.
 func (s *Service) checkCap(ctx context.Context, r Request, most int, standing bool) error {
 	if most <= 0 {
 		return nil
@@ -228,8 +230,8 @@ func (s *Service) checkFormat(format string) error {
 	return refuse("Format", format, "is unknown")
 }
 
-// CheckCallback refuses with an [InvalidError] for the CallbackURL what [Service.Create] would refuse as that of a
-// [Request]. The empty one is fine.
+// CheckCallback returns the [InvalidError] with which [Service.Create] would refuse the URL as a [Request]'s
+// CallbackURL, or nil. The empty URL is valid.
 func (s *Service) CheckCallback(raw string) error {
 	const field = "CallbackURL"
 	if raw == "" {
@@ -284,7 +286,7 @@ func (s *Service) draftTerms(r Request) (Terms, error) {
 	return t, s.restrict(&t, r)
 }
 
-// restrict sets which assets may be chosen.
+// restrict sets the assets that may be chosen.
 func (s *Service) restrict(t *Terms, r Request) error {
 	if len(r.Only) == 0 && len(r.Except) == 0 {
 		return nil
@@ -322,7 +324,7 @@ func (s *Service) fixTolerance(inv *Invoice, a AssetConfig, tolerance decimal.De
 	return nil
 }
 
-// checkOrder looks for the order id where no commit will.
+// checkOrder refuses a repeated order id. It is for the paths that return before a commit would.
 func (s *Service) checkOrder(ctx context.Context, r Request) error {
 	if r.OrderID == "" {
 		return nil

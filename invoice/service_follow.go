@@ -10,16 +10,16 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// storeBackoff bounds the pause after a store has failed.
+// storeBackoff is the longest pause after a store has failed.
 const storeBackoff = 30 * time.Second
 
-// Run follows all networks, lets invoices expire, and runs the dispatcher, until ctx ends; then it waits for everything it
-// started and returns nil, or the error of a dispatcher that did not run, which does not end the rest. A network or a store that fails is tried again and never stops the others.
-// Several processes may run on one store: whoever comes second finds its step done and goes on from
-// there. A service of [Service.WithStore] is not to run: that is an error.
+// Run follows all networks, expires invoices and runs the dispatcher until ctx ends; then it waits for everything it
+// started and returns nil, or the error of the dispatcher. A dispatcher, a network or a store that fails never stops the
+// others; networks and stores are retried. Several processes may run on one store: the one that comes second finds its
+// step done and continues from there. Run returns an error for a service of [Service.WithStore].
 func (s *Service) Run(ctx context.Context) error {
 	if s.outer != nil {
-		return errors.New("invoice: Run: the service is of one transaction (WithStore): run the one it was made from")
+		return errors.New("invoice: Run: the service works in a transaction (WithStore): run the original service instead")
 	}
 	var wg sync.WaitGroup
 	for _, n := range s.chains {
@@ -44,7 +44,7 @@ func (s *Service) dispatch(ctx context.Context) error {
 	return nil
 }
 
-// Every query of a listing looks at what its store has put off, which takes about a microsecond a change. Catching up
+// Every query of a listing reads what its store has deferred, which takes about a microsecond per change. Catching up
 // takes as long for few changes as for thousands: while there are many it is done less often, and so costs each of
 // them less.
 const (
@@ -53,7 +53,7 @@ const (
 	tidyShare = 5 // of the time, so that the rest is for others
 )
 
-// tidy has the store catch up on what it puts off, until ctx ends.
+// tidy makes the store catch up on what it has deferred, until ctx ends.
 func (s *Service) tidy(ctx context.Context) {
 	tidier, able := s.cfg.Store.(Tidier)
 	if !able {
@@ -63,7 +63,7 @@ func (s *Service) tidy(ctx context.Context) {
 		began := time.Now()
 		if err := tidier.Tidy(ctx, tidyKeep); err != nil {
 			if ctx.Err() == nil {
-				s.log.Error("store cannot catch up on listings", "error", err)
+				s.log.Error("store failed to catch up on listings", "error", err)
 			}
 			return err
 		}
@@ -78,15 +78,15 @@ func (s *Service) follow(ctx context.Context, n *network) {
 		n.own()
 		err := s.advance(ctx, n)
 		if err != nil && !notOurs(err) && ctx.Err() == nil {
-			s.log.Error("network cannot be followed", "network", n.id, "error", err)
+			s.log.Error("following the network failed", "network", n.id, "error", err)
 			n.set(err, true, s.cfg.Now())
 		}
 		return err
 	}, func() { n.set(nil, false, s.cfg.Now()) })
 }
 
-// repeat does the work of a duty until ctx ends, less often while it fails, and waits while it is
-// another process's, which it tells those who want to know.
+// repeat does the work of a duty until ctx ends, less often while it fails. While the duty is another process's, it
+// waits and calls elsewhere.
 func (s *Service) repeat(ctx context.Context, d *duty, work func(context.Context) error, elsewhere ...func()) {
 	defer d.release(ctx)
 	failures := 0
@@ -115,9 +115,8 @@ func (s *Service) repeat(ctx context.Context, d *duty, work func(context.Context
 	}
 }
 
-// advance takes the network's progress from the store and goes on from there until something fails or
-// somebody else has gone further. Failures of the node are not its own: the watcher paces and
-// reports them.
+// advance reads the network's progress from the store and continues from there until something fails or another process
+// has gone further. Failures of the node are not its concern: the watcher paces and reports them.
 func (s *Service) advance(ctx context.Context, n *network) error {
 	if err := s.checkFloor(ctx, n); err != nil {
 		return err
@@ -140,7 +139,7 @@ func (s *Service) advance(ctx context.Context, n *network) error {
 		step, err := n.Watcher.Next(ctx, p.Cursor)
 		if err != nil {
 			if ctx.Err() == nil {
-				s.log.Warn("node did not answer", "network", n.id, "error", err)
+				s.log.Warn("node did not respond", "network", n.id, "error", err)
 			}
 			continue
 		}
@@ -172,7 +171,7 @@ func passOvertaken(err error) error {
 	return err
 }
 
-// progress answers how far the network was followed, and makes a beginning if it never was.
+// progress returns how far the network was followed, and stores a beginning if it never was.
 func (s *Service) progress(ctx context.Context, n *network) (Progress, error) {
 	p, err := s.cfg.Store.Network(ctx, n.id)
 	if err != nil {
@@ -189,12 +188,11 @@ func (s *Service) progress(ctx context.Context, n *network) (Progress, error) {
 	return s.cfg.Store.Network(ctx, n.id)
 }
 
-// heartbeat is how often the store is told that a chain was seen although nothing happened on it, for other processes.
+// heartbeat is how often the store records that a chain was seen although nothing happened on it, for other processes.
 const heartbeat = time.Minute
 
-// apply stores what a step did: payments, invoices, events, messages and the cursor, in one batch. If
-// an invoice changed meanwhile it decides again on fresh facts. What does not go in however often it is
-// decided is set aside, and the rest goes on.
+// apply stores what a step did: payments, invoices, events, messages and the cursor, in one batch. If an invoice
+// changed meanwhile, it decides again on fresh facts. What the store keeps refusing is set aside, and the rest goes on.
 func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.Step) (Progress, error) {
 	v := look(n.id, step)
 	v.after(n.latestStamp())
@@ -222,7 +220,7 @@ func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.
 		err = s.store(ctx, b)
 		if err == nil {
 			if n.stored(step); refused.all != "" {
-				n.asideDue = time.Time{} // most of it only stood beside what was refused
+				n.asideDue = time.Time{} // most of it was set aside only because it shared a batch with what was refused
 			}
 			s.report(ctx, n, step, next, time.Since(began))
 			s.logAside(n, p.Aside, aside, now)
@@ -235,9 +233,9 @@ func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.
 	}
 }
 
-// stands returns an error unless the store still has the progress that a step follows. That it has the version is not
-// enough, and a commit looks at no more: a store that has lost its end counts up to the version again as others go on,
-// perhaps from an earlier block, and what lies between would never be read.
+// stands returns an error unless the store still has the progress that a step follows. A commit checks only its
+// version, which is not enough: a store that has lost its end counts up to the version again as others go on, perhaps
+// from an earlier block, and the blocks between would never be read.
 func (s *Service) stands(ctx context.Context, n *network, p Progress) error {
 	stored, err := s.cfg.Store.Network(ctx, n.id)
 	switch {
@@ -259,7 +257,7 @@ func (s *Service) refused(ctx context.Context, n *network, p Progress, b Batch, 
 		return err
 	}
 	if !errors.Is(err, ErrConflict) {
-		// The store may be down; it may also be one row that it cannot take. Which of them shows when all rows are left out.
+		// Either the store is down or it cannot take some row. Leaving all rows out shows which.
 		if n.failures < failuresBeforeAside || len(b.Update) == 0 || r.all != "" {
 			return err
 		}
@@ -295,13 +293,13 @@ func (s *Service) report(ctx context.Context, n *network, step chain.Step, next 
 	}
 }
 
-// expireUnchosen lets invoices expire that nobody chose an asset for: no chain can tell their time.
+// expireUnchosen expires invoices for which no asset was chosen, by our clock: no chain's time applies to them.
 func (s *Service) expireUnchosen(ctx context.Context) {
 	d := s.duty("expire")
 	s.repeat(ctx, d, func(ctx context.Context) error {
 		err := s.wake(ctx, "", chain.Head{Time: s.cfg.Now().UTC()}, d.fence(), nil)
 		if err != nil && !notOurs(err) && ctx.Err() == nil {
-			s.log.Error("invoices without an asset cannot be looked at", "error", err)
+			s.log.Error("expiring invoices without an asset failed", "error", err)
 		}
 		if err == nil {
 			pause(ctx, s.cfg.Poll)

@@ -12,25 +12,25 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// trouble is an invoice that was passed over.
+// trouble is the last time that an invoice was skipped.
 type trouble struct {
 	network chain.Network
 	at      time.Time
 }
 
-// troubled are the invoices that could not be read or decided about when they were last needed.
+// troubled holds the invoices that could not be read or decided about when they were last needed.
 type troubled struct {
 	mu   sync.Mutex
 	list map[string]trouble
 }
 
 const (
-	maxTroubled  = 100              // how many are remembered
-	troubledLast = 10 * time.Minute // how long one is named that can be read again
+	maxTroubled  = 100              // most invoices remembered
+	troubledLast = 10 * time.Minute // how long a readable invoice is still reported
 )
 
 func (s *Service) trouble(id chain.Network, invoice string, cause error) {
-	s.log.Error("invoice is passed over", "network", id, "invoice", invoice, "error", cause)
+	s.log.Error("invoice skipped", "network", id, "invoice", invoice, "error", cause)
 	s.troubled.mu.Lock()
 	defer s.troubled.mu.Unlock()
 	if s.troubled.list == nil {
@@ -41,8 +41,8 @@ func (s *Service) trouble(id chain.Network, invoice string, cause error) {
 	}
 }
 
-// passOver reports invoices that cannot be read and lets the others go on. What it cannot help is
-// answered.
+// passOver reports the invoices of a [DamagedError] and returns nil, so that the others go on. It returns any other
+// error.
 func (s *Service) passOver(id chain.Network, err error) error {
 	damaged, ok := errors.AsType[*DamagedError](err)
 	if !ok {
@@ -54,29 +54,29 @@ func (s *Service) passOver(id chain.Network, err error) error {
 	return nil
 }
 
-// NetworkHealth is how one network stands.
+// NetworkHealth describes the state of one network.
 type NetworkHealth struct {
 	Network  chain.Network
 	Name     string
-	Ours     bool       // this process follows it; else another one does, and Lag says nothing
-	Lag      chain.Lag  // what the watcher says; Lag.At is the height that cannot be read, Lag.Since since when
+	Ours     bool       // this process follows it; if false, another one does, and Lag means nothing
+	Lag      chain.Lag  // the watcher's lag; Lag.At is the height that cannot be read, Lag.Since since when
 	Stored   chain.Head // how far the store has come
-	Advanced time.Time  // when the store last came further, or was told that the chain has not; zero before it ever did
-	Seen     time.Time  // when this process last came to the end of the chain
-	Err      error      // why the last step could not be stored; nil when it could
-	Since    time.Time  // since when Err stands
-	// Ahead is how far the chain's last block is stamped ahead of our clock: one of them is wrong when it is more than
-	// [MaxAhead].
+	Advanced time.Time  // when the store last advanced, or recorded that the chain had not; zero before that
+	Seen     time.Time  // when this process last reached the end of the chain
+	Err      error      // why the last step could not be stored; nil if it was
+	Since    time.Time  // when Err began
+	// Ahead is how far the timestamp of the chain's last block is ahead of our clock. More than [MaxAhead] means that
+	// one of them is wrong.
 	Ahead   time.Duration
-	Aside   []Aside   // what could not be taken into account yet, oldest first
-	Damaged []string  // ids of invoices that could not be read or stored when they were last needed, and were passed over
-	LostEnd time.Time // when it was found that the store has lost its end (see Config.Floors); zero when it was not
+	Aside   []Aside   // what is set aside, oldest first
+	Damaged []string  // ids of invoices that were skipped because they could not be read or stored when last needed
+	LostEnd time.Time // when the store was found to have lost its end (see Config.Floors); zero if never
 }
 
-// OK reports whether payments on the network are being seen: the store came further within the given time, or the chain
-// was seen not to, and is at most as many blocks behind. Where this process follows the network itself, its node
-// answered within the time, the answer could be stored, and our clock is not far behind the chain's. The time should
-// be some minutes, since an idle network is noted once a minute.
+// OK reports whether payments on the network are being seen: within the given time the store advanced, or the chain was
+// seen not to, and the store is at most behind blocks behind. Where this process follows the network itself, its node
+// must also have responded within the time, its last step must have been stored, and our clock must not be far behind
+// the chain's. The time should be some minutes, since an idle network is recorded once a minute.
 func (h NetworkHealth) OK(now time.Time, within time.Duration, behind uint64) bool {
 	if now.Sub(later(h.Advanced, h.Seen)) > within || h.Stored.Tip > h.Stored.Height+behind {
 		return false
@@ -84,7 +84,8 @@ func (h NetworkHealth) OK(now time.Time, within time.Duration, behind uint64) bo
 	return !h.Ours || h.Err == nil && h.Lag.Err == nil && h.Ahead <= MaxAhead && now.Sub(h.Lag.Answered) <= within && h.Lag.Blocks() <= behind
 }
 
-// Health answers how each network stands, in the order of the configuration. What was in trouble is looked at again.
+// Health returns the state of each network, in the order of the configuration. It tries again to read the invoices that
+// were skipped.
 func (s *Service) Health(ctx context.Context) ([]NetworkHealth, error) {
 	damaged := s.stillTroubled(ctx)
 	var out []NetworkHealth
@@ -104,8 +105,8 @@ func (s *Service) Health(ctx context.Context) ([]NetworkHealth, error) {
 	return out, nil
 }
 
-// stillTroubled are the invoices that are passed over, by network. Those that can be read, and were in no trouble for a
-// while, are forgotten.
+// stillTroubled returns the skipped invoices, by network. It forgets those that can be read and had no trouble for a
+// while.
 func (s *Service) stillTroubled(ctx context.Context) map[chain.Network][]string {
 	s.troubled.mu.Lock()
 	list := maps.Clone(s.troubled.list)

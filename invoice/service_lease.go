@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// duty is something that one of several processes does. On a store that is no [Leaser] everybody holds
-// every duty.
+// duty is work that one of several processes does. On a store that is no [Leaser] every process holds every duty.
 type duty struct {
 	leaser Leaser // nil: no leases
 	name   string
@@ -25,9 +24,9 @@ func (s *Service) duty(name string) *duty {
 	return &duty{leaser: leaser, name: name, holder: s.cfg.Holder, ttl: s.cfg.Lease}
 }
 
-// during does work that belongs to the duty, which it gets first and then renews for as long as the work lasts: a slow
-// node or a slow store must not hand the duty to a process that is no quicker. When the duty is lost all the same,
-// the work's context ends. ErrLeased when the duty is somebody else's.
+// during gets the duty, does its work and renews the lease for as long as the work lasts: a slow node or a slow store
+// must not hand the duty to a process that is no quicker. If the duty is lost all the same, the work's context ends. It
+// returns ErrLeased when another process has the duty.
 func (d *duty) during(ctx context.Context, work func(context.Context) error) error {
 	if d.leaser == nil {
 		return work(ctx)
@@ -47,14 +46,14 @@ func (d *duty) during(ctx context.Context, work func(context.Context) error) err
 	return err
 }
 
-// renew asks for the lease again and again, until ctx ends or somebody else has it.
+// renew renews the lease until ctx ends or another process has it.
 func (d *duty) renew(ctx context.Context, lost context.CancelCauseFunc) {
 	for {
 		pause(ctx, d.ttl/3)
 		if ctx.Err() != nil {
 			return
 		}
-		// A store that does not answer says nothing about who has the lease: the fence decides then.
+		// A store that does not respond leaves open who has the lease: the fence decides then.
 		if err := d.ask(ctx); notOurs(err) {
 			lost(err)
 			return
@@ -77,7 +76,7 @@ func (d *duty) ask(ctx context.Context) error {
 	return nil
 }
 
-// fence is the lease that what is done now is done under.
+// fence returns the lease that guards what is committed now.
 func (d *duty) fence() Lease {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -91,7 +90,7 @@ func (d *duty) lose() {
 	d.lease = Lease{}
 }
 
-// release gives the duty up, so that another process need not wait for the lease to run out.
+// release gives the duty up, so that another process need not wait until the lease expires.
 func (d *duty) release(ctx context.Context) {
 	lease := d.fence()
 	if lease == (Lease{}) {
@@ -99,7 +98,7 @@ func (d *duty) release(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	_ = d.leaser.Release(ctx, lease) // it runs out by itself
+	_ = d.leaser.Release(ctx, lease) // it expires by itself
 	d.lose()
 }
 

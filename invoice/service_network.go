@@ -7,28 +7,28 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// network is a configured chain with what the service remembers of it.
+// network is a configured chain with the service's state of it.
 type network struct {
 	ChainConfig
 	id      chain.Network
-	indexes *indexes // shared by all networks with the same wallet
-	duty    *duty    // to follow it
+	indexes *indexes // shared by all networks of the wallet
+	duty    *duty    // the duty of following it
 
-	// Used by whoever follows it alone.
-	asideDue  time.Time // when what was set aside is tried again ...
-	asideNext int       // ... and which of it first
-	limit     int       // most blocks of a step; 0 for no limit
-	failures  int       // steps that the store failed with, in a row
-	latest    time.Time // latest stamp of the blocks that this process has stored one after the other ...
-	run       int       // ... and how many these are
+	// Used only by the goroutine that follows it.
+	asideDue  time.Time // when the next retry of what was set aside is due ...
+	asideNext int       // ... and where in the list it begins
+	limit     int       // most blocks per step; 0 for no limit
+	failures  int       // consecutive steps that failed in the store
+	latest    time.Time // latest timestamp of the consecutive blocks that this process has stored ...
+	run       int       // ... and their number
 
 	mu        sync.Mutex // guards what follows
-	watched   bool       // the store knows where to start watching
-	remainder bool       // the store has an invoice for what fits no other at a shared address
+	watched   bool       // the store has progress for the network
+	remainder bool       // the store has an invoice for payments to a shared address that fit no other
 	err       error      // why the last step could not be stored
 	since     time.Time  // when err began
 	ours      bool       // no other process follows it
-	seen      time.Time  // when a step last came to the end of the chain
+	seen      time.Time  // when a step last reached the end of the chain
 	lostAt    time.Time  // when the store was found to have lost its end
 	ahead     map[chain.Address]uint32
 }
@@ -39,7 +39,7 @@ func (n *network) setWatched() {
 	n.watched = true
 }
 
-// set remembers how the network stands, for Health.
+// set records the network's state for Health.
 func (n *network) set(err error, ours bool, now time.Time) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -54,7 +54,7 @@ func (n *network) set(err error, ours bool, now time.Time) {
 	}
 }
 
-// own notes that this process follows the network, whatever comes of it.
+// own records that this process follows the network, before the outcome is known.
 func (n *network) own() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -67,7 +67,7 @@ func (n *network) sawEnd(now time.Time) {
 	n.seen = now
 }
 
-// smaller asks for smaller steps after the store has failed with one of so many blocks.
+// smaller asks for smaller steps after the store has failed with one of that many blocks.
 func (n *network) smaller(blocks int) {
 	n.failures++
 	if stepper, able := n.Watcher.(chain.Stepper); able && blocks > 1 {
@@ -76,7 +76,7 @@ func (n *network) smaller(blocks int) {
 	}
 }
 
-// stored notes that a step was stored: the next ones may be larger again.
+// stored records that a step was stored: the next ones may be larger again.
 func (n *network) stored(step chain.Step) {
 	n.failures = 0
 	for _, b := range step.Joined {
@@ -91,11 +91,11 @@ func (n *network) stored(step chain.Step) {
 	}
 }
 
-// begin forgets the blocks that were stored before: another process may have gone on since.
+// begin forgets the blocks stored before: another process may have gone on since.
 func (n *network) begin() { n.latest, n.run = time.Time{}, 0 }
 
-// latestStamp is the latest stamp of the blocks that one which joins now can say something of; zero when some of them
-// may not be known.
+// latestStamp returns the latest timestamp of the blocks within reach of one that joins now; zero when some of them may
+// not be known.
 func (n *network) latestStamp() time.Time {
 	if n.run < stampReach {
 		return time.Time{}
@@ -103,5 +103,5 @@ func (n *network) latestStamp() time.Time {
 	return n.latest
 }
 
-// maxLimit is the limit of a step above which there is none any more.
+// maxLimit is the step limit above which steps become unlimited again.
 const maxLimit = 4096

@@ -10,11 +10,11 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// committer stores an invoice that has got its place, together with the batch.
+// committer stores an invoice that has a place, together with the batch.
 type committer func(ctx context.Context, inv Invoice, b Batch) (Invoice, error)
 
-// withPlace gives the quote a place that nobody holds, and commits. A number whose address is taken, as after
-// an old backup of the counter, is passed over.
+// withPlace gives the quote a place that nobody holds, and commits. A number whose address is taken, as after an old
+// backup of the counter, is skipped.
 func (s *Service) withPlace(ctx context.Context, inv Invoice, commit committer) (Invoice, error) {
 	n := s.chains[inv.Network()]
 	if _, known := s.prices.findAsset(string(inv.Quote.Asset.ID)); n == nil || !known {
@@ -30,14 +30,14 @@ func (s *Service) withPlace(ctx context.Context, inv Invoice, commit committer) 
 		switch {
 		case err == nil:
 			return done, nil
-		case errors.Is(err, errOpen): // if it was stored, or will be yet, the number is the invoice's
+		case errors.Is(err, errOpen): // if it was stored, or will be yet, the number belongs to the invoice
 			giveBack(false)
 			return Invoice{}, err
 		case !errors.Is(err, ErrConflict):
 			giveBack(true)
 			return Invoice{}, err
 		}
-		// What was taken is the place, and its number is passed over, or the ticket, and its number is free.
+		// If the place was taken, its number is skipped; if only the ticket was, the number is free.
 		if quote.Ticket != "" && !heldNow(ctx, s.cfg.Store, quote) {
 			giveBack(true)
 		}
@@ -47,7 +47,7 @@ func (s *Service) withPlace(ctx context.Context, inv Invoice, commit committer) 
 	}
 }
 
-// place returns the quote with a place, and what to call when the invoice does not get it, surely or perhaps.
+// place returns the quote with a place, and a function to call when the invoice does not get it, surely or perhaps.
 func (s *Service) place(ctx context.Context, n *network, inv Invoice) (Quote, func(surely bool), error) {
 	quote := *inv.Quote
 	quote.Ticket = ""
@@ -64,12 +64,12 @@ func (s *Service) place(ctx context.Context, n *network, inv Invoice) (Quote, fu
 	if r := n.requester(); r != nil {
 		return s.requested(ctx, n, r, inv)
 	}
-	// One wallet has the same address on several networks: who changes the asset keeps it.
+	// One wallet has the same address on several networks: a change of the asset keeps it.
 	for _, earlier := range inv.Earlier {
 		if earlier.Wallet == n.Addresses.Name() && earlier.Slot == "" && !earlier.Released {
 			quote.Address, quote.Wallet, quote.Index = earlier.Address, earlier.Wallet, earlier.Index
 			quote.Quarantine, quote.Since, quote.Unseen, quote.Ticket = earlier.Quarantine, earlier.Since, earlier.Unseen, earlier.Ticket
-			return quote, func(bool) {}, nil // it stays the invoice's
+			return quote, func(bool) {}, nil // the invoice keeps it
 		}
 	}
 	if err := takeTicket(ctx, s.cfg.Store, n.ChainConfig, inv, &quote); err != nil {
@@ -98,8 +98,8 @@ func (s *Service) place(ctx context.Context, n *network, inv Invoice) (Quote, fu
 // fresh is how recently a network must have been seen for its tip to be known: longer than heartbeat.
 const fresh = 2 * time.Minute
 
-// fixSince notes which blocks there were before the quote: at a place that others had before, a payment in one of them
-// is theirs.
+// fixSince records which blocks existed before the quote: at a place that other invoices had before, a payment in one
+// of these blocks is theirs.
 func (s *Service) fixSince(ctx context.Context, n *network, q *Quote) error {
 	p, err := s.cfg.Store.Network(ctx, n.id)
 	if err != nil {
@@ -133,7 +133,7 @@ func (s *Service) sharedPlace(ctx context.Context, n *network, inv Invoice) (Quo
 	return quote, err
 }
 
-// keepRemainder makes sure that there is an invoice for what arrives at the shared address and fits no other.
+// keepRemainder makes sure that there is an invoice for payments to the shared address that fit no other.
 func (s *Service) keepRemainder(ctx context.Context, n *network, at Quote) error {
 	n.mu.Lock()
 	kept := n.remainder
@@ -142,7 +142,7 @@ func (s *Service) keepRemainder(ctx context.Context, n *network, at Quote) error
 		return nil
 	}
 	asset, _ := s.prices.findAsset(string(n.Assets[0].ID))
-	// It has no order id, which a request could take: the address itself is what there is only one of.
+	// It has no order id, which a request could take: the address already makes it unique.
 	inv, err := s.draftStanding(Deposit{Project: n.Shared.Project, Name: "What fits no invoice"}, asset)
 	if err != nil {
 		return err
@@ -163,7 +163,7 @@ func (s *Service) keepRemainder(ctx context.Context, n *network, at Quote) error
 	return nil
 }
 
-// checkRemainder refuses an address that an invoice has to itself, from a time at which it was not shared.
+// checkRemainder refuses an address that belongs to a single invoice, from a time when it was not shared.
 func (s *Service) checkRemainder(ctx context.Context, n *network, address chain.Address) error {
 	list, err := s.cfg.Store.InvoicesAt(ctx, []Place{{Address: address}})
 	if err != nil {
@@ -175,8 +175,8 @@ func (s *Service) checkRemainder(ctx context.Context, n *network, address chain.
 	return fmt.Errorf("invoice: number 0 of %s was given to an invoice before: a shared address needs a wallet of its own: %w", n.Addresses.Name(), ErrNoAddress)
 }
 
-// commitWatched commits an invoice with an address, and in the same batch that its network must be watched
-// from now on, if the store does not know that yet.
+// commitWatched commits an invoice with an address, and in the same batch that its network must be watched from now on,
+// if the store does not know that yet.
 func (s *Service) commitWatched(ctx context.Context, n *network, inv Invoice, commit committer) (Invoice, error) {
 	for {
 		batch, err := s.startWatching(ctx, n)
@@ -187,7 +187,7 @@ func (s *Service) commitWatched(ctx context.Context, n *network, inv Invoice, co
 		done, err := commit(ctx, inv, batch)
 		if errors.Is(err, ErrConflict) && len(batch.Progress) > 0 {
 			if p, readErr := s.cfg.Store.Network(ctx, n.id); readErr == nil && p.Version > 0 {
-				continue // somebody else began to watch: the place may be as free as it was
+				continue // another process began to watch: the place may still be free
 			}
 		}
 		if err == nil {
@@ -197,8 +197,8 @@ func (s *Service) commitWatched(ctx context.Context, n *network, inv Invoice, co
 	}
 }
 
-// startWatching answers a batch that makes the store remember from when on the network must be
-// watched, if it does not know yet: before the first address on it is shown to anybody.
+// startWatching returns a batch that makes the store record when watching of the network began, if it has not yet: this
+// must precede the first address on the network that anybody sees.
 func (s *Service) startWatching(ctx context.Context, n *network) (Batch, error) {
 	n.mu.Lock()
 	watched := n.watched

@@ -9,15 +9,15 @@ import (
 	"github.com/cointill/cointill/rates"
 )
 
-// PaymentURI is what a wallet scans to pay what remains of the invoice; empty when nothing remains, or
-// when there is no address to pay to.
+// PaymentURI returns what a wallet scans to pay what remains of the invoice. It is empty when nothing remains, or when
+// there is no address to pay to.
 func (s *Service) PaymentURI(inv Invoice) (string, error) {
 	units := inv.Remaining()
 	if inv.Quote != nil && inv.Terms.Standing {
 		return cmp.Or(inv.Quote.Text, string(inv.Quote.Address)), nil
 	}
 	if inv.Quote == nil || inv.Quote.Address == "" || units.Sign() == 0 || !inv.State.ReleasedAt.IsZero() {
-		return "", nil // also when the place may be somebody else's by now
+		return "", nil // a released place may belong to another invoice by now
 	}
 	n := s.chains[inv.Network()]
 	if n == nil || n.PaymentURI == nil {
@@ -26,8 +26,7 @@ func (s *Service) PaymentURI(inv Invoice) (string, error) {
 	return n.PaymentURI(inv, units)
 }
 
-// Rates answers what one unit of each asset costs in the reference currency. Assets without a rate
-// are left out.
+// Rates returns the price of one unit of each asset in the reference currency. Assets without a rate are left out.
 func (s *Service) Rates(ctx context.Context) []rates.Rate {
 	var out []rates.Rate
 	if s.cfg.Reference == "" {
@@ -45,8 +44,8 @@ func (s *Service) Rates(ctx context.Context) []rates.Rate {
 	return out
 }
 
-// FiatRates returns what one unit of an asset, by its code or id, costs in each fiat currency that there is a rate for: the
-// reference currency first, and the others in the order of their codes. It returns nothing for an unknown asset.
+// FiatRates returns the price of one unit of an asset, by its code or id, in each fiat currency that has a rate: the
+// reference currency first, and the others in the order of their codes. It returns nil for an unknown asset.
 func (s *Service) FiatRates(ctx context.Context, asset string) []rates.Rate {
 	a, known := s.prices.findAsset(asset)
 	if !known {
@@ -69,7 +68,7 @@ func (s *Service) FiatRates(ctx context.Context, asset string) []rates.Rate {
 	return out
 }
 
-// FiatDecimals answers how many decimals a fiat code has; false for other codes.
+// FiatDecimals returns the number of decimals of a fiat code, and false for other codes.
 func (s *Service) FiatDecimals(code string) (int32, bool) {
 	decimals, ok := s.cfg.Fiat[code]
 	return decimals, ok

@@ -18,10 +18,10 @@ type Projects struct {
 	now   func() time.Time
 }
 
-// NewProjects makes the service of projects on a store. A nil now is the system's clock.
+// NewProjects returns the service of projects on a store. A nil now means time.Now.
 func NewProjects(store ProjectStore, now func() time.Time) (*Projects, error) {
 	if store == nil {
-		return nil, errors.New("invoice: NewProjects: a store is required")
+		return nil, errors.New("invoice: NewProjects: store is required")
 	}
 	if now == nil {
 		now = time.Now
@@ -34,11 +34,11 @@ type NewProject struct {
 	Owner       string // required
 	Name        string // required, at most 100 characters
 	Description string // at most 1024 characters
-	AllowedIPs  string // addresses and CIDR blocks, separated by commas; empty is everybody
+	AllowedIPs  string // addresses and CIDR blocks, separated by commas; empty: all
 }
 
-// Create makes a project and answers it with its API key, which is shown only this once: 64
-// hexadecimal digits. It refuses with an [InvalidError], or with [ErrDuplicateProject].
+// Create creates a project and returns it with its API key, 64 hexadecimal digits, which cannot be read again later. It
+// refuses with an [InvalidError], or with [ErrDuplicateProject].
 func (ps *Projects) Create(ctx context.Context, in NewProject) (Project, string, error) {
 	if err := in.validate(); err != nil {
 		return Project{}, "", err
@@ -71,7 +71,7 @@ func (in NewProject) validate() error {
 	)
 }
 
-// Authenticate answers the project that the API key opens, or ErrNotFound.
+// Authenticate returns the project that the API key belongs to, or ErrNotFound.
 func (ps *Projects) Authenticate(ctx context.Context, key string) (Project, error) {
 	if key == "" || len(key) > 256 {
 		return Project{}, ErrNotFound
@@ -84,9 +84,9 @@ func (ps *Projects) Authenticate(ctx context.Context, key string) (Project, erro
 	return p, err
 }
 
-// RotateKey gives the project a new API key and answers it, as Create does. The one before goes on opening the project
-// for the overlap, so that clients can change over; what was before that does not any more. It refuses with ErrNotFound,
-// or with [ErrConflict] when the project is changed again and again meanwhile.
+// RotateKey gives the project a new API key and returns it, as Create does. The previous key remains valid for the
+// overlap, so that clients can change over; keys before that are no longer valid. It refuses with ErrNotFound, or with
+// [ErrConflict] when the project keeps being changed concurrently.
 func (ps *Projects) RotateKey(ctx context.Context, project string, overlap time.Duration) (string, error) {
 	key, until := randomHex(32), ps.now().UTC().Add(overlap)
 	err := ps.change(ctx, project, func(p *Project) error {
@@ -103,8 +103,8 @@ func (ps *Projects) RotateKey(ctx context.Context, project string, overlap time.
 	return key, nil
 }
 
-// RevokeKeys has no API key open the project any more, until RotateKey makes one. It does not concern the keys of
-// MakeKey, which [Projects.RevokeKey] revokes. It is idempotent. It refuses as RotateKey does.
+// RevokeKeys invalidates all API keys of the project, until RotateKey makes one. The keys of MakeKey stay valid:
+// [Projects.RevokeKey] revokes them. It is idempotent. It refuses as RotateKey does.
 func (ps *Projects) RevokeKeys(ctx context.Context, project string) error {
 	err := ps.change(ctx, project, func(p *Project) error {
 		p.KeyHash, p.FormerKeyHash, p.FormerKeyUntil = revoked(p.ID), "", time.Time{}
@@ -116,9 +116,9 @@ func (ps *Projects) RevokeKeys(ctx context.Context, project string) error {
 	return nil
 }
 
-// RevokeKey takes the key of the name, and the one before it, from the project: nothing that is signed with it is taken any
-// more, and nothing that needs it can be signed until MakeKey makes another. It is idempotent. It refuses as RotateKey
-// does.
+// RevokeKey removes the key of the name, and the previous one, from the project: nothing signed with them is accepted
+// any more, and nothing that needs the key can be signed until MakeKey makes another. It is idempotent. It refuses as
+// RotateKey does.
 func (ps *Projects) RevokeKey(ctx context.Context, project, name string) error {
 	err := ps.change(ctx, project, func(p *Project) error {
 		delete(p.Keys, name)
@@ -131,11 +131,11 @@ func (ps *Projects) RevokeKey(ctx context.Context, project, name string) error {
 	return nil
 }
 
-// revoked is in the place of a hash, and the hash of nothing.
+// revoked returns a text that stands in the place of a hash and is the hash of nothing.
 func revoked(project string) string { return "revoked " + project }
 
-// SetAllowedIPs sets who may use the project's API key, in the place of the list that it had, as in [NewProject]. It
-// refuses with an [InvalidError], and as RotateKey does.
+// SetAllowedIPs replaces the list of addresses from which the project's API key may be used, in the form of
+// [NewProject]. It refuses with an [InvalidError], and as RotateKey does.
 func (ps *Projects) SetAllowedIPs(ctx context.Context, project, list string) error {
 	allowed, err := ParseAllowedIPs(list)
 	if err != nil {
@@ -151,8 +151,8 @@ func (ps *Projects) SetAllowedIPs(ctx context.Context, project, list string) err
 	return nil
 }
 
-// List answers up to limit projects, at most [MaxPage], with ids after the given one, in the order of their ids. The
-// empty id is before all.
+// List returns up to limit projects, at most [MaxPage], with ids after the given one, in the order of their ids. The
+// empty id begins.
 func (ps *Projects) List(ctx context.Context, after string, limit int) ([]Project, error) {
 	if !cleanText(after) {
 		return nil, refuse("after", after, "must be the id of a project")
@@ -164,16 +164,16 @@ func (ps *Projects) List(ctx context.Context, after string, limit int) ([]Projec
 	return list, nil
 }
 
-// Project answers the project, or ErrNotFound.
+// Project returns the project, or ErrNotFound.
 func (ps *Projects) Project(ctx context.Context, id string) (Project, error) {
 	return ps.store.Project(ctx, id)
 }
 
-// ByOwner answers the ids, in order, of the projects that have the text somewhere in their owner, whatever the case of
-// its ASCII letters: for Query.SearchProjects.
+// ByOwner returns the ids, in order, of the projects whose owner contains the text, ignoring the case of ASCII letters.
+// They are meant for Query.SearchProjects.
 func (ps *Projects) ByOwner(ctx context.Context, text string) ([]string, error) {
 	if !cleanText(text) {
-		return nil, nil // no owner has that, and databases refuse to look for some of it
+		return nil, nil // no owner contains such text, and databases refuse some of it
 	}
 	ids, err := ps.store.ProjectsByOwner(ctx, text)
 	if err != nil {
@@ -182,7 +182,7 @@ func (ps *Projects) ByOwner(ctx context.Context, text string) ([]string, error) 
 	return ids, nil
 }
 
-// Secrets answers the secrets that sign the project's webhooks now, newest first.
+// Secrets returns the secrets that sign the project's webhooks now, newest first.
 func (ps *Projects) Secrets(ctx context.Context, project string) ([]string, error) {
 	p, err := ps.store.Project(ctx, project)
 	if err != nil {
@@ -191,9 +191,9 @@ func (ps *Projects) Secrets(ctx context.Context, project string) ([]string, erro
 	return p.ActiveSecrets(ps.now()), nil
 }
 
-// RotateSecret gives the project a new webhook secret and answers it. The older ones go on signing
-// beside it for the overlap, so that receivers can change over without missing a message. It refuses with
-// ErrNotFound, or with [ErrConflict] when the project is changed again and again meanwhile.
+// RotateSecret gives the project a new webhook secret and returns it. The older ones sign beside it for the overlap, so
+// that receivers can change over without missing a message. It refuses with ErrNotFound, or with [ErrConflict] when the
+// project keeps being changed concurrently.
 func (ps *Projects) RotateSecret(ctx context.Context, project string, overlap time.Duration) (string, error) {
 	now := ps.now().UTC()
 	fresh := Secret{Value: newSecret()}
@@ -216,10 +216,9 @@ func (ps *Projects) RotateSecret(ctx context.Context, project string, overlap ti
 	return fresh.Value, nil
 }
 
-// MakeKey gives the project a new key under the name, in the place of the one it had, and answers it: 64
-// hexadecimal digits. What is signed with the one before goes on being taken for the overlap; what is signed for the
-// project is signed with the new one at once. It refuses with ErrNotFound, or with [ErrConflict] when the project is
-// changed again and again meanwhile.
+// MakeKey gives the project a new key under the name, replacing the previous one, and returns it: 64 hexadecimal
+// digits. Signatures made with the previous key are accepted for the overlap; the new key signs at once. It refuses
+// with ErrNotFound, or with [ErrConflict] when the project keeps being changed concurrently.
 func (ps *Projects) MakeKey(ctx context.Context, project, name string, overlap time.Duration) (string, error) {
 	key, until := randomHex(32), ps.now().UTC().Add(overlap)
 	err := ps.change(ctx, project, func(p *Project) error {
@@ -245,10 +244,10 @@ func (ps *Projects) MakeKey(ctx context.Context, project, name string, overlap t
 // maxDiscounts bounds how many assets of a project have a discount: they are read with every request.
 const maxDiscounts = 200
 
-// SetDiscount sets what is taken off what is paid in an asset, by its code, in percent from -99 to 100, in the place of
-// what it was: 0 is none, and below 0 it is a surcharge. It counts where an API reads it, as httpapi/cryptomus does;
-// [Service.Create] goes by Request.Discount alone. It is idempotent. It refuses with an [InvalidError], with ErrNotFound,
-// or with [ErrConflict] when the project is changed again and again meanwhile.
+// SetDiscount sets the discount on payments in an asset, by its code, in percent from -99 to 100. 0 removes it, and a
+// negative discount is a surcharge. It applies where an API reads it, as httpapi/cryptomus does; [Service.Create] uses
+// Request.Discount alone. It is idempotent. It refuses with an [InvalidError], with ErrNotFound, or with [ErrConflict]
+// when the project keeps being changed concurrently.
 func (ps *Projects) SetDiscount(ctx context.Context, project, code string, percent int) error {
 	switch {
 	case !cleanText(code) || code == "" || len(code) > 32:
@@ -276,8 +275,8 @@ func (ps *Projects) SetDiscount(ctx context.Context, project, code string, perce
 	return nil
 }
 
-// change stores what f makes of the project, or nothing if f refuses. When somebody else has changed it meanwhile, f is
-// asked again on fresh facts.
+// change applies f to the project and stores the result, or returns f's error and stores nothing. If the project was
+// changed concurrently, f is called again on the new version.
 func (ps *Projects) change(ctx context.Context, project string, f func(*Project) error) error {
 	for try := 0; ; try++ {
 		p, err := ps.store.Project(ctx, project)
@@ -294,7 +293,7 @@ func (ps *Projects) change(ctx context.Context, project string, f func(*Project)
 	}
 }
 
-// Key answers the project's key of the name, or ErrNotFound.
+// Key returns the project's key of the name, or ErrNotFound.
 func (ps *Projects) Key(ctx context.Context, project, name string) (string, error) {
 	p, err := ps.store.Project(ctx, project)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// Invoice answers the project's invoice with its payments; an empty project means anybody's.
-// ErrNotFound when there is none, or when it is another project's.
+// Invoice returns the project's invoice with its payments; an empty project means any project. It returns ErrNotFound
+// when there is none, or when it belongs to another project.
 func (s *Service) Invoice(ctx context.Context, project, id string) (Invoice, error) {
 	inv, err := s.cfg.Store.Invoice(ctx, id)
 	if err != nil {
@@ -23,9 +23,9 @@ func (s *Service) Invoice(ctx context.Context, project, id string) (Invoice, err
 	return inv, nil
 }
 
-// InvoicesPaidIn answers the project's invoices with a payment in the transaction, on whichever network of the
-// configuration, those created last first; an empty project means anybody's. The id is as a [Payment] has it, and a
-// payment that the chain no longer has counts for nothing.
+// InvoicesPaidIn returns the project's invoices with a payment in the transaction, on any configured network, latest
+// created first; an empty project means any project. txID has the form of a [Payment]'s key. Payments that the chain no
+// longer has are ignored.
 func (s *Service) InvoicesPaidIn(ctx context.Context, project, txID string) ([]Invoice, error) {
 	var out []Invoice
 	for _, c := range s.cfg.Chains {
@@ -47,10 +47,11 @@ func (s *Service) InvoicesPaidIn(ctx context.Context, project, txID string) ([]I
 	return slices.CompactFunc(out, func(a, b Invoice) bool { return a.ID == b.ID }), nil
 }
 
-// MaxPage is the largest page that List and Events answer.
+// MaxPage is the largest limit of List, Events and Payments.
 const MaxPage = 1000
 
-// List answers one page of a listing. The limit must be 1 to [MaxPage].
+// List returns one page of a listing. It refuses with an [InvalidError]; the limit must be 1 to [MaxPage]. Invoices
+// that cannot be read are logged and left out.
 func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 	switch {
 	case q.Limit < 1 || q.Limit > MaxPage:
@@ -73,10 +74,11 @@ func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 	return page, nil
 }
 
-// Events returns what is in the feed of all events after a position, at most limit events. A shop that keeps the
-// position of the last event it has seen misses nothing, however long it was away. A position beyond the last event
-// is a [PositionError]: the store has lost its end, and what will come next has lower positions than what was
-// seen; go on from the last that it names. Events that cannot be read are passed over and logged.
+// Events returns up to limit events of the feed after a position. A shop that keeps the position of the last event it
+// has seen misses nothing, however long it was away. If the position is beyond the last event, Events returns a
+// [PositionError]: the store has lost its end, and later events have lower positions than those already seen; continue
+// from the last position that the error holds. Events that cannot be read are logged and left out. The limit must be 1
+// to [MaxPage].
 func (s *Service) Events(ctx context.Context, after int64, limit int) ([]Event, error) {
 	if limit < 1 || limit > MaxPage {
 		return nil, refuse("limit", strconv.Itoa(limit), fmt.Sprintf("must be 1 to %d", MaxPage))
@@ -93,7 +95,7 @@ func (s *Service) passOverEvents(err error) error {
 	if !ok {
 		return err
 	}
-	s.log.Error("stored events are damaged and passed over", "positions", damaged.Positions, "error", damaged.Err)
+	s.log.Error("damaged events skipped", "positions", damaged.Positions, "error", damaged.Err)
 	return nil
 }
 
@@ -109,8 +111,8 @@ func (s *Service) History(ctx context.Context, project, id string) ([]Event, err
 	return events, nil
 }
 
-// Payments returns up to limit payments of the project's invoice, in the order of their keys, after the one of the
-// given key; the zero key begins. An [Invoice] itself has only the latest when there are many. The limit must be 1 to
+// Payments returns up to limit payments of the project's invoice, in the order of their keys, after the given key; the
+// zero key begins. An [Invoice] itself holds only the latest payments when there are many. The limit must be 1 to
 // [MaxPage].
 func (s *Service) Payments(ctx context.Context, project, id string, after chain.Key, limit int) ([]Payment, error) {
 	if limit < 1 || limit > MaxPage {
@@ -126,17 +128,16 @@ func (s *Service) Payments(ctx context.Context, project, id string, after chain.
 	return payments, nil
 }
 
-// Depth is how deep a payment is.
+// Depth describes how deep a payment is in the chain.
 type Depth struct {
-	// Have is how often it is confirmed, Need how often it must be. Under a finality tag Need is 1, and
-	// Have is 1 once the tag has reached the payment.
+	// Have is the number of confirmations, and Need is how many are required. Under a finality tag Need is 1, and Have
+	// is 1 once the tag has reached the payment.
 	Have, Need uint64
-	// Mature says that it is deep enough, now and not withdrawn.
+	// Mature reports whether the payment is deep enough now, and not withdrawn.
 	Mature bool
 }
 
-// Depths answers how deep each of the invoice's payments is, in their order, as the networks were last
-// seen.
+// Depths returns how deep each of the invoice's payments is, in their order, as the networks were last seen.
 func (s *Service) Depths(ctx context.Context, inv Invoice) ([]Depth, error) {
 	heads := map[chain.Network]chain.Head{}
 	out := make([]Depth, len(inv.Payments))

@@ -8,27 +8,27 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// Recovery is what the shop's own wallet needs to find all money that ever came to one wallet's addresses.
+// Recovery holds what the shop's own wallet needs to find all money that ever came to one wallet's addresses.
 type Recovery struct {
 	Wallet   string
-	Networks []chain.Network // that issue addresses of it
-	// Descriptor describes all addresses for other wallets (BIP-380), if the source has one. It has the extended
-	// public key in it: whoever reads it sees all payments, past and future.
+	Networks []chain.Network // networks that issue addresses of the wallet
+	// Descriptor describes all addresses for other wallets (BIP-380), if the source has one. It contains the extended
+	// public key: anyone who reads it can see all payments, past and future.
 	Descriptor string
-	// Next is the number after the highest that was ever handed out: a wallet must look at all below it.
+	// Next is the number after the highest that was ever handed out: a wallet must check all numbers below it.
 	Next uint32
-	// Used are the numbers that invoices were paid at, in order, as ranges: first and last of each.
+	// Used holds the numbers that invoices were paid at, in order, as ranges: first and last of each.
 	Used [][2]uint32
-	// Gap is the longest run of numbers below the last used one that nothing was paid at. A wallet stops
-	// looking after as many as its gap limit, 20 by default (BIP-44): its limit must be above Gap.
+	// Gap is the longest run of unpaid numbers below the last used one. A wallet stops searching after as many as its
+	// gap limit, 20 by default (BIP-44): its limit must be above Gap.
 	Gap uint32
 	// Tail is how many numbers come after the last used one.
 	Tail uint32
 }
 
 // Recovery reports on the wallet of a network's addresses. It reads every invoice that was ever paid, in pages, so it
-// takes a while with millions of them. ErrNotFound when the network is not configured, and a [DamagedError] when
-// one of them cannot be read: the report must not leave anything out.
+// takes a while with millions of them. It returns ErrNotFound when the network is not configured, and a [DamagedError]
+// when an invoice cannot be read, since the report must not leave anything out.
 func (s *Service) Recovery(ctx context.Context, network chain.Network) (Recovery, error) {
 	n := s.chains[network]
 	if n == nil {
@@ -80,7 +80,7 @@ func (b bitmap) all(yield func(uint32) bool) {
 // paidPage is how many invoices are read at a time.
 const paidPage = 500
 
-// usedIndexes answers the numbers of the wallet that were ever paid.
+// usedIndexes returns the numbers of the wallet that were ever paid.
 func (s *Service) usedIndexes(ctx context.Context, wallet string) (bitmap, error) {
 	var used bitmap
 	for after := ""; ; {

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	requestTime = 10 * time.Second // that a source has for one request
-	closeTime   = 5 * time.Second  // that it has to be told that one is over
+	requestTime = 10 * time.Second // timeout of Requester.Request
+	closeTime   = 5 * time.Second  // timeout of Requester.Close
 )
 
 // Bounds of what a source may make.
@@ -21,7 +21,8 @@ const (
 	maxText  = 2048
 )
 
-// requested returns the quote with a place that its source made for it. Its number is used up, whoever has the place.
+// requested returns the quote with a place that its source made for it. Its number is used up even if the invoice is
+// not stored.
 func (s *Service) requested(ctx context.Context, n *network, r Requester, inv Invoice) (Quote, func(surely bool), error) {
 	quote := *inv.Quote
 	own, err := n.indexes.next(ctx, n.id)
@@ -63,8 +64,8 @@ func (p Payable) check() error {
 	return nil
 }
 
-// tellSources tells those that made places which of their requests are over. It comes before the commit that gives the
-// places up, so that it is told again after a crash.
+// tellSources tells the sources that made places which of their requests are over. It precedes the commit that gives
+// the places up, so that it is repeated after a crash.
 func (s *Service) tellSources(ctx context.Context, list []Release) {
 	type request struct {
 		wallet string
@@ -85,6 +86,6 @@ func (s *Service) tellSource(ctx context.Context, n *network, r ClosedRequest) {
 	ctx, cancel := context.WithTimeout(ctx, closeTime)
 	defer cancel()
 	if err := n.requester().Close(ctx, r); err != nil {
-		s.log.Warn("a source of addresses was not told that a request is over", "network", n.id, "invoice", r.Invoice, "error", err)
+		s.log.Warn("closing a payment request failed", "network", n.id, "invoice", r.Invoice, "error", err)
 	}
 }

@@ -14,18 +14,18 @@ import (
 const (
 	// maxTries bounds how often a step is decided again because something changed meanwhile.
 	maxTries = 50
-	// failuresBeforeAside is how often a store fails with a step before it is asked to take the step without the
-	// invoices that it touches.
+	// failuresBeforeAside is how often a store fails with a step before the step is tried without the invoices that it
+	// concerns.
 	failuresBeforeAside = 4
-	// asideEvery is how often what is set aside is tried again, asideTime how long a network waits for that, and
-	// examineTime how long one transaction may take of it.
+	// asideEvery is the interval of retries of what is set aside, asideTime the longest that a network waits for them,
+	// and examineTime the longest that one transaction may take of it.
 	asideEvery  = time.Minute
 	asideTime   = 10 * time.Second
 	examineTime = 5 * time.Second
 )
 
-// held answers why what was set aside cannot be tried again: the watcher has not said that its asset is no longer held back,
-// or is not asked for that, because the asset is configured no longer.
+// held returns why what was set aside cannot be retried: the watcher has not confirmed that its asset is no longer held
+// back, or the asset is no longer configured.
 func (n *network) held(a Aside) error {
 	lag := n.Watcher.Lag()
 	for _, s := range a.Seen {
@@ -37,7 +37,7 @@ func (n *network) held(a Aside) error {
 	return nil
 }
 
-// logAside logs what was set aside now, and what there was no room for.
+// logAside logs what was newly set aside, and what there was no room for.
 func (s *Service) logAside(n *network, before, after []Aside, now time.Time) {
 	for _, a := range after {
 		full := strings.HasSuffix(a.Cause, asideFull) && !slices.ContainsFunc(before, func(o Aside) bool { return sameAside(o, a) })
@@ -47,8 +47,8 @@ func (s *Service) logAside(n *network, before, after []Aside, now time.Time) {
 	}
 }
 
-// retryAside tries again, now and then, what was set aside: a transaction may be examined by now, a row repaired. Of what
-// one invoice has, only the first is tried. What takes long goes on another time.
+// retryAside periodically retries what was set aside: a transaction may be examined by now, a row repaired. Of each
+// invoice, only the first entry is tried. What does not fit in the time is left to the next round.
 func (s *Service) retryAside(ctx context.Context, n *network, p Progress) (Progress, error) {
 	if len(p.Aside) == 0 || time.Now().Before(n.asideDue) {
 		return p, nil
@@ -70,7 +70,7 @@ func (s *Service) retryAside(ctx context.Context, n *network, p Progress) (Progr
 		case errors.Is(err, errOvertaken), ctx.Err() != nil:
 			return p, err
 		case err != nil:
-			s.log.Warn("stays set aside", "network", n.id, "invoice", a.Invoice, "unexamined", a.Unexamined, "error", err)
+			s.log.Warn("retry failed, still set aside", "network", n.id, "invoice", a.Invoice, "unexamined", a.Unexamined, "error", err)
 		default:
 			p = next
 			s.log.Info("no longer set aside", "network", n.id, "invoice", a.Invoice, "unexamined", a.Unexamined)
@@ -79,7 +79,7 @@ func (s *Service) retryAside(ctx context.Context, n *network, p Progress) (Progr
 	return p, nil
 }
 
-// retryOne takes one thing into account that was set aside.
+// retryOne processes one entry that was set aside.
 func (s *Service) retryOne(ctx context.Context, n *network, p Progress, a Aside) (Progress, error) {
 	if err := n.held(a); err != nil {
 		return p, err
@@ -137,8 +137,8 @@ func (s *Service) retryOne(ctx context.Context, n *network, p Progress, a Aside)
 	return next, err
 }
 
-// asideView is the part of a step that was set aside, arranged for matching once more. With a rewinding goes what the new
-// blocks have for invoices that could not be read: what only moved is not lost.
+// asideView returns the view of the part of a step that was set aside, arranged for matching again. After a rewind it
+// includes what the new blocks have for invoices that could not be read: what only moved is not lost.
 func (n *network) asideView(ctx context.Context, p Progress, a Aside) (view, error) {
 	v := newView(n.id)
 	v.rewound, v.fork, v.retried = a.Rewound, a.Fork, true
@@ -146,7 +146,7 @@ func (n *network) asideView(ctx context.Context, p Progress, a Aside) (view, err
 		same := sameAside(a, o)
 		if a.Rewound && o.Invoice == "" || same {
 			for _, seen := range o.Seen {
-				seen.Transfer.Held = seen.Transfer.Held && !same // else n.held has made sure of it
+				seen.Transfer.Held = seen.Transfer.Held && !same // else n.held has checked it
 				v.add(sighting{seen.Transfer, seen.Block})
 			}
 		}
@@ -162,7 +162,7 @@ func (n *network) asideView(ctx context.Context, p Progress, a Aside) (view, err
 		ctx, cancel := context.WithTimeout(ctx, examineTime)
 		defer cancel()
 		found, err := examiner.Examine(ctx, *u)
-		if err != nil { // also chain.ErrGone, which a node may say that is behind: a step that takes the block back says so
+		if err != nil { // also chain.ErrGone, which may come from a node that is behind: only a step that removes the block is proof
 			return v, err
 		}
 		for _, t := range found {

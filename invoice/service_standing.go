@@ -7,7 +7,7 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// Deposit describes a standing invoice. Project and Asset are required; the fields mean what they mean in
+// Deposit describes a standing invoice. Project and Asset are required; the fields have the meaning of those in
 // [Request].
 type Deposit struct {
 	Project     string
@@ -17,16 +17,16 @@ type Deposit struct {
 	CallbackURL string
 	Format      string
 	Data        map[string]string
-	// MaxOpen refuses the deposit with [ErrTooManyNew] when the project has so many standing invoices that are new, as
-	// [Request.MaxNew] does for the others. 0: no bound.
+	// MaxOpen bounds the project's open standing invoices: if there are that many already, the deposit is refused with
+	// [ErrTooManyNew], as [Request.MaxNew] does for other invoices. 0: no bound.
 	MaxOpen int
 }
 
-// CreateStanding makes an invoice to which nothing is due and that has no deadline: an address of its own that
-// takes deposits. Each deposit is told when it is seen ([EventPaymentReceived]) and when it is deep enough
-// ([EventDeposit]), as the asset's last line of confirmations says, since nobody knows how much will come.
-// Deposits in other assets of the network are recorded and told, and not valued. The invoice is new until it
-// is cancelled or archived. It refuses as [Service.Create] does.
+// CreateStanding creates an invoice that has no amount due and no deadline: an address of its own that takes deposits.
+// Each deposit is reported when it is seen ([EventPaymentReceived]) and when it is deep enough ([EventDeposit]), by the
+// asset's last tier of confirmations, since the amount is not known in advance. Deposits in other assets of the network
+// are recorded and reported, and not valued. The invoice is new until it is cancelled or archived. It refuses as
+// [Service.Create] does.
 func (s *Service) CreateStanding(ctx context.Context, d Deposit) (Invoice, error) {
 	asset, known := s.prices.findAsset(d.Asset)
 	if !known {

@@ -10,7 +10,7 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// digest decides about every invoice that a step touches, and answers what is set aside afterwards.
+// digest decides about every invoice that a step concerns, and returns what is set aside afterwards.
 func (s *Service) digest(ctx context.Context, v view, p Progress, c clock, refused *refusals) (Batch, []Aside, error) {
 	t, err := s.touched(ctx, v)
 	if err != nil {
@@ -38,7 +38,7 @@ func (s *Service) digest(ctx context.Context, v view, p Progress, c clock, refus
 	return b, aside, nil
 }
 
-// digested decides about one invoice that a step touches; nil when the step changes nothing of it.
+// digested decides about one invoice that a step concerns. It returns nil when the step changes nothing about it.
 func (s *Service) digested(ctx context.Context, before Invoice, mine []sighting, v view, c clock, ask asker) (*decision, error) {
 	changes := absorb(before, mine, v, c.now)
 	if len(changes) == 0 {
@@ -63,8 +63,8 @@ func (s *Service) digested(ctx context.Context, before Invoice, mine []sighting,
 	return &d, err
 }
 
-// clockFor is the clock of an invoice that a step touches: that of its own network, which is another
-// one when money was sent on the wrong network.
+// clockFor returns the clock of an invoice that a step concerns: that of its own network, which is another one when
+// money was sent on the wrong network.
 func (s *Service) clockFor(ctx context.Context, inv Invoice, stepping chain.Network, c clock) (clock, error) {
 	if inv.Network() == stepping {
 		return s.withOldest(ctx, inv, c)
@@ -102,10 +102,10 @@ func (s *Service) touched(ctx context.Context, v view) (touch, error) {
 	return t, nil
 }
 
-// finds collects invoices from several questions, each of which answers some of their settled payments.
+// finds collects invoices from several queries, each of which returns some of their settled payments.
 type finds struct{ invoices map[string]Invoice }
 
-// errMoved: an invoice changed between two questions.
+// errMoved is returned when an invoice changed between two queries.
 var errMoved = fmt.Errorf("an invoice changed while it was read: %w", ErrConflict)
 
 func (f *finds) add(list []Invoice) error {
@@ -122,7 +122,7 @@ func (f *finds) add(list []Invoice) error {
 	return nil
 }
 
-// matched finds out which sightings are whose.
+// matched finds out to which invoice each sighting belongs.
 func (s *Service) matched(ctx context.Context, v view, found *finds) (touch, error) {
 	t := touch{mine: map[string][]sighting{}}
 	if len(v.to) == 0 {
@@ -159,7 +159,7 @@ func (s *Service) matched(ctx context.Context, v view, found *finds) (touch, err
 			switch owner := owners[key]; {
 			case owner != "":
 				t.mine[owner] = append(t.mine[owner], sight)
-			case damaged[key], known == "" && c.damaged[address]: // nobody gets what may belong to an invoice that cannot be read
+			case damaged[key], known == "" && c.damaged[address]: // it may belong to an invoice that cannot be read, so no other gets it
 				t.unread = append(t.unread, sight)
 			case id == "":
 				if err := s.stray(ctx, v.network, address); err != nil {
@@ -177,8 +177,7 @@ func (s *Service) matched(ctx context.Context, v view, found *finds) (touch, err
 	return t, nil
 }
 
-// recalled finds the invoices of what was set aside, and adds to the damaged those of its transfers whose invoice cannot
-// be read.
+// recalled finds the invoices of what was set aside, and adds to damaged the transfers whose invoice cannot be read.
 func (s *Service) recalled(ctx context.Context, v view, found *finds, damaged map[chain.Key]bool) error {
 	for key, id := range v.whose {
 		if _, has := found.invoices[id]; has {
@@ -198,14 +197,14 @@ func (s *Service) recalled(ctx context.Context, v view, found *finds, damaged ma
 	return nil
 }
 
-// candidates are the invoices that sightings may belong to.
+// candidates holds the invoices that sightings may belong to.
 type candidates struct {
 	invoices []Invoice
-	damaged  map[chain.Address]bool // addresses that had others too, which cannot be read
+	damaged  map[chain.Address]bool // addresses that also have invoices that cannot be read
 }
 
-// candidates asks for the holders of the addresses, and then for the slots of those that are shared. Whether one is, is
-// for the store to say and not for the configuration, which may have changed since: it has a remainder.
+// candidates finds the invoices at the addresses, and then those at the slots of shared addresses. An address is shared
+// if the store has a remainder for it; the configuration does not decide, as it may have changed since.
 func (s *Service) candidates(ctx context.Context, v view) (candidates, error) {
 	c := candidates{damaged: map[chain.Address]bool{}}
 	var places, slots []Place
@@ -228,8 +227,8 @@ func (s *Service) candidates(ctx context.Context, v view) (candidates, error) {
 	return c, s.at(ctx, v, slots, &c)
 }
 
-// at adds the invoices at the places to the candidates. When some cannot be read it asks for each place alone, to
-// know which are concerned.
+// at adds the invoices at the places to the candidates. When some cannot be read, it queries each place alone to find
+// out which are concerned.
 func (s *Service) at(ctx context.Context, v view, places []Place, c *candidates) error {
 	list, err := s.cfg.Store.InvoicesAt(ctx, places)
 	c.invoices = append(c.invoices, list...)
@@ -243,8 +242,8 @@ func (s *Service) at(ctx context.Context, v view, places []Place, c *candidates)
 	return s.passOver(v.network, err)
 }
 
-// owners says whose those payments are that are known already: a payment stays with the invoice that has it, whoever
-// holds the place now. It also answers the payments of invoices that cannot be read.
+// owners returns the invoices of those payments that are already known: a payment stays with its invoice even if
+// another one holds the place now. It also returns the payments of invoices that cannot be read.
 func (s *Service) owners(ctx context.Context, v view, byAddress map[chain.Address][]Invoice, found *finds) (map[chain.Key]string, map[chain.Key]bool, error) {
 	var keys []chain.Key
 	for address := range byAddress {

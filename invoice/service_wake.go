@@ -9,16 +9,16 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// wakingPage is how many invoices are decided in one batch when their time has come.
+// wakingPage is how many invoices are decided in one batch when they are due.
 const wakingPage = 200
 
-// maxStuck is how many invoices are passed over at a time before the store is taken to be at fault.
+// maxStuck is how many invoices are skipped at a time before the store is assumed to be at fault.
 const maxStuck = 50
 
-// wake decides about the invoices whose time has come with the head, page by page. An invoice that the store refuses,
-// or that cannot be decided about, is passed over, named by Health, and tried again with a later head.
+// wake decides about the invoices that are due at the head, page by page. An invoice that the store refuses, or that
+// cannot be decided about, is skipped, reported by Health, and tried again with a later head.
 //
-// Of an invoice that has something set aside nothing is decided: what it knows may no longer be so.
+// Nothing is decided about an invoice that has something set aside: what it knows may be outdated.
 func (s *Service) wake(ctx context.Context, id chain.Network, head chain.Head, fence Lease, aside []Aside) error {
 	stuck := map[string]bool{}
 	for _, a := range aside {
@@ -57,7 +57,7 @@ func (s *Service) wake(ctx context.Context, id chain.Network, head chain.Head, f
 		case err != nil:
 			refused++
 		case len(page) < wakingPage || !movesOn(page, b.Update):
-			// What does not go to sleep again must not keep others from being looked at.
+			// Invoices that stay due must not keep others from being decided.
 			return nil
 		default:
 			refused = 0
@@ -65,7 +65,7 @@ func (s *Service) wake(ctx context.Context, id chain.Network, head chain.Head, f
 	}
 }
 
-// waking is one page of the invoices whose time has come, without those that are stuck.
+// waking returns one page of the invoices that are due, without those that are stuck.
 func (s *Service) waking(ctx context.Context, id chain.Network, head chain.Head, stuck map[string]bool) ([]Invoice, error) {
 	page, err := s.cfg.Store.InvoicesWaking(ctx, id, head, wakingPage+len(stuck))
 	if err = s.passOver(id, err); err != nil {
@@ -96,7 +96,7 @@ func (s *Service) wakeEach(ctx context.Context, id chain.Network, page []Invoice
 	return nil
 }
 
-// movesOn says whether one of the invoices wakes at another time than before.
+// movesOn reports whether one of the invoices wakes at another time than before.
 func movesOn(before, after []Invoice) bool {
 	for i := range before {
 		if before[i].State.Wake != after[i].State.Wake {
@@ -106,7 +106,7 @@ func movesOn(before, after []Invoice) bool {
 	return false
 }
 
-// wakeAll decides about invoices whose facts are as they were but whose clock has moved.
+// wakeAll decides about invoices whose facts are unchanged but whose clock has moved.
 func (s *Service) wakeAll(ctx context.Context, page []Invoice, c clock) (Batch, error) {
 	var b Batch
 	ask := s.prices.remembering()

@@ -7,111 +7,108 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// Store keeps invoices, payments, events, messages and cursors. All methods may block on the
-// database until ctx ends, and may be called concurrently. What a method answers belongs to the
-// caller. A reader that starts after a Commit has returned sees all of it. An implementation proves
-// itself with the suite in store/storetest; store/kv is one for any transactional database of keys and values.
+// Store keeps invoices, payments, events, messages and cursors. All methods may block on the database until ctx ends
+// and may be called concurrently. The caller owns what a method returns. A reader that starts after a Commit has
+// returned sees all of it. The suite in store/storetest tests an implementation; store/kv implements a Store on any
+// transactional database of keys and values.
 //
-// What is stored comes back as it was: times to the nanosecond and in UTC, from the year 1 to 9999, numbers and
-// bodies exactly, texts byte for byte. Texts are valid UTF-8 without NUL; a store may refuse others, with any
-// error but the sentinels.
+// What is stored comes back as it was: times to the nanosecond and in UTC, from the year 1 to 9999, numbers and bodies
+// exactly, texts byte for byte. Texts are valid UTF-8 without NUL; a store may refuse others, with any error but the
+// sentinels.
 type Store interface {
 	Reader
-	// Commit stores all of the batch durably, or nothing. When it returns nil the batch survives a
-	// crash. It refuses with ErrConflict when a version in the batch is stale or an id, a place
-	// or a natural key is taken, and with a DuplicateOrderError when an order id is. A conflict is a ConflictError
-	// that names the invoice whose part of the batch is refused; only the version of a Progress is nobody's. When
-	// several of them apply to an invoice, its id and version come first, then the order id, then the place.
-	// Any other error leaves it open whether the batch was stored: committing the same batch again then
-	// answers ErrConflict if it was, since its ids and versions are looked at first.
+	// Commit stores all of the batch durably, or nothing. When it returns nil, the batch survives a crash. It refuses
+	// with ErrConflict when a version in the batch is stale or an id, a place or a natural key is taken, and with a
+	// DuplicateOrderError when an order id is. A conflict is a ConflictError that identifies the invoice whose part of
+	// the batch is refused; only the version of a Progress belongs to no invoice. When several of them apply to an
+	// invoice, its id and version come first, then the order id, then the place. Any other error leaves open whether
+	// the batch was stored: committing the same batch again then returns ErrConflict if it was, since its ids and
+	// versions are checked first.
 	Commit(ctx context.Context, b Batch) error
-	// ReserveIndexes hands out n consecutive numbers of a wallet, durably and never twice, also
-	// across processes, and answers the first of them. The first number of a wallet is 0. With n 0 it answers
-	// how many were handed out and changes nothing. The last number is 2^32-2: ErrNoAddress, and nothing changed,
-	// when fewer than n are left.
+	// ReserveIndexes hands out n consecutive numbers of a wallet, durably and never twice, also across processes, and
+	// returns the first of them. The first number of a wallet is 0. With n 0 it returns how many were handed out and
+	// changes nothing. The last number is 2^32-2: when fewer than n are left, it returns ErrNoAddress and changes
+	// nothing.
 	ReserveIndexes(ctx context.Context, wallet string, n uint32) (first uint32, err error)
-	// TakeIndex hands out a number of the wallet again that a [Release] has freed for it, the one that was
-	// freed first, durably and to nobody else until it is freed again. ErrNotFound when there is none.
+	// TakeIndex hands out again a number of the wallet that a [Release] has freed, the one that was freed first,
+	// durably and to no other caller until it is freed again. It returns ErrNotFound when there is none.
 	TakeIndex(ctx context.Context, wallet string) (uint32, error)
 }
 
-// Reader is what the core asks of a store. What it returns is a [DamagedError] when a stored invoice cannot
-// be read; beside it are the others.
+// Reader is the part of a [Store] that reads. A method returns a [DamagedError] when a stored invoice cannot be read,
+// together with the readable ones.
 //
 // Invoices come with their open payments, which are those that are not Settled, in the order of their natural keys;
-// where a method says so, with some of the settled ones among them. What a method costs does not grow with the
-// settled payments that it leaves out.
+// some methods add some of the settled ones, as documented there. The cost of a method does not grow with the settled
+// payments that it leaves out.
 type Reader interface {
-	// Invoice answers the invoice with its open payments, or ErrNotFound.
+	// Invoice returns the invoice with its open payments, or ErrNotFound.
 	Invoice(ctx context.Context, id string) (Invoice, error)
-	// InvoiceByOrder answers the project's invoice with the order id, or ErrNotFound. An empty order
-	// id is never found.
+	// InvoiceByOrder returns the project's invoice with the order id, or ErrNotFound. An empty order id is never found.
 	InvoiceByOrder(ctx context.Context, project, orderID string) (Invoice, error)
-	// Invoices answers one page of a listing, and how many there are on all pages.
+	// Invoices returns one page of a listing, and the number of invoices on all pages.
 	Invoices(ctx context.Context, q Query) (Page, error)
-	// InvoicesAt answers, with their open payments, the invoices that any of the places belongs to, on whichever
-	// network, each once, in no particular order: those that hold one, and of those that have released one
-	// the last to do so on each network. The work grows with the number of places asked for, not with the
-	// number given to invoices.
+	// InvoicesAt returns, with their open payments, the invoices that any of the places belongs to, on any network,
+	// each once, in no particular order: those that hold one, and of those that have released one the last to do so on
+	// each network. The cost grows with the number of places requested, not with the number given to invoices.
 	InvoicesAt(ctx context.Context, places []Place) ([]Invoice, error)
-	// InvoicesPaidBy answers the invoices that the payments of these keys belong to, each once, in no particular
-	// order: with their open payments, and with those of these keys that are settled.
+	// InvoicesPaidBy returns the invoices that the payments of these keys belong to, each once, in no particular order:
+	// with their open payments, and with those of these keys that are settled.
 	InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]Invoice, error)
-	// InvoicesPaidIn answers the invoices that the payments of a transaction belong to, withdrawn ones included, each
-	// once, in no particular order: with their open payments, and with those of the transaction that are settled.
-	// The work grows with the transaction, not with what is stored.
+	// InvoicesPaidIn returns the invoices that the payments of a transaction belong to, withdrawn ones included, each
+	// once, in no particular order: with their open payments, and with those of the transaction that are settled. The
+	// cost grows with the transaction, not with what is stored.
 	InvoicesPaidIn(ctx context.Context, network chain.Network, txID string) ([]Invoice, error)
-	// HeldSlots answers, in order, up to limit slots of an address that are held on the network, from the
-	// first text to the last, both included.
+	// HeldSlots returns, in order, up to limit slots of an address that are held on the network, from the text first to
+	// the text last, both included.
 	HeldSlots(ctx context.Context, network chain.Network, address chain.Address, first, last string, limit int) ([]string, error)
-	// PaidInvoices answers, with their open payments, up to limit invoices that have any payment, withdrawn and
-	// settled ones included: those with the lowest ids above the given one, in the order of their ids.
+	// PaidInvoices returns, with their open payments, up to limit invoices that have any payment, withdrawn and settled
+	// ones included: those with the lowest ids above the given one, in the order of their ids.
 	PaidInvoices(ctx context.Context, after string, limit int) ([]Invoice, error)
-	// InvoicesAbove answers all invoices with a payment on the network, settled or not, that is not withdrawn and
-	// whose Height is above the given one, each once: with their open payments, and with such payments that are
-	// settled. With height Unconfirmed-1 these are the invoices with unconfirmed payments.
+	// InvoicesAbove returns all invoices with a payment on the network, settled or not, that is not withdrawn and whose
+	// Height is above the given one, each once: with their open payments, and with such payments that are settled. With
+	// height Unconfirmed-1 these are the invoices with unconfirmed payments.
 	InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]Invoice, error)
-	// Payments returns up to limit payments of an invoice, settled ones included, those with the lowest natural keys
+	// Payments returns up to limit payments of an invoice, settled ones included: those with the lowest natural keys
 	// (network, txid, index, bytewise) above the given one, in order; the zero key begins. It returns nothing for an
 	// unknown invoice. Keys with a text of more than 100 bytes come once each as well, but perhaps in another order.
 	Payments(ctx context.Context, invoice string, after chain.Key, limit int) ([]Payment, error)
-	// InvoicesWaking answers up to limit invoices of the network, with their open payments, whose Wake
-	// has come with the head: Wake.Height is not zero and not above the head's height of its Tag, or
-	// Wake.Time is not zero and before the head's time. The network is empty for invoices without
-	// a chosen asset.
+	// InvoicesWaking returns up to limit invoices of the network, with their open payments, whose Wake has come with
+	// the head: Wake.Height is not zero and not above the head's height of its Tag, or Wake.Time is not zero and before
+	// the head's time. The network is empty for invoices without a chosen asset.
 	InvoicesWaking(ctx context.Context, network chain.Network, head chain.Head, limit int) ([]Invoice, error)
-	// Network answers how far the network was followed; the zero Progress with Version 0 if it
-	// never was.
+	// Network returns how far the network was followed, or the zero Progress with Version 0 if it never was.
 	Network(ctx context.Context, network chain.Network) (Progress, error)
-	// Events returns up to limit events of the whole feed after the position, in order. Positions are
-	// above 0 and grow, with gaps perhaps; once one was returned, no lower one appears. It refuses with a
-	// PositionError when the position is above that of the last event and above what Batch.Skip passed over. Events that
-	// cannot be read are named by a DamagedEventsError, beside which are those that can; they do not count towards the
-	// limit, so that a page has fewer events only where the feed ends.
+	// Events returns up to limit events of the whole feed after the position, in order. Positions are above 0 and grow,
+	// perhaps with gaps; once one was returned, no lower one appears. It refuses with a PositionError when the position
+	// is above that of the last event and above Batch.Skip. Events that cannot be read are identified by a
+	// DamagedEventsError, which comes with the readable ones; damaged events do not count towards the limit, so that a
+	// page has fewer events only where the feed ends.
 	Events(ctx context.Context, after int64, limit int) ([]Event, error)
-	// InvoiceEvents returns all events of one invoice in order, those that can be read beside a DamagedEventsError.
+	// InvoiceEvents returns all events of one invoice in order; damaged ones are identified by a DamagedEventsError,
+	// which comes with the readable ones.
 	InvoiceEvents(ctx context.Context, invoice string) ([]Event, error)
 }
 
-// Leaser is the optional power of a [Store] that several processes share: it decides which of them does
-// what need not be done twice. Nothing is ever wrong without it, since versions guard every batch; it
-// saves the work, and the questions to nodes, of those who would come second. All methods may block
-// on the database until ctx ends, and may be called concurrently.
+// Leaser is an optional interface of a [Store] that several processes share: it decides which of them does work that
+// need not be done twice. Correctness never depends on it, since versions guard every batch; it saves the work, and the
+// requests to nodes, of the processes that would come second. All methods may block on the database until ctx ends and
+// may be called concurrently.
 type Leaser interface {
-	// Lease gives the duty to the holder for so long from now, by the store's own clock, so that no
-	// process's clock matters. The holder of a lease that has not run out renews it and keeps its
-	// token; otherwise the token is higher than any before. ErrLeased when another holder has it.
+	// Lease gives the duty to the holder for ttl from now, by the store's own clock, so that no process's clock
+	// matters. The holder of a lease that has not expired renews it and keeps its token; otherwise the token is higher
+	// than any before. It returns ErrLeased when another holder has the lease.
 	Lease(ctx context.Context, duty, holder string, ttl time.Duration) (Lease, error)
 	// Release ends a lease early. It does nothing when the lease is no longer the newest.
 	Release(ctx context.Context, l Lease) error
 }
 
-// Tidier is the optional power of a [Store] that puts off some of the work of finding pages of listings. Nothing is
-// ever wrong without it: a listing is of what is committed, and takes longer the more was put off.
+// Tidier is an optional interface of a [Store] that defers some of the work of finding pages of listings. Correctness
+// never depends on it: a listing shows what is committed, and takes longer the more was deferred.
 type Tidier interface {
-	// Tidy catches up on what was put off, so that it is of no more than keep changes of invoices. It blocks on the
-	// database until it has, or ctx ends; what it has done until then stays. It is idempotent and may be called
-	// concurrently, also by several processes, of which only one gets on at a time.
+	// Tidy catches up on deferred work until it concerns at most keep changes of invoices. It blocks on the database
+	// until then, or until ctx ends; what it has done by then stays. It is idempotent and may be called concurrently,
+	// also by several processes, of which only one makes progress at a time.
 	Tidy(ctx context.Context, keep int) error
 }
 
@@ -128,22 +125,23 @@ type Progress struct {
 	Cursor  chain.Cursor
 	Head    chain.Head
 	Version int64
-	At      time.Time // when the chain was last seen to be there or beyond it, by the clock of whoever stored it
+	At      time.Time // when the chain was last seen there or beyond, by the clock of the process that stored it
 	Aside   []Aside   // oldest first
 }
 
-// Aside is something that a step could not take into account. It is kept with the network's progress, so that it is tried
-// again and never forgotten, while the network goes on. Either Unexamined is set, or what a step had for an invoice.
+// Aside is something that a step could not take into account. It is kept with the network's progress, so that it is
+// retried and never forgotten, while the network goes on. Either Unexamined is set, or Invoice and Seen describe what a
+// step had for an invoice.
 type Aside struct {
 	Since time.Time `json:"since"` // when it was set aside, by our clock
 	Cause string    `json:"cause"` // why
 	// Unexamined is a transaction that the watcher could not examine.
 	Unexamined *chain.Unexamined `json:"unexamined,omitempty"`
 
-	// Invoice is whose it is, which contradicts it or cannot be read. It is empty when that is not known.
+	// Invoice is the id of the invoice, which contradicts the step or cannot be read. It is empty when it is not known.
 	Invoice string `json:"invoice,omitempty"`
 	Seen    []Seen `json:"seen,omitempty"`
-	// Rewound says that the step took back every block above height Fork.
+	// Rewound reports that the step took back every block above height Fork.
 	Rewound bool   `json:"rewound,omitempty"`
 	Fork    uint64 `json:"fork,omitempty"`
 }
@@ -152,62 +150,62 @@ type Aside struct {
 type Seen struct {
 	Transfer chain.Transfer `json:"transfer"`
 	Block    BlockRef       `json:"block"`
-	// For is the invoice that it is for, whoever has the place later. It is empty when that is not known.
+	// For is the id of the invoice that the transfer belongs to, even if another one has the place later. It is empty
+	// when it is not known.
 	For string `json:"for,omitempty"`
 }
 
-// Batch is what must happen together. A store applies all of it or nothing.
+// Batch is a set of changes that belong together. A store applies all of it or nothing.
 type Batch struct {
-	// Insert are new invoices, with Version 1, else ErrConflict. Their id must be free, as must be
-	// (project, order id) if that is not empty. Their Payments are not stored.
+	// Insert holds new invoices, with Version 1, else ErrConflict. Their id must be free, as must be (project, order
+	// id) if that is not empty. Their Payments are not stored.
 	Insert []Invoice
-	// Update are invoices as they shall be, with Version one more than the stored one, so at least 2. Their
+	// Update holds invoices in their new state, with Version one more than the stored one, so at least 2. Their
 	// project, order id, creation and Terms.Standing never change, and their Payments are not stored from here.
 	Update []Invoice
-	// Releases are places that are given up: each is held by its invoice, else ErrConflict.
+	// Releases holds places that are given up: each is held by its invoice, else ErrConflict.
 	Releases []Release
-	// Claims are places that invoices get, after the Releases: each (network, place) is held by nobody, else
-	// ErrConflict. Their invoice is stored or in the batch; a store need not check that.
+	// Claims holds places that invoices get, after the Releases: each (network, place) must be free, else ErrConflict.
+	// Their invoice is stored or in the batch; a store need not check that.
 	Claims []Claim
-	// Payments are inserted, or replace the one with the same natural key if that belongs to the same
-	// invoice. A payment of an invoice that is neither stored nor in the batch is ErrConflict: nobody
-	// would ever see the money.
+	// Payments are inserted, or replace the one with the same natural key if that belongs to the same invoice. A
+	// payment of an invoice that is neither stored nor in the batch is ErrConflict: nobody would ever see the money.
 	Payments []Payment
-	// Events are appended to the feed in this order. (invoice, seq) must be free. They, and messages, are
-	// never of an invoice that is neither stored nor in the batch; a store need not check that.
+	// Events are appended to the feed in this order. (invoice, seq) must be free. Events and messages always belong to
+	// an invoice that is stored or in the batch; a store need not check that.
 	Events []Event
 	// Messages are put into the outbox, in this order. Their id must be free.
 	Messages []Message
-	// Progress of networks, with Version one more than the stored one (1 for the first).
+	// Progress holds the progress of networks, with Version one more than the stored one (1 for the first).
 	Progress []Progress
-	// Skip is a position up to which the feed gives none to an event any more: those of this batch, and of all later
-	// ones, get higher ones. It is for a feed whose end was lost: a reader that is not beyond it has missed nothing.
-	// It may come without events. 0, and what was passed already, skips nothing.
+	// Skip is a position up to which the feed gives no more positions: the events of this batch, and all later ones,
+	// get higher ones. It is for a feed whose end was lost: a reader that is not beyond it has missed nothing. It may
+	// come without events. 0, and a position already passed, skip nothing.
 	Skip int64
-	// Fence is the lease that the batch was made under. A store that is a [Leaser] refuses the batch with
-	// ErrFenced when a higher token of the duty was given away. The zero value is no fence.
+	// Fence is the lease under which the batch was made. A store that is a [Leaser] refuses the batch with ErrFenced
+	// when a higher token of the duty was given out. The zero value means no fence.
 	Fence Lease
 }
 
-// ProjectStore keeps projects. All methods may block on the database until ctx ends, and may be
-// called concurrently. What a method answers belongs to the caller.
+// ProjectStore keeps projects. All methods may block on the database until ctx ends and may be called concurrently. The
+// caller owns what a method returns.
 type ProjectStore interface {
-	// InsertProject stores a new project with Version 1. ErrDuplicateProject when the owner has one
-	// of this name, ErrConflict when the id or the key hash is taken, or the version is another. When
-	// several apply, the id and version come first, then the name, then the key hash.
+	// InsertProject stores a new project with Version 1. It returns ErrDuplicateProject when the owner has one of this
+	// name, and ErrConflict when the id or the key hash is taken, or the version is another. When several apply, the id
+	// and version come first, then the name, then the key hash.
 	InsertProject(ctx context.Context, p Project) error
-	// UpdateProject replaces the project if the stored version is one less, else ErrConflict. Name and
-	// key hashes may change, with the uniqueness and the refusals of InsertProject. A former key hash need not be
-	// looked at for that.
+	// UpdateProject replaces the project if the stored version is one less, else it returns ErrConflict. Name and key
+	// hashes may change, with the uniqueness and the refusals of InsertProject. A former key hash need not be checked
+	// for that.
 	UpdateProject(ctx context.Context, p Project) error
-	// Project answers the project, or ErrNotFound.
+	// Project returns the project, or ErrNotFound.
 	Project(ctx context.Context, id string) (Project, error)
-	// ProjectByKey answers the project that has this as its KeyHash, else the one that has it as its FormerKeyHash,
-	// whether that still counts or not, or ErrNotFound. No project has the empty one.
+	// ProjectByKey returns the project that has this as its KeyHash, else the one that has it as its FormerKeyHash,
+	// whether or not that is still valid, or ErrNotFound. No project has the empty hash.
 	ProjectByKey(ctx context.Context, keyHash string) (Project, error)
-	// Projects answers up to limit projects with ids after the given one, in the order of their bytes.
+	// Projects returns up to limit projects with ids after the given one, in the order of their bytes.
 	Projects(ctx context.Context, after string, limit int) ([]Project, error)
-	// ProjectsByOwner answers the ids, in order, of the projects that have the text somewhere in their owner,
-	// whatever the case of its ASCII letters. It may read all projects.
+	// ProjectsByOwner returns the ids, in order, of the projects whose owner contains the text, ignoring the case of
+	// ASCII letters. It may read all projects.
 	ProjectsByOwner(ctx context.Context, text string) ([]string, error)
 }

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// newID makes a UUID of version 7 (RFC 9562): 48 bits of milliseconds, so that new rows are
-// neighbours in every index, and 74 random bits, so that nobody guesses one.
+// newID returns a UUID of version 7 (RFC 9562): 48 bits of milliseconds, so that new rows are neighbours in every
+// index, and 74 random bits, so that ids cannot be guessed.
 func newID(now time.Time) string {
 	var b [16]byte
 	rand.Read(b[:])

@@ -160,7 +160,7 @@ var decideTable = []mutation{
 	},
 	{
 		name: "dust holds an address for ever", file: "invoice/machine_decide.go",
-		from: `		if p.Dust { // else`, to: `		if p.Dust && p.Withdrawn { // else`,
+		from: `		if p.Dust { // or`, to: `		if p.Dust && p.Withdrawn { // or`,
 		rule: "a stranger cannot keep an address from others with dust",
 	},
 	{

@@ -18,12 +18,12 @@ var matchTable = []mutation{
 	},
 	{
 		name: "a new holder gets what was paid before", file: "invoice/machine_match.go",
-		from: `		case q.Slot != "" && q.follows(s.block): // it has the amount by chance`, to: `		case false:`,
+		from: `		case q.Slot != "" && q.follows(s.block): // it matches the amount by chance`, to: `		case false:`,
 		rule: "what was in a block before the amount was asked for is not for it",
 	},
 	{
 		name: "a new holder is as good as the one before", file: "invoice/machine_match.go",
-		from: `		case q.Slot == "" && q.older(s.block): // whoever had the place before, if anybody had`, to: `		case false:`,
+		from: `		case q.Slot == "" && q.older(s.block): // it belongs to the invoice that had the place before, if any`, to: `		case false:`,
 		rule: "what was in a block before an address was given out again is its former holder's",
 	},
 	{

@@ -158,7 +158,7 @@ var placeTable = []mutation{
 	},
 	{
 		name: "a pool that is raced for has one address too many", file: "invoice/prepare_index.go",
-		from: `case x.pool.Size > 0 && index >= x.pool.Size: // others`, to: `case x.pool.Size > 0 && index > x.pool.Size: // others`,
+		from: `case x.pool.Size > 0 && index >= x.pool.Size: // concurrent`, to: `case x.pool.Size > 0 && index > x.pool.Size: // concurrent`,
 		rule: "a pool has as many addresses as the configuration says",
 	},
 	{
@@ -241,7 +241,7 @@ var placeTable = []mutation{
 	},
 	{
 		name: "an address that is kept is in doubt", file: "invoice/service_place.go",
-		from: `return quote, func(bool) {}, nil // it stays the invoice's`, to: `return quote, func(bool) { n.indexes.doubt(number{index: earlier.Index}, n.id) }, nil`,
+		from: `return quote, func(bool) {}, nil // the invoice keeps it`, to: `return quote, func(bool) { n.indexes.doubt(number{index: earlier.Index}, n.id) }, nil`,
 		rule: "no address is two invoices' at a time",
 	},
 	{
@@ -263,9 +263,9 @@ var placeTable = []mutation{
 	},
 	{
 		name: "money at an unknown address is looked at once", file: "invoice/service_floor.go",
-		from: `		s.log.Error("the floor could not be raised", "network", id, "error", err)
+		from: `		s.log.Error("raising the floor failed", "network", id, "error", err)
 	} else if err != nil {`,
-		to: `		s.log.Error("the floor could not be raised", "network", id, "error", err)
+		to: `		s.log.Error("raising the floor failed", "network", id, "error", err)
 	} else if false {`,
 		rule: "money at an address that nobody has is looked at until what was lost is passed over",
 	},
