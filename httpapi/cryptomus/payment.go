@@ -243,7 +243,7 @@ func (a *api) refused(ctx context.Context, err error, in createRequest, p plan) 
 	if !ok {
 		if errors.Is(err, rates.ErrNoRate) && in.ToCurrency != "" {
 			a.log.WarnContext(ctx, "invoice refused", "error", err)
-			return errConvert
+			return fmt.Errorf("%w: %w", errConvert, err)
 		}
 		return a.passing(ctx, err)
 	}
