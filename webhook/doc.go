@@ -30,7 +30,7 @@
 //	failure of the last attempt on schedule   dead
 //	none for as long as the schedule takes    dead, whether tried or not; see Config.Schedule
 //
-// A format may replace this table and the schedule with its own [Rules].
+// A format may have rules of its own in place of these ([Rules]): what the vendors document wins.
 //
 // A dead message is kept with its history, and no longer holds back the next message of its invoice. [Outbox].Resend
 // makes it due again.

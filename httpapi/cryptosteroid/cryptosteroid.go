@@ -136,7 +136,7 @@ func WalletID(merchant, method string) string {
 	return x[:8] + "-" + x[8:12] + "-" + x[12:16] + "-" + x[16:20] + "-" + x[20:]
 }
 
-// wallet returns the method of a merchant's wallet.
+// wallet answers the method of a merchant's wallet.
 func (a *api) wallet(merchant, id string) (webhook.CryptoSteroidMethod, error) {
 	for _, m := range a.view.Methods {
 		if WalletID(merchant, m.Name) == id {

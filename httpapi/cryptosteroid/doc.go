@@ -51,9 +51,9 @@
 //   - secret is required with processingUrl, and may be absent or empty otherwise. It is stored only with a processingUrl.
 //     It must be printable ASCII, because it becomes a header. No response and no log contains it.
 //   - returnUrl and failReturnUrl must be http or https URLs, because a page links to them.
-//   - An empty whoPayCommission or paymentMethod counts as absent.
-//   - paymentMethod must be one of Config.View. An invoice can be paid with no other, whatever API or page shows it.
-//   - The maximum number of NEW invoices is Config.MaxNew.
+//   - A whoPayCommission or a paymentMethod of "" is the same as none.
+//   - paymentMethod must be one of Config.View; an invoice is paid in no other, whoever shows it.
+//   - How many invoices may be NEW is Config.MaxNew.
 //   - processingUrl is only in what the merchant receives, the response to POST and the webhook, and only if it was given.
 //     It is not in public responses.
 //   - PATCH with the chosen method changes nothing, not even the amount. It is refused once a payment was seen, and after
@@ -67,11 +67,11 @@
 //
 // # Deposit addresses
 //
-// A merchant has a wallet for each method of Config.View. Its id is [WalletID], which never changes; an operator gives
-// merchants the ids of their wallets. An address takes any number of deposits until it is archived. Archiving can be
-// repeated. The response to POST has an id, which the published one lacks, because archiving needs it. currency and
-// network of USDT_TRC20 are USDT and TRC20, and of BTC both are BTC. createdAt is in milliseconds, and minPaymentAmount is
-// the Service's minimum for the asset. A deposit to an archived address is still recorded and reported by webhook.
+// A merchant has a wallet for each method of Config.View. Its id is [WalletID], the same for ever: an operator tells
+// merchants theirs. An address takes any number of deposits until it is archived, which can be repeated. The answer has
+// an id that the published one lacks, since archiving needs one. currency and network of USDT_TRC20 are USDT and
+// TRC20, and of BTC both are BTC. createdAt is in milliseconds, minPaymentAmount is the Service's minimum of the asset.
+// An archived address is no longer meant to be paid: what arrives all the same is recorded, and told as before.
 //
 // # Webhooks
 //
@@ -82,8 +82,7 @@
 //	{"id", "merchantId", "addressId", "label", "identify", "currency", "network", "address", "hash", "amount",
 //	 "finished", "createdAt"}
 //
-// The id stands for the transaction and the position within it. It is the same in both webhooks and never changes: credit
-// a deposit once, when it is finished. See
+// The id is the transaction and the place in it, the same in both and for ever: credit it once, when it is finished. See
 // webhook.CryptoSteroid for repeats.
 //
 // # Errors

@@ -19,7 +19,7 @@ import (
 // method is a payment method.
 type method string
 
-// Enum returns the methods, for the OpenAPI document.
+// Enum lists the methods for the document.
 func (method) Enum() []string { return webhook.CryptoSteroidMethods() }
 
 // merchantPath holds the parameter of the routes of a merchant.
@@ -105,7 +105,7 @@ func (a *api) request(in createRequest) (invoice.Request, error) {
 	return out, nil
 }
 
-// extra checks and returns the members that the core stores without knowing them.
+// extra checks what the core does not know and keeps.
 func (in createRequest) extra() (webhook.CryptoSteroidExtra, error) {
 	x := webhook.CryptoSteroidExtra{ExternalID: in.ExternalID, ReturnURL: in.ReturnURL, FailReturnURL: in.FailReturnURL}
 	if err := firstError(

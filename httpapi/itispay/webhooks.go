@@ -101,7 +101,7 @@ func (a *api) simulate(r *httpapi.Request) (any, error) {
 	return simulateAnswer{"success", "Webhook sent"}, nil
 }
 
-// request returns a simulated callback, which differs from a real one in the status, the marks, the id and the signature.
+// request makes a simulated callback: a real one but for the status, the marks, the id and the signature.
 func (s *Simulation) request(ctx context.Context, inv invoice.Invoice, to invoice.Status, now time.Time) (*http.Request, error) {
 	body, told := webhook.ItisPay().Body(invoice.Event{Type: invoice.EventType("invoice." + string(to)), To: to}, inv)
 	if !told {
