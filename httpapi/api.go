@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/rates"
 )
 
 // Config describes a dialect. Title, Version, Routes, Fault and FaultBody are required.
@@ -393,7 +394,7 @@ func (a *API) fail(r *Request, err error) {
 		a.cfg.Logger.LogAttrs(r.Context(), level, "request failed", slog.String("request", r.ID),
 			slog.String("operation", r.operation()), slog.Int("status", status), slog.Any("error", err))
 	}
-	if h := r.w.Header(); status == http.StatusServiceUnavailable && h.Get("Retry-After") == "" {
+	if h := r.w.Header(); (status == http.StatusServiceUnavailable || temporary(err)) && h.Get("Retry-After") == "" {
 		h.Set("Retry-After", retryAfter)
 	}
 	if err := a.write(r, status, body); err != nil {
@@ -403,8 +404,15 @@ func (a *API) fail(r *Request, err error) {
 	}
 }
 
-// retryAfter is when to come back after what passes, in seconds: few, as nobody knows when it will have.
+// retryAfter is the Retry-After of a temporary refusal, in seconds. It is short because nobody knows when the cause ends.
 const retryAfter = "5"
+
+// temporary reports whether the same request may soon succeed, whatever status the API has for the refusal.
+// [invoice.ErrTooManyNew] is not temporary: it lasts until payers pay or invoices expire.
+func temporary(err error) bool {
+	return errors.Is(err, rates.ErrNoRate) || errors.Is(err, invoice.ErrConflict) || errors.Is(err, invoice.ErrNoAddress) ||
+		errors.Is(err, invoice.ErrBusy)
+}
 
 func newRequestID() string {
 	b := make([]byte, 8)

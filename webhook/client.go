@@ -16,7 +16,7 @@ import (
 	"code.dny.dev/ssrf"
 )
 
-// ErrRefused: the client does not connect to such an address or port.
+// ErrRefused is wrapped by the error of a client from [NewClient] that refuses to connect to an address or a port.
 var ErrRefused = errors.New("address is not allowed for webhooks")
 
 const (
@@ -24,33 +24,29 @@ const (
 	maxResponseHeader = 64 << 10
 )
 
-// ClientConfig describes the client that posts to addresses which others have chosen. The zero value
-// is right for a shop's own backend on the public internet.
+// ClientConfig configures [NewClient]. The zero value suits receivers on the public internet.
 type ClientConfig struct {
-	// AllowLoopback admits 127.0.0.0/8 and ::1, for development.
+	// AllowLoopback allows 127.0.0.0/8 and ::1, for development.
 	AllowLoopback bool
-	// AllowPrefixes admits further networks that are otherwise refused, such as the private one
-	// that the shop's own backend is in. Everybody who can choose a callback URL can then reach
-	// them.
+	// AllowPrefixes allows networks that are otherwise refused, such as the private network of the shop's own
+	// backend. Everyone who can choose a callback URL can then reach them.
 	AllowPrefixes []netip.Prefix
-	// Timeout bounds a whole delivery, from looking up the name to the end of the answer.
-	// Default 15 seconds.
+	// Timeout limits a whole delivery, from the DNS lookup to the end of the response. Default 15 seconds.
 	Timeout time.Duration
-	// Resolver looks names up. Default net.DefaultResolver.
+	// Resolver resolves host names. Default net.DefaultResolver.
 	Resolver *net.Resolver
-	// RootCAs are the authorities that certificates are checked by. Default: those of the system.
+	// RootCAs verify the certificates of servers. Default: the system's roots.
 	RootCAs *x509.CertPool
 }
 
-// NewClient makes a client for URLs that are not trusted. Each time it connects it checks the
-// address that the name was resolved to, so a name that changes its address between a check and its
-// use gains nothing: everything in the special-purpose registries of IANA (private, loopback,
-// link-local with the metadata services of clouds, shared, multicast, reserved, documentation,
-// 6to4, Teredo, unique local ...) is refused with [ErrRefused], also behind an IPv4-mapped or NAT64
-// address, as are the one public address by which a cloud tells its hosts their secrets, and ports
-// other than 80, 443 and those from 1024 on. It follows no redirect, uses no proxy of the
-// environment, speaks TLS 1.2 and above, and bounds time and headers of answers. It may be used
-// concurrently.
+// NewClient returns a client for untrusted URLs. It checks the resolved address of each connection, so DNS rebinding
+// does not help an attacker. It refuses with [ErrRefused] every address in the IANA special-purpose registries (private,
+// loopback, link-local including cloud metadata services, shared, multicast, reserved, documentation, 6to4, Teredo,
+// unique local ...), also inside an IPv4-mapped or NAT64 address, the one public address at which a cloud serves
+// secrets to its hosts, and ports other than 80, 443 and 1024 and above.
+//
+// It follows no redirects, ignores the proxies of the environment, requires TLS 1.2 or later, and limits the time and
+// the header size of responses. It may be used concurrently.
 func NewClient(cfg ClientConfig) *http.Client {
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = defaultTimeout
@@ -64,15 +60,15 @@ func NewClient(cfg ClientConfig) *http.Client {
 	dialer := &net.Dialer{Timeout: cfg.Timeout, Resolver: cfg.Resolver, ControlContext: g.control}
 	return &http.Client{
 		Timeout: cfg.Timeout,
-		// What a redirect leads to was not what the shop asked for, and might not even be its own.
+		// The shop did not ask for the target of a redirect, and may not own it.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
-			Proxy:                  nil, // a proxy would do the dialling, past the guard
+			Proxy:                  nil, // a proxy would connect in place of the guarded dialer
 			DialContext:            dialer.DialContext,
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: cfg.RootCAs},
 			TLSHandshakeTimeout:    cfg.Timeout,
 			MaxResponseHeaderBytes: maxResponseHeader,
-			DisableCompression:     true, // else a small answer could unpack to a huge one
+			DisableCompression:     true, // otherwise a small response could decompress to a huge one
 			ForceAttemptHTTP2:      true,
 			MaxIdleConns:           1024,
 			MaxIdleConnsPerHost:    32, // as Config.PerEndpoint
@@ -81,12 +77,12 @@ func NewClient(cfg ClientConfig) *http.Client {
 	}
 }
 
-// guard decides which addresses are dialled.
+// guard decides which addresses may be dialled.
 type guard struct {
 	allowed []netip.Prefix
 }
 
-// control is called by the dialer for every address it is about to connect to.
+// control is called by the dialer before it connects to an address.
 func (g guard) control(_ context.Context, network, address string, _ syscall.RawConn) error {
 	if network != "tcp4" && network != "tcp6" {
 		return fmt.Errorf("%w: network %s", ErrRefused, network)
@@ -99,8 +95,8 @@ func (g guard) control(_ context.Context, network, address string, _ syscall.Raw
 		return fmt.Errorf("%w: port %d", ErrRefused, target.Port())
 	}
 	if !g.admits(target.Addr()) {
-		// The address itself stays out of the error: it would tell whoever chose the URL what
-		// a name means inside the operator's network.
+		// The error leaves the address out: it would show the client that chose the URL how a name
+		// resolves inside the operator's network.
 		return fmt.Errorf("%w: it is private or reserved", ErrRefused)
 	}
 	return nil
@@ -116,23 +112,23 @@ func (g guard) admits(ip netip.Addr) bool {
 	return publicAddr(ip)
 }
 
-// publicAddr says whether an address is one that anybody on the internet can be reached at.
+// publicAddr reports whether an address is public, that is, reachable on the internet.
 func publicAddr(ip netip.Addr) bool {
 	ip = embedded(ip)
 	return !slices.Contains(metadata(), ip) && ssrf.New().SafeAddr(ip) == nil
 }
 
-// metadata are public addresses at which the hosts of a cloud reach what tells them their secrets. Those of other clouds
-// are link-local, shared, unique local or protocol assignments, which are refused anyhow.
+// metadata returns the public addresses of cloud metadata services. Those of other clouds are link-local, shared, unique
+// local or protocol assignments, which are refused anyway.
 func metadata() []netip.Addr {
 	return []netip.Addr{
 		netip.AddrFrom4([4]byte{168, 63, 129, 16}), // Azure, "What is IP address 168.63.129.16?" on learn.microsoft.com
 	}
 }
 
-// embedded answers the IPv4 address within an IPv4-mapped or NAT64 address, else the address itself.
-// NAT64 means the well-known prefix of RFC 6052, by which hosts without IPv4 reach IPv4 addresses;
-// the local-use prefix of RFC 8215 is not unpacked and stays refused.
+// embedded returns the IPv4 address inside an IPv4-mapped or NAT64 address, and any other address unchanged. NAT64 means
+// the well-known prefix of RFC 6052, through which hosts without IPv4 reach IPv4 addresses. An address under the
+// local-use prefix of RFC 8215 is returned unchanged, and therefore refused.
 func embedded(ip netip.Addr) netip.Addr {
 	ip = ip.Unmap()
 	if ssrf.IPv6NAT64Prefix.Contains(ip) {

@@ -21,23 +21,23 @@ import (
 )
 
 const (
-	maxAnswer  = 64 << 10 // bytes of an answer that are read, so that the connection can be used again
-	maxExcerpt = 1 << 10  // bytes of it that are kept
-	maxError   = 256      // bytes of an error text that are kept
+	maxAnswer  = 64 << 10 // bytes of a response body that are read, so that the connection can be reused
+	maxExcerpt = 1 << 10  // bytes of a response body that are stored
+	maxError   = 256      // bytes of an error text that are stored
 
 	recordTries   = 3
 	recordTimeout = 5 * time.Second
 )
 
-// What a [Dispatcher] measures.
+// Names of the measurements of a [Dispatcher].
 const (
-	MeterAttempts = "cointill.webhook.attempts" // counter; labels state, which the message is in after the attempt
-	MeterAnswer   = "cointill.webhook.answer"   // time until an endpoint has answered, or was given up
+	MeterAttempts = "cointill.webhook.attempts" // counter of attempts; the label state is the message's state after the attempt
+	MeterAnswer   = "cointill.webhook.answer"   // time until the response or the failure of an attempt
 )
 
 var errInterrupted = errors.New("interrupted because the sender was stopped")
 
-// deliver makes one attempt, tells what it showed about the endpoint, and records it.
+// deliver makes one attempt, reports through tell what it shows about the endpoint, and then records it.
 func (d *Dispatcher) deliver(base, sending context.Context, delivery Delivery, tell func(signal)) {
 	at := d.cfg.Now()
 	a := d.attempt(sending, delivery.Message, at)
@@ -51,7 +51,7 @@ func (d *Dispatcher) deliver(base, sending context.Context, delivery Delivery, t
 	}, next)
 }
 
-// answer is what came of an attempt: a status, or an error.
+// answer is the result of an attempt: a status or an error.
 type answer struct {
 	status     int
 	excerpt    string
@@ -71,12 +71,12 @@ func (d *Dispatcher) attempt(ctx context.Context, m invoice.Message, at time.Tim
 	if err != nil {
 		return answer{err: interrupted(ctx, err), sent: true}
 	}
-	defer func() { _ = res.Body.Close() }() // what was read is all that counts
+	defer func() { _ = res.Body.Close() }() // only what was read counts
 	a := answer{status: res.StatusCode, retryAfter: res.Header.Get("Retry-After"), sent: true}
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	a.excerpt = clean(body, maxExcerpt)
 	if err != nil && (ctx.Err() != nil || timedOut(err)) {
-		a.err = interrupted(ctx, err) // an answer that does not end in time is none
+		a.err = interrupted(ctx, err) // a response that does not end in time does not count
 	}
 	return a
 }
@@ -105,13 +105,13 @@ func (d *Dispatcher) request(ctx context.Context, m invoice.Message, at time.Tim
 	req.Header.Set(HeaderID, m.ID)
 	req.Header.Set(HeaderTimestamp, strconv.FormatInt(at.Unix(), 10))
 	req.Header.Set(HeaderSignature, signature)
-	// Not sent, but tells the transport that repeating the request is harmless: it then tries a fresh
-	// connection by itself when the endpoint has just closed an idle one.
+	// The header is not sent. It tells the transport that the request may be repeated, so that it retries on a new
+	// connection if the endpoint has just closed an idle one.
 	req.Header["Idempotency-Key"] = []string{}
 	return req, nil
 }
 
-// finish signs a message as its format wants it.
+// finish returns the body and the additional headers of a message by the rules of its format.
 func (d *Dispatcher) finish(ctx context.Context, m invoice.Message) ([]byte, http.Header, error) {
 	rules := d.cfg.Rules[m.Format]
 	if rules.Sign == nil {
@@ -128,11 +128,11 @@ func (d *Dispatcher) finish(ctx context.Context, m invoice.Message) ([]byte, htt
 	return rules.Sign(m, key)
 }
 
-// errBadURL replaces the error of net/url, which would repeat the URL.
+// errBadURL replaces the error of net/url, which contains the URL.
 var errBadURL = errors.New("the URL is not valid")
 
-// interrupted tells an attempt that was given up because the sender stopped from one that was too
-// slow: both end its context.
+// interrupted returns errInterrupted if the attempt ended because the dispatcher stops, and else err. A timeout ends the
+// context too, but with another error.
 func interrupted(ctx context.Context, err error) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return errInterrupted
@@ -140,7 +140,7 @@ func interrupted(ctx context.Context, err error) error {
 	return err
 }
 
-// verdict is what an answer means for the message.
+// verdict is the consequence of an attempt for its message.
 type verdict int
 
 const (
@@ -150,7 +150,7 @@ const (
 	verdictGone
 )
 
-// judge is the table in the package comment.
+// judge implements the table of statuses in the package comment.
 func judge(status int) verdict {
 	switch {
 	case status >= 200 && status <= 299:
@@ -188,7 +188,7 @@ func (a answer) signal() signal {
 	return signalAnswered
 }
 
-// follow says what comes after an attempt, when tried others came before it.
+// follow returns the state of a message after an attempt. tried is the number of attempts before it.
 func (d *Dispatcher) follow(a answer, format string, tried int, now time.Time) Next {
 	rules, schedule := d.cfg.Rules[format], d.cfg.Schedule
 	if rules.Schedule != nil {
@@ -217,7 +217,7 @@ func (d *Dispatcher) follow(a answer, format string, tried int, now time.Time) N
 	return Next{State: StateDue, Wait: wait}
 }
 
-// retryAfter reads the header in either of its forms (RFC 9110, 10.2.3); nonsense is 0.
+// retryAfter parses a Retry-After header in either form of RFC 9110, section 10.2.3. It returns 0 for an invalid value.
 func retryAfter(value string, now time.Time) time.Duration {
 	const most = int64(10 * 365 * 24 * time.Hour / time.Second) // keeps the product in range
 	if seconds, err := strconv.ParseUint(value, 10, 63); err == nil {
@@ -229,13 +229,13 @@ func retryAfter(value string, now time.Time) time.Duration {
 	return 0
 }
 
-// record stores the attempt, trying a few times. If that fails the claim runs out and the message is
-// sent once more: told twice is better than not known to be told.
+// record stores the attempt, and retries a few times. If that fails, the claim's lease ends and the message is sent again:
+// a repeated message is better than a lost record.
 func (d *Dispatcher) record(ctx context.Context, delivery Delivery, attempt Attempt, next Next) {
 	m := delivery.Message
 	log := d.cfg.Logger.With("message", m.ID, "invoice", m.Invoice, "endpoint", m.Endpoint)
 	if next.State == StateDead {
-		log.WarnContext(ctx, "webhook: message is given up", "status", attempt.Status, "reason", attempt.Error)
+		log.WarnContext(ctx, "webhook: message given up", "status", attempt.Status, "reason", attempt.Error)
 	}
 	var err error
 	for try := range recordTries {
@@ -250,7 +250,7 @@ func (d *Dispatcher) record(ctx context.Context, delivery Delivery, attempt Atte
 			break
 		}
 	}
-	log.ErrorContext(ctx, "webhook: attempt could not be recorded", "state", next.State, "err", err)
+	log.ErrorContext(ctx, "webhook: attempt not recorded", "state", next.State, "err", err)
 }
 
 func (d *Dispatcher) recordOnce(ctx context.Context, claim Claim, attempt Attempt, next Next) error {
@@ -259,8 +259,8 @@ func (d *Dispatcher) recordOnce(ctx context.Context, claim Claim, attempt Attemp
 	return d.cfg.Outbox.Record(ctx, claim, attempt, next)
 }
 
-// reason says for the history why an attempt failed; empty when it did not. It is shown to those
-// who chose the URL, so it names neither the URL nor addresses of the operator's network.
+// reason returns the reason of a failed attempt for the history, and an empty text for a successful one. The clients that
+// chose the URL see it, so it contains neither the URL nor addresses of the operator's network.
 func (a answer) reason(r Rules) string {
 	switch {
 	case a.err != nil:
@@ -300,8 +300,7 @@ func timedOut(err error) bool {
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// clean answers the start of a text, as valid UTF-8 of at most limit bytes, with its control
-// characters turned to spaces.
+// clean returns the start of a text as valid UTF-8 of at most limit bytes. Control characters become spaces.
 func clean(text []byte, limit int) string {
 	text = text[:min(len(text), 4*limit)]
 	printable := strings.Map(func(r rune) rune {

@@ -11,60 +11,62 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// Config describes a dispatcher. Outbox and Secrets are required; the other fields have defaults.
+// Config configures a [Dispatcher]. Outbox and Secrets are required. The other fields have defaults.
 type Config struct {
-	Outbox  Outbox
+	// Outbox holds the messages to send.
+	Outbox Outbox
+	// Secrets sign the messages.
 	Secrets Secrets
-	// Rules are those of the formats that have some, by their names; see [Notifier.Rules]. A message of a format
-	// that is not among them is sent as the default says.
+	// Rules are the rules of formats, by the format's name; see [Notifier.Rules]. Messages of other formats are sent
+	// as the package comment describes.
 	Rules map[string]Rules
-	// Keys are needed when a rule has a Key.
+	// Keys is required if any of Rules has a Key.
 	Keys Keys
 
-	// Client sends. It must have a Timeout, and must guard its dialling as that of [NewClient] does,
-	// because others choose where it connects to. Default NewClient(ClientConfig{}).
+	// Client sends the requests. It must have a Timeout, and must restrict the addresses that it connects to like
+	// the client of [NewClient], because clients choose the URLs. Default NewClient(ClientConfig{}).
 	Client *http.Client
-	// Workers is how many deliveries are in flight at most, not counting those that take longer than Patience.
+	// Workers is the maximum number of deliveries in flight, not counting those that take longer than Patience.
 	// Default 256.
 	Workers int
-	// PerEndpoint is how many go to one endpoint at most. Default 32.
+	// PerEndpoint is the maximum number of deliveries in flight to one endpoint. Default 32.
 	PerEndpoint int
-	// PerProject is how many of the Workers the deliveries of one project take at most, so that no project makes the
-	// others wait; of Late it is the same part. Messages whose Endpoint does not begin with [EndpointPrefix] are claimed
-	// all the same. Default three quarters of Workers, rounded up.
+	// PerProject is the maximum number of Workers that the deliveries of one project occupy, so that no project
+	// delays the others. The same fraction limits a project's part of Late. Messages whose Endpoint does not begin with
+	// [EndpointPrefix] are claimed regardless. Default three quarters of Workers, rounded up.
 	PerProject int
-	// Patience is how long a delivery counts among the Workers. After that it goes on beside them, and nothing
-	// else is sent to its endpoint until it is over. Default 1 second.
+	// Patience is how long a delivery counts as one of the Workers. A longer one continues beside them, and nothing
+	// else is sent to its endpoint until it ends. Default 1 second.
 	Patience time.Duration
-	// Late is how many deliveries may go on beside the Workers; further ones count among them for as long as they
-	// take. Default 4 times Workers.
+	// Late is the maximum number of deliveries that continue beside the Workers. Any others count as Workers until
+	// they end. Default 4 times Workers.
 	Late int
-	// Lease is how long a claimed message is hidden from other claims, at least twice the client's
-	// timeout. A quarter of it is how long the outbox is waited for. A message whose process died is sent again when it has run out. Default 1 minute.
+	// Lease is how long a claimed message is hidden from other claims. If its process dies, it is sent again after
+	// that time. Lease must be at least twice Client.Timeout. Claims time out after a quarter of it.
+	// Default 1 minute.
 	Lease time.Duration
-	// Schedule are the waits after the first, second ... failed attempt; after one more failure
-	// the message is dead. Up to a tenth is added to each wait at random, so that what failed
-	// together does not come back together. What has been due for as long as all of that takes, and for a day at
-	// least, without being tried because its endpoint does not answer, is dead as well. Empty but not nil: one
-	// attempt. Default 5 s, 5 min,
-	// 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h: ten attempts over more than three days.
+	// Schedule holds the waits after the first, second ... failed attempt. After one more failure the message is
+	// dead. Up to a tenth is added to each wait at random, so that messages that failed together are not retried
+	// together. A message is dead as well if it has been due for the total time of the longest schedule, and at least a
+	// day, without an attempt because its endpoint does not respond. An empty, non-nil Schedule means one attempt.
+	// Default 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h: ten attempts over more than three days.
 	Schedule []time.Duration
-	// MaxRetryAfter bounds what an endpoint can ask for with Retry-After. Default 24 hours.
+	// MaxRetryAfter limits the wait that an endpoint requests with Retry-After. Default 24 hours.
 	MaxRetryAfter time.Duration
-	// Poll is how often the outbox is asked when there is no hint, which is how long messages wait
-	// that another process has committed. Default 1 second.
+	// Poll is the interval between claims without a hint, and so the longest delay of messages that other processes
+	// commit. Default 1 second.
 	Poll time.Duration
-	// Grace is how long deliveries in flight may go on when Run is told to end. Default 5 seconds.
-	Grace   time.Duration
+	// Grace is how long deliveries in flight may continue after the context of Run ends. Default 5 seconds.
+	Grace time.Duration
+	// Breaker configures the circuit breaker of each endpoint.
 	Breaker BreakerConfig
-	// Now is the clock. Default time.Now.
+	// Now returns the current time. Default time.Now.
 	Now func() time.Time
-	// Logger gets what an operator should see: of URLs the endpoint alone, and never bodies or
-	// secrets. Nil is silence.
+	// Logger logs failures. It never gets bodies or secrets, and of a URL only the endpoint. If nil, nothing is logged.
 	Logger *slog.Logger
-	// Meter is told of every attempt. Default invoice.NoMeter.
+	// Meter counts and times attempts. Default invoice.NoMeter.
 	Meter invoice.Meter
-	// UserAgent is sent with every request. Default "Cointill-Webhook".
+	// UserAgent is the User-Agent header of requests. Default "Cointill-Webhook".
 	UserAgent string
 }
 
@@ -148,8 +150,8 @@ func checkSchedule(waits []time.Duration) error {
 	return nil
 }
 
-// overdue is how long a message is due at most for an endpoint that does not answer: as long as the longest schedule
-// takes, but for a day at least, so that no short outage empties the outbox.
+// overdue returns how long a message may be due for an endpoint that does not respond: the total time of the longest
+// schedule, but at least a day, so that no short outage empties the outbox.
 func (c Config) overdue() time.Duration {
 	longest := 24 * time.Hour
 	schedules := [][]time.Duration{c.Schedule}
@@ -166,19 +168,19 @@ func (c Config) overdue() time.Duration {
 	return longest
 }
 
-// perProjectLate is the part of Late that PerProject is of Workers, rounded up.
+// perProjectLate returns the part of Late for one project: the same fraction as PerProject of Workers, rounded up.
 func (c Config) perProjectLate() int { return (c.Late*c.PerProject + c.Workers - 1) / c.Workers }
 
-// Dispatcher sends the messages of an outbox until their endpoints have taken them. Any number of
+// Dispatcher sends the messages of an [Outbox] until their endpoints accept them or they are given up. Any number of
 // processes may each run one on the same outbox.
 type Dispatcher struct {
 	cfg     Config
-	owned   bool // the client is the default one
+	owned   bool // the client was created by New
 	hint    chan struct{}
 	running atomic.Bool
 }
 
-// New makes a dispatcher. It starts nothing.
+// New returns a dispatcher with the given configuration. It starts nothing.
 func New(cfg Config) (*Dispatcher, error) {
 	if cfg.Outbox == nil {
 		return nil, errors.New("webhook: New: Outbox is required")
@@ -194,9 +196,9 @@ func New(cfg Config) (*Dispatcher, error) {
 	return &Dispatcher{cfg: cfg, owned: owned, hint: make(chan struct{}, 1)}, nil
 }
 
-// Hint says that a message was committed or resent: the dispatcher looks at once instead of at its next
-// poll. It is cheap, never blocks, may be called concurrently and at any time, and any number of hints
-// before the next look count as one. A hint that is forgotten costs Config.Poll of time, nothing else.
+// Hint tells the dispatcher that a message was committed or resent, so that it claims at once rather than at its next
+// poll. Hint is cheap, never blocks, and may be called concurrently and at any time. Several hints before the next claim
+// count as one. A missing hint only delays a message by up to Config.Poll.
 func (d *Dispatcher) Hint() {
 	select {
 	case d.hint <- struct{}{}:
@@ -204,10 +206,10 @@ func (d *Dispatcher) Hint() {
 	}
 }
 
-// Run sends until ctx ends, then claims no more, lets deliveries in flight go on for Config.Grace
-// and interrupts the rest. An interrupted delivery is recorded as such and due at once; the
-// endpoint may have taken it all the same and then sees its id again. Run returns nil when
-// everything it started has ended and is recorded, and an error only when it is already running.
+// Run sends messages until ctx ends. It then claims no more, lets deliveries in flight continue for Config.Grace, and
+// interrupts the rest. An interrupted delivery is recorded as such, and its message is due at once; an endpoint that has
+// accepted it nevertheless receives the same id again. Run returns nil when everything that it started has ended and is
+// recorded. It returns an error only if it is already running.
 func (d *Dispatcher) Run(ctx context.Context) error {
 	if !d.running.CompareAndSwap(false, true) {
 		return errors.New("webhook: dispatcher: Run is already running")
@@ -216,7 +218,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	if d.owned {
 		defer d.cfg.Client.CloseIdleConnections()
 	}
-	// Deliveries outlive ctx by their grace, and what came of them must be recorded even then.
+	// Deliveries outlive ctx by the grace period, and must be recorded even after that.
 	base := context.WithoutCancel(ctx)
 	sending, interrupt := context.WithCancel(base)
 	defer interrupt()
@@ -236,44 +238,44 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	return nil
 }
 
-// run is the state of one Run. All of it but the deliveries themselves belongs to one goroutine.
+// run is the state of one call of Run. Except for the deliveries, all of it belongs to one goroutine.
 type run struct {
 	*Dispatcher
 	base      context.Context // for recording: never ends
 	sending   context.Context // for sending: ends when the grace is over
 	endpoints *endpoints
 	shares    *shares
-	prompt    map[*flight]bool // the deliveries that count among the workers
-	late      int              // those beside them
-	failures  int              // claims that failed in a row
+	prompt    map[*flight]bool // deliveries that count as workers
+	late      int              // number of deliveries beside them
+	failures  int              // consecutive failed claims
 	giveUpAt  time.Time        // when messages may be given up again
-	news      chan news        // room for all that there can be: nobody waits to tell
+	news      chan news        // has room for all news, so that senders never block
 }
 
-// flight is a delivery under way.
+// flight is a delivery in progress.
 type flight struct {
 	endpoint string
 	project  string
-	opened   int // how often the endpoint's breaker had opened when it began
+	opened   int // how often the endpoint's breaker had opened when the delivery began
 	since    time.Time
-	answered bool // the endpoint is free; what came of it is being recorded
+	answered bool // the endpoint is free, and the result is being recorded
 	late     bool
 }
 
-// news says how far a delivery has come: the endpoint has shown something, or all is recorded.
+// news is the progress of a delivery: a signal of the endpoint, or the end of recording.
 type news struct {
 	*flight
 	signal   signal
 	recorded bool
 }
 
-// pause says how the loop waits before it claims again.
+// pause is the wait before the next claim.
 type pause struct {
 	time  time.Duration
-	quiet bool // hints do not end it
+	quiet bool // hints do not end the wait
 }
 
-// claim starts as many deliveries as there is room for.
+// claim starts as many deliveries as the limits allow.
 func (r *run) claim(ctx context.Context) pause {
 	now := r.cfg.Now()
 	patience := r.setAside(now)
@@ -298,7 +300,7 @@ func (r *run) claim(ctx context.Context) pause {
 	}
 	switch {
 	case len(deliveries) > 0 && perEndpoint < r.cfg.PerEndpoint:
-		return pause{} // some endpoints got less than they may have
+		return pause{} // some endpoints may have more
 	case len(deliveries) == limit && limit < free:
 		return pause{} // there is room for other projects
 	case len(deliveries) > 0 || len(r.prompt) > 0 || r.late > 0:
@@ -307,18 +309,17 @@ func (r *run) claim(ctx context.Context) pause {
 	return pause{time: r.idle(ctx)}
 }
 
-// ask claims, but not for so long that what it brings is no longer claimed.
+// ask claims messages, with a timeout well within their lease.
 func (r *run) ask(ctx context.Context, q ClaimQuery) ([]Delivery, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Lease/4)
 	defer cancel()
 	return r.cfg.Outbox.Claim(ctx, q)
 }
 
-// givenUp is how many messages are given up at once: few enough to be in nobody's way.
+// givenUp is the number of messages that are given up in one call, small enough not to delay anything else.
 const givenUp = 100
 
-// giveUp gives up what has waited for an endpoint that does not answer for as long as a message is tried. One such
-// endpoint has its turn in each poll.
+// giveUp gives up overdue messages to endpoints that do not respond, for one such endpoint in each poll.
 func (r *run) giveUp(ctx context.Context, now time.Time) {
 	if now.Before(r.giveUpAt) {
 		return
@@ -338,12 +339,12 @@ func (r *run) giveUp(ctx context.Context, now time.Time) {
 	case err != nil && ctx.Err() == nil:
 		r.cfg.Logger.ErrorContext(ctx, "webhook: give up messages", "endpoint", endpoint, "err", err)
 	case n > 0:
-		r.cfg.Logger.WarnContext(ctx, "webhook: messages are given up", "endpoint", endpoint, "messages", n)
+		r.cfg.Logger.WarnContext(ctx, "webhook: messages given up", "endpoint", endpoint, "messages", n)
 	}
 	r.endpoints.looked(endpoint, now, n == givenUp)
 }
 
-// setAside takes those that are late from among the workers, and answers when the next will be.
+// setAside moves late deliveries from the workers to the late ones. It returns the time until the next may be late.
 func (r *run) setAside(now time.Time) time.Duration {
 	next := r.cfg.Patience
 	for f := range r.prompt {
@@ -372,8 +373,8 @@ func (r *run) claimFailed(ctx context.Context, err error) pause {
 	return pause{time: min(r.cfg.Poll<<min(r.failures-1, 5), time.Minute), quiet: true}
 }
 
-// idle answers how long nothing is due, at most the time of a poll: other processes give no hints.
-// What is due already was left out by the claim, and waits for the next poll as well.
+// idle returns the time until a message is due, at most Config.Poll, because other processes give no hints. Messages
+// that are already due were left out of the claim, and wait for the next poll as well.
 func (r *run) idle(ctx context.Context) time.Duration {
 	asking, cancel := context.WithTimeout(ctx, r.cfg.Lease/4)
 	defer cancel()
@@ -401,8 +402,8 @@ func (r *run) start(delivery Delivery) {
 	}()
 }
 
-// wait returns when it is time to claim again: after the pause, at a hint, when an endpoint is free again, or when
-// something was recorded, for that may free the next message of its invoice.
+// wait blocks until the next claim: until the pause ends, a hint arrives, an endpoint is free again, or a result is
+// recorded, which may release the next message of its invoice.
 func (r *run) wait(ctx context.Context, p pause) {
 	if p.time > 0 {
 		hint := r.hint
@@ -411,7 +412,7 @@ func (r *run) wait(ctx context.Context, p pause) {
 		}
 		told := r.news
 		if r.failures > 0 {
-			told = nil // the outbox is in trouble: do not ask it more often
+			told = nil // the outbox fails: do not ask it more often
 		}
 		timer := time.NewTimer(p.time)
 		defer timer.Stop()
@@ -445,12 +446,12 @@ func (r *run) settle(n news) {
 		n.answered = true
 		s := r.endpoints.news(n.endpoint, n.signal, n.opened)
 		if r.endpoints.end(n.endpoint, s, n.flight.late, r.cfg.Now()) {
-			r.cfg.Logger.Warn("webhook: endpoint does not answer, leaving it alone for a while", "endpoint", n.endpoint)
+			r.cfg.Logger.Warn("webhook: endpoint does not respond, circuit breaker opened", "endpoint", n.endpoint)
 		}
 	}
 }
 
-// finish waits for the deliveries in flight, and interrupts them when the grace is over.
+// finish waits for the deliveries in flight, and interrupts them at the end of the grace period.
 func (r *run) finish(interrupt context.CancelFunc) {
 	grace := time.AfterFunc(r.cfg.Grace, interrupt)
 	defer grace.Stop()

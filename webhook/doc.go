@@ -8,50 +8,47 @@
 //	go dispatcher.Run(ctx)
 //	dispatcher.Hint() // after a commit: look now, not at the next poll
 //
-// # What receivers get
+// # Requests
 //
-// A POST with the body that was frozen with the event, signed as Standard Webhooks
-// (standardwebhooks.com) describes, in every format: webhook-id is the event's id and the same for
-// every attempt, webhook-timestamp is the time of the attempt, and webhook-signature has one entry
-// for each active secret of the project, so that secrets can be rotated without missing a message.
-// Receivers written in Go verify with [VerifyRequest]. A message may arrive more than once, with
-// the same id; messages of one invoice to one URL arrive in the order of their events.
+// A request is a POST of the body that was stored with the event. In every format it is signed as Standard Webhooks
+// (standardwebhooks.com) specifies: webhook-id is the event's id and the same for every attempt, webhook-timestamp is the
+// time of the attempt, and webhook-signature has one entry for each active secret of the project, so that secrets can be
+// rotated without missing a message. Receivers written in Go verify a request with [VerifyRequest]. A message may arrive
+// more than once, with the same id. Messages of one invoice to one URL arrive in the order of their events.
 //
-// # What an answer means
+// # Responses
 //
-//	answer                                    the message ...
-//	2xx                                       is delivered
-//	408, 425, 429, 5xx                        is tried again on schedule
-//	429, 503 with Retry-After                 ... but not before that time, within Config.MaxRetryAfter
-//	no connection, no name, bad certificate   is tried again on schedule
-//	no complete answer within the timeout     is tried again on schedule, also after a status of 2xx
-//	410                                       is dead, and so is all else of the project to this URL
-//	any other status; redirects               is dead; redirects are not followed
-//	address refused by the client             is dead
-//	failure of the last attempt on schedule   is dead
-//	none for as long as the schedule takes    is dead, tried or not: see Config.Schedule
+//	response                                  message
+//	2xx                                       delivered
+//	408, 425, 429, 5xx                        tried again on schedule
+//	429, 503 with Retry-After                 tried again not before that time, within Config.MaxRetryAfter
+//	no connection, no name, bad certificate   tried again on schedule
+//	no complete response within the timeout   tried again on schedule, even after a status of 2xx
+//	410                                       dead, like all other messages of the project to this URL
+//	any other status, redirects               dead; redirects are not followed
+//	address refused by the client             dead
+//	failure of the last attempt on schedule   dead
+//	none for as long as the schedule takes    dead, whether tried or not; see Config.Schedule
 //
 // A format may have rules of its own in place of these ([Rules]): what the vendors document wins.
 //
-// A dead message is kept with its history, and lets the next of its invoice go on. Resend of the
-// [Outbox] makes it due again.
+// A dead message is kept with its history, and no longer holds back the next message of its invoice. [Outbox].Resend
+// makes it due again.
 //
-// # What keeps endpoints apart
+// # Isolation of endpoints
 //
-// An endpoint is a project's URLs at one scheme, host and port whose paths fall into the same of 64 groups ([Endpoint]). It
-// has a bounded number of deliveries in flight. A delivery that takes longer than a second goes on beside the others, which have its place, and
-// nothing else is sent to its endpoint until it is over. Once one could not be reached or was too slow it
-// gets a single one at a time, after several failures in a row none for a while (its messages wait
-// without losing attempts), and all such endpoints together never have more than half of the workers. This
-// is kept in memory by each process for itself.
+// An [Endpoint] is the set of a project's URLs with the same scheme, host and port whose paths fall into the same of 64
+// groups. The number of deliveries in flight to it is limited. A delivery that takes longer than Config.Patience no
+// longer occupies a worker, and nothing else is sent to its endpoint until it ends. An endpoint that was unreachable or
+// too slow gets a single delivery at a time, and after several consecutive failures none for a while; its messages wait
+// without losing attempts. All such endpoints together have at most half of the workers. Each process keeps this state
+// in its own memory.
 //
-// The addresses of callbacks are chosen by others, so the client of [NewClient] checks every
-// address that it connects to after the name was resolved. [CheckURL] refuses bad URLs earlier, by
-// their text.
+// Clients choose the callback URLs, so the client of [NewClient] checks each address that it connects to after the name
+// is resolved. [CheckURL] refuses bad URLs earlier, by their text.
 //
-// # What it does not do
+// # Limits
 //
-// It decides nothing about invoices, writes no message that an event did not come with, and stores
-// nothing itself: the [Outbox] does. It does not promise exactly one delivery, which nobody can,
-// nor any order between invoices.
+// The package decides nothing about invoices, sends no message without an event, and stores nothing itself, which is the
+// task of the [Outbox]. It guarantees neither exactly one delivery, which is impossible, nor an order between invoices.
 package webhook

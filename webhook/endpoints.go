@@ -5,11 +5,12 @@ import (
 	"time"
 )
 
-// BreakerConfig says when an endpoint that does not answer is left alone. Zero fields have defaults.
+// BreakerConfig configures the circuit breaker of each endpoint. While a breaker is open, nothing is sent to the endpoint.
+// Fields that are 0 or less have defaults.
 type BreakerConfig struct {
-	Failures int           // failures to connect or to answer in time, in a row, until it opens; default 5
-	Open     time.Duration // for how long at first, doubled with every further failure; default 30 seconds
-	MaxOpen  time.Duration // for how long at most; default 10 minutes
+	Failures int           // consecutive failures to connect or to respond in time that open the breaker; default 5
+	Open     time.Duration // how long it is open at first, doubled with each further failure; default 30 seconds
+	MaxOpen  time.Duration // maximum time that it is open; default 10 minutes, or Open if that is longer
 }
 
 func (c BreakerConfig) withDefaults() BreakerConfig {
@@ -25,53 +26,53 @@ func (c BreakerConfig) withDefaults() BreakerConfig {
 	return c
 }
 
-// maxTroubled bounds how many failing endpoints are remembered.
+// maxTroubled is the maximum number of failing endpoints that are remembered.
 const maxTroubled = 4096
 
-// signal is what a delivery showed about its endpoint.
+// signal is what a delivery shows about its endpoint.
 type signal int
 
 const (
-	signalNone     signal = iota // nothing: it was interrupted, or never sent
-	signalAnswered               // it answers, whatever it answers
-	signalSilent                 // it could not be reached, or was too slow
+	signalNone     signal = iota // nothing, because the delivery was interrupted or not sent
+	signalAnswered               // the endpoint has responded, with any status
+	signalSilent                 // the endpoint was unreachable or too slow
 )
 
-// endpoint is what is remembered of one [Endpoint]. One that is idle and answers is not remembered at all.
+// endpoint is the state of one [Endpoint]. There is none for an idle, healthy endpoint.
 type endpoint struct {
 	inFlight int
-	late     int       // how many of them try our patience
-	failures int       // in a row; more than 0: troubled
-	opened   int       // how often its breaker has opened, also again
-	failedAt time.Time // when the last of them was
-	openTill time.Time // until then nothing is sent
-	lookedAt time.Time // when something to give up was looked for; zero to look as soon as possible
+	late     int       // how many of inFlight are late
+	failures int       // consecutive failures; if more than 0, the endpoint is troubled
+	opened   int       // how often the breaker has opened, including repeatedly
+	failedAt time.Time // when the last failure was
+	openTill time.Time // nothing is sent before this time
+	lookedAt time.Time // when overdue messages were last looked for; zero to look as soon as possible
 }
 
-// endpoints rations deliveries. A healthy endpoint may have perEndpoint in flight, one with a late delivery no
-// further ones, a troubled one a single one, an open one none; and all troubled ones together no more than half
-// of the workers. So endpoints that hang take at most half of what there is once they have hung for the first
-// time. It belongs to the goroutine of Run and needs no lock.
+// endpoints limits the deliveries in flight. A healthy endpoint may have perEndpoint of them, one with a late delivery no
+// more, a troubled one a single one, and an open one none. All troubled endpoints together have at most half of the
+// workers, so that endpoints that hang occupy at most half of them after their first failure. It belongs to the
+// goroutine of Run and needs no lock.
 type endpoints struct {
 	perEndpoint int
 	workers     int
 	breaker     BreakerConfig
 
 	known    map[string]*endpoint
-	troubled int // how many of known have failures
-	slow     int // deliveries in flight to those, not counting late ones
+	troubled int // number of known endpoints with failures
+	slow     int // deliveries in flight to these, not counting late ones
 }
 
 func newEndpoints(perEndpoint, workers int, breaker BreakerConfig) *endpoints {
 	return &endpoints{perEndpoint: perEndpoint, workers: workers, breaker: breaker, known: map[string]*endpoint{}}
 }
 
-// ration answers which endpoints the next claim must leave out and how many messages it may take for
-// each of the others, so that whatever it brings may be sent at once.
+// ration returns the endpoints that the next claim must leave out, and how many messages of each other endpoint it may
+// claim, so that all of them may be sent at once.
 func (es *endpoints) ration(now time.Time) (skip []string, perEndpoint int) {
 	perEndpoint = es.perEndpoint
 	probes := max(1, es.workers/2) - es.slow
-	for name, e := range es.known { // in random order, so that every troubled endpoint has its turn
+	for name, e := range es.known { // in random order, so that each troubled endpoint gets its turn
 		e.setBack(now)
 		room := es.perEndpoint - e.inFlight
 		if e.late > 0 {
@@ -95,7 +96,7 @@ func (es *endpoints) ration(now time.Time) (skip []string, perEndpoint int) {
 	return skip, perEndpoint
 }
 
-// setBack has waits count from now that began when the clock was ahead.
+// setBack lets waits that began while the clock was ahead count from now.
 func (e *endpoint) setBack(now time.Time) {
 	if ahead := e.failedAt.Sub(now); ahead > 0 {
 		e.failedAt, e.openTill = now, e.openTill.Add(-ahead)
@@ -105,10 +106,11 @@ func (e *endpoint) setBack(now time.Time) {
 	}
 }
 
-// lookAgain is how long nothing to give up is looked for after none was found.
+// lookAgain is the time between two searches for the overdue messages of an endpoint, if the first found no more.
 const lookAgain = time.Minute
 
-// turn answers an endpoint whose breaker has opened and that had no turn for the longest time, if it is time.
+// turn returns the endpoint with an open breaker whose overdue messages were looked for the longest time ago. some is
+// false if it is too early for all of them.
 func (es *endpoints) turn(now time.Time) (name string, some bool) {
 	for other, e := range es.known {
 		e.setBack(now)
@@ -119,14 +121,14 @@ func (es *endpoints) turn(now time.Time) (name string, some bool) {
 	return name, some
 }
 
-// looked notes that the endpoint had its turn, and whether there may be more to give up.
+// looked notes a search for the overdue messages of an endpoint, and whether there may be more of them.
 func (es *endpoints) looked(name string, now time.Time, more bool) {
 	if es.known[name].lookedAt = now; more {
 		es.known[name].lookedAt = now.Add(-lookAgain)
 	}
 }
 
-// begin counts a delivery in, and answers how often the breaker had opened by then.
+// begin counts a delivery that begins, and returns how often the endpoint's breaker has opened.
 func (es *endpoints) begin(name string) (opened int) {
 	e := es.known[name]
 	if e == nil {
@@ -140,8 +142,9 @@ func (es *endpoints) begin(name string) (opened int) {
 	return e.opened
 }
 
-// news is what a delivery shows that began when the breaker had opened so often: what was under way when it opened says
-// nothing that is not known, or a burst of deliveries that time out together would leave the endpoint alone for long.
+// news returns the signal that counts for a delivery that began when the breaker had opened so often. A failure of a
+// delivery that began before the breaker opened does not count, because a burst of deliveries that time out together
+// would otherwise keep the breaker open for long.
 func (es *endpoints) news(name string, s signal, opened int) signal {
 	if s == signalSilent && es.known[name].opened != opened {
 		return signalNone
@@ -149,7 +152,7 @@ func (es *endpoints) news(name string, s signal, opened int) signal {
 	return s
 }
 
-// late notes that a delivery no longer counts among the workers.
+// late notes that a delivery no longer counts as a worker.
 func (es *endpoints) late(name string) {
 	e := es.known[name]
 	e.late++
@@ -158,7 +161,7 @@ func (es *endpoints) late(name string) {
 	}
 }
 
-// end counts a delivery out and says whether it opened the endpoint's breaker.
+// end counts a delivery that ends, and reports whether it opens the endpoint's breaker.
 func (es *endpoints) end(name string, s signal, late bool, now time.Time) (opened bool) {
 	e := es.known[name]
 	switch {
@@ -213,8 +216,8 @@ func (es *endpoints) fail(e *endpoint, now time.Time) (opened bool) {
 	return beyond == 0
 }
 
-// forgetOldest makes room: the troubled endpoint that failed the longest ago is healthy again until
-// the next message shows otherwise.
+// forgetOldest makes room: it forgets the troubled endpoint with the oldest failure, which counts as healthy until its
+// next failure.
 func (es *endpoints) forgetOldest() {
 	var oldest string
 	for name, e := range es.known {

@@ -13,25 +13,25 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// Format is a way to tell events. Its methods must be pure, quick, and safe for concurrent use.
+// Format renders events as messages. Its methods must be pure and fast, and may be called concurrently. A format may also
+// implement [Ruled].
 type Format interface {
-	// Name is the value of Invoice.Format that asks for it.
+	// Name returns the name of the format, which is the value of Invoice.Format for invoices that use it.
 	Name() string
-	// Body answers what is posted for an event and the invoice as it is after the event. False means
-	// that this event is not told in this format.
+	// Body returns the body of the message for an event and the invoice as it is after the event, and false if the format
+	// does not report the event.
 	Body(ev invoice.Event, inv invoice.Invoice) ([]byte, bool)
 }
 
-// Notifier makes the messages of events. It implements [invoice.Notifier]; its methods may be called
-// concurrently.
+// Notifier creates the messages of events. It implements [invoice.Notifier]. Its methods may be called concurrently.
 type Notifier struct {
 	formats []Format
 }
 
 var _ invoice.Notifier = (*Notifier)(nil)
 
-// NewNotifier makes a notifier of one or more formats with different names. The first is what invoices
-// without a format are told in.
+// NewNotifier returns a notifier with one or more formats, whose names must differ. The first is the default, for invoices
+// without a format.
 func NewNotifier(formats ...Format) (*Notifier, error) {
 	if len(formats) == 0 {
 		return nil, errors.New("webhook: NewNotifier: at least one format is required")
@@ -49,7 +49,7 @@ func NewNotifier(formats ...Format) (*Notifier, error) {
 	return n, nil
 }
 
-// Formats lists the names of the formats; the first is the default.
+// Formats returns the names of the formats. The first is the default.
 func (n *Notifier) Formats() []string {
 	names := make([]string, len(n.formats))
 	for i, f := range n.formats {
@@ -58,9 +58,9 @@ func (n *Notifier) Formats() []string {
 	return names
 }
 
-// Messages answers the message for an event: none when the invoice has no callback URL or its format
-// does not tell such events, else one. An invoice whose format is no longer configured is told in
-// the default format: an answer that the receiver refuses shows in the history, silence does not.
+// Messages returns the message for an event, or none if the invoice has no callback URL or its format does not report the
+// event. An invoice whose format is no longer configured uses the default format, because a message that the receiver
+// refuses is visible in the history, and a missing one is not.
 func (n *Notifier) Messages(ev invoice.Event, inv invoice.Invoice) []invoice.Message {
 	if inv.CallbackURL == "" {
 		return nil
@@ -77,7 +77,7 @@ func (n *Notifier) Messages(ev invoice.Event, inv invoice.Invoice) []invoice.Mes
 	}
 	endpoint, err := Endpoint(inv.Project, inv.CallbackURL)
 	if err != nil {
-		endpoint = "invalid" // the attempt to tell it will say so in the history
+		endpoint = "invalid" // the attempt fails, which the history shows
 	}
 	m := invoice.Message{
 		ID: ev.ID, Event: ev.Type, Invoice: ev.Invoice, Seq: ev.Seq, Project: ev.Project,
@@ -94,7 +94,7 @@ type secretive interface {
 	Secret(inv invoice.Invoice) string
 }
 
-// Rules answers the rules of each format that has some, for [Config.Rules].
+// Rules returns the rules of the formats that implement [Ruled], by name, for [Config.Rules].
 func (n *Notifier) Rules() map[string]Rules {
 	out := map[string]Rules{}
 	for _, f := range n.formats {
@@ -105,8 +105,8 @@ func (n *Notifier) Rules() map[string]Rules {
 	return out
 }
 
-// Standard is the library's own format, "standard": every event, with the body that was frozen with
-// it. Receivers decode it into [invoice.Payload].
+// Standard returns the library's own format, "standard". It reports every event, with the body that was stored with the
+// event. Receivers decode it into [invoice.Payload].
 func Standard() Format { return standard{} }
 
 type standard struct{}

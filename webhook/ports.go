@@ -10,119 +10,118 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// ErrStaleClaim: the delivery's claim has run out and the message was claimed again, or it was resent or given up, or
-// the claim was recorded already.
-// Nothing of the result was stored.
+// ErrStaleClaim is returned when a delivery is recorded whose claim is no longer the newest of its message, because the
+// message was claimed again, resent or given up, or whose claim is already recorded. Nothing of the result is stored.
 var ErrStaleClaim = errors.New("claim is stale")
 
-// Outbox keeps the messages that [invoice.Store] committed, until they are told, and the history of
-// every attempt. All methods may block on the database until ctx ends, and may be called concurrently, also
-// by several processes on one database. An implementation proves itself with the suite in
-// store/storetest.
+// Outbox stores the messages that [invoice.Store] commits, and the history of every attempt. All methods may block on
+// the database until ctx ends, and may be called concurrently, also by several processes on one database. The suite in
+// store/storetest tests implementations.
 //
-// Messages of one invoice that go to the same URL are told in the order of their Seq: a message is
-// held back until the one before it is delivered or dead. One that is not held back is due at once when it is
-// committed, whatever its At.
+// Messages of one invoice to the same URL are delivered in the order of their Seq: a message is held back until the
+// previous one is delivered or dead. A message that is not held back is due as soon as it is committed, whatever its At.
 //
-// Waits and leases are by the outbox's own clock, which is that of the database where it has one, so that no
-// process's clock matters. When that clock turns out to have been ahead as a wait or a lease began, it counts from now.
+// Waits and leases are measured by the outbox's own clock, which is the database's clock where there is one, so that
+// the clocks of processes do not matter. If that clock proves to have been ahead when a wait or a lease began, the wait
+// or the lease counts from now.
 type Outbox interface {
-	// Claim hands out up to q.Limit messages that are due and not held back, those that have been
-	// due longest first, and hides each from other claims for q.Lease. A claim that
-	// is not recorded by then, because the process died, is simply handed out again: telling twice
-	// is the receiver's to notice by the message's ID, losing one nobody would. Messages due at the
-	// same instant come in the order of their commits. Several claims at once may leave something to the next. The
-	// work grows with what is handed out and with the number of endpoints that have a message that is not held back,
-	// but not with how many messages those have.
+	// Claim returns up to q.Limit messages that are due and not held back, those that have been due longest first,
+	// and hides each from other claims for q.Lease. Messages that became due at the same instant come in the order of
+	// their commits. A claim that is not recorded within the lease, because the process died, is returned again:
+	// receivers notice a repetition by the message's ID, but nobody would notice a loss. Concurrent claims may leave
+	// messages to the next one. The cost grows with the number of returned messages and of endpoints with a message
+	// that is not held back, not with the number of messages of those endpoints.
 	Claim(ctx context.Context, q ClaimQuery) ([]Delivery, error)
-	// Record stores what came of one delivery: the attempt, and what follows from it, in one atomic
-	// act. A claim counts until its message is claimed again, resent or given up, also after the end of its
-	// lease, and also when the URL is gone meanwhile: then the attempt is kept, and the message is delivered if it
-	// was, but dead instead of due. ErrStaleClaim if the claim is no longer the newest, was recorded already, or if
-	// there is no such message.
+	// Record atomically stores an attempt and the next state of its message. A claim is valid until its message is
+	// claimed again, resent or given up, even after its lease has ended. It is valid as well if the URL was disabled
+	// meanwhile: then the attempt is stored, and the message becomes delivered if it was, and dead instead of due.
+	// Record returns ErrStaleClaim if the claim is no longer valid, if it is already recorded, or if the message does
+	// not exist.
 	Record(ctx context.Context, claim Claim, attempt Attempt, next Next) error
-	// GiveUp makes messages of an endpoint dead that are not held back and have been due for longer than q.Overdue,
-	// up to q.Limit of them, those due longest first, each with the attempt in its history, and answers how many.
-	// What is claimed counts as due since the end of its lease. It may leave some to the next call.
+	// GiveUp marks up to q.Limit messages of an endpoint as dead that are not held back and have been due for longer
+	// than q.Overdue, those due longest first, adds q.Attempt to the history of each, and returns their number. A
+	// claimed message counts as due since the end of its lease. GiveUp may leave messages to the next call.
 	GiveUp(ctx context.Context, q GiveUpQuery) (int, error)
-	// NextDue answers how long it takes until the next message that is not held back is due, claims included; some is
-	// false when there is none.
+	// NextDue returns the time until the next message that is not held back is due. It includes claimed messages. some
+	// is false if there is no such message.
 	NextDue(ctx context.Context) (wait time.Duration, some bool, err error)
-	// History answers all messages of an invoice by Seq, with their attempts in order.
+	// History returns all messages of an invoice in the order of Seq, each with its attempts in order. An invoice
+	// without messages has an empty history.
 	History(ctx context.Context, invoiceID string) ([]Record, error)
-	// Resend makes the latest message of the invoice due at once, whatever became of it, with its
-	// frozen body and ID and a fresh schedule, and lifts a disablement of its URL. A claim of the message
-	// that is not recorded yet becomes stale: what is under way was not asked for by this resend. It
-	// still waits for earlier messages to its URL. It answers the message, or invoice.ErrNotFound when the invoice has none. It changes nothing else.
+	// Resend makes the latest message of an invoice due at once, whatever its state, and returns it. The message keeps
+	// its body and its ID, begins a new schedule, and still waits for earlier messages to its URL. A disabled URL is
+	// enabled again. A claim of the message that is not yet recorded becomes stale, because its delivery is not the one
+	// that this resend asks for. Resend changes nothing else. It returns invoice.ErrNotFound if the invoice has no
+	// messages.
 	Resend(ctx context.Context, invoiceID string) (invoice.Message, error)
 }
 
-// ClaimQuery asks for work.
+// ClaimQuery selects the messages of a claim.
 type ClaimQuery struct {
-	Lease time.Duration
-	Limit int
-	// Skip are endpoints (Message.Endpoint) to leave out, because enough is in flight to them or
-	// their circuit is open.
+	Lease time.Duration // how long the messages are hidden from other claims
+	Limit int           // maximum number of messages
+	// Skip lists the endpoints (Message.Endpoint) to leave out, because enough deliveries to them are in flight or
+	// their circuit breaker is open.
 	Skip []string
-	// SkipPrefixes are texts that the endpoints to leave out begin with, byte for byte: those of projects that have
-	// their share of what is in flight.
+	// SkipPrefixes lists prefixes, compared byte for byte, of endpoints to leave out: those of projects that have
+	// their share of the deliveries in flight.
 	SkipPrefixes []string
-	// PerEndpoint bounds how many messages of one endpoint are handed out at once; 0 is no bound.
+	// PerEndpoint is the maximum number of messages of one endpoint. 0 means no maximum.
 	PerEndpoint int
 }
 
-// Skips reports whether the messages of the endpoint are to be left out.
+// Skips reports whether the query leaves the endpoint out.
 func (q ClaimQuery) Skips(endpoint string) bool {
 	return slices.Contains(q.Skip, endpoint) ||
 		slices.ContainsFunc(q.SkipPrefixes, func(prefix string) bool { return strings.HasPrefix(endpoint, prefix) })
 }
 
-// GiveUpQuery says which messages are given up, and why.
+// GiveUpQuery selects the messages that are given up.
 type GiveUpQuery struct {
 	Endpoint string
 	Overdue  time.Duration
 	Limit    int
-	Attempt  Attempt // that is added to the history of each
+	Attempt  Attempt // added to the history of each message; states the reason
 }
 
-// Claim names one hand-out of a message.
+// Claim identifies one claim of a message.
 type Claim struct {
 	Message string // Message.ID
-	Token   int64  // differs with every hand-out of the message
+	Token   int64  // differs for each claim of the message
 }
 
-// Delivery is a message to be told now.
+// Delivery is a claimed message, to be sent now.
 type Delivery struct {
 	Claim   Claim
 	Message invoice.Message
-	Tried   int // attempts since it was committed or last resent
+	Tried   int // number of attempts since the message was committed or last resent
 }
 
-// Attempt is one try to tell a message.
+// Attempt is one attempt to deliver a message.
 type Attempt struct {
 	At       time.Time     // when it began
-	Duration time.Duration // until the answer, or the failure
-	Status   int           // HTTP status; 0 when there was no answer
-	Excerpt  string        // the start of the answer's body: valid UTF-8 without control characters
-	Error    string        // why there was no answer, or why it was refused, as clean as Excerpt; empty when all went well
+	Duration time.Duration // until the response or the failure
+	Status   int           // HTTP status; 0 if there was no response
+	Excerpt  string        // start of the response body, as valid UTF-8 without control characters
+	Error    string        // why the attempt failed, as valid UTF-8 without control characters; empty if it succeeded
 }
 
-// State is what became of a message.
+// State is the state of a message.
 type State string
 
 // The states of a message.
 const (
-	StateDue       State = "due"       // will be told, now or at its time; it may be held back by an earlier one
-	StateDelivered State = "delivered" // the endpoint has taken it
-	StateDead      State = "dead"      // given up; only a resend tells it again
+	StateDue       State = "due"       // to be sent, now or later; an earlier message may hold it back
+	StateDelivered State = "delivered" // accepted by the endpoint
+	StateDead      State = "dead"      // given up; only a resend sends it again
 )
 
-// Next is what follows from an attempt.
+// Next is the state of a message after an attempt.
 type Next struct {
 	State State
-	Wait  time.Duration // until it is tried again, for StateDue; within a hundred years
-	// Gone says that the endpoint wants no more (HTTP 410): every message of the project to this
-	// URL that is not delivered is dead from now on, later ones too, until one is resent.
+	Wait  time.Duration // for StateDue, time until the next attempt; at most a hundred years
+	// Gone disables the URL for the project, because the endpoint has responded with status 410: every message to it
+	// that is not delivered is dead, and so are later ones, until one is resent.
 	Gone bool
 }
 
@@ -130,19 +129,21 @@ type Next struct {
 type Record struct {
 	Message  invoice.Message
 	State    State
-	Due      time.Time // for StateDue: when it may be told, by the outbox's clock
+	Due      time.Time // for StateDue, when it may be sent, by the outbox's clock
 	Attempts []Attempt
 }
 
-// Keys answers the keys that formats sign with in ways of their own; [invoice.Projects] is one. It may block on a
-// database and is called concurrently.
+// Keys provides the keys that formats with their own signatures need. [invoice.Projects] implements it. Its methods may
+// block on a database and are called concurrently.
 type Keys interface {
-	// Key answers the project's key of the name, or an error.
+	// Key returns the project's key with the given name. After an error the message is tried again on schedule.
 	Key(ctx context.Context, project, name string) (string, error)
 }
 
-// Secrets answers the secrets that sign a project's messages now, newest first; [invoice.Projects] is
-// one. It may block on a database and is called concurrently.
+// Secrets provides the secrets that sign a project's messages. [invoice.Projects] implements it. Its methods may block on
+// a database and are called concurrently.
 type Secrets interface {
+	// Secrets returns the project's active secrets, newest first. After an error the message is tried again on
+	// schedule.
 	Secrets(ctx context.Context, project string) ([]string, error)
 }

@@ -7,23 +7,24 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// Rules are how a format wants its messages to be sent, beside the headers of Standard Webhooks that every message
-// has. The zero value adds nothing to them.
+// Rules describe how the messages of a format are sent. Every message also has the headers of Standard Webhooks. The zero
+// value changes nothing.
 type Rules struct {
-	// Sign answers what is posted in the place of the message's body, and headers that are added. It gets the
-	// project's key called Key, which is empty when Key is. It must be pure: a retry must be the same again as
-	// long as the key is. Nil posts the body as it is.
+	// Sign returns the body that is posted instead of the message's, and additional headers. key is the project's key
+	// with the name Key, or empty if Key is empty. Sign must be pure, so that every attempt with the same key is the
+	// same. It may be called concurrently. If nil, the message's body is posted unchanged.
 	Sign func(m invoice.Message, key string) (body []byte, header http.Header, err error)
-	// Key names the key of the project that Sign needs; see [Keys].
+	// Key is the name of the project's key that Sign needs; see [Keys]. If empty, Sign needs none.
 	Key string
-	// Taken reports whether the endpoint has taken a message when it answers with the status. Whatever else it answers,
-	// the message is tried again, and no answer disables the URL. Nil is what the package comment says.
+	// Taken reports whether an HTTP status means that the endpoint has accepted the message. After any other status the
+	// message is tried again, and no status disables the URL. If nil, the table in the package comment applies.
 	Taken func(status int) bool
-	// Schedule takes the place of Config.Schedule for messages of this format; nil does not.
+	// Schedule replaces Config.Schedule for the messages of the format. If nil, Config.Schedule applies.
 	Schedule []time.Duration
 }
 
-// Ruled is the optional power of a [Format] that has rules of its own.
+// Ruled is an optional interface of a [Format] with its own [Rules].
 type Ruled interface {
+	// Rules returns the rules of the format. It must return the same rules each time.
 	Rules() Rules
 }

@@ -13,24 +13,24 @@ import (
 	"time"
 )
 
-// Why a message is not believed. A receiver answers each of them with 401, except [ErrBadSecret],
-// which is its own mistake.
+// Errors of [Verify] and [VerifyRequest]. A receiver should respond to each with status 401, except to [ErrBadSecret], which
+// is an error of its own configuration.
 var (
-	// ErrNoSignature: the request lacks an id or a signature of version v1.
+	// ErrNoSignature is returned for a request without a valid id or without a signature of version v1.
 	ErrNoSignature = errors.New("webhook is not signed")
-	// ErrBadTimestamp: the request's timestamp is missing, unreadable, or more than [Tolerance] away
-	// from the receiver's clock, as that of a recorded and replayed request is.
+	// ErrBadTimestamp is returned for a request whose timestamp is missing, malformed, or more than [Tolerance] away from
+	// the receiver's clock, as in a replayed request.
 	ErrBadTimestamp = errors.New("webhook timestamp is not acceptable")
-	// ErrBadSignature: none of the signatures was made with any of the secrets over these bytes.
+	// ErrBadSignature is returned for a request without a signature of its bytes by one of the secrets.
 	ErrBadSignature = errors.New("webhook signature does not match")
-	// ErrBadSecret: a secret is not "whsec_" and 24 to 64 bytes in base64, or there is none.
+	// ErrBadSecret is returned if a secret is not "whsec_" followed by 24 to 64 bytes in base64, or if there is none.
 	ErrBadSecret = errors.New("webhook secret is not valid")
 )
 
-// Tolerance is how far the clocks of sender and receiver may be apart, in both directions.
+// Tolerance is the maximum difference between the clocks of sender and receiver, in either direction.
 const Tolerance = 5 * time.Minute
 
-// The headers of Standard Webhooks.
+// Headers of Standard Webhooks.
 const (
 	HeaderID        = "Webhook-Id"
 	HeaderTimestamp = "Webhook-Timestamp"
@@ -40,14 +40,14 @@ const (
 const (
 	secretPrefix    = "whsec_"
 	signatureScheme = "v1,"
-	maxHeader       = 4096 // characters of one header that Verify reads
-	maxSignatures   = 32   // in one request
+	maxHeader       = 4096 // maximum length of the signature headers, in bytes
+	maxSignatures   = 32   // maximum number of signatures that are checked
 	maxRequestBody  = 1 << 20
 )
 
-// Sign makes one entry of the signature header of a message as Standard Webhooks writes it: "v1," and
-// the base64 of HMAC-SHA256 over id, time and body. It refuses with [ErrBadSecret], or when the id
-// is empty or has a character that could be taken for the end of it.
+// Sign returns one entry of the Standard Webhooks signature header of a message: "v1," followed by the base64 of the
+// HMAC-SHA256 of id, time and body. It returns [ErrBadSecret] for an invalid secret, and an error for an id that is empty,
+// has more than 256 bytes, or has a dot, a space, or another character that is not printable ASCII.
 func Sign(secret, id string, at time.Time, body []byte) (string, error) {
 	key, err := parseSecret(secret)
 	if err != nil {
@@ -59,10 +59,9 @@ func Sign(secret, id string, at time.Time, body []byte) (string, error) {
 	return sign(key, id, strconv.FormatInt(at.Unix(), 10), body), nil
 }
 
-// Verify is for receivers: it answers the id of a message that was signed with one of the secrets
-// within [Tolerance] of now, and otherwise ErrNoSignature, ErrBadTimestamp, ErrBadSignature or
-// ErrBadSecret. The body must be the bytes as they arrived: verify first, decode then. A message
-// that is believed may still be a repetition; the id tells, and the same id is the same event.
+// Verify verifies a received message, and returns its id if it was signed with one of the secrets within [Tolerance] of now.
+// Otherwise it returns ErrNoSignature, ErrBadTimestamp, ErrBadSignature or ErrBadSecret. body must be the bytes as they were
+// received: verify before decoding. A verified message may be a repetition, which has the same id as the first.
 func Verify(secrets []string, header http.Header, body []byte, now time.Time) (id string, err error) {
 	keys := make([][]byte, 0, len(secrets))
 	for _, secret := range secrets {
@@ -90,9 +89,8 @@ func Verify(secrets []string, header http.Header, body []byte, now time.Time) (i
 	return id, nil
 }
 
-// VerifyRequest reads the body of a request, at most 1 MiB of it, and verifies it as [Verify] does.
-// It answers the message's id and the verified bytes. A body that is too long is an
-// *http.MaxBytesError.
+// VerifyRequest reads the body of a request, verifies it like [Verify], and returns the message's id and the verified bytes.
+// It returns an *http.MaxBytesError for a body of more than 1 MiB.
 func VerifyRequest(r *http.Request, secrets []string, now time.Time) (id string, body []byte, err error) {
 	body, err = io.ReadAll(http.MaxBytesReader(nil, r.Body, maxRequestBody))
 	if err != nil {
@@ -107,13 +105,13 @@ func VerifyRequest(r *http.Request, secrets []string, now time.Time) (id string,
 
 func sign(key []byte, id, timestamp string, body []byte) string {
 	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte(id + "." + timestamp + ".")) // a hash takes everything
+	mac.Write([]byte(id + "." + timestamp + ".")) // a hash never returns an error
 	mac.Write(body)
 	return signatureScheme + base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// signAll makes the value of the signature header: one entry for each secret, so that a receiver that
-// knows any of them can verify while they are being rotated.
+// signAll returns the value of the signature header, with one entry for each secret, so that a receiver with any of them can
+// verify the message during a rotation.
 func signAll(secrets []string, id string, at time.Time, body []byte) (string, error) {
 	if len(secrets) == 0 {
 		return "", fmt.Errorf("%w: none is active", ErrBadSecret)
@@ -129,7 +127,7 @@ func signAll(secrets []string, id string, at time.Time, body []byte) (string, er
 	return strings.Join(entries, " "), nil
 }
 
-// parseSecret never repeats the secret in its error.
+// parseSecret returns the key in a secret. Its errors never contain the secret.
 func parseSecret(secret string) ([]byte, error) {
 	encoded, ok := strings.CutPrefix(secret, secretPrefix)
 	if !ok {
@@ -145,7 +143,7 @@ func parseSecret(secret string) ([]byte, error) {
 	return key, nil
 }
 
-// validID refuses ids that would make the signed text ambiguous, or a header invalid.
+// validID reports whether an id makes neither the signed text ambiguous nor the header invalid.
 func validID(id string) bool {
 	if id == "" || len(id) > 256 {
 		return false
@@ -158,8 +156,7 @@ func validID(id string) bool {
 	return true
 }
 
-// parseSignatures answers the v1 entries of the signature headers and passes over those of other
-// schemes.
+// parseSignatures returns the v1 entries of the signature headers, and ignores those of other schemes.
 func parseSignatures(values []string) []string {
 	joined := strings.Join(values, " ")
 	if len(joined) > maxHeader {
@@ -190,7 +187,7 @@ func checkTimestamp(timestamp string, now time.Time) error {
 	return nil
 }
 
-// anyMatches compares every pair in constant time, and does not stop at the first that matches.
+// anyMatches reports whether a signature matches a key. It compares every pair, each in constant time.
 func anyMatches(keys [][]byte, signatures []string, id, timestamp string, body []byte) bool {
 	found := false
 	for _, key := range keys {

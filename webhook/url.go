@@ -13,14 +13,14 @@ import (
 	"strings"
 )
 
-// maxURL bounds a callback URL, in characters.
+// maxURL is the maximum length of a callback URL, in bytes.
 const maxURL = 2048
 
-// shards is how many endpoints the URLs of a project at one host have at most: paths that name an order must not make
-// an endpoint each, for a claim goes from one endpoint to the next.
+// shards is the maximum number of endpoints of a project at one host. Without it, URLs with an order in their path would
+// make an endpoint each, and claims go from one endpoint to the next.
 const shards = 64
 
-// longest bounds an endpoint, in bytes: databases index it.
+// longest is the maximum length of an endpoint, in bytes, because databases index it.
 const longest = 500
 
 // Endpoint returns what deliveries are isolated by: the project, the scheme, host and port of the callback URL in one
@@ -69,17 +69,19 @@ func hashOf(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// CheckURL refuses what cannot or must not be a callback URL, by its text alone: it asks no name
-// server, so it tells a shop about a mistake early, and the client of [NewClient] is what protects.
-// A URL must be absolute, http or https, of at most 2048 characters, without user name and
-// fragment, to port 80, 443 or 1024 and above, and its host an ASCII name (international names in
-// their xn-- form) or an IP address in the usual notation, but not localhost nor an address that
-// [NewClient] refuses. It is an [invoice.Config.CheckCallback]: the error's text follows the name of the
-// field: "must be an http ...". It never repeats the URL.
+// CheckURL returns an error if raw cannot or must not be a callback URL. It checks the text alone and resolves no names, so
+// that a shop learns of a mistake early; the client of [NewClient] is the protection.
+//
+// A URL must be absolute, use http or https, have at most 2048 bytes, no user information and no fragment, and go to
+// port 80, 443, or 1024 and above. Its host must be an ASCII name (internationalized names in their xn-- form) or an IP
+// address in the usual notation, but not localhost nor an address that [NewClient] refuses.
+//
+// CheckURL fits [invoice.Config.CheckCallback]: the text of an error follows the name of a field, as in "must be an
+// absolute http or https URL", and never contains the URL.
 func CheckURL(raw string) error { return checkURL(raw, false) }
 
-// CheckPrivateURL is [CheckURL] for shops in the same network: it takes localhost and private addresses as well. The
-// client must be allowed to dial them, too; see [ClientConfig].
+// CheckPrivateURL is like [CheckURL], but accepts localhost and private addresses as well, for shops in the same network.
+// The client must be allowed to connect to them; see [ClientConfig].
 func CheckPrivateURL(raw string) error { return checkURL(raw, true) }
 
 func checkURL(raw string, allowPrivate bool) error {
@@ -106,7 +108,7 @@ func checkURL(raw string, allowPrivate bool) error {
 	return checkHost(u.Hostname(), allowPrivate)
 }
 
-// portOf answers the port that a URL leads to; its errors follow the name of a field.
+// portOf returns the port of a URL. The texts of its errors follow the name of a field.
 func portOf(u *url.URL) (uint16, error) {
 	standard := map[string]uint16{"http": 80, "https": 443}[u.Scheme]
 	if standard == 0 {
@@ -122,7 +124,7 @@ func portOf(u *url.URL) (uint16, error) {
 	return uint16(port), nil
 }
 
-// portAllowed keeps callbacks away from the ports of mail, shells and other services below 1024.
+// portAllowed reports whether callbacks may go to the port. Mail, shells and other services below 1024 are out of reach.
 func portAllowed(port uint16) bool { return port == 80 || port == 443 || port >= 1024 }
 
 func checkHost(host string, allowPrivate bool) error {
@@ -151,7 +153,7 @@ func checkHost(host string, allowPrivate bool) error {
 	return nil
 }
 
-// validName admits underscores, which names in private networks have.
+// validName reports whether name is a host name. It accepts underscores, which occur in private networks.
 func validName(name string) bool {
 	if name == "" || len(name) > 253 {
 		return false
@@ -164,7 +166,7 @@ func validName(name string) bool {
 	return true
 }
 
-// isNumber follows the URL standard's test of whether a host ends in a number.
+// isNumber reports whether the last label of a host is a number, as in the URL standard's "ends in a number" check.
 func isNumber(label string) bool {
 	if hex, ok := strings.CutPrefix(label, "0x"); ok {
 		return strings.Trim(hex, "0123456789abcdef") == ""

@@ -20,7 +20,7 @@ type servicesAnswer struct {
 }
 
 type serviceObject struct {
-	Network     string            `json:"network" doc:"In upper case here"`
+	Network     string            `json:"network" doc:"In upper case"`
 	Currency    string            `json:"currency"`
 	IsAvailable bool              `json:"is_available"`
 	Limit       serviceLimit      `json:"limit"`
@@ -104,8 +104,8 @@ type rateObject struct {
 	Course string `json:"course" doc:"Rounded down"`
 }
 
-// listRates answers what a coin costs in the fiat currencies of the Service that there are rates for, the reference
-// currency first, and in the other coins, by way of that.
+// listRates returns the price of a coin in the Service's fiat currencies that have rates, the reference currency first, and
+// in the other coins, derived from the reference currency.
 func (a *api) listRates(r *httpapi.Request) (any, error) {
 	var in ratePath
 	if err := r.Bind(&in); errors.Is(err, invoice.ErrNotFound) {
@@ -170,7 +170,7 @@ type discountAnswer struct {
 type setDiscount struct {
 	Currency string `json:"currency"`
 	Network  string `json:"network"`
-	Discount string `json:"discount" doc:"Percent, in a string here"`
+	Discount string `json:"discount" doc:"Percent, in a string"`
 }
 
 func (a *api) listDiscounts(r *httpapi.Request) (any, error) {
@@ -202,7 +202,7 @@ func (a *api) setDiscount(r *httpapi.Request) (any, error) {
 	return discountAnswer{Result: setDiscount{c.Code, c.Network, strconv.Itoa(*in.Percent)}}, nil
 }
 
-// least is the smallest amount that can be paid in a coin.
+// least returns the smallest amount that can be paid in a coin.
 func (c currency) least() decimal.Decimal {
 	one := c.Asset.Decimal(big.NewInt(1))
 	if c.asset.Minimum.LessThan(one) {

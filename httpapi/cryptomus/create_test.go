@@ -421,8 +421,14 @@ func TestA31_WithoutARateTheClientLearnsThatItFailed(t *testing.T) {
 	w := newWorld(t, options{service: func(c *invoice.Config) {
 		c.Rates = rates.NewFixed(nil, map[rates.Pair]decimal.Decimal{{Base: "COIN", Quote: "USD"}: decimal.NewFromInt(2000)})
 	}})
-	w.post(t, "/payment", `{"amount":"20","currency":"USD","order_id":"1","to_currency":"USDT","network":"sim"}`).message(t, "Error convert to_currency")
-	w.post(t, "/payment", `{"amount":"20","currency":"USDT","order_id":"1","network":"sim"}`).message(t, "Gateway error")
+	for body, message := range map[string]string{
+		`{"amount":"20","currency":"USD","order_id":"1","to_currency":"USDT","network":"sim"}`: "Error convert to_currency",
+		`{"amount":"20","currency":"USDT","order_id":"1","network":"sim"}`:                     "Gateway error",
+	} {
+		got := w.post(t, "/payment", body)
+		got.message(t, message)
+		require.Equal(t, "5", got.header.Get("Retry-After"), message)
+	}
 	require.Contains(t, w.log.String(), "level=WARN", "the operator learns why")
 	require.Zero(t, w.count(t))
 	w.create(t, `{"amount":"20","currency":"USD","order_id":"1","to_currency":"COIN"}`)
@@ -433,7 +439,9 @@ func TestA7_WithoutAFreeAddressTheGatewayIsAtFault(t *testing.T) {
 		c.Chains[0].Pool = &invoice.Pool{Size: 1}
 	}})
 	w.create(t, `{"amount":"20","currency":"COIN","order_id":"1"}`)
-	w.post(t, "/payment", `{"amount":"20","currency":"COIN","order_id":"2"}`).message(t, "Gateway error")
+	none := w.post(t, "/payment", `{"amount":"20","currency":"COIN","order_id":"2"}`)
+	none.message(t, "Gateway error")
+	require.Equal(t, "5", none.header.Get("Retry-After"))
 	w.create(t, `{"amount":"20","currency":"USD","order_id":"2"}`)
 }
 
@@ -463,11 +471,15 @@ func TestAServiceWithoutTheFormatIsRefused(t *testing.T) {
 func TestWhatPassesIsTheGatewaysFault(t *testing.T) {
 	w := newWorld(t, options{api: func(c *cryptomus.Config) { c.MaxNew = 1 }})
 	w.create(t, `{"amount":"20","currency":"USD","order_id":"1"}`)
-	w.post(t, "/payment", `{"amount":"20","currency":"USD","order_id":"2"}`).message(t, "Gateway error")
+	full := w.post(t, "/payment", `{"amount":"20","currency":"USD","order_id":"2"}`)
+	full.message(t, "Gateway error")
+	require.Empty(t, full.header.Get("Retry-After"), "it lasts until somebody pays")
 	w.create(t, `{"amount":"20","currency":"USD","order_id":"1"}`) // it is there
 	require.Equal(t, 1, w.count(t))
 	w.store.Break(fmt.Errorf("sqlite: %w", invoice.ErrBusy))
-	w.post(t, "/payment/info", `{"order_id":"1"}`).message(t, "Gateway error")
+	busy := w.post(t, "/payment/info", `{"order_id":"1"}`)
+	busy.message(t, "Gateway error")
+	require.Equal(t, "5", busy.header.Get("Retry-After"))
 	require.NotContains(t, w.log.String(), "level=ERROR")
 }
 

@@ -136,7 +136,7 @@
 //
 // "Error convert to_currency" is that there is no trustworthy rate now, and "Gateway error" the same without a
 // to_currency, or that no address is free, that Config.MaxNew invoices wait for a payment, that too much happened at
-// once, or that the store is busy: trying again may help. "Payment not found" is every invoice that is not the
+// once, or that the store is busy. But for Config.MaxNew, these have a Retry-After. "Payment not found" is every invoice that is not the
 // merchant's. The published documents have no words for a QR code of what cannot be paid: "Payment is closed",
 // "Wallet is blocked", and "Payment has no address until a currency and a network are chosen" are ours.
 //

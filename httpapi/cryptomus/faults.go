@@ -18,7 +18,7 @@ type (
 	}
 	validationFault struct {
 		State  int                 `json:"state" doc:"1"`
-		Errors map[string][]string `json:"errors" doc:"For each parameter that is wrong, the rules that it breaks"`
+		Errors map[string][]string `json:"errors" doc:"Rules that each invalid parameter breaks"`
 	}
 	signFault struct {
 		Message string `json:"message" doc:"Invalid Sign."`
@@ -30,7 +30,7 @@ type (
 	}
 )
 
-// faultBodies are those that are no messageFault, by their statuses.
+// faultBodies returns the bodies other than messageFault, by status.
 func faultBodies() map[int]any {
 	return map[int]any{
 		http.StatusUnauthorized: signFault{}, http.StatusUnprocessableEntity: httpapi.OneOf{messageFault{}, validationFault{}},
@@ -38,12 +38,12 @@ func faultBodies() map[int]any {
 	}
 }
 
-// refusal is an error of the published documents, in their words: 422.
+// refusal is an error of the published documents, in their words. Its status is 422.
 type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-// Kept says whether the refusal stays the same, so that it is kept for an Idempotency-Key.
+// Kept reports whether the refusal is permanent, so that it is kept for an Idempotency-Key.
 func (r refusal) Kept() bool {
 	return r != errConvert && r != errGateway && r != errTooMuchResend
 }
@@ -70,7 +70,7 @@ const (
 	errTestPaymentServices refusal = "Payment service not found"
 )
 
-// invalid is for each parameter the rules that it breaks: 422.
+// invalid holds the rules that each parameter breaks. Its status is 422.
 type invalid map[string][]string
 
 func (i invalid) Error() string {
@@ -83,18 +83,17 @@ func (i invalid) Error() string {
 
 func (i invalid) add(name, rule string) { i[name] = append(i[name], "validation."+rule) }
 
-// Kept says that the refusal is not kept for an Idempotency-Key: the request can be corrected.
+// Kept returns false: the refusal is not kept for an Idempotency-Key, because the request can be corrected.
 func (i invalid) Kept() bool { return false }
 
-// broken is one parameter that breaks one rule.
+// broken returns the error of one parameter that breaks one rule.
 func broken(name, rule string) error {
 	i := invalid{}
 	i.add(name, rule)
 	return i
 }
 
-// fields are the parameters on the wire, and the rules that they break, for what the core refuses by its Go fields.
-// They are those of invoices; a wallet has few.
+// fields maps the Go fields in refusals of the core to the parameters on the wire, and the rules that they break.
 var fields = map[string][2]string{
 	"Price.Amount": {"amount", "regex"}, // its size was checked: it has more decimals than the currency
 	"CallbackURL":  {"url_callback", "url"},
@@ -105,7 +104,7 @@ var fields = map[string][2]string{
 	"OrderID":      {"order_id", "alpha_dash"},
 }
 
-// fault is the table from errors to answers. Only what is meant for clients gets into a message.
+// fault maps errors to responses. Messages contain only what is meant for clients.
 func fault(err error) (int, any) {
 	if refused, ok := errors.AsType[*httpapi.Error](err); ok {
 		if refused.Status == http.StatusUnauthorized {

@@ -15,11 +15,10 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// form reads requests into structs of one type. It is as lenient as clients need: texts are trimmed, "" is the same
-// as absent, numbers may be in strings, and truths may be true, 1, "1" and "true". And it says of every
-// parameter what is wrong with it. What is declared is what the tags of the struct say, as for the document:
-// required, minLength, maxLength, minimum, maximum, enum, default (of texts and integers), and the formats uri,
-// alpha_dash, uuid and date_time, which is one of timeLayouts.
+// form decodes requests into structs of one type. It is as lenient as clients need: texts are trimmed, "" counts as absent,
+// numbers may be in strings, and booleans may be true, 1, "1" or "true". It reports the rules that each parameter breaks.
+// The rules are the tags of the struct, as in the OpenAPI document: required, minLength, maxLength, minimum, maximum, enum,
+// default (for texts and integers), and the formats uri, alpha_dash, uuid and date_time, which is one of timeLayouts.
 type form[T any] struct{ members []member }
 
 type member struct {
@@ -30,7 +29,7 @@ type member struct {
 	minimum, maximum   *decimal.Decimal
 	enum               []string
 	standard           json.RawMessage
-	items              []member // of a list of objects
+	items              []member // members of the objects in a list
 }
 
 func formOf[T any]() form[T] { return form[T]{membersOf(reflect.TypeFor[T]())} }
@@ -75,7 +74,7 @@ func (m *member) declare(rule string) {
 	}
 }
 
-// read answers the body of a request, or refuses with an [httpapi.Error] or [invalid].
+// read returns the body of a request, or an [httpapi.Error] or [invalid].
 func (f form[T]) read(r *httpapi.Request) (T, error) {
 	var out T
 	members, err := r.Members()
@@ -112,7 +111,7 @@ func readMembers(declared []member, from map[string]json.RawMessage, into reflec
 	}
 }
 
-// absent says whether a value is null, or a text without anything in it.
+// absent reports whether a value is null or an empty text.
 func absent(raw json.RawMessage) bool {
 	if len(raw) == 0 || string(raw) == "null" {
 		return true
@@ -121,8 +120,8 @@ func absent(raw json.RawMessage) bool {
 	return raw[0] == '"' && json.Unmarshal(raw, &text) == nil && strings.TrimSpace(text) == ""
 }
 
-// nothing reports whether a value is the zero that programs send for a number that they have not set, where it can be no
-// value: the number may be left out, and must be more than 0.
+// nothing reports whether a value is the zero that programs send for a number that is not set. It is, if the number is
+// optional and must be more than 0.
 func (m member) nothing(raw json.RawMessage) bool {
 	if m.required || m.minimum == nil || m.minimum.Sign() <= 0 {
 		return false
@@ -131,7 +130,7 @@ func (m member) nothing(raw json.RawMessage) bool {
 	return rule == "" && n.IsZero()
 }
 
-// read sets a field, or answers the rule that the value breaks.
+// read sets a field, or returns the rule that the value breaks.
 func (m member) read(raw json.RawMessage, into reflect.Value, name string, bad invalid) string {
 	switch v := into.Addr().Interface().(type) {
 	case *string:
@@ -157,7 +156,7 @@ func (m member) read(raw json.RawMessage, into reflect.Value, name string, bad i
 var integer = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,17})$`)
 
 func (m member) readText(raw json.RawMessage, into *string) string {
-	if integer.Match(raw) { // PHP programs send order numbers as what they are
+	if integer.Match(raw) { // PHP programs send numeric order ids as numbers
 		*into = string(raw)
 	} else if json.Unmarshal(raw, into) != nil || strings.ContainsRune(*into, 0) {
 		return "string"
@@ -202,7 +201,7 @@ func (m member) refuseFormat(text string) string {
 func (m member) readNumber(raw json.RawMessage, kind string) (decimal.Decimal, string) {
 	var n httpapi.Number
 	var text string
-	if json.Unmarshal(raw, &text) == nil { // in a string, perhaps with spaces
+	if json.Unmarshal(raw, &text) == nil { // in a string, possibly with spaces
 		raw = json.RawMessage(strings.TrimSpace(text))
 	}
 	if n.UnmarshalJSON(raw) != nil || strings.HasPrefix(string(raw), `"`) {
@@ -232,7 +231,7 @@ func readBool(raw json.RawMessage, into **bool) string {
 	return ""
 }
 
-// maxItems bounds a list.
+// maxItems is the maximum length of a list.
 const maxItems = 500
 
 func (m member) readList(raw json.RawMessage, into reflect.Value, name string, bad invalid) string {

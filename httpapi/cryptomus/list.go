@@ -14,18 +14,18 @@ import (
 	"github.com/cointill/cointill/webhook"
 )
 
-// perPage is how many invoices a page of the history has.
+// perPage is the number of invoices on a page of the history.
 const perPage = 15
 
 type listQuery struct {
-	Cursor string `json:"cursor" schema:"maxLength=512" doc:"nextCursor or previousCursor of an earlier answer"`
+	Cursor string `json:"cursor" schema:"maxLength=512" doc:"nextCursor or previousCursor of an earlier response"`
 }
 
 // listRequest is the body of POST /payment/list.
 type listRequest struct {
-	DateFrom string `json:"date_from" schema:"format=date_time" doc:"2006-01-02 15:04:05 in UTC+3, or as in RFC 3339, or a day; from then on"`
-	DateTo   string `json:"date_to" schema:"format=date_time" doc:"As date_from; up to the end of that second, or of that day"`
-	Cursor   string `json:"cursor" schema:"maxLength=512" doc:"As in the query, which wins. What is no cursor is the first page"`
+	DateFrom string `json:"date_from" schema:"format=date_time" doc:"Earliest time, as 2006-01-02 15:04:05 in UTC+3, in RFC 3339, or a day"`
+	DateTo   string `json:"date_to" schema:"format=date_time" doc:"Latest time, in the forms of date_from; includes that second or day"`
+	Cursor   string `json:"cursor" schema:"maxLength=512" doc:"As in the query, which takes precedence. An invalid cursor means the first page"`
 }
 
 var listForm = formOf[listRequest]()
@@ -41,25 +41,26 @@ type listedPages struct {
 }
 
 type paginate struct {
-	Count          int     `json:"count" doc:"Of this page"`
+	Count          int     `json:"count" doc:"Number of items on this page"`
 	HasPages       bool    `json:"hasPages"`
 	NextCursor     *string `json:"nextCursor" schema:"nullable"`
 	PreviousCursor *string `json:"previousCursor" schema:"nullable"`
 	PerPage        int     `json:"perPage"`
 }
 
-// cursor points at an invoice, so that it stays right whatever happens: the page begins after it, or ends before it.
+// cursor is the position of an invoice, so that it stays valid when others are created. A page begins after it or ends
+// before it.
 type cursor struct {
 	ID   string `json:"id"`
 	Next bool   `json:"_pointsToNextItems"`
 }
 
 func (c cursor) encode() *string {
-	raw, _ := json.Marshal(c) // a struct of a time and texts always can
+	raw, _ := json.Marshal(c) // never fails for a time and texts
 	return new(base64.RawURLEncoding.EncodeToString(raw))
 }
 
-// parseCursor answers nil for what is no cursor: the first page, which clients ask for with "1", too.
+// parseCursor returns nil for an invalid cursor, which means the first page. Clients also ask for that with "1".
 func parseCursor(text string) *cursor {
 	raw, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil {
@@ -113,8 +114,8 @@ func (a *api) list(r *httpapi.Request) (any, error) {
 	return listAnswer{Result: out}, nil
 }
 
-// page answers up to one invoice more than a page has, from the cursor on in its direction. Nothing comes after
-// another project's invoice, or another API's: when that was made is nobody's business.
+// page returns up to one invoice more than a page has, from the cursor on in its direction. It returns none for the invoice
+// of another project or API, whose time of creation must stay unknown.
 func (a *api) page(ctx context.Context, q invoice.Query, at *cursor) ([]invoice.Invoice, error) {
 	q.Sort, q.Limit = invoice.SortCreated, perPage+1
 	if at != nil {
@@ -129,7 +130,7 @@ func (a *api) page(ctx context.Context, q invoice.Query, at *cursor) ([]invoice.
 	return page.Invoices, err
 }
 
-// pagesOf says where a page is among the others.
+// pagesOf returns the position of a page among the others.
 func pagesOf(found []invoice.Invoice, at *cursor, more bool) paginate {
 	out := paginate{Count: len(found), PerPage: perPage}
 	before, after := at != nil, more

@@ -15,7 +15,7 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// What invoices carry in their Data.
+// Keys of the Data of invoices.
 const (
 	dataReturn     = "url_return"
 	dataSuccess    = "url_success"
@@ -27,28 +27,28 @@ const (
 
 // createRequest is the body of POST /payment.
 type createRequest struct {
-	Amount           *httpapi.Number `json:"amount" schema:"required" doc:"In the currency; a number, or a number in a string"`
-	Currency         string          `json:"currency" schema:"required,maxLength=32" doc:"Fiat code, or code of a coin"`
-	OrderID          string          `json:"order_id" schema:"required,minLength=1,maxLength=128,format=alpha_dash" doc:"Unique for the merchant's invoices and static wallets; the invoice that has it is answered instead"`
-	Network          string          `json:"network" schema:"maxLength=64" doc:"In any case of letters"`
+	Amount           *httpapi.Number `json:"amount" schema:"required" doc:"Amount in the currency, as a number or in a string"`
+	Currency         string          `json:"currency" schema:"required,maxLength=32" doc:"Code of a fiat currency or a coin"`
+	OrderID          string          `json:"order_id" schema:"required,minLength=1,maxLength=128,format=alpha_dash" doc:"Unique among the merchant's invoices and static wallets; if an invoice has it, that is returned"`
+	Network          string          `json:"network" schema:"maxLength=64" doc:"Case-insensitive"`
 	URLReturn        string          `json:"url_return" schema:"minLength=6,maxLength=255,format=uri"`
 	URLSuccess       string          `json:"url_success" schema:"minLength=6,maxLength=255,format=uri"`
 	URLCallback      string          `json:"url_callback" schema:"minLength=6,maxLength=255,format=uri"`
-	IsMultiple       *bool           `json:"is_payment_multiple" doc:"true when absent; false: the first payment decides"`
+	IsMultiple       *bool           `json:"is_payment_multiple" doc:"Default true. If false, only the first payment counts"`
 	Lifetime         *int            `json:"lifetime" schema:"minimum=300,maximum=43200,default=3600" doc:"Seconds to pay"`
 	ToCurrency       string          `json:"to_currency" schema:"maxLength=32" doc:"Code of the coin to pay in"`
-	Subtract         *int            `json:"subtract" schema:"minimum=0,maximum=100" doc:"Percent of the commission that the payer pays"`
-	Accuracy         *httpapi.Number `json:"accuracy_payment_percent" schema:"minimum=0,maximum=5" doc:"Percent that may be missing"`
+	Subtract         *int            `json:"subtract" schema:"minimum=0,maximum=100" doc:"Percentage of the commission that the payer pays"`
+	Accuracy         *httpapi.Number `json:"accuracy_payment_percent" schema:"minimum=0,maximum=5" doc:"Percentage of the amount that may be missing"`
 	AdditionalData   string          `json:"additional_data" schema:"maxLength=255"`
-	Currencies       []choice        `json:"currencies" doc:"What may be paid in"`
-	Except           []choice        `json:"except_currencies" doc:"What may not be paid in"`
+	Currencies       []choice        `json:"currencies" doc:"Currencies that the payer may choose"`
+	Except           []choice        `json:"except_currencies" doc:"Currencies that the payer may not choose"`
 	CourseSource     string          `json:"course_source" schema:"minLength=4,maxLength=20" doc:"Source of rates"`
-	FromReferralCode string          `json:"from_referral_code" schema:"maxLength=255" doc:"Kept with the invoice, without effect"`
-	DiscountPercent  *int            `json:"discount_percent" schema:"minimum=-99,maximum=100" doc:"Only counts when coin and network are known; below 0 a surcharge"`
-	IsRefresh        *bool           `json:"is_refresh" doc:"Opens the invoice with the order_id again if it has expired"`
+	FromReferralCode string          `json:"from_referral_code" schema:"maxLength=255" doc:"Stored with the invoice, without effect"`
+	DiscountPercent  *int            `json:"discount_percent" schema:"minimum=-99,maximum=100" doc:"Applies only if coin and network are known; a surcharge if negative"`
+	IsRefresh        *bool           `json:"is_refresh" doc:"Reopens the invoice with the order_id if it has expired"`
 }
 
-// choice is a coin, on all of its networks or on one.
+// choice is a coin, on one or all of its networks.
 type choice struct {
 	Currency string `json:"currency" schema:"required,maxLength=32"`
 	Network  string `json:"network" schema:"maxLength=64"`
@@ -56,8 +56,8 @@ type choice struct {
 
 // idRequest names an invoice.
 type idRequest struct {
-	UUID    string `json:"uuid" schema:"format=uuid" doc:"This or order_id"`
-	OrderID string `json:"order_id" schema:"minLength=1,maxLength=128" doc:"Wins when both are given"`
+	UUID    string `json:"uuid" schema:"format=uuid" doc:"Either this or order_id"`
+	OrderID string `json:"order_id" schema:"minLength=1,maxLength=128" doc:"Takes precedence over uuid"`
 }
 
 var (
@@ -83,7 +83,7 @@ func (a *api) create(r *httpapi.Request) (any, error) {
 	return paymentAnswer{Result: a.payment(inv, false)}, nil
 }
 
-// existing answers the invoice that has the order id, whatever else the request says; or why no new one was made.
+// existing returns the invoice with the order id, whatever else the request has, or the reason why none was created.
 func (a *api) existing(ctx context.Context, project string, in createRequest, refused error) (invoice.Invoice, error) {
 	inv, err := a.cfg.Store.InvoiceByOrder(ctx, project, in.OrderID)
 	switch {
@@ -98,16 +98,16 @@ func (a *api) existing(ctx context.Context, project string, in createRequest, re
 	}
 	act := invoice.Act{Project: project, Invoice: inv.ID, Actor: project, Comment: "is_refresh"}
 	inv, err = a.service.Refresh(ctx, act, time.Duration(*in.Lifetime)*time.Second)
-	if _, moved := errors.AsType[*invoice.TransitionError](err); moved { // it was paid in this moment
+	if _, moved := errors.AsType[*invoice.TransitionError](err); moved { // it was paid meanwhile
 		return a.service.Invoice(ctx, project, act.Invoice)
 	}
 	return inv, a.passing(ctx, err)
 }
 
-// plan is what a request asks of the core.
+// plan is the core's request for a request.
 type plan struct {
 	invoice.Request
-	coins []currency // that can be chosen, of the currency to pay in; the only one is chosen
+	coins []currency // coins of the currency to pay in that may be chosen; a single one is chosen
 }
 
 func (a *api) createNew(ctx context.Context, project invoice.Project, in createRequest) (invoice.Invoice, error) {
@@ -133,7 +133,7 @@ func (a *api) createNew(ctx context.Context, project invoice.Project, in createR
 	return inv, nil
 }
 
-// plan finds out what is to be paid, and in what.
+// plan returns the price and the coins of a request.
 func (a *api) plan(in createRequest) (plan, error) {
 	var p plan
 	code, network, target := strings.ToUpper(in.Currency), a.network(in.Network), strings.ToUpper(in.ToCurrency)
@@ -173,10 +173,10 @@ func (a *api) plan(in createRequest) (plan, error) {
 	return p, a.restrict(&p, in, target != "" || network != "")
 }
 
-// maxAccuracy is how many decimals a tolerance has at most.
+// maxAccuracy is the maximum number of decimals of a tolerance.
 const maxAccuracy = 9
 
-// terms copies what needs no thought.
+// terms sets the members that are copied.
 func (a *api) terms(p *plan, in createRequest) {
 	tolerance := decimal.Zero
 	if in.Accuracy != nil {
@@ -203,8 +203,8 @@ func (a *api) terms(p *plan, in createRequest) {
 	}
 }
 
-// restrict sets what may be chosen: the coins of the currency and network, if there are some, those of the
-// allow list, and none of the deny list.
+// restrict sets the assets that may be chosen: the coins of the currency and network, if given, those of the allow list,
+// and none of the deny list.
 func (a *api) restrict(p *plan, in createRequest, limited bool) error {
 	allowed := a.currencies
 	if limited {
@@ -225,7 +225,7 @@ func (a *api) restrict(p *plan, in createRequest, limited bool) error {
 		return errNoCurrency
 	}
 	if !limited && len(in.Currencies) == 0 && len(a.currencies) == len(a.service.Assets()) {
-		p.Only = nil // everything: what is configured later may be chosen as well
+		p.Only = nil // no restriction, so that assets configured later may be chosen too
 	}
 	return nil
 }
@@ -237,13 +237,13 @@ func (a *api) chosen(c currency, list []choice) bool {
 	})
 }
 
-// refused turns a refusal of the core into one of the published documents.
+// refused returns the error of the published documents for a refusal of the core.
 func (a *api) refused(ctx context.Context, err error, in createRequest, p plan) error {
 	bad, ok := errors.AsType[*invoice.InvalidError](err)
 	if !ok {
 		if errors.Is(err, rates.ErrNoRate) && in.ToCurrency != "" {
 			a.log.WarnContext(ctx, "invoice refused", "error", err)
-			return errConvert
+			return fmt.Errorf("%w: %w", errConvert, err)
 		}
 		return a.passing(ctx, err)
 	}
@@ -263,7 +263,7 @@ func (a *api) refused(ctx context.Context, err error, in createRequest, p plan) 
 	return err
 }
 
-// passing logs what will pass and the client learns only in a word of the published documents.
+// passing logs the cause of a temporary refusal, which the published documents' word does not name.
 func (a *api) passing(ctx context.Context, err error) error {
 	if _, what := fault(err); err != nil && what == (messageFault{1, string(errGateway)}) {
 		a.log.WarnContext(ctx, "request refused for now", "error", err)
@@ -271,7 +271,7 @@ func (a *api) passing(ctx context.Context, err error) error {
 	return err
 }
 
-// tooLittle refuses an amount that is too small to be paid.
+// tooLittle returns the refusal of an amount below the coin's minimum.
 func tooLittle(c currency) error {
 	return refusal("Minimum amount " + c.least().String() + " " + c.Code)
 }
@@ -284,7 +284,7 @@ func (a *api) info(r *httpapi.Request) (any, error) {
 	return paymentAnswer{Result: a.payment(inv, true)}, nil
 }
 
-// invoiceOf answers the project's invoice that a request names.
+// invoiceOf returns the project's invoice that a request names.
 func (a *api) invoiceOf(r *httpapi.Request) (invoice.Invoice, error) {
 	in, err := idForm.read(r)
 	if err != nil {
@@ -293,7 +293,7 @@ func (a *api) invoiceOf(r *httpapi.Request) (invoice.Invoice, error) {
 	return a.byID(r, in.UUID, in.OrderID, errNoPayment)
 }
 
-// byID answers an invoice of the project by either name; the order id wins. Static wallets are not invoices.
+// byID returns an invoice of the project by its id or its order id, which takes precedence. Static wallets are not invoices.
 func (a *api) byID(r *httpapi.Request, id, orderID string, none error) (invoice.Invoice, error) {
 	inv, err := a.lookUp(r, id, orderID)
 	if errors.Is(err, invoice.ErrNotFound) || err == nil && inv.Terms.Standing {
@@ -315,7 +315,7 @@ func (a *api) lookUp(r *httpapi.Request, id, orderID string) (invoice.Invoice, e
 	return invoice.Invoice{}, bad
 }
 
-// ours hides what another API of the project has made.
+// ours returns invoice.ErrNotFound for invoices of another API of the project.
 func ours(inv invoice.Invoice, err error) (invoice.Invoice, error) {
 	if err == nil && inv.Format != webhook.CryptomusName {
 		return invoice.Invoice{}, fmt.Errorf("cryptomus: %s is not of this API: %w", inv.ID, invoice.ErrNotFound)

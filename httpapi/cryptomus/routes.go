@@ -7,7 +7,7 @@ import (
 	"github.com/cointill/cointill/httpapi"
 )
 
-// routes is the table. Everything is POST but the rates, as the published documents have it.
+// routes returns the table of version 1. As in the published documents, every route is a POST except the rates.
 func (a *api) routes() []httpapi.Route {
 	payment := a.signed("payment", "The project's payment key signs.", PaymentKey)
 	payout := a.signed("payout", "The project's payout key signs.", PayoutKey)
@@ -42,7 +42,7 @@ func (a *api) routes() []httpapi.Route {
 	return out
 }
 
-// routesV2 is the table of version 2.
+// routesV2 returns the table of version 2.
 func (a *api) routesV2() []httpapi.Route {
 	return []httpapi.Route{{
 		Method: "POST", Path: "/payment/resend", OperationID: "resendWebhook", Tag: "Webhooks",
@@ -56,18 +56,18 @@ func (a *api) paymentRoutes(auth *httpapi.Scheme) []httpapi.Route {
 	const tag = "Payments"
 	return []httpapi.Route{{
 		Method: "POST", Path: "/payment", OperationID: "createPayment", Tag: tag, Auth: auth,
-		Summary: "Create an invoice, or answer the one with the order_id", Body: createRequest{}, AnyType: true,
+		Summary: "Create an invoice or return the one with the order_id", Body: createRequest{}, AnyType: true,
 		Answer: paymentAnswer{}, Handler: a.create,
 	}, {
 		Method: "POST", Path: "/payment/info", OperationID: "getPayment", Tag: tag, Auth: auth,
-		Summary: "Payment information", Body: idRequest{}, AnyType: true, Answer: paymentAnswer{}, Reads: true, Handler: a.info,
+		Summary: "Get an invoice", Body: idRequest{}, AnyType: true, Answer: paymentAnswer{}, Reads: true, Handler: a.info,
 	}, {
 		Method: "POST", Path: "/payment/list", OperationID: "listPayments", Tag: tag, Auth: auth,
-		Summary: "Payment history, the newest first", Params: listQuery{}, Body: listRequest{}, AnyType: true,
+		Summary: "List invoices, newest first", Params: listQuery{}, Body: listRequest{}, AnyType: true,
 		Answer: listAnswer{}, Reads: true, Handler: a.list,
 	}, {
 		Method: "POST", Path: "/payment/mark-as-paid", OperationID: "markAsPaid", Tag: tag, Auth: auth,
-		Summary: "Take an invoice as paid, whatever was seen", Body: idRequest{}, AnyType: true,
+		Summary: "Mark an invoice as paid", Body: idRequest{}, AnyType: true,
 		Answer: markedAnswer{}, Handler: a.markAsPaid,
 	}, {
 		Method: "POST", Path: "/payment/resend", OperationID: "resendWebhook", Tag: "Webhooks", Auth: auth,
@@ -75,15 +75,15 @@ func (a *api) paymentRoutes(auth *httpapi.Scheme) []httpapi.Route {
 		Answer: emptyAnswer{}, Handler: a.resend,
 	}, {
 		Method: "POST", Path: "/test-webhook/payment", OperationID: "testPaymentWebhook", Tag: "Webhooks", Auth: auth,
-		Summary: "Test the webhook of payments", Body: testRequest{}, AnyType: true,
+		Summary: "Test the webhook of an invoice", Body: testRequest{}, AnyType: true,
 		Answer: emptyAnswer{}, Handler: a.testWebhook("payment"),
 	}, {
 		Method: "POST", Path: "/test-webhook/wallet", OperationID: "testWalletWebhook", Tag: "Webhooks", Auth: auth,
-		Summary: "Test the webhook of wallets", Body: testRequest{}, AnyType: true,
+		Summary: "Test the webhook of a static wallet", Body: testRequest{}, AnyType: true,
 		Answer: emptyAnswer{}, Handler: a.testWebhook("wallet"),
 	}, {
 		Method: "POST", Path: "/payment/qr", OperationID: "paymentQR", Tag: tag, Auth: auth,
-		Summary: "QR code of what is to be paid", Body: paymentQRRequest{}, AnyType: true,
+		Summary: "Get the QR code of an invoice", Body: paymentQRRequest{}, AnyType: true,
 		Answer: qrAnswer{}, Reads: true, Handler: a.paymentQR,
 	}}
 }
@@ -92,21 +92,21 @@ func (a *api) helperRoutes(auth *httpapi.Scheme) []httpapi.Route {
 	const tag = "Catalogue"
 	return []httpapi.Route{{
 		Method: "POST", Path: "/payment/services", OperationID: "listServices", Tag: tag, Auth: auth,
-		Summary: "What can be paid in", Answer: servicesAnswer{}, Ignored: true, Reads: true, Handler: a.services,
+		Summary: "List payment services", Answer: servicesAnswer{}, Ignored: true, Reads: true, Handler: a.services,
 	}, {
 		Method: "POST", Path: "/payment/discount/list", OperationID: "listDiscounts", Tag: tag, Auth: auth,
-		Summary: "Discounts of coins", Answer: discountsAnswer{}, Ignored: true, Reads: true, Handler: a.listDiscounts,
+		Summary: "List discounts", Answer: discountsAnswer{}, Ignored: true, Reads: true, Handler: a.listDiscounts,
 	}, {
 		Method: "POST", Path: "/payment/discount/set", OperationID: "setDiscount", Tag: tag, Auth: auth,
 		Summary: "Set the discount of a coin", Body: discountRequest{}, AnyType: true,
 		Answer: discountAnswer{}, Handler: a.setDiscount,
 	}, {
 		Method: "POST", Path: "/balance", OperationID: "getBalance", Tag: tag, Auth: auth,
-		Summary: "What is held for the project: nothing, since payments go to its own addresses",
+		Summary: "Get balances, which are always 0 because payments go to the project's own addresses",
 		Answer:  balanceAnswer{}, Ignored: true, Reads: true, Handler: a.balance,
 	}, {
 		Method: "GET", Path: "/exchange-rate/{currency}/list", OperationID: "listRates", Tag: tag,
-		Summary: "What one unit of a coin costs", Params: ratePath{}, Answer: ratesAnswer{},
+		Summary: "List the exchange rates of a coin", Params: ratePath{}, Answer: ratesAnswer{},
 		Faults: []int{http.StatusUnprocessableEntity}, Handler: a.listRates,
 	}}
 }
@@ -115,14 +115,14 @@ func (a *api) walletRoutes(auth *httpapi.Scheme) []httpapi.Route {
 	const tag = "Wallets"
 	return []httpapi.Route{{
 		Method: "POST", Path: "/wallet", OperationID: "createWallet", Tag: tag, Auth: auth,
-		Summary: "Create a static wallet, or answer the one with the order_id", Body: walletRequest{}, AnyType: true,
+		Summary: "Create a static wallet or return the one with the order_id", Body: walletRequest{}, AnyType: true,
 		Answer: walletAnswer{}, Handler: a.createWallet,
 	}, {
 		Method: "POST", Path: "/wallet/block-address", OperationID: "blockWallet", Tag: tag, Auth: auth,
 		Summary: "Block a static wallet", Body: blockRequest{}, AnyType: true, Answer: blockedAnswer{}, Handler: a.blockWallet,
 	}, {
 		Method: "POST", Path: "/wallet/qr", OperationID: "walletQR", Tag: tag, Auth: auth,
-		Summary: "QR code of a static wallet's address", Body: walletQRRequest{}, AnyType: true,
+		Summary: "Get the QR code of a static wallet", Body: walletQRRequest{}, AnyType: true,
 		Answer: qrAnswer{}, Reads: true, Handler: a.walletQR,
 	}}
 }

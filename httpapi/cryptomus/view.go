@@ -12,23 +12,23 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// paymentObject is an invoice on the wire, in the order of the published samples. What may be omitted is absent in
-// the answer to create.
+// paymentObject is an invoice on the wire, in the order of the published samples. Members that may be omitted are absent in
+// the response to create.
 type paymentObject struct {
 	UUID             string   `json:"uuid"`
 	OrderID          string   `json:"order_id"`
 	Amount           string   `json:"amount"`
-	PaymentAmount    *string  `json:"payment_amount" schema:"nullable" doc:"What was paid, rounded down; of a final invoice what is confirmed"`
-	PayerAmount      *string  `json:"payer_amount" schema:"nullable" doc:"What is to be paid, rounded up"`
+	PaymentAmount    *string  `json:"payment_amount" schema:"nullable" doc:"Amount paid, rounded down; the confirmed amount once the invoice is final"`
+	PayerAmount      *string  `json:"payer_amount" schema:"nullable" doc:"Amount due, rounded up"`
 	DiscountPercent  *int64   `json:"discount_percent" schema:"nullable"`
 	Discount         string   `json:"discount" doc:"In the payer's currency, rounded towards zero"`
 	PayerCurrency    *string  `json:"payer_currency" schema:"nullable"`
 	Currency         string   `json:"currency"`
 	Comments         **string `json:"comments,omitempty" schema:"nullable" doc:"Always null"`
-	MerchantAmount   *string  `json:"merchant_amount" schema:"nullable" doc:"What the merchant gets of what was paid, less the commission, rounded down; of what is asked for before that"`
+	MerchantAmount   *string  `json:"merchant_amount" schema:"nullable" doc:"Amount paid, or due while nothing is paid, less the commission, rounded down"`
 	Network          *string  `json:"network" schema:"nullable"`
 	Address          *string  `json:"address" schema:"nullable"`
-	From             *string  `json:"from" schema:"nullable" doc:"For display only: never refund to it"`
+	From             *string  `json:"from" schema:"nullable" doc:"Apparent sender, for display only; never refund to it"`
 	TxID             *string  `json:"txid" schema:"nullable"`
 	PaymentStatus    status   `json:"payment_status"`
 	URL              string   `json:"url"`
@@ -42,13 +42,13 @@ type paymentObject struct {
 	Commission       **string `json:"commission,omitempty" schema:"nullable" doc:"Rounded up"`
 }
 
-// paymentAnswer is the answer about one invoice.
+// paymentAnswer is the response about one invoice.
 type paymentAnswer struct {
 	State  int           `json:"state" doc:"0"`
 	Result paymentObject `json:"result"`
 }
 
-// emptyAnswer says that something was done.
+// emptyAnswer is the response of a successful action without a result.
 type emptyAnswer struct {
 	State  int      `json:"state" doc:"0"`
 	Result []string `json:"result" doc:"Always empty"`

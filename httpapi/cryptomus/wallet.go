@@ -16,16 +16,16 @@ import (
 type walletRequest struct {
 	Currency         string `json:"currency" schema:"required,maxLength=32"`
 	Network          string `json:"network" schema:"required,maxLength=64"`
-	OrderID          string `json:"order_id" schema:"required,minLength=1,maxLength=100,format=alpha_dash" doc:"Unique for the merchant's invoices and static wallets; the wallet that has it is answered instead"`
+	OrderID          string `json:"order_id" schema:"required,minLength=1,maxLength=100,format=alpha_dash" doc:"Unique among the merchant's invoices and static wallets; if a wallet has it, that is returned"`
 	URLCallback      string `json:"url_callback" schema:"minLength=6,maxLength=255,format=uri"`
-	FromReferralCode string `json:"from_referral_code" schema:"maxLength=255" doc:"Kept with the wallet, without effect"`
+	FromReferralCode string `json:"from_referral_code" schema:"maxLength=255" doc:"Stored with the wallet, without effect"`
 }
 
 // blockRequest is the body of POST /wallet/block-address.
 type blockRequest struct {
-	UUID    string `json:"uuid" schema:"format=uuid" doc:"This or order_id"`
-	OrderID string `json:"order_id" schema:"minLength=1,maxLength=100" doc:"Wins when both are given"`
-	Refund  *bool  `json:"is_force_refund" doc:"true is forbidden: refunds are not served yet"`
+	UUID    string `json:"uuid" schema:"format=uuid" doc:"Either this or order_id"`
+	OrderID string `json:"order_id" schema:"minLength=1,maxLength=100" doc:"Takes precedence over uuid"`
+	Refund  *bool  `json:"is_force_refund" doc:"true is refused, because refunds are not served"`
 }
 
 type walletQRRequest struct {
@@ -50,7 +50,7 @@ type walletAnswer struct {
 
 type walletObject struct {
 	WalletUUID string `json:"wallet_uuid" doc:"The merchant's wallet for the coin; see the balance"`
-	UUID       string `json:"uuid" doc:"This address"`
+	UUID       string `json:"uuid" doc:"Id of the address"`
 	Address    string `json:"address"`
 	Network    string `json:"network"`
 	Currency   string `json:"currency"`
@@ -67,10 +67,10 @@ type blockedObject struct {
 	Status walletStatus `json:"status"`
 }
 
-// walletStatus is how a static wallet stands.
+// walletStatus is the status of a static wallet.
 type walletStatus string
 
-// Enum lists the statuses for the document.
+// Enum returns the statuses, for the OpenAPI document.
 func (walletStatus) Enum() []string { return []string{"blocked", "active", "in_active"} }
 
 type qrAnswer struct {
@@ -79,7 +79,7 @@ type qrAnswer struct {
 }
 
 type qrImage struct {
-	Image string `json:"image" doc:"A PNG as a data URI"`
+	Image string `json:"image" doc:"PNG as a data URI"`
 }
 
 func (a *api) createWallet(r *httpapi.Request) (any, error) {
@@ -167,7 +167,7 @@ func (a *api) paymentQR(r *httpapi.Request) (any, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case inv.State.Closed: // lest somebody pays twice
+	case inv.State.Closed: // so that nobody pays twice
 		return nil, errClosed
 	case inv.Quote == nil:
 		return nil, errNotChosen
@@ -192,10 +192,10 @@ func (a *api) walletQR(r *httpapi.Request) (any, error) {
 	return a.qr(inv)
 }
 
-// qrScale is pixels per module, half of the encoder's default: pages enlarge it without loss.
+// qrScale is the number of pixels per module, half of the encoder's default. Pages enlarge codes without loss.
 const qrScale = 4
 
-// qr is what a wallet scans to pay.
+// qr returns the QR code that a payer's wallet scans.
 func (a *api) qr(inv invoice.Invoice) (any, error) {
 	uri, err := a.service.PaymentURI(inv)
 	if err != nil {

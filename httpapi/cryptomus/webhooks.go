@@ -17,24 +17,24 @@ import (
 )
 
 const (
-	// maxResends is how often a webhook that was delivered is sent again.
+	// maxResends is how often a delivered webhook may be resent.
 	maxResends = 10
-	// maxAttempts is how often one is tried at all, whatever the endpoint answers: by itself, and as often again.
+	// maxAttempts is the maximum number of attempts of a webhook with any result, including those after resends.
 	maxAttempts = 20
-	// maxTests is how many test webhooks are under way at once, and maxOwnTests how many of one merchant: each holds a
-	// request for as long as its endpoint likes.
+	// maxTests is the maximum number of test webhooks at once, and maxOwnTests that of one merchant, because each holds
+	// a request until its endpoint responds.
 	maxTests    = 8
 	maxOwnTests = 2
 )
 
-// tests are the test webhooks that are under way.
+// tests counts the test webhooks in progress.
 type tests struct {
 	mu  sync.Mutex // guards what follows
 	all int
 	own map[string]int // by project
 }
 
-// enter reports whether the project may send another one now, and if so that leave will be called.
+// enter reports whether the project may send another test now. If so, the caller must call leave afterwards.
 func (t *tests) enter(project string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -63,16 +63,16 @@ type testRequest struct {
 	URLCallback string `json:"url_callback" schema:"required,minLength=6,maxLength=150,format=uri"`
 	Currency    string `json:"currency" schema:"required,maxLength=32"`
 	Network     string `json:"network" schema:"required,maxLength=64"`
-	UUID        string `json:"uuid" schema:"format=uuid" doc:"Of an invoice, or a static wallet; random when absent"`
-	OrderID     string `json:"order_id" schema:"minLength=1,maxLength=32" doc:"Random when absent; that of the uuid when both are given"`
+	UUID        string `json:"uuid" schema:"format=uuid" doc:"Id of an invoice or a static wallet; random if absent"`
+	OrderID     string `json:"order_id" schema:"minLength=1,maxLength=32" doc:"Random if absent; replaced by that of the uuid if both are given"`
 	Status      string `json:"status" schema:"enum=process|check|paid|paid_over|fail|wrong_amount|cancel|system_fail|refund_process|refund_fail|refund_paid,default=paid"`
 }
 
 // resendRequest is the body of POST /payment/resend of version 2.
 type resendRequest struct {
-	UUID    string `json:"uuid" schema:"format=uuid" doc:"This, or order_id, or txid"`
-	OrderID string `json:"order_id" schema:"minLength=1,maxLength=128" doc:"Wins when others are given as well"`
-	TxID    string `json:"txid" schema:"minLength=1,maxLength=256" doc:"Of a payment, as webhooks tell it; counts when neither other is given"`
+	UUID    string `json:"uuid" schema:"format=uuid" doc:"One of this, order_id and txid is required"`
+	OrderID string `json:"order_id" schema:"minLength=1,maxLength=128" doc:"Takes precedence over uuid and txid"`
+	TxID    string `json:"txid" schema:"minLength=1,maxLength=256" doc:"Transaction of a payment, as in webhooks; used if neither uuid nor order_id is given"`
 }
 
 var (
@@ -112,8 +112,7 @@ func (a *api) resendV2(r *httpapi.Request) (any, error) {
 	return a.resendOf(r, inv)
 }
 
-// byTx answers the project's invoice that was paid in a transaction. Of several it is the newest of those that have
-// something to send.
+// byTx returns the project's invoice that was paid in a transaction: of several, the newest that has something to send.
 func (a *api) byTx(r *httpapi.Request, txID string) (invoice.Invoice, error) {
 	found, err := a.service.InvoicesPaidIn(r.Context(), r.Project.ID, txID)
 	if err != nil {
@@ -126,7 +125,7 @@ func (a *api) byTx(r *httpapi.Request, txID string) (invoice.Invoice, error) {
 	return found[max(0, slices.IndexFunc(found, resendable))], nil
 }
 
-// resendable says whether the invoice is in a status that may be told again, and there is whom to tell.
+// resendable reports whether the invoice has a callback URL and a status whose webhook may be resent.
 func resendable(inv invoice.Invoice) bool {
 	told := []string{webhook.CryptomusPaid, webhook.CryptomusPaidOver, webhook.CryptomusWrongAmount}
 	return inv.CallbackURL != "" && slices.Contains(told, webhook.CryptomusOf(inv).Status)
@@ -158,7 +157,7 @@ func (a *api) resendOf(r *httpapi.Request, inv invoice.Invoice) (any, error) {
 	return emptyAnswer{Result: []string{}}, nil
 }
 
-// deliveries counts how often the endpoint has taken a message: all but the first because it was sent again.
+// deliveries returns how often the endpoint has accepted a message. All but the first follow resends.
 func deliveries(of webhook.Record) int {
 	n := 0
 	for _, attempt := range of.Attempts {
@@ -169,7 +168,7 @@ func deliveries(of webhook.Record) int {
 	return n
 }
 
-// testWebhook sends a webhook that reports nothing. It is not stored, and changes nothing.
+// testWebhook sends a test webhook. It stores and changes nothing.
 func (a *api) testWebhook(kind string) func(*httpapi.Request) (any, error) {
 	return func(r *httpapi.Request) (any, error) {
 		in, err := testForm.read(r)
@@ -223,8 +222,8 @@ func (a *api) nameTest(r *httpapi.Request, test *webhook.CryptomusTest) error {
 	return err
 }
 
-// post sends a test. What the endpoint answers is its own affair, and why it cannot be reached is told to nobody: that
-// would say which names there are in the host's network.
+// post sends a test. It ignores the status of the response, and its error does not reveal why the endpoint is unreachable,
+// which would show the names in the host's network.
 func (a *api) post(r *httpapi.Request, url string, body []byte) error {
 	req, err := http.NewRequestWithContext(r.Context(), http.MethodPost, url, bytes.NewReader(body))
 	if err != nil || req.URL.User != nil || a.service.CheckCallback(url) != nil {
@@ -235,11 +234,11 @@ func (a *api) post(r *httpapi.Request, url string, body []byte) error {
 	if err != nil { // may name the URL, which is not for the log
 		return errGateway
 	}
-	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) // so that the connection can be used again
+	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) // so that the connection can be reused
 	return res.Body.Close()
 }
 
-// randomUUID makes a UUID of version 4 (RFC 9562).
+// randomUUID returns a random UUID of version 4 (RFC 9562).
 func randomUUID() string {
 	var b [16]byte
 	rand.Read(b[:]) // never fails: crypto/rand ends the program instead

@@ -11,13 +11,13 @@ import (
 	"rsc.io/qr"
 )
 
-// walletPath is the parameters of POST /merchants/{merchant}/wallets/{wallet}/address.
+// walletPath holds the parameters of POST /merchants/{merchant}/wallets/{wallet}/address.
 type walletPath struct {
 	Merchant string `json:"merchant" in:"path" schema:"required,format=uuid"`
 	Wallet   string `json:"wallet" in:"path" schema:"required,format=uuid" doc:"The merchant's wallet for one payment method"`
 }
 
-// addressPath is the parameters of DELETE /merchants/{merchant}/wallets/{wallet}/address/{id}.
+// addressPath holds the parameters of DELETE /merchants/{merchant}/wallets/{wallet}/address/{id}.
 type addressPath struct {
 	Merchant string `json:"merchant" in:"path" schema:"required,format=uuid"`
 	Wallet   string `json:"wallet" in:"path" schema:"required,format=uuid"`
@@ -27,38 +27,38 @@ type addressPath struct {
 // addressRequest is the body of POST /merchants/{merchant}/wallets/{wallet}/address.
 type addressRequest struct {
 	Label    string `json:"label" schema:"required,minLength=1,maxLength=255"`
-	Callback string `json:"callback" schema:"format=uri,maxLength=2048" doc:"Where each deposit is told when it is seen and when it is deep enough"`
+	Callback string `json:"callback" schema:"format=uri,maxLength=2048" doc:"URL of the webhooks that report each deposit when it is seen and when it has enough confirmations"`
 	Token    string `json:"token" schema:"maxLength=255" doc:"Sent in the header Token of the webhooks; required with callback"`
-	Identify string `json:"identify" schema:"maxLength=255" doc:"The merchant's own id of who pays, told with each deposit"`
+	Identify string `json:"identify" schema:"maxLength=255" doc:"The merchant's own id of the payer, sent with each deposit"`
 }
 
-// depositAddress is an address that takes deposits.
+// depositAddress is an address for deposits on the wire.
 type depositAddress struct {
-	ID               string         `json:"id" doc:"To archive it"`
+	ID               string         `json:"id" doc:"Id for archiving the address"`
 	Currency         string         `json:"currency"`
 	Network          string         `json:"network"`
 	Address          string         `json:"address"`
-	QR               string         `json:"qr" doc:"A PNG of the address as a data URI"`
+	QR               string         `json:"qr" doc:"PNG of a QR code of the address, as a data URI"`
 	CreatedAt        int64          `json:"createdAt" doc:"Milliseconds since 1970"`
 	Status           addressStatus  `json:"status"`
 	MinPaymentAmount httpapi.Number `json:"minPaymentAmount"`
 }
 
-// archivedAddress is the answer to archiving one.
+// archivedAddress is the response to archiving an address.
 type archivedAddress struct {
 	Archived bool          `json:"archived"`
 	Status   addressStatus `json:"status"`
 }
 
-// addressStatus says whether deposits are expected.
+// addressStatus is the status of an address.
 type addressStatus string
 
 const (
-	statusListen  addressStatus = "listen"
-	statusArchive addressStatus = "archive"
+	statusListen  addressStatus = "listen"  // deposits are expected
+	statusArchive addressStatus = "archive" // deposits are no longer expected
 )
 
-// Enum lists the statuses for the document.
+// Enum returns the statuses, for the OpenAPI document.
 func (addressStatus) Enum() []string { return []string{string(statusListen), string(statusArchive)} }
 
 func (a *api) createAddress(r *httpapi.Request) (any, error) {
@@ -110,7 +110,7 @@ func (a *api) deposit(m webhook.CryptoSteroidMethod, inv invoice.Invoice) (depos
 	if err != nil {
 		return out, fmt.Errorf("cryptosteroid: QR code: %w", err)
 	}
-	code.Scale = 4 // pixels a module: small, and pages enlarge it without loss
+	code.Scale = 4 // pixels per module, which pages enlarge without loss
 	out.QR = "data:image/png;base64," + base64.StdEncoding.EncodeToString(code.PNG())
 	return out, nil
 }

@@ -38,10 +38,10 @@ type Config struct {
 	Meter  invoice.Meter    // default invoice.NoMeter
 }
 
-// window is how long there is to pay.
+// window is the time to pay.
 const window = 30 * time.Minute
 
-// api answers the routes.
+// api serves the routes.
 type api struct {
 	cfg     Config
 	service *invoice.Service
@@ -50,7 +50,7 @@ type api struct {
 	only    []string                       // their ids
 }
 
-// New checks the configuration and makes the API. It may be mounted under any prefix.
+// New returns the API, or an error if cfg is not valid. The API may be mounted under any prefix.
 func New(cfg Config) (*httpapi.API, error) {
 	a, err := newAPI(cfg)
 	if err != nil {
@@ -113,7 +113,7 @@ func (a *api) addMethod(m webhook.CryptoSteroidMethod) error {
 	return fmt.Errorf("the Service has no asset %+v", m.Asset)
 }
 
-// asset answers the asset of a method, or refuses it for the field.
+// asset returns the asset of a method, or an error for the field if the method is not offered.
 func (a *api) asset(field string, m method) (chain.Asset, error) {
 	asset, offered := a.assets[string(m)]
 	if !offered {
@@ -122,8 +122,8 @@ func (a *api) asset(field string, m method) (chain.Asset, error) {
 	return asset.Asset, nil
 }
 
-// WalletID is the id of a merchant's wallet for a payment method, in the routes of deposit addresses: a UUID of
-// version 5 (RFC 9562), which stays the same for ever.
+// WalletID returns the id of a merchant's wallet for a payment method, which the routes of deposit addresses use. It is a
+// UUID of version 5 (RFC 9562) and never changes.
 func WalletID(merchant, method string) string {
 	space, err := hex.DecodeString(strings.ReplaceAll(merchant, "-", ""))
 	if err != nil {
@@ -146,7 +146,7 @@ func (a *api) wallet(merchant, id string) (webhook.CryptoSteroidMethod, error) {
 	return webhook.CryptoSteroidMethod{}, fmt.Errorf("wallet: %w", invoice.ErrNotFound)
 }
 
-// own refuses a merchant's routes to the keys of others, as if there were no such merchant.
+// own returns invoice.ErrNotFound for the key of another merchant, so that it does not learn that the merchant exists.
 func own(r *httpapi.Request, merchant string) error {
 	if r.Project.ID != merchant {
 		return fmt.Errorf("merchant: %w", invoice.ErrNotFound)

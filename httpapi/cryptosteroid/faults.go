@@ -14,11 +14,11 @@ import (
 // faultBody is the body of every error.
 type faultBody struct {
 	StatusCode int    `json:"statusCode" doc:"The HTTP status"`
-	Message    string `json:"message" doc:"For people"`
+	Message    string `json:"message" doc:"Description for people"`
 	Error      string `json:"error" doc:"The name of the status"`
 }
 
-// fault is the table from errors to answers. Only what is meant for clients gets into a message.
+// fault maps errors to responses. Messages contain only what is meant for clients.
 func (a *api) fault(err error) (int, any) {
 	status, message := http.StatusInternalServerError, a.wrong()
 	if refused, ok := errors.AsType[*httpapi.Error](err); ok {
@@ -45,7 +45,7 @@ func (a *api) fault(err error) (int, any) {
 	return status, faultBody{status, message, http.StatusText(status)}
 }
 
-// wrong says that something went wrong inside, and that it was logged if it was.
+// wrong returns the message of an internal error, which mentions the log if there is one.
 func (a *api) wrong() string {
 	if log := a.cfg.Logger; log != nil && log.Enabled(context.Background(), slog.LevelError) {
 		return "Something went wrong. It was logged."
@@ -53,8 +53,8 @@ func (a *api) wrong() string {
 	return "Something went wrong."
 }
 
-// fields are the names on the wire of what the core refuses, by its Go fields and parameters. What is not among them
-// no client chose. Those of deposit addresses are apart.
+// fields maps the Go fields and parameters in refusals of the core to names on the wire, and addressFields those of
+// deposit addresses. Clients do not choose other fields.
 var (
 	fields = map[string]string{
 		"Price.Amount": "fiatAmount", "Name": "description", "CallbackURL": "processingUrl",
@@ -66,8 +66,8 @@ var (
 func translated(err error) error        { return renamed(err, fields) }
 func translatedAddress(err error) error { return renamed(err, addressFields) }
 
-// renamed gives a refusal of the core the name that the field has on the wire. What no client can do anything
-// about becomes an error of the configuration.
+// renamed returns a refusal of the core with the field's name on the wire. A refusal of a field that clients do not choose
+// becomes an internal error.
 func renamed(err error, names map[string]string) error {
 	invalid, ok := errors.AsType[*invoice.InvalidError](err)
 	if !ok {

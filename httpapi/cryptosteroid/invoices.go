@@ -22,12 +22,12 @@ type method string
 // Enum lists the methods for the document.
 func (method) Enum() []string { return webhook.CryptoSteroidMethods() }
 
-// merchantPath is the parameter of the routes of a merchant.
+// merchantPath holds the parameter of the routes of a merchant.
 type merchantPath struct {
 	Merchant string `json:"merchant" in:"path" schema:"required,format=uuid"`
 }
 
-// invoicePath is the parameters of the routes about one invoice.
+// invoicePath holds the parameters of the routes of one invoice.
 type invoicePath struct {
 	Merchant string `json:"merchant" in:"path" schema:"required,format=uuid"`
 	ID       string `json:"id" in:"path" schema:"required,format=uuid"`
@@ -36,13 +36,13 @@ type invoicePath struct {
 // createRequest is the body of POST /merchants/{merchant}/invoices.
 type createRequest struct {
 	FiatCurrency     string         `json:"fiatCurrency" schema:"required,enum=USD|EUR|RUB"`
-	FiatAmount       httpapi.Number `json:"fiatAmount" schema:"required,exclusiveMinimum=0" doc:"A decimal number, best in a string"`
+	FiatAmount       httpapi.Number `json:"fiatAmount" schema:"required,exclusiveMinimum=0" doc:"Decimal number, preferably in a string"`
 	Description      string         `json:"description" schema:"required,minLength=1,maxLength=1024"`
 	WhoPayCommission string         `json:"whoPayCommission" schema:"enum=buyer|seller,default=buyer"`
-	ExternalID       string         `json:"externalId" schema:"maxLength=255" doc:"The merchant's own id, which need not be unique"`
-	PaymentMethod    *method        `json:"paymentMethod" doc:"Chosen later when absent"`
+	ExternalID       string         `json:"externalId" schema:"maxLength=255" doc:"The merchant's own id; need not be unique"`
+	PaymentMethod    *method        `json:"paymentMethod" doc:"If absent, chosen later"`
 	Secret           string         `json:"secret" schema:"maxLength=255" doc:"Sent in the header Token of the webhook; required with processingUrl"`
-	ProcessingURL    string         `json:"processingUrl" schema:"format=uri,maxLength=2048" doc:"Where the webhook goes when the invoice is paid"`
+	ProcessingURL    string         `json:"processingUrl" schema:"format=uri,maxLength=2048" doc:"URL of the webhook that is sent when the invoice is paid"`
 	ReturnURL        string         `json:"returnUrl" schema:"format=uri,maxLength=2048"`
 	FailReturnURL    string         `json:"failReturnUrl" schema:"format=uri,maxLength=2048"`
 }
@@ -76,7 +76,7 @@ func (a *api) create(r *httpapi.Request) (any, error) {
 	return a.view.Invoice(inv, a.cfg.Now()), nil
 }
 
-// request is what the body asks of the Service.
+// request returns the Service's request for a body.
 func (a *api) request(in createRequest) (invoice.Request, error) {
 	decimals, known := a.service.FiatDecimals(in.FiatCurrency)
 	if !known {
@@ -139,16 +139,16 @@ func firstError(errs ...error) error {
 	return nil
 }
 
-// maxName is how many characters the name of an invoice has at most.
+// maxName is the maximum length of an invoice's name, in characters.
 const maxName = 255
 
-// name is a description on one line, as far as it fits.
+// name returns a description as a single line, cut off after maxName characters.
 func name(description string) string {
 	line := []rune(strings.Map(lines, description))
 	return string(line[:min(len(line), maxName)])
 }
 
-// lines turns the ends of lines, and tabs, into spaces.
+// lines maps line breaks and tabs to spaces.
 func lines(r rune) rune {
 	switch r {
 	case '\n', '\r', '\t':
@@ -167,8 +167,8 @@ func checkText(field, text string) error {
 	return nil
 }
 
-// checkSecret refuses what could not be compared with a header, and a URL that would be told without a secret:
-// anybody could tell it the same.
+// checkSecret refuses a secret that cannot be a header, and a URL without a secret, whose receiver could not recognize
+// forged webhooks.
 func checkSecret(field, secret, urlField, to string) error {
 	if secret == "" && to != "" {
 		return &httpapi.FieldError{Field: field, Reason: "is required with " + urlField}
@@ -180,7 +180,7 @@ func checkSecret(field, secret, urlField, to string) error {
 	return nil
 }
 
-// checkReturn refuses what a page must not link to.
+// checkReturn refuses a URL that a page must not link to.
 func checkReturn(field, to string) error {
 	if to == "" {
 		return nil
@@ -192,7 +192,7 @@ func checkReturn(field, to string) error {
 	return checkText(field, to)
 }
 
-// find answers an invoice that was made by this API.
+// find returns an invoice of this API.
 func (a *api) find(r *httpapi.Request, path invoicePath) (invoice.Invoice, error) {
 	inv, err := a.service.Invoice(r.Context(), path.Merchant, path.ID)
 	if err == nil && (inv.Format != webhook.CryptoSteroidName || inv.Terms.Standing) {
@@ -213,7 +213,7 @@ func (a *api) get(r *httpapi.Request) (any, error) {
 	return a.view.Public(inv, a.cfg.Now()), nil
 }
 
-// errNotNew: the payment method can no longer be chosen.
+// errNotNew is returned when the payment method can no longer be chosen.
 var errNotNew = errors.New("invoice is not new")
 
 func (a *api) choose(r *httpapi.Request) (any, error) {
@@ -246,7 +246,7 @@ func (a *api) choose(r *httpapi.Request) (any, error) {
 	return a.view.Public(chosen, a.cfg.Now()), nil
 }
 
-// choosable reports whether the payment method may be chosen: nothing but dust was paid yet, and there is time to pay.
+// choosable reports whether the payment method may be chosen: nothing but dust was paid, and the deadline is not over.
 func (a *api) choosable(inv invoice.Invoice) bool {
 	paid := inv.Settled != nil && !inv.Settled.LastSeen.IsZero() ||
 		slices.ContainsFunc(inv.Payments, func(p invoice.Payment) bool { return !p.Dust })

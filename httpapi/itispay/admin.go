@@ -15,19 +15,19 @@ import (
 	"github.com/cointill/cointill/webhook"
 )
 
-// adminQuery is the parameters of GET /admin/invoices.
+// adminQuery holds the parameters of GET /admin/invoices.
 type adminQuery struct {
 	Status       string `json:"status" schema:"maxLength=32" doc:"Filter by invoice status"`
 	Currency     string `json:"currency" schema:"maxLength=32" doc:"Filter by crypto currency"`
 	FiatCurrency string `json:"fiat_currency" schema:"maxLength=16" doc:"Filter by fiat currency"`
-	Search       string `json:"search" schema:"maxLength=255" doc:"Text anywhere in invoice_id, user_id, project_id, order_id or order_name, whatever the case of its ASCII letters"`
+	Search       string `json:"search" schema:"maxLength=255" doc:"Text in invoice_id, user_id, project_id, order_id or order_name; ignores the case of ASCII letters"`
 	Page         int    `json:"page" schema:"minimum=1,maximum=1000000000,default=1" doc:"Page number"`
 	PageSize     int    `json:"page_size" schema:"minimum=1,maximum=100,default=20" doc:"Items per page"`
 	SortBy       string `json:"sort_by" schema:"enum=created_at|updated_at|fiat_amount|crypto_amount,default=created_at" doc:"Field to sort by"`
 	SortOrder    string `json:"sort_order" schema:"enum=asc|desc,default=desc" doc:"Sort order"`
 }
 
-// adminList is the answer of GET /admin/invoices.
+// adminList is the response of GET /admin/invoices.
 type adminList struct {
 	Items      []adminInvoice `json:"items"`
 	Pagination pagination     `json:"pagination"`
@@ -42,8 +42,8 @@ type adminInvoice struct {
 	FiatAmount          httpapi.Number     `json:"fiat_amount"`
 	FiatCurrency        string             `json:"fiat_currency"`
 	Currency            string             `json:"currency"`
-	CurrencyPaid        string             `json:"currency_paid,omitempty" doc:"What most of the money came in, if it is another currency"`
-	RateCreated         *httpapi.Number    `json:"rate_created,omitempty" doc:"Fiat for one unit of the currency when the invoice was quoted; absent if none was needed"`
+	CurrencyPaid        string             `json:"currency_paid,omitempty" doc:"Currency of most of the money received, if it is another one"`
+	RateCreated         *httpapi.Number    `json:"rate_created,omitempty" doc:"Fiat per unit of the currency when the invoice was quoted; absent if no rate was needed"`
 	CryptoAmount        httpapi.Number     `json:"crypto_amount"`
 	CryptoUnits         *int64             `json:"crypto_amount_in_units,omitempty" schema:"format=int64" doc:"Absent when it does not fit 64 bits"`
 	PaidAmount          *httpapi.Number    `json:"actual_crypto_amount_paid,omitempty"`
@@ -57,44 +57,44 @@ type adminInvoice struct {
 	UpdatedAt           httpapi.Time       `json:"updated_at"`
 	ExpiresAt           httpapi.Time       `json:"expires_at"`
 	Blockchain          blockchainDetails  `json:"blockchain_details"`
-	Transactions        *[]transactionView `json:"transactions,omitempty" doc:"The latest, when there are very many; one of less than the asset's floor counts for nothing"`
-	StatusHistory       *[]statusChange    `json:"status_history,omitempty" doc:"Of one invoice, not in lists; oldest first"`
-	Callbacks           *[]callbackView    `json:"callbacks,omitempty" doc:"Of one invoice, not in lists; oldest first"`
+	Transactions        *[]transactionView `json:"transactions,omitempty" doc:"Only the latest if there are very many; a transaction below the asset's floor does not count"`
+	StatusHistory       *[]statusChange    `json:"status_history,omitempty" doc:"Only for a single invoice; oldest first"`
+	Callbacks           *[]callbackView    `json:"callbacks,omitempty" doc:"Only for a single invoice; oldest first"`
 }
 
 type statusChange struct {
 	OldStatus status       `json:"old_status,omitempty" doc:"Absent for the first"`
 	NewStatus status       `json:"new_status"`
-	Actor     string       `json:"actor,omitempty" doc:"Who did it, if somebody did"`
+	Actor     string       `json:"actor,omitempty" doc:"Who made the change, if anyone"`
 	Comment   string       `json:"comment,omitempty"`
 	CreatedAt httpapi.Time `json:"created_at"`
 }
 
 type callbackView struct {
-	CallbackID int64           `json:"callback_id" doc:"Number within the invoice"`
+	CallbackID int64           `json:"callback_id" doc:"Number of the callback within the invoice"`
 	URL        string          `json:"url"`
 	Status     callbackStatus  `json:"status"`
-	Payload    json.RawMessage `json:"payload,omitempty" doc:"What is posted; absent if it is no JSON"`
+	Payload    json.RawMessage `json:"payload,omitempty" doc:"Body of the callback; absent if it is not JSON"`
 	Attempts   []attemptView   `json:"attempts" doc:"Oldest first"`
 	CreatedAt  httpapi.Time    `json:"created_at"`
 }
 
 type attemptView struct {
-	HTTPStatus int          `json:"http_status,omitempty" doc:"Absent when there was no answer"`
-	Response   string       `json:"response,omitempty" doc:"The beginning of what was answered"`
-	Error      string       `json:"error,omitempty" doc:"Why it failed, if it did"`
+	HTTPStatus int          `json:"http_status,omitempty" doc:"Absent if there was no response"`
+	Response   string       `json:"response,omitempty" doc:"Start of the response body"`
+	Error      string       `json:"error,omitempty" doc:"Why the attempt failed; absent if it succeeded"`
 	CreatedAt  httpapi.Time `json:"created_at"`
 }
 
-// callbackStatus is what became of a callback.
+// callbackStatus is the state of a callback.
 type callbackStatus string
 
-// Enum lists the statuses for the document.
+// Enum returns the statuses, for the OpenAPI document.
 func (callbackStatus) Enum() []string {
 	return []string{string(webhook.StateDue), string(webhook.StateDelivered), string(webhook.StateDead)}
 }
 
-// adminKey lets in the projects that the configuration names.
+// adminKey returns a scheme that accepts the keys of Config.Admins.
 func (a *api) adminKey() *httpapi.Scheme {
 	admin := *a.project
 	admin.Check = func(r *httpapi.Request) error {
@@ -165,13 +165,13 @@ func (a *api) adminGet(r *httpapi.Request) (any, error) {
 	return out, err
 }
 
-// adminView makes the view of lists. It asks for each project once, and keeps them.
+// adminView returns the view of an invoice in lists. It reads each project once and keeps it in projects.
 func (a *api) adminView(r *httpapi.Request, inv invoice.Invoice, projects map[string]invoice.Project) (adminInvoice, error) {
 	project, known := projects[inv.Project]
 	if !known {
 		var err error
 		project, err = a.cfg.Projects.Project(r.Context(), inv.Project)
-		if err != nil && !errors.Is(err, invoice.ErrNotFound) { // invoices can have been made for whatever name
+		if err != nil && !errors.Is(err, invoice.ErrNotFound) { // the Go API can create invoices for any project name
 			return adminInvoice{}, fmt.Errorf("itispay: read project: %w", err)
 		}
 		projects[inv.Project] = project
@@ -233,5 +233,5 @@ func (a *api) callbacks(ctx context.Context, id string) (*[]callbackView, error)
 	return &out, nil
 }
 
-// clean says whether text has no control characters: databases refuse some of them.
+// clean reports whether text has no control characters, some of which databases refuse.
 func clean(text string) bool { return !strings.ContainsFunc(text, unicode.IsControl) }

@@ -9,7 +9,7 @@ import (
 	"github.com/cointill/cointill/rates"
 )
 
-// currencyList is the answer of GET /currencies.
+// currencyList is the response of GET /currencies.
 type currencyList struct {
 	Currencies []currencyObject `json:"currencies"`
 }
@@ -24,22 +24,22 @@ type currencyObject struct {
 	CreatedAt     httpapi.Time `json:"created_at"`
 }
 
-// rateList is the answer of GET /rates.
+// rateList is the response of GET /rates.
 type rateList struct {
-	Rates map[string]httpapi.Number `json:"rates" doc:"What one unit costs in the reference currency"`
+	Rates map[string]httpapi.Number `json:"rates" doc:"Price of one unit in the reference currency"`
 }
 
 // projectRequest is the body of POST /projects.
 type projectRequest struct {
 	Name        string `json:"name" schema:"required,minLength=1,maxLength=100" doc:"Unique for the account"`
 	Description string `json:"description" schema:"maxLength=1024"`
-	AllowedIPs  string `json:"api_allowed_ips" doc:"IP addresses and CIDR blocks that may use the key, separated by commas; empty is everybody"`
+	AllowedIPs  string `json:"api_allowed_ips" doc:"IP addresses and CIDR blocks that may use the key, separated by commas; empty allows all"`
 }
 
-// createdProject is the answer of POST /projects.
+// createdProject is the response of POST /projects.
 type createdProject struct {
 	ProjectID string `json:"project_id"`
-	APIKey    string `json:"api_key" doc:"Shown only this once"`
+	APIKey    string `json:"api_key" doc:"Shown only once"`
 }
 
 func (a *api) listCurrencies(*httpapi.Request) (any, error) {
@@ -82,7 +82,7 @@ func (a *api) createProject(r *httpapi.Request) (any, error) {
 	return createdProject{project.ID, key}, nil
 }
 
-// assetByID answers an asset of the Service by its identity.
+// assetByID returns the Service's asset with the given id.
 func (a *api) assetByID(id chain.AssetID) (chain.Asset, bool) {
 	for _, asset := range a.service.Assets() {
 		if asset.ID == id {

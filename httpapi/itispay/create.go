@@ -17,7 +17,7 @@ type createRequest struct {
 	FiatCurrency string          `json:"fiat_currency" schema:"enum=EUR" doc:"EUR when absent"`
 	CryptoAmount *httpapi.Number `json:"crypto_amount" schema:"exclusiveMinimum=0" doc:"Either this or fiat_amount"`
 	Currency     string          `json:"currency" schema:"required,minLength=1,maxLength=32" doc:"A currency_code of GET /currencies"`
-	AllowedError *int            `json:"allowed_error_percent" schema:"minimum=0,maximum=100" doc:"How much may be missing"`
+	AllowedError *int            `json:"allowed_error_percent" schema:"minimum=0,maximum=100" doc:"Percentage of the amount that may be missing"`
 	OrderName    string          `json:"order_name" schema:"maxLength=255"`
 	ExpireMin    int             `json:"expire_min" schema:"minimum=1,default=30" doc:"Minutes to pay"`
 	CallbackURL  string          `json:"callback_url" schema:"format=uri,maxLength=2048"`
@@ -33,7 +33,7 @@ type archivedRequest struct {
 	AllowedError *int            `json:"allowed_error_percent" schema:"minimum=0,maximum=100"`
 	OrderName    string          `json:"order_name" schema:"maxLength=255"`
 	CallbackURL  string          `json:"callback_url" schema:"format=uri,maxLength=2048"`
-	CreatedAt    string          `json:"created_at" schema:"maxLength=64" doc:"When it was; not in the future. Forms: 2006-01-02T15:04:05Z, with an offset or a fraction, 2006-01-02, 2006-01-02 15:04:05, or 02/01/2006 15:04:05 (day first)"`
+	CreatedAt    string          `json:"created_at" schema:"maxLength=64" doc:"Time of the invoice, not in the future. Forms: 2006-01-02T15:04:05Z, with an offset or a fraction, 2006-01-02, 2006-01-02 15:04:05, or 02/01/2006 15:04:05 (day first)"`
 }
 
 func (a *api) create(r *httpapi.Request) (invoice.Invoice, error) {
@@ -73,8 +73,8 @@ func (a *api) createArchived(r *httpapi.Request) (invoice.Invoice, error) {
 	return inv, a.refused(r, err, in.CryptoAmount != nil)
 }
 
-// refused gives a refusal of the core its name on the wire, which for an amount is that of the one that was given. An
-// order id that another API of the project has given away is taken, and that is all that is said of it.
+// refused returns a refusal of the core with the field's name on the wire; for an amount, that of the given one. If
+// another API of the project uses the order id, the refusal does not name its invoice.
 func (a *api) refused(r *httpapi.Request, err error, crypto bool) error {
 	if taken, ok := errors.AsType[*invoice.DuplicateOrderError](err); ok {
 		_, hidden := a.find(r.Context(), r.Project.ID, taken.Invoice)
@@ -92,7 +92,7 @@ func (a *api) refused(r *httpapi.Request, err error, crypto bool) error {
 	return renamed(err, fields)
 }
 
-// price finds out what is asked for: exactly one of the two amounts.
+// price returns the price and the asset of a request, which must have exactly one of the two amounts.
 func (a *api) price(fiat *httpapi.Number, fiatCurrency string, crypto *httpapi.Number, code string) (invoice.Price, invoice.AssetConfig, error) {
 	var price invoice.Price
 	asset, known := a.asset(code)
@@ -115,7 +115,7 @@ func (a *api) price(fiat *httpapi.Number, fiatCurrency string, crypto *httpapi.N
 	return invoice.Price{Currency: fiatCurrency, Amount: fiat.Meant(decimals).Decimal}, asset, nil
 }
 
-// tolerance answers what a request or the configuration says; nil for the Service's.
+// tolerance returns the tolerance of a request or else of the configuration, and nil for the Service's default.
 func (a *api) tolerance(asked *int) *decimal.Decimal {
 	percent := a.cfg.DefaultTolerance
 	if asked != nil {
@@ -127,15 +127,15 @@ func (a *api) tolerance(asked *int) *decimal.Decimal {
 	return &d
 }
 
-// createdAtLayouts are tried in this order. What has no offset is UTC.
+// createdAtLayouts are tried in this order. A time without an offset is in UTC.
 var createdAtLayouts = []string{
-	time.RFC3339Nano, // reads RFC 3339 without a fraction, too
+	time.RFC3339Nano, // also parses RFC 3339 without a fraction
 	"2006-01-02",
 	"2006-01-02 15:04:05",
 	"02/01/2006 15:04:05",
 }
 
-// firstBlock is when Bitcoin began: before that, nothing was paid in any coin.
+// firstBlock is the time of Bitcoin's first block. No invoice in a coin is older.
 var firstBlock = time.Date(2009, 1, 3, 0, 0, 0, 0, time.UTC)
 
 func parseCreatedAt(text string) (time.Time, error) {

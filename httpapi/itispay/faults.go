@@ -13,11 +13,11 @@ import (
 
 // faultBody is the body of every error.
 type faultBody struct {
-	Error   string `json:"error" doc:"A code that stays the same, such as validation_error"`
-	Message string `json:"message" doc:"For people"`
+	Error   string `json:"error" doc:"Stable code, such as validation_error"`
+	Message string `json:"message" doc:"Description for people"`
 }
 
-// codes are the words for refusals of the assembly.
+// codes are the error codes of refusals by package httpapi, by status.
 var codes = map[int]string{
 	http.StatusBadRequest:            "bad_request",
 	http.StatusUnauthorized:          "unauthorized",
@@ -33,7 +33,7 @@ var codes = map[int]string{
 	http.StatusServiceUnavailable:    "unavailable",
 }
 
-// refusal is what only this API refuses.
+// refusal is an error that only this API has.
 type refusal struct {
 	status int
 	body   faultBody
@@ -41,7 +41,7 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.body.Message }
 
-// fault is the table from errors to answers. Only what is meant for clients gets into a message.
+// fault maps errors to responses. Messages contain only what is meant for clients.
 func (a *api) fault(err error) (int, any) {
 	err = renamed(err, fields)
 	if refused, ok := errors.AsType[*httpapi.Error](err); ok {
@@ -76,7 +76,7 @@ func (a *api) fault(err error) (int, any) {
 	return http.StatusInternalServerError, faultBody{"internal_error", a.wrong()}
 }
 
-// wrong says that something went wrong inside, and that it was logged if it was.
+// wrong returns the message of an internal error, which mentions the log if there is one.
 func (a *api) wrong() string {
 	if a.log.Enabled(context.Background(), slog.LevelError) {
 		return "Something went wrong. It was logged."
@@ -84,8 +84,8 @@ func (a *api) wrong() string {
 	return "Something went wrong."
 }
 
-// fields are the names on the wire of what the core refuses, by its Go fields and parameters. What is not among them no
-// client chose. Those of projects are apart.
+// fields maps the Go fields and parameters in refusals of the core to names on the wire, and projectFields those of
+// projects. Clients do not choose other fields.
 var (
 	fields = map[string]string{
 		"Project": "project", "OrderID": "order_id", "Name": "order_name", "Data": "data", "CallbackURL": "callback_url",
@@ -97,8 +97,8 @@ var (
 	projectFields = map[string]string{"Owner": "owner", "Name": "name", "Description": "description", "AllowedIPs": "api_allowed_ips"}
 )
 
-// renamed gives a refusal of the core the name that the field has on the wire. What no client can do anything about
-// becomes an error of the configuration.
+// renamed returns a refusal of the core with the field's name on the wire. A refusal of a field that clients do not choose
+// becomes an internal error.
 func renamed(err error, names map[string]string) error {
 	invalid, ok := errors.AsType[*invoice.InvalidError](err)
 	if !ok {

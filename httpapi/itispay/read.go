@@ -8,10 +8,10 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// status is one of the statuses, which are the same on the wire.
+// status is an invoice.Status, whose texts are the same on the wire.
 type status string
 
-// Enum lists the statuses for the document.
+// Enum returns the statuses, for the OpenAPI document.
 func (status) Enum() []string {
 	var out []string
 	for _, s := range invoice.Statuses() {
@@ -25,7 +25,7 @@ type invoicePath struct {
 	InvoiceID string `json:"invoice_id" in:"path" schema:"required,format=uuid"`
 }
 
-// listQuery is the parameters of GET /invoices.
+// listQuery holds the parameters of GET /invoices.
 type listQuery struct {
 	Status        status       `json:"status" doc:"Filter by invoice status"`
 	Currency      string       `json:"currency" schema:"maxLength=32" doc:"Filter by currency"`
@@ -37,7 +37,7 @@ type listQuery struct {
 	SortOrder     string       `json:"sort_order" schema:"enum=asc|desc,default=desc" doc:"Sort order"`
 }
 
-// invoiceList is the answer of GET /invoices.
+// invoiceList is the response of GET /invoices.
 type invoiceList struct {
 	Items      []invoiceObject `json:"items"`
 	Pagination pagination      `json:"pagination"`
@@ -72,7 +72,7 @@ func (a *api) list(r *httpapi.Request) (any, error) {
 	return out, nil
 }
 
-// page reads the page of the project's invoices that a request asks for.
+// page returns the page of the project's invoices that a request asks for.
 func (a *api) page(r *httpapi.Request) (invoice.Page, pagination, error) {
 	var in listQuery
 	if err := r.Bind(&in); err != nil {
@@ -99,7 +99,7 @@ func paginate(page, size, total int) pagination {
 	}
 }
 
-// assetCode answers the Service's code for the one that a query filters by.
+// assetCode returns the Service's code for the code of a filter.
 func (a *api) assetCode(code string) (string, error) {
 	if asset, known := a.asset(code); known {
 		return asset.Code, nil
@@ -110,7 +110,7 @@ func (a *api) assetCode(code string) (string, error) {
 	return code, nil
 }
 
-// printable says whether text can be a code of an asset: databases refuse some of what cannot.
+// printable reports whether text can be an asset's code. Databases refuse some other texts.
 func printable(text string) bool {
 	for _, b := range []byte(text) {
 		if b < ' ' || b > '~' {
@@ -120,13 +120,13 @@ func printable(text string) bool {
 	return true
 }
 
-// find answers the project's invoice; anybody's for an empty project.
+// find returns an invoice of the project, or of any project if it is empty.
 func (a *api) find(ctx context.Context, project, id string) (invoice.Invoice, error) {
 	return ours(a.service.Invoice(ctx, project, id))
 }
 
-// ours hides what is none of this API's: standing invoices, and what another API of the project has made, whose
-// callback URL, order ids and outcomes are no business of this one's clients.
+// ours returns invoice.ErrNotFound for standing invoices and for invoices of another API of the project, whose callback
+// URLs, order ids and outcomes do not concern clients of this one.
 func ours(inv invoice.Invoice, err error) (invoice.Invoice, error) {
 	if err == nil && (inv.Format != Format || inv.Terms.Standing) {
 		return invoice.Invoice{}, fmt.Errorf("itispay: %s is no invoice of this API: %w", inv.ID, invoice.ErrNotFound)
@@ -134,7 +134,7 @@ func ours(inv invoice.Invoice, err error) (invoice.Invoice, error) {
 	return inv, err
 }
 
-// shown answers with the invoice of an action.
+// shown returns a handler that responds with the invoice that act returns.
 func (a *api) shown(act func(*httpapi.Request) (invoice.Invoice, error), withUnits bool) func(*httpapi.Request) (any, error) {
 	return func(r *httpapi.Request) (any, error) {
 		inv, err := act(r)
@@ -154,7 +154,7 @@ func (a *api) get(r *httpapi.Request) (invoice.Invoice, error) {
 }
 
 func (a *api) getPublic(r *httpapi.Request) (any, error) {
-	inv, err := a.get(r) // nobody asks, so it is anybody's
+	inv, err := a.get(r) // there is no key, so the invoice may belong to any project
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ const (
 func (a *api) routes() []httpapi.Route {
 	archived := httpapi.Route{
 		Method: "POST", Path: "/archived", OperationID: "createArchivedInvoice", Tag: tagInvoices, Auth: a.project,
-		Summary: "Record an invoice of the past", Status: http.StatusCreated,
+		Summary: "Record a past invoice", Status: http.StatusCreated,
 		Body: archivedRequest{}, Answer: invoiceObject{}, Faults: []int{http.StatusConflict}, Handler: a.shown(a.createArchived, false),
 	}
 	alias := archived
@@ -50,7 +50,7 @@ func (a *api) routes() []httpapi.Route {
 	}}, a.adminRoutes(), a.commonRoutes(), []httpapi.Route{a.resendRoute()}, a.moneyOutRoutes())
 }
 
-// maxima are those of creations.
+// maxima returns the largest values of members of createRequest.
 func (a *api) maxima() map[string]int64 {
 	return map[string]int64{"expire_min": int64(a.service.MaxWindow() / time.Minute)}
 }
@@ -66,7 +66,7 @@ func (a *api) adminRoutes() []httpapi.Route {
 	}}
 }
 
-// commonRoutes are the same in both versions.
+// commonRoutes returns the routes that both versions have.
 func (a *api) commonRoutes() []httpapi.Route {
 	return []httpapi.Route{{
 		Method: "GET", Path: "/currencies", OperationID: "listCurrencies", Tag: tagPublic,
@@ -109,13 +109,13 @@ func (a *api) resendRoute() httpapi.Route {
 	return out
 }
 
-// payoutHeaders are the parameters of POST /payouts.
+// payoutHeaders holds the parameters of POST /payouts.
 type payoutHeaders struct {
 	ClientID  string `json:"X-Client-ID" in:"header" schema:"required,maxLength=255"`
 	ProjectID string `json:"X-Project-ID" in:"header" schema:"required,maxLength=255"`
 }
 
-// moneyOutRoutes are those that need money to go out, which it does not here.
+// moneyOutRoutes returns the routes that would send money, which the API does not serve.
 func (a *api) moneyOutRoutes() []httpapi.Route {
 	return []httpapi.Route{
 		notServed(httpapi.Route{
@@ -133,7 +133,7 @@ func (a *api) moneyOutRoutes() []httpapi.Route {
 	}
 }
 
-// notServed makes a route answer 501 after a check, and the document say that it answers nothing else.
+// notServed returns a route that responds with 501 after a check, and is documented as such.
 func notServed(route httpapi.Route, check func(*httpapi.Request) error) httpapi.Route {
 	route.Body, route.Status, route.Answer, route.Faults = nil, http.StatusNotImplemented, faultBody{}, nil
 	route.Ignored = route.Method != http.MethodGet

@@ -8,7 +8,7 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// invoiceV1 is an invoice as version 1.0.0 has it, in the order of its published samples.
+// invoiceV1 is an invoice of version 1.0.0, in the order of its published samples.
 type invoiceV1 struct {
 	InvoiceID           string          `json:"invoice_id"`
 	UserID              string          `json:"user_id,omitempty" doc:"The project's owner; of archived invoices"`
@@ -38,7 +38,7 @@ type blockchainV1 struct {
 	Currency  string             `json:"currency,omitempty"`
 	Address   string             `json:"blockchainAddress,omitempty"`
 	Network   *blockchainNetwork `json:"blockchainNetwork,omitempty"`
-	QRCode    string             `json:"qrcode,omitempty" doc:"A PNG as a data URI, while there is something to pay"`
+	QRCode    string             `json:"qrcode,omitempty" doc:"PNG as a data URI, while there is something to pay"`
 }
 
 type invoiceListV1 struct {
@@ -57,7 +57,7 @@ func (a *api) routesV1() []httpapi.Route {
 		Params:  listQuery{}, Answer: invoiceListV1{}, Handler: a.listV1,
 	}, {
 		Method: "POST", Path: "/archived", OperationID: "createArchivedInvoice", Tag: tagInvoices, Auth: a.project,
-		Summary: "Record an invoice of the past", Status: http.StatusCreated,
+		Summary: "Record a past invoice", Status: http.StatusCreated,
 		Body: archivedRequest{}, Answer: invoiceV1{}, Faults: []int{http.StatusConflict}, Handler: a.shownV1(a.createArchived),
 	}, {
 		Method: "GET", Path: "/invoices/{invoice_id}", OperationID: "getInvoice", Tag: tagInvoices, Auth: a.project,

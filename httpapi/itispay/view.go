@@ -9,8 +9,8 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// invoiceObject is an invoice on the wire, in the order of the published samples. A record that was never
-// to be paid lacks what may be omitted.
+// invoiceObject is an invoice on the wire, in the order of the published samples. A record that was never to be paid has
+// none of the members that may be omitted.
 type invoiceObject struct {
 	InvoiceID           string             `json:"invoice_id"`
 	UserID              string             `json:"user_id,omitempty" doc:"The project's owner; of archived invoices"`
@@ -19,7 +19,7 @@ type invoiceObject struct {
 	FiatAmount          httpapi.Number     `json:"fiat_amount"`
 	FiatCurrency        string             `json:"fiat_currency"`
 	Currency            string             `json:"currency"`
-	CurrencyPaid        string             `json:"currency_paid,omitempty" doc:"What most of the money came in, if it is another currency"`
+	CurrencyPaid        string             `json:"currency_paid,omitempty" doc:"Currency of most of the money received, if it is another one"`
 	CryptoAmount        httpapi.Number     `json:"crypto_amount"`
 	CryptoUnits         *int64             `json:"crypto_amount_in_units,omitempty" schema:"format=int64" doc:"Absent when it does not fit 64 bits"`
 	PaidAmount          *httpapi.Number    `json:"actual_crypto_amount_paid,omitempty"`
@@ -33,10 +33,10 @@ type invoiceObject struct {
 	UpdatedAt           httpapi.Time       `json:"updated_at"`
 	ExpiresAt           httpapi.Time       `json:"expires_at"`
 	Blockchain          blockchainDetails  `json:"blockchain_details"`
-	Transactions        *[]transactionView `json:"transactions,omitempty" doc:"The latest, when there are very many; one of less than the asset's floor counts for nothing"`
+	Transactions        *[]transactionView `json:"transactions,omitempty" doc:"Only the latest if there are very many; a transaction below the asset's floor does not count"`
 }
 
-// closedInvoice is all that the public sees of an invoice that is over.
+// closedInvoice is the public view of a closed invoice.
 type closedInvoice struct {
 	InvoiceID string `json:"invoice_id"`
 	Status    status `json:"status"`
@@ -46,7 +46,7 @@ type blockchainDetails struct {
 	Currency string             `json:"currency,omitempty"`
 	Address  string             `json:"blockchainAddress,omitempty"`
 	Network  *blockchainNetwork `json:"blockchainNetwork,omitempty"`
-	QRCode   string             `json:"qrcode,omitempty" doc:"A PNG as a data URI, while there is something to pay"`
+	QRCode   string             `json:"qrcode,omitempty" doc:"PNG as a data URI, while there is something to pay"`
 }
 
 type blockchainNetwork struct {
@@ -64,7 +64,7 @@ type transactionView struct {
 	CreatedAt     httpapi.Time      `json:"created_at" doc:"When it was first seen"`
 }
 
-// transactionStatus is how a transaction stands.
+// transactionStatus is the status of a transaction.
 type transactionStatus string
 
 const (
@@ -73,12 +73,12 @@ const (
 	transactionWithdrawn transactionStatus = "withdrawn"
 )
 
-// Enum lists the statuses for the document.
+// Enum returns the statuses, for the OpenAPI document.
 func (transactionStatus) Enum() []string {
 	return []string{string(transactionPending), string(transactionConfirmed), string(transactionWithdrawn)}
 }
 
-// object is an invoice as the wire has it. withUnits adds what only the answer of PATCH has.
+// object returns an invoice as it is on the wire. withUnits adds the member that only the response of PATCH has.
 func (a *api) object(r *httpapi.Request, inv invoice.Invoice, withUnits bool) (invoiceObject, error) {
 	out := a.bare(r.Project, inv)
 	if isRecord(inv) {
@@ -92,12 +92,12 @@ func (a *api) object(r *httpapi.Request, inv invoice.Invoice, withUnits bool) (i
 	return out, err
 }
 
-// isRecord says whether an invoice was never to be paid.
+// isRecord reports whether an invoice is a record that was never to be paid.
 func isRecord(inv invoice.Invoice) bool {
 	return inv.State.Status == invoice.StatusArchived && (inv.Quote == nil || inv.Quote.Address == "")
 }
 
-// bare is an invoice of the project as the wire has it, without its transactions.
+// bare returns an invoice of the project as it is on the wire, without its transactions.
 func (a *api) bare(project invoice.Project, inv invoice.Invoice) invoiceObject {
 	out := invoiceObject{
 		InvoiceID: inv.ID, OrderID: inv.OrderID, Status: status(inv.State.Status),
@@ -116,18 +116,18 @@ func (a *api) bare(project invoice.Project, inv invoice.Invoice) invoiceObject {
 	if inv.Quote != nil {
 		out.CryptoUnits = units(inv.Quote.Due)
 	}
-	percent := inv.Terms.TolerancePercent.IntPart() // rounds down: no promise of more than there is
+	percent := inv.Terms.TolerancePercent.IntPart() // rounds down, so that it promises no more than the tolerance
 	minutes := int64(inv.Deadline.Sub(inv.CreatedAt) / time.Minute)
 	out.AllowedErrorPercent, out.ExpireMin = &percent, &minutes
 	out.OrderName, out.CallbackURL = &inv.Name, &inv.CallbackURL
 	return out
 }
 
-// amounts fills in what is asked for and what came.
+// amounts sets the amounts that are due and received.
 func (a *api) amounts(out *invoiceObject, inv invoice.Invoice) {
 	out.PaidAmount, out.PaidUnits = &httpapi.Number{}, new(int64)
 	q := inv.Quote
-	if q == nil { // the Go API has made it, and the payer has yet to choose
+	if q == nil { // the Go API created it, and the payer has not yet chosen an asset
 		if _, fiat := a.service.FiatDecimals(inv.Price.Currency); fiat {
 			out.FiatCurrency, out.FiatAmount.Decimal = inv.Price.Currency, inv.Price.Amount
 		} else {
@@ -149,8 +149,8 @@ func (a *api) amounts(out *invoiceObject, inv invoice.Invoice) {
 	}
 }
 
-// units is an amount in base units for clients whose integers have 64 bits; nil, which is left out, if it does not fit:
-// they could not read the whole object.
+// units returns an amount in base units for clients with 64-bit integers. It returns nil, which is omitted, if the amount
+// does not fit, because such clients could not decode the whole object.
 func units(n *big.Int) *int64 {
 	if !n.IsInt64() {
 		return nil
@@ -158,7 +158,7 @@ func units(n *big.Int) *int64 {
 	return new(n.Int64())
 }
 
-// codeByID is the code on the wire of an asset; its identity when it is no longer configured.
+// codeByID returns the code on the wire of an asset, or its id if it is no longer configured.
 func (a *api) codeByID(id chain.AssetID) string {
 	if asset, known := a.assetByID(id); known {
 		return a.code(asset)
@@ -182,7 +182,7 @@ func (a *api) blockchain(inv invoice.Invoice) blockchainDetails {
 	if err == nil {
 		out.QRCode, err = qrCode(uri)
 	}
-	if err != nil { // the address is there all the same, and the invoice may just have been created
+	if err != nil { // the response has the address nevertheless, and may be that of a creation
 		a.log.Error("no QR code", "invoice", inv.ID, "error", err)
 	}
 	return out

@@ -18,21 +18,21 @@ import (
 	"github.com/cointill/cointill/webhook"
 )
 
-// HeaderSimulated marks a callback that reports nothing; real ones never have it.
+// HeaderSimulated is the header that marks a simulated callback. Real callbacks never have it.
 const HeaderSimulated = "Webhook-Simulated"
 
-// Simulation lets POST /webhooks/simulate tell an invoice's callback_url of a status that the invoice does not have, so
-// that a shop can try its receiver. Nothing is stored, and no invoice changes. What is sent is marked, by the header
-// Webhook-Simulated and the member "simulated", but a receiver that looks at neither believes it.
+// Simulation enables POST /webhooks/simulate, which sends a callback with any status to an invoice's callback_url, so that
+// a shop can test its receiver. Nothing is stored, and no invoice changes. The callback is marked by [HeaderSimulated] and
+// the member "simulated", but a receiver that checks neither takes it for a real one.
 type Simulation struct {
-	// Client sends. It is required, as is its Timeout, and must guard its dialling as that of
-	// webhook.NewClient does.
+	// Client sends the callbacks. It is required, as is its Timeout, and it must restrict the addresses that it connects
+	// to like the client of webhook.NewClient.
 	Client *http.Client
-	// Secret signs, as webhook.Sign does. It must be no project's: a receiver of real callbacks then refuses
-	// simulated ones, and only one that is being tried is given it. Empty: they are not signed.
+	// Secret signs the callbacks, as in webhook.Sign. It must not be a secret of a project, so that receivers of real
+	// callbacks refuse simulated ones; only a receiver under test gets it. If empty, callbacks are not signed.
 	Secret string
-	// Keyless lets anybody simulate who knows an invoice's id, as in the published API, every payer
-	// included. Otherwise it takes the key of the invoice's project.
+	// Keyless lets everyone who knows an invoice's id simulate, including payers, as in the published API. Otherwise the
+	// key of the invoice's project is required.
 	Keyless bool
 }
 
@@ -52,10 +52,10 @@ func (s *Simulation) check() error {
 // simulateRequest is the body of POST /webhooks/simulate.
 type simulateRequest struct {
 	InvoiceID string `json:"invoice_id" schema:"required,format=uuid"`
-	Status    status `json:"status" schema:"required" doc:"What the callback says"`
+	Status    status `json:"status" schema:"required" doc:"Status that the callback reports"`
 }
 
-// simulateAnswer is the answer of POST /webhooks/simulate.
+// simulateAnswer is the response of POST /webhooks/simulate.
 type simulateAnswer struct {
 	Status  string `json:"status"`
 	Message string `json:"message"`
@@ -63,11 +63,11 @@ type simulateAnswer struct {
 
 // resendRequest is the body of POST /webhooks/resend.
 type resendRequest struct {
-	InvoiceID string `json:"invoice_id" schema:"format=uuid" doc:"Either this or order_id; this counts when there are both"`
+	InvoiceID string `json:"invoice_id" schema:"format=uuid" doc:"Either this or order_id; takes precedence over order_id"`
 	OrderID   string `json:"order_id" schema:"minLength=1,maxLength=255"`
 }
 
-// resendAnswer is the answer of POST /webhooks/resend.
+// resendAnswer is the response of POST /webhooks/resend.
 type resendAnswer struct {
 	Status     string `json:"status"`
 	InvoiceID  string `json:"invoice_id"`
@@ -127,7 +127,7 @@ func (s *Simulation) request(ctx context.Context, inv invoice.Invoice, to invoic
 	return req, err
 }
 
-// send posts a simulated callback. It says little about what went wrong: whoever asks may not be the shop.
+// send posts a simulated callback. Its errors reveal little, because the client may not be the shop.
 func (s *Simulation) send(req *http.Request) error {
 	res, err := s.Client.Do(req)
 	if err != nil {
@@ -136,7 +136,7 @@ func (s *Simulation) send(req *http.Request) error {
 		}
 		return notTaken("The callback_url could not be reached.")
 	}
-	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) // so that the connection can be used again
+	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) // so that the connection can be reused
 	_ = res.Body.Close()
 	if res.StatusCode < 200 || res.StatusCode > 299 {
 		return notTaken(fmt.Sprintf("The callback_url answered %d.", res.StatusCode))
@@ -149,19 +149,19 @@ func notTaken(message string) error {
 }
 
 const (
-	maxSimulations = 8           // at once: each holds a request for as long as its endpoint likes
+	maxSimulations = 8           // at once, because each holds a request until its endpoint responds
 	simulateEvery  = time.Second // for one invoice
-	maxPaced       = 1000        // invoices that are remembered
+	maxPaced       = 1000        // number of invoices that are remembered
 )
 
-// pace keeps simulations from being a means to flood somebody.
+// pace limits simulations, so that they cannot flood an endpoint.
 type pace struct {
 	mu       sync.Mutex // guards what follows
 	underWay int
 	last     map[string]time.Time // by invoice
 }
 
-// enter says whether an invoice may be simulated now, and if so that leave will be called.
+// enter reports whether an invoice may be simulated now. If so, the caller must call leave afterwards.
 func (p *pace) enter(id string, now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -182,7 +182,8 @@ func (p *pace) leave() {
 	p.underWay--
 }
 
-// maxAttempts is how often one callback may have been tried, by itself and by resends: its history is kept.
+// maxAttempts is the number of attempts, including those after resends, from which a callback is not resent, because every
+// attempt is stored.
 const maxAttempts = 100
 
 func (a *api) resend(r *httpapi.Request) (any, error) {
@@ -214,7 +215,7 @@ func (a *api) resend(r *httpapi.Request) (any, error) {
 	return resendAnswer{"resent", inv.ID, m.Seq}, nil
 }
 
-// resendable answers the project's invoice that a request names.
+// resendable returns the project's invoice that a request names.
 func (a *api) resendable(r *httpapi.Request, in resendRequest) (invoice.Invoice, error) {
 	switch {
 	case in.InvoiceID != "":

@@ -1,10 +1,10 @@
-// Package telemetry gives the measurements of Cointill to OpenTelemetry:
+// Package telemetry reports the measurements of Cointill to OpenTelemetry:
 //
 //	meter, err := telemetry.NewMeter(provider.Meter("cointill"))
 //	...
 //	invoice.New(invoice.Config{Meter: meter, ...})
 //
-// It registers nothing and knows no exporter: the provider is the host's.
+// It registers nothing globally and contains no exporter: the host configures the provider.
 package telemetry
 
 import (
@@ -19,20 +19,20 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// Meter is an [invoice.Meter] on an OpenTelemetry meter. Instruments are made when they are first used. Times are
-// histograms in seconds.
+// Meter is an [invoice.Meter] that records to an OpenTelemetry meter. It creates an instrument when its name is first used:
+// a counter for Count, a histogram in seconds for Time, and a gauge for Level. Its methods may be called concurrently.
 type Meter struct {
 	meter metric.Meter
 	mu    sync.Mutex // guards what follows
 	count map[string]metric.Int64Counter
 	time  map[string]metric.Float64Histogram
 	level map[string]metric.Int64Gauge
-	err   error // why an instrument could not be made
+	err   error // of instruments that could not be created
 }
 
 var _ invoice.Meter = (*Meter)(nil)
 
-// NewMeter makes a meter.
+// NewMeter returns a Meter that records to m. It returns an error if m is nil.
 func NewMeter(m metric.Meter) (*Meter, error) {
 	if m == nil {
 		return nil, errors.New("telemetry: NewMeter: a meter is required")
@@ -43,7 +43,8 @@ func NewMeter(m metric.Meter) (*Meter, error) {
 	}, nil
 }
 
-// Err says why an instrument could not be made; nil when all could.
+// Err returns the joined errors of the instruments that could not be created, whose measurements are dropped. It returns nil
+// if there are none.
 func (m *Meter) Err() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -73,7 +74,7 @@ func (m *Meter) Level(ctx context.Context, name string, n int64, labels ...invoi
 	}
 }
 
-// instrument finds an instrument, or makes it when it is used for the first time.
+// instrument returns the instrument with the name, and creates it when it is first used.
 func instrument[T any](m *Meter, known map[string]T, name string, create func() (T, error)) T {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -1,6 +1,6 @@
-// Package contract holds what an API answers against the OpenAPI document that it serves, as a foreign implementation
-// of OpenAPI 3.1 reads it, against golden files, against anything that is sent, and against everybody who may not ask.
-// An API says once how each of its operations is made to succeed and to fail; [Examine], [Walk] and [Fuzz] do the rest.
+// Package contract tests the responses of an API against the OpenAPI document that it serves, as a foreign implementation
+// of OpenAPI 3.1 reads it, against golden files, with random requests, and with clients that have no access. An API
+// describes once how each of its operations succeeds and fails; [Examine], [Walk] and [Fuzz] do the rest.
 package contract
 
 import (
@@ -22,10 +22,10 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 )
 
-// Document is more strict than its text: what objects have beside the declared members is an error.
+// Document is an OpenAPI document. It is stricter than its text: undeclared members of objects are errors.
 type Document struct{ *openapi3.T }
 
-// Read reads and validates a document.
+// Read parses and validates a document.
 func Read(text []byte) (*Document, error) {
 	doc, err := openapi3.NewLoader().LoadFromData(text)
 	if err != nil {
@@ -45,10 +45,10 @@ func Read(text []byte) (*Document, error) {
 	return &Document{doc}, nil
 }
 
-// known are documents that were read, by their text.
+// known caches documents by their text.
 var known sync.Map
 
-// Of answers the document of an API. It may be called concurrently, and reads each document once.
+// Of returns the document of an API. It may be called concurrently, and parses each document once.
 func Of(t testing.TB, api *httpapi.API) *Document {
 	t.Helper()
 	text := api.OpenAPI()
@@ -63,7 +63,7 @@ func Of(t testing.TB, api *httpapi.API) *Document {
 	return doc
 }
 
-// Fits demands that an answer is one that the API's document declares for the operation, if it has the operation.
+// Fits fails the test unless the API's document declares the response for the operation, or has no such operation.
 func Fits(t testing.TB, api *httpapi.API, r *http.Request, status int, header http.Header, body []byte) {
 	t.Helper()
 	if _, err := Of(t, api).Answer(r, status, header, body); err != nil {
@@ -98,7 +98,7 @@ func Takes(t testing.TB, api *httpapi.API, r *http.Request, body []byte) {
 	}
 }
 
-// Operation is the one of a request; nil if there is none.
+// Operation returns the operation of a request, or nil if there is none.
 func (d *Document) Operation(method, path string) *openapi3.Operation {
 	if route, _ := d.route(method, path); route != nil {
 		return route.Operation
@@ -106,7 +106,7 @@ func (d *Document) Operation(method, path string) *openapi3.Operation {
 	return nil
 }
 
-// Operations are all, each as its method, path and id with spaces between them, in order.
+// Operations returns all operations in order, each as its method, path and id separated by spaces.
 func (d *Document) Operations() (out []string) {
 	for path, item := range d.Paths.Map() {
 		for method, op := range item.Operations() {
@@ -117,12 +117,12 @@ func (d *Document) Operations() (out []string) {
 	return out
 }
 
-// Statuses are those that an operation declares.
+// Statuses returns the statuses that an operation declares.
 func Statuses(op *openapi3.Operation) []string {
 	return slices.Collect(maps.Keys(op.Responses.Map()))
 }
 
-// route answers the operation of a request, with the values of the parameters in its path; nil if there is none.
+// route returns the operation of a request and the values of its path parameters, or nil if there is none.
 func (d *Document) route(method, path string) (*routers.Route, map[string]string) {
 	for _, template := range d.Paths.InMatchingOrder() {
 		want, have := strings.Split(template, "/"), strings.Split(path, "/")
@@ -142,7 +142,7 @@ func (d *Document) route(method, path string) (*routers.Route, map[string]string
 	return nil, nil
 }
 
-// input is a copy of a request with its body, for validation; nil if the document has no such operation.
+// input returns a copy of a request with its body, for validation, or nil if the document has no such operation.
 func (d *Document) input(r *http.Request, body []byte) *openapi3filter.RequestValidationInput {
 	route, params := d.route(r.Method, r.URL.Path)
 	if route == nil {
@@ -158,7 +158,7 @@ func (d *Document) input(r *http.Request, body []byte) *openapi3filter.RequestVa
 	}
 }
 
-// Request demands that a request is as declared.
+// Request returns an error unless a request is as declared.
 func (d *Document) Request(r *http.Request, body []byte) error {
 	in := d.input(r, body)
 	if in == nil {
@@ -167,8 +167,8 @@ func (d *Document) Request(r *http.Request, body []byte) error {
 	return openapi3filter.ValidateRequest(context.Background(), in)
 }
 
-// Answer demands that the answer to a request is as declared. It answers the id of the operation, "" if the document
-// has none for the request: then any answer will do.
+// Answer returns an error unless the response to a request is as declared. It returns the id of the operation, which is ""
+// if the document has none for the request; then any response is valid.
 func (d *Document) Answer(r *http.Request, status int, header http.Header, body []byte) (operation string, err error) {
 	in := d.input(r, nil)
 	if in == nil {

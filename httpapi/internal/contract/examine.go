@@ -20,18 +20,18 @@ import (
 	"github.com/cointill/cointill/httpapi/internal/spy"
 )
 
-// Subject is an API that is examined.
+// Subject is an API under test.
 type Subject struct {
-	API     func(limit httpapi.Limit, replies httpapi.Replies) *httpapi.API // a new one on the same store
-	Request func(route httpapi.Route, e Exercise) *http.Request             // from 192.0.2.1, signed if need be
-	Strip   func(r *http.Request)                                           // takes out who asks
-	Store   *spy.Store                                                      // under all of it
-	Replies func(t testing.TB) httpapi.Replies                              // without entries; nil: in memory
+	API     func(limit httpapi.Limit, replies httpapi.Replies) *httpapi.API // returns a new API on the same store
+	Request func(route httpapi.Route, e Exercise) *http.Request             // returns a request from 192.0.2.1, signed if necessary
+	Strip   func(r *http.Request)                                           // removes the credentials
+	Store   *spy.Store                                                      // the store of all APIs
+	Replies func(t testing.TB) httpapi.Replies                              // returns replies without entries; if nil, in memory
 
 	Exercises map[string]Exercise // by the id of the operation
-	Secrets   []string            // what only the shop knows
-	Siblings  []string            // what only another API of the shop's project has made or knows: no answer has it
-	// Unreachable are what is declared for every operation alike and cannot happen to some: "operation status", and why.
+	Secrets   []string            // texts that only the shop knows
+	Siblings  []string            // texts that only another API of the shop's project knows; no response may have them
+	// Unreachable maps "operation status" to the reason why a status that is declared for all operations cannot occur.
 	Unreachable map[string]string
 }
 
@@ -48,48 +48,47 @@ func (s Subject) exercise(route httpapi.Route) Exercise {
 	return e
 }
 
-// Exercise is how an operation is made to succeed. The keys of the project that asks work from 192.0.2.1 alone.
+// Exercise describes a request that succeeds. The keys of its project are valid from 192.0.2.1 alone.
 type Exercise struct {
-	Who    string // means what the subject takes it for
+	Who    string // as the subject interprets it
 	Target string // path and query; default the route's path
 	Body   string
 	Header map[string]string
-	Refuse []Refusal // before it has succeeded
-	Then   []Refusal // and after
-	Ways   []Way     // other ones to name the same, for Walk
+	Refuse []Refusal // before the success
+	Then   []Refusal // after the success
+	Ways   []Way     // other requests for the same thing, for Walk
 
-	// For the subject: who asks, and whether what is named is nothing instead of the shop's.
+	// For the subject: the client, and whether the request names something that does not exist.
 	As   Caller
 	Lost bool
 }
 
-// Way is another way to ask the same.
-type Way struct{ Target, Body string } // empty: as the exercise
+// Way is another request for the same thing. Empty fields are those of the exercise.
+type Way struct{ Target, Body string }
 
 func (way Way) of(e Exercise) Exercise {
 	e.Target, e.Body = cmp.Or(way.Target, e.Target), cmp.Or(way.Body, e.Body)
 	return e
 }
 
-// Refusal is a request that is refused, in a way that only the operation knows.
+// Refusal is a request that the operation itself refuses.
 type Refusal struct {
 	Status       int
-	Target, Body string                          // in the place of the exercise's; empty: the same
-	Header       map[string]string               // likewise; nil: the same
-	API          func(t testing.TB) *httpapi.API // one that lacks something; nil: the one that is examined
-	Says         string                          // in the answer
+	Target, Body string                          // default those of the exercise
+	Header       map[string]string               // default that of the exercise
+	API          func(t testing.TB) *httpapi.API // an API that lacks something; default the one under test
+	Says         string                          // text in the response
 }
 
-// Answer is what an operation answered.
+// Answer is a response of an operation.
 type Answer struct {
 	Operation string
 	Status    int
 	Body      string
 }
 
-// Examine makes every operation of an API succeed and give each error that its document declares, and demands that
-// requests and answers are as declared: once as it is, and once with an Idempotency-Key. It answers what it was
-// answered.
+// Examine makes every operation of an API succeed and return each error that its document declares, once without and once
+// with an Idempotency-Key. It fails the test unless all requests and responses are as declared. It returns the responses.
 func Examine(t *testing.T, s func(t testing.TB) Subject) (answers []Answer) {
 	t.Helper()
 	for name, keys := range map[string]bool{"as it is": false, "with keys": true} {
@@ -122,14 +121,14 @@ type examiner struct {
 	*testing.T
 	Subject
 	api     *httpapi.API
-	cold    *httpapi.API // never let anybody in, so that it remembers no key
+	cold    *httpapi.API // authenticated nobody, so that it caches no key
 	limited *httpapi.API
-	held    map[int]*httpapi.API // have an entry for every key, which is why they answer the status
+	held    map[int]*httpapi.API // have an entry for every key, and so respond with the status
 	doc     *Document
 	keyed   bool            // whether requests have keys
 	seen    map[string]bool // "operation status"
 	answers []Answer
-	keys    int // that were given to requests
+	keys    int // number of keys given to requests
 }
 
 func (x *examiner) must(err error) {
@@ -179,7 +178,7 @@ func (x *examiner) request(route httpapi.Route, e Exercise) *http.Request {
 	return r
 }
 
-// declares says whether an error is declared, can happen, and is not left to the exercise.
+// declares reports whether an error is declared, can occur, and is not among the exercise's refusals.
 func (x *examiner) declares(route httpapi.Route, status int) bool {
 	e := x.Exercises[route.OperationID]
 	op := x.doc.Operation(route.Method, route.Path)
@@ -190,7 +189,7 @@ func (x *examiner) declares(route httpapi.Route, status int) bool {
 
 var parameter = regexp.MustCompile(`\{[^}]*\}`)
 
-// refuse makes the errors that do not depend on what an operation does.
+// refuse tests the errors that are the same for all operations.
 func (x *examiner) refuse(route httpapi.Route, e Exercise) {
 	change := func(status int, change func(e *Exercise), then func(r *http.Request)) {
 		x.Helper()
@@ -226,10 +225,10 @@ func (x *examiner) refuse(route httpapi.Route, e Exercise) {
 	}
 }
 
-// UnknownID is of nothing that there is.
+// UnknownID is an id that nothing has.
 const UnknownID = "018d0b6e-7a00-7000-8000-000000000000"
 
-// breakDown makes what an operation stands on fail.
+// breakDown tests an operation while the store fails and after the client has gone.
 func (x *examiner) breakDown(route httpapi.Route, e Exercise) {
 	if x.declares(route, http.StatusInternalServerError) {
 		x.Store.Break(errors.New("the disk is gone"))
@@ -243,13 +242,13 @@ func (x *examiner) breakDown(route httpapi.Route, e Exercise) {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
 		r := x.request(route, e).WithContext(ctx)
-		r.Header.Del("Idempotency-Key") // with it the work goes on without the client
+		r.Header.Del("Idempotency-Key") // with a key, the work continues without the client
 		x.expect(http.StatusServiceUnavailable, x.cold, r)
 	}
 }
 
-// refuseKeys makes the errors of requests that may be repeated: a bad key, one whose request is running, and one of
-// another request.
+// refuseKeys tests the errors of Idempotency-Keys: an invalid key, one whose request is running, and one of another
+// request.
 func (x *examiner) refuseKeys(route httpapi.Route, e Exercise) {
 	if !x.keyed || route.Auth == nil || route.Method == http.MethodGet || route.Reads {
 		return
@@ -285,7 +284,7 @@ func (x *examiner) expect(status int, api *httpapi.API, r *http.Request) (body s
 	return got.Body
 }
 
-// send makes a request. The answer must be as declared, and so must a request that succeeds.
+// send makes a request. The response must be as declared, and the request too if it succeeds.
 func (x *examiner) send(api *httpapi.API, r *http.Request) Answer {
 	x.Helper()
 	body, err := io.ReadAll(r.Body)
@@ -305,8 +304,8 @@ func (x *examiner) send(api *httpapi.API, r *http.Request) Answer {
 	return x.answers[len(x.answers)-1]
 }
 
-// finish demands that the document is of the table, and that everything that is declared was answered, but for what
-// cannot be.
+// finish tests that the document matches the table of routes, and that every declared status was seen, except for the
+// unreachable ones.
 func (x *examiner) finish() {
 	var table []string
 	for _, r := range x.api.Routes() {

@@ -12,9 +12,9 @@ import (
 	"github.com/cointill/cointill/httpapi"
 )
 
-// Fuzz sends anything to every operation of an API, from somebody who may ask, and signed if need be: nothing makes it
-// fail, and what is refused leaves the store as it was. The seeds are the exercises, and more bodies for the first
-// operation.
+// Fuzz sends random requests to every operation of an API, with valid credentials, and signed if necessary. No request may
+// cause an internal error, and a refused one must not change the store. The seeds are the exercises, and more bodies for
+// the first operation.
 func Fuzz(f *testing.F, subject func(t testing.TB) Subject, more ...string) {
 	s := subject(f)
 	for i, route := range s.API(httpapi.Limit{}, nil).Routes() {
@@ -37,7 +37,7 @@ func Fuzz(f *testing.F, subject func(t testing.TB) Subject, more ...string) {
 	}
 	var z *fuzzed
 	f.Fuzz(func(t *testing.T, which uint8, ids, query, body, header string) {
-		if z == nil || z.written > 50 { // rows are compared with every request
+		if z == nil || z.written > 50 { // all rows are compared for each request
 			z = &fuzzed{Subject: subject(t)}
 			z.api = z.API(httpapi.Limit{}, z.replies(t))
 		}
@@ -47,15 +47,15 @@ func Fuzz(f *testing.F, subject func(t testing.TB) Subject, more ...string) {
 	})
 }
 
-// fuzzed is an API that takes many requests.
+// fuzzed is an API that handles many requests.
 type fuzzed struct {
 	Subject
 	api     *httpapi.API
-	written int // requests that may have written
+	written int // number of requests that changed the store
 }
 
-// request is the exercise of a route with another body and query, other values in its path where ids has some, and the
-// header where the exercise has one.
+// request returns the exercise of a route with another body and query, with the path parameters in ids, and with the value
+// header in each header of the exercise.
 func (z *fuzzed) request(route httpapi.Route, ids, query, body, header string) *http.Request {
 	e := z.exercise(route)
 	e.Target, _, _ = strings.Cut(e.Target, "?")
@@ -81,7 +81,7 @@ func (z *fuzzed) request(route httpapi.Route, ids, query, body, header string) *
 	return r
 }
 
-// serve demands what holds for every request.
+// serve tests the properties of every request.
 func (z *fuzzed) serve(t *testing.T, r *http.Request) {
 	before, err := z.Store.Rows()
 	if err != nil {

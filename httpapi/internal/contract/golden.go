@@ -15,7 +15,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 var random = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{64}|data:image/png;base64,[A-Za-z0-9+/=]+`)
 
-// Golden compares JSON, byte for byte but for what is random, with a golden file of the package's testdata.
+// Golden compares JSON, byte for byte except for random values, with a golden file in the package's testdata.
 func Golden(t testing.TB, name string, body []byte) {
 	t.Helper()
 	var pretty bytes.Buffer
@@ -46,7 +46,7 @@ func Golden(t testing.TB, name string, body []byte) {
 	}
 }
 
-// Members answers the members of a JSON object in their order, separated by spaces, with "=null" after those that are.
+// Members returns the members of a JSON object in their order, separated by spaces, with "=null" after those that are null.
 func Members(t testing.TB, body []byte) string {
 	t.Helper()
 	dec := json.NewDecoder(bytes.NewReader(body))

@@ -18,17 +18,17 @@ import (
 	"github.com/cointill/cointill/httpapi"
 )
 
-// PrismEnv names the executable of Prism, a validator of OpenAPI that is not ours in another language.
+// PrismEnv is the environment variable with the path of Prism, a foreign OpenAPI validator in another language.
 const PrismEnv = "COINTILL_PRISM"
 
-// Proxied is an API behind Prism, which looks at every request and every answer.
+// Proxied is an API behind Prism, which validates every request and every response.
 type Proxied struct {
 	testing.TB
 	proxy *url.URL
 }
 
-// Prism puts an API behind Prism. Without that the test is skipped, and fails in CI. Prism writes bodies again, so that
-// around is needed where something depends on their bytes; nil: nothing.
+// Prism puts an API behind Prism. If there is no Prism, the test is skipped, and fails in CI. Prism rewrites bodies: an API
+// that depends on their bytes needs a handler around it, which may be nil otherwise.
 func Prism(t testing.TB, api *httpapi.API, around func(http.Handler) http.Handler) *Proxied {
 	t.Helper()
 	prism := os.Getenv(PrismEnv)
@@ -77,7 +77,7 @@ func Prism(t testing.TB, api *httpapi.API, around func(http.Handler) http.Handle
 	}
 }
 
-// Send makes a request, which the API must answer with the status, and Prism must not object to.
+// Send makes a request. The API must respond with the status, and Prism must not report an error.
 func (p *Proxied) Send(r *http.Request, status int) {
 	p.Helper()
 	body, err := io.ReadAll(r.Body)

@@ -1,5 +1,5 @@
-// Package known remembers for a second which projects were let in, so that who asks much is not looked up each time.
-// Who was refused is not remembered: it costs the store the same call each time, whoever it is.
+// Package known caches authenticated projects for a second, so that frequent requests do not each read the store. Refusals
+// are not cached, so that each costs the store the same call.
 package known
 
 import (
@@ -14,12 +14,12 @@ const (
 	lasts = time.Second
 )
 
-// Projects are what is remembered, by something that only one project has, such as the hash of a key, or its id. The
-// zero value is ready for use. It is safe for concurrent use.
+// Projects is a cache of projects, by something unique to a project, such as the hash of a key or its id. The zero value is
+// ready for use. It may be used concurrently.
 type Projects struct {
 	mu    sync.Mutex // guards what follows
 	known map[string]entry
-	since time.Time // what was asked for before is out of date
+	since time.Time // projects that were read before are out of date
 }
 
 type entry struct {
@@ -27,7 +27,7 @@ type entry struct {
 	till    time.Time
 }
 
-// Get answers the project that is remembered by this.
+// Get returns the cached project, and reports whether there is one.
 func (p *Projects) Get(by string) (invoice.Project, bool) {
 	now := time.Now()
 	p.mu.Lock()
@@ -39,7 +39,7 @@ func (p *Projects) Get(by string) (invoice.Project, bool) {
 	return found.project, true
 }
 
-// Keep remembers a project that the store was asked for at that time.
+// Keep caches a project whose read began at the given time.
 func (p *Projects) Keep(by string, project invoice.Project, asked time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -52,8 +52,8 @@ func (p *Projects) Keep(by string, project invoice.Project, asked time.Time) {
 	p.known[by] = entry{project, asked.Add(lasts)}
 }
 
-// Forget is for a project that has changed, or is not to be let in any more. What the store was asked for before is
-// not remembered afterwards.
+// Forget removes a project that has changed or may no longer be authenticated. Reads that began before are not cached
+// afterwards.
 func (p *Projects) Forget(by string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

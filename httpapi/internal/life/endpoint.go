@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// Endpoint is the shop's server for webhooks, as a transport. The zero value takes everything.
+// Endpoint is the shop's server for webhooks, as a transport. The zero value accepts everything.
 type Endpoint struct {
 	mu      sync.Mutex // guards what follows
 	answers []int
 	hooks   []Hook
 }
 
-// Hook is a webhook as it arrived.
+// Hook is a received webhook.
 type Hook struct {
 	At     time.Time
 	URL    string
@@ -23,14 +23,14 @@ type Hook struct {
 	Body   string
 }
 
-// Answer says how the next webhooks are answered; those after them with 200.
+// Answer sets the statuses of the responses to the next webhooks. Later ones get 200.
 func (e *Endpoint) Answer(statuses ...int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.answers = statuses
 }
 
-// Hooks are those that arrived.
+// Hooks returns the received webhooks.
 func (e *Endpoint) Hooks() []Hook {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -1,4 +1,4 @@
-// Package life plays what happens to invoices that are paid on a simulated chain, the same through each of the APIs.
+// Package life tests the life of invoices that are paid on a simulated chain, in the same way through each API.
 package life
 
 import (
@@ -19,31 +19,31 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// Shop is a shop that takes one asset through one API, in a bubble of testing/synctest. Two confirmations are deep enough.
+// Shop is a shop that accepts one asset through one API, in a bubble of testing/synctest. Payments need two confirmations.
 type Shop struct {
 	*testing.T
 	Service *invoice.Service
 	Hooks   webhook.Config // its Client is the Endpoint's
 	Chain   *chaintest.Chain
 	Asset   chain.Asset
-	Poll    time.Duration // of everything that polls
+	Poll    time.Duration // interval of everything that polls
 
-	Create    func(order string) (id string)       // makes an invoice
-	Status    func(id string) string               // of an invoice, in the API's words
-	Shown     func(id string) []string             // all answers about an invoice
-	Window    time.Duration                        // to pay
-	Tolerance int64                                // percent that may be missing
-	Words     struct{ Seen, Partial, Paid string } // what an invoice is when enough was seen, or too little, and when it is paid
-	Over      struct{ Unpaid, Partial string }     // and when its time is over
+	Create    func(order string) (id string)       // creates an invoice
+	Status    func(id string) string               // returns the status of an invoice, in the API's words
+	Shown     func(id string) []string             // returns all responses about an invoice
+	Window    time.Duration                        // time to pay
+	Tolerance int64                                // percentage that may be missing
+	Words     struct{ Seen, Partial, Paid string } // statuses after enough was seen, after too little, and when paid
+	Over      struct{ Unpaid, Partial string }     // statuses after the deadline
 
 	endpoint Endpoint
 }
 
-// Play runs a service and a dispatcher until the play is over.
+// Play runs a service and a dispatcher until play returns.
 func Play(t *testing.T, start time.Time, open func(t *testing.T) *Shop, play func(s *Shop)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		time.Sleep(time.Until(start)) // to the moment that the chain begins at
+		time.Sleep(time.Until(start)) // until the chain begins
 		s := open(t)
 		s.Hooks.Client = &http.Client{Transport: &s.endpoint, Timeout: 10 * time.Second}
 		dispatcher, err := webhook.New(s.Hooks)
@@ -71,7 +71,7 @@ func (s *Shop) pass(d time.Duration) {
 	synctest.Wait()
 }
 
-// mine adds blocks and lets them be seen.
+// mine adds blocks and waits until they are seen.
 func (s *Shop) mine(n int) {
 	for range n {
 		s.Chain.MineAt(time.Now())
@@ -79,7 +79,7 @@ func (s *Shop) mine(n int) {
 	s.pass(5 * s.Poll)
 }
 
-// Read answers an invoice as it is kept.
+// Read returns an invoice as it is stored.
 func (s *Shop) Read(id string) invoice.Invoice {
 	s.Helper()
 	inv, err := s.Service.Invoice(context.Background(), "", id)
@@ -103,7 +103,7 @@ func (s *Shop) is(id, want, when string) {
 	}
 }
 
-// PaidInTime is A18: what was seen in time is paid, however late it is confirmed, and what was not is not.
+// PaidInTime tests A18: an invoice whose payment is seen in time is paid, however late it is confirmed, and another is not.
 func (s *Shop) PaidInTime() {
 	inTime, late := s.Create("in-time"), s.Create("late")
 	s.pass(s.Window - time.Minute)
@@ -118,11 +118,11 @@ func (s *Shop) PaidInTime() {
 	s.is(late, s.Over.Unpaid, "paid after the deadline")
 }
 
-// TooLittle is incident 34: an invoice is not paid while one unit is missing of what the tolerance demands.
+// TooLittle tests incident 34: an invoice is not paid while one unit of the amount that the tolerance requires is missing.
 func (s *Shop) TooLittle() {
 	short, tiny := s.Create("short"), s.Create("tiny")
 	due := s.Read(short).Quote.Due
-	least := new(big.Int).Mul(due, big.NewInt(100-s.Tolerance)) // hundredths of what is least
+	least := new(big.Int).Mul(due, big.NewInt(100-s.Tolerance)) // the least amount, in hundredths
 	least.Add(least, big.NewInt(99)).Div(least, big.NewInt(100))
 	s.pay(short, new(big.Int).Sub(least, big.NewInt(1)))
 	s.pay(tiny, new(big.Int).Div(due, big.NewInt(60)))
@@ -137,8 +137,8 @@ func (s *Shop) TooLittle() {
 	s.is(tiny, s.Over.Partial, "with a sixtieth, in the end")
 }
 
-// PayerIsNoTarget is incident 48: addresses are shown whole, and where money seems to come from is shown only as that,
-// in the one place where it may be.
+// PayerIsNoTarget tests incident 48: addresses are shown whole, and the apparent sender of a payment is shown nowhere except
+// in only.
 func (s *Shop) PayerIsNoTarget(only string) {
 	const payer = "sim1payer"
 	id := s.Create("poisoned")
@@ -167,8 +167,8 @@ func (s *Shop) PayerIsNoTarget(only string) {
 	}
 }
 
-// Told has an invoice paid in parts of so many percent, and its time go by. It answers the id, the transactions and what
-// the shop was told.
+// Told creates an invoice, pays it in parts of the given percentages, and passes its deadline. It returns the invoice's id,
+// the transactions and the webhooks that the shop received.
 func (s *Shop) Told(percent ...int64) (id string, txids []string, hooks []Hook) {
 	id = s.Create("told")
 	for _, p := range percent {
@@ -181,14 +181,14 @@ func (s *Shop) Told(percent ...int64) (id string, txids []string, hooks []Hook) 
 	return id, txids, s.endpoint.Hooks()
 }
 
-// Feed is what three sources of rates say, "" when one is down, and whether an invoice can be priced by that.
+// Feed holds the rates of three sources, "" for one that is down, and whether an invoice can be priced by them.
 type Feed struct {
 	Name   string
 	Says   [3]string
 	Priced bool
 }
 
-// Feeds are what has happened to sources of rates, and what must come of it, for a price of 2000.
+// Feeds returns failures of rate sources that have occurred, and their expected results, for a rate of 2000.
 func Feeds() []Feed {
 	return []Feed{
 		{"A31: one source is down", [3]string{"2000", "", "2000"}, true},
@@ -202,7 +202,7 @@ func Feeds() []Feed {
 	}
 }
 
-// Into has a service ask the three and believe what they agree on.
+// Into returns a function that configures a service with the median of the three sources.
 func (f Feed) Into(t testing.TB) func(*invoice.Config) {
 	return func(c *invoice.Config) {
 		var sources []rates.Named
@@ -217,7 +217,7 @@ func (f Feed) Into(t testing.TB) func(*invoice.Config) {
 	}
 }
 
-// constant says the same for every pair.
+// constant is a source with the same rate for every pair.
 type constant struct {
 	says string
 	now  func() time.Time

@@ -13,8 +13,8 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// Odd is a source of rates that divide hardly any price without a rest. Each answer is another one, from many thousand
-// down to less than a billionth.
+// Odd is a source of rates that divide hardly any price without a remainder. Each rate differs, from many thousands down to
+// less than a billionth.
 type Odd struct{ asked atomic.Int64 }
 
 // Rate implements rates.Source.
@@ -23,8 +23,8 @@ func (o *Odd) Rate(_ context.Context, p rates.Pair) (rates.Rate, error) {
 	return rates.Rate{Pair: p, Value: decimal.New(1843573+7919*n, int32(-2-n%14)), Time: time.Now(), Source: "odd"}, nil
 }
 
-// Typed is what somebody pays who reads the text of an amount as most clients do, through a double, and types what they
-// see into a wallet that takes 8 decimals.
+// Typed returns the amount that a payer sends whose client reads the text of an amount as a double, as most clients do, and
+// who types what it shows into a wallet with 8 decimals.
 func Typed(t *testing.T, a chain.Asset, text string) *big.Int {
 	t.Helper()
 	double, err := strconv.ParseFloat(text, 64)

@@ -1,5 +1,5 @@
-// Package load measures what HTTP adds to creating an invoice: the same service with derived addresses, called directly
-// and over connections to 127.0.0.1 that are kept open, by 32 callers in turns of one run.
+// Package load measures the cost that HTTP adds to creating an invoice: 32 callers use the same service with derived
+// addresses, in turns directly and over persistent connections to 127.0.0.1.
 package load
 
 import (
@@ -28,20 +28,20 @@ import (
 
 const (
 	callers = 32
-	turn    = 2000 // creations before it is the other's turn
+	turn    = 2000 // creations in a turn
 	turns   = 5
 )
 
-// Shop is an API over a service, and the same creation by either way.
+// Shop is an API over a service, with the same creation in both ways.
 type Shop struct {
 	API    http.Handler
 	Direct func(order string) error
-	// Request is what a client sends for an order.
+	// Request returns a client's request for an order.
 	Request func(order string) (path string, header http.Header, body string)
-	Created int // the status of success
+	Created int // status of success
 }
 
-// Config is a service without its notifier: ETH, at 2500 EUR or USD, to addresses of a wallet.
+// Config returns the configuration of a service without its notifier: ETH at 2500 EUR or USD, to addresses of a wallet.
 func Config(b *testing.B, s invoice.Store) invoice.Config {
 	b.Helper()
 	wallet, err := evm.NewWallet("xpub6DCoCpSuQZB2jawqnGMEPS63ePKWkwWPH4TU45Q7LPXWuNd8TMtVxRrgjtEshuqpK3mdhaWHPFsBngh5GFZaM6si3yZdUsT8ddYM3PwnATt")
@@ -57,7 +57,7 @@ func Config(b *testing.B, s invoice.Store) invoice.Config {
 	}
 }
 
-// unwatched is a network that nobody follows here.
+// unwatched is a watcher that never reports anything.
 type unwatched struct{}
 
 func (unwatched) Network() chain.Network { return "eip155:1" }
@@ -68,8 +68,8 @@ func (unwatched) Next(ctx context.Context, _ chain.Cursor) (chain.Step, error) {
 }
 
 // Create measures creation with two kinds of clients. They share the processors with the server, and net/http costs a
-// client more than it costs a server: client=sockets, which does no more than it must, comes nearer to a server with its
-// clients elsewhere.
+// client more than a server. client=sockets does only the necessary work, and so is closer to a server with remote
+// clients.
 func Create(b *testing.B, open func(b *testing.B) Shop) {
 	for _, client := range []string{"net-http", "sockets"} {
 		b.Run("client="+client, func(b *testing.B) {
@@ -91,7 +91,7 @@ type runner struct {
 	orders, failed atomic.Int64
 }
 
-// compare lets both ways create in turns.
+// compare runs both ways in turns and reports their rates.
 func (r *runner) compare(b *testing.B, over func(caller int, order string) error) {
 	ways := [2]func(caller int, order string) error{func(_ int, order string) error { return r.Direct(order) }, over}
 	var took [2][]time.Duration
@@ -116,7 +116,7 @@ func (r *runner) compare(b *testing.B, over func(caller int, order string) error
 	b.ReportMetric(float64(r.failed.Load()), "failed")
 }
 
-// turn makes invoices and answers how long each took. One that fails is counted, and is not repeated.
+// turn creates invoices and returns how long each took. A failure is counted and not repeated.
 func (r *runner) turn(b *testing.B, create func(caller int, order string) error) []time.Duration {
 	b.Helper()
 	took := make([]time.Duration, turn)
@@ -175,7 +175,7 @@ func (r *runner) sockets(b *testing.B) func(int, string) error {
 	for i := range connections {
 		conn, err := new(net.Dialer).DialContext(b.Context(), "tcp", r.server.Listener.Addr().String())
 		check(b, err)
-		b.Cleanup(func() { _ = conn.Close() }) // it has done its work
+		b.Cleanup(func() { _ = conn.Close() }) // nothing is left to send
 		connections[i], readers[i] = conn, bufio.NewReader(conn)
 	}
 	return func(caller int, order string) error {
@@ -193,7 +193,7 @@ func (r *runner) sockets(b *testing.B) func(int, string) error {
 	}
 }
 
-// readAnswer reads one answer to its end.
+// readAnswer reads one response to its end.
 func readAnswer(from *bufio.Reader, want int) error {
 	var status, length int
 	for {

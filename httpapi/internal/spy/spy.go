@@ -1,4 +1,4 @@
-// Package spy shows what an API asks of its store and what that has come to hold, and makes the store fail.
+// Package spy records the calls that an API makes to its store, returns the store's contents, and makes the store fail.
 package spy
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/cointill/cointill/webhook"
 )
 
-// Backend is what is spied on: a *store.Memory.
+// Backend is the store that is observed, such as a *store.Memory.
 type Backend interface {
 	invoice.Store
 	invoice.ProjectStore
@@ -21,20 +21,20 @@ type Backend interface {
 	webhook.Outbox
 }
 
-// Store notes which of the methods that answer requests are called. Its methods may be called concurrently.
+// Store records the calls of the methods that requests use. Its methods may be called concurrently.
 type Store struct {
 	Backend
 
 	mu       sync.Mutex // guards what follows
 	calls    []string
-	projects int   // written
-	broken   error // what every noted call fails with
+	projects int   // number of writes of projects
+	broken   error // error of every recorded call
 }
 
-// On spies on a store.
+// On returns a Store that observes b.
 func On(b Backend) *Store { return &Store{Backend: b} }
 
-// Calls answers the names of the methods that were called since it was asked last, in order.
+// Calls returns the names of the methods called since its last call, in order.
 func (s *Store) Calls() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -43,14 +43,14 @@ func (s *Store) Calls() []string {
 	return calls
 }
 
-// Break makes every noted call fail, nil ends that.
+// Break makes every recorded call fail with err. nil ends that.
 func (s *Store) Break(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.broken = err
 }
 
-// Rows answers all invoices, events and messages, and how often projects were written, as text.
+// Rows returns all invoices, events and messages, and the number of writes of projects, as text.
 func (s *Store) Rows() (string, error) {
 	ctx := context.Background()
 	var all []any
@@ -80,7 +80,7 @@ func (s *Store) Rows() (string, error) {
 	return string(text), nil
 }
 
-// note says whether a call may go on.
+// note records a call, and returns the error that it must fail with.
 func (s *Store) note(method string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,7 +88,7 @@ func (s *Store) note(method string) error {
 	return s.broken
 }
 
-// noted is a call with one answer beside its error.
+// noted records and makes a call with one result besides its error.
 func noted[T any](s *Store, method string, call func() (T, error)) (T, error) {
 	if err := s.note(method); err != nil {
 		var none T
@@ -164,7 +164,7 @@ func (s *Store) UpdateProject(ctx context.Context, p invoice.Project) error {
 	return s.write("UpdateProject", func() error { return s.Backend.UpdateProject(ctx, p) })
 }
 
-// write is a call that writes a project.
+// write records and makes a call that writes a project.
 func (s *Store) write(method string, call func() error) error {
 	if err := s.note(method); err != nil {
 		return err
@@ -186,7 +186,7 @@ func (s *Store) Resend(ctx context.Context, id string) (invoice.Message, error) 
 	return noted(s, "Resend", func() (invoice.Message, error) { return s.Backend.Resend(ctx, id) })
 }
 
-// Log is a log that may be read while it is written. The zero value is empty.
+// Log is a buffer for logs that may be read while it is written. The zero value is empty.
 type Log struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -199,7 +199,7 @@ func (l *Log) Write(p []byte) (int, error) {
 	return l.buf.Write(p)
 }
 
-// String is what was written.
+// String returns the text that was written.
 func (l *Log) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
