@@ -29,25 +29,27 @@ const (
 
 // names are what the assets are called by the other two APIs.
 type names struct {
-	view       webhook.CryptoSteroidView
-	currencies []webhook.CryptomusCurrency
+	view  webhook.CryptoSteroidView
+	third *cryptomus.Format
 }
 
 // names finds them. CryptoSteroid knows few assets.
 func (h *house) names() names {
+	var currencies []cryptomus.Currency
 	n := names{view: webhook.CryptoSteroidView{InvoiceURL: h.publicURL("{id}")}}
 	for _, a := range h.offer.chain.Assets {
-		n.currencies = append(n.currencies, webhook.CryptomusCurrency{Code: a.Code, Network: h.offer.short, Asset: a.Asset})
+		currencies = append(currencies, cryptomus.Currency{Code: a.Code, Network: h.offer.short, Asset: a.Asset})
 		if slices.Contains(webhook.CryptoSteroidMethods(), a.Code) {
 			n.view.Methods = append(n.view.Methods, webhook.CryptoSteroidMethod{Name: a.Code, Asset: a.Asset})
 		}
 	}
+	n.third = cryptomus.NewFormat(currencies...)
 	return n
 }
 
 // formats are all the ways to tell the shop.
 func (n names) formats() (*webhook.Notifier, error) {
-	return webhook.NewNotifier(webhook.Standard(), webhook.ItisPay(), webhook.CryptoSteroid(n.view), webhook.Cryptomus(n.currencies...))
+	return webhook.NewNotifier(webhook.Standard(), webhook.ItisPay(), webhook.CryptoSteroid(n.view), n.third)
 }
 
 // handlers mounts the APIs, the feed, the health, the shop's own page for webhooks, and the payer on one mux.
@@ -68,7 +70,7 @@ func (h *house) handlers(projects *invoice.Projects, store *sqlite.Store) error 
 		return err
 	}
 	third := cryptomus.Config{
-		Service: h.invoices, Projects: projects, Store: store, Currencies: n.currencies, Resent: h.dispatcher.Hint, Replies: replies,
+		Service: h.invoices, Projects: projects, Store: store, Format: n.third, Resent: h.dispatcher.Hint, Replies: replies,
 		TestClient: h.client(),
 		PageURL:    func(inv invoice.Invoice) string { return h.publicURL(inv.ID) },
 	}

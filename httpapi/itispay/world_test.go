@@ -128,7 +128,7 @@ func (w *world) config(change func(*itispay.Config)) itispay.Config {
 
 // told makes the invoices of a service be told as in production.
 func told(c *invoice.Config) {
-	n, err := webhook.NewNotifier(webhook.ItisPay(), webhook.Standard(), webhook.Cryptomus())
+	n, err := webhook.NewNotifier(webhook.ItisPay(), webhook.Standard())
 	if err != nil {
 		panic(err)
 	}
