@@ -39,10 +39,7 @@ const (
 // summarize returns how an invoice stands.
 func summarize(inv invoice.Invoice) summary {
 	s := summary{Status: statusOf(inv), Paid: new(big.Int), Commission: new(big.Int), Credited: new(big.Int)}
-	switch s.Status {
-	case statusPaid, statusPaidOver, statusWrongAmount, statusFail, statusCancel:
-		s.Final = true
-	}
+	s.Final = slices.Contains([]status{statusPaid, statusPaidOver, statusWrongAmount, statusFail, statusCancel}, s.Status)
 	paid := inv.State.Received
 	if s.Final && s.Status != statusCancel {
 		paid = inv.State.Confirmed
