@@ -32,7 +32,7 @@ func (n *Nodes) Tip(ctx context.Context) (Tip, error) {
 			return Tip{}, ctx.Err()
 		}
 	}
-	return Tip{}, fmt.Errorf("no node answers: %w", n.troubles())
+	return Tip{}, fmt.Errorf("no node responded: %w", n.troubles())
 }
 
 // needed picks the first member that is well, and in addition those that failed and have paused long enough, and those
@@ -151,7 +151,7 @@ func (n *Nodes) noteSplit(split bool) (was bool) {
 func (n *Nodes) settle(ctx context.Context, answers []answer[Tip]) (Tip, error) {
 	good := slices.DeleteFunc(slices.Clone(answers), func(a answer[Tip]) bool { return a.err != nil })
 	if len(good) < n.cfg.Agree {
-		return Tip{}, fmt.Errorf("%d of %d nodes answer, and %d must agree: %w", len(good), len(n.members), n.cfg.Agree, n.troubles())
+		return Tip{}, fmt.Errorf("%d of %d nodes responded, and %d must agree: %w", len(good), len(n.members), n.cfg.Agree, n.troubles())
 	}
 	slices.SortStableFunc(good, func(a, b answer[Tip]) int { return cmp.Compare(b.value.Height, a.value.Height) })
 	top := good[n.cfg.Agree-1].value.Height
@@ -426,7 +426,7 @@ func poll[T interface{ id() string }](ctx context.Context, n *Nodes, height uint
 	if err := failures(answers); err != nil {
 		return none, err
 	}
-	return none, fmt.Errorf("%d of %d nodes answer, and %d must agree: %w", len(answers), len(n.members), n.cfg.Agree, n.troubles())
+	return none, fmt.Errorf("%d of %d nodes responded, and %d must agree: %w", len(answers), len(n.members), n.cfg.Agree, n.troubles())
 }
 
 // patience returns the longest wait for one answer to a ballot.

@@ -303,7 +303,8 @@ type Lag struct {
 	Lacks     []Lack    // what the node cannot do at present; nil from a node that is not a [Lacker]
 }
 
-// Blocks returns the number of blocks that the watcher is known to be behind.
+// Blocks returns the number of blocks that the watcher is known to be behind. It counts heights, also those that the
+// chain passed over.
 func (l Lag) Blocks() uint64 {
 	if l.Tip <= l.Height {
 		return 0

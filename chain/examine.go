@@ -268,5 +268,5 @@ func (n *Nodes) Examine(ctx context.Context, u Unexamined) ([]Transfer, error) {
 	if err := failures(answers); err != nil {
 		return nil, err
 	}
-	return nil, fmt.Errorf("%d of %d nodes answer, and %d must agree: %w", len(answers), len(n.members), n.cfg.Agree, n.troubles())
+	return nil, fmt.Errorf("%d of %d nodes responded, and %d must agree: %w", len(answers), len(n.members), n.cfg.Agree, n.troubles())
 }

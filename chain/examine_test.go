@@ -30,7 +30,7 @@ func TestWhatCannotBeExaminedIsNamedAndTheRestGoesOn(t *testing.T) {
 			joined = append(joined, r.step().Joined...)
 		}
 		require.Equal(t, []chain.Unexamined{{
-			TxID: bomb, Height: 1, Block: mined.Hash, Time: mined.Time, Reason: "the simulated node cannot",
+			TxID: bomb, Height: 1, Block: mined.Hash, Time: mined.Time, Reason: "not supported by the simulated node",
 		}}, joined[1].Unexamined)
 		require.Equal(t, "16", r.ledger.Balance(r.shop, r.coin).String(), "what could be seen is there")
 

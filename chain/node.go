@@ -20,11 +20,11 @@ var (
 	ErrWrongNetwork = errors.New("node serves another network")
 	// ErrIncomplete is returned when the node's data are incomplete, such as receipts that do not match the block. A
 	// later attempt may succeed.
-	ErrIncomplete = errors.New("node gave an incomplete answer")
+	ErrIncomplete = errors.New("incomplete data from the node")
 	// ErrBehind is returned when the node has not reached the block that was processed last.
 	ErrBehind = errors.New("node is behind")
 	// ErrMoved is returned when the chain changed during a read. The next attempt usually succeeds.
-	ErrMoved = errors.New("chain moved while it was read")
+	ErrMoved = errors.New("chain moved during the read")
 	// ErrDisagree is returned when several nodes of one network contradict each other and none has enough others on
 	// its side. Nothing they report may be credited until they agree again.
 	ErrDisagree = errors.New("nodes disagree")

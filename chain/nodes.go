@@ -25,7 +25,7 @@ type NodesConfig struct {
 	// or finality that does not exist; each block is read that often.
 	Agree int
 
-	// MaxLag is how many blocks a member's tip may be behind the best before others are preferred, and how many blocks
+	// MaxLag is how many heights a member's tip may be behind the best before others are preferred, and how many blocks
 	// below their tips members may have to go to find one that they agree on: 3.
 	MaxLag uint64
 	// MaxAge is how old the stamp of a member's tip may be before others are preferred; zero disables the check.

@@ -37,6 +37,10 @@ type Config struct {
 	// Lenient says in the document that bodies are read as a dialect does that looks at [Request.Members] itself: what may
 	// be absent may be null, empty or, where only more is allowed, 0, and integers, numbers and truths may be texts.
 	Lenient bool
+	// Examples are values of members and parameters by their names, such as "order_id", for the examples of requests and
+	// responses in the document. A value is used wherever the schema allows it. An example of a request has the required
+	// members, and those that are named here together with their type, such as "CreateRequest.amount".
+	Examples map[string]any
 
 	MaxBody  int64            // bytes of a request's body; default 64 KiB
 	Limit    Limit            // of each client; default none
@@ -189,6 +193,9 @@ func assemble(cfg Config) (*API, error) {
 		}
 		endpoints[op.Path][op.Method] = op
 	}
+	if err := doc.exemplify(cfg.Examples); err != nil {
+		return nil, err
+	}
 	return a, a.mount(endpoints, doc)
 }
 
@@ -208,11 +215,11 @@ func (a *API) mount(endpoints map[string]endpoint, doc *document) (err error) {
 	for _, p := range slices.Sorted(maps.Keys(endpoints)) {
 		a.mux.Handle(p, a.serve(endpoints[p]))
 	}
-	page, err := renderPage(doc)
+	page, err := a.page()
 	if err != nil {
 		return err
 	}
-	a.mux.Handle("GET /docs", a.limited(servePage(page)))
+	a.mux.Handle("GET /docs", page)
 	a.mux.Handle("/", a.serve(nil))
 	return nil
 }

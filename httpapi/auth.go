@@ -22,8 +22,11 @@ type Scheme struct {
 	Header      string // that carries the key
 	Description string
 	Faults      []int // statuses that Check refuses with
+	// Sample is a shell word for the value of the header in samples of requests. It may use $BODY, the body of the
+	// request. If empty, samples have a variable.
+	Sample string
 	// With is a second header that is needed as well, for the document: Check looks at both. Only its Name,
-	// Header and Description count. Nil: none.
+	// Header, Description and Sample count. Nil: none.
 	With *Scheme
 	// Check finds out who asks and notes it in the request, or refuses with an [Error].
 	Check func(*Request) error

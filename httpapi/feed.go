@@ -49,6 +49,10 @@ func NewFeed(cfg FeedConfig) (*API, error) {
 			Params: feedQuery{}, Answer: feedPage{}, Faults: []int{http.StatusConflict}, Handler: f.list,
 		}},
 		Fault: feedFault, FaultBody: feedError{},
+		Examples: map[string]any{
+			"id": "evt_018f3f3e", "error": "The position is beyond the last event.", "last": 41,
+			"event": map[string]any{"type": "invoice.created", "timestamp": "2026-03-02T12:00:00Z", "data": map[string]any{}},
+		},
 		Limit: cfg.Limit, ClientIP: cfg.ClientIP, Now: cfg.Now, Logger: cfg.Logger, Meter: cfg.Meter,
 	})
 }

@@ -13,17 +13,57 @@ import (
 
 // document is an OpenAPI 3.1 document. Maps are written in the order of their keys.
 type document struct {
-	OpenAPI    string                           `json:"openapi"`
-	Info       info                             `json:"info"`
-	Servers    []server                         `json:"servers"`
-	Tags       []tag                            `json:"tags"`
-	Paths      map[string]map[string]*described `json:"paths"`
-	Components components                       `json:"components"`
+	OpenAPI    string     `json:"openapi"`
+	Info       info       `json:"info"`
+	Servers    []server   `json:"servers"`
+	Tags       []tag      `json:"tags"`
+	Paths      paths      `json:"paths"`
+	Components components `json:"components"`
 
 	schemas     *schemas
 	invalid     int // status of a value that does not fit
 	faultBody   any // of errors, whose status has none of its own
 	faultBodies map[int]any
+}
+
+// paths is written in the order of the table, which is the order in which people read it.
+type paths []pathItem
+
+type pathItem struct {
+	path       string
+	operations []methodItem
+}
+
+type methodItem struct {
+	method    string // in lower case
+	operation *described
+}
+
+// add appends an operation to those of its path.
+func (p *paths) add(path, method string, operation *described) {
+	i := slices.IndexFunc(*p, func(item pathItem) bool { return item.path == path })
+	if i < 0 {
+		i = len(*p)
+		*p = append(*p, pathItem{path: path})
+	}
+	(*p)[i].operations = append((*p)[i].operations, methodItem{strings.ToLower(method), operation})
+}
+
+// MarshalJSON writes the paths as an object.
+func (p paths) MarshalJSON() ([]byte, error) {
+	var all members
+	for _, item := range p {
+		var methods members
+		for _, m := range item.operations {
+			if err := methods.add(m.method, m.operation); err != nil {
+				return nil, err
+			}
+		}
+		if err := all.add(item.path, methods.object()); err != nil {
+			return nil, err
+		}
+	}
+	return all.object(), nil
 }
 
 type info struct {
@@ -50,6 +90,7 @@ type securityScheme struct {
 	In          string `json:"in"`
 	Name        string `json:"name"`
 	Description string `json:"description,omitempty"`
+	Sample      string `json:"x-sample,omitempty"`
 }
 
 type described struct {
@@ -68,6 +109,7 @@ type parameter struct {
 	Description string  `json:"description,omitempty"`
 	Required    bool    `json:"required,omitempty"`
 	Schema      *schema `json:"schema"`
+	Example     any     `json:"example,omitempty"`
 }
 
 type requestBody struct {
@@ -83,10 +125,13 @@ type response struct {
 type content map[string]mediaType
 
 type mediaType struct {
-	Schema *schema `json:"schema"`
+	Schema  *schema `json:"schema"`
+	Example any     `json:"example,omitempty"`
 }
 
-func jsonContent(s *schema) content { return content{"application/json": {Schema: s}} }
+const jsonType = "application/json"
+
+func jsonContent(s *schema) content { return content{jsonType: {Schema: s}} }
 
 func newDocument(cfg Config) *document {
 	s := &schemas{named: map[string]*schema{}, types: map[string]reflect.Type{}, lenient: cfg.Lenient}
@@ -95,7 +140,6 @@ func newDocument(cfg Config) *document {
 		Info:    info{cfg.Title, cfg.Version, cfg.Description},
 		Servers: []server{{URL: "."}}, // relative to where the document is served: any prefix
 		Tags:    []tag{},
-		Paths:   map[string]map[string]*described{},
 		Components: components{
 			Schemas: s.named, SecuritySchemes: map[string]securityScheme{},
 		},
@@ -116,7 +160,7 @@ func (d *document) add(op *operation) error {
 		needed := map[string][]string{}
 		for ; auth != nil; auth = auth.With {
 			needed[auth.Name] = []string{}
-			d.Components.SecuritySchemes[auth.Name] = securityScheme{"apiKey", "header", auth.Header, auth.Description}
+			d.Components.SecuritySchemes[auth.Name] = securityScheme{"apiKey", "header", auth.Header, auth.Description, auth.Sample}
 		}
 		out.Security = append(out.Security, needed)
 	}
@@ -139,10 +183,7 @@ func (d *document) add(op *operation) error {
 		}
 		out.Responses[strconv.Itoa(status)] = response{http.StatusText(status), jsonContent(fault)}
 	}
-	if d.Paths[op.Path] == nil {
-		d.Paths[op.Path] = map[string]*described{}
-	}
-	d.Paths[op.Path][strings.ToLower(op.Method)] = out
+	d.Paths.add(op.Path, op.Method, out)
 	return nil
 }
 
@@ -162,7 +203,7 @@ func (d *document) addRequest(op *operation, out *described) (err error) {
 		}
 		bare := *f.schema
 		bare.Description = ""
-		out.Parameters = append(out.Parameters, parameter{f.name, f.in, f.schema.Description, f.required, &bare})
+		out.Parameters = append(out.Parameters, parameter{f.name, f.in, f.schema.Description, f.required, &bare, nil})
 	}
 	if op.repeatable {
 		out.Parameters = append(out.Parameters, keyParameter())

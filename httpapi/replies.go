@@ -79,17 +79,17 @@ func (e *RepliesFullError) RepliesFull() time.Time { return e.Room }
 
 const (
 	replyKept = 24 * time.Hour
-	// A handler that runs for a key is not ended by its client, which may be gone when the work is done, but by
-	// replyRun; and a key is taken as free again after replyLease, since the process that ran it must have died.
+	// The client does not end a handler that runs for a key, because it may be gone when the work is done; replyRun does.
+	// A key is free again after replyLease, because the process that ran the handler must have died.
 	replyRun   = time.Minute
 	replyLease = 5 * time.Minute
 	replyStore = 5 * time.Second // for Finish and Abandon
 )
 
-// reply is what an entry says. Without a status the request is running.
+// reply is the contents of an entry. Without a status the request is running.
 type reply struct {
 	Print  string `json:"print"` // of the request
-	Run    string `json:"run"`   // id of the request that was served, so that nobody else ends it
+	Run    string `json:"run"`   // id of the request that was served, so that only this request ends it
 	Status int    `json:"status,omitempty"`
 	Body   []byte `json:"body,omitempty"`
 }
@@ -101,10 +101,10 @@ type claim struct {
 	running []byte
 }
 
-// encoded is the body of an answer, as it is sent.
+// encoded is the body of a response as it is sent.
 type encoded []byte
 
-// claim reads the header, and what it is about. It is nil for a request without.
+// claim parses the header and returns the claim of the request. It returns nil for a request without the header.
 func (a *API) claim(r *Request) (*claim, error) {
 	sent := r.Header.Values("Idempotency-Key")
 	if len(sent) == 0 || !r.op.repeatable || r.Project.ID == "" && r.Account == "" {
@@ -122,7 +122,7 @@ func (a *API) claim(r *Request) (*claim, error) {
 	h.Write(fmt.Appendf(nil, "%q %q %q ", r.Method, r.URL.EscapedPath(), r.URL.RawQuery))
 	h.Write(body)
 	c := &claim{
-		// Operations of two versions of a dialect may have one name and answer differently.
+		// Operations of two versions of a dialect may have the same name and different responses.
 		scope: fmt.Sprintf("%+q %+q %+q %+q", a.cfg.Title, a.cfg.Version, a.client(r), r.op.OperationID),
 		key:   key, reply: reply{Print: hex.EncodeToString(h.Sum(nil)), Run: r.ID},
 	}
@@ -130,7 +130,7 @@ func (a *API) claim(r *Request) (*claim, error) {
 	return c, err
 }
 
-// replyKey reads a string as in RFC 8941, or one that lacks the quotes.
+// replyKey parses a string of RFC 8941, or one without the quotes.
 func replyKey(text string) (string, bool) {
 	if inner, quoted := strings.CutPrefix(text, `"`); quoted {
 		var ok bool
@@ -142,7 +142,7 @@ func replyKey(text string) (string, bool) {
 	return text, text != "" && len(text) <= 255 && !strings.ContainsFunc(text, odd)
 }
 
-// unquote reads what follows the first quote of a string, to the last.
+// unquote parses what follows the first quote of a string, up to the last.
 func unquote(text string) (string, bool) {
 	var out strings.Builder
 	for i := 0; i < len(text); i++ {
@@ -161,7 +161,7 @@ func unquote(text string) (string, bool) {
 	return "", false
 }
 
-// once answers a request by its handler, or as the first one with its key was answered.
+// once returns the response of the handler, or the response to the first request with the same key.
 func (a *API) once(r *Request) (status int, body any, err error) {
 	c, err := a.claim(r)
 	if err != nil {
@@ -180,9 +180,9 @@ func (a *API) once(r *Request) (status int, body any, err error) {
 	switch {
 	case isFull:
 		return 0, nil, r.full(full.RepliesFull().Sub(now))
-	case errors.Is(err, invoice.ErrBusy): // nothing was kept, and to make sure would be to wait again
+	case errors.Is(err, invoice.ErrBusy): // nothing is stored, and removing it would wait again
 		return 0, nil, fmt.Errorf("httpapi: begin request with key: %w", err)
-	case err != nil: // it may have been kept nevertheless
+	case err != nil: // the entry may be stored nevertheless
 		a.end(r, c, nil)
 		return 0, nil, fmt.Errorf("httpapi: begin request with key: %w", err)
 	case held == nil:
@@ -191,7 +191,7 @@ func (a *API) once(r *Request) (status int, body any, err error) {
 	return r.replay(c, held)
 }
 
-// replay answers what is held for the key.
+// replay returns the response that is held for the key.
 func (r *Request) replay(c *claim, held []byte) (int, any, error) {
 	var first reply
 	if err := json.Unmarshal(held, &first); err != nil {
@@ -208,13 +208,13 @@ func (r *Request) replay(c *claim, held []byte) (int, any, error) {
 	return first.Status, encoded(first.Body), nil
 }
 
-// later refuses a request that may be made again in a moment.
+// later refuses a request that may be repeated in a moment.
 func (r *Request) later(why error, status int, message string) error {
 	r.w.Header().Set("Retry-After", "1")
 	return fmt.Errorf("%w: %w", why, &Error{status, message})
 }
 
-// full refuses a new key until the client's oldest one ends.
+// full refuses a new key until the first entry of its scope ends.
 func (r *Request) full(wait time.Duration) error {
 	err := r.later(ErrRepliesFull, http.StatusTooManyRequests, "Too many Idempotency-Keys are in use. Please wait, or send fewer requests with one.")
 	seconds := max(1, int64((wait+time.Second-1)/time.Second))
@@ -222,13 +222,13 @@ func (r *Request) full(wait time.Duration) error {
 	return err
 }
 
-// run calls the handler and keeps its answer before it is sent: the client may be gone, and asks again. Whatever
-// happens, a panic too, the key does not stay claimed.
+// run calls the handler and stores its response before it is sent: the client may be gone, and ask again. In no case,
+// not even after a panic, does the key stay claimed.
 func (a *API) run(r *Request, c *claim) (status int, body any, err error) {
 	base := context.WithoutCancel(r.Context())
 	ctx, cancel := context.WithTimeout(base, replyRun)
 	r.Request = r.WithContext(ctx)
-	var answer *reply // nil: none that is kept
+	var answer *reply // nil: none to keep
 	defer func() {
 		cancel()
 		r.Request = r.WithContext(base)
@@ -248,8 +248,9 @@ func (a *API) run(r *Request, c *claim) (status int, body any, err error) {
 	return status, encoded(answer.Body), nil
 }
 
-// keeps says whether the same request would be refused in the same way for as long as the key counts. What was not
-// even taken up is not kept, so that it can be corrected, nor what will pass.
+// keeps reports whether the same request would be refused in the same way for as long as the key is kept. A refusal of
+// a request that was not processed at all is not kept, so that the request can be corrected; nor is a refusal that is
+// temporary.
 func keeps(err error, status int) bool {
 	if status >= 500 || status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusTooManyRequests {
 		return false
@@ -271,8 +272,8 @@ func keeps(err error, status int) bool {
 	return !refused && !field && !invalid
 }
 
-// end finishes a claim, or abandons it when there is no answer to keep. A failure is logged and not answered: what the
-// request was for has been done, and its key is free again after replyLease.
+// end finishes a claim, or abandons it if there is no response to keep. A failure is logged and not returned: the
+// request has been processed, and its key is free again after replyLease.
 func (a *API) end(r *Request, c *claim, answer *reply) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), replyStore)
 	defer cancel()

@@ -9,7 +9,7 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// The functions here copy what is behind pointers and slices too. Decimals are immutable and shared.
+// The functions in this file also copy what is behind pointers and slices. Decimals are immutable and shared.
 
 func cloneInt(n *big.Int) *big.Int {
 	if n == nil {

@@ -1,13 +1,15 @@
-// Package store says what a database serves for this library, [Backend], and has the reference
-// implementation, [Memory]: maps under one mutex, for tests and first steps, gone with the process.
+// Package store defines [Backend], everything that a database provides for this library, and [Memory], the reference
+// implementation: maps under one mutex, for tests and first steps. Its contents are lost when the process ends.
 //
 //	db := store.NewMemory()
 //	err := db.Commit(ctx, invoice.Batch{Insert: []invoice.Invoice{inv}, Events: []invoice.Event{created}})
 //
-// Adapters for databases live in the folders below, such as store/sqlite. One of your own is least work
-// with store/kv, if the database keeps keys and values in transactions. Package store/storetest proves
-// any adapter in one call.
+// Adapters for databases live in the folders below, such as store/sqlite. To write a custom one for a transactional
+// database of keys and values, start with store/kv. Package store/storetest proves any adapter in one call.
 //
-// The package does not decide anything: what belongs together, and what it means, is the business of
-// package invoice. It does not delete anything either.
+// [Seal] keeps the secrets in any backend sealed. [FloorFile] notices that a database has lost its end, for example
+// because a backup was restored.
+//
+// The package decides nothing: package invoice defines what belongs together and what it means. It deletes nothing
+// either.
 package store

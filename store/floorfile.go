@@ -15,9 +15,9 @@ import (
 
 var _ invoice.Floors = (*FloorFile)(nil)
 
-// FloorFile keeps floors in a small file, which is to be anywhere but with the database and its backups. It is for one
-// process. Of several, each has a file of its own, or they share an [invoice.Floors] of the host's: a lost end is noticed
-// as far as the file that is asked knows. Its methods may be called concurrently.
+// FloorFile keeps floors in a small file. Keep the file apart from the database and its backups. A FloorFile is for one
+// process. Several processes need a file each, or share an [invoice.Floors] of the host: a lost end is noticed only as
+// far as the file that is asked knows. The methods may be called concurrently.
 type FloorFile struct {
 	path string
 
@@ -25,11 +25,11 @@ type FloorFile struct {
 	next map[string]uint32
 }
 
-// maxFloorFile bounds what is read of the file.
+// maxFloorFile bounds how many bytes of the file are read.
 const maxFloorFile = 1 << 20
 
-// OpenFloorFile reads the file, if there is one. A file that cannot be read is an error: taking it for an empty one would
-// forget every floor.
+// OpenFloorFile reads the file, if it exists. It returns an error for a file that it cannot read: taking such a file
+// for an empty one would forget every floor.
 func OpenFloorFile(path string) (*FloorFile, error) {
 	f := &FloorFile{path: path, next: map[string]uint32{}}
 	info, err := os.Stat(path)
@@ -58,7 +58,7 @@ func (f *FloorFile) Floor(_ context.Context, wallet string) (uint32, error) {
 	return f.next[wallet], nil
 }
 
-// Raise implements [invoice.Floors]. It blocks until the file is written, whatever becomes of ctx.
+// Raise implements [invoice.Floors]. It blocks until the file is written, even after ctx has ended.
 func (f *FloorFile) Raise(_ context.Context, wallet string, next uint32) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -74,7 +74,7 @@ func (f *FloorFile) Raise(_ context.Context, wallet string, next uint32) error {
 	return nil
 }
 
-// write replaces the file by one that is complete on the disk, so that a crash leaves the one or the other.
+// write replaces the file with one that is complete on disk, so that a crash leaves either the old or the new one.
 func (f *FloorFile) write() error {
 	text, err := json.Marshal(f.next)
 	if err != nil {
@@ -102,7 +102,7 @@ func (f *FloorFile) write() error {
 	return syncDir(dir)
 }
 
-// syncDir makes a rename durable, where a directory can be synced.
+// syncDir makes a rename durable, on systems where a directory can be synced.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

@@ -2,20 +2,22 @@ package store
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 )
 
-// keyring is a [Keyring] of a text.
+// keyring is a [Keyring] that was read from a text.
 type keyring struct {
 	newest string
 	keys   map[string][]byte
 }
 
-// ParseKeyring reads the keys that secrets are sealed with, as a file or a variable of the environment has them: one key
-// in each line, or separated by spaces, as an id, a colon and 64 hexadecimal digits. The first is the newest, which is
-// sealed with; the others only open. Lines that begin with # are left out. A new key is put in front of the others; when
-// all processes have it and [Sealed.Reseal] is done, the others can go. The error repeats no key.
+// ParseKeyring reads the keys for [Seal] from a text, such as a file or an environment variable: one key in each line,
+// or separated by spaces, as an id, a colon and 64 hexadecimal digits. The first key is the newest one, which seals;
+// the others only open. Lines that begin with # are skipped. To replace a key, put the new one in front. When all
+// processes have it and [Sealed.Reseal] has returned nil, the former keys can be removed, a day later if replies are
+// sealed. The error repeats no key.
 func ParseKeyring(text string) (Keyring, error) {
 	ring := &keyring{keys: map[string][]byte{}}
 	for number, line := range strings.Split(text, "\n") {
@@ -26,10 +28,10 @@ func ParseKeyring(text string) (Keyring, error) {
 			id, digits, _ := strings.Cut(entry, ":")
 			key, err := hex.DecodeString(digits)
 			if err != nil || len(key) != 32 || !keyID(id) {
-				return nil, fmt.Errorf("store: keyring: line %d has what is no id, colon and 64 hexadecimal digits", number+1)
+				return nil, fmt.Errorf("store: keyring: line %d: want an id, a colon and 64 hexadecimal digits", number+1)
 			}
 			if _, twice := ring.keys[id]; twice {
-				return nil, fmt.Errorf("store: keyring: key %q is there twice", id)
+				return nil, fmt.Errorf("store: keyring: duplicate key %q", id)
 			}
 			if ring.newest == "" {
 				ring.newest = id
@@ -38,7 +40,7 @@ func ParseKeyring(text string) (Keyring, error) {
 		}
 	}
 	if ring.newest == "" {
-		return nil, fmt.Errorf("store: keyring: it has no key")
+		return nil, errors.New("store: keyring: no key")
 	}
 	return ring, nil
 }

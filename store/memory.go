@@ -16,8 +16,8 @@ import (
 
 var _ Backend = (*Memory)(nil)
 
-// Memory is the reference implementation of [Backend]: what it does is what the ports mean. It keeps
-// everything in maps and forgets it with the process. Its methods may be called concurrently.
+// Memory is the reference implementation of [Backend]: its behavior defines what the ports mean. It keeps everything in
+// maps, which are lost when the process ends. Its methods may be called concurrently.
 type Memory struct {
 	mu sync.Mutex // guards everything below
 
@@ -45,13 +45,13 @@ type Memory struct {
 
 type orderKey struct{ project, orderID string }
 
-// holders are the invoices that a place was given to.
+// holders lists the invoices that a place was given to.
 type holders struct {
 	claims []invoice.Claim // all there ever were, in their order
 	held   bool            // the last of them holds it; else it was the last to release it
 }
 
-// NewMemory makes an empty store.
+// NewMemory returns an empty store.
 func NewMemory() *Memory {
 	return &Memory{
 		invoices:    map[string]invoice.Invoice{},
@@ -87,7 +87,7 @@ func (m *Memory) Commit(ctx context.Context, b invoice.Batch) error {
 	return nil
 }
 
-// undo collects how to take back what was applied of a batch.
+// undo collects the functions that take back what was applied of a batch.
 type undo []func()
 
 func (u *undo) add(f func()) { *u = append(*u, f) }
@@ -98,7 +98,7 @@ func (u undo) run() {
 	}
 }
 
-// set puts a value into a map and remembers what was there.
+// set puts a value into a map and records how to take it back.
 func set[K comparable, V any](u *undo, m map[K]V, k K, v V) {
 	old, had := m[k]
 	m[k] = v
@@ -111,7 +111,7 @@ func set[K comparable, V any](u *undo, m map[K]V, k K, v V) {
 	})
 }
 
-// apply applies the parts of the batch one after the other, up to the first that is refused.
+// apply applies the parts of the batch in order, up to the first one that is refused.
 func (m *Memory) apply(u *undo, b invoice.Batch) error {
 	if err := m.checkFence(b.Fence); err != nil {
 		return err
@@ -163,13 +163,13 @@ func (m *Memory) apply(u *undo, b invoice.Batch) error {
 	return nil
 }
 
-// conflict says what of an invoice's part of a batch is refused.
+// conflict returns the refusal of an invoice's part of a batch.
 func conflict(id, format string, args ...any) error {
 	return &invoice.ConflictError{Invoice: id, Err: fmt.Errorf(format, args...)}
 }
 
-// insert looks at the id before the order id: a batch that is committed again because nobody knows
-// whether it was stored must learn that it was.
+// insert checks the id before the order id: if a batch is committed again because its outcome is unknown, the refusal
+// must show that it was stored.
 func (m *Memory) insert(u *undo, inv invoice.Invoice) error {
 	if _, taken := m.invoices[inv.ID]; taken || inv.Version != 1 {
 		return conflict(inv.ID, "the id is taken, or version %d is not 1", inv.Version)
@@ -239,7 +239,7 @@ func (m *Memory) appendEvent(u *undo, ev invoice.Event) error {
 	return nil
 }
 
-// moveTo lets the feed end at the position.
+// moveTo moves the end of the feed to the position.
 func (m *Memory) moveTo(u *undo, position int64) {
 	before := m.last
 	m.last = position
@@ -255,7 +255,7 @@ func (m *Memory) ReserveIndexes(ctx context.Context, wallet string, n uint32) (u
 	defer m.mu.Unlock()
 	first := m.indexes[wallet]
 	if n > math.MaxUint32-first {
-		return 0, fmt.Errorf("store: reserve indexes: wallet %q has no %d left: %w", wallet, n, invoice.ErrNoAddress)
+		return 0, fmt.Errorf("store: reserve indexes: wallet %q has fewer than %d indexes left: %w", wallet, n, invoice.ErrNoAddress)
 	}
 	m.indexes[wallet] = first + n
 	return first, nil
@@ -302,7 +302,7 @@ func (m *Memory) UpdateProject(ctx context.Context, p invoice.Project) error {
 	return m.putProject(p)
 }
 
-// putProject looks at the name before the key, so that the answer is the same every time.
+// putProject checks the name before the key, so that the error is always the same.
 func (m *Memory) putProject(p invoice.Project) error {
 	for _, refusal := range []struct {
 		taken func(other invoice.Project) bool

@@ -10,13 +10,13 @@ import (
 
 var _ invoice.Leaser = (*Memory)(nil)
 
-// lease is who may do a duty, and until when.
+// lease is the holder of a duty and the end of its time.
 type lease struct {
 	invoice.Lease
 	until time.Time
 }
 
-// Lease implements [invoice.Leaser]. The clock is the system's.
+// Lease implements [invoice.Leaser]. It uses the system clock.
 func (m *Memory) Lease(ctx context.Context, duty, holder string, ttl time.Duration) (invoice.Lease, error) {
 	if err := ctx.Err(); err != nil {
 		return invoice.Lease{}, err
@@ -51,7 +51,7 @@ func (m *Memory) Release(ctx context.Context, l invoice.Lease) error {
 	return nil
 }
 
-// checkFence refuses what was decided under a lease that somebody else has got since.
+// checkFence refuses a batch whose lease has been taken over.
 func (m *Memory) checkFence(fence invoice.Lease) error {
 	if m.leases[fence.Duty].Token > fence.Token && fence != (invoice.Lease{}) {
 		return fmt.Errorf("lease %q: %w", fence.Duty, invoice.ErrFenced)

@@ -25,12 +25,12 @@ type message struct {
 	attempts []webhook.Attempt
 }
 
-// goneKey is a URL that takes no more messages of a project.
+// goneKey identifies a URL that takes no more messages of a project.
 type goneKey struct{ project, url string }
 
 func (m *message) target() goneKey { return goneKey{m.Project, m.URL} }
 
-// insertMessage makes the message due, or dead if nobody wants it.
+// insertMessage makes the message due, or dead if its URL is gone.
 func (m *Memory) insertMessage(u *undo, in invoice.Message) error {
 	if _, taken := m.messages[in.ID]; taken {
 		return conflict(in.Invoice, "message %s is taken", in.ID)
@@ -47,8 +47,7 @@ func (m *Memory) insertMessage(u *undo, in invoice.Message) error {
 	return nil
 }
 
-// releaseNext lets the first of the messages of the invoice to the same URL that are still to be told be claimed from
-// now on.
+// releaseNext makes the first undelivered messages of the invoice to the same URL claimable.
 func (m *Memory) releaseNext(of *message, now time.Time) {
 	var first []*message
 	for _, msg := range m.messagesOf[of.Invoice] {
@@ -67,7 +66,7 @@ func (m *Memory) releaseNext(of *message, now time.Time) {
 	}
 }
 
-// setDue lets the message be claimed from a time on.
+// setDue makes the message claimable from the given time on.
 func (m *Memory) setDue(msg *message, due time.Time) {
 	msg.ready, msg.due = true, due
 	q := m.ready[msg.Endpoint]
@@ -93,7 +92,7 @@ func (m *Memory) setState(msg *message, state webhook.State) {
 	}
 }
 
-// entry is a message as it was when it was put into its queue. What has become of it since may make it void.
+// entry is a message as it was when it was put into its queue. It is void if the message has changed since.
 type entry struct {
 	*message
 	due time.Time
@@ -101,7 +100,7 @@ type entry struct {
 
 func (e entry) void() bool { return !e.ready || !e.message.due.Equal(e.due) }
 
-// queue has the messages of an endpoint that are not held back, those due first first. It is a [heap.Interface].
+// queue holds the messages of an endpoint that are not held back, the earliest due first. It is a [heap.Interface].
 type queue []entry
 
 func (q queue) Len() int      { return len(q) }
@@ -116,7 +115,7 @@ func (q *queue) Pop() any {
 	return last
 }
 
-// first answers the message of an endpoint that is due first, nil if there is none.
+// first returns the message of an endpoint that is due first, or nil if there is none.
 func (m *Memory) first(endpoint string) *message {
 	q := m.ready[endpoint]
 	for q != nil && q.Len() > 0 {
@@ -129,7 +128,7 @@ func (m *Memory) first(endpoint string) *message {
 	return nil
 }
 
-// Claim implements [webhook.Outbox]. The clock is the system's.
+// Claim implements [webhook.Outbox]. It uses the system clock.
 func (m *Memory) Claim(ctx context.Context, q webhook.ClaimQuery) ([]webhook.Delivery, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -200,7 +199,7 @@ func (m *Memory) Record(ctx context.Context, claim webhook.Claim, attempt webhoo
 	return nil
 }
 
-// end adds an attempt, after which no claim of the message is open.
+// end adds an attempt and closes the claim of the message.
 func (m *Memory) end(msg *message, attempt webhook.Attempt) {
 	msg.attempts = append(msg.attempts, attempt)
 	msg.tried++

@@ -10,7 +10,7 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// payments are all payments, and the orders in which they are looked for.
+// payments holds all payments, with the orders in which they are looked up.
 type payments struct {
 	byKey map[chain.Key]invoice.Payment
 	open  map[string]map[chain.Key]bool // of each invoice, those that are not settled
@@ -54,7 +54,7 @@ func compareKeys(a, b chain.Key) int {
 
 func heightOf(p invoice.Payment) atHeight { return atHeight{p.Key.Network, p.Height(), p.Key} }
 
-// put stores the payment in place of the one with its key.
+// put stores the payment, in place of the one with its key.
 func (x *payments) put(u *undo, p invoice.Payment) {
 	old, had := x.byKey[p.Key]
 	if had {
@@ -92,19 +92,19 @@ func (x *payments) forget(p invoice.Payment) {
 	x.heights.remove(heightOf(p))
 }
 
-// putPayment refuses a payment of an invoice that is not there: nobody would ever see the money.
+// putPayment refuses a payment of an unknown invoice: the money would never be seen.
 func (m *Memory) putPayment(u *undo, p invoice.Payment) error {
 	if stored, ok := m.payments.byKey[p.Key]; ok && stored.Invoice != p.Invoice {
 		return conflict(p.Invoice, "payment %v belongs to invoice %s", p.Key, stored.Invoice)
 	}
 	if _, ok := m.invoices[p.Invoice]; !ok {
-		return conflict(p.Invoice, "payment %v, and no such invoice", p.Key)
+		return conflict(p.Invoice, "payment %v of an unknown invoice", p.Key)
 	}
 	m.payments.put(u, clonePayment(p))
 	return nil
 }
 
-// snapshot copies the invoice together with its open payments, and with those that are named.
+// snapshot returns a copy of the invoice with its open payments and the named ones.
 func (m *Memory) snapshot(id string, named ...chain.Key) invoice.Invoice {
 	inv := cloneInvoice(m.invoices[id])
 	for key := range m.payments.open[id] {
@@ -117,7 +117,7 @@ func (m *Memory) snapshot(id string, named ...chain.Key) invoice.Invoice {
 	return inv
 }
 
-// paid copies the invoices that the payments of these keys belong to.
+// paid returns copies of the invoices that the payments with these keys belong to.
 func (m *Memory) paid(keys []chain.Key) []invoice.Invoice {
 	found := map[string][]chain.Key{}
 	for _, key := range keys {

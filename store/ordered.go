@@ -5,17 +5,17 @@ import (
 	"slices"
 )
 
-// ordered keeps values in order, each once, in pieces that are short enough to be shifted: adding one to a hundred
-// thousand costs little more than adding one to ten.
+// ordered keeps values in order, each once. The values are in pieces short enough to be shifted, so that adding one to
+// a hundred thousand costs little more than adding one to ten.
 type ordered[T any] struct {
 	compare func(a, b T) int
 	pieces  [][]T // none is empty
 }
 
-// longest is the length from which on a piece is split.
+// longest is the length at which a piece is split.
 const longest = 256
 
-// find returns where the value is, or would be put.
+// find returns where the value is, or where it would be inserted, and reports whether it is there.
 func (o *ordered[T]) find(v T) (piece, at int, found bool) {
 	piece, _ = slices.BinarySearchFunc(o.pieces, v, func(p []T, v T) int { return o.compare(p[len(p)-1], v) })
 	if piece == len(o.pieces) {
@@ -25,7 +25,7 @@ func (o *ordered[T]) find(v T) (piece, at int, found bool) {
 	return piece, at, found
 }
 
-// add puts the value in its place, unless it is there.
+// add inserts the value, unless it is there.
 func (o *ordered[T]) add(v T) {
 	piece, at, found := o.find(v)
 	switch {
@@ -46,7 +46,7 @@ func (o *ordered[T]) add(v T) {
 	}
 }
 
-// remove takes the value out, if it is there.
+// remove deletes the value, if it is there.
 func (o *ordered[T]) remove(v T) {
 	piece, at, found := o.find(v)
 	if !found {
@@ -57,7 +57,7 @@ func (o *ordered[T]) remove(v T) {
 	}
 }
 
-// from yields the values from this one on.
+// from yields the values from v on, in order.
 func (o *ordered[T]) from(v T) iter.Seq[T] {
 	return func(yield func(T) bool) {
 		piece, at, _ := o.find(v)

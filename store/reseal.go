@@ -8,14 +8,15 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// Reseal seals with the newest key what is in clear or sealed with another one, and returns how many projects, invoices
-// and messages it has changed. After it has returned nil, when all processes have the newest key, the other keys are
-// needed for replies of the last day only. Reseal may run while everything else runs, and again after it was
-// interrupted. What cannot be sealed, as with [ErrNoKey], is part of the error and stops nothing else.
+// Reseal seals with the newest key everything that is in plain text or sealed with another key, and returns how many
+// projects, invoices and messages it has changed. If it returns nil after all processes have got the newest key, the
+// other keys are needed only for replies of the last day. Reseal may run beside everything else, and again after it was
+// interrupted. What cannot be sealed, for example because of [ErrNoKey], is part of the error and does not stop the
+// rest.
 //
-// It reads every invoice and every message once, in pages. Messages are resealed if the backend is a [MessageSecrets], as
-// all stores of this module are; Reseal returns an error for another backend after it has resealed the rest. A changed
-// invoice gets a new version, but no event.
+// Reseal reads every invoice and every message once, page by page. It reseals messages if the backend implements
+// [MessageSecrets], as all stores of this module do; for another backend it returns an error after it has resealed the
+// rest. A changed invoice gets a new version, but no event.
 func (s *Sealed) Reseal(ctx context.Context) (changed int, err error) {
 	r := &resealing{ctx: ctx, Sealed: s}
 	r.projects()
@@ -35,7 +36,7 @@ type resealing struct {
 	failed  []error
 }
 
-// fail notes an error, and reports whether there was one.
+// fail records an error, and reports whether there was one.
 func (r *resealing) fail(err error, what string, args ...any) bool {
 	if err != nil {
 		r.failed = append(r.failed, fmt.Errorf("store: reseal "+what+": %w", append(args, err)...))
@@ -60,7 +61,7 @@ func (r *resealing) projects() {
 	}
 }
 
-// resealTries bounds how often a project or an invoice is read again because somebody else has changed it.
+// resealTries bounds how often a project or an invoice is read again because it has changed meanwhile.
 const resealTries = 20
 
 func (r *resealing) project(id string) (did bool, err error) {
@@ -90,7 +91,7 @@ func (r *resealing) project(id string) (did bool, err error) {
 }
 
 // resealPage is how many invoices or messages are changed at once: enough to make the wait for the disk cheap, few
-// enough to keep nobody waiting.
+// enough not to delay others.
 const resealPage = 100
 
 func (r *resealing) invoices(standing bool) {
@@ -106,7 +107,7 @@ func (r *resealing) invoices(standing bool) {
 	}
 }
 
-// page reseals invoices in one batch, or one by one if somebody else has just changed one of them.
+// page reseals invoices in one batch, or one by one if one of them has just changed.
 func (r *resealing) page(list []invoice.Invoice) {
 	var fresh []invoice.Invoice
 	for _, inv := range list {
@@ -169,7 +170,7 @@ func (r *resealing) invoice(id string) (did bool, err error) {
 func (r *resealing) messages() {
 	outbox, able := r.backend.(MessageSecrets)
 	if !able {
-		r.fail(fmt.Errorf("%T is no MessageSecrets", r.backend), "messages")
+		r.fail(fmt.Errorf("%T does not implement store.MessageSecrets", r.backend), "messages")
 		return
 	}
 	for after := ""; r.ctx.Err() == nil; {

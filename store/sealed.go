@@ -10,26 +10,26 @@ import (
 	"github.com/cointill/cointill/webhook"
 )
 
-// ErrNoKey means that something was sealed with a key that the [Keyring] does not have. Nothing was changed.
+// ErrNoKey means that something was sealed with a key that the [Keyring] does not have. Nothing is changed.
 var ErrNoKey = errors.New("no such sealing key")
 
-// Keyring holds the keys that secrets are sealed with, outside of the database. Its methods are called concurrently, for
-// every secret that is read or stored, and must not block for long. [ParseKeyring] reads one from a text.
+// Keyring holds the keys that seal secrets. It is outside of the database. Its methods are called concurrently, for
+// every secret that is read or stored, and must not block for long. [ParseKeyring] reads a Keyring from a text.
 type Keyring interface {
-	// Newest returns the key that seals, of 32 bytes, and its id, of letters, digits, '-' and '_'.
+	// Newest returns the key that seals, of 32 bytes, and its id, of 1 to 64 letters, digits, '-' and '_'.
 	Newest() (id string, key []byte)
 	// Key returns the key with the id, and reports whether there is one.
 	Key(id string) (key []byte, has bool)
 }
 
-// MessageSecrets is an optional power of a [webhook.Outbox]: it lets [Sealed.Reseal] replace the secrets of messages.
+// MessageSecrets is an optional power of a [webhook.Outbox] that lets [Sealed.Reseal] replace the secrets of messages.
 // Both methods may block on the database until ctx ends, and may be called concurrently.
 type MessageSecrets interface {
-	// MessageSecrets returns up to limit messages, each with at least its ID and its Secret. Messages have a fixed order;
-	// it returns those that follow the message with the given ID, or the first ones if that is empty. A message that is
-	// stored meanwhile may be left out. Beside an [invoice.DamagedError] are those that can be read.
+	// MessageSecrets returns up to limit messages, each with at least its ID and its Secret. Messages have a fixed order:
+	// it returns those that follow the message with the given ID, or the first ones if that is empty. It may leave out a
+	// message that is stored meanwhile. With an [invoice.DamagedError] it returns the messages that can be read.
 	MessageSecrets(ctx context.Context, after string, limit int) ([]invoice.Message, error)
-	// ReplaceSecrets changes the secrets of messages in one atomic act. It leaves out a message whose secret is no longer
+	// ReplaceSecrets changes the secrets of messages in one atomic step. It skips a message whose secret is no longer
 	// From, and one that does not exist.
 	ReplaceSecrets(ctx context.Context, changes []SecretChange) error
 }
@@ -40,32 +40,32 @@ type SecretChange struct {
 	From, To string
 }
 
-// Replies is the part of a database that keeps responses, as in package httpapi, which documents it.
+// Replies is implemented by the part of a database that keeps responses. Package httpapi documents the contract.
 type Replies interface {
 	Begin(ctx context.Context, scope, key string, running []byte, now, until time.Time) (held []byte, err error)
 	Finish(ctx context.Context, scope, key string, running, reply []byte, until time.Time) error
 	Abandon(ctx context.Context, scope, key string, running []byte) error
 }
 
-// Sealed keeps the secrets in a database sealed:
+// Sealed keeps the secrets in a database sealed, with AES-256-GCM:
 //
-//   - the secrets that a project's webhooks are signed with, and the keys of the APIs that sign with a key;
-//   - Data of invoices, in which some APIs keep a secret;
-//   - Secret of messages;
+//   - the secrets that sign a project's webhooks, and the keys of the APIs that sign with a key;
+//   - the Data of invoices, in which some APIs keep a secret;
+//   - the Secret of messages;
 //   - finished replies, which may show a key to the client for the only time.
 //
-// Who reads the database or a backup learns none of them, and cannot move one to another place. What was stored in clear
-// before is read as it is, and sealed when it next changes, or by [Sealed.Reseal]. A database may keep the bytes of what
-// it has replaced or deleted: to be rid of secrets that were stored in clear, rebuild it afterwards (VACUUM in SQLite,
-// VACUUM FULL in PostgreSQL), and delete older backups.
+// Someone who reads the database or a backup learns none of them. Someone who writes to the database cannot move a
+// sealed secret to another place. What was stored in plain text before is read as it is, and sealed when it next changes,
+// or by [Sealed.Reseal]. A database may keep the bytes of what it has replaced or deleted: to remove secrets that were
+// stored in plain text, rebuild it afterwards (VACUUM in SQLite, VACUUM FULL in PostgreSQL), and delete older backups.
 //
-// Nothing that is sealed can be searched for; no listing looks at it anyway.
+// What is sealed cannot be searched for. No listing searches it anyway.
 type Sealed struct {
 	backend Backend
 	box     box
 }
 
-// Seal returns the backend with sealed secrets. It refuses a backend that is sealed already, and a newest key that does
+// Seal returns the backend with sealed secrets. It refuses a backend that is already sealed, and a newest key that does
 // not have 32 bytes.
 func Seal(backend Backend, keys Keyring) (*Sealed, error) {
 	if backend == nil || keys == nil {
@@ -81,13 +81,13 @@ func Seal(backend Backend, keys Keyring) (*Sealed, error) {
 	return &Sealed{backend, box{keys}}, nil
 }
 
-// Backend returns the backend to use in place of the one that was sealed. It is an [invoice.Leaser] and an
-// [invoice.Tidier] if that one is.
+// Backend returns the backend to use instead of the one that was sealed. It implements [invoice.Leaser] and
+// [invoice.Tidier] if that one does.
 //
-// An invoice that cannot be opened is reported by an [invoice.DamagedError], which wraps [ErrNoKey] if its key is
-// missing: nothing is decided about it until the key is back. A project that cannot be opened is an error that wraps
-// ErrNoKey. A message that cannot be opened is not sent: the attempt is recorded with the reason, and the message is due
-// again after ten minutes.
+// An invoice that cannot be opened is reported by an [invoice.DamagedError], which wraps [ErrNoKey] if the key is
+// missing: nothing is decided about the invoice until the key is back. For a project that cannot be opened, the methods
+// return an error that wraps ErrNoKey. A message that cannot be opened is not sent: the attempt is recorded with the
+// reason, and the message is due again after ten minutes.
 func (s *Sealed) Backend() Backend {
 	b := sealedBackend{s.Store(s.backend), sealedProjects{s.backend, s.box}, sealedOutbox{s.backend, s.box}}
 	leaser, leases := s.backend.(invoice.Leaser)
@@ -113,16 +113,16 @@ func (s *Sealed) Backend() Backend {
 	return b
 }
 
-// Store returns another view of the same database with sealed secrets, such as the store within a transaction of the
-// host's that WithTx of the SQL stores returns.
+// Store returns another view of the same database with sealed secrets, for example the store within a transaction of
+// the host that WithTx of the SQL stores returns.
 func (s *Sealed) Store(of invoice.Store) invoice.Store { return sealedStore{of, s.box} }
 
-// Replies returns replies that are sealed when they finish. They are not resealed: keep a former key for as long as
-// replies are kept, which is a day. Begin returns an error for a reply that cannot be opened, so that the request is not
-// served again.
+// Replies returns the replies with their responses sealed when they finish. Reseal does not change them: keep a former
+// key for as long as replies are kept, which is a day. Begin returns an error for a reply that cannot be opened, so
+// that the request is not served again.
 func (s *Sealed) Replies(of Replies) Replies { return sealedReplies{of, s.box} }
 
-// sealedBackend puts the parts together.
+// sealedBackend combines the sealed parts.
 type sealedBackend struct {
 	invoice.Store
 	invoice.ProjectStore

@@ -18,7 +18,7 @@ type sealedOutbox struct {
 
 func ownerOfMessage(id string) string { return id + "\x00message" }
 
-// sealMessage returns the message with its secret sealed; most have none.
+// sealMessage returns the message with its secret sealed. Most messages have none.
 func sealMessage(b box, m invoice.Message) (invoice.Message, error) {
 	if m.Secret == "" {
 		return m, nil
@@ -40,10 +40,10 @@ func (s sealedOutbox) opened(m invoice.Message) (invoice.Message, error) {
 	return m, nil
 }
 
-// lockedWait is when a message that cannot be opened is due again: somebody has to bring the key first.
+// lockedWait is how long a message that cannot be opened waits: an operator has to restore the key first.
 const lockedWait = 10 * time.Minute
 
-// Claim implements [webhook.Outbox]. It hands out no message that cannot be opened: without its secret a message could
+// Claim implements [webhook.Outbox]. It returns no message that cannot be opened: without its secret, a message could
 // come from anybody.
 func (s sealedOutbox) Claim(ctx context.Context, q webhook.ClaimQuery) ([]webhook.Delivery, error) {
 	list, err := s.Outbox.Claim(ctx, q)
@@ -79,7 +79,7 @@ func (s sealedOutbox) History(ctx context.Context, invoiceID string) ([]webhook.
 	return list, nil
 }
 
-// Resend implements [webhook.Outbox]. A message that cannot be opened is due again all the same.
+// Resend implements [webhook.Outbox]. A message that cannot be opened is made due nevertheless.
 func (s sealedOutbox) Resend(ctx context.Context, invoiceID string) (invoice.Message, error) {
 	m, err := s.Outbox.Resend(ctx, invoiceID)
 	if err != nil {

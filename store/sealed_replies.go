@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// sealedReplies seals what has finished. An entry that is running holds nothing secret, and is compared byte for byte.
+// sealedReplies seals finished replies. An entry that is running holds nothing secret, and is compared byte for byte.
 type sealedReplies struct {
 	Replies
 	box box

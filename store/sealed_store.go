@@ -11,8 +11,8 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// sealedStore seals Data of invoices, and Secret of the messages that are committed. The other methods are those of the
-// store behind it, which read nothing that is sealed.
+// sealedStore seals the Data of invoices, and the Secret of messages that are committed. The other methods are those of
+// the store behind it, which read nothing that is sealed.
 type sealedStore struct {
 	invoice.Store
 	box box
@@ -46,8 +46,8 @@ const sealedData = "sealed"
 
 func ownerOfData(id string) string { return id + "\x00data" }
 
-// sealData returns the invoice with its Data sealed as a whole, so that the names are not in clear either. An invoice
-// without Data has nothing to seal.
+// sealData returns the invoice with its Data sealed as a whole, so that the names are hidden as well. An invoice
+// without Data is returned as it is.
 func sealData(b box, inv invoice.Invoice) (invoice.Invoice, error) {
 	if len(inv.Data) == 0 {
 		return inv, nil
@@ -64,13 +64,14 @@ func sealData(b box, inv invoice.Invoice) (invoice.Invoice, error) {
 	return inv, nil
 }
 
-// sealedIn returns the sealed text of an invoice, and whether it has one; without, Data is in clear or empty.
+// sealedIn returns the sealed text of an invoice, and reports whether there is one. Otherwise Data is in plain text or
+// empty.
 func sealedIn(inv invoice.Invoice) (string, bool) {
 	text, has := inv.Data[sealedData]
 	return text, has && len(inv.Data) == 1 && isSealed(text)
 }
 
-// openData returns the invoice with its Data in clear.
+// openData returns the invoice with its Data in plain text.
 func openData(b box, inv invoice.Invoice) (invoice.Invoice, error) {
 	sealed, is := sealedIn(inv)
 	if !is {

@@ -5,8 +5,7 @@ import (
 	"github.com/cointill/cointill/webhook"
 )
 
-// Backend is every port that a database serves. The suite in store/storetest proves an
-// implementation in one call.
+// Backend combines all ports that a database implements. The suite in store/storetest proves an implementation.
 type Backend interface {
 	invoice.Store
 	invoice.ProjectStore

@@ -11,20 +11,20 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// ErrAddress says that a text is no address of the coin and network, or that its checksum is wrong.
+// ErrAddress is returned for text that is not an address of the coin and network, or has a wrong checksum.
 var ErrAddress = errors.New("not an address")
 
 // maxAddress is more than the longest address: a CashAddr of 32 bytes with its prefix. BIP-173 allows 90.
 const maxAddress = 128
 
-// addresses says how a coin spells the addresses of its output scripts. The states are those of the checksums
+// addresses describes how a coin spells the addresses of its output scripts. The states are those of the checksums
 // after the prefix, which is the same for all addresses.
 type addresses struct {
 	p2pkh, p2sh byte   // base58 versions
 	oldP2SH     byte   // a second version of P2SH, still read but not written; p2sh if there is none
 	hrp         string // of bech32; empty without segwit
 	hrpState    uint64
-	mwebHRP     string // of what is refused by name
+	mwebHRP     string // of addresses that are refused by name
 	cashPrefix  string // of CashAddr, which then replaces base58; empty without
 	cashState   uint64
 }
@@ -53,14 +53,14 @@ func (a addresses) withCashAddr(prefix string) addresses {
 	return a
 }
 
-// ParseAddress reads an address and answers its canonical spelling, the one that [Params.AddressOf] makes:
-// bech32 in lower case, Litecoin's P2SH with an M, Bitcoin Cash as CashAddr with its prefix in lower case and
-// without the token mark. On input bech32 and CashAddr may be in upper case, Litecoin's P2SH may begin with a 3,
-// and Bitcoin Cash may be in base58 or lack the prefix.
+// ParseAddress parses an address and returns its canonical spelling, that of [Params.AddressOf]: bech32 in lower case,
+// Litecoin's P2SH with an M, Bitcoin Cash as CashAddr with its prefix in lower case and without the token mark. It
+// also accepts bech32 and CashAddr in upper case, Litecoin's P2SH with a 3, and Bitcoin Cash in base58 or without the
+// prefix.
 //
-// It refuses with [ErrAddress]: other networks' addresses as far as they differ (test networks share theirs,
-// and so do Bitcoin and Bitcoin Cash in base58), wrong checksums, mixed case, bech32 where BIP-350 wants bech32m
-// and the reverse, programs of a wrong length, and MWEB addresses, whose payments no output script shows.
+// It returns [ErrAddress] for anything else: addresses of other networks as far as they differ (test networks share
+// theirs, and so do Bitcoin and Bitcoin Cash in base58), wrong checksums, mixed case, bech32 where BIP-350 requires
+// bech32m and the reverse, programs of a wrong length, and MWEB addresses, whose payments no output script shows.
 func (p Params) ParseAddress(s string) (chain.Address, error) {
 	script, err := p.Script(chain.Address(s))
 	if err != nil {
@@ -70,7 +70,7 @@ func (p Params) ParseAddress(s string) (chain.Address, error) {
 	return a, nil
 }
 
-// decode makes the output script of an address in any of its spellings.
+// decode returns the output script of an address in any of its spellings.
 func (a *addresses) decode(s string) ([]byte, error) {
 	switch {
 	case s == "" || len(s) > maxAddress:
@@ -86,12 +86,12 @@ func (a *addresses) decode(s string) ([]byte, error) {
 	}
 }
 
-// hasHRP says whether s is meant as bech32 with the human-readable part, whatever its case.
+// hasHRP reports whether s is bech32 with the human-readable part, in any case.
 func hasHRP(s, hrp string) bool {
 	return len(s) > len(hrp) && s[len(hrp)] == '1' && strings.EqualFold(s[:len(hrp)], hrp)
 }
 
-// decodeSegwit follows BIP-173 and BIP-350.
+// decodeSegwit decodes an address as BIP-173 and BIP-350 specify.
 func (a *addresses) decodeSegwit(s string) ([]byte, error) {
 	_, data, encoding, err := bech32.DecodeGeneric(s)
 	if err != nil {
@@ -115,7 +115,7 @@ func (a *addresses) decodeSegwit(s string) ([]byte, error) {
 	return script, nil
 }
 
-// maxBase58 is the most characters that base58 needs for 25 bytes. No CashAddr is that short.
+// maxBase58 is the largest number of characters that base58 needs for 25 bytes. No CashAddr is that short.
 const maxBase58 = 35
 
 // hashLen is the length of the hashes in P2PKH and P2SH.
@@ -142,7 +142,7 @@ func (a *addresses) decodeBase58(s string) ([]byte, error) {
 	}
 }
 
-// checkSum is what base58check writes after its payload.
+// checkSum returns the checksum of base58check.
 func checkSum(b []byte) [4]byte {
 	sum := doubleSHA256(b)
 	return [4]byte(sum[:4])
@@ -150,8 +150,8 @@ func checkSum(b []byte) [4]byte {
 
 const base58Alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
-// base58Check spells a hash with its version. It divides by 58^5 at a time, which keeps the remainders in a
-// machine word: package base58 of btcutil takes several times as long, and this is done for every output of a block.
+// base58Check returns a hash in base58 with its version. It divides by 58^5 at a time, which keeps the remainders in a
+// machine word: package base58 of btcutil takes several times as long, and this runs for every output of a block.
 func base58Check(version byte, hash []byte) chain.Address {
 	var raw [28]byte // three bytes of zero before the 25, for whole words
 	raw[3] = version
@@ -182,7 +182,7 @@ func base58Check(version byte, hash []byte) chain.Address {
 	for start < maxBase58 && out[start] == '1' {
 		start++
 	}
-	for i := 3; i < len(raw) && raw[i] == 0; i++ { // each leading byte of zero is spelled as one 1
+	for i := 3; i < len(raw) && raw[i] == 0; i++ { // each leading byte of zero is one 1
 		start--
 	}
 	return chain.Address(out[start:])

@@ -9,7 +9,7 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// charset has the digits of bech32, CashAddr and of the checksums of descriptors.
+// charset has the digits of bech32, CashAddr and the checksums of descriptors.
 const charset = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 
 // The BCH codes of bech32 (30 bits), CashAddr and descriptors (40 bits).
@@ -44,7 +44,7 @@ func (c *code) step(state uint64, value byte) uint64 {
 	return (state^top<<c.top)<<5 ^ uint64(value) ^ c.table[top&31]
 }
 
-// writer spells groups of five bits and keeps the state of their checksum.
+// writer writes groups of five bits and keeps the state of their checksum.
 type writer struct {
 	code  *code
 	state uint64
@@ -61,7 +61,7 @@ func (w *writer) digit(value byte) {
 	w.n++
 }
 
-// bytes writes eight bits each, after the bits that are held back; finish pads with zeros what is left over.
+// bytes writes eight bits each, after the bits that are held back; finish pads the rest with zeros.
 func (w *writer) bytes(held, bits uint, b []byte) {
 	for _, next := range b {
 		held = held<<8 | uint(next)
@@ -89,7 +89,7 @@ func (w *writer) checksum(final uint64) {
 
 func (w *writer) String() string { return string(w.out[:w.n]) }
 
-// bech32State is the state of the checksum after the human-readable part, expanded as BIP-173 says.
+// bech32State returns the state of the checksum after the human-readable part, expanded as BIP-173 specifies.
 func bech32State(hrp string) uint64 {
 	state := uint64(1)
 	for i := range len(hrp) {
@@ -108,7 +108,7 @@ const (
 	bech32mFinal = 0x2bc830a3
 )
 
-// segwit spells a witness program.
+// segwit returns a witness program as an address.
 func (a *addresses) segwit(version byte, program []byte) chain.Address {
 	w := writer{code: bech32Code, state: a.hrpState}
 	w.plain(a.hrp)
@@ -123,7 +123,7 @@ func (a *addresses) segwit(version byte, program []byte) chain.Address {
 	return chain.Address(w.String())
 }
 
-// cashState is the state of the checksum after the prefix and the zero that stands for the colon.
+// cashState returns the state of the checksum after the prefix and the zero that stands for the colon.
 func cashState(prefix string) uint64 {
 	state := uint64(1)
 	for i := range len(prefix) {
@@ -132,8 +132,8 @@ func cashState(prefix string) uint64 {
 	return cashCode.step(state, 0)
 }
 
-// The version byte of a CashAddr: the kind of script, and how long its hash is. The token kinds pay the same
-// scripts; they say that the owner's wallet knows of tokens.
+// The version byte of a CashAddr: the kind of script, and the length of its hash. The token kinds pay the same
+// scripts; they signal that the owner's wallet supports tokens.
 const (
 	cashP2PKH      = 0 << 3
 	cashP2SH       = 1 << 3
@@ -142,7 +142,7 @@ const (
 	cashTokenP2SH  = 3 << 3
 )
 
-// cash spells a hash as a CashAddr with its prefix.
+// cash returns a hash as a CashAddr with its prefix.
 func (a *addresses) cash(version byte, hash []byte) chain.Address {
 	w := writer{code: cashCode, state: a.cashState}
 	w.plain(a.cashPrefix)
@@ -153,7 +153,7 @@ func (a *addresses) cash(version byte, hash []byte) chain.Address {
 	return chain.Address(w.String())
 }
 
-// decodeCash reads a CashAddr, with or without its prefix.
+// decodeCash decodes a CashAddr, with or without its prefix.
 func (a *addresses) decodeCash(s string) ([]byte, error) {
 	lower := strings.ToLower(s)
 	if s != lower && s != strings.ToUpper(s) {

@@ -20,21 +20,21 @@ import (
 	"github.com/cointill/cointill/internal/scrub"
 )
 
-// MaxAnswer bounds the body of one HTTP answer, in bytes: a block of 64 MB in hexadecimal, or about two million
+// MaxResponse is the largest body of one HTTP response, in bytes: a block of 64 MB in hexadecimal, or about two million
 // transaction ids.
-const MaxAnswer = 130 << 20
+const MaxResponse = 130 << 20
 
 const (
-	dialTimeout = 30 * time.Second // bounds one request when the caller's client has no bound
-	maxCookie   = 4096             // bytes of a cookie file; Core's have 75
+	dialTimeout = 30 * time.Second // limits one request if the caller's client has no limit
+	maxCookie   = 4096             // largest size of a cookie file in bytes; Core's have 75
 	keptConns   = 16               // idle connections to the node, for requests at the same time
 )
 
-// ErrAnswerTooLarge says that an answer was cut off at [MaxAnswer], or is longer than anything that was asked for.
-var ErrAnswerTooLarge = errors.New("answer too large")
+// ErrResponseTooLarge is returned when a response is cut off at [MaxResponse], or is longer than any valid result.
+var ErrResponseTooLarge = errors.New("response too large")
 
 // Error is a node's refusal, by the codes of Bitcoin Core's protocol.h: -5 is an unknown block or transaction, -8 a
-// parameter out of range, -28 a node that is warming up, -32601 a method that it does not have.
+// parameter out of range, -28 a node that is warming up, -32601 an unknown method.
 type Error struct {
 	Code    int
 	Message string // at most 200 bytes; for people, never to branch on
@@ -42,7 +42,7 @@ type Error struct {
 
 func (e *Error) Error() string { return fmt.Sprintf("error %d: %s", e.Code, e.Message) }
 
-// StatusError is an HTTP status without a JSON-RPC answer: 401 for wrong credentials, 403 for an address that the
+// StatusError is an HTTP status without a JSON-RPC response: 401 for wrong credentials, 403 for an address that the
 // node does not allow, 503 for a node whose work queue is full.
 type StatusError struct {
 	Status int
@@ -52,36 +52,36 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("HTTP status %d (%s)", e.Status, http.StatusText(e.Status))
 }
 
-// ClientConfig says where a node is and how to log in. Credentials are User and Password, or the content of
-// CookieFile, or those in the URL; or none.
+// ClientConfig configures a [Client]. Credentials are User and Password, or the content of CookieFile, or those in the
+// URL; or none.
 type ClientConfig struct {
-	URL string // http or https, with the path of a wallet if one is meant; required
+	URL string // http or https, with the path of a wallet if needed; required
 
 	User, Password string
-	// CookieFile is the file into which Core writes new credentials at each start, .cookie in its data directory.
-	// It is read when first needed, and again whenever the node refuses what was read before.
+	// CookieFile is the file into which Core writes new credentials at each start, .cookie in its data directory. It
+	// is read at the first call, and again whenever the node refuses the credentials.
 	CookieFile string
 
-	// HTTP sends the requests; TLS, proxies and time limits are set there. It is copied. The default has a limit
-	// of 30 seconds a request, as has a client without one.
+	// HTTP sends the requests, with its TLS, proxies and time limits. It is copied. The default, and a client without
+	// a limit, has a limit of 30 seconds a request.
 	HTTP *http.Client
 }
 
-// Client speaks the JSON-RPC of Bitcoin Core and its relatives. It may be used concurrently.
+// Client calls the JSON-RPC of Bitcoin Core and its relatives. It is safe for concurrent use.
 type Client struct {
 	url    string
 	http   http.Client
 	cookie string // file
 
 	mu      sync.Mutex
-	auth    string // value of the header, empty for none or not read yet
+	auth    string // value of the header; empty for none, or if not read yet
 	secrets scrub.Secrets
 
 	buffers sync.Pool // of *bytes.Buffer, for bodies as large as blocks
 }
 
-// Dial makes a client. It opens no connection and reads no file. No error of the client has in it a credential,
-// or of the URL more than the host.
+// Dial returns a client. It opens no connection and reads no file. No error of the client contains a credential, or
+// more of the URL than the host.
 func Dial(c ClientConfig) (*Client, error) {
 	target, err := scrub.ParseURL(c.URL, "http", "https")
 	if err != nil {
@@ -91,14 +91,14 @@ func Dial(c ClientConfig) (*Client, error) {
 	user, password := c.User, c.Password
 	if u := target.User; u != nil {
 		if user != "" || c.CookieFile != "" {
-			return nil, errors.New("bitcoin: ClientConfig.URL: credentials are given elsewhere too")
+			return nil, errors.New("bitcoin: ClientConfig.URL: credentials are also set in User or CookieFile")
 		}
 		user = u.Username()
 		password, _ = u.Password()
 		target.User = nil
 	}
 	if user != "" && c.CookieFile != "" {
-		return nil, errors.New("bitcoin: ClientConfig: both User and CookieFile")
+		return nil, errors.New("bitcoin: ClientConfig.User and ClientConfig.CookieFile are both set")
 	}
 	n := &Client{url: target.String(), cookie: c.CookieFile, secrets: secrets}
 	if user != "" || password != "" {
@@ -128,8 +128,8 @@ func basic(credentials string) string {
 // Close closes idle connections. The client stays usable.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Call asks the node, and decodes the result into result unless that is nil. It blocks until the answer is there
-// or ctx ends. A refusal of the node is an [*Error], an answer of anything else between a [*StatusError].
+// Call calls a method of the node, and decodes the result into result unless that is nil. It blocks until the response
+// arrives or ctx ends. A refusal of the node is an [*Error], a response of anything in between a [*StatusError].
 func (c *Client) Call(ctx context.Context, result any, method string, params ...any) error {
 	body, err := c.post(ctx, request{ID: 1, Method: method, Params: orEmpty(params)})
 	if err != nil {
@@ -138,7 +138,7 @@ func (c *Client) Call(ctx context.Context, result any, method string, params ...
 	defer c.release(body)
 	var a answer
 	if err := json.Unmarshal(body.Bytes(), &a); err != nil {
-		return fmt.Errorf("%s: malformed answer", method) // the decoder's error may repeat what it read
+		return fmt.Errorf("%s: malformed response", method) // the decoder's error may repeat what it read
 	}
 	if err := a.into(result); err != nil {
 		return fmt.Errorf("%s: %w", method, c.tidy(err))
@@ -146,15 +146,15 @@ func (c *Client) Call(ctx context.Context, result any, method string, params ...
 	return nil
 }
 
-// query is one of several questions, and its outcome.
+// query is one of several calls, and its result.
 type query struct {
 	method string
 	params []any
 	result any
-	err    error // what the node said to this question
+	err    error // the node's response to this call
 }
 
-// batch asks several questions at once. An error of a single one is in the query.
+// batch makes several calls at once. An error of a single one is in the query.
 func (c *Client) batch(ctx context.Context, queries []query) error {
 	requests := make([]request, len(queries))
 	for i, q := range queries {
@@ -171,18 +171,18 @@ func (c *Client) batch(ctx context.Context, queries []query) error {
 		if json.Unmarshal(body.Bytes(), &refused) == nil && refused.Error != nil {
 			return fmt.Errorf("batch of %s: %w", queries[0].method, c.tidy(refused.Error))
 		}
-		return fmt.Errorf("batch of %s: malformed answer", queries[0].method)
+		return fmt.Errorf("batch of %s: malformed response", queries[0].method)
 	}
 	found := make([]bool, len(queries))
 	for _, a := range answers {
 		if a.ID == nil || *a.ID < 0 || *a.ID >= len(queries) || found[*a.ID] {
-			return fmt.Errorf("batch of %s: an answer to no question", queries[0].method)
+			return fmt.Errorf("batch of %s: a response to no call", queries[0].method)
 		}
 		found[*a.ID] = true
 		queries[*a.ID].err = c.tidy(a.into(queries[*a.ID].result))
 	}
 	if len(answers) != len(queries) {
-		return fmt.Errorf("batch of %s: %d answers to %d questions", queries[0].method, len(answers), len(queries))
+		return fmt.Errorf("batch of %s: %d responses to %d calls", queries[0].method, len(answers), len(queries))
 	}
 	return nil
 }
@@ -221,17 +221,17 @@ func (a answer) into(result any) error {
 	if result == nil {
 		return nil
 	}
-	if a.Result == nil || string(a.Result) == "null" { // which would be taken for an empty list
-		return errors.New("answer without a result")
+	if a.Result == nil || string(a.Result) == "null" { // null is refused in place of an empty list
+		return errors.New("response without a result")
 	}
 	if err := json.Unmarshal(a.Result, result); err != nil {
-		return errors.New("result of another form than expected")
+		return errors.New("result of an unexpected type")
 	}
 	return nil
 }
 
-// post sends a question and reads the body of its answer, which is to be given back with release. A refusal of the
-// credentials is tried again once, if the cookie file has others by now.
+// post sends a request and reads the body of its response; release gives the body back. If the node refuses the
+// credentials, it tries once more with new ones from the cookie file.
 func (c *Client) post(ctx context.Context, question any) (*bytes.Buffer, error) {
 	payload, err := json.Marshal(question)
 	if err != nil {
@@ -253,8 +253,8 @@ func (c *Client) post(ctx context.Context, question any) (*bytes.Buffer, error) 
 	return body, err
 }
 
-// credentials answers the header to log in with. Those in refused are no good: another call may have replaced them
-// already, or the file is read again.
+// credentials returns the header to log in with. Those in refused are no longer valid: another call may have replaced
+// them already, or the file is read again.
 func (c *Client) credentials(refused string) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -277,12 +277,12 @@ func (c *Client) credentials(refused string) (string, error) {
 	return c.auth, nil
 }
 
-// send is post without a second try. The body is read before the status is judged, since Core says what is wrong
-// in a JSON body under 500 and 404.
+// send is post without a second try. It reads the body before it looks at the status, since Core reports errors in a
+// JSON body under 500 and 404.
 func (c *Client) send(ctx context.Context, payload []byte, auth string) (*bytes.Buffer, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(payload))
 	if err != nil {
-		return nil, errors.New("make request") // the error has the URL in it
+		return nil, errors.New("make request") // the error contains the URL
 	}
 	req.Header.Set("Content-Type", "application/json")
 	if auth != "" {
@@ -292,7 +292,7 @@ func (c *Client) send(ctx context.Context, payload []byte, auth string) (*bytes.
 	if err != nil {
 		return nil, c.tidy(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // what matters has been read
+	defer resp.Body.Close() //nolint:errcheck // the body has been read
 	body, err := c.read(resp)
 	if err != nil {
 		return nil, c.tidy(err)
@@ -309,8 +309,8 @@ func (c *Client) send(ctx context.Context, payload []byte, auth string) (*bytes.
 }
 
 func (c *Client) read(resp *http.Response) (*bytes.Buffer, error) {
-	if resp.ContentLength > MaxAnswer {
-		return nil, ErrAnswerTooLarge
+	if resp.ContentLength > MaxResponse {
+		return nil, ErrResponseTooLarge
 	}
 	body, ok := c.buffers.Get().(*bytes.Buffer)
 	if !ok {
@@ -318,11 +318,11 @@ func (c *Client) read(resp *http.Response) (*bytes.Buffer, error) {
 	}
 	body.Reset()
 	if n := resp.ContentLength; n > 0 {
-		body.Grow(int(min(n, 16<<20)) + bytes.MinRead) // the rest is believed when it comes
+		body.Grow(int(min(n, 16<<20)) + bytes.MinRead) // the rest is not allocated before it arrives
 	}
-	n, err := body.ReadFrom(io.LimitReader(resp.Body, MaxAnswer+1))
-	if err == nil && n > MaxAnswer {
-		err = ErrAnswerTooLarge
+	n, err := body.ReadFrom(io.LimitReader(resp.Body, MaxResponse+1))
+	if err == nil && n > MaxResponse {
+		err = ErrResponseTooLarge
 	}
 	if err != nil {
 		c.release(body)
@@ -347,7 +347,7 @@ func (c *Client) tidy(err error) error {
 	return secrets.Error(err)
 }
 
-// raw asks for something serialized and gives its bytes to use, which must not keep them.
+// raw requests something serialized and calls use with its bytes, which must not keep them.
 func (c *Client) raw(ctx context.Context, limit int, use func([]byte) error, method string, params ...any) error {
 	body, err := c.post(ctx, request{ID: 1, Method: method, Params: params})
 	if err != nil {
@@ -361,8 +361,8 @@ func (c *Client) raw(ctx context.Context, limit int, use func([]byte) error, met
 	return use(b)
 }
 
-// unhex decodes a result of hexadecimal digits in place. Core's way to write it is recognised without a JSON decoder,
-// which would look at each of millions of digits twice; the rest of the answer goes through one.
+// unhex decodes a result of hexadecimal digits in place. It recognises Core's format without a JSON decoder, which
+// would look at each of millions of digits twice; the rest of the response goes through one.
 func unhex(body []byte, limit int) ([]byte, error) {
 	var digits []byte
 	rest := body
@@ -374,21 +374,21 @@ func unhex(body []byte, limit int) ([]byte, error) {
 	}
 	var a answer
 	if err := json.Unmarshal(rest, &a); err != nil {
-		return nil, errors.New("malformed answer")
+		return nil, errors.New("malformed response")
 	}
 	var text string
 	if err := a.into(&text); err != nil {
 		return nil, err
 	}
-	if text != "" { // written otherwise
+	if text != "" { // another format
 		digits = []byte(text)
 	}
 	if hex.DecodedLen(len(digits)) > limit {
-		return nil, ErrAnswerTooLarge
+		return nil, ErrResponseTooLarge
 	}
 	n, err := hex.Decode(digits, digits)
 	if err != nil {
-		return nil, errors.New("result of other than hexadecimal digits, of which there are " + strconv.Itoa(len(digits)))
+		return nil, errors.New("result is not hexadecimal digits; length " + strconv.Itoa(len(digits)))
 	}
 	return digits[:n], nil
 }

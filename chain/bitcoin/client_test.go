@@ -17,8 +17,8 @@ func TestDial_RefusesByFieldName(t *testing.T) {
 	for want, c := range map[string]ClientConfig{
 		"URL":                      {URL: "ws://127.0.0.1:8332"},
 		"http or https":            {},
-		"given elsewhere":          {URL: "http://a:b@127.0.0.1", User: "c"},
-		"both User and CookieFile": {URL: "http://127.0.0.1", User: "c", CookieFile: "x"},
+		"credentials are also set": {URL: "http://a:b@127.0.0.1", User: "c"},
+		"User and ClientConfig.CookieFile are both set": {URL: "http://127.0.0.1", User: "c", CookieFile: "x"},
 	} {
 		_, err := Dial(c)
 		require.ErrorContains(t, err, want)
@@ -152,16 +152,16 @@ func TestErrors_TellNoSecret(t *testing.T) {
 func TestAnswers_AreBounded(t *testing.T) {
 	t.Run("by what they announce", func(t *testing.T) {
 		f := &fakeCore{handler: func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Length", fmt.Sprint(MaxAnswer+1))
+			w.Header().Set("Content-Length", fmt.Sprint(MaxResponse+1))
 			w.WriteHeader(200)
 		}}
-		require.ErrorIs(t, f.client(t, ClientConfig{}).Call(t.Context(), nil, "x"), ErrAnswerTooLarge)
+		require.ErrorIs(t, f.client(t, ClientConfig{}).Call(t.Context(), nil, "x"), ErrResponseTooLarge)
 	})
 	t.Run("by what was asked for", func(t *testing.T) {
 		f := newCore(t, BitcoinRegtest())
 		f.say("getblockheader", strings.Repeat("00", headerSize+maxPow+1))
 		_, err := f.node(t).Header(t.Context(), 1)
-		require.ErrorIs(t, err, ErrAnswerTooLarge)
+		require.ErrorIs(t, err, ErrResponseTooLarge)
 	})
 	t.Run("cut off", func(t *testing.T) {
 		f := &fakeCore{handler: func(w http.ResponseWriter, _ *http.Request) {

@@ -13,16 +13,16 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// The wire format of blocks and transactions, read in place: what is decoded refers to the bytes it came from.
-// Every count is held against the bytes that are left before anything is made of it.
+// The wire format of blocks and transactions, decoded in place: the results refer to the bytes they came from. Every
+// count is compared with the bytes that are left before anything is allocated.
 
-// What a decoder refuses. All of them are chain.ErrIncomplete to the outside.
+// The errors of a decoder. The package returns all of them as chain.ErrIncomplete.
 var (
-	errTruncated = errors.New("it ends too early")
-	errTrailing  = errors.New("something follows its end")
-	errFormat    = errors.New("it is not in the format of this chain")
+	errTruncated = errors.New("truncated")
+	errTrailing  = errors.New("trailing bytes")
+	errFormat    = errors.New("not in the format of this chain")
 	errHash      = errors.New("not a hash of 64 digits")
-	errMutated   = errors.New("its merkle tree has the same subtree twice")
+	errMutated   = errors.New("merkle tree with a repeated subtree")
 )
 
 const (
@@ -41,7 +41,7 @@ const (
 	maxPow = 4 << 20 // bytes of such a proof; a coinbase transaction and two branches
 )
 
-// hash is a double SHA-256 as it is on the wire. People write it backwards.
+// hash is a double SHA-256 as on the wire. People write it in reverse.
 type hash [sha256.Size]byte
 
 func (h hash) String() string {
@@ -51,7 +51,7 @@ func (h hash) String() string {
 	return string(text[:])
 }
 
-// UnmarshalJSON accepts 64 hexadecimal digits and nothing else.
+// UnmarshalJSON decodes exactly 64 hexadecimal digits.
 func (h *hash) UnmarshalJSON(b []byte) error {
 	if len(b) < 2 || b[0] != '"' || b[len(b)-1] != '"' {
 		return errHash
@@ -76,7 +76,7 @@ func doubleSHA256(b []byte) hash {
 	return sha256.Sum256(once[:])
 }
 
-// reader reads in place. Once it has failed it answers zeros, and stays failed.
+// reader reads in place. Once it has failed it returns zeros, and stays failed.
 type reader struct {
 	b      []byte
 	at     int
@@ -93,7 +93,7 @@ func (r *reader) skip(n uint64) {
 	r.at += int(n)
 }
 
-// take answers the next n bytes, or nil.
+// take returns the next n bytes, or nil.
 func (r *reader) take(n uint64) []byte {
 	from := r.at
 	if r.skip(n); r.failed {
@@ -136,14 +136,14 @@ func (r *reader) count(least int) int {
 	return int(n)
 }
 
-// header is a block's header, and its hash.
+// header is a block's header and its hash.
 type header struct {
 	version            uint32
 	hash, parent, root hash
 	time               uint32
 }
 
-// parseHeader reads the first 80 bytes of b.
+// parseHeader parses the first 80 bytes of b.
 func parseHeader(b []byte) (header, error) {
 	if len(b) < headerSize {
 		return header{}, errTruncated
@@ -154,28 +154,28 @@ func parseHeader(b []byte) (header, error) {
 	}, nil
 }
 
-// transaction says where the parts of a serialized transaction are. It refers to raw, which must not change.
+// transaction holds where the parts of a serialized transaction are. It refers to raw, which must not change.
 type transaction struct {
 	raw     []byte
-	body    uint32 // where the count of inputs begins
-	outs    uint32 // where the first output begins
-	outsEnd uint32 // where what txids do not cover begins: witness, and the part for the extension block
+	body    uint32 // start of the count of inputs
+	outs    uint32 // start of the first output
+	outsEnd uint32 // start of what txids do not cover: witness, and the part for the extension block
 	nOuts   uint32
-	flags   byte // what of BIP-144 and LIP-3 it has
+	flags   byte // which parts of BIP-144 and LIP-3 it has
 }
 
-// dialect is what serialized transactions of a chain may have.
+// dialect is what serialized transactions of a chain may contain.
 type dialect struct {
 	segwit, mweb bool
-	// loose says that the transaction stands alone, as in the pool, where one of Litecoin may carry its
-	// part for the extension block, or be nothing else.
+	// loose is set for a transaction outside a block, as in the pool, where one of Litecoin may carry its part for the
+	// extension block, or consist of that alone.
 	loose bool
-	// foreign says that the transaction is the coinbase of another chain, of which nothing has to be right but what
-	// proves its work: the miner may leave the outputs out.
+	// foreign is set for the coinbase of another chain, of which only the proof of work has to be valid: the miner may
+	// leave the outputs out.
 	foreign bool
 }
 
-// transaction reads one transaction. A loose one takes all that is left.
+// transaction reads one transaction. A loose one extends to the end.
 func (d dialect) transaction(r *reader) (transaction, error) {
 	start := r.at
 	t := transaction{body: 4}
@@ -228,7 +228,7 @@ func (d dialect) transaction(r *reader) (transaction, error) {
 	return t, nil
 }
 
-// parseLoose reads the transaction that b is.
+// parseLoose parses b as one transaction.
 func (d dialect) parseLoose(b []byte) (transaction, error) {
 	if uint64(len(b)) > math.MaxUint32 {
 		return transaction{}, errFormat
@@ -242,14 +242,14 @@ func (d dialect) parseLoose(b []byte) (transaction, error) {
 	return t, err
 }
 
-// onlyMWEB says that all of the transaction is in the extension block: it pays nothing that can be seen, and its id
-// is no hash of its bytes.
+// onlyMWEB reports whether the whole transaction is in the extension block: it pays nothing visible, and its id is not
+// a hash of its bytes.
 func (t transaction) onlyMWEB() bool { return t.flags&flagMWEB != 0 && t.nOuts == 0 }
 
-// isHogEx says that this is the transaction that ends a block of Litecoin with an extension block.
+// isHogEx reports whether this is the transaction that ends a block of Litecoin with an extension block.
 func (t transaction) isHogEx() bool { return t.flags&flagMWEB != 0 }
 
-// id answers the transaction's id. It uses scratch, and answers it for the next call.
+// id returns the transaction's id. It uses scratch, and returns it for the next call.
 func (t transaction) id(scratch []byte) (hash, []byte) {
 	if t.flags == 0 {
 		return doubleSHA256(t.raw), scratch
@@ -260,16 +260,16 @@ func (t transaction) id(scratch []byte) (hash, []byte) {
 	return doubleSHA256(scratch), scratch
 }
 
-// version is the transaction's version.
+// version returns the transaction's version.
 func (t transaction) version() uint32 { return binary.LittleEndian.Uint32(t.raw) }
 
-// isCoinbase says that the transaction has one input, which spends nothing.
+// isCoinbase reports whether the transaction has one input, which spends nothing.
 func (t transaction) isCoinbase() bool {
 	in := t.raw[t.body:]
 	return in[0] == 1 && hash(in[1:33]) == hash{} && binary.LittleEndian.Uint32(in[33:]) == math.MaxUint32
 }
 
-// coinbaseScript is the script of the first input.
+// coinbaseScript returns the script of the first input.
 func (t transaction) coinbaseScript() []byte {
 	r := reader{b: t.raw, at: int(t.body) + 1 + 36}
 	return r.take(r.size())
@@ -295,17 +295,17 @@ func (t transaction) outputs(f func(n int, value uint64, script []byte)) {
 	}
 }
 
-// block is a decoded block, of which nothing but its form is known to be right.
+// block is a decoded block. Only its form has been checked.
 type block struct {
 	header
 	txs []transaction
 }
 
-// dialect is what transactions in blocks of the chain may have.
+// dialect returns what transactions in blocks of the chain may contain.
 func (p Params) dialect() dialect { return dialect{segwit: p.hrp != "", mweb: p.MWEB} }
 
-// maxBlock bounds a serialized block, in bytes: well above what the coins allow, so that an extension block, a proof of
-// merged mining or a raised limit still fit.
+// maxBlock returns the largest size of a serialized block, in bytes: well above what the coins allow, so that an
+// extension block, a proof of merged mining or a raised limit still fit.
 func (p Params) maxBlock() int {
 	if p.cashPrefix != "" {
 		return 64 << 20
@@ -313,7 +313,7 @@ func (p Params) maxBlock() int {
 	return 8 << 20
 }
 
-// parseBlock reads the block that raw is.
+// parseBlock parses raw as one block.
 func (p Params) parseBlock(raw []byte) (block, error) {
 	if len(raw) > p.maxBlock() {
 		return block{}, errFormat
@@ -350,8 +350,8 @@ func (p Params) parseBlock(raw []byte) (block, error) {
 	return b, nil
 }
 
-// skipExtension passes over the extension block, which is optional: 1 and the block, or 0. The HogEx binds it by a hash
-// that says nothing of payments, so it is not looked at: no payment is to be missed because its format has grown.
+// skipExtension skips the extension block, which is optional: 1 and the block, or 0. The HogEx commits to it by a
+// hash, and it contains no visible payments, so it is not parsed: a change of its format must not hide payments.
 func skipExtension(r *reader) {
 	if there := r.b[r.at]; there <= 1 {
 		r.skip(1)
@@ -359,9 +359,8 @@ func skipExtension(r *reader) {
 	}
 }
 
-// checkShape refuses a block without a coinbase at its beginning, or with another one, or with a HogEx that does
-// not end it. The first rule also keeps anybody from passing off the inner nodes of a merkle tree as
-// transactions of 64 bytes.
+// checkShape returns an error for a block that does not start with a coinbase, or has a second one, or has a HogEx
+// before its end. The first rule also prevents that inner nodes of a merkle tree pass for transactions of 64 bytes.
 func (b block) checkShape() error {
 	if len(b.txs) == 0 {
 		return errFormat
@@ -374,9 +373,9 @@ func (b block) checkShape() error {
 	return nil
 }
 
-// skipAuxPoW passes over a proof of merged mining: the coinbase of the other chain, the branch that leads to it,
-// the branch that leads from there to this block, and the header of the other chain. That work was done is for the
-// node to check, as with every other header.
+// skipAuxPoW skips a proof of merged mining: the coinbase of the other chain, the branch that leads to it, the branch
+// that leads from there to this block, and the header of the other chain. The work itself is for the node to verify,
+// as for every other header.
 func skipAuxPoW(r *reader) {
 	whole := r.b
 	r.b = whole[:min(len(whole), r.at+maxPow)]
@@ -393,9 +392,9 @@ func skipAuxPoW(r *reader) {
 	r.b = whole
 }
 
-// merkleRoot makes the root of ids, which it overwrites, and raises it to a number of levels at least: a subtree that
-// ends a larger tree counts as filled up with copies of its last node. A tree in which two neighbours are equal is
-// refused, as other lists of transactions have the same root (CVE-2012-2459).
+// merkleRoot returns the root of ids, which it overwrites, and raises it to at least a number of levels: a subtree at
+// the end of a larger tree counts as filled up with copies of its last node. It returns an error for a tree with two
+// equal neighbours, as other lists of transactions have the same root (CVE-2012-2459).
 func merkleRoot(ids []hash, levels int) (hash, error) {
 	var pair [2 * sha256.Size]byte
 	for level := 0; level < levels || len(ids) > 1; level++ {
@@ -414,9 +413,9 @@ func merkleRoot(ids []hash, levels int) (hash, error) {
 	return ids[0], nil
 }
 
-// commitsHeight says whether blocks at the height must name it in their coinbase. BIP-34 was enforced from block
-// 227931 on Bitcoin and Bitcoin Cash, 710000 on Litecoin, 1034383 on Dogecoin, as their chainparams.cpp have it;
-// what is older, or of a private chain, is taken at its node's word.
+// commitsHeight reports whether blocks at the height must contain it in their coinbase. BIP-34 was enforced from block
+// 227931 on Bitcoin and Bitcoin Cash, 710000 on Litecoin, 1034383 on Dogecoin, according to their chainparams.cpp; for
+// older blocks, and on private chains, the node is trusted.
 func (p Params) commitsHeight(height uint64) bool {
 	if p.AuxPoW {
 		return height >= 1_034_383
@@ -424,7 +423,7 @@ func (p Params) commitsHeight(height uint64) bool {
 	return height >= 710_000
 }
 
-// checkHeight holds a height against the coinbase. It is for heights that need three or four bytes.
+// checkHeight compares a height with the coinbase. It is for heights that need three or four bytes.
 func (b block) checkHeight(height uint64) error {
 	var push [5]byte
 	binary.LittleEndian.PutUint32(push[1:], uint32(height))
@@ -433,7 +432,7 @@ func (b block) checkHeight(height uint64) error {
 		push[0] = 4
 	}
 	if height > math.MaxInt32 || !bytes.HasPrefix(b.txs[0].coinbaseScript(), push[:1+push[0]]) {
-		return fmt.Errorf("%w: its coinbase does not name the height %d", chain.ErrIncomplete, height)
+		return fmt.Errorf("%w: coinbase does not contain the height %d", chain.ErrIncomplete, height)
 	}
 	return nil
 }

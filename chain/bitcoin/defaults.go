@@ -15,8 +15,8 @@ func (n *Node) Defaults(asset chain.Asset) chain.Defaults {
 	return chain.Defaults{Confirm: append([]chain.Tier(nil), n.params.Confirm...), Floor: asset.Decimal(dust)}
 }
 
-// tiers returns a policy: how many confirmations for amounts up to a number of thousandths of the coin, line by line. The
-// last line is for every amount, and has 0.
+// tiers returns a policy. Each line is an amount in thousandths of the coin, up to which it applies, and a number of
+// confirmations. An amount of 0, in the last line, applies to every amount.
 func tiers(lines ...[2]int64) []chain.Tier {
 	var all []chain.Tier
 	for _, line := range lines {

@@ -12,35 +12,34 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// Config says what a [Node] reads, and from where.
+// Config configures a [Node].
 type Config struct {
-	Params Params  // which coin and network, such as [Bitcoin]; required
-	RPC    *Client // see [Dial]; required. The node must answer batches of calls, as Core, btcd and their relatives do
+	Params Params  // coin and network, such as [Bitcoin]; required
+	RPC    *Client // see [Dial]; required. The node must support batches of calls, as Core, btcd and their relatives do
 
-	// OptInRBF says that an unconfirmed transfer is Replaceable only if its transaction announces it as BIP-125
-	// has it, or if one of its unconfirmed ancestors does. That suits chains whose nodes keep the transaction
-	// that they saw first, such as Bitcoin Cash, Litecoin and Dogecoin. By default every unconfirmed transfer
-	// is Replaceable, since nodes of Bitcoin replace transactions whether they announce it or not (the
-	// default since Bitcoin Core 28). An invoice that waits for no confirmation does not count a
-	// Replaceable transfer before it is in a block.
+	// OptInRBF makes an unconfirmed transfer Replaceable only if its transaction signals it as BIP-125 specifies, or
+	// if one of its unconfirmed ancestors does. That suits chains whose nodes keep the transaction that they saw
+	// first, such as Bitcoin Cash, Litecoin and Dogecoin. By default every unconfirmed transfer is Replaceable, since
+	// nodes of Bitcoin replace transactions whether they signal it or not (the default since Bitcoin Core 28). An
+	// invoice that waits for no confirmation does not count a Replaceable transfer before it is in a block.
 	OptInRBF bool
 
-	Logger *slog.Logger // nil is silence
+	Logger *slog.Logger // if nil, nothing is logged
 }
 
-// Node reads one chain of the family from a node with the JSON-RPC of Bitcoin Core. It is a [chain.Node] and a
-// [chain.Pooler].
+// Node reads one chain of the family from a node with the JSON-RPC of Bitcoin Core. It implements [chain.Node],
+// [chain.Pooler] and [chain.Defaulter].
 //
-// A transfer's TxID is the transaction's id as Core writes it, and its Index is "vout:" and the number of the
-// output: together the outpoint, which no reorganisation changes. From is empty, as nobody signs for an output.
+// A transfer's TxID is the transaction's id as Core writes it, and its Index is "vout:" and the number of the output:
+// together the outpoint, which no reorganisation changes. From is empty, as nobody signs for an output.
 //
-// What a coinbase pays is no transfer: a miner cannot spend it for 100 blocks or more, and it is gone for good when
-// its block leaves the chain. What Litecoin's HogEx pays out of the extension block is one; it cannot be
-// spent for six blocks, and is never seen unconfirmed. Outputs to scripts without an address of this chain are no
-// transfers, among them those that carry CashTokens, bare multisig and OP_RETURN.
+// Outputs of a coinbase are not transfers: a miner cannot spend them for 100 blocks or more, and they are lost when
+// the block leaves the chain. Outputs of Litecoin's HogEx, which pays out of the extension block, are transfers; they
+// cannot be spent for six blocks, and are never seen unconfirmed. Outputs to scripts without an address of this chain
+// are not transfers, among them those that carry CashTokens, bare multisig and OP_RETURN.
 //
-// The transfers of a block of 3,000 payments take about 1.5 MB, which [chain.FollowConfig].Batch multiplies while
-// a long way is caught up: a Batch of 16 keeps Bitcoin under 50 MB.
+// The transfers of a block of 3,000 payments take about 1.5 MB, multiplied by [chain.FollowConfig].Batch during a long
+// catch-up: a Batch of 16 keeps Bitcoin under 50 MB.
 type Node struct {
 	params  Params
 	rpc     *Client
@@ -48,7 +47,7 @@ type Node struct {
 	asset   chain.AssetID
 	genesis hash
 	fork    hash
-	index   []string // spelling of the first outputs
+	index   []string // Index of the first outputs
 	pool    pool
 }
 
@@ -57,10 +56,10 @@ var (
 	_ chain.Pooler = (*Node)(nil)
 )
 
-// New makes a Node. It calls nothing.
+// New returns a Node. It makes no call.
 func New(c Config) (*Node, error) {
 	if c.RPC == nil {
-		return nil, errors.New("bitcoin: Config.RPC is missing")
+		return nil, errors.New("bitcoin: Config.RPC is required")
 	}
 	n := &Node{params: c.Params, rpc: c.RPC, log: c.Logger, asset: c.Params.Asset().ID}
 	if err := c.Params.Asset().Validate(); err != nil {
@@ -87,7 +86,7 @@ func New(c Config) (*Node, error) {
 // Network implements [chain.Node].
 func (n *Node) Network() chain.Network { return n.params.Network }
 
-// chainInfo is what is used of getblockchaininfo. Its numbers with fractions are left alone.
+// chainInfo is the part of getblockchaininfo that is used. It has no fractions.
 type chainInfo struct {
 	Chain   string `json:"chain"`
 	Blocks  uint64 `json:"blocks"`
@@ -96,14 +95,14 @@ type chainInfo struct {
 	Initial bool   `json:"initialblockdownload"`
 }
 
-// slack is how many blocks a node may be behind the headers that it knows: in the moment between a header and its
-// block every node is behind by one.
+// slack is how many blocks a node may be behind the headers that it knows: between a header and its block, every node
+// is behind by one.
 const slack = 1
 
-// Tip implements [chain.Node]. Every call compares block 0, and the block by which coins with the same block 0 are
-// told apart. A node that is still loading, in its first download, or more than a block behind the headers that
-// it knows, is [chain.ErrBehind]. Only on a private chain (regtest) a node may be in its first download as long as it
-// has all blocks: there it claims so whenever nothing was mined for a day.
+// Tip implements [chain.Node]. Every call compares block 0, and the block that distinguishes coins with the same block
+// 0. A node that is still loading, in its first download, or more than a block behind the headers that it knows, is
+// [chain.ErrBehind]. Only on a private chain (regtest) a node with all blocks may be in its first download: it reports
+// that whenever nothing was mined for a day.
 //
 // Safe and Finalized are 0: these chains have no finality but work.
 func (n *Node) Tip(ctx context.Context) (chain.Tip, error) {
@@ -133,7 +132,7 @@ func (n *Node) tip(ctx context.Context) (chain.Tip, error) {
 		}
 	}
 	if genesis != n.genesis {
-		return chain.Tip{}, fmt.Errorf("%w: its block 0 is %s", chain.ErrWrongNetwork, genesis)
+		return chain.Tip{}, fmt.Errorf("%w: block 0 is %s", chain.ErrWrongNetwork, genesis)
 	}
 	if err := info.check(); err != nil {
 		return chain.Tip{}, err
@@ -150,11 +149,11 @@ func (n *Node) tip(ctx context.Context) (chain.Tip, error) {
 	return chain.Tip{Header: h.at(info.Blocks)}, nil
 }
 
-// check refuses a node that does not have its whole chain yet.
+// check returns an error for a node that does not have its whole chain yet.
 func (i chainInfo) check() error {
 	switch private := i.Chain == "regtest"; {
 	case i.Initial && !private:
-		return fmt.Errorf("%w: in its first download, at block %d of %d", chain.ErrBehind, i.Blocks, i.Headers)
+		return fmt.Errorf("%w: in its initial block download, at block %d of %d", chain.ErrBehind, i.Blocks, i.Headers)
 	case i.Blocks+slack < i.Headers:
 		return fmt.Errorf("%w: at block %d of %d", chain.ErrBehind, i.Blocks, i.Headers)
 	}
@@ -169,12 +168,12 @@ func (n *Node) checkFork(info chainInfo, fork hash, err error) error {
 	case err != nil:
 		return fmt.Errorf("getblockhash: %w", err)
 	case fork != n.fork:
-		return fmt.Errorf("%w: its block %d is %s", chain.ErrWrongNetwork, at, fork)
+		return fmt.Errorf("%w: block %d is %s", chain.ErrWrongNetwork, at, fork)
 	}
 	return nil
 }
 
-// The codes of Bitcoin Core's protocol.h that mean something here.
+// The codes of Bitcoin Core's protocol.h that are used here.
 const (
 	codeMisc     = -1  // a block that was pruned; in btcd, a height beyond the tip
 	codeNotFound = -5  // an unknown block or transaction
@@ -188,7 +187,7 @@ func hasCode(err error, codes ...int) bool {
 	return errors.As(err, &coded) && slices.Contains(codes, coded.Code)
 }
 
-// translate says in the words of chain what a node has refused.
+// translate wraps a node's refusal in the error of package chain that it means, if any.
 func translate(err error) error {
 	if hasCode(err, codeWarmUp, codeDownload) {
 		return fmt.Errorf("%w: %w", chain.ErrBehind, err)
@@ -196,7 +195,7 @@ func translate(err error) error {
 	return err
 }
 
-// at makes a chain.Header of it.
+// at returns the header as a chain.Header.
 func (h header) at(height uint64) chain.Header {
 	answer := chain.Header{Height: height, Hash: h.hash.String(), Time: time.Unix(int64(h.time), 0).UTC()}
 	if height > 0 {
@@ -205,7 +204,7 @@ func (h header) at(height uint64) chain.Header {
 	return answer
 }
 
-// hashAt asks which block is at a height.
+// hashAt returns the hash of the block at a height.
 func (n *Node) hashAt(ctx context.Context, height uint64) (hash, error) {
 	var h hash
 	err := n.rpc.Call(ctx, &h, "getblockhash", height)
@@ -215,7 +214,7 @@ func (n *Node) hashAt(ctx context.Context, height uint64) (hash, error) {
 	return h, err
 }
 
-// header reads the header of a block and holds it against the hash.
+// header reads the header of a block and compares it with the hash.
 func (n *Node) header(ctx context.Context, of hash) (header, error) {
 	var h header
 	err := n.rpc.raw(ctx, headerSize+maxPow, func(b []byte) (err error) {
@@ -237,7 +236,7 @@ func (n *Node) header(ctx context.Context, of hash) (header, error) {
 	return h, err
 }
 
-// Header implements [chain.Node]. The header is held against its hash; its height is the node's word.
+// Header implements [chain.Node]. It compares the header with its hash; for the height, the node is trusted.
 func (n *Node) Header(ctx context.Context, height uint64) (chain.Header, error) {
 	h, err := n.hashAt(ctx, height)
 	var found header
@@ -250,14 +249,14 @@ func (n *Node) Header(ctx context.Context, height uint64) (chain.Header, error) 
 	return found.at(height), nil
 }
 
-// Block implements [chain.Node]. It decodes the serialized block. The header is held against the hash that the node
-// has for the height, the transactions against the header, and the height against the coinbase where the
-// chain demands that it is there (BIP-34). A block that was pruned is [chain.ErrNotFound].
+// Block implements [chain.Node]. It decodes the serialized block and compares the header with the node's hash for the
+// height, the transactions with the header, and the height with the coinbase if the chain requires it there (BIP-34).
+// A block that was pruned is [chain.ErrNotFound].
 func (n *Node) Block(ctx context.Context, height uint64) (chain.Block, error) {
 	var b chain.Block
 	h, err := n.hashAt(ctx, height)
 	if err == nil {
-		// Of Dogecoin Core some versions take only a flag, as Core did before 0.15, and all take one.
+		// Some versions of Dogecoin Core accept only a flag, as Core did before 0.15, and all accept one.
 		var verbosity any = 0
 		if n.params.AuxPoW {
 			verbosity = false

@@ -12,17 +12,17 @@ import (
 
 const (
 	maxPool      = 1_000_000 // transactions; Core's default of 300 MB holds fewer
-	poolBatch    = 64        // transactions that are asked for at once
-	poolParallel = 4         // batches at the same time; Core answers four calls at a time by default
+	poolBatch    = 64        // transactions in one batch
+	poolParallel = 4         // concurrent batches; Core handles four calls at a time by default
 
-	replaceableBelow = 0xfffffffe // BIP-125: a sequence number that announces replacement
-	versionTRUC      = 3          // BIP-431: such a transaction is replaceable whatever it announces
+	replaceableBelow = 0xfffffffe // BIP-125: a sequence number that signals replacement
+	versionTRUC      = 3          // BIP-431: such a transaction is replaceable whatever it signals
 )
 
-// pool is what is known of the node's unconfirmed transactions: what it said last, and nothing older.
+// pool is what is known about the node's unconfirmed transactions as of its last response.
 type pool struct {
 	optIn bool
-	turn  chan struct{} // held while the rest is used
+	turn  chan struct{} // held while the fields below are used
 	known map[hash]*pooled
 	calls uint // how often the pool was listed
 }
@@ -33,8 +33,8 @@ type pooled struct {
 	listed    uint // the last call in which it was in the pool
 
 	// Kept only if not everything is replaceable anyway.
-	signals     bool   // announces that it may be replaced
-	parents     []hash // what it spends from, which may be in the pool or in blocks
+	signals     bool   // signals that it may be replaced
+	parents     []hash // the transactions that it spends from, in the pool or in blocks
 	replaceable bool   // in the list that is being made
 }
 
@@ -42,10 +42,10 @@ func newPool(optIn bool) pool {
 	return pool{optIn: optIn, turn: make(chan struct{}, 1), known: make(map[hash]*pooled)}
 }
 
-// Pool implements [chain.Pooler]. It asks for the ids of all unconfirmed transactions, and then only for those
-// transactions that it has not seen in the call before. Each is held against its id. Concurrent calls wait
-// for each other. A call that fails leaves what it has read so far to the next one, so that a large pool is
-// read in the end however short the time for one call is.
+// Pool implements [chain.Pooler]. It requests the ids of all unconfirmed transactions, and then only those
+// transactions that the previous call did not see. It compares each with its id. Concurrent calls wait for each other.
+// A call that fails keeps what it has read for the next one, so that even a large pool is read eventually, however
+// short the time for one call is.
 func (n *Node) Pool(ctx context.Context) ([]chain.Transfer, error) {
 	transfers, err := n.readPool(ctx)
 	if err != nil {
@@ -66,7 +66,7 @@ func (n *Node) readPool(ctx context.Context) ([]chain.Transfer, error) {
 		return nil, err
 	}
 	if len(ids) > maxPool {
-		return nil, fmt.Errorf("%w: %d transactions", ErrAnswerTooLarge, len(ids))
+		return nil, fmt.Errorf("%w: %d transactions", ErrResponseTooLarge, len(ids))
 	}
 	if err := n.fetch(ctx, n.pool.missing(ids)); err != nil {
 		return nil, err
@@ -74,7 +74,7 @@ func (n *Node) readPool(ctx context.Context) ([]chain.Transfer, error) {
 	return n.pool.list(ids), nil
 }
 
-// missing forgets what has left the pool, and answers what is new in it.
+// missing drops what has left the pool, and returns what is new in it.
 func (p *pool) missing(ids []hash) []hash {
 	p.calls++
 	var fresh []hash
@@ -93,7 +93,7 @@ func (p *pool) missing(ids []hash) []hash {
 	return fresh
 }
 
-// fetch reads transactions into the pool, some at the same time.
+// fetch reads transactions into the pool, several batches at a time.
 func (n *Node) fetch(ctx context.Context, ids []hash) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -154,7 +154,7 @@ func (n *Node) fetchBatch(ctx context.Context, ids []hash) ([]*pooled, error) {
 	return txs, nil
 }
 
-// pooled decodes a transaction of the pool and holds it against its id.
+// pooled decodes a transaction of the pool and compares it with its id.
 func (n *Node) pooled(text string, id hash) (*pooled, error) {
 	raw, err := hex.DecodeString(text)
 	if err != nil {
@@ -169,7 +169,7 @@ func (n *Node) pooled(text string, id hash) (*pooled, error) {
 		return p, nil
 	}
 	if got, _ := t.id(nil); got != id {
-		return nil, fmt.Errorf("%w: was answered transaction %s", chain.ErrIncomplete, got)
+		return nil, fmt.Errorf("%w: transaction %s received", chain.ErrIncomplete, got)
 	}
 	if p.transfers, err = n.appendPaid(nil, t, id); err != nil {
 		return nil, fmt.Errorf("%w: %w", chain.ErrIncomplete, err)
@@ -185,7 +185,7 @@ func (n *Node) pooled(text string, id hash) (*pooled, error) {
 	return p, nil
 }
 
-// list answers the transfers of transactions, in their order, as far as they are known. The caller may change them.
+// list returns the transfers of transactions, in their order, as far as they are known. The caller may change them.
 func (p *pool) list(ids []hash) []chain.Transfer {
 	if p.optIn {
 		p.spread()
@@ -209,8 +209,8 @@ func (p *pool) list(ids []hash) []chain.Transfer {
 	return all
 }
 
-// spread finds what is replaceable: what announces it, and all that descends from such a transaction within the pool,
-// since it goes when its ancestor goes (BIP-125 calls that inherited signaling).
+// spread finds what is replaceable: transactions that signal it, and all their descendants within the pool, which go
+// when their ancestor goes (BIP-125 calls that inherited signaling).
 func (p *pool) spread() {
 	children := make(map[hash][]hash)
 	var reached []hash

@@ -19,14 +19,14 @@ const (
 	opCheckSig    = 0xac
 )
 
-// The witness versions that Litecoin gives, with programs of 32 bytes, to the pool of its extension block (HogEx)
-// and to what enters it. Such outputs pay nobody's key.
+// The witness versions that Litecoin gives, with programs of 32 bytes, to the pool of its extension block (HogEx) and
+// to what enters it. Such outputs pay nobody's key.
 const (
 	mwebPool  = 8
 	mwebPegIn = 9
 )
 
-// What stands before and after the hash.
+// The bytes before and after the hash.
 var (
 	p2pkhHead  = []byte{opDup, opHash160, hashLen}
 	p2pkhTail  = []byte{opEqualVerify, opCheckSig}
@@ -47,7 +47,7 @@ func witnessScript(version byte, program []byte) []byte {
 	return append([]byte{opcode, byte(len(program))}, program...)
 }
 
-// witnessProgram takes a script apart as BIP-141 says. Version 0 must have one of the lengths that can be spent.
+// witnessProgram splits a script as BIP-141 specifies. Version 0 must have one of the lengths that can be spent.
 func witnessProgram(script []byte) (version byte, program []byte, ok bool) {
 	if len(script) < 4 || len(script) > 42 || int(script[1]) != len(script)-2 {
 		return 0, nil, false
@@ -63,8 +63,7 @@ func witnessProgram(script []byte) (version byte, program []byte, ok bool) {
 	}
 }
 
-// witness takes a witness program of the coin apart, if the coin has any and gives this version to whoever has
-// its key.
+// witness splits a witness program of the coin, if the coin has any and the version pays a key.
 func (a *addresses) witness(script []byte) (version byte, program []byte, ok bool) {
 	if a.hrp == "" {
 		return 0, nil, false
@@ -76,7 +75,7 @@ func (a *addresses) witness(script []byte) (version byte, program []byte, ok boo
 	return version, program, ok
 }
 
-// between answers the n bytes that script has between head and tail, if it is made of nothing else.
+// between returns the n bytes of a script between head and tail, if it consists of exactly these.
 func between(script, head []byte, n int, tail []byte) ([]byte, bool) {
 	if len(script) != len(head)+n+len(tail) || !bytes.HasPrefix(script, head) || !bytes.HasSuffix(script, tail) {
 		return nil, false
@@ -84,12 +83,12 @@ func between(script, head []byte, n int, tail []byte) ([]byte, bool) {
 	return script[len(head) : len(head)+n], true
 }
 
-// AddressOf is the one canonical address of an output script. It knows scripts that are exactly P2PKH, P2SH and,
-// where the coin has them, witness programs of any version, or P2SH with 32 bytes (Bitcoin Cash). For all others
-// it answers false: bare public keys and multisig, OP_RETURN, outputs of MWEB, scripts that follow a token of
-// Bitcoin Cash, and whatever has a byte too many. Two scripts never have the same address.
+// AddressOf returns the canonical address of an output script, and reports whether it has one. It knows scripts that
+// are exactly P2PKH, P2SH and, where the coin has them, witness programs of any version, or P2SH with 32 bytes
+// (Bitcoin Cash). All others have none: bare public keys and multisig, OP_RETURN, outputs of MWEB, scripts that follow
+// a token of Bitcoin Cash, and any with additional bytes. Two scripts never have the same address.
 //
-// It may be called concurrently and keeps nothing of script.
+// It may be called concurrently and does not retain script.
 func (p Params) AddressOf(script []byte) (chain.Address, bool) {
 	a := &p.addresses
 	if hash, ok := between(script, p2pkhHead, hashLen, p2pkhTail); ok {
@@ -115,8 +114,8 @@ func (p Params) AddressOf(script []byte) (chain.Address, bool) {
 	return "", false
 }
 
-// Script is the exact output script that pays the address. It reads every spelling that [Params.ParseAddress]
-// does, and refuses as it does, with [ErrAddress].
+// Script returns the exact output script that pays the address. It accepts every spelling that [Params.ParseAddress]
+// does, and returns [ErrAddress] for the same reasons.
 func (p Params) Script(a chain.Address) ([]byte, error) {
 	script, err := p.addresses.decode(string(a))
 	if err != nil {

@@ -13,14 +13,14 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// decode makes a chain.Block of a serialized one, and proves that it is the block with that hash.
+// decode decodes a serialized block into a chain.Block, and proves that it is the block with that hash.
 func (n *Node) decode(raw []byte, asked hash, height uint64) (chain.Block, error) {
 	b, err := n.params.parseBlock(raw)
 	if err != nil {
 		return chain.Block{}, fmt.Errorf("%w: block %s: %w", chain.ErrIncomplete, asked, err)
 	}
 	if b.hash != asked {
-		return chain.Block{}, fmt.Errorf("%w: asked for block %s, was answered block %s", chain.ErrIncomplete, asked, b.hash)
+		return chain.Block{}, fmt.Errorf("%w: block %s requested, but block %s received", chain.ErrIncomplete, asked, b.hash)
 	}
 	if n.params.commitsHeight(height) {
 		if err := b.checkHeight(height); err != nil {
@@ -29,7 +29,7 @@ func (n *Node) decode(raw []byte, asked hash, height uint64) (chain.Block, error
 	}
 	transfers, root, err := n.transfers(b.txs)
 	if err == nil && root != b.root {
-		err = fmt.Errorf("its transactions have the root %s, not %s", root, b.root)
+		err = fmt.Errorf("transactions have the root %s instead of %s", root, b.root)
 	}
 	if err != nil {
 		return chain.Block{}, fmt.Errorf("%w: block %s: %w", chain.ErrIncomplete, asked, err)
@@ -37,14 +37,14 @@ func (n *Node) decode(raw []byte, asked hash, height uint64) (chain.Block, error
 	return chain.Block{Header: b.at(height), Transfers: transfers}, nil
 }
 
-// Large blocks are shared out over the processors in parts: most of the work is hashing, and spelling addresses. A
+// Large blocks are distributed over the processors in parts: most of the work is hashing, and encoding addresses. A
 // part is a whole subtree of the merkle tree.
 const (
 	partLevels = 8
 	partSize   = 1 << partLevels
 )
 
-// transfers answers what the transactions of a block pay, and their merkle root.
+// transfers returns the payments of the transactions of a block, and their merkle root.
 func (n *Node) transfers(txs []transaction) ([]chain.Transfer, hash, error) {
 	parts := make([]part, 0, (len(txs)+partSize-1)/partSize)
 	outs := 0
@@ -74,7 +74,7 @@ func (n *Node) transfers(txs []transaction) ([]chain.Transfer, hash, error) {
 	wg.Wait()
 	total := 0
 	roots := make([]hash, len(parts))
-	for i, p := range parts { // the transfers of each stand at its place in all; what lies between them goes
+	for i, p := range parts { // the transfers of each are at its place in all; the gaps between them are removed
 		if p.err != nil {
 			return nil, hash{}, p.err
 		}
@@ -85,7 +85,7 @@ func (n *Node) transfers(txs []transaction) ([]chain.Transfer, hash, error) {
 	return all[:total:total], root, err
 }
 
-// part is some transactions that follow each other.
+// part is some consecutive transactions.
 type part struct {
 	txs       []transaction
 	begin     int // how many outputs come before them in the block
@@ -94,7 +94,7 @@ type part struct {
 	err       error
 }
 
-// readPart reads the transactions of a part into room. The first part begins with the coinbase.
+// readPart reads the transactions of a part into room. The first part starts with the coinbase.
 func (n *Node) readPart(p *part, room []chain.Transfer, first bool, levels int) error {
 	var ids [partSize]hash
 	var scratch []byte
@@ -113,13 +113,13 @@ func (n *Node) readPart(p *part, room []chain.Transfer, first bool, levels int) 
 	return err
 }
 
-// appendPaid appends what a transaction pays to addresses.
+// appendPaid appends the payments of a transaction to addresses.
 func (n *Node) appendPaid(to []chain.Transfer, t transaction, id hash) ([]chain.Transfer, error) {
 	var txid string
 	var failed error
 	t.outputs(func(i int, value uint64, script []byte) {
 		if value > uint64(n.params.MaxMoney) {
-			failed = fmt.Errorf("transaction %s pays %d, more than there can be", id, value)
+			failed = fmt.Errorf("transaction %s pays %d, more than can exist", id, value)
 		}
 		if value == 0 {
 			return
@@ -138,7 +138,7 @@ func (n *Node) appendPaid(to []chain.Transfer, t transaction, id hash) ([]chain.
 	return to, failed
 }
 
-// vout spells the number of an output.
+// vout returns the Index of an output.
 func (n *Node) vout(i int) string {
 	if i < len(n.index) {
 		return n.index[i]
@@ -146,7 +146,7 @@ func (n *Node) vout(i int) string {
 	return "vout:" + strconv.Itoa(i)
 }
 
-// units is big.NewInt with one allocation where that has two: a large block has thousands.
+// units is big.NewInt with one allocation instead of two: a large block has thousands.
 func units(value uint64) *big.Int {
 	if bits.UintSize < 64 {
 		return new(big.Int).SetUint64(value)

@@ -9,14 +9,14 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// ErrUnits says that an amount is not one that an output can hold: not positive, or more than all coins.
-var ErrUnits = errors.New("not an amount that can be paid")
+// ErrUnits is returned for an amount that an output cannot hold: not positive, or more than all coins.
+var ErrUnits = errors.New("amount cannot be paid")
 
-// PaymentURI is the URI (BIP-21, written as BIP-321 wants it) that asks a wallet to send units of the coin, for a
-// link or a QR code. The amount is in whole coins, a plain decimal number without trailing zeros. For Bitcoin
-// Cash the prefix of the address is the scheme.
+// PaymentURI returns the URI (BIP-21, in the form of BIP-321) that asks a wallet to send units of the coin, for a link
+// or a QR code. The amount is in whole coins, a decimal number without trailing zeros. For Bitcoin Cash the prefix of
+// the address is the scheme.
 //
-// It refuses with [ErrAddress], [ErrUnits], or an error about an asset that is not the coin itself.
+// It returns [ErrAddress], [ErrUnits], or an error about an asset that is not the coin itself.
 func (p Params) PaymentURI(asset chain.Asset, to chain.Address, units *big.Int) (string, error) {
 	if own := p.Asset(); asset.ID != own.ID || asset.Decimals != own.Decimals {
 		return "", fmt.Errorf("bitcoin: make payment URI: %s with %d decimals is not %s", asset.ID, asset.Decimals, own.ID)

@@ -16,40 +16,41 @@ import (
 	"github.com/cointill/cointill/chain/internal/hdkey"
 )
 
-// Why a key or an index is refused. No error of this package contains a key.
+// Errors about keys. No error of this package contains a key.
 var (
-	// ErrPrivateKey: the key can spend. A process that issues invoices must not hold it.
+	// ErrPrivateKey is returned for a private key: it can spend, and a process that issues invoices must not hold it.
 	ErrPrivateKey = hdkey.ErrPrivateKey
-	// ErrKeyKind: the key is of another coin, of a test network or not, for several signers, or for another
-	// kind of script than is asked for.
+	// ErrKeyKind is returned for a key of another coin, of a test network or not, for several signers, or for another
+	// kind of script than requested.
 	ErrKeyKind = hdkey.ErrKeyKind
-	// ErrMalformedKey: the text is no extended key, or one that breaks a rule of BIP-32.
+	// ErrMalformedKey is returned for text that is not an extended key, or one that breaks a rule of BIP-32.
 	ErrMalformedKey = hdkey.ErrMalformed
-	// ErrIndex: no address has that index: it is 2^31 or more, which is reserved for private
-	// derivation, or it is one of the indexes without a key (fewer than one in 2^127).
+	// ErrIndex is returned for an index without an address: it is 2^31 or more, which is reserved for private
+	// derivation, or one of the indexes without a key (fewer than one in 2^127).
 	ErrIndex = hdkey.ErrIndex
-	// ErrScriptKind: the coin has no such scripts, or neither the caller nor the key says which to use.
-	ErrScriptKind = errors.New("not a kind of script that can be used here")
+	// ErrScriptKind is returned if the coin has no such scripts, or if neither the caller nor the key determines the
+	// kind.
+	ErrScriptKind = errors.New("kind of script not usable")
 )
 
 // ScriptKind is the kind of output script that a wallet receives with.
 type ScriptKind int
 
-// The kinds, with the purpose (BIP-43) that a wallet which keeps to the standards derives their account by.
+// The kinds, with the purpose (BIP-43) in the path of their account in standard wallets.
 const (
-	// FromKey takes the kind from the version of the key: P2SHP2WPKH for ypub, upub and Mtub, P2WPKH for
-	// zpub and vpub. The others (xpub, tpub, Ltub, dgub) do not tell: SLIP-132 has them for P2PKH, but most
-	// wallets of today export xpub for whatever they use. They mean P2PKH with a coin that has nothing else for
-	// one key (Dogecoin, Bitcoin Cash), and are refused elsewhere, because with the wrong kind the money would
-	// arrive where the owner's wallet does not look.
+	// FromKey takes the kind from the version of the key: P2SHP2WPKH for ypub, upub and Mtub, P2WPKH for zpub and
+	// vpub. The others (xpub, tpub, Ltub, dgub) do not determine it: SLIP-132 assigns them to P2PKH, but most wallets
+	// of today export xpub for every kind. They mean P2PKH for a coin that has no other kind for one key (Dogecoin,
+	// Bitcoin Cash), and are refused for others, because with the wrong kind the money would arrive where the owner's
+	// wallet does not look.
 	FromKey    ScriptKind = iota
 	P2PKH                 // pay to public key hash; 44
 	P2SHP2WPKH            // P2WPKH nested in P2SH; 49
 	P2WPKH                // pay to witness public key hash; 84
-	P2TR                  // taproot with the key alone, tweaked as BIP-86 says; 86
+	P2TR                  // taproot with the key alone, tweaked as BIP-86 specifies; 86
 )
 
-// String is the name of the kind in lower case. It is part of the names of wallets: it must never change.
+// String returns the name of the kind in lower case. It is part of the names of wallets and must never change.
 func (k ScriptKind) String() string {
 	switch k {
 	case FromKey:
@@ -67,14 +68,15 @@ func (k ScriptKind) String() string {
 	}
 }
 
-// keyUse is what the version of an extended key says about it.
+// keyUse is what the version of an extended key determines.
 type keyUse struct {
 	test bool
 	coin string     // the only coin that uses it; empty for all
-	kind ScriptKind // FromKey if it does not tell
+	kind ScriptKind // FromKey if not determined
 }
 
-// keyUses has the versions of keys for one signer. A plain xpub serves every coin: many wallets of the others export it.
+// keyUses has the versions of keys for one signer. A plain xpub serves every coin: many wallets of the others export
+// it.
 var keyUses = map[hdkey.Version]keyUse{
 	hdkey.Xpub: {}, hdkey.Ypub: {kind: P2SHP2WPKH}, hdkey.Zpub: {kind: P2WPKH},
 	hdkey.Tpub: {test: true}, hdkey.Upub: {test: true, kind: P2SHP2WPKH}, hdkey.Vpub: {test: true, kind: P2WPKH},
@@ -82,8 +84,8 @@ var keyUses = map[hdkey.Version]keyUse{
 	hdkey.Dgub: {coin: "DOGE"},
 }
 
-// Wallet derives the receiving addresses of one account from its extended public key: the children 0/i of BIP-44,
-// as other wallets do, so that the shop's own wallet finds the money. It may be used concurrently.
+// Wallet derives the receiving addresses of one account from its extended public key: the children 0/i of BIP-44, as
+// other wallets do, so that the shop's own wallet finds the money. It is safe for concurrent use.
 type Wallet struct {
 	params  Params
 	kind    ScriptKind
@@ -92,11 +94,11 @@ type Wallet struct {
 	key     *[78]byte     // the account as BIP-32 serializes it; a pointer, so that no verb of fmt prints it
 }
 
-// NewWallet makes a wallet of an account's extended public key, such as m/84'/0'/0'. With [FromKey] the key says
-// what kind of script the addresses have, if it can; otherwise the kind must not contradict the key. The coin is
-// not in an xpub: one of another coin's account is not told apart.
+// NewWallet returns a wallet of an account's extended public key, such as m/84'/0'/0'. With [FromKey] the key
+// determines the kind of script, if it can; otherwise the kind must not contradict the key. The coin is not in an
+// xpub: one of another coin's account cannot be recognised.
 //
-// It refuses with [ErrPrivateKey], [ErrMalformedKey], [ErrKeyKind] or [ErrScriptKind].
+// It returns [ErrPrivateKey], [ErrMalformedKey], [ErrKeyKind] or [ErrScriptKind].
 func NewWallet(p Params, key string, kind ScriptKind) (*Wallet, error) {
 	version, account, err := hdkey.Parse(key)
 	if err != nil {
@@ -115,7 +117,7 @@ func NewWallet(p Params, key string, kind ScriptKind) (*Wallet, error) {
 	return w, nil
 }
 
-// kindFor decides what kind of script addresses have, or refuses the key.
+// kindFor returns the kind of script of the addresses, or refuses the key.
 func (p Params) kindFor(version hdkey.Version, kind ScriptKind) (ScriptKind, error) {
 	use, ok := keyUses[version]
 	switch {
@@ -147,11 +149,11 @@ func (p Params) kindFor(version hdkey.Version, kind ScriptKind) (ScriptKind, err
 	return kind, nil
 }
 
-// Name is the durable name of the wallet's counter of addresses: the network, the kind of script, and a
-// fingerprint, from which the key cannot be had. Two wallets with the same name have the same addresses.
+// Name returns the durable name of the wallet's counter of addresses: the network, the kind of script, and a
+// fingerprint, from which the key cannot be derived. Two wallets with the same name have the same addresses.
 func (w *Wallet) Name() string { return w.name }
 
-// Address answers address number index, always the same. It blocks on nothing. It refuses with [ErrIndex].
+// Address returns address number index, always the same. It does not block. It returns [ErrIndex] if there is none.
 func (w *Wallet) Address(_ context.Context, index uint32) (chain.Address, error) {
 	key, err := w.receive.Derive(index)
 	if err != nil {
@@ -165,7 +167,7 @@ func (w *Wallet) Address(_ context.Context, index uint32) (chain.Address, error)
 	return a, nil
 }
 
-// payload is what the script of a kind has of a key.
+// payload returns the part of a key in the script of a kind.
 func (k ScriptKind) payload(key *secp256k1.PublicKey) ([]byte, error) {
 	if k == P2TR {
 		return taprootKey(key)
@@ -177,7 +179,7 @@ func (k ScriptKind) payload(key *secp256k1.PublicKey) ([]byte, error) {
 	return hash, nil
 }
 
-// script makes the output script of a kind.
+// script returns the output script of a kind.
 func (k ScriptKind) script(payload []byte) []byte {
 	switch k {
 	case P2SHP2WPKH:
@@ -194,7 +196,7 @@ func (k ScriptKind) script(payload []byte) []byte {
 // tapTweak is the tag of the hash that commits a taproot key to its scripts (BIP-341).
 var tapTweak = sha256.Sum256([]byte("TapTweak"))
 
-// taprootKey is the output key of an internal key that commits to no script (BIP-86).
+// taprootKey returns the output key of an internal key that commits to no script (BIP-86).
 func taprootKey(key *secp256k1.PublicKey) ([]byte, error) {
 	var internal, tweakPoint, output secp256k1.JacobianPoint
 	key.AsJacobian(&internal)
@@ -219,7 +221,7 @@ func taprootKey(key *secp256k1.PublicKey) ([]byte, error) {
 	return output.X.Bytes()[:], nil
 }
 
-// Minimum is the smallest amount, in base units, that can be paid to an address of the wallet: see [Params.Dust].
+// Minimum returns the smallest amount, in base units, that can be paid to an address of the wallet: see [Params.Dust].
 func (w *Wallet) Minimum() *big.Int {
 	payload := make([]byte, hashLen)
 	if w.kind == P2TR {
@@ -228,12 +230,12 @@ func (w *Wallet) Minimum() *big.Int {
 	return w.params.Dust(w.kind.script(payload))
 }
 
-// Descriptor is the output descriptor (BIP-380) of all the wallet's addresses with its checksum, for a wallet that
-// is to find the money: the counter of the wallet, as its range, says how far it has to look. The key is spelled
-// as an xpub or, on test networks, a tpub.
+// Descriptor returns the output descriptor (BIP-380) of all the wallet's addresses with its checksum, for another
+// wallet that is to find the money: it must search as far as the counter of this wallet. The key is spelled as an xpub
+// or, on test networks, a tpub.
 //
-// The key is in it. Whoever has it sees all payments, past and to come: give it to the operator who asks, and never
-// to a log.
+// It contains the key, which reveals all payments, past and future: give it to the operator who asks, and never to a
+// log.
 func (w *Wallet) Descriptor() string {
 	raw := []byte{0x04, 0x88, 0xb2, 0x1e} // xpub
 	if w.params.Test {
@@ -256,11 +258,11 @@ func (w *Wallet) Descriptor() string {
 	return text + "#" + descriptorChecksum(text)
 }
 
-// descriptorAlphabet orders the characters of descriptors so that the ones that are alike differ in one symbol.
+// descriptorAlphabet orders the characters of descriptors so that similar ones differ in one symbol.
 const descriptorAlphabet = "0123456789()[],'/*abcdefgh@:$%{}" + "IJKLMNOPQRSTUVWXYZ&+-.;<=>?!^_|~" + "ijklmnopqrstuvwxyzABCDEFGH`#\"\\ "
 
-// descriptorChecksum follows BIP-380: each character is a symbol of five bits, and the rest of three characters
-// makes a further one.
+// descriptorChecksum computes the checksum of BIP-380: each character is a symbol of five bits, and the remainders of
+// three characters make another.
 func descriptorChecksum(text string) string {
 	w := writer{code: descriptorCode, state: 1}
 	rest, pending := 0, 0

@@ -18,7 +18,7 @@ import (
 const (
 	zmqHandshake = 10 * time.Second
 	maxZMQFrame  = 64 << 20 // bytes; raw blocks may be announced
-	zmqMaxReady  = 200      // bytes of the message that the publisher is ready with
+	zmqMaxReady  = 200      // bytes of the message by which the publisher is ready
 )
 
 // The flags of a frame, and the greeting, of ZMTP 3.0 (https://rfc.zeromq.org/spec/23/).
@@ -34,12 +34,12 @@ const (
 )
 
 // Announced is a [Node] whose node announces blocks and transactions over ZMQ (the options zmqpubhashblock,
-// zmqpubhashtx, and all others that begin with zmqpub). It is a [chain.Hinter]. What is announced is not looked
-// at, since nobody vouches for it: it only says when to ask.
+// zmqpubhashtx, and all others that begin with zmqpub). It implements [chain.Hinter]. The content of announcements is
+// not used, since it is not authenticated: an announcement is only a reason to ask.
 type Announced struct {
 	*Node
 	address string
-	turn    chan struct{} // held while the rest is used
+	turn    chan struct{} // held while the fields below are used
 	conn    net.Conn      // nil when there is none
 	in      *bufio.Reader
 }
@@ -47,17 +47,17 @@ type Announced struct {
 var _ chain.Hinter = (*Announced)(nil)
 
 // WithZMQ adds to a node the address at which it announces, host and port, as "127.0.0.1:28332" or with "tcp://"
-// before it. It opens no connection. That is up to Wait, and Close ends it.
+// before it. It opens no connection: Wait does, and Close closes it.
 func WithZMQ(n *Node, address string) (*Announced, error) {
 	address = strings.TrimPrefix(address, "tcp://")
 	if _, _, err := net.SplitHostPort(address); err != nil || strings.Contains(address, "/") {
-		return nil, errors.New("bitcoin: WithZMQ: want host and port")
+		return nil, errors.New("bitcoin: WithZMQ: address must be host and port")
 	}
 	return &Announced{Node: n, address: address, turn: make(chan struct{}, 1)}, nil
 }
 
 // Wait implements [chain.Hinter]. A new connection counts as news, since something may have been missed before it. All
-// announcements that are there already are one.
+// announcements that are already there count as one.
 func (a *Announced) Wait(ctx context.Context) error {
 	select {
 	case a.turn <- struct{}{}:
@@ -75,7 +75,8 @@ func (a *Announced) Wait(ctx context.Context) error {
 	return nil
 }
 
-// Close closes the connection, if there is one. It waits for a call of Wait that is at work. Wait opens another.
+// Close closes the connection, if there is one. It waits for a call of Wait that is at work. The next Wait opens
+// another.
 func (a *Announced) Close() {
 	a.turn <- struct{}{}
 	a.hangUp()
@@ -94,7 +95,7 @@ func (a *Announced) wait(ctx context.Context) error {
 		return a.connect(ctx)
 	}
 	defer interruptible(ctx, a.conn)()
-	// A message that has begun must be read whole. Between messages the connection can wait for the next call.
+	// A message that has begun must be read completely. Between messages the connection can wait for the next call.
 	if _, err := a.in.Peek(1); err != nil {
 		if ctx.Err() == nil {
 			a.hangUp()
@@ -114,7 +115,7 @@ func (a *Announced) wait(ctx context.Context) error {
 	return nil
 }
 
-// interruptible makes reading and writing fail when ctx ends, until the function that it answers is called.
+// interruptible makes reading and writing fail when ctx ends, until the returned function is called.
 func interruptible(ctx context.Context, conn net.Conn) (done func()) {
 	var over sync.WaitGroup
 	over.Add(1)
@@ -127,7 +128,7 @@ func interruptible(ctx context.Context, conn net.Conn) (done func()) {
 			over.Done()
 		}
 		over.Wait()
-		_ = conn.SetDeadline(time.Time{}) // for the next call; one that has been closed does not mind
+		_ = conn.SetDeadline(time.Time{}) // for the next call; a closed connection is not affected
 	}
 }
 
@@ -152,7 +153,7 @@ func (a *Announced) greet() error {
 	var hello [zmqGreetingSize]byte
 	copy(hello[:], zmqSignature+zmqVersion+zmqMechanism)
 	ready := "\x05READY\x0bSocket-Type\x00\x00\x00\x03SUB"
-	subscribe := "\x01" // and then the beginning of the topics: none
+	subscribe := "\x01" // and then the prefix of the topics: none
 	out := append(hello[:], zmqCommand, byte(len(ready)))
 	out = append(append(out, ready...), 0, byte(len(subscribe)))
 	if _, err := a.conn.Write(append(out, subscribe...)); err != nil {
@@ -164,13 +165,13 @@ func (a *Announced) greet() error {
 	}
 	if theirs[0] != zmqSignature[0] || theirs[9] != zmqSignature[9] || theirs[10] < zmqVersion[0] ||
 		strings.TrimRight(string(theirs[12:32]), "\x00") != zmqMechanism {
-		return errors.New("no ZMTP 3 without authentication at that address")
+		return errors.New("no unauthenticated ZMTP 3 at that address")
 	}
 	var command strings.Builder
 	if flags, err := a.frame(zmqMaxReady, &command); err != nil {
 		return err
 	} else if flags&zmqCommand == 0 || !strings.HasPrefix(command.String(), ready[:6]) {
-		return errors.New("the publisher is not ready")
+		return errors.New("publisher is not ready")
 	}
 	return nil
 }
@@ -190,7 +191,7 @@ func (a *Announced) frame(most uint64, to io.Writer) (flags byte, err error) {
 	}
 	n := binary.BigEndian.Uint64(size[:])
 	if n > most {
-		return 0, ErrAnswerTooLarge
+		return 0, ErrResponseTooLarge
 	}
 	_, err = io.CopyN(to, a.in, int64(n))
 	return flags, err

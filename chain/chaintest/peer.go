@@ -115,7 +115,7 @@ func (p *Peer) Reveal(txid string) {
 func (p *Peer) Lose(what chain.Ability, asset chain.AssetID) {
 	p.c.mu.Lock()
 	defer p.c.mu.Unlock()
-	p.lacks = append(slices.Clip(p.lacks), chain.Lack{What: what, Asset: asset, Reason: "the simulated node cannot", Since: time.Now()})
+	p.lacks = append(slices.Clip(p.lacks), chain.Lack{What: what, Asset: asset, Reason: "not supported by the simulated node", Since: time.Now()})
 }
 
 // Contradict makes the node report that an asset no longer has the configured decimals, and hold it back.
@@ -123,7 +123,7 @@ func (p *Peer) Contradict(asset chain.AssetID) {
 	p.c.mu.Lock()
 	defer p.c.mu.Unlock()
 	p.lacks = append(slices.Clip(p.lacks), chain.Lack{
-		What: chain.Decimals, Asset: asset, Reason: "the simulated node says otherwise", Since: time.Now(), Contradicted: true,
+		What: chain.Decimals, Asset: asset, Reason: "the simulated node reports other decimals", Since: time.Now(), Contradicted: true,
 	})
 }
 
@@ -224,7 +224,7 @@ func (p *Peer) Block(ctx context.Context, height uint64) (chain.Block, error) {
 		all := transfers([]tx{t}, false)
 		if seen, obscured := p.obscures(t.id); obscured {
 			all = all[:min(seen, len(all))]
-			b.Unexamined = append(b.Unexamined, chain.Unexamined{TxID: t.id, Reason: "the simulated node cannot"})
+			b.Unexamined = append(b.Unexamined, chain.Unexamined{TxID: t.id, Reason: "not supported by the simulated node"})
 		}
 		b.Transfers = append(b.Transfers, p.held(all)...)
 	}

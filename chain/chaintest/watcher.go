@@ -131,6 +131,8 @@ func (w *watch) check(s chain.Step) {
 	switch {
 	case len(s.Cursor) == 0 || len(s.Cursor) > chain.MaxCursorSize:
 		w.broken("a cursor of %d bytes", len(s.Cursor))
+	case s.Cursor[0] < ' ' && s.Cursor[0] != chain.CursorSince(time.Time{})[0]:
+		w.broken("a cursor that starts with the byte %#x, which is reserved: see chain.Cursor", s.Cursor[0])
 	case h.Tip != 0 && h.Tip < h.Height:
 		w.broken("head %d is above the tip %d", h.Height, h.Tip)
 	case h.Safe > h.Height || h.Finalized > h.Height:

@@ -184,7 +184,10 @@ func TestDefectiveWatchersAreFound(t *testing.T) {
 		"head is ahead":          {"StepsContinue", inStep(func(s *chain.Step) { s.Head.Height++ })},
 		"tip is behind the head": {"StepsContinue", inStep(func(s *chain.Step) { s.Head.Tip = 1; s.Head.Height += 2 })},
 		"no cursor":              {"StepsContinue", inStep(func(s *chain.Step) { s.Cursor = nil })},
-		"never comes to an end":  {"StepsContinue", inStep(func(s *chain.Step) { *s = chain.Step{Cursor: s.Cursor} })},
+		"cursor of a reserved form": {"StepsContinue", inStep(func(s *chain.Step) {
+			s.Cursor = append(chain.Cursor{2}, s.Cursor...)
+		})},
+		"never comes to an end": {"StepsContinue", inStep(func(s *chain.Step) { *s = chain.Step{Cursor: s.Cursor} })},
 		"fails for ever": {"StepsContinue", inNext(func(*chain.Follower, context.Context, chain.Cursor) (chain.Step, error) {
 			return chain.Step{}, errors.New("no")
 		})},

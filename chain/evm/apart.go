@@ -65,7 +65,7 @@ func (a *apart) batch(ctx context.Context, some []int) {
 	for k, i := range some {
 		batch[k] = rpc.BatchElem{Method: "eth_getTransactionReceipt", Args: []any{a.b.Txs[i].Hash}, Result: &results[k]}
 	}
-	if err := a.n.rpc.BatchCallContext(withMaxAnswer(ctx, maxReceipts), batch); err != nil {
+	if err := a.n.rpc.BatchCallContext(withMaxResponse(ctx, maxReceipts), batch); err != nil {
 		return
 	}
 	for k, i := range some {
@@ -87,7 +87,7 @@ func (a *apart) one(ctx context.Context, i int) error {
 		}
 		return err
 	}
-	if ctx.Err() != nil || !a.able && !errors.Is(err, ErrAnswerTooLarge) {
+	if ctx.Err() != nil || !a.able && !errors.Is(err, ErrResponseTooLarge) {
 		return err
 	}
 	if alive := a.n.answers(ctx, hash); alive != nil {

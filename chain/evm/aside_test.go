@@ -244,7 +244,7 @@ func TestTraceOfOneTransactionIsBoundedInBlockAndLessInExamine(t *testing.T) {
 	b, err := n.Block(t.Context(), 100)
 	require.NoError(t, err)
 	require.Len(t, b.Unexamined, 1)
-	require.Contains(t, b.Unexamined[0].Reason, evm.ErrAnswerTooLarge.Error())
+	require.Contains(t, b.Unexamined[0].Reason, evm.ErrResponseTooLarge.Error())
 	found, err := n.Examine(t.Context(), chain.Unexamined{TxID: f.txs[1].hash, Height: 100, Block: blockHash})
 	require.NoError(t, err)
 	require.Len(t, found, 4)
@@ -392,7 +392,7 @@ func crowded() *fakeNode {
 func TestReceiptLargerThanWhatIsReadStopsNothing(t *testing.T) {
 	f := newFake()
 	f.tx(shop, 1)
-	f.tx(other, 9).transfer(usdtContract, shop2, 7).log(other, "0x"+strings.Repeat("00", evm.MaxAnswer/2), topic(shop))
+	f.tx(other, 9).transfer(usdtContract, shop2, 7).log(other, "0x"+strings.Repeat("00", evm.MaxResponse/2), topic(shop))
 	sees(t, f,
 		paid{"value", "ETH", shop, 1},
 		paid{"value", "ETH", other, 9},

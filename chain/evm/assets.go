@@ -35,16 +35,19 @@ func Native(network chain.Network, code string) chain.Asset {
 // ERC20 returns the token of a contract. The contract may have any spelling that [ParseAddress] accepts; the asset's
 // identity has the canonical one.
 func ERC20(network chain.Network, contract, code string, decimals int) (chain.Asset, error) {
-	address, err := ParseAddress(contract)
+	address, err := parseAddress(contract)
 	if err != nil {
-		return chain.Asset{}, fmt.Errorf("evm: token %s: %w", code, err)
+		return chain.Asset{}, fmt.Errorf("evm: token %s: contract %.100q: %w", code, contract, err)
 	}
 	a := chain.Asset{
 		ID:       chain.AssetID(string(network) + "/" + tokenKind + ":" + string(address)),
 		Code:     code,
 		Decimals: decimals,
 	}
-	return a, checkAsset(a)
+	if err := checkAsset(a); err != nil {
+		return chain.Asset{}, fmt.Errorf("evm: %w", err)
+	}
+	return a, nil
 }
 
 // checkAsset returns an error unless this package can watch the asset, and its spelling is canonical.
@@ -58,18 +61,18 @@ func checkAsset(a chain.Asset) error {
 	switch a.ID.Namespace() {
 	case native:
 		if a.Decimals != nativeDecimals {
-			return fmt.Errorf("evm: asset %s: a native coin has %d decimals", a.ID, nativeDecimals)
+			return fmt.Errorf("asset %s: a native coin has %d decimals", a.ID, nativeDecimals)
 		}
 	case tokenKind:
-		if canonical, err := ParseAddress(a.ID.Reference()); err != nil {
-			return fmt.Errorf("evm: asset %s: %w", a.ID, err)
+		if canonical, err := parseAddress(a.ID.Reference()); err != nil {
+			return fmt.Errorf("asset %s: %w", a.ID, err)
 		} else if string(canonical) != a.ID.Reference() {
-			return fmt.Errorf("evm: asset %s: write the contract as %s", a.ID, canonical)
+			return fmt.Errorf("asset %s: write the contract as %s", a.ID, canonical)
 		} else if canonical == systemAddress {
-			return fmt.Errorf("evm: asset %s: its logs are those of the native coin (EIP-7708)", a.ID)
+			return fmt.Errorf("asset %s: its logs are those of the native coin (EIP-7708)", a.ID)
 		}
 	default:
-		return fmt.Errorf("evm: asset %s: neither %s nor %s", a.ID, native, tokenKind)
+		return fmt.Errorf("asset %s: neither %s nor %s", a.ID, native, tokenKind)
 	}
 	return nil
 }
@@ -78,7 +81,7 @@ func checkAsset(a chain.Asset) error {
 func chainID(n chain.Network) (uint64, error) {
 	id, err := strconv.ParseUint(n.Reference(), 10, 64)
 	if n.Namespace() != "eip155" || err != nil || id == 0 || strconv.FormatUint(id, 10) != n.Reference() {
-		return 0, fmt.Errorf("evm: %q is not an EVM network such as eip155:1", n)
+		return 0, fmt.Errorf("%q is not an EVM network such as eip155:1", n)
 	}
 	return id, nil
 }

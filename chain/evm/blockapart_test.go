@@ -21,7 +21,7 @@ func heavy(f *fakeNode, fault *rpcFault) {
 			if fault != nil {
 				return nil, fault
 			}
-			h["extraData"] = strings.Repeat("a", evm.MaxAnswer)
+			h["extraData"] = strings.Repeat("a", evm.MaxResponse)
 			return h, nil
 		}
 		hashes := []string{}

@@ -42,7 +42,7 @@ func (k *bulk) answered() { k.refusals.Store(0) }
 // An incomplete or too large response counts as one.
 func (k *bulk) refusedFor(err error) bool {
 	switch {
-	case errors.Is(err, chain.ErrIncomplete), errors.Is(err, ErrAnswerTooLarge):
+	case errors.Is(err, chain.ErrIncomplete), errors.Is(err, ErrResponseTooLarge):
 		k.answered()
 		return false
 	case hasCode(err, codeNoMethod, codeUnsupported):

@@ -43,7 +43,7 @@ func (n *Node) batch(ctx context.Context, elems []rpc.BatchElem) error {
 			}
 			elems = elems[size:]
 			continue
-		case size == 1 || ctx.Err() != nil, errors.Is(err, ErrAnswerTooLarge): // which does not depend on the number of calls
+		case size == 1 || ctx.Err() != nil, errors.Is(err, ErrResponseTooLarge): // which does not depend on the number of calls
 			return n.refused(len(elems), err)
 		case !answers:
 			if alone := n.send(ctx, elems[:1]); alone != nil || elems[0].Error != nil {

@@ -16,15 +16,15 @@ import (
 	"github.com/cointill/cointill/internal/scrub"
 )
 
-// MaxAnswer is the largest body of one HTTP response, in bytes after decompression. The largest blocks of busy
+// MaxResponse is the largest body of one HTTP response, in bytes after decompression. The largest blocks of busy
 // networks have about 20 MB of receipts.
-const MaxAnswer = 64 << 20
+const MaxResponse = 64 << 20
 
 // dialTimeout limits one request if the caller's client has no limit.
 const dialTimeout = 30 * time.Second
 
-// ErrAnswerTooLarge is returned when a response is cut off at [MaxAnswer].
-var ErrAnswerTooLarge = errors.New("answer too large")
+// ErrResponseTooLarge is returned when a response is cut off at [MaxResponse].
+var ErrResponseTooLarge = errors.New("response too large")
 
 // Caller is the port to a JSON-RPC client; *rpc.Client of go-ethereum implements it. Both methods block until the
 // response arrives or ctx ends, and may be called concurrently.
@@ -125,19 +125,19 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	left := int64(MaxAnswer)
-	if limit, ok := r.Context().Value(maxAnswerKey{}).(int64); ok {
+	left := int64(MaxResponse)
+	if limit, ok := r.Context().Value(maxResponseKey{}).(int64); ok {
 		left = min(left, limit)
 	}
 	resp.Body = &boundedBody{ReadCloser: resp.Body, left: left}
 	return resp, nil
 }
 
-type maxAnswerKey struct{}
+type maxResponseKey struct{}
 
-// withMaxAnswer lowers the limit of a response below MaxAnswer, for clients that [Dial] made.
-func withMaxAnswer(ctx context.Context, limit int64) context.Context {
-	return context.WithValue(ctx, maxAnswerKey{}, limit)
+// withMaxResponse lowers the limit of a response below MaxResponse, for clients that [Dial] made.
+func withMaxResponse(ctx context.Context, limit int64) context.Context {
+	return context.WithValue(ctx, maxResponseKey{}, limit)
 }
 
 // boundedBody fails at its limit rather than ends, so that a cut response does not look complete.
@@ -148,7 +148,7 @@ type boundedBody struct {
 
 func (b *boundedBody) Read(p []byte) (int, error) {
 	if b.left <= 0 {
-		return 0, ErrAnswerTooLarge
+		return 0, ErrResponseTooLarge
 	}
 	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
 	b.left -= int64(n)
@@ -208,7 +208,7 @@ const (
 // tooLarge reports whether a response was too large, for the node, for a gateway, or for this package.
 func tooLarge(err error) bool {
 	var status statusError
-	return errors.Is(err, ErrAnswerTooLarge) || hasCode(err, codeTooLarge, codeTooLargeToo) ||
+	return errors.Is(err, ErrResponseTooLarge) || hasCode(err, codeTooLarge, codeTooLargeToo) ||
 		errors.As(err, &status) && status == http.StatusRequestEntityTooLarge
 }
 

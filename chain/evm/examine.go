@@ -21,7 +21,7 @@ func (n *Node) setAside(ctx context.Context, b *wireBlock, i int, reason error) 
 	if b.inner != nil {
 		b.inner[i] = inner{}
 	}
-	n.log.WarnContext(ctx, "evm: a transaction cannot be examined; what it pays may be missing",
+	n.log.WarnContext(ctx, "transaction not examined: its payments may be missing",
 		"network", n.network, "block", uint64(b.Number), "tx", b.Txs[i].Hash.String(), "err", reason)
 }
 
@@ -65,7 +65,7 @@ func (n *Node) examine(ctx context.Context, u chain.Unexamined) ([]chain.Transfe
 		return nil, err
 	}
 	if n.traces && n.assets.Coin != nil && !alone.Txs[0].unsent() {
-		trace, err := n.traceOne(ctx, alone.Txs[0].Hash, MaxAnswer)
+		trace, err := n.traceOne(ctx, alone.Txs[0].Hash, MaxResponse)
 		if err != nil {
 			return nil, err
 		}

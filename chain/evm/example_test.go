@@ -118,5 +118,5 @@ func ExampleNetworks() {
 func ExampleNewHeads() {
 	_, err := evm.NewHeads(evm.HeadsConfig{URL: "https://node.example/key"})
 	fmt.Println(err)
-	// Output: evm: HeadsConfig.URL: want an absolute URL with the scheme ws or wss
+	// Output: evm: HeadsConfig.URL: must be an absolute URL with the scheme ws or wss
 }

@@ -55,7 +55,7 @@ func (n *Node) checkForm(ctx context.Context, place int, latest uint64) {
 			"address": n.assets.Tokens[place].ID.Reference(), "topics": [][]word{{token.TransferTopic}},
 		}
 		var logs []wireLog
-		if err := n.call(withMaxAnswer(ctx, maxForms), &logs, "eth_getLogs", filter); err != nil {
+		if err := n.call(withMaxResponse(ctx, maxForms), &logs, "eth_getLogs", filter); err != nil {
 			return
 		}
 		logs = slices.DeleteFunc(logs, func(l wireLog) bool { _, ours := n.tokenOf(&l); return !ours })

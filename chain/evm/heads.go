@@ -59,7 +59,7 @@ func NewHeads(c HeadsConfig) (*Heads, error) {
 		return nil, fmt.Errorf("evm: HeadsConfig.URL: %w", err)
 	}
 	if c.MinBackoff < 0 || c.MaxBackoff < 0 {
-		return nil, errors.New("evm: HeadsConfig: a backoff is negative")
+		return nil, errors.New("evm: HeadsConfig.MinBackoff and MaxBackoff must not be negative")
 	}
 	h := &Heads{
 		url: c.URL, host: target.Host, secrets: scrub.Of([]*url.URL{target}), log: c.Logger, err: errNotRunning, changed: make(chan struct{}),
@@ -89,7 +89,7 @@ func (h *Heads) Run(ctx context.Context) error {
 			failures = 0
 		}
 		if failures == 0 {
-			h.log.WarnContext(ctx, "evm: no hints of new blocks", "err", err)
+			h.log.WarnContext(ctx, "subscription to new blocks failed", "err", err)
 		}
 		rest := h.minBackoff << min(failures, 30)
 		if rest <= 0 || rest > h.maxBackoff {

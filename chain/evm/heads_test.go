@@ -186,7 +186,7 @@ func TestHeads_ServerThatRefusesIsTriedAgainLessAndLess(t *testing.T) {
 	require.NotContains(t, h.Wait(t.Context()).Error(), "secret")
 	stop()
 	require.NotContains(t, logged.String(), "secret")
-	require.Equal(t, 1, strings.Count(logged.String(), "no hints"), "said once")
+	require.Equal(t, 1, strings.Count(logged.String(), "subscription to new blocks failed"), "logged once")
 }
 
 func TestNewHeads_NamesWhatIsWrongAndKeepsSecrets(t *testing.T) {

@@ -115,10 +115,10 @@ func New(c Config) (*Node, error) {
 		return nil, fmt.Errorf("evm: Config.Network: %w", err)
 	}
 	if c.RPC == nil {
-		return nil, errors.New("evm: Config.RPC is missing")
+		return nil, errors.New("evm: Config.RPC is required")
 	}
 	if len(c.Assets) == 0 {
-		return nil, errors.New("evm: Config.Assets is empty")
+		return nil, errors.New("evm: Config.Assets: at least one asset is required")
 	}
 	n := &Node{
 		network: c.Network, id: id, rpc: c.RPC, log: c.Logger, defaults: c.Defaults,
@@ -301,7 +301,7 @@ func (n *Node) checkIdentity(id quantity, err error) error {
 		return fmt.Errorf("chain id: %w", tidy(err))
 	}
 	if uint64(id) != n.id {
-		return fmt.Errorf("%w: its chain id is %d, not %d", chain.ErrWrongNetwork, id, n.id)
+		return fmt.Errorf("%w: chain id is %d instead of %d", chain.ErrWrongNetwork, id, n.id)
 	}
 	return nil
 }

@@ -510,13 +510,13 @@ func TestNew_NamesWhatIsWrong(t *testing.T) {
 	client, err := evm.Dial(t.Context(), "http://127.0.0.1:1", nil)
 	require.NoError(t, err)
 	for want, c := range map[string]evm.Config{
-		"Config.Network":   {Network: "bip122:000000000019d6689c085ae165831e93", RPC: client, Assets: []chain.Asset{ether}},
-		`"eip155:01"`:      {Network: "eip155:01", RPC: client, Assets: []chain.Asset{ether}},
-		"Config.RPC":       {Network: network, Assets: []chain.Asset{ether}},
-		"Assets is empty":  {Network: network, RPC: client},
-		"second native":    {Network: network, RPC: client, Assets: []chain.Asset{ether, ether}},
-		"configured twice": {Network: network, RPC: client, Assets: []chain.Asset{usdt, usdt}},
-		"18 decimals":      {Network: network, RPC: client, Assets: []chain.Asset{{ID: ether.ID, Code: "ETH", Decimals: 8}}},
+		"Config.Network":                 {Network: "bip122:000000000019d6689c085ae165831e93", RPC: client, Assets: []chain.Asset{ether}},
+		`"eip155:01"`:                    {Network: "eip155:01", RPC: client, Assets: []chain.Asset{ether}},
+		"Config.RPC":                     {Network: network, Assets: []chain.Asset{ether}},
+		"at least one asset is required": {Network: network, RPC: client},
+		"second native":                  {Network: network, RPC: client, Assets: []chain.Asset{ether, ether}},
+		"configured twice":               {Network: network, RPC: client, Assets: []chain.Asset{usdt, usdt}},
+		"18 decimals":                    {Network: network, RPC: client, Assets: []chain.Asset{{ID: ether.ID, Code: "ETH", Decimals: 8}}},
 		"write the contract as 0xdAC": {Network: network, RPC: client, Assets: []chain.Asset{
 			{ID: chain.AssetID("eip155:1/erc20:" + strings.ToLower(usdtContract)), Code: "USDT", Decimals: 6}}},
 		"neither slip44 nor erc20": {Network: network, RPC: client, Assets: []chain.Asset{

@@ -49,7 +49,7 @@ func (n *Node) receipts(ctx context.Context, b *wireBlock) ([]*wireReceipt, erro
 	case ctx.Err() != nil:
 		return nil, err
 	case n.bulk.refusedFor(err):
-		n.log.WarnContext(ctx, "evm: node does not answer eth_getBlockReceipts; reading logs and single receipts",
+		n.log.WarnContext(ctx, "node has no eth_getBlockReceipts: reading logs and single receipts",
 			"network", n.network, "err", err)
 		return n.pickedReceipts(ctx, b)
 	}
@@ -195,12 +195,12 @@ func checkBloom(b *wireBlock, receipts []*wireReceipt) error {
 		}
 	}
 	if b.Bloom.holds(bloomOf(receipts)) {
-		return fmt.Errorf("%w (or they are all, and the network's filters have more in them: see Config.UnprovenLogs)", errFilter)
+		return fmt.Errorf("%w (or the network's filters have additional bits: see Config.UnprovenLogs)", errFilter)
 	}
 	return errFilter
 }
 
-var errFilter = fmt.Errorf("%w: logs are missing or too many: they do not make the filter in the header", chain.ErrIncomplete)
+var errFilter = fmt.Errorf("%w: logs do not match the filter in the header", chain.ErrIncomplete)
 
 // checkFilled is checkBloom after unsentReceipts, where only transactions that are set aside have no receipt. Bits
 // that the filter has beyond the others may then belong to these. As an error would stop the network for ever, the

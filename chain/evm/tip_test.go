@@ -357,7 +357,7 @@ func TestDial_AnswersAreBounded(t *testing.T) {
 	f.handler = func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"jsonrpc":"2.0","id":1,"result":"`)
 		chunk := []byte(strings.Repeat("a", 1<<20))
-		for range evm.MaxAnswer>>20 + 2 {
+		for range evm.MaxResponse>>20 + 2 {
 			if _, err := w.Write(chunk); err != nil {
 				return
 			}
@@ -365,7 +365,7 @@ func TestDial_AnswersAreBounded(t *testing.T) {
 		_, _ = io.WriteString(w, `"}`)
 	}
 	_, err := f.node(t).Block(t.Context(), 100)
-	require.ErrorIs(t, err, evm.ErrAnswerTooLarge)
+	require.ErrorIs(t, err, evm.ErrResponseTooLarge)
 }
 
 func TestDial_LongErrorsAreCut(t *testing.T) {

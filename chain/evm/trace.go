@@ -143,7 +143,7 @@ func (n *Node) innerOf(tx word, top *wireFrame) inner {
 func (n *Node) checkInner(ctx context.Context, b *wireBlock, receipts []*wireReceipt) {
 	for i := range b.inner {
 		if r := receipts[i]; b.inner[i].failed && r != nil && r.succeeded() {
-			n.setAside(ctx, b, i, errors.New("it succeeded by its receipt, but failed by its trace"))
+			n.setAside(ctx, b, i, errors.New("succeeded according to its receipt, but failed according to its trace"))
 		}
 	}
 }

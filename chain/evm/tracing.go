@@ -134,7 +134,7 @@ func (t *tracing) batch(ctx context.Context, some []int) {
 			Method: "debug_traceTransaction", Args: []any{t.b.Txs[i].Hash, callTracer}, Result: &results[k],
 		}
 	}
-	if err := t.n.rpc.BatchCallContext(withMaxAnswer(ctx, 2*maxTrace), batch); err != nil {
+	if err := t.n.rpc.BatchCallContext(withMaxResponse(ctx, 2*maxTrace), batch); err != nil {
 		return
 	}
 	for k, i := range some {
@@ -155,7 +155,7 @@ func (t *tracing) each(ctx context.Context) ([]untraced, error) {
 	for _, i := range t.missing() {
 		hash := t.b.Txs[i].Hash
 		if len(failed) > 0 && t.able && !stop.IsZero() && time.Now().After(stop) {
-			failed = append(failed, untraced{i, errors.New("no time was left for its trace, after others that cannot be traced")})
+			failed = append(failed, untraced{i, errors.New("no time left for its trace after others that cannot be traced")})
 			continue
 		}
 		trace, err := t.n.traceOne(ctx, hash, maxTrace)
@@ -190,7 +190,7 @@ func (t *tracing) refused(hash word, err error) error {
 // the block that the transaction is in at that moment, so the block must still be in the chain afterwards.
 func (n *Node) traceOne(ctx context.Context, hash word, limit int64) (*wireTrace, error) {
 	trace := &wireTrace{TxHash: hash}
-	err := n.call(withMaxAnswer(ctx, limit), &trace.Result, "debug_traceTransaction", hash, callTracer)
+	err := n.call(withMaxResponse(ctx, limit), &trace.Result, "debug_traceTransaction", hash, callTracer)
 	if err == nil && trace.usable() {
 		return trace, nil
 	}
@@ -201,7 +201,7 @@ func (n *Node) traceOne(ctx context.Context, hash word, limit int64) (*wireTrace
 		return nil, err
 	}
 	trace.Result = nil
-	slim := n.call(withMaxAnswer(ctx, limit), &trace.Result, "debug_traceTransaction", hash, slimTracer)
+	slim := n.call(withMaxResponse(ctx, limit), &trace.Result, "debug_traceTransaction", hash, slimTracer)
 	var fault *codeError
 	switch {
 	case slim == nil && trace.usable():
@@ -230,7 +230,7 @@ func (n *Node) answers(ctx context.Context, hash word) error {
 // canTrace reports whether the node can run a transaction again at all.
 func (n *Node) canTrace(ctx context.Context, hash word) bool {
 	var top *wireFrame
-	err := n.call(withMaxAnswer(ctx, maxTrace), &top, "debug_traceTransaction", hash, topTracer)
+	err := n.call(withMaxResponse(ctx, maxTrace), &top, "debug_traceTransaction", hash, topTracer)
 	return err == nil && top != nil && top.Type != ""
 }
 
@@ -239,7 +239,7 @@ func (n *Node) stillThere(ctx context.Context, b *wireBlock) error {
 	now, err := blockAt[wireHeader](ctx, n, uint64(b.Number), false)
 	switch {
 	case errors.Is(err, chain.ErrNotFound), errors.Is(err, chain.ErrNoBlock), err == nil && now.Hash != b.Hash:
-		return fmt.Errorf("%w: block %s has left while it was read", chain.ErrMoved, b.Hash)
+		return fmt.Errorf("%w: block %s left the chain while it was read", chain.ErrMoved, b.Hash)
 	}
 	return err
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // ErrUnits is returned for an amount that a chain cannot move: not positive, or of more than 256 bits.
-var ErrUnits = errors.New("not an amount that can be paid")
+var ErrUnits = errors.New("amount cannot be paid")
 
 // PaymentURI returns the EIP-681 URI that asks a wallet to send units of the asset, for a link or a QR code. For a
 // token it calls transfer on the token's contract; the receiver is then a parameter.
@@ -22,7 +22,7 @@ func PaymentURI(asset chain.Asset, to chain.Address, units *big.Int) (string, er
 	if err := checkAsset(asset); err != nil {
 		return "", fmt.Errorf("evm: make payment URI: %w", err)
 	}
-	receiver, err := ParseAddress(string(to))
+	receiver, err := parseAddress(string(to))
 	if err != nil {
 		return "", fmt.Errorf("evm: make payment URI: %w", err)
 	}

@@ -61,17 +61,25 @@ func (w *Wallet) Address(_ context.Context, index uint32) (chain.Address, error)
 // ParseAddress parses an address and returns its canonical spelling, that of ERC-55. It accepts lower case and upper
 // case digits, which carry no checksum; mixed case must be the checksum. It returns [ErrAddress] for anything else.
 func ParseAddress(s string) (chain.Address, error) {
+	address, err := parseAddress(s)
+	if err != nil {
+		return "", fmt.Errorf("evm: %w", err)
+	}
+	return address, nil
+}
+
+func parseAddress(s string) (chain.Address, error) {
 	digits, ok := strings.CutPrefix(s, "0x")
 	if !ok || len(digits) != 2*common.AddressLength {
-		return "", fmt.Errorf("evm: %w: want 0x and %d hexadecimal digits", ErrAddress, 2*common.AddressLength)
+		return "", fmt.Errorf("%w: 0x and %d hexadecimal digits expected", ErrAddress, 2*common.AddressLength)
 	}
 	raw, err := hex.DecodeString(digits)
 	if err != nil {
-		return "", fmt.Errorf("evm: %w: not hexadecimal", ErrAddress)
+		return "", fmt.Errorf("%w: not hexadecimal", ErrAddress)
 	}
 	canonical := checksummed(common.Address(raw))
 	if digits != strings.ToLower(digits) && digits != strings.ToUpper(digits) && s != string(canonical) {
-		return "", fmt.Errorf("evm: %w: wrong checksum (ERC-55)", ErrAddress)
+		return "", fmt.Errorf("%w: wrong checksum (ERC-55)", ErrAddress)
 	}
 	return canonical, nil
 }

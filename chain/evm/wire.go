@@ -95,7 +95,7 @@ const maxTime = 1 << 40
 // header returns a response as a chain.Header. It must be the block at the requested height.
 func (h *wireHeader) header(height uint64) (chain.Header, error) {
 	if h.Hash == (word{}) || uint64(h.Number) != height || h.Timestamp > maxTime {
-		return chain.Header{}, fmt.Errorf("%w: asked for block %d, was answered block %d with hash %s",
+		return chain.Header{}, fmt.Errorf("%w: block %d requested, but block %d with hash %s received",
 			chain.ErrIncomplete, height, h.Number, h.Hash)
 	}
 	answer := chain.Header{Height: height, Hash: h.Hash.String(), Time: time.Unix(int64(h.Timestamp), 0).UTC()}

@@ -9,9 +9,9 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// infosApart asks one by one for the results that are not there yet, when those of the whole block cannot be read or are
-// not whole: a contract may log, and call, as much as its caller pays for. Without a proof by the root it asks for those of all transactions,
-// else of those that ran code.
+// infosApart requests missing results one by one, if those of the whole block cannot be read or are incomplete: a
+// contract may log, and call, as much as its caller pays for. Without a proof by the root it requests those of all
+// transactions, otherwise those that ran code.
 func (n *Node) infosApart(ctx context.Context, b *wireBlock, proven bool, infos []*wireInfo, whole error) ([]*wireInfo, error) {
 	able := slices.ContainsFunc(infos, func(r *wireInfo) bool { return r != nil })
 	for i := range b.Txs {
@@ -32,7 +32,7 @@ func (n *Node) infosApart(ctx context.Context, b *wireBlock, proven bool, infos 
 			err = fmt.Errorf("%w: no result of transaction %s", chain.ErrIncomplete, x.ID)
 		}
 		n.doubt()
-		if ctx.Err() != nil || !proven || !able && !errors.Is(err, ErrAnswerTooLarge) {
+		if ctx.Err() != nil || !proven || !able && !errors.Is(err, ErrResponseTooLarge) {
 			return nil, fmt.Errorf("%w; of single transactions: %w", whole, err)
 		}
 		n.setAside(ctx, b, i, err)
@@ -40,17 +40,17 @@ func (n *Node) infosApart(ctx context.Context, b *wireBlock, proven bool, infos 
 	return infos, n.stillThere(ctx, b)
 }
 
-// setAside makes a transaction of a block one that could not be examined.
+// setAside marks a transaction of a block as unexamined.
 func (n *Node) setAside(ctx context.Context, b *wireBlock, i int, reason error) {
 	if b.aside == nil {
 		b.aside = make(map[int]string)
 	}
 	b.aside[i] = reason.Error()
-	n.log.WarnContext(ctx, "tron: a transaction cannot be examined; what it pays may be missing",
+	n.log.WarnContext(ctx, "transaction not examined: its payments may be missing",
 		"network", n.network, "block", b.Header.Raw.Number, "tx", b.Txs[i].ID.String(), "err", reason)
 }
 
-// unexamined are the transactions of a block that were set aside, in its order.
+// unexamined returns the transactions of a block that were set aside, in block order.
 func (b *wireBlock) unexamined() []chain.Unexamined {
 	var all []chain.Unexamined
 	for i := range b.Txs {
@@ -61,16 +61,16 @@ func (b *wireBlock) unexamined() []chain.Unexamined {
 	return all
 }
 
-// stillThere makes sure that the block is in the chain, and that the node answers.
+// stillThere verifies that the block is in the chain, and that the node responds.
 func (n *Node) stillThere(ctx context.Context, b *wireBlock) error {
 	now, err := n.headerAt(ctx, wallet, b.Header.Raw.Number)
 	if err == nil && now.Hash != b.ID.String() || errors.Is(err, chain.ErrNotFound) {
-		return fmt.Errorf("%w: block %s has left while it was read", chain.ErrMoved, b.ID)
+		return fmt.Errorf("%w: block %s left the chain while it was read", chain.ErrMoved, b.ID)
 	}
 	return err
 }
 
-// Examine implements [chain.Examiner]. It asks for the result of the transaction alone.
+// Examine implements [chain.Examiner]. It requests the result of the transaction alone.
 func (n *Node) Examine(ctx context.Context, u chain.Unexamined) ([]chain.Transfer, error) {
 	found, err := n.examine(ctx, u)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 func large(s *scene, x *trontest.Tx) {
 	grow := func(o object) object {
 		if o["id"] == x.ID {
-			o["resMessage"] = strings.Repeat("00", tron.MaxAnswer/2)
+			o["resMessage"] = strings.Repeat("00", tron.MaxResponse/2)
 		}
 		return o
 	}
@@ -41,7 +41,7 @@ func TestResultThatIsTooLargeIsSetAsideAlone(t *testing.T) {
 
 	u := chain.Unexamined{TxID: big.ID, Height: at, Block: b.Hash}
 	_, err = s.node.Examine(t.Context(), u)
-	require.ErrorContains(t, err, tron.ErrAnswerTooLarge.Error())
+	require.ErrorContains(t, err, tron.ErrResponseTooLarge.Error())
 	s.Edit("gettransactioninfobyid", nil)
 	found, err := s.node.Examine(t.Context(), u)
 	require.NoError(t, err)

@@ -15,7 +15,7 @@ const (
 	Shasta  chain.Network = "tron:0x94a9059e"
 )
 
-// genesis answers the id of block 0 of a public network, or "".
+// genesis returns the id of block 0 of a public network, or "".
 func genesis(n chain.Network) string {
 	switch n {
 	case Mainnet:
@@ -40,7 +40,7 @@ const nativeDecimals = 6
 // coinType is the SLIP-44 coin type of TRX.
 const coinType = "195"
 
-// Native is a network's own coin with the code that people write, TRX. Its base unit is the sun.
+// Native returns a network's own coin with a code for people, TRX. Its base unit is the sun.
 func Native(network chain.Network, code string) chain.Asset {
 	return chain.Asset{
 		ID:       chain.AssetID(string(network) + "/" + native + ":" + coinType),
@@ -49,22 +49,25 @@ func Native(network chain.Network, code string) chain.Asset {
 	}
 }
 
-// TRC20 is the token of a contract. The contract may be spelled as [ParseAddress] accepts it; the asset's
-// identity has the canonical spelling.
+// TRC20 returns the token of a contract. The contract may have any spelling that [ParseAddress] accepts; the asset's
+// identity has the canonical one.
 func TRC20(network chain.Network, contract, code string, decimals int) (chain.Asset, error) {
-	address, err := ParseAddress(contract)
+	address, err := parse(contract)
 	if err != nil {
-		return chain.Asset{}, fmt.Errorf("tron: token %s: %w", code, err)
+		return chain.Asset{}, fmt.Errorf("tron: token %s: contract %.100q: %w", code, contract, err)
 	}
 	a := chain.Asset{
-		ID:       chain.AssetID(string(network) + "/" + tokenKind + ":" + string(address)),
+		ID:       chain.AssetID(string(network) + "/" + tokenKind + ":" + string(spell(address))),
 		Code:     code,
 		Decimals: decimals,
 	}
-	return a, checkAsset(a)
+	if err := checkAsset(a); err != nil {
+		return chain.Asset{}, fmt.Errorf("tron: %w", err)
+	}
+	return a, nil
 }
 
-// checkAsset makes sure that the asset is one that this package can watch, spelled canonically.
+// checkAsset returns an error unless this package can watch the asset, and its spelling is canonical.
 func checkAsset(a chain.Asset) error {
 	if err := a.Validate(); err != nil {
 		return err
@@ -75,16 +78,16 @@ func checkAsset(a chain.Asset) error {
 	switch a.ID.Namespace() {
 	case native:
 		if a.ID.Reference() != coinType || a.Decimals != nativeDecimals {
-			return fmt.Errorf("tron: asset %s: the native coin is %s:%s and has %d decimals", a.ID, native, coinType, nativeDecimals)
+			return fmt.Errorf("asset %s: the native coin is %s:%s and has %d decimals", a.ID, native, coinType, nativeDecimals)
 		}
 	case tokenKind:
-		if canonical, err := ParseAddress(a.ID.Reference()); err != nil {
-			return fmt.Errorf("tron: asset %s: %w", a.ID, err)
-		} else if string(canonical) != a.ID.Reference() {
-			return fmt.Errorf("tron: asset %s: write the contract as %s", a.ID, canonical)
+		if contract, err := parse(a.ID.Reference()); err != nil {
+			return fmt.Errorf("asset %s: %w", a.ID, err)
+		} else if canonical := spell(contract); string(canonical) != a.ID.Reference() {
+			return fmt.Errorf("asset %s: write the contract as %s", a.ID, canonical)
 		}
 	default:
-		return fmt.Errorf("tron: asset %s: neither %s nor %s", a.ID, native, tokenKind)
+		return fmt.Errorf("asset %s: neither %s nor %s", a.ID, native, tokenKind)
 	}
 	return nil
 }
@@ -93,7 +96,7 @@ var chainID = regexp.MustCompile(`^0x[0-9a-f]{8}$`)
 
 func checkNetwork(n chain.Network) error {
 	if n.Namespace() != "tron" || !chainID.MatchString(n.Reference()) {
-		return fmt.Errorf("tron: %q is not a TRON network such as %s", n, Mainnet)
+		return fmt.Errorf("%q is not a TRON network such as %s", n, Mainnet)
 	}
 	return nil
 }

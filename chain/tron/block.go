@@ -16,18 +16,17 @@ import (
 
 // Block implements [chain.Node].
 //
-// Proven are: that the block's id is the hash of its header; that each transaction's id is the hash of the bytes
-// that the transfer is read from; and that the transactions and whether they succeeded are exactly those whose
-// root is in the header. A transaction may have parts that the API does not show, and then there is no proof by
-// the root: the node's own list of results has to name the same transactions instead, and [Node.Lacks] counts the blocks.
+// It proves that the block's id is the hash of its header; that each transaction's id is the hash of the bytes that
+// the transfer is read from; and that the transactions, and which of them succeeded, are exactly those whose root is
+// in the header. If a transaction has parts that the API does not show, there is no proof by the root: the node's own
+// list of results must then name the same transactions, and [Node.Lacks] counts the blocks.
 //
-// Not proven are logs and internal transactions, as no block commits to them. They are believed if there is a
-// result for each transaction, of this block by number and time, that agrees with the block on which succeeded.
-// That a node left out a log cannot be seen; nor does anything prove that the block producers signed the header.
+// Logs and internal transactions are not proven, as no block commits to them. They are trusted if there is a result
+// for each transaction, of this block by number and time, that agrees with the block on which succeeded. A log that a
+// node left out is not noticed; nor is it proven that the block producers signed the header.
 //
-// Results that are missing among those of a proven block, or contradict it, are asked for singly. A transaction whose
-// result is larger than what is read, cannot be read, or is not there even then, is unexamined if the node answers those
-// of others.
+// Results of a proven block that are missing or contradict it are requested singly. A transaction whose result is then
+// too large, cannot be read, or is missing, is unexamined if the node returns those of others.
 func (n *Node) Block(ctx context.Context, height uint64) (chain.Block, error) {
 	block, err := n.block(ctx, height)
 	if err != nil {
@@ -49,7 +48,7 @@ func (n *Node) block(ctx context.Context, height uint64) (chain.Block, error) {
 	return chain.Block{Header: header, Transfers: n.transfers(answer, infos), Unexamined: answer.unexamined()}, nil
 }
 
-// wholeBlock reads a block with its transactions, each of which is what its id says.
+// wholeBlock reads a block with its transactions, each of which matches its id.
 func (n *Node) wholeBlock(ctx context.Context, height uint64) (*wireBlock, chain.Header, error) {
 	at, err := number(height)
 	if err != nil {
@@ -68,12 +67,12 @@ func (n *Node) wholeBlock(ctx context.Context, height uint64) (*wireBlock, chain
 		return nil, chain.Header{}, err
 	}
 	if header.Height != height {
-		return nil, chain.Header{}, fmt.Errorf("%w: was answered block %d", chain.ErrIncomplete, header.Height)
+		return nil, chain.Header{}, fmt.Errorf("%w: block %d received", chain.ErrIncomplete, header.Height)
 	}
 	return &answer, header, checkTxs(&answer)
 }
 
-// checkTxs makes sure that each transaction is what its id says, and there once. It reads their contracts.
+// checkTxs verifies that each transaction matches its id and occurs once, and reads their contracts.
 func checkTxs(b *wireBlock) error {
 	seen := make(map[hash]bool, len(b.Txs))
 	for i := range b.Txs {
@@ -90,15 +89,15 @@ func checkTxs(b *wireBlock) error {
 	return nil
 }
 
-// infos answers the results of a block's transactions in their order, or nothing if none is needed: the
-// transactions are proven, and none of them ran code.
+// infos returns the results of a block's transactions in their order, or nil if none is needed: the transactions are
+// proven, and none of them ran code.
 func (n *Node) infos(ctx context.Context, b *wireBlock) ([]*wireInfo, error) {
 	made := root(b.Txs)
 	proven := bytes.Equal(made[:], b.Header.Raw.Root) || len(b.Txs) == 0 && len(b.Header.Raw.Root) == 0
 	needed := !proven
-	const unproven = "transactions do not make the root in the header, as the node does not show all of them; they are compared with their results"
+	const unproven = "transactions do not match the root in the header, as the node does not show all parts; they are compared with their results"
 	if needed && n.assets.Lacks.Note("", chain.ProofOfTransactions, unproven, 1) {
-		n.log.WarnContext(ctx, "tron: "+unproven, "network", n.network, "block", b.ID.String())
+		n.log.WarnContext(ctx, unproven, "network", n.network, "block", b.ID.String())
 	}
 	for i := range b.Txs {
 		needed = needed || b.Txs[i].contract.mayRun()
@@ -110,7 +109,7 @@ func (n *Node) infos(ctx context.Context, b *wireBlock) ([]*wireInfo, error) {
 	if err := n.api.call(ctx, wallet, "gettransactioninfobyblocknum", map[string]int64{"num": b.Header.Raw.Number}, &answer); err != nil {
 		n.doubt()
 		var form *formError
-		if ctx.Err() != nil || !errors.Is(err, ErrAnswerTooLarge) && !errors.As(err, &form) {
+		if ctx.Err() != nil || !errors.Is(err, ErrResponseTooLarge) && !errors.As(err, &form) {
 			return nil, err
 		}
 		return n.infosApart(ctx, b, proven, make([]*wireInfo, len(b.Txs)), err)
@@ -122,8 +121,8 @@ func (n *Node) infos(ctx context.Context, b *wireBlock) ([]*wireInfo, error) {
 	return infos, err
 }
 
-// matchInfos answers the results that are good in the order of the block's transactions. The error says why they are not all
-// and nothing else.
+// matchInfos returns the good results in the order of the block's transactions. The error is the reason if some are
+// missing.
 func matchInfos(b *wireBlock, answer []wireInfo) ([]*wireInfo, error) {
 	var failure error
 	// A block whose transactions were all left out has the root of none only in its header.
@@ -152,8 +151,8 @@ func matchInfos(b *wireBlock, answer []wireInfo) ([]*wireInfo, error) {
 	return infos, failure
 }
 
-// checkInfo makes sure that a result is of the transaction in this very block, and agrees with the block on
-// whether the transaction succeeded.
+// checkInfo verifies that a result belongs to the transaction in this block, and agrees with the block on whether the
+// transaction succeeded.
 func checkInfo(b *wireBlock, x *wireTx, r *wireInfo) error {
 	if r == nil {
 		return fmt.Errorf("%w: no result of transaction %s", chain.ErrIncomplete, x.ID)
@@ -173,7 +172,7 @@ func checkInfo(b *wireBlock, x *wireTx, r *wireInfo) error {
 	return nil
 }
 
-// transfers finds what the transactions that succeeded moved, in the order of the block.
+// transfers returns the transfers of the transactions that succeeded, in block order.
 func (n *Node) transfers(b *wireBlock, infos []*wireInfo) []chain.Transfer {
 	var all []chain.Transfer
 	for i := range b.Txs {
@@ -198,8 +197,8 @@ func (n *Node) transfers(b *wireBlock, infos []*wireInfo) []chain.Transfer {
 	return all
 }
 
-// appendTokens appends what the configured contracts logged in one transaction. A log of a TRC-721 token has the
-// same first topic, but four topics.
+// appendTokens appends the transfers that the configured contracts logged in one transaction. A log of a TRC-721 token
+// has the same first topic, but four topics.
 func (n *Node) appendTokens(all []chain.Transfer, r *wireInfo) []chain.Transfer {
 	var seen map[int]int // how many Transfer logs of each token came before
 	for i := range r.Logs {
@@ -222,7 +221,7 @@ func (n *Node) appendTokens(all []chain.Transfer, r *wireInfo) []chain.Transfer 
 	return all
 }
 
-// transfer reads a Transfer log of the form of TRC-20: sender and recipient indexed, the amount as data.
+// transfer reads a Transfer log in the form of TRC-20: sender and recipient indexed, the amount as data.
 func (l *wireLog) transfer() (from, to account, units *big.Int, ok bool) {
 	if len(l.Topics) != 3 || len(l.Data) != len(hash{}) {
 		return account{}, account{}, nil, false
@@ -232,7 +231,7 @@ func (l *wireLog) transfer() (from, to account, units *big.Int, ok bool) {
 	return from, to, new(big.Int).SetBytes(l.Data), fromOK && toOK
 }
 
-// noteForms notes the tokens of which a block has Transfer logs that cannot be read.
+// noteForms records the tokens of which a block has Transfer logs that cannot be read.
 func (n *Node) noteForms(ctx context.Context, b *wireBlock, infos []*wireInfo) {
 	noted := map[int]bool{}
 	for i, r := range infos {
@@ -250,7 +249,7 @@ func (n *Node) noteForms(ctx context.Context, b *wireBlock, infos []*wireInfo) {
 	}
 }
 
-// tokenOf answers which configured token has logged a Transfer, of whatever form.
+// tokenOf returns the configured token that logged a Transfer, of whatever form.
 func (n *Node) tokenOf(l *wireLog) (int, bool) {
 	if len(l.Topics) == 0 || !bytes.Equal(l.Topics[0], token.TransferTopic[:]) || len(l.Address) != len(account{}) {
 		return 0, false
@@ -267,17 +266,17 @@ func wordAccount(word []byte) (account, bool) {
 	return account(word[pad:]), true
 }
 
-// The notes of internal transactions that move TRX to somebody who is there already. The others are creations of
-// contracts, and stakes, delegations and votes, whose value stays with whoever has it: a delegation of energy to
-// an address looks like a payment to it otherwise.
+// The notes of internal transactions that move TRX to an existing account. The others are creations of contracts, and
+// stakes, delegations and votes, whose value stays with its owner: a delegation of energy to an address otherwise
+// looks like a payment to it.
 const (
 	noteCall    = "call"
 	noteDestroy = "suicide"
 )
 
 // appendInternal appends the TRX that contracts passed on in one transaction. Rejected entries were undone; java-tron
-// rejects all that is inside of a call that failed. A call of a contract's code by itself, and a delegate call,
-// has the caller as the receiver and moves nothing.
+// rejects everything inside a call that failed. A call of a contract's own code, and a delegate call, has the caller
+// as the receiver and moves nothing.
 func (n *Node) appendInternal(all []chain.Transfer, r *wireInfo) []chain.Transfer {
 	ordinal := 0
 	for i := range r.Internal {

@@ -14,17 +14,17 @@ import (
 	"github.com/cointill/cointill/internal/scrub"
 )
 
-// MaxAnswer bounds the body of one HTTP answer, in bytes after decompression. A full block has 2 MB of
-// transactions, which are about 8 MB of JSON; their results can be some times that.
-const MaxAnswer = 64 << 20
+// MaxResponse is the largest body of one HTTP response, in bytes after decompression. A full block has 2 MB of
+// transactions, which are about 8 MB of JSON; their results can be several times that.
+const MaxResponse = 64 << 20
 
-// callTimeout bounds one request when the caller's client has no bound.
+// callTimeout limits one request if the caller's client has no limit.
 const callTimeout = 30 * time.Second
 
-// ErrAnswerTooLarge says that an answer was larger than [MaxAnswer].
-var ErrAnswerTooLarge = errors.New("answer too large")
+// ErrResponseTooLarge is returned when a response is larger than [MaxResponse].
+var ErrResponseTooLarge = errors.New("response too large")
 
-// view is a prefix of the API: what the node has, or what is solidified.
+// view is a prefix of the API: all blocks, or those that are solidified.
 type view string
 
 const (
@@ -37,19 +37,19 @@ type statusError int
 
 func (e statusError) Error() string { return fmt.Sprintf("HTTP status %d", int(e)) }
 
-// nodeError is what a node says in the member Error of an answer, usually with HTTP status 200.
+// nodeError is the member Error of a response, usually with HTTP status 200.
 type nodeError string
 
-func (e nodeError) Error() string { return "node says: " + string(e) }
+func (e nodeError) Error() string { return "node reports: " + string(e) }
 
-var errNoJSON = errors.New("answer is no JSON; a lite full node answers so when it is asked for history")
+var errNoJSON = errors.New("response is not JSON, as from a lite full node that is asked for history")
 
-// client calls the HTTP API. No error of it has a URL in it, since providers put keys into the path, nor the key.
+// client calls the HTTP API. No error contains a URL, since providers put keys into the path, or the key.
 type client struct {
 	http    http.Client
 	base    map[view]*url.URL
 	key     string
-	secrets scrub.Secrets // not to be repeated from a node's messages
+	secrets scrub.Secrets // masked in a node's messages
 }
 
 func newClient(c Config) (*client, error) {
@@ -75,8 +75,8 @@ func newClient(c Config) (*client, error) {
 	return api, nil
 }
 
-// call asks for a method and decodes the answer, which must be an object or a list as result is. An empty object
-// leaves result as it is: so nodes say that there is nothing.
+// call calls a method and decodes the response, which must be an object or a list like result. An empty object, which
+// means that there is nothing, leaves result as it is.
 func (c *client) call(ctx context.Context, v view, method string, question, result any) error {
 	body, err := c.post(ctx, v, method, question)
 	if err == nil {
@@ -96,7 +96,7 @@ func (c *client) post(ctx context.Context, v view, method string, question any) 
 	target := c.base[v].JoinPath(string(v), method)
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), bytes.NewReader(asked))
 	if err != nil {
-		return nil, errors.New("cannot make a request of the URL")
+		return nil, errors.New("URL does not form a request")
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Accept", "application/json")
@@ -107,22 +107,22 @@ func (c *client) post(ctx context.Context, v view, method string, question any) 
 	if err != nil {
 		return nil, c.secrets.Error(err)
 	}
-	defer func() { _ = response.Body.Close() }() // all that matters has been read
+	defer func() { _ = response.Body.Close() }() // the body has been read
 	if response.StatusCode != http.StatusOK {
 		return nil, statusError(response.StatusCode)
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, MaxAnswer+1))
+	body, err := io.ReadAll(io.LimitReader(response.Body, MaxResponse+1))
 	if err != nil {
-		return nil, fmt.Errorf("read answer: %w", c.secrets.Error(err))
+		return nil, fmt.Errorf("read response: %w", c.secrets.Error(err))
 	}
-	if len(body) > MaxAnswer {
-		return nil, ErrAnswerTooLarge
+	if len(body) > MaxResponse {
+		return nil, ErrResponseTooLarge
 	}
 	return body, nil
 }
 
-// decode decodes an answer, unless it is an error. Errors come with status 200, in an object in the place of
-// whatever was asked for, and so does the refusal of a node that is asked too often.
+// decode decodes a response, unless it is an error. Errors come with status 200, in an object in place of any result,
+// and so does the refusal of a node that is called too often.
 func (c *client) decode(body []byte, result any) error {
 	body = bytes.TrimSpace(body)
 	if len(body) == 0 || (body[0] != '{' && body[0] != '[') {
@@ -141,17 +141,17 @@ func (c *client) decode(body []byte, result any) error {
 		return nodeError(c.secrets.Text(string(failure.Error)))
 	}
 	if _, list := result.(*[]wireInfo); list {
-		return nil // an object in the place of a list has nothing of it
+		return nil // an object in place of a list is an empty list
 	}
 	return tidy(json.Unmarshal(body, result))
 }
 
-// formError is an answer that cannot be decoded, which what is in it may be the cause of.
+// formError is a response that cannot be decoded, perhaps because of its content.
 type formError struct{ what string }
 
 func (e *formError) Error() string { return e.what }
 
-// tidy makes an error of decoding short: what is wrong, without the text that is wrong.
+// tidy shortens an error of decoding: the kind of mistake, without the text.
 func tidy(err error) error {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
@@ -159,9 +159,9 @@ func tidy(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &syntax):
-		return &formError{fmt.Sprintf("answer is broken JSON at byte %d", syntax.Offset)}
+		return &formError{fmt.Sprintf("response is broken JSON at byte %d", syntax.Offset)}
 	case errors.As(err, &kind):
-		return &formError{fmt.Sprintf("answer has the wrong type or size at %q", kind.Field)}
+		return &formError{fmt.Sprintf("response has the wrong type or size at %q", kind.Field)}
 	}
 	return &formError{err.Error()}
 }

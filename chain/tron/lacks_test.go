@@ -89,7 +89,7 @@ func TestRecorded_BlockWithFieldsThatTheNodeDoesNotShow(t *testing.T) {
 		require.Equal(t, chain.ProofOfTransactions, lacks[0].What)
 		require.Equal(t, blocks+1, lacks[0].Blocks)
 	}
-	require.Equal(t, 1, strings.Count(logged.String(), "do not make the root"), "it is said once")
+	require.Equal(t, 1, strings.Count(logged.String(), "do not match the root"), "it is said once")
 }
 
 func TestProofOfTransactions_IsCountedAndSaidOnce(t *testing.T) {
@@ -116,5 +116,5 @@ func TestProofOfTransactions_IsCountedAndSaidOnce(t *testing.T) {
 		require.Equal(t, chain.ProofOfTransactions, n.Lacks()[0].What)
 		require.Equal(t, blocks+1, n.Lacks()[0].Blocks)
 	}
-	require.Equal(t, 1, strings.Count(logged.String(), "do not make the root"))
+	require.Equal(t, 1, strings.Count(logged.String(), "do not match the root"))
 }

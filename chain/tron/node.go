@@ -17,50 +17,49 @@ import (
 	"github.com/cointill/cointill/chain/internal/token"
 )
 
-// trustedTips is how often Tip relies on what the node said of block 0 and the tokens before it asks again: five
-// minutes of blocks.
+// trustedTips is how many calls of Tip rely on block 0 and the tokens before they are read again: five minutes of
+// blocks.
 const trustedTips = 100
 
-// heldTips is how often Tip relies on them while a token is held back: half a minute of blocks.
+// heldTips is how many calls of Tip do while a token is held back: half a minute of blocks.
 const heldTips = 10
 
-// Config says what a [Node] reads, and from where.
+// Config configures a [Node].
 type Config struct {
 	Network chain.Network // "tron:" and the chain id, such as [Mainnet]
 
-	// URL is where the HTTP API of a full node is, without /wallet: "https://api.trongrid.io",
-	// "http://127.0.0.1:8090".
+	// URL is the HTTP API of a full node, without /wallet: "https://api.trongrid.io", "http://127.0.0.1:8090".
 	URL string
 
-	// Assets are what is watched for, at least one: at most one native coin (namespace slip44), and tokens
-	// (namespace trc20) whose contracts are spelled in base58.
+	// Assets are the assets to watch, at least one: at most one native coin (namespace slip44), and tokens (namespace
+	// trc20) with contracts in base58.
 	Assets []chain.Asset
 
-	SolidityURL string // where /walletsolidity is; empty is URL, but java-tron has it at port 8091
+	SolidityURL string // base of /walletsolidity; URL if empty, but java-tron has it at port 8091
 	APIKey      string // sent with every call as TRON-PRO-API-KEY, unless empty
-	Genesis     string // id of block 0; empty for the public networks, which are known
+	Genesis     string // id of block 0; may be empty for the public networks
 
-	// IgnoreInternal leaves out the TRX that contracts pass on. Set it for nodes that have to agree with each
-	// other when not all of them keep internal transactions: the others do not see these transfers.
+	// IgnoreInternal leaves out the TRX that contracts pass on. Set it for nodes that have to agree with each other if
+	// not all of them keep internal transactions: the others do not see these transfers.
 	IgnoreInternal bool
 
-	Client *http.Client // copied, without redirects; nil is one with a limit of 30 seconds a call
-	Logger *slog.Logger // nil is silence
+	Client *http.Client // copied, without redirects; if nil, calls have a limit of 30 seconds
+	Logger *slog.Logger // if nil, nothing is logged
 }
 
-// Node reads a network through the HTTP API of one full node. It is a [chain.Node],
-// a [chain.Examiner] and a [chain.Lacker].
+// Node reads a network through the HTTP API of one full node. It implements [chain.Node], [chain.Examiner],
+// [chain.Lacker] and [chain.Defaulter].
 //
 // A transfer's TxID is the transaction's id in lower case without 0x. Its Index is
 //   - "value" for the TRX of a transfer transaction;
-//   - for tokens the contract, "#", a number, ":" and the recipient. The number is how many Transfer logs of
-//     that contract, of any amount and form, come before it in the transaction;
-//   - for TRX that a contract passed on "internal#", a number, ":" and the recipient. The number is how many such
-//     transfers come before it in the transaction. What is no transfer does not count, since nodes differ in
-//     what else they keep.
+//   - for tokens the contract, "#", a number, ":" and the recipient. The number counts the Transfer logs of
+//     that contract, of any amount and form, that come before it in the transaction;
+//   - for TRX that a contract passed on "internal#", a number, ":" and the recipient. The number counts such
+//     transfers that come before it in the transaction. Entries that are not transfers do not count, since nodes
+//     differ in which of them they keep.
 //
-// These stay the same when a reorganisation moves the transaction, and when other assets are configured. The
-// recipient is part of them because a contract may act otherwise in another block.
+// These do not change when a reorganisation moves the transaction, or when other assets are configured. They include
+// the recipient because a contract may act differently in another block.
 type Node struct {
 	network chain.Network
 	genesis string
@@ -70,7 +69,7 @@ type Node struct {
 	assets *token.Set
 	inside bool // internal transactions count
 
-	noGetBlock atomic.Bool  // the node has said that it has no getblock
+	noGetBlock atomic.Bool  // the node has no getblock
 	trust      atomic.Int64 // how many more calls of Tip rely on block 0 and the tokens as they were
 }
 
@@ -80,7 +79,7 @@ var (
 	_ chain.Lacker   = (*Node)(nil)
 )
 
-// New makes a Node. It calls nothing.
+// New returns a Node. It makes no call.
 func New(c Config) (*Node, error) {
 	if err := checkNetwork(c.Network); err != nil {
 		return nil, fmt.Errorf("tron: Config.Network: %w", err)
@@ -90,7 +89,7 @@ func New(c Config) (*Node, error) {
 		return nil, fmt.Errorf("tron: Config.Genesis: %w", err)
 	}
 	if len(c.Assets) == 0 {
-		return nil, errors.New("tron: Config.Assets is empty")
+		return nil, errors.New("tron: Config.Assets: at least one asset is required")
 	}
 	api, err := newClient(c)
 	if err != nil {
@@ -109,20 +108,20 @@ func New(c Config) (*Node, error) {
 	return n, nil
 }
 
-// genesisOf answers the id of block 0, which ends with the chain id.
+// genesisOf returns the id of block 0, which ends with the chain id.
 func genesisOf(c Config) (string, error) {
 	known := genesis(c.Network)
 	switch {
 	case c.Genesis == "" && known == "":
-		return "", fmt.Errorf("missing: %s is no public network", c.Network)
+		return "", fmt.Errorf("required, as %s is not a public network", c.Network)
 	case c.Genesis == "":
 		return known, nil
 	case known != "" && c.Genesis != known:
-		return "", fmt.Errorf("that of %s is %s", c.Network, known)
+		return "", fmt.Errorf("block 0 of %s is %s", c.Network, known)
 	}
 	var id hash
 	if err := id.UnmarshalJSON([]byte(strconv.Quote(c.Genesis))); err != nil || id.String() != c.Genesis {
-		return "", errors.New("want 64 hexadecimal digits in lower case")
+		return "", errors.New("must be 64 hexadecimal digits in lower case")
 	}
 	if "0x"+hex.EncodeToString(id[28:]) != c.Network.Reference() {
 		return "", fmt.Errorf("does not end with the chain id of %s", c.Network)
@@ -150,16 +149,16 @@ func (n *Node) Lacks() []chain.Lack { return n.assets.Lacks.All() }
 // Network implements [chain.Node].
 func (n *Node) Network() chain.Network { return n.network }
 
-// Tip implements [chain.Node]. The id of block 0 and the decimals of every token are compared on the first call,
-// on every hundredth, and on the first after any call that failed, since another machine may answer after a
-// failure. A token with other decimals than configured is ErrWrongNetwork, unless it had the right ones before: then, and
-// whenever the contract or the node does not say, that token alone is held back, which [Node.Lacks] names, and asked
-// about again with every tenth call. Where half of the time that Tip has is too short to ask about all, the next call goes on
-// where it ended. For tokens the node must therefore call contracts: java-tron does with
-// vm.supportConstant = true in its configuration. TRX needs nothing of that.
+// Tip implements [chain.Node]. The id of block 0 and the decimals of every token are compared on the first call, on
+// every hundredth, and on the first after any call that failed, since another machine may answer after a failure. A
+// token with other decimals than configured is ErrWrongNetwork, unless it had the right ones before. In that case, and
+// whenever the contract or the node does not return them, that token alone is held back, [Node.Lacks] lists it, and
+// every tenth call asks again. If half of the time of Tip is too short for all tokens, the next call continues with
+// the rest. For tokens the node must therefore call contracts: java-tron does with vm.supportConstant = true in its
+// configuration. TRX does not need that.
 //
-// Finalized is the last solidified block: two thirds of the block producers have built on it. TRON knows nothing
-// between that and the last block, so Safe is the same.
+// Finalized is the last solidified block: two thirds of the block producers have built on it. TRON has nothing between
+// that and the last block, so Safe is the same.
 func (n *Node) Tip(ctx context.Context) (chain.Tip, error) {
 	tip, err := n.tip(ctx)
 	if err != nil {
@@ -192,21 +191,21 @@ func (n *Node) tip(ctx context.Context) (chain.Tip, error) {
 	return chain.Tip{Header: last, Safe: final, Finalized: final}, nil
 }
 
-// doubt notes that another machine may answer from now on.
+// doubt records that another machine may answer from now on.
 func (n *Node) doubt() {
 	n.trust.Store(0)
 	n.assets.Restart()
 }
 
-// checkIdentity makes sure that the node serves the network, and that every token there is what was configured, or is held
-// back. It answers how many calls of Tip may rely on that, with this one.
+// checkIdentity verifies that the node serves the network, and verifies every token, or holds it back. It returns how
+// many calls of Tip may rely on that, including this one.
 func (n *Node) checkIdentity(ctx context.Context) (trust int64, err error) {
 	first, err := n.headerAt(ctx, wallet, 0)
 	if err != nil {
 		return 0, err
 	}
 	if first.Hash != n.genesis {
-		return 0, fmt.Errorf("%w: its block 0 is %s, not %s", chain.ErrWrongNetwork, first.Hash, n.genesis)
+		return 0, fmt.Errorf("%w: block 0 is %s instead of %s", chain.ErrWrongNetwork, first.Hash, n.genesis)
 	}
 	switch left, err := n.checkTokens(ctx); {
 	case err != nil:
@@ -219,8 +218,8 @@ func (n *Node) checkIdentity(ctx context.Context) (trust int64, err error) {
 	return trustedTips, nil
 }
 
-// checkTokens asks about the tokens as long as there is time, and answers how many are left for the next call. Of these,
-// nothing new is known. The node answers other questions, so whatever is wrong is about these.
+// checkTokens asks about the tokens as long as there is time, and returns how many are left for the next call. Nothing
+// new is known about these. The node answers other questions, so a failure concerns the tokens.
 func (n *Node) checkTokens(ctx context.Context) (left int, err error) {
 	asking, cancel := lacks.Within(ctx)
 	defer cancel()
@@ -231,7 +230,7 @@ func (n *Node) checkTokens(ctx context.Context) (left int, err error) {
 			return 0, ctx.Err()
 		}
 		if err != nil && asking.Err() != nil && k > 0 {
-			left = len(due) - k // it did not have its time
+			left = len(due) - k // it had less than its time
 			break
 		}
 		if _, err := n.assets.Settle(ctx, place, err); err != nil {
@@ -242,7 +241,7 @@ func (n *Node) checkTokens(ctx context.Context) (left int, err error) {
 	return left, nil
 }
 
-// constantAnswer is the answer of triggerconstantcontract.
+// constantAnswer is the response of triggerconstantcontract.
 type constantAnswer struct {
 	Result struct {
 		Code    string `json:"code"`
@@ -256,7 +255,7 @@ type constantAnswer struct {
 	} `json:"transaction"`
 }
 
-// reason is what the node says, in its own words.
+// reason returns the node's own words.
 func (a *constantAnswer) reason() string {
 	words := a.Result.Message
 	if text, err := hex.DecodeString(words); err == nil && utf8.Valid(text) {
@@ -265,7 +264,7 @@ func (a *constantAnswer) reason() string {
 	return strings.TrimSpace(a.Result.Code + " " + words)
 }
 
-// checkDecimals compares the answer of decimals(), one word, with the configuration: ErrWrongNetwork if it is another
+// checkDecimals compares the result of decimals(), one word, with the configuration: ErrWrongNetwork if it is another
 // number.
 func (n *Node) checkDecimals(ctx context.Context, t chain.Asset) error {
 	ctx, cancel := lacks.Each(ctx)
@@ -281,14 +280,14 @@ func (n *Node) checkDecimals(ctx context.Context, t chain.Asset) error {
 		return fmt.Errorf("decimals of token %s: %w", t.ID, err)
 	}
 	if code := answer.Result.Code; code != "" && code != success {
-		return fmt.Errorf("decimals of token %s: node says: %s", t.ID, n.api.secrets.Text(answer.reason()))
+		return fmt.Errorf("decimals of token %s: node reports: %s", t.ID, n.api.secrets.Text(answer.reason()))
 	}
 	if len(answer.Words) == 0 {
-		return fmt.Errorf("decimals of token %s: %w: no answer", t.ID, chain.ErrIncomplete)
+		return fmt.Errorf("decimals of token %s: %w: no result", t.ID, chain.ErrIncomplete)
 	}
 	for _, r := range answer.Tx.Results {
 		if r.Code == "FAILED" {
-			return fmt.Errorf("decimals of token %s: contract says: %s", t.ID, n.api.secrets.Text(answer.reason()))
+			return fmt.Errorf("decimals of token %s: contract reports: %s", t.ID, n.api.secrets.Text(answer.reason()))
 		}
 	}
 	return token.CheckDecimals(t, answer.Words[0])
@@ -307,10 +306,10 @@ func (n *Node) Header(ctx context.Context, height uint64) (chain.Header, error) 
 	return header, nil
 }
 
-// latest, in the place of a height, is the last block.
+// latest stands for the last block instead of a height.
 const latest int64 = -1
 
-// number is a height as the API has it. No block is beyond.
+// number returns a height in the form of the API. No block is higher.
 func number(height uint64) (int64, error) {
 	if at := int64(height); at >= 0 {
 		return at, nil
@@ -329,17 +328,17 @@ func (n *Node) headerAt(ctx context.Context, v view, at int64) (chain.Header, er
 		if at > 0 {
 			return chain.Header{}, chain.ErrNotFound
 		}
-		return chain.Header{}, fmt.Errorf("%w: no block where there has to be one", chain.ErrIncomplete)
+		return chain.Header{}, fmt.Errorf("%w: no block where one must exist", chain.ErrIncomplete)
 	}
 	header, err := answer.header()
 	if err == nil && at != latest && header.Height != uint64(at) {
-		err = fmt.Errorf("%w: asked for block %d, was answered block %d", chain.ErrIncomplete, at, header.Height)
+		err = fmt.Errorf("%w: block %d requested, but block %d received", chain.ErrIncomplete, at, header.Height)
 	}
 	return header, err
 }
 
-// bareBlock asks for a block without its transactions, which a node with some methods turned off, or an old one,
-// only has together with them.
+// bareBlock requests a block without its transactions. A node with some methods turned off, or an old one, only
+// returns it with them.
 func (n *Node) bareBlock(ctx context.Context, v view, at int64) (*wireBlock, error) {
 	var answer wireBlock
 	if !n.noGetBlock.Load() {
@@ -353,7 +352,7 @@ func (n *Node) bareBlock(ctx context.Context, v view, at int64) (*wireBlock, err
 			return &answer, err
 		}
 		n.noGetBlock.Store(true)
-		n.log.WarnContext(ctx, "tron: node has no getblock; reading whole blocks", "network", n.network)
+		n.log.WarnContext(ctx, "node has no getblock: reading whole blocks", "network", n.network)
 	}
 	if at == latest {
 		return &answer, n.api.call(ctx, v, "getnowblock", struct{}{}, &answer)

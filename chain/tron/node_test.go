@@ -128,8 +128,8 @@ func troubles(s *scene) map[string]struct {
 		"turned off":        {func() { s.Behave(trontest.NoTrigger) }, "404"},
 		"error":             {answers(`{"Error":"class java.lang.RuntimeException : no"}`), "RuntimeException"},
 		"message in clear":  {answers(`{"result":{"code":"OTHER_ERROR","message":"in clear"}}`), "OTHER_ERROR in clear"},
-		"nothing":           {answers(`{}`), "no answer"},
-		"no word":           {answers(`{"result":{"result":true}}`), "no answer"},
+		"nothing":           {answers(`{}`), "no result"},
+		"no word":           {answers(`{"result":{"result":true}}`), "no result"},
 		"empty":             {answers(`{"constant_result":[""]}`), "0 bytes"},
 		"short":             {answers(`{"constant_result":["06"]}`), "1 bytes"},
 		"not hex":           {answers(`{"constant_result":["000z"]}`), "hexadecimal"},
@@ -391,7 +391,7 @@ func TestNode_AnswersAreBounded(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"blockID":"`)
 		chunk := []byte(strings.Repeat("a", 1<<20))
-		for range tron.MaxAnswer>>20 + 2 {
+		for range tron.MaxResponse>>20 + 2 {
 			if _, err := w.Write(chunk); err != nil {
 				return
 			}
@@ -401,7 +401,7 @@ func TestNode_AnswersAreBounded(t *testing.T) {
 	n, err := tron.New(tron.Config{Network: tron.Mainnet, URL: server.URL, Assets: []chain.Asset{tron.Native(tron.Mainnet, "TRX")}})
 	require.NoError(t, err)
 	_, err = n.Block(t.Context(), 1)
-	require.ErrorIs(t, err, tron.ErrAnswerTooLarge)
+	require.ErrorIs(t, err, tron.ErrResponseTooLarge)
 }
 
 func TestNode_KeyIsSentAndNothingSecretIsTold(t *testing.T) {
@@ -434,7 +434,7 @@ func TestNode_KeyIsSentAndNothingSecretIsTold(t *testing.T) {
 	})
 	require.NoError(t, err)
 	every(t, n, func(err error) {
-		require.ErrorContains(t, err, "node says")
+		require.ErrorContains(t, err, "node reports")
 		require.NotContains(t, err.Error(), "sesame")
 		require.Less(t, len(err.Error()), 400)
 	})
@@ -442,7 +442,7 @@ func TestNode_KeyIsSentAndNothingSecretIsTold(t *testing.T) {
 	n, err = tron.New(tron.Config{Network: tron.Nile, URL: inside + "/x/sesame2", Assets: []chain.Asset{tron.Native(tron.Nile, "TRX")}})
 	require.NoError(t, err)
 	every(t, n, func(err error) {
-		require.ErrorContains(t, err, "node says")
+		require.ErrorContains(t, err, "node reports")
 		require.NotContains(t, err.Error(), "sesame")
 		require.NotContains(t, err.Error(), base64.StdEncoding.EncodeToString([]byte("sesame5:sesame4")))
 	})

@@ -13,7 +13,7 @@ const (
 
 var errProto = errors.New("not a protobuf message")
 
-// field is one field of a message. Of a form that does not matter, it has neither varint nor payload.
+// field is one field of a message. It has neither varint nor payload if its form does not matter.
 type field struct {
 	number  uint64
 	form    uint64
@@ -21,7 +21,7 @@ type field struct {
 	payload []byte
 }
 
-// next reads the first field of a message, and answers what follows it.
+// next reads the first field of a message, and returns the rest.
 func next(message []byte) (field, []byte, error) {
 	key, n := binary.Uvarint(message)
 	if n <= 0 {
@@ -57,14 +57,14 @@ func next(message []byte) (field, []byte, error) {
 	return f, message[size:], nil
 }
 
-// appendBytes appends a field that is there even if it is empty, as those of a list are.
+// appendBytes appends a field even if it is empty, as an element of a list.
 func appendBytes(message []byte, number uint64, payload []byte) []byte {
 	message = binary.AppendUvarint(message, number<<3|bytesForm)
 	message = binary.AppendUvarint(message, uint64(len(payload)))
 	return append(message, payload...)
 }
 
-// appendFilled appends a field that is left out if it is empty.
+// appendFilled appends a field unless it is empty.
 func appendFilled(message []byte, number uint64, payload []byte) []byte {
 	if len(payload) == 0 {
 		return message
@@ -72,7 +72,7 @@ func appendFilled(message []byte, number uint64, payload []byte) []byte {
 	return appendBytes(message, number, payload)
 }
 
-// appendNumber appends a field that is left out if it is zero.
+// appendNumber appends a field unless it is zero.
 func appendNumber(message []byte, number uint64, value int64) []byte {
 	if value == 0 {
 		return message
@@ -88,21 +88,21 @@ const (
 	triggerContract  = 31
 )
 
-// contract is what a transaction does. TRON takes no transaction with two contracts.
+// contract is what a transaction does. TRON accepts no transaction with two contracts.
 type contract struct {
-	kind     uint32 // 0 also when it cannot be read
+	kind     uint32 // also 0 if it cannot be read
 	from, to account
-	sun      int64 // what a transferContract moves to to, if positive
+	sun      int64 // moved by a transferContract to the field to, if positive
 }
 
-// runs says whether a transaction runs code.
+// runs reports whether a transaction runs code.
 func (c contract) runs() bool { return c.kind == createContract || c.kind == triggerContract }
 
-// mayRun says whether a transaction runs code, as far as it can be read.
+// mayRun reports whether a transaction runs code or cannot be read.
 func (c contract) mayRun() bool { return c.runs() || c.kind == 0 }
 
-// readContract reads the raw data of a transaction (Transaction.raw of the protocol). What cannot be read is the
-// contract of kind 0: whoever makes such a transaction must not be able to stop the reading of a block.
+// readContract reads the raw data of a transaction (Transaction.raw of the protocol). Unreadable data are the contract
+// of kind 0: nobody must be able to stop the reading of a block with such a transaction.
 func readContract(raw []byte) contract {
 	var only []byte
 	for rest := raw; len(rest) > 0; {

@@ -8,20 +8,20 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// ErrUnits says that an amount is not one that the chain can move: not positive, or of more than 63 bits for TRX
-// and 256 bits for a token.
-var ErrUnits = errors.New("not an amount that can be paid")
+// ErrUnits is returned for an amount that the chain cannot move: not positive, or of more than 63 bits for TRX and 256
+// bits for a token.
+var ErrUnits = errors.New("amount cannot be paid")
 
-// PaymentURI is what to put into a link or a QR code so that a wallet pays units of the asset: the address alone.
-// TRON has no standard for more. Some wallets read "tron:" and an amount, but some of them in TRX and others in
-// sun, a difference of a million; show amount and token beside the code.
+// PaymentURI returns the text of a link or a QR code for a payment: the address alone. TRON has no standard for more.
+// Some wallets read "tron:" and an amount, but some of them in TRX and others in sun, a difference of a million; show
+// amount and token beside the code.
 //
-// It refuses with [ErrAddress], [ErrUnits], or an error about the asset, so that what cannot be paid is not asked.
+// It returns [ErrAddress], [ErrUnits], or an error about the asset, so that nobody is asked for what cannot be paid.
 func PaymentURI(asset chain.Asset, to chain.Address, units *big.Int) (string, error) {
 	if err := checkAsset(asset); err != nil {
 		return "", fmt.Errorf("tron: make payment URI: %w", err)
 	}
-	receiver, err := ParseAddress(string(to))
+	receiver, err := parse(string(to))
 	if err != nil {
 		return "", fmt.Errorf("tron: make payment URI: %w", err)
 	}
@@ -32,5 +32,5 @@ func PaymentURI(asset chain.Asset, to chain.Address, units *big.Int) (string, er
 	if units == nil || units.Sign() <= 0 || units.BitLen() > bits {
 		return "", fmt.Errorf("tron: make payment URI: %w", ErrUnits)
 	}
-	return string(receiver), nil
+	return string(spell(receiver)), nil
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// The answers of a node, with no more members than are used. Nodes leave out what is zero, empty or false, as
-// protobuf does: a missing member is its zero, and only what is checked against a hash can be told from damage.
+// The responses of a node, with only the members that are used. Nodes leave out what is zero, empty or false, as
+// protobuf does: a missing member is its zero, and only what is checked against a hash is safe from damage.
 
 // octets are bytes in hexadecimal digits without 0x.
 type octets []byte
@@ -31,7 +31,7 @@ func (o *octets) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-var errHex = errors.New("answer has something else where hexadecimal digits belong")
+var errHex = errors.New("response has something else in place of hexadecimal digits")
 
 // hash is the id of a block or of a transaction, or a topic.
 type hash [32]byte
@@ -66,7 +66,7 @@ type wireBlock struct {
 	aside map[int]string // transactions that could not be examined, and why
 }
 
-// nothing says whether the answer was an empty object.
+// nothing reports whether the response was an empty object.
 func (b *wireBlock) nothing() bool { return b.ID == nil && b.Header == nil && b.Txs == nil }
 
 // wireHeader is BlockHeader.raw of the protocol.
@@ -80,7 +80,7 @@ type wireHeader struct {
 	Version   int32  `json:"version"`
 	StateRoot octets `json:"accountStateRoot"`
 
-	strange bool // it has members that are not known here
+	strange bool // it has unknown members
 }
 
 func (h *wireHeader) UnmarshalJSON(b []byte) error {
@@ -94,7 +94,7 @@ func (h *wireHeader) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*plain)(h))
 }
 
-// id computes the id of the block: its height, and the hash of the header as protobuf but for its first 8 bytes.
+// id returns the id of the block: its height, and the hash of the header as protobuf except for its first 8 bytes.
 func (h *wireHeader) id() hash {
 	message := appendNumber(nil, 1, h.Timestamp)
 	message = appendFilled(message, 2, h.Root)
@@ -109,11 +109,11 @@ func (h *wireHeader) id() hash {
 	return id
 }
 
-// maxTime bounds what a block may be stamped with, in milliseconds: the year 36812.
+// maxTime limits the stamp of a block, in milliseconds: the year 36812.
 const maxTime = 1000 << 40
 
-// header makes a chain.Header of an answer, and proves its id. A header with members that are not known here,
-// which an upgrade of the network may bring, proves only its height.
+// header returns a response as a chain.Header, and proves its id. A header with unknown members, which an upgrade of
+// the network may bring, proves only its height.
 func (b *wireBlock) header() (chain.Header, error) {
 	if b.ID == nil || b.Header == nil || b.Header.Raw == nil {
 		return chain.Header{}, fmt.Errorf("%w: a block without id or header", chain.ErrIncomplete)
@@ -133,7 +133,7 @@ func (b *wireBlock) header() (chain.Header, error) {
 	return answer, nil
 }
 
-// success is the result of a transaction that did what it says.
+// success is the result of a transaction that succeeded.
 const success = "SUCCESS"
 
 type wireTx struct {
@@ -149,8 +149,8 @@ type wireTx struct {
 	contract contract // of Raw
 }
 
-// succeeded says whether the block calls the transaction successful. Transactions of 2018, from before the
-// virtual machine, have no result: they are not.
+// succeeded reports whether the transaction succeeded according to the block. Transactions of 2018, from before the
+// virtual machine, have no result and count as failed.
 func (x *wireTx) succeeded() bool {
 	for _, r := range x.Results {
 		if r.ContractRet != success || !fine(r.Code) {
@@ -160,8 +160,8 @@ func (x *wireTx) succeeded() bool {
 	return len(x.Results) > 0
 }
 
-// fine says whether a code is the zero of the protocol's enumerations of two, which nodes leave out. The protocol
-// has it misspelled.
+// fine reports whether a code is the zero of the protocol's enumerations of two, which nodes leave out. The protocol
+// misspells it.
 func fine(code string) bool {
 	return code == "" || code == success || code == "SUCESS" //nolint:misspell // so spelled in the protocol
 }
@@ -173,7 +173,7 @@ var contractResults = map[string]int64{
 	"OUT_OF_TIME": 11, "JVM_STACK_OVER_FLOW": 12, "UNKNOWN": 13, "TRANSFER_FAILED": 14, "INVALID_CODE": 15,
 }
 
-// leaf is the transaction's hash in the tree of its block, with its signatures and its results.
+// leaf returns the transaction's hash in the tree of its block, with its signatures and its results.
 func (x *wireTx) leaf() hash {
 	message := appendBytes(nil, 1, x.Raw)
 	for _, s := range x.Signatures {
@@ -192,8 +192,8 @@ func (x *wireTx) leaf() hash {
 	return sha256.Sum256(message)
 }
 
-// root is the root of the tree of a block's transactions, all zero when there are none. A hash without a
-// neighbour goes up unchanged.
+// root returns the root of the tree of a block's transactions, all zero if there are none. A hash without a neighbour
+// moves up unchanged.
 func root(txs []wireTx) hash {
 	if len(txs) == 0 {
 		return hash{}

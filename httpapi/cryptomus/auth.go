@@ -23,11 +23,20 @@ const (
 // signed lets in requests whose body is signed with one of the project's keys.
 func (a *api) signed(name, description string, keys ...string) *httpapi.Scheme {
 	return &httpapi.Scheme{
-		Name: name + "Sign", Header: "sign", Description: description,
+		Name: name + "Sign", Header: "sign", Description: description, Sample: signSample(keys[0]),
 		With:   &httpapi.Scheme{Name: "merchant", Header: "merchant", Description: "The project's id."},
 		Faults: []int{http.StatusUnauthorized, http.StatusForbidden},
 		Check:  func(r *httpapi.Request) error { return a.authenticate(r, keys) },
 	}
+}
+
+// signSample is how a shell signs a body.
+func signSample(key string) string {
+	variable := "$PAYMENT_KEY"
+	if key == PayoutKey {
+		variable = "$PAYOUT_KEY"
+	}
+	return `$(printf %s "$(printf %s "$BODY" | base64 | tr -d '\n')` + variable + `" | md5sum | cut -d' ' -f1)`
 }
 
 // authenticate finds out whether one of the merchant's keys has signed. Whoever is refused costs the same: two

@@ -113,8 +113,9 @@ func (a *api) assemble(version, description string, routes []httpapi.Route) (*ht
 	cfg := a.cfg
 	return httpapi.New(httpapi.Config{
 		Title: "Cryptocurrency Payment API", Version: version, Description: description,
-		Routes: routes,
-		Fault:  fault, FaultBody: messageFault{}, FaultBodies: faultBodies(), Lenient: true,
+		Routes:   routes,
+		Examples: a.examples(),
+		Fault:    fault, FaultBody: messageFault{}, FaultBodies: faultBodies(), Lenient: true,
 		Limit: cfg.Limit, ClientIP: cfg.ClientIP, Replies: cfg.Replies, Now: cfg.Now, Logger: a.log, Meter: cfg.Meter,
 	})
 }

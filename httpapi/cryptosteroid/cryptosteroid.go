@@ -59,6 +59,7 @@ func New(cfg Config) (*httpapi.API, error) {
 		Title: "Merchant Invoices API", Version: "1.0.0",
 		Description: "Invoices in fiat money that are paid in cryptocurrency, and deposit addresses.",
 		Routes:      a.routes(key),
+		Examples:    a.examples(),
 		Fault:       a.fault, FaultBody: faultBody{}, Invalid: http.StatusBadRequest,
 		Limit: cfg.Limit, ClientIP: cfg.ClientIP, Replies: cfg.Replies, Now: cfg.Now, Logger: cfg.Logger, Meter: cfg.Meter,
 	})

@@ -1,5 +1,5 @@
-// Package httpapitest proves implementations of the ports of package httpapi. A store shows in one call that it keeps
-// the contract of [httpapi.Replies]:
+// Package httpapitest proves implementations of the ports of package httpapi. A store proves in one call that it keeps the
+// contract of [httpapi.Replies]:
 //
 //	func TestReplies(t *testing.T) {
 //		httpapitest.Replies(t, func(t *testing.T, perScope int) httpapi.Replies { return open(t, perScope) })
@@ -20,7 +20,7 @@ import (
 
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// day is how long what is finished is kept here, and lease how long what is running.
+// A finished entry is kept for a day here, and a running one for lease.
 const (
 	day   = 24 * time.Hour
 	lease = time.Minute
@@ -43,17 +43,17 @@ func Replies(t *testing.T, open func(t *testing.T, perScope int) httpapi.Replies
 		}
 	}
 	run(100, []rule{
-		{"the first begins", "Begin keeps the entry and answers nil", first},
-		{"what runs is answered", "Begin answers an entry whose time has not come, and changes nothing", runs},
-		{"what finished is answered", "Finish puts the reply in the place of what is running, byte for byte", finishes},
+		{"the first begins", "Begin stores the entry and returns nil", first},
+		{"what runs is returned", "Begin returns an entry whose time has not come, and changes nothing", runs},
+		{"what finished is returned", "Finish puts the reply in the place of what is running, byte for byte", finishes},
 		{"a finished one ends", "an entry counts until its time, and no longer", ends},
 		{"a running one ends", "an entry counts until its time, also when it is running", leaseEnds},
 		{"an abandoned one is free", "Abandon removes the entry", abandons},
 		{"only its own", "Finish and Abandon do nothing to another entry", foreign},
 		{"twice is once", "Finish and Abandon are idempotent", twice},
 		{"apart", "scope and key together name an entry", apart},
-		{"one of many", "of calls at once for one key, one answers nil", races},
-		{"one of many after an end", "of calls at once for one key, one answers nil, also when an entry has ended", racesAfter},
+		{"one of many", "of calls at once for one key, exactly one returns nil", races},
+		{"one of many after an end", "of calls at once for one key, exactly one returns nil, also when an entry has ended", racesAfter},
 		{"many keys at once", "calls for other keys do not disturb each other, also when entries end", crowd},
 		{"the others stay", "what begins when others have ended changes nothing that counts", stays},
 		{"bytes stay the caller's", "what is kept of a slice is copied", copies},
@@ -81,16 +81,16 @@ func (k *keeper) begin(key, running string, now time.Time) string {
 		k.Fatalf("Begin: %v", err)
 	}
 	if held != nil && len(held) == 0 {
-		k.Fatal("Begin answers an empty entry")
+		k.Fatal("Begin returns an empty entry")
 	}
 	return string(held)
 }
 
-// wants begins at a time, and expects what is held; nothing when want is empty.
+// wants begins a key and checks the entry that is returned, or that none is if want is empty.
 func (k *keeper) wants(key, running string, now time.Time, want string) {
 	k.Helper()
 	if got := k.begin(key, running, now); got != want {
-		k.Fatalf("Begin of %s at %v answers %q, want %q", running, now.Sub(start), got, want)
+		k.Fatalf("Begin of %s at %v returns %q, want %q", running, now.Sub(start), got, want)
 	}
 }
 
@@ -184,7 +184,7 @@ func apart(k *keeper) {
 	} {
 		held, err := k.r.Begin(k.Context(), id[0], id[1], fmt.Append(nil, i), start, start.Add(lease))
 		if err != nil || held != nil {
-			k.Fatalf("Begin of %q answers %q, %v", id, held, err)
+			k.Fatalf("Begin of %q returns %q, %v", id, held, err)
 		}
 	}
 }
@@ -199,7 +199,7 @@ func racesAfter(k *keeper) {
 	k.race("finished", start.Add(day))
 }
 
-// race begins several times at once, and expects that one has begun and is answered to the others.
+// race begins several times at once, and expects that one begins and the others get its entry.
 func (k *keeper) race(key string, now time.Time) {
 	k.Helper()
 	const callers = 8
@@ -218,19 +218,19 @@ func (k *keeper) race(key string, now time.Time) {
 		case errs[i] != nil:
 			k.Fatalf("Begin: %v", errs[i])
 		case held[i] == nil && winner != "":
-			k.Fatal("two calls answer nil")
+			k.Fatal("two calls return nil")
 		case held[i] == nil:
 			winner = fmt.Sprint("run ", i)
 		}
 	}
 	for i := range callers {
 		if held[i] != nil && string(held[i]) != winner {
-			k.Fatalf("Begin answers %q, and %q has begun", held[i], winner)
+			k.Fatalf("Begin returns %q, and %q has begun", held[i], winner)
 		}
 	}
 }
 
-// crowd has callers take over, all at once, what others have left to end.
+// crowd lets callers take over expired entries of each other concurrently.
 func crowd(k *keeper) {
 	const callers, rounds = 8, 6
 	for n := range rounds {
@@ -245,7 +245,7 @@ func crowd(k *keeper) {
 					err = k.r.Finish(ctx, "scope", key, running, []byte("reply"), now.Add(lease))
 				}
 				if err != nil || held != nil {
-					k.Errorf("Begin of %s answers %q, %v", key, held, err)
+					k.Errorf("Begin of %s returns %q, %v", key, held, err)
 				}
 			})
 		}
@@ -286,7 +286,7 @@ func copies(k *keeper) {
 	for range 2 {
 		held, err := k.r.Begin(k.Context(), "scope", "k", []byte("two"), start, start.Add(lease))
 		if err != nil || string(held) != "reply" {
-			k.Fatalf("Begin answers %q, %v", held, err)
+			k.Fatalf("Begin returns %q, %v", held, err)
 		}
 		copy(held, "xxxxx")
 	}

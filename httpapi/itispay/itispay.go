@@ -106,7 +106,8 @@ func (a *api) assemble(version, description string, routes []httpapi.Route) (*ht
 	return httpapi.New(httpapi.Config{
 		Title: "Cryptocurrency Invoice API", Version: version, Description: description, Routes: routes,
 		Fault: a.fault, FaultBody: faultBody{},
-		Limit: a.cfg.Limit, ClientIP: a.cfg.ClientIP, Replies: a.cfg.Replies, Now: a.cfg.Now, Logger: a.log, Meter: a.cfg.Meter,
+		Examples: a.examples(),
+		Limit:    a.cfg.Limit, ClientIP: a.cfg.ClientIP, Replies: a.cfg.Replies, Now: a.cfg.Now, Logger: a.log, Meter: a.cfg.Meter,
 	})
 }
 

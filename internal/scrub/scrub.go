@@ -1,5 +1,5 @@
 // Package scrub keeps credentials out of error texts. Providers put keys into the user, the password, the path and the
-// query of URLs, and nodes and gateways repeat them in what they answer.
+// query of URLs, and nodes and gateways repeat them in their responses.
 package scrub
 
 import (
@@ -13,27 +13,27 @@ import (
 	"unicode/utf8"
 )
 
-// Mask stands where a secret was.
+// Mask replaces a secret.
 const Mask = "..."
 
 const (
 	maxText = 200 // bytes that are kept of a text
-	// minKey is how long passwords and keys are at least, and minPart all other parts of a URL, most of which are words:
-	// shorter ones are no secrets, and masking them would leave nothing of a text.
+	// minKey is the least length of passwords and keys, and minPart that of all other parts of a URL, most of which
+	// are words: shorter ones are not secret, and masking them would leave nothing of a text.
 	minKey  = 3
 	minPart = 6
 )
 
-// Secrets are texts that must not be told. The zero value has none. It may be used concurrently.
+// Secrets are texts that must not be revealed. The zero value has none. It is safe for concurrent use.
 type Secrets struct {
 	texts    []string // the longest first: one may be part of another
 	replacer *strings.Replacer
 }
 
-// And are the secrets and further keys.
+// And returns the secrets with further keys.
 func (s Secrets) And(keys ...string) Secrets { return of(s.texts, nil, keys) }
 
-// Of are the secrets in URLs, and keys that are given elsewhere.
+// Of returns the secrets in URLs, and keys from elsewhere.
 func Of(urls []*url.URL, keys ...string) Secrets { return of(nil, urls, keys) }
 
 func of(all []string, urls []*url.URL, keys []string) Secrets {
@@ -87,12 +87,12 @@ func of(all []string, urls []*url.URL, keys []string) Secrets {
 func ParseURL(raw string, schemes ...string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) {
-		return nil, fmt.Errorf("want an absolute URL with the scheme %s", strings.Join(schemes, " or "))
+		return nil, fmt.Errorf("must be an absolute URL with the scheme %s", strings.Join(schemes, " or "))
 	}
 	return u, nil
 }
 
-// Text is a text without the secrets: valid UTF-8 of at most 200 bytes.
+// Text returns a text without the secrets: valid UTF-8 of at most 200 bytes.
 func (s Secrets) Text(text string) string {
 	text = s.masked(text)
 	if len(text) > maxText {
@@ -112,13 +112,13 @@ func (s Secrets) masked(text string) string {
 	return s.replacer.Replace(text)
 }
 
-// Error is an error whose text has neither the secrets nor a URL. Whatever err wraps is still found in it.
+// Error returns an error whose text contains neither the secrets nor a URL. It wraps what err wraps.
 func (s Secrets) Error(err error) error {
 	if err == nil {
 		return nil
 	}
 	var wrapped *url.Error
-	if errors.As(err, &wrapped) { // its text has the whole URL
+	if errors.As(err, &wrapped) { // its text contains the whole URL
 		return s.Error(wrapped.Err)
 	}
 	text := err.Error()

@@ -45,7 +45,7 @@ func (s *Store) Commit(ctx context.Context, b invoice.Batch) error {
 	})
 }
 
-// conflict says what of an invoice's part of a batch is refused.
+// conflict returns the refusal of an invoice's part of a batch.
 func conflict(id, format string, args ...any) error {
 	return &invoice.ConflictError{Invoice: id, Err: fmt.Errorf(format, args...)}
 }
@@ -66,7 +66,7 @@ func (t *txn) putInvoice(inv invoice.Invoice, fitting bool) {
 
 func (t *txn) addMessage(m invoice.Message) {
 	d, state := t.doc(m.Invoice), webhook.StateDue
-	t.require(d.Invoice.Version > 0, conflict(m.Invoice, "message %s, and no such invoice", m.ID))
+	t.require(d.Invoice.Version > 0, conflict(m.Invoice, "message %s of an unknown invoice", m.ID))
 	t.require(d.message(m.ID) == nil, conflict(m.Invoice, "message %s is taken", m.ID))
 	if t.get(key("gone", m.Project, m.URL)) != "" {
 		state = webhook.StateDead
@@ -80,7 +80,7 @@ func (s *Store) ReserveIndexes(ctx context.Context, wallet string, n uint32) (ui
 	return update(ctx, s, "reserve indexes", func(t *txn) uint32 {
 		var first uint32
 		t.load(key("wallet", wallet), &first)
-		t.require(n <= math.MaxUint32-first, fmt.Errorf("the wallet has no %d left: %w", n, invoice.ErrNoAddress))
+		t.require(n <= math.MaxUint32-first, fmt.Errorf("wallet %q has fewer than %d indexes left: %w", wallet, n, invoice.ErrNoAddress))
 		if n > 0 {
 			t.store(key("wallet", wallet), first+n)
 		}

@@ -1,15 +1,15 @@
-// Package kv makes a [store.Backend] of any transactional database of keys and values: everything that
-// such a database would have to know about invoices is here, and an adapter is the two methods of [DB]
-// and the four of [Tx]. The one in examples/customstore, for bbolt, is some fifty lines.
+// Package kv makes a [store.Backend] of any transactional database of keys and values. Everything that such a database
+// would have to know about invoices is here; an adapter is the two methods of [DB] and the four of [Tx]. The adapter for
+// bbolt in examples/customstore has about fifty lines.
 //
-// An adapter begins a transaction, hands it on, and ends it:
+// An adapter begins a transaction, passes it on, and ends it:
 //
 //	func (db database) Update(ctx context.Context, f func(kv.Tx) error) error {
 //		return db.Transact(ctx, func(tx *native.Tx) error { return f(transaction{tx}) })
 //	}
 //
-// The author of an adapter implements [DB], and proves it with the suite in kvtest; then, since a [Store] keeps its
-// promises only if its DB keeps those of the interfaces here, with the suite for all backends:
+// The suite in kvtest proves an implementation of [DB]. A [Store] keeps its promises only if its DB does, so run the suite
+// for all backends as well:
 //
 //	func TestDatabase(t *testing.T) {
 //		kvtest.Run(t, func(t *testing.T) kv.DB {
@@ -25,30 +25,30 @@
 //		}))
 //	}
 //
-// A shop then uses it as any other store:
+// Use it like any other store:
 //
 //	invoices, err := invoice.New(invoice.Config{Store: kv.New(db), Rates: prices, Chains: chains})
 //
 // # What it costs
 //
-// An invoice is one JSON document, with its messages, beside which are keys that lead to it; each of its payments is
-// one of its own. Each read and each write grows with what was asked for and with the messages and open payments of the
-// invoices in question, not with their settled payments nor with the number of invoices. There are two exceptions. A listing reads all invoices of
-// the project, or of all projects if the query names none, for every page; a shop that lists hundreds of
-// thousands of invoices is better served by store/sqlite or store/postgres. And a claim passes over the due messages of the endpoints that it leaves out,
-// without reading more than their keys.
+// An invoice and its messages are one JSON document, with keys that lead to it; each payment is a document of its own.
+// The cost of a read or a write grows with what it asks for, and with the messages and open payments of the invoices in
+// question, but neither with their settled payments nor with the number of invoices. There are two exceptions. For every
+// page, a listing reads all invoices of the project, or of all projects if the query names none; use store/sqlite or
+// store/postgres for a shop that lists hundreds of thousands of invoices. A claim passes over the due messages of the
+// endpoints that it leaves out, but reads only their keys.
 //
-// Events and messages are numbered by a counter under one key, so that commits cannot run beside each
-// other. A database that commits many transactions with one sync, as bbolt's Batch does, keeps up with many
-// shops.
+// A counter under one key numbers events and messages, so commits cannot run concurrently. A database that commits many
+// transactions with one sync, as bbolt's Batch does, is fast enough for many shops.
 //
 // # What it does not do
 //
-// It takes no address and no slot of more than 190 bytes. It gives no leases ([invoice.Leaser]): processes that share a database do some of the work twice, never
-// wrongly. It does not delete anything. It cannot be opened on data that another kind of store has written,
-// and the layout of its keys and values is not part of its API: nobody else should write there.
+// It accepts no address and no slot of more than 190 bytes. It provides no leases ([invoice.Leaser]): processes that
+// share a database do some of the work twice, but never wrongly. It deletes nothing. It cannot be opened on data that
+// another kind of store has written. The layout of its keys and values is not part of its API: no other program should
+// write there.
 //
-// A document that cannot be read is answered as an [invoice.DamagedError], or [invoice.DamagedEventsError], beside the
-// others where many are read. Whatever would change it fails with that error, except that its messages wait until it can be
-// read again, while others are told.
+// A document that cannot be read is reported as an [invoice.DamagedError] or an [invoice.DamagedEventsError]; methods
+// that read many return the others with it. A write that would change such a document fails with that error. Its messages
+// wait until it can be read again, while others are sent.
 package kv

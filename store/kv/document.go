@@ -9,27 +9,27 @@ import (
 	"github.com/cointill/cointill/webhook"
 )
 
-// doc is an invoice with its messages. Payments are apart.
+// doc is an invoice with its messages. Payments are stored separately.
 type doc struct {
 	Invoice  invoice.Invoice
 	Messages []message `json:",omitempty"` // by Seq
 
-	stored []entry // what leads to it now
+	stored []entry // the keys that lead to the stored document
 }
 
 type message struct {
 	webhook.Record
-	N     uint64    // those due at once are told in the order of the commits
+	N     uint64    // messages due at the same time are sent in the order of their commits
 	Since time.Time // when Due was set
-	Ready bool      // nothing earlier is to be told
+	Ready bool      // no earlier message is due
 	Tried int
-	Token int64 // of the newest claim
-	Open  bool  // which was not recorded yet
+	Token int64 // of the latest claim
+	Open  bool  // that claim is not recorded yet
 }
 
 func (m *message) due() bool { return m.State == webhook.StateDue }
 
-// entry is a key that leads to a document: its value is the id of the invoice, or what to claim.
+// entry is a key that leads to a document. Its value is the id of the invoice, or what to claim.
 type entry struct{ kind, key, value string }
 
 func values(entries []entry) map[string]string {
@@ -40,7 +40,7 @@ func values(entries []entry) map[string]string {
 	return out
 }
 
-// entries are what leads to the document, beside its order id, places and payments.
+// entries returns the keys that lead to the document, except for its order id, places and payments.
 func (d *doc) entries() []entry {
 	inv, wake := d.Invoice, d.Invoice.State.Wake
 	if inv.Version == 0 {
@@ -87,13 +87,13 @@ func (d *doc) message(id string) *message {
 	return nil
 }
 
-// addMessage puts the message behind those with its Seq.
+// addMessage inserts the message after those with its Seq.
 func (d *doc) addMessage(m message) {
 	i, _ := slices.BinarySearchFunc(d.Messages, m.Message.Seq+1, func(m message, seq int64) int { return cmp.Compare(m.Message.Seq, seq) })
 	d.Messages = slices.Insert(d.Messages, i, m)
 }
 
-// release lets the first message to the URL that is still to be told be claimed from now on.
+// release makes the first undelivered message to the URL claimable from now on.
 func (d *doc) release(url string, now time.Time) {
 	first := true
 	for i := range d.Messages {
@@ -108,7 +108,7 @@ func (d *doc) release(url string, now time.Time) {
 	}
 }
 
-// record is the message as readers get it.
+// record returns the message as readers see it.
 func (m *message) record() webhook.Record {
 	r := m.Record
 	if !m.due() {

@@ -10,13 +10,13 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// event has its body as bytes: in JSON a RawMessage would not stay as it is.
+// event has its body as bytes: JSON would not preserve a RawMessage byte for byte.
 type event struct {
 	invoice.Event
 	Body []byte
 }
 
-// end is the key of the last position that was given or skipped.
+// end is the key of the last position that was used or skipped.
 func end() string { return key("last position") }
 
 func (t *txn) addEvent(ev invoice.Event) {
@@ -30,7 +30,7 @@ func (t *txn) addEvent(ev invoice.Event) {
 	t.put(history, feed)
 }
 
-// skip gives no position any more up to this one.
+// skip makes sure that no event gets a position up to this one any more.
 func (t *txn) skip(position int64) {
 	var last uint64
 	if position <= 0 {
@@ -41,7 +41,7 @@ func (t *txn) skip(position int64) {
 	}
 }
 
-// events are those that can be read, and the names of the others.
+// events collects the events that can be read, and the positions of the others.
 type events struct {
 	found   []invoice.Event
 	damaged invoice.DamagedEventsError
@@ -64,7 +64,7 @@ func (e *events) add(k, record string) {
 	e.found = append(e.found, ev.Event)
 }
 
-// all returns the events, and fails if any could not be read.
+// all returns the events, with an error if any could not be read.
 func (e *events) all(t *txn) []invoice.Event {
 	if len(e.damaged.Positions) > 0 {
 		t.fail(&e.damaged)

@@ -5,24 +5,16 @@ import (
 	"testing"
 
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store/internal/damagetest"
 	"github.com/cointill/cointill/store/kv"
 	"github.com/stretchr/testify/require"
 )
-
-// positions are those of the events that could be read.
-func positions(events []invoice.Event) []int64 {
-	var out []int64
-	for _, ev := range events {
-		out = append(out, ev.Position)
-	}
-	return out
-}
 
 func TestADamagedEventStopsNothingButItself(t *testing.T) {
 	db := &sorted{}
 	s := kv.New(db)
 	b := invoice.Batch{Insert: []invoice.Invoice{newInvoice("a")}}
-	for seq := int64(1); seq <= 8; seq++ {
+	for seq := int64(1); seq <= damagetest.Events; seq++ {
 		b.Events = append(b.Events, invoice.Event{ID: "e", Invoice: "a", Seq: seq, At: at})
 	}
 	require.NoError(t, s.Commit(t.Context(), b))
@@ -32,33 +24,12 @@ func TestADamagedEventStopsNothingButItself(t *testing.T) {
 			records = append(records, &db.pairs[i])
 		}
 	}
-	require.Len(t, records, 8)
+	require.Len(t, records, damagetest.Events)
 	records[2].value = records[2].value[:10]
 	records[3].value = records[6].value // of another position
 	records[4].value = []byte("?")
 	records[7].value = bytes.ReplaceAll(records[7].value, []byte("2031"), []byte("MMXX"))
-	page := func(after int64, limit int, found, damaged []int64) {
-		t.Helper()
-		events, err := s.Events(t.Context(), after, limit)
-		require.Equal(t, found, positions(events))
-		if damaged == nil {
-			require.NoError(t, err)
-			return
-		}
-		var named *invoice.DamagedEventsError
-		require.ErrorAs(t, err, &named)
-		require.Equal(t, damaged, named.Positions)
-	}
-	page(0, 2, []int64{1, 2}, nil)
-	page(2, 1, []int64{6}, []int64{3, 4, 5})
-	page(0, 100, []int64{1, 2, 6, 7}, []int64{3, 4, 5, 8})
-	page(7, 100, nil, []int64{8})
-	page(8, 100, nil, nil)
-	events, err := s.InvoiceEvents(t.Context(), "a")
-	var named *invoice.DamagedEventsError
-	require.ErrorAs(t, err, &named)
-	require.Equal(t, []int64{3, 4, 5, 8}, named.Positions)
-	require.Equal(t, []int64{1, 2, 6, 7}, positions(events))
+	damagetest.Feed(t, s, "a")
 }
 
 // A payment that cannot be read makes its invoice one that cannot; a settled one only where it is asked for.

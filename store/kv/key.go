@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// key puts texts, numbers and times together so that keys sort by their first part, then by the next,
-// numbers and times by size. The first part says what kind of key it is. Each text ends with a mark, so
-// that no text is the beginning of another. Long texts are in no particular order, unless they are whole.
+// key encodes texts, numbers and times so that keys sort by their first part, then by the next; numbers and times sort
+// by value. The first part is the kind of key. Each text ends with a mark, so that no text is a prefix of another. Long
+// texts are in no particular order, unless they are whole.
 func key(kind string, parts ...any) string {
 	k := appendText(nil, kind)
 	for _, part := range parts {
@@ -28,11 +28,12 @@ func key(kind string, parts ...any) string {
 	return string(k)
 }
 
-// maxText bounds a text in a key: a longer one is there as its hash. So no key has more than 500 bytes.
+// maxText is the longest text that is part of a key as it is. A longer one is replaced by its hash, so no key has more
+// than 500 bytes.
 const maxText = 100
 
-// whole is a text that is never hashed, to stay in order, but cut. Whoever puts such a key refuses longer texts;
-// a key of a place just fits.
+// whole is a text that is cut instead of hashed, to keep its order. The caller refuses texts that are longer. The key
+// of a place just fits.
 type whole string
 
 const maxWhole = 190
@@ -49,17 +50,17 @@ func appendWhole(k []byte, text string) []byte {
 	return append(append(k, strings.ReplaceAll(text, "\x00", "\x00\xff")...), 0, 1)
 }
 
-// keyTime reads a time as it is in keys.
+// keyTime decodes a time in a key.
 func keyTime(k string) time.Time {
 	at := []byte(k)
 	return time.Unix(int64(binary.BigEndian.Uint64(at)^1<<63), int64(binary.BigEndian.Uint32(at[8:]))).UTC()
 }
 
-// span is the keys from one up to before another.
+// span is a range of keys, from one up to but not including the other.
 type span struct{ from, to string }
 
-// under spans the keys that begin with the parts: no part begins with the byte 255, as no valid text
-// does.
+// under returns the range of the keys that begin with the parts. No part begins with the byte 255, because no valid
+// text does.
 func under(kind string, parts ...any) span {
 	k := key(kind, parts...)
 	return span{k, k + "\xff"}

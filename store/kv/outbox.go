@@ -13,14 +13,14 @@ import (
 	"github.com/cointill/cointill/webhook"
 )
 
-// claimable is what is kept of a message under its endpoint and due time: enough to find both without reading it.
+// claimable returns the value under the endpoint and due time of a message: enough to find both without reading it.
 func claimable(endpoint, id string) string { return endpoint + "\x00" + id }
 
-// Claim implements [webhook.Outbox]. The clock is the system's.
+// Claim implements [webhook.Outbox]. It uses the system clock.
 func (s *Store) Claim(ctx context.Context, q webhook.ClaimQuery) ([]webhook.Delivery, error) {
 	now := time.Now().UTC()
 	type todo struct{ ahead, due bool }
-	// Most often there is nothing to claim, and nothing need be written to say so.
+	// Mostly there is nothing to claim, and then nothing is written.
 	found, err := view(ctx, s, "look for messages", func(t *txn) todo {
 		return todo{len(t.ahead(now)) > 0, len(t.claimable(q, now)) > 0}
 	})
@@ -39,7 +39,7 @@ func (s *Store) Claim(ctx context.Context, q webhook.ClaimQuery) ([]webhook.Deli
 			if t.postponed(e, now.Add(q.Lease)) {
 				continue
 			}
-			if m == nil || e.key != key("due", m.Message.Endpoint, m.Due, m.N) { // it was postponed, and is not known to the document
+			if m == nil || e.key != key("due", m.Message.Endpoint, m.Due, m.N) { // the entry was postponed, and the document does not know it
 				t.delete(e.key)
 			}
 			if m == nil || !m.due() {
@@ -52,12 +52,12 @@ func (s *Store) Claim(ctx context.Context, q webhook.ClaimQuery) ([]webhook.Deli
 	})
 }
 
-// ahead are some entries of messages whose wait began at a time that has not come yet.
+// ahead returns some entries of messages whose wait begins in the future.
 func (t *txn) ahead(now time.Time) []entry {
 	return t.firstOf("since", span{key("since", now.Add(1)), under("since").to}, scanned)
 }
 
-// setBack has the waits count from now that began when the clock was ahead. Those of documents that are damaged stay.
+// setBack lets waits count from now that began when the clock was ahead. It leaves those of damaged documents.
 func (t *txn) setBack(now time.Time) {
 	for _, e := range t.ahead(now) {
 		m := t.message(e.value)
@@ -69,7 +69,8 @@ func (t *txn) setBack(now time.Time) {
 	}
 }
 
-// passedOver says whether a document is damaged, and leaves it as it is.
+// passedOver reports whether the transaction has failed because of a damaged document. It clears that error and leaves
+// the document as it is.
 func (t *txn) passedOver() bool {
 	var damaged *invoice.DamagedError
 	if !errors.As(t.err, &damaged) {
@@ -82,20 +83,20 @@ func (t *txn) passedOver() bool {
 	return true
 }
 
-// postponed says whether the entry's document is damaged. Then the entry comes back later, as that
-// of a claim that is never recorded, so that others are told meanwhile.
+// postponed reports whether the document of the entry is damaged. The entry then comes back later, like that of a claim
+// that is never recorded, so that others are sent meanwhile.
 func (t *txn) postponed(e entry, due time.Time) bool {
 	if !t.passedOver() {
 		return false
 	}
 	endpoint, _, _ := strings.Cut(e.value, "\x00")
-	number := e.key[len(e.key)-8:] // keeps it apart from all others
+	number := e.key[len(e.key)-8:] // makes the key unique
 	t.delete(e.key)
 	t.put(key("due", endpoint, due)+number, e.value)
 	return true
 }
 
-// firstOf are the first entries of a span.
+// firstOf returns the first entries of a span.
 func (t *txn) firstOf(kind string, s span, limit int) (out []entry) {
 	if t.err != nil {
 		return nil
@@ -107,7 +108,7 @@ func (t *txn) firstOf(kind string, s span, limit int) (out []entry) {
 	return out
 }
 
-// heads yields of each endpoint the entry that is due first.
+// heads yields, for each endpoint, the entry that is due first.
 func (t *txn) heads() iter.Seq2[string, entry] {
 	return func(yield func(endpoint string, e entry) bool) {
 		all := under("due")
@@ -125,8 +126,8 @@ func (t *txn) heads() iter.Seq2[string, entry] {
 	}
 }
 
-// claimable are the entries of the messages to claim. Of the endpoints that have something due the longest, more is
-// read than of others.
+// claimable returns the entries of the messages to claim. It reads more of the endpoints whose first message has been due
+// longest.
 func (t *txn) claimable(q webhook.ClaimQuery, now time.Time) (due []entry) {
 	for endpoint, e := range t.heads() {
 		if !dueOf(e.key).After(now) && !q.Skips(endpoint) {
@@ -153,13 +154,13 @@ func (t *txn) claimable(q webhook.ClaimQuery, now time.Time) (due []entry) {
 	return due[:min(len(due), q.Limit)]
 }
 
-// byDue orders entries of any endpoints by time and number.
+// byDue orders entries of all endpoints by time and number.
 func byDue(a, b entry) int { return strings.Compare(a.key[len(a.key)-20:], b.key[len(b.key)-20:]) }
 
-// dueOf reads the time in the key of what is due.
+// dueOf decodes the time in the key of an entry.
 func dueOf(k string) time.Time { return keyTime(k[len(k)-20:]) }
 
-// message is the message in its document, to be changed; nil if there is none.
+// message returns the message in its document, to be changed, or nil if there is none.
 func (t *txn) message(id string) *message {
 	owner := t.get(key("message", id))
 	if owner == "" {
@@ -188,7 +189,7 @@ func (s *Store) Record(ctx context.Context, claim webhook.Claim, attempt webhook
 	})
 }
 
-// end adds an attempt and what follows from it. What is dead because nobody wants it stays dead.
+// end adds an attempt and its consequences. A message that is dead because its URL is gone stays dead.
 func (t *txn) end(m *message, attempt webhook.Attempt, next webhook.Next) {
 	now := time.Now().UTC()
 	m.Open, m.Tried, m.Attempts = false, m.Tried+1, append(m.Attempts, attempt)
@@ -231,7 +232,7 @@ func (s *Store) GiveUp(ctx context.Context, q webhook.GiveUpQuery) (int, error) 
 	})
 }
 
-// disable makes all messages of the project to the URL dead that are still to be told, and later ones.
+// disable makes all undelivered messages of the project to the URL dead, and later ones.
 func (t *txn) disable(project, url string) {
 	for _, owner := range t.scan(under("undelivered", project, url)) {
 		d := t.doc(owner)

@@ -12,11 +12,11 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// A payment is a record of its own, under the invoice and either "open" or "settled", so that an invoice is read
-// without those that are settled. Under "transfer" is where the payment is, and under "height" and "paid" is whose
-// invoice it leads to.
+// A payment is a document of its own, under the invoice and either "open" or "settled", so that an invoice is read
+// without its settled payments. The key "transfer" holds where the payment is; the keys "height" and "paid" lead to its
+// invoice.
 
-// transfer says where a payment is.
+// transfer is the value that states where a payment is.
 type transfer struct {
 	Key     chain.Key
 	Invoice string
@@ -25,7 +25,7 @@ type transfer struct {
 
 func transferKey(k chain.Key) string { return key("transfer", string(k.Network), k.TxID, k.Index) }
 
-// payment is the key of the payment itself.
+// payment returns the key of the payment itself.
 func (at transfer) payment() string {
 	kind := "open"
 	if at.Settled {
@@ -34,7 +34,7 @@ func (at transfer) payment() string {
 	return key(kind, at.Invoice, string(at.Key.Network), at.Key.TxID, at.Key.Index)
 }
 
-// heightKey leads to a payment that is not withdrawn; it is empty for others, and for none.
+// heightKey returns the key that leads to a payment by its height. It is empty for a withdrawn payment, and for none.
 func heightKey(p invoice.Payment) string {
 	if p.Withdrawn || p.Invoice == "" {
 		return ""
@@ -42,7 +42,7 @@ func heightKey(p invoice.Payment) string {
 	return key("height", string(p.Key.Network), p.Height(), p.Key.TxID, p.Key.Index)
 }
 
-// putPayment stores a payment in place of the one with its key.
+// putPayment stores a payment, in place of the one with its key.
 func (t *txn) putPayment(p invoice.Payment) {
 	var old transfer
 	var was invoice.Payment
@@ -51,7 +51,7 @@ func (t *txn) putPayment(p invoice.Payment) {
 		t.require(old.Invoice == p.Invoice, conflict(p.Invoice, "payment %v belongs to invoice %s", p.Key, old.Invoice))
 		t.require(t.load(old.payment(), &was), fmt.Errorf("payment %v is missing", p.Key))
 	} else if t.get(key("paid", p.Invoice)) == "" {
-		t.require(t.exists(p.Invoice), conflict(p.Invoice, "payment %v, and no such invoice", p.Key)) // nobody would ever see the money
+		t.require(t.exists(p.Invoice), conflict(p.Invoice, "payment %v of an unknown invoice", p.Key)) // the money would never be seen
 		t.put(key("paid", p.Invoice), p.Invoice)
 	}
 	if now != old {
@@ -69,7 +69,7 @@ func (t *txn) putPayment(p invoice.Payment) {
 	}
 }
 
-// exists reports whether there is an invoice of the id, or will be when the transaction is stored.
+// exists reports whether the invoice exists, or will when the transaction is stored.
 func (t *txn) exists(id string) bool {
 	if d := t.docs[id]; d != nil {
 		return d.Invoice.Version > 0
@@ -94,7 +94,7 @@ func (t *txn) withPayments(inv invoice.Invoice, settled []chain.Key) invoice.Inv
 	return inv
 }
 
-// decodePayment fails with an [invoice.DamagedError]: without all of its payments an invoice is as good as none.
+// decodePayment fails with an [invoice.DamagedError]: an invoice is not usable without all of its payments.
 func (t *txn) decodePayment(id, k, record string, into *invoice.Payment) {
 	if err := json.Unmarshal([]byte(record), into); err != nil && t.err == nil {
 		t.fail(&invoice.DamagedError{Invoices: []string{id}, Err: fmt.Errorf("the payment under %q: %w", k, err)})
@@ -105,7 +105,7 @@ func byKey(a, b invoice.Payment) int {
 	return cmp.Or(cmp.Compare(a.Key.Network, b.Key.Network), cmp.Compare(a.Key.TxID, b.Key.TxID), cmp.Compare(a.Key.Index, b.Key.Index))
 }
 
-// paidBy returns the invoices of the payments that are found, which are not necessarily different ones.
+// paidBy returns the invoices of the payments that are found. An invoice may come more than once.
 func (s *Store) paidBy(ctx context.Context, found func(*txn) iter.Seq[transfer]) ([]invoice.Invoice, error) {
 	return view(ctx, s, "read invoices by payment", func(t *txn) (out []invoice.Invoice) {
 		var ids []string

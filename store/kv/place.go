@@ -10,7 +10,7 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// place is who has a place on a network, or had it last.
+// place records which invoice has a place on a network, or had it last.
 type place struct {
 	invoice.Claim
 	Held   bool
@@ -21,7 +21,7 @@ func placeKey(c invoice.Claim) string {
 	return key("place", string(c.Address), c.Slot, string(c.Network))
 }
 
-// heldKey leads to the slot of a place that is held.
+// heldKey returns the key that leads to the slot of a held place.
 func heldKey(network chain.Network, address chain.Address, slot string) string {
 	return key("held", string(network), string(address), whole(slot))
 }
@@ -29,7 +29,7 @@ func heldKey(network chain.Network, address chain.Address, slot string) string {
 func (t *txn) release(r invoice.Release) {
 	var p place
 	t.load(placeKey(r.Claim), &p)
-	t.require(p.Held && p.Invoice == r.Invoice, conflict(r.Invoice, "release of %s, which it does not hold", r.Address))
+	t.require(p.Held && p.Invoice == r.Invoice, conflict(r.Invoice, "it does not hold %s, which it releases", r.Address))
 	p.Held = false
 	t.store(placeKey(r.Claim), p)
 	t.delete(heldKey(r.Network, r.Address, r.Slot))
@@ -42,7 +42,7 @@ func (t *txn) claim(c invoice.Claim) {
 	t.require(max(len(c.Address), len(c.Slot)) <= maxWhole, fmt.Errorf("an address or a slot has more than %d bytes", maxWhole))
 	var before place
 	t.load(placeKey(c), &before)
-	t.require(!before.Held, conflict(c.Invoice, "claim of %s, which invoice %s holds", c.Address, before.Invoice))
+	t.require(!before.Held, conflict(c.Invoice, "it claims %s, which invoice %s holds", c.Address, before.Invoice))
 	t.store(placeKey(c), place{c, true, before.Invoice})
 	t.store(heldKey(c.Network, c.Address, c.Slot), c.Slot)
 }

@@ -35,7 +35,7 @@ func (t *txn) invoice(id string) invoice.Invoice {
 	return t.withPayments(d.Invoice, nil)
 }
 
-// at yields the values that the spans lead to.
+// at yields the values under the keys of the spans.
 func (t *txn) at(spans ...span) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, span := range spans {
@@ -48,8 +48,8 @@ func (t *txn) at(spans ...span) iter.Seq[string] {
 	}
 }
 
-// invoices reads the invoices of the ids, each once, with their open payments and some of the settled ones. It passes
-// over those that cannot be read, and fails with their names at the end.
+// invoices reads the invoices with the ids, each once, with their open payments and some of the settled ones. It passes
+// over those that cannot be read, and fails with their ids at the end.
 func (t *txn) invoices(ids iter.Seq[string], settled map[string][]chain.Key) iter.Seq[invoice.Invoice] {
 	return t.each(ids, func(id string) (inv invoice.Invoice, ok bool) {
 		d := t.read(id)
@@ -61,7 +61,7 @@ func (t *txn) invoices(ids iter.Seq[string], settled map[string][]chain.Key) ite
 	})
 }
 
-// each reads the invoices of the ids, each once, passing over those that cannot be read.
+// each reads the invoices with the ids, each once, passing over those that cannot be read.
 func (t *txn) each(ids iter.Seq[string], read func(id string) (invoice.Invoice, bool)) iter.Seq[invoice.Invoice] {
 	return func(yield func(invoice.Invoice) bool) {
 		var damaged *invoice.DamagedError
@@ -87,13 +87,13 @@ func (t *txn) each(ids iter.Seq[string], read func(id string) (invoice.Invoice, 
 	}
 }
 
-// passOver adds an invoice that could not be read to the damaged ones. Any other error stays.
+// passOver adds an invoice that cannot be read to the damaged ones. Any other error stays.
 func (t *txn) passOver(id string, damaged *invoice.DamagedError) *invoice.DamagedError {
 	t.require(t.err != nil, &invoice.DamagedError{Invoices: []string{id}, Err: errors.New("its document is missing")})
 	return join(damaged, t.takeDamage())
 }
 
-// takeDamage returns what of invoices could not be read, if that is the error, and goes on without it.
+// takeDamage returns the damaged invoices if they are the error of the transaction, and clears that error.
 func (t *txn) takeDamage() *invoice.DamagedError {
 	var damaged *invoice.DamagedError
 	if errors.As(t.err, &damaged) {
@@ -216,7 +216,7 @@ func (s *Store) ProjectsByOwner(ctx context.Context, text string) ([]string, err
 	})
 }
 
-// projects are those that are wanted, in the order of their ids.
+// projects returns the projects that are wanted, in the order of their ids.
 func (t *txn) projects(wanted func(invoice.Project) bool) (out []invoice.Project) {
 	for k, record := range t.scan(under("project")) {
 		var p invoice.Project

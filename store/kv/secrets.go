@@ -11,8 +11,8 @@ import (
 
 var _ store.MessageSecrets = (*Store)(nil)
 
-// MessageSecrets implements [store.MessageSecrets]. Messages are in the order of their ids, but for ids of more than 100
-// bytes. Beside an [invoice.DamagedError] are the messages of the other invoices.
+// MessageSecrets implements [store.MessageSecrets]. Messages are in the order of their ids, except for ids of more than
+// 100 bytes. With an [invoice.DamagedError] it returns the messages of the other invoices.
 func (s *Store) MessageSecrets(ctx context.Context, after string, limit int) ([]invoice.Message, error) {
 	return view(ctx, s, "read secrets of messages", func(t *txn) (out []invoice.Message) {
 		all := under("message")

@@ -11,8 +11,8 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// txn is a transaction. Its first error sticks, ends every scan and undoes all of it, so that few have to
-// look at errors: what is found and done after it counts for nothing, and the database is not asked for it.
+// txn is a transaction. Its first error sticks, ends every scan and undoes the transaction, so that few callers have to
+// check errors: results after an error are meaningless, and the database gets no more calls.
 type txn struct {
 	tx    Tx
 	docs  map[string]*doc // to be stored at the end
@@ -28,7 +28,7 @@ func (t *txn) require(ok bool, otherwise error) {
 	}
 }
 
-// get answers the value of the key, empty if there is none.
+// get returns the value of the key, or an empty one if there is none.
 func (t *txn) get(k string) string {
 	if t.err != nil {
 		return ""
@@ -53,7 +53,7 @@ func (t *txn) delete(k string) {
 	}
 }
 
-// load reads a record, if there is one, and says whether there is.
+// load reads a record, and reports whether it exists.
 func (t *txn) load(k string, into any) bool {
 	value := t.get(k)
 	if value == "" {
@@ -63,7 +63,7 @@ func (t *txn) load(k string, into any) bool {
 	return true
 }
 
-// decode reads the record that the key leads to.
+// decode decodes the record under the key.
 func (t *txn) decode(k, record string, into any) {
 	if err := json.Unmarshal([]byte(record), into); err != nil {
 		t.fail(fmt.Errorf("the record under %q is damaged: %w", k, err))
@@ -87,8 +87,8 @@ func (t *txn) next() uint64 {
 // scanned is how many keys are read at once.
 const scanned = 100
 
-// scan reads the keys and values of a span. It reads ahead, so that the transaction is free for other calls
-// meanwhile; keys that they put or delete may be met or not.
+// scan yields the keys and values of a span. It reads ahead, so that the transaction can be used meanwhile; keys that
+// are put or deleted then may be seen or not.
 func (t *txn) scan(s span) iter.Seq2[string, string] {
 	return func(yield func(k, v string) bool) {
 		for t.err == nil && s.from < s.to {
@@ -110,7 +110,7 @@ func (t *txn) scan(s span) iter.Seq2[string, string] {
 	}
 }
 
-// read answers the document of the id; nil if there is none, or if it cannot be read, which is a
+// read returns the document with the id. It returns nil if there is none, and also if it cannot be read, which is an
 // [invoice.DamagedError].
 func (t *txn) read(id string) *doc {
 	value := t.get(key("invoice", id))
@@ -129,7 +129,7 @@ func (t *txn) read(id string) *doc {
 	return d
 }
 
-// doc answers the document of the id, to be changed: an empty one if there is none.
+// doc returns the document with the id, to be changed, or an empty one if there is none.
 func (t *txn) doc(id string) *doc {
 	if t.docs == nil {
 		t.docs = map[string]*doc{}
@@ -143,13 +143,13 @@ func (t *txn) doc(id string) *doc {
 	return t.docs[id]
 }
 
-// forget leaves a document that could not be read as it is.
+// forget leaves a document that could not be read unchanged.
 func (t *txn) forget(id string) {
 	delete(t.docs, id)
 	t.order = slices.DeleteFunc(t.order, func(other string) bool { return other == id })
 }
 
-// save stores the documents that were to be changed, and the difference in what leads to them.
+// save stores the documents that have changed, and the changes of the keys that lead to them.
 func (t *txn) save() {
 	for _, id := range t.order {
 		if t.err != nil {

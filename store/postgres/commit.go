@@ -9,11 +9,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Commit implements [invoice.Store]. Batches of several callers may share a transaction, but none is
-// refused for another's fault. When ctx ends before that transaction has, it is open whether the batch
-// was stored; the caller that commits for the others waits for their sake, for half a minute at most.
+// Commit implements [invoice.Store]. Batches of several callers may share a transaction, but none is refused because of
+// another. If ctx ends before the transaction does, the batch may be stored or not. The caller that commits for others
+// waits for them, for half a minute at most.
 func (s *Store) Commit(ctx context.Context, b invoice.Batch) error {
-	// Encoded here, beside the other callers, and not while they wait.
+	// Encoding runs concurrently with other callers, and not while they wait.
 	rows, err := encode(b)
 	if err == nil {
 		err = s.writer.do(ctx, &job{rows: rows})
@@ -42,7 +42,7 @@ func (s *Store) ReserveIndexes(ctx context.Context, wallet string, n uint32) (ui
 	return first, nil
 }
 
-// TakeIndex implements [invoice.Store]. When it fails after PostgreSQL has taken the number, nobody gets it.
+// TakeIndex implements [invoice.Store]. If it fails after PostgreSQL has taken the number, the number is lost.
 func (s *Store) TakeIndex(ctx context.Context, wallet string) (index uint32, err error) {
 	err = again(ctx, func() error {
 		index, err = takeIndex(ctx, s.pool, wallet)
@@ -62,18 +62,18 @@ func takeIndex(ctx context.Context, q querier, wallet string) (index uint32, err
 	return index, nil
 }
 
-// script is the statements of some jobs, to be sent in one go, and what came of them.
+// script is the statements of some jobs, to be sent together, and their results.
 type script struct {
 	batch   pgx.Batch
 	jobs    []*job
-	refused map[*job]refusal // the first row of each job that was not written
+	refused map[*job]refusal // the first row of each job that was skipped
 }
 
 // refusal is why a job cannot be stored.
 type refusal struct {
 	what string
 	row  row
-	err  error // nil when only those who have its id and order id can tell
+	err  error // nil if only a look at its id and order id can tell
 }
 
 func newScript(jobs []*job) *script {
@@ -86,8 +86,8 @@ func (s *script) refuse(r row, what string, err error) {
 	}
 }
 
-// queue puts all statements into the batch, in the order in which every transaction takes its locks: leases,
-// networks, invoices, places, payments, messages, and the feed last, because everybody waits for it.
+// queue adds all statements to the batch, in the order in which every transaction takes its locks: leases, networks,
+// invoices, places, payments, messages, and last the feed, for which all others wait.
 func (s *script) queue() {
 	s.fences()
 	all := func(part func(rows) []row) (out []row) {
@@ -117,7 +117,7 @@ func (s *script) queue() {
 	s.put(qAppendEvents, "event", invoice.ErrConflict, all(func(r rows) []row { return r.events }))
 }
 
-// put writes rows, and takes those that the statement left out for refused.
+// put writes rows. Those that the statement has skipped are refused.
 func (s *script) put(query, what string, err error, rows []row) {
 	for _, layer := range layers(rows) {
 		s.batch.Queue(query, columns(layer)...).Query(func(found pgx.Rows) error {
@@ -139,7 +139,7 @@ func (s *script) put(query, what string, err error, rows []row) {
 	}
 }
 
-// skip moves the feed on to where the furthest of the jobs wants it.
+// skip moves the end of the feed to the furthest position that the jobs skip to.
 func (s *script) skip() {
 	var furthest int64
 	for _, j := range s.jobs {
@@ -150,8 +150,8 @@ func (s *script) skip() {
 	}
 }
 
-// fences locks the leases that the jobs were made under, so that none of them changes hands before the
-// commit, and refuses the jobs whose lease has.
+// fences locks the leases of the jobs, so that none of them changes hands before the commit, and refuses the jobs whose
+// lease has.
 func (s *script) fences() {
 	var duties []string
 	for _, j := range s.jobs {
@@ -181,7 +181,7 @@ func (s *script) fences() {
 	})
 }
 
-// lockInvoices locks the invoices of messages that are not locked by being written.
+// lockInvoices locks the invoices of messages, unless they are locked because they are written.
 func (s *script) lockInvoices(messages []row, written ...[]row) {
 	locked := map[string]bool{}
 	for _, rows := range written {
@@ -201,8 +201,7 @@ func (s *script) lockInvoices(messages []row, written ...[]row) {
 	}
 }
 
-// markFirst adds a column that says that no earlier message of the same invoice to the same URL comes
-// with it.
+// markFirst adds a column that states whether the message is the first of the batch for its invoice and URL.
 func markFirst(messages []row) []row {
 	type line struct{ invoice, url string }
 	first := map[line]int64{}
@@ -221,8 +220,8 @@ func markFirst(messages []row) []row {
 	return out
 }
 
-// explain answers why a job was refused. The id and the version come first, so that a batch that is
-// committed again learns that it was stored.
+// explain returns why a job was refused. It checks the id and the version first, so that the error for a batch that is
+// committed again shows that it was stored.
 func (r refusal) explain(ctx context.Context, q querier) error {
 	err := r.err
 	if err == nil {
@@ -234,7 +233,7 @@ func (r refusal) explain(ctx context.Context, q querier) error {
 	return fmt.Errorf("%s %s: %w", r.what, r.row.key, err)
 }
 
-// whyNot answers why an invoice could not be inserted.
+// whyNot returns why an invoice could not be inserted.
 func whyNot(ctx context.Context, q querier, r row) error {
 	id, project, orderID := r.args[0].(string), r.args[8].(string), r.args[10].(*string)
 	var stored bool

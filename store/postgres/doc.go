@@ -1,4 +1,4 @@
-// Package postgres keeps everything in a PostgreSQL database, for one process or for many that share it:
+// Package postgres implements [store.Backend] in a PostgreSQL database, for one process or for many that share it:
 //
 //	pool, err := pgxpool.New(ctx, os.Getenv("DATABASE_URL"))
 //	...
@@ -7,23 +7,20 @@
 //	...
 //	backend, err := postgres.New(ctx, pool)
 //
-// The database may be the shop's own: all tables here begin with "cointill_" and are made in the first
-// schema of the search path; nothing else is touched. [Store.WithTx] creates invoices in a transaction
-// of the shop's.
+// The database may be the shop's own: the names of all tables begin with "cointill_", they are created in the first schema
+// of the search path, and nothing else is touched. [Store.WithTx] creates invoices within a transaction of the shop.
 //
-// Commits that come together from one process share a transaction: one of the callers stores the
-// batches of the others with its own. There is no goroutine of the package's own. Of the many commits
-// of all processes, those with events wait for each other at their very end, on the row that counts the
-// feed's positions: a position is given while its row is locked, and the lock ends with the commit, so
-// that a reader never sees a position before a lower one. With a sequence a slow commit would slip behind
-// readers. The alternative without a lock, reading only what is older than every open transaction,
-// would let any long transaction in the database stop the feed.
+// Concurrent commits of one process share a transaction: one of the callers stores the batches of the others with its own.
+// The package starts no goroutine for that. At their very end, commits with events of all processes wait for each other on
+// the row that counts the positions of the feed: a position is assigned while that row is locked, and the lock ends with
+// the commit, so a reader never sees a position before a lower one. With a sequence, a slow commit could appear behind
+// readers. The alternative without a lock, to read only what is older than every open transaction, would let any long
+// transaction in the database stop the feed.
 //
-// What PostgreSQL refuses to serialise, or ends as a deadlock, is done again a few times.
+// Transactions that PostgreSQL refuses to serialize, or ends as a deadlock, are tried again a few times.
 //
-// The package sends no DDL but that of [Migrate], and keeps to plain SQL: no triggers, no notifications, no
-// functions of its own, and advisory locks only while migrating. It does not delete anything but the mark
-// of a dead URL, when a message to it is resent, the note that a number is free, when it is taken, [Replies]
-// that have ended, and what listings are found by, when it is written anew; the table of what has changed since then
-// it vacuums itself, because that is read as a whole.
+// The package sends no DDL except in [Migrate], and uses plain SQL: no triggers, no notifications, no functions of its own,
+// and advisory locks only while it migrates. It deletes only the mark of a dead URL when a message to it is resent, the
+// note that a number is free when it is taken, [Replies] that have ended, and the parts of listings when they are written
+// again. It vacuums the table of what has changed since then by itself, because that table is read as a whole.
 package postgres

@@ -12,20 +12,20 @@ import (
 
 // row is one row of a statement that writes many.
 type row struct {
-	job     *job   // whose
-	key     string // as the statement answers it when the row was written; for errors too
+	job     *job   // that the row belongs to
+	key     string // as the statement returns it after it has written the row; also for errors
 	invoice string // whose part of the batch it is; empty for none
 	args    []any  // the columns
 }
 
-// rows is what batches put into each table.
+// rows holds the rows of batches for each table.
 type rows struct {
 	progress, newProgress, inserts, updates, releases, freed, claims, payments, messages, events []row
 	fence                                                                                        invoice.Lease
 	skip                                                                                         int64
 }
 
-// encode turns a batch into rows. It refuses what no database need be asked about.
+// encode turns a batch into rows. It refuses what is wrong whatever the database contains.
 func encode(b invoice.Batch) (rows, error) {
 	r := rows{fence: b.Fence, skip: b.Skip}
 	for _, p := range b.Progress {
@@ -99,7 +99,7 @@ func (r *rows) places(b invoice.Batch) {
 	}
 }
 
-// encodeInvoice has the columns that an update may change.
+// encodeInvoice returns the columns that an update may change.
 func encodeInvoice(inv invoice.Invoice) (row, error) {
 	doc, err := json.Marshal(&inv)
 	if err != nil {
@@ -148,7 +148,7 @@ func column[T any](rows []row, i int) []T {
 	return out
 }
 
-// layers splits rows so that none has a key twice, each in its order: a statement touches a row once.
+// layers splits rows so that no layer has a key twice, in their order: a statement can write a row only once.
 func layers(rows []row) [][]row {
 	var out [][]row
 	depth := make(map[string]int, len(rows))

@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Lease implements [invoice.Leaser]. The clock is the server's.
+// Lease implements [invoice.Leaser]. It uses the clock of the server.
 func (s *Store) Lease(ctx context.Context, duty, holder string, ttl time.Duration) (invoice.Lease, error) {
 	l := invoice.Lease{Duty: duty, Holder: holder}
 	err := again(ctx, func() error {

@@ -23,7 +23,7 @@ func (r reader) Invoices(ctx context.Context, q invoice.Query) (invoice.Page, er
 	return page, nil
 }
 
-// snapshot is for reading with several statements what was true at one moment.
+// snapshot is for reading one state of the database with several statements.
 var snapshot = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 
 func (r reader) invoices(ctx context.Context, q invoice.Query) (page invoice.Page, err error) {
@@ -43,8 +43,8 @@ func (r reader) invoices(ctx context.Context, q invoice.Query) (page invoice.Pag
 	return page, err
 }
 
-// steady reads in a transaction of the caller's, which may see more from one statement to the next: then it reads
-// again.
+// steady reads within a transaction of the caller, which may see more from one statement to the next: in that case it
+// reads again.
 func (r reader) steady(ctx context.Context, q invoice.Query) (page invoice.Page, err error) {
 	for range attempts {
 		var before, after string
@@ -56,7 +56,7 @@ func (r reader) steady(ctx context.Context, q invoice.Query) (page invoice.Page,
 			return page, errors.Join(err, again)
 		}
 	}
-	return invoice.Page{}, errors.Join(errors.New("what it is found by changes all the time"), err)
+	return invoice.Page{}, errors.Join(errors.New("the index of listings changes all the time"), err)
 }
 
 func (r reader) list(ctx context.Context, q invoice.Query) (invoice.Page, error) {
@@ -73,7 +73,7 @@ func (r reader) list(ctx context.Context, q invoice.Query) (invoice.Page, error)
 	return page, err
 }
 
-// walkQuery goes through the invoices of a project along their index.
+// walkQuery returns the query that reads the invoices of a project along their index.
 func walkQuery(q invoice.Query) (query string, args []any) {
 	direction, beyond := " DESC", "<"
 	if q.Ascending {
@@ -101,7 +101,7 @@ func walkQuery(q invoice.Query) (query string, args []any) {
 // shelf implements [listing.Source] in a transaction.
 type shelf struct{ reader }
 
-// numbered passes on rows of a number and bytes.
+// numbered passes on rows with a number and bytes.
 func (s shelf) numbered(ctx context.Context, query string, args []any, see func(n int64, data []byte) error) error {
 	found, err := s.q.Query(ctx, query, args...)
 	if err != nil {
@@ -168,7 +168,7 @@ func (s *Store) Tidy(ctx context.Context, keep int) error {
 	k := &keeper{Store: s}
 	err := listing.Tidy(ctx, k, keep)
 	if err == nil && k.merged {
-		// Databases that only speak as PostgreSQL does need no vacuum, and know none.
+		// Databases that are only compatible with PostgreSQL need no vacuum, and may not know the statement.
 		_, err = s.pool.Exec(ctx, vacuumChanged)
 		if state := sqlState(err); state == codeUnsupported || state == codeSyntax {
 			err = nil
@@ -183,7 +183,7 @@ func (s *Store) Tidy(ctx context.Context, keep int) error {
 // keeper implements [listing.Keeper].
 type keeper struct {
 	*Store
-	merged bool // something
+	merged bool // rows were merged
 }
 
 // Pending implements [listing.Keeper].

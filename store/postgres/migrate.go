@@ -12,18 +12,18 @@ import (
 )
 
 var (
-	// ErrSchemaOutdated: the tables are not those of this program yet; run [Migrate].
+	// ErrSchemaOutdated means that the tables lack migrations of this program; run [Migrate].
 	ErrSchemaOutdated = errors.New("schema is outdated")
-	// ErrSchemaTooNew: a newer program has migrated the tables; this one must not start on them.
+	// ErrSchemaTooNew means that a newer program has migrated the tables; this one must not start on them.
 	ErrSchemaTooNew = errors.New("schema is newer than the program")
 )
 
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// migrations lists the files in the order of their numbers; the first leads to version 1.
+// migrations lists the migration files in the order of their numbers. The first one leads to version 1.
 //
-// A migration may only add: processes of the version before go on working while it runs and after it.
+// A migration may only add: processes of the previous version keep working while it runs and after it.
 func migrations() []string {
 	names, err := fs.Glob(migrationFiles, "migrations/*.sql")
 	if err != nil {
@@ -33,13 +33,13 @@ func migrations() []string {
 }
 
 const (
-	// qMigrating keeps other migrations of the database waiting until the transaction ends. The number
-	// says nothing, but must never change.
+	// qMigrating makes other migrations of the database wait until the transaction ends. The number has no meaning, but
+	// must never change.
 	qMigrating = `SELECT pg_advisory_xact_lock(7022364301735353)`
-	// qImpatience bounds for how long a migration waits for the running processes, who wait behind it.
+	// qImpatience bounds how long a migration waits for the running processes, which wait behind it.
 	qImpatience = `SET LOCAL lock_timeout = '10s'`
-	// qHasSchema asks the catalogue as any table; what looks names up may not know yet what another
-	// migration has just done.
+	// qHasSchema reads the catalog like any table; a name look-up might not see yet what another migration has just
+	// done.
 	qHasSchema = `SELECT EXISTS (SELECT 1 FROM information_schema.tables
 		WHERE table_schema = ANY(current_schemas(false)) AND table_name = 'cointill_schema')`
 	qSchemaVersion = `SELECT COALESCE(MAX(version), 0) FROM cointill_schema`
@@ -47,10 +47,9 @@ const (
 	qStepTaken     = `INSERT INTO cointill_schema (version) VALUES ($1)`
 )
 
-// Migrate brings the tables up to date, each step in a transaction of its own. Doing it again, also from
-// several processes at once, changes nothing; processes that are running go on meanwhile. It refuses
-// tables of a newer program with [ErrSchemaTooNew]. It may be run apart from the program, by an
-// operator whose account may create tables.
+// Migrate brings the tables up to date, each step in a transaction of its own. It is idempotent, several processes may
+// call it at once, and running processes keep working. It refuses the tables of a newer program with [ErrSchemaTooNew].
+// An operator whose account may create tables may run it apart from the program.
 func Migrate(ctx context.Context, pool *pgxpool.Pool) error {
 	for {
 		done, err := migrateOnce(ctx, pool)
@@ -63,7 +62,7 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool) error {
 	}
 }
 
-// migrateOnce takes the next step, and says whether there was none.
+// migrateOnce takes the next step, and reports whether there was none left.
 func migrateOnce(ctx context.Context, pool *pgxpool.Pool) (done bool, err error) {
 	err = pgx.BeginTxFunc(ctx, pool, readCommitted, func(tx pgx.Tx) error {
 		for _, sql := range []string{qMigrating, qImpatience} {
@@ -90,7 +89,7 @@ func migrateOnce(ctx context.Context, pool *pgxpool.Pool) (done bool, err error)
 		if _, err := tx.Exec(ctx, qMakeSchema); err != nil {
 			return err
 		}
-		// The simple protocol takes several statements.
+		// The simple protocol accepts several statements.
 		if _, err := tx.Exec(ctx, string(script), pgx.QueryExecModeSimpleProtocol); err != nil {
 			return fmt.Errorf("%s: %w", steps[version], err)
 		}
@@ -100,7 +99,7 @@ func migrateOnce(ctx context.Context, pool *pgxpool.Pool) (done bool, err error)
 	return done, err
 }
 
-// schemaVersion is how many migrations were run.
+// schemaVersion returns how many migrations were run.
 func schemaVersion(ctx context.Context, q querier) (int, error) {
 	var exists bool
 	if err := q.QueryRow(ctx, qHasSchema).Scan(&exists); err != nil {

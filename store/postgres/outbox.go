@@ -15,7 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Claim implements [webhook.Outbox]. The clock is the server's.
+// Claim implements [webhook.Outbox]. It uses the clock of the server.
 func (s *Store) Claim(ctx context.Context, q webhook.ClaimQuery) (out []webhook.Delivery, err error) {
 	err = again(ctx, func() (err error) {
 		out, err = s.claim(ctx, q)
@@ -27,18 +27,18 @@ func (s *Store) Claim(ctx context.Context, q webhook.ClaimQuery) (out []webhook.
 	return out, nil
 }
 
-// rounds is how often messages are looked for that others have not just taken.
+// rounds is how often claim looks for messages that no other process has just claimed.
 const rounds = 3
 
-// claim looks at the messages that have been due longest: mostly there are no others, or enough among them. Only if
-// there are not it goes from one endpoint to the next.
+// claim looks at the messages that have been due longest: mostly there are no others, or enough among them. Otherwise
+// it steps from one endpoint to the next.
 func (s *Store) claim(ctx context.Context, q webhook.ClaimQuery) ([]webhook.Delivery, error) {
 	limit := int64(max(0, q.Limit))
 	most := limit
 	if q.PerEndpoint > 0 {
 		most = min(most, int64(q.PerEndpoint))
 	}
-	far := 512 + 2*min(limit, 1<<20) // more than wanted, since others may just be taking the first
+	far := 512 + 2*min(limit, 1<<20) // more than wanted, because others may be claiming the first
 	// Never nil, which would be null.
 	args := []any{append([]string{}, q.Skip...), append([]string{}, q.SkipPrefixes...), most, far, limit, nanos(q.Lease)}
 	for range rounds {
@@ -68,7 +68,7 @@ func (s *Store) claim(ctx context.Context, q webhook.ClaimQuery) ([]webhook.Deli
 	return nil, nil
 }
 
-// nanos is a wait as it is added to a time: in range, whatever it is.
+// nanos returns a wait in nanoseconds, clipped so that it can be added to a time.
 func nanos(wait time.Duration) int64 {
 	const century = 100 * 365 * 24 * time.Hour
 	return int64(min(max(0, wait), century))
@@ -85,7 +85,7 @@ func inOrder(page []claimed) []webhook.Delivery {
 
 type claimed struct {
 	webhook.Delivery
-	n, due int64 // due before it was claimed
+	n, due int64 // due is the time before the claim
 }
 
 func scanClaimed(from pgx.CollectableRow) (c claimed, err error) {
@@ -107,7 +107,7 @@ func (s *Store) Record(ctx context.Context, claim webhook.Claim, attempt webhook
 	return nil
 }
 
-// record sends all in one go, as one transaction. Only an endpoint that is gone takes more.
+// record sends everything in one round trip, as one transaction. Only an endpoint that is gone takes more.
 func (s *Store) record(ctx context.Context, claim webhook.Claim, attempt webhook.Attempt, next webhook.Next) error {
 	var url, project string
 	batch := &pgx.Batch{}
@@ -139,8 +139,8 @@ func stale(err error) error {
 	return err
 }
 
-// storable replaces what a text in PostgreSQL cannot hold: what an endpoint answers must not keep its
-// attempt from being recorded.
+// storable replaces what a text in PostgreSQL cannot contain: the response of an endpoint must not prevent its attempt
+// from being recorded.
 func storable(text string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
 }

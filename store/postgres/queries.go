@@ -1,13 +1,13 @@
 package postgres
 
-// The statements. Those that write take any number of rows, column by column; TestA43 proves that each has
-// an index. Sub-queries with OFFSET 0 are not merged into what is around them: each row is looked up, however
-// many the planner expects. Where thousands are asked for, (SELECT $1) hides from it how many, since it would
-// compile what takes some milliseconds, which takes a second.
+// Statements that write take any number of rows, as one array for each column. TestA43 proves that each statement uses
+// an index. Sub-queries with OFFSET 0 are not merged into their surroundings: each row is looked up, however many the
+// planner expects. Where thousands are asked for, (SELECT $1) hides their number from the planner. It would compile the
+// query otherwise, which takes a second for what takes some milliseconds.
 
 const (
-	// qPlanOnce keeps the statements of a commit from being planned anew each time, which takes longer than
-	// they do: their plan does not depend on how many rows there are.
+	// qPlanOnce keeps the statements of a commit from being planned anew each time, which takes longer than running
+	// them: their plan does not depend on the number of rows.
 	qPlanOnce = `SET LOCAL plan_cache_mode = force_generic_plan`
 
 	qLockLeases = `SELECT duty, token FROM cointill_leases WHERE duty = ANY($1::text[]) ORDER BY duty FOR SHARE`
@@ -21,7 +21,7 @@ const (
 			AS u (network, version, cursor, head, at, aside)
 		WHERE n.network = u.network AND n.version = u.version - 1 RETURNING n.network`
 
-	// qInsertInvoices and qUpdateInvoices write the rows of listings as well.
+	// qInsertInvoices and qUpdateInvoices also write the rows of listings.
 	qInsertInvoices = `WITH u AS (SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[],
 				$7::text[], $8::bytea[], $9::text[], $10::boolean[], $11::text[], $12::bigint[])
 			AS u (id, version, network, wake_tag, wake_height, wake_time, doc, row, project, standing, order_id, created)),
@@ -65,7 +65,7 @@ const (
 		WHERE cointill_payments.invoice = excluded.invoice
 		RETURNING network || ' ' || txid || ' ' || idx`
 
-	// qAppendEvents holds the lock of the feed from here to the end of the transaction: see doc.go.
+	// qAppendEvents holds the lock of the feed until the end of the transaction: see doc.go.
 	qAppendEvents = `WITH feed AS (UPDATE cointill_feed SET length = length + cardinality($1::text[]) WHERE one
 			RETURNING length - cardinality($1::text[]) AS before)
 		INSERT INTO cointill_events (position, invoice, seq, id, project, type, from_status, to_status, at, comment, actor, body)
@@ -82,7 +82,7 @@ const (
 		ON CONFLICT (wallet) DO UPDATE SET next = w.next + $2::bigint WHERE w.next + $2::bigint <= 4294967295
 		RETURNING next - $2::bigint`
 	qReserved = `SELECT COALESCE((SELECT next FROM cointill_wallets WHERE wallet = $1), 0)`
-	// qTakeIndex waits for nobody: what another one is just taking is as good as taken.
+	// qTakeIndex does not wait: it skips a number that another transaction is taking.
 	qTakeIndex = `DELETE FROM cointill_free WHERE wallet = $1 AND n = (SELECT n FROM cointill_free
 			WHERE wallet = $1 ORDER BY n LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING idx`
 
@@ -95,21 +95,22 @@ const (
 		RETURNING token`
 	qReleaseLease = `UPDATE cointill_leases SET until = '-infinity' WHERE duty = $1 AND token = $2`
 
-	// How invoices are read: a row for each open payment, or one with null if there is none, in one statement and
-	// so of one moment.
+	// Invoices are read with a row for each open payment, or one row with null if there is none, in one statement and
+	// so from one state.
 	selectInvoices = `SELECT i.id, i.doc, p.doc FROM `
 	withPayments   = ` CROSS JOIN LATERAL (SELECT id, doc FROM cointill_invoices WHERE id = f.id OFFSET 0) i
 		LEFT JOIN LATERAL (SELECT doc FROM cointill_payments WHERE invoice = f.id AND NOT settled OFFSET 0) p ON true`
-	// ofFound are the invoices of the payments that were found, and a row for each of these that is settled.
+	// ofFound reads the invoices of the payments that were found, with a row for each of these payments that is
+	// settled.
 	foundPayment = `SELECT p.invoice, CASE WHEN p.settled THEN p.doc END AS doc`
 	ofFound      = selectInvoices + `(SELECT DISTINCT invoice AS id FROM found) f` + withPayments + `
 		UNION ALL SELECT found.invoice, i.doc, found.doc FROM found
 			CROSS JOIN LATERAL (SELECT doc FROM cointill_invoices WHERE id = found.invoice OFFSET 0) i WHERE found.doc IS NOT NULL`
 	qInvoice        = selectInvoices + `(SELECT $1::text COLLATE "C" AS id) f` + withPayments
 	qInvoiceByOrder = selectInvoices + `(SELECT id FROM cointill_invoices WHERE project = $1 AND order_id = $2) f` + withPayments
-	// qAt looks first whether the address is known at all, as few of a block are, and then goes from one of its
-	// networks to the next: of each it reads no more than two entries of the index, however many slots and whatever
-	// past the address has there.
+	// qAt first looks whether the address is known at all, as few of a block are, and then steps from one of its
+	// networks to the next. For each it reads no more than two entries of the index, however many slots the address has
+	// there, and whatever its past.
 	qAt = selectInvoices + `(SELECT DISTINCT had.invoice AS id FROM unnest((SELECT $1::text[]), (SELECT $2::text[])) AS asked (address, slot)
 		CROSS JOIN LATERAL (SELECT network FROM cointill_places WHERE address = asked.address ORDER BY network LIMIT 1) first
 		CROSS JOIN LATERAL (
@@ -130,20 +131,20 @@ const (
 			WHERE network = asked.network AND txid = asked.txid AND idx = asked.idx OFFSET 0) p) ` + ofFound
 	qPaidIn = `WITH found AS MATERIALIZED (` + foundPayment + ` FROM cointill_payments p
 		WHERE network = $1 AND txid = $2) ` + ofFound
-	// qHeldSlots asks for the empty slot, which is not among those of a shared address, by itself.
+	// qHeldSlots reads the empty slot, which is not a slot of a shared address, separately.
 	qHeldSlots = `SELECT slot FROM (
 		SELECT slot FROM cointill_places
 			WHERE network = $1 AND address = $2 AND slot = '' AND released = 0 AND $3::text = ''
 		UNION ALL (SELECT slot FROM cointill_places
 			WHERE network = $1 AND address = $2 AND slot BETWEEN $3 AND $4 AND released = 0 AND slot <> '' ORDER BY slot LIMIT $5)
 		) held ORDER BY slot LIMIT $5`
-	// qPaidAfter goes from one invoice to the next, however many payments they have.
+	// qPaidAfter steps from one invoice to the next, however many payments they have.
 	qPaidAfter = `WITH RECURSIVE paid AS (SELECT $1::text COLLATE "C" AS id
 			UNION ALL SELECT LEAST((SELECT min(invoice) FROM cointill_payments WHERE NOT settled AND invoice > paid.id),
 				(SELECT min(invoice) FROM cointill_payments WHERE settled AND invoice > paid.id)) FROM paid WHERE paid.id IS NOT NULL)
 		` + selectInvoices + `(SELECT id FROM paid WHERE id <> $1 LIMIT $2) f` + withPayments + ` ORDER BY i.id`
-	// qPayments reads all open payments, which are few, but of the settled ones no more than it has to. The wall of
-	// OFFSET 0, and the invoice in front of the key, keep both from being looked for along the primary key.
+	// qPayments reads all open payments, which are few, but no more of the settled ones than it has to. The barrier of
+	// OFFSET 0, and the invoice in front of the key, keep the planner from using the primary key for either.
 	qPayments = `SELECT doc FROM (
 			SELECT network, txid, idx, doc FROM (SELECT network, txid, idx, doc FROM cointill_payments
 				WHERE invoice = $1 AND NOT settled OFFSET 0) open
@@ -183,18 +184,18 @@ const (
 	qWriting       = `SELECT 1 FROM cointill_segments WHERE segment = $1 AND begun = $2 FOR SHARE`
 	qFinishWriting = `UPDATE cointill_segments SET parts = $2, texts = CASE WHEN $3 THEN $2 ELSE texts END
 		WHERE segment = $1 AND begun = $2`
-	// qMerged waits for nobody: what is just changing once more stays.
+	// qMerged does not wait: it skips what is just changing again.
 	qMerged = `DELETE FROM cointill_changed WHERE n IN (SELECT c.n
 		FROM unnest((SELECT $1::bigint[]), (SELECT $2::bigint[])) AS m (n, version)
 		JOIN cointill_changed c ON c.n = m.n AND c.version = m.version FOR UPDATE OF c SKIP LOCKED)`
-	// qClearParts has between $2 and $3 the parts of texts.
+	// qClearParts takes the range of the parts of texts as $2 and $3.
 	qClearParts = `DELETE FROM cointill_parts WHERE (segment, writing, part) IN (SELECT p.segment, p.writing, p.part
 		FROM cointill_segments s CROSS JOIN LATERAL (SELECT segment, writing, part FROM cointill_parts
 			WHERE segment = $1 AND writing < s.begun AND writing <> s.parts AND (writing <> s.texts OR part NOT BETWEEN $2 AND $3)
 			LIMIT $4) p
 		WHERE s.segment = $1)`
 
-	// vacuumChanged: every query of a listing reads the table, of which most has been deleted.
+	// vacuumChanged cleans up the table that every query of a listing reads, and of which most has been deleted.
 	vacuumChanged = `VACUUM (SKIP_LOCKED) cointill_changed`
 
 	qNetwork = `SELECT version, cursor, head, at, aside FROM cointill_networks WHERE network = $1`
@@ -213,11 +214,11 @@ const (
 	qProjectByKey = `SELECT id, doc FROM (SELECT 1 AS rank, id, doc FROM cointill_projects WHERE key_hash = $1
 		UNION ALL SELECT 2, id, doc FROM cointill_projects WHERE former_key_hash = $1 AND former_key_hash <> '') found ORDER BY rank LIMIT 1`
 	qProjects = `SELECT id, doc FROM cointill_projects WHERE id > $1 ORDER BY id LIMIT $2`
-	// The collation, which the owner has as well, makes lower know no other letters than those of ASCII.
+	// The collation, which the owner has as well, makes the function lower change only ASCII letters.
 	qProjectsByOwner = `SELECT id FROM cointill_projects WHERE position(lower($1::text COLLATE "C") IN lower(owner)) > 0 ORDER BY id`
 
-	// qLockInvoices keeps Record and Resend from deciding, without the messages that are about to be put,
-	// which message is next.
+	// qLockInvoices keeps Record and Resend from deciding which message is next without the messages that are about to
+	// be stored.
 	qLockInvoices = `SELECT id FROM cointill_invoices WHERE id = ANY($1::text[]) ORDER BY id FOR NO KEY UPDATE`
 	qPutMessages  = `INSERT INTO cointill_outbox (
 		id, event, invoice, seq, project, url, endpoint, at, body, format, secret, due, since, state, ready, claimed, token, tried)
@@ -234,19 +235,20 @@ const (
 		ON CONFLICT DO NOTHING RETURNING id`
 
 	messageColumns = `m.n, m.id, m.event, m.invoice, m.seq, m.project, m.url, m.endpoint, m.at, m.body, m.format, m.secret`
-	// now is the time of the statement, which, unlike the clock, is found in an index.
-	now = ` (extract(epoch FROM statement_timestamp()) * 1000000000)::bigint`
+	// now is the time of the statement. Unlike the clock, it can be compared with an index.
+	now         = ` (extract(epoch FROM statement_timestamp()) * 1000000000)::bigint`
 	notPrefixed = `NOT EXISTS (SELECT FROM unnest($2::text[]) AS prefix WHERE starts_with(endpoint, prefix))`
-	// lookAround looks no further than $4 messages, whoever they are for, and finds of each endpoint no more than $3.
+	// lookAround looks at no more than $4 messages, regardless of their endpoints, and finds no more than $3 of each
+	// endpoint.
 	lookAround = `WITH look AS MATERIALIZED (SELECT id, due, n, endpoint FROM cointill_outbox
 			WHERE ready AND due <=` + now + ` ORDER BY due, n LIMIT $4::bigint),
 		ranked AS (SELECT id, due, n, row_number() OVER (PARTITION BY endpoint ORDER BY due, n) AS rank FROM look
 			WHERE endpoint <> ALL($1::text[]) AND ` + notPrefixed + `),
 		found AS (SELECT id, due, n FROM ranked WHERE rank <= $3::bigint)`
-	// never is before every due.
+	// never is before every due time.
 	never = `(-9223372036854775808)::bigint`
-	// claimFound claims up to $5 of the messages found, but none that others are just taking.
-	// What it is ordered by is in no index, so that none is walked for it.
+	// claimFound claims up to $5 of the messages found, except those that others are claiming. Its order is in no
+	// index, so that the planner walks none.
 	claimFound = `, took AS (SELECT id, due FROM cointill_outbox
 			WHERE id = ANY(ARRAY(SELECT id FROM found)) AND ready AND due <=` + now + `
 			ORDER BY due + 0, n LIMIT $5 FOR UPDATE SKIP LOCKED)
@@ -255,8 +257,8 @@ const (
 		RETURNING ` + messageColumns + `, took.due, m.token, m.tried`
 	qLook  = lookAround + ` SELECT (SELECT count(*) FROM look), (SELECT count(*) FROM found)`
 	qClaim = lookAround + claimFound
-	// qClaimOfEach goes from one endpoint to the next. That rows are compared keeps the planner from looking for an
-	// endpoint's messages among those of all.
+	// qClaimOfEach steps from one endpoint to the next. The comparison of rows keeps the planner from looking for the
+	// messages of an endpoint among those of all.
 	qClaimOfEach = `WITH RECURSIVE walk AS (
 			(SELECT endpoint, due FROM cointill_outbox WHERE ready ORDER BY endpoint, due, n LIMIT 1)
 			UNION ALL
@@ -267,12 +269,12 @@ const (
 				WHERE ready AND (endpoint, due) >= (heads.endpoint, ` + never + `) AND (endpoint, due) <= (heads.endpoint,` + now + `)
 				ORDER BY endpoint, due, n LIMIT $3) f
 			ORDER BY f.due, f.n LIMIT $4)` + claimFound
-	// qSetBack has waits count from now that began when the clock was ahead.
+	// qSetBack makes waits count from now that began when the clock was ahead.
 	qSetBack = `UPDATE cointill_outbox SET due =` + now + ` + (due - since), since =` + now + ` WHERE id = ANY(ARRAY(
 		SELECT id FROM cointill_outbox WHERE ready AND since >` + now + ` ORDER BY since LIMIT 1000 FOR UPDATE SKIP LOCKED))`
 	qLockMessage = `SELECT id FROM cointill_invoices
 		WHERE id = (SELECT invoice FROM cointill_outbox WHERE id = $1) FOR NO KEY UPDATE`
-	// recordTold stores the attempt of what was told, and makes the messages that waited for that ready.
+	// recordTold stores the attempt, and makes the messages ready that waited for it.
 	recordTold = `, attempt AS (INSERT INTO cointill_attempts (message, at, duration, status, excerpt, error)
 			SELECT id, $2, $3, $4, $5, $6 FROM told),
 		released AS (UPDATE cointill_outbox m SET ready = true, due =` + now + `, since =` + now + `
@@ -281,14 +283,14 @@ const (
 				ORDER BY seq LIMIT 1) first
 			WHERE told.state <> 'due' AND m.url = told.url AND m.project = told.project AND m.invoice = told.invoice
 				AND m.state = 'due' AND m.seq = first.seq AND NOT m.ready AND m.id <> told.id)`
-	// qRecord leaves dead what is dead because nobody wants it.
+	// qRecord keeps a message dead whose URL is gone.
 	qRecord = `WITH told AS (UPDATE cointill_outbox m
 			SET state = CASE WHEN $8 = 'due' THEN m.state ELSE $8 END, ready = $8 = 'due' AND m.state = 'due',
 				due =` + now + ` + $9::bigint, since =` + now + `, claimed = false, tried = tried + 1
 			WHERE m.id = $1 AND m.token = $7 AND m.claimed
 			RETURNING m.id, m.invoice, m.url, m.project, m.state)` + recordTold + `
 		SELECT url, project FROM told`
-	// qLockOverdue waits for nobody: what is just being recorded is not given up.
+	// qLockOverdue does not wait: it skips what is just being recorded.
 	qLockOverdue = `SELECT id FROM cointill_invoices WHERE id = ANY(ARRAY(SELECT invoice FROM cointill_outbox
 			WHERE ready AND (endpoint, due) >= ($1, ` + never + `) AND (endpoint, due) < ($1,` + now + ` - $2::bigint)
 			ORDER BY endpoint, due, n LIMIT $3))
@@ -301,7 +303,7 @@ const (
 		SELECT count(*) FROM told`
 	qInsertGone = `INSERT INTO cointill_gone (url, project) VALUES ($1, $2) ON CONFLICT DO NOTHING`
 	qDeleteGone = `DELETE FROM cointill_gone WHERE url = $1 AND project = $2`
-	// qKill leaves claims as they are: what comes of them is kept.
+	// qKill keeps claims as they are, so that their outcome is recorded.
 	qKill = `UPDATE cointill_outbox SET state = 'dead', ready = false
 		WHERE url = $1 AND project = $2 AND state = 'due'`
 	qNextDue = `SELECT due -` + now + ` FROM cointill_outbox WHERE ready ORDER BY due, n LIMIT 1`
@@ -317,7 +319,7 @@ const (
 		WHERE m.id = $1`
 
 	qSecrets = `SELECT id, secret FROM cointill_outbox WHERE id > $1 ORDER BY id LIMIT $2`
-	// qReplaceSecrets locks the messages in the order of their ids, so that two of it do not wait for each other.
+	// qReplaceSecrets locks the messages in the order of their ids, so that two of these statements do not deadlock.
 	qReplaceSecrets = `WITH changes AS MATERIALIZED (SELECT u.id, u.secret, u.next
 			FROM unnest((SELECT $1::text[]), (SELECT $2::text[]), (SELECT $3::text[])) AS u (id, secret, next)),
 		locked AS MATERIALIZED (SELECT id FROM cointill_outbox
@@ -325,8 +327,8 @@ const (
 		UPDATE cointill_outbox m SET secret = c.next FROM locked JOIN changes c ON c.id = locked.id
 		WHERE m.id = locked.id AND m.secret = c.secret`
 
-	// qBeginReply locks an entry that it leaves as it is, too, so that qReply finds it in the same transaction; but in a
-	// scope that has $6 entries already it does nothing.
+	// qBeginReply also locks an entry that it does not change, so that qReply finds it in the same transaction. It does
+	// nothing in a scope that already has $6 entries.
 	qBeginReply = `INSERT INTO cointill_replies AS r (name, scope, entry, until) SELECT $1::bytea, $2::bytea, $3::bytea, $4::bigint
 		WHERE (SELECT count(*) FROM (SELECT 1 FROM cointill_replies
 			WHERE scope = $2 AND until > $5 ORDER BY until LIMIT $6::bigint) held) < $6::bigint
@@ -336,7 +338,7 @@ const (
 	qReplyEnds    = `SELECT until FROM cointill_replies WHERE scope = $1 AND until > $2 ORDER BY until LIMIT 1`
 	qFinishReply  = `UPDATE cointill_replies SET entry = $3, until = $4 WHERE name = $1 AND entry = $2`
 	qAbandonReply = `DELETE FROM cointill_replies WHERE name = $1 AND entry = $2`
-	// qEndReplies waits for nobody: what another one is just removing, or taking over, is not for this one.
+	// qEndReplies does not wait: it skips what another transaction is removing or taking over.
 	qEndReplies = `DELETE FROM cointill_replies WHERE name = ANY(ARRAY(
 		SELECT name FROM cointill_replies WHERE until <= $1 ORDER BY until LIMIT $2 FOR UPDATE SKIP LOCKED))`
 )

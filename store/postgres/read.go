@@ -20,7 +20,7 @@ type reader struct {
 	listings *listing.Cache
 }
 
-// within answers the reader in a transaction.
+// within returns the reader in a transaction.
 func (r reader) within(tx pgx.Tx) reader { return reader{tx, r.listings} }
 
 // Invoice implements [invoice.Reader].
@@ -58,7 +58,7 @@ func (r reader) InvoicesAt(ctx context.Context, places []invoice.Place) ([]invoi
 	if len(places) == 0 {
 		return nil, nil
 	}
-	// In order, so that neighbours in the index are read from the same page.
+	// Sorted, because neighbours in the index are on the same page.
 	places = slices.SortedFunc(slices.Values(places), func(a, b invoice.Place) int {
 		return cmp.Or(cmp.Compare(a.Address, b.Address), cmp.Compare(a.Slot, b.Slot))
 	})
@@ -82,7 +82,7 @@ func (r reader) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice
 	var networks, txs, indexes []string
 	asked := make(map[chain.Key]bool, len(keys))
 	for _, k := range keys {
-		if !asked[k] { // else a payment would come twice
+		if !asked[k] { // otherwise a payment would come twice
 			asked[k] = true
 			networks, txs, indexes = append(networks, string(k.Network)), append(txs, k.TxID), append(indexes, k.Index)
 		}

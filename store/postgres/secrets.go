@@ -11,8 +11,8 @@ import (
 
 var _ store.MessageSecrets = (*Store)(nil)
 
-// MessageSecrets implements [store.MessageSecrets], in the order of the ids. Of a message it returns nothing but the id
-// and the secret.
+// MessageSecrets implements [store.MessageSecrets], in the order of the ids. It returns only the id and the secret of a
+// message.
 func (s *Store) MessageSecrets(ctx context.Context, after string, limit int) ([]invoice.Message, error) {
 	found, err := s.pool.Query(ctx, qSecrets, after, limit)
 	if err != nil {

@@ -28,10 +28,10 @@ type Store struct {
 	writer writer
 }
 
-// New makes a store on the pool, which stays the caller's: to close, and to use for tables of its own.
-// It starts nothing; its memory is up to 16 MB of what listings are found by. It refuses a database that lacks
-// migrations with [ErrSchemaOutdated], one of a newer program with [ErrSchemaTooNew], connections that do not wait for their commits to be durable, and
-// encodings that cannot hold every text.
+// New returns a store on the pool. The caller keeps the pool: to close it, and to use it for other tables. New starts
+// nothing; the store uses up to 16 MB of memory to find listings. New refuses a database that lacks migrations with
+// [ErrSchemaOutdated], one of a newer program with [ErrSchemaTooNew], connections that do not wait for their commits to
+// be durable, and encodings that cannot hold every text.
 func New(ctx context.Context, pool *pgxpool.Pool) (*Store, error) {
 	if err := checkSettings(ctx, pool); err != nil {
 		return nil, fmt.Errorf("postgres: New: %w", err)
@@ -65,13 +65,13 @@ func checkSettings(ctx context.Context, pool *pgxpool.Pool) error {
 	return nil
 }
 
-// querier is what can read: a pool, or a transaction.
+// querier is a pool or a transaction.
 type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// The SQLSTATE codes that are told apart.
+// These are the SQLSTATE codes that the package tells apart.
 const (
 	codeSerialization = "40001"
 	codeDeadlock      = "40P01"
@@ -80,7 +80,7 @@ const (
 	codeSyntax        = "42601"
 )
 
-// sqlState is the SQLSTATE code of an error of the server; empty for other errors.
+// sqlState returns the SQLSTATE code of an error of the server, or an empty text for another error.
 func sqlState(err error) string {
 	var native *pgconn.PgError
 	if errors.As(err, &native) {
@@ -89,7 +89,7 @@ func sqlState(err error) string {
 	return ""
 }
 
-// violates says whether the error is a violation of the unique index.
+// violates reports whether the error is a violation of the unique index.
 func violates(err error, index string) bool {
 	var native *pgconn.PgError
 	return errors.As(err, &native) && native.Code == codeUnique && native.ConstraintName == index

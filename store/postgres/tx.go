@@ -8,27 +8,26 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Tx is the store seen from a transaction of the caller's: it implements [invoice.Store], so that an
-// invoice and the caller's own rows exist together or not at all. It is used by one goroutine, like the
-// transaction.
+// Tx is the store within a transaction of the caller. It implements [invoice.Store], so that an invoice and the
+// caller's own rows exist together or not at all. Like the transaction, it must be used by one goroutine only.
 type Tx struct {
 	reader
 	store *Store
 	tx    pgx.Tx
 }
 
-// WithTx returns the store as it is in the transaction, for [invoice.Service.WithStore]. Committing and
-// rolling back stays the caller's. When the transaction is committed, [invoice.Service.Committed] lets messages be told
-// at once that would wait for the dispatcher's next poll otherwise.
+// WithTx returns the store within the transaction, for [invoice.Service.WithStore]. The caller commits and rolls back.
+// After the transaction was committed, call [invoice.Service.Committed], so that its messages are sent at once and not
+// after the next poll of the dispatcher.
 //
-// Do it last: a batch with events locks the feed, so that the commits of all processes wait until the
-// transaction ends, and rows that are locked after the feed can lead to a deadlock, which PostgreSQL ends
-// at the cost of one of the transactions.
+// Use the store last in the transaction: a batch with events locks the feed, so that the commits of all processes wait
+// until the transaction ends, and locking other rows after the feed can lead to a deadlock, for which PostgreSQL ends
+// one of the transactions.
 func (s *Store) WithTx(tx pgx.Tx) *Tx { return &Tx{s.within(tx), s, tx} }
 
-// Commit writes the batch into the transaction, all of it or nothing; a refusal leaves the transaction
-// as it was. It is durable when the caller has committed. What PostgreSQL does not serialise, a deadlock
-// among it, is for the caller to do again from the beginning of the transaction.
+// Commit writes the batch into the transaction, as a whole or not at all. A refusal leaves the transaction as it was.
+// The batch is durable after the caller has committed. If PostgreSQL cannot serialize the transaction, or ends it as a
+// deadlock, the caller must repeat it from the beginning.
 func (t *Tx) Commit(ctx context.Context, b invoice.Batch) error {
 	rows, err := encode(b)
 	if err == nil {
@@ -64,8 +63,8 @@ func (t *Tx) TakeIndex(ctx context.Context, wallet string) (uint32, error) {
 	return takeIndex(ctx, t.tx, wallet)
 }
 
-// ReserveIndexes implements [invoice.Store] outside of the transaction, because a number must never be
-// handed out again. It needs a second connection of the pool.
+// ReserveIndexes implements [invoice.Store] outside of the transaction, because a number must never be handed out
+// again. It needs a second connection of the pool.
 func (t *Tx) ReserveIndexes(ctx context.Context, wallet string, n uint32) (uint32, error) {
 	return t.store.ReserveIndexes(ctx, wallet, n)
 }

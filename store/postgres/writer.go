@@ -20,23 +20,23 @@ const (
 	maxGroup = 256
 	// groupTimeout bounds how long the caller that commits for others may be kept.
 	groupTimeout = 30 * time.Second
-	// attempts is how often a transaction is done in all when PostgreSQL does not take it as it comes.
+	// attempts is how often a transaction is tried in all.
 	attempts = 6
 )
 
-// readCommitted is what the statements are written for, whatever the pool's default is: each sees what was
-// committed before it.
+// readCommitted is the isolation that the statements are written for, whatever the default of the pool is: each sees
+// what was committed before it.
 var readCommitted = pgx.TxOptions{IsoLevel: pgx.ReadCommitted}
 
-// writer lets concurrent commits share transactions. The caller that finds nobody at work leads: it commits
-// the jobs that wait, its own among them, and hands the lead to the first that came meanwhile. One group at
-// a time is quicker than several, whose locks and messages are in each other's way.
+// writer lets concurrent commits share transactions. A caller that finds no leader becomes it: it commits the waiting
+// jobs, including its own, and hands the lead to the first that has come meanwhile. One group at a time is faster than
+// several, whose locks and messages would be in each other's way.
 type writer struct {
 	pool *pgxpool.Pool
 
 	mu      sync.Mutex // guards what follows
 	waiting []*job
-	leading bool  // somebody is at work
+	leading bool  // there is a leader
 	last    int   // size of the last group
 	commits int64 // transactions so far
 }
@@ -45,19 +45,19 @@ type writer struct {
 type job struct {
 	rows rows
 	err  error     // valid after turnDone
-	turn chan turn // buffered: nobody need listen
+	turn chan turn // buffered: no receiver need be waiting
 }
 
-// turn is what the caller of a job is told.
+// turn is what the caller of a job has to do.
 type turn int
 
 const (
-	turnDone  turn = iota // it is decided
-	turnLead              // commit those that wait, yourself first
-	turnAlone             // the group could not be stored with you in it
+	turnDone  turn = iota // the outcome is known
+	turnLead              // commit the waiting jobs, beginning with this one
+	turnAlone             // the group could not be stored with this job in it
 )
 
-// do stores the job and answers what came of it.
+// do stores the job and returns its outcome.
 func (w *writer) do(ctx context.Context, j *job) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -84,7 +84,7 @@ func (w *writer) do(ctx context.Context, j *job) error {
 	return j.err
 }
 
-// wait waits for the job's turn. If ctx ends first the job is withdrawn, or left to whoever has begun it.
+// wait waits for the turn of the job. If ctx ends first, the job is withdrawn, or left to the leader that has begun it.
 func (w *writer) wait(ctx context.Context, j *job) (turn, error) {
 	select {
 	case next := <-j.turn:
@@ -95,7 +95,7 @@ func (w *writer) wait(ctx context.Context, j *job) (turn, error) {
 	defer w.mu.Unlock()
 	i := slices.Index(w.waiting, j)
 	switch {
-	case len(j.turn) > 0: // it was decided just now, or is to lead, which it must
+	case len(j.turn) > 0: // its outcome is known, or it has got the lead, which it must use
 		return <-j.turn, nil
 	case i >= 0:
 		w.waiting = slices.Delete(w.waiting, i, i+1)
@@ -105,7 +105,7 @@ func (w *writer) wait(ctx context.Context, j *job) (turn, error) {
 	}
 }
 
-// openError says that it is open whether the batch was stored.
+// openError means that the batch may be stored or not.
 type openError struct{ err error }
 
 func (e *openError) Error() string {
@@ -113,11 +113,11 @@ func (e *openError) Error() string {
 }
 func (e *openError) Unwrap() error { return e.err }
 
-// lead commits the jobs that wait, the leader's own among them, and hands the lead on.
+// lead commits the waiting jobs, including the leader's own, and hands the lead on.
 func (w *writer) lead(ctx context.Context) {
 	w.gather()
 	group := w.pick()
-	// Those who wait must not depend on the leader's context, nor it on a database that hangs.
+	// The waiting jobs must not depend on the leader's context, nor the leader on a database that hangs.
 	if len(group) > 1 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), groupTimeout)
@@ -131,8 +131,8 @@ func (w *writer) lead(ctx context.Context) {
 	}
 }
 
-// gather lets those who were in the last group, and are about to come again, join this one. It gives
-// way a few times but does not wait: with a single caller it does nothing.
+// gather lets the callers of the last group, which may be about to commit again, join this group. It yields a few times
+// but does not sleep; with a single caller it does nothing.
 func (w *writer) gather() {
 	for range 8 {
 		w.mu.Lock()
@@ -145,7 +145,7 @@ func (w *writer) gather() {
 	}
 }
 
-// pick takes those that wait. The first of them is the leader's own: it waited longest, or alone.
+// pick takes the waiting jobs. The first of them is the leader's own: it has waited longest, or alone.
 func (w *writer) pick() []*job {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -156,8 +156,8 @@ func (w *writer) pick() []*job {
 	return group
 }
 
-// commit stores the jobs in one transaction. Those that are refused, and all if it cannot be told which,
-// are sent back to be tried alone.
+// commit stores the jobs in one transaction. Jobs that are refused are sent back to be tried alone; so are all, if it
+// is unknown which one is at fault.
 func (w *writer) commit(ctx context.Context, group []*job) {
 	for len(group) > 1 {
 		s, err := w.attempts(ctx, group)
@@ -186,13 +186,13 @@ func (w *writer) commit(ctx context.Context, group []*job) {
 	}
 }
 
-// blamesData says whether the error is about what was to be stored, and so perhaps about one job only.
+// blamesData reports whether the error is about the data, and so perhaps about one job only.
 func blamesData(err error) bool {
 	class := sqlState(err)
 	return strings.HasPrefix(class, "21") || strings.HasPrefix(class, "22") || strings.HasPrefix(class, "23") || strings.HasPrefix(class, "54")
 }
 
-// alone stores one job and answers what came of it.
+// alone stores one job and returns its outcome.
 func (w *writer) alone(ctx context.Context, j *job) error {
 	s, err := w.attempts(ctx, []*job{j})
 	if err != nil {
@@ -204,9 +204,9 @@ func (w *writer) alone(ctx context.Context, j *job) error {
 	return nil
 }
 
-// attempts runs the jobs in a transaction of their own, again if PostgreSQL asks for that or the connection
-// was lost before the commit. Nothing is stored if an error is answered or a job refused, unless the
-// error says that it is open.
+// attempts runs the jobs in a transaction of their own. It tries again if PostgreSQL asks for that, or if the
+// connection was lost before the commit. Nothing is stored if it returns an error or a job is refused, unless the error
+// is an openError.
 func (w *writer) attempts(ctx context.Context, jobs []*job) (s *script, err error) {
 	err = again(ctx, func() error {
 		s = newScript(jobs)
@@ -249,15 +249,15 @@ func (w *writer) attempt(ctx context.Context, s *script) error {
 	return nil
 }
 
-// rollback gives up a transaction; if that fails the connection is closed, which does the same.
+// rollback gives up a transaction. If that fails, it closes the connection, which has the same effect.
 func rollback(ctx context.Context, tx pgx.Tx) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	_ = tx.Rollback(ctx)
 }
 
-// isFinal says whether an error of a commit means that nothing was stored. A server that is shut down may
-// have stored the transaction already, and tells only that it ends.
+// isFinal reports whether an error of a commit means that nothing was stored. A server that shuts down may have stored
+// the transaction already, and only reports that it ends.
 func isFinal(err error) bool {
 	var native *pgconn.PgError
 	if errors.Is(err, pgx.ErrTxCommitRollback) {
@@ -267,20 +267,20 @@ func isFinal(err error) bool {
 		!strings.HasPrefix(native.Code, "08") && native.Code != "40003"
 }
 
-// lostError says that a connection was lost when nothing could have been stored yet.
+// lostError means that a connection was lost when nothing could have been stored yet.
 type lostError struct{ err error }
 
 func (e *lostError) Error() string { return e.err.Error() }
 func (e *lostError) Unwrap() error { return e.err }
 
-// again does what stores all or nothing until PostgreSQL takes it, a few times.
+// again repeats a function that stores everything or nothing, a few times, until PostgreSQL accepts it.
 func again(ctx context.Context, do func() error) error {
 	for n := 1; ; n++ {
 		err := do()
 		if n == attempts || !isTransient(err) {
 			return err
 		}
-		// At random, so that those who collided do not meet again.
+		// At random, so that transactions that collided do not collide again.
 		pause := time.NewTimer(rand.N(time.Millisecond << n))
 		select {
 		case <-pause.C:
@@ -291,8 +291,8 @@ func again(ctx context.Context, do func() error) error {
 	}
 }
 
-// isTransient says whether an error means that nothing was stored and the next time may be better. What
-// the driver thinks safe to send again is not asked for: it thinks so of a commit whose answer was lost.
+// isTransient reports whether an error means that nothing was stored and another try may succeed. It does not ask the
+// driver which errors are safe to retry: the driver counts a commit whose response was lost among them.
 func isTransient(err error) bool {
 	var unknown *openError
 	if errors.As(err, &unknown) {

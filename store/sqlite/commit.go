@@ -20,7 +20,7 @@ import (
 
 // Commit implements [invoice.Store].
 func (s *Store) Commit(ctx context.Context, b invoice.Batch) error {
-	// Encoded here, beside the other callers, and not while they wait for the writer.
+	// Encoding runs concurrently with other callers, and not while they wait for the writer.
 	rows, err := encode(b)
 	if err == nil {
 		err = s.writer.do(ctx, rows.apply)
@@ -31,7 +31,7 @@ func (s *Store) Commit(ctx context.Context, b invoice.Batch) error {
 	return nil
 }
 
-// rows is a batch as statements take it: each row a list of arguments.
+// rows is a batch in the form of the statements: each row is a list of arguments.
 type rows struct {
 	progress, inserts, updates, releases, freed, claims, payments, events, messages []row
 	skip                                                                            int64
@@ -43,7 +43,7 @@ type row struct {
 	args    []any
 }
 
-// conflict is the refusal of a part of a batch.
+// conflict returns the refusal of a part of a batch.
 func (r row) conflict(why string) error {
 	if r.invoice == "" {
 		return fmt.Errorf("%s %s: %w", why, r.what, invoice.ErrConflict)
@@ -106,8 +106,8 @@ func encodeClaim(c invoice.Claim) row {
 	return row{string(c.Address), c.Invoice, []any{keyOf(c.Place), string(c.Network), string(c.Address), c.Slot, c.Invoice}}
 }
 
-// The arguments of an invoice are those of qInsertInvoice, of which the first are those of qUpdateInvoice, and then its
-// row in listings.
+// An invoice has the arguments of qInsertInvoice, which begin with those of qUpdateInvoice, followed by its row in
+// listings.
 const (
 	updated  = 7
 	inserted = 11
@@ -135,7 +135,8 @@ func encodeInvoice(inv invoice.Invoice) (row, error) {
 	}}, nil
 }
 
-// keyOf is what a place is looked up by: 32 bits of its hash, of which each block finds few that are another's.
+// keyOf returns the number that a place is looked up by: 32 bits of its hash. A block finds few places that only share
+// the number.
 func keyOf(p invoice.Place) int64 {
 	text := string(p.Address)
 	if p.Slot != "" {
@@ -145,8 +146,8 @@ func keyOf(p invoice.Place) int64 {
 	return int64(int32(binary.BigEndian.Uint32(sum[:])))
 }
 
-// roomy ends a document with spaces. The pages of old invoices are full: one that grew would have to be moved, and
-// its neighbours with it. A new one gets room for a usual life.
+// roomy pads a document with spaces. The pages of old invoices are full: a document that grew would have to be moved,
+// and its neighbours with it. A new document gets room for a usual life.
 func roomy(doc []byte, version int64) string {
 	const life, step = 256, 128
 	size := len(doc)
@@ -157,8 +158,8 @@ func roomy(doc []byte, version int64) string {
 	return string(append(doc, bytes.Repeat([]byte(" "), size-len(doc))...))
 }
 
-// apply writes what is refused most often first: a refusal of the first statement leaves the transaction to
-// the others as it was.
+// apply writes what is refused most often first: if the first statement is refused, the transaction is unchanged for
+// the others.
 func (r rows) apply(t *txn) error {
 	for _, p := range r.progress {
 		query := qUpdateProgress
@@ -208,7 +209,7 @@ func (r rows) apply(t *txn) error {
 
 func (r rows) applyPlaces(t *txn) error {
 	for _, c := range r.releases {
-		// A release that is refused undoes the forgetting, like all of the batch.
+		// If the release is refused, this is undone with the rest of the batch.
 		if _, err := t.exec(qForgetPlace, c.args[:4]...); err != nil {
 			return fmt.Errorf("release %s: %w", c.what, err)
 		}
@@ -229,7 +230,7 @@ func (r rows) applyPlaces(t *txn) error {
 	return nil
 }
 
-// put writes one row, and takes it for a conflict when the statement left it out.
+// put writes one row. If the statement has skipped it, that is a conflict.
 func (t *txn) put(query, verb string, r row) error {
 	n, err := t.exec(query, r.args...)
 	if err != nil {
@@ -241,8 +242,8 @@ func (t *txn) put(query, verb string, r row) error {
 	return nil
 }
 
-// insertInvoice finds out why when the row was left out: the id comes first, so that a batch that is committed again
-// learns that it was stored.
+// insertInvoice inserts an invoice, or finds out why the row was skipped. It checks the id first, so that the error for
+// a batch that is committed again shows that it was stored.
 func (t *txn) insertInvoice(r row) error {
 	n, err := t.exec(qInsertInvoice, r.args[:inserted]...)
 	if err == nil && n > 0 {
@@ -295,14 +296,14 @@ func (t *txn) reserve(wallet string, n uint32) (first uint32, err error) {
 	err = t.row(qReserve, []any{wallet, int64(n)}, &first)
 	t.changed = t.changed || err == nil
 	if errors.Is(err, sql.ErrNoRows) {
-		return 0, fmt.Errorf("sqlite: reserve indexes: wallet %q has no %d left: %w", wallet, n, invoice.ErrNoAddress)
+		return 0, fmt.Errorf("sqlite: reserve indexes: wallet %q has fewer than %d indexes left: %w", wallet, n, invoice.ErrNoAddress)
 	} else if err != nil {
 		return 0, fmt.Errorf("sqlite: reserve indexes: %w", err)
 	}
 	return first, nil
 }
 
-// reserved answers how many numbers were handed out.
+// reserved returns how many numbers were handed out.
 func (r *reader) reserved(ctx context.Context, wallet string) (n uint32, err error) {
 	if err := r.stmt(ctx, qReserved).QueryRowContext(ctx, wallet).Scan(&n); err != nil {
 		return 0, fmt.Errorf("sqlite: read reserved indexes: %w", err)

@@ -1,4 +1,4 @@
-// Package sqlite keeps everything in an SQLite file: the embedded default, for one process.
+// Package sqlite implements [store.Backend] in an SQLite file. It is the embedded default, for one process:
 //
 //	db, err := sqlite.Open("shop.db")
 //	...
@@ -7,15 +7,13 @@
 //	...
 //	backend, err := sqlite.New(db)
 //
-// The file may be the shop's own: all tables here begin with "cointill_", and nothing else is touched.
-// The driver is modernc.org/sqlite, which needs no C compiler; [New] accepts a database that was opened
-// with that driver in WAL mode, with synchronous FULL and a busy timeout, as [Open] does.
+// The file may be the shop's own: the names of all tables begin with "cointill_", and nothing else is touched. The driver
+// is modernc.org/sqlite, which needs no C compiler. [New] accepts a database that was opened with that driver in WAL mode,
+// with synchronous FULL and a busy timeout, as [Open] does.
 //
-// Calls that write wait for each other and are committed in groups: one transaction, and one wait for
-// the disk, for everybody who came meanwhile. No goroutine of its own does that; one of the callers
-// does it for the others. Reads run beside it.
+// Concurrent writes are committed in groups, with one transaction and one wait for the disk. The package starts no
+// goroutine for that; one of the callers commits for the others. Reads run concurrently with writes.
 //
-// Several processes on one file are safe, but they wait for each other's transactions; shops with
-// several machines want a database server. An in-memory database is refused, because it keeps no
-// promise: use [store.Memory].
+// Several processes may safely use one file, but they wait for each other's transactions; use a database server for
+// several machines. [New] refuses an in-memory database, because it is not durable: use [store.Memory] instead.
 package sqlite

@@ -24,7 +24,7 @@ func (r *reader) Invoices(ctx context.Context, q invoice.Query) (invoice.Page, e
 	return page, nil
 }
 
-// list reads all of one moment.
+// list reads a page from one state of the database.
 func (r *reader) list(ctx context.Context, q invoice.Query) (invoice.Page, error) {
 	at := r
 	if r.tx == nil {
@@ -32,7 +32,7 @@ func (r *reader) list(ctx context.Context, q invoice.Query) (invoice.Page, error
 		if err != nil {
 			return invoice.Page{}, err
 		}
-		defer tx.Rollback() // it has only read
+		defer tx.Rollback() // it only reads
 		at = r.within(tx)
 	}
 	if listing.Walks(q) {
@@ -55,7 +55,7 @@ func (r *reader) list(ctx context.Context, q invoice.Query) (invoice.Page, error
 	return page, err
 }
 
-// walk goes through the invoices of a project along their index.
+// walk reads the invoices of a project along their index.
 func (r *reader) walk(ctx context.Context, q invoice.Query) (invoice.Page, error) {
 	query, args := walkQuery(q)
 	found, err := r.tx.QueryContext(ctx, query, args...)
@@ -165,7 +165,7 @@ func (s *shelf) numbered(ctx context.Context, query string, args []any, see func
 	})
 }
 
-// Some implements [listing.Source], with one statement, since a statement costs more than a look-up.
+// Some implements [listing.Source], with one statement, because a statement costs more than a look-up.
 func (s *shelf) Some(ctx context.Context, asked []listing.Key, see func(i int, data []byte) error) error {
 	keys := make([][3]any, len(asked))
 	for i, key := range asked {
@@ -187,8 +187,8 @@ func (s *shelf) Row(ctx context.Context, id string) (listing.Row, bool, error) {
 	return listing.RowOf(inv), err == nil, err
 }
 
-// Tidy implements [invoice.Tidier]. It writes listings in slices, for each of which everything else that writes waits
-// some milliseconds.
+// Tidy implements [invoice.Tidier]. It writes listings in slices; other writes wait for some milliseconds for each
+// slice.
 func (s *Store) Tidy(ctx context.Context, keep int) error {
 	if err := listing.Tidy(ctx, keeper{s}, keep); err != nil {
 		return fmt.Errorf("sqlite: tidy: %w", err)
@@ -225,7 +225,7 @@ func (k keeper) Read(ctx context.Context, segment int64, parts [][]byte) (change
 	if err != nil {
 		return nil, nil, err
 	}
-	defer tx.Rollback() // it has only read
+	defer tx.Rollback() // it only reads
 	s := &shelf{reader: k.within(tx), open: map[string]*sql.Stmt{}}
 	first, last := listing.Numbers(segment)
 	err = s.query(ctx, qChangedOf, []any{first, last}, func(found *sql.Rows) error {

@@ -10,16 +10,16 @@ import (
 )
 
 var (
-	// ErrSchemaOutdated: the tables are not those of this program yet; run [Migrate].
+	// ErrSchemaOutdated means that the tables lack migrations of this program; run [Migrate].
 	ErrSchemaOutdated = errors.New("schema is outdated")
-	// ErrSchemaTooNew: a newer program has migrated the tables; this one must not touch them.
+	// ErrSchemaTooNew means that a newer program has migrated the tables; this one must not touch them.
 	ErrSchemaTooNew = errors.New("schema is newer than the program")
 )
 
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// migrations lists the files in the order of their numbers; the first leads to version 1.
+// migrations lists the migration files in the order of their numbers. The first one leads to version 1.
 func migrations() []string {
 	names, err := fs.Glob(migrationFiles, "migrations/*.sql")
 	if err != nil {
@@ -28,9 +28,9 @@ func migrations() []string {
 	return names
 }
 
-// Migrate brings the tables up to date, each step in a transaction of its own. Doing it again, also from
-// several processes at once, changes nothing. It refuses tables of a newer program with
-// [ErrSchemaTooNew]. It may be run apart from the program, by an operator.
+// Migrate brings the tables up to date, each step in a transaction of its own. It is idempotent, and several processes
+// may call it at once. It refuses the tables of a newer program with [ErrSchemaTooNew]. An operator may run it apart
+// from the program.
 func Migrate(ctx context.Context, db *sql.DB) error {
 	conn, err := db.Conn(ctx)
 	if err != nil {
@@ -48,7 +48,7 @@ func Migrate(ctx context.Context, db *sql.DB) error {
 	}
 }
 
-// migrateOnce takes the next step, and says whether there was none.
+// migrateOnce takes the next step, and reports whether there was none left.
 func migrateOnce(ctx context.Context, conn *sql.Conn) (done bool, err error) {
 	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return false, err
@@ -91,7 +91,7 @@ type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// schemaVersion is how many migrations were run.
+// schemaVersion returns how many migrations were run.
 func schemaVersion(ctx context.Context, q querier) (int, error) {
 	var exists bool
 	err := q.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'cointill_schema')").Scan(&exists)

@@ -17,10 +17,10 @@ import (
 
 var _ store.Backend = (*Store)(nil)
 
-// Open opens the SQLite file, which it creates for the owner's eyes only, with what [New] asks for:
-// WAL, a commit that waits for the disk, and patience of five seconds with other writers.
-// Transactions that the caller begins take the write lock at once. A connection caches 8 MB, eight are kept open
-// while nobody needs them, and a commit writes the WAL back when it has 8000 pages, or 32 MB. Closing is the caller's.
+// Open opens the SQLite file, with the settings that [New] requires: WAL, commits that wait for the disk, and a busy
+// timeout of five seconds. It creates the file if necessary, readable by its owner only. Transactions that the caller
+// begins take the write lock at once. A connection caches 8 MB, eight idle connections are kept open, and a commit
+// writes the WAL back when it has 8000 pages, or 32 MB. The caller closes the database.
 func Open(path string) (*sql.DB, error) {
 	if path == "" || strings.HasPrefix(path, ":") {
 		return nil, fmt.Errorf("sqlite: open %q: the path of a file is required", path)
@@ -51,8 +51,8 @@ func Open(path string) (*sql.DB, error) {
 	return db, nil
 }
 
-// fileURL names a file by its absolute path, with slashes, as SQLite reads it (sqlite.org/uri.html): what begins with
-// the letter of a drive has a slash before that, and what begins with a server has its two.
+// fileURL returns the URI of a file by its absolute path, with slashes, as SQLite reads it (sqlite.org/uri.html): a
+// path that begins with a drive letter gets a slash in front, and one that begins with a server keeps its two.
 func fileURL(path string, query url.Values) string {
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path
@@ -60,7 +60,7 @@ func fileURL(path string, query url.Values) string {
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: query.Encode()}).String()
 }
 
-// idle is how many connections are kept: opening one takes longer than most questions.
+// idle is how many idle connections are kept: opening one takes longer than most queries.
 const idle = 8
 
 // Store implements [store.Backend] on an SQLite file. Its methods may be called concurrently.
@@ -69,14 +69,14 @@ type Store struct {
 	writer writer
 }
 
-// New makes a store on the database, which stays the caller's: to close, and to use for tables of its
-// own. It starts nothing; its memory is up to 16 MB of what listings are found by. It refuses a database whose
-// settings do not keep what was committed through a power cut, one that lacks migrations with
-// [ErrSchemaOutdated], and one of a newer program with [ErrSchemaTooNew].
+// New returns a store on the database. The caller keeps the database: to close it, and to use it for other tables. New
+// starts nothing; the store uses up to 16 MB of memory to find listings. New refuses a database with settings that can
+// lose commits at a power failure, one that lacks migrations with [ErrSchemaOutdated], and one of a newer program with
+// [ErrSchemaTooNew].
 //
-// One in some hundred writes also copies the WAL to where it belongs, on another connection of the pool if that may have
-// one, so that other writes do not wait for that. It does not where wal_autocheckpoint is 0, as for a replicator that does
-// so itself.
+// After some hundred writes, one of them also copies the WAL into the database, on another connection of the pool if
+// there may be one, so that other writes do not wait. It does not if wal_autocheckpoint is 0, as for a replicator that
+// checkpoints by itself.
 func New(db *sql.DB) (*Store, error) {
 	ctx := context.Background()
 	if err := checkPragmas(ctx, db); err != nil {

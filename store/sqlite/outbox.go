@@ -14,8 +14,8 @@ import (
 	"github.com/cointill/cointill/webhook"
 )
 
-// Claim implements [webhook.Outbox]. What to claim is found beside the writer, which then takes what nobody else has
-// taken meanwhile. The clock is the system's.
+// Claim implements [webhook.Outbox]. It uses the system clock. It finds messages without the writer, which then claims
+// those that are still due.
 func (s *Store) Claim(ctx context.Context, q webhook.ClaimQuery) ([]webhook.Delivery, error) {
 	for {
 		now := listing.Nanos(time.Now())
@@ -37,7 +37,7 @@ func (s *Store) Claim(ctx context.Context, q webhook.ClaimQuery) ([]webhook.Deli
 	}
 }
 
-// setBack is how many waits count from now on at once.
+// setBack is how many waits are corrected at once.
 const setBack = 1000
 
 func failed(what string, err error) error {
@@ -47,16 +47,16 @@ func failed(what string, err error) error {
 	return fmt.Errorf("sqlite: %s: %w", what, err)
 }
 
-// look is how many messages are looked at, whoever they are for, when some are to be claimed: mostly there are no
-// others, or enough among them.
+// look returns how many messages are looked at, regardless of their endpoints, to claim limit of them: mostly there are
+// no others, or enough among them.
 func look(limit int) int { return 64 + min(limit, 1<<20) }
 
-// claimable answers the messages to claim, or that the clock was ahead when a wait began.
+// claimable returns the messages to claim, or reports that the clock was ahead when a wait began.
 func (s *Store) claimable(ctx context.Context, q webhook.ClaimQuery, now int64) (found []int64, ahead bool, err error) {
 	if err := s.stmts[qAhead].QueryRowContext(ctx, now).Scan(&ahead); err != nil || ahead {
 		return nil, ahead, err
 	}
-	skip, err := json.Marshal(append([]string{}, q.Skip...)) // never null, which is not a list
+	skip, err := json.Marshal(append([]string{}, q.Skip...)) // never null, which json_each does not accept as a list
 	if err != nil {
 		return nil, false, err
 	}
@@ -81,7 +81,7 @@ func (s *Store) claimable(ctx context.Context, q webhook.ClaimQuery, now int64) 
 	return found, false, err
 }
 
-// chosen answers as many of the messages that the query finds as may be claimed.
+// chosen returns as many of the messages that the query finds as may be claimed.
 func (s *Store) chosen(ctx context.Context, q webhook.ClaimQuery, query string, args ...any) ([]int64, error) {
 	rows, err := s.stmts[query].QueryContext(ctx, args...)
 	if err != nil {
@@ -103,7 +103,7 @@ func (s *Store) chosen(ctx context.Context, q webhook.ClaimQuery, query string, 
 	return out, rows.Err()
 }
 
-// claim takes those of the messages that are still due.
+// claim claims those of the messages that are still due.
 func (t *txn) claim(found []int64, lease time.Duration) (out []webhook.Delivery, err error) {
 	now := time.Now()
 	for _, n := range found {
@@ -168,7 +168,7 @@ func (s *Store) GiveUp(ctx context.Context, q webhook.GiveUpQuery) (n int, err e
 	before := listing.Nanos(time.Now().Add(-q.Overdue))
 	claims, err := s.overdue(ctx, q.Endpoint, before, q.Limit)
 	if err != nil || len(claims) == 0 {
-		return 0, failed("give up messages", err) // without disturbing the writer
+		return 0, failed("give up messages", err) // without using the writer
 	}
 	err = s.writer.do(ctx, func(t *txn) error {
 		claims, err := t.overdue(q.Endpoint, before, q.Limit)

@@ -39,7 +39,7 @@ func (s *Store) putProject(ctx context.Context, query string, p invoice.Project)
 		if err != nil || n > 0 {
 			return err
 		}
-		var stored int64 // 0 if there is none, which is what an insert builds on
+		var stored int64 // 0 if there is none, as an insert expects
 		if err := t.row(qProjectVersion, args[:1], &stored); err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
@@ -49,7 +49,7 @@ func (s *Store) putProject(ctx context.Context, query string, p invoice.Project)
 		var other string
 		switch err := t.row(qProjectByName, args[1:3], &other); {
 		case errors.Is(err, sql.ErrNoRows) || err == nil && other == p.ID:
-			return invoice.ErrConflict // the key
+			return invoice.ErrConflict // the key hash is taken
 		case err != nil:
 			return err
 		}

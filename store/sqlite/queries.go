@@ -1,10 +1,10 @@
 package sqlite
 
-// The statements that are prepared once. TestA43 proves that each has an index, but for what is
-// read as a whole because it stays small.
+// These statements are prepared once. TestA43 proves that each of them uses an index, except to read a table as a whole
+// that stays small.
 
 const (
-	// qLock changes nothing, but makes the transaction a writing one.
+	// qLock changes nothing, but turns the transaction into a writing one.
 	qLock = `UPDATE cointill_schema SET version = version WHERE version = 0`
 
 	qInsertInvoice = `INSERT INTO cointill_invoices (
@@ -12,7 +12,7 @@ const (
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
 	qUpdateInvoice = `UPDATE cointill_invoices SET (version, network, wake_tag, wake_height, wake_time, doc)
 		= (?2, ?3, ?4, ?5, ?6, ?7) WHERE id = ?1 AND version = ?2 - 1 RETURNING n`
-	// qListInserted is for the invoice that was inserted last.
+	// qListInserted adds the row of the invoice that was inserted last.
 	qListInserted = `INSERT INTO cointill_changed (n, version, row) VALUES (last_insert_rowid(), ?, ?)`
 	qListUpdated  = `INSERT INTO cointill_changed (n, version, row) VALUES (?, ?, ?)
 		ON CONFLICT (n) DO UPDATE SET (version, row) = (excluded.version, excluded.row)`
@@ -21,7 +21,7 @@ const (
 	qClaimPlace    = `INSERT INTO cointill_places (place, network, address, slot, invoice, released)
 		SELECT ?1, ?2, ?3, ?4, ?5, 0 WHERE NOT EXISTS (SELECT 1 FROM cointill_places
 			WHERE place = ?1 AND network = ?2 AND address = ?3 AND slot = ?4 AND released = 0)`
-	// qForgetPlace leaves the place to whoever releases it now.
+	// qForgetPlace removes the invoice that last released the place; the caller releases it next.
 	qForgetPlace  = `DELETE FROM cointill_places WHERE place = ? AND network = ? AND address = ? AND slot = ? AND released = 1`
 	qReleasePlace = `UPDATE cointill_places SET released = 1
 		WHERE place = ? AND network = ? AND address = ? AND slot = ? AND invoice = ? AND released = 0`
@@ -50,11 +50,12 @@ const (
 		ON CONFLICT (wallet) DO UPDATE SET next = next + ?2 WHERE next + ?2 <= 4294967295
 		RETURNING next - ?2`
 
-	// withPayments is how invoices are read: a row for each open payment, or one with null if there is none,
-	// in one statement and so of one moment.
+	// withPayments reads invoices: a row for each open payment, or one row with null if there is none, in one statement
+	// and so from one state.
 	withPayments = `SELECT i.id, i.doc, p.doc FROM cointill_invoices i
 		LEFT JOIN cointill_payments p ON p.invoice = i.id AND p.settled = 0`
-	// ofFound are the invoices of the payments that were found, and a row for each of these that is settled.
+	// ofFound reads the invoices of the payments that were found, with a row for each of these payments that is
+	// settled.
 	ofFound = withPayments + ` WHERE i.id IN (SELECT invoice FROM found)
 		UNION ALL SELECT i.id, i.doc, found.doc FROM found CROSS JOIN cointill_invoices i ON i.id = found.invoice
 			WHERE found.doc IS NOT NULL`
@@ -62,19 +63,19 @@ const (
 	qInvoice        = withPayments + ` WHERE i.id = ?`
 	qInvoiceByOrder = withPayments + ` WHERE i.project = ? AND i.order_id = ?`
 	qInvoices       = withPayments + ` WHERE i.id IN (SELECT value FROM json_each(?))`
-	// The order of the cross join is kept: a look-up for each number. Few of the places that come are others with
-	// the same number.
+	// The order of the cross join is kept: one look-up for each number. Few of the places that are found only share the
+	// number.
 	qPlaces = `SELECT p.address, p.slot, p.invoice FROM json_each(?) a
 		CROSS JOIN cointill_places p ON p.place = a.value`
 	qPaidBy = `WITH found (invoice, doc) AS MATERIALIZED (` + foundPayment + ` FROM json_each(?) a CROSS JOIN cointill_payments p
 			ON p.network = a.value ->> 0 AND p.txid = a.value ->> 1 AND p.idx = a.value ->> 2) ` + ofFound
 	qPaidIn = `WITH found (invoice, doc) AS MATERIALIZED (` + foundPayment + ` FROM cointill_payments p
 			WHERE p.network = ? AND p.txid = ?) ` + ofFound
-	// qPaidAfter goes from one invoice to the next, however many payments they have.
+	// qPaidAfter steps from one invoice to the next, however many payments they have.
 	qPaidAfter = `WITH RECURSIVE paid (id) AS (SELECT min(invoice) FROM cointill_payments WHERE invoice > ?1
 			UNION ALL SELECT (SELECT min(invoice) FROM cointill_payments WHERE invoice > paid.id) FROM paid WHERE paid.id IS NOT NULL LIMIT ?2)
 		` + withPayments + ` WHERE i.id IN (SELECT id FROM paid) ORDER BY i.id`
-	// qPayments reads no more than it has to of the open payments and of the settled ones.
+	// qPayments reads no more of the open and of the settled payments than it has to.
 	qPayments = `SELECT doc FROM (SELECT * FROM (SELECT network, txid, idx, doc FROM cointill_payments
 				WHERE invoice = ?1 AND settled = 0 AND (network, txid, idx) > (?2, ?3, ?4) ORDER BY network, txid, idx LIMIT ?5)
 			UNION ALL SELECT * FROM (SELECT network, txid, idx, doc FROM cointill_payments
@@ -101,7 +102,7 @@ const (
 	qChangedOf      = `SELECT n, version, row FROM cointill_changed WHERE n BETWEEN ? AND ? ORDER BY n`
 	qSegments       = `SELECT segment, parts, texts FROM cointill_segments`
 	qSegment        = `SELECT parts FROM cointill_segments WHERE segment = ?`
-	// The order of the cross joins is kept: a look-up for each that is asked for.
+	// The order of the cross joins is kept: one look-up for each part.
 	qParts = `SELECT p.segment, p.part, p.data FROM json_each(?9) a
 		CROSS JOIN cointill_parts p ON p.segment = a.value ->> 0 AND p.writing = a.value ->> 1
 			AND p.part IN (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)`
@@ -115,7 +116,7 @@ const (
 	qFinishWriting = `UPDATE cointill_segments SET parts = ?2, texts = CASE WHEN ?3 THEN ?2 ELSE texts END
 		WHERE segment = ?1 AND begun = ?2`
 	qMerged = `DELETE FROM cointill_changed WHERE n = ? AND version = ?`
-	// qClearParts has between ?2 and ?3 the parts of texts.
+	// qClearParts takes the range of the parts of texts as ?2 and ?3.
 	qClearParts = `DELETE FROM cointill_parts WHERE n IN (SELECT p.n FROM cointill_segments s
 		CROSS JOIN cointill_parts p ON p.segment = s.segment AND p.writing < s.begun AND p.writing <> s.parts
 			AND (p.writing <> s.texts OR p.part NOT BETWEEN ?2 AND ?3)
@@ -139,7 +140,7 @@ const (
 	qProjectByKey   = `SELECT id, doc FROM (SELECT 1 AS rank, id, doc FROM cointill_projects WHERE key_hash = ?1
 		UNION ALL SELECT 2, id, doc FROM cointill_projects WHERE former_key_hash = ?1 AND former_key_hash <> '') found ORDER BY rank LIMIT 1`
 	qProjects = `SELECT id, doc FROM cointill_projects WHERE id > ? ORDER BY id LIMIT ?`
-	// The lower of SQLite knows no other letters than those of ASCII.
+	// The function lower of SQLite changes only ASCII letters.
 	qProjectsByOwner = `SELECT id FROM cointill_projects WHERE instr(lower(owner), lower(?)) > 0 ORDER BY id`
 
 	messageColumns = `m.n, m.id, m.event, m.invoice, m.seq, m.project, m.url, m.endpoint, m.at, m.body, m.format, m.secret`
@@ -150,16 +151,17 @@ const (
 				WHERE url = ?6 AND project = ?5 AND invoice = ?3 AND state = 'due' AND seq < ?4), 0, 0, 0
 		FROM (SELECT EXISTS (SELECT 1 FROM cointill_gone WHERE url = ?6 AND project = ?5) AS gone)
 		WHERE true ON CONFLICT DO NOTHING`
-	// qRelease lets the first of the messages of an invoice to a URL that are still to be told be claimed.
+	// qRelease makes the first undelivered message of an invoice to a URL claimable.
 	qRelease = `UPDATE cointill_outbox SET ready = 1, due = ?4, since = ?4
 		WHERE url = ?1 AND project = ?2 AND invoice = ?3 AND state = 'due' AND ready = 0 AND seq = (
 			SELECT min(seq) FROM cointill_outbox WHERE url = ?1 AND project = ?2 AND invoice = ?3 AND state = 'due')`
 	notPrefixed = `NOT EXISTS (SELECT 1 FROM json_each(?4) WHERE substr(endpoint, 1, length(value)) = value)`
-	// qDue looks no further than ?2 messages, whoever they are for, and qLooked says whether there are as many.
+	// qDue looks at no more than ?2 messages, regardless of their endpoints; qLooked counts how many there are, up to
+	// that number.
 	qDue = `SELECT n, endpoint FROM (SELECT n, due, endpoint FROM cointill_outbox WHERE ready = 1 AND due <= ?1 ORDER BY due, n LIMIT ?2)
 		WHERE endpoint NOT IN (SELECT value FROM json_each(?3)) AND ` + notPrefixed + ` ORDER BY due, n`
 	qLooked = `SELECT count(*) FROM (SELECT 1 FROM cointill_outbox WHERE ready = 1 AND due <= ?1 LIMIT ?2)`
-	// qDueOfEach goes from one endpoint to the next, and takes of each no more than ?5.
+	// qDueOfEach steps from one endpoint to the next, and takes no more than ?5 messages of each.
 	qDueOfEach = `WITH RECURSIVE walk (endpoint) AS (
 			SELECT min(endpoint) FROM cointill_outbox WHERE ready = 1
 			UNION ALL
@@ -173,23 +175,23 @@ const (
 		ORDER BY m.due, m.n LIMIT ?2`
 	qClaim = `UPDATE cointill_outbox SET token = token + 1, claimed = 1, due = ?3, since = ?2 WHERE n = ?1 AND ready = 1 AND due <= ?2
 		RETURNING n, id, event, invoice, seq, project, url, endpoint, at, body, format, secret, token, tried`
-	// qAhead finds out whether the clock was ahead, and qSetBack has its waits count from now.
+	// qAhead finds out whether the clock was ahead; qSetBack makes such waits count from now.
 	qAhead   = `SELECT EXISTS (SELECT 1 FROM cointill_outbox WHERE ready = 1 AND since > ?)`
 	qSetBack = `UPDATE cointill_outbox SET due = ?1 + (due - since), since = ?1 WHERE n IN (
 		SELECT n FROM cointill_outbox WHERE ready = 1 AND since > ?1 ORDER BY since LIMIT ?2)`
-	// qRecord leaves dead what is dead because nobody wants it.
+	// qRecord keeps a message dead whose URL is gone.
 	qRecord = `UPDATE cointill_outbox SET state = CASE WHEN ?3 = 'due' THEN state ELSE ?3 END, ready = ?3 = 'due' AND state = 'due',
 			due = ?4, since = ?5, claimed = 0, tried = tried + 1
 		WHERE id = ?1 AND token = ?2 AND claimed = 1
 		RETURNING n, invoice, url, project`
 	qOverdue = `SELECT id, token FROM cointill_outbox WHERE ready = 1 AND endpoint = ? AND due < ? ORDER BY due, n LIMIT ?`
-	// qOpen makes a message that nobody has claimed one that can be recorded.
+	// qOpen marks a message as claimed, so that an attempt can be recorded.
 	qOpen          = `UPDATE cointill_outbox SET claimed = 1 WHERE id = ?`
 	qInsertAttempt = `INSERT INTO cointill_attempts (message, attempt, at, duration, status, excerpt, error)
 		SELECT ?1, COALESCE(MAX(attempt), 0) + 1, ?2, ?3, ?4, ?5, ?6 FROM cointill_attempts WHERE message = ?1`
 	qInsertGone = `INSERT INTO cointill_gone (url, project) VALUES (?, ?) ON CONFLICT DO NOTHING`
 	qDeleteGone = `DELETE FROM cointill_gone WHERE url = ? AND project = ?`
-	// qKill leaves claims as they are: what comes of them is kept.
+	// qKill keeps claims as they are, so that their outcome is recorded.
 	qKill = `UPDATE cointill_outbox SET state = 'dead', ready = 0
 		WHERE url = ? AND project = ? AND state = 'due'`
 	qNextDue = `SELECT due FROM cointill_outbox WHERE ready = 1 ORDER BY due LIMIT 1`
@@ -206,7 +208,7 @@ const (
 	qBeginReply = `INSERT INTO cointill_replies (name, scope, entry, until) VALUES (?1, ?2, ?3, ?4)
 		ON CONFLICT (name) DO UPDATE SET entry = excluded.entry, until = excluded.until WHERE until <= ?5`
 	qReply = `SELECT entry FROM cointill_replies WHERE name = ? AND until > ?`
-	// qReplies counts no more entries of a scope than it may have, and finds when the first of them ends.
+	// qReplies counts the entries of a scope up to a limit, and finds when the first of them ends.
 	qReplies = `SELECT count(*), COALESCE(min(until), 0) FROM (
 		SELECT until FROM cointill_replies WHERE scope = ? AND until > ? ORDER BY until LIMIT ?)`
 	qFinishReply  = `UPDATE cointill_replies SET (entry, until) = (?3, ?4) WHERE name = ?1 AND entry = ?2`

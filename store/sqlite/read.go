@@ -14,23 +14,23 @@ import (
 	"github.com/cointill/cointill/store/internal/record"
 )
 
-// reader answers questions, to the whole world or to a transaction.
+// reader reads what is committed, or what a transaction sees.
 type reader struct {
 	db    *sql.DB
 	stmts map[string]*sql.Stmt
-	tx    *sql.Tx // nil: each question sees what is committed when it is asked
+	tx    *sql.Tx // nil: each query reads what is committed
 
 	listings *listing.Cache
 }
 
-// within answers the reader in a transaction.
+// within returns the reader in a transaction.
 func (r *reader) within(tx *sql.Tx) *reader {
 	at := *r
 	at.tx = tx
 	return &at
 }
 
-// stmt is a prepared statement where the reader reads.
+// stmt returns a prepared statement for where the reader reads.
 func (r *reader) stmt(ctx context.Context, query string) *sql.Stmt {
 	if r.tx == nil {
 		return r.stmts[query]
@@ -88,7 +88,7 @@ func (r *reader) InvoicesAt(ctx context.Context, places []invoice.Place) ([]invo
 	return found, nil
 }
 
-// at answers the ids of the invoices that hold the places, or released them last.
+// at returns the ids of the invoices that hold the places, or released them last.
 func (r *reader) at(ctx context.Context, places []invoice.Place) ([]string, error) {
 	if len(places) == 0 {
 		return nil, nil
@@ -98,7 +98,7 @@ func (r *reader) at(ctx context.Context, places []invoice.Place) ([]string, erro
 	for i, p := range places {
 		asked[p], keys[i] = true, keyOf(p)
 	}
-	slices.Sort(keys) // so that neighbours in the index are read from the same page
+	slices.Sort(keys) // neighbours in the index are on the same page
 	list, err := json.Marshal(slices.Compact(keys))
 	if err != nil {
 		return nil, err
@@ -127,7 +127,7 @@ func (r *reader) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoic
 	triples := make([][3]string, 0, len(keys))
 	asked := make(map[chain.Key]bool, len(keys))
 	for _, k := range keys {
-		if !asked[k] { // else a payment would come twice
+		if !asked[k] { // otherwise a payment would come twice
 			asked[k] = true
 			triples = append(triples, [3]string{string(k.Network), k.TxID, k.Index})
 		}
@@ -182,7 +182,7 @@ func (r *reader) payments(ctx context.Context, id string, args ...any) ([]invoic
 // HeldSlots implements [invoice.Reader].
 func (r *reader) HeldSlots(ctx context.Context, network chain.Network, address chain.Address, first, last string, limit int) ([]string, error) {
 	var out []string
-	if first == "" { // the slot of an address that is not shared is not in the index of slots
+	if first == "" { // the empty slot, of an address that is not shared, is not in the index of slots
 		var held bool
 		err := r.stmt(ctx, qHeld).QueryRowContext(ctx, keyOf(invoice.Place{Address: address}), string(network), string(address)).Scan(&held)
 		if err != nil {

@@ -51,8 +51,8 @@ func (r *Replies) Begin(ctx context.Context, scope, key string, running []byte, 
 	return held, nil
 }
 
-// full counts the entries of a scope beside the writer, so that a scope with many keeps nobody waiting. It returns nil
-// if there is room for another entry.
+// full counts the entries of a scope without the writer, so that a scope with many delays no other. It returns nil if
+// there is room for another entry.
 func (r *Replies) full(ctx context.Context, of []byte, now time.Time) (*replies.FullError, error) {
 	var count int
 	var first int64

@@ -11,22 +11,20 @@ import (
 
 var _ invoice.Store = (*Tx)(nil)
 
-// Tx is the store within a transaction of the caller's: what is committed to it becomes true when the
-// caller commits, together with the caller's own rows, or never. It is for one goroutine, like the
-// transaction itself.
+// Tx is the store within a transaction of the caller. What is committed to it becomes visible and durable when the
+// caller commits, together with the caller's own rows. Like the transaction, it must be used by one goroutine only.
 type Tx struct {
 	reader
 	txn *txn
 }
 
-// WithTx returns the store within a transaction on the same database, for
-// [invoice.Service.WithStore]. The transaction should have been begun on a database from [Open], which
-// takes the write lock at once; until it ends, everything else that writes waits, so it must not
-// wait for anything that writes elsewhere: a call to the [Store] itself, or to a service on it, while the transaction is
-// open waits for the whole busy_timeout, and then fails with [ErrLocked].
+// WithTx returns the store within a transaction on the same database, for [invoice.Service.WithStore]. The transaction
+// should be begun on a database from [Open], which takes the write lock at once. All other writes wait until it ends,
+// so the transaction must not wait for another write: a call to the [Store] itself, or to a service on it, while the
+// transaction is open waits for the whole busy_timeout, and then fails with [ErrLocked].
 //
-// When the transaction is committed, [invoice.Service.Committed] lets messages be told at once that would wait for the
-// dispatcher's next poll otherwise.
+// After the transaction was committed, call [invoice.Service.Committed], so that its messages are sent at once and not
+// after the next poll of the dispatcher.
 func (s *Store) WithTx(tx *sql.Tx) *Tx {
 	return &Tx{
 		reader: *s.within(tx),
@@ -34,8 +32,8 @@ func (s *Store) WithTx(tx *sql.Tx) *Tx {
 	}
 }
 
-// Commit implements [invoice.Store], except that nothing is durable before the caller commits. A
-// refused batch leaves no trace in the transaction, which can go on.
+// Commit implements [invoice.Store], except that nothing is durable before the caller commits. A refused batch leaves
+// no trace in the transaction, which stays usable.
 func (t *Tx) Commit(ctx context.Context, b invoice.Batch) error {
 	rows, err := encode(b)
 	if err == nil {
@@ -47,8 +45,8 @@ func (t *Tx) Commit(ctx context.Context, b invoice.Batch) error {
 	return nil
 }
 
-// ReserveIndexes implements [invoice.Store]. When the caller rolls back, the numbers are free again:
-// nobody can have been shown what they were for.
+// ReserveIndexes implements [invoice.Store]. If the caller rolls back, the numbers are free again: nothing that was
+// made with them can have been shown.
 func (t *Tx) ReserveIndexes(ctx context.Context, wallet string, n uint32) (first uint32, err error) {
 	if n == 0 {
 		return t.reserved(ctx, wallet)
@@ -60,7 +58,7 @@ func (t *Tx) ReserveIndexes(ctx context.Context, wallet string, n uint32) (first
 	return first, err
 }
 
-// TakeIndex implements [invoice.Store]. When the caller rolls back, the number is free again.
+// TakeIndex implements [invoice.Store]. If the caller rolls back, the number is free again.
 func (t *Tx) TakeIndex(ctx context.Context, wallet string) (index uint32, err error) {
 	err = t.within(ctx, func(txn *txn) (err error) {
 		index, err = txn.take(wallet)
@@ -69,12 +67,12 @@ func (t *Tx) TakeIndex(ctx context.Context, wallet string) (index uint32, err er
 	return index, err
 }
 
-// within applies something whole or not at all, and leaves the transaction usable in either case.
+// within applies a function as a whole or not at all, and leaves the transaction usable in either case.
 func (t *Tx) within(ctx context.Context, apply func(*txn) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	// Half of something must not stay because ctx ended in between.
+	// A change must not stay half done because ctx has ended.
 	t.txn.ctx = context.WithoutCancel(ctx)
 	if _, err := t.tx.ExecContext(t.txn.ctx, "SAVEPOINT cointill"); err != nil {
 		return err

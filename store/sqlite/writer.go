@@ -14,12 +14,13 @@ import (
 	"github.com/cointill/cointill/webhook"
 )
 
-// ErrLocked: another transaction had the write lock for longer than the database's busy_timeout, five seconds on one of
-// [Open]. Nothing was stored. If that transaction is the program's own and waits for this very call, no time is long
-// enough: what belongs to it goes through the store of [Store.WithTx]. It is an [invoice.ErrBusy].
+// ErrLocked means that another transaction held the write lock for longer than the busy_timeout of the database, which
+// is five seconds on one of [Open]. Nothing was stored. If that transaction belongs to the program and waits for this
+// very call, no timeout is long enough: use the store of [Store.WithTx] within the transaction. ErrLocked wraps
+// [invoice.ErrBusy].
 var ErrLocked = fmt.Errorf("another transaction has the write lock: %w", invoice.ErrBusy)
 
-// locked translates the error of a database that is busy.
+// locked translates the error of a busy database.
 func locked(err error) error {
 	const busy = 5 // SQLITE_BUSY; the bits above say which kind of it
 	var native interface{ Code() int }
@@ -29,41 +30,40 @@ func locked(err error) error {
 	return err
 }
 
-// maxGroup bounds how many calls share a transaction: enough to make the wait for the disk cheap, few
-// enough to keep the write lock short.
+// maxGroup bounds how many calls share a transaction: enough to make the wait for the disk cheap, few enough to keep
+// the write lock short.
 const maxGroup = 256
 
-// writeBackEvery is after how many jobs the WAL is written back: some megabytes of it.
+// writeBackEvery is the number of jobs after which the WAL is written back: it then has some megabytes.
 const writeBackEvery = 500
 
-// writer lets concurrent writes share transactions. The caller that finds nobody at work leads: it
-// commits the jobs that wait, its own among them, and hands the lead to the first that came meanwhile.
+// writer lets concurrent writes share transactions. A caller that finds no leader becomes it: it commits the waiting
+// jobs, including its own, and hands the lead to the first that has come meanwhile.
 type writer struct {
 	db         *sql.DB
 	stmts      map[string]*sql.Stmt
-	writesBack bool // the WAL, beside those that commit
+	writesBack bool // the WAL, concurrently with commits
 
 	mu      sync.Mutex // guards what follows
 	waiting []*job
-	leading bool      // somebody is at work
+	leading bool      // there is a leader
 	conn    *sql.Conn // of the leader, handed over with the lead
 	last    int       // size of the last group
 	commits int64     // transactions so far
-	since   int       // jobs since somebody began to write the WAL back
-	writing bool      // somebody does
+	since   int       // jobs since the WAL was last written back
+	writing bool      // the WAL is being written back
 }
 
-// job is one write. Its function may run more than once, each time in a transaction in which nothing of it is
-// visible yet.
+// job is one write. Its function may run more than once, each time in a transaction that contains nothing of it yet.
 type job struct {
 	apply func(*txn) error
 	err   error
 	turn  chan bool // true: it is your turn to lead; false: your job is done
 }
 
-// do runs the function in a transaction, which it may share with others, and answers once that is
-// durable. When the function fails nothing of it is stored; ErrLocked when it never got the write lock. The job is given up if ctx ends before it
-// is begun; after that the outcome is awaited.
+// do runs the function in a transaction, which it may share with others, and returns when that is durable. If the
+// function fails, nothing of it is stored. It returns ErrLocked if it did not get the write lock. The job is given up
+// if ctx ends before it is begun; after that do waits for the outcome.
 func (w *writer) do(ctx context.Context, apply func(*txn) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -90,7 +90,7 @@ func (w *writer) do(ctx context.Context, apply func(*txn) error) error {
 	return locked(j.err)
 }
 
-// withdraw takes back a job that nobody has begun. One that was given the lead must use it.
+// withdraw takes back a job that is not begun. A job that was given the lead must use it.
 func (w *writer) withdraw(j *job) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -102,7 +102,7 @@ func (w *writer) withdraw(j *job) bool {
 	return true
 }
 
-// lead commits the jobs that wait and hands the lead on. The leader's own job is the first of them.
+// lead commits the waiting jobs and hands the lead on. The first job is the leader's own.
 func (w *writer) lead(ctx context.Context, own *job) {
 	conn, err := w.connect(ctx)
 	if err != nil {
@@ -113,7 +113,7 @@ func (w *writer) lead(ctx context.Context, own *job) {
 	}
 	w.gather()
 	group := w.pick(maxGroup)
-	// Whoever waits has been promised the outcome, whatever becomes of the leader's context.
+	// The others wait for the outcome, even if the leader's context ends.
 	w.commit(context.WithoutCancel(ctx), conn, group)
 	for _, j := range group {
 		if j != own {
@@ -121,7 +121,7 @@ func (w *writer) lead(ctx context.Context, own *job) {
 		}
 	}
 	if own.err != nil {
-		conn.Close() // the pool finds out whether it is still good
+		conn.Close() // the pool checks whether it is still usable
 		conn = nil
 	}
 	w.handOver(conn)
@@ -130,22 +130,23 @@ func (w *writer) lead(ctx context.Context, own *job) {
 	}
 }
 
-// due counts jobs, and says whether the caller should write the WAL back.
+// due counts jobs, and reports whether the caller should write the WAL back.
 func (w *writer) due(jobs int) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.since += jobs; !w.writesBack || w.writing || w.since < writeBackEvery {
 		return false
 	}
-	if w.db.Stats().MaxOpenConnections == 1 { // which those that commit hand on to each other
+	if w.db.Stats().MaxOpenConnections == 1 { // which the leaders hand on to each other
 		return false
 	}
 	w.since, w.writing = 0, true
 	return true
 }
 
-// writeBack copies what is in the WAL to where it belongs, while others commit: otherwise one of them would have to, with
-// all that wait for it. What is left of it then is little. A failure does not matter, since the next one will do.
+// writeBack copies the WAL into the database while others commit. Otherwise one of the commits would have to, and the
+// waiting jobs with it. It leaves little for that commit. A failure does not matter, because the next call makes up for
+// it.
 func (w *writer) writeBack(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second) // all other connections may be taken
 	defer cancel()
@@ -156,7 +157,7 @@ func (w *writer) writeBack(ctx context.Context) {
 	w.mu.Unlock()
 }
 
-// connect answers the connection that came with the lead, or a new one.
+// connect returns the connection that came with the lead, or a new one.
 func (w *writer) connect(ctx context.Context) (*sql.Conn, error) {
 	w.mu.Lock()
 	conn := w.conn
@@ -168,8 +169,8 @@ func (w *writer) connect(ctx context.Context) (*sql.Conn, error) {
 	return w.db.Conn(ctx)
 }
 
-// gather lets those who were in the last group, and are about to come again, join this one. It gives
-// way a few times but does not wait: with a single caller it does nothing.
+// gather lets the callers of the last group, which may be about to write again, join this group. It yields a few times
+// but does not sleep; with a single caller it does nothing.
 func (w *writer) gather() {
 	for range 8 {
 		w.mu.Lock()
@@ -202,12 +203,12 @@ func (w *writer) handOver(conn *sql.Conn) {
 	}
 	w.leading = false
 	if conn != nil {
-		conn.Close() // back to the pool: it cannot fail in a way that matters to the jobs, which are done
+		conn.Close() // back to the pool; an error would not matter to the jobs, which are done
 	}
 }
 
-// commit runs the jobs in one transaction. A refusal that left no trace in it concerns its own job alone; after
-// any other failure each job gets a transaction of its own, so that no job fails for another's fault.
+// commit runs the jobs in one transaction. A refusal that left no trace in it concerns only its own job; after any
+// other failure each job gets a transaction of its own, so that no job fails because of another.
 func (w *writer) commit(ctx context.Context, conn *sql.Conn, group []*job) {
 	err := w.transact(ctx, conn, group)
 	if err == nil {
@@ -227,7 +228,7 @@ func (w *writer) commit(ctx context.Context, conn *sql.Conn, group []*job) {
 	}
 }
 
-// jobError says that a job failed after it had written, so that the transaction is of no use.
+// jobError means that a job failed after it had written, so that the transaction is unusable.
 type jobError struct{ err error }
 
 func (e *jobError) Error() string { return e.err.Error() }
@@ -239,8 +240,8 @@ func (w *writer) transact(ctx context.Context, conn *sql.Conn, group []*job) err
 		return fmt.Errorf("begin: %w", err)
 	}
 	t := &txn{ctx: ctx, tx: tx, writer: w, open: map[string]*sql.Stmt{}}
-	// A statement that may write takes the write lock before anything is read, also when the caller's
-	// database begins transactions without it.
+	// A statement that may write takes the write lock before anything is read, also if the database begins transactions
+	// without it.
 	if _, err := t.exec(qLock); err != nil {
 		tx.Rollback()
 		return fmt.Errorf("begin: %w", err)
@@ -249,7 +250,7 @@ func (w *writer) transact(ctx context.Context, conn *sql.Conn, group []*job) err
 		t.changed = false
 		j.err = j.apply(t)
 		if j.err != nil && (t.changed || !isRefusal(j.err)) {
-			tx.Rollback() // it fails if SQLite has rolled back by itself, which is as good
+			tx.Rollback() // it fails if SQLite has already rolled back
 			return &jobError{j.err}
 		}
 	}
@@ -262,7 +263,7 @@ func (w *writer) transact(ctx context.Context, conn *sql.Conn, group []*job) err
 	return nil
 }
 
-// isRefusal says whether the ports name the error: the database is fine, the caller is not.
+// isRefusal reports whether the ports name the error: then the database is fine.
 func isRefusal(err error) bool {
 	for _, refusal := range []error{
 		invoice.ErrConflict, invoice.ErrDuplicateOrder, invoice.ErrDuplicateProject, invoice.ErrNotFound,
@@ -275,7 +276,7 @@ func isRefusal(err error) bool {
 	return false
 }
 
-// txn is a transaction as jobs see it.
+// txn is a transaction as jobs use it.
 type txn struct {
 	ctx     context.Context
 	tx      *sql.Tx
@@ -293,7 +294,7 @@ func (t *txn) stmt(query string) *sql.Stmt {
 	return stmt
 }
 
-// exec answers how many rows were changed.
+// exec returns how many rows were changed.
 func (t *txn) exec(query string, args ...any) (int64, error) {
 	result, err := t.stmt(query).ExecContext(t.ctx, args...)
 	if err != nil {
@@ -308,7 +309,7 @@ func (t *txn) query(query string, args ...any) (*sql.Rows, error) {
 	return t.stmt(query).QueryContext(t.ctx, args...)
 }
 
-// row reads the one row of a query, or sql.ErrNoRows. Queries that write set changed themselves.
+// row reads the only row of a query, or returns sql.ErrNoRows. Callers of queries that write set changed themselves.
 func (t *txn) row(query string, args []any, dest ...any) error {
 	return t.stmt(query).QueryRowContext(t.ctx, args...).Scan(dest...)
 }

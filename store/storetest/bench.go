@@ -18,13 +18,13 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// benchProjects are of very different sizes: the first has nine of ten invoices.
+// benchProjects differ in size: the first has nine of ten invoices.
 var benchProjects = []string{
 	"0198c8d2-7a5e-7c11-9d7a-0f6a5d0c9e11", "0198c8d3-11aa-7b22-8e1b-5a4c3d2e1f00", "0198c8d4-22bb-7c33-9f2c-6b5d4e3f2a11",
 }
 
-// Listings measures pages of listings, with whatever filter, sort and place, among so many invoices of three projects:
-// put into the backend by Fill. It reports the percentiles of the milliseconds that a page takes.
+// Listings measures pages of listings, with every kind of filter, sort and position, among the invoices of three
+// projects that Fill has put into the backend. It reports percentiles of the time of a page in milliseconds.
 func Listings(b *testing.B, backend store.Backend, invoices int) {
 	for _, kind := range []struct {
 		name  string
@@ -59,8 +59,8 @@ func Listings(b *testing.B, backend store.Backend, invoices int) {
 	}
 }
 
-// Fill puts invoices into an empty backend, as a shop of some years has them: most are completed or expired. The last
-// 2,000 are what the backend may have put off.
+// Fill puts invoices into an empty backend, like those of a shop after some years: most are completed or expired. The
+// backend may put off the last 2,000.
 func Fill(b *testing.B, backend store.Backend, invoices int) {
 	b.Helper()
 	const batch = 1000
@@ -128,7 +128,7 @@ func anyFilter(r *rand.Rand, invoices int) invoice.Query {
 	return q
 }
 
-// anySearch is for a part, of one letter or more, of something that an invoice has.
+// anySearch returns a part, of one character or more, of a text of an invoice.
 func anySearch(r *rand.Rand, invoices int) invoice.Query {
 	q := anyFilter(r, invoices)
 	some := benchInvoice(r.IntN(invoices))
@@ -138,9 +138,9 @@ func anySearch(r *rand.Rand, invoices int) invoice.Query {
 	return q
 }
 
-// Settled measures what a step costs at an address with a long history, on the backends that open makes: an invoice with
-// one open payment is read in each way that a step reads it, and gets another payment while the open one settles. The
-// time of an operation must not depend on how many payments settled before.
+// Settled measures the cost of a step at an address with a long history, on the backends that open returns: an invoice
+// with one open payment is read in each way in which a step reads it, and gets another payment while the open one
+// settles. The time of an operation must not depend on how many payments settled before.
 func Settled(b *testing.B, open func(b *testing.B) store.Backend) {
 	for _, settled := range []int{10, 1_000, 100_000} {
 		if testing.Short() && settled > 1_000 {
@@ -193,7 +193,7 @@ func (h *paidOften) fill(b *testing.B, backend store.Backend, settled int) {
 
 func (h *paidOften) last() invoice.Payment { return newPayment(h.payments, h.inv, uint64(h.payments)) }
 
-// pay settles the open payment, and adds so many of which the last is open.
+// pay settles the open payment, and adds others, of which the last is open.
 func (h *paidOften) pay(b *testing.B, backend store.Backend, n int) error {
 	h.inv = revise(h.inv, func(inv *invoice.Invoice) { inv.Settled = &invoice.Settled{Count: int64(h.payments + n - 1)} })
 	batch := invoice.Batch{Update: []invoice.Invoice{h.inv}}
@@ -208,7 +208,7 @@ func (h *paidOften) pay(b *testing.B, backend store.Backend, n int) error {
 	return backend.Commit(b.Context(), batch)
 }
 
-// one checks that the invoice came with its open payment alone.
+// one checks that the invoice came with its open payment only.
 func (h *paidOften) one(found []invoice.Invoice, err error) error {
 	if err == nil && (len(found) != 1 || len(found[0].Payments) != 1) {
 		err = fmt.Errorf("got %d invoices, want one with one payment", len(found))
@@ -232,7 +232,7 @@ func (h *paidOften) above(b *testing.B, backend store.Backend) error {
 	return h.one(backend.InvoicesAbove(b.Context(), mainnet, uint64(h.payments-1)))
 }
 
-// page is ten payments of the middle.
+// page returns ten payments from the middle.
 func (h *paidOften) page(b *testing.B, backend store.Backend) error {
 	page, err := backend.Payments(b.Context(), h.inv.ID, newPayment(h.payments/2, h.inv, 0).Key, 10)
 	if err == nil && len(page) != min(10, h.payments-h.payments/2) {
@@ -241,8 +241,8 @@ func (h *paidOften) page(b *testing.B, backend store.Backend) error {
 	return err
 }
 
-// Backlogs are how many messages of one endpoint a benchmark of [Backlog] leaves untold: a few when it runs only to
-// see that it does.
+// Backlogs returns the numbers of messages to one endpoint that a benchmark of [Backlog] leaves unsent: a few if it
+// runs only to check that it works.
 func Backlogs(b *testing.B) []int {
 	if testing.Short() || b.N == 1 && flag.Lookup("test.benchtime").Value.String() == "1x" {
 		return []int{0, 1_000}
@@ -250,8 +250,8 @@ func Backlogs(b *testing.B) []int {
 	return []int{0, 1_000, 100_000, 300_000}
 }
 
-// Backlog creates invoices from 8 callers, with a message each, while what is due to other endpoints than the one
-// that is dead is claimed and delivered. It ends when all are told, and reports how many were created and delivered a
+// Backlog creates invoices from 8 callers, with a message each, while messages that are due to other endpoints than the
+// dead one are claimed and delivered. It ends when all are sent, and reports how many were created and delivered per
 // second.
 func Backlog(b *testing.B, backend store.Backend, dead string) {
 	ctx := b.Context()
@@ -290,7 +290,7 @@ func Backlog(b *testing.B, backend store.Backend, dead string) {
 	b.ReportMetric(float64(b.N)/time.Since(began).Seconds(), "told/s")
 }
 
-// tellAll tells b.N messages, as a dispatcher does whose endpoints answer at once.
+// tellAll sends b.N messages, like a dispatcher whose endpoints respond at once.
 func tellAll(b *testing.B, backend store.Backend, dead string, hint <-chan struct{}) {
 	ctx := b.Context()
 	work := make(chan webhook.Delivery, 256)

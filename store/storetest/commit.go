@@ -18,7 +18,7 @@ var commitCases = []testCase{
 	{"an empty batch is fine", "Commit stores all of the batch or nothing", emptyBatch},
 	{"a stale version is a conflict", "an update carries one more than the stored version, else ErrConflict", staleVersion},
 	{"a taken id is a conflict", "an inserted invoice's id must be free, else ErrConflict", takenID},
-	{"a batch committed twice is a conflict", "committing a stored batch again answers ErrConflict, also when it has an order id", committedTwice},
+	{"a batch committed twice is a conflict", "committing a stored batch again returns ErrConflict, also when it has an order id", committedTwice},
 	{"A42 an order id names its first invoice", "a taken (project, order id) is a DuplicateOrderError with the first invoice", duplicateOrder},
 	{"an empty order id is never taken", "an empty order id is not unique and never found", emptyOrder},
 	{"a taken order id comes before a taken place", "of the refusals that apply to an invoice, the id and the version come first, then the order id, then the place", refusalsInOrder},
@@ -31,12 +31,12 @@ var commitCases = []testCase{
 	{"progress comes back as it was", "what is stored comes back as it was", progressRoundTrip},
 	{"progress moves by one version", "progress carries one more than the stored version, 1 at first, else ErrConflict", progressCAS},
 	{"indexes are consecutive", "ReserveIndexes hands out consecutive numbers of a wallet from 0", reserveIndexes},
-	{"no indexes are none", "ReserveIndexes with 0 answers how many were handed out and changes nothing", reserveNone},
+	{"no indexes are none", "ReserveIndexes with 0 returns how many were handed out and changes nothing", reserveNone},
 	{"indexes end before they repeat", "the last number is 2^32-2: ErrNoAddress, and nothing changed, when fewer than n are left", reserveTooMany},
 	{"all indexes at once", "the last number is 2^32-2: ErrNoAddress, and nothing changed, when fewer than n are left", reserveAll},
 }
 
-// full is a batch with every part, on the invoice old, which must be stored.
+// full is a batch with every part, on the stored invoice old.
 func full(old invoice.Invoice, n int) invoice.Batch {
 	fresh := newInvoice(n)
 	moved, there := claimOf(old), claimOf(old)
@@ -98,7 +98,7 @@ func refusedBatch(t *testing.T, b store.Backend) {
 	}
 }
 
-// dump writes all that the fixtures of a batch can change.
+// dump returns everything that the fixtures of a batch can change.
 func dump(t *testing.T, b store.Backend) string {
 	t.Helper()
 	ctx := t.Context()
@@ -321,7 +321,7 @@ func reserveNone(t *testing.T, b store.Backend) {
 // mostIndexes is how many numbers a wallet has.
 const mostIndexes uint32 = 1<<32 - 1
 
-// noneLeft asks for numbers when fewer are left, of which so many were handed out.
+// noneLeft asks for numbers when fewer are left.
 func noneLeft(t *testing.T, b store.Backend, n, handedOut uint32) {
 	t.Helper()
 	first, err := b.ReserveIndexes(t.Context(), "hot", n)
@@ -357,7 +357,7 @@ func reserveAll(t *testing.T, b store.Backend) {
 	noneLeft(t, b, 1, mostIndexes)
 }
 
-// aside is progress in which everything is set, to something hard to keep.
+// aside is progress in which every field is set, to values that are hard to keep.
 func aside(version int64) invoice.Progress {
 	at := time.Date(2024, 2, 29, 23, 59, 59, 999999999, time.UTC)
 	huge := new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 256), big.NewInt(1))

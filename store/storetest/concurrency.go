@@ -16,21 +16,21 @@ import (
 )
 
 var concurrencyCases = []testCase{
-	{"A42 two hundred creations of one order", "an order has one invoice, and everybody else learns which", sameOrder},
+	{"A42 two hundred creations of one order", "an order has one invoice, and all other callers learn which", sameOrder},
 	{"A11 one address for many", "a place is held by one invoice at a time", samePlace},
 	{"a place is given up once", "a release of a place that is not held by its invoice is ErrConflict", sameRelease},
 	{"a place goes from hand to hand", "Claims come after Releases, and a place is held by one invoice at a time", handedOn},
-	{"a number is taken by one", "TakeIndex hands out a number to nobody else until it is freed again", takeConcurrently},
+	{"a number is taken by one", "TakeIndex hands out a number to one caller only, until it is freed again", takeConcurrently},
 	{"updates of one invoice take turns", "of the updates with one version exactly one is stored", sameVersion},
 	{"a refused batch does not spoil its neighbours", "Commit refuses a batch for what is in it alone", neighbours},
 	{"indexes are handed out once", "ReserveIndexes never hands out a number twice", reserveConcurrently},
 	{"progress has one owner", "of the steps with one version exactly one is stored", sameProgress},
 	{"A50 a message is handed out once", "a claim hides the message from other claims", claimConcurrently},
-	{"catching up beside commits", "a listing is right at every moment, whoever catches up on what was put off meanwhile", tidyBesideCommits},
+	{"catching up beside commits", "a listing is right at every moment, also while the backend catches up", tidyBesideCommits},
 	{"a reader sees whole batches", "what a batch changes is seen together or not at all", wholeBatches},
 }
 
-// parallel runs f n times at once and answers the errors in the order of the calls.
+// parallel runs f n times concurrently and returns the errors in the order of the calls.
 func parallel(n int, f func(i int) error) []error {
 	errs := make([]error, n)
 	begin := make(chan struct{})
@@ -46,7 +46,7 @@ func parallel(n int, f func(i int) error) []error {
 	return errs
 }
 
-// winner is the index of the one call that went well; all the others must have failed with the target.
+// winner returns the index of the only call that succeeded; all others must have failed with the target.
 func winner(t *testing.T, errs []error, target error) int {
 	t.Helper()
 	won := -1
@@ -108,7 +108,7 @@ func sameRelease(t *testing.T, b store.Backend) {
 	noneFreed(t, b, "hot")
 }
 
-// handedOn has everybody take the place from whoever holds it, again and again.
+// handedOn lets all callers take over the place again and again.
 func handedOn(t *testing.T, b store.Backend) {
 	var all []invoice.Invoice
 	for i := range 10 {
@@ -310,7 +310,7 @@ func claimConcurrently(t *testing.T, b store.Backend) {
 	same(t, "messages handed out", len(told), messages)
 }
 
-// wholeBatches moves an invoice and a payment together and looks at both meanwhile.
+// wholeBatches changes an invoice and a payment together, and reads both meanwhile.
 func wholeBatches(t *testing.T, b store.Backend) {
 	inv := newInvoice(1)
 	insert(t, b, inv)
@@ -342,7 +342,7 @@ func wholeBatches(t *testing.T, b store.Backend) {
 	}
 }
 
-// tidyBesideCommits revises invoices and creates more, while others catch up, some of them not to the end, and list.
+// tidyBesideCommits revises and creates invoices, while others catch up, some of them not to the end, and list.
 func tidyBesideCommits(t *testing.T, b store.Backend) {
 	const revisers, each, revisions = 4, 8, 12
 	var all []invoice.Invoice

@@ -10,8 +10,8 @@ import (
 
 var conflictCases = []testCase{
 	{"a conflict names its invoice", "a conflict is a ConflictError that names the invoice whose part of the batch is refused", conflictsNamed},
-	{"a conflict of several names its own", "a conflict names the invoice of its own batch, whoever commits at the same time", conflictsApart},
-	{"a conflict of a network's progress names none", "the version of a Progress is nobody's", conflictOfProgress},
+	{"a conflict of several names its own", "a conflict names the invoice of its own batch, whatever is committed at the same time", conflictsApart},
+	{"a conflict of a network's progress names none", "a stale version of a Progress is a conflict that names no invoice", conflictOfProgress},
 }
 
 // wantConflict checks that the error is a conflict that names the invoice.

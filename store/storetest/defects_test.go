@@ -32,6 +32,23 @@ type defective struct {
 	events   func([]invoice.Event, error) ([]invoice.Event, error)
 	reserve  func(uint32, error) (uint32, error)
 	network  func(invoice.Progress) invoice.Progress
+	secrets  func([]invoice.Message) []invoice.Message
+	replace  func(context.Context, *store.Memory, []store.SecretChange) error
+}
+
+func (d defective) MessageSecrets(ctx context.Context, after string, limit int) ([]invoice.Message, error) {
+	page, err := d.Memory.MessageSecrets(ctx, after, limit)
+	if d.secrets != nil {
+		page = d.secrets(page)
+	}
+	return page, err
+}
+
+func (d defective) ReplaceSecrets(ctx context.Context, changes []store.SecretChange) error {
+	if d.replace == nil {
+		return d.Memory.ReplaceSecrets(ctx, changes)
+	}
+	return d.replace(ctx, d.Memory, changes)
 }
 
 func (d defective) Commit(ctx context.Context, b invoice.Batch) error {
@@ -148,6 +165,23 @@ func defects() map[string]fixed {
 		neverEnds: {defective{lease: func(m *store.Memory, ctx context.Context, duty, holder string, _ time.Duration) (invoice.Lease, error) {
 			return m.Lease(ctx, duty, holder, time.Hour)
 		}}, []string{"leases/a lease that runs out is free"}},
+		"messages without a secret are left out": {defective{secrets: func(page []invoice.Message) []invoice.Message {
+			return slices.DeleteFunc(page, func(m invoice.Message) bool { return m.Secret == "" })
+		}}, []string{"secrets/every message comes once"}},
+		"a secret is replaced whatever it is": {defective{replace: func(ctx context.Context, m *store.Memory, changes []store.SecretChange) error {
+			now, err := m.MessageSecrets(ctx, "", 1000)
+			for i, c := range changes {
+				for _, msg := range now {
+					if msg.ID == c.Message {
+						changes[i].From = msg.Secret
+					}
+				}
+			}
+			return errors.Join(err, m.ReplaceSecrets(ctx, changes))
+		}}, []string{"secrets/another secret stays"}},
+		"secrets are not replaced": {defective{replace: func(context.Context, *store.Memory, []store.SecretChange) error {
+			return nil
+		}}, []string{"secrets/a secret is replaced", "secrets/secrets are sealed and sealed anew"}},
 		"settled payments come with the invoice": {defective{invoice: withSettled}, []string{
 			"settled payments/invoices come without their settled payments", // a reader beside a writer may be too slow to see it
 		}},

@@ -1,5 +1,5 @@
-// Package storetest proves that a database adapter keeps the promises of [store.Backend]. The author
-// of an adapter calls it once, from a test of the adapter:
+// Package storetest proves that a database adapter keeps the promises of [store.Backend]. The author of an adapter calls
+// it once, from a test of the adapter:
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func(t *testing.T) store.Backend {
@@ -9,13 +9,11 @@
 //		}))
 //	}
 //
-// An adapter that works within transactions of its host, as store/sqlite does with WithTx, proves that as well, with
-// [RunTx].
+// An adapter that works within transactions of its host, as store/sqlite does with WithTx, proves that with [RunTx].
 //
-// Every case opens a backend of its own, and when it fails it logs the rule that it stands for. One that hangs fails too,
-// see [WithPatience]. Run
-// the suite with -race: part of it calls the backend from many goroutines.
+// Each case opens a backend of its own, and logs its rule when it fails. A case that hangs fails too; see [WithPatience].
+// Run the suite with -race: some cases call the backend from many goroutines.
 //
-// The suite cannot prove what a power cut leaves behind, nor how fast anything is; [Fill] and [Listings] measure pages of
-// long listings.
+// The suite cannot prove what a power failure leaves behind. It does not measure speed; [Fill] and [Listings] measure the
+// pages of long listings.
 package storetest

@@ -8,14 +8,14 @@ import (
 	"github.com/cointill/cointill/webhook"
 )
 
-// durabilityCases need a backend that can be opened again.
+// durabilityCases need a backend that can be reopened.
 func (s *suite) durabilityCases() []testCase {
 	return []testCase{
 		{"what was committed is still there", "when Commit returns nil the batch survives the end of the process", s.survives},
 		{"A47 positions go on where they ended", "positions of the feed grow, also after a restart", s.positionsGoOn},
 		{"what was skipped stays so", "Skip is durable", s.skippedStays},
 		{"indexes go on where they ended", "ReserveIndexes hands out durably and never twice", s.indexesGoOn},
-		{"a number that was freed or taken stays so", "TakeIndex hands out durably and to nobody else until it is freed again", s.freedStay},
+		{"a number that was freed or taken stays so", "TakeIndex hands out durably, to one caller only, until it is freed again", s.freedStay},
 		{"the outbox is still there", "a claim that was not recorded because the process died is handed out again", s.outboxSurvives},
 		{"projects are still there", "projects are stored durably", s.projectsSurvive},
 	}

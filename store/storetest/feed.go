@@ -12,9 +12,9 @@ import (
 
 var feedCases = []testCase{
 	{"pages in the order of the commits", "events are appended to one feed in the order of the batch, positions grow", feedPages},
-	{"an invoice's events in order", "InvoiceEvents answers all events of one invoice in order", feedOfInvoice},
+	{"an invoice's events in order", "InvoiceEvents returns all events of one invoice in order", feedOfInvoice},
 	{"a position beyond the end is refused", "Events refuses a position beyond the end of the feed with a PositionError that names the end", feedBeyondEnd},
-	{"positions are skipped", "Skip gives the events of its batch and all later ones higher positions, and nobody is beyond it", feedSkips},
+	{"positions are skipped", "Skip gives the events of its batch and all later ones higher positions, and no reader is beyond it", feedSkips},
 	{"a refused batch skips nothing", "Commit stores all of the batch or nothing", feedSkipRefused},
 	{"positions are skipped beside commits", "events of batches that are committed after a Skip have higher positions", feedSkipsBeside},
 	{"A47 a reader misses nothing", "once a position was seen, no lower one appears: who asks for what is after the last seen misses nothing", feedReader},
@@ -65,7 +65,7 @@ func feedPages(t *testing.T, b store.Backend) {
 	same(t, "no event", eventIDs(must[[]invoice.Event](t)(b.Events(t.Context(), 0, 0))), []string{})
 }
 
-// pastEnd asks for events after a position that the feed has not reached.
+// pastEnd reads events after a position that the feed has not reached.
 func pastEnd(t *testing.T, b store.Backend, position, end int64) {
 	t.Helper()
 	events, err := b.Events(t.Context(), position, 3)

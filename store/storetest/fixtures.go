@@ -28,7 +28,7 @@ var (
 	start = time.Date(2031, 2, 3, 4, 5, 6, 123456789, time.UTC)
 )
 
-// newInvoice is invoice number n of project "shop", quoted in ETH, as creation stores it.
+// newInvoice returns invoice number n of project "shop", quoted in ETH, as creation stores it.
 func newInvoice(n int, change ...func(*invoice.Invoice)) invoice.Invoice {
 	at := start.Add(time.Duration(n) * time.Second)
 	inv := invoice.Invoice{
@@ -76,7 +76,7 @@ func newQuote(n int, asset chain.Asset) *invoice.Quote {
 
 func address(n int) chain.Address { return chain.Address(fmt.Sprintf("0x%040d", n)) }
 
-// revise is the invoice as its next version.
+// revise returns the next version of the invoice.
 func revise(inv invoice.Invoice, change ...func(*invoice.Invoice)) invoice.Invoice {
 	inv.Version++
 	inv.UpdatedAt = inv.UpdatedAt.Add(time.Minute)
@@ -96,8 +96,7 @@ func withWake(w invoice.Wake) func(*invoice.Invoice) {
 	return func(inv *invoice.Invoice) { inv.State.Wake = w }
 }
 
-// newPayment is payment number n, to the invoice, in the block at the height; none for
-// invoice.Unconfirmed.
+// newPayment returns payment number n to the invoice, in the block at the height, or in none for invoice.Unconfirmed.
 func newPayment(n int, inv invoice.Invoice, height uint64) invoice.Payment {
 	p := invoice.Payment{
 		Key:       chain.Key{Network: mainnet, TxID: fmt.Sprintf("0x%064d", n), Index: "7"},
@@ -136,7 +135,7 @@ func insert(t *testing.T, b store.Backend, invs ...invoice.Invoice) {
 	commit(t, b, created(invs...))
 }
 
-// created is a batch of new invoices, with the places of their quotes.
+// created returns a batch of new invoices, with the places of their quotes.
 func created(invs ...invoice.Invoice) invoice.Batch {
 	batch := invoice.Batch{Insert: invs}
 	for _, inv := range invs {
@@ -147,7 +146,7 @@ func created(invs ...invoice.Invoice) invoice.Batch {
 	return batch
 }
 
-// claimOf is the claim of the place of the invoice's quote.
+// claimOf returns the claim of the place of the invoice's quote.
 func claimOf(inv invoice.Invoice) invoice.Claim {
 	q := inv.Quote
 	return invoice.Claim{
@@ -183,8 +182,8 @@ func get(t *testing.T, b store.Backend, id string) invoice.Invoice {
 	return must[invoice.Invoice](t)(b.Invoice(t.Context(), id))
 }
 
-// text writes a value so that values that mean the same are written the same: amounts as numbers, and
-// times to the nanosecond with their zone. Bytes are compared as they are.
+// text formats a value so that equal values have equal texts: amounts as numbers, and times to the nanosecond with
+// their zone. Bytes are compared as they are.
 func text(t *testing.T, v any) string {
 	t.Helper()
 	switch v := v.(type) {
@@ -238,7 +237,7 @@ func ids(invs []invoice.Invoice) []string {
 	return out
 }
 
-// sameIDs compares the ids of the invoices in any order, each counted.
+// sameIDs compares the ids of the invoices in any order, with duplicates.
 func sameIDs(t *testing.T, what string, got []invoice.Invoice, want ...string) {
 	t.Helper()
 	g := ids(got)

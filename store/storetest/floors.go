@@ -9,8 +9,8 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// Floors proves an implementation of [invoice.Floors]. Each call of open opens the same record, which is empty at first,
-// as another life of the process would.
+// Floors proves an implementation of [invoice.Floors]. Each call of open opens the same record, which is empty at
+// first, as a restarted process would.
 func Floors(t *testing.T, open func(t *testing.T) invoice.Floors) {
 	t.Helper()
 	const wallet, other = "eip155:xpub-1", "bip122:xpub 2"

@@ -12,7 +12,7 @@ import (
 	"github.com/cointill/cointill/store"
 )
 
-// leaseCases prove the optional power to lease. A backend without it passes.
+// leaseCases prove leases. A backend without them passes.
 func (s *suite) leaseCases() []testCase {
 	cases := []struct {
 		name string
@@ -21,7 +21,7 @@ func (s *suite) leaseCases() []testCase {
 	}{
 		{"a duty has one holder", "ErrLeased while another holder has the lease; who has it renews it and keeps the token", oneHolder},
 		{"duties are apart", "a lease is for one duty", dutiesApart},
-		{"a lease that runs out is free", "after its time a lease goes to whoever asks, with a higher token, and to no former holder with the old one", leaseRunsOut},
+		{"a lease that runs out is free", "after its time a lease goes to the next caller, with a higher token, and to no former holder with the old one", leaseRunsOut},
 		{"a released lease is free", "Release ends a lease early", releaseFrees},
 		{"a stale release does nothing", "Release does nothing when the lease is no longer the newest", staleRelease},
 		{"a frozen holder cannot write", "a batch under a lease is refused with ErrFenced, as a whole, when a higher token was given away", fenced},
@@ -89,7 +89,7 @@ func dutiesApart(t *testing.T, _ store.Backend, l invoice.Leaser) {
 	leased(t, l, duty, "b")
 }
 
-// await asks until the lease is given: time must pass, but how much does not matter.
+// await asks until the lease is granted: time must pass, but it does not matter how much.
 func await(t *testing.T, l invoice.Leaser, holder string) invoice.Lease {
 	t.Helper()
 	for {
@@ -178,8 +178,8 @@ func leaseRace(t *testing.T, _ store.Backend, l invoice.Leaser) {
 	}
 }
 
-// takeover lets one holder write as fast as it can while others take its duty over, and counts what it wrote
-// after each had it.
+// takeover lets one holder write as fast as it can while others take over its duty, and counts what it wrote after each
+// takeover.
 func takeover(t *testing.T, b store.Backend, l invoice.Leaser) {
 	insert(t, b, newInvoice(1))
 	for round := range int64(5) {

@@ -24,10 +24,10 @@ var listingCases = []testCase{
 	{"page after page", "After leaves what comes after that invoice, without repeating or passing over anything; Total counts all", after},
 	{"search with projects", "SearchProjects are projects whose invoices Search selects as well, however many, and mean nothing without it", searchesProjects},
 	{"search", "Search selects by a part of the id, the project, the order id or the name, whatever the case of ASCII letters", searches},
-	{"a page has the payments", "a listing answers invoices with their payments", pageWithPayments},
+	{"a page has the payments", "a listing returns invoices with their payments", pageWithPayments},
 }
 
-// caughtUp are the cases on a backend that catches up on what it has put off after every commit.
+// caughtUp returns the cases for a backend that catches up after every commit.
 func caughtUp(cases []testCase) []testCase {
 	out := slices.Clone(cases)
 	for i, c := range cases {
@@ -56,7 +56,7 @@ func (p prompt) Commit(ctx context.Context, b invoice.Batch) error {
 	return err
 }
 
-// catalogue is a set of invoices with ties and gaps in everything that lists sort and filter by.
+// catalogue is a set of invoices with ties and gaps in everything that listings sort and filter by.
 func catalogue() []invoice.Invoice {
 	statuses := invoice.Statuses()
 	var out []invoice.Invoice
@@ -87,7 +87,7 @@ func catalogue() []invoice.Invoice {
 	return out
 }
 
-// listed is what a listing must answer, without its pages.
+// listed is the expected result of a listing, without its pages.
 func listed(all []invoice.Invoice, q invoice.Query) []string {
 	found := slices.DeleteFunc(slices.Clone(all), func(inv invoice.Invoice) bool { return !q.Selects(inv) })
 	slices.SortFunc(found, q.Compare)

@@ -20,7 +20,7 @@ var outboxCases = []testCase{
 	{"other invoices and other URLs do not wait", "a message waits only for messages of its invoice to its URL", noHoldBack},
 	{"A22 a retry has its own time", "a message is claimed again at its due time, and not before", retry},
 	{"a lost claim is handed out again", "a claim that is not recorded by the end of its lease is handed out again", leaseExpiry},
-	{"only the newest claim is recorded", "Record answers ErrStaleClaim, and stores nothing, if the message was claimed again or is done", staleClaim},
+	{"only the newest claim is recorded", "Record returns ErrStaleClaim, and stores nothing, if the message was claimed again or is done", staleClaim},
 	{"a lease that ran out may still be recorded", "a claim counts until the message is claimed again", lateRecord},
 	{"a dead message releases the next", "a message is held back until the one before it is delivered or dead", deadReleases},
 	{"an endpoint that is gone gets no more", "Gone kills every undelivered message of the project to the URL, later ones too", gone},
@@ -30,11 +30,11 @@ var outboxCases = []testCase{
 	{"endpoints may be left out by what they begin with", "Claim leaves out the endpoints that begin with one of SkipPrefixes, byte for byte", skipPrefixes},
 	{"what is left out hides nothing", "Claim hands out what is due, however much of what is left out was due before", skipPrefixesBehind},
 	{"an endpoint may be bounded", "Claim hands out at most PerEndpoint messages of an endpoint", perEndpoint},
-	{"every attempt is kept", "History answers all messages by Seq, with their attempts in order", history},
+	{"every attempt is kept", "History returns all messages by Seq, with their attempts in order", history},
 	{"A29 a resend tells the latest message again", "Resend makes the latest message due at once, with a fresh schedule, and changes nothing else", resend},
-	{"a resend waits its turn", "messages of one invoice to one URL are told in order, also when resent", resendInOrder},
+	{"a resend waits its turn", "messages of one invoice to one URL are sent in order, also when resent", resendInOrder},
 	{"a resend begins anew", "Resend makes an outstanding claim stale: what is under way was not asked for by it", resendStales},
-	{"nothing to resend", "Resend answers ErrNotFound when the invoice has no message", resendNothing},
+	{"nothing to resend", "Resend returns ErrNotFound when the invoice has no message", resendNothing},
 	{"many messages are in nobody's way", "Claim hands out what is due, however many others are due to endpoints that are left out or have enough", crowd},
 	{"what was due for too long is given up", "GiveUp makes messages of the endpoint dead that have been due for longer, with an attempt, and releases the next", overdue},
 	{"when to look again", "NextDue is when the next message that is not held back is due, claims included", nextDue},
@@ -42,8 +42,8 @@ var outboxCases = []testCase{
 
 const shopURL, shopEndpoint = "https://shop.example/callback", "https://shop.example:443"
 
-// newMessage is the message about event number seq of invoice number n, which happened seq seconds
-// and n nanoseconds after start: no two at once.
+// newMessage returns the message about event number seq of the invoice, which happened seq seconds and n nanoseconds
+// after start, where n is the number of the invoice: no two are at the same time.
 func newMessage(inv invoice.Invoice, seq int64, url string) invoice.Message {
 	return invoice.Message{
 		ID: fmt.Sprintf("evt_%s_%d", inv.ID, seq), Event: invoice.EventPending, Invoice: inv.ID, Seq: seq,
@@ -54,7 +54,7 @@ func newMessage(inv invoice.Invoice, seq int64, url string) invoice.Message {
 	}
 }
 
-// told stores invoice n and a message to the shop for each of its first events.
+// told stores invoice n with a message to the shop for each of its first events.
 func told(t *testing.T, b store.Backend, n int, messages int64) invoice.Invoice {
 	t.Helper()
 	inv := newInvoice(n)
@@ -66,7 +66,7 @@ func told(t *testing.T, b store.Backend, n int, messages int64) invoice.Invoice 
 	return inv
 }
 
-// claimFor claims everything that is due, for a while.
+// claimFor claims everything that is due, for the given time.
 func claimFor(t *testing.T, b store.Backend, lease time.Duration) []webhook.Delivery {
 	t.Helper()
 	return must[[]webhook.Delivery](t)(b.Claim(t.Context(), webhook.ClaimQuery{Lease: lease, Limit: 100}))
@@ -78,8 +78,8 @@ func claim(t *testing.T, b store.Backend) []webhook.Delivery {
 	return claimFor(t, b, time.Hour)
 }
 
-// claimOne claims when exactly one message, that with the id, must be due; what was to be due at once may be so at the
-// next tick of a clock.
+// claimOne claims when exactly one message, the one with the id, must be due. A message that is due at once may be so
+// only at the next tick of a clock.
 func claimOne(t *testing.T, b store.Backend, id string) webhook.Delivery {
 	t.Helper()
 	got := claim(t, b)
@@ -325,7 +325,7 @@ func goneUnderWay(t *testing.T, b store.Backend) {
 	}
 }
 
-// crowd puts more in front of what is to be claimed than an implementation can look at by the way.
+// crowd puts more messages in front of those to be claimed than an implementation can look at in passing.
 func crowd(t *testing.T, b store.Backend) {
 	n := 0
 	add := func(endpoint string, messages int) (batch invoice.Batch) {

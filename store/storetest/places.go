@@ -13,25 +13,25 @@ import (
 )
 
 var placeCases = []testCase{
-	{"a place is held by one invoice", "a (network, place) that is claimed is held by nobody, else ErrConflict", heldByOne},
+	{"a place is held by one invoice", "a (network, place) that is claimed must not be held, else ErrConflict", heldByOne},
 	{"a quote is no claim", "an invoice has the places that it claims, whatever its quotes say", quoteIsNoClaim},
 	{"a later choice claims its place", "an update claims under the same rule as an insert", claimedByUpdate},
 	{"only the holder gives up a place", "a place that is released is held by its invoice, else ErrConflict, and nothing of the batch is stored", releasedByHolder},
 	{"a place is handed over in one batch", "Claims come after Releases", handedOver},
-	{"a place finds who has it and who had it last", "InvoicesAt answers who holds a place, and who was the last to release it, on each network", atPlaces},
-	{"an invoice with several places is answered once", "InvoicesAt answers each invoice once", atSeveralPlaces},
-	{"a place finds the whole invoice", "InvoicesAt answers invoices as they are, with their payments", atPlaceWhole},
+	{"a place finds who has it and who had it last", "InvoicesAt returns the invoice that holds a place, and the last to release it, on each network", atPlaces},
+	{"an invoice with several places comes once", "InvoicesAt returns each invoice once", atSeveralPlaces},
+	{"a place finds the whole invoice", "InvoicesAt returns invoices as they are, with their payments", atPlaceWhole},
 	{"thousands of places may be asked for", "InvoicesAt takes the places of a whole block", atManyPlaces},
 	{"slots of one address are apart", "a place is an address and a slot", slotsApart},
 	{"held slots in order", "HeldSlots answers, in order, up to limit slots from the first to the last that are held", heldSlots},
-	{"freed numbers are handed out again", "TakeIndex answers the number that was freed first, and to nobody else until it is freed again", takeFreed},
+	{"freed numbers are handed out again", "TakeIndex returns the number that was freed first, to one caller only, until it is freed again", takeFreed},
 	{"a place that is given up may be kept from others", "a release frees the number only with Reuse", releasedForGood},
-	{"paid invoices in pages", "PaidInvoices answers the invoices that have a payment, a withdrawn one too, in the order of their ids", paidPages},
+	{"paid invoices in pages", "PaidInvoices returns the invoices that have a payment, a withdrawn one too, in the order of their ids", paidPages},
 }
 
 func place(n int) invoice.Place { return invoice.Place{Address: address(n)} }
 
-// at asks for the invoices of the places, in the order of their ids.
+// at reads the invoices of the places, in the order of their ids.
 func at(t *testing.T, b store.Backend, places ...invoice.Place) []invoice.Invoice {
 	t.Helper()
 	got := must[[]invoice.Invoice](t)(b.InvoicesAt(t.Context(), places))
@@ -39,7 +39,7 @@ func at(t *testing.T, b store.Backend, places ...invoice.Place) []invoice.Invoic
 	return got
 }
 
-// freeing is a batch in which the invoice gives up the place of its quote, for its number to be used again.
+// freeing is a batch in which the invoice gives up the place of its quote, so that its number can be used again.
 func freeing(inv invoice.Invoice) invoice.Batch {
 	return invoice.Batch{Releases: []invoice.Release{{Claim: claimOf(inv), Reuse: true}}}
 }
@@ -53,7 +53,7 @@ func giveUp(t *testing.T, b store.Backend, claims ...invoice.Claim) {
 	commit(t, b, batch)
 }
 
-// takes takes numbers of the wallet, which must be these.
+// takes checks that TakeIndex hands out these numbers of the wallet.
 func takes(t *testing.T, b store.Backend, wallet string, want ...uint32) {
 	t.Helper()
 	for _, want := range want {
@@ -63,7 +63,7 @@ func takes(t *testing.T, b store.Backend, wallet string, want ...uint32) {
 	}
 }
 
-// noneFreed says that there is no number to take.
+// noneFreed checks that there is no number to take.
 func noneFreed(t *testing.T, b store.Backend, wallet string) {
 	t.Helper()
 	got, err := b.TakeIndex(t.Context(), wallet)
@@ -73,12 +73,12 @@ func noneFreed(t *testing.T, b store.Backend, wallet string) {
 	wantErr(t, err, invoice.ErrNotFound)
 }
 
-// quoted is invoice n with the quote of number at in the asset.
+// quoted returns invoice n with the quote of number at in the asset.
 func quoted(n, at int, asset chain.Asset) invoice.Invoice {
 	return newInvoice(n, func(inv *invoice.Invoice) { inv.Quote = newQuote(at, asset) })
 }
 
-// inSlot is invoice n at address 0, which is shared.
+// inSlot returns invoice n at address 0, which is shared.
 func inSlot(n int, slot string) invoice.Invoice {
 	return newInvoice(n, func(inv *invoice.Invoice) {
 		inv.Quote = newQuote(0, eth)
@@ -282,7 +282,7 @@ func slotsApart(t *testing.T, b store.Backend) {
 	sameIDs(t, "its neighbour", at(t, b, asked("1")...), one.ID)
 }
 
-// slotOf is a slot as long as they come: an asset and an amount of 78 digits.
+// slotOf returns the longest slot that occurs: an asset and an amount of 78 digits.
 func slotOf(amount string) string {
 	asset := "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp/token:EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v:"
 	return asset + strings.Repeat("0", 78-len(amount)) + amount

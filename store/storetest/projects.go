@@ -16,9 +16,9 @@ var projectCases = []testCase{
 	{"names are unique for an owner", "ErrDuplicateProject when the owner has a project of this name", projectNames},
 	{"ids and keys are unique", "ErrConflict when the id or the key hash is taken", projectKeys},
 	{"a taken name comes before a taken key", "of the refusals that apply, the id and the version come first, then the name, then the key hash", projectRefusals},
-	{"projects by a part of their owner", "ProjectsByOwner answers the ids, in order, of the projects with the text in their owner, whatever the case of ASCII letters, and every character for itself", projectOwners},
-	{"projects are listed by their ids", "Projects answers up to limit projects with ids after the given one, in the order of their bytes", projectList},
-	{"a former key finds its project too", "ProjectByKey finds the project by its key hash, else by its former one, and nobody by the empty one", projectFormerKeys},
+	{"projects by a part of their owner", "ProjectsByOwner returns the ids, in order, of the projects with the text in their owner, whatever the case of ASCII letters, and every character stands for itself", projectOwners},
+	{"projects are listed by their ids", "Projects returns up to limit projects with ids after the given one, in the order of their bytes", projectList},
+	{"a former key finds its project too", "ProjectByKey finds the project by its key hash, else by its former one, and no project by the empty one", projectFormerKeys},
 	{"updates carry the next version", "UpdateProject replaces the project if the stored version is one less, else ErrConflict", projectVersions},
 }
 

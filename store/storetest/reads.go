@@ -23,11 +23,11 @@ var readCases = []testCase{
 	{"an invoice without anything optional", "amounts, times to the nanosecond, text and absent fields come back unchanged", bareRoundTrip},
 	{"an event comes back as it was", "an event and the bytes of its body are frozen", eventRoundTrip},
 	{"payments are not stored with the invoice", "Payments of inserted and updated invoices are not stored", paymentsApart},
-	{"answers belong to the caller", "changing what was given or answered changes nothing in the store", answersAreCopies},
-	{"an order finds its invoice", "InvoiceByOrder answers the project's invoice with its payments", byOrder},
-	{"a transfer finds the invoice that it paid", "InvoicesPaidBy answers the invoices of the payments, with all their payments, each once", paidBy},
-	{"a transaction finds the invoices that it paid", "InvoicesPaidIn answers the invoices of its payments, with all their payments, each once", paidIn},
-	{"above a height", "InvoicesAbove answers each invoice with a payment above the height that is not withdrawn", above},
+	{"results belong to the caller", "changing what was passed or returned changes nothing in the store", answersAreCopies},
+	{"an order finds its invoice", "InvoiceByOrder returns the project's invoice with its payments", byOrder},
+	{"a transfer finds the invoice that it paid", "InvoicesPaidBy returns the invoices of the payments, with all their payments, each once", paidBy},
+	{"a transaction finds the invoices that it paid", "InvoicesPaidIn returns the invoices of its payments, with all their payments, each once", paidIn},
+	{"above a height", "InvoicesAbove returns each invoice with a payment above the height that is not withdrawn", above},
 }
 
 func notFound(t *testing.T, b store.Backend) {
@@ -46,7 +46,7 @@ func notFound(t *testing.T, b store.Backend) {
 	}
 }
 
-// elaborate is an invoice in which everything is set, to something hard to keep.
+// elaborate returns an invoice in which every field is set, to values that are hard to keep.
 func elaborate() (invoice.Invoice, []invoice.Payment) {
 	huge := new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 256), big.NewInt(1))
 	at := time.Date(2024, 2, 29, 23, 59, 59, 999999999, time.UTC)
@@ -193,7 +193,7 @@ func answersAreCopies(t *testing.T, b store.Backend) {
 	ctx := t.Context()
 	wantInv, wantPayments := elaborate()
 	wantInv.Payments = wantPayments
-	for range 2 { // the second time after what was answered has been changed
+	for range 2 { // the second time after the first result was changed
 		got := get(t, b, wantInv.ID)
 		same(t, "the invoice", got, wantInv)
 		events := must[[]invoice.Event](t)(b.InvoiceEvents(ctx, inv.ID))

@@ -8,17 +8,17 @@ import (
 	"github.com/cointill/cointill/store"
 )
 
-// Option tells the suite about a power that not every backend has.
+// Option configures the suite.
 type Option func(*suite)
 
-// WithReopen adds the cases about durability. The function gives up the backend as the end of a
-// process would, and answers another one on the same data.
+// WithReopen adds the cases about durability. The function abandons the backend as the end of a process would, and
+// returns another one on the same data.
 func WithReopen(reopen func(t *testing.T, old store.Backend) store.Backend) Option {
 	return func(s *suite) { s.reopen = reopen }
 }
 
-// WithPatience is how long a case may take, two minutes by default: one that takes longer fails by its name, with what
-// its goroutines wait for, instead of hanging.
+// WithPatience sets how long a case may take; the default is two minutes. A case that takes longer fails by its name,
+// with the stacks of its goroutines.
 func WithPatience(d time.Duration) Option {
 	return func(s *suite) { s.patience = d }
 }
@@ -29,15 +29,15 @@ type suite struct {
 	patience time.Duration
 }
 
-// testCase is one rule and what shows whether it is kept.
+// testCase is a rule and the test of it.
 type testCase struct {
 	name string
 	rule string
 	run  func(t *testing.T, b store.Backend)
 }
 
-// Run proves the backends that open answers: each time a new, empty one, which it also closes, with
-// t.Cleanup.
+// Run proves the backends that open returns. It calls open for each case; open returns a new, empty backend, which it
+// closes with t.Cleanup.
 func Run(t *testing.T, open func(t *testing.T) store.Backend, opts ...Option) {
 	s := &suite{open: open, patience: patience}
 	for _, opt := range opts {
@@ -83,7 +83,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Backend, opts ...Option) {
 
 const patience = 2 * time.Minute
 
-// ruled logs the rule that a case stands for, if it fails.
+// ruled logs the rule of a case if the case fails.
 func ruled(t *testing.T, rule string) {
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -92,8 +92,8 @@ func ruled(t *testing.T, rule string) {
 	})
 }
 
-// within runs a case, and fails it when it has not ended in time: a call to the backend does not return then, or nothing
-// that the case waits for comes.
+// within runs a case, and fails it if it does not end in time, because a call to the backend does not return or
+// something that the case waits for does not happen.
 func within(t *testing.T, patience time.Duration, run func()) {
 	t.Helper()
 	ended := make(chan struct{})

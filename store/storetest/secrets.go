@@ -11,7 +11,7 @@ import (
 	"github.com/cointill/cointill/webhook"
 )
 
-// secretCases prove the optional power to replace the secrets of messages. A backend without it passes.
+// secretCases prove that secrets of messages can be replaced. A backend without that power passes.
 func secretCases() []testCase {
 	var out []testCase
 	for _, c := range []struct {

@@ -13,11 +13,11 @@ import (
 )
 
 var settledCases = []testCase{
-	{"invoices come without their settled payments", "Reader answers invoices with the payments that are not Settled", openOnly},
-	{"a settled payment that is asked for comes too", "InvoicesPaidBy answers invoices also with the settled payments of the keys, each once", settledBy},
-	{"settled payments of a transaction come too", "InvoicesPaidIn answers invoices also with the settled payments of the transaction", settledIn},
-	{"settled payments above a height come too", "InvoicesAbove answers invoices also with the settled payments of the network above the height", settledAbove},
-	{"an invoice whose payments are all settled is a paid one", "PaidInvoices answers the invoices that have any payment, settled ones too", settledPaid},
+	{"invoices come without their settled payments", "Reader returns invoices with the payments that are not Settled", openOnly},
+	{"a settled payment that is asked for comes too", "InvoicesPaidBy returns invoices also with the settled payments of the keys, each once", settledBy},
+	{"settled payments of a transaction come too", "InvoicesPaidIn returns invoices also with the settled payments of the transaction", settledIn},
+	{"settled payments above a height come too", "InvoicesAbove returns invoices also with the settled payments of the network above the height", settledAbove},
+	{"an invoice whose payments are all settled is a paid one", "PaidInvoices returns the invoices that have any payment, settled ones too", settledPaid},
 	{"a payment is settled and opened again", "a payment replaces the one with its natural key, whether that is settled or not", settledAndBack},
 	{"a settled payment stays with its invoice", "a natural key that belongs to another invoice is ErrConflict", settledForeign},
 	{"payments in pages", "Payments returns up to limit payments above the key, settled ones included, in the order of their natural keys", paymentPages},
@@ -25,7 +25,7 @@ var settledCases = []testCase{
 	{"a reader sees a payment either open or summed up", "what a batch changes is seen together or not at all", settledWhole},
 }
 
-// settledPayment is payment number n as one that is in the sums of its invoice.
+// settledPayment returns payment number n as one that is in the sums of its invoice.
 func settledPayment(n int, inv invoice.Invoice, height uint64) invoice.Payment {
 	p := newPayment(n, inv, height)
 	p.Settled = true
@@ -37,7 +37,7 @@ func pay(t *testing.T, b store.Backend, payments ...invoice.Payment) {
 	commit(t, b, invoice.Batch{Payments: payments})
 }
 
-// with is the invoice with the payments, in the order of their keys.
+// with returns the invoice with the payments, in the order of their keys.
 func with(inv invoice.Invoice, payments ...invoice.Payment) invoice.Invoice {
 	inv.Payments = slices.SortedFunc(slices.Values(payments), func(x, y invoice.Payment) int {
 		return cmp.Or(cmp.Compare(x.Key.Network, y.Key.Network), cmp.Compare(x.Key.TxID, y.Key.TxID), cmp.Compare(x.Key.Index, y.Key.Index))
@@ -180,7 +180,7 @@ func settledForeign(t *testing.T, b store.Backend) {
 	sameList(t, "payments of the other", pages(t, b, other.ID, 9), nil)
 }
 
-// pages reads all payments of an invoice, so many at a time.
+// pages reads all payments of an invoice, page by page.
 func pages(t *testing.T, b store.Backend, id string, limit int) []invoice.Payment {
 	t.Helper()
 	var out []invoice.Payment
@@ -244,7 +244,7 @@ func settledRoundTrip(t *testing.T, b store.Backend) {
 	same(t, "the sums", get(t, b, inv.ID).Settled, next.Settled)
 }
 
-// settledWhole sums payments up, one after the other, and takes some out of the sums again.
+// settledWhole sums up payments, one after the other, and takes some out of the sums again.
 func settledWhole(t *testing.T, b store.Backend) {
 	const payments, steps = 8, 40
 	first := newInvoice(1)

@@ -10,25 +10,25 @@ import (
 	"github.com/cointill/cointill/store"
 )
 
-// Host is a program that keeps rows of its own in the database of a backend, for [RunTx].
+// Host is a program that keeps its own rows in the database of a backend, for [RunTx].
 type Host struct {
 	Backend store.Backend
-	// Begin begins a transaction of the host's.
+	// Begin begins a transaction of the host.
 	Begin func(t *testing.T) HostTx
-	// Rows returns the host's own rows that are committed.
+	// Rows returns the committed rows of the host.
 	Rows func(t *testing.T) []string
 }
 
-// HostTx is a transaction of the host's. While one is open the suite writes nothing outside of it, since a database may
-// let others wait.
+// HostTx is a transaction of the host. While one is open, the suite writes nothing outside of it, because a database
+// may make other writers wait.
 type HostTx struct {
 	Store    invoice.Store          // the store within the transaction
-	Insert   func(row string) error // adds a row of the host's own
+	Insert   func(row string) error // adds a row of the host
 	Commit   func() error
 	Rollback func() error
 }
 
-// txCase is one rule for transactions of the host.
+// txCase is a rule for transactions of the host.
 type txCase struct {
 	name string
 	rule string
@@ -41,14 +41,14 @@ var txCases = []txCase{
 	{"nobody sees it before", "readers outside see nothing of a transaction before it is committed; within it everything is seen", txUnseen},
 	{"a refusal leaves the transaction usable", "a refused batch leaves no trace in the transaction, which can go on", txRefused},
 	{"what was committed before counts", "versions, order ids and places are those of the transaction's own view", txConflicts},
-	{"a number is handed out once", "a number that was shown in a transaction that is committed is handed out to nobody else", txNumbers},
-	{"a freed number is taken once", "TakeIndex hands out to nobody else, unless the transaction is rolled back", txTakes},
+	{"a number is handed out once", "a number that was shown in a transaction that is committed is not handed out again", txNumbers},
+	{"a freed number is taken once", "TakeIndex hands out a number once, unless the transaction is rolled back", txTakes},
 	{"the feed goes on", "positions grow in the order of the commits, whichever transactions are rolled back", txFeed},
 	{"what was skipped and is rolled back is not", "a transaction that is rolled back leaves nothing", txSkip},
 }
 
-// RunTx proves a store within transactions of its host: for each case open makes a new, empty database and closes it,
-// with t.Cleanup. [WithPatience] is the one option that means something here.
+// RunTx proves a store within transactions of its host. It calls open for each case; open returns a new, empty
+// database, which it closes with t.Cleanup. Of the options, only [WithPatience] has an effect.
 func RunTx(t *testing.T, open func(t *testing.T) Host, opts ...Option) {
 	s := &suite{patience: patience}
 	for _, opt := range opts {
@@ -63,7 +63,7 @@ func RunTx(t *testing.T, open func(t *testing.T) Host, opts ...Option) {
 	}
 }
 
-// do runs f in a transaction, with a row of the host's own, and commits or rolls back.
+// do runs f in a transaction, with a row of the host, and commits or rolls back.
 func (h Host) do(t *testing.T, row string, keep bool, f func(tx HostTx)) {
 	t.Helper()
 	tx := h.Begin(t)

@@ -13,8 +13,8 @@ import (
 var wakingCases = []testCase{
 	{"by height, tag and time", "an invoice wakes when the height of its tag has come or its time has passed", wakesByHead},
 	{"on its own network", "the head of a network wakes that network's invoices; the empty one those without an asset", wakesOnNetwork},
-	{"no more than asked for", "InvoicesWaking answers up to limit invoices, each once", wakesUpToLimit},
-	{"until it is looked at", "an updated invoice wakes when its new Wake says so", wakesNoMore},
+	{"no more than asked for", "InvoicesWaking returns up to limit invoices, each once", wakesUpToLimit},
+	{"until it is looked at", "an updated invoice wakes at its new Wake", wakesNoMore},
 }
 
 func waking(t *testing.T, b store.Backend, network chain.Network, head chain.Head) []invoice.Invoice {
@@ -91,7 +91,7 @@ func wakesUpToLimit(t *testing.T, b store.Backend) {
 		}
 		for _, inv := range got {
 			if !want[inv.ID] {
-				t.Fatalf("invoice %s was answered twice", inv.ID)
+				t.Fatalf("invoice %s was returned twice", inv.ID)
 			}
 			delete(want, inv.ID)
 			commit(t, b, invoice.Batch{Update: []invoice.Invoice{revise(inv, withWake(invoice.Wake{}))}})

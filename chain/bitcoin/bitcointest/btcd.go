@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	final   = wire.MaxTxInSequenceNum     // announces nothing
-	signals = wire.MaxTxInSequenceNum - 2 // announces replacement (BIP-125)
+	final   = wire.MaxTxInSequenceNum     // signals nothing
+	signals = wire.MaxTxInSequenceNum - 2 // signals replacement (BIP-125)
 )
 
 // btcd pays from a wallet of ours.
@@ -29,7 +29,7 @@ type (
 	output = devbtc.Output
 )
 
-// NewBtcd starts btcd with a chain of its own, and enough coins to pay with. It ends with the test.
+// NewBtcd starts btcd on a private chain with enough coins to pay with. It ends with the test.
 func NewBtcd(t *testing.T) chaintest.World {
 	t.Helper()
 	return newBtcd(t)
@@ -61,7 +61,7 @@ func newBtcd(t testing.TB) *btcd {
 	return b
 }
 
-// coinbase answers one that was not spent yet.
+// coinbase returns one that was not spent yet.
 func (b *btcd) coinbase(t testing.TB) coin {
 	t.Helper()
 	c, err := b.chain.Coinbase(t.Context())
@@ -71,7 +71,7 @@ func (b *btcd) coinbase(t testing.TB) coin {
 	return c
 }
 
-// transaction spends coins, and gives the rest back to the wallet in its last output.
+// transaction spends coins, and returns the change to the wallet in its last output.
 func (b *btcd) transaction(t testing.TB, sequence uint32, from []coin, outputs ...output) *wire.MsgTx {
 	t.Helper()
 	tx, err := b.chain.Transaction(b.fee, sequence, from, outputs...)
@@ -81,7 +81,7 @@ func (b *btcd) transaction(t testing.TB, sequence uint32, from []coin, outputs .
 	return tx
 }
 
-// send gives a transaction to the node.
+// send sends a transaction to the node.
 func (b *btcd) send(t testing.TB, tx *wire.MsgTx) string {
 	t.Helper()
 	txid, err := b.chain.Send(t.Context(), tx)

@@ -14,27 +14,27 @@ import (
 // firstMWEB is the first block that may have an extension block on Litecoin's private chains.
 const firstMWEB = 432
 
-// litecoind is Litecoin Core with two wallets: one that pays, and one whose coins are all in the extension block.
+// litecoind is Litecoin Core with two wallets: one that pays, and one with all its coins in the extension block.
 type litecoind struct {
 	*world
 	path, dir, port string
 	hidden          *bitcoin.Client // the second wallet
 }
 
-// NewLitecoind starts Litecoin Core with a chain of its own on which the extension block is active, and enough coins
-// to pay with. It ends with the test.
+// NewLitecoind starts Litecoin Core on a private chain on which the extension block is active, with enough coins to
+// pay with. It ends with the test.
 func NewLitecoind(t *testing.T) chaintest.World {
 	t.Helper()
 	return newLitecoind(t, firstChain(t))
 }
 
-// firstChain makes the data directory of a node whose chain has come to its first extension block, which takes some
-// seconds: several nodes can begin with it.
+// firstChain makes the data directory of a node whose chain has reached its first extension block, which takes some
+// seconds: several nodes can start with it.
 func firstChain(t testing.TB) (dir string) {
 	t.Helper()
 	l := newLitecoind(t, t.TempDir())
 	for _, wallet := range []string{"open", "hidden"} {
-		// Keys, none of them yet, no password, addresses used again, the old format; and loaded at each start.
+		// Keys, none of them yet, no password, reused addresses, the old format; and loaded at each start.
 		l.call(t, nil, "createwallet", wallet, false, false, "", false, false, true)
 	}
 	l.mine(t, firstMWEB-1)
@@ -70,7 +70,7 @@ func newLitecoind(t testing.TB, first string) *litecoind {
 	return l
 }
 
-// run starts the program, also again. Its login is another each time.
+// run starts the program, again if necessary. Its login is new each time.
 func (l *litecoind) run(t testing.TB) {
 	t.Helper()
 	l.start(t, l.path, "-regtest", "-datadir="+l.dir, "-rpcport="+l.port, "-rpcbind=127.0.0.1", "-rpcallowip=127.0.0.1",
@@ -80,7 +80,7 @@ func (l *litecoind) run(t testing.TB) {
 	l.hidden = l.dial(t, login)
 }
 
-// fresh is an address of the first wallet.
+// fresh returns an address of the first wallet.
 func (l *litecoind) fresh(t testing.TB) (address string) {
 	t.Helper()
 	l.call(t, &address, "getnewaddress")

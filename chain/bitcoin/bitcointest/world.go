@@ -22,7 +22,7 @@ const (
 	LitecoindEnv = "COINTILL_LITECOIND"
 )
 
-// world is what all nodes have in common.
+// world is the common part of all nodes.
 type world struct {
 	params   bitcoin.Params
 	impostor bitcoin.Params
@@ -34,7 +34,7 @@ type world struct {
 	mine     func(t testing.TB, n int)
 }
 
-// program answers what an environment variable names.
+// program returns the program that an environment variable names.
 func program(t testing.TB, env string) string {
 	t.Helper()
 	path := os.Getenv(env)
@@ -48,7 +48,7 @@ func program(t testing.TB, env string) string {
 	return path
 }
 
-// freePort answers a port of 127.0.0.1 that nobody listens at.
+// freePort returns an unused port of 127.0.0.1.
 func freePort(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -63,7 +63,7 @@ func freePort(t testing.TB) string {
 	return port
 }
 
-// start starts the program, waits until it answers, and makes it end with the test.
+// start starts the program, waits until it responds, and makes it end with the test.
 func (w *world) start(t testing.TB, path string, args ...string) {
 	t.Helper()
 	process, err := devbtc.Run(exec.Command(path, args...))
@@ -98,7 +98,7 @@ func (w *world) dial(t testing.TB, c bitcoin.ClientConfig) *bitcoin.Client {
 	return client
 }
 
-// hangUp closes all connections: a node waits half a minute for those that are open before it ends.
+// hangUp closes all connections: a node waits half a minute for open ones before it ends.
 func (w *world) hangUp() {
 	for _, c := range w.clients {
 		c.Close()
@@ -124,7 +124,7 @@ func (w *world) hashAt(t testing.TB, height int) (hash string) {
 	return hash
 }
 
-// txids answers the transactions of a block.
+// txids returns the transactions of a block.
 func (w *world) txids(t testing.TB, hash string) []string {
 	t.Helper()
 	var b struct {
@@ -169,7 +169,7 @@ func (w *world) Address(t *testing.T) chain.Address {
 func (w *world) Pay(t *testing.T, _ chain.Asset, to chain.Address, units *big.Int) string {
 	t.Helper()
 	if units.Sign() == 0 {
-		return "" // nodes do not pass on what is dust
+		return "" // nodes do not relay dust
 	}
 	return w.pay(t, to, units)
 }
@@ -185,7 +185,7 @@ func (w *world) Reorganise(t *testing.T, depth int) {
 	w.mine(t, depth+1)
 }
 
-// Paid looks through the last blocks.
+// Paid searches the last blocks.
 func (w *world) Paid(t *testing.T, txid string) bool {
 	t.Helper()
 	for h := w.height(t); h > 0 && h > w.height(t)-60; h-- {
@@ -196,7 +196,7 @@ func (w *world) Paid(t *testing.T, txid string) bool {
 	return false
 }
 
-// coins spells units as amounts of Core's RPC: a decimal text, which it takes beside numbers.
+// coins returns units as amounts of Core's RPC: a decimal text, which it accepts beside numbers.
 func (w *world) coins(units *big.Int) string { return w.params.Asset().Decimal(units).String() }
 
 func loopback(port string) string { return fmt.Sprintf("http://127.0.0.1:%s", port) }

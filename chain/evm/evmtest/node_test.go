@@ -92,7 +92,7 @@ func (c *pickyCaller) refusal() error {
 	all := []error{
 		coded(-32005), coded(-32602), coded(-32000), coded(-32600), errors.New("invalid character '<'"),
 		rpc.HTTPError{StatusCode: http.StatusRequestEntityTooLarge}, rpc.HTTPError{StatusCode: http.StatusTooManyRequests},
-		evm.ErrAnswerTooLarge,
+		evm.ErrResponseTooLarge,
 	}
 	return all[int(c.refused.Add(1))%len(all)]
 }

@@ -13,8 +13,8 @@ type Account struct {
 	fingerprint string
 }
 
-// NewAccount returns the account of an extended public key, which must be an xpub or a tpub. It fails with
-// ErrPrivateKey, ErrKeyKind or ErrMalformed.
+// NewAccount returns the account of an extended public key, which must be an xpub or a tpub. It returns ErrPrivateKey,
+// ErrKeyKind or ErrMalformed.
 func NewAccount(xpub string) (*Account, error) {
 	version, account, err := Parse(xpub)
 	if err != nil {
@@ -34,7 +34,7 @@ func NewAccount(xpub string) (*Account, error) {
 func (a *Account) Fingerprint() string { return a.fingerprint }
 
 // Address returns address number index: the last 20 bytes of the Keccak-256 hash of the uncompressed public key
-// without its first byte. It fails with ErrIndex, as [Parent.Derive] does.
+// without its first byte. It returns ErrIndex, as [Parent.Derive] does.
 func (a *Account) Address(index uint32) ([20]byte, error) {
 	key, err := a.receive.Derive(index)
 	if err != nil {

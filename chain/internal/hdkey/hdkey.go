@@ -1,5 +1,5 @@
-// Package hdkey derives public child keys from extended public keys (BIP-32). It is what the wallets of all
-// chains share; which kinds of key a chain takes and how addresses are spelled is theirs.
+// Package hdkey derives public child keys from extended public keys (BIP-32), for the wallets of all chains. The
+// chains decide which kinds of key they accept, and how addresses are spelled.
 package hdkey
 
 import (
@@ -15,21 +15,21 @@ import (
 	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 )
 
-// Why a key or an index is refused. The packages of the chains export them. No error has a key in it.
+// Errors about keys and indexes, which the packages of the chains export. No error contains a key.
 var (
-	ErrPrivateKey = errors.New("this is an extended private key; give the extended public key (xpub)")
-	ErrKeyKind    = errors.New("not the kind of extended public key that is wanted")
+	ErrPrivateKey = errors.New("extended private key: an extended public key (xpub) is required")
+	ErrKeyKind    = errors.New("wrong kind of extended public key")
 	ErrMalformed  = errors.New("malformed extended public key")
-	ErrIndex      = errors.New("no address has this index")
+	ErrIndex      = errors.New("no address at this index")
 )
 
-// hardened is the first index that only a private key can derive.
+// hardened is the first index that requires a private key.
 const hardened = 1 << 31
 
 // extendedLen is the length of a serialized extended key with its checksum.
 const extendedLen = 4 + 1 + 4 + 4 + 32 + 33 + 4
 
-// Version are the first four bytes of an extended key, in lower-case hexadecimal.
+// Version is the first four bytes of an extended key, in lower-case hexadecimal.
 type Version string
 
 // The versions of public keys for one signer, in BIP-32, SLIP-132 and the Core clients of Litecoin and Dogecoin.
@@ -45,7 +45,7 @@ const (
 	Dgub Version = "02facafd"
 )
 
-// publicNames has a name for each version of a public key, the multisig ones included.
+// publicNames has a name for each version of a public key, including the multisig ones.
 var publicNames = map[Version]string{
 	Xpub: "xpub", Ypub: "ypub", Zpub: "zpub", Tpub: "tpub", Upub: "upub", Vpub: "vpub",
 	Ltub: "Litecoin Ltub", Mtub: "Litecoin Mtub", Dgub: "Dogecoin dgub",
@@ -53,33 +53,33 @@ var publicNames = map[Version]string{
 	"024289ef": "Upub, which is for several signers", "02575483": "Vpub, which is for several signers",
 }
 
-// private are the versions of private keys.
+// private has the versions of private keys.
 var private = map[Version]bool{
 	"0488ade4": true, "049d7878": true, "04b2430c": true, "0295b005": true, "02aa7a99": true, // xprv yprv zprv Yprv Zprv
 	"04358394": true, "044a4e28": true, "045f18bc": true, "024285b5": true, "02575048": true, // tprv uprv vprv Uprv Vprv
 	"019d9cfe": true, "01b26792": true, "02fac398": true, // Ltpv Mtpv dgpv
 }
 
-// Name is what people call the version: xpub, zpub ... It is empty for one that is not known.
+// Name returns the usual name of the version: xpub, zpub ... It is empty for an unknown version.
 func (v Version) Name() string { return publicNames[v] }
 
-// Parent is a public key with the chain code that derives its children, kept so that each child costs one
-// multiplication on the curve and no parsing. It may be used concurrently.
+// Parent is a public key with the chain code that derives its children, stored so that each child costs one
+// multiplication on the curve and no parsing. It is safe for concurrent use.
 type Parent struct {
 	point     secp256k1.JacobianPoint // affine
 	key       [33]byte                // compressed
 	chainCode [32]byte
 }
 
-// Fingerprint tells keys apart: two have the same exactly if they derive the same children. The key cannot be
-// had from it.
+// Fingerprint identifies the key: two keys have the same exactly if they derive the same children. The key cannot be
+// derived from it.
 func (p *Parent) Fingerprint() string {
 	sum := sha256.Sum256(append(p.chainCode[:], p.key[:]...))
 	return hex.EncodeToString(sum[:20])
 }
 
-// Derive makes the public key of child number index, or refuses with ErrIndex: it is 2^31 or more, which is
-// reserved for private derivation, or one of the indexes without a key (fewer than one in 2^127).
+// Derive returns the public key of child number index. It returns ErrIndex if there is none: the index is 2^31 or
+// more, which is reserved for private derivation, or one of the indexes without a key (fewer than one in 2^127).
 func (p *Parent) Derive(index uint32) (*secp256k1.PublicKey, error) {
 	point, _, err := p.derive(index)
 	if err != nil {
@@ -88,7 +88,7 @@ func (p *Parent) Derive(index uint32) (*secp256k1.PublicKey, error) {
 	return secp256k1.NewPublicKey(&point.X, &point.Y), nil
 }
 
-// Child makes the parent of the next level. It refuses as Derive does.
+// Child returns the parent of the next level. It fails as Derive does.
 func (p *Parent) Child(index uint32) (*Parent, error) {
 	point, chainCode, err := p.derive(index)
 	if err != nil {
@@ -122,9 +122,9 @@ func (p *Parent) derive(index uint32) (point secp256k1.JacobianPoint, chainCode 
 	return point, [32]byte(sum[32:]), nil
 }
 
-// Parse reads an extended public key in the serialization of BIP-32, of any version that has a Name. Whether a
-// key is private is decided before its checksum, so that a mistyped private key is called what it is. It
-// refuses with ErrPrivateKey or ErrMalformed.
+// Parse parses an extended public key in the serialization of BIP-32, of any version that has a Name. It recognises a
+// private key before it verifies the checksum, so that a mistyped private key is still reported as one. It returns
+// ErrPrivateKey or ErrMalformed.
 func Parse(s string) (Version, *Parent, error) {
 	if len(s) > 2*extendedLen { // base58 takes less than 1.4 characters a byte
 		return "", nil, fmt.Errorf("%w: too long", ErrMalformed)

@@ -1,4 +1,4 @@
-// Package lacks remembers what a node lacks, for adapters.
+// Package lacks records what a node lacks, for adapters.
 package lacks
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// List is what a node lacks at present. The zero List is empty. It may be used concurrently.
+// List is what a node lacks at present. The zero List is empty. It is safe for concurrent use.
 type List struct {
 	mu  sync.Mutex
 	all []chain.Lack
@@ -23,13 +23,13 @@ func (l *List) find(asset chain.AssetID, what chain.Ability) int {
 	return slices.IndexFunc(l.all, func(o chain.Lack) bool { return o.Asset == asset && o.What == what })
 }
 
-// Note notes that the node lacks something, also again, and reports whether that is new. The reason is that of the last
-// time. Blocks are how many more it showed in.
+// Note records that the node lacks something, and reports whether that is new. Repeated calls replace the reason and
+// add blocks, the number of further blocks in which it showed.
 func (l *List) Note(asset chain.AssetID, what chain.Ability, reason string, blocks uint64) bool {
 	return l.note(chain.Lack{Asset: asset, What: what, Reason: reason, Blocks: blocks})
 }
 
-// note is Note. What was contradicted stays so, with the reason of that.
+// note is Note. A contradiction remains one, with its reason.
 func (l *List) note(more chain.Lack) bool {
 	more.Reason = clean(more.Reason)
 	l.mu.Lock()
@@ -48,7 +48,7 @@ func (l *List) note(more chain.Lack) bool {
 	return false
 }
 
-// Settle notes that the node does not lack something, and reports whether it did.
+// Settle records that the node does not lack something, and reports whether it did before.
 func (l *List) Settle(asset chain.AssetID, what chain.Ability) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -66,17 +66,17 @@ func (l *List) Has(asset chain.AssetID, what chain.Ability) bool {
 	return l.find(asset, what) >= 0
 }
 
-// All are copies, in the order in which they were noted first.
+// All returns copies, in the order in which they were first recorded.
 func (l *List) All() []chain.Lack {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.all)
 }
 
-// patience is how long a node may take at most to answer one question about what it can do.
+// patience is the longest wait for the response to one question about what a node can do.
 const patience = 5 * time.Second
 
-// Within is ctx for all questions about what a node can do, which must leave time for the others.
+// Within returns a context for all questions about what a node can do, which leaves time for other calls.
 func Within(ctx context.Context) (context.Context, context.CancelFunc) {
 	if deadline, ok := ctx.Deadline(); ok {
 		return context.WithTimeout(ctx, time.Until(deadline)/2)
@@ -84,19 +84,19 @@ func Within(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithCancel(ctx)
 }
 
-// Each is ctx for one of these questions.
+// Each returns a context for one of these questions.
 func Each(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, patience)
 }
 
-// Round remembers which tokens a node is still to be asked about, where the time is too short for all at once. The zero
-// Round is that all are. It may be used concurrently.
+// Round records which tokens a node is still to be asked about if the time is too short for all at once. The zero
+// Round stands for all. It is safe for concurrent use.
 type Round struct {
 	mu         sync.Mutex
 	next, left int
 }
 
-// Due are the places, of so many tokens, that are to be asked about now, in this order: what is left of the round, else a
+// Due returns the places, among a number of tokens, to ask about now, in this order: the rest of the round, else a
 // whole one.
 func (r *Round) Due(tokens int) []int {
 	r.mu.Lock()
@@ -111,7 +111,7 @@ func (r *Round) Due(tokens int) []int {
 	return due
 }
 
-// Leave notes how many of those that were due, the last ones, were not asked about.
+// Leave records how many of those that were due, the last ones, were not asked about.
 func (r *Round) Leave(due []int, left int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -121,27 +121,27 @@ func (r *Round) Leave(due []int, left int) {
 	}
 }
 
-// Restart has all tokens asked about, those that were left first.
+// Restart makes all tokens due, those that were left first.
 func (r *Round) Restart() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.left = 0
 }
 
-// Decimals notes what the node said of a token's decimals: a nil error that they are as configured, and
-// [chain.ErrWrongNetwork] that they no longer are.
+// Decimals records what the node reported about a token's decimals: nil if they are as configured, and
+// [chain.ErrWrongNetwork] if they no longer are.
 func (l *List) Decimals(ctx context.Context, log *slog.Logger, token chain.AssetID, err error) {
 	switch {
 	case err == nil && l.Settle(token, chain.Decimals):
-		log.InfoContext(ctx, "token is no longer held back", "asset", token)
+		log.InfoContext(ctx, "token released", "asset", token)
 	case err != nil && l.note(chain.Lack{
 		Asset: token, What: chain.Decimals, Reason: err.Error(), Contradicted: errors.Is(err, chain.ErrWrongNetwork),
 	}):
-		log.ErrorContext(ctx, "token is held back: what arrives of it is not credited", "asset", token, "err", err)
+		log.ErrorContext(ctx, "token held back: its payments are not credited", "asset", token, "err", err)
 	}
 }
 
-// clean makes a text valid and no longer than chain.MaxReason.
+// clean returns valid UTF-8 no longer than chain.MaxReason.
 func clean(reason string) string {
 	return strings.ToValidUTF8(reason[:min(len(reason), chain.MaxReason)], "")
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// CheckDecimals compares what decimals() returned, one word, with the configuration. It fails with
-// [chain.ErrIncomplete] when that is not one word, and with [chain.ErrWrongNetwork] when it is another number.
+// CheckDecimals compares the result of decimals(), one word, with the configuration. It returns [chain.ErrIncomplete]
+// if it is not one word, and [chain.ErrWrongNetwork] if it is another number.
 func CheckDecimals(t chain.Asset, word []byte) error {
 	if len(word) != 32 {
 		return fmt.Errorf("%w: no token at %s: decimals() returned %d bytes instead of 32", chain.ErrIncomplete, t.ID, len(word))
@@ -28,9 +28,9 @@ func (s *Set) Due() []int { return s.round.Due(len(s.Tokens)) }
 // Restart makes all tokens due, those that were left first.
 func (s *Set) Restart() { s.round.Restart() }
 
-// Settle records what the node said of a token's decimals, nil if it confirmed them. It reports whether that was the
-// first confirmation, and returns said if the node denied the configured decimals and had never confirmed them. All
-// other errors hold the token back.
+// Settle records what the node reported about a token's decimals, nil if it confirmed them. It reports whether that
+// was the first confirmation. It returns said if the node denied the configured decimals and had never confirmed them;
+// any other error only holds the token back.
 func (s *Set) Settle(ctx context.Context, place int, said error) (first bool, err error) {
 	if errors.Is(said, chain.ErrWrongNetwork) && !s.confirmed[place].Load() {
 		return false, said
@@ -40,8 +40,8 @@ func (s *Set) Settle(ctx context.Context, place int, said error) (first bool, er
 	return first, nil
 }
 
-// Leave ends a call that asked about due, but for the last left of them, which are due at the next call. Of these,
-// nothing new is known: those that were never confirmed are held back.
+// Leave ends a call that asked about due, except for the last left of them, which are due at the next call. Nothing
+// new is known about these; those that were never confirmed are held back.
 func (s *Set) Leave(ctx context.Context, due []int, left int) {
 	for _, place := range due[len(due)-left:] {
 		if !s.confirmed[place].Load() {

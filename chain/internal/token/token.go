@@ -1,5 +1,6 @@
 // Package token keeps the assets that a node watches on networks with the virtual machine of Ethereum: at most one
-// native coin, and tokens by the address of their contract. It also keeps what the node said of their decimals.
+// native coin, and tokens by the address of their contract. It also records what the node reported about their
+// decimals.
 package token
 
 import (
@@ -16,7 +17,7 @@ import (
 	"github.com/cointill/cointill/chain/internal/lacks"
 )
 
-// Max is the largest number of tokens of one node, which asks about each of them.
+// Max is the largest number of tokens of one node. Each of them costs calls.
 const Max = 90
 
 // TransferTopic is keccak256("Transfer(address,address,uint256)"), the first topic of a transfer's log in ERC-20 and
@@ -28,10 +29,10 @@ var TransferTopic = [32]byte{
 
 const unreadForm = "its contract logs Transfer in another form than with two indexed arguments: payments in that form are not seen"
 
-var errNotAsked = errors.New("not asked yet: the node takes long for the other tokens")
+var errNotAsked = errors.New("not read yet: the node is slow for the other tokens")
 
-// Set is the assets that a node watches. Coin and Tokens do not change after the last Add; all else is safe for
-// concurrent use.
+// Set is the assets that a node watches. Coin and Tokens do not change after the last call of AddCoin or AddToken;
+// everything else is safe for concurrent use.
 type Set struct {
 	Coin   *chain.AssetID // nil when the native coin is not watched
 	Tokens []chain.Asset
@@ -55,7 +56,7 @@ func (s *Set) AddCoin(coin chain.Asset) error {
 		return err
 	}
 	if s.Coin != nil {
-		return fmt.Errorf("asset %s: a second native coin", coin.ID)
+		return fmt.Errorf("asset %s: second native coin", coin.ID)
 	}
 	s.Coin = &coin.ID
 	return nil
@@ -95,7 +96,7 @@ func (s *Set) Has(id chain.AssetID) bool {
 	return s.Coin != nil && *s.Coin == id || slices.ContainsFunc(s.Tokens, func(t chain.Asset) bool { return t.ID == id })
 }
 
-// Transfer returns the transfer of a token that a log tells of. The ordinal is the number of Transfer logs of that
+// Transfer returns the transfer of a token that a log records. The ordinal is the number of Transfer logs of that
 // contract, of any amount and form, that come before it in the transaction.
 func (s *Set) Transfer(place, ordinal int, txid string, from, to chain.Address, units *big.Int) chain.Transfer {
 	id := s.Tokens[place].ID
@@ -105,7 +106,7 @@ func (s *Set) Transfer(place, ordinal int, txid string, from, to chain.Address, 
 	}
 }
 
-// NoteForm records that a contract logs Transfer in a form that is not read, and in how many further blocks it did.
+// NoteForm records that a contract logs Transfer in a form that is not read, and in how many further blocks.
 func (s *Set) NoteForm(ctx context.Context, place int, blocks uint64) {
 	id := s.Tokens[place].ID
 	if s.Lacks.Note(id, chain.TransferLogs, unreadForm, blocks) {

@@ -18,8 +18,8 @@ import (
 // Solid is how many blocks have to be on top of a block until it is solidified.
 const Solid = 18
 
-// Chain is a chain in memory and the full node on it: it is an http.Handler. It starts with block 0 alone. All
-// methods may be called concurrently. Those that take an address panic when it is none, as the test is wrong then.
+// Chain is a chain in memory and a full node on it: it implements http.Handler. It starts with block 0 alone. All
+// methods may be called concurrently. Those that take an address panic if it is not one, as the test is wrong then.
 type Chain struct {
 	mu       sync.Mutex
 	blocks   []*block
@@ -43,7 +43,7 @@ type block struct {
 // Object is a JSON object.
 type Object = map[string]any
 
-// NewChain makes a chain of one block.
+// NewChain returns a chain of one block.
 func NewChain() *Chain {
 	c := &Chain{
 		clock: 1_700_000_000_000 - 3000, decimals: map[string]int{},
@@ -53,10 +53,10 @@ func NewChain() *Chain {
 	return c
 }
 
-// Genesis is the id of block 0.
+// Genesis returns the id of block 0.
 func (c *Chain) Genesis() string { return c.blocks[0].id }
 
-// Network is the chain's name: its chain id is the end of the id of block 0.
+// Network returns the chain's name: its chain id is the end of the id of block 0.
 func (c *Chain) Network() chain.Network { return chain.Network("tron:0x" + c.Genesis()[56:]) }
 
 // Deploy puts a token's contract at an address.
@@ -69,8 +69,8 @@ func (c *Chain) Deploy(contract string, decimals int) {
 // Tx is a transaction and its result. Its fields may be changed until it is sent.
 type Tx struct {
 	ID          string
-	ContractRet string   // what the block says of it; SUCCESS in the beginning
-	Receipt     string   // what receipt.result says, "" for what runs no code
+	ContractRet string   // result in the block; SUCCESS at first
+	Receipt     string   // receipt.result, "" for a transaction that runs no code
 	Logs        []Object // as the API shows them
 	Internal    []Object // as the API shows them
 	Unshown     []byte   // encoded fields that the API does not show
@@ -95,7 +95,7 @@ func (c *Chain) newTx(kind int, name string, value Object, message []byte) *Tx {
 	return c.RawTx(name, value, raw)
 }
 
-// RawTx makes a transaction of encoded raw data. Name and value of the contract are for show.
+// RawTx returns a transaction of encoded raw data. Name and value of the contract are only shown.
 func (c *Chain) RawTx(name string, value Object, raw []byte) *Tx {
 	id := sha256.Sum256(raw)
 	return &Tx{
@@ -104,7 +104,7 @@ func (c *Chain) RawTx(name string, value Object, raw []byte) *Tx {
 	}
 }
 
-// Transfer makes a transaction that pays TRX.
+// Transfer returns a transaction that pays TRX.
 func (c *Chain) Transfer(from, to string, sun int64) *Tx {
 	owner, receiver := hexAddress(from), hexAddress(to)
 	message := bytesField(bytesField(nil, 1, unhex(owner)), 2, unhex(receiver))
@@ -112,7 +112,7 @@ func (c *Chain) Transfer(from, to string, sun int64) *Tx {
 		numberField(message, 3, sun))
 }
 
-// TransferAsset makes a transaction that pays a TRC-10 token.
+// TransferAsset returns a transaction that pays a TRC-10 token.
 func (c *Chain) TransferAsset(from, to, asset string, units int64) *Tx {
 	owner, receiver := hexAddress(from), hexAddress(to)
 	message := bytesField(bytesField(bytesField(nil, 1, []byte(asset)), 2, unhex(owner)), 3, unhex(receiver))
@@ -120,7 +120,7 @@ func (c *Chain) TransferAsset(from, to, asset string, units int64) *Tx {
 	return c.newTx(2, "TransferAssetContract", value, numberField(message, 4, units))
 }
 
-// Call makes a transaction that calls a contract, with call data and TRX.
+// Call returns a transaction that calls a contract, with call data and TRX.
 func (c *Chain) Call(from, contract, data string, sun int64) *Tx {
 	owner, called := hexAddress(from), hexAddress(contract)
 	message := numberField(bytesField(bytesField(nil, 1, unhex(owner)), 2, unhex(called)), 3, sun)
@@ -133,7 +133,7 @@ func (c *Chain) Call(from, contract, data string, sun int64) *Tx {
 // TransferTopic is the first topic of a token's transfer.
 const TransferTopic = "ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 
-// Topic is an address as a topic.
+// Topic returns an address as a topic.
 func Topic(address string) string { return strings.Repeat("0", 24) + hexAddress(address)[2:] }
 
 // Log adds a log of a contract.
@@ -147,7 +147,7 @@ func (t *Tx) Token(contract, from, to string, units *big.Int) *Tx {
 	return t.Log(contract, fmt.Sprintf("%064x", units), TransferTopic, Topic(from), Topic(to))
 }
 
-// Inside adds an internal transaction that moves TRX; its note is what kind it is, such as "call".
+// Inside adds an internal transaction that moves TRX; its note is its kind, such as "call".
 func (t *Tx) Inside(from, to string, sun int64, note string) *Tx {
 	t.Internal = append(t.Internal, Object{
 		"hash": t.ID, "caller_address": hexAddress(from), "transferTo_address": hexAddress(to),
@@ -156,7 +156,7 @@ func (t *Tx) Inside(from, to string, sun int64, note string) *Tx {
 	return t
 }
 
-// Fail makes the transaction one that failed. What it did inside is then rejected; its logs are left as they are.
+// Fail makes the transaction fail. Its internal transactions are then rejected; its logs are left as they are.
 func (t *Tx) Fail(result string) *Tx {
 	t.ContractRet = result
 	if t.Receipt != "" {
@@ -175,7 +175,7 @@ func (c *Chain) Send(txs ...*Tx) {
 	c.pool = append(c.pool, txs...)
 }
 
-// Mine adds n blocks, the first with all that was sent, and answers the height.
+// Mine adds n blocks, the first with everything that was sent, and returns the height.
 func (c *Chain) Mine(n int) uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -198,7 +198,7 @@ func (c *Chain) extend() {
 }
 
 // Reorganise replaces the last depth blocks by depth+1 others. The transactions of the replaced blocks are in the
-// first of the new ones, or, if they are lost, nowhere. Block 0 and solidified blocks cannot be replaced: it panics.
+// first of the new ones or, if lost, nowhere. It panics if block 0 or a solidified block would be replaced.
 func (c *Chain) Reorganise(depth int, lost bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -222,7 +222,7 @@ func (c *Chain) Reorganise(depth int, lost bool) {
 	}
 }
 
-// Paid says whether a transaction is in the chain and succeeded.
+// Paid reports whether a transaction is in the chain and succeeded.
 func (c *Chain) Paid(txid string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -236,7 +236,7 @@ func (c *Chain) Paid(txid string) bool {
 	return false
 }
 
-// newBlock makes a block. Its id is the height, and the end of the hash of its header.
+// newBlock returns a block. Its id is the height, and the end of the hash of its header.
 func newBlock(height, time int64, parent, witness string, txs []*Tx) *block {
 	root := make([]byte, 32)
 	if len(txs) > 0 {
@@ -256,7 +256,7 @@ func newBlock(height, time int64, parent, witness string, txs []*Tx) *block {
 	}), time, slices.Clone(txs)}
 }
 
-// tree is the root of a tree of transactions.
+// tree returns the root of a tree of transactions.
 func tree(txs []*Tx) []byte {
 	if len(txs) == 1 {
 		t := txs[0]
@@ -292,7 +292,7 @@ func numberField(message []byte, number uint64, value int64) []byte {
 	return binary.AppendUvarint(binary.AppendUvarint(message, number<<3), uint64(value))
 }
 
-// trim leaves out what is zero or empty, as nodes do.
+// trim removes what is zero or empty, as nodes do.
 func trim(o Object) Object {
 	for k, v := range o {
 		if v == int64(0) || v == "" {
@@ -310,7 +310,7 @@ func unhex(s string) []byte {
 	return raw
 }
 
-// hexAddress is the form that addresses have in answers.
+// hexAddress returns an address in the form of responses.
 func hexAddress(s string) string {
 	raw, version, err := base58.CheckDecode(s)
 	if err != nil || version != 0x41 || len(raw) != 20 {
@@ -319,5 +319,5 @@ func hexAddress(s string) string {
 	return "41" + hex.EncodeToString(raw)
 }
 
-// Address spells 20 bytes as an address.
+// Address returns the spelling of 20 bytes as an address.
 func Address(raw []byte) string { return base58.CheckEncode(raw, 0x41) }

@@ -1,12 +1,12 @@
-// Package trontest is a fake of a TRON full node for tests: a [Chain] makes blocks, transfers and reorganisations,
-// and answers the HTTP API with them. [New] makes a world of the conformance suite of it:
+// Package trontest provides a fake TRON full node for tests: a [Chain] makes blocks, transfers and reorganisations,
+// and answers the HTTP API with them. [New] returns it as a world of the conformance suite:
 //
 //	chaintest.Run(t, trontest.New)
 //
-// It was written from the documentation of the API of java-tron 4.8 and from published answers, and was not
-// verified against a running node. It encodes blocks and transactions as the protocol does, so that their ids and
-// roots are real, and it has the habits that trap readers: zero members are left out, what is not there is an empty
-// object, errors come with status 200, and limits in more than one form ([Habit]).
+// It was written from the documentation of the API of java-tron 4.8 and from published responses, and was not verified
+// against a running node. It encodes blocks and transactions as the protocol does, so that their ids and roots are
+// real, and it has the peculiarities that clients trip over: zero members are left out, a missing thing is an empty
+// object, errors come with status 200, and limits have more than one form ([Habit]).
 //
 // It has no consensus, signatures, fees or balances: everybody can pay, and blocks are solidified by their depth
 // alone.

@@ -10,13 +10,13 @@ import (
 	"strings"
 )
 
-// Habit is a way in which nodes and their gateways answer.
+// Habit is a way in which nodes and their gateways respond.
 type Habit int
 
 const (
 	Normal      Habit = iota
-	Busy              // java-tron's own limit: status 200, and an error outside of the answer's form
-	Lite              // a lite full node: status 200, and a bare text for whatever is history
+	Busy              // java-tron's own limit: status 200, and an error outside of the usual form
+	Lite              // a lite full node: status 200, and plain text for history
 	Limited           // TronGrid's limit without a key: status 403
 	TooMany           // a gateway's limit: status 429
 	Unavailable       // status 503
@@ -26,14 +26,14 @@ const (
 	NoTrigger         // a node with triggerconstantcontract turned off: status 404
 )
 
-// Behave changes how the node answers.
+// Behave changes how the node responds.
 func (c *Chain) Behave(h Habit) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.habit = h
 }
 
-// Edit has f change the answers of a method, such as "getblockbynum", before they are sent: an [Object], or a list
+// Edit makes f change the responses of a method, such as "getblockbynum", before they are sent: an [Object], or a list
 // of them as []any, with json.Number for numbers. Nil ends it.
 func (c *Chain) Edit(method string, f func(answer any) any) {
 	c.mu.Lock()
@@ -41,21 +41,21 @@ func (c *Chain) Edit(method string, f func(answer any) any) {
 	c.edits[method] = f
 }
 
-// Calls is how often a method was called, such as "wallet/getblock".
+// Calls returns how often a method was called, such as "wallet/getblock".
 func (c *Chain) Calls(method string) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.calls[method]
 }
 
-// Keys are the keys that calls came with, in their order.
+// Keys returns the API keys of the calls, in their order.
 func (c *Chain) Keys() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.keys
 }
 
-// history is what a lite full node does not answer.
+// history has the methods that a lite full node does not support.
 var history = map[string]bool{"getblockbynum": true, "gettransactioninfobyblocknum": true}
 
 func (c *Chain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -101,12 +101,12 @@ func (c *Chain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func say(w http.ResponseWriter, status int, answer any) {
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(answer) // nobody is left to tell
+	_ = json.NewEncoder(w).Encode(answer) // the client is gone
 }
 
 func failure(message string) Object { return Object{"Error": message} }
 
-// generic is an answer as whoever decodes it sees it.
+// generic returns a response as a decoder sees it.
 func generic(answer any) any {
 	raw, err := json.Marshal(answer)
 	if err != nil {
@@ -191,7 +191,7 @@ func at(blocks []*block, num int64) *block {
 	return blocks[num]
 }
 
-// show is a block as the API shows it; one that is not there is an empty object.
+// show returns a block as the API shows it, and an empty object for a missing one.
 func (b *block) show(whole bool) Object {
 	if b == nil {
 		return Object{}
@@ -215,7 +215,7 @@ func (b *block) show(whole bool) Object {
 	return o
 }
 
-// infos are the results of a block's transactions; there are none of a block that is not there.
+// infos returns the results of a block's transactions; a missing block has none.
 func (b *block) infos() []Object {
 	all := []Object{}
 	if b == nil {
@@ -240,8 +240,8 @@ func (b *block) infos() []Object {
 	return all
 }
 
-// constant answers a call of a contract. Errors are in the result's code, but a revert is a success whose
-// transaction failed.
+// constant answers a call of a contract. Errors are in the result's code, but a revert is a success whose transaction
+// failed.
 func (c *Chain) constant(contract, selector string) Object {
 	decimals, ok := c.decimals[contract]
 	switch {

@@ -11,7 +11,7 @@ import (
 	"github.com/cointill/cointill/chain/tron"
 )
 
-// World is a fake node that listens on this machine, for the conformance suite.
+// World is a fake node that listens on a loopback address, for the conformance suite.
 type World struct {
 	*Chain
 	URL string
@@ -36,7 +36,7 @@ func NewForgetful(t *testing.T) chaintest.World {
 	return Start(t, NewChain(), true)
 }
 
-// Start makes a world of a chain. It ends with the test.
+// Start returns a world of a chain. It ends with the test.
 func Start(t *testing.T, c *Chain, lost bool) *World {
 	t.Helper()
 	server := httptest.NewServer(c)
@@ -87,7 +87,7 @@ func (w *World) Address(*testing.T) chain.Address {
 	return chain.Address(Address(raw))
 }
 
-// Pay implements [chaintest.World]. The network carries no transfer of no TRX.
+// Pay implements [chaintest.World]. The network carries no transfer of zero TRX.
 func (w *World) Pay(_ *testing.T, asset chain.Asset, to chain.Address, units *big.Int) string {
 	if asset.ID.Namespace() == "slip44" {
 		if units.Sign() == 0 {

@@ -2,9 +2,9 @@ package listing
 
 import "sync"
 
-// Cache remembers what nearly every query reads: the sets that are selected by, and the orders. What is of a writing
-// never changes, so nothing of it is ever out of date. The zero value is ready for use; it takes up to 16 MB, which is
-// what about three million invoices need. It is safe for concurrent use.
+// Cache remembers what nearly every query reads: the sets that select, and the orders. The contents of a writing never
+// change, so no entry is ever out of date. The zero value is ready for use. A Cache takes up to 16 MB, which is about
+// what three million invoices need. It is safe for concurrent use.
 type Cache struct {
 	mu    sync.Mutex // guards what follows
 	parts map[cacheKey]cached
@@ -24,10 +24,10 @@ type cached struct {
 
 const (
 	mostCached = 16 << 20
-	entrySize  = 128 // about what an entry takes beside its value and its name
+	entrySize  = 128 // roughly the size of an entry without its value and its name
 )
 
-// get answers what was put.
+// get returns the value that was put, and reports whether there is one.
 func (c *Cache) get(w Writing, part string) (any, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -35,7 +35,7 @@ func (c *Cache) get(w Writing, part string) (any, bool) {
 	return found.value, ok
 }
 
-// put remembers a value that takes so many bytes, at the cost of any others if they become too many.
+// put stores a value that takes size bytes, and drops others if they become too many.
 func (c *Cache) put(w Writing, part string, value any, size int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -13,44 +13,46 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// Source is what a database has of a listing, as of one moment. Slices that it passes on are valid during the call
-// only, and errors of what it calls are answered as they are.
+// Source reads a listing from one state of a database. Slices that it passes on are valid only during the call. It
+// returns the errors of the functions that it calls.
 type Source interface {
 	// Segments passes on all segments.
 	Segments(ctx context.Context, see func(Segment) error) error
-	// Changed passes on the rows of the invoices that changed since their segments were written, by number.
+	// Changed passes on the rows of the invoices that have changed since their segments were written, by number.
 	Changed(ctx context.Context, see func(n int64, row []byte) error) error
-	// Parts passes on the parts with these names of all these writings, in any order. There are up to [MostParts] names.
+	// Parts passes on the parts with these names of all these writings, in any order. There are up to [MostParts]
+	// names.
 	Parts(ctx context.Context, of []Writing, names [][]byte, see See) error
-	// Some passes on single parts, whose names are ASCII, in any order, each with its place among those that were asked
-	// for.
+	// Some passes on single parts, in any order, each with its index among those that were asked for. Their names are
+	// ASCII.
 	Some(ctx context.Context, asked []Key, see func(i int, data []byte) error) error
-	// Row answers the row of an invoice as it is now; false if there is none.
+	// Row returns the row of an invoice as it is now, and reports whether there is one.
 	Row(ctx context.Context, id string) (Row, bool, error)
 }
 
-// Segment says which writings of a segment count: that of its parts, 0 for none, and that of the parts of its texts.
+// Segment states which writings of a segment are current: that of its parts, 0 for none, and that of the parts of its
+// texts.
 type Segment struct{ Number, Parts, Texts int64 }
 
-// See is given a part of a segment.
+// See receives a part of a segment.
 type See func(name []byte, segment int64, data []byte) error
 
-// MostParts is how many parts are asked for at once.
+// MostParts is how many parts are read at once.
 const MostParts = 8
 
-// Key names a part of a segment.
+// Key identifies a part of a segment.
 type Key struct {
 	Writing
 	Part []byte
 }
 
-// Page is the ids of a page's invoices, in order.
+// Page is the ids of the invoices of a page, in order.
 type Page struct {
 	IDs   []string
 	Total int // on all pages
 }
 
-// Find answers the page of a query. The cache is for this source, or others of the same database.
+// Find returns the page of a query. The cache belongs to this source, or to others of the same database.
 func Find(ctx context.Context, source Source, cache *Cache, q invoice.Query) (Page, error) {
 	f := &finder{source: source, cache: cache, q: q, projects: map[string]bool{}, from: math.MinInt64, to: math.MaxInt64}
 	f.needle, f.nowhere = lower(q.Search), !utf8.ValidString(q.Search) || strings.Contains(q.Search, "\x00")
@@ -95,13 +97,13 @@ func Find(ctx context.Context, source Source, cache *Cache, q invoice.Query) (Pa
 	return page, nil
 }
 
-// term is what a text of the selected rows is.
+// term is a value of a text of the selected rows.
 type term struct {
 	text  int
 	value string
 }
 
-// finder is one query on its way.
+// finder is the state of one query.
 type finder struct {
 	source   Source
 	cache    *Cache
@@ -116,7 +118,7 @@ type finder struct {
 	changed  []string   // keys of the changed rows that are selected, in order
 }
 
-// segment is what is known of one.
+// segment is what the query knows about a segment.
 type segment struct {
 	number       int64
 	parts, texts Writing
@@ -125,7 +127,7 @@ type segment struct {
 	count int    // of hits, when all is looked at
 }
 
-// selectRows finds out which rows the query selects.
+// selectRows determines which rows the query selects.
 func (f *finder) selectRows(ctx context.Context) error {
 	if err := f.readSegments(ctx); err != nil {
 		return err
@@ -146,7 +148,7 @@ func (f *finder) selectRows(ctx context.Context) error {
 	return nil
 }
 
-// drop forgets segments without hits, and counts those of the others.
+// drop removes segments without hits, and counts the hits of the others.
 func (f *finder) drop() {
 	f.segments = slices.DeleteFunc(f.segments, func(s *segment) bool {
 		s.count = s.hits.count()
@@ -154,7 +156,7 @@ func (f *finder) drop() {
 	})
 }
 
-// readSegments reads which segments there are, and leaves the rows with all the terms of the query.
+// readSegments reads the segments, and keeps the rows with all terms of the query.
 func (f *finder) readSegments(ctx context.Context) error {
 	err := f.source.Segments(ctx, func(s Segment) error {
 		if s.Parts != 0 {
@@ -183,8 +185,8 @@ func (f *finder) readSegments(ctx context.Context) error {
 	return nil
 }
 
-// restrict leaves the rows that are in all of the parts, which are those that readSegments names. It answers whether they
-// are such parts.
+// restrict keeps the rows that are in all of the parts, which are those that readSegments names. It reports whether
+// they are such parts.
 func (s *segment) restrict(parts [][]byte, standing bool) bool {
 	d := decoder{data: parts[0]}
 	s.whole = d.whole(&s.hits)
@@ -205,7 +207,7 @@ func (s *segment) restrict(parts [][]byte, standing bool) bool {
 	return !bad
 }
 
-// parts answers the parts of each segment with these names, nil for what it has not.
+// parts returns the parts of each segment with these names, nil for missing ones.
 func (f *finder) parts(ctx context.Context, names []string) ([][][]byte, error) {
 	out := make([][][]byte, len(f.segments))
 	var missing []Writing
@@ -245,7 +247,7 @@ func (f *finder) parts(ctx context.Context, names []string) ([][][]byte, error) 
 	return out, nil
 }
 
-// readChanged takes changed rows out of their segments and looks at them by themselves.
+// readChanged removes changed rows from their segments and selects them separately.
 func (f *finder) readChanged(ctx context.Context) error {
 	byNumber := make(map[int64]*segment, len(f.segments))
 	for _, s := range f.segments {
@@ -268,7 +270,7 @@ func (f *finder) readChanged(ctx context.Context) error {
 	return err
 }
 
-// selects is what readSegments, restrictTime and search do, for one row.
+// selects does for one row what readSegments, restrictTime and search do.
 func (f *finder) selects(r *encoded) bool {
 	if r.standing != f.q.Standing || r.created < f.from || r.created > f.to {
 		return false
@@ -286,8 +288,8 @@ func (f *finder) selects(r *encoded) bool {
 	})
 }
 
-// restrictTime leaves the rows that were created in time. Most segments are so as a whole, or not at all, because
-// invoices are numbered about as they are created.
+// restrictTime keeps the rows that were created within the bounds. Most segments are within them as a whole, or not at
+// all, because invoices are numbered roughly as they are created.
 func (f *finder) restrictTime(ctx context.Context) error {
 	var partly []*segment
 	for _, s := range f.segments {
@@ -350,7 +352,7 @@ func (f *finder) orders(ctx context.Context) ([]*order, error) {
 	return orders, nil
 }
 
-// some reads parts that must all be there.
+// some reads parts that must all exist.
 func (f *finder) some(ctx context.Context, asked []Key, see func(i int, data []byte) error) error {
 	if len(asked) == 0 {
 		return nil
@@ -369,7 +371,7 @@ func (f *finder) some(ctx context.Context, asked []Key, see func(i int, data []b
 	return err
 }
 
-// bounds answers which of the selected rows, counted in ascending order, are on the page.
+// bounds returns which of the selected rows, counted in ascending order, are on the page.
 func (f *finder) bounds(ctx context.Context, total int) (first, last int, err error) {
 	offset, limit := max(f.q.Offset, 0), max(f.q.Limit, 0)
 	before, after := 0, total // how many come before, or up to, the invoice that the page comes after
@@ -396,7 +398,7 @@ func (f *finder) bounds(ctx context.Context, total int) (first, last int, err er
 	return last - min(limit, last), last, nil
 }
 
-// selectedBefore counts the selected rows that come before the key.
+// selectedBefore counts the selected rows before the key.
 func (f *finder) selectedBefore(ctx context.Context, key string) (int, error) {
 	n, _ := slices.BinarySearch(f.changed, key)
 	orders, err := f.orders(ctx)
@@ -422,14 +424,14 @@ func (f *finder) selectedBefore(ctx context.Context, key string) (int, error) {
 	return n, nil
 }
 
-// Walks says whether the page of a query is rather found by going along an index of a project's invoices by time of
-// creation, from the one that it comes after: no total is wanted, and nothing else selects.
+// Walks reports whether it is better to find the page of a query by walking an index of the invoices of a project by
+// time of creation, from the invoice that the page comes after: no total is wanted, and nothing else selects.
 func Walks(q invoice.Query) bool {
 	return q.Uncounted && q.Project != "" && q.Offset <= 0 && (q.Sort == "" || q.Sort == invoice.SortCreated) &&
 		q.Status == "" && q.AssetCode == "" && q.Fiat == "" && q.Format == "" && q.Search == ""
 }
 
-// Arrange puts invoices into the order of the ids.
+// Arrange sorts invoices into the order of the ids.
 func Arrange(invoices []invoice.Invoice, ids []string) {
 	place := make(map[string]int, len(ids))
 	for i, id := range ids {

@@ -10,7 +10,7 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// Row is what a listing selects and sorts an invoice by.
+// Row is what listings select and sort an invoice by.
 type Row struct {
 	ID, Project, Order, Name string
 	Status, Asset, Fiat      string
@@ -20,7 +20,7 @@ type Row struct {
 	FiatKey, DueKey          string // as of [invoice.SortKey]
 }
 
-// RowOf answers the row of an invoice.
+// RowOf returns the row of an invoice.
 func RowOf(inv invoice.Invoice) Row {
 	r := Row{
 		ID: inv.ID, Project: inv.Project, Order: inv.OrderID, Name: inv.Name,
@@ -35,7 +35,7 @@ func RowOf(inv invoice.Invoice) Row {
 	return r
 }
 
-// Nanos is a time as listings compare it, clipped to the years 1678 to 2262 that 64 bits hold.
+// Nanos returns a time in nanoseconds, clipped to the years 1678 to 2262 that 64 bits hold.
 func Nanos(t time.Time) int64 {
 	switch {
 	case t.Before(time.Unix(0, math.MinInt64)):
@@ -46,7 +46,7 @@ func Nanos(t time.Time) int64 {
 	return t.UnixNano()
 }
 
-// Encode writes the row for [Source.Changed].
+// Encode returns the row for [Source.Changed].
 func (r Row) Encode() []byte {
 	out := make([]byte, 0, 192)
 	standing := byte(0)
@@ -77,7 +77,7 @@ const (
 	rowTexts
 )
 
-// encoded is a row as Encode has written it, not copied.
+// encoded is a row that Encode has written, not copied.
 type encoded struct {
 	standing         bool
 	created, updated int64
@@ -114,7 +114,7 @@ func decodeRow(data []byte) (Row, error) {
 	}, nil
 }
 
-// keyOf is a row's place in an order: keys compare as the rows do, ties by id included.
+// keyOf returns the position of a row in an order: keys compare as the rows do, including ties by id.
 func keyOf[T string | []byte](sort invoice.Sort, created, updated int64, fiat, due, id T) string {
 	switch sort {
 	case invoice.SortUpdated:
@@ -136,14 +136,14 @@ func (e *encoded) key(sort invoice.Sort) string {
 	return keyOf(sort, e.created, e.updated, e.texts[rowFiatKey], e.texts[rowDueKey], e.texts[rowID])
 }
 
-// timeKey sorts as text the way the time does.
+// timeKey returns a text that sorts like the time.
 func timeKey(nanos int64) string {
 	var key [8]byte
 	binary.BigEndian.PutUint64(key[:], uint64(nanos)^1<<63)
 	return string(key[:])
 }
 
-// idOf is the id in a key.
+// idOf returns the id in a key.
 func idOf(sort invoice.Sort, key string) string {
 	if sort == invoice.SortFiat || sort == invoice.SortDue {
 		_, id, _ := strings.Cut(key, "\x00")
@@ -152,7 +152,7 @@ func idOf(sort invoice.Sort, key string) string {
 	return key[min(8, len(key)):]
 }
 
-// lower is what searches see of a text.
+// lower returns the text as searches see it.
 func lower(text string) string {
 	for i := range len(text) {
 		if c := text[i]; c >= 'A' && c <= 'Z' {

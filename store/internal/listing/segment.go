@@ -17,7 +17,7 @@ type Part struct {
 	Name, Data []byte
 }
 
-// The parts of a segment, beside those of its texts.
+// These are the parts of a segment, except for those of its texts.
 const (
 	partRows     = "rows."    // all that the others are made of, by chunks of the segment
 	partAll      = "all"      // see whole
@@ -25,14 +25,14 @@ const (
 	partStanding = "standing" // the standing invoices
 )
 
-// numbered is a row with its place in the segment.
+// numbered is a row with its index in the segment.
 type numbered struct {
 	Row
 	row uint16
 }
 
-// build makes the parts of a segment of rows, of which there are some, in order; those of the texts only if they are
-// asked for. Parts come by name, as an index has them.
+// build returns the parts of a segment with the rows, at least one and in order; the parts of texts only if withTexts is
+// set. Parts are sorted by name, as in an index.
 func build(rows []numbered, withTexts bool) []Part {
 	members := map[string][]uint16{}
 	var out []Part
@@ -70,14 +70,14 @@ func build(rows []numbered, withTexts bool) []Part {
 	return out
 }
 
-// whole is what a segment says of itself.
+// whole is the summary of a segment.
 type whole struct {
 	last     int // row
 	from, to int64
 	values   [][]string // of each of texts that has few of them
 }
 
-// appendWhole writes it, and which rows there are, if these are not simply all up to the last.
+// appendWhole encodes the summary, with the set of rows unless these are simply all up to the last.
 func appendWhole(out []byte, rows []numbered, values [][]string) []byte {
 	last := rows[len(rows)-1].row
 	first, final := int64(math.MaxInt64), int64(math.MinInt64)
@@ -103,7 +103,7 @@ func appendWhole(out []byte, rows []numbered, values [][]string) []byte {
 	return appendSet(out, list)
 }
 
-// whole reads it, and adds the rows that there are.
+// whole decodes the summary, and adds the rows of the segment.
 func (d *decoder) whole(rows *bitmap) whole {
 	fixed := d.bytes(18)
 	if d.bad {
@@ -128,7 +128,7 @@ func (d *decoder) whole(rows *bitmap) whole {
 	return w
 }
 
-// members are the parts that the row is in.
+// members returns the parts that the row is in.
 func (r *Row) members() [][]byte {
 	out := [][]byte{
 		termPart(rowProject, r.Project), termPart(rowStatus, r.Status), termPart(rowAsset, r.Asset), termPart(rowFiat, r.Fiat),
@@ -140,7 +140,7 @@ func (r *Row) members() [][]byte {
 	return out
 }
 
-// termPart is the rows with a term.
+// termPart returns the name of the part with the rows of a term.
 func termPart(text int, value string) []byte { return fmt.Appendf(nil, "is.%d.%s", text, value) }
 
 // chunkRows is how many rows are stored in one part.
@@ -148,7 +148,7 @@ const chunkRows = span / 16
 
 func rowsPart(row uint16) []byte { return fmt.Appendf(nil, "%s%02d", partRows, row/chunkRows) }
 
-// rowsParts are the names of all parts of rows.
+// rowsParts returns the names of all parts with rows.
 func rowsParts() [][]byte {
 	var out [][]byte
 	for row := 0; row < span; row += chunkRows {
@@ -157,7 +157,7 @@ func rowsParts() [][]byte {
 	return out
 }
 
-// readRows reads the parts of rows, in any order.
+// readRows decodes the parts with rows, in any order.
 func readRows(parts [][]byte) ([]numbered, error) {
 	var out []numbered
 	for _, data := range parts {
@@ -183,7 +183,7 @@ func readRows(parts [][]byte) ([]numbered, error) {
 	return out, nil
 }
 
-// blockRows is how many rows a block of an order has, so that a byte tells which block a row is in.
+// blockRows is how many rows a block of an order has, so that a byte identifies the block of a row.
 const blockRows = span / 128
 
 var sorts = []invoice.Sort{invoice.SortCreated, invoice.SortUpdated, invoice.SortFiat, invoice.SortDue}
@@ -194,8 +194,8 @@ func blockPart(sort invoice.Sort, block int) []byte {
 	return fmt.Appendf(nil, "block.%s.%03d", sort, block)
 }
 
-// appendOrder adds the rows in the order of a sort: in which block each row is, with the bounds of the blocks, in one
-// part, and the rows of a block with their keys in a part for each.
+// appendOrder adds the rows in a sort order: one part with the block of each row and the bounds of the blocks, and one
+// part for each block with its rows and their keys.
 func appendOrder(out []Part, rows []numbered, sort invoice.Sort) []Part {
 	type keyed struct {
 		key string
@@ -225,8 +225,8 @@ func appendOrder(out []Part, rows []numbered, sort invoice.Sort) []Part {
 	return append(out, Part{orderPart(sort), append(blocks[:rows[len(rows)-1].row+1], order...)})
 }
 
-// bound is what the key does not come before, but the one before it does. It is shorter than the key, yet long enough to
-// keep most keys of other segments apart as the key would.
+// bound returns a text that is not after the key, but after the key before it. It is shorter than the key, yet long
+// enough to separate most keys of other segments as the key would.
 func bound(before, key string) string {
 	const more = 5
 	same := 0
@@ -236,14 +236,14 @@ func bound(before, key string) string {
 	return key[:min(same+more, len(key))]
 }
 
-// arrangement is how the rows of a segment are in the order of a sort.
+// arrangement is the sort order of the rows of a segment.
 type arrangement struct {
 	blockOf []byte // each row
 	rows    int
 	bounds  []string // where each block begins, as of bound, and what comes after the last key
 }
 
-// readArrangement reads the part.
+// readArrangement decodes the part.
 func readArrangement(data []byte, last int) (*arrangement, error) {
 	d := decoder{data: data}
 	a := &arrangement{blockOf: bytes.Clone(d.bytes(last + 1)), rows: d.uvarint()}
@@ -261,13 +261,13 @@ func readArrangement(data []byte, last int) (*arrangement, error) {
 	return a, nil
 }
 
-// size is about how many bytes it takes.
+// size returns roughly how many bytes it takes.
 func (a *arrangement) size() int {
 	const each = 16 + 24 // of a bound with its text
 	return len(a.blockOf) + each*len(a.bounds)
 }
 
-// order is what is known of the selected rows of a segment in the order of a sort.
+// order is what the query knows about the selected rows of a segment in a sort order.
 type order struct {
 	*segment
 	*arrangement
@@ -276,7 +276,7 @@ type order struct {
 
 func (o *order) blocks() int { return len(o.bounds) - 1 }
 
-// tally counts what is selected. It answers whether that is all of it.
+// tally counts the selected rows. It reports whether the arrangement has all of them.
 func (o *order) tally() bool {
 	selected := o.hits.countBy(o.blockOf)
 	o.counts = make([]int, o.blocks()+1)
@@ -286,10 +286,10 @@ func (o *order) tally() bool {
 	return o.counts[o.blocks()] == o.count
 }
 
-// selected is how many selected rows a block has.
+// selected returns how many selected rows a block has.
 func (o *order) selected(block int) int { return o.counts[block+1] - o.counts[block] }
 
-// selectedKeys are the keys of the selected rows of a block, in order.
+// selectedKeys returns the keys of the selected rows of a block, in order.
 func (o *order) selectedKeys(i int, data []byte) ([]string, error) {
 	n := min(blockRows, o.rows-i*blockRows)
 	d := decoder{data: data}

@@ -37,7 +37,7 @@ func (b *bitmap) count() (n int) {
 	return n
 }
 
-// countBy counts the rows by what they are of, which is given for each row.
+// countBy counts the rows by a value that is given for each row.
 func (b *bitmap) countBy(of []byte) (counts [256]int32) {
 	for i, word := range b {
 		few := of[min(64*i, len(of)):min(64*i+64, len(of))]
@@ -56,7 +56,7 @@ func (b *bitmap) countBy(of []byte) (counts [256]int32) {
 	return counts
 }
 
-// and leaves the rows that are in both; nil is none.
+// and keeps the rows that are in both; nil is the empty set.
 func (b *bitmap) and(other *bitmap) {
 	if other == nil {
 		*b = bitmap{}
@@ -73,10 +73,10 @@ func (b *bitmap) andNot(other *bitmap) {
 	}
 }
 
-// dense is from how many rows on a set is stored as a bitmap, which is shorter then.
+// dense is the number of rows from which on a set is stored as a bitmap, which is then shorter.
 const dense = span / 16
 
-// appendSet writes a set, given in ascending order.
+// appendSet encodes a set, given in ascending order.
 func appendSet(out []byte, rows []uint16) []byte {
 	out = binary.AppendUvarint(out, uint64(len(rows)))
 	if len(rows) < dense {
@@ -134,7 +134,7 @@ func (s set) removeFrom(b *bitmap) {
 	b.andNot(&rows)
 }
 
-// has says whether a row is in the set.
+// has reports whether a row is in the set.
 func (s set) has(row uint16) bool {
 	if s.dense {
 		return s.data[row/8]>>(row%8)&1 != 0
@@ -143,7 +143,7 @@ func (s set) has(row uint16) bool {
 	return 2*i < len(s.data) && binary.LittleEndian.Uint16(s.data[2*i:]) == row
 }
 
-// matches is some rows: few or many.
+// matches is some rows, few or many.
 type matches struct {
 	few  []uint16
 	many *bitmap // nil for few
@@ -162,7 +162,7 @@ func matchesOf(s set) matches {
 	return m
 }
 
-// in answers those that are in the set, and may change the receiver.
+// in returns those that are in the set, and may change the receiver.
 func (m matches) in(s set) matches {
 	switch {
 	case m.many == nil:
@@ -179,7 +179,7 @@ func (m matches) in(s set) matches {
 	}
 }
 
-// or answers those that are in either, and may change the receiver.
+// or returns those that are in either, and may change the receiver.
 func (m matches) or(other matches) matches {
 	if m.many == nil {
 		many := new(bitmap)
@@ -192,7 +192,7 @@ func (m matches) or(other matches) matches {
 
 func (m matches) none() bool { return len(m.few) == 0 && (m.many == nil || *m.many == bitmap{}) }
 
-// list answers all, in order.
+// list returns all rows, in order.
 func (m matches) list() []uint16 {
 	out := m.few
 	if m.many != nil {
@@ -216,7 +216,7 @@ func (m matches) addTo(b *bitmap) {
 	}
 }
 
-// decoder reads what was stored. After something damaged it answers zeros, and is bad.
+// decoder decodes stored values. After damaged bytes it returns zeros, and bad is set.
 type decoder struct {
 	data []byte
 	text string // what shared reads from
@@ -252,7 +252,7 @@ func (d *decoder) set() set {
 	return set{false, d.bytes(2 * n)}
 }
 
-// shared reads a text of decoder.text without copying it.
+// shared decodes a text of decoder.text without copying it.
 func (d *decoder) shared() string {
 	n, i := 0, 0
 	for shift := 0; ; shift += 7 {

@@ -11,10 +11,10 @@ import (
 	"strings"
 )
 
-// gram is how long the pieces are that texts are indexed by. A piece at the end of a text is shorter.
+// gram is the length of the pieces that texts are indexed by. A piece at the end of a text is shorter.
 const gram = 4
 
-// text is one of those that are searched, each for itself.
+// text is one of the texts that are searched, each separately.
 type text struct {
 	name    string
 	of      func(*Row) string
@@ -30,23 +30,23 @@ var texts = []text{
 
 const textParts = "text."
 
-// Texts answers between which names, both included, the parts of the texts are, which may be of an older writing than
-// the others.
+// Texts returns the first and the last name of the parts of texts, which may belong to an older writing than the
+// others.
 func Texts() (first, last []byte) { return []byte(textParts), append([]byte(textParts), 0xff) }
 
-// textPart has the pieces that begin with the same bytes.
+// textPart returns the name of the part with the pieces that begin with the same bytes.
 func textPart(text, beginning string) []byte { return []byte(textParts + text + "." + beginning) }
 
-// valuePart has the rows with a value of a text that has few. It is not of the texts, since the database does not ask
-// for few of those alone.
+// valuePart returns the name of the part with the rows of a value of a text that has few. It is not one of the parts of
+// texts, because databases do not read single ones of those.
 func valuePart(text, i int) []byte { return fmt.Appendf(nil, "value.%s.%d", texts[text].name, i) }
 
-// beginningPart has the rows with two bytes, where the pieces that begin with them are many.
+// beginningPart returns the name of the part with the rows that have two bytes, where many pieces begin with these.
 func beginningPart(text, beginning string) []byte { return textPart(text, beginning+"\xff") }
 
-// appendTexts adds the parts of the texts that are searched, but for those of which the values are few. For each piece of
-// text it is the places within a text at which it is, and for each of those the rows. So what follows each other can be
-// told from what is merely in the same text.
+// appendTexts adds the parts of the texts that are searched, except for texts with few values. For each piece of text
+// they hold the places within a text where it occurs, and for each place the rows. So a search can distinguish pieces
+// that follow each other from pieces that are merely in the same text.
 func appendTexts(out []Part, rows []numbered, values [][]string) []Part {
 	var all, spare []uint64
 	lowered := make([]string, len(rows))
@@ -80,11 +80,11 @@ func appendTexts(out []Part, rows []numbered, values [][]string) []Part {
 	return appendLetters(out, rows)
 }
 
-// mostValues is how many values of a text are few, as those of the project often are: looking at them is quicker than
-// looking for pieces, of which each has rows as many as the values that have it.
+// mostValues is up to how many values of a text are few, as those of the project often are: looking at them is faster
+// than looking for pieces, each of which has as many rows as the values that contain it.
 const mostValues = 8
 
-// valuesOf are the values of a text in order, with their rows, if they are few; otherwise nil.
+// valuesOf returns the values of a text in order, with their rows, or nil if they are not few.
 func valuesOf(rows []numbered, text int) (values []string, lists [][]uint16) {
 	found := map[string][]uint16{}
 	for i := range rows {
@@ -100,7 +100,7 @@ func valuesOf(rows []numbered, text int) (values []string, lists [][]uint16) {
 	return values, lists
 }
 
-// appendLetters adds a part for each byte of all texts: what is made of pieces would be read whole for one.
+// appendLetters adds a part for each byte of all texts: for a single byte, a search would have to read all pieces.
 func appendLetters(out []Part, rows []numbered) []Part {
 	var letters [256][]uint16
 	for _, r := range rows {
@@ -122,18 +122,18 @@ func appendLetters(out []Part, rows []numbered) []Part {
 
 func letterPart(c byte) []byte { return append([]byte(textParts+"letter."), c) }
 
-// mostPieces is about how many pieces are in memory at once, of those that begin with some pairs of bytes.
+// mostPieces is roughly how many pieces, of those that begin with some pairs of bytes, are in memory at once.
 const mostPieces = 1 << 19
 
-// pieceOf is the piece that a text begins with. Texts have no NUL, which fills pieces that are shorter.
+// pieceOf returns the piece at the beginning of a text. Texts have no NUL, which fills shorter pieces.
 func pieceOf(text string) uint32 {
 	var piece [gram]byte
 	copy(piece[:], text)
 	return binary.BigEndian.Uint32(piece[:])
 }
 
-// sortPieces sorts by the upper half, and leaves what is equal in its order: a radix sort, ten times faster here than
-// one that compares.
+// sortPieces sorts by the upper half, and keeps the order of equal ones: a radix sort, which is ten times faster here
+// than one that compares.
 func sortPieces(all, spare []uint64) {
 	const digit = 11
 	for shift := 32; shift < 64; shift += digit {
@@ -153,10 +153,10 @@ func sortPieces(all, spare []uint64) {
 	}
 }
 
-// appendPieces makes the parts of a text's pieces, which are in the upper half, in order, then the places, then the
-// rows. Pieces that begin with the same two bytes make one part, in which all of their rows come first, as those of a
-// piece with anyEnd. Where they are many, as in numbers and UUIDs some occur in every row, that is a part by itself, and
-// there is one for each third byte.
+// appendPieces adds the parts of the pieces of a text. The upper half of each value is a piece, then come the place and
+// the row. Pieces that begin with the same two bytes make one part, in which all of their rows come first, as those of
+// a piece with anyEnd. Where they are many (some occur in every row of numbers and UUIDs), these rows are a part of
+// their own, and there is one part for each third byte.
 func appendPieces(out []Part, text string, all []uint64) []Part {
 	const many = 8 << 10
 	for len(all) > 0 {
@@ -178,10 +178,10 @@ func appendPieces(out []Part, text string, all []uint64) []Part {
 	return out
 }
 
-// anyEnd stands for whatever follows two bytes. No text has these bytes.
+// anyEnd stands for any continuation of two bytes. No text has these bytes.
 const anyEnd = 0xffff
 
-// rowsOf are the rows of pieces, each once.
+// rowsOf returns the rows of pieces, each once.
 func rowsOf(all []uint64) []uint16 {
 	var b bitmap
 	for _, v := range all {
@@ -194,13 +194,13 @@ func beginning(v uint64, bytes int) string {
 	return string(binary.BigEndian.AppendUint32(nil, uint32(v>>32))[:bytes])
 }
 
-// sameBeginning is how many begin with the same bytes as the first.
+// sameBeginning returns how many pieces begin with the same bytes as the first.
 func sameBeginning(all []uint64, bytes int) int {
 	shift := 64 - 8*bytes
 	return sort.Search(len(all), func(i int) bool { return all[i]>>shift != all[0]>>shift })
 }
 
-// pieces writes each piece with its places, and each place with its rows.
+// pieces encodes each piece with its places, and each place with its rows.
 func pieces(all []uint64) []byte {
 	var data, places []byte
 	var list []uint16
@@ -225,7 +225,7 @@ func appendPiece(out []byte, piece uint64, places []byte) []byte {
 	return append(binary.AppendUvarint(out, uint64(len(places))), places...)
 }
 
-// search leaves the rows that have the text, or are of one of the projects that are searched as well.
+// search keeps the rows that contain the text, or belong to one of the projects that are searched as well.
 func (f *finder) search(ctx context.Context) error {
 	found, err := f.searchTexts(ctx)
 	if err != nil {
@@ -240,7 +240,7 @@ func (f *finder) search(ctx context.Context) error {
 	return nil
 }
 
-// searchTexts finds the rows that have the text.
+// searchTexts finds the rows that contain the text.
 func (f *finder) searchTexts(ctx context.Context) (map[int64]*bitmap, error) {
 	switch {
 	case f.nowhere:
@@ -255,7 +255,7 @@ func (f *finder) searchTexts(ctx context.Context) (map[int64]*bitmap, error) {
 	return found, err
 }
 
-// addSet adds the rows of a part to what was found.
+// addSet adds the rows of a part to the hits.
 func addSet(found map[int64]*bitmap, segment int64, data []byte) error {
 	d := decoder{data: data}
 	rows := d.set()
@@ -273,7 +273,7 @@ func addRows(found map[int64]*bitmap, segment int64, rows matches) {
 	rows.addTo(found[segment])
 }
 
-// writings are those of the texts of the segments in which something is left to be looked at.
+// writings returns the writings of the texts of the segments in which rows are left.
 func (f *finder) writings() []Writing {
 	out := make([]Writing, len(f.segments))
 	for i, s := range f.segments {
@@ -307,7 +307,7 @@ func (f *finder) addProjects(ctx context.Context, found map[int64]*bitmap) error
 	return nil
 }
 
-// searchValues adds the rows whose values have the needle, and answers which texts have more values than few.
+// searchValues adds the rows whose values contain the needle, and returns which texts have more values than few.
 func (f *finder) searchValues(ctx context.Context, found map[int64]*bitmap) (left []int, err error) {
 	var asked []Key
 	for i := range texts {
@@ -326,8 +326,8 @@ func (f *finder) searchValues(ctx context.Context, found map[int64]*bitmap) (lef
 	return slices.Compact(left), err
 }
 
-// searchPieces finds the rows in which the pieces of the needle follow each other, or with a piece that begins with it,
-// and those whose values have the needle.
+// searchPieces finds the rows in which the pieces of the needle follow each other, or come before a piece that begins
+// with the rest of it, and those whose values contain the needle.
 func (f *finder) searchPieces(ctx context.Context) (map[int64]*bitmap, error) {
 	found := make(map[int64]*bitmap, len(f.segments))
 	looked, err := f.searchValues(ctx, found)
@@ -371,17 +371,17 @@ func (f *finder) searchPieces(ctx context.Context) (map[int64]*bitmap, error) {
 	return found, nil
 }
 
-// place is where in a text of a segment's rows the needle begins.
+// place is where the needle begins in a text of the rows of a segment.
 type place struct {
 	text    int
 	segment int64
 	offset  int
 }
 
-// places are the rows that have the needle from a place on.
+// places are the rows that contain the needle, by the place where it begins.
 type places map[place]matches
 
-// in says whether there are any in the text, and adds the segments in which there are.
+// in reports whether there are any in the text, and adds the segments in which there are.
 func (p places) in(text int, segments map[int64]bool) bool {
 	any := false
 	for at := range p {
@@ -435,7 +435,7 @@ func (d *decoder) pieces(needle string, see func(offset int, rows set)) {
 		if places.bad {
 			d.fail()
 		}
-		if len(needle) == 2 { // the first piece says it all
+		if len(needle) == 2 { // the first piece is enough
 			return
 		}
 	}

@@ -10,26 +10,28 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// Keeper is what a database does to have segments written anew. A segment is written beside the one that counts, in
-// slices, so that others need not wait for more than one of them; then the new one counts, and the old one is removed in
-// slices. Whoever ends in between leaves parts that do not count, until the segment is written again.
+// Keeper is what a database implements so that segments can be written again. A segment is written beside the current
+// one, in slices, so that others wait for no more than one slice; then the new one becomes current, and the old one is
+// removed in slices. A process that ends in between leaves parts that are not current, until the segment is written
+// again.
 type Keeper interface {
-	// Pending answers the numbers of all invoices that changed since their segments were written, in any order.
+	// Pending returns the numbers of all invoices that have changed since their segments were written, in any order.
 	Pending(ctx context.Context) ([]int64, error)
-	// Begin begins a writing of a segment and answers its number: that which is given, or one more than that of the one
-	// before, if that is higher. Those that began before are given up.
+	// Begin begins a writing of a segment and returns its number: the given one, or one more than that of the previous
+	// writing if that is higher. Writings that began before are given up.
 	Begin(ctx context.Context, segment, number int64) (Writing, error)
-	// Read answers, as of one moment, the changed rows of a segment, in order, and the data of its parts with these names,
-	// in any order, as far as it has them.
+	// Read returns, from one state of the database, the changed rows of a segment, in order, and the data of those of
+	// these parts that exist, in any order.
 	Read(ctx context.Context, segment int64, parts [][]byte) (changed []Change, data [][]byte, err error)
-	// Put adds parts to a writing, or wraps invoice.ErrConflict if that was given up.
+	// Put adds parts to a writing. It returns an error that wraps invoice.ErrConflict if the writing was given up.
 	Put(ctx context.Context, w Writing, parts []Part) error
-	// Finish makes a writing count; for the texts, only if it has texts. It wraps invoice.ErrConflict as Put does.
+	// Finish makes a writing current; that of the texts only if it has texts. It returns an error that wraps
+	// invoice.ErrConflict like Put.
 	Finish(ctx context.Context, w Writing, texts bool) error
-	// Merged removes changed rows, other than those that have changed once more.
+	// Merged removes changed rows, except for those that have changed again.
 	Merged(ctx context.Context, changed []Change) error
-	// Clear removes so many parts of a segment, or all there are, that do not count, but for those of the writing that
-	// began last, and answers how many.
+	// Clear removes up to most parts of a segment that are not current, except for those of the writing that began
+	// last, and returns how many it has removed.
 	Clear(ctx context.Context, segment int64, most int) (int, error)
 }
 
@@ -42,7 +44,7 @@ const (
 	sliceParts = 128
 )
 
-// Tidy writes segments anew until no more than keep changed rows are left, but for those that come meanwhile.
+// Tidy writes segments again until no more than keep changed rows are left, not counting changes that come meanwhile.
 func Tidy(ctx context.Context, k Keeper, keep int) error {
 	changed, err := k.Pending(ctx)
 	if err != nil {
@@ -56,10 +58,10 @@ func Tidy(ctx context.Context, k Keeper, keep int) error {
 	return nil
 }
 
-// write writes a segment anew. Changes that come meanwhile stay for the next time.
+// write writes a segment again. Changes that come meanwhile stay for the next time.
 func write(ctx context.Context, k Keeper, segment int64) error {
-	// Numbered by the time: a database that was put back to how it was gives no number twice, by which a cache would
-	// remember something else.
+	// The time is the number, so that a database that was restored uses no number twice, under which a cache would hold
+	// other contents.
 	w, err := k.Begin(ctx, segment, time.Now().UnixMicro())
 	if err != nil {
 		return err
@@ -94,7 +96,7 @@ func write(ctx context.Context, k Keeper, segment int64) error {
 	}
 }
 
-// slice is how many parts are written at once: one at least.
+// slice returns how many parts are written at once, at least one.
 func slice(parts []Part) int {
 	size := 0
 	for i, p := range parts {
@@ -106,9 +108,9 @@ func slice(parts []Part) int {
 	return len(parts)
 }
 
-// due answers the segments that should be written anew so that no more than keep changed rows are left, whose numbers
-// are given: those with the most of them, since a segment costs the same to write however few they are. As soon as
-// there are more, half of them go.
+// due returns the segments to write so that no more than keep of the changed rows, whose numbers are given, are left:
+// those with the most of them, because writing a segment costs the same for any number. If there are more than keep,
+// half of them are merged.
 func due(changed []int64, keep int) []int64 {
 	if len(changed) <= keep {
 		return nil
@@ -135,7 +137,7 @@ func due(changed []int64, keep int) []int64 {
 	return out
 }
 
-// Numbers answers the first and last number of a segment.
+// Numbers returns the first and the last number of a segment.
 func Numbers(segment int64) (first, last int64) { return segment * span, segment*span + span - 1 }
 
 // Change is a row that has changed since its segment was written.
@@ -145,8 +147,8 @@ type Change struct {
 	Encoded []byte // as of [Row.Encode]
 }
 
-// merge makes a segment anew, from its parts of rows and what has changed of it, with the parts of its texts only when
-// a text has changed or is new.
+// merge builds a segment from its parts with rows and its changes, with the parts of its texts only if a text has
+// changed or is new.
 func merge(segment int64, stored [][]byte, changed []Change) (parts []Part, texts bool, err error) {
 	rows, err := readRows(stored)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// window answers the keys of the selected rows from one place in the ascending order up to another. It passes over
+// window returns the keys of the selected rows from one index in the ascending order up to another. It passes over
 // whole blocks by their counts, and merges what is left.
 func (f *finder) window(ctx context.Context, first, last int) ([]string, error) {
 	orders, err := f.orders(ctx)
@@ -45,12 +45,11 @@ func (f *finder) window(ctx context.Context, first, last int) ([]string, error) 
 	return keys, nil
 }
 
-// pass passes over rows of which no more than first come before the rest. It answers how many these are, and the
-// rest.
+// pass passes over rows of which no more than first come before the rest. It returns how many these are, and the rest.
 //
-// Rows before a key are in blocks that begin before it. While these have no more rows than first in all, the row that is
-// looked for is not before the key: then all blocks that end before it can be passed over. The largest such key is found
-// among those at which blocks begin, by looking at one in the middle of what is left of them.
+// Rows before a key are in blocks that begin before it. As long as these blocks have no more rows than first in all,
+// the row at first is not before the key, and all blocks that end before the key can be passed over. The largest such
+// key is found among those at which blocks begin, by bisection.
 func (f *finder) pass(orders []*order, first int) (passed int, heads []*head) {
 	begun, most := make([]int, len(orders)), make([]int, len(orders)) // blocks that begin up to the key: at least, at most
 	for i, o := range orders {
@@ -89,8 +88,9 @@ func (f *finder) pass(orders []*order, first int) (passed int, heads []*head) {
 	return passed, heads
 }
 
-// middle answers the order whose middle key is in the middle of those of all orders, each counted as often as there are
-// keys left of it; -1 if there are none. Whatever is found out about that key, a quarter of all keys goes.
+// middle returns the order whose middle key is in the middle of those of all orders, each weighted with the number of
+// its keys that are left, or -1 if none are left. Whichever way the comparison with that key ends, a quarter of all
+// keys is eliminated.
 func middle(begun, most []int, orders []*order) int {
 	key := func(i int) string { return orders[i].bounds[(begun[i]+most[i])/2] }
 	var left []int
@@ -110,7 +110,7 @@ func middle(begun, most []int, orders []*order) int {
 	return -1
 }
 
-// head is what is left of an order, or of the changed rows.
+// head is the rest of an order, or of the changed rows.
 type head struct {
 	order *order   // nil for the changed rows
 	begun bool     // rows of the next block come before what was passed over
@@ -130,7 +130,7 @@ func (h *head) bound() string {
 	}
 }
 
-// ended says whether there is no block to load.
+// ended reports whether there is no block to load.
 func (h *head) ended() bool { return h.order == nil || h.next == h.order.blocks() }
 
 // loading is a block to be read.
@@ -139,7 +139,7 @@ type loading struct {
 	block int
 }
 
-// upcoming adds up to so many of the next blocks with selected rows.
+// upcoming adds up to so many of the next blocks that have selected rows.
 func (h *head) upcoming(out []loading, most int) []loading {
 	had := len(out)
 	for block := h.next; h.order != nil && block < h.order.blocks() && len(out)-had < most; block++ {
@@ -152,7 +152,7 @@ func (h *head) upcoming(out []loading, most int) []loading {
 	return out
 }
 
-// firstOf answers the next block with selected rows of each, if there is one.
+// firstOf returns the next block with selected rows of each head, if there is one.
 func firstOf(heads []*head) []loading {
 	var out []loading
 	for _, h := range heads {
@@ -161,7 +161,7 @@ func firstOf(heads []*head) []loading {
 	return out
 }
 
-// load reads blocks, those of a head one after the other.
+// load reads blocks, those of a head in order.
 func (f *finder) load(ctx context.Context, blocks []loading) error {
 	asked, found := make([]Key, len(blocks)), make([][]string, len(blocks))
 	for i, l := range blocks {
@@ -180,14 +180,14 @@ func (f *finder) load(ctx context.Context, blocks []loading) error {
 // headHeap has the smallest bound first.
 type headHeap []*head
 
-// How many blocks are read at once: asking once more costs as much as reading some that are not needed.
+// These bound how many blocks are read at once: one more query costs as much as reading some blocks that are not
+// needed.
 const (
 	fewBlocks  = 16
 	manyBlocks = 32
 )
 
-// next answers which blocks are to be read when the first head has no keys left, to find so many rows: those that begin
-// first.
+// next returns the blocks to read when the first head has no keys left, to find so many rows: those that begin first.
 func (h headHeap) next(rows int) []loading {
 	var out []loading
 	for _, head := range h {

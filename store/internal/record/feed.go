@@ -14,7 +14,7 @@ type Feed struct {
 	End func() (int64, error)
 }
 
-// EventPage is what a query for events has found.
+// EventPage is the result of a query for events.
 type EventPage struct {
 	Events  []invoice.Event
 	Damaged invoice.DamagedEventsError
@@ -30,7 +30,8 @@ func (p *EventPage) Err() error {
 	return &p.Damaged
 }
 
-// Read returns up to limit events after the position, as [invoice.Reader] has it: damaged ones do not count.
+// Read returns up to limit events after the position, as [invoice.Reader] defines it: damaged events do not count
+// towards the limit.
 func (f Feed) Read(after int64, limit int) (EventPage, error) {
 	var all EventPage
 	last, left, more := after, max(limit, 0), true
@@ -56,9 +57,9 @@ func (f Feed) Read(after int64, limit int) (EventPage, error) {
 	return all, err
 }
 
-// ScanEvents reads rows of the columns position, invoice, seq, id, project, type, from_status, to_status, at, comment,
-// actor, body. The position can always be read, because nothing but integers is kept there; a row in which something else
-// cannot be read is damaged. A driver that ends the rows instead reports that as their error.
+// ScanEvents reads rows with the columns position, invoice, seq, id, project, type, from_status, to_status, at,
+// comment, actor, body. The position can always be read, because its column holds only integers; a row in which another
+// column cannot be read is damaged. A driver that ends the rows instead reports that as their error.
 func ScanEvents(found Rows) (EventPage, error) {
 	var p EventPage
 	for found.Next() {

@@ -9,9 +9,9 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// ScanInvoices reads rows of the id and the document of an invoice and the document of one of its payments, or null. An
-// invoice comes once for each of its payments, not necessarily one after the other. Beside an [invoice.DamagedError] are
-// the invoices that can be read. B is how the driver hands out bytes.
+// ScanInvoices reads rows with the id and the document of an invoice and the document of one of its payments, or null.
+// An invoice comes once for each of its payments, not necessarily in consecutive rows. With an [invoice.DamagedError]
+// it returns the invoices that can be read. B is the type in which the driver returns bytes.
 func ScanInvoices[B ~[]byte](found Rows) ([]invoice.Invoice, error) {
 	var ids []string
 	invoices := map[string]*invoice.Invoice{} // nil for what is damaged
@@ -35,7 +35,7 @@ func ScanInvoices[B ~[]byte](found Rows) ([]invoice.Invoice, error) {
 		if err == nil && payment != nil {
 			err = addPayment(inv, payment)
 		}
-		if err != nil { // without all of its payments an invoice is as good as none
+		if err != nil { // an invoice is not usable without all of its payments
 			inv = nil
 			damaged.Invoices = append(damaged.Invoices, id)
 			damaged.Err = cmp.Or(damaged.Err, err)
@@ -74,7 +74,7 @@ func byKey(a, b invoice.Payment) int {
 		cmp.Compare(a.Key.Index, b.Key.Index))
 }
 
-// ScanPayments reads rows of the documents of payments of an invoice. It returns none of them if one is damaged.
+// ScanPayments reads rows with the document of a payment of an invoice. It returns none of them if one is damaged.
 func ScanPayments[B ~[]byte](found Rows, id string) ([]invoice.Payment, error) {
 	var inv invoice.Invoice
 	var doc B

@@ -8,8 +8,8 @@ import (
 	"github.com/cointill/cointill/webhook"
 )
 
-// ScanMessage reads the columns n, id, event, invoice, seq, project, url, endpoint, at, body, format, secret, and what
-// else the query returns.
+// ScanMessage reads the columns n, id, event, invoice, seq, project, url, endpoint, at, body, format, secret, and more
+// columns of the query.
 func ScanMessage(from Row, more ...any) (n int64, m invoice.Message, err error) {
 	var at string
 	dest := []any{&n, &m.ID, &m.Event, &m.Invoice, &m.Seq, &m.Project, &m.URL, &m.Endpoint, &at, &m.Body, &m.Format, &m.Secret}
@@ -23,7 +23,7 @@ func ScanMessage(from Row, more ...any) (n int64, m invoice.Message, err error) 
 }
 
 // ScanHistory reads messages with the columns state, due, and at, duration, status, excerpt, error of one of their
-// attempts, or null. A message comes once for each of its attempts, one after the other.
+// attempts, or null. A message comes once for each of its attempts, in consecutive rows.
 func ScanHistory(found Rows) ([]webhook.Record, error) {
 	var out []webhook.Record
 	var last int64

@@ -1,8 +1,7 @@
-// Package record holds what the SQL stores write into rows, and read from them, in the same way: the columns of each kind
-// of row, in the order that the statements of both stores have them in, and how rows become values again.
+// Package record contains what the SQL stores write into rows, and read from them, in the same way: the columns of each
+// kind of row, in the order of the statements of both stores, and the conversion of rows into values.
 //
-// The tables and the statements are each store's own. A column that only one of them has is none of this package's
-// business.
+// Tables and statements belong to each store. So does a column that only one of them has.
 package record
 
 import (
@@ -14,23 +13,23 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// Row is a row of either driver.
+// Row is one row of either driver.
 type Row interface{ Scan(dest ...any) error }
 
-// Rows are the rows that a query has found, of either driver. Closing them is the caller's.
+// Rows is the result of a query with either driver. The caller closes it.
 type Rows interface {
 	Row
 	Next() bool
 	Err() error
 }
 
-// Stamp writes a time in UTC, to the nanosecond.
+// Stamp formats a time in UTC, to the nanosecond.
 func Stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
-// parseStamp reads what [Stamp] has written.
+// parseStamp parses the format of [Stamp].
 func parseStamp(text string) (time.Time, error) { return time.Parse(time.RFC3339Nano, text) }
 
-// Signed clips a height to the integers that databases have.
+// Signed clips a height to the range of the integers in the databases.
 func Signed(height uint64) int64 { return int64(min(height, math.MaxInt64)) }
 
 // Payment returns the columns network, txid, idx, invoice, height, withdrawn, settled, doc.

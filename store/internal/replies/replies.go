@@ -1,4 +1,4 @@
-// Package replies has what the SQL stores share to keep the replies of package httpapi.
+// Package replies contains what the SQL stores share to implement the replies of package httpapi.
 package replies
 
 import (
@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// PerScope is how many entries a scope may have by default.
+// PerScope is the default number of entries in a scope.
 const PerScope = 10_000
 
-// EndedAtOnce is how many entries that have ended are removed when one begins: more than one, so that they get fewer,
-// and few enough to keep nobody waiting.
+// EndedAtOnce is how many ended entries are removed when an entry begins: more than one, so that their number shrinks,
+// and few enough not to delay others.
 const EndedAtOnce = 8
 
 // Name returns the key of an entry in the database, which is short however long the scope is. Neither text contains a
@@ -27,15 +27,15 @@ func Scope(scope string) []byte {
 	return name[:16]
 }
 
-// FullError refuses an entry because the scope has as many as it may have. Package httpapi recognises it by its method.
+// FullError refuses an entry because its scope is full. Package httpapi recognizes it by its method.
 type FullError struct {
 	Most int
 	Room time.Time // when the first of the entries ends
 }
 
 func (e *FullError) Error() string {
-	return fmt.Sprintf("the scope has %d entries, of which none ends before %s", e.Most, e.Room.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("scope is full: it has %d entries, and the first ends at %s", e.Most, e.Room.UTC().Format(time.RFC3339))
 }
 
-// RepliesFull returns when there is room again at the latest.
+// RepliesFull returns the time at which the first of the entries ends.
 func (e *FullError) RepliesFull() time.Time { return e.Room }

@@ -18,7 +18,7 @@ var failureCases = []testCase{
 
 var errBroken = errors.New("the database has ended the transaction")
 
-// breaking is a database of which one call in every transaction fails, once.
+// breaking is a database in which one call of every transaction fails, once.
 type breaking struct {
 	kv.DB
 	at     int // the how-manyth
@@ -80,7 +80,7 @@ func (tx *breakingTx) Scan(from, to []byte, visit func(key, value []byte) bool) 
 	return tx.Tx.Scan(from, to, visit)
 }
 
-// failures commits a batch with every call of its transaction failing in turn, until it needs no more of them.
+// failures commits a batch while each call of its transaction fails in turn.
 func failures(t *testing.T, db kv.DB) {
 	old := invoice.Invoice{ID: "old", Project: "shop", OrderID: "1", Version: 1}
 	place := invoice.Claim{Network: "sim:1", Place: invoice.Place{Address: "address"}, Invoice: "old"}

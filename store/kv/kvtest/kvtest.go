@@ -1,5 +1,5 @@
-// Package kvtest proves that a database of keys and values keeps the promises of [kv.DB] and [kv.Tx], on which all that
-// package kv does rests. The author of an adapter calls it beside the suite for all backends:
+// Package kvtest proves that a database of keys and values keeps the promises of [kv.DB] and [kv.Tx], which package kv
+// relies on. The author of an adapter runs it beside the suite for all backends:
 //
 //	func TestDatabase(t *testing.T) {
 //		kvtest.Run(t, func(t *testing.T) kv.DB {
@@ -7,8 +7,8 @@
 //		})
 //	}
 //
-// Every case opens a database of its own, and when it fails it logs the rule that it stands for. Run it with -race. It
-// cannot prove what a power cut leaves behind; that a restart loses nothing is for storetest, with a reopened backend.
+// Each case opens a database of its own, and logs its rule when it fails. Run the suite with -race. It cannot prove what a
+// power failure leaves behind. That a restart loses nothing is proved by storetest with a reopened backend.
 package kvtest
 
 import (
@@ -21,14 +21,15 @@ import (
 	"github.com/cointill/cointill/store/kv"
 )
 
-// testCase is one rule and what shows whether it is kept.
+// testCase is a rule and the test of it.
 type testCase struct {
 	name string
 	rule string
 	run  func(t *testing.T, db kv.DB)
 }
 
-// Run proves the databases that open returns: each time a new, empty one, which it also closes, with t.Cleanup.
+// Run proves an implementation of [kv.DB]. It calls open for each case; open returns a new, empty database, which it
+// closes with t.Cleanup.
 func Run(t *testing.T, open func(t *testing.T) kv.DB) {
 	for _, c := range slices.Concat(singleCases, sharedCases, failureCases) {
 		t.Run(c.name, func(t *testing.T) {
@@ -43,11 +44,11 @@ func Run(t *testing.T, open func(t *testing.T) kv.DB) {
 }
 
 var singleCases = []testCase{
-	{"values come back", "Get answers the value of the key, nil if there is none", valuesComeBack},
+	{"values come back", "Get returns the value of the key, or nil if there is none", valuesComeBack},
 	{"a transaction sees its own writes", "a transaction sees its own writes", ownWrites},
 	{"any bytes are keys and values", "keys are any bytes, one to 500, and values any bytes, at least one", anyBytes},
-	{"keys are in the order of their bytes", "Scan calls visit with each key from the one up to before the other, in the order of bytes.Compare, until it answers false", scans},
-	{"an error stores nothing", "when f answers an error nothing is stored, and Update answers that error", errorStoresNothing},
+	{"keys are in the order of their bytes", "Scan calls visit with each key from the one up to before the other, in the order of bytes.Compare, until it returns false", scans},
+	{"an error stores nothing", "when f returns an error nothing is stored, and Update returns that error", errorStoresNothing},
 }
 
 func update(t *testing.T, db kv.DB, f func(tx kv.Tx) error) {
@@ -78,7 +79,7 @@ func read(tx kv.Tx, key string) (string, error) {
 	return string(value), err
 }
 
-// want reads a key in a View.
+// want checks the value of a key in a View.
 func want(t *testing.T, db kv.DB, key, value string) {
 	t.Helper()
 	err := db.View(t.Context(), func(tx kv.Tx) error {
@@ -93,7 +94,7 @@ func want(t *testing.T, db kv.DB, key, value string) {
 	}
 }
 
-// all are the keys and values of a span, as text.
+// all returns the keys and values of a span, as text.
 func all(tx kv.Tx, from, to string) (out []string, err error) {
 	err = tx.Scan([]byte(from), []byte(to), func(key, value []byte) bool {
 		out = append(out, fmt.Sprintf("%s=%s", key, value))
@@ -102,7 +103,7 @@ func all(tx kv.Tx, from, to string) (out []string, err error) {
 	return out, err
 }
 
-// dump is everything in the database.
+// dump returns everything in the database.
 func dump(t *testing.T, db kv.DB) []string {
 	t.Helper()
 	var out []string

@@ -19,7 +19,7 @@ var sharedCases = []testCase{
 	{"a view sees what was stored before", "View has everything of each Update that returned nil before", seesWhatWasStored},
 }
 
-// together runs f so many times at once.
+// together runs f n times concurrently.
 func together(t *testing.T, n int, f func(i int) error) {
 	t.Helper()
 	errs := make([]error, n)
@@ -38,7 +38,7 @@ func together(t *testing.T, n int, f func(i int) error) {
 	}
 }
 
-// pause lets others run between what a transaction reads and what it does then.
+// pause lets others run between what a transaction reads and what it does next.
 func pause() { time.Sleep(200 * time.Microsecond) }
 
 func number(tx kv.Tx, key string) (int, error) {
@@ -72,7 +72,7 @@ func lostUpdates(t *testing.T, db kv.DB) {
 	want(t, db, "n", strconv.Itoa(callers*each))
 }
 
-// writeSkew has everybody read all seats and take one of them, of which one alone is to be taken.
+// writeSkew lets all callers read all seats and take one of them, of which only one may be taken.
 func writeSkew(t *testing.T, db kv.DB) {
 	const callers, rounds = 4, 25
 	for round := range rounds {

@@ -1,0 +1,26 @@
+package itispay
+
+// examples are for the document.
+func (a *api) examples() map[string]any {
+	out := map[string]any{
+		"order_id":                    "1001",
+		"fiat_amount":                 25,
+		"fiat_currency":               "EUR",
+		"CreateRequest.fiat_amount":   25,
+		"ArchivedRequest.fiat_amount": 25,
+		"crypto_amount":               0.0125,
+		"blockchainAddress":           "the address to pay to",
+		"invoice_id":                  "018f3f3e-0000-7000-8000-000000000001",
+		"project_id":                  "018f3f3e-0000-7000-8000-00000000000a",
+		"StatusRequest.status":        "cancelled",
+		"name":                        "shop",
+		"page_size":                   20,
+		"error":                       "validation_error",
+		"message":                     "fiat_amount must be positive",
+	}
+	if len(a.currencies) > 0 {
+		c := a.currencies[0]
+		out["currency"], out["currency_code"], out["network"], out["precision"] = c.Code, c.Code, c.Network, c.asset.Decimals
+	}
+	return out
+}
