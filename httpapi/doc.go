@@ -1,5 +1,5 @@
-// Package httpapi assembles HTTP APIs from tables of routes. A dialect, such as the one in the folder
-// itispay, is a table and the functions in it; this package makes of the table the http.Handler, the
+// Package httpapi assembles HTTP APIs from tables of routes. A dialect, which is one folder,
+// is a table and the functions in it; this package makes of the table the http.Handler, the
 // authentication, the reading and checking of requests, and the OpenAPI 3.1 document, so that none of
 // them can say something else than the others:
 //

@@ -1,7 +1,7 @@
 // Package webhook tells shops what happened to their invoices: it sends the messages that were
 // committed together with the events, signed, in order, at least once, and to nobody else's cost.
 //
-//	notifier, err := webhook.NewNotifier(webhook.Standard(), webhook.ItisPay()) // for invoice.Config
+//	notifier, err := webhook.NewNotifier(webhook.Standard()) // and formats of APIs; for invoice.Config
 //	...
 //	dispatcher, err := webhook.New(webhook.Config{Outbox: backend, Secrets: projects})
 //	...
@@ -30,7 +30,7 @@
 //	failure of the last attempt on schedule   dead
 //	none for as long as the schedule takes    dead, whether tried or not; see Config.Schedule
 //
-// A format may have rules of its own in place of these ([Rules]): what the vendors document wins.
+// A format may have rules of its own in place of these ([Rules]): what the document of its API says wins.
 //
 // A dead message is kept with its history, and no longer holds back the next message of its invoice. [Outbox].Resend
 // makes it due again.

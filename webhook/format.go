@@ -2,15 +2,11 @@ package webhook
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"math/big"
 	"slices"
-	"time"
 
 	"github.com/cointill/cointill/invoice"
-	"github.com/shopspring/decimal"
 )
 
 // Format renders events as messages. Its methods must be pure and fast, and may be called concurrently. A format may also
@@ -83,14 +79,15 @@ func (n *Notifier) Messages(ev invoice.Event, inv invoice.Invoice) []invoice.Mes
 		ID: ev.ID, Event: ev.Type, Invoice: ev.Invoice, Seq: ev.Seq, Project: ev.Project,
 		URL: inv.CallbackURL, Endpoint: endpoint, Body: body, At: ev.At, Format: format.Name(),
 	}
-	if s, has := format.(secretive); has {
+	if s, has := format.(Secretive); has {
 		m.Secret = s.Secret(inv)
 	}
 	return []invoice.Message{m}
 }
 
-// secretive is the optional power of a format that signs with a secret of the invoice.
-type secretive interface {
+// Secretive is the optional power of a [Format] that signs with a secret of the invoice.
+type Secretive interface {
+	// Secret returns the secret, which [Rules].Sign gets as Message.Secret; "" when the invoice has none. It must be pure.
 	Secret(inv invoice.Invoice) string
 }
 
@@ -116,60 +113,3 @@ func (standard) Name() string { return "standard" }
 func (standard) Body(ev invoice.Event, _ invoice.Invoice) ([]byte, bool) {
 	return bytes.Clone(ev.Body), true
 }
-
-// ItisPay is the callback of the ItisPay invoice API, "itispay": sent for every change of status
-// after the creation. Amounts are JSON numbers, exact and without exponent; the one in base units
-// is an integer, and left out where it would exceed 64 bits, which receivers could not read. The paid amounts are all
-// that the chain now has for the invoice, valued in its currency. While no asset is chosen the crypto amounts are 0
-// and the currency is empty, and the fiat ones are those of the price.
-func ItisPay() Format { return itisPay{} }
-
-type itisPay struct{}
-
-type itisPayBody struct {
-	InvoiceID    string      `json:"invoice_id"`
-	Status       string      `json:"status"`
-	OrderID      string      `json:"order_id"`
-	Currency     string      `json:"currency"`
-	CryptoAmount json.Number `json:"crypto_amount"`
-	FiatAmount   json.Number `json:"fiat_amount"`
-	FiatCurrency string      `json:"fiat_currency"`
-	Paid         json.Number `json:"actual_crypto_amount_paid"`
-	PaidUnits    *int64      `json:"actual_crypto_amount_paid_in_units,omitempty"`
-	UpdatedAt    string      `json:"updated_at"`
-}
-
-func (itisPay) Name() string { return "itispay" }
-
-func (itisPay) Body(ev invoice.Event, inv invoice.Invoice) ([]byte, bool) {
-	if ev.Type == invoice.EventCreated || ev.From == ev.To {
-		return nil, false
-	}
-	out := itisPayBody{
-		InvoiceID: inv.ID, Status: string(ev.To), OrderID: inv.OrderID, CryptoAmount: "0",
-		FiatAmount: number(inv.Price.Amount), FiatCurrency: inv.Price.Currency,
-		Paid: "0", PaidUnits: new(int64), UpdatedAt: inv.UpdatedAt.UTC().Format(time.RFC3339),
-	}
-	if q := inv.Quote; q != nil {
-		received := inv.State.Received
-		if received == nil {
-			received = new(big.Int)
-		}
-		out.Currency, out.CryptoAmount = q.Asset.Code, number(q.Asset.Decimal(q.Due))
-		out.FiatAmount, out.FiatCurrency = number(q.Fiat.Amount), q.Fiat.Currency
-		out.Paid, out.PaidUnits = number(q.Asset.Decimal(received)), nil
-		if received.IsInt64() {
-			out.PaidUnits = new(received.Int64())
-		}
-	}
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(out); err != nil {
-		return nil, false // cannot be: the struct has only strings and numbers of decimals
-	}
-	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), true
-}
-
-// number writes a decimal as a JSON number; String never writes an exponent.
-func number(d decimal.Decimal) json.Number { return json.Number(d.String()) }

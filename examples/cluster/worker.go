@@ -60,11 +60,12 @@ func work(ctx context.Context, o workerOptions) error {
 	if err != nil {
 		return err
 	}
-	till, err := newTill(ctx, o, store, dispatcher)
+	format := itispay.NewFormat()
+	till, err := newTill(ctx, o, store, format, dispatcher)
 	if err != nil {
 		return err
 	}
-	api, err := itispay.New(itispay.Config{Service: till, Projects: projects})
+	api, err := itispay.New(itispay.Config{Service: till, Format: format, Projects: projects})
 	if err != nil {
 		return err
 	}
@@ -89,7 +90,7 @@ func work(ctx context.Context, o workerOptions) error {
 
 // newTill is the service of one process. Its name is its own for ever, so that it gets its duties back at
 // once when it is started again.
-func newTill(ctx context.Context, o workerOptions, store *postgres.Store, dispatcher *webhook.Dispatcher) (*invoice.Service, error) {
+func newTill(ctx context.Context, o workerOptions, store *postgres.Store, format webhook.Format, dispatcher *webhook.Dispatcher) (*invoice.Service, error) {
 	client, err := evm.Dial(ctx, o.node, nil)
 	if err != nil {
 		return nil, err
@@ -107,7 +108,7 @@ func newTill(ctx context.Context, o workerOptions, store *postgres.Store, dispat
 	if err != nil {
 		return nil, err
 	}
-	notifier, err := webhook.NewNotifier(webhook.ItisPay())
+	notifier, err := webhook.NewNotifier(format)
 	if err != nil {
 		return nil, err
 	}

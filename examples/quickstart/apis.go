@@ -27,34 +27,36 @@ const (
 	payPath         = "/dev/pay"
 )
 
-// names are what the assets are called by the other two APIs.
-type names struct {
-	view       webhook.CryptoSteroidView
-	currencies []webhook.CryptomusCurrency
+// formats are how the shop is told: each is for the Service's notifier and for its API.
+type formats struct {
+	itispay       *itispay.Format
+	cryptosteroid *cryptosteroid.Format
+	cryptomus     *cryptomus.Format
 }
 
-// names finds them. CryptoSteroid knows few assets.
-func (h *house) names() names {
-	n := names{view: webhook.CryptoSteroidView{InvoiceURL: h.publicURL("{id}")}}
+// newFormats names the assets in each. CryptoSteroid knows few.
+func (h *house) newFormats() formats {
+	view := cryptosteroid.View{InvoiceURL: h.publicURL("{id}")}
+	var currencies []cryptomus.Currency
 	for _, a := range h.offer.chain.Assets {
-		n.currencies = append(n.currencies, webhook.CryptomusCurrency{Code: a.Code, Network: h.offer.short, Asset: a.Asset})
-		if slices.Contains(webhook.CryptoSteroidMethods(), a.Code) {
-			n.view.Methods = append(n.view.Methods, webhook.CryptoSteroidMethod{Name: a.Code, Asset: a.Asset})
+		currencies = append(currencies, cryptomus.Currency{Code: a.Code, Network: h.offer.short, Asset: a.Asset})
+		if slices.Contains(cryptosteroid.Methods(), a.Code) {
+			view.Methods = append(view.Methods, cryptosteroid.Method{Name: a.Code, Asset: a.Asset})
 		}
 	}
-	return n
+	return formats{itispay.NewFormat(), cryptosteroid.NewFormat(view), cryptomus.NewFormat(currencies...)}
 }
 
-// formats are all the ways to tell the shop.
-func (n names) formats() (*webhook.Notifier, error) {
-	return webhook.NewNotifier(webhook.Standard(), webhook.ItisPay(), webhook.CryptoSteroid(n.view), webhook.Cryptomus(n.currencies...))
+// notifier tells the shop in any of them.
+func (f formats) notifier() (*webhook.Notifier, error) {
+	return webhook.NewNotifier(webhook.Standard(), f.itispay, f.cryptosteroid, f.cryptomus)
 }
 
 // handlers mounts the APIs, the feed, the health, the shop's own page for webhooks, and the payer on one mux.
 func (h *house) handlers(projects *invoice.Projects, store *sqlite.Store) error {
 	replies := store.Replies() // so that a request with an Idempotency-Key is done once, whatever happens to its answer
 	first, err := itispay.New(itispay.Config{
-		Service: h.invoices, Projects: projects, Replies: replies, Store: store, Resent: h.dispatcher.Hint,
+		Service: h.invoices, Format: h.formats.itispay, Projects: projects, Replies: replies, Store: store, Resent: h.dispatcher.Hint,
 		Accounts: []httpapi.Account{{ID: "quickstart", KeyHash: invoice.HashKey(accountKey)}},
 		// Nothing real is sold here: the one shop sees all projects, and callbacks that mean nothing may be sent.
 		Admins: []string{h.shop.project}, Simulation: &itispay.Simulation{Client: h.client()},
@@ -62,13 +64,12 @@ func (h *house) handlers(projects *invoice.Projects, store *sqlite.Store) error 
 	if err != nil {
 		return err
 	}
-	n := h.names()
-	second, err := cryptosteroid.New(cryptosteroid.Config{Service: h.invoices, Projects: projects, View: n.view, Replies: replies})
+	second, err := cryptosteroid.New(cryptosteroid.Config{Service: h.invoices, Format: h.formats.cryptosteroid, Projects: projects, Replies: replies})
 	if err != nil {
 		return err
 	}
 	third := cryptomus.Config{
-		Service: h.invoices, Projects: projects, Store: store, Currencies: n.currencies, Resent: h.dispatcher.Hint, Replies: replies,
+		Service: h.invoices, Format: h.formats.cryptomus, Projects: projects, Store: store, Resent: h.dispatcher.Hint, Replies: replies,
 		TestClient: h.client(),
 		PageURL:    func(inv invoice.Invoice) string { return h.publicURL(inv.ID) },
 	}
@@ -129,10 +130,20 @@ Alive and ready       %[1]s/alive, %[1]s/ready
 `, h.url(), itispayPath, cryptomusPath)
 }
 
+// method is the first payment method of CryptoSteroid's API.
+func (h *house) method() string {
+	for _, a := range h.offer.chain.Assets {
+		if slices.Contains(cryptosteroid.Methods(), a.Code) {
+			return a.Code
+		}
+	}
+	return ""
+}
+
 // curl tells what to try: lines to paste into a shell.
 func (h *house) curl() string {
 	code := h.offer.chain.Assets[len(h.offer.chain.Assets)-1].Code // of the token, if there is one
-	method := h.names().view.Methods[0].Name
+	method := h.method()
 	return fmt.Sprintf(`
 The till is open; Ctrl-C ends it. %[1]s says what is there. Try, in another terminal:
 

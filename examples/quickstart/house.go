@@ -29,6 +29,7 @@ type house struct {
 	server   *http.Server
 
 	invoices   *invoice.Service
+	formats    formats
 	outbox     webhook.Outbox
 	dispatcher *webhook.Dispatcher
 	shop       *shop
@@ -106,7 +107,8 @@ func replaceFile(path, text string) error {
 
 // till is the library itself: the store, the chain, the prices, the addresses, and who tells the shop.
 func (h *house) till(store *sqlite.Store, projects *invoice.Projects) error {
-	notifier, err := h.names().formats()
+	h.formats = h.newFormats()
+	notifier, err := h.formats.notifier()
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,6 @@ import (
 	"github.com/cointill/cointill/internal/devbtc"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store/sqlite"
-	"github.com/cointill/cointill/webhook"
 	"github.com/stretchr/testify/require"
 )
 
@@ -171,7 +170,7 @@ func requireSignedForCryptomus(t *testing.T, dir string) {
 	require.NoError(t, db.QueryRowContext(t.Context(), `SELECT body FROM shop_hooks WHERE order_id = 'mine-3' AND status = 'paid'`).Scan(&body))
 	unsigned, sign, found := strings.Cut(strings.TrimSuffix(body, `"}`), `,"sign":"`)
 	require.True(t, found, body)
-	require.Equal(t, webhook.CryptomusSignature([]byte(unsigned+"}"), key), sign)
+	require.Equal(t, cryptomus.Signature([]byte(unsigned+"}"), key), sign)
 }
 
 type safeBuffer struct {

@@ -15,7 +15,6 @@ import (
 	"github.com/cointill/cointill/httpapi/cryptomus"
 	"github.com/cointill/cointill/httpapi/internal/contract"
 	"github.com/cointill/cointill/invoice"
-	"github.com/cointill/cointill/webhook"
 	"github.com/stretchr/testify/require"
 )
 
@@ -55,7 +54,7 @@ func TestIncident39_EveryRouteButTheRatesNeedsASignature(t *testing.T) {
 		if own == "" {
 			own = w.shop.payout
 		}
-		good := webhook.CryptomusSignature([]byte(body), w.shop.payment)
+		good := cryptomus.Signature([]byte(body), w.shop.payment)
 		for name, change := range map[string]func(h http.Header){
 			"no headers":        func(h http.Header) { h.Del("merchant"); h.Del("sign") },
 			"no merchant":       func(h http.Header) { h.Del("merchant") },
@@ -64,21 +63,21 @@ func TestIncident39_EveryRouteButTheRatesNeedsASignature(t *testing.T) {
 			"unknown merchant":  func(h http.Header) { h.Set("merchant", unknownID) },
 			"no uuid":           func(h http.Header) { h.Set("merchant", "x' OR 1=1 --\xff") },
 			"long merchant":     func(h http.Header) { h.Set("merchant", strings.Repeat("a", 5000)) },
-			"wrong key":         func(h http.Header) { h.Set("sign", webhook.CryptomusSignature([]byte(body), "wrong")) },
-			"no key":            func(h http.Header) { h.Set("sign", webhook.CryptomusSignature([]byte(body), "")) },
-			"key that none has": func(h http.Header) { h.Set("sign", webhook.CryptomusSignature([]byte(body), strings.Repeat("0", 64))) },
-			"another's key":     func(h http.Header) { h.Set("sign", webhook.CryptomusSignature([]byte(body), w.rival.payment)) },
-			"the other key":     func(h http.Header) { h.Set("sign", webhook.CryptomusSignature([]byte(body), own)) },
+			"wrong key":         func(h http.Header) { h.Set("sign", cryptomus.Signature([]byte(body), "wrong")) },
+			"no key":            func(h http.Header) { h.Set("sign", cryptomus.Signature([]byte(body), "")) },
+			"key that none has": func(h http.Header) { h.Set("sign", cryptomus.Signature([]byte(body), strings.Repeat("0", 64))) },
+			"another's key":     func(h http.Header) { h.Set("sign", cryptomus.Signature([]byte(body), w.rival.payment)) },
+			"the other key":     func(h http.Header) { h.Set("sign", cryptomus.Signature([]byte(body), own)) },
 			"another's id":      func(h http.Header) { h.Set("merchant", w.rival.id); h.Set("sign", good) },
 			"project without key": func(h http.Header) {
 				h.Set("merchant", keyless.ID)
-				h.Set("sign", webhook.CryptomusSignature([]byte(body), ""))
+				h.Set("sign", cryptomus.Signature([]byte(body), ""))
 			},
 			"... nor any at all": func(h http.Header) {
 				h.Set("merchant", keyless.ID)
-				h.Set("sign", webhook.CryptomusSignature([]byte(body), strings.Repeat("0", 64)))
+				h.Set("sign", cryptomus.Signature([]byte(body), strings.Repeat("0", 64)))
 			},
-			"another body":       func(h http.Header) { h.Set("sign", webhook.CryptomusSignature([]byte(body+" "), w.shop.payment)) },
+			"another body":       func(h http.Header) { h.Set("sign", cryptomus.Signature([]byte(body+" "), w.shop.payment)) },
 			"upper case":         func(h http.Header) { h.Set("sign", strings.ToUpper(good)) },
 			"the key for a sign": func(h http.Header) { h.Set("sign", w.shop.payment) },
 		} {
@@ -102,7 +101,7 @@ func TestIncident43_TheSignatureIsOfTheBytesThatWereSent(t *testing.T) {
 		require.Equal(t, 200, w.post(t, "/payment", body).status, i)
 		other := strings.ReplaceAll(body, "/", `\/`) + " "
 		r := w.request("POST", "/payment", w.shop, w.shop.payment, body)
-		r.Header.Set("sign", webhook.CryptomusSignature([]byte(other), w.shop.payment))
+		r.Header.Set("sign", cryptomus.Signature([]byte(other), w.shop.payment))
 		require.Equal(t, 401, w.send(t, w.api, r).status)
 	}
 }
@@ -161,7 +160,7 @@ func TestA51_Incident41_ThePublicReadsRatesAndNothingElse(t *testing.T) {
 
 func TestABodyWithoutParametersMayBeSignedAsNone(t *testing.T) {
 	w := newWorld(t, options{})
-	empty := webhook.CryptomusSignature(nil, w.shop.payment)
+	empty := cryptomus.Signature(nil, w.shop.payment)
 	for body, want := range map[string]int{``: 200, `{}`: 200, `[]`: 200, `{ }`: 401, ` `: 401, `{"a":1}`: 401, `[1]`: 401} {
 		for _, path := range []string{"/payment/services", "/payment/list", "/balance"} {
 			r := w.request("POST", path, w.shop, "", body)

@@ -10,7 +10,6 @@ import (
 
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/invoice"
-	"github.com/cointill/cointill/webhook"
 )
 
 var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
@@ -91,8 +90,8 @@ func fits(project invoice.Project, keys []string, body []byte, sign string, now 
 // verify compares signatures in constant time. A body without parameters may be signed as it is or as if there
 // were none, which the published documents do.
 func verify(body []byte, sign, key string) bool {
-	good := subtle.ConstantTimeCompare([]byte(sign), []byte(webhook.CryptomusSignature(body, key)))
-	empty := subtle.ConstantTimeCompare([]byte(sign), []byte(webhook.CryptomusSignature(nil, key)))
+	good := subtle.ConstantTimeCompare([]byte(sign), []byte(Signature(body, key)))
+	empty := subtle.ConstantTimeCompare([]byte(sign), []byte(Signature(nil, key)))
 	if text := string(body); text == "" || text == "{}" || text == "[]" {
 		good |= empty
 	}

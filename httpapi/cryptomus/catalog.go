@@ -120,7 +120,7 @@ func (a *api) listRates(r *httpapi.Request) (any, error) {
 	}
 	worth := map[string]decimal.Decimal{}
 	for _, rate := range a.service.Rates(r.Context()) {
-		code := a.code(rate.Pair.Base)
+		code := a.cfg.Format.code(rate.Pair.Base)
 		if _, has := worth[code]; !has {
 			worth[code] = rate.Value
 		}

@@ -23,7 +23,8 @@ func BenchmarkCreateHTTP(b *testing.B) {
 		s := benchStore(b)
 		cfg := load.Config(b, s)
 		var err error
-		cfg.Notifier, err = webhook.NewNotifier(webhook.Cryptomus())
+		format := cryptomus.NewFormat()
+		cfg.Notifier, err = webhook.NewNotifier(format)
 		require.NoError(b, err)
 		cfg.Reference = "USD"
 		service, err := invoice.New(cfg)
@@ -34,13 +35,13 @@ func BenchmarkCreateHTTP(b *testing.B) {
 		require.NoError(b, err)
 		key, err := projects.MakeKey(b.Context(), project.ID, cryptomus.PaymentKey, 0)
 		require.NoError(b, err)
-		api, err := cryptomus.New(cryptomus.Config{Service: service, Projects: projects, Store: s, PageURL: pageURL})
+		api, err := cryptomus.New(cryptomus.Config{Service: service, Format: format, Projects: projects, Store: s, PageURL: pageURL})
 		require.NoError(b, err)
 		return load.Shop{
 			API: api, Created: http.StatusOK,
 			Direct: func(order string) error {
 				_, err := service.Create(context.Background(), invoice.Request{
-					Project: project.ID, OrderID: order, Asset: "ETH", Format: webhook.CryptomusName,
+					Project: project.ID, OrderID: order, Asset: "ETH", Format: cryptomus.FormatName,
 					Price: invoice.Price{Currency: "USD", Amount: decimal.RequireFromString("19.90")},
 				})
 				return err
@@ -48,7 +49,7 @@ func BenchmarkCreateHTTP(b *testing.B) {
 			Request: func(order string) (string, http.Header, string) {
 				body := `{"amount":"19.90","currency":"USD","to_currency":"ETH","order_id":"` + order + `"}`
 				return "/payment", http.Header{
-					"Merchant": {project.ID}, "Sign": {webhook.CryptomusSignature([]byte(body), key)}, "Content-Type": {"application/json"},
+					"Merchant": {project.ID}, "Sign": {cryptomus.Signature([]byte(body), key)}, "Content-Type": {"application/json"},
 				}, body
 			},
 		}

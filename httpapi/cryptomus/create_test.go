@@ -173,7 +173,7 @@ func TestNetworksAreTakenByTheNamesOfTheirCoinsAndStandards(t *testing.T) {
 	w := newWorld(t, options{})
 	named := w.currencies()
 	named[0].Network, named[1].Network, named[2].Network = "tron", "tron", "trx" // the last is configured by such a name
-	w.api = w.newAPI(t, func(c *cryptomus.Config) { c.Currencies = named })
+	w.api = w.newAPI(t, func(c *cryptomus.Config) { c.Format = cryptomus.NewFormat(named...) })
 	for i, network := range []string{"tron", "TRON", "TRC20", "trc20"} {
 		got := w.create(t, fmt.Sprintf(`{"order_id":"%d","amount":2,"currency":"USDT","network":%q}`, i, network))
 		require.Equal(t, "tron", got["network"])
@@ -184,7 +184,7 @@ func TestNetworksAreTakenByTheNamesOfTheirCoinsAndStandards(t *testing.T) {
 	require.Equal(t, "trx", got["network"], "what is configured comes first")
 	got = w.create(t, `{"order_id":"only","amount":2,"currency":"USD","to_currency":"USDT","currencies":[{"currency":"USDT","network":"TRC20"}]}`)
 	require.Nil(t, got["address"])
-	w.api = w.newAPI(t, func(c *cryptomus.Config) { named[2].Network = "alt"; c.Currencies = named })
+	w.api = w.newAPI(t, func(c *cryptomus.Config) { named[2].Network = "alt"; c.Format = cryptomus.NewFormat(named...) })
 	require.Equal(t, "tron", w.create(t, `{"order_id":"trx","amount":2,"currency":"USDT","network":"TRX"}`)["network"])
 	w.post(t, "/payment", `{"order_id":"bsc","amount":2,"currency":"USDT","network":"BEP20"}`).message(t, "The network was not found")
 }
@@ -462,8 +462,8 @@ func TestAServiceWithoutTheFormatIsRefused(t *testing.T) {
 		w, err := openWorld(options{service: func(c *invoice.Config) { c.Notifier = notifier }})
 		require.NoError(t, err)
 		for _, version := range versions {
-			_, err = version.make(cryptomus.Config{Service: w.service, Projects: w.projects, Store: w.store, Currencies: w.currencies(), PageURL: pageURL})
-			require.ErrorContains(t, err, "the Service's Notifier has no format cryptomus: give it webhook.Cryptomus", name)
+			_, err = version.make(cryptomus.Config{Service: w.service, Projects: w.projects, Store: w.store, Format: w.format(), PageURL: pageURL})
+			require.ErrorContains(t, err, "the Service's Notifier has no format cryptomus: give it Config.Format", name)
 		}
 	}
 }
@@ -485,28 +485,33 @@ func TestWhatPassesIsTheGatewaysFault(t *testing.T) {
 
 func TestConfigurationsThatMakeNoSense(t *testing.T) {
 	w := newWorld(t, options{})
+	change := func(change func([]cryptomus.Currency)) func(*cryptomus.Config) {
+		currencies := w.currencies()
+		change(currencies)
+		return func(c *cryptomus.Config) { c.Format = cryptomus.NewFormat(currencies...) }
+	}
 	for name, change := range map[string]func(*cryptomus.Config){
 		"no service":       func(c *cryptomus.Config) { c.Service = nil },
 		"no projects":      func(c *cryptomus.Config) { c.Projects = nil },
+		"no format":        func(c *cryptomus.Config) { c.Format = nil },
 		"no store":         func(c *cryptomus.Config) { c.Store = nil },
 		"no page":          func(c *cryptomus.Config) { c.PageURL = nil },
 		"negative cap":     func(c *cryptomus.Config) { c.MaxNew = -1 },
 		"negative maximum": func(c *cryptomus.Config) { c.Maximum = decimal.NewFromInt(-1) },
 		"endless test":     func(c *cryptomus.Config) { c.TestClient = &http.Client{} },
-		"currency twice":   func(c *cryptomus.Config) { c.Currencies = append(w.currencies(), w.currencies()[0]) },
-		"lower case":       func(c *cryptomus.Config) { c.Currencies[0].Code = "coin" },
-		"upper case":       func(c *cryptomus.Config) { c.Currencies[0].Network = "SIM" },
-		"fiat code":        func(c *cryptomus.Config) { c.Currencies[0].Code = "EUR" },
-		"unknown asset":    func(c *cryptomus.Config) { c.Currencies[0].Asset.Decimals = 8 },
+		"currency twice":   change(func(c []cryptomus.Currency) { c[1] = c[0] }),
+		"lower case":       change(func(c []cryptomus.Currency) { c[0].Code = "coin" }),
+		"upper case":       change(func(c []cryptomus.Currency) { c[0].Network = "SIM" }),
+		"fiat code":        change(func(c []cryptomus.Currency) { c[0].Code = "EUR" }),
+		"unknown asset":    change(func(c []cryptomus.Currency) { c[0].Asset.Decimals = 8 }),
 	} {
 		cfg := w.cfg
-		cfg.Currencies = w.currencies()
 		change(&cfg)
 		_, err := cryptomus.New(cfg)
 		require.ErrorContains(t, err, "cryptomus: New: ", name)
 	}
 	cfg := w.cfg
-	cfg.Currencies = nil
+	cfg.Format = cryptomus.NewFormat()
 	_, err := cryptomus.New(cfg)
 	require.NoError(t, err, "every asset by its own names")
 }

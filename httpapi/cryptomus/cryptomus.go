@@ -25,9 +25,11 @@ const (
 	PayoutKey  = "payout"
 )
 
-// Config says what the API works with. Service, Projects, Store and PageURL are required.
+// Config says what the API works with. Service, Format, Projects, Store and PageURL are required.
 type Config struct {
 	Service *invoice.Service
+	// Format has what can be paid in. It is the one that the Service's Notifier has.
+	Format *Format
 	// Projects are the merchants. One that was let in is remembered for a second: a key that has been replaced, an
 	// allow-list or a discount that has changed may count for so long as it was, but for a discount set by this API.
 	Projects *invoice.Projects
@@ -35,9 +37,6 @@ type Config struct {
 	// PageURL answers where an invoice, or a static wallet (its Terms are Standing), is paid. It must not block.
 	PageURL func(inv invoice.Invoice) string
 
-	// Currencies are what can be paid in. The Service's Notifier must have the format webhook.Cryptomus with the same
-	// ones. Default all assets of the Service, by webhook.NewCryptomusCurrency.
-	Currencies []webhook.CryptomusCurrency
 	// MaxNew is how many invoices of one project may wait for a payment at once, whatever API made them; see
 	// invoice.Request.MaxNew. Default no bound.
 	MaxNew int
@@ -74,7 +73,7 @@ type Store interface {
 
 // currency is an asset of the Service with its names on the wire.
 type currency struct {
-	webhook.CryptomusCurrency
+	Currency
 	asset invoice.AssetConfig
 }
 
@@ -83,7 +82,6 @@ type api struct {
 	cfg        Config
 	service    *invoice.Service
 	log        *slog.Logger
-	sign       func(m invoice.Message, key string) ([]byte, http.Header, error)
 	currencies []currency
 	known      known.Projects // by id
 	tests      tests
@@ -132,8 +130,10 @@ func newAPI(cfg Config) (*api, error) {
 		return nil, errors.New("Store is required")
 	case cfg.PageURL == nil:
 		return nil, errors.New("PageURL is required")
-	case !slices.Contains(cfg.Service.Formats(), webhook.CryptomusName):
-		return nil, errors.New("the Service's Notifier has no format " + webhook.CryptomusName + ": give it webhook.Cryptomus")
+	case cfg.Format == nil:
+		return nil, errors.New("Format is required")
+	case !slices.Contains(cfg.Service.Formats(), FormatName):
+		return nil, errors.New("the Service's Notifier has no format " + FormatName + ": give it Config.Format")
 	case cfg.MaxNew < 0:
 		return nil, errors.New("MaxNew must not be negative")
 	case cfg.Maximum.IsNegative():
@@ -153,24 +153,22 @@ func newAPI(cfg Config) (*api, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	if cfg.Currencies == nil {
-		for _, asset := range cfg.Service.Assets() {
-			cfg.Currencies = append(cfg.Currencies, webhook.NewCryptomusCurrency(asset.Asset))
-		}
-	}
 	a := &api{cfg: cfg, service: cfg.Service, log: cfg.Logger}
-	for i, c := range cfg.Currencies {
-		if err := a.addCurrency(c); err != nil {
-			return nil, fmt.Errorf("Currencies[%d]: %w", i, err)
+	offered := cfg.Format.currencies
+	if len(offered) == 0 {
+		for _, asset := range cfg.Service.Assets() {
+			offered = append(offered, NewCurrency(asset.Asset))
 		}
 	}
-	if format, ok := webhook.Cryptomus(cfg.Currencies...).(webhook.Ruled); ok {
-		a.sign = format.Rules().Sign
+	for i, c := range offered {
+		if err := a.addCurrency(c); err != nil {
+			return nil, fmt.Errorf("Format: currency %d: %w", i, err)
+		}
 	}
 	return a, nil
 }
 
-func (a *api) addCurrency(c webhook.CryptomusCurrency) error {
+func (a *api) addCurrency(c Currency) error {
 	if c.Code == "" || c.Code != strings.ToUpper(c.Code) || c.Network == "" || c.Network != strings.ToLower(c.Network) {
 		return errors.New("Code must be in upper case and Network in lower case")
 	}
@@ -179,7 +177,7 @@ func (a *api) addCurrency(c webhook.CryptomusCurrency) error {
 	}
 	for _, other := range a.currencies {
 		if other.Code == c.Code && other.Network == c.Network || other.Asset.ID == c.Asset.ID {
-			return fmt.Errorf("%s on %s, or its asset, is there twice: name each in Currencies", c.Code, c.Network)
+			return fmt.Errorf("%s on %s, or its asset, is there twice: name each in NewFormat", c.Code, c.Network)
 		}
 	}
 	for _, asset := range a.service.Assets() {
@@ -215,27 +213,6 @@ func (a *api) find(code, network string) []currency {
 		}
 	}
 	return out
-}
-
-// named answers how an asset is called on the wire.
-func (a *api) named(asset chain.Asset) webhook.CryptomusCurrency {
-	for _, c := range a.currencies {
-		if c.Asset.ID == asset.ID {
-			return c.CryptomusCurrency
-		}
-	}
-	return webhook.NewCryptomusCurrency(asset)
-}
-
-// code answers how the currency of a price is called on the wire.
-func (a *api) code(name string) string {
-	for _, c := range a.currencies {
-		if c.Asset.Code == name {
-			return c.Code
-		}
-	}
-	code, _, _ := strings.Cut(name, "_")
-	return code
 }
 
 // codes are the codes on the wire, each once.

@@ -1,12 +1,13 @@
 // Package cryptomus speaks the payment API of Cryptomus, so that its PHP SDK, and shops' plugins, work after a
 // change of the base URL:
 //
-//	table := []webhook.CryptomusCurrency{ // what is paid in, under the names that clients know
-//		{Code: "BTC", Network: "btc", Asset: btc}, {Code: "USDT", Network: "tron", Asset: usdtOnTRON},
-//	}
-//	notifier, err := webhook.NewNotifier(webhook.Cryptomus(table...))                  // for invoice.Config
+//	format := cryptomus.NewFormat( // what is paid in, under the names that clients know
+//		cryptomus.Currency{Code: "BTC", Network: "btc", Asset: btc},
+//		cryptomus.Currency{Code: "USDT", Network: "tron", Asset: usdtOnTRON},
+//	)
+//	notifier, err := webhook.NewNotifier(format) // for invoice.Config
 //	...
-//	cfg := cryptomus.Config{Service: service, Projects: projects, Store: backend, Currencies: table, PageURL: page}
+//	cfg := cryptomus.Config{Service: service, Format: format, Projects: projects, Store: backend, PageURL: page}
 //	api, err := cryptomus.New(cfg)
 //	...
 //	v2, err := cryptomus.NewV2(cfg)
@@ -87,7 +88,7 @@
 //
 // # Statuses
 //
-// They follow from the core's, by webhook.CryptomusOf:
+// They follow from the core's:
 //
 //	new                          check; process while money in another asset waits for a rate
 //	pending                      confirm_check

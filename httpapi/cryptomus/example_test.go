@@ -10,7 +10,6 @@ import (
 
 	"github.com/cointill/cointill/httpapi/cryptomus"
 	"github.com/cointill/cointill/invoice"
-	"github.com/cointill/cointill/webhook"
 )
 
 // A request as shops make it: the body is signed with the merchant's payment key.
@@ -20,7 +19,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	cfg := cryptomus.Config{
-		Service: w.service, Projects: w.projects, Store: w.store, Currencies: w.currencies(),
+		Service: w.service, Projects: w.projects, Store: w.store, Format: w.format(),
 		PageURL: func(inv invoice.Invoice) string { return "https://shop.example/pay/" + inv.ID },
 	}
 	api, err := cryptomus.New(cfg)
@@ -47,7 +46,7 @@ func Example() {
 	body := `{"amount":"15","currency":"USD","order_id":"1"}`
 	r := httptest.NewRequest("POST", "/v1/payment", strings.NewReader(body))
 	r.Header.Set("merchant", project.ID)
-	r.Header.Set("sign", webhook.CryptomusSignature([]byte(body), key))
+	r.Header.Set("sign", cryptomus.Signature([]byte(body), key))
 	rec := httptest.NewRecorder()
 	mux.ServeHTTP(rec, r)
 	fmt.Println(rec.Code, strings.Contains(rec.Body.String(), `"order_id":"1","amount":"15.00","payment_amount":null`))

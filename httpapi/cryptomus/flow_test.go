@@ -58,7 +58,7 @@ func (r *receiver) got(t *testing.T, n int, key string) []string {
 		found := signed.FindStringSubmatch(body)
 		require.NotNil(t, found, body)
 		bare := signed.ReplaceAllString(body, "}")
-		require.Equal(t, webhook.CryptomusSignature([]byte(bare), key), found[1], "over exactly the bytes that are left")
+		require.Equal(t, cryptomus.Signature([]byte(bare), key), found[1], "over exactly the bytes that are left")
 		out = append(out, bare)
 	}
 	require.Len(t, out, n, "%s", out)
@@ -68,7 +68,7 @@ func (r *receiver) got(t *testing.T, n int, key string) []string {
 // dispatch delivers the shop's webhooks until the test ends.
 func (w *world) dispatch(t *testing.T) *webhook.Dispatcher {
 	t.Helper()
-	notifier, err := webhook.NewNotifier(webhook.Cryptomus())
+	notifier, err := webhook.NewNotifier(w.format())
 	require.NoError(t, err)
 	d, err := webhook.New(webhook.Config{
 		Outbox: w.store, Secrets: w.projects, Keys: w.projects, Rules: notifier.Rules(), Poll: 5 * time.Millisecond,

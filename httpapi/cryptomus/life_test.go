@@ -26,7 +26,7 @@ func live(t *testing.T) *life.Shop {
 			return []string{string(w.post(t, "/payment/info", `{"uuid":"`+id+`"}`).body), string(w.post(t, "/payment/list", "").body)}
 		},
 	}
-	n, err := webhook.NewNotifier(webhook.Cryptomus(w.currencies()...))
+	n, err := webhook.NewNotifier(w.format())
 	require.NoError(t, err)
 	s.Hooks = webhook.Config{Outbox: w.store, Secrets: w.projects, Keys: w.projects, Rules: n.Rules(), Poll: s.Poll}
 	s.Words.Seen, s.Words.Partial, s.Words.Paid = "confirm_check", "wrong_amount_waiting", "paid"
@@ -56,7 +56,7 @@ func TestA25_Incident40_TheWebhookSaysWhatWasPaidOfWhatByteByByte(t *testing.T) 
 			`"payer_amount_exchange_rate":"1","transfer_id":null,"additional_data":null,"txid":"` + txids[0] + `"`
 		key, err := s.Hooks.Keys.Key(s.Context(), s.Read(id).Project, cryptomus.PaymentKey)
 		require.NoError(s.T, err)
-		require.Equal(s.T, bare+`,"sign":"`+webhook.CryptomusSignature([]byte(bare+"}"), key)+`"}`, hooks[0].Body)
+		require.Equal(s.T, bare+`,"sign":"`+cryptomus.Signature([]byte(bare+"}"), key)+`"}`, hooks[0].Body)
 		require.Equal(s.T, "https://shop.example/c", hooks[0].URL)
 	})
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/invoice"
-	"github.com/cointill/cointill/webhook"
 )
 
 // perPage is the number of invoices on a page of the history.
@@ -88,7 +87,7 @@ func (a *api) list(r *httpapi.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := invoice.Query{Project: r.Project.ID, Format: webhook.CryptomusName, Uncounted: true}
+	q := invoice.Query{Project: r.Project.ID, Format: FormatName, Uncounted: true}
 	if in.DateFrom != "" {
 		from, _ := parseTime(in.DateFrom) // the form has parsed it
 		q.CreatedAfter = from.first

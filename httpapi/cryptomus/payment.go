@@ -11,7 +11,6 @@ import (
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
-	"github.com/cointill/cointill/webhook"
 	"github.com/shopspring/decimal"
 )
 
@@ -91,7 +90,7 @@ func (a *api) existing(ctx context.Context, project string, in createRequest, re
 		return inv, refused
 	case err != nil:
 		return inv, fmt.Errorf("cryptomus: look for order: %w", err)
-	case inv.Terms.Standing || inv.Format != webhook.CryptomusName:
+	case inv.Terms.Standing || inv.Format != FormatName:
 		return inv, broken("order_id", "unique") // a static wallet's, or another API's
 	case in.IsRefresh == nil || !*in.IsRefresh || inv.State.Status != invoice.StatusExpired:
 		return inv, nil
@@ -182,7 +181,7 @@ func (a *api) terms(p *plan, in createRequest) {
 	if in.Accuracy != nil {
 		tolerance = in.Accuracy.Meant(maxAccuracy).Decimal
 	}
-	p.OrderID, p.CallbackURL, p.Format = in.OrderID, in.URLCallback, webhook.CryptomusName
+	p.OrderID, p.CallbackURL, p.Format = in.OrderID, in.URLCallback, FormatName
 	p.Tolerance, p.Window = &tolerance, time.Duration(*in.Lifetime)*time.Second
 	p.Single = in.IsMultiple != nil && !*in.IsMultiple
 	p.RateSource = in.CourseSource
@@ -317,7 +316,7 @@ func (a *api) lookUp(r *httpapi.Request, id, orderID string) (invoice.Invoice, e
 
 // ours returns invoice.ErrNotFound for invoices of another API of the project.
 func ours(inv invoice.Invoice, err error) (invoice.Invoice, error) {
-	if err == nil && inv.Format != webhook.CryptomusName {
+	if err == nil && inv.Format != FormatName {
 		return invoice.Invoice{}, fmt.Errorf("cryptomus: %s is not of this API: %w", inv.ID, invoice.ErrNotFound)
 	}
 	return inv, err

@@ -6,9 +6,9 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/cointill/cointill/httpapi/cryptomus"
 	"github.com/cointill/cointill/httpapi/internal/contract"
 	"github.com/cointill/cointill/invoice"
-	"github.com/cointill/cointill/webhook"
 )
 
 // resigned signs what the validator has written anew with the key that stands in the place of the signature.
@@ -20,7 +20,7 @@ func resigned(api http.Handler) http.Handler {
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		r.Header.Set("sign", webhook.CryptomusSignature(body, r.Header.Get("sign")))
+		r.Header.Set("sign", cryptomus.Signature(body, r.Header.Get("sign")))
 		api.ServeHTTP(rw, r)
 	})
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/cointill/cointill/invoice"
-	"github.com/cointill/cointill/webhook"
 	"github.com/shopspring/decimal"
 )
 
@@ -69,10 +68,14 @@ type status string
 
 // Enum lists the statuses for the document.
 func (status) Enum() []string {
-	return []string{
-		webhook.CryptomusCheck, webhook.CryptomusProcess, webhook.CryptomusConfirmCheck, webhook.CryptomusWrongAmountWaiting,
-		webhook.CryptomusWrongAmount, webhook.CryptomusPaid, webhook.CryptomusPaidOver, webhook.CryptomusFail, webhook.CryptomusCancel,
+	var out []string
+	for _, s := range []status{
+		statusCheck, statusProcess, statusConfirmCheck, statusWrongAmountWaiting,
+		statusWrongAmount, statusPaid, statusPaidOver, statusFail, statusCancel,
+	} {
+		out = append(out, string(s))
 	}
+	return out
 }
 
 // moscow is the time zone that the API tells times in.
@@ -106,11 +109,11 @@ func parseTime(text string) (period, error) {
 
 // payment is an invoice as the wire has it; known is whether the client has seen it before.
 func (a *api) payment(inv invoice.Invoice, known bool) paymentObject {
-	state := webhook.CryptomusOf(inv)
+	state := summarize(inv)
 	out := paymentObject{
 		UUID: inv.ID, OrderID: inv.OrderID, Amount: a.price(inv.Price), Discount: decimal.Zero.StringFixed(8),
-		Currency: a.code(inv.Price.Currency), From: orNull(state.From), TxID: orNull(state.TxID),
-		PaymentStatus: status(state.Status), Status: status(state.Status), IsFinal: state.Final,
+		Currency: a.cfg.Format.code(inv.Price.Currency), From: orNull(state.From), TxID: orNull(state.TxID),
+		PaymentStatus: state.Status, Status: state.Status, IsFinal: state.Final,
 		URL: a.cfg.PageURL(inv), ExpiredAt: inv.EffectiveDeadline().Unix(), AdditionalData: orNull(inv.Data[dataAdditional]),
 		CreatedAt: clockText(inv.CreatedAt), UpdatedAt: clockText(inv.UpdatedAt),
 	}
@@ -131,7 +134,7 @@ func (a *api) open(out *paymentObject, inv invoice.Invoice) {
 }
 
 // amounts fills in what was quoted and what was paid.
-func (a *api) amounts(out *paymentObject, inv invoice.Invoice, state webhook.CryptomusState, known bool) {
+func (a *api) amounts(out *paymentObject, inv invoice.Invoice, state summary, known bool) {
 	q := inv.Quote
 	if known {
 		usd := decimal.Zero.StringFixed(2)
@@ -142,7 +145,7 @@ func (a *api) amounts(out *paymentObject, inv invoice.Invoice, state webhook.Cry
 	if q == nil {
 		return
 	}
-	named := a.named(q.Asset)
+	named := a.cfg.Format.named(q.Asset)
 	out.PayerCurrency, out.Network, out.Address = &named.Code, &named.Network, orNull(string(q.Address))
 	out.PayerAmount = new(amountText(q.Asset.Decimal(q.Due).RoundUp(8), digits(named.Code)))
 	out.Discount = discountText(inv, named.Code)
@@ -164,7 +167,7 @@ func (a *api) amounts(out *paymentObject, inv invoice.Invoice, state webhook.Cry
 }
 
 func (a *api) dollars(inv invoice.Invoice, units *big.Int) *string {
-	usd, known := webhook.CryptomusUSD(inv, units)
+	usd, known := dollarsOf(inv, units)
 	if !known {
 		return nil
 	}
@@ -176,7 +179,7 @@ func (a *api) price(p invoice.Price) string {
 	if decimals, fiat := a.service.FiatDecimals(p.Currency); fiat {
 		return p.Amount.StringFixed(max(2, decimals))
 	}
-	return amountText(p.Amount.RoundUp(8), digits(a.code(p.Currency)))
+	return amountText(p.Amount.RoundUp(8), digits(a.cfg.Format.code(p.Currency)))
 }
 
 // discountText is what was taken off, in the payer's currency, rounded towards zero.

@@ -8,7 +8,6 @@ import (
 
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/invoice"
-	"github.com/cointill/cointill/webhook"
 	"rsc.io/qr"
 )
 
@@ -93,12 +92,12 @@ func (a *api) createWallet(r *httpapi.Request) (any, error) {
 		switch {
 		case lookErr != nil:
 			return nil, err
-		case !first.Terms.Standing || first.Format != webhook.CryptomusName:
+		case !first.Terms.Standing || first.Format != FormatName:
 			return nil, broken("order_id", "unique") // an invoice's, or another API's
 		}
 		inv = first
 	}
-	named := a.named(inv.Quote.Asset)
+	named := a.cfg.Format.named(inv.Quote.Asset)
 	return walletAnswer{Result: walletObject{
 		WalletUUID: walletID(r.Project.ID, named.Code), UUID: inv.ID, Address: string(inv.Quote.Address),
 		Network: named.Network, Currency: named.Code, URL: a.cfg.PageURL(inv),
@@ -116,7 +115,7 @@ func (a *api) newWallet(r *httpapi.Request, in walletRequest) (invoice.Invoice, 
 	}
 	inv, err := a.service.CreateStanding(r.Context(), invoice.Deposit{
 		Project: r.Project.ID, OrderID: in.OrderID, Asset: string(coins[0].Asset.ID), CallbackURL: in.URLCallback,
-		Format: webhook.CryptomusName, Data: data,
+		Format: FormatName, Data: data,
 	})
 	bad, ok := isInvalid(err)
 	switch {

@@ -118,7 +118,7 @@ func (a *api) byTx(r *httpapi.Request, txID string) (invoice.Invoice, error) {
 	if err != nil {
 		return invoice.Invoice{}, err
 	}
-	found = slices.DeleteFunc(found, func(inv invoice.Invoice) bool { return inv.Terms.Standing || inv.Format != webhook.CryptomusName })
+	found = slices.DeleteFunc(found, func(inv invoice.Invoice) bool { return inv.Terms.Standing || inv.Format != FormatName })
 	if len(found) == 0 {
 		return invoice.Invoice{}, errNoPayment
 	}
@@ -127,8 +127,8 @@ func (a *api) byTx(r *httpapi.Request, txID string) (invoice.Invoice, error) {
 
 // resendable reports whether the invoice has a callback URL and a status whose webhook may be resent.
 func resendable(inv invoice.Invoice) bool {
-	told := []string{webhook.CryptomusPaid, webhook.CryptomusPaidOver, webhook.CryptomusWrongAmount}
-	return inv.CallbackURL != "" && slices.Contains(told, webhook.CryptomusOf(inv).Status)
+	told := []status{statusPaid, statusPaidOver, statusWrongAmount}
+	return inv.CallbackURL != "" && slices.Contains(told, summarize(inv).Status)
 }
 
 func (a *api) resendOf(r *httpapi.Request, inv invoice.Invoice) (any, error) {
@@ -182,11 +182,11 @@ func (a *api) testWebhook(kind string) func(*httpapi.Request) (any, error) {
 		case len(coins) == 0:
 			return nil, errTestPaymentServices
 		}
-		test := webhook.CryptomusTest{Type: kind, UUID: in.UUID, OrderID: in.OrderID, Status: in.Status, Currency: coins[0].CryptomusCurrency}
+		test := testMessage{Type: kind, UUID: in.UUID, OrderID: in.OrderID, Status: status(in.Status), Currency: coins[0].Currency}
 		if err := a.nameTest(r, &test); err != nil {
 			return nil, err
 		}
-		body, _, err := a.sign(invoice.Message{Body: test.Body()}, r.Project.Keys[PaymentKey].Value)
+		body, err := signed(test.body(), r.Project.Keys[PaymentKey].Value)
 		if err != nil {
 			return nil, fmt.Errorf("cryptomus: test webhook: %w", err)
 		}
@@ -202,7 +202,7 @@ func (a *api) testWebhook(kind string) func(*httpapi.Request) (any, error) {
 }
 
 // nameTest says what a test is about: an invoice or a wallet of the project, or nothing that exists.
-func (a *api) nameTest(r *httpapi.Request, test *webhook.CryptomusTest) error {
+func (a *api) nameTest(r *httpapi.Request, test *testMessage) error {
 	if test.UUID == "" {
 		test.UUID = randomUUID()
 		if test.OrderID == "" {
@@ -244,4 +244,45 @@ func randomUUID() string {
 	rand.Read(b[:]) // never fails: crypto/rand ends the program instead
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// testMessage is a webhook that reports nothing, for trying a receiver out. It is marked by the member is_test,
+// which no other webhook has, and all its amounts are 1.
+type testMessage struct {
+	Type          string // "payment" or "wallet"
+	UUID, OrderID string
+	Status        status // any of the API's
+	Currency      Currency
+}
+
+// body returns what is posted, once it is [signed].
+func (t testMessage) body() []byte {
+	final := !slices.Contains([]status{statusCheck, statusProcess, statusConfirmCheck, statusWrongAmountWaiting, "refund_process"}, t.Status)
+	const one = "1.00000000"
+	var p phpObject
+	p.text("type", t.Type)
+	p.text("uuid", t.UUID)
+	p.text("order_id", t.OrderID)
+	p.text("amount", one)
+	p.text("payment_amount", one)
+	p.null("payment_amount_usd")
+	p.text("merchant_amount", one)
+	p.text("commission", "0.00000000")
+	p.flag("is_final", final)
+	p.text("status", string(t.Status))
+	p.null("from")
+	if t.Type == "wallet" {
+		p.text("wallet_address_uuid", t.UUID)
+	} else {
+		p.null("wallet_address_uuid")
+	}
+	p.text("network", t.Currency.Network)
+	p.text("currency", t.Currency.Code)
+	p.text("payer_currency", t.Currency.Code)
+	p.text("payer_amount", one)
+	p.text("payer_amount_exchange_rate", "1")
+	p.null("transfer_id")
+	p.null("additional_data")
+	p.flag("is_test", true)
+	return p.end()
 }

@@ -84,7 +84,7 @@ func openWorld(o options) (*world, error) {
 		Store: w.store, Now: w.now, Poll: o.poll, Reference: "USD", Rates: rates.NewFixed(w.now, prices()),
 		RateSources: map[string]invoice.RateSource{"Kucoin": dear{}, "BinanceP2P": dear{}},
 	}
-	notifier, err := webhook.NewNotifier(webhook.Standard(), webhook.Cryptomus(w.currencies()...))
+	notifier, err := webhook.NewNotifier(webhook.Standard(), w.format())
 	if err != nil {
 		return nil, err
 	}
@@ -112,13 +112,15 @@ func openWorld(o options) (*world, error) {
 	return w, err
 }
 
-func (w *world) currencies() []webhook.CryptomusCurrency {
-	return []webhook.CryptomusCurrency{
+func (w *world) currencies() []cryptomus.Currency {
+	return []cryptomus.Currency{
 		{Code: "COIN", Network: "sim", Asset: chain.Asset{ID: "sim:1/slip44:1", Code: "COIN", Decimals: 18}},
 		{Code: "USDT", Network: "sim", Asset: chain.Asset{ID: "sim:1/erc20:0xaa", Code: "USDT_SIM", Decimals: 6}},
 		{Code: "USDT", Network: "alt", Asset: chain.Asset{ID: "sim:2/erc20:0xbb", Code: "USDT_ALT", Decimals: 18}},
 	}
 }
+
+func (w *world) format() *cryptomus.Format { return cryptomus.NewFormat(w.currencies()...) }
 
 func (w *world) newAPI(t testing.TB, change func(*cryptomus.Config)) *httpapi.API {
 	t.Helper()
@@ -128,7 +130,7 @@ func (w *world) newAPI(t testing.TB, change func(*cryptomus.Config)) *httpapi.AP
 func (w *world) build(t testing.TB, version version, change func(*cryptomus.Config)) *httpapi.API {
 	t.Helper()
 	w.cfg = cryptomus.Config{
-		Service: w.service, Projects: w.projects, Store: w.store, Currencies: w.currencies(), PageURL: pageURL, Now: w.now,
+		Service: w.service, Projects: w.projects, Store: w.store, Format: w.format(), PageURL: pageURL, Now: w.now,
 		Logger: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	if change != nil {
@@ -240,7 +242,7 @@ func (w *world) request(method, path string, m merchant, key, body string) *http
 	r.Header.Set("Accept", "application/json")
 	r.Header.Set("Content-Type", "application/json;charset=UTF-8")
 	r.Header.Set("merchant", m.id)
-	r.Header.Set("sign", webhook.CryptomusSignature([]byte(body), key))
+	r.Header.Set("sign", cryptomus.Signature([]byte(body), key))
 	return r
 }
 

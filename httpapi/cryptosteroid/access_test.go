@@ -67,7 +67,7 @@ func TestIncident39_WhoHasNoKeyLearnsNothingAboutTheBody(t *testing.T) {
 func TestA51_InvoicesOfOtherAPIsAreNeitherShownNorChanged(t *testing.T) {
 	w := newWorld(t, options{})
 	inv, err := w.service.Create(t.Context(), invoice.Request{
-		Project: w.shop, Format: "itispay", Price: invoice.Price{Currency: "EUR", Amount: decimal.NewFromInt(10)}, Asset: "SIM",
+		Project: w.shop, Format: webhook.Standard().Name(), Price: invoice.Price{Currency: "EUR", Amount: decimal.NewFromInt(10)}, Asset: "SIM",
 	})
 	require.NoError(t, err)
 	deposit := w.do(t, "POST", w.wallet("ETH"), w.key, `{"label":"a"}`).text(t, "id")
@@ -118,7 +118,7 @@ func TestA30_Incident41_TheSecretIsInNoAnswerLogOrDocument(t *testing.T) {
 	for _, ev := range events {
 		require.NotContains(t, string(ev.Body), secret)
 	}
-	for name, member := range contract.Of(t, w.api).Components.Schemas["CryptoSteroidInvoice"].Value.Properties {
+	for name, member := range contract.Of(t, w.api).Components.Schemas["InvoiceObject"].Value.Properties {
 		require.NotContains(t, strings.ToLower(name+member.Value.Description), "secret")
 	}
 
@@ -202,7 +202,7 @@ func TestAServiceWithoutTheFormatIsRefused(t *testing.T) {
 		w, err := openWorld(options{service: func(c *invoice.Config) { c.Notifier = notifier }})
 		require.NoError(t, err)
 		_, err = cryptosteroid.New(w.config(options{}))
-		require.ErrorContains(t, err, "the Service's Notifier has no format cryptosteroid: give it webhook.CryptoSteroid", name)
+		require.ErrorContains(t, err, "the Service's Notifier has no format cryptosteroid: give it Config.Format", name)
 	}
 }
 
@@ -229,19 +229,21 @@ func TestA41_TooManyRequestsAre429AndSayWhenToComeBack(t *testing.T) {
 
 func TestNewRefusesWhatCannotWork(t *testing.T) {
 	w := newWorld(t, options{})
+	seen := func(change func(*cryptosteroid.View)) func(*cryptosteroid.Config) { return seen(w.one, w.two, change) }
 	for want, change := range map[string]func(*cryptosteroid.Config){
 		"Service is required":            func(c *cryptosteroid.Config) { c.Service = nil },
+		"Format is required":             func(c *cryptosteroid.Config) { c.Format = nil },
 		"Projects is required":           func(c *cryptosteroid.Config) { c.Projects = nil },
 		"MaxNew must not be negative":    func(c *cryptosteroid.Config) { c.MaxNew = -1 },
-		"needs at least one method":      func(c *cryptosteroid.Config) { c.View.Methods = nil },
-		"with {id} in it":                func(c *cryptosteroid.Config) { c.View.InvoiceURL = "https://pay.example/" },
-		"must be an absolute URL":        func(c *cryptosteroid.Config) { c.View.InvoiceURL = "/{id}" },
-		`[0]: the API knows no method`:   func(c *cryptosteroid.Config) { c.View.Methods[0].Name = "XMR" },
-		"[1]: ETH or its asset is there": func(c *cryptosteroid.Config) { c.View.Methods[1].Name = "ETH" },
-		"[1]: BTC or its asset is there": func(c *cryptosteroid.Config) {
-			c.View.Methods[1] = webhook.CryptoSteroidMethod{Name: "BTC", Asset: w.one.Asset("SIM")}
-		},
-		"the Service has no asset": func(c *cryptosteroid.Config) { c.View.Methods[0].Asset = chain.Asset{ID: "sim:9/slip44:0", Code: "X"} },
+		"needs at least one method":      seen(func(v *cryptosteroid.View) { v.Methods = nil }),
+		"with {id} in it":                seen(func(v *cryptosteroid.View) { v.InvoiceURL = "https://pay.example/" }),
+		"must be an absolute URL":        seen(func(v *cryptosteroid.View) { v.InvoiceURL = "/{id}" }),
+		`[0]: the API knows no method`:   seen(func(v *cryptosteroid.View) { v.Methods[0].Name = "XMR" }),
+		"[1]: ETH or its asset is there": seen(func(v *cryptosteroid.View) { v.Methods[1].Name = "ETH" }),
+		"[1]: BTC or its asset is there": seen(func(v *cryptosteroid.View) {
+			v.Methods[1] = cryptosteroid.Method{Name: "BTC", Asset: w.one.Asset("SIM")}
+		}),
+		"the Service has no asset": seen(func(v *cryptosteroid.View) { v.Methods[0].Asset = chain.Asset{ID: "sim:9/slip44:0", Code: "X"} }),
 	} {
 		cfg := w.config(options{})
 		change(&cfg)
@@ -255,7 +257,7 @@ func TestWalletIDsAreUUIDsThatStay(t *testing.T) {
 	require.Equal(t, "676771a9-c75b-5328-91f1-657280f7036d", cryptosteroid.WalletID(merchant, "BTC"))
 	seen := map[string]bool{}
 	for _, m := range []string{merchant, unknownID, "no uuid"} {
-		for _, method := range webhook.CryptoSteroidMethods() {
+		for _, method := range cryptosteroid.Methods() {
 			id := cryptosteroid.WalletID(m, method)
 			require.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`, id)
 			require.False(t, seen[id])

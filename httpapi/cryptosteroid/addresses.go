@@ -6,7 +6,6 @@ import (
 
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/invoice"
-	"github.com/cointill/cointill/webhook"
 	"github.com/shopspring/decimal"
 	"rsc.io/qr"
 )
@@ -82,13 +81,13 @@ func (a *api) createAddress(r *httpapi.Request) (any, error) {
 	); err != nil {
 		return nil, err
 	}
-	extra := webhook.CryptoSteroidExtra{Identify: in.Identify}
+	extra := extra{Identify: in.Identify}
 	if in.Callback != "" {
 		extra.Secret = in.Token
 	}
 	inv, err := a.service.CreateStanding(r.Context(), invoice.Deposit{
 		Project: path.Merchant, Name: in.Label, Asset: string(m.Asset.ID), CallbackURL: in.Callback,
-		Format: webhook.CryptoSteroidName, Data: extra.Data(),
+		Format: FormatName, Data: extra.data(),
 	})
 	if err != nil {
 		return nil, translatedAddress(err)
@@ -96,7 +95,7 @@ func (a *api) createAddress(r *httpapi.Request) (any, error) {
 	return a.deposit(m, inv)
 }
 
-func (a *api) deposit(m webhook.CryptoSteroidMethod, inv invoice.Invoice) (depositAddress, error) {
+func (a *api) deposit(m Method, inv invoice.Invoice) (depositAddress, error) {
 	least := a.assets[m.Name].Minimum
 	if least.IsZero() {
 		least = decimal.New(1, -int32(m.Asset.Decimals))
@@ -131,7 +130,7 @@ func (a *api) archiveAddress(r *httpapi.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if inv.Format != webhook.CryptoSteroidName || !inv.Terms.Standing || inv.Quote.Asset.ID != m.Asset.ID {
+	if inv.Format != FormatName || !inv.Terms.Standing || inv.Quote.Asset.ID != m.Asset.ID {
 		return nil, fmt.Errorf("cryptosteroid: no address of the wallet: %w", invoice.ErrNotFound)
 	}
 	if inv.State.Status == invoice.StatusNew {

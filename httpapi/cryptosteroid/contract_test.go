@@ -59,7 +59,7 @@ func (w *world) sibling(t testing.TB) (id, address, token string) {
 	token = "token-of-another-api"
 	inv, err := w.service.Create(t.Context(), invoice.Request{
 		Project: w.shop, OrderID: "another", Price: invoice.Price{Currency: "EUR", Amount: decimal.NewFromInt(70)}, Asset: "BTC",
-		CallbackURL: "https://shop.example/hook?token=" + token, Format: webhook.ItisPay().Name(),
+		CallbackURL: "https://shop.example/hook?token=" + token, Format: webhook.Standard().Name(),
 	})
 	require.NoError(t, err)
 	standing, err := w.service.CreateStanding(t.Context(), invoice.Deposit{

@@ -21,14 +21,14 @@ import (
 //	go test -run '^$' -bench CreateHTTP -benchtime 1x ./httpapi/itispay ./httpapi/cryptosteroid ./httpapi/cryptomus
 func BenchmarkCreateHTTP(b *testing.B) {
 	load.Create(b, func(b *testing.B) load.Shop {
-		look := webhook.CryptoSteroidView{
-			Methods:    []webhook.CryptoSteroidMethod{{Name: "ETH", Asset: evm.Native("eip155:1", "ETH")}},
+		format := cryptosteroid.NewFormat(cryptosteroid.View{
+			Methods:    []cryptosteroid.Method{{Name: "ETH", Asset: evm.Native("eip155:1", "ETH")}},
 			InvoiceURL: "https://pay.example/{id}",
-		}
+		})
 		s := benchStore(b)
 		cfg := load.Config(b, s)
 		var err error
-		cfg.Notifier, err = webhook.NewNotifier(webhook.CryptoSteroid(look))
+		cfg.Notifier, err = webhook.NewNotifier(format)
 		require.NoError(b, err)
 		service, err := invoice.New(cfg)
 		require.NoError(b, err)
@@ -36,15 +36,15 @@ func BenchmarkCreateHTTP(b *testing.B) {
 		require.NoError(b, err)
 		project, key, err := projects.Create(b.Context(), invoice.NewProject{Owner: "owner", Name: "shop"})
 		require.NoError(b, err)
-		api, err := cryptosteroid.New(cryptosteroid.Config{Service: service, Projects: projects, View: look})
+		api, err := cryptosteroid.New(cryptosteroid.Config{Service: service, Projects: projects, Format: format})
 		require.NoError(b, err)
 		return load.Shop{
 			API: api, Created: http.StatusCreated,
 			Direct: func(order string) error {
 				_, err := service.Create(context.Background(), invoice.Request{
-					Project: project.ID, Name: "Order of a chair", Asset: "ETH", Format: webhook.CryptoSteroidName,
+					Project: project.ID, Name: "Order of a chair", Asset: "ETH", Format: cryptosteroid.FormatName,
 					Price: invoice.Price{Currency: "EUR", Amount: decimal.RequireFromString("19.90")}, PayerShare: decimal.NewFromInt(100),
-					Data: webhook.CryptoSteroidExtra{ExternalID: order}.Data(),
+					Data: cryptosteroid.Extra{ExternalID: order}.Data(),
 				})
 				return err
 			},

@@ -15,16 +15,14 @@ import (
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/invoice"
-	"github.com/cointill/cointill/webhook"
 )
 
-// Config says what the API works with. Service, Projects and View are required.
+// Config says what the API works with. Service, Format and Projects are required.
 type Config struct {
-	Service  *invoice.Service
+	Service *invoice.Service
+	// Format has the payment methods and the page where invoices are paid. It is the one that the Service's Notifier has.
+	Format   *Format
 	Projects *invoice.Projects
-	// View has the payment methods and the page where invoices are paid. The Service's Notifier must have the
-	// format webhook.CryptoSteroid with the same view.
-	View webhook.CryptoSteroidView
 
 	// MaxNew is how many invoices of one merchant may be NEW at once; see invoice.Request.MaxNew. Default no
 	// bound.
@@ -45,7 +43,7 @@ const window = 30 * time.Minute
 type api struct {
 	cfg     Config
 	service *invoice.Service
-	view    webhook.CryptoSteroidView
+	view    View
 	assets  map[string]invoice.AssetConfig // by the names of the methods
 	only    []string                       // their ids
 }
@@ -73,31 +71,34 @@ func newAPI(cfg Config) (*api, error) {
 		return nil, errors.New("Service is required")
 	case cfg.Projects == nil:
 		return nil, errors.New("Projects is required")
-	case !slices.Contains(cfg.Service.Formats(), webhook.CryptoSteroidName):
-		return nil, errors.New("the Service's Notifier has no format " + webhook.CryptoSteroidName + ": give it webhook.CryptoSteroid")
+	case cfg.Format == nil:
+		return nil, errors.New("Format is required")
+	case !slices.Contains(cfg.Service.Formats(), FormatName):
+		return nil, errors.New("the Service's Notifier has no format " + FormatName + ": give it Config.Format")
 	case cfg.MaxNew < 0:
 		return nil, errors.New("MaxNew must not be negative")
-	case len(cfg.View.Methods) == 0:
-		return nil, errors.New("View.Methods needs at least one method")
 	}
-	if page, err := url.Parse(cfg.View.InvoiceURL); err != nil || page.Host == "" || !strings.Contains(cfg.View.InvoiceURL, "{id}") {
-		return nil, errors.New("View.InvoiceURL must be an absolute URL with {id} in it")
+	view := cfg.Format.view
+	if len(view.Methods) == 0 {
+		return nil, errors.New("Format: View.Methods needs at least one method")
+	}
+	if page, err := url.Parse(view.InvoiceURL); err != nil || page.Host == "" || !strings.Contains(view.InvoiceURL, "{id}") {
+		return nil, errors.New("Format: View.InvoiceURL must be an absolute URL with {id} in it")
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	cfg.View.Methods = slices.Clone(cfg.View.Methods)
-	a := &api{cfg: cfg, service: cfg.Service, view: cfg.View, assets: map[string]invoice.AssetConfig{}}
-	for i, m := range cfg.View.Methods {
+	a := &api{cfg: cfg, service: cfg.Service, view: view, assets: map[string]invoice.AssetConfig{}}
+	for i, m := range view.Methods {
 		if err := a.addMethod(m); err != nil {
-			return nil, fmt.Errorf("View.Methods[%d]: %w", i, err)
+			return nil, fmt.Errorf("Format: View.Methods[%d]: %w", i, err)
 		}
 	}
 	return a, nil
 }
 
-func (a *api) addMethod(m webhook.CryptoSteroidMethod) error {
-	if !slices.Contains(webhook.CryptoSteroidMethods(), m.Name) {
+func (a *api) addMethod(m Method) error {
+	if !slices.Contains(Methods(), m.Name) {
 		return fmt.Errorf("the API knows no method %q", m.Name)
 	}
 	if _, twice := a.assets[m.Name]; twice || slices.Contains(a.only, string(m.Asset.ID)) {
@@ -137,13 +138,13 @@ func WalletID(merchant, method string) string {
 }
 
 // wallet answers the method of a merchant's wallet.
-func (a *api) wallet(merchant, id string) (webhook.CryptoSteroidMethod, error) {
+func (a *api) wallet(merchant, id string) (Method, error) {
 	for _, m := range a.view.Methods {
 		if WalletID(merchant, m.Name) == id {
 			return m, nil
 		}
 	}
-	return webhook.CryptoSteroidMethod{}, fmt.Errorf("wallet: %w", invoice.ErrNotFound)
+	return Method{}, fmt.Errorf("wallet: %w", invoice.ErrNotFound)
 }
 
 // own returns invoice.ErrNotFound for the key of another merchant, so that it does not learn that the merchant exists.
@@ -159,16 +160,16 @@ func (a *api) routes(key *httpapi.Scheme) []httpapi.Route {
 	return []httpapi.Route{{
 		Method: "POST", Path: "/merchants/{merchant}/invoices", OperationID: "createInvoice", Tag: invoices, Auth: key,
 		Summary: "Create an invoice", Status: http.StatusCreated, Params: merchantPath{}, Body: createRequest{},
-		Answer: webhook.CryptoSteroidInvoice{}, Handler: a.create,
+		Answer: invoiceObject{}, Handler: a.create,
 	}, {
 		Method: "GET", Path: "/merchants/{merchant}/invoices/{id}", OperationID: "getInvoice", Tag: invoices,
 		Summary: "Read an invoice (no key required)", Params: invoicePath{},
-		Answer: webhook.CryptoSteroidInvoice{}, Handler: a.get,
+		Answer: invoiceObject{}, Handler: a.get,
 	}, {
 		Method: "PATCH", Path: "/merchants/{merchant}/invoices/{id}", OperationID: "updateInvoice", Tag: invoices,
 		Summary: "Choose or change the payment method of a NEW invoice (no key required)",
 		Params:  invoicePath{}, Body: updateRequest{}, Faults: []int{http.StatusConflict},
-		Answer: webhook.CryptoSteroidInvoice{}, Handler: a.choose,
+		Answer: invoiceObject{}, Handler: a.choose,
 	}, {
 		Method: "POST", Path: "/merchants/{merchant}/wallets/{wallet}/address", OperationID: "createAddress", Tag: addresses, Auth: key,
 		Summary: "Create an address for deposits", Status: http.StatusCreated, Params: walletPath{}, Body: addressRequest{},

@@ -1,13 +1,13 @@
 // Package cryptosteroid speaks the merchant invoices API of CryptoSteroid, so that a client of that API works after
 // a change of its base URL:
 //
-//	view := webhook.CryptoSteroidView{
-//		Methods:    []webhook.CryptoSteroidMethod{{Name: "BTC", Asset: btc}, {Name: "USDT_TRC20", Asset: usdt}},
+//	format := cryptosteroid.NewFormat(cryptosteroid.View{
+//		Methods:    []cryptosteroid.Method{{Name: "BTC", Asset: btc}, {Name: "USDT_TRC20", Asset: usdt}},
 //		InvoiceURL: "https://pay.shop.example/{id}",
-//	}
-//	notifier, err := webhook.NewNotifier(webhook.CryptoSteroid(view)) // for the Service
+//	})
+//	notifier, err := webhook.NewNotifier(format) // for the Service
 //	...
-//	api, err := cryptosteroid.New(cryptosteroid.Config{Service: service, Projects: projects, View: view})
+//	api, err := cryptosteroid.New(cryptosteroid.Config{Service: service, Format: format, Projects: projects})
 //	...
 //	mux.Handle("/pay/", http.StripPrefix("/pay", api))
 //
@@ -52,7 +52,7 @@
 //     It must be printable ASCII, because it becomes a header. No response and no log contains it.
 //   - returnUrl and failReturnUrl must be http or https URLs, because a page links to them.
 //   - A whoPayCommission or a paymentMethod of "" is the same as none.
-//   - paymentMethod must be one of Config.View; an invoice is paid in no other, whoever shows it.
+//   - paymentMethod must be one of the [View]; an invoice is paid in no other, whoever shows it.
 //   - How many invoices may be NEW is Config.MaxNew.
 //   - processingUrl is only in what the merchant receives, the response to POST and the webhook, and only if it was given.
 //     It is not in public responses.
@@ -67,7 +67,7 @@
 //
 // # Deposit addresses
 //
-// A merchant has a wallet for each method of Config.View. Its id is [WalletID], the same for ever: an operator tells
+// A merchant has a wallet for each method of the [View]. Its id is [WalletID], the same for ever: an operator tells
 // merchants theirs. An address takes any number of deposits until it is archived, which can be repeated. The answer has
 // an id that the published one lacks, since archiving needs one. currency and network of USDT_TRC20 are USDT and
 // TRC20, and of BTC both are BTC. createdAt is in milliseconds, minPaymentAmount is the Service's minimum of the asset.
@@ -83,7 +83,7 @@
 //	 "finished", "createdAt"}
 //
 // The id is the transaction and the place in it, the same in both and for ever: credit it once, when it is finished. See
-// webhook.CryptoSteroid for repeats.
+// [Format] for repeats.
 //
 // # Errors
 //

@@ -8,13 +8,11 @@ import (
 
 	"github.com/cointill/cointill/httpapi/cryptosteroid"
 	"github.com/cointill/cointill/invoice"
-	"github.com/cointill/cointill/webhook"
 )
 
-// service and projects are what the shop has made of its store, chains and rates; the Service's Notifier has the
-// format webhook.CryptoSteroid(view).
-func mount(mux *http.ServeMux, service *invoice.Service, projects *invoice.Projects, view webhook.CryptoSteroidView) error {
-	api, err := cryptosteroid.New(cryptosteroid.Config{Service: service, Projects: projects, View: view, MaxNew: 1000})
+// service and projects are what the shop has made of its store, chains and rates; the Service's Notifier has the format.
+func mount(mux *http.ServeMux, service *invoice.Service, projects *invoice.Projects, format *cryptosteroid.Format) error {
+	api, err := cryptosteroid.New(cryptosteroid.Config{Service: service, Projects: projects, Format: format, MaxNew: 1000})
 	if err != nil {
 		return err
 	}
@@ -29,7 +27,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	mux := http.NewServeMux()
-	if err := mount(mux, w.service, w.projects, view(w.one, w.two)); err != nil {
+	if err := mount(mux, w.service, w.projects, cryptosteroid.NewFormat(view(w.one, w.two))); err != nil {
 		log.Fatal(err)
 	}
 	rec := httptest.NewRecorder()

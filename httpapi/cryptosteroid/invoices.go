@@ -12,7 +12,6 @@ import (
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/invoice"
-	"github.com/cointill/cointill/webhook"
 	"github.com/shopspring/decimal"
 )
 
@@ -20,7 +19,7 @@ import (
 type method string
 
 // Enum lists the methods for the document.
-func (method) Enum() []string { return webhook.CryptoSteroidMethods() }
+func (method) Enum() []string { return Methods() }
 
 // merchantPath holds the parameter of the routes of a merchant.
 type merchantPath struct {
@@ -73,7 +72,7 @@ func (a *api) create(r *httpapi.Request) (any, error) {
 	if err != nil {
 		return nil, translated(err)
 	}
-	return a.view.Invoice(inv, a.cfg.Now()), nil
+	return a.view.invoice(inv, a.cfg.Now()), nil
 }
 
 // request returns the Service's request for a body.
@@ -89,8 +88,8 @@ func (a *api) request(in createRequest) (invoice.Request, error) {
 	}
 	out := invoice.Request{
 		Price: invoice.Price{Currency: in.FiatCurrency, Amount: in.FiatAmount.Decimal},
-		Name:  name(in.Description), CallbackURL: in.ProcessingURL, Format: webhook.CryptoSteroidName, Window: window,
-		Only: a.only, MaxNew: a.cfg.MaxNew, Data: extra.Data(),
+		Name:  name(in.Description), CallbackURL: in.ProcessingURL, Format: FormatName, Window: window,
+		Only: a.only, MaxNew: a.cfg.MaxNew, Data: extra.data(),
 	}
 	if in.WhoPayCommission == "buyer" {
 		out.PayerShare = decimal.NewFromInt(100)
@@ -106,8 +105,8 @@ func (a *api) request(in createRequest) (invoice.Request, error) {
 }
 
 // extra checks what the core does not know and keeps.
-func (in createRequest) extra() (webhook.CryptoSteroidExtra, error) {
-	x := webhook.CryptoSteroidExtra{ExternalID: in.ExternalID, ReturnURL: in.ReturnURL, FailReturnURL: in.FailReturnURL}
+func (in createRequest) extra() (extra, error) {
+	x := extra{ExternalID: in.ExternalID, ReturnURL: in.ReturnURL, FailReturnURL: in.FailReturnURL}
 	if err := firstError(
 		checkText("description", strings.Map(lines, in.Description)),
 		checkText("externalId", in.ExternalID),
@@ -195,7 +194,7 @@ func checkReturn(field, to string) error {
 // find returns an invoice of this API.
 func (a *api) find(r *httpapi.Request, path invoicePath) (invoice.Invoice, error) {
 	inv, err := a.service.Invoice(r.Context(), path.Merchant, path.ID)
-	if err == nil && (inv.Format != webhook.CryptoSteroidName || inv.Terms.Standing) {
+	if err == nil && (inv.Format != FormatName || inv.Terms.Standing) {
 		return invoice.Invoice{}, fmt.Errorf("cryptosteroid: invoice of another API: %w", invoice.ErrNotFound)
 	}
 	return inv, err
@@ -210,7 +209,7 @@ func (a *api) get(r *httpapi.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.view.Public(inv, a.cfg.Now()), nil
+	return a.view.public(inv, a.cfg.Now()), nil
 }
 
 // errNotNew is returned when the payment method can no longer be chosen.
@@ -243,7 +242,7 @@ func (a *api) choose(r *httpapi.Request) (any, error) {
 		}
 		return nil, translated(err)
 	}
-	return a.view.Public(chosen, a.cfg.Now()), nil
+	return a.view.public(chosen, a.cfg.Now()), nil
 }
 
 // choosable reports whether the payment method may be chosen: nothing but dust was paid, and the deadline is not over.

@@ -304,7 +304,8 @@ func TestA31_WithoutARateNothingIsCreatedOrChosen(t *testing.T) {
 }
 
 func TestAnInvoiceIsPaidInNothingButTheMethods(t *testing.T) {
-	w := newWorld(t, options{api: func(c *cryptosteroid.Config) { c.View.Methods = c.View.Methods[:1] }})
+	w := newWorld(t, options{})
+	w.api = w.newAPI(t, options{api: seen(w.one, w.two, func(v *cryptosteroid.View) { v.Methods = v.Methods[:1] })})
 	id := w.create(t, `{`+valid+`}`).text(t, "invoiceId")
 	inv, err := w.service.Invoice(t.Context(), w.shop, id)
 	require.NoError(t, err)

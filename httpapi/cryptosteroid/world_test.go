@@ -67,13 +67,20 @@ func coins() (*chaintest.Chain, *chaintest.Chain) {
 	})
 }
 
-func view(one, two *chaintest.Chain) webhook.CryptoSteroidView {
-	return webhook.CryptoSteroidView{
-		Methods: []webhook.CryptoSteroidMethod{
+func view(one, two *chaintest.Chain) cryptosteroid.View {
+	return cryptosteroid.View{
+		Methods: []cryptosteroid.Method{
 			{Name: "ETH", Asset: one.Asset("SIM")}, {Name: "USDT_ERC20", Asset: one.Asset("TOK")}, {Name: "BTC", Asset: two.Asset("BTC")},
 		},
 		InvoiceURL: "https://pay.example/{id}",
 	}
+}
+
+// seen gives an API a view that is changed.
+func seen(one, two *chaintest.Chain, change func(*cryptosteroid.View)) func(*cryptosteroid.Config) {
+	v := view(one, two)
+	change(&v)
+	return func(c *cryptosteroid.Config) { c.Format = cryptosteroid.NewFormat(v) }
 }
 
 func newWorld(t testing.TB, o options) *world {
@@ -94,7 +101,7 @@ func openWorld(o options) (*world, error) {
 	w := &world{store: spy.On(store.NewMemory()), log: &spy.Log{}}
 	w.one, w.two = coins()
 	var err error
-	w.notifier, err = webhook.NewNotifier(webhook.CryptoSteroid(view(w.one, w.two)), webhook.ItisPay())
+	w.notifier, err = webhook.NewNotifier(cryptosteroid.NewFormat(view(w.one, w.two)), webhook.Standard())
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +148,7 @@ func (w *world) config(o options) cryptosteroid.Config {
 	if o.now == nil {
 		o.now = func() time.Time { return start }
 	}
-	return cryptosteroid.Config{Service: w.service, Projects: w.projects, View: view(w.one, w.two), Now: o.now, Logger: w.logger()}
+	return cryptosteroid.Config{Service: w.service, Projects: w.projects, Format: cryptosteroid.NewFormat(view(w.one, w.two)), Now: o.now, Logger: w.logger()}
 }
 
 func (w *world) newProject(t testing.TB, name, allowed string) (id, key string) {

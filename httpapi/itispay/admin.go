@@ -128,7 +128,7 @@ func (a *api) adminList(r *httpapi.Request) (any, error) {
 		}
 	}
 	page, err := a.service.List(r.Context(), invoice.Query{
-		Format: Format, Status: invoice.Status(in.Status), AssetCode: code, Fiat: strings.ToUpper(in.FiatCurrency), Search: in.Search, SearchProjects: owned,
+		Format: FormatName, Status: invoice.Status(in.Status), AssetCode: code, Fiat: strings.ToUpper(in.FiatCurrency), Search: in.Search, SearchProjects: owned,
 		Sort: invoice.Sort(in.SortBy), Ascending: in.SortOrder == "asc",
 		Offset: (in.Page - 1) * in.PageSize, Limit: in.PageSize,
 	})

@@ -42,7 +42,7 @@ func TestAdminList(t *testing.T) {
 	w.do(t, "PATCH", "/invoices/"+theirs, w.other, `{"status":"cancelled"}`)
 	now = start.Add(2 * time.Hour)
 	w.do(t, "POST", "/archived", w.key, `{"order_id":"old","fiat_amount":9,"fiat_currency":"USD","currency":"SIM","created_at":"2023-01-01"}`)
-	_, err := w.service.Create(t.Context(), invoice.Request{Project: "nobody", OrderID: "open", Format: itispay.Format, Price: invoice.Price{Currency: "GBP", Amount: decimal.NewFromInt(7)}})
+	_, err := w.service.Create(t.Context(), invoice.Request{Project: "nobody", OrderID: "open", Format: itispay.FormatName, Price: invoice.Price{Currency: "GBP", Amount: decimal.NewFromInt(7)}})
 	require.NoError(t, err)
 
 	for _, c := range []struct{ query, orders, pagination string }{
@@ -157,7 +157,7 @@ func TestAnAdministratorSeesARecordAndWhatIsNobodys(t *testing.T) {
 	require.Equal(t, http.StatusOK, record.status)
 	require.Equal(t, "owner", record.text(t, "user_id"))
 	require.NotContains(t, record.object(t), "transactions")
-	inv, err := w.service.Create(t.Context(), invoice.Request{Project: "nobody", Format: itispay.Format, Price: invoice.Price{Currency: "EUR", Amount: decimal.NewFromInt(7)}})
+	inv, err := w.service.Create(t.Context(), invoice.Request{Project: "nobody", Format: itispay.FormatName, Price: invoice.Price{Currency: "EUR", Amount: decimal.NewFromInt(7)}})
 	require.NoError(t, err)
 	got := w.do(t, "GET", "/admin/invoices/"+inv.ID, w.admin, "")
 	require.Equal(t, "nobody", got.text(t, "project_id"))

@@ -132,7 +132,7 @@ func (w *world) sibling(t testing.TB, order string) (id, token string) {
 	token = "token-of-another-api"
 	inv, err := w.service.Create(t.Context(), invoice.Request{
 		Project: w.project, OrderID: order, Price: invoice.Price{Currency: "EUR", Amount: decimal.NewFromInt(7)}, Asset: "SIM",
-		CallbackURL: "https://shop.example/hook?token=" + token, Format: webhook.CryptomusName,
+		CallbackURL: "https://shop.example/hook?token=" + token, Format: webhook.Standard().Name(),
 	})
 	require.NoError(t, err)
 	return inv.ID, token

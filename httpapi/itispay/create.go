@@ -47,7 +47,7 @@ func (a *api) create(r *httpapi.Request) (invoice.Invoice, error) {
 	}
 	inv, err := a.service.Create(r.Context(), invoice.Request{
 		Project: r.Project.ID, OrderID: in.OrderID, Name: in.OrderName, Price: price, Asset: string(asset.ID),
-		CallbackURL: in.CallbackURL, Format: Format, Tolerance: a.tolerance(in.AllowedError),
+		CallbackURL: in.CallbackURL, Format: FormatName, Tolerance: a.tolerance(in.AllowedError),
 		AllowFullTolerance: a.cfg.AllowFullTolerance, MaxNew: a.cfg.MaxNew, Window: time.Duration(in.ExpireMin) * time.Minute,
 	})
 	return inv, a.refused(r, err, in.CryptoAmount != nil)
@@ -68,7 +68,7 @@ func (a *api) createArchived(r *httpapi.Request) (invoice.Invoice, error) {
 	}
 	inv, err := a.service.CreateArchived(r.Context(), invoice.Request{
 		Project: r.Project.ID, OrderID: in.OrderID, Name: in.OrderName, Price: price, Asset: string(asset.ID),
-		CallbackURL: in.CallbackURL, Format: Format, Tolerance: a.tolerance(in.AllowedError),
+		CallbackURL: in.CallbackURL, Format: FormatName, Tolerance: a.tolerance(in.AllowedError),
 	}, at)
 	return inv, a.refused(r, err, in.CryptoAmount != nil)
 }

@@ -28,13 +28,13 @@ func BenchmarkCreateHTTP(b *testing.B) {
 		require.NoError(b, err)
 		project, key, err := projects.Create(b.Context(), invoice.NewProject{Owner: "owner", Name: "shop"})
 		require.NoError(b, err)
-		api, err := itispay.New(itispay.Config{Service: service, Projects: projects})
+		api, err := itispay.New(itispay.Config{Service: service, Format: itispay.NewFormat(), Projects: projects})
 		require.NoError(b, err)
 		return load.Shop{
 			API: api, Created: http.StatusCreated,
 			Direct: func(order string) error {
 				_, err := service.Create(context.Background(), invoice.Request{
-					Project: project.ID, OrderID: order, Name: "Order of a chair", Asset: "ETH", Format: itispay.Format,
+					Project: project.ID, OrderID: order, Name: "Order of a chair", Asset: "ETH", Format: itispay.FormatName,
 					Price: invoice.Price{Currency: "EUR", Amount: decimal.RequireFromString("19.90")},
 				})
 				return err

@@ -321,7 +321,7 @@ func TestCodesAreTakenInAnyCase(t *testing.T) {
 	}
 	// Codes that differ by their case alone are different.
 	api := w.newAPI(t, func(c *itispay.Config) {
-		c.Currencies = []itispay.Currency{{Code: "coin", Asset: "SIM"}, {Code: "COIN", Asset: "TOK"}}
+		c.Format = itispay.NewFormat(itispay.Currency{Code: "coin", Asset: "SIM"}, itispay.Currency{Code: "COIN", Asset: "TOK"})
 	})
 	got := w.send(t, api, w.request("POST", "/invoices", w.key, `{"order_id":"3","fiat_amount":1,"currency":"COIN"}`))
 	require.Equal(t, "COIN", got.text(t, "currency"))
@@ -392,7 +392,7 @@ func TestAServiceWithoutTheFormatIsRefused(t *testing.T) {
 		require.NoError(t, err)
 		for _, build := range []func(itispay.Config) (*httpapi.API, error){itispay.New, itispay.NewV1} {
 			_, err = build(w.config(nil))
-			require.ErrorContains(t, err, "the Service's Notifier has no format itispay: give it webhook.ItisPay", name)
+			require.ErrorContains(t, err, "the Service's Notifier has no format itispay: give it Config.Format", name)
 		}
 	}
 }
@@ -521,21 +521,24 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 	for name, change := range map[string]func(*itispay.Config){
 		"Service":          func(c *itispay.Config) { c.Service = nil },
 		"MaxNew":           func(c *itispay.Config) { c.MaxNew = -1 },
+		"Format is":        func(c *itispay.Config) { c.Format = nil },
 		"Projects":         func(c *itispay.Config) { c.Projects = nil },
 		"DefaultTolerance": func(c *itispay.Config) { c.DefaultTolerance = 100 },
-		`no asset "BTC"`:   func(c *itispay.Config) { c.Currencies = []itispay.Currency{{Code: "BTC"}} },
-		"Code is required": func(c *itispay.Config) { c.Currencies = []itispay.Currency{{Asset: "SIM"}} },
-		"X or its asset":   func(c *itispay.Config) { c.Currencies = []itispay.Currency{{Code: "SIM"}, {Code: "X", Asset: "SIM"}} },
-		"ID is required":   func(c *itispay.Config) { c.Accounts = c.Accounts[:1]; c.Accounts[0].ID = "" },
-		"invoice.HashKey":  func(c *itispay.Config) { c.Accounts = c.Accounts[:1]; c.Accounts[0].KeyHash = "abc" },
-		"Admins":           func(c *itispay.Config) { c.Admins = []string{""} },
-		"Simulation: Cli":  func(c *itispay.Config) { c.Simulation = &itispay.Simulation{Client: &http.Client{}} },
+		`no asset "BTC"`:   func(c *itispay.Config) { c.Format = itispay.NewFormat(itispay.Currency{Code: "BTC"}) },
+		"Code is required": func(c *itispay.Config) { c.Format = itispay.NewFormat(itispay.Currency{Asset: "SIM"}) },
+		"X or its asset": func(c *itispay.Config) {
+			c.Format = itispay.NewFormat(itispay.Currency{Code: "SIM"}, itispay.Currency{Code: "X", Asset: "SIM"})
+		},
+		"ID is required":  func(c *itispay.Config) { c.Accounts = c.Accounts[:1]; c.Accounts[0].ID = "" },
+		"invoice.HashKey": func(c *itispay.Config) { c.Accounts = c.Accounts[:1]; c.Accounts[0].KeyHash = "abc" },
+		"Admins":          func(c *itispay.Config) { c.Admins = []string{""} },
+		"Simulation: Cli": func(c *itispay.Config) { c.Simulation = &itispay.Simulation{Client: &http.Client{}} },
 		"webhook secret": func(c *itispay.Config) {
 			c.Simulation = &itispay.Simulation{Client: &http.Client{Timeout: 1}, Secret: "whsec_"}
 		},
 		"KeyHash is taken": func(c *itispay.Config) { c.Accounts[0].KeyHash = c.Accounts[1].KeyHash },
 	} {
-		cfg := itispay.Config{Service: w.service, Projects: w.projects}
+		cfg := itispay.Config{Service: w.service, Format: itispay.NewFormat(), Projects: w.projects}
 		cfg.Accounts = append(cfg.Accounts, accounts()...)
 		change(&cfg)
 		_, err := itispay.New(cfg)
@@ -549,7 +552,7 @@ func TestCodesOnTheWireCanDifferFromTheAssets(t *testing.T) {
 	w := newWorld(t, options{})
 	since := start.Add(-time.Hour)
 	api := w.newAPI(t, func(c *itispay.Config) {
-		c.Currencies = []itispay.Currency{{Code: "TOK_SIM", Asset: "TOK", Network: "simnet", WalletPattern: "^sim1", CreatedAt: since}}
+		c.Format = itispay.NewFormat(itispay.Currency{Code: "TOK_SIM", Asset: "TOK", Network: "simnet", WalletPattern: "^sim1", CreatedAt: since})
 	})
 	got := w.send(t, api, w.request("GET", "/currencies", "", ""))
 	require.JSONEq(t, `{"currencies":[{"currency_code":"TOK_SIM","is_crypto":true,"precision":6,"is_active":true,

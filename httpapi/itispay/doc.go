@@ -1,7 +1,10 @@
 // Package itispay implements the Cryptocurrency Invoice API 1.1.0 of ItisPay, so that a client of that API works after a
 // change of its base URL:
 //
-//	api, err := itispay.New(itispay.Config{Service: service, Projects: projects, Store: store})
+//	format := itispay.NewFormat()
+//	notifier, err := webhook.NewNotifier(format) // for the Service
+//	...
+//	api, err := itispay.New(itispay.Config{Service: service, Format: format, Projects: projects, Store: store})
 //	...
 //	mux.Handle("/api/v1/", http.StripPrefix("/api/v1", api))
 //

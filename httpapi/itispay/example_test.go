@@ -10,9 +10,9 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// service and projects are what the shop has made of its store, chains and rates.
-func mount(mux *http.ServeMux, service *invoice.Service, projects *invoice.Projects) error {
-	api, err := itispay.New(itispay.Config{Service: service, Projects: projects})
+// service and projects are what the shop has made of its store, chains and rates; the Service's Notifier has the format.
+func mount(mux *http.ServeMux, service *invoice.Service, format *itispay.Format, projects *invoice.Projects) error {
+	api, err := itispay.New(itispay.Config{Service: service, Format: format, Projects: projects})
 	if err != nil {
 		return err
 	}
@@ -24,7 +24,7 @@ func mount(mux *http.ServeMux, service *invoice.Service, projects *invoice.Proje
 func Example() {
 	service, projects := exampleShop()
 	mux := http.NewServeMux()
-	if err := mount(mux, service, projects); err != nil {
+	if err := mount(mux, service, itispay.NewFormat(), projects); err != nil {
 		log.Fatal(err)
 	}
 	rec := httptest.NewRecorder()

@@ -67,7 +67,7 @@ func TestA25_AnswersAreThePublishedSamples(t *testing.T) {
 		require.NoError(t, err)
 		w.api = w.newAPI(t, func(c *itispay.Config) {
 			c.Now = time.Now
-			c.Currencies = []itispay.Currency{{Code: "SIM", CreatedAt: time.Now()}, {Code: "TOK", CreatedAt: time.Now(), WalletPattern: "^sim1"}}
+			c.Format = itispay.NewFormat(itispay.Currency{Code: "SIM", CreatedAt: time.Now()}, itispay.Currency{Code: "TOK", CreatedAt: time.Now(), WalletPattern: "^sim1"})
 			c.Simulation = &itispay.Simulation{Client: &http.Client{Timeout: time.Second, Transport: taken{}}}
 		})
 		g := &golden{world: w, t: t, seen: map[string]bool{}}
@@ -193,7 +193,7 @@ func TestVersion1KnowsNoTransactions(t *testing.T) {
 	require.Equal(t, w.project, details["accountId"])
 	w.send(t, v1, w.request("GET", "/public/invoices/"+id, "", "")).refused(t, 404, "not_found")
 
-	inv, err := w.service.Create(t.Context(), invoice.Request{Project: w.project, Format: itispay.Format, Price: invoice.Price{Currency: "EUR", Amount: prices()[pair("SIM", "EUR")]}})
+	inv, err := w.service.Create(t.Context(), invoice.Request{Project: w.project, Format: itispay.FormatName, Price: invoice.Price{Currency: "EUR", Amount: prices()[pair("SIM", "EUR")]}})
 	require.NoError(t, err)
 	open := w.send(t, v1, w.request("GET", "/invoices/"+inv.ID, w.key, ""))
 	require.Equal(t, 200, open.status)

@@ -9,27 +9,23 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/webhook"
 )
 
-// Format is how invoices of this API are told; see invoice.Request.Format.
-const Format = "itispay"
-
-// Config says what the API works with. Service and Projects are required, and the Service's Notifier must have the format
-// webhook.ItisPay.
+// Config says what the API works with. Service, Format and Projects are required.
 type Config struct {
-	Service  *invoice.Service
+	Service *invoice.Service
+	// Format has what can be paid in. It is the one that the Service's Notifier has.
+	Format   *Format
 	Projects *invoice.Projects
 
-	Accounts   []httpapi.Account // who may create projects; default nobody
-	Admins     []string          // ids of the projects whose keys may read all invoices, of whatever project; default none
-	ClientIP   httpapi.ClientIP  // where requests come from; default httpapi.RemoteIP
-	Limit      httpapi.Limit     // how often one project, account or address may ask; default no limit
-	Replies    httpapi.Replies   // makes writes safe to repeat, by Idempotency-Key; default the header is ignored
-	Currencies []Currency        // what can be paid in; default all assets of the Service, by their codes
+	Accounts []httpapi.Account // who may create projects; default nobody
+	Admins   []string          // ids of the projects whose keys may read all invoices, of whatever project; default none
+	ClientIP httpapi.ClientIP  // where requests come from; default httpapi.RemoteIP
+	Limit    httpapi.Limit     // how often one project, account or address may ask; default no limit
+	Replies  httpapi.Replies   // makes writes safe to repeat, by Idempotency-Key; default the header is ignored
 
 	// Store is where callbacks are kept, for administrators to see and for shops to have sent again. Nil: the
 	// first do not see them, and the second is not served.
@@ -125,8 +121,10 @@ func newAPI(cfg Config) (*api, error) {
 		return nil, errors.New("DefaultTolerance must be 0 to 99")
 	case cfg.MaxNew < 0:
 		return nil, errors.New("MaxNew must not be negative")
-	case !slices.Contains(cfg.Service.Formats(), Format):
-		return nil, errors.New("the Service's Notifier has no format " + Format + ": give it webhook.ItisPay")
+	case cfg.Format == nil:
+		return nil, errors.New("Format is required")
+	case !slices.Contains(cfg.Service.Formats(), FormatName):
+		return nil, errors.New("the Service's Notifier has no format " + FormatName + ": give it Config.Format")
 	case slices.Contains(cfg.Admins, ""):
 		return nil, errors.New("Admins must be ids of projects")
 	}
@@ -139,20 +137,21 @@ func newAPI(cfg Config) (*api, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	if cfg.Currencies == nil {
-		for _, asset := range cfg.Service.Assets() {
-			cfg.Currencies = append(cfg.Currencies, Currency{Code: asset.Code})
-		}
-	}
 	a := &api{cfg: cfg, service: cfg.Service, log: cfg.Logger}
 	a.project = httpapi.ProjectKey("ApiKeyAuth", "Api-Key", cfg.Projects, cfg.ClientIP)
 	var err error
 	if a.account, err = httpapi.AccountKey("accountApiKeyAuth", "Api-Key", cfg.Accounts); err != nil {
 		return nil, err
 	}
-	for i, c := range cfg.Currencies {
+	offered := cfg.Format.currencies
+	if len(offered) == 0 {
+		for _, asset := range cfg.Service.Assets() {
+			offered = append(offered, Currency{Code: asset.Code})
+		}
+	}
+	for i, c := range offered {
 		if err := a.addCurrency(c); err != nil {
-			return nil, fmt.Errorf("Currencies[%d]: %w", i, err)
+			return nil, fmt.Errorf("Format: currency %d: %w", i, err)
 		}
 	}
 	return a, nil
@@ -206,14 +205,4 @@ func (a *api) asset(code string) (invoice.AssetConfig, bool) {
 		return invoice.AssetConfig{}, false
 	}
 	return found[0].asset, true
-}
-
-// code answers the code on the wire of an asset.
-func (a *api) code(asset chain.Asset) string {
-	for _, c := range a.currencies {
-		if c.asset.ID == asset.ID {
-			return c.Code
-		}
-	}
-	return asset.Code
 }

@@ -28,7 +28,7 @@ func live(t *testing.T) *life.Shop {
 			return out
 		},
 	}
-	n, err := webhook.NewNotifier(webhook.ItisPay())
+	n, err := webhook.NewNotifier(itispay.NewFormat())
 	require.NoError(t, err)
 	s.Hooks = webhook.Config{Outbox: w.store, Secrets: w.projects, Rules: n.Rules(), Poll: s.Poll}
 	s.Words.Seen, s.Words.Partial, s.Words.Paid = "pending", "paid_partial", "completed"

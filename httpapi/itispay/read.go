@@ -83,7 +83,7 @@ func (a *api) page(r *httpapi.Request) (invoice.Page, pagination, error) {
 		return invoice.Page{}, pagination{}, err
 	}
 	page, err := a.service.List(r.Context(), invoice.Query{
-		Project: r.Project.ID, Format: Format, Status: invoice.Status(in.Status), AssetCode: code,
+		Project: r.Project.ID, Format: FormatName, Status: invoice.Status(in.Status), AssetCode: code,
 		CreatedAfter: in.CreatedAfter.Time, CreatedBefore: in.CreatedBefore.Time,
 		Sort: invoice.Sort(in.SortBy), Ascending: in.SortOrder == "asc",
 		Offset: (in.Page - 1) * in.PageSize, Limit: in.PageSize,
@@ -128,7 +128,7 @@ func (a *api) find(ctx context.Context, project, id string) (invoice.Invoice, er
 // ours returns invoice.ErrNotFound for standing invoices and for invoices of another API of the project, whose callback
 // URLs, order ids and outcomes do not concern clients of this one.
 func ours(inv invoice.Invoice, err error) (invoice.Invoice, error) {
-	if err == nil && (inv.Format != Format || inv.Terms.Standing) {
+	if err == nil && (inv.Format != FormatName || inv.Terms.Standing) {
 		return invoice.Invoice{}, fmt.Errorf("itispay: %s is no invoice of this API: %w", inv.ID, invoice.ErrNotFound)
 	}
 	return inv, err

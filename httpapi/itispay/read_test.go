@@ -328,7 +328,7 @@ func TestExpiresAtFollowsAReopening(t *testing.T) {
 func TestAnInvoiceWithoutAnAssetIsShownToo(t *testing.T) {
 	w := newWorld(t, options{})
 	for i, price := range []invoice.Price{{Currency: "EUR", Amount: prices()[pair("SIM", "EUR")]}, {Currency: "SIM", Amount: prices()[pair("TOK", "EUR")]}} {
-		inv, err := w.service.Create(t.Context(), invoice.Request{Project: w.project, OrderID: fmt.Sprint(i), Format: itispay.Format, Price: price})
+		inv, err := w.service.Create(t.Context(), invoice.Request{Project: w.project, OrderID: fmt.Sprint(i), Format: itispay.FormatName, Price: price})
 		require.NoError(t, err)
 		got := w.do(t, "GET", "/invoices/"+inv.ID, w.key, "")
 		require.Equal(t, 200, got.status)

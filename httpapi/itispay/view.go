@@ -136,7 +136,7 @@ func (a *api) amounts(out *invoiceObject, inv invoice.Invoice) {
 		return
 	}
 	out.FiatAmount.Decimal, out.FiatCurrency = q.Fiat.Amount, q.Fiat.Currency
-	out.Currency, out.CryptoAmount.Decimal = a.code(q.Asset), q.Asset.Decimal(q.Due)
+	out.Currency, out.CryptoAmount.Decimal = a.cfg.Format.code(q.Asset), q.Asset.Decimal(q.Due)
 	if q.Address == "" && inv.State.Status == invoice.StatusArchived {
 		out.PaidAmount, out.PaidUnits = nil, nil
 		return
@@ -161,7 +161,7 @@ func units(n *big.Int) *int64 {
 // codeByID returns the code on the wire of an asset, or its id if it is no longer configured.
 func (a *api) codeByID(id chain.AssetID) string {
 	if asset, known := a.assetByID(id); known {
-		return a.code(asset)
+		return a.cfg.Format.code(asset)
 	}
 	return string(id)
 }
@@ -172,7 +172,7 @@ func (a *api) blockchain(inv invoice.Invoice) blockchainDetails {
 	}
 	network, _ := a.service.Chain(inv.Network())
 	out := blockchainDetails{
-		Currency: a.code(inv.Quote.Asset), Address: string(inv.Quote.Address),
+		Currency: a.cfg.Format.code(inv.Quote.Asset), Address: string(inv.Quote.Address),
 		Network: &blockchainNetwork{network.Name, network.Type},
 	}
 	if inv.State.Closed || inv.Remaining().Sign() == 0 {

@@ -91,7 +91,7 @@ func (a *api) simulate(r *httpapi.Request) (any, error) {
 		return nil, &httpapi.Error{Status: http.StatusTooManyRequests, Message: "Too many simulations. Please wait a second."}
 	}
 	defer a.pace.leave()
-	req, err := a.cfg.Simulation.request(r.Context(), inv, invoice.Status(in.Status), now)
+	req, err := a.cfg.Simulation.request(r.Context(), a.cfg.Format, inv, invoice.Status(in.Status), now)
 	if err != nil {
 		return nil, fmt.Errorf("itispay: simulate: %w", err)
 	}
@@ -102,8 +102,8 @@ func (a *api) simulate(r *httpapi.Request) (any, error) {
 }
 
 // request makes a simulated callback: a real one but for the status, the marks, the id and the signature.
-func (s *Simulation) request(ctx context.Context, inv invoice.Invoice, to invoice.Status, now time.Time) (*http.Request, error) {
-	body, told := webhook.ItisPay().Body(invoice.Event{Type: invoice.EventType("invoice." + string(to)), To: to}, inv)
+func (s *Simulation) request(ctx context.Context, format *Format, inv invoice.Invoice, to invoice.Status, now time.Time) (*http.Request, error) {
+	body, told := format.Body(invoice.Event{Type: invoice.EventType("invoice." + string(to)), To: to}, inv)
 	if !told {
 		return nil, errors.New("the format does not tell it")
 	}

@@ -116,7 +116,7 @@ func (w *world) newAPI(t testing.TB, change func(*itispay.Config)) *httpapi.API 
 
 func (w *world) config(change func(*itispay.Config)) itispay.Config {
 	cfg := itispay.Config{
-		Service: w.service, Projects: w.projects, Now: func() time.Time { return start },
+		Service: w.service, Format: itispay.NewFormat(), Projects: w.projects, Now: func() time.Time { return start },
 		Accounts: accounts(), Admins: []string{w.office}, Store: w.store,
 		Logger: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
@@ -128,7 +128,7 @@ func (w *world) config(change func(*itispay.Config)) itispay.Config {
 
 // told makes the invoices of a service be told as in production.
 func told(c *invoice.Config) {
-	n, err := webhook.NewNotifier(webhook.ItisPay(), webhook.Standard(), webhook.Cryptomus())
+	n, err := webhook.NewNotifier(itispay.NewFormat(), webhook.Standard())
 	if err != nil {
 		panic(err)
 	}

@@ -31,7 +31,7 @@ var webhookTable = []mutation{
 		rule: "an endpoint that said it is gone is told nothing more",
 	},
 	{
-		name: "created is enough where 200 is asked for", file: "webhook/cryptosteroid.go",
+		name: "created is enough where 200 is asked for", file: "httpapi/cryptosteroid/format.go",
 		from: `return status == http.StatusOK }`, to: `return status <= 299 }`,
 		rule: "where a format wants 200, nothing else will do",
 	},
@@ -179,12 +179,12 @@ var webhookTable = []mutation{
 		rule: "a message that was not signed with the secret is not believed",
 	},
 	{
-		name: "ItisPay is told of what is no change", file: "webhook/format.go",
+		name: "ItisPay is told of what is no change", file: "httpapi/itispay/format.go",
 		from: `if ev.Type == invoice.EventCreated || ev.From == ev.To {`, to: `if ev.Type == invoice.EventCreated {`,
 		rule: "a change of status is told once in a format that tells changes of status",
 	},
 	{
-		name: "ItisPay tells the status of now", file: "webhook/format.go",
+		name: "ItisPay tells the status of now", file: "httpapi/itispay/format.go",
 		from: `Status: string(ev.To), OrderID`, to: `Status: string(ev.From), OrderID`,
 		rule: "an event tells the status after it",
 	},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/evm"
+	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
 	"github.com/cointill/cointill/store/sqlite"
@@ -105,7 +106,7 @@ func tellingTill(b *testing.B, s *sqlite.Store, hint func()) (*invoice.Service, 
 	b.Helper()
 	wallet, err := evm.NewWallet(benchKey)
 	require.NoError(b, err)
-	notifier, err := webhook.NewNotifier(webhook.ItisPay())
+	notifier, err := webhook.NewNotifier(itispay.NewFormat())
 	require.NoError(b, err)
 	watcher := &benchWatcher{give: make(chan chain.Step), asked: make(chan struct{})}
 	till, err := invoice.New(invoice.Config{

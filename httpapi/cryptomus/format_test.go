@@ -1,7 +1,8 @@
-package webhook_test
+package cryptomus_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/md5"
 	"encoding/base64"
 	"encoding/hex"
@@ -10,6 +11,7 @@ import (
 	"io"
 	"math/big"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -18,14 +20,16 @@ import (
 	"time"
 
 	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/httpapi/cryptomus"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
+	"github.com/cointill/cointill/store"
 	"github.com/cointill/cointill/webhook"
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 )
 
-func TestIncident43_CryptomusSignatureVectors(t *testing.T) {
+func TestIncident43_SignatureVectors(t *testing.T) {
 	for _, c := range []struct{ key, body, sign string }{
 		{"test-payment-key-0000", ``, "30f9f07126f706234b500637ce1807e9"},
 		{"test-payment-key-0000", `{}`, "5b72cf91180784be794a1ee4fbddc110"},
@@ -41,10 +45,18 @@ func TestIncident43_CryptomusSignatureVectors(t *testing.T) {
 		{"key123", `{"type":"payment","uuid":"26109ba0-b05b-4ee0-93d1-fd62c822ce95","order_id":"1","amount":"15.00000000","payment_amount":"15.00000000","payment_amount_usd":"15.00","merchant_amount":"14.94000000","commission":"0.06000000","is_final":true,"status":"paid","from":null,"wallet_address_uuid":null,"network":"tron","currency":"USD","payer_currency":"USDT","additional_data":"a\/b","txid":"00"}`, "9ad939996df4f9e286a90007a6d7c538"},
 		{"test-payment-key-0000", `{"type":"payment","uuid":"62f88b36-a9d5-4fa6-aa26-e040c3dbf26d","order_id":"o-1","amount":"3.00000000","payment_amount":"3.00000000","payment_amount_usd":"0.23","merchant_amount":"2.94000000","commission":"0.06000000","is_final":true,"status":"paid","from":null,"wallet_address_uuid":null,"network":"tron","currency":"TRX","payer_currency":"TRX","additional_data":"a\/b <é> & c","txid":"6f0d"}`, "0fc3b0df16ba071b9c29a865f69b63ef"},
 	} {
-		require.Equal(t, c.sign, webhook.CryptomusSignature([]byte(c.body), c.key), c.body)
+		require.Equal(t, c.sign, cryptomus.Signature([]byte(c.body), c.key), c.body)
 	}
-	require.Equal(t, "6e28a19c203b3c4c144730be1ea7d9dc", webhook.CryptomusSignature([]byte(`{"type":"payment","uuid":"62f88b36-a9d5-4fa6-aa26-e040c3dbf26d","order_id":"o-1","amount":"3.00000000","payment_amount":"3.00000000","payment_amount_usd":"0.23","merchant_amount":"2.94000000","commission":"0.06000000","is_final":true,"status":"paid","from":null,"wallet_address_uuid":null,"network":"tron","currency":"TRX","payer_currency":"TRX","additional_data":"a/b <é> & c","txid":"6f0d"}`), "test-payment-key-0000"),
+	require.Equal(t, "6e28a19c203b3c4c144730be1ea7d9dc", cryptomus.Signature([]byte(`{"type":"payment","uuid":"62f88b36-a9d5-4fa6-aa26-e040c3dbf26d","order_id":"o-1","amount":"3.00000000","payment_amount":"3.00000000","payment_amount_usd":"0.23","merchant_amount":"2.94000000","commission":"0.06000000","is_final":true,"status":"paid","from":null,"wallet_address_uuid":null,"network":"tron","currency":"TRX","payer_currency":"TRX","additional_data":"a/b <é> & c","txid":"6f0d"}`), "test-payment-key-0000"),
 		"a slash that is not escaped makes another signature")
+}
+
+func completed(inv invoice.Invoice) invoice.Event {
+	return invoice.Event{
+		ID: "evt_" + inv.ID + "_3", Invoice: inv.ID, Project: inv.Project, Seq: 3, Type: invoice.EventCompleted,
+		From: invoice.StatusPending, To: invoice.StatusCompleted, At: time.Unix(1614265330, 0),
+		Body: json.RawMessage(`{"type":"invoice.completed"}`),
+	}
 }
 
 var trx = chain.Asset{ID: "tron:0x2b6653dc/slip44:195", Code: "TRX", Decimals: 6}
@@ -54,7 +66,7 @@ func tron3() invoice.Invoice {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	return invoice.Invoice{
 		ID: "62f88b36-a9d5-4fa6-aa26-e040c3dbf26d", Project: "p1", OrderID: "o-1", CallbackURL: "https://shop.example/hook",
-		Format: webhook.CryptomusName, Price: invoice.Price{Currency: "TRX", Amount: decimal.NewFromInt(3)},
+		Format: cryptomus.FormatName, Price: invoice.Price{Currency: "TRX", Amount: decimal.NewFromInt(3)},
 		Quote: &invoice.Quote{
 			Asset: trx, Due: big.NewInt(3_000_000), Fee: big.NewInt(60_000), Address: "TAddress",
 			Rate: rates.Rate{Pair: rates.Pair{Base: "TRX", Quote: "USD"}, Value: decimal.RequireFromString("0.077")},
@@ -68,22 +80,22 @@ func tron3() invoice.Invoice {
 	}
 }
 
-func cryptomusBody(t *testing.T, ev invoice.Event, inv invoice.Invoice) string {
+func bodyOf(t *testing.T, ev invoice.Event, inv invoice.Invoice) string {
 	t.Helper()
-	body, tell := webhook.Cryptomus().Body(ev, inv)
+	body, tell := cryptomus.NewFormat().Body(ev, inv)
 	require.True(t, tell)
 	return string(body)
 }
 
-func TestA25_CryptomusBodyIsGolden(t *testing.T) {
+func TestA25_WebhookIsGolden(t *testing.T) {
 	require.Equal(t, `{"type":"payment","uuid":"62f88b36-a9d5-4fa6-aa26-e040c3dbf26d","order_id":"o-1","amount":"3.00000000",`+
 		`"payment_amount":"3.00000000","payment_amount_usd":"0.23","merchant_amount":"2.94000000","commission":"0.06000000",`+
 		`"is_final":true,"status":"paid","from":"TPayer","wallet_address_uuid":null,"network":"tron","currency":"TRX",`+
 		`"payer_currency":"TRX","payer_amount":"3.00000000","payer_amount_exchange_rate":"1","transfer_id":null,`+
-		`"additional_data":"a\/b <é> & c","txid":"6f0d"}`, cryptomusBody(t, completed(tron3()), tron3()))
+		`"additional_data":"a\/b <é> & c","txid":"6f0d"}`, bodyOf(t, completed(tron3()), tron3()))
 }
 
-func TestCryptomusBodyOfWhatWasNeverPaid(t *testing.T) {
+func TestWebhookOfWhatWasNeverPaid(t *testing.T) {
 	inv := tron3()
 	inv.Payments, inv.Data = nil, nil
 	inv.State = invoice.State{Status: invoice.StatusExpired, Closed: true}
@@ -93,28 +105,28 @@ func TestCryptomusBodyOfWhatWasNeverPaid(t *testing.T) {
 		`"payment_amount":"0.00000000","payment_amount_usd":"0.00","merchant_amount":"0.00000000","commission":"0.00000000",`+
 		`"is_final":true,"status":"cancel","from":null,"wallet_address_uuid":null,"network":"tron","currency":"TRX",`+
 		`"payer_currency":"TRX","payer_amount":"3.00000000","payer_amount_exchange_rate":"1","transfer_id":null,`+
-		`"additional_data":null}`, cryptomusBody(t, ev, inv), "without a payment there is no txid at all")
+		`"additional_data":null}`, bodyOf(t, ev, inv), "without a payment there is no txid at all")
 
 	inv.Quote, inv.Price = nil, invoice.Price{Currency: "USD", Amount: decimal.RequireFromString("15.5")}
-	require.Contains(t, cryptomusBody(t, ev, inv), `"amount":"15.50000000","payment_amount":"0.00000000","payment_amount_usd":null,`)
-	require.Contains(t, cryptomusBody(t, ev, inv), `"network":null,"currency":"USD","payer_currency":null,"payer_amount":null,"payer_amount_exchange_rate":null,`)
+	require.Contains(t, bodyOf(t, ev, inv), `"amount":"15.50000000","payment_amount":"0.00000000","payment_amount_usd":null,`)
+	require.Contains(t, bodyOf(t, ev, inv), `"network":null,"currency":"USD","payer_currency":null,"payer_amount":null,"payer_amount_exchange_rate":null,`)
 }
 
-func TestCryptomusNamesAssetsAsItsClientsDo(t *testing.T) {
+func TestFormatNamesAssetsAsItsClientsDo(t *testing.T) {
 	for network, want := range map[chain.Network]string{
 		"eip155:1": "eth", "eip155:10": "optimism", "eip155:56": "bsc", "eip155:137": "polygon", "eip155:8453": "base",
 		"eip155:42161": "arbitrum", "eip155:43114": "avalanche", "tron:0x2b6653dc": "tron",
 		"bip122:000000000019d6689c085ae165831e93": "btc", "bip122:12a765e31ffd4059bada1e25190f6e98": "ltc",
 		"bip122:1a91e3dace36e2be3bf030a65679fe82": "doge", "bip122:000000000000000000651ef99cb9fcbe": "bch", "sim:1": "sim:1",
 	} {
-		named := webhook.NewCryptomusCurrency(chain.Asset{ID: chain.AssetID(network + "/slip44:1"), Code: "USDT_XYZ"})
+		named := cryptomus.NewCurrency(chain.Asset{ID: chain.AssetID(network + "/slip44:1"), Code: "USDT_XYZ"})
 		require.Equal(t, want, named.Network)
 		require.Equal(t, "USDT", named.Code)
 	}
 	inv := tron3()
 	inv.Quote.Asset.Code, inv.Price.Currency = "USDT_TRC20", "USDT_TRC20"
 	for _, f := range []webhook.Format{
-		webhook.Cryptomus(), webhook.Cryptomus(webhook.CryptomusCurrency{Code: "USDT", Network: "tron", Asset: inv.Quote.Asset}),
+		cryptomus.NewFormat(), cryptomus.NewFormat(cryptomus.Currency{Code: "USDT", Network: "tron", Asset: inv.Quote.Asset}),
 	} {
 		body, _ := f.Body(completed(inv), inv)
 		require.Contains(t, string(body), `"network":"tron","currency":"USDT","payer_currency":"USDT"`)
@@ -122,7 +134,7 @@ func TestCryptomusNamesAssetsAsItsClientsDo(t *testing.T) {
 }
 
 // cryptomusFacts are all combinations that the table of statuses tells apart.
-func TestCryptomusStatusTable(t *testing.T) {
+func TestStatusTable(t *testing.T) {
 	other := chain.AssetID("tron:0x2b6653dc/trc20:T")
 	unvalued := invoice.Payment{Asset: other, Units: big.NewInt(1)}
 	valued, gone, elsewhere := unvalued, unvalued, unvalued
@@ -180,14 +192,14 @@ func TestCryptomusStatusTable(t *testing.T) {
 		}
 		before, err := json.Marshal(inv)
 		require.NoError(t, err)
-		got := webhook.CryptomusOf(inv)
-		require.Equal(t, c.want, got.Status, c.name)
+		got := cryptomus.Summarize(inv)
+		require.EqualValues(t, c.want, got.Status, c.name)
 		require.Equal(t, c.final, got.Final, c.name)
 		after, err := json.Marshal(inv)
 		require.NoError(t, err)
 		require.Equal(t, before, after, "it changes nothing")
 	}
-	require.Equal(t, "check", webhook.CryptomusOf(invoice.Invoice{State: invoice.State{Status: invoice.StatusNew}, Payments: []invoice.Payment{unvalued}}).Status, "no coin is chosen")
+	require.EqualValues(t, "check", cryptomus.Summarize(invoice.Invoice{State: invoice.State{Status: invoice.StatusNew}, Payments: []invoice.Payment{unvalued}}).Status, "no coin is chosen")
 }
 
 func TestA34_WhoPaysTheAmountThatWasShownHasPaidExactly(t *testing.T) {
@@ -196,26 +208,26 @@ func TestA34_WhoPaysTheAmountThatWasShownHasPaidExactly(t *testing.T) {
 	inv.Quote.Due, _ = new(big.Int).SetString("12345678901234567", 10)      // 0.012345678901234567
 	inv.State.Received, _ = new(big.Int).SetString("12345680000000000", 10) // 0.01234568, rounded up
 	inv.State.Outcome, inv.State.Confirmed = invoice.OutcomeOver, inv.State.Received
-	require.Equal(t, "paid", webhook.CryptomusOf(inv).Status)
+	require.EqualValues(t, "paid", cryptomus.Summarize(inv).Status)
 	inv.State.Received = new(big.Int).Add(inv.State.Received, big.NewInt(1e10))
-	require.Equal(t, "paid_over", webhook.CryptomusOf(inv).Status)
+	require.EqualValues(t, "paid_over", cryptomus.Summarize(inv).Status)
 }
 
 func TestIncident7_AFinalStatusCreditsWhatIsConfirmed(t *testing.T) {
 	inv := tron3()
 	inv.State.Received, inv.State.Outcome = big.NewInt(9_000_000), invoice.OutcomeOver // 6 TRX more were just seen
-	s := webhook.CryptomusOf(inv)
-	require.Equal(t, "paid_over", s.Status)
+	s := cryptomus.Summarize(inv)
+	require.EqualValues(t, "paid_over", s.Status)
 	require.Equal(t, []int64{3_000_000, 60_000, 2_940_000}, []int64{s.Paid.Int64(), s.Commission.Int64(), s.Credited.Int64()})
 	inv.State.Status, inv.State.Confirmed = invoice.StatusPending, new(big.Int)
-	require.EqualValues(t, 9_000_000, webhook.CryptomusOf(inv).Paid.Int64(), "and before that what was seen is shown")
+	require.EqualValues(t, 9_000_000, cryptomus.Summarize(inv).Paid.Int64(), "and before that what was seen is shown")
 	inv.State.Status = invoice.StatusExpired
-	s = webhook.CryptomusOf(inv)
+	s = cryptomus.Summarize(inv)
 	require.EqualValues(t, 9_000_000, s.Paid.Int64(), "late money is visible ...")
 	require.Equal(t, []int{0, 0}, []int{s.Commission.Sign(), s.Credited.Sign()}, "... and not credited")
 }
 
-func TestA15_CryptomusTellsEachChangeOnce(t *testing.T) {
+func TestA15_FormatTellsEachChangeOnce(t *testing.T) {
 	const nw, pending, partial, done = invoice.StatusNew, invoice.StatusPending, invoice.StatusPaidPartial, invoice.StatusCompleted
 	for _, c := range []struct {
 		name     string
@@ -259,7 +271,7 @@ func TestA15_CryptomusTellsEachChangeOnce(t *testing.T) {
 		}
 		ev := completed(inv)
 		ev.Type, ev.To = c.typ, c.to
-		body, tell := webhook.Cryptomus().Body(ev, inv)
+		body, tell := cryptomus.NewFormat().Body(ev, inv)
 		require.Equal(t, c.told != "", tell, c.name)
 		if tell {
 			require.Contains(t, string(body), `"status":"`+c.told+`"`, c.name)
@@ -283,26 +295,26 @@ func wallet() (invoice.Invoice, invoice.Event) {
 	return inv, ev
 }
 
-func TestCryptomusTellsEachDepositToAWallet(t *testing.T) {
+func TestFormatTellsEachDepositToAWallet(t *testing.T) {
 	inv, ev := wallet()
-	first := cryptomusBody(t, ev, inv)
+	first := bodyOf(t, ev, inv)
 	require.Regexp(t, `^\{"type":"wallet","uuid":"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}","order_id":"o-1","amount":"3\.00000000",`+
 		`"payment_amount":"3\.00000000","payment_amount_usd":null,"merchant_amount":"3\.00000000","commission":"0\.00000000",`+
 		`"is_final":true,"status":"paid","from":"TPayer","wallet_address_uuid":"62f88b36-a9d5-4fa6-aa26-e040c3dbf26d",`+
 		`"network":"tron","currency":"TRX","payer_currency":"TRX","payer_amount":"3\.00000000","payer_amount_exchange_rate":"1",`+
 		`"transfer_id":null,"additional_data":null,"txid":"6f0d"\}$`, first)
-	require.Equal(t, first, cryptomusBody(t, ev, inv), "the same deposit has the same uuid")
+	require.Equal(t, first, bodyOf(t, ev, inv), "the same deposit has the same uuid")
 
 	lost := ev
 	lost.Type = invoice.EventPaymentLost
-	require.Equal(t, strings.Replace(first, `"status":"paid"`, `"status":"fail"`, 1), cryptomusBody(t, lost, inv))
+	require.Equal(t, strings.Replace(first, `"status":"paid"`, `"status":"fail"`, 1), bodyOf(t, lost, inv))
 
 	seen := ev
 	seen.Type = invoice.EventPaymentReceived
-	_, tell := webhook.Cryptomus().Body(seen, inv)
+	_, tell := cryptomus.NewFormat().Body(seen, inv)
 	require.False(t, tell, "not deep enough yet")
 	ev.Body = json.RawMessage(`{}`)
-	_, tell = webhook.Cryptomus().Body(ev, inv)
+	_, tell = cryptomus.NewFormat().Body(ev, inv)
 	require.False(t, tell, "about no payment")
 }
 
@@ -310,7 +322,7 @@ func TestIncident10_ADepositInAnotherAssetIsNotToldAsTheWallets(t *testing.T) {
 	inv, ev := wallet()
 	inv.Payments[0].Asset = "tron:0x2b6653dc/trc20:TWorthless"
 	ev.Body = bytes.ReplaceAll(ev.Body, []byte(trx.ID), []byte("tron:0x2b6653dc/trc20:TWorthless"))
-	_, tell := webhook.Cryptomus().Body(ev, inv)
+	_, tell := cryptomus.NewFormat().Body(ev, inv)
 	require.False(t, tell)
 }
 
@@ -319,67 +331,87 @@ func TestWhatComesAfterAWalletWasBlockedIsNotTold(t *testing.T) {
 		inv, ev := wallet()
 		inv.State.Status = invoice.StatusCancelled
 		inv.Actions = []invoice.Action{{N: 1, Kind: invoice.ActionCancel, At: inv.Payments[0].FirstSeen.Add(-after)}}
-		_, tell := webhook.Cryptomus().Body(ev, inv)
+		_, tell := cryptomus.NewFormat().Body(ev, inv)
 		require.Equal(t, want, tell)
 	}
 }
 
-func TestCryptomusSignsWithThePaymentKey(t *testing.T) {
-	n, err := webhook.NewNotifier(webhook.Cryptomus())
+func TestWebhooksAreSignedWithThePaymentKey(t *testing.T) {
+	n, err := webhook.NewNotifier(cryptomus.NewFormat())
 	require.NoError(t, err)
-	rules := n.Rules()[webhook.CryptomusName]
+	rules := n.Rules()[cryptomus.FormatName]
 	require.Equal(t, "payment", rules.Key)
 	m := n.Messages(completed(tron3()), tron3())[0]
 	frozen := bytes.Clone(m.Body)
 	signed, header, err := rules.Sign(m, "test-payment-key-0000")
 	require.NoError(t, err)
 	require.Empty(t, header)
-	require.Equal(t, string(frozen[:len(frozen)-1])+`,"sign":"`+webhook.CryptomusSignature(frozen, "test-payment-key-0000")+`"}`, string(signed))
+	require.Equal(t, string(frozen[:len(frozen)-1])+`,"sign":"`+cryptomus.Signature(frozen, "test-payment-key-0000")+`"}`, string(signed))
 	require.Equal(t, frozen, m.Body, "a retry signs the same bytes")
 	for _, body := range []string{``, `{`, `{}`, `[1]`, `"text"`} {
-		_, err := webhook.SignCryptomus([]byte(body), "key")
+		_, err := cryptomus.Signed([]byte(body), "key")
 		require.Error(t, err, body)
 	}
 	_, _, err = rules.Sign(m, "")
 	require.Error(t, err, "no key, no signature")
 }
 
-func TestCryptomusIsDeliveredWithItsSignatureInTheBody(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		n, err := webhook.NewNotifier(webhook.Cryptomus())
-		require.NoError(t, err)
-		w.cfg.Rules = n.Rules()
-		w.cfg.Keys = keysFunc(func(project, name string) (string, error) { return project + "-" + name, nil })
-		w.net.answer = func(n int, _ got) reply { return reply{status: []int{500, 200}[min(n, 1)]} }
-		ev := completed(tron3())
-		ev.At = time.Now()
-		w.commit(n.Messages(ev, tron3())...)
-		w.runFor(time.Minute)
-		seen := w.net.seen()
-		require.Len(t, seen, 2)
-		require.Equal(t, seen[0].Body, seen[1].Body, "a retry is the same bytes")
-		require.True(t, phpVerifies(t, []byte(seen[0].Body), "p1-payment", false))
-	})
+// refusing is a shop's endpoint that refuses the first delivery.
+type refusing struct {
+	first  int // status
+	bodies []string
+}
+
+func (r *refusing) RoundTrip(req *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return nil, err
+	}
+	status := http.StatusNoContent
+	if len(r.bodies) == 0 {
+		status = r.first
+	}
+	r.bodies = append(r.bodies, string(body))
+	return &http.Response{StatusCode: status, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
 }
 
 // A shop whose order does not exist yet, a firewall, a page that moves: all are over some time later.
-func TestCryptomusIsToldAgainUntilItIsTaken(t *testing.T) {
+func TestWebhooksAreDeliveredAgainUntilTheyAreTaken(t *testing.T) {
 	for _, refusal := range []int{301, 302, 400, 401, 403, 404, 410, 500} {
 		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t)
-			n, err := webhook.NewNotifier(webhook.Cryptomus())
+			n, err := webhook.NewNotifier(cryptomus.NewFormat())
 			require.NoError(t, err)
-			w.cfg.Rules = n.Rules()
-			w.cfg.Keys = keysFunc(func(project, name string) (string, error) { return project + "-" + name, nil })
-			w.net.answer = func(n int, _ got) reply { return reply{status: []int{refusal, 204}[min(n, 1)]} }
-			ev := completed(tron3())
+			kept, shop := store.NewMemory(), &refusing{first: refusal}
+			projects, err := invoice.NewProjects(kept, nil)
+			require.NoError(t, err)
+			project, _, err := projects.Create(t.Context(), invoice.NewProject{Owner: "me", Name: "shop"})
+			require.NoError(t, err)
+			key, err := projects.MakeKey(t.Context(), project.ID, cryptomus.PaymentKey, 0)
+			require.NoError(t, err)
+			d, err := webhook.New(webhook.Config{
+				Outbox: kept, Secrets: projects, Keys: projects, Rules: n.Rules(),
+				Client: &http.Client{
+					Transport: shop, Timeout: time.Second,
+					CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+				},
+			})
+			require.NoError(t, err)
+			inv := tron3()
+			inv.Project = project.ID
+			ev := completed(inv)
 			ev.At = time.Now()
-			w.commit(n.Messages(ev, tron3())...)
-			w.runFor(time.Minute)
-			rec := w.history(ev.Invoice)[0]
-			require.Equal(t, webhook.StateDelivered, rec.State, refusal)
-			require.Len(t, rec.Attempts, 2, refusal)
+			require.NoError(t, kept.Commit(t.Context(), invoice.Batch{Messages: n.Messages(ev, inv)}))
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			require.NoError(t, d.Run(ctx))
+
+			records, err := kept.History(t.Context(), ev.Invoice)
+			require.NoError(t, err)
+			require.Equal(t, webhook.StateDelivered, records[0].State, refusal)
+			require.Len(t, records[0].Attempts, 2, refusal)
+			require.Len(t, shop.bodies, 2)
+			require.Equal(t, shop.bodies[0], shop.bodies[1], "a retry is the same bytes")
+			require.True(t, phpVerifies(t, []byte(shop.bodies[0]), key, false))
 		})
 	}
 }
@@ -387,8 +419,8 @@ func TestCryptomusIsToldAgainUntilItIsTaken(t *testing.T) {
 func TestIncident44_ATestIsMarked(t *testing.T) {
 	for status, final := range map[string]bool{"paid": true, "process": false, "check": false, "refund_process": false, "system_fail": true} {
 		for kind, address := range map[string]string{"payment": "null", "wallet": `"u-1"`} {
-			body := webhook.CryptomusTest{
-				Type: kind, UUID: "u-1", OrderID: "o/1", Status: status, Currency: webhook.NewCryptomusCurrency(trx),
+			body := cryptomus.TestMessage{
+				Type: kind, UUID: "u-1", OrderID: "o/1", Status: cryptomus.Status(status), Currency: cryptomus.NewCurrency(trx),
 			}.Body()
 			require.True(t, json.Valid(body))
 			require.Contains(t, string(body), fmt.Sprintf(`"is_final":%t,"status":"%s","from":null,"wallet_address_uuid":%s,"network":"tron","currency":"TRX"`, final, status, address))
@@ -483,9 +515,9 @@ func anyBody(t *testing.T, r *rand.Rand, ascii bool) []byte {
 		inv, ev = wallet()
 		inv.Data = map[string]string{}
 	case 2:
-		return webhook.CryptomusTest{
+		return cryptomus.TestMessage{
 			Type: "payment", UUID: text(), OrderID: text(), Status: "paid",
-			Currency: webhook.CryptomusCurrency{Code: text(), Network: text(), Asset: trx},
+			Currency: cryptomus.Currency{Code: text(), Network: text(), Asset: trx},
 		}.Body()
 	}
 	inv.OrderID, inv.Data["additional_data"] = text(), text()
@@ -496,7 +528,7 @@ func anyBody(t *testing.T, r *rand.Rand, ascii bool) []byte {
 		inv.Payments[i].Key.TxID, inv.Payments[i].From = txid, chain.Address(text())
 		ev.Body = bytes.ReplaceAll(ev.Body, []byte(`"6f0d"`), quoted)
 	}
-	body, tell := webhook.Cryptomus().Body(ev, inv)
+	body, tell := cryptomus.NewFormat().Body(ev, inv)
 	require.True(t, tell)
 	return body
 }
@@ -504,7 +536,7 @@ func anyBody(t *testing.T, r *rand.Rand, ascii bool) []byte {
 func anySigned(t *testing.T, r *rand.Rand, ascii bool) (signed []byte, key string) {
 	t.Helper()
 	key = anyText(r, true) + "k"
-	signed, err := webhook.SignCryptomus(anyBody(t, r, ascii), key)
+	signed, err := cryptomus.Signed(anyBody(t, r, ascii), key)
 	require.NoError(t, err)
 	require.True(t, json.Valid(signed), "%s", signed)
 	return signed, key
@@ -562,4 +594,35 @@ func TestPHPVerifiesWhateverIsTold(t *testing.T) {
 			require.Equal(t, "yy", answer, "ASCII verifies without the flag as well")
 		}
 	}
+}
+
+func TestFormatDoesNotNameDustAsWhatPaid(t *testing.T) {
+	inv := tron3()
+	dust := inv.Payments[0]
+	dust.Key.TxID, dust.From, dust.Units, dust.Dust = "d057", "TDust", big.NewInt(1), true
+	dust.FirstSeen = dust.FirstSeen.Add(time.Minute)
+	want := bodyOf(t, completed(inv), inv)
+	inv.Payments = append(inv.Payments, dust)
+	require.Equal(t, want, bodyOf(t, completed(inv), inv))
+
+	dust.Credit = nil
+	inv.Payments, inv.State = []invoice.Payment{dust}, invoice.State{Status: invoice.StatusNew}
+	state := cryptomus.Summarize(inv)
+	require.EqualValues(t, "check", state.Status, "dust waits for no value")
+	require.Empty(t, state.TxID)
+	require.Empty(t, state.From)
+}
+
+func TestFormatTellsNoDustOfAWalletAsLost(t *testing.T) {
+	inv := tron3()
+	inv.Terms.Standing, inv.State = true, invoice.State{Status: invoice.StatusNew}
+	p := inv.Payments[0]
+	body, err := json.Marshal(invoice.Payload{Data: invoice.PayloadData{Payment: &invoice.PayloadPayment{TxID: p.Key.TxID, Index: p.Key.Index, Asset: p.Asset}}})
+	require.NoError(t, err)
+	ev := invoice.Event{Type: invoice.EventPaymentLost, Body: body}
+	_, tell := cryptomus.NewFormat().Body(ev, inv)
+	require.True(t, tell)
+	inv.Payments[0].Dust = true
+	_, tell = cryptomus.NewFormat().Body(ev, inv)
+	require.False(t, tell, "it was never told")
 }

@@ -1,0 +1,94 @@
+package itispay
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"math/big"
+	"slices"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/webhook"
+	"github.com/shopspring/decimal"
+)
+
+// FormatName is the name of [Format], and the Format of the invoices of this API.
+const FormatName = "itispay"
+
+// Format is the callback of the API, "itispay": sent for every change of status
+// after the creation. One Format is both what the Service's Notifier tells events in and Config.Format, so that callbacks and
+// responses name assets alike. Its methods may be called concurrently.
+//
+// Amounts are JSON numbers, exact and without exponent; the one in base units
+// is an integer, and left out where it would exceed 64 bits, which receivers could not read. The paid amounts are all
+// that the chain now has for the invoice, valued in its currency. While no asset is chosen the crypto amounts are 0
+// and the currency is empty, and the fiat ones are those of the price.
+type Format struct{ currencies []Currency }
+
+var _ webhook.Format = (*Format)(nil)
+
+// NewFormat returns a Format that names assets as the currencies do, which are what can be paid in. Without any, all assets
+// of the Service can, by their codes. [New] refuses currencies that cannot be served.
+func NewFormat(currencies ...Currency) *Format { return &Format{slices.Clone(currencies)} }
+
+// Name implements [webhook.Format].
+func (*Format) Name() string { return FormatName }
+
+// code returns the code on the wire of an asset.
+func (f *Format) code(asset chain.Asset) string {
+	for _, c := range f.currencies {
+		if named := cmp.Or(c.Asset, c.Code); named == asset.Code || named == string(asset.ID) {
+			return c.Code
+		}
+	}
+	return asset.Code
+}
+
+type callbackBody struct {
+	InvoiceID    string      `json:"invoice_id"`
+	Status       string      `json:"status"`
+	OrderID      string      `json:"order_id"`
+	Currency     string      `json:"currency"`
+	CryptoAmount json.Number `json:"crypto_amount"`
+	FiatAmount   json.Number `json:"fiat_amount"`
+	FiatCurrency string      `json:"fiat_currency"`
+	Paid         json.Number `json:"actual_crypto_amount_paid"`
+	PaidUnits    *int64      `json:"actual_crypto_amount_paid_in_units,omitempty"`
+	UpdatedAt    string      `json:"updated_at"`
+}
+
+// Body implements [webhook.Format].
+func (f *Format) Body(ev invoice.Event, inv invoice.Invoice) ([]byte, bool) {
+	if ev.Type == invoice.EventCreated || ev.From == ev.To {
+		return nil, false
+	}
+	out := callbackBody{
+		InvoiceID: inv.ID, Status: string(ev.To), OrderID: inv.OrderID, CryptoAmount: "0",
+		FiatAmount: number(inv.Price.Amount), FiatCurrency: inv.Price.Currency,
+		Paid: "0", PaidUnits: new(int64), UpdatedAt: inv.UpdatedAt.UTC().Format(time.RFC3339),
+	}
+	if q := inv.Quote; q != nil {
+		received := inv.State.Received
+		if received == nil {
+			received = new(big.Int)
+		}
+		out.Currency, out.CryptoAmount = f.code(q.Asset), number(q.Asset.Decimal(q.Due))
+		out.FiatAmount, out.FiatCurrency = number(q.Fiat.Amount), q.Fiat.Currency
+		out.Paid, out.PaidUnits = number(q.Asset.Decimal(received)), nil
+		if received.IsInt64() {
+			out.PaidUnits = new(received.Int64())
+		}
+	}
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(out); err != nil {
+		return nil, false // cannot be: the struct has only strings and numbers of decimals
+	}
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), true
+}
+
+// number writes a decimal as a JSON number; String never writes an exponent.
+func number(d decimal.Decimal) json.Number { return json.Number(d.String()) }
