@@ -479,6 +479,7 @@ func TestConfigurationsThatMakeNoSense(t *testing.T) {
 		"no store":         func(c *cryptomus.Config) { c.Store = nil },
 		"no page":          func(c *cryptomus.Config) { c.PageURL = nil },
 		"negative cap":     func(c *cryptomus.Config) { c.MaxNew = -1 },
+		"MaxDeposits must": func(c *cryptomus.Config) { c.MaxDeposits = -1 },
 		"negative maximum": func(c *cryptomus.Config) { c.Maximum = decimal.NewFromInt(-1) },
 		"endless test":     func(c *cryptomus.Config) { c.TestClient = &http.Client{} },
 		"currency twice":   func(c *cryptomus.Config) { c.Currencies = append(w.currencies(), w.currencies()[0]) },
@@ -497,4 +498,17 @@ func TestConfigurationsThatMakeNoSense(t *testing.T) {
 	cfg.Currencies = nil
 	_, err := cryptomus.New(cfg)
 	require.NoError(t, err, "every asset by its own names")
+}
+
+func TestAFullCapOfWalletsRefusesNewOnesOnly(t *testing.T) {
+	w := newWorld(t, options{api: func(c *cryptomus.Config) { c.MaxDeposits = 1 }})
+	create := func(order string) answer {
+		return w.post(t, "/wallet", `{"currency":"COIN","network":"sim","order_id":"`+order+`"}`)
+	}
+	first := create("1").result(t)
+	create("2").message(t, "Gateway error")
+	require.Equal(t, first["uuid"], create("1").result(t)["uuid"], "what is there is answered again")
+	require.Equal(t, 200, w.post(t, "/payment", `{"amount":"1","currency":"COIN","order_id":"3"}`).status, "invoices are counted apart")
+	w.post(t, "/wallet/block-address", `{"order_id":"1"}`).result(t)
+	create("2").result(t)
 }

@@ -116,7 +116,7 @@ func (a *api) newWallet(r *httpapi.Request, in walletRequest) (invoice.Invoice, 
 	}
 	inv, err := a.service.CreateStanding(r.Context(), invoice.Deposit{
 		Project: r.Project.ID, OrderID: in.OrderID, Asset: string(coins[0].Asset.ID), CallbackURL: in.URLCallback,
-		Format: webhook.CryptomusName, Data: data,
+		Format: webhook.CryptomusName, Data: data, MaxOpen: a.cfg.MaxDeposits,
 	})
 	bad, ok := isInvalid(err)
 	switch {

@@ -2,6 +2,7 @@ package cryptosteroid
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 
 	"github.com/cointill/cointill/httpapi"
@@ -61,6 +62,9 @@ const (
 // Enum lists the statuses for the document.
 func (addressStatus) Enum() []string { return []string{string(statusListen), string(statusArchive)} }
 
+// errTooManyAddresses: the merchant has as many open addresses as it may have.
+var errTooManyAddresses = errors.New("cryptosteroid: too many addresses are open")
+
 func (a *api) createAddress(r *httpapi.Request) (any, error) {
 	var path walletPath
 	if err := r.Bind(&path); err != nil {
@@ -88,8 +92,11 @@ func (a *api) createAddress(r *httpapi.Request) (any, error) {
 	}
 	inv, err := a.service.CreateStanding(r.Context(), invoice.Deposit{
 		Project: path.Merchant, Name: in.Label, Asset: string(m.Asset.ID), CallbackURL: in.Callback,
-		Format: webhook.CryptoSteroidName, Data: extra.Data(),
+		Format: webhook.CryptoSteroidName, Data: extra.Data(), MaxOpen: a.cfg.MaxDeposits,
 	})
+	if errors.Is(err, invoice.ErrTooManyNew) {
+		return nil, fmt.Errorf("%w: %w", errTooManyAddresses, err)
+	}
 	if err != nil {
 		return nil, translatedAddress(err)
 	}

@@ -323,3 +323,14 @@ func FuzzRequests(f *testing.F) {
 	}
 	contract.Fuzz(f, subject, bodies...)
 }
+
+func TestAFullCapOfAddressesRefusesUntilOneIsArchived(t *testing.T) {
+	w := newWorld(t, options{api: func(c *cryptosteroid.Config) { c.MaxDeposits = 1 }})
+	create := func() answer { return w.do(t, "POST", w.wallet("ETH"), w.key, `{"label":"a"}`) }
+	first := create()
+	require.Equal(t, 201, first.status)
+	require.Equal(t, "Too many addresses are open. Archive some first.", create().refused(t, 429))
+	w.create(t, `{`+valid+`}`) // invoices are counted apart
+	require.Equal(t, 200, w.do(t, "DELETE", w.wallet("ETH")+"/"+first.text(t, "id"), w.key, "").status)
+	require.Equal(t, 201, create().status)
+}
