@@ -12,6 +12,7 @@ import (
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/httpapi/cryptomus"
 	"github.com/cointill/cointill/httpapi/internal/contract"
+	"github.com/cointill/cointill/httpapi/internal/life"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
 	"github.com/cointill/cointill/webhook"
@@ -511,4 +512,22 @@ func TestAFullCapOfWalletsRefusesNewOnesOnly(t *testing.T) {
 	require.Equal(t, 200, w.post(t, "/payment", `{"amount":"1","currency":"COIN","order_id":"3"}`).status, "invoices are counted apart")
 	w.post(t, "/wallet/block-address", `{"order_id":"1"}`).result(t)
 	create("2").result(t)
+}
+
+func TestLessThanBitcoinsDustIsRefusedWithoutAConfiguredMinimum(t *testing.T) {
+	btc := life.Bitcoin(t)
+	coins := append((&world{}).currencies(), webhook.CryptomusCurrency{Code: "BTC", Network: "btc", Asset: btc.Assets[0].Asset})
+	w := newWorld(t, options{
+		service: func(c *invoice.Config) {
+			notifier, err := webhook.NewNotifier(webhook.Cryptomus(coins...))
+			require.NoError(t, err)
+			price := prices()
+			price[rates.Pair{Base: "BTC", Quote: "USD"}] = decimal.NewFromInt(50_000)
+			c.Chains, c.Notifier, c.Rates = append(c.Chains, btc), notifier, rates.NewFixed(c.Now, price)
+		},
+		api: func(c *cryptomus.Config) { c.Currencies = coins },
+	})
+	body := `{"amount":"0.00000545","currency":"BTC","network":"btc","order_id":"1"}`
+	w.post(t, "/payment", body).message(t, "Minimum amount 0.00000546 BTC")
+	w.create(t, strings.Replace(body, "545", "546", 1))
 }

@@ -10,8 +10,10 @@ import (
 
 	"github.com/cointill/cointill/httpapi/cryptosteroid"
 	"github.com/cointill/cointill/httpapi/internal/contract"
+	"github.com/cointill/cointill/httpapi/internal/life"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
+	"github.com/cointill/cointill/webhook"
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 )
@@ -333,4 +335,24 @@ func TestAFullCapOfAddressesRefusesUntilOneIsArchived(t *testing.T) {
 	w.create(t, `{`+valid+`}`) // invoices are counted apart
 	require.Equal(t, 200, w.do(t, "DELETE", w.wallet("ETH")+"/"+first.text(t, "id"), w.key, "").status)
 	require.Equal(t, 201, create().status)
+}
+
+func TestLessThanBitcoinsDustIsRefusedWithoutAConfiguredMinimum(t *testing.T) {
+	btc := life.Bitcoin(t)
+	change := func(v webhook.CryptoSteroidView) webhook.CryptoSteroidView {
+		v.Methods[2].Asset = btc.Assets[0].Asset
+		return v
+	}
+	w := newWorld(t, options{
+		service: func(c *invoice.Config) {
+			notifier, err := webhook.NewNotifier(webhook.CryptoSteroid(change(view(coins()))))
+			require.NoError(t, err)
+			c.Chains[1], c.Notifier = btc, notifier
+		},
+		api: func(c *cryptosteroid.Config) { c.View = change(c.View) },
+	})
+	body := `{"fiatCurrency":"EUR","fiatAmount":"0.27","description":"x","paymentMethod":"BTC"}` // at 50000 EUR
+	require.Equal(t, "fiatAmount is less than the minimum of 0.00000546 BTC", w.do(t, "POST", w.invoices(), w.key, body).refused(t, 400))
+	w.create(t, strings.Replace(body, "0.27", "0.28", 1))
+	require.Equal(t, "0.00000546", w.do(t, "POST", w.wallet("BTC"), w.key, `{"label":"a"}`).text(t, "minPaymentAmount"))
 }
