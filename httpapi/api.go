@@ -77,7 +77,7 @@ type Route struct {
 	Params any   // a struct with the parameters in the path, query and headers; nil: none
 	Body   any   // a struct with the members of the JSON body; nil: none is read
 	Status int   // of success; default 200
-	Answer any   // a value of the type that Handler answers, or [OneOf] several
+	Answer any   // a value of the type that Handler answers, or [AnyOf] several
 	Faults []int // statuses of errors, beside those that follow from the other fields
 	// AnyType takes a body whatever its Content-Type says, and one without members as well if it is empty, null or an
 	// empty list.
@@ -93,8 +93,8 @@ type Route struct {
 	Handler func(*Request) (any, error)
 }
 
-// OneOf declares an answer that has one of several types, of which one may have all that another has.
-type OneOf []any
+// AnyOf declares an answer that has one of several types. A value may fit more than one of them.
+type AnyOf []any
 
 // Error is what this package refuses itself: a request that is no HTTP request of the dialect's, or is not
 // authenticated.

@@ -11,14 +11,16 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/cointill/cointill/httpapi/internal/known"
 	"github.com/cointill/cointill/invoice"
 )
 
-// Scheme is a way to say who asks.
+// Scheme authenticates requests.
 type Scheme struct {
-	Name        string // in the document
+	Name        string // in the document; empty, as Header then is, if the host authenticates: see [HostScheme]
 	Header      string // that carries the key
 	Description string
 	Faults      []int // statuses that Check refuses with
@@ -71,6 +73,69 @@ func ProjectKey(name, header string, projects *invoice.Projects, from ClientIP) 
 		Name: name, Header: header, Description: "API key of a project.",
 		Faults: []int{http.StatusUnauthorized, http.StatusForbidden}, Check: check,
 	}
+}
+
+// Authenticate identifies the project that a request is made for, in place of the keys of an API: with the session, the
+// token or the certificate that the host knows its users by. Every API has it as the field Authenticate of its
+// configuration.
+//
+// It returns the id of an existing project. An empty id, the id of a project that does not exist, and an error that wraps
+// [ErrUnauthorized] or [invoice.ErrNotFound] are the API's 401. An error that wraps [ErrForbidden] is its 403. Any other
+// error is handled as one of the store is: an [invoice.ErrBusy] as busy, the rest as a logged internal error.
+//
+// It is called once for each request of an operation that needs a project, before the body and the parameters are read and
+// before the store is asked for anything; after it the project is read, once for each request. It may be called
+// concurrently, may block for as long as the context of the request lives, and must not read the body.
+//
+// What it replaces: API keys and signatures are not looked at, and neither are the addresses that a project allows
+// ([invoice.Project.AllowedIPs]), which say where its key may be used. The host checks where its users come from, if it
+// wants that. What stays: a [Limit] counts a project's requests by project, and refused ones by the address of the
+// client, which then gets 429 without a call; an Idempotency-Key is still the project's own; a project still sees only
+// what belongs to it, and administrators of an API are still those that its configuration names. Operations that are
+// public stay public, and those for accounts still need the keys of accounts.
+//
+// The OpenAPI document names no security scheme for these operations, and its description says that the host
+// authenticates requests. A 401 has no header WWW-Authenticate, unless the host's middleware sets it.
+//
+// A browser sends cookies by itself, so a host that authenticates by cookie must refuse forged cross-site requests before
+// they get here, as with [http.CrossOriginProtection]. Some operations take bodies of any Content-Type.
+type Authenticate func(r *http.Request) (project string, err error)
+
+// Refusals of an [Authenticate].
+var (
+	ErrUnauthorized = errors.New("the request is not authenticated") // 401
+	ErrForbidden    = errors.New("the request is not allowed")       // 403
+)
+
+// HostScheme returns the [Scheme] of an [Authenticate]. The project is read from projects for each request.
+func HostScheme(authenticate Authenticate, projects *invoice.Projects) *Scheme {
+	unauthorized := &Error{http.StatusUnauthorized, "The request is not authenticated."}
+	check := func(r *Request) error {
+		id, err := authenticate(r.Request)
+		switch {
+		case errors.Is(err, ErrUnauthorized), errors.Is(err, invoice.ErrNotFound), err == nil && !plausible(id):
+			return unauthorized
+		case errors.Is(err, ErrForbidden):
+			return &Error{http.StatusForbidden, "The request is not allowed."}
+		case err != nil:
+			return fmt.Errorf("httpapi: authenticate: %w", err)
+		}
+		project, err := projects.Project(r.Context(), id)
+		if errors.Is(err, invoice.ErrNotFound) {
+			return unauthorized
+		}
+		if err != nil {
+			return fmt.Errorf("httpapi: authenticate: %w", err)
+		}
+		r.Project = project
+		return nil
+	}
+	return &Scheme{Faults: []int{http.StatusUnauthorized, http.StatusForbidden}, Check: check}
+}
+
+// plausible reports whether a text can be the id of a project. Databases refuse to look for some that cannot.
+func plausible(id string) bool {
+	return id != "" && len(id) <= 255 && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
 }
 
 // open finds the project by the hash of its key, as the store does, so that how long it takes tells nothing about a key.

@@ -34,8 +34,8 @@ func newOperation(r Route, replies bool) (*operation, error) {
 		return nil, errors.New("OperationID, Summary and Tag are required")
 	case r.Handler == nil || r.Answer == nil:
 		return nil, errors.New("Handler and Answer are required")
-	case r.Auth != nil && (r.Auth.Name == "" || r.Auth.Header == "" || r.Auth.Check == nil):
-		return nil, errors.New("Auth needs Name, Header and Check")
+	case r.Auth != nil && ((r.Auth.Name == "") != (r.Auth.Header == "") || r.Auth.Check == nil):
+		return nil, errors.New("Auth needs Check, and Name and Header or neither")
 	}
 	if r.Status == 0 {
 		r.Status = http.StatusOK

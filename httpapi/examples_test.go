@@ -51,7 +51,7 @@ func shownAPI(t *testing.T, examples map[string]any) (*httpapi.API, error) {
 		Routes: []httpapi.Route{
 			{Method: "POST", Path: "/z", OperationID: "z", Summary: "x", Tag: "x", Body: shownBody{}, Answer: shownAnswer{}, Handler: handler},
 			{Method: "GET", Path: "/z/{id}", OperationID: "one", Summary: "x", Tag: "x", Params: shownPath{}, Answer: shownAnswer{}, Handler: handler},
-			{Method: "GET", Path: "/a", OperationID: "a", Summary: "x", Tag: "x", Answer: httpapi.OneOf{shownAnswer{}, nullablePart{}}, Handler: handler},
+			{Method: "GET", Path: "/a", OperationID: "a", Summary: "x", Tag: "x", Answer: httpapi.AnyOf{shownAnswer{}, nullablePart{}}, Handler: handler},
 			{Method: "DELETE", Path: "/z", OperationID: "d", Summary: "x", Tag: "x", Ignored: true, Answer: []shownAnswer{}, Handler: handler},
 		},
 	})

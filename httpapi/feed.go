@@ -16,11 +16,13 @@ import (
 type FeedConfig struct {
 	Service  *invoice.Service
 	Projects *invoice.Projects
-	ClientIP ClientIP
-	Limit    Limit
-	Now      func() time.Time
-	Logger   *slog.Logger
-	Meter    invoice.Meter
+	// Authenticate identifies the project of a request in place of its API key. If nil, the API key does.
+	Authenticate Authenticate
+	ClientIP     ClientIP
+	Limit        Limit
+	Now          func() time.Time
+	Logger       *slog.Logger
+	Meter        invoice.Meter
 }
 
 // NewFeed makes an API with one route, GET /events?after=&limit=, which answers what happened to a project's
@@ -39,13 +41,17 @@ func NewFeed(cfg FeedConfig) (*API, error) {
 		return nil, errors.New("httpapi: NewFeed: Service and Projects are required")
 	}
 	f := feed{cfg.Service}
+	auth := ProjectKey("ApiKeyAuth", "Api-Key", cfg.Projects, cfg.ClientIP)
+	if cfg.Authenticate != nil {
+		auth = HostScheme(cfg.Authenticate, cfg.Projects)
+	}
 	return New(Config{
 		Title: "Feed of events", Version: "1",
 		Description: "What happened to a project's invoices, in one order that never changes. A position beyond the last event is answered 409 " +
 			"with the position to go on after: the feed has lost its end, as after the restore of a backup.",
 		Routes: []Route{{
 			Method: http.MethodGet, Path: "/events", OperationID: "listEvents", Tag: "Events",
-			Summary: "What happened after a position", Auth: ProjectKey("ApiKeyAuth", "Api-Key", cfg.Projects, cfg.ClientIP),
+			Summary: "What happened after a position", Auth: auth,
 			Params: feedQuery{}, Answer: feedPage{}, Faults: []int{http.StatusConflict}, Handler: f.list,
 		}},
 		Fault: feedFault, FaultBody: feedError{},

@@ -158,7 +158,12 @@ func TestAShopThatIsBeyondTheEndGoesOnFromTheLastEvent(t *testing.T) {
 }
 
 // feedOf is the feed of two projects with an event each.
-func feedOf(t testing.TB) contract.Subject {
+func feedOf(t testing.TB) contract.Subject { return feedBehind(t, false) }
+
+// hostedFeed is the feed behind the host's own authentication.
+func hostedFeed(t testing.TB) contract.Subject { return feedBehind(t, true) }
+
+func feedBehind(t testing.TB, hosted bool) contract.Subject {
 	kept := spy.On(store.NewMemory())
 	service, projects, _, ids, keys := tillOn(t, kept)
 	var invoices []string
@@ -170,7 +175,11 @@ func feedOf(t testing.TB) contract.Subject {
 	callers := map[contract.Caller]string{contract.Rival: keys[1], contract.Stranger: strings.Repeat("0", 64)}
 	return contract.Subject{
 		API: func(limit httpapi.Limit, _ httpapi.Replies) *httpapi.API {
-			api, err := httpapi.NewFeed(httpapi.FeedConfig{Service: service, Projects: projects, Limit: limit})
+			cfg := httpapi.FeedConfig{Service: service, Projects: projects, Limit: limit}
+			if hosted {
+				cfg.Authenticate = contract.Host("Api-Key", map[string]string{keys[0]: ids[0], keys[1]: ids[1], strings.Repeat("0", 64): "unknown"})
+			}
+			api, err := httpapi.NewFeed(cfg)
 			require.NoError(t, err)
 			return api
 		},
@@ -190,6 +199,11 @@ func feedOf(t testing.TB) contract.Subject {
 func TestTheFeedsDocumentIsItsContract(t *testing.T) { contract.Examine(t, feedOf) }
 
 func TestIncident45_TheFeedOfAnotherIsNotSeen(t *testing.T) { contract.Walk(t, feedOf) }
+
+func TestTheFeedOfAnotherIsNotSeenBehindTheHostsAuthentication(t *testing.T) {
+	contract.Examine(t, hostedFeed)
+	contract.Walk(t, hostedFeed)
+}
 
 func TestAProcessIsReadyWhenItsNetworksAreSeen(t *testing.T) {
 	service, _, _, _, _ := till(t)

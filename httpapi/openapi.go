@@ -135,9 +135,13 @@ func jsonContent(s *schema) content { return content{jsonType: {Schema: s}} }
 
 func newDocument(cfg Config) *document {
 	s := &schemas{named: map[string]*schema{}, types: map[string]reflect.Type{}, lenient: cfg.Lenient}
+	about := cfg.Description
+	if slices.ContainsFunc(cfg.Routes, func(r Route) bool { return r.Auth != nil && r.Auth.Name == "" }) {
+		about = strings.TrimSpace(about + " Requests are authenticated by the site that serves this API.")
+	}
 	return &document{
 		OpenAPI: "3.1.0",
-		Info:    info{cfg.Title, cfg.Version, cfg.Description},
+		Info:    info{cfg.Title, cfg.Version, about},
 		Servers: []server{{URL: "."}}, // relative to where the document is served: any prefix
 		Tags:    []tag{},
 		Components: components{
@@ -156,7 +160,7 @@ func (d *document) add(op *operation) error {
 	if !slices.Contains(d.Tags, tag{op.Tag}) {
 		d.Tags = append(d.Tags, tag{op.Tag})
 	}
-	if auth := op.Auth; auth != nil {
+	if auth := op.Auth; auth != nil && auth.Name != "" {
 		needed := map[string][]string{}
 		for ; auth != nil; auth = auth.With {
 			needed[auth.Name] = []string{}
@@ -226,7 +230,7 @@ func (d *document) addRequest(op *operation, out *described) (err error) {
 	}
 	body, err := d.schemas.of(op.body.typ, true)
 	if err == nil {
-		err = d.limit(op, body)
+		err = d.setMaxima(op, body)
 	}
 	out.RequestBody = &requestBody{true, jsonContent(body)}
 	if op.AnyType && !slices.ContainsFunc(op.body.fields, func(f field) bool { return f.required }) {
@@ -241,8 +245,8 @@ func orEmpty(body *schema) *schema {
 	return &schema{AnyOf: []*schema{body, {Type: typeNames{"array"}, Items: &schema{}, MaxItems: &none}, {Type: typeNames{"null"}}}}
 }
 
-// limit sets the maxima that the route has for members of its body, where requests are bound and in the document.
-func (d *document) limit(op *operation, body *schema) error {
+// setMaxima sets the maxima that the route has for members of its body, where requests are bound and in the document.
+func (d *document) setMaxima(op *operation, body *schema) error {
 	declared := d.schemas.named[path.Base(body.Ref)]
 	for name, most := range op.Maxima {
 		i := slices.IndexFunc(op.body.fields, func(f field) bool { return f.name == name })
@@ -266,7 +270,7 @@ func keyParameter() parameter {
 }
 
 func (d *document) answer(value any) (*schema, error) {
-	several, ok := value.(OneOf)
+	several, ok := value.(AnyOf)
 	if !ok {
 		return d.schemas.of(reflect.TypeOf(value), false)
 	}

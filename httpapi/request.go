@@ -112,13 +112,17 @@ func (r *Request) readBody() ([]byte, error) {
 	return r.Raw()
 }
 
-// charsets are the names that clients give to UTF-8, and to a part of it.
-var charsets = []string{"", "utf-8", "utf8", "us-ascii", "ascii"}
-
 // jsonInUTF8 reports whether a Content-Type announces JSON, in one of the ways that clients write it.
 func jsonInUTF8(contentType string) bool {
 	media, params, err := mime.ParseMediaType(contentType)
-	return err == nil && media == "application/json" && slices.Contains(charsets, strings.ToLower(params["charset"]))
+	if err != nil || media != "application/json" {
+		return false
+	}
+	switch strings.ToLower(params["charset"]) {
+	case "", "utf-8", "utf8", "us-ascii", "ascii": // UTF-8, and a part of it
+		return true
+	}
+	return false
 }
 
 // Raw answers the body as it was sent, byte for byte, whatever its type: for schemes that check a signature of it.

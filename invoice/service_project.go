@@ -245,9 +245,9 @@ func (ps *Projects) MakeKey(ctx context.Context, project, name string, overlap t
 const maxDiscounts = 200
 
 // SetDiscount sets the discount on payments in an asset, by its code, in percent from -99 to 100. 0 removes it, and a
-// negative discount is a surcharge. It applies where an API reads it, as httpapi/cryptomus does; [Service.Create] uses
-// Request.Discount alone. It is idempotent. It refuses with an [InvalidError], with ErrNotFound, or with [ErrConflict]
-// when the project keeps being changed concurrently.
+// negative discount is a surcharge. It applies where an API reads it; [Service.Create] uses Request.Discount alone. It is
+// idempotent. It refuses with an [InvalidError], with ErrNotFound, or with [ErrConflict] when the project keeps being
+// changed concurrently.
 func (ps *Projects) SetDiscount(ctx context.Context, project, code string, percent int) error {
 	switch {
 	case !cleanText(code) || code == "" || len(code) > 32:

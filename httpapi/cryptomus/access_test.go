@@ -190,6 +190,32 @@ func TestIncident45_WhatIsAnothersDoesNotExist(t *testing.T) {
 	}
 }
 
+func TestWhatIsAnothersDoesNotExistBehindTheHostsAuthentication(t *testing.T) {
+	for name, version := range versions {
+		t.Run(name, func(t *testing.T) { contract.Walk(t, hostedOf(version)) })
+	}
+}
+
+func TestTheHostsRefusalsAreInThePublishedWords(t *testing.T) {
+	w := newWorld(t, options{})
+	for refusal, want := range map[error]struct {
+		status int
+		body   string
+	}{
+		httpapi.ErrUnauthorized: {401, `{"message":"Invalid Sign."}`},
+		httpapi.ErrForbidden:    {403, `{"state":1,"message":"You are forbidden"}`},
+		invoice.ErrNotFound:     {401, `{"message":"Invalid Sign."}`},
+		invoice.ErrBusy:         {422, `{"state":1,"message":"Gateway error"}`},
+		errors.New("broken"):    {500, `{"message":"Server error, #1","code":500,"error":null}`},
+	} {
+		api := w.newAPI(t, func(c *cryptomus.Config) {
+			c.Authenticate = func(*http.Request) (string, error) { return "", refusal }
+		})
+		w.send(t, api, w.request("POST", "/payment/info", w.shop, w.shop.payment, bodies["getPayment"])).says(t, want.status, want.body)
+		require.NotContains(t, string(api.OpenAPI()), "Requests are signed")
+	}
+}
+
 func TestMoneyOutIsForbiddenForNow(t *testing.T) {
 	w := newWorld(t, options{})
 	found := 0

@@ -20,8 +20,12 @@ const (
 	noKey  = "0000000000000000000000000000000000000000000000000000000000000000"
 )
 
-// signed lets in requests whose body is signed with one of the project's keys.
+// signed returns the scheme that lets in requests whose body is signed with one of the project's keys, or those that the
+// host authenticates.
 func (a *api) signed(name, description string, keys ...string) *httpapi.Scheme {
+	if a.cfg.Authenticate != nil {
+		return httpapi.HostScheme(a.cfg.Authenticate, a.cfg.Projects)
+	}
 	return &httpapi.Scheme{
 		Name: name + "Sign", Header: "sign", Description: description, Sample: signSample(keys[0]),
 		With:   &httpapi.Scheme{Name: "merchant", Header: "merchant", Description: "The project's id."},

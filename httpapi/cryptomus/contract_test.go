@@ -1,6 +1,7 @@
 package cryptomus_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -200,13 +201,29 @@ func (w *world) take(t testing.TB, id string) {
 }
 
 func subjectOf(version version) func(testing.TB) contract.Subject {
-	return func(t testing.TB) contract.Subject { return newShopper(t, version).subject(t) }
+	return func(t testing.TB) contract.Subject { return newShopper(t, version).subject(t, nil) }
 }
 
-func (w *shopper) subject(t testing.TB) contract.Subject {
+// hostedOf is the subject behind the host's own authentication, with requests that are not signed.
+func hostedOf(version version) func(testing.TB) contract.Subject {
+	return func(t testing.TB) contract.Subject {
+		w := newShopper(t, version)
+		return w.subject(t, contract.Host("session", map[string]string{"shop": w.shop.id, "rival": w.rival.id, "stranger": unknownID}))
+	}
+}
+
+// session replaces what signs a request.
+func session(r *http.Request, who contract.Caller) *http.Request {
+	r.Header.Del("merchant")
+	r.Header.Del("sign")
+	r.Header.Set("session", cmp.Or(map[contract.Caller]string{contract.Rival: "rival", contract.Stranger: "stranger"}[who], "shop"))
+	return r
+}
+
+func (w *shopper) subject(t testing.TB, host httpapi.Authenticate) contract.Subject {
 	return contract.Subject{
 		API: func(limit httpapi.Limit, replies httpapi.Replies) *httpapi.API {
-			return w.with(func(c *cryptomus.Config) { c.Limit, c.Replies = limit, replies })(t)
+			return w.with(func(c *cryptomus.Config) { c.Limit, c.Replies, c.Authenticate = limit, replies, host })(t)
 		},
 		Request: func(route httpapi.Route, e contract.Exercise) *http.Request {
 			who, ids := w.shop, w.ids
@@ -226,9 +243,13 @@ func (w *shopper) subject(t testing.TB) contract.Subject {
 			if e.As == contract.Stranger {
 				key = w.rival.payment
 			}
-			return w.request(route.Method, ids.Replace(e.Target), who, key, ids.Replace(e.Body))
+			r := w.request(route.Method, ids.Replace(e.Target), who, key, ids.Replace(e.Body))
+			if host != nil {
+				r = session(r, e.As)
+			}
+			return r
 		},
-		Strip: func(r *http.Request) { r.Header.Del("sign") },
+		Strip: func(r *http.Request) { r.Header.Del("sign"); r.Header.Del("session") },
 		Store: w.store, Exercises: w.exercises(), Secrets: w.secrets, Siblings: w.siblings,
 		Unreachable: map[string]string{"listRates 500": "a rate that fails is none", "listRates 503": "a rate that fails is none"},
 	}

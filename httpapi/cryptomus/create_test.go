@@ -12,6 +12,7 @@ import (
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/httpapi/cryptomus"
 	"github.com/cointill/cointill/httpapi/internal/contract"
+	"github.com/cointill/cointill/httpapi/internal/life"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
 	"github.com/cointill/cointill/webhook"
@@ -497,6 +498,7 @@ func TestConfigurationsThatMakeNoSense(t *testing.T) {
 		"no store":         func(c *cryptomus.Config) { c.Store = nil },
 		"no page":          func(c *cryptomus.Config) { c.PageURL = nil },
 		"negative cap":     func(c *cryptomus.Config) { c.MaxNew = -1 },
+		"MaxDeposits must": func(c *cryptomus.Config) { c.MaxDeposits = -1 },
 		"negative maximum": func(c *cryptomus.Config) { c.Maximum = decimal.NewFromInt(-1) },
 		"endless test":     func(c *cryptomus.Config) { c.TestClient = &http.Client{} },
 		"currency twice":   change(func(c []cryptomus.Currency) { c[1] = c[0] }),
@@ -514,4 +516,36 @@ func TestConfigurationsThatMakeNoSense(t *testing.T) {
 	cfg.Format = cryptomus.NewFormat()
 	_, err := cryptomus.New(cfg)
 	require.NoError(t, err, "every asset by its own names")
+}
+
+func TestAFullCapOfWalletsRefusesNewOnesOnly(t *testing.T) {
+	w := newWorld(t, options{api: func(c *cryptomus.Config) { c.MaxDeposits = 1 }})
+	create := func(order string) answer {
+		return w.post(t, "/wallet", `{"currency":"COIN","network":"sim","order_id":"`+order+`"}`)
+	}
+	first := create("1").result(t)
+	create("2").message(t, "Gateway error")
+	require.Equal(t, first["uuid"], create("1").result(t)["uuid"], "what is there is answered again")
+	require.Equal(t, 200, w.post(t, "/payment", `{"amount":"1","currency":"COIN","order_id":"3"}`).status, "invoices are counted apart")
+	w.post(t, "/wallet/block-address", `{"order_id":"1"}`).result(t)
+	create("2").result(t)
+}
+
+func TestLessThanBitcoinsDustIsRefusedWithoutAConfiguredMinimum(t *testing.T) {
+	btc := life.Bitcoin(t)
+	coins := append((&world{}).currencies(), cryptomus.Currency{Code: "BTC", Network: "btc", Asset: btc.Assets[0].Asset})
+	format := cryptomus.NewFormat(coins...)
+	w := newWorld(t, options{
+		service: func(c *invoice.Config) {
+			notifier, err := webhook.NewNotifier(format)
+			require.NoError(t, err)
+			price := prices()
+			price[rates.Pair{Base: "BTC", Quote: "USD"}] = decimal.NewFromInt(50_000)
+			c.Chains, c.Notifier, c.Rates = append(c.Chains, btc), notifier, rates.NewFixed(c.Now, price)
+		},
+		api: func(c *cryptomus.Config) { c.Format = format },
+	})
+	body := `{"amount":"0.00000545","currency":"BTC","network":"btc","order_id":"1"}`
+	w.post(t, "/payment", body).message(t, "Minimum amount 0.00000546 BTC")
+	w.create(t, strings.Replace(body, "545", "546", 1))
 }

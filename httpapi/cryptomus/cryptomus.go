@@ -40,6 +40,9 @@ type Config struct {
 	// MaxNew is how many invoices of one project may wait for a payment at once, whatever API made them; see
 	// invoice.Request.MaxNew. Default no bound.
 	MaxNew int
+	// MaxDeposits is how many static wallets of one project may be open, which is not blocked, at once, whatever API made
+	// them; see invoice.Deposit.MaxOpen. One more is refused as "Gateway error". Default 0: no bound.
+	MaxDeposits int
 	// Maximum is the largest amount that an invoice may ask for in a coin. Default 10000000.
 	Maximum decimal.Decimal
 	// Commission is the Service's, for the list of services. Default none.
@@ -52,8 +55,11 @@ type Config struct {
 	// nothing.
 	Resent func()
 
-	ClientIP httpapi.ClientIP // where requests come from; default httpapi.RemoteIP
-	Limit    httpapi.Limit    // how often one project or address may ask; default no limit
+	// Authenticate identifies the merchant of a request in place of the headers merchant and sign, whichever of its keys
+	// they need. Webhooks are still signed with its keys. If nil, signatures do.
+	Authenticate httpapi.Authenticate
+	ClientIP     httpapi.ClientIP // where requests come from; default httpapi.RemoteIP
+	Limit        httpapi.Limit    // how often one project or address may ask; default no limit
 	// Replies makes requests safe to repeat, by Idempotency-Key, beside the order_id. What only reads, which is a POST
 	// here as well, ignores the header. Nil: all do.
 	Replies httpapi.Replies
@@ -87,7 +93,13 @@ type api struct {
 	tests      tests
 }
 
-const signedBy = "Requests are signed: the header sign is the MD5, in lower-case hexadecimal, of the base64 of the body followed by the key."
+// signedBy is the part of the document's description about signatures, if requests are signed.
+func (a *api) signedBy() string {
+	if a.cfg.Authenticate != nil {
+		return ""
+	}
+	return " Requests are signed: the header sign is the MD5, in lower-case hexadecimal, of the base64 of the body followed by the key."
+}
 
 // New checks the configuration and makes the API. It may be mounted under any prefix.
 func New(cfg Config) (*httpapi.API, error) {
@@ -95,7 +107,7 @@ func New(cfg Config) (*httpapi.API, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cryptomus: New: %w", err)
 	}
-	return a.assemble("1.0.0", "Invoices and static wallets. "+signedBy+" What is marked as forbidden moves money out, which is not served yet.",
+	return a.assemble("1.0.0", "Invoices and static wallets."+a.signedBy()+" What is marked as forbidden moves money out, which is not served yet.",
 		a.routes())
 }
 
@@ -106,7 +118,7 @@ func NewV2(cfg Config) (*httpapi.API, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cryptomus: NewV2: %w", err)
 	}
-	return a.assemble("2.0.0", "What version 2 has beside version 1. "+signedBy, a.routesV2())
+	return a.assemble("2.0.0", "What version 2 has beside version 1."+a.signedBy(), a.routesV2())
 }
 
 func (a *api) assemble(version, description string, routes []httpapi.Route) (*httpapi.API, error) {
@@ -136,6 +148,8 @@ func newAPI(cfg Config) (*api, error) {
 		return nil, errors.New("the Service's Notifier has no format " + FormatName + ": give it Config.Format")
 	case cfg.MaxNew < 0:
 		return nil, errors.New("MaxNew must not be negative")
+	case cfg.MaxDeposits < 0:
+		return nil, fmt.Errorf("MaxDeposits must not be negative, not %d", cfg.MaxDeposits)
 	case cfg.Maximum.IsNegative():
 		return nil, errors.New("Maximum must not be negative")
 	case cfg.TestClient != nil && cfg.TestClient.Timeout <= 0:
@@ -189,16 +203,36 @@ func (a *api) addCurrency(c Currency) error {
 	return fmt.Errorf("the Service has no asset %+v", c.Asset)
 }
 
-// networks are other names that clients give to networks: those of their coins and token standards, and in full.
-var networks = map[string]string{
-	"trx": "tron", "trc20": "tron", "erc20": "eth", "ethereum": "eth", "bnb": "bsc", "bep20": "bsc", "pol": "polygon", "matic": "polygon",
-	"avax": "avalanche", "bitcoin": "btc", "litecoin": "ltc", "dogecoin": "doge", "bitcoincash": "bch",
+// networkAlias returns the network that clients mean by the name of its coin, of a token standard, or in full; empty if
+// the name is none of these.
+func networkAlias(name string) string {
+	switch name {
+	case "trx", "trc20":
+		return "tron"
+	case "erc20", "ethereum":
+		return "eth"
+	case "bnb", "bep20":
+		return "bsc"
+	case "pol", "matic":
+		return "polygon"
+	case "avax":
+		return "avalanche"
+	case "bitcoin":
+		return "btc"
+	case "litecoin":
+		return "ltc"
+	case "dogecoin":
+		return "doge"
+	case "bitcoincash":
+		return "bch"
+	}
+	return ""
 }
 
-// network answers the name on the wire of a network, for one that a client gave it, in any case of letters.
+// network returns the name on the wire of a network, for one that a client gave it, in any case of letters.
 func (a *api) network(name string) string {
 	name = strings.ToLower(name)
-	if other, known := networks[name]; known && len(a.find("", name)) == 0 {
+	if other := networkAlias(name); other != "" && len(a.find("", name)) == 0 {
 		return other
 	}
 	return name

@@ -33,7 +33,7 @@ type (
 // faultBodies returns the bodies other than messageFault, by status.
 func faultBodies() map[int]any {
 	return map[int]any{
-		http.StatusUnauthorized: signFault{}, http.StatusUnprocessableEntity: httpapi.OneOf{messageFault{}, validationFault{}},
+		http.StatusUnauthorized: signFault{}, http.StatusUnprocessableEntity: httpapi.AnyOf{messageFault{}, validationFault{}},
 		http.StatusInternalServerError: crashFault{},
 	}
 }
@@ -107,8 +107,11 @@ var fields = map[string][2]string{
 // fault maps errors to responses. Messages contain only what is meant for clients.
 func fault(err error) (int, any) {
 	if refused, ok := errors.AsType[*httpapi.Error](err); ok {
-		if refused.Status == http.StatusUnauthorized {
-			return refused.Status, signFault{refused.Message}
+		switch refused.Status { // whoever refuses, a signature or the host, says it in the published words
+		case http.StatusUnauthorized:
+			return refused.Status, signFault{"Invalid Sign."}
+		case http.StatusForbidden:
+			return refused.Status, messageFault{1, string(errForbidden)}
 		}
 		return refused.Status, messageFault{1, refused.Message}
 	}

@@ -86,13 +86,15 @@ func clockText(t time.Time) string { return t.In(moscow).Format(time.RFC3339) }
 
 // timeLayouts are how lists are asked for times: as the published documents have it, as programs write times, with any
 // fraction, and days. What has no offset is in UTC+3.
-var timeLayouts = []string{"2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02 15:04:05Z07:00", time.RFC3339, "2006-01-02"}
+func timeLayouts() []string {
+	return []string{"2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02 15:04:05Z07:00", time.RFC3339, "2006-01-02"}
+}
 
 // period is the time that a text names, from its first moment to its last: a second, what has a fraction a moment, a day.
 type period struct{ first, last time.Time }
 
 func parseTime(text string) (period, error) {
-	for _, layout := range timeLayouts {
+	for _, layout := range timeLayouts() {
 		at, err := time.ParseInLocation(layout, text, moscow)
 		switch {
 		case err != nil:

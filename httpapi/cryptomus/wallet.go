@@ -115,7 +115,7 @@ func (a *api) newWallet(r *httpapi.Request, in walletRequest) (invoice.Invoice, 
 	}
 	inv, err := a.service.CreateStanding(r.Context(), invoice.Deposit{
 		Project: r.Project.ID, OrderID: in.OrderID, Asset: string(coins[0].Asset.ID), CallbackURL: in.URLCallback,
-		Format: FormatName, Data: data,
+		Format: FormatName, Data: data, MaxOpen: a.cfg.MaxDeposits,
 	})
 	bad, ok := isInvalid(err)
 	switch {

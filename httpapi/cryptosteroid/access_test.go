@@ -53,6 +53,10 @@ func TestEveryRouteButThePublicOnesNeedsAKey(t *testing.T) {
 // TestIncident45_WhatIsAnothersDoesNotExist walks every operation.
 func TestIncident45_WhatIsAnothersDoesNotExist(t *testing.T) { contract.Walk(t, subject) }
 
+func TestWhatIsAnothersDoesNotExistBehindTheHostsAuthentication(t *testing.T) {
+	contract.Walk(t, hosted)
+}
+
 func TestIncident39_WhoHasNoKeyLearnsNothingAboutTheBody(t *testing.T) {
 	w := newWorld(t, options{})
 	for _, key := range []string{"", strings.Repeat("0", 64)} {
@@ -235,6 +239,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		"Format is required":             func(c *cryptosteroid.Config) { c.Format = nil },
 		"Projects is required":           func(c *cryptosteroid.Config) { c.Projects = nil },
 		"MaxNew must not be negative":    func(c *cryptosteroid.Config) { c.MaxNew = -1 },
+		"MaxDeposits must not be":        func(c *cryptosteroid.Config) { c.MaxDeposits = -1 },
 		"needs at least one method":      seen(func(v *cryptosteroid.View) { v.Methods = nil }),
 		"with {id} in it":                seen(func(v *cryptosteroid.View) { v.InvoiceURL = "https://pay.example/" }),
 		"must be an absolute URL":        seen(func(v *cryptosteroid.View) { v.InvoiceURL = "/{id}" }),

@@ -2,6 +2,7 @@ package cryptosteroid
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 
 	"github.com/cointill/cointill/httpapi"
@@ -60,6 +61,9 @@ const (
 // Enum returns the statuses, for the OpenAPI document.
 func (addressStatus) Enum() []string { return []string{string(statusListen), string(statusArchive)} }
 
+// errTooManyAddresses: the merchant has as many open addresses as it may have.
+var errTooManyAddresses = errors.New("cryptosteroid: too many addresses are open")
+
 func (a *api) createAddress(r *httpapi.Request) (any, error) {
 	var path walletPath
 	if err := r.Bind(&path); err != nil {
@@ -87,8 +91,11 @@ func (a *api) createAddress(r *httpapi.Request) (any, error) {
 	}
 	inv, err := a.service.CreateStanding(r.Context(), invoice.Deposit{
 		Project: path.Merchant, Name: in.Label, Asset: string(m.Asset.ID), CallbackURL: in.Callback,
-		Format: FormatName, Data: extra.data(),
+		Format: FormatName, Data: extra.data(), MaxOpen: a.cfg.MaxDeposits,
 	})
+	if errors.Is(err, invoice.ErrTooManyNew) {
+		return nil, fmt.Errorf("%w: %w", errTooManyAddresses, err)
+	}
 	if err != nil {
 		return nil, translatedAddress(err)
 	}

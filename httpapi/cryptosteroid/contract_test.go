@@ -22,6 +22,17 @@ func TestTheDocumentIsTheContract(t *testing.T) {
 }
 
 func subject(t testing.TB) contract.Subject {
+	return subjectOf(t, func(*world, *cryptosteroid.Config) {})
+}
+
+// hosted is the subject behind the host's own authentication, which knows the merchants by another name.
+func hosted(t testing.TB) contract.Subject {
+	return subjectOf(t, func(w *world, c *cryptosteroid.Config) {
+		c.Authenticate = contract.Host("X-Api-Key", map[string]string{w.key: w.shop, w.other: w.rival, strings.Repeat("0", 64): unknownID})
+	})
+}
+
+func subjectOf(t testing.TB, change func(*world, *cryptosteroid.Config)) contract.Subject {
 	w := newWorld(t, options{allowed: "192.0.2.0/24"})
 	id, address := w.create(t, `{`+valid+`}`).text(t, "invoiceId"), w.do(t, "POST", w.wallet("BTC"), w.key, `{"label":"a"}`).text(t, "id")
 	own := []string{"OWN", w.rival, "WALLET", cryptosteroid.WalletID(w.rival, "BTC")}
@@ -33,7 +44,10 @@ func subject(t testing.TB) contract.Subject {
 	others := map[contract.Caller]string{contract.Rival: w.other, contract.Stranger: strings.Repeat("0", 64)}
 	return contract.Subject{
 		API: func(limit httpapi.Limit, replies httpapi.Replies) *httpapi.API {
-			return w.newAPI(t, options{api: func(c *cryptosteroid.Config) { c.Limit, c.Replies = limit, replies }})
+			return w.newAPI(t, options{api: func(c *cryptosteroid.Config) {
+				c.Limit, c.Replies = limit, replies
+				change(w, c)
+			}})
 		},
 		Request: func(route httpapi.Route, e contract.Exercise) *http.Request {
 			ids := ids
@@ -111,7 +125,7 @@ func (w *world) exercises() map[string]contract.Exercise {
 		"createAddress": {
 			Body:   `{"label":"till 7","identify":"5","callback":"https://shop.example/","token":"a"}`,
 			Ways:   []contract.Way{{Target: "/merchants/OWN/wallets/{wallet}/address"}},
-			Refuse: []contract.Refusal{{Status: 400, Body: `{"label":""}`, Says: "label must not be empty"}},
+			Refuse: []contract.Refusal{{Status: 400, Body: `{"label":""}`, Says: "label must not be empty"}, {Status: 429, API: w.oneDeposit, Says: "Too many addresses are open"}},
 		},
 		"archiveAddress": {Target: "/merchants/{merchant}/wallets/{wallet}/address/ADDRESS", Ways: []contract.Way{
 			{Target: "/merchants/OWN/wallets/{wallet}/address/ADDRESS"}, {Target: "/merchants/OWN/wallets/WALLET/address/ADDRESS"},
@@ -123,4 +137,9 @@ func (w *world) exercises() map[string]contract.Exercise {
 // oneNew is the API of this world when one invoice may be NEW, as one is.
 func (w *world) oneNew(t testing.TB) *httpapi.API {
 	return w.newAPI(t, options{api: func(c *cryptosteroid.Config) { c.MaxNew = 1 }})
+}
+
+// oneDeposit is the API of this world when one address may be open, as more are.
+func (w *world) oneDeposit(t testing.TB) *httpapi.API {
+	return w.newAPI(t, options{api: func(c *cryptosteroid.Config) { c.MaxDeposits = 1 }})
 }

@@ -26,10 +26,16 @@ type Config struct {
 
 	// MaxNew is how many invoices of one merchant may be NEW at once; see invoice.Request.MaxNew. Default no
 	// bound.
-	MaxNew   int
-	ClientIP httpapi.ClientIP // where requests come from; default httpapi.RemoteIP
-	Limit    httpapi.Limit    // how often one merchant or address may ask; default no limit
-	Replies  httpapi.Replies  // makes writes of merchants safe to repeat, by Idempotency-Key; default the header is ignored
+	MaxNew int
+	// MaxDeposits is how many deposit addresses of one merchant may be open, which is not archived, at once, whatever API
+	// made them; see invoice.Deposit.MaxOpen. One more is refused with 429. Default 0: no bound.
+	MaxDeposits int
+	// Authenticate identifies the merchant of a request in place of its API key; a merchant's routes stay its own, and
+	// the public ones public. If nil, API keys do.
+	Authenticate httpapi.Authenticate
+	ClientIP     httpapi.ClientIP // where requests come from; default httpapi.RemoteIP
+	Limit        httpapi.Limit    // how often one merchant or address may ask; default no limit
+	Replies      httpapi.Replies  // makes writes of merchants safe to repeat, by Idempotency-Key; default the header is ignored
 
 	Now    func() time.Time // default time.Now
 	Logger *slog.Logger     // default silence
@@ -55,6 +61,9 @@ func New(cfg Config) (*httpapi.API, error) {
 		return nil, fmt.Errorf("cryptosteroid: New: %w", err)
 	}
 	key := httpapi.ProjectKey("ApiKeyAuth", "X-Api-Key", cfg.Projects, cfg.ClientIP)
+	if cfg.Authenticate != nil {
+		key = httpapi.HostScheme(cfg.Authenticate, cfg.Projects)
+	}
 	return httpapi.New(httpapi.Config{
 		Title: "Merchant Invoices API", Version: "1.0.0",
 		Description: "Invoices in fiat money that are paid in cryptocurrency, and deposit addresses.",
@@ -77,6 +86,8 @@ func newAPI(cfg Config) (*api, error) {
 		return nil, errors.New("the Service's Notifier has no format " + FormatName + ": give it Config.Format")
 	case cfg.MaxNew < 0:
 		return nil, errors.New("MaxNew must not be negative")
+	case cfg.MaxDeposits < 0:
+		return nil, fmt.Errorf("MaxDeposits must not be negative, not %d", cfg.MaxDeposits)
 	}
 	view := cfg.Format.view
 	if len(view.Methods) == 0 {

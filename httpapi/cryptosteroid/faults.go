@@ -33,6 +33,8 @@ func (a *api) fault(err error) (int, any) {
 		status, message = http.StatusNotFound, "There is no such merchant, wallet, invoice or address."
 	case errors.Is(err, errNotNew):
 		status, message = http.StatusConflict, "The payment method can only be chosen while the invoice is NEW and nothing was paid."
+	case errors.Is(err, errTooManyAddresses):
+		status, message = http.StatusTooManyRequests, "Too many addresses are open. Archive some first."
 	case errors.Is(err, invoice.ErrTooManyNew):
 		status, message = http.StatusTooManyRequests, "Too many invoices are NEW. Wait until some are paid or expire."
 	case errors.Is(err, rates.ErrNoRate):

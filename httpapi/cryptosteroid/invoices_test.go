@@ -10,8 +10,10 @@ import (
 
 	"github.com/cointill/cointill/httpapi/cryptosteroid"
 	"github.com/cointill/cointill/httpapi/internal/contract"
+	"github.com/cointill/cointill/httpapi/internal/life"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
+	"github.com/cointill/cointill/webhook"
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 )
@@ -323,4 +325,34 @@ func FuzzRequests(f *testing.F) {
 		}
 	}
 	contract.Fuzz(f, subject, bodies...)
+}
+
+func TestAFullCapOfAddressesRefusesUntilOneIsArchived(t *testing.T) {
+	w := newWorld(t, options{api: func(c *cryptosteroid.Config) { c.MaxDeposits = 1 }})
+	create := func() answer { return w.do(t, "POST", w.wallet("ETH"), w.key, `{"label":"a"}`) }
+	first := create()
+	require.Equal(t, 201, first.status)
+	require.Equal(t, "Too many addresses are open. Archive some first.", create().refused(t, 429))
+	w.create(t, `{`+valid+`}`) // invoices are counted apart
+	require.Equal(t, 200, w.do(t, "DELETE", w.wallet("ETH")+"/"+first.text(t, "id"), w.key, "").status)
+	require.Equal(t, 201, create().status)
+}
+
+func TestLessThanBitcoinsDustIsRefusedWithoutAConfiguredMinimum(t *testing.T) {
+	btc := life.Bitcoin(t)
+	seen := view(coins())
+	seen.Methods[2].Asset = btc.Assets[0].Asset
+	format := cryptosteroid.NewFormat(seen)
+	w := newWorld(t, options{
+		service: func(c *invoice.Config) {
+			notifier, err := webhook.NewNotifier(format)
+			require.NoError(t, err)
+			c.Chains[1], c.Notifier = btc, notifier
+		},
+		api: func(c *cryptosteroid.Config) { c.Format = format },
+	})
+	body := `{"fiatCurrency":"EUR","fiatAmount":"0.27","description":"x","paymentMethod":"BTC"}` // at 50000 EUR
+	require.Equal(t, "fiatAmount is less than the minimum of 0.00000546 BTC", w.do(t, "POST", w.invoices(), w.key, body).refused(t, 400))
+	w.create(t, strings.Replace(body, "0.27", "0.28", 1))
+	require.Equal(t, "0.00000546", w.do(t, "POST", w.wallet("BTC"), w.key, `{"label":"a"}`).text(t, "minPaymentAmount"))
 }

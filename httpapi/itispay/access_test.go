@@ -84,6 +84,26 @@ func TestIncident45_WhatIsAnothersDoesNotExist(t *testing.T) {
 	contract.Walk(t, subjectOf(itispay.NewV1))
 }
 
+func TestWhatIsAnothersDoesNotExistBehindTheHostsAuthentication(t *testing.T) {
+	contract.Walk(t, hostedOf(itispay.New))
+	contract.Walk(t, hostedOf(itispay.NewV1))
+}
+
+func TestTheHostNamesAdministratorsAndAccountsKeepTheirKeys(t *testing.T) {
+	w := newWorld(t, options{})
+	user := w.project
+	api, err := itispay.New(w.config(func(c *itispay.Config) {
+		c.Authenticate = func(*http.Request) (string, error) { return user, nil }
+	}))
+	require.NoError(t, err)
+	require.Equal(t, 403, w.send(t, api, w.request("GET", "/admin/invoices", "", "")).status)
+	require.Equal(t, 200, w.send(t, api, w.request("GET", "/invoices", "", "")).status)
+	user = w.office
+	require.Equal(t, 200, w.send(t, api, w.request("GET", "/admin/invoices", "", "")).status)
+	require.Equal(t, 401, w.send(t, api, w.request("POST", "/projects", "", `{"name":"New"}`)).status)
+	require.Equal(t, 201, w.send(t, api, w.request("POST", "/projects", accountKey, `{"name":"New"}`)).status)
+}
+
 func TestA51_ThePublicCanOnlyRead(t *testing.T) {
 	w := newWorld(t, options{})
 	for _, api := range w.apis(t) {

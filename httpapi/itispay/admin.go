@@ -102,7 +102,7 @@ func (a *api) adminKey() *httpapi.Scheme {
 			return err
 		}
 		if !slices.Contains(a.cfg.Admins, r.Project.ID) {
-			return &httpapi.Error{Status: http.StatusForbidden, Message: "The API key is no administrator's."}
+			return &httpapi.Error{Status: http.StatusForbidden, Message: "Only administrators may do this."}
 		}
 		return nil
 	}

@@ -89,10 +89,21 @@ func TestTheDocumentIsTheContract(t *testing.T) {
 }
 
 func subjectOf(build func(itispay.Config) (*httpapi.API, error)) func(testing.TB) contract.Subject {
-	return func(t testing.TB) contract.Subject { return subject(t, build) }
+	return func(t testing.TB) contract.Subject { return subject(t, build, func(*world, *itispay.Config) {}) }
 }
 
-func subject(t testing.TB, build func(itispay.Config) (*httpapi.API, error)) contract.Subject {
+// hostedOf is the subject behind the host's own authentication.
+func hostedOf(build func(itispay.Config) (*httpapi.API, error)) func(testing.TB) contract.Subject {
+	return func(t testing.TB) contract.Subject {
+		return subject(t, build, func(w *world, c *itispay.Config) {
+			c.Authenticate = contract.Host("Api-Key", map[string]string{
+				w.key: w.project, w.other: w.rival, w.admin: w.office, strings.Repeat("0", 64): unknownID,
+			})
+		})
+	}
+}
+
+func subject(t testing.TB, build func(itispay.Config) (*httpapi.API, error), change func(*world, *itispay.Config)) contract.Subject {
 	w := newWorld(t, options{service: told, allowed: "192.0.2.0/24"})
 	live, done := w.told(t, "live", "https://example.com/hook"), w.told(t, "told", "https://example.com/hook")
 	require.Equal(t, 200, w.do(t, "PATCH", "/invoices/"+done, w.key, `{"status":"expired"}`).status)
@@ -107,6 +118,7 @@ func subject(t testing.TB, build func(itispay.Config) (*httpapi.API, error)) con
 			api, err := build(w.config(func(c *itispay.Config) {
 				c.Limit, c.Replies = limit, replies
 				c.Simulation = &itispay.Simulation{Client: &http.Client{Timeout: 1e9, Transport: taken{}}}
+				change(w, c)
 			}))
 			require.NoError(t, err)
 			return api

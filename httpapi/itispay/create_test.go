@@ -16,9 +16,12 @@ import (
 
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/internal/contract"
+	"github.com/cointill/cointill/httpapi/internal/life"
 	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/rates"
 	"github.com/cointill/cointill/webhook"
+	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 )
 
@@ -563,4 +566,17 @@ func TestCodesOnTheWireCanDifferFromTheAssets(t *testing.T) {
 	w.send(t, api, w.request("POST", "/invoices", w.key, `{"order_id":"2","fiat_amount":10,"currency":"TOK"}`)).refused(t, 422, "validation_error")
 	got = w.send(t, api, w.request("GET", "/invoices?currency=TOK_SIM", w.key, ""))
 	require.Len(t, got.object(t)["items"], 1)
+}
+
+func TestLessThanBitcoinsDustIsRefusedWithoutAConfiguredMinimum(t *testing.T) {
+	w := newWorld(t, options{service: func(c *invoice.Config) {
+		price := prices()
+		price[pair("BTC", "EUR")] = decimal.NewFromInt(50_000)
+		c.Chains, c.Rates = append(c.Chains, life.Bitcoin(t)), rates.NewFixed(c.Now, price)
+	}})
+	create := func(order, amount string) answer {
+		return w.do(t, "POST", "/invoices", w.key, `{"order_id":"`+order+`","crypto_amount":`+amount+`,"fiat_currency":"EUR","currency":"BTC"}`)
+	}
+	require.Contains(t, create("1", "0.00000545").refused(t, 422, "validation_error"), "is less than the minimum of 0.00000546 BTC")
+	require.Equal(t, 201, create("1", "0.00000546").status)
 }

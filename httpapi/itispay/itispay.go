@@ -21,11 +21,15 @@ type Config struct {
 	Format   *Format
 	Projects *invoice.Projects
 
-	Accounts []httpapi.Account // who may create projects; default nobody
-	Admins   []string          // ids of the projects whose keys may read all invoices, of whatever project; default none
-	ClientIP httpapi.ClientIP  // where requests come from; default httpapi.RemoteIP
-	Limit    httpapi.Limit     // how often one project, account or address may ask; default no limit
-	Replies  httpapi.Replies   // makes writes safe to repeat, by Idempotency-Key; default the header is ignored
+	// Authenticate identifies the project of a request in place of its API key. Admins are then the projects that it
+	// may return for administrators. POST /projects is not a project's: it still needs the key of one of Accounts, so a
+	// host that creates projects itself leaves them empty. If nil, API keys do.
+	Authenticate httpapi.Authenticate
+	Accounts     []httpapi.Account // who may create projects; default nobody
+	Admins       []string          // ids of the projects whose keys may read all invoices, of whatever project; default none
+	ClientIP     httpapi.ClientIP  // where requests come from; default httpapi.RemoteIP
+	Limit        httpapi.Limit     // how often one project, account or address may ask; default no limit
+	Replies      httpapi.Replies   // makes writes safe to repeat, by Idempotency-Key; default the header is ignored
 
 	// Store is where callbacks are kept, for administrators to see and for shops to have sent again. Nil: the
 	// first do not see them, and the second is not served.
@@ -139,6 +143,9 @@ func newAPI(cfg Config) (*api, error) {
 	}
 	a := &api{cfg: cfg, service: cfg.Service, log: cfg.Logger}
 	a.project = httpapi.ProjectKey("ApiKeyAuth", "Api-Key", cfg.Projects, cfg.ClientIP)
+	if cfg.Authenticate != nil {
+		a.project = httpapi.HostScheme(cfg.Authenticate, cfg.Projects)
+	}
 	var err error
 	if a.account, err = httpapi.AccountKey("accountApiKeyAuth", "Api-Key", cfg.Accounts); err != nil {
 		return nil, err

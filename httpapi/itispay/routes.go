@@ -46,7 +46,7 @@ func (a *api) routes() []httpapi.Route {
 	}, {
 		Method: "GET", Path: "/public/invoices/{invoice_id}", OperationID: "getPublicInvoice", Tag: tagPublic,
 		Summary: "Get public invoice by ID (no authentication required)",
-		Params:  invoicePath{}, Answer: httpapi.OneOf{invoiceObject{}, closedInvoice{}}, Handler: a.getPublic,
+		Params:  invoicePath{}, Answer: httpapi.AnyOf{invoiceObject{}, closedInvoice{}}, Handler: a.getPublic,
 	}}, a.adminRoutes(), a.commonRoutes(), []httpapi.Route{a.resendRoute()}, a.moneyOutRoutes())
 }
 

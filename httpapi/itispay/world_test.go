@@ -44,7 +44,8 @@ type world struct {
 	log      *spy.Log
 	key      string // of the project "shop"
 	project  string
-	other    string // key of the project "rival"
+	rival    string // id of another project
+	other    string // key of it
 	admin    string // key of the project "office"
 	office   string // id of it
 }
@@ -62,7 +63,7 @@ func newWorld(t testing.TB, o options) *world {
 	w, err := openWorld(o)
 	require.NoError(t, err)
 	w.project, w.key = w.newProject(t, "shop", o.allowed)
-	_, w.other = w.newProject(t, "rival", o.allowed)
+	w.rival, w.other = w.newProject(t, "rival", o.allowed)
 	w.office, w.admin = w.newProject(t, "office", o.allowed)
 	w.api = w.newAPI(t, o.api)
 	return w

@@ -80,7 +80,7 @@ func catalogue() []invoice.Invoice {
 		if n%7 == 6 {
 			inv.Project = "other shop"
 		}
-		inv.Format = []string{"", "standard", "itispay"}[n%3]
+		inv.Format = []string{"", "standard", "terse"}[n%3]
 		inv.Terms.Standing = n == 3 || n == 12 || n == 13
 		out = append(out, inv)
 	}
@@ -205,7 +205,7 @@ func filters(t *testing.T, b store.Backend) {
 		{CreatedAfter: start.Add(4), CreatedBefore: start.Add(2)},
 		{Fiat: "EUR"},
 		{Format: "standard"},
-		{Format: "itispay", Project: "shop", Sort: invoice.SortUpdated},
+		{Format: "terse", Project: "shop", Sort: invoice.SortUpdated},
 		{Format: "Standard"},
 		{Format: "standard", Fiat: "EUR", Status: invoice.StatusNew, AssetCode: "POL", Project: "shop"},
 		{Fiat: "USD", Project: "shop"},
@@ -253,7 +253,7 @@ func uncounted(t *testing.T, b store.Backend) {
 	insert(t, b, all...)
 	for _, q := range []invoice.Query{
 		{}, {Standing: true}, {Project: "shop", Sort: invoice.SortFiat}, {Status: invoice.StatusNew, AssetCode: "ETH", Ascending: true}, {Project: "nobody"},
-		{Project: "shop", Format: "itispay"},
+		{Project: "shop", Format: "terse"},
 	} {
 		q.Uncounted, q.Limit = true, 3
 		want := listed(all, q)

@@ -50,7 +50,7 @@ func newMessage(inv invoice.Invoice, seq int64, url string) invoice.Message {
 		Project: inv.Project, URL: url, Endpoint: shopEndpoint,
 		Body:   []byte(fmt.Sprintf("{ \"n\": %d }\x00\xff", seq)),
 		At:     start.Add(time.Duration(seq)*time.Second + inv.CreatedAt.Sub(start)/time.Second),
-		Format: "itispay", Secret: "s3cret \u00e9 of " + inv.ID,
+		Format: "terse", Secret: "s3cret \u00e9 of " + inv.ID,
 	}
 }
 

@@ -2,6 +2,8 @@ package contract
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -42,12 +44,48 @@ func Walk(t *testing.T, subject func(t testing.TB) Subject) {
 		}
 	}
 	w.repeat()
+	if err := w.compared.enough(len(w.Siblings) > 0); err != nil {
+		t.Error(err)
+	}
+}
+
+// compared counts the pairs of answers that a walk has compared.
+type compared struct{ refused, siblings int }
+
+// enough returns an error if a walk has compared nothing, and so has shown nothing.
+func (c compared) enough(siblings bool) error {
+	switch {
+	case c.refused == 0:
+		return errors.New("contract: walk: no operation was asked by somebody who may not ask")
+	case siblings && c.siblings == 0:
+		return errors.New("contract: walk: no operation was asked for what another API of the project has made")
+	}
+	return nil
+}
+
+// abroad is an address that the shop does not allow.
+const abroad = "198.51.100.7:1"
+
+// Host returns an [httpapi.Authenticate] as a host may have it: the project is found by a header of the request, and
+// requests from abroad are forbidden.
+func Host(header string, projects map[string]string) httpapi.Authenticate {
+	return func(r *http.Request) (string, error) {
+		project, known := projects[r.Header.Get(header)]
+		switch {
+		case r.RemoteAddr == abroad:
+			return "", fmt.Errorf("session: %w", httpapi.ErrForbidden)
+		case !known:
+			return "", fmt.Errorf("session: %w", httpapi.ErrUnauthorized)
+		}
+		return project, nil
+	}
 }
 
 type walker struct {
 	*testing.T
 	Subject
-	api *httpapi.API
+	api      *httpapi.API
+	compared compared
 }
 
 // seen is a request, its answer, and what that cost.
@@ -72,7 +110,7 @@ func (w *walker) as(route httpapi.Route, e Exercise, who Caller, lost bool) seen
 	case Nobody:
 		w.Strip(r)
 	case Abroad:
-		r.RemoteAddr = "198.51.100.7:1"
+		r.RemoteAddr = abroad
 	case Shop, Rival, Stranger, Sibling:
 	}
 	body, err := io.ReadAll(r.Body)
@@ -116,6 +154,7 @@ func (w *walker) walk(route httpapi.Route, e Exercise, open bool) {
 			continue // it names nothing, and is the rival's own
 		}
 		w.alike(theirs, nothing)
+		w.compared.refused++
 		if w.rows() != before {
 			w.Errorf("%s as %s wrote", theirs.asked, who)
 		}
@@ -134,6 +173,7 @@ func (w *walker) siblings(route httpapi.Route, e Exercise) {
 		return // it names nothing
 	}
 	w.alike(theirs, nothing)
+	w.compared.siblings++
 	if w.rows() != before {
 		w.Errorf("%s as %s wrote", theirs.asked, Sibling)
 	}
