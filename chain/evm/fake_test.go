@@ -88,6 +88,7 @@ func topic(address string) string {
 
 // fakeBlock is block 100 of the scripted node.
 type fakeBlock struct {
+	mu      sync.Mutex // several calls may be under way
 	txs     []*fakeTx
 	strange bool // logs stay as they were made
 }
@@ -172,7 +173,10 @@ func failing(frame object, why string) object {
 	return frame
 }
 
+// receipts returns the receipts. Their logs are those of the block, which a test may change before it asks the node.
 func (b *fakeBlock) receipts() []object {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	var all []object
 	index := 0
 	for _, x := range b.txs {
@@ -181,13 +185,14 @@ func (b *fakeBlock) receipts() []object {
 			r["status"] = x.status
 		}
 		var logs []object
-		for _, l := range x.logs {
+		for i, l := range x.logs {
 			if b.strange {
 				index++
 				logs = append(logs, l)
 				continue
 			}
-			l = maps.Clone(l) // several calls may be under way
+			l = maps.Clone(l) // the response before may be being written yet
+			x.logs[i] = l
 			l["transactionHash"], l["blockHash"], l["logIndex"] = x.hash, blockHash, fmt.Sprintf("%#x", index)
 			logs = append(logs, l)
 			index++

@@ -29,15 +29,15 @@ func TestAnOrderIsPaidInTheShopsOwnTable(t *testing.T) {
 	db, err := sqlite.Open(filepath.Join(t.TempDir(), "shop.db"))
 	require.NoError(t, err)
 	defer db.Close()
-	mux := http.NewServeMux()
 	prices := rates.NewFixed(nil, map[rates.Pair]decimal.Decimal{{Base: "ETH", Quote: "EUR"}: decimal.NewFromInt(2500)})
-	invoices := shop(t.Context(), mux, db, prices, node.URL(), xpub, devchain.Network)
+	shop := newShop(t.Context(), db, prices, node.URL(), xpub, devchain.Network)
+	invoices := shop.invoices
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	defer func() { cancel(); wg.Wait() }()
 	wg.Go(func() { _ = invoices.Run(ctx) })
-	wg.Go(func() { fulfil(ctx, db, invoices) })
-	server := httptest.NewServer(mux)
+	wg.Go(func() { _ = shop.fulfil(ctx) })
+	server := httptest.NewServer(shop)
 	defer server.Close()
 
 	answer, err := http.Post(server.URL+"/buy?order=1001", "", nil)
@@ -59,7 +59,7 @@ func TestAnOrderIsPaidInTheShopsOwnTable(t *testing.T) {
 	require.NoError(t, node.Mine(12))
 	require.Eventually(t, func() bool {
 		var paid bool
-		err := db.QueryRowContext(t.Context(), `SELECT paid FROM orders WHERE id = '1001'`).Scan(&paid)
+		err := db.QueryRowContext(t.Context(), `SELECT position > 0 FROM orders WHERE id = '1001'`).Scan(&paid)
 		return err == nil && paid
 	}, time.Minute, 50*time.Millisecond, "the order is never marked as paid")
 }

@@ -80,7 +80,7 @@ func openWorld(o options) (*world, error) {
 		return nil, err
 	}
 	cfg := invoice.Config{
-		Store: w.store, Notifier: notifier{}, Now: now, Rates: rates.NewFixed(now, prices()),
+		Store: w.store, Notifier: notifier{}, CheckCallback: webhook.CheckPrivateURL, Now: now, Rates: rates.NewFixed(now, prices()),
 		Chains: []invoice.ChainConfig{{
 			Name: "Simulated", Watcher: follower, Addresses: addresses{},
 			Assets: []invoice.AssetConfig{

@@ -85,7 +85,7 @@ func samples() map[string][]any {
 		qInsertProject: {"1", "1", "1", "1", "", 1, "{}"}, qUpdateProject: {"1", "1", "1", "1", "", 1, "{}"},
 		qProject: {"1"}, qProjectByKey: {"1"}, qProjects: {"1", 50}, qProjectsByOwner: {"ann"}, qLockInvoices: {texts},
 		qPutMessages: {texts, texts, texts, list(256), texts, texts, texts, texts, bodies, texts, texts, bools},
-		qSetBack:     {}, qLook: {[]string{"endpoint-10", "endpoint-20"}, 4, 640},
+		qSetBack:     {}, qLook: {[]string{"endpoint-10", "endpoint-20"}, []string{"p1/", "p2/"}, 4, 640},
 		qClaim:       {[]string{"endpoint-10", "endpoint-20"}, []string{"p1/", "p2/"}, 4, 640, 64, 200000},
 		qClaimOfEach: {[]string{"endpoint-10", "endpoint-20"}, []string{"p1/", "p2/"}, 4, 640, 64, 200000},
 		qLockOverdue: {"endpoint-10", 1, 100}, qGiveUp: {many(100, "inv-"), "", 0, 0, "", "", "endpoint-10", 1, 100},
