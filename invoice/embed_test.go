@@ -63,7 +63,7 @@ func TestRunRunsTheDispatcherAndGoesOnWithoutOne(t *testing.T) {
 	inWorld(t, func(w *world) {
 		ctx, cancel := context.WithCancel(w.t.Context())
 		cfg := w.cfg
-		cfg.Dispatcher = broken{}
+		cfg.Dispatcher = broken{hinted(func() {})}
 		svc, err := invoice.New(cfg)
 		require.NoError(t, err)
 		ended := make(chan error)

@@ -44,7 +44,7 @@ func takeTicket(ctx context.Context, store Reader, c ChainConfig, inv Invoice, q
 		return nil
 	}
 	sum := fnv.New32a()
-	_, _ = io.WriteString(sum, inv.ID) // never fails
+	_, _ = io.WriteString(sum, q.At.String()) // never fails
 	first := int(sum.Sum32() % uint32(share))
 	for _, span := range [][2]int{{first, min(first+tickets, share)}, {0, share}} {
 		held, err := store.HeldSlots(ctx, network, ticketAddress(inv.Project), ticket(span[0]), ticket(span[1]-1), share)

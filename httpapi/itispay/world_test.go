@@ -80,7 +80,7 @@ func openWorld(o options) (*world, error) {
 		return nil, err
 	}
 	cfg := invoice.Config{
-		Store: w.store, Notifier: notifier{}, CheckCallback: webhook.CheckPrivateURL, Now: now, Rates: rates.NewFixed(now, prices()),
+		Store: w.store, Notifier: notifier{}, CheckCallback: anywhere, Now: now, Rates: rates.NewFixed(now, prices()),
 		Chains: []invoice.ChainConfig{{
 			Name: "Simulated", Watcher: follower, Addresses: addresses{},
 			Assets: []invoice.AssetConfig{
@@ -299,3 +299,6 @@ func prices() map[rates.Pair]decimal.Decimal {
 }
 
 func pair(base, quote string) rates.Pair { return rates.Pair{Base: base, Quote: quote} }
+
+// anywhere lets callbacks go where the tests listen.
+func anywhere(string) error { return nil }

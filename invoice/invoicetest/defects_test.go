@@ -31,7 +31,7 @@ func TestDeliberateDefectsAreFound(t *testing.T) {
 		{"half of a commit is applied", 40, inStore(halfCommit)},
 		{"a commit is answered before it is done", 20, inStore(lateCommit)},
 		{"versions of invoices are ignored", 60, among(inStore(lostUpdate))},
-		{"the version of the cursor is ignored", 200, among(inStore(lostCursor))},
+		{"the version of the cursor is ignored", 600, among(inStore(lostCursor))},
 		{"a refused batch is stored without its events", 60, among(inStore(droppedEvents))},
 		{"a payment that moved is a second row", 20, inStore(duplicateRows)},
 		{"withdrawals of payments are not stored", 60, inStore(forgottenWithdrawals)},

@@ -60,7 +60,7 @@ func (r *reader) one(ctx context.Context, what, query string, args ...any) (invo
 }
 
 func (r *reader) many(ctx context.Context, query string, args ...any) ([]invoice.Invoice, error) {
-	found, err := r.stmt(ctx, query).QueryContext(ctx, args...)
+	found, err := r.stmt(ctx, query).QueryContext(ctx, args...) //nolint:rowserrcheck // ScanInvoices checks it
 	if err != nil {
 		return nil, err
 	}
@@ -171,7 +171,7 @@ func (r *reader) Payments(ctx context.Context, id string, after chain.Key, limit
 }
 
 func (r *reader) payments(ctx context.Context, id string, args ...any) ([]invoice.Payment, error) {
-	found, err := r.stmt(ctx, qPayments).QueryContext(ctx, append([]any{id}, args...)...)
+	found, err := r.stmt(ctx, qPayments).QueryContext(ctx, append([]any{id}, args...)...) //nolint:rowserrcheck // ScanPayments checks it
 	if err != nil {
 		return nil, err
 	}
