@@ -47,7 +47,7 @@ type Config struct {
 	Limit    Limit            // of each client; default none
 	ClientIP ClientIP         // where requests come from, for Limit; default [RemoteIP]
 	Now      func() time.Time // default time.Now
-	Logger   *slog.Logger     // default silence
+	Logger   *slog.Logger     // if nil, nothing is logged
 	Meter    invoice.Meter    // is told of every request; default invoice.NoMeter
 
 	// Replies makes writes safe to repeat: a POST, PATCH, PUT or DELETE of a project or an account with the header
@@ -84,12 +84,12 @@ type Route struct {
 	AnyType bool
 	// Ignored takes a body without a Body: it is read, and nobody looks at what it says.
 	Ignored bool
-	// Reads says that the operation changes nothing, whatever its Method: an Idempotency-Key is of no use to it.
+	// Reads reports whether the operation changes nothing, whatever its Method: an Idempotency-Key is of no use to it.
 	Reads bool
 	// Maxima are the largest values of integer members of Body that its type cannot know, by their names.
 	Maxima map[string]int64
 
-	// Handler answers what is written as JSON. It may be called concurrently.
+	// Handler returns what is written as JSON. It may be called concurrently.
 	Handler func(*Request) (any, error)
 }
 
@@ -105,7 +105,7 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Message }
 
-// FieldError says which member or parameter of a request is wrong and why. An [invoice.InvalidError] is about the Go
+// FieldError describes which member or parameter of a request is wrong, and why. An [invoice.InvalidError] is about the Go
 // fields of what a handler made of the request: a dialect gives it the name on the wire, and its reason.
 type FieldError struct {
 	Field  string // its name on the wire
@@ -225,13 +225,13 @@ func (a *API) mount(endpoints map[string]endpoint, doc *document) (err error) {
 	return nil
 }
 
-// Routes answers the table.
+// Routes returns the table of routes.
 func (a *API) Routes() []Route { return slices.Clone(a.cfg.Routes) }
 
-// OpenAPI answers the document that is served at openapi.json.
+// OpenAPI returns the document that is served at openapi.json.
 func (a *API) OpenAPI() []byte { return bytes.Clone(a.document) }
 
-// ServeHTTP answers a request whose path begins at the API's root.
+// ServeHTTP serves a request whose path begins at the API's root.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if p := r.URL.Path; p == "" || path.Clean(p) != p {
 		// A ServeMux would redirect, in its own words and past the prefix.

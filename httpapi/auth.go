@@ -34,7 +34,7 @@ type Scheme struct {
 	Check func(*Request) error
 }
 
-// ClientIP answers where a request comes from; the zero address when it cannot tell, which no
+// ClientIP returns the address a request comes from, or the zero address if it is unknown, which no
 // allow-list contains.
 type ClientIP func(*http.Request) netip.Addr
 

@@ -17,7 +17,7 @@
 //
 //	mux.Handle("/pay/", http.StripPrefix("/pay", api))
 //
-// It answers its document at openapi.json under the same prefix, and a page for people at docs.
+// It serves its document at openapi.json under the same prefix, and a page for people at docs.
 //
 // # Requests
 //

@@ -10,16 +10,16 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// ReadyConfig says when a process is ready. Service is required.
+// ReadyConfig defines when a process is ready. Service is required.
 type ReadyConfig struct {
 	Service *invoice.Service
 	Within  time.Duration    // how long ago each network's node may have answered last; default 2 minutes
 	Behind  uint64           // how many blocks a network may be behind; default 10
 	Now     func() time.Time // default time.Now
-	Logger  *slog.Logger     // default silence
+	Logger  *slog.Logger     // if nil, nothing is logged
 }
 
-// Alive answers 200 to every request: the process runs. It is for whoever starts it anew when it does not.
+// Alive responds with 200 to every request: the process runs. It is for a supervisor that restarts the process.
 func Alive() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { writeHealth(w, http.StatusOK, health{OK: true}) })
 }
@@ -100,7 +100,7 @@ func newNetworkHealth(n invoice.NetworkHealth, ok bool) networkHealth {
 	return out
 }
 
-// Ready answers 200 when the store can be read, every network is being seen, and no invoice is damaged or has something
+// Ready responds with 200 if the store can be read, every network is being seen, and no invoice is damaged or has something
 // set aside, else 503; see [invoice.NetworkHealth.OK]. A transaction that could not be examined is shown and no more. Invoices are created all the same while a network lags, so a process
 // that is not ready is one to look at, and not one to send no requests to. The answer has no error texts
 // of nodes and stores: they can name hosts and belong in the log. Mount it where operators can reach it and others cannot.

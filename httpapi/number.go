@@ -44,7 +44,7 @@ func (n *Number) UnmarshalJSON(raw []byte) error {
 // promised is how many significant digits of a decimal every double keeps, and written how many it takes to write one.
 const promised, written = 15, 17
 
-// Meant answers the number of at most so many decimals that was meant. That is the number itself, unless it has more
+// Meant returns the number of at most so many decimals that was meant. That is the number itself, unless it has more
 // decimals and the 16 or 17 digits that programs write doubles with, 29.949999999999999 for 29.95 or 3.3000000000000003
 // for 3 * 1.1: then it is what a double promises to keep of it, 15 digits, if these fit. What does not fit either way is
 // answered as it is.

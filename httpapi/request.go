@@ -53,7 +53,7 @@ func (r *Request) Decode(into any) error {
 	return r.op.body.bind(into, func(f field) json.RawMessage { return members[f.name] })
 }
 
-// Members answers the members of the JSON body as they were sent, for dialects that check them in their own way. It
+// Members returns the members of the JSON body as they were sent, for dialects that check them in their own way. It
 // refuses with an [Error].
 func (r *Request) Members() (map[string]json.RawMessage, error) {
 	body, err := r.readBody()
@@ -125,7 +125,7 @@ func jsonInUTF8(contentType string) bool {
 	return false
 }
 
-// Raw answers the body as it was sent, byte for byte, whatever its type: for schemes that check a signature of it.
+// Raw returns the body as it was sent, byte for byte, whatever its type: for schemes that check a signature of it.
 // It may be called again. It refuses with an [Error], also a body that says that it is compressed.
 func (r *Request) Raw() ([]byte, error) {
 	if r.read {

@@ -189,7 +189,7 @@ func (e *TransitionError) Error() string {
 }
 
 // ErrNoAddress is returned when no address is free: all that may be used, or all amounts at the shared one, belong to
-// other invoices for now.
+// other invoices at present.
 var ErrNoAddress = errors.New("no address is free")
 
 // ErrTooManyNew is returned when the project has as many invoices waiting for a payment as it may have.

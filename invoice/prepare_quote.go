@@ -43,7 +43,7 @@ func (x *quoting) findAsset(name string) (AssetConfig, bool) {
 	return AssetConfig{}, false
 }
 
-// heldBack reports whether invoices may not ask for the asset for now.
+// heldBack reports whether invoices may temporarily not ask for the asset.
 func (x *quoting) heldBack(a AssetConfig) bool {
 	return slices.ContainsFunc(x.cfg.Chains, func(c ChainConfig) bool {
 		return c.Watcher.Network() == a.ID.Network() && holds(c.Watcher.Lag(), a.ID)

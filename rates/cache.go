@@ -355,7 +355,7 @@ func (c *Cache) Run(ctx context.Context) error {
 	return nil
 }
 
-// due returns up to limit entries that Run has to ask for now, with their flights
+// due returns up to limit entries that Run has to request, with their flights
 // begun, and how long to wait before the next look. An entry beyond the limit waits
 // for the nudge of one that ends.
 func (c *Cache) due(limit int) ([]*entry, time.Duration) {

@@ -25,7 +25,7 @@ const (
 	PayoutKey  = "payout"
 )
 
-// Config says what the API works with. Service, Format, Projects, Store and PageURL are required.
+// Config configures the API. Service, Format, Projects, Store and PageURL are required.
 type Config struct {
 	Service *invoice.Service
 	// Format has what can be paid in. It is the one that the Service's Notifier has.
@@ -34,7 +34,7 @@ type Config struct {
 	// allow-list or a discount that has changed may count for so long as it was, but for a discount set by this API.
 	Projects *invoice.Projects
 	Store    Store
-	// PageURL answers where an invoice, or a static wallet (its Terms are Standing), is paid. It must not block.
+	// PageURL returns the URL at which an invoice, or a static wallet (its Terms are Standing), is paid. It must not block.
 	PageURL func(inv invoice.Invoice) string
 
 	// MaxNew is how many invoices of one project may wait for a payment at once, whatever API made them; see
@@ -64,7 +64,7 @@ type Config struct {
 	// here as well, ignores the header. Nil: all do.
 	Replies httpapi.Replies
 	Now     func() time.Time // default time.Now
-	Logger  *slog.Logger     // default silence
+	Logger  *slog.Logger     // if nil, nothing is logged
 	Meter   invoice.Meter    // default invoice.NoMeter
 }
 

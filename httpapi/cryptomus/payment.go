@@ -265,7 +265,7 @@ func (a *api) refused(ctx context.Context, err error, in createRequest, p plan) 
 // passing logs the cause of a temporary refusal, which the published documents' word does not name.
 func (a *api) passing(ctx context.Context, err error) error {
 	if _, what := fault(err); err != nil && what == (messageFault{1, string(errGateway)}) {
-		a.log.WarnContext(ctx, "request refused for now", "error", err)
+		a.log.WarnContext(ctx, "request refused temporarily", "error", err)
 	}
 	return err
 }

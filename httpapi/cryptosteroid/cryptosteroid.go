@@ -17,7 +17,7 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// Config says what the API works with. Service, Format and Projects are required.
+// Config configures the API. Service, Format and Projects are required.
 type Config struct {
 	Service *invoice.Service
 	// Format has the payment methods and the page where invoices are paid. It is the one that the Service's Notifier has.
@@ -38,7 +38,7 @@ type Config struct {
 	Replies      httpapi.Replies  // makes writes of merchants safe to repeat, by Idempotency-Key; default the header is ignored
 
 	Now    func() time.Time // default time.Now
-	Logger *slog.Logger     // default silence
+	Logger *slog.Logger     // if nil, nothing is logged
 	Meter  invoice.Meter    // default invoice.NoMeter
 }
 

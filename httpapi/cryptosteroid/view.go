@@ -11,7 +11,7 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// View says how invoices look in responses and in webhooks.
+// View describes how invoices look in responses and in webhooks.
 type View struct {
 	// Methods are what can be paid in.
 	Methods []Method

@@ -14,7 +14,7 @@ import (
 	"github.com/cointill/cointill/webhook"
 )
 
-// Config says what the API works with. Service, Format and Projects are required.
+// Config configures the API. Service, Format and Projects are required.
 type Config struct {
 	Service *invoice.Service
 	// Format has what can be paid in. It is the one that the Service's Notifier has.
@@ -48,7 +48,7 @@ type Config struct {
 	AllowFullTolerance bool // takes allowed_error_percent of 100, with which any payment completes an invoice
 
 	Now    func() time.Time // default time.Now
-	Logger *slog.Logger     // default silence
+	Logger *slog.Logger     // if nil, nothing is logged
 	Meter  invoice.Meter    // default invoice.NoMeter
 }
 

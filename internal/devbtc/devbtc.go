@@ -26,7 +26,7 @@ import (
 // Env is the environment variable that names btcd.
 const Env = "COINTILL_BTCD"
 
-// ErrNoBtcd says that there is no btcd on this machine, and how to get one.
+// ErrNoBtcd is returned if there is no btcd on this machine; its text tells how to install it.
 var ErrNoBtcd = errors.New(`no btcd: run "go install github.com/btcsuite/btcd@v0.26.2", and have it in PATH or name it in ` + Env)
 
 // Program finds btcd: what [Env] names, or else what is in PATH. It refuses with [ErrNoBtcd].
@@ -50,7 +50,7 @@ const (
 	stopLimit = 5 * time.Second // for a btcd that was left over to answer
 )
 
-// Config says where a chain is kept.
+// Config sets where a chain is kept.
 type Config struct {
 	Path string // of btcd; required
 	Dir  string // where the chain is kept; empty: nowhere. One process at a time.
@@ -269,7 +269,7 @@ func (c *Chain) Close() error {
 // Client is a connection to btcd. It is the chain's: it is closed with it.
 func (c *Chain) Client() *bitcoin.Client { return c.client }
 
-// Params says which chain this is.
+// Params returns the parameters of the chain.
 func (c *Chain) Params() bitcoin.Params { return c.params }
 
 // Mine makes n blocks, at least one; the first takes up what is waiting.

@@ -42,7 +42,7 @@ type Output struct {
 	Units int64 // satoshi
 }
 
-// Coinbase answers one that was not spent and not answered yet.
+// Coinbase returns one that was not spent and not answered yet.
 func (c *Chain) Coinbase(ctx context.Context) (Coin, error) {
 	c.spending.Lock()
 	defer c.spending.Unlock()
@@ -164,7 +164,7 @@ const (
 	noneYet  = -5   // btcd's answer about an address that no transaction pays
 )
 
-// Received answers what an address has received in blocks, in satoshi, whether or not it was spent since.
+// Received returns what an address has received in blocks, in satoshi, whether or not it was spent since.
 func (c *Chain) Received(ctx context.Context, address chain.Address) (*big.Int, error) {
 	script, err := c.params.Script(address)
 	if err != nil {

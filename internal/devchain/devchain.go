@@ -35,7 +35,7 @@ const Network chain.Network = "eip155:1337"
 // maxAtOnce bounds how many blocks one call mines.
 const maxAtOnce = 10_000
 
-// Config says where a chain lives. The zero Config is a chain in memory at a free port.
+// Config sets where a chain is kept. The zero Config is a chain in memory at a free port.
 type Config struct {
 	DataDir string // where the chain is kept; empty: in memory. One process at a time.
 	Addr    string // where JSON-RPC listens; empty: a free port of 127.0.0.1

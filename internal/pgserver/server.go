@@ -28,7 +28,7 @@ const superuser = "postgres"
 // startTimeout bounds how long a server may take to answer.
 const startTimeout = time.Minute
 
-// Config says how a server runs. The zero value is a durable server in a temporary directory.
+// Config configures a server. The zero value is a durable server in a temporary directory.
 type Config struct {
 	// Parent is where the server makes its directory; default the system's temporary directory. The path
 	// must be short: a socket's path has about a hundred characters at most.
@@ -81,7 +81,7 @@ func prepare(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// Available answers nil if servers can be started, or [ErrNoServer].
+// Available returns nil if servers can be started, or [ErrNoServer].
 func Available() error {
 	_, err := binaries()
 	return err
@@ -205,7 +205,7 @@ func (s *Server) query(ctx context.Context, sql string) error {
 	return errors.Join(err, conn.Close(ctx))
 }
 
-// URL answers how to connect to a database of the server as its superuser. A new server has the
+// URL returns the connection string of a database of the server as its superuser. A new server has the
 // database "postgres".
 func (s *Server) URL(database string) string {
 	return (&url.URL{

@@ -50,7 +50,7 @@ func (p *Process) Now() time.Time {
 	return time.Now().Add(p.skew)
 }
 
-// Unheard says that there is an endpoint in the world which never takes a message, and that no other one is in trouble: a
+// Unheard reports whether there is an endpoint in the world which never takes a message, and that no other one is in trouble: a
 // schedule may be short there, and what it tries should be given up within an hour or so.
 func (p *Process) Unheard() bool { return p.w.traits.deaf != "" }
 

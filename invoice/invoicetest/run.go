@@ -11,7 +11,7 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// Config says what is simulated. Open is required.
+// Config sets what is simulated. Open is required.
 type Config struct {
 	// Open makes an empty store, inside the bubble that the world lives in, and another one whenever the world's loses its
 	// end: what the backup has is done to that, and the old one is not used any more. What must be closed is closed
