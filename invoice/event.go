@@ -1,6 +1,7 @@
 package invoice
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
 )
@@ -47,15 +48,16 @@ const (
 	ClassExact        Class = "exact"         // the sum is what is due
 )
 
-// Event is something that happened to an invoice, reported once, in order. Its ID, Seq and Body never change; a
+// Event is something that happened to an invoice, or to a payout of package payout, reported once, in order. Its ID, Seq and Body never change; a
 // receiver that sees an ID twice has seen the event before.
 type Event struct {
 	ID       string    // unique for ever: "evt_", the invoice's id, the sequence number, and 16 digits of the hash of Body
-	Invoice  string    // the invoice's id
-	Project  string    // the invoice's project
-	Seq      int64     // 1, 2, 3 ... within the invoice, without gaps
+	Invoice  string    // the invoice's id; empty for an event of a payout
+	Payout   string    // the payout's id, for events whose type begins with "payout."; else empty
+	Project  string    // the project of the invoice or the payout
+	Seq      int64     // 1, 2, 3 ... within the invoice or the payout, without gaps
 	Type     EventType //
-	From, To Status    // the status before and after; equal when it did not change
+	From, To Status    // the invoice's status before and after; equal when it did not change; empty for a payout
 	At       time.Time //
 	Comment  string    // the operator's comment, if one acted
 	Actor    string    // the operator
@@ -69,11 +71,15 @@ type Event struct {
 	Position int64
 }
 
+// Subject returns the id of what the event is about: the invoice or the payout.
+func (ev Event) Subject() string { return cmp.Or(ev.Invoice, ev.Payout) }
+
 // Message is an event to be sent to one endpoint, frozen with the event.
 type Message struct {
 	ID       string    // unique for ever, the same for every attempt, so that receivers can detect repeats
 	Event    EventType // for the history
-	Invoice  string    // messages of one invoice are sent in the order of Seq
+	Invoice  string    // messages of one invoice are sent in the order of Seq; empty for those of a payout
+	Payout   string    // messages of one payout are sent in the order of Seq; empty for those of an invoice
 	Seq      int64     //
 	Project  string    // the project whose secrets sign it
 	URL      string    // where it is posted
@@ -83,6 +89,9 @@ type Message struct {
 	Format   string    // the format, which may have its own way of signing when the message is sent
 	Secret   string    // the invoice's own signing secret, for formats that need one; empty for most
 }
+
+// Subject returns the id of what the message is about: the invoice or the payout.
+func (m Message) Subject() string { return cmp.Or(m.Invoice, m.Payout) }
 
 // String returns the ID and the endpoint, without the secret.
 func (m Message) String() string {

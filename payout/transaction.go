@@ -1,0 +1,219 @@
+package payout
+
+import (
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+)
+
+// Purpose is what a transaction is for.
+type Purpose string
+
+// The purposes of transactions.
+const (
+	PurposePay   Purpose = "pay"    // it pays its payouts
+	PurposeSweep Purpose = "sweep"  // it brings money from a deposit address to the wallet
+	PurposeTopUp Purpose = "top_up" // it brings coins for fees to a deposit address
+)
+
+// Stage is how far a transaction is.
+type Stage string
+
+// The stages of a transaction.
+const (
+	StagePlanned Stage = "planned" // its unsigned bytes are stored, and no signer has seen them
+	StageOffered Stage = "offered" // a signer may have signed it: only a conflict on the chain can end it now
+	StageSigned  Stage = "signed"  // a signed version is stored
+	StageFinal   Stage = "final"   // a version is final; it is watched until it is buried
+	StageBuried  Stage = "buried"  // nothing is expected any more
+	StageDropped Stage = "dropped" // given up while it was planned
+	StageDead    Stage = "dead"    // proven that no version can ever be mined
+)
+
+// Open reports whether the transaction has to be looked at.
+func (s Stage) Open() bool {
+	return s == StagePlanned || s == StageOffered || s == StageSigned || s == StageFinal
+}
+
+// Transaction pays payouts, or moves our own coins, in several versions of which the chain can take only one: all of
+// them spend the Anchor.
+type Transaction struct {
+	ID      string        `json:"id"` // a UUID (version 7)
+	Network chain.Network `json:"network"`
+	Purpose Purpose       `json:"purpose"`
+	// Lane is the wallet or address that spends, as the Spender names it.
+	Lane string `json:"lane"`
+	// Anchor is the name of the lock that all versions hold: an output of an earlier transaction, or a sender with a
+	// nonce. Where the chain has no such thing it is made up, and a second version is never made.
+	Anchor  string   `json:"anchor"`
+	Payouts []string `json:"payouts,omitempty"` // ids, in the order of the outputs
+	// Versions are oldest first. Only the last may be unsigned.
+	Versions []Version `json:"versions"`
+	Stage    Stage     `json:"stage"`
+	// Cancel is set once the payouts should not be paid any more: the next version pays us instead.
+	Cancel bool `json:"cancel,omitempty"`
+	// Foreign reports that a transaction that is not ours spent the anchor.
+	Foreign bool `json:"foreign,omitempty"`
+	// Mined is the version that a block has, by its index in Versions; -1 if none.
+	Mined  int    `json:"mined"`
+	Height uint64 `json:"height,omitempty"`
+	// Payer is the operator's account that the fee of a sweep or top-up was reserved in; Fee is the sum reserved there.
+	Payer     Account   `json:"payer,omitzero"`
+	Fee       *big.Int  `json:"fee,omitempty"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+	SentAt    time.Time `json:"sent_at,omitzero"` // when the newest version was first sent
+	Detail    string    `json:"detail,omitempty"` // the node's last refusal, for people
+	Version   int64     `json:"version"`
+}
+
+// Version is one transaction as it is or was to be signed.
+type Version struct {
+	Unsigned []byte `json:"unsigned"` // what a signer gets: a PSBT, or the network's unsigned transaction
+	// TxID is the id on the chain; before the signature it is known only where signatures are no part of it.
+	TxID string `json:"txid,omitempty"`
+	Raw  []byte `json:"raw,omitempty"` // the signed bytes, as they are sent
+	// Fee is the greatest fee in base units of the network's own coin, and Rate the fee rate in its usual unit for
+	// people.
+	Fee  *big.Int `json:"fee"`
+	Rate string   `json:"rate,omitempty"`
+	// Spends names the locks that the version needs, the anchor among them.
+	Spends []string `json:"spends"`
+	// Moves is what the version does to our holdings if it succeeds, with the greatest fee.
+	Moves []Move `json:"moves"`
+	// Cancels reports that the version pays none of the payouts.
+	Cancels bool      `json:"cancels,omitempty"`
+	Expires time.Time `json:"expires,omitzero"` // the chain's time after which it cannot be mined; zero if never
+	At      time.Time `json:"at"`               // when it was planned
+	// Note holds what the Spender needs to know about it later.
+	Note []byte `json:"note,omitempty"`
+}
+
+// Signed reports whether the version is signed.
+func (v Version) Signed() bool { return len(v.Raw) > 0 }
+
+// Last returns the newest version.
+func (t Transaction) Last() Version { return t.Versions[len(t.Versions)-1] }
+
+// Signed reports whether any version is signed.
+func (t Transaction) Signed() bool {
+	return slices.ContainsFunc(t.Versions, Version.Signed)
+}
+
+// locks returns the names of all locks that any version needs, each once, the anchor first.
+func (t Transaction) locks() []string {
+	out := []string{t.Anchor}
+	for _, v := range t.Versions {
+		for _, name := range v.Spends {
+			if !slices.Contains(out, name) {
+				out = append(out, name)
+			}
+		}
+	}
+	return out
+}
+
+// Check returns an error that describes what makes the transaction unsafe, or nil. A store refuses one that is unsafe:
+// two versions that do not exclude each other could both be mined.
+func (t Transaction) Check() error {
+	if t.ID == "" || t.Network == "" || t.Anchor == "" || len(t.Versions) == 0 {
+		return errors.New("a transaction needs ID, Network, Anchor and Versions")
+	}
+	for i, v := range t.Versions {
+		switch {
+		case !slices.Contains(v.Spends, t.Anchor):
+			return fmt.Errorf("version %d of transaction %s does not spend the anchor %s", i, t.ID, t.Anchor)
+		case i < len(t.Versions)-1 && !v.Signed():
+			return fmt.Errorf("version %d of transaction %s is not signed and not the last", i, t.ID)
+		}
+	}
+	return nil
+}
+
+// Move changes what we hold at one place.
+type Move struct {
+	Holding Holding  `json:"holding"` // its identity; Units is not read
+	Units   *big.Int `json:"units"`   // added; negative units leave
+}
+
+// Holding is money at one of our places: a coin (an unspent output), or what an address has of an asset. Its natural key
+// is Network and Name.
+type Holding struct {
+	Network chain.Network `json:"network"`
+	Name    string        `json:"name"` // of a coin "txid:vout"; of an account's balance "address/asset reference"
+	Asset   chain.AssetID `json:"asset"`
+	Address chain.Address `json:"address"`
+	// Wallet, Branch and Index say which key spends it: branch 0 has the addresses of invoices, branch 1 change.
+	Wallet string   `json:"wallet,omitempty"`
+	Branch uint32   `json:"branch,omitempty"`
+	Index  uint32   `json:"index,omitempty"`
+	Units  *big.Int `json:"units"`
+	Height uint64   `json:"height,omitempty"` // of the block that made the coin
+
+	// Lock is the id of the transaction that spends it; empty while it is free. Only reads set it.
+	Lock string `json:"lock,omitempty"`
+}
+
+// Lock gives a name on a network to a transaction, until it is given up. Coins, and numbers of senders, are locked.
+type Lock struct {
+	Network     chain.Network
+	Name        string
+	Transaction string
+}
+
+// Receipt is one payment as the ledger has it.
+type Receipt struct {
+	Key     chain.Key     `json:"key"`
+	Invoice string        `json:"invoice"`
+	Project string        `json:"project"`
+	Asset   chain.AssetID `json:"asset"`
+	Units   *big.Int      `json:"units"`
+	Holding Holding       `json:"holding"`
+	// Booked reports that the ledger has it now, and Accepted that it is the project's own.
+	Booked   bool  `json:"booked"`
+	Accepted bool  `json:"accepted"`
+	N        int   `json:"n"`       // number of entries so far
+	Version  int64 `json:"version"` // from 1
+}
+
+// Credit is what the ledger has of one invoice.
+type Credit struct {
+	Invoice  string                     `json:"invoice"`
+	Project  string                     `json:"project"`
+	Received map[chain.AssetID]*big.Int `json:"received,omitempty"` // booked now
+	Own      map[chain.AssetID]*big.Int `json:"own,omitempty"`      // of these, what became the project's, commission included
+	// RefundedHeld and RefundedOwn are reserved for refunds or paid, from what was held and from the project's own.
+	RefundedHeld map[chain.AssetID]*big.Int `json:"refunded_held,omitempty"`
+	RefundedOwn  map[chain.AssetID]*big.Int `json:"refunded_own,omitempty"`
+	// Commission is the operator's part, in base units of Asset.
+	Commission *big.Int      `json:"commission,omitempty"`
+	Asset      chain.AssetID `json:"asset,omitempty"`
+	N          int           `json:"n"`
+	// Wait is the height, on Network, at which it must be looked at again because a payment is deep enough then; 0 if none.
+	Network chain.Network `json:"network,omitempty"`
+	Wait    uint64        `json:"wait,omitempty"`
+	Version int64         `json:"version"` // from 1
+}
+
+// Refundable returns what came in of the asset and was not refunded, in base units; never negative.
+func (c Credit) Refundable(asset chain.AssetID) *big.Int {
+	left := new(big.Int).Sub(orZero(c.Received[asset]), orZero(c.RefundedHeld[asset]))
+	left.Sub(left, orZero(c.RefundedOwn[asset]))
+	if left.Sign() < 0 {
+		return new(big.Int)
+	}
+	return left
+}
+
+// Over returns what came in of the asset beyond what is due, and was not refunded; never negative.
+func (c Credit) Over(asset chain.AssetID, due *big.Int) *big.Int {
+	left := new(big.Int).Sub(c.Refundable(asset), orZero(due))
+	if left.Sign() < 0 {
+		return new(big.Int)
+	}
+	return left
+}
