@@ -224,6 +224,24 @@ func (f facts) counts(p Payment, fold actionFold, late, other bool) *big.Int {
 	return nil
 }
 
+// Accepts reports whether the invoice takes the payment's money as its price: whether it counts, or an operator declared
+// the invoice paid as it is. How deep the payment is does not matter, nor whether the chain still has it. A standing
+// invoice takes everything but dust.
+func (inv Invoice) Accepts(p Payment) bool {
+	if inv.Terms.Standing {
+		return !p.Dust
+	}
+	f := inv.facts()
+	fold := foldActions(f.deadline, f.actions)
+	switch {
+	case p.Dust || inv.Quote == nil:
+		return false
+	case !fold.completed.IsZero():
+		return true
+	}
+	return orZero(f.counts(p, fold, f.late(p, fold), p.Asset != f.asset)).Sign() > 0
+}
+
 // needsValue reports whether the payment waits for a rate before it can be credited.
 func (p Payment) needsValue(f facts, fold actionFold) bool {
 	if p.Withdrawn || p.Dust || f.due == nil || p.Asset.Network() != f.asset.Network() {

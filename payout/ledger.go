@@ -162,13 +162,10 @@ func (l *ledger) add(a Account, units *big.Int) {
 	l.postings[i].Units = new(big.Int).Add(l.postings[i].Units, units)
 }
 
-// entries returns the entry, or none if nothing is left to be posted.
-func (l *ledger) entries(e Entry) []Entry {
+// entry returns the entry with the postings that move something.
+func (l *ledger) entry(e Entry) Entry {
 	e.Postings = slices.DeleteFunc(l.postings, func(p Posting) bool { return p.Units.Sign() == 0 })
-	if len(e.Postings) == 0 {
-		return nil
-	}
-	return []Entry{e}
+	return e
 }
 
 // addTo adds units to the sum under the key.

@@ -2,6 +2,7 @@ package payout
 
 import (
 	"math/big"
+	"slices"
 	"time"
 
 	"github.com/cointill/cointill/chain"
@@ -43,6 +44,7 @@ const (
 	ReasonRefused    Reason = "refused"         // the network refuses it: see Detail
 	ReasonReverted   Reason = "reverted"        // mined, and it moved nothing
 	ReasonForeign    Reason = "key_used"        // a transaction that is not ours spent what this one needed
+	ReasonUndone     Reason = "undone"          // a reorganisation took back what was final; it is sent again
 	ReasonOperator   Reason = "operator"        // an operator ended it
 	ReasonExpired    Reason = "expired"         // nobody claimed it in time
 )
@@ -88,7 +90,8 @@ type Payout struct {
 	// Asset is what is paid, and To the receiver in the network's canonical spelling; empty until a claim names it.
 	Asset chain.Asset   `json:"asset"`
 	To    chain.Address `json:"to,omitempty"`
-	Units *big.Int      `json:"units"` // what the receiver gets, in base units
+	Asked string        `json:"asked,omitempty"` // the receiver as the request spelled it
+	Units *big.Int      `json:"units"`           // what the receiver gets, in base units
 	// Source is the account that Units come from. Fee is the greatest network fee, in base units of FeeAsset, which is
 	// reserved in Payer; what the network does not take goes back there.
 	Source   Account       `json:"source"`
@@ -134,6 +137,8 @@ type State struct {
 	Height uint64    `json:"height,omitempty"`
 	Paid   *big.Int  `json:"fee_paid,omitempty"` // the network fee that it carried, in base units of FeeAsset
 	EndAt  time.Time `json:"ended_at,omitzero"`
+	// Undone counts how often a reorganisation took its end back.
+	Undone int `json:"undone,omitempty"`
 	// Tried counts transactions that proved dead, and RetryAt is when the next may be planned.
 	Tried   int       `json:"tried,omitempty"`
 	RetryAt time.Time `json:"retry_at,omitzero"`
@@ -150,6 +155,12 @@ func (p Payout) approvals() int {
 		}
 	}
 	return n
+}
+
+// with returns the payout with one more action.
+func (p Payout) with(a Action) Payout {
+	p.Actions = append(slices.Clone(p.Actions), a)
+	return p
 }
 
 // did reports whether somebody has done it.

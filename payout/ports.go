@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/big"
-	"time"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
@@ -142,15 +141,17 @@ type Spender interface {
 	Lane() chain.Address
 	// Receiver checks a receiver and an amount without sending anything. It returns the canonical address, or a
 	// RefusedError: an address of another network, dust, a contract that cannot take coins, an asset that it cannot pay.
+	// With nil units the amount is not checked.
 	Receiver(ctx context.Context, asset chain.Asset, to string, units *big.Int) (chain.Address, error)
 	// Plan makes one transaction for one or more of the payouts, which are in the order in which they should be paid. It
 	// may leave some to the next call. A payout that can never be paid is in Plan.Refused. It returns ErrNoCoins when the
-	// free coins do not suffice, and ErrFeeTooHigh when the fee exceeds what the payouts reserve.
+	// free coins do not suffice, and ErrFeeTooHigh when the fee exceeds what the payouts reserve. A RefusedError stops the
+	// network until a person has looked at it: somebody else uses its key.
 	Plan(ctx context.Context, w Wallet, payouts []Payout) (Plan, error)
 	// Replace makes the next version of a transaction, with a higher fee of at most greatest, which spends the anchor.
 	// With t.Cancel it pays us instead of the payouts. It returns ErrFeeTooHigh, ErrNoCoins, or ErrNoReplacement when the
 	// network has none: then only time can end the transaction.
-	Replace(ctx context.Context, w Wallet, t Transaction, greatest *big.Int) (Version, []Lock, error)
+	Replace(ctx context.Context, w Wallet, t Transaction, greatest *big.Int) (Version, error)
 	// Verify checks that signed bytes are the version, signed by the right keys, and would be valid on the chain. It
 	// returns them in the form in which they are sent, and their id. It refuses with ErrDiffers. It does not block.
 	Verify(v Version, signed []byte) (raw []byte, txID string, err error)
@@ -218,7 +219,7 @@ type Plan struct {
 type Look struct {
 	// Versions has one element for each version of the transaction, in order.
 	Versions []Sighting
-	// Taken reports that a transaction that is none of the versions spent the anchor, and TakenFinal that it is final.
+	// Taken reports that a transaction that is none of the versions spent the anchor, and TakenFinal that it is buried.
 	Taken, TakenFinal bool
 	// Dead reports that it is proven that no version is mined or ever can be.
 	Dead bool
@@ -291,6 +292,3 @@ var (
 	// ErrLater is returned by a signer that will sign later.
 	ErrLater = errors.New("to be signed later")
 )
-
-// dayLayout is how days are written.
-const dayLayout = time.DateOnly

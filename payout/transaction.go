@@ -51,7 +51,7 @@ type Transaction struct {
 	// nonce. Where the chain has no such thing it is made up, and a second version is never made.
 	Anchor  string   `json:"anchor"`
 	Payouts []string `json:"payouts,omitempty"` // ids, in the order of the outputs
-	// Versions are oldest first. Only the last may be unsigned.
+	// Versions are oldest first. One that no signer has seen is the last.
 	Versions []Version `json:"versions"`
 	Stage    Stage     `json:"stage"`
 	// Cancel is set once the payouts should not be paid any more: the next version pays us instead.
@@ -61,14 +61,20 @@ type Transaction struct {
 	// Mined is the version that a block has, by its index in Versions; -1 if none.
 	Mined  int    `json:"mined"`
 	Height uint64 `json:"height,omitempty"`
+	// Effect is what the final version did to our holdings, and Paid the fee that it paid. Undone counts how often a
+	// reorganisation took a final version back.
+	Effect []Move   `json:"effect,omitempty"`
+	Paid   *big.Int `json:"paid,omitempty"`
+	Undone int      `json:"undone,omitempty"`
 	// Payer is the operator's account that the fee of a sweep or top-up was reserved in; Fee is the sum reserved there.
 	Payer     Account   `json:"payer,omitzero"`
 	Fee       *big.Int  `json:"fee,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
-	SentAt    time.Time `json:"sent_at,omitzero"` // when the newest version was first sent
-	Detail    string    `json:"detail,omitempty"` // the node's last refusal, for people
-	Version   int64     `json:"version"`
+	SentAt    time.Time `json:"sent_at,omitzero"`  // when the newest version was first sent
+	Detail    string    `json:"detail,omitempty"`  // the node's last refusal, for people
+	Refused   string    `json:"refused,omitempty"` // why the signer never signs the only version
+	Version   int64     `json:"version"`           // number of commits, from 1
 }
 
 // Version is one transaction as it is or was to be signed.
@@ -85,6 +91,8 @@ type Version struct {
 	Spends []string `json:"spends"`
 	// Moves is what the version does to our holdings if it succeeds, with the greatest fee.
 	Moves []Move `json:"moves"`
+	// Offered reports that a signer may have signed it.
+	Offered bool `json:"offered,omitempty"`
 	// Cancels reports that the version pays none of the payouts.
 	Cancels bool      `json:"cancels,omitempty"`
 	Expires time.Time `json:"expires,omitzero"` // the chain's time after which it cannot be mined; zero if never
@@ -127,8 +135,8 @@ func (t Transaction) Check() error {
 		switch {
 		case !slices.Contains(v.Spends, t.Anchor):
 			return fmt.Errorf("version %d of transaction %s does not spend the anchor %s", i, t.ID, t.Anchor)
-		case i < len(t.Versions)-1 && !v.Signed():
-			return fmt.Errorf("version %d of transaction %s is not signed and not the last", i, t.ID)
+		case i < len(t.Versions)-1 && !v.Signed() && !v.Offered:
+			return fmt.Errorf("version %d of transaction %s was shown to no signer and is not the last", i, t.ID)
 		}
 	}
 	return nil
@@ -138,6 +146,9 @@ func (t Transaction) Check() error {
 type Move struct {
 	Holding Holding  `json:"holding"` // its identity; Units is not read
 	Units   *big.Int `json:"units"`   // added; negative units leave
+	// Fee marks the move that contains the network's fee, where what is paid may be less than the greatest fee. If the
+	// version fails, it is the only one that happens, with the fee alone.
+	Fee bool `json:"fee,omitempty"`
 }
 
 // Holding is money at one of our places: a coin (an unspent output), or what an address has of an asset. Its natural key

@@ -1,0 +1,434 @@
+package payout
+
+import (
+	"fmt"
+	"math/big"
+	"slices"
+	"time"
+)
+
+// facts is everything that a transaction's next state is decided from.
+type facts struct {
+	tx      Transaction
+	payouts []Payout // those that it pays, in order
+	look    *Look    // what the chain knows; nil only for a planned transaction, which it cannot know
+	last    bool     // no later open transaction of the lane hangs on this one
+	refused string   // why the signer will not sign the last version; empty if it may
+	now     time.Time
+	rules   rules
+}
+
+// rules are the times of a network's transactions.
+type rules struct {
+	resend   time.Duration // after which the same bytes are sent again, while no node has them
+	bump     time.Duration // after which a transaction that is in no block gets a higher fee
+	maxTries int           // number of dead transactions after which a payout fails
+	retry    time.Duration // pause after the first dead transaction
+}
+
+// act is what has to be done after a decision is stored. What it does is asked again at the next look: nothing is lost
+// if the process ends before it.
+type act int
+
+const (
+	actNone    act = iota
+	actSign        // ask the signer for the last version
+	actSend        // send the last signed version
+	actReplace     // make the next version
+)
+
+// decision is what follows from facts. It is stored in one batch.
+type decision struct {
+	tx      Transaction
+	payouts []Payout // in the order of facts.payouts
+	entries []Entry
+	moves   []Move
+	unlocks []string
+	alarm   Reason // something that a person must know
+	act     act
+}
+
+// decide folds the facts of one transaction. It is pure: the same facts give the same decision.
+func decide(f facts) decision {
+	d := decision{tx: f.tx, payouts: slices.Clone(f.payouts)}
+	switch {
+	case !f.tx.Stage.Open():
+	case f.tx.Stage == StagePlanned:
+		d.planned(f)
+	case f.look != nil:
+		d.looked(f)
+	}
+	return d
+}
+
+// wantsCancel reports whether the transaction should pay nobody any more.
+func (f facts) wantsCancel() bool {
+	return f.tx.Cancel || slices.ContainsFunc(f.payouts, func(p Payout) bool { return p.did(ActionCancel) })
+}
+
+// planned decides about a transaction that no signer has signed: it can still be given up without a trace, unless later
+// ones hang on it. A signer that refuses has promised never to sign.
+func (d *decision) planned(f facts) {
+	switch {
+	case !f.wantsCancel() && f.refused == "":
+		d.act = actSign
+	case f.last:
+		d.tx.Stage, d.unlocks = StageDropped, f.tx.locks()
+		d.tx.Detail = f.refused
+		d.giveBack(f)
+	case !f.tx.Last().Cancels:
+		d.tx.Cancel, d.act = true, actReplace
+	}
+}
+
+// giveBack puts back into the queue what a transaction that is given up should have paid.
+func (d *decision) giveBack(f facts) {
+	switch {
+	case f.tx.Purpose != PurposePay:
+		d.entries = append(d.entries, feeEntry(f.tx, new(big.Int), f.now))
+	case f.refused != "":
+		d.requeue(f, ReasonRefused)
+	default:
+		d.requeue(f, "")
+	}
+}
+
+// looked decides by what the chain knows.
+func (d *decision) looked(f facts) {
+	mined := slices.IndexFunc(f.look.Versions, Sighting.Mined)
+	switch {
+	case mined >= 0:
+		d.mined(f, mined)
+	case f.tx.Stage == StageFinal:
+		d.undo(f)
+	case f.look.Dead:
+		d.dead(f)
+	case f.look.Taken:
+		d.taken(f)
+	default:
+		d.waiting(f)
+	}
+}
+
+// mined decides about a transaction of which a block has a version.
+func (d *decision) mined(f facts, i int) {
+	seen := f.look.Versions[i]
+	if f.tx.Stage == StageFinal && f.tx.Mined != i {
+		d.undo(f) // the end is decided anew at the next look
+		return
+	}
+	d.tx.Mined, d.tx.Height, d.tx.Foreign = i, seen.Height, false
+	switch {
+	case f.tx.Stage == StageFinal && seen.Buried:
+		d.bury(f)
+	case f.tx.Stage == StageFinal:
+	case seen.Final:
+		d.finish(f, i)
+	default:
+		for k := range d.payouts {
+			d.sent(k, f.tx.Versions[i].TxID, seen.Height, ReasonConfirming)
+		}
+	}
+}
+
+// finish ends the transaction with its final version.
+func (d *decision) finish(f facts, i int) {
+	v, seen := f.tx.Versions[i], f.look.Versions[i]
+	d.tx.Stage, d.tx.Effect, d.tx.Paid = StageFinal, effect(v, seen), orZero(seen.Fee)
+	d.moves = d.tx.Effect
+	for _, name := range f.tx.locks() {
+		if !slices.Contains(v.Spends, name) {
+			d.unlocks = append(d.unlocks, name)
+		}
+	}
+	fee := orZero(seen.Fee)
+	if f.tx.Purpose != PurposePay {
+		d.entries = append(d.entries, feeEntry(f.tx, fee, f.now))
+		return
+	}
+	shares := d.shares(fee, v.Cancels)
+	for k, p := range d.payouts {
+		p.State.TxID, p.State.Height, p.State.Paid = v.TxID, seen.Height, shares[k]
+		p.State.Reason, p.State.Detail, p.State.EndAt = "", "", f.now
+		switch {
+		case !v.Cancels && !seen.Failed:
+			p.State.Status = StatusPaid
+		case !v.Cancels:
+			p.State.Status, p.State.Reason = StatusFailed, ReasonReverted
+		case p.did(ActionCancel):
+			p.State.Status, p.State.Reason = StatusCancelled, ReasonOperator
+		default:
+			d.bear(f, k, shares[k])
+			d.payouts[k] = p
+			d.bear(f, k, shares[k])
+			continue
+		}
+		d.payouts[k] = p
+		d.entries = append(d.entries, endEntry(p, shares[k], f.now))
+	}
+}
+
+// bury ends the watch over a final transaction. Only now payouts that were in it, and that a cancellation for the sake of
+// another left unpaid, may get another transaction: no version that pays them can come back.
+func (d *decision) bury(f facts) {
+	d.tx.Stage = StageBuried
+	d.unlocks = slices.DeleteFunc(f.tx.locks(), func(name string) bool { return name == f.tx.Anchor })
+	for k, p := range d.payouts {
+		if p.State.Transaction == f.tx.ID && !p.State.Status.Ended() {
+			p.State.Status, p.State.Reason, p.State.Transaction = StatusQueued, "", ""
+			p.State.TxID, p.State.Height, p.State.Paid = "", 0, nil
+			d.payouts[k] = p
+		}
+	}
+}
+
+// bear charges a payout with its part of the fee of a cancellation that was not for its own sake.
+func (d *decision) bear(f facts, k int, share *big.Int) {
+	p := d.payouts[k]
+	if e := bearEntry(p, f.tx, share, f.now); share.Sign() > 0 {
+		d.entries = append(d.entries, e)
+		p.Fee = new(big.Int).Sub(p.Fee, share)
+	}
+	p.State.Status, p.State.Reason, p.State.EndAt = StatusSent, ReasonConfirming, time.Time{}
+	d.payouts[k] = p
+}
+
+// bearEntry returns the entry of a fee that a payout lost to a cancelled transaction.
+func bearEntry(p Payout, t Transaction, share *big.Int, now time.Time) Entry {
+	var l ledger
+	l.move(reservedOf(p.Payer), Account{Kind: External, Asset: p.FeeAsset}, share)
+	return l.entry(Entry{
+		ID: fmt.Sprintf("payout:%s:cancelled:%s:%d", p.ID, t.ID, t.Undone), Kind: EntryFee, Subject: p.ID, At: now,
+	})
+}
+
+// effect returns what a mined version did to our holdings: what was planned, with the fee that was really paid.
+func effect(v Version, seen Sighting) []Move {
+	fee := slices.IndexFunc(v.Moves, func(m Move) bool { return m.Fee })
+	var out []Move
+	for i, m := range v.Moves {
+		units := new(big.Int).Set(m.Units)
+		switch {
+		case i == fee && seen.Failed:
+			units.Neg(orZero(seen.Fee))
+		case i == fee:
+			units.Add(units, new(big.Int).Sub(v.Fee, orZero(seen.Fee)))
+		case seen.Failed:
+			continue
+		}
+		if units.Sign() != 0 {
+			m.Units = units
+			if m.Holding.Height == 0 && units.Sign() > 0 {
+				m.Holding.Height = seen.Height
+			}
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// shares divides a fee among the payouts in proportion to what they reserved for it, and never more than that. A fee of
+// a cancellation is first paid by those that are cancelled.
+func (d *decision) shares(fee *big.Int, cancels bool) []*big.Int {
+	out := make([]*big.Int, len(d.payouts))
+	for k := range out {
+		out[k] = new(big.Int)
+	}
+	left := new(big.Int).Set(fee)
+	if cancels {
+		d.divide(left, out, func(p Payout) bool { return p.did(ActionCancel) })
+	}
+	d.divide(left, out, func(Payout) bool { return true })
+	return out
+}
+
+// divide takes from left, for each payout that is to bear a part of it, as much as is its due.
+func (d *decision) divide(left *big.Int, out []*big.Int, bears func(Payout) bool) {
+	sum := new(big.Int)
+	room := make([]*big.Int, len(d.payouts))
+	for k, p := range d.payouts {
+		room[k] = new(big.Int)
+		if bears(p) {
+			room[k].Sub(orZero(p.Fee), out[k])
+			sum.Add(sum, room[k])
+		}
+	}
+	if sum.Sign() == 0 {
+		return
+	}
+	whole := new(big.Int).Set(left)
+	if whole.Cmp(sum) > 0 {
+		whole.Set(sum)
+	}
+	for k := range out { // rounded up, as long as there is something left
+		part := new(big.Int).Mul(whole, room[k])
+		part.Add(part, new(big.Int).Sub(sum, big.NewInt(1))).Quo(part, sum)
+		if part.Cmp(left) > 0 {
+			part.Set(left)
+		}
+		out[k].Add(out[k], part)
+		left.Sub(left, part)
+	}
+}
+
+// endEntry returns the entry that ends a payout's reservation by what the chain did: the fee is gone, and the amount if
+// it was paid.
+func endEntry(p Payout, fee *big.Int, now time.Time) Entry {
+	var l ledger
+	kind := EntryVoid
+	if p.State.Status == StatusPaid {
+		kind = EntryPost
+		l.move(reservedOf(p.Source), Account{Kind: External, Asset: p.Asset.ID}, p.Units)
+	} else {
+		l.move(reservedOf(p.Source), p.Source, p.Units)
+	}
+	if orZero(p.Fee).Sign() > 0 {
+		l.move(reservedOf(p.Payer), Account{Kind: External, Asset: p.FeeAsset}, fee)
+		l.move(reservedOf(p.Payer), p.Payer, new(big.Int).Sub(p.Fee, fee))
+	}
+	return l.entry(Entry{ID: endID(p), Kind: kind, Subject: p.ID, At: now, Note: p.State.TxID})
+}
+
+// feeEntry returns the entry of the fee of a transaction that pays nobody.
+func feeEntry(t Transaction, fee *big.Int, now time.Time) Entry {
+	var l ledger
+	l.move(reservedOf(t.Payer), Account{Kind: External, Asset: t.Payer.Asset}, fee)
+	l.move(reservedOf(t.Payer), t.Payer, new(big.Int).Sub(t.Fee, fee))
+	return l.entry(Entry{ID: fmt.Sprintf("transaction:%s:end:%d", t.ID, t.Undone), Kind: EntryFee, Subject: t.ID, At: now})
+}
+
+// undo takes back the end of a transaction that a reorganisation deeper than what counted as final has removed: what was
+// posted is reserved again, and the same bytes are sent again. The end is decided anew by what the chain says then.
+func (d *decision) undo(f facts) {
+	v := f.tx.Versions[f.tx.Mined]
+	d.tx.Stage, d.tx.Mined, d.tx.Height = StageSigned, -1, 0
+	d.tx.Undone++
+	d.alarm = ReasonUndone
+	for _, m := range f.tx.Effect {
+		m.Units = new(big.Int).Neg(m.Units)
+		d.moves = append(d.moves, m)
+	}
+	if f.tx.Purpose != PurposePay {
+		d.entries = append(d.entries, reverse(feeEntry(f.tx, f.tx.Paid, f.now), f.now))
+		d.act = actSend
+		return
+	}
+	for k, p := range d.payouts {
+		switch paid := orZero(p.State.Paid); {
+		case p.State.Status.Ended():
+			d.entries = append(d.entries, reverse(endEntry(p, paid, f.now), f.now))
+			p.State.Undone++
+		case paid.Sign() > 0:
+			d.entries = append(d.entries, reverse(bearEntry(p, f.tx, paid, f.now), f.now))
+			p.Fee = new(big.Int).Add(p.Fee, paid)
+		}
+		p.State.Status, p.State.Reason, p.State.Height, p.State.Paid, p.State.EndAt = StatusSent, ReasonUndone, 0, nil, time.Time{}
+		p.State.TxID = v.TxID
+		d.payouts[k] = p
+	}
+	d.act = actSend
+}
+
+// reverse returns the entry that takes another back.
+func reverse(e Entry, now time.Time) Entry {
+	out := Entry{ID: e.ID + ":undone", Kind: EntryRevert, Subject: e.Subject, At: now, Overdraw: true}
+	for _, p := range e.Postings {
+		out.Postings = append(out.Postings, Posting{p.Account, new(big.Int).Neg(p.Units)})
+	}
+	return out
+}
+
+// dead decides about a transaction that can never be mined: its payouts may get another one.
+func (d *decision) dead(f facts) {
+	d.tx.Stage, d.tx.Mined = StageDead, -1
+	d.unlocks = f.tx.locks()
+	if f.tx.Purpose != PurposePay {
+		d.entries = append(d.entries, feeEntry(f.tx, new(big.Int), f.now))
+		return
+	}
+	d.requeue(f, ReasonRefused)
+}
+
+// taken decides about a transaction whose anchor somebody else spent with our key.
+func (d *decision) taken(f facts) {
+	d.alarm = ReasonForeign
+	d.tx.Foreign = true
+	unknown := slices.ContainsFunc(f.tx.Versions, func(v Version) bool { return !v.Signed() && v.Offered && v.TxID == "" })
+	if f.tx.Foreign {
+		d.alarm = "" // it was raised
+	}
+	if !f.look.TakenFinal || unknown {
+		// The one that spent it may leave the chain, or be a version that was signed and sent without us: whoever signed
+		// it has to bring it.
+		for k := range d.payouts {
+			d.payouts[k].State.Reason = ReasonForeign
+		}
+		return
+	}
+	d.tx.Stage, d.tx.Mined = StageDead, -1
+	d.unlocks = slices.DeleteFunc(f.tx.locks(), func(name string) bool { return name == f.tx.Anchor })
+	if f.tx.Purpose != PurposePay {
+		d.entries = append(d.entries, feeEntry(f.tx, new(big.Int), f.now))
+		return
+	}
+	for k, p := range d.payouts {
+		p.State.Status, p.State.Reason, p.State.EndAt = StatusFailed, ReasonForeign, f.now
+		d.payouts[k] = p
+		d.entries = append(d.entries, endEntry(p, new(big.Int), f.now))
+	}
+}
+
+// requeue puts the payouts of a transaction that never can be mined back into the queue, or ends them.
+func (d *decision) requeue(f facts, why Reason) {
+	for k, p := range d.payouts {
+		p.State.Status, p.State.Transaction, p.State.TxID, p.State.Height = StatusQueued, "", "", 0
+		p.State.Reason, p.State.Detail = why, f.tx.Detail
+		if why != "" {
+			p.State.Tried++
+			p.State.RetryAt = f.now.Add(f.rules.retry << min(p.State.Tried-1, 10))
+		}
+		switch {
+		case p.did(ActionCancel):
+			p.State.Status, p.State.Reason, p.State.EndAt = StatusCancelled, ReasonOperator, f.now
+		case p.State.Tried >= f.rules.maxTries && why != "":
+			p.State.Status, p.State.Reason, p.State.EndAt = StatusFailed, why, f.now
+		}
+		if p.State.Status.Ended() {
+			d.entries = append(d.entries, endEntry(p, new(big.Int), f.now))
+		}
+		d.payouts[k] = p
+	}
+}
+
+// waiting decides about a transaction that no block has.
+func (d *decision) waiting(f facts) {
+	d.tx.Mined, d.tx.Height, d.tx.Foreign = -1, 0, false
+	last := f.tx.Last()
+	pooled := slices.IndexFunc(f.look.Versions, func(s Sighting) bool { return s.Pooled })
+	for k, p := range d.payouts {
+		if pooled >= 0 {
+			d.sent(k, f.tx.Versions[pooled].TxID, 0, "")
+		} else if p.State.Reason == ReasonConfirming {
+			d.payouts[k].State.Reason, d.payouts[k].State.Height = "", 0
+		}
+	}
+	switch {
+	case f.wantsCancel() && !last.Cancels:
+		d.tx.Cancel, d.act = true, actReplace
+	case !last.Signed():
+		d.act = actSign
+	case f.now.Sub(last.At) >= f.rules.bump && f.sent():
+		d.act = actReplace
+	case pooled < 0 || !f.look.Versions[len(f.look.Versions)-1].Pooled && f.now.Sub(f.tx.SentAt) >= f.rules.resend:
+		d.act = actSend
+	}
+}
+
+// sent reports whether the newest version was sent.
+func (f facts) sent() bool { return !f.tx.SentAt.IsZero() && !f.tx.SentAt.Before(f.tx.Last().At) }
+
+// sent notes that a node or a block has the payout's transaction.
+func (d *decision) sent(k int, txID string, height uint64, why Reason) {
+	s := &d.payouts[k].State
+	s.Status, s.TxID, s.Height, s.Reason, s.Detail = StatusSent, txID, height, why, ""
+}

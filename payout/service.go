@@ -1,0 +1,230 @@
+package payout
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/invoice"
+)
+
+// Config configures a [Service]. Zero fields have the defaults stated with them.
+type Config struct {
+	Store    Store    // required
+	Invoices Invoices // where the payments come from that the ledger credits; usually the same database; required
+	Networks []NetworkConfig
+	Policies Policies
+	// ProjectPolicies replaces Policies for single projects, by their ids.
+	ProjectPolicies map[string]Policies
+	Notifier        Notifier // nil: no messages
+	Hint            func()   // called after commits with messages, as invoice.Dispatcher's Hint; nil: nothing is called
+
+	Poll   time.Duration // pause between two looks at a network; 5 s
+	Lease  time.Duration // how long a process that is gone keeps its duties; 30 s
+	Holder string        // name of this process, unique among those on the store; random by default
+	Now    func() time.Time
+	Logger *slog.Logger // nil disables logging
+	Meter  invoice.Meter
+}
+
+// NetworkConfig configures money out on one network.
+type NetworkConfig struct {
+	Spender Spender // required
+	// Signer signs by itself, or some time later. Nil keeps this process watch-only: what is to be signed is exported and
+	// imported ([Service.Export], [Service.Import]).
+	Signer Signer
+	Assets []AssetConfig // what can be paid out, and what is booked; required
+	// Confirm is how deep a payment must be to be booked; the zero value means one block.
+	Confirm chain.Confirmations
+	// OperatorFees makes the operator's float pay all network fees. By default a payout pays its own fee if it is in the
+	// network's own coin.
+	OperatorFees bool
+	Resend       time.Duration // pause before the same bytes are sent again; 1 minute
+	Bump         time.Duration // age at which a transaction that no block has gets a higher fee; 30 minutes
+	Retry        time.Duration // pause after a transaction proved dead, doubled each time; 1 minute
+	MaxTries     int           // number of dead transactions after which a payout fails; 5
+	BatchWait    time.Duration // how long a payout waits for others to share its transaction; 0
+}
+
+// AssetConfig is an asset that can be paid out.
+type AssetConfig struct {
+	chain.Asset
+	// MaxFee is the greatest network fee of one payout, in base units of the network's coin; required.
+	MaxFee *big.Int
+	// MinSweep is the least that is worth being brought from a deposit address to the wallet, in base units; nil disables
+	// sweeps of the asset.
+	MinSweep *big.Int
+}
+
+// Policies restrict what may be paid. The zero value restricts nothing.
+type Policies struct {
+	// ApproveAbove is the amount, in base units by asset, above which a payout needs Approvals of other persons.
+	ApproveAbove map[chain.AssetID]*big.Int
+	Approvals    int // 0 means 1
+	// Daily is the most that a project may request in one day of UTC, in base units by asset. Cancelled payouts count.
+	Daily map[chain.AssetID]*big.Int
+	// Listed permits only receivers that were allowed before ([Service.AllowReceiver]), Cooling after that.
+	Listed  bool
+	Cooling time.Duration
+}
+
+// Service pays out. Its methods, Run included, may be called concurrently, and several processes may work on one store.
+type Service struct {
+	cfg      Config
+	log      *slog.Logger
+	networks map[chain.Network]*network
+	order    []*network
+	outer    bool // made by WithStore
+	wake     chan struct{}
+}
+
+// network is a configured network.
+type network struct {
+	NetworkConfig
+	id     chain.Network
+	assets map[chain.AssetID]AssetConfig
+}
+
+// New checks the configuration and returns a service. It starts nothing: see [Service.Run].
+func New(cfg Config) (*Service, error) {
+	if cfg.Store == nil || cfg.Invoices == nil {
+		return nil, errors.New("payout: New: Store and Invoices are required")
+	}
+	orDefault(&cfg.Poll, 5*time.Second)
+	orDefault(&cfg.Lease, 30*time.Second)
+	orDefault(&cfg.Holder, newID(time.Now()))
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Meter == nil {
+		cfg.Meter = invoice.NoMeter()
+	}
+	s := &Service{cfg: cfg, log: cfg.Logger, networks: map[chain.Network]*network{}, wake: make(chan struct{}, 1)}
+	for i, c := range cfg.Networks {
+		n, err := newNetwork(c)
+		if err != nil {
+			return nil, fmt.Errorf("payout: New: Networks[%d]: %w", i, err)
+		}
+		if s.networks[n.id] != nil {
+			return nil, fmt.Errorf("payout: New: Networks[%d]: %s is configured twice", i, n.id)
+		}
+		s.networks[n.id] = n
+		s.order = append(s.order, n)
+	}
+	return s, nil
+}
+
+func newNetwork(c NetworkConfig) (*network, error) {
+	if c.Spender == nil || len(c.Assets) == 0 {
+		return nil, errors.New("Spender and Assets are required")
+	}
+	n := &network{NetworkConfig: c, id: c.Spender.Network(), assets: map[chain.AssetID]AssetConfig{}}
+	orDefault(&n.Resend, time.Minute)
+	orDefault(&n.Bump, 30*time.Minute)
+	orDefault(&n.Retry, time.Minute)
+	orDefault(&n.MaxTries, 5)
+	if n.Confirm == (chain.Confirmations{}) {
+		n.Confirm.Depth = 1
+	}
+	for i, a := range c.Assets {
+		if err := a.Validate(); err != nil {
+			return nil, fmt.Errorf("Assets[%d]: %w", i, err)
+		}
+		switch {
+		case a.ID.Network() != n.id:
+			return nil, fmt.Errorf("Assets[%d]: %s is not on %s", i, a.ID, n.id)
+		case orZero(a.MaxFee).Sign() <= 0:
+			return nil, fmt.Errorf("Assets[%d]: MaxFee must be positive", i)
+		}
+		n.assets[a.ID] = a
+	}
+	return n, nil
+}
+
+func orDefault[T comparable](v *T, otherwise T) { *v = cmp.Or(*v, otherwise) }
+
+// WithStore returns a copy of s that works through store, usually a transaction from the SQL stores' WithTx, so that the
+// host's rows and the payout exist together or not at all. It is valid for that transaction only, and must not Run.
+func (s *Service) WithStore(store Store) *Service {
+	out := *s
+	out.cfg.Store, out.outer = store, true
+	return &out
+}
+
+// Hint makes Run look at once. It never blocks. Call it after a transaction of WithStore was committed.
+func (s *Service) Hint() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+	if s.cfg.Hint != nil {
+		s.cfg.Hint()
+	}
+}
+
+// now returns the time in the form that stores keep.
+func (s *Service) now() time.Time { return s.cfg.Now().UTC() }
+
+// policies returns what restricts the project.
+func (s *Service) policies(project string) Policies {
+	if p, own := s.cfg.ProjectPolicies[project]; own {
+		return p
+	}
+	return s.cfg.Policies
+}
+
+// commit stores a batch and its events' messages.
+func (s *Service) commit(ctx context.Context, b Batch) error {
+	if err := s.cfg.Store.CommitPayouts(ctx, b); err != nil {
+		return err
+	}
+	for _, ev := range b.Events {
+		s.cfg.Meter.Count(ctx, MeterEvents, 1, invoice.Label{Key: "type", Value: string(ev.Type)})
+	}
+	if len(b.Messages) > 0 && s.cfg.Hint != nil && !s.outer {
+		s.cfg.Hint()
+	}
+	return nil
+}
+
+// MeterEvents is the counter of the events of payouts, with the label type.
+const MeterEvents = "cointill.payout.events"
+
+// put adds a payout's change to a batch, with its events and messages.
+func (s *Service) put(b *Batch, before, after Payout, alarm Reason) (Payout, error) {
+	after, events, err := issue(before, after, alarm, s.now())
+	if err != nil {
+		return Payout{}, err
+	}
+	b.Payouts = append(b.Payouts, after)
+	b.Events = append(b.Events, events...)
+	if s.cfg.Notifier != nil {
+		for _, ev := range events {
+			b.Messages = append(b.Messages, s.cfg.Notifier.PayoutMessages(ev, after.CallbackURL, after.Format)...)
+		}
+	}
+	return after, nil
+}
+
+// newID returns a UUID of version 7 (RFC 9562), so that new rows are neighbours and ids cannot be guessed.
+func newID(now time.Time) string {
+	var b [16]byte
+	rand.Read(b[:])
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(now.UnixMilli()))
+	copy(b[:6], ms[2:])
+	b[6], b[8] = b[6]&0x0f|0x70, b[8]&0x3f|0x80
+	h := hex.EncodeToString(b[:])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}

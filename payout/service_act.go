@@ -1,0 +1,231 @@
+package payout
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+)
+
+// attempts is how often something is decided again on fresh facts, after somebody else changed them.
+const attempts = 20
+
+// Approve records that a person approves the payout of the project. It returns ErrSamePerson for its requester and for a
+// second approval by the same person, and a [StatusError] for a payout that waits for none.
+func (s *Service) Approve(ctx context.Context, project, id, actor, comment string) (Payout, error) {
+	return s.act(ctx, "approve", project, id, Action{Kind: ActionApprove, Actor: actor, Comment: comment}, func(p Payout) error {
+		if p.State.Status != StatusRequested || p.Approvals == 0 {
+			return &StatusError{p.ID, p.State.Status, "no approval is awaited"}
+		}
+		if p.with(Action{Kind: ActionApprove, Actor: actor}).approvals() == p.approvals() {
+			return ErrSamePerson
+		}
+		return nil
+	})
+}
+
+// Cancel asks that the payout is not paid. Before a transaction was shown to a signer, the payout is cancelled at once and
+// its reservation given back. After that only a transaction that excludes the former ones can end it: Cancel then returns
+// the payout as it is, and it is cancelled once that is final, or paid if a block takes a former version first. A payout
+// that was signed together with others is refused with a [StatusError]: see [Service.CancelTransaction].
+func (s *Service) Cancel(ctx context.Context, project, id, actor, comment string) (Payout, error) {
+	return s.act(ctx, "cancel", project, id, Action{Kind: ActionCancel, Actor: actor, Comment: comment}, func(p Payout) error {
+		if p.State.Status.Ended() {
+			return &StatusError{p.ID, p.State.Status, "it has ended"}
+		}
+		if p.State.Transaction == "" {
+			return nil
+		}
+		t, err := s.cfg.Store.Transaction(ctx, p.State.Transaction)
+		if err != nil {
+			return err
+		}
+		if len(t.Payouts) > 1 && t.Stage != StagePlanned {
+			return &StatusError{p.ID, p.State.Status, "its transaction, which pays others too, may be signed"}
+		}
+		return nil
+	})
+}
+
+// act records a person's action on a payout, if check permits it, and decides again.
+func (s *Service) act(ctx context.Context, what, project, id string, a Action, check func(Payout) error) (Payout, error) {
+	if !clean(a.Comment) || len(a.Comment) > 255 || !clean(a.Actor) || len(a.Actor) > 190 {
+		return Payout{}, fmt.Errorf("payout: %s: %w", what, refuse("Comment", "", "and Actor must be short texts"))
+	}
+	for range attempts {
+		p, err := s.actOnce(ctx, project, id, a, check)
+		if err == nil {
+			s.hint(s.networks[p.Asset.ID.Network()])
+			return p, nil
+		}
+		if !errors.Is(err, ErrConflict) {
+			return Payout{}, fmt.Errorf("payout: %s: %w", what, err)
+		}
+	}
+	return Payout{}, fmt.Errorf("payout: %s: %w", what, ErrConflict)
+}
+
+func (s *Service) actOnce(ctx context.Context, project, id string, a Action, check func(Payout) error) (Payout, error) {
+	before, err := s.Payout(ctx, project, id)
+	if err != nil {
+		return Payout{}, err
+	}
+	if err := check(before); err != nil {
+		return Payout{}, err
+	}
+	a.At = s.now()
+	after := before.with(a)
+	var b Batch
+	if after.State.Transaction == "" {
+		after.State = await(after, a.At)
+		if err := s.end(ctx, &b, after); err != nil {
+			return Payout{}, err
+		}
+	}
+	if after, err = s.put(&b, before, after, ""); err != nil {
+		return Payout{}, err
+	}
+	return after, s.commit(ctx, b)
+}
+
+// end adds to a batch what the end of a payout that no transaction pays implies: its reservation goes back.
+func (s *Service) end(ctx context.Context, b *Batch, p Payout) error {
+	if !p.State.Status.Ended() {
+		return nil
+	}
+	b.Entries = append(b.Entries, voidEntry(p, s.now()))
+	return s.unrefund(ctx, b, p, 1)
+}
+
+// Receiver is an address that payouts may go to where policies demand a list.
+type Receiver struct {
+	Address chain.Address `json:"address"`
+	Name    string        `json:"name,omitempty"`
+	At      time.Time     `json:"at"` // when it was allowed
+	Actor   string        `json:"actor,omitempty"`
+}
+
+// AllowReceiver permits payouts of the project to the address, after the cooling-off time of its policies. Allowing it
+// again does not begin that time anew.
+func (s *Service) AllowReceiver(ctx context.Context, project string, network chain.Network, to, name, actor string) (Receiver, error) {
+	n := s.networks[network]
+	if n == nil {
+		return Receiver{}, fmt.Errorf("payout: allow receiver: %w: %s", ErrNetwork, network)
+	}
+	a := n.Assets[0]
+	address, err := n.Spender.Receiver(ctx, a.Asset, to, nil)
+	if err != nil {
+		return Receiver{}, fmt.Errorf("payout: allow receiver: %w", err)
+	}
+	r := Receiver{Address: address, Name: name, At: s.now(), Actor: actor}
+	err = s.change(ctx, receiverName(project, network, address), func(was []byte) ([]byte, error) {
+		if was != nil {
+			return was, json.Unmarshal(was, &r)
+		}
+		return json.Marshal(r)
+	})
+	if err != nil {
+		return Receiver{}, fmt.Errorf("payout: allow receiver: %w", err)
+	}
+	return r, nil
+}
+
+// ForbidReceiver takes the address off the list of the project. Payouts that were requested before are not concerned.
+func (s *Service) ForbidReceiver(ctx context.Context, project string, network chain.Network, address chain.Address) error {
+	err := s.change(ctx, receiverName(project, network, address), func([]byte) ([]byte, error) { return nil, nil })
+	if err != nil {
+		return fmt.Errorf("payout: forbid receiver: %w", err)
+	}
+	return nil
+}
+
+func receiverName(project string, network chain.Network, address chain.Address) string {
+	return fmt.Sprintf("receiver/%s/%s/%s", project, network, address)
+}
+
+// receiverOf returns the listed receiver, or nil.
+func (s *Service) receiverOf(ctx context.Context, project string, network chain.Network, address chain.Address) (*Receiver, error) {
+	var r Receiver
+	has, err := s.load(ctx, receiverName(project, network, address), &r)
+	if !has {
+		return nil, err
+	}
+	return &r, err
+}
+
+// Stopped is a network's stop switch.
+type Stopped struct {
+	Reason string    `json:"reason"`
+	Actor  string    `json:"actor,omitempty"` // empty if the service did it itself
+	At     time.Time `json:"at"`
+}
+
+// Stop turns a network's stop switch on: nothing is planned or signed there any more, and nothing is sent that was not
+// sent before. What was sent is still observed, and sent again.
+func (s *Service) Stop(ctx context.Context, network chain.Network, reason, actor string) error {
+	err := s.change(ctx, stopName(network), func([]byte) ([]byte, error) {
+		return json.Marshal(Stopped{Reason: reason, Actor: actor, At: s.now()})
+	})
+	if err != nil {
+		return fmt.Errorf("payout: stop %s: %w", network, err)
+	}
+	return nil
+}
+
+// Resume turns a network's stop switch off.
+func (s *Service) Resume(ctx context.Context, network chain.Network) error {
+	if err := s.change(ctx, stopName(network), func([]byte) ([]byte, error) { return nil, nil }); err != nil {
+		return fmt.Errorf("payout: resume %s: %w", network, err)
+	}
+	s.hint(s.networks[network])
+	return nil
+}
+
+// Stopped returns the network's stop switch, or nil if it is off.
+func (s *Service) Stopped(ctx context.Context, network chain.Network) (*Stopped, error) {
+	var out Stopped
+	has, err := s.load(ctx, stopName(network), &out)
+	if err != nil {
+		return nil, fmt.Errorf("payout: read the stop switch of %s: %w", network, err)
+	}
+	if !has {
+		return nil, nil
+	}
+	return &out, nil
+}
+
+func stopName(network chain.Network) string { return "stop/" + string(network) }
+
+// load reads a document, and reports whether it exists.
+func (s *Service) load(ctx context.Context, name string, into any) (bool, error) {
+	value, err := s.cfg.Store.Document(ctx, name)
+	if err != nil || value == nil {
+		return false, err
+	}
+	return true, json.Unmarshal(value, into)
+}
+
+// change replaces a document by what f makes of it, on its newest value.
+func (s *Service) change(ctx context.Context, name string, f func(was []byte) ([]byte, error)) error {
+	for range attempts {
+		was, err := s.cfg.Store.Document(ctx, name)
+		if err != nil {
+			return err
+		}
+		value, err := f(was)
+		if err != nil {
+			return err
+		}
+		if value == nil && was == nil {
+			return nil
+		}
+		err = s.commit(ctx, Batch{Documents: []Document{{Name: name, Was: was, Value: value}}})
+		if !errors.Is(err, ErrConflict) {
+			return err
+		}
+	}
+	return ErrConflict
+}

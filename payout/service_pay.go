@@ -1,0 +1,406 @@
+package payout
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/invoice"
+)
+
+// errStopped means that the stop switch forbids the next step.
+var errStopped = errors.New("the network is stopped")
+
+// round is one look at a network, by the process that has its duty.
+type round struct {
+	*Service
+	n       *network
+	fence   invoice.Lease
+	stopped bool
+	open    []Transaction // of the network, as they were at the beginning
+}
+
+// Look looks at a network once: it asks what became of its transactions, does what follows, and plans what is queued. Run
+// calls it; call it yourself only in a program without Run. It returns invoice.ErrLeased while another process has the
+// duty.
+func (s *Service) Look(ctx context.Context, id chain.Network) error {
+	n := s.networks[id]
+	if n == nil {
+		return fmt.Errorf("payout: look: %w: %s", ErrNetwork, id)
+	}
+	r, err := s.begin(ctx, n)
+	if err != nil {
+		return err
+	}
+	var failed error
+	for i := range r.open {
+		if err := r.advance(ctx, r.open[i]); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("payout: transaction %s: %w", r.open[i].ID, err))
+		}
+	}
+	if err := s.expireClaims(ctx); err != nil {
+		failed = errors.Join(failed, err)
+	}
+	if r.stopped || ctx.Err() != nil {
+		return failed
+	}
+	return errors.Join(failed, r.planAll(ctx), r.sweepAll(ctx))
+}
+
+func (s *Service) begin(ctx context.Context, n *network) (*round, error) {
+	fence, err := s.lease(ctx, "pay "+string(n.id))
+	if err != nil {
+		return nil, err
+	}
+	stopped, err := s.Stopped(ctx, n.id)
+	if err != nil {
+		return nil, err
+	}
+	open, err := s.cfg.Store.OpenTransactions(ctx, n.id)
+	if err != nil {
+		return nil, fmt.Errorf("payout: read the transactions of %s: %w", n.id, err)
+	}
+	return &round{s, n, fence, stopped != nil, open}, nil
+}
+
+// steps bounds how many decisions about one transaction follow each other in one round.
+const steps = 8
+
+// advance decides about a transaction and does what follows, until it has to wait.
+func (r *round) advance(ctx context.Context, t Transaction) error {
+	for range steps {
+		f, err := r.facts(ctx, t)
+		if err != nil {
+			return err
+		}
+		d := decide(f)
+		if err := r.keep(ctx, f, &d); err != nil {
+			return err
+		}
+		next, more, err := r.perform(ctx, d)
+		if errors.Is(err, errStopped) {
+			return nil
+		}
+		if err != nil || !more {
+			return err
+		}
+		t = next
+	}
+	return nil
+}
+
+// facts reads what the transaction's next state is decided from.
+func (r *round) facts(ctx context.Context, t Transaction) (facts, error) {
+	f := facts{
+		tx: t, now: r.now(), last: r.last(t), refused: t.Refused,
+		rules: rules{resend: r.n.Resend, bump: r.n.Bump, maxTries: r.n.MaxTries, retry: r.n.Retry},
+	}
+	for _, id := range t.Payouts {
+		p, err := r.cfg.Store.Payout(ctx, id)
+		if err != nil {
+			return facts{}, fmt.Errorf("read payout %s: %w", id, err)
+		}
+		f.payouts = append(f.payouts, p)
+	}
+	if t.Stage == StagePlanned {
+		return f, nil
+	}
+	look, err := r.n.Spender.Look(ctx, t)
+	if err != nil {
+		return facts{}, fmt.Errorf("look: %w", err)
+	}
+	if len(look.Versions) != len(t.Versions) {
+		return facts{}, fmt.Errorf("look: the spender reports %d versions of %d", len(look.Versions), len(t.Versions))
+	}
+	f.look = &look
+	return f, nil
+}
+
+// last reports whether no later open transaction of the lane hangs on this one.
+func (r *round) last(t Transaction) bool {
+	i := slices.IndexFunc(r.open, func(o Transaction) bool { return o.ID == t.ID })
+	return !slices.ContainsFunc(r.open[i+1:], func(o Transaction) bool { return o.Lane == t.Lane && o.Stage.Open() })
+}
+
+// keep stores a decision. The transaction and the payouts in it are then as they are stored.
+func (r *round) keep(ctx context.Context, f facts, d *decision) error {
+	b := Batch{Fence: r.fence, Entries: d.entries, Moves: d.moves}
+	for _, name := range d.unlocks {
+		b.Unlocks = append(b.Unlocks, Lock{r.n.id, name, d.tx.ID})
+	}
+	for k, before := range f.payouts {
+		after, err := r.keepPayout(ctx, &b, before, d.payouts[k], d.alarm)
+		if err != nil {
+			return err
+		}
+		d.payouts[k] = after
+	}
+	if d.alarm == ReasonForeign {
+		if err := r.stopBy(ctx, &b, "a key of ours was used elsewhere: "+d.tx.Anchor); err != nil {
+			return err
+		}
+	}
+	if !reflect.DeepEqual(f.tx, d.tx) {
+		d.tx.Version, d.tx.UpdatedAt = f.tx.Version+1, f.now
+		b.Transactions = append(b.Transactions, d.tx)
+	}
+	if len(b.Transactions) == 0 && len(b.Payouts) == 0 && len(b.Entries) == 0 {
+		return nil
+	}
+	if d.alarm != "" {
+		r.log.Error("money out needs a person", "network", r.n.id, "transaction", d.tx.ID, "reason", d.alarm)
+	}
+	if err := r.commit(ctx, b); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	r.note(d.tx)
+	return nil
+}
+
+// keepPayout adds one payout's change to the batch, if there is one.
+func (r *round) keepPayout(ctx context.Context, b *Batch, before, after Payout, alarm Reason) (Payout, error) {
+	if reflect.DeepEqual(before, after) {
+		return after, nil
+	}
+	unpaid := func(p Payout) bool { return p.State.Status == StatusFailed || p.State.Status == StatusCancelled }
+	switch {
+	case unpaid(after) && !unpaid(before):
+		if err := r.unrefund(ctx, b, after, 1); err != nil {
+			return Payout{}, err
+		}
+	case unpaid(before) && !unpaid(after):
+		if err := r.unrefund(ctx, b, after, -1); err != nil {
+			return Payout{}, err
+		}
+	}
+	return r.put(b, before, after, alarm)
+}
+
+// stopBy adds to a batch that the network's stop switch is on, unless it is.
+func (r *round) stopBy(ctx context.Context, b *Batch, reason string) error {
+	was, err := r.cfg.Store.Document(ctx, stopName(r.n.id))
+	if err != nil || was != nil {
+		return err
+	}
+	value, err := json.Marshal(Stopped{Reason: reason, At: r.now()})
+	b.Documents = append(b.Documents, Document{Name: stopName(r.n.id), Value: value})
+	r.stopped = true
+	return err
+}
+
+// note replaces what the round knows of a transaction.
+func (r *round) note(t Transaction) {
+	i := slices.IndexFunc(r.open, func(o Transaction) bool { return o.ID == t.ID })
+	if i < 0 {
+		r.open = append(r.open, t)
+		return
+	}
+	r.open[i] = t
+}
+
+// perform does what a decision asks for. It reports whether the transaction has to be decided about again at once.
+func (r *round) perform(ctx context.Context, d decision) (next Transaction, more bool, err error) {
+	switch d.act {
+	case actSign:
+		return r.sign(ctx, d)
+	case actSend:
+		return r.send(ctx, d)
+	case actReplace:
+		return r.replace(ctx, d)
+	case actNone:
+	}
+	return d.tx, false, nil
+}
+
+// sign asks the signer for the last version, after it is stored that it may be signed, and stores the signed bytes.
+func (r *round) sign(ctx context.Context, d decision) (Transaction, bool, error) {
+	if r.stopped {
+		return d.tx, false, errStopped
+	}
+	if r.n.Signer == nil {
+		return d.tx, false, r.reason(ctx, d, ReasonSignature, "")
+	}
+	t, err := r.offer(ctx, d.tx, r.fence)
+	if err != nil {
+		return d.tx, false, err
+	}
+	signed, err := r.n.Signer.Sign(ctx, requestOf(t))
+	var refused *RefusedError
+	switch {
+	case errors.Is(err, ErrLater):
+		d.tx = t
+		return t, false, r.reason(ctx, d, ReasonSignature, "")
+	case errors.As(err, &refused):
+		return r.refusedBySigner(ctx, d, t, refused)
+	case err != nil:
+		return t, false, fmt.Errorf("sign: %w", err)
+	}
+	t, err = r.accept(ctx, t, len(t.Versions)-1, signed, r.fence)
+	if err != nil {
+		return t, false, err
+	}
+	r.note(t)
+	return t, true, nil
+}
+
+// refusedBySigner notes that the signer will never sign the last version. If none is signed, it is as if nobody had seen
+// it.
+func (r *round) refusedBySigner(ctx context.Context, d decision, t Transaction, refused *RefusedError) (Transaction, bool, error) {
+	r.log.Warn("the signer refuses", "network", r.n.id, "transaction", t.ID, "reason", refused.Error())
+	if len(t.Versions) > 1 {
+		d.tx = t
+		return t, false, r.reason(ctx, d, ReasonRefused, refused.Error())
+	}
+	before := t
+	t.Versions = slices.Clone(t.Versions)
+	t.Versions[0].Offered = false
+	t.Stage, t.Refused, t.Version = StagePlanned, refused.Error(), before.Version+1
+	if err := r.commit(ctx, Batch{Transactions: []Transaction{t}, Fence: r.fence}); err != nil {
+		return t, false, fmt.Errorf("store the signer's refusal: %w", err)
+	}
+	r.note(t)
+	return t, !before.Cancel, nil
+}
+
+// send gives the newest signed version to the network.
+func (r *round) send(ctx context.Context, d decision) (Transaction, bool, error) {
+	t := d.tx
+	i := t.newestSigned()
+	if i < 0 || r.stopped && t.SentAt.IsZero() {
+		return t, false, nil
+	}
+	err := r.n.Spender.Send(ctx, t.Versions[i])
+	before := t
+	var refused *RefusedError
+	switch {
+	case err == nil:
+		t.Detail = ""
+	case errors.As(err, &refused):
+		t.Detail = refused.Error()
+		r.log.Warn("a node refuses a transaction", "network", r.n.id, "transaction", t.ID, "reason", refused.Error())
+	default:
+		r.log.Warn("sending failed; the transaction may have been taken", "network", r.n.id, "transaction", t.ID, "error", err)
+	}
+	t.SentAt = r.now()
+	t.Version = before.Version + 1
+	b := Batch{Transactions: []Transaction{t}, Fence: r.fence}
+	for _, p := range d.payouts {
+		after := p
+		if err == nil && p.State.Status == StatusSigned {
+			after.State.Status, after.State.TxID = StatusSent, t.Versions[i].TxID
+		}
+		after.State.Detail = t.Detail
+		if _, err := r.keepPayout(ctx, &b, p, after, ""); err != nil {
+			return t, false, err
+		}
+	}
+	if err := r.commit(ctx, b); err != nil {
+		return t, false, fmt.Errorf("store what was sent: %w", err)
+	}
+	r.note(t)
+	return t, false, nil
+}
+
+// replace makes and stores the next version.
+func (r *round) replace(ctx context.Context, d decision) (Transaction, bool, error) {
+	if r.stopped && !d.tx.Cancel {
+		return d.tx, false, errStopped
+	}
+	t := d.tx
+	v, err := r.n.Spender.Replace(ctx, r.wallet(), t, r.greatest(d))
+	switch {
+	case errors.Is(err, ErrFeeTooHigh), errors.Is(err, ErrNoCoins), errors.Is(err, ErrNoReplacement):
+		return t, false, r.reason(ctx, d, reasonOf(err), err.Error())
+	case err != nil:
+		return t, false, fmt.Errorf("replace: %w", err)
+	}
+	t.Versions = slices.Clone(t.Versions)
+	if last := t.Last(); !last.Signed() && !last.Offered {
+		t.Versions = t.Versions[:len(t.Versions)-1]
+	}
+	t.Versions = append(t.Versions, v)
+	t.Version++
+	t.UpdatedAt = r.now()
+	b := Batch{Transactions: []Transaction{t}, Locks: t.lockList(), Fence: r.fence}
+	if err := r.commit(ctx, b); err != nil {
+		return t, false, fmt.Errorf("store a replacement: %w", err)
+	}
+	r.note(t)
+	return t, true, nil
+}
+
+// greatest returns the greatest fee that the transaction may have.
+func (r *round) greatest(d decision) *big.Int {
+	if d.tx.Purpose != PurposePay {
+		return d.tx.Fee
+	}
+	sum := new(big.Int)
+	for _, p := range d.payouts {
+		sum.Add(sum, orZero(p.Fee))
+	}
+	return sum
+}
+
+// reason stores why the payouts of a transaction wait, if it is news.
+func (r *round) reason(ctx context.Context, d decision, why Reason, detail string) error {
+	return r.reasons(ctx, d.payouts, why, detail)
+}
+
+func (r *round) reasons(ctx context.Context, payouts []Payout, why Reason, detail string) error {
+	b := Batch{Fence: r.fence}
+	for _, p := range payouts {
+		after := p
+		if after.State.Reason != ReasonConfirming && after.State.Reason != ReasonForeign {
+			after.State.Reason, after.State.Detail = why, detail
+		}
+		if _, err := r.keepPayout(ctx, &b, p, after, ""); err != nil {
+			return err
+		}
+	}
+	if len(b.Payouts) == 0 {
+		return nil
+	}
+	if err := r.commit(ctx, b); err != nil && !errors.Is(err, ErrConflict) {
+		return fmt.Errorf("store why payouts wait: %w", err)
+	}
+	return nil
+}
+
+func reasonOf(err error) Reason {
+	switch {
+	case errors.Is(err, ErrFeeTooHigh):
+		return ReasonFee
+	case errors.Is(err, ErrNoCoins):
+		return ReasonCoins
+	}
+	return ReasonRefused
+}
+
+// expireClaims ends refunds that nobody claimed in time.
+func (s *Service) expireClaims(ctx context.Context) error {
+	page, err := s.cfg.Store.Payouts(ctx, Query{Status: StatusRequested, Kind: KindRefund, Oldest: true, Limit: 100})
+	if err != nil {
+		return fmt.Errorf("payout: read open claims: %w", err)
+	}
+	for _, p := range page.Payouts {
+		if p.To != "" || !s.now().After(p.ClaimUntil.Add(time.Second)) {
+			continue
+		}
+		_, err := s.actOnce(ctx, p.Project, p.ID, Action{Kind: ActionExpire}, func(p Payout) error {
+			if p.State.Status != StatusRequested || p.To != "" {
+				return ErrConflict
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, ErrConflict) {
+			return fmt.Errorf("payout: expire the claim of payout %s: %w", p.ID, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,268 @@
+package payout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+
+	"github.com/cointill/cointill/chain"
+)
+
+const (
+	maxPlans    = 64   // transactions planned in one round
+	maxQueued   = 1000 // payouts that a plan chooses from
+	maxSwept    = 16   // sweeps begun in one round
+	holdingPage = 1000
+)
+
+// planAll plans transactions for what is queued, and begins each of them.
+func (r *round) planAll(ctx context.Context) error {
+	for range maxPlans {
+		t, err := r.plan(ctx)
+		if err != nil || t == nil {
+			return err
+		}
+		if err := r.advance(ctx, *t); err != nil {
+			return fmt.Errorf("payout: transaction %s: %w", t.ID, err)
+		}
+		if r.stopped || ctx.Err() != nil {
+			return nil
+		}
+	}
+	return nil
+}
+
+// plan plans and stores one transaction. It returns nil if none can be planned now.
+func (r *round) plan(ctx context.Context) (*Transaction, error) {
+	queued, err := r.queued(ctx)
+	if err != nil || len(queued) == 0 {
+		return nil, err
+	}
+	plan, err := r.n.Spender.Plan(ctx, r.wallet(), queued)
+	if err != nil {
+		return nil, r.unplanned(ctx, queued, err)
+	}
+	if len(plan.Refused) > 0 {
+		return nil, r.fail(ctx, queued, plan.Refused)
+	}
+	return r.claim(ctx, plan, queued)
+}
+
+// unplanned stores why nothing can be planned. A refusal stops the network: somebody else uses its key.
+func (r *round) unplanned(ctx context.Context, queued []Payout, why error) error {
+	var refused *RefusedError
+	switch {
+	case errors.Is(why, ErrNoCoins), errors.Is(why, ErrFeeTooHigh):
+		return r.reasons(ctx, queued, reasonOf(why), why.Error())
+	case !errors.As(why, &refused):
+		return fmt.Errorf("payout: plan: %w", why)
+	}
+	b := Batch{Fence: r.fence}
+	if err := r.stopBy(ctx, &b, refused.Error()); err != nil {
+		return err
+	}
+	r.log.Error("money out needs a person", "network", r.n.id, "reason", refused.Error())
+	return r.commit(ctx, b)
+}
+
+// queued returns the payouts that may get a transaction now, the oldest first; none while they wait for others to share
+// it.
+func (r *round) queued(ctx context.Context) ([]Payout, error) {
+	var out []Payout
+	q := Query{Network: r.n.id, Status: StatusQueued, Oldest: true, Limit: maxQueued}
+	for len(out) < maxQueued {
+		page, err := r.cfg.Store.Payouts(ctx, q)
+		if err != nil {
+			return nil, fmt.Errorf("payout: read what is queued: %w", err)
+		}
+		for _, p := range page.Payouts {
+			if _, configured := r.n.assets[p.Asset.ID]; configured && p.ready(r.now()) && len(out) < maxQueued {
+				out = append(out, p)
+			}
+		}
+		if q.Before = page.Next; q.Before == "" {
+			break
+		}
+	}
+	if len(out) > 0 && r.now().Sub(out[0].CreatedAt) < r.n.BatchWait {
+		return nil, nil
+	}
+	return out, nil
+}
+
+// fail ends payouts that the network can never pay.
+func (r *round) fail(ctx context.Context, queued []Payout, refused map[string]string) error {
+	b := Batch{Fence: r.fence}
+	for _, p := range queued {
+		why, has := refused[p.ID]
+		if !has {
+			continue
+		}
+		after := p
+		after.State.Status, after.State.Reason, after.State.Detail, after.State.EndAt = StatusFailed, ReasonRefused, why, r.now()
+		b.Entries = append(b.Entries, voidEntry(p, r.now()))
+		if _, err := r.keepPayout(ctx, &b, p, after, ""); err != nil {
+			return err
+		}
+	}
+	if err := r.commit(ctx, b); err != nil {
+		return fmt.Errorf("payout: store what cannot be paid: %w", err)
+	}
+	return nil
+}
+
+// claim stores a planned transaction: its payouts and its locks are its own from then on.
+func (r *round) claim(ctx context.Context, plan Plan, queued []Payout) (*Transaction, error) {
+	now := r.now()
+	t := Transaction{
+		ID: newID(now), Network: r.n.id, Purpose: PurposePay, Lane: plan.Lane, Anchor: plan.Anchor, Payouts: plan.Payouts,
+		Versions: []Version{plan.Version}, Stage: StagePlanned, Mined: -1, CreatedAt: now, UpdatedAt: now, Version: 1,
+	}
+	b := Batch{Transactions: []Transaction{t}, Locks: t.lockList(), Fence: r.fence}
+	for _, id := range plan.Payouts {
+		i := slices.IndexFunc(queued, func(p Payout) bool { return p.ID == id })
+		if i < 0 {
+			return nil, fmt.Errorf("payout: plan: the spender pays %s, which it was not asked for", id)
+		}
+		after := queued[i]
+		after.State.Transaction, after.State.Reason, after.State.Detail = t.ID, "", ""
+		if _, err := r.put(&b, queued[i], after, ""); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.commit(ctx, b); err != nil {
+		return nil, fmt.Errorf("payout: store a plan: %w", err)
+	}
+	r.note(t)
+	return &t, nil
+}
+
+// sweepAll begins the sweeps that are worth it.
+func (r *round) sweepAll(ctx context.Context) error {
+	sweeper, able := r.n.Spender.(Sweeper)
+	if !able {
+		return nil
+	}
+	begun := 0
+	after := ""
+	for begun < maxSwept {
+		page, err := r.cfg.Store.Holdings(ctx, r.n.id, after, holdingPage)
+		if err != nil {
+			return fmt.Errorf("payout: read holdings: %w", err)
+		}
+		for _, h := range page {
+			after = h.Name
+			if !r.worthSweeping(h) || begun == maxSwept {
+				continue
+			}
+			did, err := r.sweep(ctx, sweeper, h)
+			if err != nil {
+				return fmt.Errorf("payout: sweep %s: %w", h.Name, err)
+			}
+			if did {
+				begun++
+			}
+		}
+		if len(page) < holdingPage {
+			break
+		}
+	}
+	return nil
+}
+
+// worthSweeping reports whether the holding is at a deposit address, free, and large enough.
+func (r *round) worthSweeping(h Holding) bool {
+	a, has := r.n.assets[h.Asset]
+	return has && a.MinSweep != nil && h.Branch == 0 && h.Wallet != "" && h.Lock == "" && h.Units.Cmp(a.MinSweep) >= 0
+}
+
+// sweep plans, stores and begins one sweep or the top-up before it. It reports whether it did.
+func (r *round) sweep(ctx context.Context, sweeper Sweeper, h Holding) (bool, error) {
+	plan, purpose, err := sweeper.Sweep(ctx, r.wallet(), h)
+	if errors.Is(err, ErrNoCoins) || errors.Is(err, ErrFeeTooHigh) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	now := r.now()
+	t := Transaction{
+		ID: newID(now), Network: r.n.id, Purpose: purpose, Lane: plan.Lane, Anchor: plan.Anchor, Versions: []Version{plan.Version},
+		Stage: StagePlanned, Mined: -1, CreatedAt: now, UpdatedAt: now, Version: 1,
+		Payer: Account{Kind: Float, Asset: r.n.Spender.FeeAsset()}, Fee: new(big.Int).Set(plan.Version.Fee),
+	}
+	var l ledger
+	l.move(t.Payer, reservedOf(t.Payer), t.Fee)
+	e := l.entry(Entry{ID: "transaction:" + t.ID + ":reserve", Kind: EntryReserve, Subject: t.ID, At: now})
+	err = r.commit(ctx, Batch{Transactions: []Transaction{t}, Locks: t.lockList(), Entries: []Entry{e}, Fence: r.fence})
+	var short *InsufficientError
+	if errors.As(err, &short) || errors.Is(err, ErrConflict) {
+		r.log.Warn("a sweep has to wait", "network", r.n.id, "holding", h.Name, "error", err)
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	r.note(t)
+	return true, r.advance(ctx, t)
+}
+
+// lockList returns the locks of all versions.
+func (t Transaction) lockList() []Lock {
+	var out []Lock
+	for _, name := range t.locks() {
+		out = append(out, Lock{t.Network, name, t.ID})
+	}
+	return out
+}
+
+// newestSigned returns the index of the newest signed version, or -1.
+func (t Transaction) newestSigned() int {
+	for i, v := range slices.Backward(t.Versions) {
+		if v.Signed() {
+			return i
+		}
+	}
+	return -1
+}
+
+// wallet is what the network's spender may spend.
+type wallet struct{ r *round }
+
+func (r *round) wallet() Wallet { return wallet{r} }
+
+// Holdings implements [Wallet].
+func (w wallet) Holdings(ctx context.Context, asset chain.AssetID, visit func(Holding) bool) error {
+	after := ""
+	for {
+		page, err := w.r.cfg.Store.Holdings(ctx, w.r.n.id, after, holdingPage)
+		if err != nil {
+			return fmt.Errorf("read holdings: %w", err)
+		}
+		for _, h := range page {
+			if after = h.Name; h.Asset == asset && !visit(h) {
+				return nil
+			}
+		}
+		if len(page) < holdingPage {
+			return nil
+		}
+	}
+}
+
+// Open implements [Wallet].
+func (w wallet) Open(ctx context.Context) ([]Transaction, error) {
+	return w.r.cfg.Store.OpenTransactions(ctx, w.r.n.id)
+}
+
+// Locked implements [Wallet].
+func (w wallet) Locked(ctx context.Context, names []string) (map[string]string, error) {
+	return w.r.cfg.Store.Locks(ctx, w.r.n.id, names)
+}
+
+// Number implements [Wallet].
+func (w wallet) Number(ctx context.Context, sequence string) (uint32, error) {
+	return w.r.cfg.Invoices.ReserveIndexes(ctx, sequence, 1)
+}

@@ -1,0 +1,255 @@
+package payout
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/big"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/invoice"
+	"github.com/shopspring/decimal"
+)
+
+// RefundRequest asks to give back what an invoice brought.
+type RefundRequest struct {
+	Project string // required, like Key, which is as in [Request]
+	Key     string
+	Invoice string        // id of the project's invoice; required
+	Asset   chain.AssetID // what came in; empty means the asset of its quote
+	// Units is the amount in the asset's own unit; zero means everything that is left, or with Over everything beyond
+	// what was due.
+	Units decimal.Decimal
+	Over  bool
+	// To is the receiver, as the payer named it. If it is empty, the payer names it with the claim's token.
+	To string
+	// Window is how long the claim is open; 0 means 30 days.
+	Window                                        time.Duration
+	Name, Comment, CallbackURL, Format, Requester string
+}
+
+// Refund reserves a refund of an invoice: at most what the ledger says came in and was not refunded. Money that was held
+// (late, too little, in another asset, after the end) is refunded from what is held, all else from the project's
+// available balance, one of them in each refund. Without a receiver it returns the token of a claim, with which the payer
+// names one; the token is not stored and cannot be had again. Refusals are those of [Service.Request], and
+// [ErrNothingLeft].
+func (s *Service) Refund(ctx context.Context, r RefundRequest) (p Payout, token string, err error) {
+	for range attempts {
+		p, token, err = s.refund(ctx, r)
+		if !errors.Is(err, ErrConflict) {
+			break
+		}
+	}
+	if err != nil {
+		return Payout{}, "", fmt.Errorf("payout: refund: %w", err)
+	}
+	return p, token, nil
+}
+
+func (s *Service) refund(ctx context.Context, r RefundRequest) (Payout, string, error) {
+	inv, err := s.cfg.Invoices.Invoice(ctx, r.Invoice)
+	if err == nil && inv.Project != r.Project {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return Payout{}, "", fmt.Errorf("invoice %s: %w", r.Invoice, err)
+	}
+	if r.Asset == "" && inv.Quote != nil {
+		r.Asset = inv.Quote.Asset.ID
+	}
+	if stored, err := s.refundReplay(ctx, r); err == nil || !errors.Is(err, ErrNotFound) {
+		return stored, "", err
+	}
+	credit, err := s.cfg.Store.Credit(ctx, inv.ID)
+	if err != nil {
+		return Payout{}, "", err
+	}
+	n, p, err := s.refundDraft(r, inv, credit)
+	if err != nil {
+		return Payout{}, "", err
+	}
+	token := ""
+	if r.To == "" {
+		token = p.claim(r.Window)
+	} else if err := s.receiver(ctx, n, &p, r.To); err != nil {
+		return Payout{}, "", err
+	}
+	var b Batch
+	addRefund(&b, credit, p, 1)
+	p, err = s.insert(ctx, n, p, &b)
+	return p, token, err
+}
+
+// refundReplay returns the refund that is stored under the key, or ErrNotFound.
+func (s *Service) refundReplay(ctx context.Context, r RefundRequest) (Payout, error) {
+	stored, err := s.cfg.Store.PayoutBy(ctx, Reference{Project: r.Project, Key: r.Key})
+	if err != nil {
+		return Payout{}, err
+	}
+	same := stored.Kind == KindRefund && stored.Invoice == r.Invoice && stored.Asset.ID == r.Asset &&
+		(r.Units.IsZero() || stored.Asset.Decimal(stored.Units).Equal(r.Units)) &&
+		(r.To == "") == (stored.ClaimHash != "") && (r.To == "" || stored.Asked == r.To)
+	if !same {
+		return Payout{}, &KeyError{Key: r.Key, Payout: stored.ID}
+	}
+	return stored, nil
+}
+
+// refundDraft returns the refund as a payout, or why there is none.
+func (s *Service) refundDraft(r RefundRequest, inv invoice.Invoice, credit Credit) (*network, Payout, error) {
+	left := credit.Refundable(r.Asset)
+	if r.Over && inv.Quote != nil && inv.Quote.Asset.ID == r.Asset {
+		left = credit.Over(r.Asset, inv.Quote.Due)
+	}
+	n := s.networks[r.Asset.Network()]
+	if n == nil {
+		return nil, Payout{}, fmt.Errorf("%w: %s", ErrNetwork, r.Asset)
+	}
+	a, has := n.assets[r.Asset]
+	if !has {
+		return nil, Payout{}, refuse("Asset", string(r.Asset), "is not configured")
+	}
+	if left.Sign() <= 0 {
+		return nil, Payout{}, ErrNothingLeft
+	}
+	source, most := credit.source(r.Asset, left)
+	if r.Units.IsZero() {
+		r.Units = a.Decimal(most)
+	}
+	held := Request{
+		Project: r.Project, Key: r.Key, Kind: KindPayout, Asset: r.Asset, To: r.To, Units: r.Units, Name: r.Name, Comment: r.Comment,
+		CallbackURL: r.CallbackURL, Format: r.Format, Requester: r.Requester,
+	}
+	_, p, err := s.draft(held)
+	if err != nil {
+		return nil, Payout{}, err
+	}
+	if p.Units.Cmp(most) > 0 {
+		return nil, Payout{}, refuse("Units", r.Units.String(), fmt.Sprintf("exceeds what is left to be refunded at once, %s", a.Decimal(most)))
+	}
+	p.Kind, p.Invoice, p.Source = KindRefund, inv.ID, source
+	if n.setFee(&p, a); p.Payer == source && source.Kind == Held { // what is held is the payer's: no fee is taken from it
+		p.Payer = Account{r.Project, Available, p.FeeAsset}
+	}
+	return n, p, nil
+}
+
+// source returns the account that a refund comes from and how much of it there is: what is held first.
+func (c Credit) source(asset chain.AssetID, left *big.Int) (Account, *big.Int) {
+	held := new(big.Int).Sub(orZero(c.Received[asset]), orZero(c.Own[asset]))
+	held.Sub(held, orZero(c.RefundedHeld[asset]))
+	kind, most := Held, held
+	if held.Sign() <= 0 {
+		kind, most = Available, new(big.Int).Sub(orZero(c.Own[asset]), orZero(c.RefundedOwn[asset]))
+	}
+	if most.Cmp(left) > 0 {
+		most = left
+	}
+	return Account{c.Project, kind, asset}, most
+}
+
+// addRefund adds to a batch that the invoice's credit has a refund more, or with sign -1 one less.
+func addRefund(b *Batch, c Credit, p Payout, sign int64) {
+	units := new(big.Int).Mul(p.Units, big.NewInt(sign))
+	sums := &c.RefundedOwn
+	if p.Source.Kind == Held {
+		sums = &c.RefundedHeld
+	}
+	copied := map[chain.AssetID]*big.Int{}
+	for asset, n := range *sums {
+		copied[asset] = new(big.Int).Set(n)
+	}
+	addTo(copied, p.Asset.ID, units)
+	*sums = copied
+	c.Version++
+	b.Credits = append(b.Credits, c)
+}
+
+// unrefund takes a refund that ended unpaid off its invoice's credit (sign 1), or puts it back (sign -1).
+func (s *Service) unrefund(ctx context.Context, b *Batch, p Payout, sign int64) error {
+	if p.Kind != KindRefund {
+		return nil
+	}
+	for i, c := range b.Credits { // several refunds of one invoice in one transaction
+		if c.Invoice == p.Invoice {
+			b.Credits = append(b.Credits[:i], b.Credits[i+1:]...)
+			c.Version--
+			addRefund(b, c, p, -sign)
+			return nil
+		}
+	}
+	c, err := s.cfg.Store.Credit(ctx, p.Invoice)
+	if err != nil {
+		return fmt.Errorf("read the credit of invoice %s: %w", p.Invoice, err)
+	}
+	addRefund(b, c, p, -sign)
+	return nil
+}
+
+// claim makes the payout wait for its receiver, and returns the token with which the payer names it.
+func (p *Payout) claim(window time.Duration) (token string) {
+	orDefault(&window, 30*24*time.Hour)
+	secret := make([]byte, 32)
+	rand.Read(secret)
+	token = base64.RawURLEncoding.EncodeToString(secret)
+	p.ClaimHash, p.ClaimUntil = hashClaim(token), p.CreatedAt.Add(window)
+	return token
+}
+
+func hashClaim(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])
+}
+
+// Claimed returns the refund that a claim's token belongs to, for the payer's page. It returns ErrClaimed if there is
+// none, or its time is over.
+func (s *Service) Claimed(ctx context.Context, token string) (Payout, error) {
+	p, err := s.cfg.Store.PayoutBy(ctx, Reference{ClaimHash: hashClaim(token)})
+	if errors.Is(err, ErrNotFound) || err == nil && p.To == "" && s.now().After(p.ClaimUntil) {
+		return Payout{}, fmt.Errorf("payout: claim: %w", ErrClaimed)
+	}
+	if err != nil {
+		return Payout{}, fmt.Errorf("payout: claim: %w", err)
+	}
+	return p, nil
+}
+
+// Claim names the receiver of a refund, once. It returns ErrClaimed if the claim is not open, and refuses a receiver as
+// [Service.Request] does.
+func (s *Service) Claim(ctx context.Context, token, to string) (Payout, error) {
+	p, err := s.Claimed(ctx, token)
+	if err != nil {
+		return Payout{}, err
+	}
+	n := s.networks[p.Asset.ID.Network()]
+	if n == nil {
+		return Payout{}, fmt.Errorf("payout: claim: %w: %s", ErrNetwork, p.Asset.ID)
+	}
+	before := p
+	if p.State.Status != StatusRequested || p.To != "" {
+		return Payout{}, fmt.Errorf("payout: claim: %w", ErrClaimed)
+	}
+	if err := s.receiver(ctx, n, &p, to); err != nil {
+		return Payout{}, fmt.Errorf("payout: claim: %w", err)
+	}
+	now := s.now()
+	p = p.with(Action{Kind: ActionReceive, At: now})
+	p.State = await(p, now)
+	var b Batch
+	if p, err = s.put(&b, before, p, ""); err == nil {
+		err = s.commit(ctx, b)
+	}
+	if errors.Is(err, ErrConflict) { // somebody else was first, or it ended meanwhile
+		err = ErrClaimed
+	}
+	if err != nil {
+		return Payout{}, fmt.Errorf("payout: claim: %w", err)
+	}
+	s.hint(n)
+	return p, nil
+}
