@@ -1,0 +1,334 @@
+package payouttest
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/big"
+	"slices"
+
+	"github.com/cointill/cointill/payout"
+)
+
+// kind is how a chain keeps two transactions from both being taken.
+type kind int
+
+const (
+	coins    kind = iota // they spend the same output, as on Bitcoin
+	accounts             // they have the same sender and number, as on EVM networks
+	expiring             // they cannot: each has a time after which it is not taken, as on TRON
+)
+
+func (k kind) String() string { return []string{"coins", "accounts", "expiring"}[k] }
+
+// Depths of the simulated chains. Reorganisations may be as deep as one block less than buried: deeper ones cannot be
+// told from another chain.
+const (
+	depthFinal  = 3
+	depthBuried = 9
+)
+
+// tx is a transaction of a simulated chain. What it does is what is written here, whatever anybody says about it.
+type tx struct {
+	Spends  []string          `json:"spends"` // coins, or one "nonce:<lane>:<n>"
+	Pays    map[string]string `json:"pays"`   // units by the id of the payout
+	Payees  map[string]string `json:"payees"` // receivers by the id of the payout
+	Makes   map[string]string `json:"makes"`  // units of our own new coins, by name
+	Asset   string            `json:"asset"`  // what is paid
+	Fee     string            `json:"fee"`    // the greatest
+	Used    string            `json:"used"`   // the fee that it takes
+	Fails   bool              `json:"fails"`  // once mined it moves nothing but its fee
+	Expires int               `json:"expires"`
+	Rate    int               `json:"rate"`
+	Salt    int               `json:"salt"`
+	Foreign bool              `json:"foreign"` // made by somebody else with our key
+}
+
+// signed is how a signed transaction is written: its signature is part of what is hashed.
+type signed struct {
+	Tx  json.RawMessage `json:"tx"`
+	Sig string          `json:"sig"`
+}
+
+func (t tx) encode() []byte {
+	b, err := json.Marshal(t)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+func sign(unsigned []byte, by string) []byte {
+	sum := sha256.Sum256(append([]byte(by), unsigned...))
+	b, err := json.Marshal(signed{unsigned, hex.EncodeToString(sum[:8])})
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+func idOf(raw []byte) string {
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:])
+}
+
+func parse(raw []byte) (tx, error) {
+	var s signed
+	var t tx
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return tx{}, err
+	}
+	if err := json.Unmarshal(s.Tx, &t); err != nil {
+		return tx{}, err
+	}
+	if want := sign(s.Tx, key); string(want) != string(raw) {
+		return tx{}, fmt.Errorf("the signature is wrong")
+	}
+	return t, nil
+}
+
+// key is the only key.
+const key = "key"
+
+func num(s string) *big.Int {
+	n, ok := new(big.Int).SetString(s, 10)
+	if !ok {
+		return new(big.Int)
+	}
+	return n
+}
+
+// state is what a chain says after a block.
+type state struct {
+	coins    map[string]*big.Int // unspent, by name
+	balances map[string]*big.Int // of the lane, by asset
+	nonce    int
+	taken    map[string]int    // height of each transaction
+	spender  map[string]string // id of the transaction that spent each lock
+}
+
+func (s state) clone() state {
+	return state{maps.Clone(s.coins), maps.Clone(s.balances), s.nonce, maps.Clone(s.taken), maps.Clone(s.spender)}
+}
+
+// block holds ids of transactions, and deposits that came from outside.
+type block struct {
+	txs      []string
+	deposits []deposit
+}
+
+// deposit is money that arrives from outside.
+type deposit struct {
+	name  string // of the coin
+	asset string
+	units *big.Int
+}
+
+// simChain is a simulated chain: a node that everybody sees alike, with a pool.
+type simChain struct {
+	kind   kind
+	assets []string // the first is the network's own coin
+	txs    map[string]tx
+	raws   map[string][]byte
+	blocks []block // block 1 first
+	states []state // before block 1, after block 1 ...
+	pool   []string
+	rate   int // the least that the pool takes
+}
+
+func newChain(k kind, assets []string) *simChain {
+	return &simChain{
+		kind: k, assets: assets, txs: map[string]tx{}, raws: map[string][]byte{}, rate: 1,
+		states: []state{{map[string]*big.Int{}, map[string]*big.Int{}, 0, map[string]int{}, map[string]string{}}},
+	}
+}
+
+func (c *simChain) height() int { return len(c.blocks) }
+func (c *simChain) tip() state  { return c.states[len(c.states)-1] }
+
+// at returns the state after the block of the height.
+func (c *simChain) at(height int) state { return c.states[max(0, min(height, len(c.blocks)))] }
+
+// fits reports whether a transaction can be the next on the state, at the height.
+func (c *simChain) fits(s state, id string, height int) error {
+	t := c.txs[id]
+	if _, done := s.taken[id]; done {
+		return fmt.Errorf("already in a block")
+	}
+	if t.Expires > 0 && height > t.Expires {
+		return fmt.Errorf("expired")
+	}
+	switch c.kind {
+	case coins:
+		for _, name := range t.Spends {
+			if s.coins[name] == nil {
+				return fmt.Errorf("input %s is spent or unknown", name)
+			}
+		}
+		return nil
+	case accounts:
+		if want := fmt.Sprintf("nonce:lane:%d", s.nonce); t.Spends[0] != want {
+			return fmt.Errorf("number %s, expected %s", t.Spends[0], want)
+		}
+	case expiring:
+	}
+	for asset, units := range t.costs(c.assets[0]) {
+		if orZero(s.balances[asset]).Cmp(units) < 0 {
+			return fmt.Errorf("too little of %s", asset)
+		}
+	}
+	return nil
+}
+
+// costs returns what the sender must have, by asset.
+func (t tx) costs(native string) map[string]*big.Int {
+	out := map[string]*big.Int{native: num(t.Fee)}
+	for _, units := range t.Pays {
+		if out[t.Asset] == nil {
+			out[t.Asset] = new(big.Int)
+		}
+		out[t.Asset] = new(big.Int).Add(out[t.Asset], num(units))
+	}
+	return out
+}
+
+// apply adds a transaction to the state.
+func (c *simChain) apply(s *state, id string, height int) {
+	t := c.txs[id]
+	s.taken[id] = height
+	for _, name := range t.Spends {
+		s.spender[name] = id
+	}
+	if c.kind == coins {
+		for _, name := range t.Spends {
+			delete(s.coins, name)
+		}
+		for name, units := range t.Makes {
+			s.coins[coinName(id, name)] = num(units)
+		}
+		return
+	}
+	if c.kind == accounts {
+		s.nonce++
+	}
+	take := map[string]*big.Int{c.assets[0]: num(t.Used)}
+	if !t.Fails {
+		for _, units := range t.Pays {
+			take[t.Asset] = new(big.Int).Add(orZero(take[t.Asset]), num(units))
+		}
+	}
+	for asset, units := range take {
+		s.balances[asset] = new(big.Int).Sub(orZero(s.balances[asset]), units)
+	}
+}
+
+// coinName names an output of a transaction. Names that a plan chose stand for the outputs of whatever transaction makes
+// them, since an id is known only after the signature.
+func coinName(_, name string) string { return name }
+
+// mine adds a block of what the pool has and the chain can take, the best paying first, skipping some.
+func (c *simChain) mine(skip func(id string) bool, deposits ...deposit) {
+	height := c.height() + 1
+	s := c.tip().clone()
+	b := block{deposits: deposits}
+	for _, d := range deposits {
+		if c.kind == coins {
+			s.coins[d.name] = d.units
+		} else {
+			s.balances[d.asset] = new(big.Int).Add(orZero(s.balances[d.asset]), d.units)
+		}
+	}
+	slices.SortStableFunc(c.pool, func(a, b string) int { return c.txs[b].Rate - c.txs[a].Rate })
+	for again := true; again; {
+		again = false
+		for _, id := range c.pool {
+			if _, in := s.taken[id]; in || skip(id) || c.fits(s, id, height) != nil {
+				continue
+			}
+			c.apply(&s, id, height)
+			b.txs = append(b.txs, id)
+			again = true
+		}
+	}
+	c.blocks, c.states = append(c.blocks, b), append(c.states, s)
+	c.tidyPool()
+}
+
+// tidyPool removes from the pool what can never follow the tip.
+func (c *simChain) tidyPool() {
+	s := c.tip()
+	c.pool = slices.DeleteFunc(c.pool, func(id string) bool {
+		_, in := s.taken[id]
+		return in || c.excluded(s, id) || c.txs[id].Expires > 0 && c.height() >= c.txs[id].Expires
+	})
+}
+
+// excluded reports whether what the transaction needs was spent by another on the state.
+func (c *simChain) excluded(s state, id string) bool {
+	return slices.ContainsFunc(c.txs[id].Spends, func(name string) bool { by, spent := s.spender[name]; return spent && by != id })
+}
+
+// rewind takes back n blocks. What was in them is in the pool again, or lost, as keep says.
+func (c *simChain) rewind(n int, keep func(id string) bool) (lost []deposit) {
+	for range n {
+		last := c.blocks[len(c.blocks)-1]
+		c.blocks, c.states = c.blocks[:len(c.blocks)-1], c.states[:len(c.states)-1]
+		for _, id := range last.txs {
+			if keep(id) && !slices.Contains(c.pool, id) {
+				c.pool = append(c.pool, id)
+			}
+		}
+		lost = append(lost, last.deposits...)
+	}
+	c.tidyPool()
+	return lost
+}
+
+// submit puts a transaction into the pool, or refuses it as a node does.
+func (c *simChain) submit(raw []byte) error {
+	t, err := parse(raw)
+	if err != nil {
+		return &payout.RefusedError{Code: payout.RefusedInvalid, Reason: err.Error()}
+	}
+	id := idOf(raw)
+	c.txs[id], c.raws[id] = t, raw
+	s := c.tip()
+	if _, in := s.taken[id]; in || slices.Contains(c.pool, id) {
+		return nil
+	}
+	switch {
+	case c.excluded(s, id):
+		return &payout.RefusedError{Code: payout.RefusedSpent, Reason: "an input is spent"}
+	case t.Expires > 0 && c.height() >= t.Expires:
+		return &payout.RefusedError{Code: payout.RefusedInvalid, Reason: "expired"}
+	case t.Rate < c.rate:
+		return &payout.RefusedError{Code: payout.RefusedFee, Reason: "the pool wants more"}
+	}
+	if c.kind == coins { // an input may be the output of something in the pool; here only blocks count
+		if err := c.fits(s, id, c.height()+1); err != nil {
+			return &payout.RefusedError{Code: payout.RefusedSpent, Reason: err.Error()}
+		}
+	}
+	if c.kind != expiring {
+		for _, other := range slices.Clone(c.pool) {
+			if !slices.ContainsFunc(t.Spends, func(n string) bool { return slices.Contains(c.txs[other].Spends, n) }) {
+				continue
+			}
+			if t.Rate <= c.txs[other].Rate {
+				return &payout.RefusedError{Code: payout.RefusedFee, Reason: "replacement underpriced"}
+			}
+			c.pool = slices.DeleteFunc(c.pool, func(id string) bool { return id == other })
+		}
+	}
+	c.pool = append(c.pool, id)
+	return nil
+}
+
+func orZero(n *big.Int) *big.Int {
+	if n == nil {
+		return new(big.Int)
+	}
+	return n
+}

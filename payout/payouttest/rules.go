@@ -1,0 +1,324 @@
+package payouttest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/payout"
+)
+
+// Rule is something that must hold in every world.
+type Rule struct {
+	Name string
+	Why  string
+}
+
+// Rules returns what is checked after every step, and at the end of every world.
+func Rules() []Rule {
+	return []Rule{
+		{"stored-first", "Nothing is sent whose signed bytes are not stored: a process that ends after the send could not know it."},
+		{"paid-once", "No two transactions that pay a payout can both be taken by a chain: they exclude each other, or one is proven dead."},
+		{"paid-means-paid", "A payout that is paid is on the chain, with its amount, to its receiver."},
+		{"unpaid-means-unpaid", "When all is quiet, a payout that failed or was cancelled is nowhere on the chain."},
+		{"ended", "When all is quiet, every payout that waits for nobody has ended."},
+		{"adds-up", "What we owe is what we hold, in every asset, after every commit, and counted again from the beginning."},
+		{"books-are-the-chain", "When all is quiet, every holding is on the chain as the books say."},
+		{"reservations-end", "When all is quiet, nothing is reserved but for payouts that wait for somebody."},
+		{"never-below-zero", "No account is below zero unless the chain took money back."},
+		{"one-number-one-transaction", "No number of a sender belongs to two transactions, and none is left out."},
+		{"told-in-order", "Events of a payout have no gaps and begin where the one before ended; an ended payout begins again only with an alarm."},
+		{"refunds", "An invoice is refunded at most what it brought."},
+	}
+}
+
+// broken is a rule that does not hold.
+type broken struct{ text string }
+
+func (w *world) broken(format string, args ...any) { panic(broken{fmt.Sprintf(format, args...)}) }
+
+// checkStored is the rule stored-first.
+func (w *world) checkStored(s *spender, v payout.Version) {
+	open, err := w.inner.OpenTransactions(context.Background(), s.network)
+	w.must(err)
+	for _, t := range open {
+		if slices.ContainsFunc(t.Versions, func(o payout.Version) bool { return string(o.Raw) == string(v.Raw) }) {
+			return
+		}
+	}
+	if v.TxID != "" && s.c.txs[v.TxID].Rate > 0 {
+		return // sent before, by a process that is late
+	}
+	w.broken("stored-first: %s is sent and not stored", v.TxID)
+}
+
+// committed checks a batch that was stored.
+func (w *world) committed(b payout.Batch) {
+	for _, ev := range b.Events {
+		if ev.Seq != w.seqs[ev.Payout]+1 {
+			w.broken("told-in-order: event %d of payout %s follows event %d", ev.Seq, ev.Payout, w.seqs[ev.Payout])
+		}
+		w.seqs[ev.Payout] = ev.Seq
+	}
+	for _, e := range b.Entries {
+		if err := e.Check(); err != nil {
+			w.broken("adds-up: %v", err)
+		}
+	}
+}
+
+// check checks the rules that hold after every step.
+func (w *world) check() {
+	w.checkSums()
+	w.checkOnce()
+	w.checkFeed()
+}
+
+// checkSums is the rule adds-up, by the kept sums.
+func (w *world) checkSums() {
+	totals, err := w.inner.Totals(context.Background())
+	w.must(err)
+	for _, t := range totals {
+		if t.Owed.Cmp(t.Held) != 0 {
+			w.broken("adds-up: of %s we owe %s and hold %s", t.Asset, t.Owed, t.Held)
+		}
+	}
+}
+
+// checkOnce is the rule paid-once.
+func (w *world) checkOnce() {
+	for _, s := range w.chains {
+		paying := map[string][]string{} // ids of signed transactions by payout
+		numbers := map[string]string{}  // transaction by number
+		for id, all := range w.made {
+			for _, m := range all {
+				t, err := parse(m.raw)
+				w.must(err)
+				if m.network != s.network {
+					continue
+				}
+				for payoutID := range t.Pays {
+					paying[payoutID] = append(paying[payoutID], string(m.raw))
+				}
+				for _, lock := range t.Spends {
+					if other := numbers[lock]; s.c.kind == accounts && other != "" && other != id {
+						w.broken("one-number-one-transaction: %s belongs to %s and %s", lock, other, id)
+					}
+					numbers[lock] = id
+				}
+			}
+		}
+		for _, id := range sortedKeys(paying) {
+			w.exclusive(s, id, paying[id])
+		}
+	}
+}
+
+func (w *world) exclusive(s *spender, id string, raws []string) {
+	for i, a := range raws {
+		for _, b := range raws[:i] {
+			x, _ := parse([]byte(a))
+			y, _ := parse([]byte(b))
+			if a == b || slices.ContainsFunc(x.Spends, func(n string) bool { return slices.Contains(y.Spends, n) }) && s.c.kind != expiring {
+				continue
+			}
+			if !s.c.impossible(idOf([]byte(a)), x) && !s.c.impossible(idOf([]byte(b)), y) {
+				w.broken("paid-once: payout %s can be paid by two transactions, %s and %s", id, a, b)
+			}
+		}
+	}
+}
+
+// impossible reports whether no branch that can still win has the transaction.
+func (c *simChain) impossible(id string, t tx) bool {
+	buried := c.at(c.height() - depthBuried + 1)
+	if _, in := c.tip().taken[id]; in {
+		return false
+	}
+	for _, name := range t.Spends {
+		if by, spent := buried.spender[name]; spent && by != id {
+			return true
+		}
+	}
+	return t.Expires > 0 && c.height()-t.Expires >= depthBuried-1
+}
+
+// checkFeed is the rule told-in-order, as a reader of the feed sees it.
+func (w *world) checkFeed() {
+	events, err := w.inner.Events(context.Background(), w.position, 1000)
+	w.must(err)
+	for _, ev := range events {
+		w.position = ev.Position
+		if ev.Payout == "" {
+			continue
+		}
+		var body payout.Payload
+		if err := json.Unmarshal(ev.Body, &body); err != nil {
+			w.broken("told-in-order: the body of event %s cannot be read: %v", ev.ID, err)
+		}
+		last := w.told[ev.Payout]
+		if body.Data.From != last || last.Ended() && ev.Type != payout.EventUndone && !w.undone {
+			w.broken("told-in-order: payout %s was told as %q and is now told from %q to %q", ev.Payout, last, body.Data.From, body.Data.To)
+		}
+		w.told[ev.Payout] = body.Data.To
+		if ev.Type == payout.EventUndone || ev.Type == payout.EventForeign { // the change of status is told by the next event
+			w.told[ev.Payout] = body.Data.From
+		}
+		w.undone = ev.Type == payout.EventUndone
+	}
+}
+
+// quiet lets everything come to an end: nothing fails any more, blocks come, and everybody does his work.
+func (w *world) quiet() {
+	w.calm = true
+	w.note("now nothing fails any more")
+	ctx := context.Background()
+	for i := range w.procs {
+		w.procs[i] = w.start(i)
+	}
+	for _, s := range w.chains {
+		s.c.rate = 1
+		w.must(w.procs[0].Resume(ctx, s.network))
+		w.mineWith(s, deposit{"fund:end", s.c.assets[0], big.NewInt(100000)})
+	}
+	for range 120 {
+		w.clock = w.clock.Add(20e9)
+		for _, s := range w.chains {
+			for _, p := range w.procs {
+				err := p.Look(ctx, s.network)
+				w.result("look", err)
+				if err != nil && !benign(err) {
+					w.broken("ended: a quiet look fails: %v", err)
+				}
+				if err := p.Book(ctx); err != nil && !benign(err) {
+					w.broken("ended: a quiet booking fails: %v", err)
+				}
+			}
+			w.mine(s)
+			_ = w.procs[0].Fund(ctx, s.network, "fund:end", "", "ben")
+		}
+		w.check()
+		if w.ended() {
+			break
+		}
+	}
+	w.final()
+}
+
+func benign(err error) bool {
+	return strings.Contains(err.Error(), payout.ErrConflict.Error()) || strings.Contains(err.Error(), invoice.ErrFenced.Error())
+}
+
+// ended reports whether everything has come to an end.
+func (w *world) ended() bool {
+	for _, id := range w.payouts {
+		p, err := w.inner.Payout(context.Background(), id)
+		w.must(err)
+		if !p.State.Status.Ended() && p.State.Status != payout.StatusRequested && p.State.Reason != payout.ReasonCoins {
+			return false
+		}
+	}
+	for _, s := range w.chains {
+		open, err := w.inner.OpenTransactions(context.Background(), s.network)
+		w.must(err)
+		if len(open) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// final checks the rules of a quiet end.
+func (w *world) final() {
+	ctx := context.Background()
+	reserved := map[string]*big.Int{}
+	for _, id := range w.payouts {
+		p, err := w.inner.Payout(ctx, id)
+		w.must(err)
+		w.checkPaid(p)
+		if !p.State.Status.Ended() {
+			if p.State.Status != payout.StatusRequested && p.State.Reason != payout.ReasonCoins {
+				w.broken("ended: payout %s (%s) is %s, %s %s, when all is quiet", p.ID, p.Key, p.State.Status, p.State.Reason, p.State.Detail)
+			}
+			addTo(reserved, string(p.Asset.ID), p.Units)
+			addTo(reserved, string(p.FeeAsset), p.Fee)
+		}
+	}
+	w.checkReserved(reserved)
+	for _, s := range w.chains {
+		w.must(w.procs[0].Audit(ctx, s.network, func(d payout.Difference) {
+			w.broken("books-are-the-chain: %s: the books say %s, the chain %s", d.Holding.Name, d.Books, d.Chain)
+		}))
+	}
+	if err := w.procs[0].Recount(ctx); err != nil {
+		w.broken("adds-up: %v", err)
+	}
+	w.checkRefunds()
+}
+
+// checkPaid compares one payout with the chain.
+func (w *world) checkPaid(p payout.Payout) {
+	c := w.chainOf(p.Asset.ID.Network())
+	var on []string
+	for id := range c.tip().taken {
+		if t := c.txs[id]; !t.Fails && t.Pays[p.ID] != "" {
+			on = append(on, id)
+		}
+	}
+	switch paid := p.State.Status == payout.StatusPaid; {
+	case len(on) > 1:
+		w.broken("paid-once: payout %s is on the chain %d times", p.ID, len(on))
+	case paid && len(on) == 0:
+		w.broken("paid-means-paid: payout %s is paid and not on the chain", p.ID)
+	case paid && (c.txs[on[0]].Pays[p.ID] != p.Units.String() || c.txs[on[0]].Payees[p.ID] != string(p.To)):
+		w.broken("paid-means-paid: payout %s of %s to %s is on the chain as %v", p.ID, p.Units, p.To, c.txs[on[0]])
+	case !paid && len(on) == 1:
+		w.broken("unpaid-means-unpaid: payout %s is %s and on the chain", p.ID, p.State.Status)
+	}
+}
+
+// checkReserved is the rule reservations-end.
+func (w *world) checkReserved(want map[string]*big.Int) {
+	for _, name := range []string{project, ""} {
+		balances, err := w.inner.Balances(context.Background(), name)
+		w.must(err)
+		for _, b := range balances {
+			if b.Account.Kind == payout.Reserved {
+				addTo(want, string(b.Account.Asset), new(big.Int).Neg(b.Units))
+			}
+		}
+	}
+	for asset, left := range want {
+		if left.Sign() != 0 {
+			w.broken("reservations-end: %s of %s is reserved for nothing", new(big.Int).Neg(left), asset)
+		}
+	}
+}
+
+// checkRefunds is the rule refunds.
+func (w *world) checkRefunds() {
+	out := map[string]*big.Int{}
+	for _, id := range w.payouts {
+		p, err := w.inner.Payout(context.Background(), id)
+		w.must(err)
+		if p.Kind == payout.KindRefund && p.State.Status != payout.StatusFailed && p.State.Status != payout.StatusCancelled {
+			addTo(out, p.Invoice, p.Units)
+		}
+	}
+	for _, it := range w.invoices {
+		if sum := out[it.inv.ID]; sum != nil && sum.Cmp(it.deposit.units) > 0 {
+			w.broken("refunds: %s brought %s, and %s was refunded", it.inv.OrderID, it.deposit.units, sum)
+		}
+	}
+}
+
+func addTo(sums map[string]*big.Int, k string, units *big.Int) {
+	if sums[k] == nil {
+		sums[k] = new(big.Int)
+	}
+	sums[k].Add(sums[k], orZero(units))
+}

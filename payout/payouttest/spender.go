@@ -1,0 +1,476 @@
+package payouttest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/payout"
+)
+
+// errNode is a node that does not answer.
+var errNode = errors.New("node does not answer")
+
+// spender is a Spender on a simulated chain, through a node that may lag, fail and forget.
+type spender struct {
+	w       *world
+	c       *simChain
+	network chain.Network
+	defect  Defect
+}
+
+// Network implements [payout.Spender].
+func (s *spender) Network() chain.Network { return s.network }
+
+// FeeAsset implements [payout.Spender].
+func (s *spender) FeeAsset() chain.AssetID { return chain.AssetID(s.c.assets[0]) }
+
+// Lane implements [payout.Spender].
+func (s *spender) Lane() chain.Address { return "lane" }
+
+// Receiver implements [payout.Spender].
+func (s *spender) Receiver(_ context.Context, _ chain.Asset, to string, units *big.Int) (chain.Address, error) {
+	s.w.pause("receiver")
+	switch {
+	case !strings.HasPrefix(to, "payee"):
+		return "", &payout.RefusedError{Code: payout.RefusedAddress, Reason: "not an address of this chain"}
+	case units != nil && units.Cmp(big.NewInt(5)) < 0:
+		return "", &payout.RefusedError{Code: payout.RefusedDust}
+	}
+	return chain.Address(to), nil
+}
+
+// feeOf returns the fee of a transaction with n receivers at the rate.
+func feeOf(rate, n int) int64 { return int64(rate * (10 + 2*n)) }
+
+// Plan implements [payout.Spender].
+func (s *spender) Plan(ctx context.Context, w payout.Wallet, queued []payout.Payout) (payout.Plan, error) {
+	s.w.pause("plan")
+	if s.w.fails("plan") {
+		return payout.Plan{}, errNode
+	}
+	if s.c.kind == coins {
+		return s.planCoins(ctx, w, queued)
+	}
+	return s.planAccount(ctx, w, queued[0])
+}
+
+// planCoins pays as many payouts as the free coins and the reserved fees permit.
+func (s *spender) planCoins(ctx context.Context, w payout.Wallet, queued []payout.Payout) (payout.Plan, error) {
+	var free []payout.Holding
+	have := new(big.Int)
+	err := w.Holdings(ctx, queued[0].Asset.ID, func(h payout.Holding) bool {
+		if h.Lock == "" && h.Units.Sign() > 0 {
+			free = append(free, h)
+			have.Add(have, h.Units)
+		}
+		return true
+	})
+	if err != nil {
+		return payout.Plan{}, err
+	}
+	most := min(len(queued), 1+s.w.rand.IntN(3))
+	for n := most; n > 0; n-- {
+		need, reserved := big.NewInt(feeOf(s.c.rate, n)), new(big.Int)
+		fee := new(big.Int).Set(need)
+		for _, p := range queued[:n] {
+			need.Add(need, p.Units)
+			reserved.Add(reserved, p.Fee)
+		}
+		if fee.Cmp(reserved) > 0 {
+			if n == 1 {
+				return payout.Plan{}, payout.ErrFeeTooHigh
+			}
+			continue
+		}
+		if have.Cmp(need) >= 0 {
+			return s.spend(ctx, w, free, queued[:n], need, fee)
+		}
+	}
+	return payout.Plan{}, payout.ErrNoCoins
+}
+
+// spend makes the plan of a transaction that pays the payouts from the coins.
+func (s *spender) spend(ctx context.Context, w payout.Wallet, free []payout.Holding, pay []payout.Payout, need, fee *big.Int) (payout.Plan, error) {
+	t := tx{Pays: map[string]string{}, Payees: map[string]string{}, Makes: map[string]string{}, Asset: s.c.assets[0], Rate: s.c.rate, Fee: fee.String(), Used: fee.String()}
+	v := payout.Version{Fee: fee, Rate: strconv.Itoa(s.c.rate), At: s.w.now()}
+	sum := new(big.Int)
+	s.w.rand.Shuffle(len(free), func(i, j int) { free[i], free[j] = free[j], free[i] })
+	for _, h := range free {
+		if sum.Cmp(need) >= 0 {
+			break
+		}
+		sum.Add(sum, h.Units)
+		t.Spends = append(t.Spends, h.Name)
+		v.Moves = append(v.Moves, payout.Move{Holding: h, Units: new(big.Int).Neg(h.Units)})
+	}
+	plan := payout.Plan{Lane: "wallet", Anchor: t.Spends[0]}
+	for _, p := range pay {
+		t.Pays[p.ID], t.Payees[p.ID] = p.Units.String(), string(p.To)
+		plan.Payouts = append(plan.Payouts, p.ID)
+	}
+	if change := new(big.Int).Sub(sum, need); change.Sign() > 0 {
+		if err := s.change(ctx, w, &t, &v, change); err != nil {
+			return payout.Plan{}, err
+		}
+	}
+	v.Unsigned, v.Spends = t.encode(), t.Spends
+	plan.Version = v
+	return plan, nil
+}
+
+// change adds an output to ourselves.
+func (s *spender) change(ctx context.Context, w payout.Wallet, t *tx, v *payout.Version, units *big.Int) error {
+	n, err := w.Number(ctx, "change/"+string(s.network))
+	if err != nil {
+		return err
+	}
+	name := fmt.Sprintf("change:%06d", n)
+	t.Makes[name] = units.String()
+	v.Moves = append(v.Moves, payout.Move{Holding: s.coin(name), Units: new(big.Int).Set(units)})
+	return nil
+}
+
+func (s *spender) coin(name string) payout.Holding {
+	return payout.Holding{Network: s.network, Name: name, Asset: chain.AssetID(s.c.assets[0]), Address: "own", Branch: 1}
+}
+
+func (s *spender) balance(asset string) payout.Holding {
+	return payout.Holding{Network: s.network, Name: "lane/" + asset, Asset: chain.AssetID(asset), Address: "lane", Branch: 1}
+}
+
+// planAccount pays one payout from the lane.
+func (s *spender) planAccount(ctx context.Context, w payout.Wallet, p payout.Payout) (payout.Plan, error) {
+	native := s.c.assets[0]
+	used := feeOf(s.c.rate, 1)
+	fee := big.NewInt(used * 2)
+	if fee.Cmp(p.Fee) > 0 {
+		return payout.Plan{}, payout.ErrFeeTooHigh
+	}
+	need := map[string]*big.Int{native: new(big.Int).Set(fee)}
+	need[string(p.Asset.ID)] = new(big.Int).Add(orZero(need[string(p.Asset.ID)]), p.Units)
+	if err := s.afford(ctx, w, need); err != nil {
+		return payout.Plan{}, err
+	}
+	t := tx{
+		Pays: map[string]string{p.ID: p.Units.String()}, Payees: map[string]string{p.ID: string(p.To)}, Asset: string(p.Asset.ID),
+		Fee: fee.String(), Used: strconv.FormatInt(used, 10), Rate: s.c.rate, Fails: s.w.chance(s.w.cfg.failing), Salt: s.w.rand.Int(),
+	}
+	lock := fmt.Sprintf("once:%d", s.w.next())
+	if s.c.kind == accounts {
+		n, err := s.number(ctx, w)
+		if err != nil {
+			return payout.Plan{}, err
+		}
+		lock = fmt.Sprintf("nonce:lane:%d", n)
+	} else {
+		t.Expires = s.c.height() + 3
+	}
+	t.Spends = []string{lock}
+	v := payout.Version{Fee: fee, Unsigned: t.encode(), Spends: t.Spends, At: s.w.now(), Rate: strconv.Itoa(s.c.rate)}
+	v.Moves = s.accountMoves(t)
+	return payout.Plan{Lane: "lane", Anchor: lock, Version: v, Payouts: []string{p.ID}}, nil
+}
+
+// accountMoves returns what a transaction of the lane takes at most. The move with the fee is the first.
+func (s *spender) accountMoves(t tx) []payout.Move {
+	native := s.c.assets[0]
+	costs := t.costs(native)
+	out := []payout.Move{{Holding: s.balance(native), Units: new(big.Int).Neg(costs[native]), Fee: true}}
+	if t.Asset != native && len(t.Pays) > 0 {
+		out = append(out, payout.Move{Holding: s.balance(t.Asset), Units: new(big.Int).Neg(costs[t.Asset])})
+	}
+	return out
+}
+
+// afford reports whether the lane has enough beside what its open transactions may take.
+func (s *spender) afford(ctx context.Context, w payout.Wallet, need map[string]*big.Int) error {
+	open, err := w.Open(ctx)
+	if err != nil {
+		return err
+	}
+	for asset, units := range need {
+		have := new(big.Int)
+		err := w.Holdings(ctx, chain.AssetID(asset), func(h payout.Holding) bool {
+			if h.Name == "lane/"+asset {
+				have.Add(have, h.Units)
+			}
+			return true
+		})
+		if err != nil {
+			return err
+		}
+		for _, t := range open {
+			if t.Stage == payout.StageFinal {
+				continue
+			}
+			for _, m := range t.Last().Moves {
+				if string(m.Holding.Asset) == asset {
+					have.Add(have, m.Units)
+				}
+			}
+		}
+		if have.Cmp(units) < 0 {
+			return payout.ErrNoCoins
+		}
+	}
+	return nil
+}
+
+// number returns the lowest number of the lane that no transaction has.
+func (s *spender) number(ctx context.Context, w payout.Wallet) (int, error) {
+	n := s.view().nonce
+	if s.defect == DefectPendingNonce {
+		for _, id := range s.c.pool {
+			if slices.Contains(s.c.txs[id].Spends, fmt.Sprintf("nonce:lane:%d", n)) {
+				n++
+			}
+		}
+		return n, nil
+	}
+	for ; ; n++ {
+		name := fmt.Sprintf("nonce:lane:%d", n)
+		locked, err := w.Locked(ctx, []string{name})
+		if err != nil {
+			return 0, err
+		}
+		if locked[name] == "" {
+			return n, nil
+		}
+	}
+}
+
+// Replace implements [payout.Spender].
+func (s *spender) Replace(ctx context.Context, w payout.Wallet, t payout.Transaction, greatest *big.Int) (payout.Version, error) {
+	s.w.pause("replace")
+	if s.w.fails("replace") {
+		return payout.Version{}, errNode
+	}
+	if s.c.kind == expiring {
+		return payout.Version{}, payout.ErrNoReplacement
+	}
+	var old tx
+	if err := json.Unmarshal(t.Last().Unsigned, &old); err != nil {
+		return payout.Version{}, err
+	}
+	next := old
+	next.Rate = max(old.Rate+1+old.Rate/8, s.c.rate)
+	next.Salt = s.w.rand.Int()
+	n := len(old.Pays)
+	if t.Cancel {
+		next.Pays, next.Payees, next.Fails, n = map[string]string{}, map[string]string{}, false, 1
+	}
+	used := feeOf(next.Rate, n)
+	fee := big.NewInt(used)
+	if s.c.kind == accounts {
+		fee = big.NewInt(used * 2)
+	}
+	if fee.Cmp(greatest) > 0 {
+		return payout.Version{}, payout.ErrFeeTooHigh
+	}
+	next.Fee, next.Used = fee.String(), strconv.FormatInt(used, 10)
+	v := payout.Version{Fee: fee, Rate: strconv.Itoa(next.Rate), At: s.w.now(), Cancels: len(next.Pays) == 0}
+	if s.c.kind == accounts {
+		v.Moves = s.accountMoves(next)
+	} else if err := s.rebalance(ctx, w, t, &next, &v, fee); err != nil {
+		return payout.Version{}, err
+	}
+	if s.defect == DefectNoAnchor && s.c.kind == coins && !t.Cancel {
+		s.otherCoins(ctx, w, &next, &v)
+	}
+	v.Unsigned = next.encode()
+	if v.Spends == nil {
+		v.Spends = next.Spends
+	}
+	return v, nil
+}
+
+// otherCoins is the defect of a replacement that does not exclude what it replaces: it says that it spends the anchor, and
+// spends other coins.
+func (s *spender) otherCoins(ctx context.Context, w payout.Wallet, t *tx, v *payout.Version) {
+	v.Spends = slices.Clone(t.Spends)
+	need := new(big.Int)
+	for _, name := range t.Spends {
+		need.Add(need, orZero(s.c.tip().coins[name]))
+	}
+	_ = w.Holdings(ctx, chain.AssetID(s.c.assets[0]), func(h payout.Holding) bool {
+		if h.Lock == "" && h.Units.Cmp(need) >= 0 {
+			t.Spends = []string{h.Name}
+			return false
+		}
+		return true
+	})
+}
+
+// rebalance makes the new version of a transaction of coins add up: the change bears the higher fee, or there is none.
+func (s *spender) rebalance(ctx context.Context, w payout.Wallet, t payout.Transaction, next *tx, v *payout.Version, fee *big.Int) error {
+	sum := new(big.Int)
+	for _, m := range t.Last().Moves {
+		if m.Units.Sign() < 0 {
+			sum.Sub(sum, m.Units)
+			v.Moves = append(v.Moves, m)
+		}
+	}
+	next.Makes = map[string]string{}
+	left := sum.Sub(sum, fee)
+	for _, units := range next.Pays {
+		left.Sub(left, num(units))
+	}
+	switch {
+	case left.Sign() < 0:
+		return payout.ErrNoCoins
+	case left.Sign() > 0:
+		return s.change(ctx, w, next, v, left)
+	}
+	return nil
+}
+
+// Verify implements [payout.Spender].
+func (s *spender) Verify(v payout.Version, raw []byte) ([]byte, string, error) {
+	var in signed
+	if json.Unmarshal(raw, &in) != nil || string(in.Tx) != string(v.Unsigned) || string(sign(in.Tx, key)) != string(raw) {
+		return nil, "", payout.ErrDiffers
+	}
+	return raw, idOf(raw), nil
+}
+
+// Send implements [payout.Spender].
+func (s *spender) Send(_ context.Context, v payout.Version) error {
+	s.w.pause("send")
+	s.w.checkStored(s, v)
+	switch {
+	case s.w.fails("send, lost"):
+		return errNode
+	case s.w.fails("send, taken all the same"):
+		_ = s.c.submit(v.Raw)
+		return errNode
+	}
+	err := s.c.submit(v.Raw)
+	s.w.pause("sent")
+	return err
+}
+
+// view returns the chain as the node sees it now, which may lag.
+func (s *spender) view() state { return s.c.at(s.c.height() - s.w.lag(s)) }
+
+// Look implements [payout.Spender].
+func (s *spender) Look(_ context.Context, t payout.Transaction) (payout.Look, error) {
+	s.w.pause("look")
+	if s.w.fails("look") {
+		return payout.Look{}, errNode
+	}
+	height := s.c.height() - s.w.lag(s)
+	view := s.c.at(height)
+	var out payout.Look
+	ours := map[string]bool{}
+	for _, v := range t.Versions {
+		out.Versions = append(out.Versions, s.sighting(view, height, v))
+		ours[v.TxID] = true
+	}
+	if by, spent := view.spender[t.Anchor]; spent && !ours[by] && !slices.ContainsFunc(out.Versions, payout.Sighting.Mined) {
+		out.Taken = true
+		out.TakenFinal = height-view.taken[by]+1 >= depthBuried
+	}
+	out.Dead = s.dead(height, t, out)
+	return out, nil
+}
+
+func (s *spender) sighting(view state, height int, v payout.Version) payout.Sighting {
+	if v.TxID == "" {
+		return payout.Sighting{}
+	}
+	at, mined := view.taken[v.TxID]
+	if !mined {
+		return payout.Sighting{Pooled: slices.Contains(s.c.pool, v.TxID)}
+	}
+	depth := height - at + 1
+	t := s.c.txs[v.TxID]
+	return payout.Sighting{
+		Height: uint64(at), Final: depth >= depthFinal, Buried: depth >= depthBuried, Failed: t.Fails, Fee: num(t.Used),
+	}
+}
+
+// dead reports whether every version has expired at a depth that no reorganisation reaches, and none is in a block.
+func (s *spender) dead(height int, t payout.Transaction, l payout.Look) bool {
+	if s.c.kind != expiring || slices.ContainsFunc(l.Versions, payout.Sighting.Mined) {
+		return false
+	}
+	for _, v := range t.Versions {
+		var own tx
+		if json.Unmarshal(v.Unsigned, &own) != nil || height-own.Expires < depthBuried {
+			return s.defect == DefectExpiryByHead && height > own.Expires
+		}
+	}
+	return true
+}
+
+// Holding implements [payout.Spender].
+func (s *spender) Holding(d payout.Deposit) payout.Holding {
+	if s.c.kind == coins {
+		h := s.coin(d.Key.TxID)
+		h.Branch, h.Wallet, h.Index, h.Height = 0, d.Wallet, d.Index, d.Height
+		return h
+	}
+	return s.balance(string(d.Asset))
+}
+
+// Funding implements [payout.Spender].
+func (s *spender) Funding(_ context.Context, id string) ([]payout.Move, error) {
+	for height, b := range s.c.blocks[:max(0, s.c.height()-depthFinal+1)] {
+		for _, d := range b.deposits {
+			if d.name != id {
+				continue
+			}
+			h := s.balance(d.asset)
+			if s.c.kind == coins {
+				h = s.coin(d.name)
+				h.Height = uint64(height + 1)
+			}
+			return []payout.Move{{Holding: h, Units: d.units}}, nil
+		}
+	}
+	return nil, payout.ErrNotFound
+}
+
+// Audit implements [payout.Spender].
+func (s *spender) Audit(_ context.Context, holdings []payout.Holding) ([]*big.Int, error) {
+	view := s.c.tip()
+	var out []*big.Int
+	for _, h := range holdings {
+		if s.c.kind == coins {
+			out = append(out, orZero(view.coins[h.Name]))
+		} else {
+			out = append(out, orZero(view.balances[string(h.Asset)]))
+		}
+	}
+	return out, nil
+}
+
+// signer signs with the only key, late, twice, or not at all.
+type signer struct{ w *world }
+
+// Sign implements [payout.Signer].
+func (s signer) Sign(_ context.Context, r payout.SignRequest) ([]byte, error) {
+	s.w.pause("sign")
+	switch {
+	case s.w.fails("signer"):
+		return nil, errNode
+	case s.w.chance(s.w.cfg.later):
+		return nil, payout.ErrLater
+	case s.w.chance(s.w.cfg.refusing) && !s.w.didSign(r):
+		return nil, &payout.RefusedError{Code: payout.RefusedPolicy, Reason: "not today"}
+	}
+	raw := sign(r.Unsigned, key)
+	s.w.signed(r, raw)
+	if s.w.chance(s.w.cfg.outside) { // the signer sends it by itself
+		_ = s.w.chainOf(r.Network).submit(raw)
+	}
+	s.w.pause("signed")
+	return raw, nil
+}
