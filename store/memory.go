@@ -12,6 +12,7 @@ import (
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store/internal/books"
 )
 
 var _ Backend = (*Memory)(nil)
@@ -28,12 +29,15 @@ type Memory struct {
 	payments payments
 	feed     []invoice.Event          // by position
 	last     int64                    // position of the last event, or what was skipped if that is more
-	eventsOf map[string]map[int64]int // index in the feed by invoice and seq
+	eventsOf map[string]map[int64]int // index in the feed by subject and seq
 	networks map[chain.Network]invoice.Progress
 	indexes  map[string]uint32 // the next number of a wallet
 	leases   map[string]lease  // the newest of each duty
 
 	projects map[string]invoice.Project
+
+	reads // of the books
+	books ledger
 
 	messages    map[string]*message // by id
 	messagesOf  map[string][]*message
@@ -53,7 +57,7 @@ type holders struct {
 
 // NewMemory returns an empty store.
 func NewMemory() *Memory {
-	return &Memory{
+	m := &Memory{
 		invoices:    map[string]invoice.Invoice{},
 		orders:      map[orderKey]string{},
 		places:      map[invoice.Place]map[chain.Network]holders{},
@@ -69,7 +73,10 @@ func NewMemory() *Memory {
 		undelivered: map[goneKey]map[string]*message{},
 		ready:       map[string]*queue{},
 		gone:        map[goneKey]bool{},
+		books:       newLedger(),
 	}
+	m.reads = books.NewReads(m.viewBooks)
+	return m
 }
 
 // Commit implements [invoice.Store].
@@ -144,21 +151,29 @@ func (m *Memory) apply(u *undo, b invoice.Batch) error {
 	if b.Skip > m.last {
 		m.moveTo(u, b.Skip)
 	}
-	for _, ev := range b.Events {
-		if err := m.appendEvent(u, ev); err != nil {
-			return err
-		}
-	}
-	for _, msg := range slices.SortedStableFunc(slices.Values(b.Messages), func(x, y invoice.Message) int { return cmp.Compare(x.Seq, y.Seq) }) {
-		if err := m.insertMessage(u, msg); err != nil {
-			return err
-		}
+	if err := m.tell(u, b.Events, b.Messages); err != nil {
+		return err
 	}
 	for _, p := range b.Progress {
 		if p.Version != m.networks[p.Network].Version+1 {
 			return fmt.Errorf("progress of %s: %w", p.Network, invoice.ErrConflict)
 		}
 		set(u, m.networks, p.Network, cloneProgress(p))
+	}
+	return nil
+}
+
+// tell appends events to the feed, and puts messages into the outbox.
+func (m *Memory) tell(u *undo, events []invoice.Event, messages []invoice.Message) error {
+	for _, ev := range events {
+		if err := m.appendEvent(u, ev); err != nil {
+			return err
+		}
+	}
+	for _, msg := range slices.SortedStableFunc(slices.Values(messages), func(x, y invoice.Message) int { return cmp.Compare(x.Seq, y.Seq) }) {
+		if err := m.insertMessage(u, msg); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -224,13 +239,13 @@ func (m *Memory) release(u *undo, r invoice.Release) error {
 }
 
 func (m *Memory) appendEvent(u *undo, ev invoice.Event) error {
-	if _, taken := m.eventsOf[ev.Invoice][ev.Seq]; taken {
-		return conflict(ev.Invoice, "event %d is taken", ev.Seq)
+	if _, taken := m.eventsOf[ev.Subject()][ev.Seq]; taken {
+		return conflict(ev.Subject(), "event %d is taken", ev.Seq)
 	}
-	if m.eventsOf[ev.Invoice] == nil {
-		m.eventsOf[ev.Invoice] = map[int64]int{}
+	if m.eventsOf[ev.Subject()] == nil {
+		m.eventsOf[ev.Subject()] = map[int64]int{}
 	}
-	set(u, m.eventsOf[ev.Invoice], ev.Seq, len(m.feed))
+	set(u, m.eventsOf[ev.Subject()], ev.Seq, len(m.feed))
 	ev = cloneEvent(ev)
 	m.moveTo(u, m.last+1)
 	ev.Position = m.last

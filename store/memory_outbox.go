@@ -33,12 +33,12 @@ func (m *message) target() goneKey { return goneKey{m.Project, m.URL} }
 // insertMessage makes the message due, or dead if its URL is gone.
 func (m *Memory) insertMessage(u *undo, in invoice.Message) error {
 	if _, taken := m.messages[in.ID]; taken {
-		return conflict(in.Invoice, "message %s is taken", in.ID)
+		return conflict(in.Subject(), "message %s is taken", in.ID)
 	}
 	msg := &message{Message: cloneMessage(in), n: m.inserted, state: webhook.StateDead}
 	m.inserted++
 	set(u, m.messages, in.ID, msg)
-	set(u, m.messagesOf, in.Invoice, append(slices.Clone(m.messagesOf[in.Invoice]), msg))
+	set(u, m.messagesOf, in.Subject(), append(slices.Clone(m.messagesOf[in.Subject()]), msg))
 	if !m.gone[msg.target()] {
 		m.setState(msg, webhook.StateDue)
 		u.add(func() { m.setState(msg, webhook.StateDead) })
@@ -47,10 +47,10 @@ func (m *Memory) insertMessage(u *undo, in invoice.Message) error {
 	return nil
 }
 
-// releaseNext makes the first undelivered messages of the invoice to the same URL claimable.
+// releaseNext makes the first undelivered messages of the invoice or payout to the same URL claimable.
 func (m *Memory) releaseNext(of *message, now time.Time) {
 	var first []*message
-	for _, msg := range m.messagesOf[of.Invoice] {
+	for _, msg := range m.messagesOf[of.Subject()] {
 		switch {
 		case msg.URL != of.URL || msg.state != webhook.StateDue:
 		case len(first) == 0 || msg.Seq < first[0].Seq:

@@ -70,3 +70,21 @@ func (o *ordered[T]) from(v T) iter.Seq[T] {
 		}
 	}
 }
+
+// before yields the values that are less than v, in reverse order.
+func (o *ordered[T]) before(v T) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		piece, at, _ := o.find(v)
+		for {
+			for at--; at >= 0; at-- {
+				if !yield(o.pieces[piece][at]) {
+					return
+				}
+			}
+			if piece--; piece < 0 {
+				return
+			}
+			at = len(o.pieces[piece])
+		}
+	}
+}

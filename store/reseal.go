@@ -6,23 +6,25 @@ import (
 	"fmt"
 
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/payout"
 )
 
 // Reseal seals with the newest key everything that is in plain text or sealed with another key, and returns how many
-// projects, invoices and messages it has changed. If it returns nil after all processes have got the newest key, the
+// projects, invoices, payouts and messages it has changed. If it returns nil after all processes have got the newest key, the
 // other keys are needed only for replies of the last day. Reseal may run beside everything else, and again after it was
 // interrupted. What cannot be sealed, for example because of [ErrNoKey], is part of the error and does not stop the
 // rest.
 //
-// Reseal reads every invoice and every message once, page by page. It reseals messages if the backend implements
+// Reseal reads every invoice, payout and message once, page by page. It reseals messages if the backend implements
 // [MessageSecrets], as all stores of this module do; for another backend it returns an error after it has resealed the
-// rest. A changed invoice gets a new version, but no event.
+// rest. A changed invoice or payout gets a new version, but no event.
 func (s *Sealed) Reseal(ctx context.Context) (changed int, err error) {
 	r := &resealing{ctx: ctx, Sealed: s}
 	r.projects()
 	for _, standing := range []bool{false, true} {
 		r.invoices(standing)
 	}
+	r.payouts()
 	r.messages()
 	r.fail(ctx.Err(), "everything")
 	return r.changed, errors.Join(r.failed...)
@@ -139,7 +141,7 @@ func (r *resealing) page(list []invoice.Invoice) {
 
 // next returns the next version of a stored invoice, sealed with the newest key, and reports whether it needs one.
 func (r *resealing) next(inv invoice.Invoice) (_ invoice.Invoice, stale bool, err error) {
-	text, _ := sealedIn(inv)
+	text, _ := sealedIn(inv.Data)
 	if len(inv.Data) == 0 || !r.box.stale(text) {
 		return inv, false, nil
 	}
@@ -163,6 +165,49 @@ func (r *resealing) invoice(id string) (did bool, err error) {
 		err = r.backend.Commit(r.ctx, invoice.Batch{Update: []invoice.Invoice{next}})
 		if !errors.Is(err, invoice.ErrConflict) || try == resealTries {
 			return err == nil, err
+		}
+	}
+}
+
+func (r *resealing) payouts() {
+	q := payout.Query{Oldest: true, Limit: resealPage}
+	for r.ctx.Err() == nil {
+		page, err := r.backend.Payouts(r.ctx, q)
+		if r.fail(err, "payouts") {
+			return
+		}
+		for _, p := range page.Payouts {
+			did, err := r.payout(p)
+			r.fail(err, "payout %s", p.ID)
+			if did {
+				r.changed++
+			}
+		}
+		if q.Before = page.Next; page.Next == "" {
+			return
+		}
+	}
+}
+
+func (r *resealing) payout(p payout.Payout) (did bool, err error) {
+	for try := 0; ; try++ {
+		text, _ := sealedIn(p.Data)
+		if len(p.Data) == 0 || !r.box.stale(text) {
+			return false, nil
+		}
+		if p, err = openPayout(r.box, p); err != nil {
+			return false, err
+		}
+		if p, err = sealPayout(r.box, p); err != nil {
+			return false, err
+		}
+		p.Version++
+		err = r.backend.CommitPayouts(r.ctx, payout.Batch{Payouts: []payout.Payout{p}})
+		if !errors.Is(err, payout.ErrConflict) || try == resealTries {
+			return err == nil, err
+		}
+		if p, err = r.backend.Payout(r.ctx, p.ID); err != nil {
+			return false, err
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/payout"
 	"github.com/cointill/cointill/webhook"
 )
 
@@ -50,7 +51,7 @@ type Replies interface {
 // Sealed keeps the secrets in a database sealed, with AES-256-GCM:
 //
 //   - the secrets that sign a project's webhooks, and the keys of the APIs that sign with a key;
-//   - the Data of invoices, in which some APIs keep a secret;
+//   - the Data of invoices and payouts, in which some APIs keep a secret;
 //   - the Secret of messages;
 //   - finished replies, which may show a key to the client for the only time.
 //
@@ -85,11 +86,11 @@ func Seal(backend Backend, keys Keyring) (*Sealed, error) {
 // [invoice.Tidier] if that one does.
 //
 // An invoice that cannot be opened is reported by an [invoice.DamagedError], which wraps [ErrNoKey] if the key is
-// missing: nothing is decided about the invoice until the key is back. For a project that cannot be opened, the methods
-// return an error that wraps ErrNoKey. A message that cannot be opened is not sent: the attempt is recorded with the
+// missing: nothing is decided about the invoice until the key is back. For a project or a payout that cannot be opened, the
+// methods return an error that wraps ErrNoKey. A message that cannot be opened is not sent: the attempt is recorded with the
 // reason, and the message is due again after ten minutes.
 func (s *Sealed) Backend() Backend {
-	b := sealedBackend{s.Store(s.backend), sealedProjects{s.backend, s.box}, sealedOutbox{s.backend, s.box}}
+	b := sealedBackend{s.Store(s.backend), sealedProjects{s.backend, s.box}, sealedOutbox{s.backend, s.box}, sealedPayouts{s.backend, s.box}}
 	leaser, leases := s.backend.(invoice.Leaser)
 	tidier, tidies := s.backend.(invoice.Tidier)
 	switch {
@@ -117,6 +118,9 @@ func (s *Sealed) Backend() Backend {
 // the host that WithTx of the SQL stores returns.
 func (s *Sealed) Store(of invoice.Store) invoice.Store { return sealedStore{of, s.box} }
 
+// Payouts returns another view of the same database with sealed secrets, for example that of WithTx, for payouts.
+func (s *Sealed) Payouts(of payout.Store) payout.Store { return sealedPayouts{of, s.box} }
+
 // Replies returns the replies with their responses sealed when they finish. Reseal does not change them: keep a former
 // key for as long as replies are kept, which is a day. Begin returns an error for a reply that cannot be opened, so
 // that the request is not served again.
@@ -127,6 +131,10 @@ type sealedBackend struct {
 	invoice.Store
 	invoice.ProjectStore
 	webhook.Outbox
+	payouts
 }
+
+// payouts is the part of a backend that keeps payouts.
+type payouts = payout.Store
 
 func (sealedBackend) sealed() {}

@@ -49,43 +49,59 @@ func ownerOfData(id string) string { return id + "\x00data" }
 // sealData returns the invoice with its Data sealed as a whole, so that the names are hidden as well. An invoice
 // without Data is returned as it is.
 func sealData(b box, inv invoice.Invoice) (invoice.Invoice, error) {
-	if len(inv.Data) == 0 {
-		return inv, nil
-	}
-	doc, err := json.Marshal(inv.Data)
+	data, err := sealTexts(b, ownerOfData(inv.ID), inv.Data)
 	if err != nil {
 		return inv, fmt.Errorf("data of invoice %s: %w", inv.ID, err)
 	}
-	sealed, err := b.seal(ownerOfData(inv.ID), string(doc))
-	if err != nil {
-		return inv, fmt.Errorf("data of invoice %s: %w", inv.ID, err)
-	}
-	inv.Data = map[string]string{sealedData: sealed}
+	inv.Data = data
 	return inv, nil
-}
-
-// sealedIn returns the sealed text of an invoice, and reports whether there is one. Otherwise Data is in plain text or
-// empty.
-func sealedIn(inv invoice.Invoice) (string, bool) {
-	text, has := inv.Data[sealedData]
-	return text, has && len(inv.Data) == 1 && isSealed(text)
 }
 
 // openData returns the invoice with its Data in plain text.
 func openData(b box, inv invoice.Invoice) (invoice.Invoice, error) {
-	sealed, is := sealedIn(inv)
-	if !is {
-		return inv, nil
-	}
-	doc, err := b.open(ownerOfData(inv.ID), sealed)
-	if err == nil {
-		inv.Data = nil
-		err = json.Unmarshal([]byte(doc), &inv.Data)
-	}
+	data, err := openTexts(b, ownerOfData(inv.ID), inv.Data)
 	if err != nil {
 		return invoice.Invoice{}, fmt.Errorf("data of invoice %s: %w", inv.ID, err)
 	}
+	inv.Data = data
 	return inv, nil
+}
+
+// sealTexts seals texts as one.
+func sealTexts(b box, owner string, texts map[string]string) (map[string]string, error) {
+	if len(texts) == 0 {
+		return texts, nil
+	}
+	doc, err := json.Marshal(texts)
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := b.seal(owner, string(doc))
+	if err != nil {
+		return nil, err
+	}
+	return map[string]string{sealedData: sealed}, nil
+}
+
+// openTexts returns texts in plain text.
+func openTexts(b box, owner string, texts map[string]string) (opened map[string]string, err error) {
+	sealed, is := sealedIn(texts)
+	if !is {
+		return texts, nil
+	}
+	doc, err := b.open(owner, sealed)
+	if err != nil {
+		return nil, err
+	}
+	err = json.Unmarshal([]byte(doc), &opened)
+	return opened, err
+}
+
+// sealedIn returns the sealed text, and reports whether there is one. Otherwise the texts are in plain text, or there are
+// none.
+func sealedIn(texts map[string]string) (string, bool) {
+	text, has := texts[sealedData]
+	return text, has && len(texts) == 1 && isSealed(text)
 }
 
 // one opens an invoice.

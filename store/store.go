@@ -2,6 +2,7 @@ package store
 
 import (
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/payout"
 	"github.com/cointill/cointill/webhook"
 )
 
@@ -10,4 +11,5 @@ type Backend interface {
 	invoice.Store
 	invoice.ProjectStore
 	webhook.Outbox
+	payout.Store
 }

@@ -65,9 +65,11 @@ func (t *txn) putInvoice(inv invoice.Invoice, fitting bool) {
 }
 
 func (t *txn) addMessage(m invoice.Message) {
-	d, state := t.doc(m.Invoice), webhook.StateDue
-	t.require(d.Invoice.Version > 0, conflict(m.Invoice, "message %s of an unknown invoice", m.ID))
-	t.require(d.message(m.ID) == nil, conflict(m.Invoice, "message %s is taken", m.ID))
+	d, state := t.doc(owner(m)), webhook.StateDue
+	if d.Payout = m.Payout; m.Payout == "" {
+		t.require(d.Invoice.Version > 0, conflict(m.Invoice, "message %s of an unknown invoice", m.ID))
+	}
+	t.require(d.message(m.ID) == nil, conflict(m.Subject(), "message %s is taken", m.ID))
 	if t.get(key("gone", m.Project, m.URL)) != "" {
 		state = webhook.StateDead
 	}

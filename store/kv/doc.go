@@ -31,12 +31,14 @@
 //
 // # What it costs
 //
-// An invoice and its messages are one JSON document, with keys that lead to it; each payment is a document of its own.
+// An invoice and its messages are one JSON document, with keys that lead to it; each payment is a document of its own, and
+// so are the messages of a payout.
 // The cost of a read or a write grows with what it asks for, and with the messages and open payments of the invoices in
-// question, but neither with their settled payments nor with the number of invoices. There are two exceptions. For every
+// question, but neither with their settled payments nor with the number of invoices. There are three exceptions. For every
 // page, a listing reads all invoices of the project, or of all projects if the query names none; use store/sqlite or
 // store/postgres for a shop that lists hundreds of thousands of invoices. A claim passes over the due messages of the
-// endpoints that it leaves out, but reads only their keys.
+// endpoints that it leaves out, but reads only their keys. A listing of payouts with the oldest first reads the keys of all
+// newer ones that its index has.
 //
 // A counter under one key numbers events and messages, so commits cannot run concurrently. A database that commits many
 // transactions with one sync, as bbolt's Batch does, is fast enough for many shops.

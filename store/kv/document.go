@@ -9,12 +9,32 @@ import (
 	"github.com/cointill/cointill/webhook"
 )
 
-// doc is an invoice with its messages. Payments are stored separately.
+// doc is an invoice with its messages, or the messages of a payout. Payments are stored separately.
 type doc struct {
 	Invoice  invoice.Invoice
+	Payout   string    `json:",omitempty"` // id of the payout; the invoice is empty then
 	Messages []message `json:",omitempty"` // by Seq
 
 	stored []entry // the keys that lead to the stored document
+}
+
+// id returns the id of the document.
+func (d *doc) id() string {
+	if d.Payout != "" {
+		return toldOf(d.Payout)
+	}
+	return d.Invoice.ID
+}
+
+// toldOf returns the id of the document with the messages of a payout, which no invoice has.
+func toldOf(payoutID string) string { return "\x00payout\x00" + payoutID }
+
+// owner returns the id of the document that a message is in.
+func owner(m invoice.Message) string {
+	if m.Invoice == "" {
+		return toldOf(m.Payout)
+	}
+	return m.Invoice
 }
 
 type message struct {
@@ -44,7 +64,7 @@ func values(entries []entry) map[string]string {
 func (d *doc) entries() []entry {
 	inv, wake := d.Invoice, d.Invoice.State.Wake
 	if inv.Version == 0 {
-		return nil
+		return d.messageEntries()
 	}
 	var out []entry
 	add := func(kind string, parts ...any) {
@@ -64,11 +84,11 @@ func (d *doc) messageEntries() []entry {
 	var out []entry
 	for _, m := range d.Messages {
 		id, url := m.Message.ID, m.Message.URL
-		out = append(out, entry{"message", key("message", id), d.Invoice.ID})
+		out = append(out, entry{"message", key("message", id), d.id()})
 		if !m.due() {
 			continue
 		}
-		out = append(out, entry{"undelivered", key("undelivered", m.Message.Project, url, id), d.Invoice.ID})
+		out = append(out, entry{"undelivered", key("undelivered", m.Message.Project, url, id), d.id()})
 		if m.Ready {
 			out = append(out,
 				entry{"due", key("due", m.Message.Endpoint, m.Due, m.N), claimable(m.Message.Endpoint, id)},

@@ -22,8 +22,8 @@ func end() string { return key("last position") }
 func (t *txn) addEvent(ev invoice.Event) {
 	var last uint64
 	t.load(end(), &last)
-	history, feed := key("history", ev.Invoice, uint64(ev.Seq)), key("feed", last+1)
-	t.require(t.get(history) == "", conflict(ev.Invoice, "event %d is taken", ev.Seq))
+	history, feed := key("history", ev.Subject(), uint64(ev.Seq)), key("feed", last+1)
+	t.require(t.get(history) == "", conflict(ev.Subject(), "event %d is taken", ev.Seq))
 	ev.Position = int64(last + 1)
 	t.store(end(), last+1)
 	t.store(feed, event{ev, ev.Body})

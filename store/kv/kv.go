@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/cointill/cointill/store"
+	"github.com/cointill/cointill/store/internal/books"
 )
 
 var _ store.Backend = (*Store)(nil)
@@ -47,10 +48,17 @@ type Tx interface {
 }
 
 // Store keeps everything in a [DB]. Its methods may be called concurrently.
-type Store struct{ db DB }
+type Store struct {
+	db DB
+	payouts
+}
 
 // New returns a store on the database. The caller closes the database; the store needs no closing.
-func New(db DB) *Store { return &Store{db} }
+func New(db DB) *Store {
+	s := &Store{db: db}
+	s.payouts = books.NewReads(s.viewBooks)
+	return s
+}
 
 // view returns what f finds in one state of the database.
 func view[T any](ctx context.Context, s *Store, what string, f func(*txn) T) (T, error) {

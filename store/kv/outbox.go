@@ -198,7 +198,7 @@ func (t *txn) end(m *message, attempt webhook.Attempt, next webhook.Next) {
 	} else if m.due() {
 		m.Due, m.Since = now.Add(next.Wait), now
 	}
-	t.doc(m.Message.Invoice).release(m.Message.URL, now)
+	t.doc(owner(m.Message)).release(m.Message.URL, now)
 }
 
 // GiveUp implements [webhook.Outbox].
@@ -265,7 +265,7 @@ func (s *Store) NextDue(ctx context.Context) (wait time.Duration, some bool, err
 // History implements [webhook.Outbox].
 func (s *Store) History(ctx context.Context, invoiceID string) ([]webhook.Record, error) {
 	return view(ctx, s, "read history", func(t *txn) (out []webhook.Record) {
-		if d := t.read(invoiceID); d != nil {
+		if d := t.told(invoiceID); d != nil {
 			for _, m := range d.Messages {
 				out = append(out, m.record())
 			}
@@ -274,15 +274,26 @@ func (s *Store) History(ctx context.Context, invoiceID string) ([]webhook.Record
 	})
 }
 
+// told returns the document with the messages about an invoice or a payout, or nil if there is none.
+func (t *txn) told(id string) *doc {
+	if d := t.read(id); d != nil || t.err != nil {
+		return d
+	}
+	return t.read(toldOf(id))
+}
+
 // Resend implements [webhook.Outbox].
 func (s *Store) Resend(ctx context.Context, invoiceID string) (invoice.Message, error) {
 	return update(ctx, s, "resend", func(t *txn) invoice.Message {
-		d := t.doc(invoiceID)
-		messages := d.Messages
-		if len(messages) == 0 {
+		d := t.told(invoiceID)
+		if d != nil {
+			d = t.doc(d.id())
+		}
+		if d == nil || len(d.Messages) == 0 {
 			t.fail(invoice.ErrNotFound)
 			return invoice.Message{}
 		}
+		messages := d.Messages
 		m := &messages[len(messages)-1]
 		now := time.Now().UTC()
 		m.State, m.Due, m.Since, m.Tried, m.Open = webhook.StateDue, now, now, 0, false

@@ -119,7 +119,7 @@ func (t *txn) read(id string) *doc {
 	}
 	d := &doc{}
 	err := json.Unmarshal([]byte(value), d)
-	if err == nil && d.Invoice.ID != id {
+	if err == nil && d.id() != id {
 		err = errors.New("it is not the document of this invoice")
 	}
 	if err != nil {

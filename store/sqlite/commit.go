@@ -86,12 +86,8 @@ func encode(b invoice.Batch) (rows, error) {
 		}
 		r.payments = append(r.payments, row{fmt.Sprintf("payment %v", p.Key), p.Invoice, args})
 	}
-	for _, ev := range b.Events {
-		r.events = append(r.events, row{ev.ID, ev.Invoice, record.Event(ev)})
-	}
-	for _, m := range slices.SortedStableFunc(slices.Values(b.Messages), func(x, y invoice.Message) int { return cmp.Compare(x.Seq, y.Seq) }) {
-		r.messages = append(r.messages, row{m.ID, m.Invoice, record.Message(m)})
-	}
+	told := tell(b.Events, b.Messages)
+	r.events, r.messages = told.events, told.messages
 	for _, p := range b.Progress {
 		args, err := record.Progress(p)
 		if err != nil {
@@ -100,6 +96,17 @@ func encode(b invoice.Batch) (rows, error) {
 		r.progress = append(r.progress, row{what: string(p.Network), args: args})
 	}
 	return r, nil
+}
+
+// tell returns the rows of events and messages.
+func tell(events []invoice.Event, messages []invoice.Message) (r rows) {
+	for _, ev := range events {
+		r.events = append(r.events, row{ev.ID, ev.Invoice, record.Event(ev)})
+	}
+	for _, m := range slices.SortedStableFunc(slices.Values(messages), func(x, y invoice.Message) int { return cmp.Compare(x.Seq, y.Seq) }) {
+		r.messages = append(r.messages, row{m.ID, m.Invoice, record.Message(m)})
+	}
+	return r
 }
 
 func encodeClaim(c invoice.Claim) row {
@@ -193,6 +200,11 @@ func (r rows) apply(t *txn) error {
 			return fmt.Errorf("skip positions: %w", err)
 		}
 	}
+	return r.tell(t)
+}
+
+// tell appends events to the feed, and puts messages into the outbox.
+func (r rows) tell(t *txn) error {
 	for _, ev := range r.events {
 		if err := t.put(qInsertEvent, "append event", ev); err != nil {
 			return err

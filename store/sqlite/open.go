@@ -103,6 +103,7 @@ func New(db *sql.DB) (*Store, error) {
 	if err := db.QueryRowContext(ctx, "PRAGMA wal_autocheckpoint").Scan(&pages); err != nil {
 		return nil, fmt.Errorf("sqlite: PRAGMA wal_autocheckpoint: %w", err)
 	}
+	s.openBooks()
 	s.writer = writer{db: db, stmts: s.stmts, writesBack: pages > 0}
 	return s, nil
 }

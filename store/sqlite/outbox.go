@@ -261,7 +261,7 @@ func (s *Store) Resend(ctx context.Context, invoiceID string) (invoice.Message, 
 		if _, err := t.exec(qResend, n); err != nil {
 			return err
 		}
-		_, err = t.exec(qRelease, m.URL, m.Project, m.Invoice, listing.Nanos(time.Now()))
+		_, err = t.exec(qRelease, m.URL, m.Project, m.Subject(), listing.Nanos(time.Now()))
 		return err
 	})
 	if err != nil {

@@ -205,6 +205,10 @@ const (
 	qSecrets       = `SELECT id, secret FROM cointill_outbox WHERE id > ? ORDER BY id LIMIT ?`
 	qReplaceSecret = `UPDATE cointill_outbox SET secret = ?3 WHERE id = ?1 AND secret = ?2`
 
+	qDeleteBook    = `DELETE FROM cointill_books WHERE key = ?`
+	qScanBooks     = `SELECT key, value FROM cointill_books WHERE key >= ? AND key < ? ORDER BY key LIMIT ?`
+	qScanBooksBack = `SELECT key, value FROM cointill_books WHERE key >= ? AND key < ? ORDER BY key DESC LIMIT ?`
+
 	qBeginReply = `INSERT INTO cointill_replies (name, scope, entry, until) VALUES (?1, ?2, ?3, ?4)
 		ON CONFLICT (name) DO UPDATE SET entry = excluded.entry, until = excluded.until WHERE until <= ?5`
 	qReply = `SELECT entry FROM cointill_replies WHERE name = ? AND until > ?`
@@ -228,6 +232,7 @@ func queries() []string {
 		qNetwork, qEvents, qInvoiceEvents, qFeedEnd, qSkip, qInsertProject, qUpdateProject, qProjectVersion, qProjectByName,
 		qProject, qProjectByKey, qProjects, qProjectsByOwner, qInsertMessage, qRelease, qDue, qLooked, qDueOfEach, qClaim, qAhead, qSetBack, qRecord, qOverdue, qOpen, qInsertAttempt,
 		qInsertGone, qDeleteGone, qKill, qNextDue, qHistory, qLatest, qResend,
+		qGetBooks, qPutManyBook, qPutBook, qDeleteBook, qScanBooks, qScanBooksBack,
 		qSecrets, qReplaceSecret, qBeginReply, qReply, qReplies, qFinishReply, qAbandonReply, qEndReplies,
 	}
 }

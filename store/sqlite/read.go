@@ -21,12 +21,14 @@ type reader struct {
 	tx    *sql.Tx // nil: each query reads what is committed
 
 	listings *listing.Cache
+	payouts
 }
 
 // within returns the reader in a transaction.
 func (r *reader) within(tx *sql.Tx) *reader {
 	at := *r
 	at.tx = tx
+	at.openBooks()
 	return &at
 }
 

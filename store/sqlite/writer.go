@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store/internal/books"
 	"github.com/cointill/cointill/webhook"
 )
 
@@ -254,6 +255,10 @@ func (w *writer) transact(ctx context.Context, conn *sql.Conn, group []*job) err
 			return &jobError{j.err}
 		}
 	}
+	if err := t.saveBooks(); err != nil {
+		tx.Rollback()
+		return err
+	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
@@ -273,7 +278,7 @@ func isRefusal(err error) bool {
 			return true
 		}
 	}
-	return false
+	return books.Refused(err)
 }
 
 // txn is a transaction as jobs use it.
@@ -282,7 +287,8 @@ type txn struct {
 	tx      *sql.Tx
 	writer  *writer
 	open    map[string]*sql.Stmt // statements on this transaction
-	changed bool                 // the job has written something
+	books   ledger
+	changed bool // the job has written something
 }
 
 func (t *txn) stmt(query string) *sql.Stmt {

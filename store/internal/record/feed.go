@@ -81,6 +81,7 @@ func scanEvent(from Row) (ev invoice.Event, err error) {
 		&at, &ev.Comment, &ev.Actor, (*[]byte)(&ev.Body))
 	if err == nil {
 		ev.At, err = parseStamp(at)
+		ev.Invoice, ev.Payout = subject(ev.Type, ev.Invoice)
 	}
 	return ev, err
 }

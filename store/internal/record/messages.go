@@ -16,6 +16,7 @@ func ScanMessage(from Row, more ...any) (n int64, m invoice.Message, err error) 
 	if err := from.Scan(append(dest, more...)...); err != nil {
 		return 0, m, err
 	}
+	m.Invoice, m.Payout = subject(m.Event, m.Invoice)
 	if m.At, err = parseStamp(at); err != nil {
 		return 0, m, fmt.Errorf("stored message %s is damaged: %w", m.ID, err)
 	}

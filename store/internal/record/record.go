@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/cointill/cointill/invoice"
@@ -43,19 +44,29 @@ func Payment(p invoice.Payment) ([]any, error) {
 	}, nil
 }
 
-// Event returns the columns invoice, seq, id, project, type, from_status, to_status, at, comment, actor, body.
+// Event returns the columns invoice, seq, id, project, type, from_status, to_status, at, comment, actor, body. The column
+// invoice has the id of the payout for an event of a payout, which its type tells from an invoice's.
 func Event(ev invoice.Event) []any {
 	return []any{
-		ev.Invoice, ev.Seq, ev.ID, ev.Project, string(ev.Type), string(ev.From), string(ev.To), Stamp(ev.At),
+		ev.Subject(), ev.Seq, ev.ID, ev.Project, string(ev.Type), string(ev.From), string(ev.To), Stamp(ev.At),
 		ev.Comment, ev.Actor, []byte(ev.Body),
 	}
 }
 
-// Message returns the columns id, event, invoice, seq, project, url, endpoint, at, body, format, secret.
+// Message returns the columns id, event, invoice, seq, project, url, endpoint, at, body, format, secret. The column invoice
+// is that of [Event].
 func Message(m invoice.Message) []any {
 	return []any{
-		m.ID, string(m.Event), m.Invoice, m.Seq, m.Project, m.URL, m.Endpoint, Stamp(m.At), m.Body, m.Format, m.Secret,
+		m.ID, string(m.Event), m.Subject(), m.Seq, m.Project, m.URL, m.Endpoint, Stamp(m.At), m.Body, m.Format, m.Secret,
 	}
+}
+
+// subject returns the id of the invoice, or of the payout, that an event of the type is about.
+func subject(t invoice.EventType, id string) (ofInvoice, ofPayout string) {
+	if strings.HasPrefix(string(t), "payout.") {
+		return "", id
+	}
+	return id, ""
 }
 
 // Progress returns the columns network, version, cursor, head, at, aside.
