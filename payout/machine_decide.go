@@ -78,6 +78,8 @@ func (d *decision) planned(f facts) {
 		d.giveBack(f)
 	case !f.tx.Last().Cancels:
 		d.tx.Cancel, d.act = true, actReplace
+	default:
+		d.act = actSign
 	}
 }
 
@@ -101,7 +103,7 @@ func (d *decision) looked(f facts) {
 		d.mined(f, mined)
 	case f.tx.Stage == StageFinal:
 		d.undo(f)
-	case f.look.Dead:
+	case f.look.Dead || f.tx.Doomed:
 		d.dead(f)
 	case f.look.Taken:
 		d.taken(f)
@@ -158,7 +160,6 @@ func (d *decision) finish(f facts, i int) {
 		case p.did(ActionCancel):
 			p.State.Status, p.State.Reason = StatusCancelled, ReasonOperator
 		default:
-			d.bear(f, k, shares[k])
 			d.payouts[k] = p
 			d.bear(f, k, shares[k])
 			continue
@@ -349,20 +350,20 @@ func (d *decision) dead(f facts) {
 	d.requeue(f, ReasonRefused)
 }
 
-// taken decides about a transaction whose anchor somebody else spent with our key.
+// taken decides about a transaction whose anchor a transaction spent that we do not know. It may be a version that was
+// signed and sent without us: then its signer has to bring it. Otherwise somebody else has our key.
 func (d *decision) taken(f facts) {
-	d.alarm = ReasonForeign
-	d.tx.Foreign = true
-	unknown := slices.ContainsFunc(f.tx.Versions, func(v Version) bool { return !v.Signed() && v.Offered && v.TxID == "" })
-	if f.tx.Foreign {
-		d.alarm = "" // it was raised
+	for k := range d.payouts {
+		d.payouts[k].State.Reason = ReasonForeign
 	}
-	if !f.look.TakenFinal || unknown {
-		// The one that spent it may leave the chain, or be a version that was signed and sent without us: whoever signed
-		// it has to bring it.
-		for k := range d.payouts {
-			d.payouts[k].State.Reason = ReasonForeign
-		}
+	if f.tx.unsigned() >= 0 {
+		d.act = actSign
+		return
+	}
+	if d.tx.Foreign = true; !f.tx.Foreign {
+		d.alarm = ReasonForeign
+	}
+	if !f.look.TakenFinal {
 		return
 	}
 	d.tx.Stage, d.tx.Mined = StageDead, -1
@@ -415,13 +416,19 @@ func (d *decision) waiting(f facts) {
 	switch {
 	case f.wantsCancel() && !last.Cancels:
 		d.tx.Cancel, d.act = true, actReplace
+	case f.lost() && f.now.Sub(f.tx.SentAt) >= f.rules.resend:
+		d.act = actSend
 	case !last.Signed():
 		d.act = actSign
 	case f.now.Sub(last.At) >= f.rules.bump && f.sent():
 		d.act = actReplace
-	case pooled < 0 || !f.look.Versions[len(f.look.Versions)-1].Pooled && f.now.Sub(f.tx.SentAt) >= f.rules.resend:
-		d.act = actSend
 	}
+}
+
+// lost reports whether no node has the newest signed version.
+func (f facts) lost() bool {
+	i := f.tx.newestSigned()
+	return i >= 0 && !f.look.Versions[i].Pooled
 }
 
 // sent reports whether the newest version was sent.
@@ -430,5 +437,8 @@ func (f facts) sent() bool { return !f.tx.SentAt.IsZero() && !f.tx.SentAt.Before
 // sent notes that a node or a block has the payout's transaction.
 func (d *decision) sent(k int, txID string, height uint64, why Reason) {
 	s := &d.payouts[k].State
-	s.Status, s.TxID, s.Height, s.Reason, s.Detail = StatusSent, txID, height, why, ""
+	if s.Status != StatusSent || s.TxID != txID || s.Height != height || why != "" {
+		s.Reason, s.Detail = why, "" // else it says why there is no better version
+	}
+	s.Status, s.TxID, s.Height = StatusSent, txID, height
 }

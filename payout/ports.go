@@ -243,7 +243,8 @@ func (s Sighting) Mined() bool { return s.Height > 0 }
 type Signer interface {
 	// Sign returns the signed form of a version's Unsigned bytes. It returns ErrLater if it will be signed later, by a
 	// person or another process: then [Service.Import] brings it, or the next call of Sign with the same request. It is
-	// idempotent: the same request may come any number of times. A RefusedError means that it will never be signed.
+	// idempotent: the same request may come any number of times. A RefusedError means that this request
+	// was not signed and never will be.
 	Sign(ctx context.Context, r SignRequest) ([]byte, error)
 }
 

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/big"
 	"time"
@@ -31,6 +32,7 @@ type Config struct {
 	Lease  time.Duration // how long a process that is gone keeps its duties; 30 s
 	Holder string        // name of this process, unique among those on the store; random by default
 	Now    func() time.Time
+	Random io.Reader    // of ids and the tokens of claims; crypto/rand.Reader. Anything else is for simulations.
 	Logger *slog.Logger // nil disables logging
 	Meter  invoice.Meter
 }
@@ -100,7 +102,10 @@ func New(cfg Config) (*Service, error) {
 	}
 	orDefault(&cfg.Poll, 5*time.Second)
 	orDefault(&cfg.Lease, 30*time.Second)
-	orDefault(&cfg.Holder, newID(time.Now()))
+	orDefault(&cfg.Holder, rand.Text())
+	if cfg.Random == nil {
+		cfg.Random = rand.Reader
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -217,14 +222,22 @@ func (s *Service) put(b *Batch, before, after Payout, alarm Reason) (Payout, err
 	return after, nil
 }
 
+// random returns n random bytes.
+func (s *Service) random(n int) []byte {
+	b := make([]byte, n)
+	if _, err := io.ReadFull(s.cfg.Random, b); err != nil {
+		panic(fmt.Sprintf("payout: Config.Random has ended: %v", err)) // crypto/rand never fails
+	}
+	return b
+}
+
 // newID returns a UUID of version 7 (RFC 9562), so that new rows are neighbours and ids cannot be guessed.
-func newID(now time.Time) string {
-	var b [16]byte
-	rand.Read(b[:])
+func (s *Service) newID(now time.Time) string {
+	b := s.random(16)
 	var ms [8]byte
 	binary.BigEndian.PutUint64(ms[:], uint64(now.UnixMilli()))
 	copy(b[:6], ms[2:])
 	b[6], b[8] = b[6]&0x0f|0x70, b[8]&0x3f|0x80
-	h := hex.EncodeToString(b[:])
+	h := hex.EncodeToString(b)
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }

@@ -150,6 +150,11 @@ func (r *round) keep(ctx context.Context, f facts, d *decision) error {
 		d.tx.Version, d.tx.UpdatedAt = f.tx.Version+1, f.now
 		b.Transactions = append(b.Transactions, d.tx)
 	}
+	if !f.tx.over() && d.tx.over() {
+		if err := r.doom(ctx, &b, d.tx); err != nil {
+			return err
+		}
+	}
 	if len(b.Transactions) == 0 && len(b.Payouts) == 0 && len(b.Entries) == 0 {
 		return nil
 	}
@@ -159,7 +164,42 @@ func (r *round) keep(ctx context.Context, f facts, d *decision) error {
 	if err := r.commit(ctx, b); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	r.note(d.tx)
+	for _, t := range b.Transactions {
+		r.note(t)
+	}
+	return nil
+}
+
+// over reports whether the transaction's end cannot be taken back.
+func (t Transaction) over() bool { return t.Stage == StageBuried || t.Stage == StageDead }
+
+// doom adds to a batch that the transactions which spend coins that will never exist, now that t is over, are dead as
+// well. It needs a reorganisation deeper than what counts as final.
+func (r *round) doom(ctx context.Context, b *Batch, t Transaction) error {
+	never := t.neverMade()
+	if len(never) == 0 {
+		return nil
+	}
+	locked, err := r.cfg.Store.Locks(ctx, r.n.id, never)
+	if err != nil {
+		return fmt.Errorf("look for what spends coins that will never exist: %w", err)
+	}
+	for _, name := range never {
+		id := locked[name]
+		known := slices.ContainsFunc(b.Transactions, func(o Transaction) bool { return o.ID == id })
+		if id == "" || id == t.ID || known {
+			continue
+		}
+		doomed, err := r.cfg.Store.Transaction(ctx, id)
+		if err != nil {
+			return fmt.Errorf("read transaction %s: %w", id, err)
+		}
+		if doomed.Stage.Open() && !doomed.Doomed {
+			doomed.Doomed = true
+			doomed.Version++
+			b.Transactions = append(b.Transactions, doomed)
+		}
+	}
 	return nil
 }
 
@@ -218,7 +258,8 @@ func (r *round) perform(ctx context.Context, d decision) (next Transaction, more
 	return d.tx, false, nil
 }
 
-// sign asks the signer for the last version, after it is stored that it may be signed, and stores the signed bytes.
+// sign asks the signer for the newest version that is not signed, after it is stored that it may be signed, and stores the
+// signed bytes.
 func (r *round) sign(ctx context.Context, d decision) (Transaction, bool, error) {
 	if r.stopped {
 		return d.tx, false, errStopped
@@ -226,22 +267,26 @@ func (r *round) sign(ctx context.Context, d decision) (Transaction, bool, error)
 	if r.n.Signer == nil {
 		return d.tx, false, r.reason(ctx, d, ReasonSignature, "")
 	}
-	t, err := r.offer(ctx, d.tx, r.fence)
-	if err != nil {
-		return d.tx, false, err
+	t := d.tx
+	if !t.Last().Signed() {
+		var err error
+		if t, err = r.offer(ctx, t, r.fence); err != nil {
+			return d.tx, false, err
+		}
 	}
-	signed, err := r.n.Signer.Sign(ctx, requestOf(t))
+	i := t.unsigned()
+	signed, err := r.n.Signer.Sign(ctx, t.request(i))
 	var refused *RefusedError
 	switch {
 	case errors.Is(err, ErrLater):
 		d.tx = t
 		return t, false, r.reason(ctx, d, ReasonSignature, "")
-	case errors.As(err, &refused):
+	case errors.As(err, &refused) && i == len(t.Versions)-1:
 		return r.refusedBySigner(ctx, d, t, refused)
 	case err != nil:
 		return t, false, fmt.Errorf("sign: %w", err)
 	}
-	t, err = r.accept(ctx, t, len(t.Versions)-1, signed, r.fence)
+	t, err = r.accept(ctx, t, i, signed, r.fence)
 	if err != nil {
 		return t, false, err
 	}
@@ -249,23 +294,34 @@ func (r *round) sign(ctx context.Context, d decision) (Transaction, bool, error)
 	return t, true, nil
 }
 
-// refusedBySigner notes that the signer will never sign the last version. If none is signed, it is as if nobody had seen
-// it.
+// refusedBySigner forgets the last version, which the signer has not signed and never will. A transaction that has no
+// other is as if nobody had seen it.
 func (r *round) refusedBySigner(ctx context.Context, d decision, t Transaction, refused *RefusedError) (Transaction, bool, error) {
 	r.log.Warn("the signer refuses", "network", r.n.id, "transaction", t.ID, "reason", refused.Error())
-	if len(t.Versions) > 1 {
-		d.tx = t
-		return t, false, r.reason(ctx, d, ReasonRefused, refused.Error())
-	}
-	before := t
+	b := Batch{Fence: r.fence}
+	last := len(t.Versions) - 1
 	t.Versions = slices.Clone(t.Versions)
-	t.Versions[0].Offered = false
-	t.Stage, t.Refused, t.Version = StagePlanned, refused.Error(), before.Version+1
-	if err := r.commit(ctx, Batch{Transactions: []Transaction{t}, Fence: r.fence}); err != nil {
+	if last == 0 {
+		t.Versions[0].Offered = false
+		t.Stage, t.Refused = StagePlanned, refused.Error()
+	} else {
+		for _, name := range t.Versions[last].Spends {
+			if left := (Transaction{Anchor: t.Anchor, Versions: t.Versions[:last]}); !slices.Contains(left.locks(), name) {
+				b.Unlocks = append(b.Unlocks, Lock{t.Network, name, t.ID})
+			}
+		}
+		t.Versions = t.Versions[:last]
+	}
+	t.Version++
+	b.Transactions = []Transaction{t}
+	if err := r.commit(ctx, b); err != nil {
 		return t, false, fmt.Errorf("store the signer's refusal: %w", err)
 	}
 	r.note(t)
-	return t, !before.Cancel, nil
+	if last > 0 {
+		return t, false, r.reason(ctx, d, ReasonRefused, refused.Error())
+	}
+	return t, !t.Cancel, nil
 }
 
 // send gives the newest signed version to the network.
@@ -325,6 +381,7 @@ func (r *round) replace(ctx context.Context, d decision) (Transaction, bool, err
 		t.Versions = t.Versions[:len(t.Versions)-1]
 	}
 	t.Versions = append(t.Versions, v)
+	t.Refused = ""
 	t.Version++
 	t.UpdatedAt = r.now()
 	b := Batch{Transactions: []Transaction{t}, Locks: t.lockList(), Fence: r.fence}

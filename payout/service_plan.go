@@ -117,7 +117,7 @@ func (r *round) fail(ctx context.Context, queued []Payout, refused map[string]st
 func (r *round) claim(ctx context.Context, plan Plan, queued []Payout) (*Transaction, error) {
 	now := r.now()
 	t := Transaction{
-		ID: newID(now), Network: r.n.id, Purpose: PurposePay, Lane: plan.Lane, Anchor: plan.Anchor, Payouts: plan.Payouts,
+		ID: r.newID(now), Network: r.n.id, Purpose: PurposePay, Lane: plan.Lane, Anchor: plan.Anchor, Payouts: plan.Payouts,
 		Versions: []Version{plan.Version}, Stage: StagePlanned, Mined: -1, CreatedAt: now, UpdatedAt: now, Version: 1,
 	}
 	b := Batch{Transactions: []Transaction{t}, Locks: t.lockList(), Fence: r.fence}
@@ -189,7 +189,7 @@ func (r *round) sweep(ctx context.Context, sweeper Sweeper, h Holding) (bool, er
 	}
 	now := r.now()
 	t := Transaction{
-		ID: newID(now), Network: r.n.id, Purpose: purpose, Lane: plan.Lane, Anchor: plan.Anchor, Versions: []Version{plan.Version},
+		ID: r.newID(now), Network: r.n.id, Purpose: purpose, Lane: plan.Lane, Anchor: plan.Anchor, Versions: []Version{plan.Version},
 		Stage: StagePlanned, Mined: -1, CreatedAt: now, UpdatedAt: now, Version: 1,
 		Payer: Account{Kind: Float, Asset: r.n.Spender.FeeAsset()}, Fee: new(big.Int).Set(plan.Version.Fee),
 	}

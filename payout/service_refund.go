@@ -2,7 +2,6 @@ package payout
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -75,7 +74,7 @@ func (s *Service) refund(ctx context.Context, r RefundRequest) (Payout, string, 
 	}
 	token := ""
 	if r.To == "" {
-		token = p.claim(r.Window)
+		token = s.openClaim(&p, r.Window)
 	} else if err := s.receiver(ctx, n, &p, r.To); err != nil {
 		return Payout{}, "", err
 	}
@@ -191,12 +190,10 @@ func (s *Service) unrefund(ctx context.Context, b *Batch, p Payout, sign int64) 
 	return nil
 }
 
-// claim makes the payout wait for its receiver, and returns the token with which the payer names it.
-func (p *Payout) claim(window time.Duration) (token string) {
+// openClaim makes the payout wait for its receiver, and returns the token with which the payer names it.
+func (s *Service) openClaim(p *Payout, window time.Duration) (token string) {
 	orDefault(&window, 30*24*time.Hour)
-	secret := make([]byte, 32)
-	rand.Read(secret)
-	token = base64.RawURLEncoding.EncodeToString(secret)
+	token = base64.RawURLEncoding.EncodeToString(s.random(32))
 	p.ClaimHash, p.ClaimUntil = hashClaim(token), p.CreatedAt.Add(window)
 	return token
 }

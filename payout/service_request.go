@@ -84,7 +84,7 @@ func (s *Service) draft(r Request) (*network, Payout, error) {
 	}
 	now := s.now()
 	p := Payout{
-		ID: newID(now), Project: r.Project, Key: r.Key, Kind: r.Kind, Asset: a.Asset, Units: units, To: chain.Address(r.To),
+		ID: s.newID(now), Project: r.Project, Key: r.Key, Kind: r.Kind, Asset: a.Asset, Units: units, To: chain.Address(r.To),
 		Source: Account{r.Project, Available, a.ID}, Name: r.Name, Comment: r.Comment, CallbackURL: r.CallbackURL,
 		Format: r.Format, Data: maps.Clone(r.Data), Requester: r.Requester, CreatedAt: now,
 	}

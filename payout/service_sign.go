@@ -31,7 +31,7 @@ func (s *Service) Export(ctx context.Context, id string) (SignRequest, error) {
 		}
 		t, err = s.offer(ctx, t, invoice.Lease{})
 		if err == nil {
-			return requestOf(t), nil
+			return t.request(len(t.Versions) - 1), nil
 		}
 		if !errors.Is(err, ErrConflict) {
 			return SignRequest{}, fmt.Errorf("payout: export transaction %s: %w", id, err)
@@ -147,8 +147,7 @@ func (s *Service) accept(ctx context.Context, t Transaction, i int, signed []byt
 	return t, nil
 }
 
-// requestOf returns what a signer gets for the last version.
-func requestOf(t Transaction) SignRequest {
-	last := len(t.Versions) - 1
-	return SignRequest{Network: t.Network, Transaction: t.ID, N: last, Lane: t.Lane, Unsigned: t.Versions[last].Unsigned}
+// request returns what a signer gets for a version.
+func (t Transaction) request(i int) SignRequest {
+	return SignRequest{Network: t.Network, Transaction: t.ID, N: i, Lane: t.Lane, Unsigned: t.Versions[i].Unsigned}
 }

@@ -56,6 +56,9 @@ type Transaction struct {
 	Stage    Stage     `json:"stage"`
 	// Cancel is set once the payouts should not be paid any more: the next version pays us instead.
 	Cancel bool `json:"cancel,omitempty"`
+	// Doomed reports that it spends a coin that can never exist, because another version of the transaction that should
+	// have made it is buried.
+	Doomed bool `json:"doomed,omitempty"`
 	// Foreign reports that a transaction that is not ours spent the anchor.
 	Foreign bool `json:"foreign,omitempty"`
 	// Mined is the version that a block has, by its index in Versions; -1 if none.
@@ -110,6 +113,33 @@ func (t Transaction) Last() Version { return t.Versions[len(t.Versions)-1] }
 // Signed reports whether any version is signed.
 func (t Transaction) Signed() bool {
 	return slices.ContainsFunc(t.Versions, Version.Signed)
+}
+
+// neverMade returns the names of the coins that the transaction's versions would have made and that will never exist, now
+// that it has ended.
+func (t Transaction) neverMade() []string {
+	var out []string
+	for i, v := range t.Versions {
+		if t.Stage == StageBuried && i == t.Mined {
+			continue
+		}
+		for _, m := range v.Moves {
+			if m.Units.Sign() > 0 && !slices.Contains(out, m.Holding.Name) {
+				out = append(out, m.Holding.Name)
+			}
+		}
+	}
+	return out
+}
+
+// unsigned returns the index of the newest version that a signer may have signed and that is not signed here, or -1.
+func (t Transaction) unsigned() int {
+	for i, v := range slices.Backward(t.Versions) {
+		if v.Offered && !v.Signed() {
+			return i
+		}
+	}
+	return -1
 }
 
 // locks returns the names of all locks that any version needs, each once, the anchor first.

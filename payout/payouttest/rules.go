@@ -58,6 +58,12 @@ func (w *world) checkStored(s *spender, v payout.Version) {
 
 // committed checks a batch that was stored.
 func (w *world) committed(b payout.Batch) {
+	for _, t := range b.Transactions {
+		w.note("transaction %s of %s is %s, with %d versions", t.ID[24:], t.Anchor, t.Stage, len(t.Versions))
+	}
+	for _, p := range b.Payouts {
+		w.note("%s is %s %s", p.Key, p.State.Status, p.State.Reason)
+	}
 	for _, ev := range b.Events {
 		if ev.Seq != w.seqs[ev.Payout]+1 {
 			w.broken("told-in-order: event %d of payout %s follows event %d", ev.Seq, ev.Payout, w.seqs[ev.Payout])
@@ -92,19 +98,17 @@ func (w *world) checkSums() {
 // checkOnce is the rule paid-once.
 func (w *world) checkOnce() {
 	for _, s := range w.chains {
-		paying := map[string][]string{} // ids of signed transactions by payout
-		numbers := map[string]string{}  // transaction by number
+		paying := map[string][]made{}  // what was signed, by payout
+		numbers := map[string]string{} // transaction by number
 		for id, all := range w.made {
 			for _, m := range all {
-				t, err := parse(m.raw)
-				w.must(err)
 				if m.network != s.network {
 					continue
 				}
-				for payoutID := range t.Pays {
-					paying[payoutID] = append(paying[payoutID], string(m.raw))
+				for payoutID := range m.tx.Pays {
+					paying[payoutID] = append(paying[payoutID], m)
 				}
-				for _, lock := range t.Spends {
+				for _, lock := range m.tx.Spends {
 					if other := numbers[lock]; s.c.kind == accounts && other != "" && other != id {
 						w.broken("one-number-one-transaction: %s belongs to %s and %s", lock, other, id)
 					}
@@ -118,16 +122,15 @@ func (w *world) checkOnce() {
 	}
 }
 
-func (w *world) exclusive(s *spender, id string, raws []string) {
-	for i, a := range raws {
-		for _, b := range raws[:i] {
-			x, _ := parse([]byte(a))
-			y, _ := parse([]byte(b))
-			if a == b || slices.ContainsFunc(x.Spends, func(n string) bool { return slices.Contains(y.Spends, n) }) && s.c.kind != expiring {
+func (w *world) exclusive(s *spender, id string, all []made) {
+	for i, a := range all {
+		for _, b := range all[:i] {
+			share := slices.ContainsFunc(a.tx.Spends, func(n string) bool { return slices.Contains(b.tx.Spends, n) })
+			if a.id == b.id || share && s.c.kind != expiring {
 				continue
 			}
-			if !s.c.impossible(idOf([]byte(a)), x) && !s.c.impossible(idOf([]byte(b)), y) {
-				w.broken("paid-once: payout %s can be paid by two transactions, %s and %s", id, a, b)
+			if !s.c.impossible(a.id, a.tx) && !s.c.impossible(b.id, b.tx) {
+				w.broken("paid-once: payout %s can be paid by two transactions, %s and %s", id, a.id, b.id)
 			}
 		}
 	}
@@ -140,11 +143,21 @@ func (c *simChain) impossible(id string, t tx) bool {
 		return false
 	}
 	for _, name := range t.Spends {
-		if by, spent := buried.spender[name]; spent && by != id {
+		if by, spent := buried.spender[name]; spent && by != id || c.neverExists(name) {
 			return true
 		}
 	}
 	return t.Expires > 0 && c.height()-t.Expires >= depthBuried-1
+}
+
+// neverExists reports whether the coin is the change of a transaction that no branch that can still win has.
+func (c *simChain) neverExists(name string) bool {
+	for id, t := range c.txs {
+		if _, makes := t.Makes[name]; makes {
+			return c.impossible(id, t)
+		}
+	}
+	return false
 }
 
 // checkFeed is the rule told-in-order, as a reader of the feed sees it.
@@ -177,6 +190,7 @@ func (w *world) quiet() {
 	w.calm = true
 	w.note("now nothing fails any more")
 	ctx := context.Background()
+	w.knowAll()
 	for i := range w.procs {
 		w.procs[i] = w.start(i)
 	}
@@ -185,12 +199,14 @@ func (w *world) quiet() {
 		w.must(w.procs[0].Resume(ctx, s.network))
 		w.mineWith(s, deposit{"fund:end", s.c.assets[0], big.NewInt(100000)})
 	}
-	for range 120 {
+	for round := range 200 {
 		w.clock = w.clock.Add(20e9)
 		for _, s := range w.chains {
 			for _, p := range w.procs {
 				err := p.Look(ctx, s.network)
-				w.result("look", err)
+				if err != nil {
+					w.result("look", err)
+				}
 				if err != nil && !benign(err) {
 					w.broken("ended: a quiet look fails: %v", err)
 				}
@@ -199,16 +215,32 @@ func (w *world) quiet() {
 				}
 			}
 			w.mine(s)
-			_ = w.procs[0].Fund(ctx, s.network, "fund:end", "", "ben")
+			w.bookFunds(w.procs[0], s)
 		}
 		w.check()
-		if w.ended() {
+		if round > 2*depthBuried && w.ended() {
 			break
 		}
 	}
 	w.final()
 }
 
+// knowAll learns of the payouts whose request ended with an error, and that are stored all the same.
+func (w *world) knowAll() {
+	q := payout.Query{Limit: 100}
+	for {
+		page, err := w.inner.Payouts(context.Background(), q)
+		w.must(err)
+		for _, p := range page.Payouts {
+			w.know(p.ID)
+		}
+		if q.Before = page.Next; q.Before == "" {
+			return
+		}
+	}
+}
+
+// benign reports whether an error only means that another process was first.
 func benign(err error) bool {
 	return strings.Contains(err.Error(), payout.ErrConflict.Error()) || strings.Contains(err.Error(), invoice.ErrFenced.Error())
 }
@@ -277,7 +309,7 @@ func (w *world) checkPaid(p payout.Payout) {
 	case paid && (c.txs[on[0]].Pays[p.ID] != p.Units.String() || c.txs[on[0]].Payees[p.ID] != string(p.To)):
 		w.broken("paid-means-paid: payout %s of %s to %s is on the chain as %v", p.ID, p.Units, p.To, c.txs[on[0]])
 	case !paid && len(on) == 1:
-		w.broken("unpaid-means-unpaid: payout %s is %s and on the chain", p.ID, p.State.Status)
+		w.broken("unpaid-means-unpaid: payout %s (%s) is %s and on the chain", p.ID, p.Key, p.State.Status)
 	}
 }
 

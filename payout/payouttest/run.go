@@ -34,7 +34,7 @@ func Explore(t testing.TB, cfg Config, first uint64, n int) {
 	t.Helper()
 	for seed := first; seed < first+uint64(n); seed++ {
 		if failure, story := Play(t, cfg, seed); failure != "" {
-			t.Fatalf("world %d: %s\n%s", seed, failure, tail(story, 120))
+			t.Fatalf("world %d: %s\n%s", seed, failure, tail(story, 400))
 			return
 		}
 	}

@@ -463,7 +463,7 @@ func (s signer) Sign(_ context.Context, r payout.SignRequest) ([]byte, error) {
 		return nil, errNode
 	case s.w.chance(s.w.cfg.later):
 		return nil, payout.ErrLater
-	case s.w.chance(s.w.cfg.refusing) && !s.w.didSign(r):
+	case s.w.refuses(r):
 		return nil, &payout.RefusedError{Code: payout.RefusedPolicy, Reason: "not today"}
 	}
 	raw := sign(r.Unsigned, key)

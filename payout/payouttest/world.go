@@ -47,7 +47,8 @@ type world struct {
 	payouts  []string // ids
 	claims   map[string]string
 	invoices []*sale
-	made     map[string][]made // versions that were signed, by the transaction
+	made     map[string][]made        // versions that were signed, by the transaction
+	refused  map[string]bool          // requests that the signer refused
 	seqs     map[string]int64         // of the last stored event, by payout
 	told     map[string]payout.Status // by the feed
 	undone   bool                     // the last event of the feed was an alarm
@@ -59,7 +60,8 @@ type world struct {
 // made is a version that a signer has signed.
 type made struct {
 	network chain.Network
-	raw     []byte
+	id      string
+	tx      tx
 }
 
 // sale is an invoice of the shop, as the world knows it.
@@ -80,7 +82,7 @@ func newWorld(seed uint64, inner Store, defect Defect) *world {
 	r := rand.New(rand.NewPCG(seed, 0x70a7))
 	w := &world{
 		rand: r, inner: inner, clock: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), defect: defect,
-		claims: map[string]string{}, made: map[string][]made{}, seqs: map[string]int64{}, told: map[string]payout.Status{},
+		claims: map[string]string{}, made: map[string][]made{}, seqs: map[string]int64{}, told: map[string]payout.Status{}, refused: map[string]bool{},
 	}
 	odds := func(most float64) float64 {
 		if r.IntN(3) == 0 {
@@ -116,7 +118,7 @@ func (w *world) addChain(k kind) {
 // start starts a process: a service that has nothing but the store.
 func (w *world) start(i int) *payout.Service {
 	cfg := payout.Config{
-		Store: w.shaky(), Invoices: w.inner, Holder: fmt.Sprintf("process %d", i), Now: w.now, Poll: time.Second,
+		Store: w.shaky(), Invoices: w.inner, Holder: fmt.Sprintf("process %d", i), Now: w.now, Poll: time.Second, Random: w,
 		Logger:   slog.New(slog.DiscardHandler),
 		Policies: payout.Policies{Daily: map[chain.AssetID]*big.Int{}, ApproveAbove: map[chain.AssetID]*big.Int{}},
 	}
@@ -137,6 +139,14 @@ func (w *world) start(i int) *payout.Service {
 		panic(err)
 	}
 	return svc
+}
+
+// Read implements [io.Reader]: all that processes draw comes from the seed.
+func (w *world) Read(b []byte) (int, error) {
+	for i := range b {
+		b[i] = byte(w.rand.Uint32())
+	}
+	return len(b), nil
 }
 
 func (w *world) now() time.Time { return w.clock }
@@ -359,11 +369,17 @@ func (w *world) fund(svc *payout.Service, s *spender) {
 	asset := s.c.assets[0]
 	name := fmt.Sprintf("fund:%d", w.next())
 	w.mineWith(s, deposit{name, asset, big.NewInt(int64(2000 + w.rand.IntN(4000)))})
+	w.bookFunds(svc, s)
+}
+
+// bookFunds books what the operator sent that no reorganisation reaches any more.
+func (w *world) bookFunds(svc *payout.Service, s *spender) {
 	for height, b := range s.c.blocks {
 		for _, d := range b.deposits {
 			if strings.HasPrefix(d.name, "fund:") && height < s.c.height()-depthBuried {
-				err := svc.Fund(context.Background(), s.network, d.name, "", "ben")
-				w.result("fund with %s", err, d.name)
+				if err := svc.Fund(context.Background(), s.network, d.name, "", "ben"); err != nil {
+					w.result("fund with %s", err, d.name)
+				}
 			}
 		}
 	}
@@ -406,10 +422,21 @@ func (w *world) forget(s *spender) {
 
 // signed notes that a version was signed: from now on anybody may send it.
 func (w *world) signed(r payout.SignRequest, raw []byte) {
-	w.made[r.Transaction] = append(w.made[r.Transaction], made{r.Network, raw})
+	t, err := parse(raw)
+	w.must(err)
+	w.made[r.Transaction] = append(w.made[r.Transaction], made{r.Network, idOf(raw), t})
 }
 
 func (w *world) didSign(r payout.SignRequest) bool {
-	raw := string(sign(r.Unsigned, key))
-	return slices.ContainsFunc(w.made[r.Transaction], func(m made) bool { return string(m.raw) == raw })
+	id := idOf(sign(r.Unsigned, key))
+	return slices.ContainsFunc(w.made[r.Transaction], func(m made) bool { return m.id == id })
+}
+
+// refuses reports whether the signer refuses the request. It keeps to what it said, and to what it signed.
+func (w *world) refuses(r payout.SignRequest) bool {
+	request := fmt.Sprintf("%s/%d/%s", r.Transaction, r.N, r.Unsigned)
+	if !w.refused[request] && !w.didSign(r) {
+		w.refused[request] = w.chance(w.cfg.refusing)
+	}
+	return w.refused[request]
 }
