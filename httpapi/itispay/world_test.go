@@ -99,15 +99,6 @@ func openWorld(o options) (*world, error) {
 	return w, err
 }
 
-// exampleShop is the shop of the example.
-func exampleShop() (*invoice.Service, *invoice.Projects) {
-	w, err := openWorld(options{})
-	if err != nil {
-		panic(err)
-	}
-	return w.service, w.projects
-}
-
 func (w *world) newAPI(t testing.TB, change func(*itispay.Config)) *httpapi.API {
 	t.Helper()
 	api, err := itispay.New(w.config(change))
