@@ -131,3 +131,5 @@ func TestSkipMakesAGapBeforeTheNextBlock(t *testing.T) {
 	c.Skip(chain.MaxGap - 1)
 	require.Panics(t, func() { c.Skip(1) })
 }
+
+func TestTheWorldOfTheExampleIsOne(t *testing.T) { testConformance(t) }

@@ -46,9 +46,7 @@ func TestEveryWorldKeepsTheRules(t *testing.T) {
 }
 
 // The least that an integrator needs: a store, and no dispatcher.
-func TestAStoreAloneIsEnough(t *testing.T) {
-	invoicetest.Explore(t, invoicetest.Config{Open: config().Open, Steps: 40}, 1, 5)
-}
+func TestAStoreAloneIsEnough(t *testing.T) { testStore(t) }
 
 func TestAWorldRepeatsItself(t *testing.T) {
 	n := uint64(20)
