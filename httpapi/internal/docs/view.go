@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -19,6 +20,7 @@ type view struct {
 	Keys                        []keyView
 	Variables                   string // of the shell that the samples are for
 	Groups                      []group
+	Unserved                    []operationView // declared without a response of success
 	Faults                      []faultView
 	FaultSamples                []faultSample
 	Objects                     []object
@@ -32,6 +34,7 @@ type group struct {
 
 type operationView struct {
 	ID, Method, Path, Summary, Description string
+	Aliases                                []string // further paths
 	Keys                                   []keyView
 	Parameters                             []row
 	Body                                   *bodyView
@@ -103,10 +106,14 @@ type builder struct {
 	*document
 	uses map[string]int  // of a named type, by operations and other types
 	sent map[string]bool // named types that are parts of requests
+
+	aliases map[string][]string // further paths of operations, by their ids
+	alias   map[string]bool     // ids of the operations at these paths
 }
 
 func newView(d *document) (*view, error) {
-	b := &builder{d, map[string]int{}, map[string]bool{}}
+	b := &builder{d, map[string]int{}, map[string]bool{}, map[string][]string{}, map[string]bool{}}
+	b.findAliases()
 	b.count()
 	v := &view{Title: d.Info.Title, Version: d.Info.Version, Description: d.Info.Description}
 	for _, m := range d.Components.SecuritySchemes {
@@ -115,19 +122,8 @@ func newView(d *document) (*view, error) {
 	for _, tag := range d.Tags {
 		v.Groups = append(v.Groups, group{ID: "group-" + slug(tag.Name), Name: tag.Name, Description: tag.Description})
 	}
-	for _, p := range d.Paths {
-		for _, m := range p.Value {
-			op, err := b.operation(p.Name, m.Name, m.Value)
-			if err != nil {
-				return nil, fmt.Errorf("%s %s: %w", m.Name, p.Name, err)
-			}
-			i := slices.IndexFunc(v.Groups, func(g group) bool { return g.Name == m.Value.Tags[0] })
-			if i < 0 {
-				return nil, fmt.Errorf("%s %s: the tag %q is not declared", m.Name, p.Name, m.Value.Tags[0])
-			}
-			v.Groups[i].Operations = append(v.Groups[i].Operations, op)
-			v.addFaults(m.Value)
-		}
+	if err := v.addOperations(b); err != nil {
+		return nil, err
 	}
 	v.Groups = slices.DeleteFunc(v.Groups, func(g group) bool { return len(g.Operations) == 0 })
 	slices.SortFunc(v.Faults, func(a, b faultView) int { return strings.Compare(a.Code, b.Code) })
@@ -139,6 +135,56 @@ func newView(d *document) (*view, error) {
 	v.nameFaultSamples()
 	v.Variables = variables(v.Keys)
 	return v, nil
+}
+
+// addOperations adds each operation to the group of its tag, or to those that are not served.
+func (v *view) addOperations(b *builder) error {
+	for _, p := range b.Paths {
+		for _, m := range p.Value {
+			if b.alias[m.Value.OperationID] {
+				continue
+			}
+			op, err := b.operation(p.Name, m.Name, m.Value)
+			if err != nil {
+				return fmt.Errorf("%s %s: %w", m.Name, p.Name, err)
+			}
+			i := slices.IndexFunc(v.Groups, func(g group) bool { return g.Name == m.Value.Tags[0] })
+			if i < 0 {
+				return fmt.Errorf("%s %s: the tag %q is not declared", m.Name, p.Name, m.Value.Tags[0])
+			}
+			if len(op.Answers) > 0 {
+				v.Groups[i].Operations = append(v.Groups[i].Operations, op)
+			} else {
+				v.Unserved = append(v.Unserved, op)
+			}
+			v.addFaults(m.Value)
+		}
+	}
+	return nil
+}
+
+// findAliases finds the operations that differ from an earlier one in nothing but their path and id. They are shown with it.
+func (b *builder) findAliases() {
+	var seen []member[*operation] // by method
+	for _, p := range b.Paths {
+		for _, m := range p.Value {
+			i := slices.IndexFunc(seen, func(s member[*operation]) bool { return s.Name == m.Name && s.Value.alike(m.Value) })
+			if i < 0 {
+				seen = append(seen, m)
+				continue
+			}
+			id := seen[i].Value.OperationID
+			b.aliases[id] = append(b.aliases[id], p.Name)
+			b.alias[m.Value.OperationID] = true
+		}
+	}
+}
+
+// alike reports whether two operations differ in nothing but their ids. Without a summary nothing says that they do the same.
+func (op *operation) alike(other *operation) bool {
+	one, two := *op, *other
+	one.OperationID, two.OperationID = "", ""
+	return op.Summary != "" && reflect.DeepEqual(one, two)
 }
 
 // addFaults adds the statuses that an operation refuses with to those of the page.
@@ -207,6 +253,9 @@ func (b *builder) count() {
 	}
 	for _, p := range b.Paths {
 		for _, m := range p.Value {
+			if b.alias[m.Value.OperationID] {
+				continue
+			}
 			if m.Value.RequestBody != nil {
 				s := jsonOf(m.Value.RequestBody.Content).Schema
 				b.note(s, 1)
@@ -266,6 +315,7 @@ func (b *builder) operation(path, method string, op *operation) (operationView, 
 	}
 	v := operationView{
 		ID: op.OperationID, Method: strings.ToUpper(method), Path: path, Summary: op.Summary, Description: op.Description,
+		Aliases: b.aliases[op.OperationID],
 	}
 	for _, required := range op.Security {
 		for _, r := range required {
@@ -299,7 +349,7 @@ func (b *builder) operation(path, method string, op *operation) (operationView, 
 		v.Answers = append(v.Answers, a)
 	}
 	v.Curl = curl(v, op)
-	v.Search = strings.ToLower(strings.Join([]string{v.ID, v.Method, v.Path, v.Summary, op.Tags[0]}, " "))
+	v.Search = strings.ToLower(strings.Join(append([]string{v.ID, v.Method, v.Path, v.Summary, op.Tags[0]}, v.Aliases...), " "))
 	return v, nil
 }
 
