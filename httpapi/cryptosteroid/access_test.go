@@ -244,8 +244,8 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		"with {id} in it":                seen(func(v *cryptosteroid.View) { v.InvoiceURL = "https://pay.example/" }),
 		"must be an absolute URL":        seen(func(v *cryptosteroid.View) { v.InvoiceURL = "/{id}" }),
 		`[0]: the API knows no method`:   seen(func(v *cryptosteroid.View) { v.Methods[0].Name = "XMR" }),
-		"[1]: ETH or its asset is there": seen(func(v *cryptosteroid.View) { v.Methods[1].Name = "ETH" }),
-		"[1]: BTC or its asset is there": seen(func(v *cryptosteroid.View) {
+		"[1]: ETH or its asset is listed": seen(func(v *cryptosteroid.View) { v.Methods[1].Name = "ETH" }),
+		"[1]: BTC or its asset is listed": seen(func(v *cryptosteroid.View) {
 			v.Methods[1] = cryptosteroid.Method{Name: "BTC", Asset: w.one.Asset("SIM")}
 		}),
 		"the Service has no asset": seen(func(v *cryptosteroid.View) { v.Methods[0].Asset = chain.Asset{ID: "sim:9/slip44:0", Code: "X"} }),

@@ -33,7 +33,8 @@
 // transactions nor currency_paid. Its blockchain_details has walletId, the name of the shop's wallet, and accountId, the
 // project.
 //
-// Keys are in the header Api-Key. A request without a key costs at most one read of the store or of the rates: put a
+// Keys are in the header Api-Key; Config.Authenticate replaces those of projects by the host's own authentication. A request
+// without a key costs at most one read of the store or of the rates: put a
 // rates.Cache in front of slow sources.
 //
 // # What the published documents leave open

@@ -41,7 +41,7 @@ type operationView struct {
 	Answers                                []answer
 	Faults                                 []status
 	Curl                                   string
-	Search                                 string // what a search looks at
+	Search                                 string // the text that is searched
 }
 
 type bodyView struct {
@@ -91,7 +91,7 @@ type keyView struct {
 
 type status struct{ Code, Text string }
 
-// faultView is a status that operations refuse with.
+// faultView is a status of refusals.
 type faultView struct{ Code, Text, Meaning string }
 
 // faultSample is the body of the responses with some statuses.
@@ -101,7 +101,7 @@ type faultSample struct {
 	codes   []string
 }
 
-// builder makes a view of a document.
+// builder builds the view of a document.
 type builder struct {
 	*document
 	uses map[string]int  // of a named type, by operations and other types
@@ -187,7 +187,7 @@ func (op *operation) alike(other *operation) bool {
 	return op.Summary != "" && reflect.DeepEqual(one, two)
 }
 
-// addFaults adds the statuses that an operation refuses with to those of the page.
+// addFaults adds the statuses of an operation's refusals to those of the page.
 func (v *view) addFaults(op *operation) {
 	for _, r := range op.Responses {
 		if r.Name < "4" || slices.ContainsFunc(v.Faults, func(f faultView) bool { return f.Code == r.Name }) {
@@ -214,7 +214,7 @@ func (v *view) nameFaultSamples() {
 	}
 }
 
-// meaning returns what a client has to know of a status beside its text.
+// meaning explains a status to clients.
 func meaning(code string) string {
 	switch code {
 	case "400":
@@ -224,7 +224,7 @@ func meaning(code string) string {
 	case "403":
 		return "The key does not allow the request."
 	case "404":
-		return "There is nothing with this id."
+		return "Nothing has this id."
 	case "409":
 		return "The request contradicts what is stored."
 	case "413":
@@ -360,7 +360,7 @@ func alternatives(s *schema) []*schema {
 	return []*schema{s}
 }
 
-// isAny reports whether nothing is declared of a value.
+// isAny reports whether the schema allows any value.
 func (s *schema) isAny() bool {
 	return s == nil || s.Ref == "" && len(s.Type) == 0 && len(s.AnyOf) == 0 && len(s.OneOf) == 0
 }
@@ -430,7 +430,7 @@ func (b *builder) typeOf(s *schema) typeView {
 	return typeView{Before: words}
 }
 
-// rules returns what a value must be beside its type.
+// rules returns the rules for a value besides its type.
 func rules(s *schema) []string {
 	for len(s.AnyOf) > 0 || len(s.OneOf) > 0 {
 		s = slices.Concat(s.AnyOf, s.OneOf)[0]
@@ -476,7 +476,7 @@ func jsonOf(content ordered[mediaType]) mediaType {
 	return m
 }
 
-// indent lays out an example for reading.
+// indent formats an example for reading.
 func indent(example json.RawMessage) string {
 	var out bytes.Buffer
 	if len(example) == 0 || json.Indent(&out, example, "", "  ") != nil {
