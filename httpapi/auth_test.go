@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// oneProject is a store of one project, that counts how often it is asked.
+// oneProject is a store of one project that counts queries.
 type oneProject struct {
 	invoice.ProjectStore
 	keyHash string

@@ -81,7 +81,7 @@ func route(method, path string, handler func(*httpapi.Request) (any, error)) htt
 	}
 }
 
-// echo serves one route that takes a thing and answers it as Go prints it.
+// echo serves one route that takes a thing and returns it as Go prints it.
 func echo(t *testing.T) *httpapi.API {
 	t.Helper()
 	r := route("POST", "/things", func(r *httpapi.Request) (any, error) {
@@ -284,7 +284,7 @@ func TestTablesThatContradictThemselvesAreRefused(t *testing.T) {
 		"Method must be":            change(func(r *httpapi.Route) { r.Method = "get" }),
 		"Path must begin":           change(func(r *httpapi.Route) { r.Path = "a" }),
 		"not end with one":          change(func(r *httpapi.Route) { r.Path = "/a/" }),
-		"reserved for the document":      change(func(r *httpapi.Route) { r.Path = "/openapi.json" }),
+		"reserved for the document": change(func(r *httpapi.Route) { r.Path = "/openapi.json" }),
 		"Summary and Tag":           change(func(r *httpapi.Route) { r.Tag = "" }),
 		"Handler and Answer":        change(func(r *httpapi.Route) { r.Handler = nil }),
 		"Auth needs":                change(func(r *httpapi.Route) { r.Auth = &httpapi.Scheme{} }),

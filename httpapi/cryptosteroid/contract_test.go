@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTheDocumentIsTheContract makes every operation succeed and give each error that it declares, and has a foreign
-// implementation of OpenAPI compare all of it with the document.
+// TestTheDocumentIsTheContract makes every operation succeed and return each error that it declares. A foreign implementation of OpenAPI
+// compares everything with the document.
 func TestTheDocumentIsTheContract(t *testing.T) {
 	contract.Examine(t, subject)
 }
@@ -25,7 +25,7 @@ func subject(t testing.TB) contract.Subject {
 	return subjectOf(t, func(*world, *cryptosteroid.Config) {})
 }
 
-// hosted is the subject behind the host's own authentication, which knows the merchants by another name.
+// hosted returns the subject with the host's own authentication, which knows the merchants by other names.
 func hosted(t testing.TB) contract.Subject {
 	return subjectOf(t, func(w *world, c *cryptosteroid.Config) {
 		c.Authenticate = contract.Host("X-Api-Key", map[string]string{w.key: w.shop, w.other: w.rival, strings.Repeat("0", 64): unknownID})
@@ -67,7 +67,7 @@ func subjectOf(t testing.TB, change func(*world, *cryptosteroid.Config)) contrac
 	}
 }
 
-// sibling makes an invoice and an address of the shop's project by another API, whose callback URLs have a token in them.
+// sibling creates an invoice and an address of the shop's project through another API, with a token in their callback URLs.
 func (w *world) sibling(t testing.TB) (id, address, token string) {
 	t.Helper()
 	token = "token-of-another-api"

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// inFile answers the replies in a file, as after a restart when it is called again.
+// inFile returns the replies in a file. A second call is like a restart.
 func inFile(t testing.TB) func() httpapi.Replies {
 	path, end := filepath.Join(t.TempDir(), "shop.db"), func() error { return nil }
 	t.Cleanup(func() { require.NoError(t, end()) })

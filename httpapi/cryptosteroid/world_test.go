@@ -170,7 +170,7 @@ func (w *world) count(t testing.TB) int {
 	return total
 }
 
-// alive is a world whose service follows its chains and whose dispatcher tells what happens, in a bubble of time.
+// alive is a world with a running service and dispatcher, in a bubble of testing/synctest.
 type alive struct {
 	*world
 	t        *testing.T
@@ -230,7 +230,7 @@ func (w *alive) pay(c *chaintest.Chain, code, address, amount string) string {
 	return txid
 }
 
-// answer is what came back, checked against the document.
+// answer is a response that was checked against the document.
 type answer struct {
 	status int
 	header http.Header
@@ -286,7 +286,7 @@ func (w *world) do(t testing.TB, method, path, key, body string) answer {
 	return w.send(t, w.api, w.request(method, path, key, body))
 }
 
-// send makes a request and checks what holds for every answer: no secret is in it, or in the log.
+// send makes a request and checks the properties of every response: no secret is in it, or in the log.
 func (w *world) send(t testing.TB, api *httpapi.API, r *http.Request) answer {
 	t.Helper()
 	sent, err := io.ReadAll(r.Body)

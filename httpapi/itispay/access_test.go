@@ -41,7 +41,7 @@ func (w *world) apis(t testing.TB) map[string]*httpapi.API {
 	return map[string]*httpapi.API{"1.1.0": w.newAPI(t, everything), "1.0.0": v1}
 }
 
-// taken answers 200 to everything.
+// taken responds with 200 to everything.
 type taken struct{}
 
 func (taken) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -25,7 +25,7 @@ const (
 // taken409 is the refusal of what was done before.
 var taken409 = []contract.Refusal{{Status: 409, Says: "is taken by"}}
 
-// exercises are how every operation is made to succeed, or to answer 501. LIVE and TOLD are ids of invoices.
+// exercises makes every operation succeed, or respond with 501. LIVE and TOLD are ids of invoices.
 var exercises = map[string]contract.Exercise{
 	"createInvoice": {
 		Body:   `{"order_id":"1","fiat_amount":"12.50","fiat_currency":"EUR","currency":"SIM","allowed_error_percent":5,"order_name":"Tea","expire_min":45,"callback_url":"https://example.com/hook"}`,

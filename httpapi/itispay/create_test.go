@@ -236,7 +236,7 @@ func TestIncident38_WhatRoundsToNothingIsNeverFree(t *testing.T) {
 	}})
 	w.do(t, "POST", "/invoices", w.key, `{"order_id":"1","fiat_amount":0.01,"currency":"SIM"}`).refused(t, 422, "validation_error")
 	require.Zero(t, w.count(t))
-	// Without a minimum of its own an asset is still asked for by one unit at least, rounded up.
+	// Without a configured minimum, an invoice still asks for at least one unit of an asset, rounded up.
 	w = newWorld(t, options{service: func(c *invoice.Config) { c.Chains[0].Assets[1].Minimum = c.Tolerance }})
 	got := w.create(t, `{"order_id":"1","crypto_amount":0.000001,"currency":"TOK"}`)
 	require.Equal(t, "0.01", got.text(t, "fiat_amount"))

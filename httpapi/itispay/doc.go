@@ -129,7 +129,7 @@
 //
 // # Limits
 //
-// Invoices are told in the format "itispay": New refuses a Service whose Notifier does not know it. The API
+// Webhooks use the format "itispay": New refuses a Service whose Notifier does not know it. The API
 // sends no money: exports of settlements, withdrawals and payouts are refused with 501, in the form of every error,
 // if the key is valid and, for payouts, the headers X-Client-ID and X-Project-ID are present. Timeouts and CORS are the
 // host's responsibility; see package httpapi.

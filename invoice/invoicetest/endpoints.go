@@ -193,8 +193,8 @@ func (e *endpoints) arrive(host, to, id string, body []byte) manner {
 			e.w.fail(ruleOrder, "message %d of %s arrived before message %d was settled", seq, e.w.orderOf(inv), d.seq)
 		}
 	}
-	// With clocks that differ by more than a claim lasts, two processes can be at one message, and
-	// the slower one repeats what the faster one has told. The receiver knows it by its ID.
+	// If clocks differ by more than the duration of a claim, two processes can send one message, and
+	// the slower one repeats it. The receiver recognises it by its ID.
 	if seq < e.last[key] && (msg.attempts == 1 || !e.skewed) {
 		e.w.fail(ruleOrder, "message %d of %s arrived after message %d", seq, e.w.orderOf(inv), e.last[key])
 	}

@@ -238,8 +238,8 @@ func (p *Process) chain(t *truth) (invoice.ChainConfig, error) {
 	watcher, err := p.w.cfg.Watch(chain.FollowConfig{
 		Node: source, Poll: p.w.traits.poll + p.odd(string(t.net)), Now: p.Now,
 		Batch: p.w.traits.batch, Window: p.w.traits.reach, Margin: 20 * time.Minute,
-		// One at a time and without the random part of a rest, so that a world repeats itself; the nodes
-		// of the simulation take their time when they fail.
+		// One call at a time and without random pauses, so that a world repeats itself; the nodes
+		// of the simulation are slow when they fail.
 		Parallel: 1, MinBackoff: 1, MaxBackoff: 1,
 	})
 	if err != nil {

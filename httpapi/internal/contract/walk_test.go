@@ -21,7 +21,7 @@ type tea struct {
 	Name string `json:"name"`
 }
 
-// failing is a test that notes that it has failed.
+// failing is a test that records its failure.
 type failing struct {
 	testing.TB
 	failed bool

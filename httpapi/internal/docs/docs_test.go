@@ -14,7 +14,7 @@ import (
 	"github.com/cointill/cointill/httpapi/internal/docs"
 )
 
-// hostile is a text that would be markup, a script, a template or a command where it is not escaped.
+// hostile is a text that is markup, a script, a template or a command unless it is escaped.
 const hostile = `</code></style></script><script>alert(1)</script>"'&{{.}}$(id)` + "`id`" + `\u2028 onload=x`
 
 func text(t *testing.T, s string) string {
