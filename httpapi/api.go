@@ -311,8 +311,9 @@ func (a *API) answer(e endpoint, r *Request) (int, any, error) {
 	return a.once(r)
 }
 
-// letIn authenticates the request. An address that has tried too many keys must wait before another key is looked up. Requests
-// without a key are counted separately, because otherwise a shop's visitors could keep its server from using its key.
+// letIn authenticates the request. An address that has tried too many keys must wait before another key is looked up.
+// Requests without a key are counted separately, because otherwise a shop's visitors could keep its server from using its
+// key.
 func (a *API) letIn(r *Request) error {
 	if r.op.Auth == nil {
 		return nil

@@ -48,8 +48,8 @@ func RemoteIP(r *http.Request) netip.Addr {
 }
 
 // ProjectKey returns a scheme that authenticates projects by their API key in a header, from the addresses that the project
-// allows. If from is nil, it is [RemoteIP]. An authenticated key is cached for a second, so a key that is revoked, or a list of
-// addresses that is changed, may stay valid for that time.
+// allows. If from is nil, it is [RemoteIP]. An authenticated key is cached for a second, so a key that is revoked, or a list
+// of addresses that is changed, may stay valid for that time.
 func ProjectKey(name, header string, projects *invoice.Projects, from ClientIP) *Scheme {
 	if from == nil {
 		from = RemoteIP
@@ -79,8 +79,8 @@ func ProjectKey(name, header string, projects *invoice.Projects, from ClientIP) 
 // token or the certificate by which the host knows its users. The configuration of every API has a field Authenticate.
 //
 // It returns the id of an existing project. An empty id, the id of a project that does not exist, and an error that wraps
-// [ErrUnauthorized] or [invoice.ErrNotFound] lead to the API's response 401. An error that wraps [ErrForbidden] leads to 403.
-// Any other error is handled like one of the store: an [invoice.ErrBusy] as busy, the rest as a logged internal error.
+// [ErrUnauthorized] or [invoice.ErrNotFound] lead to the API's response 401. An error that wraps [ErrForbidden] leads to
+// 403. Any other error is handled like one of the store: an [invoice.ErrBusy] as busy, the rest as a logged internal error.
 //
 // It is called once for each request for an operation that needs a project, before the body, the parameters and anything in
 // the store is read. After it the project is read, once for each request. It may be called concurrently, may block until
@@ -137,7 +137,8 @@ func plausible(id string) bool {
 	return id != "" && len(id) <= 255 && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
 }
 
-// open finds the project by the hash of its key, as the store does, so that the time that it takes reveals nothing about a key.
+// open finds the project by the hash of its key, as the store does, so that the time that it takes reveals nothing about a
+// key.
 func open(ctx context.Context, known *known.Projects, projects *invoice.Projects, key string) (invoice.Project, error) {
 	if len(key) > 256 {
 		return projects.Authenticate(ctx, key)

@@ -89,8 +89,8 @@ func (s *schema) nothing(raw json.RawMessage) bool {
 	return raw[0] != '"' && s.positive() && n.UnmarshalJSON(raw) == nil && n.IsZero()
 }
 
-// whole rewrites an integer with a zero fraction or an exponent, such as 30.0 or 3e1, in the form that encoding/json decodes.
-// It returns everything else unchanged.
+// whole rewrites an integer with a zero fraction or an exponent, such as 30.0 or 3e1, in the form that encoding/json
+// decodes. It returns everything else unchanged.
 func whole(raw json.RawMessage) json.RawMessage {
 	var n Number
 	if raw[0] == '"' || n.UnmarshalJSON(raw) != nil || !n.IsInteger() || !n.BigInt().IsInt64() {

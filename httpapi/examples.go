@@ -110,7 +110,8 @@ func (e examples) fill(c content, request bool) error {
 	return nil
 }
 
-// of returns an example of the schema of a member or parameter with the name. above holds the types that contain the example.
+// of returns an example of the schema of a member or parameter with the name. above holds the types that contain the
+// example.
 func (e examples) of(s *schema, name string, request bool, above []string) (json.RawMessage, error) {
 	if v, ok := e.values[name]; ok && e.fits(s, v.value) {
 		return v.text, nil

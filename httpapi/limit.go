@@ -83,8 +83,8 @@ func (l *limiter) ask(client string, take bool) (wait time.Duration) {
 	return 0
 }
 
-// bucket returns the client's own bucket, or a shared one if there is no room. Full buckets are removed to make room, at most
-// once a second, because finding them is slow.
+// bucket returns the client's own bucket, or a shared one if there is no room. Full buckets are removed to make room, at
+// most once a second, because finding them is slow.
 func (l *limiter) bucket(client string, now time.Time) string {
 	if _, known := l.full[client]; known || len(l.full) < maxClients {
 		return client

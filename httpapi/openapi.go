@@ -239,7 +239,8 @@ func (d *document) addRequest(op *operation, out *described) (err error) {
 	return err
 }
 
-// orEmpty returns the schema of a body that may also be null or an empty list, as some programs write a body without members.
+// orEmpty returns the schema of a body that may also be null or an empty list, as some programs write a body without
+// members.
 func orEmpty(body *schema) *schema {
 	none := int64(0)
 	return &schema{AnyOf: []*schema{body, {Type: typeNames{"array"}, Items: &schema{}, MaxItems: &none}, {Type: typeNames{"null"}}}}

@@ -125,8 +125,8 @@ func jsonInUTF8(contentType string) bool {
 	return false
 }
 
-// Raw returns the body as it was sent, byte for byte, whatever its type, for schemes that verify a signature. It may be called
-// more than once. It refuses with an [Error], for example if the body is compressed.
+// Raw returns the body as it was sent, byte for byte, whatever its type, for schemes that verify a signature. It may be
+// called more than once. It refuses with an [Error], for example if the body is compressed.
 func (r *Request) Raw() ([]byte, error) {
 	if r.read {
 		return r.raw, nil

@@ -259,8 +259,8 @@ func TestDefectiveWatchersAreFound(t *testing.T) {
 	}
 }
 
-// verdict returns what a case reports about a watcher: nothing, or which rule is broken and how. No case takes more than some minutes of
-// the bubble's time.
+// verdict returns what a case reports about a watcher: nothing, or which rule is broken and how. No case takes more than
+// some minutes of the bubble's time.
 func verdict(t *testing.T, name string, flaw func(*testing.T, chain.Node) Watcher) (said string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {

@@ -1,6 +1,6 @@
-// Command cluster runs three processes on one PostgreSQL, a shop that creates invoices through any of them, and payers. It kills
-// the processes with kill -9 at random and restarts them, and finally compares what was created, paid, credited and reported
-// to the shop.
+// Command cluster runs three processes on one PostgreSQL, a shop that creates invoices through any of them, and payers. It
+// kills the processes with kill -9 at random and restarts them, and finally compares what was created, paid, credited and
+// reported to the shop.
 //
 //	go run ./examples/cluster
 //	go run ./examples/cluster -failover

@@ -106,8 +106,8 @@ func (s *shop) buy(ctx context.Context, o options, orders chan<- *order) error {
 	return errors.Join(all...)
 }
 
-// order creates one invoice. If a worker dies meanwhile, the shop repeats the request with the same order id, possibly to another
-// worker.
+// order creates one invoice. If a worker dies meanwhile, the shop repeats the request with the same order id, possibly to
+// another worker.
 func (s *shop) order(ctx context.Context, rng *rand.Rand, id string) (*order, error) {
 	for ctx.Err() == nil {
 		inv, err := s.ask(ctx, s.tills[rng.IntN(len(s.tills))], id)
@@ -256,8 +256,8 @@ func (p *payer) pay(ctx context.Context, o *order) error {
 	return nil
 }
 
-// numberOf returns the number of an event within its invoice, which is part of its id: evt_, the invoice, the number, and a part of
-// the hash of its contents.
+// numberOf returns the number of an event within its invoice, which is part of its id: evt_, the invoice, the number, and a
+// part of the hash of its contents.
 func numberOf(id string) (int64, error) {
 	parts := strings.Split(id, "_")
 	if len(parts) != 4 {

@@ -29,8 +29,8 @@ type workerOptions struct {
 	name, database, node, listen string
 }
 
-// work runs one of the processes: the API, the watcher and the dispatcher on the shared database. It ends with the process that
-// started it, which holds the other end of its standard input.
+// work runs one of the processes: the API, the watcher and the dispatcher on the shared database. It ends with the process
+// that started it, which holds the other end of its standard input.
 func work(ctx context.Context, o workerOptions) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -88,7 +88,8 @@ func work(ctx context.Context, o workerOptions) error {
 	return nil
 }
 
-// newTill returns the service of one process. Its name is always the same, so that it gets its duties back at once after a restart.
+// newTill returns the service of one process. Its name is always the same, so that it gets its duties back at once after a
+// restart.
 func newTill(ctx context.Context, o workerOptions, store *postgres.Store, format webhook.Format, dispatcher *webhook.Dispatcher) (*invoice.Service, error) {
 	client, err := evm.Dial(ctx, o.node, nil)
 	if err != nil {

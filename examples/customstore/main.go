@@ -1,5 +1,6 @@
-// Command customstore takes a payment with a custom storage adapter: it keeps everything in a file of bbolt, an embedded key-value
-// database. The whole adapter is in store.go; store/kv does the rest, and store/storetest proves it in store_test.go.
+// Command customstore takes a payment with a custom storage adapter: it keeps everything in a file of bbolt, an embedded
+// key-value database. The whole adapter is in store.go; store/kv does the rest, and store/storetest proves it in
+// store_test.go.
 //
 //	go run ./examples/customstore -file till.db
 package main

@@ -82,7 +82,8 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "pay %s ETH to %s\n", inv.Quote.Asset.Decimal(inv.Quote.Due), inv.Quote.Address)
 }
 
-// fulfil reads the feed of events, which misses nothing. It stores the position with each paid order, and continues from there.
+// fulfil reads the feed of events, which misses nothing. It stores the position with each paid order, and continues from
+// there.
 func (s *shop) fulfil(ctx context.Context) error {
 	var position int64
 	if err := s.db.QueryRowContext(ctx, `SELECT COALESCE(MAX(position), 0) FROM orders`).Scan(&position); err != nil {

@@ -16,8 +16,8 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// etherKey is the extended public key of an account with well-known words ("abandon ... about"). Never send anything of value to
-// its addresses.
+// etherKey is the extended public key of an account with well-known words ("abandon ... about"). Never send anything of
+// value to its addresses.
 const etherKey = "xpub6DCoCpSuQZB2jawqnGMEPS63ePKWkwWPH4TU45Q7LPXWuNd8TMtVxRrgjtEshuqpK3mdhaWHPFsBngh5GFZaM6si3yZdUsT8ddYM3PwnATt"
 
 // etherNet is an Ethereum node in this process.

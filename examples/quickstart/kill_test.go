@@ -22,8 +22,8 @@ import (
 
 const longer = 3500 * time.Millisecond // longer than the whole run
 
-// The program is killed with kill -9 at 50 seeded moments on Ethereum, and 6 on Bitcoin, and restarted. The same invoices complete, each
-// payment is counted once, and each event is delivered. The moments are derived from the number of the life.
+// The program is killed with kill -9 at 50 seeded moments on Ethereum, and 6 on Bitcoin, and restarted. The same invoices
+// complete, each payment is counted once, and each event is delivered. The moments are derived from the number of the life.
 func TestKilledAtAnyMomentItGoesOnWhereItWas(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "quickstart")
 	out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput()

@@ -1,13 +1,13 @@
-// Command quickstart shows the whole life of two invoices in a few seconds, with nothing to install or to configure: an SQLite
-// file, an Ethereum node in this process, the HTTP APIs, and a shop that receives webhooks. A payer pays one invoice in two
-// transactions and the other with a little too much.
+// Command quickstart shows the whole life of two invoices in a few seconds, with nothing to install or to configure: an
+// SQLite file, an Ethereum node in this process, the HTTP APIs, and a shop that receives webhooks. A payer pays one invoice
+// in two transactions and the other with a little too much.
 //
 //	go run ./examples/quickstart
 //	go run ./examples/quickstart -chain btc
 //
-// The second command does the same on Bitcoin. It needs btcd, in PATH or named by COINTILL_BTCD, and otherwise prints how to install
-// it. With -serve the program keeps running and prints commands with curl to try. With -data DIR it keeps everything in DIR,
-// and the next start continues from there, however the last run ended.
+// The second command does the same on Bitcoin. It needs btcd, in PATH or named by COINTILL_BTCD, and otherwise prints how to
+// install it. With -serve the program keeps running and prints commands with curl to try. With -data DIR it keeps everything
+// in DIR, and the next start continues from there, however the last run ended.
 package main
 
 import (

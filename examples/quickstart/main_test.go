@@ -95,8 +95,8 @@ func paste(t *testing.T, lines string) string {
 	return string(answers)
 }
 
-// Every line that -serve prints, and every one in the README, works as pasted into a shell, and the invoices that they create are
-// completed.
+// Every line that -serve prints, and every one in the README, works as pasted into a shell, and the invoices that they
+// create are completed.
 func TestThePrintedCurlLinesWork(t *testing.T) {
 	eachChain(t, func(t *testing.T, chain string) {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -13,16 +13,16 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// payer has more play money than it can spend. It stores nothing: before a payment it reads from the chain what has arrived, so that
-// it pays nothing twice after a crash.
+// payer has more play money than it can spend. It stores nothing: before a payment it reads from the chain what has arrived,
+// so that it pays nothing twice after a crash.
 type payer struct {
 	net      devnet
 	invoices *invoice.Service
 	mu       sync.Mutex // one payment at a time
 }
 
-// pay sends the parts of the order's plan that the chain does not have yet. Each part is a transaction, sent when the shop has seen
-// the previous one.
+// pay sends the parts of the order's plan that the chain does not have yet. Each part is a transaction, sent when the shop
+// has seen the previous one.
 func (p *payer) pay(ctx context.Context, o *order) error {
 	i := slices.IndexFunc(p.invoices.Assets(), func(a invoice.AssetConfig) bool { return a.Code == o.Currency })
 	if i < 0 {

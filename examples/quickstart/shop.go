@@ -21,8 +21,8 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// shop is the client of the API. It keeps its orders, and the webhooks that it received, in its own tables beside those of the
-// library.
+// shop is the client of the API. It keeps its orders, and the webhooks that it received, in its own tables beside those of
+// the library.
 type shop struct {
 	house    *house
 	projects *invoice.Projects

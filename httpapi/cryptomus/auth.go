@@ -20,8 +20,8 @@ const (
 	noKey  = "0000000000000000000000000000000000000000000000000000000000000000"
 )
 
-// signed returns the scheme that accepts requests whose body is signed with one of the project's keys, or those that the host
-// authenticates.
+// signed returns the scheme that accepts requests whose body is signed with one of the project's keys, or those that the
+// host authenticates.
 func (a *api) signed(name, description string, keys ...string) *httpapi.Scheme {
 	if a.cfg.Authenticate != nil {
 		return httpapi.HostScheme(a.cfg.Authenticate, a.cfg.Projects)

@@ -47,8 +47,8 @@ var v2 = version{cryptomus.NewV2, contract.Exercise{
 
 var versions = map[string]version{"1.0.0": v1, "2.0.0": v2}
 
-// TestTheDocumentIsTheContract makes every operation of both versions succeed, or be forbidden, and return each error that it declares.
-// A foreign implementation of OpenAPI compares everything with the document. The published words must occur.
+// TestTheDocumentIsTheContract makes every operation of both versions succeed, or be forbidden, and return each error that
+// it declares. A foreign implementation of OpenAPI compares everything with the document. The published words must occur.
 func TestTheDocumentIsTheContract(t *testing.T) {
 	t.Run("1.0.0", func(t *testing.T) { holds(t, v1, published) })
 	t.Run("2.0.0", func(t *testing.T) { holds(t, v2, map[string][]string{"resendWebhook": published["resendWebhook"]}) })

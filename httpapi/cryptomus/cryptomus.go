@@ -30,8 +30,8 @@ type Config struct {
 	Service *invoice.Service
 	// Format lists what can be paid in. The Service's Notifier must have the same Format.
 	Format *Format
-	// Projects are the merchants. An authenticated project is cached for a second: a replaced key, or a changed allow-list or
-	// discount, may stay in effect for that time, except for a discount that was set by this API.
+	// Projects are the merchants. An authenticated project is cached for a second: a replaced key, or a changed allow-list
+	// or discount, may stay in effect for that time, except for a discount that was set by this API.
 	Projects *invoice.Projects
 	Store    Store
 	// PageURL returns the URL at which an invoice, or a static wallet (its Terms are Standing), is paid. It must not block.

@@ -46,11 +46,11 @@
 // # Signatures
 //
 // The header merchant contains the project's id. The header sign contains the MD5, in lower-case hexadecimal, of the base64
-// of the body followed by the key. It is computed over the bytes that are sent, with whatever spaces and escapes they
-// have. A body that is empty, {} or [] may be signed as an empty one. A request that is not authenticated gets 401
-// {"message":"Invalid Sign."}, whatever the reason, after the same amount of work. The scheme is the vendor's and includes no
-// time, so anybody who records a request can send it again: it needs TLS in front. Config.Authenticate replaces both headers
-// by the host's own authentication.
+// of the body followed by the key. It is computed over the bytes that are sent, with whatever spaces and escapes they have.
+// A body that is empty, {} or [] may be signed as an empty one. A request that is not authenticated gets 401
+// {"message":"Invalid Sign."}, whatever the reason, after the same amount of work. The scheme is the vendor's and includes
+// no time, so anybody who records a request can send it again: it needs TLS in front. Config.Authenticate replaces both
+// headers by the host's own authentication.
 //
 // # Invoices
 //
@@ -79,14 +79,14 @@
 //
 // # Amounts
 //
-// Amounts are decimal numbers in strings, with two decimals for fiat money and coins that stand for it, and eight for others,
-// or with more if needed, up to eight. payer_amount and commission are rounded up to the eighth decimal, payment_amount and
-// merchant_amount down, and the discount towards zero. For an asset with 18 decimals, a payer who pays the amount shown
-// pays slightly more than is due; this counts as exact. payer_amount is amount - discount, as in the vendor's samples
-// and contrary to its text, plus the payer's part of the commission. payment_amount_usd is computed at the rate of the quote.
-// It is null unless the quote was made in USD, which is the case if the price is in USD, or if the price is in the coin that is
-// paid and the Service's Reference is USD. In the response to create, payment_amount is null until something is paid, and
-// comments, payment_amount_usd and commission are absent.
+// Amounts are decimal numbers in strings, with two decimals for fiat money and coins that stand for it, and eight for
+// others, or with more if needed, up to eight. payer_amount and commission are rounded up to the eighth decimal,
+// payment_amount and merchant_amount down, and the discount towards zero. For an asset with 18 decimals, a payer who pays
+// the amount shown pays slightly more than is due; this counts as exact. payer_amount is amount - discount, as in the
+// vendor's samples and contrary to its text, plus the payer's part of the commission. payment_amount_usd is computed at the
+// rate of the quote. It is null unless the quote was made in USD, which is the case if the price is in USD, or if the price
+// is in the coin that is paid and the Service's Reference is USD. In the response to create, payment_amount is null until
+// something is paid, and comments, payment_amount_usd and commission are absent.
 //
 // # Statuses
 //
@@ -107,18 +107,18 @@
 //
 // # Resending
 //
-// The latest webhook of an invoice is sent again unchanged, up to ten times after it was accepted, and until it has been tried
-// twenty times. Version 2 also finds the invoice by a txid, spelled exactly as in webhooks and responses: the merchant's
-// invoice that was paid in the transaction, by a payment that is still in the chain. If it paid several, the newest that has
-// something to send is used. uuid and order_id take precedence over txid. Deposits to static wallets are not found, neither
-// here nor by uuid.
+// The latest webhook of an invoice is sent again unchanged, up to ten times after it was accepted, and until it has been
+// tried twenty times. Version 2 also finds the invoice by a txid, spelled exactly as in webhooks and responses: the
+// merchant's invoice that was paid in the transaction, by a payment that is still in the chain. If it paid several, the
+// newest that has something to send is used. uuid and order_id take precedence over txid. Deposits to static wallets are not
+// found, neither here nor by uuid.
 //
 // # Lists
 //
-// A page has 15 invoices, newest first. Cursors refer to invoices, so that new invoices do not shift pages. An invalid cursor
-// means the first page, because the vendor's SDK asks for it with "1", and a cursor that refers to an invoice of another
-// merchant gives an empty page. date_from and date_to are in UTC+3, like all times on the wire, unless they have an offset.
-// They may be written with a T and a fraction, and may be days; date_to includes the whole day.
+// A page has 15 invoices, newest first. Cursors refer to invoices, so that new invoices do not shift pages. An invalid
+// cursor means the first page, because the vendor's SDK asks for it with "1", and a cursor that refers to an invoice of
+// another merchant gives an empty page. date_from and date_to are in UTC+3, like all times on the wire, unless they have an
+// offset. They may be written with a T and a fraction, and may be days; date_to includes the whole day.
 //
 // # Static wallets
 //
@@ -140,12 +140,12 @@
 // "Error convert to_currency" means that there is no trustworthy rate now. "Gateway error" means the same without a
 // to_currency, or that no address is free, that Config.MaxNew or Config.MaxDeposits is reached, that there were too many
 // concurrent changes, or that the store is busy. Except for MaxNew and MaxDeposits, these responses have a Retry-After.
-// "Payment not found" is the response for every invoice that is not the merchant's. The published documents have no words for
-// a QR code of what cannot be paid: "Payment is closed", "Wallet is blocked", and "Payment has no address until a currency and a
-// network are chosen" are this package's.
+// "Payment not found" is the response for every invoice that is not the merchant's. The published documents have no words
+// for a QR code of what cannot be paid: "Payment is closed", "Wallet is blocked", and "Payment has no address until a
+// currency and a network are chosen" are this package's.
 //
 // # Limits
 //
-// The API holds no money, so every balance is 0. Rates are read from the sources for each request: put a rates.Cache in front
-// of slow ones. Timeouts, CORS and the payment page are the host's responsibility; see package httpapi.
+// The API holds no money, so every balance is 0. Rates are read from the sources for each request: put a rates.Cache in
+// front of slow ones. Timeouts, CORS and the payment page are the host's responsibility; see package httpapi.
 package cryptomus

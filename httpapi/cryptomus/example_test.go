@@ -28,8 +28,8 @@ func (w demoWallet) Address(_ context.Context, index uint32) (chain.Address, err
 	return w.chain.Address(fmt.Sprint(index)), nil
 }
 
-// Both versions of the API are mounted under prefixes of the host's mux. A merchant, which is a project, signs the bytes that
-// it sends with its payment key.
+// Both versions of the API are mounted under prefixes of the host's mux. A merchant, which is a project, signs the bytes
+// that it sends with its payment key.
 func Example() {
 	eth := chain.Asset{ID: "sim:1/slip44:60", Code: "ETH", Decimals: 18}
 	sim := chaintest.NewChain(chaintest.Config{Assets: []chain.Asset{eth}}) // a real program has an evm.Node, for example

@@ -21,21 +21,21 @@ const FormatName = "cryptomus"
 // [PaymentKey] ([webhook.Rules]). The Service's Notifier and Config.Format must have the same Format, so that webhooks and
 // responses name assets alike. Its methods may be called concurrently.
 //
-// It reports the changes to confirm_check, paid, paid_over, wrong_amount, cancel and fail, and later changes of the money of a
-// paid invoice by the chain. For static wallets it reports each deposit with enough confirmations, with a UUID of its own, and,
-// as fail, a deposit that vanishes after it was seen. It does not report deposits in another asset than the wallet's,
+// It reports the changes to confirm_check, paid, paid_over, wrong_amount, cancel and fail, and later changes of the money of
+// a paid invoice by the chain. For static wallets it reports each deposit with enough confirmations, with a UUID of its own,
+// and, as fail, a deposit that vanishes after it was seen. It does not report deposits in another asset than the wallet's,
 // because receivers tend to look only at the amount, nor those that arrived after the wallet was blocked or are below the
 // floor of the asset; they are only recorded.
 //
 // Amounts have eight decimals. The amount due and the commission are rounded up, amounts paid and credited down.
-// payment_amount_usd is null unless the quote was made in US dollars. An asset that is not among the currencies is named as by
-// [NewCurrency].
+// payment_amount_usd is null unless the quote was made in US dollars. An asset that is not among the currencies is named as
+// by [NewCurrency].
 type Format struct{ currencies []Currency }
 
 var _ webhook.Ruled = (*Format)(nil)
 
-// NewFormat returns a Format with the currencies that can be paid in, and their names. Without arguments these are all assets
-// of the Service, named by [NewCurrency]. [New] refuses currencies that cannot be served.
+// NewFormat returns a Format with the currencies that can be paid in, and their names. Without arguments these are all
+// assets of the Service, named by [NewCurrency]. [New] refuses currencies that cannot be served.
 func NewFormat(currencies ...Currency) *Format { return &Format{slices.Clone(currencies)} }
 
 // Name implements [webhook.Format].
@@ -118,7 +118,8 @@ func exchangeRate(inv invoice.Invoice) decimal.Decimal {
 	return decimal.NewFromInt(1) // the price is in the asset itself
 }
 
-// tells reports whether a webhook is sent for an event: if it changes the API's status to one that the published documents list.
+// tells reports whether a webhook is sent for an event: if it changes the API's status to one that the published documents
+// list.
 func tells(ev invoice.Event, inv invoice.Invoice, status status) bool {
 	settled := ev.To == invoice.StatusCompleted && inv.State.Status == invoice.StatusCompleted
 	switch ev.Type {

@@ -429,8 +429,8 @@ func TestIncident44_ATestIsMarked(t *testing.T) {
 	}
 }
 
-// phpVerifies verifies like receivers in PHP: it decodes, removes the signature, encodes again and compares. With escapes it encodes
-// without JSON_UNESCAPED_UNICODE.
+// phpVerifies verifies like receivers in PHP: it decodes, removes the signature, encodes again and compares. With escapes it
+// encodes without JSON_UNESCAPED_UNICODE.
 func phpVerifies(t *testing.T, signed []byte, key string, escapes bool) bool {
 	t.Helper()
 	dec := json.NewDecoder(bytes.NewReader(signed))

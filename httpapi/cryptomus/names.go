@@ -20,9 +20,9 @@ var networkNames = map[chain.Network]string{
 	"bip122:1a91e3dace36e2be3bf030a65679fe82": "doge", "bip122:000000000000000000651ef99cb9fcbe": "bch",
 }
 
-// NewCurrency returns an asset with the usual names of the API. The code is the asset's code up to an underscore, because codes
-// of assets are unique in this library (USDT_TRC20 becomes USDT). The network is one of eth, optimism, bsc, polygon, base,
-// arbitrum, avalanche, tron, btc, ltc, doge and bch, or else its CAIP-2 id.
+// NewCurrency returns an asset with the usual names of the API. The code is the asset's code up to an underscore, because
+// codes of assets are unique in this library (USDT_TRC20 becomes USDT). The network is one of eth, optimism, bsc, polygon,
+// base, arbitrum, avalanche, tron, btc, ltc, doge and bch, or else its CAIP-2 id.
 func NewCurrency(asset chain.Asset) Currency {
 	code, _, _ := strings.Cut(asset.Code, "_")
 	network, known := networkNames[asset.ID.Network()]

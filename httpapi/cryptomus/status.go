@@ -21,8 +21,8 @@ type summary struct {
 	From, TxID string
 }
 
-// The statuses that an invoice can have. Of the others in the published documents, refund_process, refund_fail and refund_paid
-// require refunds, and system_fail and locked do not occur.
+// The statuses that an invoice can have. Of the others in the published documents, refund_process, refund_fail and
+// refund_paid require refunds, and system_fail and locked do not occur.
 const (
 	statusCheck              status = "check"
 	statusProcess            status = "process"
@@ -98,8 +98,8 @@ func waitsForValue(inv invoice.Invoice, p invoice.Payment) bool {
 	return inv.Quote != nil && !p.Withdrawn && !p.Dust && p.Credit == nil && p.Asset.Network() == inv.Network()
 }
 
-// paidStatus distinguishes too much from enough in amounts of eight decimals, as the API shows them: a payer who pays the amount
-// shown, which is rounded up, has paid exactly.
+// paidStatus distinguishes too much from enough in amounts of eight decimals, as the API shows them: a payer who pays the
+// amount shown, which is rounded up, has paid exactly.
 func paidStatus(inv invoice.Invoice) status {
 	switch q := inv.Quote; {
 	case inv.State.Outcome.Has(invoice.OutcomeReverted):
@@ -122,8 +122,8 @@ func latestPayment(payments []invoice.Payment) int {
 	return at
 }
 
-// dollarsOf returns the value of an amount of the quoted asset in US dollars at the rate of the quote, rounded down to cents. It
-// returns false if the quote was not made in US dollars.
+// dollarsOf returns the value of an amount of the quoted asset in US dollars at the rate of the quote, rounded down to
+// cents. It returns false if the quote was not made in US dollars.
 func dollarsOf(inv invoice.Invoice, units *big.Int) (decimal.Decimal, bool) {
 	q := inv.Quote
 	if q == nil || q.Rate.Pair.Quote != "USD" {

@@ -90,7 +90,8 @@ func timeLayouts() []string {
 	return []string{"2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02 15:04:05Z07:00", time.RFC3339, "2006-01-02"}
 }
 
-// period is the time that a text denotes, from its first moment to its last: a second, a moment if it has a fraction, or a day.
+// period is the time that a text denotes, from its first moment to its last: a second, a moment if it has a fraction, or a
+// day.
 type period struct{ first, last time.Time }
 
 func parseTime(text string) (period, error) {

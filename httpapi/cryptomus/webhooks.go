@@ -246,8 +246,8 @@ func randomUUID() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// testMessage is a webhook that reports nothing, to test a receiver. It is marked by the member is_test, which no other webhook
-// has. All its amounts are 1.
+// testMessage is a webhook that reports nothing, to test a receiver. It is marked by the member is_test, which no other
+// webhook has. All its amounts are 1.
 type testMessage struct {
 	Type          string // "payment" or "wallet"
 	UUID, OrderID string

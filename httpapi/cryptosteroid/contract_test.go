@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTheDocumentIsTheContract makes every operation succeed and return each error that it declares. A foreign implementation of OpenAPI
-// compares everything with the document.
+// TestTheDocumentIsTheContract makes every operation succeed and return each error that it declares. A foreign
+// implementation of OpenAPI compares everything with the document.
 func TestTheDocumentIsTheContract(t *testing.T) {
 	contract.Examine(t, subject)
 }

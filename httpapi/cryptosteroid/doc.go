@@ -20,9 +20,9 @@
 //	DELETE  /merchants/{merchant}/wallets/{wallet}/address/{id}   archive a deposit address    key
 //	GET     /openapi.json, /docs                                  documentation                no key
 //
-// Keys are in the header X-Api-Key; Config.Authenticate replaces them by the host's own authentication. Without a key, everyone who knows the id of an invoice, which cannot be guessed, can
-// read it, and choose its payment method while nothing is paid. That changes neither the price nor the deadline. Invoices
-// of other APIs are not found.
+// Keys are in the header X-Api-Key; Config.Authenticate replaces them by the host's own authentication. Without a key,
+// everyone who knows the id of an invoice, which cannot be guessed, can read it, and choose its payment method while nothing
+// is paid. That changes neither the price nor the deadline. Invoices of other APIs are not found.
 //
 // # Invoices
 //
@@ -67,11 +67,11 @@
 //
 // # Deposit addresses
 //
-// A merchant has a wallet for each method of the [View]. Its id is [WalletID] and never changes: an operator tells
-// merchants theirs. An address accepts any number of deposits until it is archived; archiving is idempotent. The response has
-// an id that the published one lacks, because archiving requires one. currency and network are USDT and TRC20 for
-// USDT_TRC20, and both are BTC for BTC. createdAt is in milliseconds. minPaymentAmount is the Service's minimum of the
-// asset. An archived address should no longer be paid; deposits that arrive nevertheless are recorded and reported as before.
+// A merchant has a wallet for each method of the [View]. Its id is [WalletID] and never changes: an operator tells merchants
+// theirs. An address accepts any number of deposits until it is archived; archiving is idempotent. The response has an id
+// that the published one lacks, because archiving requires one. currency and network are USDT and TRC20 for USDT_TRC20, and
+// both are BTC for BTC. createdAt is in milliseconds. minPaymentAmount is the Service's minimum of the asset. An archived
+// address should no longer be paid; deposits that arrive nevertheless are recorded and reported as before.
 //
 // # Webhooks
 //

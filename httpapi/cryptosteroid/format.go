@@ -19,9 +19,9 @@ const FormatName = "cryptosteroid"
 // Format is the format of the API's webhooks, "cryptosteroid". The Service's Notifier and Config.Format must have the same
 // Format, so that webhooks and responses show invoices alike. Its methods may be called concurrently.
 //
-// An invoice is reported once, when it is paid, as its merchant sees it. A deposit to an address is reported when it is seen and
-// when it has enough confirmations; deposits in assets that are not a method are not reported. The header Token contains the
-// secret that the invoice was created with. Unless the response has the status 200, a webhook is retried, with up to ten
+// An invoice is reported once, when it is paid, as its merchant sees it. A deposit to an address is reported when it is seen
+// and when it has enough confirmations; deposits in assets that are not a method are not reported. The header Token contains
+// the secret that the invoice was created with. Unless the response has the status 200, a webhook is retried, with up to ten
 // attempts over a day.
 type Format struct{ view View }
 

@@ -171,8 +171,8 @@ func (status) Enum() []string {
 	}
 }
 
-// statusOf returns the status of an invoice on the wire. An invoice that was not paid in full by the deadline is EXPIRED, and
-// an archived invoice keeps its status.
+// statusOf returns the status of an invoice on the wire. An invoice that was not paid in full by the deadline is EXPIRED,
+// and an archived invoice keeps its status.
 func statusOf(inv invoice.Invoice) status {
 	switch inv.State.Status {
 	case invoice.StatusNew:
@@ -275,8 +275,8 @@ func (v View) payment(inv invoice.Invoice) *paymentObject {
 	return out
 }
 
-// paidOf returns the part of a price that an amount pays, rounded down to cents. It is the whole price if the amount is what is
-// due.
+// paidOf returns the part of a price that an amount pays, rounded down to cents. It is the whole price if the amount is what
+// is due.
 func paidOf(price invoice.Price, amount, due *big.Int) string {
 	if due.Sign() <= 0 {
 		return "0.00"

@@ -17,20 +17,20 @@ import (
 // FormatName is the name of [Format], and the Format of the invoices of this API.
 const FormatName = "itispay"
 
-// Format is the format of the API's callbacks, "itispay". A callback is sent for every change of status after the creation. The
-// Service's Notifier and Config.Format must have the same Format, so that callbacks and responses name assets alike. Its
+// Format is the format of the API's callbacks, "itispay". A callback is sent for every change of status after the creation.
+// The Service's Notifier and Config.Format must have the same Format, so that callbacks and responses name assets alike. Its
 // methods may be called concurrently.
 //
-// Amounts are JSON numbers, exact and without an exponent. The one in base units is an integer, and is omitted if it exceeds 64
-// bits, because receivers could not decode it. The amounts paid are the value, in the invoice's currency, of all that the
+// Amounts are JSON numbers, exact and without an exponent. The one in base units is an integer, and is omitted if it exceeds
+// 64 bits, because receivers could not decode it. The amounts paid are the value, in the invoice's currency, of all that the
 // chain now has for the invoice. While no asset is chosen, the crypto amounts are 0, the currency is empty, and the fiat
 // amounts are those of the price.
 type Format struct{ currencies []Currency }
 
 var _ webhook.Format = (*Format)(nil)
 
-// NewFormat returns a Format with the currencies that can be paid in, and their names. Without arguments these are all assets
-// of the Service, named by their codes. [New] refuses currencies that cannot be served.
+// NewFormat returns a Format with the currencies that can be paid in, and their names. Without arguments these are all
+// assets of the Service, named by their codes. [New] refuses currencies that cannot be served.
 func NewFormat(currencies ...Currency) *Format { return &Format{slices.Clone(currencies)} }
 
 // Name implements [webhook.Format].

@@ -56,8 +56,8 @@ var samples = map[string]sample{
 	"1.0.0/patch":          {members: members10},
 }
 
-// TestA25_AnswersAreThePublishedSamples compares real responses, byte for byte except for random values, with golden files, and their
-// members with those of the published samples.
+// TestA25_AnswersAreThePublishedSamples compares real responses, byte for byte except for random values, with golden files,
+// and their members with those of the published samples.
 func TestA25_AnswersAreThePublishedSamples(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until(start))

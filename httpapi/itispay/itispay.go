@@ -34,8 +34,8 @@ type Config struct {
 	// Store has the callbacks, which administrators can read and shops can have sent again. If nil, administrators do not
 	// see callbacks, and resending is not served.
 	Store Store
-	// Resent is called after a callback was made due again; a Dispatcher's Hint sends it without waiting for the next poll. It
-	// may be nil.
+	// Resent is called after a callback was made due again; a Dispatcher's Hint sends it without waiting for the next poll.
+	// It may be nil.
 	Resent func()
 	// Simulation enables callbacks that report nothing. It must be nil, which disables them, where real goods are sold.
 	Simulation *Simulation
@@ -96,8 +96,8 @@ func New(cfg Config) (*httpapi.API, error) {
 	return a.assemble("1.1.0", "Invoices in cryptocurrency, with several transactions for each.", a.routes())
 }
 
-// NewV1 is like New for version 1.0.0 of the API: the same invoices, with the members and the routes of that version, for clients
-// that refuse unknown members. Mount it under a prefix of its own. It ignores Admins, Store and Resent.
+// NewV1 is like New for version 1.0.0 of the API: the same invoices, with the members and the routes of that version, for
+// clients that refuse unknown members. Mount it under a prefix of its own. It ignores Admins, Store and Resent.
 func NewV1(cfg Config) (*httpapi.API, error) {
 	a, err := newAPI(cfg)
 	if err != nil {

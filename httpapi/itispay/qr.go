@@ -90,8 +90,8 @@ func compressed(c *coding.Code) []byte {
 	return binary.BigEndian.AppendUint32(d.end(), sum.Sum32())
 }
 
-// fill writes a row of modules as a line of pixels, with 0 for black. A code has 4n+1 modules in a row, with white bits behind
-// them, so that each byte always has two modules.
+// fill writes a row of modules as a line of pixels, with 0 for black. A code has 4n+1 modules in a row, with white bits
+// behind them, so that each byte always has two modules.
 func fill(line []byte, c *coding.Code, y int) {
 	for i := range line[1:] {
 		line[1+i] = 0xff
@@ -229,8 +229,8 @@ func (d *deflater) repeat(n int) {
 	}
 }
 
-// length writes the length of a copy (RFC 1951, 3.2.5). Eight lengths have a code each, then groups of four codes have one more
-// bit than the group before, and the longest length has its own code.
+// length writes the length of a copy (RFC 1951, 3.2.5). Eight lengths have a code each, then groups of four codes have one
+// more bit than the group before, and the longest length has its own code.
 func (d *deflater) length(n int) {
 	switch n -= 3; {
 	case n == 255:
@@ -247,8 +247,8 @@ func (d *deflater) length(n int) {
 	}
 }
 
-// distanceCode returns the code of a distance of at least 5, and its extra bits. Each pair of codes has one more extra bit than
-// the pair before.
+// distanceCode returns the code of a distance of at least 5, and its extra bits. Each pair of codes has one more extra bit
+// than the pair before.
 func distanceCode(distance int) (code, extra int, bits uint) {
 	n := distance - 1
 	for bits = 1; n >= 4<<bits; bits++ {

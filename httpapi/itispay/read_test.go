@@ -222,8 +222,8 @@ func TestPaymentsShowAsTransactions(t *testing.T) {
 	})
 }
 
-// published is the part of an invoice that the vendor's Go client decodes: a single integer that does not fit makes it refuse a whole list,
-// and a callback until it is dead.
+// published is the part of an invoice that the vendor's Go client decodes: a single integer that does not fit makes it
+// refuse a whole list, and a callback until it is dead.
 type published struct {
 	CryptoUnits  *int64 `json:"crypto_amount_in_units"`
 	PaidUnits    int64  `json:"actual_crypto_amount_paid_in_units"`

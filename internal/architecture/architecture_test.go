@@ -12,7 +12,8 @@ import (
 
 const module = "github.com/cointill/cointill"
 
-// floors holds the height of each room. A package imports only lower rooms, and within its room only the packages that it is built on.
+// floors holds the height of each room. A package imports only lower rooms, and within its room only the packages that it is
+// built on.
 var floors = map[string]int{
 	"chain": 0, "rates": 0, "invoice": 1, "webhook": 2, "payout": 2, "store": 3, "httpapi": 3, "examples": 4,
 }

@@ -12,11 +12,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// dialects lists the folders of httpapi that are named after the vendor of an API. Each contains everything that knows the API: routes,
-// names, errors, and the format of its webhooks.
+// dialects lists the folders of httpapi that are named after the vendor of an API. Each contains everything that knows the
+// API: routes, names, errors, and the format of its webhooks.
 var dialects = []string{"cryptomus", "cryptosteroid", "itispay"}
 
-// naming lists the other folders that may name dialects: programs that choose some, and the table of mutations, which names files.
+// naming lists the other folders that may name dialects: programs that choose some, and the table of mutations, which names
+// files.
 var naming = []string{"examples", "internal/mutation"}
 
 // If only its folder names a dialect, it can be added, changed and removed without touching anything else.

@@ -74,8 +74,8 @@ type Chain struct {
 	gone     map[wire.OutPoint]bool // outputs that were spent before the start
 }
 
-// Start creates a chain, or continues the one in the directory, and waits until the wallet has coins. It ends a btcd that was left over
-// there. The context bounds only the start.
+// Start creates a chain, or continues the one in the directory, and waits until the wallet has coins. It ends a btcd that
+// was left over there. The context bounds only the start.
 func Start(ctx context.Context, cfg Config) (*Chain, error) {
 	c := &Chain{params: bitcoin.BitcoinRegtest(), key: walletKey(), gone: map[wire.OutPoint]bool{}}
 	c.script = payToKey(c.key.PubKey())
@@ -180,7 +180,8 @@ func freeAddr(ctx context.Context) (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// begin gives btcd the stored blocks, because it does not store those of private chains, and mines until the wallet has coins.
+// begin gives btcd the stored blocks, because it does not store those of private chains, and mines until the wallet has
+// coins.
 func (c *Chain) begin(ctx context.Context) error {
 	if c.kept != nil {
 		if err := c.restore(ctx); err != nil {
@@ -294,8 +295,8 @@ func (c *Chain) height(ctx context.Context) (n int, err error) {
 	return n, nil
 }
 
-// Pay sends satoshi, at most the reward of a block, and returns the transaction's id. The transaction is in the next block, and cannot
-// be replaced before.
+// Pay sends satoshi, at most the reward of a block, and returns the transaction's id. The transaction is in the next block,
+// and cannot be replaced before.
 func (c *Chain) Pay(ctx context.Context, to chain.Address, units *big.Int) (txid string, err error) {
 	coin, err := c.Coinbase(ctx)
 	if err != nil {

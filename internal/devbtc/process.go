@@ -23,14 +23,15 @@ type Process struct {
 	err   error // of the process; set when ended is closed
 }
 
-// Run starts a command. On Linux it is killed when this process ends for any reason, and it does not receive the signals that a terminal
-// sends to this process.
+// Run starts a command. On Linux it is killed when this process ends for any reason, and it does not receive the signals
+// that a terminal sends to this process.
 func Run(cmd *exec.Cmd) (*Process, error) {
 	bind(cmd)
 	p := &Process{cmd: cmd, ended: make(chan struct{})}
 	started := make(chan error)
 	go func() {
-		// For the kernel the parent is not this process but the thread that started the command, which must therefore not end.
+		// For the kernel the parent is not this process but the thread that started the command, which must therefore not
+		// end.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
@@ -67,8 +68,8 @@ func (p *Process) Await(ctx context.Context, client *bitcoin.Client) error {
 	}
 }
 
-// End requests the process to end, kills it if it does not, and waits for its end. It returns an error if the process did not end
-// normally. Nodes wait for connections: close those of clients first.
+// End requests the process to end, kills it if it does not, and waits for its end. It returns an error if the process did
+// not end normally. Nodes wait for connections: close those of clients first.
 func (p *Process) End() error {
 	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
 		_ = p.cmd.Process.Kill() // fails if it has ended already

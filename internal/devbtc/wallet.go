@@ -90,8 +90,8 @@ func decode(text string) (block wire.MsgBlock, err error) {
 	return block, err
 }
 
-// Transaction returns a transaction that spends coins with a sequence number, and returns the rest less the fee to the wallet in its
-// last output. It is deterministic. [Chain.Send] sends it.
+// Transaction returns a transaction that spends coins with a sequence number, and returns the rest less the fee to the
+// wallet in its last output. It is deterministic. [Chain.Send] sends it.
 func (c *Chain) Transaction(fee int64, sequence uint32, from []Coin, outputs ...Output) (*wire.MsgTx, error) {
 	tx := wire.NewMsgTx(2)
 	rest := -fee
@@ -125,8 +125,8 @@ func (c *Chain) Transaction(fee int64, sequence uint32, from []Coin, outputs ...
 	return tx, nil
 }
 
-// sign returns the script of the input that contains the wallet's script. The signature covers the transaction in that state, with all
-// outputs (SIGHASH_ALL before segregated witness).
+// sign returns the script of the input that contains the wallet's script. The signature covers the transaction in that
+// state, with all outputs (SIGHASH_ALL before segregated witness).
 func (c *Chain) sign(tx *wire.MsgTx) ([]byte, error) {
 	var what bytes.Buffer
 	if err := tx.Serialize(&what); err != nil {

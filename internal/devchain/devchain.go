@@ -44,8 +44,8 @@ type Config struct {
 // Chain is a running chain. All methods may be called concurrently. The native coin is called ETH, and there
 // is a token, TEUR, with 6 decimals.
 //
-// A block is stamped with the wall clock, or one second after its parent if that is later. Mining n blocks at once can therefore put the
-// chain n seconds ahead.
+// A block is stamped with the wall clock, or one second after its parent if that is later. Mining n blocks at once can
+// therefore put the chain n seconds ahead.
 type Chain struct {
 	stack  *node.Node
 	eth    *eth.Ethereum
@@ -61,8 +61,8 @@ type Chain struct {
 	mu sync.RWMutex
 }
 
-// Start creates a chain, or continues the one in the data directory, and mines a block so that the chain's time is the present. The chain
-// runs until Close.
+// Start creates a chain, or continues the one in the data directory, and mines a block so that the chain's time is the
+// present. The chain runs until Close.
 func Start(c Config) (*Chain, error) {
 	d, err := open(c.DataDir)
 	if err != nil {
@@ -98,8 +98,8 @@ func open(dataDir string) (*Chain, error) {
 	return d, nil
 }
 
-// nodeConfig stores the state of every block on disk (the hash scheme without pruning), because a node that keeps recent state in memory
-// returns to an older block after its process is killed.
+// nodeConfig stores the state of every block on disk (the hash scheme without pruning), because a node that keeps recent
+// state in memory returns to an older block after its process is killed.
 func nodeConfig() ethconfig.Config {
 	c := ethconfig.Defaults
 	alloc := core.SystemContractAllocs()
@@ -242,7 +242,8 @@ func (d *Chain) mine(n int) error {
 	return d.persist()
 }
 
-// Reorganise replaces the last depth blocks by depth+1 others. The first of these contains the transactions of the replaced blocks.
+// Reorganise replaces the last depth blocks by depth+1 others. The first of these contains the transactions of the replaced
+// blocks.
 func (d *Chain) Reorganise(depth int) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -257,7 +258,8 @@ func (d *Chain) Reorganise(depth int) error {
 	return d.mine(depth + 1)
 }
 
-// AdjustTime mines a block that is stamped d after its parent, in whole seconds. It returns an error while transactions are pending.
+// AdjustTime mines a block that is stamped d after its parent, in whole seconds. It returns an error while transactions are
+// pending.
 func (d *Chain) AdjustTime(by time.Duration) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -267,8 +269,8 @@ func (d *Chain) AdjustTime(by time.Duration) error {
 	return d.persist()
 }
 
-// headKey is the database key of the hash of the last block that anybody may have seen. The node's own record of its head is not
-// enough: during a reorganisation it names a block before the fork.
+// headKey is the database key of the hash of the last block that anybody may have seen. The node's own record of its head is
+// not enough: during a reorganisation it names a block before the fork.
 var headKey = []byte("devchain-head")
 
 // persist ensures that the present chain survives the process.

@@ -38,8 +38,8 @@ const (
 // supply is the funder's amount of the token: far more than 64 bits can represent.
 var supply = new(big.Int).Exp(big.NewInt(10), big.NewInt(36), nil)
 
-// Funder is a rich account that deploys the test token and pays, on any development chain that has funded its key. It may be used
-// concurrently, but only one Funder may use a key.
+// Funder is a rich account that deploys the test token and pays, on any development chain that has funded its key. It may be
+// used concurrently, but only one Funder may use a key.
 type Funder struct {
 	client  *ethclient.Client
 	key     *ecdsa.PrivateKey
@@ -135,8 +135,8 @@ func (f *Funder) send(ctx context.Context, to *common.Address, value *big.Int, d
 	return strings.ToLower(tx.Hash().Hex()), nil
 }
 
-// awaitNonce waits until the node counts the transaction that was just sent, which happens a moment after it was accepted. Otherwise the
-// next transaction would get the same nonce.
+// awaitNonce waits until the node counts the transaction that was just sent, which happens a moment after it was accepted.
+// Otherwise the next transaction would get the same nonce.
 func (f *Funder) awaitNonce(ctx context.Context, want uint64) error {
 	ctx, cancel := context.WithTimeout(ctx, awaitLimit)
 	defer cancel()

@@ -17,8 +17,8 @@ import (
 // variable is the environment variable that selects a mutation.
 const variable = "COINTILL_MUTATION"
 
-// build compiles the tests with all mutations in them, of which the environment selects one at run time, so that the module is compiled
-// only once. It does not change the tree.
+// build compiles the tests with all mutations in them, of which the environment selects one at run time, so that the module
+// is compiled only once. It does not change the tree.
 func (r *runner) build(ctx context.Context, chosen []mutation) error {
 	byFile := map[string][]mutation{}
 	for _, m := range table() {
@@ -120,8 +120,8 @@ type edit struct {
 	text     string
 }
 
-// woven returns the text of a file with all of its mutations in it, selected by name: a function gets a body for each mutation, and a
-// constant becomes a variable with a value for each.
+// woven returns the text of a file with all of its mutations in it, selected by name: a function gets a body for each
+// mutation, and a constant becomes a variable with a value for each.
 func woven(root, file string, list []mutation) (string, error) {
 	text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(file)))
 	if err != nil {

@@ -4,11 +4,11 @@
 //	go run ./internal/mutation -only 'rounded|slot'  # those whose name or file matches
 //	go run ./internal/mutation -list                 # only check that the table still fits the code
 //
-// The table of mutations is in the files that are named after the packages. A mutation is a text that occurs exactly once in a file, and
-// its replacement. All mutations are compiled into the tests at once, by an overlay of the go command, so the tree does not
-// change; an environment variable selects one. The tests of its package run first, the simulation last, and the first that
-// fails has caught it. The command fails if a text is no longer in its file, if a mutation does not compile, if no test
-// catches one, and if a test catches one that is declared to be equivalent.
+// The table of mutations is in the files that are named after the packages. A mutation is a text that occurs exactly once in
+// a file, and its replacement. All mutations are compiled into the tests at once, by an overlay of the go command, so the
+// tree does not change; an environment variable selects one. The tests of its package run first, the simulation last, and
+// the first that fails has caught it. The command fails if a text is no longer in its file, if a mutation does not compile,
+// if no test catches one, and if a test catches one that is declared to be equivalent.
 package main
 
 import (

@@ -15,7 +15,8 @@ type mutation struct {
 	from string // text that occurs exactly once in the file
 	to   string // replacement, which must compile
 	rule string // of the product that the fault breaks
-	// equivalent is the reason why no test can notice the fault, or empty if one must. Such a mutation is tried nevertheless.
+	// equivalent is the reason why no test can notice the fault, or empty if one must. Such a mutation is tried
+	// nevertheless.
 	equivalent string
 }
 

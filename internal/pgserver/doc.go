@@ -1,5 +1,5 @@
-// Package pgserver runs real PostgreSQL servers for tests and examples, on this machine and for this process only: they listen on a Unix
-// socket in a private directory, and end with the process.
+// Package pgserver runs real PostgreSQL servers for tests and examples, on this machine and for this process only: they
+// listen on a Unix socket in a private directory, and end with the process.
 //
 //	primary, err := pgserver.Start(ctx, pgserver.Config{})
 //	...

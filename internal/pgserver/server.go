@@ -18,8 +18,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// ErrNoServer means that there are no PostgreSQL binaries, neither in the directory named by the environment variable COINTILL_PGBIN, nor
-// in PATH, nor in /usr/lib/postgresql/*/bin.
+// ErrNoServer means that there are no PostgreSQL binaries, neither in the directory named by the environment variable
+// COINTILL_PGBIN, nor in PATH, nor in /usr/lib/postgresql/*/bin.
 var ErrNoServer = errors.New("no PostgreSQL server binaries")
 
 // superuser is the first account of the servers. It needs no password, because the socket's directory is private.
@@ -30,8 +30,8 @@ const startTimeout = time.Minute
 
 // Config configures a server. The zero value is a durable server in a temporary directory.
 type Config struct {
-	// Parent is the parent of the server's directory; default the system's temporary directory. The path must be short, because
-	// the path of a socket has at most about a hundred characters.
+	// Parent is the parent of the server's directory; default the system's temporary directory. The path must be short,
+	// because the path of a socket has at most about a hundred characters.
 	Parent string
 	// NoSync gives up durability for speed.
 	NoSync bool
@@ -120,7 +120,8 @@ func major(path string) int {
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
 func (s *Server) log() string  { return filepath.Join(s.dir, "log") }
 
-// command returns a command that runs a program of PostgreSQL, as the operator if necessary, because a server refuses to run as root.
+// command returns a command that runs a program of PostgreSQL, as the operator if necessary, because a server refuses to run
+// as root.
 func (s *Server) command(ctx context.Context, name string, args ...string) (*exec.Cmd, error) {
 	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, name), args...)
 	cmd.Dir = s.dir
@@ -222,7 +223,8 @@ func (s *Server) CreateDatabase(ctx context.Context, name string) error {
 	return nil
 }
 
-// Standby starts a standby of the server. From then on every commit of the server waits until all of its standbys have it on disk.
+// Standby starts a standby of the server. From then on every commit of the server waits until all of its standbys have it on
+// disk.
 func (s *Server) Standby(ctx context.Context) (*Server, error) {
 	name := fmt.Sprintf("standby%d", s.standbys+1)
 	standby, err := prepare(s.cfg)

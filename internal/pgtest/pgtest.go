@@ -6,8 +6,8 @@
 //
 //	func TestStore(t *testing.T) { pool := server.Pool(t) ... }
 //
-// The server is started by the first test that needs it, unless the environment variable DATABASE_URL names one. If there is neither,
-// tests are skipped, or fail with CI=true.
+// The server is started by the first test that needs it, unless the environment variable DATABASE_URL names one. If there is
+// neither, tests are skipped, or fail with CI=true.
 package pgtest
 
 import (
@@ -39,7 +39,8 @@ type Server struct {
 	err     error
 }
 
-// Main runs the tests, ends the server, and returns the exit code. Without a server it leaves out examples, which cannot be skipped.
+// Main runs the tests, ends the server, and returns the exit code. Without a server it leaves out examples, which cannot be
+// skipped.
 func (s *Server) Main(m *testing.M) int {
 	if err := pgserver.Available(); err != nil && os.Getenv("CI") != "true" {
 		flag.Parse()
@@ -106,8 +107,8 @@ func (s *Server) Database(t testing.TB) string {
 	return parsed.String()
 }
 
-// Connect returns a pool of connections to the database, with a configuration changed by the functions. It is closed at the end of the
-// test.
+// Connect returns a pool of connections to the database, with a configuration changed by the functions. It is closed at the
+// end of the test.
 func Connect(t testing.TB, database string, change ...func(*pgxpool.Config)) *pgxpool.Pool {
 	t.Helper()
 	cfg, err := pgxpool.ParseConfig(database)

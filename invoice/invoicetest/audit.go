@@ -221,8 +221,8 @@ func (w *world) auditCursor(id chain.Network) {
 	}
 }
 
-// aside reports whether the transfer is set aside: its transaction could not be examined, or the store refused its invoice's part
-// of a step.
+// aside reports whether the transfer is set aside: its transaction could not be examined, or the store refused its invoice's
+// part of a step.
 func aside(p invoice.Progress, key chain.Key) bool {
 	return slices.ContainsFunc(p.Aside, func(a invoice.Aside) bool {
 		return a.Unexamined != nil && a.Unexamined.TxID == key.TxID ||

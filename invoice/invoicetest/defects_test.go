@@ -19,8 +19,8 @@ import (
 	"github.com/cointill/cointill/webhook"
 )
 
-// A simulation that finds nothing proves nothing. Each of these defects has been shipped or could be, and must be found within the given
-// number of worlds.
+// A simulation that finds nothing proves nothing. Each of these defects has been shipped or could be, and must be found
+// within the given number of worlds.
 func TestDeliberateDefectsAreFound(t *testing.T) {
 	for _, d := range []struct {
 		name   string

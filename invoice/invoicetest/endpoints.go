@@ -79,7 +79,8 @@ func (e *endpoints) expect(messages []invoice.Message) {
 	}
 }
 
-// restored forgets all due messages except those of a restored store. Messages that were delivered before may be delivered again.
+// restored forgets all due messages except those of a restored store. Messages that were delivered before may be delivered
+// again.
 func (e *endpoints) restored(messages []invoice.Message) {
 	e.mu.Lock()
 	clear(e.due)

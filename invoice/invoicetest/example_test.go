@@ -22,8 +22,8 @@ func testStore(t *testing.T) {
 	}, 1, 5) // the worlds of seeds 1 to 5; use more
 }
 
-// A store of your own is proved in one call, in simulated worlds in which everything goes wrong. After every commit and every
-// step all rules are checked.
+// A store of your own is proved in one call, in simulated worlds in which everything goes wrong. After every commit and
+// every step all rules are checked.
 func Example() {
 	for _, rule := range invoicetest.Rules()[:4] {
 		fmt.Println(rule.Name)

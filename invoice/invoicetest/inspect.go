@@ -88,8 +88,8 @@ func compare(a, b string) int {
 	return 0
 }
 
-// inspect checks what must hold after every step, and returns all invoices. Unless whole is set, invoices that have not changed since
-// the last inspection are not read again.
+// inspect checks what must hold after every step, and returns all invoices. Unless whole is set, invoices that have not
+// changed since the last inspection are not read again.
 func (w *world) inspect(whole bool) []invoice.Invoice {
 	w.committing <- struct{}{}
 	defer func() { <-w.committing }()

@@ -29,7 +29,8 @@ func goroutines() int {
 	return n
 }
 
-// known caches which program counters belong to the core, a dispatcher or a watcher, so that not every world has to look them up.
+// known caches which program counters belong to the core, a dispatcher or a watcher, so that not every world has to look
+// them up.
 var known sync.Map
 
 func ours(pc uintptr) bool {

@@ -10,8 +10,8 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// verdict is the result of the facts of an invoice. It is computed independently here, from what package invoice documents and not
-// from its code.
+// verdict is the result of the facts of an invoice. It is computed independently here, from what package invoice documents
+// and not from its code.
 type verdict struct {
 	received, counted, confirmed *big.Int
 	enough                       bool // the amount that counts is enough

@@ -16,8 +16,8 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// Process is one of the processes that share the store: a service, and what sends its messages. It has its own clock, its own
-// nodes and its own connection to the store. It can die at any moment; nothing that it does afterwards has an effect.
+// Process is one of the processes that share the store: a service, and what sends its messages. It has its own clock, its
+// own nodes and its own connection to the store. It can die at any moment; nothing that it does afterwards has an effect.
 type Process struct {
 	w     *world
 	name  string
@@ -49,8 +49,8 @@ func (p *Process) Now() time.Time {
 	return time.Now().Add(p.skew)
 }
 
-// Unheard reports whether the world has an endpoint that never accepts a message, and no other failing endpoint. In such a world
-// the schedule of retries may be short, and should give up within about an hour.
+// Unheard reports whether the world has an endpoint that never accepts a message, and no other failing endpoint. In such a
+// world the schedule of retries may be short, and should give up within about an hour.
 func (p *Process) Unheard() bool { return p.w.traits.deaf != "" }
 
 // OnMessages sets a function that is called when messages were committed.
@@ -132,8 +132,8 @@ func (p *Process) die() {
 	}
 }
 
-// latency returns how long something takes. It is different for each call, to the nanosecond, but the same whenever the world is
-// played: no two things happen at the same moment, and worlds are repeatable.
+// latency returns how long something takes. It is different for each call, to the nanosecond, but the same whenever the
+// world is played: no two things happen at the same moment, and worlds are repeatable.
 func (p *Process) latency(what ...string) time.Duration {
 	p.mu.Lock()
 	slow := p.slow

@@ -20,8 +20,8 @@ import (
 // life is a store until another one replaces it.
 type life struct{ store invoice.Store }
 
-// entry is a change of the store. Replaying all entries reproduces a store, except for leases and deliveries: all messages of a
-// restored store are due again.
+// entry is a change of the store. Replaying all entries reproduces a store, except for leases and deliveries: all messages
+// of a restored store are due again.
 type entry struct {
 	batch  invoice.Batch
 	before map[string]was // the batch's invoices before it
@@ -65,8 +65,8 @@ func (e entry) again(s invoice.Store) error {
 	return nil
 }
 
-// restore replaces the world's store by one with only the first changes. The world forgets what it knows about the rest, except
-// for what must never occur again: addresses that were shown, and events that were delivered.
+// restore replaces the world's store by one with only the first changes. The world forgets what it knows about the rest,
+// except for what must never occur again: addresses that were shown, and events that were delivered.
 func (w *world) restore(keep int) (position int64) {
 	w.committing <- struct{}{}
 	defer func() { <-w.committing }()
@@ -184,8 +184,8 @@ type late struct {
 	misses int   // number of failures of the record
 }
 
-// readLater schedules the return of a reader of the feed. It must miss nothing if the service sees at its start that the store has
-// lost its latest part. It knows that by the record or, if what was passed over is lost too, by a clock.
+// readLater schedules the return of a reader of the feed. It must miss nothing if the service sees at its start that the
+// store has lost its latest part. It knows that by the record or, if what was passed over is lost too, by a clock.
 func (w *world) readLater(position int64) {
 	before := w.late
 	w.late = nil
@@ -306,8 +306,8 @@ func (w *world) say(r *rand.Rand) bool {
 	return false
 }
 
-// takeOver replaces the store by a standby that lacks the last commits, while the processes run. The standby has existed for longer
-// than the networks have been watched.
+// takeOver replaces the store by a standby that lacks the last commits, while the processes run. The standby has existed for
+// longer than the networks have been watched.
 func (w *world) takeOver(r *rand.Rand) {
 	n, least := w.watched()
 	if least > n {

@@ -13,8 +13,8 @@ import (
 
 // Config configures a simulation. Open is required.
 type Config struct {
-	// Open returns an empty store. It is called inside the bubble of the world, and again whenever the world's store loses its
-	// latest part: the contents of the backup are replayed to the new store, and the old one is no longer used. Use
+	// Open returns an empty store. It is called inside the bubble of the world, and again whenever the world's store loses
+	// its latest part: the contents of the backup are replayed to the new store, and the old one is no longer used. Use
 	// t.Cleanup to close a store. A store that waits for anything outside of the bubble, such as a database, must be created
 	// and called by a goroutine outside of it, through channels that were created there; the world's time stands still
 	// meanwhile. Leases expire by the world's clock, whichever clock the store has.
@@ -22,8 +22,8 @@ type Config struct {
 
 	Seed  uint64 // determines the world
 	Steps int    // number of steps; default 60
-	// Processes is the number of processes that share the store; default one to three, depending on the seed. Set it to 1 for
-	// a store for one process.
+	// Processes is the number of processes that share the store; default one to three, depending on the seed. Set it to 1
+	// for a store for one process.
 	Processes int
 
 	// Tell sends the messages of the store's outbox until ctx ends, for example with a webhook.Dispatcher. It must reach the
@@ -151,8 +151,8 @@ func Explore(t *testing.T, cfg Config, first uint64, n int) Totals {
 	return sum
 }
 
-// Shrink finds the shortest prefix of a failing world that fails, and then removes unnecessary steps. The result may break another
-// rule, because one defect can show in many ways.
+// Shrink finds the shortest prefix of a failing world that fails, and then removes unnecessary steps. The result may break
+// another rule, because one defect can show in many ways.
 func Shrink(t *testing.T, cfg Config, res Result) Result {
 	t.Helper()
 	cfg = cfg.withDefaults()

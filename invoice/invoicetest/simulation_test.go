@@ -19,8 +19,8 @@ var (
 	story = flag.Bool("story", false, "tell what happens in the world -seed")
 )
 
-// To explore, run go test ./invoice/invoicetest -run World -timeout 0 -v -seeds 100000. To replay one world, add -seed N -steps K -story
-// instead of -seeds.
+// To explore, run go test ./invoice/invoicetest -run World -timeout 0 -v -seeds 100000. To replay one world, add -seed N
+// -steps K -story instead of -seeds.
 func TestEveryWorldKeepsTheRules(t *testing.T) {
 	first, n := *seed, *seeds
 	switch {

@@ -225,8 +225,8 @@ func (w *world) learn(inv invoice.Invoice) {
 	w.shows(inv)
 }
 
-// goAway lets the shop request an invoice without waiting for the response: then it is unknown whether the invoice exists, and the
-// shop may repeat the request.
+// goAway lets the shop request an invoice without waiting for the response: then it is unknown whether the invoice exists,
+// and the shop may repeat the request.
 func (w *world) goAway(r *rand.Rand) {
 	p, ok := w.live(r)
 	if !ok {

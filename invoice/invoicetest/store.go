@@ -55,9 +55,9 @@ func (p *Process) take(method string) fault {
 	return pl.kind
 }
 
-// Call makes a call to the store, an outbox or anything else outside of the process. The call takes some time, and may fail before or
-// after f, or be the last that the process makes. Concurrent calls must have different keys, so that each takes a different
-// time and none race.
+// Call makes a call to the store, an outbox or anything else outside of the process. The call takes some time, and may fail
+// before or after f, or be the last that the process makes. Concurrent calls must have different keys, so that each takes a
+// different time and none race.
 func (p *Process) Call(ctx context.Context, method, key string, f func() error) error {
 	before := p.w.life.Load()
 	return p.call(ctx, method, key, func() error {

@@ -31,8 +31,8 @@ func TestMain(m *testing.M) {
 	os.Exit(server.Main(m))
 }
 
-// outside is a goroutine outside of every bubble that makes the calls of a database: in a bubble, time would pass meanwhile, or a deadlock
-// would be reported. It makes one call at a time. Its channels belong to no bubble.
+// outside is a goroutine outside of every bubble that makes the calls of a database: in a bubble, time would pass meanwhile,
+// or a deadlock would be reported. It makes one call at a time. Its channels belong to no bubble.
 type outside struct {
 	mu    sync.Mutex
 	calls chan func()
@@ -113,8 +113,8 @@ func onSQLite(t *testing.T) func() store.Backend {
 	}
 }
 
-// onPostgres empties one database for every world, which is quicker than creating one: it restores each table to its state after the
-// migration.
+// onPostgres empties one database for every world, which is quicker than creating one: it restores each table to its state
+// after the migration.
 func onPostgres(t *testing.T) func() store.Backend {
 	ctx, pool := context.Background(), server.Pool(t)
 	exec := func(statement string) {

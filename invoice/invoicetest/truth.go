@@ -134,8 +134,8 @@ func (t *truth) register(txid string, outputs []chaintest.Output) string {
 	return txid
 }
 
-// stampReach is the number of later blocks whose stamps bound the time of a block from above, because a stamp may be ahead of the
-// stamps after it.
+// stampReach is the number of later blocks whose stamps bound the time of a block from above, because a stamp may be ahead
+// of the stamps after it.
 const stampReach = 11
 
 // ancestry returns the block with the hash, and of those from it back to block 0 the ones with transfers; false if

@@ -436,8 +436,8 @@ func (inv standing) String() string {
 	return line
 }
 
-// rest repairs everything and waits until everything has been seen and delivered. Decisions made on an old head are reconsidered at a
-// restart or with the next block.
+// rest repairs everything and waits until everything has been seen and delivered. Decisions made on an old head are
+// reconsidered at a restart or with the next block.
 func (w *world) rest(r *rand.Rand) {
 	anew := r.IntN(2) == 0
 	w.heal()
@@ -532,12 +532,12 @@ func (w *world) await(p *Process) {
 	}
 }
 
-// patience returns how long a healthy world may take to come to rest: longer than the longest pause after a failure, the skew of a
-// clock, and a lease.
+// patience returns how long a healthy world may take to come to rest: longer than the longest pause after a failure, the
+// skew of a clock, and a lease.
 const patience = 90 * time.Minute
 
-// soon is how long a message may take to an endpoint that accepts it, whatever the others do: longer than the longest pause after a
-// failure, and the claim of a process that has died.
+// soon is how long a message may take to an endpoint that accepts it, whatever the others do: longer than the longest pause
+// after a failure, and the claim of a process that has died.
 const soon = 10 * time.Minute
 
 // catchUp waits until every chain has been followed to its head and every message is settled.

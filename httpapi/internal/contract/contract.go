@@ -74,8 +74,8 @@ func Fits(t testing.TB, api *httpapi.API, r *http.Request, status int, header ht
 // lax caches documents that allow undeclared members of objects, by their text.
 var lax sync.Map
 
-// Takes fails the test unless the API's document declares a request that was accepted, as foreign programs read the document. It
-// ignores the Content-Type and spaces around the body.
+// Takes fails the test unless the API's document declares a request that was accepted, as foreign programs read the
+// document. It ignores the Content-Type and spaces around the body.
 func Takes(t testing.TB, api *httpapi.API, r *http.Request, body []byte) {
 	t.Helper()
 	text := string(api.OpenAPI())

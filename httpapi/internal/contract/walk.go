@@ -28,10 +28,10 @@ const (
 	Sibling  Caller = "sibling"  // the shop, for objects of another API of its project
 )
 
-// Walk requests every operation of an API as every caller without access, once for an object of the shop and once for an object that
-// does not exist, and as the shop for objects of another API of its project. Both responses must be alike, and cost the store
-// the same calls, so that nothing distinguishes a foreign object from one that does not exist. None of these requests may
-// write, and no response may contain what only the shop, or only the other API, knows.
+// Walk requests every operation of an API as every caller without access, once for an object of the shop and once for an
+// object that does not exist, and as the shop for objects of another API of its project. Both responses must be alike, and
+// cost the store the same calls, so that nothing distinguishes a foreign object from one that does not exist. None of these
+// requests may write, and no response may contain what only the shop, or only the other API, knows.
 func Walk(t *testing.T, subject func(t testing.TB) Subject) {
 	t.Helper()
 	w := &walker{T: t, Subject: subject(t)}
@@ -66,8 +66,8 @@ func (c compared) enough(siblings bool) error {
 // abroad is an address from which the shop's key is not allowed.
 const abroad = "198.51.100.7:1"
 
-// Host returns an example of an [httpapi.Authenticate]: it takes the project from a header of the request, and forbids requests
-// from abroad.
+// Host returns an example of an [httpapi.Authenticate]: it takes the project from a header of the request, and forbids
+// requests from abroad.
 func Host(header string, projects map[string]string) httpapi.Authenticate {
 	return func(r *http.Request) (string, error) {
 		project, known := projects[r.Header.Get(header)]

@@ -9,8 +9,8 @@ import (
 	"unicode"
 )
 
-// curl returns a command for a POSIX shell that requests the operation. The shell's variable API contains the URL of the API,
-// and there is a variable for each key.
+// curl returns a command for a POSIX shell that requests the operation. The shell's variable API contains the URL of the
+// API, and there is a variable for each key.
 func curl(v operationView, op *operation) string {
 	path := v.Path
 	query := url.Values{}

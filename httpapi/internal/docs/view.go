@@ -180,7 +180,8 @@ func (b *builder) findAliases() {
 	}
 }
 
-// alike reports whether two operations differ in nothing but their ids. Without a summary nothing says that they do the same.
+// alike reports whether two operations differ in nothing but their ids. Without a summary nothing says that they do the
+// same.
 func (op *operation) alike(other *operation) bool {
 	one, two := *op, *other
 	one.OperationID, two.OperationID = "", ""

@@ -20,8 +20,8 @@ const FormatName = "fourth"
 // ProofKey names the key of a project that signs its webhooks.
 const ProofKey = "proof"
 
-// Format is the format of the API's webhooks. The body is the bill, sent for every change of its status. The header Bill-Proof
-// contains the HMAC-SHA256 of the body. Only the status 202 accepts a webhook.
+// Format is the format of the API's webhooks. The body is the bill, sent for every change of its status. The header
+// Bill-Proof contains the HMAC-SHA256 of the body. Only the status 202 accepts a webhook.
 type Format struct{}
 
 var _ webhook.Ruled = (*Format)(nil)

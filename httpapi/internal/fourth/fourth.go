@@ -1,5 +1,5 @@
-// Package fourth is a small made-up API of bills, for tests. It shows that a dialect is one folder that uses only exported names,
-// and that no other file needs to know it.
+// Package fourth is a small made-up API of bills, for tests. It shows that a dialect is one folder that uses only exported
+// names, and that no other file needs to know it.
 //
 //	POST    /bills        create  key
 //	GET     /bills/{id}   read    key

@@ -12,8 +12,8 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// Bitcoin returns a simulated network with Bitcoin's asset and the defaults that a Bitcoin node suggests for it, such as a floor
-// of 546 satoshis. Nothing is configured explicitly.
+// Bitcoin returns a simulated network with Bitcoin's asset and the defaults that a Bitcoin node suggests for it, such as a
+// floor of 546 satoshis. Nothing is configured explicitly.
 func Bitcoin(t testing.TB) invoice.ChainConfig {
 	t.Helper()
 	params := bitcoin.Bitcoin()

@@ -1,5 +1,5 @@
-// Package docstest tests the page for people of an API: that all operations are on it, aliases with what they are aliases of, that it loads nothing, and that the
-// commands on it are requests of the API.
+// Package docstest tests the page for people of an API: that all operations are on it, aliases with what they are aliases
+// of, that it loads nothing, and that the commands on it are requests of the API.
 package docstest
 
 import (
