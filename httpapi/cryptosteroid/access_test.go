@@ -25,7 +25,7 @@ var bodies = map[string]string{
 	"createAddress": `{"label":"till 7"}`,
 }
 
-// place is a route's path for the ids.
+// place returns a route's path with the ids.
 func place(route httpapi.Route, merchant, wallet, id string) string {
 	return strings.NewReplacer("{merchant}", merchant, "{wallet}", wallet, "{id}", id).Replace(route.Path)
 }

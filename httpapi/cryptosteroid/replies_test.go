@@ -28,7 +28,7 @@ func inFile(t testing.TB) func() httpapi.Replies {
 	}
 }
 
-// durable is the subject with replies that a restart leaves as they are.
+// durable returns the subject with replies that survive a restart.
 func durable(t testing.TB) contract.Subject {
 	s := subject(t)
 	s.Replies = func(t testing.TB) httpapi.Replies { return inFile(t)() }

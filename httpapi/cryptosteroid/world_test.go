@@ -76,7 +76,7 @@ func view(one, two *chaintest.Chain) cryptosteroid.View {
 	}
 }
 
-// seen gives an API a view that is changed.
+// seen returns a configuration with a changed view.
 func seen(one, two *chaintest.Chain, change func(*cryptosteroid.View)) func(*cryptosteroid.Config) {
 	v := view(one, two)
 	change(&v)
@@ -158,7 +158,7 @@ func (w *world) newProject(t testing.TB, name, allowed string) (id, key string) 
 	return p.ID, key
 }
 
-// count is how many invoices and deposit addresses there are.
+// count returns the number of invoices and deposit addresses.
 func (w *world) count(t testing.TB) int {
 	t.Helper()
 	total := 0
@@ -203,13 +203,13 @@ func inLife(t *testing.T, o options, f func(w *alive)) {
 	})
 }
 
-// pass lets time go by.
+// pass lets time pass.
 func (w *alive) pass(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
 }
 
-// mine adds blocks on both chains and lets them be seen.
+// mine adds blocks to both chains and waits until they are seen.
 func (w *alive) mine(n int) {
 	for range n {
 		w.one.MineAt(time.Now())
@@ -258,7 +258,7 @@ func (a answer) payment(t testing.TB) map[string]any {
 	return payment
 }
 
-// refused demands an error in the shape of the API.
+// refused requires an error in the form of the API.
 func (a answer) refused(t testing.TB, status int) string {
 	t.Helper()
 	require.Equal(t, status, a.status, "%s", a.body)
@@ -350,7 +350,7 @@ func prices() map[rates.Pair]decimal.Decimal {
 	return out
 }
 
-// percent is a commission for everybody.
+// percent is the same commission for all projects.
 func percent(p string) func(*invoice.Config) {
 	return func(c *invoice.Config) {
 		c.Commission = func(string, chain.Asset) decimal.Decimal { return decimal.RequireFromString(p) }
