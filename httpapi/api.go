@@ -27,20 +27,20 @@ type Config struct {
 	Title, Version, Description string // of the document
 	Routes                      []Route
 
-	// Fault is the dialect's one table from errors to answers. It gets what handlers and schemes return,
-	// and an [Error] for what this package refuses itself. The body is written as JSON. An error
-	// whose status is 500 or more is logged, and must not show in the body.
+	// Fault maps errors to responses. It is called with the errors of handlers and schemes, and with an [Error] for what
+	// this package refuses itself. The body is written as JSON. An error whose status is 500 or more is logged, and the
+	// body must not contain its text.
 	Fault     func(err error) (status int, body any)
 	FaultBody any // a value of the body's type, for the document
-	Invalid   int // what Fault answers to a [FieldError], for the document; default 422
-	// FaultBodies are values of the bodies' types for statuses whose errors have another one than FaultBody.
+	Invalid   int // status that Fault returns for a [FieldError], for the document; default 422
+	// FaultBodies holds values of the bodies' types for statuses whose errors have another body than FaultBody.
 	FaultBodies map[int]any
-	// Lenient says in the document that bodies are read as a dialect does that looks at [Request.Members] itself: what may
-	// be absent may be null, empty or, where only more is allowed, 0, and integers, numbers and truths may be texts.
+	// Lenient declares in the document that the dialect decodes [Request.Members] itself, leniently: a member that may be
+	// absent may be null, empty or, where it must be more than 0, 0, and integers, numbers and booleans may be strings.
 	Lenient bool
-	// Examples are values of members and parameters by their names, such as "order_id", for the examples of requests and
-	// responses in the document. A value is used wherever the schema allows it. An example of a request has the required
-	// members, and those that are named here together with their type, such as "CreateRequest.amount".
+	// Examples maps the names of members and parameters, such as "order_id", to values for the examples in the document. A
+	// value is used wherever the schema allows it. The example of a request has the required members, and those that are
+	// named here together with their type, such as "CreateRequest.amount".
 	Examples map[string]any
 
 	MaxBody  int64            // bytes of a request's body; default 64 KiB
@@ -48,56 +48,54 @@ type Config struct {
 	ClientIP ClientIP         // where requests come from, for Limit; default [RemoteIP]
 	Now      func() time.Time // default time.Now
 	Logger   *slog.Logger     // if nil, nothing is logged
-	Meter    invoice.Meter    // is told of every request; default invoice.NoMeter
+	Meter    invoice.Meter    // receives measurements of every request; default invoice.NoMeter
 
-	// Replies makes writes safe to repeat: a POST, PATCH, PUT or DELETE of a project or an account with the header
-	// Idempotency-Key runs once, and is answered in the same way for 24 hours after. Nil: the header is ignored. Kept
-	// are successes, and the refusals of handlers that would stay the same. That is none of 401, 403, 429 and 500 or
-	// more, no Error, FieldError or invoice.InvalidError, and nothing that waits for a rate, an address or a turn. An error of
-	// the dialect's with a method Kept() bool says so itself, below those statuses.
+	// Replies makes writes safe to repeat: a POST, PATCH, PUT or DELETE by a project or an account with the header
+	// Idempotency-Key runs once, and its response is repeated for 24 hours. If nil, the header is ignored. Successes are
+	// kept, and the permanent refusals of handlers: not those with the status 401, 403, 429 or 500 and more, no Error,
+	// FieldError or invoice.InvalidError, and none that waits for a rate, an address or a turn. For other statuses an error
+	// of the dialect with a method Kept() bool decides itself.
 	Replies Replies
 }
 
-// What an [API] measures.
+// Names of the measurements of an [API].
 const (
 	MeterRequests = "cointill.http.requests" // counter; labels operation, status
-	MeterRequest  = "cointill.http.request"  // time until the answer is written; labels operation
+	MeterRequest  = "cointill.http.request"  // time until the response is written; labels operation
 )
 
 // Route is one operation of a dialect. Method, Path, OperationID, Summary, Tag, Answer and Handler are
 // required.
 type Route struct {
-	Method      string // GET, POST, PATCH, PUT or DELETE; GET answers HEAD too
-	Path        string // as patterns of net/http: "/invoices/{invoice_id}"
+	Method      string // GET, POST, PATCH, PUT or DELETE; GET includes HEAD
+	Path        string // as in patterns of net/http: "/invoices/{invoice_id}"
 	OperationID string // unique in the table
 	Summary     string
 	Tag         string
-	Auth        *Scheme // nil: anybody may
+	Auth        *Scheme // if nil, the operation is public
 
-	Params any   // a struct with the parameters in the path, query and headers; nil: none
-	Body   any   // a struct with the members of the JSON body; nil: none is read
+	Params any   // a struct with the parameters in the path, query and headers; nil means none
+	Body   any   // a struct with the members of the JSON body; if nil, no body is read
 	Status int   // of success; default 200
-	Answer any   // a value of the type that Handler answers, or [AnyOf] several
-	Faults []int // statuses of errors, beside those that follow from the other fields
-	// AnyType takes a body whatever its Content-Type says, and one without members as well if it is empty, null or an
-	// empty list.
+	Answer any   // a value of the type that Handler returns, or [AnyOf] several
+	Faults []int // statuses of errors, besides those that follow from the other fields
+	// AnyType accepts a body of any Content-Type. A body that is empty, null or an empty list counts as one without members.
 	AnyType bool
-	// Ignored takes a body without a Body: it is read, and nobody looks at what it says.
+	// Ignored accepts a body although Body is nil. The body is read and ignored.
 	Ignored bool
-	// Reads reports whether the operation changes nothing, whatever its Method: an Idempotency-Key is of no use to it.
+	// Reads marks an operation that changes nothing, whatever its Method. It ignores the header Idempotency-Key.
 	Reads bool
-	// Maxima are the largest values of integer members of Body that its type cannot know, by their names.
+	// Maxima maps names of integer members of Body to maxima that are known only at run time.
 	Maxima map[string]int64
 
 	// Handler returns what is written as JSON. It may be called concurrently.
 	Handler func(*Request) (any, error)
 }
 
-// AnyOf declares an answer that has one of several types. A value may fit more than one of them.
+// AnyOf declares a response of one of several types. A value may fit more than one of them.
 type AnyOf []any
 
-// Error is what this package refuses itself: a request that is no HTTP request of the dialect's, or is not
-// authenticated.
+// Error is a refusal by this package itself: the request is not one of the dialect's, or is not authenticated.
 type Error struct {
 	Status  int    // 400, 401, 403, 404, 405, 413, 415, 429, 503; with Config.Replies also 409 and 422
 	Message string // for the client
@@ -105,8 +103,8 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Message }
 
-// FieldError describes which member or parameter of a request is wrong, and why. An [invoice.InvalidError] is about the Go
-// fields of what a handler made of the request: a dialect gives it the name on the wire, and its reason.
+// FieldError reports which member or parameter of a request is invalid, and why. An [invoice.InvalidError] is about Go
+// fields instead: a dialect translates the field to the name on the wire.
 type FieldError struct {
 	Field  string // its name on the wire
 	Reason string // follows the name: "must be positive"
@@ -119,12 +117,12 @@ type API struct {
 	cfg      Config
 	mux      *http.ServeMux
 	document []byte
-	clients  *limiter  // of projects and accounts; nil: no limit
-	strange  *limiter  // of the addresses of all others; nil: no limit
-	buffers  sync.Pool // of *bytes.Buffer, for answers
+	clients  *limiter  // of projects and accounts; nil means no limit
+	strange  *limiter  // of the addresses of all others; nil means no limit
+	buffers  sync.Pool // of *bytes.Buffer, for responses
 }
 
-// New makes an API of a table. It refuses a table that contradicts itself.
+// New returns the API of a table of routes. It returns an error if the table is inconsistent.
 func New(cfg Config) (*API, error) {
 	a, err := assemble(cfg)
 	if err != nil {
@@ -200,12 +198,12 @@ func assemble(cfg Config) (*API, error) {
 	return a, a.mount(endpoints, doc)
 }
 
-// mount puts the routes, the document and the refusal of everything else on the mux.
+// mount registers the routes, the document and the refusal of everything else.
 func (a *API) mount(endpoints map[string]endpoint, doc *document) (err error) {
 	if a.document, err = json.MarshalIndent(doc, "", "  "); err != nil {
 		return fmt.Errorf("write the document: %w", err)
 	}
-	defer func() { // ServeMux panics at patterns that it does not understand, or that contradict each other
+	defer func() { // ServeMux panics if a pattern is malformed or conflicts with another one
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%v", p)
 		}
@@ -234,14 +232,14 @@ func (a *API) OpenAPI() []byte { return bytes.Clone(a.document) }
 // ServeHTTP serves a request whose path begins at the API's root.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if p := r.URL.Path; p == "" || path.Clean(p) != p {
-		// A ServeMux would redirect, in its own words and past the prefix.
+		// A ServeMux would redirect, with a body of its own and without the prefix.
 		a.serve(nil).ServeHTTP(w, r)
 		return
 	}
 	a.mux.ServeHTTP(w, r)
 }
 
-// endpoint is the operations of one path by method; nil is no path of the API's.
+// endpoint holds the operations of one path by method. A nil endpoint stands for an unknown path.
 type endpoint map[string]*operation
 
 func (e endpoint) allow() string {
@@ -313,8 +311,9 @@ func (a *API) answer(e endpoint, r *Request) (int, any, error) {
 	return a.once(r)
 }
 
-// letIn finds out who asks. An address that has tried too many keys waits before another is looked up; what it asks
-// without a key is counted apart, or the visitors of a shop would keep its server from using its key.
+// letIn authenticates the request. An address that has tried too many keys must wait before another key is looked up.
+// Requests without a key are counted separately, because otherwise a shop's visitors could keep its server from using its
+// key.
 func (a *API) letIn(r *Request) error {
 	if r.op.Auth == nil {
 		return nil
@@ -325,20 +324,20 @@ func (a *API) letIn(r *Request) error {
 	}
 	if refused := r.op.Auth.Check(r); refused != nil {
 		if status, _ := a.cfg.Fault(refused); status == http.StatusUnauthorized || status == http.StatusForbidden {
-			a.strange.take(tries) // else it was not the key
+			a.strange.take(tries) // otherwise the cause is not the key
 		}
 		return refused
 	}
 	return r.tooMany(a.clients.take(a.client(r)))
 }
 
-// write sends an answer. It fails only before anything was sent.
+// write sends a response. It returns an error only if nothing has been sent.
 func (a *API) write(r *Request, status int, body any) error {
 	if done, ok := body.(encoded); ok {
 		r.send(status, done)
 		return nil
 	}
-	const keep = 64 << 10 // bytes; larger ones are for the collector
+	const keep = 64 << 10 // bytes; larger buffers are left to the garbage collector
 	buf, _ := a.buffers.Get().(*bytes.Buffer)
 	if buf == nil {
 		buf = new(bytes.Buffer)
@@ -360,7 +359,7 @@ func encode(to *bytes.Buffer, body any) error {
 	enc := json.NewEncoder(to)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(body); err != nil {
-		return fmt.Errorf("httpapi: write answer: %w", err)
+		return fmt.Errorf("httpapi: write response: %w", err)
 	}
 	return nil
 }
@@ -372,11 +371,11 @@ func (r *Request) send(status int, body []byte) {
 	r.status = status
 	r.w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		_, _ = r.w.Write(body) // fails only when nobody listens any more
+		_, _ = r.w.Write(body) // fails only when the client is gone
 	}
 }
 
-// fail answers an error and logs what is not the client's.
+// fail responds with an error, and logs it unless the client caused it.
 func (a *API) fail(r *Request, err error) {
 	status, body := a.cfg.Fault(err)
 	if status >= 500 {
@@ -387,7 +386,7 @@ func (a *API) fail(r *Request, err error) {
 		case http.StatusNotImplemented: // nothing went wrong
 			level = slog.LevelDebug
 		}
-		if r.Context().Err() != nil { // whatever it was, it was because nobody waits for the answer
+		if r.Context().Err() != nil { // the cause, whatever it is, is that the client has gone away
 			level = slog.LevelDebug
 			status, body = a.cfg.Fault(&Error{http.StatusServiceUnavailable, "The request was given up."})
 		}

@@ -20,17 +20,17 @@ import (
 
 // Scheme authenticates requests.
 type Scheme struct {
-	Name        string // in the document; empty, as Header then is, if the host authenticates: see [HostScheme]
+	Name        string // in the document; empty, like Header, if the host authenticates; see [HostScheme]
 	Header      string // that carries the key
 	Description string
 	Faults      []int // statuses that Check refuses with
 	// Sample is a shell word for the value of the header in samples of requests. It may use $BODY, the body of the
 	// request. If empty, samples have a variable.
 	Sample string
-	// With is a second header that is needed as well, for the document: Check looks at both. Only its Name,
-	// Header, Description and Sample count. Nil: none.
+	// With describes a second required header, for the document; Check examines both. Only its Name, Header, Description
+	// and Sample are used. It may be nil.
 	With *Scheme
-	// Check finds out who asks and notes it in the request, or refuses with an [Error].
+	// Check authenticates the request and sets its Project or Account, or returns an [Error].
 	Check func(*Request) error
 }
 
@@ -47,9 +47,9 @@ func RemoteIP(r *http.Request) netip.Addr {
 	return remote.Addr()
 }
 
-// ProjectKey lets projects in by their API key in a header, from the addresses that the project allows.
-// A nil from is [RemoteIP]. What a key opens is remembered for a second, so a key that is revoked, or a list of
-// addresses that is changed, may count for so long as it was.
+// ProjectKey returns a scheme that authenticates projects by their API key in a header, from the addresses that the project
+// allows. If from is nil, it is [RemoteIP]. An authenticated key is cached for a second, so a key that is revoked, or a list
+// of addresses that is changed, may stay valid for that time.
 func ProjectKey(name, header string, projects *invoice.Projects, from ClientIP) *Scheme {
 	if from == nil {
 		from = RemoteIP
@@ -76,32 +76,31 @@ func ProjectKey(name, header string, projects *invoice.Projects, from ClientIP) 
 }
 
 // Authenticate identifies the project that a request is made for, in place of the keys of an API: with the session, the
-// token or the certificate that the host knows its users by. Every API has it as the field Authenticate of its
-// configuration.
+// token or the certificate by which the host knows its users. The configuration of every API has a field Authenticate.
 //
 // It returns the id of an existing project. An empty id, the id of a project that does not exist, and an error that wraps
-// [ErrUnauthorized] or [invoice.ErrNotFound] are the API's 401. An error that wraps [ErrForbidden] is its 403. Any other
-// error is handled as one of the store is: an [invoice.ErrBusy] as busy, the rest as a logged internal error.
+// [ErrUnauthorized] or [invoice.ErrNotFound] lead to the API's response 401. An error that wraps [ErrForbidden] leads to
+// 403. Any other error is handled like one of the store: an [invoice.ErrBusy] as busy, the rest as a logged internal error.
 //
-// It is called once for each request of an operation that needs a project, before the body and the parameters are read and
-// before the store is asked for anything; after it the project is read, once for each request. It may be called
-// concurrently, may block for as long as the context of the request lives, and must not read the body.
+// It is called once for each request for an operation that needs a project, before the body, the parameters and anything in
+// the store is read. After it the project is read, once for each request. It may be called concurrently, may block until
+// the context of the request ends, and must not read the body.
 //
-// What it replaces: API keys and signatures are not looked at, and neither are the addresses that a project allows
-// ([invoice.Project.AllowedIPs]), which say where its key may be used. The host checks where its users come from, if it
-// wants that. What stays: a [Limit] counts a project's requests by project, and refused ones by the address of the
-// client, which then gets 429 without a call; an Idempotency-Key is still the project's own; a project still sees only
-// what belongs to it, and administrators of an API are still those that its configuration names. Operations that are
-// public stay public, and those for accounts still need the keys of accounts.
+// API keys and signatures are then ignored, and so are the addresses that a project allows ([invoice.Project.AllowedIPs]),
+// which restrict the use of its key. The host checks the addresses of its users itself if it needs to. Everything else
+// stays the same. A [Limit] counts a project's requests by project, and refused ones by the address of the client,
+// which then gets 429 without a call. An Idempotency-Key belongs to the project. A project sees only what belongs to it, and
+// the administrators of an API are those that its configuration names. Public operations stay public, and those for accounts
+// still require the keys of accounts.
 //
-// The OpenAPI document names no security scheme for these operations, and its description says that the host
+// The OpenAPI document declares no security scheme for these operations, and its description states that the host
 // authenticates requests. A 401 has no header WWW-Authenticate, unless the host's middleware sets it.
 //
-// A browser sends cookies by itself, so a host that authenticates by cookie must refuse forged cross-site requests before
-// they get here, as with [http.CrossOriginProtection]. Some operations take bodies of any Content-Type.
+// Browsers send cookies with cross-site requests, so a host that authenticates by cookie must refuse forged ones before they
+// arrive here, for example with [http.CrossOriginProtection]. Some operations accept bodies of any Content-Type.
 type Authenticate func(r *http.Request) (project string, err error)
 
-// Refusals of an [Authenticate].
+// Errors that an [Authenticate] returns to refuse a request.
 var (
 	ErrUnauthorized = errors.New("the request is not authenticated") // 401
 	ErrForbidden    = errors.New("the request is not allowed")       // 403
@@ -133,12 +132,13 @@ func HostScheme(authenticate Authenticate, projects *invoice.Projects) *Scheme {
 	return &Scheme{Faults: []int{http.StatusUnauthorized, http.StatusForbidden}, Check: check}
 }
 
-// plausible reports whether a text can be the id of a project. Databases refuse to look for some that cannot.
+// plausible reports whether a text can be the id of a project. Databases refuse queries with some other texts.
 func plausible(id string) bool {
 	return id != "" && len(id) <= 255 && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
 }
 
-// open finds the project by the hash of its key, as the store does, so that how long it takes tells nothing about a key.
+// open finds the project by the hash of its key, as the store does, so that the time that it takes reveals nothing about a
+// key.
 func open(ctx context.Context, known *known.Projects, projects *invoice.Projects, key string) (invoice.Project, error) {
 	if len(key) > 256 {
 		return projects.Authenticate(ctx, key)
@@ -160,8 +160,8 @@ type Account struct {
 	KeyHash string // invoice.HashKey of the account's key, which is 64 hexadecimal digits
 }
 
-// AccountKey lets accounts in by their key in a header. Every account is compared, in constant time. It
-// refuses accounts without an id, with a hash that is none, and with an id or a hash that occurs twice.
+// AccountKey returns a scheme that authenticates accounts by their key in a header. It compares every account, in constant
+// time. It returns an error for an account without an id, with an invalid hash, or with an id or a hash that occurs twice.
 func AccountKey(name, header string, accounts []Account) (*Scheme, error) {
 	accounts = slices.Clone(accounts)
 	taken := map[string]bool{}
@@ -171,7 +171,7 @@ func AccountKey(name, header string, accounts []Account) (*Scheme, error) {
 		case a.ID == "":
 			return nil, fmt.Errorf("Accounts[%d]: ID is required", i)
 		case err != nil || len(hash) != 32 || strings.ToLower(a.KeyHash) != a.KeyHash:
-			return nil, fmt.Errorf("Accounts[%d]: KeyHash is not what invoice.HashKey answers", i)
+			return nil, fmt.Errorf("Accounts[%d]: KeyHash is not a result of invoice.HashKey", i)
 		case taken["id "+a.ID] || taken["hash "+a.KeyHash]:
 			return nil, fmt.Errorf("Accounts[%d]: ID or KeyHash is taken", i)
 		}

@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// oneProject is a store of one project, that counts how often it is asked.
+// oneProject is a store of one project that counts queries.
 type oneProject struct {
 	invoice.ProjectStore
 	keyHash string
@@ -111,7 +111,7 @@ func TestWrongKeysAreLimitedBeforeTheyAreLookedUp(t *testing.T) {
 	require.Equal(t, 5, s.asked)
 	require.Equal(t, http.StatusOK, ask("/who", "192.0.2.8:1000", "good"), "others are not concerned")
 
-	s.fails = errors.New("no disk") // which is not the key's fault
+	s.fails = errors.New("no disk") // not caused by the key
 	for range 20 {
 		require.Equal(t, http.StatusInternalServerError, ask("/who", "192.0.2.10:1000", "other"))
 	}
@@ -160,7 +160,7 @@ func TestTheHostAuthenticatesBeforeAnythingIsRead(t *testing.T) {
 			require.NoError(t, err)
 			kept.Calls()
 			w := httptest.NewRecorder()
-			// A parameter that does not fit is refused only after the host has let the request in, from any address.
+			// An invalid parameter is refused only after the host has authenticated the request, from any address.
 			api.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/events?limit=0", nil))
 			if c.status == 200 {
 				c.status = 422

@@ -18,18 +18,18 @@ import (
 type operation struct {
 	Route
 	params, body shape
-	repeatable   bool // by Idempotency-Key: it is a write of somebody who is known
+	repeatable   bool // by Idempotency-Key: it is a write by an authenticated client
 }
 
 func newOperation(r Route, replies bool) (*operation, error) {
 	methods := []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodPut, http.MethodDelete}
 	switch {
 	case !slices.Contains(methods, r.Method):
-		return nil, errors.New("Method is none of those that a route may have")
+		return nil, errors.New("Method must be GET, POST, PATCH, PUT or DELETE")
 	case !strings.HasPrefix(r.Path, "/") || r.Path == "/" || strings.HasSuffix(r.Path, "/"):
 		return nil, errors.New("Path must begin with a slash and not end with one")
 	case r.Path == "/openapi.json" || r.Path == "/docs":
-		return nil, errors.New("Path is that of the document")
+		return nil, errors.New("Path is reserved for the document")
 	case r.OperationID == "" || r.Summary == "" || r.Tag == "":
 		return nil, errors.New("OperationID, Summary and Tag are required")
 	case r.Handler == nil || r.Answer == nil:
@@ -43,13 +43,13 @@ func newOperation(r Route, replies bool) (*operation, error) {
 	return &operation{Route: r, repeatable: replies && r.Auth != nil && r.Method != http.MethodGet && !r.Reads}, nil
 }
 
-// shape is a declared struct that requests are bound to. The zero value is none.
+// shape is a declared struct that requests are decoded into. The zero value stands for none.
 type shape struct {
 	typ    reflect.Type
 	fields []field
 }
 
-// bind fills a struct with the JSON values of its fields. An absent value is nil.
+// bind sets the fields of a struct from JSON values. An absent value is nil.
 func (s shape) bind(into any, value func(field) json.RawMessage) error {
 	v := reflect.ValueOf(into)
 	if s.typ == nil || v.Kind() != reflect.Pointer || v.Elem().Type() != s.typ {
@@ -79,8 +79,8 @@ func (s shape) bind(into any, value func(field) json.RawMessage) error {
 	return nil
 }
 
-// nothing reports whether a value is the zero that programs send for a member that they have not set, where it can be no
-// value of the member's.
+// nothing reports whether a value is the zero that programs send for a member that is not set, in a place where the member
+// cannot have that value.
 func (s *schema) nothing(raw json.RawMessage) bool {
 	if string(raw) == `""` {
 		return s.Enum != nil || s.MinLength != nil || s.Format != ""
@@ -89,8 +89,8 @@ func (s *schema) nothing(raw json.RawMessage) bool {
 	return raw[0] != '"' && s.positive() && n.UnmarshalJSON(raw) == nil && n.IsZero()
 }
 
-// whole writes an integer that is written with a fraction of nothing or an exponent, 30.0 or 3e1, as encoding/json reads
-// it. What is none stays as it is.
+// whole rewrites an integer with a zero fraction or an exponent, such as 30.0 or 3e1, in the form that encoding/json
+// decodes. It returns everything else unchanged.
 func whole(raw json.RawMessage) json.RawMessage {
 	var n Number
 	if raw[0] == '"' || n.UnmarshalJSON(raw) != nil || !n.IsInteger() || !n.BigInt().IsInt64() {
@@ -99,7 +99,7 @@ func whole(raw json.RawMessage) json.RawMessage {
 	return json.RawMessage(n.BigInt().String())
 }
 
-// raw is the JSON of a parameter's text. An empty text is absent.
+// raw returns a parameter's text as JSON. An empty text counts as absent.
 func (f field) raw(text string) json.RawMessage {
 	if text == "" {
 		return nil
@@ -109,12 +109,12 @@ func (f field) raw(text string) json.RawMessage {
 
 var integer = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
 
-// quoteUnlessNumber writes text as JSON. Only an integer may go unquoted, so that no text is null.
+// quoteUnlessNumber returns text as JSON. Only an integer stays unquoted, so that no text becomes null.
 func quoteUnlessNumber(text string, quote bool) json.RawMessage {
 	if !quote && integer.MatchString(text) {
 		return json.RawMessage(text)
 	}
-	raw, _ := json.Marshal(text) // a string always can
+	raw, _ := json.Marshal(text) // never fails for a string
 	return raw
 }
 
@@ -134,7 +134,7 @@ func (s *schema) noun() string {
 	return "a string"
 }
 
-// refuse says why a value of the right type is not what the schema declares; empty when it is.
+// refuse returns why a value of the right type violates the schema, or "" if it does not.
 func (s *schema) refuse(v reflect.Value) string {
 	if v.Kind() == reflect.Pointer {
 		v = v.Elem()

@@ -64,7 +64,7 @@ func show(h http.Handler, target, cookie string) {
 	fmt.Println(w.Code, strings.TrimSpace(w.Body.String()))
 }
 
-// An API is mounted under any prefix by cutting the prefix off.
+// http.StripPrefix mounts an API under any prefix.
 func ExampleNew() {
 	api, err := httpapi.New(greetings())
 	if err != nil {
@@ -79,7 +79,7 @@ func ExampleNew() {
 	// 404 {"error":"There is nothing at this path."}
 }
 
-// sessions is the host's own middleware: it knows its users by a cookie, and passes on the project that is theirs.
+// sessions is the host's own middleware. It identifies users by a cookie, and puts their project into the context.
 func sessions(projects map[string]string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if cookie, err := r.Cookie("session"); err == nil {
@@ -91,7 +91,7 @@ func sessions(projects map[string]string, next http.Handler) http.Handler {
 
 type sessionKey struct{}
 
-// router mounts handlers as routers such as chi do: each gets the path without the prefix.
+// router mounts handlers like chi and other routers: each gets the path without the prefix.
 type router map[string]http.Handler
 
 func (rt router) Mount(prefix string, h http.Handler) { rt[prefix] = http.StripPrefix(prefix, h) }
@@ -106,8 +106,8 @@ func (rt router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.NotFound(w, r)
 }
 
-// The users of a shop's own site read the feed of their project with their session, without an API key. Every dialect
-// has the same field.
+// The users of a shop's own site read the feed of their project with their session instead of an API key. The configuration
+// of every dialect has the same field.
 func ExampleAuthenticate() {
 	kept := store.NewMemory()
 	service, projects, err := exampleTill(kept)
@@ -132,7 +132,7 @@ func ExampleAuthenticate() {
 		log.Fatal(err)
 	}
 	rt := router{}
-	protect := http.NewCrossOriginProtection() // cookies are sent by forged requests too
+	protect := http.NewCrossOriginProtection() // browsers send cookies with forged requests too
 	rt.Mount("/account/feed", protect.Handler(sessions(map[string]string{"ada's session": shop.ID}, feed)))
 
 	show(rt, "/account/feed/events", "ada's session")
@@ -144,7 +144,7 @@ func ExampleAuthenticate() {
 	// 401 {"error":"The request is not authenticated."}
 }
 
-// exampleTill makes a service on a simulated chain.
+// exampleTill returns a service on a simulated chain.
 func exampleTill(kept *store.Memory) (*invoice.Service, *invoice.Projects, error) {
 	sim := chaintest.NewChain(chaintest.Config{})
 	follower, err := chain.NewFollower(chain.FollowConfig{Node: sim})

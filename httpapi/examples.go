@@ -11,7 +11,7 @@ import (
 	"unicode/utf8"
 )
 
-// members is an object of JSON in the order in which its members are added.
+// members is a JSON object whose members are in the order in which they were added.
 type members struct{ buf bytes.Buffer }
 
 func (m *members) add(name string, value any) error {
@@ -95,7 +95,7 @@ func (e examples) operation(op *described) (err error) {
 	return nil
 }
 
-// fill sets the example of a body, unless nothing is declared of it.
+// fill sets the example of a body, unless its schema is empty.
 func (e examples) fill(c content, request bool) error {
 	m := c[jsonType]
 	if m.Schema.Ref == "" && len(m.Schema.AnyOf) == 0 && m.Schema.Type == nil {
@@ -110,8 +110,8 @@ func (e examples) fill(c content, request bool) error {
 	return nil
 }
 
-// of returns an example of a schema. The schema belongs to a member or parameter of this name. Above are the types that
-// the example is within.
+// of returns an example of the schema of a member or parameter with the name. above holds the types that contain the
+// example.
 func (e examples) of(s *schema, name string, request bool, above []string) (json.RawMessage, error) {
 	if v, ok := e.values[name]; ok && e.fits(s, v.value) {
 		return v.text, nil
@@ -156,7 +156,7 @@ func (e examples) object(name string, request bool, above []string) (json.RawMes
 			key = name + "." + p.name
 		}
 		if slices.Contains(above, path.Base(p.schema.Ref)) {
-			continue // a type within itself has an end
+			continue // recursion must end
 		}
 		value, err := e.of(p.schema, key, request, above)
 		if err != nil {
@@ -169,7 +169,7 @@ func (e examples) object(name string, request bool, above []string) (json.RawMes
 	return out.object(), nil
 }
 
-// plain returns a value of a schema that is no object and no array.
+// plain returns a value of a schema that is neither an object nor an array.
 func (s *schema) plain() any {
 	if s.Default != nil {
 		return s.Default
@@ -218,7 +218,7 @@ func (s *schema) plain() any {
 	return text
 }
 
-// fits reports whether a value is one of a schema. It is decoded with numbers as they are written.
+// fits reports whether a value matches a schema. Its numbers are json.Numbers.
 func (e examples) fits(s *schema, value any) bool {
 	if alternatives := append(slices.Clone(s.AnyOf), s.OneOf...); len(alternatives) > 0 {
 		return slices.ContainsFunc(alternatives, func(one *schema) bool { return e.fits(one, value) })

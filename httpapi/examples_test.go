@@ -57,7 +57,7 @@ func shownAPI(t *testing.T, examples map[string]any) (*httpapi.API, error) {
 	})
 }
 
-// shownDocument is the part of a document in which examples are.
+// shownDocument is the part of a document that has examples.
 type shownDocument struct {
 	Paths map[string]map[string]struct {
 		Parameters []struct {
@@ -79,7 +79,7 @@ func TestTheDocumentHasExamplesThatFitItsSchemas(t *testing.T) {
 		"values": map[string]any{"BTC": 2},
 	})
 	require.NoError(t, err)
-	_, err = contract.Read(api.OpenAPI()) // which refuses examples that do not fit
+	_, err = contract.Read(api.OpenAPI()) // it refuses invalid examples
 	require.NoError(t, err)
 	wrong := strings.Replace(string(api.OpenAPI()), `"amount": "12.5"`, `"amount": "much"`, 1)
 	require.NotEqual(t, wrong, string(api.OpenAPI()))

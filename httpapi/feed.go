@@ -11,7 +11,7 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// FeedConfig describes the feed of events. Service and Projects are required; the other fields mean what they
+// FeedConfig configures the feed of events. Service and Projects are required; the other fields mean what they
 // mean in [Config].
 type FeedConfig struct {
 	Service  *invoice.Service
@@ -25,17 +25,16 @@ type FeedConfig struct {
 	Meter        invoice.Meter
 }
 
-// NewFeed makes an API with one route, GET /events?after=&limit=, which answers what happened to a project's
-// invoices after a position, in order. It is no part of any of the public APIs: a shop of any of them that was
-// down, or that would rather ask than be told, keeps the position of the last event that it has dealt with
-// and misses nothing. Key is the header Api-Key. Mount it beside them.
+// NewFeed returns an API with one route, GET /events?after=&limit=, which returns a project's events after a position, in
+// order. It belongs to none of the public APIs; mount it beside them. A shop that was down, or that prefers polling to
+// webhooks, stores the position of the last event that it has processed and misses none. The key is in the header Api-Key.
 //
-// Positions are of the feed of all projects. An answer has few events, or none, when the others are of other
-// projects: go on after its "next" until that is what was asked for.
+// Positions count the events of all projects. A response has few events, or none, when the others belong to other projects:
+// continue after its "next" until "next" is the position that was asked for.
 //
-// A position beyond the last event is answered 409 with {"error": "...", "last": N}: the shop has seen events that the
-// store no longer has, as after the restore of a backup. What comes next has positions above N, so who goes on after N
-// misses nothing.
+// A position beyond the last event gets the response 409 with {"error": "...", "last": N}: the shop has seen events that the
+// store no longer has, for example because a backup was restored. Later events have positions above N, so a shop that
+// continues after N misses none.
 func NewFeed(cfg FeedConfig) (*API, error) {
 	if cfg.Service == nil || cfg.Projects == nil {
 		return nil, errors.New("httpapi: NewFeed: Service and Projects are required")
@@ -51,7 +50,7 @@ func NewFeed(cfg FeedConfig) (*API, error) {
 			"with the position to go on after: the feed has lost its end, as after the restore of a backup.",
 		Routes: []Route{{
 			Method: http.MethodGet, Path: "/events", OperationID: "listEvents", Tag: "Events",
-			Summary: "What happened after a position", Auth: auth,
+			Summary: "List events after a position", Auth: auth,
 			Params: feedQuery{}, Answer: feedPage{}, Faults: []int{http.StatusConflict}, Handler: f.list,
 		}},
 		Fault: feedFault, FaultBody: feedError{},
@@ -66,24 +65,24 @@ func NewFeed(cfg FeedConfig) (*API, error) {
 type feed struct{ service *invoice.Service }
 
 type feedQuery struct {
-	After int64 `json:"after" schema:"minimum=0,default=0" doc:"Position of the last event that was dealt with"`
+	After int64 `json:"after" schema:"minimum=0,default=0" doc:"Position of the last event that was processed"`
 	Limit int   `json:"limit" schema:"minimum=1,maximum=100,default=100"`
 }
 
 type feedPage struct {
 	Events []feedEvent `json:"events"`
-	Next   int64       `json:"next" doc:"To ask for what comes after these"`
+	Next   int64       `json:"next" doc:"The value of after for the next request"`
 }
 
 type feedEvent struct {
 	Position int64           `json:"position"`
-	ID       string          `json:"id" doc:"As in the header webhook-id: who has seen it has seen the event"`
-	Event    json.RawMessage `json:"event" doc:"As it is told by webhook in the standard format, byte for byte"`
+	ID       string          `json:"id" doc:"Id of the event, the same as in the header webhook-id"`
+	Event    json.RawMessage `json:"event" doc:"Body of the webhook in the standard format, byte for byte"`
 }
 
 type feedError struct {
 	Error string `json:"error"`
-	Last  *int64 `json:"last,omitempty" doc:"Of 409 alone: the position to go on after"`
+	Last  *int64 `json:"last,omitempty" doc:"Only in 409: the position to continue after"`
 }
 
 // feedPages bounds how many events of other projects one request passes over, in pages of the Service.

@@ -37,7 +37,7 @@ func till(t *testing.T) (*invoice.Service, *invoice.Projects, *chain.Follower, [
 
 func tillOn(t testing.TB, kept *spy.Store) (*invoice.Service, *invoice.Projects, *chain.Follower, [2]string, [2]string) {
 	sim := chaintest.NewChain(chaintest.Config{})
-	sim.Lose(chain.ProofOfLogs, "") // which hinders nothing
+	sim.Lose(chain.ProofOfLogs, "") // this has no effect
 	follower, err := chain.NewFollower(chain.FollowConfig{Node: sim, Poll: time.Millisecond})
 	require.NoError(t, err)
 	service, err := invoice.New(invoice.Config{Store: kept, Chains: []invoice.ChainConfig{{
@@ -157,10 +157,10 @@ func TestAShopThatIsBeyondTheEndGoesOnFromTheLastEvent(t *testing.T) {
 	require.Equal(t, []string{"after 1", "after 2"}, orders)
 }
 
-// feedOf is the feed of two projects with an event each.
+// feedOf returns the feed of two projects with one event each.
 func feedOf(t testing.TB) contract.Subject { return feedBehind(t, false) }
 
-// hostedFeed is the feed behind the host's own authentication.
+// hostedFeed returns the feed with the host's own authentication.
 func hostedFeed(t testing.TB) contract.Subject { return feedBehind(t, true) }
 
 func feedBehind(t testing.TB, hosted bool) contract.Subject {
@@ -237,7 +237,7 @@ func TestAProcessIsReadyWhenItsNetworksAreSeen(t *testing.T) {
 	require.Error(t, err)
 }
 
-// troubled is a store whose networks have something set aside.
+// troubled is a store with something set aside on each network.
 type troubled struct {
 	spy.Backend
 	aside []invoice.Aside
@@ -298,7 +298,7 @@ func TestTheDocumentHasAPageForPeople(t *testing.T) {
 	}
 }
 
-// seen is a meter that keeps the labels of what it counted.
+// seen is a meter that records the labels of its counters.
 type seen struct {
 	invoice.Meter
 	counts map[string]int64

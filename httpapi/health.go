@@ -13,7 +13,7 @@ import (
 // ReadyConfig defines when a process is ready. Service is required.
 type ReadyConfig struct {
 	Service *invoice.Service
-	Within  time.Duration    // how long ago each network's node may have answered last; default 2 minutes
+	Within  time.Duration    // how old each network's last sight of its chain may be; default 2 minutes
 	Behind  uint64           // how many blocks a network may be behind; default 10
 	Now     func() time.Time // default time.Now
 	Logger  *slog.Logger     // if nil, nothing is logged
@@ -24,7 +24,7 @@ func Alive() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { writeHealth(w, http.StatusOK, health{OK: true}) })
 }
 
-// health is what Alive and Ready answer.
+// health is the response of Alive and Ready.
 type health struct {
 	OK       bool            `json:"ok"`
 	Networks []networkHealth `json:"networks,omitempty"`
@@ -38,34 +38,34 @@ type networkHealth struct {
 	Height  uint64 `json:"height"`  // of the last block that was stored
 	Behind  uint64 `json:"behind"`  // blocks; 0 when another process follows it
 	Damaged int    `json:"damaged"` // stored invoices that cannot be read
-	// DamagedIDs and SetAside are the first of them, Aside is how many the latter are in all.
+	// DamagedIDs and SetAside hold the first ones; Aside is the total number of the latter.
 	DamagedIDs   []string   `json:"damaged_invoices,omitempty"`
 	Aside        int        `json:"aside"`
 	SetAside     []setAside `json:"set_aside,omitempty"`
-	Advanced     Time       `json:"advanced,omitzero"`      // when the store last came further, or the chain was seen not to have
+	Advanced     Time       `json:"advanced,omitzero"`      // when the store last advanced, or the chain was seen to have nothing new
 	WaitingFor   uint64     `json:"waiting_for,omitempty"`  // height of the block that cannot be read
-	NodeFailing  Time       `json:"node_failing,omitzero"`  // since when the node does not answer well
-	StoreFailing Time       `json:"store_failing,omitzero"` // since when what it answers cannot be stored
-	AheadSeconds int64      `json:"ahead_seconds"`          // how far the chain's last block is stamped ahead of our clock
-	LostEnd      Time       `json:"lost_end,omitzero"`      // when it was found that the store has lost its end
-	Lacks        []lack     `json:"lacks,omitempty"`        // what the node cannot do
+	NodeFailing  Time       `json:"node_failing,omitzero"`  // since when the node has been failing
+	StoreFailing Time       `json:"store_failing,omitzero"` // since when steps could not be stored
+	AheadSeconds int64      `json:"ahead_seconds"`          // how far the chain's last block is stamped ahead of the process's clock
+	LostEnd      Time       `json:"lost_end,omitzero"`      // when the store was found to have lost its latest part
+	Lacks        []lack     `json:"lacks,omitempty"`        // abilities that the node lacks
 }
 
-// lack is something that a node cannot do, in the words of [chain.Ability]. Why is in the log.
+// lack is an ability that a node lacks, a [chain.Ability]. The reason is in the log.
 type lack struct {
 	What   string `json:"what"`
-	Asset  string `json:"asset,omitempty"` // the only one that it concerns; without decimals, it is held back
+	Asset  string `json:"asset,omitempty"` // the only one affected; if decimals are lacking, it is held back
 	Since  Time   `json:"since"`
-	Blocks uint64 `json:"blocks,omitempty"` // that it showed in
+	Blocks uint64 `json:"blocks,omitempty"` // in which it was noticed
 }
 
-// setAside is what could not be taken into account yet. Why that is so for an invoice is in the log, since it can be in the
-// words of a database.
+// setAside describes what could not be taken into account yet. The reason for an invoice is only in the log, because it may
+// contain error texts of a database.
 type setAside struct {
 	Since   Time   `json:"since"`
 	Cause   string `json:"cause"`
-	Invoice string `json:"invoice,omitempty"` // whose it is, if that is known
-	TxID    string `json:"txid,omitempty"`    // a transaction that could not be examined: anybody can have sent it
+	Invoice string `json:"invoice,omitempty"` // the invoice that it belongs to, if known
+	TxID    string `json:"txid,omitempty"`    // a transaction that could not be examined; anybody can have sent it
 }
 
 // shownTroubles bounds how many invoices and transactions a network is shown with.
@@ -85,7 +85,7 @@ func newNetworkHealth(n invoice.NetworkHealth, ok bool) networkHealth {
 	}
 	for _, a := range n.Aside {
 		one := setAside{Since: Time{a.Since}, Invoice: a.Invoice, Cause: "an invoice cannot be read or stored"}
-		if a.Unexamined != nil { // a stranger's, who must not be able to make a process look ill
+		if a.Unexamined != nil { // sent by anybody, who must not be able to make a process look unhealthy
 			one.Cause, one.TxID = a.Unexamined.Reason, a.Unexamined.TxID
 		} else {
 			out.OK = false
@@ -101,9 +101,10 @@ func newNetworkHealth(n invoice.NetworkHealth, ok bool) networkHealth {
 }
 
 // Ready responds with 200 if the store can be read, every network is being seen, and no invoice is damaged or has something
-// set aside, else 503; see [invoice.NetworkHealth.OK]. A transaction that could not be examined is shown and no more. Invoices are created all the same while a network lags, so a process
-// that is not ready is one to look at, and not one to send no requests to. The answer has no error texts
-// of nodes and stores: they can name hosts and belong in the log. Mount it where operators can reach it and others cannot.
+// set aside, and otherwise with 503; see [invoice.NetworkHealth.OK]. A transaction that could not be examined is only shown.
+// Invoices can be created while a network lags, so a process that is not ready needs attention but can still serve
+// requests. The response contains no error texts of nodes and stores, which can name hosts; they are in the log. Mount it
+// where only operators can reach it.
 func Ready(cfg ReadyConfig) (http.Handler, error) {
 	if cfg.Service == nil {
 		return nil, errors.New("httpapi: Ready: Service is required")
@@ -147,5 +148,5 @@ func writeHealth(w http.ResponseWriter, status int, h health) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(h) // fails only when nobody listens any more
+	_ = json.NewEncoder(w).Encode(h) // fails only when the client is gone
 }

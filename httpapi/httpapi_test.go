@@ -26,7 +26,7 @@ type faultBody struct {
 	Text string `json:"text"`
 }
 
-// fault is a dialect of one word.
+// fault maps errors to responses of a minimal dialect.
 func fault(err error) (int, any) {
 	if refused, ok := errors.AsType[*httpapi.Error](err); ok {
 		return refused.Status, faultBody{refused.Message}
@@ -81,7 +81,7 @@ func route(method, path string, handler func(*httpapi.Request) (any, error)) htt
 	}
 }
 
-// echo serves one route that takes a thing and answers it as Go prints it.
+// echo serves one route that takes a thing and returns it as Go prints it.
 func echo(t *testing.T) *httpapi.API {
 	t.Helper()
 	r := route("POST", "/things", func(r *httpapi.Request) (any, error) {
@@ -281,10 +281,10 @@ func TestTablesThatContradictThemselvesAreRefused(t *testing.T) {
 		"Routes is required":        {},
 		"OperationID is taken":      {ok, ok},
 		"Path and Method are taken": append(change(func(r *httpapi.Route) { r.OperationID = "b" }), ok),
-		"Method is none":            change(func(r *httpapi.Route) { r.Method = "get" }),
+		"Method must be":            change(func(r *httpapi.Route) { r.Method = "get" }),
 		"Path must begin":           change(func(r *httpapi.Route) { r.Path = "a" }),
 		"not end with one":          change(func(r *httpapi.Route) { r.Path = "/a/" }),
-		"that of the document":      change(func(r *httpapi.Route) { r.Path = "/openapi.json" }),
+		"reserved for the document": change(func(r *httpapi.Route) { r.Path = "/openapi.json" }),
 		"Summary and Tag":           change(func(r *httpapi.Route) { r.Tag = "" }),
 		"Handler and Answer":        change(func(r *httpapi.Route) { r.Handler = nil }),
 		"Auth needs":                change(func(r *httpapi.Route) { r.Auth = &httpapi.Scheme{} }),
@@ -343,7 +343,7 @@ func TestADoubleIsTheShortNumberThatWasMeant(t *testing.T) {
 		{"1234567890123.4500", 2, "1234567890123.45"},
 		{"434.99999999999994", 0, "435"},
 		{"1.1000000000000001", 6, "1.1"},
-		// What is no double, or is meant as it is, stays.
+		// A number that is not a double, or that fits already, does not change.
 		{"25.005", 2, "25.005"}, {"29.99", 2, "29.99"}, {"1.001", 2, "1.001"}, {"0", 2, "0"},
 		{"25.004999999999999", 2, "25.004999999999999"}, {"25.005000000000003", 2, "25.005000000000003"},
 		{"29.9499999999999", 2, "29.9499999999999"}, {"29.9499999999999999", 2, "29.9499999999999999"},
@@ -394,7 +394,7 @@ func FuzzMeant(f *testing.F) {
 	})
 }
 
-// FuzzNumber: what is read is written with the same value, short, and is read again.
+// FuzzNumber tests that a decoded number is encoded with the same value, in few digits, and can be decoded again.
 func FuzzNumber(f *testing.F) {
 	for _, in := range []string{`0.1`, `"1e-18"`, `1e99`, `-0`, `1e999999999`} {
 		f.Add([]byte(in))

@@ -11,23 +11,23 @@ import (
 	"time"
 )
 
-// Limit bounds how often one client may ask: a project or an account by its key, anybody else by
-// address, and whose key opens nothing by address as well, before the next one is looked up. The addresses of one /64
-// of IPv6, of which one customer has all, are one. The zero value is no limit: it is the host's choice.
+// Limit bounds how often one client may send requests. Projects and accounts are counted by key, all other clients by
+// address. Invalid keys are counted by address too, before the next key is looked up. All addresses of an IPv6 /64 count as
+// one, because one customer has all of them. The zero value sets no limit.
 type Limit struct {
 	PerSecond int // requests in the long run
 	Burst     int // requests at once; default PerSecond
 }
 
-// maxClients bounds how many clients a limiter remembers one by one, and crowds how many buckets the others share: who
-// has more addresses than can be counted gets no more by that, and takes nothing from those who are remembered.
+// maxClients bounds how many clients a limiter remembers individually, and crowds is the number of buckets that the others
+// share: a client with more addresses than can be counted gains nothing by that, and takes nothing from remembered clients.
 const (
 	maxClients = 100_000
 	crowds     = 4096
 )
 
-// limiter is a token bucket for each client, as the one moment at which the bucket will be full again
-// (the generic cell rate algorithm): a client that has not asked for a while need not be remembered.
+// limiter holds a token bucket for each client, represented by the time at which the bucket will be full again (the generic
+// cell rate algorithm): a client that has sent nothing for a while need not be remembered.
 type limiter struct {
 	every time.Duration // one token
 	burst time.Duration // a full bucket
@@ -35,12 +35,12 @@ type limiter struct {
 
 	mu      sync.Mutex // guards what follows
 	full    map[string]time.Time
-	cleared time.Time // when those were looked for that can be forgotten
+	cleared time.Time // when full buckets were last removed
 }
 
 func newLimiter(l Limit, now func() time.Time) (*limiter, error) {
 	if l.PerSecond < 0 || l.Burst < 0 || l.PerSecond > int(time.Second) || l.PerSecond == 0 && l.Burst > 0 {
-		return nil, fmt.Errorf("Limit of %d a second and %d at once makes no sense", l.PerSecond, l.Burst)
+		return nil, fmt.Errorf("Limit: PerSecond %d and Burst %d are not valid", l.PerSecond, l.Burst)
 	}
 	if l.PerSecond == 0 {
 		return nil, nil
@@ -55,10 +55,10 @@ func newLimiter(l Limit, now func() time.Time) (*limiter, error) {
 	return &limiter{every: every, burst: every * time.Duration(l.Burst), now: now, full: map[string]time.Time{}}, nil
 }
 
-// take takes a token of the client's, or answers how long until there is one. A nil limiter has enough.
+// take takes a token of the client, or returns how long it takes until there is one. A nil limiter never refuses.
 func (l *limiter) take(client string) (wait time.Duration) { return l.ask(client, true) }
 
-// left answers how long until the client has a token, and takes none.
+// left returns how long it takes until the client has a token. It takes none.
 func (l *limiter) left(client string) (wait time.Duration) { return l.ask(client, false) }
 
 func (l *limiter) ask(client string, take bool) (wait time.Duration) {
@@ -83,8 +83,8 @@ func (l *limiter) ask(client string, take bool) (wait time.Duration) {
 	return 0
 }
 
-// bucket is the client's own while there is room. Who can be forgotten, because its bucket is full, makes room first; that
-// is looked for no more than once in a second, as it takes long.
+// bucket returns the client's own bucket, or a shared one if there is no room. Full buckets are removed to make room, at
+// most once a second, because finding them is slow.
 func (l *limiter) bucket(client string, now time.Time) string {
 	if _, known := l.full[client]; known || len(l.full) < maxClients {
 		return client
@@ -101,10 +101,10 @@ func (l *limiter) bucket(client string, now time.Time) string {
 	return fmt.Sprint("crowd ", sum.Sum32()%crowds)
 }
 
-// limitStranger refuses a request of an address that asks too often.
+// limitStranger refuses a request from an address that has sent too many.
 func (a *API) limitStranger(r *Request) error { return r.tooMany(a.strange.take(a.address(r))) }
 
-// limited is a page that anybody may read, but not too often.
+// limited returns a handler of a public page with a limit by address.
 func (a *API) limited(page http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
 		r := &Request{Request: hr, ID: newRequestID(), w: w, maxBody: a.cfg.MaxBody}
@@ -133,7 +133,7 @@ func (a *API) client(r *Request) string {
 	return "account " + r.Account
 }
 
-// address is what strangers are told apart by.
+// address returns the text by which unauthenticated clients are counted.
 func (a *API) address(r *Request) string {
 	ip := a.cfg.ClientIP(r.Request).Unmap().WithZone("")
 	if ip.Is6() {

@@ -11,15 +11,15 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// Number is an exact decimal. As JSON it is a number with all its digits and no exponent; it is read from
-// a number or from a number in a string.
+// Number is an exact decimal. Its JSON form is a number with all its digits and no exponent. It is decoded from a number or
+// from a number in a string.
 type Number struct{ decimal.Decimal }
 
-// maxNumber bounds the text of a number: more than the largest price with all decimals of any asset.
+// maxNumber bounds the length of a number's text. It exceeds that of the largest price with all decimals of any asset.
 const maxNumber = 100
 
-// number is the grammar of JSON numbers, with at most two digits of exponent: what decimal arithmetic
-// would write out stays short.
+// number is the grammar of JSON numbers with an exponent of at most two digits, so that the number stays short when it is
+// written out.
 var number = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?$`)
 
 // MarshalJSON implements [json.Marshaler].
@@ -44,10 +44,10 @@ func (n *Number) UnmarshalJSON(raw []byte) error {
 // promised is how many significant digits of a decimal every double keeps, and written how many it takes to write one.
 const promised, written = 15, 17
 
-// Meant returns the number of at most so many decimals that was meant. That is the number itself, unless it has more
-// decimals and the 16 or 17 digits that programs write doubles with, 29.949999999999999 for 29.95 or 3.3000000000000003
-// for 3 * 1.1: then it is what a double promises to keep of it, 15 digits, if these fit. What does not fit either way is
-// answered as it is.
+// Meant returns the number with at most the given number of decimals that n stands for. That is n itself, unless n has more
+// decimals and the 16 or 17 digits with which programs write doubles, such as 29.949999999999999 for 29.95 or
+// 3.3000000000000003 for 3 * 1.1: then it is n rounded to the 15 digits that every double keeps, if the result fits. If
+// neither fits, Meant returns n unchanged.
 func (n Number) Meant(decimals int32) Number {
 	digits := strings.TrimRight(n.Abs().Coefficient().String(), "0")
 	exponent := n.Exponent() + int32(n.NumDigits()-len(digits))
@@ -61,8 +61,8 @@ func (n Number) Meant(decimals int32) Number {
 	return n
 }
 
-// Time is a moment. As JSON it is RFC 3339 in UTC, to the second, rounded down; it is read with any offset
-// and any fraction.
+// Time is a point in time. Its JSON form is RFC 3339 in UTC, rounded down to the second. It is decoded with any offset and
+// any fraction.
 type Time struct{ time.Time }
 
 // MarshalJSON implements [json.Marshaler].

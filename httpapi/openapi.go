@@ -21,12 +21,12 @@ type document struct {
 	Components components `json:"components"`
 
 	schemas     *schemas
-	invalid     int // status of a value that does not fit
-	faultBody   any // of errors, whose status has none of its own
+	invalid     int // status of an invalid value
+	faultBody   any // of errors whose status has no body of its own
 	faultBodies map[int]any
 }
 
-// paths is written in the order of the table, which is the order in which people read it.
+// paths keeps the order of the table, in which people read it.
 type paths []pathItem
 
 type pathItem struct {
@@ -151,7 +151,7 @@ func newDocument(cfg Config) *document {
 	}
 }
 
-// add describes an operation, and gives it the shapes that its requests are bound to.
+// add describes an operation, and sets the shapes that its requests are decoded into.
 func (d *document) add(op *operation) error {
 	out := &described{
 		OperationID: op.OperationID, Summary: op.Summary, Tags: []string{op.Tag}, Security: []map[string][]string{},
@@ -239,13 +239,14 @@ func (d *document) addRequest(op *operation, out *described) (err error) {
 	return err
 }
 
-// orEmpty is the schema of a body that may have no members, and then be written as programs write nothing.
+// orEmpty returns the schema of a body that may also be null or an empty list, as some programs write a body without
+// members.
 func orEmpty(body *schema) *schema {
 	none := int64(0)
 	return &schema{AnyOf: []*schema{body, {Type: typeNames{"array"}, Items: &schema{}, MaxItems: &none}, {Type: typeNames{"null"}}}}
 }
 
-// setMaxima sets the maxima that the route has for members of its body, where requests are bound and in the document.
+// setMaxima sets the route's maxima of members of its body, for decoding and in the document.
 func (d *document) setMaxima(op *operation, body *schema) error {
 	declared := d.schemas.named[path.Base(body.Ref)]
 	for name, most := range op.Maxima {
@@ -258,7 +259,7 @@ func (d *document) setMaxima(op *operation, body *schema) error {
 	return nil
 }
 
-// keyParameter describes the header of what may be repeated.
+// keyParameter describes the header Idempotency-Key.
 func keyParameter() parameter {
 	shortest := int64(1)
 	return parameter{
@@ -280,12 +281,12 @@ func (d *document) answer(value any) (*schema, error) {
 		if err != nil {
 			return nil, err
 		}
-		out.AnyOf = append(out.AnyOf, one) // one type may have all that another has
+		out.AnyOf = append(out.AnyOf, one) // a value may fit several types
 	}
 	return out, nil
 }
 
-// faults are the statuses of errors that an operation can answer.
+// faults returns the statuses of errors that an operation can respond with.
 func (op *operation) faults(invalid int) []int {
 	out := append(slices.Clone(op.Faults), http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable)
 	if op.Auth != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/cointill/cointill/httpapi/internal/docs"
 )
 
-// page returns the page for people, made of the document for programs.
+// page returns the page for people, made from the OpenAPI document.
 func (a *API) page() (http.Handler, error) {
 	page, err := docs.New(a.document)
 	if err != nil {

@@ -228,7 +228,7 @@ func (a *API) run(r *Request, c *claim) (status int, body any, err error) {
 	base := context.WithoutCancel(r.Context())
 	ctx, cancel := context.WithTimeout(base, replyRun)
 	r.Request = r.WithContext(ctx)
-	var answer *reply // nil: none to keep
+	var answer *reply // nil if there is none to keep
 	defer func() {
 		cancel()
 		r.Request = r.WithContext(base)

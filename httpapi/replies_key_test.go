@@ -26,7 +26,7 @@ func TestAKeyIsAStringOfVisibleASCIIWithQuotesOrWithout(t *testing.T) {
 	}
 }
 
-// FuzzReplyKey: what is read is read again when it is written with quotes.
+// FuzzReplyKey tests that a parsed key can be parsed again when it is written with quotes.
 func FuzzReplyKey(f *testing.F) {
 	for _, text := range []string{`a`, `"a"`, `"a\"\\"`, `"`, `"\`, "ä"} {
 		f.Add(text)

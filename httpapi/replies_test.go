@@ -25,7 +25,7 @@ func TestRepliesInMemoryKeepTheContract(t *testing.T) {
 	httpapitest.Replies(t, func(_ *testing.T, perScope int) httpapi.Replies { return httpapi.NewReplies(perScope) })
 }
 
-// desk is an API of two callers, whose key is their name, and of a handler that a test chooses.
+// desk is an API with two clients, whose keys are their names, and a handler that a test sets.
 type desk struct {
 	*testing.T
 	api     http.Handler
@@ -37,7 +37,7 @@ type desk struct {
 	replies httpapi.Replies
 }
 
-// kept is an error that says itself whether it is kept.
+// kept is an error that reports whether it is kept.
 type kept bool
 
 func (k kept) Error() string { return "kept" }
@@ -132,7 +132,7 @@ func (d *desk) post(key string) *httptest.ResponseRecorder {
 	return d.send(d.request("POST", "/things/1", "shop", key, `{"a":1}`))
 }
 
-// ran expects so many calls of the handler.
+// ran requires a number of calls of the handler.
 func (d *desk) ran(want int, why ...any) {
 	d.Helper()
 	require.EqualValues(d, want, d.runs.Load(), why...)
@@ -294,7 +294,7 @@ func TestARequestWithAKeyGoesOnWithoutItsClientAndTheReplyIsKept(t *testing.T) {
 	ctx, hangUp := context.WithCancel(context.WithValue(t.Context(), deskPath{}, "value"))
 	answer := d.handle
 	d.handle = func(r *httpapi.Request) (any, error) {
-		hangUp() // the work is committed, and the answer still to be put together
+		hangUp() // the work is committed, and the response is not yet written
 		deadline, bounded := r.Context().Deadline()
 		require.True(t, bounded)
 		require.LessOrEqual(t, time.Until(deadline), time.Minute)
@@ -371,7 +371,7 @@ func TestAMalformedKeyIsRefused(t *testing.T) {
 	d.ran(0)
 }
 
-// lame fails as it is told.
+// lame fails as configured.
 type lame struct {
 	httpapi.Replies
 	begin, finish error
@@ -379,7 +379,7 @@ type lame struct {
 
 func (l *lame) Begin(ctx context.Context, scope, key string, running []byte, now, until time.Time) ([]byte, error) {
 	held, err := l.Replies.Begin(ctx, scope, key, running, now, until)
-	if l.begin != nil { // the answer got lost
+	if l.begin != nil { // the response got lost
 		return nil, l.begin
 	}
 	return held, err
@@ -399,7 +399,7 @@ func (l *lame) Abandon(ctx context.Context, scope, key string, running []byte) e
 	return l.Replies.Abandon(ctx, scope, key, running)
 }
 
-// busy has never the lock that it needs, and counts how often somebody waits for that.
+// busy never gets the lock that it needs, and counts how often a call waits for it.
 type busy struct {
 	httpapi.Replies
 	waits atomic.Int64

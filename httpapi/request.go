@@ -18,20 +18,20 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// maxDepth bounds how deep objects and arrays may lie within each other in a body.
+// maxDepth bounds the nesting of objects and arrays in a body.
 const maxDepth = 16
 
-// Request is a request on its way through the API. It must not be kept.
+// Request is a request to an API. It is valid only until the handler returns.
 type Request struct {
 	*http.Request
 	ID      string          // names the request in logs and in the header X-Request-Id
-	Project invoice.Project // who asks, on routes for projects
-	Account string          // who asks, on routes for accounts
+	Project invoice.Project // the client, on routes for projects
+	Account string          // the client, on routes for accounts
 
 	op      *operation
 	w       http.ResponseWriter
 	maxBody int64
-	status  int  // that was answered
+	status  int  // of the response
 	read    bool // the body was read into raw
 	raw     []byte
 }
@@ -53,8 +53,8 @@ func (r *Request) Decode(into any) error {
 	return r.op.body.bind(into, func(f field) json.RawMessage { return members[f.name] })
 }
 
-// Members returns the members of the JSON body as they were sent, for dialects that check them in their own way. It
-// refuses with an [Error].
+// Members returns the members of the JSON body as they were sent, for dialects that decode them themselves. It refuses with
+// an [Error].
 func (r *Request) Members() (map[string]json.RawMessage, error) {
 	body, err := r.readBody()
 	if err != nil {
@@ -112,21 +112,21 @@ func (r *Request) readBody() ([]byte, error) {
 	return r.Raw()
 }
 
-// jsonInUTF8 reports whether a Content-Type announces JSON, in one of the ways that clients write it.
+// jsonInUTF8 reports whether a Content-Type declares JSON in UTF-8, in any of the forms that clients send.
 func jsonInUTF8(contentType string) bool {
 	media, params, err := mime.ParseMediaType(contentType)
 	if err != nil || media != "application/json" {
 		return false
 	}
 	switch strings.ToLower(params["charset"]) {
-	case "", "utf-8", "utf8", "us-ascii", "ascii": // UTF-8, and a part of it
+	case "", "utf-8", "utf8", "us-ascii", "ascii": // UTF-8 and its subset
 		return true
 	}
 	return false
 }
 
-// Raw returns the body as it was sent, byte for byte, whatever its type: for schemes that check a signature of it.
-// It may be called again. It refuses with an [Error], also a body that says that it is compressed.
+// Raw returns the body as it was sent, byte for byte, whatever its type, for schemes that verify a signature. It may be
+// called more than once. It refuses with an [Error], for example if the body is compressed.
 func (r *Request) Raw() ([]byte, error) {
 	if r.read {
 		return r.raw, nil
@@ -146,7 +146,7 @@ func (r *Request) Raw() ([]byte, error) {
 	return body, nil
 }
 
-// parseObject splits a JSON object into its members. Its errors follow "the body".
+// parseObject splits a JSON object into its members. The texts of its errors continue "the body".
 func parseObject(body []byte) (map[string]json.RawMessage, error) {
 	switch {
 	case !utf8.Valid(body):
@@ -168,8 +168,8 @@ func parseObject(body []byte) (map[string]json.RawMessage, error) {
 	return members, nil
 }
 
-// paired reports whether every surrogate that valid JSON has by its escape is one of a pair. Alone it is no character, and
-// encoding/json would put U+FFFD in its place: two different texts could become one.
+// paired reports whether every escaped surrogate in valid JSON is part of a pair. A single one is not a character, and
+// encoding/json would replace it by U+FFFD, which could make two different texts equal.
 func paired(body []byte) bool {
 	for {
 		at := bytes.IndexByte(body, '\\')
@@ -191,13 +191,13 @@ func paired(body []byte) bool {
 	}
 }
 
-// escaped is the code unit that begins as uXXXX.
+// escaped returns the code unit of an escape that begins with uXXXX.
 func escaped(text []byte) rune {
 	n, _ := strconv.ParseUint(string(text[1:5]), 16, 16) // valid JSON has four digits
 	return rune(n)
 }
 
-// checkValue refuses what parsers disagree on, or choke on: keys that occur twice and deep nesting.
+// checkValue refuses what parsers disagree on or cannot handle: duplicate keys and deep nesting.
 func checkValue(dec *json.Decoder, depth int) error {
 	token, err := dec.Token()
 	if err != nil {

@@ -34,7 +34,7 @@ type schema struct {
 	AnyOf            []*schema  `json:"anyOf,omitempty"`
 }
 
-// typeNames is written as a string when it is one.
+// typeNames is encoded as a string if there is one name.
 type typeNames []string
 
 func (t typeNames) MarshalJSON() ([]byte, error) {
@@ -44,7 +44,7 @@ func (t typeNames) MarshalJSON() ([]byte, error) {
 	return json.Marshal([]string(t))
 }
 
-// properties is written in the order of the struct.
+// properties keeps the order of the struct's fields.
 type properties []property
 
 type property struct {
@@ -66,11 +66,11 @@ func (p properties) MarshalJSON() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// schemas makes schemas of Go types, and keeps those of structs by name.
+// schemas derives schemas from Go types, and keeps those of structs by name.
 type schemas struct {
 	named   map[string]*schema
 	types   map[string]reflect.Type
-	lenient bool // about what is read
+	lenient bool // with requests
 }
 
 // field is one member of a declared struct.
@@ -80,8 +80,8 @@ type field struct {
 	in       string // where a parameter is: "query", "path" or "header"
 	schema   *schema
 	required bool
-	zero     bool            // it is in a body, where the zero that it may not be is the same as absent
-	standard json.RawMessage // taken when the field is absent; nil: none
+	zero     bool            // in a body, where a zero that the member cannot have counts as absent
+	standard json.RawMessage // used if the field is absent; may be nil
 }
 
 var (
@@ -92,7 +92,7 @@ var (
 	enumType    = reflect.TypeFor[interface{ Enum() []string }]()
 )
 
-// of makes the schema of a type. What is read may have numbers in strings.
+// of returns the schema of a type. In requests, numbers may be in strings.
 func (s *schemas) of(t reflect.Type, read bool) (*schema, error) {
 	switch {
 	case t == numberType && read:
@@ -132,7 +132,7 @@ func (s *schemas) of(t reflect.Type, read bool) (*schema, error) {
 	}
 }
 
-// structure answers a reference to the schema of a struct.
+// structure returns a reference to the schema of a struct.
 func (s *schemas) structure(t reflect.Type, read bool) (*schema, error) {
 	if t.Name() == "" {
 		return nil, fmt.Errorf("%s needs a name", t)
@@ -164,9 +164,9 @@ func (s *schemas) structure(t reflect.Type, read bool) (*schema, error) {
 	return ref, err
 }
 
-// fields reads the declaration of a struct from its tags: json for the name, in for the place of a
-// parameter, doc for the description, and schema for what it may be, such as
-// `schema:"required,minimum=1,default=20"`. What is written is required unless it may be omitted.
+// fields returns the declaration of a struct from its tags: json has the name, in the place of a parameter, doc the
+// description, and schema the rules, such as `schema:"required,minimum=1,default=20"`. In responses, a member is required
+// unless it may be omitted.
 func (s *schemas) fields(t reflect.Type, read bool) ([]field, error) {
 	var out []field
 	for i := range t.NumField() {
@@ -194,7 +194,7 @@ func (s *schemas) fields(t reflect.Type, read bool) ([]field, error) {
 	return out, nil
 }
 
-// lenient is the schema of a member as lenient dialects read it.
+// lenient returns the schema of a member as lenient dialects decode it.
 func (f *field) lenient() *schema {
 	s := f.schema
 	none, once := int64(0), int64(1)
@@ -219,8 +219,8 @@ func (f *field) lenient() *schema {
 	return out
 }
 
-// orNothing is the schema of the same or of what programs write for a member that they have not set: null, and the zero that
-// it may not be.
+// orNothing returns a schema that also allows what programs send for a member that is not set: null, and a zero that the
+// member cannot have.
 func (s *schema) orNothing() *schema {
 	none := int64(0)
 	if s.positive() {
@@ -238,7 +238,7 @@ func (s *schema) positive() bool {
 	return s.Minimum != nil && *s.Minimum > 0 || s.ExclusiveMinimum != nil && *s.ExclusiveMinimum >= 0
 }
 
-// orNull is the schema of the same or null.
+// orNull returns a schema that also allows null.
 func (s *schema) orNull() *schema {
 	if s.Ref == "" && s.Enum == nil {
 		s.Type = append(s.Type, "null")

@@ -22,7 +22,7 @@ import (
 
 var start = time.Date(2024, 1, 15, 10, 30, 0, 0, time.UTC)
 
-// standard is a shop that is told in the library's own format.
+// standard returns a shop that gets webhooks in the library's own format.
 func standard(t *testing.T) *life.Shop {
 	sim, memory := chaintest.NewChain(chaintest.Config{Start: start}), store.NewMemory()
 	follower, err := chain.NewFollower(chain.FollowConfig{Node: sim, Poll: time.Second})
@@ -70,7 +70,7 @@ func standard(t *testing.T) *life.Shop {
 	}
 }
 
-// What shops are told in the standard format, which the feed answers byte for byte, changes only with its version.
+// The events in the standard format, which the feed returns byte for byte, change only with the version of the format.
 func TestA25_EventsAreGolden(t *testing.T) {
 	life.Play(t, start, standard, func(s *life.Shop) {
 		require.Equal(s.T, 1, invoice.PayloadVersion, "a new version needs golden files of its own")

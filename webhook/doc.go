@@ -1,5 +1,5 @@
-// Package webhook tells shops what happened to their invoices: it sends the messages that were
-// committed together with the events, signed, in order, at least once, and to nobody else's cost.
+// Package webhook notifies shops of what happened to their invoices. It sends the messages that were committed together with
+// the events: signed, in order, at least once, and without one endpoint delaying the others.
 //
 //	notifier, err := webhook.NewNotifier(webhook.Standard()) // and formats of APIs; for invoice.Config
 //	...

@@ -22,7 +22,7 @@ type Peer struct {
 	calls     int
 	stalled   []block // the node's chain, unless nil
 	oldPool   []tx    // its pool then
-	lag       int     // every other call is answered by a backend so many blocks behind
+	lag       int     // every other response is from a backend that is this many blocks behind
 	down      error
 	lie       Lie
 	onCall    func(Call) error
@@ -59,7 +59,7 @@ func (p *Peer) Resume() {
 	p.stalled, p.oldPool = nil, nil
 }
 
-// Lag makes every other call be answered by a backend that has not seen the last n blocks, as behind a load balancer.
+// Lag makes every other response come from a backend that has not seen the last n blocks, as behind a load balancer.
 // Zero ends it.
 func (p *Peer) Lag(n int) {
 	p.c.mu.Lock()
@@ -149,7 +149,7 @@ func (p *Peer) held(transfers []chain.Transfer) []chain.Transfer {
 	return transfers
 }
 
-// OnCall makes the node call f before it answers a call, in the goroutine of the caller. The function may change the
+// OnCall makes the node call f before it serves a call, in the goroutine of the caller. The function may change the
 // chain; its error is the node's. Nil ends it.
 func (p *Peer) OnCall(f func(Call) error) {
 	p.c.mu.Lock()

@@ -39,7 +39,7 @@ func (w *simWorld) Skip(_ *testing.T, n int)            { w.Chain.Skip(n) }
 func (w *simWorld) Reorganise(_ *testing.T, depth int)  { w.Chain.Reorganise(depth, 1, w.fate) }
 func (w *simWorld) Paid(_ *testing.T, txid string) bool { return w.Chain.Paid(txid) }
 
-// skips are ways of passing over heights.
+// skips holds functions for Config.Skip.
 var skips = map[string]func(uint64) bool{
 	"Dense":      nil,
 	"EveryThird": func(h uint64) bool { return h%3 == 2 },
@@ -131,3 +131,5 @@ func TestSkipMakesAGapBeforeTheNextBlock(t *testing.T) {
 	c.Skip(chain.MaxGap - 1)
 	require.Panics(t, func() { c.Skip(1) })
 }
+
+func TestTheWorldOfTheExampleIsOne(t *testing.T) { testConformance(t) }

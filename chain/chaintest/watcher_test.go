@@ -91,7 +91,7 @@ func (f *flawed) Network() chain.Network {
 	return f.Watcher.Network()
 }
 
-// inStep makes a defect in what steps say.
+// inStep returns a watcher with a defect in its steps.
 func inStep(change func(*chain.Step)) func(*testing.T, chain.Node) Watcher {
 	return func(t *testing.T, node chain.Node) Watcher {
 		f := follow(t, node)
@@ -105,7 +105,7 @@ func inStep(change func(*chain.Step)) func(*testing.T, chain.Node) Watcher {
 	}
 }
 
-// inNext makes a defect in how Next is called.
+// inNext returns a watcher with a defect in Next.
 func inNext(next func(f *chain.Follower, ctx context.Context, c chain.Cursor) (chain.Step, error)) func(*testing.T, chain.Node) Watcher {
 	return func(t *testing.T, node chain.Node) Watcher {
 		f := follow(t, node)
@@ -123,7 +123,7 @@ func eachTransfer(change func(*chain.Transfer)) func(*testing.T, chain.Node) Wat
 	})
 }
 
-// beforeGaps takes a height without a block for one that is still to come.
+// beforeGaps mistakes a height without a block for one that is still to come.
 type beforeGaps struct{ *Chain }
 
 func (n beforeGaps) Block(ctx context.Context, height uint64) (chain.Block, error) {
@@ -139,7 +139,7 @@ type limitless struct{ Watcher }
 
 func (limitless) Limit(int) {}
 
-// stubborn hangs at the second call, whatever its context.
+// stubborn hangs in the second call and ignores its context.
 func stubborn(t *testing.T, node chain.Node) Watcher {
 	calls := 0
 	return inNext(func(f *chain.Follower, ctx context.Context, c chain.Cursor) (chain.Step, error) {
@@ -150,7 +150,7 @@ func stubborn(t *testing.T, node chain.Node) Watcher {
 	})(t, node)
 }
 
-// remembering goes on from where it was, whatever cursor it is given.
+// remembering continues from its last position and ignores the cursor.
 func remembering(t *testing.T, node chain.Node) Watcher {
 	var last chain.Cursor
 	return inNext(func(f *chain.Follower, ctx context.Context, c chain.Cursor) (chain.Step, error) {
@@ -259,7 +259,7 @@ func TestDefectiveWatchersAreFound(t *testing.T) {
 	}
 }
 
-// verdict returns what a case reports of a watcher: nothing, or which rule is broken and how. No case takes more than
+// verdict returns what a case reports about a watcher: nothing, or which rule is broken and how. No case takes more than
 // some minutes of the bubble's time.
 func verdict(t *testing.T, name string, flaw func(*testing.T, chain.Node) Watcher) (said string) {
 	t.Helper()

@@ -12,7 +12,7 @@ import (
 	"github.com/ethereum/go-ethereum/ethclient"
 )
 
-// check holds against each other what was created, paid, credited and told.
+// check compares what was created, paid, credited and reported to the shop.
 func (c *cluster) check(ctx context.Context, out io.Writer) error {
 	client, err := ethclient.DialContext(ctx, c.node.URL())
 	if err != nil {
@@ -70,7 +70,7 @@ func (c *cluster) check(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// created is all invoices of the shop.
+// created returns all invoices of the shop.
 func (c *cluster) created(ctx context.Context) ([]invoice.Invoice, error) {
 	var all []invoice.Invoice
 	q := invoice.Query{Project: c.shop.project, Limit: 500, Ascending: true, Uncounted: true}
@@ -84,7 +84,7 @@ func (c *cluster) created(ctx context.Context) ([]invoice.Invoice, error) {
 	}
 }
 
-// checkTold holds what the shop heard about an invoice against what the store says happened to it.
+// checkTold compares the webhooks about an invoice with its events in the store.
 func (c *cluster) checkTold(ctx context.Context, inv invoice.Invoice, note func(string, ...any)) error {
 	events, err := c.store.InvoiceEvents(ctx, inv.ID)
 	if err != nil {

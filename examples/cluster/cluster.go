@@ -18,7 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// cluster is the workers, and everybody who deals with them.
+// cluster is the workers, the shop and the payers.
 type cluster struct {
 	o       options
 	pool    *pgxpool.Pool
@@ -72,7 +72,7 @@ func (c *cluster) open(ctx context.Context, database string) error {
 	return nil
 }
 
-// freeAddress finds a port that a worker can keep over all its lives.
+// freeAddress returns an address that a worker can use in all of its lives.
 func freeAddress(ctx context.Context) (string, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -81,7 +81,7 @@ func freeAddress(ctx context.Context) (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// play has the shop make its invoices, payers pay them, and workers die, until everything is paid and told.
+// play creates the shop's invoices, pays them and kills workers, until everything is paid and reported.
 func (c *cluster) play(ctx context.Context, db *database, out io.Writer) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var wg sync.WaitGroup
@@ -142,7 +142,7 @@ func (c *cluster) mine(ctx context.Context) error {
 	return nil
 }
 
-// kill ends a worker at random with kill -9, and starts it again a moment later.
+// kill kills a random worker with kill -9, and restarts it a moment later.
 func (c *cluster) kill(ctx context.Context) error {
 	rng := rand.New(rand.NewPCG(c.o.seed, 1))
 	for range c.o.kills {
@@ -159,7 +159,7 @@ func (c *cluster) kill(ctx context.Context) error {
 	return nil
 }
 
-// pause answers false when ctx ended first.
+// pause waits, and reports whether it did so until the end; otherwise ctx has ended.
 func pause(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():
@@ -180,7 +180,7 @@ func (c *cluster) close() error {
 	return nil
 }
 
-// worker is one process, in one life after another.
+// worker is one process, which is killed and restarted.
 type worker struct {
 	program string
 	args    []string
@@ -192,8 +192,8 @@ type worker struct {
 	closed bool
 }
 
-// start begins a life. A worker that ends without being killed, as when the database was not there at its
-// start, gets another one.
+// start starts the process. It is restarted if it ends without being killed, for example because the database was not
+// available at its start.
 func (w *worker) start() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -229,7 +229,7 @@ func (w *worker) start() error {
 	return nil
 }
 
-// stop ends the present life with kill -9.
+// stop kills the process with kill -9.
 func (w *worker) stop() {
 	w.mu.Lock()
 	w.closed = true

@@ -1,13 +1,12 @@
-// Command cluster lets three processes share one PostgreSQL, has a shop make invoices through any of them
-// and payers pay, kills the processes with kill -9 at random and starts them again, and then holds what was
-// created, paid, credited and told against each other.
+// Command cluster runs three processes on one PostgreSQL, a shop that creates invoices through any of them, and payers. It
+// kills the processes with kill -9 at random and restarts them, and finally compares what was created, paid, credited and
+// reported to the shop.
 //
 //	go run ./examples/cluster
 //	go run ./examples/cluster -failover
 //
 // With -failover the database server is killed in the middle, and its synchronous standby promoted. The
-// servers are started from the installed binaries of PostgreSQL; DATABASE_URL names one that runs
-// already, for the first mode.
+// servers are started from the installed binaries of PostgreSQL. Without -failover, DATABASE_URL can name a running server.
 package main
 
 import (
@@ -32,7 +31,7 @@ type options struct {
 	kills    int
 	failover bool
 	seed     uint64
-	program  string // what workers are started from; default this program
+	program  string // program of the workers; default this one
 }
 
 func main() {
@@ -65,7 +64,7 @@ func main() {
 // patience bounds the whole run.
 const patience = 5 * time.Minute
 
-// run plays one cluster to the end and checks it.
+// run runs one cluster to the end and checks it.
 func run(ctx context.Context, o options, out io.Writer) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -91,9 +90,9 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	return c.check(ctx, out)
 }
 
-// database is where everything is kept.
+// database is the database of the cluster.
 type database struct {
-	url     string // names the standby too, if there is one
+	url     string // includes the standby, if there is one
 	servers []*pgserver.Server
 }
 
@@ -118,7 +117,7 @@ func openDatabase(ctx context.Context, failover bool) (*database, error) {
 	return db, err
 }
 
-// either makes a URL that leads to whichever of two servers can be written to.
+// either returns a URL that connects to whichever of two servers accepts writes.
 func either(first, second string) (string, error) {
 	a, err := url.Parse(first)
 	if err != nil {
@@ -136,7 +135,7 @@ func either(first, second string) (string, error) {
 	return a.String(), nil
 }
 
-// failOver loses the primary and makes the standby take its place.
+// failOver kills the primary and promotes the standby.
 func (db *database) failOver(ctx context.Context) error {
 	if err := db.servers[0].Kill(); err != nil {
 		return err

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A49: several processes on one database, killed at random, lose and repeat nothing, also when the database
-// fails over to a synchronous standby in the middle.
+// A49: several processes on one database that are killed at random lose and repeat nothing, even if the database fails over
+// to a synchronous standby meanwhile.
 func TestA49_ManyProcessesLoseNothing(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "cluster")
 	out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput()

@@ -22,23 +22,23 @@ import (
 	"github.com/cointill/cointill/webhook"
 )
 
-// shop buys through any till, and hears from any of them.
+// shop creates invoices through any worker, and receives webhooks from all of them.
 type shop struct {
 	projects *invoice.Projects
 	project  string
 	key      string
 	tills    []string
-	hooks    string // where the tills tell
+	hooks    string // URL for webhooks
 	server   *http.Server
 
 	mu        sync.Mutex        // guards what follows
 	orders    map[string]*order // by invoice
 	seen      map[string]string // body by message id
-	newest    map[string]int64  // highest number of a message by invoice
-	completed map[string]int    // how many messages said so, by invoice
-	repeated  int               // messages that had been seen before
-	retried   int               // purchases that had to be tried again
-	wrong     []string          // what must never happen
+	newest    map[string]int64  // highest number of a message, by invoice
+	completed map[string]int    // number of messages with this event, by invoice
+	repeated  int               // number of messages that had been seen before
+	retried   int               // number of retried requests
+	wrong     []string          // violations
 }
 
 type order struct {
@@ -73,7 +73,7 @@ func openShop(ctx context.Context, projects *invoice.Projects) (*shop, error) {
 	return s, nil
 }
 
-// buy makes all invoices, several at a time, and hands each on to be paid.
+// buy creates all invoices, several at a time, and passes each on for payment.
 func (s *shop) buy(ctx context.Context, o options, orders chan<- *order) error {
 	defer close(orders)
 	numbers := make(chan int)
@@ -106,8 +106,8 @@ func (s *shop) buy(ctx context.Context, o options, orders chan<- *order) error {
 	return errors.Join(all...)
 }
 
-// order makes one invoice. Whatever becomes of a till in the middle, the shop asks again, perhaps another
-// one, with the same order id.
+// order creates one invoice. If a worker dies meanwhile, the shop repeats the request with the same order id, possibly to
+// another worker.
 func (s *shop) order(ctx context.Context, rng *rand.Rand, id string) (*order, error) {
 	for ctx.Err() == nil {
 		inv, err := s.ask(ctx, s.tills[rng.IntN(len(s.tills))], id)
@@ -130,7 +130,7 @@ func (s *shop) order(ctx context.Context, rng *rand.Rand, id string) (*order, er
 	return nil, ctx.Err()
 }
 
-// apiInvoice is what the shop reads of the API's invoices.
+// apiInvoice is the part of the API's invoices that the shop reads.
 type apiInvoice struct {
 	ID      string      `json:"invoice_id"`
 	Amount  json.Number `json:"crypto_amount"`
@@ -140,7 +140,7 @@ type apiInvoice struct {
 	} `json:"blockchain_details"`
 }
 
-// units is the amount in wei.
+// units returns the amount in wei.
 func (inv apiInvoice) units() (*big.Int, error) {
 	amount, ok := new(big.Rat).SetString(inv.Amount.String())
 	if !ok {
@@ -150,7 +150,7 @@ func (inv apiInvoice) units() (*big.Int, error) {
 	return amount.Num(), nil
 }
 
-// ask asks one till for the order's invoice: a new one, or the first one when there is one.
+// ask requests the order's invoice from one worker: a new one, or the existing one.
 func (s *shop) ask(ctx context.Context, till, id string) (apiInvoice, error) {
 	body, err := json.Marshal(map[string]any{"order_id": id, "fiat_amount": 25, "currency": "ETH", "callback_url": s.hooks})
 	if err != nil {
@@ -189,7 +189,7 @@ func (s *shop) call(ctx context.Context, method, url string, body []byte) (apiIn
 	return inv, res.StatusCode, json.Unmarshal(raw, &inv)
 }
 
-// hear takes a webhook, and notes what must never happen.
+// hear receives a webhook, and records violations.
 func (s *shop) hear(w http.ResponseWriter, r *http.Request, secrets []string) {
 	id, body, err := webhook.VerifyRequest(r, secrets, time.Now())
 	if err != nil {
@@ -225,14 +225,14 @@ func (s *shop) hear(w http.ResponseWriter, r *http.Request, secrets []string) {
 	}
 }
 
-// told is how many invoices the shop was told are completed.
+// told returns the number of invoices that were reported as completed.
 func (s *shop) told() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.completed)
 }
 
-// payer pays what it is handed, sometimes in two parts, sometimes too much.
+// payer pays the invoices that it gets, sometimes in two parts, sometimes too much.
 type payer struct {
 	node *devchain.Chain
 	rng  *rand.Rand
@@ -256,8 +256,8 @@ func (p *payer) pay(ctx context.Context, o *order) error {
 	return nil
 }
 
-// numberOf is the number of an event within its invoice, which is part of its id: evt_, the invoice, the number, and a part
-// of the hash of its contents.
+// numberOf returns the number of an event within its invoice, which is part of its id: evt_, the invoice, the number, and a
+// part of the hash of its contents.
 func numberOf(id string) (int64, error) {
 	parts := strings.Split(id, "_")
 	if len(parts) != 4 {

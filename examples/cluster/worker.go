@@ -22,20 +22,20 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// walletKey is the public half of an account whose words are in every textbook ("abandon ... about").
+// walletKey is the extended public key of an account with well-known words ("abandon ... about").
 const walletKey = "xpub6DCoCpSuQZB2jawqnGMEPS63ePKWkwWPH4TU45Q7LPXWuNd8TMtVxRrgjtEshuqpK3mdhaWHPFsBngh5GFZaM6si3yZdUsT8ddYM3PwnATt"
 
 type workerOptions struct {
 	name, database, node, listen string
 }
 
-// work is one of the processes: the API, the watcher and the dispatcher on the shared database. It ends
-// with the process that started it, which holds the other end of its standard input.
+// work runs one of the processes: the API, the watcher and the dispatcher on the shared database. It ends with the process
+// that started it, which holds the other end of its standard input.
 func work(ctx context.Context, o workerOptions) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
-		_, _ = os.Stdin.Read(make([]byte, 1)) // returns when there is nobody left
+		_, _ = os.Stdin.Read(make([]byte, 1)) // returns when the parent has ended
 		cancel()
 	}()
 	pool, err := pgxpool.New(ctx, o.database)
@@ -88,8 +88,8 @@ func work(ctx context.Context, o workerOptions) error {
 	return nil
 }
 
-// newTill is the service of one process. Its name is its own for ever, so that it gets its duties back at
-// once when it is started again.
+// newTill returns the service of one process. Its name is always the same, so that it gets its duties back at once after a
+// restart.
 func newTill(ctx context.Context, o workerOptions, store *postgres.Store, format webhook.Format, dispatcher *webhook.Dispatcher) (*invoice.Service, error) {
 	client, err := evm.Dial(ctx, o.node, nil)
 	if err != nil {

@@ -1,6 +1,6 @@
-// Command customstore takes a payment with a storage adapter of its own: everything is in a file of bbolt, an
-// embedded database of keys and values. The adapter is all of store.go: store/kv does the rest. It is proved by
-// store/storetest, in store_test.go.
+// Command customstore takes a payment with a custom storage adapter: it keeps everything in a file of bbolt, an embedded
+// key-value database. The whole adapter is in store.go; store/kv does the rest, and store/storetest proves it in
+// store_test.go.
 //
 //	go run ./examples/customstore -file till.db
 package main
@@ -34,7 +34,7 @@ func main() {
 	}
 }
 
-// wallet makes addresses on a simulated chain.
+// wallet issues addresses on a simulated chain.
 type wallet struct{ sim *chaintest.Chain }
 
 func (w wallet) Name() string { return string(w.sim.Network()) }
@@ -59,7 +59,7 @@ func run(ctx context.Context, file string, out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 
-	// A chain of its own for each run: it is gone at the end, and the file may stay.
+	// Each run has its own chain, which is gone at the end; the file may stay.
 	network := chain.Network(fmt.Sprint("sim:", time.Now().UnixNano()))
 	sim := chaintest.NewChain(chaintest.Config{Network: network, Start: time.Now().Add(-time.Hour)})
 	watcher, err := chain.NewFollower(chain.FollowConfig{Node: sim, Poll: 10 * time.Millisecond})
@@ -94,7 +94,7 @@ func run(ctx context.Context, file string, out io.Writer) (err error) {
 	return follow(ctx, invoices, inv.ID, out)
 }
 
-// follow prints the invoice's events until it is completed, and how many the file has.
+// follow prints the invoice's events until it is completed, and the number of completed invoices in the file.
 func follow(ctx context.Context, invoices *invoice.Service, id string, out io.Writer) error {
 	for position := int64(0); ; time.Sleep(10 * time.Millisecond) {
 		events, err := invoices.Events(ctx, position, 100)

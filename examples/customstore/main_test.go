@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The second run finds in the file what the first one has left.
+// The second run finds the invoices of the first one in the file.
 func TestAnInvoiceIsPaidInAFileThatStays(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "till.db")
 	for _, paid := range []string{"1", "2"} {

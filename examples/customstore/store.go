@@ -20,7 +20,7 @@ func openDB(path string) (boltDB, error) {
 	if err != nil {
 		return boltDB{}, fmt.Errorf("customstore: open %s: %w", path, err)
 	}
-	db.MaxBatchDelay = time.Millisecond // how long a lone write waits for company
+	db.MaxBatchDelay = time.Millisecond // how long a single write waits for others
 	err = db.Update(func(tx *bolt.Tx) error {
 		_, err := tx.CreateBucketIfNotExists([]byte("cointill"))
 		return err
@@ -28,17 +28,17 @@ func openDB(path string) (boltDB, error) {
 	return boltDB{db}, err
 }
 
-// View reads a snapshot. Nothing in it waits, so there is nothing to end early.
+// View reads a snapshot. It does not block, so it ignores the context.
 func (db boltDB) View(_ context.Context, f func(kv.Tx) error) error {
 	return db.DB.View(func(tx *bolt.Tx) error { return f(transaction{tx.Bucket([]byte("cointill"))}) })
 }
 
-// Update stores concurrent writes with one sync, and runs each of them again by itself if one of them fails.
+// Update stores concurrent writes with one sync. If one of them fails, each is run again separately.
 func (db boltDB) Update(_ context.Context, f func(kv.Tx) error) error {
 	return db.Batch(func(tx *bolt.Tx) error { return f(transaction{tx.Bucket([]byte("cointill"))}) })
 }
 
-// transaction has the Put and Delete of the bucket.
+// transaction inherits Put and Delete from the bucket.
 type transaction struct{ *bolt.Bucket }
 
 func (t transaction) Get(key []byte) ([]byte, error) { return t.Bucket.Get(key), nil }

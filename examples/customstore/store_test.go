@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// opened is a store that can be closed and opened again.
+// opened is a store that can be closed and reopened.
 type opened struct {
 	*kv.Store
 	db boltDB

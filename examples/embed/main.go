@@ -31,7 +31,7 @@ func main() {
 	server := &http.Server{Addr: "127.0.0.1:8080", Handler: s, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second}
 	ended := make(chan error, 3)
 	for _, run := range []func() error{server.ListenAndServe, func() error { return s.fulfil(ctx) }, func() error { return s.invoices.Run(ctx) }} {
-		go func() { ended <- run(); stop() }() // what fails ends the rest
+		go func() { ended <- run(); stop() }() // the first that ends stops the others
 	}
 	<-ctx.Done()
 	log.Print(errors.Join(server.Shutdown(context.Background()), <-ended, <-ended, <-ended, s.db.Close()))
@@ -63,7 +63,7 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "try again", http.StatusServiceUnavailable)
 		return
 	}
-	defer tx.Rollback() // does nothing after the commit
+	defer tx.Rollback() // no effect after the commit
 	inv, err := s.invoices.WithStore(s.store.WithTx(tx)).Create(r.Context(), invoice.Request{
 		Project: "shop", OrderID: r.FormValue("order"), Asset: "ETH", Price: invoice.Price{Currency: "EUR", Amount: decimal.NewFromInt(25)},
 	})
@@ -82,7 +82,8 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "pay %s ETH to %s\n", inv.Quote.Asset.Decimal(inv.Quote.Due), inv.Quote.Address)
 }
 
-// fulfil stores with each order that is paid where in the feed of events, which misses nothing, that was said, and goes on there.
+// fulfil reads the feed of events, which misses nothing. It stores the position with each paid order, and continues from
+// there.
 func (s *shop) fulfil(ctx context.Context) error {
 	var position int64
 	if err := s.db.QueryRowContext(ctx, `SELECT COALESCE(MAX(position), 0) FROM orders`).Scan(&position); err != nil {
@@ -91,7 +92,7 @@ func (s *shop) fulfil(ctx context.Context) error {
 	for ; ctx.Err() == nil; time.Sleep(time.Second) {
 		events, err := s.invoices.Events(ctx, position, 100)
 		if err != nil {
-			log.Print(err) // the next round asks again
+			log.Print(err) // the next round tries again
 		}
 		for _, ev := range events {
 			if position = ev.Position; ev.Type == invoice.EventCompleted {

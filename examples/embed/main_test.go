@@ -21,7 +21,7 @@ import (
 
 const xpub = "xpub6DCoCpSuQZB2jawqnGMEPS63ePKWkwWPH4TU45Q7LPXWuNd8TMtVxRrgjtEshuqpK3mdhaWHPFsBngh5GFZaM6si3yZdUsT8ddYM3PwnATt"
 
-// The example takes an order and marks it as paid once the money is twelve blocks deep on a real chain.
+// The example accepts an order and marks it as paid once the payment has twelve confirmations on a real chain.
 func TestAnOrderIsPaidInTheShopsOwnTable(t *testing.T) {
 	node, err := devchain.Start(devchain.Config{})
 	require.NoError(t, err)

@@ -15,10 +15,10 @@ import (
 	"github.com/cointill/cointill/webhook"
 )
 
-// accountKey opens POST /projects. A real one is random and nowhere in a source file.
+// accountKey authenticates POST /projects. A real key is random and in no source file.
 const accountKey = "00000000000000000000000000000000000000000000000000000000000000aa"
 
-// Where things are. The paths of CryptoSteroid begin with /merchants/.
+// Prefixes of the handlers. The paths of CryptoSteroid begin with /merchants/.
 const (
 	itispayPath     = "/api/v1"
 	cryptomusPath   = "/v1"
@@ -27,14 +27,14 @@ const (
 	payPath         = "/dev/pay"
 )
 
-// formats are how the shop is told: each is for the Service's notifier and for its API.
+// formats holds the formats of webhooks. The Service's notifier and the API share each.
 type formats struct {
 	itispay       *itispay.Format
 	cryptosteroid *cryptosteroid.Format
 	cryptomus     *cryptomus.Format
 }
 
-// newFormats names the assets in each. CryptoSteroid knows few.
+// newFormats returns formats with the names of the assets in each API. CryptoSteroid knows only a few.
 func (h *house) newFormats() formats {
 	view := cryptosteroid.View{InvoiceURL: h.publicURL("{id}")}
 	var currencies []cryptomus.Currency
@@ -47,18 +47,18 @@ func (h *house) newFormats() formats {
 	return formats{itispay.NewFormat(), cryptosteroid.NewFormat(view), cryptomus.NewFormat(currencies...)}
 }
 
-// notifier tells the shop in any of them.
+// notifier returns a notifier for all formats.
 func (f formats) notifier() (*webhook.Notifier, error) {
 	return webhook.NewNotifier(webhook.Standard(), f.itispay, f.cryptosteroid, f.cryptomus)
 }
 
-// handlers mounts the APIs, the feed, the health, the shop's own page for webhooks, and the payer on one mux.
+// handlers mounts the APIs, the feed, the health, the shop's receiver of webhooks, and the payer on one mux.
 func (h *house) handlers(projects *invoice.Projects, store *sqlite.Store) error {
-	replies := store.Replies() // so that a request with an Idempotency-Key is done once, whatever happens to its answer
+	replies := store.Replies() // so that a request with an Idempotency-Key runs once, even if its response is lost
 	first, err := itispay.New(itispay.Config{
 		Service: h.invoices, Format: h.formats.itispay, Projects: projects, Replies: replies, Store: store, Resent: h.dispatcher.Hint,
 		Accounts: []httpapi.Account{{ID: "quickstart", KeyHash: invoice.HashKey(accountKey)}},
-		// Nothing real is sold here: the one shop sees all projects, and callbacks that mean nothing may be sent.
+		// Nothing real is sold here: the only shop is an administrator, and simulated callbacks are allowed.
 		Admins: []string{h.shop.project}, Simulation: &itispay.Simulation{Client: h.client()},
 	})
 	if err != nil {
@@ -99,7 +99,7 @@ func (h *house) handlers(projects *invoice.Projects, store *sqlite.Store) error 
 	return nil
 }
 
-// mountCryptomus mounts both versions of the API where its clients look for them.
+// mountCryptomus mounts both versions of the API at the paths that its clients use.
 func mountCryptomus(mux *http.ServeMux, cfg cryptomus.Config) error {
 	v1, err := cryptomus.New(cfg)
 	if err != nil {
@@ -114,10 +114,10 @@ func mountCryptomus(mux *http.ServeMux, cfg cryptomus.Config) error {
 	return nil
 }
 
-// publicURL is where a payer sees an invoice of any of the APIs; a real shop has a page there.
+// publicURL returns the URL where a payer sees an invoice of any API; a real shop has a page there.
 func (h *house) publicURL(id string) string { return h.apiURL() + "/public/invoices/" + id }
 
-// index says what is here.
+// index lists the paths.
 func (h *house) index(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	fmt.Fprintf(w, `A till of Cointill's quickstart, for trying things out.
@@ -130,7 +130,7 @@ Alive and ready       %[1]s/alive, %[1]s/ready
 `, h.url(), itispayPath, cryptomusPath)
 }
 
-// method is the first payment method of CryptoSteroid's API.
+// method returns the first payment method of CryptoSteroid's API.
 func (h *house) method() string {
 	for _, a := range h.offer.chain.Assets {
 		if slices.Contains(cryptosteroid.Methods(), a.Code) {
@@ -140,7 +140,7 @@ func (h *house) method() string {
 	return ""
 }
 
-// curl tells what to try: lines to paste into a shell.
+// curl prints commands to paste into a shell.
 func (h *house) curl() string {
 	code := h.offer.chain.Assets[len(h.offer.chain.Assets)-1].Code // of the token, if there is one
 	method := h.method()

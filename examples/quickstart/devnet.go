@@ -15,31 +15,31 @@ import (
 
 const (
 	blockTime = 400 * time.Millisecond
-	pollTime  = 50 * time.Millisecond // how often the chain is looked at
+	pollTime  = 50 * time.Millisecond // interval of polling the chain
 )
 
-// devnet is a chain of our own, with somebody who has all of its money. Its methods may be called concurrently.
+// devnet is a private chain with an account that owns all of its money. Its methods may be called concurrently.
 type devnet interface {
-	// offer is what the till and the shop have to know of it.
+	// offer returns what the service and the shop need to know about the chain.
 	offer(ctx context.Context) (offer, error)
-	// mine makes a block, when one is due.
+	// mine mines a block if one is due.
 	mine(ctx context.Context) error
-	// pay sends money. It is in a block soon, unless this process ends before.
+	// pay sends money. It is in a block soon, unless this process ends earlier.
 	pay(ctx context.Context, asset chain.Asset, to chain.Address, units *big.Int) error
-	// received is what the blocks say an address got. Nobody spends from these addresses.
+	// received returns the amount that an address has received in blocks. Nobody spends from these addresses.
 	received(ctx context.Context, asset chain.Asset, to chain.Address) (*big.Int, error)
 	close() error
 }
 
-// offer is what the shop takes, and what is ordered from it.
+// offer is what the shop accepts, and the orders.
 type offer struct {
 	chain  invoice.ChainConfig
-	short  string // the network in the Cryptomus API
+	short  string // name of the network in the Cryptomus API
 	prices map[rates.Pair]decimal.Decimal
 	orders []*order
 }
 
-// openDevnet makes a chain, or continues the one in the directory.
+// openDevnet creates a chain, or continues the one in the directory.
 func openDevnet(ctx context.Context, name, dir string) (devnet, error) {
 	switch name {
 	case "eth":
@@ -50,5 +50,5 @@ func openDevnet(ctx context.Context, name, dir string) (devnet, error) {
 	return nil, fmt.Errorf("there is no chain %q, only eth and btc", name)
 }
 
-// depth is a policy of so many blocks for any amount.
+// depth returns a policy with the same number of confirmations for any amount.
 func depth(n uint64) []invoice.Tier { return []invoice.Tier{{Need: invoice.Confirmations{Depth: n}}} }

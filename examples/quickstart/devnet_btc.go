@@ -13,13 +13,13 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// bitcoinKey is of the same words as [etherKey], for test networks.
+// bitcoinKey is derived from the same words as [etherKey], for test networks.
 const bitcoinKey = "vpub5Y6cjg78GGuNLsaPhmYsiw4gYX3HoQiRBiSwDaBXKUafCt9bNwWQiitDk5VZ5BVxYnQdwoTyXSs2JHRPAgjAvtbBrf8ZhDYe2jWAqvZVnsc"
 
-// bitcoinNet is a btcd of this machine.
+// bitcoinNet is a btcd on this machine.
 type bitcoinNet struct {
 	*devbtc.Chain
-	fresh atomic.Bool // somebody has paid since a block was due
+	fresh atomic.Bool // a payment was made since a block was due
 }
 
 func openBitcoin(ctx context.Context, dir string) (devnet, error) {
@@ -60,7 +60,7 @@ func (n *bitcoinNet) offer(context.Context) (offer, error) {
 	}, err
 }
 
-// mine leaves one block out after each payment, so that everybody sees what it is like to be unconfirmed.
+// mine skips one block after each payment, so that payments are visibly unconfirmed for a while.
 func (n *bitcoinNet) mine(ctx context.Context) error {
 	if n.fresh.Swap(false) {
 		return nil

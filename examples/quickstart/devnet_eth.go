@@ -16,11 +16,11 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// etherKey is the public half of an account whose words are in every textbook ("abandon ... about").
-// Nothing of worth may ever be sent to its addresses.
+// etherKey is the extended public key of an account with well-known words ("abandon ... about"). Never send anything of
+// value to its addresses.
 const etherKey = "xpub6DCoCpSuQZB2jawqnGMEPS63ePKWkwWPH4TU45Q7LPXWuNd8TMtVxRrgjtEshuqpK3mdhaWHPFsBngh5GFZaM6si3yZdUsT8ddYM3PwnATt"
 
-// etherNet is an Ethereum node within this process.
+// etherNet is an Ethereum node in this process.
 type etherNet struct {
 	node   *devchain.Chain
 	client *ethclient.Client

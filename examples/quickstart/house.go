@@ -19,7 +19,7 @@ import (
 	"github.com/cointill/cointill/webhook"
 )
 
-// house is everything that runs: what a real shop would have in several places.
+// house is everything that runs, which a real shop would have in several places.
 type house struct {
 	dir      string
 	db       *sql.DB
@@ -36,7 +36,7 @@ type house struct {
 	payer      *payer
 }
 
-// open puts the house together, or finds it in the directory as it was left.
+// open creates the house, or continues with the one in the directory.
 func open(ctx context.Context, o options) (h *house, err error) {
 	h = &house{dir: o.dir}
 	defer func() {
@@ -80,8 +80,7 @@ func open(ctx context.Context, o options) (h *house, err error) {
 	return h, h.handlers(projects, store)
 }
 
-// listen takes the address that is wanted, else the one that was used before, because webhooks that
-// are still on their way were addressed to it.
+// listen listens on the given address, or else on the previous one, because undelivered webhooks are addressed to it.
 func listen(dir, addr string) (net.Listener, error) {
 	file := filepath.Join(dir, "address")
 	if before, err := os.ReadFile(file); err == nil && addr == "" {
@@ -97,7 +96,7 @@ func listen(dir, addr string) (net.Listener, error) {
 	return listener, replaceFile(file, listener.Addr().String())
 }
 
-// replaceFile writes a small file whole or not at all.
+// replaceFile replaces a small file atomically.
 func replaceFile(path, text string) error {
 	if err := os.WriteFile(path+".new", []byte(text+"\n"), 0o600); err != nil {
 		return err
@@ -105,7 +104,7 @@ func replaceFile(path, text string) error {
 	return os.Rename(path+".new", path)
 }
 
-// till is the library itself: the store, the chain, the prices, the addresses, and who tells the shop.
+// till sets up the library: the store, the chain, the rates, the addresses, and the dispatcher.
 func (h *house) till(store *sqlite.Store, projects *invoice.Projects) error {
 	h.formats = h.newFormats()
 	notifier, err := h.formats.notifier()
@@ -129,13 +128,12 @@ func (h *house) till(store *sqlite.Store, projects *invoice.Projects) error {
 	return err
 }
 
-// client tells the shop, which is this process: it is on loopback, and answers at once or not at all.
+// client returns the client for webhooks. The shop is this process: on loopback, and it responds at once or never.
 func (h *house) client() *http.Client {
 	return webhook.NewClient(webhook.ClientConfig{AllowLoopback: true, Timeout: time.Second})
 }
 
-// start lets everything run until ctx ends, and answers a function that waits for that. What fails
-// ends the rest.
+// start runs everything until ctx ends, and returns a function that waits for the end. The first failure ends the rest.
 func (h *house) start(ctx context.Context, end context.CancelCauseFunc) (ended func() error) {
 	var workers, server sync.WaitGroup
 	background := func(wg *sync.WaitGroup, f func(context.Context) error) {
@@ -160,7 +158,7 @@ func (h *house) start(ctx context.Context, end context.CancelCauseFunc) (ended f
 	}
 }
 
-// delivered says whether every message about an invoice has reached the shop.
+// delivered reports whether every message about an invoice has reached the shop.
 func (h *house) delivered(ctx context.Context, invoiceID string) (bool, error) {
 	records, err := h.outbox.History(ctx, invoiceID)
 	for _, r := range records {
@@ -171,7 +169,7 @@ func (h *house) delivered(ctx context.Context, invoiceID string) (bool, error) {
 	return len(records) > 0, err
 }
 
-// mine makes a block now and then, as a chain does.
+// mine mines a block from time to time, as a chain does.
 func (h *house) mine(ctx context.Context) error {
 	tick := time.NewTicker(blockTime)
 	defer tick.Stop()

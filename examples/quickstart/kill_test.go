@@ -20,16 +20,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const longer = 3500 * time.Millisecond // than the story takes
+const longer = 3500 * time.Millisecond // longer than the whole run
 
-// Killed with kill -9 at 50 seeded moments on Ethereum, and 6 on Bitcoin, and started again, the same invoices complete,
-// each payment is counted once, and each event is delivered. The moments follow from the number of the life.
+// The program is killed with kill -9 at 50 seeded moments on Ethereum, and 6 on Bitcoin, and restarted. The same invoices
+// complete, each payment is counted once, and each event is delivered. The moments are derived from the number of the life.
 func TestKilledAtAnyMomentItGoesOnWhereItWas(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "quickstart")
 	out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput()
 	require.NoError(t, err, string(out))
 	eachChain(t, func(t *testing.T, chain string) {
-		lives, deaths := 10, 5 // directories that are played to the end, and how often each is killed before
+		lives, deaths := 10, 5 // number of directories, and how often the program is killed on each before it may end
 		if chain == "btc" {
 			lives, deaths = 2, 3
 		}
@@ -55,7 +55,7 @@ func live(t *testing.T, program, chain string, life, deaths int) {
 		if errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL {
 			continue
 		}
-		require.NoError(t, err, text) // it was done before it could be killed
+		require.NoError(t, err, text) // it ended before it could be killed
 	}
 	text, err := start(t, program, chain, dir, time.Minute)
 	require.NoError(t, err, text)
@@ -75,7 +75,7 @@ func start(t *testing.T, program, chain, dir string, killAfter time.Duration) (s
 	return out.String(), err
 }
 
-// inspect holds what is in the directory against the chain.
+// inspect compares the contents of the directory with the chain.
 func inspect(t *testing.T, chain, dir string) {
 	ctx := context.Background()
 	net, err := openDevnet(ctx, chain, dir)
@@ -99,7 +99,7 @@ func inspect(t *testing.T, chain, dir string) {
 		sum := new(big.Int)
 		for _, p := range inv.Payments {
 			if p.Withdrawn && chain == "btc" {
-				continue // the chain forgets what is in no block that was written, and the payer pays again
+				continue // the chain loses transactions that are in no stored block, and the payer pays again
 			}
 			require.False(t, p.Withdrawn)
 			sum.Add(sum, p.Units)

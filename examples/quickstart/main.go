@@ -1,13 +1,13 @@
-// Command quickstart shows the whole life of two invoices in a few seconds, with nothing to install or to
-// configure: an SQLite file, an Ethereum node within this process, the HTTP APIs, and a shop that is
-// told by webhook. A payer pays one invoice in two transactions and the other with a little too much.
+// Command quickstart shows the whole life of two invoices in a few seconds, with nothing to install or to configure: an
+// SQLite file, an Ethereum node in this process, the HTTP APIs, and a shop that receives webhooks. A payer pays one invoice
+// in two transactions and the other with a little too much.
 //
 //	go run ./examples/quickstart
 //	go run ./examples/quickstart -chain btc
 //
-// The second is the same on Bitcoin. It needs btcd, named by COINTILL_BTCD or in PATH; without it, it says how to
-// install it. With -serve it goes on running and says what to try with curl. With -data DIR it keeps everything in
-// DIR, and the next start goes on where the last one ended, however that came about.
+// The second command does the same on Bitcoin. It needs btcd, in PATH or named by COINTILL_BTCD, and otherwise prints how to
+// install it. With -serve the program keeps running and prints commands with curl to try. With -data DIR it keeps everything
+// in DIR, and the next start continues from there, however the last run ended.
 package main
 
 import (
@@ -44,10 +44,10 @@ type options struct {
 	addr  string
 }
 
-// patience is how long the whole story may take before it counts as failed.
+// patience bounds the whole run.
 const patience = time.Minute
 
-// run plays the story and ends when it has ended, or with ctx when it serves.
+// run runs the program until both invoices are paid or, if it serves, until ctx ends.
 func run(ctx context.Context, o options, out io.Writer) (err error) {
 	if o.dir == "" {
 		if o.dir, err = os.MkdirTemp("", "cointill-quickstart-"); err != nil {
@@ -77,7 +77,7 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	return err
 }
 
-// play lets the shop place its two orders, the payer pay them, and waits until the shop was told.
+// play places the shop's two orders, pays them, and waits until the shop has received the webhooks.
 func play(ctx context.Context, h *house, t *timeline) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// btcdOrSkip is for tests that need btcd. Where everything must be proved it has to be there.
+// btcdOrSkip skips the test if there is no btcd. In CI it fails the test instead.
 func btcdOrSkip(t *testing.T) {
 	t.Helper()
 	if _, err := devbtc.Program(); err != nil {
@@ -87,7 +87,7 @@ func TestASecondStartGoesOnWhereTheFirstEnded(t *testing.T) {
 	})
 }
 
-// paste has a shell run lines of curl, the first that fails ends it.
+// paste runs lines of curl in a shell, which stops at the first failure.
 func paste(t *testing.T, lines string) string {
 	t.Helper()
 	answers, err := exec.Command("sh", "-c", "set -e\n"+strings.ReplaceAll(lines, "curl ", "curl -s -S --fail-with-body ")).CombinedOutput()
@@ -95,8 +95,8 @@ func paste(t *testing.T, lines string) string {
 	return string(answers)
 }
 
-// Every line that -serve prints, and every one of the README, works as it is pasted into a shell, and what the lines begin
-// comes to its end.
+// Every line that -serve prints, and every one in the README, works as pasted into a shell, and the invoices that they
+// create are completed.
 func TestThePrintedCurlLinesWork(t *testing.T) {
 	eachChain(t, func(t *testing.T, chain string) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -138,7 +138,7 @@ func TestThePrintedCurlLinesWork(t *testing.T) {
 	})
 }
 
-// readme is the README's block of lines of curl.
+// readme returns the README's block of lines of curl.
 func readme(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile("../../README.md")

@@ -13,16 +13,16 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// payer has more play money than it can spend. It keeps no notes: before it pays it looks at what the
-// chain says has arrived, so that it pays nothing twice after a crash.
+// payer has more play money than it can spend. It stores nothing: before a payment it reads from the chain what has arrived,
+// so that it pays nothing twice after a crash.
 type payer struct {
 	net      devnet
 	invoices *invoice.Service
 	mu       sync.Mutex // one payment at a time
 }
 
-// pay sends what the order's plan says and the chain does not have yet, one transaction a part, and the next part when
-// the shop has seen the one before.
+// pay sends the parts of the order's plan that the chain does not have yet. Each part is a transaction, sent when the shop
+// has seen the previous one.
 func (p *payer) pay(ctx context.Context, o *order) error {
 	i := slices.IndexFunc(p.invoices.Assets(), func(a invoice.AssetConfig) bool { return a.Code == o.Currency })
 	if i < 0 {
@@ -42,7 +42,7 @@ func (p *payer) pay(ctx context.Context, o *order) error {
 	return nil
 }
 
-// seen waits until the shop has seen so many units.
+// seen waits until the shop has seen the given amount.
 func (p *payer) seen(ctx context.Context, o *order, target *big.Int) error {
 	for {
 		inv, err := p.invoices.Invoice(ctx, "", o.Invoice)
@@ -57,7 +57,7 @@ func (p *payer) seen(ctx context.Context, o *order, target *big.Int) error {
 	}
 }
 
-// reach pays until the address has received so many units in blocks.
+// reach pays until the address has received the given amount in blocks.
 func (p *payer) reach(ctx context.Context, asset chain.Asset, to chain.Address, target *big.Int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -81,7 +81,7 @@ func (p *payer) reach(ctx context.Context, asset chain.Asset, to chain.Address, 
 	return nil
 }
 
-// serve lets a person with curl have an invoice of the project paid in full, by its id, order id or name.
+// serve handles requests to pay an invoice of the project in full, by its id, order id or name.
 func (p *payer) serve(project string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		name := r.FormValue("order")

@@ -21,18 +21,18 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// shop is the customer of the API. It keeps its orders, and the webhooks it was told, in tables of its
-// own beside those of the library.
+// shop is the client of the API. It keeps its orders, and the webhooks that it received, in its own tables beside those of
+// the library.
 type shop struct {
 	house    *house
 	projects *invoice.Projects
 	project  string
 	key      string
-	payment  string    // the key that signs in the Cryptomus API
-	told     chan hook // webhooks that were verified; for the timeline
+	payment  string    // key that signs requests of the Cryptomus API
+	told     chan hook // verified webhooks, for the timeline
 }
 
-// order is one thing the shop sells.
+// order is one order of the shop.
 type order struct {
 	kind     string
 	ID       string
@@ -40,14 +40,14 @@ type order struct {
 	Invoice  string
 	Address  string
 	Amount   decimal.Decimal
-	parts    []int64 // what the payer will send, in percent of the amount
+	parts    []int64 // the payer's payments, in percent of the amount
 }
 
-// hook is a webhook as the shop understood it.
+// hook is a decoded webhook.
 type hook struct {
 	ID     string
 	Order  string `json:"order_id"`
-	Other  string `json:"externalId"` // as CryptoSteroid calls it
+	Other  string `json:"externalId"` // name in CryptoSteroid's API
 	Status string `json:"status"`
 }
 
@@ -55,7 +55,7 @@ const shopTables = `
 CREATE TABLE IF NOT EXISTS shop_orders (id TEXT PRIMARY KEY, kind TEXT NOT NULL, paid INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS shop_hooks (id TEXT PRIMARY KEY, order_id TEXT NOT NULL, status TEXT NOT NULL, body TEXT NOT NULL, times INTEGER NOT NULL);`
 
-// openShop finds the shop's project and API key in the directory, or makes them.
+// openShop reads the shop's project and API key from the directory, or creates them.
 func openShop(ctx context.Context, h *house, projects *invoice.Projects) (*shop, error) {
 	s := &shop{house: h, projects: projects, told: make(chan hook, 64)}
 	if _, err := h.db.ExecContext(ctx, shopTables); err != nil {
@@ -83,7 +83,7 @@ func openShop(ctx context.Context, h *house, projects *invoice.Projects) (*shop,
 	return s, s.payments(ctx)
 }
 
-// payments finds the project's key for the Cryptomus API, or makes one.
+// payments returns the project's key for the Cryptomus API. It creates one if necessary.
 func (s *shop) payments(ctx context.Context) (err error) {
 	s.payment, err = s.projects.Key(ctx, s.project, cryptomus.PaymentKey)
 	if errors.Is(err, invoice.ErrNotFound) {
@@ -92,7 +92,7 @@ func (s *shop) payments(ctx context.Context) (err error) {
 	return err
 }
 
-// place makes sure that there is an order of this kind with an invoice that can still be paid, or is.
+// place ensures that there is an order of this kind with an invoice that can still be paid, or is paid.
 func (s *shop) place(ctx context.Context, o *order) error {
 	for number := 1; ; number++ {
 		o.ID = fmt.Sprintf("%s-%d", o.kind, number)
@@ -106,7 +106,7 @@ func (s *shop) place(ctx context.Context, o *order) error {
 	}
 }
 
-// apiInvoice is what the shop reads of the API's invoices.
+// apiInvoice is the part of the API's invoices that the shop reads.
 type apiInvoice struct {
 	InvoiceID string          `json:"invoice_id"`
 	OrderID   string          `json:"order_id"`
@@ -117,7 +117,7 @@ type apiInvoice struct {
 	} `json:"blockchain_details"`
 }
 
-// invoice asks the API for the order's invoice: a new one, or the one it made before.
+// invoice requests the order's invoice from the API: a new one, or the existing one.
 func (s *shop) invoice(ctx context.Context, o *order) (status string, err error) {
 	var inv apiInvoice
 	code, err := s.call(ctx, http.MethodPost, "/invoices", map[string]any{
@@ -134,7 +134,7 @@ func (s *shop) invoice(ctx context.Context, o *order) (status string, err error)
 	return inv.Status, nil
 }
 
-// find looks through the API's list for the invoice of an order.
+// find searches the API's list for the invoice of an order.
 func (s *shop) find(ctx context.Context, orderID string) (apiInvoice, error) {
 	for page := 1; ; page++ {
 		var list struct {
@@ -184,9 +184,9 @@ func (s *shop) call(ctx context.Context, method, path string, body, answer any) 
 	return res.StatusCode, json.NewDecoder(res.Body).Decode(answer)
 }
 
-// hook receives webhooks. It believes only what is signed, and acts once on what it is told twice.
+// hook receives webhooks. It verifies signatures, and ignores repetitions.
 func (s *shop) hook(w http.ResponseWriter, r *http.Request) {
-	if r.Header.Get(itispay.HeaderSimulated) != "" { // it reports nothing; a real shop takes it only where it is tried out
+	if r.Header.Get(itispay.HeaderSimulated) != "" { // it reports nothing; a real shop accepts it only in tests
 		fmt.Fprintln(w, `{"status":"ok"}`)
 		return
 	}
@@ -236,7 +236,7 @@ func (s *shop) remember(ctx context.Context, told hook, body []byte) error {
 	return tx.Commit()
 }
 
-// paid says whether the shop was told that the order is paid.
+// paid reports whether a webhook has said that the order is paid.
 func (s *shop) paid(ctx context.Context, orderID string) (bool, error) {
 	var paid bool
 	err := s.house.db.QueryRowContext(ctx, `SELECT paid FROM shop_orders WHERE id = ?`, orderID).Scan(&paid)

@@ -14,19 +14,19 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// timeline tells what happens, in the order in which it becomes known.
+// timeline prints what happens, in the order in which it becomes known.
 type timeline struct {
 	out       io.Writer
 	house     *house
-	position  int64             // of the last event that was told
-	confirmed map[string]uint64 // what was last told of each invoice
+	position  int64             // of the last event that was printed
+	confirmed map[string]uint64 // confirmations that were last printed, by invoice
 }
 
 func (t *timeline) say(order, what, format string, args ...any) {
 	fmt.Fprintf(t.out, "%s  %-8s %-13s %s\n", time.Now().Format("15:04:05.000"), order, what, fmt.Sprintf(format, args...))
 }
 
-// follow tells the story until the shop knows that all orders are paid.
+// follow prints what happens until the shop knows that all orders are paid.
 func (t *timeline) follow(ctx context.Context, orders []*order) error {
 	t.confirmed = map[string]uint64{}
 	tick := time.NewTicker(50 * time.Millisecond)
@@ -64,7 +64,7 @@ func (t *timeline) follow(ctx context.Context, orders []*order) error {
 	}
 }
 
-// events tells what is new in the feed.
+// events prints new events of the feed.
 func (t *timeline) events(ctx context.Context) error {
 	for {
 		page, err := t.house.invoices.Events(ctx, t.position, 100)
@@ -104,7 +104,7 @@ func (t *timeline) event(p invoice.Payload) {
 	}
 }
 
-// confirming tells how deep the youngest payment of an order is, when that has changed.
+// confirming prints the confirmations of the latest payment of an order when they have changed.
 func (t *timeline) confirming(ctx context.Context, o *order) error {
 	inv, err := t.house.invoices.Invoice(ctx, "", o.Invoice)
 	if err != nil {
@@ -125,7 +125,7 @@ func (t *timeline) confirming(ctx context.Context, o *order) error {
 	return nil
 }
 
-// webhooks tells what the shop was told.
+// webhooks prints the webhooks that the shop received.
 func (t *timeline) webhooks() {
 	for {
 		select {
@@ -137,7 +137,7 @@ func (t *timeline) webhooks() {
 	}
 }
 
-// watch tells what people with curl make happen, until ctx ends.
+// watch prints what requests with curl cause, until ctx ends.
 func (t *timeline) watch(ctx context.Context) error {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()

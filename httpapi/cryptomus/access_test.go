@@ -20,7 +20,7 @@ import (
 
 const unknownID = "018d0c2e-0000-7000-8000-000000000000"
 
-// bodies are valid ones for the routes that take one.
+// bodies holds valid bodies for the routes that take one.
 var bodies = map[string]string{
 	"createPayment": `{"amount":"20","currency":"USD","order_id":"new"}`, "getPayment": `{"uuid":"` + unknownID + `"}`,
 	"listPayments": `{}`, "markAsPaid": `{"uuid":"` + unknownID + `"}`, "resendWebhook": `{"uuid":"` + unknownID + `"}`,
@@ -31,7 +31,7 @@ var bodies = map[string]string{
 	"createWallet": `{"currency":"COIN","network":"sim","order_id":"new-wallet"}`, "blockWallet": `{"uuid":"` + unknownID + `"}`,
 }
 
-// forbidden are the routes that move money out.
+// forbidden holds the routes that would send money.
 var forbidden = map[string]string{
 	"/payment/refund": "any", "/wallet/blocked-address-refund": "payment", "/test-webhook/payout": "any", "/payout": "payout",
 	"/payout/info": "payout", "/payout/list": "payout", "/payout/services": "payout", "/payout/calculate": "payout",
@@ -114,7 +114,7 @@ func TestIncident39_TheSignatureIsCheckedBeforeTheBodyIsRead(t *testing.T) {
 	}
 }
 
-// Order ids are the project's, invoices and wallets each API's own.
+// Order ids are unique in the project, but an API shows only its own invoices and wallets.
 func TestWhatAnotherAPIOfTheProjectHasMadeIsNotThere(t *testing.T) {
 	w := newWorld(t, options{})
 	id, wallet, token := w.sibling(t, "7")
@@ -145,7 +145,7 @@ func TestWhatAnotherAPIOfTheProjectHasMadeIsNotThere(t *testing.T) {
 	}
 }
 
-// The public reads rates, and nothing of any merchant's.
+// Clients without a key can read rates, and nothing that belongs to a merchant.
 func TestA51_Incident41_ThePublicReadsRatesAndNothingElse(t *testing.T) {
 	w := newWorld(t, options{})
 	before := w.get(t, "/exchange-rate/COIN/list")
@@ -305,7 +305,7 @@ func TestTheDocumentSaysBothHeadersAndWhatIsForbidden(t *testing.T) {
 	require.Empty(t, *doc.Operation("GET", "/exchange-rate/COIN/list").Security)
 }
 
-// A foreign validator finds that every answer is of one type alone, and that what clients send is declared.
+// According to a foreign validator, every response has exactly one type, and all that clients send is declared.
 func TestTheDocumentIsNotAmbiguous(t *testing.T) {
 	w := newWorld(t, options{})
 	v2, err := cryptomus.NewV2(w.cfg)

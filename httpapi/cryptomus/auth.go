@@ -14,13 +14,13 @@ import (
 
 var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
-// nobody is a merchant that does not exist, and noKey a key that signs nothing.
+// nobody is a merchant that does not exist, and noKey a key with which nothing is signed.
 const (
 	nobody = "00000000-0000-0000-0000-000000000000"
 	noKey  = "0000000000000000000000000000000000000000000000000000000000000000"
 )
 
-// signed returns the scheme that lets in requests whose body is signed with one of the project's keys, or those that the
+// signed returns the scheme that accepts requests whose body is signed with one of the project's keys, or those that the
 // host authenticates.
 func (a *api) signed(name, description string, keys ...string) *httpapi.Scheme {
 	if a.cfg.Authenticate != nil {
@@ -34,7 +34,7 @@ func (a *api) signed(name, description string, keys ...string) *httpapi.Scheme {
 	}
 }
 
-// signSample is how a shell signs a body.
+// signSample is the shell command that signs a body.
 func signSample(key string) string {
 	variable := "$PAYMENT_KEY"
 	if key == PayoutKey {
@@ -43,8 +43,8 @@ func signSample(key string) string {
 	return `$(printf %s "$(printf %s "$BODY" | base64 | tr -d '\n')` + variable + `" | md5sum | cut -d' ' -f1)`
 }
 
-// authenticate finds out whether one of the merchant's keys has signed. Whoever is refused costs the same: two
-// signatures of each key, and one look-up.
+// authenticate verifies that one of the merchant's keys has signed the request. Every refusal costs the same: two signatures
+// for each key, and one look-up.
 func (a *api) authenticate(r *httpapi.Request, keys []string) error {
 	body, err := r.Raw()
 	if err != nil {
@@ -74,12 +74,12 @@ func (a *api) authenticate(r *httpapi.Request, keys []string) error {
 	return nil
 }
 
-// fits says whether the project has one of the keys that signed the body. It takes as long if it has none.
+// fits reports whether one of the project's keys has signed the body. It takes the same time if the project has no keys.
 func fits(project invoice.Project, keys []string, body []byte, sign string, now time.Time) bool {
 	good := false
 	for _, name := range keys {
 		taken := project.TakenKeys(name, now)
-		for i := range 2 { // one, and the one before
+		for i := range 2 { // the current key and the previous one
 			key := noKey
 			if i < len(taken) {
 				key = taken[i]
@@ -91,8 +91,8 @@ func fits(project invoice.Project, keys []string, body []byte, sign string, now 
 	return good
 }
 
-// verify compares signatures in constant time. A body without parameters may be signed as it is or as if there
-// were none, which the published documents do.
+// verify compares signatures in constant time. A body without parameters may be signed as it is or, as in the published
+// documents, as an empty one.
 func verify(body []byte, sign, key string) bool {
 	good := subtle.ConstantTimeCompare([]byte(sign), []byte(Signature(body, key)))
 	empty := subtle.ConstantTimeCompare([]byte(sign), []byte(Signature(nil, key)))

@@ -24,7 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// version is one of the API's.
+// version is a version of the API.
 type version struct {
 	make   func(cryptomus.Config) (*httpapi.API, error)
 	resend contract.Exercise // of /payment/resend
@@ -47,9 +47,8 @@ var v2 = version{cryptomus.NewV2, contract.Exercise{
 
 var versions = map[string]version{"1.0.0": v1, "2.0.0": v2}
 
-// TestTheDocumentIsTheContract makes every operation of both versions succeed, or be forbidden, and give each error that
-// it declares, has a foreign implementation of OpenAPI compare all of it with the document, and looks for the published
-// words.
+// TestTheDocumentIsTheContract makes every operation of both versions succeed, or be forbidden, and return each error that
+// it declares. A foreign implementation of OpenAPI compares everything with the document. The published words must occur.
 func TestTheDocumentIsTheContract(t *testing.T) {
 	t.Run("1.0.0", func(t *testing.T) { holds(t, v1, published) })
 	t.Run("2.0.0", func(t *testing.T) { holds(t, v2, map[string][]string{"resendWebhook": published["resendWebhook"]}) })
@@ -78,14 +77,14 @@ func holds(t *testing.T, version version, published map[string][]string) {
 
 const words = `\{"state":1,"message":".+"\}`
 
-// shapes are the bodies of errors.
+// shapes holds the bodies of errors.
 var shapes = map[int]string{
 	400: words, 401: `\{"message":"Invalid Sign\."\}`, 403: `\{"state":1,"message":"You are forbidden"\}`, 404: words, 409: words, 413: words, 415: words,
 	422: `(` + words + `|\{"state":1,"errors":\{("[a-z_.0-9]+":\["validation\.[a-z_.]+"\],?)+\}\})`, 429: words,
 	500: `\{"message":"Server error, #1","code":500,"error":null\}`, 503: words,
 }
 
-// published are the refusals of the published documents, in their words.
+// published holds the refusals in the words of the published documents.
 var published = map[string][]string{
 	"createPayment": {
 		"The network was not found", "The currency was not found", "You are forbidden", "Not found service to_currency", "Error convert to_currency",
@@ -98,7 +97,7 @@ var published = map[string][]string{
 	"createPayout": {"You are forbidden"}, "transferToPersonal": {"You are forbidden"}, "transferToBusiness": {"You are forbidden"},
 }
 
-// neverSaid are those that this API has no reason for, and why.
+// neverSaid holds the refusals that this API never returns, with the reason.
 var neverSaid = map[string]string{
 	"The terminal was not found": "there are no terminals", "Server error": "what goes wrong is a 500",
 	"createPayment: Wallet not found": "payments go to the merchant's own addresses", "createWallet: Wallet not found": "so do deposits",
@@ -108,11 +107,11 @@ var neverSaid = map[string]string{
 	"The withdrawal amount is too small": "of payouts", "No found user wallet": "of transfers, which are forbidden",
 }
 
-// shopper is a world with invoices and wallets in every state that operations ask for.
+// shopper is a world with invoices and wallets in every state that operations require.
 type shopper struct {
 	*world
 	version   version           // that is asked
-	ids, lost *strings.Replacer // of the words in exercises, by what is there or by what is not
+	ids, lost *strings.Replacer // of placeholders in exercises, by ids that exist or by ids that do not
 	secrets   []string
 
 	theirs   *strings.Replacer // of the words, by what another API of the shop's project has made
@@ -168,7 +167,7 @@ func newShopper(t testing.TB, version version) *shopper {
 	return out
 }
 
-// sibling makes an invoice and a wallet of the shop's project by another API, whose callback URLs have a token in them.
+// sibling creates an invoice and a wallet of the shop's project through another API, with a token in their callback URLs.
 func (w *world) sibling(t testing.TB, order string) (id, wallet, token string) {
 	t.Helper()
 	token = "token-of-another-api"
@@ -184,12 +183,12 @@ func (w *world) sibling(t testing.TB, order string) (id, wallet, token string) {
 	return inv.ID, standing.ID, token
 }
 
-// cursor points at an invoice.
+// cursor returns a cursor that refers to an invoice.
 func cursor(id string, next bool) string {
 	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"id":%q,"_pointsToNextItems":%t}`, id, next))
 }
 
-// take records that everything that is due was delivered, and makes the latest webhook of an invoice due again.
+// take records that everything due was delivered, and makes the latest webhook of an invoice due again.
 func (w *world) take(t testing.TB, id string) {
 	claimed, err := w.store.Claim(t.Context(), webhook.ClaimQuery{Lease: time.Minute, Limit: 9})
 	require.NoError(t, err)
@@ -204,7 +203,7 @@ func subjectOf(version version) func(testing.TB) contract.Subject {
 	return func(t testing.TB) contract.Subject { return newShopper(t, version).subject(t, nil) }
 }
 
-// hostedOf is the subject behind the host's own authentication, with requests that are not signed.
+// hostedOf returns the subject with the host's own authentication and unsigned requests.
 func hostedOf(version version) func(testing.TB) contract.Subject {
 	return func(t testing.TB) contract.Subject {
 		w := newShopper(t, version)
@@ -212,7 +211,7 @@ func hostedOf(version version) func(testing.TB) contract.Subject {
 	}
 }
 
-// session replaces what signs a request.
+// session replaces the signature of a request by a session.
 func session(r *http.Request, who contract.Caller) *http.Request {
 	r.Header.Del("merchant")
 	r.Header.Del("sign")
@@ -255,7 +254,7 @@ func (w *shopper) subject(t testing.TB, host httpapi.Authenticate) contract.Subj
 	}
 }
 
-// with is an API with everything switched on, and changed.
+// with returns an API with everything enabled and a change.
 func (w *shopper) with(change func(*cryptomus.Config)) func(testing.TB) *httpapi.API {
 	return func(t testing.TB) *httpapi.API {
 		return w.build(t, w.version, func(c *cryptomus.Config) {
@@ -265,7 +264,7 @@ func (w *shopper) with(change func(*cryptomus.Config)) func(testing.TB) *httpapi
 	}
 }
 
-// without is an API whose service lacks something.
+// without returns an API whose service lacks something.
 func (w *shopper) without(change func(*invoice.Config)) func(testing.TB) *httpapi.API {
 	return func(t testing.TB) *httpapi.API {
 		lacks, err := openWorld(options{service: func(c *invoice.Config) { c.Store = w.store; change(c) }})
@@ -274,7 +273,7 @@ func (w *shopper) without(change func(*invoice.Config)) func(testing.TB) *httpap
 	}
 }
 
-// over is an API whose projects are in another store.
+// over returns an API whose projects are in another store.
 func (w *shopper) over(other invoice.ProjectStore) func(testing.TB) *httpapi.API {
 	return func(t testing.TB) *httpapi.API {
 		projects, err := invoice.NewProjects(other, w.now)
@@ -283,7 +282,7 @@ func (w *shopper) over(other invoice.ProjectStore) func(testing.TB) *httpapi.API
 	}
 }
 
-// full is a store whose projects have as many discounts as they may, of assets that they have had.
+// full is a store whose projects have the maximum number of discounts, of former assets.
 type full struct{ *spy.Store }
 
 func (f full) Project(ctx context.Context, id string) (invoice.Project, error) {
@@ -295,12 +294,12 @@ func (f full) Project(ctx context.Context, id string) (invoice.Project, error) {
 	return p, err
 }
 
-// stale is a store in which others are always quicker.
+// stale is a store in which concurrent changes always win.
 type stale struct{ *spy.Store }
 
 func (stale) UpdateProject(context.Context, invoice.Project) error { return invoice.ErrConflict }
 
-// endpoint is a client whose every request is taken, or fails.
+// endpoint returns a client whose requests all succeed, or all fail.
 func endpoint(err error) *http.Client {
 	return &http.Client{Timeout: time.Second, Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 		if err != nil {
@@ -314,7 +313,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// says are refusals with 422, each a body and its words.
+// says returns refusals with 422, each with a body and its words.
 func says(pairs ...string) (out []contract.Refusal) {
 	for pair := range slices.Chunk(pairs, 2) {
 		out = append(out, contract.Refusal{Status: 422, Body: pair[0], Says: pair[1]})
@@ -322,10 +321,10 @@ func says(pairs ...string) (out []contract.Refusal) {
 	return out
 }
 
-// broken is how a validation error says what is wrong.
+// broken returns the text of a validation error.
 func broken(field, rule string) string { return `"` + field + `":["validation.` + rule + `"]` }
 
-// on puts refusals on another API.
+// on returns refusals of another API.
 func on(api func(testing.TB) *httpapi.API, list []contract.Refusal) []contract.Refusal {
 	for i := range list {
 		list[i].API = api
@@ -333,7 +332,7 @@ func on(api func(testing.TB) *httpapi.API, list []contract.Refusal) []contract.R
 	return list
 }
 
-// exercises are how every operation is made to succeed, or to be forbidden, and to fail in the words of the documents.
+// exercises makes every operation succeed, or be forbidden, and fail in the words of the published documents.
 func (w *shopper) exercises() map[string]contract.Exercise {
 	out := map[string]contract.Exercise{"listServices": {}, "listDiscounts": {}, "getBalance": {}}
 	for _, route := range w.api.Routes() {

@@ -20,12 +20,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// publishedMembers are those of the published sample, in its order, and what of it is null.
+// publishedMembers lists the members of the published sample in order, and which of them are null.
 const publishedMembers = "uuid order_id amount payment_amount=null payer_amount=null discount_percent=null discount payer_currency=null currency " +
 	"merchant_amount=null network=null address=null from=null txid=null payment_status url expired_at status is_final additional_data=null " +
 	"created_at updated_at"
 
-// publishedWith are publishedMembers when some of them have a value.
+// publishedWith returns publishedMembers with values for some of them.
 func publishedWith(set string) string {
 	out := publishedMembers
 	for name := range strings.FieldsSeq(set) {
@@ -34,7 +34,7 @@ func publishedWith(set string) string {
 	return out
 }
 
-// raw demands success and answers what it is, in JSON.
+// raw requires success and returns the result as JSON.
 func (a answer) raw(t *testing.T) json.RawMessage {
 	t.Helper()
 	require.Equal(t, http.StatusOK, a.status, "%s", a.body)
@@ -274,7 +274,7 @@ func TestAnInvoiceInACoinOfSeveralNetworksIsPaidOnAnyOfThem(t *testing.T) {
 	require.NotNil(t, got["address"])
 }
 
-// badCreations are what is refused, and how.
+// badCreations holds refused requests with the rule that each breaks.
 var badCreations = []struct{ body, field, rule string }{
 	{`{"currency":"USD","order_id":"1"}`, "amount", "required"},
 	{`{"amount":"","currency":"USD","order_id":"1"}`, "amount", "required"},
@@ -475,7 +475,7 @@ func TestWhatPassesIsTheGatewaysFault(t *testing.T) {
 	full := w.post(t, "/payment", `{"amount":"20","currency":"USD","order_id":"2"}`)
 	full.message(t, "Gateway error")
 	require.Empty(t, full.header.Get("Retry-After"), "it lasts until somebody pays")
-	w.create(t, `{"amount":"20","currency":"USD","order_id":"1"}`) // it is there
+	w.create(t, `{"amount":"20","currency":"USD","order_id":"1"}`) // it exists now
 	require.Equal(t, 1, w.count(t))
 	w.store.Break(fmt.Errorf("sqlite: %w", invoice.ErrBusy))
 	busy := w.post(t, "/payment/info", `{"order_id":"1"}`)

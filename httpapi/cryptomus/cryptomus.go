@@ -28,47 +28,47 @@ const (
 // Config configures the API. Service, Format, Projects, Store and PageURL are required.
 type Config struct {
 	Service *invoice.Service
-	// Format has what can be paid in. It is the one that the Service's Notifier has.
+	// Format lists what can be paid in. The Service's Notifier must have the same Format.
 	Format *Format
-	// Projects are the merchants. One that was let in is remembered for a second: a key that has been replaced, an
-	// allow-list or a discount that has changed may count for so long as it was, but for a discount set by this API.
+	// Projects are the merchants. An authenticated project is cached for a second: a replaced key, or a changed allow-list
+	// or discount, may stay in effect for that time, except for a discount that was set by this API.
 	Projects *invoice.Projects
 	Store    Store
 	// PageURL returns the URL at which an invoice, or a static wallet (its Terms are Standing), is paid. It must not block.
 	PageURL func(inv invoice.Invoice) string
 
-	// MaxNew is how many invoices of one project may wait for a payment at once, whatever API made them; see
+	// MaxNew bounds the invoices of one project that wait for a payment, whichever API created them; see
 	// invoice.Request.MaxNew. Default no bound.
 	MaxNew int
-	// MaxDeposits is how many static wallets of one project may be open, which is not blocked, at once, whatever API made
-	// them; see invoice.Deposit.MaxOpen. One more is refused as "Gateway error". Default 0: no bound.
+	// MaxDeposits bounds the static wallets of one project that are open, that is, not blocked, whichever API created them;
+	// see invoice.Deposit.MaxOpen. Further ones are refused as "Gateway error". Default no bound.
 	MaxDeposits int
 	// Maximum is the largest amount that an invoice may ask for in a coin. Default 10000000.
 	Maximum decimal.Decimal
-	// Commission is the Service's, for the list of services. Default none.
+	// Commission is the Service's Commission, for the list of services. Default none.
 	Commission func(project string, asset chain.Asset) decimal.Decimal
-	// TestClient sends test webhooks; it must guard its dialling as that of webhook.NewClient does. They are signed
-	// like real ones, so that whoever has the key can tell a shop that an order is paid: leave it nil, which
-	// forbids them, where real goods are sold.
+	// TestClient sends test webhooks. It must restrict the addresses that it connects to like the client of
+	// webhook.NewClient. Test webhooks are signed like real ones, so anybody with the key can tell a shop that an order is
+	// paid: where real goods are sold, leave it nil, which forbids them.
 	TestClient *http.Client
-	// Resent is called after a resend, so that a dispatcher need not wait for its next poll: its Hint. Default
-	// nothing.
+	// Resent is called after a resend; a Dispatcher's Hint sends the webhook without waiting for the next poll. It may be
+	// nil.
 	Resent func()
 
-	// Authenticate identifies the merchant of a request in place of the headers merchant and sign, whichever of its keys
-	// they need. Webhooks are still signed with its keys. If nil, signatures do.
+	// Authenticate identifies the merchant of a request in place of the headers merchant and sign, for either key. Webhooks
+	// are still signed with the merchant's keys. If nil, signatures are required.
 	Authenticate httpapi.Authenticate
 	ClientIP     httpapi.ClientIP // where requests come from; default httpapi.RemoteIP
-	Limit        httpapi.Limit    // how often one project or address may ask; default no limit
-	// Replies makes requests safe to repeat, by Idempotency-Key, beside the order_id. What only reads, which is a POST
-	// here as well, ignores the header. Nil: all do.
+	Limit        httpapi.Limit    // of the requests of one project or address; default no limit
+	// Replies makes requests safe to repeat by Idempotency-Key, in addition to the order_id. Operations that only read,
+	// which are POSTs here too, ignore the header. If nil, all operations ignore it.
 	Replies httpapi.Replies
 	Now     func() time.Time // default time.Now
 	Logger  *slog.Logger     // if nil, nothing is logged
 	Meter   invoice.Meter    // default invoice.NoMeter
 }
 
-// Store is what the API asks of the host's store beside the Service. Every store.Backend is one.
+// Store is the part of the host's store that the API uses besides the Service. Every store.Backend implements it.
 type Store interface {
 	// InvoiceByOrder is that of invoice.Reader.
 	InvoiceByOrder(ctx context.Context, project, orderID string) (invoice.Invoice, error)
@@ -83,7 +83,7 @@ type currency struct {
 	asset invoice.AssetConfig
 }
 
-// api answers the routes.
+// api serves the routes.
 type api struct {
 	cfg        Config
 	service    *invoice.Service
@@ -93,7 +93,7 @@ type api struct {
 	tests      tests
 }
 
-// signedBy is the part of the document's description about signatures, if requests are signed.
+// signedBy returns the part of the document's description about signatures, or "" if requests are not signed.
 func (a *api) signedBy() string {
 	if a.cfg.Authenticate != nil {
 		return ""
@@ -101,24 +101,24 @@ func (a *api) signedBy() string {
 	return " Requests are signed: the header sign is the MD5, in lower-case hexadecimal, of the base64 of the body followed by the key."
 }
 
-// New checks the configuration and makes the API. It may be mounted under any prefix.
+// New returns the API, or an error if cfg is not valid. The API may be mounted under any prefix.
 func New(cfg Config) (*httpapi.API, error) {
 	a, err := newAPI(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("cryptomus: New: %w", err)
 	}
-	return a.assemble("1.0.0", "Invoices and static wallets."+a.signedBy()+" What is marked as forbidden moves money out, which is not served yet.",
+	return a.assemble("1.0.0", "Invoices and static wallets."+a.signedBy()+" Operations that send money are not served yet and are marked as forbidden.",
 		a.routes())
 }
 
-// NewV2 is New for what version 2 of the API adds, POST /payment/resend. Both are made of one configuration and mounted
-// beside each other; a Limit counts in each by itself.
+// NewV2 is like New for the part that version 2 of the API adds, POST /payment/resend. Both are created from one
+// configuration and mounted beside each other. Each counts its Limit separately.
 func NewV2(cfg Config) (*httpapi.API, error) {
 	a, err := newAPI(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("cryptomus: NewV2: %w", err)
 	}
-	return a.assemble("2.0.0", "What version 2 has beside version 1."+a.signedBy(), a.routesV2())
+	return a.assemble("2.0.0", "Additions of version 2 to version 1."+a.signedBy(), a.routesV2())
 }
 
 func (a *api) assemble(version, description string, routes []httpapi.Route) (*httpapi.API, error) {
@@ -191,7 +191,7 @@ func (a *api) addCurrency(c Currency) error {
 	}
 	for _, other := range a.currencies {
 		if other.Code == c.Code && other.Network == c.Network || other.Asset.ID == c.Asset.ID {
-			return fmt.Errorf("%s on %s, or its asset, is there twice: name each in NewFormat", c.Code, c.Network)
+			return fmt.Errorf("%s on %s, or its asset, is listed twice: name each in NewFormat", c.Code, c.Network)
 		}
 	}
 	for _, asset := range a.service.Assets() {
@@ -203,8 +203,8 @@ func (a *api) addCurrency(c Currency) error {
 	return fmt.Errorf("the Service has no asset %+v", c.Asset)
 }
 
-// networkAlias returns the network that clients mean by the name of its coin, of a token standard, or in full; empty if
-// the name is none of these.
+// networkAlias returns the network that clients refer to by the name of its coin, of a token standard, or in full. It
+// returns "" for other names.
 func networkAlias(name string) string {
 	switch name {
 	case "trx", "trc20":
@@ -229,7 +229,7 @@ func networkAlias(name string) string {
 	return ""
 }
 
-// network returns the name on the wire of a network, for one that a client gave it, in any case of letters.
+// network returns the name on the wire for a client's name of a network, ignoring case.
 func (a *api) network(name string) string {
 	name = strings.ToLower(name)
 	if other := networkAlias(name); other != "" && len(a.find("", name)) == 0 {
@@ -238,7 +238,7 @@ func (a *api) network(name string) string {
 	return name
 }
 
-// find answers the currencies with a code, on a network if one is given.
+// find returns the currencies with a code, on the network if one is given.
 func (a *api) find(code, network string) []currency {
 	var out []currency
 	for _, c := range a.currencies {
@@ -249,7 +249,7 @@ func (a *api) find(code, network string) []currency {
 	return out
 }
 
-// codes are the codes on the wire, each once.
+// codes returns the codes on the wire without duplicates.
 func (a *api) codes() []string {
 	var out []string
 	for _, c := range a.currencies {

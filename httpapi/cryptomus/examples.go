@@ -1,6 +1,6 @@
 package cryptomus
 
-// examples are for the document.
+// examples returns the values of the examples in the document.
 func (a *api) examples() map[string]any {
 	out := map[string]any{
 		"amount":                "15.00",

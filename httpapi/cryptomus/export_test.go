@@ -1,16 +1,16 @@
 package cryptomus
 
-// For the tests of what webhooks and responses say.
+// Exported for tests of webhooks and responses.
 var (
 	Summarize = summarize
 	Signed    = signed
 )
 
-// Status is one of the API's.
+// Status is a status of the API.
 type Status = status
 
 // TestMessage is a test webhook.
 type TestMessage = testMessage
 
-// Body returns what is posted.
+// Body returns the posted body.
 func (t testMessage) Body() []byte { return t.body() }

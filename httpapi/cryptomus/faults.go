@@ -107,7 +107,7 @@ var fields = map[string][2]string{
 // fault maps errors to responses. Messages contain only what is meant for clients.
 func fault(err error) (int, any) {
 	if refused, ok := errors.AsType[*httpapi.Error](err); ok {
-		switch refused.Status { // whoever refuses, a signature or the host, says it in the published words
+		switch refused.Status { // signatures and hosts are refused in the published words
 		case http.StatusUnauthorized:
 			return refused.Status, signFault{"Invalid Sign."}
 		case http.StatusForbidden:

@@ -42,7 +42,7 @@ func newReceiver(t *testing.T) *receiver {
 	return r
 }
 
-// got waits for a number of webhooks and answers them without their signatures, which must be the shop's.
+// got waits for a number of webhooks, verifies their signatures, and returns them without these.
 func (r *receiver) got(t *testing.T, n int, key string) []string {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -171,7 +171,7 @@ func TestTooLittleTooMuchAndNothing(t *testing.T) {
 	}
 }
 
-// A shop that credits what the information says and one that credits what webhooks say credit the same.
+// A shop that credits the amounts of /payment/info and one that credits those of webhooks credit the same.
 func TestInformationAndWebhooksTellTheSameAmounts(t *testing.T) {
 	clock := newClock()
 	w := newWorld(t, options{now: clock.now, service: twoPercent})
@@ -374,7 +374,7 @@ func TestA29_ResendSendsWhatWasToldAndNothingElse(t *testing.T) {
 	require.Equal(t, before, w.info(t, "1"), "no resend changes anything")
 }
 
-// pays puts a payment of an order on record.
+// pays records a payment of an order.
 func (w *world) pays(t testing.TB, order, txID, index string, change ...func(*invoice.Payment)) {
 	t.Helper()
 	inv, err := w.store.InvoiceByOrder(t.Context(), w.shop.id, order)
@@ -386,7 +386,7 @@ func (w *world) pays(t testing.TB, order, txID, index string, change ...func(*in
 	require.NoError(t, w.store.Commit(t.Context(), invoice.Batch{Payments: []invoice.Payment{p}}))
 }
 
-// resent answers the orders whose messages are due, and takes them as delivered.
+// resent returns the orders whose messages are due, and records these as delivered.
 func (w *world) resent(t *testing.T, orders ...string) string {
 	t.Helper()
 	d, err := w.store.Claim(t.Context(), webhook.ClaimQuery{Lease: time.Minute, Limit: 100})
@@ -436,7 +436,7 @@ func TestA29_ResendFindsTheInvoiceByATransaction(t *testing.T) {
 	uuid := w.info(t, "new")["uuid"].(string)
 	for _, c := range []struct{ body, order string }{
 		{`{"txid":"one"}`, "old"}, {`{"txid":" one "}`, "old"}, {`{"txid":"elsewhere"}`, "old"},
-		{`{"txid":"all"}`, "new"}, // the newest that can be told
+		{`{"txid":"all"}`, "new"}, // the newest that has something to send
 		{`{"order_id":"old"}`, "old"}, {`{"uuid":"` + uuid + `"}`, "new"},
 		{`{"order_id":"old","uuid":"` + uuid + `","txid":"all"}`, "old"},
 		{`{"order_id":"","uuid":"` + uuid + `","txid":"one"}`, "new"},
@@ -599,7 +599,7 @@ func TestAWebhookThatIsRefusedIsSentAgainNoMoreOftenThanOneThatIsTaken(t *testin
 	require.Equal(t, 20, tried())
 }
 
-// FuzzRequests: nothing that is signed makes an operation fail.
+// FuzzRequests tests that no signed request causes an internal error.
 func FuzzRequests(f *testing.F) {
 	var bad []string
 	for _, c := range badCreations {
@@ -608,7 +608,7 @@ func FuzzRequests(f *testing.F) {
 	contract.Fuzz(f, subjectOf(v1), bad...)
 }
 
-// FuzzRequestsV2: nor that of version 2.
+// FuzzRequestsV2 is FuzzRequests for version 2.
 func FuzzRequestsV2(f *testing.F) { contract.Fuzz(f, subjectOf(v2)) }
 
 func TestEveryDepositToAWalletWithALongHistoryIsToldOnce(t *testing.T) {

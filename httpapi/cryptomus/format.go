@@ -17,25 +17,25 @@ import (
 // FormatName is the name of [Format], and the Format of the invoices of this API.
 const FormatName = "cryptomus"
 
-// Format is the webhook of the API, "cryptomus", with the signature in the body; it needs the project's key
-// [PaymentKey] ([webhook.Rules]). One Format is both what the Service's Notifier tells events in and Config.Format, so that
-// webhooks and responses name assets alike. Its methods may be called concurrently.
+// Format is the format of the API's webhooks, "cryptomus", with the signature in the body. It requires the project's key
+// [PaymentKey] ([webhook.Rules]). The Service's Notifier and Config.Format must have the same Format, so that webhooks and
+// responses name assets alike. Its methods may be called concurrently.
 //
-// It tells the changes to confirm_check, paid, paid_over, wrong_amount, cancel
-// and fail, and what the chain then does to the money of a paid invoice; and of static wallets each deposit that
-// is deep enough, with a UUID of its own, and a deposit that vanishes after it was seen, as fail. It does not tell
-// deposits in another asset than the wallet is for, since receivers tend to look at the amount alone,
-// those that came after the wallet was blocked, and less than the floor of the asset: they are on record.
+// It reports the changes to confirm_check, paid, paid_over, wrong_amount, cancel and fail, and later changes of the money of
+// a paid invoice by the chain. For static wallets it reports each deposit with enough confirmations, with a UUID of its own,
+// and, as fail, a deposit that vanishes after it was seen. It does not report deposits in another asset than the wallet's,
+// because receivers tend to look only at the amount, nor those that arrived after the wallet was blocked or are below the
+// floor of the asset; they are only recorded.
 //
-// Amounts have eight decimals: what a payer owes and the commission are rounded up, what was paid and is credited
-// down. payment_amount_usd is null unless the quote was made in dollars. An asset that is not among the
-// currencies is named as [NewCurrency] does.
+// Amounts have eight decimals. The amount due and the commission are rounded up, amounts paid and credited down.
+// payment_amount_usd is null unless the quote was made in US dollars. An asset that is not among the currencies is named as
+// by [NewCurrency].
 type Format struct{ currencies []Currency }
 
 var _ webhook.Ruled = (*Format)(nil)
 
-// NewFormat returns a Format that names assets as the currencies do, which are what can be paid in. Without any, all assets
-// of the Service can, by [NewCurrency]. [New] refuses currencies that cannot be served.
+// NewFormat returns a Format with the currencies that can be paid in, and their names. Without arguments these are all
+// assets of the Service, named by [NewCurrency]. [New] refuses currencies that cannot be served.
 func NewFormat(currencies ...Currency) *Format { return &Format{slices.Clone(currencies)} }
 
 // Name implements [webhook.Format].
@@ -118,8 +118,8 @@ func exchangeRate(inv invoice.Invoice) decimal.Decimal {
 	return decimal.NewFromInt(1) // the price is in the asset itself
 }
 
-// tells says which events are told: those that change the status in the words of the API, to one that
-// its documentation lists.
+// tells reports whether a webhook is sent for an event: if it changes the API's status to one that the published documents
+// list.
 func tells(ev invoice.Event, inv invoice.Invoice, status status) bool {
 	settled := ev.To == invoice.StatusCompleted && inv.State.Status == invoice.StatusCompleted
 	switch ev.Type {
@@ -128,14 +128,14 @@ func tells(ev invoice.Event, inv invoice.Invoice, status status) bool {
 		return status != statusCheck && status != statusProcess && status != statusWrongAmountWaiting
 	case invoice.EventPaymentReceived:
 		return settled && status == statusPaidOver
-	case invoice.EventPaymentLost, invoice.EventRevalued: // of what was too much; EventReverted tells of the rest
+	case invoice.EventPaymentLost, invoice.EventRevalued: // of an excess; EventReverted reports the rest
 		return settled && status != statusFail
 	case invoice.EventCreated, invoice.EventAssetChosen, invoice.EventReopened, invoice.EventArchived, invoice.EventDeposit:
 	}
 	return false
 }
 
-// deposit returns what is told about money on a static wallet.
+// deposit returns the body of the webhook for a deposit to a static wallet.
 func (f *Format) deposit(ev invoice.Event, inv invoice.Invoice) ([]byte, bool) {
 	status := statusPaid
 	switch ev.Type {
@@ -175,7 +175,7 @@ func (f *Format) deposit(ev invoice.Event, inv invoice.Invoice) ([]byte, bool) {
 	return out.end(), true
 }
 
-// eventPayment returns the payment that an event is about.
+// eventPayment returns the payment of an event.
 func eventPayment(ev invoice.Event, inv invoice.Invoice) (invoice.Payment, bool) {
 	var body invoice.Payload
 	if err := json.Unmarshal(ev.Body, &body); err != nil || body.Data.Payment == nil {
@@ -190,7 +190,7 @@ func eventPayment(ev invoice.Event, inv invoice.Invoice) (invoice.Payment, bool)
 	return invoice.Payment{}, false
 }
 
-// afterBlock reports whether a deposit was first seen after the shop wanted no more.
+// afterBlock reports whether a deposit was first seen after its wallet was blocked.
 func afterBlock(inv invoice.Invoice, p invoice.Payment) bool {
 	if inv.State.Status != invoice.StatusCancelled && inv.State.Status != invoice.StatusArchived {
 		return false
@@ -203,14 +203,14 @@ func afterBlock(inv invoice.Invoice, p invoice.Payment) bool {
 	return true
 }
 
-// depositID returns the UUID (version 8 of RFC 9562) of a deposit: the same whenever it is told, and no other's.
+// depositID returns the UUID (version 8 of RFC 9562) of a deposit. It is unique and always the same.
 func depositID(p invoice.Payment) string {
 	sum := sha256.Sum256([]byte(strings.Join([]string{"deposit", p.Invoice, string(p.Key.Network), p.Key.TxID, p.Key.Index}, "\n")))
 	sum[6], sum[8] = sum[6]&0x0f|0x80, sum[8]&0x3f|0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
 }
 
-// named returns the names on the wire of an asset.
+// named returns an asset with its names on the wire.
 func (f *Format) named(asset chain.Asset) Currency {
 	for _, c := range f.currencies {
 		if c.Asset.ID == asset.ID {

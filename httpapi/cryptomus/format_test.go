@@ -61,7 +61,7 @@ func completed(inv invoice.Invoice) invoice.Event {
 
 var trx = chain.Asset{ID: "tron:0x2b6653dc/slip44:195", Code: "TRX", Decimals: 6}
 
-// tron3 is an invoice of 3 TRX with 2 % commission in it, quoted in dollars and paid.
+// tron3 returns a paid invoice of 3 TRX that includes 2 % commission, quoted in dollars.
 func tron3() invoice.Invoice {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	return invoice.Invoice{
@@ -133,7 +133,7 @@ func TestFormatNamesAssetsAsItsClientsDo(t *testing.T) {
 	}
 }
 
-// cryptomusFacts are all combinations that the table of statuses tells apart.
+// The cases are all combinations that the table of statuses distinguishes.
 func TestStatusTable(t *testing.T) {
 	other := chain.AssetID("tron:0x2b6653dc/trc20:T")
 	unvalued := invoice.Payment{Asset: other, Units: big.NewInt(1)}
@@ -279,7 +279,7 @@ func TestA15_FormatTellsEachChangeOnce(t *testing.T) {
 	}
 }
 
-// wallet is a static wallet with one deposit.
+// wallet returns a static wallet with one deposit.
 func wallet() (invoice.Invoice, invoice.Event) {
 	inv := tron3()
 	inv.Terms.Standing, inv.Data = true, nil
@@ -375,7 +375,7 @@ func (r *refusing) RoundTrip(req *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
 }
 
-// A shop whose order does not exist yet, a firewall, a page that moves: all are over some time later.
+// An order that the shop does not know yet, a firewall or a redirect may be a temporary problem.
 func TestWebhooksAreDeliveredAgainUntilTheyAreTaken(t *testing.T) {
 	for _, refusal := range []int{301, 302, 400, 401, 403, 404, 410, 500} {
 		synctest.Test(t, func(t *testing.T) {
@@ -429,8 +429,8 @@ func TestIncident44_ATestIsMarked(t *testing.T) {
 	}
 }
 
-// phpVerifies does what receivers written in PHP do: decode, take the signature out, encode again and compare. With
-// escapes they encode without JSON_UNESCAPED_UNICODE.
+// phpVerifies verifies like receivers in PHP: it decodes, removes the signature, encodes again and compares. With escapes it
+// encodes without JSON_UNESCAPED_UNICODE.
 func phpVerifies(t *testing.T, signed []byte, key string, escapes bool) bool {
 	t.Helper()
 	dec := json.NewDecoder(bytes.NewReader(signed))
@@ -467,7 +467,7 @@ func phpVerifies(t *testing.T, signed []byte, key string, escapes bool) bool {
 	return sign == hex.EncodeToString(sum[:])
 }
 
-// phpString encodes as PHP 8 does, written from its rules and not from the code under test.
+// phpString encodes as PHP 8 does. It follows PHP's rules, not the code under test.
 func phpString(s string, escapes bool) string {
 	var out strings.Builder
 	for _, r := range s {
@@ -486,7 +486,7 @@ func phpString(s string, escapes bool) string {
 	return `"` + out.String() + `"`
 }
 
-// anyText is a text of the characters that serialisers disagree on.
+// anyText returns a text of characters on which serialisers disagree.
 func anyText(r *rand.Rand, ascii bool) string {
 	const plain = "ab/\\\"'<>&\b\f\n\r\t\x00\x01\x1f\x7f {}[]:,0"
 	const wide = "éżЖ日本\u2028\u2029\ufeff\ufffd\u00a0😀𝒳\u0301"
@@ -502,7 +502,7 @@ func anyText(r *rand.Rand, ascii bool) string {
 	return out
 }
 
-// anyBody is one of the kinds of webhooks: of an invoice that is paid or was not, of a deposit, and of a test.
+// anyBody returns the body of any kind of webhook: of a paid or unpaid invoice, of a deposit, or of a test.
 func anyBody(t *testing.T, r *rand.Rand, ascii bool) []byte {
 	t.Helper()
 	text := func() string { return anyText(r, ascii) }
@@ -555,7 +555,7 @@ func TestIncident43_WhateverIsToldVerifiesAfterDecodingAndEncodingInPHP(t *testi
 	}
 }
 
-// phpReceiver is what a shop's own code does: for each line a key and a body, both in base64.
+// phpReceiver is a shop's code in PHP. Each line of input has a key and a body in base64.
 const phpReceiver = `while (($line = fgets(STDIN)) !== false) {
 	[$key, $body] = array_map('base64_decode', explode(' ', trim($line)));
 	foreach ([JSON_UNESCAPED_UNICODE, 0] as $flags) {

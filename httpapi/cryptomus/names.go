@@ -6,10 +6,10 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// Currency is an asset under the names that clients of the API know.
+// Currency is an asset with its names in the API.
 type Currency struct {
-	Code    string // "USDT": several assets may have it, on different networks
-	Network string // "tron", in lower case
+	Code    string // such as "USDT", which several assets on different networks may have
+	Network string // such as "tron", in lower case
 	Asset   chain.Asset
 }
 
@@ -20,9 +20,9 @@ var networkNames = map[chain.Network]string{
 	"bip122:1a91e3dace36e2be3bf030a65679fe82": "doge", "bip122:000000000000000000651ef99cb9fcbe": "bch",
 }
 
-// NewCurrency names an asset as the API does: the code is that of the asset up to an underscore, since
-// codes here are unique (USDT_TRC20 is USDT), and the network one of eth, optimism, bsc, polygon, base, arbitrum,
-// avalanche, tron, btc, ltc, doge and bch. A network that is none of them keeps its CAIP-2 id.
+// NewCurrency returns an asset with the usual names of the API. The code is the asset's code up to an underscore, because
+// codes of assets are unique in this library (USDT_TRC20 becomes USDT). The network is one of eth, optimism, bsc, polygon,
+// base, arbitrum, avalanche, tron, btc, ltc, doge and bch, or else its CAIP-2 id.
 func NewCurrency(asset chain.Asset) Currency {
 	code, _, _ := strings.Cut(asset.Code, "_")
 	network, known := networkNames[asset.ID.Network()]

@@ -6,9 +6,8 @@ import (
 	"strings"
 )
 
-// phpObject writes a JSON object as PHP's json_encode does with JSON_UNESCAPED_UNICODE: receivers decode it, encode
-// it again and compare signatures, so that every byte counts. Strings alone are escaped: a number would have to
-// survive PHP's floats.
+// phpObject encodes a JSON object as PHP's json_encode does with JSON_UNESCAPED_UNICODE: receivers decode it, encode it
+// again and compare signatures, so every byte matters. It has strings instead of numbers, which PHP would convert to floats.
 type phpObject struct{ buf []byte }
 
 func (p *phpObject) name(name string) {
@@ -44,8 +43,8 @@ func (p *phpObject) flag(name string, value bool) {
 
 func (p *phpObject) end() []byte { return append(p.buf, '}') }
 
-// appendPHP writes a string: '/' is escaped, and so are U+2028 and U+2029, which some JavaScript takes for the end of a line;
-// everything else beyond ASCII is not. What is no UTF-8 becomes U+FFFD, as PHP would refuse it.
+// appendPHP appends a string. '/' is escaped, and so are U+2028 and U+2029, which old JavaScript takes for the end of a
+// line, but nothing else beyond ASCII. Invalid UTF-8 becomes U+FFFD, because PHP would refuse it.
 func appendPHP(buf []byte, s string) []byte {
 	buf = append(buf, '"')
 	for _, r := range strings.ToValidUTF8(s, "\uFFFD") {

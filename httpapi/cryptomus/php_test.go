@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// phpClient makes requests as PHP programs do: each line is a body and its signature.
+// phpClient makes requests as PHP programs do. Each line of output has a body and its signature.
 const phpClient = `foreach ([
 	[],
 	['date_from' => '2024-01-15 9:00:00', 'cursor' => strval(1)],

@@ -11,7 +11,7 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// resigned signs what the validator has written anew with the key that stands in the place of the signature.
+// resigned signs bodies that the validator has rewritten, with the key that is in the place of the signature.
 func resigned(api http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -25,7 +25,7 @@ func resigned(api http.Handler) http.Handler {
 	})
 }
 
-// TestAForeignValidatorObjectsToNothing sends what clients send, as they write it, through a validator in another language.
+// TestAForeignValidatorObjectsToNothing sends typical requests of clients through a validator in another language.
 func TestAForeignValidatorObjectsToNothing(t *testing.T) {
 	w := newWorld(t, options{service: func(c *invoice.Config) { c.Chains[0].PaymentURI = invoice.AddressURI(evmLikeURI) }})
 	prism := contract.Prism(t, w.api, resigned)

@@ -90,7 +90,7 @@ func (w *world) list(t *testing.T, query, body string) page {
 	return out
 }
 
-// numbers are the orders from one down to another.
+// numbers returns the orders from one down to another.
 func numbers(from, to int) string {
 	var out []string
 	for n := from; n >= to; n-- {

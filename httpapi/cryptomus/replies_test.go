@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// switched are rates that can be gone.
+// switched is a source of rates that can be switched off.
 type switched struct {
 	invoice.RateSource
 	gone bool
@@ -56,7 +56,7 @@ func TestARequestWithAnIdempotencyKeyIsAnsweredAsAtFirst(t *testing.T) {
 	require.Equal(t, 200, ask("/payment", "l", `{"amount":"1","currency":"USD","order_id":"3"}`).status, "a bad value can be corrected")
 }
 
-// begun are replies of which every request is running.
+// begun holds replies in which every request is running.
 type begun struct{ httpapi.Replies }
 
 func (b begun) Begin(ctx context.Context, scope, key string, running []byte, now, until time.Time) ([]byte, error) {

@@ -9,13 +9,13 @@ import (
 	"slices"
 )
 
-// Signature is the signature of a body: the MD5 of its base64 followed by the key.
+// Signature returns the signature of a body: the MD5, in lower-case hexadecimal, of its base64 followed by the key.
 func Signature(body []byte, key string) string {
 	sum := md5.Sum([]byte(base64.StdEncoding.EncodeToString(body) + key))
 	return hex.EncodeToString(sum[:])
 }
 
-// signed puts the signature of a JSON object into it, as its last member.
+// signed returns a JSON object with its signature as the last member.
 func signed(body []byte, key string) ([]byte, error) {
 	if len(body) < 3 || body[0] != '{' || body[len(body)-1] != '}' {
 		return nil, errors.New("cryptomus: sign webhook: not an object with members")

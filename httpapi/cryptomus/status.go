@@ -8,22 +8,21 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// summary is how an invoice stands in the words of the API. It follows from the invoice and from
-// nothing else.
+// summary is the state of an invoice in the terms of the API. It is derived from the invoice alone.
 type summary struct {
 	Status status
-	Final  bool // nothing that comes in time can change it any more
-	// What the payer paid, in base units of the quoted asset, of that the commission, rounded up, and the rest,
-	// which is the shop's. While the invoice is not final it is what was seen, and then what is confirmed: a shop
-	// that credits it never credits what may still vanish. Of a cancelled invoice it is what came all the same,
-	// and nothing of it is credited. Never nil.
+	Final  bool // no payment in time can change it
+	// The amount paid in base units of the quoted asset, the commission of it, rounded up, and the rest, which is the
+	// shop's. Until the invoice is final they count what was seen, and then only what is confirmed, so that a shop never
+	// credits money that may still vanish. For a cancelled invoice the amount paid is what arrived nevertheless, and nothing
+	// is credited. Never nil.
 	Paid, Commission, Credited *big.Int
-	// From and TxID are of the payment that was seen last, for display; both empty when there is none.
+	// From and TxID belong to the latest payment, for display. Both are empty if there is none.
 	From, TxID string
 }
 
-// The statuses of the API that an invoice can have. Of the others, refund_process, refund_fail and
-// refund_paid need refunds, and system_fail and locked do not happen here.
+// The statuses that an invoice can have. Of the others in the published documents, refund_process, refund_fail and
+// refund_paid require refunds, and system_fail and locked do not occur.
 const (
 	statusCheck              status = "check"
 	statusProcess            status = "process"
@@ -36,7 +35,7 @@ const (
 	statusCancel             status = "cancel"
 )
 
-// summarize returns how an invoice stands.
+// summarize returns the state of an invoice.
 func summarize(inv invoice.Invoice) summary {
 	s := summary{Status: statusOf(inv), Paid: new(big.Int), Commission: new(big.Int), Credited: new(big.Int)}
 	s.Final = slices.Contains([]status{statusPaid, statusPaidOver, statusWrongAmount, statusFail, statusCancel}, s.Status)
@@ -59,7 +58,7 @@ func summarize(inv invoice.Invoice) summary {
 	return s
 }
 
-// statusOf is the table from the core's statuses and remarks to those of the API.
+// statusOf maps the core's statuses and outcomes to those of the API.
 func statusOf(inv invoice.Invoice) status {
 	s := inv.State
 	switch s.Status {
@@ -74,7 +73,7 @@ func statusOf(inv invoice.Invoice) status {
 		switch {
 		case s.PartialConfirmed():
 			return statusWrongAmount
-		case s.Closed: // what was seen may still vanish
+		case s.Closed: // payments may still vanish
 			return statusConfirmCheck
 		}
 		return statusWrongAmountWaiting
@@ -94,13 +93,13 @@ func statusOf(inv invoice.Invoice) status {
 	return statusProcess
 }
 
-// waitsForValue reports whether money was seen in another asset that no rate could be found for yet.
+// waitsForValue reports whether money was seen in another asset for which no rate has been found yet.
 func waitsForValue(inv invoice.Invoice, p invoice.Payment) bool {
 	return inv.Quote != nil && !p.Withdrawn && !p.Dust && p.Credit == nil && p.Asset.Network() == inv.Network()
 }
 
-// paidStatus tells too much from enough in amounts of eight decimals, as the API shows them: who pays what was
-// shown, which is rounded up, has paid exactly.
+// paidStatus distinguishes too much from enough in amounts of eight decimals, as the API shows them: a payer who pays the
+// amount shown, which is rounded up, has paid exactly.
 func paidStatus(inv invoice.Invoice) status {
 	switch q := inv.Quote; {
 	case inv.State.Outcome.Has(invoice.OutcomeReverted):
@@ -112,7 +111,7 @@ func paidStatus(inv invoice.Invoice) status {
 	return statusPaid
 }
 
-// latestPayment returns the index of the payment that was seen last, is still there and decides something, or -1.
+// latestPayment returns the index of the latest payment that is still in the chain or the pool and is not dust, or -1.
 func latestPayment(payments []invoice.Payment) int {
 	at := -1
 	for i, p := range payments {
@@ -123,8 +122,8 @@ func latestPayment(payments []invoice.Payment) int {
 	return at
 }
 
-// dollarsOf is what an amount of the quoted asset is worth in US dollars at the rate of the quote, rounded down
-// to cents; false when the quote was not made in dollars.
+// dollarsOf returns the value of an amount of the quoted asset in US dollars at the rate of the quote, rounded down to
+// cents. It returns false if the quote was not made in US dollars.
 func dollarsOf(inv invoice.Invoice, units *big.Int) (decimal.Decimal, bool) {
 	q := inv.Quote
 	if q == nil || q.Rate.Pair.Quote != "USD" {

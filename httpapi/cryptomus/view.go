@@ -41,7 +41,7 @@ type paymentObject struct {
 	Commission       **string `json:"commission,omitempty" schema:"nullable" doc:"Rounded up"`
 }
 
-// paymentAnswer is the response about one invoice.
+// paymentAnswer is a response with one invoice.
 type paymentAnswer struct {
 	State  int           `json:"state" doc:"0"`
 	Result paymentObject `json:"result"`
@@ -66,7 +66,7 @@ type marked struct {
 // status is one of the statuses of the API.
 type status string
 
-// Enum lists the statuses for the document.
+// Enum returns the statuses, for the OpenAPI document.
 func (status) Enum() []string {
 	var out []string
 	for _, s := range []status{
@@ -78,19 +78,20 @@ func (status) Enum() []string {
 	return out
 }
 
-// moscow is the time zone that the API tells times in.
+// moscow is the time zone of the API.
 var moscow = time.FixedZone("", 3*60*60)
 
-// clockText writes a time as the published samples do.
+// clockText formats a time as in the published samples.
 func clockText(t time.Time) string { return t.In(moscow).Format(time.RFC3339) }
 
-// timeLayouts are how lists are asked for times: as the published documents have it, as programs write times, with any
-// fraction, and days. What has no offset is in UTC+3.
+// timeLayouts are the layouts of times in requests for lists: that of the published documents, those of programs, with any
+// fraction, and days. A time without an offset is in UTC+3.
 func timeLayouts() []string {
 	return []string{"2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02 15:04:05Z07:00", time.RFC3339, "2006-01-02"}
 }
 
-// period is the time that a text names, from its first moment to its last: a second, what has a fraction a moment, a day.
+// period is the time that a text denotes, from its first moment to its last: a second, a moment if it has a fraction, or a
+// day.
 type period struct{ first, last time.Time }
 
 func parseTime(text string) (period, error) {
@@ -109,7 +110,7 @@ func parseTime(text string) (period, error) {
 	return period{}, errors.New("no time")
 }
 
-// payment is an invoice as the wire has it; known is whether the client has seen it before.
+// payment returns an invoice as it is on the wire. known reports whether the client has seen it before.
 func (a *api) payment(inv invoice.Invoice, known bool) paymentObject {
 	state := summarize(inv)
 	out := paymentObject{
@@ -127,7 +128,7 @@ func (a *api) payment(inv invoice.Invoice, known bool) paymentObject {
 	return out
 }
 
-// open fills in what is known before the payer has chosen.
+// open sets the members that are known before the payer has chosen.
 func (a *api) open(out *paymentObject, inv invoice.Invoice) {
 	out.PayerCurrency, out.Network = orNull(inv.Data[dataTarget]), orNull(inv.Data[dataNetwork])
 	if _, fiat := a.service.FiatDecimals(inv.Price.Currency); !fiat && out.PayerCurrency == nil {
@@ -135,7 +136,7 @@ func (a *api) open(out *paymentObject, inv invoice.Invoice) {
 	}
 }
 
-// amounts fills in what was quoted and what was paid.
+// amounts sets the amounts quoted and paid.
 func (a *api) amounts(out *paymentObject, inv invoice.Invoice, state summary, known bool) {
 	q := inv.Quote
 	if known {
@@ -154,7 +155,7 @@ func (a *api) amounts(out *paymentObject, inv invoice.Invoice, state summary, kn
 	if percent := inv.Terms.DiscountPercent.IntPart(); percent != 0 {
 		out.DiscountPercent = &percent
 	}
-	merchant := state.Credited // as webhooks tell it
+	merchant := state.Credited // as in webhooks
 	if !state.Final && state.Paid.Sign() == 0 {
 		merchant = q.Net() // there is still time
 	}
@@ -176,7 +177,7 @@ func (a *api) dollars(inv invoice.Invoice, units *big.Int) *string {
 	return new(usd.StringFixed(2))
 }
 
-// price writes the amount of an invoice.
+// price formats the amount of an invoice.
 func (a *api) price(p invoice.Price) string {
 	if decimals, fiat := a.service.FiatDecimals(p.Currency); fiat {
 		return p.Amount.StringFixed(max(2, decimals))
@@ -184,7 +185,7 @@ func (a *api) price(p invoice.Price) string {
 	return amountText(p.Amount.RoundUp(8), digits(a.cfg.Format.code(p.Currency)))
 }
 
-// discountText is what was taken off, in the payer's currency, rounded towards zero.
+// discountText returns the discount in the payer's currency, rounded towards zero.
 func discountText(inv invoice.Invoice, code string) string {
 	q, percent := inv.Quote, inv.Terms.DiscountPercent
 	if percent.IsZero() {
@@ -199,7 +200,7 @@ func discountText(inv invoice.Invoice, code string) string {
 	return amountText(text, digits(code))
 }
 
-// stables are coins that stand for fiat money, whose amounts have two decimals on the wire unless they need more.
+// stables holds the coins that stand for fiat money. Their amounts have two decimals on the wire unless they need more.
 var stables = []string{"USDT", "USDC", "DAI", "BUSD", "TUSD", "USDD", "USDE", "FDUSD", "PYUSD", "EURC", "EURT"}
 
 func digits(code string) int {
@@ -209,7 +210,7 @@ func digits(code string) int {
 	return 8
 }
 
-// amountText writes an amount of at most eight decimals with all of its digits, and at least so many decimals.
+// amountText formats an amount of at most eight decimals with all of its digits, and at least the given number of decimals.
 func amountText(d decimal.Decimal, least int) string {
 	text := d.StringFixed(8)
 	end := len(text) - 8 + least

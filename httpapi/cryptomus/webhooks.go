@@ -201,7 +201,7 @@ func (a *api) testWebhook(kind string) func(*httpapi.Request) (any, error) {
 	}
 }
 
-// nameTest says what a test is about: an invoice or a wallet of the project, or nothing that exists.
+// nameTest sets the ids of a test: those of an invoice or a wallet of the project, or ids of nothing.
 func (a *api) nameTest(r *httpapi.Request, test *testMessage) error {
 	if test.UUID == "" {
 		test.UUID = randomUUID()
@@ -231,7 +231,7 @@ func (a *api) post(r *httpapi.Request, url string, body []byte) error {
 	}
 	req.Header.Set("Content-Type", "application/json")
 	res, err := a.cfg.TestClient.Do(req)
-	if err != nil { // may name the URL, which is not for the log
+	if err != nil { // may contain the URL, which must not be logged
 		return errGateway
 	}
 	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) // so that the connection can be reused
@@ -246,16 +246,16 @@ func randomUUID() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// testMessage is a webhook that reports nothing, for trying a receiver out. It is marked by the member is_test,
-// which no other webhook has, and all its amounts are 1.
+// testMessage is a webhook that reports nothing, to test a receiver. It is marked by the member is_test, which no other
+// webhook has. All its amounts are 1.
 type testMessage struct {
 	Type          string // "payment" or "wallet"
 	UUID, OrderID string
-	Status        status // any of the API's
+	Status        status // any status of the API
 	Currency      Currency
 }
 
-// body returns what is posted, once it is [signed].
+// body returns the body, to be [signed].
 func (t testMessage) body() []byte {
 	final := !slices.Contains([]status{statusCheck, statusProcess, statusConfirmCheck, statusWrongAmountWaiting, "refund_process"}, t.Status)
 	const one = "1.00000000"

@@ -58,7 +58,7 @@ type options struct {
 	poll    time.Duration // of followers; default 5 milliseconds
 }
 
-// newWorld makes a shop that takes COIN (18 decimals, 2000 USD), and USDT on two networks: on sim with 6 decimals,
+// newWorld returns a shop that takes COIN (18 decimals, 2000 USD), and USDT on two networks: on sim with 6 decimals,
 // at least 2, and on alt with 18.
 func newWorld(t testing.TB, o options) *world {
 	t.Helper()
@@ -81,7 +81,7 @@ func openWorld(o options) (*world, error) {
 		{ID: "sim:2/erc20:0xbb", Code: "USDT_ALT", Decimals: 18},
 	}})
 	cfg := invoice.Config{
-		CheckCallback: func(string) error { return nil }, // to where the tests listen
+		CheckCallback: func(string) error { return nil }, // tests listen on loopback
 		Store:         w.store, Now: w.now, Poll: o.poll, Reference: "USD", Rates: rates.NewFixed(w.now, prices()),
 		RateSources: map[string]invoice.RateSource{"Kucoin": dear{}, "BinanceP2P": dear{}},
 	}
@@ -142,7 +142,7 @@ func (w *world) build(t testing.TB, version version, change func(*cryptomus.Conf
 	return api
 }
 
-// postV2 asks version 2 with the key of a merchant.
+// postV2 makes a request to version 2 with the key of a merchant.
 func (w *world) postV2(t testing.TB, m merchant, path, body string) answer {
 	t.Helper()
 	api, err := cryptomus.NewV2(w.cfg)
@@ -181,7 +181,7 @@ func (w *world) run(t *testing.T) {
 	})
 }
 
-// count answers how many invoices and wallets there are.
+// count returns the number of invoices and wallets.
 func (w *world) count(t testing.TB) int {
 	t.Helper()
 	n := 0
@@ -193,7 +193,7 @@ func (w *world) count(t testing.TB) int {
 	return n
 }
 
-// answer is what came back, checked against the document.
+// answer is a response that was checked against the document.
 type answer struct {
 	status int
 	header http.Header
@@ -209,7 +209,7 @@ func decode(t testing.TB, raw []byte) map[string]any {
 	return out
 }
 
-// result demands success and answers what it is.
+// result requires success and returns the result.
 func (a answer) result(t testing.TB) map[string]any {
 	t.Helper()
 	require.Equal(t, http.StatusOK, a.status, "%s", a.body)
@@ -220,7 +220,7 @@ func (a answer) result(t testing.TB) map[string]any {
 	return out
 }
 
-// says demands an answer byte by byte.
+// says requires a response, byte for byte.
 func (a answer) says(t testing.TB, status int, body string) {
 	t.Helper()
 	require.Equal(t, body+"\n", string(a.body))
@@ -237,7 +237,7 @@ func (a answer) breaks(t testing.TB, field, rule string) {
 	a.says(t, 422, `{"state":1,"errors":{"`+field+`":["validation.`+rule+`"]}}`)
 }
 
-// request is one as the vendor's PHP SDK makes it.
+// request returns a request in the form of the vendor's PHP SDK.
 func (w *world) request(method, path string, m merchant, key, body string) *http.Request {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Header.Set("Accept", "application/json")
@@ -247,13 +247,13 @@ func (w *world) request(method, path string, m merchant, key, body string) *http
 	return r
 }
 
-// post asks with the shop's payment key.
+// post makes a request with the shop's payment key.
 func (w *world) post(t testing.TB, path, body string) answer {
 	t.Helper()
 	return w.send(t, w.api, w.request("POST", path, w.shop, w.shop.payment, body))
 }
 
-// send makes a request and checks what holds for every answer.
+// send makes a request and checks the properties of every response.
 func (w *world) send(t testing.TB, api *httpapi.API, r *http.Request) answer {
 	t.Helper()
 	sent, err := io.ReadAll(r.Body)
@@ -277,7 +277,7 @@ func (w *world) send(t testing.TB, api *httpapi.API, r *http.Request) answer {
 	return out
 }
 
-// create makes an invoice.
+// create creates an invoice.
 func (w *world) create(t testing.TB, body string) map[string]any {
 	t.Helper()
 	return w.post(t, "/payment", body).result(t)
@@ -288,7 +288,7 @@ func (w *world) info(t testing.TB, order string) map[string]any {
 	return w.post(t, "/payment/info", `{"order_id":"`+order+`"}`).result(t)
 }
 
-// pay sends so many base units to an address.
+// pay sends an amount in base units to an address.
 func (w *world) pay(to any, code, units string) string {
 	n, _ := new(big.Int).SetString(units, 10)
 	return w.chain.Pay(chain.Address(fmt.Sprint(to)), w.chain.Asset(code), n)
@@ -311,7 +311,7 @@ func (w *world) eventually(t *testing.T, order, status string) map[string]any {
 	}
 }
 
-// addresses issues addresses from their numbers alone, for the wallet of the name.
+// addresses is a wallet that derives addresses from its name and their numbers.
 type addresses string
 
 func (a addresses) Name() string { return string(a) }
@@ -328,14 +328,14 @@ func prices() map[rates.Pair]decimal.Decimal {
 	}
 }
 
-// dear is a source for which everything costs 4.
+// dear is a source of rates that are all 4.
 type dear struct{}
 
 func (dear) Rate(_ context.Context, p rates.Pair) (rates.Rate, error) {
 	return rates.Rate{Pair: p, Value: decimal.NewFromInt(4), Time: start, Source: "dear"}, nil
 }
 
-// clock is a time that tests move.
+// clock is a clock that tests set.
 type clock struct {
 	mu sync.Mutex
 	at time.Time

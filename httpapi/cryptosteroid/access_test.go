@@ -18,14 +18,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// bodies are valid bodies for the routes that take one.
+// bodies holds valid bodies for the routes that take one.
 var bodies = map[string]string{
 	"createInvoice": `{` + valid + `}`,
 	"updateInvoice": `{"paymentMethod":"BTC"}`,
 	"createAddress": `{"label":"till 7"}`,
 }
 
-// place is a route's path for the ids.
+// place returns a route's path with the ids.
 func place(route httpapi.Route, merchant, wallet, id string) string {
 	return strings.NewReplacer("{merchant}", merchant, "{wallet}", wallet, "{id}", id).Replace(route.Path)
 }
@@ -104,7 +104,7 @@ func TestAKeyIsLimitedToItsAddresses(t *testing.T) {
 }
 
 func TestA30_Incident41_TheSecretIsInNoAnswerLogOrDocument(t *testing.T) {
-	w := newWorld(t, options{}) // whose send looks for it in each answer and the log
+	w := newWorld(t, options{}) // its send searches for the secret in each response and in the log
 	got := w.create(t, `{`+valid+`,"paymentMethod":"ETH","secret":"`+secret+`","processingUrl":"https://shop.example/"}`)
 	path := w.invoices() + "/" + got.text(t, "invoiceId")
 	w.do(t, "GET", path, "", "")
@@ -235,17 +235,17 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 	w := newWorld(t, options{})
 	seen := func(change func(*cryptosteroid.View)) func(*cryptosteroid.Config) { return seen(w.one, w.two, change) }
 	for want, change := range map[string]func(*cryptosteroid.Config){
-		"Service is required":            func(c *cryptosteroid.Config) { c.Service = nil },
-		"Format is required":             func(c *cryptosteroid.Config) { c.Format = nil },
-		"Projects is required":           func(c *cryptosteroid.Config) { c.Projects = nil },
-		"MaxNew must not be negative":    func(c *cryptosteroid.Config) { c.MaxNew = -1 },
-		"MaxDeposits must not be":        func(c *cryptosteroid.Config) { c.MaxDeposits = -1 },
-		"needs at least one method":      seen(func(v *cryptosteroid.View) { v.Methods = nil }),
-		"with {id} in it":                seen(func(v *cryptosteroid.View) { v.InvoiceURL = "https://pay.example/" }),
-		"must be an absolute URL":        seen(func(v *cryptosteroid.View) { v.InvoiceURL = "/{id}" }),
-		`[0]: the API knows no method`:   seen(func(v *cryptosteroid.View) { v.Methods[0].Name = "XMR" }),
-		"[1]: ETH or its asset is there": seen(func(v *cryptosteroid.View) { v.Methods[1].Name = "ETH" }),
-		"[1]: BTC or its asset is there": seen(func(v *cryptosteroid.View) {
+		"Service is required":             func(c *cryptosteroid.Config) { c.Service = nil },
+		"Format is required":              func(c *cryptosteroid.Config) { c.Format = nil },
+		"Projects is required":            func(c *cryptosteroid.Config) { c.Projects = nil },
+		"MaxNew must not be negative":     func(c *cryptosteroid.Config) { c.MaxNew = -1 },
+		"MaxDeposits must not be":         func(c *cryptosteroid.Config) { c.MaxDeposits = -1 },
+		"needs at least one method":       seen(func(v *cryptosteroid.View) { v.Methods = nil }),
+		"with {id} in it":                 seen(func(v *cryptosteroid.View) { v.InvoiceURL = "https://pay.example/" }),
+		"must be an absolute URL":         seen(func(v *cryptosteroid.View) { v.InvoiceURL = "/{id}" }),
+		`[0]: the API knows no method`:    seen(func(v *cryptosteroid.View) { v.Methods[0].Name = "XMR" }),
+		"[1]: ETH or its asset is listed": seen(func(v *cryptosteroid.View) { v.Methods[1].Name = "ETH" }),
+		"[1]: BTC or its asset is listed": seen(func(v *cryptosteroid.View) {
 			v.Methods[1] = cryptosteroid.Method{Name: "BTC", Asset: w.one.Asset("SIM")}
 		}),
 		"the Service has no asset": seen(func(v *cryptosteroid.View) { v.Methods[0].Asset = chain.Asset{ID: "sim:9/slip44:0", Code: "X"} }),

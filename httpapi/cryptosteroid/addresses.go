@@ -61,7 +61,7 @@ const (
 // Enum returns the statuses, for the OpenAPI document.
 func (addressStatus) Enum() []string { return []string{string(statusListen), string(statusArchive)} }
 
-// errTooManyAddresses: the merchant has as many open addresses as it may have.
+// errTooManyAddresses refuses an address because the merchant has Config.MaxDeposits open ones.
 var errTooManyAddresses = errors.New("cryptosteroid: too many addresses are open")
 
 func (a *api) createAddress(r *httpapi.Request) (any, error) {

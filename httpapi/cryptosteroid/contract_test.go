@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTheDocumentIsTheContract makes every operation succeed and give each error that it declares, and has a foreign
-// implementation of OpenAPI compare all of it with the document.
+// TestTheDocumentIsTheContract makes every operation succeed and return each error that it declares. A foreign
+// implementation of OpenAPI compares everything with the document.
 func TestTheDocumentIsTheContract(t *testing.T) {
 	contract.Examine(t, subject)
 }
@@ -25,7 +25,7 @@ func subject(t testing.TB) contract.Subject {
 	return subjectOf(t, func(*world, *cryptosteroid.Config) {})
 }
 
-// hosted is the subject behind the host's own authentication, which knows the merchants by another name.
+// hosted returns the subject with the host's own authentication, which knows the merchants by other names.
 func hosted(t testing.TB) contract.Subject {
 	return subjectOf(t, func(w *world, c *cryptosteroid.Config) {
 		c.Authenticate = contract.Host("X-Api-Key", map[string]string{w.key: w.shop, w.other: w.rival, strings.Repeat("0", 64): unknownID})
@@ -67,7 +67,7 @@ func subjectOf(t testing.TB, change func(*world, *cryptosteroid.Config)) contrac
 	}
 }
 
-// sibling makes an invoice and an address of the shop's project by another API, whose callback URLs have a token in them.
+// sibling creates an invoice and an address of the shop's project through another API, with a token in their callback URLs.
 func (w *world) sibling(t testing.TB) (id, address, token string) {
 	t.Helper()
 	token = "token-of-another-api"
@@ -83,7 +83,7 @@ func (w *world) sibling(t testing.TB) (id, address, token string) {
 	return inv.ID, standing.ID, token
 }
 
-// over makes an invoice that can no longer be paid.
+// over creates an invoice that can no longer be paid.
 func (w *world) over(t testing.TB) string {
 	id := w.create(t, `{`+valid+`,"paymentMethod":"ETH"}`).text(t, "invoiceId")
 	_, err := w.service.SetStatus(t.Context(), invoice.Act{Invoice: id}, invoice.StatusCancelled)
@@ -91,9 +91,9 @@ func (w *world) over(t testing.TB) string {
 	return id
 }
 
-// exercises are how every operation is made to succeed and, beside what is refused everywhere alike, to fail.
+// exercises makes every operation succeed and, besides the refusals that all operations share, fail.
 func (w *world) exercises() map[string]contract.Exercise {
-	// without is the API of this world with a service that lacks something.
+	// without returns the API with a service that lacks something.
 	without := func(change func(*invoice.Config)) func(testing.TB) *httpapi.API {
 		return func(t testing.TB) *httpapi.API {
 			lacks, err := openWorld(options{service: func(c *invoice.Config) { c.Store = w.store; change(c) }})
@@ -134,12 +134,12 @@ func (w *world) exercises() map[string]contract.Exercise {
 	}
 }
 
-// oneNew is the API of this world when one invoice may be NEW, as one is.
+// oneNew returns the API with a MaxNew of 1, which is reached.
 func (w *world) oneNew(t testing.TB) *httpapi.API {
 	return w.newAPI(t, options{api: func(c *cryptosteroid.Config) { c.MaxNew = 1 }})
 }
 
-// oneDeposit is the API of this world when one address may be open, as more are.
+// oneDeposit returns the API with a MaxDeposits of 1, which is exceeded.
 func (w *world) oneDeposit(t testing.TB) *httpapi.API {
 	return w.newAPI(t, options{api: func(c *cryptosteroid.Config) { c.MaxDeposits = 1 }})
 }

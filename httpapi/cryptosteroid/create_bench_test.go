@@ -56,7 +56,7 @@ func BenchmarkCreateHTTP(b *testing.B) {
 	})
 }
 
-// benchStore is a file of SQLite.
+// benchStore returns a store in an SQLite file.
 func benchStore(b *testing.B) *sqlite.Store {
 	b.Helper()
 	db, err := sqlite.Open(filepath.Join(b.TempDir(), "bench.db"))

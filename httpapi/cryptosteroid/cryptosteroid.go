@@ -20,22 +20,21 @@ import (
 // Config configures the API. Service, Format and Projects are required.
 type Config struct {
 	Service *invoice.Service
-	// Format has the payment methods and the page where invoices are paid. It is the one that the Service's Notifier has.
+	// Format has the payment methods and the page where invoices are paid. The Service's Notifier must have the same Format.
 	Format   *Format
 	Projects *invoice.Projects
 
-	// MaxNew is how many invoices of one merchant may be NEW at once; see invoice.Request.MaxNew. Default no
-	// bound.
+	// MaxNew bounds the NEW invoices of one merchant; see invoice.Request.MaxNew. Default no bound.
 	MaxNew int
-	// MaxDeposits is how many deposit addresses of one merchant may be open, which is not archived, at once, whatever API
-	// made them; see invoice.Deposit.MaxOpen. One more is refused with 429. Default 0: no bound.
+	// MaxDeposits bounds the deposit addresses of one merchant that are open, that is, not archived, whichever API created
+	// them; see invoice.Deposit.MaxOpen. Further ones are refused with 429. Default no bound.
 	MaxDeposits int
-	// Authenticate identifies the merchant of a request in place of its API key; a merchant's routes stay its own, and
-	// the public ones public. If nil, API keys do.
+	// Authenticate identifies the merchant of a request in place of its API key. A merchant still reaches only its own
+	// routes, and public routes stay public. If nil, API keys are required.
 	Authenticate httpapi.Authenticate
 	ClientIP     httpapi.ClientIP // where requests come from; default httpapi.RemoteIP
-	Limit        httpapi.Limit    // how often one merchant or address may ask; default no limit
-	Replies      httpapi.Replies  // makes writes of merchants safe to repeat, by Idempotency-Key; default the header is ignored
+	Limit        httpapi.Limit    // of the requests of one merchant or address; default no limit
+	Replies      httpapi.Replies  // makes writes of merchants safe to repeat by Idempotency-Key; if nil, the header is ignored
 
 	Now    func() time.Time // default time.Now
 	Logger *slog.Logger     // if nil, nothing is logged
@@ -113,7 +112,7 @@ func (a *api) addMethod(m Method) error {
 		return fmt.Errorf("the API knows no method %q", m.Name)
 	}
 	if _, twice := a.assets[m.Name]; twice || slices.Contains(a.only, string(m.Asset.ID)) {
-		return fmt.Errorf("%s or its asset is there twice", m.Name)
+		return fmt.Errorf("%s or its asset is listed twice", m.Name)
 	}
 	for _, asset := range a.service.Assets() {
 		if asset.Asset == m.Asset {
@@ -148,7 +147,7 @@ func WalletID(merchant, method string) string {
 	return x[:8] + "-" + x[8:12] + "-" + x[12:16] + "-" + x[16:20] + "-" + x[20:]
 }
 
-// wallet answers the method of a merchant's wallet.
+// wallet returns the method of a merchant's wallet.
 func (a *api) wallet(merchant, id string) (Method, error) {
 	for _, m := range a.view.Methods {
 		if WalletID(merchant, m.Name) == id {
@@ -158,7 +157,7 @@ func (a *api) wallet(merchant, id string) (Method, error) {
 	return Method{}, fmt.Errorf("wallet: %w", invoice.ErrNotFound)
 }
 
-// own returns invoice.ErrNotFound for the key of another merchant, so that it does not learn that the merchant exists.
+// own returns invoice.ErrNotFound for another merchant's key, so that its owner does not learn that the merchant exists.
 func own(r *httpapi.Request, merchant string) error {
 	if r.Project.ID != merchant {
 		return fmt.Errorf("merchant: %w", invoice.ErrNotFound)

@@ -1,4 +1,4 @@
-// Package cryptosteroid speaks the merchant invoices API of CryptoSteroid, so that a client of that API works after
+// Package cryptosteroid implements the merchant invoices API of CryptoSteroid, so that a client of that API works after
 // a change of its base URL:
 //
 //	format := cryptosteroid.NewFormat(cryptosteroid.View{
@@ -20,9 +20,9 @@
 //	DELETE  /merchants/{merchant}/wallets/{wallet}/address/{id}   archive a deposit address    key
 //	GET     /openapi.json, /docs                                  documentation                no key
 //
-// Keys are in the header X-Api-Key. Without a key, everyone who knows the id of an invoice, which cannot be guessed, can
-// read it, and choose its payment method while nothing is paid. That changes neither the price nor the deadline. Invoices
-// of other APIs are not found.
+// Keys are in the header X-Api-Key; Config.Authenticate replaces them by the host's own authentication. Without a key,
+// everyone who knows the id of an invoice, which cannot be guessed, can read it, and choose its payment method while nothing
+// is paid. That changes neither the price nor the deadline. Invoices of other APIs are not found.
 //
 // # Invoices
 //
@@ -52,8 +52,8 @@
 //     It must be printable ASCII, because it becomes a header. No response and no log contains it.
 //   - returnUrl and failReturnUrl must be http or https URLs, because a page links to them.
 //   - A whoPayCommission or a paymentMethod of "" is the same as none.
-//   - paymentMethod must be one of the [View]; an invoice is paid in no other, whoever shows it.
-//   - How many invoices may be NEW is Config.MaxNew.
+//   - paymentMethod must be one of the [View]. An invoice can be paid in no other, not even through another API.
+//   - Config.MaxNew bounds the NEW invoices of a merchant, and Config.MaxDeposits its open deposit addresses.
 //   - processingUrl is only in what the merchant receives, the response to POST and the webhook, and only if it was given.
 //     It is not in public responses.
 //   - PATCH with the chosen method changes nothing, not even the amount. It is refused once a payment was seen, and after
@@ -67,11 +67,11 @@
 //
 // # Deposit addresses
 //
-// A merchant has a wallet for each method of the [View]. Its id is [WalletID], the same for ever: an operator tells
-// merchants theirs. An address takes any number of deposits until it is archived, which can be repeated. The answer has
-// an id that the published one lacks, since archiving needs one. currency and network of USDT_TRC20 are USDT and
-// TRC20, and of BTC both are BTC. createdAt is in milliseconds, minPaymentAmount is the Service's minimum of the asset.
-// An archived address is no longer meant to be paid: what arrives all the same is recorded, and told as before.
+// A merchant has a wallet for each method of the [View]. Its id is [WalletID] and never changes: an operator tells merchants
+// theirs. An address accepts any number of deposits until it is archived; archiving is idempotent. The response has an id
+// that the published one lacks, because archiving requires one. currency and network are USDT and TRC20 for USDT_TRC20, and
+// both are BTC for BTC. createdAt is in milliseconds. minPaymentAmount is the Service's minimum of the asset. An archived
+// address should no longer be paid; deposits that arrive nevertheless are recorded and reported as before.
 //
 // # Webhooks
 //
@@ -82,8 +82,8 @@
 //	{"id", "merchantId", "addressId", "label", "identify", "currency", "network", "address", "hash", "amount",
 //	 "finished", "createdAt"}
 //
-// The id is the transaction and the place in it, the same in both and for ever: credit it once, when it is finished. See
-// [Format] for repeats.
+// The id is derived from the transaction and the place in it, and is the same in both: credit a deposit once, when it is
+// finished. See [Format] for retries.
 //
 // # Errors
 //
@@ -97,7 +97,7 @@
 //	409  the payment method can no longer be chosen
 //	413  more than 64 KiB
 //	415  the Content-Type is not application/json in UTF-8, or the body is compressed
-//	429  too many invoices are NEW, or too many requests
+//	429  too many invoices are NEW, too many deposit addresses are open, or too many requests
 //	500  logged to Config.Logger with the X-Request-Id of the response
 //	503  no exchange rate, no free address, too many concurrent changes, or the store is busy; try again, see the header
 //	     Retry-After

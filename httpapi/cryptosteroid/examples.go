@@ -1,6 +1,6 @@
 package cryptosteroid
 
-// examples are for the document.
+// examples returns the values of the examples in the document.
 func (a *api) examples() map[string]any {
 	const merchant, invoice = "018f3f3e-0000-7000-8000-00000000000a", "018f3f3e-0000-7000-8000-000000000001"
 	method := a.view.Methods[0].Name

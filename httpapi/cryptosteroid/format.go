@@ -16,12 +16,13 @@ import (
 // FormatName is the name of [Format], and the Format of the invoices of this API.
 const FormatName = "cryptosteroid"
 
-// Format is the webhooks of the API, "cryptosteroid". One Format is both what the Service's Notifier tells events in and
-// Config.Format, so that webhooks and responses show invoices alike. Its methods may be called concurrently.
+// Format is the format of the API's webhooks, "cryptosteroid". The Service's Notifier and Config.Format must have the same
+// Format, so that webhooks and responses show invoices alike. Its methods may be called concurrently.
 //
-// An invoice is told once, when it is paid, as its merchant sees it. A deposit to an address is told when it is seen and when
-// it is deep enough; deposits in assets that are no method are not told. The header Token has the secret that the
-// invoice was created with. Anything but the status 200 is tried again, up to ten times in all, over a day.
+// An invoice is reported once, when it is paid, as its merchant sees it. A deposit to an address is reported when it is seen
+// and when it has enough confirmations; deposits in assets that are not a method are not reported. The header Token contains
+// the secret that the invoice was created with. Unless the response has the status 200, a webhook is retried, with up to ten
+// attempts over a day.
 type Format struct{ view View }
 
 var (
@@ -50,7 +51,7 @@ func (f *Format) Body(ev invoice.Event, inv invoice.Invoice) ([]byte, bool) {
 	return nil, false
 }
 
-// deposit returns the deposit that an event is about.
+// deposit returns the deposit of an event.
 func (f *Format) deposit(ev invoice.Event, inv invoice.Invoice) (transaction, bool) {
 	var body struct {
 		Data struct {
@@ -78,7 +79,7 @@ func (f *Format) deposit(ev invoice.Event, inv invoice.Invoice) (transaction, bo
 	return out, true
 }
 
-// compact writes JSON as browsers do.
+// compact encodes JSON as browsers do.
 func compact(value any, tell bool) ([]byte, bool) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
@@ -89,7 +90,7 @@ func compact(value any, tell bool) ([]byte, bool) {
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), true
 }
 
-// Secret implements [webhook.Secretive]: it returns what goes into the header Token.
+// Secret implements [webhook.Secretive]. It returns the value of the header Token.
 func (*Format) Secret(inv invoice.Invoice) string { return inv.Data[dataSecret] }
 
 // Rules implements [webhook.Ruled].
@@ -109,5 +110,5 @@ func (*Format) Rules() webhook.Rules {
 	}
 }
 
-// errNoToken stops a message without a Token, which the receiver could not tell from a forged one.
+// errNoToken refuses to send a message without a Token, which the receiver could not distinguish from a forged one.
 var errNoToken = errors.New("the invoice has no secret for the header Token")

@@ -27,7 +27,7 @@ func exampleView() cryptosteroid.View {
 	}
 }
 
-// steroid is a paid invoice of 40 EUR in USDT: 44.444445 and a commission of 1 %, paid by the buyer.
+// steroid returns a paid invoice of 40 EUR in USDT: 44.444445 and a commission of 1 %, paid by the buyer.
 func paidInvoice() invoice.Invoice {
 	hour := paidAt.Add(-time.Hour)
 	return invoice.Invoice{

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// published are the members of the published objects, in their order.
+// published holds the members of the published objects in order.
 var published = map[string]string{
 	"invoice": "merchantId invoiceId fiatAmount fiatCurrency description whoPayCommission payment=null externalId=null invoiceUrl " +
 		"returnUrl=null failReturnUrl=null processingUrl=null timeoutSeconds createdAt expiresAt updatedAt=null status",
@@ -36,7 +36,7 @@ func (w *alive) is(object, file string, body []byte, set, absent string) {
 	}
 }
 
-// member is one of an object, in JSON.
+// member returns a member of an object as JSON.
 func member(t *testing.T, body []byte, name string) json.RawMessage {
 	t.Helper()
 	var out map[string]json.RawMessage

@@ -18,7 +18,7 @@ import (
 // method is a payment method.
 type method string
 
-// Enum lists the methods for the document.
+// Enum returns the methods, for the OpenAPI document.
 func (method) Enum() []string { return Methods() }
 
 // merchantPath holds the parameter of the routes of a merchant.

@@ -90,7 +90,7 @@ func TestEveryCurrencyAndMethodOfTheTable(t *testing.T) {
 
 const valid = `"fiatCurrency":"EUR","fiatAmount":"10","description":"x"`
 
-// badCreations are bodies that are refused with 400, or with the status given.
+// badCreations holds bodies that are refused with 400, or with the given status.
 var badCreations = []struct {
 	name, body string
 	status     int
@@ -316,7 +316,7 @@ func TestAnInvoiceIsPaidInNothingButTheMethods(t *testing.T) {
 	require.Error(t, err)
 }
 
-// FuzzRequests: nothing makes an operation fail.
+// FuzzRequests tests that no request causes an internal error.
 func FuzzRequests(f *testing.F) {
 	var bodies []string
 	for _, c := range badCreations {
@@ -333,7 +333,7 @@ func TestAFullCapOfAddressesRefusesUntilOneIsArchived(t *testing.T) {
 	first := create()
 	require.Equal(t, 201, first.status)
 	require.Equal(t, "Too many addresses are open. Archive some first.", create().refused(t, 429))
-	w.create(t, `{`+valid+`}`) // invoices are counted apart
+	w.create(t, `{`+valid+`}`) // invoices are counted separately
 	require.Equal(t, 200, w.do(t, "DELETE", w.wallet("ETH")+"/"+first.text(t, "id"), w.key, "").status)
 	require.Equal(t, 201, create().status)
 }

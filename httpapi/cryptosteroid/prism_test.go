@@ -6,7 +6,7 @@ import (
 	"github.com/cointill/cointill/httpapi/internal/contract"
 )
 
-// TestAForeignValidatorObjectsToNothing sends what clients send, as they write it, through a validator in another language.
+// TestAForeignValidatorObjectsToNothing sends typical requests of clients through a validator in another language.
 func TestAForeignValidatorObjectsToNothing(t *testing.T) {
 	w := newWorld(t, options{})
 	open := w.create(t, `{`+valid+`}`).text(t, "invoiceId")

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// inFile answers the replies in a file, as after a restart when it is called again.
+// inFile returns the replies in a file. A second call is like a restart.
 func inFile(t testing.TB) func() httpapi.Replies {
 	path, end := filepath.Join(t.TempDir(), "shop.db"), func() error { return nil }
 	t.Cleanup(func() { require.NoError(t, end()) })
@@ -28,7 +28,7 @@ func inFile(t testing.TB) func() httpapi.Replies {
 	}
 }
 
-// durable is the subject with replies that a restart leaves as they are.
+// durable returns the subject with replies that survive a restart.
 func durable(t testing.TB) contract.Subject {
 	s := subject(t)
 	s.Replies = func(t testing.TB) httpapi.Replies { return inFile(t)() }

@@ -13,16 +13,16 @@ import (
 
 // View describes how invoices look in responses and in webhooks.
 type View struct {
-	// Methods are what can be paid in.
+	// Methods lists what can be paid in.
 	Methods []Method
-	// InvoiceURL is the page where an invoice is paid, with {id} and {merchant} in the place of what they name:
+	// InvoiceURL is the URL of the page where an invoice is paid, with the placeholders {id} and {merchant}:
 	// "https://pay.shop.example/{id}".
 	InvoiceURL string
 }
 
-// Method is an asset as clients of the API see it.
+// Method is an asset with its name in the API.
 type Method struct {
-	Name  string // on the wire: "BTC", "USDT_TRC20"
+	Name  string // such as "BTC" or "USDT_TRC20"
 	Asset chain.Asset
 }
 
@@ -50,14 +50,14 @@ func (v View) method(id chain.AssetID) (Method, bool) {
 	return Method{}, false
 }
 
-// extra is what the API keeps with an invoice beside what every invoice has.
+// extra is what the API stores with an invoice in addition to the core's fields.
 type extra struct {
-	Secret        string // sent in the header Token, and shown nowhere
+	Secret        string // sent in the header Token, and never shown
 	ExternalID    string
 	ReturnURL     string
 	FailReturnURL string
-	FiatAmount    string // the price as it was written, if it was written otherwise than numbers are here
-	Description   string // the whole of it, if the invoice's name is not
+	FiatAmount    string // the price as it was written, if that is not the usual form
+	Description   string // in full, if it differs from the invoice's name
 	Identify      string // of a deposit address
 }
 
@@ -78,7 +78,7 @@ func (x *extra) texts() map[string]*string {
 
 const dataSecret = "cryptosteroid.secret"
 
-// data returns what the invoice keeps.
+// data returns the Data of the invoice.
 func (x extra) data() map[string]string {
 	out := map[string]string{}
 	for key, text := range x.texts() {
@@ -117,7 +117,7 @@ type invoiceObject struct {
 	Status           status         `json:"status"`
 }
 
-// paymentObject is how an invoice is paid. Amounts are in the coin's own unit.
+// paymentObject describes how an invoice is paid. Amounts are in the coin's own unit.
 type paymentObject struct {
 	Method  string      `json:"method"`
 	Address string      `json:"address"`
@@ -127,7 +127,7 @@ type paymentObject struct {
 	Paid    *paidObject `json:"paid" schema:"nullable" doc:"Null until something was seen"`
 }
 
-// paidObject is what was paid.
+// paidObject describes what was paid.
 type paidObject struct {
 	Hash     []string `json:"hash" doc:"Transactions, in the order they were seen"`
 	Received string   `json:"received"`
@@ -137,7 +137,7 @@ type paidObject struct {
 
 // transaction is a deposit to an address on the wire.
 type transaction struct {
-	ID         string `json:"id"` // the same whenever the deposit is told
+	ID         string `json:"id"` // the same in all webhooks of the deposit
 	MerchantID string `json:"merchantId"`
 	AddressID  string `json:"addressId"`
 	Label      string `json:"label"`
@@ -147,7 +147,7 @@ type transaction struct {
 	Address    string `json:"address"`
 	Hash       string `json:"hash"`
 	Amount     string `json:"amount"`
-	Finished   bool   `json:"finished"` // deep enough
+	Finished   bool   `json:"finished"` // has enough confirmations
 	CreatedAt  string `json:"createdAt"`
 }
 
@@ -157,13 +157,13 @@ type status string
 // The statuses on the wire.
 const (
 	statusNew       status = "NEW"
-	statusWaiting   status = "WAITING" // something was seen; more of it, or confirmations, are missing
+	statusWaiting   status = "WAITING" // a payment was seen; more of it, or confirmations, are missing
 	statusExpired   status = "EXPIRED"
 	statusCancelled status = "CANCELLED"
 	statusPaid      status = "PAID"
 )
 
-// Enum lists the statuses for documents.
+// Enum returns the statuses, for the OpenAPI document.
 func (status) Enum() []string {
 	return []string{
 		string(statusNew), string(statusWaiting), string(statusExpired),
@@ -171,8 +171,8 @@ func (status) Enum() []string {
 	}
 }
 
-// statusOf returns the status of an invoice on the wire, where too little by the deadline is
-// nothing, and an archived invoice is what it was before.
+// statusOf returns the status of an invoice on the wire. An invoice that was not paid in full by the deadline is EXPIRED,
+// and an archived invoice keeps its status.
 func statusOf(inv invoice.Invoice) status {
 	switch inv.State.Status {
 	case invoice.StatusNew:
@@ -201,7 +201,7 @@ func statusOf(inv invoice.Invoice) status {
 	return statusExpired
 }
 
-// cancelled reports whether the last action on it was to cancel.
+// cancelled reports whether the last action on an invoice was to cancel it.
 func cancelled(actions []invoice.Action) bool {
 	out := false
 	for _, a := range actions {
@@ -216,8 +216,7 @@ func cancelled(actions []invoice.Action) bool {
 	return out
 }
 
-// invoice returns an invoice as the wire has it at a moment. Only its merchant may see it so: public
-// is for everybody.
+// invoice returns an invoice as it is on the wire at the given time, for its merchant only; see public.
 func (v View) invoice(inv invoice.Invoice, now time.Time) invoiceObject {
 	extra, price := extraOf(inv), inv.Price
 	if inv.Quote != nil {
@@ -246,7 +245,7 @@ func (v View) invoice(inv invoice.Invoice, now time.Time) invoiceObject {
 	return out
 }
 
-// public returns an invoice as everybody who knows its id may see it: without the URL where the merchant is told.
+// public returns an invoice as anybody who knows its id may see it: without the URL of the merchant's webhooks.
 func (v View) public(inv invoice.Invoice, now time.Time) invoiceObject {
 	out := v.invoice(inv, now)
 	out.ProcessingURL = nil
@@ -276,7 +275,8 @@ func (v View) payment(inv invoice.Invoice) *paymentObject {
 	return out
 }
 
-// paidOf is what an amount pays of a price, rounded down to cents: all of it when the amount is what is due.
+// paidOf returns the part of a price that an amount pays, rounded down to cents. It is the whole price if the amount is what
+// is due.
 func paidOf(price invoice.Price, amount, due *big.Int) string {
 	if due.Sign() <= 0 {
 		return "0.00"
@@ -285,8 +285,8 @@ func paidOf(price invoice.Price, amount, due *big.Int) string {
 	return worth.StringFixed(2)
 }
 
-// hashes lists the transactions that paid, each once, in the order they were first seen: the latest of them, when an
-// invoice has a long history.
+// hashes returns the transactions that paid, each once, in the order in which they were first seen. If an invoice has a long
+// history, it returns only the latest.
 func hashes(inv invoice.Invoice) []string {
 	payments := slices.Clone(inv.Payments)
 	slices.SortStableFunc(payments, func(a, b invoice.Payment) int { return a.FirstSeen.Compare(b.FirstSeen) })
@@ -299,7 +299,7 @@ func hashes(inv invoice.Invoice) []string {
 	return out
 }
 
-// isoTime writes a time as JavaScript does.
+// isoTime formats a time as JavaScript does.
 func isoTime(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 func orNull(text string) *string {

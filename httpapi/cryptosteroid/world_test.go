@@ -76,7 +76,7 @@ func view(one, two *chaintest.Chain) cryptosteroid.View {
 	}
 }
 
-// seen gives an API a view that is changed.
+// seen returns a configuration with a changed view.
 func seen(one, two *chaintest.Chain, change func(*cryptosteroid.View)) func(*cryptosteroid.Config) {
 	v := view(one, two)
 	change(&v)
@@ -158,7 +158,7 @@ func (w *world) newProject(t testing.TB, name, allowed string) (id, key string) 
 	return p.ID, key
 }
 
-// count is how many invoices and deposit addresses there are.
+// count returns the number of invoices and deposit addresses.
 func (w *world) count(t testing.TB) int {
 	t.Helper()
 	total := 0
@@ -170,7 +170,7 @@ func (w *world) count(t testing.TB) int {
 	return total
 }
 
-// alive is a world whose service follows its chains and whose dispatcher tells what happens, in a bubble of time.
+// alive is a world with a running service and dispatcher, in a bubble of testing/synctest.
 type alive struct {
 	*world
 	t        *testing.T
@@ -203,13 +203,13 @@ func inLife(t *testing.T, o options, f func(w *alive)) {
 	})
 }
 
-// pass lets time go by.
+// pass lets time pass.
 func (w *alive) pass(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
 }
 
-// mine adds blocks on both chains and lets them be seen.
+// mine adds blocks to both chains and waits until they are seen.
 func (w *alive) mine(n int) {
 	for range n {
 		w.one.MineAt(time.Now())
@@ -230,7 +230,7 @@ func (w *alive) pay(c *chaintest.Chain, code, address, amount string) string {
 	return txid
 }
 
-// answer is what came back, checked against the document.
+// answer is a response that was checked against the document.
 type answer struct {
 	status int
 	header http.Header
@@ -258,7 +258,7 @@ func (a answer) payment(t testing.TB) map[string]any {
 	return payment
 }
 
-// refused demands an error in the shape of the API.
+// refused requires an error in the form of the API.
 func (a answer) refused(t testing.TB, status int) string {
 	t.Helper()
 	require.Equal(t, status, a.status, "%s", a.body)
@@ -286,7 +286,7 @@ func (w *world) do(t testing.TB, method, path, key, body string) answer {
 	return w.send(t, w.api, w.request(method, path, key, body))
 }
 
-// send makes a request and checks what holds for every answer: no secret is in it, or in the log.
+// send makes a request and checks the properties of every response: no secret is in it, or in the log.
 func (w *world) send(t testing.TB, api *httpapi.API, r *http.Request) answer {
 	t.Helper()
 	sent, err := io.ReadAll(r.Body)
@@ -350,7 +350,7 @@ func prices() map[rates.Pair]decimal.Decimal {
 	return out
 }
 
-// percent is a commission for everybody.
+// percent is the same commission for all projects.
 func percent(p string) func(*invoice.Config) {
 	return func(c *invoice.Config) {
 		c.Commission = func(string, chain.Asset) decimal.Decimal { return decimal.RequireFromString(p) }

@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// bodies are valid bodies for the routes that take one.
+// bodies holds valid bodies for the routes that take one.
 var bodies = map[string]string{
 	"createInvoice":              `{"order_id":"a","fiat_amount":100,"currency":"SIM"}`,
 	"createArchivedInvoice":      `{"order_id":"b","fiat_amount":100,"currency":"SIM"}`,
@@ -31,7 +31,7 @@ var bodies = map[string]string{
 	"resendWebhook":              `{"invoice_id":"` + unknownID + `"}`,
 }
 
-// apis are both versions, with everything switched on.
+// apis returns both versions with everything enabled.
 func (w *world) apis(t testing.TB) map[string]*httpapi.API {
 	everything := func(c *itispay.Config) {
 		c.Simulation = &itispay.Simulation{Client: &http.Client{Timeout: time.Second, Transport: taken{}}}
@@ -41,7 +41,7 @@ func (w *world) apis(t testing.TB) map[string]*httpapi.API {
 	return map[string]*httpapi.API{"1.1.0": w.newAPI(t, everything), "1.0.0": v1}
 }
 
-// taken answers 200 to everything.
+// taken responds with 200 to everything.
 type taken struct{}
 
 func (taken) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -67,7 +67,7 @@ func TestEveryRouteButThePublicOnesNeedsAKey(t *testing.T) {
 				got.refused(t, 401, "unauthorized")
 				require.NotEmpty(t, got.header.Get("WWW-Authenticate"))
 			}
-			wrong := accountKey // each kind of key opens its own routes alone
+			wrong := accountKey // each kind of key is valid only for its own routes
 			if route.OperationID == "createProject" {
 				wrong = w.key
 			}
@@ -124,7 +124,7 @@ func TestIncident39_WhoHasNoKeyLearnsNothingAboutTheBody(t *testing.T) {
 	}
 }
 
-// A wallet of another API in the same project is no invoice of this one.
+// A wallet of another API of the same project is not an invoice of this one.
 func TestDepositsAreNoInvoices(t *testing.T) {
 	w := newWorld(t, options{})
 	inv, err := w.service.CreateStanding(t.Context(), invoice.Deposit{Project: w.project, OrderID: "customer", Asset: "SIM"})
@@ -138,7 +138,7 @@ func TestDepositsAreNoInvoices(t *testing.T) {
 	require.Equal(t, "[]", w.do(t, "GET", "/admin/invoices?search=customer", w.admin, "").text(t, "items"))
 }
 
-// Order ids are the project's, invoices each API's own.
+// Order ids are unique in the project, but an API shows only its own invoices.
 func TestWhatAnotherAPIOfTheProjectHasMadeIsNotThere(t *testing.T) {
 	w := newWorld(t, options{service: told})
 	id, token := w.sibling(t, "another-7")

@@ -25,7 +25,7 @@ func TestOnlyAdministratorsReadWhatIsOthers(t *testing.T) {
 		w.do(t, "GET", path, accountKey, "").refused(t, 401, "unauthorized")
 	}
 	w.do(t, "GET", "/admin/invoices/"+unknownID, w.admin, "").refused(t, 404, "not_found")
-	w.do(t, "GET", "/invoices/"+id, w.admin, "").refused(t, 404, "not_found") // the other routes know no administrators
+	w.do(t, "GET", "/invoices/"+id, w.admin, "").refused(t, 404, "not_found") // the other routes do not distinguish administrators
 	w.api = w.newAPI(t, func(c *itispay.Config) { c.Admins = nil })
 	w.do(t, "GET", "/admin/invoices", w.admin, "").refused(t, 403, "forbidden")
 }

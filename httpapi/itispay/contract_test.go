@@ -15,17 +15,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Who asks, in exercises; else the shop.
+// Clients of exercises; the default is the shop.
 const (
 	nobody  = "nobody"
 	office  = "office"
 	account = "account"
 )
 
-// taken409 is the refusal of what was done before.
+// taken409 is the refusal of a repeated creation.
 var taken409 = []contract.Refusal{{Status: 409, Says: "is taken by"}}
 
-// exercises are how every operation is made to succeed, or to answer 501. LIVE and TOLD are ids of invoices.
+// exercises makes every operation succeed, or respond with 501. LIVE and TOLD are ids of invoices.
 var exercises = map[string]contract.Exercise{
 	"createInvoice": {
 		Body:   `{"order_id":"1","fiat_amount":"12.50","fiat_currency":"EUR","currency":"SIM","allowed_error_percent":5,"order_name":"Tea","expire_min":45,"callback_url":"https://example.com/hook"}`,
@@ -68,18 +68,18 @@ var exercises = map[string]contract.Exercise{
 	"createPayout":      {Header: map[string]string{"X-Client-ID": "c", "X-Project-ID": "p"}, Refuse: []contract.Refusal{{Status: 422, Header: map[string]string{"X-Client-ID": ""}}}},
 }
 
-// unreachable are declared for every operation alike, and these have nothing that could go wrong so.
+// unreachable holds the errors that are declared for all operations but cannot occur in these.
 var unreachable = map[string]string{
 	"listCurrencies 500": "it asks nobody", "listCurrencies 503": "it asks nobody", "getRates 500": "a rate that fails is none",
 }
 
-// withoutRates is an API whose service has no rates.
+// withoutRates returns an API whose service has no rates.
 func withoutRates(t testing.TB) *httpapi.API {
 	return newWorld(t, options{service: func(c *invoice.Config) { c.Rates = nil }}).api
 }
 
-// TestTheDocumentIsTheContract makes every operation of both versions succeed and give each error that it declares,
-// and has a foreign implementation of OpenAPI compare all of it with the document.
+// TestTheDocumentIsTheContract makes every operation of both versions succeed and return each error that it declares. A
+// foreign implementation of OpenAPI compares everything with the document.
 func TestTheDocumentIsTheContract(t *testing.T) {
 	for version, build := range map[string]func(itispay.Config) (*httpapi.API, error){"1.1.0": itispay.New, "1.0.0": itispay.NewV1} {
 		t.Run(version, func(t *testing.T) {
@@ -92,7 +92,7 @@ func subjectOf(build func(itispay.Config) (*httpapi.API, error)) func(testing.TB
 	return func(t testing.TB) contract.Subject { return subject(t, build, func(*world, *itispay.Config) {}) }
 }
 
-// hostedOf is the subject behind the host's own authentication.
+// hostedOf returns the subject with the host's own authentication.
 func hostedOf(build func(itispay.Config) (*httpapi.API, error)) func(testing.TB) contract.Subject {
 	return func(t testing.TB) contract.Subject {
 		return subject(t, build, func(w *world, c *itispay.Config) {
@@ -139,7 +139,7 @@ func subject(t testing.TB, build func(itispay.Config) (*httpapi.API, error), cha
 	}
 }
 
-// sibling makes an invoice of the shop's project by another API, whose callback URL has a token in it.
+// sibling creates an invoice of the shop's project through another API, with a token in its callback URL.
 func (w *world) sibling(t testing.TB, order string) (id, token string) {
 	token = "token-of-another-api"
 	inv, err := w.service.Create(t.Context(), invoice.Request{
@@ -150,7 +150,7 @@ func (w *world) sibling(t testing.TB, order string) (id, token string) {
 	return inv.ID, token
 }
 
-// beyondSchema are bad creations that the schema of the body lets pass: it cannot say what they break.
+// beyondSchema holds bad creations that the schema of the body accepts, because it cannot express the rules that they break.
 var beyondSchema = []string{
 	"no amount", "both amounts", "amounts null", "fiat zero", "fiat minus zero", "crypto zero", "both zero", "crypto negative", "1e400", "too many digits", "more than everything", "half a cent", "half a cent as a double",
 	"cents of cents",

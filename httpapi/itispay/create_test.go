@@ -25,7 +25,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// liveMembers is what the published 1.1.0 sample of POST /invoices has, in its order.
+// liveMembers lists the members of the published 1.1.0 sample of POST /invoices in order.
 var liveMembers = []string{
 	"invoice_id", "order_id", "fiat_amount", "fiat_currency", "currency", "crypto_amount", "actual_crypto_amount_paid",
 	"actual_crypto_amount_paid_in_units", "allowed_error_percent", "order_name", "expire_min", "callback_url", "status",
@@ -90,7 +90,7 @@ func TestAnAmountThatAProgramHasAsADoubleIsTheOneThatWasMeant(t *testing.T) {
 	require.Equal(t, "3.3", got.text(t, "crypto_amount"), "also in a currency that has the digits: nobody pays them")
 }
 
-// Digits are lost nowhere: an amount is what was asked for, or the next that a payer can type and a double can hold.
+// No digits are lost: an amount is the requested one, or the next that a payer can type and a double can hold.
 func TestIncident32_AmountsKeepEveryDigit(t *testing.T) {
 	w := newWorld(t, options{})
 	for i, c := range []struct{ asked, due string }{
@@ -117,7 +117,7 @@ func TestCryptoAmountIsThePrice(t *testing.T) {
 	require.Equal(t, "EUR", got["fiat_currency"])
 }
 
-// badCreations are bodies that are refused with 422, or with the status given.
+// badCreations holds bodies that are refused with 422, or with the given status.
 var badCreations = []struct {
 	name, body string
 	status     int
@@ -236,7 +236,7 @@ func TestIncident38_WhatRoundsToNothingIsNeverFree(t *testing.T) {
 	}})
 	w.do(t, "POST", "/invoices", w.key, `{"order_id":"1","fiat_amount":0.01,"currency":"SIM"}`).refused(t, 422, "validation_error")
 	require.Zero(t, w.count(t))
-	// Without a minimum of its own an asset is still asked for by one unit at least, rounded up.
+	// Without a configured minimum, an invoice still asks for at least one unit of an asset, rounded up.
 	w = newWorld(t, options{service: func(c *invoice.Config) { c.Chains[0].Assets[1].Minimum = c.Tolerance }})
 	got := w.create(t, `{"order_id":"1","crypto_amount":0.000001,"currency":"TOK"}`)
 	require.Equal(t, "0.01", got.text(t, "fiat_amount"))
@@ -322,7 +322,7 @@ func TestCodesAreTakenInAnyCase(t *testing.T) {
 			require.Equal(t, "1", items[0].(map[string]any)["order_id"])
 		}
 	}
-	// Codes that differ by their case alone are different.
+	// Codes that differ only in case are different.
 	api := w.newAPI(t, func(c *itispay.Config) {
 		c.Format = itispay.NewFormat(itispay.Currency{Code: "coin", Asset: "SIM"}, itispay.Currency{Code: "COIN", Asset: "TOK"})
 	})

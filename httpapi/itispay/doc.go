@@ -33,7 +33,8 @@
 // transactions nor currency_paid. Its blockchain_details has walletId, the name of the shop's wallet, and accountId, the
 // project.
 //
-// Keys are in the header Api-Key. A request without a key costs at most one read of the store or of the rates: put a
+// Keys are in the header Api-Key; Config.Authenticate replaces those of projects by the host's own authentication. A request
+// without a key costs at most one read of the store or of the rates: put a
 // rates.Cache in front of slow sources.
 //
 // # What the published documents leave open
@@ -128,7 +129,7 @@
 //
 // # Limits
 //
-// Invoices are told in the format "itispay": New refuses a Service whose Notifier does not know it. The API
+// Webhooks use the format "itispay": New refuses a Service whose Notifier does not know it. The API
 // sends no money: exports of settlements, withdrawals and payouts are refused with 501, in the form of every error,
 // if the key is valid and, for payouts, the headers X-Client-ID and X-Project-ID are present. Timeouts and CORS are the
 // host's responsibility; see package httpapi.

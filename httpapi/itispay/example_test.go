@@ -1,34 +1,93 @@
 package itispay_test
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/chain/chaintest"
 	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/rates"
+	"github.com/cointill/cointill/store"
+	"github.com/cointill/cointill/webhook"
+	"github.com/shopspring/decimal"
 )
 
-// service and projects are what the shop has made of its store, chains and rates; the Service's Notifier has the format.
-func mount(mux *http.ServeMux, service *invoice.Service, format *itispay.Format, projects *invoice.Projects) error {
-	api, err := itispay.New(itispay.Config{Service: service, Format: format, Projects: projects})
-	if err != nil {
-		return err
-	}
-	mux.Handle("/pay/api/v1/", http.StripPrefix("/pay/api/v1", api))
-	return nil
+// demoWallet is a wallet on a simulated chain. Real ones derive addresses from a public key, as evm.NewWallet does.
+type demoWallet struct{ chain *chaintest.Chain }
+
+func (demoWallet) Name() string { return "demo" }
+
+func (w demoWallet) Address(_ context.Context, index uint32) (chain.Address, error) {
+	return w.chain.Address(fmt.Sprint(index)), nil
 }
 
-// The API is mounted beside the shop's own handlers, under a prefix of its choice.
+// The API is mounted under a prefix of the host's mux. A client creates an invoice with the key of its project.
 func Example() {
-	service, projects := exampleShop()
-	mux := http.NewServeMux()
-	if err := mount(mux, service, itispay.NewFormat(), projects); err != nil {
+	sim := chaintest.NewChain(chaintest.Config{}) // a real program has an evm.Node, for example
+	watcher, err := chain.NewFollower(chain.FollowConfig{Node: sim})
+	if err != nil {
 		log.Fatal(err)
 	}
-	rec := httptest.NewRecorder()
-	mux.ServeHTTP(rec, httptest.NewRequest("GET", "/pay/api/v1/rates", nil))
-	fmt.Print(rec.Body)
-	// Output: {"rates":{"SIM":2000,"TOK":0.5}}
+	format := itispay.NewFormat(itispay.Currency{Code: "SIM"})
+	notifier, err := webhook.NewNotifier(format)
+	if err != nil {
+		log.Fatal(err)
+	}
+	backend := store.NewMemory() // a real program has an sqlite.Store, for example
+	service, err := invoice.New(invoice.Config{
+		Store: backend, Notifier: notifier,
+		Rates: rates.NewFixed(nil, map[rates.Pair]decimal.Decimal{{Base: "SIM", Quote: "EUR"}: decimal.NewFromInt(2000)}),
+		Chains: []invoice.ChainConfig{{
+			Name: "Simulated", Watcher: watcher, Addresses: demoWallet{sim}, Assets: []invoice.AssetConfig{{Asset: sim.Asset("SIM")}},
+		}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	projects, err := invoice.NewProjects(backend, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	api, err := itispay.New(itispay.Config{Service: service, Format: format, Projects: projects, Store: backend})
+	if err != nil {
+		log.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/pay/api/v1/", http.StripPrefix("/pay/api/v1", api))
+	server := httptest.NewServer(mux)
+	defer server.Close()
+
+	_, key, err := projects.Create(context.Background(), invoice.NewProject{Owner: "me", Name: "shop"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	body := `{"order_id":"7","fiat_amount":25,"fiat_currency":"EUR","currency":"SIM"}`
+	r, err := http.NewRequest(http.MethodPost, server.URL+"/pay/api/v1/invoices", strings.NewReader(body))
+	if err != nil {
+		log.Fatal(err)
+	}
+	r.Header = http.Header{"Api-Key": {key}, "Content-Type": {"application/json"}}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer response.Body.Close()
+	var created struct {
+		OrderID      string      `json:"order_id"`
+		Status       string      `json:"status"`
+		CryptoAmount json.Number `json:"crypto_amount"`
+		Currency     string      `json:"currency"`
+	}
+	if err := json.NewDecoder(response.Body).Decode(&created); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(response.StatusCode, created.Status, "order", created.OrderID, "due:", created.CryptoAmount, created.Currency)
+	// Output: 201 new order 7 due: 0.0125 SIM
 }

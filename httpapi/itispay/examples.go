@@ -1,6 +1,6 @@
 package itispay
 
-// examples are for the document.
+// examples returns the values of the examples in the document.
 func (a *api) examples() map[string]any {
 	out := map[string]any{
 		"order_id":                    "1001",

@@ -1,4 +1,4 @@
 package itispay
 
-// QRCode is for the benchmark.
+// QRCode is exported for the benchmark.
 var QRCode = qrCode

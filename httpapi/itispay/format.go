@@ -17,20 +17,20 @@ import (
 // FormatName is the name of [Format], and the Format of the invoices of this API.
 const FormatName = "itispay"
 
-// Format is the callback of the API, "itispay": sent for every change of status
-// after the creation. One Format is both what the Service's Notifier tells events in and Config.Format, so that callbacks and
-// responses name assets alike. Its methods may be called concurrently.
+// Format is the format of the API's callbacks, "itispay". A callback is sent for every change of status after the creation.
+// The Service's Notifier and Config.Format must have the same Format, so that callbacks and responses name assets alike. Its
+// methods may be called concurrently.
 //
-// Amounts are JSON numbers, exact and without exponent; the one in base units
-// is an integer, and left out where it would exceed 64 bits, which receivers could not read. The paid amounts are all
-// that the chain now has for the invoice, valued in its currency. While no asset is chosen the crypto amounts are 0
-// and the currency is empty, and the fiat ones are those of the price.
+// Amounts are JSON numbers, exact and without an exponent. The one in base units is an integer, and is omitted if it exceeds
+// 64 bits, because receivers could not decode it. The amounts paid are the value, in the invoice's currency, of all that the
+// chain now has for the invoice. While no asset is chosen, the crypto amounts are 0, the currency is empty, and the fiat
+// amounts are those of the price.
 type Format struct{ currencies []Currency }
 
 var _ webhook.Format = (*Format)(nil)
 
-// NewFormat returns a Format that names assets as the currencies do, which are what can be paid in. Without any, all assets
-// of the Service can, by their codes. [New] refuses currencies that cannot be served.
+// NewFormat returns a Format with the currencies that can be paid in, and their names. Without arguments these are all
+// assets of the Service, named by their codes. [New] refuses currencies that cannot be served.
 func NewFormat(currencies ...Currency) *Format { return &Format{slices.Clone(currencies)} }
 
 // Name implements [webhook.Format].
@@ -85,10 +85,10 @@ func (f *Format) Body(ev invoice.Event, inv invoice.Invoice) ([]byte, bool) {
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(out); err != nil {
-		return nil, false // cannot be: the struct has only strings and numbers of decimals
+		return nil, false // cannot happen: the struct has only strings and numbers from decimals
 	}
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), true
 }
 
-// number writes a decimal as a JSON number; String never writes an exponent.
+// number returns a decimal as a JSON number; String never uses an exponent.
 func number(d decimal.Decimal) json.Number { return json.Number(d.String()) }

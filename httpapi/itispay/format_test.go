@@ -117,7 +117,7 @@ func TestCallbacksAndResponsesNameAssetsAlike(t *testing.T) {
 	}
 }
 
-// Every end of an invoice is one message in every format.
+// The end of an invoice is reported by one message in every format.
 func TestA15_EveryTerminalStateIsToldOnce(t *testing.T) {
 	n, err := webhook.NewNotifier(webhook.Standard(), itispay.NewFormat())
 	require.NoError(t, err)

@@ -7,13 +7,13 @@ import (
 	"github.com/cointill/cointill/httpapi/itispay"
 )
 
-// FuzzRequests: nothing makes an operation of 1.1.0 fail.
+// FuzzRequests tests that no request to 1.1.0 causes an internal error.
 func FuzzRequests(f *testing.F) { contract.Fuzz(f, subjectOf(itispay.New), shortBodies()...) }
 
-// FuzzRequestsV1: nor one of 1.0.0.
+// FuzzRequestsV1 is FuzzRequests for 1.0.0.
 func FuzzRequestsV1(f *testing.F) { contract.Fuzz(f, subjectOf(itispay.NewV1), shortBodies()...) }
 
-// shortBodies are the bad creations that are worth varying.
+// shortBodies returns the bad creations that are worth varying.
 func shortBodies() (out []string) {
 	for _, c := range badCreations {
 		if len(c.body) < 300 {

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// sample is a published sample: the members of its object in their order, and those that an answer of ours lacks.
+// sample is a published sample: the members of its object in order, and those that responses of this package lack.
 type sample struct {
 	members string
 	lacks   string
@@ -56,7 +56,7 @@ var samples = map[string]sample{
 	"1.0.0/patch":          {members: members10},
 }
 
-// TestA25_AnswersAreThePublishedSamples compares real answers, byte for byte but for what is random, with golden files,
+// TestA25_AnswersAreThePublishedSamples compares real responses, byte for byte except for random values, with golden files,
 // and their members with those of the published samples.
 func TestA25_AnswersAreThePublishedSamples(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -79,7 +79,7 @@ func TestA25_AnswersAreThePublishedSamples(t *testing.T) {
 	})
 }
 
-// golden compares answers with files.
+// golden compares responses with files.
 type golden struct {
 	*world
 	t    *testing.T
@@ -88,7 +88,7 @@ type golden struct {
 
 const order = `{"order_id":"A-1007","fiat_amount":250,"fiat_currency":"EUR","currency":"SIM","allowed_error_percent":2,"order_name":"Two chairs","expire_min":45,"callback_url":"https://shop.example/hook"}`
 
-// pastAndPresent are the samples in which nothing was paid.
+// pastAndPresent compares the samples in which nothing was paid.
 func (g *golden) pastAndPresent(v1 *httpapi.API) {
 	past := `{"order_id":"Z-9","fiat_amount":80,"fiat_currency":"EUR","currency":"TOK","order_name":"A lamp","created_at":"2019-05-06T07:08:09Z"}`
 	g.ask("1.1.0/archived", 201, g.api, "POST", "/archived", g.key, past)
@@ -106,7 +106,7 @@ func (g *golden) pastAndPresent(v1 *httpapi.API) {
 	g.ask("1.1.0/public_closed", 200, g.api, "GET", "/public/invoices/"+id, "", "")
 }
 
-// paid are the samples with money.
+// paid compares the samples with payments.
 func (g *golden) paid(v1 *httpapi.API) {
 	time.Sleep(time.Minute + 250*time.Millisecond) // between two polls of the follower
 	created := g.create(g.t, order)
@@ -138,7 +138,7 @@ func (g *golden) paid(v1 *httpapi.API) {
 	g.ask("1.0.0/list", 200, v1, "GET", "/invoices?page_size=2", g.key, "")
 }
 
-// deliverAll records that each callback was taken.
+// deliverAll records that each callback was accepted.
 func (g *golden) deliverAll() {
 	for {
 		claimed, err := g.store.Claim(g.t.Context(), webhook.ClaimQuery{Lease: time.Minute, Limit: 1})
@@ -151,7 +151,7 @@ func (g *golden) deliverAll() {
 	}
 }
 
-// ask compares the answer to a request with the golden file of a sample.
+// ask compares the response to a request with the golden file of a sample.
 func (g *golden) ask(name string, status int, api *httpapi.API, method, path, key, body string) answer {
 	g.t.Helper()
 	got := g.send(g.t, api, g.request(method, path, key, body))
@@ -169,7 +169,7 @@ func (g *golden) ask(name string, status int, api *httpapi.API, method, path, ke
 	return got
 }
 
-// The API 1.0.0 has the members of 1.0.0 alone, whatever was paid and however.
+// The API 1.0.0 returns only the members of 1.0.0, whatever was paid and how.
 func TestVersion1KnowsNoTransactions(t *testing.T) {
 	w := newWorld(t, options{})
 	v1, err := itispay.NewV1(w.config(nil))

@@ -17,42 +17,42 @@ import (
 // Config configures the API. Service, Format and Projects are required.
 type Config struct {
 	Service *invoice.Service
-	// Format has what can be paid in. It is the one that the Service's Notifier has.
+	// Format lists what can be paid in. The Service's Notifier must have the same Format.
 	Format   *Format
 	Projects *invoice.Projects
 
-	// Authenticate identifies the project of a request in place of its API key. Admins are then the projects that it
-	// may return for administrators. POST /projects is not a project's: it still needs the key of one of Accounts, so a
-	// host that creates projects itself leaves them empty. If nil, API keys do.
+	// Authenticate identifies the project of a request in place of its API key; Admins are then the projects that it returns
+	// for administrators. POST /projects still requires the key of one of Accounts, so a host that creates projects itself
+	// leaves Accounts empty. If nil, API keys are required.
 	Authenticate httpapi.Authenticate
-	Accounts     []httpapi.Account // who may create projects; default nobody
-	Admins       []string          // ids of the projects whose keys may read all invoices, of whatever project; default none
+	Accounts     []httpapi.Account // may create projects; default none
+	Admins       []string          // ids of the projects whose keys may read the invoices of all projects; default none
 	ClientIP     httpapi.ClientIP  // where requests come from; default httpapi.RemoteIP
-	Limit        httpapi.Limit     // how often one project, account or address may ask; default no limit
-	Replies      httpapi.Replies   // makes writes safe to repeat, by Idempotency-Key; default the header is ignored
+	Limit        httpapi.Limit     // of the requests of one project, account or address; default no limit
+	Replies      httpapi.Replies   // makes writes safe to repeat by Idempotency-Key; if nil, the header is ignored
 
-	// Store is where callbacks are kept, for administrators to see and for shops to have sent again. Nil: the
-	// first do not see them, and the second is not served.
+	// Store has the callbacks, which administrators can read and shops can have sent again. If nil, administrators do not
+	// see callbacks, and resending is not served.
 	Store Store
-	// Resent is called after a callback was made due again, so that a dispatcher need not wait for its next poll:
-	// its Hint. Default nothing.
+	// Resent is called after a callback was made due again; a Dispatcher's Hint sends it without waiting for the next poll.
+	// It may be nil.
 	Resent func()
-	// Simulation sends callbacks that report nothing. Nil, as it must be where real goods are sold: none are sent.
+	// Simulation enables callbacks that report nothing. It must be nil, which disables them, where real goods are sold.
 	Simulation *Simulation
 
-	// MaxNew is how many invoices of one project may be new at once, whatever API made them; see invoice.Request.MaxNew.
-	// Default no bound.
+	// MaxNew bounds the new invoices of one project, whichever API created them; see invoice.Request.MaxNew. Default no
+	// bound.
 	MaxNew int
 
-	DefaultTolerance   int  // allowed_error_percent when a request does not say, 0 to 99; 0: as the Service is configured
-	AllowFullTolerance bool // takes allowed_error_percent of 100, with which any payment completes an invoice
+	DefaultTolerance   int  // allowed_error_percent of requests without one, 0 to 99; default that of the Service
+	AllowFullTolerance bool // accepts an allowed_error_percent of 100, with which any payment completes an invoice
 
 	Now    func() time.Time // default time.Now
 	Logger *slog.Logger     // if nil, nothing is logged
 	Meter  invoice.Meter    // default invoice.NoMeter
 }
 
-// Currency is an asset as clients of this API see it.
+// Currency is an asset with its names in the API.
 type Currency struct {
 	Code          string    // on the wire; required, unique
 	Asset         string    // code or CAIP-19 id of the Service's asset; default Code
@@ -61,7 +61,7 @@ type Currency struct {
 	CreatedAt     time.Time // on the wire; default when New was called
 }
 
-// Store is what the API asks of the host's store beside the Service. Every store.Backend is one.
+// Store is the part of the host's store that the API uses besides the Service. Every store.Backend implements it.
 type Store interface {
 	// InvoiceByOrder is that of invoice.Reader.
 	InvoiceByOrder(ctx context.Context, project, orderID string) (invoice.Invoice, error)
@@ -76,7 +76,7 @@ type currency struct {
 	asset invoice.AssetConfig
 }
 
-// api answers the routes.
+// api serves the routes.
 type api struct {
 	cfg        Config
 	service    *invoice.Service
@@ -87,7 +87,7 @@ type api struct {
 	pace       pace // of simulations
 }
 
-// New checks the configuration and makes the API 1.1.0. It may be mounted under any prefix.
+// New returns version 1.1.0 of the API, or an error if cfg is not valid. The API may be mounted under any prefix.
 func New(cfg Config) (*httpapi.API, error) {
 	a, err := newAPI(cfg)
 	if err != nil {
@@ -96,8 +96,8 @@ func New(cfg Config) (*httpapi.API, error) {
 	return a.assemble("1.1.0", "Invoices in cryptocurrency, with several transactions for each.", a.routes())
 }
 
-// NewV1 is New for the API 1.0.0: the same invoices with the members, and the routes, that it had, for clients that
-// refuse what they do not know. Mount it under a prefix of its own. Admins, Store and Resent mean nothing to it.
+// NewV1 is like New for version 1.0.0 of the API: the same invoices, with the members and the routes of that version, for
+// clients that refuse unknown members. Mount it under a prefix of its own. It ignores Admins, Store and Resent.
 func NewV1(cfg Config) (*httpapi.API, error) {
 	a, err := newAPI(cfg)
 	if err != nil {
@@ -182,7 +182,7 @@ func (a *api) addCurrency(c Currency) error {
 	}
 	for _, other := range a.currencies {
 		if other.Code == c.Code || other.asset.ID == found.asset.ID {
-			return fmt.Errorf("%s or its asset is there twice", c.Code)
+			return fmt.Errorf("%s or its asset is listed twice", c.Code)
 		}
 	}
 	if c.Network == "" {
@@ -197,7 +197,7 @@ func (a *api) addCurrency(c Currency) error {
 	return nil
 }
 
-// asset answers the asset of a code on the wire, in any case of letters if that leaves one.
+// asset returns the asset of a code on the wire, ignoring case if only one matches.
 func (a *api) asset(code string) (invoice.AssetConfig, bool) {
 	var found []currency
 	for _, c := range a.currencies {

@@ -9,8 +9,8 @@ import (
 	"github.com/cointill/cointill/httpapi/itispay"
 )
 
-// TestAForeignValidatorObjectsToNothing sends what clients send, as they write it, to both versions through a validator in
-// another language.
+// TestAForeignValidatorObjectsToNothing sends typical requests of clients to both versions through a validator in another
+// language.
 func TestAForeignValidatorObjectsToNothing(t *testing.T) {
 	for version, build := range map[string]func(itispay.Config) (*httpapi.API, error){"1.1.0": itispay.New, "1.0.0": itispay.NewV1} {
 		t.Run(version, func(t *testing.T) {

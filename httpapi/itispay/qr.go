@@ -12,11 +12,11 @@ import (
 	"rsc.io/qr/coding"
 )
 
-// qrScale is pixels per module: two modules are a byte of a picture with one bit per pixel. The code of a payment
-// URI is 200 to 260 pixels wide; pages enlarge it without loss.
+// qrScale is the number of pixels per module: two modules are one byte of a picture with one bit per pixel. The code of a
+// payment URI is 200 to 260 pixels wide; pages enlarge it without loss.
 const qrScale = 4
 
-// plans say where the bits of a code of each version go, made when they are first needed.
+// plans holds the layout of the bits of a code for each version, computed when first needed.
 var plans = func() (all [coding.MaxVersion + 1]func() (*coding.Plan, error)) {
 	for v := range all {
 		all[v] = sync.OnceValues(func() (*coding.Plan, error) { return coding.NewPlan(coding.Version(v), coding.M, 0) })
@@ -24,7 +24,7 @@ var plans = func() (all [coding.MaxVersion + 1]func() (*coding.Plan, error)) {
 	return all
 }()
 
-// qrCode is a PNG of a QR code as a data URI. Level M can be read with 15 % of it missing.
+// qrCode returns a PNG of a QR code as a data URI. Level M is readable with 15 % of the code missing.
 func qrCode(text string) (string, error) {
 	var data coding.Encoding = coding.String(text)
 	if coding.Alpha(text).Check() == nil {
@@ -47,12 +47,12 @@ func qrCode(text string) (string, error) {
 	return string(base64.StdEncoding.AppendEncode([]byte("data:image/png;base64,"), picture(code))), nil
 }
 
-// picture is a PNG (RFC 2083) of the code with a margin of four modules, one bit per pixel.
+// picture returns a PNG (RFC 2083) of the code with a margin of four modules, one bit per pixel.
 func picture(c *coding.Code) []byte {
 	side := uint32((c.Size + 8) * qrScale)
 	header := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, side), side)
 	out := []byte("\x89PNG\r\n\x1a\n")
-	out = chunk(out, "IHDR", append(header, 1, 0, 0, 0, 0)) // bits per pixel, gray, and what there is one choice of
+	out = chunk(out, "IHDR", append(header, 1, 0, 0, 0, 0)) // bits per pixel, gray, and fields with only one value
 	out = chunk(out, "IDAT", compressed(c))
 	return chunk(out, "IEND", nil)
 }
@@ -64,8 +64,8 @@ func chunk(out []byte, name string, data []byte) []byte {
 	return binary.BigEndian.AppendUint32(out, crc32.ChecksumIEEE(out[start:]))
 }
 
-// compressed is the picture's lines as zlib has them (RFC 1950): a line of each row of modules is written, and the
-// others of it refer to that one.
+// compressed returns the picture's lines in the zlib format (RFC 1950): one line of each row of modules is written, and the
+// other lines of the row refer to it.
 func compressed(c *coding.Code) []byte {
 	length := 1 + (c.Size+8+1)/2 // of a line, with the filter in front
 	line := make([]byte, length)
@@ -84,14 +84,14 @@ func compressed(c *coding.Code) []byte {
 			d.repeat(qrScale * length)
 		}
 		for range qrScale {
-			sum.Write(line) // a hash takes everything
+			sum.Write(line) // a hash never fails
 		}
 	}
 	return binary.BigEndian.AppendUint32(d.end(), sum.Sum32())
 }
 
-// fill writes a row of modules as a line of pixels: black is 0. A code has 4n+1 modules in a row and white bits
-// behind them, so that two modules are always in one byte of it.
+// fill writes a row of modules as a line of pixels, with 0 for black. A code has 4n+1 modules in a row, with white bits
+// behind them, so that each byte always has two modules.
 func fill(line []byte, c *coding.Code, y int) {
 	for i := range line[1:] {
 		line[1+i] = 0xff
@@ -124,13 +124,13 @@ var (
 		return l
 	}()
 	literalCodes = canonical(literalLengths[:])
-	// lengthLengths are of the codes that the above is written in: eight of three bits.
+	// lengthLengths holds the lengths of the codes in which the above is written: eight of three bits.
 	lengthLengths = [19]uint8{0: 3, 1: 3, 2: 3, 3: 3, 7: 3, 16: 3, 17: 3, 18: 3}
 	lengthCodes   = canonical(lengthLengths[:])
 	lengthOrder   = [18]uint8{16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1}
 )
 
-// canonical answers the codes of the lengths (RFC 1951, 3.2.2), first bit lowest.
+// canonical returns the codes of the lengths (RFC 1951, 3.2.2), with the first bit lowest.
 func canonical(lengths []uint8) []uint16 {
 	codes := make([]uint16, len(lengths))
 	next := uint16(0)
@@ -161,7 +161,7 @@ func (d *deflater) literal(symbol byte) { d.symbol(int(symbol)) }
 
 func (d *deflater) symbol(s int) { d.put(uint(literalCodes[s]), uint(literalLengths[s])) }
 
-// begin writes that this is the last block, and which codes it has (RFC 1951, 3.2.7).
+// begin writes the header of the last block, with its codes (RFC 1951, 3.2.7).
 func (d *deflater) begin() {
 	code, _, _ := distanceCode(d.distance)
 	d.put(1, 1)
@@ -184,7 +184,7 @@ func (d *deflater) begin() {
 	}
 }
 
-// run writes a length of codes that occurs so many times in a row.
+// run writes a length of codes that is repeated the given number of times.
 func (d *deflater) run(length uint8, times int) {
 	put := func(symbol uint8) { d.put(uint(lengthCodes[symbol]), uint(lengthLengths[symbol])) }
 	if length != 0 {
@@ -220,7 +220,7 @@ func (d *deflater) repeat(n int) {
 	for n > 0 {
 		part := min(n, 258)
 		if n-part == 1 || n-part == 2 {
-			part -= 3 // what is left must be at least 3
+			part -= 3 // the rest must be at least 3
 		}
 		d.length(part)
 		d.put(0, 1) // the only distance
@@ -229,8 +229,8 @@ func (d *deflater) repeat(n int) {
 	}
 }
 
-// length writes a length of a copy (RFC 1951, 3.2.5): eight of a code each, then in groups of four codes with one
-// more bit each, and the longest.
+// length writes the length of a copy (RFC 1951, 3.2.5). Eight lengths have a code each, then groups of four codes have one
+// more bit than the group before, and the longest length has its own code.
 func (d *deflater) length(n int) {
 	switch n -= 3; {
 	case n == 255:
@@ -247,8 +247,8 @@ func (d *deflater) length(n int) {
 	}
 }
 
-// distanceCode answers the code of a distance of at least 5, and what follows it: pairs of codes, each with one more
-// bit than the pair before.
+// distanceCode returns the code of a distance of at least 5, and its extra bits. Each pair of codes has one more extra bit
+// than the pair before.
 func distanceCode(distance int) (code, extra int, bits uint) {
 	n := distance - 1
 	for bits = 1; n >= 4<<bits; bits++ {

@@ -12,7 +12,7 @@ import (
 	"rsc.io/qr"
 )
 
-// The picture is the one that the library draws of the same code, for codes of every size.
+// The picture is the same as the library's, for codes of every size.
 func TestQRCodesOfAllSizesAreThoseOfTheLibrary(t *testing.T) {
 	sizes := map[int]bool{}
 	for length := 1; length <= 2331; length = length*12/11 + 1 {
@@ -45,7 +45,7 @@ func TestQRCodesOfAllSizesAreThoseOfTheLibrary(t *testing.T) {
 	require.Error(t, err)
 }
 
-// BenchmarkQRCodeOfTheLibrary is what BenchmarkQRCode is measured by.
+// BenchmarkQRCodeOfTheLibrary is the reference for BenchmarkQRCode.
 func BenchmarkQRCodeOfTheLibrary(b *testing.B) {
 	for b.Loop() {
 		code, err := qr.Encode(benchURI, qr.M)

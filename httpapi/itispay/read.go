@@ -20,7 +20,7 @@ func (status) Enum() []string {
 	return out
 }
 
-// invoicePath is the parameter of the routes about one invoice.
+// invoicePath holds the parameter of the routes of one invoice.
 type invoicePath struct {
 	InvoiceID string `json:"invoice_id" in:"path" schema:"required,format=uuid"`
 }
@@ -129,7 +129,7 @@ func (a *api) find(ctx context.Context, project, id string) (invoice.Invoice, er
 // URLs, order ids and outcomes do not concern clients of this one.
 func ours(inv invoice.Invoice, err error) (invoice.Invoice, error) {
 	if err == nil && (inv.Format != FormatName || inv.Terms.Standing) {
-		return invoice.Invoice{}, fmt.Errorf("itispay: %s is no invoice of this API: %w", inv.ID, invoice.ErrNotFound)
+		return invoice.Invoice{}, fmt.Errorf("itispay: %s is not an invoice of this API: %w", inv.ID, invoice.ErrNotFound)
 	}
 	return inv, err
 }

@@ -31,7 +31,7 @@ func TestGetAnswersWhatCreateAnswered(t *testing.T) {
 	require.Equal(t, created.body, got.body)
 }
 
-// strictStore refuses ids that are no UUIDs, as databases with a type for them do.
+// strictStore refuses ids that are not UUIDs, as databases with a type for UUIDs do.
 type strictStore struct{ *spy.Store }
 
 func (s strictStore) Invoice(ctx context.Context, id string) (invoice.Invoice, error) {
@@ -222,8 +222,8 @@ func TestPaymentsShowAsTransactions(t *testing.T) {
 	})
 }
 
-// published is what the vendor's Go client reads of an invoice: one integer that does not fit makes it refuse all of a
-// list, and a callback until it is dead.
+// published is the part of an invoice that the vendor's Go client decodes: a single integer that does not fit makes it
+// refuse a whole list, and a callback until it is dead.
 type published struct {
 	CryptoUnits  *int64 `json:"crypto_amount_in_units"`
 	PaidUnits    int64  `json:"actual_crypto_amount_paid_in_units"`

@@ -9,7 +9,7 @@ import (
 )
 
 // Without the header the second request is refused with 409, which names the first invoice; with it both get the
-// answer to the first.
+// response to the first.
 func TestA42_ACreationThatIsRepeatedGetsTheSameAnswer(t *testing.T) {
 	w := newWorld(t, options{api: func(c *itispay.Config) { c.Replies = httpapi.NewReplies(0) }})
 	ask := func(body string) answer {

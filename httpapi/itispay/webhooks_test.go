@@ -20,7 +20,7 @@ import (
 
 const simulationSecret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
-// receiver is a shop's endpoint that keeps what it was sent.
+// receiver is a shop's endpoint that records requests.
 type receiver struct {
 	*httptest.Server
 	mu     sync.Mutex
@@ -188,7 +188,7 @@ func TestBadSimulationsAreRefused(t *testing.T) {
 	require.Zero(t, shop.count())
 }
 
-// hanging never answers.
+// hanging never responds.
 type hanging struct{}
 
 func (hanging) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -230,7 +230,7 @@ func TestA29_ResendSendsTheLatestCallbackAgainAndChangesNoInvoice(t *testing.T) 
 	w.do(t, "PATCH", "/invoices/"+id, w.key, `{"status":"cancelled"}`)
 	now = now.Add(time.Minute)
 	w.do(t, "PATCH", "/invoices/"+id, w.key, `{"status":"new"}`)
-	for range 2 { // both are told
+	for range 2 { // both are reported
 		deliver(t, w, now)
 	}
 	before, err := w.service.Invoice(t.Context(), "", id)
@@ -268,7 +268,7 @@ func TestA29_ResendSendsTheLatestCallbackAgainAndChangesNoInvoice(t *testing.T) 
 	resend(`{"invoice_id":"`+id+`"}`).refused(t, 501, "not_implemented")
 }
 
-// deliver claims what is due and records that it was taken.
+// deliver claims the due messages and records that they were accepted.
 func deliver(t *testing.T, w *world, now time.Time) webhook.Delivery {
 	t.Helper()
 	claimed, err := w.store.Claim(t.Context(), webhook.ClaimQuery{Lease: time.Minute, Limit: 9})

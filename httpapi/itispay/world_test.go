@@ -57,7 +57,7 @@ type options struct {
 	allowed string // addresses of the projects; default all
 }
 
-// newWorld makes a shop that takes SIM (18 decimals, 2000 EUR) and TOK (6 decimals, 0.5 EUR, at least 2 TOK).
+// newWorld returns a shop that takes SIM (18 decimals, 2000 EUR) and TOK (6 decimals, 0.5 EUR, at least 2 TOK).
 func newWorld(t testing.TB, o options) *world {
 	t.Helper()
 	w, err := openWorld(o)
@@ -99,15 +99,6 @@ func openWorld(o options) (*world, error) {
 	return w, err
 }
 
-// exampleShop is the shop of the example.
-func exampleShop() (*invoice.Service, *invoice.Projects) {
-	w, err := openWorld(options{})
-	if err != nil {
-		panic(err)
-	}
-	return w.service, w.projects
-}
-
 func (w *world) newAPI(t testing.TB, change func(*itispay.Config)) *httpapi.API {
 	t.Helper()
 	api, err := itispay.New(w.config(change))
@@ -127,7 +118,7 @@ func (w *world) config(change func(*itispay.Config)) itispay.Config {
 	return cfg
 }
 
-// told makes the invoices of a service be told as in production.
+// told configures the notifier of a service as in production.
 func told(c *invoice.Config) {
 	n, err := webhook.NewNotifier(itispay.NewFormat(), webhook.Standard())
 	if err != nil {
@@ -161,7 +152,7 @@ func (w *world) count(t testing.TB) int {
 	return page.Total
 }
 
-// answer is what came back, checked against the document.
+// answer is a response that was checked against the document.
 type answer struct {
 	status int
 	header http.Header
@@ -182,7 +173,7 @@ func (a answer) text(t testing.TB, member string) string {
 	return fmt.Sprint(a.object(t)[member])
 }
 
-// refused demands an error in the shape of the API.
+// refused requires an error in the form of the API.
 func (a answer) refused(t testing.TB, status int, code string) string {
 	t.Helper()
 	require.Equal(t, status, a.status, "%s", a.body)
@@ -209,7 +200,7 @@ func (w *world) do(t testing.TB, method, path, key, body string) answer {
 	return w.send(t, w.api, w.request(method, path, key, body))
 }
 
-// send makes a request and checks what holds for every answer.
+// send makes a request and checks the properties of every response.
 func (w *world) send(t testing.TB, api *httpapi.API, r *http.Request) answer {
 	t.Helper()
 	sent, err := io.ReadAll(r.Body)
@@ -243,7 +234,7 @@ func (w *world) create(t testing.TB, body string) answer {
 	return out
 }
 
-// addresses issues addresses from their numbers alone.
+// addresses derives addresses from their numbers.
 type addresses struct{}
 
 func (addresses) Name() string { return "test" }
@@ -252,13 +243,13 @@ func (addresses) Address(_ context.Context, index uint32) (chain.Address, error)
 	return chain.Address(fmt.Sprintf("sim1address%08d", index)), nil
 }
 
-// notifier knows the format and tells nobody.
+// notifier knows the format and sends nothing.
 type notifier struct{}
 
 func (notifier) Formats() []string                                         { return []string{"itispay"} }
 func (notifier) Messages(invoice.Event, invoice.Invoice) []invoice.Message { return nil }
 
-// names answers the members of a JSON object in their order.
+// names returns the members of a JSON object in order.
 func names(t testing.TB, body []byte) []string {
 	t.Helper()
 	return strings.Fields(contract.Members(t, body))
@@ -288,7 +279,7 @@ func brokenURI(chain.Asset, chain.Address, *big.Int) (string, error) {
 	return "", errors.New("no payment URI")
 }
 
-// prices are 2000 for SIM and 0.5 for TOK, in whatever fiat.
+// prices returns 2000 for SIM and 0.5 for TOK, in every fiat currency.
 func prices() map[rates.Pair]decimal.Decimal {
 	out := map[rates.Pair]decimal.Decimal{}
 	for _, fiat := range []string{"EUR", "USD", "GBP", "CHF", "RUB"} {
@@ -300,5 +291,5 @@ func prices() map[rates.Pair]decimal.Decimal {
 
 func pair(base, quote string) rates.Pair { return rates.Pair{Base: base, Quote: quote} }
 
-// anywhere lets callbacks go where the tests listen.
+// anywhere allows callbacks to loopback, where the tests listen.
 func anywhere(string) error { return nil }

@@ -13,7 +13,7 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// The provider is the host's, with the exporter of its choice; here a reader that is asked by hand.
+// The host provides the provider, with an exporter of its choice. Here it is a reader that is read manually.
 func ExampleNewMeter() {
 	reader := metric.NewManualReader()
 	provider := metric.NewMeterProvider(metric.WithReader(reader))

@@ -46,7 +46,7 @@ func TestMeasurementsReachTheProvider(t *testing.T) {
 	require.Equal(t, map[string]any{invoice.MeterForks: int64(5), invoice.MeterHeight: int64(8), invoice.MeterStep: 1.5}, found)
 }
 
-// broken makes no counters.
+// broken cannot create counters.
 type broken struct{ noop.Meter }
 
 func (broken) Int64Counter(string, ...metric.Int64CounterOption) (metric.Int64Counter, error) {

@@ -1,4 +1,4 @@
-// Package architecture has no code, only the rules that the tree of packages keeps.
+// Package architecture has no code, only tests of the rules for the tree of packages.
 package architecture
 
 import (
@@ -12,8 +12,8 @@ import (
 
 const module = "github.com/cointill/cointill"
 
-// floors says how high a room is. A package imports only rooms below its own, and within its room only
-// what it is built on.
+// floors holds the height of each room. A package imports only lower rooms, and within its room only the packages that it is
+// built on.
 var floors = map[string]int{
 	"chain": 0, "rates": 0, "invoice": 1, "webhook": 2, "payout": 2, "store": 3, "httpapi": 3, "examples": 4,
 }
@@ -54,7 +54,7 @@ func allowed(from, to string) bool {
 		return within(to, tool.imports)
 	}
 	if room(from) == room(to) {
-		// A part of a room builds on the room, and proofs (the ...test packages) on what they prove.
+		// A part of a room builds on the room, and suites (the ...test packages) on what they test.
 		return strings.HasPrefix(from, to+"/") || strings.Contains(to, "/internal/") || strings.HasSuffix(from, "test")
 	}
 	low, known := floors[room(to)]
@@ -76,7 +76,7 @@ func room(path string) string {
 	return first
 }
 
-// The core decides about money: nothing may come between it and its reader.
+// The core decides about money, so it must be easy to read: it has no further dependencies.
 func TestTheCoreNeedsNothingButTheStandardLibraryAndDecimal(t *testing.T) {
 	for _, path := range list(t, "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", module+"/invoice") {
 		require.Contains(t, []string{
@@ -88,7 +88,7 @@ func TestTheCoreNeedsNothingButTheStandardLibraryAndDecimal(t *testing.T) {
 	}
 }
 
-// go-ethereum is under the LGPL. A program that takes no payments on EVM networks must carry none of it.
+// go-ethereum is under the LGPL. A program that takes no payments on EVM networks must not link it.
 func TestOfWhatProgramsImportOnlyEVMCompilesGoEthereum(t *testing.T) {
 	const library = "github.com/ethereum/go-ethereum"
 	var compile []string

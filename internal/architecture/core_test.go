@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// layers are those of the core, from the lowest one. The name of a file begins with its layer's, but for the vocabulary.
+// layers lists the layers of the core, lowest first. The name of a file begins with its layer, except in the vocabulary.
 var layers = []string{"", "machine", "prepare", "service"}
 
 func layer(file string) int {
@@ -25,7 +25,7 @@ func layer(file string) int {
 	return max(0, slices.Index(layers, word))
 }
 
-// A reader who goes from the first layer to the last never meets a name that is explained further on.
+// A reader who reads the layers in order never meets a name that is declared in a later one.
 func TestFilesOfTheCoreNameOnlyTheirOwnLayerAndLowerOnes(t *testing.T) {
 	fset := token.NewFileSet()
 	files := parsed(t, fset, "../../invoice")
@@ -49,7 +49,7 @@ func TestFilesOfTheCoreNameOnlyTheirOwnLayerAndLowerOnes(t *testing.T) {
 	}
 }
 
-// named reports whether an object is one of the package's own names: not a field, nor a variable of a function.
+// named reports whether an object is declared at package level or is a method: neither a field nor a local variable.
 func named(core *types.Package, what types.Object) bool {
 	if f, ok := what.(*types.Func); ok && f.Signature().Recv() != nil {
 		return true
@@ -73,7 +73,7 @@ func parsed(t *testing.T, fset *token.FileSet, dir string) (files []*ast.File) {
 	return files
 }
 
-// exports finds what the compiler wrote about the packages that one imports.
+// exports returns the compiler's export data of the packages that a package imports.
 func exports(t *testing.T, path string) importer.Lookup {
 	t.Helper()
 	found := map[string]string{}

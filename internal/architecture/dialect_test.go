@@ -12,15 +12,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// dialects are the folders of httpapi that are named after whose API they speak. Each has all that knows it: routes, words,
-// errors, and the format of its webhooks.
+// dialects lists the folders of httpapi that are named after the vendor of an API. Each contains everything that knows the
+// API: routes, names, errors, and the format of its webhooks.
 var dialects = []string{"cryptomus", "cryptosteroid", "itispay"}
 
-// naming are folders that may name dialects beside their own: programs that choose some, and the table of mutations, which
-// names files.
+// naming lists the other folders that may name dialects: programs that choose some, and the table of mutations, which names
+// files.
 var naming = []string{"examples", "internal/mutation"}
 
-// A dialect that only its folder names can be added, changed and taken away without touching anything else.
+// If only its folder names a dialect, it can be added, changed and removed without touching anything else.
 func TestOnlyADialectsOwnFolderNamesIt(t *testing.T) {
 	root := os.DirFS("../..")
 	words := regexp.MustCompile("(?i)" + strings.Join(dialects, "|"))

@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// bind has the kernel kill the command when we end.
+// bind makes the kernel kill the command when this process ends.
 func bind(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 }

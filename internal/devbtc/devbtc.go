@@ -42,18 +42,18 @@ func Program() (string, error) {
 }
 
 const (
-	maturity = 100 // blocks until a coinbase can be spent
-	ready    = 40  // coinbases that can be spent at the start
+	maturity = 100 // number of blocks until a coinbase can be spent
+	ready    = 40  // number of coinbases that can be spent at the start
 
 	fee = 10_000 // satoshi for a transaction, whatever its size
 
-	stopLimit = 5 * time.Second // for a btcd that was left over to answer
+	stopLimit = 5 * time.Second // for a response of a btcd that was left over
 )
 
-// Config sets where a chain is kept.
+// Config configures a chain.
 type Config struct {
 	Path string // of btcd; required
-	Dir  string // where the chain is kept; empty: nowhere. One process at a time.
+	Dir  string // directory of the chain, for one process at a time; if empty, nothing is stored
 }
 
 // Chain is a running chain. Its methods may be called concurrently.
@@ -66,16 +66,16 @@ type Chain struct {
 	miner   chain.Address
 	scratch string // directory of btcd's own
 
-	mining sync.Mutex // held while blocks are made and kept
-	kept   *os.File   // nil: nowhere
+	mining sync.Mutex // held while blocks are mined and stored
+	kept   *os.File   // nil if nothing is stored
 
-	spending sync.Mutex             // held while a coin is looked for
+	spending sync.Mutex             // held while a coin is selected
 	spent    int                    // the last block whose coinbase is known to be spent
-	gone     map[wire.OutPoint]bool // what was spent before the start
+	gone     map[wire.OutPoint]bool // outputs that were spent before the start
 }
 
-// Start makes a chain, or continues the one in the directory, and waits until the wallet has coins. A btcd that
-// was left over there is asked to end. The context bounds the start only.
+// Start creates a chain, or continues the one in the directory, and waits until the wallet has coins. It ends a btcd that
+// was left over there. The context bounds only the start.
 func Start(ctx context.Context, cfg Config) (*Chain, error) {
 	c := &Chain{params: bitcoin.BitcoinRegtest(), key: walletKey(), gone: map[wire.OutPoint]bool{}}
 	c.script = payToKey(c.key.PubKey())
@@ -93,10 +93,10 @@ func Start(ctx context.Context, cfg Config) (*Chain, error) {
 	return c, nil
 }
 
-// loginFile has the URL of the directory's btcd with its credentials.
+// loginFile contains the URL of the directory's btcd with its credentials.
 func loginFile(dir string) string { return filepath.Join(dir, "rpc-url") }
 
-// prepare makes or finds what is in the directory, and clears away what the one before has left.
+// prepare creates or reads the files of the directory, and removes those that the previous process has left.
 func (c *Chain) prepare(ctx context.Context, dir string) (err error) {
 	if dir == "" {
 		c.scratch, err = os.MkdirTemp("", "cointill-btcd-")
@@ -120,7 +120,7 @@ func (c *Chain) prepare(ctx context.Context, dir string) (err error) {
 	return err
 }
 
-// endLeftOver asks the btcd that ran in the directory before to end. Mostly there is none.
+// endLeftOver ends the btcd of the directory's previous process. Usually there is none.
 func endLeftOver(ctx context.Context, dir string) {
 	url, err := os.ReadFile(loginFile(dir))
 	if err != nil {
@@ -136,7 +136,7 @@ func endLeftOver(ctx context.Context, dir string) {
 	client.Close()
 }
 
-// launch starts btcd, and waits until it answers.
+// launch starts btcd, and waits until it responds.
 func (c *Chain) launch(ctx context.Context, path, dir string) error {
 	addr, err := freeAddr(ctx)
 	if err != nil {
@@ -165,13 +165,13 @@ func (c *Chain) launch(ctx context.Context, path, dir string) error {
 		return err
 	}
 	if err := c.process.Await(ctx, c.client); err != nil {
-		last, _ := os.ReadFile(said.Name()) // it is small: btcd was told to say little
+		last, _ := os.ReadFile(said.Name()) // it is small, because btcd logs little
 		return fmt.Errorf("%w: %.500s", err, strings.TrimSpace(string(last)))
 	}
 	return nil
 }
 
-// freeAddr answers an address of loopback that nobody listens at.
+// freeAddr returns an unused address of loopback.
 func freeAddr(ctx context.Context) (string, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -180,8 +180,8 @@ func freeAddr(ctx context.Context) (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// begin gives btcd the blocks that were kept, since it forgets those of private chains itself, and mines until the
-// wallet has coins.
+// begin gives btcd the stored blocks, because it does not store those of private chains, and mines until the wallet has
+// coins.
 func (c *Chain) begin(ctx context.Context) error {
 	if c.kept != nil {
 		if err := c.restore(ctx); err != nil {
@@ -195,7 +195,7 @@ func (c *Chain) begin(ctx context.Context) error {
 	return c.Mine(ctx, max(1, maturity+ready-height))
 }
 
-// restore gives btcd the blocks of the file, one a line, and forgets a last line that was not finished.
+// restore gives btcd the blocks of the file, one per line, and removes an unfinished last line.
 func (c *Chain) restore(ctx context.Context) error {
 	lines, whole, blocks := bufio.NewReader(c.kept), int64(0), 0
 	for {
@@ -232,7 +232,7 @@ func (c *Chain) restore(ctx context.Context) error {
 	return err
 }
 
-// keep writes blocks to the end of the file.
+// keep appends blocks to the file.
 func (c *Chain) keep(ctx context.Context, hashes []string) error {
 	for _, hash := range hashes {
 		var block string
@@ -246,14 +246,14 @@ func (c *Chain) keep(ctx context.Context, hashes []string) error {
 	return nil
 }
 
-// Close ends the chain. What is kept in the directory stays.
+// Close ends the chain. The directory stays.
 func (c *Chain) Close() error {
 	var errs []error
 	if c.client != nil {
 		c.client.Close()
 	}
 	if c.process != nil {
-		c.process.Kill() // it has nothing of worth
+		c.process.Kill() // it has no data to save
 	}
 	if c.kept != nil {
 		if err := c.kept.Close(); !errors.Is(err, os.ErrClosed) {
@@ -266,20 +266,20 @@ func (c *Chain) Close() error {
 	return errors.Join(errs...)
 }
 
-// Client is a connection to btcd. It is the chain's: it is closed with it.
+// Client returns a connection to btcd, which is closed with the chain.
 func (c *Chain) Client() *bitcoin.Client { return c.client }
 
 // Params returns the parameters of the chain.
 func (c *Chain) Params() bitcoin.Params { return c.params }
 
-// Mine makes n blocks, at least one; the first takes up what is waiting.
+// Mine mines n blocks, at least one. The first contains all pending transactions.
 func (c *Chain) Mine(ctx context.Context, n int) error {
 	c.mining.Lock()
 	defer c.mining.Unlock()
 	var hashes []string
 	err := c.client.Call(ctx, &hashes, "generate", n)
 	if err == nil && c.kept != nil {
-		// Others see them by now. What they wait for is not given up when they lose patience.
+		// Others can already see the blocks, so they are stored even if ctx has ended.
 		err = c.keep(context.WithoutCancel(ctx), hashes)
 	}
 	if err != nil {
@@ -295,8 +295,8 @@ func (c *Chain) height(ctx context.Context) (n int, err error) {
 	return n, nil
 }
 
-// Pay sends satoshi, at most what a block was rewarded with, and answers the transaction's id. The transaction
-// is in the next block, and cannot be replaced before.
+// Pay sends satoshi, at most the reward of a block, and returns the transaction's id. The transaction is in the next block,
+// and cannot be replaced before.
 func (c *Chain) Pay(ctx context.Context, to chain.Address, units *big.Int) (txid string, err error) {
 	coin, err := c.Coinbase(ctx)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package devbtc is a Bitcoin chain of one's own, for examples and tests: a real btcd without peers, which makes a
-// block when it is told to, and a wallet that pays.
+// Package devbtc runs a private Bitcoin chain for examples and tests: a real btcd without peers, which mines a block on
+// request, and a wallet that pays.
 //
 //	path, err := devbtc.Program()
 //	...
@@ -9,9 +9,9 @@
 //	txid, err := c.Pay(ctx, to, big.NewInt(25_000))
 //	err = c.Mine(ctx, 1)
 //
-// With a directory the chain survives the process, also when that is killed at any moment, but for a last block that
-// was not written yet: to those who saw it, that is a reorganisation. Transactions that are in no block yet are
-// lost. btcd ends with the process that is killed on Linux, and elsewhere at the next Start.
+// With a directory the chain survives the process, even if it is killed at any moment, except for a last block that was not
+// written yet: for a client that saw it, this is a reorganisation. Transactions that are in no block are lost. If the
+// process is killed, btcd ends with it on Linux, and elsewhere at the next Start.
 //
-// The key that owns its money is public, and the money is worth nothing.
+// The key that owns the money is public, and the money has no value.
 package devbtc

@@ -12,25 +12,26 @@ import (
 )
 
 const (
-	awaitLimit = time.Minute      // for a node to answer
-	endLimit   = 20 * time.Second // for a node to end when it is asked to
+	awaitLimit = time.Minute      // until a node responds
+	endLimit   = 20 * time.Second // until a node has ended on request
 )
 
-// Process is the process of a node of any kind. Its methods may be called concurrently.
+// Process is the process of any kind of node. Its methods may be called concurrently.
 type Process struct {
 	cmd   *exec.Cmd
 	ended chan struct{}
 	err   error // of the process; set when ended is closed
 }
 
-// Run starts a command. On Linux it is killed when this process ends, however that comes about, and is out of reach of
-// the signals that a terminal sends to us.
+// Run starts a command. On Linux it is killed when this process ends for any reason, and it does not receive the signals
+// that a terminal sends to this process.
 func Run(cmd *exec.Cmd) (*Process, error) {
 	bind(cmd)
 	p := &Process{cmd: cmd, ended: make(chan struct{})}
 	started := make(chan error)
 	go func() {
-		// To the kernel the parent is not our process but the thread that started the command, which must last.
+		// For the kernel the parent is not this process but the thread that started the command, which must therefore not
+		// end.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
@@ -46,7 +47,7 @@ func Run(cmd *exec.Cmd) (*Process, error) {
 	return p, nil
 }
 
-// Await blocks until the node answers, has ended, or is too late.
+// Await blocks until the node responds, has ended, or a time limit is over.
 func (p *Process) Await(ctx context.Context, client *bitcoin.Client) error {
 	ctx, cancel := context.WithTimeout(ctx, awaitLimit)
 	defer cancel()
@@ -67,11 +68,11 @@ func (p *Process) Await(ctx context.Context, client *bitcoin.Client) error {
 	}
 }
 
-// End asks the process to end, makes it if it does not, and waits for that. The error is about a process that did
-// not end well. Nodes wait for connections: close those of clients before.
+// End requests the process to end, kills it if it does not, and waits for its end. It returns an error if the process did
+// not end normally. Nodes wait for connections: close those of clients first.
 func (p *Process) End() error {
 	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
-		_ = p.cmd.Process.Kill() // fails when it has ended already
+		_ = p.cmd.Process.Kill() // fails if it has ended already
 	}
 	late := time.AfterFunc(endLimit, func() { _ = p.cmd.Process.Kill() })
 	defer late.Stop()
@@ -81,8 +82,8 @@ func (p *Process) End() error {
 	return nil
 }
 
-// Kill ends the process at once, and waits for that.
+// Kill kills the process and waits for its end.
 func (p *Process) Kill() {
-	_ = p.cmd.Process.Kill() // fails when it has ended already
+	_ = p.cmd.Process.Kill() // fails if it has ended already
 	<-p.ended
 }

@@ -18,14 +18,14 @@ import (
 	"github.com/cointill/cointill/chain/bitcoin"
 )
 
-// btcd has no wallet, so that here is one, of a single key. Every payment spends another coinbase.
+// btcd has no wallet. This one has a single key, and every payment spends another coinbase.
 
-// walletKey is the key that owns the money of a [Chain]. Everybody knows it.
+// walletKey is the key that owns the money of a [Chain]. It is public.
 func walletKey() *secp256k1.PrivateKey {
 	return secp256k1.PrivKeyFromBytes(bytes.Repeat([]byte{7}, 32))
 }
 
-// payToKey is the script that pays to the hash of a key.
+// payToKey returns the script that pays to the hash of a key.
 func payToKey(key *secp256k1.PublicKey) []byte {
 	return append(append([]byte{0x76, 0xa9, 20}, btcutil.Hash160(key.SerializeCompressed())...), 0x88, 0xac)
 }
@@ -36,13 +36,13 @@ type Coin struct {
 	Units int64 // satoshi
 }
 
-// Output is what is to be paid.
+// Output is an output to pay.
 type Output struct {
 	To    chain.Address
 	Units int64 // satoshi
 }
 
-// Coinbase returns one that was not spent and not answered yet.
+// Coinbase returns a coinbase that is unspent and was not returned before.
 func (c *Chain) Coinbase(ctx context.Context) (Coin, error) {
 	c.spending.Lock()
 	defer c.spending.Unlock()
@@ -81,7 +81,7 @@ func (c *Chain) coinbaseOf(ctx context.Context, height int) (Coin, error) {
 	return Coin{wire.OutPoint{Hash: block.Transactions[0].TxHash()}, block.Transactions[0].TxOut[0].Value}, nil
 }
 
-// decode reads a block in hexadecimal.
+// decode decodes a block from hexadecimal.
 func decode(text string) (block wire.MsgBlock, err error) {
 	raw, err := hex.DecodeString(text)
 	if err == nil {
@@ -90,8 +90,8 @@ func decode(text string) (block wire.MsgBlock, err error) {
 	return block, err
 }
 
-// Transaction spends coins with a sequence number, and gives the rest but for the fee back to the wallet in its last
-// output. Nobody has seen it yet: see [Chain.Send]. It is the same when it is made again.
+// Transaction returns a transaction that spends coins with a sequence number, and returns the rest less the fee to the
+// wallet in its last output. It is deterministic. [Chain.Send] sends it.
 func (c *Chain) Transaction(fee int64, sequence uint32, from []Coin, outputs ...Output) (*wire.MsgTx, error) {
 	tx := wire.NewMsgTx(2)
 	rest := -fee
@@ -125,8 +125,8 @@ func (c *Chain) Transaction(fee int64, sequence uint32, from []Coin, outputs ...
 	return tx, nil
 }
 
-// sign answers the script for the input that has the wallet's own in it. What is signed is the transaction in that
-// state, with all outputs (SIGHASH_ALL of before segregated witness).
+// sign returns the script of the input that contains the wallet's script. The signature covers the transaction in that
+// state, with all outputs (SIGHASH_ALL before segregated witness).
 func (c *Chain) sign(tx *wire.MsgTx) ([]byte, error) {
 	var what bytes.Buffer
 	if err := tx.Serialize(&what); err != nil {
@@ -141,13 +141,13 @@ func (c *Chain) sign(tx *wire.MsgTx) ([]byte, error) {
 	return append(append(script, byte(len(public))), public...), nil
 }
 
-// Change is the last output of a transaction of the wallet.
+// Change returns the last output of a transaction of the wallet.
 func Change(tx *wire.MsgTx) Coin {
 	last := len(tx.TxOut) - 1
 	return Coin{wire.OutPoint{Hash: tx.TxHash(), Index: uint32(last)}, tx.TxOut[last].Value}
 }
 
-// Send gives a transaction to the node, and answers its id.
+// Send sends a transaction to the node, and returns its id.
 func (c *Chain) Send(ctx context.Context, tx *wire.MsgTx) (txid string, err error) {
 	var raw bytes.Buffer
 	if err := tx.Serialize(&raw); err != nil {
@@ -160,11 +160,11 @@ func (c *Chain) Send(ctx context.Context, tx *wire.MsgTx) (txid string, err erro
 }
 
 const (
-	maxFound = 1000 // transactions to one address that are looked at
-	noneYet  = -5   // btcd's answer about an address that no transaction pays
+	maxFound = 1000 // maximum number of transactions of one address
+	noneYet  = -5   // btcd's error code for an address without transactions
 )
 
-// Received returns what an address has received in blocks, in satoshi, whether or not it was spent since.
+// Received returns the amount that an address has received in blocks, in satoshi, spent or not.
 func (c *Chain) Received(ctx context.Context, address chain.Address) (*big.Int, error) {
 	script, err := c.params.Script(address)
 	if err != nil {

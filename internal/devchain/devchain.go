@@ -32,20 +32,20 @@ import (
 // Network is the network of every development chain.
 const Network chain.Network = "eip155:1337"
 
-// maxAtOnce bounds how many blocks one call mines.
+// maxAtOnce bounds the number of blocks that one call mines.
 const maxAtOnce = 10_000
 
-// Config sets where a chain is kept. The zero Config is a chain in memory at a free port.
+// Config configures a chain. The zero value is a chain in memory on a free port.
 type Config struct {
-	DataDir string // where the chain is kept; empty: in memory. One process at a time.
-	Addr    string // where JSON-RPC listens; empty: a free port of 127.0.0.1
+	DataDir string // directory of the chain, for one process at a time; if empty, it is in memory
+	Addr    string // address of JSON-RPC; default a free port of 127.0.0.1
 }
 
 // Chain is a running chain. All methods may be called concurrently. The native coin is called ETH, and there
 // is a token, TEUR, with 6 decimals.
 //
-// A block is stamped with the wall clock, or one second after its parent if that is later: n blocks mined
-// at once therefore put the chain up to n seconds ahead.
+// A block is stamped with the wall clock, or one second after its parent if that is later. Mining n blocks at once can
+// therefore put the chain n seconds ahead.
 type Chain struct {
 	stack  *node.Node
 	eth    *eth.Ethereum
@@ -56,13 +56,13 @@ type Chain struct {
 	funder *Funder
 	token  chain.Asset
 
-	// mu is held for writing while blocks are made, and for reading while requests are answered, so that
-	// nobody sees a block that is not on disk, or a chain in the middle of a reorganisation.
+	// mu is held for writing while blocks are mined, and for reading while requests are served, so that nobody sees a block
+	// that is not on disk, or an unfinished reorganisation.
 	mu sync.RWMutex
 }
 
-// Start makes a chain, or continues the one in the data directory, and mines a block so that the chain's time
-// is now. The chain runs until Close.
+// Start creates a chain, or continues the one in the data directory, and mines a block so that the chain's time is the
+// present. The chain runs until Close.
 func Start(c Config) (*Chain, error) {
 	d, err := open(c.DataDir)
 	if err != nil {
@@ -79,7 +79,7 @@ func open(dataDir string) (*Chain, error) {
 	stack, err := node.New(&node.Config{
 		Name:    "devchain",
 		DataDir: dataDir,
-		// Not Pebble, which go-ethereum prefers: killed at the wrong moment of its first start, version 1.1.5 panics
+		// Not Pebble, which go-ethereum prefers: if killed at the wrong moment of its first start, version 1.1.5 panics
 		// at the next one.
 		DBEngine: "leveldb",
 		P2P:      p2p.Config{NoDiscovery: true, NoDial: true},
@@ -98,8 +98,8 @@ func open(dataDir string) (*Chain, error) {
 	return d, nil
 }
 
-// nodeConfig keeps the state of every block on disk (the hash scheme without pruning), because a node that
-// keeps recent state in memory goes back to an older block when its process is killed.
+// nodeConfig stores the state of every block on disk (the hash scheme without pruning), because a node that keeps recent
+// state in memory returns to an older block after its process is killed.
 func nodeConfig() ethconfig.Config {
 	c := ethconfig.Defaults
 	alloc := core.SystemContractAllocs()
@@ -120,7 +120,7 @@ func nodeConfig() ethconfig.Config {
 	return c
 }
 
-// begin continues where the chain was left, and serves it.
+// begin continues the stored chain, and serves it.
 func (d *Chain) begin(c Config) error {
 	if err := d.resume(); err != nil {
 		return err
@@ -156,7 +156,7 @@ func (d *Chain) begin(c Config) error {
 	return d.fund()
 }
 
-// guard lets requests wait while blocks are made.
+// guard makes requests wait while blocks are mined.
 func (d *Chain) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d.mu.RLock()
@@ -165,7 +165,7 @@ func (d *Chain) guard(next http.Handler) http.Handler {
 	})
 }
 
-// fund makes the token if the chain is new, and the block that brings the chain's time to now.
+// fund deploys the token if the chain is new, and mines the block that brings the chain's time to the present.
 func (d *Chain) fund() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -186,7 +186,7 @@ func (d *Chain) fund() error {
 	return d.Mine(1)
 }
 
-// Close ends the chain. What is in a data directory stays.
+// Close ends the chain. A data directory stays.
 func (d *Chain) Close() error {
 	var errs []error
 	if d.funder != nil {
@@ -205,13 +205,13 @@ func (d *Chain) Close() error {
 	return errors.Join(errs...)
 }
 
-// URL is where JSON-RPC is served.
+// URL returns the URL of JSON-RPC.
 func (d *Chain) URL() string { return d.url }
 
-// Native is the chain's coin.
+// Native returns the chain's coin.
 func (d *Chain) Native() chain.Asset { return evm.Native(Network, "ETH") }
 
-// Token is the chain's token.
+// Token returns the chain's token.
 func (d *Chain) Token() chain.Asset { return d.token }
 
 // Pay sends units of Native or Token. The transaction is in the next block.
@@ -221,7 +221,7 @@ func (d *Chain) Pay(ctx context.Context, asset chain.Asset, to chain.Address, un
 
 func (d *Chain) height() uint64 { return d.eth.BlockChain().CurrentBlock().Number.Uint64() }
 
-// Mine makes n blocks; the first takes up what is waiting. When it returns, they are on disk.
+// Mine mines n blocks. The first contains all pending transactions. When Mine returns, the blocks are on disk.
 func (d *Chain) Mine(n int) error {
 	if n < 0 || n > maxAtOnce {
 		return fmt.Errorf("devchain: mine %d blocks: not 0 to %d", n, maxAtOnce)
@@ -234,7 +234,7 @@ func (d *Chain) Mine(n int) error {
 func (d *Chain) mine(n int) error {
 	for range n {
 		before := d.height()
-		d.beacon.Commit() // tells of no errors
+		d.beacon.Commit() // reports no errors
 		if d.height() != before+1 {
 			return fmt.Errorf("devchain: mine block %d: the node did not make it", before+1)
 		}
@@ -242,8 +242,8 @@ func (d *Chain) mine(n int) error {
 	return d.persist()
 }
 
-// Reorganise replaces the last depth blocks by depth+1 others. The transactions of the replaced blocks
-// come back in the first of them.
+// Reorganise replaces the last depth blocks by depth+1 others. The first of these contains the transactions of the replaced
+// blocks.
 func (d *Chain) Reorganise(depth int) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -258,8 +258,8 @@ func (d *Chain) Reorganise(depth int) error {
 	return d.mine(depth + 1)
 }
 
-// AdjustTime mines a block that is stamped by so much after its parent, in whole seconds. It refuses while
-// transactions are waiting.
+// AdjustTime mines a block that is stamped d after its parent, in whole seconds. It returns an error while transactions are
+// pending.
 func (d *Chain) AdjustTime(by time.Duration) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -269,11 +269,11 @@ func (d *Chain) AdjustTime(by time.Duration) error {
 	return d.persist()
 }
 
-// headKey is where the database keeps the hash of the last block that anybody may have seen. The node's own
-// record of its head is not enough: in the middle of a reorganisation it names a block before the fork.
+// headKey is the database key of the hash of the last block that anybody may have seen. The node's own record of its head is
+// not enough: during a reorganisation it names a block before the fork.
 var headKey = []byte("devchain-head")
 
-// persist makes sure that the chain as it is now survives the process.
+// persist ensures that the present chain survives the process.
 func (d *Chain) persist() error {
 	db := d.eth.ChainDb()
 	if err := db.Put(headKey, d.eth.BlockChain().CurrentBlock().Hash().Bytes()); err != nil {

@@ -99,7 +99,7 @@ func TestChain_ReorganisedTransactionsComeBackElsewhere(t *testing.T) {
 // childDir is set in the process that TestChain_SurvivesKill starts and kills.
 const childDir = "DEVCHAIN_TEST_DIR"
 
-// replaced stands for a block that child is about to reorganise away.
+// replaced marks a block that child is about to reorganise away.
 const replaced = "replaced"
 
 func TestMain(m *testing.M) {
@@ -164,7 +164,7 @@ func TestChain_SurvivesKill(t *testing.T) {
 			seen, blocks = append(seen, f[1]), append(blocks, f[2])
 		}
 		require.NoError(t, cmd.Process.Kill())
-		for lines.Scan() { // what it had said before it died
+		for lines.Scan() { // its output before it died
 			if f := strings.Fields(lines.Text()); len(f) == 3 {
 				seen, blocks = append(seen, f[1]), append(blocks, f[2])
 			}

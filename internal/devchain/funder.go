@@ -35,11 +35,11 @@ const (
 	awaitLimit = 30 * time.Second
 )
 
-// supply is what the funder has of the token: far more than fits in 64 bits.
+// supply is the funder's amount of the token: far more than 64 bits can represent.
 var supply = new(big.Int).Exp(big.NewInt(10), big.NewInt(36), nil)
 
-// Funder is a rich account that deploys the test token and pays, on any development chain that has given its
-// key money. It may be used concurrently, but the key by one Funder at a time.
+// Funder is a rich account that deploys the test token and pays, on any development chain that has funded its key. It may be
+// used concurrently, but only one Funder may use a key.
 type Funder struct {
 	client  *ethclient.Client
 	key     *ecdsa.PrivateKey
@@ -48,7 +48,7 @@ type Funder struct {
 	mu sync.Mutex // guards the account's next nonce
 }
 
-// NewFunder makes a funder of a private key in hexadecimal. It takes the client over.
+// NewFunder returns a funder for a private key in hexadecimal. The funder owns the client.
 func NewFunder(client *ethclient.Client, key string, chainID int64) (*Funder, error) {
 	k, err := crypto.HexToECDSA(key)
 	if err != nil {
@@ -61,7 +61,7 @@ func newFunder(client *ethclient.Client, key *ecdsa.PrivateKey, chainID *big.Int
 	return &Funder{client: client, key: key, chainID: chainID}
 }
 
-// funderKey is the key that owns the money of a [Chain]. Everybody knows it.
+// funderKey is the key that owns the money of a [Chain]. It is public.
 func funderKey() *ecdsa.PrivateKey {
 	seed := sha256.Sum256([]byte("the funder of a development chain"))
 	key, err := crypto.ToECDSA(seed[:])
@@ -73,14 +73,13 @@ func funderKey() *ecdsa.PrivateKey {
 
 func (f *Funder) address() common.Address { return crypto.PubkeyToAddress(f.key.PublicKey) }
 
-// Token is the token that Deploy makes as the account's first transaction.
+// Token returns the token that Deploy creates with the account's first transaction.
 func (f *Funder) Token() (chain.Asset, error) {
 	contract := crypto.CreateAddress(f.address(), 0)
 	return evm.ERC20(chain.Network("eip155:"+f.chainID.String()), contract.Hex(), "TEUR", tokenDecimals)
 }
 
-// Deploy sends the transactions that make the token and give the account its supply. They must be the
-// account's first.
+// Deploy sends the transactions that create the token and give its supply to the account. They must be the account's first.
 func (f *Funder) Deploy(ctx context.Context) error {
 	code, err := hex.DecodeString(strings.TrimSpace(tokenCode))
 	if err != nil {
@@ -96,7 +95,7 @@ func (f *Funder) Deploy(ctx context.Context) error {
 	return nil
 }
 
-// Pay sends units of native coin, or of a token by its transfer method, and answers the transaction's id.
+// Pay sends units of native coin, or of a token by its transfer method, and returns the transaction's id.
 func (f *Funder) Pay(ctx context.Context, asset chain.Asset, to chain.Address, units *big.Int) (string, error) {
 	receiver := common.HexToAddress(string(to))
 	if asset.ID.Namespace() == "slip44" {
@@ -106,7 +105,7 @@ func (f *Funder) Pay(ctx context.Context, asset chain.Asset, to chain.Address, u
 	return f.send(ctx, &contract, new(big.Int), call("transfer(address,uint256)", receiver, units))
 }
 
-// call encodes a call of a method with these two parameters.
+// call encodes a call of a method with two parameters.
 func call(method string, to common.Address, units *big.Int) []byte {
 	data := crypto.Keccak256([]byte(method))[:4]
 	data = append(data, common.LeftPadBytes(to.Bytes(), 32)...)
@@ -136,8 +135,8 @@ func (f *Funder) send(ctx context.Context, to *common.Address, value *big.Int, d
 	return strings.ToLower(tx.Hash().Hex()), nil
 }
 
-// awaitNonce waits until the node counts the transaction that was just sent, which it does a moment after it
-// has accepted it: the next transaction would get the same nonce.
+// awaitNonce waits until the node counts the transaction that was just sent, which happens a moment after it was accepted.
+// Otherwise the next transaction would get the same nonce.
 func (f *Funder) awaitNonce(ctx context.Context, want uint64) error {
 	ctx, cancel := context.WithTimeout(ctx, awaitLimit)
 	defer cancel()

@@ -14,11 +14,11 @@ import (
 	"strings"
 )
 
-// variable of the environment of a test names the mutation that its program acts by.
+// variable is the environment variable that selects a mutation.
 const variable = "COINTILL_MUTATION"
 
-// build compiles the tests with all mutations in them, of which the environment chooses one when they run: so the
-// module is compiled once and not for each. Nothing of the tree is changed.
+// build compiles the tests with all mutations in them, of which the environment selects one at run time, so that the module
+// is compiled only once. It does not change the tree.
 func (r *runner) build(ctx context.Context, chosen []mutation) error {
 	byFile := map[string][]mutation{}
 	for _, m := range table() {
@@ -60,7 +60,7 @@ func (r *runner) build(ctx context.Context, chosen []mutation) error {
 	return nil
 }
 
-// packages are those whose tests the mutations have to pass.
+// packages returns the packages whose tests run on the mutations.
 func (r *runner) packages(list []mutation) map[string]bool {
 	out := map[string]bool{}
 	for _, m := range list {
@@ -111,17 +111,17 @@ func parsed(text string) (source, error) {
 	return source{text, file}, err
 }
 
-// of is the text of a node. Positions of the only file of a set begin with 1.
+// of returns the text of a node. Positions in the only file of a set begin with 1.
 func (s source) of(n ast.Node) string { return s.text[n.Pos()-1 : n.End()-1] }
 
-// edit is text that takes the place of another.
+// edit is a replacement of a text.
 type edit struct {
 	from, to int
 	text     string
 }
 
-// woven returns the text of a file with all of its mutations in it, each where it is chosen by its name: the bodies
-// that a function has with them, and the values that a constant has, which becomes a variable.
+// woven returns the text of a file with all of its mutations in it, selected by name: a function gets a body for each
+// mutation, and a constant becomes a variable with a value for each.
 func woven(root, file string, list []mutation) (string, error) {
 	text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(file)))
 	if err != nil {
@@ -132,7 +132,7 @@ func woven(root, file string, list []mutation) (string, error) {
 		return "", err
 	}
 	var edits []edit
-	values := map[int]edit{} // of constants, by where they are
+	values := map[int]edit{} // of constants, by position
 	for _, m := range list {
 		changed, err := m.apply(root)
 		if err != nil {
@@ -162,7 +162,7 @@ func woven(root, file string, list []mutation) (string, error) {
 	return out, nil
 }
 
-// weave finds the one declaration that the mutation changes.
+// weave finds the declaration that the mutation changes.
 func (m mutation) weave(is, becomes source, values map[int]edit) ([]edit, error) {
 	if len(is.file.Decls) != len(becomes.file.Decls) {
 		return nil, fmt.Errorf("%s: it changes how many declarations there are", m.name)

@@ -1,14 +1,14 @@
-// Command mutation proves the tests: it changes the code, one small fault at a time, and says which test notices.
+// Command mutation tests the tests: it puts one small fault at a time into the code, and reports which test notices.
 //
 //	go run ./internal/mutation                       # all of them
 //	go run ./internal/mutation -only 'rounded|slot'  # those whose name or file matches
-//	go run ./internal/mutation -list                 # only whether the table still fits the code
+//	go run ./internal/mutation -list                 # only check that the table still fits the code
 //
-// The table of mutations is in the files that are named after the packages. A mutation is text of one file, which must be
-// there exactly once, and what it becomes. All of them are compiled into the tests at once, by an overlay of the go command,
-// so the tree stays as it is; a variable of the environment chooses one. The tests of its package run first, the simulation
-// last, and the first that fails has caught it. The command fails when a text is no longer in its file, when a mutation
-// does not compile, when one is caught by nothing, and when one that is said to be equivalent is caught after all.
+// The table of mutations is in the files that are named after the packages. A mutation is a text that occurs exactly once in
+// a file, and its replacement. All mutations are compiled into the tests at once, by an overlay of the go command, so the
+// tree does not change; an environment variable selects one. The tests of its package run first, the simulation last, and
+// the first that fails has caught it. The command fails if a text is no longer in its file, if a mutation does not compile,
+// if no test catches one, and if a test catches one that is declared to be equivalent.
 package main
 
 import (
@@ -58,7 +58,7 @@ func main() {
 	}
 }
 
-// say writes to whoever reads along.
+// say writes a line of progress.
 func say(out io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(out, format, args...) }
 
 // run tries the mutations and reports on each.
@@ -101,7 +101,7 @@ func moduleRoot(ctx context.Context) (string, error) {
 	return filepath.Dir(strings.TrimSpace(string(mod))), nil
 }
 
-// all tries the mutations, several at a time, and tells how each ended as soon as it has.
+// all tries the mutations, several at a time, and reports each result as soon as it is known.
 func (r *runner) all(ctx context.Context, out io.Writer, list []mutation) []result {
 	results := make([]result, len(list))
 	var mu sync.Mutex // guards done and out
@@ -131,7 +131,7 @@ func (r *runner) all(ctx context.Context, out io.Writer, list []mutation) []resu
 	return slices.DeleteFunc(results, func(res result) bool { return res.name == "" })
 }
 
-// report prints the table, and fails unless each mutation was caught or is said to be equivalent.
+// report prints the table. It returns an error unless each mutation was caught or is declared to be equivalent.
 func report(out io.Writer, results []result) error {
 	say(out, "\n%-22s %-46s %s\n", "FILE", "MUTATION", "CAUGHT BY")
 	bad, equivalent := 0, 0

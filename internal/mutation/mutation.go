@@ -12,14 +12,15 @@ import (
 type mutation struct {
 	name string // unique
 	file string // below the root of the module
-	from string // text that is in the file exactly once
-	to   string // what takes its place; it must compile
-	rule string // of the product, that the fault breaks
-	// equivalent says why no test can tell the fault; empty when one must. Such a mutation is tried all the same.
+	from string // text that occurs exactly once in the file
+	to   string // replacement, which must compile
+	rule string // of the product that the fault breaks
+	// equivalent is the reason why no test can notice the fault, or empty if one must. Such a mutation is tried
+	// nevertheless.
 	equivalent string
 }
 
-// table is all mutations.
+// table returns all mutations.
 func table() []mutation {
 	var out []mutation
 	for _, part := range [][]mutation{decideTable, settleTable, matchTable, asideTable, placeTable, quoteTable, followTable, chainTable, sqliteTable, webhookTable} {
@@ -28,7 +29,7 @@ func table() []mutation {
 	return out
 }
 
-// check says which mutations no longer fit the code, and which names are given twice.
+// check returns errors for mutations that no longer fit the code, and for names that are given twice.
 func check(root string, list []mutation) error {
 	var problems []error
 	names := map[string]bool{}

@@ -12,22 +12,22 @@ import (
 	"strings"
 )
 
-// runner runs tests of the module that were compiled with all mutations.
+// runner runs the tests of the module, compiled with all mutations.
 type runner struct {
 	options
 	root string
-	dir  string // for what is compiled
+	dir  string // of the compiled tests
 }
 
-// stage is the tests of a package.
+// stage describes the tests of a package.
 type stage struct {
 	pkg  string
 	args []string
 }
 
-// stages are the tests that a mutation of the file has to pass, the quickest first.
+// stages returns the tests for a mutation of the file, the quickest first.
 func (r *runner) stages(file string) []stage {
-	const hours = "KeepsThePlace|GivenUp|A18|DustHolds|NoLongerConfigured|Settled|Blind|Damaged|Refresh|LongHistory" // pass in these
+	const hours = "KeepsThePlace|GivenUp|A18|DustHolds|NoLongerConfigured|Settled|Blind|Damaged|Refresh|LongHistory" // time passes in these
 	quick, slow := stage{"invoice", []string{"-test.skip=" + hours}}, stage{"invoice", []string{"-test.run=" + hours}}
 	simulation := stage{"invoice/invoicetest", []string{
 		"-test.run=TestEveryWorldKeepsTheRules", "-seed=1", "-seeds=" + strconv.Itoa(r.seeds),
@@ -37,17 +37,17 @@ func (r *runner) stages(file string) []stage {
 		return []stage{quick, slow, simulation}
 	case strings.HasPrefix(file, "chain/"):
 		return []stage{{pkg: "chain"}, quick, slow, simulation}
-	case strings.HasPrefix(file, "store/"): // how quick it is, and how large it grows, is no rule of a mutation here
+	case strings.HasPrefix(file, "store/"): // no mutation concerns speed and size
 		return []stage{{"store/sqlite", []string{"-test.skip=TestA44|TestA45|TheWALIs"}}}
 	}
 	return []stage{{pkg: "webhook"}, simulation}
 }
 
-// result is what came of a mutation.
+// result is the result of a mutation.
 type result struct {
 	mutation
 	by  string // the package and the test that caught it; empty if none did
-	err error  // why it could not be tried
+	err error  // reason why it could not be tried
 }
 
 func (r result) good() bool { return r.err == nil && (r.by != "") == (r.equivalent == "") }
@@ -66,7 +66,7 @@ func (r result) verdict() string {
 	return r.by
 }
 
-// unchanged runs what the mutations will be held against with none of them chosen.
+// unchanged runs the tests without a mutation.
 func (r *runner) unchanged(ctx context.Context, list []mutation) error {
 	ran := map[string]bool{}
 	for _, m := range list {
@@ -95,7 +95,7 @@ func (r *runner) try(ctx context.Context, m mutation) result {
 	return result{mutation: m}
 }
 
-// test runs a stage and returns the first test that failed; empty when all passed.
+// test runs a stage and returns the first test that failed, or "" if all passed.
 func (r *runner) test(ctx context.Context, s stage, mutation string) (string, error) {
 	args := append([]string{"-test.v", "-test.failfast", "-test.timeout=" + r.timeout.String()}, s.args...)
 	cmd := exec.CommandContext(ctx, r.program(s.pkg), args...)
@@ -113,7 +113,7 @@ func (r *runner) test(ctx context.Context, s stage, mutation string) (string, er
 	return s.pkg + " " + blame(out.Bytes()), nil
 }
 
-// blame reads in the output of a test which one failed first.
+// blame returns the test that failed first, according to the output.
 func blame(output []byte) string {
 	var failed, last, why string
 	lines := bufio.NewScanner(bytes.NewReader(output))
@@ -125,7 +125,7 @@ func blame(output []byte) string {
 		}
 		if name, ok := strings.CutPrefix(line, "--- FAIL: "); ok {
 			name, _, _ = strings.Cut(name, " ")
-			if failed == "" || strings.HasPrefix(name, failed+"/") { // a part is told after the whole
+			if failed == "" || strings.HasPrefix(name, failed+"/") { // a subtest is reported after its parent
 				failed = name
 			}
 		}

@@ -11,7 +11,7 @@ import (
 	"syscall"
 )
 
-// operator is who runs servers when root may not; nil when we are not root.
+// operator is the account that runs servers in place of root, or nil if this process is not root's.
 func operator() (*syscall.Credential, error) {
 	if os.Getuid() != 0 {
 		return nil, nil
@@ -31,7 +31,7 @@ func operator() (*syscall.Credential, error) {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 }
 
-// handOver gives a directory to the operator.
+// handOver makes the operator the owner of a directory.
 func handOver(dir string) error {
 	who, err := operator()
 	if err != nil || who == nil {
@@ -40,7 +40,7 @@ func handOver(dir string) error {
 	return os.Chown(dir, int(who.Uid), int(who.Gid))
 }
 
-// demote has the command run by the operator, out of reach of the signals that a terminal sends to us.
+// demote makes the command run as the operator, without the signals that a terminal sends to this process.
 func demote(cmd *exec.Cmd) error {
 	who, err := operator()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who, Setpgid: true}

@@ -1,5 +1,5 @@
-// Package pgserver runs real PostgreSQL servers for tests and examples, on this machine and for this
-// process alone: they listen on a Unix socket in a directory of their own, and end with the process.
+// Package pgserver runs real PostgreSQL servers for tests and examples, on this machine and for this process only: they
+// listen on a Unix socket in a private directory, and end with the process.
 //
 //	primary, err := pgserver.Start(ctx, pgserver.Config{})
 //	...
@@ -10,5 +10,5 @@
 //	err = standby.Promote(ctx)
 //	pool, err := pgxpool.New(ctx, standby.URL("postgres"))
 //
-// It does not install PostgreSQL: see [ErrNoServer] for where it looks.
+// It does not install PostgreSQL; [ErrNoServer] describes where it looks for it.
 package pgserver

@@ -18,38 +18,38 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// ErrNoServer: there are no PostgreSQL binaries, neither in the directory that the environment variable
-// COINTILL_PGBIN names, nor in PATH, nor in /usr/lib/postgresql/*/bin.
+// ErrNoServer means that there are no PostgreSQL binaries, neither in the directory named by the environment variable
+// COINTILL_PGBIN, nor in PATH, nor in /usr/lib/postgresql/*/bin.
 var ErrNoServer = errors.New("no PostgreSQL server binaries")
 
-// superuser is the first account of the servers, who needs no password: the socket's directory is the lock.
+// superuser is the first account of the servers. It needs no password, because the socket's directory is private.
 const superuser = "postgres"
 
-// startTimeout bounds how long a server may take to answer.
+// startTimeout bounds the time until a server responds.
 const startTimeout = time.Minute
 
 // Config configures a server. The zero value is a durable server in a temporary directory.
 type Config struct {
-	// Parent is where the server makes its directory; default the system's temporary directory. The path
-	// must be short: a socket's path has about a hundred characters at most.
+	// Parent is the parent of the server's directory; default the system's temporary directory. The path must be short,
+	// because the path of a socket has at most about a hundred characters.
 	Parent string
 	// NoSync gives up durability for speed.
 	NoSync bool
-	// Settings are further settings of postgresql.conf.
+	// Settings holds further lines of postgresql.conf.
 	Settings map[string]string
 }
 
-// Server is a running server. Its methods must not be called concurrently, but for URL.
+// Server is a running server. Except for URL, its methods must not be called concurrently.
 type Server struct {
 	cfg      Config
 	bin      string
-	dir      string // holds data, log and socket; the operator's own
+	dir      string // has data, log and socket; owned by the operator
 	cmd      *exec.Cmd
-	leash    io.WriteCloser // names the signal that ends the server; its end, also with this process, is one
+	leash    io.WriteCloser // receives the name of the signal that ends the server; closing it, also by the end of this process, ends the server
 	standbys int
 }
 
-// Start makes a new, empty server and waits until it answers. The context bounds the start only.
+// Start starts a new, empty server and waits until it responds. The context bounds only the start.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
 	s, err := prepare(cfg)
 	if err != nil {
@@ -87,7 +87,7 @@ func Available() error {
 	return err
 }
 
-// binaries finds the directory of the newest server.
+// binaries returns the directory of the newest server.
 func binaries() (string, error) {
 	dirs := []string{os.Getenv("COINTILL_PGBIN")}
 	if path, err := exec.LookPath("initdb"); err == nil {
@@ -108,7 +108,7 @@ func binaries() (string, error) {
 	return "", ErrNoServer
 }
 
-// major is the version in a path like /usr/lib/postgresql/15/bin; 0 if there is none.
+// major returns the version in a path like /usr/lib/postgresql/15/bin, or 0 if there is none.
 func major(path string) int {
 	n, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
 	if err != nil {
@@ -120,7 +120,8 @@ func major(path string) int {
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
 func (s *Server) log() string  { return filepath.Join(s.dir, "log") }
 
-// command is a program of PostgreSQL, run by somebody who may run it: a server refuses to be run by root.
+// command returns a command that runs a program of PostgreSQL, as the operator if necessary, because a server refuses to run
+// as root.
 func (s *Server) command(ctx context.Context, name string, args ...string) (*exec.Cmd, error) {
 	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, name), args...)
 	cmd.Dir = s.dir
@@ -138,9 +139,9 @@ func (s *Server) run(ctx context.Context, name string, args ...string) error {
 	return nil
 }
 
-// start runs the server on its data and waits until it answers.
+// start runs the server on its data and waits until it responds.
 func (s *Server) start(ctx context.Context) error {
-	// The shell ends the server when its input ends: when this process does, in whichever way.
+	// The shell ends the server when its input ends, which happens at the latest when this process ends for any reason.
 	const leash = `"$@" & server=$!; read how; kill -${how:-INT} $server 2>/dev/null; wait $server`
 	args := []string{"-c", leash, "sh", filepath.Join(s.bin, "postgres"), "-D", s.data(), "-k", s.dir, "-c", "listen_addresses="}
 	settings := map[string]string{"max_connections": "200", "fsync": "on"}
@@ -172,7 +173,7 @@ func (s *Server) start(ctx context.Context) error {
 	return s.await(ctx)
 }
 
-// await tries to connect until the server answers.
+// await tries to connect until the server responds.
 func (s *Server) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -183,7 +184,7 @@ func (s *Server) await(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			log, _ := os.ReadFile(s.log()) // for the message only
+			log, _ := os.ReadFile(s.log()) // only for the message
 			return errors.Join(fmt.Errorf("it does not answer: %w: %s", err, tail(log)), s.end("QUIT"))
 		case <-time.After(20 * time.Millisecond):
 		}
@@ -214,7 +215,7 @@ func (s *Server) URL(database string) string {
 	}).String()
 }
 
-// CreateDatabase makes an empty database.
+// CreateDatabase creates an empty database.
 func (s *Server) CreateDatabase(ctx context.Context, name string) error {
 	if err := s.query(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()); err != nil {
 		return fmt.Errorf("pgserver: create database %s: %w", name, err)
@@ -222,8 +223,8 @@ func (s *Server) CreateDatabase(ctx context.Context, name string) error {
 	return nil
 }
 
-// Standby starts a copy of the server that follows it. From then on every commit of the server waits
-// until all its standbys have it on disk.
+// Standby starts a standby of the server. From then on every commit of the server waits until all of its standbys have it on
+// disk.
 func (s *Server) Standby(ctx context.Context) (*Server, error) {
 	name := fmt.Sprintf("standby%d", s.standbys+1)
 	standby, err := prepare(s.cfg)
@@ -256,7 +257,7 @@ func (s *Server) Standby(ctx context.Context) (*Server, error) {
 	return standby, nil
 }
 
-// awaitStandbys waits until commits wait for every standby: the server takes its time to read a setting.
+// awaitStandbys waits until commits wait for every standby, because the server applies a setting with a delay.
 func (s *Server) awaitStandbys(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -275,7 +276,7 @@ func (s *Server) awaitStandbys(ctx context.Context) error {
 	}
 }
 
-// Promote makes a standby a server in its own right, which waits for nobody.
+// Promote turns a standby into an independent server, which waits for no other.
 func (s *Server) Promote(ctx context.Context) error {
 	if err := s.query(ctx, "SELECT pg_promote(true, 60)"); err != nil {
 		return fmt.Errorf("pgserver: promote: %w", err)
@@ -288,11 +289,10 @@ func (s *Server) Promote(ctx context.Context) error {
 	return nil
 }
 
-// Stop ends the server, cutting off who is connected, and removes its directory. Stopping twice is fine.
+// Stop ends the server, closes its connections, and removes its directory. It is idempotent.
 func (s *Server) Stop() error { return errors.Join(s.end(""), s.remove()) }
 
-// Kill ends the server at once: nothing is finished and nothing written back, as in a crash. The
-// directory stays until Stop.
+// Kill kills the server, as in a crash: nothing is finished and nothing is written. The directory stays until Stop.
 func (s *Server) Kill() error { return s.end("QUIT") }
 
 // Restart runs a killed server again on its data.
@@ -303,14 +303,14 @@ func (s *Server) Restart(ctx context.Context) error {
 	return nil
 }
 
-// end sends the named signal, by default the one for an orderly end, and waits for the server.
+// end sends the named signal, by default the one for an orderly end, and waits until the server has ended.
 func (s *Server) end(signal string) error {
 	if s.cmd == nil {
 		return nil
 	}
 	_, err := io.WriteString(s.leash, signal+"\n")
 	err = errors.Join(err, s.leash.Close())
-	// The exit code says only how it was ended.
+	// The exit code only shows how it was ended.
 	if exit := new(exec.ExitError); err == nil {
 		if err = s.cmd.Wait(); errors.As(err, &exit) {
 			err = nil

@@ -1,5 +1,4 @@
-// Package pgtest gives tests a PostgreSQL: one server for a test binary, and an empty database for every
-// test.
+// Package pgtest provides PostgreSQL to tests: one server for a test binary, and an empty database for every test.
 //
 //	var server pgtest.Server
 //
@@ -7,8 +6,8 @@
 //
 //	func TestStore(t *testing.T) { pool := server.Pool(t) ... }
 //
-// The server is started by the first test that asks for it, unless the environment variable DATABASE_URL
-// names one. Where there is neither, tests are skipped, or fail with CI=true.
+// The server is started by the first test that needs it, unless the environment variable DATABASE_URL names one. If there is
+// neither, tests are skipped, or fail with CI=true.
 package pgtest
 
 import (
@@ -30,18 +29,18 @@ import (
 
 // Server is the server of a test binary. The zero value is ready; set its fields before the first test.
 type Server struct {
-	// Config is for the server that is started, if one is.
+	// Config configures the server, if one is started.
 	Config pgserver.Config
 
 	mu      sync.Mutex // guards what follows
 	started bool
 	server  *pgserver.Server // nil with DATABASE_URL
-	url     string           // of a database to make others from
+	url     string           // of a database from which others are created
 	err     error
 }
 
-// Main runs the tests, ends the server, and answers the exit code. Examples, which cannot skip themselves,
-// are left out where there are no servers.
+// Main runs the tests, ends the server, and returns the exit code. Without a server it leaves out examples, which cannot be
+// skipped.
 func (s *Server) Main(m *testing.M) int {
 	if err := pgserver.Available(); err != nil && os.Getenv("CI") != "true" {
 		flag.Parse()
@@ -54,7 +53,7 @@ func (s *Server) Main(m *testing.M) int {
 	return max(m.Run(), s.Close())
 }
 
-// Close ends the server if it was started, and answers the exit code for that.
+// Close ends the server if it was started, and returns an exit code.
 func (s *Server) Close() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,7 +83,7 @@ func (s *Server) start() (string, error) {
 	return s.url, s.err
 }
 
-// Database makes an empty database that lives as long as the test, and answers its URL.
+// Database creates an empty database, which is removed at the end of the test, and returns its URL.
 func (s *Server) Database(t testing.TB) string {
 	t.Helper()
 	base, err := s.start()
@@ -95,7 +94,7 @@ func (s *Server) Database(t testing.TB) string {
 	_, err = admin.Exec(t.Context(), "CREATE DATABASE "+pgx.Identifier{name}.Sanitize())
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		if s.server != nil { // it takes its databases with it, and dropping one takes a while
+		if s.server != nil { // its databases end with it, and dropping one is slow
 			require.NoError(t, admin.Close(context.Background()))
 			return
 		}
@@ -108,8 +107,8 @@ func (s *Server) Database(t testing.TB) string {
 	return parsed.String()
 }
 
-// Connect makes a pool of connections to the database, changed as the functions say. It is closed with the
-// test.
+// Connect returns a pool of connections to the database, with a configuration changed by the functions. It is closed at the
+// end of the test.
 func Connect(t testing.TB, database string, change ...func(*pgxpool.Config)) *pgxpool.Pool {
 	t.Helper()
 	cfg, err := pgxpool.ParseConfig(database)
@@ -123,13 +122,13 @@ func Connect(t testing.TB, database string, change ...func(*pgxpool.Config)) *pg
 	return pool
 }
 
-// Pool makes a pool of connections to a database of its own.
+// Pool returns a pool of connections to a new database.
 func (s *Server) Pool(t testing.TB) *pgxpool.Pool {
 	t.Helper()
 	return Connect(t, s.Database(t))
 }
 
-// Start makes a server for one test, for tests that do more to a server than others would bear.
+// Start starts a server for a single test that would disturb others on a shared one.
 func Start(t testing.TB, cfg pgserver.Config) *pgserver.Server {
 	t.Helper()
 	s, err := pgserver.Start(t.Context(), cfg)
@@ -138,7 +137,7 @@ func Start(t testing.TB, cfg pgserver.Config) *pgserver.Server {
 	return s
 }
 
-// needServer skips the test where there are no servers, unless all tests must run.
+// needServer skips the test if there is no server, unless all tests must run.
 func needServer(t testing.TB, err error) {
 	t.Helper()
 	if errors.Is(err, pgserver.ErrNoServer) && os.Getenv("CI") != "true" {

@@ -13,9 +13,9 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// commit hands a batch to the store and looks at what became of it before anybody else can commit.
+// commit commits a batch to the store and checks the result before anybody else can commit.
 func (w *world) commit(ctx context.Context, b invoice.Batch) error {
-	w.committing <- struct{}{} // not a mutex, on which a bubble's time would not pass
+	w.committing <- struct{}{} // not a mutex, because the bubble's time does not pass while one waits for a mutex
 	defer func() { <-w.committing }()
 	if err := w.store().Commit(ctx, b); err != nil {
 		return err
@@ -44,18 +44,18 @@ func (w *world) commit(ctx context.Context, b invoice.Batch) error {
 	return nil
 }
 
-// was is what the last commit made of an invoice.
+// was is the state of an invoice after its last commit.
 type was struct {
 	order    string
 	status   invoice.Status
 	closed   bool
 	reverted bool
-	partial  bool               // a closed partial payment of which nothing can vanish any more
+	partial  bool               // closed, paid in part, and no payment can vanish
 	present  map[chain.Key]bool // payments that are not withdrawn
-	mature   map[chain.Key]bool // deposits that were told to be deep enough
+	mature   map[chain.Key]bool // deposits that were reported as having enough confirmations
 }
 
-// auditInvoice holds the batch's change of an invoice against its events.
+// auditInvoice compares the batch's change of an invoice with its events.
 func (w *world) auditInvoice(inv invoice.Invoice, b invoice.Batch) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -137,7 +137,7 @@ type located struct {
 	block chain.Header
 }
 
-// incoming returns what came to the given addresses in the blocks, by key.
+// incoming returns the transfers to the given addresses in the blocks, by key.
 func incoming(blocks []chain.Block, issued map[chain.Address]bool) map[chain.Key]located {
 	out := map[chain.Key]located{}
 	for _, b := range blocks {
@@ -150,7 +150,7 @@ func incoming(blocks []chain.Block, issued map[chain.Address]bool) map[chain.Key
 	return out
 }
 
-// addresses are those that the invoices ever showed.
+// addresses returns all addresses that the invoices ever showed.
 func addresses(invoices ...invoice.Invoice) map[chain.Address]bool {
 	issued := map[chain.Address]bool{}
 	for _, inv := range invoices {
@@ -161,7 +161,7 @@ func addresses(invoices ...invoice.Invoice) map[chain.Address]bool {
 	return issued
 }
 
-// auditCursor holds what the store has of a network against the block that it stands at.
+// auditCursor compares the store's payments on a network with the chain at the store's block.
 func (w *world) auditCursor(id chain.Network) {
 	p, err := w.store().Network(context.Background(), id)
 	if err != nil {
@@ -221,8 +221,8 @@ func (w *world) auditCursor(id chain.Network) {
 	}
 }
 
-// aside reports whether the transfer could not be taken into account so far: its transaction could not be examined, or
-// the store did not take what its invoice has of a step.
+// aside reports whether the transfer is set aside: its transaction could not be examined, or the store refused its invoice's
+// part of a step.
 func aside(p invoice.Progress, key chain.Key) bool {
 	return slices.ContainsFunc(p.Aside, func(a invoice.Aside) bool {
 		return a.Unexamined != nil && a.Unexamined.TxID == key.TxID ||
@@ -230,7 +230,7 @@ func aside(p invoice.Progress, key chain.Key) bool {
 	})
 }
 
-// stands reports whether the store could not take back the blocks from the height on of the invoice so far.
+// stands reports whether the store has not yet been able to take back the invoice's blocks from the height on.
 func stands(p invoice.Progress, id string, height uint64) bool {
 	return slices.ContainsFunc(p.Aside, func(a invoice.Aside) bool { return a.Invoice == id && a.Rewound && height > a.Fork })
 }
@@ -250,7 +250,7 @@ func highest(a, b chain.Head) chain.Head {
 	return a
 }
 
-// auditEnd holds an expiry or a completion against the chain.
+// auditEnd compares an expiry or a completion with the chain.
 func (w *world) auditEnd(ev invoice.Event) {
 	if ev.Type != invoice.EventExpired && ev.Type != invoice.EventCompleted {
 		return
@@ -310,7 +310,7 @@ func paymentOf(inv invoice.Invoice, key chain.Key) invoice.Payment {
 	return invoice.Payment{}
 }
 
-// readFeed reads on in the feed, as a shop does.
+// readFeed continues to read the feed, as a shop does.
 func (w *world) readFeed() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -351,12 +351,12 @@ func (w *world) readFeed() {
 	}
 }
 
-// reserved notes indexes that the store has handed out.
+// reserved records indexes that the store has handed out.
 func (w *world) reserved(wallet string, first, n uint32) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if n == 0 {
-		return // who only asks gets none
+		return // a query alone reserves nothing
 	}
 	for _, r := range w.ranges[wallet] {
 		if first < r[1] && r[0] < first+n {
@@ -367,7 +367,7 @@ func (w *world) reserved(wallet string, first, n uint32) {
 	w.top[wallet] = max(w.top[wallet], first+n)
 }
 
-// took notes a number that the store has handed out again.
+// took records a number that the store has handed out again.
 func (w *world) took(wallet string, index uint32) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -383,7 +383,7 @@ func show(k chain.Key) string { return shorten(k.TxID) + "/" + k.Index }
 
 func shorten(hash string) string { return hash[:min(8, len(hash))] }
 
-// clock writes a time as what passed since the beginning of a bubble.
+// clock formats a time as the duration since the beginning of a bubble.
 func clock(t time.Time) string {
 	return t.Sub(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)).Round(time.Millisecond).String()
 }

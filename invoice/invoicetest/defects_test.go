@@ -19,8 +19,8 @@ import (
 	"github.com/cointill/cointill/webhook"
 )
 
-// A simulation that finds nothing proves nothing. Each of these defects is one that somebody has
-// shipped or could ship, and must be found within so many worlds.
+// A simulation that finds nothing proves nothing. Each of these defects has been shipped or could be, and must be found
+// within the given number of worlds.
 func TestDeliberateDefectsAreFound(t *testing.T) {
 	for _, d := range []struct {
 		name   string
@@ -94,11 +94,11 @@ func TestDeliberateDefectsAreFound(t *testing.T) {
 	}
 }
 
-// flawed is a store with a defect: each function stands for the method, and nil for none.
+// flawed is a store with a defect: each function that is not nil replaces the method.
 type flawed struct {
 	*store.Memory
 	commit  func(context.Context, invoice.Batch) error
-	read    func(invoice.Invoice) invoice.Invoice // what every read of an invoice answers
+	read    func(invoice.Invoice) invoice.Invoice // what every read of an invoice returns
 	above   func(context.Context, chain.Network, uint64) ([]invoice.Invoice, error)
 	address func([]invoice.Invoice) []invoice.Invoice
 	waking  func(chain.Head) chain.Head
@@ -106,7 +106,7 @@ type flawed struct {
 	take    func(context.Context, string) (uint32, error)
 	paidBy  func([]invoice.Invoice) []invoice.Invoice
 	events  func([]invoice.Event) []invoice.Event
-	beyond  func(after int64, err error) error // what a read of the feed answers with
+	beyond  func(after int64, err error) error // the error of a read of the feed
 	claim   func([]webhook.Delivery) []webhook.Delivery
 	record  func(webhook.Next) webhook.Next
 
@@ -124,7 +124,7 @@ func inStore(flaw func(*flawed)) func(*invoicetest.Config) {
 	}
 }
 
-// among has several processes share the store, for what one alone does not suffer from.
+// among makes several processes share the store, for defects that a single process does not show.
 func among(build func(*invoicetest.Config)) func(*invoicetest.Config) {
 	return func(cfg *invoicetest.Config) {
 		build(cfg)
@@ -242,7 +242,7 @@ func (f *flawed) Release(ctx context.Context, l invoice.Lease) error {
 	return f.Memory.Release(ctx, l)
 }
 
-// flawedFloors has a defect: each function stands for the method.
+// flawedFloors has a defect: each function replaces the method.
 type flawedFloors struct {
 	invoice.Floors
 	floor func(uint32) uint32
@@ -274,7 +274,7 @@ func inFloors(flaw func(*flawedFloors)) func(*invoicetest.Config) {
 func forgetFloor(f *flawedFloors) { f.floor = func(uint32) uint32 { return 0 } }
 func neverRaised(f *flawedFloors) { f.raise = func(uint32) uint32 { return 0 } }
 
-// service is a store on the service's side of the world: what it does is the service's doing.
+// service is a store that acts as a part of the service.
 type service struct {
 	invoice.Store
 	commit func(context.Context, invoice.Batch) error
@@ -308,7 +308,7 @@ func idWithoutContents(s *service) {
 
 func nothingBeyond(f *flawed) {
 	f.beyond = func(after int64, err error) error {
-		if _, beyond := errors.AsType[*invoice.PositionError](err); beyond && after < 1<<60 { // who asks there looks for the end
+		if _, beyond := errors.AsType[*invoice.PositionError](err); beyond && after < 1<<60 { // such a read looks for the end
 			return nil
 		}
 		return err
@@ -322,7 +322,7 @@ func skipNothing(f *flawed) {
 	}
 }
 
-// boundless forgets the claims that belong to no address of the network.
+// boundless drops the claims that belong to no address of the network.
 func boundless(f *flawed) {
 	f.commit = func(ctx context.Context, b invoice.Batch) error {
 		share := func(c invoice.Claim) bool { return strings.HasPrefix(string(c.Address), "share/") }
@@ -332,7 +332,7 @@ func boundless(f *flawed) {
 	}
 }
 
-// stampsGrow has no block stamped before one that precedes it.
+// stampsGrow makes the stamps of blocks grow.
 func stampsGrow(s chain.Step) chain.Step {
 	for i := 1; i < len(s.Joined); i++ {
 		if before := s.Joined[i-1].Time; s.Joined[i].Time.Before(before) {
@@ -369,7 +369,7 @@ func forgetSums(f *flawed) {
 	}
 }
 
-// settledAgain hands settled payments out as if they were not in the sums.
+// settledAgain returns settled payments as if they were not in the sums.
 func settledAgain(f *flawed) {
 	f.read = func(inv invoice.Invoice) invoice.Invoice {
 		inv.Payments = slices.Clone(inv.Payments)
@@ -409,7 +409,7 @@ func undoneReservation(f *flawed) {
 
 func leasesForEver(f *flawed) { f.release = func(invoice.Lease) error { return nil } }
 
-// oneQueue hands out nothing but what has failed, while something has.
+// oneQueue hands out only failed messages while there are any.
 func oneQueue(f *flawed) {
 	var mu sync.Mutex
 	failed := map[string]bool{}
@@ -472,7 +472,7 @@ func forgetDust(f *flawed) {
 	}
 }
 
-// forgetSlots gives all that arrives at a shared address to whoever asks for any amount there.
+// forgetSlots gives every payment at a shared address to any invoice there, whatever the amount.
 func forgetSlots(f *flawed) {
 	f.read = func(inv invoice.Invoice) invoice.Invoice {
 		if q := inv.Quote; q != nil && q.Slot != "" {
@@ -562,7 +562,7 @@ func lostUpdate(f *flawed) {
 	}
 }
 
-// fresh is INSERT OR IGNORE.
+// fresh acts like INSERT OR IGNORE.
 func (f *flawed) fresh(ctx context.Context, events []invoice.Event) []invoice.Event {
 	return slices.DeleteFunc(slices.Clone(events), func(ev invoice.Event) bool {
 		old, _ := f.Memory.InvoiceEvents(ctx, ev.Invoice)
@@ -642,7 +642,7 @@ func forgetUnconfirmed(f *flawed) {
 	}
 }
 
-// blocksOff is off by more than what is looked at anyway for the sake of stamps.
+// blocksOff is an offset greater than the number of blocks that are read for their stamps anyway.
 func blocksOff(f *flawed) {
 	f.above = func(ctx context.Context, n chain.Network, height uint64) ([]invoice.Invoice, error) {
 		if height < invoice.Unconfirmed-1 {
@@ -690,7 +690,7 @@ func feedSlips(f *flawed) {
 	}
 }
 
-// outboxUnordered hides from the store that messages belong together.
+// outboxUnordered hides from the store which messages belong together.
 func outboxUnordered(f *flawed) {
 	const mark = "#"
 	f.commit = func(ctx context.Context, b invoice.Batch) error {

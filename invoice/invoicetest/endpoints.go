@@ -15,27 +15,27 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// manner is how an endpoint behaves.
+// manner is the behaviour of an endpoint.
 type manner string
 
 const (
 	endpointTakes   manner = "takes"         // 200
-	endpointFails   manner = "fails"         // 500, and has not taken it
-	endpointHangs   manner = "hangs"         // no answer, and has not taken it
-	endpointLate    manner = "answers late"  // takes it, and answers 200 when nobody waits any more
-	endpointDrops   manner = "drops"         // takes it, and drops the connection
-	endpointRefuses manner = "refuses"       // 400: wants no such message
-	endpointRepeats manner = "gets it twice" // the network between repeats what was sent
+	endpointFails   manner = "fails"         // 500, and does not accept it
+	endpointHangs   manner = "hangs"         // no response, and does not accept it
+	endpointLate    manner = "answers late"  // accepts it, and responds with 200 after the sender has given up
+	endpointDrops   manner = "drops"         // accepts it, and drops the connection
+	endpointRefuses manner = "refuses"       // 400, and does not accept it
+	endpointRepeats manner = "gets it twice" // the network repeats the request
 )
 
 var manners = []manner{endpointFails, endpointHangs, endpointLate, endpointDrops, endpointRefuses, endpointRepeats}
 
-// told is what endpoints know of one message.
+// told is what endpoints know about one message.
 type told struct {
 	body     string
 	url      string
 	attempts int
-	settled  bool // an answer has reached the sender after which it need not send again
+	settled  bool // the sender received a response after which it need not send again
 }
 
 // endpoints are all receivers of webhooks.
@@ -47,19 +47,19 @@ type endpoints struct {
 	told    map[string]*told  // by message id
 	last    map[string]int64  // the newest sequence number that arrived, by invoice and URL
 	due     map[string][]due  // the messages that were committed, by invoice and URL
-	skewed  bool              // some clock has been wrong
-	tried   time.Time         // when the endpoint was tried last that takes nothing
+	skewed  bool              // a clock has been wrong
+	tried   time.Time         // when the endpoint that accepts nothing was last tried
 }
 
-// deafHost takes nothing, in the worlds that have such an endpoint.
+// deafHost accepts nothing in the worlds that have such an endpoint.
 const deafHost = "https://shop0.example/"
 
-// deaf reports whether a URL is of the endpoint that takes nothing.
+// deaf reports whether a URL belongs to the endpoint that accepts nothing.
 func (e *endpoints) deaf(to string) bool {
 	return e.w.traits.deaf != "" && strings.HasPrefix(to, deafHost)
 }
 
-// due is a message that was committed and has to be told.
+// due is a message that was committed and must be delivered.
 type due struct {
 	id  string
 	seq int64
@@ -69,7 +69,7 @@ func newEndpoints(w *world) *endpoints {
 	return &endpoints{w: w, manners: map[string]manner{}, told: map[string]*told{}, last: map[string]int64{}, due: map[string][]due{}}
 }
 
-// expect notes messages that were committed.
+// expect records committed messages.
 func (e *endpoints) expect(messages []invoice.Message) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -79,7 +79,8 @@ func (e *endpoints) expect(messages []invoice.Message) {
 	}
 }
 
-// restored forgets what is due but for the messages of a restored store. Whatever was told before may be told again.
+// restored forgets all due messages except those of a restored store. Messages that were delivered before may be delivered
+// again.
 func (e *endpoints) restored(messages []invoice.Message) {
 	e.mu.Lock()
 	clear(e.due)
@@ -89,7 +90,7 @@ func (e *endpoints) restored(messages []invoice.Message) {
 	e.expect(messages)
 }
 
-// waiting lists what was committed and is not settled yet.
+// waiting returns the messages that were committed and are not settled yet.
 func (e *endpoints) waiting() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -119,7 +120,7 @@ func (e *endpoints) heal() {
 	clear(e.manners)
 }
 
-// post is a message arriving at an endpoint.
+// post delivers a message to an endpoint.
 func (e *endpoints) post(ctx context.Context, p *Process, to, id string, body []byte) (int, error) {
 	target, err := url.Parse(to)
 	if err != nil {
@@ -142,7 +143,7 @@ func (e *endpoints) post(ctx context.Context, p *Process, to, id string, body []
 		}
 	case endpointDrops:
 		return 0, errors.New("injected: connection reset")
-	default: // it answers in time
+	default: // responds in time
 	}
 	if err := p.pause(ctx, p.latency("answer", to, strconv.FormatInt(seq, 10))); err != nil {
 		return 0, err
@@ -159,7 +160,7 @@ func (e *endpoints) post(ctx context.Context, p *Process, to, id string, body []
 	return http.StatusOK, nil
 }
 
-// arrive notes an arrival and holds it against the rules.
+// arrive records an arrival and checks the rules.
 func (e *endpoints) arrive(host, to, id string, body []byte) manner {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -185,16 +186,16 @@ func (e *endpoints) arrive(host, to, id string, body []byte) manner {
 	}
 	key := inv + " " + to
 	if e.w.traits.restores && !slices.ContainsFunc(e.due[key], func(d due) bool { return d.id == id }) {
-		return m // it was on its way when the store lost it
+		return m // it was being sent when the store lost it
 	}
 	for _, d := range e.due[key] {
-		// What the endpoint that takes nothing was sent often enough is given up.
+		// A message that was sent often enough to the endpoint that accepts nothing is given up.
 		if before := e.told[d.id]; d.seq < seq && (before == nil || !before.settled && !e.deaf(to)) {
 			e.w.fail(ruleOrder, "message %d of %s arrived before message %d was settled", seq, e.w.orderOf(inv), d.seq)
 		}
 	}
-	// With clocks that differ by more than a claim lasts, two processes can be at one message, and
-	// the slower one repeats what the faster one has told. The receiver knows it by its ID.
+	// If clocks differ by more than the duration of a claim, two processes can send one message, and
+	// the slower one repeats it. The receiver recognises it by its ID.
 	if seq < e.last[key] && (msg.attempts == 1 || !e.skewed) {
 		e.w.fail(ruleOrder, "message %d of %s arrived after message %d", seq, e.w.orderOf(inv), e.last[key])
 	}
@@ -202,14 +203,14 @@ func (e *endpoints) arrive(host, to, id string, body []byte) manner {
 	return m
 }
 
-// lastTried returns when the endpoint that takes nothing was tried last.
+// lastTried returns when the endpoint that accepts nothing was last tried.
 func (e *endpoints) lastTried() time.Time {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.tried
 }
 
-// splitID takes an event's id apart: the invoice, the number and what tells its contents.
+// splitID splits an event's id into the invoice, the number and the hash of its contents.
 func splitID(id string) (invoice string, seq int64) {
 	parts := strings.Split(id, "_")
 	if len(parts) < 3 {
@@ -219,7 +220,7 @@ func splitID(id string) (invoice string, seq int64) {
 	return parts[1], seq
 }
 
-// settled says whether a message need not be sent again.
+// settled reports whether a message need not be sent again.
 func (e *endpoints) settled(id string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -235,7 +236,7 @@ func (e *endpoints) clocksDiffer() {
 // quiet is longer than any pause between attempts.
 const quiet = time.Hour
 
-// tire waits until the endpoint that takes nothing is left alone, with one process, which has all that is left to try.
+// tire waits until the endpoint that accepts nothing is given up, with one process, which has all of its remaining messages.
 func (w *world) tire() {
 	if !w.traits.tires || w.failed() {
 		return
@@ -243,7 +244,7 @@ func (w *world) tire() {
 	for _, p := range w.processes[1:] {
 		w.await(p)
 	}
-	// One attempt after the other, when the endpoint is taken for dead.
+	// Attempts are made one after the other once the endpoint is considered dead.
 	most := 2*quiet + time.Duration(len(w.feed))*time.Hour/4
 	for start := time.Now(); time.Since(start) < most; {
 		w.sleep(quiet)

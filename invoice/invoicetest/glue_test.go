@@ -12,7 +12,7 @@ import (
 	"github.com/cointill/cointill/webhook"
 )
 
-// outbox is an outbox as one process reaches it: it can fail like everything else, and after a restore it is another one.
+// outbox is one process's access to the outbox. It can fail like everything else, and after a restore it is another one.
 type outbox struct{ p *invoicetest.Process }
 
 func (o outbox) now() webhook.Outbox { return o.p.Store().(webhook.Outbox) }
@@ -28,7 +28,7 @@ func (o outbox) Claim(ctx context.Context, q webhook.ClaimQuery) (list []webhook
 	return list, nil
 }
 
-// Record takes the random part out of the time of the next attempt, so that a world repeats itself.
+// Record removes the random part from the time of the next attempt, so that a world repeats itself.
 func (o outbox) Record(ctx context.Context, claim webhook.Claim, attempt webhook.Attempt, next webhook.Next) error {
 	if next.State == webhook.StateDue {
 		next.Wait = 20 * time.Second

@@ -12,8 +12,7 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// look reads an invoice that was just committed. What others are is known from before, and all are read again after
-// every step.
+// look reads an invoice that was just committed. The others are known, and all are read again after every step.
 func (w *world) look(id string) {
 	inv, err := w.store().Invoice(context.Background(), id)
 	if err != nil {
@@ -23,7 +22,7 @@ func (w *world) look(id string) {
 	w.keep(w.whole(inv))
 }
 
-// whole adds the payments of an invoice that a store leaves out because nothing is awaited of them any more.
+// whole adds the settled payments of an invoice, which a store leaves out.
 func (w *world) whole(inv invoice.Invoice) invoice.Invoice {
 	if inv.Settled == nil {
 		return inv
@@ -89,8 +88,8 @@ func compare(a, b string) int {
 	return 0
 }
 
-// inspect checks what must hold after every step, and returns all invoices. What is as it was at the last inspection
-// is not read again, unless whole is set.
+// inspect checks what must hold after every step, and returns all invoices. Unless whole is set, invoices that have not
+// changed since the last inspection are not read again.
 func (w *world) inspect(whole bool) []invoice.Invoice {
 	w.committing <- struct{}{}
 	defer func() { <-w.committing }()
@@ -165,24 +164,24 @@ func (w *world) inspectIdentities(invoices []invoice.Invoice) {
 	}
 }
 
-// shown says whether the invoice ever showed the address.
+// shown reports whether the invoice ever showed the address.
 func shown(inv invoice.Invoice, address chain.Address) bool {
 	return slices.ContainsFunc(quotesOf(inv), func(q invoice.Quote) bool { return q.Address == address })
 }
 
-// asked reports whether the invoice ever asked for just this at a shared address.
+// asked reports whether the invoice ever asked for exactly this amount at a shared address.
 func asked(inv invoice.Invoice, p invoice.Payment) bool {
 	return slices.ContainsFunc(quotesOf(inv), func(q invoice.Quote) bool {
 		return q.Slot != "" && q.Address == p.To && q.Asset.ID == p.Asset && q.Due.Cmp(p.Units) == 0
 	})
 }
 
-// restOfRemainder looks among what fitted no invoice for what somebody asked for and still waits for.
+// restOfRemainder searches the payments that fitted no invoice for one that an invoice has asked for and still waits for.
 func (w *world) restOfRemainder(remainder invoice.Invoice, invoices []invoice.Invoice) {
 	for _, p := range remainder.Payments {
 		_, sent, _ := w.truth(p.Key.Network).output(p.Key.TxID, outputIndex(p.Key))
 		for _, inv := range invoices {
-			// Who asked for it before may have been found first, if a fork or a clock says so.
+			// An invoice that asked for it before may have been found first, because of a fork or a clock.
 			open := inv.State.ReleasedAt.IsZero() && inv.Quote != nil && inv.Quote.At.Before(sent) && w.totals.Forks == 0 && len(w.skews) == 0
 			if open && !inv.Terms.Remainder && !inv.Quote.Released && asked(inv, p) && inv.Quote.Due.Cmp(p.Units) == 0 && inv.Quote.Asset.ID == p.Asset {
 				w.fail(ruleSlot, "%s is what %s asks for, and was taken for nobody's", show(p.Key), inv.OrderID)
@@ -191,7 +190,7 @@ func (w *world) restOfRemainder(remainder invoice.Invoice, invoices []invoice.In
 	}
 }
 
-// inspectPayments holds each payment against what was ever sent.
+// inspectPayments compares each payment with what was ever sent.
 func (w *world) inspectPayments(inv invoice.Invoice) {
 	for _, p := range inv.Payments {
 		t := w.truth(p.Key.Network)
@@ -239,7 +238,7 @@ func (w *world) inspectSums(inv invoice.Invoice, head chain.Head) {
 	}
 }
 
-// inspectValue looks for rates at which a payment was worth what it is credited with.
+// inspectValue searches for rates at which a payment was worth the amount credited.
 func (w *world) inspectValue(inv invoice.Invoice, p invoice.Payment) {
 	if p.Asset == inv.Quote.Asset.ID && p.Credit != nil && p.Credit.Cmp(p.Units) != 0 {
 		w.fail(ruleValue, "%s of %s is %s, and credited with %s", show(p.Key), inv.OrderID, p.Units, p.Credit)
@@ -289,7 +288,7 @@ func orZero(n *big.Int) *big.Int {
 	return n
 }
 
-// inspectEvents checks that the events lead to what the invoice is.
+// inspectEvents checks that the events lead to the state of the invoice.
 func (w *world) inspectEvents(inv invoice.Invoice) {
 	events, err := w.store().InvoiceEvents(context.Background(), inv.ID)
 	if err != nil {
@@ -328,7 +327,7 @@ func (w *world) inspectEvents(inv invoice.Invoice) {
 	}
 }
 
-// inspectPromises checks that what was answered to shops is still so.
+// inspectPromises checks that what shops were told is still true.
 func (w *world) inspectPromises(invoices []invoice.Invoice) {
 	byID := map[string]invoice.Invoice{}
 	for _, inv := range invoices {
@@ -349,10 +348,10 @@ func (w *world) inspectPromises(invoices []invoice.Invoice) {
 	}
 }
 
-// slippery is how many of the last events are read again after every step.
+// slippery is the number of latest events that are read again after every step.
 const slippery = 40
 
-// inspectFeed reads the feed again, its end or the whole: whatever slipped in behind a reader shows now.
+// inspectFeed reads the end of the feed, or all of it, again, to find events that appeared behind a reader.
 func (w *world) inspectFeed(whole bool) {
 	n, after := 0, int64(0)
 	if len(w.feed) > slippery && !whole {
@@ -465,10 +464,10 @@ func (w *world) restOfInvoice(inv invoice.Invoice, anew bool) {
 	now := time.Now()
 	v, will, s := judge(inv, p.Head, now), willOf(inv), inv.State
 	if inv.Quote == nil && now.Sub(will.deadline).Abs() <= w.latest()+time.Minute {
-		return // some clock says that it is over, and some that it is not
+		return // clocks disagree on whether it is over
 	}
 	switch {
-	// Rates are asked for with the next block, and for a record no more.
+	// Rates are requested with the next block, and no longer for a record.
 	case v.unvalued && !anew && s.Status != invoice.StatusArchived:
 		w.fail(ruleFold, "%s has money that was not valued, though there are rates", inv.OrderID)
 	case s.Status != v.status || s.Closed != v.closed || s.Outcome != v.outcome:

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// goroutines counts those that run the core, a dispatcher or a watcher. A store may have its own.
+// goroutines returns the number of goroutines that run the core, a dispatcher or a watcher. A store may have its own.
 func goroutines() int {
 	stacks := make([]runtime.StackRecord, 64)
 	for {
@@ -29,8 +29,8 @@ func goroutines() int {
 	return n
 }
 
-// known says of places in the program whether they are of the core, a dispatcher or a watcher. It only saves the
-// work of looking them up again, in every world.
+// known caches which program counters belong to the core, a dispatcher or a watcher, so that not every world has to look
+// them up.
 var known sync.Map
 
 func ours(pc uintptr) bool {

@@ -20,13 +20,13 @@ type trouble string
 const (
 	nodeHonest   trouble = "honest"
 	nodeDown     trouble = "down"             // every call fails
-	nodeStalled  trouble = "stalled"          // it answers from the moment at which it stalled
-	nodeLagging  trouble = "lagging"          // every other call is answered some blocks behind
-	nodeTorn     trouble = "torn"             // every other call is answered by a backend that stands still, perhaps on another branch
+	nodeStalled  trouble = "stalled"          // it responds with its state at the moment when it stalled
+	nodeLagging  trouble = "lagging"          // every other response is some blocks behind
+	nodeTorn     trouble = "torn"             // every other response is from a stalled backend, perhaps on another branch
 	nodeShy      trouble = "shy"              // its pool does not have every transaction
 	nodeLying    trouble = "lying"            // its blocks are wrong; see lie
 	nodeStuttery trouble = "stuttery"         // every third call fails
-	nodeOldPool  trouble = "with an old pool" // its pool is the one of the moment at which that began
+	nodeOldPool  trouble = "with an old pool" // its pool is stalled
 	nodeDim      trouble = "dim"              // it cannot examine some transactions
 	nodePoolless trouble = "without pool"     // its pool cannot be read
 )
@@ -39,18 +39,18 @@ var (
 	}
 )
 
-// node is how one process sees one chain. It implements [chain.Node].
+// node is one process's view of one chain. It implements [chain.Node].
 type node struct {
 	p *Process
 	t *truth
 
 	mu      sync.Mutex
 	trouble trouble
-	since   view // what it believed when the trouble began
+	since   view // its state when the trouble began
 	lag     int
 	lie     chaintest.Lie
 	calls   int
-	failed  bool // some answer was of no use since the tip was asked for
+	failed  bool // a response has been useless since the last Tip
 }
 
 // poolNode is a node that lists its pool.
@@ -68,7 +68,7 @@ func (n *node) set(t trouble, lag int, lie chaintest.Lie) {
 	n.trouble, n.since, n.lag, n.lie = t, n.t.view(), lag, lie
 }
 
-// answer waits as long as an answer takes and finds what the node believes then.
+// answer waits for the latency of a response and returns the node's state then.
 func (n *node) answer(ctx context.Context, method string, height uint64) (view, chaintest.Lie, error) {
 	wait := n.p.latency("node", string(n.t.net), method, strconv.FormatUint(height, 10)) / 2
 	if lazy := n.p.w.traits.lazy; lazy > 0 {
@@ -93,7 +93,7 @@ func (n *node) answer(ctx context.Context, method string, height uint64) (view, 
 	return v, lie, err
 }
 
-// believe answers what the node believes now.
+// believe returns the node's present state.
 func (n *node) believe(method string, height uint64) (view, chaintest.Lie, error) {
 	n.calls++
 	v, lie := n.t.view(), chaintest.Honest
@@ -126,7 +126,7 @@ func (n *node) believe(method string, height uint64) (view, chaintest.Lie, error
 		if n.lag%2 == 0 || height%2 == 0 { // of all blocks, or of every other one
 			lie = n.lie
 		}
-	case nodeHonest, nodeDim: // which answers what it can
+	case nodeHonest, nodeDim: // responds as well as it can
 	}
 	return v, lie, nil
 }

@@ -10,12 +10,12 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// verdict is what the facts of an invoice amount to. It is worked out here a second time, from what
-// the package invoice promises and not from how it does it.
+// verdict is the result of the facts of an invoice. It is computed independently here, from what package invoice documents
+// and not from its code.
 type verdict struct {
 	received, counted, confirmed *big.Int
-	enough                       bool // what counts is enough
-	complete                     bool // what is confirmed is enough
+	enough                       bool // the amount that counts is enough
+	complete                     bool // the confirmed amount is enough
 	over                         bool // the deadline has passed
 	status                       invoice.Status
 	closed                       bool
@@ -23,7 +23,7 @@ type verdict struct {
 	unvalued                     bool // some payment waits for a rate
 }
 
-// will is what the operators want, by their actions.
+// will is what the operators want, according to their actions.
 type will struct {
 	deadline                                           time.Time
 	cancelled, expired, completed, acceptLate, archive bool
@@ -53,7 +53,7 @@ func willOf(inv invoice.Invoice) will {
 	return w
 }
 
-// judge folds the facts, as the network's head shows them.
+// judge folds the facts at the network's head.
 func judge(inv invoice.Invoice, head chain.Head, now time.Time) verdict {
 	w := willOf(inv)
 	v := verdict{received: new(big.Int), counted: new(big.Int), confirmed: new(big.Int)}
@@ -87,7 +87,7 @@ func judge(inv invoice.Invoice, head chain.Head, now time.Time) verdict {
 	return v
 }
 
-// counts is how much of a payment the terms let count; nil for nothing.
+// counts returns the part of a payment that counts under the terms, or nil if nothing does.
 func counts(inv invoice.Invoice, w will, p invoice.Payment) *big.Int {
 	switch {
 	case p.Dust:
@@ -118,7 +118,7 @@ func isMature(p invoice.Payment, need invoice.Confirmations, head chain.Head) bo
 	return p.Block.Height <= head.Height && head.Height-p.Block.Height+1 >= need.Depth
 }
 
-// covers says whether an amount is what is due, within the tolerance.
+// covers reports whether an amount is what is due, within the tolerance.
 func covers(inv invoice.Invoice, amount *big.Int) bool {
 	if inv.Quote == nil || inv.Terms.Standing || amount.Sign() <= 0 {
 		return false
@@ -183,7 +183,7 @@ func (v verdict) remarks(inv invoice.Invoice, w will, late, other bool) invoice.
 	return o
 }
 
-// quotesOf are the quotes of an invoice that have an address, whichever it shows now.
+// quotesOf returns the quotes of an invoice that have an address, current or not.
 func quotesOf(inv invoice.Invoice) []invoice.Quote {
 	var out []invoice.Quote
 	if inv.Quote != nil {
@@ -199,7 +199,7 @@ func quotesOf(inv invoice.Invoice) []invoice.Quote {
 	return slices.DeleteFunc(out, func(q invoice.Quote) bool { return q.Address == "" })
 }
 
-// payTo is one of the addresses that a quote shows.
+// payTo returns one of the addresses of a quote.
 func payTo(r *rand.Rand, q *invoice.Quote) chain.Address {
 	if len(q.Also) > 0 && r.IntN(3) == 0 {
 		return q.Also[r.IntN(len(q.Also))]
@@ -207,7 +207,7 @@ func payTo(r *rand.Rand, q *invoice.Quote) chain.Address {
 	return q.Address
 }
 
-// expiredByHand says whether an operator has ended the time to pay.
+// expiredByHand reports whether an operator has ended the time to pay.
 func expiredByHand(inv invoice.Invoice) bool {
 	return slices.ContainsFunc(inv.Actions, func(a invoice.Action) bool { return a.Kind == invoice.ActionExpire })
 }

@@ -16,16 +16,15 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// Process is one of the processes that share the store: a service, and whatever tells its messages.
-// It has its own clock, its own sight of the chains and its own connection to the store, and it can
-// die at any moment: nothing it does after that has an effect.
+// Process is one of the processes that share the store: a service, and what sends its messages. It has its own clock, its
+// own nodes and its own connection to the store. It can die at any moment; nothing that it does afterwards has an effect.
 type Process struct {
 	w     *world
 	name  string
 	lives int
 	nodes []*node
 	svc   *invoice.Service
-	store invoice.Store // as the process reaches it
+	store invoice.Store // as seen by the process
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -35,26 +34,26 @@ type Process struct {
 	mu         sync.Mutex // guards what follows
 	died       bool
 	plan       plan
-	slow       time.Duration // the longest that a call may take
+	slow       time.Duration // maximum duration of a call
 	skew       time.Duration
 	onMessages func()
 }
 
-// Store is the store itself, as Config.Open made it. After a restore it is another one.
+// Store returns the store itself, which Config.Open returned. After a restore it is another one.
 func (p *Process) Store() invoice.Store { return p.w.store() }
 
-// Now is the process's clock, which may be wrong.
+// Now returns the time of the process's clock, which may be wrong.
 func (p *Process) Now() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return time.Now().Add(p.skew)
 }
 
-// Unheard reports whether there is an endpoint in the world which never takes a message, and that no other one is in trouble: a
-// schedule may be short there, and what it tries should be given up within an hour or so.
+// Unheard reports whether the world has an endpoint that never accepts a message, and no other failing endpoint. In such a
+// world the schedule of retries may be short, and should give up within about an hour.
 func (p *Process) Unheard() bool { return p.w.traits.deaf != "" }
 
-// OnMessages sets what is called when messages were committed.
+// OnMessages sets a function that is called when messages were committed.
 func (p *Process) OnMessages(f func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -96,7 +95,7 @@ func (p *Process) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// pause waits in the process: it ends early when the context does, or when the process dies.
+// pause waits in the process. It returns early when the context ends or the process dies.
 func (p *Process) pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -122,7 +121,7 @@ func (p *Process) isDead() bool {
 	}
 }
 
-// die ends the process where it stands.
+// die ends the process immediately.
 func (p *Process) die() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -133,8 +132,8 @@ func (p *Process) die() {
 	}
 }
 
-// latency is how long something takes: always a different time, down to the nanosecond, and always
-// the same in the same world. So no two things happen at the same moment, and worlds are repeatable.
+// latency returns how long something takes. It is different for each call, to the nanosecond, but the same whenever the
+// world is played: no two things happen at the same moment, and worlds are repeatable.
 func (p *Process) latency(what ...string) time.Duration {
 	p.mu.Lock()
 	slow := p.slow
@@ -147,7 +146,7 @@ func (p *Process) latency(what ...string) time.Duration {
 	return d
 }
 
-// hash makes of words and numbers a number that looks like chance.
+// hash derives a pseudo-random number from words and numbers.
 type hash struct{ state uint64 }
 
 // Those of FNV-1a.
@@ -180,10 +179,10 @@ func (h hash) sum() uint64 {
 	return x ^ x>>31
 }
 
-// upTo is a time below the given one.
+// upTo returns a duration below the given one.
 func (h hash) upTo(most time.Duration) time.Duration { return time.Duration(h.sum() % uint64(most)) }
 
-// start gives a process that does not run a new life.
+// start starts a process that is not running.
 func (p *Process) start() error {
 	w := p.w
 	p.lives++
@@ -224,7 +223,7 @@ func (p *Process) start() error {
 	return nil
 }
 
-// odd is a time that no other component has.
+// odd returns a duration that no other component has.
 func (p *Process) odd(what string) time.Duration {
 	return hash{}.words(what, p.name).number(uint64(p.lives)).number(p.w.cfg.Seed).upTo(time.Second)
 }
@@ -239,8 +238,8 @@ func (p *Process) chain(t *truth) (invoice.ChainConfig, error) {
 	watcher, err := p.w.cfg.Watch(chain.FollowConfig{
 		Node: source, Poll: p.w.traits.poll + p.odd(string(t.net)), Now: p.Now,
 		Batch: p.w.traits.batch, Window: p.w.traits.reach, Margin: 20 * time.Minute,
-		// One at a time and without the random part of a rest, so that a world repeats itself; the nodes
-		// of the simulation take their time when they fail.
+		// One call at a time and without random pauses, so that a world repeats itself; the nodes
+		// of the simulation are slow when they fail.
 		Parallel: 1, MinBackoff: 1, MaxBackoff: 1,
 	})
 	if err != nil {
@@ -265,7 +264,7 @@ func (w wallet) Address(_ context.Context, index uint32) (chain.Address, error) 
 	return w.chain.Address(fmt.Sprint(index)), nil
 }
 
-// requester makes two addresses for each request.
+// requester returns two addresses for each request.
 type requester struct {
 	wallet
 	network chain.Network
@@ -305,7 +304,7 @@ func (p *Process) run(svc *invoice.Service) {
 
 func (p *Process) alive() bool { return p.svc != nil && !p.isDead() && p.ctx.Err() == nil }
 
-// living answers the processes that run.
+// living returns the running processes.
 func (w *world) living() []*Process {
 	return slices.DeleteFunc(slices.Clone(w.processes), func(p *Process) bool { return !p.alive() })
 }

@@ -17,20 +17,20 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// life is a store, until another one takes its place.
+// life is a store until another one replaces it.
 type life struct{ store invoice.Store }
 
-// entry is something that was done to the store. A store that all of them are done to again is what it was then, but for
-// leases and for what became of messages: of a restored one all are still to be told.
+// entry is a change of the store. Replaying all entries reproduces a store, except for leases and deliveries: all messages
+// of a restored store are due again.
 type entry struct {
 	batch  invoice.Batch
-	before map[string]was // the books of the batch's invoices before it
+	before map[string]was // the batch's invoices before it
 
-	wallet   string // numbers were asked for instead
-	first, n uint32 // n 0: one that had been freed
+	wallet   string // wallet of which numbers were reserved instead
+	first, n uint32 // n is 0 for a number that had been freed
 }
 
-// did keeps what was done, in the worlds whose store is restored later.
+// did records a change in the worlds whose store may be restored.
 func (w *world) did(e entry) {
 	if !w.traits.restores {
 		return
@@ -49,7 +49,7 @@ func (w *world) did(e entry) {
 	w.journal = append(w.journal, e)
 }
 
-// again does it to another store.
+// again replays the entry to another store.
 func (e entry) again(s invoice.Store) error {
 	ctx := context.Background()
 	if e.wallet == "" {
@@ -65,9 +65,8 @@ func (e entry) again(s invoice.Store) error {
 	return nil
 }
 
-// restore has a store take the place of the world's that has only the first things that were done to it. What else the
-// world knows of the rest it forgets, but for what may never come again: addresses that were shown, and events that were
-// told.
+// restore replaces the world's store by one with only the first changes. The world forgets what it knows about the rest,
+// except for what must never occur again: addresses that were shown, and events that were delivered.
 func (w *world) restore(keep int) (position int64) {
 	w.committing <- struct{}{}
 	defer func() { <-w.committing }()
@@ -111,7 +110,7 @@ func (w *world) restore(keep int) (position int64) {
 	return position
 }
 
-// forget takes back what the world knows of what was lost, and returns the position that a reader of the feed has.
+// forget removes what the world knows about the lost part, and returns the position of a reader of the feed.
 func (w *world) forget(kept, lost []entry) (position int64) {
 	w.terms.forget()
 	clear(w.firstSeen)
@@ -156,7 +155,7 @@ func (w *world) forget(kept, lost []entry) (position int64) {
 	return position
 }
 
-// resume reads on in the feed after the position that a reader has who knows nothing of the restore.
+// resume continues to read the feed after the position of a reader who does not know about the restore.
 func (w *world) resume(position int64) {
 	end := int64(0)
 	if n := len(w.feed); n > 0 {
@@ -181,13 +180,12 @@ func (w *world) resume(position int64) {
 // late is a reader of the feed who is away while the store is restored.
 type late struct {
 	after  int64 // the position of the last event that it has seen
-	old    int   // how many events the restored store had
-	misses int   // how often the record had failed
+	old    int   // number of events in the restored store
+	misses int   // number of failures of the record
 }
 
-// readLater has a reader of the feed come back at some later time. That it misses nothing is promised where the service
-// sees at its start that the store has lost its end, which it knows by the record, and if it has lost what was passed over
-// too, by a clock.
+// readLater schedules the return of a reader of the feed. It must miss nothing if the service sees at its start that the
+// store has lost its latest part. It knows that by the record or, if what was passed over is lost too, by a clock.
 func (w *world) readLater(position int64) {
 	before := w.late
 	w.late = nil
@@ -207,7 +205,7 @@ func (w *world) readLater(position int64) {
 	}
 }
 
-// comeBack has the reader go on who was away.
+// comeBack lets the absent reader continue.
 func (w *world) comeBack() {
 	if w.late == nil || w.late.misses != w.record.missed() {
 		w.late = nil
@@ -234,7 +232,7 @@ func (w *world) comeBack() {
 	w.late = nil
 }
 
-// restored has the shop know what the store knows. It keeps the invoices that were lost: their payers have them too.
+// restored adapts the shop's knowledge to the store's. The shop keeps the lost invoices, because their payers have them too.
 func (s *shop) restored(w *world) {
 	var kept []*order
 	for _, o := range s.orders {
@@ -252,7 +250,7 @@ func (s *shop) restored(w *world) {
 	s.orders = kept
 }
 
-// backup has every process end, and the store be as it was some time ago when they begin again.
+// backup ends every process, and starts them again on the store as it was some time ago.
 func (w *world) backup(r *rand.Rand) {
 	dies := r.IntN(2) == 0
 	for _, p := range w.living() {
@@ -263,7 +261,7 @@ func (w *world) backup(r *rand.Rand) {
 	}
 	n, least := w.watched()
 	if len(w.skews) == 0 {
-		least = 0 // where nothing is watched yet, a clock says from when on it is
+		least = 0 // if nothing is watched yet, watching starts at a time by a clock
 	}
 	if least > n {
 		return
@@ -285,17 +283,17 @@ func (w *world) backup(r *rand.Rand) {
 		}
 	}
 	w.orderAgain(r)
-	w.sleep(20 * time.Second) // the next restore is not at once
+	w.sleep(20 * time.Second) // no restore follows immediately
 }
 
-// say has somebody tell the first process that begins that the store was restored, and returns whether it was heard.
+// say tells the first process that starts that the store was restored, and reports whether that succeeded.
 func (w *world) say(r *rand.Rand) bool {
 	p, _ := one(r, w.processes)
 	w.launch(p)
 	numbers := uint32(1)
 	w.mu.Lock()
 	for _, top := range w.top {
-		numbers += top // at most so many may have been shown since
+		numbers += top // upper bound of the numbers shown since
 	}
 	w.mu.Unlock()
 	for range 10 {
@@ -308,8 +306,8 @@ func (w *world) say(r *rand.Rand) bool {
 	return false
 }
 
-// takeOver has a standby take the place of the store that lacks the last commits, while the processes run. It has been
-// one for longer than the networks are watched.
+// takeOver replaces the store by a standby that lacks the last commits, while the processes run. The standby has existed for
+// longer than the networks have been watched.
 func (w *world) takeOver(r *rand.Rand) {
 	n, least := w.watched()
 	if least > n {
@@ -323,7 +321,7 @@ func (w *world) takeOver(r *rand.Rand) {
 	w.orderAgain(r)
 }
 
-// watched returns how much was done to the store, and how much until all networks were watched.
+// watched returns the number of changes of the store, and how many of them were made until all networks were watched.
 func (w *world) watched() (done, until int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -339,14 +337,14 @@ func (w *world) watched() (done, until int) {
 	return len(w.journal), len(w.journal) + 1
 }
 
-// afterwards has some payers pay what was lost.
+// afterwards lets some payers pay lost invoices.
 func (w *world) afterwards(r *rand.Rand) {
 	for range r.IntN(4) {
 		w.payLost(r)
 	}
 }
 
-// payLost has somebody pay an invoice that was lost.
+// payLost pays a lost invoice.
 func (w *world) payLost(r *rand.Rand) {
 	inv, ok := one(r, w.shop.lost)
 	if !ok {
@@ -360,7 +358,7 @@ func (w *world) payLost(r *rand.Rand) {
 	w.note("    %s, which is lost, is paid by %s", inv.OrderID, shorten(w.truth(inv.Network()).send(r.IntN(3) == 0, []chaintest.Output{out})))
 }
 
-// orderAgain has the shop ask again for some of what was lost.
+// orderAgain lets the shop request some of the lost invoices again.
 func (w *world) orderAgain(r *rand.Rand) {
 	for _, inv := range slices.Clone(w.shop.lost) {
 		p, ok := w.live(r)
@@ -370,12 +368,12 @@ func (w *world) orderAgain(r *rand.Rand) {
 	}
 }
 
-// record is what a shop keeps of its wallets apart from its store.
+// record is a shop's record of its wallets outside its store.
 type record struct {
 	mu     sync.Mutex
 	next   map[string]uint32
 	fails  bool
-	misses int // how often a process could not reach it
+	misses int // number of failed calls
 }
 
 func (f *record) missed() int {
@@ -390,7 +388,7 @@ func (f *record) fail(fails bool) {
 	f.fails = fails
 }
 
-// floors is the record as one process reaches it.
+// floors is one process's access to the record.
 type floors struct{ p *Process }
 
 var _ invoice.Floors = floors{}
@@ -425,14 +423,14 @@ func (f floors) reach(ctx context.Context, method, wallet string, do func(*recor
 	return err
 }
 
-// recordTrouble has the record fail, or be reached again.
+// recordTrouble makes the record fail, or ends that.
 func (w *world) recordTrouble(r *rand.Rand) {
 	fails := r.IntN(2) == 0
 	w.record.fail(fails)
 	w.note("    the record of numbers fails: %t", fails)
 }
 
-// restoring are the kinds of steps of worlds whose store is restored.
+// restoring returns the kinds of steps of worlds whose store is restored.
 var restoring = []kind{
 	{"a backup is restored", 4, false, (*world).backup},
 	{"a standby takes over", 4, true, (*world).takeOver},

@@ -1,6 +1,6 @@
 package invoicetest
 
-// Rule is something that must hold of every world.
+// Rule is an invariant of every world.
 type Rule struct {
 	Name string
 	Why  string
@@ -39,7 +39,7 @@ var (
 	ruleRepeats    = Rule{"a world repeats itself", "a seed that fails only at times explains nothing"}
 )
 
-// Rules lists what is checked, each with the reason.
+// Rules returns all rules.
 func Rules() []Rule {
 	return []Rule{
 		ruleCanonical, ruleCursor, ruleIdentity, ruleInvented, ruleFirstSight, ruleFeed, ruleOneContent, ruleSilent, ruleVanish,

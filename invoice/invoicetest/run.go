@@ -11,35 +11,34 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// Config sets what is simulated. Open is required.
+// Config configures a simulation. Open is required.
 type Config struct {
-	// Open makes an empty store, inside the bubble that the world lives in, and another one whenever the world's loses its
-	// end: what the backup has is done to that, and the old one is not used any more. What must be closed is closed
-	// with t.Cleanup. A store that waits for anything outside of the bubble, such as a database, is made and called
-	// by a goroutine outside of it, through channels that were made there: the world's time stands still meanwhile.
-	// Its leases run out by the world's clock, whichever clock it has itself.
+	// Open returns an empty store. It is called inside the bubble of the world, and again whenever the world's store loses
+	// its latest part: the contents of the backup are replayed to the new store, and the old one is no longer used. Use
+	// t.Cleanup to close a store. A store that waits for anything outside of the bubble, such as a database, must be created
+	// and called by a goroutine outside of it, through channels that were created there; the world's time stands still
+	// meanwhile. Leases expire by the world's clock, whichever clock the store has.
 	Open func(t *testing.T) invoice.Store
 
-	Seed  uint64 // the world; the same seed is the same world
-	Steps int    // how many steps are played; default 60
-	// Processes share the store; 0: one to three, as the seed says. A store that is for one process is
-	// played with 1.
+	Seed  uint64 // determines the world
+	Steps int    // number of steps; default 60
+	// Processes is the number of processes that share the store; default one to three, depending on the seed. Set it to 1
+	// for a store for one process.
 	Processes int
 
-	// Tell tells the messages of the store's outbox until ctx ends, as a process of the shop does, such as
-	// a webhook.Dispatcher. It reaches its outbox through [Process.Call] and endpoints through the process,
-	// which is a [net/http.RoundTripper], so that both can fail. Nil: nothing is told, and only the
-	// feed is looked at.
+	// Tell sends the messages of the store's outbox until ctx ends, for example with a webhook.Dispatcher. It must reach the
+	// outbox through [Process.Call], and endpoints through the process, which is a [net/http.RoundTripper], so that both can
+	// fail. If nil, no messages are sent, and only the feed is checked.
 	Tell func(ctx context.Context, p *Process) error
-	// Notifier makes the messages; default one for each event of an invoice with a callback URL, with
-	// the body that was frozen with the event.
+	// Notifier makes the messages. By default there is one for each event of an invoice with a callback URL, with the body
+	// that was stored with the event.
 	Notifier invoice.Notifier
-	// Watch makes a watcher of a node; default [chain.NewFollower].
+	// Watch returns a watcher of a node; default [chain.NewFollower].
 	Watch func(chain.FollowConfig) (invoice.ChainWatcher, error)
-	// Change has the last word on a process's configuration. Nil changes nothing.
+	// Change modifies the configuration of each process at the end. It may be nil.
 	Change func(*invoice.Config)
 
-	// Trace has the result tell what happened also where no rule was broken.
+	// Trace includes the trace in the result even if no rule was broken.
 	Trace bool
 
 	skip map[int]bool // steps that are left out
@@ -60,7 +59,7 @@ func (c Config) withDefaults() Config {
 
 func (c Config) name() string { return fmt.Sprintf("the world of seed %d", c.Seed) }
 
-// plain is the notifier of those who have none.
+// plain is the default Notifier.
 type plain struct{}
 
 func (plain) Formats() []string { return []string{"plain"} }
@@ -75,15 +74,15 @@ func (plain) Messages(ev invoice.Event, inv invoice.Invoice) []invoice.Message {
 	}}
 }
 
-// Failure is a rule that was broken.
+// Failure describes a broken rule.
 type Failure struct {
 	Rule   Rule
 	Detail string
 	Seed   uint64
-	Step   int // the step that it showed after
+	Step   int // the step after which it was noticed
 }
 
-// Totals are what worlds were made of.
+// Totals counts the contents of worlds.
 type Totals struct {
 	Worlds, Invoices, Payments, Events, Commits, Forks, Crashes, Restores int
 }
@@ -104,14 +103,14 @@ func (t Totals) String() string {
 		t.Worlds, t.Invoices, t.Payments, t.Events, t.Commits, t.Forks, t.Crashes, t.Restores)
 }
 
-// Result is what came of one world.
+// Result is the result of one world.
 type Result struct {
-	Failure *Failure // nil: every rule was kept
-	Trace   []string // what happened, a line each; where no rule was broken, only with Config.Trace
+	Failure *Failure // nil if no rule was broken
+	Trace   []string // what happened, one line each; if no rule was broken, only with Config.Trace
 	Totals  Totals
 }
 
-// Play plays one world and fails nothing: the caller looks at the result.
+// Play plays one world and returns the result. It does not fail the test.
 func Play(t *testing.T, cfg Config) Result {
 	t.Helper()
 	var res Result
@@ -124,8 +123,7 @@ func Play(t *testing.T, cfg Config) Result {
 	return res
 }
 
-// Run plays one world. If a rule is broken it fails the test, with the shortest beginning of the world that
-// breaks one, less what does not matter.
+// Run plays one world. If a rule is broken, it fails the test and reports the shortest sequence of steps that breaks one.
 func Run(t *testing.T, cfg Config) Totals {
 	t.Helper()
 	res := Play(t, cfg)
@@ -135,7 +133,7 @@ func Run(t *testing.T, cfg Config) Totals {
 	return res.Totals
 }
 
-// Explore plays n worlds from the first seed on, until three have failed.
+// Explore plays the n worlds from the first seed on. It stops when three have failed.
 func Explore(t *testing.T, cfg Config, first uint64, n int) Totals {
 	t.Helper()
 	var sum Totals
@@ -153,8 +151,8 @@ func Explore(t *testing.T, cfg Config, first uint64, n int) Totals {
 	return sum
 }
 
-// Shrink looks for the shortest beginning of a failing world that fails, and then for steps that can
-// be left out. Another rule may be broken first then: with one defect there are many ways to see it.
+// Shrink finds the shortest prefix of a failing world that fails, and then removes unnecessary steps. The result may break
+// another rule, because one defect can show in many ways.
 func Shrink(t *testing.T, cfg Config, res Result) Result {
 	t.Helper()
 	cfg = cfg.withDefaults()
@@ -179,7 +177,7 @@ func Shrink(t *testing.T, cfg Config, res Result) Result {
 	return res
 }
 
-// Report tells what was broken, how to see it again, and what happened before.
+// Report returns a text with the broken rule, how to reproduce the failure, and what happened before.
 func (r Result) Report() string {
 	f := r.Failure
 	if f == nil {

@@ -19,8 +19,8 @@ var (
 	story = flag.Bool("story", false, "tell what happens in the world -seed")
 )
 
-// To explore: go test ./invoice/invoicetest -run World -timeout 0 -v -seeds 100000. To see one world again:
-// -seed N -steps K -story.
+// To explore, run go test ./invoice/invoicetest -run World -timeout 0 -v -seeds 100000. To replay one world, add -seed N
+// -steps K -story instead of -seeds.
 func TestEveryWorldKeepsTheRules(t *testing.T) {
 	first, n := *seed, *seeds
 	switch {
@@ -45,10 +45,8 @@ func TestEveryWorldKeepsTheRules(t *testing.T) {
 	invoicetest.Explore(t, cfg, first, n)
 }
 
-// The least that an integrator needs: a store, and no dispatcher.
-func TestAStoreAloneIsEnough(t *testing.T) {
-	invoicetest.Explore(t, invoicetest.Config{Open: config().Open, Steps: 40}, 1, 5)
-}
+// An integrator needs only a store, and no dispatcher.
+func TestAStoreAloneIsEnough(t *testing.T) { testStore(t) }
 
 func TestAWorldRepeatsItself(t *testing.T) {
 	n := uint64(20)
@@ -63,7 +61,7 @@ func TestAWorldRepeatsItself(t *testing.T) {
 	}
 }
 
-// A failure is told with the seed, and with as few steps as show it.
+// A failure is reported with the seed, and with as few steps as possible.
 func TestAFailureIsCutShort(t *testing.T) {
 	cfg := config()
 	inStore(duplicateRows)(&cfg)
@@ -90,9 +88,9 @@ func TestEveryRuleHasAReason(t *testing.T) {
 	}
 }
 
-// A life is an invoice from its order to the end of its world.
+// BenchmarkLives counts invoices, each from its order to the end of its world.
 func BenchmarkLives(b *testing.B) {
-	t, cfg := &testing.T{}, config() // a bubble wants a test; nothing of a world that keeps the rules is told to it
+	t, cfg := &testing.T{}, config() // a bubble needs a test; a world that keeps the rules reports nothing to it
 	lives := 0
 	for b.Loop() {
 		cfg.Seed++

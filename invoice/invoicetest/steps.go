@@ -20,13 +20,13 @@ import (
 type kind struct {
 	name    string
 	weight  int
-	trouble bool // not every world knows it
+	trouble bool // only in some worlds
 	play    func(w *world, r *rand.Rand)
 }
 
 const endpointInTrouble = "endpoint in trouble"
 
-// kinds are all kinds of steps.
+// kinds lists all kinds of steps.
 var kinds = []kind{
 	{"create", 20, false, (*world).create},
 	{"pay", 32, false, (*world).pay},
@@ -80,7 +80,7 @@ func one[T any](r *rand.Rand, from []T) (T, bool) {
 	return from[r.IntN(len(from))], true
 }
 
-// jitter is by how much a block's stamp is wrong.
+// jitter returns the error of a block's stamp.
 func jitter(r *rand.Rand) time.Duration {
 	if r.IntN(4) > 0 {
 		return 0
@@ -88,23 +88,23 @@ func jitter(r *rand.Rand) time.Duration {
 	return time.Duration(r.IntN(600)-300) * time.Second
 }
 
-// shop is what the shop and its payers know.
+// shop holds what the shop and its payers know.
 type shop struct {
 	orders []*order
-	lost   []invoice.Invoice // that somebody was shown, and a restored store does not have
-	noted  map[string]int64  // the version of each invoice that was written down
+	lost   []invoice.Invoice // that were shown, and that a restored store lacks
+	noted  map[string]int64  // the recorded version of each invoice
 }
 
-// order is an order of the shop, and its invoice as it was answered last.
+// order is an order of the shop, and its invoice as last returned.
 type order struct {
 	id  string
 	inv invoice.Invoice
 }
 
-// live answers one of the processes that run.
+// live returns one of the running processes.
 func (w *world) live(r *rand.Rand) (*Process, bool) { return one(r, w.living()) }
 
-// payable answers the orders that have an address.
+// payable returns the orders that have an address.
 func (w *world) payable() []*order {
 	return slices.DeleteFunc(slices.Clone(w.shop.orders), func(o *order) bool { return o.inv.Quote == nil || o.inv.Quote.Address == "" })
 }
@@ -137,7 +137,7 @@ func (w *world) request(r *rand.Rand, id string) invoice.Request {
 	return req
 }
 
-// create has the shop create an invoice, asking again with the same order id after errors.
+// create lets the shop create an invoice, and repeat the request with the same order id after errors.
 func (w *world) create(r *rand.Rand) {
 	req := w.request(r, fmt.Sprintf("order-%03d", w.step))
 	for range 1 + r.IntN(4) {
@@ -148,7 +148,7 @@ func (w *world) create(r *rand.Rand) {
 	}
 }
 
-// createAt asks one process for an invoice, and says whether the shop now has it.
+// createAt requests an invoice from one process, and reports whether the shop now has it.
 func (w *world) createAt(p *Process, req invoice.Request) bool {
 	inv, err := w.order(p, req)
 	w.note("    %s creates %s for %s %s in %q: %s", p.name, req.OrderID, req.Price.Amount, req.Price.Currency, req.Asset, outcomeOf(err))
@@ -159,7 +159,7 @@ func (w *world) createAt(p *Process, req invoice.Request) bool {
 	return true
 }
 
-// order asks a process for the invoice of an order, which may be there already.
+// order requests the invoice of an order, which may exist already, from a process.
 func (w *world) order(p *Process, req invoice.Request) (invoice.Invoice, error) {
 	return limited(w, p, func(ctx context.Context) (invoice.Invoice, error) {
 		inv, err := p.svc.Create(ctx, req)
@@ -176,7 +176,7 @@ func limited[T any](w *world, p *Process, call func(context.Context) (T, error))
 	return limitedBy(context.Background(), w, p, call)
 }
 
-// limitedBy makes a call for a caller who may go away.
+// limitedBy makes a call whose caller may go away.
 func limitedBy[T any](ctx context.Context, w *world, p *Process, call func(context.Context) (T, error)) (T, error) {
 	type answer struct {
 		value T
@@ -206,7 +206,7 @@ func outcomeOf(err error) string {
 	return "done"
 }
 
-// learn remembers what a service has answered to the shop.
+// learn records a service's response to the shop.
 func (w *world) learn(inv invoice.Invoice) {
 	if before, known := w.promised[inv.OrderID]; !known || before.Version < inv.Version {
 		w.promised[inv.OrderID] = inv
@@ -225,8 +225,8 @@ func (w *world) learn(inv invoice.Invoice) {
 	w.shows(inv)
 }
 
-// goAway has the shop ask for an invoice and not wait for the answer: nobody knows then whether it is there, and the
-// shop may ask again.
+// goAway lets the shop request an invoice without waiting for the response: then it is unknown whether the invoice exists,
+// and the shop may repeat the request.
 func (w *world) goAway(r *rand.Rand) {
 	p, ok := w.live(r)
 	if !ok {
@@ -246,7 +246,7 @@ func (w *world) goAway(r *rand.Rand) {
 	}
 }
 
-// flood has a stranger send next to nothing many times.
+// flood lets a stranger send tiny amounts many times.
 func (w *world) flood(r *rand.Rand) {
 	o, ok := one(r, w.payable())
 	if !ok {
@@ -261,7 +261,7 @@ func (w *world) flood(r *rand.Rand) {
 	w.note("    %s gets next to nothing %d times by %s", o.id, len(outputs), shorten(t.send(r.IntN(3) == 0, outputs)))
 }
 
-// pourIn has many pay the invoice that is there longest: so many that most of what it was paid is settled.
+// pourIn sends so many payments to the oldest invoice that most of them are settled.
 func (w *world) pourIn(r *rand.Rand) {
 	orders := w.payable()
 	if len(orders) == 0 {
@@ -276,7 +276,7 @@ func (w *world) pourIn(r *rand.Rand) {
 	w.note("    %s is paid a little %d times by %s", o.id, len(outputs), shorten(txid))
 }
 
-// strangers send any amounts to the addresses of invoices.
+// strangers sends arbitrary amounts to the addresses of invoices.
 func (w *world) strangers(r *rand.Rand) {
 	for range 1 + r.IntN(12) {
 		o, ok := one(r, w.payable())
@@ -290,7 +290,7 @@ func (w *world) strangers(r *rand.Rand) {
 	w.note("    strangers pay")
 }
 
-// createTwice has two processes asked for one order at the same time.
+// createTwice requests one order from two processes at the same time.
 func (w *world) createTwice(r *rand.Rand) {
 	living := w.living()
 	if len(living) < 2 {
@@ -327,7 +327,7 @@ func (w *world) choose(r *rand.Rand) {
 	asset := w.chains[r.IntN(len(w.chains))].chain.Assets()[r.IntN(2)].Code
 	inv, err := limited(w, p, func(ctx context.Context) (invoice.Invoice, error) {
 		inv, err := p.svc.Choose(ctx, "shop", o.inv.ID, asset)
-		if err != nil { // it may have been done all the same
+		if err != nil { // it may have succeeded nevertheless
 			if now, readErr := p.svc.Invoice(ctx, "shop", o.inv.ID); readErr == nil && now.Quote != nil {
 				return now, nil
 			}
@@ -340,7 +340,7 @@ func (w *world) choose(r *rand.Rand) {
 	}
 }
 
-// openForDeposits has the shop ask for an address for deposits.
+// openForDeposits lets the shop request an address for deposits.
 func (w *world) openForDeposits(r *rand.Rand) {
 	p, ok := w.live(r)
 	if !ok {
@@ -376,7 +376,7 @@ func (w *world) refresh(r *rand.Rand) {
 	}
 }
 
-// pay has somebody send something.
+// pay sends a payment.
 func (w *world) pay(r *rand.Rand) {
 	orders := w.payable()
 	o, ok := one(r, orders[max(0, len(orders)-6):]) // mostly the new ones, which are still open
@@ -409,7 +409,7 @@ func (w *world) pay(r *rand.Rand) {
 	w.note("    %s is paid %s by %s: %d outputs, replaceable %t", o.id, how, shorten(txid), len(outputs), replaceable)
 }
 
-// payment answers one of the ways to pay an order.
+// payment returns one of the ways to pay an order.
 func (o *order) payment(r *rand.Rand, t *truth, n int) (string, []chaintest.Output) {
 	out := o.output(100)
 	switch n {
@@ -441,7 +441,7 @@ func (o *order) payment(r *rand.Rand, t *truth, n int) (string, []chaintest.Outp
 	return "exactly", []chaintest.Output{out}
 }
 
-// output pays so many percent of what is due.
+// output pays a percentage of the amount due.
 func (o *order) output(percent int64) chaintest.Output {
 	q := o.inv.Quote
 	units := new(big.Int).Set(q.Due)
@@ -468,7 +468,7 @@ func share(units *big.Int, percent int64) *big.Int {
 	return out.Add(out.Quo(out, big.NewInt(100)), big.NewInt(1))
 }
 
-// mine adds blocks to every chain, stamped with the time of now.
+// mine adds blocks to every chain, stamped with the current time.
 func (w *world) mine(n int) {
 	for _, t := range w.chains {
 		t.mine(n, 0)
@@ -501,10 +501,10 @@ func (w *world) pass(d time.Duration) {
 	}
 }
 
-// deepest is how deep forks go: not so deep that a follower would know no block from before.
+// deepest returns the maximum depth of forks: a follower must still know a block from before.
 const deepest = 16
 
-// recent answers how deep the blocks are that bring money to an invoice.
+// recent returns the depths of the blocks with payments of invoices.
 func (w *world) recent(t *truth) []int {
 	var out []int
 	blocks := t.view().blocks
@@ -524,7 +524,7 @@ func (w *world) reorganise(r *rand.Rand) {
 	switch r.IntN(4) {
 	case 0:
 		depth = 1 + r.IntN(deepest)
-	case 1, 2: // just so deep that somebody's money leaves, or does not
+	case 1, 2: // just deep enough that a payment leaves, or does not
 		if at, ok := one(r, w.recent(t)); ok {
 			depth = max(1, at-r.IntN(2))
 		}
@@ -544,7 +544,7 @@ func (w *world) reorganise(r *rand.Rand) {
 	w.note("    the last %d blocks of %s leave for %d, fate %d, head %d", depth, t.net, depth+extra, fate, t.chain.Head().Height)
 }
 
-// replace replaces or evicts what waits in a pool.
+// replace replaces or evicts a transaction in a pool.
 func (w *world) replace(r *rand.Rand) {
 	t := w.chains[r.IntN(len(w.chains))]
 	x, ok := one(r, t.view().pool)
@@ -712,7 +712,7 @@ func (w *world) operate(r *rand.Rand) {
 	}
 }
 
-// rush has operators act on one invoice at every process while money comes and a block is mined.
+// rush lets operators act on one invoice at every process while a payment arrives and a block is mined.
 func (w *world) rush(r *rand.Rand) {
 	orders := w.payable()
 	o, ok := one(r, orders[max(0, len(orders)-4):])

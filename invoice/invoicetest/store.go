@@ -14,7 +14,7 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// fault is what goes wrong with one call of a store or an outbox.
+// fault is a fault of one call of a store or an outbox.
 type fault string
 
 const (
@@ -31,15 +31,15 @@ var (
 	errDead  = errors.New("injected: the process is dead")
 )
 
-// plan says which of a process's coming calls fail, and how.
+// plan defines which of a process's next calls fail, and how.
 type plan struct {
-	method string // only this one; empty: any
+	method string // only this one, or any if empty
 	kind   fault
 	after  int // calls that go well before
 	times  int // calls that fail then
 }
 
-// take answers the fault of a call that is made now.
+// take returns the fault of the present call.
 func (p *Process) take(method string) fault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -55,9 +55,9 @@ func (p *Process) take(method string) fault {
 	return pl.kind
 }
 
-// Call makes a call to the store, an outbox or whatever else lies outside of the process: it takes its
-// time, and may fail before or after, or be the last thing that the process does. Keys that differ tell
-// calls apart that are made at the same moment, so that each takes another time and none races.
+// Call makes a call to the store, an outbox or anything else outside of the process. The call takes some time, and may fail
+// before or after f, or be the last that the process makes. Concurrent calls must have different keys, so that each takes a
+// different time and none race.
 func (p *Process) Call(ctx context.Context, method, key string, f func() error) error {
 	before := p.w.life.Load()
 	return p.call(ctx, method, key, func() error {
@@ -80,7 +80,7 @@ func (p *Process) call(ctx context.Context, method, key string, f func() error) 
 		wait := time.Second + p.latency("later", method, key)
 		go func() {
 			time.Sleep(wait)
-			_ = f() // nobody waits for the answer any more
+			_ = f() // the caller has gone away
 		}()
 		return fmt.Errorf("%s: %w", method, errStore)
 	}
@@ -93,7 +93,7 @@ func (p *Process) call(ctx context.Context, method, key string, f func() error) 
 	return p.pause(ctx, p.latency("answer", method, key)/4)
 }
 
-// suffer lets a fault happen if its moment has come.
+// suffer applies a fault if it is due.
 func (p *Process) suffer(is fault, method string, failure, crash fault) error {
 	if is == failure {
 		return fmt.Errorf("%s: %w", method, errStore)
@@ -118,11 +118,10 @@ func ask[T any](ctx context.Context, p *Process, method, key string, f func() (T
 	return out, nil
 }
 
-// remote is the store as one process reaches it. It answers lists in one order, so that a world with
-// the same seed is the same world.
+// remote is one process's access to the store. It sorts lists, so that a world repeats itself.
 type remote struct{ p *Process }
 
-// leasing is a remote store that gives leases.
+// leasing is a remote store with leases.
 type leasing struct{ remote }
 
 var (
@@ -137,7 +136,7 @@ func (r remote) Commit(ctx context.Context, b invoice.Batch) error {
 	return r.p.Call(ctx, "Commit", batchKey(b), func() error { return r.p.w.commit(ctx, b) })
 }
 
-// batchKey tells apart batches that one process commits at the same moment.
+// batchKey distinguishes batches that one process commits at the same moment.
 func batchKey(b invoice.Batch) string {
 	var key strings.Builder
 	for _, inv := range slices.Concat(b.Insert, b.Update) {
@@ -258,11 +257,11 @@ func (r remote) InvoiceEvents(ctx context.Context, id string) ([]invoice.Event, 
 	return ask(ctx, r.p, "InvoiceEvents", "", func() ([]invoice.Event, error) { return r.p.w.store().InvoiceEvents(ctx, id) })
 }
 
-// storesOwn is how long a lease lasts by the store's own clock, which need not be the world's: longer than a world is
-// played. That it runs out by the world's clock is seen to by whoever asks for it next.
+// storesOwn is the duration of leases by the store's own clock, which need not be the world's: longer than a world. The next
+// request for a lease checks whether it has expired by the world's clock.
 const storesOwn = time.Hour
 
-// term is a lease, and when it ends by the world's clock.
+// term is a lease with its end by the world's clock.
 type term struct {
 	invoice.Lease
 	ends time.Time
@@ -286,7 +285,7 @@ func (l leasing) Lease(ctx context.Context, duty, holder string, ttl time.Durati
 	})
 }
 
-// terms are the leases that were given last.
+// terms holds the latest leases.
 type terms struct {
 	mu     sync.Mutex
 	byDuty map[string]term

@@ -31,8 +31,8 @@ func TestMain(m *testing.M) {
 	os.Exit(server.Main(m))
 }
 
-// outside is a goroutine outside of every bubble, which does what waits for a database: in a bubble, time would go on
-// meanwhile, or a deadlock would be seen. It does one thing at a time. Its channels are of no bubble.
+// outside is a goroutine outside of every bubble that makes the calls of a database: in a bubble, time would pass meanwhile,
+// or a deadlock would be reported. It makes one call at a time. Its channels belong to no bubble.
 type outside struct {
 	mu    sync.Mutex
 	calls chan func()
@@ -58,7 +58,7 @@ func (o *outside) do(f func()) {
 	<-o.done
 }
 
-// remotely has f done outside. The context of a bubble cannot be waited for there.
+// remotely runs f outside, where the context of a bubble cannot be waited for.
 func remotely[T any](ctx context.Context, o *outside, f func(context.Context) (T, error)) (out T, err error) {
 	if err := ctx.Err(); err != nil {
 		return out, err
@@ -67,7 +67,7 @@ func remotely[T any](ctx context.Context, o *outside, f func(context.Context) (T
 	return out, err
 }
 
-// on has worlds played on the store of the name.
+// on returns a function that opens the store with the name.
 func on(t *testing.T, name string) func(*testing.T) invoice.Store {
 	var fresh func() store.Backend
 	switch name {
@@ -113,8 +113,8 @@ func onSQLite(t *testing.T) func() store.Backend {
 	}
 }
 
-// onPostgres empties one database for every world, which is quicker than making one: each table becomes again what
-// the migration made it.
+// onPostgres empties one database for every world, which is quicker than creating one: it restores each table to its state
+// after the migration.
 func onPostgres(t *testing.T) func() store.Backend {
 	ctx, pool := context.Background(), server.Pool(t)
 	exec := func(statement string) {
@@ -139,7 +139,7 @@ func onPostgres(t *testing.T) func() store.Backend {
 	}
 }
 
-// Worlds of the databases: few, since each step waits for a disk. More: -store sqlite -seeds 1000.
+// Only a few worlds run on databases, because each step waits for the disk. For more, use -store sqlite -seeds 1000.
 func TestDatabasesKeepTheRules(t *testing.T) {
 	n := 4
 	if testing.Short() {
@@ -154,7 +154,7 @@ func TestDatabasesKeepTheRules(t *testing.T) {
 	}
 }
 
-// stopped is a store whose own clock stands still: no lease ever runs out by it.
+// stopped is a store whose clock stands still, so that no lease expires by it.
 type stopped struct {
 	*store.Memory
 	mu     sync.Mutex
@@ -206,7 +206,7 @@ func TestLeasesOfAStoreWithAClockOfItsOwnRunOut(t *testing.T) {
 	invoicetest.Explore(t, cfg, 1, 10)
 }
 
-// distant is a store that is called from outside.
+// distant is a store whose calls run outside.
 var _ store.Backend = distant{}
 
 type distant struct {
@@ -326,7 +326,7 @@ func (d distant) Resend(ctx context.Context, invoiceID string) (invoice.Message,
 	return remotely(ctx, d.o, func(ctx context.Context) (invoice.Message, error) { return d.s.Resend(ctx, invoiceID) })
 }
 
-// distantLeaser is one that gives leases.
+// distantLeaser is a distant store with leases.
 type distantLeaser struct {
 	distant
 	l invoice.Leaser

@@ -24,10 +24,10 @@ type held struct {
 	until time.Time
 }
 
-// forEver is longer than a world is played.
+// forEver is longer than a world.
 const forEver = time.Hour
 
-// over returns the claims that have ended, and the endpoints that are still left alone.
+// over returns the claims that have ended, and the endpoints that are still paused.
 func (t *times) over() (ended []held, waiting []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -48,7 +48,7 @@ func (t *times) over() (ended []held, waiting []string) {
 	return ended, waiting
 }
 
-// next is how long it takes until something ends or is no longer left alone.
+// next returns how long it takes until a claim or a pause of an endpoint ends.
 func (t *times) next() (wait time.Duration, some bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"github.com/cointill/cointill/chain/chaintest"
 )
 
-// view is what one backend of a node believes. It is never written to once it was made.
+// view is the state of one backend of a node. It is immutable.
 type view struct {
 	blocks []chain.Block // from block 0
 	pool   []chain.Transfer
@@ -18,14 +18,14 @@ type view struct {
 
 func (v view) tip() chain.Block { return v.blocks[len(v.blocks)-1] }
 
-// link is a block that was ever mined, with the way back to block 0.
+// link is a block that was once mined, with the path back to block 0.
 type link struct {
 	block  chain.Block
 	parent *link
-	money  *link // the nearest block that has transfers, itself or before
+	money  *link // the nearest block with transfers: itself or an ancestor
 }
 
-// truth is a chain as it is, whatever nodes say of it, with every block and output there ever was.
+// truth is the real chain, whatever nodes report, with every block and output that ever existed.
 type truth struct {
 	chain *chaintest.Chain
 	net   chain.Network
@@ -36,7 +36,7 @@ type truth struct {
 	links   map[string]*link
 	outputs map[string][]chaintest.Output // of each transaction ever sent
 	sent    map[string]time.Time          // when it was
-	served  time.Time                     // the latest stamp that any node has shown to anybody
+	served  time.Time                     // the latest stamp that any node has reported
 	mined   map[string]bool               // transactions that are in the chain now
 	absent  map[string]bool               // transactions that were neither in the chain nor in the pool at some time since
 }
@@ -50,7 +50,7 @@ func newTruth(c *chaintest.Chain) *truth {
 	return t
 }
 
-// sync takes over what was done to the chain.
+// sync updates the truth after a change of the chain.
 func (t *truth) sync() {
 	ctx := context.Background()
 	t.mu.Lock()
@@ -101,7 +101,7 @@ func (t *truth) sync() {
 	t.mined = mined
 }
 
-// wasAbsent says whether a transaction was ever away after it was sent.
+// wasAbsent reports whether a transaction was ever absent after it was sent.
 func (t *truth) wasAbsent(txid string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -134,7 +134,8 @@ func (t *truth) register(txid string, outputs []chaintest.Output) string {
 	return txid
 }
 
-// stampReach is how many later blocks say when a block was there at the latest: a stamp may be ahead of those after it.
+// stampReach is the number of later blocks whose stamps bound the time of a block from above, because a stamp may be ahead
+// of the stamps after it.
 const stampReach = 11
 
 // ancestry returns the block with the hash, and of those from it back to block 0 the ones with transfers; false if
@@ -169,7 +170,7 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// serve remembers that a stamp was shown.
+// serve records that a stamp was reported.
 func (t *truth) serve(stamp time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -184,7 +185,7 @@ func (t *truth) latestServed() time.Time {
 	return t.served
 }
 
-// output answers what a transaction ever said that it pays.
+// output returns an output of a transaction that was ever sent.
 func (t *truth) output(txid string, n int) (chaintest.Output, time.Time, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

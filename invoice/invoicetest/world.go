@@ -21,8 +21,7 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// traits are what a world is like, and which troubles it knows. Each world knows only some, so that
-// troubles do not hide behind each other.
+// traits are the properties of a world and its troubles. Each world has only some, so that troubles do not mask each other.
 type traits struct {
 	networks  int
 	processes int
@@ -30,22 +29,22 @@ type traits struct {
 	pools     bool // nodes list their pool
 	poll      time.Duration
 	batch     int
-	reach     int // blocks that a reorganisation is resolved exactly in
+	reach     int // number of blocks within which a reorganisation is resolved exactly
 	confirm   invoice.Confirmations
 	window    time.Duration
-	lazy      time.Duration   // how much longer than usual a node's answer may take
-	blind     bool            // nodes are down when everything begins
+	lazy      time.Duration   // additional latency of a node
+	blind     bool            // nodes are down at the start
 	pool      *invoice.Pool   // addresses are used again
-	requests  bool            // a source makes addresses for each request to pay
-	share     int             // how many places of a network the project may hold; 0 is no bound
+	requests  bool            // addresses are made for each request to pay
+	share     int             // maximum number of the project's places on a network; 0 means no bound
 	shared    *invoice.Shared // all invoices of a network are paid to one address
-	lease     time.Duration   // how long a duty stays with a process that is no longer heard of
+	lease     time.Duration   // duration of leases
 	ahead     bool            // blocks may be stamped an hour or two ahead, and clocks be wrong by hours
 	floors    bool            // payments may be too small to decide anything
-	restores  bool            // the store loses its end at times
-	recorded  bool            // and how far numbers were handed out is on record elsewhere; else somebody says that it has
-	deaf      manner          // of the endpoint that never takes anything; empty: there is none
-	tires     bool            // that is waited for to be given up
+	restores  bool            // the store sometimes loses its latest part
+	recorded  bool            // floors are recorded elsewhere; otherwise a process is told of restores
+	deaf      manner          // of the endpoint that never accepts anything; empty if there is none
+	tires     bool            // the end waits until that endpoint is given up
 	kinds     []kind          // of steps
 }
 
@@ -114,7 +113,7 @@ func newTraits(seed uint64, cfg Config) traits {
 	return t
 }
 
-// world is one shop with everything around it.
+// world is one shop and its environment.
 type world struct {
 	t          *testing.T
 	cfg        Config
@@ -133,40 +132,40 @@ type world struct {
 	// Used by whoever plays alone.
 	firstSeen  map[chain.Key]time.Time
 	promised   map[string]invoice.Invoice
-	skews      []time.Duration // that any clock ever had
+	skews      []time.Duration // all skews of clocks so far
 	step       int
-	seen       map[string]invoice.Invoice // each as it was read last
+	seen       map[string]invoice.Invoice // each as last read
 	issued     map[chain.Address]bool     // addresses that invoices ever showed
-	lost       map[chain.Address]string   // addresses that were shown to somebody, of invoices that a restored store does not have
+	lost       map[chain.Address]string   // addresses that were shown, of invoices that a restored store lacks
 	dimmed     map[string]bool            // transactions that could not be examined at some time; later stamps say nothing of them
-	late       *late                      // nil: nobody
-	inspected  map[string]int64           // the version of each that was inspected wholly
-	goroutines int                        // that run when nothing happens
+	late       *late                      // may be nil
+	inspected  map[string]int64           // the version of each that was inspected completely
+	goroutines int                        // number of goroutines at rest
 
 	mu      sync.Mutex // guards what follows
 	owners  map[chain.Address]string
 	was     map[string]was
 	feed    []invoice.Event
 	events  map[string]invoice.Event
-	ever    map[string]invoice.Event // also those that a restored store does not have
+	ever    map[string]invoice.Event // including those that a restored store lacks
 	journal []entry
-	top     map[string]uint32 // how far the numbers of a wallet were ever handed out
+	top     map[string]uint32 // the highest number of a wallet that was ever handed out
 	lastSeq map[string]int64
 	ranges  map[string][][2]uint32
 	freed   map[string][]uint32 // numbers of a wallet that may be handed out again
 	highest map[chain.Network]chain.Head
 	time    map[chain.Network]time.Time // of each chain, as it was stored last
-	blurred bool                        // some node did not tell the truth, or a fork went deeper than watchers look
+	blurred bool                        // a node lied, or a fork was deeper than watchers look
 	trace   []remark
 	failure *Failure
 	totals  Totals
 }
 
-// quotes is where the world's rates come from.
+// quotes is the world's source of rates.
 type quotes struct {
 	mu     sync.Mutex
 	prices map[rates.Pair]decimal.Decimal
-	ever   map[string][]decimal.Decimal // every price that a code ever had
+	ever   map[string][]decimal.Decimal // all prices of a code so far
 	out    bool
 }
 
@@ -232,7 +231,7 @@ func newWorld(t *testing.T, cfg Config) *world {
 	return w
 }
 
-// store is the store as it is now: after a restore it is another one.
+// store returns the current store; after a restore it is another one.
 func (w *world) store() invoice.Store { return w.life.Load().store }
 
 func (w *world) truth(id chain.Network) *truth {
@@ -244,7 +243,7 @@ func (w *world) truth(id chain.Network) *truth {
 	return nil
 }
 
-// floor is the least payment in an asset that decides anything.
+// floor returns the least payment in an asset that is not dust.
 func (w *world) floor(a chain.Asset) decimal.Decimal {
 	if !w.traits.floors {
 		return decimal.Zero
@@ -252,7 +251,7 @@ func (w *world) floor(a chain.Asset) decimal.Decimal {
 	return decimal.New(1, -3)
 }
 
-// dust reports whether a payment is one that decides nothing: it is below the floor, and nobody was asked for so little.
+// dust reports whether a payment decides nothing: it is below the floor, and no invoice asked for so little.
 func (w *world) dust(inv invoice.Invoice, asset chain.AssetID, units *big.Int) bool {
 	for _, a := range w.truth(asset.Network()).chain.Assets() {
 		if a.ID == asset && units.Cmp(a.UnitsUp(w.floor(a))) < 0 {
@@ -264,7 +263,7 @@ func (w *world) dust(inv invoice.Invoice, asset chain.AssetID, units *big.Int) b
 	return false
 }
 
-// earliest is how far behind any clock ever was, latest how far ahead.
+// earliest returns how far behind any clock ever was, and latest how far ahead.
 func (w *world) earliest() time.Duration {
 	var least time.Duration
 	for _, skew := range w.skews {
@@ -287,7 +286,7 @@ func (w *world) orderOf(id string) string {
 	return w.was[id].order
 }
 
-// shows remembers which order an invoice's addresses belong to: the first that the shop heard of with it.
+// shows records which order an invoice's addresses belong to: the first with which the shop got them.
 func (w *world) shows(inv invoice.Invoice) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -304,7 +303,7 @@ func (w *world) ownerOf(address chain.Address) string {
 	return cmp.Or(w.owners[address], "somebody else")
 }
 
-// fail notes the first rule that was broken.
+// fail records the first broken rule.
 func (w *world) fail(r Rule, format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -342,7 +341,7 @@ func (w *world) note(format string, args ...any) {
 	w.trace = append(w.trace, remark{time.Now(), format, args})
 }
 
-// told is the story, where somebody wants it.
+// told returns the story if it is needed.
 func (w *world) told() []string {
 	if w.failure == nil && !w.cfg.Trace {
 		return nil
@@ -354,7 +353,7 @@ func (w *world) told() []string {
 	return out
 }
 
-// play plays the steps, and lets the world come to rest at the end.
+// play plays the steps, and then lets the world come to rest.
 func (w *world) play() {
 	defer w.end()
 	for _, p := range w.processes {
@@ -396,7 +395,7 @@ func (w *world) play() {
 	}
 }
 
-// nap is how long a step lasts: mostly a poll or so, seldom long enough for deadlines.
+// nap returns the duration of a step: usually about a poll, sometimes long enough for deadlines.
 func nap(r *rand.Rand) time.Duration {
 	switch n := r.IntN(20); {
 	case n == 0:
@@ -412,7 +411,7 @@ func (w *world) sleep(d time.Duration) {
 	synctest.Wait()
 }
 
-// noteState writes down what has become of the invoices that changed.
+// noteState records the state of the invoices that changed.
 func (w *world) noteState(invoices []invoice.Invoice) {
 	for _, inv := range invoices {
 		if w.shop.noted[inv.ID] != inv.Version {
@@ -422,7 +421,7 @@ func (w *world) noteState(invoices []invoice.Invoice) {
 	}
 }
 
-// standing is an invoice in the story.
+// standing returns an invoice's line in the story.
 type standing invoice.Invoice
 
 func (inv standing) String() string {
@@ -437,8 +436,8 @@ func (inv standing) String() string {
 	return line
 }
 
-// rest mends everything and waits until all has been seen and told. What was decided on an old head is
-// looked at again when everything starts anew, or with the next block.
+// rest repairs everything and waits until everything has been seen and delivered. Decisions made on an old head are
+// reconsidered at a restart or with the next block.
 func (w *world) rest(r *rand.Rand) {
 	anew := r.IntN(2) == 0
 	w.heal()
@@ -456,7 +455,7 @@ func (w *world) rest(r *rand.Rand) {
 		}
 	}
 	w.inspectRest(anew)
-	if w.traits.deaf == "" { // deliveries that nobody waits for any more have ended by now
+	if w.traits.deaf == "" { // abandoned deliveries have ended by now
 		w.inspectGoroutines()
 	}
 }
@@ -472,7 +471,7 @@ func (w *world) inspectGoroutines() {
 	}
 }
 
-// dieAtWork has every process die while it works on a block.
+// dieAtWork kills every process while it works on a block.
 func (w *world) dieAtWork(r *rand.Rand) {
 	for _, p := range w.processes {
 		p.mu.Lock()
@@ -489,7 +488,7 @@ func (w *world) dieAtWork(r *rand.Rand) {
 	w.note("    everything begins anew")
 }
 
-// heal mends everything, and starts the processes that do not run.
+// heal repairs everything, and starts the processes that are not running.
 func (w *world) heal() {
 	w.endpoints.heal()
 	w.rates.fail(false)
@@ -511,7 +510,7 @@ func (p *Process) heal() {
 	}
 }
 
-// launch gives a process a new life after the last one has ended.
+// launch starts a process after its last run has ended.
 func (w *world) launch(p *Process) {
 	w.await(p)
 	if err := p.start(); err != nil {
@@ -520,7 +519,7 @@ func (w *world) launch(p *Process) {
 	w.sleep(time.Millisecond)
 }
 
-// await waits for what a process ran.
+// await waits until everything that a process ran has ended.
 func (w *world) await(p *Process) {
 	if p.ended == nil {
 		return
@@ -533,15 +532,15 @@ func (w *world) await(p *Process) {
 	}
 }
 
-// patience is how long a healthy world may take to come to rest: longer than the longest pause after a
-// failure, the skew of a clock, and a lease.
+// patience returns how long a healthy world may take to come to rest: longer than the longest pause after a failure, the
+// skew of a clock, and a lease.
 const patience = 90 * time.Minute
 
-// soon is how long a message may take to an endpoint that takes it, whatever the others do: longer than the longest pause
+// soon is how long a message may take to an endpoint that accepts it, whatever the others do: longer than the longest pause
 // after a failure, and the claim of a process that has died.
 const soon = 10 * time.Minute
 
-// catchUp waits until every chain has been followed to its end and every message is settled.
+// catchUp waits until every chain has been followed to its head and every message is settled.
 func (w *world) catchUp() bool {
 	for start := time.Now(); time.Since(start) < patience; {
 		w.sleep(2*w.traits.poll + 7*time.Second + 4*w.traits.lazy)
@@ -560,7 +559,7 @@ func (w *world) catchUp() bool {
 	return false
 }
 
-// behind says what is still to come.
+// behind returns what is still missing.
 func (w *world) behind() string {
 	for _, t := range w.chains {
 		p, err := w.store().Network(context.Background(), t.net)
@@ -603,7 +602,7 @@ func (w *world) end() {
 	}
 }
 
-// reasonable says whether an error of a call is one that the world has asked for.
+// reasonable reports whether an error of a call is expected in this world.
 func reasonable(err error) bool {
 	var invalid *invoice.InvalidError
 	var transition *invoice.TransitionError

@@ -71,11 +71,11 @@ func Fits(t testing.TB, api *httpapi.API, r *http.Request, status int, header ht
 	}
 }
 
-// lax are documents as programs read them: what objects have beside the declared members is no error. By their text.
+// lax caches documents that allow undeclared members of objects, by their text.
 var lax sync.Map
 
-// Takes demands that the API's document declares a request that was taken, as foreign programs read it. Which
-// Content-Type it has, and what spaces are around its body, does not matter.
+// Takes fails the test unless the API's document declares a request that was accepted, as foreign programs read the
+// document. It ignores the Content-Type and spaces around the body.
 func Takes(t testing.TB, api *httpapi.API, r *http.Request, body []byte) {
 	t.Helper()
 	text := string(api.OpenAPI())

@@ -15,23 +15,23 @@ import (
 	"github.com/cointill/cointill/httpapi"
 )
 
-// Caller is who asks in a walk.
+// Caller is the client of a request in a walk.
 type Caller string
 
-// Who asks.
+// Callers of a walk.
 const (
-	Shop     Caller = ""         // whose ids the exercises have
+	Shop     Caller = ""         // owner of the ids in the exercises
 	Rival    Caller = "rival"    // another project, with its own key
-	Stranger Caller = "stranger" // with a key that is none
-	Nobody   Caller = "nobody"   // without one
-	Abroad   Caller = "abroad"   // the shop, from an address that it does not allow
-	Sibling  Caller = "sibling"  // the shop, for what another API of its project has made
+	Stranger Caller = "stranger" // with an invalid key
+	Nobody   Caller = "nobody"   // without a key
+	Abroad   Caller = "abroad"   // the shop, from an address that is not allowed
+	Sibling  Caller = "sibling"  // the shop, for objects of another API of its project
 )
 
-// Walk asks every operation of an API as everybody who may not, for what is the shop's and for the same of nothing, and as
-// the shop for what another API of its project has made. Both must be answered alike, and cost the store the same calls:
-// so nothing tells what is another's from what is not there. Nothing of that writes, and nothing has what only the shop
-// knows, or what only the other API does.
+// Walk requests every operation of an API as every caller without access, once for an object of the shop and once for an
+// object that does not exist, and as the shop for objects of another API of its project. Both responses must be alike, and
+// cost the store the same calls, so that nothing distinguishes a foreign object from one that does not exist. None of these
+// requests may write, and no response may contain what only the shop, or only the other API, knows.
 func Walk(t *testing.T, subject func(t testing.TB) Subject) {
 	t.Helper()
 	w := &walker{T: t, Subject: subject(t)}
@@ -49,25 +49,25 @@ func Walk(t *testing.T, subject func(t testing.TB) Subject) {
 	}
 }
 
-// compared counts the pairs of answers that a walk has compared.
+// compared counts the pairs of responses that a walk has compared.
 type compared struct{ refused, siblings int }
 
-// enough returns an error if a walk has compared nothing, and so has shown nothing.
+// enough returns an error if a walk has compared nothing, and so has proved nothing.
 func (c compared) enough(siblings bool) error {
 	switch {
 	case c.refused == 0:
-		return errors.New("contract: walk: no operation was asked by somebody who may not ask")
+		return errors.New("contract: walk: no operation was requested without access")
 	case siblings && c.siblings == 0:
-		return errors.New("contract: walk: no operation was asked for what another API of the project has made")
+		return errors.New("contract: walk: no operation was requested for an object of another API of the project")
 	}
 	return nil
 }
 
-// abroad is an address that the shop does not allow.
+// abroad is an address from which the shop's key is not allowed.
 const abroad = "198.51.100.7:1"
 
-// Host returns an [httpapi.Authenticate] as a host may have it: the project is found by a header of the request, and
-// requests from abroad are forbidden.
+// Host returns an example of an [httpapi.Authenticate]: it takes the project from a header of the request, and forbids
+// requests from abroad.
 func Host(header string, projects map[string]string) httpapi.Authenticate {
 	return func(r *http.Request) (string, error) {
 		project, known := projects[r.Header.Get(header)]
@@ -88,7 +88,7 @@ type walker struct {
 	compared compared
 }
 
-// seen is a request, its answer, and what that cost.
+// seen is a request, its response, and its cost.
 type seen struct {
 	asked  string // method, path, query and body
 	who    Caller
@@ -98,7 +98,7 @@ type seen struct {
 	calls  []string
 }
 
-// as asks as somebody, for what is the shop's or for what is lost.
+// as makes a request as a caller, for an object of the shop or for one that does not exist.
 func (w *walker) as(route httpapi.Route, e Exercise, who Caller, lost bool) seen {
 	w.Helper()
 	e.As, e.Lost = who, lost
@@ -123,7 +123,7 @@ func (w *walker) as(route httpapi.Route, e Exercise, who Caller, lost bool) seen
 	w.api.ServeHTTP(rec, r)
 	calls := w.Store.Calls()
 	if route.Auth != nil && len(calls) > 0 && (calls[0] == "ProjectByKey" || calls[0] == "Project") {
-		calls = calls[1:] // who asks may be remembered
+		calls = calls[1:] // the caller may be cached
 	}
 	got := seen{r.Method + " " + r.URL.String() + " " + string(body), who, rec.Code, rec.Header(), rec.Body.String(), calls}
 	got.header.Del("X-Request-Id")
@@ -134,7 +134,7 @@ func (w *walker) as(route httpapi.Route, e Exercise, who Caller, lost bool) seen
 	return got
 }
 
-// walk demands that what is asked for is hidden from everybody but the shop, or that everybody may see it.
+// walk tests that an object is hidden from everybody but the shop, or is public.
 func (w *walker) walk(route httpapi.Route, e Exercise, open bool) {
 	w.Helper()
 	if route.Auth == nil {
@@ -151,7 +151,7 @@ func (w *walker) walk(route httpapi.Route, e Exercise, open bool) {
 		before := w.rows()
 		theirs, nothing := w.as(route, e, who, false), w.as(route, e, who, true)
 		if who == Rival && theirs.asked == nothing.asked {
-			continue // it names nothing, and is the rival's own
+			continue // it names no object, and belongs to the rival
 		}
 		w.alike(theirs, nothing)
 		w.compared.refused++
@@ -164,13 +164,13 @@ func (w *walker) walk(route httpapi.Route, e Exercise, open bool) {
 	}
 }
 
-// siblings demands that what another API of the project has made is not there, whatever the shop asks for.
+// siblings tests that objects of another API of the project are not found.
 func (w *walker) siblings(route httpapi.Route, e Exercise) {
 	w.Helper()
 	before := w.rows()
 	theirs, nothing := w.as(route, e, Sibling, false), w.as(route, e, Sibling, true)
 	if theirs.asked == nothing.asked {
-		return // it names nothing
+		return // it names no object
 	}
 	w.alike(theirs, nothing)
 	w.compared.siblings++
@@ -179,10 +179,10 @@ func (w *walker) siblings(route httpapi.Route, e Exercise) {
 	}
 }
 
-// public demands that it does not matter who asks.
+// public tests that the response does not depend on the caller.
 func (w *walker) public(route httpapi.Route, e Exercise, open bool) {
 	w.Helper()
-	w.as(route, e, Nobody, false) // after which there is nothing to change any more
+	w.as(route, e, Nobody, false) // after which nothing is left to change
 	if !open {
 		w.alike(w.as(route, e, Nobody, false), w.as(route, e, Nobody, true))
 	}
@@ -194,7 +194,7 @@ func (w *walker) public(route httpapi.Route, e Exercise, open bool) {
 	}
 }
 
-// alike demands that nothing tells two answers apart.
+// alike tests that two responses cannot be distinguished.
 func (w *walker) alike(a, b seen) {
 	w.Helper()
 	if a.status != b.status || a.body != b.body || !sameHeader(a.header, b.header) {
@@ -207,7 +207,7 @@ func (w *walker) alike(a, b seen) {
 
 func sameHeader(a, b http.Header) bool {
 	var x, y bytes.Buffer
-	_, _ = a.Write(&x), b.Write(&y) // a buffer takes everything
+	_, _ = a.Write(&x), b.Write(&y) // a buffer never fails
 	return x.String() == y.String()
 }
 
@@ -220,7 +220,7 @@ func (w *walker) keeps(secrets []string, got seen) {
 	}
 }
 
-// repeat has everybody repeat what the shop has done, with its Idempotency-Key: only the shop is answered as it was.
+// repeat repeats a request of the shop, with its Idempotency-Key, as every caller: only the shop gets the first response.
 func (w *walker) repeat() {
 	w.api = w.API(httpapi.Limit{}, w.replies(w.T))
 	for _, route := range w.api.Routes() {

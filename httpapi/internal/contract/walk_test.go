@@ -11,7 +11,7 @@ import (
 )
 
 func TestAWalkThatComparesNothingFails(t *testing.T) {
-	require.ErrorContains(t, compared{}.enough(false), "may not ask")
+	require.ErrorContains(t, compared{}.enough(false), "without access")
 	require.ErrorContains(t, compared{refused: 3}.enough(true), "another API")
 	require.NoError(t, compared{refused: 3}.enough(false))
 	require.NoError(t, compared{refused: 3, siblings: 1}.enough(true))
@@ -21,7 +21,7 @@ type tea struct {
 	Name string `json:"name"`
 }
 
-// failing is a test that notes that it has failed.
+// failing is a test that records its failure.
 type failing struct {
 	testing.TB
 	failed bool

@@ -9,8 +9,8 @@ import (
 	"unicode"
 )
 
-// curl returns a command for a POSIX shell that asks for the operation. The shell's variable API has the URL of the API,
-// and that of each key its value.
+// curl returns a command for a POSIX shell that requests the operation. The shell's variable API contains the URL of the
+// API, and there is a variable for each key.
 func curl(v operationView, op *operation) string {
 	path := v.Path
 	query := url.Values{}
@@ -88,7 +88,7 @@ func method(name string) string {
 	return "-X " + name + " "
 }
 
-// plain returns a value as it is written in a URL or a header.
+// plain returns a value in the form that it has in a URL or a header.
 func plain(example json.RawMessage) string {
 	var text string
 	if json.Unmarshal(example, &text) == nil {
@@ -97,10 +97,10 @@ func plain(example json.RawMessage) string {
 	return string(example)
 }
 
-// doubled escapes what has a meaning between the double quotes of a POSIX shell.
+// doubled escapes the characters that are special between the double quotes of a POSIX shell.
 var doubled = strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`, "`", "\\`")
 
-// quote makes one word of a text for a POSIX shell.
+// quote returns a text as one word for a POSIX shell.
 func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
 // variable returns the name of the shell's variable for a key: API_KEY for ApiKeyAuth.

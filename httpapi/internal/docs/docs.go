@@ -1,8 +1,8 @@
-// Package docs makes a page for people of an OpenAPI document. The page is one response: it loads nothing, runs under a
-// policy without unsafe-inline, and can be read without JavaScript, which only adds a search, buttons that copy, and the
-// URL of the API in the samples.
+// Package docs renders an OpenAPI document as a page for people. The page is one response: it loads nothing, has a policy
+// without unsafe-inline, and is readable without JavaScript, which only adds a search, buttons that copy, and the URL of the
+// API in the samples.
 //
-// It shows what documents of package httpapi have: JSON bodies, keys in headers, and named schemas.
+// It supports what documents of package httpapi contain: JSON bodies, keys in headers, and named schemas.
 package docs
 
 import (
@@ -56,7 +56,7 @@ func New(openapi []byte) (*Page, error) {
 		"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"}, nil
 }
 
-// hashed returns what allows an inline text in a Content-Security-Policy, and no other.
+// hashed returns the source in a Content-Security-Policy that allows exactly this inline text.
 func hashed(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"

@@ -14,7 +14,7 @@ import (
 	"github.com/cointill/cointill/httpapi/internal/docs"
 )
 
-// hostile is a text that would be markup, a script, a template or a command where it is not escaped.
+// hostile is a text that is markup, a script, a template or a command unless it is escaped.
 const hostile = `</code></style></script><script>alert(1)</script>"'&{{.}}$(id)` + "`id`" + `\u2028 onload=x`
 
 func text(t *testing.T, s string) string {
@@ -144,4 +144,45 @@ func TestWhatSeveralPlacesUseIsShownOnce(t *testing.T) {
 	require.Less(t, strings.Index(body, ">second<"), strings.Index(body, ">first<"), "members keep their order")
 	require.Less(t, strings.Index(body, `id="z"`), strings.Index(body, `id="a"`), "operations keep their order")
 	require.Contains(t, body, `<a href="#object-Shared">Shared</a> or null</span> <span class="type">may be absent</span>`)
+}
+
+func TestWhatIsNotServedComesLastAndIsFoldedInTheMenu(t *testing.T) {
+	some := `{"tags": [{"name": "A"}, {"name": "B"}], "paths": {
+		"/refund": {"post": {"operationId": "refund", "summary": "Refund", "tags": ["A"], "responses": {"501": {"description": "Not Implemented"}}}},
+		"/payout": {"post": {"operationId": "payout", "summary": "Pay out", "tags": ["B"], "responses": {"422": {"description": "Unprocessable"}}}},
+		"/pay": {"post": {"operationId": "pay", "summary": "Pay", "tags": ["A"], "responses": {"200": {"description": "OK", "content": {"application/json": {"schema": {"type": "string"}}}}}}}}}`
+	page, err := docs.New([]byte(some))
+	require.NoError(t, err)
+	body := get(t, page, http.MethodGet).Body.String()
+	require.NotContains(t, body, "group-b", "nothing of this group is served")
+	menu, content, _ := strings.Cut(body, `<section class="operation"`)
+	_, fold, found := strings.Cut(menu, `<details class="fold"><summary>Not served <span class="type">2</span></summary>`)
+	require.True(t, found)
+	fold, _, _ = strings.Cut(fold, "</details>")
+	require.Contains(t, fold, `href="#refund"`)
+	require.Contains(t, fold, `href="#payout"`)
+	require.NotContains(t, fold, `href="#pay"`)
+	_, content, found = strings.Cut(content, `id="unserved"`)
+	require.True(t, found)
+	require.Contains(t, content, `id="refund"`)
+	require.Contains(t, content, `id="payout"`)
+	require.NotContains(t, content, `id="pay"`)
+}
+
+func TestAnAliasIsShownWithWhatItIsAnAliasOf(t *testing.T) {
+	operation := func(id, summary string) string {
+		return `{"operationId": "` + id + `", "summary": "` + summary + `", "tags": ["A"],
+			"responses": {"200": {"description": "OK", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Own"}}}}}}`
+	}
+	some := `{"tags": [{"name": "A"}], "paths": {
+		"/old": {"post": ` + operation("old", "Pay") + `}, "/new": {"post": ` + operation("new", "Pay") + `, "get": ` + operation("read", "Pay") + `},
+		"/other": {"post": ` + operation("other", "Pay more") + `}}, "components": {"schemas": {"Own": {"type": "object", "properties": {"a": {"type": "string"}}}}}}`
+	page, err := docs.New([]byte(some))
+	require.NoError(t, err)
+	body := get(t, page, http.MethodGet).Body.String()
+	require.Contains(t, body, `<code>/old</code> or <code>/new</code>`)
+	require.NotContains(t, body, `id="new"`)
+	for _, id := range []string{"old", "read", "other"} {
+		require.Contains(t, body, `<section class="operation" id="`+id+`"`, "another method or summary is another operation")
+	}
 }

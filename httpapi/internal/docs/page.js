@@ -30,9 +30,11 @@
   search.hidden = false;
   const entries = document.querySelectorAll("[data-search]");
   const groups = document.querySelectorAll(".heading:has([data-search]), .group:has([data-search])");
+  const folds = document.querySelectorAll(".fold");
   search.addEventListener("input", () => {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     for (const entry of entries) entry.hidden = !words.every((word) => entry.dataset.search.includes(word));
     for (const group of groups) group.hidden = !group.querySelector("[data-search]:not([hidden])");
+    for (const fold of folds) fold.open = words.length > 0 && fold.querySelector("[data-search]:not([hidden])") !== null;
   });
 })();

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -19,6 +20,7 @@ type view struct {
 	Keys                        []keyView
 	Variables                   string // of the shell that the samples are for
 	Groups                      []group
+	Unserved                    []operationView // declared without a response of success
 	Faults                      []faultView
 	FaultSamples                []faultSample
 	Objects                     []object
@@ -32,13 +34,14 @@ type group struct {
 
 type operationView struct {
 	ID, Method, Path, Summary, Description string
+	Aliases                                []string // further paths
 	Keys                                   []keyView
 	Parameters                             []row
 	Body                                   *bodyView
 	Answers                                []answer
 	Faults                                 []status
 	Curl                                   string
-	Search                                 string // what a search looks at
+	Search                                 string // the text that is searched
 }
 
 type bodyView struct {
@@ -88,7 +91,7 @@ type keyView struct {
 
 type status struct{ Code, Text string }
 
-// faultView is a status that operations refuse with.
+// faultView is a status of refusals.
 type faultView struct{ Code, Text, Meaning string }
 
 // faultSample is the body of the responses with some statuses.
@@ -98,15 +101,19 @@ type faultSample struct {
 	codes   []string
 }
 
-// builder makes a view of a document.
+// builder builds the view of a document.
 type builder struct {
 	*document
 	uses map[string]int  // of a named type, by operations and other types
 	sent map[string]bool // named types that are parts of requests
+
+	aliases map[string][]string // further paths of operations, by their ids
+	alias   map[string]bool     // ids of the operations at these paths
 }
 
 func newView(d *document) (*view, error) {
-	b := &builder{d, map[string]int{}, map[string]bool{}}
+	b := &builder{d, map[string]int{}, map[string]bool{}, map[string][]string{}, map[string]bool{}}
+	b.findAliases()
 	b.count()
 	v := &view{Title: d.Info.Title, Version: d.Info.Version, Description: d.Info.Description}
 	for _, m := range d.Components.SecuritySchemes {
@@ -115,19 +122,8 @@ func newView(d *document) (*view, error) {
 	for _, tag := range d.Tags {
 		v.Groups = append(v.Groups, group{ID: "group-" + slug(tag.Name), Name: tag.Name, Description: tag.Description})
 	}
-	for _, p := range d.Paths {
-		for _, m := range p.Value {
-			op, err := b.operation(p.Name, m.Name, m.Value)
-			if err != nil {
-				return nil, fmt.Errorf("%s %s: %w", m.Name, p.Name, err)
-			}
-			i := slices.IndexFunc(v.Groups, func(g group) bool { return g.Name == m.Value.Tags[0] })
-			if i < 0 {
-				return nil, fmt.Errorf("%s %s: the tag %q is not declared", m.Name, p.Name, m.Value.Tags[0])
-			}
-			v.Groups[i].Operations = append(v.Groups[i].Operations, op)
-			v.addFaults(m.Value)
-		}
+	if err := v.addOperations(b); err != nil {
+		return nil, err
 	}
 	v.Groups = slices.DeleteFunc(v.Groups, func(g group) bool { return len(g.Operations) == 0 })
 	slices.SortFunc(v.Faults, func(a, b faultView) int { return strings.Compare(a.Code, b.Code) })
@@ -141,7 +137,58 @@ func newView(d *document) (*view, error) {
 	return v, nil
 }
 
-// addFaults adds the statuses that an operation refuses with to those of the page.
+// addOperations adds each operation to the group of its tag, or to those that are not served.
+func (v *view) addOperations(b *builder) error {
+	for _, p := range b.Paths {
+		for _, m := range p.Value {
+			if b.alias[m.Value.OperationID] {
+				continue
+			}
+			op, err := b.operation(p.Name, m.Name, m.Value)
+			if err != nil {
+				return fmt.Errorf("%s %s: %w", m.Name, p.Name, err)
+			}
+			i := slices.IndexFunc(v.Groups, func(g group) bool { return g.Name == m.Value.Tags[0] })
+			if i < 0 {
+				return fmt.Errorf("%s %s: the tag %q is not declared", m.Name, p.Name, m.Value.Tags[0])
+			}
+			if len(op.Answers) > 0 {
+				v.Groups[i].Operations = append(v.Groups[i].Operations, op)
+			} else {
+				v.Unserved = append(v.Unserved, op)
+			}
+			v.addFaults(m.Value)
+		}
+	}
+	return nil
+}
+
+// findAliases finds the operations that differ from an earlier one in nothing but their path and id. They are shown with it.
+func (b *builder) findAliases() {
+	var seen []member[*operation] // by method
+	for _, p := range b.Paths {
+		for _, m := range p.Value {
+			i := slices.IndexFunc(seen, func(s member[*operation]) bool { return s.Name == m.Name && s.Value.alike(m.Value) })
+			if i < 0 {
+				seen = append(seen, m)
+				continue
+			}
+			id := seen[i].Value.OperationID
+			b.aliases[id] = append(b.aliases[id], p.Name)
+			b.alias[m.Value.OperationID] = true
+		}
+	}
+}
+
+// alike reports whether two operations differ in nothing but their ids. Without a summary nothing says that they do the
+// same.
+func (op *operation) alike(other *operation) bool {
+	one, two := *op, *other
+	one.OperationID, two.OperationID = "", ""
+	return op.Summary != "" && reflect.DeepEqual(one, two)
+}
+
+// addFaults adds the statuses of an operation's refusals to those of the page.
 func (v *view) addFaults(op *operation) {
 	for _, r := range op.Responses {
 		if r.Name < "4" || slices.ContainsFunc(v.Faults, func(f faultView) bool { return f.Code == r.Name }) {
@@ -168,7 +215,7 @@ func (v *view) nameFaultSamples() {
 	}
 }
 
-// meaning returns what a client has to know of a status beside its text.
+// meaning explains a status to clients.
 func meaning(code string) string {
 	switch code {
 	case "400":
@@ -178,7 +225,7 @@ func meaning(code string) string {
 	case "403":
 		return "The key does not allow the request."
 	case "404":
-		return "There is nothing with this id."
+		return "Nothing has this id."
 	case "409":
 		return "The request contradicts what is stored."
 	case "413":
@@ -207,6 +254,9 @@ func (b *builder) count() {
 	}
 	for _, p := range b.Paths {
 		for _, m := range p.Value {
+			if b.alias[m.Value.OperationID] {
+				continue
+			}
 			if m.Value.RequestBody != nil {
 				s := jsonOf(m.Value.RequestBody.Content).Schema
 				b.note(s, 1)
@@ -266,6 +316,7 @@ func (b *builder) operation(path, method string, op *operation) (operationView, 
 	}
 	v := operationView{
 		ID: op.OperationID, Method: strings.ToUpper(method), Path: path, Summary: op.Summary, Description: op.Description,
+		Aliases: b.aliases[op.OperationID],
 	}
 	for _, required := range op.Security {
 		for _, r := range required {
@@ -299,7 +350,7 @@ func (b *builder) operation(path, method string, op *operation) (operationView, 
 		v.Answers = append(v.Answers, a)
 	}
 	v.Curl = curl(v, op)
-	v.Search = strings.ToLower(strings.Join([]string{v.ID, v.Method, v.Path, v.Summary, op.Tags[0]}, " "))
+	v.Search = strings.ToLower(strings.Join(append([]string{v.ID, v.Method, v.Path, v.Summary, op.Tags[0]}, v.Aliases...), " "))
 	return v, nil
 }
 
@@ -310,7 +361,7 @@ func alternatives(s *schema) []*schema {
 	return []*schema{s}
 }
 
-// isAny reports whether nothing is declared of a value.
+// isAny reports whether the schema allows any value.
 func (s *schema) isAny() bool {
 	return s == nil || s.Ref == "" && len(s.Type) == 0 && len(s.AnyOf) == 0 && len(s.OneOf) == 0
 }
@@ -380,7 +431,7 @@ func (b *builder) typeOf(s *schema) typeView {
 	return typeView{Before: words}
 }
 
-// rules returns what a value must be beside its type.
+// rules returns the rules for a value besides its type.
 func rules(s *schema) []string {
 	for len(s.AnyOf) > 0 || len(s.OneOf) > 0 {
 		s = slices.Concat(s.AnyOf, s.OneOf)[0]
@@ -426,7 +477,7 @@ func jsonOf(content ordered[mediaType]) mediaType {
 	return m
 }
 
-// indent lays out an example for reading.
+// indent formats an example for reading.
 func indent(example json.RawMessage) string {
 	var out bytes.Buffer
 	if len(example) == 0 || json.Indent(&out, example, "", "  ") != nil {

@@ -14,12 +14,12 @@ type trouble struct {
 	Trouble string `json:"trouble"`
 }
 
-// fields are the names on the wire of what the core refuses.
+// fields maps the Go fields in refusals of the core to names on the wire.
 var fields = map[string]string{
 	"OrderID": "reference", "Asset": "asset", "Price.Currency": "asset", "Price.Amount": "amount", "Tolerance": "slack", "CallbackURL": "notify",
 }
 
-// fault is the table from errors to responses.
+// fault maps errors to responses.
 func fault(err error) (int, any) {
 	if refused, ok := errors.AsType[*httpapi.Error](err); ok {
 		return refused.Status, trouble{refused.Message}

@@ -20,8 +20,8 @@ const FormatName = "fourth"
 // ProofKey names the key of a project that signs its webhooks.
 const ProofKey = "proof"
 
-// Format is the webhook of the API: the bill, for every change of its status. The header Bill-Proof has the HMAC-SHA256 of
-// the body. Nothing but the status 202 takes it.
+// Format is the format of the API's webhooks. The body is the bill, sent for every change of its status. The header
+// Bill-Proof contains the HMAC-SHA256 of the body. Only the status 202 accepts a webhook.
 type Format struct{}
 
 var _ webhook.Ruled = (*Format)(nil)
@@ -77,18 +77,18 @@ type bill struct {
 // state is a status on the wire.
 type state string
 
-// statuses is the table from the core's statuses to those on the wire.
+// statuses maps the core's statuses to those on the wire.
 var statuses = map[invoice.Status]state{
 	invoice.StatusNew: "open", invoice.StatusPending: "coming", invoice.StatusPaidPartial: "short", invoice.StatusCompleted: "settled",
 	invoice.StatusExpired: "lapsed", invoice.StatusCancelled: "void", invoice.StatusArchived: "filed",
 }
 
-// Enum lists the statuses for the document.
+// Enum returns the statuses, for the OpenAPI document.
 func (state) Enum() []string {
 	return []string{"open", "coming", "short", "settled", "lapsed", "void", "filed"}
 }
 
-// bill returns an invoice as responses and webhooks have it.
+// bill returns an invoice as it is in responses and webhooks.
 func (*Format) bill(inv invoice.Invoice) bill {
 	out := bill{ID: inv.ID, Reference: inv.OrderID, State: statuses[inv.State.Status], Asset: inv.Price.Currency, Due: "0", Paid: "0"}
 	if q := inv.Quote; q != nil {

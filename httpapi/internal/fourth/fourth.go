@@ -1,5 +1,5 @@
-// Package fourth is a small made-up API of bills, for tests: it shows that a dialect is one folder that uses exported names
-// only and that nothing else has to know.
+// Package fourth is a small made-up API of bills, for tests. It shows that a dialect is one folder that uses only exported
+// names, and that no other file needs to know it.
 //
 //	POST    /bills        create  key
 //	GET     /bills/{id}   read    key
@@ -24,7 +24,7 @@ import (
 // Config configures the API. Service, Format and Projects are required.
 type Config struct {
 	Service  *invoice.Service
-	Format   *Format // the one that the Service's Notifier has
+	Format   *Format // the same as in the Service's Notifier
 	Projects *invoice.Projects
 
 	Limit   httpapi.Limit
@@ -38,7 +38,7 @@ type api struct {
 	format  *Format
 }
 
-// New returns the API. It may be mounted under any prefix.
+// New returns the API, or an error if cfg is not valid. The API may be mounted under any prefix.
 func New(cfg Config) (*httpapi.API, error) {
 	switch {
 	case cfg.Service == nil:
@@ -126,7 +126,7 @@ func (a *api) cancel(r *httpapi.Request) (any, error) {
 	return a.format.bill(inv), nil
 }
 
-// find returns the project's bill. What another API has made does not exist here.
+// find returns the project's bill. Invoices of other APIs are not found.
 func (a *api) find(r *httpapi.Request) (invoice.Invoice, error) {
 	var path billPath
 	if err := r.Bind(&path); err != nil {

@@ -12,12 +12,12 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// Bitcoin returns a simulated network with Bitcoin's asset and with the defaults that a Bitcoin node suggests for it, of
-// which no payment under 546 satoshis is one. Nothing of it is configured.
+// Bitcoin returns a simulated network with Bitcoin's asset and the defaults that a Bitcoin node suggests for it, such as a
+// floor of 546 satoshis. Nothing is configured explicitly.
 func Bitcoin(t testing.TB) invoice.ChainConfig {
 	t.Helper()
 	params := bitcoin.Bitcoin()
-	rpc, err := bitcoin.Dial(bitcoin.ClientConfig{URL: "http://127.0.0.1:1"}) // which is never asked
+	rpc, err := bitcoin.Dial(bitcoin.ClientConfig{URL: "http://127.0.0.1:1"}) // which is never called
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,5 @@
-// Package docstest tests the page for people of an API: that all operations are on it, that it loads nothing, and that the
-// commands on it are requests of the API.
+// Package docstest tests the page for people of an API: that all operations are on it, aliases with what they are aliases
+// of, that it loads nothing, and that the commands on it are requests of the API.
 package docstest
 
 import (
@@ -46,18 +46,40 @@ func Page(t *testing.T, api *httpapi.API) string {
 	require.Empty(t, empty.FindString(page), "nothing on the page is empty")
 	require.Empty(t, labels.FindString(page), "every heading has something under it")
 
-	last := map[string]int{}
+	last, unserved := map[string]int{}, strings.Index(page, ` id="unserved"`)
 	for _, r := range api.Routes() {
-		at := strings.Index(page, `<section class="operation" id="`+r.OperationID+`"`)
+		shown := shownWith(api, page, r)
+		at := strings.Index(page, heading(shown))
 		require.Positive(t, at, r.OperationID)
-		require.Greater(t, at, last[r.Tag], "%s comes before an operation that is before it in the table", r.OperationID)
-		last[r.Tag] = at
+		group := r.Tag
+		if unserved > 0 && at > unserved {
+			group = "unserved"
+		}
+		require.GreaterOrEqual(t, at, last[group], "%s comes before an operation that is before it in the table", r.OperationID)
+		last[group] = at
 		section, _, _ := strings.Cut(page[at:], "</section>")
 		for _, want := range []string{html.EscapeString(r.Summary), r.Method, html.EscapeString(r.Path), "curl "} {
 			require.Contains(t, section, want)
 		}
 	}
 	return page
+}
+
+// heading returns how the section of an operation begins.
+func heading(operationID string) string { return `<section class="operation" id="` + operationID + `"` }
+
+// shownWith returns the id of the operation whose section shows a route: its own, or that of an earlier one with the same
+// method and summary, of which it is an alias.
+func shownWith(api *httpapi.API, page string, r httpapi.Route) string {
+	if strings.Contains(page, heading(r.OperationID)) {
+		return r.OperationID
+	}
+	for _, other := range api.Routes() {
+		if other.Method == r.Method && other.Summary == r.Summary {
+			return other.OperationID
+		}
+	}
+	return r.OperationID
 }
 
 // checkPolicy requires a policy that allows the inline style and script of the page, and nothing else.
@@ -96,7 +118,7 @@ func checkLinks(t *testing.T, page string) {
 // Sample returns the command that the page has for an operation.
 func Sample(t *testing.T, page, operationID string) string {
 	t.Helper()
-	_, section, found := strings.Cut(page, `<section class="operation" id="`+operationID+`"`)
+	_, section, found := strings.Cut(page, heading(operationID))
 	require.True(t, found, operationID)
 	section, _, _ = strings.Cut(section, "</section>")
 	_, sample, found := strings.Cut(section, "<pre tabindex=\"0\"><code>")
@@ -144,6 +166,9 @@ func Samples(t *testing.T, api *httpapi.API) {
 	}))
 	defer server.Close()
 	for _, route := range api.Routes() {
+		if shownWith(api, page, route) != route.OperationID {
+			continue // one sample is for both
+		}
 		status, asked := paste(t, server.URL, Sample(t, page, route.OperationID))
 		require.Equal(t, http.StatusOK, status, asked)
 		require.Equal(t, route.OperationID, asked)
