@@ -30,6 +30,15 @@ const (
 	EventConfirmed       EventType = "invoice.confirmed"        // all that counts of a closed partial payment is now deep enough
 )
 
+// eventTypes returns all types of events of invoices.
+func eventTypes() []EventType {
+	return []EventType{
+		EventCreated, EventAssetChosen, EventReopened, EventPending, EventPaidPartial, EventCompleted, EventExpired,
+		EventCancelled, EventArchived, EventClosed, EventReverted, EventRestored, EventRevalued, EventPaymentReceived,
+		EventPaymentLost, EventDeposit, EventConfirmed,
+	}
+}
+
 // Class describes how a payment related to its invoice when it was recorded.
 type Class string
 
@@ -76,6 +85,7 @@ type Message struct {
 	Invoice  string    // messages of one invoice are sent in the order of Seq
 	Seq      int64     //
 	Project  string    // the project whose secrets sign it
+	Receiver string    // ID of the project's [Endpoint] that it is for, whose secrets sign it; empty for the invoice's own callback
 	URL      string    // where it is posted
 	Endpoint string    // unit of isolation, throttling and giving up; the Notifier derives it from Project and URL
 	Body     []byte    // the body that is posted, byte for byte

@@ -46,6 +46,7 @@ type traits struct {
 	recorded  bool            // and how far numbers were handed out is on record elsewhere; else somebody says that it has
 	deaf      manner          // of the endpoint that never takes anything; empty: there is none
 	tires     bool            // that is waited for to be given up
+	receivers []receiver      // endpoints of the project, beside the callbacks of invoices
 	kinds     []kind          // of steps
 }
 
@@ -111,6 +112,7 @@ func newTraits(seed uint64, cfg Config) traits {
 			t.shared.PerProject = t.share
 		}
 	}
+	t.receivers = newReceivers(seed)
 	return t
 }
 
@@ -374,9 +376,9 @@ func (w *world) play() {
 	}
 	w.sleep(30 * time.Second)
 	w.goroutines = goroutines()
-	w.note("%d networks, %d processes, leases %t, pools %t, poll %s, batch %d, reach %d, confirmations %v, window %s, addresses %+v, shared %+v, lease %s, lazy %s, floors %t, ahead %t, restores %t, recorded %t, deaf %q",
+	w.note("%d networks, %d processes, leases %t, pools %t, poll %s, batch %d, reach %d, confirmations %v, window %s, addresses %+v, shared %+v, lease %s, lazy %s, floors %t, ahead %t, restores %t, recorded %t, deaf %q, endpoints %v",
 		w.traits.networks, w.traits.processes, w.traits.leases, w.traits.pools, w.traits.poll, w.traits.batch, w.traits.reach, w.traits.confirm, w.traits.window, w.traits.pool,
-		w.traits.shared, w.traits.lease, w.traits.lazy, w.traits.floors, w.traits.ahead, w.traits.restores, w.traits.recorded, w.traits.deaf)
+		w.traits.shared, w.traits.lease, w.traits.lazy, w.traits.floors, w.traits.ahead, w.traits.restores, w.traits.recorded, w.traits.deaf, w.traits.receivers)
 	for w.step = 1; w.step <= w.cfg.Steps && !w.failed(); w.step++ {
 		if w.cfg.skip[w.step] {
 			continue

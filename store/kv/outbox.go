@@ -275,15 +275,14 @@ func (s *Store) History(ctx context.Context, invoiceID string) ([]webhook.Record
 }
 
 // Resend implements [webhook.Outbox].
-func (s *Store) Resend(ctx context.Context, invoiceID string) (invoice.Message, error) {
+func (s *Store) Resend(ctx context.Context, invoiceID, receiver string) (invoice.Message, error) {
 	return update(ctx, s, "resend", func(t *txn) invoice.Message {
 		d := t.doc(invoiceID)
-		messages := d.Messages
-		if len(messages) == 0 {
+		m := d.latest(receiver)
+		if m == nil {
 			t.fail(invoice.ErrNotFound)
 			return invoice.Message{}
 		}
-		m := &messages[len(messages)-1]
 		now := time.Now().UTC()
 		m.State, m.Due, m.Since, m.Tried, m.Open = webhook.StateDue, now, now, 0, false
 		d.release(m.Message.URL, now)

@@ -51,10 +51,10 @@ func Event(ev invoice.Event) []any {
 	}
 }
 
-// Message returns the columns id, event, invoice, seq, project, url, endpoint, at, body, format, secret.
+// Message returns the columns id, event, invoice, seq, project, url, endpoint, at, body, format, secret, receiver.
 func Message(m invoice.Message) []any {
 	return []any{
-		m.ID, string(m.Event), m.Invoice, m.Seq, m.Project, m.URL, m.Endpoint, Stamp(m.At), m.Body, m.Format, m.Secret,
+		m.ID, string(m.Event), m.Invoice, m.Seq, m.Project, m.URL, m.Endpoint, Stamp(m.At), m.Body, m.Format, m.Secret, m.Receiver,
 	}
 }
 
