@@ -255,8 +255,10 @@ func (addresses) Address(_ context.Context, index uint32) (chain.Address, error)
 // notifier knows the format and tells nobody.
 type notifier struct{}
 
-func (notifier) Formats() []string                                         { return []string{"itispay"} }
-func (notifier) Messages(invoice.Event, invoice.Invoice, []invoice.Endpoint) []invoice.Message { return nil }
+func (notifier) Formats() []string { return []string{"itispay"} }
+func (notifier) Messages(invoice.Event, invoice.Invoice, []invoice.Endpoint) []invoice.Message {
+	return nil
+}
 
 // names answers the members of a JSON object in their order.
 func names(t testing.TB, body []byte) []string {

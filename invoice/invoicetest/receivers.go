@@ -59,6 +59,19 @@ func (s projects) Project(ctx context.Context, id string) (invoice.Project, erro
 	})
 }
 
+// receiverTrouble lets a process fail to read whom events must be told to.
+func (w *world) receiverTrouble(r *rand.Rand) {
+	p, ok := w.live(r)
+	if !ok {
+		return
+	}
+	pl := plan{method: "Project", kind: []fault{faultBefore, faultAfter, faultCrashBefore}[r.IntN(3)], times: 1 + r.IntN(6)}
+	p.mu.Lock()
+	p.plan = pl
+	p.mu.Unlock()
+	w.note("    %s: %q %s, %d times", p.name, pl.method, pl.kind, pl.times)
+}
+
 // receiversOf returns the endpoints that an event must be told to.
 func (w *world) receiversOf(ev invoice.Event) []invoice.Endpoint {
 	var out []invoice.Endpoint

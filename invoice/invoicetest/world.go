@@ -112,7 +112,9 @@ func newTraits(seed uint64, cfg Config) traits {
 			t.shared.PerProject = t.share
 		}
 	}
-	t.receivers = newReceivers(seed)
+	if t.receivers = newReceivers(seed); t.receivers != nil {
+		t.kinds = append(t.kinds, kind{"endpoints cannot be read", 4, true, (*world).receiverTrouble})
+	}
 	return t
 }
 
