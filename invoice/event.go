@@ -87,7 +87,7 @@ type Message struct {
 	Project  string    // the project whose secrets sign it
 	Receiver string    // ID of the project's [Endpoint] that it is for, whose secrets sign it; empty for the invoice's own callback
 	URL      string    // where it is posted
-	Endpoint string    // unit of isolation, throttling and giving up; the Notifier derives it from Project and URL
+	Endpoint string    // unit of isolation, throttling and giving up; the Notifier derives it from Project, URL and Receiver
 	Body     []byte    // the body that is posted, byte for byte
 	At       time.Time // when the event happened, by our clock; it may be sent from then on
 	Format   string    // the format, which may have its own way of signing when the message is sent

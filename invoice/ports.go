@@ -100,10 +100,11 @@ type Notifier interface {
 
 // Receivers provides the endpoints of projects that events are told to. [Projects] implements it.
 type Receivers interface {
-	// Receivers returns the project's endpoints, whose secrets it may leave out, and none for an unknown project. It is
-	// called for every invoice of a batch, mostly while nobody else waits, and may be called concurrently. It may return
-	// what was true some seconds ago, as its implementation documents. After an error the batch is not stored, or
-	// without the invoice, so that no message is lost. A call that takes longer than ten seconds has failed.
+	// Receivers returns the project's endpoints, whose secrets it may leave out, and none for an unknown project. It may
+	// block on a database, is called for every invoice of a batch that has events, and may be called concurrently, so it
+	// should remember what it has read, for as long as it documents. After an error nothing is stored of the invoice, so
+	// that no message is lost. A call that takes longer than ten seconds has failed. The caller does not change what it
+	// returns.
 	Receivers(ctx context.Context, project string) ([]Endpoint, error)
 }
 

@@ -80,7 +80,7 @@ func (s *Service) tell(ctx context.Context, b *Batch, inv Invoice, events []Even
 		}
 		for _, ev := range events {
 			deaf := func(e Endpoint) bool { return !e.Takes(ev.Type) }
-			to := slices.DeleteFunc(slices.Clone(endpoints), deaf)
+			to := slices.DeleteFunc(slices.Clone(endpoints), deaf) // here and not in notifiers, so that all filters work alike
 			messages = append(messages, s.cfg.Notifier.Messages(ev, inv, to)...)
 		}
 	}
