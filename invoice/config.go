@@ -30,6 +30,10 @@ type Config struct {
 	Commission func(project string, asset chain.Asset) decimal.Decimal
 	// Notifier turns events into messages. If nil, there are no messages; the feed of events is kept anyway.
 	Notifier Notifier
+	// Receivers provides the endpoints of projects, which are told the events of all of their invoices; [Projects] is
+	// one. If nil, only the invoices' own callbacks are told. Within a transaction of the host
+	// ([Service.WithStore]) it may read on another connection: a pool must have more than transactions hold at a time.
+	Receivers Receivers
 	// CheckCallback refuses callback URLs by returning a reason that reads well after the field's name. Default the
 	// Notifier's, if it is a [CallbackChecker]; otherwise any absolute http or https URL is valid.
 	CheckCallback func(url string) error

@@ -109,6 +109,8 @@ var (
 	// ErrBusy is returned when the store could not take the batch now, because a lock is held for long. Nothing of it
 	// was stored; the same batch may be committed again. A store that has such an error wraps this one.
 	ErrBusy = errors.New("the store is busy")
+	// ErrNoEndpoint is returned when a project has no endpoint with the ID, perhaps because it was removed.
+	ErrNoEndpoint = errors.New("the project has no such endpoint")
 	// ErrDuplicateProject is returned when the owner has a project of this name.
 	ErrDuplicateProject = errors.New("project name is taken")
 )

@@ -31,6 +31,15 @@ const (
 	EventConfirmed       EventType = "invoice.confirmed"        // all that counts of a closed partial payment is now deep enough
 )
 
+// eventTypes returns all types of events of invoices.
+func eventTypes() []EventType {
+	return []EventType{
+		EventCreated, EventAssetChosen, EventReopened, EventPending, EventPaidPartial, EventCompleted, EventExpired,
+		EventCancelled, EventArchived, EventClosed, EventReverted, EventRestored, EventRevalued, EventPaymentReceived,
+		EventPaymentLost, EventDeposit, EventConfirmed,
+	}
+}
+
 // Class describes how a payment related to its invoice when it was recorded.
 type Class string
 
@@ -82,8 +91,9 @@ type Message struct {
 	Payout   string    // messages of one payout are sent in the order of Seq; empty for those of an invoice
 	Seq      int64     //
 	Project  string    // the project whose secrets sign it
+	Receiver string    // ID of the project's [Endpoint] that it is for, whose secrets sign it; empty for the invoice's own callback
 	URL      string    // where it is posted
-	Endpoint string    // unit of isolation, throttling and giving up; the Notifier derives it from Project and URL
+	Endpoint string    // unit of isolation, throttling and giving up; the Notifier derives it from Project, URL and Receiver
 	Body     []byte    // the body that is posted, byte for byte
 	At       time.Time // when the event happened, by our clock; it may be sent from then on
 	Format   string    // the format, which may have its own way of signing when the message is sent

@@ -17,6 +17,8 @@ type refusals struct {
 	last  string             // the last batch refused without naming an invoice ...
 	times int                // ... and how often it was refused in a row
 	all   string             // why every invoice is left out; empty otherwise
+
+	untold bool // invoices are left out as well when it cannot be read whom their events must be told to
 }
 
 type refusal struct {

@@ -91,9 +91,29 @@ type ClosedRequest struct {
 type Notifier interface {
 	// Formats returns the values of Invoice.Format that the notifier supports; the first is the default.
 	Formats() []string
-	// Messages returns the messages for an event and the invoice as it is after the event. Each has an ID that no other
-	// message ever has: the event's ID when there is one message.
-	Messages(ev Event, inv Invoice) []Message
+	// Messages returns the messages for an event and the invoice as it is after the event: one for the invoice's
+	// callback, if it has one, and one for each of the endpoints, which are those of the project that take the event. A
+	// format may have nothing to tell about it. Each message has an ID that no other message ever has: the event's ID for
+	// the callback, and one made of the event's and the endpoint's for an endpoint.
+	Messages(ev Event, inv Invoice, to []Endpoint) []Message
+}
+
+// Receivers provides the endpoints of projects that events are told to. [Projects] implements it.
+type Receivers interface {
+	// Receivers returns the project's endpoints, whose secrets it may leave out, and none for an unknown project. It may
+	// block on a database, is called for every invoice of a batch that has events, and may be called concurrently, so it
+	// should remember what it has read, for as long as it documents. After an error nothing is stored of the invoice, so
+	// that no message is lost. A call that takes longer than ten seconds has failed. The caller does not change what it
+	// returns.
+	Receivers(ctx context.Context, project string) ([]Endpoint, error)
+}
+
+// EndpointChecker checks the endpoints that projects get; see [Projects.WithChecks]. [Service] and webhook.Notifier
+// implement it.
+type EndpointChecker interface {
+	CallbackChecker
+	// Formats returns the values that Endpoint.Format may have.
+	Formats() []string
 }
 
 // CallbackChecker is an optional ability of a [Notifier]: it checks callback URLs. It is the default of

@@ -30,8 +30,10 @@ type Project struct {
 	// Discounts holds, by asset code, the percentage that some APIs take off when an invoice is created in the asset; a
 	// negative one is a surcharge. See [Projects.SetDiscount].
 	Discounts map[string]int `json:"discounts,omitempty"`
-	CreatedAt time.Time      `json:"created_at"`
-	Version   int64          `json:"version"`
+	// Endpoints are told the events of all invoices of the project, oldest first. See [Projects.AddEndpoint].
+	Endpoints []Endpoint `json:"endpoints,omitempty"`
+	CreatedAt time.Time  `json:"created_at"`
+	Version   int64      `json:"version"`
 }
 
 // Secret is a key that signs webhooks, in the form of Standard Webhooks: "whsec_" and 32 bytes in base64.
@@ -47,15 +49,7 @@ func (Secret) String() string { return "***" }
 func (s Secret) GoString() string { return s.String() }
 
 // ActiveSecrets returns the secrets that sign at the given time, newest first.
-func (p Project) ActiveSecrets(now time.Time) []string {
-	var out []string
-	for _, s := range p.Secrets {
-		if s.Until.IsZero() || now.Before(s.Until) {
-			out = append(out, s.Value)
-		}
-	}
-	return out
-}
+func (p Project) ActiveSecrets(now time.Time) []string { return active(p.Secrets, now) }
 
 // TakenKeys returns the keys of the name that are accepted at the given time, newest first.
 func (p Project) TakenKeys(name string, now time.Time) []string {

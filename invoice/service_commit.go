@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/cointill/cointill/chain"
 )
@@ -64,23 +66,58 @@ func open(err error) bool {
 		!errors.Is(err, ErrFenced) && !errors.Is(err, ErrBusy)
 }
 
-// tell adds events and their messages to a batch.
-func (s *Service) tell(b *Batch, inv Invoice, events []Event) {
+// receiversWait bounds how long a batch waits for the endpoints of one project.
+const receiversWait = 10 * time.Second
+
+// tell adds events and their messages to a batch, or returns an error and adds nothing. It is the only place that makes
+// messages of events.
+func (s *Service) tell(ctx context.Context, b *Batch, inv Invoice, events []Event) error {
+	var messages []Message
+	if s.cfg.Notifier != nil && len(events) > 0 {
+		endpoints, err := s.receivers(ctx, inv.Project)
+		if err != nil {
+			return err
+		}
+		for _, ev := range events {
+			deaf := func(e Endpoint) bool { return !e.Takes(ev.Type) }
+			to := slices.DeleteFunc(slices.Clone(endpoints), deaf) // here and not in notifiers, so that all filters work alike
+			messages = append(messages, s.cfg.Notifier.Messages(ev, inv, to)...)
+		}
+	}
 	b.Events = append(b.Events, events...)
-	if s.cfg.Notifier == nil {
-		return
-	}
-	for _, ev := range events {
-		b.Messages = append(b.Messages, s.cfg.Notifier.Messages(ev, inv)...)
-	}
+	b.Messages = append(b.Messages, messages...)
+	return nil
 }
 
-// put adds a decision and its messages to a batch.
-func (s *Service) put(b *Batch, d decision) {
+// receivers returns the endpoints of a project. A message that could not be made would be lost, so without them nothing
+// of the invoice may be stored.
+func (s *Service) receivers(ctx context.Context, project string) ([]Endpoint, error) {
+	if s.cfg.Receivers == nil {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, receiversWait)
+	defer cancel()
+	endpoints, err := s.cfg.Receivers.Receivers(ctx, project)
+	if err != nil {
+		return nil, &untoldError{fmt.Errorf("endpoints of project %s: %w", project, err)}
+	}
+	return endpoints, nil
+}
+
+// untoldError reports that it is not known whom the events of an invoice must be told to.
+type untoldError struct{ error }
+
+func (e *untoldError) Unwrap() error { return e.error }
+
+// put adds a decision and its messages to a batch, or returns an error and adds nothing.
+func (s *Service) put(ctx context.Context, b *Batch, d decision) error {
+	if err := s.tell(ctx, b, d.inv, d.events); err != nil {
+		return err
+	}
 	b.Update = append(b.Update, d.inv)
 	b.Payments = append(b.Payments, d.payments...)
 	b.Releases = append(b.Releases, d.releases...)
-	s.tell(b, d.inv, d.events)
+	return nil
 }
 
 // conclude decides about an invoice whose facts have changed and commits it alone.
@@ -93,7 +130,9 @@ func (s *Service) conclude(ctx context.Context, before, after Invoice, extra []d
 	if err != nil {
 		return Invoice{}, err
 	}
-	s.put(&b, d)
+	if err := s.put(ctx, &b, d); err != nil {
+		return Invoice{}, err
+	}
 	return d.inv, s.store(ctx, b)
 }
 
@@ -105,8 +144,11 @@ func (s *Service) commitNew(ctx context.Context, inv Invoice, b Batch) (Invoice,
 		return Invoice{}, err
 	}
 	b.Insert = append(b.Insert, inv)
-	s.tell(&b, inv, events)
-	if err := s.store(ctx, b); err != nil {
+	err = s.tell(ctx, &b, inv, events)
+	if err == nil {
+		err = s.store(ctx, b)
+	}
+	if err != nil {
 		return Invoice{}, fmt.Errorf("invoice: create: %w", err)
 	}
 	return inv, nil

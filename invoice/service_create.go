@@ -233,10 +233,15 @@ func (s *Service) checkFormat(format string) error {
 // CheckCallback returns the [InvalidError] with which [Service.Create] would refuse the URL as a [Request]'s
 // CallbackURL, or nil. The empty URL is valid.
 func (s *Service) CheckCallback(raw string) error {
-	const field = "CallbackURL"
 	if raw == "" {
 		return nil
 	}
+	return checkURL("CallbackURL", raw, s.cfg.CheckCallback)
+}
+
+// checkURL refuses a URL that messages cannot or must not be sent to, which check may know more about; nil knows
+// nothing.
+func checkURL(field, raw string, check func(url string) error) error {
 	if len(raw) > 2048 {
 		return refuse(field, publicURL(raw), "must have at most 2048 bytes")
 	}
@@ -247,10 +252,14 @@ func (s *Service) CheckCallback(raw string) error {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
 		return refuse(field, publicURL(raw), "must be an absolute http or https URL")
 	}
-	if s.cfg.CheckCallback != nil {
-		if err := s.cfg.CheckCallback(raw); err != nil {
-			return refuse(field, publicURL(raw), err.Error())
-		}
+	if check == nil {
+		return nil
+	}
+	err = check(raw)
+	if bad, ok := errors.AsType[*InvalidError](err); ok {
+		return refuse(field, publicURL(raw), bad.Reason)
+	} else if err != nil {
+		return refuse(field, publicURL(raw), err.Error())
 	}
 	return nil
 }

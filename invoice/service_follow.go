@@ -202,11 +202,14 @@ func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.
 	}
 	began := time.Now()
 	next := Progress{Network: n.id, Cursor: step.Cursor, Head: advanceHead(p.Head, step, s.cfg.Now().UTC()), Version: p.Version + 1}
-	refused := &refusals{named: map[string]refusal{}}
+	refused := &refusals{named: map[string]refusal{}, untold: n.failures >= failuresBeforeAside}
 	for {
 		now := s.cfg.Now().UTC()
 		b, aside, err := s.digest(ctx, v, p, clock{head: next.Head, now: now}, refused)
 		if err != nil {
+			if _, untold := errors.AsType[*untoldError](err); untold {
+				n.smaller(len(step.Joined))
+			}
 			return Progress{}, fmt.Errorf("invoice: match %s: %w", n.id, err)
 		}
 		next.At, next.Aside = now, aside

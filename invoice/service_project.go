@@ -14,8 +14,10 @@ import (
 
 // Projects creates and authenticates projects. Its methods may be called concurrently.
 type Projects struct {
-	store ProjectStore
-	now   func() time.Time
+	store  ProjectStore
+	now    func() time.Time
+	recent *recent
+	checks EndpointChecker // nil: only what every URL must be
 }
 
 // NewProjects returns the service of projects on a store. A nil now means time.Now.
@@ -26,7 +28,7 @@ func NewProjects(store ProjectStore, now func() time.Time) (*Projects, error) {
 	if now == nil {
 		now = time.Now
 	}
-	return &Projects{store, now}, nil
+	return &Projects{store: store, now: now, recent: &recent{held: map[string]receivers{}}}, nil
 }
 
 // NewProject describes a project to create.
@@ -198,16 +200,7 @@ func (ps *Projects) RotateSecret(ctx context.Context, project string, overlap ti
 	now := ps.now().UTC()
 	fresh := Secret{Value: newSecret()}
 	err := ps.change(ctx, project, func(p *Project) error {
-		secrets := []Secret{fresh}
-		for _, s := range p.Secrets {
-			if end := now.Add(overlap); s.Until.IsZero() || s.Until.After(end) {
-				s.Until = end
-			}
-			if now.Before(s.Until) {
-				secrets = append(secrets, s)
-			}
-		}
-		p.Secrets = secrets
+		p.Secrets = rotated(p.Secrets, fresh, now, overlap)
 		return nil
 	})
 	if err != nil {
@@ -287,7 +280,9 @@ func (ps *Projects) change(ctx context.Context, project string, f func(*Project)
 			return err
 		}
 		p.Version++
-		if err = ps.store.UpdateProject(ctx, p); !errors.Is(err, ErrConflict) || try == 20 {
+		err = ps.store.UpdateProject(ctx, p)
+		ps.recent.forget(project)
+		if !errors.Is(err, ErrConflict) || try == 20 {
 			return err
 		}
 	}

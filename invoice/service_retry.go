@@ -113,7 +113,9 @@ func (s *Service) retryOne(ctx context.Context, n *network, p Progress, a Aside)
 			return p, err
 		}
 		if d != nil {
-			s.put(&b, *d)
+			if err := s.put(ctx, &b, *d); err != nil {
+				return p, err
+			}
 		}
 	}
 	next := p

@@ -26,13 +26,16 @@ func (s *Service) digest(ctx context.Context, v view, p Progress, c clock, refus
 			continue
 		}
 		d, err := s.digested(ctx, before, mine, v, c, ask)
-		switch _, broken := errors.AsType[*brokenError](err); {
-		case broken:
+		if err == nil && d != nil {
+			err = s.put(ctx, &b, *d)
+		}
+		_, broken := errors.AsType[*brokenError](err)
+		_, untold := errors.AsType[*untoldError](err)
+		switch {
+		case broken, untold && refused.untold:
 			aside = setAside(aside, v.part(before.ID, mine, err.Error(), c.now))
 		case err != nil:
 			return Batch{}, nil, err
-		case d != nil:
-			s.put(&b, *d)
 		}
 	}
 	return b, aside, nil

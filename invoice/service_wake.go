@@ -44,7 +44,9 @@ func (s *Service) wake(ctx context.Context, id chain.Network, head chain.Head, f
 			continue
 		}
 		b, err := s.wakeAll(ctx, page, c)
-		if _, broken := errors.AsType[*brokenError](err); !broken && err != nil {
+		_, broken := errors.AsType[*brokenError](err)
+		_, untold := errors.AsType[*untoldError](err)
+		if err != nil && !broken && !untold {
 			return err
 		}
 		if err == nil {
@@ -125,7 +127,9 @@ func (s *Service) wakeAll(ctx context.Context, page []Invoice, c clock) (Batch, 
 		if err != nil {
 			return Batch{}, err
 		}
-		s.put(&b, d)
+		if err := s.put(ctx, &b, d); err != nil {
+			return Batch{}, err
+		}
 	}
 	return b, nil
 }

@@ -68,11 +68,17 @@ func newQuotes() *quotes { return &quotes{price: map[rates.Pair]string{}} }
 type tellAll struct{}
 
 func (tellAll) Formats() []string { return []string{"test"} }
-func (tellAll) Messages(ev invoice.Event, inv invoice.Invoice) []invoice.Message {
-	return []invoice.Message{{
+func (tellAll) Messages(ev invoice.Event, inv invoice.Invoice, to []invoice.Endpoint) []invoice.Message {
+	m := invoice.Message{
 		ID: ev.ID, Event: ev.Type, Invoice: inv.ID, Seq: ev.Seq, Project: inv.Project, URL: "https://shop.example/hook",
 		Endpoint: "https://shop.example:443", Body: ev.Body, At: ev.At,
-	}}
+	}
+	out := []invoice.Message{m}
+	for _, e := range to {
+		m.ID, m.Receiver, m.URL = ev.ID+"_"+e.ID, e.ID, e.URL
+		out = append(out, m)
+	}
+	return out
 }
 
 // inWorld runs a test in a fresh world. A coin costs 2 EUR, a token 1 EUR; three confirmations are

@@ -98,5 +98,9 @@ func cloneProject(p invoice.Project) invoice.Project {
 	p.Keys = maps.Clone(p.Keys)
 	p.FormerKeys = maps.Clone(p.FormerKeys)
 	p.Discounts = maps.Clone(p.Discounts)
+	p.Endpoints = slices.Clone(p.Endpoints)
+	for i, e := range p.Endpoints {
+		p.Endpoints[i].Secrets, p.Endpoints[i].Events = slices.Clone(e.Secrets), slices.Clone(e.Events)
+	}
 	return p
 }

@@ -273,13 +273,13 @@ func (m *Memory) inOrder(invoiceID string) []*message {
 }
 
 // Resend implements [webhook.Outbox].
-func (m *Memory) Resend(ctx context.Context, invoiceID string) (invoice.Message, error) {
+func (m *Memory) Resend(ctx context.Context, invoiceID, receiver string) (invoice.Message, error) {
 	if err := ctx.Err(); err != nil {
 		return invoice.Message{}, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	all := m.inOrder(invoiceID)
+	all := slices.DeleteFunc(m.inOrder(invoiceID), func(msg *message) bool { return msg.Receiver != receiver })
 	if len(all) == 0 {
 		return invoice.Message{}, fmt.Errorf("store: resend for invoice %s: %w", invoiceID, invoice.ErrNotFound)
 	}

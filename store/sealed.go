@@ -50,7 +50,7 @@ type Replies interface {
 
 // Sealed keeps the secrets in a database sealed, with AES-256-GCM:
 //
-//   - the secrets that sign a project's webhooks, and the keys of the APIs that sign with a key;
+//   - the secrets that sign a project's webhooks, those of its endpoints, and the keys of the APIs that sign with a key;
 //   - the Data of invoices and payouts, in which some APIs keep a secret;
 //   - the Secret of messages;
 //   - finished replies, which may show a key to the client for the only time.

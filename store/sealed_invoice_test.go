@@ -121,7 +121,7 @@ func TestAMessageThatCannotBeOpenedIsNotSentAndComesAgain(t *testing.T) {
 	require.InDelta(t, 10*time.Minute, wait, float64(time.Minute))
 	_, err = b.History(t.Context(), "inv-1")
 	require.ErrorIs(t, err, store.ErrNoKey)
-	_, err = b.Resend(t.Context(), "inv-1")
+	_, err = b.Resend(t.Context(), "inv-1", "")
 	require.ErrorIs(t, err, store.ErrNoKey)
 
 	whole := seal(t, m, newKey, oldKey)

@@ -80,8 +80,8 @@ func (s sealedOutbox) History(ctx context.Context, invoiceID string) ([]webhook.
 }
 
 // Resend implements [webhook.Outbox]. A message that cannot be opened is made due nevertheless.
-func (s sealedOutbox) Resend(ctx context.Context, invoiceID string) (invoice.Message, error) {
-	m, err := s.Outbox.Resend(ctx, invoiceID)
+func (s sealedOutbox) Resend(ctx context.Context, invoiceID, receiver string) (invoice.Message, error) {
+	m, err := s.Outbox.Resend(ctx, invoiceID, receiver)
 	if err != nil {
 		return m, err
 	}

@@ -78,6 +78,15 @@ func eachSecret(p invoice.Project, change func(owner, value string) (string, err
 		}
 		out.Secrets[i].Value = value
 	}
+	for i, e := range out.Endpoints {
+		for n, secret := range e.Secrets {
+			value, err := change(p.ID+"\x00endpoint\x00"+e.ID, secret.Value)
+			if err != nil {
+				return invoice.Project{}, fmt.Errorf("store: secret of endpoint %s of project %s: %w", e.ID, p.ID, err)
+			}
+			out.Endpoints[i].Secrets[n].Value = value
+		}
+	}
 	for _, keys := range []map[string]invoice.Secret{out.Keys, out.FormerKeys} {
 		for name, secret := range maps.Clone(keys) {
 			value, err := change(p.ID+"\x00key\x00"+name, secret.Value)

@@ -81,6 +81,10 @@ func shop(t *testing.T, projects invoice.ProjectStore) (ps *invoice.Projects, id
 		_, err = ps.MakeKey(t.Context(), p.ID, "payment", time.Hour)
 		require.NoError(t, err)
 	}
+	e, err := ps.AddEndpoint(t.Context(), p.ID, invoice.NewEndpoint{URL: "https://shop.example/hook"})
+	require.NoError(t, err)
+	_, err = ps.RotateEndpointSecret(t.Context(), p.ID, e.ID, time.Hour)
+	require.NoError(t, err)
 	return ps, p.ID, secretsOf(t, ps, p.ID)
 }
 
@@ -88,7 +92,11 @@ func secretsOf(t *testing.T, ps *invoice.Projects, id string) []string {
 	t.Helper()
 	p, err := ps.Project(t.Context(), id)
 	require.NoError(t, err)
-	return append(p.ActiveSecrets(time.Now()), p.TakenKeys("payment", time.Now())...)
+	out := append(p.ActiveSecrets(time.Now()), p.TakenKeys("payment", time.Now())...)
+	for _, e := range p.Endpoints {
+		out = append(out, e.ActiveSecrets(time.Now())...)
+	}
+	return out
 }
 
 func stored(t *testing.T, projects invoice.ProjectStore, id string) string {
@@ -103,13 +111,13 @@ func stored(t *testing.T, projects invoice.ProjectStore, id string) string {
 func TestTheDatabaseHasNoSecretInPlainText(t *testing.T) {
 	m := store.NewMemory()
 	_, id, secrets := shop(t, seal(t, m, newKey))
-	require.Len(t, secrets, 4)
+	require.Len(t, secrets, 6)
 	doc := stored(t, m, id)
 	for _, secret := range secrets {
 		require.NotContains(t, doc, secret)
 		require.NotContains(t, doc, strings.TrimPrefix(secret, "whsec_"))
 	}
-	require.Equal(t, 4, strings.Count(doc, `"sealed:1:2026:`))
+	require.Equal(t, 6, strings.Count(doc, `"sealed:1:2026:`))
 }
 
 func TestResealPutsEverythingUnderTheNewestKey(t *testing.T) {

@@ -82,10 +82,9 @@ func (d *Dispatcher) attempt(ctx context.Context, m invoice.Message, at time.Tim
 }
 
 func (d *Dispatcher) request(ctx context.Context, m invoice.Message, at time.Time) (*http.Request, error) {
-	secrets, err := d.cfg.Secrets.Secrets(ctx, m.Project)
+	secrets, err := d.secrets(ctx, m)
 	if err != nil {
-		d.cfg.Logger.ErrorContext(ctx, "webhook: read signing secrets", "project", m.Project, "err", err)
-		return nil, errors.New("signing secrets are not available")
+		return nil, err
 	}
 	body, extra, err := d.finish(ctx, m)
 	if err != nil {
@@ -109,6 +108,26 @@ func (d *Dispatcher) request(ctx context.Context, m invoice.Message, at time.Tim
 	// connection if the endpoint has just closed an idle one.
 	req.Header["Idempotency-Key"] = []string{}
 	return req, nil
+}
+
+// errRemoved is the end of messages to an endpoint that the project has no more.
+var errRemoved = errors.New("the endpoint was removed")
+
+// secrets returns what signs a message.
+func (d *Dispatcher) secrets(ctx context.Context, m invoice.Message) (secrets []string, err error) {
+	if m.Receiver == "" {
+		secrets, err = d.cfg.Secrets.Secrets(ctx, m.Project)
+	} else {
+		secrets, err = d.cfg.Secrets.EndpointSecrets(ctx, m.Project, m.Receiver)
+	}
+	switch {
+	case err == nil:
+		return secrets, nil
+	case m.Receiver != "" && errors.Is(err, invoice.ErrNoEndpoint):
+		return nil, errRemoved
+	}
+	d.cfg.Logger.ErrorContext(ctx, "webhook: read signing secrets", "project", m.Project, "receiver", m.Receiver, "err", err)
+	return nil, errors.New("signing secrets are not available")
 }
 
 // finish returns the body and the additional headers of a message by the rules of its format.
@@ -166,7 +185,7 @@ func judge(status int) verdict {
 
 func (a answer) verdict(r Rules) verdict {
 	switch {
-	case errors.Is(a.err, ErrRefused), errors.Is(a.err, errBadURL):
+	case errors.Is(a.err, ErrRefused), errors.Is(a.err, errBadURL), errors.Is(a.err, errRemoved):
 		return verdictStop
 	case a.err != nil:
 		return verdictRetry

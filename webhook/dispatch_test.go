@@ -151,6 +151,10 @@ func (in *internet) hostCount() map[string]int {
 // secretsFunc is a [webhook.Secrets].
 type secretsFunc func(project string) ([]string, error)
 
+func (f secretsFunc) EndpointSecrets(_ context.Context, project, endpoint string) ([]string, error) {
+	return f(project + " " + endpoint)
+}
+
 func (f secretsFunc) Secrets(_ context.Context, project string) ([]string, error) { return f(project) }
 
 func oneSecret(string) ([]string, error) { return []string{specSecret}, nil }
@@ -909,7 +913,7 @@ func TestGoneDisablesTheURLUntilAResend(t *testing.T) {
 			require.Equal(t, webhook.StateDead, rec.State)
 		}
 		back.Store(true)
-		_, err := w.store.Resend(t.Context(), "inv")
+		_, err := w.store.Resend(t.Context(), "inv", "")
 		require.NoError(t, err)
 		d.Hint()
 		synctest.Wait()
@@ -925,7 +929,7 @@ func TestAResendHasTheSameIDAndBytes(t *testing.T) {
 		d, stop := w.run()
 		synctest.Wait()
 		time.Sleep(time.Hour)
-		_, err := w.store.Resend(t.Context(), "inv")
+		_, err := w.store.Resend(t.Context(), "inv", "")
 		require.NoError(t, err)
 		d.Hint()
 		synctest.Wait()

@@ -18,6 +18,10 @@ type secret string
 
 func (s secret) Secrets(context.Context, string) ([]string, error) { return []string{string(s)}, nil }
 
+func (s secret) EndpointSecrets(context.Context, string, string) ([]string, error) {
+	return nil, invoice.ErrNoEndpoint
+}
+
 // A dispatcher sends the messages of a store, signed, until the endpoint has accepted them. Usually the Service commits
 // the messages, with the events that they report.
 func ExampleDispatcher() {

@@ -43,7 +43,7 @@ func ExampleRuled() {
 
 	inv := invoice.Invoice{ID: "inv_1", Project: "shop", OrderID: "A-17", CallbackURL: "https://shop.example/hook", Format: "paid-only"}
 	for _, event := range []invoice.EventType{invoice.EventPending, invoice.EventCompleted} {
-		for _, m := range notifier.Messages(invoice.Event{ID: "evt_1", Type: event, Invoice: inv.ID, Project: inv.Project}, inv) {
+		for _, m := range notifier.Messages(invoice.Event{ID: "evt_1", Type: event, Invoice: inv.ID, Project: inv.Project}, inv, nil) {
 			body, header, err := rules[m.Format].Sign(m, "key")
 			if err != nil {
 				log.Fatal(err)

@@ -54,35 +54,56 @@ func (n *Notifier) Formats() []string {
 	return names
 }
 
-// Messages returns the message for an event, or none if the invoice has no callback URL or its format does not report the
-// event. An invoice whose format is no longer configured uses the default format, because a message that the receiver
-// refuses is visible in the history, and a missing one is not.
-func (n *Notifier) Messages(ev invoice.Event, inv invoice.Invoice) []invoice.Message {
-	if inv.CallbackURL == "" {
-		return nil
+// Messages returns the message for the invoice's callback URL, if it has one, and one for each of the endpoints, except
+// where the format does not report the event. A format that is no longer configured is replaced by the default, because
+// a message that the receiver refuses is visible in the history, and a missing one is not. An endpoint without a format
+// gets [Standard].
+func (n *Notifier) Messages(ev invoice.Event, inv invoice.Invoice, to []invoice.Endpoint) []invoice.Message {
+	var out []invoice.Message
+	if inv.CallbackURL != "" {
+		out = n.message(out, ev, inv, n.format(inv.Format), invoice.Endpoint{URL: inv.CallbackURL})
 	}
-	format := n.formats[0]
+	for _, e := range to {
+		format := Standard()
+		if e.Format != "" {
+			format = n.format(e.Format)
+		}
+		out = n.message(out, ev, inv, format, e)
+	}
+	return out
+}
+
+// format returns the format with the name, or the default.
+func (n *Notifier) format(name string) Format {
 	for _, f := range n.formats {
-		if f.Name() == inv.Format {
-			format = f
+		if f.Name() == name {
+			return f
 		}
 	}
+	return n.formats[0]
+}
+
+// message appends the message for one receiver, whose ID is empty for the invoice's callback.
+func (n *Notifier) message(out []invoice.Message, ev invoice.Event, inv invoice.Invoice, format Format, to invoice.Endpoint) []invoice.Message {
 	body, tell := format.Body(ev, inv)
 	if !tell {
-		return nil
-	}
-	endpoint, err := Endpoint(inv.Project, inv.CallbackURL)
-	if err != nil {
-		endpoint = "invalid" // the attempt fails, which the history shows
+		return out
 	}
 	m := invoice.Message{
-		ID: ev.ID, Event: ev.Type, Invoice: ev.Invoice, Seq: ev.Seq, Project: ev.Project,
-		URL: inv.CallbackURL, Endpoint: endpoint, Body: body, At: ev.At, Format: format.Name(),
+		ID: ev.ID, Event: ev.Type, Invoice: ev.Invoice, Seq: ev.Seq, Project: ev.Project, Receiver: to.ID,
+		URL: to.URL, Body: body, At: ev.At, Format: format.Name(),
+	}
+	if to.ID != "" {
+		m.ID += "_" + to.ID
+	}
+	var err error
+	if m.Endpoint, err = endpointOf(ev.Project, to.ID, to.URL); err != nil {
+		m.Endpoint = "invalid" // the attempt fails, which the history shows
 	}
 	if s, has := format.(Secretive); has {
 		m.Secret = s.Secret(inv)
 	}
-	return []invoice.Message{m}
+	return append(out, m)
 }
 
 // Secretive is the optional power of a [Format] that signs with a secret of the invoice.

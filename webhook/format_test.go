@@ -63,11 +63,11 @@ func TestMessagesCarryTheEvent(t *testing.T) {
 		require.Equal(t, []invoice.Message{{
 			ID: ev.ID, Event: ev.Type, Invoice: inv.ID, Seq: 3, Project: "p1", URL: inv.CallbackURL,
 			Endpoint: endpoint, Body: c.body, At: ev.At, Format: c.told,
-		}}, n.Messages(ev, inv), c.name)
+		}}, n.Messages(ev, inv, nil), c.name)
 	}
 
 	inv.CallbackURL = ""
-	require.Empty(t, n.Messages(ev, inv), "nowhere to tell it")
+	require.Empty(t, n.Messages(ev, inv, nil), "nowhere to tell it")
 }
 
 type named string

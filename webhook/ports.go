@@ -18,8 +18,8 @@ var ErrStaleClaim = errors.New("claim is stale")
 // the database until ctx ends, and may be called concurrently, also by several processes on one database. The suite in
 // store/storetest tests implementations.
 //
-// Messages of one invoice to the same URL are delivered in the order of their Seq: a message is held back until the
-// previous one is delivered or dead. A message that is not held back is due as soon as it is committed, whatever its At.
+// Messages of one invoice to the same URL are delivered in the order of their Seq: a message is held back until those
+// with a lower one are delivered or dead. A message that is not held back is due as soon as it is committed, whatever its At.
 //
 // Waits and leases are measured by the outbox's own clock, which is the database's clock where there is one, so that
 // the clocks of processes do not matter. If that clock proves to have been ahead when a wait or a lease began, the wait
@@ -48,12 +48,13 @@ type Outbox interface {
 	// History returns all messages of an invoice in the order of Seq, each with its attempts in order. An invoice
 	// without messages has an empty history.
 	History(ctx context.Context, invoiceID string) ([]Record, error)
-	// Resend makes the latest message of an invoice due at once, whatever its state, and returns it. The message keeps
-	// its body and its ID, begins a new schedule, and still waits for earlier messages to its URL. A disabled URL is
+	// Resend makes the latest message of an invoice to one receiver due at once, whatever its state, and returns it. The
+	// receiver is a Message.Receiver: the ID of an endpoint of the project, or empty for the invoice's own callback.
+	// The message keeps its body, its URL and its ID, begins a new schedule, and still waits for earlier messages to its URL. A disabled URL is
 	// enabled again. A claim of the message that is not yet recorded becomes stale, because its delivery is not the one
 	// that this resend asks for. Resend changes nothing else. It returns invoice.ErrNotFound if the invoice has no
-	// messages.
-	Resend(ctx context.Context, invoiceID string) (invoice.Message, error)
+	// message to the receiver.
+	Resend(ctx context.Context, invoiceID, receiver string) (invoice.Message, error)
 }
 
 // ClaimQuery selects the messages of a claim.
@@ -133,6 +134,12 @@ type Record struct {
 	Attempts []Attempt
 }
 
+// Callbacks returns the records of the messages to the invoice's own callback, without those to endpoints of its
+// project, which are no concern of whoever asks for the invoice alone.
+func Callbacks(records []Record) []Record {
+	return slices.DeleteFunc(slices.Clone(records), func(r Record) bool { return r.Message.Receiver != "" })
+}
+
 // Keys provides the keys that formats with their own signatures need. [invoice.Projects] implements it. Its methods may
 // block on a database and are called concurrently.
 type Keys interface {
@@ -140,10 +147,15 @@ type Keys interface {
 	Key(ctx context.Context, project, name string) (string, error)
 }
 
-// Secrets provides the secrets that sign a project's messages. [invoice.Projects] implements it. Its methods may block on
+// Secrets provides the secrets that sign messages: those of a project for its invoices' callbacks, and those of each of
+// its endpoints. [invoice.Projects] implements it. Its methods may block on
 // a database and are called concurrently.
 type Secrets interface {
 	// Secrets returns the project's active secrets, newest first. After an error the message is tried again on
 	// schedule.
 	Secrets(ctx context.Context, project string) ([]string, error)
+	// EndpointSecrets returns the active secrets of an endpoint of the project, newest first. It returns
+	// [invoice.ErrNoEndpoint] if the project has no such endpoint any more: then the message is dead. After any other
+	// error the message is tried again on schedule.
+	EndpointSecrets(ctx context.Context, project, endpoint string) ([]string, error)
 }

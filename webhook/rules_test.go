@@ -112,7 +112,7 @@ func TestTheSecretOfAnInvoiceGoesWithItsMessage(t *testing.T) {
 	n, err := webhook.NewNotifier(stamped{"stamped"})
 	require.NoError(t, err)
 	inv := ether(t, "1", "1")
-	got := n.Messages(completed(inv), inv)
+	got := n.Messages(completed(inv), inv, nil)
 	require.Equal(t, "stamped", got[0].Format)
 	require.Equal(t, "secret of "+inv.ID, got[0].Secret)
 }

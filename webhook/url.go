@@ -26,7 +26,12 @@ const longest = 500
 // Endpoint returns what deliveries are isolated by: the project, the scheme, host and port of the callback URL in one
 // spelling, and a number from 0 to 63 that its path decides, such as "p1/https://shop.example:443/17". It begins with
 // [EndpointPrefix]. An endpoint that would have more than 500 bytes ends with a hash instead. No endpoint delays another.
-func Endpoint(project, raw string) (string, error) {
+func Endpoint(project, raw string) (string, error) { return endpointOf(project, "", raw) }
+
+// endpointOf returns what deliveries are isolated by. Each endpoint of a project is one of its own, even where several
+// have the same host: there are few of them, and they do not delay each other or callbacks. receiver is its ID, and
+// empty for callbacks.
+func endpointOf(project, receiver, raw string) (string, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
 		return "", errors.New("webhook: endpoint: not a URL") // the error of net/url would repeat it
@@ -48,6 +53,9 @@ func Endpoint(project, raw string) (string, error) {
 	sum := fnv.New32a()
 	_, _ = io.WriteString(sum, u.EscapedPath()) // never fails
 	name := fmt.Sprintf("%s%s://%s:%d/%d", EndpointPrefix(project), u.Scheme, host, port, sum.Sum32()%shards)
+	if receiver != "" {
+		name += "/" + receiver
+	}
 	if len(name) > longest {
 		name = strings.ToValidUTF8(name[:longest/2], "") + "/" + hashOf(name)
 	}

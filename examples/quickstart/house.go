@@ -120,7 +120,7 @@ func (h *house) till(store *sqlite.Store, projects *invoice.Projects) error {
 		return err
 	}
 	h.invoices, err = invoice.New(invoice.Config{
-		Store: store, Notifier: notifier, Dispatcher: h.dispatcher,
+		Store: store, Notifier: notifier, Dispatcher: h.dispatcher, Receivers: projects,
 		CheckCallback: webhook.CheckPrivateURL,
 		Rates:         rates.NewFixed(nil, h.offer.prices),
 		Chains:        []invoice.ChainConfig{h.offer.chain},

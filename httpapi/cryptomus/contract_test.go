@@ -195,7 +195,7 @@ func (w *world) take(t testing.TB, id string) {
 	for _, c := range claimed {
 		require.NoError(t, w.store.Record(t.Context(), c.Claim, webhook.Attempt{At: w.now(), Status: 200}, webhook.Next{State: webhook.StateDelivered}))
 	}
-	_, err = w.store.Resend(t.Context(), id)
+	_, err = w.store.Resend(t.Context(), id, "")
 	require.NoError(t, err)
 }
 

@@ -74,7 +74,7 @@ type Store interface {
 	InvoiceByOrder(ctx context.Context, project, orderID string) (invoice.Invoice, error)
 	// History and Resend are those of webhook.Outbox.
 	History(ctx context.Context, invoiceID string) ([]webhook.Record, error)
-	Resend(ctx context.Context, invoiceID string) (invoice.Message, error)
+	Resend(ctx context.Context, invoiceID, receiver string) (invoice.Message, error)
 }
 
 // currency is an asset of the Service with its names on the wire.

@@ -341,7 +341,7 @@ func TestWebhooksAreSignedWithThePaymentKey(t *testing.T) {
 	require.NoError(t, err)
 	rules := n.Rules()[cryptomus.FormatName]
 	require.Equal(t, "payment", rules.Key)
-	m := n.Messages(completed(tron3()), tron3())[0]
+	m := n.Messages(completed(tron3()), tron3(), nil)[0]
 	frozen := bytes.Clone(m.Body)
 	signed, header, err := rules.Sign(m, "test-payment-key-0000")
 	require.NoError(t, err)
@@ -400,7 +400,7 @@ func TestWebhooksAreDeliveredAgainUntilTheyAreTaken(t *testing.T) {
 			inv.Project = project.ID
 			ev := completed(inv)
 			ev.At = time.Now()
-			require.NoError(t, kept.Commit(t.Context(), invoice.Batch{Messages: n.Messages(ev, inv)}))
+			require.NoError(t, kept.Commit(t.Context(), invoice.Batch{Messages: n.Messages(ev, inv, nil)}))
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			require.NoError(t, d.Run(ctx))

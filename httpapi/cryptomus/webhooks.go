@@ -139,13 +139,13 @@ func (a *api) resendOf(r *httpapi.Request, inv invoice.Invoice) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cryptomus: read history: %w", err)
 	}
-	if len(records) == 0 {
+	if records = webhook.Callbacks(records); len(records) == 0 {
 		return nil, errNoNotification
 	}
 	if last := records[len(records)-1]; deliveries(last) > maxResends || len(last.Attempts) >= maxAttempts {
 		return nil, errTooMuchResend
 	}
-	switch _, err := a.cfg.Store.Resend(r.Context(), inv.ID); {
+	switch _, err := a.cfg.Store.Resend(r.Context(), inv.ID, ""); {
 	case errors.Is(err, invoice.ErrNotFound):
 		return nil, errNoNotification
 	case err != nil:

@@ -187,7 +187,7 @@ func TestA30_TheTokenIsTheInvoicesSecretAndNothingGoesWithoutIt(t *testing.T) {
 	notifier, err := webhook.NewNotifier(webhook.Standard(), cryptosteroid.NewFormat(exampleView()))
 	require.NoError(t, err)
 	inv := paidInvoice()
-	messages := notifier.Messages(eventOf(inv, invoice.EventCompleted), inv)
+	messages := notifier.Messages(eventOf(inv, invoice.EventCompleted), inv, nil)
 	require.Len(t, messages, 1)
 	require.Equal(t, "s3cret", messages[0].Secret)
 	require.NotContains(t, string(messages[0].Body), "s3cret")

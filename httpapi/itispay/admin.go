@@ -217,6 +217,7 @@ func (a *api) callbacks(ctx context.Context, id string) (*[]callbackView, error)
 	if err != nil {
 		return nil, fmt.Errorf("itispay: read history: %w", err)
 	}
+	records = webhook.Callbacks(records)
 	out := make([]callbackView, len(records))
 	for i, rec := range records {
 		out[i] = callbackView{

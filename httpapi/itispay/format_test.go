@@ -129,7 +129,7 @@ func TestA15_EveryTerminalStateIsToldOnce(t *testing.T) {
 			inv.Format = format
 			ev := completed(inv)
 			ev.Type, ev.From, ev.To = invoice.EventType("invoice."+string(to)), invoice.StatusNew, to
-			require.Len(t, n.Messages(ev, inv), 1, "%s in %s", to, format)
+			require.Len(t, n.Messages(ev, inv, nil), 1, "%s in %s", to, format)
 		}
 	}
 }

@@ -196,13 +196,14 @@ func (a *api) resend(r *httpapi.Request) (any, error) {
 		return nil, err
 	}
 	records, err := a.cfg.Store.History(r.Context(), inv.ID)
+	records = webhook.Callbacks(records)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("itispay: read history: %w", err)
 	case len(records) > 0 && len(records[len(records)-1].Attempts) >= maxAttempts:
 		return nil, &httpapi.Error{Status: http.StatusTooManyRequests, Message: "The callback was sent too often."}
 	}
-	m, err := a.cfg.Store.Resend(r.Context(), inv.ID)
+	m, err := a.cfg.Store.Resend(r.Context(), inv.ID, "")
 	if errors.Is(err, invoice.ErrNotFound) {
 		return nil, &refusal{http.StatusNotFound, faultBody{codes[http.StatusNotFound], "There is no callback to send again."}}
 	}

@@ -283,7 +283,7 @@ func TestACallbackIsNotSentForEver(t *testing.T) {
 	id := w.told(t, "1", "https://example.com/hook")
 	w.do(t, "PATCH", "/invoices/"+id, w.key, `{"status":"cancelled"}`)
 	for range 1000 {
-		_, err := w.store.Resend(t.Context(), id)
+		_, err := w.store.Resend(t.Context(), id, "")
 		require.NoError(t, err)
 		deliver(t, w, start)
 	}

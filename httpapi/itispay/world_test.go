@@ -246,8 +246,10 @@ func (addresses) Address(_ context.Context, index uint32) (chain.Address, error)
 // notifier knows the format and sends nothing.
 type notifier struct{}
 
-func (notifier) Formats() []string                                         { return []string{"itispay"} }
-func (notifier) Messages(invoice.Event, invoice.Invoice) []invoice.Message { return nil }
+func (notifier) Formats() []string { return []string{"itispay"} }
+func (notifier) Messages(invoice.Event, invoice.Invoice, []invoice.Endpoint) []invoice.Message {
+	return nil
+}
 
 // names returns the members of a JSON object in order.
 func names(t testing.TB, body []byte) []string {

@@ -303,8 +303,33 @@ var placeTable = []mutation{
 	},
 	{
 		name: "nobody is told", file: "invoice/service_commit.go",
-		from: `		b.Messages = append(b.Messages, s.cfg.Notifier.Messages(ev, inv)...)`, to: `		_ = ev`,
+		from: `			messages = append(messages, s.cfg.Notifier.Messages(ev, inv, to)...)`, to: `			_ = to`,
 		rule: "every event is told",
+	},
+	{
+		name: "endpoints are told everything", file: "invoice/service_commit.go",
+		from: `			deaf := func(e Endpoint) bool { return !e.Takes(ev.Type) }`, to: `			deaf := func(e Endpoint) bool { return e.Disabled }`,
+		rule: "an endpoint is told what it asked for",
+	},
+	{
+		name: "an event is stored though nobody knows whom to tell", file: "invoice/service_commit.go",
+		from: `		return nil, &untoldError{fmt.Errorf("endpoints of project %s: %w", project, err)}`, to: `		return nil, nil`,
+		rule: "no message is lost because the endpoints could not be read",
+	},
+	{
+		name: "changes of endpoints are not seen", file: "invoice/service_project.go",
+		from: `		ps.recent.forget(project)`, to: `		_ = ps.recent`,
+		rule: "an endpoint is told from when it was added",
+	},
+	{
+		name: "what was read before a change is remembered", file: "invoice/service_endpoint.go",
+		from: `	if r.changes != change {`, to: `	if false {`,
+		rule: "an endpoint is told from when it was added",
+	},
+	{
+		name: "endpoints are remembered for ever", file: "invoice/service_endpoint.go",
+		from: `age < 0 || age >= ReceiversAge {`, to: `age < 0 {`,
+		rule: "changes by other processes are seen within ReceiversAge",
 	},
 	{
 		name: "a tolerance may be all that is due", file: "invoice/service_create.go",

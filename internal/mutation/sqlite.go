@@ -192,7 +192,7 @@ var sqliteTable = []mutation{
 	},
 	{
 		name: "an endpoint that is gone gets more", file: queriesFile,
-		from: `?12, ?12, CASE WHEN gone THEN 'dead' ELSE 'due' END,`, to: `?12, ?12, 'due',`,
+		from: `?13, ?13, CASE WHEN gone THEN 'dead' ELSE 'due' END,`, to: `?13, ?13, 'due',`,
 		rule: "an endpoint that said it is gone is told nothing more",
 	},
 	{
@@ -207,8 +207,13 @@ var sqliteTable = []mutation{
 	},
 	{
 		name: "the oldest message is resent", file: queriesFile,
-		from: `WHERE m.invoice = ? ORDER BY m.seq DESC, m.n DESC LIMIT 1`, to: `WHERE m.invoice = ? ORDER BY m.seq, m.n LIMIT 1`,
+		from: `WHERE m.invoice = ? AND m.receiver = ? ORDER BY m.seq DESC, m.n DESC LIMIT 1`, to: `WHERE m.invoice = ? AND m.receiver = ? ORDER BY m.seq, m.n LIMIT 1`,
 		rule: "what is sent again is the latest message",
+	},
+	{
+		name: "another receiver's message is resent", file: queriesFile,
+		from: `WHERE m.invoice = ? AND m.receiver = ? ORDER BY m.seq DESC`, to: `WHERE m.invoice = ? AND m.receiver >= ? ORDER BY m.seq DESC`,
+		rule: "what is sent again goes to whom it was asked for",
 	},
 	{
 		name: "a claim does not hide a message", file: outboxFile,

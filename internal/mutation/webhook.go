@@ -72,8 +72,18 @@ var webhookTable = []mutation{
 	},
 	{
 		name: "a refused address is tried again", file: deliverFile,
-		from: `	case errors.Is(a.err, ErrRefused), errors.Is(a.err, errBadURL):`, to: `	case errors.Is(a.err, errBadURL):`,
+		from: `	case errors.Is(a.err, ErrRefused), errors.Is(a.err, errBadURL), errors.Is(a.err, errRemoved):`, to: `	case errors.Is(a.err, errBadURL):`,
 		rule: "an address of the operator's network is not asked again and again",
+	},
+	{
+		name: "endpoints share the project's secrets", file: deliverFile,
+		from: `	if m.Receiver == "" {`, to: `	if true {`,
+		rule: "what is sent to an endpoint is signed by its own secret",
+	},
+	{
+		name: "an endpoint that was removed is tried again", file: deliverFile,
+		from: `	case m.Receiver != "" && errors.Is(err, invoice.ErrNoEndpoint):`, to: `	case false:`,
+		rule: "what goes to nobody any more is not tried for days",
 	},
 	{
 		name: "answers are read to their end", file: deliverFile,
@@ -192,5 +202,15 @@ var webhookTable = []mutation{
 		name: "a message has the id of its invoice", file: "webhook/format.go",
 		from: `ID: ev.ID, Event`, to: `ID: ev.Invoice, Event`,
 		rule: "a message is told from another by its id",
+	},
+	{
+		name: "messages of an event have one id", file: "webhook/format.go",
+		from: `		m.ID += "_" + to.ID`, to: `		_ = to.ID`,
+		rule: "a message to an endpoint is told from the others of its event by its id",
+	},
+	{
+		name: "endpoints of a host hold each other up", file: "webhook/url.go",
+		from: `	if receiver != "" {`, to: `	if false {`,
+		rule: "no endpoint of a project delays another",
 	},
 }

@@ -23,6 +23,7 @@ func (w *world) commit(ctx context.Context, b invoice.Batch) error {
 	w.totals.Commits++
 	w.did(entry{batch: b})
 	w.endpoints.expect(b.Messages)
+	w.auditReceivers(b)
 	w.readFeed()
 	for _, r := range b.Releases {
 		if r.Reuse {

@@ -54,6 +54,9 @@ func TestDeliberateDefectsAreFound(t *testing.T) {
 		{"a retry has a fresh body", 20, inStore(freshBody)},
 		{"a retry has a fresh id", 20, inStore(freshID)},
 		{"a message that was refused counts as told", 20, inStore(failureIsSuccess)},
+		{"an endpoint is told of no deposit", 60, inNotifier(forgetDeposits)},
+		{"an endpoint is told twice", 20, inNotifier(toldTwice)},
+		{"endpoints that cannot be read are taken for none", 60, unreadIsNone},
 		{"payments are keyed without the index", 20, inWatcher(withoutIndex)},
 		{"invoices expire by the wall clock", 20, inWatcher(wallClock)},
 		{"the watcher does not tell of forks", 20, inWatcher(forkUnseen)},
@@ -743,6 +746,56 @@ func failureIsSuccess(f *flawed) {
 			n.State = webhook.StateDelivered
 		}
 		return n
+	}
+}
+
+// mistold is a notifier with a defect.
+type mistold struct {
+	invoice.Notifier
+	flaw func(ev invoice.Event, to []invoice.Endpoint) []invoice.Endpoint
+}
+
+func inNotifier(flaw func(invoice.Event, []invoice.Endpoint) []invoice.Endpoint) func(*invoicetest.Config) {
+	return func(cfg *invoicetest.Config) {
+		cfg.Change = func(c *invoice.Config) { c.Notifier = mistold{c.Notifier, flaw} }
+	}
+}
+
+func (m mistold) Messages(ev invoice.Event, inv invoice.Invoice, to []invoice.Endpoint) []invoice.Message {
+	return m.Notifier.Messages(ev, inv, m.flaw(ev, to))
+}
+
+func forgetDeposits(ev invoice.Event, to []invoice.Endpoint) []invoice.Endpoint {
+	if ev.Type == invoice.EventDeposit {
+		return nil
+	}
+	return to
+}
+
+func toldTwice(_ invoice.Event, to []invoice.Endpoint) []invoice.Endpoint {
+	for _, e := range to {
+		e.ID += "again"
+		to = append(to, e)
+	}
+	return to
+}
+
+// guessing is a source of endpoints that has none when it cannot read them.
+type guessing struct{ source invoice.Receivers }
+
+func (g guessing) Receivers(ctx context.Context, project string) ([]invoice.Endpoint, error) {
+	list, err := g.source.Receivers(ctx, project)
+	if err != nil && ctx.Err() == nil {
+		return nil, nil
+	}
+	return list, err
+}
+
+func unreadIsNone(cfg *invoicetest.Config) {
+	cfg.Change = func(c *invoice.Config) {
+		if c.Receivers != nil {
+			c.Receivers = guessing{c.Receivers}
+		}
 	}
 }
 

@@ -126,9 +126,13 @@ func (e *endpoints) post(ctx context.Context, p *Process, to, id string, body []
 	if err != nil {
 		return 0, err
 	}
-	// The path has the order id, which is the same in the same world, while invoice ids are not.
-	_, seq := splitID(id)
-	if err := p.pause(ctx, p.latency("post", to, strconv.FormatInt(seq, 10))); err != nil {
+	// The path of a callback has the order id, which is the same in the same world, while invoice ids are not.
+	inv, seq := splitID(id)
+	where := to
+	if e.w.isReceiver(to) {
+		where += " " + e.w.orderOf(inv)
+	}
+	if err := p.pause(ctx, p.latency("post", where, strconv.FormatInt(seq, 10))); err != nil {
 		return 0, err
 	}
 	m := e.arrive(target.Host, to, id, body)
@@ -145,7 +149,7 @@ func (e *endpoints) post(ctx context.Context, p *Process, to, id string, body []
 		return 0, errors.New("injected: connection reset")
 	default: // responds in time
 	}
-	if err := p.pause(ctx, p.latency("answer", to, strconv.FormatInt(seq, 10))); err != nil {
+	if err := p.pause(ctx, p.latency("answer", where, strconv.FormatInt(seq, 10))); err != nil {
 		return 0, err
 	}
 	e.mu.Lock()

@@ -56,14 +56,18 @@ func (o outbox) History(ctx context.Context, invoiceID string) ([]webhook.Record
 	return o.now().History(ctx, invoiceID)
 }
 
-func (o outbox) Resend(ctx context.Context, invoiceID string) (invoice.Message, error) {
-	return o.now().Resend(ctx, invoiceID)
+func (o outbox) Resend(ctx context.Context, invoiceID, receiver string) (invoice.Message, error) {
+	return o.now().Resend(ctx, invoiceID, receiver)
 }
 
 type secret struct{}
 
 func (secret) Secrets(context.Context, string) ([]string, error) {
 	return []string{"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}, nil
+}
+
+func (secret) EndpointSecrets(context.Context, string, string) ([]string, error) {
+	return []string{"whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"}, nil
 }
 
 // dispatch runs a dispatcher, as every process of a shop does.

@@ -405,7 +405,7 @@ func (w *world) inspectRest(anew bool) {
 		if i < 0 {
 			continue
 		}
-		for _, m := range w.cfg.Notifier.Messages(ev, invoices[i]) {
+		for _, m := range w.cfg.Notifier.Messages(ev, invoices[i], w.receiversOf(ev)) {
 			if !w.endpoints.deaf(m.URL) && !w.endpoints.settled(m.ID) {
 				w.fail(ruleDelivered, "event %d of %s, %s, was never told", ev.Seq, invoices[i].OrderID, ev.Type)
 			}

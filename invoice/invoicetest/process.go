@@ -201,6 +201,12 @@ func (p *Process) start() error {
 		Holder: fmt.Sprint(p.name, "-", p.lives), Poll: 23*time.Second + p.odd("poll"),
 		Window: w.traits.window, Lease: w.traits.lease,
 	}
+	if len(w.traits.receivers) > 0 {
+		var err error
+		if cfg.Receivers, err = invoice.NewProjects(projects{p: p}, p.Now); err != nil {
+			return fmt.Errorf("invoicetest: %w", err)
+		}
+	}
 	if w.traits.recorded {
 		cfg.Floors = floors{p}
 	}

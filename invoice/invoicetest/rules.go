@@ -30,6 +30,7 @@ var (
 	ruleReplays    = Rule{"a restored store is what it was", "what was done to a store can be done to another one, with the same answers: else nothing that follows in this world means anything"}
 	ruleOrder      = Rule{"messages of an invoice come in order", "a receiver that acts on each message must not act on an old one after a newer one"}
 	ruleDelivered  = Rule{"every event is told in the end", "an event that no endpoint ever hears of was lost, though it be stored"}
+	ruleReceivers  = Rule{"each endpoint is told what it asked for", "what a project's endpoint is not told in the commit of the event it never hears of, and what it is told twice it takes for two events"}
 	ruleIsolated   = Rule{"no endpoint holds up another", "a shop whose endpoint is away for good must not be why others hear nothing"}
 	ruleGivenUp    = Rule{"what nobody takes is given up", "messages to an endpoint that is away for good would be tried for ever, and be ever more"}
 	ruleHeals      = Rule{"everything heals by itself", "when nothing fails any more the service catches up with the chain, with nobody's help"}
@@ -43,7 +44,7 @@ var (
 func Rules() []Rule {
 	return []Rule{
 		ruleCanonical, ruleCursor, ruleIdentity, ruleInvented, ruleFirstSight, ruleFeed, ruleOneContent, ruleSilent, ruleVanish,
-		ruleFold, ruleValue, ruleDust, ruleExpiry, ruleCompletion, rulePromise, ruleOrderID, ruleIndex, ruleSlot, ruleShare, ruleLost, ruleReplays, ruleOrder, ruleDelivered, ruleIsolated, ruleGivenUp, ruleHeals,
+		ruleFold, ruleValue, ruleDust, ruleExpiry, ruleCompletion, rulePromise, ruleOrderID, ruleIndex, ruleSlot, ruleShare, ruleLost, ruleReplays, ruleOrder, ruleDelivered, ruleReceivers, ruleIsolated, ruleGivenUp, ruleHeals,
 		ruleErrors, ruleRuns, ruleBounded, ruleRepeats,
 	}
 }

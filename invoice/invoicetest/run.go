@@ -30,8 +30,8 @@ type Config struct {
 	// outbox through [Process.Call], and endpoints through the process, which is a [net/http.RoundTripper], so that both can
 	// fail. If nil, no messages are sent, and only the feed is checked.
 	Tell func(ctx context.Context, p *Process) error
-	// Notifier makes the messages. By default there is one for each event of an invoice with a callback URL, with the body
-	// that was stored with the event.
+	// Notifier makes the messages. By default there is one for each event of an invoice with a callback URL, and one for each
+	// endpoint of the project that receives it, with the body that was stored with the event.
 	Notifier invoice.Notifier
 	// Watch returns a watcher of a node; default [chain.NewFollower].
 	Watch func(chain.FollowConfig) (invoice.ChainWatcher, error)
@@ -64,14 +64,21 @@ type plain struct{}
 
 func (plain) Formats() []string { return []string{"plain"} }
 
-func (plain) Messages(ev invoice.Event, inv invoice.Invoice) []invoice.Message {
-	if inv.CallbackURL == "" {
-		return nil
+func (plain) Messages(ev invoice.Event, inv invoice.Invoice, to []invoice.Endpoint) []invoice.Message {
+	var out []invoice.Message
+	add := func(id, receiver, url string) {
+		out = append(out, invoice.Message{
+			ID: id, Event: ev.Type, Invoice: ev.Invoice, Seq: ev.Seq, Project: ev.Project, Receiver: receiver, URL: url,
+			Endpoint: url[:strings.LastIndexByte(url, '/')] + receiver, Body: ev.Body, At: ev.At,
+		})
 	}
-	return []invoice.Message{{
-		ID: ev.ID, Event: ev.Type, Invoice: ev.Invoice, Seq: ev.Seq, Project: ev.Project, URL: inv.CallbackURL,
-		Endpoint: inv.CallbackURL[:strings.LastIndexByte(inv.CallbackURL, '/')], Body: ev.Body, At: ev.At,
-	}}
+	if inv.CallbackURL != "" {
+		add(ev.ID, "", inv.CallbackURL)
+	}
+	for _, e := range to {
+		add(ev.ID+"_"+e.ID, e.ID, e.URL)
+	}
+	return out
 }
 
 // Failure describes a broken rule.

@@ -322,8 +322,8 @@ func (d distant) History(ctx context.Context, invoiceID string) ([]webhook.Recor
 	return remotely(ctx, d.o, func(ctx context.Context) ([]webhook.Record, error) { return d.s.History(ctx, invoiceID) })
 }
 
-func (d distant) Resend(ctx context.Context, invoiceID string) (invoice.Message, error) {
-	return remotely(ctx, d.o, func(ctx context.Context) (invoice.Message, error) { return d.s.Resend(ctx, invoiceID) })
+func (d distant) Resend(ctx context.Context, invoiceID, receiver string) (invoice.Message, error) {
+	return remotely(ctx, d.o, func(ctx context.Context) (invoice.Message, error) { return d.s.Resend(ctx, invoiceID, receiver) })
 }
 
 // distantLeaser is a distant store with leases.

@@ -45,6 +45,7 @@ type traits struct {
 	recorded  bool            // floors are recorded elsewhere; otherwise a process is told of restores
 	deaf      manner          // of the endpoint that never accepts anything; empty if there is none
 	tires     bool            // the end waits until that endpoint is given up
+	receivers []receiver      // endpoints of the project, beside the callbacks of invoices
 	kinds     []kind          // of steps
 }
 
@@ -109,6 +110,9 @@ func newTraits(seed uint64, cfg Config) traits {
 		} else {
 			t.shared.PerProject = t.share
 		}
+	}
+	if t.receivers = newReceivers(seed); t.receivers != nil {
+		t.kinds = append(t.kinds, kind{"endpoints cannot be read", 4, true, (*world).receiverTrouble})
 	}
 	return t
 }
@@ -373,9 +377,9 @@ func (w *world) play() {
 	}
 	w.sleep(30 * time.Second)
 	w.goroutines = goroutines()
-	w.note("%d networks, %d processes, leases %t, pools %t, poll %s, batch %d, reach %d, confirmations %v, window %s, addresses %+v, shared %+v, lease %s, lazy %s, floors %t, ahead %t, restores %t, recorded %t, deaf %q",
+	w.note("%d networks, %d processes, leases %t, pools %t, poll %s, batch %d, reach %d, confirmations %v, window %s, addresses %+v, shared %+v, lease %s, lazy %s, floors %t, ahead %t, restores %t, recorded %t, deaf %q, endpoints %v",
 		w.traits.networks, w.traits.processes, w.traits.leases, w.traits.pools, w.traits.poll, w.traits.batch, w.traits.reach, w.traits.confirm, w.traits.window, w.traits.pool,
-		w.traits.shared, w.traits.lease, w.traits.lazy, w.traits.floors, w.traits.ahead, w.traits.restores, w.traits.recorded, w.traits.deaf)
+		w.traits.shared, w.traits.lease, w.traits.lazy, w.traits.floors, w.traits.ahead, w.traits.restores, w.traits.recorded, w.traits.deaf, w.traits.receivers)
 	for w.step = 1; w.step <= w.cfg.Steps && !w.failed(); w.step++ {
 		if w.cfg.skip[w.step] {
 			continue

@@ -107,24 +107,38 @@ func (d *doc) message(id string) *message {
 	return nil
 }
 
+// latest returns the last message to the receiver, or nil.
+func (d *doc) latest(receiver string) *message {
+	for i := range slices.Backward(d.Messages) {
+		if d.Messages[i].Message.Receiver == receiver {
+			return &d.Messages[i]
+		}
+	}
+	return nil
+}
+
 // addMessage inserts the message after those with its Seq.
 func (d *doc) addMessage(m message) {
 	i, _ := slices.BinarySearchFunc(d.Messages, m.Message.Seq+1, func(m message, seq int64) int { return cmp.Compare(m.Message.Seq, seq) })
 	d.Messages = slices.Insert(d.Messages, i, m)
 }
 
-// release makes the first undelivered message to the URL claimable from now on.
+// release makes the first undelivered message to the URL claimable from now on, and those with its Seq.
 func (d *doc) release(url string, now time.Time) {
-	first := true
+	first := int64(-1)
 	for i := range d.Messages {
 		m := &d.Messages[i]
 		if m.Message.URL != url || !m.due() {
 			continue
 		}
-		if first && !m.Ready {
+		if first < 0 {
+			first = m.Message.Seq
+		}
+		ready := m.Message.Seq == first
+		if ready && !m.Ready {
 			m.Due, m.Since = now, now
 		}
-		m.Ready, first = first, false
+		m.Ready = ready
 	}
 }
 

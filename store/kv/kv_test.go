@@ -201,7 +201,7 @@ func calls() map[string]func(context.Context, *kv.Store) error {
 		},
 		"NextDue": func(ctx context.Context, s *kv.Store) error { _, _, err := s.NextDue(ctx); return err },
 		"History": func(ctx context.Context, s *kv.Store) error { _, err := s.History(ctx, "a"); return err },
-		"Resend":  func(ctx context.Context, s *kv.Store) error { _, err := s.Resend(ctx, "a"); return err },
+		"Resend":  func(ctx context.Context, s *kv.Store) error { _, err := s.Resend(ctx, "a", ""); return err },
 	}
 }
 

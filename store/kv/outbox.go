@@ -283,18 +283,20 @@ func (t *txn) told(id string) *doc {
 }
 
 // Resend implements [webhook.Outbox].
-func (s *Store) Resend(ctx context.Context, invoiceID string) (invoice.Message, error) {
+func (s *Store) Resend(ctx context.Context, invoiceID, receiver string) (invoice.Message, error) {
 	return update(ctx, s, "resend", func(t *txn) invoice.Message {
 		d := t.told(invoiceID)
 		if d != nil {
 			d = t.doc(d.id())
 		}
-		if d == nil || len(d.Messages) == 0 {
+		var m *message
+		if d != nil {
+			m = d.latest(receiver)
+		}
+		if m == nil {
 			t.fail(invoice.ErrNotFound)
 			return invoice.Message{}
 		}
-		messages := d.Messages
-		m := &messages[len(messages)-1]
 		now := time.Now().UTC()
 		m.State, m.Due, m.Since, m.Tried, m.Open = webhook.StateDue, now, now, 0, false
 		d.release(m.Message.URL, now)

@@ -102,10 +102,10 @@ func BenchmarkClaim(b *testing.B) {
 			require.NoError(b, postgres.Migrate(b.Context(), pool))
 			s := open(b, pool)
 			_, err := pool.Exec(b.Context(), `INSERT INTO cointill_outbox (id, event, invoice, seq, project, url, endpoint, at, body,
-				format, secret, due, since, state, ready, claimed, token, tried)
+				format, secret, receiver, due, since, state, ready, claimed, token, tried)
 				SELECT 'evt_' || n, 'invoice.completed', 'inv_' || n, 1, 'shop', 'https://shop' || n % 1000 || '.example/callback',
 				'https://shop' || n % 1000 || '.example:443', '2031-02-03T04:05:06Z', decode(repeat('7b', 120), 'hex'),
-				'standard', '', n, 0, 'due', true, false, 0, 0 FROM generate_series(1, $1) n`, claimed*(b.N+callers))
+				'standard', '', '', n, 0, 'due', true, false, 0, 0 FROM generate_series(1, $1) n`, claimed*(b.N+callers))
 			require.NoError(b, err)
 			_, err = pool.Exec(b.Context(), "VACUUM ANALYZE")
 			require.NoError(b, err)

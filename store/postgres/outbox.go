@@ -198,7 +198,7 @@ func (s *Store) History(ctx context.Context, invoiceID string) ([]webhook.Record
 }
 
 // Resend implements [webhook.Outbox].
-func (s *Store) Resend(ctx context.Context, invoiceID string) (invoice.Message, error) {
+func (s *Store) Resend(ctx context.Context, invoiceID, receiver string) (invoice.Message, error) {
 	var m invoice.Message
 	err := again(ctx, func() error {
 		return pgx.BeginTxFunc(ctx, s.pool, readCommitted, func(tx pgx.Tx) error {
@@ -206,7 +206,7 @@ func (s *Store) Resend(ctx context.Context, invoiceID string) (invoice.Message, 
 				return err
 			}
 			var err error
-			if _, m, err = record.ScanMessage(tx.QueryRow(ctx, qLatest, invoiceID)); errors.Is(err, pgx.ErrNoRows) {
+			if _, m, err = record.ScanMessage(tx.QueryRow(ctx, qLatest, invoiceID, receiver)); errors.Is(err, pgx.ErrNoRows) {
 				return invoice.ErrNotFound
 			} else if err != nil {
 				return err

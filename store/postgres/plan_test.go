@@ -36,9 +36,9 @@ const fill = `
 	INSERT INTO cointill_events (position, invoice, seq, id, project, type, from_status, to_status, at, comment, actor, body)
 	SELECT n, 'inv-' || n, 1, 'evt-' || n, 'shop-' || n % 3, 'invoice.created', '', 'new', '', '', '', decode(repeat('7b', 600), 'hex')
 	FROM generate_series(1, 100000) n;
-	INSERT INTO cointill_outbox (id, event, invoice, seq, project, url, endpoint, at, body, format, secret, due, since, state, ready, claimed, token, tried)
+	INSERT INTO cointill_outbox (id, event, invoice, seq, project, url, endpoint, at, body, format, secret, receiver, due, since, state, ready, claimed, token, tried)
 	SELECT 'evt-' || n, 'invoice.created', 'inv-' || n, 1, 'shop-' || n % 3, 'https://shop' || n % 1000 || '.example/', 'endpoint-' || n % 1000, '',
-		decode(repeat('7b', 600), 'hex'), 'standard', '', n, n, CASE n % 10 WHEN 0 THEN 'due' ELSE 'delivered' END, n % 10 = 0, false, 0, 0
+		decode(repeat('7b', 600), 'hex'), 'standard', '', '', n, n, CASE n % 10 WHEN 0 THEN 'due' ELSE 'delivered' END, n % 10 = 0, false, 0, 0
 	FROM generate_series(1, 100000) n;
 	INSERT INTO cointill_attempts (message, at, duration, status, excerpt, error)
 	SELECT 'evt-' || n, '', 1, 200, repeat('x', 100), '' FROM generate_series(1, 100000) n;
@@ -84,7 +84,7 @@ func samples() map[string][]any {
 		qEvents: {50000, 100}, qInvoiceEvents: {"inv-7"}, qFeedEnd: {}, qPayments: {"inv-7", "eip155:1", "tx-5", "0", 100},
 		qInsertProject: {"1", "1", "1", "1", "", 1, "{}"}, qUpdateProject: {"1", "1", "1", "1", "", 1, "{}"},
 		qProject: {"1"}, qProjectByKey: {"1"}, qProjects: {"1", 50}, qProjectsByOwner: {"ann"}, qLockInvoices: {texts},
-		qPutMessages: {texts, texts, texts, list(256), texts, texts, texts, texts, bodies, texts, texts, bools},
+		qPutMessages: {texts, texts, texts, list(256), texts, texts, texts, texts, bodies, texts, texts, texts, bools},
 		qSetBack:     {}, qLook: {[]string{"endpoint-10", "endpoint-20"}, []string{"p1/", "p2/"}, 4, 640},
 		qClaim:       {[]string{"endpoint-10", "endpoint-20"}, []string{"p1/", "p2/"}, 4, 640, 64, 200000},
 		qClaimOfEach: {[]string{"endpoint-10", "endpoint-20"}, []string{"p1/", "p2/"}, 4, 640, 64, 200000},
@@ -92,7 +92,7 @@ func samples() map[string][]any {
 		qLockMessage: {"evt-10"}, qRecord: {"evt-10", "", 0, 200, "", "", 0, "delivered", 0},
 		qInsertGone: {"https://shop10.example/", "shop-1"}, qDeleteGone: {"https://shop10.example/", "shop-1"},
 		qKill: {"https://shop10.example/", "shop-1"}, qNextDue: {}, qHistory: {"inv-7"},
-		qLockInvoice: {"inv-7"}, qLatest: {"inv-7"}, qResend: {"evt-10"},
+		qLockInvoice: {"inv-7"}, qLatest: {"inv-7", ""}, qResend: {"evt-10"},
 		qSecrets: {"evt-1", 100}, qReplaceSecrets: {many(100, "evt-"), many(100, ""), many(100, "")},
 		qBeginReply: {`\x07`, `\x01`, `\x7b`, 100001, 7, 10000}, qReply: {`\x07`, 7}, qReplyEnds: {`\x01`, 7}, qFinishReply: {`\x07`, `\x7b`, `\x7b`, 100001},
 		qAbandonReply: {`\x07`, `\x7b`}, qEndReplies: {50000, 8},

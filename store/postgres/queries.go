@@ -221,20 +221,20 @@ const (
 	// be stored.
 	qLockInvoices = `SELECT id FROM cointill_invoices WHERE id = ANY($1::text[]) ORDER BY id FOR NO KEY UPDATE`
 	qPutMessages  = `INSERT INTO cointill_outbox (
-		id, event, invoice, seq, project, url, endpoint, at, body, format, secret, due, since, state, ready, claimed, token, tried)
-		SELECT u.id, u.event, u.invoice, u.seq, u.project, u.url, u.endpoint, u.at, u.body, u.format, u.secret,` + now + `,` + now + `,
+		id, event, invoice, seq, project, url, endpoint, at, body, format, secret, receiver, due, since, state, ready, claimed, token, tried)
+		SELECT u.id, u.event, u.invoice, u.seq, u.project, u.url, u.endpoint, u.at, u.body, u.format, u.secret, u.receiver,` + now + `,` + now + `,
 			CASE WHEN g.url IS NULL THEN 'due' ELSE 'dead' END,
 			g.url IS NULL AND u.first AND NOT EXISTS (SELECT 1 FROM cointill_outbox e
 				WHERE e.url = u.url AND e.project = u.project AND e.invoice = u.invoice AND e.seq < u.seq AND e.state = 'due' OFFSET 0),
 			false, 0, 0
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
-			$9::bytea[], $10::text[], $11::text[], $12::boolean[]) WITH ORDINALITY
-			AS u (id, event, invoice, seq, project, url, endpoint, at, body, format, secret, first, ord)
+			$9::bytea[], $10::text[], $11::text[], $12::text[], $13::boolean[]) WITH ORDINALITY
+			AS u (id, event, invoice, seq, project, url, endpoint, at, body, format, secret, receiver, first, ord)
 		LEFT JOIN LATERAL (SELECT url FROM cointill_gone WHERE url = u.url AND project = u.project OFFSET 0) g ON true
 		ORDER BY u.ord
 		ON CONFLICT DO NOTHING RETURNING id`
 
-	messageColumns = `m.n, m.id, m.event, m.invoice, m.seq, m.project, m.url, m.endpoint, m.at, m.body, m.format, m.secret`
+	messageColumns = `m.n, m.id, m.event, m.invoice, m.seq, m.project, m.url, m.endpoint, m.at, m.body, m.format, m.secret, m.receiver`
 	// now is the time of the statement. Unlike the clock, it can be compared with an index.
 	now         = ` (extract(epoch FROM statement_timestamp()) * 1000000000)::bigint`
 	notPrefixed = `NOT EXISTS (SELECT FROM unnest($2::text[]) AS prefix WHERE starts_with(endpoint, prefix))`
@@ -312,7 +312,7 @@ const (
 		WHERE m.invoice = $1 ORDER BY m.seq, m.n, a.n`
 	qLockInvoice = `SELECT id FROM cointill_invoices WHERE id = $1 FOR NO KEY UPDATE`
 	qLatest      = `SELECT ` + messageColumns + ` FROM cointill_outbox m
-		WHERE m.invoice = $1 ORDER BY m.seq DESC, m.n DESC LIMIT 1`
+		WHERE m.invoice = $1 AND m.receiver = $2 ORDER BY m.seq DESC, m.n DESC LIMIT 1`
 	qResend = `UPDATE cointill_outbox m SET state = 'due', due =` + now + `, since =` + now + `, claimed = false, tried = 0,
 			ready = NOT EXISTS (SELECT 1 FROM cointill_outbox e WHERE e.url = m.url AND e.project = m.project
 				AND e.invoice = m.invoice AND e.seq < m.seq AND e.state = 'due')

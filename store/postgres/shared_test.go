@@ -117,8 +117,8 @@ func (p processes) History(ctx context.Context, id string) ([]webhook.Record, er
 func (p processes) GiveUp(ctx context.Context, q webhook.GiveUpQuery) (int, error) {
 	return p.any().GiveUp(ctx, q)
 }
-func (p processes) Resend(ctx context.Context, id string) (invoice.Message, error) {
-	return p.any().Resend(ctx, id)
+func (p processes) Resend(ctx context.Context, id, receiver string) (invoice.Message, error) {
+	return p.any().Resend(ctx, id, receiver)
 }
 
 func openTwice(t *testing.T) processes {

@@ -245,10 +245,10 @@ func (s *Store) History(ctx context.Context, invoiceID string) ([]webhook.Record
 }
 
 // Resend implements [webhook.Outbox].
-func (s *Store) Resend(ctx context.Context, invoiceID string) (invoice.Message, error) {
+func (s *Store) Resend(ctx context.Context, invoiceID, receiver string) (invoice.Message, error) {
 	var m invoice.Message
 	err := s.writer.do(ctx, func(t *txn) error {
-		n, latest, err := record.ScanMessage(t.stmt(qLatest).QueryRowContext(t.ctx, invoiceID))
+		n, latest, err := record.ScanMessage(t.stmt(qLatest).QueryRowContext(t.ctx, invoiceID, receiver))
 		if errors.Is(err, sql.ErrNoRows) {
 			return invoice.ErrNotFound
 		} else if err != nil {

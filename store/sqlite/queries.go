@@ -143,10 +143,10 @@ const (
 	// The function lower of SQLite changes only ASCII letters.
 	qProjectsByOwner = `SELECT id FROM cointill_projects WHERE instr(lower(owner), lower(?)) > 0 ORDER BY id`
 
-	messageColumns = `m.n, m.id, m.event, m.invoice, m.seq, m.project, m.url, m.endpoint, m.at, m.body, m.format, m.secret`
+	messageColumns = `m.n, m.id, m.event, m.invoice, m.seq, m.project, m.url, m.endpoint, m.at, m.body, m.format, m.secret, m.receiver`
 	qInsertMessage = `INSERT INTO cointill_outbox (
-		id, event, invoice, seq, project, url, endpoint, at, body, format, secret, due, since, state, ready, claimed, token, tried)
-		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, CASE WHEN gone THEN 'dead' ELSE 'due' END,
+		id, event, invoice, seq, project, url, endpoint, at, body, format, secret, receiver, due, since, state, ready, claimed, token, tried)
+		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, CASE WHEN gone THEN 'dead' ELSE 'due' END,
 			NOT gone AND NOT EXISTS (SELECT 1 FROM cointill_outbox
 				WHERE url = ?6 AND project = ?5 AND invoice = ?3 AND state = 'due' AND seq < ?4), 0, 0, 0
 		FROM (SELECT EXISTS (SELECT 1 FROM cointill_gone WHERE url = ?6 AND project = ?5) AS gone)
@@ -174,7 +174,7 @@ const (
 			WHERE ready = 1 AND endpoint = heads.endpoint AND due <= ?1 ORDER BY due, n LIMIT ?5)
 		ORDER BY m.due, m.n LIMIT ?2`
 	qClaim = `UPDATE cointill_outbox SET token = token + 1, claimed = 1, due = ?3, since = ?2 WHERE n = ?1 AND ready = 1 AND due <= ?2
-		RETURNING n, id, event, invoice, seq, project, url, endpoint, at, body, format, secret, token, tried`
+		RETURNING n, id, event, invoice, seq, project, url, endpoint, at, body, format, secret, receiver, token, tried`
 	// qAhead finds out whether the clock was ahead; qSetBack makes such waits count from now.
 	qAhead   = `SELECT EXISTS (SELECT 1 FROM cointill_outbox WHERE ready = 1 AND since > ?)`
 	qSetBack = `UPDATE cointill_outbox SET due = ?1 + (due - since), since = ?1 WHERE n IN (
@@ -199,7 +199,7 @@ const (
 		FROM cointill_outbox m LEFT JOIN cointill_attempts a ON a.message = m.n
 		WHERE m.invoice = ? ORDER BY m.seq, m.n, a.attempt`
 	qLatest = `SELECT ` + messageColumns + ` FROM cointill_outbox m
-		WHERE m.invoice = ? ORDER BY m.seq DESC, m.n DESC LIMIT 1`
+		WHERE m.invoice = ? AND m.receiver = ? ORDER BY m.seq DESC, m.n DESC LIMIT 1`
 	qResend = `UPDATE cointill_outbox SET state = 'due', ready = 0, claimed = 0, tried = 0 WHERE n = ?`
 
 	qSecrets       = `SELECT id, secret FROM cointill_outbox WHERE id > ? ORDER BY id LIMIT ?`

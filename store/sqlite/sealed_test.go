@@ -98,7 +98,7 @@ func (l *life) invoice(project string, n int) {
 		require.Len(l, claimed, 1)
 		require.Equal(l, secret, claimed[0].Message.Secret)
 		require.NoError(l, l.backend.Record(ctx, claimed[0].Claim, webhook.Attempt{At: created, Status: 200}, webhook.Next{State: webhook.StateDelivered}))
-		_, err = l.backend.Resend(ctx, inv.ID)
+		_, err = l.backend.Resend(ctx, inv.ID, "")
 		require.NoError(l, err)
 	}
 	claimed, err := l.backend.Claim(ctx, webhook.ClaimQuery{Lease: time.Hour, Limit: 9})

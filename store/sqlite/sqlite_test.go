@@ -287,7 +287,7 @@ func TestWaitingBatchesShareATransaction(t *testing.T) {
 	for n := range callers {
 		wg.Go(func() {
 			if n%8 == 0 { // the refused fail alone
-				_, errs[n] = s.Resend(t.Context(), "nobody")
+				_, errs[n] = s.Resend(t.Context(), "nobody", "")
 				return
 			}
 			errs[n] = s.Commit(t.Context(), creation(n))

@@ -227,6 +227,10 @@ func dispatcher(b *testing.B, outbox webhook.Outbox, transport http.RoundTripper
 
 type oneSecret struct{}
 
+func (oneSecret) EndpointSecrets(context.Context, string, string) ([]string, error) {
+	return nil, invoice.ErrNoEndpoint
+}
+
 func (oneSecret) Secrets(context.Context, string) ([]string, error) {
 	return []string{"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}, nil
 }

@@ -161,17 +161,21 @@ func benchTill(b *testing.B, s *sqlite.Store) (*invoice.Service, *benchWatcher) 
 }
 
 // tillOn is a shop's service that takes ETH at 2500 EUR.
-func tillOn(b testing.TB, s invoice.Store, watcher invoice.ChainWatcher) *invoice.Service {
+func tillOn(b testing.TB, s invoice.Store, watcher invoice.ChainWatcher, change ...func(*invoice.Config)) *invoice.Service {
 	b.Helper()
 	wallet, err := evm.NewWallet(benchKey)
 	require.NoError(b, err)
-	till, err := invoice.New(invoice.Config{
+	cfg := invoice.Config{
 		Store: s,
 		Rates: rates.NewFixed(nil, map[rates.Pair]decimal.Decimal{{Base: "ETH", Quote: "EUR"}: decimal.NewFromInt(2500)}),
 		Chains: []invoice.ChainConfig{{
 			Watcher: watcher, Addresses: wallet, Assets: []invoice.AssetConfig{{Asset: evm.Native("eip155:1", "ETH")}},
 		}},
-	})
+	}
+	for _, c := range change {
+		c(&cfg)
+	}
+	till, err := invoice.New(cfg)
 	require.NoError(b, err)
 	return till
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store/sqlite"
+	"github.com/cointill/cointill/webhook"
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 )
@@ -46,6 +47,30 @@ func TestATransactionThatIsRolledBackLeavesNothing(t *testing.T) {
 		require.False(t, used[outside.Quote.Address], "an address is used twice")
 		used[outside.Quote.Address] = true
 	}
+}
+
+func TestAnInvoiceWithinATransactionIsToldToTheProjectsEndpoints(t *testing.T) {
+	s, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
+	projects, err := invoice.NewProjects(s, nil)
+	require.NoError(t, err)
+	p, _, err := projects.Create(t.Context(), invoice.NewProject{Owner: "me", Name: "shop"})
+	require.NoError(t, err)
+	endpoint, err := projects.AddEndpoint(t.Context(), p.ID, invoice.NewEndpoint{URL: "https://shop.example/hook"})
+	require.NoError(t, err)
+	notifier, err := webhook.NewNotifier(webhook.Standard())
+	require.NoError(t, err)
+	till := tillOn(t, s, &benchWatcher{}, func(cfg *invoice.Config) { cfg.Notifier, cfg.Receivers = notifier, projects })
+	tx, err := db.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	mine := order("1")
+	mine.Project = p.ID
+	inv, err := till.WithStore(s.WithTx(tx)).Create(t.Context(), mine)
+	require.NoError(t, err)
+	require.NoError(t, tx.Commit())
+	records, err := s.History(t.Context(), inv.ID)
+	require.NoError(t, err)
+	require.Len(t, records, 1)
+	require.Equal(t, endpoint.ID, records[0].Message.Receiver)
 }
 
 func TestARefusalWithinATransactionLeavesItUsable(t *testing.T) {

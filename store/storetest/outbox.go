@@ -34,7 +34,10 @@ var outboxCases = []testCase{
 	{"A29 a resend tells the latest message again", "Resend makes the latest message due at once, with a fresh schedule, and changes nothing else", resend},
 	{"a resend waits its turn", "messages of one invoice to one URL are sent in order, also when resent", resendInOrder},
 	{"a resend begins anew", "Resend makes an outstanding claim stale: what is under way was not asked for by it", resendStales},
-	{"nothing to resend", "Resend returns ErrNotFound when the invoice has no message", resendNothing},
+	{"nothing to resend", "Resend returns ErrNotFound when the invoice has no message to the receiver", resendNothing},
+	{"a resend is for one receiver", "Resend makes the latest message to the receiver due, whatever other receivers of the invoice have got since", resendReceiver},
+	{"receivers do not wait for each other", "messages of one event to several receivers are due at once, also to one URL", receivers},
+	{"an endpoint that is gone is gone alone", "Gone kills messages to its URL and no others of the project", goneAlone},
 	{"many messages are in nobody's way", "Claim hands out what is due, however many others are due to endpoints that are left out or have enough", crowd},
 	{"what was due for too long is given up", "GiveUp makes messages of the endpoint dead that have been due for longer, with an attempt, and releases the next", overdue},
 	{"when to look again", "NextDue is when the next message that is not held back is due, claims included", nextDue},
@@ -290,7 +293,7 @@ func resendLifts(t *testing.T, b store.Backend) {
 	told(t, b, 1, 2)
 	told(t, b, 2, 1)
 	write(t, b, claimFor(t, b, 0)[0], webhook.Next{State: webhook.StateDead, Gone: true})
-	if _, err := b.Resend(t.Context(), "inv-00001"); err != nil {
+	if _, err := b.Resend(t.Context(), "inv-00001", ""); err != nil {
 		t.Fatal(err)
 	}
 	told(t, b, 3, 1)
@@ -313,7 +316,7 @@ func goneUnderWay(t *testing.T, b store.Backend) {
 	write(t, b, got[0], webhook.Next{State: webhook.StateDead, Gone: true})
 	write(t, b, got[1], delivered)
 	write(t, b, got[2], again(0))
-	must[invoice.Message](t)(b.Resend(t.Context(), got[3].Message.Invoice))
+	must[invoice.Message](t)(b.Resend(t.Context(), got[3].Message.Invoice, ""))
 	wantErr(t, b.Record(t.Context(), got[3].Claim, webhook.Attempt{At: start}, delivered), webhook.ErrStaleClaim)
 	sameMessages(t, "only what was resent", claim(t, b), got[3].Message.ID)
 	for i, want := range []webhook.State{webhook.StateDead, webhook.StateDelivered, webhook.StateDead} {
@@ -481,7 +484,7 @@ func resend(t *testing.T, b store.Backend) {
 	write(t, b, claimOne(t, b, "evt_inv-00001_2"), again(0))
 	write(t, b, claimOne(t, b, "evt_inv-00001_2"), dead)
 	events := follow(t, b, 0)
-	got := must[invoice.Message](t)(b.Resend(t.Context(), inv.ID))
+	got := must[invoice.Message](t)(b.Resend(t.Context(), inv.ID, ""))
 	same(t, "the message", got, newMessage(inv, 2, shopURL))
 	d := claimOne(t, b, "evt_inv-00001_2")
 	same(t, "the message again", d.Message, newMessage(inv, 2, shopURL))
@@ -492,20 +495,20 @@ func resend(t *testing.T, b store.Backend) {
 	records := must[[]record](t)(b.History(t.Context(), inv.ID))
 	same(t, "attempts of the first message", len(records[0].Attempts), 1)
 	same(t, "attempts of the resent message", len(records[1].Attempts), 3)
-	must[invoice.Message](t)(b.Resend(t.Context(), inv.ID)) // after delivery too
+	must[invoice.Message](t)(b.Resend(t.Context(), inv.ID, "")) // after delivery too
 	write(t, b, claimOne(t, b, "evt_inv-00001_2"), again(time.Hour))
-	must[invoice.Message](t)(b.Resend(t.Context(), inv.ID)) // before its retry too
+	must[invoice.Message](t)(b.Resend(t.Context(), inv.ID, "")) // before its retry too
 	claimOne(t, b, "evt_inv-00001_2")
 }
 
 func resendInOrder(t *testing.T, b store.Backend) {
 	inv := told(t, b, 1, 2)
 	first := claimOne(t, b, "evt_inv-00001_1")
-	must[invoice.Message](t)(b.Resend(t.Context(), inv.ID))
+	must[invoice.Message](t)(b.Resend(t.Context(), inv.ID, ""))
 	sameMessages(t, "while the first is under way", claim(t, b))
 	write(t, b, first, delivered)
 	write(t, b, claimOne(t, b, "evt_inv-00001_2"), delivered)
-	must[invoice.Message](t)(b.Resend(t.Context(), inv.ID))
+	must[invoice.Message](t)(b.Resend(t.Context(), inv.ID, ""))
 	commit(t, b, invoice.Batch{Messages: []invoice.Message{newMessage(inv, 3, shopURL)}})
 	write(t, b, claimOne(t, b, "evt_inv-00001_2"), delivered)
 	claimOne(t, b, "evt_inv-00001_3")
@@ -514,7 +517,7 @@ func resendInOrder(t *testing.T, b store.Backend) {
 func resendStales(t *testing.T, b store.Backend) {
 	inv := told(t, b, 1, 1)
 	d := claimOne(t, b, "evt_inv-00001_1")
-	must[invoice.Message](t)(b.Resend(t.Context(), inv.ID))
+	must[invoice.Message](t)(b.Resend(t.Context(), inv.ID, ""))
 	wantErr(t, b.Record(t.Context(), d.Claim, webhook.Attempt{At: start}, delivered), webhook.ErrStaleClaim)
 	second := claimOne(t, b, "evt_inv-00001_1")
 	wantErr(t, b.Record(t.Context(), d.Claim, webhook.Attempt{At: start}, delivered), webhook.ErrStaleClaim)
@@ -524,9 +527,83 @@ func resendStales(t *testing.T, b store.Backend) {
 func resendNothing(t *testing.T, b store.Backend) {
 	insert(t, b, newInvoice(1))
 	for _, id := range []string{newInvoice(1).ID, "nobody"} {
-		_, err := b.Resend(t.Context(), id)
+		_, err := b.Resend(t.Context(), id, "")
 		wantErr(t, err, invoice.ErrNotFound)
 	}
+	inv := told(t, b, 2, 1)
+	_, err := b.Resend(t.Context(), inv.ID, "ep_1")
+	wantErr(t, err, invoice.ErrNotFound)
+	alone := newInvoice(3)
+	commit(t, b, invoice.Batch{Insert: []invoice.Invoice{alone}, Messages: []invoice.Message{messageTo(alone, 1, "ep_1", "https://a.example/")}})
+	_, err = b.Resend(t.Context(), alone.ID, "")
+	wantErr(t, err, invoice.ErrNotFound)
+}
+
+// messageTo returns the message about an event to an endpoint of the project.
+func messageTo(inv invoice.Invoice, seq int64, receiver, url string) invoice.Message {
+	m := newMessage(inv, seq, url)
+	m.ID, m.Receiver, m.Endpoint = m.ID+"_"+receiver, receiver, m.Endpoint+"/"+receiver
+	return m
+}
+
+// toldAll stores an invoice of whose first two events there are messages to the shop and to two endpoints.
+func toldAll(t *testing.T, b store.Backend) invoice.Invoice {
+	t.Helper()
+	inv := newInvoice(1)
+	batch := invoice.Batch{Insert: []invoice.Invoice{inv}}
+	for seq := int64(1); seq <= 2; seq++ {
+		batch.Messages = append(batch.Messages, newMessage(inv, seq, shopURL),
+			messageTo(inv, seq, "ep_1", "https://a.example/"), messageTo(inv, seq, "ep_2", shopURL))
+	}
+	commit(t, b, batch)
+	return inv
+}
+
+func resendReceiver(t *testing.T, b store.Backend) {
+	inv := toldAll(t, b)
+	for range 2 {
+		for _, d := range claim(t, b) {
+			write(t, b, d, delivered)
+		}
+	}
+	commit(t, b, invoice.Batch{Messages: []invoice.Message{messageTo(inv, 3, "ep_2", shopURL)}})
+	write(t, b, claimOne(t, b, "evt_inv-00001_3_ep_2"), delivered)
+	for receiver, want := range map[string]invoice.Message{
+		"":     newMessage(inv, 2, shopURL),
+		"ep_1": messageTo(inv, 2, "ep_1", "https://a.example/"),
+		"ep_2": messageTo(inv, 3, "ep_2", shopURL),
+	} {
+		got := must[invoice.Message](t)(b.Resend(t.Context(), inv.ID, receiver))
+		same(t, "the message", got, want)
+		d := claimOne(t, b, want.ID)
+		same(t, "the message again", d.Message, want)
+		write(t, b, d, delivered)
+	}
+}
+
+func receivers(t *testing.T, b store.Backend) {
+	toldAll(t, b)
+	first := claim(t, b)
+	sameMessages(t, "the first event", first, "evt_inv-00001_1", "evt_inv-00001_1_ep_1", "evt_inv-00001_1_ep_2")
+	write(t, b, first[1], delivered)
+	write(t, b, claimOne(t, b, "evt_inv-00001_2_ep_1"), delivered)
+	write(t, b, first[0], delivered)
+	sameMessages(t, "while the other message to the URL is under way", claim(t, b))
+	write(t, b, first[2], delivered)
+	sameMessages(t, "the second event", claim(t, b), "evt_inv-00001_2", "evt_inv-00001_2_ep_2")
+}
+
+func goneAlone(t *testing.T, b store.Backend) {
+	inv := toldAll(t, b)
+	first := claim(t, b)
+	write(t, b, first[1], webhook.Next{State: webhook.StateDead, Gone: true})
+	write(t, b, first[0], delivered)
+	write(t, b, first[2], delivered)
+	sameMessages(t, "the second event", claim(t, b), "evt_inv-00001_2", "evt_inv-00001_2_ep_2")
+	commit(t, b, invoice.Batch{Messages: []invoice.Message{messageTo(inv, 3, "ep_1", "https://a.example/")}})
+	sameMessages(t, "after a later event", claim(t, b))
+	must[invoice.Message](t)(b.Resend(t.Context(), inv.ID, "ep_1"))
+	claimOne(t, b, "evt_inv-00001_3_ep_1")
 }
 
 func nextDue(t *testing.T, b store.Backend) {
@@ -555,6 +632,6 @@ func nextDue(t *testing.T, b store.Backend) {
 	within(0, 0, "the second, which is no longer held back")
 	write(t, b, claimOne(t, b, "evt_inv-00002_2"), dead)
 	within(6*time.Hour, 7*time.Hour, "the retry again")
-	must[invoice.Message](t)(b.Resend(t.Context(), "inv-00001"))
+	must[invoice.Message](t)(b.Resend(t.Context(), "inv-00001", ""))
 	within(6*time.Hour, 7*time.Hour, "the retry, which the resent message waits for")
 }

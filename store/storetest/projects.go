@@ -30,7 +30,12 @@ func newProject(n string) invoice.Project {
 		Keys:       map[string]invoice.Secret{"payment": {Value: "0123"}, "payout": {Value: "4567"}},
 		FormerKeys: map[string]invoice.Secret{"payment": {Value: "89ab", Until: start}},
 		Discounts:  map[string]int{"BTC": 5, "USDT_TRC20": -10},
-		CreatedAt:  start, Version: 1,
+		Endpoints: []invoice.Endpoint{
+			{ID: "ep_1", URL: "https://a.example/?t=1", Secrets: []invoice.Secret{{Value: "whsec_1"}, {Value: "whsec_0", Until: start}},
+				Events: []string{"invoice.completed", "payout.*"}, Format: "terse", CreatedAt: start},
+			{ID: "ep_2", URL: "https://b.example/", Secrets: []invoice.Secret{{Value: "whsec_2"}}, Disabled: true, CreatedAt: start.Add(1)},
+		},
+		CreatedAt: start, Version: 1,
 	}
 }
 
@@ -50,11 +55,12 @@ func projectRoundTrip(t *testing.T, b store.Backend) {
 		got := must[invoice.Project](t)(b.Project(ctx, want.ID))
 		same(t, "the project", got, want)
 		got.Secrets[0].Value, got.AllowedIPs[0] = "changed", netip.Prefix{}
+		got.Endpoints[0].Secrets[0].Value, got.Endpoints[0].Events[0], got.Endpoints[1].URL = "changed", "changed", "changed"
 		got.Keys["payment"], got.FormerKeys["payment"], got.Discounts["BTC"] = invoice.Secret{}, invoice.Secret{}, 0
 	}
 	same(t, "the project by its key", must[invoice.Project](t)(b.ProjectByKey(ctx, want.KeyHash)), want)
 	got := must[invoice.Project](t)(b.Project(ctx, bare.ID))
-	if len(got.AllowedIPs)+len(got.Secrets)+len(got.Keys)+len(got.Discounts) != 0 || got.Name != "b" {
+	if len(got.AllowedIPs)+len(got.Secrets)+len(got.Keys)+len(got.Discounts)+len(got.Endpoints) != 0 || got.Name != "b" {
 		t.Fatalf("got %+v", got)
 	}
 	_, err := b.Project(ctx, "nobody")
@@ -107,6 +113,7 @@ func projectVersions(t *testing.T, b store.Backend) {
 	wantErr(t, b.UpdateProject(ctx, p), invoice.ErrConflict)
 	p.Version, p.Name, p.KeyHash = 2, "renamed", "another hash"
 	p.Secrets, p.Discounts = p.Secrets[:1], map[string]int{"ETH": 1}
+	p.Endpoints = p.Endpoints[1:]
 	delete(p.Keys, "payout")
 	if err := b.UpdateProject(ctx, p); err != nil {
 		t.Fatal(err)

@@ -182,8 +182,8 @@ func (s *Store) History(ctx context.Context, id string) ([]webhook.Record, error
 	return noted(s, "History", func() ([]webhook.Record, error) { return s.Backend.History(ctx, id) })
 }
 
-func (s *Store) Resend(ctx context.Context, id string) (invoice.Message, error) {
-	return noted(s, "Resend", func() (invoice.Message, error) { return s.Backend.Resend(ctx, id) })
+func (s *Store) Resend(ctx context.Context, id, receiver string) (invoice.Message, error) {
+	return noted(s, "Resend", func() (invoice.Message, error) { return s.Backend.Resend(ctx, id, receiver) })
 }
 
 // Log is a buffer for logs that may be read while it is written. The zero value is empty.

@@ -8,11 +8,11 @@ import (
 	"github.com/cointill/cointill/webhook"
 )
 
-// ScanMessage reads the columns n, id, event, invoice, seq, project, url, endpoint, at, body, format, secret, and more
-// columns of the query.
+// ScanMessage reads the columns n, id, event, invoice, seq, project, url, endpoint, at, body, format, secret, receiver,
+// and more columns of the query.
 func ScanMessage(from Row, more ...any) (n int64, m invoice.Message, err error) {
 	var at string
-	dest := []any{&n, &m.ID, &m.Event, &m.Invoice, &m.Seq, &m.Project, &m.URL, &m.Endpoint, &at, &m.Body, &m.Format, &m.Secret}
+	dest := []any{&n, &m.ID, &m.Event, &m.Invoice, &m.Seq, &m.Project, &m.URL, &m.Endpoint, &at, &m.Body, &m.Format, &m.Secret, &m.Receiver}
 	if err := from.Scan(append(dest, more...)...); err != nil {
 		return 0, m, err
 	}

@@ -53,11 +53,12 @@ func Event(ev invoice.Event) []any {
 	}
 }
 
-// Message returns the columns id, event, invoice, seq, project, url, endpoint, at, body, format, secret. The column invoice
+// Message returns the columns id, event, invoice, seq, project, url, endpoint, at, body, format, secret, receiver. The
+// column invoice
 // is that of [Event].
 func Message(m invoice.Message) []any {
 	return []any{
-		m.ID, string(m.Event), m.Subject(), m.Seq, m.Project, m.URL, m.Endpoint, Stamp(m.At), m.Body, m.Format, m.Secret,
+		m.ID, string(m.Event), m.Subject(), m.Seq, m.Project, m.URL, m.Endpoint, Stamp(m.At), m.Body, m.Format, m.Secret, m.Receiver,
 	}
 }
 

@@ -155,6 +155,7 @@ CREATE TABLE cointill_outbox (
 	body     bytea,
 	format   text COLLATE "C" NOT NULL,
 	secret   text NOT NULL,
+	receiver text COLLATE "C" NOT NULL, -- the endpoint of the project, or empty for the invoice's own callback
 	state    text COLLATE "C" NOT NULL,
 	due      bigint NOT NULL,  -- when it may be claimed; the end of the lease while it is claimed
 	since    bigint NOT NULL,  -- when due was set

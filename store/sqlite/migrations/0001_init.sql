@@ -147,6 +147,7 @@ CREATE TABLE cointill_outbox (
 	body     BLOB,
 	format   TEXT NOT NULL,
 	secret   TEXT NOT NULL,
+	receiver TEXT NOT NULL,     -- the endpoint of the project, or empty for the invoice's own callback
 	state    TEXT NOT NULL,
 	due      INTEGER NOT NULL,  -- when it may be claimed; the end of the lease while it is claimed
 	since    INTEGER NOT NULL,  -- when due was set
