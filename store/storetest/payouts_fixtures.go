@@ -44,10 +44,6 @@ func advance(p payout.Payout, status payout.Status) payout.Payout {
 	return p
 }
 
-func withStatus(status payout.Status) func(*payout.Payout) {
-	return func(p *payout.Payout) { p.State.Status = status }
-}
-
 // transfer returns an entry that moves units between two accounts.
 func transfer(id string, from, to payout.Account, n int64) payout.Entry {
 	return payout.Entry{ID: id, Kind: payout.EntryAdjust, Subject: "subject of " + id, At: start, Note: "note of " + id, Postings: []payout.Posting{
