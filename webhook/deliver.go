@@ -252,7 +252,11 @@ func retryAfter(value string, now time.Time) time.Duration {
 // a repeated message is better than a lost record.
 func (d *Dispatcher) record(ctx context.Context, delivery Delivery, attempt Attempt, next Next) {
 	m := delivery.Message
-	log := d.cfg.Logger.With("message", m.ID, "invoice", m.Invoice, "endpoint", m.Endpoint)
+	about := "invoice"
+	if m.Payout != "" {
+		about = "payout"
+	}
+	log := d.cfg.Logger.With("message", m.ID, about, m.Subject(), "endpoint", m.Endpoint)
 	if next.State == StateDead {
 		log.WarnContext(ctx, "webhook: message given up", "status", attempt.Status, "reason", attempt.Error)
 	}

@@ -72,7 +72,9 @@ func (t *timeline) events(ctx context.Context) error {
 			return err
 		}
 		for _, ev := range page {
-			t.position = ev.Position
+			if t.position = ev.Position; ev.Invoice == "" {
+				continue // of a payout
+			}
 			var p invoice.Payload
 			if err := json.Unmarshal(ev.Body, &p); err != nil {
 				return err

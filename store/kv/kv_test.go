@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/big"
 	"reflect"
 	"strings"
@@ -129,7 +130,7 @@ func calls() map[string]func(context.Context, *kv.Store) error {
 	old.Version = 2
 	settled := payment("b", "paid")
 	settled.Settled = true
-	return map[string]func(context.Context, *kv.Store) error{
+	all := map[string]func(context.Context, *kv.Store) error{
 		"Commit": func(ctx context.Context, s *kv.Store) error {
 			return s.Commit(ctx, invoice.Batch{
 				Insert: []invoice.Invoice{inv}, Update: []invoice.Invoice{old}, Messages: []invoice.Message{newMessage(inv, 1)},
@@ -203,6 +204,8 @@ func calls() map[string]func(context.Context, *kv.Store) error {
 		"History": func(ctx context.Context, s *kv.Store) error { _, err := s.History(ctx, "a"); return err },
 		"Resend":  func(ctx context.Context, s *kv.Store) error { _, err := s.Resend(ctx, "a", ""); return err },
 	}
+	maps.Copy(all, callsOfBooks())
+	return all
 }
 
 // filled is a store with everything that the calls ask for.
@@ -215,6 +218,7 @@ func filled(t *testing.T) (*sorted, *kv.Store) {
 	require.NoError(t, err)
 	require.Len(t, claimed, 1)
 	insert(t, s, "a", "b", "c")
+	commitFunded(t, s)
 	require.NoError(t, s.InsertProject(t.Context(), invoice.Project{ID: "p", Name: "name", KeyHash: "k", Version: 1}))
 	require.NoError(t, s.Commit(t.Context(), invoice.Batch{
 		Releases: []invoice.Release{{Claim: claimOf(newInvoice("c")), Reuse: true}},

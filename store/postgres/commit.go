@@ -67,6 +67,10 @@ type script struct {
 	batch   pgx.Batch
 	jobs    []*job
 	refused map[*job]refusal // the first row of each job that was skipped
+
+	// then, if it is not nil, queues what can be said only when the batch was answered, in the same transaction.
+	then     func()
+	declined map[*job]error // what the rules refuse, whatever becomes of the other jobs
 }
 
 // refusal is why a job cannot be stored.
@@ -77,7 +81,7 @@ type refusal struct {
 }
 
 func newScript(jobs []*job) *script {
-	return &script{jobs: jobs, refused: map[*job]refusal{}}
+	return &script{jobs: jobs, refused: map[*job]refusal{}, declined: map[*job]error{}}
 }
 
 func (s *script) refuse(r row, what string, err error) {
@@ -90,15 +94,7 @@ func (s *script) refuse(r row, what string, err error) {
 // invoices, places, payments, messages, and last the feed, for which all others wait.
 func (s *script) queue() {
 	s.fences()
-	all := func(part func(rows) []row) (out []row) {
-		for _, j := range s.jobs {
-			for _, r := range part(j.rows) {
-				r.job = j
-				out = append(out, r)
-			}
-		}
-		return out
-	}
+	all := func(part func(rows) []row) []row { return rowsOf(s.jobs, part) }
 	inserts, updates := all(func(r rows) []row { return r.inserts }), all(func(r rows) []row { return r.updates })
 	messages := all(func(r rows) []row { return r.messages })
 	s.put(qInsertProgress, "begin progress of", invoice.ErrConflict, all(func(r rows) []row { return r.newProgress }))
@@ -115,6 +111,28 @@ func (s *script) queue() {
 	s.put(qPutMessages, "message", invoice.ErrConflict, markFirst(messages))
 	s.skip()
 	s.put(qAppendEvents, "event", invoice.ErrConflict, all(func(r rows) []row { return r.events }))
+}
+
+// rowsOf returns a part of the rows of jobs.
+func rowsOf(jobs []*job, part func(rows) []row) (out []row) {
+	for _, j := range jobs {
+		for _, r := range part(j.rows) {
+			r.job = j
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// proceed queues what follows from the answers to the batch, and reports whether that is anything. A script with a job
+// that is refused already is given up instead.
+func (s *script) proceed() bool {
+	if s.then == nil || len(s.refused) > 0 {
+		return false
+	}
+	s.batch = pgx.Batch{}
+	s.then()
+	return s.batch.Len() > 0
 }
 
 // put writes rows. Those that the statement has skipped are refused.
@@ -181,7 +199,7 @@ func (s *script) fences() {
 	})
 }
 
-// lockInvoices locks the invoices of messages, unless they are locked because they are written.
+// lockInvoices locks the invoices of messages, unless they are locked because they are written, and the payouts.
 func (s *script) lockInvoices(messages []row, written ...[]row) {
 	locked := map[string]bool{}
 	for _, rows := range written {
@@ -189,15 +207,23 @@ func (s *script) lockInvoices(messages []row, written ...[]row) {
 			locked[r.key] = true
 		}
 	}
-	var ids []string
+	var invoices, payouts []string
 	for _, m := range messages {
-		if id := m.args[2].(string); !locked[id] {
-			locked[id] = true
-			ids = append(ids, id)
+		id := m.args[2].(string)
+		switch {
+		case locked[id]:
+		case m.invoice == "":
+			payouts = append(payouts, id)
+		default:
+			invoices = append(invoices, id)
 		}
+		locked[id] = true
 	}
-	if len(ids) > 0 {
-		s.batch.Queue(qLockInvoices, ids)
+	if len(invoices) > 0 {
+		s.batch.Queue(qLockInvoices, invoices)
+	}
+	if len(payouts) > 0 {
+		s.batch.Queue(qLockSubjects, payouts)
 	}
 }
 

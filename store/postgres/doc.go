@@ -17,10 +17,13 @@
 // readers. The alternative without a lock, to read only what is older than every open transaction, would let any long
 // transaction in the database stop the feed.
 //
+// Commits of payouts of all processes wait for each other on a row, because the rules of the ledger need all that was
+// committed before; those of one process share a transaction.
+//
 // Transactions that PostgreSQL refuses to serialize, or ends as a deadlock, are tried again a few times.
 //
 // The package sends no DDL except in [Migrate], and uses plain SQL: no triggers, no notifications, no functions of its own,
 // and advisory locks only while it migrates. It deletes only the mark of a dead URL when a message to it is resent, the
 // note that a number is free when it is taken, [Replies] that have ended, and the parts of listings when they are written
-// again. It vacuums the table of what has changed since then by itself, because that table is read as a whole.
+// again, and what leads to a payout that has moved on. It vacuums the table of what has changed since then by itself, because that table is read as a whole.
 package postgres

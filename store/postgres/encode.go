@@ -27,7 +27,8 @@ type rows struct {
 
 // encode turns a batch into rows. It refuses what is wrong whatever the database contains.
 func encode(b invoice.Batch) (rows, error) {
-	r := rows{fence: b.Fence, skip: b.Skip}
+	r := tell(b.Events, b.Messages, b.Fence)
+	r.skip = b.Skip
 	for _, p := range b.Progress {
 		args, err := record.Progress(p)
 		if err != nil {
@@ -71,13 +72,19 @@ func encode(b invoice.Batch) (rows, error) {
 		key := string(p.Key.Network) + " " + p.Key.TxID + " " + p.Key.Index
 		r.payments = append(r.payments, row{key: key, invoice: p.Invoice, args: args})
 	}
-	for _, ev := range b.Events {
-		r.events = append(r.events, row{key: ev.Invoice + " " + strconv.FormatInt(ev.Seq, 10), invoice: ev.Invoice, args: record.Event(ev)})
+	return r, nil
+}
+
+// tell returns the rows of events and messages.
+func tell(events []invoice.Event, messages []invoice.Message, fence invoice.Lease) rows {
+	r := rows{fence: fence}
+	for _, ev := range events {
+		r.events = append(r.events, row{key: ev.Subject() + " " + strconv.FormatInt(ev.Seq, 10), invoice: ev.Invoice, args: record.Event(ev)})
 	}
-	for _, m := range b.Messages {
+	for _, m := range messages {
 		r.messages = append(r.messages, row{key: m.ID, invoice: m.Invoice, args: record.Message(m)})
 	}
-	return r, nil
+	return r
 }
 
 func (r *rows) places(b invoice.Batch) {

@@ -13,3 +13,10 @@ func (s *Store) Waiting() int {
 	defer s.writer.mu.Unlock()
 	return len(s.writer.waiting)
 }
+
+// BookCommits is how many transactions of payouts there were.
+func (s *Store) BookCommits() int64 {
+	s.books.mu.Lock()
+	defer s.books.mu.Unlock()
+	return s.books.commits
+}

@@ -17,7 +17,7 @@ import (
 
 // big are the tables that grow with what happens; the others have a row for each network, wallet, duty,
 // project or dead URL, or a single one, and may be read as a whole.
-var big = []string{"cointill_invoices", "cointill_places", "cointill_free", "cointill_payments", "cointill_events", "cointill_outbox", "cointill_attempts", "cointill_replies", "cointill_parts"}
+var big = []string{"cointill_invoices", "cointill_places", "cointill_free", "cointill_payments", "cointill_events", "cointill_outbox", "cointill_attempts", "cointill_replies", "cointill_parts", "cointill_books", "cointill_subjects"}
 
 // fill is a shop's database after a while: 100,000 invoices of three projects.
 const fill = `
@@ -48,6 +48,8 @@ const fill = `
 	INSERT INTO cointill_segments (segment, begun, parts, texts) SELECT n, 2, 2, 1 FROM generate_series(0, 60) n;
 	INSERT INTO cointill_parts (segment, writing, part, data) SELECT s, 1 + p % 2, convert_to('part ' || p, 'UTF8'), decode(repeat('7b', 500), 'hex')
 	FROM generate_series(0, 60) s, generate_series(1, 1000) p;
+	INSERT INTO cointill_books (key, value) SELECT convert_to('key ' || n, 'UTF8'), decode(repeat('7b', 600), 'hex') FROM generate_series(1, 100000) n;
+	INSERT INTO cointill_subjects (id) SELECT 'payout-' || n FROM generate_series(1, 100000) n;
 	INSERT INTO cointill_networks (network, version, cursor, head, at, aside) SELECT 'eip155:' || n, 1, '', '{}', '', '[]' FROM generate_series(0, 3) n;`
 
 // samples are the statements with arguments as they are sent.
@@ -65,6 +67,11 @@ func samples() map[string][]any {
 	bools := make([]bool, 256)
 	bodies := make([][]byte, 256)
 	texts := many(256, "inv-")
+	var keys [][]byte
+	for _, k := range many(2000, "key ") {
+		keys = append(keys, []byte(k))
+	}
+	bodiesOf := slices.Clone[[][]byte]
 	inserts := append(slices.Clone(updates), texts, bools, texts, list(256))
 	return map[string][]any{
 		qInsertProgress: {texts, list(256), bodies, texts, texts, texts}, qUpdateProgress: {texts, list(256), bodies, texts, texts, texts},
@@ -84,6 +91,8 @@ func samples() map[string][]any {
 		qEvents: {50000, 100}, qInvoiceEvents: {"inv-7"}, qFeedEnd: {}, qPayments: {"inv-7", "eip155:1", "tx-5", "0", 100},
 		qInsertProject: {"1", "1", "1", "1", "", 1, "{}"}, qUpdateProject: {"1", "1", "1", "1", "", 1, "{}"},
 		qProject: {"1"}, qProjectByKey: {"1"}, qProjects: {"1", 50}, qProjectsByOwner: {"ann"}, qLockInvoices: {texts},
+		qLockSubjects: {many(256, "payout-")}, qLockBooks: {}, qGetBooks: {keys}, qDropBooks: {keys}, qPutBooks: {keys, bodiesOf(keys)},
+		qScanBooks: {[]byte("key 5"), []byte("key 6"), 100}, qScanBooksBack: {[]byte("key 5"), []byte("key 6"), 100},
 		qPutMessages: {texts, texts, texts, list(256), texts, texts, texts, texts, bodies, texts, texts, texts, bools},
 		qSetBack:     {}, qLook: {[]string{"endpoint-10", "endpoint-20"}, []string{"p1/", "p2/"}, 4, 640},
 		qClaim:       {[]string{"endpoint-10", "endpoint-20"}, []string{"p1/", "p2/"}, 4, 640, 64, 200000},

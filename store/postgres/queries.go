@@ -220,7 +220,10 @@ const (
 	// qLockInvoices keeps Record and Resend from deciding which message is next without the messages that are about to
 	// be stored.
 	qLockInvoices = `SELECT id FROM cointill_invoices WHERE id = ANY($1::text[]) ORDER BY id FOR NO KEY UPDATE`
-	qPutMessages  = `INSERT INTO cointill_outbox (
+	// qLockSubjects does the same for payouts: it inserts and locks their rows, and changes none.
+	qLockSubjects = `INSERT INTO cointill_subjects (id) SELECT id FROM unnest($1::text[]) AS u (id) ORDER BY id COLLATE "C"
+		ON CONFLICT (id) DO UPDATE SET id = excluded.id WHERE false`
+	qPutMessages = `INSERT INTO cointill_outbox (
 		id, event, invoice, seq, project, url, endpoint, at, body, format, secret, receiver, due, since, state, ready, claimed, token, tried)
 		SELECT u.id, u.event, u.invoice, u.seq, u.project, u.url, u.endpoint, u.at, u.body, u.format, u.secret, u.receiver,` + now + `,` + now + `,
 			CASE WHEN g.url IS NULL THEN 'due' ELSE 'dead' END,
@@ -272,8 +275,11 @@ const (
 	// qSetBack makes waits count from now that began when the clock was ahead.
 	qSetBack = `UPDATE cointill_outbox SET due =` + now + ` + (due - since), since =` + now + ` WHERE id = ANY(ARRAY(
 		SELECT id FROM cointill_outbox WHERE ready AND since >` + now + ` ORDER BY since LIMIT 1000 FOR UPDATE SKIP LOCKED))`
-	qLockMessage = `SELECT id FROM cointill_invoices
-		WHERE id = (SELECT invoice FROM cointill_outbox WHERE id = $1) FOR NO KEY UPDATE`
+	// qLockMessage locks the invoice or the payout of a message.
+	qLockMessage = `WITH told AS MATERIALIZED (SELECT invoice FROM cointill_outbox WHERE id = $1),
+		i AS (SELECT id FROM cointill_invoices WHERE id = (SELECT invoice FROM told) FOR NO KEY UPDATE),
+		s AS (SELECT id FROM cointill_subjects WHERE id = (SELECT invoice FROM told) FOR NO KEY UPDATE)
+		SELECT id FROM i UNION ALL SELECT id FROM s`
 	// recordTold stores the attempt, and makes the messages ready that waited for it.
 	recordTold = `, attempt AS (INSERT INTO cointill_attempts (message, at, duration, status, excerpt, error)
 			SELECT id, $2, $3, $4, $5, $6 FROM told),
@@ -291,10 +297,14 @@ const (
 			RETURNING m.id, m.invoice, m.url, m.project, m.state)` + recordTold + `
 		SELECT url, project FROM told`
 	// qLockOverdue does not wait: it skips what is just being recorded.
-	qLockOverdue = `SELECT id FROM cointill_invoices WHERE id = ANY(ARRAY(SELECT invoice FROM cointill_outbox
+	qLockOverdue = `WITH overdue AS MATERIALIZED (SELECT invoice FROM cointill_outbox
 			WHERE ready AND (endpoint, due) >= ($1, ` + never + `) AND (endpoint, due) < ($1,` + now + ` - $2::bigint)
-			ORDER BY endpoint, due, n LIMIT $3))
-		ORDER BY id FOR NO KEY UPDATE SKIP LOCKED`
+			ORDER BY endpoint, due, n LIMIT $3),
+		i AS (SELECT id FROM cointill_invoices WHERE id = ANY(ARRAY(SELECT invoice FROM overdue))
+			ORDER BY id FOR NO KEY UPDATE SKIP LOCKED),
+		s AS (SELECT id FROM cointill_subjects WHERE id = ANY(ARRAY(SELECT invoice FROM overdue))
+			ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)
+		SELECT id FROM i UNION ALL SELECT id FROM s`
 	qGiveUp = `WITH told AS (UPDATE cointill_outbox m
 			SET state = 'dead', ready = false, claimed = false, tried = tried + 1
 			WHERE m.id = ANY(ARRAY(SELECT id FROM cointill_outbox WHERE invoice = ANY($1::text[]) AND ready AND endpoint = $7
@@ -310,8 +320,10 @@ const (
 	qHistory = `SELECT ` + messageColumns + `, m.state, m.due, a.at, a.duration, a.status, a.excerpt, a.error
 		FROM cointill_outbox m LEFT JOIN LATERAL (SELECT * FROM cointill_attempts WHERE message = m.id OFFSET 0) a ON true
 		WHERE m.invoice = $1 ORDER BY m.seq, m.n, a.n`
-	qLockInvoice = `SELECT id FROM cointill_invoices WHERE id = $1 FOR NO KEY UPDATE`
-	qLatest      = `SELECT ` + messageColumns + ` FROM cointill_outbox m
+	qLockInvoice = `WITH i AS (SELECT id FROM cointill_invoices WHERE id = $1 FOR NO KEY UPDATE),
+		s AS (SELECT id FROM cointill_subjects WHERE id = $1 FOR NO KEY UPDATE)
+		SELECT id FROM i UNION ALL SELECT id FROM s`
+	qLatest = `SELECT ` + messageColumns + ` FROM cointill_outbox m
 		WHERE m.invoice = $1 AND m.receiver = $2 ORDER BY m.seq DESC, m.n DESC LIMIT 1`
 	qResend = `UPDATE cointill_outbox m SET state = 'due', due =` + now + `, since =` + now + `, claimed = false, tried = 0,
 			ready = NOT EXISTS (SELECT 1 FROM cointill_outbox e WHERE e.url = m.url AND e.project = m.project
@@ -326,6 +338,15 @@ const (
 			WHERE id = ANY(ARRAY(SELECT id FROM changes)) ORDER BY id FOR NO KEY UPDATE)
 		UPDATE cointill_outbox m SET secret = c.next FROM locked JOIN changes c ON c.id = locked.id
 		WHERE m.id = locked.id AND m.secret = c.secret`
+
+	// qLockBooks updates the row, so that a transaction of the host's that reads an older state fails to serialize.
+	qLockBooks     = `UPDATE cointill_books SET value = value WHERE key = ''`
+	qGetBooks      = `SELECT key, value FROM cointill_books WHERE key = ANY($1::bytea[])`
+	qScanBooks     = `SELECT key, value FROM cointill_books WHERE key >= $1 AND key < $2 ORDER BY key LIMIT $3`
+	qScanBooksBack = `SELECT key, value FROM cointill_books WHERE key >= $1 AND key < $2 ORDER BY key DESC LIMIT $3`
+	qDropBooks     = `DELETE FROM cointill_books WHERE key = ANY($1::bytea[])`
+	qPutBooks      = `INSERT INTO cointill_books (key, value) SELECT * FROM unnest($1::bytea[], $2::bytea[])
+		ON CONFLICT (key) DO UPDATE SET value = excluded.value`
 
 	// qBeginReply also locks an entry that it does not change, so that qReply finds it in the same transaction. It does
 	// nothing in a scope that already has $6 entries.

@@ -14,14 +14,17 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// reader implements [invoice.Reader] on a pool or a transaction.
+// reader implements [invoice.Reader], and reads payouts, on a pool or a transaction.
 type reader struct {
 	q        querier
 	listings *listing.Cache
+	payouts
 }
 
+func newReader(q querier, listings *listing.Cache) reader { return reader{q, listings, booksIn(q)} }
+
 // within returns the reader in a transaction.
-func (r reader) within(tx pgx.Tx) reader { return reader{tx, r.listings} }
+func (r reader) within(tx pgx.Tx) reader { return newReader(tx, r.listings) }
 
 // Invoice implements [invoice.Reader].
 func (r reader) Invoice(ctx context.Context, id string) (invoice.Invoice, error) {

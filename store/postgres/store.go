@@ -26,6 +26,7 @@ type Store struct {
 	reader
 	pool   *pgxpool.Pool
 	writer writer
+	books  writer // of payouts, which take turns
 }
 
 // New returns a store on the pool. The caller keeps the pool: to close it, and to use it for other tables. New starts
@@ -45,8 +46,9 @@ func New(ctx context.Context, pool *pgxpool.Pool) (*Store, error) {
 	} else if version > latest {
 		return nil, fmt.Errorf("postgres: New: schema is at version %d, known are %d: %w", version, latest, ErrSchemaTooNew)
 	}
-	s := &Store{reader: reader{pool, new(listing.Cache)}, pool: pool}
-	s.writer.pool = pool
+	s := &Store{reader: newReader(pool, new(listing.Cache)), pool: pool}
+	s.writer.pool, s.writer.queue = pool, (*script).queue
+	s.books.pool, s.books.queue = pool, (*script).queueBooks
 	return s, nil
 }
 

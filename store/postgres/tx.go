@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -8,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Tx is the store within a transaction of the caller. It implements [invoice.Store], so that an invoice and the
-// caller's own rows exist together or not at all. Like the transaction, it must be used by one goroutine only.
+// Tx is the store within a transaction of the caller. It implements [invoice.Store] and [payout.Store], so that an
+// invoice or a payout and the caller's own rows exist together or not at all. Like the transaction, it must be used by one goroutine only.
 type Tx struct {
 	reader
 	store *Store
@@ -31,7 +32,7 @@ func (s *Store) WithTx(tx pgx.Tx) *Tx { return &Tx{s.within(tx), s, tx} }
 func (t *Tx) Commit(ctx context.Context, b invoice.Batch) error {
 	rows, err := encode(b)
 	if err == nil {
-		err = t.commit(ctx, &job{rows: rows})
+		err = t.commit(ctx, &job{rows: rows}, (*script).queue)
 	}
 	if err != nil {
 		return fmt.Errorf("postgres: commit in transaction: %w", err)
@@ -39,14 +40,18 @@ func (t *Tx) Commit(ctx context.Context, b invoice.Batch) error {
 	return nil
 }
 
-func (t *Tx) commit(ctx context.Context, j *job) error {
+func (t *Tx) commit(ctx context.Context, j *job, queue func(*script)) error {
 	savepoint, err := t.tx.Begin(ctx)
 	if err != nil {
 		return err
 	}
 	s := newScript([]*job{j})
-	s.queue()
-	if err := savepoint.SendBatch(ctx, &s.batch).Close(); err != nil {
+	queue(s)
+	err = savepoint.SendBatch(ctx, &s.batch).Close()
+	if err == nil && s.proceed() {
+		err = savepoint.SendBatch(ctx, &s.batch).Close()
+	}
+	if err = cmp.Or(err, s.declined[j]); err != nil {
 		rollback(ctx, savepoint)
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cointill/cointill/payout"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -32,7 +33,8 @@ var readCommitted = pgx.TxOptions{IsoLevel: pgx.ReadCommitted}
 // jobs, including its own, and hands the lead to the first that has come meanwhile. One group at a time is faster than
 // several, whose locks and messages would be in each other's way.
 type writer struct {
-	pool *pgxpool.Pool
+	pool  *pgxpool.Pool
+	queue func(*script) // queues what the jobs of a script begin with
 
 	mu      sync.Mutex // guards what follows
 	waiting []*job
@@ -43,9 +45,11 @@ type writer struct {
 
 // job is one batch on its way into the database.
 type job struct {
-	rows rows
-	err  error     // valid after turnDone
-	turn chan turn // buffered: no receiver need be waiting
+	rows    rows
+	payouts payout.Batch // for the writer of the books
+	keys    []string     // of the books, that its rules need
+	err     error        // valid after turnDone
+	turn    chan turn    // buffered: no receiver need be waiting
 }
 
 // turn is what the caller of a job has to do.
@@ -167,7 +171,9 @@ func (w *writer) commit(ctx context.Context, group []*job) {
 				next = turnAlone
 			}
 			for _, j := range group {
-				j.err = err
+				if j.err = err; err == nil {
+					j.err = s.declined[j]
+				}
 				j.turn <- next
 			}
 			return
@@ -201,7 +207,7 @@ func (w *writer) alone(ctx context.Context, j *job) error {
 	if r, refused := s.refused[j]; refused {
 		return r.explain(ctx, w.pool)
 	}
-	return nil
+	return s.declined[j]
 }
 
 // attempts runs the jobs in a transaction of their own. It tries again if PostgreSQL asks for that, or if the
@@ -212,7 +218,7 @@ func (w *writer) attempts(ctx context.Context, jobs []*job) (s *script, err erro
 		s = newScript(jobs)
 		s.batch.BeginTx(readCommitted)
 		s.batch.Queue(qPlanOnce)
-		s.queue()
+		w.queue(s)
 		return w.attempt(ctx, s)
 	})
 	return s, err
@@ -226,14 +232,18 @@ func (w *writer) attempt(ctx context.Context, s *script) error {
 	defer conn.Release()
 	results := conn.SendBatch(ctx, &s.batch)
 	tx := results.Tx()
-	if err := results.Close(); err != nil {
+	err = results.Close()
+	if err == nil && s.proceed() {
+		err = tx.SendBatch(ctx, &s.batch).Close()
+	}
+	if err != nil {
 		rollback(ctx, tx)
 		if conn.Conn().IsClosed() && ctx.Err() == nil {
 			return &lostError{err} // the commit was never sent
 		}
 		return err
 	}
-	if len(s.refused) > 0 {
+	if len(s.refused) > 0 || len(s.declined) == len(s.jobs) {
 		rollback(ctx, tx)
 		return nil
 	}

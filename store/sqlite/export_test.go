@@ -58,3 +58,10 @@ var (
 	DueOfEachQuery = qDueOfEach
 	ReleaseQuery   = qRelease
 )
+
+// BookCommits is how many transactions of payouts there were.
+func (s *Store) BookCommits() int64 {
+	s.writer.mu.Lock()
+	defer s.writer.mu.Unlock()
+	return s.writer.commits
+}

@@ -20,7 +20,7 @@ func TestTheStoreKeepsItsPromisesWithinTheHostsTransactions(t *testing.T) {
 				tx, err := db.BeginTx(t.Context(), nil)
 				require.NoError(t, err)
 				return storetest.HostTx{
-					Store: s.WithTx(tx), Insert: func(row string) error { return insertOrder(tx, row) }, Commit: tx.Commit, Rollback: tx.Rollback,
+					Store: s.WithTx(tx), Payouts: s.WithTx(tx), Insert: func(row string) error { return insertOrder(tx, row) }, Commit: tx.Commit, Rollback: tx.Rollback,
 				}
 			},
 			Rows: func(t *testing.T) []string { return orders(t, db) },

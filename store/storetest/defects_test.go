@@ -358,7 +358,7 @@ func host(t *testing.T) (storetest.Host, *sqlite.Store) {
 		Begin: func(t *testing.T) storetest.HostTx {
 			tx, err := db.BeginTx(t.Context(), nil)
 			require.NoError(t, err)
-			return storetest.HostTx{Store: s.WithTx(tx), Commit: tx.Commit, Rollback: tx.Rollback, Insert: func(row string) error {
+			return storetest.HostTx{Store: s.WithTx(tx), Payouts: s.WithTx(tx), Commit: tx.Commit, Rollback: tx.Rollback, Insert: func(row string) error {
 				_, err := tx.Exec("INSERT INTO orders (number) VALUES (?)", row)
 				return err
 			}}

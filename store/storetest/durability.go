@@ -17,6 +17,7 @@ func (s *suite) durabilityCases() []testCase {
 		{"indexes go on where they ended", "ReserveIndexes hands out durably and never twice", s.indexesGoOn},
 		{"a number that was freed or taken stays so", "TakeIndex hands out durably, to one caller only, until it is freed again", s.freedStay},
 		{"the outbox is still there", "a claim that was not recorded because the process died is handed out again", s.outboxSurvives},
+		{"payouts are still there", "when CommitPayouts returns nil the batch survives the end of the process", s.booksSurvive},
 		{"projects are still there", "projects are stored durably", s.projectsSurvive},
 	}
 }

@@ -28,6 +28,7 @@ func (s *suite) leaseCases() []testCase {
 		{"a lease that nobody took over still counts", "only a higher token fences a batch off", unfenced},
 		{"one of many gets the lease", "of those who ask at once one gets the lease", leaseRace},
 		{"a commit cannot slip past a takeover", "once a higher token was given away no batch under a lower one is stored", takeover},
+		{"a frozen holder cannot pay out", "a batch of payouts under a lease is refused with ErrFenced when a higher token was given away", payoutFenced},
 	}
 	var out []testCase
 	for _, c := range cases {

@@ -61,6 +61,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Backend, opts ...Option) {
 		{"secrets", secretCases()},
 		{"concurrency", concurrencyCases},
 		{"leases", s.leaseCases()},
+		{"payouts", payoutCases},
 	}
 	if s.reopen != nil {
 		topics = append(topics, struct {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/payout"
 	"github.com/cointill/cointill/store"
 )
 
@@ -23,6 +24,7 @@ type Host struct {
 // may make other writers wait.
 type HostTx struct {
 	Store    invoice.Store          // the store within the transaction
+	Payouts  payout.Store           // the same, for payouts; nil if it keeps none
 	Insert   func(row string) error // adds a row of the host
 	Commit   func() error
 	Rollback func() error
@@ -45,6 +47,7 @@ var txCases = []txCase{
 	{"a freed number is taken once", "TakeIndex hands out a number once, unless the transaction is rolled back", txTakes},
 	{"the feed goes on", "positions grow in the order of the commits, whichever transactions are rolled back", txFeed},
 	{"what was skipped and is rolled back is not", "a transaction that is rolled back leaves nothing", txSkip},
+	{"payouts are part of the transaction", "what is committed of payouts is there when the host's transaction is committed, and leaves nothing when it is rolled back", txPayouts},
 }
 
 // RunTx proves a store within transactions of its host. It calls open for each case; open returns a new, empty
