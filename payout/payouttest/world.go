@@ -2,6 +2,7 @@ package payouttest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -432,8 +433,14 @@ func (w *world) didSign(r payout.SignRequest) bool {
 	return slices.ContainsFunc(w.made[r.Transaction], func(m made) bool { return m.id == id })
 }
 
-// refuses reports whether the signer refuses the request. It keeps to what it said, and to what it signed.
+// refuses reports whether the signer refuses the request. It keeps to what it said, and to what it signed, and never
+// refuses what pays only ourselves.
 func (w *world) refuses(r payout.SignRequest) bool {
+	var t tx
+	w.must(json.Unmarshal(r.Unsigned, &t))
+	if len(t.Pays) == 0 {
+		return false
+	}
 	request := fmt.Sprintf("%s/%d/%s", r.Transaction, r.N, r.Unsigned)
 	if !w.refused[request] && !w.didSign(r) {
 		w.refused[request] = w.chance(w.cfg.refusing)

@@ -661,7 +661,7 @@ func payoutOutbox(t *testing.T, b store.Backend) {
 	write(t, b, second, delivered)
 	write(t, b, claimOne(t, b, payoutMessage(p, 3).ID), delivered)
 	same(t, "the history", len(must[[]record](t)(b.History(t.Context(), p.ID))), 3)
-	same(t, "what is told again", must[invoice.Message](t)(b.Resend(t.Context(), p.ID)), payoutMessage(p, 3))
+	same(t, "what is told again", must[invoice.Message](t)(b.Resend(t.Context(), p.ID, "")), payoutMessage(p, 3))
 	write(t, b, claimOne(t, b, payoutMessage(p, 3).ID), delivered)
 	unbooked(t, b, payout.Batch{Messages: []invoice.Message{payoutMessage(p, 3)}}, payout.ErrConflict)
 	_, err := b.Invoice(t.Context(), p.ID)
