@@ -5,7 +5,6 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/chaintest"
 	"github.com/cointill/cointill/invoice"
 	"github.com/stretchr/testify/require"
@@ -53,8 +52,8 @@ type unread struct {
 	err error
 }
 
-func (u unread) InvoicesPaidIn(ctx context.Context, network chain.Network, txID string) ([]invoice.Invoice, error) {
-	found, err := u.backend.InvoicesPaidIn(ctx, network, txID)
+func (u unread) InvoicesPaid(ctx context.Context, q invoice.PaymentQuery) ([]invoice.Invoice, error) {
+	found, err := u.backend.InvoicesPaid(ctx, q)
 	return found, errors.Join(err, u.err)
 }
 

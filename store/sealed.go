@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/cointill/cointill/invoice"
-	"github.com/cointill/cointill/webhook"
 )
 
 // ErrNoKey means that something was sealed with a key that the [Keyring] does not have. Nothing is changed.
@@ -89,7 +88,7 @@ func Seal(backend Backend, keys Keyring) (*Sealed, error) {
 // return an error that wraps ErrNoKey. A message that cannot be opened is not sent: the attempt is recorded with the
 // reason, and the message is due again after ten minutes.
 func (s *Sealed) Backend() Backend {
-	b := sealedBackend{s.Store(s.backend), sealedProjects{s.backend, s.box}, sealedOutbox{s.backend, s.box}}
+	b := sealedBackend{sealedStore{s.backend, s.box}, sealedProjects{s.backend, s.box}, sealedOutbox{s.backend, s.box}}
 	leaser, leases := s.backend.(invoice.Leaser)
 	tidier, tidies := s.backend.(invoice.Tidier)
 	switch {
@@ -124,9 +123,9 @@ func (s *Sealed) Replies(of Replies) Replies { return sealedReplies{of, s.box} }
 
 // sealedBackend combines the sealed parts.
 type sealedBackend struct {
-	invoice.Store
-	invoice.ProjectStore
-	webhook.Outbox
+	sealedStore
+	sealedProjects
+	sealedOutbox
 }
 
 func (sealedBackend) sealed() {}

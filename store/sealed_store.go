@@ -150,24 +150,32 @@ func (s sealedStore) InvoicesAt(ctx context.Context, places []invoice.Place) ([]
 	return s.many(s.Store.InvoicesAt(ctx, places))
 }
 
-// InvoicesPaidBy implements [invoice.Reader].
-func (s sealedStore) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice.Invoice, error) {
-	return s.many(s.Store.InvoicesPaidBy(ctx, keys))
+// InvoicesPaid implements [invoice.Reader].
+func (s sealedStore) InvoicesPaid(ctx context.Context, q invoice.PaymentQuery) ([]invoice.Invoice, error) {
+	return s.many(s.Store.InvoicesPaid(ctx, q))
 }
 
-// InvoicesPaidIn implements [invoice.Reader].
-func (s sealedStore) InvoicesPaidIn(ctx context.Context, network chain.Network, txID string) ([]invoice.Invoice, error) {
-	return s.many(s.Store.InvoicesPaidIn(ctx, network, txID))
-}
-
-// PaidInvoices implements [invoice.Reader].
+// PaidInvoices implements [invoice.PaidLister].
 func (s sealedStore) PaidInvoices(ctx context.Context, after string, limit int) ([]invoice.Invoice, error) {
-	return s.many(s.Store.PaidInvoices(ctx, after, limit))
+	lister, lists := s.Store.(invoice.PaidLister)
+	if !lists {
+		return nil, unsupported("PaidInvoices")
+	}
+	return s.many(lister.PaidInvoices(ctx, after, limit))
 }
 
-// InvoicesAbove implements [invoice.Reader].
-func (s sealedStore) InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]invoice.Invoice, error) {
-	return s.many(s.Store.InvoicesAbove(ctx, network, height))
+// HeldSlots implements [invoice.SlotLister].
+func (s sealedStore) HeldSlots(ctx context.Context, network chain.Network, address chain.Address, first, last string, limit int) ([]string, error) {
+	lister, lists := s.Store.(invoice.SlotLister)
+	if !lists {
+		return nil, unsupported("HeldSlots")
+	}
+	return lister.HeldSlots(ctx, network, address, first, last, limit)
+}
+
+// unsupported returns the error of an optional method that the sealed store lacks.
+func unsupported(method string) error {
+	return fmt.Errorf("store: the sealed store has no %s: %w", method, errors.ErrUnsupported)
 }
 
 // InvoicesWaking implements [invoice.Reader].

@@ -27,6 +27,7 @@ type suite struct {
 	open     func(t *testing.T) store.Backend
 	reopen   func(t *testing.T, old store.Backend) store.Backend
 	patience time.Duration
+	listers  bool // whether the backend must have them
 }
 
 // testCase is a rule and the test of it.
@@ -61,6 +62,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Backend, opts ...Option) {
 		{"secrets", secretCases()},
 		{"concurrency", concurrencyCases},
 		{"leases", s.leaseCases()},
+		{"listers", s.listerCases()},
 	}
 	if s.reopen != nil {
 		topics = append(topics, struct {
