@@ -62,10 +62,10 @@ func TestADamagedInvoiceOfATransactionIsPassedOver(t *testing.T) {
 		inv := w.create()
 		tx := w.pay(inv, "SIM", "1")
 		w.mine(1)
-		w.svc = w.svc.WithStore(unread{w.store, &invoice.DamagedError{Invoices: []string{"another"}, Err: errors.New("bad document")}})
+		w.svc = w.svc.Within(unread{w.store, &invoice.DamagedError{Invoices: []string{"another"}, Err: errors.New("bad document")}})
 		require.Equal(t, []string{inv.ID}, w.paidIn("shop", tx))
 		lost := errors.New("the store is gone")
-		_, err := w.svc.WithStore(unread{w.store, lost}).InvoicesPaidIn(t.Context(), "shop", tx)
+		_, err := w.svc.Within(unread{w.store, lost}).InvoicesPaidIn(t.Context(), "shop", tx)
 		require.ErrorIs(t, err, lost)
 	})
 }

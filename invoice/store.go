@@ -99,6 +99,17 @@ type Tidier interface {
 	Tidy(ctx context.Context, keep int) error
 }
 
+// Transactor is an optional interface of a [Store] in whose database the host can keep rows of its own: it works within
+// the host's transactions, for [Service.CreateTx].
+type Transactor interface {
+	// WithTx returns the store within a transaction of the host. What is committed to it becomes visible and durable
+	// when the host commits the transaction, together with the host's own rows; a refused batch leaves no trace, and the
+	// transaction can go on. Like the transaction, the store is for one goroutine. WithTx does not block. It returns an
+	// [InvalidError] when tx is not of the type that the implementation documents, and an error that wraps
+	// [errors.ErrUnsupported] if it belongs to a wrapper around a store that has none.
+	WithTx(tx any) (Store, error)
+}
+
 // SlotLister is an optional interface of a [Store] that finds out quickly which amounts of a [Shared] address, and which
 // places of a project's share, are taken. Correctness never depends on it, since a batch claims what was found to be
 // free. Without it, the service reads the invoices at the places in question with InvoicesAt.

@@ -112,10 +112,6 @@ func (s *Sealed) Backend() Backend {
 	return b
 }
 
-// Store returns another view of the same database with sealed secrets, for example the store within a transaction of
-// the host that WithTx of the SQL stores returns.
-func (s *Sealed) Store(of invoice.Store) invoice.Store { return sealedStore{of, s.box} }
-
 // Replies returns the replies with their responses sealed when they finish. Reseal does not change them: keep a former
 // key for as long as replies are kept, which is a day. Begin returns an error for a reply that cannot be opened, so
 // that the request is not served again.

@@ -173,6 +173,19 @@ func (s sealedStore) HeldSlots(ctx context.Context, network chain.Network, addre
 	return lister.HeldSlots(ctx, network, address, first, last, limit)
 }
 
+// WithTx implements [invoice.Transactor]: what is sealed outside of a transaction is sealed within it.
+func (s sealedStore) WithTx(tx any) (invoice.Store, error) {
+	transactor, able := s.Store.(invoice.Transactor)
+	if !able {
+		return nil, unsupported("WithTx")
+	}
+	within, err := transactor.WithTx(tx)
+	if err != nil {
+		return nil, err
+	}
+	return sealedStore{within, s.box}, nil
+}
+
 // unsupported returns the error of an optional method that the sealed store lacks.
 func unsupported(method string) error {
 	return fmt.Errorf("store: the sealed store has no %s: %w", method, errors.ErrUnsupported)

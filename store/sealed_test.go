@@ -75,6 +75,8 @@ func TestASealedBackendSaysWhatTheOneBehindItLacks(t *testing.T) {
 	require.ErrorIs(t, err, errors.ErrUnsupported)
 	_, err = b.(invoice.PaidLister).PaidInvoices(t.Context(), "", 9)
 	require.ErrorIs(t, err, errors.ErrUnsupported)
+	_, err = b.(invoice.Transactor).WithTx(nil)
+	require.ErrorIs(t, err, errors.ErrUnsupported)
 }
 
 // shop is a project with every kind of secret.

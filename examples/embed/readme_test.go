@@ -15,5 +15,5 @@ func TestTheReadmeShowsThisProgram(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
 	require.Contains(t, string(readme), "```go\n"+string(program)+"```\n")
-	require.Less(t, strings.Count(string(program), "\n"), 120)
+	require.Less(t, strings.Count(string(program), "\n"), 100)
 }

@@ -376,7 +376,7 @@ func host(t *testing.T) (storetest.Host, *sqlite.Store) {
 		Begin: func(t *testing.T) storetest.HostTx {
 			tx, err := db.BeginTx(t.Context(), nil)
 			require.NoError(t, err)
-			return storetest.HostTx{Store: s.WithTx(tx), Commit: tx.Commit, Rollback: tx.Rollback, Insert: func(row string) error {
+			return storetest.HostTx{Store: inTx(t, s, tx), Commit: tx.Commit, Rollback: tx.Rollback, Insert: func(row string) error {
 				_, err := tx.Exec("INSERT INTO orders (number) VALUES (?)", row)
 				return err
 			}}
@@ -427,4 +427,12 @@ func TestDefectsFailByName(t *testing.T) {
 	}
 	must(noListers, []string{"listers/held slots in order", "listers/paid invoices in pages"})
 	require.True(t, bytes.Contains(out, []byte("it has not ended after "+patience.String())), "a case that hangs says so")
+}
+
+// inTx returns the store within a transaction.
+func inTx(t testing.TB, s invoice.Transactor, tx any) invoice.Store {
+	t.Helper()
+	within, err := s.WithTx(tx)
+	require.NoError(t, err)
+	return within
 }
