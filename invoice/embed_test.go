@@ -3,10 +3,14 @@ package invoice_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store"
 	"github.com/stretchr/testify/require"
 )
 
@@ -39,7 +43,7 @@ func TestAShopThatPricesInCoinsNeedsNoRates(t *testing.T) {
 
 func TestAServiceOfATransactionDoesNotRun(t *testing.T) {
 	inWorld(t, func(w *world) {
-		require.ErrorContains(t, w.svc.WithStore(w.store).Run(w.t.Context()), "WithStore")
+		require.ErrorContains(t, w.svc.Within(w.store).Run(w.t.Context()), "WithTx")
 	})
 }
 
@@ -93,22 +97,83 @@ func TestTheNotifierChecksCallbacksUnlessTheConfigurationDoes(t *testing.T) {
 	}, func(c *invoice.Config) { c.Notifier, c.CheckCallback = picky{}, func(string) error { return nil } })
 }
 
-func TestTheDispatcherIsWokenAfterTheHostsCommit(t *testing.T) {
+func TestTheDispatcherIsHintedSoonAfterATransactionOfTheHost(t *testing.T) {
+	var mu sync.Mutex
 	woken := 0
 	inWorld(t, func(w *world) {
-		w.settle()
-		woken = 0
-		tx := w.svc.WithStore(w.store)
-		_, err := tx.Create(w.t.Context(), invoice.Request{Project: "shop", Price: price("20", "EUR"), Asset: "SIM", CallbackURL: "https://shop.example/hook"})
-		require.NoError(t, err)
-		require.Zero(t, woken, "the host has not committed yet")
-		tx.Committed()
-		require.Equal(t, 1, woken)
-		w.svc.Committed()
-		require.Equal(t, 2, woken)
+		hints := func(after time.Duration) int {
+			time.Sleep(after)
+			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
+			n := woken
+			woken = 0
+			return n
+		}
+		create := func() {
+			_, err := w.svc.Within(w.store).Create(w.t.Context(), invoice.Request{
+				Project: "shop", Price: price("20", "EUR"), Asset: "SIM", CallbackURL: "https://shop.example/hook",
+			})
+			require.NoError(t, err)
+		}
+		hints(3 * time.Second)
+		create()
+		require.Zero(t, hints(49*time.Millisecond), "the host has not committed yet")
+		require.Equal(t, 1, hints(time.Millisecond))
+		require.Equal(t, 1, hints(200*time.Millisecond), "the host may have taken its time")
+		require.Zero(t, hints(500*time.Millisecond))
+		for range 10 {
+			create()
+			require.LessOrEqual(t, hints(40*time.Millisecond), 1, "a hint is for all who wait")
+		}
+		require.Positive(t, hints(50*time.Millisecond), "nobody waits longer because of others")
+		hints(time.Second)
 		w.create()
-		require.Equal(t, 3, woken)
-	}, func(c *invoice.Config) { c.Dispatcher = hinted(func() { woken++ }) })
+		require.Equal(t, 1, hints(0), "without a transaction it is hinted at once")
+	}, func(c *invoice.Config) {
+		c.Dispatcher = hinted(func() {
+			mu.Lock()
+			defer mu.Unlock()
+			woken++
+		})
+	})
+}
+
+// hosted is a store that works in transactions, which are stores here.
+type hosted struct{ backend }
+
+func (hosted) WithTx(tx any) (invoice.Store, error) {
+	within, is := tx.(invoice.Store)
+	if !is {
+		return nil, &invoice.InvalidError{Field: "tx", Value: fmt.Sprintf("%T", tx), Reason: "is no store"}
+	}
+	return within, nil
+}
+
+func TestAnInvoiceIsCreatedInTheTransactionThatIsGiven(t *testing.T) {
+	inWorld(t, func(w *world) {
+		tx := store.NewMemory()
+		request := invoice.Request{Project: "shop", Price: price("20", "EUR")}
+		inv, err := w.svc.CreateTx(t.Context(), tx, request)
+		require.NoError(t, err)
+		_, err = tx.Invoice(t.Context(), inv.ID)
+		require.NoError(t, err)
+		_, err = w.svc.Invoice(t.Context(), "", inv.ID)
+		require.ErrorIs(t, err, invoice.ErrNotFound)
+		within, err := w.svc.WithTx(tx)
+		require.NoError(t, err)
+		_, err = within.SetStatus(t.Context(), invoice.Act{Project: "shop", Invoice: inv.ID}, invoice.StatusCancelled)
+		require.NoError(t, err)
+		_, err = w.svc.CreateTx(t.Context(), 7, request)
+		require.ErrorContains(t, err, `tx "int" is no store`)
+		_, err = within.CreateTx(t.Context(), tx, request)
+		require.ErrorIs(t, err, errors.ErrUnsupported, "a transaction within a transaction")
+	}, func(c *invoice.Config) { c.Store = hosted{c.Store.(backend)} })
+	inWorld(t, func(w *world) {
+		_, err := w.svc.CreateTx(t.Context(), store.NewMemory(), invoice.Request{Project: "shop", Price: price("20", "EUR")})
+		require.ErrorIs(t, err, errors.ErrUnsupported)
+		require.ErrorContains(t, err, "Config.Store, a *store.Memory")
+	})
 }
 
 func TestNoOrderIDHidesWhatArrivesAtASharedAddress(t *testing.T) {

@@ -24,7 +24,7 @@ func (w orderWallet) Address(_ context.Context, index uint32) (chain.Address, er
 }
 
 // The shop's order and its invoice are stored in one transaction: both exist, or neither does.
-func ExampleService_WithStore() {
+func ExampleService_CreateTx() {
 	ctx := context.Background()
 	dir, err := os.MkdirTemp("", "shop")
 	if err != nil {
@@ -67,7 +67,7 @@ func ExampleService_WithStore() {
 			return err
 		}
 		defer tx.Rollback() // does nothing after Commit
-		inv, err := service.WithStore(store.WithTx(tx)).Create(ctx, invoice.Request{
+		inv, err := service.CreateTx(ctx, tx, invoice.Request{
 			Project: "shop", Asset: "SIM", Price: invoice.Price{Currency: "SIM", Amount: decimal.NewFromInt(3)},
 		})
 		if err != nil {
@@ -76,22 +76,40 @@ func ExampleService_WithStore() {
 		if _, err := tx.Exec(`INSERT INTO orders (id, invoice) VALUES (?, ?)`, order, inv.ID); err != nil {
 			return err
 		}
-		if err := tx.Commit(); err != nil {
-			return err
-		}
-		service.Committed()
-		return nil
+		return tx.Commit()
 	}
 	fmt.Println("first:", buy("1001") == nil)
 	fmt.Println("repeated:", buy("1001") == nil) // the order exists, so its second invoice is rolled back
+
+	cancel := func(order string) error {
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer tx.Rollback()
+		within, err := service.WithTx(tx)
+		if err != nil {
+			return err
+		}
+		var id string
+		if err := tx.QueryRow(`DELETE FROM orders WHERE id = ? RETURNING invoice`, order).Scan(&id); err != nil {
+			return err
+		}
+		if _, err := within.SetStatus(ctx, invoice.Act{Project: "shop", Invoice: id}, invoice.StatusCancelled); err != nil {
+			return err
+		}
+		return tx.Commit()
+	}
+	fmt.Println("cancelled:", cancel("1001") == nil)
 
 	page, err := service.List(ctx, invoice.Query{Limit: 10})
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println("invoices:", page.Total)
+	fmt.Println("invoices:", page.Total, page.Invoices[0].State.Status)
 	// Output:
 	// first: true
 	// repeated: false
-	// invoices: 1
+	// cancelled: true
+	// invoices: 1 cancelled
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store"
 )
@@ -42,13 +41,8 @@ func (f *failing) InvoicesAt(ctx context.Context, places []invoice.Place) ([]inv
 	return f.whole(found, err)
 }
 
-func (f *failing) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice.Invoice, error) {
-	found, err := f.backend.InvoicesPaidBy(ctx, keys)
-	return f.whole(found, err)
-}
-
-func (f *failing) InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]invoice.Invoice, error) {
-	found, err := f.backend.InvoicesAbove(ctx, network, height)
+func (f *failing) InvoicesPaid(ctx context.Context, q invoice.PaymentQuery) ([]invoice.Invoice, error) {
+	found, err := f.backend.InvoicesPaid(ctx, q)
 	return f.whole(found, err)
 }
 

@@ -223,13 +223,13 @@ func (h *host) ReserveIndexes(ctx context.Context, wallet string, n uint32) (uin
 func TestANumberOfARolledBackTransactionIsNotGivenTwice(t *testing.T) {
 	inTwoNetworks(t, func(w *world, u *unsure, _ *chaintest.Chain) {
 		first := w.create(func(r *invoice.Request) { r.OrderID = "1" })
-		tx := w.svc.WithStore(&host{backend: u})
+		tx := w.svc.Within(&host{backend: u})
 		_, err := tx.Create(w.t.Context(), invoice.Request{Project: "shop", OrderID: "1", Price: price("20", "EUR"), Asset: "SIM"})
 		require.ErrorIs(t, err, invoice.ErrDuplicateOrder)
 		// It is rolled back: the numbers of the store are what they were.
 		had := map[chain.Address]bool{first.Quote.Address: true}
 		for range 20 {
-			in, err := w.svc.WithStore(u).Create(w.t.Context(), invoice.Request{Project: "shop", Price: price("20", "EUR"), Asset: "SIM2"})
+			in, err := w.svc.Within(u).Create(w.t.Context(), invoice.Request{Project: "shop", Price: price("20", "EUR"), Asset: "SIM2"})
 			require.NoError(t, err)
 			for _, inv := range []invoice.Invoice{in, w.create()} {
 				require.False(t, had[inv.Quote.Address], inv.Quote.Address)
@@ -369,7 +369,7 @@ func TestATransactionTellsBeyondALostEndToo(t *testing.T) {
 		w.cfg.Store = w.store
 		svc, err := invoice.New(w.cfg) // and nobody runs it
 		require.NoError(t, err)
-		_, err = svc.WithStore(w.store).Create(w.t.Context(), invoice.Request{Project: "shop", Price: price("20", "EUR")})
+		_, err = svc.Within(w.store).Create(w.t.Context(), invoice.Request{Project: "shop", Price: price("20", "EUR")})
 		require.NoError(t, err)
 		require.Greater(t, w.lastPosition(), last)
 		health, err := svc.Health(w.t.Context())

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/chaintest"
 	"github.com/cointill/cointill/invoice"
 	"github.com/stretchr/testify/require"
@@ -53,8 +52,8 @@ type unread struct {
 	err error
 }
 
-func (u unread) InvoicesPaidIn(ctx context.Context, network chain.Network, txID string) ([]invoice.Invoice, error) {
-	found, err := u.backend.InvoicesPaidIn(ctx, network, txID)
+func (u unread) InvoicesPaid(ctx context.Context, q invoice.PaymentQuery) ([]invoice.Invoice, error) {
+	found, err := u.backend.InvoicesPaid(ctx, q)
 	return found, errors.Join(err, u.err)
 }
 
@@ -63,10 +62,10 @@ func TestADamagedInvoiceOfATransactionIsPassedOver(t *testing.T) {
 		inv := w.create()
 		tx := w.pay(inv, "SIM", "1")
 		w.mine(1)
-		w.svc = w.svc.WithStore(unread{w.store, &invoice.DamagedError{Invoices: []string{"another"}, Err: errors.New("bad document")}})
+		w.svc = w.svc.Within(unread{w.store, &invoice.DamagedError{Invoices: []string{"another"}, Err: errors.New("bad document")}})
 		require.Equal(t, []string{inv.ID}, w.paidIn("shop", tx))
 		lost := errors.New("the store is gone")
-		_, err := w.svc.WithStore(unread{w.store, lost}).InvoicesPaidIn(t.Context(), "shop", tx)
+		_, err := w.svc.Within(unread{w.store, lost}).InvoicesPaidIn(t.Context(), "shop", tx)
 		require.ErrorIs(t, err, lost)
 	})
 }

@@ -258,7 +258,7 @@ func TestRefusedOrdersInTransactionsDoNotUseUpThePool(t *testing.T) {
 	inWorld(t, func(w *world) {
 		first := w.create()
 		for range 3 {
-			_, err := w.svc.WithStore(w.store).Create(t.Context(), invoice.Request{Project: "shop", OrderID: first.OrderID, Price: price("1", "EUR"), Asset: "SIM"})
+			_, err := w.svc.Within(w.store).Create(t.Context(), invoice.Request{Project: "shop", OrderID: first.OrderID, Price: price("1", "EUR"), Asset: "SIM"})
 			require.ErrorIs(t, err, invoice.ErrDuplicateOrder)
 		}
 		w.create()

@@ -367,24 +367,26 @@ func TestDepositsToAStandingInvoiceAreToldWhenSeenAndWhenDeepEnough(t *testing.T
 }
 
 func TestA13_RecoveryTellsAWalletHowFarToLook(t *testing.T) {
-	inWorld(t, func(w *world) {
-		var list []invoice.Invoice
-		for range 9 {
-			list = append(list, w.create())
-		}
-		for _, i := range []int{1, 2, 6} {
-			w.pay(list[i], "SIM", "1")
-		}
-		w.mine(1)
-		r, err := w.svc.Recovery(t.Context(), list[0].Network())
-		require.NoError(t, err)
-		require.Equal(t, [][2]uint32{{1, 2}, {6, 6}}, r.Used)
-		require.Equal(t, uint32(3), r.Gap)
-		require.Equal(t, r.Next-7, r.Tail)
-		require.GreaterOrEqual(t, r.Next, uint32(9))
-		require.Empty(t, r.Descriptor)
-		_, err = w.svc.Recovery(t.Context(), "eip155:999")
-		require.ErrorIs(t, err, invoice.ErrNotFound)
+	listing(t, func(t *testing.T, on func(*invoice.Config)) {
+		inWorld(t, func(w *world) {
+			var list []invoice.Invoice
+			for range 9 {
+				list = append(list, w.create())
+			}
+			for _, i := range []int{1, 2, 6} {
+				w.pay(list[i], "SIM", "1")
+			}
+			w.mine(1)
+			r, err := w.svc.Recovery(t.Context(), list[0].Network())
+			require.NoError(t, err)
+			require.Equal(t, [][2]uint32{{1, 2}, {6, 6}}, r.Used)
+			require.Equal(t, uint32(3), r.Gap)
+			require.Equal(t, r.Next-7, r.Tail)
+			require.GreaterOrEqual(t, r.Next, uint32(9))
+			require.Empty(t, r.Descriptor)
+			_, err = w.svc.Recovery(t.Context(), "eip155:999")
+			require.ErrorIs(t, err, invoice.ErrNotFound)
+		}, on)
 	})
 }
 

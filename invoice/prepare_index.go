@@ -20,7 +20,7 @@ type indexes struct {
 	wallet string
 	now    func() time.Time
 	single bool     // take numbers one by one, for a transaction that may be rolled back
-	parent *indexes // the indexes of the service that WithStore was called on
+	parent *indexes // the indexes of the service that WithTx was called on
 	pool   *Pool    // numbers may be handed out again; nil: never
 	floors Floors   // may be nil
 	// lost is called when the store knows of fewer numbers than were handed out, or is known to be an older one.

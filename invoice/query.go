@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cointill/cointill/chain"
 	"github.com/shopspring/decimal"
 )
 
@@ -51,6 +52,34 @@ type Query struct {
 type Page struct {
 	Invoices []Invoice // with their open payments
 	Total    int       // on all pages, whatever After and Offset are
+}
+
+// PaymentQuery selects payments, settled ones included, in one of three ways:
+//
+//   - Keys alone: the payments with these keys, withdrawn ones included. A key may repeat, and may be unknown.
+//   - Network and TxID: the payments of the transaction on the network, withdrawn ones included.
+//   - Network and From: the payments on the network that are not withdrawn and whose Height is From or more. From
+//     [Unconfirmed] on, these are the unconfirmed payments.
+//
+// Without Keys, TxID and From, as in the zero value, it selects nothing. Anything else is ambiguous.
+type PaymentQuery struct {
+	Keys    []chain.Key
+	Network chain.Network
+	TxID    string
+	From    uint64
+}
+
+// Validate returns an [InvalidError] for an ambiguous query, and otherwise nil.
+func (q PaymentQuery) Validate() error {
+	switch {
+	case len(q.Keys) > 0 && (q.Network != "" || q.TxID != "" || q.From > 0):
+		return refuse("Keys", "", "must not be combined with Network, TxID or From")
+	case q.TxID != "" && q.From > 0:
+		return refuse("TxID", q.TxID, "must not be combined with From")
+	case q.Network == "" && (q.TxID != "" || q.From > 0):
+		return refuse("Network", "", "is required with TxID or From")
+	}
+	return nil
 }
 
 // Selects reports whether a listing for the query contains the invoice, on any page. It is for a [Store] that cannot

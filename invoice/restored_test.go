@@ -59,12 +59,8 @@ func (s *standby) InvoicesAt(ctx context.Context, places []invoice.Place) ([]inv
 	return s.is().InvoicesAt(ctx, places)
 }
 
-func (s *standby) InvoicesAbove(ctx context.Context, id chain.Network, height uint64) ([]invoice.Invoice, error) {
-	return s.is().InvoicesAbove(ctx, id, height)
-}
-
-func (s *standby) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice.Invoice, error) {
-	return s.is().InvoicesPaidBy(ctx, keys)
+func (s *standby) InvoicesPaid(ctx context.Context, q invoice.PaymentQuery) ([]invoice.Invoice, error) {
+	return s.is().InvoicesPaid(ctx, q)
 }
 
 // A standby that lacks the last steps counts its versions up again as others go on: one of them is the version that a

@@ -18,7 +18,8 @@ type Service struct {
 	log      *slog.Logger
 	chains   map[chain.Network]*network
 	prices   *quoting
-	outer    *Service // the service that WithStore was called on; nil for others
+	outer    *Service      // the service that WithTx was called on; nil for others
+	late     chan struct{} // messages of a transaction of the host will be committed; shared with outer
 	troubled *troubled
 }
 
@@ -29,7 +30,7 @@ func New(cfg Config) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, log: cfg.Logger, chains: map[chain.Network]*network{}, troubled: &troubled{},
-		prices: &quoting{cfg: cfg, log: cfg.Logger},
+		late: make(chan struct{}, 1), prices: &quoting{cfg: cfg, log: cfg.Logger},
 	}
 	wallets := map[string]*indexes{}
 	for i, c := range cfg.Chains {
@@ -131,35 +132,6 @@ func (s *Service) asset(n *network, a *AssetConfig) error {
 	}
 	s.prices.assets = append(s.prices.assets, *a)
 	return nil
-}
-
-// WithStore returns a copy of s that works through store, usually a transaction from the SQL stores' WithTx, so that
-// the host's rows and the invoice exist together or not at all. It is valid for that transaction only and must not Run.
-// What its methods return holds only once the transaction is committed: call [Service.Committed] then.
-func (s *Service) WithStore(store Store) *Service {
-	out := &Service{cfg: s.cfg, log: s.log, chains: map[chain.Network]*network{}, prices: s.prices, outer: s, troubled: s.troubled}
-	out.cfg.Store = store
-	wallets := map[string]*indexes{}
-	for id, n := range s.chains {
-		wallet := n.indexes.wallet
-		if wallets[wallet] == nil {
-			// A rollback frees the transaction's numbers, which may be handed out again, so none is kept here.
-			wallets[wallet] = &indexes{
-				store: store, wallet: wallet, now: s.cfg.Now, single: true, pool: n.Pool, floors: s.cfg.Floors, lost: out.lost, parent: n.indexes,
-			}
-		}
-		out.chains[id] = &network{ChainConfig: n.ChainConfig, id: id, indexes: wallets[wallet]}
-	}
-	return out
-}
-
-// Committed reports that a transaction in which a service of [Service.WithStore] was used has been committed. It hints
-// Config.Dispatcher, which then does not wait for its next poll. It returns at once, may be called on either of the two
-// services, and is harmless when there are no messages.
-func (s *Service) Committed() {
-	if s.cfg.Dispatcher != nil {
-		s.cfg.Dispatcher.Hint()
-	}
 }
 
 // Assets returns the assets that invoices may ask for, in the order of the configuration.

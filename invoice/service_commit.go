@@ -27,8 +27,8 @@ func (s *Service) store(ctx context.Context, b Batch) error {
 	for _, ev := range b.Events {
 		s.cfg.Meter.Count(ctx, MeterEvents, 1, Label{"type", string(ev.Type)})
 	}
-	if len(b.Messages) > 0 && s.outer == nil {
-		s.Committed()
+	if len(b.Messages) > 0 {
+		s.hint()
 	}
 	return nil
 }

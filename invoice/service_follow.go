@@ -16,10 +16,10 @@ const storeBackoff = 30 * time.Second
 // Run follows all networks, expires invoices and runs the dispatcher until ctx ends; then it waits for everything it
 // started and returns nil, or the error of the dispatcher. A dispatcher, a network or a store that fails never stops the
 // others; networks and stores are retried. Several processes may run on one store: the one that comes second finds its
-// step done and continues from there. Run returns an error for a service of [Service.WithStore].
+// step done and continues from there. Run returns an error for a service of [Service.WithTx].
 func (s *Service) Run(ctx context.Context) error {
 	if s.outer != nil {
-		return errors.New("invoice: Run: the service works in a transaction (WithStore): run the original service instead")
+		return errors.New("invoice: Run: the service works in a transaction (WithTx): run the original service instead")
 	}
 	var wg sync.WaitGroup
 	for _, n := range s.chains {
@@ -27,6 +27,9 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	wg.Go(func() { s.expireUnchosen(ctx) })
 	wg.Go(func() { s.tidy(ctx) })
+	if s.cfg.Dispatcher != nil {
+		wg.Go(func() { s.hintLate(ctx) })
+	}
 	err := s.dispatch(ctx)
 	wg.Wait()
 	return err

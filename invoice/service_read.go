@@ -30,7 +30,7 @@ func (s *Service) InvoicesPaidIn(ctx context.Context, project, txID string) ([]I
 	var out []Invoice
 	for _, c := range s.cfg.Chains {
 		network := c.Watcher.Network()
-		found, err := s.cfg.Store.InvoicesPaidIn(ctx, network, txID)
+		found, err := s.cfg.Store.InvoicesPaid(ctx, PaymentQuery{Network: network, TxID: txID})
 		if err = s.passOver("", err); err != nil {
 			return nil, fmt.Errorf("invoice: read those paid in %.64q: %w", txID, err)
 		}

@@ -2,6 +2,7 @@ package invoice
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/bits"
 
@@ -83,21 +84,52 @@ const paidPage = 500
 // usedIndexes returns the numbers of the wallet that were ever paid.
 func (s *Service) usedIndexes(ctx context.Context, wallet string) (bitmap, error) {
 	var used bitmap
-	for after := ""; ; {
-		page, err := s.cfg.Store.PaidInvoices(ctx, after, paidPage)
+	err := s.eachPaid(ctx, func(inv Invoice) {
+		for _, q := range inv.quotes() {
+			if q.Wallet == wallet && inv.paidAt(q.Address) {
+				used.add(q.Index)
+			}
+		}
+	})
+	return used, err
+}
+
+// eachPaid visits all invoices that have a payment, and on a store that is no [PaidLister] all others too.
+func (s *Service) eachPaid(ctx context.Context, visit func(Invoice)) error {
+	if lister, lists := s.cfg.Store.(PaidLister); lists {
+		err := eachPage(visit, func(after string) ([]Invoice, error) { return lister.PaidInvoices(ctx, after, paidPage) })
+		if !errors.Is(err, errors.ErrUnsupported) {
+			return err
+		}
+	}
+	for _, standing := range []bool{false, true} {
+		// Nothing moves within this order, so that no invoice is passed over.
+		err := eachPage(visit, func(after string) ([]Invoice, error) {
+			page, err := s.cfg.Store.Invoices(ctx, Query{
+				Standing: standing, Sort: SortCreated, Ascending: true, After: after, Limit: paidPage, Uncounted: true,
+			})
+			return page.Invoices, err
+		})
 		if err != nil {
-			return nil, err
+			return err
+		}
+	}
+	return nil
+}
+
+// eachPage visits the invoices of all pages.
+func eachPage(visit func(Invoice), next func(after string) ([]Invoice, error)) error {
+	for after := ""; ; {
+		page, err := next(after)
+		if err != nil {
+			return err
 		}
 		for _, inv := range page {
 			after = inv.ID
-			for _, q := range inv.quotes() {
-				if q.Wallet == wallet && inv.paidAt(q.Address) {
-					used.add(q.Index)
-				}
-			}
+			visit(inv)
 		}
 		if len(page) < paidPage {
-			return used, nil
+			return nil
 		}
 	}
 }

@@ -88,7 +88,7 @@ func (s *Service) touched(ctx context.Context, v view) (touch, error) {
 		return touch{}, err
 	}
 	if from, any := v.above(); any {
-		list, err := s.cfg.Store.InvoicesAbove(ctx, v.network, from)
+		list, err := s.cfg.Store.InvoicesPaid(ctx, PaymentQuery{Network: v.network, From: from + 1})
 		if damaged, ok := errors.AsType[*DamagedError](err); ok {
 			t.damaged = damaged.Invoices
 		}
@@ -258,10 +258,10 @@ func (s *Service) owners(ctx context.Context, v view, byAddress map[chain.Addres
 	if len(keys) == 0 {
 		return nil, unreadable, nil
 	}
-	list, err := s.cfg.Store.InvoicesPaidBy(ctx, keys)
+	list, err := s.cfg.Store.InvoicesPaid(ctx, PaymentQuery{Keys: keys})
 	if _, damaged := errors.AsType[*DamagedError](err); damaged {
 		for _, key := range keys {
-			if _, alone := s.cfg.Store.InvoicesPaidBy(ctx, []chain.Key{key}); alone != nil {
+			if _, alone := s.cfg.Store.InvoicesPaid(ctx, PaymentQuery{Keys: []chain.Key{key}}); alone != nil {
 				unreadable[key] = true
 			}
 		}

@@ -150,14 +150,16 @@ func TestAnOperatorDecidesAboutSettledPaymentsToo(t *testing.T) {
 }
 
 func TestRecoveryKnowsSettledPayments(t *testing.T) {
-	inWorld(t, func(w *world) {
-		inv := w.standing()
-		w.deposits(inv, 200, 7)
-		w.mine(5)
-		w.mine(1)
-		require.NotNil(t, w.get(inv).Settled)
-		r, err := w.svc.Recovery(t.Context(), w.chain.Network())
-		require.NoError(t, err)
-		require.Equal(t, [][2]uint32{{inv.Quote.Index, inv.Quote.Index}}, r.Used)
+	listing(t, func(t *testing.T, on func(*invoice.Config)) {
+		inWorld(t, func(w *world) {
+			inv := w.standing()
+			w.deposits(inv, 200, 7)
+			w.mine(5)
+			w.mine(1)
+			require.NotNil(t, w.get(inv).Settled)
+			r, err := w.svc.Recovery(t.Context(), w.chain.Network())
+			require.NoError(t, err)
+			require.Equal(t, [][2]uint32{{inv.Quote.Index, inv.Quote.Index}}, r.Used)
+		}, on)
 	})
 }

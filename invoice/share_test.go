@@ -2,6 +2,7 @@ package invoice_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -31,9 +32,76 @@ func (w *world) createFor(project string) (invoice.Invoice, error) {
 	return inv, err
 }
 
+// listing has a test run on a store with the optional interfaces that list, on one without them, and on one that wraps
+// such a store.
+func listing(t *testing.T, run func(t *testing.T, on func(*invoice.Config))) {
+	for name, wrap := range map[string]func(backend) backend{
+		"with lists":             func(b backend) backend { return b },
+		"without lists":          func(b backend) backend { return struct{ backend }{b} },
+		"wrapped, without lists": func(b backend) backend { return unlisted{b} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, func(cfg *invoice.Config) { cfg.Store = wrap(cfg.Store.(backend)) })
+		})
+	}
+}
+
+// unlisted has the optional interfaces by name only, as a wrapper around a store without them has.
+type unlisted struct{ backend }
+
+func (unlisted) HeldSlots(context.Context, chain.Network, chain.Address, string, string, int) ([]string, error) {
+	return nil, fmt.Errorf("wrapper: %w", errors.ErrUnsupported)
+}
+
+func (unlisted) PaidInvoices(context.Context, string, int) ([]invoice.Invoice, error) {
+	return nil, fmt.Errorf("wrapper: %w", errors.ErrUnsupported)
+}
+
+func TestAFreeAmountIsFoundBeyondManyThatAreTaken(t *testing.T) {
+	listing(t, func(t *testing.T, on func(*invoice.Config)) {
+		inWorld(t, func(w *world) {
+			due := map[string]bool{}
+			var first invoice.Invoice
+			for n := range 70 {
+				inv, err := w.createFor("shop")
+				require.NoError(t, err)
+				if n == 0 {
+					first = inv
+				}
+				due[inv.Quote.Due.String()] = true
+			}
+			require.Len(t, due, 70)
+			_, err := w.createFor("shop")
+			require.ErrorIs(t, err, invoice.ErrNoAddress)
+			w.pass(93 * time.Minute)
+			require.NotZero(t, w.get(first).State.ReleasedAt)
+			again, err := w.createFor("shop")
+			require.NoError(t, err)
+			require.Equal(t, first.Quote.Due, again.Quote.Due, "the least amount that is free")
+		}, shared(70), on)
+	})
+}
+
+func TestAnAmountOfAnInvoiceThatCannotBeReadIsTaken(t *testing.T) {
+	f := &failing{backend: store.NewMemory()} // it does not list
+	inWorld(t, func(w *world) {
+		first, err := w.createFor("shop")
+		require.NoError(t, err)
+		f.damage(first.ID)
+		second, err := w.createFor("shop")
+		require.NoError(t, err)
+		require.NotEqual(t, first.Quote.Due, second.Quote.Due)
+		f.damage(first.ID, second.ID)
+		third, err := w.createFor("shop")
+		require.NoError(t, err)
+		require.Equal(t, 1, third.Quote.Due.Cmp(second.Quote.Due))
+	}, shared(5), func(cfg *invoice.Config) { cfg.Store = f })
+}
+
 func TestAProjectHasItsShareOfThePlacesAndNoMore(t *testing.T) {
 	for name, places := range map[string]func(*invoice.Config){"pool": pooled(5), "shared address": shared(5)} {
-		t.Run(name, func(t *testing.T) {
+		listing(t, func(t *testing.T, on func(*invoice.Config)) {
+			t.Log(name)
 			inWorld(t, func(w *world) {
 				first, err := w.createFor("shop")
 				require.NoError(t, err)
@@ -59,7 +127,7 @@ func TestAProjectHasItsShareOfThePlacesAndNoMore(t *testing.T) {
 				}
 				_, err = w.createFor("shop")
 				require.ErrorIs(t, err, invoice.ErrNoAddress)
-			}, places, perProject(2))
+			}, places, perProject(2), on)
 		})
 	}
 }
@@ -94,7 +162,7 @@ func TestAShareHoldsWhoeverCreatesAtTheSameMoment(t *testing.T) {
 
 // raced has somebody else take the ticket, or the address, that an invoice is about to get, so many times.
 type raced struct {
-	backend
+	*store.Memory
 	tickets, addresses int
 	held               []string // what is said to be held
 }
@@ -103,18 +171,18 @@ func (r *raced) HeldSlots(ctx context.Context, network chain.Network, address ch
 	if r.tickets--; r.tickets >= 0 {
 		return r.held, nil
 	}
-	return r.backend.HeldSlots(ctx, network, address, first, last, limit)
+	return r.Memory.HeldSlots(ctx, network, address, first, last, limit)
 }
 
 func (r *raced) TakeIndex(ctx context.Context, wallet string) (uint32, error) {
 	if r.addresses--; r.addresses >= 0 {
 		return 0, nil
 	}
-	return r.backend.TakeIndex(ctx, wallet)
+	return r.Memory.TakeIndex(ctx, wallet)
 }
 
 func TestATicketThatSomebodyWasQuickerToTakeCostsNoNumber(t *testing.T) {
-	r := &raced{backend: store.NewMemory(), held: []string{"00001", "00002"}}
+	r := &raced{Memory: store.NewMemory(), held: []string{"00001", "00002"}}
 	inWorld(t, func(w *world) {
 		r.tickets = 1
 		_, err := w.createFor("shop")
@@ -128,7 +196,7 @@ func TestATicketThatSomebodyWasQuickerToTakeCostsNoNumber(t *testing.T) {
 }
 
 func TestANumberWhoseAddressIsTakenIsPassedOverWhereThereAreShares(t *testing.T) {
-	r := &raced{backend: store.NewMemory()}
+	r := &raced{Memory: store.NewMemory()}
 	inWorld(t, func(w *world) {
 		first, err := w.createFor("shop")
 		require.NoError(t, err)

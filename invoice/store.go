@@ -52,23 +52,10 @@ type Reader interface {
 	// each once, in no particular order: those that hold one, and of those that have released one the last to do so on
 	// each network. The cost grows with the number of places requested, not with the number given to invoices.
 	InvoicesAt(ctx context.Context, places []Place) ([]Invoice, error)
-	// InvoicesPaidBy returns the invoices that the payments of these keys belong to, each once, in no particular order:
-	// with their open payments, and with those of these keys that are settled.
-	InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]Invoice, error)
-	// InvoicesPaidIn returns the invoices that the payments of a transaction belong to, withdrawn ones included, each
-	// once, in no particular order: with their open payments, and with those of the transaction that are settled. The
-	// cost grows with the transaction, not with what is stored.
-	InvoicesPaidIn(ctx context.Context, network chain.Network, txID string) ([]Invoice, error)
-	// HeldSlots returns, in order, up to limit slots of an address that are held on the network, from the text first to
-	// the text last, both included.
-	HeldSlots(ctx context.Context, network chain.Network, address chain.Address, first, last string, limit int) ([]string, error)
-	// PaidInvoices returns, with their open payments, up to limit invoices that have any payment, withdrawn and settled
-	// ones included: those with the lowest ids above the given one, in the order of their ids.
-	PaidInvoices(ctx context.Context, after string, limit int) ([]Invoice, error)
-	// InvoicesAbove returns all invoices with a payment on the network, settled or not, that is not withdrawn and whose
-	// Height is above the given one, each once: with their open payments, and with such payments that are settled. With
-	// height Unconfirmed-1 these are the invoices with unconfirmed payments.
-	InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]Invoice, error)
+	// InvoicesPaid returns the invoices that the payments selected by the query belong to, each once, in no particular
+	// order: with their open payments, and with the selected ones that are settled. The cost grows with the payments
+	// selected, not with those stored. It returns the error of [PaymentQuery.Validate] for an ambiguous query.
+	InvoicesPaid(ctx context.Context, q PaymentQuery) ([]Invoice, error)
 	// Payments returns up to limit payments of an invoice, settled ones included: those with the lowest natural keys
 	// (network, txid, index, bytewise) above the given one, in order; the zero key begins. It returns nothing for an
 	// unknown invoice. Keys with a text of more than 100 bytes come once each as well, but perhaps in another order.
@@ -110,6 +97,37 @@ type Tidier interface {
 	// until then, or until ctx ends; what it has done by then stays. It is idempotent and may be called concurrently,
 	// also by several processes, of which only one makes progress at a time.
 	Tidy(ctx context.Context, keep int) error
+}
+
+// Transactor is an optional interface of a [Store] in whose database the host can keep rows of its own: it works within
+// the host's transactions, for [Service.CreateTx].
+type Transactor interface {
+	// WithTx returns the store within a transaction of the host. What is committed to it becomes visible and durable
+	// when the host commits the transaction, together with the host's own rows; a refused batch leaves no trace, and the
+	// transaction can go on. Like the transaction, the store is for one goroutine. WithTx does not block. It returns an
+	// [InvalidError] when tx is not of the type that the implementation documents, and an error that wraps
+	// [errors.ErrUnsupported] if it belongs to a wrapper around a store that has none.
+	WithTx(tx any) (Store, error)
+}
+
+// SlotLister is an optional interface of a [Store] that finds out quickly which amounts of a [Shared] address, and which
+// places of a project's share, are taken. Correctness never depends on it, since a batch claims what was found to be
+// free. Without it, the service reads the invoices at the places in question with InvoicesAt.
+type SlotLister interface {
+	// HeldSlots returns, in order, up to limit slots of an address that are held on the network, from the text first to
+	// the text last, both included. It may block on the database until ctx ends and may be called concurrently. It
+	// returns an error that wraps [errors.ErrUnsupported] if it belongs to a wrapper around a store that has none.
+	HeldSlots(ctx context.Context, network chain.Network, address chain.Address, first, last string, limit int) ([]string, error)
+}
+
+// PaidLister is an optional interface of a [Store] that finds the paid invoices among all others, for
+// [Service.Recovery]. Without it, the service reads all invoices, in pages of a listing.
+type PaidLister interface {
+	// PaidInvoices returns, with their open payments, up to limit invoices that have any payment, withdrawn and settled
+	// ones included: those with the lowest ids above the given one, in the order of their ids. It may block on the
+	// database until ctx ends and may be called concurrently. It returns an error that wraps [errors.ErrUnsupported] if
+	// it belongs to a wrapper around a store that has none.
+	PaidInvoices(ctx context.Context, after string, limit int) ([]Invoice, error)
 }
 
 // Lease is the right to do a duty. The zero value is none.

@@ -84,7 +84,7 @@ type Service struct {
 	log      *slog.Logger
 	networks map[chain.Network]*network
 	order    []*network
-	outer    bool // made by WithStore
+	outer    bool // made by WithTx
 	wake     chan struct{}
 }
 
@@ -159,15 +159,40 @@ func newNetwork(c NetworkConfig) (*network, error) {
 
 func orDefault[T comparable](v *T, otherwise T) { *v = cmp.Or(*v, otherwise) }
 
-// WithStore returns a copy of s that works through store, usually a transaction from the SQL stores' WithTx, so that the
-// host's rows and the payout exist together or not at all. It is valid for that transaction only, and must not Run.
-func (s *Service) WithStore(store Store) *Service {
-	out := *s
-	out.cfg.Store, out.outer = store, true
-	return &out
+// RequestTx requests a payout within a transaction of the host, in the database of Config.Store: the host's rows and the
+// payout exist together or not at all. tx is what the store's WithTx takes, an *sql.Tx or a pgx.Tx. Call [Service.Hint]
+// after the commit if the payout should not wait for the next poll.
+func (s *Service) RequestTx(ctx context.Context, tx any, r Request) (Payout, error) {
+	within, err := s.WithTx(tx)
+	if err != nil {
+		return Payout{}, err
+	}
+	return within.Request(ctx, r)
 }
 
-// Hint makes Run look at once. It never blocks. Call it after a transaction of WithStore was committed.
+// WithTx returns a copy of s that works within a transaction of the host, to cancel a payout together with its order, for
+// example. It is valid for that transaction only, is for one goroutine and must not Run. It returns an error that wraps
+// [errors.ErrUnsupported] when Config.Store has no such transactions.
+func (s *Service) WithTx(tx any) (*Service, error) {
+	transactor, able := s.cfg.Store.(invoice.Transactor)
+	if !able {
+		return nil, fmt.Errorf("payout: Config.Store, a %T, does not work in transactions of the host: %w", s.cfg.Store, errors.ErrUnsupported)
+	}
+	within, err := transactor.WithTx(tx)
+	if err != nil {
+		return nil, fmt.Errorf("payout: work in a transaction: %w", err)
+	}
+	store, able := within.(Store)
+	if !able {
+		return nil, fmt.Errorf("payout: the transactions of Config.Store, a %T, have no payouts: %w", s.cfg.Store, errors.ErrUnsupported)
+	}
+	out := *s
+	out.cfg.Store, out.outer = store, true
+	return &out, nil
+}
+
+// Hint makes Run look at once. It never blocks. Call it after a transaction of the
+// host was committed.
 func (s *Service) Hint() {
 	select {
 	case s.wake <- struct{}{}:

@@ -12,10 +12,10 @@ import (
 
 // Run books what arrives, plans, signs, sends and observes until ctx ends; then it waits for everything it started and
 // returns nil. A network or a store that fails never stops the others; they are tried again. Several processes may run on
-// one store. Run returns an error for a service of [Service.WithStore].
+// one store. Run returns an error for a service of [Service.WithTx].
 func (s *Service) Run(ctx context.Context) error {
 	if s.outer {
-		return errors.New("payout: Run: the service works in a transaction (WithStore): run the original service instead")
+		return errors.New("payout: Run: the service works in a transaction (WithTx): run the original service instead")
 	}
 	var wg sync.WaitGroup
 	for _, n := range s.order {

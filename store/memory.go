@@ -15,7 +15,11 @@ import (
 	"github.com/cointill/cointill/store/internal/books"
 )
 
-var _ Backend = (*Memory)(nil)
+var (
+	_ Backend            = (*Memory)(nil)
+	_ invoice.SlotLister = (*Memory)(nil)
+	_ invoice.PaidLister = (*Memory)(nil)
+)
 
 // Memory is the reference implementation of [Backend]: its behavior defines what the ports mean. It keeps everything in
 // maps, which are lost when the process ends. Its methods may be called concurrently.

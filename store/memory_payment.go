@@ -3,7 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
-	"math"
+	"fmt"
 	"slices"
 
 	"github.com/cointill/cointill/chain"
@@ -132,54 +132,49 @@ func (m *Memory) paid(keys []chain.Key) []invoice.Invoice {
 	return out
 }
 
-// InvoicesPaidBy implements [invoice.Reader].
-func (m *Memory) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice.Invoice, error) {
+// InvoicesPaid implements [invoice.Reader].
+func (m *Memory) InvoicesPaid(ctx context.Context, q invoice.PaymentQuery) ([]invoice.Invoice, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if err := q.Validate(); err != nil {
+		return nil, fmt.Errorf("store: read invoices by payment: %w", err)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	keys := q.Keys
+	switch {
+	case q.TxID != "":
+		keys = m.payments.in(q.Network, q.TxID)
+	case q.From > 0:
+		keys = m.payments.from(q.Network, q.From)
+	}
 	return m.paid(keys), nil
 }
 
-// InvoicesPaidIn implements [invoice.Reader].
-func (m *Memory) InvoicesPaidIn(ctx context.Context, network chain.Network, txID string) ([]invoice.Invoice, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var keys []chain.Key
-	for key := range m.payments.keys.from(chain.Key{Network: network, TxID: txID}) {
+// in returns the keys of the payments of a transaction.
+func (x *payments) in(network chain.Network, txID string) (keys []chain.Key) {
+	for key := range x.keys.from(chain.Key{Network: network, TxID: txID}) {
 		if key.Network != network || key.TxID != txID {
 			break
 		}
 		keys = append(keys, key)
 	}
-	return m.paid(keys), nil
+	return keys
 }
 
-// InvoicesAbove implements [invoice.Reader].
-func (m *Memory) InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]invoice.Invoice, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if height == math.MaxUint64 {
-		return nil, nil
-	}
-	var keys []chain.Key
-	for at := range m.payments.heights.from(atHeight{network: network, height: height + 1}) {
+// from returns the keys of the payments at the height or above it that are not withdrawn.
+func (x *payments) from(network chain.Network, height uint64) (keys []chain.Key) {
+	for at := range x.heights.from(atHeight{network: network, height: height}) {
 		if at.network != network {
 			break
 		}
 		keys = append(keys, at.key)
 	}
-	return m.paid(keys), nil
+	return keys
 }
 
-// PaidInvoices implements [invoice.Reader].
+// PaidInvoices implements [invoice.PaidLister].
 func (m *Memory) PaidInvoices(ctx context.Context, after string, limit int) ([]invoice.Invoice, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

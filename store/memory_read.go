@@ -89,7 +89,7 @@ func (m *Memory) snapshots(ids map[string]bool) []invoice.Invoice {
 	return out
 }
 
-// HeldSlots implements [invoice.Reader].
+// HeldSlots implements [invoice.SlotLister].
 func (m *Memory) HeldSlots(ctx context.Context, network chain.Network, address chain.Address, first, last string, limit int) ([]string, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

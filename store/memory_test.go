@@ -8,5 +8,5 @@ import (
 )
 
 func TestMemoryKeepsThePromisesOfABackend(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) store.Backend { return store.NewMemory() })
+	storetest.Run(t, func(t *testing.T) store.Backend { return store.NewMemory() }, storetest.WithListers())
 }

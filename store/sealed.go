@@ -8,7 +8,6 @@ import (
 
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/payout"
-	"github.com/cointill/cointill/webhook"
 )
 
 // ErrNoKey means that something was sealed with a key that the [Keyring] does not have. Nothing is changed.
@@ -90,7 +89,7 @@ func Seal(backend Backend, keys Keyring) (*Sealed, error) {
 // methods return an error that wraps ErrNoKey. A message that cannot be opened is not sent: the attempt is recorded with the
 // reason, and the message is due again after ten minutes.
 func (s *Sealed) Backend() Backend {
-	b := sealedBackend{s.Store(s.backend), sealedProjects{s.backend, s.box}, sealedOutbox{s.backend, s.box}, sealedPayouts{s.backend, s.box}}
+	b := sealedBackend{sealedStore{s.backend, s.box}, sealedProjects{s.backend, s.box}, sealedOutbox{s.backend, s.box}, sealedPayouts{s.backend, s.box}}
 	leaser, leases := s.backend.(invoice.Leaser)
 	tidier, tidies := s.backend.(invoice.Tidier)
 	switch {
@@ -114,13 +113,6 @@ func (s *Sealed) Backend() Backend {
 	return b
 }
 
-// Store returns another view of the same database with sealed secrets, for example the store within a transaction of
-// the host that WithTx of the SQL stores returns.
-func (s *Sealed) Store(of invoice.Store) invoice.Store { return sealedStore{of, s.box} }
-
-// Payouts returns another view of the same database with sealed secrets, for example that of WithTx, for payouts.
-func (s *Sealed) Payouts(of payout.Store) payout.Store { return sealedPayouts{of, s.box} }
-
 // Replies returns the replies with their responses sealed when they finish. Reseal does not change them: keep a former
 // key for as long as replies are kept, which is a day. Begin returns an error for a reply that cannot be opened, so
 // that the request is not served again.
@@ -128,9 +120,9 @@ func (s *Sealed) Replies(of Replies) Replies { return sealedReplies{of, s.box} }
 
 // sealedBackend combines the sealed parts.
 type sealedBackend struct {
-	invoice.Store
-	invoice.ProjectStore
-	webhook.Outbox
+	sealedStore
+	sealedProjects
+	sealedOutbox
 	payouts
 }
 

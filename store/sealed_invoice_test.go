@@ -65,10 +65,8 @@ func TestAnInvoiceThatCannotBeOpenedIsDamagedAndTheOthersComeBesideIt(t *testing
 	named(err)
 	keys := []chain.Key{{Network: "sim:1", TxID: "tx", Index: "0"}, {Network: "sim:1", TxID: "tx", Index: "1"}, {Network: "sim:1", TxID: "tx", Index: "2"}}
 	for what, read := range map[string]func() ([]invoice.Invoice, error){
-		"InvoicesPaidBy": func() ([]invoice.Invoice, error) { return b.InvoicesPaidBy(ctx, keys) },
-		"InvoicesPaidIn": func() ([]invoice.Invoice, error) { return b.InvoicesPaidIn(ctx, "sim:1", "tx") },
-		"PaidInvoices":   func() ([]invoice.Invoice, error) { return b.PaidInvoices(ctx, "", 9) },
-		"InvoicesAbove":  func() ([]invoice.Invoice, error) { return b.InvoicesAbove(ctx, "sim:1", invoice.Unconfirmed-1) },
+		"InvoicesPaid": func() ([]invoice.Invoice, error) { return b.InvoicesPaid(ctx, invoice.PaymentQuery{Keys: keys}) },
+		"PaidInvoices": func() ([]invoice.Invoice, error) { return b.(invoice.PaidLister).PaidInvoices(ctx, "", 9) },
 		"InvoicesWaking": func() ([]invoice.Invoice, error) {
 			return b.InvoicesWaking(ctx, "", chain.Head{Time: at.Add(time.Hour)}, 9)
 		},
@@ -97,7 +95,7 @@ func (half) PaidInvoices(context.Context, string, int) ([]invoice.Invoice, error
 }
 
 func TestWhatTheStoreCannotReadIsNamedWithWhatCannotBeOpened(t *testing.T) {
-	list, err := seal(t, half{store.NewMemory()}, newKey).PaidInvoices(t.Context(), "", 9)
+	list, err := seal(t, half{store.NewMemory()}, newKey).(invoice.PaidLister).PaidInvoices(t.Context(), "", 9)
 	var damaged *invoice.DamagedError
 	require.ErrorAs(t, err, &damaged)
 	require.Equal(t, []string{"a", "b"}, damaged.Invoices)

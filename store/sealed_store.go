@@ -9,6 +9,7 @@ import (
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/payout"
 )
 
 // sealedStore seals the Data of invoices, and the Secret of messages that are committed. The other methods are those of
@@ -166,24 +167,55 @@ func (s sealedStore) InvoicesAt(ctx context.Context, places []invoice.Place) ([]
 	return s.many(s.Store.InvoicesAt(ctx, places))
 }
 
-// InvoicesPaidBy implements [invoice.Reader].
-func (s sealedStore) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice.Invoice, error) {
-	return s.many(s.Store.InvoicesPaidBy(ctx, keys))
+// InvoicesPaid implements [invoice.Reader].
+func (s sealedStore) InvoicesPaid(ctx context.Context, q invoice.PaymentQuery) ([]invoice.Invoice, error) {
+	return s.many(s.Store.InvoicesPaid(ctx, q))
 }
 
-// InvoicesPaidIn implements [invoice.Reader].
-func (s sealedStore) InvoicesPaidIn(ctx context.Context, network chain.Network, txID string) ([]invoice.Invoice, error) {
-	return s.many(s.Store.InvoicesPaidIn(ctx, network, txID))
-}
-
-// PaidInvoices implements [invoice.Reader].
+// PaidInvoices implements [invoice.PaidLister].
 func (s sealedStore) PaidInvoices(ctx context.Context, after string, limit int) ([]invoice.Invoice, error) {
-	return s.many(s.Store.PaidInvoices(ctx, after, limit))
+	lister, lists := s.Store.(invoice.PaidLister)
+	if !lists {
+		return nil, unsupported("PaidInvoices")
+	}
+	return s.many(lister.PaidInvoices(ctx, after, limit))
 }
 
-// InvoicesAbove implements [invoice.Reader].
-func (s sealedStore) InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]invoice.Invoice, error) {
-	return s.many(s.Store.InvoicesAbove(ctx, network, height))
+// HeldSlots implements [invoice.SlotLister].
+func (s sealedStore) HeldSlots(ctx context.Context, network chain.Network, address chain.Address, first, last string, limit int) ([]string, error) {
+	lister, lists := s.Store.(invoice.SlotLister)
+	if !lists {
+		return nil, unsupported("HeldSlots")
+	}
+	return lister.HeldSlots(ctx, network, address, first, last, limit)
+}
+
+// WithTx implements [invoice.Transactor]: what is sealed outside of a transaction is sealed within it.
+func (s sealedStore) WithTx(tx any) (invoice.Store, error) {
+	transactor, able := s.Store.(invoice.Transactor)
+	if !able {
+		return nil, unsupported("WithTx")
+	}
+	within, err := transactor.WithTx(tx)
+	if err != nil {
+		return nil, err
+	}
+	books, able := within.(payout.Store)
+	if !able {
+		return sealedStore{within, s.box}, nil
+	}
+	return sealedHosted{sealedStore{within, s.box}, sealedPayouts{books, s.box}}, nil
+}
+
+// sealedHosted is the sealed store within a transaction of the host.
+type sealedHosted struct {
+	sealedStore
+	payouts
+}
+
+// unsupported returns the error of an optional method that the sealed store lacks.
+func unsupported(method string) error {
+	return fmt.Errorf("store: the sealed store has no %s: %w", method, errors.ErrUnsupported)
 }
 
 // InvoicesWaking implements [invoice.Reader].

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -39,7 +40,7 @@ func seal(t *testing.T, b store.Backend, entries ...string) store.Backend {
 }
 
 func TestASealedBackendKeepsThePromisesOfABackend(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) store.Backend { return seal(t, store.NewMemory(), newKey) })
+	storetest.Run(t, func(t *testing.T) store.Backend { return seal(t, store.NewMemory(), newKey) }, storetest.WithListers())
 }
 
 func TestASealedBackendHasThePowersOfTheOneBehindIt(t *testing.T) {
@@ -66,6 +67,16 @@ func TestASealedBackendHasThePowersOfTheOneBehindIt(t *testing.T) {
 		_, err := store.Seal(s, keyring(t, newKey))
 		require.Error(t, err, "twice")
 	}
+}
+
+func TestASealedBackendSaysWhatTheOneBehindItLacks(t *testing.T) {
+	b := seal(t, struct{ store.Backend }{store.NewMemory()}, newKey)
+	_, err := b.(invoice.SlotLister).HeldSlots(t.Context(), "sim:1", "a", "", "x", 9)
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+	_, err = b.(invoice.PaidLister).PaidInvoices(t.Context(), "", 9)
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+	_, err = b.(invoice.Transactor).WithTx(nil)
+	require.ErrorIs(t, err, errors.ErrUnsupported)
 }
 
 // shop is a project with every kind of secret.

@@ -36,7 +36,7 @@ func TestTheDatabaseKeepsThePromisesThatTheAdapterNeeds(t *testing.T) {
 func TestTheAdapterKeepsThePromisesOfABackend(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Backend {
 		return open(t, filepath.Join(t.TempDir(), "till.db"))
-	}, storetest.WithReopen(func(t *testing.T, old store.Backend) store.Backend {
+	}, storetest.WithListers(), storetest.WithReopen(func(t *testing.T, old store.Backend) store.Backend {
 		db := old.(opened).db
 		path := db.Path()
 		require.NoError(t, db.Close())

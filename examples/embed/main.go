@@ -27,86 +27,68 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	prices := must(rates.NewCache(rates.CacheConfig{Source: must(market.New(market.Config{}, market.Kraken()))}))
-	s := newShop(ctx, must(sqlite.Open("shop.db")), prices, os.Getenv("ETH_RPC"), os.Getenv("ETH_XPUB"), "eip155:1")
-	server := &http.Server{Addr: "127.0.0.1:8080", Handler: s, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second}
+	db := must(sqlite.Open("shop.db"))
+	invoices := open(ctx, db, prices, os.Getenv("ETH_RPC"), os.Getenv("ETH_XPUB"), "eip155:1")
+	server := &http.Server{Addr: "127.0.0.1:8080", Handler: buy(db, invoices), ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second}
 	ended := make(chan error, 3)
-	for _, run := range []func() error{server.ListenAndServe, func() error { return s.fulfil(ctx) }, func() error { return s.invoices.Run(ctx) }} {
-		go func() { ended <- run(); stop() }() // the first that ends stops the others
+	for _, run := range []func() error{server.ListenAndServe, func() error { return fulfil(ctx, db, invoices) }, func() error { return invoices.Run(ctx) }} {
+		go func() { ended <- run(); stop() }() // what fails ends the rest
 	}
 	<-ctx.Done()
-	log.Print(errors.Join(server.Shutdown(context.Background()), <-ended, <-ended, <-ended, s.db.Close()))
+	log.Print(errors.Join(server.Shutdown(context.Background()), <-ended, <-ended, <-ended, db.Close()))
 }
 
-type shop struct {
-	db       *sql.DB
-	store    *sqlite.Store
-	invoices *invoice.Service
-}
-
-func newShop(ctx context.Context, db *sql.DB, prices rates.Source, rpcURL, xpub string, network chain.Network) *shop {
+func open(ctx context.Context, db *sql.DB, prices rates.Source, rpcURL, xpub string, network chain.Network) *invoice.Service {
 	must(db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS orders (id TEXT PRIMARY KEY, invoice TEXT UNIQUE, position INTEGER DEFAULT 0)`))
 	must(0, sqlite.Migrate(ctx, db))
 	eth := evm.Native(network, "ETH")
 	node := must(evm.New(evm.Config{Network: network, RPC: must(evm.Dial(ctx, rpcURL, nil)), Assets: []chain.Asset{eth}}))
-	s := &shop{db: db, store: must(sqlite.New(db))}
-	s.invoices = must(invoice.New(invoice.Config{Store: s.store, Rates: prices, Chains: []invoice.ChainConfig{{
+	return must(invoice.New(invoice.Config{Store: must(sqlite.New(db)), Rates: prices, Chains: []invoice.ChainConfig{{
 		Name: "Ethereum", Watcher: must(chain.NewFollower(chain.FollowConfig{Node: node})), Addresses: must(evm.NewWallet(xpub)),
 		PaymentURI: invoice.AddressURI(evm.PaymentURI), Assets: []invoice.AssetConfig{{Asset: eth}},
 	}}}))
-	return s
 }
 
-// ServeHTTP stores an order and its invoice in one transaction: neither exists without the other.
-func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	tx, err := s.db.BeginTx(r.Context(), nil)
-	if err != nil {
-		http.Error(w, "try again", http.StatusServiceUnavailable)
-		return
-	}
-	defer tx.Rollback() // no effect after the commit
-	inv, err := s.invoices.WithStore(s.store.WithTx(tx)).Create(r.Context(), invoice.Request{
-		Project: "shop", OrderID: r.FormValue("order"), Asset: "ETH", Price: invoice.Price{Currency: "EUR", Amount: decimal.NewFromInt(25)},
-	})
-	if err == nil {
-		_, err = tx.ExecContext(r.Context(), `INSERT INTO orders (id, invoice) VALUES (?, ?)`, inv.OrderID, inv.ID)
-	}
-	if err == nil {
-		err = tx.Commit()
-	}
-	if err != nil {
-		log.Print(err)
-		http.Error(w, "no invoice for this order", http.StatusConflict)
-		return
-	}
-	s.invoices.Committed()
-	fmt.Fprintf(w, "pay %s ETH to %s\n", inv.Quote.Asset.Decimal(inv.Quote.Due), inv.Quote.Address)
-}
-
-// fulfil reads the feed of events, which misses nothing. It stores the position with each paid order, and continues from
-// there.
-func (s *shop) fulfil(ctx context.Context) error {
-	var position int64
-	if err := s.db.QueryRowContext(ctx, `SELECT COALESCE(MAX(position), 0) FROM orders`).Scan(&position); err != nil {
-		return err
-	}
-	for ; ctx.Err() == nil; time.Sleep(time.Second) {
-		events, err := s.invoices.Events(ctx, position, 100)
+// buy stores an order and its invoice in one transaction: neither exists without the other.
+func buy(db *sql.DB, invoices *invoice.Service) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		tx, err := db.BeginTx(r.Context(), nil)
 		if err != nil {
-			log.Print(err) // the next round tries again
+			http.Error(w, "try again", http.StatusServiceUnavailable)
+			return
 		}
+		defer tx.Rollback() // does nothing after the commit
+		inv, err := invoices.CreateTx(r.Context(), tx, invoice.Request{
+			Project: "shop", OrderID: r.FormValue("order"), Asset: "ETH", Price: invoice.Price{Currency: "EUR", Amount: decimal.NewFromInt(25)},
+		})
+		if err == nil {
+			if _, err = tx.ExecContext(r.Context(), `INSERT INTO orders (id, invoice) VALUES (?, ?)`, inv.OrderID, inv.ID); err == nil {
+				err = tx.Commit()
+			}
+		}
+		if err != nil {
+			log.Print(err)
+			http.Error(w, "no invoice for this order", http.StatusConflict)
+			return
+		}
+		fmt.Fprintf(w, "pay %s ETH to %s\n", inv.Quote.Asset.Decimal(inv.Quote.Due), inv.Quote.Address)
+	}
+}
+
+// fulfil stores with each paid order its position in the feed of events, which misses nothing, and after a restart goes on there.
+func fulfil(ctx context.Context, db *sql.DB, invoices *invoice.Service) error {
+	var position int64
+	err := db.QueryRowContext(ctx, `SELECT COALESCE(MAX(position), 0) FROM orders`).Scan(&position)
+	for ; err == nil; time.Sleep(time.Second) {
+		var events []invoice.Event
+		events, err = invoices.Events(ctx, position, 100)
 		for _, ev := range events {
-			if position = ev.Position; ev.Type == invoice.EventCompleted {
-				done, err := s.db.ExecContext(ctx, `UPDATE orders SET position = ? WHERE invoice = ?`, ev.Position, ev.Invoice)
-				if err != nil {
-					return err
-				}
-				if n, _ := done.RowsAffected(); n != 1 {
-					return fmt.Errorf("invoice %s has %d orders", ev.Invoice, n)
-				}
+			if position = ev.Position; err == nil && ev.Type == invoice.EventCompleted { // without a row there is no such order
+				err = db.QueryRowContext(ctx, `UPDATE orders SET position = ? WHERE invoice = ? RETURNING position`, position, ev.Invoice).Scan(&position)
 			}
 		}
 	}
-	return nil
+	return fmt.Errorf("fulfil: %w", err)
 }
 
 func must[T any](v T, err error) T {

@@ -30,14 +30,13 @@ func TestAnOrderIsPaidInTheShopsOwnTable(t *testing.T) {
 	require.NoError(t, err)
 	defer db.Close()
 	prices := rates.NewFixed(nil, map[rates.Pair]decimal.Decimal{{Base: "ETH", Quote: "EUR"}: decimal.NewFromInt(2500)})
-	shop := newShop(t.Context(), db, prices, node.URL(), xpub, devchain.Network)
-	invoices := shop.invoices
+	invoices := open(t.Context(), db, prices, node.URL(), xpub, devchain.Network)
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	defer func() { cancel(); wg.Wait() }()
 	wg.Go(func() { _ = invoices.Run(ctx) })
-	wg.Go(func() { _ = shop.fulfil(ctx) })
-	server := httptest.NewServer(shop)
+	wg.Go(func() { _ = fulfil(ctx, db, invoices) })
+	server := httptest.NewServer(buy(db, invoices))
 	defer server.Close()
 
 	answer, err := http.Post(server.URL+"/buy?order=1001", "", nil)

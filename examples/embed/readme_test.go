@@ -20,5 +20,5 @@ func TestTheReadmeShowsThisProgram(t *testing.T) {
 	require.True(t, found)
 	require.Contains(t, string(program), "\n"+part+"\n")
 	require.Greater(t, strings.Count(part, "\n"), 30)
-	require.Less(t, strings.Count(string(program), "\n"), 120)
+	require.Less(t, strings.Count(string(program), "\n"), 100)
 }

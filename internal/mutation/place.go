@@ -28,13 +28,28 @@ var placeTable = []mutation{
 	},
 	{
 		name: "a taken amount is asked for", file: "invoice/prepare_place.go",
-		from: `slices.BinarySearch(held, slot); !taken {`, to: `slices.BinarySearch(held, slot); !taken || true {`,
+		from: `slices.BinarySearch(held, slot(i)); !taken {`, to: `slices.BinarySearch(held, slot(i)); !taken || true {`,
 		rule: "at a shared address no two open invoices ask for the same amount",
 	},
 	{
 		name: "amounts end one step early", file: "invoice/prepare_place.go",
-		from: `for due := first; due.Cmp(last) <= 0; due`, to: `for due := first; due.Cmp(last) < 0; due`,
+		from: `if free == slots {`, to: `if free >= slots-1 {`,
 		rule: "a shared address has as many amounts as the configuration says",
+	},
+	{
+		name: "without a list of slots a taken amount is asked for", file: "invoice/prepare_place.go",
+		from: `if !held[place] {`, to: `if !held[place] || true {`,
+		rule: "a free place is found without HeldSlots too",
+	},
+	{
+		name: "the place of an invoice that cannot be read is free", file: "invoice/prepare_place.go",
+		from: `held[places[0]] = true`, to: `held[places[0]] = false`,
+		rule: "a place whose invoice cannot be read is not given to another",
+	},
+	{
+		name: "recovery without a list of paid invoices forgets deposits", file: "invoice/service_recovery.go",
+		from: `range []bool{false, true}`, to: `range []bool{false}`,
+		rule: "recovery knows all payments without PaidInvoices too",
 	},
 	{
 		name: "two remainders", file: "invoice/service_place.go",

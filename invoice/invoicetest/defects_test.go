@@ -35,11 +35,11 @@ func TestDeliberateDefectsAreFound(t *testing.T) {
 		{"a refused batch is stored without its events", 60, among(inStore(droppedEvents))},
 		{"a payment that moved is a second row", 20, inStore(duplicateRows)},
 		{"withdrawals of payments are not stored", 60, inStore(forgottenWithdrawals)},
-		{"InvoicesAbove forgets the unconfirmed", 20, inStore(forgetUnconfirmed)},
-		{"InvoicesAbove is some blocks off", 60, inStore(blocksOff)},
+		{"InvoicesPaid forgets the unconfirmed", 20, inStore(forgetUnconfirmed)},
+		{"InvoicesPaid is some blocks off", 60, inStore(blocksOff)},
 		{"InvoicesAt forgets what is closed", 20, inStore(forgetClosed)},
 		{"InvoicesAt forgets who gave a place up", 200, inStore(forgetReleased)},
-		{"InvoicesPaidBy finds nothing", 400, inStore(forgetPayers)},
+		{"InvoicesPaid finds nothing by keys", 400, inStore(forgetPayers)},
 		{"a number that was freed is handed out twice", 60, inStore(freedTwice)},
 		{"deposits are told again with every block", 40, inStore(forgetMaturity)},
 		{"InvoicesWaking forgets deadlines", 20, inStore(forgetDeadlines)},
@@ -102,7 +102,7 @@ type flawed struct {
 	*store.Memory
 	commit  func(context.Context, invoice.Batch) error
 	read    func(invoice.Invoice) invoice.Invoice // what every read of an invoice returns
-	above   func(context.Context, chain.Network, uint64) ([]invoice.Invoice, error)
+	above   func(from uint64) uint64
 	address func([]invoice.Invoice) []invoice.Invoice
 	waking  func(chain.Head) chain.Head
 	reserve func(context.Context, string, uint32) (uint32, error)
@@ -173,9 +173,12 @@ func (f *flawed) InvoicesAt(ctx context.Context, places []invoice.Place) ([]invo
 	return list, err
 }
 
-func (f *flawed) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice.Invoice, error) {
-	list, err := f.seen(f.Memory.InvoicesPaidBy(ctx, keys))
-	if f.paidBy != nil {
+func (f *flawed) InvoicesPaid(ctx context.Context, q invoice.PaymentQuery) ([]invoice.Invoice, error) {
+	if f.above != nil && q.From > 0 {
+		q.From = f.above(q.From)
+	}
+	list, err := f.seen(f.Memory.InvoicesPaid(ctx, q))
+	if f.paidBy != nil && len(q.Keys) > 0 {
 		list = f.paidBy(list)
 	}
 	return list, err
@@ -186,13 +189,6 @@ func (f *flawed) TakeIndex(ctx context.Context, wallet string) (uint32, error) {
 		return f.take(ctx, wallet)
 	}
 	return f.Memory.TakeIndex(ctx, wallet)
-}
-
-func (f *flawed) InvoicesAbove(ctx context.Context, n chain.Network, height uint64) ([]invoice.Invoice, error) {
-	if f.above != nil {
-		return f.above(ctx, n, height)
-	}
-	return f.seen(f.Memory.InvoicesAbove(ctx, n, height))
 }
 
 func (f *flawed) InvoicesWaking(ctx context.Context, n chain.Network, head chain.Head, limit int) ([]invoice.Invoice, error) {
@@ -349,7 +345,7 @@ func firstStamp(f *flawed) {
 	f.commit = func(ctx context.Context, b invoice.Batch) error {
 		b.Payments = slices.Clone(b.Payments)
 		for i, p := range b.Payments {
-			now, err := f.Memory.InvoicesPaidBy(ctx, []chain.Key{p.Key})
+			now, err := f.Memory.InvoicesPaid(ctx, invoice.PaymentQuery{Keys: []chain.Key{p.Key}})
 			if err != nil || len(now) == 0 {
 				continue
 			}
@@ -637,21 +633,21 @@ func forgottenWithdrawals(f *flawed) {
 }
 
 func forgetUnconfirmed(f *flawed) {
-	f.above = func(ctx context.Context, n chain.Network, height uint64) ([]invoice.Invoice, error) {
-		if height >= invoice.Unconfirmed-1 {
-			return nil, nil
+	f.above = func(from uint64) uint64 {
+		if from >= invoice.Unconfirmed {
+			return invoice.Unconfirmed + 1
 		}
-		return f.Memory.InvoicesAbove(ctx, n, height)
+		return from
 	}
 }
 
 // blocksOff is an offset greater than the number of blocks that are read for their stamps anyway.
 func blocksOff(f *flawed) {
-	f.above = func(ctx context.Context, n chain.Network, height uint64) ([]invoice.Invoice, error) {
-		if height < invoice.Unconfirmed-1 {
-			height += 14
+	f.above = func(from uint64) uint64 {
+		if from < invoice.Unconfirmed {
+			from += 14
 		}
-		return f.Memory.InvoicesAbove(ctx, n, height)
+		return from
 	}
 }
 

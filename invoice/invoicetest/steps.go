@@ -617,7 +617,7 @@ func (w *world) storeTrouble(r *rand.Rand) {
 		return
 	}
 	pl := plan{
-		method: []string{"Commit", "Commit", "Commit", "", "Record", "Claim", "ReserveIndexes", "InvoicesAbove", "InvoicesWaking"}[r.IntN(9)],
+		method: []string{"Commit", "Commit", "Commit", "", "Record", "Claim", "ReserveIndexes", "InvoicesPaid", "InvoicesWaking"}[r.IntN(9)],
 		kind:   []fault{faultBefore, faultAfter, faultCrashBefore, faultCrashAfter, faultLater}[r.IntN(5)],
 		after:  r.IntN(4), times: 1 + r.IntN(3),
 	}

@@ -197,41 +197,41 @@ func (r remote) InvoicesAt(ctx context.Context, places []invoice.Place) ([]invoi
 	}))
 }
 
-func (r remote) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice.Invoice, error) {
-	key := make([]string, len(keys))
-	for i, k := range keys {
+func (r remote) InvoicesPaid(ctx context.Context, q invoice.PaymentQuery) ([]invoice.Invoice, error) {
+	key := make([]string, len(q.Keys))
+	for i, k := range q.Keys {
 		key[i] = show(k)
 	}
 	slices.Sort(key)
-	return inOrder(ask(ctx, r.p, "InvoicesPaidBy", fmt.Sprint(key), func() ([]invoice.Invoice, error) {
-		return r.p.w.store().InvoicesPaidBy(ctx, keys)
-	}))
-}
-
-func (r remote) InvoicesPaidIn(ctx context.Context, network chain.Network, txID string) ([]invoice.Invoice, error) {
-	return inOrder(ask(ctx, r.p, "InvoicesPaidIn", string(network)+" "+txID, func() ([]invoice.Invoice, error) {
-		return r.p.w.store().InvoicesPaidIn(ctx, network, txID)
+	what := fmt.Sprint(key)
+	if len(q.Keys) == 0 {
+		what = string(q.Network) + " " + q.TxID
+	}
+	return inOrder(ask(ctx, r.p, "InvoicesPaid", what, func() ([]invoice.Invoice, error) {
+		return r.p.w.store().InvoicesPaid(ctx, q)
 	}))
 }
 
 func (r remote) HeldSlots(ctx context.Context, network chain.Network, address chain.Address, first, last string, limit int) ([]string, error) {
+	lister, lists := r.p.w.store().(invoice.SlotLister)
+	if !lists {
+		return nil, errors.ErrUnsupported
+	}
 	return ask(ctx, r.p, "HeldSlots", first, func() ([]string, error) {
-		return r.p.w.store().HeldSlots(ctx, network, address, first, last, limit)
+		return lister.HeldSlots(ctx, network, address, first, last, limit)
 	})
 }
 
 func (r remote) PaidInvoices(ctx context.Context, after string, limit int) ([]invoice.Invoice, error) {
-	return ask(ctx, r.p, "PaidInvoices", after, func() ([]invoice.Invoice, error) { return r.p.w.store().PaidInvoices(ctx, after, limit) })
+	lister, lists := r.p.w.store().(invoice.PaidLister)
+	if !lists {
+		return nil, errors.ErrUnsupported
+	}
+	return ask(ctx, r.p, "PaidInvoices", after, func() ([]invoice.Invoice, error) { return lister.PaidInvoices(ctx, after, limit) })
 }
 
 func (r remote) Payments(ctx context.Context, id string, after chain.Key, limit int) ([]invoice.Payment, error) {
 	return ask(ctx, r.p, "Payments", show(after), func() ([]invoice.Payment, error) { return r.p.w.store().Payments(ctx, id, after, limit) })
-}
-
-func (r remote) InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]invoice.Invoice, error) {
-	return inOrder(ask(ctx, r.p, "InvoicesAbove", string(network), func() ([]invoice.Invoice, error) {
-		return r.p.w.store().InvoicesAbove(ctx, network, height)
-	}))
 }
 
 func (r remote) InvoicesWaking(ctx context.Context, network chain.Network, head chain.Head, limit int) ([]invoice.Invoice, error) {

@@ -231,26 +231,8 @@ func (d distant) InvoicesAt(ctx context.Context, places []invoice.Place) ([]invo
 	return remotely(ctx, d.o, func(ctx context.Context) ([]invoice.Invoice, error) { return d.s.InvoicesAt(ctx, places) })
 }
 
-func (d distant) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice.Invoice, error) {
-	return remotely(ctx, d.o, func(ctx context.Context) ([]invoice.Invoice, error) { return d.s.InvoicesPaidBy(ctx, keys) })
-}
-
-func (d distant) InvoicesPaidIn(ctx context.Context, network chain.Network, txID string) ([]invoice.Invoice, error) {
-	return remotely(ctx, d.o, func(ctx context.Context) ([]invoice.Invoice, error) { return d.s.InvoicesPaidIn(ctx, network, txID) })
-}
-
-func (d distant) HeldSlots(ctx context.Context, network chain.Network, address chain.Address, first string, last string, limit int) ([]string, error) {
-	return remotely(ctx, d.o, func(ctx context.Context) ([]string, error) {
-		return d.s.HeldSlots(ctx, network, address, first, last, limit)
-	})
-}
-
-func (d distant) PaidInvoices(ctx context.Context, after string, limit int) ([]invoice.Invoice, error) {
-	return remotely(ctx, d.o, func(ctx context.Context) ([]invoice.Invoice, error) { return d.s.PaidInvoices(ctx, after, limit) })
-}
-
-func (d distant) InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]invoice.Invoice, error) {
-	return remotely(ctx, d.o, func(ctx context.Context) ([]invoice.Invoice, error) { return d.s.InvoicesAbove(ctx, network, height) })
+func (d distant) InvoicesPaid(ctx context.Context, q invoice.PaymentQuery) ([]invoice.Invoice, error) {
+	return remotely(ctx, d.o, func(ctx context.Context) ([]invoice.Invoice, error) { return d.s.InvoicesPaid(ctx, q) })
 }
 
 func (d distant) Payments(ctx context.Context, id string, after chain.Key, limit int) ([]invoice.Payment, error) {
@@ -339,4 +321,13 @@ func (d distantLeaser) Lease(ctx context.Context, duty string, holder string, tt
 func (d distantLeaser) Release(ctx context.Context, l invoice.Lease) error {
 	_, err := remotely(ctx, d.o, func(ctx context.Context) (struct{}, error) { return struct{}{}, d.l.Release(ctx, l) })
 	return err
+}
+
+// bare is a store without the optional interfaces.
+type bare struct{ store.Backend }
+
+func TestAStoreWithoutOptionalInterfacesIsEnough(t *testing.T) {
+	cfg := config()
+	cfg.Open = func(*testing.T) invoice.Store { return bare{store.NewMemory()} }
+	invoicetest.Explore(t, cfg, 1, 20)
 }

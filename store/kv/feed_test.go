@@ -59,7 +59,7 @@ func TestADamagedPaymentIsOfADamagedInvoice(t *testing.T) {
 	page, err := s.Invoices(t.Context(), invoice.Query{Limit: 9})
 	named(err, "a")
 	require.Len(t, page.Invoices, 1)
-	found, err := s.InvoicesPaidIn(t.Context(), "sim:1", "settled")
+	found, err := s.InvoicesPaid(t.Context(), invoice.PaymentQuery{Network: "sim:1", TxID: "settled"})
 	named(err, "b")
 	require.Empty(t, found)
 	_, err = s.Payments(t.Context(), "b", settled.Key, 9)

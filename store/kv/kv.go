@@ -4,11 +4,16 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store"
 	"github.com/cointill/cointill/store/internal/books"
 )
 
-var _ store.Backend = (*Store)(nil)
+var (
+	_ store.Backend      = (*Store)(nil)
+	_ invoice.SlotLister = (*Store)(nil)
+	_ invoice.PaidLister = (*Store)(nil)
+)
 
 // DB is a database of keys and values. Both methods may block until ctx ends, and are called concurrently; another process
 // that shares the database is no different from one more goroutine.

@@ -105,12 +105,15 @@ func byKey(a, b invoice.Payment) int {
 	return cmp.Or(cmp.Compare(a.Key.Network, b.Key.Network), cmp.Compare(a.Key.TxID, b.Key.TxID), cmp.Compare(a.Key.Index, b.Key.Index))
 }
 
-// paidBy returns the invoices of the payments that are found. An invoice may come more than once.
-func (s *Store) paidBy(ctx context.Context, found func(*txn) iter.Seq[transfer]) ([]invoice.Invoice, error) {
+// InvoicesPaid implements [invoice.Reader].
+func (s *Store) InvoicesPaid(ctx context.Context, q invoice.PaymentQuery) ([]invoice.Invoice, error) {
+	if err := q.Validate(); err != nil {
+		return nil, fmt.Errorf("kv: read invoices by payment: %w", err)
+	}
 	return view(ctx, s, "read invoices by payment", func(t *txn) (out []invoice.Invoice) {
 		var ids []string
 		settled, seen := map[string][]chain.Key{}, map[chain.Key]bool{}
-		for at := range found(t) {
+		for at := range t.selected(q) {
 			if at.Settled && !seen[at.Key] {
 				settled[at.Invoice] = append(settled[at.Invoice], at.Key)
 			}
@@ -124,53 +127,53 @@ func (s *Store) paidBy(ctx context.Context, found func(*txn) iter.Seq[transfer])
 	})
 }
 
-// InvoicesPaidBy implements [invoice.Reader].
-func (s *Store) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice.Invoice, error) {
-	return s.paidBy(ctx, func(t *txn) iter.Seq[transfer] {
-		return func(yield func(transfer) bool) {
-			for _, k := range keys {
-				var at transfer
-				if t.load(transferKey(k), &at) && !yield(at) {
-					return
-				}
-			}
-		}
-	})
+// selected yields the payments that the query selects, some perhaps more than once.
+func (t *txn) selected(q invoice.PaymentQuery) iter.Seq[transfer] {
+	switch {
+	case q.TxID != "":
+		return t.paidIn(q.Network, q.TxID)
+	case q.From > 0:
+		return t.paidFrom(q.Network, q.From)
+	}
+	return t.paidBy(slices.Values(q.Keys))
 }
 
-// InvoicesPaidIn implements [invoice.Reader].
-func (s *Store) InvoicesPaidIn(ctx context.Context, network chain.Network, txID string) ([]invoice.Invoice, error) {
-	return s.paidBy(ctx, func(t *txn) iter.Seq[transfer] {
-		return func(yield func(transfer) bool) {
-			for k, record := range t.scan(under("transfer", string(network), txID)) {
-				var at transfer
-				if t.decode(k, record, &at); !yield(at) {
-					return
-				}
+func (t *txn) paidBy(keys iter.Seq[chain.Key]) iter.Seq[transfer] {
+	return func(yield func(transfer) bool) {
+		for k := range keys {
+			var at transfer
+			if t.load(transferKey(k), &at) && !yield(at) {
+				return
 			}
 		}
-	})
+	}
 }
 
-// InvoicesAbove implements [invoice.Reader].
-func (s *Store) InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]invoice.Invoice, error) {
+func (t *txn) paidIn(network chain.Network, txID string) iter.Seq[transfer] {
+	return func(yield func(transfer) bool) {
+		for k, record := range t.scan(under("transfer", string(network), txID)) {
+			var at transfer
+			if t.decode(k, record, &at); !yield(at) {
+				return
+			}
+		}
+	}
+}
+
+func (t *txn) paidFrom(network chain.Network, height uint64) iter.Seq[transfer] {
 	above := under("height", string(network))
-	above.from = key("height", string(network), min(height, invoice.Unconfirmed)+1)
-	return s.paidBy(ctx, func(t *txn) iter.Seq[transfer] {
-		return func(yield func(transfer) bool) {
-			for k, record := range t.scan(above) {
-				var paid chain.Key
-				var at transfer
-				t.decode(k, record, &paid)
-				if t.load(transferKey(paid), &at) && !yield(at) {
-					return
-				}
+	above.from = key("height", string(network), min(height, invoice.Unconfirmed+1))
+	return t.paidBy(func(yield func(chain.Key) bool) {
+		for k, record := range t.scan(above) {
+			var paid chain.Key
+			if t.decode(k, record, &paid); !yield(paid) {
+				return
 			}
 		}
 	})
 }
 
-// PaidInvoices implements [invoice.Reader].
+// PaidInvoices implements [invoice.PaidLister].
 func (s *Store) PaidInvoices(ctx context.Context, after string, limit int) ([]invoice.Invoice, error) {
 	return s.find(ctx, limit, func(t *txn) iter.Seq[string] {
 		return t.at(span{key("paid", after) + "\xff", under("paid").to})

@@ -64,7 +64,7 @@ func (s *Store) InvoicesAt(ctx context.Context, places []invoice.Place) ([]invoi
 	})
 }
 
-// HeldSlots implements [invoice.Reader].
+// HeldSlots implements [invoice.SlotLister].
 func (s *Store) HeldSlots(ctx context.Context, network chain.Network, address chain.Address, first, last string, limit int) ([]string, error) {
 	return view(ctx, s, "read held slots", func(t *txn) (out []string) {
 		for k, record := range t.scan(span{heldKey(network, address, first), heldKey(network, address, last) + "\x00"}) {

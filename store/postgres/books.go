@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-var _ payout.Store = (*Tx)(nil)
+var _ payout.Store = (*hosted)(nil)
 
 // payouts implements the methods of [payout.Store] that read.
 type payouts = books.Reads
@@ -28,7 +28,7 @@ func (s *Store) CommitPayouts(ctx context.Context, b payout.Batch) error {
 
 // CommitPayouts writes the batch into the transaction, as a whole or not at all. A refusal leaves the transaction as it
 // was. The batch is durable after the caller has committed; the payouts of all processes wait until then.
-func (t *Tx) CommitPayouts(ctx context.Context, b payout.Batch) error {
+func (t *hosted) CommitPayouts(ctx context.Context, b payout.Batch) error {
 	if err := t.commit(ctx, bookJob(b), (*script).queueBooks); err != nil {
 		return fmt.Errorf("postgres: commit payouts in transaction: %w", err)
 	}

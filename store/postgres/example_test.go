@@ -85,7 +85,7 @@ func ExampleStore_WithTx() {
 			return err
 		}
 		defer tx.Rollback(ctx)
-		inv, err := till.WithStore(backend.WithTx(tx)).Create(ctx, invoice.Request{
+		inv, err := till.CreateTx(ctx, tx, invoice.Request{
 			Project: "shop", OrderID: number, Asset: "SIM", Price: invoice.Price{Currency: "EUR", Amount: decimal.NewFromInt(25)},
 		})
 		if err != nil {

@@ -21,8 +21,7 @@ func TestTheStoreKeepsItsPromisesWithinTheHostsTransactions(t *testing.T) {
 				tx, err := pool.Begin(ctx)
 				require.NoError(t, err)
 				return storetest.HostTx{
-					Store:   s.WithTx(tx),
-					Payouts: s.WithTx(tx),
+					Store: inTx(t, s, tx),
 					Insert: func(row string) error {
 						_, err := tx.Exec(ctx, "INSERT INTO orders (number) VALUES ($1)", row)
 						return err

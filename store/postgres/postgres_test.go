@@ -38,7 +38,7 @@ func TestStoreKeepsThePromisesOfABackend(t *testing.T) {
 	}
 	storetest.Run(t, func(t *testing.T) store.Backend {
 		return openPool(t, migrated(t))
-	}, storetest.WithReopen(func(t *testing.T, old store.Backend) store.Backend {
+	}, storetest.WithListers(), storetest.WithReopen(func(t *testing.T, old store.Backend) store.Backend {
 		url := pools[old].Config().ConnString()
 		pools[old].Close()
 		return openPool(t, pgtest.Connect(t, url))

@@ -77,33 +77,36 @@ func (r reader) InvoicesAt(ctx context.Context, places []invoice.Place) ([]invoi
 	return found, nil
 }
 
-// InvoicesPaidBy implements [invoice.Reader].
-func (r reader) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice.Invoice, error) {
-	if len(keys) == 0 {
-		return nil, nil
-	}
-	var networks, txs, indexes []string
-	asked := make(map[chain.Key]bool, len(keys))
-	for _, k := range keys {
-		if !asked[k] { // otherwise a payment would come twice
-			asked[k] = true
-			networks, txs, indexes = append(networks, string(k.Network)), append(txs, k.TxID), append(indexes, k.Index)
-		}
-	}
-	found, err := r.many(ctx, qPaidBy, networks, txs, indexes)
+// InvoicesPaid implements [invoice.Reader].
+func (r reader) InvoicesPaid(ctx context.Context, q invoice.PaymentQuery) ([]invoice.Invoice, error) {
+	found, err := r.paid(ctx, q)
 	if err != nil {
 		return found, fmt.Errorf("postgres: read invoices by payment: %w", err)
 	}
 	return found, nil
 }
 
-// InvoicesPaidIn implements [invoice.Reader].
-func (r reader) InvoicesPaidIn(ctx context.Context, network chain.Network, txID string) ([]invoice.Invoice, error) {
-	found, err := r.many(ctx, qPaidIn, string(network), txID)
-	if err != nil {
-		return found, fmt.Errorf("postgres: read invoices by transaction: %w", err)
+func (r reader) paid(ctx context.Context, q invoice.PaymentQuery) ([]invoice.Invoice, error) {
+	if err := q.Validate(); err != nil {
+		return nil, err
 	}
-	return found, nil
+	switch {
+	case q.TxID != "":
+		return r.many(ctx, qPaidIn, string(q.Network), q.TxID)
+	case q.From > 0:
+		return r.many(ctx, qAbove, string(q.Network), record.Signed(q.From-1))
+	case len(q.Keys) == 0:
+		return nil, nil
+	}
+	var networks, txs, indexes []string
+	asked := make(map[chain.Key]bool, len(q.Keys))
+	for _, k := range q.Keys {
+		if !asked[k] { // otherwise a payment would come twice
+			asked[k] = true
+			networks, txs, indexes = append(networks, string(k.Network)), append(txs, k.TxID), append(indexes, k.Index)
+		}
+	}
+	return r.many(ctx, qPaidBy, networks, txs, indexes)
 }
 
 // Payments implements [invoice.Reader].
@@ -120,7 +123,7 @@ func (r reader) Payments(ctx context.Context, id string, after chain.Key, limit 
 	return out, nil
 }
 
-// HeldSlots implements [invoice.Reader].
+// HeldSlots implements [invoice.SlotLister].
 func (r reader) HeldSlots(ctx context.Context, network chain.Network, address chain.Address, first, last string, limit int) ([]string, error) {
 	found, err := r.q.Query(ctx, qHeldSlots, string(network), string(address), first, last, int64(max(limit, 0)))
 	if err != nil {
@@ -133,20 +136,11 @@ func (r reader) HeldSlots(ctx context.Context, network chain.Network, address ch
 	return slots, nil
 }
 
-// PaidInvoices implements [invoice.Reader].
+// PaidInvoices implements [invoice.PaidLister].
 func (r reader) PaidInvoices(ctx context.Context, after string, limit int) ([]invoice.Invoice, error) {
 	found, err := r.many(ctx, qPaidAfter, after, int64(max(limit, 0)))
 	if err != nil {
 		return found, fmt.Errorf("postgres: read paid invoices: %w", err)
-	}
-	return found, nil
-}
-
-// InvoicesAbove implements [invoice.Reader].
-func (r reader) InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]invoice.Invoice, error) {
-	found, err := r.many(ctx, qAbove, string(network), record.Signed(height))
-	if err != nil {
-		return found, fmt.Errorf("postgres: read invoices above height %d of %s: %w", height, network, err)
 	}
 	return found, nil
 }

@@ -41,11 +41,8 @@ func (p processes) Invoices(ctx context.Context, q invoice.Query) (invoice.Page,
 func (p processes) InvoicesAt(ctx context.Context, places []invoice.Place) ([]invoice.Invoice, error) {
 	return p.any().InvoicesAt(ctx, places)
 }
-func (p processes) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice.Invoice, error) {
-	return p.any().InvoicesPaidBy(ctx, keys)
-}
-func (p processes) InvoicesPaidIn(ctx context.Context, network chain.Network, txID string) ([]invoice.Invoice, error) {
-	return p.any().InvoicesPaidIn(ctx, network, txID)
+func (p processes) InvoicesPaid(ctx context.Context, q invoice.PaymentQuery) ([]invoice.Invoice, error) {
+	return p.any().InvoicesPaid(ctx, q)
 }
 func (p processes) Payments(ctx context.Context, id string, after chain.Key, limit int) ([]invoice.Payment, error) {
 	return p.any().Payments(ctx, id, after, limit)
@@ -55,9 +52,6 @@ func (p processes) HeldSlots(ctx context.Context, network chain.Network, address
 }
 func (p processes) PaidInvoices(ctx context.Context, after string, limit int) ([]invoice.Invoice, error) {
 	return p.any().PaidInvoices(ctx, after, limit)
-}
-func (p processes) InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]invoice.Invoice, error) {
-	return p.any().InvoicesAbove(ctx, network, height)
 }
 func (p processes) InvoicesWaking(ctx context.Context, network chain.Network, head chain.Head, limit int) ([]invoice.Invoice, error) {
 	return p.any().InvoicesWaking(ctx, network, head, limit)
@@ -128,7 +122,7 @@ func openTwice(t *testing.T) processes {
 }
 
 func TestA49_TwoProcessesOnOneDatabaseKeepThePromisesOfABackend(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) store.Backend { return openTwice(t) })
+	storetest.Run(t, func(t *testing.T) store.Backend { return openTwice(t) }, storetest.WithListers())
 }
 
 // A reader that asks for what follows the last event it has seen must see every event, in order, though

@@ -14,10 +14,12 @@ import (
 )
 
 var (
-	_ store.Backend  = (*Store)(nil)
-	_ invoice.Leaser = (*Store)(nil)
-	_ invoice.Tidier = (*Store)(nil)
-	_ invoice.Store  = (*Tx)(nil)
+	_ store.Backend      = (*Store)(nil)
+	_ invoice.Leaser     = (*Store)(nil)
+	_ invoice.Tidier     = (*Store)(nil)
+	_ invoice.SlotLister = (*Store)(nil)
+	_ invoice.PaidLister = (*Store)(nil)
+	_ invoice.Transactor = (*Store)(nil)
 )
 
 // Store implements [store.Backend], [invoice.Leaser] and [invoice.Tidier] on a PostgreSQL database. Its methods may be

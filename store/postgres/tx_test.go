@@ -10,6 +10,7 @@ import (
 	"github.com/cointill/cointill/internal/pgtest"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
+	"github.com/cointill/cointill/store/postgres"
 	"github.com/jackc/pgx/v5"
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
@@ -22,7 +23,11 @@ func commitSlowly(ctx context.Context, both processes, begin func(context.Contex
 		return err
 	}
 	defer tx.Rollback(ctx)
-	if err := both.any().WithTx(tx).Commit(ctx, b); err != nil {
+	within, err := both.any().WithTx(tx)
+	if err == nil {
+		err = within.Commit(ctx, b)
+	}
+	if err != nil {
 		return err
 	}
 	if _, err := tx.Exec(ctx, "SELECT pg_sleep(0.003)"); err != nil {
@@ -81,10 +86,10 @@ func TestATransactionThatIsRolledBackLeavesNothingButUsedNumbers(t *testing.T) {
 	}
 	for i := range 10 {
 		tx := begin(t, pool, "SELECT 1")
-		inv, err := till.WithStore(s.WithTx(tx)).Create(ctx, order(fmt.Sprint(i)))
+		inv, err := till.CreateTx(ctx, tx, order(fmt.Sprint(i)))
 		require.NoError(t, err)
 		fresh(inv)
-		within, err := s.WithTx(tx).Invoice(ctx, inv.ID)
+		within, err := inTx(t, s, tx).Invoice(ctx, inv.ID)
 		require.NoError(t, err, "the transaction sees what it did")
 		require.Equal(t, inv.ID, within.ID)
 		_, err = s.Invoice(ctx, inv.ID)
@@ -111,7 +116,8 @@ func TestARefusalWithinATransactionLeavesItUsable(t *testing.T) {
 	first, err := till.Create(t.Context(), order("1"))
 	require.NoError(t, err)
 	tx := begin(t, pool, "SELECT 1")
-	inner := till.WithStore(s.WithTx(tx))
+	inner, err := till.WithTx(tx)
+	require.NoError(t, err)
 	_, err = inner.Create(t.Context(), order("1"))
 	var taken *invoice.DuplicateOrderError
 	require.ErrorAs(t, err, &taken)
@@ -119,10 +125,10 @@ func TestARefusalWithinATransactionLeavesItUsable(t *testing.T) {
 	other, err := inner.Create(t.Context(), order("2"))
 	require.NoError(t, err)
 	stolen := invoice.Claim{Network: "eip155:1", Place: invoice.Place{Address: other.Quote.Address}, Invoice: first.ID, Wallet: "hot"}
-	err = s.WithTx(tx).Commit(t.Context(), invoice.Batch{Claims: []invoice.Claim{stolen}})
+	err = inTx(t, s, tx).Commit(t.Context(), invoice.Batch{Claims: []invoice.Claim{stolen}})
 	require.ErrorIs(t, err, invoice.ErrConflict)
 	stolen.Slot = "\x00"
-	err = s.WithTx(tx).Commit(t.Context(), invoice.Batch{Claims: []invoice.Claim{stolen}})
+	err = inTx(t, s, tx).Commit(t.Context(), invoice.Batch{Claims: []invoice.Claim{stolen}})
 	require.Error(t, err, "a refusal that PostgreSQL answers with an error")
 	require.NoError(t, tx.Commit(t.Context()))
 	_, err = till.Invoice(t.Context(), "shop", other.ID)
@@ -145,10 +151,10 @@ func TestANumberTakenInATransactionIsTakenWhenItIsCommitted(t *testing.T) {
 		require.Equal(t, want, index)
 	}
 	first := begin(t, pool, "SELECT 1")
-	take(s.WithTx(first), 0)
+	take(inTx(t, s, first), 0)
 	second := begin(t, pool, "SELECT 1")
-	take(s.WithTx(second), 1) // without waiting for the first
-	_, err := s.WithTx(second).TakeIndex(ctx, "hot")
+	take(inTx(t, s, second), 1) // without waiting for the first
+	_, err := inTx(t, s, second).TakeIndex(ctx, "hot")
 	require.ErrorIs(t, err, invoice.ErrNotFound)
 	require.NoError(t, first.Rollback(ctx))
 	take(s, 0)
@@ -168,7 +174,7 @@ func TestABatchWithinATransactionIsFenced(t *testing.T) {
 	require.NoError(t, err)
 	b := creation(1)
 	b.Fence = old
-	require.ErrorIs(t, s.WithTx(begin(t, pool, "SELECT 1")).Commit(ctx, b), invoice.ErrFenced)
+	require.ErrorIs(t, inTx(t, s, begin(t, pool, "SELECT 1")).Commit(ctx, b), invoice.ErrFenced)
 }
 
 // The transaction may come from another pool, such as one for another part of the shop.
@@ -177,8 +183,25 @@ func TestATransactionOfAnotherPoolOnTheSameDatabaseWorks(t *testing.T) {
 	s := open(t, pool)
 	other := pgtest.Connect(t, pool.Config().ConnString())
 	tx := begin(t, other, "SELECT 1")
-	require.NoError(t, s.WithTx(tx).Commit(t.Context(), creation(1)))
+	require.NoError(t, inTx(t, s, tx).Commit(t.Context(), creation(1)))
 	require.NoError(t, tx.Commit(t.Context()))
 	_, err := s.Invoice(t.Context(), creation(1).Insert[0].ID)
 	require.NoError(t, err)
+}
+
+// inTx returns the store within a transaction.
+func inTx(t testing.TB, s invoice.Transactor, tx any) invoice.Store {
+	t.Helper()
+	within, err := s.WithTx(tx)
+	require.NoError(t, err)
+	return within
+}
+
+func TestWhatIsNoTransactionIsRefused(t *testing.T) {
+	for _, tx := range []any{nil, "tx", t} {
+		_, err := (*postgres.Store)(nil).WithTx(tx)
+		var invalid *invoice.InvalidError
+		require.ErrorAs(t, err, &invalid)
+		require.ErrorContains(t, err, "must be a pgx.Tx")
+	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/cointill/cointill/store/internal/books"
 )
 
-var _ payout.Store = (*Tx)(nil)
+var _ payout.Store = (*hosted)(nil)
 
 // payouts implements the methods of [payout.Store] that read.
 type payouts = books.Reads
@@ -29,7 +29,7 @@ func (s *Store) CommitPayouts(ctx context.Context, b payout.Batch) error {
 
 // CommitPayouts implements [payout.Store], except that nothing is durable before the caller commits. A refused batch
 // leaves no trace in the transaction, which stays usable.
-func (t *Tx) CommitPayouts(ctx context.Context, b payout.Batch) error {
+func (t *hosted) CommitPayouts(ctx context.Context, b payout.Batch) error {
 	rows := tell(b.Events, b.Messages)
 	err := t.within(ctx, func(txn *txn) error {
 		defer txn.books.forget()

@@ -10,12 +10,17 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store"
 	"github.com/cointill/cointill/store/internal/listing"
 	_ "modernc.org/sqlite" // the driver; its own registration
 )
 
-var _ store.Backend = (*Store)(nil)
+var (
+	_ store.Backend      = (*Store)(nil)
+	_ invoice.SlotLister = (*Store)(nil)
+	_ invoice.PaidLister = (*Store)(nil)
+)
 
 // Open opens the SQLite file, with the settings that [New] requires: WAL, commits that wait for the disk, and a busy
 // timeout of five seconds. It creates the file if necessary, readable by its owner only. Transactions that the caller

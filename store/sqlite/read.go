@@ -124,11 +124,30 @@ func (r *reader) at(ctx context.Context, places []invoice.Place) ([]string, erro
 	return ids, found.Err()
 }
 
-// InvoicesPaidBy implements [invoice.Reader].
-func (r *reader) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice.Invoice, error) {
-	triples := make([][3]string, 0, len(keys))
-	asked := make(map[chain.Key]bool, len(keys))
-	for _, k := range keys {
+// InvoicesPaid implements [invoice.Reader].
+func (r *reader) InvoicesPaid(ctx context.Context, q invoice.PaymentQuery) ([]invoice.Invoice, error) {
+	found, err := r.paid(ctx, q)
+	if err != nil {
+		return found, fmt.Errorf("sqlite: read invoices by payment: %w", err)
+	}
+	return found, nil
+}
+
+func (r *reader) paid(ctx context.Context, q invoice.PaymentQuery) ([]invoice.Invoice, error) {
+	if err := q.Validate(); err != nil {
+		return nil, err
+	}
+	switch {
+	case q.TxID != "":
+		return r.many(ctx, qPaidIn, string(q.Network), q.TxID)
+	case q.From > 0:
+		return r.many(ctx, qAbove, string(q.Network), record.Signed(q.From-1))
+	case len(q.Keys) == 0:
+		return nil, nil
+	}
+	triples := make([][3]string, 0, len(q.Keys))
+	asked := make(map[chain.Key]bool, len(q.Keys))
+	for _, k := range q.Keys {
 		if !asked[k] { // otherwise a payment would come twice
 			asked[k] = true
 			triples = append(triples, [3]string{string(k.Network), k.TxID, k.Index})
@@ -136,25 +155,12 @@ func (r *reader) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoic
 	}
 	list, err := json.Marshal(triples)
 	if err != nil {
-		return nil, fmt.Errorf("sqlite: read invoices by payment: %w", err)
+		return nil, err
 	}
-	found, err := r.many(ctx, qPaidBy, string(list))
-	if err != nil {
-		return found, fmt.Errorf("sqlite: read invoices by payment: %w", err)
-	}
-	return found, nil
+	return r.many(ctx, qPaidBy, string(list))
 }
 
-// InvoicesPaidIn implements [invoice.Reader].
-func (r *reader) InvoicesPaidIn(ctx context.Context, network chain.Network, txID string) ([]invoice.Invoice, error) {
-	found, err := r.many(ctx, qPaidIn, string(network), txID)
-	if err != nil {
-		return found, fmt.Errorf("sqlite: read invoices by transaction: %w", err)
-	}
-	return found, nil
-}
-
-// PaidInvoices implements [invoice.Reader].
+// PaidInvoices implements [invoice.PaidLister].
 func (r *reader) PaidInvoices(ctx context.Context, after string, limit int) ([]invoice.Invoice, error) {
 	found, err := r.many(ctx, qPaidAfter, after, max(limit, 0))
 	if err != nil {
@@ -181,7 +187,7 @@ func (r *reader) payments(ctx context.Context, id string, args ...any) ([]invoic
 	return record.ScanPayments[sql.RawBytes](found, id)
 }
 
-// HeldSlots implements [invoice.Reader].
+// HeldSlots implements [invoice.SlotLister].
 func (r *reader) HeldSlots(ctx context.Context, network chain.Network, address chain.Address, first, last string, limit int) ([]string, error) {
 	var out []string
 	if first == "" { // the empty slot, of an address that is not shared, is not in the index of slots
@@ -210,15 +216,6 @@ func (r *reader) HeldSlots(ctx context.Context, network chain.Network, address c
 		return nil, fmt.Errorf("sqlite: read held slots: %w", err)
 	}
 	return out, nil
-}
-
-// InvoicesAbove implements [invoice.Reader].
-func (r *reader) InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]invoice.Invoice, error) {
-	found, err := r.many(ctx, qAbove, string(network), record.Signed(height))
-	if err != nil {
-		return found, fmt.Errorf("sqlite: read invoices above height %d of %s: %w", height, network, err)
-	}
-	return found, nil
 }
 
 // InvoicesWaking implements [invoice.Reader].

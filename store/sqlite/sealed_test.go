@@ -34,7 +34,6 @@ var sealingKeys = []string{"old:" + strings.Repeat("01", 32), "new:" + strings.R
 type life struct {
 	*testing.T
 	backend store.Backend
-	within  func(*sqlite.Tx) invoice.Store // the store in a transaction of the host's
 	replies store.Replies
 	db      *sql.DB
 	store   *sqlite.Store
@@ -81,7 +80,7 @@ func (l *life) invoice(project string, n int) {
 	}
 	tx, err := l.db.BeginTx(ctx, nil)
 	require.NoError(l, err)
-	require.NoError(l, l.within(l.store.WithTx(tx)).Commit(ctx, invoice.Batch{Insert: []invoice.Invoice{inv}, Messages: []invoice.Message{{
+	require.NoError(l, inTx(l, l.backend.(invoice.Transactor), tx).Commit(ctx, invoice.Batch{Insert: []invoice.Invoice{inv}, Messages: []invoice.Message{{
 		ID: "evt-" + inv.ID, Invoice: inv.ID, Seq: 1, Project: project, URL: "https://shop.example/", Endpoint: "shop", Body: []byte("{}"), Secret: secret,
 	}}}))
 	require.NoError(l, tx.Commit())
@@ -130,11 +129,10 @@ func TestTheFilesOfASealedStoreHaveNoSecretAfterAWholeLife(t *testing.T) {
 		t.Run(fmt.Sprint("sealed ", sealing), func(t *testing.T) {
 			dir := t.TempDir()
 			s, db := openAt(t, filepath.Join(dir, "shop.db"))
-			l := &life{T: t, backend: s, within: func(tx *sqlite.Tx) invoice.Store { return tx }, replies: s.Replies(), db: db, store: s}
+			l := &life{T: t, backend: s, replies: s.Replies(), db: db, store: s}
 			if sealing {
 				old := sealedWith(t, s, sealingKeys[0])
 				l.backend, l.replies = old.Backend(), old.Replies(s.Replies())
-				l.within = func(tx *sqlite.Tx) invoice.Store { return old.Store(tx) }
 			}
 			l.lead()
 			if !sealing {
@@ -155,7 +153,7 @@ func TestTheFilesOfASealedStoreHaveNoSecretAfterAWholeLife(t *testing.T) {
 func TestAfterResealAndVacuumNoFileHasAFormerPlainText(t *testing.T) {
 	dir := t.TempDir()
 	s, db := openAt(t, filepath.Join(dir, "shop.db"))
-	l := &life{T: t, backend: s, within: func(tx *sqlite.Tx) invoice.Store { return tx }, replies: s.Replies(), db: db, store: s}
+	l := &life{T: t, backend: s, replies: s.Replies(), db: db, store: s}
 	l.lead()
 	_, err := sealedWith(t, s, sealingKeys...).Reseal(t.Context())
 	require.NoError(t, err)

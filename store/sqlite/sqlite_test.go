@@ -43,7 +43,7 @@ func TestStoreKeepsThePromisesOfABackend(t *testing.T) {
 	}
 	storetest.Run(t, func(t *testing.T) store.Backend {
 		return open(t, filepath.Join(t.TempDir(), "shop.db"))
-	}, storetest.WithReopen(func(t *testing.T, old store.Backend) store.Backend {
+	}, storetest.WithListers(), storetest.WithReopen(func(t *testing.T, old store.Backend) store.Backend {
 		require.NoError(t, dbs[old].Close())
 		return open(t, paths[old])
 	}))

@@ -9,32 +9,32 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-var _ invoice.Store = (*Tx)(nil)
+var _ invoice.Transactor = (*Store)(nil)
 
-// Tx is the store within a transaction of the caller. What is committed to it becomes visible and durable when the
-// caller commits, together with the caller's own rows. Like the transaction, it must be used by one goroutine only.
-type Tx struct {
+// hosted is the store within a transaction of the caller.
+type hosted struct {
 	reader
 	txn *txn
 }
 
-// WithTx returns the store within a transaction on the same database, for [invoice.Service.WithStore]. The transaction
+// WithTx implements [invoice.Transactor]. tx is an *sql.Tx on the same database. The transaction
 // should be begun on a database from [Open], which takes the write lock at once. All other writes wait until it ends,
 // so the transaction must not wait for another write: a call to the [Store] itself, or to a service on it, while the
 // transaction is open waits for the whole busy_timeout, and then fails with [ErrLocked].
-//
-// After the transaction was committed, call [invoice.Service.Committed], so that its messages are sent at once and not
-// after the next poll of the dispatcher.
-func (s *Store) WithTx(tx *sql.Tx) *Tx {
-	return &Tx{
-		reader: *s.within(tx),
-		txn:    &txn{tx: tx, writer: &s.writer, open: map[string]*sql.Stmt{}},
+func (s *Store) WithTx(tx any) (invoice.Store, error) {
+	of, is := tx.(*sql.Tx)
+	if !is || of == nil {
+		return nil, &invoice.InvalidError{Field: "tx", Value: fmt.Sprintf("%T", tx), Reason: "must be an open *sql.Tx"}
 	}
+	return &hosted{
+		reader: *s.within(of),
+		txn:    &txn{tx: of, writer: &s.writer, open: map[string]*sql.Stmt{}},
+	}, nil
 }
 
 // Commit implements [invoice.Store], except that nothing is durable before the caller commits. A refused batch leaves
 // no trace in the transaction, which stays usable.
-func (t *Tx) Commit(ctx context.Context, b invoice.Batch) error {
+func (t *hosted) Commit(ctx context.Context, b invoice.Batch) error {
 	rows, err := encode(b)
 	if err == nil {
 		err = t.within(ctx, rows.apply)
@@ -47,7 +47,7 @@ func (t *Tx) Commit(ctx context.Context, b invoice.Batch) error {
 
 // ReserveIndexes implements [invoice.Store]. If the caller rolls back, the numbers are free again: nothing that was
 // made with them can have been shown.
-func (t *Tx) ReserveIndexes(ctx context.Context, wallet string, n uint32) (first uint32, err error) {
+func (t *hosted) ReserveIndexes(ctx context.Context, wallet string, n uint32) (first uint32, err error) {
 	if n == 0 {
 		return t.reserved(ctx, wallet)
 	}
@@ -59,7 +59,7 @@ func (t *Tx) ReserveIndexes(ctx context.Context, wallet string, n uint32) (first
 }
 
 // TakeIndex implements [invoice.Store]. If the caller rolls back, the number is free again.
-func (t *Tx) TakeIndex(ctx context.Context, wallet string) (index uint32, err error) {
+func (t *hosted) TakeIndex(ctx context.Context, wallet string) (index uint32, err error) {
 	err = t.within(ctx, func(txn *txn) (err error) {
 		index, err = txn.take(wallet)
 		return err
@@ -68,7 +68,7 @@ func (t *Tx) TakeIndex(ctx context.Context, wallet string) (index uint32, err er
 }
 
 // within applies a function as a whole or not at all, and leaves the transaction usable in either case.
-func (t *Tx) within(ctx context.Context, apply func(*txn) error) error {
+func (t *hosted) within(ctx context.Context, apply func(*txn) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -28,9 +28,9 @@ func TestATransactionThatIsRolledBackLeavesNothing(t *testing.T) {
 	for i := range 20 {
 		tx, err := db.BeginTx(ctx, nil)
 		require.NoError(t, err)
-		inv, err := till.WithStore(s.WithTx(tx)).Create(ctx, order(fmt.Sprint(i)))
+		inv, err := till.CreateTx(ctx, tx, order(fmt.Sprint(i)))
 		require.NoError(t, err)
-		within, err := s.WithTx(tx).Invoice(ctx, inv.ID)
+		within, err := inTx(t, s, tx).Invoice(ctx, inv.ID)
 		require.NoError(t, err, "the transaction sees what it did")
 		require.Equal(t, inv.ID, within.ID)
 		if i%2 == 0 {
@@ -64,7 +64,7 @@ func TestAnInvoiceWithinATransactionIsToldToTheProjectsEndpoints(t *testing.T) {
 	require.NoError(t, err)
 	mine := order("1")
 	mine.Project = p.ID
-	inv, err := till.WithStore(s.WithTx(tx)).Create(t.Context(), mine)
+	inv, err := till.CreateTx(t.Context(), tx, mine)
 	require.NoError(t, err)
 	require.NoError(t, tx.Commit())
 	records, err := s.History(t.Context(), inv.ID)
@@ -80,7 +80,8 @@ func TestARefusalWithinATransactionLeavesItUsable(t *testing.T) {
 	require.NoError(t, err)
 	tx, err := db.BeginTx(t.Context(), nil)
 	require.NoError(t, err)
-	inner := till.WithStore(s.WithTx(tx))
+	inner, err := till.WithTx(tx)
+	require.NoError(t, err)
 	_, err = inner.Create(t.Context(), order("1"))
 	var taken *invoice.DuplicateOrderError
 	require.ErrorAs(t, err, &taken)
@@ -115,7 +116,7 @@ func TestAWriteThatNeverGetsTheLockReturnsWhy(t *testing.T) {
 		"InsertProject": func() error {
 			return s.InsertProject(t.Context(), invoice.Project{ID: "p", Name: "p", KeyHash: "k", Version: 1})
 		},
-		"Create, without WithStore": func() error { _, err := till.Create(t.Context(), order("1")); return err },
+		"Create, without CreateTx": func() error { _, err := till.Create(t.Context(), order("1")); return err },
 	} {
 		err := write()
 		require.ErrorIs(t, err, sqlite.ErrLocked, what)
@@ -134,8 +135,26 @@ func TestATransactionBegunWithoutTheLockReturnsWhyItCannotWrite(t *testing.T) {
 	tx, err := db.BeginTx(t.Context(), nil)
 	require.NoError(t, err)
 	defer tx.Rollback()
-	_, err = s.WithTx(tx).Invoice(t.Context(), "nobody")
+	_, err = inTx(t, s, tx).Invoice(t.Context(), "nobody")
 	require.ErrorIs(t, err, invoice.ErrNotFound)
 	require.NoError(t, s.Commit(t.Context(), creation(1)))
-	require.ErrorIs(t, s.WithTx(tx).Commit(t.Context(), creation(2)), sqlite.ErrLocked)
+	require.ErrorIs(t, inTx(t, s, tx).Commit(t.Context(), creation(2)), sqlite.ErrLocked)
+}
+
+// inTx returns the store within a transaction.
+func inTx(t testing.TB, s invoice.Transactor, tx any) invoice.Store {
+	t.Helper()
+	within, err := s.WithTx(tx)
+	require.NoError(t, err)
+	return within
+}
+
+func TestWhatIsNoTransactionIsRefused(t *testing.T) {
+	s, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
+	for _, tx := range []any{nil, db, (*sql.Tx)(nil)} {
+		_, err := s.WithTx(tx)
+		var invalid *invoice.InvalidError
+		require.ErrorAs(t, err, &invalid)
+		require.ErrorContains(t, err, "must be an open *sql.Tx")
+	}
 }

@@ -225,11 +225,11 @@ func (h *paidOften) match(b *testing.B, backend store.Backend) error {
 	if err := h.one(backend.InvoicesAt(b.Context(), []invoice.Place{place(1)})); err != nil {
 		return err
 	}
-	return h.one(backend.InvoicesPaidBy(b.Context(), []chain.Key{h.last().Key}))
+	return h.one(backend.InvoicesPaid(b.Context(), invoice.PaymentQuery{Keys: []chain.Key{h.last().Key}}))
 }
 
 func (h *paidOften) above(b *testing.B, backend store.Backend) error {
-	return h.one(backend.InvoicesAbove(b.Context(), mainnet, uint64(h.payments-1)))
+	return h.one(backend.InvoicesPaid(b.Context(), invoice.PaymentQuery{Network: mainnet, From: uint64(h.payments-1) + 1}))
 }
 
 // page returns ten payments from the middle.

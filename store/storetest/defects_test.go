@@ -27,13 +27,15 @@ type defective struct {
 	commit   func(context.Context, *store.Memory, invoice.Batch) error
 	lease    func(m *store.Memory, ctx context.Context, duty, holder string, ttl time.Duration) (invoice.Lease, error)
 	invoice  func(*store.Memory, invoice.Invoice) invoice.Invoice // changes what Invoice returns
-	by       func([]invoice.Invoice) []invoice.Invoice            // changes what InvoicesPaidBy, InvoicesPaidIn and InvoicesAbove return
+	by       func([]invoice.Invoice) []invoice.Invoice            // changes what InvoicesPaid returns
 	payments func([]invoice.Payment) []invoice.Payment
-	events   func([]invoice.Event, error) ([]invoice.Event, error)
-	reserve  func(uint32, error) (uint32, error)
-	network  func(invoice.Progress) invoice.Progress
-	secrets  func([]invoice.Message) []invoice.Message
-	replace  func(context.Context, *store.Memory, []store.SecretChange) error
+
+	anySlot, firstPage bool // HeldSlots and PaidInvoices ignore where they are to begin
+	events             func([]invoice.Event, error) ([]invoice.Event, error)
+	reserve            func(uint32, error) (uint32, error)
+	network            func(invoice.Progress) invoice.Progress
+	secrets            func([]invoice.Message) []invoice.Message
+	replace            func(context.Context, *store.Memory, []store.SecretChange) error
 }
 
 func (d defective) MessageSecrets(ctx context.Context, after string, limit int) ([]invoice.Message, error) {
@@ -73,6 +75,20 @@ func (d defective) Invoice(ctx context.Context, id string) (invoice.Invoice, err
 	return inv, err
 }
 
+func (d defective) HeldSlots(ctx context.Context, n chain.Network, a chain.Address, first, last string, limit int) ([]string, error) {
+	if d.anySlot {
+		first, last = "", "\U0010ffff"
+	}
+	return d.Memory.HeldSlots(ctx, n, a, first, last, limit)
+}
+
+func (d defective) PaidInvoices(ctx context.Context, after string, limit int) ([]invoice.Invoice, error) {
+	if d.firstPage {
+		after = ""
+	}
+	return d.Memory.PaidInvoices(ctx, after, limit)
+}
+
 func (d defective) changed(found []invoice.Invoice, err error) ([]invoice.Invoice, error) {
 	if d.by != nil {
 		found = d.by(found)
@@ -80,16 +96,8 @@ func (d defective) changed(found []invoice.Invoice, err error) ([]invoice.Invoic
 	return found, err
 }
 
-func (d defective) InvoicesPaidBy(ctx context.Context, keys []chain.Key) ([]invoice.Invoice, error) {
-	return d.changed(d.Memory.InvoicesPaidBy(ctx, keys))
-}
-
-func (d defective) InvoicesPaidIn(ctx context.Context, network chain.Network, txID string) ([]invoice.Invoice, error) {
-	return d.changed(d.Memory.InvoicesPaidIn(ctx, network, txID))
-}
-
-func (d defective) InvoicesAbove(ctx context.Context, network chain.Network, height uint64) ([]invoice.Invoice, error) {
-	return d.changed(d.Memory.InvoicesAbove(ctx, network, height))
+func (d defective) InvoicesPaid(ctx context.Context, q invoice.PaymentQuery) ([]invoice.Invoice, error) {
+	return d.changed(d.Memory.InvoicesPaid(ctx, q))
 }
 
 func (d defective) Payments(ctx context.Context, id string, after chain.Key, limit int) ([]invoice.Payment, error) {
@@ -223,6 +231,10 @@ func defects() map[string]fixed {
 			}
 			return found, err
 		}}, []string{"feed/a position beyond the end is refused"}},
+		"held slots are those of the whole address": {defective{anySlot: true}, []string{"listers/held slots in order"}},
+		"every page of paid invoices is the first": {defective{firstPage: true}, []string{
+			"listers/paid invoices in pages", "listers/an invoice whose payments are all settled is a paid one",
+		}},
 		"nothing is skipped": {defective{commit: func(ctx context.Context, m *store.Memory, b invoice.Batch) error {
 			b.Skip = 0
 			return m.Commit(ctx, b)
@@ -315,6 +327,9 @@ func (o outside) Invoice(ctx context.Context, id string) (invoice.Invoice, error
 // defectEnv makes TestSuiteOnDefects run the suites on what is broken, and fail.
 const defectEnv = "COINTILL_STORETEST_DEFECTS"
 
+// noListers is the name of a backend that lacks what WithListers requires.
+const noListers = "optional interfaces are missing"
+
 func TestSuiteOnDefects(t *testing.T) {
 	if os.Getenv(defectEnv) == "" {
 		t.Skip("it fails by intent: TestDefectsFailByName runs it")
@@ -332,6 +347,9 @@ func TestSuiteOnDefects(t *testing.T) {
 			}, opts...)
 		})
 	}
+	t.Run(noListers, func(t *testing.T) {
+		storetest.Run(t, func(*testing.T) store.Backend { return struct{ store.Backend }{store.NewMemory()} }, storetest.WithListers())
+	})
 	for name, d := range txDefects() {
 		t.Run(name, func(t *testing.T) {
 			storetest.RunTx(t, func(t *testing.T) storetest.Host {
@@ -358,7 +376,7 @@ func host(t *testing.T) (storetest.Host, *sqlite.Store) {
 		Begin: func(t *testing.T) storetest.HostTx {
 			tx, err := db.BeginTx(t.Context(), nil)
 			require.NoError(t, err)
-			return storetest.HostTx{Store: s.WithTx(tx), Payouts: s.WithTx(tx), Commit: tx.Commit, Rollback: tx.Rollback, Insert: func(row string) error {
+			return storetest.HostTx{Store: inTx(t, s, tx), Commit: tx.Commit, Rollback: tx.Rollback, Insert: func(row string) error {
 				_, err := tx.Exec("INSERT INTO orders (number) VALUES (?)", row)
 				return err
 			}}
@@ -407,5 +425,14 @@ func TestDefectsFailByName(t *testing.T) {
 	for name, d := range txDefects() {
 		must(name, d.cases)
 	}
+	must(noListers, []string{"listers/held slots in order", "listers/paid invoices in pages"})
 	require.True(t, bytes.Contains(out, []byte("it has not ended after "+patience.String())), "a case that hangs says so")
+}
+
+// inTx returns the store within a transaction.
+func inTx(t testing.TB, s invoice.Transactor, tx any) invoice.Store {
+	t.Helper()
+	within, err := s.WithTx(tx)
+	require.NoError(t, err)
+	return within
 }

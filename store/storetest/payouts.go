@@ -770,37 +770,43 @@ func besideInvoices(t *testing.T, b store.Backend) {
 func txPayouts(t *testing.T, h Host) {
 	funds(t, h.Backend)
 	before := booksOf(t, h.Backend)
-	within := func(tx HostTx) payout.Store {
-		if tx.Payouts == nil {
-			t.Skip("the store within a transaction keeps no payouts")
-		}
-		return tx.Payouts
-	}
 	h.do(t, "a", false, func(tx HostTx) {
-		book(t, within(tx), wholeBooks())
-		same(t, "the payout within", must[payout.Payout](t)(tx.Payouts.Payout(t.Context(), "pay-00007")), wholeBooks().Payouts[0])
+		within := payoutsOf(t, tx)
+		book(t, within, wholeBooks())
+		same(t, "the payout within", must[payout.Payout](t)(within.Payout(t.Context(), "pay-00007")), wholeBooks().Payouts[0])
 		same(t, "everything, from outside", booksOf(t, h.Backend), before)
 	})
 	same(t, "everything, after it was rolled back", booksOf(t, h.Backend), before)
 	h.do(t, "b", true, func(tx HostTx) {
+		within := payoutsOf(t, tx)
 		var short *payout.InsufficientError
-		if err := tx.Payouts.CommitPayouts(t.Context(), payout.Batch{Entries: []payout.Entry{transfer("too much", shopFree, ourFloat, 101)}}); !errors.As(err, &short) {
+		if err := within.CommitPayouts(t.Context(), payout.Batch{Entries: []payout.Entry{transfer("too much", shopFree, ourFloat, 101)}}); !errors.As(err, &short) {
 			t.Fatalf("got error %v, want an InsufficientError", err)
 		}
 		spoilt := wholeBooks()
 		spoilt.Events = append(spoilt.Events, spoilt.Events[0])
-		unbooked(t, tx.Payouts, spoilt, payout.ErrConflict)
-		book(t, tx.Payouts, wholeBooks())
-		unbooked(t, tx.Payouts, wholeBooks(), payout.ErrConflict)
-		book(t, tx.Payouts, payout.Batch{Entries: []payout.Entry{transfer("one more", shopFree, ourFloat, 68)}})
-		insufficient(t, tx.Payouts, payout.Batch{Entries: []payout.Entry{transfer("too much", shopFree, ourFloat, 1)}}, 0, 1)
-		same(t, "lines within", len(must[[]payout.Line](t)(tx.Payouts.Lines(t.Context(), shopFree, 0, 9))), 3)
+		unbooked(t, within, spoilt, payout.ErrConflict)
+		book(t, within, wholeBooks())
+		unbooked(t, within, wholeBooks(), payout.ErrConflict)
+		book(t, within, payout.Batch{Entries: []payout.Entry{transfer("one more", shopFree, ourFloat, 68)}})
+		insufficient(t, within, payout.Batch{Entries: []payout.Entry{transfer("too much", shopFree, ourFloat, 1)}}, 0, 1)
+		same(t, "lines within", len(must[[]payout.Line](t)(within.Lines(t.Context(), shopFree, 0, 9))), 3)
 	})
 	h.rows(t, "b")
 	unbooked(t, h.Backend, wholeBooks(), payout.ErrConflict)
 	same(t, "what is free", balance(t, h.Backend, shopFree), "0")
 	same(t, "the events", len(follow(t, h.Backend, 0)), 1)
 	solvent(t, h.Backend, 155)
+}
+
+// payoutsOf returns the store within the transaction, for payouts.
+func payoutsOf(t *testing.T, tx HostTx) payout.Store {
+	t.Helper()
+	within, able := tx.Store.(payout.Store)
+	if !able {
+		t.Fatalf("the store within a transaction, a %T, keeps no payouts", tx.Store)
+	}
+	return within
 }
 
 // payoutFenced is the rule of fences for payouts.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/cointill/cointill/chain"
@@ -23,10 +22,8 @@ var placeCases = []testCase{
 	{"a place finds the whole invoice", "InvoicesAt returns invoices as they are, with their payments", atPlaceWhole},
 	{"thousands of places may be asked for", "InvoicesAt takes the places of a whole block", atManyPlaces},
 	{"slots of one address are apart", "a place is an address and a slot", slotsApart},
-	{"held slots in order", "HeldSlots returns, in order, up to limit slots from the first to the last that are held", heldSlots},
 	{"freed numbers are handed out again", "TakeIndex returns the number that was freed first, to one caller only, until it is freed again", takeFreed},
 	{"a place that is given up may be kept from others", "a release frees the number only with Reuse", releasedForGood},
-	{"paid invoices in pages", "PaidInvoices returns the invoices that have a payment, a withdrawn one too, in the order of their ids", paidPages},
 }
 
 func place(n int) invoice.Place { return invoice.Place{Address: address(n)} }
@@ -282,47 +279,6 @@ func slotsApart(t *testing.T, b store.Backend) {
 	sameIDs(t, "its neighbour", at(t, b, asked("1")...), one.ID)
 }
 
-// slotOf returns the longest slot that occurs: an asset and an amount of 78 digits.
-func slotOf(amount string) string {
-	asset := "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp/token:EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v:"
-	return asset + strings.Repeat("0", 78-len(amount)) + amount
-}
-
-func heldSlots(t *testing.T, b store.Backend) {
-	slots := []string{"", "*", "B", "a", "ab", "b", "é", slotOf("9"), slotOf("10"), slotOf("11"), slotOf("12"), slotOf("100")}
-	for n, i := range []int{7, 0, 10, 3, 11, 1, 9, 5, 2, 8, 6, 4} {
-		insert(t, b, inSlot(n, slots[i]))
-	}
-	other, elsewhere := inSlot(20, "ac"), inSlot(21, "ac")
-	other.Quote.Address = address(1)
-	elsewhere.Quote.Asset = pol
-	gone, back := inSlot(22, slotOf("105")), inSlot(23, "aa")
-	insert(t, b, other, elsewhere, gone, back)
-	giveUp(t, b, claimOf(gone), claimOf(back))
-	insert(t, b, inSlot(24, "aa"))
-	slots = append(slots, "aa")
-	slices.Sort(slots)
-	for _, c := range []struct {
-		first, last string
-		limit       int
-	}{
-		{"", "\U0010ffff", 100}, {"", "\U0010ffff", 5}, {"", "\U0010ffff", 0}, {"", "", 100}, {"*", "*", 100}, {"a", "b", 100}, {"a", "az", 100},
-		{"ab", "aa", 100}, {"c", "d", 100}, {"", "B", 100}, {"b", "\U0010ffff", 2},
-		{slotOf("9"), slotOf("11"), 100}, {slotOf("10"), slotOf("200"), 100}, {slotOf("10"), slotOf("200"), 2}, {slotOf("13"), slotOf("99"), 2},
-	} {
-		want := []string{}
-		for _, slot := range slots {
-			if slot >= c.first && slot <= c.last && len(want) < c.limit {
-				want = append(want, slot)
-			}
-		}
-		got := must[[]string](t)(b.HeldSlots(t.Context(), mainnet, address(0), c.first, c.last, c.limit))
-		same(t, fmt.Sprintf("%+v", c), append([]string{}, got...), want)
-	}
-	got := must[[]string](t)(b.HeldSlots(t.Context(), polygon, address(0), "", "\U0010ffff", 9))
-	same(t, "on another network", got, []string{"ac"})
-}
-
 func takeFreed(t *testing.T, b store.Backend) {
 	noneFreed(t, b, "hot")
 	const most = 1<<32 - 1
@@ -364,44 +320,4 @@ func releasedForGood(t *testing.T, b store.Backend) {
 	giveUp(t, b, claimOf(inv))
 	noneFreed(t, b, "hot")
 	insert(t, b, quoted(2, 1, eth)) // its place is free all the same
-}
-
-func paidPages(t *testing.T, b store.Backend) {
-	var want []string
-	for n := range 12 {
-		inv := newInvoice(n)
-		insert(t, b, inv)
-		if n%3 > 0 {
-			continue
-		}
-		want = append(want, inv.ID)
-		for i := range 1 + n%2 {
-			commit(t, b, invoice.Batch{Payments: []invoice.Payment{newPayment(10*n+i, inv, 100)}})
-		}
-	}
-	withdrawn := newPayment(99, newInvoice(1), 100)
-	withdrawn.Withdrawn = true
-	commit(t, b, invoice.Batch{Payments: []invoice.Payment{withdrawn}})
-	want = append(want, newInvoice(1).ID)
-	slices.Sort(want)
-	for _, limit := range []int{1, 2, 1000} {
-		var got []string
-		for after := ""; ; {
-			page := must[[]invoice.Invoice](t)(b.PaidInvoices(t.Context(), after, limit))
-			for _, inv := range page {
-				got = append(got, inv.ID)
-				if len(inv.Payments) == 0 {
-					t.Errorf("invoice %s comes without its payments", inv.ID)
-				}
-				after = inv.ID
-			}
-			if len(page) < limit || len(got) > len(want) {
-				break
-			}
-		}
-		sameList(t, fmt.Sprintf("pages of %d", limit), got, want)
-	}
-	if page := must[[]invoice.Invoice](t)(b.PaidInvoices(t.Context(), "", 0)); len(page) > 0 {
-		t.Errorf("a page of none has %d invoices", len(page))
-	}
 }

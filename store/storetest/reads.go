@@ -3,6 +3,7 @@ package storetest
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/big"
 	"slices"
@@ -25,9 +26,10 @@ var readCases = []testCase{
 	{"payments are not stored with the invoice", "Payments of inserted and updated invoices are not stored", paymentsApart},
 	{"results belong to the caller", "changing what was passed or returned changes nothing in the store", answersAreCopies},
 	{"an order finds its invoice", "InvoiceByOrder returns the project's invoice with its payments", byOrder},
-	{"a transfer finds the invoice that it paid", "InvoicesPaidBy returns the invoices of the payments, with all their payments, each once", paidBy},
-	{"a transaction finds the invoices that it paid", "InvoicesPaidIn returns the invoices of its payments, with all their payments, each once", paidIn},
-	{"above a height", "InvoicesAbove returns each invoice with a payment above the height that is not withdrawn", above},
+	{"a transfer finds the invoice that it paid", "InvoicesPaid returns the invoices of the payments, with all their payments, each once", paidBy},
+	{"a transaction finds the invoices that it paid", "InvoicesPaid returns the invoices of its payments, with all their payments, each once", paidIn},
+	{"an ambiguous question is refused", "InvoicesPaid refuses a PaymentQuery that Validate refuses with its error; the zero value selects nothing", ambiguous},
+	{"above a height", "InvoicesPaid returns each invoice with a payment above the height that is not withdrawn", above},
 }
 
 func notFound(t *testing.T, b store.Backend) {
@@ -107,7 +109,7 @@ func roundTrip(t *testing.T, b store.Backend) {
 	same(t, "the invoice", get(t, b, inv.ID), inv)
 	same(t, "the invoice by its order", must[invoice.Invoice](t)(b.InvoiceByOrder(t.Context(), inv.Project, inv.OrderID)), inv)
 	same(t, "the invoice in a listing", must[invoice.Page](t)(b.Invoices(t.Context(), invoice.Query{Standing: true, Limit: 1})).Invoices[0], inv)
-	same(t, "the invoice by its payment", must[[]invoice.Invoice](t)(b.InvoicesPaidBy(t.Context(), []chain.Key{payments[1].Key}))[0], inv)
+	same(t, "the invoice by its payment", must[[]invoice.Invoice](t)(b.InvoicesPaid(t.Context(), invoice.PaymentQuery{Keys: []chain.Key{payments[1].Key}}))[0], inv)
 	next := revise(inv)
 	commit(t, b, invoice.Batch{Update: []invoice.Invoice{next}})
 	same(t, "the invoice after an update", get(t, b, inv.ID), next)
@@ -230,7 +232,7 @@ func paidBy(t *testing.T, b store.Backend) {
 	commit(t, b, invoice.Batch{Payments: append(slices.Clone(one.Payments), two.Payments...)})
 	ask := func(keys ...chain.Key) []invoice.Invoice {
 		t.Helper()
-		got := must[[]invoice.Invoice](t)(b.InvoicesPaidBy(t.Context(), keys))
+		got := must[[]invoice.Invoice](t)(b.InvoicesPaid(t.Context(), invoice.PaymentQuery{Keys: keys}))
 		slices.SortFunc(got, func(x, y invoice.Invoice) int { return cmp.Compare(x.ID, y.ID) })
 		return got
 	}
@@ -282,11 +284,30 @@ func paidIn(t *testing.T, b store.Backend) {
 		{mainnet, "0xBOTH", nil},
 		{mainnet, "0x%", nil},
 		{mainnet, "", nil},
-		{"", "0xboth", nil},
 	} {
-		got := must[[]invoice.Invoice](t)(b.InvoicesPaidIn(t.Context(), c.network, c.txID))
+		got := must[[]invoice.Invoice](t)(b.InvoicesPaid(t.Context(), invoice.PaymentQuery{Network: c.network, TxID: c.txID}))
 		slices.SortFunc(got, func(x, y invoice.Invoice) int { return cmp.Compare(x.ID, y.ID) })
 		sameList(t, fmt.Sprintf("paid in %.20q on %q", c.txID, c.network), got, c.want)
+	}
+}
+
+func ambiguous(t *testing.T, b store.Backend) {
+	inv := newInvoice(1)
+	insert(t, b, inv)
+	p := newPayment(1, inv, 100)
+	commit(t, b, invoice.Batch{Payments: []invoice.Payment{p}})
+	keys := []chain.Key{p.Key}
+	for _, q := range []invoice.PaymentQuery{
+		{Keys: keys, Network: mainnet}, {Keys: keys, TxID: p.Key.TxID}, {Keys: keys, From: 1}, {Keys: keys, Network: mainnet, TxID: p.Key.TxID},
+		{Network: mainnet, TxID: p.Key.TxID, From: 1}, {TxID: p.Key.TxID}, {From: 1},
+	} {
+		got, err := b.InvoicesPaid(t.Context(), q)
+		if _, invalid := errors.AsType[*invoice.InvalidError](err); !invalid || len(got) > 0 {
+			t.Errorf("%+v: got %d invoices and error %v, want an InvalidError", q, len(got), err)
+		}
+	}
+	for _, q := range []invoice.PaymentQuery{{}, {Keys: []chain.Key{}}, {Network: mainnet}} {
+		sameIDs(t, fmt.Sprintf("%+v", q), must[[]invoice.Invoice](t)(b.InvoicesPaid(t.Context(), q)))
 	}
 }
 
@@ -314,11 +335,11 @@ func above(t *testing.T, b store.Backend) {
 		{mainnet, 102, []string{"inv-00002"}},
 		{mainnet, invoice.Unconfirmed - 1, []string{"inv-00002"}},
 		{mainnet, invoice.Unconfirmed, nil},
-		{mainnet, 1<<64 - 1, nil},
+		{mainnet, 1<<64 - 2, nil},
 		{polygon, 100, []string{"inv-00004"}},
 		{"eip155:10", 0, nil},
 	} {
-		got := must[[]invoice.Invoice](t)(b.InvoicesAbove(t.Context(), c.network, c.height))
+		got := must[[]invoice.Invoice](t)(b.InvoicesPaid(t.Context(), invoice.PaymentQuery{Network: c.network, From: c.height + 1}))
 		sameIDs(t, fmt.Sprintf("above %d on %s", c.height, c.network), got, c.want...)
 		for _, inv := range got {
 			if len(inv.Payments) == 0 {
@@ -329,6 +350,6 @@ func above(t *testing.T, b store.Backend) {
 	back := withdrawn
 	back.Withdrawn = false
 	commit(t, b, invoice.Batch{Payments: []invoice.Payment{back, newPayment(4, invs[2], 101)}})
-	got := must[[]invoice.Invoice](t)(b.InvoicesAbove(t.Context(), mainnet, 102))
+	got := must[[]invoice.Invoice](t)(b.InvoicesPaid(t.Context(), invoice.PaymentQuery{Network: mainnet, From: 103}))
 	sameIDs(t, "after one came back and one was confirmed", got, "inv-00003")
 }

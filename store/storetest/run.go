@@ -27,6 +27,7 @@ type suite struct {
 	open     func(t *testing.T) store.Backend
 	reopen   func(t *testing.T, old store.Backend) store.Backend
 	patience time.Duration
+	listers  bool // whether the backend must have them
 }
 
 // testCase is a rule and the test of it.
@@ -62,6 +63,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Backend, opts ...Option) {
 		{"concurrency", concurrencyCases},
 		{"leases", s.leaseCases()},
 		{"payouts", payoutCases},
+		{"listers", s.listerCases()},
 	}
 	if s.reopen != nil {
 		topics = append(topics, struct {

@@ -14,10 +14,9 @@ import (
 
 var settledCases = []testCase{
 	{"invoices come without their settled payments", "Reader returns invoices with the payments that are not Settled", openOnly},
-	{"a settled payment that is asked for comes too", "InvoicesPaidBy returns invoices also with the settled payments of the keys, each once", settledBy},
-	{"settled payments of a transaction come too", "InvoicesPaidIn returns invoices also with the settled payments of the transaction", settledIn},
-	{"settled payments above a height come too", "InvoicesAbove returns invoices also with the settled payments of the network above the height", settledAbove},
-	{"an invoice whose payments are all settled is a paid one", "PaidInvoices returns the invoices that have any payment, settled ones too", settledPaid},
+	{"a settled payment that is asked for comes too", "InvoicesPaid returns invoices also with the settled payments of the keys, each once", settledBy},
+	{"settled payments of a transaction come too", "InvoicesPaid returns invoices also with the settled payments of the transaction", settledIn},
+	{"settled payments above a height come too", "InvoicesPaid returns invoices also with the settled payments of the network from the height on", settledAbove},
 	{"a payment is settled and opened again", "a payment replaces the one with its natural key, whether that is settled or not", settledAndBack},
 	{"a settled payment stays with its invoice", "a natural key that belongs to another invoice is ErrConflict", settledForeign},
 	{"payments in pages", "Payments returns up to limit payments above the key, settled ones included, in the order of their natural keys", paymentPages},
@@ -68,11 +67,13 @@ func openOnly(t *testing.T, b store.Backend) {
 	same(t, "InvoiceByOrder", must[invoice.Invoice](t)(b.InvoiceByOrder(ctx, "shop", one.OrderID)), one)
 	sameList(t, "Invoices", must[invoice.Page](t)(b.Invoices(ctx, invoice.Query{Ascending: true, Limit: 9})).Invoices, want)
 	sameList(t, "InvoicesAt", at(t, b, place(1), place(2)), want)
-	sameList(t, "PaidInvoices", byID(t)(b.PaidInvoices(ctx, "", 9)), want)
+	if l, lists := lister(b, hasPaid); lists {
+		sameList(t, "PaidInvoices", byID(t)(l.PaidInvoices(ctx, "", 9)), want)
+	}
 	sameList(t, "InvoicesWaking", byID(t)(b.InvoicesWaking(ctx, mainnet, head, 9)), want)
-	sameList(t, "InvoicesPaidBy an open one", byID(t)(b.InvoicesPaidBy(ctx, []chain.Key{last.Key})), want[:1])
-	sameList(t, "InvoicesPaidIn an open one's", byID(t)(b.InvoicesPaidIn(ctx, mainnet, first.Key.TxID)), want[:1])
-	sameList(t, "InvoicesAbove all but an open one", byID(t)(b.InvoicesAbove(ctx, mainnet, 101)), want[:1])
+	sameList(t, "InvoicesPaid by an open one", byID(t)(b.InvoicesPaid(ctx, invoice.PaymentQuery{Keys: []chain.Key{last.Key}})), want[:1])
+	sameList(t, "InvoicesPaid in an open one's", byID(t)(b.InvoicesPaid(ctx, invoice.PaymentQuery{Network: mainnet, TxID: first.Key.TxID})), want[:1])
+	sameList(t, "InvoicesPaid above all but an open one", byID(t)(b.InvoicesPaid(ctx, invoice.PaymentQuery{Network: mainnet, From: 102})), want[:1])
 }
 
 func settledBy(t *testing.T, b store.Backend) {
@@ -85,7 +86,7 @@ func settledBy(t *testing.T, b store.Backend) {
 		for _, p := range payments {
 			keys = append(keys, p.Key)
 		}
-		return byID(t)(b.InvoicesPaidBy(t.Context(), keys))
+		return byID(t)(b.InvoicesPaid(t.Context(), invoice.PaymentQuery{Keys: keys}))
 	}
 	sameList(t, "one", ask(s1), []invoice.Invoice{with(one, open, s1)})
 	sameList(t, "one, twice", ask(s1, s1), []invoice.Invoice{with(one, open, s1)})
@@ -106,7 +107,9 @@ func settledIn(t *testing.T, b store.Backend) {
 	gone := in(settledPayment(4, two, 100), mainnet, "0xgone", "1")
 	gone.Withdrawn = true
 	pay(t, b, mine, both, theirs, gone, in(settledPayment(5, one, 100), polygon, "0xboth", "1"), in(settledPayment(6, one, 100), mainnet, "0xbot", "1"))
-	ask := func(txID string) []invoice.Invoice { return byID(t)(b.InvoicesPaidIn(t.Context(), mainnet, txID)) }
+	ask := func(txID string) []invoice.Invoice {
+		return byID(t)(b.InvoicesPaid(t.Context(), invoice.PaymentQuery{Network: mainnet, TxID: txID}))
+	}
 	sameList(t, "of two invoices", ask("0xboth"), []invoice.Invoice{with(one, mine, both), with(two, theirs)})
 	sameList(t, "withdrawn", ask("0xgone"), []invoice.Invoice{with(two, gone)})
 	sameList(t, "unknown", ask("0x"), nil)
@@ -122,7 +125,7 @@ func settledAbove(t *testing.T, b store.Backend) {
 	elsewhere.Key.Network = polygon
 	pay(t, b, low, open, high, only, gone, elsewhere)
 	ask := func(network chain.Network, height uint64) []invoice.Invoice {
-		return byID(t)(b.InvoicesAbove(t.Context(), network, height))
+		return byID(t)(b.InvoicesPaid(t.Context(), invoice.PaymentQuery{Network: network, From: height + 1}))
 	}
 	sameList(t, "above one of two", ask(mainnet, 90), []invoice.Invoice{with(one, open, high), with(two, only)})
 	sameList(t, "above none", ask(mainnet, 89), []invoice.Invoice{with(one, open, low, high), with(two, only)})
@@ -131,23 +134,6 @@ func settledAbove(t *testing.T, b store.Backend) {
 	high.Block.Height = 97 // another block of a fork
 	pay(t, b, high)
 	sameList(t, "after it moved", ask(mainnet, 96), []invoice.Invoice{with(one, open, high)})
-}
-
-func settledPaid(t *testing.T, b store.Backend) {
-	var want []string
-	for n := range 6 {
-		inv := newInvoice(n)
-		insert(t, b, inv)
-		for i := range 3 * (n % 2) {
-			pay(t, b, settledPayment(10*n+i, inv, 100))
-		}
-		if n%2 == 1 {
-			want = append(want, inv.ID)
-		}
-	}
-	sameList(t, "all", ids(byID(t)(b.PaidInvoices(t.Context(), "", 100))), want)
-	sameList(t, "the second", ids(byID(t)(b.PaidInvoices(t.Context(), want[0], 1))), want[1:2])
-	sameList(t, "none", ids(byID(t)(b.PaidInvoices(t.Context(), want[2], 1))), nil)
 }
 
 func settledAndBack(t *testing.T, b store.Backend) {
@@ -160,7 +146,7 @@ func settledAndBack(t *testing.T, b store.Backend) {
 		pay(t, b, p)
 		same(t, "settled", get(t, b, inv.ID), with(inv, other))
 		pay(t, b, p) // again
-		same(t, "settled, found by its height", byID(t)(b.InvoicesAbove(t.Context(), mainnet, 100))[0], with(inv, p, other))
+		same(t, "settled, found by its height", byID(t)(b.InvoicesPaid(t.Context(), invoice.PaymentQuery{Network: mainnet, From: 101}))[0], with(inv, p, other))
 		sameList(t, "all payments", pages(t, b, inv.ID, 1), []invoice.Payment{p, other})
 		p.Settled, p.Withdrawn = false, n%2 == 1
 		pay(t, b, p)
@@ -238,7 +224,7 @@ func settledRoundTrip(t *testing.T, b store.Backend) {
 	commit(t, b, invoice.Batch{Insert: []invoice.Invoice{inv}, Payments: payments})
 	sameList(t, "all payments", pages(t, b, inv.ID, 1), payments)
 	same(t, "the invoice", get(t, b, inv.ID), with(inv, payments[1]))
-	same(t, "by its payment", byID(t)(b.InvoicesPaidBy(t.Context(), []chain.Key{payments[0].Key}))[0], with(inv, payments...))
+	same(t, "by its payment", byID(t)(b.InvoicesPaid(t.Context(), invoice.PaymentQuery{Keys: []chain.Key{payments[0].Key}}))[0], with(inv, payments...))
 	next := revise(inv, func(inv *invoice.Invoice) { inv.Settled = &invoice.Settled{Count: 1, Received: big.NewInt(1)} })
 	commit(t, b, invoice.Batch{Update: []invoice.Invoice{next}})
 	same(t, "the sums", get(t, b, inv.ID).Settled, next.Settled)

@@ -7,7 +7,6 @@ import (
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
-	"github.com/cointill/cointill/payout"
 	"github.com/cointill/cointill/store"
 )
 
@@ -23,8 +22,7 @@ type Host struct {
 // HostTx is a transaction of the host. While one is open, the suite writes nothing outside of it, because a database
 // may make other writers wait.
 type HostTx struct {
-	Store    invoice.Store          // the store within the transaction
-	Payouts  payout.Store           // the same, for payouts; nil if it keeps none
+	Store    invoice.Store          // the store within the transaction, which is a payout.Store as well if Backend is
 	Insert   func(row string) error // adds a row of the host
 	Commit   func() error
 	Rollback func() error

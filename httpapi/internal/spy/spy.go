@@ -113,8 +113,8 @@ func (s *Store) InvoicesAt(ctx context.Context, places []invoice.Place) ([]invoi
 	return noted(s, "InvoicesAt", func() ([]invoice.Invoice, error) { return s.Backend.InvoicesAt(ctx, places) })
 }
 
-func (s *Store) InvoicesPaidIn(ctx context.Context, network chain.Network, txID string) ([]invoice.Invoice, error) {
-	return noted(s, "InvoicesPaidIn", func() ([]invoice.Invoice, error) { return s.Backend.InvoicesPaidIn(ctx, network, txID) })
+func (s *Store) InvoicesPaid(ctx context.Context, q invoice.PaymentQuery) ([]invoice.Invoice, error) {
+	return noted(s, "InvoicesPaid", func() ([]invoice.Invoice, error) { return s.Backend.InvoicesPaid(ctx, q) })
 }
 
 func (s *Store) Network(ctx context.Context, network chain.Network) (invoice.Progress, error) {
