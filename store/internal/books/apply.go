@@ -463,13 +463,6 @@ func (c *change) add(e payout.Entry) (int64, error) {
 	return e.Position, c.store(entryKey(e.ID), e)
 }
 
-// line is one posting as it is stored.
-type line struct {
-	Entry   string   `json:"e"`
-	Units   *big.Int `json:"u"`
-	Balance *big.Int `json:"b"`
-}
-
 // sum is a number before and after the batch.
 type sum struct{ before, after *big.Int }
 
@@ -480,6 +473,15 @@ func (s sum) insufficient(a payout.Account) error {
 	return &payout.InsufficientError{Account: a, Balance: s.before, Needed: new(big.Int).Sub(s.before, s.after)}
 }
 
+func (c *change) balance(a payout.Account) (*big.Int, error) {
+	value := c.read(balanceKey(a))
+	if value == nil {
+		return new(big.Int), nil
+	}
+	b, err := decodeBalance(value)
+	return b.Units, err
+}
+
 // post changes the balances of accounts, and adds lines to their statements.
 func (c *change) post(entries []payout.Entry, t totals, overdraw bool) error {
 	sums := map[payout.Account]sum{}
@@ -488,11 +490,10 @@ func (c *change) post(entries []payout.Entry, t totals, overdraw bool) error {
 		for _, p := range e.Postings {
 			s, known := sums[p.Account]
 			if !known {
-				var b payout.Balance
-				if _, err := c.load(balanceKey(p.Account), &b); err != nil {
+				var err error
+				if s.before, err = c.balance(p.Account); err != nil {
 					return err
 				}
-				s.before = orZero(b.Units)
 				s.after = s.before
 				order = append(order, p.Account)
 			}
@@ -501,9 +502,7 @@ func (c *change) post(entries []payout.Entry, t totals, overdraw bool) error {
 			if p.Account.Guarded() {
 				t.of(p.Account.Asset).owed.Add(t.of(p.Account.Asset).owed, p.Units)
 			}
-			if err := c.store(lineOf(p.Account).number(uint64(e.Position)).String(), line{e.ID, p.Units, s.after}); err != nil {
-				return err
-			}
+			c.writes[lineOf(p.Account).number(uint64(e.Position)).String()] = line{e.ID, p.Units, s.after}.encode()
 		}
 	}
 	for _, a := range order {
@@ -511,9 +510,7 @@ func (c *change) post(entries []payout.Entry, t totals, overdraw bool) error {
 		if a.Guarded() && !overdraw && s.short() {
 			return s.insufficient(a)
 		}
-		if err := c.store(balanceKey(a), payout.Balance{Account: a, Units: s.after}); err != nil {
-			return err
-		}
+		c.writes[balanceKey(a)] = encodeBalance(payout.Balance{Account: a, Units: s.after})
 	}
 	return nil
 }
