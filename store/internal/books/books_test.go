@@ -45,9 +45,10 @@ func whole() payout.Batch {
 func TestApplyAsksOnlyForItsKeys(t *testing.T) {
 	stored := map[string][]byte{}
 	apply := func(b payout.Batch) error {
-		keys := Keys(b)
-		writes, err := Apply(b, func(k string) []byte {
-			require.Contains(t, keys, k)
+		prepared, err := Prepare(b)
+		require.NoError(t, err)
+		writes, err := prepared.Apply(func(k string) []byte {
+			require.Contains(t, prepared.Keys, k)
 			return stored[k]
 		})
 		for k, v := range writes {
@@ -74,7 +75,9 @@ func TestApplyAsksOnlyForItsKeys(t *testing.T) {
 }
 
 func TestARefusalIsToldFromADamagedRecord(t *testing.T) {
-	_, err := Apply(whole(), func(string) []byte { return []byte("{damaged") })
+	b, err := Prepare(whole())
+	require.NoError(t, err)
+	_, err = b.Apply(func(string) []byte { return []byte("{damaged") })
 	require.ErrorContains(t, err, "is damaged")
 	require.False(t, Refused(err))
 	for _, err := range []error{
@@ -82,6 +85,13 @@ func TestARefusalIsToldFromADamagedRecord(t *testing.T) {
 	} {
 		require.True(t, Refused(fmt.Errorf("commit: %w", err)))
 	}
+}
+
+func TestATimeThatCannotBeWrittenIsRefused(t *testing.T) {
+	b := whole()
+	b.Payouts[0].CreatedAt = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)
+	_, err := Prepare(b)
+	require.True(t, Refused(err))
 }
 
 func TestKeysAreInTheOrderOfWhatTheySay(t *testing.T) {
@@ -147,8 +157,9 @@ func TestAPageReadsABoundedNumberOfPayouts(t *testing.T) {
 		if n == 100 {
 			p.Kind = payout.KindRefund
 		}
-		b := payout.Batch{Payouts: []payout.Payout{p}}
-		writes, err := Apply(b, func(k string) []byte { return s.values[k] })
+		b, err := Prepare(payout.Batch{Payouts: []payout.Payout{p}})
+		require.NoError(t, err)
+		writes, err := b.Apply(func(k string) []byte { return s.values[k] })
 		require.NoError(t, err)
 		for k, v := range writes {
 			s.values[k] = v
