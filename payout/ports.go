@@ -23,8 +23,9 @@ type Store interface {
 	Payout(ctx context.Context, id string) (Payout, error)
 	// PayoutBy returns the payout that the reference leads to, or ErrNotFound.
 	PayoutBy(ctx context.Context, r Reference) (Payout, error)
-	// Payouts returns one page of a listing. The cost grows with the page and not
-	// with the number of payouts.
+	// Payouts returns one page of a listing. The cost grows with the page and not with the number of payouts: a page may
+	// have fewer payouts than its limit, also none, and a Next, when few are selected. It returns an InvalidError for a
+	// Before that is not the Next of a page.
 	Payouts(ctx context.Context, q Query) (Page, error)
 	// Transaction returns the transaction, or ErrNotFound.
 	Transaction(ctx context.Context, id string) (Transaction, error)
@@ -73,9 +74,12 @@ type Store interface {
 //   - with ErrDayClosed when an entry is dated in a closed day;
 //   - with a LimitError when a counter would exceed its maximum;
 //   - with an UnbalancedError when an entry or a transaction fails its Check, or the Moves do not add up, in each asset, to
-//     what the entries take from External: so the sum of what we hold is what we owe, after every commit.
+//     what the entries take from External: so the sum of what we hold is what we owe, after every commit; also for a missing
+//     name, for a name of a holding or document of more than 200 bytes, and for a document that is too large.
 //
-// When several apply, a stale version comes first.
+// When several apply, a stale version comes first. Balances and holdings are those after the whole batch, whatever its
+// order; one that is below zero already may grow. Entries that are skipped take nothing from External: if Moves do not add
+// up without them, that is ErrConflict.
 type Batch struct {
 	// Payouts and Transactions are inserted with Version 1, or replace the one with a Version one less.
 	Payouts      []Payout

@@ -83,21 +83,25 @@ func (m *Memory) CommitPayouts(ctx context.Context, b payout.Batch) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	prepared, err := books.Prepare(b)
+	if err != nil {
+		return fmt.Errorf("store: commit payouts: %w", err)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var u undo
-	if err := m.applyPayouts(&u, b); err != nil {
+	if err := m.applyPayouts(&u, prepared); err != nil {
 		u.run()
 		return fmt.Errorf("store: commit payouts: %w", err)
 	}
 	return nil
 }
 
-func (m *Memory) applyPayouts(u *undo, b payout.Batch) error {
+func (m *Memory) applyPayouts(u *undo, b books.Batch) error {
 	if err := m.checkFence(b.Fence); err != nil {
 		return err
 	}
-	writes, err := books.Apply(b, func(k string) []byte { return m.books.values[k] })
+	writes, err := b.Apply(func(k string) []byte { return m.books.values[k] })
 	if err != nil {
 		return err
 	}

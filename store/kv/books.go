@@ -2,6 +2,7 @@ package kv
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 
@@ -17,10 +18,13 @@ const inBooks = "\xfe"
 
 // CommitPayouts implements [payout.Store].
 func (s *Store) CommitPayouts(ctx context.Context, b payout.Batch) error {
-	keys := books.Keys(b)
+	prepared, err := books.Prepare(b)
+	if err != nil {
+		return fmt.Errorf("kv: commit payouts: %w", err)
+	}
 	return s.change(ctx, "commit payouts", func(t *txn) {
-		values := make(map[string][]byte, len(keys))
-		for _, k := range keys {
+		values := make(map[string][]byte, len(prepared.Keys))
+		for _, k := range prepared.Keys {
 			if v := t.get(inBooks + k); v != "" {
 				values[k] = []byte(v)
 			}
@@ -28,7 +32,7 @@ func (s *Store) CommitPayouts(ctx context.Context, b payout.Batch) error {
 		if t.err != nil {
 			return
 		}
-		writes, err := books.Apply(b, func(k string) []byte { return values[k] })
+		writes, err := prepared.Apply(func(k string) []byte { return values[k] })
 		t.fail(err)
 		for k, v := range writes {
 			if v == nil {

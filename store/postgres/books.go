@@ -20,7 +20,11 @@ type payouts = books.Reads
 // CommitPayouts implements [payout.Store]. Batches of several callers may share a transaction, but none is refused
 // because of another. If ctx ends before the transaction does, the batch may be stored or not.
 func (s *Store) CommitPayouts(ctx context.Context, b payout.Batch) error {
-	if err := s.books.do(ctx, bookJob(b)); err != nil {
+	j, err := bookJob(b)
+	if err == nil {
+		err = s.books.do(ctx, j)
+	}
+	if err != nil {
 		return fmt.Errorf("postgres: commit payouts: %w", err)
 	}
 	return nil
@@ -29,15 +33,20 @@ func (s *Store) CommitPayouts(ctx context.Context, b payout.Batch) error {
 // CommitPayouts writes the batch into the transaction, as a whole or not at all. A refusal leaves the transaction as it
 // was. The batch is durable after the caller has committed; the payouts of all processes wait until then.
 func (t *hosted) CommitPayouts(ctx context.Context, b payout.Batch) error {
-	if err := t.commit(ctx, bookJob(b), (*script).queueBooks); err != nil {
+	j, err := bookJob(b)
+	if err == nil {
+		err = t.commit(ctx, j, (*script).queueBooks)
+	}
+	if err != nil {
 		return fmt.Errorf("postgres: commit payouts in transaction: %w", err)
 	}
 	return nil
 }
 
 // bookJob returns the job of a batch of payouts.
-func bookJob(b payout.Batch) *job {
-	return &job{rows: tell(b.Events, b.Messages, b.Fence), payouts: b, keys: books.Keys(b)}
+func bookJob(b payout.Batch) (*job, error) {
+	prepared, err := books.Prepare(b)
+	return &job{rows: tell(b.Events, b.Messages, b.Fence), payouts: prepared}, err
 }
 
 // queueBooks asks for everything that the rules of the jobs need, under the lock of the books. What they change is written
@@ -47,7 +56,7 @@ func (s *script) queueBooks() {
 	var keys [][]byte
 	known := map[string]bool{}
 	for _, j := range s.jobs {
-		for _, k := range j.keys {
+		for _, k := range j.payouts.Keys {
 			if !known[k] {
 				known[k] = true
 				keys = append(keys, []byte(k))
@@ -72,7 +81,7 @@ func (s *script) applyBooks(values map[string][]byte) {
 	writes := map[string][]byte{}
 	var applied []*job
 	for _, j := range s.jobs {
-		changed, err := books.Apply(j.payouts, func(k string) []byte { return values[k] })
+		changed, err := j.payouts.Apply(func(k string) []byte { return values[k] })
 		if err != nil {
 			s.declined[j] = err
 			continue

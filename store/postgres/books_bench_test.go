@@ -15,7 +15,8 @@ import (
 )
 
 // BenchmarkCommitPayout stores what the request of a payout stores: the payout, an entry of three postings and an event.
-// It should reach 0.4 of BenchmarkRawInsert at the same number of callers, in the same run. This prints the ratios:
+// The goal is 0.4 of BenchmarkRawInsert at the same number of callers, in the same run, on a machine that does
+// nothing else. This prints the ratios:
 //
 //	go test ./store/postgres -run '^$' -bench '^(BenchmarkRawInsert|BenchmarkCommitPayout)$/callers=(1|8|32)$' -benchtime 3s |
 //		awk '/callers/ { split($1, at, /[\/-]/); for (i = 2; i < NF; i++) if ($(i+1) == "rows/s") rate[at[1], at[2]] = $i }

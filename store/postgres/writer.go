@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cointill/cointill/payout"
+	"github.com/cointill/cointill/store/internal/books"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -46,10 +46,9 @@ type writer struct {
 // job is one batch on its way into the database.
 type job struct {
 	rows    rows
-	payouts payout.Batch // for the writer of the books
-	keys    []string     // of the books, that its rules need
-	err     error        // valid after turnDone
-	turn    chan turn    // buffered: no receiver need be waiting
+	payouts books.Batch // for the writer of the books
+	err     error       // valid after turnDone
+	turn    chan turn   // buffered: no receiver need be waiting
 }
 
 // turn is what the caller of a job has to do.

@@ -20,8 +20,11 @@ type payouts = books.Reads
 // CommitPayouts implements [payout.Store].
 func (s *Store) CommitPayouts(ctx context.Context, b payout.Batch) error {
 	rows := tell(b.Events, b.Messages)
-	keys := books.Keys(b)
-	if err := s.writer.do(ctx, func(t *txn) error { return t.commitPayouts(b, keys, rows) }); err != nil {
+	prepared, err := books.Prepare(b)
+	if err == nil {
+		err = s.writer.do(ctx, func(t *txn) error { return t.commitPayouts(prepared, rows) })
+	}
+	if err != nil {
 		return fmt.Errorf("sqlite: commit payouts: %w", err)
 	}
 	return nil
@@ -31,14 +34,17 @@ func (s *Store) CommitPayouts(ctx context.Context, b payout.Batch) error {
 // leaves no trace in the transaction, which stays usable.
 func (t *hosted) CommitPayouts(ctx context.Context, b payout.Batch) error {
 	rows := tell(b.Events, b.Messages)
-	err := t.within(ctx, func(txn *txn) error {
-		defer txn.books.forget()
-		err := txn.commitPayouts(b, books.Keys(b), rows)
-		if err == nil {
-			err = txn.saveBooks()
-		}
-		return err
-	})
+	prepared, err := books.Prepare(b)
+	if err == nil {
+		err = t.within(ctx, func(txn *txn) error {
+			defer txn.books.forget()
+			err := txn.commitPayouts(prepared, rows)
+			if err == nil {
+				err = txn.saveBooks()
+			}
+			return err
+		})
+	}
 	if err != nil {
 		return fmt.Errorf("sqlite: commit payouts within a transaction: %w", err)
 	}
@@ -54,11 +60,11 @@ type ledger struct {
 
 func (l *ledger) forget() { *l = ledger{} }
 
-func (t *txn) commitPayouts(b payout.Batch, keys []string, told rows) error {
-	if err := t.readBooks(keys); err != nil {
+func (t *txn) commitPayouts(b books.Batch, told rows) error {
+	if err := t.readBooks(b.Keys); err != nil {
 		return err
 	}
-	writes, err := books.Apply(b, func(k string) []byte { return t.books.values[k] })
+	writes, err := b.Apply(func(k string) []byte { return t.books.values[k] })
 	if err != nil {
 		return err
 	}

@@ -2,8 +2,10 @@ package storetest_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
+	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/payout"
 	"github.com/cointill/cointill/store"
 	"github.com/cointill/cointill/store/sqlite"
 	"github.com/cointill/cointill/store/storetest"
@@ -36,6 +39,14 @@ type defective struct {
 	network            func(invoice.Progress) invoice.Progress
 	secrets            func([]invoice.Message) []invoice.Message
 	replace            func(context.Context, *store.Memory, []store.SecretChange) error
+	book               func(context.Context, *store.Memory, payout.Batch) error
+}
+
+func (d defective) CommitPayouts(ctx context.Context, b payout.Batch) error {
+	if d.book == nil {
+		return d.Memory.CommitPayouts(ctx, b)
+	}
+	return d.book(ctx, d.Memory, b)
 }
 
 func (d defective) MessageSecrets(ctx context.Context, after string, limit int) ([]invoice.Message, error) {
@@ -253,7 +264,69 @@ func defects() map[string]fixed {
 			p.At = p.At.Truncate(time.Microsecond)
 			return p
 		}}, []string{"commit/progress comes back as it was"}},
+		"balances are checked before the commit": {defective{book: checkedBefore}, []string{"payouts/the first debits of an account at once"}},
+		"an entry is applied again": {defective{book: func(ctx context.Context, m *store.Memory, b payout.Batch) error {
+			b.Entries = slices.Clone(b.Entries)
+			for i, e := range b.Entries {
+				if old, err := m.Entry(ctx, e.ID); err == nil && old.Same(e) {
+					b.Entries[i].ID += " again"
+				}
+			}
+			return m.CommitPayouts(ctx, b)
+		}}, []string{"payouts/an entry is booked once", "payouts/a batch that is committed again"}},
+		"locks are taken from others": {defective{book: func(ctx context.Context, m *store.Memory, b payout.Batch) error {
+			for _, l := range b.Locks {
+				if held, err := m.Locks(ctx, l.Network, []string{l.Name}); err == nil && held[l.Name] != "" {
+					b.Unlocks = append(slices.Clone(b.Unlocks), payout.Lock{Network: l.Network, Name: l.Name, Transaction: held[l.Name]})
+				}
+			}
+			return m.CommitPayouts(ctx, b)
+		}}, []string{"payouts/a lock has one transaction", "payouts/a refused batch leaves no trace"}},
+		"sums are not checked": {defective{book: func(ctx context.Context, m *store.Memory, b payout.Batch) error {
+			sums := map[chain.AssetID]*big.Int{}
+			for _, move := range b.Moves {
+				sums[move.Holding.Asset] = new(big.Int).Sub(cmp.Or(sums[move.Holding.Asset], new(big.Int)), move.Units)
+			}
+			for _, e := range b.Entries {
+				for _, p := range e.Postings {
+					if !p.Account.Guarded() {
+						sums[p.Account.Asset] = new(big.Int).Sub(cmp.Or(sums[p.Account.Asset], new(big.Int)), p.Units)
+					}
+				}
+			}
+			for asset, sum := range sums {
+				if sum.Sign() != 0 {
+					b.Moves = append(slices.Clone(b.Moves), payout.Move{Holding: payout.Holding{Network: "nowhere", Name: "the rest", Asset: asset}, Units: sum})
+				}
+			}
+			return m.CommitPayouts(ctx, b)
+		}}, []string{"payouts/what we hold is what we owe"}},
 	}
+}
+
+// checkedBefore looks at balances first, and commits whatever they are then.
+func checkedBefore(ctx context.Context, m *store.Memory, b payout.Batch) error {
+	b.Entries = slices.Clone(b.Entries)
+	for i, e := range b.Entries {
+		b.Entries[i].Overdraw = true
+		for _, p := range e.Postings {
+			left := new(big.Int).Set(p.Units)
+			balances, err := m.Balances(ctx, p.Account.Project)
+			if err != nil {
+				return err
+			}
+			for _, has := range balances {
+				if has.Account == p.Account {
+					left.Add(left, has.Units)
+				}
+			}
+			if p.Account.Guarded() && left.Sign() < 0 && !e.Overdraw {
+				return &payout.InsufficientError{Account: p.Account, Balance: new(big.Int).Sub(left, p.Units), Needed: new(big.Int).Neg(p.Units)}
+			}
+		}
+	}
+	time.Sleep(5 * time.Millisecond) // as long as a transaction takes
+	return m.CommitPayouts(ctx, b)
 }
 
 // txDefects are mistakes in how a store works within a transaction of the host's.

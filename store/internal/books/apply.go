@@ -16,8 +16,31 @@ import (
 // maxDocument is the size of the largest document.
 const maxDocument = 64 << 10
 
-// Keys returns the keys whose values [Apply] asks for, each once.
-func Keys(b payout.Batch) []string {
+// Batch is a batch of payouts, with everything that can be said of it before the database is read: a store prepares it
+// concurrently with others, and applies it while it holds the lock.
+type Batch struct {
+	payout.Batch
+	Keys    []string // whose values Apply asks for, each once
+	docs    [][]byte // of the payouts
+	listed  [][]string
+	refused error // what check found
+}
+
+// Prepare returns the batch as it can be applied.
+func Prepare(b payout.Batch) (Batch, error) {
+	out := Batch{Batch: b, Keys: keysOf(b), refused: check(b)}
+	for _, p := range b.Payouts {
+		doc, err := json.Marshal(p)
+		if err != nil {
+			return out, unbalanced("payout %s: %w", p.ID, err)
+		}
+		out.docs = append(out.docs, doc)
+		out.listed = append(out.listed, listedKeys(p))
+	}
+	return out, nil
+}
+
+func keysOf(b payout.Batch) []string {
 	var out []string
 	add := func(k string) { out = append(out, k) }
 	for _, p := range b.Payouts {
@@ -64,12 +87,13 @@ func Keys(b payout.Batch) []string {
 }
 
 // Apply returns what the batch changes: the new values of keys, nil for one that is deleted. Or it returns a refusal, as
-// [payout.Batch] defines them; [Refused] tells it from other errors. Get returns the present value of any key of [Keys],
-// nil if there is none. Apply changes no value that it got.
-func Apply(b payout.Batch, get func(key string) []byte) (map[string][]byte, error) {
-	c := &change{get: get, writes: make(map[string][]byte, 16)}
-	for _, step := range []func(payout.Batch) error{
-		c.versions, c.references, c.lock, c.documents, c.close, check, c.book, c.count,
+// [payout.Batch] defines them; [Refused] tells it from other errors. Get returns the present value of any of the Keys, nil
+// if there is none. Apply changes no value that it got.
+func (b Batch) Apply(get func(key string) []byte) (map[string][]byte, error) {
+	c := &change{get: get, writes: make(map[string][]byte, 32)}
+	for _, step := range []func(Batch) error{
+		c.payouts, c.versions, c.references, c.lock, c.documents, c.close,
+		func(b Batch) error { return b.refused }, c.book, c.count,
 	} {
 		if err := step(b); err != nil {
 			return nil, err
@@ -145,23 +169,26 @@ func (c *change) follows(k, what, id string, version int64, old any, stored func
 	return nil
 }
 
-// versions stores everything that has a version.
-func (c *change) versions(b payout.Batch) error {
-	for _, p := range b.Payouts {
+// payouts stores the payouts, and what leads to them but must be free.
+func (c *change) payouts(b Batch) error {
+	for i, p := range b.Payouts {
 		var old payout.Payout
 		if err := c.follows(payoutKey(p.ID), "payout", p.ID, p.Version, &old, func() int64 { return old.Version }); err != nil {
 			return err
 		}
-		c.lead(p.ID, listedKeys(old), listedKeys(p))
+		c.lead(p.ID, listedKeys(old), b.listed[i])
 		for _, k := range leadingTo(old) {
 			if !slices.Contains(leadingTo(p), k) {
 				c.writes[k] = nil
 			}
 		}
-		if err := c.store(payoutKey(p.ID), p); err != nil {
-			return err
-		}
+		c.writes[payoutKey(p.ID)] = b.docs[i]
 	}
+	return nil
+}
+
+// versions stores everything else that has a version.
+func (c *change) versions(b Batch) error {
 	for _, t := range b.Transactions {
 		var old payout.Transaction
 		if err := c.follows(transactionKey(t.ID), "transaction", t.ID, t.Version, &old, func() int64 { return old.Version }); err != nil {
@@ -175,7 +202,7 @@ func (c *change) versions(b payout.Batch) error {
 	return c.versionsOfInvoices(b)
 }
 
-func (c *change) versionsOfInvoices(b payout.Batch) error {
+func (c *change) versionsOfInvoices(b Batch) error {
 	for _, r := range b.Receipts {
 		var old payout.Receipt
 		if err := c.follows(receiptKey(r), "the receipt of invoice", r.Invoice, r.Version, &old, func() int64 { return old.Version }); err != nil {
@@ -211,7 +238,7 @@ func leadingTo(p payout.Payout) []string {
 }
 
 // references refuses keys and claims that belong to another payout.
-func (c *change) references(b payout.Batch) error {
+func (c *change) references(b Batch) error {
 	for _, p := range b.Payouts {
 		for _, k := range leadingTo(p) {
 			owner := string(c.read(k))
@@ -227,7 +254,7 @@ func (c *change) references(b payout.Batch) error {
 }
 
 // lock gives up locks and takes others.
-func (c *change) lock(b payout.Batch) error {
+func (c *change) lock(b Batch) error {
 	for _, l := range b.Unlocks {
 		k := lockKey(l.Network, l.Name)
 		owner := string(c.read(k))
@@ -252,7 +279,7 @@ func (c *change) lock(b payout.Batch) error {
 // documentMark begins the value of every document, so that none is empty.
 const documentMark = '='
 
-func (c *change) documents(b payout.Batch) error {
+func (c *change) documents(b Batch) error {
 	for _, d := range b.Documents {
 		k := documentKey(d.Name)
 		now := document(c.read(k))
@@ -276,7 +303,7 @@ func document(value []byte) []byte {
 }
 
 // close refuses a closing that comes before another. Its day is closed at the end of the batch.
-func (c *change) close(b payout.Batch) error {
+func (c *change) close(b Batch) error {
 	if b.Closing == nil {
 		return nil
 	}
@@ -291,7 +318,7 @@ func (c *change) close(b payout.Batch) error {
 }
 
 // count adds to the counters.
-func (c *change) count(b payout.Batch) error {
+func (c *change) count(b Batch) error {
 	for _, n := range b.Counters {
 		sum, err := c.number(counterKey(n.Name))
 		if err != nil {
@@ -400,7 +427,7 @@ func addsUp(moves []payout.Move, entries []payout.Entry) error {
 }
 
 // book appends the entries that are not there yet, and does what they mean.
-func (c *change) book(b payout.Batch) error {
+func (c *change) book(b Batch) error {
 	var fresh []payout.Entry
 	for _, e := range b.Entries {
 		position, err := c.add(e)
@@ -463,13 +490,6 @@ func (c *change) add(e payout.Entry) (int64, error) {
 	return e.Position, c.store(entryKey(e.ID), e)
 }
 
-// line is one posting as it is stored.
-type line struct {
-	Entry   string   `json:"e"`
-	Units   *big.Int `json:"u"`
-	Balance *big.Int `json:"b"`
-}
-
 // sum is a number before and after the batch.
 type sum struct{ before, after *big.Int }
 
@@ -480,6 +500,15 @@ func (s sum) insufficient(a payout.Account) error {
 	return &payout.InsufficientError{Account: a, Balance: s.before, Needed: new(big.Int).Sub(s.before, s.after)}
 }
 
+func (c *change) balance(a payout.Account) (*big.Int, error) {
+	value := c.read(balanceKey(a))
+	if value == nil {
+		return new(big.Int), nil
+	}
+	b, err := decodeBalance(value)
+	return b.Units, err
+}
+
 // post changes the balances of accounts, and adds lines to their statements.
 func (c *change) post(entries []payout.Entry, t totals, overdraw bool) error {
 	sums := map[payout.Account]sum{}
@@ -488,11 +517,10 @@ func (c *change) post(entries []payout.Entry, t totals, overdraw bool) error {
 		for _, p := range e.Postings {
 			s, known := sums[p.Account]
 			if !known {
-				var b payout.Balance
-				if _, err := c.load(balanceKey(p.Account), &b); err != nil {
+				var err error
+				if s.before, err = c.balance(p.Account); err != nil {
 					return err
 				}
-				s.before = orZero(b.Units)
 				s.after = s.before
 				order = append(order, p.Account)
 			}
@@ -501,9 +529,7 @@ func (c *change) post(entries []payout.Entry, t totals, overdraw bool) error {
 			if p.Account.Guarded() {
 				t.of(p.Account.Asset).owed.Add(t.of(p.Account.Asset).owed, p.Units)
 			}
-			if err := c.store(lineOf(p.Account).number(uint64(e.Position)).String(), line{e.ID, p.Units, s.after}); err != nil {
-				return err
-			}
+			c.writes[lineOf(p.Account).number(uint64(e.Position)).String()] = line{e.ID, p.Units, s.after}.encode()
 		}
 	}
 	for _, a := range order {
@@ -511,9 +537,7 @@ func (c *change) post(entries []payout.Entry, t totals, overdraw bool) error {
 		if a.Guarded() && !overdraw && s.short() {
 			return s.insufficient(a)
 		}
-		if err := c.store(balanceKey(a), payout.Balance{Account: a, Units: s.after}); err != nil {
-			return err
-		}
+		c.writes[balanceKey(a)] = encodeBalance(payout.Balance{Account: a, Units: s.after})
 	}
 	return nil
 }
@@ -579,11 +603,12 @@ func (t totals) of(asset chain.AssetID) *struct{ owed, held *big.Int } {
 
 func (c *change) total(t totals) error {
 	for asset, delta := range t {
-		var now payout.Total
-		if known, err := c.load(totalKey(asset), &now); err != nil {
-			return err
-		} else if known && delta.owed.Sign() == 0 && delta.held.Sign() == 0 {
+		if delta.owed.Sign() == 0 && delta.held.Sign() == 0 && c.read(totalKey(asset)) != nil {
 			continue
+		}
+		var now payout.Total
+		if _, err := c.load(totalKey(asset), &now); err != nil {
+			return err
 		}
 		now.Asset = asset
 		now.Owed = new(big.Int).Add(orZero(now.Owed), delta.owed)

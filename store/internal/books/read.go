@@ -202,7 +202,12 @@ func (s Reads) Entries(ctx context.Context, after int64, limit int) ([]payout.En
 func (s Reads) Balances(ctx context.Context, project string) ([]payout.Balance, error) {
 	return view(ctx, s, "balances", func(r Reader) ([]payout.Balance, error) {
 		of := newKey(kindBalance, project)
-		out, err := list[payout.Balance](r, of.String(), of.after(), math.MaxInt)
+		var out []payout.Balance
+		err := each(r, of.String(), of.after(), math.MaxInt, func(item Item) error {
+			b, err := decodeBalance(item.Value)
+			out = append(out, b)
+			return err
+		})
 		slices.SortFunc(out, func(a, b payout.Balance) int {
 			return cmp.Or(cmp.Compare(a.Account.Kind, b.Account.Kind), cmp.Compare(a.Account.Asset, b.Account.Asset))
 		})
@@ -217,10 +222,10 @@ func (s Reads) Lines(ctx context.Context, a payout.Account, after int64, limit i
 		var out []payout.Line
 		var ids []string
 		err := each(r, lineOf(a).number(uint64(max(after, 0))+1).String(), of.after(), limit, func(item Item) error {
-			l, err := decode[line](item.Key, item.Value)
-			ids = append(ids, l.Entry)
+			l, err := decodeLine(item.Value)
+			ids = append(ids, l.entry)
 			out = append(out, payout.Line{
-				Position: int64(binary.BigEndian.Uint64([]byte(item.Key[len(of):]))), Entry: l.Entry, Units: l.Units, Balance: l.Balance,
+				Position: int64(binary.BigEndian.Uint64([]byte(item.Key[len(of):]))), Entry: l.entry, Units: l.units, Balance: l.balance,
 			})
 			return err
 		})
