@@ -351,3 +351,9 @@ func serialize(t testing.TB, tx *wire.MsgTx) []byte {
 	require.NoError(t, tx.Serialize(&b))
 	return b.Bytes()
 }
+
+func keyOf(s *shop, txID string) chain.Key {
+	return chain.Key{Network: s.params.Network, TxID: txID, Index: "vout:0"}
+}
+
+func bigOf(n int64) *big.Int { return big.NewInt(n) }
