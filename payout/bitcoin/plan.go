@@ -116,8 +116,7 @@ func (s *Spender) coins(ctx context.Context, w payout.Wallet, not map[string]boo
 	if err != nil {
 		return nil, fmt.Errorf("payout/bitcoin: read holdings: %w", err)
 	}
-	order(coins)
-	return coins, nil
+	return order(coins), nil
 }
 
 // sumOf returns the sum of a transaction with the outputs and so many coins.

@@ -337,16 +337,20 @@ func TestPlan_ANodeThatFailsIsAnError(t *testing.T) {
 
 func BenchmarkPlanFrom100000Coins(b *testing.B) {
 	s, f := newFakeShop(b, btc.BitcoinRegtest(), btc.P2WPKH)
-	names := f.put(b, s, 6, slices.Repeat([]int64{30_000_000, 20_500_000, 777_777}, 20)...)
+	const keys = 50
+	f.put(b, s, 6, slices.Repeat([]int64{1}, keys)...)
+	first := s.books.holdings
 	listed := &list{books: s.books}
-	for _, name := range names {
-		listed.all = append(listed.all, s.books.holdings[name])
-	}
-	for i := len(listed.all); i < 100_000; i++ {
-		h := listed.all[i%60]
-		h.Name = fmt.Sprintf("%064x:0", i)
-		h.Units = big.NewInt(int64(1000 + i*37%700_000))
-		listed.all = append(listed.all, h)
+	for i := range 100_000 {
+		for _, h := range first {
+			tx := f.txs[h.Name[:64]].Copy()
+			tx.LockTime, tx.TxOut[0].Value = uint32(i), int64(1_000+i*7919%30_000_000)
+			id := tx.TxHash().String()
+			f.txs[id], f.depth[id] = tx, 6
+			h.Name, h.Units = id+":0", big.NewInt(tx.TxOut[0].Value)
+			listed.all = append(listed.all, h)
+			break // of the map: any of them
+		}
 	}
 	all := []payout.Payout{s.payout(b, "a", s.stranger(b, 1), 123_456_789, 1_000_000)}
 	for b.Loop() {

@@ -44,15 +44,29 @@ func (b bill) target() int64 {
 // gap returns how much more than the target leaves room for change.
 func (b bill) gap() int64 { return feeFor(b.rate, b.change) + b.dust }
 
-// order sorts coins as choose expects them: the largest first, and by name where that is equal, so that the same coins are
+// order returns the coins as choose expects them: the largest first, and by name where that is equal, so that the same coins are
 // always chosen.
-func order(coins []coin) {
-	slices.SortFunc(coins, func(a, b coin) int {
-		if c := cmp.Compare(b.value, a.value); c != 0 {
-			return c
+func order(coins []coin) []coin {
+	// What is sorted is small, as there may be many.
+	type rank struct {
+		value int64
+		at    int32
+	}
+	ranks := make([]rank, len(coins))
+	for i, c := range coins {
+		ranks[i] = rank{c.value, int32(i)}
+	}
+	slices.SortFunc(ranks, func(a, b rank) int {
+		if a.value != b.value {
+			return cmp.Compare(b.value, a.value)
 		}
-		return cmp.Compare(a.name, b.name)
+		return cmp.Compare(coins[a.at].name, coins[b.at].name)
 	})
+	ordered := make([]coin, len(coins))
+	for i, r := range ranks {
+		ordered[i] = coins[r.at]
+	}
+	return ordered
 }
 
 // choose returns which of the ordered coins pay the bill, by their indexes, and reports whether they suffice. It prefers
