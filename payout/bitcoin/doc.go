@@ -30,6 +30,9 @@
 // index of transactions and no wallet. Where it cannot return a transaction by the block that has it, as btcd and Dogecoin
 // Core cannot, the whole block is read for each coin that is spent, unless the node has an index (txindex).
 //
+// A node of Litecoin takes a replacement only with the option mempoolreplacement=1; without it, it refuses every version but
+// the first that it saw as a conflict, and that one goes on. Nodes of Bitcoin Cash take none.
+//
 // A transaction is found by its own unspent outputs, and otherwise by reading the blocks since it was planned. That somebody
 // else spent the anchor is concluded only from the block that shows it.
 package bitcoin

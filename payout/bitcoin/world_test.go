@@ -10,6 +10,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/btcsuite/btcd/btcec/v2"
 	"github.com/btcsuite/btcd/btcutil/hdkeychain"
 	"github.com/btcsuite/btcd/chaincfg"
 	"github.com/btcsuite/btcd/wire"
@@ -357,3 +358,18 @@ func keyOf(s *shop, txID string) chain.Key {
 }
 
 func bigOf(n int64) *big.Int { return big.NewInt(n) }
+
+// privateKey returns a key of an account.
+func privateKey(t testing.TB, number byte, path ...uint32) *btcec.PrivateKey {
+	t.Helper()
+	private, _ := account(t, number)
+	key, err := hdkeychain.NewKeyFromString(private)
+	require.NoError(t, err)
+	for _, step := range path {
+		key, err = key.Derive(step)
+		require.NoError(t, err)
+	}
+	leaf, err := key.ECPrivKey()
+	require.NoError(t, err)
+	return leaf
+}
