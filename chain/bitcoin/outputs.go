@@ -238,6 +238,33 @@ func (n *Node) Pooled(ctx context.Context, ids []string) ([]bool, error) {
 	return pooled, nil
 }
 
+// Burden returns what the transaction and all unconfirmed ones that depend on it pay together, in base units: a replacement
+// must pay more. It is 0 if the node does not have the transaction unconfirmed, or does not say.
+func (n *Node) Burden(ctx context.Context, id string) (int64, error) {
+	var entry struct {
+		Fees struct {
+			Descendant json.Number `json:"descendant"` // in coins
+		} `json:"fees"`
+		Old json.Number `json:"descendantfees"` // in base units
+	}
+	err := n.rpc.Call(ctx, &entry, "getmempoolentry", id)
+	var refused *Error
+	if errors.As(err, &refused) && refused.Code != codeWarmUp {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("bitcoin: read pool of %s: %w", n.params.Name, translate(err))
+	}
+	if entry.Fees.Descendant != "" {
+		return n.params.units(entry.Fees.Descendant)
+	}
+	old, err := strconv.ParseInt(entry.Old.String(), 10, 64)
+	if err != nil || old < 0 || old > n.params.MaxMoney {
+		return 0, nil
+	}
+	return old, nil
+}
+
 // Transaction is a transaction that was parsed, or read from a node and compared with its id.
 type Transaction struct {
 	t  transaction

@@ -105,7 +105,7 @@ type Wallet struct {
 //
 //	zpub6r...
 //	[73c5da0a/84h/0h/0h]xpub6C.../<0;1>/*
-//	wpkh([73c5da0a/84h/0h/0h]xpub6C.../<0;1>/*)#n9g8u2kd
+//	wpkh([73c5da0a/84h/0h/0h]xpub6C.../<0;1>/*)
 //
 // It returns [ErrPrivateKey], [ErrMalformedKey], [ErrKeyKind] or [ErrScriptKind].
 func NewWallet(p Params, key string, kind ScriptKind) (*Wallet, error) {

@@ -1,6 +1,7 @@
 package bitcoin_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/btcsuite/btcd/btcutil/psbt"
@@ -82,6 +83,7 @@ func TestLitecoind(t *testing.T) {
 			audit(t, s)
 		})
 	}
+	t.Run("P19_APayeeWhoSpendsDoesNotPin", func(t *testing.T) { pinned(t, newShop(t, n, btc.P2WPKH, 60, slow)) })
 	t.Run("P14_TheNodesFloorIsEnough", func(t *testing.T) { floors(t, newShop(t, n, btc.P2WPKH, 40, slow)) })
 	t.Run("P16_DustIsTheNodesDust", func(t *testing.T) { dust(t, newShop(t, n, btc.P2WPKH, 50, slow)) })
 }
@@ -139,4 +141,30 @@ func bareOf(tx *wire.MsgTx) *wire.MsgTx {
 		in.SignatureScript, in.Witness = nil, nil
 	}
 	return tx
+}
+
+// pinned replaces a transaction whose payee has spent the output with a fee of his own.
+func pinned(t *testing.T, s *shop) {
+	s.receive(t, 50_000_000)
+	s.mine(t, 4)
+	var to, back, raw string
+	s.call(t, &to, "getnewaddress")
+	s.call(t, &back, "getnewaddress")
+	address, err := s.params.ParseAddress(to)
+	require.NoError(t, err)
+	tx := s.plan(t, s.payout(t, "a", address, 20_000_000, 5_000_000))
+	s.sign(t, &tx)
+	s.send(t, tx)
+	vout := slices.IndexFunc(parse(t, tx.Last()).TxOut, func(o *wire.TxOut) bool { return o.Value == 20_000_000 })
+	s.call(t, &raw, "createrawtransaction", []any{map[string]any{"txid": tx.Last().TxID, "vout": vout}}, map[string]string{back: "0.199"})
+	var signed struct{ Hex string }
+	s.call(t, &signed, "signrawtransactionwithwallet", raw)
+	s.call(t, nil, "sendrawtransaction", signed.Hex)
+
+	s.replace(t, &tx, 5_000_000)
+	s.sign(t, &tx)
+	require.Greater(t, tx.Last().Fee.Int64(), int64(100_000), "the child's fee")
+	s.send(t, tx)
+	require.True(t, s.look(t, tx).Versions[1].Pooled)
+	s.mine(t, 1)
 }

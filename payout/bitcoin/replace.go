@@ -16,7 +16,7 @@ import (
 
 // Replace implements [payout.Spender]. The next version spends the coins of the last one that are still there, and others
 // where they do not suffice; the change pays for the rest. Its fee exceeds those of all versions before it by what nodes
-// demand (BIP-125).
+// demand (BIP-125): it also pays for what payees have made of their unconfirmed outputs, which it replaces with them.
 //
 // Bitcoin Cash has no replacement. There a version can only cancel, which helps if no node has the transaction.
 func (s *Spender) Replace(
@@ -151,7 +151,13 @@ func (s *Spender) costOf(ctx context.Context, t payout.Transaction) (cost, error
 	}
 	for _, v := range t.Versions {
 		fee, size := s.reserved(v.Fee), s.sizeOf(v)
-		c.before = max(c.before, fee)
+		burden := int64(0) // with what payees have spent of it already
+		if v.TxID != "" {
+			if burden, err = s.node.Burden(ctx, v.TxID); err != nil {
+				return cost{}, err
+			}
+		}
+		c.before = max(c.before, fee, burden)
 		if c.bestSize == 0 || above(fee, size, c.bestFee, c.bestSize) {
 			c.bestFee, c.bestSize = fee, size
 		}
