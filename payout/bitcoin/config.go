@@ -108,7 +108,10 @@ func New(c Config) (*Spender, error) {
 		now: c.Now, log: c.Logger, asset: p.Asset().ID, lane: lane, scans: make(map[string]*scan),
 	}
 	s.setDefaults()
-	return s, s.check()
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 func (s *Spender) setDefaults() {

@@ -3,7 +3,6 @@ package bitcoin
 import (
 	"context"
 	"fmt"
-	"math/bits"
 
 	"github.com/shopspring/decimal"
 
@@ -16,9 +15,8 @@ type cost struct {
 	rate int64 // for 1000 virtual bytes
 
 	// Of a replacement: the highest fee of the versions before it, what it adds to that for 1000 bytes of its own, and the
-	// version whose rate is the highest.
-	before, increment int64
-	bestFee, bestSize int64
+	// highest rate of those versions, rounded down as nodes do.
+	before, increment, best int64
 }
 
 // fee returns the fee of a transaction of the weight. A replacement pays more than what it replaces, in all and for each
@@ -28,10 +26,7 @@ func (c cost) fee(weight int64) int64 {
 	if c.before == 0 {
 		return fee
 	}
-	fee = max(fee, c.before+feeFor(c.increment, weight))
-	hi, lo := bits.Mul64(uint64(c.bestFee), uint64(vsize(weight)))
-	same, _ := bits.Div64(hi, lo, uint64(c.bestSize))
-	return max(fee, int64(same)+1)
+	return max(fee, c.before+feeFor(c.increment, weight), feeFor(c.best+1, weight))
 }
 
 // sum is what is known of a transaction before its coins have been looked at.
@@ -73,8 +68,8 @@ func (s *Spender) rate(ctx context.Context) (rate, increment int64, err error) {
 		return 0, 0, err
 	}
 	rate, increment = s.fees.decide(f)
-	if rate > s.fees.Cap {
-		return 0, 0, fmt.Errorf("payout/bitcoin: %w: %s, and the cap is %s", payout.ErrFeeTooHigh, rateText(rate), rateText(s.fees.Cap))
+	if high := max(rate, increment); high > s.fees.Cap {
+		return 0, 0, fmt.Errorf("payout/bitcoin: %w: %s, and the cap is %s", payout.ErrFeeTooHigh, rateText(high), rateText(s.fees.Cap))
 	}
 	return rate, increment, nil
 }

@@ -318,9 +318,18 @@ func TestPlan_FeeRates(t *testing.T) {
 func TestPlan_WaitsAboveTheCap(t *testing.T) {
 	s, f := newFakeShop(t, btc.BitcoinRegtest(), btc.P2WPKH)
 	f.put(t, s, 6, 100_000_000)
-	f.replies["estimatesmartfee"] = `{"feerate":0.00500001}`
-	_, err := s.spender.Plan(t.Context(), s.books, []payout.Payout{s.payout(t, "a", s.stranger(t, 1), 10_000, 1_000_000)})
-	require.ErrorIs(t, err, payout.ErrFeeTooHigh)
+	pay := []payout.Payout{s.payout(t, "a", s.stranger(t, 1), 10_000, 1_000_000)}
+	for method, reply := range map[string]string{
+		"estimatesmartfee": `{"feerate":0.00500001}`, "getmempoolinfo": `{"mempoolminfee":20999999}`,
+		"getnetworkinfo": `{"incrementalfee":20999999}`,
+	} {
+		f.replies[method] = reply
+		_, err := s.spender.Plan(t.Context(), s.books, pay)
+		require.ErrorIs(t, err, payout.ErrFeeTooHigh, method)
+		delete(f.replies, method)
+	}
+	_, err := s.spender.Plan(t.Context(), s.books, pay)
+	require.NoError(t, err)
 }
 
 func TestPlan_ANodeThatFailsIsAnError(t *testing.T) {

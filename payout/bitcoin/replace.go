@@ -158,17 +158,18 @@ func (s *Spender) costOf(ctx context.Context, t payout.Transaction) (cost, error
 			}
 		}
 		c.before = max(c.before, fee, burden)
-		if c.bestSize == 0 || above(fee, size, c.bestFee, c.bestSize) {
-			c.bestFee, c.bestSize = fee, size
-		}
+		c.best = max(c.best, s.rateOf(fee, size))
 	}
 	return c, nil
 }
 
-// above reports whether the first fee is higher for its size than the second.
-func above(fee, size, otherFee, otherSize int64) bool {
-	a, b := new(big.Int).Mul(big.NewInt(fee), big.NewInt(otherSize)), new(big.Int).Mul(big.NewInt(otherFee), big.NewInt(size))
-	return a.Cmp(b) > 0
+// rateOf returns the rate of a fee, rounded down, and at most all money for a megabyte.
+func (s *Spender) rateOf(fee, size int64) int64 {
+	n := new(big.Int).Mul(big.NewInt(fee), big.NewInt(1000))
+	if n.Quo(n, big.NewInt(size)); n.Cmp(big.NewInt(s.params.MaxMoney/1000)) > 0 {
+		return s.params.MaxMoney / 1000
+	}
+	return n.Int64()
 }
 
 // sizeOf returns the virtual size of a version: the true one once it is signed, or else the least that it may have, so that

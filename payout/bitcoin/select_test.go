@@ -106,13 +106,19 @@ func TestFeeFor_P14_P15_RoundsUp(t *testing.T) {
 
 // BIP-125, and a higher rate.
 func TestCost_AReplacementPaysMore(t *testing.T) {
-	c := cost{rate: 1000, before: 500, increment: 1000, bestFee: 500, bestSize: 200}
+	c := cost{rate: 1000, before: 500, increment: 1000, best: 2500}
 	require.Equal(t, int64(700), c.fee(4*200))
 	require.Equal(t, int64(2251), c.fee(4*900), "more for each byte")
-	c.bestSize = 2000
+	c.best = 250
 	require.Equal(t, int64(1400), c.fee(4*900), "the sum and an increment for its own size")
 	c.rate = 20_000
 	require.Equal(t, int64(18_000), c.fee(4*900))
+
+	// Nodes round rates down to whole units for 1000 bytes before they compare them.
+	for _, size := range []int64{109, 177, 1000, 33_333} {
+		c := cost{before: 1, increment: 1, best: 13_504}
+		require.Greater(t, c.fee(4*size)*1000/size, c.best)
+	}
 }
 
 func BenchmarkChooseFrom100000Coins(b *testing.B) {
