@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/btcsuite/btcd/btcutil/psbt"
@@ -126,27 +125,6 @@ func (s *Spender) expectedID(tx *wire.MsgTx, inputs []input) string {
 
 // push returns the script that puts data of at most 75 bytes onto the stack.
 func push(data []byte) []byte { return append([]byte{byte(len(data))}, data...) }
-
-// maxPacket is the largest PSBT that is read, in bytes: one of 500 coins from transactions of 100 kB each.
-const maxPacket = 64 << 20
-
-var errPacket = errors.New("not a PSBT of version 0")
-
-// parsePacket parses a PSBT in binary form.
-func parsePacket(b []byte) (*psbt.Packet, error) {
-	if len(b) > maxPacket {
-		return nil, errPacket
-	}
-	r := bytes.NewReader(b)
-	p, err := psbt.NewFromRawBytes(r, false)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errPacket, err)
-	}
-	if r.Len() > 0 {
-		return nil, fmt.Errorf("%w: trailing bytes", errPacket)
-	}
-	return p, nil
-}
 
 // prevOut returns the output that an input spends, as its PSBT has it. Where the PSBT has the whole previous transaction,
 // that proves the amount.

@@ -84,10 +84,8 @@ type given struct {
 	packet *psbt.Packet
 }
 
-var (
-	magic       = []byte("psbt\xff")
-	magicBase64 = []byte("cHNidP")
-)
+// magicBase64 begins a PSBT in base64.
+var magicBase64 = []byte("cHNidP")
 
 // readSigned parses the signed form of a transaction.
 func (s *Spender) readSigned(b []byte) (given, error) {

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -365,6 +366,42 @@ func TestNewKey_NoErrorAndNoVerbHasTheKey(t *testing.T) {
 	key.Zero()
 	_, err = key.Sign(v.Unsigned)
 	require.Error(t, err)
+}
+
+// Counts that the library believes without looking, and with which it ends the process or takes hundreds of megabytes.
+func TestVerify_CountsAreComparedWithWhatIsThere(t *testing.T) {
+	s, v, signed := planned(t, btc.BitcoinRegtest(), btc.P2TR)
+	hashes := append([]byte{0xff}, binary.LittleEndian.AppendUint64(nil, 1<<59)...) // times 32 it is 0
+	taproot := append(bytes.Clone(hashes), make([]byte, 16)...)
+	pair := func(key, value []byte) []byte {
+		return slices.Concat([]byte{byte(len(key))}, key, []byte{byte(len(value))}, value)
+	}
+	key := append([]byte{0x16}, privateKey(t, 1, 5).PubKey().SerializeCompressed()[1:]...)
+	insertInto := func(packet []byte, pair []byte) []byte { // of the first input
+		p := packetOf(t, packet)
+		var tx bytes.Buffer
+		require.NoError(t, p.UnsignedTx.SerializeNoWitness(&tx))
+		at := 5 + 1 + 1 + 1 + tx.Len() + 1
+		return slices.Concat(packet[:at], pair, packet[at:])
+	}
+	inputs := slices.Concat([]byte("psbt\xff\x01\x00\x0b\x02\x00\x00\x00"), []byte{0xfe, 0x00, 0x00, 0x0c, 0x00}, []byte{0, 0})
+	for what, b := range map[string][]byte{
+		"hashes":               insertInto(signed, pair(key, taproot)),
+		"inputs":               inputs,
+		"previous transaction": insertInto(signed, pair([]byte{0}, append([]byte{2, 0, 0, 0, 0xfe, 0, 0, 0x0c, 0}, make([]byte, 20)...))),
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, _, err := s.spender.Verify(v, b)
+		runtime.ReadMemStats(&after)
+		require.ErrorIs(t, err, payout.ErrDiffers, what)
+		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(10<<20), what)
+		_, err = s.key.Sign(b)
+		require.Error(t, err, what)
+	}
+	require.NotEmpty(t, insertInto(signed, pair([]byte{0x77}, []byte{1})))
+	_, _, err := s.spender.Verify(v, insertInto(signed, pair([]byte{0x77}, []byte{1})))
+	require.NoError(t, err, "the place is right: what is unknown does not matter")
 }
 
 func FuzzVerify(f *testing.F) {
