@@ -258,11 +258,10 @@ func (n *Node) Burden(ctx context.Context, id string) (int64, error) {
 	if entry.Fees.Descendant != "" {
 		return n.params.units(entry.Fees.Descendant)
 	}
-	old, err := strconv.ParseInt(entry.Old.String(), 10, 64)
-	if err != nil || old < 0 || old > n.params.MaxMoney {
-		return 0, nil
+	if old, err := strconv.ParseInt(entry.Old.String(), 10, 64); err == nil && old > 0 && old <= n.params.MaxMoney {
+		return old, nil
 	}
-	return old, nil
+	return 0, nil
 }
 
 // Transaction is a transaction that was parsed, or read from a node and compared with its id.
