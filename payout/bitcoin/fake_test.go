@@ -20,7 +20,7 @@ import (
 	"github.com/cointill/cointill/payout/bitcoin"
 )
 
-// fake answers like a node of any coin, from what a test puts into it. Its chain has tip blocks, of which only headers and
+// fake is a node of any coin, with what a test puts into it. Its chain has tip blocks, of which only headers and
 // hashes exist.
 type fake struct {
 	mu      sync.Mutex
@@ -172,7 +172,7 @@ func raw(tx *wire.MsgTx) []byte {
 	return b.Bytes()
 }
 
-// put makes the transactions of the coins, as many as values, each with a confirmation more than the one before.
+// put makes a coin of each value, with a transaction of its own, and books it. It returns the names.
 func (f *fake) put(t testing.TB, s *shop, depth int, values ...int64) []string {
 	t.Helper()
 	var names []string
@@ -196,7 +196,7 @@ func (f *fake) put(t testing.TB, s *shop, depth int, values ...int64) []string {
 	return names
 }
 
-// newFakeShop returns a wallet at a fake node. Every coin has two confirmations.
+// newFakeShop returns a wallet at a fake node.
 func newFakeShop(t testing.TB, p btc.Params, kind btc.ScriptKind, change ...func(*bitcoin.Config)) (*shop, *fake) {
 	t.Helper()
 	f := newFake(p)

@@ -57,7 +57,7 @@ func (n node) height(t testing.TB) (height uint64) {
 	return height
 }
 
-// reorganise replaces the newest blocks with as many empty ones and one more.
+// drop takes the newest blocks out of the chain.
 func (n node) drop(t testing.TB, depth int) {
 	t.Helper()
 	var hash string
