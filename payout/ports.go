@@ -238,6 +238,9 @@ type Sighting struct {
 	Failed bool   // it is in the block, and moved nothing but its fee
 	// Fee is what it paid, in base units of the network's coin, once it is in a block.
 	Fee *big.Int
+	// TxID is its id in the block if that is not the TxID of the version: where ids cover signatures, it may have been
+	// signed twice. Empty for the same.
+	TxID string
 }
 
 // Mined reports whether a block has it.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cointill/cointill/chain"
@@ -92,7 +93,8 @@ type Version struct {
 	Rate string   `json:"rate,omitempty"`
 	// Spends names the locks that the version needs, the anchor among them.
 	Spends []string `json:"spends"`
-	// Moves is what the version does to our holdings if it succeeds, with the greatest fee.
+	// Moves is what the version does to our holdings if it succeeds, with the greatest fee. A name that begins with a
+	// colon is that of an output of the version itself, while TxID is not known: see [Version.Effects].
 	Moves []Move `json:"moves"`
 	// Offered reports that a signer may have signed it.
 	Offered bool `json:"offered,omitempty"`
@@ -106,6 +108,18 @@ type Version struct {
 
 // Signed reports whether the version is signed.
 func (v Version) Signed() bool { return len(v.Raw) > 0 }
+
+// Effects returns Moves with the names that the holdings have once the transaction is on the chain under the id: the
+// outputs of a version whose id depends on its signatures are named by it only then.
+func (v Version) Effects(txID string) []Move {
+	moves := slices.Clone(v.Moves)
+	for i := range moves {
+		if strings.HasPrefix(moves[i].Holding.Name, ":") {
+			moves[i].Holding.Name = txID + moves[i].Holding.Name
+		}
+	}
+	return moves
+}
 
 // Last returns the newest version.
 func (t Transaction) Last() Version { return t.Versions[len(t.Versions)-1] }

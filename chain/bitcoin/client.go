@@ -208,6 +208,17 @@ func orEmpty(params []any) []any {
 	return params
 }
 
+// orNull is a result that may be null, which leaves Value as it is.
+type orNull struct{ Value any }
+
+// UnmarshalJSON decodes into Value.
+func (o *orNull) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		return nil
+	}
+	return json.Unmarshal(b, o.Value)
+}
+
 type answer struct {
 	ID     *int            `json:"id"`
 	Result json.RawMessage `json:"result"`
@@ -221,7 +232,8 @@ func (a answer) into(result any) error {
 	if result == nil {
 		return nil
 	}
-	if a.Result == nil || string(a.Result) == "null" { // null is refused in place of an empty list
+	_, optional := result.(*orNull)
+	if a.Result == nil || string(a.Result) == "null" && !optional { // null is refused in place of an empty list
 		return errors.New("response without a result")
 	}
 	if err := json.Unmarshal(a.Result, result); err != nil {

@@ -111,6 +111,12 @@ func (r *reader) byte() byte {
 	return r.b[r.at-1]
 }
 
+func (r *reader) uint32() uint32 {
+	var n [4]byte
+	copy(n[:], r.take(4))
+	return binary.LittleEndian.Uint32(n[:])
+}
+
 // size reads a count or length in Bitcoin's variable form (CompactSize).
 func (r *reader) size() uint64 {
 	first := r.byte()

@@ -254,6 +254,19 @@ func (n *Node) Header(ctx context.Context, height uint64) (chain.Header, error) 
 // A block that was pruned is [chain.ErrNotFound].
 func (n *Node) Block(ctx context.Context, height uint64) (chain.Block, error) {
 	var b chain.Block
+	err := n.rawBlock(ctx, height, func(raw []byte, h hash) (err error) {
+		b, err = n.decode(raw, h, height)
+		return err
+	})
+	if err != nil {
+		return chain.Block{}, err
+	}
+	return b, nil
+}
+
+// rawBlock calls use with the serialized block at a height, and the hash that the node has for it. The bytes must not
+// be kept.
+func (n *Node) rawBlock(ctx context.Context, height uint64, use func(raw []byte, of hash) error) error {
 	h, err := n.hashAt(ctx, height)
 	if err == nil {
 		// Some versions of Dogecoin Core accept only a flag, as Core did before 0.15, and all accept one.
@@ -261,16 +274,13 @@ func (n *Node) Block(ctx context.Context, height uint64) (chain.Block, error) {
 		if n.params.AuxPoW {
 			verbosity = false
 		}
-		err = n.rpc.raw(ctx, n.params.maxBlock(), func(raw []byte) (err error) {
-			b, err = n.decode(raw, h, height)
-			return err
-		}, "getblock", h.String(), verbosity)
+		err = n.rpc.raw(ctx, n.params.maxBlock(), func(raw []byte) error { return use(raw, h) }, "getblock", h.String(), verbosity)
 		if hasCode(err, codeNotFound, codeMisc) {
 			err = fmt.Errorf("%w: %w", chain.ErrNotFound, err)
 		}
 	}
 	if err != nil {
-		return chain.Block{}, fmt.Errorf("bitcoin: read block %d of %s: %w", height, n.params.Name, translate(err))
+		return fmt.Errorf("bitcoin: read block %d of %s: %w", height, n.params.Name, translate(err))
 	}
-	return b, nil
+	return nil
 }

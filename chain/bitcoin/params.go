@@ -58,6 +58,12 @@ type Params struct {
 	scheme string // of payment URIs
 }
 
+// ForkID reports whether signatures carry the fork id of Bitcoin Cash (0x40), and sign amounts.
+func (p Params) ForkID() bool { return p.cashPrefix != "" }
+
+// Segwit reports whether the coin has segregated witness.
+func (p Params) Segwit() bool { return p.hrp != "" }
+
 // Fork is a block that distinguishes two chains with the same beginning. The zero value is none.
 type Fork struct {
 	Height uint64

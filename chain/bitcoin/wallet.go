@@ -91,16 +91,35 @@ type Wallet struct {
 	kind    ScriptKind
 	name    string
 	receive *hdkey.Parent // the account's external chain, child 0
-	key     *[78]byte     // the account as BIP-32 serializes it; a pointer, so that no verb of fmt prints it
+	change  *hdkey.Parent // the account's internal chain, child 1
+	origin  Origin
+	key     *[78]byte // the account as BIP-32 serializes it; a pointer, so that no verb of fmt prints it
 }
 
 // NewWallet returns a wallet of an account's extended public key, such as m/84'/0'/0'. With [FromKey] the key
 // determines the kind of script, if it can; otherwise the kind must not contradict the key. The coin is not in an
 // xpub: one of another coin's account cannot be recognised.
 //
+// The key may have its origin before it and the usual path behind it, as in an output descriptor (BIP-380), or be a
+// whole descriptor with or without its checksum. A descriptor determines the kind of script.
+//
+//	zpub6r...
+//	[73c5da0a/84h/0h/0h]xpub6C.../<0;1>/*
+//	wpkh([73c5da0a/84h/0h/0h]xpub6C.../<0;1>/*)
+//
 // It returns [ErrPrivateKey], [ErrMalformedKey], [ErrKeyKind] or [ErrScriptKind].
 func NewWallet(p Params, key string, kind ScriptKind) (*Wallet, error) {
-	version, account, err := hdkey.Parse(key)
+	d, err := parseDescriptor(key)
+	if err != nil {
+		return nil, fmt.Errorf("bitcoin: read account key: %w", err)
+	}
+	if d.kind != FromKey && kind != FromKey && d.kind != kind {
+		return nil, fmt.Errorf("bitcoin: read account key: %w: the descriptor is for %s, not %s", ErrKeyKind, d.kind, kind)
+	}
+	if kind == FromKey {
+		kind = d.kind
+	}
+	version, account, err := hdkey.Parse(d.key)
 	if err != nil {
 		return nil, fmt.Errorf("bitcoin: read account key: %w", err)
 	}
@@ -111,9 +130,17 @@ func NewWallet(p Params, key string, kind ScriptKind) (*Wallet, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bitcoin: read account key: no external chain: %w", err)
 	}
-	w := &Wallet{params: p, kind: kind, receive: receive, key: new([78]byte)}
+	change, err := account.Child(1)
+	if err != nil {
+		return nil, fmt.Errorf("bitcoin: read account key: no internal chain: %w", err)
+	}
+	w := &Wallet{params: p, kind: kind, receive: receive, change: change, key: new([78]byte)}
 	w.name = fmt.Sprintf("%s:%s:%s", p.Network, kind, account.Fingerprint())
-	copy(w.key[:], base58.Decode(key))
+	copy(w.key[:], base58.Decode(d.key))
+	w.origin = d.origin
+	if !d.hasOrigin {
+		w.origin.Fingerprint = [4]byte(btcutil.Hash160(w.key[45:]))
+	}
 	return w, nil
 }
 
@@ -244,6 +271,9 @@ func (w *Wallet) Descriptor() string {
 	raw = append(raw, w.key[4:]...)
 	sum := checkSum(raw)
 	keys := base58.Encode(append(raw, sum[:]...)) + "/0/*"
+	if len(w.origin.Path) > 0 {
+		keys = "[" + w.origin.String() + "]" + keys
+	}
 	var text string
 	switch w.kind {
 	case P2SHP2WPKH:

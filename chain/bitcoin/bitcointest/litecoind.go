@@ -70,11 +70,12 @@ func newLitecoind(t testing.TB, first string) *litecoind {
 	return l
 }
 
-// run starts the program, again if necessary. Its login is new each time.
+// run starts the program, again if necessary. Its login is new each time. It takes replacements, which it does not by
+// default, and makes none.
 func (l *litecoind) run(t testing.TB) {
 	t.Helper()
 	l.start(t, l.path, "-regtest", "-datadir="+l.dir, "-rpcport="+l.port, "-rpcbind=127.0.0.1", "-rpcallowip=127.0.0.1",
-		"-listen=0", "-fallbackfee=0.001", "-nodebuglogfile", "-printtoconsole=0", "-walletrbf=0")
+		"-listen=0", "-fallbackfee=0.001", "-nodebuglogfile", "-printtoconsole=0", "-walletrbf=0", "-mempoolreplacement=1")
 	login := l.login
 	login.URL = loopback(l.port) + "/wallet/hidden"
 	l.hidden = l.dial(t, login)

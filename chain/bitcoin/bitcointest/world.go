@@ -134,6 +134,12 @@ func (w *world) txids(t testing.TB, hash string) []string {
 	return b.Tx
 }
 
+// Client returns a client of the node, for what a World has no method for.
+func (w *world) Client() *bitcoin.Client { return w.client }
+
+// Params returns the coin and network.
+func (w *world) Params() bitcoin.Params { return w.params }
+
 func (w *world) node(t testing.TB, params bitcoin.Params) *bitcoin.Node {
 	t.Helper()
 	n, err := bitcoin.New(bitcoin.Config{Params: params, RPC: w.client, OptInRBF: true})

@@ -1,0 +1,262 @@
+package bitcoin
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/big"
+	"slices"
+
+	"github.com/btcsuite/btcd/btcutil/psbt"
+	"github.com/btcsuite/btcd/wire"
+
+	btc "github.com/cointill/cointill/chain/bitcoin"
+	"github.com/cointill/cointill/payout"
+)
+
+// Replace implements [payout.Spender]. The next version spends the coins of the last one that are still there, and others
+// where they do not suffice; the change pays for the rest. Its fee exceeds those of all versions before it by what nodes
+// demand (BIP-125): it also pays for what payees have made of their unconfirmed outputs, which it replaces with them.
+//
+// Bitcoin Cash has no replacement. There a version can only cancel, which helps if no node has the transaction.
+func (s *Spender) Replace(
+	ctx context.Context, w payout.Wallet, t payout.Transaction, greatest *big.Int,
+) (payout.Version, []payout.Lock, error) {
+	old, err := s.last(ctx, t)
+	if err != nil {
+		return payout.Version{}, nil, err
+	}
+	c, err := s.costOf(ctx, t)
+	if err != nil {
+		return payout.Version{}, nil, err
+	}
+	d, err := s.succeed(ctx, w, t, old, c, s.reserved(greatest))
+	if err != nil {
+		return payout.Version{}, nil, err
+	}
+	v, _, err := s.finish(ctx, w, d)
+	if err != nil {
+		return payout.Version{}, nil, err
+	}
+	var locks []payout.Lock
+	for _, name := range v.Spends {
+		if !slices.ContainsFunc(t.Versions, func(o payout.Version) bool { return slices.Contains(o.Spends, name) }) {
+			locks = append(locks, payout.Lock{Network: s.params.Network, Name: name, Transaction: t.ID})
+		}
+	}
+	return v, locks, nil
+}
+
+// last returns the draft of the transaction's last version, with those of its inputs that the chain still has, and what
+// it pays: nothing if the transaction is to be cancelled.
+func (s *Spender) last(ctx context.Context, t payout.Transaction) (draft, error) {
+	v := t.Last()
+	if s.params.ForkID() && !t.Cancel {
+		return draft{}, fmt.Errorf("payout/bitcoin: %w: %s has none", payout.ErrNoReplacement, s.params.Name)
+	}
+	p, err := parsePacket(v.Unsigned)
+	if err != nil {
+		return draft{}, fmt.Errorf("payout/bitcoin: version of transaction %s: %w", t.ID, err)
+	}
+	n, err := readNote(v.Note)
+	if err != nil {
+		return draft{}, err
+	}
+	d := draft{cancels: t.Cancel || v.Cancels}
+	for i, out := range p.UnsignedTx.TxOut {
+		switch {
+		case i == n.Change:
+			index, ok := changeIndex(p.Outputs[i])
+			if !ok {
+				return draft{}, fmt.Errorf("payout/bitcoin: version of transaction %s: change without a path", t.ID)
+			}
+			d.number = &index
+		case !d.cancels:
+			d.pays = append(d.pays, pay{script: out.PkScript, value: out.Value})
+		}
+	}
+	if d.inputs, err = s.inputsOf(p); err != nil {
+		return draft{}, fmt.Errorf("payout/bitcoin: version of transaction %s: %w", t.ID, err)
+	}
+	return d, s.keepUnspent(ctx, t, &d)
+}
+
+// changeIndex returns the index of the address that change goes to.
+func changeIndex(out psbt.POutput) (uint32, bool) {
+	_, index, ok := keyPath(psbt.PInput{Bip32Derivation: out.Bip32Derivation, TaprootBip32Derivation: out.TaprootBip32Derivation})
+	return index, ok
+}
+
+// inputsOf returns the inputs of a version.
+func (s *Spender) inputsOf(p *psbt.Packet) ([]input, error) {
+	var inputs []input
+	for i, in := range p.UnsignedTx.TxIn {
+		branch, index, ok := keyPath(p.Inputs[i])
+		out, err := prevOut(p, i)
+		if err != nil || !ok {
+			return nil, fmt.Errorf("input %d is incomplete", i)
+		}
+		key, err := s.wallet.Key(branch, index)
+		if err != nil || !bytes.Equal(key.Script, out.PkScript) {
+			return nil, fmt.Errorf("input %d is not the wallet's", i)
+		}
+		at := btc.Outpoint{TxID: in.PreviousOutPoint.Hash.String(), Vout: in.PreviousOutPoint.Index}
+		prev := p.Inputs[i].NonWitnessUtxo
+		if prev == nil { // taproot: only the one output is needed
+			prev = &wire.MsgTx{TxOut: make([]*wire.TxOut, at.Vout+1)}
+			prev.TxOut[at.Vout] = out
+		}
+		inputs = append(inputs, input{coin: coin{at.String(), out.Value, branch, index}, at: at, key: key, prev: prev})
+	}
+	return inputs, nil
+}
+
+// keepUnspent leaves out inputs that are spent in a block: another version is mined, or somebody else has the key.
+func (s *Spender) keepUnspent(ctx context.Context, t payout.Transaction, d *draft) error {
+	tip, err := s.node.Tip(ctx)
+	if err != nil {
+		return err
+	}
+	points := make([]btc.Outpoint, len(d.inputs))
+	for i, in := range d.inputs {
+		points[i] = in.at
+	}
+	outputs, err := s.node.Unspent(ctx, points, false)
+	if err != nil {
+		return err
+	}
+	kept := d.inputs[:0]
+	anchored := false
+	for i, in := range d.inputs {
+		if outputs[i] != nil {
+			kept = append(kept, in)
+			anchored = anchored || in.name == t.Anchor
+		}
+	}
+	if d.inputs, d.height = kept, tip.Height; !anchored {
+		return fmt.Errorf("payout/bitcoin: %w: the chain does not have the coin %s, or it is spent", payout.ErrNoReplacement, t.Anchor)
+	}
+	return nil
+}
+
+// costOf returns what the next version must pay.
+func (s *Spender) costOf(ctx context.Context, t payout.Transaction) (cost, error) {
+	rate, increment, err := s.rate(ctx)
+	if err != nil {
+		return cost{}, err
+	}
+	c := cost{rate: rate, increment: increment}
+	if s.params.ForkID() {
+		return c, nil
+	}
+	for _, v := range t.Versions {
+		fee, size := s.reserved(v.Fee), s.sizeOf(v)
+		burden := int64(0) // with what payees have spent of it already
+		if v.TxID != "" {
+			if burden, err = s.node.Burden(ctx, v.TxID); err != nil {
+				return cost{}, err
+			}
+		}
+		c.before = max(c.before, fee, burden)
+		c.best = max(c.best, s.rateOf(fee, size))
+	}
+	return c, nil
+}
+
+// rateOf returns the rate of a fee, rounded down, and at most all money for a megabyte.
+func (s *Spender) rateOf(fee, size int64) int64 {
+	n := new(big.Int).Mul(big.NewInt(fee), big.NewInt(1000))
+	if n.Quo(n, big.NewInt(size)); n.Cmp(big.NewInt(s.params.MaxMoney/1000)) > 0 {
+		return s.params.MaxMoney / 1000
+	}
+	return n.Int64()
+}
+
+// sizeOf returns the virtual size of a version: the true one once it is signed, or else the least that it may have, so that
+// its rate is not taken for lower than it is.
+func (s *Spender) sizeOf(v payout.Version) int64 {
+	tx := new(wire.MsgTx)
+	if tx.Deserialize(bytes.NewReader(v.Raw)) == nil {
+		base, all := tx.SerializeSizeStripped(), tx.SerializeSize()
+		return vsize(int64(base*(byteWeight-1) + all))
+	}
+	if p, err := parsePacket(v.Unsigned); err == nil {
+		return max(1, int64(p.UnsignedTx.SerializeSize()))
+	}
+	return 1
+}
+
+// succeed completes the draft of the next version, with a fee of at most greatest.
+func (s *Spender) succeed(
+	ctx context.Context, w payout.Wallet, t payout.Transaction, d draft, c cost, greatest int64,
+) (draft, error) {
+	d.rate = c.rate
+	kept := make([]coin, len(d.inputs))
+	for i, in := range d.inputs {
+		kept[i] = in.coin
+	}
+	var ok bool
+	if d.change, d.fee, ok = s.sumOf(d.pays, kept).settle(c); ok && d.fee <= greatest {
+		return d, nil
+	}
+	if least := c.fee(s.sumOf(d.pays, kept).weigh(false)); least > greatest {
+		return draft{}, fmt.Errorf("payout/bitcoin: %w: %d of at most %d", payout.ErrFeeTooHigh, least, greatest)
+	}
+	not := make(map[string]bool)
+	for _, v := range t.Versions {
+		for _, name := range v.Spends {
+			not[name] = true
+		}
+	}
+	coins, err := s.coins(ctx, w, not)
+	if err != nil {
+		return draft{}, err
+	}
+	more, err := s.add(ctx, coins, d, kept, c)
+	if err != nil {
+		return draft{}, err
+	}
+	d.inputs = append(d.inputs, more...)
+	for _, in := range more {
+		kept = append(kept, in.coin)
+	}
+	d.change, d.fee, ok = s.sumOf(d.pays, kept).settle(c)
+	switch {
+	case !ok:
+		return draft{}, fmt.Errorf("payout/bitcoin: %w", payout.ErrNoCoins)
+	case d.fee > greatest:
+		return draft{}, fmt.Errorf("payout/bitcoin: %w: %d of at most %d", payout.ErrFeeTooHigh, d.fee, greatest)
+	}
+	return d, nil
+}
+
+// add returns further coins, so that there is change.
+func (s *Spender) add(ctx context.Context, coins []coin, d draft, kept []coin, c cost) ([]input, error) {
+	for range rounds {
+		b := s.billOf(d.pays, kept, c)
+		b.must = true
+		b.least = c.fee(b.fixed + b.change + int64(len(kept)+1)*b.input)
+		var chosen []coin
+		for range rounds { // until what the chosen inputs cost by their size is in the least fee
+			picked, ok := choose(coins, b)
+			if !ok {
+				return nil, fmt.Errorf("payout/bitcoin: %w", payout.ErrNoCoins)
+			}
+			chosen = pick(coins, picked)
+			total := s.sumOf(d.pays, slices.Concat(kept, chosen))
+			if _, _, ok := total.settle(c); ok {
+				break
+			}
+			b.least = c.fee(total.weigh(true) + b.input)
+		}
+		inputs, _, err := s.confirm(ctx, chosen)
+		if err != nil {
+			return nil, err
+		}
+		if len(inputs) == len(chosen) {
+			return inputs, nil
+		}
+		coins = without(coins, chosen, inputs)
+	}
+	return nil, fmt.Errorf("payout/bitcoin: %w: the node does not have the coins of the books", payout.ErrNoCoins)
+}
