@@ -221,13 +221,3 @@ func tidy(err error) error {
 	}
 	return scrub.Secrets{}.Error(err)
 }
-
-// answered returns the text of a node's error object; ok is false for errors of other kinds, which say nothing about
-// what was asked.
-func answered(err error) (text string, ok bool) {
-	var fault *nodeError
-	if !errors.As(err, &fault) {
-		return "", false
-	}
-	return fault.text, true
-}

@@ -74,8 +74,8 @@ func (s *Spender) taken(ctx context.Context, w payout.Wallet, open []payout.Tran
 	return taken, nil
 }
 
-// foreign returns an error if somebody else used the key of the address. What was done with it before the first
-// transaction of ours, and after the last one was buried and forgotten, is of no concern.
+// foreign returns an error if somebody else used the key of the address, as far as the chain's count shows that. What
+// was done with it before our first transaction, or after our last one was buried and unlocked, shows in balances only.
 func (s *Spender) foreign(taken map[uint64]bool, open []payout.Transaction, a chain.Address, count uint64) error {
 	for _, t := range open {
 		if _, ours := anchored(t, a); ours && t.Foreign {

@@ -31,6 +31,9 @@ func (s *Spender) verify(v payout.Version, signed []byte) (*types.Transaction, e
 	if err != nil {
 		return nil, err
 	}
+	if err := s.owns(laneOfTx(u)); err != nil {
+		return nil, err
+	}
 	if signed, err = binary(signed); err != nil {
 		return nil, err
 	}
@@ -49,6 +52,22 @@ func (s *Spender) verify(v payout.Version, signed []byte) (*types.Transaction, e
 		return nil, fmt.Errorf("it is signed by %s and not by %s", signer, u.From)
 	}
 	return &tx, nil
+}
+
+// owns returns an error unless the address is the wallet's at its branch and index.
+func (s *Spender) owns(l lane) error {
+	derive := s.c.Wallet.Change
+	if l.branch == 0 {
+		derive = func(index uint32) (chain.Address, error) { return s.c.Wallet.Address(context.Background(), index) }
+	}
+	address, err := derive(l.index)
+	if err != nil {
+		return err
+	}
+	if l.branch > laneBranch || address != l.address {
+		return fmt.Errorf("%s is not address %d/%d of the wallet", l.address, l.branch, l.index)
+	}
+	return nil
 }
 
 // binary returns signed bytes, which may be written in hexadecimal.
@@ -105,17 +124,16 @@ func (s *Spender) Send(ctx context.Context, v payout.Version) error {
 	if err == nil {
 		return nil
 	}
-	text, ok := answered(err)
-	if !ok {
-		return fmt.Errorf("payout/evm: send %s: %w", v.TxID, err)
+	var fault *nodeError
+	if errors.As(err, &fault) {
+		switch code, known := classify(fault.text); {
+		case known && code == "":
+			return nil
+		case known:
+			err = &payout.RefusedError{Code: code, Reason: fault.text}
+		}
 	}
-	switch code, known := classify(text); {
-	case !known:
-		return fmt.Errorf("payout/evm: send %s: %w", v.TxID, err)
-	case code != "":
-		return fmt.Errorf("payout/evm: send %s: %w", v.TxID, &payout.RefusedError{Code: code, Reason: text})
-	}
-	return nil
+	return fmt.Errorf("payout/evm: send %s: %w", v.TxID, err)
 }
 
 // refusals has parts, in lower case, of what the clients say about a transaction that they get, in the order in which

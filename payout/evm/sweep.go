@@ -66,12 +66,11 @@ func (s *Spender) sweepable(ctx context.Context, w payout.Wallet, h payout.Holdi
 	case a.MinSweep == nil || h.Units.Cmp(a.MinSweep) < 0:
 		return fmt.Errorf("%w: not worth its fee", payout.ErrNoCoins)
 	}
-	address, err := s.c.Wallet.Address(ctx, h.Index)
-	if err != nil {
+	if err := s.owns(lane{h.Address, h.Branch, h.Index}); err != nil {
 		return err
 	}
-	if h.Branch != 0 || address != h.Address {
-		return fmt.Errorf("%s is not address %d/%d of the wallet", h.Address, h.Branch, h.Index)
+	if h.Branch != 0 {
+		return fmt.Errorf("%s pays, and is not swept", h.Address)
 	}
 	open, err := w.Open(ctx)
 	if err != nil {

@@ -2,6 +2,7 @@ package evm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/big"
 
@@ -95,15 +96,13 @@ func (s *Spender) trialError(ctx context.Context, from lane, m move, err error) 
 	if err == nil {
 		return nil
 	}
-	text, ok := answered(err)
-	const reverted = 3 // the code of a revert
-	code := 0
-	if fault, is := err.(rpc.Error); is { //nolint:errorlint // the errors of a batch are not wrapped
-		code = fault.ErrorCode()
-	}
-	switch {
-	case !ok:
+	var fault *nodeError
+	if !errors.As(err, &fault) {
 		return err
+	}
+	const reverted = 3 // the code of a revert
+	text, code := fault.text, fault.code
+	switch {
 	case contains(text, saysPoor):
 		return fmt.Errorf("%w: the node says of %s: %s", payout.ErrNoCoins, from.address, text)
 	case code != reverted && !contains(text, saysReverted):
