@@ -148,7 +148,7 @@ func (f *fakeNode) BatchCallContext(_ context.Context, batch []rpc.BatchElem) er
 }
 
 // fakeTill returns a till on a fake node whose paying lane has 100 coins.
-func fakeTill(t *testing.T, f *fakeNode, change ...func(*evm.Config)) *till {
+func fakeTill(t testing.TB, f *fakeNode, change ...func(*evm.Config)) *till {
 	t.Helper()
 	b := &till{
 		t: t, network: fakeNetwork, account: newAccount(t), coin: chainevm.Native(fakeNetwork, "ETH"),

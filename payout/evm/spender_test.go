@@ -539,7 +539,7 @@ func everything(t *testing.T, w chaintest.World) {
 	small.Fee = big.NewInt(21_000)
 	_, err = b.spender.Plan(t.Context(), b, []payout.Payout{small})
 	require.ErrorIs(t, err, payout.ErrFeeTooHigh)
-	b.world.Mine(t, 1)
+	w.Mine(t, 1)
 }
 
 func anotherChain(t *testing.T, w chaintest.World) {

@@ -69,7 +69,8 @@ func (a account) secret(t testing.TB, branch, index uint32) []byte {
 // till is a Spender on a real node with what a service keeps for it: holdings, transactions and locks. It implements
 // payout.Wallet.
 type till struct {
-	t       *testing.T
+	t       testing.TB
+	test    *testing.T // the same, for the world
 	world   chaintest.World
 	rpc     *chainevm.Client
 	network chain.Network
@@ -94,7 +95,7 @@ var ether = big.NewInt(1e18)
 func newTill(t *testing.T, w chaintest.World, change ...func(*evm.Config)) *till {
 	t.Helper()
 	b := &till{
-		t: t, world: w, rpc: evmtest.RPC(t, w), account: newAccount(t), coin: w.Assets()[0], token: w.Assets()[1],
+		t: t, test: t, world: w, rpc: evmtest.RPC(t, w), account: newAccount(t), coin: w.Assets()[0], token: w.Assets()[1],
 		holdings: map[string]payout.Holding{}, locks: map[string]string{},
 	}
 	b.network = b.coin.ID.Network()
@@ -127,8 +128,8 @@ func (b *till) restart() {
 // fund pays to an address of ours, and books what the Spender finds.
 func (b *till) fund(asset chain.Asset, to chain.Address, units *big.Int) {
 	b.t.Helper()
-	id := b.world.Pay(b.t, asset, to, units)
-	b.world.Mine(b.t, depth)
+	id := b.world.Pay(b.test, asset, to, units)
+	b.world.Mine(b.test, depth)
 	moves, err := b.spender.Funding(b.t.Context(), id)
 	require.NoError(b.t, err)
 	b.book(moves)
@@ -139,8 +140,8 @@ func (b *till) deposit(asset chain.Asset, index uint32, units *big.Int) payout.H
 	b.t.Helper()
 	to, err := b.config.Wallet.Address(b.t.Context(), index)
 	require.NoError(b.t, err)
-	b.world.Pay(b.t, asset, to, units)
-	b.world.Mine(b.t, depth)
+	b.world.Pay(b.test, asset, to, units)
+	b.world.Mine(b.test, depth)
 	h := b.spender.Holding(payout.Deposit{Asset: asset.ID, To: to, Units: units, Index: index, Wallet: b.config.Wallet.Name()})
 	b.book([]payout.Move{{Holding: h, Units: units}})
 	return b.holdings[h.Name]
@@ -282,7 +283,7 @@ func (b *till) look(t *payout.Transaction) payout.Look {
 // settle mines until the transaction is final, books it, and returns its sighting.
 func (b *till) settle(t *payout.Transaction) payout.Sighting {
 	b.t.Helper()
-	b.world.Mine(b.t, depth)
+	b.world.Mine(b.test, depth)
 	return b.post(t)
 }
 
