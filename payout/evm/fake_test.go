@@ -300,6 +300,8 @@ func TestP12_FeesAreTwiceTheBaseFeeAndTheTipWithinIt(t *testing.T) {
 		{name: "floor", base: gwei(10), tip: gwei(1), fees: evm.Fees{MinTip: gwei(3)}, gas: 21_000, wantTip: gwei(3), most: gwei(23)},
 		{name: "ceiling", base: gwei(10), tip: gwei(9), fees: evm.Fees{MaxTip: gwei(3)}, gas: 21_000, wantTip: gwei(3), most: gwei(23)},
 		{name: "no suggestion", base: gwei(10), fees: evm.Fees{MinTip: gwei(2)}, gas: 21_000, wantTip: gwei(2), most: gwei(22)},
+		{name: "no suggestion of a tip", base: gwei(10), gasPrice: gwei(13), gas: 21_000, wantTip: gwei(3), most: gwei(23)},
+		{name: "no suggestion, and cheap", base: gwei(10), gasPrice: gwei(9), gas: 21_000, wantTip: new(big.Int), most: gwei(20)},
 		{name: "a contract", base: gwei(10), tip: gwei(1), estimate: 40_001, gas: 50_002, wantTip: gwei(1), most: gwei(21)},
 		{name: "bounded gas", base: gwei(10), tip: gwei(1), estimate: 299_999, gas: 300_000, wantTip: gwei(1), most: gwei(21)},
 		{name: "layer 1", base: gwei(10), tip: gwei(1), fees: evm.Fees{Extra: gwei(77)}, gas: 21_000, wantTip: gwei(1), most: gwei(21), extra: gwei(77)},
@@ -332,6 +334,44 @@ func TestP12_FeesAreTwiceTheBaseFeeAndTheTipWithinIt(t *testing.T) {
 			require.Equal(t, f.id, raw.ChainId().Uint64())
 		})
 	}
+}
+
+func TestPayoutsThatWaitKeepNoOthersWaiting(t *testing.T) {
+	f := newFake()
+	b := fakeTill(t, f)
+	var all []payout.Payout
+	for range 200 {
+		poor, cheap := b.payment(b.coin, someone, 1), b.payment(b.coin, someone, 1)
+		poor.Units = new(big.Int).Mul(ether, big.NewInt(101))
+		cheap.Fee = big.NewInt(1)
+		all = append(all, poor, cheap)
+	}
+	last := b.payment(b.coin, someone, 1)
+	plan, err := b.spender.Plan(t.Context(), b, append(all, last))
+	require.NoError(t, err)
+	require.Equal(t, []string{last.ID}, plan.Payouts)
+
+	asked := 0
+	f.answers["eth_estimateGas"] = func([]string) (any, error) {
+		asked++
+		return nil, codedError{3, "execution reverted"}
+	}
+	all = nil
+	for range 50 {
+		all = append(all, b.payment(b.coin, someone, 1))
+	}
+	plan, err = b.spender.Plan(t.Context(), b, all)
+	require.NoError(t, err)
+	require.Len(t, plan.Refused, 20, "the others come with the next call")
+	require.Equal(t, 20, asked)
+}
+
+func TestANetworkWithoutBaseFeeNeedsAPrice(t *testing.T) {
+	f := newFake()
+	f.baseFee, f.price = nil, nil
+	b := fakeTill(t, f)
+	_, err := b.spender.Plan(t.Context(), b, []payout.Payout{b.payment(b.coin, someone, 1)})
+	require.ErrorIs(t, err, chain.ErrIncomplete)
 }
 
 func TestFeesBeyondTheLimitsWait(t *testing.T) {

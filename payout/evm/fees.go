@@ -1,13 +1,17 @@
 package evm
 
 import (
+	"context"
 	"fmt"
 	"math/big"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/rpc"
 	"github.com/shopspring/decimal"
 
+	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/payout"
 )
 
@@ -20,24 +24,39 @@ type price struct {
 	legacy bool
 }
 
-// price returns what is to be paid at present. It returns ErrFeeTooHigh if that exceeds Fees.MaxPrice.
-func (s *Spender) price(h head) (price, error) {
-	p := s.asked(h)
-	if limit := s.c.Fees.MaxPrice; limit != nil && p.most.Cmp(limit) > 0 {
-		return price{}, fmt.Errorf("%w: %s a unit of gas, and Config.Fees.MaxPrice is %s", payout.ErrFeeTooHigh, p.most, limit)
+// priced reads the end of the chain and what the network asks for at present.
+func (s *Spender) priced(ctx context.Context, addresses ...chain.Address) (head, price, error) {
+	var tip, gasPrice *hexutil.Big
+	h, err := s.head(ctx, []rpc.BatchElem{
+		{Method: "eth_gasPrice", Result: &gasPrice}, {Method: "eth_maxPriorityFeePerGas", Result: &tip}, // old nodes have no such
+	}, addresses...)
+	if err != nil {
+		return head{}, price{}, err
 	}
-	return p, nil
+	if h.baseFee == nil {
+		if gasPrice == nil {
+			return head{}, price{}, fmt.Errorf("%w: no gas price", chain.ErrIncomplete)
+		}
+		p := s.between((*big.Int)(gasPrice))
+		return h, price{tip: p, most: p, least: p, legacy: true}, nil
+	}
+	suggestion := (*big.Int)(tip)
+	if tip == nil && gasPrice != nil {
+		suggestion = new(big.Int).Sub((*big.Int)(gasPrice), h.baseFee)
+		suggestion = larger(suggestion, new(big.Int))
+	}
+	p := price{tip: s.between(suggestion), most: new(big.Int).Lsh(h.baseFee, 1)}
+	p.most.Add(p.most, p.tip)
+	p.least = new(big.Int).Add(bumped(h.baseFee), p.tip)
+	return h, p, nil
 }
 
-// asked returns what the network asks for.
-func (s *Spender) asked(h head) price {
-	if h.baseFee == nil {
-		p := s.between(h.price)
-		return price{tip: p, most: p, least: p, legacy: true}
+// bearable returns ErrFeeTooHigh for a price that exceeds Fees.MaxPrice.
+func (s *Spender) bearable(p price) error {
+	if limit := s.c.Fees.MaxPrice; limit != nil && p.most.Cmp(limit) > 0 {
+		return fmt.Errorf("%w: %s a unit of gas, and Config.Fees.MaxPrice is %s", payout.ErrFeeTooHigh, p.most, limit)
 	}
-	tip := s.between(h.tip)
-	most := new(big.Int).Lsh(h.baseFee, 1)
-	return price{tip: tip, most: most.Add(most, tip), least: new(big.Int).Add(bumped(h.baseFee), tip)}
+	return nil
 }
 
 // between keeps a node's suggestion between the limits of tips.

@@ -34,12 +34,9 @@ type header struct {
 
 // head is the end of the chain as a node sees it.
 type head struct {
-	latest  header
 	height  uint64
 	final   uint64   // height of the newest final block; 0 if none is
 	counts  []uint64 // transactions of each address that was asked about, as of the latest block
-	tip     *big.Int // the node's suggestion; nil if it has none
-	price   *big.Int // the node's suggestion for transactions of type 0; nil if it has none
 	baseFee *big.Int // nil where there is none
 }
 
@@ -107,7 +104,6 @@ func (s *Spender) head(ctx context.Context, more []rpc.BatchElem, addresses ...c
 	var id hexutil.Uint64
 	var latest, tagged *header
 	counts := make([]*hexutil.Uint64, len(addresses))
-	var tip, price *hexutil.Big
 	elems := []rpc.BatchElem{
 		{Method: "eth_chainId", Result: &id},
 		{Method: "eth_getBlockByNumber", Args: []any{"latest", false}, Result: &latest},
@@ -116,8 +112,6 @@ func (s *Spender) head(ctx context.Context, more []rpc.BatchElem, addresses ...c
 		elems = append(elems, rpc.BatchElem{Method: "eth_getTransactionCount", Args: []any{a, "latest"}, Result: &counts[i]})
 	}
 	needed := len(elems)
-	elems = append(elems,
-		rpc.BatchElem{Method: "eth_maxPriorityFeePerGas", Result: &tip}, rpc.BatchElem{Method: "eth_gasPrice", Result: &price})
 	if tag := s.c.Finality.Tag; tag != "" {
 		elems = append(elems, rpc.BatchElem{Method: "eth_getBlockByNumber", Args: []any{tag, false}, Result: &tagged})
 	}
@@ -135,7 +129,7 @@ func (s *Spender) head(ctx context.Context, more []rpc.BatchElem, addresses ...c
 	if s.id.Cmp(new(big.Int).SetUint64(uint64(id))) != 0 {
 		return head{}, fmt.Errorf("%w: the node is on chain %d and not %s", chain.ErrWrongNetwork, id, s.c.Network)
 	}
-	h := head{tip: (*big.Int)(tip), price: (*big.Int)(price), counts: make([]uint64, len(counts))}
+	h := head{counts: make([]uint64, len(counts))}
 	for i, n := range counts {
 		if n == nil {
 			return head{}, fmt.Errorf("%w: no count of %s", chain.ErrIncomplete, addresses[i])
@@ -150,7 +144,7 @@ func (s *Spender) ended(h head, latest, tagged *header) (head, error) {
 	if latest == nil || latest.Number == nil || latest.Hash == (common.Hash{}) {
 		return head{}, fmt.Errorf("%w: no latest block", chain.ErrIncomplete)
 	}
-	h.latest, h.height, h.baseFee = *latest, uint64(*latest.Number), (*big.Int)(latest.BaseFee)
+	h.height, h.baseFee = uint64(*latest.Number), (*big.Int)(latest.BaseFee)
 	age := s.c.Now().Sub(time.Unix(int64(min(uint64(latest.Timestamp), 1<<40)), 0))
 	if s.c.MaxAge > 0 && age > s.c.MaxAge {
 		return head{}, fmt.Errorf("%w: its newest block, %d, is %s old", ErrBehind, h.height, age.Truncate(time.Second))

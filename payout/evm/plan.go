@@ -7,13 +7,14 @@ import (
 	"math/big"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/params"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/evm"
 	"github.com/cointill/cointill/payout"
 )
 
-// maxTried is how many payouts one call of Plan looks at, each of which costs a question to the node.
+// maxTried is how many payouts one call of Plan asks the node about.
 const maxTried = 20
 
 // Receiver implements [payout.Spender]. A contract is asked, as if it were paid now, as far as the lane has the coins
@@ -64,12 +65,13 @@ func (s *Spender) moveOf(asset chain.AssetID, to string, units *big.Int) (move, 
 // planner is what one call of Plan or Sweep knows.
 type planner struct {
 	*Spender
-	w     payout.Wallet
-	open  []payout.Transaction
-	head  head
-	price price
-	lane  lane
-	nonce uint64
+	w      payout.Wallet
+	open   []payout.Transaction
+	price  price
+	lane   lane
+	nonce  uint64
+	frees  map[chain.AssetID]*big.Int // what the lane has free, as far as it was asked
+	trials int                        // how many payouts the node was asked about
 }
 
 // planner reads what a new transaction of a lane depends on.
@@ -79,7 +81,7 @@ func (s *Spender) planner(ctx context.Context, w payout.Wallet, l lane) (*planne
 		return nil, fmt.Errorf("read open transactions: %w", err)
 	}
 	// The count is read after what is stored: what was mined in between is known to be ours.
-	h, err := s.head(ctx, nil, l.address)
+	h, p, err := s.priced(ctx, l.address)
 	if err != nil {
 		return nil, err
 	}
@@ -87,8 +89,19 @@ func (s *Spender) planner(ctx context.Context, w payout.Wallet, l lane) (*planne
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.price(h)
-	return &planner{s, w, open, h, p, l, n}, err
+	return &planner{Spender: s, w: w, open: open, price: p, lane: l, nonce: n, frees: map[chain.AssetID]*big.Int{}}, s.bearable(p)
+}
+
+// has returns what the lane has free of an asset.
+func (p *planner) has(ctx context.Context, asset chain.AssetID) (*big.Int, error) {
+	if p.frees[asset] == nil {
+		free, err := p.free(ctx, p.w, p.open, p.lane, asset, "")
+		if err != nil {
+			return nil, err
+		}
+		p.frees[asset] = free
+	}
+	return p.frees[asset], nil
 }
 
 // Plan implements [payout.Spender]. It pays the first of the payouts that can be paid, alone. When one waits for coins
@@ -109,7 +122,10 @@ func (s *Spender) plan(ctx context.Context, w payout.Wallet, payouts []payout.Pa
 	}
 	plan := payout.Plan{Lane: string(p.lane.address), Refused: map[string]string{}}
 	var waits error
-	for _, o := range payouts[:min(len(payouts), maxTried)] {
+	for _, o := range payouts {
+		if p.trials == maxTried {
+			break
+		}
 		version, err := p.payOne(ctx, o)
 		var never *neverError
 		switch {
@@ -149,38 +165,44 @@ func (p *planner) payOne(ctx context.Context, o payout.Payout) (payout.Version, 
 	case o.FeeAsset != p.coin.ID || o.Fee == nil:
 		return payout.Version{}, &neverError{fmt.Sprintf("its fee is not reserved in %s", p.coin.ID)}
 	}
-	coin, err := p.free(ctx, p.w, p.open, p.lane, p.coin.ID, "")
-	if err != nil {
+	if err := p.affords(ctx, o, params.TxGas); err != nil { // no payment takes less
 		return payout.Version{}, err
 	}
-	have := coin
-	if m.isToken() {
-		if have, err = p.free(ctx, p.w, p.open, p.lane, o.Asset.ID, ""); err != nil {
-			return payout.Version{}, err
-		}
-	}
-	if have.Cmp(o.Units) < 0 {
-		return payout.Version{}, fmt.Errorf("%w: %s has %s of %s", payout.ErrNoCoins, p.lane.address, have, o.Asset.ID)
-	}
+	p.trials++
 	gas, err := p.payGas(ctx, m)
 	if err != nil {
 		return payout.Version{}, err
 	}
-	fee := p.fee(gas, p.price)
-	if fee.Cmp(o.Fee) > 0 {
-		return payout.Version{}, fmt.Errorf("%w: %s, and %s are reserved", payout.ErrFeeTooHigh, fee, o.Fee)
-	}
-	if !m.isToken() {
-		coin = new(big.Int).Sub(coin, o.Units)
-	}
-	if coin.Cmp(fee) < 0 {
-		return payout.Version{}, fmt.Errorf("%w: %s has %s for a fee of %s", payout.ErrNoCoins, p.lane.address, coin, fee)
+	if err := p.affords(ctx, o, gas); err != nil {
+		return payout.Version{}, err
 	}
 	u, err := p.transaction(p.lane, m, p.nonce, gas, p.price)
 	if err != nil {
 		return payout.Version{}, err
 	}
 	return p.version(u)
+}
+
+// affords returns ErrFeeTooHigh or ErrNoCoins unless a payout can be paid with so much gas.
+func (p *planner) affords(ctx context.Context, o payout.Payout, gas uint64) error {
+	fee := p.fee(gas, p.price)
+	if fee.Cmp(o.Fee) > 0 {
+		return fmt.Errorf("%w: %s, and %s are reserved", payout.ErrFeeTooHigh, fee, o.Fee)
+	}
+	need := map[chain.AssetID]*big.Int{p.coin.ID: fee, o.Asset.ID: o.Units}
+	if o.Asset.ID == p.coin.ID {
+		need[p.coin.ID] = new(big.Int).Add(fee, o.Units)
+	}
+	for asset, units := range need {
+		has, err := p.has(ctx, asset)
+		if err != nil {
+			return err
+		}
+		if has.Cmp(units) < 0 {
+			return fmt.Errorf("%w: %s has %s of %s, and %s are needed", payout.ErrNoCoins, p.lane.address, has, asset, units)
+		}
+	}
+	return nil
 }
 
 // payGas returns the gas limit of a payment, or a neverError if the receiver cannot be paid.

@@ -64,11 +64,10 @@ func (s *Spender) replacement(ctx context.Context, w payout.Wallet, t payout.Tra
 	if err != nil {
 		return r, fmt.Errorf("read open transactions: %w", err)
 	}
-	h, err := s.head(ctx, nil)
+	_, asked, err := s.priced(ctx)
 	if err != nil {
 		return r, err
 	}
-	asked := s.asked(h)
 	asked.legacy = last.tx.Type() == types.LegacyTxType
 	r.price = asked.replacing(earlier)
 	if t.Cancel {

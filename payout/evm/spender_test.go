@@ -50,6 +50,7 @@ func suite(t *testing.T, w chaintest.World, anvil bool) {
 		{"ThePayoutOfEverythingHasNoRoomForTheFee", everything, false},
 		{"TheNodeOfAnotherChainIsAnError", anotherChain, false},
 		{"FundingIsWhatOthersBring", funding, false},
+		{"FinalIsTheNodesWord", finalByTag, false},
 	} {
 		if c.anvil && !anvil {
 			continue
@@ -579,4 +580,15 @@ func funding(t *testing.T, w chaintest.World) {
 	b.settle(own)
 	_, err = b.spender.Funding(t.Context(), own.Last().TxID)
 	require.ErrorIs(t, err, payout.ErrNotFound)
+}
+
+func finalByTag(t *testing.T, w chaintest.World) {
+	b := newTill(t, w)
+	b.config.Finality = evm.Finality{Tag: "finalized", Buried: 1}
+	b.restart()
+	tx := b.start(b.payment(b.coin, w.Address(t), 1))
+	w.Mine(t, 1)
+	require.False(t, b.look(tx).Versions[0].Final)
+	w.Mine(t, 120)
+	require.True(t, b.look(tx).Versions[0].Final)
 }

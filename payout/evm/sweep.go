@@ -16,7 +16,8 @@ import (
 func topUpName(a chain.Address) string { return "topup:" + string(a) }
 
 // Sweep implements [payout.Sweeper]. An address is swept by one transaction at a time. For a token, its address is topped
-// up to the most that the sweep can cost; native coin pays for itself, and all of it goes. It returns ErrNoCoins also
+// up to the most that the sweep can cost; native coin pays for itself, and all of it goes. When gas becomes dearer while the
+// sweep of a token waits for its block, it waits on: its address has nothing for another version. It returns ErrNoCoins also
 // while an earlier transaction is under way, and RefusedStopped for an address whose key somebody else used: the others
 // go on.
 func (s *Spender) Sweep(ctx context.Context, w payout.Wallet, h payout.Holding) (payout.Plan, payout.Purpose, error) {
@@ -38,7 +39,7 @@ func (s *Spender) sweep(ctx context.Context, w payout.Wallet, h payout.Holding) 
 	if err != nil {
 		return payout.Plan{}, "", err
 	}
-	has, err := p.free(ctx, w, p.open, p.lane, h.Asset, "")
+	has, err := p.has(ctx, h.Asset)
 	if err != nil {
 		return payout.Plan{}, "", err
 	}
@@ -94,7 +95,7 @@ func (s *Spender) sweepable(ctx context.Context, w payout.Wallet, h payout.Holdi
 // spendable returns what the lane has of native coin by our books, and not more than the chain has: what arrived and is
 // not booked yet is not spent.
 func (p *planner) spendable(ctx context.Context) (*big.Int, error) {
-	booked, err := p.free(ctx, p.w, p.open, p.lane, p.coin.ID, "")
+	booked, err := p.has(ctx, p.coin.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +146,7 @@ func (s *Spender) topUpTo(ctx context.Context, w payout.Wallet, to lane, units *
 	if err != nil {
 		return payout.Plan{}, "", err
 	}
-	has, err := p.free(ctx, w, p.open, p.lane, p.coin.ID, "")
+	has, err := p.has(ctx, p.coin.ID)
 	if err != nil {
 		return payout.Plan{}, "", err
 	}

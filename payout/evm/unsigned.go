@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/big"
 	"strconv"
 
@@ -100,14 +99,19 @@ func parseUnsigned(unsigned []byte) (Unsigned, error) {
 	if err := d.Decode(&e); err != nil {
 		return Unsigned{}, err
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return Unsigned{}, errors.New("something follows the envelope")
-	}
 	tx, err := decodePayload(e.Tx)
 	if err != nil {
 		return Unsigned{}, err
 	}
-	return newUnsigned(e.Network, lane{e.From, e.Branch, e.Index}, tx)
+	u, err := newUnsigned(e.Network, lane{e.From, e.Branch, e.Index}, tx)
+	if err != nil {
+		return Unsigned{}, err
+	}
+	// Two programs must not read two things in it: no field twice, none in another spelling.
+	if again, err := u.bytes(); err != nil || !bytes.Equal(again, bytes.TrimSpace(unsigned)) {
+		return Unsigned{}, errors.New("not in the form in which it was made")
+	}
+	return u, nil
 }
 
 // newUnsigned returns the transaction as a signer sees it, or an error if this package could not have made it.
