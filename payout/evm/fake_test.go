@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"strings"
 	"testing"
 	"time"
 
@@ -357,13 +358,35 @@ func TestPayoutsThatWaitKeepNoOthersWaiting(t *testing.T) {
 		return nil, codedError{3, "execution reverted"}
 	}
 	all = nil
-	for range 50 {
+	for range 150 {
 		all = append(all, b.payment(b.coin, someone, 1))
 	}
 	plan, err = b.spender.Plan(t.Context(), b, all)
 	require.NoError(t, err)
-	require.Len(t, plan.Refused, 20, "the others come with the next call")
-	require.Equal(t, 20, asked)
+	require.Len(t, plan.Refused, 100, "the others come with the next call")
+	require.Equal(t, 100, asked)
+}
+
+func TestAPayoutThatTheNodeCannotTryKeepsNoOtherWaiting(t *testing.T) {
+	f := newFake()
+	b := fakeTill(t, f)
+	odd, good := b.payment(b.coin, "0x0000000000000000000000000000000000000009", 1), b.payment(b.coin, someone, 1)
+	f.answers["eth_estimateGas"] = func(args []string) (any, error) {
+		if strings.Contains(args[0], string(odd.To)) {
+			return nil, codedError{-32015, "something unheard of"}
+		}
+		return hexutil.Uint64(21_000), nil
+	}
+	plan, err := b.spender.Plan(t.Context(), b, []payout.Payout{odd, good})
+	require.NoError(t, err)
+	require.Equal(t, []string{good.ID}, plan.Payouts)
+	require.Empty(t, plan.Refused, "nobody knows whether it can be paid")
+	_, err = b.spender.Plan(t.Context(), b, []payout.Payout{odd})
+	require.ErrorContains(t, err, "unheard of")
+
+	f.answers["eth_estimateGas"] = func([]string) (any, error) { return nil, errors.New("connection reset") }
+	_, err = b.spender.Plan(t.Context(), b, []payout.Payout{odd, good})
+	require.ErrorContains(t, err, "connection reset")
 }
 
 func TestANetworkWithoutBaseFeeNeedsAPrice(t *testing.T) {

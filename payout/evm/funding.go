@@ -77,7 +77,7 @@ func (s *Spender) brought(tx *wireTx, receipt *wireReceipt) (moves []payout.Move
 		add(*tx.To, s.coin.ID, (*big.Int)(tx.Value))
 	}
 	for _, log := range receipt.Logs {
-		id := chain.AssetID(string(s.c.Network) + "/erc20:" + log.Address.Hex())
+		id := s.assetAt(log.Address)
 		from, to, units, ok := log.transfer()
 		if _, known := s.assets[id]; ok && known && !s.isLane(chain.Address(from.Hex())) {
 			add(to, id, units)

@@ -70,12 +70,12 @@ func (s *Spender) Look(ctx context.Context, t payout.Transaction) (payout.Look, 
 }
 
 func (s *Spender) look(ctx context.Context, t payout.Transaction) (payout.Look, error) {
-	q := inquiry{Spender: s, versions: make([]Unsigned, len(t.Versions)), hashes: map[common.Hash]int{}}
+	versions, err := s.parseAll(t)
+	if err != nil {
+		return payout.Look{}, err
+	}
+	q := inquiry{Spender: s, versions: versions, hashes: map[common.Hash]int{}}
 	for i, v := range t.Versions {
-		var err error
-		if q.versions[i], err = s.parse(v); err != nil {
-			return payout.Look{}, err
-		}
 		if v.TxID != "" {
 			q.hashes[common.HexToHash(v.TxID)] = i
 		}

@@ -269,8 +269,15 @@ func TestLook_ErrorsConcludeNothing(t *testing.T) {
 	f := newFake()
 	b := fakeTill(t, f)
 	tx := b.sign(b.plan(b.payment(b.coin, someone, 1)))
+	damaged := *tx
+	damaged.Anchor = "nonce:" + string(b.spender.Lane()) + ":1"
+	_, err := b.spender.Look(t.Context(), damaged)
+	require.ErrorContains(t, err, "the anchor is")
+	damaged.Versions = nil
+	_, err = b.spender.Look(t.Context(), damaged)
+	require.ErrorContains(t, err, "no versions")
 	tx.Mined, tx.Height = 0, 1001
-	_, err := b.spender.Look(t.Context(), *tx)
+	_, err = b.spender.Look(t.Context(), *tx)
 	require.ErrorIs(t, err, evm.ErrBehind)
 }
 

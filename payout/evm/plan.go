@@ -15,7 +15,7 @@ import (
 )
 
 // maxTried is how many payouts one call of Plan asks the node about.
-const maxTried = 20
+const maxTried = 100
 
 // Receiver implements [payout.Spender]. A contract is asked, as if it were paid now, as far as the lane has the coins
 // for it.
@@ -71,6 +71,7 @@ type planner struct {
 	lane   lane
 	nonce  uint64
 	frees  map[chain.AssetID]*big.Int // what the lane has free, as far as it was asked
+	stuck  map[chain.AssetID]error    // tokens that move nothing at present
 	trials int                        // how many payouts the node was asked about
 }
 
@@ -89,7 +90,9 @@ func (s *Spender) planner(ctx context.Context, w payout.Wallet, l lane) (*planne
 	if err != nil {
 		return nil, err
 	}
-	return &planner{Spender: s, w: w, open: open, price: p, lane: l, nonce: n, frees: map[chain.AssetID]*big.Int{}}, s.bearable(p)
+	return &planner{
+		Spender: s, w: w, open: open, price: p, lane: l, nonce: n, frees: map[chain.AssetID]*big.Int{}, stuck: map[chain.AssetID]error{},
+	}, s.bearable(p)
 }
 
 // has returns what the lane has free of an asset.
@@ -105,8 +108,9 @@ func (p *planner) has(ctx context.Context, asset chain.AssetID) (*big.Int, error
 }
 
 // Plan implements [payout.Spender]. It pays the first of the payouts that can be paid, alone. When one waits for coins
-// or a lower fee, it tries the next. If none can be paid now and some never can, only Plan.Refused is set. It returns a
-// RefusedError as well: RefusedStopped, RefusedTooSoon, and RefusedContract if a token moves nothing at all.
+// or a lower fee, or because its token moves nothing at all or the node cannot try it, Plan tries the next. If none can
+// be paid now and some never can, only Plan.Refused is set. It returns a RefusedError as well: RefusedStopped,
+// RefusedTooSoon, and RefusedContract if a token moves nothing.
 func (s *Spender) Plan(ctx context.Context, w payout.Wallet, payouts []payout.Payout) (payout.Plan, error) {
 	plan, err := s.plan(ctx, w, payouts)
 	if err != nil {
@@ -134,12 +138,10 @@ func (s *Spender) plan(ctx context.Context, w payout.Wallet, payouts []payout.Pa
 			return plan, nil
 		case errors.As(err, &never):
 			plan.Refused[o.ID] = never.reason
-		case errors.Is(err, payout.ErrNoCoins), errors.Is(err, payout.ErrFeeTooHigh):
-			if waits == nil {
-				waits = fmt.Errorf("payout %s: %w", o.ID, err)
-			}
-		default:
+		case !waitsAlone(err):
 			return payout.Plan{}, fmt.Errorf("payout %s: %w", o.ID, err)
+		case waits == nil:
+			waits = fmt.Errorf("payout %s: %w", o.ID, err)
 		}
 	}
 	switch {
@@ -149,6 +151,14 @@ func (s *Spender) plan(ctx context.Context, w payout.Wallet, payouts []payout.Pa
 		waits = payout.ErrNoCoins // there was nothing to pay
 	}
 	return payout.Plan{}, waits
+}
+
+// waitsAlone reports whether an error is about one payout, so that others may be paid.
+func waitsAlone(err error) bool {
+	var fault *nodeError
+	var refused *payout.RefusedError
+	return errors.Is(err, payout.ErrNoCoins) || errors.Is(err, payout.ErrFeeTooHigh) || errors.Is(err, chain.ErrIncomplete) ||
+		errors.As(err, &fault) || errors.As(err, &refused)
 }
 
 // neverError says that a payout can never be paid.
@@ -166,6 +176,9 @@ func (p *planner) payOne(ctx context.Context, o payout.Payout) (payout.Version, 
 		return payout.Version{}, &neverError{fmt.Sprintf("its fee is not reserved in %s", p.coin.ID)}
 	}
 	if err := p.affords(ctx, o, params.TxGas); err != nil { // no payment takes less
+		return payout.Version{}, err
+	}
+	if err := p.stuck[o.Asset.ID]; err != nil {
 		return payout.Version{}, err
 	}
 	p.trials++
@@ -217,7 +230,9 @@ func (p *planner) payGas(ctx context.Context, m move) (uint64, error) {
 		own := m
 		own.to = common.HexToAddress(string(p.topUp.address))
 		if _, err := p.gas(ctx, p.lane, own); err != nil {
-			return 0, fmt.Errorf("the token moves nothing: %w", err)
+			err = fmt.Errorf("the token moves nothing: %w", err)
+			p.stuck[p.assetAt(m.token)] = err
+			return 0, err
 		}
 	}
 	return 0, &neverError{refused.Error()}

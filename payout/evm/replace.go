@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/big"
+	"slices"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
@@ -23,12 +24,9 @@ func (s *Spender) Replace(ctx context.Context, w payout.Wallet, t payout.Transac
 }
 
 func (s *Spender) replace(ctx context.Context, w payout.Wallet, t payout.Transaction, greatest *big.Int) (payout.Version, error) {
-	earlier := make([]Unsigned, len(t.Versions))
-	for i, v := range t.Versions {
-		var err error
-		if earlier[i], err = s.parse(v); err != nil {
-			return payout.Version{}, err
-		}
+	earlier, err := s.parseAll(t)
+	if err != nil {
+		return payout.Version{}, err
 	}
 	r, err := s.replacement(ctx, w, t, earlier, greatest)
 	if err != nil {
@@ -38,7 +36,8 @@ func (s *Spender) replace(ctx context.Context, w payout.Wallet, t payout.Transac
 	if err != nil {
 		return payout.Version{}, err
 	}
-	next, err := s.version(u, t.Last().Spends[1:]...)
+	others := slices.DeleteFunc(slices.Clone(t.Last().Spends), func(name string) bool { return name == t.Anchor })
+	next, err := s.version(u, others...)
 	if err != nil {
 		return payout.Version{}, err
 	}

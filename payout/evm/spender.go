@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/params"
 
 	"github.com/cointill/cointill/chain"
@@ -319,12 +320,35 @@ func (s *Spender) parse(v payout.Version) (Unsigned, error) {
 	return u, nil
 }
 
+// parseAll reads all versions of a transaction, which must spend one nonce of one address: its anchor.
+func (s *Spender) parseAll(t payout.Transaction) ([]Unsigned, error) {
+	if len(t.Versions) == 0 {
+		return nil, errors.New("it has no versions")
+	}
+	all := make([]Unsigned, len(t.Versions))
+	for i, v := range t.Versions {
+		var err error
+		if all[i], err = s.parse(v); err != nil {
+			return nil, fmt.Errorf("version %d: %w", i, err)
+		}
+		if name := nonceName(all[i].From, all[i].Nonce); name != t.Anchor {
+			return nil, fmt.Errorf("version %d spends %s, and the anchor is %s", i, name, t.Anchor)
+		}
+	}
+	return all, nil
+}
+
 // assetOf returns the id of the asset that a transaction moves.
 func (s *Spender) assetOf(u Unsigned) chain.AssetID {
 	if u.Token == "" {
 		return s.coin.ID
 	}
-	return chain.AssetID(string(s.c.Network) + "/erc20:" + string(u.Token))
+	return s.assetAt(common.HexToAddress(string(u.Token)))
+}
+
+// assetAt returns the id of the token of a contract.
+func (s *Spender) assetAt(contract common.Address) chain.AssetID {
+	return chain.AssetID(string(s.c.Network) + "/erc20:" + contract.Hex())
 }
 
 // laneOfTx returns who sends a transaction.

@@ -140,6 +140,8 @@ func tokensReturn(t *testing.T, w chaintest.World) {
 	_, err = b.spender.Plan(t.Context(), b, []payout.Payout{b.payment(q.asset, w.Address(t), 1)})
 	refused(t, err, payout.RefusedContract)
 	require.ErrorContains(t, err, "false")
+	_, err = b.spender.Receiver(t.Context(), q.asset, string(w.Address(t)), big.NewInt(1_000_000))
+	require.NoError(t, err, "the lane has not so many, and nobody knows what the token will say")
 }
 
 func blockedAndPaused(t *testing.T, w chaintest.World) {
@@ -163,6 +165,11 @@ func blockedAndPaused(t *testing.T, w chaintest.World) {
 		_, err := b.spender.Plan(t.Context(), b, []payout.Payout{b.payment(q.asset, w.Address(t), 1)})
 		refused(t, err, payout.RefusedContract)
 		require.ErrorContains(t, err, "moves nothing", name)
+		first, second, coin := b.payment(q.asset, w.Address(t), 1), b.payment(q.asset, w.Address(t), 1), b.payment(b.coin, w.Address(t), 1)
+		plan, err := b.spender.Plan(t.Context(), b, []payout.Payout{first, second, coin})
+		require.NoError(t, err)
+		require.Equal(t, []string{coin.ID}, plan.Payouts, "a token that stands still stops no other asset")
+		require.Empty(t, plan.Refused)
 		tell(0)
 		w.Mine(t, 1)
 	}

@@ -54,7 +54,7 @@ func (s *Spender) gas(ctx context.Context, from lane, m move) (uint64, error) {
 			return 0, err
 		}
 		if !isTrue(returned) {
-			return 0, refusal(payout.RefusedContract, "the token returns false")
+			return 0, s.refusedBy(ctx, from, m, "the token returns false")
 		}
 	}
 	if err := s.trialError(ctx, from, m, elems[0].Error); err != nil {
@@ -108,6 +108,12 @@ func (s *Spender) trialError(ctx context.Context, from lane, m move, err error) 
 	case code != reverted && !contains(text, saysReverted):
 		return err
 	}
+	return s.refusedBy(ctx, from, m, text)
+}
+
+// refusedBy returns ErrNoCoins if a contract did not do it because the sender has too little of the token, else a
+// RefusedError.
+func (s *Spender) refusedBy(ctx context.Context, from lane, m move, text string) error {
 	if m.isToken() {
 		has, err := s.balance(ctx, from.address, m.token.Hex())
 		if err != nil {
