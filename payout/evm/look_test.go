@@ -118,7 +118,8 @@ func TestLook_P27_ATokenMustLogExactlyWhatWasAskedFor(t *testing.T) {
 	f.answers["eth_call"] = func([]string) (any, error) { return hexutil.Bytes{}, nil }
 	f.answers["eth_getCode"] = func([]string) (any, error) { return hexutil.Bytes{1}, nil }
 	b := fakeTill(t, f, func(c *evm.Config) { c.Assets = append(c.Assets, evm.Asset{Asset: token}) })
-	b.holdings["tokens"] = payout.Holding{Name: string(b.spender.Lane()) + "/" + string(token.ID), Asset: token.ID, Units: big.NewInt(100)}
+	name := string(b.spender.Lane()) + "/" + string(token.ID)
+	b.holdings[name] = payout.Holding{Name: name, Asset: token.ID, Units: big.NewInt(100)}
 	tx := b.sign(b.plan(b.payment(token, receiver, 40)))
 	lane := b.spender.Lane()
 	odd := log(someone, lane, receiver, 40)

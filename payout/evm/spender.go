@@ -273,13 +273,8 @@ func (s *Spender) isLane(a chain.Address) bool { return a == s.pay.address || a 
 // free returns what an address has of an asset and no open transaction but the excepted one can spend. What has a final
 // transaction is booked already.
 func (s *Spender) free(ctx context.Context, w payout.Wallet, open []payout.Transaction, l lane, asset chain.AssetID, except string) (*big.Int, error) {
-	name, left := holdingName(l.address, asset), new(big.Int)
-	err := w.Holdings(ctx, asset, func(h payout.Holding) bool {
-		if h.Name == name {
-			left.Set(h.Units)
-		}
-		return h.Name != name
-	})
+	name := holdingName(l.address, asset)
+	left, err := booked(ctx, w, name, asset)
 	if err != nil {
 		return nil, fmt.Errorf("read holdings: %w", err)
 	}
@@ -289,6 +284,27 @@ func (s *Spender) free(ctx context.Context, w payout.Wallet, open []payout.Trans
 		}
 	}
 	return left, nil
+}
+
+// booked returns what our books have under the name of a holding.
+func booked(ctx context.Context, w payout.Wallet, name string, asset chain.AssetID) (*big.Int, error) {
+	units := new(big.Int)
+	if finder, can := w.(payout.Finder); can {
+		h, err := finder.Holding(ctx, name)
+		if errors.Is(err, payout.ErrNotFound) {
+			return units, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		return units.Set(h.Units), nil
+	}
+	return units, w.Holdings(ctx, asset, func(h payout.Holding) bool {
+		if h.Name == name {
+			units.Set(h.Units)
+		}
+		return h.Name != name
+	})
 }
 
 // costs returns the most that any version of a transaction takes from a holding.

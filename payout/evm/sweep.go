@@ -16,7 +16,7 @@ import (
 func topUpName(a chain.Address) string { return "topup:" + string(a) }
 
 // Sweep implements [payout.Sweeper]. An address is swept by one transaction at a time. For a token, its address is topped
-// up to the most that the sweep can cost; native coin pays for itself, and all of it goes. When gas becomes dearer while the
+// up to the most that the sweep can cost; native coin pays for itself, and all of it goes, after the tokens of its address. When gas becomes dearer while the
 // sweep of a token waits for its block, it waits on: its address has nothing for another version. It returns ErrNoCoins also
 // while an earlier transaction is under way, and RefusedStopped for an address whose key somebody else used: the others
 // go on.
@@ -45,6 +45,11 @@ func (s *Spender) sweep(ctx context.Context, w payout.Wallet, h payout.Holding) 
 	}
 	if least := s.assets[h.Asset].MinSweep; has.Cmp(least) < 0 {
 		return payout.Plan{}, "", fmt.Errorf("%w: less than MinSweep, %s", payout.ErrNoCoins, least)
+	}
+	if h.Asset == s.coin.ID {
+		if err := p.tokensFirst(ctx); err != nil {
+			return payout.Plan{}, "", err
+		}
 	}
 	coin, err := p.spendable(ctx)
 	if err != nil {
@@ -88,6 +93,23 @@ func (s *Spender) sweepable(ctx context.Context, w payout.Wallet, h payout.Holdi
 	}
 	if id, is := locked[topUpName(h.Address)]; is {
 		return fmt.Errorf("%w: top-up %s is under way", payout.ErrNoCoins, id)
+	}
+	return nil
+}
+
+// tokensFirst returns ErrNoCoins if the lane has tokens to be swept: its coins may have come for their fees.
+func (p *planner) tokensFirst(ctx context.Context) error {
+	for id, a := range p.assets {
+		if id == p.coin.ID || a.MinSweep == nil {
+			continue
+		}
+		has, err := p.has(ctx, id)
+		if err != nil {
+			return err
+		}
+		if has.Cmp(a.MinSweep) >= 0 {
+			return fmt.Errorf("%w: its %s goes first", payout.ErrNoCoins, id)
+		}
 	}
 	return nil
 }

@@ -117,6 +117,38 @@ func TestP25_CoinsThatAreNotBookedAreNotSpent(t *testing.T) {
 	require.Equal(t, new(big.Int).Sub(big.NewInt(1e17), coinFee).String(), plan.Version.Moves[1].Units.String())
 }
 
+func TestP25_CoinsThatCameForTheSweepOfATokenAreNotSweptBack(t *testing.T) {
+	f := newFake()
+	b, tokens := sweeper(t, f, ether)
+	coins := b.holds(3, b.coin, big.NewInt(1e17))
+	_, _, err := b.spender.Sweep(t.Context(), b, coins)
+	require.ErrorIs(t, err, payout.ErrNoCoins)
+	plan, purpose, err := b.spender.Sweep(t.Context(), b, tokens)
+	require.NoError(t, err)
+	require.Equal(t, payout.PurposeSweep, purpose)
+	tx := b.keep(plan, purpose)
+	b.release(tx, payout.StageBuried)
+	b.holds(3, b.token, big.NewInt(999)) // less than MinSweep
+	_, _, err = b.spender.Sweep(t.Context(), b, coins)
+	require.NoError(t, err)
+}
+
+func TestAWalletThatFindsNoSingleHoldingIsVisited(t *testing.T) {
+	b := fakeTill(t, newFake())
+	for i := range uint32(5) {
+		b.holds(i, b.coin, ether)
+	}
+	for _, w := range []payout.Wallet{b, struct{ payout.Wallet }{b}} {
+		p := b.payment(b.coin, someone, 1)
+		p.Units = new(big.Int).Mul(ether, big.NewInt(99))
+		_, err := b.spender.Plan(t.Context(), w, []payout.Payout{p})
+		require.NoError(t, err)
+		p.Units = new(big.Int).Mul(ether, big.NewInt(100))
+		_, err = b.spender.Plan(t.Context(), w, []payout.Payout{p})
+		require.ErrorIs(t, err, payout.ErrNoCoins)
+	}
+}
+
 func TestP25_WhatIsNotWorthItsFeeStays(t *testing.T) {
 	f := newFake()
 	b, h := sweeper(t, f, ether)

@@ -171,6 +171,15 @@ func (b *till) Holdings(_ context.Context, asset chain.AssetID, visit func(payou
 	return nil
 }
 
+// Holding implements payout.Finder.
+func (b *till) Holding(_ context.Context, name string) (payout.Holding, error) {
+	h, known := b.holdings[name]
+	if !known {
+		return payout.Holding{}, payout.ErrNotFound
+	}
+	return h, nil
+}
+
 // Open implements payout.Wallet.
 func (b *till) Open(context.Context) (open []payout.Transaction, _ error) {
 	for _, t := range b.txs {
