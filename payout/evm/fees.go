@@ -176,11 +176,9 @@ func (s *Spender) version(u Unsigned, more ...string) (payout.Version, error) {
 	fee := new(big.Int).Add(u.Fee, s.c.Fees.Extra)
 	paid := payout.Move{Holding: s.holdingOf(from, s.coin.ID), Units: new(big.Int).Neg(fee)}
 	moves := []payout.Move{paid}
-	switch {
-	case u.To == u.From: // what it moves stays where it is
-	case u.Token == "":
+	if u.Token == "" {
 		paid.Units.Sub(paid.Units, u.Units)
-	default:
+	} else {
 		moves = append(moves, payout.Move{Holding: s.holdingOf(from, asset), Units: new(big.Int).Neg(u.Units)})
 	}
 	return payout.Version{

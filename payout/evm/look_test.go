@@ -224,6 +224,23 @@ func TestLook_P11_OnlyABlockProvesThatANonceIsTaken(t *testing.T) {
 		require.False(t, look.Taken)
 		require.True(t, look.Versions[0].Final)
 	})
+	t.Run("the next nonce of the same block does what ours does", func(t *testing.T) {
+		f, b, tx := setup(t)
+		f.history(990, foreign(b, map[string]any{"hash": common.Hash{8}, "to": someone, "nonce": "0x1"}), foreign(b, nil))
+		f.mined(receipt(common.Hash{8}.Hex(), 990, nil))
+		require.True(t, b.look(tx).Taken)
+	})
+	t.Run("two versions with receipts", func(t *testing.T) {
+		f, b, tx := setup(t)
+		v, _, err := b.spender.Replace(t.Context(), b, *tx, ether)
+		require.NoError(t, err)
+		tx.Versions = append(tx.Versions, v)
+		b.sign(tx)
+		f.count = 1
+		f.answers["eth_getTransactionReceipt"] = func(args []string) (any, error) { return receipt(args[0], 990, nil), nil }
+		_, err = b.spender.Look(t.Context(), *tx)
+		require.ErrorIs(t, err, chain.ErrIncomplete)
+	})
 	t.Run("a node without the state", func(t *testing.T) {
 		f, b, tx := setup(t)
 		f.history(500, foreign(b, nil))
