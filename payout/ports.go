@@ -210,6 +210,12 @@ type Wallet interface {
 	Number(ctx context.Context, sequence string) (uint32, error)
 }
 
+// Finder is an optional interface of a [Wallet] that finds one holding without visiting the others.
+type Finder interface {
+	// Holding returns the holding of the network with this name, or ErrNotFound.
+	Holding(ctx context.Context, name string) (Holding, error)
+}
+
 // Plan is a transaction that can be made.
 type Plan struct {
 	Lane    string

@@ -39,7 +39,7 @@ func TestDataOfPayoutsIsSealed(t *testing.T) {
 	m := store.NewMemory()
 	b := seal(t, m, newKey)
 	storePayouts(t, b, 1)
-	storePayouts(t, sealed(t, m, newKey).Payouts(m), 2)
+	storePayouts(t, seal(t, m, newKey), 2)
 	require.NotContains(t, dataOf(t, m), "note")
 	require.NotContains(t, dataOf(t, m), secretOfPayout)
 	for n := 1; n <= 2; n++ {

@@ -28,8 +28,8 @@ var (
 	ErrAddress = errors.New("not an address")
 )
 
-// Wallet derives the receiving addresses of one account from its extended public key: the children 0/i of BIP-44, as
-// other wallets do, so that the shop's own wallet finds the money. It is safe for concurrent use.
+// Wallet derives the addresses of one account from its extended public key: the children 0/i of BIP-44, which receive,
+// and 1/i, as other wallets do, so that the shop's own wallet finds the money. It is safe for concurrent use.
 type Wallet struct {
 	account *hdkey.Account
 }
@@ -49,11 +49,21 @@ func NewWallet(xpub string) (*Wallet, error) {
 // name exactly if they have the same addresses, and the key cannot be derived from it.
 func (w *Wallet) Name() string { return "evm:" + w.account.Fingerprint() }
 
-// Address returns address number index, always the same. It does not block. It returns [ErrIndex] if there is none.
+// Address returns receiving address number index, always the same. It does not block. It returns [ErrIndex] if there is none.
 func (w *Wallet) Address(_ context.Context, index uint32) (chain.Address, error) {
 	address, err := w.account.Address(index)
 	if err != nil {
 		return "", fmt.Errorf("evm: derive address %d: %w", index, err)
+	}
+	return checksummed(address), nil
+}
+
+// Change returns address number index of branch 1, which no payer is ever shown: the addresses that pay. It does not
+// block. It returns [ErrIndex] if there is none.
+func (w *Wallet) Change(index uint32) (chain.Address, error) {
+	address, err := w.account.Change(index)
+	if err != nil {
+		return "", fmt.Errorf("evm: derive address 1/%d: %w", index, err)
 	}
 	return checksummed(address), nil
 }

@@ -280,3 +280,23 @@ func BenchmarkDeriveHDKeychain(b *testing.B) {
 		viaHDKeychain(b, receive, uint32(i))
 	}
 }
+
+func TestWallet_ChangeIsBranchOne(t *testing.T) {
+	w, err := evm.NewWallet(account)
+	require.NoError(t, err)
+	key, err := hdkeychain.NewKeyFromString(account)
+	require.NoError(t, err)
+	branch, err := key.Derive(1)
+	require.NoError(t, err)
+	for _, index := range []uint32{0, 1, 77} {
+		child, err := branch.Derive(index)
+		require.NoError(t, err)
+		public, err := child.ECPubKey()
+		require.NoError(t, err)
+		got, err := w.Change(index)
+		require.NoError(t, err)
+		require.Equal(t, chain.Address(crypto.PubkeyToAddress(*public.ToECDSA()).Hex()), got)
+	}
+	_, err = w.Change(1 << 31)
+	require.ErrorIs(t, err, evm.ErrIndex)
+}

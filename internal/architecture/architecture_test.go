@@ -24,7 +24,7 @@ var tools = map[string]struct{ imports, importedBy []string }{
 	"internal/devchain": {imports: []string{"chain", "chain/evm"}, importedBy: []string{"chain/evm/evmtest", "examples"}},
 	"internal/pgserver": {importedBy: []string{"internal/pgtest", "examples"}},
 	"internal/pgtest":   {},
-	"internal/scrub":    {importedBy: []string{"chain/bitcoin", "chain/evm", "chain/tron", "rates/market"}},
+	"internal/scrub":    {importedBy: []string{"chain/bitcoin", "chain/evm", "chain/tron", "rates/market", "payout/evm"}},
 }
 
 func list(t *testing.T, args ...string) []string {
@@ -102,7 +102,7 @@ func TestOfWhatProgramsImportOnlyEVMCompilesGoEthereum(t *testing.T) {
 			compile = append(compile, path)
 		}
 	}
-	require.ElementsMatch(t, []string{"chain/evm", "chain/evm/evmtest"}, compile)
+	require.ElementsMatch(t, []string{"chain/evm", "chain/evm/evmtest", "payout/evm"}, compile)
 }
 
 func TestTheTopLevelFoldersAreTheRooms(t *testing.T) {

@@ -239,6 +239,10 @@ func (d *Chain) mine(n int) error {
 			return fmt.Errorf("devchain: mine block %d: the node did not make it", before+1)
 		}
 	}
+	// Otherwise the pool refuses for a moment what spends the coins of these blocks.
+	if err := d.eth.TxPool().Sync(); err != nil {
+		return fmt.Errorf("devchain: mine: %w", err)
+	}
 	return d.persist()
 }
 

@@ -107,6 +107,16 @@ func NewAnvil(t *testing.T) chaintest.World {
 	return w
 }
 
+// RPC returns the JSON-RPC client of a world that [NewGeth] or [NewAnvil] made. It ends with the world's test.
+func RPC(t *testing.T, w chaintest.World) *evm.Client {
+	t.Helper()
+	ours, ok := w.(*world)
+	if !ok {
+		t.Fatalf("%T is not a world of this package", w)
+	}
+	return ours.client
+}
+
 func findAnvil(t *testing.T) string {
 	t.Helper()
 	if path := os.Getenv(AnvilEnv); path != "" {

@@ -1,0 +1,229 @@
+package evm_test
+
+import (
+	"math/big"
+	"testing"
+
+	"github.com/ethereum/go-ethereum/common/hexutil"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cointill/cointill/chain"
+	chainevm "github.com/cointill/cointill/chain/evm"
+	"github.com/cointill/cointill/payout"
+	"github.com/cointill/cointill/payout/evm"
+)
+
+// sweeper returns a till on a fake node, whose deposit addresses have what the test wants: coins of each address on the
+// chain, and a holding of tokens at address 3. Sweeps of tokens take 50,000 of gas.
+func sweeper(t *testing.T, f *fakeNode, coins *big.Int) (*till, payout.Holding) {
+	t.Helper()
+	token, err := chainevm.ERC20(fakeNetwork, string(someone), "TKN", 6)
+	require.NoError(t, err)
+	f.answers["eth_call"] = func([]string) (any, error) { return hexutil.Bytes{}, nil }
+	f.answers["eth_getCode"] = func([]string) (any, error) { return hexutil.Bytes{1}, nil }
+	f.answers["eth_getBalance"] = func([]string) (any, error) { return (*hexutil.Big)(coins), nil }
+	f.answers["eth_estimateGas"] = func(args []string) (any, error) {
+		if len(args[0]) > 250 { // with call data
+			return hexutil.Uint64(40_000), nil
+		}
+		return hexutil.Uint64(21_000), nil
+	}
+	b := fakeTill(t, f, func(c *evm.Config) {
+		c.Assets = append(c.Assets, evm.Asset{Asset: token, MinSweep: big.NewInt(1000)})
+	})
+	b.token = token
+	return b, b.holds(3, token, big.NewInt(5000))
+}
+
+// holds notes that deposit address number index has something.
+func (b *till) holds(index uint32, asset chain.Asset, units *big.Int) payout.Holding {
+	b.t.Helper()
+	to, err := b.config.Wallet.Address(b.t.Context(), index)
+	require.NoError(b.t, err)
+	h := b.spender.Holding(payout.Deposit{Asset: asset.ID, To: to, Units: units, Index: index, Wallet: b.config.Wallet.Name()})
+	b.holdings[h.Name] = h
+	return h
+}
+
+// holdsLane notes that the lane of top-ups has coins.
+func (b *till) holdsLane(units *big.Int) {
+	name := string(b.spender.TopUpLane()) + "/" + string(b.coin.ID)
+	b.holdings[name] = payout.Holding{Network: b.network, Name: name, Asset: b.coin.ID, Address: b.spender.TopUpLane(), Units: units}
+}
+
+// The most that the sweep of a token costs on a fakeNode, and a top-up.
+var (
+	tokenFee = big.NewInt(50_000 * 21e9)
+	coinFee  = big.NewInt(21_000 * 21e9)
+)
+
+func TestP25_TheTopUpIsWhatIsMissingForTheSweep(t *testing.T) {
+	for name, has := range map[string]*big.Int{"nothing": new(big.Int), "something": big.NewInt(7e13)} {
+		f := newFake()
+		b, h := sweeper(t, f, has)
+		b.holds(3, b.coin, has)
+		missing := new(big.Int).Sub(tokenFee, has)
+		need := new(big.Int).Add(missing, coinFee)
+		b.holdsLane(new(big.Int).Sub(need, big.NewInt(1)))
+		_, _, err := b.spender.Sweep(t.Context(), b, h)
+		require.ErrorIs(t, err, payout.ErrNoCoins, name)
+		b.holdsLane(need)
+		plan, purpose, err := b.spender.Sweep(t.Context(), b, h)
+		require.NoError(t, err, name)
+		require.Equal(t, payout.PurposeTopUp, purpose)
+		require.Equal(t, missing.String(), plan.Version.Moves[1].Units.String(), name)
+		require.Equal(t, h.Address, plan.Version.Moves[1].Holding.Address)
+		require.Equal(t, new(big.Int).Neg(need).String(), plan.Version.Moves[0].Units.String(), name)
+		b.keep(plan, purpose)
+		_, _, err = b.spender.Sweep(t.Context(), b, h)
+		require.ErrorIs(t, err, payout.ErrNoCoins, "there is never a second one")
+	}
+}
+
+func TestP25_FeesThatRiseAfterTheTopUpAreNoReasonForAnother(t *testing.T) {
+	f := newFake()
+	b, h := sweeper(t, f, tokenFee)
+	b.holds(3, b.coin, tokenFee)
+	b.holdsLane(ether)
+	f.baseFee = big.NewInt(15e9) // more than twice as much, 31 with the tip, is not there
+	plan, purpose, err := b.spender.Sweep(t.Context(), b, h)
+	require.NoError(t, err)
+	require.Equal(t, payout.PurposeSweep, purpose)
+	require.Equal(t, tokenFee.String(), plan.Version.Fee.String())
+	require.Equal(t, "-"+tokenFee.String(), plan.Version.Moves[0].Units.String())
+	require.Equal(t, "-5000", plan.Version.Moves[1].Units.String())
+	require.Equal(t, "5000", plan.Version.Moves[2].Units.String())
+	require.Equal(t, b.spender.Lane(), plan.Version.Moves[2].Holding.Address)
+
+	f.baseFee = big.NewInt(19e9) // and an eighth, and the tip: blocks may not take it
+	_, purpose, err = b.spender.Sweep(t.Context(), b, h)
+	require.NoError(t, err)
+	require.Equal(t, payout.PurposeTopUp, purpose)
+}
+
+func TestP25_CoinsThatAreNotBookedAreNotSpent(t *testing.T) {
+	f := newFake()
+	b, h := sweeper(t, f, ether) // somebody paid more than we know of
+	b.holdsLane(ether)
+	_, purpose, err := b.spender.Sweep(t.Context(), b, h)
+	require.NoError(t, err)
+	require.Equal(t, payout.PurposeTopUp, purpose)
+
+	coins := b.holds(4, b.coin, big.NewInt(1e17))
+	plan, purpose, err := b.spender.Sweep(t.Context(), b, coins)
+	require.NoError(t, err)
+	require.Equal(t, payout.PurposeSweep, purpose)
+	require.Equal(t, "-100000000000000000", plan.Version.Moves[0].Units.String())
+	require.Equal(t, new(big.Int).Sub(big.NewInt(1e17), coinFee).String(), plan.Version.Moves[1].Units.String())
+}
+
+func TestP25_CoinsThatCameForTheSweepOfATokenAreNotSweptBack(t *testing.T) {
+	f := newFake()
+	b, tokens := sweeper(t, f, ether)
+	coins := b.holds(3, b.coin, big.NewInt(1e17))
+	_, _, err := b.spender.Sweep(t.Context(), b, coins)
+	require.ErrorIs(t, err, payout.ErrNoCoins)
+	plan, purpose, err := b.spender.Sweep(t.Context(), b, tokens)
+	require.NoError(t, err)
+	require.Equal(t, payout.PurposeSweep, purpose)
+	tx := b.keep(plan, purpose)
+	b.release(tx, payout.StageBuried)
+	b.holds(3, b.token, big.NewInt(999)) // less than MinSweep
+	_, _, err = b.spender.Sweep(t.Context(), b, coins)
+	require.NoError(t, err)
+}
+
+func TestAWalletThatFindsNoSingleHoldingIsVisited(t *testing.T) {
+	b := fakeTill(t, newFake())
+	for i := range uint32(5) {
+		b.holds(i, b.coin, ether)
+	}
+	for _, w := range []payout.Wallet{b, struct{ payout.Wallet }{b}} {
+		p := b.payment(b.coin, someone, 1)
+		p.Units = new(big.Int).Mul(ether, big.NewInt(99))
+		_, err := b.spender.Plan(t.Context(), w, []payout.Payout{p})
+		require.NoError(t, err)
+		p.Units = new(big.Int).Mul(ether, big.NewInt(100))
+		_, err = b.spender.Plan(t.Context(), w, []payout.Payout{p})
+		require.ErrorIs(t, err, payout.ErrNoCoins)
+	}
+}
+
+func TestP25_WhatIsNotWorthItsFeeStays(t *testing.T) {
+	f := newFake()
+	b, h := sweeper(t, f, ether)
+	b.holdsLane(ether)
+	least := new(big.Int).Mul(coinFee, big.NewInt(11))
+	_, _, err := b.spender.Sweep(t.Context(), b, b.holds(5, b.coin, least))
+	require.NoError(t, err)
+	for name, c := range map[string]payout.Holding{
+		"coins of less than ten fees": b.holds(5, b.coin, new(big.Int).Sub(least, big.NewInt(1))),
+		"tokens below MinSweep":       b.holds(6, b.token, big.NewInt(999)),
+	} {
+		_, _, err := b.spender.Sweep(t.Context(), b, c)
+		require.ErrorIs(t, err, payout.ErrNoCoins, name)
+	}
+	b.config.Fees.MaxPrice = big.NewInt(20e9)
+	b.restart()
+	_, _, err = b.spender.Sweep(t.Context(), b, h)
+	require.ErrorIs(t, err, payout.ErrNoCoins, "gas is dear")
+	require.ErrorIs(t, err, payout.ErrFeeTooHigh)
+}
+
+func TestSweep_RefusesWhatIsNoDepositOfTheWallet(t *testing.T) {
+	f := newFake()
+	b, h := sweeper(t, f, ether)
+	other := h
+	other.Index++
+	_, _, err := b.spender.Sweep(t.Context(), b, other)
+	require.ErrorContains(t, err, "is not address 0/4")
+	lane := b.spender.Holding(payout.Deposit{Asset: b.token.ID, To: b.spender.Lane(), Units: big.NewInt(5000)})
+	_, _, err = b.spender.Sweep(t.Context(), b, lane)
+	require.Error(t, err)
+	lane.Branch = 1
+	_, _, err = b.spender.Sweep(t.Context(), b, lane)
+	require.ErrorContains(t, err, "pays, and is not swept")
+	h.Asset = chain.AssetID(string(fakeNetwork) + "/erc20:0x0000000000000000000000000000000000000009")
+	_, _, err = b.spender.Sweep(t.Context(), b, h)
+	refused(t, err, payout.RefusedAsset)
+}
+
+func TestSweep_ATokenThatFreezesTheDepositSaysSo(t *testing.T) {
+	f := newFake()
+	b, h := sweeper(t, f, ether)
+	f.answers["eth_call"] = func(args []string) (any, error) {
+		if len(args[0]) < 180 { // balanceOf
+			return hexutil.Encode(big.NewInt(5000).FillBytes(make([]byte, 32))), nil
+		}
+		return nil, codedError{3, "execution reverted: frozen"}
+	}
+	_, _, err := b.spender.Sweep(t.Context(), b, h)
+	refused(t, err, payout.RefusedContract)
+	require.ErrorContains(t, err, "frozen")
+}
+
+func TestReplace_ASweepOfCoinThatWouldBringNothingIsNotMade(t *testing.T) {
+	f := newFake()
+	b, _ := sweeper(t, f, ether)
+	h := b.holds(4, b.coin, new(big.Int).Mul(coinFee, big.NewInt(11)))
+	plan, purpose, err := b.spender.Sweep(t.Context(), b, h)
+	require.NoError(t, err)
+	tx := b.sign(b.keep(plan, purpose))
+	f.baseFee = big.NewInt(200e9)
+	_, _, err = b.spender.Replace(t.Context(), b, *tx, new(big.Int).Mul(coinFee, big.NewInt(100)))
+	require.ErrorIs(t, err, payout.ErrNoCoins)
+}
+
+func TestReplace_TheSenderMustHaveTheHigherFee(t *testing.T) {
+	f := newFake()
+	b := fakeTill(t, f)
+	p := b.payment(b.coin, someone, 1)
+	p.Units = new(big.Int).Sub(new(big.Int).Mul(ether, big.NewInt(100)), coinFee)
+	tx := b.sign(b.plan(p))
+	_, _, err := b.spender.Replace(t.Context(), b, *tx, ether)
+	require.ErrorIs(t, err, payout.ErrNoCoins)
+	tx.Cancel = true
+	v, _, err := b.spender.Replace(t.Context(), b, *tx, ether)
+	require.NoError(t, err, "what is not paid is there for the fee")
+	require.True(t, v.Cancels)
+}
