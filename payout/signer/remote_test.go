@@ -86,7 +86,7 @@ func TestRemote_SignsRefusesAndWaitsAsThePolicySays(t *testing.T) {
 func TestRemote_LeavesOpenWhatIsNoWordOfTheSigner(t *testing.T) {
 	q := toyRequest("shop", 5)
 	for name, respond := range map[string]func(w http.ResponseWriter, r *http.Request){
-		"403 of a proxy": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "blocked by WAF", 403) },
+		"403 of a proxy": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "blocked by WAF", http.StatusForbidden) },
 		"403 in JSON":    func(w http.ResponseWriter, _ *http.Request) { say(w, 403, wireRefused{"policy", "no", ""}) },
 		"403 about something else": func(w http.ResponseWriter, _ *http.Request) {
 			say(w, 403, wireRefused{"policy", "no", digest([]byte("x"))})

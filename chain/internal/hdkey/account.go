@@ -6,10 +6,11 @@ import (
 	"golang.org/x/crypto/sha3"
 )
 
-// Account derives the receiving addresses of one account on networks with the virtual machine of Ethereum: the
-// children 0/i of BIP-44, each 20 bytes of the hash of a public key. It is safe for concurrent use.
+// Account derives the addresses of one account on networks with the virtual machine of Ethereum: the children 0/i and 1/i
+// of BIP-44, each 20 bytes of the hash of a public key. It is safe for concurrent use.
 type Account struct {
 	receive     *Parent // the external chain, child 0
+	change      *Parent // the internal chain, child 1
 	fingerprint string
 }
 
@@ -27,16 +28,25 @@ func NewAccount(xpub string) (*Account, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no external chain: %w", err)
 	}
-	return &Account{receive: receive, fingerprint: account.Fingerprint()}, nil
+	change, err := account.Child(1)
+	if err != nil {
+		return nil, fmt.Errorf("no internal chain: %w", err)
+	}
+	return &Account{receive: receive, change: change, fingerprint: account.Fingerprint()}, nil
 }
 
 // Fingerprint returns the [Parent.Fingerprint] of the account's key.
 func (a *Account) Fingerprint() string { return a.fingerprint }
 
-// Address returns address number index: the last 20 bytes of the Keccak-256 hash of the uncompressed public key
+// Address returns receiving address number index: the last 20 bytes of the Keccak-256 hash of the uncompressed public key
 // without its first byte. It returns ErrIndex, as [Parent.Derive] does.
-func (a *Account) Address(index uint32) ([20]byte, error) {
-	key, err := a.receive.Derive(index)
+func (a *Account) Address(index uint32) ([20]byte, error) { return address(a.receive, index) }
+
+// Change returns address number index of the account's own: 1/index. It is otherwise as Address.
+func (a *Account) Change(index uint32) ([20]byte, error) { return address(a.change, index) }
+
+func address(branch *Parent, index uint32) ([20]byte, error) {
+	key, err := branch.Derive(index)
 	if err != nil {
 		return [20]byte{}, err
 	}

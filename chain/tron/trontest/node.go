@@ -137,6 +137,10 @@ func (c *Chain) answer(view, method string, body []byte) (int, any) {
 		Value    string      `json:"value"`
 		Contract string      `json:"contract_address"`
 		Selector string      `json:"function_selector"`
+		Owner    string      `json:"owner_address"`
+		Argument string      `json:"parameter"`
+		Address  string      `json:"address"`
+		Signed   string      `json:"transaction"`
 	}
 	if err := json.Unmarshal(body, &asked); err != nil {
 		return http.StatusOK, failure("class org.tron.json.JSONException : " + err.Error())
@@ -174,7 +178,16 @@ func (c *Chain) answer(view, method string, body []byte) (int, any) {
 		}
 		return http.StatusOK, Object{}
 	case "triggerconstantcontract":
+		if asked.Argument != "" && c.isContract(asked.Contract) && c.habit == Normal {
+			return http.StatusOK, c.tokenCall(blocks, asked.Owner, asked.Contract, asked.Selector, asked.Argument)
+		}
 		return http.StatusOK, c.constant(asked.Contract, asked.Selector)
+	case "getaccount":
+		return http.StatusOK, c.account(blocks, asked.Address)
+	case "getchainparameters":
+		return http.StatusOK, c.parameters()
+	case "broadcasthex":
+		return c.broadcast(asked.Signed)
 	case "getcontract":
 		if _, ok := c.decimals[asked.Value]; !ok {
 			return http.StatusOK, Object{}
@@ -223,7 +236,7 @@ func (b *block) infos() []Object {
 	}
 	for _, t := range b.txs {
 		o := Object{
-			"id": t.ID, "fee": int64(267000), "contractResult": []string{""}, "receipt": trim(Object{"net_usage": int64(345), "result": t.Receipt}),
+			"id": t.ID, "fee": t.Fee, "contractResult": []string{""}, "receipt": trim(Object{"net_usage": int64(345), "result": t.Receipt}),
 		}
 		maps.Copy(o, trim(Object{"blockNumber": b.header["number"], "blockTimeStamp": b.time}))
 		if t.ContractRet != "SUCCESS" {
