@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/chain/internal/token"
 )
 
 // ErrPresent is returned by [Node.Absent] when a block has the transaction.
@@ -200,6 +201,14 @@ type Execution struct {
 	Fee    int64  // in sun, of all kinds
 	// Transfers are those of the assets that the Node watches, as Node.Block reports them.
 	Transfers []chain.Transfer
+	// Tokens are all Transfer logs in the form of TRC-20, of whatever contract.
+	Tokens []TokenLog
+}
+
+// TokenLog is a Transfer log.
+type TokenLog struct {
+	Contract, From, To chain.Address
+	Units              *big.Int
 }
 
 // Execution returns what the block that has the transaction says of it, or chain.ErrNotFound if this node knows none. What
@@ -256,9 +265,26 @@ func (n *Node) executionIn(ctx context.Context, v view, id hash) (*Execution, er
 		for _, r := range x.Results {
 			e.Result = cmp.Or(r.ContractRet, e.Result)
 		}
+		if !e.Failed {
+			e.Tokens = tokenLogs(&info)
+		}
 		return e, nil
 	}
 	return nil, fmt.Errorf("%w: block %d does not have it", chain.ErrIncomplete, info.Block)
+}
+
+// tokenLogs returns the Transfer logs of a result.
+func tokenLogs(r *wireInfo) (all []TokenLog) {
+	for i := range r.Logs {
+		l := &r.Logs[i]
+		if len(l.Topics) == 0 || !bytes.Equal(l.Topics[0], token.TransferTopic[:]) || len(l.Address) != len(account{}) {
+			continue
+		}
+		if from, to, units, ok := l.transfer(); ok {
+			all = append(all, TokenLog{spell(account(l.Address)), spell(from), spell(to), units})
+		}
+	}
+	return all
 }
 
 // provenBlock reads a block with all of its transactions, as proven as Node.Block has them.

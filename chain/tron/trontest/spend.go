@@ -346,7 +346,7 @@ func (c *Chain) validate(s sent, id string) (code, message string) {
 	case s.kind == 1 && has.Cmp(big.NewInt(s.amount)) < 0:
 		return "CONTRACT_VALIDATE_ERROR", "Validate TransferContract error, balance is not sufficient."
 	case has.Cmp(big.NewInt(s.amount+s.size*c.bank.prices["getTransactionFee"])) < 0:
-		return "BANDWITH_ERROR", "Account resource insufficient error."
+		return "BANDWITH_ERROR", "Account resource insufficient error." //nolint:misspell // so spelled in the protocol
 	}
 	return "SUCCESS", ""
 }
