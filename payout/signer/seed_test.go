@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -236,8 +237,8 @@ func TestOpen_RefusesFilesThatAreNoneAndCostsWithoutBound(t *testing.T) {
 		"version":  func(s *sealed) { s.Version = 2 },
 		"kind":     func(s *sealed) { s.Kind = "mnemonic" },
 		"n":        func(s *sealed) { s.KDF.N = 1 << 21 },
-		"huge n":   func(s *sealed) { s.KDF.N = 1 << 62 },
-		"negative": func(s *sealed) { s.KDF.N = -1 << 62 },
+		"huge n":   func(s *sealed) { s.KDF.N = math.MaxInt/2 + 1 },
+		"negative": func(s *sealed) { s.KDF.N = math.MinInt },
 		"odd n":    func(s *sealed) { s.KDF.N = 1000 },
 		"r":        func(s *sealed) { s.KDF.R = 1 << 30 },
 		"n and r":  func(s *sealed) { s.KDF.N, s.KDF.R = 1<<18, 64 },
