@@ -192,6 +192,16 @@ func (n *Node) Broadcast(ctx context.Context, raw []byte) (code, message string,
 	return answer.Code, n.api.secrets.Text(answer.Message), nil
 }
 
+// Pending reports whether the node says that it has the transaction and that it is in no block. That proves nothing about
+// other nodes, and a node may not support the question: then it is false.
+func (n *Node) Pending(ctx context.Context, txID string) bool {
+	var answer struct {
+		ID string `json:"txID"`
+	}
+	err := n.api.call(ctx, wallet, "gettransactionfrompending", map[string]string{"value": txID}, &answer)
+	return err == nil && txID != "" && answer.ID == txID
+}
+
 // Execution is what a block says of a transaction.
 type Execution struct {
 	Header chain.Header

@@ -109,6 +109,21 @@ func (w *wallet) Locked(context.Context, []string) (map[string]string, error) {
 }
 func (w *wallet) Number(context.Context, string) (uint32, error) { return 0, errors.New("not needed") }
 
+func TestStart_MakesNoFileOfWhatIsNoSeed(t *testing.T) {
+	dir := t.TempDir()
+	pass, short := filepath.Join(dir, "pass"), filepath.Join(dir, "short")
+	require.NoError(t, os.WriteFile(pass, []byte("correct horse battery\n"), 0o600))
+	require.NoError(t, os.WriteFile(short, []byte("horse\n"), 0o600))
+	path := filepath.Join(dir, "seed")
+	for what, pass := range map[string]string{"abandon abandon about": pass, "0011": pass, "": pass, seedHex: short, seedHex + "\n": filepath.Join(dir, "none")} {
+		err := start(t.Context(), "", path, pass, strings.NewReader(what), slog.New(slog.DiscardHandler))
+		require.Error(t, err)
+		require.NotContains(t, err.Error(), "abandon")
+		require.NoFileExists(t, path)
+	}
+	require.Error(t, start(t.Context(), filepath.Join(dir, "none"), "", pass, strings.NewReader(""), slog.New(slog.DiscardHandler)))
+}
+
 // startSigner makes files in a folder that is reused, starts the signer, and lets the shop ask it. The result stops it.
 func startSigner(t *testing.T, s *shop, dir string) (stop func()) {
 	t.Helper()
@@ -117,13 +132,11 @@ func startSigner(t *testing.T, s *shop, dir string) (stop func()) {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 		return path
 	}
-	pass, seed := file("pass", "correct horse battery\n"), filepath.Join(dir, "seed")
-	if _, err := os.Stat(seed); err != nil {
-		require.NoError(t, start(t.Context(), "", seed, pass, strings.NewReader(seedHex+"\n"), slog.New(slog.DiscardHandler)))
-	}
+	sealed, err := os.ReadFile(filepath.Join("testdata", "payouts.seed")) // with little work for scrypt
+	require.NoError(t, err)
 	network := s.chain.Network()
 	text, err := json.Marshal(map[string]any{
-		"listen": "127.0.0.1:0", "seed": seed, "journal": filepath.Join(dir, "journal"), "token_file": file("token", bearer+"\n"),
+		"listen": "127.0.0.1:0", "seed": file("seed", string(sealed)), "journal": filepath.Join(dir, "journal"), "token_file": file("token", bearer+"\n"),
 		"accounts":  []map[string]any{{"network": network, "path": "m/44h/195h/0h"}},
 		"receivers": map[chain.Network][]string{network: {friend}},
 		"daily":     map[chain.AssetID]int64{s.trx.ID: 100_000_000},

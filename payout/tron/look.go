@@ -18,8 +18,8 @@ const blocksPerLook = 200
 // maxSearched is how many searches are remembered. One that is forgotten begins anew.
 const maxSearched = 10_000
 
-// Look implements [payout.Spender]. A solidified block is final and buried at once. A version is never Pooled: the pool of a
-// node proves nothing, and sending the same bytes again costs nothing.
+// Look implements [payout.Spender]. A solidified block is final and buried at once. With a node that does not tell what it
+// has without a block, no version is Pooled, and is sent again.
 //
 // Dead needs the blocks themselves: once the last solidified block is not earlier than the expiration, all blocks that could
 // have the transaction are read, 200 of them in a call. The next calls go on.
@@ -47,8 +47,10 @@ func (s *Spender) sight(ctx context.Context, v payout.Version) (seen payout.Sigh
 	}
 	e, err := s.node.Execution(ctx, p.txID())
 	if errors.Is(err, chain.ErrNotFound) {
-		dead, err = s.dead(ctx, p, v)
-		return payout.Sighting{}, dead, err
+		if dead, err = s.dead(ctx, p, v); err != nil || dead || !v.Signed() {
+			return payout.Sighting{}, dead, err
+		}
+		return payout.Sighting{Pooled: s.node.Pending(ctx, v.TxID)}, false, nil
 	}
 	if err != nil {
 		return seen, false, err

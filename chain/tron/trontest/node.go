@@ -186,6 +186,13 @@ func (c *Chain) answer(view, method string, body []byte) (int, any) {
 		return http.StatusOK, c.account(blocks, asked.Address)
 	case "getchainparameters":
 		return http.StatusOK, c.parameters()
+	case "gettransactionfrompending":
+		for _, t := range c.pool {
+			if t.ID == asked.Value {
+				return http.StatusOK, t.show()
+			}
+		}
+		return http.StatusOK, Object{}
 	case "broadcasthex":
 		return c.broadcast(asked.Signed)
 	case "getcontract":
@@ -218,14 +225,20 @@ func (b *block) show(whole bool) Object {
 	}
 	var txs []Object
 	for _, t := range b.txs {
-		tx := Object{
-			"txID": t.ID, "raw_data_hex": fmt.Sprintf("%x", t.raw), "signature": []string{fmt.Sprintf("%x", t.signature)},
-			"raw_data": Object{"contract": []Object{t.contract}}, "ret": []Object{trim(Object{"contractRet": t.ContractRet})},
-		}
+		tx := t.show()
+		tx["ret"] = []Object{trim(Object{"contractRet": t.ContractRet})}
 		txs = append(txs, tx)
 	}
 	o["transactions"] = txs
 	return o
+}
+
+// show returns a transaction as the API shows it, without its result.
+func (t *Tx) show() Object {
+	return Object{
+		"txID": t.ID, "raw_data_hex": fmt.Sprintf("%x", t.raw), "signature": []string{fmt.Sprintf("%x", t.signature)},
+		"raw_data": Object{"contract": []Object{t.contract}},
+	}
 }
 
 // infos returns the results of a block's transactions; a missing block has none.
