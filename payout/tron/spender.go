@@ -25,7 +25,7 @@ type Config struct {
 	Node *tron.Node
 	// Wallet is that of the invoices: its addresses of branch 0 are swept, and 1/0 is the lane that pays.
 	Wallet *tron.Wallet
-	// Assets are TRX and the tokens that can be paid.
+	// Assets are TRX and the tokens that can be paid. The Node watches them too.
 	Assets []chain.Asset
 
 	// Expiry is how long a transaction can be taken into a block, counted from when it is planned: 5 minutes if 0, enough
