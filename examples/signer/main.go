@@ -1,6 +1,6 @@
 // Command signer is a signer of payouts in a process of its own, as an example of how to build one: it holds the keys of
-// the payout accounts, reads every transaction that it is asked to sign, and has a policy of its own, so that whoever takes
-// over the shop's server cannot empty the wallet.
+// the payout accounts, reads every transaction that it is asked to sign, and has a policy of its own, so that an intruder
+// in the shop's server cannot empty the wallet.
 //
 //	signer -new payouts.seed -passphrase-file pass < seed.hex
 //	signer -config signer.json -passphrase-file pass

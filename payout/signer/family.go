@@ -26,7 +26,7 @@ type Family interface {
 // signed later, a payout.RefusedError if it will never be signed, or any other error, which leaves it open.
 //
 // It may be called any number of times for the same bytes, also at once, and must count them once; r.Unsigned identifies
-// them, the other fields of r are the word of whoever asks. After a refusal, it must refuse the same bytes for ever, also
+// them, the other fields of r are only what the caller says. After a refusal, it must refuse the same bytes for ever, also
 // after a restart: those who asked may have paid by another transaction since.
 type Policy func(ctx context.Context, r payout.SignRequest, p payout.Parsed) error
 

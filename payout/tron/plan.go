@@ -228,7 +228,7 @@ func (s *Spender) price(ctx context.Context, m moment, d *draft) error {
 }
 
 // feeLimit returns the price of an estimate and a fifth more, rounded up. What is staked does not matter: the network takes
-// the limit for the greatest energy, whoever pays for it.
+// the limit for the greatest energy, also where stakes pay for it.
 func feeLimit(energy, price int64) *big.Int {
 	sun := new(big.Int).Mul(big.NewInt(energy), big.NewInt(price))
 	sun.Mul(sun, big.NewInt(6)).Add(sun, big.NewInt(4))

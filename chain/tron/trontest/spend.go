@@ -136,7 +136,7 @@ func (c *Chain) balance(blocks []*block, contract, address string) (*big.Int, bo
 	return sum, known
 }
 
-// account answers getaccount.
+// account returns the response to getaccount.
 func (c *Chain) account(blocks []*block, address string) Object {
 	sun, active := c.balance(blocks, "", address)
 	if !active {
@@ -145,7 +145,7 @@ func (c *Chain) account(blocks []*block, address string) Object {
 	return trim(Object{"address": address, "balance": sun.Int64(), "create_time": int64(1)})
 }
 
-// parameters answers getchainparameters.
+// parameters returns the response to getchainparameters.
 func (c *Chain) parameters() Object {
 	var all []Object
 	for key, value := range c.bank.prices {
@@ -154,7 +154,7 @@ func (c *Chain) parameters() Object {
 	return Object{"chainParameter": append(all, Object{"key": "getAllowUpdateAccountName"})}
 }
 
-// tokenCall answers a constant call of a token's balanceOf or transfer.
+// tokenCall returns the response to a constant call of balanceOf or transfer of a token.
 func (c *Chain) tokenCall(blocks []*block, owner, contract, selector, parameter string) Object {
 	fails := Object{
 		"result":      Object{"result": true, "message": fmt.Sprintf("%x", "REVERT opcode executed")},
@@ -286,7 +286,7 @@ func decode(whole []byte) (s sent, err error) {
 	return s, err
 }
 
-// broadcast answers broadcasthex.
+// broadcast returns the response to broadcasthex.
 func (c *Chain) broadcast(text string) (int, any) {
 	whole, err := hex.DecodeString(text)
 	if err != nil {
