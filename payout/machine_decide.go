@@ -128,7 +128,7 @@ func (d *decision) mined(f facts, i int) {
 		d.finish(f, i)
 	default:
 		for k := range d.payouts {
-			d.sent(k, f.tx.Versions[i].TxID, seen.Height, ReasonConfirming)
+			d.sent(k, seen.id(f.tx.Versions[i]), seen.Height, ReasonConfirming)
 		}
 	}
 }
@@ -150,7 +150,7 @@ func (d *decision) finish(f facts, i int) {
 	}
 	shares := d.shares(fee, v.Cancels)
 	for k, p := range d.payouts {
-		p.State.TxID, p.State.Height, p.State.Paid = v.TxID, seen.Height, shares[k]
+		p.State.TxID, p.State.Height, p.State.Paid = seen.id(v), seen.Height, shares[k]
 		p.State.Reason, p.State.Detail, p.State.EndAt = "", "", f.now
 		switch {
 		case !v.Cancels && !seen.Failed:
@@ -205,9 +205,10 @@ func bearEntry(p Payout, t Transaction, share *big.Int, now time.Time) Entry {
 
 // effect returns what a mined version did to our holdings: what was planned, with the fee that was really paid.
 func effect(v Version, seen Sighting) []Move {
-	fee := slices.IndexFunc(v.Moves, func(m Move) bool { return m.Fee })
+	moves := v.Effects(seen.id(v))
+	fee := slices.IndexFunc(moves, func(m Move) bool { return m.Fee })
 	var out []Move
-	for i, m := range v.Moves {
+	for i, m := range moves {
 		units := new(big.Int).Set(m.Units)
 		switch {
 		case i == fee && seen.Failed:
@@ -420,7 +421,7 @@ func (d *decision) waiting(f facts) {
 		d.act = actSend
 	case !last.Signed():
 		d.act = actSign
-	case f.now.Sub(last.At) >= f.rules.bump && f.sent():
+	case f.now.Sub(last.At) >= f.rules.bump && f.sent() && last.Expires.IsZero():
 		d.act = actReplace
 	}
 }

@@ -1,6 +1,7 @@
 package payout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/big"
@@ -47,6 +48,8 @@ type Store interface {
 
 	// Holdings returns up to limit holdings of the network after the name, in the order of names, locked ones included.
 	Holdings(ctx context.Context, network chain.Network, after string, limit int) ([]Holding, error)
+	// Holding returns the holding of the network with the name, or ErrNotFound.
+	Holding(ctx context.Context, network chain.Network, name string) (Holding, error)
 	// Locks returns for each of the names that is locked on the network the id of the transaction that has it.
 	Locks(ctx context.Context, network chain.Network, names []string) (map[string]string, error)
 
@@ -201,6 +204,8 @@ type Wallet interface {
 	// Holdings calls visit with each holding of the network that the asset's payouts may spend, locked ones included,
 	// until visit returns false.
 	Holdings(ctx context.Context, asset chain.AssetID, visit func(Holding) bool) error
+	// Holding returns the holding of the network with the name, or ErrNotFound.
+	Holding(ctx context.Context, name string) (Holding, error)
 	// Open returns the open transactions of the network, oldest first.
 	Open(ctx context.Context) ([]Transaction, error)
 	// Locked returns which of the names are locked, and by which transaction.
@@ -208,12 +213,6 @@ type Wallet interface {
 	// Number returns a number of the sequence, such as the index of an address for change. It is never returned again,
 	// also after a crash: ask for it once everything else is certain.
 	Number(ctx context.Context, sequence string) (uint32, error)
-}
-
-// Finder is an optional interface of a [Wallet] that finds one holding without visiting the others.
-type Finder interface {
-	// Holding returns the holding of the network with this name, or ErrNotFound.
-	Holding(ctx context.Context, name string) (Holding, error)
 }
 
 // Plan is a transaction that can be made.
@@ -248,6 +247,9 @@ type Sighting struct {
 	// signed twice. Empty for the same.
 	TxID string
 }
+
+// id returns the id under which the chain has the version.
+func (s Sighting) id(v Version) string { return cmp.Or(s.TxID, v.TxID) }
 
 // Mined reports whether a block has it.
 func (s Sighting) Mined() bool { return s.Height > 0 }

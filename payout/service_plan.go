@@ -252,6 +252,11 @@ func (w wallet) Holdings(ctx context.Context, asset chain.AssetID, visit func(Ho
 	}
 }
 
+// Holding implements [Wallet].
+func (w wallet) Holding(ctx context.Context, name string) (Holding, error) {
+	return w.r.cfg.Store.Holding(ctx, w.r.n.id, name)
+}
+
 // Open implements [Wallet].
 func (w wallet) Open(ctx context.Context) ([]Transaction, error) {
 	return w.r.cfg.Store.OpenTransactions(ctx, w.r.n.id)

@@ -202,13 +202,21 @@ func (s *Service) recount(ctx context.Context) (owed, held map[chain.AssetID]*bi
 
 // Fund books what a transaction brought to the wallet's own addresses, such as coins for network fees that the operator
 // sent to [Spender].Lane: to the operator's float, or to a project's available balance if one is named. The transaction
-// must be final. Funding it again changes nothing. It returns ErrNotFound for a transaction that brought nothing.
+// must be final. Funding it again changes nothing. It returns ErrNotFound for a transaction that brought nothing, and an
+// [InvalidError] for one of our own.
 func (s *Service) Fund(ctx context.Context, network chain.Network, txID, project, actor string) error {
 	n := s.networks[network]
 	if n == nil {
 		return fmt.Errorf("payout: fund: %w: %s", ErrNetwork, network)
 	}
-	moves, err := n.Spender.Funding(ctx, txID)
+	own, err := s.cfg.Store.Document(ctx, ownName(network, txID))
+	if err == nil && own != nil {
+		err = refuse("TxID", txID, "is a transaction of our own")
+	}
+	var moves []Move
+	if err == nil {
+		moves, err = n.Spender.Funding(ctx, txID)
+	}
 	if err != nil {
 		return fmt.Errorf("payout: fund from transaction %s: %w", txID, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
 )
 
@@ -129,6 +130,7 @@ func (s *Service) accept(ctx context.Context, t Transaction, i int, signed []byt
 	t.Version++
 	t.UpdatedAt = s.now()
 	b := Batch{Transactions: []Transaction{t}, Fence: fence}
+	b.Documents = []Document{{Name: ownName(t.Network, txID), Value: []byte(t.ID)}}
 	for _, id := range t.Payouts {
 		p, err := s.cfg.Store.Payout(ctx, id)
 		if err != nil {
@@ -145,6 +147,11 @@ func (s *Service) accept(ctx context.Context, t Transaction, i int, signed []byt
 		return t, fmt.Errorf("store a signed transaction: %w", err)
 	}
 	return t, nil
+}
+
+// ownName is the document that names a transaction of ours by its id on the chain.
+func ownName(network chain.Network, txID string) string {
+	return fmt.Sprintf("own/%s/%s", network, txID)
 }
 
 // request returns what a signer gets for a version.

@@ -137,8 +137,8 @@ func (t Transaction) neverMade() []string {
 		if t.Stage == StageBuried && i == t.Mined {
 			continue
 		}
-		for _, m := range v.Moves {
-			if m.Units.Sign() > 0 && !slices.Contains(out, m.Holding.Name) {
+		for _, m := range v.Effects(v.TxID) {
+			if m.Units.Sign() > 0 && v.TxID != "" && !slices.Contains(out, m.Holding.Name) {
 				out = append(out, m.Holding.Name)
 			}
 		}

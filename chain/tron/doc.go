@@ -26,6 +26,9 @@
 // A Node is not a [chain.Pooler]. The pending transactions of a full node are its own view and not the network's, and
 // the API lists one transaction a call; the next block is three seconds away.
 //
-// The package holds no private key and sends nothing. It does not import go-ethereum. It was tested against published
+// For those who make transactions, a Node estimates and broadcasts them, and reports and proves what became of them
+// ([Node.Execution], [Node.Absent]); the rest of paying out is in payout/tron.
+//
+// The package holds no private key. It does not import go-ethereum. It was tested against published
 // blocks and against a fake full node (tron/trontest), not against a running one.
 package tron

@@ -247,12 +247,24 @@ type constantAnswer struct {
 		Code    string `json:"code"`
 		Message string `json:"message"` // in hexadecimal digits
 	} `json:"result"`
-	Words []octets `json:"constant_result"`
-	Tx    struct {
+	Energy int64    `json:"energy_used"`
+	Words  []octets `json:"constant_result"`
+	Tx     struct {
 		Results []struct {
 			Code string `json:"ret"`
 		} `json:"ret"`
 	} `json:"transaction"`
+}
+
+// check returns an error if the node did not call the contract, and reports whether the contract reverted.
+func (a *constantAnswer) check(n *Node) (reverted bool, err error) {
+	if code := a.Result.Code; code != "" && code != success {
+		return false, fmt.Errorf("node reports: %s", n.api.secrets.Text(a.reason()))
+	}
+	for _, r := range a.Tx.Results {
+		reverted = reverted || r.Code == "FAILED"
+	}
+	return reverted, nil
 }
 
 // reason returns the node's own words.
@@ -279,16 +291,14 @@ func (n *Node) checkDecimals(ctx context.Context, t chain.Asset) error {
 	if err := n.api.call(ctx, wallet, "triggerconstantcontract", question, &answer); err != nil {
 		return fmt.Errorf("decimals of token %s: %w", t.ID, err)
 	}
-	if code := answer.Result.Code; code != "" && code != success {
-		return fmt.Errorf("decimals of token %s: node reports: %s", t.ID, n.api.secrets.Text(answer.reason()))
-	}
-	if len(answer.Words) == 0 {
+	reverted, err := answer.check(n)
+	switch {
+	case err != nil:
+		return fmt.Errorf("decimals of token %s: %w", t.ID, err)
+	case len(answer.Words) == 0:
 		return fmt.Errorf("decimals of token %s: %w: no result", t.ID, chain.ErrIncomplete)
-	}
-	for _, r := range answer.Tx.Results {
-		if r.Code == "FAILED" {
-			return fmt.Errorf("decimals of token %s: contract reports: %s", t.ID, n.api.secrets.Text(answer.reason()))
-		}
+	case reverted:
+		return fmt.Errorf("decimals of token %s: contract reports: %s", t.ID, n.api.secrets.Text(answer.reason()))
 	}
 	return token.CheckDecimals(t, answer.Words[0])
 }

@@ -60,6 +60,16 @@ func (w *Wallet) Address(_ context.Context, index uint32) (chain.Address, error)
 	return spell(address), nil
 }
 
+// Change returns address number index of the branch that no payer sees, 1/index of BIP-44. Payouts are sent from 1/0. It is
+// otherwise as Address.
+func (w *Wallet) Change(_ context.Context, index uint32) (chain.Address, error) {
+	address, err := w.account.Change(index)
+	if err != nil {
+		return "", fmt.Errorf("tron: derive address %d of branch 1: %w", index, err)
+	}
+	return spell(address), nil
+}
+
 // prefix is the first byte of every address, also on test networks.
 const prefix = 0x41
 

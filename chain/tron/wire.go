@@ -221,6 +221,7 @@ type wireInfo struct {
 	ID        *hash  `json:"id"`
 	Block     int64  `json:"blockNumber"`
 	Timestamp int64  `json:"blockTimeStamp"`
+	Fee       int64  `json:"fee"`    // in sun, of all kinds
 	Result    string `json:"result"` // FAILED, or nothing; see fine
 	Receipt   struct {
 		Result string `json:"result"` // only of transactions that run code

@@ -79,3 +79,7 @@ func (d distant) Document(ctx context.Context, name string) ([]byte, error) {
 func (d distant) Documents(ctx context.Context, prefix string, limit int) (map[string][]byte, error) {
 	return remotely(ctx, d.o, func(ctx context.Context) (map[string][]byte, error) { return d.s.Documents(ctx, prefix, limit) })
 }
+
+func (d distant) Holding(ctx context.Context, network chain.Network, name string) (payout.Holding, error) {
+	return remotely(ctx, d.o, func(ctx context.Context) (payout.Holding, error) { return d.s.Holding(ctx, network, name) })
+}

@@ -131,7 +131,7 @@ func replacement(t *testing.T, s *shop) {
 	s.mine(t, 1)
 	look = s.look(t, tx)
 	require.Equal(t, height, look.Versions[len(tx.Versions)-1].Height)
-	_, _, err := s.spender.Replace(t.Context(), s.books, tx, tx.Last().Fee)
+	_, err := s.spender.Replace(t.Context(), s.books, tx, tx.Last().Fee)
 	require.ErrorIs(t, err, payout.ErrNoReplacement)
 }
 
@@ -236,7 +236,7 @@ func TestBtcd_P16_P18_AVersionWithoutChangeIsReplaced(t *testing.T) {
 	require.Equal(t, 100_000-fee, s.pays(t, tx.Last(), to))
 	require.True(t, s.look(t, tx).Versions[1].Pooled)
 
-	_, _, err := s.spender.Replace(t.Context(), s.books, tx, tx.Last().Fee)
+	_, err := s.spender.Replace(t.Context(), s.books, tx, tx.Last().Fee)
 	require.ErrorIs(t, err, payout.ErrFeeTooHigh)
 }
 

@@ -21,30 +21,21 @@ import (
 // Bitcoin Cash has no replacement. There a version can only cancel, which helps if no node has the transaction.
 func (s *Spender) Replace(
 	ctx context.Context, w payout.Wallet, t payout.Transaction, greatest *big.Int,
-) (payout.Version, []payout.Lock, error) {
+) (payout.Version, error) {
 	old, err := s.last(ctx, t)
 	if err != nil {
-		return payout.Version{}, nil, err
+		return payout.Version{}, err
 	}
 	c, err := s.costOf(ctx, t)
 	if err != nil {
-		return payout.Version{}, nil, err
+		return payout.Version{}, err
 	}
 	d, err := s.succeed(ctx, w, t, old, c, s.reserved(greatest))
 	if err != nil {
-		return payout.Version{}, nil, err
+		return payout.Version{}, err
 	}
 	v, _, err := s.finish(ctx, w, d)
-	if err != nil {
-		return payout.Version{}, nil, err
-	}
-	var locks []payout.Lock
-	for _, name := range v.Spends {
-		if !slices.ContainsFunc(t.Versions, func(o payout.Version) bool { return slices.Contains(o.Spends, name) }) {
-			locks = append(locks, payout.Lock{Network: s.params.Network, Name: name, Transaction: t.ID})
-		}
-	}
-	return v, locks, nil
+	return v, err
 }
 
 // last returns the draft of the transaction's last version, with those of its inputs that the chain still has, and what

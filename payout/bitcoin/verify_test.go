@@ -271,7 +271,7 @@ func TestBitcoinCash_HasNoReplacementButACancellation(t *testing.T) {
 	f.put(t, s, 6, 300_000_000)
 	tx := s.plan(t, s.payout(t, "a", s.stranger(t, 1), 250_000_000, 10_000_000))
 	s.sign(t, &tx)
-	_, _, err := s.spender.Replace(t.Context(), s.books, tx, bigOf(10_000_000))
+	_, err := s.spender.Replace(t.Context(), s.books, tx, bigOf(10_000_000))
 	require.ErrorIs(t, err, payout.ErrNoReplacement)
 	tx.Cancel = true
 	s.replace(t, &tx, 10_000_000)

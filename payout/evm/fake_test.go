@@ -405,7 +405,7 @@ func TestFeesBeyondTheLimitsWait(t *testing.T) {
 	_, err := b.spender.Plan(t.Context(), b, []payout.Payout{b.payment(b.coin, someone, 1)})
 	require.ErrorIs(t, err, payout.ErrFeeTooHigh)
 	b.sign(tx)
-	_, _, err = b.spender.Replace(t.Context(), b, *tx, ether)
+	_, err = b.spender.Replace(t.Context(), b, *tx, ether)
 	require.ErrorIs(t, err, payout.ErrFeeTooHigh, "Config.Fees.MaxPrice")
 
 	f.baseFee = big.NewInt(1e9)
@@ -428,7 +428,7 @@ func TestReplacementsExceedBothPricesByAnEighthRoundedUp(t *testing.T) {
 		last := b.signed(tx)
 		for range 40 {
 			greatest := new(big.Int).Mul(tx.Last().Fee, big.NewInt(2))
-			v, _, err := b.spender.Replace(t.Context(), b, *tx, greatest)
+			v, err := b.spender.Replace(t.Context(), b, *tx, greatest)
 			require.NoError(t, err)
 			require.LessOrEqual(t, v.Fee.Cmp(greatest), 0)
 			tx.Versions = append(tx.Versions, v)
@@ -452,9 +452,9 @@ func TestAReplacementThatNoBlockTakesIsNotMade(t *testing.T) {
 	tx := b.plan(b.payment(b.coin, someone, 5))
 	b.sign(tx)
 	f.baseFee = big.NewInt(100e9)
-	_, _, err := b.spender.Replace(t.Context(), b, *tx, new(big.Int).Mul(tx.Last().Fee, big.NewInt(2)))
+	_, err := b.spender.Replace(t.Context(), b, *tx, new(big.Int).Mul(tx.Last().Fee, big.NewInt(2)))
 	require.ErrorIs(t, err, payout.ErrFeeTooHigh)
-	v, _, err := b.spender.Replace(t.Context(), b, *tx, new(big.Int).Mul(tx.Last().Fee, big.NewInt(6)))
+	v, err := b.spender.Replace(t.Context(), b, *tx, new(big.Int).Mul(tx.Last().Fee, big.NewInt(6)))
 	require.NoError(t, err, "less than twice the base fee is reserved, and blocks take it")
 	require.LessOrEqual(t, v.Fee.Cmp(new(big.Int).Mul(tx.Last().Fee, big.NewInt(6))), 0)
 }

@@ -174,7 +174,7 @@ func (s *Spender) version(u Unsigned, more ...string) (payout.Version, error) {
 	}
 	from, asset := laneOfTx(u), s.assetOf(u)
 	fee := new(big.Int).Add(u.Fee, s.c.Fees.Extra)
-	paid := payout.Move{Holding: s.holdingOf(from, s.coin.ID), Units: new(big.Int).Neg(fee)}
+	paid := payout.Move{Holding: s.holdingOf(from, s.coin.ID), Units: new(big.Int).Neg(fee), Fee: true}
 	moves := []payout.Move{paid}
 	if u.Token == "" {
 		paid.Units.Sub(paid.Units, u.Units)

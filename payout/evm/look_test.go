@@ -232,7 +232,7 @@ func TestLook_P11_OnlyABlockProvesThatANonceIsTaken(t *testing.T) {
 	})
 	t.Run("two versions with receipts", func(t *testing.T) {
 		f, b, tx := setup(t)
-		v, _, err := b.spender.Replace(t.Context(), b, *tx, ether)
+		v, err := b.spender.Replace(t.Context(), b, *tx, ether)
 		require.NoError(t, err)
 		tx.Versions = append(tx.Versions, v)
 		b.sign(tx)

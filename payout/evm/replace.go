@@ -15,12 +15,12 @@ import (
 // Replace implements [payout.Spender]. The next version has the same nonce, receiver and amount, or moves nothing from
 // the sender to itself for Cancel. Its tip and its greatest fee exceed those of all versions by an eighth, rounded up,
 // which every node takes. A sweep of native coin brings what its fee takes more less.
-func (s *Spender) Replace(ctx context.Context, w payout.Wallet, t payout.Transaction, greatest *big.Int) (payout.Version, []payout.Lock, error) {
+func (s *Spender) Replace(ctx context.Context, w payout.Wallet, t payout.Transaction, greatest *big.Int) (payout.Version, error) {
 	v, err := s.replace(ctx, w, t, greatest)
 	if err != nil {
-		return payout.Version{}, nil, fmt.Errorf("payout/evm: replace transaction %s: %w", t.ID, err)
+		return payout.Version{}, fmt.Errorf("payout/evm: replace transaction %s: %w", t.ID, err)
 	}
-	return v, nil, nil // the anchor is all that it needs, and the transaction has it
+	return v, nil
 }
 
 func (s *Spender) replace(ctx context.Context, w payout.Wallet, t payout.Transaction, greatest *big.Int) (payout.Version, error) {

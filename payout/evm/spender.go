@@ -274,7 +274,7 @@ func (s *Spender) isLane(a chain.Address) bool { return a == s.pay.address || a 
 // transaction is booked already.
 func (s *Spender) free(ctx context.Context, w payout.Wallet, open []payout.Transaction, l lane, asset chain.AssetID, except string) (*big.Int, error) {
 	name := holdingName(l.address, asset)
-	left, err := booked(ctx, w, name, asset)
+	left, err := booked(ctx, w, name)
 	if err != nil {
 		return nil, fmt.Errorf("read holdings: %w", err)
 	}
@@ -287,24 +287,15 @@ func (s *Spender) free(ctx context.Context, w payout.Wallet, open []payout.Trans
 }
 
 // booked returns what our books have under the name of a holding.
-func booked(ctx context.Context, w payout.Wallet, name string, asset chain.AssetID) (*big.Int, error) {
-	units := new(big.Int)
-	if finder, can := w.(payout.Finder); can {
-		h, err := finder.Holding(ctx, name)
-		if errors.Is(err, payout.ErrNotFound) {
-			return units, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		return units.Set(h.Units), nil
+func booked(ctx context.Context, w payout.Wallet, name string) (*big.Int, error) {
+	h, err := w.Holding(ctx, name)
+	if errors.Is(err, payout.ErrNotFound) {
+		return new(big.Int), nil
 	}
-	return units, w.Holdings(ctx, asset, func(h payout.Holding) bool {
-		if h.Name == name {
-			units.Set(h.Units)
-		}
-		return h.Name != name
-	})
+	if err != nil {
+		return nil, err
+	}
+	return new(big.Int).Set(h.Units), nil
 }
 
 // costs returns the most that any version of a transaction takes from a holding.

@@ -231,7 +231,7 @@ func replaced(t *testing.T, w chaintest.World) {
 			require.Equal(t, first.Nonce, u.Nonce)
 			require.Equal(t, last.Spends, next.Spends)
 		}
-		_, _, err = b.spender.Replace(t.Context(), b, *tx, tx.Last().Fee)
+		_, err = b.spender.Replace(t.Context(), b, *tx, tx.Last().Fee)
 		require.ErrorIs(t, err, payout.ErrFeeTooHigh)
 		look := b.look(tx)
 		require.True(t, look.Versions[3].Pooled)

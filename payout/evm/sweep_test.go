@@ -210,7 +210,7 @@ func TestReplace_ASweepOfCoinThatWouldBringNothingIsNotMade(t *testing.T) {
 	require.NoError(t, err)
 	tx := b.sign(b.keep(plan, purpose))
 	f.baseFee = big.NewInt(200e9)
-	_, _, err = b.spender.Replace(t.Context(), b, *tx, new(big.Int).Mul(coinFee, big.NewInt(100)))
+	_, err = b.spender.Replace(t.Context(), b, *tx, new(big.Int).Mul(coinFee, big.NewInt(100)))
 	require.ErrorIs(t, err, payout.ErrNoCoins)
 }
 
@@ -220,10 +220,10 @@ func TestReplace_TheSenderMustHaveTheHigherFee(t *testing.T) {
 	p := b.payment(b.coin, someone, 1)
 	p.Units = new(big.Int).Sub(new(big.Int).Mul(ether, big.NewInt(100)), coinFee)
 	tx := b.sign(b.plan(p))
-	_, _, err := b.spender.Replace(t.Context(), b, *tx, ether)
+	_, err := b.spender.Replace(t.Context(), b, *tx, ether)
 	require.ErrorIs(t, err, payout.ErrNoCoins)
 	tx.Cancel = true
-	v, _, err := b.spender.Replace(t.Context(), b, *tx, ether)
+	v, err := b.spender.Replace(t.Context(), b, *tx, ether)
 	require.NoError(t, err, "what is not paid is there for the fee")
 	require.True(t, v.Cancels)
 }

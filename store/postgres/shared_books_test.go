@@ -55,6 +55,10 @@ func (p processes) Holdings(ctx context.Context, network chain.Network, after st
 	return p.any().Holdings(ctx, network, after, limit)
 }
 
+func (p processes) Holding(ctx context.Context, network chain.Network, name string) (payout.Holding, error) {
+	return p.any().Holding(ctx, network, name)
+}
+
 func (p processes) Locks(ctx context.Context, network chain.Network, names []string) (map[string]string, error) {
 	return p.any().Locks(ctx, network, names)
 }

@@ -31,6 +31,7 @@ type Chain struct {
 	edits    map[string]func(any) any
 	calls    map[string]int
 	keys     []string
+	bank     bank
 }
 
 type block struct {
@@ -47,7 +48,7 @@ type Object = map[string]any
 func NewChain() *Chain {
 	c := &Chain{
 		clock: 1_700_000_000_000 - 3000, decimals: map[string]int{},
-		edits: map[string]func(any) any{}, calls: map[string]int{},
+		edits: map[string]func(any) any{}, calls: map[string]int{}, bank: newBank(),
 	}
 	c.blocks = []*block{newBlock(0, 0, strings.Repeat("5e", 32), "fake chain for tests", nil)}
 	return c
@@ -74,11 +75,14 @@ type Tx struct {
 	Logs        []Object // as the API shows them
 	Internal    []Object // as the API shows them
 	Unshown     []byte   // encoded fields that the API does not show
+	Fee         int64    // in sun
 
 	raw       []byte
 	signature []byte
 	contract  Object
 	at        *block // nil while it waits
+	expires   int64  // of a broadcast transaction, in milliseconds
+	deltas    money  // what a broadcast transaction changes
 }
 
 func (c *Chain) newTx(kind int, name string, value Object, message []byte) *Tx {
@@ -99,7 +103,7 @@ func (c *Chain) newTx(kind int, name string, value Object, message []byte) *Tx {
 func (c *Chain) RawTx(name string, value Object, raw []byte) *Tx {
 	id := sha256.Sum256(raw)
 	return &Tx{
-		ID: hex.EncodeToString(id[:]), ContractRet: "SUCCESS", raw: raw, signature: append(id[:], make([]byte, 33)...),
+		ID: hex.EncodeToString(id[:]), ContractRet: "SUCCESS", Fee: 267_000, raw: raw, signature: append(id[:], make([]byte, 33)...),
 		contract: Object{"type": name, "parameter": Object{"value": value, "type_url": "type.googleapis.com/protocol." + name}},
 	}
 }
@@ -188,6 +192,8 @@ func (c *Chain) Mine(n int) uint64 {
 func (c *Chain) extend() {
 	c.clock += 3000
 	height := len(c.blocks)
+	last := c.blocks[height-1]
+	c.pool = slices.DeleteFunc(c.pool, func(t *Tx) bool { return t.expires > 0 && t.expires <= last.time })
 	witness := string(unhex(fmt.Sprintf("41%040x", 1+c.clock/3000%27)))
 	b := newBlock(int64(height), c.clock, c.blocks[height-1].id, witness, c.pool)
 	for _, t := range c.pool {

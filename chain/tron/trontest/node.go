@@ -137,6 +137,10 @@ func (c *Chain) answer(view, method string, body []byte) (int, any) {
 		Value    string      `json:"value"`
 		Contract string      `json:"contract_address"`
 		Selector string      `json:"function_selector"`
+		Owner    string      `json:"owner_address"`
+		Argument string      `json:"parameter"`
+		Address  string      `json:"address"`
+		Signed   string      `json:"transaction"`
 	}
 	if err := json.Unmarshal(body, &asked); err != nil {
 		return http.StatusOK, failure("class org.tron.json.JSONException : " + err.Error())
@@ -174,7 +178,23 @@ func (c *Chain) answer(view, method string, body []byte) (int, any) {
 		}
 		return http.StatusOK, Object{}
 	case "triggerconstantcontract":
+		if asked.Argument != "" && c.isContract(asked.Contract) && c.habit == Normal {
+			return http.StatusOK, c.tokenCall(blocks, asked.Owner, asked.Contract, asked.Selector, asked.Argument)
+		}
 		return http.StatusOK, c.constant(asked.Contract, asked.Selector)
+	case "getaccount":
+		return http.StatusOK, c.account(blocks, asked.Address)
+	case "getchainparameters":
+		return http.StatusOK, c.parameters()
+	case "gettransactionfrompending":
+		for _, t := range c.pool {
+			if t.ID == asked.Value {
+				return http.StatusOK, t.show()
+			}
+		}
+		return http.StatusOK, Object{}
+	case "broadcasthex":
+		return c.broadcast(asked.Signed)
 	case "getcontract":
 		if _, ok := c.decimals[asked.Value]; !ok {
 			return http.StatusOK, Object{}
@@ -205,14 +225,20 @@ func (b *block) show(whole bool) Object {
 	}
 	var txs []Object
 	for _, t := range b.txs {
-		tx := Object{
-			"txID": t.ID, "raw_data_hex": fmt.Sprintf("%x", t.raw), "signature": []string{fmt.Sprintf("%x", t.signature)},
-			"raw_data": Object{"contract": []Object{t.contract}}, "ret": []Object{trim(Object{"contractRet": t.ContractRet})},
-		}
+		tx := t.show()
+		tx["ret"] = []Object{trim(Object{"contractRet": t.ContractRet})}
 		txs = append(txs, tx)
 	}
 	o["transactions"] = txs
 	return o
+}
+
+// show returns a transaction as the API shows it, without its result.
+func (t *Tx) show() Object {
+	return Object{
+		"txID": t.ID, "raw_data_hex": fmt.Sprintf("%x", t.raw), "signature": []string{fmt.Sprintf("%x", t.signature)},
+		"raw_data": Object{"contract": []Object{t.contract}},
+	}
 }
 
 // infos returns the results of a block's transactions; a missing block has none.
@@ -223,7 +249,7 @@ func (b *block) infos() []Object {
 	}
 	for _, t := range b.txs {
 		o := Object{
-			"id": t.ID, "fee": int64(267000), "contractResult": []string{""}, "receipt": trim(Object{"net_usage": int64(345), "result": t.Receipt}),
+			"id": t.ID, "fee": t.Fee, "contractResult": []string{""}, "receipt": trim(Object{"net_usage": int64(345), "result": t.Receipt}),
 		}
 		maps.Copy(o, trim(Object{"blockNumber": b.header["number"], "blockTimeStamp": b.time}))
 		if t.ContractRet != "SUCCESS" {

@@ -286,6 +286,24 @@ func (s Reads) Holdings(ctx context.Context, network chain.Network, after string
 	})
 }
 
+// Holding implements [payout.Store].
+func (s Reads) Holding(ctx context.Context, network chain.Network, name string) (payout.Holding, error) {
+	return view(ctx, s, "holding "+name, func(r Reader) (payout.Holding, error) {
+		h, err := one[payout.Holding](r, holdingKey(network, name))
+		if err != nil {
+			return payout.Holding{}, err
+		}
+		still, err := locked(r, network, []payout.Holding{h})
+		if err == nil && len(still) == 0 {
+			err = payout.ErrNotFound
+		}
+		if err != nil {
+			return payout.Holding{}, err
+		}
+		return still[0], nil
+	})
+}
+
 // locked returns those of the holdings that still exist, with their locks.
 func locked(r Reader, network chain.Network, page []payout.Holding) ([]payout.Holding, error) {
 	names := make([]string, len(page))
