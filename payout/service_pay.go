@@ -146,7 +146,8 @@ func (r *round) keep(ctx context.Context, f facts, d *decision) error {
 			return err
 		}
 	}
-	if !reflect.DeepEqual(f.tx, d.tx) {
+	// With its payouts the transaction is always stored, so that a decision on a stale one is refused.
+	if len(b.Payouts) > 0 || !reflect.DeepEqual(f.tx, d.tx) {
 		d.tx.Version, d.tx.UpdatedAt = f.tx.Version+1, f.now
 		b.Transactions = append(b.Transactions, d.tx)
 	}
@@ -413,6 +414,9 @@ func (r *round) reasons(ctx context.Context, payouts []Payout, why Reason, detai
 	b := Batch{Fence: r.fence}
 	for _, p := range payouts {
 		after := p
+		if after.State.Status.Ended() {
+			continue // decided on a stale transaction
+		}
 		if after.State.Reason != ReasonConfirming && after.State.Reason != ReasonForeign {
 			after.State.Reason, after.State.Detail = why, detail
 		}

@@ -19,16 +19,13 @@ const (
 
 // planAll plans transactions for what is queued, and begins each of them.
 func (r *round) planAll(ctx context.Context) error {
-	for range maxPlans {
+	for n := 0; n < maxPlans && !r.stopped && ctx.Err() == nil; n++ {
 		t, err := r.plan(ctx)
 		if err != nil || t == nil {
 			return err
 		}
 		if err := r.advance(ctx, *t); err != nil {
 			return fmt.Errorf("payout: transaction %s: %w", t.ID, err)
-		}
-		if r.stopped || ctx.Err() != nil {
-			return nil
 		}
 	}
 	return nil

@@ -23,7 +23,7 @@ type mutation struct {
 // table returns all mutations.
 func table() []mutation {
 	var out []mutation
-	for _, part := range [][]mutation{decideTable, settleTable, matchTable, asideTable, placeTable, quoteTable, followTable, chainTable, sqliteTable, webhookTable} {
+	for _, part := range [][]mutation{decideTable, settleTable, matchTable, asideTable, placeTable, quoteTable, followTable, chainTable, sqliteTable, webhookTable, payoutTable} {
 		out = append(out, part...)
 	}
 	return out

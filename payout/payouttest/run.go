@@ -15,7 +15,7 @@ type Defect int
 const (
 	NoDefect           Defect = iota
 	DefectNoAnchor            // a replacement spends other coins than what it replaces
-	DefectPendingNonce        // numbers come from the node's pool
+	DefectGap                 // numbers of the sender are left out
 	DefectExpiryByHead        // a transaction counts as dead once the head is past its time, whatever may be reorganised
 )
 

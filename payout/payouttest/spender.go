@@ -1,6 +1,7 @@
 package payouttest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,6 +24,7 @@ type spender struct {
 	c       *simChain
 	network chain.Network
 	defect  Defect
+	known   int // numbers of the lane below it were looked at by a person
 }
 
 // Network implements [payout.Spender].
@@ -226,13 +228,11 @@ func (s *spender) afford(ctx context.Context, w payout.Wallet, need map[string]*
 // number returns the lowest number of the lane that no transaction has.
 func (s *spender) number(ctx context.Context, w payout.Wallet) (int, error) {
 	n := s.view().nonce
-	if s.defect == DefectPendingNonce {
-		for _, id := range s.c.pool {
-			if slices.Contains(s.c.txs[id].Spends, fmt.Sprintf("nonce:lane:%d", n)) {
-				n++
-			}
-		}
-		return n, nil
+	if strange, err := s.strange(ctx, w, n); err != nil || strange {
+		return 0, cmp.Or(err, error(&payout.RefusedError{Code: payout.RefusedStopped, Reason: "somebody else used the key"}))
+	}
+	if s.defect == DefectGap {
+		n += s.w.rand.IntN(2)
 	}
 	for ; ; n++ {
 		name := fmt.Sprintf("nonce:lane:%d", n)

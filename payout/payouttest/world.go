@@ -26,7 +26,7 @@ type Store interface {
 
 // chances are how often things go wrong in a world, from 0 to 1.
 type chances struct {
-	crash, interrupt, node, store, later, refusing, outside, failing, stop float64
+	crash, interrupt, node, store, later, refusing, outside, failing, stop, foreign float64
 }
 
 // world is one shop, its chain, its processes and everybody who disturbs them. Everything is drawn from the seed, and
@@ -48,6 +48,7 @@ type world struct {
 	payouts  []string // ids
 	claims   map[string]string
 	invoices []*sale
+	thefts   []*theft
 	made     map[string][]made        // versions that were signed, by the transaction
 	refused  map[string]bool          // requests that the signer refused
 	seqs     map[string]int64         // of the last stored event, by payout
@@ -93,7 +94,7 @@ func newWorld(seed uint64, inner Store, defect Defect) *world {
 	}
 	w.cfg = chances{
 		crash: odds(0.05), interrupt: odds(0.15), node: odds(0.3), store: odds(0.1), later: odds(0.5), refusing: odds(0.1),
-		outside: odds(0.3), failing: odds(0.2), stop: odds(0.05),
+		outside: odds(0.3), failing: odds(0.2), stop: odds(0.05), foreign: max(0, odds(1)-0.6),
 	}
 	w.addChain(kind(seed % 3))
 	for i := range 2 {
@@ -119,7 +120,7 @@ func (w *world) addChain(k kind) {
 // start starts a process: a service that has nothing but the store.
 func (w *world) start(i int) *payout.Service {
 	cfg := payout.Config{
-		Store: w.shaky(), Invoices: w.inner, Holder: fmt.Sprintf("process %d", i), Now: w.now, Poll: time.Second, Random: w,
+		Store: w.shaky(), Invoices: w.inner, Holder: fmt.Sprintf("process %d", i), Now: w.now, Poll: time.Second, Random: w.random,
 		Logger:   slog.New(slog.DiscardHandler),
 		Policies: payout.Policies{Daily: map[chain.AssetID]*big.Int{}, ApproveAbove: map[chain.AssetID]*big.Int{}},
 	}
@@ -142,12 +143,11 @@ func (w *world) start(i int) *payout.Service {
 	return svc
 }
 
-// Read implements [io.Reader]: all that processes draw comes from the seed.
-func (w *world) Read(b []byte) (int, error) {
+// random fills b: all that processes draw comes from the seed.
+func (w *world) random(b []byte) {
 	for i := range b {
 		b[i] = byte(w.rand.Uint32())
 	}
-	return len(b), nil
 }
 
 func (w *world) now() time.Time { return w.clock }
@@ -228,10 +228,11 @@ func (w *world) step() {
 		{2, func() { w.claim(svc) }},
 		{3, func() { w.reorganise(s) }},
 		{2, func() { w.forget(s) }},
-		{2, func() { s.c.rate = 1 + w.rand.IntN(6); w.note("the network's rate is %d", s.c.rate) }},
+		{2, func() { w.reprice(s) }},
 		{2, func() { w.lags = min(w.rand.IntN(3), s.c.height()); w.note("the node lags by %d", w.lags) }},
 		{1, func() { w.stop(svc, s) }},
 		{1, func() { w.fund(svc, s) }},
+		{1, func() { w.steal(s) }},
 	}
 	sum := 0
 	for _, a := range acts {
@@ -244,6 +245,15 @@ func (w *world) step() {
 			return
 		}
 	}
+}
+
+// reprice changes what the network asks for, now and then to more than any payout has reserved.
+func (w *world) reprice(s *spender) {
+	s.c.rate = 1 + w.rand.IntN(6)
+	if w.rand.IntN(6) == 0 {
+		s.c.rate *= 12
+	}
+	w.note("the network's rate is %d", s.c.rate)
 }
 
 func (w *world) result(format string, err error, args ...any) {
@@ -333,6 +343,8 @@ func (w *world) refund(svc *payout.Service, s *spender) {
 	}
 	if w.rand.IntN(3) > 0 {
 		r.To = "payee 1"
+	} else if w.rand.IntN(2) == 0 {
+		r.Window = time.Duration(10+w.rand.IntN(200)) * time.Second
 	}
 	p, token, err := svc.Refund(context.Background(), r)
 	w.result("refund of %s", err, sale.inv.OrderID)

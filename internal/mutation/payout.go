@@ -1,0 +1,173 @@
+package main
+
+// payoutTable has the faults that other systems have paid twice for, or lost money by.
+var payoutTable = []mutation{
+	{
+		name: "a transaction is signed before it is stored that it may be", file: "payout/service_sign.go",
+		from: `	t.Versions[last].Offered = true
+	if t.Stage == StagePlanned {
+		t.Stage = StageOffered
+	}`, to: `	if t.Stage != StagePlanned {
+		t.Versions[last].Offered = true
+	}`,
+		rule: "what a signer may have signed ends only by a conflict on the chain",
+	},
+	{
+		name: "the signed bytes are sent before they are stored", file: "payout/service_sign.go",
+		from: `	t.Versions[i].Raw, t.Versions[i].TxID = raw, txID
+`, to: `	t.Versions[i].Raw, t.Versions[i].TxID = raw, txID
+	_ = n.Spender.Send(ctx, t.Versions[i])
+`,
+		rule: "nothing is sent that is not stored",
+	},
+	{
+		name: "a payout that was refused by a node is paid again", file: "payout/service_pay.go",
+		from: `		t.Detail = refused.Error()
+		r.log.Warn("a node refuses a transaction"`, to: `		t.Detail = refused.Error()
+		t.Stage = StageDead
+		for k := range d.payouts {
+			d.payouts[k].State.Status, d.payouts[k].State.Transaction = StatusQueued, ""
+		}
+		r.log.Warn("a node refuses a transaction"`,
+		rule: "no refusal of a node ends a transaction",
+	},
+	{
+		name: "a transaction that nobody has seen for an hour is given up", file: "payout/machine_decide.go",
+		from: `	case f.look.Dead || f.tx.Doomed:`, to: `	case f.look.Dead || f.tx.Doomed || f.now.Sub(f.tx.CreatedAt) > time.Minute:`,
+		rule: "no timer ends a transaction",
+	},
+	{
+		name: "a member is taken out of a signed batch", file: "payout/machine_decide.go",
+		from: `func (f facts) wantsCancel() bool {
+	return`, to: `func (f facts) wantsCancel() bool {
+	for k, p := range f.payouts {
+		if p.did(ActionCancel) && f.tx.Stage == StageSigned {
+			f.payouts[k].State.Status, f.payouts[k].State.Transaction = StatusCancelled, ""
+		}
+	}
+	return`,
+		rule: "a payout leaves a batch only before it may be signed",
+	},
+	{
+		name: "a payout is paid once a block has it", file: "payout/machine_decide.go",
+		from: `	case seen.Final:
+		d.finish(f, i)`, to: `	case seen.Height > 0:
+		d.finish(f, i)`,
+		rule: "paid is final",
+	},
+	{
+		name: "a failed transaction counts as paid", file: "payout/machine_decide.go",
+		from: `		case !v.Cancels && !seen.Failed:`, to: `		case !v.Cancels:`,
+		rule: "what failed in its block is not paid",
+	},
+	{
+		name: "a final transaction that is gone stays paid", file: "payout/machine_decide.go",
+		from: `	case f.tx.Stage == StageFinal:
+		d.undo(f)`, to: `	case f.tx.Stage == StageFinal:`,
+		rule: "what a reorganisation takes back is sent again",
+	},
+	{
+		name: "a cancelled batch is paid again before that is buried", file: "payout/machine_decide.go",
+		from: `	p.State.Status, p.State.Reason, p.State.EndAt = StatusSent, ReasonConfirming, time.Time{}
+	d.payouts[k] = p`, to: `	p.State.Status, p.State.Transaction, p.State.TxID, p.State.Paid = StatusQueued, "", "", nil
+	d.payouts[k] = p`,
+		rule: "a payout gets another transaction only when no version that pays it can come back",
+	},
+	{
+		name: "the fee that was paid is taken as planned", file: "payout/machine_decide.go",
+		from: `			units.Add(units, new(big.Int).Sub(v.Fee, orZero(seen.Fee)))`, to: ``,
+		rule: "the books have the fee that was paid",
+	},
+	{
+		name: "an end that was undone is posted under the same name", file: "payout/machine_decide.go",
+		from: `			p.State.Undone++
+`, to: ``,
+		rule: "what is posted again after a reorganisation is an entry of its own",
+	},
+	{
+		name: "a decision on a stale transaction is stored", file: "payout/service_pay.go",
+		from: `	if len(b.Payouts) > 0 || !reflect`, to: `	if !reflect`,
+		rule: "what is decided on stale facts is refused",
+	},
+	{
+		name: "the coins of a final transaction are free at once", file: "payout/machine_decide.go",
+		from: `	d.moves = d.tx.Effect
+`, to: `	d.moves = d.tx.Effect
+	d.unlocks = append(d.unlocks, v.Spends...)
+`,
+		rule: "a transaction keeps what it spends until it is buried",
+	},
+	{
+		name: "what spends coins that never exist waits for ever", file: "payout/service_pay.go",
+		from: `			doomed.Doomed = true`, to: `			doomed.Doomed = doomed.Cancel`,
+		rule: "a transaction that can never be mined is found out",
+	},
+	{
+		name: "a gap of numbers is left", file: "payout/machine_decide.go",
+		from: `	case f.last:
+		d.tx.Stage, d.unlocks`, to: `	case f.last || !f.last:
+		d.tx.Stage, d.unlocks`,
+		rule: "no number of a sender is left out",
+	},
+	{
+		name: "a foreign transaction ends a payout before it is buried", file: "payout/machine_decide.go",
+		from: `	if !f.look.TakenFinal {`, to: `	if !f.look.Taken {`,
+		rule: "a conflict counts when it is buried",
+	},
+	{
+		name: "what the signer sent by itself is taken for foreign", file: "payout/machine_decide.go",
+		from: `	if f.tx.unsigned() >= 0 {
+		d.act = actSign`, to: `	if f.tx.unsigned() >= 9 {
+		d.act = actSign`,
+		rule: "a signer that sends by itself has to bring what it sent",
+	},
+	{
+		name: "a refund that failed still counts", file: "payout/service_pay.go",
+		from: `		if err := r.unrefund(ctx, b, after, 1); err != nil {`, to: `		if err := r.unrefund(ctx, &Batch{}, after, 1); err != nil {`,
+		rule: "what was not refunded can be refunded",
+	},
+	{
+		name: "a refund is not noted on its invoice", file: "payout/service_refund.go",
+		from: `	addTo(copied, p.Asset.ID, units)
+`, to: `	addTo(copied, p.Asset.ID, units.SetInt64(0))
+`,
+		rule: "an invoice is refunded at most what it brought",
+	},
+	{
+		name: "a payment that is gone stays booked", file: "payout/machine_credit.go",
+		from: `		booked := !p.Withdrawn && p.Block.Hash != ""`, to: `		booked := (!p.Withdrawn || f.receipts[p.Key].Booked) && p.Block.Hash != ""`,
+		rule: "money that the chain took back leaves the books",
+	},
+	{
+		name: "a payment is booked as soon as a block has it", file: "payout/machine_credit.go",
+		from: `p.Block.Hash != "" && p.Block.Height <= deep
+`, to: `p.Block.Hash != "" && p.Block.Height <= deep+9
+`,
+		rule: "only what is deep enough is booked",
+	},
+	{
+		name: "what waits for blocks is forgotten", file: "payout/machine_credit.go",
+		from: `		c.credit.Network, c.credit.Wait = network, height
+`, to: `		c.credit.Network = network
+`,
+		rule: "a payment is booked once it is deep enough, without another event",
+	},
+	{
+		name: "a reservation forgets the fee", file: "payout/payout.go",
+		from: `	if orZero(p.Fee).Sign() > 0 {
+		addTo(sums, p.Payer, p.Fee)`, to: `	if orZero(p.Fee).Sign() > 0 {
+		addTo(sums, p.Payer, new(big.Int))`,
+		rule: "a payout reserves its greatest fee",
+	},
+	{
+		name: "an expired claim gives nothing back", file: "payout/service_act.go",
+		from: `	b.Entries = append(b.Entries, voidEntry(p, s.now()))
+	return s.unrefund`, to: `	return s.unrefund`,
+		rule: "a payout that ends unpaid gives its reservation back",
+	},
+	{
+		name: "the same bytes are not sent again", file: "payout/machine_decide.go",
+		from: `	return i >= 0 && !f.look.Versions[i].Pooled`, to: `	return i >= 0 && f.tx.SentAt.IsZero()`,
+		rule: "what nodes forgot is sent again",
+	},
+}
