@@ -6,11 +6,11 @@ import (
 	"time"
 
 	"github.com/cointill/cointill/payout/payouttest"
-	"github.com/cointill/cointill/store"
 )
 
 var (
 	seeds = flag.Int("seeds", 0, "number of worlds; 0 means a few")
+	kept  = flag.String("store", "memory", "what worlds are kept in: memory, sqlite or postgres")
 	seed  = flag.Uint64("seed", 0, "the first seed; 0 means one by the clock")
 )
 
@@ -23,6 +23,6 @@ func TestEveryWorldPaysEveryPayoutOnce(t *testing.T) {
 		first = uint64(time.Now().UnixNano())
 	}
 	t.Logf("first seed %d", first)
-	payouttest.Explore(t, payouttest.Config{Open: func(testing.TB) payouttest.Store { return store.NewMemory() }}, first, n)
+	payouttest.Explore(t, payouttest.Config{Open: on(t, *kept)}, first, n)
 	t.Logf("%d worlds, each payout at most once", n)
 }

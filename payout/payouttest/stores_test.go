@@ -1,0 +1,63 @@
+package payouttest_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/cointill/cointill/internal/pgtest"
+	"github.com/cointill/cointill/payout/payouttest"
+	"github.com/cointill/cointill/store"
+	"github.com/cointill/cointill/store/postgres"
+	"github.com/cointill/cointill/store/sqlite"
+	"github.com/stretchr/testify/require"
+)
+
+var server pgtest.Server
+
+func TestMain(m *testing.M) { os.Exit(server.Main(m)) }
+
+// on returns a function that opens the store with the name.
+func on(t *testing.T, name string) func(testing.TB) payouttest.Store {
+	switch name {
+	case "memory":
+		return func(testing.TB) payouttest.Store { return store.NewMemory() }
+	case "sqlite":
+		worlds, dir := 0, t.TempDir()
+		return func(testing.TB) payouttest.Store {
+			worlds++
+			db, err := sqlite.Open(filepath.Join(dir, fmt.Sprintf("%d.db", worlds)))
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, db.Close()) })
+			require.NoError(t, sqlite.Migrate(t.Context(), db))
+			s, err := sqlite.New(db)
+			require.NoError(t, err)
+			return s
+		}
+	case "postgres":
+		return func(testing.TB) payouttest.Store {
+			pool := server.Pool(t)
+			require.NoError(t, postgres.Migrate(t.Context(), pool))
+			s, err := postgres.New(t.Context(), pool)
+			require.NoError(t, err)
+			return s
+		}
+	}
+	t.Fatalf("there is no store %q", name)
+	return nil
+}
+
+// Only a few worlds run on databases, because each step waits for the disk. For more, use -store sqlite -seeds 1000.
+func TestDatabasesKeepTheRules(t *testing.T) {
+	n := 3
+	if testing.Short() {
+		n = 1
+	}
+	for _, name := range []string{"sqlite", "postgres"} {
+		t.Run(name, func(t *testing.T) {
+			payouttest.Explore(t, payouttest.Config{Open: on(t, name)}, uint64(time.Now().UnixMilli()), n)
+		})
+	}
+}
