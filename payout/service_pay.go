@@ -352,7 +352,9 @@ func (r *round) send(ctx context.Context, d decision) (Transaction, bool, error)
 		if err == nil && p.State.Status == StatusSigned {
 			after.State.Status, after.State.TxID = StatusSent, t.Versions[i].TxID
 		}
-		after.State.Detail = t.Detail
+		if t.Detail != "" {
+			after.State.Detail = t.Detail
+		}
 		if _, err := r.keepPayout(ctx, &b, p, after, ""); err != nil {
 			return t, false, err
 		}

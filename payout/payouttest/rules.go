@@ -23,6 +23,7 @@ func Rules() []Rule {
 	return []Rule{
 		{"stored-first", "Nothing is sent whose signed bytes are not stored: a process that ends after the send could not know it."},
 		{"paid-once", "No two transactions that pay a payout can both be taken by a chain: they exclude each other, or one is proven dead."},
+		{"no-end-too-soon", "A payout is paid, or lost to a foreign transaction, only once a process has seen that deep enough."},
 		{"paid-means-paid", "A payout that is paid is on the chain, with its amount, to its receiver."},
 		{"unpaid-means-unpaid", "When all is quiet, a payout that failed or was cancelled is nowhere on the chain."},
 		{"ended", "When all is quiet, every payout that waits for nobody has ended."},
@@ -63,6 +64,7 @@ func (w *world) committed(b payout.Batch) {
 	}
 	for _, p := range b.Payouts {
 		w.note("%s is %s %s", p.Key, p.State.Status, p.State.Reason)
+		w.checkEnd(p)
 	}
 	for _, ev := range b.Events {
 		if ev.Seq != w.seqs[ev.Payout]+1 {
@@ -74,6 +76,16 @@ func (w *world) committed(b payout.Batch) {
 		if err := e.Check(); err != nil {
 			w.broken("adds-up: %v", err)
 		}
+	}
+}
+
+// checkEnd is the rule no-end-too-soon.
+func (w *world) checkEnd(p payout.Payout) {
+	switch s := p.State; {
+	case s.Status == payout.StatusPaid && w.deepest[s.TxID] < depthFinal:
+		w.broken("no-end-too-soon: payout %s is paid by %s, seen %d blocks deep", p.ID, s.TxID, w.deepest[s.TxID])
+	case s.Status == payout.StatusFailed && s.Reason == payout.ReasonForeign && w.deepest[s.Transaction] < depthBuried:
+		w.broken("no-end-too-soon: payout %s is lost, seen %d blocks deep", p.ID, w.deepest[s.Transaction])
 	}
 }
 
@@ -346,8 +358,16 @@ func (w *world) checkRefunds() {
 		}
 	}
 	for _, it := range w.invoices {
-		if sum := out[it.inv.ID]; sum != nil && sum.Cmp(it.deposit.units) > 0 {
+		sum := orZero(out[it.inv.ID])
+		if sum.Cmp(it.deposit.units) > 0 {
 			w.broken("refunds: %s brought %s, and %s was refunded", it.inv.OrderID, it.deposit.units, sum)
+		}
+		credit, err := w.inner.Credit(context.Background(), it.inv.ID)
+		w.must(err)
+		asset := it.inv.Quote.Asset.ID
+		noted := new(big.Int).Add(orZero(credit.RefundedHeld[asset]), orZero(credit.RefundedOwn[asset]))
+		if noted.Cmp(sum) != 0 {
+			w.broken("refunds: %s was refunded %s, and %s is noted", it.inv.OrderID, sum, noted)
 		}
 	}
 }

@@ -308,21 +308,34 @@ func (s *spender) otherCoins(ctx context.Context, w payout.Wallet, t *tx, v *pay
 	})
 }
 
-// rebalance makes the new version of a transaction of coins add up: the change bears the higher fee, or there is none.
+// rebalance makes the new version of a transaction of coins add up: it spends the coins that are still there, and others
+// where they do not suffice, and the change bears the higher fee.
 func (s *spender) rebalance(ctx context.Context, w payout.Wallet, t payout.Transaction, next *tx, v *payout.Version, fee *big.Int) error {
-	sum := new(big.Int)
-	for _, m := range t.Last().Moves {
-		if m.Units.Sign() < 0 {
-			sum.Sub(sum, m.Units)
-			v.Moves = append(v.Moves, m)
-		}
-	}
-	next.Makes = map[string]string{}
-	left := sum.Sub(sum, fee)
+	left := new(big.Int).Neg(fee)
 	for _, units := range next.Pays {
 		left.Sub(left, num(units))
 	}
+	next.Makes, next.Spends = map[string]string{}, nil
+	spend := func(h payout.Holding, units *big.Int) {
+		next.Spends = append(next.Spends, h.Name)
+		v.Moves = append(v.Moves, payout.Move{Holding: h, Units: new(big.Int).Neg(units)})
+		left.Add(left, units)
+	}
+	coins := s.view().coins
+	for _, m := range t.Last().Moves {
+		if m.Units.Sign() < 0 && (m.Holding.Name == t.Anchor || coins[m.Holding.Name] != nil) {
+			spend(m.Holding, new(big.Int).Neg(m.Units))
+		}
+	}
+	err := w.Holdings(ctx, chain.AssetID(s.c.assets[0]), func(h payout.Holding) bool {
+		if left.Sign() < 0 && h.Lock == "" && coins[h.Name] != nil {
+			spend(h, h.Units)
+		}
+		return true
+	})
 	switch {
+	case err != nil:
+		return err
 	case left.Sign() < 0:
 		return payout.ErrNoCoins
 	case left.Sign() > 0:
@@ -375,7 +388,9 @@ func (s *spender) Look(_ context.Context, t payout.Transaction) (payout.Look, er
 	}
 	if by, spent := view.spender[t.Anchor]; spent && !ours[by] && !slices.ContainsFunc(out.Versions, payout.Sighting.Mined) {
 		out.Taken = true
-		out.TakenFinal = height-view.taken[by]+1 >= depthBuried
+		depth := height - view.taken[by] + 1
+		out.TakenFinal = depth >= depthBuried
+		s.w.deepest[t.ID] = max(s.w.deepest[t.ID], depth)
 	}
 	out.Dead = s.dead(height, t, out)
 	return out, nil
@@ -390,6 +405,7 @@ func (s *spender) sighting(view state, height int, v payout.Version) payout.Sigh
 		return payout.Sighting{Pooled: slices.Contains(s.c.pool, v.TxID)}
 	}
 	depth := height - at + 1
+	s.w.deepest[v.TxID] = max(s.w.deepest[v.TxID], depth)
 	t := s.c.txs[v.TxID]
 	return payout.Sighting{
 		Height: uint64(at), Final: depth >= depthFinal, Buried: depth >= depthBuried, Failed: t.Fails, Fee: num(t.Used),

@@ -51,6 +51,7 @@ type world struct {
 	thefts   []*theft
 	made     map[string][]made        // versions that were signed, by the transaction
 	refused  map[string]bool          // requests that the signer refused
+	deepest  map[string]int           // how deep a process saw a transaction, or what took the place of one
 	seqs     map[string]int64         // of the last stored event, by payout
 	told     map[string]payout.Status // by the feed
 	undone   bool                     // the last event of the feed was an alarm
@@ -84,7 +85,7 @@ func newWorld(seed uint64, inner Store, defect Defect) *world {
 	r := rand.New(rand.NewPCG(seed, 0x70a7))
 	w := &world{
 		rand: r, inner: inner, clock: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), defect: defect,
-		claims: map[string]string{}, made: map[string][]made{}, seqs: map[string]int64{}, told: map[string]payout.Status{}, refused: map[string]bool{},
+		claims: map[string]string{}, made: map[string][]made{}, seqs: map[string]int64{}, told: map[string]payout.Status{}, refused: map[string]bool{}, deepest: map[string]int{},
 	}
 	odds := func(most float64) float64 {
 		if r.IntN(3) == 0 {
@@ -417,6 +418,7 @@ func (w *world) reorganise(s *spender) {
 	}
 	w.note("%d blocks leave the chain", n)
 	lost := s.c.rewind(n, func(string) bool { return w.rand.IntN(3) > 0 })
+	lost = slices.DeleteFunc(lost, func(d deposit) bool { return w.vanishes(s, d) })
 	for i := range n + 1 {
 		var again []deposit
 		if i == n || w.rand.IntN(2) == 0 {
@@ -425,6 +427,12 @@ func (w *world) reorganise(s *spender) {
 		s.c.mine(func(string) bool { return w.chance(0.5) }, again...)
 	}
 	w.follow(s)
+}
+
+// vanishes reports whether a deposit that left the chain never comes back. A coin always does: what spends one that is
+// gone for good waits for a proof that only the chain of its payer can give.
+func (w *world) vanishes(s *spender, d deposit) bool {
+	return s.c.kind != coins && d.asset == s.c.assets[0] && strings.HasPrefix(d.name, "sale:") && w.rand.IntN(4) == 0
 }
 
 // forget makes the pool lose transactions, as a node does that restarts or is full.
