@@ -135,7 +135,7 @@ var payoutTable = []mutation{
 	},
 	{
 		name: "a payment that is gone stays booked", file: "payout/machine_credit.go",
-		from: `		booked := !p.Withdrawn && p.Block.Hash != ""`, to: `		booked := (!p.Withdrawn || f.receipts[p.Key].Booked) && p.Block.Hash != ""`,
+		from: `		booked := !p.Withdrawn && p.Block.Hash != ""`, to: `		booked := f.receipts[p.Key].Booked || !p.Withdrawn && p.Block.Hash != ""`,
 		rule: "money that the chain took back leaves the books",
 	},
 	{
