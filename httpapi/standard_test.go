@@ -33,7 +33,7 @@ func standard(t *testing.T) *life.Shop {
 		Store: memory, Notifier: notifier, Poll: time.Second,
 		Rates: rates.NewFixed(nil, map[rates.Pair]decimal.Decimal{{Base: "SIM", Quote: "EUR"}: decimal.NewFromInt(2000)}),
 		Chains: []invoice.ChainConfig{{Name: "Simulated", Watcher: follower, Addresses: addresses{}, Assets: []invoice.AssetConfig{{
-			Asset: sim.Asset("SIM"), Confirm: []invoice.Tier{{Need: invoice.Confirmations{Depth: 2}}},
+			Asset: sim.Asset("SIM"), Confirm: []chain.Tier{{Need: chain.Confirmations{Depth: 2}}},
 		}}}},
 	})
 	require.NoError(t, err)

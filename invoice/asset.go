@@ -9,7 +9,7 @@ import (
 )
 
 // confirm returns the first tier that fits an amount in the asset's own unit, or the last tier.
-func (a AssetConfig) confirm(amount decimal.Decimal) Confirmations {
+func (a AssetConfig) confirm(amount decimal.Decimal) chain.Confirmations {
 	for _, tier := range a.Confirm {
 		if tier.UpTo.IsZero() || amount.LessThanOrEqual(tier.UpTo) {
 			return tier.Need
@@ -89,7 +89,7 @@ func (c ChainConfig) suggested(a chain.Asset) chain.Defaults {
 		out = d.Defaults(a)
 	}
 	if len(out.Confirm) == 0 {
-		out.Confirm = []Tier{{Need: Confirmations{Depth: 12}}}
+		out.Confirm = []chain.Tier{{Need: chain.Confirmations{Depth: 12}}}
 	}
 	return out
 }

@@ -31,7 +31,7 @@ func TestTheSecondOfTheDeadlineIsInTime(t *testing.T) {
 }
 
 func TestSafeIsNotFinal(t *testing.T) {
-	final := agreed(needs(Confirmations{Tag: FinalityFinalized}), pays(1000, 100, 5))
+	final := agreed(needs(chain.Confirmations{Tag: chain.FinalityFinalized}), pays(1000, 100, 5))
 	safe := clock{head: chain.Head{Height: 900, Safe: 100, Finalized: 99, Time: at(6)}, now: at(6)}
 	require.Equal(t, StatusPending, decide(final, safe).Status)
 }
@@ -108,7 +108,7 @@ func TestWhatIsAwaitedIsNotSettled(t *testing.T) {
 	}{
 		"deep enough":                   {agreed(pays(9, 100, 5)), true},
 		"one confirmation short":        {agreed(pays(9, 101, 5)), false},
-		"in the pool":                   {agreed(needs(Confirmations{}), pays(9, 0, 5, inPool)), false},
+		"in the pool":                   {agreed(needs(chain.Confirmations{}), pays(9, 0, 5, inPool)), false},
 		"dust in the pool":              {agreed(pays(9, 0, 5, inPool, func(p *Payment) { p.Dust = true })), false},
 		"waits for a rate":              {agreed(pays(9, 100, 5, unvalued)), false},
 		"late, and waits for its rate":  {agreed(lateMoney(LateRerate), pays(9, 100, 45)), false},

@@ -106,7 +106,7 @@ type AssetConfig struct {
 	Floor decimal.Decimal
 	// Confirm sets how deep money must be, by the amount due: the first tier that the amount fits in applies. Default
 	// what the network suggests ([chain.Defaulter]), or 12 confirmations.
-	Confirm []Tier
+	Confirm []chain.Tier
 	// Step is the granularity of the amounts that payers are asked for, in the asset's own unit. Amounts are rounded up
 	// to a multiple of it, because wallets and exchanges do not accept every decimal of an asset. Default 0.00000001,
 	// or one base unit if that is more. For amounts that would otherwise have more than 15 digits it is multiplied by

@@ -27,7 +27,7 @@ func at(minute int) time.Time { return start.Add(time.Duration(minute) * time.Mi
 // An invoice for 1000 units of coin that wants 3 confirmations.
 func agreed(change ...func(*facts)) facts {
 	f := facts{
-		terms: Terms{Confirm: Confirmations{Depth: 3}, Late: LateHold, Other: OtherAccept},
+		terms: Terms{Confirm: chain.Confirmations{Depth: 3}, Late: LateHold, Other: OtherAccept},
 		asset: coin, due: big.NewInt(1000), deadline: at(30),
 	}
 	for _, c := range change {
@@ -42,8 +42,8 @@ func tolerance(percent int64) func(*facts) {
 func toleranceUnits(n int64) func(*facts) {
 	return func(f *facts) { f.terms.ToleranceUnits = big.NewInt(n) }
 }
-func needs(c Confirmations) func(*facts)  { return func(f *facts) { f.terms.Confirm = c } }
-func lateMoney(p LatePolicy) func(*facts) { return func(f *facts) { f.terms.Late = p } }
+func needs(c chain.Confirmations) func(*facts) { return func(f *facts) { f.terms.Confirm = c } }
+func lateMoney(p LatePolicy) func(*facts)      { return func(f *facts) { f.terms.Late = p } }
 func otherMoney(p OtherPolicy) func(*facts) {
 	return func(f *facts) { f.terms.Other = p }
 }
@@ -119,14 +119,14 @@ func TestDecide(t *testing.T) {
 		{"deep enough", agreed(pays(1000, 100, 5)), seen(102, 5), StatusCompleted, OutcomeExact, true},
 		{"a node that is behind the payment confirms nothing", agreed(pays(1000, 100, 5)), seen(90, 5), StatusPending, OutcomeExact, false},
 		{"what waits in the pool is seen, not confirmed", agreed(pays(1000, 0, 5, inPool)), seen(200, 5), StatusPending, OutcomeExact, false},
-		{"zero confirmations take the pool's word", agreed(needs(Confirmations{}), pays(1000, 0, 5, inPool)), seen(100, 5), StatusCompleted, OutcomeExact, true},
-		{"... unless it may be replaced", agreed(needs(Confirmations{}), pays(1000, 0, 5, replaceable)), seen(100, 5), StatusPending, OutcomeExact, false},
-		{"... and one block settles that", agreed(needs(Confirmations{}), pays(1000, 100, 5)), seen(100, 5), StatusCompleted, OutcomeExact, true},
-		{"a finality tag counts, not the depth", agreed(needs(Confirmations{Tag: FinalityFinalized}), pays(1000, 100, 5)),
+		{"zero confirmations take the pool's word", agreed(needs(chain.Confirmations{}), pays(1000, 0, 5, inPool)), seen(100, 5), StatusCompleted, OutcomeExact, true},
+		{"... unless it may be replaced", agreed(needs(chain.Confirmations{}), pays(1000, 0, 5, replaceable)), seen(100, 5), StatusPending, OutcomeExact, false},
+		{"... and one block settles that", agreed(needs(chain.Confirmations{}), pays(1000, 100, 5)), seen(100, 5), StatusCompleted, OutcomeExact, true},
+		{"a finality tag counts, not the depth", agreed(needs(chain.Confirmations{Tag: chain.FinalityFinalized}), pays(1000, 100, 5)),
 			clock{head: chain.Head{Height: 900, Finalized: 99, Time: at(6)}, now: at(6)}, StatusPending, OutcomeExact, false},
-		{"... once it reaches the block", agreed(needs(Confirmations{Tag: FinalityFinalized}), pays(1000, 100, 5)),
+		{"... once it reaches the block", agreed(needs(chain.Confirmations{Tag: chain.FinalityFinalized}), pays(1000, 100, 5)),
 			clock{head: chain.Head{Height: 900, Finalized: 100, Time: at(6)}, now: at(6)}, StatusCompleted, OutcomeExact, true},
-		{"the safe tag likewise", agreed(needs(Confirmations{Tag: FinalitySafe}), pays(1000, 100, 5)),
+		{"the safe tag likewise", agreed(needs(chain.Confirmations{Tag: chain.FinalitySafe}), pays(1000, 100, 5)),
 			clock{head: chain.Head{Height: 900, Safe: 100, Time: at(6)}, now: at(6)}, StatusCompleted, OutcomeExact, true},
 
 		{"less than due is partial", agreed(pays(999, 100, 5)), seen(200, 6), StatusPaidPartial, OutcomeUnder, false},
@@ -203,10 +203,10 @@ func TestDecideSaysWhenToLookAgain(t *testing.T) {
 		{"not at the deadline once enough was seen", agreed(pays(1000, 100, 5)), seen(100, 5), Wake{Height: 102}},
 		{"at both while partial", agreed(pays(400, 100, 5)), seen(101, 5), Wake{Height: 102, Time: at(30)}},
 		{"when the first of several matures", agreed(pays(400, 104, 5), pays(600, 101, 5)), seen(104, 5), Wake{Height: 106}},
-		{"on the clock of the tag", agreed(needs(Confirmations{Tag: FinalityFinalized}), pays(1000, 100, 5)), seen(100, 5), Wake{Tag: FinalityFinalized, Height: 100}},
+		{"on the clock of the tag", agreed(needs(chain.Confirmations{Tag: chain.FinalityFinalized}), pays(1000, 100, 5)), seen(100, 5), Wake{Tag: chain.FinalityFinalized, Height: 100}},
 		{"never when all is settled", agreed(completedAt(6), pays(1000, 100, 5)), seen(200, 6), Wake{}},
 		{"with the next block while a rate is missing", agreed(pays(9, 100, 5, unvalued)), seen(100, 5), Wake{Height: 101, Time: at(30)}},
-		{"with the next block, not the next finality, for a rate", agreed(needs(Confirmations{Tag: FinalitySafe}), pays(9, 100, 5, unvalued)), seen(100, 5), Wake{Height: 101, Time: at(30)}},
+		{"with the next block, not the next finality, for a rate", agreed(needs(chain.Confirmations{Tag: chain.FinalitySafe}), pays(9, 100, 5, unvalued)), seen(100, 5), Wake{Height: 101, Time: at(30)}},
 		{"at the new deadline after reopening", agreed(operator(ActionCancel, ActionReopen)), seen(100, 20), Wake{Time: at(90)}},
 		{"A19: for a late payment of an expired invoice too", agreed(lateMoney(LateAccept), pays(1000, 100, 31)), seen(100, 31), Wake{Height: 102}},
 		{"never for a deposit that was taken back", standingFacts(pays(9, 100, 5, withdrawn)), seen(100, 5), Wake{}},
@@ -259,7 +259,7 @@ func FuzzDecide(f *testing.F) {
 }
 
 func randomFacts(rng *rand.Rand, payments, actions int) facts {
-	f := agreed(tolerance(rng.Int64N(20)), needs(Confirmations{Depth: rng.Uint64N(4)}),
+	f := agreed(tolerance(rng.Int64N(20)), needs(chain.Confirmations{Depth: rng.Uint64N(4)}),
 		lateMoney([]LatePolicy{LateHold, LateAccept, LateRerate}[rng.IntN(3)]))
 	for range payments {
 		units := 1 + rng.Int64N(1200)

@@ -50,7 +50,7 @@ func TestWhatIsNotConfiguredIsWhatTheNetworkSuggests(t *testing.T) {
 	inWorld(t, func(w *world) {
 		assets := w.svc.Assets()
 		require.Equal(t, "0.1", assets[0].Floor.String(), "no more than the minimum that is configured")
-		require.Equal(t, []invoice.Tier{{Need: invoice.Confirmations{Depth: 12}}}, assets[1].Confirm)
+		require.Equal(t, []chain.Tier{{Need: chain.Confirmations{Depth: 12}}}, assets[1].Confirm)
 		require.EqualValues(t, 3, w.create().Terms.Confirm.Depth, "what is configured counts")
 	}, func(cfg *invoice.Config) {
 		c := &cfg.Chains[0]

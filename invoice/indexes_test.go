@@ -67,7 +67,7 @@ func inTwoNetworks(t *testing.T, f func(w *world, u *unsure, other *chaintest.Ch
 		c.Store = u
 		c.Chains = append(c.Chains, invoice.ChainConfig{
 			Watcher: follower, Addresses: c.Chains[0].Addresses, Pool: c.Chains[0].Pool,
-			Assets: []invoice.AssetConfig{{Asset: other.Asset("SIM2"), Confirm: []invoice.Tier{{Need: invoice.Confirmations{Depth: 3}}}}},
+			Assets: []invoice.AssetConfig{{Asset: other.Asset("SIM2"), Confirm: []chain.Tier{{Need: chain.Confirmations{Depth: 3}}}}},
 		})
 	}
 	inWorld(t, func(w *world) {

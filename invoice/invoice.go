@@ -121,8 +121,8 @@ func (s State) PartialConfirmed() bool {
 // only for its index.
 type Wake struct {
 	// Height is the block height at which a payment matures, by the clock of Tag. Zero means never.
-	Tag    Finality `json:"tag,omitempty"`
-	Height uint64   `json:"height,omitempty"`
+	Tag    chain.Finality `json:"tag,omitempty"`
+	Height uint64         `json:"height,omitempty"`
 	// Time is the deadline, or the end of the quarantine: the invoice wakes when its network's chain time (our clock
 	// while no asset is chosen) is after it. Zero means never.
 	Time time.Time `json:"time,omitzero"`

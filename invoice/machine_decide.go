@@ -109,24 +109,24 @@ func (p Payment) onTime(deadline time.Time) bool {
 }
 
 // mature reports whether the payment is deep enough.
-func (p Payment) mature(need Confirmations, head chain.Head) bool {
+func (p Payment) mature(need chain.Confirmations, head chain.Head) bool {
 	if !p.inBlock() {
-		return need == Confirmations{} && !p.Replaceable
+		return need == chain.Confirmations{} && !p.Replaceable
 	}
 	switch need.Tag {
-	case FinalitySafe:
+	case chain.FinalitySafe:
 		return head.Safe >= p.Block.Height
-	case FinalityFinalized:
+	case chain.FinalityFinalized:
 		return head.Finalized >= p.Block.Height
-	case FinalityDepth:
+	case chain.FinalityDepth:
 		return head.Confirmations(p.Block.Height) >= need.Depth
 	}
 	return false
 }
 
 // maturesAt returns the height, on the clock of the tag, at which a payment in a block is deep enough.
-func (p Payment) maturesAt(need Confirmations) uint64 {
-	if need.Tag == FinalityDepth && need.Depth > 0 {
+func (p Payment) maturesAt(need chain.Confirmations) uint64 {
+	if need.Tag == chain.FinalityDepth && need.Depth > 0 {
 		return p.Block.Height + need.Depth - 1
 	}
 	return p.Block.Height
@@ -196,7 +196,7 @@ func count(f facts, fold actionFold, head chain.Head) tally {
 }
 
 // ripens reports whether the payment is deep enough, and records when it will be.
-func (t *tally) ripens(p Payment, need Confirmations, head chain.Head) bool {
+func (t *tally) ripens(p Payment, need chain.Confirmations, head chain.Head) bool {
 	if p.mature(need, head) {
 		return true
 	}

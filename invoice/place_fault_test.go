@@ -133,7 +133,7 @@ func twoNetworks(t *testing.T, same bool, change func(*invoice.Config), f func(w
 		cfg.Chains[0].Addresses = namedWallet{"W", w.chain}
 		cfg.Chains = append(cfg.Chains, invoice.ChainConfig{
 			Watcher: w.watcher(other), Addresses: namedWallet{name, other},
-			Assets: []invoice.AssetConfig{{Asset: other.Asset("SIM2"), Confirm: []invoice.Tier{{Need: invoice.Confirmations{Depth: 3}}}}},
+			Assets: []invoice.AssetConfig{{Asset: other.Asset("SIM2"), Confirm: []chain.Tier{{Need: chain.Confirmations{Depth: 3}}}}},
 		})
 		change(&cfg)
 		w.cfg = cfg

@@ -125,7 +125,7 @@ func (s *Service) asset(n *network, a *AssetConfig) error {
 	}
 	for _, tier := range a.Confirm {
 		switch tier.Need.Tag {
-		case FinalityDepth, FinalitySafe, FinalityFinalized:
+		case chain.FinalityDepth, chain.FinalitySafe, chain.FinalityFinalized:
 		default:
 			return fmt.Errorf("finality tag %q is unknown", tier.Need.Tag)
 		}

@@ -156,10 +156,10 @@ func (s *Service) Depths(ctx context.Context, inv Invoice) ([]Depth, error) {
 	return out, nil
 }
 
-func (p Payment) depth(need Confirmations, head chain.Head) Depth {
+func (p Payment) depth(need chain.Confirmations, head chain.Head) Depth {
 	d := Depth{Need: need.Depth, Mature: !p.Withdrawn && p.mature(need, head)}
 	switch {
-	case need.Tag != FinalityDepth:
+	case need.Tag != chain.FinalityDepth:
 		d.Need = 1
 		if d.Mature {
 			d.Have = 1

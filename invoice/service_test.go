@@ -355,10 +355,10 @@ func TestA36_FullToleranceNeedsAnExplicitWord(t *testing.T) {
 
 func TestA38_ConfirmationsGoByAssetAndAmount(t *testing.T) {
 	tiers := func(c *invoice.Config) {
-		c.Chains[0].Assets[0].Confirm = []invoice.Tier{
-			{UpTo: decimal.NewFromInt(10), Need: invoice.Confirmations{Depth: 1}},
-			{UpTo: decimal.NewFromInt(100), Need: invoice.Confirmations{Depth: 4}},
-			{Need: invoice.Confirmations{Tag: invoice.FinalityFinalized}},
+		c.Chains[0].Assets[0].Confirm = []chain.Tier{
+			{UpTo: decimal.NewFromInt(10), Need: chain.Confirmations{Depth: 1}},
+			{UpTo: decimal.NewFromInt(100), Need: chain.Confirmations{Depth: 4}},
+			{Need: chain.Confirmations{Tag: chain.FinalityFinalized}},
 		}
 	}
 	inWorld(t, func(w *world) {
@@ -877,7 +877,7 @@ func TestA8_WhatCannotWorkIsRefusedAtOnce(t *testing.T) {
 		refused("is a fiat code", func(c *invoice.Config) { c.Chains[0].Assets[0].Code = "EUR" })
 		refused("decimals", func(c *invoice.Config) { c.Chains[0].Assets[0].Decimals = 99 })
 		refused("finality tag", func(c *invoice.Config) {
-			c.Chains[0].Assets[0].Confirm = []invoice.Tier{{Need: invoice.Confirmations{Tag: "soon"}}}
+			c.Chains[0].Assets[0].Confirm = []chain.Tier{{Need: chain.Confirmations{Tag: "soon"}}}
 		})
 		refused("Tolerance", func(c *invoice.Config) { c.Tolerance = decimal.NewFromInt(100) })
 		refused("Reference", func(c *invoice.Config) { c.Reference = "XAU" })

@@ -28,20 +28,6 @@ const (
 	OtherHold   OtherPolicy = "hold"   // it does not count
 )
 
-// What confirmations are measured by, and the lines of a policy, are the networks' words.
-type (
-	Finality      = chain.Finality
-	Confirmations = chain.Confirmations
-	Tier          = chain.Tier
-)
-
-// The measures of finality.
-const (
-	FinalityDepth     = chain.FinalityDepth
-	FinalitySafe      = chain.FinalitySafe
-	FinalityFinalized = chain.FinalityFinalized
-)
-
 // Terms are the conditions of an invoice, apart from its quote. Choosing another asset changes those that depend on the
 // asset; nothing else changes them.
 type Terms struct {
@@ -55,10 +41,10 @@ type Terms struct {
 	Minimum *big.Int `json:"minimum,omitempty"`
 	// Step is the granularity of payable amounts, in base units of the quoted asset: see [AssetConfig.Step]. Nil means
 	// 1.
-	Step    *big.Int      `json:"step,omitempty"`
-	Confirm Confirmations `json:"confirm"`
-	Late    LatePolicy    `json:"late"`
-	Other   OtherPolicy   `json:"other"`
+	Step    *big.Int            `json:"step,omitempty"`
+	Confirm chain.Confirmations `json:"confirm"`
+	Late    LatePolicy          `json:"late"`
+	Other   OtherPolicy         `json:"other"`
 	// Standing marks an invoice to which nothing is due: an address that takes deposits until the invoice is cancelled
 	// or archived. It has no deadline.
 	Standing bool `json:"standing,omitempty"`

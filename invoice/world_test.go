@@ -92,8 +92,8 @@ func inWorld(t *testing.T, f func(w *world), change ...func(*invoice.Config)) {
 		w.rates.set("TOK", "EUR", "1")
 		w.cfg = invoice.Config{Store: w.store, Rates: w.rates, Notifier: tellAll{}, Chains: []invoice.ChainConfig{{
 			Watcher: w.watcher(w.chain), Addresses: wallet{w.chain}, Assets: []invoice.AssetConfig{
-				{Asset: w.chain.Asset("SIM"), Confirm: []invoice.Tier{{Need: invoice.Confirmations{Depth: 3}}}},
-				{Asset: w.chain.Asset("TOK"), Minimum: decimal.RequireFromString("0.5"), Confirm: []invoice.Tier{{Need: invoice.Confirmations{Depth: 3}}}},
+				{Asset: w.chain.Asset("SIM"), Confirm: []chain.Tier{{Need: chain.Confirmations{Depth: 3}}}},
+				{Asset: w.chain.Asset("TOK"), Minimum: decimal.RequireFromString("0.5"), Confirm: []chain.Tier{{Need: chain.Confirmations{Depth: 3}}}},
 			},
 		}}}
 		for _, c := range change {

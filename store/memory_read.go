@@ -128,11 +128,11 @@ func (m *Memory) InvoicesWaking(ctx context.Context, network chain.Network, head
 func wakes(w invoice.Wake, head chain.Head) bool {
 	height := head.Height
 	switch w.Tag {
-	case invoice.FinalitySafe:
+	case chain.FinalitySafe:
 		height = head.Safe
-	case invoice.FinalityFinalized:
+	case chain.FinalityFinalized:
 		height = head.Finalized
-	case invoice.FinalityDepth:
+	case chain.FinalityDepth:
 	}
 	return w.Height != 0 && w.Height <= height || !w.Time.IsZero() && w.Time.Before(head.Time)
 }

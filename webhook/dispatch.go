@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -228,7 +229,6 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 		sending:    sending,
 		endpoints:  newEndpoints(d.cfg.PerEndpoint, d.cfg.Workers, d.cfg.Breaker),
 		shares:     newShares(d.cfg.PerProject, d.cfg.perProjectLate()),
-		prompt:     map[*flight]bool{},
 		news:       make(chan news, 2*(d.cfg.Workers+d.cfg.Late)),
 	}
 	for ctx.Err() == nil {
@@ -245,11 +245,11 @@ type run struct {
 	sending   context.Context // for sending: ends when the grace is over
 	endpoints *endpoints
 	shares    *shares
-	prompt    map[*flight]bool // deliveries that count as workers
-	late      int              // number of deliveries beside them
-	failures  int              // consecutive failed claims
-	giveUpAt  time.Time        // when messages may be given up again
-	news      chan news        // has room for all news, so that senders never block
+	prompt    []*flight // deliveries that count as workers, in the order of their start
+	late      int       // number of deliveries beside them
+	failures  int       // consecutive failed claims
+	giveUpAt  time.Time // when messages may be given up again
+	news      chan news // has room for all news, so that senders never block
 }
 
 // flight is a delivery in progress.
@@ -309,8 +309,12 @@ func (r *run) claim(ctx context.Context) pause {
 	return pause{time: r.idle(ctx)}
 }
 
-// ask claims messages, with a timeout well within their lease.
+// ask claims messages, with a timeout well within their lease. Hints before it need no other claim.
 func (r *run) ask(ctx context.Context, q ClaimQuery) ([]Delivery, error) {
+	select {
+	case <-r.hint:
+	default:
+	}
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Lease/4)
 	defer cancel()
 	return r.cfg.Outbox.Claim(ctx, q)
@@ -347,20 +351,20 @@ func (r *run) giveUp(ctx context.Context, now time.Time) {
 // setAside moves late deliveries from the workers to the late ones. It returns the time until the next may be late.
 func (r *run) setAside(now time.Time) time.Duration {
 	next := r.cfg.Patience
-	for f := range r.prompt {
+	r.prompt = slices.DeleteFunc(r.prompt, func(f *flight) bool {
 		left := r.cfg.Patience - now.Sub(f.since)
 		switch {
 		case left > 0:
 			next = min(next, left)
 		case r.late < r.cfg.Late && r.shares.setAside(f.project):
-			delete(r.prompt, f)
 			r.late++
 			f.late = true
 			if !f.answered {
 				r.endpoints.late(f.endpoint)
 			}
 		}
-	}
+		return f.late
+	})
 	return next
 }
 
@@ -393,7 +397,7 @@ func (r *run) idle(ctx context.Context) time.Duration {
 
 func (r *run) start(delivery Delivery) {
 	f := &flight{endpoint: delivery.Message.Endpoint, project: delivery.Message.Project, since: r.cfg.Now()}
-	r.prompt[f] = true
+	r.prompt = append(r.prompt, f)
 	r.shares.begin(f.project)
 	f.opened = r.endpoints.begin(f.endpoint)
 	go func() {
@@ -440,7 +444,7 @@ func (r *run) settle(n news) {
 		r.late--
 		r.shares.end(n.project, true)
 	case n.recorded:
-		delete(r.prompt, n.flight)
+		r.prompt = slices.DeleteFunc(r.prompt, func(f *flight) bool { return f == n.flight })
 		r.shares.end(n.project, false)
 	default:
 		n.answered = true

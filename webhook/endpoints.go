@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -114,7 +115,10 @@ const lookAgain = time.Minute
 func (es *endpoints) turn(now time.Time) (name string, some bool) {
 	for other, e := range es.known {
 		e.setBack(now)
-		if e.failures >= es.breaker.Failures && now.Sub(e.lookedAt) >= lookAgain && (!some || e.lookedAt.Before(es.known[name].lookedAt)) {
+		if e.failures < es.breaker.Failures || now.Sub(e.lookedAt) < lookAgain {
+			continue
+		}
+		if !some || cmp.Or(e.lookedAt.Compare(es.known[name].lookedAt), cmp.Compare(other, name)) < 0 {
 			name, some = other, true
 		}
 	}

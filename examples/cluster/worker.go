@@ -117,7 +117,7 @@ func newTill(ctx context.Context, o workerOptions, store *postgres.Store, format
 		Rates: rates.NewFixed(nil, map[rates.Pair]decimal.Decimal{{Base: "ETH", Quote: "EUR"}: decimal.NewFromInt(2500)}),
 		Chains: []invoice.ChainConfig{{
 			Name: "Ethereum", Type: "devnet", Watcher: watcher, Addresses: wallet, PaymentURI: invoice.AddressURI(evm.PaymentURI),
-			Assets: []invoice.AssetConfig{{Asset: eth, Confirm: []invoice.Tier{{Need: invoice.Confirmations{Depth: 3}}}}},
+			Assets: []invoice.AssetConfig{{Asset: eth, Confirm: []chain.Tier{{Need: chain.Confirmations{Depth: 3}}}}},
 		}},
 	})
 }

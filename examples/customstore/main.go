@@ -69,7 +69,7 @@ func run(ctx context.Context, file string, out io.Writer) (err error) {
 	prices := rates.NewFixed(nil, map[rates.Pair]decimal.Decimal{{Base: "SIM", Quote: "EUR"}: decimal.NewFromInt(5)})
 	invoices, err := invoice.New(invoice.Config{Store: kv.New(db), Rates: prices, Chains: []invoice.ChainConfig{{
 		Watcher: watcher, Addresses: wallet{sim}, Assets: []invoice.AssetConfig{{
-			Asset: sim.Asset("SIM"), Confirm: []invoice.Tier{{Need: invoice.Confirmations{Depth: 3}}},
+			Asset: sim.Asset("SIM"), Confirm: []chain.Tier{{Need: chain.Confirmations{Depth: 3}}},
 		}},
 	}}})
 	if err != nil {

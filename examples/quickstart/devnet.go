@@ -51,4 +51,4 @@ func openDevnet(ctx context.Context, name, dir string) (devnet, error) {
 }
 
 // depth returns a policy with the same number of confirmations for any amount.
-func depth(n uint64) []invoice.Tier { return []invoice.Tier{{Need: invoice.Confirmations{Depth: n}}} }
+func depth(n uint64) []chain.Tier { return []chain.Tier{{Need: chain.Confirmations{Depth: n}}} }

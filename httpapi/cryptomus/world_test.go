@@ -98,7 +98,7 @@ func openWorld(o options) (*world, error) {
 		in := invoice.ChainConfig{Watcher: follower, Addresses: addresses(fmt.Sprintf("%dadr", i))}
 		for _, asset := range c.Assets() {
 			symbol, _, _ := strings.Cut(asset.Code, "_")
-			in.Assets = append(in.Assets, invoice.AssetConfig{Asset: asset, Symbol: symbol, Confirm: []invoice.Tier{{Need: invoice.Confirmations{Depth: 2}}}})
+			in.Assets = append(in.Assets, invoice.AssetConfig{Asset: asset, Symbol: symbol, Confirm: []chain.Tier{{Need: chain.Confirmations{Depth: 2}}}})
 		}
 		cfg.Chains = append(cfg.Chains, in)
 	}

@@ -106,7 +106,7 @@ func openWorld(o options) (*world, error) {
 		return nil, err
 	}
 	cfg := invoice.Config{Store: w.store, Notifier: w.notifier, Now: o.now, Rates: rates.NewFixed(o.now, prices()), Logger: w.logger(), Poll: o.poll}
-	deep := []invoice.Tier{{Need: invoice.Confirmations{Depth: 2}}}
+	deep := []chain.Tier{{Need: chain.Confirmations{Depth: 2}}}
 	for i, c := range []*chaintest.Chain{w.one, w.two} {
 		follower, err := chain.NewFollower(chain.FollowConfig{Node: c, Poll: o.poll})
 		if err != nil {

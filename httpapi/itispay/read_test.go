@@ -280,7 +280,7 @@ func TestUnitsThatDoNotFit64BitsAreLeftOut(t *testing.T) {
 func TestWhatMayBeReplacedIsNotConfirmedByZeroConfirmations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, options{now: time.Now, service: func(c *invoice.Config) {
-			c.Chains[0].Assets[0].Confirm = []invoice.Tier{{}}
+			c.Chains[0].Assets[0].Confirm = []chain.Tier{{}}
 		}})
 		w.run(t)
 		id := w.create(t, `{"order_id":"1","crypto_amount":3,"currency":"SIM"}`).text(t, "invoice_id")

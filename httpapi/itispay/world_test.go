@@ -84,7 +84,7 @@ func openWorld(o options) (*world, error) {
 		Chains: []invoice.ChainConfig{{
 			Name: "Simulated", Watcher: follower, Addresses: addresses{},
 			Assets: []invoice.AssetConfig{
-				{Asset: w.chain.Asset("SIM"), Confirm: []invoice.Tier{{Need: invoice.Confirmations{Depth: 2}}}},
+				{Asset: w.chain.Asset("SIM"), Confirm: []chain.Tier{{Need: chain.Confirmations{Depth: 2}}}},
 				{Asset: w.chain.Asset("TOK"), Minimum: decimal.NewFromInt(2)},
 			},
 		}},

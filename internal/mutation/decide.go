@@ -55,7 +55,7 @@ var decideTable = []mutation{
 	},
 	{
 		name: "what may be replaced counts unconfirmed", file: "invoice/machine_decide.go",
-		from: `return need == Confirmations{} && !p.Replaceable`, to: `return need == Confirmations{}`,
+		from: `return need == chain.Confirmations{} && !p.Replaceable`, to: `return need == chain.Confirmations{}`,
 		rule: "a transaction that its sender may take back is not money yet",
 	},
 	{

@@ -284,7 +284,7 @@ func (w *world) auditEnd(ev invoice.Event) {
 			deep.Add(deep, credit)
 		}
 	}
-	if need := inv.Terms.Confirm; need == (invoice.Confirmations{}) {
+	if need := inv.Terms.Confirm; need == (chain.Confirmations{}) {
 		for _, pay := range inv.Payments {
 			if credit := counts(inv, will, pay); pay.Block.Hash == "" && !pay.Withdrawn && !pay.Replaceable && credit != nil {
 				deep.Add(deep, credit)

@@ -2,6 +2,7 @@ package invoicetest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -122,16 +123,27 @@ func (e *endpoints) heal() {
 
 // post delivers a message to an endpoint.
 func (e *endpoints) post(ctx context.Context, p *Process, to, id string, body []byte) (int, error) {
-	target, err := url.Parse(to)
-	if err != nil {
-		return 0, err
-	}
 	// The path of a callback has the order id, which is the same in the same world, while invoice ids are not.
 	inv, seq := splitID(id)
 	where := to
 	if e.w.isReceiver(to) {
 		where += " " + e.w.orderOf(inv)
 	}
+	status, err := e.take(ctx, p, to, where, id, body)
+	if errors.Is(err, context.DeadlineExceeded) {
+		// Requests that were sent together would time out together.
+		err = cmp.Or(p.pause(context.WithoutCancel(ctx), p.latency("timeout", where, strconv.FormatInt(seq, 10))), err)
+	}
+	return status, err
+}
+
+// take is the endpoint's part of post; where is the same in the same world.
+func (e *endpoints) take(ctx context.Context, p *Process, to, where, id string, body []byte) (int, error) {
+	target, err := url.Parse(to)
+	if err != nil {
+		return 0, err
+	}
+	_, seq := splitID(id)
 	if err := p.pause(ctx, p.latency("post", where, strconv.FormatInt(seq, 10))); err != nil {
 		return 0, err
 	}

@@ -2,7 +2,9 @@ package invoicetest_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -13,7 +15,10 @@ import (
 )
 
 // outbox is one process's access to the outbox. It can fail like everything else, and after a restore it is another one.
-type outbox struct{ p *invoicetest.Process }
+type outbox struct {
+	p     *invoicetest.Process
+	place *sync.Map // of each claimed message among those of its claim: it is the same in the same world
+}
 
 func (o outbox) now() webhook.Outbox { return o.p.Store().(webhook.Outbox) }
 
@@ -25,6 +30,9 @@ func (o outbox) Claim(ctx context.Context, q webhook.ClaimQuery) (list []webhook
 	if err != nil {
 		return nil, err
 	}
+	for i, delivery := range list {
+		o.place.Store(delivery.Claim, i)
+	}
 	return list, nil
 }
 
@@ -33,7 +41,8 @@ func (o outbox) Record(ctx context.Context, claim webhook.Claim, attempt webhook
 	if next.State == webhook.StateDue {
 		next.Wait = 20 * time.Second
 	}
-	return o.p.Call(ctx, "Record", attempt.At.String(), func() error { return o.now().Record(ctx, claim, attempt, next) })
+	place, _ := o.place.Load(claim)
+	return o.p.Call(ctx, "Record", fmt.Sprint(attempt.At, place), func() error { return o.now().Record(ctx, claim, attempt, next) })
 }
 
 func (o outbox) NextDue(ctx context.Context) (wait time.Duration, some bool, err error) {
@@ -81,7 +90,7 @@ func dispatch(ctx context.Context, p *invoicetest.Process) error {
 		schedule[i] = 20 * time.Second
 	}
 	d, err := webhook.New(webhook.Config{
-		Outbox: outbox{p}, Secrets: secret{},
+		Outbox: outbox{p, &sync.Map{}}, Secrets: secret{},
 		Client: &http.Client{Transport: p, Timeout: 10 * time.Second}, Schedule: schedule, Poll: 15 * time.Second,
 		Workers: 16, PerEndpoint: 8, Late: 16,
 		Now: p.Now, Breaker: webhook.BreakerConfig{Failures: 4, Open: 20 * time.Second, MaxOpen: time.Minute},

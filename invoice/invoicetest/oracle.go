@@ -106,13 +106,13 @@ func isLate(inv invoice.Invoice, w will, p invoice.Payment) bool {
 	return !inv.Terms.Standing && p.FirstSeen.After(w.deadline) && (p.Block.Hash == "" || p.Block.Time.After(w.deadline))
 }
 
-func isMature(p invoice.Payment, need invoice.Confirmations, head chain.Head) bool {
+func isMature(p invoice.Payment, need chain.Confirmations, head chain.Head) bool {
 	switch {
 	case p.Block.Hash == "":
 		return need.Tag == "" && need.Depth == 0 && !p.Replaceable
-	case need.Tag == invoice.FinalitySafe:
+	case need.Tag == chain.FinalitySafe:
 		return p.Block.Height <= head.Safe
-	case need.Tag == invoice.FinalityFinalized:
+	case need.Tag == chain.FinalityFinalized:
 		return p.Block.Height <= head.Finalized
 	}
 	return p.Block.Height <= head.Height && head.Height-p.Block.Height+1 >= need.Depth

@@ -256,7 +256,7 @@ func (p *Process) chain(t *truth) (invoice.ChainConfig, error) {
 		c.Addresses = requester{wallet{t.chain}, t.net}
 	}
 	for _, a := range t.chain.Assets() {
-		c.Assets = append(c.Assets, invoice.AssetConfig{Asset: a, Confirm: []invoice.Tier{{Need: p.w.traits.confirm}}, Floor: p.w.floor(a)})
+		c.Assets = append(c.Assets, invoice.AssetConfig{Asset: a, Confirm: []chain.Tier{{Need: p.w.traits.confirm}}, Floor: p.w.floor(a)})
 	}
 	return c, nil
 }

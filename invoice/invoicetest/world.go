@@ -30,7 +30,7 @@ type traits struct {
 	poll      time.Duration
 	batch     int
 	reach     int // number of blocks within which a reorganisation is resolved exactly
-	confirm   invoice.Confirmations
+	confirm   chain.Confirmations
 	window    time.Duration
 	lazy      time.Duration   // additional latency of a node
 	blind     bool            // nodes are down at the start
@@ -70,8 +70,8 @@ func newTraits(seed uint64, cfg Config) traits {
 	}
 	t.floors = r.IntN(3) == 0
 	t.ahead = r.IntN(5) == 0
-	t.confirm = []invoice.Confirmations{
-		{Depth: 1}, {Depth: 2}, {Depth: 3}, {Depth: 3}, {Depth: 6}, {}, {Tag: invoice.FinalitySafe}, {Tag: invoice.FinalityFinalized},
+	t.confirm = []chain.Confirmations{
+		{Depth: 1}, {Depth: 2}, {Depth: 3}, {Depth: 3}, {Depth: 6}, {}, {Tag: chain.FinalitySafe}, {Tag: chain.FinalityFinalized},
 	}[r.IntN(8)]
 	for _, k := range kinds {
 		if !k.trouble || r.IntN(2) == 0 {

@@ -125,14 +125,14 @@ func (s *Store) find(ctx context.Context, limit int, ids func(*txn) iter.Seq[str
 
 // InvoicesWaking implements [invoice.Reader].
 func (s *Store) InvoicesWaking(ctx context.Context, network chain.Network, head chain.Head, limit int) ([]invoice.Invoice, error) {
-	upTo := func(tag invoice.Finality, height uint64) span {
+	upTo := func(tag chain.Finality, height uint64) span {
 		kind, on := "wake at height", string(network)
 		return span{key(kind, on, string(tag)), key(kind, on, string(tag), min(height, invoice.Unconfirmed)+1)}
 	}
 	inTime := span{key("wake at time", string(network)), key("wake at time", string(network), head.Time)}
 	return s.find(ctx, limit, func(t *txn) iter.Seq[string] {
-		return t.at(upTo(invoice.FinalityDepth, head.Height), upTo(invoice.FinalitySafe, head.Safe),
-			upTo(invoice.FinalityFinalized, head.Finalized), inTime)
+		return t.at(upTo(chain.FinalityDepth, head.Height), upTo(chain.FinalitySafe, head.Safe),
+			upTo(chain.FinalityFinalized, head.Finalized), inTime)
 	})
 }
 

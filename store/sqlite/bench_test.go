@@ -82,7 +82,7 @@ func creation(n int) invoice.Batch {
 			At:   now, Address: benchAddress(n), Wallet: "hot", Index: uint32(n),
 		},
 		Terms: invoice.Terms{
-			TolerancePercent: decimal.New(5, -1), Confirm: invoice.Confirmations{Depth: 12},
+			TolerancePercent: decimal.New(5, -1), Confirm: chain.Confirmations{Depth: 12},
 			Late: invoice.LateHold, Other: invoice.OtherAccept,
 		},
 		CreatedAt: now, UpdatedAt: now, Deadline: now.Add(time.Hour),

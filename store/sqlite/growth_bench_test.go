@@ -390,7 +390,7 @@ func newDocument(b *testing.B) document {
 	inv.Quote = &quote
 	inv.CreatedAt, _ = time.Parse(time.RFC3339Nano, documentFields[3])
 	// So deep that nothing matures here: the work of a block is to be the same for all.
-	inv.Terms.Confirm = invoice.Confirmations{Depth: 1 << 30}
+	inv.Terms.Confirm = chain.Confirmations{Depth: 1 << 30}
 	split := func() [][]byte {
 		doc, err := json.Marshal(&inv)
 		require.NoError(b, err)

@@ -114,7 +114,7 @@ func tellingTill(b *testing.B, s *sqlite.Store, hint func()) (*invoice.Service, 
 		Rates: rates.NewFixed(nil, map[rates.Pair]decimal.Decimal{{Base: "ETH", Quote: "EUR"}: decimal.NewFromInt(2500)}),
 		Chains: []invoice.ChainConfig{{
 			Watcher: watcher, Addresses: wallet, Assets: []invoice.AssetConfig{{
-				Asset: evm.Native("eip155:1", "ETH"), Confirm: []invoice.Tier{{Need: invoice.Confirmations{Depth: 1}}},
+				Asset: evm.Native("eip155:1", "ETH"), Confirm: []chain.Tier{{Need: chain.Confirmations{Depth: 1}}},
 			}},
 		}},
 	})

@@ -43,7 +43,7 @@ func newInvoice(n int, change ...func(*invoice.Invoice)) invoice.Invoice {
 			TolerancePercent: decimal.RequireFromString("0.5"),
 			Minimum:          big.NewInt(1000),
 			Step:             big.NewInt(10),
-			Confirm:          invoice.Confirmations{Depth: 12},
+			Confirm:          chain.Confirmations{Depth: 12},
 			Late:             invoice.LateHold,
 			Other:            invoice.OtherAccept,
 		},

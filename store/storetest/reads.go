@@ -77,7 +77,7 @@ func elaborate() (invoice.Invoice, []invoice.Payment) {
 	inv.Terms.CommissionPercent = decimal.RequireFromString("1.50")
 	inv.Terms.PayerPercent = decimal.RequireFromString("33.333333333333333333")
 	inv.Terms.RateSource = "a source"
-	inv.Terms.Confirm = invoice.Confirmations{Tag: invoice.FinalityFinalized, Depth: 1<<63 - 1}
+	inv.Terms.Confirm = chain.Confirmations{Tag: chain.FinalityFinalized, Depth: 1<<63 - 1}
 	inv.CreatedAt, inv.UpdatedAt, inv.Deadline = at, at.Add(1), at.AddDate(400, 0, 0)
 	inv.Actions = []invoice.Action{
 		{N: 1, Kind: invoice.ActionCancel, At: at, Actor: "ann", Comment: "no\tlonger"},
@@ -86,7 +86,7 @@ func elaborate() (invoice.Invoice, []invoice.Payment) {
 	inv.State = invoice.State{
 		Status: invoice.StatusPaidPartial, Outcome: invoice.OutcomeUnder | invoice.OutcomeLate, Closed: true,
 		Received: huge, Counted: new(big.Int), Confirmed: nil, CompletedAt: at.Add(3), ReleasedAt: at.Add(4),
-		Wake: invoice.Wake{Tag: invoice.FinalitySafe, Height: 1<<63 - 1, Time: at.AddDate(500, 0, 0)},
+		Wake: invoice.Wake{Tag: chain.FinalitySafe, Height: 1<<63 - 1, Time: at.AddDate(500, 0, 0)},
 	}
 	inv.Settled = &invoice.Settled{
 		Count: 1 << 40, Received: huge, Counted: new(big.Int), Late: 3, Other: 1<<63 - 1, LastSeen: at.Add(6),

@@ -26,11 +26,11 @@ func wakesByHead(t *testing.T, b store.Backend) {
 	wakes := []invoice.Wake{
 		{},
 		{Height: 100},
-		{Tag: invoice.FinalitySafe, Height: 90},
-		{Tag: invoice.FinalityFinalized, Height: 80},
+		{Tag: chain.FinalitySafe, Height: 90},
+		{Tag: chain.FinalityFinalized, Height: 80},
 		{Time: start},
 		{Height: 100, Time: start.Add(time.Hour)},
-		{Tag: invoice.FinalitySafe, Time: start.Add(1)},
+		{Tag: chain.FinalitySafe, Time: start.Add(1)},
 	}
 	for n, w := range wakes {
 		insert(t, b, newInvoice(n, withWake(w)))
@@ -105,7 +105,7 @@ func wakesNoMore(t *testing.T, b store.Backend) {
 	insert(t, b, inv)
 	head := chain.Head{Height: 50, Time: start.Add(time.Hour)}
 	sameIDs(t, "by time", waking(t, b, mainnet, head), inv.ID)
-	inv = revise(inv, withWake(invoice.Wake{Tag: invoice.FinalityFinalized, Height: 40}))
+	inv = revise(inv, withWake(invoice.Wake{Tag: chain.FinalityFinalized, Height: 40}))
 	commit(t, b, invoice.Batch{Update: []invoice.Invoice{inv}})
 	sameIDs(t, "not finalized yet", waking(t, b, mainnet, head))
 	head.Finalized = 40

@@ -80,7 +80,7 @@ func (w *world) newService(t testing.TB, notifier invoice.Notifier) *invoice.Ser
 		Rates: rates.NewFixed(w.now, map[rates.Pair]decimal.Decimal{{Base: "SIM", Quote: "EUR"}: decimal.NewFromInt(2000)}),
 		Chains: []invoice.ChainConfig{{
 			Name: "Simulated", Watcher: follower, Addresses: addresses{},
-			Assets: []invoice.AssetConfig{{Asset: w.chain.Asset("SIM"), Confirm: []invoice.Tier{{Need: invoice.Confirmations{Depth: 2}}}}},
+			Assets: []invoice.AssetConfig{{Asset: w.chain.Asset("SIM"), Confirm: []chain.Tier{{Need: chain.Confirmations{Depth: 2}}}}},
 		}},
 	})
 	require.NoError(t, err)
