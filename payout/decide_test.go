@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/invoice"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -328,4 +329,29 @@ func TestAwait(t *testing.T) {
 	p.To = ""
 	assert.Equal(t, ReasonReceiver, await(p, noon).Reason)
 	assert.Equal(t, State{Status: StatusCancelled, Reason: ReasonExpired, EndAt: noon}, await(p.with(Action{Kind: ActionExpire}), noon))
+}
+
+// A top-up of a deposit address looks like a payment of its invoice. The coins are ours already.
+func TestBook_ATopUpIsNoIncome(t *testing.T) {
+	payment := func(tx string, asset chain.AssetID, units int64) invoice.Payment {
+		return invoice.Payment{
+			Key: chain.Key{Network: "eip155:1", TxID: tx, Index: "0"}, Asset: asset, To: "deposit", Units: big.NewInt(units),
+			Block: invoice.BlockRef{Height: 5, Hash: "b"},
+		}
+	}
+	paid, topUp := payment("payer's", token, 100), payment("ours", coin, 7)
+	f := creditFacts{
+		inv:      invoice.Invoice{ID: "i", Project: "shop", State: invoice.State{Status: invoice.StatusCompleted}, Quote: &invoice.Quote{Asset: chain.Asset{ID: token}}},
+		payments: []invoice.Payment{paid, topUp}, ours: map[chain.Key]bool{topUp.Key: true}, deep: map[chain.Network]uint64{"eip155:1": 9},
+		holding: func(d Deposit) Holding { return Holding{Name: string(d.To) + "/" + string(d.Asset), Asset: d.Asset} }, now: noon,
+	}
+	out := book(f)
+	require.Len(t, out.receipts, 1)
+	require.Equal(t, paid.Key, out.receipts[0].Key)
+	require.Len(t, out.moves, 1)
+	require.Nil(t, out.credit.Received[coin])
+	require.Equal(t, big.NewInt(100), out.credit.Received[token])
+
+	f.ours = nil // somebody else's coins are income
+	require.Len(t, book(f).receipts, 2)
 }

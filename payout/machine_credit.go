@@ -16,6 +16,7 @@ type creditFacts struct {
 	inv      invoice.Invoice
 	payments []invoice.Payment     // all of them
 	receipts map[chain.Key]Receipt // those that the books have
+	ours     map[chain.Key]bool    // payments by which our own transactions moved our own money
 	credit   Credit
 	deep     map[chain.Network]uint64 // the highest block that is deep enough, of each network with books
 	holding  func(Deposit) Holding
@@ -40,8 +41,8 @@ func book(f creditFacts) credited {
 	out.credit.Network, out.credit.Wait = "", 0
 	for _, p := range f.payments {
 		deep, has := f.deep[p.Key.Network]
-		if !has {
-			continue
+		if !has || f.ours[p.Key] {
+			continue // what a top-up brings is no income: its end moves the holding
 		}
 		booked := !p.Withdrawn && p.Block.Hash != "" && p.Block.Height <= deep
 		if !booked && !p.Withdrawn && p.Block.Hash != "" {

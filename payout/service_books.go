@@ -254,6 +254,33 @@ func (s *Service) creditFacts(ctx context.Context, id string, deep map[chain.Net
 	for _, r := range receipts {
 		f.receipts[r.Key] = r
 	}
+	if err := s.findOurs(ctx, &f); err != nil {
+		return creditFacts{}, err
+	}
 	f.credit, err = s.cfg.Store.Credit(ctx, id)
 	return f, err
+}
+
+// findOurs finds the payments that are top-ups of the invoice's address by us. A payout to an address of our own is none of
+// them: it is paid from one account, and comes in for another. What the books have already is not looked at again.
+func (s *Service) findOurs(ctx context.Context, f *creditFacts) error {
+	f.ours = map[chain.Key]bool{}
+	for _, p := range f.payments {
+		if _, known := f.receipts[p.Key]; known || s.networks[p.Key.Network] == nil {
+			continue
+		}
+		id, err := s.cfg.Store.Document(ctx, ownName(p.Key.Network, p.Key.TxID))
+		if err != nil {
+			return fmt.Errorf("look for payment %s among our own transactions: %w", p.Key.TxID, err)
+		}
+		if id == nil {
+			continue
+		}
+		t, err := s.cfg.Store.Transaction(ctx, string(id))
+		if err != nil {
+			return fmt.Errorf("read transaction %s, which paid us: %w", id, err)
+		}
+		f.ours[p.Key] = t.Purpose != PurposePay
+	}
+	return nil
 }

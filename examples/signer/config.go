@@ -10,8 +10,13 @@ import (
 	"math/big"
 	"net"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/cointill/cointill/chain"
+	chainbitcoin "github.com/cointill/cointill/chain/bitcoin"
+	"github.com/cointill/cointill/payout/bitcoin"
+	"github.com/cointill/cointill/payout/evm"
 	"github.com/cointill/cointill/payout/signer"
 	"github.com/cointill/cointill/payout/tron"
 )
@@ -27,14 +32,18 @@ type config struct {
 	Key         string `json:"key"`         // of the certificate, PEM
 	Clients     string `json:"clients"`     // authority of client certificates, PEM; demands one
 
-	Accounts []struct {
-		Network chain.Network `json:"network"`
-		Path    string        `json:"path"`
-	} `json:"accounts"`
+	Accounts []account `json:"accounts"`
 	// Receivers is the list of receivers of each network, in canonical spelling.
 	Receivers map[chain.Network][]chain.Address `json:"receivers"`
 	// Daily is what may leave in a day of UTC, fees included, in base units. Nothing of any other asset leaves.
 	Daily map[chain.AssetID]*big.Int `json:"daily"`
+}
+
+// account is an account that is signed for.
+type account struct {
+	Network chain.Network `json:"network"`
+	// Path says, for a coin of the Bitcoin family, the kind of its scripts as well: m/44h, m/49h, m/84h or m/86h.
+	Path string `json:"path"`
 }
 
 func readConfig(path string) (c config, err error) {
@@ -69,20 +78,42 @@ func (c config) token() (string, error) {
 	return string(text), err
 }
 
-// family returns how the transactions of a network are read. With the account's xpub, it knows which receivers are ours.
-func family(network chain.Network, xpub string) (signer.Family, error) {
-	switch network.Namespace() {
+// coins has the networks of the Bitcoin family that are signed for.
+var coins = []chainbitcoin.Params{
+	chainbitcoin.Bitcoin(), chainbitcoin.BitcoinTestnet4(), chainbitcoin.BitcoinSignet(), chainbitcoin.BitcoinRegtest(),
+	chainbitcoin.Litecoin(), chainbitcoin.LitecoinTestnet(), chainbitcoin.LitecoinRegtest(), chainbitcoin.Dogecoin(),
+	chainbitcoin.BitcoinCash(),
+}
+
+// purposes has the kinds of scripts by the first level of an account's path (BIP-43).
+var purposes = map[string]chainbitcoin.ScriptKind{
+	"44h": chainbitcoin.P2PKH, "49h": chainbitcoin.P2SHP2WPKH, "84h": chainbitcoin.P2WPKH, "86h": chainbitcoin.P2TR,
+}
+
+// family returns how the transactions of an account's network are read. With the account's xpub, it knows which receivers
+// are ours.
+func (a account) family(xpub string) (signer.Family, error) {
+	switch a.Network.Namespace() {
 	case "tron":
-		return tron.NewSigning(network, xpub)
-	default:
-		return nil, fmt.Errorf("accounts: no family for network %q", network)
+		return tron.NewSigning(a.Network, xpub)
+	case "eip155":
+		return evm.NewSigning(a.Network, xpub)
 	}
+	i := slices.IndexFunc(coins, func(p chainbitcoin.Params) bool { return p.Network == a.Network })
+	if i < 0 {
+		return nil, fmt.Errorf("accounts: no family for network %q", a.Network)
+	}
+	levels := strings.Split(strings.ReplaceAll(a.Path, "'", "h"), "/")
+	if len(levels) < 2 || purposes[levels[1]] == chainbitcoin.FromKey {
+		return nil, fmt.Errorf("accounts: the path %q of %s does not begin with m/44h, m/49h, m/84h or m/86h", a.Path, coins[i].Name)
+	}
+	return bitcoin.NewSigning(coins[i], purposes[levels[1]], xpub)
 }
 
 // accounts returns what is derived from the seed.
 func (c config) accounts() (out []signer.Account, err error) {
 	for _, a := range c.Accounts {
-		f, err := family(a.Network, "")
+		f, err := a.family("")
 		if err != nil {
 			return nil, err
 		}
@@ -94,7 +125,7 @@ func (c config) accounts() (out []signer.Account, err error) {
 // families returns what the policy reads transactions with.
 func (c config) families(seed *signer.Seed) (out []signer.Family, err error) {
 	for _, a := range c.Accounts {
-		f, err := family(a.Network, seed.Public(a.Network))
+		f, err := a.family(seed.Public(a.Network))
 		if err != nil {
 			return nil, err
 		}

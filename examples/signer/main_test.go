@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/big"
@@ -295,6 +297,34 @@ func TestPolicy_SignsNothingOnceItsJournalIsBroken(t *testing.T) {
 		var refused *payout.RefusedError
 		require.False(t, errors.As(err, &refused), "nothing is said about the bytes")
 	}
+}
+
+func TestAccount_EachNetworkHasItsFamily(t *testing.T) {
+	secret, err := hex.DecodeString(seedHex)
+	require.NoError(t, err)
+	c := config{Accounts: []account{
+		{"tron:0x2b6653dc", "m/44h/195h/0h"}, {"eip155:1", "m/44h/60h/0h"}, {"eip155:8453", "m/44'/60'/1'"},
+	}}
+	for i, p := range coins {
+		c.Accounts = append(c.Accounts, account{p.Network, fmt.Sprintf("m/44h/%dh/%dh", p.CoinType, i)})
+	}
+	accounts, err := c.accounts()
+	require.NoError(t, err)
+	seed, err := signer.NewSeed(secret, accounts...)
+	require.NoError(t, err)
+	families, err := c.families(seed)
+	require.NoError(t, err)
+	require.Len(t, families, len(c.Accounts))
+	for i, f := range families {
+		require.Equal(t, c.Accounts[i].Network, f.Network())
+	}
+	bitcoin := coins[0].Network
+	for path, ok := range map[string]bool{"m/84h/0h/0h": true, "m/86'/0'/0'": true, "m/49h/0h/0h": true, "m/45h/0h/0h": false, "m": false, "": false} {
+		_, err := account{bitcoin, path}.family("")
+		require.Equal(t, ok, err == nil, path)
+	}
+	_, err = account{"cosmos:hub", "m/44h/118h/0h"}.family("")
+	require.ErrorContains(t, err, "cosmos")
 }
 
 func TestConfig_RefusesWhatIsUnsafe(t *testing.T) {

@@ -60,6 +60,7 @@ type Config struct {
 type Chain struct {
 	process *Process
 	client  *bitcoin.Client
+	url     string // of btcd, with its credentials
 	params  bitcoin.Params
 	key     *secp256k1.PrivateKey
 	script  []byte // of the key
@@ -144,6 +145,7 @@ func (c *Chain) launch(ctx context.Context, path, dir string) error {
 	}
 	password := rand.Text()
 	url := "http://cointill:" + password + "@" + addr
+	c.url = url
 	if dir != "" {
 		if err := os.WriteFile(loginFile(dir), []byte(url), 0o600); err != nil {
 			return err
@@ -268,6 +270,9 @@ func (c *Chain) Close() error {
 
 // Client returns a connection to btcd, which is closed with the chain.
 func (c *Chain) Client() *bitcoin.Client { return c.client }
+
+// URL returns where btcd serves JSON-RPC, with the credentials, for other processes.
+func (c *Chain) URL() string { return c.url }
 
 // Params returns the parameters of the chain.
 func (c *Chain) Params() bitcoin.Params { return c.params }

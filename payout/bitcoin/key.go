@@ -58,21 +58,45 @@ func (k *Key) Zero() { k.secret.account.Zero() }
 // amounts are proven by the previous transactions and each input is an output to the address of the account that its path
 // names. Otherwise it returns [ErrForeign], or an error about the PSBT. The same PSBT is signed the same way again.
 func (k *Key) Sign(unsigned []byte) ([]byte, error) {
-	p, err := parsePacket(unsigned)
-	if err == nil {
-		err = k.sign(p)
-	}
-	var b bytes.Buffer
-	if err == nil {
-		err = p.Serialize(&b)
-	}
+	branches := make(map[uint32]*hdkeychain.ExtendedKey)
+	defer func() {
+		for _, b := range branches {
+			b.Zero()
+		}
+	}()
+	signed, err := signWith(k.params, k.kind, unsigned, func(branch, index uint32) (*btcec.PrivateKey, error) {
+		return k.child(branches, branch, index)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("payout/bitcoin: sign: %w", err)
+	}
+	return signed, nil
+}
+
+// packetSigner signs the inputs of a PSBT with keys that it gets by branch and index.
+type packetSigner struct {
+	params btc.Params
+	kind   btc.ScriptKind
+	key    func(branch, index uint32) (*btcec.PrivateKey, error)
+}
+
+// signWith signs all inputs of a PSBT. It overwrites each key that it got.
+func signWith(p btc.Params, kind btc.ScriptKind, unsigned []byte, key func(branch, index uint32) (*btcec.PrivateKey, error)) ([]byte, error) {
+	packet, err := parsePacket(unsigned)
+	if err != nil {
+		return nil, err
+	}
+	if err := (packetSigner{p, kind, key}).sign(packet); err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	if err := packet.Serialize(&b); err != nil {
+		return nil, err
 	}
 	return b.Bytes(), nil
 }
 
-func (k *Key) sign(p *psbt.Packet) error {
+func (s packetSigner) sign(p *psbt.Packet) error {
 	fetcher := txscript.NewMultiPrevOutFetcher(nil)
 	previous := make([]*wire.TxOut, len(p.Inputs))
 	for i := range p.Inputs {
@@ -80,22 +104,20 @@ func (k *Key) sign(p *psbt.Packet) error {
 		if previous[i], err = prevOut(p, i); err != nil {
 			return err
 		}
-		if want := hashType(k.params, k.kind); p.Inputs[i].SighashType != want && p.Inputs[i].SighashType != 0 {
+		if want := hashType(s.params, s.kind); p.Inputs[i].SighashType != want && p.Inputs[i].SighashType != 0 {
 			return fmt.Errorf("input %d: signatures of type %#x are not made", i, uint32(p.Inputs[i].SighashType))
 		}
 		fetcher.AddPrevOut(p.UnsignedTx.TxIn[i].PreviousOutPoint, previous[i])
 	}
 	hashes := txscript.NewTxSigHashes(p.UnsignedTx, fetcher)
-	branches := make(map[uint32]*hdkeychain.ExtendedKey)
-	defer func() {
-		for _, b := range branches {
-			b.Zero()
-		}
-	}()
 	for i := range p.Inputs {
-		key, err := k.child(branches, p.Inputs[i])
+		branch, index, ok := keyPath(p.Inputs[i])
+		if !ok {
+			return fmt.Errorf("input %d: %w", i, ErrForeign)
+		}
+		key, err := s.key(branch, index)
 		if err == nil {
-			err = k.signInput(p, i, previous[i], hashes, key)
+			err = s.signInput(p, i, previous[i], hashes, key)
 			key.Zero()
 		}
 		if err != nil {
@@ -121,12 +143,8 @@ func keyPath(in psbt.PInput) (branch, index uint32, ok bool) {
 	return branch, index, branch <= btc.BranchChange && index < hdkeychain.HardenedKeyStart
 }
 
-// child derives the key of an input.
-func (k *Key) child(branches map[uint32]*hdkeychain.ExtendedKey, in psbt.PInput) (*btcec.PrivateKey, error) {
-	branch, index, ok := keyPath(in)
-	if !ok {
-		return nil, ErrForeign
-	}
+// child derives a key of the account. It keeps the keys of branches, which the caller overwrites.
+func (k *Key) child(branches map[uint32]*hdkeychain.ExtendedKey, branch, index uint32) (*btcec.PrivateKey, error) {
 	var err error
 	if branches[branch] == nil {
 		if branches[branch], err = k.secret.account.Derive(branch); err != nil {
@@ -143,24 +161,24 @@ func (k *Key) child(branches map[uint32]*hdkeychain.ExtendedKey, in psbt.PInput)
 }
 
 // signInput adds the signature of an input.
-func (k *Key) signInput(p *psbt.Packet, i int, out *wire.TxOut, hashes *txscript.TxSigHashes, key *btcec.PrivateKey) error {
+func (s packetSigner) signInput(p *psbt.Packet, i int, out *wire.TxOut, hashes *txscript.TxSigHashes, key *btcec.PrivateKey) error {
 	public := key.PubKey().SerializeCompressed()
-	script, redeemScript, err := k.kind.Scripts(key.PubKey())
+	script, redeemScript, err := s.kind.Scripts(key.PubKey())
 	if err != nil || !bytes.Equal(script, out.PkScript) {
 		return ErrForeign
 	}
-	tx, in, kind := p.UnsignedTx, &p.Inputs[i], hashType(k.params, k.kind)
+	tx, in, kind := p.UnsignedTx, &p.Inputs[i], hashType(s.params, s.kind)
 	var sig []byte
 	switch {
-	case k.kind == btc.P2TR:
+	case s.kind == btc.P2TR:
 		sig, err = txscript.RawTxInTaprootSignature(tx, hashes, i, out.Value, out.PkScript, nil, kind, key)
 		in.TaprootKeySpendSig = sig
 		return err
-	case k.params.ForkID():
+	case s.params.ForkID():
 		sig, err = txscript.RawTxInWitnessSignature(tx, hashes, i, out.Value, out.PkScript, kind, key)
-	case k.kind == btc.P2PKH:
+	case s.kind == btc.P2PKH:
 		sig, err = txscript.RawTxInSignature(tx, i, out.PkScript, kind, key)
-	case k.kind == btc.P2SHP2WPKH:
+	case s.kind == btc.P2SHP2WPKH:
 		sig, err = txscript.RawTxInWitnessSignature(tx, hashes, i, out.Value, redeemScript, kind, key)
 	default:
 		sig, err = txscript.RawTxInWitnessSignature(tx, hashes, i, out.Value, out.PkScript, kind, key)

@@ -36,13 +36,20 @@ func (s *Spender) replace(ctx context.Context, w payout.Wallet, t payout.Transac
 	if err != nil {
 		return payout.Version{}, err
 	}
+	at, ours := s.ownReceiver(t)
+	switch {
+	case t.Cancel:
+		u.ToPath = []uint32{r.from.branch, r.from.index}
+	case ours:
+		u.ToPath = []uint32{at.branch, at.index}
+	}
 	others := slices.DeleteFunc(slices.Clone(t.Last().Spends), func(name string) bool { return name == t.Anchor })
 	next, err := s.version(u, others...)
 	if err != nil {
 		return payout.Version{}, err
 	}
 	next.Cancels = t.Cancel
-	if at, ours := s.ownReceiver(t); ours && !t.Cancel {
+	if ours && !t.Cancel {
 		s.arrives(&next, u, at)
 	}
 	return next, nil

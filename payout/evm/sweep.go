@@ -184,6 +184,7 @@ func (p *planner) brings(m move, gas uint64, at price, to lane, purpose payout.P
 	if err != nil {
 		return payout.Plan{}, "", err
 	}
+	u.ToPath = []uint32{to.branch, to.index}
 	v, err := p.version(u, locks...)
 	if err != nil {
 		return payout.Plan{}, "", err

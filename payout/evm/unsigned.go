@@ -41,6 +41,9 @@ type Unsigned struct {
 	To            chain.Address // who gets Units
 	Units         *big.Int      // in base units
 	Fee           *big.Int      // the most that the gas can cost, in base units of the native coin
+	// ToPath is the branch and number of To if it is an address of the same account, or else empty. Whoever wrote the
+	// bytes says so: [Signing.Parse] proves it.
+	ToPath []uint32
 
 	tx *types.Transaction
 }
@@ -52,6 +55,7 @@ type envelope struct {
 	Branch  uint32        `json:"branch"`
 	Index   uint32        `json:"index"`
 	Tx      hexutil.Bytes `json:"tx"`
+	ToPath  []uint32      `json:"to_path,omitempty"`
 }
 
 // unsignedDynamic is a transaction of type 2 (EIP-1559) without its signature.
@@ -107,6 +111,10 @@ func parseUnsigned(unsigned []byte) (Unsigned, error) {
 	if err != nil {
 		return Unsigned{}, err
 	}
+	u.ToPath = e.ToPath
+	if n := len(u.ToPath); n != 0 && n != 2 {
+		return Unsigned{}, errors.New("to_path is not a branch and a number")
+	}
 	// Two programs must not read two things in it: no field twice, none in another spelling.
 	if again, err := u.bytes(); err != nil || !bytes.Equal(again, bytes.TrimSpace(unsigned)) {
 		return Unsigned{}, errors.New("not in the form in which it was made")
@@ -156,7 +164,7 @@ func (u Unsigned) bytes() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(envelope{u.Network, u.From, u.Branch, u.Index, payload})
+	return json.Marshal(envelope{u.Network, u.From, u.Branch, u.Index, payload, u.ToPath})
 }
 
 func encodePayload(tx *types.Transaction) ([]byte, error) {

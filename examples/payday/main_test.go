@@ -1,0 +1,59 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/cointill/cointill/internal/devbtc"
+	"github.com/stretchr/testify/require"
+)
+
+// play runs the program, which checks itself, and returns its story.
+func play(t *testing.T, o options) string {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("takes some seconds")
+	}
+	if o.chain == "btc" {
+		if _, err := devbtc.Program(); errors.Is(err, devbtc.ErrNoBtcd) && os.Getenv("CI") != "true" {
+			t.Skip(err)
+		}
+	}
+	program := filepath.Join(t.TempDir(), "payday")
+	out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput()
+	require.NoError(t, err, string(out))
+	var text bytes.Buffer
+	err = runProgram(context.WithoutCancel(t.Context()), o, program, &text)
+	require.NoError(t, err, text.String())
+	require.Contains(t, text.String(), "exactly once; owed is held, and nothing differs")
+	return text.String()
+}
+
+// The stories have all that they are to show: a death between signing and sending, and a higher fee.
+func TestPaydayGeth(t *testing.T) {
+	told := play(t, options{chain: "eth", seed: 1})
+	for _, what := range []string{" swept ", " topped up ", " dies ", " restarts ", " comes back ", " replaced ", " statement ", " solvency ", " audit "} {
+		require.Contains(t, told, what)
+	}
+}
+
+func TestPaydayBtcd(t *testing.T) {
+	told := play(t, options{chain: "btc", seed: 1})
+	for _, what := range []string{" exported ", " imported ", " dies ", " restarts ", " comes back ", " replaced ", " statement ", " solvency ", " audit "} {
+		require.Contains(t, told, what)
+	}
+}
+
+// The process that pays is killed with kill -9 at seeded moments, and pays everything once.
+func TestKillAnyMomentPaysOnceGeth(t *testing.T) {
+	play(t, options{chain: "eth", kills: 6, seed: 2})
+}
+
+func TestKillAnyMomentPaysOnceBtcd(t *testing.T) {
+	play(t, options{chain: "btc", kills: 6, seed: 2})
+}
