@@ -284,10 +284,14 @@ type Invoices interface {
 }
 
 // Notifier turns events of payouts into messages. webhook.Notifier implements it. It is called while a batch is built: it
-// must be quick and without side effects.
+// must be quick and without side effects. What it returns is stored with the event.
 type Notifier interface {
-	// PayoutMessages returns the messages for an event of a payout.
-	PayoutMessages(ev invoice.Event, callbackURL, format string) []invoice.Message
+	// Formats returns the values of Request.Format that the notifier supports; the first is the default.
+	Formats() []string
+	// PayoutMessages returns the messages for an event of a payout: one for its callback URL, if it has one, and one for
+	// each of the endpoints, which are those of the project that take the event. Their IDs are as those of
+	// [invoice.Notifier].
+	PayoutMessages(ev invoice.Event, callbackURL, format string, to []invoice.Endpoint) []invoice.Message
 }
 
 // Errors of the ports.

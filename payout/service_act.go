@@ -85,7 +85,7 @@ func (s *Service) actOnce(ctx context.Context, project, id string, a Action, che
 			return Payout{}, err
 		}
 	}
-	if after, err = s.put(&b, before, after, ""); err != nil {
+	if after, err = s.put(ctx, &b, before, after, ""); err != nil {
 		return Payout{}, err
 	}
 	return after, s.commit(ctx, b)

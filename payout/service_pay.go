@@ -219,7 +219,7 @@ func (r *round) keepPayout(ctx context.Context, b *Batch, before, after Payout, 
 			return Payout{}, err
 		}
 	}
-	return r.put(b, before, after, alarm)
+	return r.put(ctx, b, before, after, alarm)
 }
 
 // stopBy adds to a batch that the network's stop switch is on, unless it is.

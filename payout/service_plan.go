@@ -128,7 +128,7 @@ func (r *round) claim(ctx context.Context, plan Plan, queued []Payout) (*Transac
 		}
 		after := queued[i]
 		after.State.Transaction, after.State.Reason, after.State.Detail = t.ID, "", ""
-		if _, err := r.put(&b, queued[i], after, ""); err != nil {
+		if _, err := r.put(ctx, &b, queued[i], after, ""); err != nil {
 			return nil, err
 		}
 	}

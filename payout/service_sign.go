@@ -138,7 +138,7 @@ func (s *Service) accept(ctx context.Context, t Transaction, i int, signed []byt
 		}
 		if after := p; p.State.Status == StatusQueued && p.State.Transaction == t.ID {
 			after.State.Status, after.State.Reason, after.State.Detail, after.State.TxID = StatusSigned, "", "", txID
-			if _, err := s.put(&b, p, after, ""); err != nil {
+			if _, err := s.put(ctx, &b, p, after, ""); err != nil {
 				return t, err
 			}
 		}
