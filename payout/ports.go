@@ -152,8 +152,9 @@ type Spender interface {
 	Receiver(ctx context.Context, asset chain.Asset, to string, units *big.Int) (chain.Address, error)
 	// Plan makes one transaction for one or more of the payouts, which are in the order in which they should be paid. It
 	// may leave some to the next call. A payout that can never be paid is in Plan.Refused. It returns ErrNoCoins when the
-	// free coins do not suffice, and ErrFeeTooHigh when the fee exceeds what the payouts reserve. A RefusedError stops the
-	// network until a person has looked at it: somebody else uses its key.
+	// free coins do not suffice, and ErrFeeTooHigh when the fee exceeds what the payouts reserve; one that has to wait does
+	// not make those after it wait, of which at least 100 are tried. A RefusedError with RefusedStopped stops the network
+	// until a person has looked at it: somebody else uses its key. Any other makes all payouts wait.
 	Plan(ctx context.Context, w Wallet, payouts []Payout) (Plan, error)
 	// Replace makes the next version of a transaction, with a higher fee of at most greatest, which spends the anchor.
 	// With t.Cancel it pays us instead of the payouts. It returns ErrFeeTooHigh, ErrNoCoins, or ErrNoReplacement when the

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"math/big"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/cointill/cointill/chain"
@@ -92,8 +93,9 @@ type Service struct {
 	log      *slog.Logger
 	networks map[chain.Network]*network
 	order    []*network
-	outer    bool // made by WithTx
-	wake     chan struct{}
+	outer    bool            // made by WithTx
+	claims   *atomic.Value   // the cursor of the last page of open claims that was looked at
+	wakes    []chan struct{} // of each network in order, and of the books
 }
 
 // network is a configured network.
@@ -101,6 +103,8 @@ type network struct {
 	NetworkConfig
 	id     chain.Network
 	assets map[chain.AssetID]AssetConfig
+	turn   atomic.Int64 // how many payouts of the queue were tried in vain
+	swept  atomic.Value // the name of the holding that the last round of sweeps ended at
 }
 
 // New checks the configuration and returns a service. It starts nothing: see [Service.Run].
@@ -126,7 +130,7 @@ func New(cfg Config) (*Service, error) {
 	if checker, able := cfg.Notifier.(invoice.CallbackChecker); able && cfg.CheckCallback == nil {
 		cfg.CheckCallback = checker.CheckCallback
 	}
-	s := &Service{cfg: cfg, log: cfg.Logger, networks: map[chain.Network]*network{}, wake: make(chan struct{}, 1)}
+	s := &Service{cfg: cfg, log: cfg.Logger, networks: map[chain.Network]*network{}, claims: new(atomic.Value)}
 	for i, c := range cfg.Networks {
 		n, err := newNetwork(c)
 		if err != nil {
@@ -137,6 +141,9 @@ func New(cfg Config) (*Service, error) {
 		}
 		s.networks[n.id] = n
 		s.order = append(s.order, n)
+	}
+	for range len(s.order) + 1 {
+		s.wakes = append(s.wakes, make(chan struct{}, 1))
 	}
 	return s, nil
 }
@@ -202,12 +209,13 @@ func (s *Service) WithTx(tx any) (*Service, error) {
 	return &out, nil
 }
 
-// Hint makes Run look at once. It never blocks. Call it after a transaction of the
-// host was committed.
+// Hint makes Run look at everything at once. It never blocks. Call it after a transaction of the host was committed.
 func (s *Service) Hint() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
+	for _, wake := range s.wakes {
+		select {
+		case wake <- struct{}{}:
+		default:
+		}
 	}
 	if s.cfg.Hint != nil {
 		s.cfg.Hint()

@@ -88,7 +88,7 @@ func (s *Service) refund(ctx context.Context, r RefundRequest) (Payout, string, 
 	}
 	var b Batch
 	addRefund(&b, credit, p, 1)
-	p, err = s.insert(ctx, n, p, &b)
+	p, err = s.insert(ctx, p, &b)
 	return p, token, err
 }
 
@@ -273,6 +273,6 @@ func (s *Service) Claim(ctx context.Context, token, to string) (Payout, error) {
 	if err != nil {
 		return Payout{}, fmt.Errorf("payout: claim: %w", err)
 	}
-	s.hint(n)
+	s.hint()
 	return p, nil
 }

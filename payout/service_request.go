@@ -72,7 +72,7 @@ func (s *Service) request(ctx context.Context, r Request) (Payout, error) {
 	if err := s.receiver(ctx, n, &p, r.To); err != nil {
 		return Payout{}, err
 	}
-	return s.insert(ctx, n, p, nil)
+	return s.insert(ctx, p, nil)
 }
 
 // draft checks what needs no node and no store, and returns the payout without its receiver.
@@ -288,7 +288,7 @@ func (s *Service) listed(ctx context.Context, p *Payout) error {
 }
 
 // insert stores a new payout with its reservation. A batch may hold more that belongs to it.
-func (s *Service) insert(ctx context.Context, n *network, p Payout, b *Batch) (Payout, error) {
+func (s *Service) insert(ctx context.Context, p Payout, b *Batch) (Payout, error) {
 	if b == nil {
 		b = &Batch{}
 	}
@@ -309,12 +309,12 @@ func (s *Service) insert(ctx context.Context, n *network, p Payout, b *Batch) (P
 	if err := s.commit(ctx, *b); err != nil {
 		return Payout{}, err // ErrConflict: perhaps the same key at the same time
 	}
-	s.hint(n)
+	s.hint()
 	return p, nil
 }
 
-// hint makes the network's loop look at once.
-func (s *Service) hint(*network) {
+// hint makes the loops of Run look at once, unless what it is about is not committed yet.
+func (s *Service) hint() {
 	if !s.outer {
 		s.Hint()
 	}
