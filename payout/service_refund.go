@@ -78,6 +78,9 @@ func (s *Service) refund(ctx context.Context, r RefundRequest) (Payout, string, 
 	}
 	n, p, err := s.refundDraft(r, inv, credit)
 	if err != nil {
+		if stored, again := s.refundReplay(ctx, r); again == nil { // the same request took what was left meanwhile
+			return stored, "", nil
+		}
 		return Payout{}, "", err
 	}
 	token := ""
