@@ -92,6 +92,8 @@ type Payout struct {
 	To    chain.Address `json:"to,omitempty"`
 	Asked string        `json:"asked,omitempty"` // the receiver as the request spelled it
 	Units *big.Int      `json:"units"`           // what the receiver gets, in base units
+	// AskedUnits is what the request said of the amount, such as "12.5" or "12.5, fee included".
+	AskedUnits string `json:"asked_units,omitempty"`
 	// Source is the account that Units come from. Fee is the greatest network fee, in base units of FeeAsset, which is
 	// reserved in Payer; what the network does not take goes back there.
 	Source   Account       `json:"source"`

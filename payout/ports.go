@@ -152,8 +152,9 @@ type Spender interface {
 	Receiver(ctx context.Context, asset chain.Asset, to string, units *big.Int) (chain.Address, error)
 	// Plan makes one transaction for one or more of the payouts, which are in the order in which they should be paid. It
 	// may leave some to the next call. A payout that can never be paid is in Plan.Refused. It returns ErrNoCoins when the
-	// free coins do not suffice, and ErrFeeTooHigh when the fee exceeds what the payouts reserve. A RefusedError stops the
-	// network until a person has looked at it: somebody else uses its key.
+	// free coins do not suffice, and ErrFeeTooHigh when the fee exceeds what the payouts reserve; one that has to wait does
+	// not make those after it wait, of which at least 100 are tried. A RefusedError with RefusedStopped stops the network
+	// until a person has looked at it: somebody else uses its key. Any other makes all payouts wait.
 	Plan(ctx context.Context, w Wallet, payouts []Payout) (Plan, error)
 	// Replace makes the next version of a transaction, with a higher fee of at most greatest, which spends the anchor.
 	// With t.Cancel it pays us instead of the payouts. It returns ErrFeeTooHigh, ErrNoCoins, or ErrNoReplacement when the
@@ -284,10 +285,14 @@ type Invoices interface {
 }
 
 // Notifier turns events of payouts into messages. webhook.Notifier implements it. It is called while a batch is built: it
-// must be quick and without side effects.
+// must be quick and without side effects. What it returns is stored with the event.
 type Notifier interface {
-	// PayoutMessages returns the messages for an event of a payout.
-	PayoutMessages(ev invoice.Event, callbackURL, format string) []invoice.Message
+	// Formats returns the values of Request.Format that the notifier supports; the first is the default.
+	Formats() []string
+	// PayoutMessages returns the messages for an event of a payout: one for its callback URL, if it has one, and one for
+	// each of the endpoints, which are those of the project that take the event. Their IDs are as those of
+	// [invoice.Notifier].
+	PayoutMessages(ev invoice.Event, callbackURL, format string, to []invoice.Endpoint) []invoice.Message
 }
 
 // Errors of the ports.

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"log/slog"
 	"math/big"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/cointill/cointill/chain"
@@ -25,7 +27,14 @@ type Config struct {
 	// ProjectPolicies replaces Policies for single projects, by their ids.
 	ProjectPolicies map[string]Policies
 	Notifier        Notifier // nil: no messages
-	Hint            func()   // called after commits with messages, as invoice.Dispatcher's Hint; nil: nothing is called
+	// Receivers provides the endpoints of projects, which are told the events of all of their payouts; usually an
+	// [invoice.Projects]. While it fails nothing of a payout is stored, so that no message is lost. Nil: only callbacks are
+	// told.
+	Receivers invoice.Receivers
+	// CheckCallback returns an error if a callback URL is refused, whose text reads well after the field's name. By default
+	// it is the Notifier's, if it is an [invoice.CallbackChecker]; otherwise any absolute http or https URL is valid.
+	CheckCallback func(url string) error
+	Hint          func() // called after commits with messages, as invoice.Dispatcher's Hint; nil: nothing is called
 
 	Poll   time.Duration // pause between two looks at a network; 5 s
 	Lease  time.Duration // how long a process that is gone keeps its duties; 30 s
@@ -85,8 +94,9 @@ type Service struct {
 	log      *slog.Logger
 	networks map[chain.Network]*network
 	order    []*network
-	outer    bool // made by WithTx
-	wake     chan struct{}
+	outer    bool            // made by WithTx
+	claims   *atomic.Value   // the cursor of the last page of open claims that was looked at
+	wakes    []chan struct{} // of each network in order, and of the books
 }
 
 // network is a configured network.
@@ -94,6 +104,8 @@ type network struct {
 	NetworkConfig
 	id     chain.Network
 	assets map[chain.AssetID]AssetConfig
+	turn   atomic.Int64 // how many payouts of the queue were tried in vain
+	swept  atomic.Value // the name of the holding that the last round of sweeps ended at
 }
 
 // New checks the configuration and returns a service. It starts nothing: see [Service.Run].
@@ -116,7 +128,10 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Meter == nil {
 		cfg.Meter = invoice.NoMeter()
 	}
-	s := &Service{cfg: cfg, log: cfg.Logger, networks: map[chain.Network]*network{}, wake: make(chan struct{}, 1)}
+	if checker, able := cfg.Notifier.(invoice.CallbackChecker); able && cfg.CheckCallback == nil {
+		cfg.CheckCallback = checker.CheckCallback
+	}
+	s := &Service{cfg: cfg, log: cfg.Logger, networks: map[chain.Network]*network{}, claims: new(atomic.Value)}
 	for i, c := range cfg.Networks {
 		n, err := newNetwork(c)
 		if err != nil {
@@ -127,6 +142,9 @@ func New(cfg Config) (*Service, error) {
 		}
 		s.networks[n.id] = n
 		s.order = append(s.order, n)
+	}
+	for range len(s.order) + 1 {
+		s.wakes = append(s.wakes, make(chan struct{}, 1))
 	}
 	return s, nil
 }
@@ -192,12 +210,13 @@ func (s *Service) WithTx(tx any) (*Service, error) {
 	return &out, nil
 }
 
-// Hint makes Run look at once. It never blocks. Call it after a transaction of the
-// host was committed.
+// Hint makes Run look at everything at once. It never blocks. Call it after a transaction of the host was committed.
 func (s *Service) Hint() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
+	for _, wake := range s.wakes {
+		select {
+		case wake <- struct{}{}:
+		default:
+		}
 	}
 	if s.cfg.Hint != nil {
 		s.cfg.Hint()
@@ -232,20 +251,47 @@ func (s *Service) commit(ctx context.Context, b Batch) error {
 // MeterEvents is the counter of the events of payouts, with the label type.
 const MeterEvents = "cointill.payout.events"
 
-// put adds a payout's change to a batch, with its events and messages.
-func (s *Service) put(b *Batch, before, after Payout, alarm Reason) (Payout, error) {
+// put adds a payout's change to a batch, with its events and messages, or returns an error and adds nothing.
+func (s *Service) put(ctx context.Context, b *Batch, before, after Payout, alarm Reason) (Payout, error) {
 	after, events, err := issue(before, after, alarm, s.now())
+	if err != nil {
+		return Payout{}, err
+	}
+	messages, err := s.messages(ctx, after, events)
 	if err != nil {
 		return Payout{}, err
 	}
 	b.Payouts = append(b.Payouts, after)
 	b.Events = append(b.Events, events...)
-	if s.cfg.Notifier != nil {
-		for _, ev := range events {
-			b.Messages = append(b.Messages, s.cfg.Notifier.PayoutMessages(ev, after.CallbackURL, after.Format)...)
+	b.Messages = append(b.Messages, messages...)
+	return after, nil
+}
+
+// receiversWait bounds how long a batch waits for the endpoints of one project.
+const receiversWait = 10 * time.Second
+
+// messages returns what is to be told of the events. A message that could not be made would be lost, so nothing of the
+// payout may be stored after an error.
+func (s *Service) messages(ctx context.Context, p Payout, events []invoice.Event) ([]invoice.Message, error) {
+	if s.cfg.Notifier == nil || len(events) == 0 {
+		return nil, nil
+	}
+	var endpoints []invoice.Endpoint
+	if s.cfg.Receivers != nil {
+		ctx, cancel := context.WithTimeout(ctx, receiversWait)
+		defer cancel()
+		var err error
+		if endpoints, err = s.cfg.Receivers.Receivers(ctx, p.Project); err != nil {
+			return nil, fmt.Errorf("endpoints of project %s: %w", p.Project, err)
 		}
 	}
-	return after, nil
+	var out []invoice.Message
+	for _, ev := range events {
+		deaf := func(e invoice.Endpoint) bool { return !e.Takes(ev.Type) }
+		to := slices.DeleteFunc(slices.Clone(endpoints), deaf)
+		out = append(out, s.cfg.Notifier.PayoutMessages(ev, p.CallbackURL, p.Format, to)...)
+	}
+	return out, nil
 }
 
 // random returns n random bytes.

@@ -2,6 +2,7 @@ package payout
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,7 +14,7 @@ import (
 // attempts is how often something is decided again on fresh facts, after somebody else changed them.
 const attempts = 20
 
-// Approve records that a person approves the payout of the project. It returns ErrSamePerson for its requester and for a
+// Approve records that a person, whose name is required, approves the payout of the project. It returns ErrSamePerson for its requester and for a
 // second approval by the same person, and a [StatusError] for a payout that waits for none.
 func (s *Service) Approve(ctx context.Context, project, id, actor, comment string) (Payout, error) {
 	return s.act(ctx, "approve", project, id, Action{Kind: ActionApprove, Actor: actor, Comment: comment}, func(p Payout) error {
@@ -52,13 +53,17 @@ func (s *Service) Cancel(ctx context.Context, project, id, actor, comment string
 
 // act records a person's action on a payout, if check permits it, and decides again.
 func (s *Service) act(ctx context.Context, what, project, id string, a Action, check func(Payout) error) (Payout, error) {
-	if !clean(a.Comment) || len(a.Comment) > 255 || !clean(a.Actor) || len(a.Actor) > 190 {
-		return Payout{}, fmt.Errorf("payout: %s: %w", what, refuse("Comment", "", "and Actor must be short texts"))
+	err := checkNote(a.Actor, a.Comment)
+	if a.Kind == ActionApprove && a.Actor == "" {
+		err = refuse("actor", "", "is required")
+	}
+	if err != nil {
+		return Payout{}, fmt.Errorf("payout: %s: %w", what, err)
 	}
 	for range attempts {
 		p, err := s.actOnce(ctx, project, id, a, check)
 		if err == nil {
-			s.hint(s.networks[p.Asset.ID.Network()])
+			s.hint()
 			return p, nil
 		}
 		if !errors.Is(err, ErrConflict) {
@@ -66,6 +71,17 @@ func (s *Service) act(ctx context.Context, what, project, id string, a Action, c
 		}
 	}
 	return Payout{}, fmt.Errorf("payout: %s: %w", what, ErrConflict)
+}
+
+// checkNote refuses what a person wrote, and the person's name, if they are too long or no texts.
+func checkNote(actor, text string) error {
+	switch {
+	case len(actor) > 190 || !clean(actor):
+		return refuse("actor", "", "must be a text of at most 190 bytes")
+	case len(text) > 255 || !clean(text):
+		return refuse("comment", "", "must be a text of at most 255 bytes")
+	}
+	return nil
 }
 
 func (s *Service) actOnce(ctx context.Context, project, id string, a Action, check func(Payout) error) (Payout, error) {
@@ -85,7 +101,7 @@ func (s *Service) actOnce(ctx context.Context, project, id string, a Action, che
 			return Payout{}, err
 		}
 	}
-	if after, err = s.put(&b, before, after, ""); err != nil {
+	if after, err = s.put(ctx, &b, before, after, ""); err != nil {
 		return Payout{}, err
 	}
 	return after, s.commit(ctx, b)
@@ -111,6 +127,9 @@ type Receiver struct {
 // AllowReceiver permits payouts of the project to the address, after the cooling-off time of its policies. Allowing it
 // again does not begin that time anew.
 func (s *Service) AllowReceiver(ctx context.Context, project string, network chain.Network, to, name, actor string) (Receiver, error) {
+	if err := checkNote(actor, name); err != nil {
+		return Receiver{}, fmt.Errorf("payout: allow receiver: %w", err)
+	}
 	n := s.networks[network]
 	if n == nil {
 		return Receiver{}, fmt.Errorf("payout: allow receiver: %w: %s", ErrNetwork, network)
@@ -142,8 +161,15 @@ func (s *Service) ForbidReceiver(ctx context.Context, project string, network ch
 	return nil
 }
 
+// maxName is the most bytes of a document's name; see [Batch].
+const maxName = 200
+
 func receiverName(project string, network chain.Network, address chain.Address) string {
-	return fmt.Sprintf("receiver/%s/%s/%s", project, network, address)
+	name := fmt.Sprintf("receiver/%s/%s/%s", project, network, address)
+	if len(name) > maxName {
+		name = fmt.Sprintf("receiver/%x", sha256.Sum256([]byte(name)))
+	}
+	return name
 }
 
 // receiverOf returns the listed receiver, or nil.
@@ -166,6 +192,9 @@ type Stopped struct {
 // Stop turns a network's stop switch on: nothing is planned or signed there any more, and nothing is sent that was not
 // sent before. What was sent is still observed, and sent again.
 func (s *Service) Stop(ctx context.Context, network chain.Network, reason, actor string) error {
+	if err := checkNote(actor, reason); err != nil {
+		return fmt.Errorf("payout: stop %s: %w", network, err)
+	}
 	err := s.change(ctx, stopName(network), func([]byte) ([]byte, error) {
 		return json.Marshal(Stopped{Reason: reason, Actor: actor, At: s.now()})
 	})
@@ -180,7 +209,7 @@ func (s *Service) Resume(ctx context.Context, network chain.Network) error {
 	if err := s.change(ctx, stopName(network), func([]byte) ([]byte, error) { return nil, nil }); err != nil {
 		return fmt.Errorf("payout: resume %s: %w", network, err)
 	}
-	s.hint(s.networks[network])
+	s.hint()
 	return nil
 }
 

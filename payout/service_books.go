@@ -94,6 +94,7 @@ func (s *Service) bookWaiting(ctx context.Context, fence invoice.Lease) error {
 		return err
 	}
 	for _, n := range s.order {
+		var before []string
 		for ctx.Err() == nil {
 			ids, err := s.cfg.Store.CreditsWaiting(ctx, n.id, deep[n.id], waitingPage)
 			if err != nil {
@@ -105,9 +106,10 @@ func (s *Service) bookWaiting(ctx context.Context, fence invoice.Lease) error {
 			if err != nil {
 				return err
 			}
-			if len(ids) < waitingPage {
+			if len(ids) < waitingPage || slices.Equal(ids, before) { // not for ever, whatever keeps them waiting
 				break
 			}
+			before = ids
 		}
 	}
 	return nil
@@ -157,12 +159,42 @@ func (s *Service) bookInvoices(ctx context.Context, ids []string, fence invoice.
 			return fmt.Errorf("payout: book invoice %s: %w", id, err)
 		}
 		s.log.Error("an invoice cannot be booked and is set aside", "invoice", id, "error", err)
-		aside := func([]byte) ([]byte, error) { return []byte(id), nil }
-		if err := s.change(ctx, asidePrefix+id, aside); err != nil {
+		if err := s.setAside(ctx, id, fence); err != nil {
 			return fmt.Errorf("payout: set invoice %s aside: %w", id, err)
 		}
 	}
 	return nil
+}
+
+// setAside stores that the invoice could not be booked, so that it waits for no block any more: else it would be among the
+// first that wait for one for ever.
+func (s *Service) setAside(ctx context.Context, id string, fence invoice.Lease) error {
+	for range attempts {
+		b := Batch{Fence: fence}
+		was, err := s.cfg.Store.Document(ctx, asidePrefix+id)
+		if err != nil {
+			return err
+		}
+		if was == nil {
+			b.Documents = []Document{{Name: asidePrefix + id, Value: []byte(id)}}
+		}
+		credit, err := s.cfg.Store.Credit(ctx, id)
+		if err != nil {
+			return err
+		}
+		if credit.Wait > 0 {
+			credit.Network, credit.Wait = "", 0
+			credit.Version++
+			b.Credits = []Credit{credit}
+		}
+		if len(b.Documents) == 0 && len(b.Credits) == 0 {
+			return nil
+		}
+		if err := s.commit(ctx, b); !errors.Is(err, ErrConflict) {
+			return err
+		}
+	}
+	return ErrConflict
 }
 
 // asidePrefix begins the names of the documents of invoices that could not be booked.

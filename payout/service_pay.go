@@ -220,7 +220,7 @@ func (r *round) keepPayout(ctx context.Context, b *Batch, before, after Payout, 
 			return Payout{}, err
 		}
 	}
-	return r.put(b, before, after, alarm)
+	return r.put(ctx, b, before, after, alarm)
 }
 
 // stopBy adds to a batch that the network's stop switch is on, unless it is.
@@ -232,6 +232,16 @@ func (r *round) stopBy(ctx context.Context, b *Batch, reason string) error {
 	value, err := json.Marshal(Stopped{Reason: reason, At: r.now()})
 	b.Documents = append(b.Documents, Document{Name: stopName(r.n.id), Value: value})
 	r.stopped = true
+	return err
+}
+
+// heed reads the stop switch again: a round may be long.
+func (r *round) heed(ctx context.Context) error {
+	if r.stopped {
+		return nil
+	}
+	stopped, err := r.Stopped(ctx, r.n.id)
+	r.stopped = r.stopped || stopped != nil
 	return err
 }
 
@@ -262,6 +272,9 @@ func (r *round) perform(ctx context.Context, d decision) (next Transaction, more
 // sign asks the signer for the newest version that is not signed, after it is stored that it may be signed, and stores the
 // signed bytes.
 func (r *round) sign(ctx context.Context, d decision) (Transaction, bool, error) {
+	if err := r.heed(ctx); err != nil {
+		return d.tx, false, err
+	}
 	if r.stopped {
 		return d.tx, false, errStopped
 	}
@@ -329,6 +342,9 @@ func (r *round) refusedBySigner(ctx context.Context, d decision, t Transaction, 
 func (r *round) send(ctx context.Context, d decision) (Transaction, bool, error) {
 	t := d.tx
 	i := t.newestSigned()
+	if err := r.heed(ctx); err != nil {
+		return t, false, err
+	}
 	if i < 0 || r.stopped && t.SentAt.IsZero() {
 		return t, false, nil
 	}
@@ -419,7 +435,8 @@ func (r *round) reasons(ctx context.Context, payouts []Payout, why Reason, detai
 		if after.State.Status.Ended() {
 			continue // decided on a stale transaction
 		}
-		if after.State.Reason != ReasonConfirming && after.State.Reason != ReasonForeign {
+		known := after.State.Reason == why && (why == ReasonCoins || why == ReasonFee) // only figures in the detail are news
+		if !known && after.State.Reason != ReasonConfirming && after.State.Reason != ReasonForeign {
 			after.State.Reason, after.State.Detail = why, detail
 		}
 		if _, err := r.keepPayout(ctx, &b, p, after, ""); err != nil {
@@ -445,12 +462,17 @@ func reasonOf(err error) Reason {
 	return ReasonRefused
 }
 
-// expireClaims ends refunds that nobody claimed in time.
+// expireClaims ends refunds that nobody claimed in time. It looks at one page of those that wait, and at the next one when
+// it is called again.
 func (s *Service) expireClaims(ctx context.Context) error {
-	page, err := s.cfg.Store.Payouts(ctx, Query{Status: StatusRequested, Kind: KindRefund, Oldest: true, Limit: 100})
+	from, _ := s.claims.Load().(string)
+	page, err := s.cfg.Store.Payouts(ctx, Query{Status: StatusRequested, Kind: KindRefund, Oldest: true, Limit: 1000, Before: from})
 	if err != nil {
+		s.claims.Store("")
 		return fmt.Errorf("payout: read open claims: %w", err)
 	}
+	s.claims.Store(page.Next)
+	var failed error
 	for _, p := range page.Payouts {
 		if p.To != "" || !s.now().After(p.ClaimUntil.Add(time.Second)) {
 			continue
@@ -462,8 +484,8 @@ func (s *Service) expireClaims(ctx context.Context) error {
 			return nil
 		})
 		if err != nil && !errors.Is(err, ErrConflict) {
-			return fmt.Errorf("payout: expire the claim of payout %s: %w", p.ID, err)
+			failed = errors.Join(failed, fmt.Errorf("payout: expire the claim of payout %s: %w", p.ID, err))
 		}
 	}
-	return nil
+	return failed
 }

@@ -13,28 +13,29 @@ import (
 const (
 	maxPlans    = 64   // transactions planned in one round
 	maxQueued   = 1000 // payouts that a plan chooses from
+	leastTried  = 100  // payouts of a queue that every spender tries
 	maxSwept    = 16   // sweeps begun in one round
+	maxWeighed  = 200  // holdings that a round asks the spender about
 	holdingPage = 1000
 )
 
 // planAll plans transactions for what is queued, and begins each of them.
 func (r *round) planAll(ctx context.Context) error {
-	for n := 0; n < maxPlans && !r.stopped && ctx.Err() == nil; n++ {
-		t, err := r.plan(ctx)
-		if err != nil || t == nil {
+	queued, err := r.queued(ctx)
+	for range maxPlans {
+		if err != nil || len(queued) == 0 || r.stopped || ctx.Err() != nil {
 			return err
 		}
-		if err := r.advance(ctx, *t); err != nil {
-			return fmt.Errorf("payout: transaction %s: %w", t.ID, err)
+		if queued, err = r.plan(ctx, queued); errors.Is(err, ErrConflict) { // one of them was cancelled meanwhile
+			queued, err = r.queued(ctx)
 		}
 	}
-	return nil
+	return err
 }
 
-// plan plans and stores one transaction. It returns nil if none can be planned now.
-func (r *round) plan(ctx context.Context) (*Transaction, error) {
-	queued, err := r.queued(ctx)
-	if err != nil || len(queued) == 0 {
+// plan plans, stores and begins one transaction. It returns the payouts that may get another one in this round.
+func (r *round) plan(ctx context.Context, queued []Payout) ([]Payout, error) {
+	if err := r.heed(ctx); err != nil || r.stopped {
 		return nil, err
 	}
 	plan, err := r.n.Spender.Plan(ctx, r.wallet(), queued)
@@ -42,19 +43,47 @@ func (r *round) plan(ctx context.Context) (*Transaction, error) {
 		return nil, r.unplanned(ctx, queued, err)
 	}
 	if len(plan.Refused) > 0 {
-		return nil, r.fail(ctx, queued, plan.Refused)
+		if err := r.fail(ctx, queued, plan.Refused); err != nil {
+			return nil, err
+		}
 	}
-	return r.claim(ctx, plan, queued)
+	if len(plan.Payouts) == 0 {
+		return without(queued, plan), nil
+	}
+	t, err := r.claim(ctx, plan, queued)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.advance(ctx, *t); err != nil {
+		return nil, fmt.Errorf("payout: transaction %s: %w", t.ID, err)
+	}
+	return without(queued, plan), nil
 }
 
-// unplanned stores why nothing can be planned. A refusal stops the network: somebody else uses its key.
+// without returns the payouts that the plan does not concern; none for a plan that concerns nothing.
+func without(queued []Payout, plan Plan) []Payout {
+	left := slices.DeleteFunc(slices.Clone(queued), func(p Payout) bool {
+		_, refused := plan.Refused[p.ID]
+		return refused || slices.Contains(plan.Payouts, p.ID)
+	})
+	if len(left) == len(queued) {
+		return nil
+	}
+	return left
+}
+
+// unplanned stores why nothing can be planned. Others are tried first in the next round, because a spender does not try
+// all of a long queue. That somebody else uses the network's key stops it.
 func (r *round) unplanned(ctx context.Context, queued []Payout, why error) error {
+	r.n.turn.Add(leastTried)
 	var refused *RefusedError
 	switch {
 	case errors.Is(why, ErrNoCoins), errors.Is(why, ErrFeeTooHigh):
 		return r.reasons(ctx, queued, reasonOf(why), why.Error())
 	case !errors.As(why, &refused):
 		return fmt.Errorf("payout: plan: %w", why)
+	case refused.Code != RefusedStopped:
+		return r.reasons(ctx, queued, ReasonRefused, refused.Error())
 	}
 	b := Batch{Fence: r.fence}
 	if err := r.stopBy(ctx, &b, refused.Error()); err != nil {
@@ -64,8 +93,8 @@ func (r *round) unplanned(ctx context.Context, queued []Payout, why error) error
 	return r.commit(ctx, b)
 }
 
-// queued returns the payouts that may get a transaction now, the oldest first; none while they wait for others to share
-// it.
+// queued returns the payouts that may get a transaction now, the oldest first, unless those cannot be paid at present; none
+// while they wait for others to share it.
 func (r *round) queued(ctx context.Context) ([]Payout, error) {
 	var out []Payout
 	q := Query{Network: r.n.id, Status: StatusQueued, Oldest: true, Limit: maxQueued}
@@ -83,10 +112,14 @@ func (r *round) queued(ctx context.Context) ([]Payout, error) {
 			break
 		}
 	}
-	if len(out) > 0 && r.now().Sub(out[0].CreatedAt) < r.n.BatchWait {
+	if len(out) == 0 || r.now().Sub(out[0].CreatedAt) < r.n.BatchWait {
 		return nil, nil
 	}
-	return out, nil
+	first := int(r.n.turn.Load()) % ((len(out) + leastTried - 1) / leastTried * leastTried)
+	if first >= len(out) {
+		first = 0
+	}
+	return slices.Concat(out[first:], out[:first]), nil
 }
 
 // fail ends payouts that the network can never pay.
@@ -125,7 +158,7 @@ func (r *round) claim(ctx context.Context, plan Plan, queued []Payout) (*Transac
 		}
 		after := queued[i]
 		after.State.Transaction, after.State.Reason, after.State.Detail = t.ID, "", ""
-		if _, err := r.put(&b, queued[i], after, ""); err != nil {
+		if _, err := r.put(ctx, &b, queued[i], after, ""); err != nil {
 			return nil, err
 		}
 	}
@@ -136,37 +169,60 @@ func (r *round) claim(ctx context.Context, plan Plan, queued []Payout) (*Transac
 	return &t, nil
 }
 
-// sweepAll begins the sweeps that are worth it.
+// sweepAll begins the sweeps that are worth it. It goes on where the round before ended, so that neither holdings that
+// are not worth their fee nor those that fail keep it from the others, and neither costs more than a few calls a round.
 func (r *round) sweepAll(ctx context.Context) error {
 	sweeper, able := r.n.Spender.(Sweeper)
 	if !able {
 		return nil
 	}
+	from, _ := r.n.swept.Load().(string)
+	list, last, err := r.sweepable(ctx, from)
+	if err != nil {
+		return err
+	}
 	begun := 0
-	after := ""
-	for begun < maxSwept {
+	var failed error
+	for i, h := range list {
+		if begun == maxSwept || r.stopped || ctx.Err() != nil {
+			last = list[max(i-1, 0)].Name
+			break
+		}
+		if err := r.heed(ctx); err != nil {
+			return err
+		}
+		did, err := r.sweep(ctx, sweeper, h)
+		if err != nil {
+			failed = errors.Join(failed, fmt.Errorf("payout: sweep %s: %w", h.Name, err))
+		}
+		if did {
+			begun++
+		}
+	}
+	r.n.swept.Store(last)
+	return failed
+}
+
+// sweepable returns up to maxWeighed holdings after the name that are worth a sweep, and the name to go on from: empty at
+// the end.
+func (r *round) sweepable(ctx context.Context, after string) (list []Holding, last string, err error) {
+	for {
 		page, err := r.cfg.Store.Holdings(ctx, r.n.id, after, holdingPage)
 		if err != nil {
-			return fmt.Errorf("payout: read holdings: %w", err)
+			return nil, "", fmt.Errorf("payout: read holdings: %w", err)
 		}
 		for _, h := range page {
-			after = h.Name
-			if !r.worthSweeping(h) || begun == maxSwept {
+			if after = h.Name; !r.worthSweeping(h) {
 				continue
 			}
-			did, err := r.sweep(ctx, sweeper, h)
-			if err != nil {
-				return fmt.Errorf("payout: sweep %s: %w", h.Name, err)
-			}
-			if did {
-				begun++
+			if list = append(list, h); len(list) == maxWeighed {
+				return list, after, nil
 			}
 		}
 		if len(page) < holdingPage {
-			break
+			return list, "", nil
 		}
 	}
-	return nil
 }
 
 // worthSweeping reports whether the holding is at a deposit address, free, and large enough.

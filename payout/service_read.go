@@ -1,10 +1,12 @@
 package payout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/big"
+	"strings"
 	"time"
 
 	"github.com/cointill/cointill/chain"
@@ -205,6 +207,7 @@ func (s *Service) recount(ctx context.Context) (owed, held map[chain.AssetID]*bi
 // must be final. Funding it again changes nothing. It returns ErrNotFound for a transaction that brought nothing, and an
 // [InvalidError] for one of our own.
 func (s *Service) Fund(ctx context.Context, network chain.Network, txID, project, actor string) error {
+	txID = strings.ToLower(strings.TrimSpace(txID)) // nodes read both cases, and an id must have one spelling
 	n := s.networks[network]
 	if n == nil {
 		return fmt.Errorf("payout: fund: %w: %s", ErrNetwork, network)
@@ -261,6 +264,9 @@ type Adjustment struct {
 
 // Adjust makes the correction. The rules of [Batch] hold for it.
 func (s *Service) Adjust(ctx context.Context, a Adjustment) error {
+	if err := checkNote(a.Actor, a.Reason); err != nil || len(a.ID) > 190 || !clean(a.ID) {
+		return fmt.Errorf("payout: adjust: %w", cmp.Or(err, error(refuse("ID", "", "must be a text of at most 190 bytes"))))
+	}
 	if a.ID == "" || a.Reason == "" || a.Actor == "" || orZero(a.Units).Sign() <= 0 {
 		return fmt.Errorf("payout: adjust: %w", refuse("Adjustment", a.ID, "needs ID, Units, Reason and Actor"))
 	}

@@ -51,6 +51,14 @@ func (s *Service) Refund(ctx context.Context, r RefundRequest) (p Payout, token 
 }
 
 func (s *Service) refund(ctx context.Context, r RefundRequest) (Payout, string, error) {
+	if err := s.checkTexts(r.request()); err != nil {
+		return Payout{}, "", err
+	}
+	if !r.Units.IsZero() {
+		if err := checkUnits(r.Units); err != nil {
+			return Payout{}, "", err
+		}
+	}
 	inv, err := s.cfg.Invoices.Invoice(ctx, r.Invoice)
 	if err == nil && inv.Project != r.Project {
 		err = ErrNotFound
@@ -58,11 +66,11 @@ func (s *Service) refund(ctx context.Context, r RefundRequest) (Payout, string, 
 	if err != nil {
 		return Payout{}, "", fmt.Errorf("invoice %s: %w", r.Invoice, err)
 	}
-	if r.Asset == "" && inv.Quote != nil {
-		r.Asset = inv.Quote.Asset.ID
-	}
 	if stored, err := s.refundReplay(ctx, r); err == nil || !errors.Is(err, ErrNotFound) {
 		return stored, "", err
+	}
+	if r.Asset == "" && inv.Quote != nil {
+		r.Asset = inv.Quote.Asset.ID
 	}
 	credit, err := s.cfg.Store.Credit(ctx, inv.ID)
 	if err != nil {
@@ -70,6 +78,9 @@ func (s *Service) refund(ctx context.Context, r RefundRequest) (Payout, string, 
 	}
 	n, p, err := s.refundDraft(r, inv, credit)
 	if err != nil {
+		if stored, again := s.refundReplay(ctx, r); again == nil { // the same request took what was left meanwhile
+			return stored, "", nil
+		}
 		return Payout{}, "", err
 	}
 	token := ""
@@ -80,8 +91,28 @@ func (s *Service) refund(ctx context.Context, r RefundRequest) (Payout, string, 
 	}
 	var b Batch
 	addRefund(&b, credit, p, 1)
-	p, err = s.insert(ctx, n, p, &b)
+	p, err = s.insert(ctx, p, &b)
 	return p, token, err
+}
+
+// request returns the refund as a request to pay.
+func (r RefundRequest) request() Request {
+	return Request{
+		Project: r.Project, Key: r.Key, Kind: KindPayout, Asset: r.Asset, To: r.To, Units: r.Units, Name: r.Name, Comment: r.Comment,
+		CallbackURL: r.CallbackURL, Format: r.Format, Requester: r.Requester,
+	}
+}
+
+// asked returns what the request says of the amount, by which it is recognised.
+func (r RefundRequest) asked() string {
+	amount := "everything"
+	if !r.Units.IsZero() {
+		amount = r.Units.String()
+	}
+	if r.Over {
+		amount += ", beyond what was due"
+	}
+	return amount
 }
 
 // refundReplay returns the refund that is stored under the key, or ErrNotFound.
@@ -90,9 +121,9 @@ func (s *Service) refundReplay(ctx context.Context, r RefundRequest) (Payout, er
 	if err != nil {
 		return Payout{}, err
 	}
-	same := stored.Kind == KindRefund && stored.Invoice == r.Invoice && stored.Asset.ID == r.Asset &&
-		(r.Units.IsZero() || stored.Asset.Decimal(stored.Units).Equal(r.Units)) &&
-		(r.To == "") == (stored.ClaimHash != "") && (r.To == "" || stored.Asked == r.To)
+	same := stored.Kind == KindRefund && stored.Invoice == r.Invoice && (r.Asset == "" || stored.Asset.ID == r.Asset) &&
+		stored.AskedUnits == r.asked() && stored.says(r.request()) &&
+		(r.To == "" && stored.ClaimHash != "" || stored.ClaimHash == "" && stored.goesTo(r.To))
 	if !same {
 		return Payout{}, &KeyError{Key: r.Key, Payout: stored.ID}
 	}
@@ -117,17 +148,15 @@ func (s *Service) refundDraft(r RefundRequest, inv invoice.Invoice, credit Credi
 		return nil, Payout{}, ErrNothingLeft
 	}
 	source, most := credit.source(r.Asset, left)
+	asked := r.asked()
 	if r.Units.IsZero() {
 		r.Units = a.Decimal(most)
 	}
-	held := Request{
-		Project: r.Project, Key: r.Key, Kind: KindPayout, Asset: r.Asset, To: r.To, Units: r.Units, Name: r.Name, Comment: r.Comment,
-		CallbackURL: r.CallbackURL, Format: r.Format, Requester: r.Requester,
-	}
-	_, p, err := s.draft(held)
+	_, p, err := s.draft(r.request())
 	if err != nil {
 		return nil, Payout{}, err
 	}
+	p.AskedUnits = asked
 	if p.Units.Cmp(most) > 0 {
 		return nil, Payout{}, refuse("Units", r.Units.String(), fmt.Sprintf("exceeds what is left to be refunded at once, %s", a.Decimal(most)))
 	}
@@ -238,7 +267,7 @@ func (s *Service) Claim(ctx context.Context, token, to string) (Payout, error) {
 	p = p.with(Action{Kind: ActionReceive, At: now})
 	p.State = await(p, now)
 	var b Batch
-	if p, err = s.put(&b, before, p, ""); err == nil {
+	if p, err = s.put(ctx, &b, before, p, ""); err == nil {
 		err = s.commit(ctx, b)
 	}
 	if errors.Is(err, ErrConflict) { // somebody else was first, or it ended meanwhile
@@ -247,6 +276,6 @@ func (s *Service) Claim(ctx context.Context, token, to string) (Payout, error) {
 	if err != nil {
 		return Payout{}, fmt.Errorf("payout: claim: %w", err)
 	}
-	s.hint(n)
+	s.hint()
 	return p, nil
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"math/big"
+	"net/url"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -39,8 +41,14 @@ type Request struct {
 // request under the same key returns the stored payout; another request under the key is refused with a [KeyError]. It
 // refuses bad input with an [InvalidError], too little money with an [InsufficientError], a limit with a [LimitError], and
 // a receiver that is not listed with [ErrUnknownReceiver]. After a refusal nothing is reserved.
-func (s *Service) Request(ctx context.Context, r Request) (Payout, error) {
-	p, err := s.request(ctx, r)
+func (s *Service) Request(ctx context.Context, r Request) (p Payout, err error) {
+	orDefault(&r.Kind, KindPayout)
+	for range attempts {
+		p, err = s.request(ctx, r)
+		if !errors.Is(err, ErrConflict) {
+			break
+		}
+	}
 	if err != nil {
 		return Payout{}, fmt.Errorf("payout: request: %w", err)
 	}
@@ -48,21 +56,26 @@ func (s *Service) Request(ctx context.Context, r Request) (Payout, error) {
 }
 
 func (s *Service) request(ctx context.Context, r Request) (Payout, error) {
-	orDefault(&r.Kind, KindPayout)
+	if err := s.checkTexts(r); err != nil {
+		return Payout{}, err
+	}
+	if err := checkUnits(r.Units); err != nil {
+		return Payout{}, err
+	}
+	if stored, err := s.replay(ctx, r); err == nil || !errors.Is(err, ErrNotFound) {
+		return stored, err
+	}
 	n, p, err := s.draft(r)
 	if err != nil {
 		return Payout{}, err
 	}
-	if stored, err := s.replay(ctx, p); err == nil || !errors.Is(err, ErrNotFound) {
-		return stored, err
-	}
 	if err := s.receiver(ctx, n, &p, r.To); err != nil {
 		return Payout{}, err
 	}
-	return s.insert(ctx, n, p, nil)
+	return s.insert(ctx, p, nil)
 }
 
-// draft checks what needs no node and no store, and returns the payout.
+// draft checks what needs no node and no store, and returns the payout without its receiver.
 func (s *Service) draft(r Request) (*network, Payout, error) {
 	n := s.networks[r.Asset.Network()]
 	if n == nil {
@@ -75,16 +88,13 @@ func (s *Service) draft(r Request) (*network, Payout, error) {
 	case r.Kind != KindPayout && r.Kind != KindWithdrawal:
 		return nil, Payout{}, refuse("Kind", string(r.Kind), "must be payout or withdrawal")
 	}
-	if err := checkTexts(r); err != nil {
-		return nil, Payout{}, err
-	}
 	units, err := unitsOf(a.Asset, r.Units)
 	if err != nil {
 		return nil, Payout{}, err
 	}
 	now := s.now()
 	p := Payout{
-		ID: s.newID(now), Project: r.Project, Key: r.Key, Kind: r.Kind, Asset: a.Asset, Units: units, To: chain.Address(r.To),
+		ID: s.newID(now), Project: r.Project, Key: r.Key, Kind: r.Kind, Asset: a.Asset, Units: units, AskedUnits: r.asked(),
 		Source: Account{r.Project, Available, a.ID}, Name: r.Name, Comment: r.Comment, CallbackURL: r.CallbackURL,
 		Format: r.Format, Data: maps.Clone(r.Data), Requester: r.Requester, CreatedAt: now,
 	}
@@ -106,14 +116,25 @@ func (n *network) setFee(p *Payout, a AssetConfig) {
 	}
 }
 
+// asked returns what the request says of the amount, by which it is recognised.
+func (r Request) asked() string {
+	if r.FeeIncluded {
+		return r.Units.String() + ", fee included"
+	}
+	return r.Units.String()
+}
+
+// maxReceiver is the most bytes of a receiver as it is spelled in requests.
+const maxReceiver = 190
+
 // checkTexts refuses texts that are missing, too long or no text.
-func checkTexts(r Request) error {
+func (s *Service) checkTexts(r Request) error {
 	for _, t := range []struct {
 		field, value string
 		most         int
 		required     bool
 	}{
-		{"Project", r.Project, 190, true}, {"Key", r.Key, 190, true}, {"To", r.To, 190, false}, {"Name", r.Name, 255, false},
+		{"Project", r.Project, 190, true}, {"Key", r.Key, 190, true}, {"To", r.To, maxReceiver, false}, {"Name", r.Name, 255, false},
 		{"Comment", r.Comment, 255, false}, {"CallbackURL", r.CallbackURL, 2048, false}, {"Format", r.Format, 64, false},
 		{"Requester", r.Requester, 190, false},
 	} {
@@ -125,6 +146,9 @@ func checkTexts(r Request) error {
 		case !clean(t.value):
 			return refuse(t.field, "", "must be UTF-8 without control characters")
 		}
+	}
+	if err := s.checkCallback(r); err != nil {
+		return err
 	}
 	size := 0
 	for k, v := range r.Data {
@@ -139,6 +163,28 @@ func checkTexts(r Request) error {
 	return nil
 }
 
+// checkCallback refuses a URL and a format that messages cannot have. Errors do not repeat the URL, which may contain
+// secrets.
+func (s *Service) checkCallback(r Request) error {
+	if r.Format != "" && (s.cfg.Notifier == nil || !slices.Contains(s.cfg.Notifier.Formats(), r.Format)) {
+		return refuse("Format", r.Format, "is unknown")
+	}
+	if r.CallbackURL == "" {
+		return nil
+	}
+	u, err := url.Parse(r.CallbackURL)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return refuse("CallbackURL", "", "must be an absolute http or https URL")
+	}
+	if s.cfg.CheckCallback == nil {
+		return nil
+	}
+	if err := s.cfg.CheckCallback(r.CallbackURL); err != nil {
+		return refuse("CallbackURL", "", err.Error())
+	}
+	return nil
+}
+
 // clean reports whether the text is UTF-8 without control characters.
 func clean(s string) bool {
 	for _, r := range s {
@@ -149,14 +195,19 @@ func clean(s string) bool {
 	return true
 }
 
-// unitsOf converts a positive amount to base units, exactly.
-func unitsOf(a chain.Asset, amount decimal.Decimal) (*big.Int, error) {
+// checkUnits refuses an amount that is not positive, or with which it would be dear to calculate.
+func checkUnits(amount decimal.Decimal) error {
 	switch {
 	case amount.Sign() <= 0:
-		return nil, refuse("Units", "", "must be positive")
-	case amount.NumDigits() > 78 || amount.Exponent() > 78 || amount.Exponent() < -78:
-		return nil, refuse("Units", "", "has too many digits")
+		return refuse("Units", "", "must be positive")
+	case amount.Exponent() > 78 || amount.Exponent() < -78 || amount.NumDigits() > 78:
+		return refuse("Units", "", "has too many digits")
 	}
+	return nil
+}
+
+// unitsOf converts an amount that was checked to base units, exactly.
+func unitsOf(a chain.Asset, amount decimal.Decimal) (*big.Int, error) {
 	units, err := a.UnitsExact(amount)
 	if err != nil {
 		return nil, refuse("Units", amount.String(), fmt.Sprintf("has more than %d decimals", a.Decimals))
@@ -164,23 +215,36 @@ func unitsOf(a chain.Asset, amount decimal.Decimal) (*big.Int, error) {
 	return units, nil
 }
 
-// replay returns the payout that is stored under the key, if it is the same request, or ErrNotFound.
-func (s *Service) replay(ctx context.Context, p Payout) (Payout, error) {
-	stored, err := s.cfg.Store.PayoutBy(ctx, Reference{Project: p.Project, Key: p.Key})
+// replay returns the payout that is stored under the key, if it is the same request, or ErrNotFound. It compares what was
+// asked, and nothing that the configuration made of it.
+func (s *Service) replay(ctx context.Context, r Request) (Payout, error) {
+	stored, err := s.cfg.Store.PayoutBy(ctx, Reference{Project: r.Project, Key: r.Key})
 	if err != nil {
 		return Payout{}, err
 	}
-	same := stored.Kind == p.Kind && stored.Asset.ID == p.Asset.ID && stored.Units.Cmp(p.Units) == 0 &&
-		stored.Invoice == p.Invoice && stored.Source == p.Source && (stored.To == p.To || stored.Asked == string(p.To)) &&
-		stored.CallbackURL == p.CallbackURL && stored.Name == p.Name && stored.Comment == p.Comment
-	if !same {
-		return Payout{}, &KeyError{Key: p.Key, Payout: stored.ID}
+	if stored.Kind != r.Kind || stored.Asset.ID != r.Asset || stored.AskedUnits != r.asked() || !stored.goesTo(r.To) || !stored.says(r) {
+		return Payout{}, &KeyError{Key: r.Key, Payout: stored.ID}
 	}
 	return stored, nil
 }
 
+// goesTo reports whether the receiver is that of a request.
+func (p Payout) goesTo(to string) bool { return p.Asked == to || string(p.To) == to }
+
+// says reports whether the texts are those of a request. The requester may be another.
+func (p Payout) says(r Request) bool {
+	return p.CallbackURL == r.CallbackURL && p.Format == r.Format && p.Name == r.Name && p.Comment == r.Comment &&
+		maps.Equal(p.Data, r.Data)
+}
+
 // receiver checks the receiver with the network and the policies.
 func (s *Service) receiver(ctx context.Context, n *network, p *Payout, to string) error {
+	switch {
+	case to == "":
+		return refuse("To", "", "is required")
+	case len(to) > maxReceiver || !clean(to):
+		return refuse("To", to, "is no address")
+	}
 	address, err := n.Spender.Receiver(ctx, p.Asset, to, p.Units)
 	if err != nil {
 		var refused *RefusedError
@@ -224,7 +288,7 @@ func (s *Service) listed(ctx context.Context, p *Payout) error {
 }
 
 // insert stores a new payout with its reservation. A batch may hold more that belongs to it.
-func (s *Service) insert(ctx context.Context, n *network, p Payout, b *Batch) (Payout, error) {
+func (s *Service) insert(ctx context.Context, p Payout, b *Batch) (Payout, error) {
 	if b == nil {
 		b = &Batch{}
 	}
@@ -238,24 +302,19 @@ func (s *Service) insert(ctx context.Context, n *network, p Payout, b *Batch) (P
 	}
 	p.State = await(p, p.CreatedAt)
 	b.Entries = append(b.Entries, reserveEntry(p))
-	p, err := s.put(b, Payout{}, p, "")
+	p, err := s.put(ctx, b, Payout{}, p, "")
 	if err != nil {
 		return Payout{}, err
 	}
 	if err := s.commit(ctx, *b); err != nil {
-		if errors.Is(err, ErrConflict) { // the same key at the same time, or the batch of a former attempt
-			if stored, found := s.replay(ctx, p); found == nil || !errors.Is(found, ErrNotFound) {
-				return stored, found
-			}
-		}
-		return Payout{}, err
+		return Payout{}, err // ErrConflict: perhaps the same key at the same time
 	}
-	s.hint(n)
+	s.hint()
 	return p, nil
 }
 
-// hint makes the network's loop look at once.
-func (s *Service) hint(*network) {
+// hint makes the loops of Run look at once, unless what it is about is not committed yet.
+func (s *Service) hint() {
 	if !s.outer {
 		s.Hint()
 	}

@@ -18,18 +18,18 @@ func (s *Service) Run(ctx context.Context) error {
 		return errors.New("payout: Run: the service works in a transaction (WithTx): run the original service instead")
 	}
 	var wg sync.WaitGroup
-	for _, n := range s.order {
+	for i, n := range s.order {
 		wg.Go(func() {
-			s.repeat(ctx, "pay "+string(n.id), func(ctx context.Context) error { return s.Look(ctx, n.id) })
+			s.repeat(ctx, s.wakes[i], "pay "+string(n.id), func(ctx context.Context) error { return s.Look(ctx, n.id) })
 		})
 	}
-	wg.Go(func() { s.repeat(ctx, "books", s.Book) })
+	wg.Go(func() { s.repeat(ctx, s.wakes[len(s.order)], "books", s.Book) })
 	wg.Wait()
 	return nil
 }
 
 // repeat does work until ctx ends, every Poll and at every hint, and more slowly while it fails.
-func (s *Service) repeat(ctx context.Context, what string, work func(context.Context) error) {
+func (s *Service) repeat(ctx context.Context, wake <-chan struct{}, what string, work func(context.Context) error) {
 	failures := 0
 	for ctx.Err() == nil {
 		err := work(ctx)
@@ -43,7 +43,7 @@ func (s *Service) repeat(ctx context.Context, what string, work func(context.Con
 		wait := min(s.cfg.Poll<<min(failures, 5), max(time.Minute, s.cfg.Poll))
 		select {
 		case <-ctx.Done():
-		case <-s.wake:
+		case <-wake:
 		case <-time.After(wait):
 		}
 	}

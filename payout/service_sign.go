@@ -54,7 +54,7 @@ func (s *Service) Import(ctx context.Context, id string, version int, signed []b
 		}
 		t, err = s.accept(ctx, t, version, signed, invoice.Lease{})
 		if err == nil {
-			s.hint(s.networks[t.Network])
+			s.hint()
 			return t, nil
 		}
 		if !errors.Is(err, ErrConflict) {
@@ -80,7 +80,7 @@ func (s *Service) CancelTransaction(ctx context.Context, id, actor string) (Tran
 		t.Version++
 		err = s.commit(ctx, Batch{Transactions: []Transaction{t}})
 		if err == nil {
-			s.hint(s.networks[t.Network])
+			s.hint()
 			return t, nil
 		}
 		if !errors.Is(err, ErrConflict) {
@@ -138,7 +138,7 @@ func (s *Service) accept(ctx context.Context, t Transaction, i int, signed []byt
 		}
 		if after := p; p.State.Status == StatusQueued && p.State.Transaction == t.ID {
 			after.State.Status, after.State.Reason, after.State.Detail, after.State.TxID = StatusSigned, "", "", txID
-			if _, err := s.put(&b, p, after, ""); err != nil {
+			if _, err := s.put(ctx, &b, p, after, ""); err != nil {
 				return t, err
 			}
 		}

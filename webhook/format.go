@@ -89,8 +89,17 @@ func (n *Notifier) message(out []invoice.Message, ev invoice.Event, inv invoice.
 	if !tell {
 		return out
 	}
+	m := messageTo(ev, to, format, body)
+	if s, has := format.(Secretive); has {
+		m.Secret = s.Secret(inv)
+	}
+	return append(out, m)
+}
+
+// messageTo returns the message with the body for one receiver, whose ID is empty for a callback.
+func messageTo(ev invoice.Event, to invoice.Endpoint, format Format, body []byte) invoice.Message {
 	m := invoice.Message{
-		ID: ev.ID, Event: ev.Type, Invoice: ev.Invoice, Seq: ev.Seq, Project: ev.Project, Receiver: to.ID,
+		ID: ev.ID, Event: ev.Type, Invoice: ev.Invoice, Payout: ev.Payout, Seq: ev.Seq, Project: ev.Project, Receiver: to.ID,
 		URL: to.URL, Body: body, At: ev.At, Format: format.Name(),
 	}
 	if to.ID != "" {
@@ -100,10 +109,46 @@ func (n *Notifier) message(out []invoice.Message, ev invoice.Event, inv invoice.
 	if m.Endpoint, err = endpointOf(ev.Project, to.ID, to.URL); err != nil {
 		m.Endpoint = "invalid" // the attempt fails, which the history shows
 	}
-	if s, has := format.(Secretive); has {
-		m.Secret = s.Secret(inv)
+	return m
+}
+
+// PayoutFormat is the optional power of a [Format] that reports events of payouts as well. Without it they are reported in
+// the format [Standard].
+type PayoutFormat interface {
+	// PayoutBody returns the body of the message for an event of a payout, whose Body is a payout.Payload, and false if the
+	// format does not report the event. It must be pure and fast.
+	PayoutBody(ev invoice.Event) ([]byte, bool)
+}
+
+// PayoutMessages implements payout.Notifier: it returns the message for the payout's callback URL, if it has one, and one
+// for each of the endpoints. Formats are chosen as for [Notifier.Messages]; one that is no [PayoutFormat] is replaced by
+// [Standard], with its rules, so that no message is missing.
+func (n *Notifier) PayoutMessages(ev invoice.Event, callbackURL, format string, to []invoice.Endpoint) []invoice.Message {
+	var out []invoice.Message
+	if callbackURL != "" {
+		out = n.payoutMessage(out, ev, n.format(format), invoice.Endpoint{URL: callbackURL})
 	}
-	return append(out, m)
+	for _, e := range to {
+		format := Standard()
+		if e.Format != "" {
+			format = n.format(e.Format)
+		}
+		out = n.payoutMessage(out, ev, format, e)
+	}
+	return out
+}
+
+func (n *Notifier) payoutMessage(out []invoice.Message, ev invoice.Event, format Format, to invoice.Endpoint) []invoice.Message {
+	body, tell := bytes.Clone(ev.Body), true
+	if able, has := format.(PayoutFormat); has {
+		body, tell = able.PayoutBody(ev)
+	} else {
+		format = Standard()
+	}
+	if !tell {
+		return out
+	}
+	return append(out, messageTo(ev, to, format, body))
 }
 
 // Secretive is the optional power of a [Format] that signs with a secret of the invoice.
