@@ -172,7 +172,7 @@ type readerOfBooks struct {
 }
 
 // openBooks makes the methods that read the books read where the reader does.
-func (r *reader) openBooks() { r.payouts = books.NewReads(r.viewBooks) }
+func (r *reader) openBooks() { r.payouts = books.NewReads(r.viewBooks, r.viewStill) }
 
 // viewBooks implements [books.View].
 func (r *reader) viewBooks(ctx context.Context, what string, f func(books.Reader) error) error {
@@ -180,6 +180,19 @@ func (r *reader) viewBooks(ctx context.Context, what string, f func(books.Reader
 		return fmt.Errorf("sqlite: read %s: %w", what, err)
 	}
 	return nil
+}
+
+// viewStill implements [books.View] in a transaction, which sees one state.
+func (r *reader) viewStill(ctx context.Context, what string, f func(books.Reader) error) error {
+	if r.tx != nil {
+		return r.viewBooks(ctx, what, f)
+	}
+	tx, err := r.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return fmt.Errorf("sqlite: read %s: %w", what, err)
+	}
+	defer tx.Rollback() // nothing was written
+	return r.within(tx).viewBooks(ctx, what, f)
 }
 
 // Get implements [books.Reader].
