@@ -116,7 +116,7 @@ func getBooks(ctx context.Context, stmt *sql.Stmt, keys []string, into map[strin
 		if err != nil {
 			return fmt.Errorf("read books: %w", err)
 		}
-		items, err := scanBooks(found)
+		items, err := scanBooks(found, booksAtOnce)
 		if err != nil {
 			return err
 		}
@@ -127,10 +127,12 @@ func getBooks(ctx context.Context, stmt *sql.Stmt, keys []string, into map[strin
 	return nil
 }
 
-func scanBooks(found *sql.Rows) (out []books.Item, err error) {
+func scanBooks(found *sql.Rows, most int) ([]books.Item, error) {
 	defer found.Close()
+	out := make([]books.Item, 0, most)
 	for found.Next() {
-		var k, v []byte
+		var k sql.RawBytes // copied once
+		var v []byte
 		if err := found.Scan(&k, &v); err != nil {
 			return nil, fmt.Errorf("read books: %w", err)
 		}
@@ -211,5 +213,5 @@ func (r readerOfBooks) Scan(from, to string, limit int, reverse bool) ([]books.I
 	if err != nil {
 		return nil, fmt.Errorf("read books: %w", err)
 	}
-	return scanBooks(found)
+	return scanBooks(found, min(limit, 500))
 }

@@ -82,16 +82,26 @@ const chunk = 500
 
 // each calls visit for the keys in order, up to limit.
 func each(r Reader, from, to string, limit int, visit func(Item) error) error {
+	return pages(r, from, to, limit, func(page []Item) error {
+		for _, item := range page {
+			if err := visit(item); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// pages calls visit for the keys in order, up to limit, several at once.
+func pages(r Reader, from, to string, limit int, visit func([]Item) error) error {
 	for limit > 0 {
 		n := min(limit, chunk)
 		page, err := r.Scan(from, to, n, false)
 		if err != nil {
 			return err
 		}
-		for _, item := range page {
-			if err := visit(item); err != nil {
-				return err
-			}
+		if err := visit(page); err != nil {
+			return err
 		}
 		if len(page) < n {
 			return nil
@@ -108,10 +118,16 @@ func list[T any](r Reader, from, to string, limit int) ([]T, error) {
 }
 
 func listAs[T any](r Reader, from, to string, limit int, decode func(string, []byte) (T, error)) (out []T, err error) {
-	err = each(r, from, to, limit, func(item Item) error {
-		record, err := decode(item.Key, item.Value)
-		out = append(out, record)
-		return err
+	err = pages(r, from, to, limit, func(page []Item) error {
+		out = slices.Grow(out, len(page))
+		for _, item := range page {
+			record, err := decode(item.Key, item.Value)
+			if err != nil {
+				return err
+			}
+			out = append(out, record)
+		}
+		return nil
 	})
 	return out, err
 }
