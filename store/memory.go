@@ -79,7 +79,7 @@ func NewMemory() *Memory {
 		gone:        map[goneKey]bool{},
 		books:       newLedger(),
 	}
-	m.reads = books.NewReads(m.viewBooks)
+	m.reads = books.NewReads(m.viewBooks, m.viewBooks)
 	return m
 }
 

@@ -103,12 +103,15 @@ func (s *Spender) reserved(fee *big.Int) int64 {
 
 // coins returns the wallet's free coins in the order of [order], without those in not.
 func (s *Spender) coins(ctx context.Context, w payout.Wallet, not map[string]bool) ([]coin, error) {
-	var coins []coin
+	coins := make([]coin, 0, 256)
 	name := s.wallet.Name()
 	err := w.Holdings(ctx, s.asset, func(h payout.Holding) bool {
 		ours := h.Network == s.params.Network && h.Asset == s.asset && h.Wallet == name && h.Branch <= btc.BranchChange
 		if !ours || h.Lock != "" || not[h.Name] || h.Units == nil || h.Units.Sign() <= 0 || !h.Units.IsInt64() {
 			return true
+		}
+		if len(coins) == cap(coins) {
+			coins = slices.Grow(coins, len(coins)) // there may be many
 		}
 		coins = append(coins, coin{h.Name, h.Units.Int64(), h.Branch, h.Index})
 		return true

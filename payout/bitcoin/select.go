@@ -44,29 +44,62 @@ func (b bill) target() int64 {
 // gap returns how much more than the target leaves room for change.
 func (b bill) gap() int64 { return feeFor(b.rate, b.change) + b.dust }
 
-// order returns the coins as choose expects them: the largest first, and by name where that is equal, so that the same coins are
-// always chosen.
+// order returns the coins as choose expects them: the largest first, and by name where that is equal, so that the same
+// coins are always chosen. There may be a hundred thousand of them: it sorts by the digits of their values, which takes a
+// fraction of the time of comparing them.
 func order(coins []coin) []coin {
-	// What is sorted is small, as there may be many.
-	type rank struct {
-		value int64
-		at    int32
-	}
-	ranks := make([]rank, len(coins))
+	ranks := make([]rank, len(coins)) // small, and without pointers
 	for i, c := range coins {
 		ranks[i] = rank{c.value, int32(i)}
 	}
-	slices.SortFunc(ranks, func(a, b rank) int {
-		if a.value != b.value {
-			return cmp.Compare(b.value, a.value)
-		}
-		return cmp.Compare(coins[a.at].name, coins[b.at].name)
-	})
 	ordered := make([]coin, len(coins))
-	for i, r := range ranks {
+	for i, r := range byDigits(ranks) {
 		ordered[i] = coins[r.at]
 	}
+	for i := 0; i < len(ordered); {
+		end := i + 1
+		for end < len(ordered) && ordered[end].value == ordered[i].value {
+			end++
+		}
+		if end > i+1 {
+			slices.SortFunc(ordered[i:end], func(a, b coin) int { return cmp.Compare(a.name, b.name) })
+		}
+		i = end
+	}
 	return ordered
+}
+
+// rank is a coin's value, and its place among the others.
+type rank struct {
+	value int64
+	at    int32
+}
+
+// byDigits sorts ranks by value, the largest first. It also changes its argument.
+func byDigits(ranks []rank) []rank {
+	const bits, digits = 11, 1 << 11
+	spare := make([]rank, len(ranks))
+	for shift := 0; shift < 63; shift += bits {
+		var starts [digits]int32
+		for _, r := range ranks {
+			starts[digits-1-r.value>>shift&(digits-1)]++
+		}
+		if slices.Contains(starts[:], int32(len(ranks))) {
+			continue // they all have the same digit
+		}
+		next := int32(0)
+		for i, n := range starts {
+			starts[i] = next
+			next += n
+		}
+		for _, r := range ranks {
+			at := &starts[digits-1-r.value>>shift&(digits-1)]
+			spare[*at] = r
+			*at++
+		}
+		ranks, spare = spare, ranks
+	}
+	return ranks
 }
 
 // choose returns which of the ordered coins pay the bill, by their indexes, and reports whether they suffice. It prefers

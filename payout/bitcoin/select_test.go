@@ -1,7 +1,9 @@
 package bitcoin
 
 import (
+	"cmp"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -132,5 +134,21 @@ func BenchmarkChooseFrom100000Coins(b *testing.B) {
 			outputs: 123_456_789, fixed: 500, input: 272, change: 124, dust: 294, rate: 10_000, most: mostInputs,
 		})
 		require.True(b, ok)
+	}
+}
+
+func TestOrder_TheLargestComeFirstAndEqualOnesByName(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for _, most := range []int64{1, 3, 2_000, 5_000_000, 1<<63 - 1} {
+		for _, n := range []int{0, 1, 2, 500} {
+			coins := make([]coin, n)
+			for i := range coins {
+				coins[i] = coin{name: strconv.Itoa(i * 7919 % 1009), value: r.Int64N(most) + 1}
+			}
+			want := slices.SortedStableFunc(slices.Values(coins), func(a, b coin) int {
+				return cmp.Or(cmp.Compare(b.value, a.value), cmp.Compare(a.name, b.name))
+			})
+			require.Equal(t, append([]coin{}, want...), order(coins))
+		}
 	}
 }

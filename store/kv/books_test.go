@@ -72,6 +72,7 @@ func callsOfBooks() map[string]func(context.Context, *kv.Store) error {
 		},
 		"Totals":   func(ctx context.Context, s *kv.Store) error { _, err := s.Totals(ctx); return err },
 		"Holdings": func(ctx context.Context, s *kv.Store) error { _, err := s.Holdings(ctx, "sim:1", "", 9); return err },
+		"Holding":  func(ctx context.Context, s *kv.Store) error { _, err := s.Holding(ctx, "sim:1", "coin"); return err },
 		"Locks": func(ctx context.Context, s *kv.Store) error {
 			_, err := s.Locks(ctx, "sim:1", []string{"coin"})
 			return err

@@ -61,7 +61,7 @@ type Store struct {
 // New returns a store on the database. The caller closes the database; the store needs no closing.
 func New(db DB) *Store {
 	s := &Store{db: db}
-	s.payouts = books.NewReads(s.viewBooks)
+	s.payouts = books.NewReads(s.viewBooks, s.viewBooks)
 	return s
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/cointill/cointill/payout"
 	"github.com/cointill/cointill/store/internal/books"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 var _ payout.Store = (*hosted)(nil)
@@ -129,13 +130,27 @@ type readerOfBooks struct {
 	q   querier
 }
 
-// booksIn returns the methods that read the books on a pool or in a transaction.
+// booksIn returns the methods that read the books on a pool or in a transaction. A transaction of the caller's may see
+// several states.
 func booksIn(q querier) payouts {
-	return books.NewReads(func(ctx context.Context, what string, f func(books.Reader) error) error {
+	read := func(ctx context.Context, q querier, what string, f func(books.Reader) error) error {
 		if err := f(readerOfBooks{ctx, q}); err != nil {
 			return fmt.Errorf("postgres: read %s: %w", what, err)
 		}
 		return nil
+	}
+	in := func(ctx context.Context, what string, f func(books.Reader) error) error { return read(ctx, q, what, f) }
+	pool, is := q.(*pgxpool.Pool)
+	if !is {
+		return books.NewReads(in, nil)
+	}
+	return books.NewReads(in, func(ctx context.Context, what string, f func(books.Reader) error) error {
+		tx, err := pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+		if err != nil {
+			return fmt.Errorf("postgres: read %s: %w", what, err)
+		}
+		defer rollback(ctx, tx) // nothing was written
+		return read(ctx, tx, what, f)
 	})
 }
 

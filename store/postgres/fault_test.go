@@ -69,8 +69,18 @@ func TestAConnectionLostBeforeTheCommitIsReplaced(t *testing.T) {
 	require.Len(t, events, 1)
 }
 
-// Only a commit that waits for a standby can be caught in the middle.
 func TestAConnectionLostInTheCommitLeavesItOpen(t *testing.T) {
+	s, err := interrupted(t, func(s *postgres.Store) error { return s.Commit(context.Background(), creation(1)) })
+	require.ErrorContains(t, err, "it is open whether the batch was stored")
+	require.NotErrorIs(t, err, invoice.ErrConflict)
+	require.ErrorIs(t, s.Commit(t.Context(), creation(1)), invoice.ErrConflict, "it was")
+	require.NoError(t, s.Commit(t.Context(), creation(2)))
+}
+
+// interrupted ends the connection of a commit in the middle, and returns its error. Only a commit that waits for a
+// standby can be caught there.
+func interrupted(t *testing.T, commit func(*postgres.Store) error) (*postgres.Store, error) {
+	t.Helper()
 	own := pgtest.Start(t, pgserver.Config{NoSync: true})
 	admin := pgtest.Connect(t, own.URL("postgres"))
 	require.NoError(t, postgres.Migrate(t.Context(), admin))
@@ -98,16 +108,13 @@ func TestAConnectionLostInTheCommitLeavesItOpen(t *testing.T) {
 	require.NoError(t, err)
 	<-probed
 	done := make(chan error, 1)
-	go func() { done <- s.Commit(context.Background(), creation(1)) }()
+	go func() { done <- commit(s) }()
 	await(t, admin, waits, "store")
 	_, err = admin.Exec(t.Context(), terminate, "store")
 	require.NoError(t, err)
 	err = <-done
-	require.ErrorContains(t, err, "it is open whether the batch was stored")
-	require.NotErrorIs(t, err, invoice.ErrConflict)
 	waitFor("")
-	require.ErrorIs(t, s.Commit(t.Context(), creation(1)), invoice.ErrConflict, "it was")
-	require.NoError(t, s.Commit(t.Context(), creation(2)))
+	return s, err
 }
 
 func TestADeadlockIsRetried(t *testing.T) {

@@ -119,7 +119,10 @@ func BenchmarkRawGroupCommit(b *testing.B) {
 			require.NoError(b, err)
 			jobs := make(chan rawJob, callers)
 			ended := make(chan struct{})
-			go func() { defer close(ended); rawWriter(db, jobs) }()
+			go func() {
+				defer close(ended)
+				rawWriter(db, "INSERT INTO raw (k, amount, at, body) VALUES (?, ?, ?, ?)", jobs)
+			}()
 			run(b, callers, func(n int) error {
 				job := rawJob{
 					args: []any{fmt.Sprintf("key-%08d-%d", n*7919%1000003, n), "21.500000", time.Now().UnixNano(), make([]byte, 120)},
@@ -139,13 +142,13 @@ type rawJob struct {
 	done chan error
 }
 
-func rawWriter(db *sql.DB, jobs chan rawJob) {
+func rawWriter(db *sql.DB, query string, jobs chan rawJob) {
 	conn, err := db.Conn(context.Background())
 	if err != nil {
 		panic(err)
 	}
 	defer conn.Close()
-	stmt, err := conn.PrepareContext(context.Background(), "INSERT INTO raw (k, amount, at, body) VALUES (?, ?, ?, ?)")
+	stmt, err := conn.PrepareContext(context.Background(), query)
 	if err != nil {
 		panic(err)
 	}

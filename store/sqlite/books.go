@@ -116,7 +116,7 @@ func getBooks(ctx context.Context, stmt *sql.Stmt, keys []string, into map[strin
 		if err != nil {
 			return fmt.Errorf("read books: %w", err)
 		}
-		items, err := scanBooks(found)
+		items, err := scanBooks(found, booksAtOnce)
 		if err != nil {
 			return err
 		}
@@ -127,10 +127,12 @@ func getBooks(ctx context.Context, stmt *sql.Stmt, keys []string, into map[strin
 	return nil
 }
 
-func scanBooks(found *sql.Rows) (out []books.Item, err error) {
+func scanBooks(found *sql.Rows, most int) ([]books.Item, error) {
 	defer found.Close()
+	out := make([]books.Item, 0, most)
 	for found.Next() {
-		var k, v []byte
+		var k sql.RawBytes // copied once
+		var v []byte
 		if err := found.Scan(&k, &v); err != nil {
 			return nil, fmt.Errorf("read books: %w", err)
 		}
@@ -172,7 +174,7 @@ type readerOfBooks struct {
 }
 
 // openBooks makes the methods that read the books read where the reader does.
-func (r *reader) openBooks() { r.payouts = books.NewReads(r.viewBooks) }
+func (r *reader) openBooks() { r.payouts = books.NewReads(r.viewBooks, r.viewStill) }
 
 // viewBooks implements [books.View].
 func (r *reader) viewBooks(ctx context.Context, what string, f func(books.Reader) error) error {
@@ -180,6 +182,19 @@ func (r *reader) viewBooks(ctx context.Context, what string, f func(books.Reader
 		return fmt.Errorf("sqlite: read %s: %w", what, err)
 	}
 	return nil
+}
+
+// viewStill implements [books.View] in a transaction, which sees one state.
+func (r *reader) viewStill(ctx context.Context, what string, f func(books.Reader) error) error {
+	if r.tx != nil {
+		return r.viewBooks(ctx, what, f)
+	}
+	tx, err := r.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return fmt.Errorf("sqlite: read %s: %w", what, err)
+	}
+	defer tx.Rollback() // nothing was written
+	return r.within(tx).viewBooks(ctx, what, f)
 }
 
 // Get implements [books.Reader].
@@ -198,5 +213,5 @@ func (r readerOfBooks) Scan(from, to string, limit int, reverse bool) ([]books.I
 	if err != nil {
 		return nil, fmt.Errorf("read books: %w", err)
 	}
-	return scanBooks(found)
+	return scanBooks(found, min(limit, 500))
 }

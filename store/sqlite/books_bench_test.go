@@ -3,24 +3,29 @@ package sqlite_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/big"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/payout"
+	"github.com/cointill/cointill/store/internal/books"
+	"github.com/cointill/cointill/store/sqlite"
 	"github.com/stretchr/testify/require"
 )
 
-// BenchmarkCommitPayout stores what the request of a payout stores: the payout, an entry of three postings and an event.
-// The goal is 0.4 of BenchmarkRawGroupCommit at the same number of callers, in the same run, on a machine that does
-// nothing else. This prints the ratios:
+// BenchmarkCommitPayout stores what the request of a payout stores: the payout, what finds it, an entry of three postings
+// and an event, which are 15 new rows. The goal is 0.4 of BenchmarkRawPayout, which inserts the same rows and knows no
+// rules, at the same number of callers, in the same run. This prints the ratios:
 //
-//	go test ./store/sqlite -run '^$' -bench '^(BenchmarkRawGroupCommit|BenchmarkCommitPayout)$/callers=(1|8|32)$' -benchtime 3s |
+//	go test ./store/sqlite -run '^$' -bench '^(BenchmarkRawPayout|BenchmarkCommitPayout)$/callers=(1|8|32)$' -benchtime 3s |
 //		awk '/callers/ { split($1, at, /[\/-]/); for (i = 2; i < NF; i++) if ($(i+1) == "commits/s") rate[at[1], at[2]] = $i }
-//			END { for (k in rate) { split(k, at, SUBSEP); if (at[1] ~ /Payout/) print at[2], rate[k] / rate["BenchmarkRawGroupCommit", at[2]] } }'
+//			END { for (k in rate) { split(k, at, SUBSEP); if (at[1] ~ /Commit/) print at[2], rate[k] / rate["BenchmarkRawPayout", at[2]] } }'
 func BenchmarkCommitPayout(b *testing.B) {
 	for _, callers := range []int{1, 8, 32} {
 		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
@@ -30,6 +35,62 @@ func BenchmarkCommitPayout(b *testing.B) {
 			b.ReportMetric(float64(b.N)/float64(s.BookCommits()), "batches/group")
 		})
 	}
+}
+
+// BenchmarkRawPayout is what the engine and the driver give for the rows of the request of a payout, inserted in groups by
+// one goroutine. The rows were made before.
+func BenchmarkRawPayout(b *testing.B) {
+	for _, callers := range []int{1, 8, 32} {
+		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
+			db, err := sqlite.Open(filepath.Join(b.TempDir(), "raw.db"))
+			require.NoError(b, err)
+			defer db.Close()
+			_, err = db.Exec(`CREATE TABLE raw (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID`)
+			require.NoError(b, err)
+			rows := payoutRows(b)
+			query := `INSERT INTO raw (key, value) VALUES (?, ?)` + strings.Repeat(", (?, ?)", len(rows[1])/2-1)
+			jobs := make(chan rawJob, callers)
+			ended := make(chan struct{})
+			go func() { defer close(ended); rawWriter(db, query, jobs) }()
+			run(b, callers, func(n int) error {
+				job := rawJob{args: rows[n], done: make(chan error, 1)}
+				jobs <- job
+				return <-job.done
+			})
+			close(jobs)
+			<-ended
+		})
+	}
+}
+
+// payoutRows returns the new rows of b.N requests, from 1: keys and values in turns.
+func payoutRows(b *testing.B) [][]any {
+	b.Helper()
+	stored := map[string][]byte{}
+	apply := func(batch payout.Batch) (fresh []any) {
+		prepared, err := books.Prepare(batch)
+		require.NoError(b, err)
+		writes, err := prepared.Apply(func(k string) []byte { return stored[k] })
+		require.NoError(b, err)
+		for _, k := range slices.Sorted(maps.Keys(writes)) {
+			if stored[k] == nil {
+				fresh = append(fresh, []byte(k), writes[k])
+			}
+			if slices.Contains(prepared.Keys, k) {
+				stored[k] = writes[k]
+			}
+		}
+		return fresh
+	}
+	apply(deposit())
+	apply(payoutRequest(0)) // with the accounts' first balances
+	out := make([][]any, b.N+1)
+	for n := 1; n <= b.N; n++ {
+		batch := payoutRequest(n)
+		ev := batch.Events[0]
+		out[n] = append(apply(batch), fmt.Appendf(nil, "x%015d %s %s", n, ev.ID, ev.Type), []byte(ev.Body))
+	}
+	return out
 }
 
 const payoutAsset = chain.AssetID("eip155:1/erc20:0xdAC17F958D2ee523a2206206994597C13D831ec7")

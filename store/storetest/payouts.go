@@ -476,11 +476,15 @@ func openOnes(t *testing.T, b store.Backend) {
 }
 
 func holdingPages(t *testing.T, b store.Backend) {
-	names := []string{"a", "a:0", "a:1", "aa", "b", "c"}
-	for _, name := range []string{"b", "aa", "a:1", "c", "a", "a:0"} {
+	account, longest := "n"+strings.Repeat("0", 90), strings.Repeat("z", 200)
+	names := []string{"a", "a:0", "a:1", "a\x00", "aa", "b", "c", account, longest}
+	slices.Sort(names)
+	for _, name := range []string{"b", "aa", longest, "a:1", "c", "a", account, "a:0", "a\x00"} {
 		book(t, b, credited(name, shopFree, 10))
 	}
-	tx := newTransaction(1, "a:1", "nonce")
+	// Also what is no holding can be locked.
+	taken := []string{"a:1", "nonce", "a:0:1", "c", account, longest, strings.Repeat("z", 300)}
+	tx := newTransaction(1, taken...)
 	book(t, b, payout.Batch{Transactions: []payout.Transaction{tx}, Locks: locksOf(tx)})
 	var got []string
 	for after := ""; ; {
@@ -488,10 +492,11 @@ func holdingPages(t *testing.T, b store.Backend) {
 		for _, h := range page {
 			got, after = append(got, h.Name), h.Name
 			want := coin(h.Name)
-			if want.Units = units(10); h.Name == "a:1" {
+			if want.Units = units(10); slices.Contains(taken, h.Name) {
 				want.Lock = tx.ID
 			}
 			same(t, "the holding", h, want)
+			same(t, "the holding by its name", must[payout.Holding](t)(b.Holding(t.Context(), mainnet, h.Name)), want)
 		}
 		if len(page) < 2 {
 			break
@@ -499,6 +504,8 @@ func holdingPages(t *testing.T, b store.Backend) {
 	}
 	same(t, "the holdings", got, names)
 	same(t, "elsewhere", len(must[[]payout.Holding](t)(b.Holdings(t.Context(), polygon, "", 9))), 0)
+	_, err := b.Holding(t.Context(), polygon, "a")
+	wantErr(t, err, payout.ErrNotFound)
 }
 
 // listPayouts returns the ids on all pages.

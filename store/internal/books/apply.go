@@ -2,6 +2,8 @@ package books
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -464,14 +466,17 @@ func (c *change) book(b Batch) error {
 
 // add stores an entry, and returns its position, or 0 if it was stored before.
 func (c *change) add(e payout.Entry) (int64, error) {
-	var old payout.Entry
-	known, err := c.load(entryKey(e.ID), &old)
-	switch {
-	case err != nil:
-		return 0, err
-	case known && !old.Same(e):
-		return 0, &payout.EntryError{ID: e.ID}
-	case known:
+	value, same, err := encodeEntry(e)
+	if err != nil {
+		return 0, unbalanced("%w", err)
+	}
+	if old := c.read(entryKey(e.ID)); old != nil {
+		if len(old) != 8+sha256.Size {
+			return 0, fmt.Errorf("the record under %q is damaged", entryKey(e.ID))
+		}
+		if !bytes.Equal(old[8:], same) {
+			return 0, &payout.EntryError{ID: e.ID}
+		}
 		return 0, nil
 	}
 	var closed payout.Closing
@@ -484,10 +489,11 @@ func (c *change) add(e payout.Entry) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	e.At, e.Position = e.At.UTC(), last.Int64()+1
-	c.writes[lastKey()] = strconv.AppendInt(nil, e.Position, 10)
-	c.writes[positionKey(e.Position)] = []byte(e.ID)
-	return e.Position, c.store(entryKey(e.ID), e)
+	position := last.Int64() + 1
+	c.writes[lastKey()] = strconv.AppendInt(nil, position, 10)
+	c.writes[positionKey(position)] = value
+	c.writes[entryKey(e.ID)] = append(binary.BigEndian.AppendUint64(make([]byte, 0, 8+sha256.Size), uint64(position)), same...)
+	return position, nil
 }
 
 // sum is a number before and after the batch.
@@ -554,12 +560,9 @@ func (c *change) move(moves []payout.Move, t totals, overdraw bool) error {
 		at := place{m.Holding.Network, m.Holding.Name}
 		s, known := sums[at]
 		if !known {
-			var h payout.Holding
-			if stored, err := c.load(holdingKey(at.network, at.name), &h); err != nil {
+			h, err := c.holding(m.Holding)
+			if err != nil {
 				return err
-			} else if !stored {
-				h = m.Holding
-				h.Units = nil
 			}
 			s.before = orZero(h.Units)
 			s.after = s.before
@@ -583,12 +586,20 @@ func (c *change) move(moves []payout.Move, t totals, overdraw bool) error {
 			c.writes[k] = nil
 			continue
 		}
-		h.Units, h.Lock = s.after, ""
-		if err := c.store(k, h); err != nil {
-			return err
-		}
+		h.Units = s.after
+		c.writes[k] = encodeHolding(h)
 	}
 	return nil
+}
+
+// holding returns the holding with the name of h, or h without units if there is none.
+func (c *change) holding(h payout.Holding) (payout.Holding, error) {
+	k := holdingKey(h.Network, h.Name)
+	if value := c.read(k); value != nil {
+		return decodeHolding(k, value)
+	}
+	h.Units = nil
+	return h, nil
 }
 
 // totals are the changes of the sums of each asset.

@@ -190,3 +190,51 @@ func TestAPageReadsABoundedNumberOfPayouts(t *testing.T) {
 	require.Len(t, page.Payouts, 10)
 	require.Equal(t, 11, s.read)
 }
+
+func TestADamagedHoldingOrEntryIsAnError(t *testing.T) {
+	h := payout.Holding{
+		Network: "eip155:1", Name: "a\x00b", Asset: "eip155:1/slip44:60", Address: "0xours", Wallet: "hot", Branch: 1, Index: 1<<32 - 1,
+		Height: 1<<64 - 1, Units: new(big.Int).Lsh(big.NewInt(-1), 100),
+	}
+	e := payout.Entry{
+		ID: "e", Kind: payout.EntryFund, Subject: "s", At: at, Note: "\xff", Actor: "ann", Overdraw: true, Position: 1 << 40,
+		Postings: []payout.Posting{
+			{Account: payout.Account{Project: "p", Kind: payout.Held, Asset: "a"}, Units: big.NewInt(-7)},
+			{Account: payout.Account{Kind: payout.External, Asset: "a"}, Units: new(big.Int).Lsh(big.NewInt(1), 200)},
+		},
+	}
+	value, same, err := encodeEntry(e)
+	require.NoError(t, err)
+	got, err := decodeEntry(positionKey(e.Position), value)
+	require.NoError(t, err)
+	require.Equal(t, e, got)
+	held, err := decodeHolding("k", encodeHolding(h))
+	require.NoError(t, err)
+	require.Equal(t, h, held)
+
+	for n := range value {
+		_, err := decodeEntry(positionKey(1), value[:n])
+		require.ErrorContains(t, err, "is damaged", n)
+	}
+	_, err = decodeEntry(positionKey(1), append(slices.Clone(value), 0))
+	require.ErrorContains(t, err, "is damaged")
+	for n := range encodeHolding(h) {
+		_, err := decodeHolding("k", encodeHolding(h)[:n])
+		require.ErrorContains(t, err, "is damaged", n)
+	}
+
+	for what, change := range map[string]func(*payout.Entry){
+		"subject": func(e *payout.Entry) { e.Subject = "other" }, "overdraw": func(e *payout.Entry) { e.Overdraw = false },
+		"postings": func(e *payout.Entry) { e.Postings = slices.Clone(e.Postings); slices.Reverse(e.Postings) },
+		"time":     func(e *payout.Entry) { e.At, e.Note, e.Actor, e.Position = e.At.Add(1), "", "", 2 },
+	} {
+		o := e
+		change(&o)
+		_, other, err := encodeEntry(o)
+		require.NoError(t, err)
+		require.Equal(t, e.Same(o), string(same) == string(other), what)
+	}
+	e.At = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)
+	_, _, err = encodeEntry(e)
+	require.Error(t, err)
+}

@@ -20,8 +20,8 @@ const (
 	kindListed      = 'l' // index, its texts, moment: id of the payout
 	kindTransaction = 't' // id: the transaction
 	kindOpen        = 'o' // network, time of creation, id: id of the transaction
-	kindEntry       = 'e' // id: the entry
-	kindPosition    = 'f' // position: id of the entry
+	kindEntry       = 'e' // id: position of the entry, and the hash of what it says
+	kindPosition    = 'f' // position: the entry
 	kindLast        = 'z' // position of the last entry
 	kindLine        = 'n' // account, position: what one posting did
 	kindBalance     = 'b' // account: its balance
@@ -111,6 +111,7 @@ func claimKey(hash string) string     { return newKey(kindClaim, hash).String() 
 func transactionKey(id string) string { return newKey(kindTransaction, id).String() }
 func entryKey(id string) string       { return newKey(kindEntry, id).String() }
 func positionKey(n int64) string      { return newKey(kindPosition).number(uint64(n)).String() }
+func positionIn(k string) int64       { return int64(binary.BigEndian.Uint64([]byte(k[1:]))) }
 func lastKey() string                 { return newKey(kindLast).String() }
 func totalKey(a chain.AssetID) string { return newKey(kindTotal, string(a)).String() }
 func creditKey(invoice string) string { return newKey(kindCredit, invoice).String() }
@@ -130,8 +131,13 @@ func holdingKey(n chain.Network, name string) string {
 	return newKey(kindHolding, string(n)).name(name).String()
 }
 
+// lockKey keeps the order of the names that holdings can have.
 func lockKey(n chain.Network, name string) string {
-	return newKey(kindLock, string(n), name).String()
+	of := newKey(kindLock, string(n))
+	if len(name) > maxName {
+		return of.text(name).String()
+	}
+	return of.name(name).String()
 }
 
 func receiptKey(r payout.Receipt) string {

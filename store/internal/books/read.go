@@ -32,13 +32,18 @@ type Reader interface {
 type View func(ctx context.Context, what string, f func(Reader) error) error
 
 // Reads implements the methods of [payout.Store] that read.
-type Reads struct{ view View }
+type Reads struct{ view, still View }
 
-// NewReads returns the methods over what view reads.
-func NewReads(view View) Reads { return Reads{view} }
+// NewReads returns the methods over what view reads. With still, all calls of one reader see the same state; it is nil if
+// there is no such view.
+func NewReads(view, still View) Reads { return Reads{view, still} }
 
-func view[T any](ctx context.Context, s Reads, what string, f func(Reader) (T, error)) (out T, err error) {
-	err = s.view(ctx, what, func(r Reader) (err error) {
+func view[T any](ctx context.Context, s Reads, what string, f func(Reader) (T, error)) (T, error) {
+	return through(ctx, s.view, what, f)
+}
+
+func through[T any](ctx context.Context, view View, what string, f func(Reader) (T, error)) (out T, err error) {
+	err = view(ctx, what, func(r Reader) (err error) {
 		out, err = f(r)
 		return err
 	})
@@ -58,7 +63,9 @@ func decode[T any](k string, value []byte) (out T, err error) {
 }
 
 // one returns the record under the key, or ErrNotFound.
-func one[T any](r Reader, k string) (out T, err error) {
+func one[T any](r Reader, k string) (T, error) { return oneAs(r, k, decode[T]) }
+
+func oneAs[T any](r Reader, k string, decode func(string, []byte) (T, error)) (out T, err error) {
 	found, err := r.Get([]string{k})
 	if err != nil {
 		return out, err
@@ -67,7 +74,7 @@ func one[T any](r Reader, k string) (out T, err error) {
 	if !has {
 		return out, payout.ErrNotFound
 	}
-	return decode[T](k, value)
+	return decode(k, value)
 }
 
 // chunk is how many keys are read at once where there is no limit.
@@ -75,16 +82,26 @@ const chunk = 500
 
 // each calls visit for the keys in order, up to limit.
 func each(r Reader, from, to string, limit int, visit func(Item) error) error {
+	return pages(r, from, to, limit, func(page []Item) error {
+		for _, item := range page {
+			if err := visit(item); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// pages calls visit for the keys in order, up to limit, several at once.
+func pages(r Reader, from, to string, limit int, visit func([]Item) error) error {
 	for limit > 0 {
 		n := min(limit, chunk)
 		page, err := r.Scan(from, to, n, false)
 		if err != nil {
 			return err
 		}
-		for _, item := range page {
-			if err := visit(item); err != nil {
-				return err
-			}
+		if err := visit(page); err != nil {
+			return err
 		}
 		if len(page) < n {
 			return nil
@@ -96,11 +113,21 @@ func each(r Reader, from, to string, limit int, visit func(Item) error) error {
 }
 
 // list returns the records under the keys, in order.
-func list[T any](r Reader, from, to string, limit int) (out []T, err error) {
-	err = each(r, from, to, limit, func(item Item) error {
-		record, err := decode[T](item.Key, item.Value)
-		out = append(out, record)
-		return err
+func list[T any](r Reader, from, to string, limit int) ([]T, error) {
+	return listAs(r, from, to, limit, decode[T])
+}
+
+func listAs[T any](r Reader, from, to string, limit int, decode func(string, []byte) (T, error)) (out []T, err error) {
+	err = pages(r, from, to, limit, func(page []Item) error {
+		out = slices.Grow(out, len(page))
+		for _, item := range page {
+			record, err := decode(item.Key, item.Value)
+			if err != nil {
+				return err
+			}
+			out = append(out, record)
+		}
+		return nil
 	})
 	return out, err
 }
@@ -115,7 +142,11 @@ func values(r Reader, from, to string, limit int) (out []string, err error) {
 }
 
 // all returns the records of the ids that exist, in the order of the ids.
-func all[T any](r Reader, ids []string, keyOf func(id string) string) (out []T, err error) {
+func all[T any](r Reader, ids []string, keyOf func(id string) string) ([]T, error) {
+	return allAs(r, ids, keyOf, decode[T])
+}
+
+func allAs[I, T any](r Reader, ids []I, keyOf func(id I) string, decode func(string, []byte) (T, error)) (out []T, err error) {
 	for part := range slices.Chunk(ids, chunk) {
 		keys := make([]string, len(part))
 		for i, id := range part {
@@ -127,7 +158,7 @@ func all[T any](r Reader, ids []string, keyOf func(id string) string) (out []T, 
 		}
 		for _, k := range keys {
 			if value, has := found[k]; has {
-				record, err := decode[T](k, value)
+				record, err := decode(k, value)
 				if err != nil {
 					return nil, err
 				}
@@ -184,17 +215,19 @@ func (s Reads) OpenTransactions(ctx context.Context, network chain.Network) ([]p
 
 // Entry implements [payout.Store].
 func (s Reads) Entry(ctx context.Context, id string) (payout.Entry, error) {
-	return view(ctx, s, "entry "+id, func(r Reader) (payout.Entry, error) { return one[payout.Entry](r, entryKey(id)) })
+	return view(ctx, s, "entry "+id, func(r Reader) (payout.Entry, error) {
+		at, err := oneAs(r, entryKey(id), decodePosition)
+		if err != nil {
+			return payout.Entry{}, err
+		}
+		return oneAs(r, positionKey(at), decodeEntry)
+	})
 }
 
 // Entries implements [payout.Store].
 func (s Reads) Entries(ctx context.Context, after int64, limit int) ([]payout.Entry, error) {
 	return view(ctx, s, "entries", func(r Reader) ([]payout.Entry, error) {
-		ids, err := values(r, positionKey(max(after, 0)+1), newKey(kindPosition).after(), limit)
-		if err != nil {
-			return nil, err
-		}
-		return all[payout.Entry](r, ids, entryKey)
+		return listAs(r, positionKey(max(after, 0)+1), newKey(kindPosition).after(), limit, decodeEntry)
 	})
 }
 
@@ -220,19 +253,18 @@ func (s Reads) Lines(ctx context.Context, a payout.Account, after int64, limit i
 	return view(ctx, s, "lines of "+a.String(), func(r Reader) ([]payout.Line, error) {
 		of := lineOf(a)
 		var out []payout.Line
-		var ids []string
+		var positions []int64
 		err := each(r, lineOf(a).number(uint64(max(after, 0))+1).String(), of.after(), limit, func(item Item) error {
 			l, err := decodeLine(item.Value)
-			ids = append(ids, l.entry)
-			out = append(out, payout.Line{
-				Position: int64(binary.BigEndian.Uint64([]byte(item.Key[len(of):]))), Entry: l.entry, Units: l.units, Balance: l.balance,
-			})
+			at := int64(binary.BigEndian.Uint64([]byte(item.Key[len(of):])))
+			positions = append(positions, at)
+			out = append(out, payout.Line{Position: at, Entry: l.entry, Units: l.units, Balance: l.balance})
 			return err
 		})
 		if err != nil {
 			return nil, err
 		}
-		entries, err := all[payout.Entry](r, ids, entryKey)
+		entries, err := allAs(r, positions, positionKey, decodeEntry)
 		if err != nil {
 			return nil, err
 		}
@@ -256,23 +288,22 @@ func (s Reads) Totals(ctx context.Context) ([]payout.Total, error) {
 	})
 }
 
-// Holdings implements [payout.Store]. It reads them once more after their locks: a coin that was spent in between is
-// gone then, instead of appearing without its lock.
+// Holdings implements [payout.Store].
 func (s Reads) Holdings(ctx context.Context, network chain.Network, after string, limit int) ([]payout.Holding, error) {
-	return view(ctx, s, "holdings", func(r Reader) ([]payout.Holding, error) {
+	return s.held(ctx, "holdings", func(r Reader) (out []payout.Holding, err error) {
 		of := newKey(kindHolding, string(network))
 		from := of.String()
 		if after != "" {
 			from = holdingKey(network, after) + "\x00"
 		}
-		var out []payout.Holding
 		for limit > len(out) {
 			n := min(limit-len(out), chunk)
-			page, err := list[payout.Holding](r, from, of.after(), n)
+			page, err := listAs(r, from, of.after(), n, decodeHolding)
 			if err != nil || len(page) == 0 {
 				return out, err
 			}
-			still, err := locked(r, network, page)
+			last := page[len(page)-1].Name
+			still, err := s.locked(r, network, page)
 			if err != nil {
 				return nil, err
 			}
@@ -280,7 +311,7 @@ func (s Reads) Holdings(ctx context.Context, network chain.Network, after string
 			if len(page) < n {
 				break
 			}
-			from = holdingKey(network, page[n-1].Name) + "\x00"
+			from = holdingKey(network, last) + "\x00"
 		}
 		return out, nil
 	})
@@ -288,37 +319,51 @@ func (s Reads) Holdings(ctx context.Context, network chain.Network, after string
 
 // Holding implements [payout.Store].
 func (s Reads) Holding(ctx context.Context, network chain.Network, name string) (payout.Holding, error) {
-	return view(ctx, s, "holding "+name, func(r Reader) (payout.Holding, error) {
-		h, err := one[payout.Holding](r, holdingKey(network, name))
+	found, err := s.held(ctx, "holding "+name, func(r Reader) ([]payout.Holding, error) {
+		h, err := oneAs(r, holdingKey(network, name), decodeHolding)
 		if err != nil {
-			return payout.Holding{}, err
+			return nil, err
 		}
-		still, err := locked(r, network, []payout.Holding{h})
+		still, err := s.locked(r, network, []payout.Holding{h})
 		if err == nil && len(still) == 0 {
 			err = payout.ErrNotFound
 		}
-		if err != nil {
-			return payout.Holding{}, err
-		}
-		return still[0], nil
+		return still, err
 	})
+	if err != nil {
+		return payout.Holding{}, err
+	}
+	return found[0], nil
 }
 
-// locked returns those of the holdings that still exist, with their locks.
-func locked(r Reader, network chain.Network, page []payout.Holding) ([]payout.Holding, error) {
-	names := make([]string, len(page))
-	for i, h := range page {
-		names[i] = h.Name
+// held reads holdings and their locks, from one state if possible.
+func (s Reads) held(ctx context.Context, what string, f func(Reader) ([]payout.Holding, error)) ([]payout.Holding, error) {
+	if s.still != nil {
+		return through(ctx, s.still, what, f)
 	}
-	locks, err := locksOf(r, network, names)
-	if err != nil {
-		return nil, err
+	return view(ctx, s, what, f)
+}
+
+// locked returns those of the holdings, which are in order, that still exist, with their locks. Where nothing else holds
+// the state, it reads the holdings once more after the locks: a coin that was spent in between is gone then, instead of
+// appearing without its lock.
+func (s Reads) locked(r Reader, network chain.Network, page []payout.Holding) ([]payout.Holding, error) {
+	locks := map[string]string{} // by key
+	first, last := lockKey(network, page[0].Name), lockKey(network, page[len(page)-1].Name)
+	err := each(r, first, last+"\x00", math.MaxInt, func(item Item) error {
+		locks[item.Key] = string(item.Value)
+		return nil
+	})
+	if err == nil && s.still == nil {
+		page, err = allAs(r, page, func(h payout.Holding) string { return holdingKey(network, h.Name) }, decodeHolding)
 	}
-	out, err := all[payout.Holding](r, names, func(name string) string { return holdingKey(network, name) })
-	for i := range out {
-		out[i].Lock = locks[out[i].Name]
+	if len(locks) == 0 || err != nil {
+		return page, err
 	}
-	return out, err
+	for i := range page {
+		page[i].Lock = locks[lockKey(network, page[i].Name)]
+	}
+	return page, nil
 }
 
 func locksOf(r Reader, network chain.Network, names []string) (map[string]string, error) {
