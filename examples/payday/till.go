@@ -102,7 +102,7 @@ func (t *till) services(ctx context.Context) (err error) {
 
 // confirm is how deep all payments must be.
 func confirm(a chain.Asset) invoice.AssetConfig {
-	return invoice.AssetConfig{Asset: a, Confirm: []invoice.Tier{{Need: invoice.Confirmations{Depth: depth}}}}
+	return invoice.AssetConfig{Asset: a, Confirm: []chain.Tier{{Need: chain.Confirmations{Depth: depth}}}}
 }
 
 // ether returns the configuration of invoices on Ethereum, and payEther that of payouts.

@@ -51,7 +51,7 @@ func queued(b *testing.B, payouts int) (*payout.Service, *fake) {
 	require.NoError(b, err)
 	asset := s.params.Asset()
 	service, err := payout.New(payout.Config{Store: store, Invoices: store, Networks: []payout.NetworkConfig{{
-		Spender: s.spender, Signer: signer{s.key}, Assets: []payout.AssetConfig{{Asset: asset, MaxFee: big.NewInt(10_000)}},
+		Spender: s.spender, Signer: instantly{s.key}, Assets: []payout.AssetConfig{{Asset: asset, MaxFee: big.NewInt(10_000)}},
 	}}})
 	require.NoError(b, err)
 	var deposit payout.Batch
@@ -74,9 +74,9 @@ func queued(b *testing.B, payouts int) (*payout.Service, *fake) {
 	return service, f
 }
 
-// signer signs at once.
-type signer struct{ key *bitcoin.Key }
+// instantly signs at once.
+type instantly struct{ key *bitcoin.Key }
 
-func (s signer) Sign(_ context.Context, r payout.SignRequest) ([]byte, error) {
+func (s instantly) Sign(_ context.Context, r payout.SignRequest) ([]byte, error) {
 	return s.key.Sign(r.Unsigned)
 }
