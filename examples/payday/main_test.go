@@ -22,6 +22,7 @@ func TestMain(m *testing.M) {
 // play runs the program, which checks itself, and returns its story.
 func play(t *testing.T, o options) string {
 	t.Helper()
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes some seconds")
 	}
