@@ -23,7 +23,7 @@ type parent struct {
 	world
 	net     devnet
 	dir     string
-	program string // of the children; this one by default
+	program string // of the children: this one
 	out     io.Writer
 	rng     *mathrand.Rand
 	story
@@ -38,16 +38,13 @@ func (o options) patience() time.Duration {
 	return 2*time.Minute + time.Duration(o.kills)*5*time.Second
 }
 
-func run(ctx context.Context, o options, out io.Writer) error { return runProgram(ctx, o, "", out) }
-
-// runProgram runs the whole story. The program is that of the children.
-func runProgram(ctx context.Context, o options, program string, out io.Writer) (err error) {
+// run runs the whole story and checks its end.
+func run(ctx context.Context, o options, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, o.patience())
 	defer cancel()
-	if program == "" {
-		if program, err = os.Executable(); err != nil {
-			return err
-		}
+	program, err := os.Executable()
+	if err != nil {
+		return err
 	}
 	p := &parent{
 		options: o, program: program, out: &shared{w: out}, kills: o.kills, rng: mathrand.New(mathrand.NewPCG(o.seed, 1)),
@@ -56,15 +53,18 @@ func runProgram(ctx context.Context, o options, program string, out io.Writer) (
 	if p.dir, err = os.MkdirTemp("", "cointill-payday-"); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(p.dir)) }()
-	if p.net, err = openDevnet(ctx, o.chain); err != nil {
+	return errors.Join(p.run(ctx), os.RemoveAll(p.dir))
+}
+
+func (p *parent) run(ctx context.Context) (err error) {
+	if p.net, err = openDevnet(ctx, p.chain); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.net.close()) }()
 	if err := p.prepare(ctx); err != nil {
 		return err
 	}
-	p.say("begins", "on %s, with %d kills, seed %d", o.chain, o.kills, o.seed)
+	p.say("begins", "on %s, with %d kills, seed %d", p.chain, p.kills, p.seed)
 	if err := p.play(ctx); err != nil {
 		return err
 	}
