@@ -39,6 +39,9 @@ func (s *Spender) moment(ctx context.Context, w payout.Wallet) (m moment, err er
 	return m, nil
 }
 
+// maxTried is how many payouts one call of Plan asks the node about.
+const maxTried = 100
+
 // note is what a version has in its Note: the block that it refers to.
 type note struct {
 	Height uint64 `json:"height"`
@@ -46,17 +49,22 @@ type note struct {
 }
 
 // Plan implements [payout.Spender]. It pays one payout, the first that can be paid, since a transaction of TRON has one
-// receiver. A payout that has to wait for coins, or whose fee is too small, does not make those of other assets wait.
+// receiver. A payout that has to wait for coins, or whose fee is too small, does not make others wait: smaller ones of the
+// same asset, and those of other assets. At most maxTried are tried.
 func (s *Spender) Plan(ctx context.Context, w payout.Wallet, payouts []payout.Payout) (payout.Plan, error) {
 	m, err := s.moment(ctx, w)
 	if err != nil {
 		return payout.Plan{}, fmt.Errorf("tron: plan: %w", err)
 	}
 	var why error
-	short := map[chain.AssetID]bool{}
+	short := map[chain.AssetID]*big.Int{} // the least that there are not enough coins for
+	trials := 0
 	for _, p := range payouts {
-		if short[p.Asset.ID] {
+		if least := short[p.Asset.ID]; least != nil && p.Units != nil && p.Units.Cmp(least) >= 0 {
 			continue
+		}
+		if trials++; trials > maxTried {
+			break
 		}
 		plan, err := s.pay(ctx, w, m, p)
 		var never *payout.RefusedError
@@ -67,7 +75,7 @@ func (s *Spender) Plan(ctx context.Context, w payout.Wallet, payouts []payout.Pa
 			return payout.Plan{Refused: map[string]string{p.ID: never.Error()}}, nil
 		case errors.Is(err, payout.ErrFeeTooHigh):
 		case errors.Is(err, payout.ErrNoCoins):
-			short[p.Asset.ID] = true
+			short[p.Asset.ID] = p.Units
 		default:
 			return payout.Plan{}, fmt.Errorf("tron: plan payout %s: %w", p.ID, err)
 		}
