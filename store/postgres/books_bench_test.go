@@ -3,24 +3,27 @@ package postgres_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/big"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/payout"
+	"github.com/cointill/cointill/store/internal/books"
 	"github.com/cointill/cointill/store/postgres"
 	"github.com/stretchr/testify/require"
 )
 
-// BenchmarkCommitPayout stores what the request of a payout stores: the payout, an entry of three postings and an event.
-// The goal is 0.4 of BenchmarkRawInsert at the same number of callers, in the same run, on a machine that does
-// nothing else. This prints the ratios:
+// BenchmarkCommitPayout stores what the request of a payout stores: the payout, what finds it, an entry of three postings
+// and an event, which are 15 new rows. The goal is 0.4 of BenchmarkRawPayout, which inserts the same rows and knows no
+// rules, at the same number of callers, in the same run. This prints the ratios:
 //
-//	go test ./store/postgres -run '^$' -bench '^(BenchmarkRawInsert|BenchmarkCommitPayout)$/callers=(1|8|32)$' -benchtime 3s |
+//	go test ./store/postgres -run '^$' -bench '^(BenchmarkRawPayout|BenchmarkCommitPayout)$/callers=(1|8|32)$' -benchtime 3s |
 //		awk '/callers/ { split($1, at, /[\/-]/); for (i = 2; i < NF; i++) if ($(i+1) == "rows/s") rate[at[1], at[2]] = $i }
-//			END { for (k in rate) { split(k, at, SUBSEP); if (at[1] ~ /Payout/) print at[2], rate[k] / rate["BenchmarkRawInsert", at[2]] } }'
+//			END { for (k in rate) { split(k, at, SUBSEP); if (at[1] ~ /Commit/) print at[2], rate[k] / rate["BenchmarkRawPayout", at[2]] } }'
 func BenchmarkCommitPayout(b *testing.B) {
 	for _, callers := range []int{1, 8, 32} {
 		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
@@ -32,6 +35,58 @@ func BenchmarkCommitPayout(b *testing.B) {
 			b.ReportMetric(float64(b.N)/float64(s.BookCommits()), "batches/group")
 		})
 	}
+}
+
+// BenchmarkRawPayout is what the server gives to as many connections as there are callers: the rows of the request of a
+// payout in one statement and a transaction of its own. The rows were made before.
+func BenchmarkRawPayout(b *testing.B) {
+	for _, callers := range []int{1, 8, 32} {
+		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
+			pool := durablePool(b, callers)
+			_, err := pool.Exec(b.Context(), `CREATE TABLE raw (key bytea PRIMARY KEY, value bytea NOT NULL)`)
+			require.NoError(b, err)
+			requests := payoutRows(b)
+			run(b, callers, func(n int) error {
+				_, err := pool.Exec(context.Background(), "INSERT INTO raw (key, value) SELECT * FROM unnest($1::bytea[], $2::bytea[])",
+					requests[n].keys, requests[n].values)
+				return err
+			})
+		})
+	}
+}
+
+type rawRows struct{ keys, values [][]byte }
+
+// payoutRows returns the new rows of b.N requests, from 1.
+func payoutRows(b *testing.B) []rawRows {
+	b.Helper()
+	stored := map[string][]byte{}
+	apply := func(batch payout.Batch) (fresh rawRows) {
+		prepared, err := books.Prepare(batch)
+		require.NoError(b, err)
+		writes, err := prepared.Apply(func(k string) []byte { return stored[k] })
+		require.NoError(b, err)
+		for _, k := range slices.Sorted(maps.Keys(writes)) {
+			if stored[k] == nil {
+				fresh.keys, fresh.values = append(fresh.keys, []byte(k)), append(fresh.values, writes[k])
+			}
+			if slices.Contains(prepared.Keys, k) {
+				stored[k] = writes[k]
+			}
+		}
+		return fresh
+	}
+	apply(deposit())
+	apply(payoutRequest(0)) // with the accounts' first balances
+	out := make([]rawRows, b.N+1)
+	for n := 1; n <= b.N; n++ {
+		batch := payoutRequest(n)
+		rows, ev := apply(batch), batch.Events[0]
+		rows.keys = append(rows.keys, fmt.Appendf(nil, "x%015d %s %s", n, ev.ID, ev.Type))
+		rows.values = append(rows.values, ev.Body)
+		out[n] = rows
+	}
+	return out
 }
 
 const payoutAsset = chain.AssetID("eip155:1/erc20:0xdAC17F958D2ee523a2206206994597C13D831ec7")

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"math/big"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -172,8 +174,10 @@ func rawWriter(db *sql.DB, query string, jobs chan rawJob) {
 			}
 			insert := tx.Stmt(stmt)
 			for _, job := range group {
-				if _, err := insert.Exec(job.args...); err != nil {
-					return err
+				for row := range slices.Chunk(job.args, strings.Count(query, "?")) {
+					if _, err := insert.Exec(row...); err != nil {
+						return err
+					}
 				}
 			}
 			return tx.Commit()

@@ -91,19 +91,10 @@ func (t *txn) readBooks(keys []string) error {
 	return getBooks(t.ctx, t.stmt(qGetBooks), unknown, t.books.values)
 }
 
-// booksAtOnce is how many keys a statement reads or writes.
+// booksAtOnce is how many keys a statement reads.
 const booksAtOnce = 16
 
-var (
-	qGetBooks    = `SELECT key, value FROM cointill_books WHERE key IN (?` + strings.Repeat(", ?", booksAtOnce-1) + `)`
-	qPutManyBook = putBooks(booksAtOnce)
-	qPutBook     = putBooks(1)
-)
-
-func putBooks(rows int) string {
-	return `INSERT INTO cointill_books (key, value) VALUES (?, ?)` + strings.Repeat(", (?, ?)", rows-1) +
-		` ON CONFLICT (key) DO UPDATE SET value = excluded.value`
-}
+var qGetBooks = `SELECT key, value FROM cointill_books WHERE key IN (?` + strings.Repeat(", ?", booksAtOnce-1) + `)`
 
 // getBooks adds the values of the keys that exist.
 func getBooks(ctx context.Context, stmt *sql.Stmt, keys []string, into map[string][]byte) error {
@@ -144,25 +135,17 @@ func scanBooks(found *sql.Rows, most int) ([]books.Item, error) {
 	return out, nil
 }
 
-// saveBooks writes what the jobs have changed, in the order of the keys: neighbours are on the same page.
+// saveBooks writes what the jobs have changed, in the order of the keys: neighbours are on the same page. A statement
+// writes one row: SQLite copies every page that a statement of several rows changes, to undo its half.
 func (t *txn) saveBooks() error {
-	var puts []any
 	for _, k := range slices.Sorted(maps.Keys(t.books.writes)) {
-		if v := t.books.writes[k]; v != nil {
-			puts = append(puts, []byte(k), v)
-		} else if _, err := t.exec(qDeleteBook, []byte(k)); err != nil {
+		query, args := qPutBook, []any{[]byte(k), t.books.writes[k]}
+		if t.books.writes[k] == nil {
+			query, args = qDeleteBook, args[:1]
+		}
+		if _, err := t.exec(query, args...); err != nil {
 			return fmt.Errorf("write books: %w", err)
 		}
-	}
-	for len(puts) > 0 {
-		query, n := qPutManyBook, 2*booksAtOnce
-		if len(puts) < n {
-			query, n = qPutBook, 2
-		}
-		if _, err := t.exec(query, puts[:n]...); err != nil {
-			return fmt.Errorf("write books: %w", err)
-		}
-		puts = puts[n:]
 	}
 	return nil
 }

@@ -205,6 +205,7 @@ const (
 	qSecrets       = `SELECT id, secret FROM cointill_outbox WHERE id > ? ORDER BY id LIMIT ?`
 	qReplaceSecret = `UPDATE cointill_outbox SET secret = ?3 WHERE id = ?1 AND secret = ?2`
 
+	qPutBook       = `INSERT INTO cointill_books (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value`
 	qDeleteBook    = `DELETE FROM cointill_books WHERE key = ?`
 	qScanBooks     = `SELECT key, value FROM cointill_books WHERE key >= ? AND key < ? ORDER BY key LIMIT ?`
 	qScanBooksBack = `SELECT key, value FROM cointill_books WHERE key >= ? AND key < ? ORDER BY key DESC LIMIT ?`
@@ -232,7 +233,7 @@ func queries() []string {
 		qNetwork, qEvents, qInvoiceEvents, qFeedEnd, qSkip, qInsertProject, qUpdateProject, qProjectVersion, qProjectByName,
 		qProject, qProjectByKey, qProjects, qProjectsByOwner, qInsertMessage, qRelease, qDue, qLooked, qDueOfEach, qClaim, qAhead, qSetBack, qRecord, qOverdue, qOpen, qInsertAttempt,
 		qInsertGone, qDeleteGone, qKill, qNextDue, qHistory, qLatest, qResend,
-		qGetBooks, qPutManyBook, qPutBook, qDeleteBook, qScanBooks, qScanBooksBack,
+		qGetBooks, qPutBook, qDeleteBook, qScanBooks, qScanBooksBack,
 		qSecrets, qReplaceSecret, qBeginReply, qReply, qReplies, qFinishReply, qAbandonReply, qEndReplies,
 	}
 }
