@@ -30,6 +30,8 @@
 //	resent by        Resend with no receiver        Resend with the endpoint's id
 //
 // The endpoints of a project are managed with [invoice.Projects], and told when [invoice.Config].Receivers provides them.
+// Events of payouts are told in the same way, by payout.Config, to the payout's own callback and to the endpoints, in the
+// format [Standard] unless a format is a [PayoutFormat].
 // Messages to an endpoint that was removed are dead at their next attempt. A receiver that is both the callback of an
 // invoice and an endpoint gets two messages for an event, with the same Seq in their bodies.
 //
