@@ -15,7 +15,7 @@ import (
 
 // BenchmarkSolvency asks whether we hold what we owe, beside a million coins that arrived one by one, or as many as
 // COINTILL_BENCH_ISSUED says, and 20 transactions under way; and adds everything up again. The goals are 10 ms and 10 s
-// for a million.
+// for a million; BENCHMARKS.md has what was measured. The last part reads all holdings with their locks, page by page.
 //
 //	go test ./store/sqlite -run '^$' -bench Solvency -benchtime 3x -timeout 30m
 func BenchmarkSolvency(b *testing.B) {
