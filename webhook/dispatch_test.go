@@ -195,6 +195,17 @@ func (w *world) commit(messages ...invoice.Message) {
 	require.NoError(w.t, w.store.Commit(w.t.Context(), invoice.Batch{Messages: messages}))
 }
 
+// commitOf commits the message of a project's invoice n to a URL.
+func (w *world) commitOf(project string, n int, url string) {
+	w.t.Helper()
+	m := message(fmt.Sprint(project, n), 1, "")
+	m.Project, m.URL = project, url
+	var err error
+	m.Endpoint, err = webhook.Endpoint(project, url)
+	require.NoError(w.t, err)
+	w.commit(m)
+}
+
 // run runs a dispatcher until the returned function is called, which returns when Run has.
 func (w *world) run() (d *webhook.Dispatcher, stop func()) {
 	w.t.Helper()
@@ -643,14 +654,7 @@ func TestNoProjectFeelsThatAnotherURLOfTheHostHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.net.answer = func(_ int, g got) reply { return reply{hang: strings.Contains(g.URL, "hang")} }
-		to := func(project, path string, n int) {
-			m := message(fmt.Sprint(project, n), 1, "plugins.example")
-			m.Project, m.URL = project, "https://plugins.example"+path
-			var err error
-			m.Endpoint, err = webhook.Endpoint(m.Project, m.URL)
-			require.NoError(t, err)
-			w.commit(m)
-		}
+		to := func(project, path string, n int) { w.commitOf(project, n, "https://plugins.example"+path) }
 		for n := range 40 {
 			to("b", "/hang", n)
 		}
@@ -678,14 +682,7 @@ func TestNoProjectHasAllWorkers(t *testing.T) {
 			}
 			return reply{status: 200}
 		}
-		to := func(project, host string, n int) {
-			m := message(fmt.Sprint(project, n), 1, host)
-			m.Project = project
-			var err error
-			m.Endpoint, err = webhook.Endpoint(m.Project, m.URL)
-			require.NoError(t, err)
-			w.commit(m)
-		}
+		to := func(project, host string, n int) { w.commitOf(project, n, "https://"+host+"/hook") }
 		for n := range 2000 {
 			to("b", fmt.Sprintf("slow%d.example", n%50), n)
 		}
@@ -715,14 +712,7 @@ func TestNoProjectHasAllThatIsLate(t *testing.T) {
 			}
 			return reply{hang: strings.Contains(g.URL, "hang")}
 		}
-		to := func(project, host string, n int) {
-			m := message(fmt.Sprint(project, n), 1, host)
-			m.Project = project
-			var err error
-			m.Endpoint, err = webhook.Endpoint(m.Project, m.URL)
-			require.NoError(t, err)
-			w.commit(m)
-		}
+		to := func(project, host string, n int) { w.commitOf(project, n, "https://"+host+"/hook") }
 		for n := range 200 {
 			to("b", fmt.Sprintf("hang%d.example", n), n)
 		}

@@ -30,6 +30,9 @@ type tronwebAnswer struct {
 // askTronweb runs tronweb. A machine without it skips the test, but fails it when the environment variable CI is true.
 func askTronweb(t *testing.T, question object) tronwebAnswer {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("another program: not with -short")
+	}
 	dir := os.Getenv(tronwebEnv)
 	if dir == "" {
 		const missing = "no tronweb: install tronweb@6.5.1 with npm, and name its node_modules folder in " + tronwebEnv

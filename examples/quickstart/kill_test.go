@@ -25,6 +25,9 @@ const longer = 3500 * time.Millisecond // longer than the whole run
 // The program is killed with kill -9 at 50 seeded moments on Ethereum, and 6 on Bitcoin, and restarted. The same invoices
 // complete, each payment is counted once, and each event is delivered. The moments are derived from the number of the life.
 func TestKilledAtAnyMomentItGoesOnWhereItWas(t *testing.T) {
+	if testing.Short() {
+		t.Skip("kills a program often: not with -short")
+	}
 	program := filepath.Join(t.TempDir(), "quickstart")
 	out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput()
 	require.NoError(t, err, string(out))
@@ -32,9 +35,6 @@ func TestKilledAtAnyMomentItGoesOnWhereItWas(t *testing.T) {
 		lives, deaths := 10, 5 // number of directories, and how often the program is killed on each before it may end
 		if chain == "btc" {
 			lives, deaths = 2, 3
-		}
-		if testing.Short() {
-			lives = 1
 		}
 		for life := range lives {
 			t.Run(fmt.Sprint(life), func(t *testing.T) {

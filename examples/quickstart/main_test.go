@@ -19,9 +19,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// btcdOrSkip skips the test if there is no btcd. In CI it fails the test instead.
+// btcdOrSkip skips the test with -short, and if there is no btcd. In CI it fails the test instead.
 func btcdOrSkip(t *testing.T) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("a real node: not with -short")
+	}
 	if _, err := devbtc.Program(); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatal(err)

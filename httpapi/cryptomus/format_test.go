@@ -12,7 +12,6 @@ import (
 	"math/big"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -568,13 +567,7 @@ const phpReceiver = `while (($line = fgets(STDIN)) !== false) {
 }`
 
 func TestPHPVerifiesWhateverIsTold(t *testing.T) {
-	php, err := exec.LookPath("php")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("there is no php: install the package php-cli")
-		}
-		t.Skip("there is no php")
-	}
+	php := lookUpPHP(t)
 	r := rand.New(rand.NewPCG(3, 4))
 	var in bytes.Buffer
 	const n = 2000

@@ -25,7 +25,9 @@ const phpClient = `foreach ([
 	}
 }`
 
-func TestPHPClientsAreUnderstood(t *testing.T) {
+// lookUpPHP returns the program php. It skips the test where there is none, and fails it in CI.
+func lookUpPHP(t *testing.T) string {
+	t.Helper()
 	php, err := exec.LookPath("php")
 	if err != nil {
 		if os.Getenv("CI") == "true" {
@@ -33,6 +35,11 @@ func TestPHPClientsAreUnderstood(t *testing.T) {
 		}
 		t.Skip("there is no php")
 	}
+	return php
+}
+
+func TestPHPClientsAreUnderstood(t *testing.T) {
+	php := lookUpPHP(t)
 	w := newWorld(t, options{})
 	out, err := exec.CommandContext(t.Context(), php, "-r", phpClient, "--", w.shop.payment).Output()
 	require.NoError(t, err)

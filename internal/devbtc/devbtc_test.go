@@ -25,6 +25,9 @@ const shop chain.Address = "bcrt1q6rz28mcfaxtmd6v789l9rrlrusdprr9pz3cppk"
 
 func program(t *testing.T) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("a real node: not with -short")
+	}
 	path, err := devbtc.Program()
 	if err != nil {
 		if os.Getenv("CI") == "true" {

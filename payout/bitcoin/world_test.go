@@ -67,6 +67,9 @@ func (n node) drop(t testing.TB, depth int) {
 
 func startBtcd(t testing.TB) node {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("a real node: not with -short")
+	}
 	path := os.Getenv(devbtc.Env)
 	if path == "" {
 		if os.Getenv("CI") == "true" {

@@ -34,9 +34,12 @@ type world struct {
 	mine     func(t testing.TB, n int)
 }
 
-// program returns the program that an environment variable names.
+// program returns the program that an environment variable names. It skips the test with -short.
 func program(t testing.TB, env string) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("a real node: not with -short")
+	}
 	path := os.Getenv(env)
 	if path == "" {
 		missing := env + " does not name a program: nothing is tried on a real node"

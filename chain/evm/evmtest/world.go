@@ -36,9 +36,13 @@ type world struct {
 	reorg   func(depth int) error
 }
 
-// NewGeth starts a go-ethereum node in this process, with a coin and a token to pay with. It ends with the test.
+// NewGeth starts a go-ethereum node in this process, with a coin and a token to pay with. It ends with the test. It skips
+// the test with -short.
 func NewGeth(t *testing.T) chaintest.World {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("a real node: not with -short")
+	}
 	c, err := devchain.Start(devchain.Config{})
 	if err != nil {
 		t.Fatalf("start go-ethereum: %v", err)
@@ -65,8 +69,8 @@ const (
 	anvilKey     = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 )
 
-// NewAnvil starts the anvil program, with a coin and a token to pay with. It ends with the test. It skips the test on
-// a machine without anvil, but fails it if the environment variable CI is true.
+// NewAnvil starts the anvil program, with a coin and a token to pay with. It ends with the test. It skips the test with
+// -short, and on a machine without anvil, where it fails the test if the environment variable CI is true.
 func NewAnvil(t *testing.T) chaintest.World {
 	t.Helper()
 	url := startAnvil(t, findAnvil(t))
@@ -119,6 +123,9 @@ func RPC(t *testing.T, w chaintest.World) *evm.Client {
 
 func findAnvil(t *testing.T) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("a real node: not with -short")
+	}
 	if path := os.Getenv(AnvilEnv); path != "" {
 		return path
 	}

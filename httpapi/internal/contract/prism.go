@@ -27,10 +27,13 @@ type Proxied struct {
 	proxy *url.URL
 }
 
-// Prism puts an API behind Prism. If there is no Prism, the test is skipped, and fails in CI. Prism rewrites bodies: an API
+// Prism puts an API behind Prism. The test is skipped with -short, and if there is no Prism, which fails it in CI. Prism rewrites bodies: an API
 // that depends on their bytes needs a handler around it, which may be nil otherwise.
 func Prism(t testing.TB, api *httpapi.API, around func(http.Handler) http.Handler) *Proxied {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("another program: not with -short")
+	}
 	prism := os.Getenv(PrismEnv)
 	if prism == "" {
 		if os.Getenv("CI") == "true" {
