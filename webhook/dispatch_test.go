@@ -1160,3 +1160,39 @@ func (h *hanging) Claim(ctx context.Context, q webhook.ClaimQuery) ([]webhook.De
 	}
 	return h.Outbox.Claim(ctx, q)
 }
+
+// claims counts the claims of an outbox, each of which takes a second.
+type claims struct {
+	webhook.Outbox
+	n *atomic.Int32
+}
+
+func (c claims) Claim(ctx context.Context, q webhook.ClaimQuery) ([]webhook.Delivery, error) {
+	c.n.Add(1)
+	time.Sleep(time.Second)
+	return c.Outbox.Claim(ctx, q)
+}
+
+// A hint and the end of a delivery that both come during a claim ask for one more claim, whichever is noticed first.
+func TestAHintBeforeAClaimAsksForNoSecondOne(t *testing.T) {
+	for range 20 {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			var n atomic.Int32
+			w.cfg.Outbox, w.cfg.Poll = claims{w.store, &n}, time.Minute
+			w.net.answer = func(int, got) reply {
+				time.Sleep(500 * time.Millisecond)
+				return status(200)
+			}
+			w.commit(message("1", 1, "shop.example"))
+			d, stop := w.run()
+			time.Sleep(1100 * time.Millisecond)
+			d.Hint() // while the message is delivered
+			time.Sleep(600 * time.Millisecond)
+			d.Hint() // during the second claim
+			time.Sleep(10 * time.Second)
+			stop()
+			require.Equal(t, int32(3), n.Load())
+		})
+	}
+}
