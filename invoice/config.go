@@ -1,6 +1,7 @@
 package invoice
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -34,6 +35,11 @@ type Config struct {
 	// one. If nil, only the invoices' own callbacks are told. Within a transaction of the host
 	// ([Service.WithStore]) it may read on another connection: a pool must have more than transactions hold at a time.
 	Receivers Receivers
+	// Own reports whether a transaction only moves the host's own coins, such as one that brings coins for a fee to an
+	// address before it is swept: what it brings to an invoice's address is no payment. MovesOwn of payout.Service is one.
+	// It may block on a database and is called concurrently; after an error the step is tried again. nil means that there
+	// are no such transactions.
+	Own func(ctx context.Context, network chain.Network, txID string) (bool, error)
 	// CheckCallback refuses callback URLs by returning a reason that reads well after the field's name. Default the
 	// Notifier's, if it is a [CallbackChecker]; otherwise any absolute http or https URL is valid.
 	CheckCallback func(url string) error

@@ -173,11 +173,29 @@ func (s *Service) matched(ctx context.Context, v view, found *finds) (touch, err
 			case sight.transfer.Held:
 				t.held = append(t.held, Seen{sight.transfer, sight.block, id})
 			default:
-				t.mine[id] = append(t.mine[id], sight)
+				own, err := s.own(ctx, sight.transfer)
+				if err != nil {
+					return t, err
+				}
+				if !own {
+					t.mine[id] = append(t.mine[id], sight)
+				}
 			}
 		}
 	}
 	return t, nil
+}
+
+// own reports whether the transfer is of a transaction that only moves the host's own coins.
+func (s *Service) own(ctx context.Context, t chain.Transfer) (bool, error) {
+	if s.cfg.Own == nil {
+		return false, nil
+	}
+	own, err := s.cfg.Own(ctx, t.Asset.Network(), t.TxID)
+	if err != nil {
+		return false, fmt.Errorf("look for transaction %s among the host's own: %w", t.TxID, err)
+	}
+	return own, nil
 }
 
 // recalled finds the invoices of what was set aside, and adds to damaged the transfers whose invoice cannot be read.

@@ -301,18 +301,28 @@ func (s *Service) findOurs(ctx context.Context, f *creditFacts) error {
 		if _, known := f.receipts[p.Key]; known || s.networks[p.Key.Network] == nil {
 			continue
 		}
-		id, err := s.cfg.Store.Document(ctx, ownName(p.Key.Network, p.Key.TxID))
+		own, err := s.MovesOwn(ctx, p.Key.Network, p.Key.TxID)
 		if err != nil {
-			return fmt.Errorf("look for payment %s among our own transactions: %w", p.Key.TxID, err)
+			return err
 		}
-		if id == nil {
-			continue
-		}
-		t, err := s.cfg.Store.Transaction(ctx, string(id))
-		if err != nil {
-			return fmt.Errorf("read transaction %s, which paid us: %w", id, err)
-		}
-		f.ours[p.Key] = t.Purpose != PurposePay
+		f.ours[p.Key] = own
 	}
 	return nil
+}
+
+// MovesOwn reports whether a transaction only moves our own coins: a sweep, or the top-up of an address before it. It is
+// for Own of invoice.Config: a top-up must not be taken for a payment. It is known before the transaction is sent.
+func (s *Service) MovesOwn(ctx context.Context, network chain.Network, txID string) (bool, error) {
+	id, err := s.cfg.Store.Document(ctx, ownName(network, txID))
+	if err != nil {
+		return false, fmt.Errorf("payout: look for transaction %s among our own: %w", txID, err)
+	}
+	if id == nil {
+		return false, nil
+	}
+	t, err := s.cfg.Store.Transaction(ctx, string(id))
+	if err != nil {
+		return false, fmt.Errorf("payout: read transaction %s: %w", id, err)
+	}
+	return t.Purpose != PurposePay, nil
 }

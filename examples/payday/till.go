@@ -84,6 +84,9 @@ func (t *till) services(ctx context.Context) (err error) {
 	}
 	if t.invoices, err = invoice.New(invoice.Config{
 		Store: t.store, Rates: rates.NewFixed(nil, prices), Chains: []invoice.ChainConfig{follows},
+		Own: func(ctx context.Context, network chain.Network, txID string) (bool, error) {
+			return t.payouts.MovesOwn(ctx, network, txID)
+		},
 	}); err != nil {
 		return err
 	}
