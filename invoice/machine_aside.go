@@ -100,11 +100,7 @@ func (p Progress) asideAfter(v view, t touch, now time.Time) []Aside {
 		out = stillThere(out, v.fork)
 	}
 	for i, a := range out {
-		if u := a.Unexamined; u != nil && v.provesEarlier(u.Height, u.Time) {
-			earlier := *u
-			earlier.Time = v.earliest
-			out[i].Unexamined = &earlier
-		}
+		out[i] = v.stamped(a)
 	}
 	for _, u := range v.unexamined {
 		out = setAside(out, Aside{Since: now, Cause: u.Reason, Unexamined: &u})
@@ -118,6 +114,22 @@ func (p Progress) asideAfter(v view, t touch, now time.Time) []Aside {
 	nobodys.Rewound, nobodys.Fork = false, 0
 	out = setAside(out, nobodys)
 	return setHeldAside(out, t, now)
+}
+
+// stamped returns the entry with the times by which its blocks existed, as far as the step proves earlier ones.
+func (v view) stamped(a Aside) Aside {
+	if u := a.Unexamined; u != nil && v.provesEarlier(u.Height, u.Time) {
+		earlier := *u
+		earlier.Time = v.earliest
+		a.Unexamined = &earlier
+	}
+	a.Seen = slices.Clone(a.Seen)
+	for i, s := range a.Seen {
+		if v.provesEarlier(s.Block.Height, s.Block.Time) {
+			a.Seen[i].Block.Time = v.earliest
+		}
+	}
+	return a
 }
 
 // part returns what a step has for one invoice, to be set aside. Transfers in a pool are left out, since they come

@@ -238,3 +238,14 @@ func TestADutyIsRenewedInTimeWhileItsWorkLasts(t *testing.T) {
 		}
 	})
 }
+
+func TestALaterBlockProvesWhenWhatIsSetAsideWasThere(t *testing.T) {
+	noon := time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
+	seen := func(height uint64, at time.Time) Aside {
+		return Aside{Invoice: "i", Seen: []Seen{{Block: BlockRef{Height: height, Hash: "h", Time: at}}}}
+	}
+	p := Progress{Aside: []Aside{seen(9, noon.Add(time.Hour)), seen(8, noon.Add(-time.Hour)), seen(10, noon.Add(time.Hour))}}
+	out := p.asideAfter(view{first: 10, earliest: noon}, touch{}, noon)
+	require.Equal(t, []Aside{seen(9, noon), seen(8, noon.Add(-time.Hour)), seen(10, noon.Add(time.Hour))}, out)
+	require.Equal(t, noon.Add(time.Hour), p.Aside[0].Seen[0].Block.Time, "what was given is not changed")
+}

@@ -26,5 +26,5 @@ func ExampleRules() {
 	// Output:
 	// stored-first
 	// paid-once
-	// paid-means-paid
+	// no-end-too-soon
 }
