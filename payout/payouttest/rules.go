@@ -3,6 +3,7 @@ package payouttest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/big"
 	"slices"
@@ -253,9 +254,11 @@ func (w *world) knowAll() {
 	}
 }
 
-// benign reports whether an error only means that another process was first.
+// benign reports whether an error only means that another process was first, or that the books wait for a payment that
+// came back with a block.
 func benign(err error) bool {
-	return strings.Contains(err.Error(), payout.ErrConflict.Error()) || strings.Contains(err.Error(), invoice.ErrFenced.Error())
+	var short *payout.InsufficientError
+	return errors.Is(err, payout.ErrConflict) || errors.Is(err, invoice.ErrFenced) || errors.As(err, &short)
 }
 
 // ended reports whether everything has come to an end.
