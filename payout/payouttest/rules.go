@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
-	"strings"
 
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/payout"
