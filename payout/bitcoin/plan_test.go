@@ -45,7 +45,7 @@ func TestEveryCoinIsPlannedSignedAndVerified(t *testing.T) {
 			require.GreaterOrEqual(t, v.Fee.Int64()*1000, c.rate*size)
 			require.LessOrEqual(t, v.Fee.Int64()*1000, c.rate*(size+int64(len(v.Spends))+1))
 			for _, in := range parse(t, v).TxIn {
-				require.EqualValues(t, 0xfffffffd, in.Sequence)
+				require.EqualValues(t, uint32(0xfffffffd), in.Sequence)
 			}
 			s.send(t, tx)
 			require.Equal(t, []string{toHex(v.Raw)}, f.sent)
