@@ -355,3 +355,18 @@ func TestBook_ATopUpIsNoIncome(t *testing.T) {
 	f.ours = nil // somebody else's coins are income
 	require.Len(t, book(f).receipts, 2)
 }
+
+// Until the end is buried, another version may come back and need its coins: a second transaction must not spend them.
+func TestCoinsAreFreeOnceNoVersionThatNeedsThemCanComeBack(t *testing.T) {
+	other := signedVersion("b", 10)
+	other.Spends = []string{"anchor", "coin"}
+	tx := oneTransaction(StageSigned, other, signedVersion("a", 12))
+	f := facts{tx: tx, payouts: []Payout{onePayout("p", StatusSent)}, look: seen(nowhere, inBlock(8, final)), now: noon}
+	d := decide(f)
+	require.Equal(t, StageFinal, d.tx.Stage)
+	require.Empty(t, d.unlocks)
+	f.tx, f.payouts, f.look = d.tx, d.payouts, seen(nowhere, inBlock(8, buried))
+	d = decide(f)
+	require.Equal(t, StageBuried, d.tx.Stage)
+	require.Equal(t, []string{"coin"}, d.unlocks)
+}

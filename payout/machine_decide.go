@@ -138,11 +138,6 @@ func (d *decision) finish(f facts, i int) {
 	v, seen := f.tx.Versions[i], f.look.Versions[i]
 	d.tx.Stage, d.tx.Effect, d.tx.Paid = StageFinal, effect(v, seen), orZero(seen.Fee)
 	d.moves = d.tx.Effect
-	for _, name := range f.tx.locks() {
-		if !slices.Contains(v.Spends, name) {
-			d.unlocks = append(d.unlocks, name)
-		}
-	}
 	fee := orZero(seen.Fee)
 	if f.tx.Purpose != PurposePay {
 		d.entries = append(d.entries, feeEntry(f.tx, fee, f.now))
@@ -169,8 +164,9 @@ func (d *decision) finish(f facts, i int) {
 	}
 }
 
-// bury ends the watch over a final transaction. Only now payouts that were in it, and that a cancellation for the sake of
-// another left unpaid, may get another transaction: no version that pays them can come back.
+// bury ends the watch over a final transaction. No other version can come back any more: only now the coins that others
+// needed are free, and only now a payout that a cancellation for the sake of another left unpaid may get another
+// transaction.
 func (d *decision) bury(f facts) {
 	d.tx.Stage = StageBuried
 	d.unlocks = slices.DeleteFunc(f.tx.locks(), func(name string) bool { return name == f.tx.Anchor })
