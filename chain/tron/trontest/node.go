@@ -121,6 +121,20 @@ func generic(answer any) any {
 	return v
 }
 
+// question has the parameters of all methods.
+type question struct {
+	Num      json.Number `json:"num"` // 0 if absent
+	IDOrNum  string      `json:"id_or_num"`
+	Detail   bool        `json:"detail"`
+	Value    string      `json:"value"`
+	Contract string      `json:"contract_address"`
+	Selector string      `json:"function_selector"`
+	Owner    string      `json:"owner_address"`
+	Argument string      `json:"parameter"`
+	Address  string      `json:"address"`
+	Signed   string      `json:"transaction"`
+}
+
 func (c *Chain) answer(view, method string, body []byte) (int, any) {
 	blocks := c.blocks
 	switch view {
@@ -130,78 +144,88 @@ func (c *Chain) answer(view, method string, body []byte) (int, any) {
 	default:
 		return http.StatusNotFound, Object{}
 	}
-	var asked struct {
-		Num      json.Number `json:"num"`
-		IDOrNum  string      `json:"id_or_num"`
-		Detail   bool        `json:"detail"`
-		Value    string      `json:"value"`
-		Contract string      `json:"contract_address"`
-		Selector string      `json:"function_selector"`
-		Owner    string      `json:"owner_address"`
-		Argument string      `json:"parameter"`
-		Address  string      `json:"address"`
-		Signed   string      `json:"transaction"`
-	}
-	if err := json.Unmarshal(body, &asked); err != nil {
+	var q question
+	if err := json.Unmarshal(body, &q); err != nil {
 		return http.StatusOK, failure("class org.tron.json.JSONException : " + err.Error())
 	}
-	num, _ := asked.Num.Int64() // an absent number is 0
+	if method == "broadcasthex" {
+		return c.broadcast(q.Signed)
+	}
+	answer, known := answerOfBlocks(blocks, method, q)
+	if !known {
+		answer, known = c.answerOfState(blocks, method, q)
+	}
+	if !known {
+		return http.StatusNotFound, failure("this API is unavailable due to config")
+	}
+	return http.StatusOK, answer
+}
+
+// answerOfBlocks returns the response of a method that reads blocks, and reports whether it is one.
+func answerOfBlocks(blocks []*block, method string, q question) (answer any, known bool) {
+	num, _ := q.Num.Int64()
 	last := int64(len(blocks) - 1)
 	switch method {
 	case "getnowblock":
-		return http.StatusOK, blocks[last].show(true)
+		return blocks[last].show(true), true
 	case "getblock":
-		if num = last; asked.IDOrNum != "" {
+		if num = last; q.IDOrNum != "" {
 			var err error
-			if num, err = strconv.ParseInt(asked.IDOrNum, 10, 64); err != nil {
-				return http.StatusOK, failure("id must be legal block hash.")
+			if num, err = strconv.ParseInt(q.IDOrNum, 10, 64); err != nil {
+				return failure("id must be legal block hash."), true
 			}
 		}
 		if num < 0 {
-			return http.StatusOK, failure("num must be non-positive number.")
+			return failure("num must be non-positive number."), true
 		}
-		return http.StatusOK, at(blocks, num).show(asked.Detail)
+		return at(blocks, num).show(q.Detail), true
 	case "getblockbynum":
-		return http.StatusOK, at(blocks, num).show(true)
+		return at(blocks, num).show(true), true
 	case "gettransactioninfobyblocknum":
 		if num <= 0 {
-			return http.StatusOK, Object{}
+			return Object{}, true
 		}
-		return http.StatusOK, at(blocks, num).infos()
+		return at(blocks, num).infos(), true
 	case "gettransactioninfobyid":
 		for _, b := range blocks {
 			for _, o := range b.infos() {
-				if o["id"] == asked.Value {
-					return http.StatusOK, o
+				if o["id"] == q.Value {
+					return o, true
 				}
 			}
 		}
-		return http.StatusOK, Object{}
+		return Object{}, true
+	}
+	return nil, false
+}
+
+// answerOfState returns the response of a method that reads accounts, contracts or the pool, and reports whether it is
+// one.
+func (c *Chain) answerOfState(blocks []*block, method string, q question) (answer any, known bool) {
+	switch method {
 	case "triggerconstantcontract":
-		if asked.Argument != "" && c.isContract(asked.Contract) && c.habit == Normal {
-			return http.StatusOK, c.tokenCall(blocks, asked.Owner, asked.Contract, asked.Selector, asked.Argument)
+		if q.Argument != "" && c.isContract(q.Contract) && c.habit == Normal {
+			return c.tokenCall(blocks, q.Owner, q.Contract, q.Selector, q.Argument), true
 		}
-		return http.StatusOK, c.constant(asked.Contract, asked.Selector)
+		return c.constant(q.Contract, q.Selector), true
 	case "getaccount":
-		return http.StatusOK, c.account(blocks, asked.Address)
+		return c.account(blocks, q.Address), true
 	case "getchainparameters":
-		return http.StatusOK, c.parameters()
+		return c.parameters(), true
 	case "gettransactionfrompending":
 		for _, t := range c.pool {
-			if t.ID == asked.Value {
-				return http.StatusOK, t.show()
+			if t.ID == q.Value {
+				return t.show(), true
 			}
 		}
-		return http.StatusOK, Object{}
-	case "broadcasthex":
-		return c.broadcast(asked.Signed)
+		return Object{}, true
 	case "getcontract":
-		if _, ok := c.decimals[asked.Value]; !ok {
-			return http.StatusOK, Object{}
+		if _, ok := c.decimals[q.Value]; !ok {
+			return Object{}, true
 		}
-		return http.StatusOK, Object{"contract_address": asked.Value, "bytecode": "6080"}
+		return Object{"contract_address": q.Value, "bytecode": "6080"}, true
 	}
-	return http.StatusNotFound, failure("this API is unavailable due to config")
+	return nil, false
 }
 
 func at(blocks []*block, num int64) *block {
