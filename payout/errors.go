@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-
-	"github.com/cointill/cointill/chain"
 )
 
 // InvalidError describes an invalid argument and why it was refused. Nothing was stored.
@@ -137,14 +135,3 @@ var (
 	// ErrNothingLeft is returned when nothing of an invoice is left to be refunded.
 	ErrNothingLeft = errors.New("nothing is left to be refunded")
 )
-
-// MismatchError names a difference between the books and the chains.
-type MismatchError struct {
-	Asset chain.AssetID
-	Books *big.Int
-	Chain *big.Int
-}
-
-func (e *MismatchError) Error() string {
-	return fmt.Sprintf("%s: the books say %s, the chain %s", e.Asset, e.Books, e.Chain)
-}

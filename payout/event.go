@@ -20,7 +20,6 @@ const (
 	EventPaid      invoice.EventType = "payout.paid"
 	EventFailed    invoice.EventType = "payout.failed"
 	EventCancelled invoice.EventType = "payout.cancelled"
-	EventReturned  invoice.EventType = "payout.returned"
 	EventUndone    invoice.EventType = "payout.undone"   // alarm: a reorganisation took back what was final
 	EventForeign   invoice.EventType = "payout.key_used" // alarm: somebody else spends with our key
 )

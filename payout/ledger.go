@@ -52,16 +52,14 @@ type EntryKind string
 
 // The kinds of entries.
 const (
-	EntryCredit     EntryKind = "credit"     // a payment arrived
-	EntryAccept     EntryKind = "accept"     // received money became the project's, or ceased to be
-	EntryRevert     EntryKind = "revert"     // the chain took a payment back
-	EntryCommission EntryKind = "commission" // the operator's part of an invoice, or its return
-	EntryFund       EntryKind = "fund"       // coins that the operator or the shop put in
-	EntryReserve    EntryKind = "reserve"    // set aside for a payout
-	EntryPost       EntryKind = "post"       // a payout was paid
-	EntryVoid       EntryKind = "void"       // a payout will never be paid
-	EntryFee        EntryKind = "fee"        // a network fee that no payout carries
-	EntryAdjust     EntryKind = "adjust"     // an operator's correction
+	EntryCredit  EntryKind = "credit"  // a payment arrived, or what was held became the project's and the operator's
+	EntryRevert  EntryKind = "revert"  // the chain took a payment back
+	EntryFund    EntryKind = "fund"    // coins that the operator or the shop put in
+	EntryReserve EntryKind = "reserve" // set aside for a payout
+	EntryPost    EntryKind = "post"    // a payout was paid
+	EntryVoid    EntryKind = "void"    // a payout will never be paid
+	EntryFee     EntryKind = "fee"     // a network fee that no payout carries
+	EntryAdjust  EntryKind = "adjust"  // an operator's correction
 )
 
 // Entry is one change of the ledger: postings that add up to zero in each asset. Entries never change.

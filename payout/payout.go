@@ -20,12 +20,11 @@ const (
 	StatusPaid      Status = "paid"      // final
 	StatusFailed    Status = "failed"    // it was not paid and never will be
 	StatusCancelled Status = "cancelled" // withdrawn before it was paid
-	StatusReturned  Status = "returned"  // paid, and sent back by the receiver's bank
 )
 
-// Ended reports whether nothing can change the payout any more but a return.
+// Ended reports whether the payout is over: only a reorganisation deeper than what counts as final changes it again.
 func (s Status) Ended() bool {
-	return s == StatusPaid || s == StatusFailed || s == StatusCancelled || s == StatusReturned
+	return s == StatusPaid || s == StatusFailed || s == StatusCancelled
 }
 
 // Reason is why a payout waits, or why it ended as it did.
@@ -36,7 +35,6 @@ const (
 	ReasonApproval   Reason = "needs_approval"  // another person has to approve it
 	ReasonReceiver   Reason = "needs_receiver"  // the payee has not named an address yet
 	ReasonCooling    Reason = "receiver_is_new" // the receiver's cooling-off time has not passed
-	ReasonStopped    Reason = "network_stopped" // the network's stop switch is on
 	ReasonCoins      Reason = "no_coins"        // the wallet's free coins do not suffice at present
 	ReasonFee        Reason = "fee_too_high"    // the network asks for more than the payout's greatest fee
 	ReasonSignature  Reason = "needs_signature" // the transaction waits for its signer

@@ -72,7 +72,11 @@ func (s *Service) bookFeed(ctx context.Context, fence invoice.Lease) (bool, erro
 		after = max(after, slices.Max(damaged.Positions))
 	}
 	if len(ids) > 0 {
-		if err := s.bookInvoices(ctx, ids, fence); err != nil {
+		deep, err := s.depths(ctx)
+		if err == nil {
+			err = s.bookInvoices(ctx, ids, deep, fence)
+		}
+		if err != nil {
 			return false, err
 		}
 	}
@@ -89,21 +93,18 @@ func (s *Service) bookFeed(ctx context.Context, fence invoice.Lease) (bool, erro
 
 // bookWaiting books the invoices whose payments have become deep enough since.
 func (s *Service) bookWaiting(ctx context.Context, fence invoice.Lease) error {
-	deep, err := s.depths(ctx)
-	if err != nil {
-		return err
-	}
 	for _, n := range s.order {
 		var before []string
 		for ctx.Err() == nil {
+			deep, err := s.depths(ctx)
+			if err != nil {
+				return err
+			}
 			ids, err := s.cfg.Store.CreditsWaiting(ctx, n.id, deep[n.id], waitingPage)
 			if err != nil {
 				return fmt.Errorf("payout: read what waits for blocks: %w", err)
 			}
-			if len(ids) > 0 {
-				err = s.bookInvoices(ctx, ids, fence)
-			}
-			if err != nil {
+			if err := s.bookInvoices(ctx, ids, deep, fence); err != nil {
 				return err
 			}
 			if len(ids) < waitingPage || slices.Equal(ids, before) { // not for ever, whatever keeps them waiting
@@ -145,11 +146,7 @@ func deepest(need chain.Confirmations, head chain.Head) uint64 {
 
 // bookInvoices books invoices. One that cannot be booked is set aside and tried again later, so that it does not stop the
 // others.
-func (s *Service) bookInvoices(ctx context.Context, ids []string, fence invoice.Lease) error {
-	deep, err := s.depths(ctx)
-	if err != nil {
-		return err
-	}
+func (s *Service) bookInvoices(ctx context.Context, ids []string, deep map[chain.Network]uint64, fence invoice.Lease) error {
 	for _, id := range ids {
 		err := s.bookInvoice(ctx, id, deep, fence)
 		if err == nil {
@@ -267,6 +264,10 @@ func (s *Service) creditFacts(ctx context.Context, id string, deep map[chain.Net
 	}
 	f := creditFacts{inv: inv, receipts: map[chain.Key]Receipt{}, deep: deep, now: s.now()}
 	f.holding = func(d Deposit) Holding { return s.networks[d.Key.Network].Spender.Holding(d) }
+	if f.payments = inv.Payments; inv.Settled == nil {
+		return f, s.creditKnown(ctx, &f)
+	}
+	f.payments = nil
 	after := chain.Key{}
 	for {
 		page, err := s.cfg.Invoices.Payments(ctx, id, after, paymentPage)
@@ -279,18 +280,23 @@ func (s *Service) creditFacts(ctx context.Context, id string, deep map[chain.Net
 		}
 		after = page[len(page)-1].Key
 	}
-	receipts, err := s.cfg.Store.Receipts(ctx, id)
+	return f, s.creditKnown(ctx, &f)
+}
+
+// creditKnown adds what the books have of the invoice.
+func (s *Service) creditKnown(ctx context.Context, f *creditFacts) error {
+	receipts, err := s.cfg.Store.Receipts(ctx, f.inv.ID)
 	if err != nil {
-		return creditFacts{}, err
+		return err
 	}
 	for _, r := range receipts {
 		f.receipts[r.Key] = r
 	}
-	if err := s.findOurs(ctx, &f); err != nil {
-		return creditFacts{}, err
+	if err := s.findOurs(ctx, f); err != nil {
+		return err
 	}
-	f.credit, err = s.cfg.Store.Credit(ctx, id)
-	return f, err
+	f.credit, err = s.cfg.Store.Credit(ctx, f.inv.ID)
+	return err
 }
 
 // findOurs finds the payments that are top-ups of the invoice's address by us. A payout to an address of our own is none of

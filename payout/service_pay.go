@@ -101,6 +101,18 @@ func (r *round) facts(ctx context.Context, t Transaction) (facts, error) {
 		tx: t, now: r.now(), last: r.last(t), refused: t.Refused,
 		rules: rules{resend: r.n.Resend, bump: r.n.Bump, maxTries: r.n.MaxTries, retry: r.n.Retry},
 	}
+	if t.Stage != StagePlanned {
+		look, err := r.n.Spender.Look(ctx, t)
+		if err != nil {
+			return facts{}, fmt.Errorf("look: %w", err)
+		}
+		if len(look.Versions) != len(t.Versions) {
+			return facts{}, fmt.Errorf("look: the spender reports %d versions of %d", len(look.Versions), len(t.Versions))
+		}
+		if f.look = &look; t.stays(look) {
+			return f, nil
+		}
+	}
 	for _, id := range t.Payouts {
 		p, err := r.cfg.Store.Payout(ctx, id)
 		if err != nil {
@@ -108,18 +120,16 @@ func (r *round) facts(ctx context.Context, t Transaction) (facts, error) {
 		}
 		f.payouts = append(f.payouts, p)
 	}
-	if t.Stage == StagePlanned {
-		return f, nil
-	}
-	look, err := r.n.Spender.Look(ctx, t)
-	if err != nil {
-		return facts{}, fmt.Errorf("look: %w", err)
-	}
-	if len(look.Versions) != len(t.Versions) {
-		return facts{}, fmt.Errorf("look: the spender reports %d versions of %d", len(look.Versions), len(t.Versions))
-	}
-	f.look = &look
 	return f, nil
+}
+
+// stays reports whether the look leaves a final transaction as it is: nothing is decided about its payouts then.
+func (t Transaction) stays(look Look) bool {
+	if t.Stage != StageFinal {
+		return false
+	}
+	s := look.Versions[t.Mined]
+	return s.Mined() && !s.Buried
 }
 
 // last reports whether no later open transaction of the lane hangs on this one.
@@ -279,7 +289,7 @@ func (r *round) sign(ctx context.Context, d decision) (Transaction, bool, error)
 		return d.tx, false, errStopped
 	}
 	if r.n.Signer == nil {
-		return d.tx, false, r.reason(ctx, d, ReasonSignature, "")
+		return d.tx, false, r.reasons(ctx, d.payouts, ReasonSignature, "")
 	}
 	t := d.tx
 	if !t.Last().Signed() {
@@ -294,7 +304,7 @@ func (r *round) sign(ctx context.Context, d decision) (Transaction, bool, error)
 	switch {
 	case errors.Is(err, ErrLater):
 		d.tx = t
-		return t, false, r.reason(ctx, d, ReasonSignature, "")
+		return t, false, r.reasons(ctx, d.payouts, ReasonSignature, "")
 	case errors.As(err, &refused) && i == len(t.Versions)-1:
 		return r.refusedBySigner(ctx, d, t, refused)
 	case err != nil:
@@ -333,7 +343,7 @@ func (r *round) refusedBySigner(ctx context.Context, d decision, t Transaction, 
 	}
 	r.note(t)
 	if last > 0 {
-		return t, false, r.reason(ctx, d, ReasonRefused, refused.Error())
+		return t, false, r.reasons(ctx, d.payouts, ReasonRefused, refused.Error())
 	}
 	return t, !t.Cancel, nil
 }
@@ -391,7 +401,7 @@ func (r *round) replace(ctx context.Context, d decision) (Transaction, bool, err
 	v, err := r.n.Spender.Replace(ctx, r.wallet(), t, r.greatest(d))
 	switch {
 	case errors.Is(err, ErrFeeTooHigh), errors.Is(err, ErrNoCoins), errors.Is(err, ErrNoReplacement):
-		return t, false, r.reason(ctx, d, reasonOf(err), err.Error())
+		return t, false, r.reasons(ctx, d.payouts, reasonOf(err), err.Error())
 	case err != nil:
 		return t, false, fmt.Errorf("replace: %w", err)
 	}
@@ -423,11 +433,7 @@ func (r *round) greatest(d decision) *big.Int {
 	return sum
 }
 
-// reason stores why the payouts of a transaction wait, if it is news.
-func (r *round) reason(ctx context.Context, d decision, why Reason, detail string) error {
-	return r.reasons(ctx, d.payouts, why, detail)
-}
-
+// reasons stores why payouts wait, if it is news.
 func (r *round) reasons(ctx context.Context, payouts []Payout, why Reason, detail string) error {
 	b := Batch{Fence: r.fence}
 	for _, p := range payouts {

@@ -16,6 +16,7 @@ const (
 	leastTried  = 100  // payouts of a queue that every spender tries
 	maxSwept    = 16   // sweeps begun in one round
 	maxWeighed  = 200  // holdings that a round asks the spender about
+	sweepPages  = 10   // pages of holdings that a round looks through for them
 	holdingPage = 1000
 )
 
@@ -173,7 +174,7 @@ func (r *round) claim(ctx context.Context, plan Plan, queued []Payout) (*Transac
 // are not worth their fee nor those that fail keep it from the others, and neither costs more than a few calls a round.
 func (r *round) sweepAll(ctx context.Context) error {
 	sweeper, able := r.n.Spender.(Sweeper)
-	if !able {
+	if !able || !r.n.sweeps() {
 		return nil
 	}
 	from, _ := r.n.swept.Load().(string)
@@ -185,7 +186,9 @@ func (r *round) sweepAll(ctx context.Context) error {
 	var failed error
 	for i, h := range list {
 		if begun == maxSwept || r.stopped || ctx.Err() != nil {
-			last = list[max(i-1, 0)].Name
+			if last = from; i > 0 {
+				last = list[i-1].Name
+			}
 			break
 		}
 		if err := r.heed(ctx); err != nil {
@@ -203,10 +206,15 @@ func (r *round) sweepAll(ctx context.Context) error {
 	return failed
 }
 
-// sweepable returns up to maxWeighed holdings after the name that are worth a sweep, and the name to go on from: empty at
-// the end.
+// sweeps reports whether any asset of the network is swept.
+func (n *network) sweeps() bool {
+	return slices.ContainsFunc(n.Assets, func(a AssetConfig) bool { return a.MinSweep != nil })
+}
+
+// sweepable returns up to maxWeighed holdings after the name that are worth a sweep, of those that one round looks at, and
+// the name to go on from: empty at the end.
 func (r *round) sweepable(ctx context.Context, after string) (list []Holding, last string, err error) {
-	for {
+	for range sweepPages {
 		page, err := r.cfg.Store.Holdings(ctx, r.n.id, after, holdingPage)
 		if err != nil {
 			return nil, "", fmt.Errorf("payout: read holdings: %w", err)
@@ -223,6 +231,7 @@ func (r *round) sweepable(ctx context.Context, after string) (list []Holding, la
 			return list, "", nil
 		}
 	}
+	return list, after, nil
 }
 
 // worthSweeping reports whether the holding is at a deposit address, free, and large enough.

@@ -98,7 +98,7 @@ func (s *Spender) planner(ctx context.Context, w payout.Wallet, l lane) (*planne
 // has returns what the lane has free of an asset.
 func (p *planner) has(ctx context.Context, asset chain.AssetID) (*big.Int, error) {
 	if p.frees[asset] == nil {
-		free, err := p.free(ctx, p.w, p.open, p.lane, asset, "")
+		free, err := payout.Free(ctx, p.w, p.open, holdingName(p.lane.address, asset), "")
 		if err != nil {
 			return nil, err
 		}

@@ -104,7 +104,7 @@ func (s *Spender) covered(ctx context.Context, w payout.Wallet, open []payout.Tr
 			return r, fmt.Errorf("%w: nothing would be left of the sweep", payout.ErrNoCoins)
 		}
 	}
-	free, err := s.free(ctx, w, open, r.from, s.coin.ID, t.ID)
+	free, err := payout.Free(ctx, w, open, holdingName(r.from.address, s.coin.ID), t.ID)
 	if err != nil {
 		return r, err
 	}

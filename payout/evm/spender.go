@@ -1,7 +1,6 @@
 package evm
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -269,51 +268,6 @@ func (s *Spender) holdingOf(l lane, asset chain.AssetID) payout.Holding {
 
 // isLane reports whether the address is one that pays.
 func (s *Spender) isLane(a chain.Address) bool { return a == s.pay.address || a == s.topUp.address }
-
-// free returns what an address has of an asset and no open transaction but the excepted one can spend. What has a final
-// transaction is booked already.
-func (s *Spender) free(ctx context.Context, w payout.Wallet, open []payout.Transaction, l lane, asset chain.AssetID, except string) (*big.Int, error) {
-	name := holdingName(l.address, asset)
-	left, err := booked(ctx, w, name)
-	if err != nil {
-		return nil, fmt.Errorf("read holdings: %w", err)
-	}
-	for _, t := range open {
-		if t.ID != except && t.Stage != payout.StageFinal {
-			left.Sub(left, costs(t, name))
-		}
-	}
-	return left, nil
-}
-
-// booked returns what our books have under the name of a holding.
-func booked(ctx context.Context, w payout.Wallet, name string) (*big.Int, error) {
-	h, err := w.Holding(ctx, name)
-	if errors.Is(err, payout.ErrNotFound) {
-		return new(big.Int), nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return new(big.Int).Set(h.Units), nil
-}
-
-// costs returns the most that any version of a transaction takes from a holding.
-func costs(t payout.Transaction, name string) *big.Int {
-	most := new(big.Int)
-	for _, v := range t.Versions {
-		sum := new(big.Int)
-		for _, m := range v.Moves {
-			if m.Holding.Name == name && m.Units.Sign() < 0 {
-				sum.Sub(sum, m.Units)
-			}
-		}
-		if sum.Cmp(most) > 0 {
-			most = sum
-		}
-	}
-	return most
-}
 
 // parse reads the unsigned bytes of a version that this Spender made.
 func (s *Spender) parse(v payout.Version) (Unsigned, error) {

@@ -198,27 +198,11 @@ func (s *spender) afford(ctx context.Context, w payout.Wallet, need map[string]*
 		return err
 	}
 	for asset, units := range need {
-		have := new(big.Int)
-		err := w.Holdings(ctx, chain.AssetID(asset), func(h payout.Holding) bool {
-			if h.Name == "lane/"+asset {
-				have.Add(have, h.Units)
-			}
-			return true
-		})
+		free, err := payout.Free(ctx, w, open, "lane/"+asset, "")
 		if err != nil {
 			return err
 		}
-		for _, t := range open {
-			if t.Stage == payout.StageFinal {
-				continue
-			}
-			for _, m := range t.Last().Moves {
-				if string(m.Holding.Asset) == asset {
-					have.Add(have, m.Units)
-				}
-			}
-		}
-		if have.Cmp(units) < 0 {
+		if free.Cmp(units) < 0 {
 			return payout.ErrNoCoins
 		}
 	}

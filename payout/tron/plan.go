@@ -139,48 +139,9 @@ func (s *Spender) affordable(ctx context.Context, w payout.Wallet, m moment, d d
 	return err
 }
 
-// free returns what the lane has of an asset, without the greatest costs of open transactions whose end is not booked.
+// free returns what the lane has of an asset that no open transaction can take.
 func (s *Spender) free(ctx context.Context, w payout.Wallet, m moment, asset chain.AssetID) (*big.Int, error) {
-	name := nameOf(s.lane.address, asset)
-	units, err := held(ctx, w, name)
-	if err != nil {
-		return nil, err
-	}
-	for _, t := range m.open {
-		if t.Stage != payout.StageFinal {
-			units.Sub(units, greatest(t, name))
-		}
-	}
-	return units, nil
-}
-
-// held returns what the books have under a name.
-func held(ctx context.Context, w payout.Wallet, name string) (*big.Int, error) {
-	h, err := w.Holding(ctx, name)
-	if errors.Is(err, payout.ErrNotFound) {
-		return new(big.Int), nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read holdings: %w", err)
-	}
-	return new(big.Int).Set(h.Units), nil
-}
-
-// greatest returns the most that any version of a transaction takes from a holding.
-func greatest(t payout.Transaction, name string) *big.Int {
-	most := new(big.Int)
-	for _, v := range t.Versions {
-		taken := new(big.Int)
-		for _, m := range v.Moves {
-			if m.Holding.Name == name && m.Units.Sign() < 0 {
-				taken.Sub(taken, m.Units)
-			}
-		}
-		if taken.Cmp(most) > 0 {
-			most = taken
-		}
-	}
-	return most
+	return payout.Free(ctx, w, m.open, nameOf(s.lane.address, asset), "")
 }
 
 // draft is a transaction that is being planned.
@@ -363,7 +324,7 @@ func (s *Spender) sweep(ctx context.Context, w payout.Wallet, h payout.Holding) 
 	if d.fee.Cmp(s.sweepFee) > 0 {
 		return payout.Plan{}, "", fmt.Errorf("%w: it may cost %s sun, and %s are allowed", payout.ErrNoCoins, d.fee, s.sweepFee)
 	}
-	gas, err := held(ctx, w, gasName)
+	gas, err := payout.Free(ctx, w, nil, gasName, "")
 	if err != nil {
 		return payout.Plan{}, "", err
 	}
