@@ -303,7 +303,6 @@ func (r *round) sign(ctx context.Context, d decision) (Transaction, bool, error)
 	var refused *RefusedError
 	switch {
 	case errors.Is(err, ErrLater):
-		d.tx = t
 		return t, false, r.reasons(ctx, d.payouts, ReasonSignature, "")
 	case errors.As(err, &refused) && i == len(t.Versions)-1:
 		return r.refusedBySigner(ctx, d, t, refused)
@@ -359,7 +358,6 @@ func (r *round) send(ctx context.Context, d decision) (Transaction, bool, error)
 		return t, false, nil
 	}
 	err := r.n.Spender.Send(ctx, t.Versions[i])
-	before := t
 	var refused *RefusedError
 	switch {
 	case err == nil:
@@ -371,7 +369,7 @@ func (r *round) send(ctx context.Context, d decision) (Transaction, bool, error)
 		r.log.Warn("sending failed; the transaction may have been taken", "network", r.n.id, "transaction", t.ID, "error", err)
 	}
 	t.SentAt = r.now()
-	t.Version = before.Version + 1
+	t.Version++
 	b := Batch{Transactions: []Transaction{t}, Fence: r.fence}
 	for _, p := range d.payouts {
 		after := p
