@@ -33,7 +33,7 @@ type Config struct {
 	Notifier Notifier
 	// Receivers provides the endpoints of projects, which are told the events of all of their invoices; [Projects] is
 	// one. If nil, only the invoices' own callbacks are told. Within a transaction of the host
-	// ([Service.WithStore]) it may read on another connection: a pool must have more than transactions hold at a time.
+	// ([Service.WithTx]) it may read on another connection: a pool must have more than transactions hold at a time.
 	Receivers Receivers
 	// Own reports whether a transaction only moves the host's own coins, such as one that brings coins for a fee to an
 	// address before it is swept: what it brings to an invoice's address is no payment. MovesOwn of payout.Service is one.
@@ -56,7 +56,7 @@ type Config struct {
 	Other     OtherPolicy     // default OtherAccept
 
 	// Dispatcher sends the messages. [Service.Run] runs it, and commits that put messages into the outbox hint it; for
-	// transactions of the host see [Service.Committed]. If nil, messages wait for a dispatcher that runs elsewhere.
+	// transactions of the host see [Service.WithTx]. If nil, messages wait for a dispatcher that runs elsewhere.
 	Dispatcher Dispatcher
 
 	// Holder identifies this process among those that share the store; default a random name. With a fixed name, a
