@@ -340,7 +340,7 @@ func (s *spender) Verify(v payout.Version, raw []byte) ([]byte, string, error) {
 // Send implements [payout.Spender].
 func (s *spender) Send(_ context.Context, v payout.Version) error {
 	s.w.pause("send")
-	s.w.checkStored(s, v)
+	s.w.checkStored(v)
 	switch {
 	case s.w.fails("send, lost"):
 		return errNode
