@@ -183,10 +183,15 @@ func TestDecide(t *testing.T) {
 			look:  &Look{Versions: []Sighting{nowhere}, Taken: true, TakenFinal: true},
 			stage: StageDead, status: StatusFailed, reason: ReasonForeign, entry: EntryVoid,
 		},
-		"a transaction that cannot be ours yet may be what the signer sent": {
+		"what a foreign transaction may have paid is not paid again": {
+			tx: oneTransaction(StageSigned, signedVersion("a", 10)), payout: onePayout("p", StatusSent),
+			look:  &Look{Versions: []Sighting{nowhere}, Taken: true, TakenFinal: true, Dead: true},
+			stage: StageDead, status: StatusFailed, reason: ReasonForeign, entry: EntryVoid,
+		},
+		"nor by the version that a signer still has": {
 			tx: oneTransaction(StageOffered, offered(plannedVersion())), payout: onePayout("p", StatusQueued),
 			look:  &Look{Versions: []Sighting{nowhere}, Taken: true, TakenFinal: true},
-			stage: StageOffered, status: StatusQueued, reason: ReasonForeign, act: actSign,
+			stage: StageDead, status: StatusFailed, reason: ReasonForeign, entry: EntryVoid,
 		},
 		"what can never be mined is tried again with another": {
 			tx: oneTransaction(StageSigned, signedVersion("a", 10)), payout: onePayout("p", StatusSent), look: &Look{Versions: []Sighting{nowhere}, Dead: true},

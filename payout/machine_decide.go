@@ -103,10 +103,10 @@ func (d *decision) looked(f facts) {
 		d.mined(f, mined)
 	case f.tx.Stage == StageFinal:
 		d.undo(f)
+	case f.look.Taken: // before Dead: what took the anchor may have paid the receivers
+		d.taken(f)
 	case f.look.Dead || f.tx.Doomed:
 		d.dead(f)
-	case f.look.Taken:
-		d.taken(f)
 	default:
 		d.waiting(f)
 	}
@@ -347,15 +347,10 @@ func (d *decision) dead(f facts) {
 	d.requeue(f, ReasonRefused)
 }
 
-// taken decides about a transaction whose anchor a transaction spent that we do not know. It may be a version that was
-// signed and sent without us: then its signer has to bring it. Otherwise somebody else has our key.
+// taken decides about a transaction whose anchor was spent by one that is not ours: somebody else has our key.
 func (d *decision) taken(f facts) {
 	for k := range d.payouts {
 		d.payouts[k].State.Reason = ReasonForeign
-	}
-	if f.tx.unsigned() >= 0 {
-		d.act = actSign
-		return
 	}
 	if d.tx.Foreign = true; !f.tx.Foreign {
 		d.alarm = ReasonForeign

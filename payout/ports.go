@@ -229,9 +229,12 @@ type Plan struct {
 type Look struct {
 	// Versions has one element for each version of the transaction, in order.
 	Versions []Sighting
-	// Taken reports that a transaction that is none of the versions spent the anchor, and TakenFinal that it is buried.
+	// Taken reports that a transaction that is none of the versions spent the anchor, and TakenFinal that it is buried. It
+	// may have paid the same receivers, so nothing is paid again. A version that was signed and sent elsewhere is no such
+	// transaction: Look knows it by its id or by what it does, signed here or not.
 	Taken, TakenFinal bool
-	// Dead reports that it is proven that no version is mined or ever can be.
+	// Dead reports that it is proven that no version is mined or ever can be, and that nothing else took its place: every
+	// version has expired. Then its payouts are paid by another transaction.
 	Dead bool
 }
 

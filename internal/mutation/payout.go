@@ -115,11 +115,9 @@ var payoutTable = []mutation{
 		rule: "a conflict counts when it is buried",
 	},
 	{
-		name: "what the signer sent by itself is taken for foreign", file: "payout/machine_decide.go",
-		from: `	if f.tx.unsigned() >= 0 {
-		d.act = actSign`, to: `	if f.tx.unsigned() >= 9 {
-		d.act = actSign`,
-		rule: "a signer that sends by itself has to bring what it sent",
+		name: "what a foreign transaction may have paid is paid again", file: "payout/machine_decide.go",
+		from: `	case f.look.Taken: // before Dead`, to: `	case f.look.Taken && !f.look.Dead: // before Dead`,
+		rule: "a payout whose coins somebody else spent is not paid again",
 	},
 	{
 		name: "a refund that failed still counts", file: "payout/service_pay.go",

@@ -273,9 +273,11 @@ func TestBtcd_TheAnchorIsTaken(t *testing.T) {
 	require.Equal(t, payout.Look{Versions: make([]payout.Sighting, 1)}, s.look(t, ours))
 	s.mine(t, 1)
 	require.Equal(t, payout.Look{Versions: make([]payout.Sighting, 1), Taken: true}, s.look(t, ours))
+	s.mine(t, 8)
+	require.Equal(t, payout.Look{Versions: make([]payout.Sighting, 1), Taken: true}, s.look(t, ours))
 	s.mine(t, 1)
-	require.Equal(t, payout.Look{Versions: make([]payout.Sighting, 1), Taken: true, TakenFinal: true, Dead: true}, s.look(t, ours))
-	s.drop(t, 2)
+	require.Equal(t, payout.Look{Versions: make([]payout.Sighting, 1), Taken: true, TakenFinal: true}, s.look(t, ours))
+	s.drop(t, 10)
 	require.Equal(t, payout.Look{Versions: make([]payout.Sighting, 1)}, s.look(t, ours))
 }
 

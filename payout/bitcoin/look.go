@@ -69,8 +69,7 @@ func (s *Spender) look(ctx context.Context, t payout.Transaction, anchor btc.Out
 	}
 	depth := tip.Height + 1 - by.height
 	if by.version < 0 {
-		look.Taken, look.TakenFinal = true, depth >= s.final
-		look.Dead = look.TakenFinal
+		look.Taken, look.TakenFinal = true, depth >= s.buried
 		return look, nil
 	}
 	v := t.Versions[by.version]

@@ -155,10 +155,9 @@ func (q *inquiry) see(ctx context.Context, i int, hash common.Hash, r *wireRecei
 	if err != nil {
 		return fmt.Errorf("receipt of %s: %w", hash, err)
 	}
-	final := height <= q.head.final
 	q.mined++
 	q.look.Versions[i] = payout.Sighting{
-		Height: height, Final: final, Buried: final && q.head.depth(height) >= q.c.Finality.Buried, Failed: failed, Fee: fee,
+		Height: height, Final: height <= q.head.final, Buried: q.buried(height), Failed: failed, Fee: fee,
 	}
 	return nil
 }
@@ -251,12 +250,15 @@ func (q *inquiry) taker(ctx context.Context) error {
 			return q.seeOther(ctx, i, x.Hash)
 		}
 	}
-	q.look.Taken = true
-	q.look.TakenFinal = height <= q.head.final
-	q.look.Dead = q.look.TakenFinal
+	q.look.Taken, q.look.TakenFinal = true, q.buried(height)
 	s := q.Spender
 	s.log.Error("a transaction that is not ours used a nonce", "network", s.c.Network, "address", first.From, "nonce", first.Nonce, "height", height)
 	return nil
+}
+
+// buried reports whether nothing more is expected of the block.
+func (q *inquiry) buried(height uint64) bool {
+	return height <= q.head.final && q.head.depth(height) >= q.c.Finality.Buried
 }
 
 // same returns the index of the version that does the same as a transaction, or -1.

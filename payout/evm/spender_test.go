@@ -327,7 +327,7 @@ func foreignUse(t *testing.T, w chaintest.World) {
 	require.Equal(t, payout.Look{Versions: []payout.Sighting{{}}, Taken: true}, b.look(tx))
 	refused(t, b.spender.Send(t.Context(), tx.Last()), payout.RefusedSpent)
 	w.Mine(t, 20)
-	require.Equal(t, payout.Look{Versions: []payout.Sighting{{}}, Taken: true, TakenFinal: true, Dead: true}, b.look(tx))
+	require.Equal(t, payout.Look{Versions: []payout.Sighting{{}}, Taken: true, TakenFinal: true}, b.look(tx))
 
 	tx.Foreign = true
 	_, err := b.spender.Plan(t.Context(), b, []payout.Payout{b.payment(b.coin, to, 1)})
@@ -482,7 +482,7 @@ func foreignDeposit(t *testing.T, w chaintest.World) {
 	require.NoError(t, err)
 	sweep := b.sign(b.keep(plan, purpose))
 	b.misuse(0, 1, 0, w.Address(t), 1e15)
-	w.Mine(t, depth)
+	w.Mine(t, 2*depth)
 	require.True(t, b.look(sweep).TakenFinal)
 	sweep.Foreign = true
 	_, _, err = b.spender.Sweep(t.Context(), b, bad)

@@ -46,9 +46,10 @@ type tx struct {
 	Foreign bool              `json:"foreign"` // made by somebody else with our key
 }
 
-// signed is how a signed transaction is written: its signature is part of what is hashed.
+// signed is how a signed transaction is written. One that is signed again has another signature.
 type signed struct {
 	Tx  json.RawMessage `json:"tx"`
+	N   int             `json:"n"`
 	Sig string          `json:"sig"`
 }
 
@@ -60,37 +61,41 @@ func (t tx) encode() []byte {
 	return b
 }
 
-func sign(unsigned []byte, by string) []byte {
-	sum := sha256.Sum256(append([]byte(by), unsigned...))
-	b, err := json.Marshal(signed{unsigned, hex.EncodeToString(sum[:8])})
+// sign signs with the only key. With another n the signature is another.
+func sign(unsigned []byte, n int) []byte {
+	sum := sha256.Sum256(fmt.Appendf(nil, "key %d %s", n, unsigned))
+	b, err := json.Marshal(signed{unsigned, n, hex.EncodeToString(sum[:8])})
 	if err != nil {
 		panic(err)
 	}
 	return b
 }
 
-func idOf(raw []byte) string {
+// idOf returns the id of a signed transaction. It covers the signature, but where transactions expire, as on TRON.
+func (k kind) idOf(raw []byte) string {
+	var s signed
+	if k == expiring && json.Unmarshal(raw, &s) == nil {
+		raw = s.Tx
+	}
 	sum := sha256.Sum256(raw)
 	return hex.EncodeToString(sum[:])
 }
 
-func parse(raw []byte) (tx, error) {
+// parse returns a signed transaction, and its unsigned form.
+func parse(raw []byte) (tx, []byte, error) {
 	var s signed
 	var t tx
 	if err := json.Unmarshal(raw, &s); err != nil {
-		return tx{}, err
+		return tx{}, nil, err
 	}
 	if err := json.Unmarshal(s.Tx, &t); err != nil {
-		return tx{}, err
+		return tx{}, nil, err
 	}
-	if want := sign(s.Tx, key); string(want) != string(raw) {
-		return tx{}, fmt.Errorf("the signature is wrong")
+	if want := sign(s.Tx, s.N); string(want) != string(raw) {
+		return tx{}, nil, fmt.Errorf("the signature is wrong")
 	}
-	return t, nil
+	return t, s.Tx, nil
 }
-
-// key is the only key.
-const key = "key"
 
 func num(s string) *big.Int {
 	n, ok := new(big.Int).SetString(s, 10)
@@ -131,16 +136,16 @@ type simChain struct {
 	kind   kind
 	assets []string // the first is the network's own coin
 	txs    map[string]tx
-	raws   map[string][]byte
-	blocks []block // block 1 first
-	states []state // before block 1, after block 1 ...
+	forms  map[string][]string // ids of what was signed from an unsigned form
+	blocks []block             // block 1 first
+	states []state             // before block 1, after block 1 ...
 	pool   []string
 	rate   int // the least that the pool takes
 }
 
 func newChain(k kind, assets []string) *simChain {
 	return &simChain{
-		kind: k, assets: assets, txs: map[string]tx{}, raws: map[string][]byte{}, rate: 1,
+		kind: k, assets: assets, txs: map[string]tx{}, forms: map[string][]string{}, rate: 1,
 		states: []state{{map[string]*big.Int{}, map[string]*big.Int{}, 0, map[string]int{}, map[string]string{}}},
 	}
 }
@@ -288,12 +293,14 @@ func (c *simChain) rewind(n int, keep func(id string) bool) (lost []deposit) {
 
 // submit puts a transaction into the pool, or refuses it as a node does.
 func (c *simChain) submit(raw []byte) error {
-	t, err := parse(raw)
+	t, unsigned, err := parse(raw)
 	if err != nil {
 		return &payout.RefusedError{Code: payout.RefusedInvalid, Reason: err.Error()}
 	}
-	id := idOf(raw)
-	c.txs[id], c.raws[id] = t, raw
+	id := c.kind.idOf(raw)
+	if _, known := c.txs[id]; !known {
+		c.txs[id], c.forms[string(unsigned)] = t, append(c.forms[string(unsigned)], id)
+	}
 	s := c.tip()
 	if _, in := s.taken[id]; in || slices.Contains(c.pool, id) {
 		return nil

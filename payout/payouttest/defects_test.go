@@ -23,6 +23,7 @@ func TestDefectsOfSpendersAreFound(t *testing.T) {
 	}{
 		"a replacement that spends other coins":          {payouttest.DefectNoAnchor, 60, "paid-once"},
 		"numbers that are left out":                      {payouttest.DefectGap, 60, "ended: "},
+		"what was paid by hand is paid again":            {payouttest.DefectTakenIsDead, 400, "paid-once"},
 		"an expiration that a reorganisation takes back": {payouttest.DefectExpiryByHead, 60, "paid-once"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -10,10 +10,12 @@ import (
 	"github.com/cointill/cointill/payout"
 )
 
-// theft is a transaction that somebody else made with our key.
+// theft is a transaction that somebody else made with our key. It may be the owner himself, who paid by hand what we were
+// about to pay.
 type theft struct {
-	id      string
-	name    string // of the holding that it spends
+	made
+	instead []string // the payouts whose transaction it takes the place of
+	name    string   // of the holding that it spends
 	units   *big.Int
 	written bool // the operator has written the loss off
 }
@@ -26,7 +28,7 @@ func (w *world) steal(s *spender) {
 	native := s.c.assets[0]
 	rate := s.c.rate + 10
 	t := tx{Fee: strconv.Itoa(rate * 20), Used: strconv.Itoa(rate * 20), Asset: native, Rate: rate, Foreign: true, Salt: w.rand.Int()}
-	it := &theft{name: "lane/" + native, units: num(t.Used)}
+	it := &theft{made: made{network: s.network}, name: "lane/" + native, units: num(t.Used)}
 	if s.c.kind == accounts {
 		t.Spends = []string{fmt.Sprintf("nonce:lane:%d", s.c.tip().nonce)}
 	} else {
@@ -39,12 +41,28 @@ func (w *world) steal(s *spender) {
 			return
 		}
 	}
-	raw := sign(t.encode(), key)
-	it.id = idOf(raw)
+	raw := sign(t.encode(), 0)
+	it.id = s.c.kind.idOf(raw)
 	if err := s.c.submit(raw); err == nil {
 		w.note("somebody else spends %s", t.Spends[0])
+		it.tx, it.instead = t, w.paidWith(s, t.Spends[0])
 		w.thefts = append(w.thefts, it)
 	}
+}
+
+// paidWith returns the payouts of the transaction whose anchor has the name.
+func (w *world) paidWith(s *spender, name string) []string {
+	locks, err := w.inner.Locks(context.Background(), s.network, []string{name})
+	w.must(err)
+	if locks[name] == "" {
+		return nil
+	}
+	t, err := w.inner.Transaction(context.Background(), locks[name])
+	w.must(err)
+	if t.Anchor != name {
+		return nil
+	}
+	return t.Payouts
 }
 
 // writeOff books what was stolen as a loss of the operator, once no reorganisation can bring it back, and takes the lane

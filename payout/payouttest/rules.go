@@ -22,7 +22,7 @@ type Rule struct {
 func Rules() []Rule {
 	return []Rule{
 		{"stored-first", "Nothing is sent whose signed bytes are not stored: a process that ends after the send could not know it."},
-		{"paid-once", "No two transactions that pay a payout can both be taken by a chain: they exclude each other, or one is proven dead."},
+		{"paid-once", "No two transactions that pay a payout can both be taken by a chain: they exclude each other, or one is proven dead. One of somebody else that takes the place of ours may have paid."},
 		{"no-end-too-soon", "A payout is paid, or lost to a foreign transaction, only once a process has seen that deep enough."},
 		{"paid-means-paid", "A payout that is paid is on the chain, with its amount, to its receiver."},
 		{"unpaid-means-unpaid", "When all is quiet, a payout that failed or was cancelled is nowhere on the chain."},
@@ -112,6 +112,13 @@ func (w *world) checkOnce() {
 	for _, s := range w.chains {
 		paying := map[string][]made{}  // what was signed, by payout
 		numbers := map[string]string{} // transaction by number
+		for _, it := range w.thefts {
+			for _, id := range it.instead {
+				if it.network == s.network {
+					paying[id] = append(paying[id], it.made)
+				}
+			}
+		}
 		for id, all := range w.made {
 			for _, m := range all {
 				if m.network != s.network {
@@ -162,14 +169,18 @@ func (c *simChain) impossible(id string, t tx) bool {
 	return t.Expires > 0 && c.height()-t.Expires >= depthBuried-1
 }
 
-// neverExists reports whether the coin is the change of a transaction that no branch that can still win has.
+// neverExists reports whether the coin is the change of a transaction that no branch that can still win has, however it
+// was signed.
 func (c *simChain) neverExists(name string) bool {
+	never := false
 	for id, t := range c.txs {
 		if _, makes := t.Makes[name]; makes {
-			return c.impossible(id, t)
+			if never = c.impossible(id, t); !never {
+				return false
+			}
 		}
 	}
-	return false
+	return never
 }
 
 // checkFeed is the rule told-in-order, as a reader of the feed sees it.

@@ -16,6 +16,7 @@ const (
 	NoDefect           Defect = iota
 	DefectNoAnchor            // a replacement spends other coins than what it replaces
 	DefectGap                 // numbers of the sender are left out
+	DefectTakenIsDead         // what a foreign transaction took the place of counts as dead
 	DefectExpiryByHead        // a transaction counts as dead once the head is past its time, whatever may be reorganised
 )
 

@@ -177,6 +177,9 @@ func (s *spender) planAccount(ctx context.Context, w payout.Wallet, p payout.Pay
 	t.Spends = []string{lock}
 	v := payout.Version{Fee: fee, Unsigned: t.encode(), Spends: t.Spends, At: s.w.now(), Rate: strconv.Itoa(s.c.rate)}
 	v.Moves = s.accountMoves(t)
+	if s.c.kind == expiring { // no signature is needed to know the id
+		v.TxID = s.c.kind.idOf(sign(v.Unsigned, 0))
+	}
 	return payout.Plan{Lane: "lane", Anchor: lock, Version: v, Payouts: []string{p.ID}}, nil
 }
 
@@ -330,11 +333,10 @@ func (s *spender) rebalance(ctx context.Context, w payout.Wallet, t payout.Trans
 
 // Verify implements [payout.Spender].
 func (s *spender) Verify(v payout.Version, raw []byte) ([]byte, string, error) {
-	var in signed
-	if json.Unmarshal(raw, &in) != nil || string(in.Tx) != string(v.Unsigned) || string(sign(in.Tx, key)) != string(raw) {
+	if _, unsigned, err := parse(raw); err != nil || string(unsigned) != string(v.Unsigned) {
 		return nil, "", payout.ErrDiffers
 	}
-	return raw, idOf(raw), nil
+	return raw, s.c.kind.idOf(raw), nil
 }
 
 // Send implements [payout.Spender].
@@ -365,35 +367,37 @@ func (s *spender) Look(_ context.Context, t payout.Transaction) (payout.Look, er
 	height := s.c.height() - s.w.lag(s)
 	view := s.c.at(height)
 	var out payout.Look
-	ours := map[string]bool{}
 	for _, v := range t.Versions {
 		out.Versions = append(out.Versions, s.sighting(view, height, v))
-		ours[v.TxID] = true
 	}
-	if by, spent := view.spender[t.Anchor]; spent && !ours[by] && !slices.ContainsFunc(out.Versions, payout.Sighting.Mined) {
+	if by, spent := view.spender[t.Anchor]; spent && !slices.ContainsFunc(out.Versions, payout.Sighting.Mined) {
 		out.Taken = true
 		depth := height - view.taken[by] + 1
 		out.TakenFinal = depth >= depthBuried
 		s.w.deepest[t.ID] = max(s.w.deepest[t.ID], depth)
 	}
 	out.Dead = s.dead(height, t, out)
+	if s.defect == DefectTakenIsDead && out.TakenFinal {
+		out.Dead, out.Taken, out.TakenFinal = true, false, false
+	}
 	return out, nil
 }
 
+// sighting returns what the view has of a version, whoever signed and sent it.
 func (s *spender) sighting(view state, height int, v payout.Version) payout.Sighting {
-	if v.TxID == "" {
-		return payout.Sighting{}
+	for _, id := range s.c.forms[string(v.Unsigned)] {
+		at, mined := view.taken[id]
+		if !mined {
+			continue
+		}
+		depth := height - at + 1
+		s.w.deepest[id] = max(s.w.deepest[id], depth)
+		t := s.c.txs[id]
+		return payout.Sighting{
+			Height: uint64(at), Final: depth >= depthFinal, Buried: depth >= depthBuried, Failed: t.Fails, Fee: num(t.Used), TxID: id,
+		}
 	}
-	at, mined := view.taken[v.TxID]
-	if !mined {
-		return payout.Sighting{Pooled: slices.Contains(s.c.pool, v.TxID)}
-	}
-	depth := height - at + 1
-	s.w.deepest[v.TxID] = max(s.w.deepest[v.TxID], depth)
-	t := s.c.txs[v.TxID]
-	return payout.Sighting{
-		Height: uint64(at), Final: depth >= depthFinal, Buried: depth >= depthBuried, Failed: t.Fails, Fee: num(t.Used),
-	}
+	return payout.Sighting{Pooled: v.TxID != "" && slices.Contains(s.c.pool, v.TxID)}
 }
 
 // dead reports whether every version has expired at a depth that no reorganisation reaches, and none is in a block.
@@ -466,10 +470,12 @@ func (s signer) Sign(_ context.Context, r payout.SignRequest) ([]byte, error) {
 	case s.w.refuses(r):
 		return nil, &payout.RefusedError{Code: payout.RefusedPolicy, Reason: "not today"}
 	}
-	raw := sign(r.Unsigned, key)
+	raw := sign(r.Unsigned, 0)
 	s.w.signed(r, raw)
-	if s.w.chance(s.w.cfg.outside) { // the signer sends it by itself
-		_ = s.w.chainOf(r.Network).submit(raw)
+	if s.w.chance(s.w.cfg.outside) { // the signer sends it by itself, as it signed it then or now
+		own := sign(r.Unsigned, s.w.rand.IntN(2))
+		s.w.signed(r, own)
+		_ = s.w.chainOf(r.Network).submit(own)
 	}
 	s.w.pause("signed")
 	return raw, nil

@@ -443,13 +443,13 @@ func (w *world) forget(s *spender) {
 
 // signed notes that a version was signed: from now on anybody may send it.
 func (w *world) signed(r payout.SignRequest, raw []byte) {
-	t, err := parse(raw)
+	t, _, err := parse(raw)
 	w.must(err)
-	w.made[r.Transaction] = append(w.made[r.Transaction], made{r.Network, idOf(raw), t})
+	w.made[r.Transaction] = append(w.made[r.Transaction], made{r.Network, w.chainOf(r.Network).kind.idOf(raw), t})
 }
 
 func (w *world) didSign(r payout.SignRequest) bool {
-	id := idOf(sign(r.Unsigned, key))
+	id := w.chainOf(r.Network).kind.idOf(sign(r.Unsigned, 0))
 	return slices.ContainsFunc(w.made[r.Transaction], func(m made) bool { return m.id == id })
 }
 
