@@ -86,13 +86,14 @@ func TestDecide(t *testing.T) {
 		after  time.Duration
 		reject string
 
-		stage  Stage
-		status Status
-		reason Reason
-		act    act
-		entry  EntryKind // of the one entry; empty: none
-		paid   int64     // what the fee was, if there is an entry
-		queued bool      // the payout may get another transaction
+		stage   Stage
+		status  Status
+		reason  Reason
+		act     act
+		instead act
+		entry   EntryKind // of the one entry; empty: none
+		paid    int64     // what the fee was, if there is an entry
+		queued  bool      // the payout may get another transaction
 	}{
 		"a plan is signed": {
 			tx: oneTransaction(StagePlanned, plannedVersion()), payout: onePayout("p", StatusQueued),
@@ -129,6 +130,14 @@ func TestDecide(t *testing.T) {
 		"what may be signed is cancelled by a transaction that excludes it": {
 			tx: oneTransaction(StageOffered, signedVersion("a", 10)), payout: cancelled(onePayout("p", StatusQueued)), look: seen(nowhere),
 			stage: StageOffered, status: StatusQueued, act: actReplace,
+		},
+		"and what nodes forgot is sent again where that cannot be made": {
+			tx: oneTransaction(StageSigned, signedVersion("a", 10)), payout: cancelled(onePayout("p", StatusSent)), look: seen(nowhere), after: time.Minute,
+			stage: StageSigned, status: StatusSent, act: actReplace, instead: actSend,
+		},
+		"but not while a node has it": {
+			tx: oneTransaction(StageSigned, signedVersion("a", 10)), payout: cancelled(onePayout("p", StatusSent)), look: seen(pooled), after: time.Minute,
+			stage: StageSigned, status: StatusSent, act: actReplace,
 		},
 		"a block is not the end": {
 			tx: oneTransaction(StageSigned, signedVersion("a", 10)), payout: onePayout("p", StatusSent), look: seen(inBlock(8, nil)),
@@ -213,6 +222,7 @@ func TestDecide(t *testing.T) {
 			assert.Equal(t, c.status, p.State.Status)
 			assert.Equal(t, c.reason, p.State.Reason)
 			assert.Equal(t, c.act, d.act)
+			assert.Equal(t, c.instead, d.instead)
 			assert.Equal(t, c.queued, p.State.Transaction == "", "may get another transaction")
 			assert.Equal(t, d, decide(f), "the same facts, the same decision")
 			if c.entry == "" {

@@ -46,6 +46,7 @@ type decision struct {
 	unlocks []string
 	alarm   Reason // something that a person must know
 	act     act
+	instead act // if there cannot be the version that actReplace asks for
 }
 
 // decide folds the facts of one transaction. It is pure: the same facts give the same decision.
@@ -408,7 +409,10 @@ func (d *decision) waiting(f facts) {
 	switch {
 	case f.wantsCancel() && !last.Cancels:
 		d.tx.Cancel, d.act = true, actReplace
-	case f.lost() && f.now.Sub(f.tx.SentAt) >= f.rules.resend:
+		if f.lost() { // what a node has forgotten would keep the later numbers of its sender waiting for ever
+			d.instead = actSend
+		}
+	case f.lost():
 		d.act = actSend
 	case !last.Signed():
 		d.act = actSign
@@ -417,10 +421,10 @@ func (d *decision) waiting(f facts) {
 	}
 }
 
-// lost reports whether no node has the newest signed version.
+// lost reports whether no node has the newest signed version, and it is time to send it again.
 func (f facts) lost() bool {
 	i := f.tx.newestSigned()
-	return i >= 0 && !f.look.Versions[i].Pooled
+	return i >= 0 && !f.look.Versions[i].Pooled && f.now.Sub(f.tx.SentAt) >= f.rules.resend
 }
 
 // sent reports whether the newest version was sent.

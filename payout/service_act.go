@@ -30,8 +30,9 @@ func (s *Service) Approve(ctx context.Context, project, id, actor, comment strin
 
 // Cancel asks that the payout is not paid. Before a transaction was shown to a signer, the payout is cancelled at once and
 // its reservation given back. After that only a transaction that excludes the former ones can end it: Cancel then returns
-// the payout as it is, and it is cancelled once that is final, or paid if a block takes a former version first. A payout
-// that was signed together with others is refused with a [StatusError]: see [Service.CancelTransaction].
+// the payout as it is, and it is cancelled once that is final, or paid if a block takes a former version first. While the
+// payout's greatest fee does not suffice for that transaction, the former version is still sent again when nodes forget
+// it: later transactions of the same sender wait for one of them. A payout that was signed together with others is refused with a [StatusError]: see [Service.CancelTransaction].
 func (s *Service) Cancel(ctx context.Context, project, id, actor, comment string) (Payout, error) {
 	return s.act(ctx, "cancel", project, id, Action{Kind: ActionCancel, Actor: actor, Comment: comment}, func(p Payout) error {
 		if p.State.Status.Ended() {

@@ -147,7 +147,7 @@ func (f *fakeSpender) version(payouts []payout.Payout, nonce string, fee int64, 
 }
 
 func (f *fakeSpender) Replace(_ context.Context, _ payout.Wallet, t payout.Transaction, greatest *big.Int) (payout.Version, error) {
-	fee := t.Last().Fee.Int64() + 1
+	fee := max(t.Last().Fee.Int64()+1, f.rate)
 	if fee > greatest.Int64() {
 		return payout.Version{}, payout.ErrFeeTooHigh
 	}
