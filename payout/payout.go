@@ -66,6 +66,7 @@ const (
 	ActionCancel  ActionKind = "cancel"  // it should not be paid, if that is still possible
 	ActionReceive ActionKind = "receive" // the payee named the receiver
 	ActionExpire  ActionKind = "expire"  // the time to claim it is over
+	ActionPaid    ActionKind = "paid"    // other money has paid it
 )
 
 // Action is one action of a person.

@@ -176,6 +176,9 @@ type Spender interface {
 	// Funding returns what a final transaction brought to our wallet's own addresses: those that are no invoice's. It
 	// returns ErrNotFound for an unknown or unconfirmed one, and for one that brought nothing.
 	Funding(ctx context.Context, txID string) ([]Move, error)
+	// Received returns what a final transaction, of whomever, brought to an address, in base units of the asset. It returns
+	// ErrNotFound for an unknown or unconfirmed one, and for one that brought nothing there.
+	Received(ctx context.Context, txID string, to chain.Address, asset chain.AssetID) (*big.Int, error)
 	// Audit returns, for each of the holdings, what the chain has of it now in base units, unconfirmed transactions left
 	// out.
 	Audit(ctx context.Context, holdings []Holding) ([]*big.Int, error)

@@ -42,11 +42,12 @@ type fakeSpender struct {
 	planErr error
 	never   map[string]string // payouts that can never be paid, by receiver
 	funding map[string][]payout.Move
+	brought map[string]*big.Int // by foreign transactions: "txid asset receiver"
 	planned int // calls of Plan
 }
 
 func newFakeSpender() *fakeSpender {
-	return &fakeSpender{rate: 2, mined: map[string]payout.Sighting{}, never: map[string]string{}, funding: map[string][]payout.Move{}}
+	return &fakeSpender{rate: 2, mined: map[string]payout.Sighting{}, never: map[string]string{}, funding: map[string][]payout.Move{}, brought: map[string]*big.Int{}}
 }
 
 func (f *fakeSpender) with(do func()) {
@@ -201,6 +202,15 @@ func (f *fakeSpender) Funding(_ context.Context, txID string) ([]payout.Move, er
 	defer f.mu.Unlock()
 	if moves := f.funding[strings.ToLower(txID)]; len(moves) > 0 { // as nodes do, it reads hexadecimal digits of both cases
 		return moves, nil
+	}
+	return nil, payout.ErrNotFound
+}
+
+func (f *fakeSpender) Received(_ context.Context, txID string, to chain.Address, asset chain.AssetID) (*big.Int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if units := f.brought[fmt.Sprint(txID, " ", asset, " ", to)]; units != nil {
+		return units, nil
 	}
 	return nil, payout.ErrNotFound
 }
@@ -387,6 +397,11 @@ func (s *shop) books() string {
 	page, err := s.Payouts(s.t.Context(), payout.Query{Limit: 1000})
 	require.NoError(s.t, err)
 	return fmt.Sprintf("%d entries, %d events, %d payouts, %s", len(entries), len(events), len(page.Payouts), s.balance("shop", coin))
+}
+
+// brought lets a foreign transaction have paid units to the receiver of p.
+func (s *shop) brought(txID string, units int64, p payout.Payout) {
+	s.spender.with(func() { s.spender.brought[fmt.Sprint(txID, " ", p.Asset.ID, " ", p.To)] = big.NewInt(units) })
 }
 
 // sound checks that the books add up, counted again.

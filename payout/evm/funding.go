@@ -25,9 +25,48 @@ func (s *Spender) Funding(ctx context.Context, txID string) ([]payout.Move, erro
 }
 
 func (s *Spender) funding(ctx context.Context, txID string) ([]payout.Move, error) {
+	tx, receipt, err := s.succeeded(ctx, txID)
+	if err != nil {
+		return nil, err
+	}
+	if s.isLane(chain.Address(tx.From.Hex())) {
+		return nil, payout.ErrNotFound
+	}
+	moves := s.brought(tx, receipt)
+	if len(moves) == 0 {
+		return nil, payout.ErrNotFound
+	}
+	return moves, nil
+}
+
+// Received implements [payout.Spender]. It sees what [Spender.Funding] sees.
+func (s *Spender) Received(ctx context.Context, txID string, to chain.Address, asset chain.AssetID) (*big.Int, error) {
+	units := new(big.Int)
+	tx, receipt, err := s.succeeded(ctx, txID)
+	if err == nil {
+		if asset == s.coin.ID && tx.To != nil && tx.To.Hex() == string(to) {
+			units.Set((*big.Int)(tx.Value))
+		}
+		for _, log := range receipt.Logs {
+			if _, receiver, moved, ok := log.transfer(); ok && s.assetAt(log.Address) == asset && receiver.Hex() == string(to) {
+				units.Add(units, moved)
+			}
+		}
+		if units.Sign() == 0 {
+			err = payout.ErrNotFound
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("payout/evm: received by %s in transaction %.80q: %w", to, txID, err)
+	}
+	return units, nil
+}
+
+// succeeded returns a transaction that a final block has and that did not fail, or ErrNotFound.
+func (s *Spender) succeeded(ctx context.Context, txID string) (*wireTx, *wireReceipt, error) {
 	hash, err := hexutil.Decode(txID)
 	if err != nil || len(hash) != common.HashLength {
-		return nil, payout.ErrNotFound // no node is asked
+		return nil, nil, payout.ErrNotFound // no node is asked
 	}
 	var tx *wireTx
 	var receipt *wireReceipt
@@ -37,24 +76,20 @@ func (s *Spender) funding(ctx context.Context, txID string) ([]payout.Move, erro
 	})
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, nil, err
 	case tx == nil || receipt == nil:
-		return nil, payout.ErrNotFound
+		return nil, nil, payout.ErrNotFound
 	case tx.Hash != common.BytesToHash(hash) || tx.Value == nil:
-		return nil, fmt.Errorf("%w: the transaction is %s", chain.ErrIncomplete, tx.Hash)
+		return nil, nil, fmt.Errorf("%w: the transaction is %s", chain.ErrIncomplete, tx.Hash)
 	}
 	height, err := s.proven(ctx, h, tx.Hash, receipt)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if height > h.final || *receipt.Status != 1 || s.isLane(chain.Address(tx.From.Hex())) {
-		return nil, payout.ErrNotFound
+	if height > h.final || *receipt.Status != 1 {
+		return nil, nil, payout.ErrNotFound
 	}
-	moves := s.brought(tx, receipt)
-	if len(moves) == 0 {
-		return nil, payout.ErrNotFound
-	}
-	return moves, nil
+	return tx, receipt, nil
 }
 
 // brought returns what a transaction brought to the lanes.

@@ -9,6 +9,7 @@ import (
 	"math/big"
 	"slices"
 
+	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/payout"
 )
 
@@ -129,6 +130,7 @@ type deposit struct {
 	name  string // of the coin
 	asset string
 	units *big.Int
+	to    chain.Address // somebody else, if not empty
 }
 
 // simChain is a simulated chain: a node that everybody sees alike, with a pool.
@@ -239,6 +241,9 @@ func (c *simChain) mine(skip func(id string) bool, deposits ...deposit) {
 	s := c.tip().clone()
 	b := block{deposits: deposits}
 	for _, d := range deposits {
+		if d.to != "" {
+			continue
+		}
 		if c.kind == coins {
 			s.coins[d.name] = d.units
 		} else {

@@ -53,6 +53,8 @@ func TestWorldsHaveEverything(t *testing.T) {
 		"taken all the same fails":    true,
 		"blocks leave the chain":      true,
 		"somebody else spends":        true,
+		"as paid by":                  true,
+		"is paid operator":            true,
 		"write off":                   true,
 		"with 3 versions":             true,
 		"is dead, with":               true,

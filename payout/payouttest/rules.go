@@ -22,7 +22,7 @@ type Rule struct {
 func Rules() []Rule {
 	return []Rule{
 		{"stored-first", "Nothing is sent whose signed bytes are not stored: a process that ends after the send could not know it."},
-		{"paid-once", "No two transactions that pay a payout can both be taken by a chain: they exclude each other, or one is proven dead. One of somebody else that takes the place of ours may have paid."},
+		{"paid-once", "No two transactions that pay a payout can both be taken by a chain: they exclude each other, or one is proven dead. One of somebody else that takes the place of ours may have paid, and one that a person names has."},
 		{"no-end-too-soon", "A payout is paid, or lost to a foreign transaction, only once a process has seen that deep enough."},
 		{"paid-means-paid", "A payout that is paid is on the chain, with its amount, to its receiver."},
 		{"unpaid-means-unpaid", "When all is quiet, a payout that failed or was cancelled is nowhere on the chain."},
@@ -32,7 +32,7 @@ func Rules() []Rule {
 		{"reservations-end", "When all is quiet, nothing is reserved but for payouts that wait for somebody."},
 		{"never-below-zero", "No account is below zero unless the chain took money back."},
 		{"one-number-one-transaction", "No number of a sender belongs to two transactions, and none is left out."},
-		{"told-in-order", "Events of a payout have no gaps and begin where the one before ended; an ended payout begins again only with an alarm."},
+		{"told-in-order", "Events of a payout have no gaps and begin where the one before ended; an ended payout begins again only with an alarm, or by a person who has paid it."},
 		{"refunds", "An invoice is refunded at most what it brought."},
 	}
 }
@@ -64,6 +64,9 @@ func (w *world) committed(b payout.Batch) {
 	}
 	for _, p := range b.Payouts {
 		w.note("%s is %s %s", p.Key, p.State.Status, p.State.Reason)
+		if p.State.Status == payout.StatusPaid && p.State.Reason == payout.ReasonOperator {
+			w.marked[p.ID] = p.State.TxID
+		}
 		w.checkEnd(p)
 	}
 	for _, ev := range b.Events {
@@ -137,6 +140,11 @@ func (w *world) checkOnce() {
 		}
 		for _, id := range sortedKeys(paying) {
 			w.exclusive(s, id, paying[id])
+			for _, m := range paying[id] {
+				if w.marked[id] != "" && !m.tx.Foreign && !m.tx.Fails && !s.c.impossible(m.id, m.tx) {
+					w.broken("paid-once: payout %s was paid by hand and can be paid by %s", id, m.id)
+				}
+			}
 		}
 	}
 }
@@ -197,7 +205,8 @@ func (w *world) checkFeed() {
 			w.broken("told-in-order: the body of event %s cannot be read: %v", ev.ID, err)
 		}
 		last := w.told[ev.Payout]
-		if body.Data.From != last || last.Ended() && ev.Type != payout.EventUndone && !w.undone {
+		byHand := last == payout.StatusFailed && ev.Type == payout.EventPaid && body.Data.Payout.Reason == payout.ReasonOperator
+		if body.Data.From != last || last.Ended() && ev.Type != payout.EventUndone && !w.undone && !byHand {
 			w.broken("told-in-order: payout %s was told as %q and is now told from %q to %q", ev.Payout, last, body.Data.From, body.Data.To)
 		}
 		w.told[ev.Payout] = body.Data.To
@@ -220,7 +229,7 @@ func (w *world) quiet() {
 	for _, s := range w.chains {
 		s.c.rate = 1
 		w.must(w.procs[0].Resume(ctx, s.network))
-		w.mineWith(s, deposit{"fund:end", s.c.assets[0], big.NewInt(100000)})
+		w.mineWith(s, deposit{name: "fund:end", asset: s.c.assets[0], units: big.NewInt(100000)})
 	}
 	for round := range 200 {
 		w.clock = w.clock.Add(20e9)
@@ -331,6 +340,9 @@ func (w *world) checkPaid(p payout.Payout) {
 		}
 	}
 	switch paid := p.State.Status == payout.StatusPaid; {
+	case w.marked[p.ID] != "" && (!paid || len(on) > 0):
+		w.broken("paid-once: payout %s was paid by hand, is %s and on the chain %d times", p.ID, p.State.Status, len(on))
+	case w.marked[p.ID] != "":
 	case len(on) > 1:
 		w.broken("paid-once: payout %s is on the chain %d times", p.ID, len(on))
 	case paid && len(on) == 0:

@@ -60,7 +60,7 @@ func Play(t testing.TB, cfg Config, seed uint64) (failure string, story []string
 		for range 3 {
 			w.sell(s)
 		}
-		w.mineWith(s, deposit{"fund:first", s.c.assets[0], num("20000")})
+		w.mineWith(s, deposit{name: "fund:first", asset: s.c.assets[0], units: num("20000")})
 	}
 	for range cfg.Steps {
 		w.step()

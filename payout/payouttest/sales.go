@@ -31,7 +31,7 @@ func (w *world) sell(s *spender) {
 		CreatedAt: w.clock, UpdatedAt: w.clock, Deadline: w.clock.AddDate(1, 0, 0), State: invoice.State{Status: invoice.StatusNew},
 		Seq: 1, Version: 1,
 	}
-	it := &sale{inv: inv, deposit: deposit{fmt.Sprintf("sale:%d", n), asset, big.NewInt(paid)}}
+	it := &sale{inv: inv, deposit: deposit{name: fmt.Sprintf("sale:%d", n), asset: asset, units: big.NewInt(paid)}}
 	w.must(w.inner.Commit(context.Background(), invoice.Batch{Insert: []invoice.Invoice{inv}, Events: []invoice.Event{w.event(inv, invoice.EventCreated)}}))
 	w.invoices = append(w.invoices, it)
 	w.note("%s of %d in %s is paid with %d", inv.OrderID, due, asset[len(asset)-6:], paid)

@@ -442,6 +442,19 @@ func (s *spender) Funding(_ context.Context, id string) ([]payout.Move, error) {
 	return nil, payout.ErrNotFound
 }
 
+// Received implements [payout.Spender].
+func (s *spender) Received(_ context.Context, id string, to chain.Address, asset chain.AssetID) (*big.Int, error) {
+	for _, b := range s.c.blocks[:max(0, s.c.height()-depthBuried+1)] {
+		for _, d := range b.deposits {
+			if d.name == id && d.to == to && d.asset == string(asset) {
+				s.w.deepest[id] = depthBuried
+				return d.units, nil
+			}
+		}
+	}
+	return nil, payout.ErrNotFound
+}
+
 // Audit implements [payout.Spender].
 func (s *spender) Audit(_ context.Context, holdings []payout.Holding) ([]*big.Int, error) {
 	view := s.c.tip()

@@ -49,6 +49,8 @@ type world struct {
 	claims   map[string]string
 	invoices []*sale
 	thefts   []*theft
+	hands    []byHand                 // what was paid with other money
+	marked   map[string]string        // of these the ones that were told of, by payout
 	made     map[string][]made        // versions that were signed, by the transaction
 	refused  map[string]bool          // requests that the signer refused
 	deepest  map[string]int           // how deep a process saw a transaction, or what took the place of one
@@ -66,6 +68,9 @@ type made struct {
 	id      string
 	tx      tx
 }
+
+// byHand is a payment that is not ours.
+type byHand struct{ txID, payout string }
 
 // sale is an invoice of the shop, as the world knows it.
 type sale struct {
@@ -85,7 +90,7 @@ func newWorld(seed uint64, inner Store, defect Defect) *world {
 	r := rand.New(rand.NewPCG(seed, 0x70a7))
 	w := &world{
 		rand: r, inner: inner, clock: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), defect: defect,
-		claims: map[string]string{}, made: map[string][]made{}, seqs: map[string]int64{}, told: map[string]payout.Status{}, refused: map[string]bool{}, deepest: map[string]int{},
+		claims: map[string]string{}, marked: map[string]string{}, made: map[string][]made{}, seqs: map[string]int64{}, told: map[string]payout.Status{}, refused: map[string]bool{}, deepest: map[string]int{},
 	}
 	odds := func(most float64) float64 {
 		if r.IntN(3) == 0 {
@@ -234,6 +239,8 @@ func (w *world) step() {
 		{1, func() { w.stop(svc, s) }},
 		{1, func() { w.fund(svc, s) }},
 		{1, func() { w.steal(s) }},
+		{1, func() { w.payByHand(s) }},
+		{2, func() { w.markPaid(svc) }},
 	}
 	sum := 0
 	for _, a := range acts {
@@ -331,6 +338,28 @@ func (w *world) cancel(svc *payout.Service) {
 	w.result("cancel %s", err, p.Key)
 }
 
+// payByHand pays a payout with money that is not ours.
+func (w *world) payByHand(s *spender) {
+	p, ok := w.some()
+	if !ok || p.To == "" || p.Asset.ID.Network() != s.network {
+		return
+	}
+	h := byHand{fmt.Sprintf("hand:%d", w.next()), p.ID}
+	w.hands = append(w.hands, h)
+	w.note("somebody pays %s by hand with %s", p.Key, h.txID)
+	w.mineWith(s, deposit{name: h.txID, asset: string(p.Asset.ID), units: p.Units, to: p.To})
+}
+
+// markPaid tells of what was paid by hand, also of what something else pays.
+func (w *world) markPaid(svc *payout.Service) {
+	if len(w.hands) == 0 {
+		return
+	}
+	h := w.hands[w.rand.IntN(len(w.hands))]
+	_, err := svc.MarkPaid(context.Background(), project, h.payout, h.txID, "ben", "")
+	w.result("mark %s as paid by %s", err, h.payout[len(h.payout)-4:], h.txID)
+}
+
 func (w *world) refund(svc *payout.Service, s *spender) {
 	if len(w.invoices) == 0 {
 		return
@@ -382,7 +411,7 @@ func (w *world) stop(svc *payout.Service, s *spender) {
 func (w *world) fund(svc *payout.Service, s *spender) {
 	asset := s.c.assets[0]
 	name := fmt.Sprintf("fund:%d", w.next())
-	w.mineWith(s, deposit{name, asset, big.NewInt(int64(2000 + w.rand.IntN(4000)))})
+	w.mineWith(s, deposit{name: name, asset: asset, units: big.NewInt(int64(2000 + w.rand.IntN(4000)))})
 	w.bookFunds(svc, s)
 }
 

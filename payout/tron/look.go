@@ -132,10 +132,7 @@ func (s *Spender) forget(id string) {
 
 // Funding implements [payout.Spender]. Only the lane is an address of our own that is no invoice's.
 func (s *Spender) Funding(ctx context.Context, txID string) ([]payout.Move, error) {
-	e, err := s.node.Execution(ctx, txID)
-	if errors.Is(err, chain.ErrNotFound) || err == nil && !e.Final {
-		err = payout.ErrNotFound
-	}
+	e, err := s.final(ctx, txID)
 	if err != nil {
 		return nil, fmt.Errorf("tron: funding: %w", err)
 	}
@@ -153,6 +150,33 @@ func (s *Spender) Funding(ctx context.Context, txID string) ([]payout.Move, erro
 		return nil, fmt.Errorf("tron: funding: transaction %s brought nothing to %s: %w", txID, s.lane.address, payout.ErrNotFound)
 	}
 	return out, nil
+}
+
+// final returns what a solidified block says of a transaction, or payout.ErrNotFound.
+func (s *Spender) final(ctx context.Context, txID string) (tron.Execution, error) {
+	e, err := s.node.Execution(ctx, txID)
+	if errors.Is(err, chain.ErrNotFound) || err == nil && !e.Final {
+		err = payout.ErrNotFound
+	}
+	return e, err
+}
+
+// Received implements [payout.Spender].
+func (s *Spender) Received(ctx context.Context, txID string, to chain.Address, asset chain.AssetID) (*big.Int, error) {
+	e, err := s.final(ctx, txID)
+	units := new(big.Int)
+	for _, x := range e.Transfers {
+		if x.To == to && x.Asset == asset && !x.Held {
+			units.Add(units, x.Units)
+		}
+	}
+	if err == nil && units.Sign() == 0 {
+		err = payout.ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("tron: received by %s in transaction %.64q: %w", to, txID, err)
+	}
+	return units, nil
 }
 
 // add adds a move to those of the same holding.
