@@ -54,10 +54,10 @@ func TestPaydayBtcd(t *testing.T) {
 }
 
 // The process that pays is killed with kill -9 at seeded moments, and pays everything once.
-func TestKillAnyMomentPaysOnceGeth(t *testing.T) {
+func TestKillAnyMomentPaysOnce_P4_Geth(t *testing.T) {
 	play(t, options{chain: "eth", kills: 6, seed: 2})
 }
 
-func TestKillAnyMomentPaysOnceBtcd(t *testing.T) {
+func TestKillAnyMomentPaysOnce_P4_Btcd(t *testing.T) {
 	play(t, options{chain: "btc", kills: 6, seed: 2})
 }

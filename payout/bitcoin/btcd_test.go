@@ -3,6 +3,7 @@ package bitcoin_test
 import (
 	"errors"
 	"fmt"
+	"math/big"
 	"strings"
 	"testing"
 
@@ -347,6 +348,11 @@ func TestBtcd_FundingOfTheLane(t *testing.T) {
 		require.ErrorIs(t, err, payout.ErrNotFound, "not final")
 		s.mine(t, 1)
 	}
+	units, err := s.spender.Received(t.Context(), pool[0], other, s.params.Asset().ID) // P24
+	require.NoError(t, err)
+	require.Equal(t, big.NewInt(5000), units)
+	_, err = s.spender.Received(t.Context(), pool[0], s.stranger(t, 9), s.params.Asset().ID)
+	require.ErrorIs(t, err, payout.ErrNotFound)
 	moves, err := s.spender.Funding(t.Context(), pool[0])
 	require.NoError(t, err)
 	require.Len(t, moves, 2)

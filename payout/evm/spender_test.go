@@ -50,6 +50,7 @@ func suite(t *testing.T, w chaintest.World, anvil bool) {
 		{"ThePayoutOfEverythingHasNoRoomForTheFee", everything, false},
 		{"TheNodeOfAnotherChainIsAnError", anotherChain, false},
 		{"FundingIsWhatOthersBring", funding, false},
+		{"P24_WhatOthersPaidIsFound", received, false},
 		{"FinalIsTheNodesWord", finalByTag, false},
 	} {
 		if c.anvil && !anvil {
@@ -586,6 +587,25 @@ func funding(t *testing.T, w chaintest.World) {
 	own := b.start(b.payment(b.coin, w.Address(t), 3))
 	b.settle(own)
 	_, err = b.spender.Funding(t.Context(), own.Last().TxID)
+	require.ErrorIs(t, err, payout.ErrNotFound)
+}
+
+func received(t *testing.T, w chaintest.World) {
+	b := newTill(t, w)
+	to, other := w.Address(t), w.Address(t)
+	for _, asset := range []chain.Asset{b.coin, b.token} {
+		id := w.Pay(t, asset, to, big.NewInt(7))
+		w.Mine(t, 1)
+		_, err := b.spender.Received(t.Context(), id, to, asset.ID)
+		require.ErrorIs(t, err, payout.ErrNotFound, "not final yet")
+		w.Mine(t, depth)
+		units, err := b.spender.Received(t.Context(), id, to, asset.ID)
+		require.NoError(t, err)
+		require.Equal(t, "7", units.String())
+		_, err = b.spender.Received(t.Context(), id, other, asset.ID)
+		require.ErrorIs(t, err, payout.ErrNotFound)
+	}
+	_, err := b.spender.Received(t.Context(), "x", to, b.coin.ID)
 	require.ErrorIs(t, err, payout.ErrNotFound)
 }
 

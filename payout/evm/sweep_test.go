@@ -149,7 +149,7 @@ func TestAWalletThatFindsNoSingleHoldingIsVisited(t *testing.T) {
 	}
 }
 
-func TestP25_WhatIsNotWorthItsFeeStays(t *testing.T) {
+func TestP25_A48_Incident50_WhatIsNotWorthItsFeeStays(t *testing.T) {
 	f := newFake()
 	b, h := sweeper(t, f, ether)
 	b.holdsLane(ether)

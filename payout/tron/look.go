@@ -2,6 +2,8 @@ package tron
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -154,6 +156,9 @@ func (s *Spender) Funding(ctx context.Context, txID string) ([]payout.Move, erro
 
 // final returns what a solidified block says of a transaction, or payout.ErrNotFound.
 func (s *Spender) final(ctx context.Context, txID string) (tron.Execution, error) {
+	if b, err := hex.DecodeString(txID); err != nil || len(b) != sha256.Size {
+		return tron.Execution{}, payout.ErrNotFound // no node is asked
+	}
 	e, err := s.node.Execution(ctx, txID)
 	if errors.Is(err, chain.ErrNotFound) || err == nil && !e.Final {
 		err = payout.ErrNotFound

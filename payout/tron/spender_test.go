@@ -517,12 +517,23 @@ func TestFunding_ReportsWhatAFinalTransactionBroughtToTheLane(t *testing.T) {
 	moves, err = s.spender.Funding(t.Context(), tokens.ID)
 	require.NoError(t, err)
 	require.Equal(t, []payout.Move{{Holding: s.laneHolding(s.usdt), Units: big.NewInt(42)}}, moves)
-	for _, id := range []string{elsewhere.ID, failed.ID, strings.Repeat("0", 64)} {
+	for _, id := range []string{elsewhere.ID, failed.ID, strings.Repeat("0", 64), "no id"} {
 		_, err = s.spender.Funding(t.Context(), id)
 		require.ErrorIs(t, err, payout.ErrNotFound)
 	}
-	_, err = s.spender.Funding(t.Context(), "no id")
-	require.Error(t, err)
+
+	for id, want := range map[string]string{tokens.ID: "1", elsewhere.ID: "", failed.ID: "", brought.ID: "", "no id": ""} { // P24
+		units, err := s.spender.Received(t.Context(), id, chain.Address(payee), s.usdt.ID)
+		if want == "" {
+			require.ErrorIs(t, err, payout.ErrNotFound)
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, want, units.String())
+	}
+	units, err := s.spender.Received(t.Context(), elsewhere.ID, chain.Address(payee), s.trx.ID)
+	require.NoError(t, err)
+	require.Equal(t, big.NewInt(trx), units)
 }
 
 func TestSweep_TRX(t *testing.T) {
@@ -573,7 +584,7 @@ func TestSweep_TokenAfterATopUpThatComesOnce(t *testing.T) {
 }
 
 // P25: sweeps cost 13 to 40 TRX for 9 USDT, and deposits stuck for lack of energy.
-func TestP25_ASweepThatCostsTooMuchWaits(t *testing.T) {
+func TestP25_A48_Incident50_ASweepThatCostsTooMuchWaits(t *testing.T) {
 	s := newScene(t, func(c *tron.Config) { c.SweepFee = big.NewInt(10 * trx) })
 	s.fund(100*trx, 0) // the lane has no USDT: its first one takes twice the energy
 	h := s.deposit(3, s.usdt, 9_000_000)
