@@ -43,7 +43,7 @@ type fakeSpender struct {
 	never   map[string]string // payouts that can never be paid, by receiver
 	funding map[string][]payout.Move
 	brought map[string]*big.Int // by foreign transactions: "txid asset receiver"
-	planned int // calls of Plan
+	planned int                 // calls of Plan
 }
 
 func newFakeSpender() *fakeSpender {

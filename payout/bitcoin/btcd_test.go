@@ -282,6 +282,37 @@ func TestBtcd_TheAnchorIsTaken(t *testing.T) {
 	require.Equal(t, payout.Look{Versions: make([]payout.Sighting, 1)}, s.look(t, ours))
 }
 
+// A version that spends what somebody else has spent is in no pool. Its successor takes another coin, and need not pay more.
+func TestBtcd_AStolenCoinIsReplacedAtNoHigherFee(t *testing.T) {
+	n := startBtcd(t)
+	n.mine(t, 30)
+	s := newShop(t, n, btc.P2WPKH, 1)
+	s.receive(t, 100_000, 90_000, 80_000)
+	to := s.stranger(t, 1)
+	tx := s.plan(t, s.payout(t, "a", to, 160_000, 20_000))
+	s.sign(t, &tx)
+	require.Len(t, tx.Last().Spends, 2)
+	stolen := s.books.holdings[tx.Last().Spends[1]]
+	thief := newShop(t, n, btc.P2WPKH, 1)
+	stolen.Lock = ""
+	thief.books.holdings = map[string]payout.Holding{stolen.Name: stolen}
+	theirs := thief.plan(t, thief.payout(t, "b", s.stranger(t, 2), 61_000, 50_000))
+	thief.sign(t, &theirs)
+	thief.send(t, theirs)
+	s.mine(t, 1)
+	refused := s.spender.Send(t.Context(), tx.Last())
+	require.ErrorAs(t, refused, new(*payout.RefusedError))
+
+	s.replace(t, &tx, tx.Last().Fee.Int64()+200)
+	s.sign(t, &tx)
+	s.send(t, tx)
+	require.NotContains(t, tx.Last().Spends, stolen.Name)
+	require.Contains(t, tx.Last().Spends, tx.Anchor)
+	s.mine(t, final)
+	require.True(t, s.look(t, tx).Versions[1].Final)
+	require.Equal(t, int64(160_000), s.pays(t, tx.Last(), to))
+}
+
 // None of the transaction's outputs is left, and a P2PKH version may not even have an id.
 func TestBtcd_ATransactionIsFoundByReadingBlocks(t *testing.T) {
 	n := startBtcd(t)

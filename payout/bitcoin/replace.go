@@ -16,7 +16,7 @@ import (
 
 // Replace implements [payout.Spender]. The next version spends the coins of the last one that are still there, and others
 // where they do not suffice; the change pays for the rest. Its fee exceeds those of all versions before it by what nodes
-// demand (BIP-125): it also pays for what payees have made of their unconfirmed outputs, which it replaces with them.
+// demand (BIP-125), as far as they can still be in a pool: it also pays for what payees have made of their unconfirmed outputs, which it replaces with them.
 //
 // Bitcoin Cash has no replacement. There a version can only cancel, which helps if no node has the transaction.
 func (s *Spender) Replace(
@@ -140,7 +140,14 @@ func (s *Spender) costOf(ctx context.Context, t payout.Transaction) (cost, error
 	if s.params.ForkID() {
 		return c, nil
 	}
-	for _, v := range t.Versions {
+	alive, err := s.alive(ctx, t.Versions)
+	if err != nil {
+		return cost{}, err
+	}
+	for i, v := range t.Versions {
+		if !alive[i] {
+			continue
+		}
 		fee, size := s.reserved(v.Fee), s.sizeOf(v)
 		burden := int64(0) // with what payees have spent of it already
 		if v.TxID != "" {
@@ -152,6 +159,34 @@ func (s *Spender) costOf(ctx context.Context, t payout.Transaction) (cost, error
 		c.best = max(c.best, s.rateOf(fee, size))
 	}
 	return c, nil
+}
+
+// alive reports which of the versions the newest block leaves possible. One that spends a coin which is spent there, or gone,
+// is in no pool: its successor need not pay more.
+func (s *Spender) alive(ctx context.Context, versions []payout.Version) ([]bool, error) {
+	var points []btc.Outpoint
+	var of []int
+	for i, v := range versions {
+		for _, name := range v.Spends {
+			at, err := btc.ParseOutpoint(name)
+			if err != nil {
+				return nil, fmt.Errorf("payout/bitcoin: version %d spends %.80q: %w", i, name, err)
+			}
+			points, of = append(points, at), append(of, i)
+		}
+	}
+	outputs, err := s.node.Unspent(ctx, points, false)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]bool, len(versions))
+	for i := range out {
+		out[i] = true
+	}
+	for k, o := range outputs {
+		out[of[k]] = out[of[k]] && o != nil
+	}
+	return out, nil
 }
 
 // rateOf returns the rate of a fee, rounded down, and at most all money for a megabyte.

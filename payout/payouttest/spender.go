@@ -247,7 +247,9 @@ func (s *spender) Replace(ctx context.Context, w payout.Wallet, t payout.Transac
 		return payout.Version{}, err
 	}
 	next := old
-	next.Rate = max(old.Rate+1+old.Rate/8, s.c.rate)
+	if next.Rate = s.c.rate; s.possible(old) {
+		next.Rate = max(old.Rate+1+old.Rate/8, s.c.rate)
+	}
 	next.Salt = s.w.rand.Int()
 	n := len(old.Pays)
 	if t.Cancel {
@@ -276,6 +278,12 @@ func (s *spender) Replace(ctx context.Context, w payout.Wallet, t payout.Transac
 		v.Spends = next.Spends
 	}
 	return v, nil
+}
+
+// possible reports whether the node's pool may have the transaction: the coins that it spends are there.
+func (s *spender) possible(t tx) bool {
+	gone := func(name string) bool { return s.view().coins[name] == nil }
+	return s.c.kind != coins || !slices.ContainsFunc(t.Spends, gone)
 }
 
 // otherCoins is the defect of a replacement that does not exclude what it replaces: it says that it spends the anchor, and
