@@ -39,8 +39,11 @@ func reserveEntry(p Payout) Entry {
 	for _, a := range p.accounts() {
 		l.move(a, reservedOf(a), p.total()[a])
 	}
-	return l.entry(Entry{ID: "payout:" + p.ID + ":reserve", Kind: EntryReserve, Subject: p.ID, At: p.CreatedAt, Note: p.Name})
+	return l.entry(Entry{ID: reserveID(p), Kind: EntryReserve, Subject: p.ID, At: p.CreatedAt, Note: p.Name})
 }
+
+// reserveID returns the ID of the entry that reserves the payout's money.
+func reserveID(p Payout) string { return "payout:" + p.ID + ":reserve" }
 
 // endID returns the ID of the entry that ends the reservation: whether it is posted or voided, it happens once, unless
 // the chain takes it back.
