@@ -50,7 +50,7 @@ func (w *world) steal(s *spender) {
 	}
 }
 
-// paidWith returns the payouts of the transaction whose anchor has the name.
+// paidWith returns the payouts of the transaction whose anchor has the name, if it was shown to a signer.
 func (w *world) paidWith(s *spender, name string) []string {
 	locks, err := w.inner.Locks(context.Background(), s.network, []string{name})
 	w.must(err)
@@ -59,7 +59,7 @@ func (w *world) paidWith(s *spender, name string) []string {
 	}
 	t, err := w.inner.Transaction(context.Background(), locks[name])
 	w.must(err)
-	if t.Anchor != name {
+	if t.Anchor != name || t.Stage == payout.StagePlanned {
 		return nil
 	}
 	return t.Payouts
