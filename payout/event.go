@@ -20,6 +20,7 @@ const (
 	EventPaid      invoice.EventType = "payout.paid"
 	EventFailed    invoice.EventType = "payout.failed"
 	EventCancelled invoice.EventType = "payout.cancelled"
+	EventReturned  invoice.EventType = "payout.returned"
 	EventUndone    invoice.EventType = "payout.undone"   // alarm: a reorganisation took back what was final
 	EventForeign   invoice.EventType = "payout.key_used" // alarm: somebody else spends with our key
 )
@@ -52,6 +53,7 @@ type PayloadPayout struct {
 	Invoice   string           `json:"invoice,omitempty"`
 	Status    Status           `json:"status"`
 	Reason    Reason           `json:"reason,omitempty"`
+	Detail    string           `json:"detail,omitempty"` // of a rejection or a return, for people
 	Final     bool             `json:"final"`
 	Asset     chain.Asset      `json:"asset"`
 	Amount    decimal.Decimal  `json:"amount"`
@@ -70,6 +72,9 @@ func (p Payout) shown() PayloadPayout {
 		ID: p.ID, Project: p.Project, Key: p.Key, Kind: p.Kind, Invoice: p.Invoice, Status: p.State.Status, Reason: p.State.Reason,
 		Final: p.State.Status.Ended(), Asset: p.Asset, Amount: p.Asset.Decimal(p.Units), To: p.To, TxID: p.State.TxID,
 		FeeAsset: p.FeeAsset, Name: p.Name, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
+	}
+	if s := p.State; s.Reason == ReasonRejected || s.Reason == ReasonReturned {
+		out.Detail = s.Detail
 	}
 	if p.State.Paid != nil {
 		fee := decimal.NewFromBigInt(p.State.Paid, 0)

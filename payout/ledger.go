@@ -59,6 +59,7 @@ const (
 	EntryPost    EntryKind = "post"    // a payout was paid
 	EntryVoid    EntryKind = "void"    // a payout will never be paid
 	EntryFee     EntryKind = "fee"     // a network fee that no payout carries
+	EntryReturn  EntryKind = "return"  // a payout's money came back
 	EntryAdjust  EntryKind = "adjust"  // an operator's correction
 )
 

@@ -129,7 +129,7 @@ func (d *decision) mined(f facts, i int) {
 		d.finish(f, i)
 	default:
 		for k := range d.payouts {
-			d.sent(k, seen.id(f.tx.Versions[i]), seen.Height, ReasonConfirming)
+			d.sent(k, seen.id(f.tx.Versions[i]), seen.Height, ReasonConfirming, "")
 		}
 	}
 }
@@ -153,6 +153,9 @@ func (d *decision) finish(f facts, i int) {
 			p.State.Status = StatusPaid
 		case !v.Cancels:
 			p.State.Status, p.State.Reason = StatusFailed, ReasonReverted
+			if seen.Why != "" {
+				p.State.Reason, p.State.Detail = ReasonRejected, seen.Why
+			}
 		case p.did(ActionCancel):
 			p.State.Status, p.State.Reason = StatusCancelled, ReasonOperator
 		default:
@@ -401,7 +404,11 @@ func (d *decision) waiting(f facts) {
 	pooled := slices.IndexFunc(f.look.Versions, func(s Sighting) bool { return s.Pooled })
 	for k, p := range d.payouts {
 		if pooled >= 0 {
-			d.sent(k, f.tx.Versions[pooled].TxID, 0, "")
+			why, detail := Reason(""), f.look.Versions[pooled].Why
+			if f.look.Versions[pooled].Asks {
+				why = ReasonConfirm
+			}
+			d.sent(k, f.tx.Versions[pooled].TxID, 0, why, detail)
 		} else if p.State.Reason == ReasonConfirming {
 			d.payouts[k].State.Reason, d.payouts[k].State.Height = "", 0
 		}
@@ -431,10 +438,10 @@ func (f facts) lost() bool {
 func (f facts) sent() bool { return !f.tx.SentAt.IsZero() && !f.tx.SentAt.Before(f.tx.Last().At) }
 
 // sent notes that a node or a block has the payout's transaction.
-func (d *decision) sent(k int, txID string, height uint64, why Reason) {
+func (d *decision) sent(k int, txID string, height uint64, why Reason, detail string) {
 	s := &d.payouts[k].State
-	if s.Status != StatusSent || s.TxID != txID || s.Height != height || why != "" {
-		s.Reason, s.Detail = why, "" // else it says why there is no better version
+	if s.Status != StatusSent || s.TxID != txID || s.Height != height || why != "" || detail != "" || s.Reason == ReasonConfirm {
+		s.Reason, s.Detail = why, detail // else it says why there is no better version
 	}
 	s.Status, s.TxID, s.Height = StatusSent, txID, height
 }

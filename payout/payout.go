@@ -20,11 +20,13 @@ const (
 	StatusPaid      Status = "paid"      // final
 	StatusFailed    Status = "failed"    // it was not paid and never will be
 	StatusCancelled Status = "cancelled" // withdrawn before it was paid
+	StatusReturned  Status = "returned"  // paid, and the beneficiary's bank sent it back; it is not paid again by itself
 )
 
-// Ended reports whether the payout is over: only a reorganisation deeper than what counts as final changes it again.
+// Ended reports whether the payout is over: only a reorganisation deeper than what counts as final, a bank that returns it,
+// or a person who paid it otherwise changes it again.
 func (s Status) Ended() bool {
-	return s == StatusPaid || s == StatusFailed || s == StatusCancelled
+	return s == StatusPaid || s == StatusFailed || s == StatusCancelled || s == StatusReturned
 }
 
 // Reason is why a payout waits, or why it ended as it did.
@@ -32,19 +34,22 @@ type Reason string
 
 // The reasons.
 const (
-	ReasonApproval   Reason = "needs_approval"  // another person has to approve it
-	ReasonReceiver   Reason = "needs_receiver"  // the payee has not named an address yet
-	ReasonCooling    Reason = "receiver_is_new" // the receiver's cooling-off time has not passed
-	ReasonCoins      Reason = "no_coins"        // the wallet's free coins do not suffice at present
-	ReasonFee        Reason = "fee_too_high"    // the network asks for more than the payout's greatest fee
-	ReasonSignature  Reason = "needs_signature" // the transaction waits for its signer
-	ReasonConfirming Reason = "confirming"      // in a block, not yet final
-	ReasonRefused    Reason = "refused"         // the network refuses it: see Detail
-	ReasonReverted   Reason = "reverted"        // mined, and it moved nothing
-	ReasonForeign    Reason = "key_used"        // a transaction that is not ours spent what this one needed
-	ReasonUndone     Reason = "undone"          // a reorganisation took back what was final; it is sent again
-	ReasonOperator   Reason = "operator"        // an operator ended it
-	ReasonExpired    Reason = "expired"         // nobody claimed it in time
+	ReasonApproval   Reason = "needs_approval"     // another person has to approve it
+	ReasonReceiver   Reason = "needs_receiver"     // the payee has not named an address yet
+	ReasonCooling    Reason = "receiver_is_new"    // the receiver's cooling-off time has not passed
+	ReasonCoins      Reason = "no_coins"           // the wallet's free coins do not suffice at present
+	ReasonFee        Reason = "fee_too_high"       // the network asks for more than the payout's greatest fee
+	ReasonSignature  Reason = "needs_signature"    // the transaction waits for its signer
+	ReasonConfirming Reason = "confirming"         // in a block, not yet final
+	ReasonRefused    Reason = "refused"            // the network refuses it: see Detail
+	ReasonReverted   Reason = "reverted"           // mined, and it moved nothing
+	ReasonForeign    Reason = "key_used"           // a transaction that is not ours spent what this one needed
+	ReasonUndone     Reason = "undone"             // a reorganisation took back what was final; it is sent again
+	ReasonOperator   Reason = "operator"           // an operator ended it
+	ReasonExpired    Reason = "expired"            // nobody claimed it in time
+	ReasonConfirm    Reason = "needs_confirmation" // a person has to confirm it at the provider: see Detail
+	ReasonRejected   Reason = "rejected"           // the provider did not pay it: see Detail
+	ReasonReturned   Reason = "returned"           // the money came back: see Detail
 )
 
 // Kind is what a payout is for.
@@ -90,7 +95,9 @@ type Payout struct {
 	Asset chain.Asset   `json:"asset"`
 	To    chain.Address `json:"to,omitempty"`
 	Asked string        `json:"asked,omitempty"` // the receiver as the request spelled it
-	Units *big.Int      `json:"units"`           // what the receiver gets, in base units
+	// Beneficiary is who gets it, where a [Provider] pays; nil if nothing is known.
+	Beneficiary *Beneficiary `json:"beneficiary,omitempty"`
+	Units       *big.Int     `json:"units"` // what the receiver gets, in base units
 	// AskedUnits is what the request said of the amount, such as "12.5" or "12.5, fee included".
 	AskedUnits string `json:"asked_units,omitempty"`
 	// Source is the account that Units come from. Fee is the greatest network fee, in base units of FeeAsset, which is

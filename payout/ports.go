@@ -253,6 +253,9 @@ type Sighting struct {
 	// TxID is its id in the block if that is not the TxID of the version: where ids cover signatures, it may have been
 	// signed twice. Empty for the same.
 	TxID string
+	// Why is what a [Provider] says of it, and Asks that a person has to confirm it there; chains say nothing.
+	Why  string
+	Asks bool
 }
 
 // id returns the id under which the chain has the version.

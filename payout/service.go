@@ -49,7 +49,9 @@ type Config struct {
 
 // NetworkConfig configures money out on one network.
 type NetworkConfig struct {
-	Spender Spender // required
+	Spender Spender // required, unless there is a Provider
+	// Provider pays instead of a Spender and a Signer, which are nil then: the network is an account that somebody else keeps.
+	Provider Provider
 	// Signer signs by itself, or some time later. Nil keeps this process watch-only: what is to be signed is exported and
 	// imported ([Service.Export], [Service.Import]).
 	Signer Signer
@@ -69,7 +71,8 @@ type NetworkConfig struct {
 // AssetConfig is an asset that can be paid out.
 type AssetConfig struct {
 	chain.Asset
-	// MaxFee is the greatest network fee of one payout, in base units of the network's coin; required.
+	// MaxFee is the greatest network fee of one payout, in base units of the network's coin; required. Of a [Provider] it is
+	// what it takes beside the amount, in base units of the asset, and may be 0.
 	MaxFee *big.Int
 	// MinSweep is the least that is worth being brought from a deposit address to the wallet, in base units; nil disables
 	// sweeps of the asset.
@@ -150,6 +153,12 @@ func New(cfg Config) (*Service, error) {
 }
 
 func newNetwork(c NetworkConfig) (*network, error) {
+	switch {
+	case c.Provider != nil && (c.Spender != nil || c.Signer != nil):
+		return nil, errors.New("a Provider needs neither Spender nor Signer")
+	case c.Provider != nil:
+		c.Spender, c.Signer = provided{c.Provider}, instructor{}
+	}
 	if c.Spender == nil || len(c.Assets) == 0 {
 		return nil, errors.New("Spender and Assets are required")
 	}
@@ -168,7 +177,7 @@ func newNetwork(c NetworkConfig) (*network, error) {
 		switch {
 		case a.ID.Network() != n.id:
 			return nil, fmt.Errorf("Assets[%d]: %s is not on %s", i, a.ID, n.id)
-		case orZero(a.MaxFee).Sign() <= 0:
+		case a.MaxFee == nil || a.MaxFee.Sign() < 0 || a.MaxFee.Sign() == 0 && c.Provider == nil:
 			return nil, fmt.Errorf("Assets[%d]: MaxFee must be positive", i)
 		}
 		n.assets[a.ID] = a

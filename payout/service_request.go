@@ -25,6 +25,8 @@ type Request struct {
 	Kind  Kind            // KindPayout by default; refunds are made by [Service.Refund]
 	Asset chain.AssetID   // required
 	To    string          // receiver; required
+	// Beneficiary is who gets it, where a [Provider] pays; texts of at most 140 bytes. Chains do not need it.
+	Beneficiary *Beneficiary
 	Units decimal.Decimal // amount in the asset's own unit, positive, with no more decimals than it has
 	// FeeIncluded takes the greatest fee out of the amount, if both are in the same asset, so that a whole balance can be
 	// paid out.
@@ -95,7 +97,7 @@ func (s *Service) draft(r Request) (*network, Payout, error) {
 	now := s.now()
 	p := Payout{
 		ID: s.newID(now), Project: r.Project, Key: r.Key, Kind: r.Kind, Asset: a.Asset, Units: units, AskedUnits: r.asked(),
-		Source: Account{r.Project, Available, a.ID}, Name: r.Name, Comment: r.Comment, CallbackURL: r.CallbackURL,
+		Source: Account{r.Project, Available, a.ID}, Beneficiary: r.Beneficiary, Name: r.Name, Comment: r.Comment, CallbackURL: r.CallbackURL,
 		Format: r.Format, Data: maps.Clone(r.Data), Requester: r.Requester, CreatedAt: now,
 	}
 	n.setFee(&p, a)
@@ -110,6 +112,9 @@ func (s *Service) draft(r Request) (*network, Payout, error) {
 // setFee sets the greatest fee of the payout, and who pays it.
 func (n *network) setFee(p *Payout, a AssetConfig) {
 	p.FeeAsset, p.Fee = n.Spender.FeeAsset(), new(big.Int).Set(a.MaxFee)
+	if n.Provider != nil {
+		p.FeeAsset = a.ID
+	}
 	p.Payer = Account{Kind: Float, Asset: p.FeeAsset}
 	if a.ID == p.FeeAsset && !n.OperatorFees {
 		p.Payer = p.Source
@@ -148,6 +153,9 @@ func (s *Service) checkTexts(r Request) error {
 		}
 	}
 	if err := s.checkCallback(r); err != nil {
+		return err
+	}
+	if err := r.Beneficiary.check(); err != nil {
 		return err
 	}
 	size := 0
@@ -234,7 +242,7 @@ func (p Payout) goesTo(to string) bool { return p.Asked == to || string(p.To) ==
 // says reports whether the texts are those of a request. The requester may be another.
 func (p Payout) says(r Request) bool {
 	return p.CallbackURL == r.CallbackURL && p.Format == r.Format && p.Name == r.Name && p.Comment == r.Comment &&
-		maps.Equal(p.Data, r.Data)
+		maps.Equal(p.Data, r.Data) && p.Beneficiary.or() == r.Beneficiary.or()
 }
 
 // receiver checks the receiver with the network and the policies.
@@ -245,7 +253,7 @@ func (s *Service) receiver(ctx context.Context, n *network, p *Payout, to string
 	case len(to) > maxReceiver || !clean(to):
 		return refuse("To", to, "is no address")
 	}
-	address, err := n.Spender.Receiver(ctx, p.Asset, to, p.Units)
+	address, err := n.receiver(ctx, *p, to)
 	if err != nil {
 		var refused *RefusedError
 		if errors.As(err, &refused) {
@@ -266,6 +274,14 @@ func (s *Service) receiver(ctx context.Context, n *network, p *Payout, to string
 	}
 	p.Own = len(own) > 0
 	return s.listed(ctx, p)
+}
+
+// receiver returns the canonical receiver of the payout.
+func (n *network) receiver(ctx context.Context, p Payout, to string) (chain.Address, error) {
+	if n.Provider != nil {
+		return n.Provider.Receiver(ctx, p.Asset, to, p.Beneficiary.or(), p.Units)
+	}
+	return n.Spender.Receiver(ctx, p.Asset, to, p.Units)
 }
 
 // listed checks the receiver against the list of those that are allowed.
