@@ -10,7 +10,7 @@ import "time"
 // Central Bank's long-term calendar, in force since 2002).
 func NextBusinessDay(date time.Time) time.Time {
 	day := dayOf(date)
-	for closed(day) {
+	for holiday(day) {
 		day = day.AddDate(0, 0, 1)
 	}
 	return day
@@ -22,7 +22,7 @@ func dayOf(t time.Time) time.Time {
 	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
 }
 
-func closed(day time.Time) bool {
+func holiday(day time.Time) bool {
 	if weekday := day.Weekday(); weekday == time.Saturday || weekday == time.Sunday {
 		return true
 	}

@@ -116,7 +116,7 @@ func (c *checker) batch(b *Batch) {
 	switch day := dayOf(b.Date); {
 	case day.Before(dayOf(b.CreatedAt)):
 		c.fail("Date", day.Format(time.DateOnly), "is before CreatedAt")
-	case !b.Instant && closed(day):
+	case !b.Instant && holiday(day):
 		c.fail("Date", day.Format(time.DateOnly), "is no business day; the next is "+NextBusinessDay(day).Format(time.DateOnly))
 	}
 	if len(b.Transfers) == 0 {

@@ -44,6 +44,7 @@ func batch() sepa.Batch {
 func instant() sepa.Batch {
 	b := batch()
 	b.Instant = true
+	b.Address = &sepa.Address{PostCode: "50667", Town: "Köln", Country: "DE"}
 	b.Date = time.Date(2026, 12, 25, 0, 0, 0, 0, time.UTC) // every day is one for instant transfers
 	b.Transfers[0].UETR = "0b5e6a51-9c1f-4a6e-8f0e-2f4b9c7d1e20"
 	return b
