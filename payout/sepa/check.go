@@ -27,7 +27,7 @@ const maxCents = 99_999_999_999
 // Check reports whether [Write] would take the transfer for a bank. It returns a [FieldError] whose Field begins with
 // "Transfer.", or nil.
 func (t Transfer) Check(p Profile) error {
-	c := checker{profile: p, owner: "Transfer."}
+	c := checker{profile: p, owner: "Transfer.", index: none}
 	c.transfer(t)
 	return c.fault()
 }
@@ -41,7 +41,7 @@ type prepared struct {
 
 // prepare checks a batch and transliterates its texts.
 func prepare(p Profile, b Batch) (prepared, error) {
-	c := checker{profile: p, owner: "Profile."}
+	c := checker{profile: p, owner: "Profile.", index: none}
 	out := prepared{Batch: b, initiator: c.optional("InitiatingParty", p.InitiatingParty, maxName)}
 	c.choices()
 	c.owner = "Batch."
@@ -52,7 +52,7 @@ func prepare(p Profile, b Batch) (prepared, error) {
 	out.Transfers = make([]Transfer, len(b.Transfers))
 	seen := make(map[string]int, len(b.Transfers))
 	for i, t := range b.Transfers {
-		c.owner = fmt.Sprintf("Batch.Transfers[%d].", i)
+		c.owner, c.index = "Batch.Transfers", i
 		out.Transfers[i] = c.transfer(t)
 		if first, twice := seen[t.EndToEndID]; twice {
 			c.fail("EndToEndID", t.EndToEndID, fmt.Sprintf("is that of Batch.Transfers[%d] as well", first))
@@ -63,7 +63,7 @@ func prepare(p Profile, b Batch) (prepared, error) {
 		seen[t.EndToEndID] = i
 		out.sum = out.sum.Add(t.Amount)
 	}
-	c.owner = "Batch."
+	c.owner, c.index = "Batch.", none
 	if !b.Sum.IsZero() && !b.Sum.Equal(out.sum) {
 		c.fail("Sum", b.Sum.String(), "is not what the transfers add up to, "+out.sum.StringFixed(2))
 	}
@@ -73,14 +73,23 @@ func prepare(p Profile, b Batch) (prepared, error) {
 // checker keeps the first fault that it finds.
 type checker struct {
 	profile Profile
-	owner   string // of the fields that are checked: "Batch.", or longer
+	owner   string // of the fields that are checked: "Batch.", or the name of a list
+	index   int    // in the list, or none
 	err     *FieldError
 }
 
+// none is the index of an owner that is not in a list.
+const none = -1
+
 func (c *checker) fail(field, value, reason string) {
-	if c.err == nil {
-		c.err = refuse(c.owner+field, value, reason)
+	if c.err != nil {
+		return
 	}
+	owner := c.owner
+	if c.index != none {
+		owner = fmt.Sprintf("%s[%d].", c.owner, c.index)
+	}
+	c.err = refuse(owner+field, value, reason)
 }
 
 // fault returns the first fault, or nil.

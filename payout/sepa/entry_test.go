@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -311,6 +312,29 @@ func TestEverythingOfADocumentIsBounded(t *testing.T) {
 		require.ErrorAs(t, err, &limit)
 		require.Equal(t, name, limit.Limit)
 	}
+}
+
+func TestWhatIsKeptDoesNotGrowWithTheDocument(t *testing.T) {
+	from, to := io.Pipe()
+	go func() { to.CloseWithError(statements(to, 20_000)) }()
+	heap := func() int64 {
+		runtime.GC()
+		var stats runtime.MemStats
+		runtime.ReadMemStats(&stats)
+		return int64(stats.HeapAlloc)
+	}
+	n, early := 0, int64(0)
+	_, err := sepa.ReadEntries(from, sepa.Limits{}, func(sepa.Entry) error {
+		switch n++; n {
+		case 1_000:
+			early = heap()
+		case 20_000:
+			require.Less(t, heap()-early, int64(1<<20), "the document has 19 MB more")
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, 20_000, n)
 }
 
 func TestErrorsOfTheReaderAndOfTheCallerComeBack(t *testing.T) {

@@ -31,16 +31,24 @@ func (c Charset) has(r rune) bool {
 	return c == German && strings.ContainsRune("ÄÖÜäöüß&*$%", r)
 }
 
+// plain reports whether a text can stay as it is: it has characters of the set only, begins and ends with a letter or a digit, and
+// has no two spaces in a row. Nearly all texts are such.
+func (c Charset) plain(text string) bool {
+	word := func(b byte) bool { return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' }
+	return text != "" && word(text[0]) && word(text[len(text)-1]) && !strings.Contains(text, "  ") &&
+		!strings.ContainsFunc(text, func(r rune) bool { return !c.has(r) })
+}
+
 // Transliterate spells a text with the characters of a set. Accents go; ä, ö, ü become ae, oe, ue and ß becomes ss; signs become
 // similar ones (EPC217-08); Greek follows ELOT 743; Cyrillic is Ukrainian or Russian if letters say so, and else Bulgarian,
 // each as in the country's passports. Line breaks and runs of spaces become one space, and none is left at the ends. What has no
 // spelling, such as Chinese or an emoji, is left out. A text of which no letter and no digit is left is refused with a
 // [FieldError].
 func Transliterate(text string, charset Charset) (string, error) {
-	speller := speller{charset: charset, text: []rune(text)}
-	if !speller.plain() {
-		speller.text = []rune(norm.NFC.String(text))
+	if charset.plain(text) {
+		return text, nil
 	}
+	speller := speller{charset: charset, text: []rune(norm.NFC.String(text))}
 	speller.local = cyrillic(speller.text)
 	var out strings.Builder
 	for i := range speller.text {
@@ -58,11 +66,6 @@ type speller struct {
 	charset Charset
 	text    []rune
 	local   map[rune]string // how the text's language differs from Bulgarian; nil if it does not
-}
-
-// plain reports whether the text has nothing but characters of the set.
-func (s speller) plain() bool {
-	return !slices.ContainsFunc(s.text, func(r rune) bool { return !s.charset.has(r) })
 }
 
 // at returns the character at an index, in lower case; 0 outside of the text.
