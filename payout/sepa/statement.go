@@ -10,8 +10,8 @@ import (
 )
 
 // ReadEntries reads a camt.052, camt.053 or camt.054 (001.02 to .08), gives each entry away as soon as it is read, and returns the
-// statements that the entries were of. What each returns ends the reading and is returned, wrapped. It returns a
-// [DocumentError], a [LimitError] or the error of the reader otherwise: entries before that place have been given away, and are
+// statements that the entries were of. An error of each ends the reading and is returned, wrapped. Otherwise it returns a
+// [DocumentError], a [LimitError] or the error of the reader: entries before that place have been given away, and are
 // recognised by their [Entry.Key] when the document is read again.
 func ReadEntries(r io.Reader, limits Limits, each func(Entry) error) ([]Statement, error) {
 	s, err := newScanner(r, limits)
@@ -55,7 +55,6 @@ var messages = map[string]struct{ name, statement string }{
 const (
 	depthMessage   = 2
 	depthStatement = 3
-	depthEntry     = 4
 )
 
 // entryReader builds entries from the elements of a document.
