@@ -347,6 +347,19 @@ func TestAFileIsFrozenAndAnOrderIsInOneFile(t *testing.T) {
 	require.ErrorIs(t, err, payout.ErrNotFound)
 }
 
+// A database that was restored has an order in its queue that the bank has executed: the statement is read first.
+func TestWhatTheBankHasExecutedIsNotExportedAgain(t *testing.T) {
+	s := newShop(t)
+	a := s.pay("a", "100")
+	s.look()
+	s.office.orders[id(a)] = order{amount: "100.00"}
+	s.entries(s.office.statement("1000", "900", s.office.debit(id(a))))
+	_, err := s.account.Export(t.Context(), bank.ExportOptions{})
+	require.ErrorIs(t, err, bank.ErrNothing)
+	require.Equal(t, "paid", s.is(a))
+	s.sound(90_000)
+}
+
 func TestTwoExportsAtOnceShareNoOrder(t *testing.T) {
 	s := newShop(t)
 	for i := range 20 {

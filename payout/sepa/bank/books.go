@@ -285,7 +285,7 @@ func (r *reading) about(e sepa.Entry, key string) error {
 					return err
 				}
 			} else {
-				r.learned.puzzle("entry %s of %s: %s %s is no order", key, e.Booking.Format(time.DateOnly), e.Direction, t.Amount)
+				r.learned.puzzle("entry %s of %s: %s %s is no order: %.40q", key, e.Booking.Format(time.DateOnly), e.Direction, t.Amount, id)
 			}
 		case e.Direction == sepa.Debit && !e.Reversal:
 			if r.debits == nil {
