@@ -56,3 +56,12 @@ func (p Payout) Charged() *big.Int {
 	}
 	return new(big.Int).Set(orZero(p.Fee))
 }
+
+// Formats returns the values of Request.Format that the Notifier supports, the first of which is the default; nil without a
+// Notifier.
+func (s *Service) Formats() []string {
+	if s.cfg.Notifier == nil {
+		return nil
+	}
+	return s.cfg.Notifier.Formats()
+}
