@@ -48,8 +48,9 @@ func (r refusal) Kept() bool {
 	switch r {
 	case errConvert, errGateway, errTooMuchResend, errNoFunds, errRefundTooEarly, errRefundInProcess, errNothingToWithdraw:
 		return false
+	default:
+		return true
 	}
-	return true
 }
 
 const (

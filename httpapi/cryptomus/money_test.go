@@ -253,6 +253,9 @@ func (w *world) brought(t testing.TB, id, txid, units string, status invoice.Sta
 	if !inv.Terms.Standing {
 		inv.State.Received, inv.State.Confirmed, inv.State.Counted = bigInt(units), bigInt(units), bigInt(units)
 		inv.State.Closed, inv.State.CompletedAt = true, seen
+		if inv.State.Received.Cmp(inv.Quote.Due) > 0 {
+			inv.State.Outcome = invoice.OutcomeOver
+		}
 	}
 	inv.Payments = append(inv.Payments, p)
 	ev := invoice.Event{ID: fmt.Sprintf("evt_%s_%d", id, inv.Seq), Invoice: id, Project: inv.Project, Seq: inv.Seq, Type: "invoice.seen", At: seen, Body: []byte(`{}`)}

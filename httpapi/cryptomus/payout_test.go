@@ -1,6 +1,7 @@
 package cryptomus_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math/big"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/cryptomus"
 	"github.com/cointill/cointill/httpapi/internal/contract"
 	"github.com/cointill/cointill/payout"
@@ -286,4 +288,50 @@ func TestRefundsAreNoPayoutsOfTheMerchant(t *testing.T) {
 	require.NoError(t, err)
 	w.out(t, "/payout/info", `{"uuid":"`+p.ID+`"}`).message(t, "Payout not found")
 	w.out(t, "/payout/info", `{"order_id":"`+p.Key+`"}`).message(t, "Payout not found")
+}
+
+// racing is a service in which another request with the same order id is always a moment earlier.
+type racing struct {
+	*payout.Service
+	looked bool
+}
+
+func (r *racing) PayoutByKey(ctx context.Context, project, key string) (payout.Payout, error) {
+	if !r.looked {
+		r.looked = true
+		return payout.Payout{}, payout.ErrNotFound
+	}
+	return r.Service.PayoutByKey(ctx, project, key)
+}
+
+func TestOfTwoPayoutsAtOnceWithOneOrderIDOneIsMade(t *testing.T) {
+	w := newWorld(t, options{})
+	w.rich(t)
+	first := w.payOut(t, `{"order_id":"1","address":"receiver-1","is_subtract":true,"amount":"1","currency":"COIN"}`)
+	w.api = w.newAPI(t, func(c *cryptomus.Config) { c.Payouts = &racing{Service: w.payouts} })
+	second := w.payOut(t, `{"order_id":"1","address":"receiver-2","is_subtract":true,"amount":"2","currency":"COIN"}`)
+	require.Equal(t, first["uuid"], second["uuid"])
+	require.Equal(t, "1", second["amount"])
+}
+
+func TestATransferIsSafeToRepeatWithAnIdempotencyKey(t *testing.T) {
+	w := newWorld(t, options{api: func(c *cryptomus.Config) { c.Replies = httpapi.NewReplies(0) }})
+	w.rich(t)
+	var bodies []string
+	for range 2 {
+		r := w.request("POST", "/transfer/to-personal", w.shop, w.shop.payout, `{"amount":"1","currency":"COIN"}`)
+		r.Header.Set("Idempotency-Key", "k")
+		bodies = append(bodies, string(w.send(t, w.api, r).body))
+	}
+	require.Equal(t, bodies[0], bodies[1])
+	require.Equal(t, "available 1000000000000000000", w.has(t, personal(w.shop.id), coin))
+}
+
+func TestNewNeedsPayoutsThatTellInTheAPIsFormat(t *testing.T) {
+	w := newWorld(t, options{})
+	require.NoError(t, w.openPayouts(nil, func(c *payout.Config) { c.Notifier = nil }))
+	cfg := w.cfg
+	cfg.Payouts = w.payouts
+	_, err := cryptomus.New(cfg)
+	require.ErrorContains(t, err, "Payouts has no format cryptomus")
 }
