@@ -18,14 +18,17 @@ import (
 const FormatName = "cryptomus"
 
 // Format is the format of the API's webhooks, "cryptomus", with the signature in the body. It requires the project's key
-// [PaymentKey], and [PayoutKey] for payouts ([webhook.Rules]). The Service's Notifier and Config.Format must have the same Format, so that webhooks and
-// responses name assets alike. Its methods may be called concurrently.
+// [PaymentKey], and [PayoutKey] for payouts ([webhook.Rules]). The Service's Notifier, that of Config.Payouts and
+// Config.Format must have the same Format, so that webhooks and responses name assets alike. Its methods may be called
+// concurrently.
 //
 // It reports the changes to confirm_check, paid, paid_over, wrong_amount, cancel and fail, and later changes of the money of
 // a paid invoice by the chain. For static wallets it reports each deposit with enough confirmations, with a UUID of its own,
 // and, as fail, a deposit that vanishes after it was seen. It does not report deposits in another asset than the wallet's,
 // because receivers tend to look only at the amount, nor those that arrived after the wallet was blocked or are below the
 // floor of the asset; they are only recorded.
+//
+// What it reports of payouts is described at [Format.PayoutBody].
 //
 // Amounts have eight decimals. The amount due and the commission are rounded up, amounts paid and credited down.
 // payment_amount_usd is null unless the quote was made in US dollars. An asset that is not among the currencies is named as

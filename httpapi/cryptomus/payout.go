@@ -101,7 +101,7 @@ func (a *api) payoutByOrder(ctx context.Context, project, orderID string) (payou
 }
 
 // listed reports whether a payout was requested by [api.createPayout]: it is no refund, and not of another API.
-func listed(p payout.Payout) bool { return p.Format == FormatName && p.Kind != payout.KindRefund }
+func listed(p payout.Payout) bool { return p.Format == FormatName && p.Kind == payout.KindPayout }
 
 func (a *api) newPayout(ctx context.Context, project string, in payoutRequest) (payout.Payout, error) {
 	if in.Memo != "" {
@@ -236,6 +236,8 @@ func (a *api) payoutRefused(ctx context.Context, err error, small, none refusal)
 		switch {
 		case refused != nil && refused.Code == payout.RefusedAsset, bad.Field == "Asset":
 			return none
+		case bad.Field == "Key": // it is short enough, but not in bytes
+			return broken("order_id", "max.string")
 		case bad.Field == "To":
 			return broken("address", "regex")
 		case bad.Field == "Units":

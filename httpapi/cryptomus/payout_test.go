@@ -164,6 +164,8 @@ func TestWhatCannotBePaidOutIsRefusedAndReservesNothing(t *testing.T) {
 	refuse(to+`"amount":"9.9995","currency":"COIN"`, "", "Not enough funds")
 	w.out(t, "/payout", `{"order_id":"a b","amount":"1","currency":"COIN","address":"receiver-1","is_subtract":true}`).breaks(t, "order_id", "alpha_dash")
 	w.out(t, "/payout", `{"order_id":"`+strings.Repeat("1", 101)+`","amount":"1","currency":"COIN","address":"receiver-1","is_subtract":true}`).breaks(t, "order_id", "max.string")
+	w.out(t, "/payout", `{"order_id":"`+strings.Repeat("я", 100)+`","amount":"1","currency":"COIN","address":"receiver-1","is_subtract":true}`).breaks(t, "order_id", "max.string")
+	refuse(`"address":"receiver-`+strings.Repeat("я", 100)+`","is_subtract":true,"amount":"1","currency":"COIN"`, "address", "regex")
 	after, err := w.store.Rows()
 	require.NoError(t, err)
 	require.Equal(t, before, after)

@@ -153,7 +153,7 @@ func (a *api) listPayouts(r *httpapi.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := payout.Query{Project: r.Project.ID, CreatedAfter: asked.after, CreatedBefore: asked.before}
+	q := payout.Query{Project: r.Project.ID, Kind: payout.KindPayout, CreatedAfter: asked.after, CreatedBefore: asked.before}
 	found, err := a.payoutPage(r.Context(), q, asked.at)
 	if err != nil {
 		return nil, err
