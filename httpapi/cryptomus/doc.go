@@ -167,14 +167,13 @@
 //
 // # Refunds
 //
-// A refund gives back the whole amount that was paid in the quoted asset and booked, to the given address. With is_subtract
-// the fee is the merchant's; otherwise it is taken out of the refund, except out of money that never was the merchant's,
-// such as an incomplete payment. The operator's commission is not given back: it is the
-// merchant's cost. The same request again refunds
-// nothing more, unless the first refund failed; another address or is_subtract is refused as "The refund amount should not be
-// more than the amount paid", which is also the response while a payment is not deep enough to be booked. Responses about
-// the invoice then have refund_process, refund_paid or refund_fail as the status. Webhooks do not report refunds, nor does
-// the list of payouts have them.
+// A refund gives back the whole amount that was paid in the quoted asset and booked, to the given address. With
+// is_subtract the fee is the merchant's; otherwise it is taken out of the refund, except out of money that never was the
+// merchant's, such as an incomplete payment. The operator's commission is not given back: it is the merchant's cost. The
+// same request again refunds nothing more, unless the first refund failed; another address or is_subtract is refused as
+// "The refund amount should not be more than the amount paid", which is also the response while a payment is not deep
+// enough to be booked. Responses about the invoice then have refund_process, refund_paid or refund_fail as the status.
+// Webhooks do not report refunds, nor does the list of payouts have them.
 //
 // What a static wallet got after it was blocked can be refunded once. The fee is taken out of it.
 //
