@@ -162,7 +162,7 @@
 //	queued, signed, sent               process, not final
 //	paid                               paid, final
 //	cancelled                          cancel, final; the money is back on the balance
-//	failed                             fail, final; the money is back on the balance
+//	failed, returned                   fail, final; the money is back on the balance
 //	failed, as somebody used the key   fail, not final: the operator has to find out who was paid
 //
 // # Refunds

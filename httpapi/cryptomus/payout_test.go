@@ -185,7 +185,7 @@ func TestThePayoutStatusesAreThoseOfTheCore(t *testing.T) {
 		"process false": {{"queued", "receiver_is_new"}, {"queued", "no_coins"}, {"signed", ""}, {"sent", "confirming"}, {"sent", "undone"}, {"sent", "key_used"}},
 		"paid true":     {{"paid", ""}, {"paid", "operator"}},
 		"cancel true":   {{"cancelled", "operator"}, {"cancelled", "expired"}},
-		"fail true":     {{"failed", "refused"}, {"failed", "reverted"}},
+		"fail true":     {{"failed", "refused"}, {"failed", "reverted"}, {"failed", "rejected"}, {"returned", "returned"}},
 		"fail false":    {{"failed", "key_used"}},
 	} {
 		for _, s := range c {

@@ -38,6 +38,8 @@ func payoutState(status payout.Status, reason payout.Reason) (payoutStatus, bool
 		return payoutCancel, true
 	case payout.StatusFailed: // a transaction of others with our key may have paid it: a person has to look
 		return payoutFail, reason != payout.ReasonForeign
+	case payout.StatusReturned:
+		return payoutFail, true
 	case payout.StatusQueued, payout.StatusSigned, payout.StatusSent:
 	}
 	return payoutProcess, false

@@ -53,7 +53,7 @@ func blockedKey(invoiceID string, n int) string { return fmt.Sprintf("blocked/%s
 
 // unpaid reports whether a payout has ended without being paid, so that its money has come back.
 func unpaid(p payout.Payout) bool {
-	return p.State.Status == payout.StatusFailed || p.State.Status == payout.StatusCancelled
+	return p.State.Status.Ended() && p.State.Status != payout.StatusPaid
 }
 
 // lookUpUUID is like lookUp, and the uuid takes precedence.
