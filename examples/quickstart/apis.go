@@ -69,9 +69,13 @@ func (h *house) handlers(projects *invoice.Projects, store *sqlite.Store) error 
 		return err
 	}
 	third := cryptomus.Config{
+		Personal:  func(project string) string { return project + "/personal" },
 		Service: h.invoices, Format: h.formats.cryptomus, Projects: projects, Store: store, Resent: h.dispatcher.Hint, Replies: replies,
 		TestClient: h.client(),
 		PageURL:    func(inv invoice.Invoice) string { return h.publicURL(inv.ID) },
+	}
+	if h.payouts != nil {
+		third.Payouts = h.payouts
 	}
 	feed, err := httpapi.NewFeed(httpapi.FeedConfig{Service: h.invoices, Projects: projects})
 	if err != nil {
@@ -147,7 +151,7 @@ func (h *house) curl() string {
 	return fmt.Sprintf(`
 The till is open; Ctrl-C ends it. %[1]s says what is there. Try, in another terminal:
 
-export BASE=%[1]s KEY=%[2]s PROJECT=%[3]s PAYMENT_KEY=%[4]s
+export BASE=%[1]s KEY=%[2]s PROJECT=%[3]s PAYMENT_KEY=%[4]s PAYOUT_KEY=%[13]s
 
 ### ItisPay's API
 
@@ -182,16 +186,16 @@ curl -s $BASE/merchants/$PROJECT/invoices/$id
 
 ### Cryptomus's API, documented at %[1]s%[11]s/docs
 
-# the same; requests are signed with the MD5 of their body in base64 and the payment key
-sign() { printf '%%s%%s' "$(printf '%%s' "$1" | openssl base64 -A)" "$PAYMENT_KEY" | openssl md5 -r | cut -c1-32; }
-body='{"amount":"12.50","currency":"EUR","order_id":"mine-3","to_currency":"%[5]s","url_callback":"%[7]s"}'; curl -s -H "merchant: $PROJECT" -H "sign: $(sign "$body")" -d "$body" $BASE%[11]s/payment
+# the same; requests are signed with the MD5 of their body in base64 and a key
+sign() { printf '%%s%%s' "$(printf '%%s' "$1" | openssl base64 -A)" "$2" | openssl md5 -r | cut -c1-32; }
+body='{"amount":"12.50","currency":"EUR","order_id":"mine-3","to_currency":"%[5]s","url_callback":"%[7]s"}'; curl -s -H "merchant: $PROJECT" -H "sign: $(sign "$body" "$PAYMENT_KEY")" -d "$body" $BASE%[11]s/payment
 curl -s -d 'order=mine-3' $BASE%[9]s
-body='{"order_id":"mine-3"}'; curl -s -H "merchant: $PROJECT" -H "sign: $(sign "$body")" -d "$body" $BASE%[11]s/payment/info
+body='{"order_id":"mine-3"}'; curl -s -H "merchant: $PROJECT" -H "sign: $(sign "$body" "$PAYMENT_KEY")" -d "$body" $BASE%[11]s/payment/info
 
 # a webhook that means nothing, to try the shop's page out
-body='{"currency":"%[5]s","network":"%[12]s","url_callback":"%[7]s","status":"paid"}'; curl -s -H "merchant: $PROJECT" -H "sign: $(sign "$body")" -d "$body" $BASE%[11]s/test-webhook/payment
+body='{"currency":"%[5]s","network":"%[12]s","url_callback":"%[7]s","status":"paid"}'; curl -s -H "merchant: $PROJECT" -H "sign: $(sign "$body" "$PAYMENT_KEY")" -d "$body" $BASE%[11]s/test-webhook/payment
 
-### Beside the APIs
+%[14]s### Beside the APIs
 
 # what happened to all of them, in order
 curl -s -H "Api-Key: $KEY" "$BASE/events?after=0"
@@ -204,5 +208,27 @@ curl -s $BASE/ready
 
 # the latest callback of the first invoice again
 curl -s -H "Api-Key: $KEY" -H 'Content-Type: application/json' -d '{"order_id":"mine-1"}' $BASE%[8]s/webhooks/resend
-`, h.url(), h.shop.key, h.shop.project, h.shop.payment, code, method, h.url()+hookPath, itispayPath, payPath, accountKey, cryptomusPath, h.offer.short)
+`, h.url(), h.shop.key, h.shop.project, h.shop.payment, code, method, h.url()+hookPath, itispayPath, payPath, accountKey, cryptomusPath, h.offer.short, h.shop.payout, h.moneyOut())
 }
+
+// moneyOut prints commands that send money.
+func (h *house) moneyOut() string {
+	if h.payouts == nil {
+		return ""
+	}
+	return fmt.Sprintf(`### Money out, of what was paid
+
+# a withdrawal, by ItisPay's API
+curl -s -H "Api-Key: $KEY" -H 'Content-Type: application/json' -d '{"currency":"ETH","to":"%[1]s","amount":"0.001"}' $BASE%[2]s/withdraw
+
+# a payout and a refund, by Cryptomus's API, which has a key of its own for payouts; and what became of the payout
+body='{"amount":"0.002","currency":"ETH","network":"eth","order_id":"out-1","address":"%[1]s","is_subtract":true,"url_callback":"%[3]s"}'; curl -s -H "merchant: $PROJECT" -H "sign: $(sign "$body" "$PAYOUT_KEY")" -d "$body" $BASE%[4]s/payout
+body='{"order_id":"%[5]s","address":"%[1]s","is_subtract":true}'; curl -s -H "merchant: $PROJECT" -H "sign: $(sign "$body" "$PAYMENT_KEY")" -d "$body" $BASE%[4]s/payment/refund
+body='{"order_id":"out-1"}'; curl -s -H "merchant: $PROJECT" -H "sign: $(sign "$body" "$PAYOUT_KEY")" -d "$body" $BASE%[4]s/payout/info
+
+`, nobody, itispayPath, h.url()+hookPath, cryptomusPath, h.offer.orders[len(h.offer.orders)-1].ID)
+}
+
+// nobody is an address without an owner.
+const nobody = "0x000000000000000000000000000000000000dEaD"
+

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/payout"
 	"github.com/cointill/cointill/rates"
 	"github.com/shopspring/decimal"
 )
@@ -18,14 +19,17 @@ const (
 	pollTime  = 50 * time.Millisecond // interval of polling the chain
 )
 
+// floatOf is how much of each asset the operator puts in.
+var floatOf = decimal.NewFromInt(100)
+
 // devnet is a private chain with an account that owns all of its money. Its methods may be called concurrently.
 type devnet interface {
 	// offer returns what the service and the shop need to know about the chain.
 	offer(ctx context.Context) (offer, error)
 	// mine mines a block if one is due.
 	mine(ctx context.Context) error
-	// pay sends money. It is in a block soon, unless this process ends earlier.
-	pay(ctx context.Context, asset chain.Asset, to chain.Address, units *big.Int) error
+	// pay sends money, and returns the id of the transaction. It is in a block soon, unless this process ends earlier.
+	pay(ctx context.Context, asset chain.Asset, to chain.Address, units *big.Int) (string, error)
 	// received returns the amount that an address has received in blocks. Nobody spends from these addresses.
 	received(ctx context.Context, asset chain.Asset, to chain.Address) (*big.Int, error)
 	close() error
@@ -37,6 +41,7 @@ type offer struct {
 	short  string // name of the network in the Cryptomus API
 	prices map[rates.Pair]decimal.Decimal
 	orders []*order
+	pays   *payout.NetworkConfig // money out; nil if there is none
 }
 
 // openDevnet creates a chain, or continues the one in the directory.

@@ -68,10 +68,9 @@ func (n *bitcoinNet) mine(ctx context.Context) error {
 	return n.Mine(ctx, 1)
 }
 
-func (n *bitcoinNet) pay(ctx context.Context, _ chain.Asset, to chain.Address, units *big.Int) error {
+func (n *bitcoinNet) pay(ctx context.Context, _ chain.Asset, to chain.Address, units *big.Int) (string, error) {
 	n.fresh.Store(true)
-	_, err := n.Pay(ctx, to, units)
-	return err
+	return n.Pay(ctx, to, units)
 }
 
 func (n *bitcoinNet) received(ctx context.Context, _ chain.Asset, to chain.Address) (*big.Int, error) {

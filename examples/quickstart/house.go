@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/payout"
 	"github.com/cointill/cointill/rates"
 	"github.com/cointill/cointill/store/sqlite"
 	"github.com/cointill/cointill/webhook"
@@ -34,6 +35,8 @@ type house struct {
 	dispatcher *webhook.Dispatcher
 	shop       *shop
 	payer      *payer
+	store      *sqlite.Store
+	payouts    *payout.Service // nil if the chain has none
 }
 
 // open creates the house, or continues with the one in the directory.
@@ -66,6 +69,7 @@ func open(ctx context.Context, o options) (h *house, err error) {
 	if err != nil {
 		return h, err
 	}
+	h.store = store
 	projects, err := invoice.NewProjects(store, nil)
 	if err != nil {
 		return h, err
@@ -125,7 +129,10 @@ func (h *house) till(store *sqlite.Store, projects *invoice.Projects) error {
 		Rates:         rates.NewFixed(nil, h.offer.prices),
 		Chains:        []invoice.ChainConfig{h.offer.chain},
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return h.openPayouts(store, notifier, projects)
 }
 
 // client returns the client for webhooks. The shop is this process: on loopback, and it responds at once or never.
@@ -145,6 +152,10 @@ func (h *house) start(ctx context.Context, end context.CancelCauseFunc) (ended f
 	}
 	background(&workers, h.invoices.Run)
 	background(&workers, h.mine)
+	if h.payouts != nil {
+		background(&workers, h.payouts.Run)
+		background(&workers, h.float)
+	}
 	background(&server, func(context.Context) error { return h.server.Serve(h.listener) })
 	return func() error {
 		<-ctx.Done()

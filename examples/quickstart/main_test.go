@@ -109,8 +109,13 @@ func TestThePrintedCurlLinesWork(t *testing.T) {
 		require.Eventually(t, func() bool { return strings.Contains(out.String(), "/webhooks/resend\n") }, time.Minute, 50*time.Millisecond)
 		_, lines, _ := strings.Cut(out.String(), "in another terminal:\n")
 		lines, after, _ := strings.Cut(lines, "### Once the shop was told")
-		require.Equal(t, 19, strings.Count(lines, "curl -s "))
+		require.Equal(t, map[string]int{"eth": 23, "btc": 19}[chain], strings.Count(lines, "curl -s "))
 		answers := paste(t, lines)
+		if chain == "eth" {
+			require.Contains(t, answers, `"txn_id"`)
+			require.Contains(t, answers, `"order_id":"out-1"`)
+			require.Eventually(t, func() bool { return regexp.MustCompile(`out-1 +webhook +"paid"`).MatchString(out.String()) }, time.Minute, 50*time.Millisecond)
+		}
 		for _, answer := range []string{
 			`"order_id":"mine-1"`, `"currency_code"`, `"openapi"`, `"api_key"`, `"merchantId"`, `"state":0`, `"Webhook sent"`, `"order_id":"mine-3"`,
 			`"type":"invoice.payment_received"`, `"networks"`,
@@ -131,7 +136,7 @@ func TestThePrintedCurlLinesWork(t *testing.T) {
 		require.JSONEq(t, `{"message":"Invalid Sign."}`, string(invalid), "version 2 of Cryptomus's API is there")
 		if chain == "eth" {
 			answers = paste(t, exports[0]+"\n"+readme(t))
-			for _, answer := range []string{`"order_id":"7"`, `"merchantId"`, `"order_id":"8"`} {
+			for _, answer := range []string{`"order_id":"7"`, `"merchantId"`, `"order_id":"8"`, `"wallet_hash"`, `"result":[]`} {
 				require.Contains(t, answers, answer)
 			}
 		}
@@ -141,15 +146,18 @@ func TestThePrintedCurlLinesWork(t *testing.T) {
 	})
 }
 
-// readme returns the README's block of lines of curl.
+// readme returns the README's two blocks of lines of curl.
 func readme(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
 	_, block, _ := strings.Cut(string(text), "```\ncurl -X POST $BASE/api/v1/invoices")
-	block, _, found := strings.Cut(block, "```")
+	in, rest, found := strings.Cut(block, "```")
 	require.True(t, found)
-	return "curl -X POST $BASE/api/v1/invoices" + block
+	_, out, _ := strings.Cut(rest, "```\n")
+	out, _, found = strings.Cut(out, "```")
+	require.True(t, found)
+	return "curl -X POST $BASE/api/v1/invoices" + in + out
 }
 
 // requireSignedForCryptomus looks for a webhook about order mine-3, with the signature that a client of the Cryptomus

@@ -65,7 +65,7 @@ func (p *payer) reach(ctx context.Context, asset chain.Asset, to chain.Address, 
 	if err != nil || have.Cmp(target) >= 0 {
 		return err
 	}
-	if err := p.net.pay(ctx, asset, to, new(big.Int).Sub(target, have)); err != nil {
+	if _, err := p.net.pay(ctx, asset, to, new(big.Int).Sub(target, have)); err != nil {
 		return err
 	}
 	for have.Cmp(target) < 0 {

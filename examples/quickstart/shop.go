@@ -28,7 +28,8 @@ type shop struct {
 	projects *invoice.Projects
 	project  string
 	key      string
-	payment  string    // key that signs requests of the Cryptomus API
+	payment  string    // key that signs requests of the Cryptomus API, and payout the one for money out
+	payout   string
 	told     chan hook // verified webhooks, for the timeline
 }
 
@@ -68,7 +69,7 @@ func openShop(ctx context.Context, h *house, projects *invoice.Projects) (*shop,
 		if s.project = project.ID; err != nil {
 			return nil, err
 		}
-		return s, s.payments(ctx)
+		return s, s.signs(ctx)
 	} else if !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
@@ -80,16 +81,21 @@ func openShop(ctx context.Context, h *house, projects *invoice.Projects) (*shop,
 	if err := replaceFile(file, key); err != nil {
 		return nil, err
 	}
-	return s, s.payments(ctx)
+	return s, s.signs(ctx)
 }
 
-// payments returns the project's key for the Cryptomus API. It creates one if necessary.
-func (s *shop) payments(ctx context.Context) (err error) {
-	s.payment, err = s.projects.Key(ctx, s.project, cryptomus.PaymentKey)
-	if errors.Is(err, invoice.ErrNotFound) {
-		s.payment, err = s.projects.MakeKey(ctx, s.project, cryptomus.PaymentKey, 0)
+// signs reads the project's keys for the Cryptomus API. It creates those that are missing.
+func (s *shop) signs(ctx context.Context) error {
+	for name, key := range map[string]*string{cryptomus.PaymentKey: &s.payment, cryptomus.PayoutKey: &s.payout} {
+		var err error
+		if *key, err = s.projects.Key(ctx, s.project, name); errors.Is(err, invoice.ErrNotFound) {
+			*key, err = s.projects.MakeKey(ctx, s.project, name, 0)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 // place ensures that there is an order of this kind with an invoice that can still be paid, or is paid.
