@@ -206,6 +206,14 @@ func TestDecide(t *testing.T) {
 			tx: oneTransaction(StageSigned, signedVersion("a", 10)), payout: onePayout("p", StatusSent), look: &Look{Versions: []Sighting{nowhere}, Dead: true},
 			stage: StageDead, status: StatusQueued, reason: ReasonRefused, queued: true,
 		},
+		"a version that spends what never exists ends nothing while another can be mined": {
+			tx: oneTransaction(StageSigned, doomed(signedVersion("a", 10)), signedVersion("b", 12)), payout: onePayout("p", StatusSent), look: seen(nowhere, pooled),
+			stage: StageSigned, status: StatusSent,
+		},
+		"but all of them do": {
+			tx: oneTransaction(StageSigned, doomed(signedVersion("a", 10)), doomed(signedVersion("b", 12))), payout: onePayout("p", StatusSent), look: seen(nowhere, nowhere),
+			stage: StageDead, status: StatusQueued, reason: ReasonRefused, queued: true,
+		},
 		"P22: and fails after enough tries": {
 			tx: oneTransaction(StageSigned, signedVersion("a", 10)), payout: tried(onePayout("p", StatusSent), 4), look: &Look{Versions: []Sighting{nowhere}, Dead: true},
 			stage: StageDead, status: StatusFailed, reason: ReasonRefused, entry: EntryVoid, queued: true,
@@ -250,6 +258,8 @@ func minedAt(t Transaction, i int) Transaction {
 }
 
 func offered(v Version) Version { v.Offered = true; return v }
+
+func doomed(v Version) Version { v.Doomed = true; return v }
 
 func paidFee(p Payout, fee int64) Payout { p.State.Paid = big.NewInt(fee); return p }
 

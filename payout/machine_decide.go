@@ -106,7 +106,7 @@ func (d *decision) looked(f facts) {
 		d.undo(f)
 	case f.look.Taken: // before Dead: what took the anchor may have paid the receivers
 		d.taken(f)
-	case f.look.Dead || f.tx.Doomed:
+	case f.look.Dead || f.tx.doomed():
 		d.dead(f)
 	default:
 		d.waiting(f)

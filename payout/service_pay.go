@@ -184,8 +184,9 @@ func (r *round) keep(ctx context.Context, f facts, d *decision) error {
 // over reports whether the transaction's end cannot be taken back.
 func (t Transaction) over() bool { return t.Stage == StageBuried || t.Stage == StageDead }
 
-// doom adds to a batch that the transactions which spend coins that will never exist, now that t is over, are dead as
-// well. It needs a reorganisation deeper than what counts as final.
+// doom adds to a batch that the versions of transactions which spend coins that will never exist, now that t is over, are
+// as good as dead. It needs a reorganisation deeper than what counts as final. Other versions of the same transactions can
+// still be mined.
 func (r *round) doom(ctx context.Context, b *Batch, t Transaction) error {
 	never := t.neverMade()
 	if len(never) == 0 {
@@ -205,8 +206,8 @@ func (r *round) doom(ctx context.Context, b *Batch, t Transaction) error {
 		if err != nil {
 			return fmt.Errorf("read transaction %s: %w", id, err)
 		}
-		if doomed.Stage.Open() && !doomed.Doomed {
-			doomed.Doomed = true
+		doomed, news := doomed.doom(never)
+		if doomed.Stage.Open() && news {
 			doomed.Version++
 			b.Transactions = append(b.Transactions, doomed)
 		}

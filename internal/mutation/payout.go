@@ -33,7 +33,7 @@ var payoutTable = []mutation{
 	},
 	{
 		name: "a transaction that nobody has seen for an hour is given up", file: "payout/machine_decide.go",
-		from: `	case f.look.Dead || f.tx.Doomed:`, to: `	case f.look.Dead || f.tx.Doomed || f.now.Sub(f.tx.CreatedAt) > time.Minute:`,
+		from: `	case f.look.Dead || f.tx.doomed():`, to: `	case f.look.Dead || f.tx.doomed() || f.now.Sub(f.tx.CreatedAt) > time.Minute:`,
 		rule: "no timer ends a transaction",
 	},
 	{
@@ -99,7 +99,7 @@ var payoutTable = []mutation{
 	},
 	{
 		name: "what spends coins that never exist waits for ever", file: "payout/service_pay.go",
-		from: `			doomed.Doomed = true`, to: `			doomed.Doomed = doomed.Cancel`,
+		from: `		if doomed.Stage.Open() && news {`, to: `		if doomed.Cancel && news {`,
 		rule: "a transaction that can never be mined is found out",
 	},
 	{
@@ -113,6 +113,11 @@ var payoutTable = []mutation{
 		name: "a foreign transaction ends a payout before it is buried", file: "payout/machine_decide.go",
 		from: `	if !f.look.TakenFinal {`, to: `	if !f.look.Taken {`,
 		rule: "a conflict counts when it is buried",
+	},
+	{
+		name: "one version that can never be mined ends the others", file: "payout/transaction.go",
+		from: `	return !slices.ContainsFunc(t.Versions, func(v Version) bool { return !v.Doomed })`, to: `	return slices.ContainsFunc(t.Versions, func(v Version) bool { return v.Doomed })`,
+		rule: "a payout gets another transaction only when all versions are proven dead",
 	},
 	{
 		name: "what a foreign transaction may have paid is paid again", file: "payout/machine_decide.go",
