@@ -196,9 +196,8 @@ func (a *api) payoutOf(ctx context.Context, o *order) (r payout.Request, names m
 		names["Units"] = "fiat.amount"
 	}
 	r.Asset, r.To, r.CallbackURL, r.Format = asset.ID, o.crypto.address, o.CallbackURL, FormatName
-	r.Name, r.Comment = o.Merchant, o.Reference
-	r.Data, err = o.data()
-	return r, names, err
+	r.Name, r.Comment, r.Data = o.Merchant, o.Reference, o.data()
+	return r, names, nil
 }
 
 // payoutAsset returns the asset of a payout. The currency is a code of the API or, if the network is given too, that of the

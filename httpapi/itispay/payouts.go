@@ -142,12 +142,9 @@ type details struct {
 const dataKey = "itispay"
 
 // data returns the details as a payout keeps them.
-func (d details) data() (map[string]string, error) {
-	text, err := json.Marshal(d)
-	if err != nil {
-		return nil, fmt.Errorf("itispay: encode details: %w", err)
-	}
-	return map[string]string{dataKey: string(text)}, nil
+func (d details) data() map[string]string {
+	text, _ := encoded(d)
+	return map[string]string{dataKey: string(text)}
 }
 
 // detailsOf returns the details that a payout keeps; none for one that another API has made.
