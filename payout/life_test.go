@@ -513,13 +513,6 @@ func TestAPayoutBelongsToTheTransactionOfTheHost(t *testing.T) {
 	})
 }
 
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return v
-}
-
 // A hint wakes every loop, so that a payout never waits for the next poll because another loop took the hint.
 func TestARequestIsPaidAtOnceAndRunEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

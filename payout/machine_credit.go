@@ -143,7 +143,9 @@ func (c *credited) settle(f creditFacts, received, accepted map[chain.AssetID]*b
 const invoiceEntry = "invoice:"
 
 // creditID returns the ID of the nth entry that an invoice makes, from 1.
-func creditID(invoiceID string, n int) string { return fmt.Sprintf("%s%s:%d", invoiceEntry, invoiceID, n) }
+func creditID(invoiceID string, n int) string {
+	return fmt.Sprintf("%s%s:%d", invoiceEntry, invoiceID, n)
+}
 
 // commission returns the operator's part of what the invoice brought, in base units of the quoted asset.
 func (c *credited) commission(f creditFacts, own map[chain.AssetID]*big.Int) *big.Int {

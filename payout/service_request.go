@@ -22,12 +22,12 @@ type Request struct {
 	// Key names the request, unique within the project: the same request again returns the same payout. Required, at most
 	// 190 bytes.
 	Key   string
-	Kind  Kind            // KindPayout by default; refunds are made by [Service.Refund]
-	Asset chain.AssetID   // required
-	To    string          // receiver; required
+	Kind  Kind          // KindPayout by default; refunds are made by [Service.Refund]
+	Asset chain.AssetID // required
+	To    string        // receiver; required
 	// Beneficiary is who gets it, where a [Provider] pays; texts of at most 140 bytes. Chains do not need it.
 	Beneficiary *Beneficiary
-	Units decimal.Decimal // amount in the asset's own unit, positive, with no more decimals than it has
+	Units       decimal.Decimal // amount in the asset's own unit, positive, with no more decimals than it has
 	// FeeIncluded takes the greatest fee out of the amount, if both are in the same asset, so that a whole balance can be
 	// paid out.
 	FeeIncluded bool

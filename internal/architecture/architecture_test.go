@@ -24,7 +24,7 @@ var tools = map[string]struct{ imports, importedBy []string }{
 	"internal/devchain": {imports: []string{"chain", "chain/evm"}, importedBy: []string{"chain/evm/evmtest", "examples"}},
 	"internal/pgserver": {importedBy: []string{"internal/pgtest", "examples"}},
 	"internal/pgtest":   {},
-	"internal/scrub":    {importedBy: []string{"chain/bitcoin", "chain/evm", "chain/tron", "rates/market", "payout/evm", "payout/signer"}},
+	"internal/scrub":    {importedBy: []string{"chain/bitcoin", "chain/evm", "chain/tron", "rates/market", "payout/evm", "payout/internal/remote"}},
 }
 
 func list(t *testing.T, args ...string) []string {

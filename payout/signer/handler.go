@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/cointill/cointill/payout"
+	"github.com/cointill/cointill/payout/internal/remote"
 )
 
 // HandlerConfig configures [NewHandler]. Signer, Families and Policy are required, and one of the others.
@@ -41,8 +42,8 @@ func NewHandler(c HandlerConfig) (http.Handler, error) {
 	switch {
 	case c.Token == "" && !c.ClientCertificates:
 		return nil, errors.New("signer: HandlerConfig needs a Token or ClientCertificates")
-	case c.Token != "" && len(c.Token) < minToken:
-		return nil, fmt.Errorf("signer: HandlerConfig.Token: must have at least %d bytes", minToken)
+	case c.Token != "" && len(c.Token) < remote.MinToken:
+		return nil, fmt.Errorf("signer: HandlerConfig.Token: must have at least %d bytes", remote.MinToken)
 	}
 	h := &handler{guard: guard, certificates: c.ClientCertificates, log: c.Logger}
 	if c.Token != "" {
@@ -116,7 +117,7 @@ func requestOf(w http.ResponseWriter, r *http.Request) (q payout.SignRequest, st
 
 // respond writes the response to a request that was read.
 func (h *handler) respond(w http.ResponseWriter, q payout.SignRequest, signed []byte, err error) {
-	log := h.log.With("network", plain(string(q.Network)), "transaction", plain(q.Transaction), "version", q.N, "digest", digest(q.Unsigned))
+	log := h.log.With("network", remote.Plain(string(q.Network)), "transaction", remote.Plain(q.Transaction), "version", q.N, "digest", digest(q.Unsigned))
 	var refused *payout.RefusedError
 	var unknown *networkError
 	switch {
@@ -127,12 +128,12 @@ func (h *handler) respond(w http.ResponseWriter, q payout.SignRequest, signed []
 		log.Info("a transaction is to be signed later")
 		say(w, http.StatusAccepted, struct{}{})
 	case errors.As(err, &refused):
-		log.Warn("a transaction is refused", "reason", plain(refused.Error()))
+		log.Warn("a transaction is refused", "reason", remote.Plain(refused.Error()))
 		code := payout.RefusedPolicy
 		if refused.Code == payout.RefusedInvalid {
 			code = payout.RefusedInvalid
 		}
-		say(w, http.StatusForbidden, wireRefused{string(code), plain(refused.Reason), digest(q.Unsigned)})
+		say(w, http.StatusForbidden, wireRefused{string(code), remote.Plain(refused.Reason), digest(q.Unsigned)})
 	case errors.As(err, &unknown):
 		problem(w, http.StatusUnprocessableEntity, "nothing is signed for this network")
 	default:

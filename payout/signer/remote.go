@@ -1,23 +1,16 @@
 package signer
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"net/url"
 	"time"
 
-	"github.com/cointill/cointill/internal/scrub"
 	"github.com/cointill/cointill/payout"
+	"github.com/cointill/cointill/payout/internal/remote"
 )
-
-// minToken is the shortest bearer token, in bytes.
-const minToken = 32
 
 // RemoteConfig configures a [Remote].
 type RemoteConfig struct {
@@ -33,46 +26,20 @@ type RemoteConfig struct {
 
 // Remote is a payout.Signer in another process, behind a [NewHandler]. It is safe for concurrent use. Formatting it shows no
 // token.
-type Remote struct {
-	url     string
-	token   token
-	client  http.Client
-	secrets scrub.Secrets
-}
+type Remote struct{ client *remote.Client }
 
-// token is a secret that prints as nothing.
-type token string
-
-func (token) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "***") }
+// Format implements fmt.Formatter.
+func (Remote) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "***") }
 
 var _ payout.Signer = (*Remote)(nil)
 
 // NewRemote returns a Remote. It makes no request.
 func NewRemote(c RemoteConfig) (*Remote, error) {
-	u, err := scrub.ParseURL(c.URL, "http", "https")
+	client, err := remote.New(remote.Config{URL: c.URL, Token: c.Token, Client: c.Client, Timeout: c.Timeout, MaxBody: MaxBody})
 	if err != nil {
-		return nil, fmt.Errorf("signer: RemoteConfig.URL: %w", err)
+		return nil, fmt.Errorf("signer: RemoteConfig.%w", err)
 	}
-	if u.Scheme == "http" && !loopback(u) {
-		return nil, errors.New("signer: RemoteConfig.URL: must be https, as its host is no loopback address")
-	}
-	if c.Token != "" && len(c.Token) < minToken {
-		return nil, fmt.Errorf("signer: RemoteConfig.Token: must have at least %d bytes", minToken)
-	}
-	r := &Remote{url: u.String(), token: token(c.Token), secrets: scrub.Of([]*url.URL{u}, c.Token)}
-	if c.Client != nil {
-		r.client = *c.Client
-	}
-	if r.client.Timeout = c.Timeout; c.Timeout <= 0 {
-		r.client.Timeout = 30 * time.Second
-	}
-	r.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return r, nil
-}
-
-func loopback(u *url.URL) bool {
-	ip := net.ParseIP(u.Hostname())
-	return ip != nil && ip.IsLoopback() || u.Hostname() == "localhost"
+	return &Remote{client}, nil
 }
 
 // Sign implements payout.Signer. It returns ErrLater and RefusedError as the signer says, and for everything else an error
@@ -86,34 +53,11 @@ func (r *Remote) Sign(ctx context.Context, q payout.SignRequest) ([]byte, error)
 }
 
 func (r *Remote) sign(ctx context.Context, q payout.SignRequest) ([]byte, error) {
-	body, err := json.Marshal(q)
+	status, text, err := r.client.Do(ctx, http.MethodPost, "", q)
 	if err != nil {
 		return nil, err
 	}
-	if len(body) > MaxBody {
-		return nil, fmt.Errorf("request is larger than %d bytes", MaxBody)
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.url, bytes.NewReader(body))
-	if err != nil {
-		return nil, errors.New("URL does not form a request")
-	}
-	request.Header.Set("Content-Type", "application/json")
-	if r.token != "" {
-		request.Header.Set("Authorization", "Bearer "+string(r.token))
-	}
-	response, err := r.client.Do(request)
-	if err != nil {
-		return nil, r.secrets.Error(err)
-	}
-	defer func() { _ = response.Body.Close() }() // the body has been read
-	text, err := io.ReadAll(io.LimitReader(response.Body, MaxBody+1))
-	if err != nil {
-		return nil, fmt.Errorf("read response: %w", r.secrets.Error(err))
-	}
-	if len(text) > MaxBody {
-		return nil, fmt.Errorf("response is larger than %d bytes", MaxBody)
-	}
-	return r.read(q, response.StatusCode, text)
+	return r.read(q, status, text)
 }
 
 // read returns what a response says.
@@ -132,7 +76,7 @@ func (r *Remote) read(q payout.SignRequest, status int, text []byte) ([]byte, er
 		if json.Unmarshal(text, &f) != nil || f.Digest != digest(q.Unsigned) {
 			return nil, errors.New("response 403 is not of the signer")
 		}
-		refused := &payout.RefusedError{Code: payout.RefusedPolicy, Reason: r.secrets.Text(plain(f.Reason))}
+		refused := &payout.RefusedError{Code: payout.RefusedPolicy, Reason: r.client.Text(f.Reason)}
 		if f.Code == string(payout.RefusedInvalid) {
 			refused.Code = payout.RefusedInvalid
 		}
@@ -140,5 +84,5 @@ func (r *Remote) read(q payout.SignRequest, status int, text []byte) ([]byte, er
 	}
 	var p wireProblem
 	_ = json.Unmarshal(text, &p) // else the status has to do
-	return nil, fmt.Errorf("response %d: %s", status, r.secrets.Text(plain(p.Error)))
+	return nil, fmt.Errorf("response %d: %s", status, r.client.Text(p.Error))
 }

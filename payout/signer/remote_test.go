@@ -136,8 +136,8 @@ func TestNewRemote_RefusesBadConfigurationWithoutRepeatingSecrets(t *testing.T) 
 	r, err := NewRemote(RemoteConfig{URL: "https://signer/", Token: bearer})
 	require.NoError(t, err)
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
-		require.NotContains(t, fmt.Sprintf(verb, r.token), bearer)
-		require.NotContains(t, fmt.Sprintf(verb, r.token), fmt.Sprintf("%x", bearer))
+		require.NotContains(t, fmt.Sprintf(verb, r), bearer)
+		require.NotContains(t, fmt.Sprintf(verb, r), fmt.Sprintf("%x", bearer))
 	}
 }
 
