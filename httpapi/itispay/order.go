@@ -1,6 +1,7 @@
 package itispay
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -22,6 +23,8 @@ type order struct {
 	details
 	value  decimal.Decimal // in FiatCurrency
 	crypto cryptoPart
+	iban   string
+	who    payout.Beneficiary
 }
 
 // cryptoPart is the object crypto of a request.
@@ -50,7 +53,10 @@ func readOrder(in payoutRequest) (*order, error) {
 	if err := o.readFiat(in.Fiat); err != nil {
 		return nil, err
 	}
-	return o, o.readCrypto(in.Crypto)
+	if err := o.readCrypto(in.Crypto); err != nil {
+		return nil, err
+	}
+	return o, o.readBeneficiary(in.Beneficiary)
 }
 
 func (o *order) readFiat(raw json.RawMessage) error {
@@ -96,6 +102,40 @@ func (o *order) readCrypto(raw json.RawMessage) (err error) {
 		return p.refuse("currency", "is required")
 	case c.address:
 		return p.refuse("address", "is required")
+	}
+	return nil
+}
+
+func (o *order) readBeneficiary(raw json.RawMessage) error {
+	p, err := readPart("beneficiary", raw)
+	if err != nil {
+		return err
+	}
+	var kind, company, first, last string
+	for _, member := range []struct {
+		into  *string
+		names []string
+	}{
+		{&kind, []string{"type"}}, {&o.who.Name, []string{"name"}}, {&company, []string{"company_name", "companyName"}},
+		{&first, []string{"first_name", "firstName"}}, {&last, []string{"last_name", "lastName"}}, {&o.iban, []string{"iban"}},
+		{&o.who.BIC, []string{"bic"}}, {&o.who.Country, []string{"country"}}, {&o.who.Town, []string{"city", "town"}}, {&o.who.Address, []string{"address"}},
+	} {
+		if *member.into, err = p.text(member.names...); err != nil {
+			return err
+		}
+	}
+	o.Beneficiary = raw
+	o.who.Name = cmp.Or(o.who.Name, company, strings.TrimSpace(first+" "+last))
+	o.who.Business = strings.EqualFold(kind, "business") || company != ""
+	o.who.Reference = o.Reference
+	if o.Type != fiatPayout {
+		return nil
+	}
+	switch "" {
+	case o.iban:
+		return p.refuse("iban", "is required")
+	case o.who.Name:
+		return p.refuse("name", "is required")
 	}
 	return nil
 }
@@ -174,30 +214,56 @@ func (p *part) unknown(raw json.RawMessage) json.RawMessage {
 func (a *api) payoutOf(ctx context.Context, o *order) (r payout.Request, names map[string]string, err error) {
 	names = map[string]string{
 		"CallbackURL": "callback_url", "Name": "merchant", "Comment": "reference", "Data": "what is to be kept",
-		"Asset": "crypto.currency", "To": "crypto.address", "Units": "crypto.amount",
+		"Beneficiary.Name": "beneficiary.name", "Beneficiary.BIC": "beneficiary.bic", "Beneficiary.Country": "beneficiary.country",
+		"Beneficiary.Town": "beneficiary.city", "Beneficiary.Address": "beneficiary.address", "Beneficiary.Reference": "reference",
 	}
-	if o.Type == fiatPayout {
-		return r, names, &httpapi.FieldError{Field: "type", Reason: "FIAT_PAYOUT is not served here"}
-	}
-	asset, err := a.payoutAsset(o.crypto)
-	if err != nil {
-		return r, names, err
-	}
+	r = payout.Request{CallbackURL: o.CallbackURL, Format: FormatName, Name: o.Merchant, Comment: o.Reference}
 	decimals, known := a.service.FiatDecimals(o.FiatCurrency)
 	if o.FiatAmount = o.value.String(); known {
 		o.value = httpapi.Number{Decimal: o.value}.Meant(decimals).Decimal
 		o.FiatAmount = o.value.StringFixed(max(decimals, -o.value.Exponent()))
 	}
+	if o.Type == fiatPayout {
+		err = a.toBank(o, &r, names)
+	} else {
+		err = a.toWallet(ctx, o, &r, names)
+	}
+	r.Data = o.data()
+	return r, names, err
+}
+
+// toBank completes the request for a payout to a bank account.
+func (a *api) toBank(o *order, r *payout.Request, names map[string]string) error {
+	names["Asset"], names["To"], names["Units"] = "fiat.currency", "beneficiary.iban", "fiat.amount"
+	if a.cfg.Fiat == nil {
+		return &httpapi.FieldError{Field: "type", Reason: "FIAT_PAYOUT is not served here"}
+	}
+	asset, known := a.cfg.Fiat(o.FiatCurrency)
+	if !known {
+		return &httpapi.FieldError{Field: "fiat.currency", Reason: "is not supported"}
+	}
+	r.Asset, r.To, r.Units, r.Beneficiary = asset, o.iban, o.value, &o.who
+	return nil
+}
+
+// toWallet completes the request for a payout in cryptocurrency.
+func (a *api) toWallet(ctx context.Context, o *order, r *payout.Request, names map[string]string) error {
+	names["Asset"], names["To"], names["Units"] = "crypto.currency", "crypto.address", "crypto.amount"
+	asset, err := a.payoutAsset(o.crypto)
+	if err != nil {
+		return err
+	}
+	r.Asset, r.To = asset.ID, o.crypto.address
+	if o.Beneficiary != nil {
+		r.Beneficiary = &o.who
+	}
 	if o.crypto.amount != nil {
 		r.Units = o.crypto.amount.Meant(int32(asset.Decimals)).Decimal
-	} else if r.Units, err = a.convert(ctx, o, asset); err != nil {
-		return r, names, err
-	} else {
-		names["Units"] = "fiat.amount"
+		return nil
 	}
-	r.Asset, r.To, r.CallbackURL, r.Format = asset.ID, o.crypto.address, o.CallbackURL, FormatName
-	r.Name, r.Comment, r.Data = o.Merchant, o.Reference, o.data()
-	return r, names, nil
+	names["Units"] = "fiat.amount"
+	r.Units, err = a.convert(ctx, o, asset)
+	return err
 }
 
 // payoutAsset returns the asset of a payout. The currency is a code of the API or, if the network is given too, that of the

@@ -64,7 +64,7 @@ type payoutObject struct {
 	CryptoAmount   string          `json:"crypto_amount,omitempty"`
 	CryptoCurrency string          `json:"crypto_currency,omitempty"`
 	CryptoAddress  string          `json:"crypto_address,omitempty"`
-	Hash           string          `json:"hash,omitempty" doc:"Of the transaction, once it is known"`
+	Hash           string          `json:"hash,omitempty" doc:"Of the transaction, or the number of the bank transfer, once it is known"`
 	QuoteID        string          `json:"quote_id,omitempty" doc:"Of the conversion, if there was one"`
 	ExchangeRate   string          `json:"exchange_rate,omitempty" doc:"Fiat per unit of the currency, if there was a conversion"`
 	Beneficiary    json.RawMessage `json:"beneficiary,omitempty" doc:"As it was sent"`
@@ -273,7 +273,7 @@ func (f *Format) payout(p sent, d details) payoutObject {
 		CreatedAt: httpapi.Time{Time: p.createdAt}, UpdatedAt: httpapi.Time{Time: p.updatedAt},
 	}
 	if out.Type == fiatPayout {
-		out.Amount, out.Currency = d.FiatAmount, d.FiatCurrency
+		out.Amount, out.Currency = p.amount.StringFixed(int32(p.asset.Decimals)), d.FiatCurrency
 	} else {
 		out.CryptoAmount, out.CryptoCurrency, out.CryptoAddress = out.Amount, out.Currency, string(p.to)
 	}

@@ -124,7 +124,6 @@ func TestBadPayoutsAreRefusedAndChangeNothing(t *testing.T) {
 		`{"type":"CRYPTO_PAYOUT","fiat":{"amount":1,"currency":"EUR"},"crypto":{"currency":"SIM","address":"sim1c"},"callback_url":"ftp://x"}`:                "callback_url must be",
 		`{"type":"CRYPTO_PAYOUT","fiat":{"amount":1,"currency":"EUR"},"crypto":{"currency":"SIM","address":"sim1c"},"reference":"a\nb"}`:                      "reference must be",
 		`{"type":"CRYPTO_PAYOUT","fiat":{"amount":1,"currency":"EUR"},"crypto":{"currency":"SIM","address":"sim1c","x":"` + strings.Repeat("a", 9000) + `"}}`: "8 kB",
-		`{"type":"FIAT_PAYOUT","fiat":{"amount":1,"currency":"EUR"},"beneficiary":{"iban":"x"}}`:                                                              "FIAT_PAYOUT",
 	} {
 		require.Contains(t, w.pays(t, w.key, body).refused(t, 422, "validation_error"), says, body)
 	}
@@ -133,6 +132,74 @@ func TestBadPayoutsAreRefusedAndChangeNothing(t *testing.T) {
 		require.Contains(t, w.pays(t, w.key, cryptoBody, missing, "").refused(t, 422, "validation_error"), missing)
 	}
 	require.Equal(t, before, p.balance(w.project))
+	require.Empty(t, p.payouts())
+}
+
+const bankBody = `{"type":"FIAT_PAYOUT","fiat":{"amount":"12.5","currency":"EUR"},"beneficiary":{"type":"individual","firstName":"Erika","lastName":"Muster",` +
+	`"iban":"DE22 1","bic":"BANKDEFF","country":"DE","city":"Berlin","address":"Street 1","taxNumber":7},` +
+	`"order_id":"order-002","reference":"Invoice 7","callback_url":"https://example.com/payouts"}`
+
+func TestAPayoutInFiatGoesToABankAccount(t *testing.T) {
+	w, p := newTill(t, options{}, nil)
+	got := w.pays(t, w.key, bankBody)
+	require.Equal(t, 201, got.status, "%s", got.body)
+	o := got.object(t)
+	require.Equal(t, []any{"FIAT_PAYOUT", "pending", "12.50", "EUR", "12.50", "EUR"}, []any{o["type"], o["status"], o["amount"], o["currency"], o["fiat_amount"], o["fiat_currency"]})
+	for _, absent := range []string{"crypto_amount", "crypto_address", "crypto_currency", "exchange_rate", "hash"} {
+		require.NotContains(t, o, absent)
+	}
+	require.JSONEq(t, `{"type":"individual","firstName":"Erika","lastName":"Muster","iban":"DE22 1","bic":"BANKDEFF","country":"DE","city":"Berlin","address":"Street 1","taxNumber":7}`, part(t, got, "beneficiary"))
+	made := p.payouts()[0]
+	require.Equal(t, &payout.Beneficiary{Name: "Erika Muster", BIC: "BANKDEFF", Country: "DE", Town: "Berlin", Address: "Street 1", Reference: "Invoice 7"}, made.Beneficiary)
+	require.Equal(t, []any{euro, chain.Address("DE221"), "1250"}, []any{made.Asset.ID, made.To, made.Units.String()})
+	require.Equal(t, got.body, w.pays(t, w.key, bankBody).body)
+
+	p.bank.paid = true
+	for range 3 {
+		require.NoError(t, p.Look(t.Context(), bankNetwork))
+	}
+	require.Equal(t, "completed", w.pays(t, w.key, bankBody).text(t, "status"))
+	p.sound()
+}
+
+func TestBeneficiariesHaveManySpellings(t *testing.T) {
+	w, p := newTill(t, options{}, nil)
+	for i, c := range []struct {
+		said string
+		want payout.Beneficiary
+	}{
+		{`{"name":"Erika Muster","iban":"DE1","town":"Bonn"}`, payout.Beneficiary{Name: "Erika Muster", Town: "Bonn"}},
+		{`{"first_name":"Erika","last_name":"Muster","iban":"DE1","type":"INDIVIDUAL"}`, payout.Beneficiary{Name: "Erika Muster"}},
+		{`{"companyName":"Tea Ltd","iban":"DE1","type":"business"}`, payout.Beneficiary{Name: "Tea Ltd", Business: true}},
+		{`{"company_name":"Tea Ltd","iban":"DE1","name":null}`, payout.Beneficiary{Name: "Tea Ltd", Business: true}},
+		{`{"name":"Tea Ltd","iban":"DE1","type":"Business"}`, payout.Beneficiary{Name: "Tea Ltd", Business: true}},
+	} {
+		got := w.pays(t, w.key, fmt.Sprintf(`{"type":"fiat_payout","fiat":{"amount":1,"currency":"EUR"},"beneficiary":%s,"order_id":"%d"}`, c.said, i))
+		require.Equal(t, 201, got.status, "%s", got.body)
+		require.Equal(t, &c.want, p.byKey(fmt.Sprint("itispay/payout/order/", i)).Beneficiary)
+	}
+}
+
+func TestBadPayoutsToBanksAreRefusedAndChangeNothing(t *testing.T) {
+	w, p := newTill(t, options{}, nil)
+	for part, says := range map[string]string{
+		`"fiat":{"amount":1,"currency":"EUR"}`:                                                                                        "beneficiary.iban is required",
+		`"fiat":{"amount":1,"currency":"EUR"},"beneficiary":[]`:                                                                       "beneficiary must be an object",
+		`"fiat":{"amount":1,"currency":"EUR"},"beneficiary":{"iban":"DE1"}`:                                                           "beneficiary.name is required",
+		`"fiat":{"amount":1,"currency":"EUR"},"beneficiary":{"name":"A"}`:                                                             "beneficiary.iban is required",
+		`"fiat":{"amount":1,"currency":"EUR"},"beneficiary":{"name":"A","iban":7}`:                                                    "beneficiary.iban must be a string",
+		`"fiat":{"amount":1,"currency":"EUR"},"beneficiary":{"name":"A","iban":"x"}`:                                                  "beneficiary.iban is refused",
+		`"fiat":{"amount":1,"currency":"USD"},"beneficiary":{"name":"A","iban":"DE1"}`:                                                "fiat.currency is not supported",
+		`"fiat":{"amount":1.005,"currency":"EUR"},"beneficiary":{"name":"A","iban":"DE1"}`:                                            "fiat.amount has more than 2 decimals",
+		`"fiat":{"amount":1,"currency":"EUR"},"beneficiary":{"name":"` + strings.Repeat("a", 141) + `","iban":"DE1"}`:                 "beneficiary.name must be",
+		`"fiat":{"amount":1,"currency":"EUR"},"beneficiary":{"name":"A","iban":"DE1","bic":"` + strings.Repeat("a", 141) + `"}`:       "beneficiary.bic must be",
+		`"reference":"` + strings.Repeat("a", 141) + `","fiat":{"amount":1,"currency":"EUR"},"beneficiary":{"name":"A","iban":"DE1"}`: "reference must be",
+	} {
+		require.Contains(t, w.pays(t, w.key, `{"type":"FIAT_PAYOUT",`+part+`}`).refused(t, 422, "validation_error"), says, part)
+	}
+	w.pays(t, w.key, `{"type":"FIAT_PAYOUT","fiat":{"amount":10000,"currency":"EUR"},"beneficiary":{"name":"A","iban":"DE1"}}`).refused(t, 422, "insufficient_balance")
+	w.api = w.newAPI(t, func(c *itispay.Config) { c.Payouts = p })
+	require.Contains(t, w.pays(t, w.key, bankBody).refused(t, 422, "validation_error"), "FIAT_PAYOUT is not served here")
 	require.Empty(t, p.payouts())
 }
 
@@ -289,7 +356,7 @@ func TestAWithdrawalGoesToTheShopsOwnWallet(t *testing.T) {
 	p.pay()
 	p.pay()
 	p.sound()
-	require.Equal(t, map[string]string{"available " + w.chain.Asset("SIM").ID.Reference(): "9995999998000000000", "available " + w.chain.Asset("TOK").ID.Reference(): "900000000"}, p.balance(w.project))
+	require.Equal(t, map[string]string{"available " + w.chain.Asset("SIM").ID.Reference(): "9995999998000000000", "available " + w.chain.Asset("TOK").ID.Reference(): "900000000", "available EUR": "100000"}, p.balance(w.project))
 }
 
 // The key of a withdrawal is its name for ever, with or without kept replies: after a crash nothing is paid twice.

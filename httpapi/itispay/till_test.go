@@ -30,13 +30,20 @@ type till struct {
 	t       testing.TB
 	network chain.Network
 	spender *spender
+	bank    *bank
 }
+
+const (
+	bankNetwork chain.Network = "sepa:main"
+	euro        chain.AssetID = "sepa:main/iso4217:EUR"
+)
 
 // openTill returns a till that pays SIM and TOK, with a greatest fee of 0.001 SIM.
 func (w *world) openTill(t testing.TB, change func(*payout.Config)) *till {
 	t.Helper()
 	sim, tok := w.chain.Asset("SIM"), w.chain.Asset("TOK")
 	s := &spender{coin: sim.ID, mined: map[string]bool{}, funding: map[string]payout.Move{}}
+	b := &bank{has: map[string]payout.Instruction{}}
 	backend := w.store.Backend.(store.Backend)
 	notifier, err := webhook.NewNotifier(itispay.NewFormat(), webhook.Standard())
 	require.NoError(t, err)
@@ -45,6 +52,8 @@ func (w *world) openTill(t testing.TB, change func(*payout.Config)) *till {
 		Networks: []payout.NetworkConfig{{
 			Spender: s, Signer: s,
 			Assets: []payout.AssetConfig{{Asset: sim, MaxFee: units("1000000000000000")}, {Asset: tok, MaxFee: units("1000000000000000")}},
+		}, {
+			Provider: b, Assets: []payout.AssetConfig{{Asset: chain.Asset{ID: euro, Code: "EUR", Decimals: 2}, MaxFee: big.NewInt(10)}},
 		}},
 	}
 	if change != nil {
@@ -52,10 +61,10 @@ func (w *world) openTill(t testing.TB, change func(*payout.Config)) *till {
 	}
 	service, err := payout.New(cfg)
 	require.NoError(t, err)
-	return &till{service, t, sim.ID.Network(), s}
+	return &till{service, t, sim.ID.Network(), s, b}
 }
 
-// newTill returns a world whose API pays out. The shop has 10 SIM and 1000 TOK, and the operator 1 SIM for fees.
+// newTill returns a world whose API pays out. The shop has 10 SIM, 1000 TOK and 1000 EUR, and the operator 1 SIM for fees.
 func newTill(t testing.TB, o options, change func(*payout.Config)) (*world, *till) {
 	t.Helper()
 	if o.service == nil {
@@ -66,11 +75,13 @@ func newTill(t testing.TB, o options, change func(*payout.Config)) (*world, *til
 	p.fund(w.project, w.chain.Asset("SIM"), "10000000000000000000")
 	p.fund(w.project, w.chain.Asset("TOK"), "1000000000")
 	p.fund("", w.chain.Asset("SIM"), "1000000000000000000")
+	require.NoError(t, p.Fund(context.Background(), bankNetwork, "incoming", w.project, "ben"))
 	w.api = w.newAPI(t, func(c *itispay.Config) {
 		if o.api != nil {
 			o.api(c)
 		}
 		c.Payouts = p
+		c.Fiat = inEuro
 	})
 	return w, p
 }
@@ -301,4 +312,51 @@ func (l *late) Payouts(ctx context.Context, q payout.Query) (payout.Page, error)
 		return payout.Page{}, nil
 	}
 	return l.till.Payouts(ctx, q)
+}
+
+// inEuro returns the asset of bank transfers in EUR.
+func inEuro(currency string) (chain.AssetID, bool) { return euro, currency == "EUR" }
+
+// bank keeps an account of 1000 EUR.
+type bank struct {
+	mu   sync.Mutex // guards what follows
+	has  map[string]payout.Instruction
+	paid bool // everything that it has
+}
+
+func (b *bank) Network() chain.Network { return bankNetwork }
+func (b *bank) Account() chain.Address { return "DE00SHOP" }
+
+func (b *bank) Receiver(_ context.Context, _ chain.Asset, to string, _ payout.Beneficiary, _ *big.Int) (chain.Address, error) {
+	if !strings.HasPrefix(to, "DE") {
+		return "", &payout.RefusedError{Code: payout.RefusedAddress, Reason: "no IBAN"}
+	}
+	return chain.Address(strings.ReplaceAll(to, " ", "")), nil
+}
+
+func (b *bank) Submit(_ context.Context, in payout.Instruction) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.has[in.ID] = in
+	return nil
+}
+
+func (b *bank) Ask(_ context.Context, id string) (payout.Progress, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch _, has := b.has[id]; {
+	case !has:
+		return payout.Progress{}, payout.ErrNotFound
+	case b.paid:
+		return payout.Progress{Outcome: payout.OutcomePaid}, nil
+	}
+	return payout.Progress{Outcome: payout.OutcomePending}, nil
+}
+
+func (b *bank) Funding(context.Context, string) (chain.AssetID, *big.Int, error) {
+	return euro, big.NewInt(100_000), nil
+}
+
+func (b *bank) Balance(context.Context, chain.AssetID) (*big.Int, error) {
+	return big.NewInt(100_000), nil
 }
