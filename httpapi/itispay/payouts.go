@@ -242,10 +242,10 @@ func headerKey(r *httpapi.Request, what string) (key string, named bool) {
 	return keyOf(what, rand.Text()), false
 }
 
-// keyOf returns a key of payouts of this API. A long name is replaced by its hash.
+// keyOf returns a key of payouts of this API. A name that a key cannot have is replaced by its hash.
 func keyOf(what, name string) string {
 	const most = 128 // bytes, of the 190 that a key may have
-	if len(name) > most || !clean(name) {
+	if len(name) > most || !printable(name) {
 		sum := sha256.Sum256([]byte(name))
 		name = "sha256:" + hex.EncodeToString(sum[:])
 	}

@@ -131,7 +131,7 @@ func TestTheExportShowsWhatTheChainTookBack(t *testing.T) {
 		require.Equal(t, []string{settled}, m.lines(ids))
 		m.withdraw("SIM", "0.01")
 		m.pay()
-		require.Equal(t, []string{settled, "1,gone,SIM,,-0.05000000,2024-01-15 10:31:15,0x2"}, m.lines(ids))
+		require.Equal(t, []string{settled, "1,gone,SIM,,-0.05000000,2024-01-15 10:31:10,0x2"}, m.lines(ids))
 		m.sound()
 	})
 }
