@@ -71,6 +71,12 @@ func (s *Shop) pass(d time.Duration) {
 	synctest.Wait()
 }
 
+// After waits, and returns all webhooks that the shop has received.
+func (s *Shop) After(d time.Duration) []Hook {
+	s.pass(d)
+	return s.endpoint.Hooks()
+}
+
 // mine adds blocks and waits until they are seen.
 func (s *Shop) mine(n int) {
 	for range n {
