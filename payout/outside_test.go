@@ -4,6 +4,7 @@ import (
 	"math/big"
 	"testing"
 
+	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/payout"
 	"github.com/stretchr/testify/require"
 )
@@ -71,6 +72,40 @@ func TestWhatATransactionOfOursMayStillPayIsNotMarkedAsPaid(t *testing.T) {
 		s.mine(p)
 		s.look()
 		require.ErrorAs(t, mark(p, "0xab"), &status)
+		s.sound()
+	})
+}
+
+// A refund that failed no longer counts, so others may have taken its place: it cannot be one more.
+func TestARefundThatFailedIsNotMarkedAsPaidBesideAnotherOne(t *testing.T) {
+	on(t, func(t *testing.T, s *shop) {
+		s.fund("shop", coin, 500)
+		s.sell("a", 300, 0)
+		s.head(100)
+		s.pay("a", 1, coin, 300, 50, invoice.StatusCompleted)
+		s.book()
+		refund := func(key string) (payout.Payout, error) {
+			p, _, err := s.Refund(t.Context(), payout.RefundRequest{Project: "shop", Key: key, Invoice: "a", To: "addr1"})
+			return p, err
+		}
+		first, err := refund("first")
+		require.NoError(t, err)
+		s.look()
+		s.spender.with(func() { s.spender.taken = true })
+		s.look()
+		require.Equal(t, "failed key_used", s.status(first))
+		s.spender.with(func() { s.spender.taken = false })
+		second, err := refund("second")
+		require.NoError(t, err)
+		s.brought("0xab", 1000, first)
+		_, err = s.MarkPaid(t.Context(), "shop", first.ID, "0xab", "ben", "")
+		require.ErrorIs(t, err, payout.ErrNothingLeft)
+		_, err = s.Cancel(t.Context(), "shop", second.ID, "ben", "")
+		require.NoError(t, err)
+		_, err = s.MarkPaid(t.Context(), "shop", first.ID, "0xab", "ben", "")
+		require.NoError(t, err)
+		_, err = refund("third")
+		require.ErrorIs(t, err, payout.ErrNothingLeft)
 		s.sound()
 	})
 }

@@ -16,8 +16,9 @@ import (
 // that failed. Marking it again with the same transaction changes nothing.
 //
 // It returns ErrNotFound for a payout, or for a transaction that brought nothing to the receiver, an [InvalidError] for one
-// of our own, a [StatusError] in any other status, a [LimitError] when the transaction brought too little, and an
-// [InsufficientError] when a failed payout's money has been spent otherwise.
+// of our own, a [StatusError] in any other status, a [LimitError] when the transaction brought too little, an
+// [InsufficientError] when a failed payout's money has been spent otherwise, and ErrNothingLeft when other refunds have taken
+// the place of a failed one.
 func (s *Service) MarkPaid(ctx context.Context, project, id, txID, actor, comment string) (Payout, error) {
 	txID = strings.ToLower(strings.TrimSpace(txID))
 	err := checkNote(actor, comment)
@@ -63,10 +64,15 @@ func (s *Service) markPaid(ctx context.Context, project, id, txID string, a Acti
 	a.At = s.now()
 	after, entry := paidOutside(before, a, txID)
 	b := Batch{Entries: []Entry{entry}, Counters: []Counter{{outsideName(before, txID), before.Units, brought}}}
-	if before.State.Status == StatusFailed {
-		if err := s.unrefund(ctx, &b, after, -1); err != nil {
+	if before.State.Status == StatusFailed && before.Kind == KindRefund {
+		credit, err := s.cfg.Store.Credit(ctx, before.Invoice)
+		if err == nil && credit.Refundable(before.Asset.ID).Cmp(before.Units) < 0 {
+			err = ErrNothingLeft
+		}
+		if err != nil {
 			return Payout{}, err
 		}
+		addRefund(&b, credit, after, 1)
 	}
 	if after, err = s.put(ctx, &b, before, after, ""); err != nil {
 		return Payout{}, err

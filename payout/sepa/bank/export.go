@@ -1,0 +1,237 @@
+package bank
+
+import (
+	"bytes"
+	"compress/flate"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cointill/cointill/payout"
+	"github.com/cointill/cointill/payout/sepa"
+)
+
+// ErrNothing is returned when no order waits for a file.
+var ErrNothing = errors.New("no order waits for a file")
+
+// ExportOptions say what is exported. The zero value is an ordinary file for the next business day.
+type ExportOptions struct {
+	// Date is when the bank is asked to execute it; zero means today for instant transfers, else the next business day.
+	Date    time.Time
+	Instant bool
+	// Most is the greatest number of orders; 0 means 10,000.
+	Most int
+}
+
+// File is what was exported.
+type File struct {
+	// ID is the id of the message and of its payment information.
+	ID      string    `json:"id"`
+	At      time.Time `json:"at"`
+	Date    time.Time `json:"date"`
+	Instant bool      `json:"instant,omitempty"`
+	Orders  int       `json:"orders"`
+	Cents   *big.Int  `json:"cents"` // sum of the amounts
+	Hash    string    `json:"hash"`  // SHA-256 of the bytes, in hexadecimal
+}
+
+// Export writes the orders that wait into a file, at most once each: from then on the same ID always has the same bytes
+// ([Account.Bytes]), and its orders wait for the bank. Orders that cannot be written fail. It returns ErrNothing if none waits.
+func (a *Account) Export(ctx context.Context, o ExportOptions) (File, error) {
+	for range attempts {
+		f, err := a.export(ctx, o)
+		if !errors.Is(err, payout.ErrConflict) {
+			if err != nil {
+				err = fmt.Errorf("bank: export: %w", err)
+			}
+			return f, err
+		}
+	}
+	return File{}, fmt.Errorf("bank: export: %w", payout.ErrConflict)
+}
+
+// attempts bounds how often something is tried again that another process was quicker with.
+const attempts = 10
+
+func (a *Account) export(ctx context.Context, o ExportOptions) (File, error) {
+	if o.Most <= 0 {
+		o.Most = 10_000
+	}
+	queue, err := a.cfg.Store.Documents(ctx, a.name(kindQueue)+"/", o.Most)
+	if err != nil {
+		return File{}, err
+	}
+	var change payout.Batch
+	var good []kept
+	f := File{At: a.cfg.Now().UTC().Truncate(time.Second), Date: o.Date, Instant: o.Instant, Cents: new(big.Int)}
+	if f.Date.IsZero() {
+		if f.Date = f.At; !o.Instant {
+			f.Date = sepa.NextBusinessDay(f.At)
+		}
+	}
+	for name, value := range sorted(queue) {
+		change.Documents = append(change.Documents, payout.Document{Name: name, Was: value})
+		order, doc, err := a.order(ctx, name[strings.LastIndexByte(name, '/')+1:])
+		if err != nil {
+			return File{}, fmt.Errorf("read order %s: %w", name, err)
+		}
+		if o := order.progress().Outcome; o == payout.OutcomePaid || o == payout.OutcomeFailed {
+			continue // a database that was restored has read what an older one has exported
+		}
+		if err := a.transfer(order.Instruction).Check(a.cfg.Profile); err != nil {
+			order.Broken, order.Why = true, err.Error()
+			a.log.ErrorContext(ctx, "an order cannot be written", "order", order.Instruction.ID, "error", err)
+			if err := replace(&change, doc, order); err != nil {
+				return File{}, err
+			}
+			continue
+		}
+		good = append(good, kept{order, doc})
+	}
+	if len(good) > 0 {
+		if err := a.write(&change, &f, good); err != nil {
+			return File{}, err
+		}
+	}
+	if len(change.Documents) == 0 {
+		return File{}, ErrNothing
+	}
+	if err := a.cfg.Store.CommitPayouts(ctx, change); err != nil {
+		return File{}, err
+	}
+	if len(good) == 0 {
+		return File{}, ErrNothing
+	}
+	return f, nil
+}
+
+// kept is an order with the document that it is kept in.
+type kept struct {
+	order
+	doc payout.Document
+}
+
+// replace adds to a batch that an order is another.
+func replace(change *payout.Batch, doc payout.Document, o order) error {
+	var err error
+	if doc.Value, err = json.Marshal(o); err == nil {
+		change.Documents = append(change.Documents, doc)
+	}
+	return err
+}
+
+// write adds the file of the orders to a batch.
+func (a *Account) write(change *payout.Batch, f *File, orders []kept) error {
+	batch := sepa.Batch{
+		CreatedAt: f.At, Debtor: a.cfg.Owner, IBAN: a.cfg.IBAN, BIC: a.cfg.BIC, Address: a.cfg.Address, Date: f.Date, Instant: f.Instant,
+	}
+	ids := make([]string, len(orders))
+	for i, o := range orders {
+		ids[i] = o.Instruction.ID
+		f.Cents.Add(f.Cents, o.Instruction.Units)
+		batch.Transfers = append(batch.Transfers, a.transfer(o.Instruction))
+	}
+	// An instruction is in one file, and its ID is unique for ever: so are the sums of different lists of them.
+	sum := sha256.Sum256([]byte(strings.Join(ids, "\n")))
+	f.ID, f.Orders = f.At.Format("20060102150405")+"-"+hex.EncodeToString(sum[:8]), len(ids)
+	batch.MessageID, batch.Sum = f.ID, euro(f.Cents)
+	var text bytes.Buffer
+	if err := sepa.Write(&text, a.cfg.Profile, batch); err != nil {
+		return err
+	}
+	hash := sha256.Sum256(text.Bytes())
+	f.Hash = hex.EncodeToString(hash[:])
+	for i := range orders {
+		orders[i].File = f.ID
+		if err := replace(change, orders[i].doc, orders[i].order); err != nil {
+			return err
+		}
+	}
+	meta, err := json.Marshal(f)
+	if err != nil {
+		return err
+	}
+	change.Documents = append(change.Documents, payout.Document{Name: a.name(kindFile, f.ID), Value: meta})
+	change.Documents = append(change.Documents, pack(a.name(kindBytes, f.ID), text.Bytes())...)
+	change.Documents = append(change.Documents, pack(a.name(kindIDs, f.ID), []byte(strings.Join(ids, "\n")))...)
+	return nil
+}
+
+// piece is the most bytes of a document that holds a part of a blob.
+const piece = 60 << 10
+
+// pack returns the documents that keep a blob under a name, compressed.
+func pack(name string, blob []byte) (docs []payout.Document) {
+	var small bytes.Buffer
+	w, _ := flate.NewWriter(&small, flate.DefaultCompression) // the level is valid
+	_, _ = w.Write(blob)                                      // into memory
+	_ = w.Close()
+	for i, part := range slices.Collect(slices.Chunk(small.Bytes(), piece)) {
+		docs = append(docs, payout.Document{Name: fmt.Sprintf("%s/%06d", name, i), Value: part})
+	}
+	return docs
+}
+
+// unpack returns the blob that is kept under a name, or ErrNotFound.
+func (a *Account) unpack(ctx context.Context, name string) ([]byte, error) {
+	docs, err := a.cfg.Store.Documents(ctx, name+"/", maxPieces)
+	if err == nil && len(docs) == 0 {
+		err = payout.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	var small bytes.Buffer
+	for _, part := range sorted(docs) {
+		small.Write(part)
+	}
+	blob, err := io.ReadAll(flate.NewReader(&small))
+	if err != nil {
+		return nil, fmt.Errorf("%s is damaged: %w", name, err)
+	}
+	return blob, nil
+}
+
+// maxPieces bounds a blob. A file of 10,000 orders has about ten pieces.
+const maxPieces = 10_000
+
+// Bytes returns the bytes of a file as they were when it was exported, or ErrNotFound.
+func (a *Account) Bytes(ctx context.Context, id string) ([]byte, error) {
+	text, err := a.unpack(ctx, a.name(kindBytes, id))
+	var f File
+	if err == nil {
+		err = a.load(ctx, a.name(kindFile, id), &f)
+	}
+	if hash := sha256.Sum256(text); err == nil && hex.EncodeToString(hash[:]) != f.Hash {
+		err = errors.New("its bytes are damaged")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("bank: file %.40q: %w", id, err)
+	}
+	return text, nil
+}
+
+// Files returns up to limit files, the oldest first.
+func (a *Account) Files(ctx context.Context, limit int) ([]File, error) {
+	docs, err := a.cfg.Store.Documents(ctx, a.name(kindFile)+"/", limit)
+	if err != nil {
+		return nil, fmt.Errorf("bank: files: %w", err)
+	}
+	var out []File
+	for name, value := range sorted(docs) {
+		var f File
+		if err := json.Unmarshal(value, &f); err != nil {
+			return nil, fmt.Errorf("bank: %s is damaged: %w", name, err)
+		}
+		out = append(out, f)
+	}
+	return out, nil
+}
