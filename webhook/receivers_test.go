@@ -41,8 +41,8 @@ func TestEachEndpointHasAMessageOfItsOwn(t *testing.T) {
 	require.Equal(t, []string{
 		ev.ID + "  https://shop.example/hook?order=1 brief brief of the creator",
 		ev.ID + `_ep_1 ep_1 https://shop.example/hook?order=1 standard {"type":"invoice.completed"}`,
-		ev.ID + "_ep_2 ep_2 https://shop.example/other brief brief of the creator",
-		ev.ID + "_ep_3 ep_3 https://elsewhere.example/ brief brief of the creator",
+		ev.ID + "_ep_2 ep_2 https://shop.example/other brief brief",
+		ev.ID + "_ep_3 ep_3 https://elsewhere.example/ brief brief",
 	}, shown)
 
 	inv.CallbackURL = ""

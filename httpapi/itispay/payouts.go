@@ -20,7 +20,8 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// Payouts is the part of a [payout.Service] that the API uses. Its Notifier must have the same [Format].
+// Payouts is the part of a [payout.Service] that the API uses. Payouts with a callback_url are refused with 500 unless its
+// Notifier has the same [Format].
 type Payouts interface {
 	Request(ctx context.Context, r payout.Request) (payout.Payout, error)
 	Payouts(ctx context.Context, q payout.Query) (payout.Page, error)

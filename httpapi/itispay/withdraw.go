@@ -38,7 +38,7 @@ func (a *api) withdraw(r *httpapi.Request) (any, error) {
 	key, _ := headerKey(r, "withdraw")
 	p, err := a.cfg.Payouts.Request(r.Context(), payout.Request{
 		Project: r.Project.ID, Key: key, Kind: payout.KindWithdrawal, Asset: asset.ID, To: in.To,
-		Units: in.Amount.Meant(int32(asset.Decimals)).Decimal, Format: FormatName,
+		Units: in.Amount.Meant(int32(asset.Decimals)).Decimal,
 	})
 	if err != nil {
 		return nil, refusedPayout(err, map[string]string{"Asset": "currency", "To": "to", "Units": "amount"})
