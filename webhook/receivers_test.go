@@ -39,7 +39,7 @@ func TestEachEndpointHasAMessageOfItsOwn(t *testing.T) {
 		shown = append(shown, m.ID+" "+m.Receiver+" "+m.URL+" "+m.Format+" "+string(m.Body))
 	}
 	require.Equal(t, []string{
-		ev.ID + "  https://shop.example/hook?order=1 brief brief of the creator",
+		ev.ID + "  https://shop.example/hook?order=1 brief brief",
 		ev.ID + `_ep_1 ep_1 https://shop.example/hook?order=1 standard {"type":"invoice.completed"}`,
 		ev.ID + "_ep_2 ep_2 https://shop.example/other brief brief",
 		ev.ID + "_ep_3 ep_3 https://elsewhere.example/ brief brief",

@@ -73,6 +73,10 @@ func TestACallbackOfAPayoutIsGolden(t *testing.T) {
 	require.Equal(t, `{"id":"018f3f3e-0000-7000-8000-000000000001","transaction_id":"018f3f3e-0000-7000-8000-000000000001","type":"CRYPTO_PAYOUT",`+
 		`"status":"completed","amount":"0.000000000000000001","currency":"Ether","crypto_amount":"0.000000000000000001","crypto_currency":"Ether",`+
 		`"crypto_address":"0xabc","hash":"0xdef","created_at":"2024-01-15T10:30:00Z","updated_at":"2024-01-15T10:30:00Z"}`, string(body))
+	ev.Body = []byte(strings.NewReplacer("eip155:1/slip44:60", string(euro), `"ETH"`, `"EUR"`, `"decimals":18`, `"decimals":2`, "0.000000000000000001", "7.5").Replace(string(ev.Body)))
+	body, tell = itispay.NewFormat().PayoutBody(ev, nil)
+	require.True(t, tell)
+	require.Contains(t, string(body), `"type":"FIAT_PAYOUT","status":"completed","amount":"7.50","currency":"EUR","fiat_amount":"7.50","fiat_currency":"EUR","hash":"0xdef","created_at"`)
 	_, tell = itispay.NewFormat().PayoutBody(invoice.Event{Body: []byte("{")}, nil)
 	require.False(t, tell)
 }

@@ -264,17 +264,26 @@ type sent struct {
 	createdAt, updatedAt time.Time
 }
 
+// typeOf returns the type of a payout that another API has made. Currencies of states have the namespace of ISO 4217.
+func typeOf(asset chain.Asset) payoutType {
+	if asset.ID.Namespace() == "iso4217" {
+		return fiatPayout
+	}
+	return cryptoPayout
+}
+
 // payout returns a payout as it is on the wire.
 func (f *Format) payout(p sent, d details) payoutObject {
 	out := payoutObject{
-		ID: p.id, TransactionID: cmp.Or(d.TransactionID, p.id), Type: cmp.Or(d.Type, cryptoPayout), Status: payoutStatuses[p.status],
+		ID: p.id, TransactionID: cmp.Or(d.TransactionID, p.id), Type: cmp.Or(d.Type, typeOf(p.asset)), Status: payoutStatuses[p.status],
 		Amount: p.amount.String(), Currency: f.code(p.asset), FiatAmount: d.FiatAmount, FiatCurrency: d.FiatCurrency,
 		Hash: p.hash, QuoteID: d.QuoteID, ExchangeRate: d.Rate, Beneficiary: d.Beneficiary, CallbackURL: d.CallbackURL,
 		Reference: d.Reference, UserID: d.UserID, OrderID: d.OrderID, Merchant: d.Merchant, Fiat: d.Fiat, Crypto: d.Crypto,
 		CreatedAt: httpapi.Time{Time: p.createdAt}, UpdatedAt: httpapi.Time{Time: p.updatedAt},
 	}
 	if out.Type == fiatPayout {
-		out.Amount, out.Currency = p.amount.StringFixed(int32(p.asset.Decimals)), d.FiatCurrency
+		out.Amount, out.Currency = p.amount.StringFixed(int32(p.asset.Decimals)), cmp.Or(d.FiatCurrency, out.Currency)
+		out.FiatAmount, out.FiatCurrency = out.Amount, out.Currency
 	} else {
 		out.CryptoAmount, out.CryptoCurrency, out.CryptoAddress = out.Amount, out.Currency, string(p.to)
 	}
