@@ -87,20 +87,22 @@ func (o *order) readCrypto(raw json.RawMessage) (err error) {
 		return err
 	}
 	c := &o.crypto
-	for into, names := range map[*string][]string{
-		&c.currency: {"currency"}, &c.network: {"network"}, &c.address: {"address", "crypto_address", "cryptoAddress"},
-	} {
-		if *into, err = p.text(names...); err != nil {
-			return err
-		}
-	}
-	if c.amount, err = p.amount(); err != nil || o.Type != cryptoPayout {
+	err = p.texts([]member{
+		{&c.currency, []string{"currency"}}, {&c.network, []string{"network"}}, {&c.address, []string{"address", "crypto_address", "cryptoAddress"}},
+	})
+	if err != nil {
 		return err
 	}
-	switch o.Crypto = p.unknown(raw); "" {
-	case c.currency:
+	if c.amount, err = p.amount(); err != nil {
+		return err
+	}
+	o.Crypto = p.unknown(raw)
+	switch {
+	case o.Type != cryptoPayout:
+		return nil
+	case c.currency == "":
 		return p.refuse("currency", "is required")
-	case c.address:
+	case c.address == "":
 		return p.refuse("address", "is required")
 	}
 	return nil
@@ -112,17 +114,13 @@ func (o *order) readBeneficiary(raw json.RawMessage) error {
 		return err
 	}
 	var kind, company, first, last string
-	for _, member := range []struct {
-		into  *string
-		names []string
-	}{
+	err = p.texts([]member{
 		{&kind, []string{"type"}}, {&o.who.Name, []string{"name"}}, {&company, []string{"company_name", "companyName"}},
 		{&first, []string{"first_name", "firstName"}}, {&last, []string{"last_name", "lastName"}}, {&o.iban, []string{"iban"}},
 		{&o.who.BIC, []string{"bic"}}, {&o.who.Country, []string{"country"}}, {&o.who.Town, []string{"city", "town"}}, {&o.who.Address, []string{"address"}},
-	} {
-		if *member.into, err = p.text(member.names...); err != nil {
-			return err
-		}
+	})
+	if err != nil {
+		return err
 	}
 	o.Beneficiary = raw
 	o.who.Name = cmp.Or(o.who.Name, company, strings.TrimSpace(first+" "+last))
@@ -131,10 +129,10 @@ func (o *order) readBeneficiary(raw json.RawMessage) error {
 	if o.Type != fiatPayout {
 		return nil
 	}
-	switch "" {
-	case o.iban:
+	switch {
+	case o.iban == "":
 		return p.refuse("iban", "is required")
-	case o.who.Name:
+	case o.who.Name == "":
 		return p.refuse("name", "is required")
 	}
 	return nil
@@ -184,6 +182,22 @@ func (p *part) text(names ...string) (out string, err error) {
 		}
 	}
 	return out, nil
+}
+
+// member is a text of an object, and the names that it may have.
+type member struct {
+	into  *string
+	names []string
+}
+
+// texts reads several texts.
+func (p *part) texts(members []member) (err error) {
+	for _, m := range members {
+		if *m.into, err = p.text(m.names...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // amount returns the member amount, or nil if it is not there.
