@@ -46,24 +46,26 @@ type PayloadData struct {
 
 // PayloadPayout is a payout in the form that receivers get.
 type PayloadPayout struct {
-	ID        string           `json:"id"`
-	Project   string           `json:"project"`
-	Key       string           `json:"key"`
-	Kind      Kind             `json:"kind"`
-	Invoice   string           `json:"invoice,omitempty"`
-	Status    Status           `json:"status"`
-	Reason    Reason           `json:"reason,omitempty"`
-	Detail    string           `json:"detail,omitempty"` // of a rejection or a return, for people
-	Final     bool             `json:"final"`
-	Asset     chain.Asset      `json:"asset"`
-	Amount    decimal.Decimal  `json:"amount"`
-	To        chain.Address    `json:"to,omitempty"`
-	TxID      string           `json:"txid,omitempty"`
-	Fee       *decimal.Decimal `json:"fee,omitempty"` // paid, in base units of FeeAsset
-	FeeAsset  chain.AssetID    `json:"fee_asset,omitempty"`
-	Name      string           `json:"name,omitempty"`
-	CreatedAt time.Time        `json:"created_at"`
-	UpdatedAt time.Time        `json:"updated_at"`
+	ID       string           `json:"id"`
+	Project  string           `json:"project"`
+	Key      string           `json:"key"`
+	Kind     Kind             `json:"kind"`
+	Invoice  string           `json:"invoice,omitempty"`
+	Status   Status           `json:"status"`
+	Reason   Reason           `json:"reason,omitempty"`
+	Detail   string           `json:"detail,omitempty"` // of a rejection or a return, for people
+	Final    bool             `json:"final"`
+	Asset    chain.Asset      `json:"asset"`
+	Amount   decimal.Decimal  `json:"amount"`
+	To       chain.Address    `json:"to,omitempty"`
+	TxID     string           `json:"txid,omitempty"`
+	Fee      *decimal.Decimal `json:"fee,omitempty"` // paid, in base units of FeeAsset
+	FeeAsset chain.AssetID    `json:"fee_asset,omitempty"`
+	// Charged is what the project pays for the network, in base units of FeeAsset: see [Payout.Charged].
+	Charged   decimal.Decimal `json:"charged"`
+	Name      string          `json:"name,omitempty"`
+	CreatedAt time.Time       `json:"created_at"`
+	UpdatedAt time.Time       `json:"updated_at"`
 }
 
 // shown returns the payout as receivers see it.
@@ -71,7 +73,7 @@ func (p Payout) shown() PayloadPayout {
 	out := PayloadPayout{
 		ID: p.ID, Project: p.Project, Key: p.Key, Kind: p.Kind, Invoice: p.Invoice, Status: p.State.Status, Reason: p.State.Reason,
 		Final: p.State.Status.Ended(), Asset: p.Asset, Amount: p.Asset.Decimal(p.Units), To: p.To, TxID: p.State.TxID,
-		FeeAsset: p.FeeAsset, Name: p.Name, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
+		FeeAsset: p.FeeAsset, Charged: decimal.NewFromBigInt(p.Charged(), 0), Name: p.Name, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
 	}
 	if s := p.State; s.Reason == ReasonRejected || s.Reason == ReasonReturned {
 		out.Detail = s.Detail

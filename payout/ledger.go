@@ -61,6 +61,8 @@ const (
 	EntryFee     EntryKind = "fee"     // a network fee that no payout carries
 	EntryReturn  EntryKind = "return"  // a payout's money came back
 	EntryAdjust  EntryKind = "adjust"  // an operator's correction
+	// EntryTransfer moves money between two projects.
+	EntryTransfer EntryKind = "transfer"
 )
 
 // Entry is one change of the ledger: postings that add up to zero in each asset. Entries never change.

@@ -151,6 +151,8 @@ func (d *decision) finish(f facts, i int) {
 		switch {
 		case !v.Cancels && !seen.Failed:
 			p.State.Status = StatusPaid
+		case seen.Withdrawn:
+			p.State.Status, p.State.Reason = StatusCancelled, ReasonOperator
 		case !v.Cancels:
 			p.State.Status, p.State.Reason = StatusFailed, ReasonReverted
 			if seen.Why != "" {

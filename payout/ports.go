@@ -256,6 +256,8 @@ type Sighting struct {
 	// Why is what a [Provider] says of it, and Asks that a person has to confirm it there; chains say nothing.
 	Why  string
 	Asks bool
+	// Withdrawn reports that a provider has taken it back: it Failed by the will of an operator.
+	Withdrawn bool
 }
 
 // id returns the id under which the chain has the version.

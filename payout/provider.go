@@ -36,6 +36,14 @@ type Provider interface {
 	Balance(ctx context.Context, asset chain.AssetID) (*big.Int, error)
 }
 
+// Withdrawer is an optional interface of a [Provider] that can take back what it has not begun with.
+type Withdrawer interface {
+	// Withdraw takes an instruction back, so that it is never paid and Ask reports OutcomeWithdrawn. It is idempotent. It
+	// returns ErrNoReplacement when it is too late, and ErrNotFound for an instruction that the provider does not have. After
+	// any other error only Ask tells.
+	Withdraw(ctx context.Context, id string) error
+}
+
 // Beneficiary is who gets a payout that a [Provider] makes, beside the account number. Chains need none of it.
 type Beneficiary struct {
 	Name     string `json:"name,omitempty"` // the legal name, by which banks compare
@@ -101,6 +109,8 @@ const (
 	OutcomeConfirm Outcome = "confirm" // a person has to confirm it at the provider
 	OutcomePaid    Outcome = "paid"    // booked or settled
 	OutcomeFailed  Outcome = "failed"  // it was not paid and never will be
+	// OutcomeWithdrawn is that of an instruction that was taken back by a [Withdrawer] before anything was done with it.
+	OutcomeWithdrawn Outcome = "withdrawn"
 )
 
 // provided lets a [Provider] work as a [Spender]: an instruction is a transaction with one version, which nothing replaces
@@ -162,8 +172,18 @@ func instructionID(p Payout) string {
 	return id
 }
 
-func (p provided) Replace(context.Context, Wallet, Transaction, *big.Int) (Version, error) {
-	return Version{}, fmt.Errorf("%w: the provider has it", ErrNoReplacement)
+// Replace takes back the instruction of a transaction that is to be cancelled, if the provider can. There is no other
+// version: the next look says what became of it.
+func (p provided) Replace(ctx context.Context, _ Wallet, t Transaction, _ *big.Int) (Version, error) {
+	withdrawer, able := p.Provider.(Withdrawer)
+	if !able || !t.Cancel {
+		return Version{}, fmt.Errorf("%w: the provider has it", ErrNoReplacement)
+	}
+	err := withdrawer.Withdraw(ctx, t.Last().TxID)
+	if err == nil || errors.Is(err, ErrNotFound) { // what it does not have is asked for again
+		err = fmt.Errorf("%w: it is being taken back", ErrNoReplacement)
+	}
+	return Version{}, err
 }
 
 func (p provided) Verify(v Version, signed []byte) ([]byte, string, error) {
@@ -196,8 +216,9 @@ func (p provided) Look(ctx context.Context, t Transaction) (Look, error) {
 		seen.Pooled = true
 	case OutcomeConfirm:
 		seen.Pooled, seen.Asks = true, true
-	case OutcomePaid, OutcomeFailed:
-		seen.Height, seen.Final, seen.Buried, seen.Failed = 1, true, true, got.Outcome == OutcomeFailed
+	case OutcomePaid, OutcomeFailed, OutcomeWithdrawn:
+		seen.Height, seen.Final, seen.Buried, seen.Failed = 1, true, true, got.Outcome != OutcomePaid
+		seen.Withdrawn = got.Outcome == OutcomeWithdrawn
 		if seen.Fee = orZero(got.Fee); seen.Fee.Cmp(v.Fee) > 0 {
 			seen.Fee = v.Fee
 		}

@@ -25,6 +25,12 @@ type RefundRequest struct {
 	// what was due.
 	Units decimal.Decimal
 	Over  bool
+	// From is the account that it comes from: Held or Available. Empty means what is held, if there is any, else what is
+	// available.
+	From AccountKind
+	// FeeIncluded takes the greatest fee out of the amount, if both come from the available balance in the same asset. What
+	// is held is given back whole.
+	FeeIncluded bool
 	// To is the receiver, as the payer named it. If it is empty, the payer names it with the claim's token.
 	To string
 	// Window is how long the claim is open; 0 means 30 days.
@@ -112,6 +118,12 @@ func (r RefundRequest) asked() string {
 	if r.Over {
 		amount += ", beyond what was due"
 	}
+	if r.From != "" {
+		amount += ", from " + string(r.From)
+	}
+	if r.FeeIncluded {
+		amount += ", fee included"
+	}
 	return amount
 }
 
@@ -136,6 +148,9 @@ func (s *Service) refundDraft(r RefundRequest, inv invoice.Invoice, credit Credi
 	if r.Over && inv.Quote != nil && inv.Quote.Asset.ID == r.Asset {
 		left = credit.Over(r.Asset, inv.Quote.Due)
 	}
+	if r.From != "" && r.From != Held && r.From != Available {
+		return nil, Payout{}, refuse("From", string(r.From), "must be held or available")
+	}
 	n := s.networks[r.Asset.Network()]
 	if n == nil {
 		return nil, Payout{}, fmt.Errorf("%w: %s", ErrNetwork, r.Asset)
@@ -144,10 +159,10 @@ func (s *Service) refundDraft(r RefundRequest, inv invoice.Invoice, credit Credi
 	if !has {
 		return nil, Payout{}, refuse("Asset", string(r.Asset), "is not configured")
 	}
-	if left.Sign() <= 0 {
+	source, most := credit.source(r.Asset, r.From, left)
+	if left.Sign() <= 0 || most.Sign() <= 0 {
 		return nil, Payout{}, ErrNothingLeft
 	}
-	source, most := credit.source(r.Asset, left)
 	asked := r.asked()
 	if r.Units.IsZero() {
 		r.Units = a.Decimal(most)
@@ -164,15 +179,20 @@ func (s *Service) refundDraft(r RefundRequest, inv invoice.Invoice, credit Credi
 	if n.setFee(&p, a); p.Payer == source && source.Kind == Held { // what is held is the payer's: no fee is taken from it
 		p.Payer = Account{r.Project, Available, p.FeeAsset}
 	}
+	if r.FeeIncluded && p.Payer == source {
+		if p.Units.Sub(p.Units, p.Fee); p.Units.Sign() <= 0 {
+			return nil, Payout{}, refuse("Units", r.Units.String(), "does not exceed the greatest fee")
+		}
+	}
 	return n, p, nil
 }
 
-// source returns the account that a refund comes from and how much of it there is: what is held first.
-func (c Credit) source(asset chain.AssetID, left *big.Int) (Account, *big.Int) {
+// source returns the account that a refund comes from and how much of it there is: the wanted one, or what is held first.
+func (c Credit) source(asset chain.AssetID, wanted AccountKind, left *big.Int) (Account, *big.Int) {
 	held := new(big.Int).Sub(orZero(c.Received[asset]), orZero(c.Own[asset]))
 	held.Sub(held, orZero(c.RefundedHeld[asset]))
 	kind, most := Held, held
-	if held.Sign() <= 0 {
+	if wanted == Available || wanted == "" && held.Sign() <= 0 {
 		kind, most = Available, new(big.Int).Sub(orZero(c.Own[asset]), orZero(c.RefundedOwn[asset]))
 	}
 	if most.Cmp(left) > 0 {

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -136,11 +137,14 @@ func (d *Dispatcher) finish(ctx context.Context, m invoice.Message) ([]byte, htt
 	if rules.Sign == nil {
 		return m.Body, nil, nil
 	}
-	key := ""
-	if rules.Key != "" {
+	key, name := "", rules.Key
+	if m.Payout != "" {
+		name = cmp.Or(rules.PayoutKey, name)
+	}
+	if name != "" {
 		var err error
-		if key, err = d.cfg.Keys.Key(ctx, m.Project, rules.Key); err != nil {
-			d.cfg.Logger.ErrorContext(ctx, "webhook: read signing key", "project", m.Project, "key", rules.Key, "err", err)
+		if key, err = d.cfg.Keys.Key(ctx, m.Project, name); err != nil {
+			d.cfg.Logger.ErrorContext(ctx, "webhook: read signing key", "project", m.Project, "key", name, "err", err)
 			return nil, nil, errors.New("the signing key is not available")
 		}
 	}

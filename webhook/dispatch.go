@@ -21,7 +21,7 @@ type Config struct {
 	// Rules are the rules of formats, by the format's name; see [Notifier.Rules]. Messages of other formats are sent
 	// as the package comment describes.
 	Rules map[string]Rules
-	// Keys is required if any of Rules has a Key.
+	// Keys is required if any of Rules has a Key or a PayoutKey.
 	Keys Keys
 
 	// Client sends the requests. It must have a Timeout, and must restrict the addresses that it connects to like
@@ -135,7 +135,7 @@ func (c Config) validate() error {
 		if err := checkSchedule(rules.Schedule); err != nil {
 			return err
 		}
-		if rules.Key != "" && c.Keys == nil {
+		if (rules.Key != "" || rules.PayoutKey != "") && c.Keys == nil {
 			return errors.New("webhook: New: Keys is required by Rules")
 		}
 	}

@@ -11,11 +11,13 @@ import (
 // value changes nothing.
 type Rules struct {
 	// Sign returns the body that is posted instead of the message's, and additional headers. key is the project's key
-	// with the name Key, or empty if Key is empty. Sign must be pure, so that every attempt with the same key is the
-	// same. It may be called concurrently. If nil, the message's body is posted unchanged.
+	// with the name Key or PayoutKey, or empty if it needs none. Sign must be pure, so that every attempt with the same key
+	// is the same. It may be called concurrently. If nil, the message's body is posted unchanged.
 	Sign func(m invoice.Message, key string) (body []byte, header http.Header, err error)
 	// Key is the name of the project's key that Sign needs; see [Keys]. If empty, Sign needs none.
 	Key string
+	// PayoutKey is the name of the key for the messages of payouts. If empty, it is Key.
+	PayoutKey string
 	// Taken reports whether an HTTP status means that the endpoint has accepted the message. After any other status the
 	// message is tried again, and no status disables the URL. If nil, the table in the package comment applies.
 	Taken func(status int) bool

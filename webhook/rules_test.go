@@ -84,6 +84,31 @@ func TestAFormatMayTakeNothingButStatus200AndHaveItsOwnSchedule(t *testing.T) {
 	})
 }
 
+func TestAFormatMaySignMessagesOfPayoutsWithAKeyOfTheirOwn(t *testing.T) {
+	for name, want := range map[string]string{"payout": "p1/payout", "": "p1/payment"} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			rules := stamped{}.Rules()
+			rules.PayoutKey = name
+			w.cfg.Rules = map[string]webhook.Rules{"stamped": rules}
+			_, err := webhook.New(w.cfg)
+			require.Error(t, err, "it needs Keys")
+			w.cfg.Keys = keysFunc(func(project, name string) (string, error) { return project + "/" + name, nil })
+			inv, pay := message("inv", 1, "shop.example"), message("pay", 1, "shop.example")
+			inv.Format, pay.Format = "stamped", "stamped"
+			pay.Invoice, pay.Payout = "", "pay"
+			w.commit(inv)
+			w.commit(pay)
+			w.runFor(time.Second)
+			bodies := map[string]bool{}
+			for _, g := range w.net.seen() {
+				bodies[g.Body] = true
+			}
+			require.Equal(t, map[string]bool{`{"id":"evt_inv_1"}+p1/payment`: true, `{"id":"evt_pay_1"}+` + want: true}, bodies)
+		})
+	}
+}
+
 func TestWithoutTheKeyNothingIsSentAndTheMessageWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -101,6 +126,9 @@ func TestRulesThatNeedAKeyNeedKeys(t *testing.T) {
 		w := newWorld(t)
 		w.cfg.Rules = map[string]webhook.Rules{"x": {Key: "payment"}}
 		_, err := webhook.New(w.cfg)
+		require.Error(t, err)
+		w.cfg.Rules = map[string]webhook.Rules{"x": {PayoutKey: "payout"}}
+		_, err = webhook.New(w.cfg)
 		require.Error(t, err)
 		w.cfg.Rules = map[string]webhook.Rules{"x": {Schedule: []time.Duration{-1}}}
 		_, err = webhook.New(w.cfg)

@@ -29,9 +29,14 @@ var bodies = map[string]string{
 	"paymentQR":          `{"merchant_payment_uuid":"` + unknownID + `"}`, "walletQR": `{"wallet_address_uuid":"` + unknownID + `"}`,
 	"setDiscount":  `{"currency":"COIN","network":"sim","discount_percent":1}`,
 	"createWallet": `{"currency":"COIN","network":"sim","order_id":"new-wallet"}`, "blockWallet": `{"uuid":"` + unknownID + `"}`,
+	"createPayout": `{"amount":"1","currency":"COIN","order_id":"new","address":"receiver-1","is_subtract":true}`, "getPayout": `{"uuid":"` + unknownID + `"}`,
+	"calculatePayout": `{"amount":"1","currency":"COIN","is_subtract":true}`, "listPayouts": `{}`,
+	"refundPayment":        `{"uuid":"` + unknownID + `","address":"receiver-1","is_subtract":true}`,
+	"refundBlockedAddress": `{"uuid":"` + unknownID + `","address":"receiver-1"}`, "transferToPersonal": `{"amount":"1","currency":"COIN"}`,
+	"testPayoutWebhook": `{"url_callback":"https://shop.example/c","currency":"COIN","network":"sim"}`, "transferToBusiness": `{"amount":"1","currency":"COIN"}`,
 }
 
-// forbidden holds the routes that would send money.
+// forbidden holds the routes that are not served without Payouts, and those for recurring payments.
 var forbidden = map[string]string{
 	"/payment/refund": "any", "/wallet/blocked-address-refund": "payment", "/test-webhook/payout": "any", "/payout": "payout",
 	"/payout/info": "payout", "/payout/list": "payout", "/payout/services": "payout", "/payout/calculate": "payout",
@@ -41,6 +46,9 @@ var forbidden = map[string]string{
 
 func TestIncident39_EveryRouteButTheRatesNeedsASignature(t *testing.T) {
 	w := newWorld(t, options{})
+	w.rich(t)
+	before, err := w.store.Rows()
+	require.NoError(t, err)
 	keyless, _, err := w.projects.Create(t.Context(), invoice.NewProject{Owner: "owner", Name: "keyless"})
 	require.NoError(t, err)
 	const invalid = `{"message":"Invalid Sign."}`
@@ -89,6 +97,9 @@ func TestIncident39_EveryRouteButTheRatesNeedsASignature(t *testing.T) {
 		}
 	}
 	require.Zero(t, w.count(t))
+	after, err := w.store.Rows()
+	require.NoError(t, err)
+	require.Equal(t, strings.Count(before, `"payout:`), strings.Count(after, `"payout:`), "and no money is reserved")
 }
 
 func TestIncident43_TheSignatureIsOfTheBytesThatWereSent(t *testing.T) {
@@ -216,8 +227,10 @@ func TestTheHostsRefusalsAreInThePublishedWords(t *testing.T) {
 	}
 }
 
-func TestMoneyOutIsForbiddenForNow(t *testing.T) {
-	w := newWorld(t, options{})
+func TestWithoutPayoutsMoneyOutIsForbidden(t *testing.T) {
+	w := newWorld(t, options{api: func(c *cryptomus.Config) { c.Payouts = nil }})
+	w.rich(t)
+	require.Contains(t, string(w.post(t, "/balance", "").body), `"balance":"0.00000000","currency_code":"COIN"`)
 	found := 0
 	for _, route := range w.api.Routes() {
 		kind, out := forbidden[route.Path]
@@ -291,8 +304,15 @@ func TestWhatGoesWrongInsideIsLoggedAndNotSent(t *testing.T) {
 	require.Equal(t, 503, gone.status, "who went away is no error of ours")
 }
 
-func TestTheDocumentSaysBothHeadersAndWhatIsForbidden(t *testing.T) {
+func TestWithPayoutsOnlyRecurringPaymentsAreForbidden(t *testing.T) {
 	w := newWorld(t, options{})
+	for _, route := range w.api.Routes() {
+		require.Equal(t, strings.HasPrefix(route.Path, "/recurrence/"), strings.Contains(route.Summary, "forbidden"), route.Path)
+	}
+}
+
+func TestTheDocumentSaysBothHeadersAndWhatIsForbidden(t *testing.T) {
+	w := newWorld(t, options{api: func(c *cryptomus.Config) { c.Payouts = nil }})
 	doc := contract.Of(t, w.api)
 	create, payout := doc.Operation("POST", "/payment"), doc.Operation("POST", "/payout")
 	for scheme, header := range map[string]string{"merchant": "merchant", "paymentSign": "sign"} {
@@ -332,13 +352,18 @@ func TestTheDocumentIsNotAmbiguous(t *testing.T) {
 	}
 	doc := contract.Of(t, w.api)
 	for path, required := range map[string]bool{
-		"/payment": true, "/wallet": true, "/payment/list": false, "/payment/info": false, "/payment/services": false, "/balance": false, "/payout/list": false,
+		"/payment": true, "/wallet": true, "/payment/list": false, "/payment/info": false, "/payment/services": false, "/balance": false, "/payout/list": false, "/payout": true, "/payment/refund": true,
 	} {
 		require.Equal(t, required, doc.Operation("POST", path).RequestBody.Value.Required, path)
 	}
 	for _, path := range []string{"/payment/list", "/payment/services", "/balance", "/payment/discount/list"} {
 		for _, body := range []string{`{}`, `[]`, `null`, ``} {
 			require.Equal(t, 200, w.post(t, path, body).status, "%s %s", path, body) // and the document says so
+		}
+	}
+	for _, path := range []string{"/payout/list", "/payout/services"} {
+		for _, body := range []string{`{}`, `[]`, `null`, ``} {
+			require.Equal(t, 200, w.out(t, path, body).status, "%s %s", path, body)
 		}
 	}
 }
@@ -385,7 +410,7 @@ func TestWhoWasLetInIsRememberedForASecond(t *testing.T) {
 		require.Equal(t, http.StatusOK, ask(w.shop.payment))
 		w.store.Calls()
 		require.Equal(t, http.StatusOK, ask(w.shop.payment))
-		require.Empty(t, w.store.Calls())
+		require.NotContains(t, w.store.Calls(), "Project")
 
 		made, err := w.projects.MakeKey(t.Context(), w.shop.id, cryptomus.PaymentKey, 0)
 		require.NoError(t, err)

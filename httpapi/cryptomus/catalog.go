@@ -1,7 +1,7 @@
 package cryptomus
 
 import (
-	"crypto/sha256"
+	"context"
 	"errors"
 	"fmt"
 	"math/big"
@@ -33,7 +33,7 @@ type serviceLimit struct {
 }
 
 type serviceCommission struct {
-	FeeAmount string `json:"fee_amount" doc:"Always 0.00"`
+	FeeAmount string `json:"fee_amount" doc:"Greatest network fee of a payout that the merchant pays; 0.00 for payments"`
 	Percent   string `json:"percent"`
 }
 
@@ -68,26 +68,68 @@ type balances struct {
 }
 
 type balanceOf struct {
-	UUID         string `json:"uuid"`
-	Balance      string `json:"balance" doc:"Always 0.00000000: payments go to the merchant's own addresses"`
-	CurrencyCode string `json:"currency_code"`
-	BalanceUSD   string `json:"balance_usd" doc:"Always 0.00"`
+	UUID         string  `json:"uuid"`
+	Balance      string  `json:"balance" doc:"What can be paid out of the coin, on all networks, rounded down"`
+	CurrencyCode string  `json:"currency_code"`
+	BalanceUSD   *string `json:"balance_usd" schema:"nullable" doc:"Rounded down; null if there is no rate"`
 }
 
 func (a *api) balance(r *httpapi.Request) (any, error) {
-	out := balances{Merchant: []balanceOf{}, User: []balanceOf{}}
-	for _, code := range a.codes() {
-		out.Merchant = append(out.Merchant, balanceOf{walletID(r.Project.ID, code), decimal.Zero.StringFixed(8), code, decimal.Zero.StringFixed(2)})
+	merchant, err := a.balancesOf(r.Context(), r.Project.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := balances{Merchant: merchant, User: []balanceOf{}}
+	if user := a.personal(r.Project.ID); user != "" {
+		if out.User, err = a.balancesOf(r.Context(), user); err != nil {
+			return nil, err
+		}
 	}
 	return balanceAnswer{Result: []balanceObject{{out}}}, nil
 }
 
-// walletID is the UUID (version 8 of RFC 9562) of a project's wallet for a coin, which exists in name only.
-func walletID(project, code string) string {
-	sum := sha256.Sum256([]byte("wallet\n" + project + "\n" + code))
-	sum[6], sum[8] = sum[6]&0x0f|0x80, sum[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
+// balancesOf returns what a project can pay out of each coin: nothing, if payouts are not served.
+func (a *api) balancesOf(ctx context.Context, project string) ([]balanceOf, error) {
+	out := []balanceOf{}
+	has := map[string]decimal.Decimal{}
+	if a.cfg.Payouts != nil {
+		var err error
+		if has, err = a.available(ctx, project); err != nil {
+			return nil, err
+		}
+	}
+	usd := a.inDollars(ctx, has)
+	for _, code := range a.codes() {
+		out = append(out, balanceOf{walletID(project, code), has[code].RoundDown(8).StringFixed(8), code, usd(code)})
+	}
+	return out, nil
 }
+
+// inDollars returns a function that values balances in US dollars. Rates are read only if there is something to value.
+func (a *api) inDollars(ctx context.Context, has map[string]decimal.Decimal) func(code string) *string {
+	prices := map[string]decimal.Decimal{}
+	for _, amount := range has {
+		if amount.IsZero() {
+			continue
+		}
+		for _, rate := range a.service.Rates(ctx) {
+			if rate.Pair.Quote == "USD" {
+				prices[a.cfg.Format.code(rate.Pair.Base)] = rate.Value
+			}
+		}
+		break
+	}
+	return func(code string) *string {
+		price, known := prices[code]
+		if !known && !has[code].IsZero() {
+			return nil
+		}
+		return new(has[code].Mul(price).RoundDown(2).StringFixed(2))
+	}
+}
+
+// walletID is the UUID of a project's wallet for a coin, which exists in name only.
+func walletID(project, code string) string { return derivedID("wallet", project, code) }
 
 type ratePath struct {
 	Currency string `json:"currency" in:"path" schema:"required"`

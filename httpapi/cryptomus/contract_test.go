@@ -93,18 +93,28 @@ var published = map[string][]string{
 	"getPayment": {"Payment not found"}, "resendWebhook": {"Payment not found", "Notification not found", "Too much resend"},
 	"testPaymentWebhook": {"Not found payment", "Payment service not found"}, "testWalletWebhook": {"Not found wallet", "Payment service not found"},
 	"createWallet": {"You are forbidden", "The service was not found"}, "blockWallet": {"Wallet not found"},
-	"setDiscount": {"The service BUSD bsc was not found"}, "refundPayment": {"You are forbidden"}, "refundBlockedAddress": {"You are forbidden"},
-	"createPayout": {"You are forbidden"}, "transferToPersonal": {"You are forbidden"}, "transferToBusiness": {"You are forbidden"},
+	"setDiscount": {"The service BUSD bsc was not found"},
+	"createPayout": {
+		"You are forbidden", "The currency was not found", "The service was not found", "The withdrawal amount is too small", "Not enough funds",
+		"Not found service to_currency", "Error convert to_currency", "Maximum amount 10000000 COIN", "Not enough balance for convert USDT to COIN",
+	},
+	"getPayout": {"Payout not found"}, "testPayoutWebhook": {"Not found payout", "Payout service not found"},
+	"refundPayment": {
+		"Payment was not found", "You are forbidden", "Undefined merchant wallet", "Refunds are made only for completed payments",
+		"The refund amount should not be more than the amount paid",
+	},
+	"refundBlockedAddress": {
+		"Not found", "You can withdraw only once", "Refund is in process", "Nothing to withdraw", "The amount is too small", "The service was not found",
+		"You are forbidden",
+	},
+	"transferToPersonal": {"No found user wallet", "Not enough funds", "The currency was not found"}, "transferToBusiness": {"No found user wallet", "Not enough funds"},
 }
 
 // neverSaid holds the refusals that this API never returns, with the reason.
 var neverSaid = map[string]string{
 	"The terminal was not found": "there are no terminals", "Server error": "what goes wrong is a 500",
 	"createPayment: Wallet not found": "payments go to the merchant's own addresses", "createWallet: Wallet not found": "so do deposits",
-	"Payment was not found": "of a refund, which is forbidden", "Undefined merchant wallet": "of a refund",
-	"You can withdraw only once": "of a refund", "Refund is in process": "of a refund", "Nothing to withdraw": "of a refund",
-	"Not found payout": "of payouts, which are forbidden", "Payout service not found": "of payouts", "Not enough funds": "of payouts",
-	"The withdrawal amount is too small": "of payouts", "No found user wallet": "of transfers, which are forbidden",
+	"createPayout: Wallet not found": "a wallet without money has not enough funds",
 }
 
 // shopper is a world with invoices and wallets in every state that operations require.
@@ -124,6 +134,7 @@ func newShopper(t testing.TB, version version) *shopper {
 		return w.create(t, `{"amount":"1","currency":"COIN","order_id":"`+order+`","url_callback":"https://shop.example/c"}`)["uuid"].(string)
 	}
 	id, paid, worn, over, mark := create("live"), create("paid"), create("worn"), create("over"), create("mark")
+	money := w.moneyOut(t, create)
 	for _, order := range []string{"paid", "worn"} {
 		w.post(t, "/payment/mark-as-paid", `{"order_id":"`+order+`"}`).result(t)
 	}
@@ -143,15 +154,17 @@ func newShopper(t testing.TB, version version) *shopper {
 	w.pays(t, "worn", "tx-shared", "1")
 	out := &shopper{world: w, version: version, secrets: []string{w.shop.id, w.shop.payment}}
 	invoiceID, walletID, token := w.sibling(t, "another")
-	theirs := []string{"order-wallet", "another-wallet", "order-live", "another", "order-paid", "another", "tx-", "another-tx-", "WALLET", walletID, "BLOCK", walletID}
-	for _, word := range []string{"LIVE", "PAID", "WORN", "OVER", "MARK"} {
+	theirs := []string{"order-out", "another-out", "order-back", "another", "order-got", "another-wallet", "order-wallet", "another-wallet", "order-live", "another", "order-paid", "another", "tx-", "another-tx-", "WALLET", walletID, "BLOCK", walletID}
+	for _, word := range []string{"LIVE", "PAID", "WORN", "OVER", "MARK", "BACK"} {
 		theirs = append(theirs, word, invoiceID)
 	}
-	theirs = append(theirs, "NEXT", cursor(invoiceID, true), "PREVIOUS", cursor(invoiceID, false))
+	payoutID := w.siblingPayout(t, "another-out", token)
+	theirs = append(theirs, "NEXT", cursor(invoiceID, true), "PREVIOUS", cursor(invoiceID, false), "GOT", walletID, "OUT", payoutID)
+	theirs = append(theirs, "AFTER", cursor(payoutID, true), "BEFORE", cursor(payoutID, false))
 	for _, tx := range []string{"paid", "shared", "live", "worn"} {
 		w.pays(t, "another", "another-tx-"+tx, "0")
 	}
-	out.theirs, out.siblings = strings.NewReplacer(theirs...), []string{invoiceID, walletID, token}
+	out.theirs, out.siblings = strings.NewReplacer(theirs...), []string{invoiceID, walletID, token, payoutID}
 	ids, lost := []string{"order-", ""}, []string{"order-", "nothing-"}
 	name := func(word, there, nothing string) { ids, lost = append(ids, word, there), append(lost, word, nothing) }
 	for word, id := range map[string]string{
@@ -160,6 +173,12 @@ func newShopper(t testing.TB, version version) *shopper {
 		name(word, id, unknownID)
 		out.secrets = append(out.secrets, id)
 	}
+	for word, id := range money {
+		name(word, id, unknownID)
+		out.secrets = append(out.secrets, id)
+	}
+	name("AFTER", cursor(money["OUT"], true), cursor(unknownID, true))
+	name("BEFORE", cursor(money["OUT"], false), cursor(unknownID, false))
 	name("tx-", "tx-", "nothing-")
 	name("NEXT", cursor(id, true), cursor(unknownID, true))
 	name("PREVIOUS", cursor(id, false), cursor(unknownID, false))
@@ -334,7 +353,7 @@ func on(api func(testing.TB) *httpapi.API, list []contract.Refusal) []contract.R
 
 // exercises makes every operation succeed, or be forbidden, and fail in the words of the published documents.
 func (w *shopper) exercises() map[string]contract.Exercise {
-	out := map[string]contract.Exercise{"listServices": {}, "listDiscounts": {}, "getBalance": {}}
+	out := map[string]contract.Exercise{"listServices": {}, "listDiscounts": {}, "getBalance": {}, "listPayoutServices": {}}
 	for _, route := range w.api.Routes() {
 		if _, is := forbidden[route.Path]; is {
 			out[route.OperationID] = contract.Exercise{Body: `{"uuid":"LIVE"}`}
@@ -343,6 +362,7 @@ func (w *shopper) exercises() map[string]contract.Exercise {
 	maps.Copy(out, w.payments())
 	maps.Copy(out, w.webhooks())
 	maps.Copy(out, w.wallets())
+	maps.Copy(out, w.money())
 	return out
 }
 

@@ -18,8 +18,8 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// Names of the keys that a project signs its requests with; see invoice.Projects.MakeKey. Webhooks are signed with
-// the first.
+// Names of the keys that a project signs its requests with; see invoice.Projects.MakeKey. Webhooks of invoices and static
+// wallets are signed with the first, and those of payouts with the second.
 const (
 	PaymentKey = "payment"
 	PayoutKey  = "payout"
@@ -37,13 +37,23 @@ type Config struct {
 	// PageURL returns the URL at which an invoice, or a static wallet (its Terms are Standing), is paid. It must not block.
 	PageURL func(inv invoice.Invoice) string
 
+	// Payouts serves what sends money and what the balances are; usually a *payout.Service on the same database, whose
+	// Notifier must have the same Format. If nil, the routes for that are forbidden, and balances are 0.
+	Payouts Payouts
+	// Personal returns the project whose balance is the personal wallet of a merchant: one of the merchant's own, or an id
+	// that no project has. An empty id, or a nil function, means that there is none, and transfers are refused. It must not
+	// block.
+	Personal func(project string) string
+	// RateSources are those of the Service, for the course_source of payouts. One that is not there is refused.
+	RateSources map[string]invoice.RateSource
+
 	// MaxNew bounds the invoices of one project that wait for a payment, whichever API created them; see
 	// invoice.Request.MaxNew. Default no bound.
 	MaxNew int
 	// MaxDeposits bounds the static wallets of one project that are open, that is, not blocked, whichever API created them;
 	// see invoice.Deposit.MaxOpen. Further ones are refused as "Gateway error". Default no bound.
 	MaxDeposits int
-	// Maximum is the largest amount that an invoice may ask for in a coin. Default 10000000.
+	// Maximum is the largest amount of an invoice, a payout or a transfer in a coin. Default 10000000.
 	Maximum decimal.Decimal
 	// Commission is the Service's Commission, for the list of services. Default none.
 	Commission func(project string, asset chain.Asset) decimal.Decimal
@@ -107,8 +117,7 @@ func New(cfg Config) (*httpapi.API, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cryptomus: New: %w", err)
 	}
-	return a.assemble("1.0.0", "Invoices and static wallets."+a.signedBy()+" Operations that send money are not served yet and are marked as forbidden.",
-		a.routes())
+	return a.assemble("1.0.0", "Invoices, static wallets and payouts."+a.signedBy()+" Operations that are not served are marked as forbidden.", a.routes())
 }
 
 // NewV2 is like New for the part that version 2 of the API adds, POST /payment/resend. Both are created from one
@@ -146,6 +155,8 @@ func newAPI(cfg Config) (*api, error) {
 		return nil, errors.New("Format is required")
 	case !slices.Contains(cfg.Service.Formats(), FormatName):
 		return nil, errors.New("the Service's Notifier has no format " + FormatName + ": give it Config.Format")
+	case cfg.Payouts != nil && !slices.Contains(cfg.Payouts.Formats(), FormatName):
+		return nil, errors.New("the Notifier of Payouts has no format " + FormatName + ": give it Config.Format")
 	case cfg.MaxNew < 0:
 		return nil, errors.New("MaxNew must not be negative")
 	case cfg.MaxDeposits < 0:

@@ -1,4 +1,4 @@
-// Package cryptomus implements the payment API of Cryptomus, so that its PHP SDK, and shops' plugins, work after a change of
+// Package cryptomus implements the payment and payout API of Cryptomus, so that its PHP SDK, and shops' plugins, work after a change of
 // the base URL:
 //
 //	format := cryptomus.NewFormat( // what can be paid in, under the names that clients know
@@ -7,7 +7,7 @@
 //	)
 //	notifier, err := webhook.NewNotifier(format) // for invoice.Config
 //	...
-//	cfg := cryptomus.Config{Service: service, Format: format, Projects: projects, Store: backend, PageURL: page}
+//	cfg := cryptomus.Config{Service: service, Format: format, Projects: projects, Store: backend, PageURL: page, Payouts: payouts}
 //	api, err := cryptomus.New(cfg)
 //	...
 //	v2, err := cryptomus.NewV2(cfg)
@@ -29,9 +29,16 @@
 //	POST /payment/resend                           send the latest webhook again                     payment key
 //	POST /payment/mark-as-paid                     mark an invoice as paid                           payment key
 //	POST /payment/discount/list, .../set           discounts of coins                                payment key
+//	POST /payment/refund                           give back all that an invoice brought             either key
 //	POST /wallet, /wallet/block-address            static wallets                                    payment key
+//	POST /wallet/blocked-address-refund            give back what a blocked wallet got               payment key
 //	POST /test-webhook/payment, .../wallet         test a receiver, if Config.TestClient is set      payment key
-//	POST /balance                                  always 0                                          payment key
+//	POST /test-webhook/payout                      the same for payouts                              either key
+//	POST /balance                                  what can be paid out                              payment key
+//	POST /payout                                   pay out, or return the payout with the order_id   payout key
+//	POST /payout/info, /payout/list                read                                              payout key
+//	POST /payout/services, /payout/calculate       what can be paid out, and what it costs           payout key
+//	POST /transfer/to-personal, .../to-business    between the merchant and its owner                payout key
 //	GET  /exchange-rate/{currency}/list            rates in every fiat currency, and in coins        no key
 //	GET  /openapi.json, /docs                      documentation                                     no key
 //
@@ -40,8 +47,8 @@
 //	POST /payment/resend                           the same, also by the txid of a payment           payment key
 //	GET  /openapi.json, /docs                      documentation                                     no key
 //
-// The routes for refunds, payouts, transfers and recurring payments exist and respond "You are forbidden", because this
-// library sends no money.
+// The routes for recurring payments exist and respond "You are forbidden". So do those for payouts, refunds and transfers if
+// Config.Payouts is nil, and the test of a payout's webhook.
 //
 // # Signatures
 //
@@ -103,7 +110,7 @@
 // The amounts of a final invoice are confirmed, so that a shop may credit them. For a cancelled invoice payment_amount is
 // what arrived nevertheless, and merchant_amount is 0; the latter is also 0 for one that was marked as paid without money.
 // While nothing is paid of an open invoice, merchant_amount is what it asks for, less the commission. Responses and webhooks
-// agree.
+// agree, except about refunds.
 //
 // # Resending
 //
@@ -124,8 +131,58 @@
 //
 // A wallet is a standing invoice. Each deposit with enough confirmations is reported by a webhook with a uuid of its own,
 // which /payment/info does not know. wallet_uuid is the same for all wallets of a coin, as in /balance. Blocking a wallet
-// cancels it: later deposits are recorded, and appear in the feed of events, but are not reported by webhooks.
-// is_force_refund is forbidden, because the apparent sender of a payment is not a safe address for a refund.
+// cancels it: later deposits are recorded, and appear in the feed of events and in the balance, but are not reported by
+// webhooks. is_force_refund is forbidden, because the apparent sender of a payment is not a safe address for a refund.
+//
+// # Payouts
+//
+// A payout is paid from the balance of its coin on its network, which payments fill once they are booked (see package
+// payout). Its order_id is the key of the payout, unique among all payouts of the project. One that exists returns its
+// payout, whatever else the request contains, if it is well-formed; one of a payout of another API is refused as
+// validation.unique, and such payouts are not found or listed.
+//
+//   - is_subtract is true if the fee is taken from the balance, so that the receiver gets the amount, and false if it is taken
+//     out of the amount. The fee is the greatest network fee of the configuration: what the network does not take comes back.
+//     It is 0 where the operator pays, as for tokens.
+//   - amount is shown as it was sent, in the currency of the request. payer_currency is the coin that is paid out, and
+//     payer_amount what the receiver gets of it. Both are rounded down to eight decimals on the wire, and exact inside.
+//   - An amount in another currency than the coin's is converted at the current rate of the Service, or of course_source,
+//     which must be one of Config.RateSources, and rounded down. Without a rate it is refused as "Error convert to_currency".
+//   - The balance is never exchanged: from_currency is refused as "Not enough balance for convert USDT to LTC" unless it is
+//     the coin to pay out.
+//   - priority has no effect, because the fee follows the network. A memo is refused as validation.prohibited, because no
+//     network here has memos: without it the money would be lost.
+//   - A bad address is refused as validation.regex. "You are forbidden" is also the response to what a policy refuses: a
+//     limit, or a receiver that is not on the list.
+//   - Fields of balances sum up what a coin has on all networks, while a payout needs it on its own.
+//
+// Statuses, of which responses and webhooks show the same:
+//
+//	requested                          check, not final: it waits for an approval
+//	queued, signed, sent               process, not final
+//	paid                               paid, final
+//	cancelled                          cancel, final; the money is back on the balance
+//	failed, returned                   fail, final; the money is back on the balance
+//	failed, as somebody used the key   fail, not final: the operator has to find out who was paid
+//
+// # Refunds
+//
+// A refund gives back the whole amount that was paid in the quoted asset and booked, to the given address. With
+// is_subtract the fee is the merchant's; otherwise it is taken out of the refund, except out of money that never was the
+// merchant's, such as an incomplete payment. The operator's commission is not given back: it is the merchant's cost. The
+// same request again refunds nothing more, unless the first refund failed; another address or is_subtract is refused as
+// "The refund amount should not be more than the amount paid", which is also the response while a payment is not deep
+// enough to be booked. Responses about the invoice then have refund_process, refund_paid or refund_fail as the status.
+// Webhooks do not report refunds, nor does the list of payouts have them.
+//
+// What a static wallet got after it was blocked can be refunded once. The fee is taken out of it.
+//
+// # Balances and transfers
+//
+// The merchant's balance is what its project can pay out: neither what is reserved for payouts nor what is held because it
+// does not count as paid. balance_usd is null if there is no rate. The user's balance is that of the project which
+// Config.Personal returns. A transfer moves money on one network, that of most of the coin unless network names another. It
+// has no order_id: use an Idempotency-Key to repeat one safely.
 //
 // # Errors
 //
@@ -140,12 +197,12 @@
 // "Error convert to_currency" means that there is no trustworthy rate now. "Gateway error" means the same without a
 // to_currency, or that no address is free, that Config.MaxNew or Config.MaxDeposits is reached, that there were too many
 // concurrent changes, or that the store is busy. Except for MaxNew and MaxDeposits, these responses have a Retry-After.
-// "Payment not found" is the response for every invoice that is not the merchant's. The published documents have no words
+// "Payment not found" is the response for every invoice that is not the merchant's, and "Payout not found" for every payout. The published documents have no words
 // for a QR code of what cannot be paid: "Payment is closed", "Wallet is blocked", and "Payment has no address until a
 // currency and a network are chosen" are this package's.
 //
 // # Limits
 //
-// The API holds no money, so every balance is 0. Rates are read from the sources for each request: put a rates.Cache in
+// Rates are read from the sources for each request: put a rates.Cache in
 // front of slow ones. Timeouts, CORS and the payment page are the host's responsibility; see package httpapi.
 package cryptomus

@@ -25,6 +25,9 @@ func TestAnInvoiceIsCreatedByTheSampleOfThePage(t *testing.T) {
 	status, body = docstest.Paste(t, w.api, docstest.Sample(t, page, "getPayment"), keys...)
 	require.Equal(t, http.StatusOK, status, body)
 	require.Contains(t, body, `"order_id":"1001"`)
+	w.rich(t)
+	status, body = docstest.Paste(t, w.api, docstest.Sample(t, page, "calculatePayout"), keys...) // signed with the payout key
+	require.Equal(t, http.StatusOK, status, body)
 	status, body = docstest.Paste(t, w.api, docstest.Sample(t, page, "getBalance"), keys...) // signed without a body
 	require.Equal(t, http.StatusOK, status, body)
 }

@@ -14,3 +14,6 @@ type TestMessage = testMessage
 
 // Body returns the posted body.
 func (t testMessage) Body() []byte { return t.body() }
+
+// PayoutState maps a status of the core to that of the API.
+var PayoutState = payoutState

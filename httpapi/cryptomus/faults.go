@@ -45,7 +45,12 @@ func (r refusal) Error() string { return string(r) }
 
 // Kept reports whether the refusal is permanent, so that it is kept for an Idempotency-Key.
 func (r refusal) Kept() bool {
-	return r != errConvert && r != errGateway && r != errTooMuchResend
+	switch r {
+	case errConvert, errGateway, errTooMuchResend, errNoFunds, errRefundTooEarly, errRefundInProcess, errNothingToWithdraw:
+		return false
+	default:
+		return true
+	}
 }
 
 const (
@@ -62,12 +67,27 @@ const (
 	errNoQR                refusal = "Payment has no QR code"
 	errNotMarked           refusal = "Payment cannot be marked as paid"
 	errNoNotification      refusal = "Notification not found"
+	errNoPayout            refusal = "Payout not found"
+	errSmallPayout         refusal = "The withdrawal amount is too small"
+	errNoFunds             refusal = "Not enough funds"
+	errNoUserWallet        refusal = "No found user wallet"
+	errRefundNoPayment     refusal = "Payment was not found"
+	errRefundNoWallet      refusal = "Undefined merchant wallet"
+	errRefundTooEarly      refusal = "Refunds are made only for completed payments"
+	errRefundTooMuch       refusal = "The refund amount should not be more than the amount paid"
+	errSmallRefund         refusal = "The amount is too small"
+	errNotFound            refusal = "Not found"
+	errWithdrawnOnce       refusal = "You can withdraw only once"
+	errRefundInProcess     refusal = "Refund is in process"
+	errNothingToWithdraw   refusal = "Nothing to withdraw"
 	errTooMuchResend       refusal = "Too much resend"
 	errNoWallet            refusal = "Wallet not found"
-	errNoWalletService     refusal = "The service was not found"
+	errNoService           refusal = "The service was not found"
 	errTestNoPayment       refusal = "Not found payment"
 	errTestNoWallet        refusal = "Not found wallet"
+	errTestNoPayout        refusal = "Not found payout"
 	errTestPaymentServices refusal = "Payment service not found"
+	errTestPayoutServices  refusal = "Payout service not found"
 )
 
 // invalid holds the rules that each parameter breaks. Its status is 422.

@@ -18,14 +18,17 @@ import (
 const FormatName = "cryptomus"
 
 // Format is the format of the API's webhooks, "cryptomus", with the signature in the body. It requires the project's key
-// [PaymentKey] ([webhook.Rules]). The Service's Notifier and Config.Format must have the same Format, so that webhooks and
-// responses name assets alike. Its methods may be called concurrently.
+// [PaymentKey], and [PayoutKey] for payouts ([webhook.Rules]). The Service's Notifier, that of Config.Payouts and
+// Config.Format must have the same Format, so that webhooks and responses name assets alike. Its methods may be called
+// concurrently.
 //
 // It reports the changes to confirm_check, paid, paid_over, wrong_amount, cancel and fail, and later changes of the money of
 // a paid invoice by the chain. For static wallets it reports each deposit with enough confirmations, with a UUID of its own,
 // and, as fail, a deposit that vanishes after it was seen. It does not report deposits in another asset than the wallet's,
 // because receivers tend to look only at the amount, nor those that arrived after the wallet was blocked or are below the
 // floor of the asset; they are only recorded.
+//
+// What it reports of payouts is described at [Format.PayoutBody].
 //
 // Amounts have eight decimals. The amount due and the commission are rounded up, amounts paid and credited down.
 // payment_amount_usd is null unless the quote was made in US dollars. An asset that is not among the currencies is named as
@@ -44,7 +47,7 @@ func (*Format) Name() string { return FormatName }
 // Rules implements [webhook.Ruled].
 func (*Format) Rules() webhook.Rules {
 	return webhook.Rules{
-		Key:   PaymentKey,
+		Key: PaymentKey, PayoutKey: PayoutKey,
 		Taken: func(status int) bool { return status >= 200 && status <= 299 },
 		Sign: func(m invoice.Message, key string) ([]byte, http.Header, error) {
 			body, err := signed(m.Body, key)
@@ -203,9 +206,14 @@ func afterBlock(inv invoice.Invoice, p invoice.Payment) bool {
 	return true
 }
 
-// depositID returns the UUID (version 8 of RFC 9562) of a deposit. It is unique and always the same.
+// depositID returns the UUID of a deposit. It is unique and always the same.
 func depositID(p invoice.Payment) string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{"deposit", p.Invoice, string(p.Key.Network), p.Key.TxID, p.Key.Index}, "\n")))
+	return derivedID("deposit", p.Invoice, string(p.Key.Network), p.Key.TxID, p.Key.Index)
+}
+
+// derivedID returns the UUID (version 8 of RFC 9562) that belongs to texts.
+func derivedID(texts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(texts, "\n")))
 	sum[6], sum[8] = sum[6]&0x0f|0x80, sum[8]&0x3f|0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
 }

@@ -7,20 +7,21 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"time"
 	"unicode/utf8"
 
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/invoice"
 )
 
-// perPage is the number of invoices on a page of the history.
+// perPage is the number of items on a page of a history.
 const perPage = 15
 
 type listQuery struct {
 	Cursor string `json:"cursor" schema:"maxLength=512" doc:"nextCursor or previousCursor of an earlier response"`
 }
 
-// listRequest is the body of POST /payment/list.
+// listRequest is the body of POST /payment/list and /payout/list.
 type listRequest struct {
 	DateFrom string `json:"date_from" schema:"format=date_time" doc:"Earliest time, as 2006-01-02 15:04:05 in UTC+3, in RFC 3339, or a day"`
 	DateTo   string `json:"date_to" schema:"format=date_time" doc:"Latest time, in the forms of date_from; includes that second or day"`
@@ -47,7 +48,7 @@ type paginate struct {
 	PerPage        int     `json:"perPage"`
 }
 
-// cursor is the position of an invoice, so that it stays valid when others are created. A page begins after it or ends
+// cursor is the position of an invoice or a payout, so that it stays valid when others are created. A page begins after it or ends
 // before it.
 type cursor struct {
 	ID   string `json:"id"`
@@ -72,43 +73,59 @@ func parseCursor(text string) *cursor {
 	return &c
 }
 
-func (a *api) list(r *httpapi.Request) (any, error) {
+// listing is what a request for a list asks for.
+type listing struct {
+	after, before time.Time // bounds of the time of creation, included; zero if there is none
+	at            *cursor   // nil for the first page
+}
+
+// readList reads a request for a list, of either kind.
+func readList(r *httpapi.Request) (listing, error) {
+	var out listing
 	var params listQuery
 	if err := r.Bind(&params); err != nil {
 		if refused, ok := errors.AsType[*httpapi.FieldError](err); ok {
 			if !utf8.ValidString(r.URL.Query().Get(refused.Field)) {
-				return nil, broken(refused.Field, "string")
+				return out, broken(refused.Field, "string")
 			}
-			return nil, broken(refused.Field, "max.string")
+			return out, broken(refused.Field, "max.string")
 		}
-		return nil, err
+		return out, err
 	}
 	in, err := listForm.read(r)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
-	q := invoice.Query{Project: r.Project.ID, Format: FormatName, Uncounted: true}
 	if in.DateFrom != "" {
 		from, _ := parseTime(in.DateFrom) // the form has parsed it
-		q.CreatedAfter = from.first
+		out.after = from.first
 	}
 	if in.DateTo != "" {
 		to, _ := parseTime(in.DateTo)
-		q.CreatedBefore = to.last
+		out.before = to.last
 	}
-	at := parseCursor(cmp.Or(params.Cursor, in.Cursor))
-	found, err := a.page(r.Context(), q, at)
+	out.at = parseCursor(cmp.Or(params.Cursor, in.Cursor))
+	return out, nil
+}
+
+func (a *api) list(r *httpapi.Request) (any, error) {
+	asked, err := readList(r)
 	if err != nil {
 		return nil, err
 	}
-	more := len(found) > perPage
-	found = found[:min(len(found), perPage)]
-	if at != nil && !at.Next {
-		slices.Reverse(found)
+	q := invoice.Query{
+		Project: r.Project.ID, Format: FormatName, Uncounted: true, CreatedAfter: asked.after, CreatedBefore: asked.before,
 	}
-	out := listedPages{Items: make([]paymentObject, len(found)), Paginate: pagesOf(found, at, more)}
+	found, err := a.page(r.Context(), q, asked.at)
+	if err != nil {
+		return nil, err
+	}
+	found, pages := pageOf(found, asked.at, func(inv invoice.Invoice) string { return inv.ID })
+	out := listedPages{Items: make([]paymentObject, len(found)), Paginate: pages}
 	for i, inv := range found {
-		out.Items[i] = a.payment(inv, true)
+		if out.Items[i], err = a.shown(r.Context(), inv, true); err != nil {
+			return nil, err
+		}
 	}
 	return listAnswer{Result: out}, nil
 }
@@ -129,8 +146,14 @@ func (a *api) page(ctx context.Context, q invoice.Query, at *cursor) ([]invoice.
 	return page.Invoices, err
 }
 
-// pagesOf returns the position of a page among the others.
-func pagesOf(found []invoice.Invoice, at *cursor, more bool) paginate {
+// pageOf returns the items of a page, newest first, from up to one more that was found in the direction of the cursor, and
+// the position of the page among the others.
+func pageOf[T any](found []T, at *cursor, id func(T) string) ([]T, paginate) {
+	more := len(found) > perPage
+	found = found[:min(len(found), perPage)]
+	if at != nil && !at.Next {
+		slices.Reverse(found)
+	}
 	out := paginate{Count: len(found), PerPage: perPage}
 	before, after := at != nil, more
 	if at != nil && !at.Next {
@@ -138,14 +161,13 @@ func pagesOf(found []invoice.Invoice, at *cursor, more bool) paginate {
 	}
 	out.HasPages = before || after
 	if len(found) == 0 {
-		return out
+		return found, out
 	}
-	first, last := found[0], found[len(found)-1]
 	if before {
-		out.PreviousCursor = cursor{first.ID, false}.encode()
+		out.PreviousCursor = cursor{id(found[0]), false}.encode()
 	}
 	if after {
-		out.NextCursor = cursor{last.ID, true}.encode()
+		out.NextCursor = cursor{id(found[len(found)-1]), true}.encode()
 	}
-	return out
+	return found, out
 }

@@ -53,7 +53,7 @@ type choice struct {
 	Network  string `json:"network" schema:"maxLength=64"`
 }
 
-// idRequest names an invoice.
+// idRequest names an invoice or a payout.
 type idRequest struct {
 	UUID    string `json:"uuid" schema:"format=uuid" doc:"Either this or order_id"`
 	OrderID string `json:"order_id" schema:"minLength=1,maxLength=128" doc:"Takes precedence over uuid"`
@@ -79,7 +79,7 @@ func (a *api) create(r *httpapi.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return paymentAnswer{Result: a.payment(inv, false)}, nil
+	return a.paymentAnswer(r.Context(), inv, false)
 }
 
 // existing returns the invoice with the order id, whatever else the request has, or the reason why none was created.
@@ -280,7 +280,7 @@ func (a *api) info(r *httpapi.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return paymentAnswer{Result: a.payment(inv, true)}, nil
+	return a.paymentAnswer(r.Context(), inv, true)
 }
 
 // invoiceOf returns the project's invoice that a request names.
@@ -308,10 +308,15 @@ func (a *api) lookUp(r *httpapi.Request, id, orderID string) (invoice.Invoice, e
 	case id != "":
 		return ours(a.service.Invoice(r.Context(), r.Project.ID, id))
 	}
+	return invoice.Invoice{}, neitherID()
+}
+
+// neitherID refuses a request without uuid and order_id.
+func neitherID() error {
 	bad := invalid{}
 	bad.add("uuid", "required_without")
 	bad.add("order_id", "required_without")
-	return invoice.Invoice{}, bad
+	return bad
 }
 
 // ours returns invoice.ErrNotFound for invoices of another API of the project.

@@ -72,6 +72,28 @@ func TestAForeignValidatorObjectsToNothing(t *testing.T) {
 	send(422, "/test-webhook/payment", `{"url_callback":"https:\/\/example.com\/callback","currency":"USDT","network":"sim","status":"paid"}`)
 	send(422, "/test-webhook/payout", `{"url_callback":"https:\/\/example.com\/callback","currency":"USDT","network":"sim","status":"paid"}`)
 	sendAs(w.shop.payout, 422, "/payout", `{"amount":"15","currency":"USDT","network":"TRON","order_id":"1","address":"T","is_subtract":"1"}`)
+	w.rich(t)
+	w.brings(t, "refunded", "1000000000000000000")
+	send(200, "/balance", `{}`)
+	send(200, "/payment/refund", `{"order_id":"refunded","address":"receiver-1","is_subtract":"1"}`)
+	for _, body := range []string{
+		`{"amount":"15","currency":"USD","network":"SIM","order_id":"555321","address":"receiver-1","is_subtract":"1","url_callback":"https:\/\/example.com\/callback","to_currency":"USDT"}`,
+		`{"amount":15,"currency":"USDT","network":"sim","order_id":555322,"address":"receiver-1","is_subtract":true,"url_callback":"","to_currency":"","course_source":"","from_currency":"","priority":"recommended","memo":""}`,
+		`{"amount":"1","currency":"COIN","order_id":"555323","address":"receiver-1","is_subtract":false,"network":null,"memo":null,"priority":null,"from_currency":null,"course_source":null}`,
+	} {
+		sendAs(w.shop.payout, 200, "/payout", body)
+	}
+	for _, body := range []string{`{"order_id":"555321"}`, `{"uuid":"","order_id":555322}`} {
+		sendAs(w.shop.payout, 200, "/payout/info", body)
+	}
+	for _, body := range []string{`[]`, `{}`, ``, `{"cursor":"1","date_from":"2022-06-01 00:00:00","date_to":null}`} {
+		sendAs(w.shop.payout, 200, "/payout/list", body)
+	}
+	sendAs(w.shop.payout, 200, "/payout/services", `[]`)
+	sendAs(w.shop.payout, 200, "/payout/calculate", `{"amount":"15","currency":"USDT","network":"sim","address":"receiver-1","is_subtract":true}`)
+	sendAs(w.shop.payout, 200, "/transfer/to-personal", `{"amount":"1","currency":"USDT"}`)
+	sendAs(w.shop.payout, 200, "/transfer/to-business", `{"amount":0.5,"currency":"usdt","network":""}`)
+	send(422, "/wallet/blocked-address-refund", `{"order_id":"5535321","address":"receiver-1"}`)
 	sendAs(w.rival.payment, 401, "/balance", `{}`)
 	prism.Send(w.request("GET", "/exchange-rate/COIN/list", w.shop, w.shop.payment, ""), 200)
 	prism.Send(w.request("GET", "/exchange-rate/XXX/list", w.shop, w.shop.payment, ""), 422)

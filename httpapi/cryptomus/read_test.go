@@ -213,15 +213,39 @@ func TestServices(t *testing.T) {
 		`{"network":"ALT","currency":"USDT","is_available":true,"limit":{"min_amount":"0.00000001","max_amount":"10000000.00000000"},"commission":{"fee_amount":"0.00","percent":"1.80"}}]}`)
 }
 
-func TestBalanceIsNothingBecauseNothingIsHeld(t *testing.T) {
+func TestBalances(t *testing.T) {
 	w := newWorld(t, options{})
 	wallet := w.post(t, "/wallet", `{"currency":"COIN","network":"sim","order_id":"w"}`).result(t)
 	body := string(w.post(t, "/balance", "{}").body)
-	require.Regexp(t, `^\{"state":0,"result":\[\{"balance":\{"merchant":\[\{"uuid":"[0-9a-f-]{36}","balance":"0\.00000000","currency_code":"COIN","balance_usd":"0\.00"\},`+
-		`\{"uuid":"[0-9a-f-]{36}","balance":"0\.00000000","currency_code":"USDT","balance_usd":"0\.00"\}\],"user":\[\]\}\}\]\}\n$`, body)
+	none := `\[\{"uuid":"[0-9a-f-]{36}","balance":"0\.00000000","currency_code":"COIN","balance_usd":"0\.00"\},` +
+		`\{"uuid":"[0-9a-f-]{36}","balance":"0\.00000000","currency_code":"USDT","balance_usd":"0\.00"\}\]`
+	require.Regexp(t, `^\{"state":0,"result":\[\{"balance":\{"merchant":`+none+`,"user":`+none+`\}\}\]\}\n$`, body)
 	require.Contains(t, body, wallet["wallet_uuid"])
 	other := w.send(t, w.api, w.request("POST", "/balance", w.rival, w.rival.payment, ""))
 	require.NotContains(t, string(other.body), wallet["wallet_uuid"])
+
+	w.rich(t)
+	w.fund(t, personal(w.shop.id), usdt, "2000001")
+	body = string(w.post(t, "/balance", "").body)
+	for _, has := range []string{
+		`"balance":"10.00000000","currency_code":"COIN","balance_usd":"20000.00"`, `"balance":"1500.00000000","currency_code":"USDT","balance_usd":"1500.00"`,
+		`"balance":"0.00000000","currency_code":"COIN","balance_usd":"0.00"`, `"balance":"2.00000100","currency_code":"USDT","balance_usd":"2.00"`,
+	} {
+		require.Equal(t, 1, strings.Count(body, has), "%s in %s", has, body)
+	}
+	w.payOut(t, `{"amount":"1","currency":"COIN","order_id":"1","address":"receiver-1","is_subtract":true}`)
+	require.Contains(t, string(w.post(t, "/balance", "").body), `"balance":"8.99900000","currency_code":"COIN","balance_usd":"17998.00"`, "what is reserved cannot be paid out")
+	api := w.newAPI(t, func(c *cryptomus.Config) { c.Personal = nil })
+	got := w.send(t, api, w.request("POST", "/balance", w.shop, w.shop.payment, ""))
+	require.Contains(t, string(got.body), `"user":[]`)
+}
+
+func TestABalanceWithoutARateHasNoValue(t *testing.T) {
+	w := newWorld(t, options{service: func(c *invoice.Config) { c.Rates = rates.NewFixed(nil, nil) }})
+	w.fund(t, w.shop.id, coin, "10000000000000000000")
+	body := string(w.post(t, "/balance", "").body)
+	require.Contains(t, body, `"balance":"10.00000000","currency_code":"COIN","balance_usd":null`)
+	require.Contains(t, body, `"balance":"0.00000000","currency_code":"USDT","balance_usd":"0.00"`)
 }
 
 func (w *world) get(t *testing.T, path string) answer {

@@ -13,33 +13,34 @@ func (a *api) routes() []httpapi.Route {
 	payout := a.signed("payout", "The project's payout key signs.", PayoutKey)
 	either := a.signed("any", "The project's payment key or its payout key signs.", PaymentKey, PayoutKey)
 	out := slices.Concat(a.paymentRoutes(payment), a.helperRoutes(payment), a.walletRoutes(payment))
-	for _, r := range []struct {
-		auth               *httpapi.Scheme
-		path, id, tag, sum string
-	}{
-		{either, "/payment/refund", "refundPayment", "Payments", "Refund a payment"},
-		{payment, "/wallet/blocked-address-refund", "refundBlockedAddress", "Wallets", "Refund what a blocked wallet got"},
-		{either, "/test-webhook/payout", "testPayoutWebhook", "Webhooks", "Test the webhook of payouts"},
-		{payout, "/payout", "createPayout", "Payouts", "Pay out"},
-		{payout, "/payout/info", "getPayout", "Payouts", "Payout information"},
-		{payout, "/payout/list", "listPayouts", "Payouts", "Payout history"},
-		{payout, "/payout/services", "listPayoutServices", "Payouts", "List of payout services"},
-		{payout, "/payout/calculate", "calculatePayout", "Payouts", "What a payout costs"},
-		{payout, "/transfer/to-personal", "transferToPersonal", "Payouts", "Transfer to the personal wallet"},
-		{payout, "/transfer/to-business", "transferToBusiness", "Payouts", "Transfer to the business wallet"},
-		{payment, "/recurrence/create", "createRecurrence", "Recurring payments", "Create a recurring payment"},
-		{payment, "/recurrence/info", "getRecurrence", "Recurring payments", "Recurring payment information"},
-		{payment, "/recurrence/list", "listRecurrences", "Recurring payments", "List of recurring payments"},
-		{payment, "/recurrence/cancel", "cancelRecurrence", "Recurring payments", "Cancel a recurring payment"},
+	money := slices.Concat(a.refundRoutes(payment, either), a.payoutRoutes(payout), a.transferRoutes(payout))
+	if a.cfg.Payouts == nil {
+		for _, route := range money {
+			out = append(out, forbidden(route))
+		}
+	} else {
+		out = append(out, money...)
+	}
+	for _, route := range []httpapi.Route{
+		{Path: "/recurrence/create", OperationID: "createRecurrence", Summary: "Create a recurring payment"},
+		{Path: "/recurrence/info", OperationID: "getRecurrence", Summary: "Recurring payment information"},
+		{Path: "/recurrence/list", OperationID: "listRecurrences", Summary: "List of recurring payments"},
+		{Path: "/recurrence/cancel", OperationID: "cancelRecurrence", Summary: "Cancel a recurring payment"},
 	} {
-		out = append(out, httpapi.Route{
-			Method: "POST", Path: r.path, OperationID: r.id, Tag: r.tag, Auth: r.auth,
-			Summary: r.sum + " (forbidden: not served yet)", Status: http.StatusUnprocessableEntity,
-			Answer: messageFault{}, Ignored: true,
-			Handler: func(*httpapi.Request) (any, error) { return nil, errForbidden },
-		})
+		route.Tag, route.Auth = "Recurring payments", payment
+		out = append(out, forbidden(route))
 	}
 	return out
+}
+
+// forbidden returns a route that is not served: it reads no body and is refused.
+func forbidden(r httpapi.Route) httpapi.Route {
+	return httpapi.Route{
+		Method: "POST", Path: r.Path, OperationID: r.OperationID, Tag: r.Tag, Auth: r.Auth,
+		Summary: r.Summary + " (forbidden: not served)", Status: http.StatusUnprocessableEntity,
+		Answer: messageFault{}, Ignored: true,
+		Handler: func(*httpapi.Request) (any, error) { return nil, errForbidden },
+	}
 }
 
 // routesV2 returns the table of version 2.
@@ -102,8 +103,7 @@ func (a *api) helperRoutes(auth *httpapi.Scheme) []httpapi.Route {
 		Answer: discountAnswer{}, Handler: a.setDiscount,
 	}, {
 		Method: "POST", Path: "/balance", OperationID: "getBalance", Tag: tag, Auth: auth,
-		Summary: "Get balances, which are always 0 because payments go to the project's own addresses",
-		Answer:  balanceAnswer{}, Ignored: true, Reads: true, Handler: a.balance,
+		Summary: "Get balances", Answer: balanceAnswer{}, Ignored: true, Reads: true, Handler: a.balance,
 	}, {
 		Method: "GET", Path: "/exchange-rate/{currency}/list", OperationID: "listRates", Tag: tag,
 		Summary: "List the exchange rates of a coin", Params: ratePath{}, Answer: ratesAnswer{},
@@ -124,5 +124,57 @@ func (a *api) walletRoutes(auth *httpapi.Scheme) []httpapi.Route {
 		Method: "POST", Path: "/wallet/qr", OperationID: "walletQR", Tag: tag, Auth: auth,
 		Summary: "Get the QR code of a static wallet", Body: walletQRRequest{}, AnyType: true,
 		Answer: qrAnswer{}, Reads: true, Handler: a.walletQR,
+	}}
+}
+
+// refundRoutes returns what gives money back, and the test of the webhooks of payouts.
+func (a *api) refundRoutes(payment, either *httpapi.Scheme) []httpapi.Route {
+	return []httpapi.Route{{
+		Method: "POST", Path: "/payment/refund", OperationID: "refundPayment", Tag: "Payments", Auth: either,
+		Summary: "Refund all that an invoice brought", Body: refundRequest{}, AnyType: true, Answer: emptyAnswer{}, Handler: a.refund,
+	}, {
+		Method: "POST", Path: "/wallet/blocked-address-refund", OperationID: "refundBlockedAddress", Tag: "Wallets", Auth: payment,
+		Summary: "Refund what a static wallet got after it was blocked", Body: blockedRefundRequest{}, AnyType: true,
+		Answer: blockedRefundAnswer{}, Handler: a.refundBlocked,
+	}, {
+		Method: "POST", Path: "/test-webhook/payout", OperationID: "testPayoutWebhook", Tag: "Webhooks", Auth: either,
+		Summary: "Test the webhook of a payout", Body: payoutTestRequest{}, AnyType: true,
+		Answer: emptyAnswer{}, Handler: a.testPayout,
+	}}
+}
+
+func (a *api) payoutRoutes(auth *httpapi.Scheme) []httpapi.Route {
+	const tag = "Payouts"
+	return []httpapi.Route{{
+		Method: "POST", Path: "/payout", OperationID: "createPayout", Tag: tag, Auth: auth,
+		Summary: "Pay out, or return the payout with the order_id", Body: payoutRequest{}, AnyType: true,
+		Answer: payoutAnswer{}, Handler: a.createPayout,
+	}, {
+		Method: "POST", Path: "/payout/info", OperationID: "getPayout", Tag: tag, Auth: auth,
+		Summary: "Get a payout", Body: idRequest{}, AnyType: true, Answer: payoutAnswer{}, Reads: true, Handler: a.payoutInfo,
+	}, {
+		Method: "POST", Path: "/payout/list", OperationID: "listPayouts", Tag: tag, Auth: auth,
+		Summary: "List payouts, newest first", Params: listQuery{}, Body: listRequest{}, AnyType: true,
+		Answer: payoutListAnswer{}, Reads: true, Handler: a.listPayouts,
+	}, {
+		Method: "POST", Path: "/payout/services", OperationID: "listPayoutServices", Tag: tag, Auth: auth,
+		Summary: "List what can be paid out", Answer: servicesAnswer{}, Ignored: true, Reads: true, Handler: a.payoutServices,
+	}, {
+		Method: "POST", Path: "/payout/calculate", OperationID: "calculatePayout", Tag: tag, Auth: auth,
+		Summary: "Get what a payout would cost", Body: calculateRequest{}, AnyType: true,
+		Answer: calculateAnswer{}, Reads: true, Handler: a.calculatePayout,
+	}}
+}
+
+func (a *api) transferRoutes(auth *httpapi.Scheme) []httpapi.Route {
+	const tag = "Payouts"
+	return []httpapi.Route{{
+		Method: "POST", Path: "/transfer/to-personal", OperationID: "transferToPersonal", Tag: tag, Auth: auth,
+		Summary: "Transfer to the personal wallet", Body: transferRequest{}, AnyType: true,
+		Answer: transferAnswer{}, Handler: a.transfer(true),
+	}, {
+		Method: "POST", Path: "/transfer/to-business", OperationID: "transferToBusiness", Tag: tag, Auth: auth,
+		Summary: "Transfer to the business wallet", Body: transferRequest{}, AnyType: true,
+		Answer: transferAnswer{}, Handler: a.transfer(false),
 	}}
 }

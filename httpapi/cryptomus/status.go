@@ -21,8 +21,8 @@ type summary struct {
 	From, TxID string
 }
 
-// The statuses that an invoice can have. Of the others in the published documents, refund_process, refund_fail and
-// refund_paid require refunds, and system_fail and locked do not occur.
+// The statuses that an invoice can have. The last three are those of one that is refunded through this API, which responses
+// have instead of those before it. Of the others in the published documents, system_fail and locked do not occur.
 const (
 	statusCheck              status = "check"
 	statusProcess            status = "process"
@@ -33,6 +33,9 @@ const (
 	statusPaidOver           status = "paid_over"
 	statusFail               status = "fail"
 	statusCancel             status = "cancel"
+	statusRefundProcess      status = "refund_process"
+	statusRefundPaid         status = "refund_paid"
+	statusRefundFail         status = "refund_fail"
 )
 
 // summarize returns the state of an invoice.

@@ -1,6 +1,7 @@
 package cryptomus
 
 import (
+	"context"
 	"errors"
 	"math/big"
 	"slices"
@@ -71,7 +72,7 @@ func (status) Enum() []string {
 	var out []string
 	for _, s := range []status{
 		statusCheck, statusProcess, statusConfirmCheck, statusWrongAmountWaiting,
-		statusWrongAmount, statusPaid, statusPaidOver, statusFail, statusCancel,
+		statusWrongAmount, statusPaid, statusPaidOver, statusFail, statusCancel, statusRefundProcess, statusRefundPaid, statusRefundFail,
 	} {
 		out = append(out, string(s))
 	}
@@ -108,6 +109,25 @@ func parseTime(text string) (period, error) {
 		}
 	}
 	return period{}, errors.New("no time")
+}
+
+func (a *api) paymentAnswer(ctx context.Context, inv invoice.Invoice, known bool) (any, error) {
+	out, err := a.shown(ctx, inv, known)
+	if err != nil {
+		return nil, err
+	}
+	return paymentAnswer{Result: out}, nil
+}
+
+// shown returns an invoice as payment does, with the status of its refunds if it has any.
+func (a *api) shown(ctx context.Context, inv invoice.Invoice, known bool) (paymentObject, error) {
+	out := a.payment(inv, known)
+	refunded, err := a.refundStatus(ctx, inv, summarize(inv))
+	if err != nil || refunded == "" {
+		return out, err
+	}
+	out.PaymentStatus, out.Status, out.IsFinal = refunded, refunded, refunded != statusRefundProcess
+	return out, nil
 }
 
 // payment returns an invoice as it is on the wire. known reports whether the client has seen it before.

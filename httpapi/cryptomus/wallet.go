@@ -24,7 +24,7 @@ type walletRequest struct {
 type blockRequest struct {
 	UUID    string `json:"uuid" schema:"format=uuid" doc:"Either this or order_id"`
 	OrderID string `json:"order_id" schema:"minLength=1,maxLength=100" doc:"Takes precedence over uuid"`
-	Refund  *bool  `json:"is_force_refund" doc:"true is refused, because refunds are not served"`
+	Refund  *bool  `json:"is_force_refund" doc:"true is refused, because the sender of a payment is no safe receiver"`
 }
 
 type walletQRRequest struct {
@@ -107,7 +107,7 @@ func (a *api) createWallet(r *httpapi.Request) (any, error) {
 func (a *api) newWallet(r *httpapi.Request, in walletRequest) (invoice.Invoice, error) {
 	coins := a.find(strings.ToUpper(in.Currency), a.network(in.Network))
 	if len(coins) == 0 {
-		return invoice.Invoice{}, errNoWalletService
+		return invoice.Invoice{}, errNoService
 	}
 	data := map[string]string{}
 	if in.FromReferralCode != "" {
@@ -124,7 +124,7 @@ func (a *api) newWallet(r *httpapi.Request, in walletRequest) (invoice.Invoice, 
 	case bad.Field == "CallbackURL":
 		return inv, broken(fields[bad.Field][0], fields[bad.Field][1])
 	case bad.Field == "Asset": // addresses of the network are shared, so none can be a wallet
-		return inv, errNoWalletService
+		return inv, errNoService
 	}
 	return inv, fmt.Errorf("cryptomus: create wallet: %w", bad) // the configuration's fault
 }

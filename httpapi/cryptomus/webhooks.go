@@ -2,6 +2,7 @@ package cryptomus
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -13,7 +14,9 @@ import (
 
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/payout"
 	"github.com/cointill/cointill/webhook"
+	"github.com/shopspring/decimal"
 )
 
 const (
@@ -68,6 +71,16 @@ type testRequest struct {
 	Status      string `json:"status" schema:"enum=process|check|paid|paid_over|fail|wrong_amount|cancel|system_fail|refund_process|refund_fail|refund_paid,default=paid"`
 }
 
+// payoutTestRequest is the body of POST /test-webhook/payout.
+type payoutTestRequest struct {
+	URLCallback string `json:"url_callback" schema:"required,minLength=6,maxLength=150,format=uri"`
+	Currency    string `json:"currency" schema:"required,maxLength=32"`
+	Network     string `json:"network" schema:"required,maxLength=64"`
+	UUID        string `json:"uuid" schema:"format=uuid" doc:"Id of a payout; random if absent"`
+	OrderID     string `json:"order_id" schema:"minLength=1,maxLength=32" doc:"Random if absent; replaced by that of the uuid if both are given"`
+	Status      string `json:"status" schema:"enum=process|check|paid|fail|cancel|system_fail,default=paid"`
+}
+
 // resendRequest is the body of POST /payment/resend of version 2.
 type resendRequest struct {
 	UUID    string `json:"uuid" schema:"format=uuid" doc:"One of this, order_id and txid is required"`
@@ -76,8 +89,9 @@ type resendRequest struct {
 }
 
 var (
-	testForm   = formOf[testRequest]()
-	resendForm = formOf[resendRequest]()
+	testForm       = formOf[testRequest]()
+	payoutTestForm = formOf[payoutTestRequest]()
+	resendForm     = formOf[resendRequest]()
 )
 
 func (a *api) resend(r *httpapi.Request) (any, error) {
@@ -186,19 +200,55 @@ func (a *api) testWebhook(kind string) func(*httpapi.Request) (any, error) {
 		if err := a.nameTest(r, &test); err != nil {
 			return nil, err
 		}
-		body, err := signed(test.body(), r.Project.Keys[PaymentKey].Value)
+		return a.sendTest(r, in.URLCallback, test.body(), PaymentKey)
+	}
+}
+
+// sendTest signs a test webhook with one of the project's keys, and sends it.
+func (a *api) sendTest(r *httpapi.Request, url string, body []byte, key string) (any, error) {
+	body, err := signed(body, r.Project.Keys[key].Value)
+	if err != nil {
+		return nil, fmt.Errorf("cryptomus: test webhook: %w", err)
+	}
+	if !a.tests.enter(r.Project.ID) {
+		return nil, &httpapi.Error{Status: http.StatusTooManyRequests, Message: "Too many tests are under way. Please try again."}
+	}
+	defer a.tests.leave(r.Project.ID)
+	if err := a.post(r, url, body); err != nil {
+		return nil, err
+	}
+	return emptyAnswer{Result: []string{}}, nil
+}
+
+// testPayout sends a test webhook of a payout. It stores and changes nothing.
+func (a *api) testPayout(r *httpapi.Request) (any, error) {
+	in, err := payoutTestForm.read(r)
+	if err != nil {
+		return nil, err
+	}
+	coins := a.find(strings.ToUpper(in.Currency), a.network(in.Network))
+	switch {
+	case a.cfg.TestClient == nil:
+		return nil, errForbidden
+	case len(coins) == 0 || !a.paysOut(coins[0]):
+		return nil, errTestPayoutServices
+	}
+	test := payoutMessage{
+		UUID: cmp.Or(in.UUID, randomUUID()), OrderID: cmp.Or(in.OrderID, strings.ReplaceAll(randomUUID(), "-", "")),
+		Amount: decimal.NewFromInt(1), Final: in.Status != string(payoutProcess) && in.Status != string(payoutCheck), Status: in.Status,
+		Currency: coins[0].Currency, Test: true,
+	}
+	if in.UUID != "" {
+		p, err := a.cfg.Payouts.Payout(r.Context(), r.Project.ID, in.UUID)
+		if errors.Is(err, payout.ErrNotFound) || err == nil && !listed(p) {
+			return nil, errTestNoPayout
+		}
 		if err != nil {
-			return nil, fmt.Errorf("cryptomus: test webhook: %w", err)
-		}
-		if !a.tests.enter(r.Project.ID) {
-			return nil, &httpapi.Error{Status: http.StatusTooManyRequests, Message: "Too many tests are under way. Please try again."}
-		}
-		defer a.tests.leave(r.Project.ID)
-		if err := a.post(r, in.URLCallback, body); err != nil {
 			return nil, err
 		}
-		return emptyAnswer{Result: []string{}}, nil
+		test.OrderID = p.Key
 	}
+	return a.sendTest(r, in.URLCallback, test.body(), PayoutKey)
 }
 
 // nameTest sets the ids of a test: those of an invoice or a wallet of the project, or ids of nothing.

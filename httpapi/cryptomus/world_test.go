@@ -24,6 +24,7 @@ import (
 	"github.com/cointill/cointill/httpapi/internal/contract"
 	"github.com/cointill/cointill/httpapi/internal/spy"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/payout"
 	"github.com/cointill/cointill/rates"
 	"github.com/cointill/cointill/store"
 	"github.com/cointill/cointill/webhook"
@@ -44,6 +45,8 @@ type world struct {
 	projects *invoice.Projects
 	store    *spy.Store
 	chain    *chaintest.Chain
+	payouts  *payout.Service
+	spenders map[chain.Network]*fakeSpender
 	log      *spy.Log
 	shop     merchant
 	rival    merchant
@@ -56,6 +59,7 @@ type options struct {
 	now     func() time.Time
 	allowed string        // addresses of the merchants; default all
 	poll    time.Duration // of followers; default 5 milliseconds
+	payouts func(*payout.Config)
 }
 
 // newWorld returns a shop that takes COIN (18 decimals, 2000 USD), and USDT on two networks: on sim with 6 decimals,
@@ -83,7 +87,7 @@ func openWorld(o options) (*world, error) {
 	cfg := invoice.Config{
 		CheckCallback: func(string) error { return nil }, // tests listen on loopback
 		Store:         w.store, Now: w.now, Poll: o.poll, Reference: "USD", Rates: rates.NewFixed(w.now, prices()),
-		RateSources: map[string]invoice.RateSource{"Kucoin": dear{}, "BinanceP2P": dear{}},
+		RateSources: sources(),
 	}
 	notifier, err := webhook.NewNotifier(webhook.Standard(), w.format())
 	if err != nil {
@@ -109,8 +113,10 @@ func openWorld(o options) (*world, error) {
 	if w.service, err = invoice.New(cfg); err != nil {
 		return nil, err
 	}
-	w.projects, err = invoice.NewProjects(w.store, w.now)
-	return w, err
+	if w.projects, err = invoice.NewProjects(w.store, w.now); err != nil {
+		return nil, err
+	}
+	return w, w.openPayouts(notifier, o.payouts)
 }
 
 func (w *world) currencies() []cryptomus.Currency {
@@ -132,7 +138,8 @@ func (w *world) build(t testing.TB, version version, change func(*cryptomus.Conf
 	t.Helper()
 	w.cfg = cryptomus.Config{
 		Service: w.service, Projects: w.projects, Store: w.store, Format: w.format(), PageURL: pageURL, Now: w.now,
-		Logger: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Logger:  slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Payouts: w.payouts, Personal: personal, RateSources: sources(),
 	}
 	if change != nil {
 		change(&w.cfg)

@@ -114,7 +114,7 @@
 // the published document leaves open:
 //
 //   - The status of withdrawals and payouts is pending (also while an approval is missing), processing (signed, perhaps
-//     sent), completed (final on the chain, or booked by the bank), failed or cancelled.
+//     sent), completed (final on the chain, or booked by the bank), failed (also when a bank sent it back) or cancelled.
 //   - A withdrawal's fee is the most that the network may take from the balance in addition to the amount. It is 0 for a
 //     token, whose fee the operator pays. wallet_hash is the wallet's address, and txn_id the id of the withdrawal. amount
 //     may be a JSON number.
@@ -174,6 +174,6 @@
 //
 // # Limits
 //
-// Webhooks use the format "itispay": New refuses a Service whose Notifier does not know it. What a payout's request has
-// may be 8 kB in all. Timeouts and CORS are the host's responsibility; see package httpapi.
+// Webhooks use the format "itispay": New refuses a Service or Payouts whose Notifier does not know it. What
+// is kept of a payout's request may be 8 kB. Timeouts and CORS are the host's responsibility; see package httpapi.
 package itispay

@@ -94,7 +94,7 @@ func (f *Format) Body(ev invoice.Event, inv invoice.Invoice) ([]byte, bool) {
 // creation. It is the response of POST /payouts as it would be now.
 func (f *Format) PayoutBody(ev invoice.Event, data map[string]string) ([]byte, bool) {
 	var told payout.Payload
-	if json.Unmarshal(ev.Body, &told) != nil || told.Data.From == "" || payoutStatuses[told.Data.From] == payoutStatuses[told.Data.To] {
+	if json.Unmarshal(ev.Body, &told) != nil || told.Data.From == "" || payoutStatusOf(told.Data.From) == payoutStatusOf(told.Data.To) {
 		return nil, false
 	}
 	if told.Type != invoice.EventType("payout."+told.Data.To) { // an alarm, beside the event of the change

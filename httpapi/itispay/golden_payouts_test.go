@@ -98,6 +98,7 @@ func TestCallbacksOfPayoutsTellChangesOfTheStatusOnTheWire(t *testing.T) {
 		{payout.EventSent, payout.StatusPaid, payout.StatusSent, "processing"},
 		{payout.EventForeign, payout.StatusSent, payout.StatusSent, ""},
 		{payout.EventFailed, payout.StatusSigned, payout.StatusFailed, "failed"},
+		{payout.EventReturned, payout.StatusPaid, payout.StatusReturned, "failed"},
 		{payout.EventCancelled, payout.StatusQueued, payout.StatusCancelled, "cancelled"},
 	} {
 		body, tell := itispay.NewFormat().PayoutBody(event(t, c.typ, c.from, c.to), nil)

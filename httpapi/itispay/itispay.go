@@ -135,6 +135,8 @@ func newAPI(cfg Config) (*api, error) {
 		return nil, errors.New("Format is required")
 	case !slices.Contains(cfg.Service.Formats(), FormatName):
 		return nil, errors.New("the Service's Notifier has no format " + FormatName + ": give it Config.Format")
+	case cfg.Payouts != nil && !slices.Contains(cfg.Payouts.Formats(), FormatName):
+		return nil, errors.New("the Notifier of Payouts has no format " + FormatName + ": give it Config.Format")
 	case slices.Contains(cfg.Admins, ""):
 		return nil, errors.New("Admins must be ids of projects")
 	}

@@ -231,10 +231,7 @@ func (a *api) payoutOf(ctx context.Context, o *order) (r payout.Request, names m
 		"Beneficiary.Name": "beneficiary.name", "Beneficiary.BIC": "beneficiary.bic", "Beneficiary.Country": "beneficiary.country",
 		"Beneficiary.Town": "beneficiary.city", "Beneficiary.Address": "beneficiary.address", "Beneficiary.Reference": "reference",
 	}
-	r = payout.Request{CallbackURL: o.CallbackURL, Name: o.Merchant, Comment: o.Reference}
-	if o.CallbackURL != "" {
-		r.Format = FormatName
-	}
+	r = payout.Request{CallbackURL: o.CallbackURL, Format: FormatName, Name: o.Merchant, Comment: o.Reference}
 	decimals, known := a.service.FiatDecimals(o.FiatCurrency)
 	if o.FiatAmount = o.value.String(); known {
 		o.value = httpapi.Number{Decimal: o.value}.Meant(decimals).Decimal

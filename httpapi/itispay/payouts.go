@@ -8,9 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -20,11 +18,11 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// Payouts is the part of a [payout.Service] that the API uses. Payouts with a callback_url are refused with 500 unless its
-// Notifier has the same [Format].
+// Payouts is the part of a [payout.Service] that the API uses. Its Notifier must have the same [Format].
 type Payouts interface {
+	Formats() []string
 	Request(ctx context.Context, r payout.Request) (payout.Payout, error)
-	Payouts(ctx context.Context, q payout.Query) (payout.Page, error)
+	PayoutByKey(ctx context.Context, project, key string) (payout.Payout, error)
 	Balance(ctx context.Context, project string) ([]payout.Balance, error)
 	Settlements(ctx context.Context, project string, asset chain.AssetID, line func(by *payout.Payout, l payout.Line) error) ([]payout.Settlement, error)
 	SettledBy(ctx context.Context, project, invoiceID string, asset chain.AssetID) (payout.Payout, error)
@@ -107,15 +105,21 @@ func (payoutStatus) Enum() []string {
 	return []string{string(payoutPending), string(payoutProcessing), string(payoutCompleted), string(payoutFailed), string(payoutCancelled)}
 }
 
-// payoutStatuses are the statuses on the wire. No published document has them.
-var payoutStatuses = map[payout.Status]payoutStatus{
-	payout.StatusRequested: payoutPending,
-	payout.StatusQueued:    payoutPending,
-	payout.StatusSigned:    payoutProcessing,
-	payout.StatusSent:      payoutProcessing,
-	payout.StatusPaid:      payoutCompleted,
-	payout.StatusFailed:    payoutFailed,
-	payout.StatusCancelled: payoutCancelled,
+// payoutStatusOf returns the status on the wire. No published document has them.
+func payoutStatusOf(s payout.Status) payoutStatus {
+	switch s {
+	case payout.StatusRequested, payout.StatusQueued:
+		return payoutPending
+	case payout.StatusSigned, payout.StatusSent:
+		return payoutProcessing
+	case payout.StatusPaid:
+		return payoutCompleted
+	case payout.StatusFailed, payout.StatusReturned: // the money is back
+		return payoutFailed
+	case payout.StatusCancelled:
+		return payoutCancelled
+	}
+	return payoutPending
 }
 
 // details is what the API keeps with a payout, because its responses and callbacks show it.
@@ -201,23 +205,14 @@ func (a *api) shownPayout(p payout.Payout, err error) (any, error) {
 // repeated returns the payout that the same request has made. It returns payout.ErrNotFound if none has the key, and a
 // refusal if the one that has it was another request.
 func (a *api) repeated(ctx context.Context, project, key, print string) (payout.Payout, error) {
-	q := payout.Query{Project: project, Search: key}
-	for {
-		page, err := a.cfg.Payouts.Payouts(ctx, q)
-		if err != nil {
-			return payout.Payout{}, err
-		}
-		i := slices.IndexFunc(page.Payouts, func(p payout.Payout) bool { return p.Key == key })
-		switch {
-		case i >= 0 && detailsOf(page.Payouts[i].Data).Print == print:
-			return page.Payouts[i], nil
-		case i >= 0:
-			return payout.Payout{}, takenKey(page.Payouts[i].ID)
-		case page.Next == "":
-			return payout.Payout{}, fmt.Errorf("itispay: payout with key %q: %w", key, payout.ErrNotFound)
-		}
-		q.Before = page.Next
+	p, err := a.cfg.Payouts.PayoutByKey(ctx, project, key)
+	switch {
+	case err != nil:
+		return payout.Payout{}, err
+	case detailsOf(p.Data).Print != print:
+		return payout.Payout{}, takenKey(p.ID)
 	}
+	return p, nil
 }
 
 func takenKey(id string) error {
@@ -275,7 +270,7 @@ func typeOf(asset chain.Asset) payoutType {
 // payout returns a payout as it is on the wire.
 func (f *Format) payout(p sent, d details) payoutObject {
 	out := payoutObject{
-		ID: p.id, TransactionID: cmp.Or(d.TransactionID, p.id), Type: cmp.Or(d.Type, typeOf(p.asset)), Status: payoutStatuses[p.status],
+		ID: p.id, TransactionID: cmp.Or(d.TransactionID, p.id), Type: cmp.Or(d.Type, typeOf(p.asset)), Status: payoutStatusOf(p.status),
 		Amount: p.amount.String(), Currency: f.code(p.asset), FiatAmount: d.FiatAmount, FiatCurrency: d.FiatCurrency,
 		Hash: p.hash, QuoteID: d.QuoteID, ExchangeRate: d.Rate, Beneficiary: d.Beneficiary, CallbackURL: d.CallbackURL,
 		Reference: d.Reference, UserID: d.UserID, OrderID: d.OrderID, Merchant: d.Merchant, Fiat: d.Fiat, Crypto: d.Crypto,

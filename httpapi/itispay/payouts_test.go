@@ -13,6 +13,7 @@ import (
 	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/payout"
+	"github.com/cointill/cointill/webhook"
 	"github.com/stretchr/testify/require"
 )
 
@@ -372,4 +373,19 @@ func TestAWithdrawalIsKnownByItsKey(t *testing.T) {
 	ask("k", "sim1other").refused(t, 409, "conflict")
 	require.NotEqual(t, first.body, ask("l", "sim1own").body)
 	require.Len(t, p.payouts(), 2)
+}
+
+func TestPayoutsWithoutTheFormatAreRefused(t *testing.T) {
+	w := newWorld(t, options{service: told})
+	for _, notifier := range []payout.Notifier{nil, standard(t)} {
+		p := w.openTill(t, func(c *payout.Config) { c.Notifier = notifier })
+		_, err := itispay.New(w.config(func(c *itispay.Config) { c.Payouts = p }))
+		require.ErrorContains(t, err, "the Notifier of Payouts has no format itispay: give it Config.Format")
+	}
+}
+
+func standard(t *testing.T) payout.Notifier {
+	n, err := webhook.NewNotifier(webhook.Standard())
+	require.NoError(t, err)
+	return n
 }

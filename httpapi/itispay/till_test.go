@@ -306,12 +306,12 @@ type late struct {
 	looked bool
 }
 
-func (l *late) Payouts(ctx context.Context, q payout.Query) (payout.Page, error) {
+func (l *late) PayoutByKey(ctx context.Context, project, key string) (payout.Payout, error) {
 	if !l.looked {
 		l.looked = true
-		return payout.Page{}, nil
+		return payout.Payout{}, payout.ErrNotFound
 	}
-	return l.till.Payouts(ctx, q)
+	return l.till.PayoutByKey(ctx, project, key)
 }
 
 // inEuro returns the asset of bank transfers in EUR.

@@ -3,7 +3,6 @@ package itispay
 import (
 	"errors"
 	"fmt"
-	"math/big"
 	"net/http"
 
 	"github.com/cointill/cointill/httpapi"
@@ -44,20 +43,8 @@ func (a *api) withdraw(r *httpapi.Request) (any, error) {
 		return nil, refusedPayout(err, map[string]string{"Asset": "currency", "To": "to", "Units": "amount"})
 	}
 	return withdrawAnswer{
-		payoutStatuses[p.State.Status], p.Asset.Decimal(charged(p)).String(), string(p.To), p.Asset.Decimal(p.Units).String(), p.ID,
+		payoutStatusOf(p.State.Status), p.Asset.Decimal(p.Charged()).String(), string(p.To), p.Asset.Decimal(p.Units).String(), p.ID,
 	}, nil
-}
-
-// charged returns what the network takes from the balance that the payout comes from, in base units of its asset: at most,
-// until it has ended. The operator pays the fees of tokens.
-func charged(p payout.Payout) *big.Int {
-	switch {
-	case p.Payer != p.Source:
-		return new(big.Int)
-	case p.State.Paid != nil:
-		return p.State.Paid
-	}
-	return p.Fee
 }
 
 // refusedPayout returns a refusal of a payout with the field's name on the wire. What may succeed later, such as when there

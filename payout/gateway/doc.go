@@ -8,6 +8,7 @@
 //
 //	PUT  /payments/{id}    submits a payout.Instruction. The same again changes nothing.
 //	GET  /payments/{id}    what became of it
+//	DELETE /payments/{id}  takes it back, if nothing was done with it: status 200, or 409 if it is too late
 //	GET  /receivers?asset=...&to=...&units=...&name=...&bic=...&country=...   checks a receiver
 //	GET  /incoming/{id}    what an incoming payment brought
 //	GET  /balance?asset=...
@@ -16,8 +17,8 @@
 //
 //	{"id": "...", "outcome": "pending", "why": "", "fee": "0", "reference": ""}
 //
-// with the outcomes pending, confirm (a person has to confirm it with the custodian), paid, failed and returned (it was
-// paid, and "units" came back later). PUT returns it with status 200 or 202. Status 404 of GET means that the custodian has
+// with the outcomes pending, confirm (a person has to confirm it with the custodian), paid, failed, withdrawn (by DELETE) and
+// returned (it was paid, and "units" came back later). PUT returns it with status 200 or 202. Status 404 of GET means that the custodian has
 // never had the payment and that nothing under this id is on its way. Status 409 of PUT means that the id belongs to another
 // payment. Any other status, and no response, leave open whether the custodian has it: then it is asked, and never submitted
 // under another id.

@@ -39,7 +39,10 @@ type Gateway struct {
 	client  *remote.Client
 }
 
-var _ payout.Provider = (*Gateway)(nil)
+var (
+	_ payout.Provider   = (*Gateway)(nil)
+	_ payout.Withdrawer = (*Gateway)(nil)
+)
 
 // New returns a Gateway. It makes no request.
 func New(c Config) (*Gateway, error) {
@@ -100,6 +103,24 @@ func (g *Gateway) Submit(ctx context.Context, in payout.Instruction) error {
 	return nil
 }
 
+// Withdraw implements payout.Withdrawer.
+func (g *Gateway) Withdraw(ctx context.Context, id string) error {
+	status, text, err := g.client.Do(ctx, http.MethodDelete, "/payments/"+url.PathEscape(id), nil)
+	switch {
+	case err != nil:
+	case status == http.StatusNotFound:
+		err = payout.ErrNotFound
+	case status == http.StatusConflict:
+		err = payout.ErrNoReplacement
+	case status != http.StatusOK:
+		err = g.problem(status, text)
+	}
+	if err != nil {
+		return fmt.Errorf("gateway: withdraw %.40q: %w", id, err)
+	}
+	return nil
+}
+
 // Ask implements payout.Provider.
 func (g *Gateway) Ask(ctx context.Context, id string) (payout.Progress, error) {
 	s, err := g.ask(ctx, id)
@@ -133,7 +154,7 @@ func (g *Gateway) state(id string, text []byte) (wireState, error) {
 		return wireState{}, errors.New("the response is not about this payment")
 	}
 	switch payout.Outcome(s.Outcome) {
-	case payout.OutcomePending, payout.OutcomeConfirm, payout.OutcomePaid, payout.OutcomeFailed, returned:
+	case payout.OutcomePending, payout.OutcomeConfirm, payout.OutcomePaid, payout.OutcomeFailed, payout.OutcomeWithdrawn, returned:
 	default:
 		return wireState{}, fmt.Errorf("the response has the outcome %q", g.client.Text(s.Outcome))
 	}

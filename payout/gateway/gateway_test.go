@@ -55,6 +55,17 @@ func (c *custodian) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("PUT /v1/payments/{id}", c.put)
 	mux.HandleFunc("GET /v1/payments/{id}", func(w http.ResponseWriter, r *http.Request) { c.tell(w, http.StatusOK, r.PathValue("id")) })
+	mux.HandleFunc("DELETE /v1/payments/{id}", func(w http.ResponseWriter, r *http.Request) {
+		s, has := c.state[r.PathValue("id")]
+		switch {
+		case !has:
+			w.WriteHeader(http.StatusNotFound)
+		case s["outcome"] != "pending" && s["outcome"] != "withdrawn":
+			w.WriteHeader(http.StatusConflict)
+		default:
+			s["outcome"] = "withdrawn"
+		}
+	})
 	mux.HandleFunc("GET /v1/receivers", c.receiver)
 	mux.HandleFunc("GET /v1/incoming/{id}", func(w http.ResponseWriter, r *http.Request) {
 		units, has := c.came[r.PathValue("id")]

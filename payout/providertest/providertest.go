@@ -47,6 +47,7 @@ func Run(t *testing.T, subject func(t *testing.T) Subject) {
 		{"KnowsNoStranger", "what was not submitted is not found", stranger},
 		{"PaysWhatIsBooked", "accepted is not paid", pays},
 		{"FailsWithAReason", "what is not paid says why", fails},
+		{"WithdrawsWhatIsNotBegun", "what was taken back is never paid", withdraws},
 		{"FindsIncomingPayments", "what came in is booked by its id", funds},
 		{"KnowsItsBalance", "the books can be compared", balance},
 		{"EndsWithItsContext", "a call that was given up concludes nothing", givenUp},
@@ -156,6 +157,30 @@ func fails(t *testing.T, s Subject) {
 	}
 	s.submit(t, s.instruction("a1", 100))
 	s.outcome(t, "a1", payout.OutcomeFailed)
+}
+
+func withdraws(t *testing.T, s Subject) {
+	w, able := s.Provider.(payout.Withdrawer)
+	if !able {
+		return
+	}
+	if err := w.Withdraw(t.Context(), "a9"); !errors.Is(err, payout.ErrNotFound) {
+		t.Fatalf("Withdraw: %v; want ErrNotFound", err)
+	}
+	s.submit(t, s.instruction("a1", 100))
+	for range 2 {
+		if err := w.Withdraw(t.Context(), "a1"); err != nil {
+			t.Fatalf("Withdraw: %v", err)
+		}
+	}
+	s.submit(t, s.instruction("a1", 100))
+	s.outcome(t, "a1", payout.OutcomeWithdrawn)
+	s.submit(t, s.instruction("a2", 100))
+	s.Pay("a2")
+	if err := w.Withdraw(t.Context(), "a2"); !errors.Is(err, payout.ErrNoReplacement) {
+		t.Fatalf("Withdraw: %v; want ErrNoReplacement", err)
+	}
+	s.outcome(t, "a2", payout.OutcomePaid)
 }
 
 func funds(t *testing.T, s Subject) {

@@ -60,30 +60,34 @@ func Play(t *testing.T, start time.Time, open func(t *testing.T) *Shop, play fun
 				t.Error(err)
 			}
 		}()
-		s.mine(1)
-		s.pass(s.Poll / 4) // between two polls
+		s.Mine(1)
+		s.Pass(s.Poll / 4) // between two polls
 		play(s)
 	})
 }
 
-func (s *Shop) pass(d time.Duration) {
+// Pass waits, and then for everything that has begun by then.
+func (s *Shop) Pass(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
 }
 
 // After waits, and returns all webhooks that the shop has received.
 func (s *Shop) After(d time.Duration) []Hook {
-	s.pass(d)
+	s.Pass(d)
 	return s.endpoint.Hooks()
 }
 
-// mine adds blocks and waits until they are seen.
-func (s *Shop) mine(n int) {
+// Mine adds blocks and waits until they are seen.
+func (s *Shop) Mine(n int) {
 	for range n {
 		s.Chain.MineAt(time.Now())
 	}
-	s.pass(5 * s.Poll)
+	s.Pass(5 * s.Poll)
 }
+
+// Received returns the webhooks that the shop received so far.
+func (s *Shop) Received() []Hook { return s.endpoint.Hooks() }
 
 // Read returns an invoice as it is stored.
 func (s *Shop) Read(id string) invoice.Invoice {
@@ -98,7 +102,7 @@ func (s *Shop) Read(id string) invoice.Invoice {
 func (s *Shop) pay(id string, units *big.Int) (txid string) {
 	s.Helper()
 	txid = s.Chain.Pay(s.Read(id).Quote.Address, s.Asset, units)
-	s.pass(5 * s.Poll)
+	s.Pass(5 * s.Poll)
 	return txid
 }
 
@@ -112,14 +116,14 @@ func (s *Shop) is(id, want, when string) {
 // PaidInTime tests A18: an invoice whose payment is seen in time is paid, however late it is confirmed, and another is not.
 func (s *Shop) PaidInTime() {
 	inTime, late := s.Create("in-time"), s.Create("late")
-	s.pass(s.Window - time.Minute)
+	s.Pass(s.Window - time.Minute)
 	s.pay(inTime, s.Read(inTime).Quote.Due)
-	s.pass(time.Hour)
-	s.mine(1)
+	s.Pass(time.Hour)
+	s.Mine(1)
 	s.is(inTime, s.Words.Seen, "with one confirmation after the deadline")
 	s.is(late, s.Over.Unpaid, "after the deadline")
 	s.pay(late, s.Read(late).Quote.Due)
-	s.mine(2)
+	s.Mine(2)
 	s.is(inTime, s.Words.Paid, "deep enough")
 	s.is(late, s.Over.Unpaid, "paid after the deadline")
 }
@@ -132,14 +136,14 @@ func (s *Shop) TooLittle() {
 	least.Add(least, big.NewInt(99)).Div(least, big.NewInt(100))
 	s.pay(short, new(big.Int).Sub(least, big.NewInt(1)))
 	s.pay(tiny, new(big.Int).Div(due, big.NewInt(60)))
-	s.mine(2)
+	s.Mine(2)
 	s.is(short, s.Words.Partial, "one unit short")
 	s.is(tiny, s.Words.Partial, "with a sixtieth")
 	s.pay(short, big.NewInt(1))
-	s.mine(2)
+	s.Mine(2)
 	s.is(short, s.Words.Paid, "with the last unit")
-	s.pass(s.Window)
-	s.mine(1)
+	s.Pass(s.Window)
+	s.Mine(1)
 	s.is(tiny, s.Over.Partial, "with a sixtieth, in the end")
 }
 
@@ -149,7 +153,7 @@ func (s *Shop) PayerIsNoTarget(only string) {
 	const payer = "sim1payer"
 	id := s.Create("poisoned")
 	s.pay(id, s.Read(id).Quote.Due)
-	s.mine(2)
+	s.Mine(2)
 	s.is(id, s.Words.Paid, "when it is paid")
 	hooks := s.endpoint.Hooks()
 	if len(hooks) == 0 {
@@ -180,10 +184,10 @@ func (s *Shop) Told(percent ...int64) (id string, txids []string, hooks []Hook) 
 	for _, p := range percent {
 		units := new(big.Int).Mul(s.Read(id).Quote.Due, big.NewInt(p))
 		txids = append(txids, s.pay(id, units.Div(units, big.NewInt(100))))
-		s.mine(2)
+		s.Mine(2)
 	}
-	s.pass(s.Window)
-	s.mine(1)
+	s.Pass(s.Window)
+	s.Mine(1)
 	return id, txids, s.endpoint.Hooks()
 }
 

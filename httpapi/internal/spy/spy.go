@@ -10,6 +10,7 @@ import (
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/payout"
 	"github.com/cointill/cointill/webhook"
 )
 
@@ -19,6 +20,7 @@ type Backend interface {
 	invoice.ProjectStore
 	invoice.Leaser
 	webhook.Outbox
+	payout.Store
 }
 
 // Store records the calls of the methods that requests use. Its methods may be called concurrently.
@@ -50,7 +52,8 @@ func (s *Store) Break(err error) {
 	s.broken = err
 }
 
-// Rows returns all invoices, events and messages, and the number of writes of projects, as text.
+// Rows returns all invoices, payouts, events, messages and entries of the ledger, and the number of writes of projects, as
+// text.
 func (s *Store) Rows() (string, error) {
 	ctx := context.Background()
 	var all []any
@@ -71,9 +74,17 @@ func (s *Store) Rows() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	payouts, err := s.Backend.Payouts(ctx, payout.Query{Limit: 1000})
+	if err != nil {
+		return "", err
+	}
+	entries, err := s.Backend.Entries(ctx, 0, 1000)
+	if err != nil {
+		return "", err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	text, err := json.Marshal(append(all, events, s.projects))
+	text, err := json.Marshal(append(all, events, payouts.Payouts, entries, s.projects))
 	if err != nil {
 		return "", fmt.Errorf("spy: write rows: %w", err)
 	}
@@ -184,6 +195,33 @@ func (s *Store) History(ctx context.Context, id string) ([]webhook.Record, error
 
 func (s *Store) Resend(ctx context.Context, id, receiver string) (invoice.Message, error) {
 	return noted(s, "Resend", func() (invoice.Message, error) { return s.Backend.Resend(ctx, id, receiver) })
+}
+
+func (s *Store) Payout(ctx context.Context, id string) (payout.Payout, error) {
+	return noted(s, "Payout", func() (payout.Payout, error) { return s.Backend.Payout(ctx, id) })
+}
+
+func (s *Store) PayoutBy(ctx context.Context, r payout.Reference) (payout.Payout, error) {
+	return noted(s, "PayoutBy", func() (payout.Payout, error) { return s.Backend.PayoutBy(ctx, r) })
+}
+
+func (s *Store) Payouts(ctx context.Context, q payout.Query) (payout.Page, error) {
+	return noted(s, "Payouts", func() (payout.Page, error) { return s.Backend.Payouts(ctx, q) })
+}
+
+func (s *Store) Balances(ctx context.Context, project string) ([]payout.Balance, error) {
+	return noted(s, "Balances", func() ([]payout.Balance, error) { return s.Backend.Balances(ctx, project) })
+}
+
+func (s *Store) Credit(ctx context.Context, invoiceID string) (payout.Credit, error) {
+	return noted(s, "Credit", func() (payout.Credit, error) { return s.Backend.Credit(ctx, invoiceID) })
+}
+
+func (s *Store) CommitPayouts(ctx context.Context, b payout.Batch) error {
+	if err := s.note("CommitPayouts"); err != nil {
+		return err
+	}
+	return s.Backend.CommitPayouts(ctx, b)
 }
 
 // Log is a buffer for logs that may be read while it is written. The zero value is empty.

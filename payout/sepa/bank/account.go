@@ -48,7 +48,10 @@ type Account struct {
 	log *slog.Logger
 }
 
-var _ payout.Provider = (*Account)(nil)
+var (
+	_ payout.Provider   = (*Account)(nil)
+	_ payout.Withdrawer = (*Account)(nil)
+)
 
 // New checks the configuration and returns an Account. It starts nothing.
 func New(c Config) (*Account, error) {
@@ -135,7 +138,9 @@ type order struct {
 	Confirm string `json:"confirm,omitempty"`
 	Why     string `json:"why,omitempty"`    // of a rejection or a return
 	Broken  bool   `json:"broken,omitempty"` // it could not be written
-	Booked  string `json:"booked,omitempty"` // key of the entry that debited the account
+	// Withdrawn reports that it was taken back before a file had it.
+	Withdrawn bool   `json:"withdrawn,omitempty"`
+	Booked    string `json:"booked,omitempty"` // key of the entry that debited the account
 	// Returned is what came back, in cents, and Return the key of the entry that credited it.
 	Returned *big.Int `json:"returned,omitempty"`
 	Return   string   `json:"return,omitempty"`
@@ -149,6 +154,8 @@ func (o order) progress() payout.Progress {
 		p.Outcome, p.Why = payout.OutcomeFailed, "returned: "+o.Why
 	case o.Booked != "" || o.Status.Settled():
 		p.Outcome = payout.OutcomePaid
+	case o.Withdrawn:
+		p.Outcome = payout.OutcomeWithdrawn
 	case o.Broken || o.Status.Rejected():
 		p.Outcome, p.Why = payout.OutcomeFailed, cmp.Or(o.Why, string(o.Status))
 	case o.Confirm != "":
@@ -217,6 +224,35 @@ func (a *Account) Ask(ctx context.Context, id string) (payout.Progress, error) {
 		return payout.Progress{}, fmt.Errorf("bank: order %.40q: %w", id, err)
 	}
 	return o.progress(), nil
+}
+
+// Withdraw implements payout.Withdrawer: an order that no file has can be taken back.
+func (a *Account) Withdraw(ctx context.Context, id string) error {
+	err := payout.ErrConflict
+	for i := 0; i < attempts && errors.Is(err, payout.ErrConflict); i++ {
+		err = a.withdraw(ctx, id)
+	}
+	if err != nil {
+		return fmt.Errorf("bank: withdraw order %.40q: %w", id, err)
+	}
+	return nil
+}
+
+func (a *Account) withdraw(ctx context.Context, id string) error {
+	o, doc, err := a.order(ctx, id)
+	if err != nil || o.Withdrawn {
+		return err
+	}
+	queued := payout.Document{Name: a.name(kindQueue, id), Was: []byte("1")}
+	if o.File != "" || o.progress().Outcome != payout.OutcomePending {
+		return fmt.Errorf("%w: %s", payout.ErrNoReplacement, cmp.Or(o.progress().Why, "it has ended"))
+	}
+	o.Withdrawn = true
+	batch := payout.Batch{Documents: []payout.Document{queued}}
+	if err := replace(&batch, doc, o); err != nil {
+		return err
+	}
+	return a.cfg.Store.CommitPayouts(ctx, batch)
 }
 
 // incoming is money that came in and is no order of ours.

@@ -360,6 +360,26 @@ func TestWhatTheBankHasExecutedIsNotExportedAgain(t *testing.T) {
 	s.sound(90_000)
 }
 
+// What no file has yet can be cancelled; of the rest only the bank can say what becomes of it.
+func TestAnOrderIsCancelledUntilAFileHasIt(t *testing.T) {
+	s := newShop(t)
+	a, b := s.pay("a", "100"), s.pay("b", "1")
+	s.look()
+	_, err := s.Cancel(t.Context(), "shop", a.ID, "ben", "")
+	require.NoError(t, err)
+	s.look()
+	require.Equal(t, "cancelled operator", s.is(a))
+	file := s.export()
+	require.Equal(t, []string{id(b)}, s.office.files[file])
+	_, err = s.Cancel(t.Context(), "shop", b.ID, "ben", "")
+	require.NoError(t, err)
+	s.look()
+	require.Contains(t, s.is(b), "sent refused")
+	s.entries(s.office.statement("1000", "999", s.office.debit(id(b))))
+	require.Equal(t, "paid", s.is(b))
+	s.sound(99_900)
+}
+
 func TestTwoExportsAtOnceShareNoOrder(t *testing.T) {
 	s := newShop(t)
 	for i := range 20 {

@@ -83,7 +83,7 @@ func (a *Account) export(ctx context.Context, o ExportOptions) (File, error) {
 		if err != nil {
 			return File{}, fmt.Errorf("read order %s: %w", name, err)
 		}
-		if o := order.progress().Outcome; o == payout.OutcomePaid || o == payout.OutcomeFailed {
+		if o := order.progress().Outcome; o != payout.OutcomePending {
 			continue // a database that was restored has read what an older one has exported
 		}
 		if err := a.transfer(order.Instruction).Check(a.cfg.Profile); err != nil {
