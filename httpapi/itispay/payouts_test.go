@@ -13,7 +13,9 @@ import (
 	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/payout"
+	"github.com/cointill/cointill/rates"
 	"github.com/cointill/cointill/webhook"
+	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 )
 
@@ -388,4 +390,31 @@ func standard(t *testing.T) payout.Notifier {
 	n, err := webhook.NewNotifier(webhook.Standard())
 	require.NoError(t, err)
 	return n
+}
+
+func TestACurrencyOfAPayoutMayBeTheAssetOnItsNetwork(t *testing.T) {
+	w, p := newTill(t, options{api: func(c *itispay.Config) {
+		c.Format = itispay.NewFormat(itispay.Currency{Code: "Coin", Asset: "SIM", Network: "main"}, itispay.Currency{Code: "coin", Asset: "TOK", Network: "main"})
+	}}, nil)
+	ask := func(crypto string) answer {
+		return w.pays(t, w.key, `{"type":"CRYPTO_PAYOUT","fiat":{"amount":25,"currency":"EUR"},"crypto":{"address":"sim1c",`+crypto+`}}`)
+	}
+	for _, crypto := range []string{`"currency":"sim","network":"MAIN"`, `"currency":"Coin"`, `"currency":"Coin","network":"Simulated"`} {
+		require.Equal(t, "Coin", ask(crypto).text(t, "crypto_currency"), crypto)
+	}
+	require.Equal(t, "coin", ask(`"currency":"coin"`).text(t, "crypto_currency"))
+	require.Contains(t, ask(`"currency":"SIM"`).refused(t, 422, "validation_error"), "crypto.currency is not supported")
+	require.Contains(t, ask(`"currency":"COIN"`).refused(t, 422, "validation_error"), "crypto.currency could be one of several")
+	require.Len(t, p.payouts(), 4)
+}
+
+func TestAConversionNeedsARateAndAValue(t *testing.T) {
+	w, p := newTill(t, options{service: func(c *invoice.Config) {
+		told(c)
+		c.Rates = rates.NewFixed(c.Now, map[rates.Pair]decimal.Decimal{pair("TOK", "EUR"): decimal.NewFromInt(100_000)})
+	}}, nil)
+	w.pays(t, w.key, cryptoBody).refused(t, 503, "rate_unavailable")
+	dear := strings.NewReplacer(`"25"`, `"0.01"`, `"SIM"`, `"TOK"`).Replace(cryptoBody)
+	require.Contains(t, w.pays(t, w.key, dear).refused(t, 422, "validation_error"), "fiat.amount is too small", "0.0000001 is less than one unit")
+	require.Empty(t, p.payouts())
 }

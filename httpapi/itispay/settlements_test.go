@@ -2,6 +2,7 @@ package itispay_test
 
 import (
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -177,5 +178,20 @@ func TestNoFieldOfTheExportIsAFormula(t *testing.T) {
 		for text, want := range map[string]string{"\tx": "'\tx", "\rx": "'\rx", "": "", "x": "x", "0x1": "0x1"} {
 			require.Equal(t, want, itispay.Harmless(text))
 		}
+	})
+}
+
+func TestAnExportThatCannotBeReadIsAnError(t *testing.T) {
+	inMarket(t, func(m *market) {
+		m.sell("1", "SIM", "50000000000000000")
+		m.withdraw("SIM", "0.01")
+		m.pay()
+		require.Equal(t, 2, strings.Count(m.table(t, m.key), "\r\n"))
+		m.store.Break(errors.New("the disk is gone")) // for the key is known for a second
+		got := m.do(t, "GET", "/invoices/settlements", m.key, "")
+		m.store.Break(nil)
+		got.refused(t, 500, "internal_error")
+		require.NotContains(t, string(got.body), "disk")
+		require.Contains(t, m.log.String(), "export settlements")
 	})
 }
