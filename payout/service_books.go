@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -207,7 +208,8 @@ func (s *Service) bookAside(ctx context.Context, fence invoice.Lease) error {
 	if err != nil {
 		return err
 	}
-	for name, id := range aside {
+	for _, name := range slices.Sorted(maps.Keys(aside)) {
+		id := aside[name]
 		if err := s.bookInvoice(ctx, string(id), deep, fence); err != nil {
 			continue // it was named when it was set aside
 		}
