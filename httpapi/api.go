@@ -77,7 +77,7 @@ type Route struct {
 	Params any   // a struct with the parameters in the path, query and headers; nil means none
 	Body   any   // a struct with the members of the JSON body; if nil, no body is read
 	Status int   // of success; default 200
-	Answer any   // a value of the type that Handler returns, or [AnyOf] several
+	Answer any   // a value of the type that Handler returns, or [AnyOf] several; see [Text] for what is no JSON
 	Faults []int // statuses of errors, besides those that follow from the other fields
 	// AnyType accepts a body of any Content-Type. A body that is empty, null or an empty list counts as one without members.
 	AnyType bool
@@ -88,7 +88,7 @@ type Route struct {
 	// Maxima maps names of integer members of Body to maxima that are known only at run time.
 	Maxima map[string]int64
 
-	// Handler returns what is written as JSON. It may be called concurrently.
+	// Handler returns what is written as JSON, or a [Text]. It may be called concurrently.
 	Handler func(*Request) (any, error)
 }
 
@@ -336,6 +336,9 @@ func (a *API) write(r *Request, status int, body any) error {
 	if done, ok := body.(encoded); ok {
 		r.send(status, done)
 		return nil
+	}
+	if text, ok := body.(Text); ok {
+		return a.writeText(r, status, text)
 	}
 	const keep = 64 << 10 // bytes; larger buffers are left to the garbage collector
 	buf, _ := a.buffers.Get().(*bytes.Buffer)

@@ -37,6 +37,9 @@ func newOperation(r Route, replies bool) (*operation, error) {
 	case r.Auth != nil && ((r.Auth.Name == "") != (r.Auth.Header == "") || r.Auth.Check == nil):
 		return nil, errors.New("Auth needs Check, and Name and Header or neither")
 	}
+	if text, is := r.Answer.(Text); is && (text.Type == "" || r.Method != http.MethodGet) {
+		return nil, errors.New("Answer: a Text needs a Type, and GET") // a reply that is kept is JSON
+	}
 	if r.Status == 0 {
 		r.Status = http.StatusOK
 	}

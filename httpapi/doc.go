@@ -35,11 +35,11 @@
 //
 // # Responses
 //
-// Every response, including an error, whose body the dialect defines, is JSON with the headers Cache-Control: no-store,
-// X-Content-Type-Options: nosniff and X-Request-Id. Numbers have all their digits and no exponent. The response to HEAD
-// is that to GET without the body. The header Date, which net/http adds, is the server's time. An internal error, which
-// includes a panic of a handler, is logged with the request's id and not sent. A request whose client has gone away is
-// not an error.
+// Every response, including an error, whose body the dialect defines, is JSON, except the [Text] of a few routes, with the
+// headers Cache-Control: no-store, X-Content-Type-Options: nosniff and X-Request-Id. Numbers have all their digits and no
+// exponent. The response to HEAD is that to GET without the body. The header Date, which net/http adds, is the server's
+// time. An internal error, which includes a panic of a handler, is logged with the request's id and not sent. A request
+// whose client has gone away is not an error.
 //
 // # Repeated requests
 //

@@ -97,7 +97,10 @@ func (e examples) operation(op *described) (err error) {
 
 // fill sets the example of a body, unless its schema is empty.
 func (e examples) fill(c content, request bool) error {
-	m := c[jsonType]
+	m, is := c[jsonType]
+	if !is {
+		return nil
+	}
 	if m.Schema.Ref == "" && len(m.Schema.AnyOf) == 0 && m.Schema.Type == nil {
 		return nil
 	}

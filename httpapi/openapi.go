@@ -171,11 +171,11 @@ func (d *document) add(op *operation) error {
 	if err := d.addRequest(op, out); err != nil {
 		return err
 	}
-	answer, err := d.answer(op.Answer)
+	success, err := d.success(op.Answer)
 	if err != nil {
 		return err
 	}
-	out.Responses[strconv.Itoa(op.Status)] = response{http.StatusText(op.Status), jsonContent(answer)}
+	out.Responses[strconv.Itoa(op.Status)] = response{http.StatusText(op.Status), success}
 	for _, status := range op.faults(d.invalid) {
 		body, own := d.faultBodies[status]
 		if !own {
@@ -268,6 +268,15 @@ func keyParameter() parameter {
 			"request with the same key runs once; for 24 hours after it is answered as it was then, with the header Idempotent-Replayed: true.",
 		Schema: &schema{Type: typeNames{"string"}, MinLength: &shortest},
 	}
+}
+
+// success describes the body of a response of success.
+func (d *document) success(value any) (content, error) {
+	if text, ok := value.(Text); ok {
+		return text.content(), nil
+	}
+	answer, err := d.answer(value)
+	return jsonContent(answer), err
 }
 
 func (d *document) answer(value any) (*schema, error) {

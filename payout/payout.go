@@ -113,7 +113,7 @@ type Payout struct {
 	Comment     string            `json:"comment,omitempty"`
 	CallbackURL string            `json:"callback_url,omitempty"`
 	Format      string            `json:"format,omitempty"` // of the messages
-	Data        map[string]string `json:"data,omitempty"`   // kept for the creator; events do not show it
+	Data        map[string]string `json:"data,omitempty"`   // kept for the creator; events do not show it, messages in a format of the creator's may
 	Requester   string            `json:"requester,omitempty"`
 	// Approvals is how many persons other than the requester must approve it.
 	Approvals int `json:"approvals,omitempty"`

@@ -301,9 +301,9 @@ type Notifier interface {
 	// Formats returns the values of Request.Format that the notifier supports; the first is the default.
 	Formats() []string
 	// PayoutMessages returns the messages for an event of a payout: one for its callback URL, if it has one, and one for
-	// each of the endpoints, which are those of the project that take the event. Their IDs are as those of
-	// [invoice.Notifier].
-	PayoutMessages(ev invoice.Event, callbackURL, format string, to []invoice.Endpoint) []invoice.Message
+	// each of the endpoints, which are those of the project that take the event. data is the payout's Data, which the event
+	// does not have and which must not be changed. Their IDs are as those of [invoice.Notifier].
+	PayoutMessages(ev invoice.Event, callbackURL, format string, data map[string]string, to []invoice.Endpoint) []invoice.Message
 }
 
 // Errors of the ports.

@@ -298,7 +298,7 @@ func (s *Service) messages(ctx context.Context, p Payout, events []invoice.Event
 	for _, ev := range events {
 		deaf := func(e invoice.Endpoint) bool { return !e.Takes(ev.Type) }
 		to := slices.DeleteFunc(slices.Clone(endpoints), deaf)
-		out = append(out, s.cfg.Notifier.PayoutMessages(ev, p.CallbackURL, p.Format, to)...)
+		out = append(out, s.cfg.Notifier.PayoutMessages(ev, p.CallbackURL, p.Format, p.Data, to)...)
 	}
 	return out, nil
 }

@@ -116,32 +116,37 @@ func messageTo(ev invoice.Event, to invoice.Endpoint, format Format, body []byte
 // the format [Standard].
 type PayoutFormat interface {
 	// PayoutBody returns the body of the message for an event of a payout, whose Body is a payout.Payload, and false if the
-	// format does not report the event. It must be pure and fast.
-	PayoutBody(ev invoice.Event) ([]byte, bool)
+	// format does not report the event. data is what the payout's creator keeps with it (payout.Request.Data), and must not
+	// be changed. It must be pure and fast.
+	PayoutBody(ev invoice.Event, data map[string]string) ([]byte, bool)
 }
 
 // PayoutMessages implements payout.Notifier: it returns the message for the payout's callback URL, if it has one, and one
 // for each of the endpoints. Formats are chosen as for [Notifier.Messages]; one that is no [PayoutFormat] is replaced by
 // [Standard], with its rules, so that no message is missing.
-func (n *Notifier) PayoutMessages(ev invoice.Event, callbackURL, format string, to []invoice.Endpoint) []invoice.Message {
+func (n *Notifier) PayoutMessages(
+	ev invoice.Event, callbackURL, format string, data map[string]string, to []invoice.Endpoint,
+) []invoice.Message {
 	var out []invoice.Message
 	if callbackURL != "" {
-		out = n.payoutMessage(out, ev, n.format(format), invoice.Endpoint{URL: callbackURL})
+		out = n.payoutMessage(out, ev, data, n.format(format), invoice.Endpoint{URL: callbackURL})
 	}
 	for _, e := range to {
 		format := Standard()
 		if e.Format != "" {
 			format = n.format(e.Format)
 		}
-		out = n.payoutMessage(out, ev, format, e)
+		out = n.payoutMessage(out, ev, data, format, e)
 	}
 	return out
 }
 
-func (n *Notifier) payoutMessage(out []invoice.Message, ev invoice.Event, format Format, to invoice.Endpoint) []invoice.Message {
+func (n *Notifier) payoutMessage(
+	out []invoice.Message, ev invoice.Event, data map[string]string, format Format, to invoice.Endpoint,
+) []invoice.Message {
 	body, tell := bytes.Clone(ev.Body), true
 	if able, has := format.(PayoutFormat); has {
-		body, tell = able.PayoutBody(ev)
+		body, tell = able.PayoutBody(ev, data)
 	} else {
 		format = Standard()
 	}

@@ -273,8 +273,8 @@ type brief struct{ webhook.Format }
 
 func (brief) Name() string { return "brief" }
 
-func (brief) PayoutBody(ev invoice.Event) ([]byte, bool) {
-	return []byte("brief"), ev.Type != "payout.signed"
+func (brief) PayoutBody(ev invoice.Event, data map[string]string) ([]byte, bool) {
+	return []byte("brief " + data["note"]), ev.Type != "payout.signed"
 }
 
 func TestEventsOfPayoutsHaveTheFormatThatCanReportThem(t *testing.T) {
@@ -282,8 +282,9 @@ func TestEventsOfPayoutsHaveTheFormatThatCanReportThem(t *testing.T) {
 	require.NoError(t, err)
 	ev := invoice.Event{ID: "evt_p_3", Payout: "p", Project: "p1", Seq: 3, Type: "payout.sent", Body: []byte(`{"type":"payout.sent"}`), At: time.Now()}
 	to := []invoice.Endpoint{{ID: "ep_1", URL: "https://shop.example/1"}, {ID: "ep_2", URL: "https://shop.example/2", Format: "brief"}}
+	data := map[string]string{"note": "of the creator"}
 	var shown []string
-	for _, m := range append(n.PayoutMessages(ev, "https://shop.example/hook", "of invoices", to), n.PayoutMessages(ev, "", "", nil)...) {
+	for _, m := range append(n.PayoutMessages(ev, "https://shop.example/hook", "of invoices", data, to), n.PayoutMessages(ev, "", "", data, nil)...) {
 		require.Equal(t, []any{"p", "", int64(3), "p1", ev.Type, ev.At}, []any{m.Payout, m.Invoice, m.Seq, m.Project, m.Event, m.At})
 		require.True(t, strings.HasPrefix(m.Endpoint, webhook.EndpointPrefix("p1")), m.Endpoint)
 		shown = append(shown, m.ID+" "+m.Receiver+" "+m.URL+" "+m.Format+" "+string(m.Body))
@@ -291,8 +292,8 @@ func TestEventsOfPayoutsHaveTheFormatThatCanReportThem(t *testing.T) {
 	require.Equal(t, []string{
 		`evt_p_3  https://shop.example/hook standard {"type":"payout.sent"}`,
 		`evt_p_3_ep_1 ep_1 https://shop.example/1 standard {"type":"payout.sent"}`,
-		"evt_p_3_ep_2 ep_2 https://shop.example/2 brief brief",
+		"evt_p_3_ep_2 ep_2 https://shop.example/2 brief brief of the creator",
 	}, shown)
 	ev.Type = "payout.signed"
-	require.Len(t, n.PayoutMessages(ev, "https://shop.example/hook", "brief", to), 1, "only the standard tells everything")
+	require.Len(t, n.PayoutMessages(ev, "https://shop.example/hook", "brief", data, to), 1, "only the standard tells everything")
 }

@@ -39,10 +39,10 @@ func TestTheWebhookOfAPayoutIsAsPublished(t *testing.T) {
 	const want = `{"type":"payout","uuid":"62f88b36-a9d5-4fa6-aa26-e040c3dbf26d","order_id":"o\/1","amount":"3.00000000","merchant_amount":"3.06000000",` +
 		`"commission":"0.06000000","is_final":true,"status":"paid","txid":"6f0d","currency":"TRX","network":"tron","payer_currency":"TRX","payer_amount":"3.00000000"}`
 	f := cryptomus.NewFormat()
-	body, told := f.PayoutBody(payoutEvent(t, payout.StatusSent, payout.StatusPaid, nil))
+	body, told := f.PayoutBody(payoutEvent(t, payout.StatusSent, payout.StatusPaid, nil), nil)
 	require.True(t, told)
 	require.Equal(t, want, string(body))
-	body, told = f.PayoutBody(payoutEvent(t, payout.StatusSent, payout.StatusPaid, func(p *payout.PayloadPayout) { p.TxID = "" }))
+	body, told = f.PayoutBody(payoutEvent(t, payout.StatusSent, payout.StatusPaid, func(p *payout.PayloadPayout) { p.TxID = "" }), nil)
 	require.True(t, told)
 	require.Equal(t, strings.Replace(want, `"txid":"6f0d",`, ``, 1), string(body), "and no txid where there is none")
 }
@@ -67,15 +67,15 @@ func TestOnlyAChangeOfTheAPIsStatusIsTold(t *testing.T) {
 		"cancelled":          {payout.StatusQueued, payout.StatusCancelled, nil, `"is_final":true,"status":"cancel","currency"`},
 		"a refund":           {payout.StatusSent, payout.StatusPaid, func(p *payout.PayloadPayout) { p.Kind = payout.KindRefund }, ""},
 	} {
-		body, told := f.PayoutBody(payoutEvent(t, c.from, c.to, c.change))
+		body, told := f.PayoutBody(payoutEvent(t, c.from, c.to, c.change), nil)
 		require.Equal(t, c.want != "", told, name)
 		require.Contains(t, string(body), c.want, name)
 	}
 	alarm := payoutEvent(t, payout.StatusPaid, payout.StatusSent, nil)
 	alarm.Type = payout.EventUndone
-	_, told := f.PayoutBody(alarm)
+	_, told := f.PayoutBody(alarm, nil)
 	require.False(t, told, "the change of the status is an event of its own")
-	_, told = f.PayoutBody(invoice.Event{Type: payout.EventPaid, Body: []byte(`{`)})
+	_, told = f.PayoutBody(invoice.Event{Type: payout.EventPaid, Body: []byte(`{`)}, nil)
 	require.False(t, told)
 }
 
@@ -86,7 +86,7 @@ func TestPHPVerifiesTheWebhookOfAPayout(t *testing.T) {
 	for _, change := range []func(*payout.PayloadPayout){
 		nil, func(p *payout.PayloadPayout) { p.TxID = "" }, func(p *payout.PayloadPayout) { p.Key = "Zażółć / 日本 \u2028 '\"<&>" },
 	} {
-		bare, told := f.PayoutBody(payoutEvent(t, payout.StatusSent, payout.StatusPaid, change))
+		bare, told := f.PayoutBody(payoutEvent(t, payout.StatusSent, payout.StatusPaid, change), nil)
 		require.True(t, told)
 		body, _, err := f.Rules().Sign(invoice.Message{Payout: "p", Body: bare}, "test-payout-key-0000")
 		require.NoError(t, err)

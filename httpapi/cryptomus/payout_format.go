@@ -16,7 +16,7 @@ var _ webhook.PayoutFormat = (*Format)(nil)
 // are in the coin that is paid, also if the request named another currency: amount, which is what the receiver gets,
 // commission, which is what the merchant pays for the network, and merchant_amount, their sum. Until the payout has ended the
 // commission is the greatest fee, and then what the network took.
-func (f *Format) PayoutBody(ev invoice.Event) ([]byte, bool) {
+func (f *Format) PayoutBody(ev invoice.Event, _ map[string]string) ([]byte, bool) {
 	var told payout.Payload
 	if err := json.Unmarshal(ev.Body, &told); err != nil || ev.Type != "payout."+invoice.EventType(told.Data.To) {
 		return nil, false

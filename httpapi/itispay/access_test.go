@@ -29,11 +29,15 @@ var bodies = map[string]string{
 	"createProject":              `{"name":"another"}`,
 	"simulateWebhook":            `{"invoice_id":"` + unknownID + `","status":"completed"}`,
 	"resendWebhook":              `{"invoice_id":"` + unknownID + `"}`,
+	"withdraw":                   `{"currency":"SIM","to":"sim1own","amount":"1"}`,
+	"createPayout":               cryptoBody,
 }
 
 // apis returns both versions with everything enabled.
 func (w *world) apis(t testing.TB) map[string]*httpapi.API {
+	p := w.openTill(t, nil)
 	everything := func(c *itispay.Config) {
+		c.Payouts, c.Fiat = p, inEuro
 		c.Simulation = &itispay.Simulation{Client: &http.Client{Timeout: time.Second, Transport: taken{}}}
 	}
 	v1, err := itispay.NewV1(w.config(everything))
@@ -82,6 +86,7 @@ func TestEveryRouteButThePublicOnesNeedsAKey(t *testing.T) {
 func TestIncident45_WhatIsAnothersDoesNotExist(t *testing.T) {
 	contract.Walk(t, subjectOf(itispay.New))
 	contract.Walk(t, subjectOf(itispay.NewV1))
+	contract.Walk(t, paying)
 }
 
 func TestWhatIsAnothersDoesNotExistBehindTheHostsAuthentication(t *testing.T) {

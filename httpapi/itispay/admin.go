@@ -53,6 +53,9 @@ type adminInvoice struct {
 	ExpireMin           *int64             `json:"expire_min,omitempty"`
 	CallbackURL         string             `json:"callback_url"`
 	Status              status             `json:"status"`
+	Custody             string             `json:"custody,omitempty" doc:"paygateway if the project's balance is paid out by this API"`
+	SettlementDate      *httpapi.Time      `json:"settlement_date,omitempty" doc:"When the withdrawal that settled the invoice was requested, once it is paid"`
+	SettlementTxID      string             `json:"settlement_txid,omitempty" doc:"Transaction of that withdrawal"`
 	CreatedAt           httpapi.Time       `json:"created_at"`
 	UpdatedAt           httpapi.Time       `json:"updated_at"`
 	ExpiresAt           httpapi.Time       `json:"expires_at"`
@@ -187,13 +190,23 @@ func (a *api) adminView(r *httpapi.Request, inv invoice.Invoice, projects map[st
 	if inv.Quote != nil && !inv.Quote.Rate.Value.IsZero() {
 		out.RateCreated = &httpapi.Number{Decimal: inv.Quote.Rate.Value}
 	}
+	if a.cfg.Payouts != nil {
+		out.Custody = custody
+	}
 	if isRecord(inv) {
 		return out, nil
+	}
+	var err error
+	if out.SettlementDate, out.SettlementTxID, err = a.settlement(r.Context(), inv); err != nil {
+		return adminInvoice{}, err
 	}
 	transactions, err := a.transactions(r, inv)
 	out.Transactions = &transactions
 	return out, err
 }
+
+// custody is the name of the custody of projects whose balances are paid out.
+const custody = "paygateway"
 
 func (a *api) statusHistory(ctx context.Context, id string) (*[]statusChange, error) {
 	events, err := a.service.History(ctx, "", id)

@@ -2,6 +2,8 @@ package itispay_test
 
 import (
 	"cmp"
+	"context"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -10,6 +12,7 @@ import (
 	"github.com/cointill/cointill/httpapi/internal/contract"
 	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/payout"
 	"github.com/cointill/cointill/webhook"
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
@@ -86,10 +89,53 @@ func TestTheDocumentIsTheContract(t *testing.T) {
 			contract.Examine(t, subjectOf(build))
 		})
 	}
+	t.Run("1.1.0 with payouts", func(t *testing.T) { contract.Examine(t, paying) })
 }
 
 func subjectOf(build func(itispay.Config) (*httpapi.API, error)) func(testing.TB) contract.Subject {
 	return func(t testing.TB) contract.Subject { return subject(t, build, func(*world, *itispay.Config) {}) }
+}
+
+// paying returns the subject that pays out.
+func paying(t testing.TB) contract.Subject {
+	var w *world
+	var p *till
+	s := subject(t, itispay.New, func(in *world, c *itispay.Config) {
+		if p == nil {
+			w, p = in, in.openTill(t, nil)
+			p.fund(w.project, w.chain.Asset("SIM"), "10000000000000000000")
+			require.NoError(t, p.Fund(t.Context(), bankNetwork, "incoming", w.project, "ben"))
+		}
+		c.Payouts, c.Fiat = p, inEuro
+	})
+	taken := func(t testing.TB) *httpapi.API {
+		return w.newAPI(t, func(c *itispay.Config) { c.Payouts = takenKeys{p} })
+	}
+	s.Exercises = maps.Clone(exercises)
+	s.Exercises["withdraw"] = contract.Exercise{
+		Body: `{"currency":"SIM","to":"sim1own","amount":"0.002"}`,
+		Refuse: []contract.Refusal{
+			{Status: 422, Body: `{"currency":"SIM","to":"bc1","amount":"0.002"}`}, {Status: 422, Body: `{"currency":"SIM","to":"sim1own","amount":"20"}`, Says: "insufficient_balance"},
+			{Status: 409, Says: "conflict", API: taken},
+		},
+	}
+	s.Exercises["createPayout"] = contract.Exercise{
+		Body: cryptoBody, Header: exercises["createPayout"].Header,
+		Ways: []contract.Way{{Body: bankBody}},
+		Refuse: []contract.Refusal{
+			{Status: 422, Header: map[string]string{"X-Client-ID": ""}}, {Status: 422, Body: `{"type":"GIFT","fiat":{}}`},
+			{Status: 422, Body: strings.Replace(bankBody, "12.5", "99999", 1), Says: "insufficient_balance"},
+		},
+		Then: []contract.Refusal{{Status: 409, Body: strings.Replace(cryptoBody, `"25"`, `"26"`, 1), Says: "conflict"}},
+	}
+	return s
+}
+
+// takenKeys is a till in which every key is taken.
+type takenKeys struct{ *till }
+
+func (takenKeys) Request(context.Context, payout.Request) (payout.Payout, error) {
+	return payout.Payout{}, &payout.KeyError{Key: "k", Payout: unknownID}
 }
 
 // hostedOf returns the subject with the host's own authentication.

@@ -82,7 +82,7 @@ func (a *api) refused(r *httpapi.Request, err error, crypto bool) error {
 			return hidden
 		}
 		if hidden != nil {
-			return &refusal{http.StatusConflict, faultBody{"conflict", "order_id is taken by what another API has made"}}
+			return &refusal{status: http.StatusConflict, body: faultBody{"conflict", "order_id is taken by what another API has made"}}
 		}
 	}
 	invalid, ok := errors.AsType[*invoice.InvalidError](err)

@@ -23,8 +23,9 @@
 //	GET   /currencies                     list the currencies                 no key
 //	GET   /rates                          list the exchange rates             no key
 //	POST  /projects                       create a project                    account key
-//	GET   /invoices/settlements           not served                          project key
-//	POST  /withdraw, /payouts             not served                          project key
+//	GET   /invoices/settlements           export what was settled, as CSV     project key
+//	POST  /withdraw                       pay out to the shop's own wallet    project key
+//	POST  /payouts                        pay out to somebody else            project key
 //	GET   /openapi.json, /docs            documentation                       no key
 //
 // [NewV1] returns version 1.0.0 of the API for the same invoices, for clients that refuse unknown members. Mount it under
@@ -80,9 +81,10 @@
 // # Administrators
 //
 // The keys of the projects in Config.Admins, subject to the address lists of these projects, read the invoices of all
-// projects. They cannot change any. Items have the members of the published sample, except custody, int_trans_id,
-// paybis_event_id, settlement_date and settlement_txid, which are absent because money goes to the shop's own wallet, so
-// that nobody holds or settles it. rate_created is absent if no rate was needed, and user_id, the project's owner, if the
+// projects. They cannot change any. Items have the members of the published sample, except int_trans_id and paybis_event_id,
+// because no other provider takes part. custody, settlement_date and settlement_txid are absent without Config.Payouts, when
+// money goes to the shop's own wallet and nobody settles it; otherwise custody is paygateway, and the other two are those of
+// the withdrawal that settled most of what the invoice brought, once it is paid. rate_created is absent if no rate was needed, and user_id, the project's owner, if the
 // project is no longer known. search matches text in invoice_id, user_id, project_id, order_id and order_name, and
 // ignores the case of ASCII letters. status_history has one member for each change of status, with the actor and the
 // comment if there are any. callbacks, with every attempt, is present if Config.Store is set.
@@ -105,6 +107,46 @@
 // response is 429. The route requires the key of the invoice's project; Simulation.Keyless removes that, as in the
 // published API.
 //
+// # Money out
+//
+// The three routes of money out need Config.Payouts, which also makes every project one of "Paygateway custody". Without it
+// they respond with 501, if the key is valid and, for payouts, the headers X-Client-ID and X-Project-ID are present. What
+// the published document leaves open:
+//
+//   - The status of withdrawals and payouts is pending (also while an approval is missing), processing (signed, perhaps
+//     sent), completed (final on the chain, or booked by the bank), failed (also when a bank sent it back) or cancelled.
+//   - A withdrawal's fee is the most that the network may take from the balance in addition to the amount. It is 0 for a
+//     token, whose fee the operator pays. wallet_hash is the wallet's address, and txn_id the id of the withdrawal. amount
+//     may be a JSON number.
+//   - A withdrawal with an Idempotency-Key is known by it for ever, also without Config.Replies: the same request again
+//     gets its present state, another one 409. Without the header each request is a new withdrawal.
+//   - A payout is known by its order_id, or else its transaction_id, or else its Idempotency-Key, for ever. The same request
+//     again gets the present state of the payout, with 201, and another one 409. Without all three each request is a new
+//     payout.
+//   - fiat has amount and currency; crypto has currency, address (or crypto_address), network and amount; beneficiary has
+//     type, name (or first_name and last_name, or company_name), iban, bic, country, city (or town) and address. Names may
+//     be in camelCase, and amounts numbers or strings. Members that the API does not know are kept and returned, in objects
+//     fiat and crypto that only such requests get.
+//   - A payout in cryptocurrency without crypto.amount is converted at the Service's rate, rounded down to the asset's last
+//     decimal; the response has the rate and a quote_id. With crypto.amount that is paid, and fiat is only recorded.
+//     crypto.network chooses among currencies, by the name of the network or its CAIP-2 id.
+//   - What is reserved is the amount in its own asset and the greatest network fee, not the value in fiat.
+//   - A payout in fiat goes to the account beneficiary.iban, in the asset that Config.Fiat returns; without Config.Fiat it is
+//     refused with 422. reference is for the beneficiary, and hash the number of the transfer.
+//   - X-Client-ID and X-Project-ID are required and kept, and restrict nothing: the key decides.
+//   - callback_url gets the body of the response as it is then for each later change of the status, as webhooks of invoices
+//     are sent and signed.
+//
+// The export of settlements has a line for each invoice of this API and each withdrawal that has settled something of it:
+// what the ledger credited since the withdrawal before in that asset, without commission, once the withdrawal is paid.
+// Lines are grouped by asset, in the order of its code, and in the order of the ledger within it. crypto_amount is in
+// currency, rounded towards 0; if the invoice was paid in another currency it is the value at which the payments were
+// accepted. Date of settlement is when the withdrawal was requested. Hash of settlement is one transaction, because a
+// withdrawal has only one. Invoices that were never completed are left out. What the chain takes back after it was settled
+// is a line with a negative amount, settled by the next withdrawal, and the former line stays. A text that a spreadsheet
+// would take for a formula begins with an apostrophe. Lines end with CRLF (RFC 4180). An export that fails halfway ends
+// with a broken connection.
+//
 // # Errors
 //
 // The body of an error is {"error": code, "message": text}. The codes are
@@ -114,23 +156,24 @@
 //	403 forbidden                the key may not be used from the client's address, or does not belong to an administrator
 //	404 not_found                the project has no such invoice, the invoice has no callback, or there is no such path
 //	405 method_not_allowed       see the header Allow
-//	409 conflict                 the order_id or the project's name is taken, or a request with the same
-//	                             Idempotency-Key is running
+//	409 conflict                 the order_id or the project's name is taken, a payout was another request, or a request
+//	                             with the same Idempotency-Key is running
 //	413 payload_too_large        more than 64 KiB
 //	415 unsupported_media_type   the Content-Type is not application/json in UTF-8, or the body is compressed
 //	422 validation_error         a value is out of range, or the change of status is not allowed
 //	422 webhook_failed           the callback_url did not accept a simulated callback
+//	422 insufficient_balance     the project has too little for the amount and the greatest network fee
+//	422 limit_exceeded           more than the project may pay out in a day
 //	429 too_many_requests        see the header Retry-After, if present
 //	500 internal_error           logged to Config.Logger with the X-Request-Id of the response
 //	501 not_implemented          not served here
 //	503 rate_unavailable         no trustworthy exchange rate now; try again
-//	503 unavailable              no address is free, Config.MaxNew invoices are new, too many concurrent changes, the
-//	                             store is busy, or the request was canceled; try again, see the header Retry-After
+//	503 unavailable              no address is free, the operator has no coins for a network fee, Config.MaxNew invoices
+//	                             are new, too many concurrent changes, the store is busy, or the request was canceled;
+//	                             try again, see the header Retry-After
 //
 // # Limits
 //
-// Webhooks use the format "itispay": New refuses a Service whose Notifier does not know it. The API
-// sends no money: exports of settlements, withdrawals and payouts are refused with 501, in the form of every error,
-// if the key is valid and, for payouts, the headers X-Client-ID and X-Project-ID are present. Timeouts and CORS are the
-// host's responsibility; see package httpapi.
+// Webhooks use the format "itispay": New refuses a Service or Payouts whose Notifier does not know it. What
+// is kept of a payout's request may be 8 kB. Timeouts and CORS are the host's responsibility; see package httpapi.
 package itispay

@@ -16,6 +16,8 @@ func TestSamplesOfThePageAreRequestsOfTheDocument(t *testing.T) {
 	v1, err := itispay.NewV1(w.config(nil))
 	require.NoError(t, err)
 	docstest.Samples(t, v1)
+	paying, _ := newTill(t, options{}, nil)
+	docstest.Samples(t, paying.api)
 }
 
 func TestAnInvoiceIsCreatedByTheSampleOfThePage(t *testing.T) {

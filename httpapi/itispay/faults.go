@@ -35,11 +35,15 @@ var codes = map[int]string{
 
 // refusal is an error that only this API has.
 type refusal struct {
-	status int
-	body   faultBody
+	status  int
+	body    faultBody
+	passing bool // the same request may succeed later
 }
 
 func (r *refusal) Error() string { return r.body.Message }
+
+// Kept reports whether the refusal is kept for an Idempotency-Key.
+func (r *refusal) Kept() bool { return !r.passing }
 
 // fault maps errors to responses. Messages contain only what is meant for clients.
 func (a *api) fault(err error) (int, any) {

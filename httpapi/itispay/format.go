@@ -10,6 +10,7 @@ import (
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/payout"
 	"github.com/cointill/cointill/webhook"
 	"github.com/shopspring/decimal"
 )
@@ -21,13 +22,18 @@ const FormatName = "itispay"
 // The Service's Notifier and Config.Format must have the same Format, so that callbacks and responses name assets alike. Its
 // methods may be called concurrently.
 //
-// Amounts are JSON numbers, exact and without an exponent. The one in base units is an integer, and is omitted if it exceeds
+// Payouts have callbacks with the members of the response of POST /payouts; see [Format.PayoutBody].
+//
+// Amounts of invoices are JSON numbers, exact and without an exponent. The one in base units is an integer, and is omitted if it exceeds
 // 64 bits, because receivers could not decode it. The amounts paid are the value, in the invoice's currency, of all that the
 // chain now has for the invoice. While no asset is chosen, the crypto amounts are 0, the currency is empty, and the fiat
 // amounts are those of the price.
 type Format struct{ currencies []Currency }
 
-var _ webhook.Format = (*Format)(nil)
+var (
+	_ webhook.Format       = (*Format)(nil)
+	_ webhook.PayoutFormat = (*Format)(nil)
+)
 
 // NewFormat returns a Format with the currencies that can be paid in, and their names. Without arguments these are all
 // assets of the Service, named by their codes. [New] refuses currencies that cannot be served.
@@ -81,11 +87,30 @@ func (f *Format) Body(ev invoice.Event, inv invoice.Invoice) ([]byte, bool) {
 			out.PaidUnits = new(received.Int64())
 		}
 	}
+	return encoded(out)
+}
+
+// PayoutBody implements [webhook.PayoutFormat]: a callback is sent for every change of the status on the wire after the
+// creation. It is the response of POST /payouts as it would be now.
+func (f *Format) PayoutBody(ev invoice.Event, data map[string]string) ([]byte, bool) {
+	var told payout.Payload
+	if json.Unmarshal(ev.Body, &told) != nil || told.Data.From == "" || payoutStatusOf(told.Data.From) == payoutStatusOf(told.Data.To) {
+		return nil, false
+	}
+	if told.Type != invoice.EventType("payout."+told.Data.To) { // an alarm, beside the event of the change
+		return nil, false
+	}
+	p := told.Data.Payout
+	return encoded(f.payout(sent{p.ID, told.Data.To, p.Asset, p.Amount, p.To, p.TxID, p.CreatedAt, p.UpdatedAt}, detailsOf(data)))
+}
+
+// encoded returns a body of a callback.
+func encoded(v any) ([]byte, bool) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(out); err != nil {
-		return nil, false // cannot happen: the struct has only strings and numbers from decimals
+	if err := enc.Encode(v); err != nil {
+		return nil, false // cannot happen: the structs have only strings, objects that were decoded, and numbers from decimals
 	}
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), true
 }

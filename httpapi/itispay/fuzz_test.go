@@ -13,6 +13,9 @@ func FuzzRequests(f *testing.F) { contract.Fuzz(f, subjectOf(itispay.New), short
 // FuzzRequestsV1 is FuzzRequests for 1.0.0.
 func FuzzRequestsV1(f *testing.F) { contract.Fuzz(f, subjectOf(itispay.NewV1), shortBodies()...) }
 
+// FuzzRequestsPaying is FuzzRequests for an API that pays out.
+func FuzzRequestsPaying(f *testing.F) { contract.Fuzz(f, paying) }
+
 // shortBodies returns the bad creations that are worth varying.
 func shortBodies() (out []string) {
 	for _, c := range badCreations {

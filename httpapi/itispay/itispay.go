@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/webhook"
@@ -39,6 +40,11 @@ type Config struct {
 	Resent func()
 	// Simulation enables callbacks that report nothing. It must be nil, which disables them, where real goods are sold.
 	Simulation *Simulation
+
+	// Payouts pays out: withdrawals, payouts, and the settlements that withdrawals are. If nil, these routes are not served.
+	Payouts Payouts
+	// Fiat returns the asset of a payout to a bank account in a currency, such as EUR. If nil, there are no such payouts.
+	Fiat func(currency string) (chain.AssetID, bool)
 
 	// MaxNew bounds the new invoices of one project, whichever API created them; see invoice.Request.MaxNew. Default no
 	// bound.
@@ -97,7 +103,7 @@ func New(cfg Config) (*httpapi.API, error) {
 }
 
 // NewV1 is like New for version 1.0.0 of the API: the same invoices, with the members and the routes of that version, for
-// clients that refuse unknown members. Mount it under a prefix of its own. It ignores Admins, Store and Resent.
+// clients that refuse unknown members. Mount it under a prefix of its own. It ignores Admins, Store, Resent, Payouts and Fiat.
 func NewV1(cfg Config) (*httpapi.API, error) {
 	a, err := newAPI(cfg)
 	if err != nil {
@@ -129,6 +135,8 @@ func newAPI(cfg Config) (*api, error) {
 		return nil, errors.New("Format is required")
 	case !slices.Contains(cfg.Service.Formats(), FormatName):
 		return nil, errors.New("the Service's Notifier has no format " + FormatName + ": give it Config.Format")
+	case cfg.Payouts != nil && !slices.Contains(cfg.Payouts.Formats(), FormatName):
+		return nil, errors.New("the Notifier of Payouts has no format " + FormatName + ": give it Config.Format")
 	case slices.Contains(cfg.Admins, ""):
 		return nil, errors.New("Admins must be ids of projects")
 	}

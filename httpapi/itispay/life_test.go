@@ -13,7 +13,10 @@ import (
 
 // live is a shop in a bubble of time.
 func live(t *testing.T) *life.Shop {
-	w := newWorld(t, options{service: told, now: time.Now, api: func(c *itispay.Config) { c.Now = time.Now }})
+	return newWorld(t, options{service: told, now: time.Now, api: func(c *itispay.Config) { c.Now = time.Now }}).live(t)
+}
+
+func (w *world) live(t *testing.T) *life.Shop {
 	s := &life.Shop{
 		T: t, Service: w.service, Chain: w.chain, Asset: w.chain.Asset("SIM"), Poll: time.Second, Window: 30 * time.Minute, Tolerance: 5,
 		Create: func(order string) string {

@@ -59,3 +59,23 @@ func TestAForeignValidatorObjectsToNothing(t *testing.T) {
 		})
 	}
 }
+
+func TestAForeignValidatorObjectsToNothingAboutMoneyOut(t *testing.T) {
+	w, _ := newTill(t, options{}, nil)
+	prism := contract.Prism(t, w.api, nil)
+	send := func(method, path string, status int, body string) {
+		t.Helper()
+		r := w.request(method, path, w.key, body)
+		r.Header.Set("X-Client-ID", "client")
+		r.Header.Set("X-Project-ID", "project")
+		prism.Send(r, status)
+	}
+	send("POST", "/withdraw", 200, `{"currency":"SIM","to":"sim1own","amount":"0.002"}`)
+	send("POST", "/withdraw", 422, `{"currency":"SIM","to":"sim1own","amount":"2000"}`)
+	send("POST", "/payouts", 201, cryptoBody)
+	send("POST", "/payouts", 201, bankBody)
+	send("POST", "/payouts", 201, `{"type":"crypto_payout","fiat":{"amount":25,"currency":"EUR"},"crypto":{"currency":"SIM","cryptoAddress":"sim1c","memo":1},"beneficiary":null,"order_id":""}`)
+	send("POST", "/payouts", 409, `{"type":"CRYPTO_PAYOUT","fiat":{"amount":25,"currency":"EUR"},"crypto":{"currency":"SIM","address":"sim1c"},"order_id":"order-001"}`)
+	send("GET", "/invoices/settlements", 200, "")
+	send("GET", "/admin/invoices", 403, "")
+}

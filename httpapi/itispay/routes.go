@@ -109,32 +109,34 @@ func (a *api) resendRoute() httpapi.Route {
 	return out
 }
 
-// payoutHeaders holds the parameters of POST /payouts.
-type payoutHeaders struct {
-	ClientID  string `json:"X-Client-ID" in:"header" schema:"required,maxLength=255"`
-	ProjectID string `json:"X-Project-ID" in:"header" schema:"required,maxLength=255"`
-}
-
-// moneyOutRoutes returns the routes that would send money, which the API does not serve.
+// moneyOutRoutes returns the routes that send money, and the one that exports what was sent.
 func (a *api) moneyOutRoutes() []httpapi.Route {
+	settlements := httpapi.Route{
+		Method: "GET", Path: "/invoices/settlements", OperationID: "exportSettlements", Tag: tagInvoices, Auth: a.project,
+		Summary: "Export settlements CSV", Answer: httpapi.Text{Type: csvType}, Handler: a.exportSettlements,
+	}
+	withdraw := httpapi.Route{
+		Method: "POST", Path: "/withdraw", OperationID: "withdraw", Tag: tagWithdraw, Auth: a.project,
+		Summary: "Withdraw cryptocurrency to external wallet", Body: withdrawRequest{}, Answer: withdrawAnswer{},
+		Faults: []int{http.StatusConflict}, Handler: a.withdraw,
+	}
+	create := httpapi.Route{
+		Method: "POST", Path: "/payouts", OperationID: "createPayout", Tag: tagPayouts, Auth: a.project,
+		Summary: "Send a fiat or crypto payout", Status: http.StatusCreated,
+		Params: payoutHeaders{}, Body: payoutRequest{}, Answer: payoutObject{}, Faults: []int{http.StatusConflict}, Handler: a.createPayout,
+	}
+	if a.cfg.Payouts != nil {
+		return []httpapi.Route{settlements, withdraw, create}
+	}
 	return []httpapi.Route{
-		notServed(httpapi.Route{
-			Method: "GET", Path: "/invoices/settlements", OperationID: "exportSettlements", Tag: tagInvoices, Auth: a.project,
-			Summary: "Export settlements CSV (not served)",
-		}, nil),
-		notServed(httpapi.Route{
-			Method: "POST", Path: "/withdraw", OperationID: "withdraw", Tag: tagWithdraw, Auth: a.project,
-			Summary: "Withdraw cryptocurrency to external wallet (not served)",
-		}, nil),
-		notServed(httpapi.Route{
-			Method: "POST", Path: "/payouts", OperationID: "createPayout", Tag: tagPayouts, Auth: a.project,
-			Summary: "Send a fiat or crypto payout (not served)", Params: payoutHeaders{},
-		}, func(r *httpapi.Request) error { return r.Bind(&payoutHeaders{}) }),
+		notServed(settlements, nil), notServed(withdraw, nil),
+		notServed(create, func(r *httpapi.Request) error { return r.Bind(&payoutHeaders{}) }),
 	}
 }
 
 // notServed returns a route that responds with 501 after a check, and is documented as such.
 func notServed(route httpapi.Route, check func(*httpapi.Request) error) httpapi.Route {
+	route.Summary += " (not served)"
 	route.Body, route.Status, route.Answer, route.Faults = nil, http.StatusNotImplemented, faultBody{}, nil
 	route.Ignored = route.Method != http.MethodGet
 	route.Handler = func(r *httpapi.Request) (any, error) {

@@ -145,7 +145,7 @@ func (s *Simulation) send(req *http.Request) error {
 }
 
 func notTaken(message string) error {
-	return &refusal{http.StatusUnprocessableEntity, faultBody{"webhook_failed", message}}
+	return &refusal{status: http.StatusUnprocessableEntity, body: faultBody{"webhook_failed", message}}
 }
 
 const (
@@ -205,7 +205,7 @@ func (a *api) resend(r *httpapi.Request) (any, error) {
 	}
 	m, err := a.cfg.Store.Resend(r.Context(), inv.ID, "")
 	if errors.Is(err, invoice.ErrNotFound) {
-		return nil, &refusal{http.StatusNotFound, faultBody{codes[http.StatusNotFound], "There is no callback to send again."}}
+		return nil, &refusal{status: http.StatusNotFound, body: faultBody{codes[http.StatusNotFound], "There is no callback to send again."}}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("itispay: resend: %w", err)

@@ -42,6 +42,7 @@ type world struct {
 	store    *spy.Store
 	chain    *chaintest.Chain
 	log      *spy.Log
+	now      func() time.Time
 	key      string // of the project "shop"
 	project  string
 	rival    string // id of another project
@@ -74,7 +75,7 @@ func openWorld(o options) (*world, error) {
 	if now == nil {
 		now = func() time.Time { return start }
 	}
-	w := &world{chain: chaintest.NewChain(chaintest.Config{Start: now()}), store: spy.On(store.NewMemory()), log: &spy.Log{}}
+	w := &world{chain: chaintest.NewChain(chaintest.Config{Start: now()}), store: spy.On(store.NewMemory()), log: &spy.Log{}, now: now}
 	follower, err := chain.NewFollower(chain.FollowConfig{Node: w.chain, Poll: time.Second})
 	if err != nil {
 		return nil, err

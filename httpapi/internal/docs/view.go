@@ -263,7 +263,7 @@ func (b *builder) count() {
 				b.send(s)
 			}
 			for _, r := range m.Value.Responses {
-				b.note(jsonOf(r.Value.Content).Schema, 1)
+				b.note(contentOf(r.Value.Content).Schema, 1)
 			}
 		}
 	}
@@ -338,7 +338,7 @@ func (b *builder) operation(path, method string, op *operation) (operationView, 
 		}
 	}
 	for _, r := range op.Responses {
-		m := jsonOf(r.Value.Content)
+		m := contentOf(r.Value.Content)
 		if r.Name >= "4" {
 			v.Faults = append(v.Faults, status{r.Name, r.Value.Description})
 			continue
@@ -475,6 +475,15 @@ func keyOf(name string, s scheme) keyView {
 func jsonOf(content ordered[mediaType]) mediaType {
 	m, _ := content.get("application/json")
 	return m
+}
+
+// contentOf returns the JSON of a response, or else the type of its only content.
+func contentOf(content ordered[mediaType]) mediaType {
+	m, is := content.get("application/json")
+	if is || len(content) == 0 {
+		return m
+	}
+	return mediaType{Schema: &schema{Type: names{content[0].Name}}}
 }
 
 // indent formats an example for reading.

@@ -72,6 +72,12 @@ func (s *Shop) Pass(d time.Duration) {
 	synctest.Wait()
 }
 
+// After waits, and returns all webhooks that the shop has received.
+func (s *Shop) After(d time.Duration) []Hook {
+	s.Pass(d)
+	return s.endpoint.Hooks()
+}
+
 // Mine adds blocks and waits until they are seen.
 func (s *Shop) Mine(n int) {
 	for range n {
