@@ -15,7 +15,7 @@ import (
 
 // Settlement is a cash-out of one asset: a withdrawal of a project. It settles what the project's invoices brought since the
 // one before it, by the order of the ledger, and shows as a correction what the chain took back after it was settled. A
-// withdrawal that failed or was cancelled settles nothing: what it would have settled belongs to the next one.
+// withdrawal that failed, was cancelled or came back settles nothing: what it would have settled belongs to the next one.
 //
 // All sums are in base units of the asset. Opening, Income, Corrections and Other add up to Closing, which is the balance
 // of the project's available account after the withdrawal was reserved.
@@ -142,7 +142,7 @@ func (s *Service) cashOuts(ctx context.Context, project string, asset chain.Asse
 
 // settles reports whether the payout is a withdrawal that was made, or still may be.
 func (p Payout) settles() bool {
-	return p.Kind == KindWithdrawal && p.State.Status != StatusFailed && p.State.Status != StatusCancelled
+	return p.Kind == KindWithdrawal && p.State.Status != StatusFailed && p.State.Status != StatusCancelled && p.State.Status != StatusReturned
 }
 
 // SettledBy returns the withdrawal that settles what an invoice brought to its project in the asset, or ErrNotFound if it

@@ -55,12 +55,16 @@ func (f formats) notifier() (*webhook.Notifier, error) {
 // handlers mounts the APIs, the feed, the health, the shop's receiver of webhooks, and the payer on one mux.
 func (h *house) handlers(projects *invoice.Projects, store *sqlite.Store) error {
 	replies := store.Replies() // so that a request with an Idempotency-Key runs once, even if its response is lost
-	first, err := itispay.New(itispay.Config{
+	one := itispay.Config{
 		Service: h.invoices, Format: h.formats.itispay, Projects: projects, Replies: replies, Store: store, Resent: h.dispatcher.Hint,
 		Accounts: []httpapi.Account{{ID: "quickstart", KeyHash: invoice.HashKey(accountKey)}},
 		// Nothing real is sold here: the only shop is an administrator, and simulated callbacks are allowed.
 		Admins: []string{h.shop.project}, Simulation: &itispay.Simulation{Client: h.client()},
-	})
+	}
+	if h.payouts != nil {
+		one.Payouts = h.payouts
+	}
+	first, err := itispay.New(one)
 	if err != nil {
 		return err
 	}
@@ -69,8 +73,8 @@ func (h *house) handlers(projects *invoice.Projects, store *sqlite.Store) error 
 		return err
 	}
 	third := cryptomus.Config{
-		Personal:  func(project string) string { return project + "/personal" },
-		Service: h.invoices, Format: h.formats.cryptomus, Projects: projects, Store: store, Resent: h.dispatcher.Hint, Replies: replies,
+		Personal: func(project string) string { return project + "/personal" },
+		Service:  h.invoices, Format: h.formats.cryptomus, Projects: projects, Store: store, Resent: h.dispatcher.Hint, Replies: replies,
 		TestClient: h.client(),
 		PageURL:    func(inv invoice.Invoice) string { return h.publicURL(inv.ID) },
 	}
@@ -206,9 +210,9 @@ curl -s $BASE/ready
 
 ### Once the shop was told, which is written below
 
-# the latest callback of the first invoice again
+%[15]s# the latest callback of the first invoice again
 curl -s -H "Api-Key: $KEY" -H 'Content-Type: application/json' -d '{"order_id":"mine-1"}' $BASE%[8]s/webhooks/resend
-`, h.url(), h.shop.key, h.shop.project, h.shop.payment, code, method, h.url()+hookPath, itispayPath, payPath, accountKey, cryptomusPath, h.offer.short, h.shop.payout, h.moneyOut())
+`, h.url(), h.shop.key, h.shop.project, h.shop.payment, code, method, h.url()+hookPath, itispayPath, payPath, accountKey, cryptomusPath, h.offer.short, h.shop.payout, h.moneyOut(), h.refund())
 }
 
 // moneyOut prints commands that send money.
@@ -221,14 +225,23 @@ func (h *house) moneyOut() string {
 # a withdrawal, by ItisPay's API
 curl -s -H "Api-Key: $KEY" -H 'Content-Type: application/json' -d '{"currency":"ETH","to":"%[1]s","amount":"0.001"}' $BASE%[2]s/withdraw
 
-# a payout and a refund, by Cryptomus's API, which has a key of its own for payouts; and what became of the payout
+# a payout by Cryptomus's API, which has a key of its own for that, and what became of it
 body='{"amount":"0.002","currency":"ETH","network":"eth","order_id":"out-1","address":"%[1]s","is_subtract":true,"url_callback":"%[3]s"}'; curl -s -H "merchant: $PROJECT" -H "sign: $(sign "$body" "$PAYOUT_KEY")" -d "$body" $BASE%[4]s/payout
-body='{"order_id":"%[5]s","address":"%[1]s","is_subtract":true}'; curl -s -H "merchant: $PROJECT" -H "sign: $(sign "$body" "$PAYMENT_KEY")" -d "$body" $BASE%[4]s/payment/refund
 body='{"order_id":"out-1"}'; curl -s -H "merchant: $PROJECT" -H "sign: $(sign "$body" "$PAYOUT_KEY")" -d "$body" $BASE%[4]s/payout/info
 
-`, nobody, itispayPath, h.url()+hookPath, cryptomusPath, h.offer.orders[len(h.offer.orders)-1].ID)
+`, nobody, itispayPath, h.url()+hookPath, cryptomusPath)
+}
+
+// refund prints a command that refunds an order.
+func (h *house) refund() string {
+	if h.payouts == nil {
+		return ""
+	}
+	return fmt.Sprintf(`# the money of the third order back, without the network's fee
+body='{"order_id":"mine-3","address":"%s","is_subtract":false}'; curl -s -H "merchant: $PROJECT" -H "sign: $(sign "$body" "$PAYMENT_KEY")" -d "$body" $BASE%s/payment/refund
+
+`, nobody, cryptomusPath)
 }
 
 // nobody is an address without an owner.
 const nobody = "0x000000000000000000000000000000000000dEaD"
-

@@ -28,7 +28,7 @@ type shop struct {
 	projects *invoice.Projects
 	project  string
 	key      string
-	payment  string    // key that signs requests of the Cryptomus API, and payout the one for money out
+	payment  string // key that signs requests of the Cryptomus API, and payout the one for money out
 	payout   string
 	told     chan hook // verified webhooks, for the timeline
 }
