@@ -962,10 +962,7 @@ func TestPaymentIsNeverInNeitherPoolNorBlockOfSeveralNodes(t *testing.T) {
 					if !s.PoolKnown {
 						continue
 					}
-					here := len(r.ledger.Transfers()) > 0
-					for _, p := range s.Pool {
-						here = here || p.TxID == txid
-					}
+					here := r.shows(s, txid)
 					require.True(t, here || !seen, "%+v", s)
 					seen = seen || here
 				}
@@ -1006,15 +1003,7 @@ func TestHealthIsReadWhileEverythingIsAsked(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := newCluster(t, 3, agree(2))
 		r.Mine(100)
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			for range 1000 {
-				_ = r.nodes.Health()
-			}
-		}()
-		r.follow()
-		<-done
+		r.followBeside(func() { _ = r.nodes.Health() })
 		for _, h := range r.nodes.Health() {
 			require.Equal(t, uint64(100), h.Height)
 			require.True(t, h.InUse)
