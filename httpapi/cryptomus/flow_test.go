@@ -165,7 +165,7 @@ func TestTooLittleTooMuchAndNothing(t *testing.T) {
 		require.NoError(t, err)
 		var told []string
 		for _, record := range records {
-			told = append(told, decode(t, record.Message.Body)["status"].(string))
+			told = append(told, contract.Object(t, record.Message.Body)["status"].(string))
 		}
 		require.Regexp(t, "^"+want+"$", strings.Join(told, " "), order)
 	}
@@ -206,7 +206,7 @@ func TestInformationAndWebhooksTellTheSameAmounts(t *testing.T) {
 		records, err := w.store.History(t.Context(), ids[order])
 		require.NoError(t, err)
 		require.NotEmpty(t, records, order)
-		told, info := decode(t, records[len(records)-1].Message.Body), w.info(t, order)
+		told, info := contract.Object(t, records[len(records)-1].Message.Body), w.info(t, order)
 		for _, name := range []string{"status", "is_final", "from", "currency", "payer_currency"} {
 			require.Equal(t, told[name], info[name], "%s: %s", order, name)
 		}

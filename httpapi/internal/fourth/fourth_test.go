@@ -107,9 +107,7 @@ func request(method, path, key, body string) *http.Request {
 func (w *world) do(t testing.TB, method, path, body string) (status int, text string, members map[string]string) {
 	t.Helper()
 	api := w.newAPI(t, httpapi.Limit{}, nil)
-	r, rec := request(method, path, w.key, body), httptest.NewRecorder()
-	api.ServeHTTP(rec, r)
-	contract.Fits(t, api, r, rec.Code, rec.Header(), rec.Body.Bytes())
+	rec := contract.Exchange(t, api, request(method, path, w.key, body))
 	require.NoError(t, json.Unmarshal(rec.Body.Bytes(), &members))
 	return rec.Code, rec.Body.String(), members
 }
