@@ -21,6 +21,7 @@ import (
 	"github.com/cointill/cointill/httpapi/cryptomus"
 	"github.com/cointill/cointill/httpapi/internal/contract"
 	"github.com/cointill/cointill/httpapi/internal/spy"
+	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/payout"
 	"github.com/cointill/cointill/rates"
@@ -93,14 +94,12 @@ func openWorld(o options) (*world, error) {
 	}
 	cfg.Notifier = notifier
 	for i, c := range []*chaintest.Chain{w.chain, other} {
-		follower, err := chain.NewFollower(chain.FollowConfig{Node: c, Poll: cmp.Or(o.poll, 5*time.Millisecond)})
+		in, err := stage.Chain(c, cmp.Or(o.poll, 5*time.Millisecond), stage.Addresses{Wallet: fmt.Sprint(i), Format: fmt.Sprint(i, "adr%08d")})
 		if err != nil {
 			return nil, err
 		}
-		in := invoice.ChainConfig{Watcher: follower, Addresses: addresses(fmt.Sprintf("%dadr", i))}
-		for _, asset := range c.Assets() {
-			symbol, _, _ := strings.Cut(asset.Code, "_")
-			in.Assets = append(in.Assets, invoice.AssetConfig{Asset: asset, Symbol: symbol, Confirm: []chain.Tier{{Need: chain.Confirmations{Depth: 2}}}})
+		for i := range in.Assets {
+			in.Assets[i].Symbol, _, _ = strings.Cut(in.Assets[i].Asset.Code, "_")
 		}
 		cfg.Chains = append(cfg.Chains, in)
 	}
@@ -165,37 +164,14 @@ func pageURL(inv invoice.Invoice) string {
 func (w *world) newMerchant(t testing.TB, name, allowed string) merchant {
 	t.Helper()
 	ctx := context.Background()
-	p, _, err := w.projects.Create(ctx, invoice.NewProject{Owner: "owner", Name: name, AllowedIPs: allowed})
+	id, _ := stage.Project(t, w.projects, name, allowed)
+	out := merchant{id: id}
+	var err error
+	out.payment, err = w.projects.MakeKey(ctx, id, cryptomus.PaymentKey, 0)
 	require.NoError(t, err)
-	out := merchant{id: p.ID}
-	out.payment, err = w.projects.MakeKey(ctx, p.ID, cryptomus.PaymentKey, 0)
-	require.NoError(t, err)
-	out.payout, err = w.projects.MakeKey(ctx, p.ID, cryptomus.PayoutKey, 0)
+	out.payout, err = w.projects.MakeKey(ctx, id, cryptomus.PayoutKey, 0)
 	require.NoError(t, err)
 	return out
-}
-
-// run follows the chains until the test ends.
-func (w *world) run(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error)
-	go func() { done <- w.service.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		require.NoError(t, <-done)
-	})
-}
-
-// count returns the number of invoices and wallets.
-func (w *world) count(t testing.TB) int {
-	t.Helper()
-	n := 0
-	for _, standing := range []bool{false, true} {
-		page, err := w.service.List(context.Background(), invoice.Query{Limit: 1, Standing: standing})
-		require.NoError(t, err)
-		n += page.Total
-	}
-	return n
 }
 
 // answer is a response that was checked against the document.
@@ -295,15 +271,6 @@ func (w *world) eventually(t *testing.T, order, status string) map[string]any {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-}
-
-// addresses is a wallet that derives addresses from its name and their numbers.
-type addresses string
-
-func (a addresses) Name() string { return string(a) }
-
-func (a addresses) Address(_ context.Context, index uint32) (chain.Address, error) {
-	return chain.Address(fmt.Sprintf("%s%08d", a, index)), nil
 }
 
 func prices() map[rates.Pair]decimal.Decimal {

@@ -19,6 +19,7 @@ import (
 	"github.com/cointill/cointill/httpapi/internal/contract"
 	"github.com/cointill/cointill/httpapi/internal/life"
 	"github.com/cointill/cointill/httpapi/internal/spy"
+	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
 	"github.com/cointill/cointill/store"
@@ -85,8 +86,8 @@ func newWorld(t testing.TB, o options) *world {
 	t.Helper()
 	w, err := openWorld(o)
 	require.NoError(t, err)
-	w.shop, w.key = w.newProject(t, "shop", o.allowed)
-	w.rival, w.other = w.newProject(t, "rival", o.allowed)
+	w.shop, w.key = stage.Project(t, w.projects, "shop", o.allowed)
+	w.rival, w.other = stage.Project(t, w.projects, "rival", o.allowed)
 	w.api = w.newAPI(t, o)
 	return w
 }
@@ -104,17 +105,12 @@ func openWorld(o options) (*world, error) {
 		return nil, err
 	}
 	cfg := invoice.Config{Store: w.store, Notifier: w.notifier, Now: o.now, Rates: rates.NewFixed(o.now, prices()), Logger: w.logger(), Poll: o.poll}
-	deep := []chain.Tier{{Need: chain.Confirmations{Depth: 2}}}
 	for i, c := range []*chaintest.Chain{w.one, w.two} {
-		follower, err := chain.NewFollower(chain.FollowConfig{Node: c, Poll: o.poll})
+		in, err := stage.Chain(c, o.poll, wallet{c, i})
 		if err != nil {
 			return nil, err
 		}
-		conf := invoice.ChainConfig{Name: "Simulated", Watcher: follower, Addresses: wallet{c, i}}
-		for _, asset := range c.Assets() {
-			conf.Assets = append(conf.Assets, invoice.AssetConfig{Asset: asset, Confirm: deep})
-		}
-		cfg.Chains = append(cfg.Chains, conf)
+		cfg.Chains = append(cfg.Chains, in)
 	}
 	cfg.Chains[0].Assets[1].Minimum = decimal.NewFromInt(2)
 	if o.service != nil {
@@ -147,25 +143,6 @@ func (w *world) config(o options) cryptosteroid.Config {
 		o.now = func() time.Time { return start }
 	}
 	return cryptosteroid.Config{Service: w.service, Projects: w.projects, Format: cryptosteroid.NewFormat(view(w.one, w.two)), Now: o.now, Logger: w.logger()}
-}
-
-func (w *world) newProject(t testing.TB, name, allowed string) (id, key string) {
-	t.Helper()
-	p, key, err := w.projects.Create(context.Background(), invoice.NewProject{Owner: "owner", Name: name, AllowedIPs: allowed})
-	require.NoError(t, err)
-	return p.ID, key
-}
-
-// count returns the number of invoices and deposit addresses.
-func (w *world) count(t testing.TB) int {
-	t.Helper()
-	total := 0
-	for _, standing := range []bool{false, true} {
-		page, err := w.service.List(context.Background(), invoice.Query{Standing: standing, Limit: 1})
-		require.NoError(t, err)
-		total += page.Total
-	}
-	return total
 }
 
 // alive is a world with a running service and dispatcher, in a bubble of testing/synctest.

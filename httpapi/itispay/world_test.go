@@ -1,7 +1,6 @@
 package itispay_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,6 +17,7 @@ import (
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/internal/contract"
 	"github.com/cointill/cointill/httpapi/internal/spy"
+	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
@@ -59,9 +59,9 @@ func newWorld(t testing.TB, o options) *world {
 	t.Helper()
 	w, err := openWorld(o)
 	require.NoError(t, err)
-	w.project, w.key = w.newProject(t, "shop", o.allowed)
-	w.rival, w.other = w.newProject(t, "rival", o.allowed)
-	w.office, w.admin = w.newProject(t, "office", o.allowed)
+	w.project, w.key = stage.Project(t, w.projects, "shop", o.allowed)
+	w.rival, w.other = stage.Project(t, w.projects, "rival", o.allowed)
+	w.office, w.admin = stage.Project(t, w.projects, "office", o.allowed)
 	w.api = w.newAPI(t, o.api)
 	return w
 }
@@ -72,19 +72,14 @@ func openWorld(o options) (*world, error) {
 		now = func() time.Time { return start }
 	}
 	w := &world{chain: chaintest.NewChain(chaintest.Config{Start: now()}), store: spy.On(store.NewMemory()), log: &spy.Log{}}
-	follower, err := chain.NewFollower(chain.FollowConfig{Node: w.chain, Poll: time.Second})
+	sim, err := stage.Chain(w.chain, time.Second, stage.Addresses{Wallet: "test", Format: "sim1address%08d"})
 	if err != nil {
 		return nil, err
 	}
+	sim.Assets[1].Minimum = decimal.NewFromInt(2)
 	cfg := invoice.Config{
 		Store: w.store, Notifier: notifier{}, CheckCallback: anywhere, Now: now, Rates: rates.NewFixed(now, prices()),
-		Chains: []invoice.ChainConfig{{
-			Name: "Simulated", Watcher: follower, Addresses: addresses{},
-			Assets: []invoice.AssetConfig{
-				{Asset: w.chain.Asset("SIM"), Confirm: []chain.Tier{{Need: chain.Confirmations{Depth: 2}}}},
-				{Asset: w.chain.Asset("TOK"), Minimum: decimal.NewFromInt(2)},
-			},
-		}},
+		Chains: []invoice.ChainConfig{sim},
 	}
 	if o.service != nil {
 		o.service(&cfg)
@@ -122,31 +117,6 @@ func told(c *invoice.Config) {
 		panic(err)
 	}
 	c.Notifier = n
-}
-
-func (w *world) newProject(t testing.TB, name, allowed string) (id, key string) {
-	t.Helper()
-	p, key, err := w.projects.Create(context.Background(), invoice.NewProject{Owner: "owner", Name: name, AllowedIPs: allowed})
-	require.NoError(t, err)
-	return p.ID, key
-}
-
-// run follows the chain until the test ends.
-func (w *world) run(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error)
-	go func() { done <- w.service.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		require.NoError(t, <-done)
-	})
-}
-
-func (w *world) count(t testing.TB) int {
-	t.Helper()
-	page, err := w.service.List(context.Background(), invoice.Query{Limit: 1})
-	require.NoError(t, err)
-	return page.Total
 }
 
 // answer is a response that was checked against the document.
@@ -211,15 +181,6 @@ func (w *world) create(t testing.TB, body string) answer {
 	out := w.do(t, "POST", "/invoices", w.key, body)
 	require.Equal(t, http.StatusCreated, out.status, "%s", out.body)
 	return out
-}
-
-// addresses derives addresses from their numbers.
-type addresses struct{}
-
-func (addresses) Name() string { return "test" }
-
-func (addresses) Address(_ context.Context, index uint32) (chain.Address, error) {
-	return chain.Address(fmt.Sprintf("sim1address%08d", index)), nil
 }
 
 // notifier knows the format and sends nothing.
