@@ -43,8 +43,8 @@ func New(ctx context.Context, pool *pgxpool.Pool) (*Store, error) {
 		return nil, fmt.Errorf("postgres: New: %w", err)
 	}
 	s := &Store{reader: newReader(pool, new(listing.Cache)), pool: pool}
-	s.writer.pool, s.writer.queue = pool, (*script).queue
-	s.books.pool, s.books.queue = pool, (*script).queueBooks
+	s.writer.pool, s.writer.begin = pool, (*script).queue
+	s.books.pool, s.books.begin = pool, (*script).queueBooks
 	return s, nil
 }
 
