@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -242,14 +240,7 @@ func (a answer) refused(t testing.TB, status int) string {
 }
 
 func (w *world) request(method, path, key, body string) *http.Request {
-	r := httptest.NewRequest(method, path, strings.NewReader(body))
-	if key != "" {
-		r.Header.Set("X-Api-Key", key)
-	}
-	if body != "" {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	return r
+	return contract.NewRequest(method, path, "X-Api-Key", key, body)
 }
 
 func (w *world) do(t testing.TB, method, path, key, body string) answer {

@@ -73,6 +73,18 @@ func Fits(t testing.TB, api *httpapi.API, r *http.Request, status int, header ht
 	}
 }
 
+// NewRequest returns a request with a key in a header, unless it is empty, and with JSON as its body, unless that is.
+func NewRequest(method, path, header, key, body string) *http.Request {
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	if key != "" {
+		r.Header.Set(header, key)
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	return r
+}
+
 // Exchange makes a request of an API and returns the response, which has the headers of every response and fits the document.
 // If it is a success, the document declares the body of the request too.
 func Exchange(t testing.TB, api *httpapi.API, r *http.Request) *httptest.ResponseRecorder {

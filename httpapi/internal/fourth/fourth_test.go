@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -79,12 +78,7 @@ func (w *world) newAPI(t testing.TB, limit httpapi.Limit, replies httpapi.Replie
 }
 
 func request(method, path, key, body string) *http.Request {
-	r := httptest.NewRequest(method, path, strings.NewReader(body))
-	r.Header.Set("Bill-Key", key)
-	if body != "" {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	return r
+	return contract.NewRequest(method, path, "Bill-Key", key, body)
 }
 
 // do makes a request as the shop and returns the response, checked against the document.
