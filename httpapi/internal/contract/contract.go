@@ -75,7 +75,7 @@ func Fits(t testing.TB, api *httpapi.API, r *http.Request, status int, header ht
 
 // NewRequest returns a request with a key in a header, unless it is empty, and with JSON as its body, unless that is.
 func NewRequest(method, path, header, key, body string) *http.Request {
-	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r := httptest.NewRequestWithContext(context.Background(), method, path, strings.NewReader(body))
 	if key != "" {
 		r.Header.Set(header, key)
 	}
