@@ -195,18 +195,11 @@ func (r *reader) HeldSlots(ctx context.Context, network chain.Network, address c
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: read held slots: %w", err)
 	}
-	defer found.Close()
-	for found.Next() {
-		var slot string
-		if err := found.Scan(&slot); err != nil {
-			return nil, fmt.Errorf("sqlite: read held slots: %w", err)
-		}
-		out = append(out, slot)
-	}
-	if err := found.Err(); err != nil {
+	slots, err := collect(found, scanText)
+	if err != nil {
 		return nil, fmt.Errorf("sqlite: read held slots: %w", err)
 	}
-	return out, nil
+	return append(out, slots...), nil
 }
 
 // InvoicesWaking implements [invoice.Reader].
@@ -229,4 +222,22 @@ func (r *reader) Network(ctx context.Context, network chain.Network) (invoice.Pr
 		return invoice.Progress{}, fmt.Errorf("sqlite: read progress of %s: %w", network, err)
 	}
 	return p, nil
+}
+
+// collect reads all rows of a result and closes it.
+func collect[T any](found *sql.Rows, scan func(record.Row) (T, error)) (out []T, err error) {
+	defer found.Close()
+	for found.Next() {
+		row, err := scan(found)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, row)
+	}
+	return out, found.Err()
+}
+
+func scanText(row record.Row) (text string, err error) {
+	err = row.Scan(&text)
+	return text, err
 }
