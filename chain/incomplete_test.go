@@ -6,9 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/chaintest"
-	"github.com/stretchr/testify/require"
 )
 
 // telling is a node whose blocks have one transfer more.

@@ -840,21 +840,32 @@ func TestPoolOfAMemberOfAnotherNetworkIsForgotten(t *testing.T) {
 	})
 }
 
+// behind returns two members and a transfer of which one has heard. Its block has come, and the other has not seen that.
+func behind(t *testing.T) (r *cluster, txid string) {
+	r = newCluster(t, 2)
+	txid = r.pay(1)
+	r.peers[0].Forget(txid)
+	r.tip()
+	require.Equal(t, []string{txid}, r.pooled())
+	r.peers[0].Stall()
+	r.Mine(1)
+	return r, txid
+}
+
+// stays requires that a transfer is in the pool, and that the tip is the first block.
+func (r *cluster) stays(txid string) {
+	r.Helper()
+	for range 3 {
+		require.Equal(r, []string{txid}, r.pooled())
+		require.Equal(r, uint64(0), r.tip().Height)
+	}
+}
+
 // The member that had a transfer has seen its block, and the tip is still said by one that has not.
 func TestTransferIsNotGoneBeforeItsBlockIsReturned(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		r := newCluster(t, 2)
-		x := r.pay(1)
-		r.peers[0].Forget(x)
-		r.Mine(0)
-		r.tip()
-		require.Equal(t, []string{x}, r.pooled())
-		r.peers[0].Stall()
-		r.Mine(1)
-		for range 3 {
-			require.Equal(t, []string{x}, r.pooled())
-			require.Equal(t, uint64(0), r.tip().Height)
-		}
+		r, x := behind(t)
+		r.stays(x)
 		r.peers[0].Resume()
 		require.Equal(t, []string{x}, r.pooled(), "the tip comes after the pool")
 		require.Equal(t, uint64(1), r.tip().Height)
@@ -865,23 +876,14 @@ func TestTransferIsNotGoneBeforeItsBlockIsReturned(t *testing.T) {
 // The member that has seen the block of a transfer is gone before it could say how high it is.
 func TestTransferIsNotGoneBeforeItsHeightIsKnown(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		r := newCluster(t, 2)
-		x := r.pay(1)
-		r.peers[0].Forget(x)
-		r.tip()
-		require.Equal(t, []string{x}, r.pooled())
-		r.peers[0].Stall()
-		r.Mine(1)
+		r, x := behind(t)
 		r.peers[1].OnCall(func(c chaintest.Call) error {
 			if c.Method == "Tip" {
 				r.peers[1].Down(errDown)
 			}
 			return nil
 		})
-		for range 3 {
-			require.Equal(t, []string{x}, r.pooled())
-			require.Equal(t, uint64(0), r.tip().Height)
-		}
+		r.stays(x)
 		time.Sleep(10 * time.Minute)
 		require.Empty(t, r.pooled(), "and not for ever")
 	})
@@ -962,10 +964,7 @@ func TestPaymentIsNeverInNeitherPoolNorBlockOfSeveralNodes(t *testing.T) {
 					if !s.PoolKnown {
 						continue
 					}
-					here := len(r.ledger.Transfers()) > 0
-					for _, p := range s.Pool {
-						here = here || p.TxID == txid
-					}
+					here := r.shows(s, txid)
 					require.True(t, here || !seen, "%+v", s)
 					seen = seen || here
 				}
@@ -1006,15 +1005,7 @@ func TestHealthIsReadWhileEverythingIsAsked(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := newCluster(t, 3, agree(2))
 		r.Mine(100)
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			for range 1000 {
-				_ = r.nodes.Health()
-			}
-		}()
-		r.follow()
-		<-done
+		r.followBeside(func() { _ = r.nodes.Health() })
 		for _, h := range r.nodes.Health() {
 			require.Equal(t, uint64(100), h.Height)
 			require.True(t, h.InUse)

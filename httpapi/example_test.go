@@ -12,6 +12,7 @@ import (
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/chaintest"
 	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store"
 )
@@ -152,7 +153,7 @@ func exampleTill(kept *store.Memory) (*invoice.Service, *invoice.Projects, error
 		return nil, nil, err
 	}
 	service, err := invoice.New(invoice.Config{Store: kept, Chains: []invoice.ChainConfig{{
-		Name: "Simulated", Watcher: follower, Addresses: addresses{}, Assets: []invoice.AssetConfig{{Asset: sim.Asset("SIM")}},
+		Name: "Simulated", Watcher: follower, Addresses: stage.Addresses{Wallet: "sim", Format: "sim%d"}, Assets: []invoice.AssetConfig{{Asset: sim.Asset("SIM")}},
 	}}})
 	if err != nil {
 		return nil, nil, err

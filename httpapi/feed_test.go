@@ -17,18 +17,12 @@ import (
 	"github.com/cointill/cointill/httpapi/internal/contract"
 	"github.com/cointill/cointill/httpapi/internal/docs/docstest"
 	"github.com/cointill/cointill/httpapi/internal/spy"
+	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store"
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 )
-
-type addresses struct{}
-
-func (addresses) Name() string { return "sim" }
-func (addresses) Address(_ context.Context, index uint32) (chain.Address, error) {
-	return chain.Address(fmt.Sprintf("sim%d", index)), nil
-}
 
 // till is a service on a simulated chain, with two projects.
 func till(t *testing.T) (*invoice.Service, *invoice.Projects, *chain.Follower, [2]string, [2]string) {
@@ -41,16 +35,14 @@ func tillOn(t testing.TB, kept *spy.Store) (*invoice.Service, *invoice.Projects,
 	follower, err := chain.NewFollower(chain.FollowConfig{Node: sim, Poll: time.Millisecond})
 	require.NoError(t, err)
 	service, err := invoice.New(invoice.Config{Store: kept, Chains: []invoice.ChainConfig{{
-		Name: "Simulated", Watcher: follower, Addresses: addresses{}, Assets: []invoice.AssetConfig{{Asset: sim.Asset("SIM")}},
+		Name: "Simulated", Watcher: follower, Addresses: stage.Addresses{Wallet: "sim", Format: "sim%d"}, Assets: []invoice.AssetConfig{{Asset: sim.Asset("SIM")}},
 	}}})
 	require.NoError(t, err)
 	projects, err := invoice.NewProjects(kept, nil)
 	require.NoError(t, err)
 	var ids, keys [2]string
 	for i := range ids {
-		p, key, err := projects.Create(t.Context(), invoice.NewProject{Owner: "o", Name: fmt.Sprint(i), AllowedIPs: "192.0.2.0/24"})
-		require.NoError(t, err)
-		ids[i], keys[i] = p.ID, key
+		ids[i], keys[i] = stage.Project(t, projects, fmt.Sprint(i), "192.0.2.0/24")
 	}
 	return service, projects, follower, ids, keys
 }

@@ -7,11 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/chaintest"
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/internal/contract"
 	"github.com/cointill/cointill/httpapi/internal/life"
+	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
 	"github.com/cointill/cointill/store"
@@ -25,22 +25,19 @@ var start = time.Date(2024, 1, 15, 10, 30, 0, 0, time.UTC)
 // standard returns a shop that gets webhooks in the library's own format.
 func standard(t *testing.T) *life.Shop {
 	sim, memory := chaintest.NewChain(chaintest.Config{Start: start}), store.NewMemory()
-	follower, err := chain.NewFollower(chain.FollowConfig{Node: sim, Poll: time.Second})
+	in, err := stage.Chain(sim, time.Second, stage.Addresses{Wallet: "sim", Format: "sim%d"})
 	require.NoError(t, err)
 	notifier, err := webhook.NewNotifier(webhook.Standard())
 	require.NoError(t, err)
 	service, err := invoice.New(invoice.Config{
 		Store: memory, Notifier: notifier, Poll: time.Second,
-		Rates: rates.NewFixed(nil, map[rates.Pair]decimal.Decimal{{Base: "SIM", Quote: "EUR"}: decimal.NewFromInt(2000)}),
-		Chains: []invoice.ChainConfig{{Name: "Simulated", Watcher: follower, Addresses: addresses{}, Assets: []invoice.AssetConfig{{
-			Asset: sim.Asset("SIM"), Confirm: []chain.Tier{{Need: chain.Confirmations{Depth: 2}}},
-		}}}},
+		Rates:  rates.NewFixed(nil, map[rates.Pair]decimal.Decimal{{Base: "SIM", Quote: "EUR"}: decimal.NewFromInt(2000)}),
+		Chains: []invoice.ChainConfig{in},
 	})
 	require.NoError(t, err)
 	projects, err := invoice.NewProjects(memory, nil)
 	require.NoError(t, err)
-	p, key, err := projects.Create(t.Context(), invoice.NewProject{Owner: "o", Name: "shop"})
-	require.NoError(t, err)
+	project, key := stage.Project(t, projects, "shop", "")
 	api, err := httpapi.NewFeed(httpapi.FeedConfig{Service: service, Projects: projects})
 	require.NoError(t, err)
 	return &life.Shop{
@@ -48,7 +45,7 @@ func standard(t *testing.T) *life.Shop {
 		Hooks: webhook.Config{Outbox: memory, Secrets: projects, Rules: notifier.Rules(), Poll: time.Second},
 		Create: func(order string) string {
 			inv, err := service.Create(t.Context(), invoice.Request{
-				Project: p.ID, OrderID: order, Name: "Tea & <more>", Price: invoice.Price{Currency: "EUR", Amount: decimal.NewFromInt(100)}, Asset: "SIM",
+				Project: project, OrderID: order, Name: "Tea & <more>", Price: invoice.Price{Currency: "EUR", Amount: decimal.NewFromInt(100)}, Asset: "SIM",
 				CallbackURL: "https://shop.example/hook",
 			})
 			require.NoError(t, err)

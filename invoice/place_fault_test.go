@@ -144,38 +144,28 @@ func twoNetworks(t *testing.T, same bool, change func(*invoice.Config), f func(w
 	})
 }
 
-func TestAPooledAddressIsGivenUpThoughAnotherNetworkWasChosenLater(t *testing.T) {
-	twoNetworks(t, false, func(cfg *invoice.Config) {
-		cfg.Chains[0].Pool = &invoice.Pool{Size: 1, Quarantine: time.Hour}
-	}, func(w *world, other *chaintest.Chain) {
-		inv := w.create()
-		_, err := w.svc.Choose(t.Context(), "shop", inv.ID, "SIM2")
-		require.NoError(t, err)
-		for range 5 {
-			time.Sleep(time.Hour)
-			other.MineAt(time.Now())
-			w.mine(1)
-		}
-		require.Equal(t, invoice.StatusExpired, w.get(inv).State.Status)
-		w.create()
-	})
-}
-
-func TestASharedAmountIsGivenUpThoughAnotherNetworkWasChosenLater(t *testing.T) {
-	twoNetworks(t, false, func(cfg *invoice.Config) {
-		cfg.Chains[0].Shared = &invoice.Shared{Project: "till", Slots: 1, Quarantine: time.Hour}
-	}, func(w *world, other *chaintest.Chain) {
-		inv := w.create()
-		_, err := w.svc.Choose(t.Context(), "shop", inv.ID, "SIM2")
-		require.NoError(t, err)
-		for range 5 {
-			time.Sleep(time.Hour)
-			other.MineAt(time.Now())
-			w.mine(1)
-		}
-		require.Equal(t, invoice.StatusExpired, w.get(inv).State.Status)
-		w.create()
-	})
+func TestAPlaceIsGivenUpThoughAnotherNetworkWasChosenLater(t *testing.T) {
+	for name, only := range map[string]func(*invoice.ChainConfig){
+		"a pooled address": func(c *invoice.ChainConfig) { c.Pool = &invoice.Pool{Size: 1, Quarantine: time.Hour} },
+		"a shared amount": func(c *invoice.ChainConfig) {
+			c.Shared = &invoice.Shared{Project: "till", Slots: 1, Quarantine: time.Hour}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			twoNetworks(t, false, func(cfg *invoice.Config) { only(&cfg.Chains[0]) }, func(w *world, other *chaintest.Chain) {
+				inv := w.create()
+				_, err := w.svc.Choose(t.Context(), "shop", inv.ID, "SIM2")
+				require.NoError(t, err)
+				for range 5 {
+					time.Sleep(time.Hour)
+					other.MineAt(time.Now())
+					w.mine(1)
+				}
+				require.Equal(t, invoice.StatusExpired, w.get(inv).State.Status)
+				w.create()
+			})
+		})
+	}
 }
 
 func TestMoneyOnTheWrongNetworkIsTheHolders(t *testing.T) {

@@ -3,7 +3,6 @@ package bitcoin_test
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"log/slog"
@@ -21,28 +20,11 @@ import (
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/bitcoin"
+	"github.com/cointill/cointill/chain/internal/hdkey/hdkeytest"
 )
-
-// Versions of extended public keys, by what people call them.
-var keyVersions = map[string]string{
-	"xpub": "0488b21e", "ypub": "049d7cb2", "zpub": "04b24746", "tpub": "043587cf", "upub": "044a5262", "vpub": "045f1cf6",
-	"Ltub": "019da462", "Mtub": "01b26ef6", "dgub": "02facafd",
-	"Ypub": "0295b43f", "Zpub": "02aa7ed3", "Upub": "024289ef", "Vpub": "02575483",
-}
 
 // anyKey is an account of the mnemonic of the vectors.
 const anyKey = "xpub6BosfCnifzxcFwrSzQiqu2DBVTshkCXacvNsWGYJVVhhawA7d4R5WSWGFNbi8Aw6ZRc1brxMyWMzG3DSSSSoekkudhUd9yLb6qx39T9nMdj"
-
-// withVersion spells a key with other version bytes.
-func withVersion(t testing.TB, key, version string) string {
-	t.Helper()
-	raw := base58.Decode(key)
-	copy(raw, unhex(t, version))
-	sum := sha256.Sum256(raw[:78])
-	sum = sha256.Sum256(sum[:])
-	copy(raw[78:], sum[:4])
-	return base58.Encode(raw)
-}
 
 func newWallet(t testing.TB, p bitcoin.Params, key string, kind bitcoin.ScriptKind) *bitcoin.Wallet {
 	t.Helper()
@@ -79,7 +61,7 @@ func TestWallet_VectorOfBIP49(t *testing.T) {
 	require.NoError(t, err)
 	for key, kind := range map[string]bitcoin.ScriptKind{
 		public.String(): bitcoin.P2SHP2WPKH,
-		withVersion(t, public.String(), keyVersions["upub"]): bitcoin.FromKey,
+		hdkeytest.WithVersion(t, public.String(), hdkeytest.Versions()["upub"]): bitcoin.FromKey,
 	} {
 		got, err := newWallet(t, bitcoin.BitcoinTestnet(), key, kind).Address(t.Context(), 0)
 		require.NoError(t, err)
@@ -124,19 +106,11 @@ func taproot(t testing.TB, x []byte) []byte {
 	return btcec.NewPublicKey(&output.X, &output.Y).SerializeCompressed()[1:]
 }
 
-func receiveChain(t testing.TB, key string) *hdkeychain.ExtendedKey {
-	account, err := hdkeychain.NewKeyFromString(key)
-	require.NoError(t, err)
-	receive, err := account.Derive(0)
-	require.NoError(t, err)
-	return receive
-}
-
 var allKinds = []bitcoin.ScriptKind{bitcoin.P2PKH, bitcoin.P2SHP2WPKH, bitcoin.P2WPKH, bitcoin.P2TR}
 
 func TestWallet_EqualsHDKeychain(t *testing.T) {
-	for _, key := range slices.Concat(keysValid, []string{anyKey}) {
-		receive := receiveChain(t, key)
+	for _, key := range append(hdkeytest.PublicKeys(), anyKey) {
+		receive := hdkeytest.Branch(t, key, 0)
 		for _, kind := range allKinds {
 			w := newWallet(t, bitcoin.Bitcoin(), key, kind)
 			for _, index := range []uint32{0, 256, 1<<31 - 1} {
@@ -147,7 +121,7 @@ func TestWallet_EqualsHDKeychain(t *testing.T) {
 		}
 	}
 	for _, kind := range allKinds {
-		w, receive := newWallet(t, bitcoin.Bitcoin(), anyKey, kind), receiveChain(t, anyKey)
+		w, receive := newWallet(t, bitcoin.Bitcoin(), anyKey, kind), hdkeytest.Branch(t, anyKey, 0)
 		for index := range uint32(64) {
 			got, err := w.Address(t.Context(), index)
 			require.NoError(t, err)
@@ -186,14 +160,14 @@ func TestNewWallet_TakesTheKindFromTheKeyThatDeterminesIt(t *testing.T) {
 		{bitcoin.BitcoinCash(), "xpub", bitcoin.P2PKH},
 		{bitcoin.BitcoinCashTestnet(), "tpub", bitcoin.P2PKH},
 	} {
-		key := withVersion(t, anyKey, keyVersions[c.key])
+		key := hdkeytest.WithVersion(t, anyKey, hdkeytest.Versions()[c.key])
 		require.Equal(t, newWallet(t, c.coin, key, c.want).Name(), newWallet(t, c.coin, key, bitcoin.FromKey).Name(), "%s %s", c.coin.Name, c.key)
 	}
 }
 
 func TestNewWallet_RequiresTheKindIfTheKeyDoesNotDetermineIt(t *testing.T) {
 	for key, p := range map[string]bitcoin.Params{"xpub": bitcoin.Bitcoin(), "tpub": bitcoin.BitcoinSignet(), "Ltub": bitcoin.Litecoin()} {
-		key = withVersion(t, anyKey, keyVersions[key])
+		key = hdkeytest.WithVersion(t, anyKey, hdkeytest.Versions()[key])
 		_, err := bitcoin.NewWallet(p, key, bitcoin.FromKey)
 		require.ErrorIs(t, err, bitcoin.ErrScriptKind)
 		for _, kind := range allKinds {
@@ -211,7 +185,7 @@ func TestNewWallet_RefusesKindsThatTheCoinDoesNotHave(t *testing.T) {
 			require.ErrorIs(t, err, bitcoin.ErrScriptKind)
 			require.ErrorContains(t, err, kind.String())
 		}
-		_, err := bitcoin.NewWallet(p, withVersion(t, anyKey, keyVersions["zpub"]), bitcoin.FromKey)
+		_, err := bitcoin.NewWallet(p, hdkeytest.WithVersion(t, anyKey, hdkeytest.Versions()["zpub"]), bitcoin.FromKey)
 		require.ErrorIs(t, err, bitcoin.ErrScriptKind)
 	}
 	for _, kind := range []bitcoin.ScriptKind{-1, 5, 99} {
@@ -241,7 +215,7 @@ func TestNewWallet_RefusesKeysOfOtherUse(t *testing.T) {
 		{bitcoin.BitcoinCashRegtest(), bitcoin.P2PKH, []string{"tpub"}},
 	} {
 		for _, name := range all {
-			key := withVersion(t, anyKey, keyVersions[name])
+			key := hdkeytest.WithVersion(t, anyKey, hdkeytest.Versions()[name])
 			require.True(t, strings.HasPrefix(key, name), key)
 			_, err := bitcoin.NewWallet(c.coin, key, c.kind)
 			if slices.Contains(c.taken, name) {
@@ -253,17 +227,14 @@ func TestNewWallet_RefusesKeysOfOtherUse(t *testing.T) {
 			require.NotContains(t, err.Error(), key)
 		}
 	}
-	_, err := bitcoin.NewWallet(bitcoin.Bitcoin(), withVersion(t, anyKey, keyVersions["Zpub"]), bitcoin.FromKey)
+	_, err := bitcoin.NewWallet(bitcoin.Bitcoin(), hdkeytest.WithVersion(t, anyKey, hdkeytest.Versions()["Zpub"]), bitcoin.FromKey)
 	require.ErrorContains(t, err, "several signers")
 }
 
 func TestNewWallet_RefusesPrivateKeysByName(t *testing.T) {
-	const master = "xprv9s21ZrQH143K3QTDL4LXw2F7HEK3wJUD2nW2nRk4stbPy6cq3jPPqjiChkVvvNKmPGJxWUtg6LnF5kejMRNNU3TGtRBeJgk33yuGBxrMPHi"
-	for _, version := range []string{
-		"0488ade4", "049d7878", "04b2430c", "04358394", "044a4e28", "045f18bc", "019d9cfe", "01b26792", "02fac398",
-	} {
+	for _, version := range hdkeytest.PrivateVersions() {
 		for _, p := range allCoins() {
-			key := withVersion(t, master, version)
+			key := hdkeytest.WithVersion(t, hdkeytest.Master, version)
 			_, err := bitcoin.NewWallet(p, key, bitcoin.FromKey)
 			require.ErrorIs(t, err, bitcoin.ErrPrivateKey)
 			require.NotContains(t, err.Error(), key)
@@ -272,14 +243,10 @@ func TestNewWallet_RefusesPrivateKeysByName(t *testing.T) {
 }
 
 func TestNewWallet_RefusesInvalidKeysOfBIP32(t *testing.T) {
-	for key, what := range keysInvalid {
-		_, err := bitcoin.NewWallet(bitcoin.Bitcoin(), key, bitcoin.P2WPKH)
-		if strings.HasPrefix(key, "xprv") || strings.Contains(what, "prvkey mismatch") {
-			require.ErrorIs(t, err, bitcoin.ErrPrivateKey, what)
-		} else {
-			require.Error(t, err, what)
-		}
-		require.NotContains(t, err.Error(), key)
+	for _, k := range hdkeytest.InvalidKeys() {
+		_, err := bitcoin.NewWallet(bitcoin.Bitcoin(), k.Key, bitcoin.P2WPKH)
+		require.ErrorIs(t, err, k.Want, k.Rule)
+		require.NotContains(t, err.Error(), k.Key)
 	}
 	for _, s := range []string{"", "xpub", anyKey + "1", " " + anyKey, strings.Repeat("x", 1000), "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu"} {
 		_, err := bitcoin.NewWallet(bitcoin.Bitcoin(), s, bitcoin.P2WPKH)
@@ -291,18 +258,18 @@ func TestNewWallet_RefusesInvalidKeysOfBIP32(t *testing.T) {
 func TestWallet_NameDistinguishesNetworkKindAndKey(t *testing.T) {
 	w := newWallet(t, bitcoin.Bitcoin(), anyKey, bitcoin.P2WPKH)
 	require.Equal(t, "bip122:000000000019d6689c085ae165831e93:p2wpkh:942a80c38dd84dbc16526c8dd2cf075d62906ae0", w.Name(), "the name of a stored counter must never change")
-	require.Equal(t, w.Name(), newWallet(t, bitcoin.Bitcoin(), withVersion(t, anyKey, keyVersions["zpub"]), bitcoin.FromKey).Name())
+	require.Equal(t, w.Name(), newWallet(t, bitcoin.Bitcoin(), hdkeytest.WithVersion(t, anyKey, hdkeytest.Versions()["zpub"]), bitcoin.FromKey).Name())
 
 	names := make(map[string]bool)
 	n := 0
 	for _, p := range allCoins() {
-		version := keyVersions["xpub"]
+		version := hdkeytest.Versions()["xpub"]
 		if p.Test {
-			version = keyVersions["tpub"]
+			version = hdkeytest.Versions()["tpub"]
 		}
-		for _, key := range keysValid {
+		for _, key := range hdkeytest.PublicKeys() {
 			for _, kind := range allKinds {
-				w, err := bitcoin.NewWallet(p, withVersion(t, key, version), kind)
+				w, err := bitcoin.NewWallet(p, hdkeytest.WithVersion(t, key, version), kind)
 				if err != nil {
 					require.ErrorIs(t, err, bitcoin.ErrScriptKind)
 					continue
@@ -345,9 +312,9 @@ func TestA13_DescriptorForRecovery(t *testing.T) {
 		{bitcoin.Litecoin(), "Ltub", bitcoin.P2WPKH, "wpkh(" + anyKey + "/0/*)"},
 		{bitcoin.Dogecoin(), "dgub", bitcoin.FromKey, "pkh(" + anyKey + "/0/*)"},
 		{bitcoin.BitcoinCash(), "xpub", bitcoin.FromKey, "pkh(" + anyKey + "/0/*)"},
-		{bitcoin.BitcoinRegtest(), "vpub", bitcoin.FromKey, "wpkh(" + withVersion(t, anyKey, keyVersions["tpub"]) + "/0/*)"},
+		{bitcoin.BitcoinRegtest(), "vpub", bitcoin.FromKey, "wpkh(" + hdkeytest.WithVersion(t, anyKey, hdkeytest.Versions()["tpub"]) + "/0/*)"},
 	} {
-		got := newWallet(t, c.coin, withVersion(t, anyKey, keyVersions[c.key]), c.kind).Descriptor()
+		got := newWallet(t, c.coin, hdkeytest.WithVersion(t, anyKey, hdkeytest.Versions()[c.key]), c.kind).Descriptor()
 		text, checksum, ok := strings.Cut(got, "#")
 		require.True(t, ok)
 		require.Equal(t, c.want, text)
@@ -360,8 +327,8 @@ func FuzzNewWallet(f *testing.F) {
 	for _, a := range accounts {
 		f.Add(a.key, 0)
 	}
-	for key := range keysInvalid {
-		f.Add(key, 3)
+	for _, k := range hdkeytest.InvalidKeys() {
+		f.Add(k.Key, 3)
 	}
 	f.Fuzz(func(t *testing.T, key string, kind int) {
 		for _, p := range []bitcoin.Params{bitcoin.Bitcoin(), bitcoin.LitecoinRegtest(), bitcoin.Dogecoin()} {
@@ -386,7 +353,7 @@ func FuzzNewWallet(f *testing.F) {
 // By processor time the others take 1.55 times as long for P2PKH, P2SH-P2WPKH and P2WPKH, and 1.49 times for P2TR.
 func BenchmarkWallet(b *testing.B) {
 	for _, kind := range allKinds {
-		w, receive := newWallet(b, bitcoin.Bitcoin(), anyKey, kind), receiveChain(b, anyKey)
+		w, receive := newWallet(b, bitcoin.Bitcoin(), anyKey, kind), hdkeytest.Branch(b, anyKey, 0)
 		b.Run(kind.String(), func(b *testing.B) {
 			b.ReportAllocs()
 			for i := uint32(0); b.Loop(); i++ {

@@ -217,14 +217,7 @@ func TestExamineReportsATransactionThatIsGone(t *testing.T) {
 	_, err := n.Examine(t.Context(), chain.Unexamined{TxID: u.TxID, Height: 101, Block: u.Block})
 	require.ErrorIs(t, err, chain.ErrNotFound, "a node that is behind does not know")
 	require.NotErrorIs(t, err, chain.ErrGone)
-	f.override["eth_getBlockByNumber"] = func(p []json.RawMessage) (any, *rpcFault) {
-		if string(p[1]) == "true" {
-			return f.full(), nil
-		}
-		h := f.header()
-		h["hash"] = "0x" + strings.Repeat("4", 64)
-		return h, nil
-	}
+	f.replaceBlock()
 	_, err = n.Examine(t.Context(), u)
 	require.ErrorIs(t, err, chain.ErrMoved)
 	require.NotErrorIs(t, err, chain.ErrGone)

@@ -5,11 +5,12 @@ import (
 	"strconv"
 
 	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/chain/internal/token"
 )
 
 // The two kinds of asset on an EVM network, as CAIP-19 namespaces.
 const (
-	native    = "slip44"
+	native    = token.Native
 	tokenKind = "erc20"
 )
 

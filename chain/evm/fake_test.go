@@ -408,6 +408,18 @@ func (f *fakeNode) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(reply(one))
 }
 
+// replaceBlock makes the block leave the chain as soon as it has been read whole.
+func (f *fakeNode) replaceBlock() {
+	f.override["eth_getBlockByNumber"] = func(p []json.RawMessage) (any, *rpcFault) {
+		if string(p[1]) == "true" {
+			return f.full(), nil
+		}
+		h := f.header()
+		h["hash"] = "0x" + strings.Repeat("4", 64)
+		return h, nil
+	}
+}
+
 // node starts the server and returns an adapter on it that watches the assets.
 func (f *fakeNode) node(t *testing.T, assets ...chain.Asset) *evm.Node {
 	t.Helper()

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/rpc"
 
 	"github.com/cointill/cointill/chain"
@@ -145,14 +146,7 @@ func (n *Node) watch(a chain.Asset) error {
 	if err := checkAsset(a); err != nil {
 		return err
 	}
-	if a.ID.Namespace() == native {
-		return n.assets.AddCoin(a)
-	}
-	contract, err := hex.DecodeString(a.ID.Reference()[2:])
-	if err != nil {
-		return fmt.Errorf("asset %s: %w", a.ID, err)
-	}
-	return n.assets.AddToken(a, [20]byte(contract))
+	return n.assets.Add(a, func(reference string) ([20]byte, error) { return common.HexToAddress(reference), nil })
 }
 
 // Lacks implements [chain.Lacker].
@@ -460,18 +454,14 @@ func (n *Node) movesCoin(tx *wireTx) bool {
 // appendTokens appends the transfers that the configured contracts logged in one transaction. An ERC-721 transfer has
 // the same first topic but four topics, and a log of EIP-7708 has the address of no contract.
 func (n *Node) appendTokens(all []chain.Transfer, r *wireReceipt) []chain.Transfer {
-	var seen map[int]int // how many Transfer logs of each token came before
+	var ordinals token.Ordinals
 	for i := range r.Logs {
 		l := &r.Logs[i]
 		t, ours := n.tokenOf(l)
 		if !ours {
 			continue
 		}
-		if seen == nil {
-			seen = make(map[int]int)
-		}
-		ordinal := seen[t]
-		seen[t]++
+		ordinal := ordinals.Next(t)
 		if !l.readable() || l.Data.word == (amount{}) {
 			continue
 		}

@@ -277,24 +277,25 @@ func TestIncident31_EmptyLogsAreNotTrustedAgainstTheHeader(t *testing.T) {
 		f.tx(other, 0)
 		return f
 	}
+	unfiltered := func() *fakeNode {
+		f := stale()
+		h := f.full()
+		h["logsBloom"] = "0x" + strings.Repeat("0", 512)
+		f.say("eth_getBlockByNumber", h)
+		return f
+	}
 	t.Run("the receipts then decide", func(t *testing.T) {
 		f := stale()
 		f.say("eth_getLogs", []object{})
 		sees(t, f, paid{usdtContract + "#0", "USDT", shop, 6})
 	})
 	t.Run("also where headers have no filter", func(t *testing.T) {
-		f := stale()
-		h := f.full()
-		h["logsBloom"] = "0x" + strings.Repeat("0", 512)
-		f.say("eth_getBlockByNumber", h)
+		f := unfiltered()
 		f.say("eth_getLogs", nil)
 		sees(t, f, paid{usdtContract + "#0", "USDT", shop, 6})
 	})
 	t.Run("receipts that lack a log, where headers have no filter", func(t *testing.T) {
-		f := stale()
-		h := f.full()
-		h["logsBloom"] = "0x" + strings.Repeat("0", 512)
-		f.say("eth_getBlockByNumber", h)
+		f := unfiltered()
 		f.say("eth_getLogs", f.receipts()[0]["logs"])
 		f.txs[0].logs = nil
 		refuses(t, f)

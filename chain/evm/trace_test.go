@@ -170,14 +170,7 @@ func TestTraces_OfSingleTransactionsNeedTheBlockToStay(t *testing.T) {
 	f.traced = true
 	f.tx(other, 1).calls = []object{call("CALL", shop, 2)}
 	f.fail("debug_traceBlockByHash", &rpcFault{-32000, "no"})
-	f.override["eth_getBlockByNumber"] = func(p []json.RawMessage) (any, *rpcFault) {
-		if string(p[1]) == "true" {
-			return f.full(), nil
-		}
-		h := f.header()
-		h["hash"] = "0x" + strings.Repeat("4", 64)
-		return h, nil
-	}
+	f.replaceBlock()
 	n := f.node(t)
 	_, err := n.Block(t.Context(), 100)
 	require.ErrorIs(t, err, chain.ErrMoved)

@@ -38,34 +38,26 @@ type Wallet struct {
 // the key: an xpub of another coin's account cannot be recognised. It returns [ErrPrivateKey], [ErrKeyKind] or
 // [ErrMalformedKey].
 func NewWallet(xpub string) (*Wallet, error) {
-	account, err := hdkey.NewAccount(xpub)
+	account, err := hdkey.NewAccount("evm", xpub, func(a [20]byte) chain.Address { return checksummed(a) })
 	if err != nil {
-		return nil, fmt.Errorf("evm: read account key: %w", err)
+		return nil, err
 	}
 	return &Wallet{account}, nil
 }
 
 // Name returns the durable name of the wallet's counter of addresses. It is a fingerprint: two wallets have the same
 // name exactly if they have the same addresses, and the key cannot be derived from it.
-func (w *Wallet) Name() string { return "evm:" + w.account.Fingerprint() }
+func (w *Wallet) Name() string { return w.account.Name() }
 
 // Address returns receiving address number index, always the same. It does not block. It returns [ErrIndex] if there is none.
 func (w *Wallet) Address(_ context.Context, index uint32) (chain.Address, error) {
-	address, err := w.account.Address(index)
-	if err != nil {
-		return "", fmt.Errorf("evm: derive address %d: %w", index, err)
-	}
-	return checksummed(address), nil
+	return w.account.Address(index)
 }
 
 // Change returns address number index of branch 1, which no payer is ever shown: the addresses that pay. It does not
 // block. It returns [ErrIndex] if there is none.
 func (w *Wallet) Change(index uint32) (chain.Address, error) {
-	address, err := w.account.Change(index)
-	if err != nil {
-		return "", fmt.Errorf("evm: derive address 1/%d: %w", index, err)
-	}
-	return checksummed(address), nil
+	return w.account.Change(index)
 }
 
 // ParseAddress parses an address and returns its canonical spelling, that of ERC-55. It accepts lower case and upper

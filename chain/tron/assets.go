@@ -5,6 +5,7 @@ import (
 	"regexp"
 
 	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/chain/internal/token"
 )
 
 // The public networks. The reference of a TRON network in CAIP-2 is its chain id, which is the last four bytes of
@@ -30,7 +31,7 @@ func genesis(n chain.Network) string {
 
 // The two kinds of asset, as CAIP-19 namespaces.
 const (
-	native    = "slip44"
+	native    = token.Native
 	tokenKind = "trc20"
 )
 

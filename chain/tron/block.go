@@ -200,18 +200,14 @@ func (n *Node) transfers(b *wireBlock, infos []*wireInfo) []chain.Transfer {
 // appendTokens appends the transfers that the configured contracts logged in one transaction. A log of a TRC-721 token
 // has the same first topic, but four topics.
 func (n *Node) appendTokens(all []chain.Transfer, r *wireInfo) []chain.Transfer {
-	var seen map[int]int // how many Transfer logs of each token came before
+	var ordinals token.Ordinals
 	for i := range r.Logs {
 		l := &r.Logs[i]
 		t, ours := n.tokenOf(l)
 		if !ours {
 			continue
 		}
-		if seen == nil {
-			seen = make(map[int]int)
-		}
-		ordinal := seen[t]
-		seen[t]++
+		ordinal := ordinals.Next(t)
 		from, to, units, ok := l.transfer()
 		if !ok || units.Sign() == 0 {
 			continue

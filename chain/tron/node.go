@@ -133,14 +133,7 @@ func (n *Node) watch(a chain.Asset) error {
 	if err := checkAsset(a); err != nil {
 		return err
 	}
-	if a.ID.Namespace() == native {
-		return n.assets.AddCoin(a)
-	}
-	contract, err := parse(a.ID.Reference())
-	if err != nil {
-		return fmt.Errorf("asset %s: %w", a.ID, err)
-	}
-	return n.assets.AddToken(a, contract)
+	return n.assets.Add(a, func(reference string) ([20]byte, error) { return parse(reference) })
 }
 
 // Lacks implements [chain.Lacker].

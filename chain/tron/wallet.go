@@ -40,34 +40,26 @@ type Wallet struct {
 // in the key: an xpub of another coin's account cannot be recognised. It returns [ErrPrivateKey], [ErrKeyKind] or
 // [ErrMalformedKey].
 func NewWallet(xpub string) (*Wallet, error) {
-	account, err := hdkey.NewAccount(xpub)
+	account, err := hdkey.NewAccount("tron", xpub, func(a [20]byte) chain.Address { return spell(a) })
 	if err != nil {
-		return nil, fmt.Errorf("tron: read account key: %w", err)
+		return nil, err
 	}
 	return &Wallet{account}, nil
 }
 
 // Name returns the durable name of the wallet's counter of addresses. It is a fingerprint: two wallets have the same
 // name exactly if they have the same addresses, and the key cannot be derived from it.
-func (w *Wallet) Name() string { return "tron:" + w.account.Fingerprint() }
+func (w *Wallet) Name() string { return w.account.Name() }
 
 // Address returns address number index, always the same. It does not block. It returns [ErrIndex] if there is none.
 func (w *Wallet) Address(_ context.Context, index uint32) (chain.Address, error) {
-	address, err := w.account.Address(index)
-	if err != nil {
-		return "", fmt.Errorf("tron: derive address %d: %w", index, err)
-	}
-	return spell(address), nil
+	return w.account.Address(index)
 }
 
 // Change returns address number index of the branch that no payer sees, 1/index of BIP-44. Payouts are sent from 1/0. It is
 // otherwise as Address.
 func (w *Wallet) Change(_ context.Context, index uint32) (chain.Address, error) {
-	address, err := w.account.Change(index)
-	if err != nil {
-		return "", fmt.Errorf("tron: derive address %d of branch 1: %w", index, err)
-	}
-	return spell(address), nil
+	return w.account.Change(index)
 }
 
 // prefix is the first byte of every address, also on test networks.

@@ -1,17 +1,17 @@
 package tron_test
 
 import (
-	"crypto/sha256"
+	"crypto/ecdsa"
 	"encoding/hex"
 	"strings"
 	"testing"
 
 	"github.com/btcsuite/btcd/btcutil/base58"
-	"github.com/btcsuite/btcd/btcutil/hdkeychain"
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/chain/internal/hdkey/hdkeytest"
 	"github.com/cointill/cointill/chain/tron"
 )
 
@@ -29,17 +29,6 @@ var vectors = [][2]string{
 	{"T9yD14Nj9j7xAB4dbGeiX9h8unkKHxuWwb", "410000000000000000000000000000000000000000"},
 }
 
-// Invalid keys of BIP-32, each with the error that names what is wrong.
-var bip32Invalid = map[string]error{
-	"xpub661MyMwAqRbcEYS8w7XLSVeEsBXy79zSzH1J8vCdxAZningWLdN3zgtU6LBpB85b3D2yc8sfvZU521AAwdZafEz7mnzBBsz4wKY5fTtTQBm": tron.ErrPrivateKey,
-	"xprv9s21ZrQH143K24Mfq5zL5MhWK9hUhhGbd45hLXo2Pq2oqzMMo63oStZzFGTQQD3dC4H2D5GBj7vWvSQaaBv5cxi9gafk7NF3pnBju6dwKvH": tron.ErrPrivateKey,
-	"xpub661MyMwAqRbcEYS8w7XLSVeEsBXy79zSzH1J8vCdxAZningWLdN3zgtU6Txnt3siSujt9RCVYsx4qHZGc62TG4McvMGcAUjeuwZdduYEvFn": tron.ErrMalformedKey,
-	"xpub661no6RGEX3uJkY4bNnPcw4URcQTrSibUZ4NqJEw5eBkv7ovTwgiT91XX27VbEXGENhYRCf7hyEbWrR3FewATdCEebj6znwMfQkhRYHRLpJ": tron.ErrMalformedKey,
-	"xpub661MyMwAqRbcEYS8w7XLSVeEsBXy79zSzH1J8vCdxAZningWLdN3zgtU6Q5JXayek4PRsn35jii4veMimro1xefsM58PgBMrvdYre8QyULY": tron.ErrMalformedKey,
-	"DMwo58pR1QLEFihHiXPVykYB6fJmsTeHvyTp7hRThAtCX8CvYzgPcn8XnmdfHPmHJiEDXkTiJTVV9rHEBUem2mwVbbNfvT2MTcAqj3nesx8uBf9": tron.ErrMalformedKey,
-	"xprv9s21ZrQH143K3QTDL4LXw2F7HEK3wJUD2nW2nRk4stbPy6cq3jPPqjiChkVvvNKmPGJxWUtg6LnF5kejMRNNU3TGtRBeJgk33yuGBxrMPHL": tron.ErrPrivateKey,
-}
-
 func wallet(t testing.TB, xpub string) *tron.Wallet {
 	t.Helper()
 	w, err := tron.NewWallet(xpub)
@@ -47,32 +36,18 @@ func wallet(t testing.TB, xpub string) *tron.Wallet {
 	return w
 }
 
-// asVersion spells a key with other version bytes.
-func asVersion(t testing.TB, key, version string) string {
-	t.Helper()
-	raw := base58.Decode(key)
-	v, err := hex.DecodeString(version)
-	require.NoError(t, err)
-	copy(raw, v)
-	sum := sha256.Sum256(raw[:78])
-	sum = sha256.Sum256(sum[:])
-	copy(raw[78:], sum[:4])
-	return base58.Encode(raw)
+var adapter = hdkeytest.Adapter{
+	New: func(xpub string) (hdkeytest.Wallet, error) { return tron.NewWallet(xpub) },
+	Spell: func(key ecdsa.PublicKey) chain.Address {
+		ethereum := crypto.PubkeyToAddress(key)
+		return chain.Address(base58.CheckEncode(ethereum[:], 0x41))
+	},
+	Account: accountKey, Name: "tron:924448cfcb6cd8e5480d3384d22bd536662b5d5a", Address: usdtContract,
 }
 
-// viaHDKeychain derives the address 0/index with other libraries.
-func viaHDKeychain(t testing.TB, xpub string, index uint32) chain.Address {
-	key, err := hdkeychain.NewKeyFromString(xpub)
-	require.NoError(t, err)
-	receive, err := key.Derive(0)
-	require.NoError(t, err)
-	child, err := receive.Derive(index)
-	require.NoError(t, err)
-	public, err := child.ECPubKey()
-	require.NoError(t, err)
-	ethereum := crypto.PubkeyToAddress(*public.ToECDSA())
-	return chain.Address(base58.CheckEncode(ethereum[:], 0x41))
-}
+func TestWallet(t *testing.T) { adapter.Test(t) }
+
+func FuzzNewWallet(f *testing.F) { adapter.Fuzz(f) }
 
 func TestWallet_DerivesAsOtherWalletsDo(t *testing.T) {
 	w := wallet(t, accountKey)
@@ -81,70 +56,6 @@ func TestWallet_DerivesAsOtherWalletsDo(t *testing.T) {
 		require.NoError(t, err)
 		require.EqualValues(t, vectors[index][0], got)
 	}
-}
-
-func TestWallet_EqualsHDKeychain(t *testing.T) {
-	w := wallet(t, accountKey)
-	for _, index := range []uint32{0, 1, 2, 19, 20, 255, 256, 65_535, 1 << 20, 1_000_000_000, 1<<31 - 2, 1<<31 - 1} {
-		got, err := w.Address(t.Context(), index)
-		require.NoError(t, err)
-		require.Equal(t, viaHDKeychain(t, accountKey, index), got)
-	}
-}
-
-func TestWallet_HardenedIndexIsRefused(t *testing.T) {
-	for _, index := range []uint32{1 << 31, 1<<31 + 1, 1<<32 - 1} {
-		_, err := wallet(t, accountKey).Address(t.Context(), index)
-		require.ErrorIs(t, err, tron.ErrIndex)
-	}
-}
-
-func TestWallet_NameIsAFingerprint(t *testing.T) {
-	name := wallet(t, accountKey).Name()
-	require.Equal(t, "tron:924448cfcb6cd8e5480d3384d22bd536662b5d5a", name, "the name of a stored counter must never change")
-	require.Equal(t, name, wallet(t, asVersion(t, accountKey, "043587cf")).Name(), "a tpub of the same key has the same addresses")
-	require.NotEqual(t, name, wallet(t, "xpub661MyMwAqRbcFtXgS5sYJABqqG9YLmC4Q1Rdap9gSE8NqtwybGhePY2gZ29ESFjqJoCu1Rupje8YtGqsefD265TMg7usUDFdp6W1EGMcet8").Name())
-}
-
-func TestNewWallet_RefusesInvalidKeysOfBIP32(t *testing.T) {
-	for key, want := range bip32Invalid {
-		_, err := tron.NewWallet(key)
-		require.ErrorIs(t, err, want, key)
-		require.NotContains(t, err.Error(), key)
-	}
-}
-
-func TestNewWallet_NamesKeysOfOtherChains(t *testing.T) {
-	for version, name := range map[string]string{
-		"049d7cb2": "ypub", "04b24746": "zpub", "0295b43f": "Ypub", "02aa7ed3": "Zpub", "045f1cf6": "vpub", "019da462": "Ltub", "02facafd": "dgub",
-	} {
-		key := asVersion(t, accountKey, version)
-		_, err := tron.NewWallet(key)
-		require.ErrorIs(t, err, tron.ErrKeyKind)
-		require.ErrorContains(t, err, name)
-		require.NotContains(t, err.Error(), key)
-	}
-}
-
-func TestNewWallet_RefusesWhatIsNoKey(t *testing.T) {
-	for _, s := range []string{"", "xpub", accountKey[:len(accountKey)-1], accountKey + "1", " " + accountKey, strings.Repeat("x", 1000), usdtContract} {
-		_, err := tron.NewWallet(s)
-		require.ErrorIs(t, err, tron.ErrMalformedKey, s)
-	}
-}
-
-func FuzzNewWallet(f *testing.F) {
-	f.Add(accountKey)
-	f.Add("xpub661MyMwAqRbcEYS8w7XLSVeEsBXy79zSzH1J8vCdxAZningWLdN3zgtU6LBpB85b3D2yc8sfvZU521AAwdZafEz7mnzBBsz4wKY5fTtTQBm")
-	f.Fuzz(func(t *testing.T, s string) {
-		w, err := tron.NewWallet(s)
-		if err != nil {
-			return
-		}
-		got, err := w.Address(t.Context(), 7)
-		require.NoError(t, err)
-		require.Equal(t, viaHDKeychain(t, s, 7), got)
-	})
 }
 
 func TestParseAddress_AllSpellingsOfAnAddressAreOne(t *testing.T) {
@@ -204,12 +115,4 @@ func FuzzParseAddress(f *testing.F) {
 	})
 }
 
-func BenchmarkDerive(b *testing.B) {
-	w := wallet(b, accountKey)
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		if _, err := w.Address(b.Context(), uint32(i)); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
+func BenchmarkDerive(b *testing.B) { adapter.Bench(b) }

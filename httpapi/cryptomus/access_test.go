@@ -14,6 +14,7 @@ import (
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/cryptomus"
 	"github.com/cointill/cointill/httpapi/internal/contract"
+	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/cointill/cointill/invoice"
 	"github.com/stretchr/testify/require"
 )
@@ -96,7 +97,7 @@ func TestIncident39_EveryRouteButTheRatesNeedsASignature(t *testing.T) {
 			require.Equal(t, 401, got.status, name)
 		}
 	}
-	require.Zero(t, w.count(t))
+	require.Zero(t, stage.Count(t, w.service))
 	after, err := w.store.Rows()
 	require.NoError(t, err)
 	require.Equal(t, strings.Count(before, `"payout:`), strings.Count(after, `"payout:`), "and no money is reserved")
@@ -191,7 +192,7 @@ func TestTheContentTypeDoesNotMatter(t *testing.T) {
 		r.Header.Set("Content-Type", typ)
 		w.send(t, w.api, r).result(t)
 	}
-	require.Equal(t, 1, w.count(t))
+	require.Equal(t, 1, stage.Count(t, w.service))
 }
 
 // TestIncident45_WhatIsAnothersDoesNotExist walks every operation of both versions.

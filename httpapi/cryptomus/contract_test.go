@@ -61,7 +61,7 @@ func holds(t *testing.T, version version, published map[string][]string) {
 		if got.Status != 200 && known {
 			require.Regexp(t, `^`+shape+`\n$`, got.Body, "%s %d", got.Operation, got.Status)
 		}
-		if message, ok := decode(t, []byte(got.Body))["message"].(string); ok {
+		if message, ok := contract.Object(t, []byte(got.Body))["message"].(string); ok {
 			said[got.Operation+": "+message], said[message] = true, true
 		}
 	}

@@ -21,27 +21,19 @@ import (
 func BenchmarkCreateHTTP(b *testing.B) {
 	load.Create(b, func(b *testing.B) load.Shop {
 		s := benchStore(b)
-		cfg := load.Config(b, s)
-		var err error
 		format := cryptomus.NewFormat()
-		cfg.Notifier, err = webhook.NewNotifier(format)
+		notifier, err := webhook.NewNotifier(format)
 		require.NoError(b, err)
-		cfg.Reference = "USD"
-		service, err := invoice.New(cfg)
+		till := load.Open(b, s, "USD", notifier)
+		key, err := till.Projects.MakeKey(b.Context(), till.Project, cryptomus.PaymentKey, 0)
 		require.NoError(b, err)
-		projects, err := invoice.NewProjects(s, nil)
-		require.NoError(b, err)
-		project, _, err := projects.Create(b.Context(), invoice.NewProject{Owner: "owner", Name: "shop"})
-		require.NoError(b, err)
-		key, err := projects.MakeKey(b.Context(), project.ID, cryptomus.PaymentKey, 0)
-		require.NoError(b, err)
-		api, err := cryptomus.New(cryptomus.Config{Service: service, Format: format, Projects: projects, Store: s, PageURL: pageURL})
+		api, err := cryptomus.New(cryptomus.Config{Service: till.Service, Format: format, Projects: till.Projects, Store: s, PageURL: pageURL})
 		require.NoError(b, err)
 		return load.Shop{
 			API: api, Created: http.StatusOK,
 			Direct: func(order string) error {
-				_, err := service.Create(context.Background(), invoice.Request{
-					Project: project.ID, OrderID: order, Asset: "ETH", Format: cryptomus.FormatName,
+				_, err := till.Service.Create(context.Background(), invoice.Request{
+					Project: till.Project, OrderID: order, Asset: "ETH", Format: cryptomus.FormatName,
 					Price: invoice.Price{Currency: "USD", Amount: decimal.RequireFromString("19.90")},
 				})
 				return err
@@ -49,7 +41,7 @@ func BenchmarkCreateHTTP(b *testing.B) {
 			Request: func(order string) (string, http.Header, string) {
 				body := `{"amount":"19.90","currency":"USD","to_currency":"ETH","order_id":"` + order + `"}`
 				return "/payment", http.Header{
-					"Merchant": {project.ID}, "Sign": {cryptomus.Signature([]byte(body), key)}, "Content-Type": {"application/json"},
+					"Merchant": {till.Project}, "Sign": {cryptomus.Signature([]byte(body), key)}, "Content-Type": {"application/json"},
 				}, body
 			},
 		}

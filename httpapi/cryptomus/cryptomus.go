@@ -12,6 +12,7 @@ import (
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/httpapi/internal/denial"
 	"github.com/cointill/cointill/httpapi/internal/known"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/webhook"
@@ -142,19 +143,14 @@ func (a *api) assemble(version, description string, routes []httpapi.Route) (*ht
 }
 
 func newAPI(cfg Config) (*api, error) {
+	if err := denial.Config(cfg.Service, cfg.Projects, cfg.Format != nil, FormatName); err != nil {
+		return nil, err
+	}
 	switch {
-	case cfg.Service == nil:
-		return nil, errors.New("Service is required")
-	case cfg.Projects == nil:
-		return nil, errors.New("Projects is required")
 	case cfg.Store == nil:
 		return nil, errors.New("Store is required")
 	case cfg.PageURL == nil:
 		return nil, errors.New("PageURL is required")
-	case cfg.Format == nil:
-		return nil, errors.New("Format is required")
-	case !slices.Contains(cfg.Service.Formats(), FormatName):
-		return nil, errors.New("the Service's Notifier has no format " + FormatName + ": give it Config.Format")
 	case cfg.Payouts != nil && !slices.Contains(cfg.Payouts.Formats(), FormatName):
 		return nil, errors.New("the Notifier of Payouts has no format " + FormatName + ": give it Config.Format")
 	case cfg.MaxNew < 0:

@@ -17,6 +17,7 @@ import (
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/httpapi/cryptomus"
 	"github.com/cointill/cointill/httpapi/internal/contract"
+	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/webhook"
 	"github.com/shopspring/decimal"
@@ -94,7 +95,7 @@ func TestA38_AnInvoiceIsPaidOnTheChainAndToldByteByByte(t *testing.T) {
 	shop := newReceiver(t)
 	made := w.create(t, `{"amount":"100","currency":"USD","to_currency":"COIN","order_id":"o-1","url_callback":"`+shop.URL+`/c","additional_data":"a/b <é> & \"c\"\u2028d"}`)
 	require.Equal(t, []any{"0.05000000", "0.04900000"}, []any{made["payer_amount"], made["merchant_amount"]})
-	w.run(t)
+	stage.Run(t, w.service)
 	w.dispatch(t)
 	txid := w.pay(made["address"], "COIN", "50000000000000000")
 	w.chain.Mine(1)
@@ -133,7 +134,7 @@ func TestTooLittleTooMuchAndNothing(t *testing.T) {
 	order := func(id, more string) any {
 		return w.create(t, `{"amount":"10","currency":"USDT","network":"sim","order_id":"`+id+`","url_callback":"`+shop.URL+`"`+more+`}`)["address"]
 	}
-	w.run(t)
+	stage.Run(t, w.service)
 	w.pay(order("over", ""), "USDT_SIM", "12000000")
 	w.pay(order("close", `,"accuracy_payment_percent":5`), "USDT_SIM", "9500000")
 	w.pay(order("single", `,"is_payment_multiple":"false"`), "USDT_SIM", "4000000")
@@ -165,7 +166,7 @@ func TestTooLittleTooMuchAndNothing(t *testing.T) {
 		require.NoError(t, err)
 		var told []string
 		for _, record := range records {
-			told = append(told, decode(t, record.Message.Body)["status"].(string))
+			told = append(told, contract.Object(t, record.Message.Body)["status"].(string))
 		}
 		require.Regexp(t, "^"+want+"$", strings.Join(told, " "), order)
 	}
@@ -182,7 +183,7 @@ func TestInformationAndWebhooksTellTheSameAmounts(t *testing.T) {
 		require.Equal(t, "9.80000000", made["merchant_amount"])
 		ids[order], address[order] = made["uuid"].(string), made["address"]
 	}
-	w.run(t)
+	stage.Run(t, w.service)
 	for order, units := range map[string]string{"paid": "10000000", "over": "12000000", "half": "5000000", "marked-half": "5000000", "cancelled-half": "5000000"} {
 		w.pay(address[order], "USDT_SIM", units)
 	}
@@ -206,7 +207,7 @@ func TestInformationAndWebhooksTellTheSameAmounts(t *testing.T) {
 		records, err := w.store.History(t.Context(), ids[order])
 		require.NoError(t, err)
 		require.NotEmpty(t, records, order)
-		told, info := decode(t, records[len(records)-1].Message.Body), w.info(t, order)
+		told, info := contract.Object(t, records[len(records)-1].Message.Body), w.info(t, order)
 		for _, name := range []string{"status", "is_final", "from", "currency", "payer_currency"} {
 			require.Equal(t, told[name], info[name], "%s: %s", order, name)
 		}
@@ -232,7 +233,7 @@ func TestRefreshOpensAnExpiredInvoiceAndChangesNothingElse(t *testing.T) {
 	w := newWorld(t, options{now: clock.now, service: func(c *invoice.Config) {
 		c.Chains[0].Pool = &invoice.Pool{Quarantine: time.Minute}
 	}})
-	w.run(t)
+	stage.Run(t, w.service)
 	w.chain.MineAt(clock.now())
 	made := w.create(t, `{"amount":"10","currency":"USDT","network":"sim","order_id":"1","lifetime":300,"additional_data":"d"}`)
 	const refresh = `{"amount":"99","currency":"COIN","order_id":"1","is_refresh":true,"lifetime":"600","additional_data":"other","discount_percent":50}`
@@ -255,7 +256,7 @@ func TestRefreshOpensAnExpiredInvoiceAndChangesNothingElse(t *testing.T) {
 	w.chain.Mine(2)
 	w.eventually(t, "1", "paid")
 	require.Equal(t, "paid", w.create(t, refresh)["status"], "what is paid stays so")
-	require.Equal(t, 1, w.count(t))
+	require.Equal(t, 1, stage.Count(t, w.service))
 }
 
 func TestRefreshOfAnOrderThatIsNotThereCreatesIt(t *testing.T) {
@@ -275,7 +276,7 @@ func TestWalletsTakeDepositsUntilTheyAreBlocked(t *testing.T) {
 		got["wallet_uuid"], id, id))
 	require.Equal(t, string(made.body), string(w.post(t, "/wallet", body).body), "the same order is the same wallet")
 	require.Equal(t, string(made.body), string(w.post(t, "/wallet", `{"currency":"XXX","network":"x","order_id":"user-7"}`).body))
-	w.run(t)
+	stage.Run(t, w.service)
 	w.dispatch(t)
 	first := w.pay(got["address"], "USDT_SIM", "1500000")
 	w.pay(got["address"], "COIN", "777000000000000000000") // not what the wallet is for
@@ -322,7 +323,7 @@ func TestWalletsThatAreRefused(t *testing.T) {
 	w.post(t, "/wallet/block-address", `{"order_id":"1"}`).message(t, "Wallet not found")
 	w.create(t, `{"amount":"1","currency":"COIN","order_id":"1"}`)
 	w.post(t, "/wallet/block-address", `{"order_id":"1"}`).message(t, "Wallet not found")
-	require.Equal(t, 1, w.count(t))
+	require.Equal(t, 1, stage.Count(t, w.service))
 }
 
 func TestAnArchivedWalletIsNotActive(t *testing.T) {
@@ -527,7 +528,7 @@ func TestA30_TestWebhooksAreMarkedAndChangeNothing(t *testing.T) {
 	w.post(t, "/test-webhook/payment", `{"url_callback":"`+shop.URL+`","currency":"DOGE","network":"doge"}`).message(t, "Payment service not found")
 	w.post(t, "/test-webhook/payment", `{"url_callback":"https://a.example/`+strings.Repeat("a", 150)+`","currency":"COIN","network":"sim"}`).breaks(t, "url_callback", "max.string")
 	require.Equal(t, "check", w.info(t, "1")["status"])
-	require.Equal(t, 2, w.count(t))
+	require.Equal(t, 2, stage.Count(t, w.service))
 	records, err := w.store.History(t.Context(), id)
 	require.NoError(t, err)
 	require.Empty(t, records)
@@ -617,7 +618,7 @@ func TestEveryDepositToAWalletWithALongHistoryIsToldOnce(t *testing.T) {
 	shop := newReceiver(t)
 	got := w.post(t, "/wallet", `{"currency":"USDT","network":"sim","order_id":"1","url_callback":"`+shop.URL+`"}`).result(t)
 	id, address := got["uuid"].(string), got["address"]
-	w.run(t)
+	stage.Run(t, w.service)
 	w.dispatch(t)
 	amount := regexp.MustCompile(`"uuid":"([^"]+)".*"payment_amount":"([0-9.]+)"`)
 	sum, told := decimal.Zero, map[string]bool{}
@@ -647,7 +648,7 @@ func TestEveryDepositToAWalletWithALongHistoryIsToldOnce(t *testing.T) {
 
 func TestDustIsNoPayment(t *testing.T) {
 	w := newWorld(t, options{service: func(c *invoice.Config) { c.Chains[0].Assets[1].Floor = decimal.NewFromInt(1) }})
-	w.run(t)
+	stage.Run(t, w.service)
 	id := w.create(t, `{"amount":"10","currency":"USDT","network":"sim","order_id":"1"}`)["uuid"].(string)
 	before := w.info(t, "1")
 	w.pay(before["address"], "USDT_SIM", "999999")

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cointill/cointill/httpapi/cryptomus"
 	"github.com/cointill/cointill/httpapi/internal/life"
+	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/cointill/cointill/webhook"
 	"github.com/stretchr/testify/require"
 )
@@ -68,7 +69,7 @@ func TestA31_A32_Incident36_Incident37_NothingIsPricedByRatesThatCannotBeTrusted
 			got := w.post(t, "/payment", `{"amount":"100","currency":"USD","order_id":"1","to_currency":"COIN"}`)
 			if !feed.Priced {
 				got.message(t, "Error convert to_currency")
-				require.Zero(t, w.count(t))
+				require.Zero(t, stage.Count(t, w.service))
 				return
 			}
 			require.Equal(t, "0.05000000", got.result(t)["payer_amount"])

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/stretchr/testify/require"
 )
 
@@ -57,7 +58,7 @@ func TestPHPClientsAreUnderstood(t *testing.T) {
 		require.Equal(t, 200, got.status, "%s", got.body)
 	}
 	require.Equal(t, 15, n)
-	require.Equal(t, 3, w.count(t), "the same order is the same invoice however it is written")
+	require.Equal(t, 3, stage.Count(t, w.service), "the same order is the same invoice however it is written")
 	require.Equal(t, "16.25", w.info(t, "2")["amount"])
 	require.Equal(t, "0.10000000", w.info(t, "php-3")["payer_amount"])
 }

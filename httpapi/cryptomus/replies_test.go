@@ -7,6 +7,7 @@ import (
 
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/cryptomus"
+	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
 	"github.com/stretchr/testify/require"
@@ -50,7 +51,7 @@ func TestARequestWithAnIdempotencyKeyIsAnsweredAsAtFirst(t *testing.T) {
 	got := ask("/payment", "a b", coin)
 	require.Equal(t, 400, got.status)
 	require.Contains(t, string(got.body), `{"state":1,"message":"The header Idempotency-Key`)
-	require.Equal(t, 1, w.count(t))
+	require.Equal(t, 1, stage.Count(t, w.service))
 
 	require.Equal(t, 422, ask("/payment", "l", `{"amount":"","currency":"USD","order_id":"3"}`).status)
 	require.Equal(t, 200, ask("/payment", "l", `{"amount":"1","currency":"USD","order_id":"3"}`).status, "a bad value can be corrected")
@@ -73,5 +74,5 @@ func TestARequestThatIsRunningIsAConflictInTheAPIsWords(t *testing.T) {
 	got := w.send(t, w.api, r)
 	got.says(t, 409, `{"state":1,"message":"The first request with this Idempotency-Key is still running."}`)
 	require.Equal(t, "1", got.header.Get("Retry-After"))
-	require.Zero(t, w.count(t))
+	require.Zero(t, stage.Count(t, w.service))
 }

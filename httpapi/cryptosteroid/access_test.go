@@ -3,8 +3,6 @@ package cryptosteroid_test
 import (
 	"errors"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -12,6 +10,7 @@ import (
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/cryptosteroid"
 	"github.com/cointill/cointill/httpapi/internal/contract"
+	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/webhook"
 	"github.com/shopspring/decimal"
@@ -47,7 +46,7 @@ func TestEveryRouteButThePublicOnesNeedsAKey(t *testing.T) {
 		}
 	}
 	require.Equal(t, 2, public, "read, and choose the method")
-	require.Zero(t, w.count(t))
+	require.Zero(t, stage.Count(t, w.service))
 }
 
 // TestIncident45_WhatIsAnothersDoesNotExist walks every operation.
@@ -90,7 +89,7 @@ func TestA51_InvoicesOfOtherAPIsAreNeitherShownNorChanged(t *testing.T) {
 
 func TestAKeyIsLimitedToItsAddresses(t *testing.T) {
 	w := newWorld(t, options{})
-	id, key := w.newProject(t, "limited", "10.0.0.0/8, 2001:db8::/32")
+	id, key := stage.Project(t, w.projects, "limited", "10.0.0.0/8, 2001:db8::/32")
 	for remote, want := range map[string]int{"10.1.2.3:99": 201, "[2001:db8::1]:1": 201, "192.0.2.8:1": 403, "@": 403, "": 403} {
 		r := w.request("POST", "/merchants/"+id+"/invoices", key, bodies["createInvoice"])
 		r.RemoteAddr = remote
@@ -158,18 +157,8 @@ func TestHeadAnswersAsGetWithoutTheBody(t *testing.T) {
 
 func TestMountsUnderAnyPrefix(t *testing.T) {
 	w := newWorld(t, options{})
-	mux := http.NewServeMux()
-	mux.Handle("/pay/", http.StripPrefix("/pay", w.api))
-	server := httptest.NewServer(mux)
-	defer server.Close()
 	path := w.invoices() + "/" + w.create(t, `{`+valid+`}`).text(t, "invoiceId")
-	for path, want := range map[string]int{path: 200, "/openapi.json": 200, w.invoices(): 405, "/": 404} {
-		resp, err := server.Client().Get(server.URL + "/pay" + path)
-		require.NoError(t, err)
-		require.NoError(t, resp.Body.Close())
-		require.Equal(t, want, resp.StatusCode, path)
-		require.NotEmpty(t, resp.Header.Get("Date"), "A21: the server's time")
-	}
+	stage.Mounted(t, w.api, "/pay", map[string]int{path: 200, "/openapi.json": 200, w.invoices(): 405, "/": 404})
 }
 
 func TestTheDocumentSaysWhatIsAnswered(t *testing.T) {
@@ -200,14 +189,12 @@ func TestWhatGoesWrongInsideIsLoggedAndNotSent(t *testing.T) {
 }
 
 func TestAServiceWithoutTheFormatIsRefused(t *testing.T) {
-	standard, err := webhook.NewNotifier(webhook.Standard())
-	require.NoError(t, err)
-	for name, notifier := range map[string]invoice.Notifier{"no notifier": nil, "another format": standard} {
-		w, err := openWorld(options{service: func(c *invoice.Config) { c.Notifier = notifier }})
+	stage.WithoutFormat(t, cryptosteroid.FormatName, func(t *testing.T, n invoice.Notifier) error {
+		w, err := openWorld(options{service: func(c *invoice.Config) { c.Notifier = n }})
 		require.NoError(t, err)
 		_, err = cryptosteroid.New(w.config(options{}))
-		require.ErrorContains(t, err, "the Service's Notifier has no format cryptosteroid: give it Config.Format", name)
-	}
+		return err
+	})
 }
 
 func TestABusyStoreIs503AndSaysWhenToComeBack(t *testing.T) {

@@ -69,10 +69,7 @@ func (a *api) createAddress(r *httpapi.Request) (any, error) {
 	if err := r.Bind(&path); err != nil {
 		return nil, err
 	}
-	if err := own(r, path.Merchant); err != nil {
-		return nil, err
-	}
-	m, err := a.wallet(path.Merchant, path.Wallet)
+	m, err := a.wallet(r, path.Merchant, path.Wallet)
 	if err != nil {
 		return nil, err
 	}
@@ -126,10 +123,7 @@ func (a *api) archiveAddress(r *httpapi.Request) (any, error) {
 	if err := r.Bind(&path); err != nil {
 		return nil, err
 	}
-	if err := own(r, path.Merchant); err != nil {
-		return nil, err
-	}
-	m, err := a.wallet(path.Merchant, path.Wallet)
+	m, err := a.wallet(r, path.Merchant, path.Wallet)
 	if err != nil {
 		return nil, err
 	}

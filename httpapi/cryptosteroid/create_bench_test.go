@@ -25,31 +25,23 @@ func BenchmarkCreateHTTP(b *testing.B) {
 			Methods:    []cryptosteroid.Method{{Name: "ETH", Asset: evm.Native("eip155:1", "ETH")}},
 			InvoiceURL: "https://pay.example/{id}",
 		})
-		s := benchStore(b)
-		cfg := load.Config(b, s)
-		var err error
-		cfg.Notifier, err = webhook.NewNotifier(format)
+		notifier, err := webhook.NewNotifier(format)
 		require.NoError(b, err)
-		service, err := invoice.New(cfg)
-		require.NoError(b, err)
-		projects, err := invoice.NewProjects(s, nil)
-		require.NoError(b, err)
-		project, key, err := projects.Create(b.Context(), invoice.NewProject{Owner: "owner", Name: "shop"})
-		require.NoError(b, err)
-		api, err := cryptosteroid.New(cryptosteroid.Config{Service: service, Projects: projects, Format: format})
+		till := load.Open(b, benchStore(b), "EUR", notifier)
+		api, err := cryptosteroid.New(cryptosteroid.Config{Service: till.Service, Projects: till.Projects, Format: format})
 		require.NoError(b, err)
 		return load.Shop{
 			API: api, Created: http.StatusCreated,
 			Direct: func(order string) error {
-				_, err := service.Create(context.Background(), invoice.Request{
-					Project: project.ID, Name: "Order of a chair", Asset: "ETH", Format: cryptosteroid.FormatName,
+				_, err := till.Service.Create(context.Background(), invoice.Request{
+					Project: till.Project, Name: "Order of a chair", Asset: "ETH", Format: cryptosteroid.FormatName,
 					Price: invoice.Price{Currency: "EUR", Amount: decimal.RequireFromString("19.90")}, PayerShare: decimal.NewFromInt(100),
 					Data: cryptosteroid.Extra{ExternalID: order}.Data(),
 				})
 				return err
 			},
 			Request: func(order string) (string, http.Header, string) {
-				return "/merchants/" + project.ID + "/invoices", http.Header{"X-Api-Key": {key}, "Content-Type": {"application/json"}},
+				return "/merchants/" + till.Project + "/invoices", http.Header{"X-Api-Key": {till.Key}, "Content-Type": {"application/json"}},
 					`{"fiatCurrency":"EUR","fiatAmount":"19.90","description":"Order of a chair","paymentMethod":"ETH","externalId":"` + order + `"}`
 			},
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/httpapi/internal/denial"
 	"github.com/cointill/cointill/invoice"
 )
 
@@ -74,15 +75,10 @@ func New(cfg Config) (*httpapi.API, error) {
 }
 
 func newAPI(cfg Config) (*api, error) {
+	if err := denial.Config(cfg.Service, cfg.Projects, cfg.Format != nil, FormatName); err != nil {
+		return nil, err
+	}
 	switch {
-	case cfg.Service == nil:
-		return nil, errors.New("Service is required")
-	case cfg.Projects == nil:
-		return nil, errors.New("Projects is required")
-	case cfg.Format == nil:
-		return nil, errors.New("Format is required")
-	case !slices.Contains(cfg.Service.Formats(), FormatName):
-		return nil, errors.New("the Service's Notifier has no format " + FormatName + ": give it Config.Format")
 	case cfg.MaxNew < 0:
 		return nil, errors.New("MaxNew must not be negative")
 	case cfg.MaxDeposits < 0:
@@ -147,8 +143,11 @@ func WalletID(merchant, method string) string {
 	return x[:8] + "-" + x[8:12] + "-" + x[12:16] + "-" + x[16:20] + "-" + x[20:]
 }
 
-// wallet returns the method of a merchant's wallet.
-func (a *api) wallet(merchant, id string) (Method, error) {
+// wallet returns the method of a merchant's wallet, to the merchant alone.
+func (a *api) wallet(r *httpapi.Request, merchant, id string) (Method, error) {
+	if err := own(r, merchant); err != nil {
+		return Method{}, err
+	}
 	for _, m := range a.view.Methods {
 		if WalletID(merchant, m.Name) == id {
 			return m, nil

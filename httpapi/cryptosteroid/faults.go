@@ -1,12 +1,11 @@
 package cryptosteroid
 
 import (
-	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 
 	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/httpapi/internal/denial"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
 )
@@ -20,7 +19,7 @@ type faultBody struct {
 
 // fault maps errors to responses. Messages contain only what is meant for clients.
 func (a *api) fault(err error) (int, any) {
-	status, message := http.StatusInternalServerError, a.wrong()
+	status, message := http.StatusInternalServerError, denial.Wrong(a.cfg.Logger)
 	if refused, ok := errors.AsType[*httpapi.Error](err); ok {
 		status, message = refused.Status, refused.Message
 	} else if invalid, ok := errors.AsType[*httpapi.FieldError](err); ok {
@@ -47,14 +46,6 @@ func (a *api) fault(err error) (int, any) {
 	return status, faultBody{status, message, http.StatusText(status)}
 }
 
-// wrong returns the message of an internal error, which mentions the log if there is one.
-func (a *api) wrong() string {
-	if log := a.cfg.Logger; log != nil && log.Enabled(context.Background(), slog.LevelError) {
-		return "Something went wrong. It was logged."
-	}
-	return "Something went wrong."
-}
-
 // fields maps the Go fields and parameters in refusals of the core to names on the wire, and addressFields those of
 // deposit addresses. Clients do not choose other fields.
 var (
@@ -65,18 +56,5 @@ var (
 	addressFields = map[string]string{"Name": "label", "CallbackURL": "callback", "Asset": "wallet", "Invoice": "status"}
 )
 
-func translated(err error) error        { return renamed(err, fields) }
-func translatedAddress(err error) error { return renamed(err, addressFields) }
-
-// renamed returns a refusal of the core with the field's name on the wire. A refusal of a field that clients do not choose
-// becomes an internal error.
-func renamed(err error, names map[string]string) error {
-	invalid, ok := errors.AsType[*invoice.InvalidError](err)
-	if !ok {
-		return err
-	}
-	if name, known := names[invalid.Field]; known {
-		return &httpapi.FieldError{Field: name, Reason: invalid.Reason}
-	}
-	return errors.New("cryptosteroid: the Service refuses what clients do not choose: " + invalid.Error())
-}
+func translated(err error) error        { return denial.Renamed(FormatName, err, fields) }
+func translatedAddress(err error) error { return denial.Renamed(FormatName, err, addressFields) }

@@ -200,12 +200,16 @@ func (a *api) find(r *httpapi.Request, path invoicePath) (invoice.Invoice, error
 	return inv, err
 }
 
-func (a *api) get(r *httpapi.Request) (any, error) {
-	var path invoicePath
-	if err := r.Bind(&path); err != nil {
-		return nil, err
+// named binds the parameters of a request and returns the invoice that they name.
+func (a *api) named(r *httpapi.Request, path *invoicePath) (invoice.Invoice, error) {
+	if err := r.Bind(path); err != nil {
+		return invoice.Invoice{}, err
 	}
-	inv, err := a.find(r, path)
+	return a.find(r, *path)
+}
+
+func (a *api) get(r *httpapi.Request) (any, error) {
+	inv, err := a.named(r, new(invoicePath))
 	if err != nil {
 		return nil, err
 	}
@@ -217,10 +221,7 @@ var errNotNew = errors.New("invoice is not new")
 
 func (a *api) choose(r *httpapi.Request) (any, error) {
 	var path invoicePath
-	if err := r.Bind(&path); err != nil {
-		return nil, err
-	}
-	inv, err := a.find(r, path)
+	inv, err := a.named(r, &path)
 	if err != nil {
 		return nil, err
 	}

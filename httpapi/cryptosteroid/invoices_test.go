@@ -11,6 +11,7 @@ import (
 	"github.com/cointill/cointill/httpapi/cryptosteroid"
 	"github.com/cointill/cointill/httpapi/internal/contract"
 	"github.com/cointill/cointill/httpapi/internal/life"
+	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
 	"github.com/cointill/cointill/webhook"
@@ -158,13 +159,13 @@ func TestIncident35_BadCreationsAreRefusedAndStoreNothing(t *testing.T) {
 				c.status = 400
 			}
 			require.Contains(t, w.do(t, "POST", w.invoices(), w.key, c.body).refused(t, c.status), c.says)
-			require.Zero(t, w.count(t))
+			require.Zero(t, stage.Count(t, w.service))
 		})
 	}
 	r := w.request("POST", w.invoices(), w.key, `{`+valid+`}`)
 	r.Header.Set("Content-Type", "text/plain")
 	w.send(t, w.api, r).refused(t, 415)
-	require.Zero(t, w.count(t))
+	require.Zero(t, stage.Count(t, w.service))
 	require.NotContains(t, w.log.String(), "level=ERROR")
 }
 
@@ -175,7 +176,7 @@ func TestA28_Incident47_TheHostRefusesWebhooksToItsOwnNetwork(t *testing.T) {
 	body := `{` + valid + `,"processingUrl":"https://10.0.0.1/","secret":"a"}`
 	require.Equal(t, "processingUrl must not be within", w.do(t, "POST", w.invoices(), w.key, body).refused(t, 400))
 	require.Equal(t, "callback must not be within", w.do(t, "POST", w.wallet("BTC"), w.key, `{"label":"a","callback":"https://10.0.0.1/","token":"a"}`).refused(t, 400))
-	require.Zero(t, w.count(t))
+	require.Zero(t, stage.Count(t, w.service))
 }
 
 func TestLongDescriptionsAreKeptWhole(t *testing.T) {
@@ -286,7 +287,7 @@ func TestA41_NewInvoicesAreCountedForEachMerchant(t *testing.T) {
 	first := w.create(t, `{`+valid+`}`).text(t, "invoiceId")
 	w.create(t, `{`+valid+`,"paymentMethod":"ETH"}`)
 	require.Contains(t, w.do(t, "POST", w.invoices(), w.key, `{`+valid+`}`).refused(t, 429), "Too many invoices are NEW")
-	require.Equal(t, 2, w.count(t))
+	require.Equal(t, 2, stage.Count(t, w.service))
 	require.Equal(t, 201, w.do(t, "POST", "/merchants/"+w.rival+"/invoices", w.other, `{`+valid+`}`).status)
 	require.Equal(t, 201, w.do(t, "POST", w.wallet("BTC"), w.key, `{"label":"a"}`).status, "addresses are no invoices")
 	_, err := w.service.SetStatus(t.Context(), invoice.Act{Invoice: first}, invoice.StatusCancelled)
@@ -299,7 +300,7 @@ func TestA31_WithoutARateNothingIsCreatedOrChosen(t *testing.T) {
 		c.Rates = rates.NewFixed(nil, map[rates.Pair]decimal.Decimal{{Base: "SIM", Quote: "EUR"}: decimal.NewFromInt(2000)})
 	}})
 	w.do(t, "POST", w.invoices(), w.key, `{`+valid+`,"paymentMethod":"BTC"}`).refused(t, 503)
-	require.Zero(t, w.count(t))
+	require.Zero(t, stage.Count(t, w.service))
 	path := w.invoices() + "/" + w.create(t, `{`+valid+`,"paymentMethod":"ETH"}`).text(t, "invoiceId")
 	w.do(t, "PATCH", path, "", `{"paymentMethod":"BTC"}`).refused(t, 503)
 	require.Equal(t, "ETH", w.do(t, "GET", path, "", "").payment(t)["method"])

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cointill/cointill/httpapi/cryptosteroid"
+	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/webhook"
 	"github.com/shopspring/decimal"
@@ -212,7 +213,7 @@ func TestBadDepositAddressesAreRefused(t *testing.T) {
 	for _, wallet := range []string{unknownID, cryptosteroid.WalletID(w.rival, "BTC"), cryptosteroid.WalletID(w.shop, "DOGE"), "BTC"} {
 		w.do(t, "POST", "/merchants/"+w.shop+"/wallets/"+wallet+"/address", w.key, `{"label":"a"}`).refused(t, 404)
 	}
-	require.Zero(t, w.count(t))
+	require.Zero(t, stage.Count(t, w.service))
 	least := w.do(t, "POST", w.wallet("BTC"), w.key, `{"label":"a"}`).object(t)
 	require.Equal(t, "0.00000001", fmt.Sprint(least["minPaymentAmount"]))
 	require.Equal(t, []any{"BTC", "BTC"}, []any{least["currency"], least["network"]})

@@ -8,6 +8,7 @@ import (
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/cryptosteroid"
 	"github.com/cointill/cointill/httpapi/internal/contract"
+	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/cointill/cointill/store/sqlite"
 	"github.com/stretchr/testify/require"
 )
@@ -61,7 +62,7 @@ func TestA42_ACreationThatIsRepeatedMakesOneInvoice(t *testing.T) {
 			w.api = w.newAPI(t, keeping)
 			require.Equal(t, got.body, ask("20").body)
 			require.Equal(t, "The Idempotency-Key was used for another request.", ask("21").refused(t, 422))
-			require.Equal(t, 1, w.count(t))
+			require.Equal(t, 1, stage.Count(t, w.service))
 		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/cointill/cointill/httpapi/internal/life"
+	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/cointill/cointill/webhook"
 	"github.com/stretchr/testify/require"
 )
@@ -48,7 +49,7 @@ func TestA31_A32_Incident36_Incident37_NothingIsPricedByRatesThatCannotBeTrusted
 			if !feed.Priced {
 				got.refused(t, 503)
 				chosen.refused(t, 503)
-				require.Equal(t, 1, w.count(t))
+				require.Equal(t, 1, stage.Count(t, w.service))
 				return
 			}
 			require.Equal(t, []any{"0.005", "0.005"}, []any{got.payment(t)["amount"], chosen.payment(t)["amount"]})

@@ -1,15 +1,11 @@
 package cryptosteroid_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,6 +17,7 @@ import (
 	"github.com/cointill/cointill/httpapi/internal/contract"
 	"github.com/cointill/cointill/httpapi/internal/life"
 	"github.com/cointill/cointill/httpapi/internal/spy"
+	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
 	"github.com/cointill/cointill/store"
@@ -87,8 +84,8 @@ func newWorld(t testing.TB, o options) *world {
 	t.Helper()
 	w, err := openWorld(o)
 	require.NoError(t, err)
-	w.shop, w.key = w.newProject(t, "shop", o.allowed)
-	w.rival, w.other = w.newProject(t, "rival", o.allowed)
+	w.shop, w.key = stage.Project(t, w.projects, "shop", o.allowed)
+	w.rival, w.other = stage.Project(t, w.projects, "rival", o.allowed)
 	w.api = w.newAPI(t, o)
 	return w
 }
@@ -106,17 +103,12 @@ func openWorld(o options) (*world, error) {
 		return nil, err
 	}
 	cfg := invoice.Config{Store: w.store, Notifier: w.notifier, Now: o.now, Rates: rates.NewFixed(o.now, prices()), Logger: w.logger(), Poll: o.poll}
-	deep := []chain.Tier{{Need: chain.Confirmations{Depth: 2}}}
 	for i, c := range []*chaintest.Chain{w.one, w.two} {
-		follower, err := chain.NewFollower(chain.FollowConfig{Node: c, Poll: o.poll})
+		in, err := stage.Chain(c, o.poll, wallet{c, i})
 		if err != nil {
 			return nil, err
 		}
-		conf := invoice.ChainConfig{Name: "Simulated", Watcher: follower, Addresses: wallet{c, i}}
-		for _, asset := range c.Assets() {
-			conf.Assets = append(conf.Assets, invoice.AssetConfig{Asset: asset, Confirm: deep})
-		}
-		cfg.Chains = append(cfg.Chains, conf)
+		cfg.Chains = append(cfg.Chains, in)
 	}
 	cfg.Chains[0].Assets[1].Minimum = decimal.NewFromInt(2)
 	if o.service != nil {
@@ -149,25 +141,6 @@ func (w *world) config(o options) cryptosteroid.Config {
 		o.now = func() time.Time { return start }
 	}
 	return cryptosteroid.Config{Service: w.service, Projects: w.projects, Format: cryptosteroid.NewFormat(view(w.one, w.two)), Now: o.now, Logger: w.logger()}
-}
-
-func (w *world) newProject(t testing.TB, name, allowed string) (id, key string) {
-	t.Helper()
-	p, key, err := w.projects.Create(context.Background(), invoice.NewProject{Owner: "owner", Name: name, AllowedIPs: allowed})
-	require.NoError(t, err)
-	return p.ID, key
-}
-
-// count returns the number of invoices and deposit addresses.
-func (w *world) count(t testing.TB) int {
-	t.Helper()
-	total := 0
-	for _, standing := range []bool{false, true} {
-		page, err := w.service.List(context.Background(), invoice.Query{Standing: standing, Limit: 1})
-		require.NoError(t, err)
-		total += page.Total
-	}
-	return total
 }
 
 // alive is a world with a running service and dispatcher, in a bubble of testing/synctest.
@@ -239,11 +212,7 @@ type answer struct {
 
 func (a answer) object(t testing.TB) map[string]any {
 	t.Helper()
-	var out map[string]any
-	dec := json.NewDecoder(bytes.NewReader(a.body))
-	dec.UseNumber()
-	require.NoError(t, dec.Decode(&out), "%s", a.body)
-	return out
+	return contract.Object(t, a.body)
 }
 
 func (a answer) text(t testing.TB, member string) string {
@@ -271,14 +240,7 @@ func (a answer) refused(t testing.TB, status int) string {
 }
 
 func (w *world) request(method, path, key, body string) *http.Request {
-	r := httptest.NewRequest(method, path, strings.NewReader(body))
-	if key != "" {
-		r.Header.Set("X-Api-Key", key)
-	}
-	if body != "" {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	return r
+	return contract.NewRequest(method, path, "X-Api-Key", key, body)
 }
 
 func (w *world) do(t testing.TB, method, path, key, body string) answer {
@@ -289,14 +251,8 @@ func (w *world) do(t testing.TB, method, path, key, body string) answer {
 // send makes a request and checks the properties of every response: no secret is in it, or in the log.
 func (w *world) send(t testing.TB, api *httpapi.API, r *http.Request) answer {
 	t.Helper()
-	sent, err := io.ReadAll(r.Body)
-	require.NoError(t, err)
-	r.Body = io.NopCloser(bytes.NewReader(sent))
-	rec := httptest.NewRecorder()
-	api.ServeHTTP(rec, r)
+	rec := contract.Exchange(t, api, r)
 	out := answer{rec.Code, rec.Header(), rec.Body.Bytes()}
-	require.Equal(t, "application/json", out.header.Get("Content-Type"))
-	require.Equal(t, "no-store", out.header.Get("Cache-Control"))
 	secrets := []string{secret}
 	if key := r.Header.Get("X-Api-Key"); len(key) == 64 {
 		secrets = append(secrets, key)
@@ -305,12 +261,6 @@ func (w *world) send(t testing.TB, api *httpapi.API, r *http.Request) answer {
 		require.NotContains(t, string(out.body), s)
 		require.NotContains(t, fmt.Sprint(out.header), s)
 		require.NotContains(t, w.log.String(), s)
-	}
-	if r.Method != http.MethodHead {
-		contract.Fits(t, api, r, out.status, out.header, out.body)
-	}
-	if out.status < 300 && len(sent) > 0 {
-		contract.Takes(t, api, r, sent)
 	}
 	return out
 }

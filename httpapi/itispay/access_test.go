@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/internal/contract"
+	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/invoice"
 	"github.com/stretchr/testify/require"
@@ -79,7 +79,7 @@ func TestEveryRouteButThePublicOnesNeedsAKey(t *testing.T) {
 		}
 		require.Equal(t, map[string]int{"1.1.0": 3, "1.0.0": 2}[version], public)
 	}
-	require.Zero(t, w.count(t))
+	require.Zero(t, stage.Count(t, w.service))
 }
 
 // TestIncident45_WhatIsAnothersDoesNotExist walks every operation of both versions.
@@ -173,7 +173,7 @@ func TestWhatAnotherAPIOfTheProjectHasMadeIsNotThere(t *testing.T) {
 
 func TestAKeyIsLimitedToItsAddresses(t *testing.T) {
 	w := newWorld(t, options{})
-	_, key := w.newProject(t, "limited", "10.0.0.0/8, 192.0.2.7, 2001:db8::/32")
+	_, key := stage.Project(t, w.projects, "limited", "10.0.0.0/8, 192.0.2.7, 2001:db8::/32")
 	for remote, want := range map[string]int{
 		"10.1.2.3:99": 200, "192.0.2.7:1": 200, "[2001:db8::1]:1": 200, "[::ffff:10.0.0.1]:1": 200,
 		"192.0.2.8:1": 403, "[2001:db9::1]:1": 403, "@": 403, "": 403,
@@ -258,18 +258,9 @@ func TestHeadAnswersAsGetWithoutTheBody(t *testing.T) {
 
 func TestMountsUnderAnyPrefix(t *testing.T) {
 	w := newWorld(t, options{})
-	mux := http.NewServeMux()
-	mux.Handle("/pay/api/v1/", http.StripPrefix("/pay/api/v1", w.api))
-	server := httptest.NewServer(mux)
-	defer server.Close()
-	for path, want := range map[string]int{"/currencies": 200, "/openapi.json": 200, "/invoices": 401, "/public/invoices/" + unknownID: 404, "/": 404} {
-		resp, err := server.Client().Get(server.URL + "/pay/api/v1" + path)
-		require.NoError(t, err)
-		require.NoError(t, resp.Body.Close())
-		require.Equal(t, want, resp.StatusCode, path)
-		require.NotEmpty(t, resp.Header.Get("Date"), "A21: the server's time")
-		require.Equal(t, "application/json", resp.Header.Get("Content-Type"))
-	}
+	stage.Mounted(t, w.api, "/pay/api/v1", map[string]int{
+		"/currencies": 200, "/openapi.json": 200, "/invoices": 401, "/public/invoices/" + unknownID: 404, "/": 404,
+	})
 }
 
 func TestTheDocumentSaysWhoMayAskAndWhatIsAnswered(t *testing.T) {
@@ -316,12 +307,12 @@ func TestAClientThatWentAwayIsNoError(t *testing.T) {
 	w.send(t, w.api, r).refused(t, 503, "unavailable")
 	require.NotContains(t, w.log.String(), "level=ERROR")
 	require.NotContains(t, w.log.String(), "level=WARN")
-	require.Zero(t, w.count(t))
+	require.Zero(t, stage.Count(t, w.service))
 }
 
 func TestA41_TooManyRequestsAre429AndSayWhenToComeBack(t *testing.T) {
 	w := newWorld(t, options{api: func(c *itispay.Config) { c.Limit = httpapi.Limit{PerSecond: 2} }})
-	_, other := w.newProject(t, "Another", "")
+	_, other := stage.Project(t, w.projects, "Another", "")
 	for range 2 {
 		require.Equal(t, 200, w.do(t, "GET", "/invoices", w.key, "").status)
 	}

@@ -19,28 +19,20 @@ import (
 //	go test -run '^$' -bench CreateHTTP -benchtime 1x ./httpapi/itispay ./httpapi/cryptosteroid ./httpapi/cryptomus
 func BenchmarkCreateHTTP(b *testing.B) {
 	load.Create(b, func(b *testing.B) load.Shop {
-		s := benchStore(b)
-		cfg := load.Config(b, s)
-		cfg.Notifier = notifier{}
-		service, err := invoice.New(cfg)
-		require.NoError(b, err)
-		projects, err := invoice.NewProjects(s, nil)
-		require.NoError(b, err)
-		project, key, err := projects.Create(b.Context(), invoice.NewProject{Owner: "owner", Name: "shop"})
-		require.NoError(b, err)
-		api, err := itispay.New(itispay.Config{Service: service, Format: itispay.NewFormat(), Projects: projects})
+		till := load.Open(b, benchStore(b), "EUR", notifier{})
+		api, err := itispay.New(itispay.Config{Service: till.Service, Format: itispay.NewFormat(), Projects: till.Projects})
 		require.NoError(b, err)
 		return load.Shop{
 			API: api, Created: http.StatusCreated,
 			Direct: func(order string) error {
-				_, err := service.Create(context.Background(), invoice.Request{
-					Project: project.ID, OrderID: order, Name: "Order of a chair", Asset: "ETH", Format: itispay.FormatName,
+				_, err := till.Service.Create(context.Background(), invoice.Request{
+					Project: till.Project, OrderID: order, Name: "Order of a chair", Asset: "ETH", Format: itispay.FormatName,
 					Price: invoice.Price{Currency: "EUR", Amount: decimal.RequireFromString("19.90")},
 				})
 				return err
 			},
 			Request: func(order string) (string, http.Header, string) {
-				return "/invoices", http.Header{"Api-Key": {key}, "Content-Type": {"application/json"}},
+				return "/invoices", http.Header{"Api-Key": {till.Key}, "Content-Type": {"application/json"}},
 					`{"order_id":"` + order + `","order_name":"Order of a chair","fiat_amount":19.90,"currency":"ETH"}`
 			},
 		}

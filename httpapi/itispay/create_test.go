@@ -17,10 +17,10 @@ import (
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/internal/contract"
 	"github.com/cointill/cointill/httpapi/internal/life"
+	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
-	"github.com/cointill/cointill/webhook"
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 )
@@ -45,7 +45,7 @@ func TestA25_CreateAnswersThePublishedSample(t *testing.T) {
 		`"created_at":"2024-01-15T10:30:00Z","updated_at":"2024-01-15T10:30:00Z","expires_at":"2024-01-15T11:15:00Z",`+
 		`"blockchain_details":{"currency":"SIM","blockchainAddress":"sim1address00000000","blockchainNetwork":`+
 		`{"name":"Simulated","type":"mainnet"},"qrcode":"QR"},"transactions":[]}`+"\n", body)
-	require.Equal(t, 1, w.count(t))
+	require.Equal(t, 1, stage.Count(t, w.service))
 }
 
 func TestCreateDefaults(t *testing.T) {
@@ -222,7 +222,7 @@ func TestIncident35_BadCreationsAreRefusedAndStoreNothing(t *testing.T) {
 			}
 			message := w.do(t, "POST", "/invoices", w.key, c.body).refused(t, status, codes[c.status])
 			require.Contains(t, message, c.says)
-			require.Zero(t, w.count(t))
+			require.Zero(t, stage.Count(t, w.service))
 		})
 	}
 	list := w.do(t, "GET", "/invoices", w.key, "")
@@ -235,7 +235,7 @@ func TestIncident38_WhatRoundsToNothingIsNeverFree(t *testing.T) {
 		c.Chains[0].Assets[0].Minimum = c.Chains[0].Assets[0].Decimal(units("1000000000000000")) // 0.001 SIM
 	}})
 	w.do(t, "POST", "/invoices", w.key, `{"order_id":"1","fiat_amount":0.01,"currency":"SIM"}`).refused(t, 422, "validation_error")
-	require.Zero(t, w.count(t))
+	require.Zero(t, stage.Count(t, w.service))
 	// Without a configured minimum, an invoice still asks for at least one unit of an asset, rounded up.
 	w = newWorld(t, options{service: func(c *invoice.Config) { c.Chains[0].Assets[1].Minimum = c.Tolerance }})
 	got := w.create(t, `{"order_id":"1","crypto_amount":0.000001,"currency":"TOK"}`)
@@ -269,7 +269,7 @@ func TestContentTypeMustBeJSON(t *testing.T) {
 			got.refused(t, 415, "unsupported_media_type")
 		}
 	}
-	require.Equal(t, 9, w.count(t))
+	require.Equal(t, 9, stage.Count(t, w.service))
 	r := w.request("POST", "/invoices", w.key, `{"order_id":"zip","fiat_amount":1,"currency":"SIM"}`)
 	r.Header.Set("Content-Encoding", "gzip")
 	require.Equal(t, "The body must not be compressed.", w.send(t, w.api, r).refused(t, 415, "unsupported_media_type"))
@@ -338,7 +338,7 @@ func TestDuplicateOrderNamesTheFirstInvoice(t *testing.T) {
 	require.Contains(t, w.do(t, "POST", "/invoices", w.key, body).refused(t, 409, "conflict"), first)
 	require.Contains(t, w.do(t, "POST", "/archived", w.key, body).refused(t, 409, "conflict"), first)
 	require.Equal(t, http.StatusCreated, w.do(t, "POST", "/invoices", w.other, body).status, "another project may have the same order")
-	require.Equal(t, 2, w.count(t))
+	require.Equal(t, 2, stage.Count(t, w.service))
 }
 
 func TestA42_TwoHundredCreationsAtOnceMakeOneInvoice(t *testing.T) {
@@ -366,14 +366,14 @@ func TestA42_TwoHundredCreationsAtOnceMakeOneInvoice(t *testing.T) {
 			require.Contains(t, got.refused(t, 409, "conflict"), id)
 		}
 	}
-	require.Equal(t, 1, w.count(t))
+	require.Equal(t, 1, stage.Count(t, w.service))
 }
 
 func TestA31_WithoutARateTheRefusalSaysSo(t *testing.T) {
 	w := newWorld(t, options{service: func(c *invoice.Config) { c.Rates = nil }})
 	w.do(t, "POST", "/invoices", w.key, `{"order_id":"1","fiat_amount":100,"currency":"SIM"}`).refused(t, 503, "rate_unavailable")
 	w.do(t, "GET", "/rates", "", "").refused(t, 503, "rate_unavailable")
-	require.Zero(t, w.count(t))
+	require.Zero(t, stage.Count(t, w.service))
 }
 
 func TestIncident47_ACallbackThatTheHostRefusesIsInvalid(t *testing.T) {
@@ -384,20 +384,18 @@ func TestIncident47_ACallbackThatTheHostRefusesIsInvalid(t *testing.T) {
 		body := `{"order_id":"1","fiat_amount":1,"currency":"SIM","callback_url":"http://169.254.169.254/x"}`
 		require.Equal(t, "callback_url must not be within", w.do(t, "POST", path, w.key, body).refused(t, 422, "validation_error"))
 	}
-	require.Zero(t, w.count(t))
+	require.Zero(t, stage.Count(t, w.service))
 }
 
 func TestAServiceWithoutTheFormatIsRefused(t *testing.T) {
-	standard, err := webhook.NewNotifier(webhook.Standard())
-	require.NoError(t, err)
-	for name, notifier := range map[string]invoice.Notifier{"no notifier": nil, "another format": standard} {
-		w, err := openWorld(options{service: func(c *invoice.Config) { c.Notifier = notifier }})
+	stage.WithoutFormat(t, itispay.FormatName, func(t *testing.T, n invoice.Notifier) error {
+		w, err := openWorld(options{service: func(c *invoice.Config) { c.Notifier = n }})
 		require.NoError(t, err)
-		for _, build := range []func(itispay.Config) (*httpapi.API, error){itispay.New, itispay.NewV1} {
-			_, err = build(w.config(nil))
-			require.ErrorContains(t, err, "the Service's Notifier has no format itispay: give it Config.Format", name)
-		}
-	}
+		_, err = itispay.NewV1(w.config(nil))
+		require.Error(t, err)
+		_, err = itispay.New(w.config(nil))
+		return err
+	})
 }
 
 func TestWhatPassesIs503AndSaysWhenToComeBack(t *testing.T) {
@@ -412,7 +410,7 @@ func TestWhatPassesIs503AndSaysWhenToComeBack(t *testing.T) {
 		got := w.do(t, "POST", "/invoices", w.key, body)
 		require.Equal(t, message, got.refused(t, 503, "unavailable"))
 		require.Equal(t, "5", got.header.Get("Retry-After"))
-		require.Equal(t, 1, w.count(t))
+		require.Equal(t, 1, stage.Count(t, w.service))
 		require.NotContains(t, w.log.String(), "level=ERROR")
 		w.do(t, "POST", "/invoices", w.key, `{"order_id":"1","fiat_amount":1,"currency":"SIM"}`).refused(t, 409, "conflict")
 	}
@@ -487,7 +485,7 @@ func TestAShopRecordsItsWholePast(t *testing.T) {
 		got := w.do(t, "POST", "/archived", w.key, fmt.Sprintf(`{"order_id":"%d","fiat_amount":1,"currency":"SIM"}`, i))
 		require.Equal(t, http.StatusCreated, got.status, "%s", got.body)
 	}
-	require.Equal(t, 3, w.count(t))
+	require.Equal(t, 3, stage.Count(t, w.service))
 }
 
 func TestArchivedTakesOtherFiat(t *testing.T) {
@@ -516,7 +514,7 @@ func TestBadRecordsAreRefusedAndStoreNothing(t *testing.T) {
 		w.do(t, "POST", "/archived", w.key, body).refused(t, 422, "validation_error")
 	}
 	w.do(t, "POST", "/archived", w.key, `{`).refused(t, 400, "bad_request")
-	require.Zero(t, w.count(t))
+	require.Zero(t, stage.Count(t, w.service))
 }
 
 func TestNewRefusesWhatCannotWork(t *testing.T) {

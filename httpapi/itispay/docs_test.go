@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cointill/cointill/httpapi/internal/docs/docstest"
@@ -26,7 +27,7 @@ func TestAnInvoiceIsCreatedByTheSampleOfThePage(t *testing.T) {
 	status, body := docstest.Paste(t, w.api, docstest.Sample(t, page, "createInvoice"), "API_KEY="+w.key)
 	require.Equal(t, http.StatusCreated, status, body)
 	require.Contains(t, body, `"order_id":"1001"`)
-	require.Equal(t, 1, w.count(t))
+	require.Equal(t, 1, stage.Count(t, w.service))
 	status, body = docstest.Paste(t, w.api, docstest.Sample(t, page, "listInvoices"), "API_KEY="+w.key)
 	require.Equal(t, http.StatusOK, status)
 	require.Contains(t, body, `"order_id":"1001"`)

@@ -1,12 +1,11 @@
 package itispay
 
 import (
-	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 
 	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/httpapi/internal/denial"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
 )
@@ -77,15 +76,7 @@ func (a *api) fault(err error) (int, any) {
 	case errors.Is(err, invoice.ErrConflict), errors.Is(err, invoice.ErrBusy):
 		return http.StatusServiceUnavailable, faultBody{"unavailable", "Too much happened at once. Please try again."}
 	}
-	return http.StatusInternalServerError, faultBody{"internal_error", a.wrong()}
-}
-
-// wrong returns the message of an internal error, which mentions the log if there is one.
-func (a *api) wrong() string {
-	if a.log.Enabled(context.Background(), slog.LevelError) {
-		return "Something went wrong. It was logged."
-	}
-	return "Something went wrong."
+	return http.StatusInternalServerError, faultBody{"internal_error", denial.Wrong(a.log)}
 }
 
 // fields maps the Go fields and parameters in refusals of the core to names on the wire, and projectFields those of
@@ -101,19 +92,10 @@ var (
 	projectFields = map[string]string{"Owner": "owner", "Name": "name", "Description": "description", "AllowedIPs": "api_allowed_ips"}
 )
 
-// renamed returns a refusal of the core with the field's name on the wire. A refusal of a field that clients do not choose
-// becomes an internal error.
+// renamed returns a refusal of the core with the field's name on the wire.
 func renamed(err error, names map[string]string) error {
-	invalid, ok := errors.AsType[*invoice.InvalidError](err)
-	if !ok {
-		return err
-	}
-	name, known := names[invalid.Field]
-	switch {
-	case errors.Is(err, invoice.ErrBelowMinimum):
+	if invalid, ok := errors.AsType[*invoice.InvalidError](err); ok && errors.Is(err, invoice.ErrBelowMinimum) {
 		return &httpapi.FieldError{Field: "amount", Reason: invalid.Reason}
-	case known:
-		return &httpapi.FieldError{Field: name, Reason: invalid.Reason}
 	}
-	return errors.New("itispay: the Service refuses what clients do not choose: " + invalid.Error())
+	return denial.Renamed(FormatName, err, names)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/internal/contract"
+	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/webhook"
@@ -62,7 +63,7 @@ func TestA25_AnswersAreThePublishedSamples(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until(start))
 		w := newWorld(t, options{service: told, now: time.Now})
-		w.run(t)
+		stage.Run(t, w.service)
 		v1, err := itispay.NewV1(w.config(nil))
 		require.NoError(t, err)
 		w.api = w.newAPI(t, func(c *itispay.Config) {

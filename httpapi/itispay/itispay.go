@@ -11,6 +11,7 @@ import (
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/httpapi/internal/denial"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/webhook"
 )
@@ -122,19 +123,14 @@ func (a *api) assemble(version, description string, routes []httpapi.Route) (*ht
 }
 
 func newAPI(cfg Config) (*api, error) {
+	if err := denial.Config(cfg.Service, cfg.Projects, cfg.Format != nil, FormatName); err != nil {
+		return nil, err
+	}
 	switch {
-	case cfg.Service == nil:
-		return nil, errors.New("Service is required")
-	case cfg.Projects == nil:
-		return nil, errors.New("Projects is required")
 	case cfg.DefaultTolerance < 0 || cfg.DefaultTolerance > 99:
 		return nil, errors.New("DefaultTolerance must be 0 to 99")
 	case cfg.MaxNew < 0:
 		return nil, errors.New("MaxNew must not be negative")
-	case cfg.Format == nil:
-		return nil, errors.New("Format is required")
-	case !slices.Contains(cfg.Service.Formats(), FormatName):
-		return nil, errors.New("the Service's Notifier has no format " + FormatName + ": give it Config.Format")
 	case cfg.Payouts != nil && !slices.Contains(cfg.Payouts.Formats(), FormatName):
 		return nil, errors.New("the Notifier of Payouts has no format " + FormatName + ": give it Config.Format")
 	case slices.Contains(cfg.Admins, ""):

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cointill/cointill/httpapi/internal/life"
+	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/webhook"
 	"github.com/stretchr/testify/require"
@@ -84,7 +85,7 @@ func TestA31_A32_Incident36_Incident37_NothingIsPricedByRatesThatCannotBeTrusted
 			got := w.do(t, "POST", "/invoices", w.key, fmt.Sprintf(`{"order_id":"%d","fiat_amount":100,"currency":"SIM"}`, i))
 			if !feed.Priced {
 				got.refused(t, 503, "rate_unavailable")
-				require.Zero(t, w.count(t))
+				require.Zero(t, stage.Count(t, w.service))
 				return
 			}
 			require.Equal(t, "0.05", got.text(t, "crypto_amount"))

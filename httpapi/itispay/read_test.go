@@ -14,6 +14,7 @@ import (
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/chaintest"
 	"github.com/cointill/cointill/httpapi/internal/spy"
+	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/invoice"
 	"github.com/shopspring/decimal"
@@ -178,7 +179,7 @@ func TestIncident41_ThePublicViewIsWholeOnlyWhileTheInvoiceIsLive(t *testing.T) 
 func TestPaymentsShowAsTransactions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, options{now: time.Now})
-		w.run(t)
+		stage.Run(t, w.service)
 		id := w.create(t, `{"order_id":"1","crypto_amount":3,"currency":"SIM"}`).text(t, "invoice_id")
 		sim, to := w.chain.Asset("SIM"), chain.Address("sim1address00000000")
 		read := func() answer {
@@ -235,7 +236,7 @@ type published struct {
 func TestUnitsThatDoNotFit64BitsAreLeftOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, options{now: time.Now})
-		w.run(t)
+		stage.Run(t, w.service)
 		v1, err := itispay.NewV1(w.config(nil))
 		require.NoError(t, err)
 		for i, c := range []struct {
@@ -282,7 +283,7 @@ func TestWhatMayBeReplacedIsNotConfirmedByZeroConfirmations(t *testing.T) {
 		w := newWorld(t, options{now: time.Now, service: func(c *invoice.Config) {
 			c.Chains[0].Assets[0].Confirm = []chain.Tier{{}}
 		}})
-		w.run(t)
+		stage.Run(t, w.service)
 		id := w.create(t, `{"order_id":"1","crypto_amount":3,"currency":"SIM"}`).text(t, "invoice_id")
 		sim := w.chain.Asset("SIM")
 		first := w.chain.SendReplaceable(chaintest.Output{To: "sim1address00000000", Asset: sim, Units: units("1000000000000000000")})
@@ -298,7 +299,7 @@ func TestWhatMayBeReplacedIsNotConfirmedByZeroConfirmations(t *testing.T) {
 func TestPaidInAnotherCurrencySaysWhich(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, options{now: time.Now})
-		w.run(t)
+		stage.Run(t, w.service)
 		id := w.create(t, `{"order_id":"1","fiat_amount":100,"currency":"SIM"}`).text(t, "invoice_id")
 		w.chain.Pay("sim1address00000000", w.chain.Asset("TOK"), units("200000000"))
 		w.chain.Mine(3)
@@ -350,7 +351,7 @@ func transactions(t *testing.T, a answer) []string {
 func TestDustIsATransactionThatPaysNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, options{now: time.Now, service: func(c *invoice.Config) { c.Chains[0].Assets[0].Floor = decimal.NewFromInt(1) }})
-		w.run(t)
+		stage.Run(t, w.service)
 		id := w.create(t, `{"order_id":"1","crypto_amount":3,"currency":"SIM"}`).text(t, "invoice_id")
 		dust := w.chain.Pay("sim1address00000000", w.chain.Asset("SIM"), units("999999999999999999"))
 		w.chain.Mine(2)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/chaintest"
+	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/payout"
@@ -30,7 +31,7 @@ func inMarket(t *testing.T, play func(m *market)) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until(start))
 		w, p := newTill(t, options{now: time.Now, api: func(c *itispay.Config) { c.Now = time.Now }}, nil)
-		w.run(t)
+		stage.Run(t, w.service)
 		time.Sleep(250 * time.Millisecond) // between two polls of the follower
 		play(&market{w, p, t})
 	})

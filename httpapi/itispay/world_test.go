@@ -1,16 +1,11 @@
 package itispay_test
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/big"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -21,6 +16,7 @@ import (
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/internal/contract"
 	"github.com/cointill/cointill/httpapi/internal/spy"
+	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
@@ -63,9 +59,9 @@ func newWorld(t testing.TB, o options) *world {
 	t.Helper()
 	w, err := openWorld(o)
 	require.NoError(t, err)
-	w.project, w.key = w.newProject(t, "shop", o.allowed)
-	w.rival, w.other = w.newProject(t, "rival", o.allowed)
-	w.office, w.admin = w.newProject(t, "office", o.allowed)
+	w.project, w.key = stage.Project(t, w.projects, "shop", o.allowed)
+	w.rival, w.other = stage.Project(t, w.projects, "rival", o.allowed)
+	w.office, w.admin = stage.Project(t, w.projects, "office", o.allowed)
 	w.api = w.newAPI(t, o.api)
 	return w
 }
@@ -76,19 +72,14 @@ func openWorld(o options) (*world, error) {
 		now = func() time.Time { return start }
 	}
 	w := &world{chain: chaintest.NewChain(chaintest.Config{Start: now()}), store: spy.On(store.NewMemory()), log: &spy.Log{}, now: now}
-	follower, err := chain.NewFollower(chain.FollowConfig{Node: w.chain, Poll: time.Second})
+	sim, err := stage.Chain(w.chain, time.Second, stage.Addresses{Wallet: "test", Format: "sim1address%08d"})
 	if err != nil {
 		return nil, err
 	}
+	sim.Assets[1].Minimum = decimal.NewFromInt(2)
 	cfg := invoice.Config{
 		Store: w.store, Notifier: notifier{}, CheckCallback: anywhere, Now: now, Rates: rates.NewFixed(now, prices()),
-		Chains: []invoice.ChainConfig{{
-			Name: "Simulated", Watcher: follower, Addresses: addresses{},
-			Assets: []invoice.AssetConfig{
-				{Asset: w.chain.Asset("SIM"), Confirm: []chain.Tier{{Need: chain.Confirmations{Depth: 2}}}},
-				{Asset: w.chain.Asset("TOK"), Minimum: decimal.NewFromInt(2)},
-			},
-		}},
+		Chains: []invoice.ChainConfig{sim},
 	}
 	if o.service != nil {
 		o.service(&cfg)
@@ -128,31 +119,6 @@ func told(c *invoice.Config) {
 	c.Notifier = n
 }
 
-func (w *world) newProject(t testing.TB, name, allowed string) (id, key string) {
-	t.Helper()
-	p, key, err := w.projects.Create(context.Background(), invoice.NewProject{Owner: "owner", Name: name, AllowedIPs: allowed})
-	require.NoError(t, err)
-	return p.ID, key
-}
-
-// run follows the chain until the test ends.
-func (w *world) run(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error)
-	go func() { done <- w.service.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		require.NoError(t, <-done)
-	})
-}
-
-func (w *world) count(t testing.TB) int {
-	t.Helper()
-	page, err := w.service.List(context.Background(), invoice.Query{Limit: 1})
-	require.NoError(t, err)
-	return page.Total
-}
-
 // answer is a response that was checked against the document.
 type answer struct {
 	status int
@@ -162,11 +128,7 @@ type answer struct {
 
 func (a answer) object(t testing.TB) map[string]any {
 	t.Helper()
-	var out map[string]any
-	dec := json.NewDecoder(bytes.NewReader(a.body))
-	dec.UseNumber()
-	require.NoError(t, dec.Decode(&out), "%s", a.body)
-	return out
+	return contract.Object(t, a.body)
 }
 
 func (a answer) text(t testing.TB, member string) string {
@@ -186,14 +148,7 @@ func (a answer) refused(t testing.TB, status int, code string) string {
 }
 
 func (w *world) request(method, path, key, body string) *http.Request {
-	r := httptest.NewRequest(method, path, strings.NewReader(body))
-	if key != "" {
-		r.Header.Set("Api-Key", key)
-	}
-	if body != "" {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	return r
+	return contract.NewRequest(method, path, "Api-Key", key, body)
 }
 
 func (w *world) do(t testing.TB, method, path, key, body string) answer {
@@ -204,26 +159,12 @@ func (w *world) do(t testing.TB, method, path, key, body string) answer {
 // send makes a request and checks the properties of every response.
 func (w *world) send(t testing.TB, api *httpapi.API, r *http.Request) answer {
 	t.Helper()
-	sent, err := io.ReadAll(r.Body)
-	require.NoError(t, err)
-	r.Body = io.NopCloser(bytes.NewReader(sent))
-	rec := httptest.NewRecorder()
-	api.ServeHTTP(rec, r)
+	rec := contract.Exchange(t, api, r)
 	out := answer{rec.Code, rec.Header(), rec.Body.Bytes()}
-	require.Equal(t, "application/json", out.header.Get("Content-Type"))
-	require.Equal(t, "no-store", out.header.Get("Cache-Control"))
-	require.Equal(t, "nosniff", out.header.Get("X-Content-Type-Options"))
-	require.Len(t, out.header.Get("X-Request-Id"), 16)
 	if key := r.Header.Get("Api-Key"); len(key) == 64 {
 		require.NotContains(t, string(out.body), key)
 		require.NotContains(t, w.log.String(), key)
 		require.NotContains(t, w.log.String(), invoice.HashKey(key))
-	}
-	if r.Method != http.MethodHead {
-		contract.Fits(t, api, r, out.status, out.header, out.body)
-	}
-	if out.status < 300 && len(sent) > 0 {
-		contract.Takes(t, api, r, sent)
 	}
 	return out
 }
@@ -233,15 +174,6 @@ func (w *world) create(t testing.TB, body string) answer {
 	out := w.do(t, "POST", "/invoices", w.key, body)
 	require.Equal(t, http.StatusCreated, out.status, "%s", out.body)
 	return out
-}
-
-// addresses derives addresses from their numbers.
-type addresses struct{}
-
-func (addresses) Name() string { return "test" }
-
-func (addresses) Address(_ context.Context, index uint32) (chain.Address, error) {
-	return chain.Address(fmt.Sprintf("sim1address%08d", index)), nil
 }
 
 // notifier knows the format and sends nothing.

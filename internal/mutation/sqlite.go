@@ -3,6 +3,7 @@ package main
 const (
 	queriesFile = "store/sqlite/queries.go"
 	writerFile  = "store/sqlite/writer.go"
+	queueFile   = "store/internal/queue/queue.go"
 	outboxFile  = "store/sqlite/outbox.go"
 	feedFile    = "store/internal/record/feed.go"
 )
@@ -251,8 +252,8 @@ var sqliteTable = []mutation{
 		rule: "of a batch that is refused nothing is stored",
 	},
 	{
-		name: "a withdrawn batch is stored", file: writerFile,
-		from: `	w.waiting = slices.Delete(w.waiting, i, i+1)
+		name: "a withdrawn batch is stored", file: queueFile,
+		from: `	q.waiting = slices.Delete(q.waiting, i, i+1)
 	return true`,
 		to:   `	return true`,
 		rule: "of a batch whose caller was told that it has failed nothing is stored",

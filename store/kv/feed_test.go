@@ -13,9 +13,8 @@ import (
 func TestADamagedEventStopsNothingButItself(t *testing.T) {
 	db := &sorted{}
 	s := kv.New(db)
-	b := invoice.Batch{Insert: []invoice.Invoice{newInvoice("a")}}
-	for seq := int64(1); seq <= damagetest.Events; seq++ {
-		b.Events = append(b.Events, invoice.Event{ID: "e", Invoice: "a", Seq: seq, At: at})
+	b := invoice.Batch{
+		Insert: []invoice.Invoice{newInvoice("a")}, Events: damagetest.Events(invoice.Event{ID: "e", Invoice: "a", At: at}),
 	}
 	require.NoError(t, s.Commit(t.Context(), b))
 	var records []*pair
@@ -24,7 +23,7 @@ func TestADamagedEventStopsNothingButItself(t *testing.T) {
 			records = append(records, &db.pairs[i])
 		}
 	}
-	require.Len(t, records, damagetest.Events)
+	require.Len(t, records, len(b.Events))
 	records[2].value = records[2].value[:10]
 	records[3].value = records[6].value // of another position
 	records[4].value = []byte("?")

@@ -1,24 +1,16 @@
 package postgres_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"math/big"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/internal/pgtest"
-	"github.com/cointill/cointill/invoice"
-	"github.com/cointill/cointill/rates"
+	"github.com/cointill/cointill/store/internal/workload"
 	"github.com/cointill/cointill/store/postgres"
 	"github.com/cointill/cointill/webhook"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 )
 
@@ -30,31 +22,6 @@ func durablePool(b *testing.B, connections int) *pgxpool.Pool {
 	return pgtest.Connect(b, durable.Database(b), func(cfg *pgxpool.Config) { cfg.MaxConns = int32(connections) })
 }
 
-// run spreads b.N calls over the callers.
-func run(b *testing.B, callers int, call func(n int) error) {
-	b.Helper()
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	b.ResetTimer()
-	for range callers {
-		wg.Go(func() {
-			for {
-				n := int(next.Add(1))
-				if n > b.N {
-					return
-				}
-				if err := call(n); err != nil {
-					b.Error(err)
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
-	b.StopTimer()
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "rows/s")
-}
-
 // BenchmarkCommitInvoice stores what creating an invoice stores. Compare with BenchmarkRawInsert at the
 // same number of callers, in the same run.
 func BenchmarkCommitInvoice(b *testing.B) {
@@ -63,7 +30,7 @@ func BenchmarkCommitInvoice(b *testing.B) {
 			pool := durablePool(b, 16)
 			require.NoError(b, postgres.Migrate(b.Context(), pool))
 			s := open(b, pool)
-			run(b, callers, func(n int) error { return s.Commit(context.Background(), creation(n)) })
+			workload.Run(b, callers, "rows/s", func(n int) error { return s.Commit(context.Background(), workload.Creation(n)) })
 			b.ReportMetric(float64(b.N)/float64(s.Commits()), "batches/group")
 		})
 	}
@@ -77,7 +44,7 @@ func BenchmarkRawInsert(b *testing.B) {
 			pool := durablePool(b, callers)
 			_, err := pool.Exec(b.Context(), rawTable)
 			require.NoError(b, err)
-			run(b, callers, func(n int) error { return rawInsert(pool, n) })
+			workload.Run(b, callers, "rows/s", func(n int) error { return rawInsert(pool, n) })
 		})
 	}
 }
@@ -109,7 +76,7 @@ func BenchmarkClaim(b *testing.B) {
 			require.NoError(b, err)
 			_, err = pool.Exec(b.Context(), "VACUUM ANALYZE")
 			require.NoError(b, err)
-			run(b, callers, func(int) error {
+			workload.Run(b, callers, "rows/s", func(int) error {
 				got, err := s.Claim(context.Background(), webhook.ClaimQuery{Lease: time.Hour, Limit: claimed, PerEndpoint: 4})
 				if err == nil && len(got) == 0 {
 					return fmt.Errorf("nothing to claim")
@@ -133,7 +100,7 @@ func BenchmarkRawDequeue(b *testing.B) {
 			_, err = pool.Exec(b.Context(), "VACUUM ANALYZE")
 			require.NoError(b, err)
 			now := time.Now().UnixNano()
-			run(b, callers, func(int) error {
+			workload.Run(b, callers, "rows/s", func(int) error {
 				rows, err := pool.Query(context.Background(), `UPDATE raw SET at = $1 FROM
 					(SELECT id FROM raw WHERE at <= $2 ORDER BY at LIMIT $3 FOR UPDATE SKIP LOCKED) due
 					WHERE raw.id = due.id RETURNING raw.id, k, amount, at, body`, now+int64(time.Hour), now, claimed)
@@ -150,54 +117,4 @@ func BenchmarkRawDequeue(b *testing.B) {
 			})
 		})
 	}
-}
-
-// creation is the batch of a new invoice.
-func creation(n int) invoice.Batch {
-	asset := chain.Asset{ID: "eip155:1/erc20:0xdAC17F958D2ee523a2206206994597C13D831ec7", Code: "USDT", Decimals: 6}
-	now := time.Date(2031, 2, 3, 4, 5, 6, 123456789, time.UTC).Add(time.Duration(n) * time.Millisecond)
-	amount := decimal.New(1990+int64(n*7919%100000), -2)
-	inv := invoice.Invoice{
-		// as a UUID of version 7: a time in front, random digits behind
-		ID:      fmt.Sprintf("%08x-%04x-7abc-8def-%012x", n>>8, n&0xff<<8, uint64(n)*0x9e3779b97f4a7c15>>16),
-		Project: "0198c8d2-7a5e-7c11-9d7a-0f6a5d0c9e11", OrderID: fmt.Sprintf("order-%d", n), Name: "Order of a chair",
-		CallbackURL: "https://shop.example/callbacks/cointill", Format: "standard",
-		Price: invoice.Price{Currency: "EUR", Amount: amount},
-		Quote: &invoice.Quote{
-			Asset: asset, Due: big.NewInt(21_500_000 + int64(n*7919%1000000)),
-			Rate: rates.Rate{
-				Pair: rates.Pair{Base: "USDT", Quote: "EUR"}, Value: decimal.RequireFromString("0.8731"), Time: now,
-				Source: "median(kraken,coinbase,bitstamp)",
-			},
-			Fiat: invoice.Price{Currency: "EUR", Amount: amount},
-			At:   now, Address: benchAddress(n), Wallet: "hot", Index: uint32(n),
-		},
-		Terms: invoice.Terms{
-			TolerancePercent: decimal.New(5, -1), Confirm: chain.Confirmations{Depth: 12},
-			Late: invoice.LateHold, Other: invoice.OtherAccept,
-		},
-		CreatedAt: now, UpdatedAt: now, Deadline: now.Add(time.Hour),
-		State: invoice.State{Status: invoice.StatusNew, Wake: invoice.Wake{Time: now.Add(time.Hour)}},
-		Seq:   1, Version: 1,
-	}
-	claim := invoice.Claim{
-		Network: asset.ID.Network(), Place: invoice.Place{Address: inv.Quote.Address}, Invoice: inv.ID, Wallet: "hot", Index: uint32(n),
-	}
-	return invoice.Batch{Insert: []invoice.Invoice{inv}, Claims: []invoice.Claim{claim}, Events: []invoice.Event{event(inv, 1)}}
-}
-
-// event is an event of the invoice, with a body of the usual size.
-func event(inv invoice.Invoice, seq int64) invoice.Event {
-	return invoice.Event{
-		ID: fmt.Sprintf("evt_%s_%d", inv.ID, seq), Invoice: inv.ID, Project: inv.Project, Seq: seq, Type: invoice.EventCreated,
-		To: invoice.StatusNew, At: inv.CreatedAt, Body: eventBody,
-	}
-}
-
-var eventBody = json.RawMessage(`{"data":"` + string(bytes.Repeat([]byte("x"), 688)) + `"}`)
-
-// benchAddress spreads addresses as hashes are spread.
-func benchAddress(n int) chain.Address {
-	x := uint64(n) * 0x9e3779b97f4a7c15
-	return chain.Address(fmt.Sprintf("0x%016x%016x%08x", x, x^0xabcdef, uint32(n)))
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cointill/cointill/internal/pgtest"
 	"github.com/cointill/cointill/payout"
+	"github.com/cointill/cointill/store/internal/workload"
 	"github.com/cointill/cointill/store/postgres"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -20,7 +21,7 @@ func funded(t *testing.T, change ...func(*pgxpool.Config)) (shop *pgxpool.Pool, 
 	t.Helper()
 	shop = migrated(t, change...)
 	s = open(t, pgtest.Connect(t, shop.Config().ConnString(), named("store")))
-	require.NoError(t, s.CommitPayouts(t.Context(), deposit()))
+	require.NoError(t, s.CommitPayouts(t.Context(), workload.Deposit()))
 	return shop, s
 }
 
@@ -34,9 +35,9 @@ func requireRequested(t *testing.T, s *postgres.Store, n int64) {
 	for i, e := range entries {
 		require.Equal(t, int64(i+1), e.Position)
 	}
-	balances, err := s.Balances(ctx, payoutAccount(payout.Available).Project)
+	balances, err := s.Balances(ctx, workload.PayoutAccount(payout.Available).Project)
 	require.NoError(t, err)
-	left := deposit().Moves[0].Units
+	left := workload.Deposit().Moves[0].Units
 	left.Sub(left, big.NewInt(22_000_000*n))
 	require.Equal(t, left.String(), balances[0].Units.String())
 	totals, err := s.Totals(ctx)
@@ -61,7 +62,7 @@ func TestAPayoutWhoseConnectionIsLostBeforeTheCommitIsStoredOnce(t *testing.T) {
 			shop, s := funded(t)
 			tx := begin(t, shop, blocked)
 			done := make(chan error, 1)
-			go func() { done <- s.CommitPayouts(context.Background(), payoutRequest(1)) }()
+			go func() { done <- s.CommitPayouts(context.Background(), workload.PayoutRequest(1)) }()
 			await(t, shop, isBlocked, "store")
 			_, err := shop.Exec(t.Context(), terminate, "store")
 			require.NoError(t, err)
@@ -75,16 +76,16 @@ func TestAPayoutWhoseConnectionIsLostBeforeTheCommitIsStoredOnce(t *testing.T) {
 
 func TestAPayoutWhoseCommitIsLostIsLeftOpen(t *testing.T) {
 	s, err := interrupted(t, func(s *postgres.Store) error {
-		b := deposit()
-		request := payoutRequest(1)
+		b := workload.Deposit()
+		request := workload.PayoutRequest(1)
 		b.Payouts, b.Events, b.Entries = request.Payouts, request.Events, append(b.Entries, request.Entries...)
 		return s.CommitPayouts(context.Background(), b)
 	})
 	require.ErrorContains(t, err, "it is open whether the batch was stored")
 	require.NotErrorIs(t, err, payout.ErrConflict)
 	requireRequested(t, s, 1)
-	require.ErrorIs(t, s.CommitPayouts(t.Context(), payoutRequest(1)), payout.ErrConflict, "it was")
-	require.NoError(t, s.CommitPayouts(t.Context(), payoutRequest(2)))
+	require.ErrorIs(t, s.CommitPayouts(t.Context(), workload.PayoutRequest(1)), payout.ErrConflict, "it was")
+	require.NoError(t, s.CommitPayouts(t.Context(), workload.PayoutRequest(2)))
 	requireRequested(t, s, 2)
 }
 
@@ -92,7 +93,7 @@ func TestADeadlockOfPayoutsIsRetried(t *testing.T) {
 	shop, s := funded(t, func(cfg *pgxpool.Config) { cfg.ConnConfig.RuntimeParams["deadlock_timeout"] = "1h" })
 	tx := begin(t, shop, "SELECT FROM cointill_feed FOR UPDATE")
 	done := make(chan error, 1)
-	go func() { done <- s.CommitPayouts(context.Background(), payoutRequest(1)) }()
+	go func() { done <- s.CommitPayouts(context.Background(), workload.PayoutRequest(1)) }()
 	await(t, shop, isBlocked, "store")
 	_, err := tx.Exec(t.Context(), lockOfBooks)
 	require.NoError(t, err, "the store gave way")
@@ -111,12 +112,12 @@ func TestPayoutsThatCannotBeSerializedAreRetried(t *testing.T) {
 		END $$;
 		CREATE TRIGGER refuse BEFORE INSERT ON cointill_events FOR EACH ROW EXECUTE FUNCTION refuse();`)
 	require.NoError(t, err)
-	require.NoError(t, s.CommitPayouts(t.Context(), payoutRequest(1)))
+	require.NoError(t, s.CommitPayouts(t.Context(), workload.PayoutRequest(1)))
 	requireRequested(t, s, 1)
 	_, err = shop.Exec(t.Context(), "ALTER SEQUENCE tried RESTART MINVALUE -1000 START -1000")
 	require.NoError(t, err)
 	var native *pgconn.PgError
-	require.ErrorAs(t, s.CommitPayouts(t.Context(), payoutRequest(2)), &native)
+	require.ErrorAs(t, s.CommitPayouts(t.Context(), workload.PayoutRequest(2)), &native)
 	require.Equal(t, "40001", native.Code, "it is given up after some attempts")
 	requireRequested(t, s, 1)
 }
@@ -127,12 +128,12 @@ func TestPayoutsAreStoredOnceAtAnyIsolation(t *testing.T) {
 		cfg.ConnConfig.RuntimeParams["default_transaction_isolation"] = "serializable"
 	})
 	processes := []*postgres.Store{open(t, pool), open(t, pool)}
-	require.NoError(t, processes[0].CommitPayouts(t.Context(), deposit()))
+	require.NoError(t, processes[0].CommitPayouts(t.Context(), workload.Deposit()))
 	var wg sync.WaitGroup
 	for n := range 40 {
 		for _, s := range processes {
 			wg.Go(func() {
-				if err := s.CommitPayouts(t.Context(), payoutRequest(n)); err != nil && !errors.Is(err, payout.ErrConflict) {
+				if err := s.CommitPayouts(t.Context(), workload.PayoutRequest(n)); err != nil && !errors.Is(err, payout.ErrConflict) {
 					t.Error(err)
 				}
 			})
@@ -148,7 +149,7 @@ func TestAnUnstorableBatchOfPayoutsFailsAlone(t *testing.T) {
 	var wg sync.WaitGroup
 	for n := range 60 {
 		wg.Go(func() {
-			b := payoutRequest(n)
+			b := workload.PayoutRequest(n)
 			if n%10 == 0 {
 				b.Events[0].Actor = "\x00"
 			}
@@ -167,7 +168,7 @@ func TestAReadOnlyDatabaseStoresNoPayouts(t *testing.T) {
 		cfg.ConnConfig.RuntimeParams["default_transaction_read_only"] = "on"
 	}))
 	var native *pgconn.PgError
-	require.ErrorAs(t, read.CommitPayouts(t.Context(), payoutRequest(1)), &native)
+	require.ErrorAs(t, read.CommitPayouts(t.Context(), workload.PayoutRequest(1)), &native)
 	require.Equal(t, "25006", native.Code)
 	requireRequested(t, s, 0)
 }

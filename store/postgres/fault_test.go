@@ -11,6 +11,7 @@ import (
 	"github.com/cointill/cointill/internal/pgserver"
 	"github.com/cointill/cointill/internal/pgtest"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store/internal/workload"
 	"github.com/cointill/cointill/store/postgres"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -57,7 +58,7 @@ func TestAConnectionLostBeforeTheCommitIsReplaced(t *testing.T) {
 	s := open(t, pgtest.Connect(t, shop.Config().ConnString(), named("store")))
 	tx := begin(t, shop, "SELECT FROM cointill_feed FOR UPDATE")
 	done := make(chan error, 1)
-	go func() { done <- s.Commit(context.Background(), creation(1)) }()
+	go func() { done <- s.Commit(context.Background(), workload.Creation(1)) }()
 	await(t, shop, isBlocked, "store")
 	_, err := shop.Exec(t.Context(), terminate, "store")
 	require.NoError(t, err)
@@ -70,11 +71,11 @@ func TestAConnectionLostBeforeTheCommitIsReplaced(t *testing.T) {
 }
 
 func TestAConnectionLostInTheCommitLeavesItOpen(t *testing.T) {
-	s, err := interrupted(t, func(s *postgres.Store) error { return s.Commit(context.Background(), creation(1)) })
+	s, err := interrupted(t, func(s *postgres.Store) error { return s.Commit(context.Background(), workload.Creation(1)) })
 	require.ErrorContains(t, err, "it is open whether the batch was stored")
 	require.NotErrorIs(t, err, invoice.ErrConflict)
-	require.ErrorIs(t, s.Commit(t.Context(), creation(1)), invoice.ErrConflict, "it was")
-	require.NoError(t, s.Commit(t.Context(), creation(2)))
+	require.ErrorIs(t, s.Commit(t.Context(), workload.Creation(1)), invoice.ErrConflict, "it was")
+	require.NoError(t, s.Commit(t.Context(), workload.Creation(2)))
 }
 
 // interrupted ends the connection of a commit in the middle, and returns its error. Only a commit that waits for a
@@ -120,13 +121,13 @@ func interrupted(t *testing.T, commit func(*postgres.Store) error) (*postgres.St
 func TestADeadlockIsRetried(t *testing.T) {
 	shop := migrated(t, func(cfg *pgxpool.Config) { cfg.ConnConfig.RuntimeParams["deadlock_timeout"] = "1h" })
 	s := open(t, pgtest.Connect(t, shop.Config().ConnString(), named("store")))
-	require.NoError(t, s.Commit(t.Context(), creation(1)))
-	inv := creation(1).Insert[0]
+	require.NoError(t, s.Commit(t.Context(), workload.Creation(1)))
+	inv := workload.Creation(1).Insert[0]
 	inv.Version = 2
 	tx := begin(t, shop, "SELECT FROM cointill_feed FOR UPDATE")
 	done := make(chan error, 1)
 	go func() {
-		done <- s.Commit(context.Background(), invoice.Batch{Update: []invoice.Invoice{inv}, Events: []invoice.Event{event(inv, 2)}})
+		done <- s.Commit(context.Background(), invoice.Batch{Update: []invoice.Invoice{inv}, Events: []invoice.Event{workload.Event(inv, 2)}})
 	}()
 	await(t, shop, isBlocked, "store")
 	_, err := tx.Exec(t.Context(), "SELECT FROM cointill_invoices WHERE id = $1 FOR UPDATE", inv.ID)
@@ -147,7 +148,7 @@ func TestAReadOnlyDatabaseStoresNothingAndIsAnError(t *testing.T) {
 	for n := range 20 {
 		wg.Go(func() {
 			var native *pgconn.PgError
-			if err := s.Commit(t.Context(), creation(n)); !errors.As(err, &native) || native.Code != "25006" {
+			if err := s.Commit(t.Context(), workload.Creation(n)); !errors.As(err, &native) || native.Code != "25006" {
 				t.Errorf("got %v, want a refusal of the server's", err)
 			}
 		})
@@ -163,14 +164,14 @@ func TestADatabaseThatIsNotThereIsAnError(t *testing.T) {
 	pool := pgtest.Connect(t, own.URL("postgres"))
 	require.NoError(t, postgres.Migrate(t.Context(), pool))
 	s := open(t, pool)
-	require.NoError(t, s.Commit(t.Context(), creation(1)))
+	require.NoError(t, s.Commit(t.Context(), workload.Creation(1)))
 	require.NoError(t, own.Kill())
-	require.Error(t, s.Commit(t.Context(), creation(2)))
-	_, err := s.Invoice(t.Context(), creation(1).Insert[0].ID)
+	require.Error(t, s.Commit(t.Context(), workload.Creation(2)))
+	_, err := s.Invoice(t.Context(), workload.Creation(1).Insert[0].ID)
 	require.Error(t, err)
 	require.NotErrorIs(t, err, invoice.ErrNotFound)
 	require.NoError(t, own.Restart(t.Context()))
-	require.NoError(t, s.Commit(t.Context(), creation(3)), "when it is back")
+	require.NoError(t, s.Commit(t.Context(), workload.Creation(3)), "when it is back")
 }
 
 // What a primary has acknowledged its synchronous standby has.
@@ -188,7 +189,7 @@ func TestNothingThatWasCommittedIsLostWithThePrimary(t *testing.T) {
 	enough := make(chan struct{})
 	for caller := range callers {
 		wg.Go(func() {
-			for n := caller; s.Commit(context.Background(), creation(n)) == nil; n += callers {
+			for n := caller; s.Commit(context.Background(), workload.Creation(n)) == nil; n += callers {
 				committed[caller] = append(committed[caller], n)
 				if len(committed[caller]) == 20 && caller == 0 {
 					close(enough)
@@ -203,9 +204,9 @@ func TestNothingThatWasCommittedIsLostWithThePrimary(t *testing.T) {
 	revived := open(t, pgtest.Connect(t, standby.URL("postgres")))
 	for _, list := range committed {
 		for _, n := range list {
-			_, err := revived.Invoice(t.Context(), creation(n).Insert[0].ID)
+			_, err := revived.Invoice(t.Context(), workload.Creation(n).Insert[0].ID)
 			require.NoError(t, err)
-			require.ErrorIs(t, revived.Commit(t.Context(), creation(n)), invoice.ErrConflict)
+			require.ErrorIs(t, revived.Commit(t.Context(), workload.Creation(n)), invoice.ErrConflict)
 		}
 	}
 	requireWholeFeed(t, revived)
@@ -234,9 +235,9 @@ func TestADamagedRowIsNamedAndTheOthersAreReturned(t *testing.T) {
 	pool := migrated(t)
 	s := open(t, pool)
 	for n := range 3 {
-		require.NoError(t, s.Commit(t.Context(), creation(n)))
+		require.NoError(t, s.Commit(t.Context(), workload.Creation(n)))
 	}
-	id := creation(1).Insert[0].ID
+	id := workload.Creation(1).Insert[0].ID
 	_, err := pool.Exec(t.Context(), "UPDATE cointill_invoices SET doc = left(doc, 100) WHERE id = $1", id)
 	require.NoError(t, err)
 	isNamed := func(err error) {
@@ -248,12 +249,12 @@ func TestADamagedRowIsNamedAndTheOthersAreReturned(t *testing.T) {
 	page, err := s.Invoices(t.Context(), invoice.Query{Limit: 3})
 	isNamed(err)
 	require.Len(t, page.Invoices, 2)
-	found, err := s.InvoicesAt(t.Context(), []invoice.Place{{Address: benchAddress(0)}, {Address: benchAddress(1)}, {Address: benchAddress(2)}})
+	found, err := s.InvoicesAt(t.Context(), []invoice.Place{{Address: workload.Address(0)}, {Address: workload.Address(1)}, {Address: workload.Address(2)}})
 	isNamed(err)
 	require.Len(t, found, 2)
 	_, err = s.Invoice(t.Context(), id)
 	isNamed(err)
-	_, err = s.Invoice(t.Context(), creation(2).Insert[0].ID)
+	_, err = s.Invoice(t.Context(), workload.Creation(2).Insert[0].ID)
 	require.NoError(t, err)
 }
 
@@ -273,9 +274,9 @@ func TestMigrations(t *testing.T) {
 	wg.Wait()
 	require.NoError(t, errors.Join(errs...), "several at once")
 	s := open(t, pool)
-	require.NoError(t, s.Commit(ctx, creation(1)))
+	require.NoError(t, s.Commit(ctx, workload.Creation(1)))
 	require.NoError(t, postgres.Migrate(ctx, pool), "again")
-	_, err = s.Invoice(ctx, creation(1).Insert[0].ID)
+	_, err = s.Invoice(ctx, workload.Creation(1).Insert[0].ID)
 	require.NoError(t, err, "nothing was lost")
 
 	var foreign int
@@ -288,7 +289,7 @@ func TestMigrations(t *testing.T) {
 	require.ErrorIs(t, postgres.Migrate(ctx, pool), postgres.ErrSchemaTooNew)
 	_, err = postgres.New(ctx, pool)
 	require.ErrorIs(t, err, postgres.ErrSchemaTooNew)
-	require.NoError(t, s.Commit(ctx, creation(2)), "who is running goes on")
+	require.NoError(t, s.Commit(ctx, workload.Creation(2)), "who is running goes on")
 }
 
 func TestNewRefusesSettingsThatLoseData(t *testing.T) {
@@ -311,7 +312,7 @@ func TestOtherIsolationLevelsAndProtocolsWork(t *testing.T) {
 			var wg sync.WaitGroup
 			for n := range 40 {
 				wg.Go(func() {
-					if err := s.Commit(t.Context(), creation(n)); err != nil {
+					if err := s.Commit(t.Context(), workload.Creation(n)); err != nil {
 						t.Error(err)
 					}
 					if _, err := s.ReserveIndexes(t.Context(), "hot", 1); err != nil {
@@ -321,10 +322,10 @@ func TestOtherIsolationLevelsAndProtocolsWork(t *testing.T) {
 			}
 			wg.Wait()
 			requireWholeFeed(t, s)
-			found, err := s.InvoicesAt(t.Context(), []invoice.Place{{Address: benchAddress(3)}})
+			found, err := s.InvoicesAt(t.Context(), []invoice.Place{{Address: workload.Address(3)}})
 			require.NoError(t, err)
 			require.Len(t, found, 1)
-			require.ErrorIs(t, s.Commit(t.Context(), creation(3)), invoice.ErrConflict)
+			require.ErrorIs(t, s.Commit(t.Context(), workload.Creation(3)), invoice.ErrConflict)
 		})
 	}
 }
@@ -336,7 +337,7 @@ func TestWaitingBatchesShareATransaction(t *testing.T) {
 	const callers = 40
 	errs := make([]error, callers)
 	var wg sync.WaitGroup
-	commit := func(n int) { errs[n] = s.Commit(context.Background(), creation(n)) }
+	commit := func(n int) { errs[n] = s.Commit(context.Background(), workload.Creation(n)) }
 	wg.Go(func() { commit(0) })
 	await(t, shop, isBlocked, "store")
 	for n := 1; n < callers; n++ {
@@ -347,7 +348,7 @@ func TestWaitingBatchesShareATransaction(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	withdrawn := make(chan error, 1)
-	go func() { withdrawn <- s.Commit(ctx, creation(callers)) }()
+	go func() { withdrawn <- s.Commit(ctx, workload.Creation(callers)) }()
 	for s.Waiting() < callers {
 		time.Sleep(time.Millisecond)
 	}
@@ -357,7 +358,7 @@ func TestWaitingBatchesShareATransaction(t *testing.T) {
 	wg.Wait()
 	require.NoError(t, errors.Join(errs...))
 	require.Equal(t, int64(2), s.Commits(), "one for the first that came, one for all the others")
-	_, err := s.Invoice(t.Context(), creation(callers).Insert[0].ID)
+	_, err := s.Invoice(t.Context(), workload.Creation(callers).Insert[0].ID)
 	require.ErrorIs(t, err, invoice.ErrNotFound, "a batch whose context ended before its turn")
 }
 
@@ -367,10 +368,10 @@ func TestABatchInAGroupIsLeftWhenItsContextEnds(t *testing.T) {
 	tx := begin(t, shop, "SELECT FROM cointill_feed FOR UPDATE")
 	ctx, cancel := context.WithCancel(t.Context())
 	first := make(chan error, 1)
-	go func() { first <- s.Commit(ctx, creation(1)) }()
+	go func() { first <- s.Commit(ctx, workload.Creation(1)) }()
 	await(t, shop, isBlocked, "store")
 	second := make(chan error, 1)
-	go func() { second <- s.Commit(context.Background(), creation(2)) }()
+	go func() { second <- s.Commit(context.Background(), workload.Creation(2)) }()
 	for s.Waiting() == 0 {
 		time.Sleep(time.Millisecond)
 	}
@@ -378,7 +379,7 @@ func TestABatchInAGroupIsLeftWhenItsContextEnds(t *testing.T) {
 	require.ErrorIs(t, <-first, context.Canceled)
 	require.NoError(t, tx.Rollback(t.Context()))
 	require.NoError(t, <-second, "the queue goes on")
-	_, err := s.Invoice(t.Context(), creation(1).Insert[0].ID)
+	_, err := s.Invoice(t.Context(), workload.Creation(1).Insert[0].ID)
 	require.ErrorIs(t, err, invoice.ErrNotFound)
 }
 
@@ -388,7 +389,7 @@ func TestAnUnstorableBatchFailsAlone(t *testing.T) {
 	var wg sync.WaitGroup
 	for n := range 60 {
 		wg.Go(func() {
-			b := creation(n)
+			b := workload.Creation(n)
 			if n%10 == 0 {
 				b.Insert[0].OrderID = fmt.Sprint("\x00", n)
 			}

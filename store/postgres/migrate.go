@@ -5,8 +5,8 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 
+	"github.com/cointill/cointill/store/internal/schema"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -21,15 +21,11 @@ var (
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// migrations lists the migration files in the order of their numbers. The first one leads to version 1.
+// migrations are the scripts in the order of their numbers.
 //
 // A migration may only add: processes of the previous version keep working while it runs and after it.
-func migrations() []string {
-	names, err := fs.Glob(migrationFiles, "migrations/*.sql")
-	if err != nil {
-		return nil // only a malformed pattern is an error
-	}
-	return names
+func migrations() schema.Migrations {
+	return schema.Migrations{Files: migrationFiles, Outdated: ErrSchemaOutdated, TooNew: ErrSchemaTooNew, Table: qHasSchema}
 }
 
 const (
@@ -42,9 +38,8 @@ const (
 	// done.
 	qHasSchema = `SELECT EXISTS (SELECT 1 FROM information_schema.tables
 		WHERE table_schema = ANY(current_schemas(false)) AND table_name = 'cointill_schema')`
-	qSchemaVersion = `SELECT COALESCE(MAX(version), 0) FROM cointill_schema`
-	qMakeSchema    = `CREATE TABLE IF NOT EXISTS cointill_schema (version bigint PRIMARY KEY)`
-	qStepTaken     = `INSERT INTO cointill_schema (version) VALUES ($1)`
+	qMakeSchema = `CREATE TABLE IF NOT EXISTS cointill_schema (version bigint PRIMARY KEY)`
+	qStepTaken  = `INSERT INTO cointill_schema (version) VALUES ($1)`
 )
 
 // Migrate brings the tables up to date, each step in a transaction of its own. It is idempotent, several processes may
@@ -70,47 +65,27 @@ func migrateOnce(ctx context.Context, pool *pgxpool.Pool) (done bool, err error)
 				return err
 			}
 		}
-		version, err := schemaVersion(ctx, tx)
+		next, err := migrations().Next(one(ctx, tx))
 		if err != nil {
 			return err
 		}
-		steps := migrations()
-		switch {
-		case version > len(steps):
-			return fmt.Errorf("version %d, known are %d: %w", version, len(steps), ErrSchemaTooNew)
-		case version == len(steps):
-			done = true
+		if done = next == nil; done {
 			return nil
-		}
-		script, err := migrationFiles.ReadFile(steps[version])
-		if err != nil {
-			return err
 		}
 		if _, err := tx.Exec(ctx, qMakeSchema); err != nil {
 			return err
 		}
 		// The simple protocol accepts several statements.
-		if _, err := tx.Exec(ctx, string(script), pgx.QueryExecModeSimpleProtocol); err != nil {
-			return fmt.Errorf("%s: %w", steps[version], err)
+		if _, err := tx.Exec(ctx, next.Script, pgx.QueryExecModeSimpleProtocol); err != nil {
+			return fmt.Errorf("%s: %w", next.Name, err)
 		}
-		_, err = tx.Exec(ctx, qStepTaken, version+1)
+		_, err = tx.Exec(ctx, qStepTaken, next.Version)
 		return err
 	})
 	return done, err
 }
 
-// schemaVersion returns how many migrations were run.
-func schemaVersion(ctx context.Context, q querier) (int, error) {
-	var exists bool
-	if err := q.QueryRow(ctx, qHasSchema).Scan(&exists); err != nil {
-		return 0, fmt.Errorf("read schema version: %w", err)
-	}
-	if !exists {
-		return 0, nil
-	}
-	var version int
-	if err := q.QueryRow(ctx, qSchemaVersion).Scan(&version); err != nil {
-		return 0, fmt.Errorf("read schema version: %w", err)
-	}
-	return version, nil
+// one reads the only column of the only row of a query.
+func one(ctx context.Context, q querier) schema.Row {
+	return func(query string, into any) error { return q.QueryRow(ctx, query).Scan(into) }
 }

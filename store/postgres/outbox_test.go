@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store/internal/workload"
 	"github.com/cointill/cointill/webhook"
 	"github.com/stretchr/testify/require"
 )
@@ -16,7 +17,7 @@ func TestAClockThatWasAheadDelaysNothing(t *testing.T) {
 	s := open(t, pool)
 	ctx := t.Context()
 	for n := range 3 {
-		batch := creation(n)
+		batch := workload.Creation(n)
 		inv := batch.Insert[0]
 		batch.Messages = []invoice.Message{{ID: fmt.Sprint("m", n), Invoice: inv.ID, Seq: 1, URL: "https://shop.example/", Endpoint: "shop"}}
 		require.NoError(t, s.Commit(ctx, batch))

@@ -87,26 +87,20 @@ func (r reader) InvoicesPaid(ctx context.Context, q invoice.PaymentQuery) ([]inv
 }
 
 func (r reader) paid(ctx context.Context, q invoice.PaymentQuery) ([]invoice.Invoice, error) {
-	if err := q.Validate(); err != nil {
+	query, args, err := record.PaidQueries{In: qPaidIn, Above: qAbove, By: qPaidBy, Args: columnsOf}.Of(q)
+	if err != nil || query == "" {
 		return nil, err
 	}
-	switch {
-	case q.TxID != "":
-		return r.many(ctx, qPaidIn, string(q.Network), q.TxID)
-	case q.From > 0:
-		return r.many(ctx, qAbove, string(q.Network), record.Signed(q.From-1))
-	case len(q.Keys) == 0:
-		return nil, nil
-	}
+	return r.many(ctx, query, args...)
+}
+
+// columnsOf returns the columns of a table of keys.
+func columnsOf(keys []chain.Key) ([]any, error) {
 	var networks, txs, indexes []string
-	asked := make(map[chain.Key]bool, len(q.Keys))
-	for _, k := range q.Keys {
-		if !asked[k] { // otherwise a payment would come twice
-			asked[k] = true
-			networks, txs, indexes = append(networks, string(k.Network)), append(txs, k.TxID), append(indexes, k.Index)
-		}
+	for _, k := range keys {
+		networks, txs, indexes = append(networks, string(k.Network)), append(txs, k.TxID), append(indexes, k.Index)
 	}
-	return r.many(ctx, qPaidBy, networks, txs, indexes)
+	return []any{networks, txs, indexes}, nil
 }
 
 // Payments implements [invoice.Reader].

@@ -2,13 +2,13 @@ package postgres_test
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
 
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/httpapitest"
+	"github.com/cointill/cointill/store/internal/replies/repliestest"
 	"github.com/cointill/cointill/store/postgres"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
@@ -65,25 +65,8 @@ func TestRepliesAreSeenByAnotherProcessAndAfterARestart(t *testing.T) {
 
 func TestRepliesThatHaveEndedDoNotPileUp(t *testing.T) {
 	pool := migrated(t)
-	replies, now := open(t, pool).Replies(), time.Unix(1_700_000_000, 0)
-	begin := func(n int) {
-		_, err := replies.Begin(t.Context(), "scope", fmt.Sprint(n), []byte("run"), now, now.Add(time.Minute))
-		require.NoError(t, err)
-	}
-	count := func() (n int) {
+	repliestest.DoNotPileUp(t, open(t, pool).Replies(), func() (n int) {
 		require.NoError(t, pool.QueryRow(t.Context(), "SELECT COUNT(*) FROM cointill_replies").Scan(&n))
 		return n
-	}
-	for n := range 100 {
-		begin(n)
-	}
-	require.Equal(t, 100, count())
-	now = now.Add(time.Minute)
-	begin(100)
-	require.Less(t, count(), 100)
-	require.Greater(t, count(), 50, "not all at once")
-	for n := range 20 {
-		begin(101 + n)
-	}
-	require.Equal(t, 21, count(), "those that have not ended")
+	})
 }

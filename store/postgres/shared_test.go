@@ -12,6 +12,7 @@ import (
 	"github.com/cointill/cointill/internal/pgtest"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store"
+	"github.com/cointill/cointill/store/internal/workload"
 	"github.com/cointill/cointill/store/postgres"
 	"github.com/cointill/cointill/store/storetest"
 	"github.com/cointill/cointill/webhook"
@@ -136,7 +137,7 @@ func TestA47_NoCommitSlipsBehindAReaderOfTheFeed(t *testing.T) {
 	for w := range writers {
 		wg.Go(func() {
 			for n := range each {
-				b := creation(w*each + n)
+				b := workload.Creation(w*each + n)
 				var err error
 				if w < 3 {
 					err = commitSlowly(ctx, both, pool.Begin, b)
@@ -177,7 +178,7 @@ func TestA24_AMessageStoredWhileTheOneBeforeIsSentIsSent(t *testing.T) {
 	both := openTwice(t)
 	ctx := t.Context()
 	for n := range 60 {
-		inv := creation(n).Insert[0]
+		inv := workload.Creation(n).Insert[0]
 		message := func(seq int64) invoice.Message {
 			return invoice.Message{
 				ID: fmt.Sprint(inv.ID, "_", seq), Invoice: inv.ID, Seq: seq, Project: "shop", URL: "https://shop.example/", Endpoint: "shop",
@@ -226,7 +227,7 @@ func TestLeasesGoByTheClockOfTheServer(t *testing.T) {
 	second, err := s.Lease(ctx, "follow", "b", time.Hour)
 	require.NoError(t, err)
 	require.Greater(t, second.Token, first.Token)
-	b := creation(1)
+	b := workload.Creation(1)
 	b.Fence = first
 	require.ErrorIs(t, s.Commit(ctx, b), invoice.ErrFenced)
 }

@@ -39,18 +39,12 @@ func New(ctx context.Context, pool *pgxpool.Pool) (*Store, error) {
 	if err := checkSettings(ctx, pool); err != nil {
 		return nil, fmt.Errorf("postgres: New: %w", err)
 	}
-	version, err := schemaVersion(ctx, pool)
-	if err != nil {
+	if err := migrations().Check(one(ctx, pool)); err != nil {
 		return nil, fmt.Errorf("postgres: New: %w", err)
 	}
-	if latest := len(migrations()); version < latest {
-		return nil, fmt.Errorf("postgres: New: schema is at version %d of %d: %w", version, latest, ErrSchemaOutdated)
-	} else if version > latest {
-		return nil, fmt.Errorf("postgres: New: schema is at version %d, known are %d: %w", version, latest, ErrSchemaTooNew)
-	}
 	s := &Store{reader: newReader(pool, new(listing.Cache)), pool: pool}
-	s.writer.pool, s.writer.queue = pool, (*script).queue
-	s.books.pool, s.books.queue = pool, (*script).queueBooks
+	s.writer.pool, s.writer.begin = pool, (*script).queue
+	s.books.pool, s.books.begin = pool, (*script).queueBooks
 	return s, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/cointill/cointill/internal/pgtest"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
+	"github.com/cointill/cointill/store/internal/workload"
 	"github.com/cointill/cointill/store/postgres"
 	"github.com/jackc/pgx/v5"
 	"github.com/shopspring/decimal"
@@ -140,7 +141,7 @@ func TestANumberTakenInATransactionIsTakenWhenItIsCommitted(t *testing.T) {
 	s := open(t, pool)
 	ctx := t.Context()
 	for n := range 2 {
-		b := creation(n)
+		b := workload.Creation(n)
 		require.NoError(t, s.Commit(ctx, b))
 		require.NoError(t, s.Commit(ctx, invoice.Batch{Releases: []invoice.Release{{Claim: b.Claims[0], Reuse: true}}}))
 	}
@@ -172,7 +173,7 @@ func TestABatchWithinATransactionIsFenced(t *testing.T) {
 	require.NoError(t, s.Release(ctx, old))
 	_, err = s.Lease(ctx, "follow", "b", time.Hour)
 	require.NoError(t, err)
-	b := creation(1)
+	b := workload.Creation(1)
 	b.Fence = old
 	require.ErrorIs(t, inTx(t, s, begin(t, pool, "SELECT 1")).Commit(ctx, b), invoice.ErrFenced)
 }
@@ -183,9 +184,9 @@ func TestATransactionOfAnotherPoolOnTheSameDatabaseWorks(t *testing.T) {
 	s := open(t, pool)
 	other := pgtest.Connect(t, pool.Config().ConnString())
 	tx := begin(t, other, "SELECT 1")
-	require.NoError(t, inTx(t, s, tx).Commit(t.Context(), creation(1)))
+	require.NoError(t, inTx(t, s, tx).Commit(t.Context(), workload.Creation(1)))
 	require.NoError(t, tx.Commit(t.Context()))
-	_, err := s.Invoice(t.Context(), creation(1).Insert[0].ID)
+	_, err := s.Invoice(t.Context(), workload.Creation(1).Insert[0].ID)
 	require.NoError(t, err)
 }
 

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cointill/cointill/store/internal/books"
+	"github.com/cointill/cointill/store/internal/queue"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -29,18 +29,14 @@ const (
 // what was committed before it.
 var readCommitted = pgx.TxOptions{IsoLevel: pgx.ReadCommitted}
 
-// writer lets concurrent commits share transactions. A caller that finds no leader becomes it: it commits the waiting
-// jobs, including its own, and hands the lead to the first that has come meanwhile. One group at a time is faster than
-// several, whose locks and messages would be in each other's way.
+// writer lets concurrent commits share transactions, by a [queue.Queue]. One group at a time is faster than several, whose
+// locks and messages would be in each other's way.
 type writer struct {
 	pool  *pgxpool.Pool
-	queue func(*script) // queues what the jobs of a script begin with
+	begin func(*script) // queues what the jobs of a script begin with
 
-	mu      sync.Mutex // guards what follows
-	waiting []*job
-	leading bool  // there is a leader
-	last    int   // size of the last group
-	commits int64 // transactions so far
+	jobs    queue.Queue[*job]
+	commits atomic.Int64 // transactions so far
 }
 
 // job is one batch on its way into the database.
@@ -66,13 +62,9 @@ func (w *writer) do(ctx context.Context, j *job) error {
 		return err
 	}
 	j.turn = make(chan turn, 1)
-	w.mu.Lock()
-	w.waiting = append(w.waiting, j)
-	if !w.leading {
-		w.leading = true
+	if w.jobs.Join(j) {
 		j.turn <- turnLead
 	}
-	w.mu.Unlock()
 	next, err := w.wait(ctx, j)
 	if err != nil {
 		return err
@@ -94,15 +86,11 @@ func (w *writer) wait(ctx context.Context, j *job) (turn, error) {
 		return next, nil
 	case <-ctx.Done():
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	i := slices.Index(w.waiting, j)
 	switch {
+	case w.jobs.Withdraw(j, func() bool { return len(j.turn) > 0 }):
+		return turnDone, ctx.Err()
 	case len(j.turn) > 0: // its outcome is known, or it has got the lead, which it must use
 		return <-j.turn, nil
-	case i >= 0:
-		w.waiting = slices.Delete(w.waiting, i, i+1)
-		return turnDone, ctx.Err()
 	default:
 		return turnDone, &openError{ctx.Err()}
 	}
@@ -118,8 +106,8 @@ func (e *openError) Unwrap() error { return e.err }
 
 // lead commits the waiting jobs, including the leader's own, and hands the lead on.
 func (w *writer) lead(ctx context.Context) {
-	w.gather()
-	group := w.pick()
+	w.jobs.Gather()
+	group := w.jobs.Take(maxGroup)
 	// The waiting jobs must not depend on the leader's context, nor the leader on a database that hangs.
 	if len(group) > 1 {
 		var cancel context.CancelFunc
@@ -127,36 +115,7 @@ func (w *writer) lead(ctx context.Context) {
 		defer cancel()
 	}
 	w.commit(ctx, group)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.leading = len(w.waiting) > 0; w.leading {
-		w.waiting[0].turn <- turnLead
-	}
-}
-
-// gather lets the callers of the last group, which may be about to commit again, join this group. It yields a few times
-// but does not sleep; with a single caller it does nothing.
-func (w *writer) gather() {
-	for range 8 {
-		w.mu.Lock()
-		enough := len(w.waiting) >= w.last
-		w.mu.Unlock()
-		if enough {
-			return
-		}
-		runtime.Gosched()
-	}
-}
-
-// pick takes the waiting jobs. The first of them is the leader's own: it has waited longest, or alone.
-func (w *writer) pick() []*job {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	n := min(maxGroup, len(w.waiting))
-	group := slices.Clone(w.waiting[:n])
-	w.waiting = slices.Delete(w.waiting, 0, n)
-	w.last = n
-	return group
+	w.jobs.Pass(func(next *job) { next.turn <- turnLead })
 }
 
 // commit stores the jobs in one transaction. Jobs that are refused are sent back to be tried alone; so are all, if it
@@ -217,7 +176,7 @@ func (w *writer) attempts(ctx context.Context, jobs []*job) (s *script, err erro
 		s = newScript(jobs)
 		s.batch.BeginTx(readCommitted)
 		s.batch.Queue(qPlanOnce)
-		w.queue(s)
+		w.begin(s)
 		return w.attempt(ctx, s)
 	})
 	return s, err
@@ -252,9 +211,7 @@ func (w *writer) attempt(ctx context.Context, s *script) error {
 		}
 		return &openError{err}
 	}
-	w.mu.Lock()
-	w.commits++
-	w.mu.Unlock()
+	w.commits.Add(1)
 	return nil
 }
 

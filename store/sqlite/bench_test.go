@@ -1,18 +1,14 @@
 package sqlite_test
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/big"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,6 +16,7 @@ import (
 	"github.com/cointill/cointill/chain/chaintest"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
+	"github.com/cointill/cointill/store/internal/workload"
 	"github.com/cointill/cointill/store/sqlite"
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
@@ -27,86 +24,16 @@ import (
 
 var concurrencies = []int{1, 8, 32, 128}
 
-// run spreads b.N calls over the callers.
-func run(b *testing.B, callers int, call func(n int) error) {
-	b.Helper()
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	b.ResetTimer()
-	for range callers {
-		wg.Go(func() {
-			for {
-				n := int(next.Add(1))
-				if n > b.N {
-					return
-				}
-				if err := call(n); err != nil {
-					b.Error(err)
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
-	b.StopTimer()
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "commits/s")
-}
-
 // BenchmarkCommitInvoice stores what creating an invoice stores. Compare with BenchmarkRawGroupCommit at
 // the same number of callers, in the same run.
 func BenchmarkCommitInvoice(b *testing.B) {
 	for _, callers := range concurrencies {
 		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
 			s, _ := openAt(b, filepath.Join(b.TempDir(), "bench.db"))
-			run(b, callers, func(n int) error { return s.Commit(context.Background(), creation(n)) })
+			workload.Run(b, callers, "commits/s", func(n int) error { return s.Commit(context.Background(), workload.Creation(n)) })
 			b.ReportMetric(float64(b.N)/float64(s.Commits()), "batches/group")
 		})
 	}
-}
-
-// creation is the batch of a new invoice.
-func creation(n int) invoice.Batch {
-	asset := chain.Asset{ID: "eip155:1/erc20:0xdAC17F958D2ee523a2206206994597C13D831ec7", Code: "USDT", Decimals: 6}
-	now := time.Date(2031, 2, 3, 4, 5, 6, 123456789, time.UTC).Add(time.Duration(n) * time.Millisecond)
-	inv := invoice.Invoice{
-		// as a UUID of version 7: a time in front, random digits behind
-		ID:      fmt.Sprintf("%08x-%04x-7abc-8def-%012x", n>>8, n&0xff<<8, uint64(n)*0x9e3779b97f4a7c15>>16),
-		Project: "0198c8d2-7a5e-7c11-9d7a-0f6a5d0c9e11", OrderID: fmt.Sprintf("order-%d", n), Name: "Order of a chair",
-		CallbackURL: "https://shop.example/callbacks/cointill", Format: "standard",
-		Price: invoice.Price{Currency: "EUR", Amount: decimal.New(1990+int64(n*7919%100000), -2)},
-		Quote: &invoice.Quote{
-			Asset: asset, Due: big.NewInt(21_500_000 + int64(n*7919%1000000)),
-			Rate: rates.Rate{
-				Pair: rates.Pair{Base: "USDT", Quote: "EUR"}, Value: decimal.RequireFromString("0.8731"), Time: now,
-				Source: "median(kraken,coinbase,bitstamp)",
-			},
-			Fiat: invoice.Price{Currency: "EUR", Amount: decimal.New(1990+int64(n*7919%100000), -2)},
-			At:   now, Address: benchAddress(n), Wallet: "hot", Index: uint32(n),
-		},
-		Terms: invoice.Terms{
-			TolerancePercent: decimal.New(5, -1), Confirm: chain.Confirmations{Depth: 12},
-			Late: invoice.LateHold, Other: invoice.OtherAccept,
-		},
-		CreatedAt: now, UpdatedAt: now, Deadline: now.Add(time.Hour),
-		State: invoice.State{Status: invoice.StatusNew, Wake: invoice.Wake{Time: now.Add(time.Hour)}},
-		Seq:   1, Version: 1,
-	}
-	ev := invoice.Event{
-		ID: "evt_" + inv.ID + "_1", Invoice: inv.ID, Project: inv.Project, Seq: 1, Type: invoice.EventCreated,
-		To: invoice.StatusNew, At: now, Body: eventBody,
-	}
-	claim := invoice.Claim{
-		Network: asset.ID.Network(), Place: invoice.Place{Address: inv.Quote.Address}, Invoice: inv.ID, Wallet: "hot", Index: uint32(n),
-	}
-	return invoice.Batch{Insert: []invoice.Invoice{inv}, Claims: []invoice.Claim{claim}, Events: []invoice.Event{ev}}
-}
-
-var eventBody = json.RawMessage(`{"data":"` + string(bytes.Repeat([]byte("x"), 688)) + `"}`)
-
-// benchAddress spreads addresses as hashes are spread.
-func benchAddress(n int) chain.Address {
-	x := uint64(n) * 0x9e3779b97f4a7c15
-	return chain.Address(fmt.Sprintf("0x%016x%016x%08x", x, x^0xabcdef, uint32(n)))
 }
 
 // BenchmarkRawGroupCommit is what the engine and the driver give: small rows, inserted in groups by one goroutine.
@@ -125,7 +52,7 @@ func BenchmarkRawGroupCommit(b *testing.B) {
 				defer close(ended)
 				rawWriter(db, "INSERT INTO raw (k, amount, at, body) VALUES (?, ?, ?, ?)", jobs)
 			}()
-			run(b, callers, func(n int) error {
+			workload.Run(b, callers, "commits/s", func(n int) error {
 				job := rawJob{
 					args: []any{fmt.Sprintf("key-%08d-%d", n*7919%1000003, n), "21.500000", time.Now().UnixNano(), make([]byte, 120)},
 					done: make(chan error, 1),
@@ -199,9 +126,9 @@ func BenchmarkInvoicesAt(b *testing.B) {
 			for n := range asked * blocks {
 				block := &blockAddresses[n%blocks]
 				if len(*block) < hits {
-					*block = append(*block, benchAddress(n*7919%issued))
+					*block = append(*block, workload.Address(n*7919%issued))
 				} else {
-					*block = append(*block, benchAddress(-n))
+					*block = append(*block, workload.Address(-n))
 				}
 			}
 			b.ResetTimer()
@@ -223,7 +150,7 @@ func issuedAddress(n int) chain.Address {
 // fill writes n open invoices without the detour of committing them.
 func fill(b *testing.B, db *sql.DB, count int) {
 	b.Helper()
-	doc, err := json.Marshal(creation(1).Insert[0])
+	doc, err := json.Marshal(workload.Creation(1).Insert[0])
 	require.NoError(b, err)
 	conn, err := db.Conn(b.Context())
 	require.NoError(b, err)

@@ -3,17 +3,10 @@ package sqlite_test
 import (
 	"context"
 	"fmt"
-	"maps"
-	"math/big"
 	"path/filepath"
-	"slices"
 	"testing"
-	"time"
 
-	"github.com/cointill/cointill/chain"
-	"github.com/cointill/cointill/invoice"
-	"github.com/cointill/cointill/payout"
-	"github.com/cointill/cointill/store/internal/books"
+	"github.com/cointill/cointill/store/internal/workload"
 	"github.com/cointill/cointill/store/sqlite"
 	"github.com/stretchr/testify/require"
 )
@@ -29,8 +22,8 @@ func BenchmarkCommitPayout(b *testing.B) {
 	for _, callers := range []int{1, 8, 32} {
 		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
 			s, _ := openAt(b, filepath.Join(b.TempDir(), "bench.db"))
-			require.NoError(b, s.CommitPayouts(b.Context(), deposit()))
-			run(b, callers, func(n int) error { return s.CommitPayouts(context.Background(), payoutRequest(n)) })
+			require.NoError(b, s.CommitPayouts(b.Context(), workload.Deposit()))
+			workload.Run(b, callers, "commits/s", func(n int) error { return s.CommitPayouts(context.Background(), workload.PayoutRequest(n)) })
 			b.ReportMetric(float64(b.N)/float64(s.BookCommits()), "batches/group")
 		})
 	}
@@ -46,12 +39,12 @@ func BenchmarkRawPayout(b *testing.B) {
 			defer db.Close()
 			_, err = db.Exec(`CREATE TABLE raw (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID`)
 			require.NoError(b, err)
-			rows := payoutRows(b)
+			rows := workload.PayoutRows(b)
 			jobs := make(chan rawJob, callers)
 			ended := make(chan struct{})
 			go func() { defer close(ended); rawWriter(db, "INSERT INTO raw (key, value) VALUES (?, ?)", jobs) }()
-			run(b, callers, func(n int) error {
-				job := rawJob{args: rows[n], done: make(chan error, 1)}
+			workload.Run(b, callers, "commits/s", func(n int) error {
+				job := rawJob{args: argsOf(rows[n]), done: make(chan error, 1)}
 				jobs <- job
 				return <-job.done
 			})
@@ -61,75 +54,10 @@ func BenchmarkRawPayout(b *testing.B) {
 	}
 }
 
-// payoutRows returns the new rows of b.N requests, from 1: keys and values in turns.
-func payoutRows(b *testing.B) [][]any {
-	b.Helper()
-	stored := map[string][]byte{}
-	apply := func(batch payout.Batch) (fresh []any) {
-		prepared, err := books.Prepare(batch)
-		require.NoError(b, err)
-		writes, err := prepared.Apply(func(k string) []byte { return stored[k] })
-		require.NoError(b, err)
-		for _, k := range slices.Sorted(maps.Keys(writes)) {
-			if stored[k] == nil {
-				fresh = append(fresh, []byte(k), writes[k])
-			}
-			if slices.Contains(prepared.Keys, k) {
-				stored[k] = writes[k]
-			}
-		}
-		return fresh
+// argsOf returns keys and values in turns.
+func argsOf(rows workload.Rows) (args []any) {
+	for i, key := range rows.Keys {
+		args = append(args, key, rows.Values[i])
 	}
-	apply(deposit())
-	apply(payoutRequest(0)) // with the accounts' first balances
-	out := make([][]any, b.N+1)
-	for n := 1; n <= b.N; n++ {
-		batch := payoutRequest(n)
-		ev := batch.Events[0]
-		out[n] = append(apply(batch), fmt.Appendf(nil, "x%015d %s %s", n, ev.ID, ev.Type), []byte(ev.Body))
-	}
-	return out
-}
-
-const payoutAsset = chain.AssetID("eip155:1/erc20:0xdAC17F958D2ee523a2206206994597C13D831ec7")
-
-func payoutAccount(kind payout.AccountKind) payout.Account {
-	a := payout.Account{Kind: kind, Asset: payoutAsset}
-	if kind != payout.External && kind != payout.Commission {
-		a.Project = "0198c8d2-7a5e-7c11-9d7a-0f6a5d0c9e11"
-	}
-	return a
-}
-
-// deposit is what all payouts of a benchmark come from.
-func deposit() payout.Batch {
-	sum := new(big.Int).Lsh(big.NewInt(1), 80)
-	return payout.Batch{
-		Entries: []payout.Entry{{ID: "deposit", Kind: payout.EntryFund, At: time.Unix(0, 0), Postings: []payout.Posting{
-			{Account: payoutAccount(payout.External), Units: new(big.Int).Neg(sum)}, {Account: payoutAccount(payout.Available), Units: sum},
-		}}},
-		Moves: []payout.Move{{Holding: payout.Holding{Network: "eip155:1", Name: "wallet", Asset: payoutAsset}, Units: sum}},
-	}
-}
-
-// payoutRequest is the batch of a new payout.
-func payoutRequest(n int) payout.Batch {
-	now := time.Date(2031, 2, 3, 4, 5, 6, 123456789, time.UTC).Add(time.Duration(n) * time.Millisecond)
-	from := payoutAccount(payout.Available)
-	p := payout.Payout{
-		ID:      fmt.Sprintf("%08x-%04x-7abc-8def-%012x", n>>8, n&0xff<<8, uint64(n)*0x9e3779b97f4a7c15>>16),
-		Project: from.Project, Key: fmt.Sprintf("withdrawal-%d", n), Kind: payout.KindPayout,
-		Asset: chain.Asset{ID: payoutAsset, Code: "USDT", Decimals: 6}, To: benchAddress(n), Units: big.NewInt(21_500_000),
-		Source: from, Fee: big.NewInt(500_000), FeeAsset: payoutAsset, Payer: from, Name: "Partner in April",
-		CallbackURL: "https://shop.example/callbacks/cointill", Format: "standard", Requester: "ann",
-		CreatedAt: now, UpdatedAt: now, State: payout.State{Status: payout.StatusQueued}, Seq: 1, Version: 1,
-	}
-	e := payout.Entry{ID: "reserve:" + p.ID, Kind: payout.EntryReserve, Subject: p.ID, At: now, Postings: []payout.Posting{
-		{Account: from, Units: big.NewInt(-22_000_000)}, {Account: payoutAccount(payout.Reserved), Units: big.NewInt(21_900_000)},
-		{Account: payoutAccount(payout.Commission), Units: big.NewInt(100_000)},
-	}}
-	ev := invoice.Event{
-		ID: "evt_" + p.ID + "_1", Payout: p.ID, Project: p.Project, Seq: 1, Type: "payout.requested", At: now, Body: eventBody,
-	}
-	return payout.Batch{Payouts: []payout.Payout{p}, Entries: []payout.Entry{e}, Events: []invoice.Event{ev}}
+	return args
 }

@@ -33,16 +33,14 @@ func WalkQuery(q invoice.Query) string {
 
 // Waiting is how many writes wait for their turn.
 func (s *Store) Waiting() int {
-	s.writer.mu.Lock()
-	defer s.writer.mu.Unlock()
-	return len(s.writer.waiting)
+	waiting, _ := s.writer.jobs.Len()
+	return waiting
 }
 
 // Picked is the size of the group that was begun last.
 func (s *Store) Picked() int {
-	s.writer.mu.Lock()
-	defer s.writer.mu.Unlock()
-	return s.writer.last
+	_, taken := s.writer.jobs.Len()
+	return taken
 }
 
 // KeyOf is what an address is looked up by, and KeyOfPlace one that has a slot.

@@ -5,17 +5,14 @@ import (
 	"testing"
 
 	"github.com/cointill/cointill/store/internal/damagetest"
+	"github.com/cointill/cointill/store/internal/workload"
 	"github.com/stretchr/testify/require"
 )
 
 func TestADamagedEventStopsNothingButItself(t *testing.T) {
 	s, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
-	b := creation(1)
-	for seq := int64(2); seq <= damagetest.Events; seq++ {
-		ev := b.Events[0]
-		ev.Seq = seq
-		b.Events = append(b.Events, ev)
-	}
+	b := workload.Creation(1)
+	b.Events = damagetest.Events(b.Events[0])
 	require.NoError(t, s.Commit(t.Context(), b))
 	damage := []string{"at = 'yesterday'", "seq = 'four'", "at = ''", "at = x'00'"}
 	for i, position := range damagetest.Damaged() {

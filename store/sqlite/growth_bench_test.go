@@ -21,6 +21,7 @@ import (
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/evm"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store/internal/workload"
 	"github.com/cointill/cointill/store/sqlite"
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
@@ -350,7 +351,7 @@ func loadInto(b *testing.B, path string, issued, open int) {
 		if status == invoice.StatusNew {
 			wake = inv.Deadline.UnixNano()
 		}
-		address := benchAddress(key)
+		address := workload.Address(key)
 		_, err = invoices.Exec(inv.ID, growthShop, inv.OrderID, inv.CreatedAt.UnixNano(), wake,
 			document.write(status, inv.ID, inv.OrderID, string(address), inv.CreatedAt.Format(time.RFC3339Nano)))
 		require.NoError(b, err)
@@ -384,7 +385,7 @@ var documentFields = []string{"@id", "@order", "@address", "2099-01-02T03:04:05.
 
 func newDocument(b *testing.B) document {
 	b.Helper()
-	inv := creation(1).Insert[0]
+	inv := workload.Creation(1).Insert[0]
 	quote := *inv.Quote
 	inv.ID, inv.OrderID, quote.Address, quote.Asset = documentFields[0], documentFields[1], "@address", evm.Native("eip155:1", "ETH")
 	inv.Quote = &quote

@@ -6,7 +6,8 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
+
+	"github.com/cointill/cointill/store/internal/schema"
 )
 
 var (
@@ -19,13 +20,12 @@ var (
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// migrations lists the migration files in the order of their numbers. The first one leads to version 1.
-func migrations() []string {
-	names, err := fs.Glob(migrationFiles, "migrations/*.sql")
-	if err != nil {
-		return nil // only a malformed pattern is an error
+// migrations are the scripts in the order of their numbers.
+func migrations() schema.Migrations {
+	return schema.Migrations{
+		Files: migrationFiles, Outdated: ErrSchemaOutdated, TooNew: ErrSchemaTooNew,
+		Table: "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'cointill_schema')",
 	}
-	return names
 }
 
 // Migrate brings the tables up to date, each step in a transaction of its own. It is idempotent, and several processes
@@ -59,28 +59,17 @@ func migrateOnce(ctx context.Context, conn *sql.Conn) (done bool, err error) {
 			err = errors.Join(err, undo)
 		}
 	}()
-	version, err := schemaVersion(ctx, conn)
-	if err != nil {
-		return false, err
-	}
-	steps := migrations()
-	switch {
-	case version > len(steps):
-		return false, fmt.Errorf("version %d, known are %d: %w", version, len(steps), ErrSchemaTooNew)
-	case version == len(steps):
-		return true, nil
-	}
-	script, err := migrationFiles.ReadFile(steps[version])
-	if err != nil {
-		return false, err
+	next, err := migrations().Next(one(ctx, conn))
+	if err != nil || next == nil {
+		return err == nil, err
 	}
 	for _, statement := range []string{
 		"CREATE TABLE IF NOT EXISTS cointill_schema (version INTEGER PRIMARY KEY)",
-		string(script),
-		fmt.Sprintf("INSERT INTO cointill_schema (version) VALUES (%d)", version+1),
+		next.Script,
+		fmt.Sprintf("INSERT INTO cointill_schema (version) VALUES (%d)", next.Version),
 	} {
 		if _, err := conn.ExecContext(ctx, statement); err != nil {
-			return false, fmt.Errorf("%s: %w", steps[version], err)
+			return false, fmt.Errorf("%s: %w", next.Name, err)
 		}
 	}
 	_, err = conn.ExecContext(ctx, "COMMIT")
@@ -91,19 +80,7 @@ type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// schemaVersion returns how many migrations were run.
-func schemaVersion(ctx context.Context, q querier) (int, error) {
-	var exists bool
-	err := q.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'cointill_schema')").Scan(&exists)
-	if err != nil {
-		return 0, fmt.Errorf("read schema version: %w", err)
-	}
-	if !exists {
-		return 0, nil
-	}
-	var version int
-	if err := q.QueryRowContext(ctx, "SELECT COALESCE(MAX(version), 0) FROM cointill_schema").Scan(&version); err != nil {
-		return 0, fmt.Errorf("read schema version: %w", err)
-	}
-	return version, nil
+// one reads the only column of the only row of a query.
+func one(ctx context.Context, q querier) schema.Row {
+	return func(query string, into any) error { return q.QueryRowContext(ctx, query).Scan(into) }
 }

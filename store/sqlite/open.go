@@ -87,14 +87,8 @@ func New(db *sql.DB) (*Store, error) {
 	if err := checkPragmas(ctx, db); err != nil {
 		return nil, err
 	}
-	version, err := schemaVersion(ctx, db)
-	if err != nil {
-		return nil, err
-	}
-	if latest := len(migrations()); version < latest {
-		return nil, fmt.Errorf("sqlite: schema is at version %d of %d: %w", version, latest, ErrSchemaOutdated)
-	} else if version > latest {
-		return nil, fmt.Errorf("sqlite: schema is at version %d, known are %d: %w", version, latest, ErrSchemaTooNew)
+	if err := migrations().Check(one(ctx, db)); err != nil {
+		return nil, fmt.Errorf("sqlite: %w", err)
 	}
 	s := &Store{reader: reader{db: db, stmts: map[string]*sql.Stmt{}, listings: new(listing.Cache)}}
 	for _, q := range queries() {

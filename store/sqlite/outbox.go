@@ -195,7 +195,7 @@ func (s *Store) overdue(ctx context.Context, endpoint string, before int64, limi
 	if err != nil {
 		return nil, err
 	}
-	return scanClaims(found)
+	return collect(found, scanClaim)
 }
 
 func (t *txn) overdue(endpoint string, before int64, limit int) ([]webhook.Claim, error) {
@@ -203,19 +203,12 @@ func (t *txn) overdue(endpoint string, before int64, limit int) ([]webhook.Claim
 	if err != nil {
 		return nil, err
 	}
-	return scanClaims(found)
+	return collect(found, scanClaim)
 }
 
-func scanClaims(found *sql.Rows) (out []webhook.Claim, err error) {
-	defer found.Close()
-	for found.Next() {
-		var c webhook.Claim
-		if err := found.Scan(&c.Message, &c.Token); err != nil {
-			return nil, err
-		}
-		out = append(out, c)
-	}
-	return out, found.Err()
+func scanClaim(row record.Row) (c webhook.Claim, err error) {
+	err = row.Scan(&c.Message, &c.Token)
+	return c, err
 }
 
 // NextDue implements [webhook.Outbox].

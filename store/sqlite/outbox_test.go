@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store/internal/workload"
 	"github.com/cointill/cointill/store/sqlite"
 	"github.com/cointill/cointill/webhook"
 	"github.com/stretchr/testify/require"
@@ -18,7 +19,7 @@ import (
 func TestAClockThatWasAheadDelaysNothing(t *testing.T) {
 	s, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
 	for n := range 3 {
-		batch := creation(n)
+		batch := workload.Creation(n)
 		inv := batch.Insert[0]
 		batch.Messages = []invoice.Message{{ID: fmt.Sprint("m", n), Invoice: inv.ID, Seq: 1, URL: "https://shop.example/", Endpoint: "shop"}}
 		require.NoError(t, s.Commit(t.Context(), batch))
@@ -41,7 +42,7 @@ func TestAClockThatWasAheadDelaysNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"m2"}, claim(time.Hour))
 	for id, n := range map[string]int{"m0": 0, "m1": 1} {
-		records, err := s.History(t.Context(), creation(n).Insert[0].ID)
+		records, err := s.History(t.Context(), workload.Creation(n).Insert[0].ID)
 		require.NoError(t, err)
 		require.False(t, records[0].Due.After(time.Now().Add(time.Minute)), "%s is due a minute from now, not in two hours", id)
 	}
@@ -51,13 +52,13 @@ func TestAClockThatWasAheadDelaysNothing(t *testing.T) {
 func TestOneOfTwoProcessesThatFindTheSameMessageClaimsIt(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "shop.db")
 	first, db := openAt(t, path)
-	batch := creation(1)
+	batch := workload.Creation(1)
 	batch.Messages = []invoice.Message{{ID: "m", Invoice: batch.Insert[0].ID, Seq: 1, URL: "https://shop.example/", Endpoint: "shop"}}
 	require.NoError(t, first.Commit(t.Context(), batch))
 	s, _ := openAt(t, path)
 	release := hold(t, db)
 	writing := make(chan error, 1)
-	go func() { writing <- s.Commit(t.Context(), creation(2)) }()
+	go func() { writing <- s.Commit(t.Context(), workload.Creation(2)) }()
 	for s.Picked() == 0 {
 		time.Sleep(time.Millisecond)
 	}

@@ -81,15 +81,7 @@ func (s *Store) projects(ctx context.Context, after string, limit int) (out []in
 	if err != nil {
 		return nil, err
 	}
-	defer found.Close()
-	for found.Next() {
-		p, err := record.ScanProject(found)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, p)
-	}
-	return out, found.Err()
+	return collect(found, record.ScanProject)
 }
 
 // ProjectsByOwner implements [invoice.ProjectStore]. It reads all projects.
@@ -106,15 +98,7 @@ func (s *Store) projectIDs(ctx context.Context, owner string) (ids []string, err
 	if err != nil {
 		return nil, err
 	}
-	defer found.Close()
-	for found.Next() {
-		var id string
-		if err := found.Scan(&id); err != nil {
-			return nil, err
-		}
-		ids = append(ids, id)
-	}
-	return ids, found.Err()
+	return collect(found, scanText)
 }
 
 func (s *Store) project(ctx context.Context, query, arg string) (invoice.Project, error) {

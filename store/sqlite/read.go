@@ -134,30 +134,21 @@ func (r *reader) InvoicesPaid(ctx context.Context, q invoice.PaymentQuery) ([]in
 }
 
 func (r *reader) paid(ctx context.Context, q invoice.PaymentQuery) ([]invoice.Invoice, error) {
-	if err := q.Validate(); err != nil {
+	query, args, err := record.PaidQueries{In: qPaidIn, Above: qAbove, By: qPaidBy, Args: listOf}.Of(q)
+	if err != nil || query == "" {
 		return nil, err
 	}
-	switch {
-	case q.TxID != "":
-		return r.many(ctx, qPaidIn, string(q.Network), q.TxID)
-	case q.From > 0:
-		return r.many(ctx, qAbove, string(q.Network), record.Signed(q.From-1))
-	case len(q.Keys) == 0:
-		return nil, nil
-	}
-	triples := make([][3]string, 0, len(q.Keys))
-	asked := make(map[chain.Key]bool, len(q.Keys))
-	for _, k := range q.Keys {
-		if !asked[k] { // otherwise a payment would come twice
-			asked[k] = true
-			triples = append(triples, [3]string{string(k.Network), k.TxID, k.Index})
-		}
+	return r.many(ctx, query, args...)
+}
+
+// listOf returns keys as a JSON array of triples.
+func listOf(keys []chain.Key) ([]any, error) {
+	triples := make([][3]string, len(keys))
+	for i, k := range keys {
+		triples[i] = [3]string{string(k.Network), k.TxID, k.Index}
 	}
 	list, err := json.Marshal(triples)
-	if err != nil {
-		return nil, err
-	}
-	return r.many(ctx, qPaidBy, string(list))
+	return []any{string(list)}, err
 }
 
 // PaidInvoices implements [invoice.PaidLister].
@@ -204,18 +195,11 @@ func (r *reader) HeldSlots(ctx context.Context, network chain.Network, address c
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: read held slots: %w", err)
 	}
-	defer found.Close()
-	for found.Next() {
-		var slot string
-		if err := found.Scan(&slot); err != nil {
-			return nil, fmt.Errorf("sqlite: read held slots: %w", err)
-		}
-		out = append(out, slot)
-	}
-	if err := found.Err(); err != nil {
+	slots, err := collect(found, scanText)
+	if err != nil {
 		return nil, fmt.Errorf("sqlite: read held slots: %w", err)
 	}
-	return out, nil
+	return append(out, slots...), nil
 }
 
 // InvoicesWaking implements [invoice.Reader].
@@ -238,4 +222,22 @@ func (r *reader) Network(ctx context.Context, network chain.Network) (invoice.Pr
 		return invoice.Progress{}, fmt.Errorf("sqlite: read progress of %s: %w", network, err)
 	}
 	return p, nil
+}
+
+// collect reads all rows of a result and closes it.
+func collect[T any](found *sql.Rows, scan func(record.Row) (T, error)) (out []T, err error) {
+	defer found.Close()
+	for found.Next() {
+		row, err := scan(found)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, row)
+	}
+	return out, found.Err()
+}
+
+func scanText(row record.Row) (text string, err error) {
+	err = row.Scan(&text)
+	return text, err
 }

@@ -1,13 +1,13 @@
 package sqlite_test
 
 import (
-	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/httpapitest"
+	"github.com/cointill/cointill/store/internal/replies/repliestest"
 	"github.com/stretchr/testify/require"
 )
 
@@ -40,25 +40,8 @@ func TestRepliesSurviveARestart(t *testing.T) {
 
 func TestRepliesThatHaveEndedDoNotPileUp(t *testing.T) {
 	s, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
-	now := time.Unix(1_700_000_000, 0)
-	begin := func(n int) {
-		_, err := s.Replies().Begin(t.Context(), "scope", fmt.Sprint(n), []byte("run"), now, now.Add(time.Minute))
-		require.NoError(t, err)
-	}
-	count := func() (n int) {
+	repliestest.DoNotPileUp(t, s.Replies(), func() (n int) {
 		require.NoError(t, db.QueryRow("SELECT COUNT(*) FROM cointill_replies").Scan(&n))
 		return n
-	}
-	for n := range 100 {
-		begin(n)
-	}
-	require.Equal(t, 100, count())
-	now = now.Add(time.Minute)
-	begin(100)
-	require.Less(t, count(), 100)
-	require.Greater(t, count(), 50, "not all at once")
-	for n := range 20 {
-		begin(101 + n)
-	}
-	require.Equal(t, 21, count(), "those that have not ended")
+	})
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store"
+	"github.com/cointill/cointill/store/internal/record"
 )
 
 var _ store.MessageSecrets = (*Store)(nil)
@@ -22,15 +23,10 @@ func (s *Store) messageSecrets(ctx context.Context, after string, limit int) (ou
 	if err != nil {
 		return nil, err
 	}
-	defer found.Close()
-	for found.Next() {
-		var m invoice.Message
-		if err := found.Scan(&m.ID, &m.Secret); err != nil {
-			return nil, err
-		}
-		out = append(out, m)
-	}
-	return out, found.Err()
+	return collect(found, func(row record.Row) (m invoice.Message, err error) {
+		err = row.Scan(&m.ID, &m.Secret)
+		return m, err
+	})
 }
 
 // ReplaceSecrets implements [store.MessageSecrets].

@@ -10,6 +10,7 @@ import (
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/payout"
 	"github.com/cointill/cointill/store"
+	"github.com/cointill/cointill/store/internal/workload"
 	"github.com/stretchr/testify/require"
 )
 
@@ -25,7 +26,7 @@ func BenchmarkSolvency(b *testing.B) {
 	}
 	s, _ := openAt(b, filepath.Join(b.TempDir(), "books.db"))
 	arrive(b, s, coins)
-	asset := chain.Asset{ID: payoutAsset, Code: "USDT", Decimals: 6}
+	asset := chain.Asset{ID: workload.PayoutAsset, Code: "USDT", Decimals: 6}
 	service, err := payout.New(payout.Config{Store: s, Invoices: store.NewMemory(), Networks: []payout.NetworkConfig{{
 		Spender: quiet{}, Assets: []payout.AssetConfig{{Asset: asset, MaxFee: big.NewInt(1)}},
 	}}})
@@ -72,8 +73,8 @@ func arrive(b *testing.B, s payout.Store, coins int) {
 	at := time.Date(2031, 2, 3, 4, 5, 6, 0, time.UTC)
 	coin := func(n int) payout.Holding {
 		return payout.Holding{
-			Network: "eip155:1", Name: fmt.Sprintf("%064x:0", uint64(n)*0x9e3779b97f4a7c15), Asset: payoutAsset,
-			Address: benchAddress(n), Wallet: "hot", Index: uint32(n), Height: uint64(n),
+			Network: "eip155:1", Name: fmt.Sprintf("%064x:0", uint64(n)*0x9e3779b97f4a7c15), Asset: workload.PayoutAsset,
+			Address: workload.Address(n), Wallet: "hot", Index: uint32(n), Height: uint64(n),
 		}
 	}
 	const page = 2000
@@ -83,8 +84,8 @@ func arrive(b *testing.B, s payout.Store, coins int) {
 			batch.Entries = append(batch.Entries, payout.Entry{
 				ID: fmt.Sprintf("credit:%08x:1", i), Kind: payout.EntryCredit, Subject: fmt.Sprintf("invoice %d", i), At: at,
 				Postings: []payout.Posting{
-					{Account: payoutAccount(payout.External), Units: big.NewInt(-1000)},
-					{Account: payoutAccount(payout.Available), Units: big.NewInt(1000)},
+					{Account: workload.PayoutAccount(payout.External), Units: big.NewInt(-1000)},
+					{Account: workload.PayoutAccount(payout.Available), Units: big.NewInt(1000)},
 				},
 			})
 			batch.Moves = append(batch.Moves, payout.Move{Holding: coin(i), Units: big.NewInt(1000)})

@@ -14,6 +14,7 @@ import (
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store"
+	"github.com/cointill/cointill/store/internal/workload"
 	"github.com/cointill/cointill/store/sqlite"
 	"github.com/cointill/cointill/store/storetest"
 	"github.com/stretchr/testify/require"
@@ -64,10 +65,10 @@ func TestTheWALIsWrittenBackBesideTheCommits(t *testing.T) {
 	require.NoError(t, err)
 	before := size(t, path)
 	for n := range 499 {
-		require.NoError(t, s.Commit(t.Context(), creation(n)))
+		require.NoError(t, s.Commit(t.Context(), workload.Creation(n)))
 	}
 	require.Equal(t, before, size(t, path))
-	require.NoError(t, s.Commit(t.Context(), creation(499)))
+	require.NoError(t, s.Commit(t.Context(), workload.Creation(499)))
 	require.Greater(t, size(t, path), before)
 }
 
@@ -85,7 +86,7 @@ func TestTheWALIsNotWrittenBackWithoutAutocheckpoint(t *testing.T) {
 	db.SetMaxOpenConns(0)
 	before := size(t, path)
 	for n := range 600 {
-		require.NoError(t, s.Commit(t.Context(), creation(n)))
+		require.NoError(t, s.Commit(t.Context(), workload.Creation(n)))
 	}
 	require.Equal(t, before, size(t, path))
 }
@@ -96,7 +97,7 @@ func TestWhatWasCommittedSurvivesTheProcess(t *testing.T) {
 	s, _ := openAt(t, path)
 	copied := filepath.Join(t.TempDir(), "copy.db")
 	for n := range 50 {
-		require.NoError(t, s.Commit(t.Context(), creation(n)))
+		require.NoError(t, s.Commit(t.Context(), workload.Creation(n)))
 	}
 	for _, suffix := range []string{"", "-wal"} {
 		data, err := os.ReadFile(path + suffix)
@@ -105,9 +106,9 @@ func TestWhatWasCommittedSurvivesTheProcess(t *testing.T) {
 	}
 	revived, _ := openAt(t, copied)
 	for n := range 50 {
-		inv, err := revived.Invoice(t.Context(), creation(n).Insert[0].ID)
+		inv, err := revived.Invoice(t.Context(), workload.Creation(n).Insert[0].ID)
 		require.NoError(t, err)
-		require.Equal(t, creation(n).Insert[0].OrderID, inv.OrderID)
+		require.Equal(t, workload.Creation(n).Insert[0].OrderID, inv.OrderID)
 	}
 	events, err := revived.Events(t.Context(), 0, 100)
 	require.NoError(t, err)
@@ -117,7 +118,7 @@ func TestWhatWasCommittedSurvivesTheProcess(t *testing.T) {
 func TestTheFileIsForItsOwnerOnly(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "shop ? #1%20.db")
 	s, _ := openAt(t, path)
-	require.NoError(t, s.Commit(t.Context(), creation(1)))
+	require.NoError(t, s.Commit(t.Context(), workload.Creation(1)))
 	for _, suffix := range []string{"", "-wal", "-shm"} {
 		info, err := os.Stat(path + suffix)
 		require.NoError(t, err)
@@ -180,9 +181,9 @@ func TestMigrations(t *testing.T) {
 	require.NoError(t, errors.Join(errs...), "several at once")
 	s, err := sqlite.New(db)
 	require.NoError(t, err)
-	require.NoError(t, s.Commit(t.Context(), creation(1)))
+	require.NoError(t, s.Commit(t.Context(), workload.Creation(1)))
 	require.NoError(t, sqlite.Migrate(t.Context(), db), "again")
-	_, err = s.Invoice(t.Context(), creation(1).Insert[0].ID)
+	_, err = s.Invoice(t.Context(), workload.Creation(1).Insert[0].ID)
 	require.NoError(t, err, "nothing was lost")
 
 	var foreign int
@@ -201,19 +202,19 @@ func TestMigrations(t *testing.T) {
 func TestAFullDiskStoresNothingAndIsAnError(t *testing.T) {
 	s, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
 	db.SetMaxOpenConns(1) // the limit is the connection's
-	require.NoError(t, s.Commit(t.Context(), creation(0)))
+	require.NoError(t, s.Commit(t.Context(), workload.Creation(0)))
 	_, err := db.Exec("PRAGMA max_page_count = 60")
 	require.NoError(t, err)
 	stored := 1
 	for err == nil && stored < 1000 {
-		if err = s.Commit(t.Context(), creation(stored)); err == nil {
+		if err = s.Commit(t.Context(), workload.Creation(stored)); err == nil {
 			stored++
 		}
 	}
 	var native *driver.Error
 	require.ErrorAs(t, err, &native)
 	require.Equal(t, codes.SQLITE_FULL, native.Code()&0xff)
-	_, err = s.Invoice(t.Context(), creation(stored).Insert[0].ID)
+	_, err = s.Invoice(t.Context(), workload.Creation(stored).Insert[0].ID)
 	require.ErrorIs(t, err, invoice.ErrNotFound)
 	events, err := s.Events(t.Context(), 0, 1000)
 	require.NoError(t, err)
@@ -221,7 +222,7 @@ func TestAFullDiskStoresNothingAndIsAnError(t *testing.T) {
 
 	_, err = db.Exec("PRAGMA max_page_count = 10000")
 	require.NoError(t, err)
-	require.NoError(t, s.Commit(t.Context(), creation(stored)), "when there is room again")
+	require.NoError(t, s.Commit(t.Context(), workload.Creation(stored)), "when there is room again")
 }
 
 // A table of the shop's own with a constraint that is deferred makes a commit fail whose statements all went well.
@@ -237,7 +238,7 @@ func TestABatchWhoseCommitFailsIsNotStoredAndTheNextOneIs(t *testing.T) {
 		_, err := db.Exec(statement)
 		require.NoError(t, err)
 	}
-	b := creation(1)
+	b := workload.Creation(1)
 	b.Events[0].Project = "unknown"
 	err := s.Commit(t.Context(), b)
 	var native *driver.Error
@@ -245,7 +246,7 @@ func TestABatchWhoseCommitFailsIsNotStoredAndTheNextOneIs(t *testing.T) {
 	require.Equal(t, codes.SQLITE_CONSTRAINT, native.Code()&0xff)
 	_, err = s.Invoice(t.Context(), b.Insert[0].ID)
 	require.ErrorIs(t, err, invoice.ErrNotFound)
-	require.NoError(t, s.Commit(t.Context(), creation(1)))
+	require.NoError(t, s.Commit(t.Context(), workload.Creation(1)))
 	_, err = s.Invoice(t.Context(), b.Insert[0].ID)
 	require.NoError(t, err)
 }
@@ -256,11 +257,11 @@ func TestAReadOnlyDatabaseStoresNothingAndIsAnError(t *testing.T) {
 	db.SetMaxOpenConns(1)
 	_, err := db.Exec("PRAGMA query_only = 1")
 	require.NoError(t, err)
-	err = s.Commit(t.Context(), creation(1))
+	err = s.Commit(t.Context(), workload.Creation(1))
 	var native *driver.Error
 	require.ErrorAs(t, err, &native)
 	require.Equal(t, codes.SQLITE_READONLY, native.Code()&0xff)
-	_, err = s.Invoice(t.Context(), creation(1).Insert[0].ID)
+	_, err = s.Invoice(t.Context(), workload.Creation(1).Insert[0].ID)
 	require.ErrorIs(t, err, invoice.ErrNotFound)
 }
 
@@ -290,7 +291,7 @@ func TestWaitingBatchesShareATransaction(t *testing.T) {
 				_, errs[n] = s.Resend(t.Context(), "nobody", "")
 				return
 			}
-			errs[n] = s.Commit(t.Context(), creation(n))
+			errs[n] = s.Commit(t.Context(), workload.Creation(n))
 		})
 	}
 	for s.Waiting() < callers-1 { // all but those the leader may have picked already
@@ -315,13 +316,13 @@ func TestABatchIsWithdrawnWhenItsContextEndsBeforeItsTurn(t *testing.T) {
 	s, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
 	release := hold(t, db)
 	first := make(chan error, 1)
-	go func() { first <- s.Commit(context.Background(), creation(1)) }()
+	go func() { first <- s.Commit(context.Background(), workload.Creation(1)) }()
 	for s.Picked() == 0 {
 		time.Sleep(time.Millisecond)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	second := make(chan error, 1)
-	go func() { second <- s.Commit(ctx, creation(2)) }()
+	go func() { second <- s.Commit(ctx, workload.Creation(2)) }()
 	for s.Waiting() == 0 {
 		time.Sleep(time.Millisecond)
 	}
@@ -329,10 +330,10 @@ func TestABatchIsWithdrawnWhenItsContextEndsBeforeItsTurn(t *testing.T) {
 	require.ErrorIs(t, <-second, context.Canceled)
 	release()
 	require.NoError(t, <-first)
-	require.NoError(t, s.Commit(t.Context(), creation(3)), "the queue goes on")
-	_, err := s.Invoice(t.Context(), creation(2).Insert[0].ID)
+	require.NoError(t, s.Commit(t.Context(), workload.Creation(3)), "the queue goes on")
+	_, err := s.Invoice(t.Context(), workload.Creation(2).Insert[0].ID)
 	require.ErrorIs(t, err, invoice.ErrNotFound)
-	require.ErrorIs(t, s.Commit(ctx, creation(4)), context.Canceled, "a context that has ended already")
+	require.ErrorIs(t, s.Commit(ctx, workload.Creation(4)), context.Canceled, "a context that has ended already")
 }
 
 func TestWithAnErrorOfTheContextNothingIsStored(t *testing.T) {
@@ -347,12 +348,12 @@ func TestWithAnErrorOfTheContextNothingIsStored(t *testing.T) {
 			if n%2 == 0 {
 				go cancel()
 			}
-			errs[n] = s.Commit(ctx, creation(n))
+			errs[n] = s.Commit(ctx, workload.Creation(n))
 		})
 	}
 	wg.Wait()
 	for n, err := range errs {
-		_, found := s.Invoice(t.Context(), creation(n).Insert[0].ID)
+		_, found := s.Invoice(t.Context(), workload.Creation(n).Insert[0].ID)
 		if err == nil {
 			require.NoError(t, found)
 			continue
@@ -361,7 +362,7 @@ func TestWithAnErrorOfTheContextNothingIsStored(t *testing.T) {
 		require.Zero(t, n%2)
 		require.ErrorIs(t, found, invoice.ErrNotFound)
 	}
-	require.NoError(t, s.Commit(t.Context(), creation(callers)), "the queue goes on")
+	require.NoError(t, s.Commit(t.Context(), workload.Creation(callers)), "the queue goes on")
 }
 
 // The leader's own context must not decide over the batches of others.
@@ -370,14 +371,14 @@ func TestABatchThatWasBegunIsFinishedAlthoughItsContextEnds(t *testing.T) {
 	release := hold(t, db)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- s.Commit(ctx, creation(1)) }()
+	go func() { done <- s.Commit(ctx, workload.Creation(1)) }()
 	for s.Picked() == 0 {
 		time.Sleep(time.Millisecond)
 	}
 	cancel()
 	release()
 	require.NoError(t, <-done)
-	_, err := s.Invoice(t.Context(), creation(1).Insert[0].ID)
+	_, err := s.Invoice(t.Context(), workload.Creation(1).Insert[0].ID)
 	require.NoError(t, err)
 }
 
@@ -388,11 +389,11 @@ func TestADatabaseWithOneConnectionWorks(t *testing.T) {
 	for n := range 20 {
 		wg.Go(func() {
 			for k := range 60 { // more than is written before the WAL is written back
-				if err := s.Commit(t.Context(), creation(100*n+k)); err != nil {
+				if err := s.Commit(t.Context(), workload.Creation(100*n+k)); err != nil {
 					t.Error(err)
 				}
 			}
-			if _, err := s.Invoice(t.Context(), creation(100 * n).Insert[0].ID); err != nil {
+			if _, err := s.Invoice(t.Context(), workload.Creation(100 * n).Insert[0].ID); err != nil {
 				t.Error(err)
 			}
 		})
@@ -420,7 +421,7 @@ func TestADatabaseOpenedByTheShop(t *testing.T) {
 			if _, err := s.ReserveIndexes(t.Context(), "hot", 1); err != nil {
 				t.Error(err)
 			}
-			if err := s.Commit(t.Context(), creation(n)); err != nil {
+			if err := s.Commit(t.Context(), workload.Creation(n)); err != nil {
 				t.Error(err)
 			}
 		})
@@ -431,9 +432,9 @@ func TestADatabaseOpenedByTheShop(t *testing.T) {
 func TestADamagedRowIsNamedAndTheOthersAreReturned(t *testing.T) {
 	s, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
 	for n := range 3 {
-		require.NoError(t, s.Commit(t.Context(), creation(n)))
+		require.NoError(t, s.Commit(t.Context(), workload.Creation(n)))
 	}
-	id := creation(1).Insert[0].ID
+	id := workload.Creation(1).Insert[0].ID
 	_, err := db.Exec("UPDATE cointill_invoices SET doc = substr(doc, 1, 100) WHERE id = ?", id)
 	require.NoError(t, err)
 	page, err := s.Invoices(t.Context(), invoice.Query{Limit: 3})
@@ -445,12 +446,12 @@ func TestADamagedRowIsNamedAndTheOthersAreReturned(t *testing.T) {
 	}
 	named(err)
 	require.Len(t, page.Invoices, 2)
-	found, err := s.InvoicesAt(t.Context(), placesAt(benchAddress(0), benchAddress(1), benchAddress(2)))
+	found, err := s.InvoicesAt(t.Context(), placesAt(workload.Address(0), workload.Address(1), workload.Address(2)))
 	named(err)
 	require.Len(t, found, 2)
 	_, err = s.Invoice(t.Context(), id)
 	named(err)
-	_, err = s.Invoice(t.Context(), creation(2).Insert[0].ID)
+	_, err = s.Invoice(t.Context(), workload.Creation(2).Insert[0].ID)
 	require.NoError(t, err)
 }
 
@@ -468,20 +469,20 @@ func TestAddressesWithTheSameNumberAreDistinguished(t *testing.T) {
 	seen := map[int64]chain.Address{}
 	var twins []chain.Address
 	for n := 0; twins == nil; n++ {
-		a := benchAddress(n)
+		a := workload.Address(n)
 		if other, taken := seen[sqlite.KeyOf(a)]; taken {
 			twins = []chain.Address{other, a}
 		}
 		seen[sqlite.KeyOf(a)] = a
 	}
 	for n, address := range twins {
-		b := creation(n)
+		b := workload.Creation(n)
 		b.Insert[0].Quote.Address, b.Claims[0].Address = address, address
 		found, err := s.InvoicesAt(t.Context(), placesAt(twins[n:]...))
 		require.NoError(t, err)
 		require.Empty(t, found, "not yet")
 		require.NoError(t, s.Commit(t.Context(), b))
-		again := creation(n + 10)
+		again := workload.Creation(n + 10)
 		again.Claims[0].Address = address
 		require.ErrorIs(t, s.Commit(t.Context(), again), invoice.ErrConflict, "the same address")
 	}
@@ -489,7 +490,7 @@ func TestAddressesWithTheSameNumberAreDistinguished(t *testing.T) {
 		found, err := s.InvoicesAt(t.Context(), placesAt(address))
 		require.NoError(t, err)
 		require.Len(t, found, 1)
-		require.Equal(t, creation(n).Insert[0].ID, found[0].ID)
+		require.Equal(t, workload.Creation(n).Insert[0].ID, found[0].ID)
 	}
 	found, err := s.InvoicesAt(t.Context(), placesAt(twins...))
 	require.NoError(t, err)
@@ -505,7 +506,7 @@ func TestTheNumberOfAPlaceNeverChanges(t *testing.T) {
 // A row that grew would move its neighbours to other pages.
 func TestAnInvoiceThatIsPaidKeepsItsPlace(t *testing.T) {
 	s, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
-	b := creation(1)
+	b := workload.Creation(1)
 	require.NoError(t, s.Commit(t.Context(), b))
 	length := func() (n int) {
 		require.NoError(t, db.QueryRow("SELECT length(doc) FROM cointill_invoices").Scan(&n))
@@ -529,7 +530,7 @@ func TestAnInvoiceThatIsPaidKeepsItsPlace(t *testing.T) {
 func TestTimesBeyondTheIndexSortAtItsEnds(t *testing.T) {
 	s, _ := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
 	for n, year := range []int{1, 1500, 2031, 2500, 9999} {
-		b := creation(n)
+		b := workload.Creation(n)
 		b.Insert[0].CreatedAt = time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)
 		require.NoError(t, s.Commit(t.Context(), b))
 	}

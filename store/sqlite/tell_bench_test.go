@@ -17,6 +17,7 @@ import (
 	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
+	"github.com/cointill/cointill/store/internal/workload"
 	"github.com/cointill/cointill/store/sqlite"
 	"github.com/cointill/cointill/webhook"
 	"github.com/shopspring/decimal"
@@ -207,10 +208,10 @@ func messages(first int, hang bool) invoice.Batch {
 		if hang && n%100 == 7 {
 			host = fmt.Sprintf("https://hangs%d.example", n)
 		}
-		id := creation(n).Insert[0].ID
+		id := workload.Creation(n).Insert[0].ID
 		out.Messages = append(out.Messages, invoice.Message{
 			ID: "evt_" + id + "_2", Event: invoice.EventCompleted, Invoice: id, Seq: 2, Project: growthShop,
-			URL: host + "/hook", Endpoint: host + ":443", Body: eventBody, At: now,
+			URL: host + "/hook", Endpoint: host + ":443", Body: workload.EventBody(), At: now,
 		})
 	}
 	return out

@@ -14,6 +14,7 @@ import (
 	"github.com/cointill/cointill/chain/evm"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
+	"github.com/cointill/cointill/store/internal/workload"
 	"github.com/cointill/cointill/store/sqlite"
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
@@ -35,7 +36,7 @@ func BenchmarkCreate(b *testing.B) {
 		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
 			s, _ := openAt(b, filepath.Join(b.TempDir(), "bench.db"))
 			till, _ := benchTill(b, s)
-			run(b, callers, func(n int) error {
+			workload.Run(b, callers, "commits/s", func(n int) error {
 				_, err := till.Create(context.Background(), invoice.Request{
 					Project: "0198c8d2-7a5e-7c11-9d7a-0f6a5d0c9e11", OrderID: fmt.Sprint("order-", n), Name: "Order of a chair",
 					Price: invoice.Price{Currency: "EUR", Amount: decimal.New(1990+int64(n%1000), -2)}, Asset: "ETH",
@@ -51,7 +52,7 @@ func BenchmarkDerive(b *testing.B) {
 	require.NoError(b, err)
 	for _, callers := range concurrencies {
 		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
-			run(b, callers, func(n int) error {
+			workload.Run(b, callers, "commits/s", func(n int) error {
 				_, err := wallet.Address(context.Background(), uint32(n))
 				return err
 			})
@@ -102,7 +103,7 @@ func load(b testing.TB, db *sql.DB, issued int) {
 	for n := 0; n < issued; n += page {
 		var batch invoice.Batch
 		for i := n; i < min(n+page, issued); i++ {
-			one := creation(i)
+			one := workload.Creation(i)
 			one.Insert[0].Quote.Asset = evm.Native("eip155:1", "ETH")
 			batch.Insert = append(batch.Insert, one.Insert...)
 		}
@@ -119,7 +120,7 @@ func benchBlock(height, issued int) chain.Step {
 	for i := range 5000 {
 		to := chain.Address(fmt.Sprintf("0x%08xdeadbeef%024x", uint32(i)*2654435761, height*5000+i))
 		if i%25 == 0 {
-			to = benchAddress((height*200 + i/25) * 4999 % issued)
+			to = workload.Address((height*200 + i/25) * 4999 % issued)
 		}
 		block.Transfers = append(block.Transfers, chain.Transfer{
 			TxID: fmt.Sprintf("0x%032x%032x", height, i), Index: "value", Asset: eth.ID, To: to, Units: big.NewInt(1e15),

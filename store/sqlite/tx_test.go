@@ -8,6 +8,7 @@ import (
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store/internal/workload"
 	"github.com/cointill/cointill/store/sqlite"
 	"github.com/cointill/cointill/webhook"
 	"github.com/shopspring/decimal"
@@ -111,7 +112,7 @@ func TestAWriteThatNeverGetsTheLockReturnsWhy(t *testing.T) {
 	till := tillOn(t, s, &benchWatcher{})
 	release := hold(t, db)
 	for what, write := range map[string]func() error{
-		"Commit":         func() error { return s.Commit(t.Context(), creation(1)) },
+		"Commit":         func() error { return s.Commit(t.Context(), workload.Creation(1)) },
 		"ReserveIndexes": func() error { _, err := s.ReserveIndexes(t.Context(), "hot", 1); return err },
 		"InsertProject": func() error {
 			return s.InsertProject(t.Context(), invoice.Project{ID: "p", Name: "p", KeyHash: "k", Version: 1})
@@ -126,7 +127,7 @@ func TestAWriteThatNeverGetsTheLockReturnsWhy(t *testing.T) {
 	_, err := s.Invoice(t.Context(), "nobody")
 	require.ErrorIs(t, err, invoice.ErrNotFound, "reads go on")
 	release()
-	require.NoError(t, s.Commit(t.Context(), creation(1)))
+	require.NoError(t, s.Commit(t.Context(), workload.Creation(1)))
 }
 
 // One that reads before it writes may find that others have written meanwhile.
@@ -137,8 +138,8 @@ func TestATransactionBegunWithoutTheLockReturnsWhyItCannotWrite(t *testing.T) {
 	defer tx.Rollback()
 	_, err = inTx(t, s, tx).Invoice(t.Context(), "nobody")
 	require.ErrorIs(t, err, invoice.ErrNotFound)
-	require.NoError(t, s.Commit(t.Context(), creation(1)))
-	require.ErrorIs(t, inTx(t, s, tx).Commit(t.Context(), creation(2)), sqlite.ErrLocked)
+	require.NoError(t, s.Commit(t.Context(), workload.Creation(1)))
+	require.ErrorIs(t, inTx(t, s, tx).Commit(t.Context(), workload.Creation(2)), sqlite.ErrLocked)
 }
 
 // inTx returns the store within a transaction.

@@ -5,13 +5,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"runtime"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store/internal/books"
+	"github.com/cointill/cointill/store/internal/queue"
 	"github.com/cointill/cointill/webhook"
 )
 
@@ -38,21 +37,19 @@ const maxGroup = 256
 // writeBackEvery is the number of jobs after which the WAL is written back: it then has some megabytes.
 const writeBackEvery = 500
 
-// writer lets concurrent writes share transactions. A caller that finds no leader becomes it: it commits the waiting
-// jobs, including its own, and hands the lead to the first that has come meanwhile.
+// writer lets concurrent writes share transactions, by a [queue.Queue].
 type writer struct {
 	db         *sql.DB
 	stmts      map[string]*sql.Stmt
 	writesBack bool // the WAL, concurrently with commits
 
+	jobs queue.Queue[*job]
+	conn *sql.Conn // of the leader, handed over with the lead
+
 	mu      sync.Mutex // guards what follows
-	waiting []*job
-	leading bool      // there is a leader
-	conn    *sql.Conn // of the leader, handed over with the lead
-	last    int       // size of the last group
-	commits int64     // transactions so far
-	since   int       // jobs since the WAL was last written back
-	writing bool      // the WAL is being written back
+	commits int64      // transactions so far
+	since   int        // jobs since the WAL was last written back
+	writing bool       // the WAL is being written back
 }
 
 // job is one write. Its function may run more than once, each time in a transaction that contains nothing of it yet.
@@ -70,16 +67,12 @@ func (w *writer) do(ctx context.Context, apply func(*txn) error) error {
 		return err
 	}
 	j := &job{apply: apply, turn: make(chan bool, 1)}
-	w.mu.Lock()
-	w.waiting = append(w.waiting, j)
-	lead := !w.leading
-	w.leading = true
-	w.mu.Unlock()
+	lead := w.jobs.Join(j)
 	if !lead {
 		select {
 		case lead = <-j.turn:
 		case <-ctx.Done():
-			if w.withdraw(j) {
+			if w.jobs.Withdraw(j, func() bool { return len(j.turn) > 0 }) {
 				return ctx.Err()
 			}
 			lead = <-j.turn
@@ -91,29 +84,17 @@ func (w *writer) do(ctx context.Context, apply func(*txn) error) error {
 	return locked(j.err)
 }
 
-// withdraw takes back a job that is not begun. A job that was given the lead must use it.
-func (w *writer) withdraw(j *job) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	i := slices.Index(w.waiting, j)
-	if i < 0 || len(j.turn) > 0 {
-		return false
-	}
-	w.waiting = slices.Delete(w.waiting, i, i+1)
-	return true
-}
-
 // lead commits the waiting jobs and hands the lead on. The first job is the leader's own.
 func (w *writer) lead(ctx context.Context, own *job) {
 	conn, err := w.connect(ctx)
 	if err != nil {
 		own.err = err
-		w.pick(1)
+		w.jobs.Take(1)
 		w.handOver(nil)
 		return
 	}
-	w.gather()
-	group := w.pick(maxGroup)
+	w.jobs.Gather()
+	group := w.jobs.Take(maxGroup)
 	// The others wait for the outcome, even if the leader's context ends.
 	w.commit(context.WithoutCancel(ctx), conn, group)
 	for _, j := range group {
@@ -160,50 +141,20 @@ func (w *writer) writeBack(ctx context.Context) {
 
 // connect returns the connection that came with the lead, or a new one.
 func (w *writer) connect(ctx context.Context) (*sql.Conn, error) {
-	w.mu.Lock()
 	conn := w.conn
 	w.conn = nil
-	w.mu.Unlock()
 	if conn != nil {
 		return conn, nil
 	}
 	return w.db.Conn(ctx)
 }
 
-// gather lets the callers of the last group, which may be about to write again, join this group. It yields a few times
-// but does not sleep; with a single caller it does nothing.
-func (w *writer) gather() {
-	for range 8 {
-		w.mu.Lock()
-		enough := len(w.waiting) >= w.last
-		w.mu.Unlock()
-		if enough {
-			return
-		}
-		runtime.Gosched()
-	}
-}
-
-func (w *writer) pick(most int) []*job {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	n := min(most, len(w.waiting))
-	group := slices.Clone(w.waiting[:n])
-	w.waiting = slices.Delete(w.waiting, 0, n)
-	w.last = n
-	return group
-}
-
 func (w *writer) handOver(conn *sql.Conn) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.waiting) > 0 {
+	passed := w.jobs.Pass(func(next *job) {
 		w.conn = conn
-		w.waiting[0].turn <- true
-		return
-	}
-	w.leading = false
-	if conn != nil {
+		next.turn <- true
+	})
+	if !passed && conn != nil {
 		conn.Close() // back to the pool; an error would not matter to the jobs, which are done
 	}
 }

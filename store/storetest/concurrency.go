@@ -12,6 +12,7 @@ import (
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store"
+	"github.com/cointill/cointill/store/internal/callers"
 	"github.com/cointill/cointill/webhook"
 )
 
@@ -28,22 +29,6 @@ var concurrencyCases = []testCase{
 	{"A50 a message is handed out once", "a claim hides the message from other claims", claimConcurrently},
 	{"catching up beside commits", "a listing is right at every moment, also while the backend catches up", tidyBesideCommits},
 	{"a reader sees whole batches", "what a batch changes is seen together or not at all", wholeBatches},
-}
-
-// parallel runs f n times concurrently and returns the errors in the order of the calls.
-func parallel(n int, f func(i int) error) []error {
-	errs := make([]error, n)
-	begin := make(chan struct{})
-	var wg sync.WaitGroup
-	for i := range n {
-		wg.Go(func() {
-			<-begin
-			errs[i] = f(i)
-		})
-	}
-	close(begin)
-	wg.Wait()
-	return errs
 }
 
 // winner returns the index of the only call that succeeded; all others must have failed with the target.
@@ -67,7 +52,7 @@ func winner(t *testing.T, errs []error, target error) int {
 }
 
 func sameOrder(t *testing.T, b store.Backend) {
-	errs := parallel(200, func(i int) error {
+	errs := callers.Together(200, func(i int) error {
 		inv := newInvoice(i, withOrder("A-1"))
 		batch := created(inv)
 		batch.Events = []invoice.Event{newEvent(inv, 1)}
@@ -88,7 +73,7 @@ func sameOrder(t *testing.T, b store.Backend) {
 }
 
 func samePlace(t *testing.T, b store.Backend) {
-	errs := parallel(50, func(i int) error {
+	errs := callers.Together(50, func(i int) error {
 		inv := newInvoice(i)
 		inv.Quote = newQuote(7, eth)
 		return b.Commit(t.Context(), created(inv))
@@ -102,7 +87,7 @@ func samePlace(t *testing.T, b store.Backend) {
 func sameRelease(t *testing.T, b store.Backend) {
 	inv := newInvoice(1)
 	insert(t, b, inv)
-	errs := parallel(20, func(int) error { return b.Commit(t.Context(), freeing(inv)) })
+	errs := callers.Together(20, func(int) error { return b.Commit(t.Context(), freeing(inv)) })
 	winner(t, errs, invoice.ErrConflict)
 	takes(t, b, "hot", inv.Quote.Index)
 	noneFreed(t, b, "hot")
@@ -120,7 +105,7 @@ func handedOn(t *testing.T, b store.Backend) {
 	commit(t, b, invoice.Batch{Insert: all[1:]})
 	holder := 0
 	for range 5 {
-		errs := parallel(len(all), func(i int) error {
+		errs := callers.Together(len(all), func(i int) error {
 			return b.Commit(t.Context(), invoice.Batch{
 				Releases: []invoice.Release{{Claim: claimOf(all[holder])}}, Claims: []invoice.Claim{claimOf(all[i])},
 			})
@@ -154,7 +139,7 @@ func takeConcurrently(t *testing.T, b store.Backend) {
 	}
 	var mu sync.Mutex // guards got
 	got := map[uint32]int{}
-	for _, err := range parallel(8, func(int) error {
+	for _, err := range callers.Together(8, func(int) error {
 		for {
 			index, err := b.TakeIndex(t.Context(), "hot")
 			if errors.Is(err, invoice.ErrNotFound) {
@@ -183,7 +168,7 @@ func sameVersion(t *testing.T, b store.Backend) {
 	inv := newInvoice(1)
 	insert(t, b, inv)
 	for version := range 3 {
-		errs := parallel(20, func(i int) error {
+		errs := callers.Together(20, func(i int) error {
 			next := revise(inv, func(x *invoice.Invoice) { x.Name = fmt.Sprint(version, i) })
 			return b.Commit(t.Context(), invoice.Batch{Update: []invoice.Invoice{next}, Events: []invoice.Event{newEvent(inv, next.Version)}})
 		})
@@ -198,7 +183,7 @@ func neighbours(t *testing.T, b store.Backend) {
 	stored := newInvoice(1000)
 	insert(t, b, stored)
 	commit(t, b, invoice.Batch{Events: []invoice.Event{newEvent(stored, 1)}})
-	errs := parallel(120, func(i int) error {
+	errs := callers.Together(120, func(i int) error {
 		inv := newInvoice(i)
 		batch := created(inv)
 		batch.Events = []invoice.Event{newEvent(inv, 1)}
@@ -233,7 +218,7 @@ func neighbours(t *testing.T, b store.Backend) {
 
 func reserveConcurrently(t *testing.T, b store.Backend) {
 	firsts := make([]uint32, 60)
-	for _, err := range parallel(len(firsts), func(i int) (err error) {
+	for _, err := range callers.Together(len(firsts), func(i int) (err error) {
 		firsts[i], err = b.ReserveIndexes(t.Context(), "hot", uint32(i%3)+1)
 		return err
 	}) {
@@ -257,7 +242,7 @@ func reserveConcurrently(t *testing.T, b store.Backend) {
 
 func sameProgress(t *testing.T, b store.Backend) {
 	for version := int64(1); version <= 3; version++ {
-		errs := parallel(20, func(i int) error {
+		errs := callers.Together(20, func(i int) error {
 			return b.Commit(t.Context(), invoice.Batch{Progress: []invoice.Progress{{
 				Network: mainnet, Version: version, Head: chain.Head{Height: uint64(i)},
 			}}})
@@ -279,7 +264,7 @@ func claimConcurrently(t *testing.T, b store.Backend) {
 	commit(t, b, batch)
 	var mu sync.Mutex // guards told
 	told := map[string]int{}
-	for _, err := range parallel(8, func(int) error {
+	for _, err := range callers.Together(8, func(int) error {
 		for range messages + 1 {
 			got, err := b.Claim(t.Context(), webhook.ClaimQuery{Lease: time.Hour, Limit: 3})
 			if err != nil || len(got) == 0 {
@@ -315,7 +300,7 @@ func wholeBatches(t *testing.T, b store.Backend) {
 	inv := newInvoice(1)
 	insert(t, b, inv)
 	const steps = 40
-	errs := parallel(3, func(i int) error {
+	errs := callers.Together(3, func(i int) error {
 		for n := range steps {
 			if i == 0 {
 				inv = revise(inv)
@@ -384,7 +369,7 @@ func tidyBesideCommits(t *testing.T, b store.Backend) {
 		})
 	}
 	revised := make([][]invoice.Invoice, revisers)
-	errs := parallel(revisers, func(i int) error {
+	errs := callers.Together(revisers, func(i int) error {
 		own := slices.Clone(all[i*each : (i+1)*each])
 		for n := range revisions {
 			one := &own[n%each]

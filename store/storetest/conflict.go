@@ -6,6 +6,7 @@ import (
 
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store"
+	"github.com/cointill/cointill/store/internal/callers"
 )
 
 var conflictCases = []testCase{
@@ -70,7 +71,7 @@ func conflictsApart(t *testing.T, b store.Backend) {
 	stored := newInvoice(1000)
 	insert(t, b, stored)
 	pay(t, b, newPayment(1, stored, 100))
-	errs := parallel(60, func(i int) error {
+	errs := callers.Together(60, func(i int) error {
 		inv := newInvoice(i)
 		batch := created(inv)
 		switch i % 6 {

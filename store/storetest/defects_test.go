@@ -6,10 +6,7 @@ import (
 	"context"
 	"errors"
 	"math/big"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +16,7 @@ import (
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/payout"
 	"github.com/cointill/cointill/store"
+	"github.com/cointill/cointill/store/internal/defect"
 	"github.com/cointill/cointill/store/sqlite"
 	"github.com/cointill/cointill/store/storetest"
 	"github.com/stretchr/testify/require"
@@ -397,16 +395,11 @@ func (o outside) Invoice(ctx context.Context, id string) (invoice.Invoice, error
 	return o.s.Invoice(ctx, id)
 }
 
-// defectEnv makes TestSuiteOnDefects run the suites on what is broken, and fail.
-const defectEnv = "COINTILL_STORETEST_DEFECTS"
-
 // noListers is the name of a backend that lacks what WithListers requires.
 const noListers = "optional interfaces are missing"
 
 func TestSuiteOnDefects(t *testing.T) {
-	if os.Getenv(defectEnv) == "" {
-		t.Skip("it fails by intent: TestDefectsFailByName runs it")
-	}
+	defect.Only(t)
 	for name, d := range defects() {
 		t.Run(name, func(t *testing.T) {
 			var opts []storetest.Option
@@ -468,18 +461,9 @@ func host(t *testing.T) (storetest.Host, *sqlite.Store) {
 	}, s
 }
 
-var failure = regexp.MustCompile(`(?m)^\s*--- FAIL: TestSuiteOnDefects/(\S+)`)
-
 func TestDefectsFailByName(t *testing.T) {
-	run := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestSuiteOnDefects$")
-	run.Env = append(os.Environ(), defectEnv+"=1")
-	out, err := run.CombinedOutput()
-	require.Error(t, err)
+	failed, out := defect.Failed(t)
 	require.False(t, bytes.Contains(out, []byte("panic:")), "%s", out)
-	failed := map[string]bool{}
-	for _, match := range failure.FindAllStringSubmatch(string(out), -1) {
-		failed[match[1]] = true
-	}
 	must := func(defect string, cases []string) {
 		for _, c := range cases {
 			name := strings.ReplaceAll(defect+"/"+c, " ", "_")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store"
+	"github.com/cointill/cointill/store/internal/callers"
 )
 
 var feedCases = []testCase{
@@ -129,7 +130,7 @@ func feedSkipRefused(t *testing.T, b store.Backend) {
 
 func feedSkipsBeside(t *testing.T, b store.Backend) {
 	const writers, each, step = 6, 8, 1000
-	errs := parallel(writers, func(i int) error {
+	errs := callers.Together(writers, func(i int) error {
 		inv := newInvoice(i)
 		if err := b.Commit(t.Context(), invoice.Batch{Insert: []invoice.Invoice{inv}}); err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store"
+	"github.com/cointill/cointill/store/internal/callers"
 )
 
 // leaseCases prove leases. A backend without them passes.
@@ -163,7 +164,7 @@ func leaseRace(t *testing.T, _ store.Backend, l invoice.Leaser) {
 	for range 5 {
 		var mu sync.Mutex // guards won
 		var won []invoice.Lease
-		errs := parallel(16, func(i int) error {
+		errs := callers.Together(16, func(i int) error {
 			got, err := l.Lease(t.Context(), duty, fmt.Sprint("holder ", i), time.Hour)
 			if err == nil {
 				mu.Lock()

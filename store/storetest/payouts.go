@@ -14,6 +14,7 @@ import (
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/payout"
 	"github.com/cointill/cointill/store"
+	"github.com/cointill/cointill/store/internal/callers"
 	"github.com/cointill/cointill/webhook"
 )
 
@@ -687,9 +688,9 @@ func payoutGivenUp(t *testing.T, b store.Backend) {
 }
 
 func firstDebits(t *testing.T, b store.Backend) {
-	const callers, fit = 16, 5
+	const debits, fit = 16, 5
 	book(t, b, credited("a", shopFree, 32*fit+31))
-	errs := parallel(callers, func(i int) error { return b.CommitPayouts(t.Context(), requested(newPayout(i))) })
+	errs := callers.Together(debits, func(i int) error { return b.CommitPayouts(t.Context(), requested(newPayout(i))) })
 	won := 0
 	for i, err := range errs {
 		var short *payout.InsufficientError
@@ -716,7 +717,7 @@ func firstDebits(t *testing.T, b store.Backend) {
 func lockRace(t *testing.T, b store.Backend) {
 	for round := range 3 {
 		name := fmt.Sprint("coin ", round)
-		errs := parallel(16, func(i int) error {
+		errs := callers.Together(16, func(i int) error {
 			tx := newTransaction(16*round+i, name)
 			return b.CommitPayouts(t.Context(), payout.Batch{Transactions: []payout.Transaction{tx}, Locks: locksOf(tx)})
 		})
@@ -728,7 +729,7 @@ func lockRace(t *testing.T, b store.Backend) {
 
 func keyRace(t *testing.T, b store.Backend) {
 	book(t, b, credited("a", shopFree, 1000))
-	errs := parallel(16, func(i int) error {
+	errs := callers.Together(16, func(i int) error {
 		return b.CommitPayouts(t.Context(), requested(newPayout(i, func(p *payout.Payout) { p.Key = "the order" })))
 	})
 	won := newPayout(winner(t, errs, payout.ErrConflict))
@@ -740,7 +741,7 @@ func keyRace(t *testing.T, b store.Backend) {
 func besideInvoices(t *testing.T, b store.Backend) {
 	book(t, b, credited("a", shopFree, 10_000))
 	const each = 40
-	errs := parallel(8, func(i int) error {
+	errs := callers.Together(8, func(i int) error {
 		for n := range each / 4 {
 			id := i*each + n
 			if i%2 == 0 {

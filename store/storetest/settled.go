@@ -10,6 +10,7 @@ import (
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store"
+	"github.com/cointill/cointill/store/internal/callers"
 )
 
 var settledCases = []testCase{
@@ -238,7 +239,7 @@ func settledWhole(t *testing.T, b store.Backend) {
 	for n := range payments {
 		pay(t, b, newPayment(n, first, 100))
 	}
-	errs := parallel(3, func(i int) error {
+	errs := callers.Together(3, func(i int) error {
 		inv := first
 		for n := range steps {
 			if i == 0 {

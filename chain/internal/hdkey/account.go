@@ -4,54 +4,66 @@ import (
 	"fmt"
 
 	"golang.org/x/crypto/sha3"
+
+	"github.com/cointill/cointill/chain"
 )
 
 // Account derives the addresses of one account on networks with the virtual machine of Ethereum: the children 0/i and
 // 1/i of BIP-44, each 20 bytes of the hash of a public key. It is safe for concurrent use.
 type Account struct {
+	adapter     string
+	spell       func([20]byte) chain.Address
 	receive     *Parent // the external chain, child 0
 	change      *Parent // the internal chain, child 1
 	fingerprint string
 }
 
-// NewAccount returns the account of an extended public key, which must be an xpub or a tpub. It returns ErrPrivateKey,
-// ErrKeyKind or ErrMalformed.
-func NewAccount(xpub string) (*Account, error) {
-	version, account, err := Parse(xpub)
-	if err != nil {
-		return nil, err
+// NewAccount returns the account of an extended public key, which must be an xpub or a tpub. The adapter's name begins
+// the texts of errors and the account's own name; spell is the adapter's spelling of an address. It returns
+// ErrPrivateKey, ErrKeyKind or ErrMalformed.
+func NewAccount(adapter, xpub string, spell func([20]byte) chain.Address) (*Account, error) {
+	a := &Account{adapter: adapter, spell: spell}
+	if err := a.read(xpub); err != nil {
+		return nil, fmt.Errorf("%s: read account key: %w", adapter, err)
 	}
-	if version != Xpub && version != Tpub {
-		return nil, fmt.Errorf("%w: this is a %s, and an xpub or a tpub is needed", ErrKeyKind, version.Name())
-	}
-	receive, err := account.Child(0)
-	if err != nil {
-		return nil, fmt.Errorf("no external chain: %w", err)
-	}
-	change, err := account.Child(1)
-	if err != nil {
-		return nil, fmt.Errorf("no internal chain: %w", err)
-	}
-	return &Account{receive: receive, change: change, fingerprint: account.Fingerprint()}, nil
+	return a, nil
 }
 
-// Fingerprint returns the [Parent.Fingerprint] of the account's key.
-func (a *Account) Fingerprint() string { return a.fingerprint }
+func (a *Account) read(xpub string) error {
+	version, account, err := Parse(xpub)
+	if err != nil {
+		return err
+	}
+	if version != Xpub && version != Tpub {
+		return fmt.Errorf("%w: this is a %s, and an xpub or a tpub is needed", ErrKeyKind, version.Name())
+	}
+	if a.receive, err = account.Child(0); err != nil {
+		return fmt.Errorf("no external chain: %w", err)
+	}
+	if a.change, err = account.Child(1); err != nil {
+		return fmt.Errorf("no internal chain: %w", err)
+	}
+	a.fingerprint = account.Fingerprint()
+	return nil
+}
+
+// Name returns the adapter's name and the [Parent.Fingerprint] of the account's key.
+func (a *Account) Name() string { return a.adapter + ":" + a.fingerprint }
 
 // Address returns receiving address number index: the last 20 bytes of the Keccak-256 hash of the uncompressed public
 // key without its first byte. It returns ErrIndex, as [Parent.Derive] does.
-func (a *Account) Address(index uint32) ([20]byte, error) { return address(a.receive, index) }
+func (a *Account) Address(index uint32) (chain.Address, error) { return a.address(a.receive, 0, index) }
 
 // Change returns address number index of the internal chain, which no payer is shown. It returns ErrIndex, as Address
 // does.
-func (a *Account) Change(index uint32) ([20]byte, error) { return address(a.change, index) }
+func (a *Account) Change(index uint32) (chain.Address, error) { return a.address(a.change, 1, index) }
 
-func address(parent *Parent, index uint32) ([20]byte, error) {
+func (a *Account) address(parent *Parent, branch int, index uint32) (chain.Address, error) {
 	key, err := parent.Derive(index)
 	if err != nil {
-		return [20]byte{}, err
+		return "", fmt.Errorf("%s: derive address %d/%d: %w", a.adapter, branch, index, err)
 	}
 	hash := sha3.NewLegacyKeccak256()
 	hash.Write(key.SerializeUncompressed()[1:])
-	return [20]byte(hash.Sum(nil)[12:]), nil
+	return a.spell([20]byte(hash.Sum(nil)[12:])), nil
 }

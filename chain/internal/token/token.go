@@ -31,8 +31,8 @@ const unreadForm = "its contract logs Transfer in another form than with two ind
 
 var errNotAsked = errors.New("not read yet: the node is slow for the other tokens")
 
-// Set is the assets that a node watches. Coin and Tokens do not change after the last call of AddCoin or AddToken;
-// everything else is safe for concurrent use.
+// Set is the assets that a node watches. Coin and Tokens do not change after the last call of Add; everything
+// else is safe for concurrent use.
 type Set struct {
 	Coin   *chain.AssetID // nil when the native coin is not watched
 	Tokens []chain.Asset
@@ -50,38 +50,33 @@ func NewSet(network chain.Network, log *slog.Logger) *Set {
 	return &Set{network: network, log: log, places: map[[20]byte]int{}}
 }
 
-// AddCoin adds the native coin.
-func (s *Set) AddCoin(coin chain.Asset) error {
-	if err := s.onNetwork(coin); err != nil {
-		return err
-	}
-	if s.Coin != nil {
-		return fmt.Errorf("asset %s: second native coin", coin.ID)
-	}
-	s.Coin = &coin.ID
-	return nil
-}
+// Native is the namespace of native coins (CAIP-19).
+const Native = "slip44"
 
-// AddToken adds the token of a contract.
-func (s *Set) AddToken(token chain.Asset, contract [20]byte) error {
-	if err := s.onNetwork(token); err != nil {
-		return err
+// Add adds an asset: the native coin, or the token of the contract that parse reads from the asset's reference.
+func (s *Set) Add(a chain.Asset, parse func(reference string) ([20]byte, error)) error {
+	if a.ID.Network() != s.network {
+		return fmt.Errorf("asset %s is not on %s", a.ID, s.network)
+	}
+	if a.ID.Namespace() == Native {
+		if s.Coin != nil {
+			return fmt.Errorf("asset %s: second native coin", a.ID)
+		}
+		s.Coin = &a.ID
+		return nil
+	}
+	contract, err := parse(a.ID.Reference())
+	if err != nil {
+		return fmt.Errorf("asset %s: %w", a.ID, err)
 	}
 	if _, twice := s.places[contract]; twice {
-		return fmt.Errorf("asset %s: configured twice", token.ID)
+		return fmt.Errorf("asset %s: configured twice", a.ID)
 	}
 	if len(s.Tokens) == Max {
 		return fmt.Errorf("more than %d tokens", Max)
 	}
 	s.places[contract] = len(s.Tokens)
-	s.Tokens = append(s.Tokens, token)
-	return nil
-}
-
-func (s *Set) onNetwork(a chain.Asset) error {
-	if a.ID.Network() != s.network {
-		return fmt.Errorf("asset %s is not on %s", a.ID, s.network)
-	}
+	s.Tokens = append(s.Tokens, a)
 	return nil
 }
 
@@ -94,6 +89,19 @@ func (s *Set) At(contract [20]byte) (place int, ok bool) {
 // Has reports whether the asset is watched.
 func (s *Set) Has(id chain.AssetID) bool {
 	return s.Coin != nil && *s.Coin == id || slices.ContainsFunc(s.Tokens, func(t chain.Asset) bool { return t.ID == id })
+}
+
+// Ordinals counts the Transfer logs of each token in one transaction. The zero Ordinals has counted none.
+type Ordinals struct{ seen map[int]int }
+
+// Next returns the number of logs of the token at a place that came before, and counts one more.
+func (o *Ordinals) Next(place int) int {
+	if o.seen == nil {
+		o.seen = make(map[int]int)
+	}
+	ordinal := o.seen[place]
+	o.seen[place]++
+	return ordinal
 }
 
 // Transfer returns the transfer of a token that a log records. The ordinal is the number of Transfer logs of that

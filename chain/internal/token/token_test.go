@@ -1,6 +1,7 @@
 package token_test
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,10 +22,16 @@ func asset(i int) chain.Asset {
 
 func contract(i int) [20]byte { return [20]byte{18: byte(i >> 8), 19: byte(i)} }
 
+func parse(reference string) (c [20]byte, err error) {
+	raw, err := hex.DecodeString(reference[2:])
+	copy(c[:], raw)
+	return c, err
+}
+
 func set(t *testing.T, tokens int) *token.Set {
 	s := token.NewSet(network, slog.New(slog.DiscardHandler))
 	for i := range tokens {
-		require.NoError(t, s.AddToken(asset(i), contract(i)))
+		require.NoError(t, s.Add(asset(i), parse))
 	}
 	return s
 }
@@ -32,13 +39,13 @@ func set(t *testing.T, tokens int) *token.Set {
 func TestSetRefusesWhatItCannotWatch(t *testing.T) {
 	s := set(t, token.Max-1)
 	elsewhere := chain.Asset{ID: "eip155:2/slip44:60"}
-	require.ErrorContains(t, s.AddCoin(elsewhere), "is not on")
-	require.ErrorContains(t, s.AddToken(elsewhere, contract(500)), "is not on")
-	require.ErrorContains(t, s.AddToken(asset(3), contract(3)), "twice")
-	require.NoError(t, s.AddCoin(chain.Asset{ID: "eip155:1/slip44:60"}))
-	require.ErrorContains(t, s.AddCoin(chain.Asset{ID: "eip155:1/slip44:60"}), "second native coin")
-	require.NoError(t, s.AddToken(asset(token.Max), contract(token.Max)))
-	require.ErrorContains(t, s.AddToken(asset(501), contract(501)), "more than 90 tokens")
+	require.ErrorContains(t, s.Add(elsewhere, parse), "is not on")
+	require.ErrorContains(t, s.Add(asset(3), parse), "twice")
+	require.ErrorContains(t, s.Add(chain.Asset{ID: "eip155:1/erc20:0xshop"}, parse), "asset eip155:1/erc20:0xshop: ")
+	require.NoError(t, s.Add(chain.Asset{ID: "eip155:1/slip44:60"}, parse))
+	require.ErrorContains(t, s.Add(chain.Asset{ID: "eip155:1/slip44:60"}, parse), "second native coin")
+	require.NoError(t, s.Add(asset(token.Max), parse))
+	require.ErrorContains(t, s.Add(asset(501), parse), "more than 90 tokens")
 
 	place, ok := s.At(contract(7))
 	require.True(t, ok)
@@ -86,6 +93,11 @@ func TestOtherDecimalsAreAnotherNetworkUnlessTheyWereRightBefore(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, s.Lacks.All(), 1)
 	require.True(t, s.Lacks.All()[0].Contradicted)
+}
+
+func TestOrdinalsCountEachTokenApart(t *testing.T) {
+	var o token.Ordinals
+	require.Equal(t, []int{0, 0, 1, 2, 1}, []int{o.Next(7), o.Next(3), o.Next(7), o.Next(7), o.Next(3)})
 }
 
 func TestTokensThatWereLeftAreDueNextAndHeldBackUntilThen(t *testing.T) {

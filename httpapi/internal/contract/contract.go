@@ -6,11 +6,13 @@ package contract
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -69,6 +71,60 @@ func Fits(t testing.TB, api *httpapi.API, r *http.Request, status int, header ht
 	if _, err := Of(t, api).Answer(r, status, header, body); err != nil {
 		t.Fatalf("%s %s: %d %s: %v", r.Method, r.URL, status, body, err)
 	}
+}
+
+// NewRequest returns a request with a key in a header, unless it is empty, and with JSON as its body, unless that is.
+func NewRequest(method, path, header, key, body string) *http.Request {
+	r := httptest.NewRequestWithContext(context.Background(), method, path, strings.NewReader(body))
+	if key != "" {
+		r.Header.Set(header, key)
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	return r
+}
+
+// Exchange makes a request of an API and returns the response, which has the headers of every response and fits the document.
+// If it is a success, the document declares the body of the request too.
+func Exchange(t testing.TB, api *httpapi.API, r *http.Request) *httptest.ResponseRecorder {
+	t.Helper()
+	sent, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(sent))
+	rec := httptest.NewRecorder()
+	api.ServeHTTP(rec, r)
+	for name, want := range map[string]string{
+		"Content-Type": "application/json", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
+	} {
+		if got := rec.Header().Get(name); got != want {
+			t.Fatalf("%s %s: %s is %q, not %q", r.Method, r.URL, name, got, want)
+		}
+	}
+	if id := rec.Header().Get("X-Request-Id"); len(id) != 16 {
+		t.Fatalf("%s %s: X-Request-Id is %q", r.Method, r.URL, id)
+	}
+	if r.Method != http.MethodHead {
+		Fits(t, api, r, rec.Code, rec.Header(), rec.Body.Bytes())
+	}
+	if rec.Code < 300 && (len(sent) > 0 || r.Method == http.MethodPost) {
+		Takes(t, api, r, sent)
+	}
+	return rec
+}
+
+// Object decodes a body that is a JSON object. Its numbers are json.Number.
+func Object(t testing.TB, body []byte) map[string]any {
+	t.Helper()
+	var out map[string]any
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	if err := dec.Decode(&out); err != nil {
+		t.Fatalf("%v: %s", err, body)
+	}
+	return out
 }
 
 // lax caches documents that allow undeclared members of objects, by their text.

@@ -9,14 +9,13 @@
 package fourth
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/httpapi/internal/denial"
 	"github.com/cointill/cointill/invoice"
 	"github.com/shopspring/decimal"
 )
@@ -40,15 +39,8 @@ type api struct {
 
 // New returns the API, or an error if cfg is not valid. The API may be mounted under any prefix.
 func New(cfg Config) (*httpapi.API, error) {
-	switch {
-	case cfg.Service == nil:
-		return nil, errors.New("fourth: New: Service is required")
-	case cfg.Format == nil:
-		return nil, errors.New("fourth: New: Format is required")
-	case cfg.Projects == nil:
-		return nil, errors.New("fourth: New: Projects is required")
-	case !slices.Contains(cfg.Service.Formats(), FormatName):
-		return nil, errors.New("fourth: New: the Service's Notifier has no format " + FormatName + ": give it Config.Format")
+	if err := denial.Config(cfg.Service, cfg.Projects, cfg.Format != nil, FormatName); err != nil {
+		return nil, fmt.Errorf("fourth: New: %w", err)
 	}
 	a := &api{cfg.Service, cfg.Format}
 	out, err := httpapi.New(httpapi.Config{

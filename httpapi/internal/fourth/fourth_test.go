@@ -3,22 +3,19 @@ package fourth_test
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/chaintest"
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/internal/contract"
 	"github.com/cointill/cointill/httpapi/internal/fourth"
 	"github.com/cointill/cointill/httpapi/internal/life"
 	"github.com/cointill/cointill/httpapi/internal/spy"
+	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
 	"github.com/cointill/cointill/store"
@@ -44,14 +41,6 @@ type world struct {
 	key, other, proof string
 }
 
-type addresses struct{}
-
-func (addresses) Name() string { return "test" }
-
-func (addresses) Address(_ context.Context, index uint32) (chain.Address, error) {
-	return chain.Address(fmt.Sprintf("sim1address%08d", index)), nil
-}
-
 func newWorld(t testing.TB, now func() time.Time) *world {
 	t.Helper()
 	w := &world{chain: chaintest.NewChain(chaintest.Config{Start: now()}), store: spy.On(store.NewMemory()), format: fourth.NewFormat(), now: now}
@@ -61,11 +50,8 @@ func newWorld(t testing.TB, now func() time.Time) *world {
 	w.service = w.newService(t, w.notifier)
 	w.projects, err = invoice.NewProjects(w.store, now)
 	require.NoError(t, err)
-	project, key, err := w.projects.Create(t.Context(), invoice.NewProject{Owner: "owner", Name: "shop", AllowedIPs: "192.0.2.0/24"})
-	require.NoError(t, err)
-	_, other, err := w.projects.Create(t.Context(), invoice.NewProject{Owner: "owner", Name: "rival", AllowedIPs: "192.0.2.0/24"})
-	require.NoError(t, err)
-	w.shop, w.key, w.other = project.ID, key, other
+	w.shop, w.key = stage.Project(t, w.projects, "shop", "192.0.2.0/24")
+	_, w.other = stage.Project(t, w.projects, "rival", "192.0.2.0/24")
 	w.proof, err = w.projects.MakeKey(t.Context(), w.shop, fourth.ProofKey, 0)
 	require.NoError(t, err)
 	return w
@@ -73,15 +59,12 @@ func newWorld(t testing.TB, now func() time.Time) *world {
 
 func (w *world) newService(t testing.TB, notifier invoice.Notifier) *invoice.Service {
 	t.Helper()
-	follower, err := chain.NewFollower(chain.FollowConfig{Node: w.chain, Poll: time.Second})
+	sim, err := stage.Chain(w.chain, time.Second, stage.Addresses{Wallet: "test", Format: "sim1address%08d"})
 	require.NoError(t, err)
+	sim.Assets = sim.Assets[:1]
 	service, err := invoice.New(invoice.Config{
-		Store: w.store, Notifier: notifier, Now: w.now,
+		Store: w.store, Notifier: notifier, Now: w.now, Chains: []invoice.ChainConfig{sim},
 		Rates: rates.NewFixed(w.now, map[rates.Pair]decimal.Decimal{{Base: "SIM", Quote: "EUR"}: decimal.NewFromInt(2000)}),
-		Chains: []invoice.ChainConfig{{
-			Name: "Simulated", Watcher: follower, Addresses: addresses{},
-			Assets: []invoice.AssetConfig{{Asset: w.chain.Asset("SIM"), Confirm: []chain.Tier{{Need: chain.Confirmations{Depth: 2}}}}},
-		}},
 	})
 	require.NoError(t, err)
 	return service
@@ -95,21 +78,14 @@ func (w *world) newAPI(t testing.TB, limit httpapi.Limit, replies httpapi.Replie
 }
 
 func request(method, path, key, body string) *http.Request {
-	r := httptest.NewRequest(method, path, strings.NewReader(body))
-	r.Header.Set("Bill-Key", key)
-	if body != "" {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	return r
+	return contract.NewRequest(method, path, "Bill-Key", key, body)
 }
 
 // do makes a request as the shop and returns the response, checked against the document.
 func (w *world) do(t testing.TB, method, path, body string) (status int, text string, members map[string]string) {
 	t.Helper()
 	api := w.newAPI(t, httpapi.Limit{}, nil)
-	r, rec := request(method, path, w.key, body), httptest.NewRecorder()
-	api.ServeHTTP(rec, r)
-	contract.Fits(t, api, r, rec.Code, rec.Header(), rec.Body.Bytes())
+	rec := contract.Exchange(t, api, request(method, path, w.key, body))
 	require.NoError(t, json.Unmarshal(rec.Body.Bytes(), &members))
 	return rec.Code, rec.Body.String(), members
 }

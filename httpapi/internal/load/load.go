@@ -41,8 +41,7 @@ type Shop struct {
 	Created int // status of success
 }
 
-// Config returns the configuration of a service without its notifier: ETH at 2500 EUR or USD, to addresses of a wallet.
-func Config(b *testing.B, s invoice.Store) invoice.Config {
+func config(b *testing.B, s invoice.Store) invoice.Config {
 	b.Helper()
 	wallet, err := evm.NewWallet("xpub6DCoCpSuQZB2jawqnGMEPS63ePKWkwWPH4TU45Q7LPXWuNd8TMtVxRrgjtEshuqpK3mdhaWHPFsBngh5GFZaM6si3yZdUsT8ddYM3PwnATt")
 	check(b, err)
@@ -55,6 +54,33 @@ func Config(b *testing.B, s invoice.Store) invoice.Config {
 			Assets: []invoice.AssetConfig{{Asset: evm.Native("eip155:1", "ETH")}},
 		}},
 	}
+}
+
+// Store is what a service and its projects need.
+type Store interface {
+	invoice.Store
+	invoice.ProjectStore
+}
+
+// Till is a service with one project.
+type Till struct {
+	Service      *invoice.Service
+	Projects     *invoice.Projects
+	Project, Key string // the project's id and key
+}
+
+// Open returns a till that sells in a currency: ETH at 2500 EUR or USD, to addresses of a wallet.
+func Open(b *testing.B, s Store, currency string, notifier invoice.Notifier) Till {
+	b.Helper()
+	cfg := config(b, s)
+	cfg.Reference, cfg.Notifier = currency, notifier
+	service, err := invoice.New(cfg)
+	check(b, err)
+	projects, err := invoice.NewProjects(s, nil)
+	check(b, err)
+	project, key, err := projects.Create(b.Context(), invoice.NewProject{Owner: "owner", Name: "shop"})
+	check(b, err)
+	return Till{service, projects, project.ID, key}
 }
 
 // unwatched is a watcher that never reports anything.

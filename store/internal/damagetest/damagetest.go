@@ -9,8 +9,15 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// Events is how many events [Feed] expects in the feed, at the positions from 1 on.
-const Events = 8
+// Events returns the events that [Feed] expects in the feed, at the positions from 1 on, made of the first.
+func Events(first invoice.Event) []invoice.Event {
+	all := make([]invoice.Event, 8)
+	for i := range all {
+		all[i] = first
+		all[i].Seq = int64(i + 1)
+	}
+	return all
+}
 
 // Damaged returns the positions of the events that must be damaged for [Feed].
 func Damaged() []int64 { return []int64{3, 4, 5, 8} }

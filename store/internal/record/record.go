@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
 )
 
@@ -32,6 +33,38 @@ func parseStamp(text string) (time.Time, error) { return time.Parse(time.RFC3339
 
 // Signed clips a height to the range of the integers in the databases.
 func Signed(height uint64) int64 { return int64(min(height, math.MaxInt64)) }
+
+// PaidQueries are the queries of a store for invoices by their payments.
+type PaidQueries struct {
+	In, Above, By string // in a transaction, above a height, by their keys
+	// Args returns the arguments of By.
+	Args func(keys []chain.Key) ([]any, error)
+}
+
+// Of returns the query that answers q, with its arguments. It returns "" if no payment is asked for.
+func (p PaidQueries) Of(q invoice.PaymentQuery) (query string, args []any, err error) {
+	if err := q.Validate(); err != nil {
+		return "", nil, err
+	}
+	switch {
+	case q.TxID != "":
+		return p.In, []any{string(q.Network), q.TxID}, nil
+	case q.From > 0:
+		return p.Above, []any{string(q.Network), Signed(q.From - 1)}, nil
+	case len(q.Keys) == 0:
+		return "", nil, nil
+	}
+	keys := make([]chain.Key, 0, len(q.Keys))
+	asked := make(map[chain.Key]bool, len(q.Keys))
+	for _, k := range q.Keys {
+		if !asked[k] { // otherwise a payment would come twice
+			asked[k] = true
+			keys = append(keys, k)
+		}
+	}
+	args, err = p.Args(keys)
+	return p.By, args, err
+}
 
 // Payment returns the columns network, txid, idx, invoice, height, withdrawn, settled, doc.
 func Payment(p invoice.Payment) ([]any, error) {

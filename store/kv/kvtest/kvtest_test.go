@@ -3,14 +3,12 @@ package kvtest_test
 import (
 	"context"
 	"maps"
-	"os"
-	"os/exec"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/cointill/cointill/store/internal/defect"
 	"github.com/cointill/cointill/store/kv"
 	"github.com/cointill/cointill/store/kv/kvtest"
 	"github.com/stretchr/testify/require"
@@ -134,31 +132,18 @@ var defects = map[string]struct {
 	"dirty":       {&db{dirty: true}, []string{"a view is of one state"}},
 }
 
-const defectEnv = "COINTILL_KVTEST_DEFECTS"
-
 func TestSuiteOnDefects(t *testing.T) {
-	if os.Getenv(defectEnv) == "" {
-		t.Skip("it fails by intent: TestDefectsFailByName runs it")
-	}
+	defect.Only(t)
 	for name, d := range defects {
 		t.Run(name, func(t *testing.T) { kvtest.Run(t, opening(d.db)) })
 	}
 }
 
-var failure = regexp.MustCompile(`(?m)^\s*--- FAIL: TestSuiteOnDefects/(\S+)`)
-
 func TestDefectsFailByName(t *testing.T) {
-	run := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestSuiteOnDefects$")
-	run.Env = append(os.Environ(), defectEnv+"=1")
-	out, err := run.CombinedOutput()
-	require.Error(t, err)
-	var failed []string
-	for _, match := range failure.FindAllStringSubmatch(string(out), -1) {
-		failed = append(failed, match[1])
-	}
+	failed, _ := defect.Failed(t)
 	for name, d := range defects {
 		for _, c := range d.cases {
-			require.Contains(t, failed, strings.ReplaceAll(name+"/"+c, " ", "_"))
+			require.True(t, failed[strings.ReplaceAll(name+"/"+c, " ", "_")], "%s must fail when %s; these do: %v", c, name, failed)
 		}
 	}
 }

@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"sync"
 	"testing"
 	"time"
 
+	"github.com/cointill/cointill/store/internal/callers"
 	"github.com/cointill/cointill/store/kv"
 )
 
@@ -22,18 +22,7 @@ var sharedCases = []testCase{
 // together runs f n times concurrently.
 func together(t *testing.T, n int, f func(i int) error) {
 	t.Helper()
-	errs := make([]error, n)
-	begin := make(chan struct{})
-	var wg sync.WaitGroup
-	for i := range n {
-		wg.Go(func() {
-			<-begin
-			errs[i] = f(i)
-		})
-	}
-	close(begin)
-	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
+	if err := errors.Join(callers.Together(n, f)...); err != nil {
 		t.Fatal(err)
 	}
 }
