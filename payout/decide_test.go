@@ -2,6 +2,7 @@ package payout
 
 import (
 	"math/big"
+	"slices"
 	"testing"
 	"time"
 
@@ -207,11 +208,11 @@ func TestDecide(t *testing.T) {
 			stage: StageDead, status: StatusQueued, reason: ReasonRefused, queued: true,
 		},
 		"a version that spends what never exists ends nothing while another can be mined": {
-			tx: oneTransaction(StageSigned, doomed(signedVersion("a", 10)), signedVersion("b", 12)), payout: onePayout("p", StatusSent), look: seen(nowhere, pooled),
+			tx: never(oneTransaction(StageSigned, spends(signedVersion("a", 10), "gone"), signedVersion("b", 12)), "gone"), payout: onePayout("p", StatusSent), look: seen(nowhere, pooled),
 			stage: StageSigned, status: StatusSent,
 		},
 		"but all of them do": {
-			tx: oneTransaction(StageSigned, doomed(signedVersion("a", 10)), doomed(signedVersion("b", 12))), payout: onePayout("p", StatusSent), look: seen(nowhere, nowhere),
+			tx: never(oneTransaction(StageSigned, spends(signedVersion("a", 10), "gone"), spends(signedVersion("b", 12), "lost")), "gone", "lost"), payout: onePayout("p", StatusSent), look: seen(nowhere, nowhere),
 			stage: StageDead, status: StatusQueued, reason: ReasonRefused, queued: true,
 		},
 		"P22: and fails after enough tries": {
@@ -259,7 +260,12 @@ func minedAt(t Transaction, i int) Transaction {
 
 func offered(v Version) Version { v.Offered = true; return v }
 
-func doomed(v Version) Version { v.Doomed = true; return v }
+func spends(v Version, name string) Version {
+	v.Spends = append(slices.Clone(v.Spends), name)
+	return v
+}
+
+func never(t Transaction, names ...string) Transaction { t.Never = names; return t }
 
 func paidFee(p Payout, fee int64) Payout { p.State.Paid = big.NewInt(fee); return p }
 

@@ -206,8 +206,9 @@ func (r *round) doom(ctx context.Context, b *Batch, t Transaction) error {
 		if err != nil {
 			return fmt.Errorf("read transaction %s: %w", id, err)
 		}
-		doomed, news := doomed.doom(never)
-		if doomed.Stage.Open() && news {
+		if doomed.Stage.Open() && !slices.Contains(doomed.Never, name) {
+			others := func(name string) bool { return locked[name] != id }
+			doomed.Never = append(slices.DeleteFunc(slices.Clone(never), others), doomed.Never...)
 			doomed.Version++
 			b.Transactions = append(b.Transactions, doomed)
 		}

@@ -57,6 +57,9 @@ type Transaction struct {
 	Stage    Stage     `json:"stage"`
 	// Cancel is set once the payouts should not be paid any more: the next version pays us instead.
 	Cancel bool `json:"cancel,omitempty"`
+	// Never names coins that versions spend and that can never exist, because another version of the transaction that should
+	// have made them is buried.
+	Never []string `json:"never,omitempty"`
 	// Foreign reports that a transaction that is not ours spent the anchor.
 	Foreign bool `json:"foreign,omitempty"`
 	// Mined is the version that a block has, by its index in Versions; -1 if none.
@@ -95,9 +98,6 @@ type Version struct {
 	Moves []Move `json:"moves"`
 	// Offered reports that a signer may have signed it.
 	Offered bool `json:"offered,omitempty"`
-	// Doomed reports that the version spends a coin that can never exist, because another version of the transaction that
-	// should have made it is buried.
-	Doomed bool `json:"doomed,omitempty"`
 	// Cancels reports that the version pays none of the payouts.
 	Cancels bool      `json:"cancels,omitempty"`
 	Expires time.Time `json:"expires,omitzero"` // the chain's time after which it cannot be mined; zero if never
@@ -131,20 +131,8 @@ func (t Transaction) Signed() bool {
 
 // doomed reports whether every version spends a coin that can never exist.
 func (t Transaction) doomed() bool {
-	return !slices.ContainsFunc(t.Versions, func(v Version) bool { return !v.Doomed })
-}
-
-// doom returns the transaction with the versions doomed that spend one of the coins, and whether there is any that was not.
-func (t Transaction) doom(never []string) (Transaction, bool) {
-	t.Versions = slices.Clone(t.Versions)
-	news := false
-	for i, v := range t.Versions {
-		spends := slices.ContainsFunc(v.Spends, func(name string) bool { return slices.Contains(never, name) })
-		if spends && !v.Doomed {
-			t.Versions[i].Doomed, news = true, true
-		}
-	}
-	return t, news
+	never := func(name string) bool { return slices.Contains(t.Never, name) }
+	return !slices.ContainsFunc(t.Versions, func(v Version) bool { return !slices.ContainsFunc(v.Spends, never) })
 }
 
 // neverMade returns the names of the coins that the transaction's versions would have made and that will never exist, now

@@ -99,7 +99,7 @@ var payoutTable = []mutation{
 	},
 	{
 		name: "what spends coins that never exist waits for ever", file: "payout/service_pay.go",
-		from: `		if doomed.Stage.Open() && news {`, to: `		if doomed.Cancel && news {`,
+		from: `		if doomed.Stage.Open() && !slices`, to: `		if doomed.Cancel && !slices`,
 		rule: "a transaction that can never be mined is found out",
 	},
 	{
@@ -116,7 +116,7 @@ var payoutTable = []mutation{
 	},
 	{
 		name: "one version that can never be mined ends the others", file: "payout/transaction.go",
-		from: `	return !slices.ContainsFunc(t.Versions, func(v Version) bool { return !v.Doomed })`, to: `	return slices.ContainsFunc(t.Versions, func(v Version) bool { return v.Doomed })`,
+		from: `	return !slices.ContainsFunc(t.Versions, func(v Version) bool { return !slices.ContainsFunc(v.Spends, never) })`, to: `	return slices.ContainsFunc(t.Versions, func(v Version) bool { return slices.ContainsFunc(v.Spends, never) })`,
 		rule: "a payout gets another transaction only when all versions are proven dead",
 	},
 	{

@@ -247,6 +247,9 @@ func (s *spender) Replace(ctx context.Context, w payout.Wallet, t payout.Transac
 		return payout.Version{}, err
 	}
 	next := old
+	if s.c.kind == coins && s.view().coins[t.Anchor] == nil {
+		return payout.Version{}, payout.ErrNoReplacement
+	}
 	if next.Rate = s.c.rate; s.possible(old) {
 		next.Rate = max(old.Rate+1+old.Rate/8, s.c.rate)
 	}
