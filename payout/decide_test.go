@@ -401,3 +401,31 @@ func TestCoinsAreFreeOnceNoVersionThatNeedsThemCanComeBack(t *testing.T) {
 	require.Equal(t, StageBuried, d.tx.Stage)
 	require.Equal(t, []string{"coin"}, d.unlocks)
 }
+
+// A balance gets money from whatever transaction; only a coin is made by one alone.
+func TestOnlyCoinsNeverExist(t *testing.T) {
+	coin := Move{Holding: Holding{Name: "a:1"}, Units: big.NewInt(7), Makes: true}
+	balance := Move{Holding: Holding{Name: "deposit/ETH"}, Units: big.NewInt(7)}
+	first := signedVersion("a", 10)
+	first.Moves = append(first.Moves, coin, balance)
+	tx := minedAt(oneTransaction(StageBuried, first, signedVersion("b", 12)), 1)
+	assert.Equal(t, []string{"a:1"}, tx.neverMade())
+	tx.Mined = 0
+	assert.Empty(t, tx.neverMade())
+}
+
+// A version that somebody else sent made a coin under an id that it does not have here. What takes its place unmakes it.
+func TestACoinThatWasTakenBackMayNeverExist(t *testing.T) {
+	first := plannedVersion()
+	first.TxID, first.Moves = "", []Move{{Holding: Holding{Name: ":1"}, Units: big.NewInt(7), Makes: true}}
+	tx := oneTransaction(StageFinal, offered(first))
+	tx.Mined, tx.Height = 0, 7
+	tx.Effect = first.Effects("x")
+	d := decide(facts{tx: tx, payouts: []Payout{onePayout("p", StatusPaid)}, look: &Look{Versions: []Sighting{nowhere}}, now: noon})
+	assert.Equal(t, []string{"x:1"}, d.tx.Made)
+	d.tx.Stage = StageDead
+	assert.Equal(t, []string{"x:1"}, d.tx.neverMade())
+	again := d.tx
+	again.Stage, again.Effect = StageBuried, tx.Effect
+	assert.Empty(t, again.neverMade(), "the same came back")
+}

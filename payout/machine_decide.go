@@ -307,6 +307,11 @@ func (d *decision) undo(f facts) {
 	v := f.tx.Versions[f.tx.Mined]
 	d.tx.Stage, d.tx.Mined, d.tx.Height = StageSigned, -1, 0
 	d.tx.Undone++
+	for _, name := range made(f.tx.Effect) {
+		if !slices.Contains(f.tx.Made, name) {
+			d.tx.Made = append(slices.Clone(d.tx.Made), name)
+		}
+	}
 	d.alarm = ReasonUndone
 	for _, m := range f.tx.Effect {
 		m.Units = new(big.Int).Neg(m.Units)

@@ -70,6 +70,9 @@ type Transaction struct {
 	Effect []Move   `json:"effect,omitempty"`
 	Paid   *big.Int `json:"paid,omitempty"`
 	Undone int      `json:"undone,omitempty"`
+	// Made names the coins that were booked with a final version and taken back with it. A version that somebody else sent
+	// may have made them under an id that no version has.
+	Made []string `json:"made,omitempty"`
 	// Payer is the operator's account that the fee of a sweep or top-up was reserved in; Fee is the sum reserved there.
 	Payer     Account   `json:"payer,omitzero"`
 	Fee       *big.Int  `json:"fee,omitempty"`
@@ -139,17 +142,32 @@ func (t Transaction) doomed() bool {
 // that it has ended.
 func (t Transaction) neverMade() []string {
 	var out []string
+	for _, name := range t.Made {
+		if t.Stage != StageBuried || !slices.Contains(made(t.Effect), name) {
+			out = append(out, name)
+		}
+	}
 	for i, v := range t.Versions {
 		if t.Stage == StageBuried && i == t.Mined {
 			continue
 		}
 		for _, m := range v.Effects(v.TxID) {
-			if m.Units.Sign() > 0 && v.TxID != "" && !slices.Contains(out, m.Holding.Name) {
+			if m.Makes && v.TxID != "" && !slices.Contains(out, m.Holding.Name) {
 				out = append(out, m.Holding.Name)
 			}
 		}
 	}
 	return out
+}
+
+// made returns the names of the coins that moves make.
+func made(moves []Move) (names []string) {
+	for _, m := range moves {
+		if m.Makes {
+			names = append(names, m.Holding.Name)
+		}
+	}
+	return names
 }
 
 // unsigned returns the index of the newest version that a signer may have signed and that is not signed here, or -1.
@@ -196,6 +214,8 @@ func (t Transaction) Check() error {
 type Move struct {
 	Holding Holding  `json:"holding"` // its identity; Units is not read
 	Units   *big.Int `json:"units"`   // added; negative units leave
+	// Makes reports that the move makes the holding, a coin: nothing but this transaction can.
+	Makes bool `json:"makes,omitempty"`
 	// Fee marks the move that contains the network's fee, where what is paid may be less than the greatest fee. If the
 	// version fails, it is the only one that happens, with the fee alone.
 	Fee bool `json:"fee,omitempty"`

@@ -429,7 +429,7 @@ func (s *Spender) changeOf(ctx context.Context, w payout.Wallet, d draft) (*outp
 }
 
 func (s *Spender) move(name string, key btc.Key, branch, index uint32, units int64) payout.Move {
-	return payout.Move{Units: big.NewInt(units), Holding: payout.Holding{
+	return payout.Move{Units: big.NewInt(units), Makes: units > 0, Holding: payout.Holding{
 		Network: s.params.Network, Name: name, Asset: s.asset, Address: key.Address, Wallet: s.wallet.Name(), Branch: branch, Index: index,
 	}}
 }

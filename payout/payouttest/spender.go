@@ -135,7 +135,7 @@ func (s *spender) change(ctx context.Context, w payout.Wallet, t *tx, v *payout.
 	}
 	name := fmt.Sprintf("change:%06d", n)
 	t.Makes[name] = units.String()
-	v.Moves = append(v.Moves, payout.Move{Holding: s.coin(name), Units: new(big.Int).Set(units)})
+	v.Moves = append(v.Moves, payout.Move{Holding: s.coin(name), Units: new(big.Int).Set(units), Makes: true})
 	return nil
 }
 
