@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/big"
 	"sync/atomic"
 	"testing"
 
+	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/payout"
 	"github.com/cointill/cointill/store"
@@ -149,6 +151,41 @@ func TestPaymentsThatAnInvoiceSumsUpAreBooked(t *testing.T) {
 		s.pay("x", 1, coin, 100, 5, invoice.StatusCompleted)
 		s.book()
 		require.Equal(t, "available 100", s.balance("shop", coin))
+		s.sound()
+	})
+}
+
+// A payment is seen before a block has it, and that one has it is no event of its invoice.
+func TestAPaymentThatABlockTakesLaterIsBooked(t *testing.T) {
+	on(t, func(t *testing.T, s *shop) {
+		s.sell("a", 500, 0)
+		s.head(100)
+		p := invoice.Payment{
+			Key: chain.Key{Network: network, TxID: "a.1", Index: "0"}, Invoice: "a", Asset: coin, To: s.sales["a"].Quote.Address,
+			Units: big.NewInt(30), Credit: big.NewInt(30), FirstSeen: noon,
+		}
+		tell := func(events ...invoice.Event) {
+			inv := s.sales["a"]
+			inv.Version++
+			inv.Seq += int64(len(events))
+			for i := range events {
+				events[i] = s.event(*inv)
+			}
+			require.NoError(t, s.store.Commit(t.Context(), invoice.Batch{Update: []invoice.Invoice{*inv}, Payments: []invoice.Payment{p}, Events: events}))
+		}
+		tell(invoice.Event{})
+		s.book()
+		require.Empty(t, s.balance("shop", coin))
+		p.Block = invoice.BlockRef{Height: 103, Hash: "block 103", Time: noon}
+		tell()
+		s.book()
+		require.Empty(t, s.balance("shop", coin), "the chain is at 100")
+		s.head(102)
+		s.book()
+		require.Empty(t, s.balance("shop", coin))
+		s.head(103)
+		s.book()
+		require.Equal(t, "held 30", s.balance("shop", coin))
 		s.sound()
 	})
 }

@@ -45,7 +45,11 @@ func book(f creditFacts) credited {
 			continue // what a top-up brings is no income: its end moves the holding
 		}
 		booked := !p.Withdrawn && p.Block.Hash != "" && p.Block.Height <= deep
-		if !booked && !p.Withdrawn && p.Block.Hash != "" {
+		switch {
+		case booked || p.Withdrawn:
+		case p.Block.Hash == "": // no event says that a block has it: it is looked at again with each
+			out.wait(p.Key.Network, deep+1)
+		default:
 			out.wait(p.Key.Network, p.Block.Height)
 		}
 		out.receive(f, p, booked)

@@ -115,6 +115,11 @@ var payoutTable = []mutation{
 		rule: "a conflict counts when it is buried",
 	},
 	{
+		name: "a payment that is seen before its block is never booked", file: "payout/machine_credit.go",
+		from: `			out.wait(p.Key.Network, deep+1)`, to: `			_ = deep`,
+		rule: "the books say what the chain brought, whatever the feed told of it",
+	},
+	{
 		name: "one version that can never be mined ends the others", file: "payout/transaction.go",
 		from: `	return !slices.ContainsFunc(t.Versions, func(v Version) bool { return !slices.ContainsFunc(v.Spends, never) })`, to: `	return slices.ContainsFunc(t.Versions, func(v Version) bool { return slices.ContainsFunc(v.Spends, never) })`,
 		rule: "a payout gets another transaction only when all versions are proven dead",
