@@ -1,6 +1,7 @@
 package payouttest
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -33,7 +34,10 @@ const (
 
 // tx is a transaction of a simulated chain. What it does is what is written here, whatever anybody says about it.
 type tx struct {
-	Spends  []string          `json:"spends"` // coins, or one "nonce:<lane>:<n>"
+	From    string            `json:"from"` // the sender, where there are accounts
+	To      string            `json:"to"`   // our own address that Brings of Asset go to
+	Brings  string            `json:"brings"`
+	Spends  []string          `json:"spends"` // coins, or one "nonce:<sender>:<n>"
 	Pays    map[string]string `json:"pays"`   // units by the id of the payout
 	Payees  map[string]string `json:"payees"` // receivers by the id of the payout
 	Makes   map[string]string `json:"makes"`  // units of our own new coins, by name
@@ -109,14 +113,14 @@ func num(s string) *big.Int {
 // state is what a chain says after a block.
 type state struct {
 	coins    map[string]*big.Int // unspent, by name
-	balances map[string]*big.Int // of the lane, by asset
-	nonce    int
-	taken    map[string]int    // height of each transaction
-	spender  map[string]string // id of the transaction that spent each lock
+	balances map[string]*big.Int // by the names of holdings
+	nonces   map[string]int      // the next of each sender
+	taken    map[string]int      // height of each transaction
+	spender  map[string]string   // id of the transaction that spent each lock
 }
 
 func (s state) clone() state {
-	return state{maps.Clone(s.coins), maps.Clone(s.balances), s.nonce, maps.Clone(s.taken), maps.Clone(s.spender)}
+	return state{maps.Clone(s.coins), maps.Clone(s.balances), maps.Clone(s.nonces), maps.Clone(s.taken), maps.Clone(s.spender)}
 }
 
 // block holds ids of transactions, and deposits that came from outside.
@@ -125,12 +129,19 @@ type block struct {
 	deposits []deposit
 }
 
+// The addresses of ours that are no invoice's.
+const (
+	lane  = "lane"
+	topUp = "top-up lane"
+)
+
 // deposit is money that arrives from outside.
 type deposit struct {
 	name  string // of the coin
 	asset string
 	units *big.Int
 	to    chain.Address // somebody else, if not empty
+	at    string        // the address of ours, where there are accounts; empty for the lane
 }
 
 // simChain is a simulated chain: a node that everybody sees alike, with a pool.
@@ -148,7 +159,7 @@ type simChain struct {
 func newChain(k kind, assets []string) *simChain {
 	return &simChain{
 		kind: k, assets: assets, txs: map[string]tx{}, forms: map[string][]string{}, rate: 1,
-		states: []state{{map[string]*big.Int{}, map[string]*big.Int{}, 0, map[string]int{}, map[string]string{}}},
+		states: []state{{map[string]*big.Int{}, map[string]*big.Int{}, map[string]int{}, map[string]int{}, map[string]string{}}},
 	}
 }
 
@@ -176,13 +187,13 @@ func (c *simChain) fits(s state, id string, height int) error {
 		}
 		return nil
 	case accounts:
-		if want := fmt.Sprintf("nonce:lane:%d", s.nonce); t.Spends[0] != want {
+		if want := numberName(t.From, s.nonces[t.From]); t.Spends[0] != want {
 			return fmt.Errorf("number %s, expected %s", t.Spends[0], want)
 		}
 	case expiring:
 	}
 	for asset, units := range t.costs(c.assets[0]) {
-		if orZero(s.balances[asset]).Cmp(units) < 0 {
+		if orZero(s.balances[placeName(t.From, asset)]).Cmp(units) < 0 {
 			return fmt.Errorf("too little of %s", asset)
 		}
 	}
@@ -198,8 +209,16 @@ func (t tx) costs(native string) map[string]*big.Int {
 		}
 		out[t.Asset] = new(big.Int).Add(out[t.Asset], num(units))
 	}
+	if t.Brings != "" {
+		out[t.Asset] = new(big.Int).Add(orZero(out[t.Asset]), num(t.Brings))
+	}
 	return out
 }
+
+// placeName is the name of what an address has of an asset, numberName that of a sender's number.
+func placeName(address, asset string) string { return address + "/" + asset }
+
+func numberName(sender string, n int) string { return fmt.Sprintf("nonce:%s:%d", sender, n) }
 
 // apply adds a transaction to the state.
 func (c *simChain) apply(s *state, id string, height int) {
@@ -218,16 +237,22 @@ func (c *simChain) apply(s *state, id string, height int) {
 		return
 	}
 	if c.kind == accounts {
-		s.nonce++
+		s.nonces[t.From]++
 	}
 	take := map[string]*big.Int{c.assets[0]: num(t.Used)}
 	if !t.Fails {
 		for _, units := range t.Pays {
 			take[t.Asset] = new(big.Int).Add(orZero(take[t.Asset]), num(units))
 		}
+		if t.Brings != "" {
+			take[t.Asset] = new(big.Int).Add(orZero(take[t.Asset]), num(t.Brings))
+			to := placeName(t.To, t.Asset)
+			s.balances[to] = new(big.Int).Add(orZero(s.balances[to]), num(t.Brings))
+		}
 	}
 	for asset, units := range take {
-		s.balances[asset] = new(big.Int).Sub(orZero(s.balances[asset]), units)
+		from := placeName(t.From, asset)
+		s.balances[from] = new(big.Int).Sub(orZero(s.balances[from]), units)
 	}
 }
 
@@ -247,7 +272,8 @@ func (c *simChain) mine(skip func(id string) bool, deposits ...deposit) {
 		if c.kind == coins {
 			s.coins[d.name] = d.units
 		} else {
-			s.balances[d.asset] = new(big.Int).Add(orZero(s.balances[d.asset]), d.units)
+			at := placeName(cmp.Or(d.at, lane), d.asset)
+			s.balances[at] = new(big.Int).Add(orZero(s.balances[at]), d.units)
 		}
 	}
 	slices.SortStableFunc(c.pool, func(a, b string) int { return c.txs[b].Rate - c.txs[a].Rate })

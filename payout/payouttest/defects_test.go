@@ -24,6 +24,7 @@ func TestDefectsOfSpendersAreFound(t *testing.T) {
 		"a replacement that spends other coins":          {payouttest.DefectNoAnchor, 60, "paid-once"},
 		"numbers that are left out":                      {payouttest.DefectGap, 60, "ended: "},
 		"what was paid by hand is paid again":            {payouttest.DefectTakenIsDead, 400, "paid-once"},
+		"an address that is topped up twice":             {payouttest.DefectTopUpAgain, 60, "topped-up-once"},
 		"an expiration that a reorganisation takes back": {payouttest.DefectExpiryByHead, 60, "paid-once"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -54,6 +55,8 @@ func TestWorldsHaveEverything(t *testing.T) {
 		"blocks leave the chain":      true,
 		"somebody else spends":        true,
 		"as paid by":                  true,
+		"of nonce:top-up lane":        true,
+		"of nonce:deposit":            true,
 		"is paid operator":            true,
 		"write off":                   true,
 		"with 3 versions":             true,

@@ -27,10 +27,10 @@ func (w *world) steal(s *spender) {
 	}
 	native := s.c.assets[0]
 	rate := s.c.rate + 10
-	t := tx{Fee: strconv.Itoa(rate * 20), Used: strconv.Itoa(rate * 20), Asset: native, Rate: rate, Foreign: true, Salt: w.rand.Int()}
+	t := tx{From: lane, Fee: strconv.Itoa(rate * 20), Used: strconv.Itoa(rate * 20), Asset: native, Rate: rate, Foreign: true, Salt: w.rand.Int()}
 	it := &theft{made: made{network: s.network}, name: "lane/" + native, units: num(t.Used)}
 	if s.c.kind == accounts {
-		t.Spends = []string{fmt.Sprintf("nonce:lane:%d", s.c.tip().nonce)}
+		t.Spends = []string{numberName(lane, s.c.tip().nonces[lane])}
 	} else {
 		for _, name := range sortedKeys(s.c.tip().coins) {
 			if units := s.c.tip().coins[name]; it.units.Cmp(num(t.Used)) == 0 || units.Cmp(it.units) < 0 {
@@ -83,7 +83,7 @@ func (w *world) writeOff(svc *payout.Service, s *spender) {
 		w.result("write off %s of %s", err, it.units, it.name)
 		it.written = err == nil
 	}
-	s.known = s.c.tip().nonce
+	s.known = s.c.tip().nonces[lane]
 	w.must(svc.Resume(ctx, s.network))
 }
 
@@ -92,7 +92,7 @@ func (s *spender) named(name string) payout.Holding {
 	if s.c.kind == coins {
 		return s.coin(name)
 	}
-	return s.balance(s.c.assets[0])
+	return s.balance(lane, s.c.assets[0])
 }
 
 // strange reports whether the numbers of the lane were used by somebody else, as far as the node has it.
@@ -100,7 +100,7 @@ func (s *spender) strange(ctx context.Context, w payout.Wallet, nonce int) (bool
 	if nonce <= s.known {
 		return false, nil
 	}
-	name := fmt.Sprintf("nonce:lane:%d", nonce-1)
+	name := numberName(lane, nonce-1)
 	locked, err := w.Locked(ctx, []string{name})
 	return locked[name] == "", err
 }

@@ -30,6 +30,7 @@ func Rules() []Rule {
 		{"adds-up", "What we owe is what we hold, in every asset, after every commit, and counted again from the beginning."},
 		{"books-are-the-chain", "When all is quiet, every holding is on the chain as the books say."},
 		{"reservations-end", "When all is quiet, nothing is reserved but for payouts that wait for somebody."},
+		{"topped-up-once", "No two top-ups of an address can both still come: one is enough for the sweep that it is for."},
 		{"never-below-zero", "No account is below zero unless the chain took money back."},
 		{"one-number-one-transaction", "No number of a sender belongs to two transactions, and none is left out."},
 		{"told-in-order", "Events of a payout have no gaps and begin where the one before ended; an ended payout begins again only with an alarm, or by a person who has paid it."},
@@ -115,6 +116,7 @@ func (w *world) checkOnce() {
 	for _, s := range w.chains {
 		paying := map[string][]made{}  // what was signed, by payout
 		numbers := map[string]string{} // transaction by number
+		coming := map[string]string{}  // top-up by address
 		for _, it := range w.thefts {
 			for _, id := range it.instead {
 				if it.network == s.network {
@@ -126,6 +128,12 @@ func (w *world) checkOnce() {
 			for _, m := range all {
 				if m.network != s.network {
 					continue
+				}
+				if m.tx.From == topUp && s.c.tip().taken[m.id] == 0 && !s.c.impossible(m.id, m.tx) {
+					if other := coming[m.tx.To]; other != "" && other != id {
+						w.broken("topped-up-once: %s and %s can both come to %s", other, id, m.tx.To)
+					}
+					coming[m.tx.To] = id
 				}
 				for payoutID := range m.tx.Pays {
 					paying[payoutID] = append(paying[payoutID], m)

@@ -17,6 +17,7 @@ const (
 	DefectNoAnchor            // a replacement spends other coins than what it replaces
 	DefectGap                 // numbers of the sender are left out
 	DefectTakenIsDead         // what a foreign transaction took the place of counts as dead
+	DefectTopUpAgain          // an address is topped up while a top-up is under way
 	DefectExpiryByHead        // a transaction counts as dead once the head is past its time, whatever may be reorganised
 )
 
@@ -60,7 +61,8 @@ func Play(t testing.TB, cfg Config, seed uint64) (failure string, story []string
 		for range 3 {
 			w.sell(s)
 		}
-		w.mineWith(s, deposit{name: "fund:first", asset: s.c.assets[0], units: num("20000")})
+		w.mineWith(s, deposit{name: "fund:first", asset: s.c.assets[0], units: num("20000")},
+			deposit{name: "fund:top-ups", asset: s.c.assets[0], units: num("20000"), at: topUp})
 	}
 	for range cfg.Steps {
 		w.step()

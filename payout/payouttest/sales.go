@@ -32,6 +32,9 @@ func (w *world) sell(s *spender) {
 		Seq: 1, Version: 1,
 	}
 	it := &sale{inv: inv, deposit: deposit{name: fmt.Sprintf("sale:%d", n), asset: asset, units: big.NewInt(paid)}}
+	if s.sweeps {
+		it.deposit.at = string(address)
+	}
 	w.must(w.inner.Commit(context.Background(), invoice.Batch{Insert: []invoice.Invoice{inv}, Events: []invoice.Event{w.event(inv, invoice.EventCreated)}}))
 	w.invoices = append(w.invoices, it)
 	w.note("%s of %d in %s is paid with %d", inv.OrderID, due, asset[len(asset)-6:], paid)

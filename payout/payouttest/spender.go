@@ -24,7 +24,8 @@ type spender struct {
 	c       *simChain
 	network chain.Network
 	defect  Defect
-	known   int // numbers of the lane below it were looked at by a person
+	sweeps  bool // money of invoices comes to addresses of its own
+	known   int  // numbers of the lane below it were looked at by a person
 }
 
 // Network implements [payout.Spender].
@@ -143,8 +144,11 @@ func (s *spender) coin(name string) payout.Holding {
 	return payout.Holding{Network: s.network, Name: name, Asset: chain.AssetID(s.c.assets[0]), Address: "own", Branch: 1}
 }
 
-func (s *spender) balance(asset string) payout.Holding {
-	return payout.Holding{Network: s.network, Name: "lane/" + asset, Asset: chain.AssetID(asset), Address: "lane", Branch: 1}
+// balance is what an address that is no invoice's has.
+func (s *spender) balance(address, asset string) payout.Holding {
+	return payout.Holding{
+		Network: s.network, Name: placeName(address, asset), Asset: chain.AssetID(asset), Address: chain.Address(address), Branch: 1,
+	}
 }
 
 // planAccount pays one payout from the lane.
@@ -161,6 +165,7 @@ func (s *spender) planAccount(ctx context.Context, w payout.Wallet, p payout.Pay
 		return payout.Plan{}, err
 	}
 	t := tx{
+		From: lane,
 		Pays: map[string]string{p.ID: p.Units.String()}, Payees: map[string]string{p.ID: string(p.To)}, Asset: string(p.Asset.ID),
 		Fee: fee.String(), Used: strconv.FormatInt(used, 10), Rate: s.c.rate, Fails: s.w.chance(s.w.cfg.failing), Salt: s.w.rand.Int(),
 	}
@@ -170,7 +175,7 @@ func (s *spender) planAccount(ctx context.Context, w payout.Wallet, p payout.Pay
 		if err != nil {
 			return payout.Plan{}, err
 		}
-		lock = fmt.Sprintf("nonce:lane:%d", n)
+		lock = numberName(lane, n)
 	} else {
 		t.Expires = s.c.height() + 3
 	}
@@ -187,9 +192,12 @@ func (s *spender) planAccount(ctx context.Context, w payout.Wallet, p payout.Pay
 func (s *spender) accountMoves(t tx) []payout.Move {
 	native := s.c.assets[0]
 	costs := t.costs(native)
-	out := []payout.Move{{Holding: s.balance(native), Units: new(big.Int).Neg(costs[native]), Fee: true}}
-	if t.Asset != native && len(t.Pays) > 0 {
-		out = append(out, payout.Move{Holding: s.balance(t.Asset), Units: new(big.Int).Neg(costs[t.Asset])})
+	out := []payout.Move{{Holding: s.holdingOf(t.From, native), Units: new(big.Int).Neg(costs[native]), Fee: true}}
+	if t.Asset != native && costs[t.Asset] != nil {
+		out = append(out, payout.Move{Holding: s.holdingOf(t.From, t.Asset), Units: new(big.Int).Neg(costs[t.Asset])})
+	}
+	if t.Brings != "" {
+		out = append(out, payout.Move{Holding: s.holdingOf(t.To, t.Asset), Units: num(t.Brings)})
 	}
 	return out
 }
@@ -201,7 +209,7 @@ func (s *spender) afford(ctx context.Context, w payout.Wallet, need map[string]*
 		return err
 	}
 	for asset, units := range need {
-		free, err := payout.Free(ctx, w, open, "lane/"+asset, "")
+		free, err := payout.Free(ctx, w, open, placeName(lane, asset), "")
 		if err != nil {
 			return err
 		}
@@ -214,15 +222,20 @@ func (s *spender) afford(ctx context.Context, w payout.Wallet, need map[string]*
 
 // number returns the lowest number of the lane that no transaction has.
 func (s *spender) number(ctx context.Context, w payout.Wallet) (int, error) {
-	n := s.view().nonce
+	n := s.view().nonces[lane]
 	if strange, err := s.strange(ctx, w, n); err != nil || strange {
 		return 0, cmp.Or(err, error(&payout.RefusedError{Code: payout.RefusedStopped, Reason: "somebody else used the key"}))
 	}
 	if s.defect == DefectGap {
 		n += s.w.rand.IntN(2)
 	}
+	return s.free(ctx, w, lane, n)
+}
+
+// free returns the lowest number of a sender from n on that no transaction has.
+func (s *spender) free(ctx context.Context, w payout.Wallet, sender string, n int) (int, error) {
 	for ; ; n++ {
-		name := fmt.Sprintf("nonce:lane:%d", n)
+		name := numberName(sender, n)
 		locked, err := w.Locked(ctx, []string{name})
 		if err != nil {
 			return 0, err
@@ -247,6 +260,9 @@ func (s *spender) Replace(ctx context.Context, w payout.Wallet, t payout.Transac
 		return payout.Version{}, err
 	}
 	next := old
+	if t.Purpose != payout.PurposePay { // what it may cost is reserved, and no more
+		return payout.Version{}, payout.ErrFeeTooHigh
+	}
 	if s.c.kind == coins && s.view().coins[t.Anchor] == nil {
 		return payout.Version{}, payout.ErrNoReplacement
 	}
@@ -432,7 +448,12 @@ func (s *spender) Holding(d payout.Deposit) payout.Holding {
 		h.Branch, h.Wallet, h.Index, h.Height = 0, d.Wallet, d.Index, d.Height
 		return h
 	}
-	return s.balance(string(d.Asset))
+	if s.sweeps {
+		h := s.holdingOf(string(d.To), string(d.Asset))
+		h.Wallet, h.Index = d.Wallet, d.Index
+		return h
+	}
+	return s.balance(lane, string(d.Asset))
 }
 
 // Funding implements [payout.Spender].
@@ -442,7 +463,7 @@ func (s *spender) Funding(_ context.Context, id string) ([]payout.Move, error) {
 			if d.name != id {
 				continue
 			}
-			h := s.balance(d.asset)
+			h := s.balance(cmp.Or(d.at, lane), d.asset)
 			if s.c.kind == coins {
 				h = s.coin(d.name)
 				h.Height = uint64(height + 1)
@@ -474,7 +495,7 @@ func (s *spender) Audit(_ context.Context, holdings []payout.Holding) ([]*big.In
 		if s.c.kind == coins {
 			out = append(out, orZero(view.coins[h.Name]))
 		} else {
-			out = append(out, orZero(view.balances[string(h.Asset)]))
+			out = append(out, orZero(view.balances[h.Name]))
 		}
 	}
 	return out, nil

@@ -120,7 +120,9 @@ func (w *world) addChain(k kind) {
 		assets = append(assets, string(network)+"/trc20:TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t")
 	case coins:
 	}
-	w.chains = append(w.chains, &spender{w: w, c: newChain(k, assets), network: network, defect: w.defect})
+	s := &spender{w: w, c: newChain(k, assets), network: network, defect: w.defect}
+	s.sweeps = k == accounts && w.rand.IntN(2) == 0
+	w.chains = append(w.chains, s)
 }
 
 // start starts a process: a service that has nothing but the store.
@@ -138,6 +140,9 @@ func (w *world) start(i int) *payout.Service {
 		for j, id := range s.c.assets {
 			a := chain.Asset{ID: chain.AssetID(id), Code: fmt.Sprintf("C%d", j), Decimals: 0}
 			n.Assets = append(n.Assets, payout.AssetConfig{Asset: a, MaxFee: big.NewInt(400)})
+			if s.sweeps {
+				n.Assets[j].MinSweep = big.NewInt(200)
+			}
 			cfg.Policies.ApproveAbove[a.ID] = big.NewInt(900)
 		}
 		cfg.Networks = append(cfg.Networks, n)
@@ -461,7 +466,7 @@ func (w *world) reorganise(s *spender) {
 // vanishes reports whether a deposit that left the chain never comes back. A coin always does: what spends one that is
 // gone for good waits for a proof that only the chain of its payer can give.
 func (w *world) vanishes(s *spender, d deposit) bool {
-	return s.c.kind != coins && d.asset == s.c.assets[0] && strings.HasPrefix(d.name, "sale:") && w.rand.IntN(4) == 0
+	return s.c.kind != coins && !s.sweeps && d.asset == s.c.assets[0] && strings.HasPrefix(d.name, "sale:") && w.rand.IntN(4) == 0
 }
 
 // forget makes the pool lose transactions, as a node does that restarts or is full.
