@@ -60,6 +60,16 @@ func TestWhatATransactionOfOursMayStillPayIsNotMarkedAsPaid(t *testing.T) {
 		}
 		require.ErrorAs(t, mark(p, "0xab"), &status)
 		own := s.get(p).State.TxID
+		s.signer.set(payout.ErrLater)
+		offered := s.ask("offered", "1")
+		s.brought("0xab", 500, offered)
+		s.look()
+		require.Equal(t, "queued needs_signature", s.status(offered))
+		require.ErrorAs(t, mark(offered, "0xab"), &status, "somebody may sign it")
+		s.signer.set(nil)
+		s.look()
+		s.mine(offered)
+		s.look()
 		waits := s.ask("b", "1")
 		var invalid *payout.InvalidError
 		require.ErrorAs(t, mark(waits, own), &invalid, "our own transaction pays somebody else")

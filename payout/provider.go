@@ -79,7 +79,7 @@ func (b *Beneficiary) check() error {
 
 // Instruction tells a [Provider] to pay. It is the same each time, and there never is another for the same attempt.
 type Instruction struct {
-	ID          string        `json:"id"` // at most 35 characters of a-z, 0-9 and "."; unique for ever
+	ID          string        `json:"id"` // 32 characters of 0-9 and a-f; unique for ever
 	Payout      string        `json:"payout"`
 	Asset       chain.Asset   `json:"asset"`
 	To          chain.Address `json:"to"`
@@ -163,14 +163,8 @@ func (p provided) Plan(ctx context.Context, w Wallet, payouts []Payout) (Plan, e
 	return Plan{}, ErrNoCoins
 }
 
-// instructionID returns the ID of the payout's next instruction.
-func instructionID(p Payout) string {
-	id := strings.ReplaceAll(p.ID, "-", "")
-	if p.State.Tried > 0 {
-		id = fmt.Sprintf("%s.%d", id, p.State.Tried)
-	}
-	return id
-}
+// instructionID returns the ID of the payout's instruction. It has one: what has failed is not tried again.
+func instructionID(p Payout) string { return strings.ReplaceAll(p.ID, "-", "") }
 
 // Replace takes back the instruction of a transaction that is to be cancelled, if the provider can. There is no other
 // version: the next look says what became of it.

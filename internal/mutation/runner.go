@@ -37,6 +37,10 @@ func (r *runner) stages(file string) []stage {
 		return []stage{quick, slow, simulation}
 	case strings.HasPrefix(file, "chain/"):
 		return []stage{{pkg: "chain"}, quick, slow, simulation}
+	case strings.HasPrefix(file, "payout/sepa/"):
+		return []stage{{pkg: "payout/sepa"}, {pkg: "payout/sepa/bank"}}
+	case strings.HasPrefix(file, "payout/gateway/"):
+		return []stage{{pkg: "payout/gateway"}}
 	case strings.HasPrefix(file, "payout/"): // the simulation first: what it misses, the tables may have
 		return []stage{{"payout/payouttest", []string{
 			"-test.run=TestEveryWorld", "-seed=1", "-seeds=" + strconv.Itoa(2*r.seeds),
