@@ -44,8 +44,12 @@ func (s *spender) Sweep(ctx context.Context, w payout.Wallet, h payout.Holding) 
 		t.Brings = left.String()
 		return s.bring(ctx, w, t, payout.PurposeSweep)
 	}
+	tokens, err := s.has(ctx, w, address, string(h.Asset)) // h may be of before a sweep
+	if err != nil || tokens.Cmp(big.NewInt(200)) < 0 {
+		return payout.Plan{}, "", orNoCoins(err)
+	}
 	if has.Cmp(fee) >= 0 {
-		t.Brings = h.Units.String()
+		t.Brings = tokens.String()
 		return s.bring(ctx, w, t, payout.PurposeSweep)
 	}
 	t.From, t.To, t.Asset, t.Brings = topUp, address, native, new(big.Int).Sub(fee, has).String()
