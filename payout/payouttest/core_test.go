@@ -90,16 +90,22 @@ func checkBooks(t *testing.T, seed uint64, s *store.Memory) {
 	t.Helper()
 	ctx := context.Background()
 	svc := booksOf(t, s)
-	for range 3 {
-		require.NoError(t, svc.Book(ctx), "world %d", seed)
-	}
-	require.NoError(t, svc.Recount(ctx), "world %d", seed)
 	deep := map[chain.Network]uint64{}
 	for _, net := range []chain.Network{"sim:1", "sim:2"} {
 		p, err := s.Network(ctx, net)
 		require.NoError(t, err)
+		if p.Version == 0 {
+			continue
+		}
+		p.Version++
+		p.Head.Height++ // what no block had is looked at again with the next one
+		require.NoError(t, s.Commit(ctx, invoice.Batch{Progress: []invoice.Progress{p}}))
 		deep[net] = p.Head.Height
 	}
+	for range 3 {
+		require.NoError(t, svc.Book(ctx), "world %d", seed)
+	}
+	require.NoError(t, svc.Recount(ctx), "world %d", seed)
 	page, err := s.Invoices(ctx, invoice.Query{Limit: 1000})
 	require.NoError(t, err)
 	for _, inv := range page.Invoices {
