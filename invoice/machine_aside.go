@@ -144,6 +144,14 @@ func (v view) part(id string, mine []sighting, cause string, now time.Time) Asid
 	return a
 }
 
+// with returns the entry with what the step proves of the payments that the invoice has.
+func (a Aside) with(payments []Payment, v view) Aside {
+	if slices.ContainsFunc(payments, v.stampedBack) {
+		a.First, a.Earliest = v.first, v.earliest
+	}
+	return a
+}
+
 // stillThere returns what is set aside without what was in blocks that left the chain: it comes again with the blocks
 // that have it now.
 func stillThere(list []Aside, fork uint64) []Aside {
@@ -151,6 +159,12 @@ func stillThere(list []Aside, fork uint64) []Aside {
 	for _, a := range list {
 		if a.Unexamined != nil && a.Unexamined.Height > fork {
 			continue
+		}
+		if a.First > fork {
+			a.First, a.Earliest = 0, time.Time{}
+			if len(a.Seen) == 0 && !a.Rewound {
+				continue
+			}
 		}
 		all := len(a.Seen)
 		a.Seen = slices.DeleteFunc(slices.Clone(a.Seen), func(s Seen) bool { return s.Block.Height > fork })
@@ -184,7 +198,7 @@ func (a Aside) heldBack() bool {
 // setAside adds an entry to the list, as long as there is room. Transactions that cannot be examined, which anybody can
 // send, make room first. Transfers that are held back, which anybody can send too, have room of their own.
 func setAside(list []Aside, a Aside) []Aside {
-	if a.Unexamined == nil && len(a.Seen) == 0 && !a.Rewound {
+	if a.Unexamined == nil && len(a.Seen) == 0 && !a.Rewound && a.Earliest.IsZero() {
 		return list
 	}
 	if a.heldBack() && heldOf(list, a.Seen[0].For) >= maxHeldOfOne {
@@ -200,6 +214,9 @@ func setAside(list []Aside, a Aside) []Aside {
 			break
 		}
 		last.Seen = append(slices.Clip(last.Seen), a.Seen...)
+		if !a.Earliest.IsZero() && (last.Earliest.IsZero() || a.Earliest.Before(last.Earliest)) {
+			last.First, last.Earliest = a.First, a.Earliest
+		}
 		return list
 	}
 	list = append(list, a)

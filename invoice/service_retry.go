@@ -144,6 +144,7 @@ func (s *Service) retryOne(ctx context.Context, n *network, p Progress, a Aside)
 func (n *network) asideView(ctx context.Context, p Progress, a Aside) (view, error) {
 	v := newView(n.id)
 	v.rewound, v.fork, v.retried = a.Rewound, a.Fork, true
+	v.first, v.earliest = a.First, a.Earliest
 	for _, o := range p.Aside {
 		same := sameAside(a, o)
 		if a.Rewound && o.Invoice == "" || same {

@@ -22,7 +22,7 @@ func (s *Service) digest(ctx context.Context, v view, p Progress, c clock, refus
 	for _, before := range t.invoices {
 		mine := t.mine[before.ID]
 		if cause := refused.cause(before.ID, p.Aside); cause != "" {
-			aside = setAside(aside, v.part(before.ID, mine, cause, c.now))
+			aside = setAside(aside, v.part(before.ID, mine, cause, c.now).with(before.Payments, v))
 			continue
 		}
 		d, err := s.digested(ctx, before, mine, v, c, ask)
@@ -33,7 +33,7 @@ func (s *Service) digest(ctx context.Context, v view, p Progress, c clock, refus
 		_, untold := errors.AsType[*untoldError](err)
 		switch {
 		case broken, untold && refused.untold:
-			aside = setAside(aside, v.part(before.ID, mine, err.Error(), c.now))
+			aside = setAside(aside, v.part(before.ID, mine, err.Error(), c.now).with(before.Payments, v))
 		case err != nil:
 			return Batch{}, nil, err
 		}

@@ -162,6 +162,10 @@ type Aside struct {
 	// Rewound reports that the step took back every block above height Fork.
 	Rewound bool   `json:"rewound,omitempty"`
 	Fork    uint64 `json:"fork,omitempty"`
+	// Earliest is when blocks below First existed at the latest, although their own timestamps are later: so were payments
+	// of the invoice that are stored. It is zero if the step proves nothing of them.
+	First    uint64    `json:"first,omitempty"`
+	Earliest time.Time `json:"earliest,omitzero"`
 }
 
 // Seen is a transfer in a block.

@@ -211,7 +211,7 @@ func (w *world) auditCursor(id chain.Network) {
 				continue
 			}
 			t, there := want[pay.Key]
-			if !there || t.block.Hash != pay.Block.Hash || pay.Block.Time.After(t.block.Time) && !w.dimmed[pay.Key.TxID] || t.block.Height != pay.Block.Height {
+			if !there || t.block.Hash != pay.Block.Hash || pay.Block.Time.After(t.block.Time) && !w.dimmed[pay.Key.TxID] && !proves(p, inv.ID, pay) || t.block.Height != pay.Block.Height {
 				w.fail(ruleCanonical, "%s has payment %s in block %d %.10s, stamped %s, but the chain up to %d %.10s has it in %d %.10s, there by %s", inv.OrderID, show(pay.Key), pay.Block.Height, pay.Block.Hash, clock(pay.Block.Time), p.Head.Height, p.Head.Hash, t.block.Height, t.block.Hash, clock(t.block.Time))
 			}
 			delete(want, pay.Key)
@@ -220,6 +220,13 @@ func (w *world) auditCursor(id chain.Network) {
 	for key, t := range want {
 		w.fail(ruleCursor, "the store stands at block %d of %s, and has no payment for %s in block %d to %s, and has set %d things aside", p.Head.Height, id, show(key), t.block.Height, w.ownerOf(t.To), len(p.Aside))
 	}
+}
+
+// proves reports whether an earlier time of the payment is set aside.
+func proves(p invoice.Progress, id string, pay invoice.Payment) bool {
+	return slices.ContainsFunc(p.Aside, func(a invoice.Aside) bool {
+		return a.Invoice == id && pay.Block.Height < a.First && a.Earliest.Before(pay.Block.Time)
+	})
 }
 
 // aside reports whether the transfer is set aside: its transaction could not be examined, or the store refused its invoice's
