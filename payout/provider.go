@@ -174,8 +174,11 @@ func (p provided) Replace(ctx context.Context, _ Wallet, t Transaction, _ *big.I
 		return Version{}, fmt.Errorf("%w: the provider has it", ErrNoReplacement)
 	}
 	err := withdrawer.Withdraw(ctx, t.Last().TxID)
-	if err == nil || errors.Is(err, ErrNotFound) { // what it does not have is asked for again
+	switch {
+	case err == nil:
 		err = fmt.Errorf("%w: it is being taken back", ErrNoReplacement)
+	case errors.Is(err, ErrNotFound): // it may be on its way: only what the provider has can be taken back
+		err = fmt.Errorf("%w: %w", ErrNoReplacement, err)
 	}
 	return Version{}, err
 }

@@ -188,6 +188,54 @@ func TestAnInstructionInDoubtIsAskedFor(t *testing.T) {
 	})
 }
 
+// kindBank takes back what it has not begun with.
+type kindBank struct{ *fakeBank }
+
+func (f kindBank) Withdraw(_ context.Context, id string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch f.progress[id].Outcome {
+	case payout.OutcomePending:
+		f.progress[id] = payout.Progress{Outcome: payout.OutcomeWithdrawn}
+	case payout.OutcomeWithdrawn:
+	case "":
+		return payout.ErrNotFound
+	default:
+		return payout.ErrNoReplacement
+	}
+	return nil
+}
+
+// What a cancelled instruction became of is asked for. If the provider never got it, it gets it before it is taken back: it
+// may be on its way.
+func TestACancelledInstructionIsTakenBackOnceTheProviderHasIt(t *testing.T) {
+	on(t, func(t *testing.T, s *shop) {
+		f := withBank(t, s)
+		s.open(func(c *payout.Config) { c.Networks[1].Provider = kindBank{f} })
+		p, lost := s.transfer("a", "10"), s.transfer("b", "10")
+		s.lookAtBank()
+		f.with(func() {
+			delete(f.has, strings.ReplaceAll(lost.ID, "-", ""))
+			delete(f.progress, strings.ReplaceAll(lost.ID, "-", ""))
+		})
+		for _, cancelled := range []payout.Payout{p, lost} {
+			_, err := s.Cancel(t.Context(), "shop", cancelled.ID, "ben", "")
+			require.NoError(t, err)
+		}
+		s.lookAtBank()
+		s.lookAtBank()
+		require.Equal(t, "cancelled operator", s.status(p))
+		require.Equal(t, "sent refused", s.status(lost))
+		for range 3 {
+			s.wait(2 * time.Minute)
+			s.lookAtBank()
+		}
+		require.Equal(t, "cancelled operator", s.status(lost))
+		require.Equal(t, "available 100000", s.balance("shop", euro))
+		s.sound()
+	})
+}
+
 func TestWhatABankReturnsIsTheProjectsAgainAndIsNotPaidAgain(t *testing.T) {
 	on(t, func(t *testing.T, s *shop) {
 		f := withBank(t, s)

@@ -400,7 +400,7 @@ func (r *round) replace(ctx context.Context, d decision) (Transaction, bool, err
 	t := d.tx
 	v, err := r.n.Spender.Replace(ctx, r.wallet(), t, r.greatest(d))
 	switch {
-	case d.instead == actSend && (errors.Is(err, ErrFeeTooHigh) || errors.Is(err, ErrNoCoins)):
+	case d.instead == actSend && (errors.Is(err, ErrFeeTooHigh) || errors.Is(err, ErrNoCoins) || errors.Is(err, ErrNotFound)):
 		return r.send(ctx, d)
 	case errors.Is(err, ErrFeeTooHigh), errors.Is(err, ErrNoCoins), errors.Is(err, ErrNoReplacement):
 		return t, false, r.reasons(ctx, d.payouts, reasonOf(err), err.Error())
