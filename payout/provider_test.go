@@ -125,6 +125,7 @@ func (f *fakeBank) becomes(p payout.Payout, progress payout.Progress) {
 func TestAProviderPaysWhatItSaysIsPaid(t *testing.T) {
 	on(t, func(t *testing.T, s *shop) {
 		f := withBank(t, s)
+		s.book() // no chain has the provider's account
 		p := s.transfer("salary", "500")
 		require.Equal(t, chain.Address("DE22"), p.To)
 		require.Equal(t, "available 49990, reserved 50010", s.balance("shop", euro))
