@@ -167,7 +167,17 @@ func (d *decision) finish(f facts, i int) {
 		}
 		d.payouts[k] = p
 		d.entries = append(d.entries, endEntry(p, shares[k], f.now))
+		if p.State.Status == StatusPaid && orZero(seen.Returned).Sign() > 0 {
+			d.comeBack(k, v.Moves[0].Holding, seen, f.now)
+		}
 	}
+}
+
+// comeBack books that the money of a payout that was paid is back already.
+func (d *decision) comeBack(k int, at Holding, seen Sighting, now time.Time) {
+	p, e := returned(d.payouts[k], Return{Units: seen.Returned, Reason: seen.Why}, now)
+	d.payouts[k], d.entries = p, append(d.entries, e)
+	d.moves = append(slices.Clip(d.moves), Move{Holding: at, Units: seen.Returned})
 }
 
 // bury ends the watch over a final transaction. No other version can come back any more: only now the coins that others

@@ -258,6 +258,8 @@ type Sighting struct {
 	Asks bool
 	// Withdrawn reports that a provider has taken it back: it Failed by the will of an operator.
 	Withdrawn bool
+	// Returned is what came back of it through a provider; nil if nothing.
+	Returned *big.Int
 }
 
 // id returns the id under which the chain has the version.

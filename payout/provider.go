@@ -96,6 +96,9 @@ type Progress struct {
 	Why string
 	// Fee is what the provider took beside the amount, in base units of the same asset; at most Instruction.MaxFee counts.
 	Fee *big.Int
+	// Returned is what came back of it after it was paid, in base units of the asset: positive, and at most the amount. Nil if
+	// nothing did. What comes back after the outcome is known is told by [Service.Returned].
+	Returned *big.Int
 	// Reference is the provider's own name of the payment, if it has one.
 	Reference string
 }
@@ -207,6 +210,13 @@ func (p provided) Look(ctx context.Context, t Transaction) (Look, error) {
 	if err != nil {
 		return Look{}, err
 	}
+	var in Instruction
+	if err := json.Unmarshal(v.Unsigned, &in); err != nil {
+		return Look{}, fmt.Errorf("the instruction %s is damaged: %w", v.TxID, err)
+	}
+	if orZero(got.Returned).Cmp(in.Units) > 0 {
+		return Look{}, fmt.Errorf("the provider reports that %s of the %s of %s came back", got.Returned, in.Units, v.TxID)
+	}
 	seen := Sighting{Why: got.Why}
 	switch got.Outcome {
 	case OutcomePending:
@@ -215,7 +225,7 @@ func (p provided) Look(ctx context.Context, t Transaction) (Look, error) {
 		seen.Pooled, seen.Asks = true, true
 	case OutcomePaid, OutcomeFailed, OutcomeWithdrawn:
 		seen.Height, seen.Final, seen.Buried, seen.Failed = 1, true, true, got.Outcome != OutcomePaid
-		seen.Withdrawn = got.Outcome == OutcomeWithdrawn
+		seen.Withdrawn, seen.Returned = got.Outcome == OutcomeWithdrawn, got.Returned
 		if seen.Fee = orZero(got.Fee); seen.Fee.Cmp(v.Fee) > 0 {
 			seen.Fee = v.Fee
 		}

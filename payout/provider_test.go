@@ -280,6 +280,26 @@ func TestWhatABankReturnsIsTheProjectsAgainAndIsNotPaidAgain(t *testing.T) {
 	})
 }
 
+// A bank that is asked late says both at once: that it has paid, and that the money came back.
+func TestWhatCameBackBeforeAnybodyAskedIsBookedWithThePayment(t *testing.T) {
+	on(t, func(t *testing.T, s *shop) {
+		f := withBank(t, s)
+		p := s.transfer("a", "500")
+		s.lookAtBank()
+		f.becomes(p, payout.Progress{Outcome: payout.OutcomePaid, Fee: big.NewInt(3), Returned: big.NewInt(50_001), Why: "AC04"})
+		require.ErrorContains(t, s.Look(t.Context(), bank), "came back", "more than was paid")
+		f.becomes(p, payout.Progress{Outcome: payout.OutcomePaid, Fee: big.NewInt(3), Returned: big.NewInt(49_000), Why: "AC04"})
+		s.lookAtBank()
+		require.Equal(t, "returned returned: AC04", s.why(p))
+		require.Equal(t, "available 98997", s.balance("shop", euro))
+		_, err := s.Returned(t.Context(), payout.Return{Network: bank, Instruction: f.calls[0], Units: big.NewInt(49_000)})
+		require.NoError(t, err)
+		f.with(func() { f.balance -= 1003 })
+		require.NoError(t, s.Audit(t.Context(), bank, func(d payout.Difference) { t.Error(d) }))
+		s.sound()
+	})
+}
+
 func TestTheBeneficiaryIsPartOfTheRequest(t *testing.T) {
 	on(t, func(t *testing.T, s *shop) {
 		withBank(t, s)

@@ -221,7 +221,9 @@ func (r *round) keepPayout(ctx context.Context, b *Batch, before, after Payout, 
 	if reflect.DeepEqual(before, after) {
 		return after, nil
 	}
-	unpaid := func(p Payout) bool { return p.State.Status == StatusFailed || p.State.Status == StatusCancelled }
+	unpaid := func(p Payout) bool {
+		return p.State.Status == StatusFailed || p.State.Status == StatusCancelled || p.State.Status == StatusReturned
+	}
 	switch {
 	case unpaid(after) && !unpaid(before):
 		if err := r.unrefund(ctx, b, after, 1); err != nil {
@@ -400,6 +402,8 @@ func (r *round) replace(ctx context.Context, d decision) (Transaction, bool, err
 	t := d.tx
 	v, err := r.n.Spender.Replace(ctx, r.wallet(), t, r.greatest(d))
 	switch {
+	case errors.Is(err, ErrNotFound) && t.unsigned() >= 0: // a provider takes back only what it has
+		return r.sign(ctx, d)
 	case d.instead == actSend && (errors.Is(err, ErrFeeTooHigh) || errors.Is(err, ErrNoCoins) || errors.Is(err, ErrNotFound)):
 		return r.send(ctx, d)
 	case errors.Is(err, ErrFeeTooHigh), errors.Is(err, ErrNoCoins), errors.Is(err, ErrNoReplacement):

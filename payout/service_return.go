@@ -22,8 +22,8 @@ type Return struct {
 // Returned books that a payout's money came back, at most once for an instruction: the payout is returned, and the money
 // where it was reserved from. It is not paid again by itself. It returns ErrNotFound for an instruction that paid nothing.
 //
-// A provider has to report the instruction as failed from before the call on: a payout that is not known as paid yet is
-// decided by that alone.
+// From before the call on the provider has to report what came back ([Progress.Returned]): of a payout that is not known as
+// paid yet that alone is booked.
 func (s *Service) Returned(ctx context.Context, r Return) (p Payout, err error) {
 	if len(r.Reason) > 255 || !clean(r.Reason) {
 		return Payout{}, fmt.Errorf("payout: return: %w", refuse("Reason", "", "must be a text of at most 255 bytes"))

@@ -128,8 +128,8 @@ func (g *Gateway) Ask(ctx context.Context, id string) (payout.Progress, error) {
 		return payout.Progress{}, fmt.Errorf("gateway: ask for %.40q: %w", id, err)
 	}
 	out := payout.Progress{Outcome: payout.Outcome(s.Outcome), Why: g.client.Text(s.Why), Fee: s.Fee.Int, Reference: g.client.Text(s.Reference)}
-	if s.Outcome == returned { // what came back before it was known as paid was not paid
-		out.Outcome, out.Why = payout.OutcomeFailed, "returned: "+out.Why
+	if s.Outcome == returned { // so it was paid
+		out.Outcome, out.Returned = payout.OutcomePaid, s.Units.Int
 	}
 	return out, nil
 }
@@ -158,8 +158,8 @@ func (g *Gateway) state(id string, text []byte) (wireState, error) {
 	default:
 		return wireState{}, fmt.Errorf("the response has the outcome %q", g.client.Text(s.Outcome))
 	}
-	if s.Fee.Int != nil && s.Fee.Sign() < 0 {
-		return wireState{}, errors.New("the response has a negative fee")
+	if s.Fee.Int != nil && s.Fee.Sign() < 0 || s.Outcome == returned && (s.Units.Int == nil || s.Units.Sign() <= 0) {
+		return wireState{}, errors.New("the response has a negative fee, or returned nothing")
 	}
 	return s, nil
 }

@@ -121,19 +121,22 @@ func TestACallbackOfAReturnIsBookedOnce(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, post("good", told), "the custodian repeats it")
 }
 
-// What came back before it was known as paid was not paid.
-func TestAReturnThatOvertakesThePaymentIsAFailure(t *testing.T) {
+// What came back before it was known as paid is both at once.
+func TestAReturnThatOvertakesThePayment(t *testing.T) {
 	c := newCustodian()
 	g, _ := gatewayTo(t, c)
 	s := newShop(t, g)
 	p := s.pay("a", "500")
 	s.look()
-	c.set(c.has[0].ID, "outcome", "returned", "units", "50000", "why", "AC01")
-	_, err := s.service.Returned(t.Context(), payout.Return{Network: network, Instruction: c.has[0].ID, Units: big.NewInt(50_000)})
+	c.set(c.has[0].ID, "outcome", "returned", "units", "49000", "why", "AC01", "fee", "2")
+	_, err := s.service.Returned(t.Context(), payout.Return{Network: network, Instruction: c.has[0].ID, Units: big.NewInt(49_000)})
 	require.NoError(t, err)
 	s.look()
-	require.Equal(t, payout.StatusFailed, s.get(p).State.Status)
-	require.Equal(t, "returned: AC01", s.get(p).State.Detail)
+	require.Equal(t, payout.StatusReturned, s.get(p).State.Status)
+	require.Equal(t, "AC01", s.get(p).State.Detail)
+	balances, err := s.service.Balance(t.Context(), "shop")
+	require.NoError(t, err)
+	require.Equal(t, int64(100_000-50_002+49_000), balances[0].Units.Int64())
 	require.NoError(t, s.service.Recount(t.Context()))
 }
 

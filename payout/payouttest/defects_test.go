@@ -55,6 +55,8 @@ func TestWorldsHaveEverything(t *testing.T) {
 		"blocks leave the chain":      true,
 		"somebody else spends":        true,
 		"as paid by":                  true,
+		"is returned returned":        true,
+		"submit, taken all the same":  true,
 		"of nonce:top-up lane":        true,
 		"of nonce:deposit":            true,
 		"is paid operator":            true,

@@ -8,6 +8,7 @@ import (
 	"math/big"
 	"slices"
 
+	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/payout"
 )
@@ -33,7 +34,7 @@ func Rules() []Rule {
 		{"topped-up-once", "No two top-ups of an address can both still come: one is enough for the sweep that it is for."},
 		{"never-below-zero", "No account is below zero unless the chain took money back."},
 		{"one-number-one-transaction", "No number of a sender belongs to two transactions, and none is left out."},
-		{"told-in-order", "Events of a payout have no gaps and begin where the one before ended; an ended payout begins again only with an alarm, or by a person who has paid it."},
+		{"told-in-order", "Events of a payout have no gaps and begin where the one before ended; an ended payout begins again only with an alarm, by a person who has paid it, or by a bank that returns it."},
 		{"refunds", "An invoice is refunded at most what it brought."},
 	}
 }
@@ -213,8 +214,9 @@ func (w *world) checkFeed() {
 			w.broken("told-in-order: the body of event %s cannot be read: %v", ev.ID, err)
 		}
 		last := w.told[ev.Payout]
+		returned := last == payout.StatusPaid && ev.Type == payout.EventReturned
 		byHand := last == payout.StatusFailed && ev.Type == payout.EventPaid && body.Data.Payout.Reason == payout.ReasonOperator
-		if body.Data.From != last || last.Ended() && ev.Type != payout.EventUndone && !w.undone && !byHand {
+		if body.Data.From != last || last.Ended() && ev.Type != payout.EventUndone && !w.undone && !byHand && !returned {
 			w.broken("told-in-order: payout %s was told as %q and is now told from %q to %q", ev.Payout, last, body.Data.From, body.Data.To)
 		}
 		w.told[ev.Payout] = body.Data.To
@@ -258,6 +260,12 @@ func (w *world) quiet() {
 			w.bookFunds(w.procs[0], s)
 			w.writeOff(w.procs[0], s)
 		}
+		if w.custodian != nil {
+			if err := w.procs[0].Look(ctx, custody); err != nil && !benign(err) {
+				w.broken("ended: a quiet look at the custodian fails: %v", err)
+			}
+			w.custodian.quiet(w.procs[0])
+		}
 		w.check()
 		if round > 2*depthBuried && w.ended() {
 			break
@@ -297,8 +305,12 @@ func (w *world) ended() bool {
 			return false
 		}
 	}
+	networks := []chain.Network{custody}
 	for _, s := range w.chains {
-		open, err := w.inner.OpenTransactions(context.Background(), s.network)
+		networks = append(networks, s.network)
+	}
+	for _, network := range networks {
+		open, err := w.inner.OpenTransactions(context.Background(), network)
 		w.must(err)
 		if len(open) > 0 {
 			return false
@@ -314,7 +326,11 @@ func (w *world) final() {
 	for _, id := range w.payouts {
 		p, err := w.inner.Payout(ctx, id)
 		w.must(err)
-		w.checkPaid(p)
+		if p.Asset.ID == euro {
+			w.custodian.check(p)
+		} else {
+			w.checkPaid(p)
+		}
 		if !p.State.Status.Ended() {
 			if p.State.Status != payout.StatusRequested && p.State.Reason != payout.ReasonCoins {
 				w.broken("ended: payout %s (%s) is %s, %s %s, when all is quiet", p.ID, p.Key, p.State.Status, p.State.Reason, p.State.Detail)
@@ -330,6 +346,11 @@ func (w *world) final() {
 		}
 		w.must(w.procs[0].Audit(ctx, s.network, func(d payout.Difference) {
 			w.broken("books-are-the-chain: %s: the books say %s, the chain %s", d.Holding.Name, d.Books, d.Chain)
+		}))
+	}
+	if w.custodian != nil {
+		w.must(w.procs[0].Audit(ctx, custody, func(d payout.Difference) {
+			w.broken("books-are-the-chain: %s: the books say %s, the custodian %s", d.Holding.Name, d.Books, d.Chain)
 		}))
 	}
 	if err := w.procs[0].Recount(ctx); err != nil {

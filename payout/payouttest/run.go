@@ -1,6 +1,7 @@
 package payouttest
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -63,6 +64,11 @@ func Play(t testing.TB, cfg Config, seed uint64) (failure string, story []string
 		}
 		w.mineWith(s, deposit{name: "fund:first", asset: s.c.assets[0], units: num("20000")},
 			deposit{name: "fund:top-ups", asset: s.c.assets[0], units: num("20000"), at: topUp})
+	}
+	if w.custodian != nil {
+		w.calm = true
+		w.must(w.start(0).Fund(context.Background(), custody, "loan:1", project, "ben"))
+		w.calm = false
 	}
 	for range cfg.Steps {
 		w.step()

@@ -44,22 +44,23 @@ type world struct {
 	calm    bool // nothing goes wrong any more
 	lags    int
 
-	asked    []payout.Request
-	payouts  []string // ids
-	claims   map[string]string
-	invoices []*sale
-	thefts   []*theft
-	hands    []byHand                 // what was paid with other money
-	marked   map[string]string        // of these the ones that were told of, by payout
-	made     map[string][]made        // versions that were signed, by the transaction
-	refused  map[string]bool          // requests that the signer refused
-	deepest  map[string]int           // how deep a process saw a transaction, or what took the place of one
-	seqs     map[string]int64         // of the last stored event, by payout
-	told     map[string]payout.Status // by the feed
-	undone   bool                     // the last event of the feed was an alarm
-	position int64
-	history  []string
-	defect   Defect
+	asked     []payout.Request
+	payouts   []string // ids
+	claims    map[string]string
+	invoices  []*sale
+	thefts    []*theft
+	custodian *custodian               // nil if there is none
+	hands     []byHand                 // what was paid with other money
+	marked    map[string]string        // of these the ones that were told of, by payout
+	made      map[string][]made        // versions that were signed, by the transaction
+	refused   map[string]bool          // requests that the signer refused
+	deepest   map[string]int           // how deep a process saw a transaction, or what took the place of one
+	seqs      map[string]int64         // of the last stored event, by payout
+	told      map[string]payout.Status // by the feed
+	undone    bool                     // the last event of the feed was an alarm
+	position  int64
+	history   []string
+	defect    Defect
 }
 
 // made is a version that a signer has signed.
@@ -103,6 +104,7 @@ func newWorld(seed uint64, inner Store, defect Defect) *world {
 		outside: odds(0.3), failing: odds(0.2), stop: odds(0.05), foreign: max(0, odds(1)-0.6),
 	}
 	w.addChain(kind(seed % 3))
+	w.openCustodian()
 	for i := range 2 {
 		w.procs = append(w.procs, w.start(i))
 	}
@@ -146,6 +148,9 @@ func (w *world) start(i int) *payout.Service {
 			cfg.Policies.ApproveAbove[a.ID] = big.NewInt(900)
 		}
 		cfg.Networks = append(cfg.Networks, n)
+	}
+	if w.custodian != nil {
+		cfg.Networks = append(cfg.Networks, w.custodian.config())
 	}
 	svc, err := payout.New(cfg)
 	if err != nil {
@@ -208,6 +213,12 @@ func (w *world) note(format string, args ...any) {
 	w.history = append(w.history, strings.Repeat("  ", w.depth)+fmt.Sprintf(format, args...))
 }
 
+// act is something that may happen, with its odds.
+type act struct {
+	odds int
+	do   func()
+}
+
 // step is one thing that happens. A process that ends in it is started again.
 func (w *world) step() {
 	w.depth++
@@ -224,10 +235,7 @@ func (w *world) step() {
 	w.clock = w.clock.Add(time.Duration(w.rand.IntN(8000)) * time.Millisecond)
 	s := w.chains[w.rand.IntN(len(w.chains))]
 	svc := w.procs[i]
-	acts := []struct {
-		odds int
-		do   func()
-	}{
+	acts := []act{
 		{12, func() { w.request(svc, s) }},
 		{30, func() { w.result("look %d", svc.Look(context.Background(), s.network), i) }},
 		{12, func() { w.result("book %d", svc.Book(context.Background()), i) }},
@@ -246,6 +254,14 @@ func (w *world) step() {
 		{1, func() { w.steal(s) }},
 		{1, func() { w.payByHand(s) }},
 		{2, func() { w.markPaid(svc) }},
+	}
+	if c := w.custodian; c != nil {
+		acts = append(acts, []act{
+			{6, func() { c.request(svc) }},
+			{14, func() { w.result("look at the custodian %d", svc.Look(context.Background(), custody), i) }},
+			{10, c.act},
+			{3, func() { c.tell(svc) }},
+		}...)
 	}
 	sum := 0
 	for _, a := range acts {

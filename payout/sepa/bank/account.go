@@ -150,8 +150,8 @@ type order struct {
 func (o order) progress() payout.Progress {
 	p := payout.Progress{Outcome: payout.OutcomePending, Reference: o.File, Fee: new(big.Int)}
 	switch {
-	case o.Return != "":
-		p.Outcome, p.Why = payout.OutcomeFailed, "returned: "+o.Why
+	case o.Return != "": // so it was paid
+		p.Outcome, p.Why, p.Returned = payout.OutcomePaid, o.Why, o.Returned
 	case o.Booked != "" || o.Status.Settled():
 		p.Outcome = payout.OutcomePaid
 	case o.Withdrawn:

@@ -133,7 +133,7 @@ func (g *game) end() {
 		case f == debited:
 			require.Equal(g.t, "paid", status)
 		default:
-			require.Contains(g.t, []string{"returned", "failed"}, status)
+			require.Equal(g.t, "returned", status)
 		}
 	}
 	g.sound(g.balance.Sub(left).Shift(2).IntPart())
