@@ -26,7 +26,8 @@ type Returner interface {
 // Learned is what a document said that an [Account] did not know, or that a person has to look at.
 type Learned struct {
 	Orders int // whose state is another now
-	// Incoming is money that came in and is no order of ours: [payout.Service.Fund] books it by its ID.
+	// Incoming is money that came in and is no order of ours, also if another document has said so before:
+	// [payout.Service.Fund] books it by its ID, once.
 	Incoming []Incoming
 	// Puzzles is what does not fit the orders, for people: a debit that is no order, another amount, a rejected order that was
 	// paid. Nothing follows from it.
