@@ -110,7 +110,7 @@ func (n *etherNet) payouts(client *evm.Client, wallet *evm.Wallet) (*payout.Netw
 	maxFee := big.NewInt(1e15) // 0.001 ETH
 	return &payout.NetworkConfig{
 		Spender: spender, Signer: keys, Assets: []payout.AssetConfig{{Asset: coin, MaxFee: maxFee}, {Asset: token, MaxFee: maxFee}},
-		Confirm: chain.Confirmations{Depth: 4},
+		Confirm: chain.Confirmations{Depth: 3},
 	}, err
 }
 
