@@ -268,8 +268,10 @@ func (t *till) tellEvents(ctx context.Context) error {
 			return err
 		}
 	}
-	for pause(ctx, pollTime) {
-		page, err := t.invoices.Events(ctx, position, 100)
+	reading := context.WithoutCancel(ctx) // what happened last is told as well
+	for {
+		on := pause(ctx, pollTime)
+		page, err := t.invoices.Events(reading, position, 100)
 		if err != nil {
 			return err
 		}
@@ -284,8 +286,10 @@ func (t *till) tellEvents(ctx context.Context) error {
 				return err
 			}
 		}
+		if !on && len(page) == 0 {
+			return nil
+		}
 	}
-	return nil
 }
 
 func (t *till) event(ev invoice.Event) error {
