@@ -296,12 +296,19 @@ func benign(err error) bool {
 	return errors.Is(err, payout.ErrConflict) || errors.Is(err, invoice.ErrFenced) || errors.As(err, &short)
 }
 
+// waits reports whether a payout waits for somebody: for an approval or its receiver, for coins, or for a greater fee than
+// what cancellations for the sake of others have left of it.
+func waits(p payout.Payout) bool {
+	short := p.State.Status == payout.StatusQueued && p.State.Reason == payout.ReasonFee && p.Fee.Cmp(big.NewInt(2*feeOf(1, 1))) < 0
+	return p.State.Status == payout.StatusRequested || p.State.Reason == payout.ReasonCoins || short
+}
+
 // ended reports whether everything has come to an end.
 func (w *world) ended() bool {
 	for _, id := range w.payouts {
 		p, err := w.inner.Payout(context.Background(), id)
 		w.must(err)
-		if !p.State.Status.Ended() && p.State.Status != payout.StatusRequested && p.State.Reason != payout.ReasonCoins {
+		if !p.State.Status.Ended() && !waits(p) {
 			return false
 		}
 	}
@@ -332,7 +339,7 @@ func (w *world) final() {
 			w.checkPaid(p)
 		}
 		if !p.State.Status.Ended() {
-			if p.State.Status != payout.StatusRequested && p.State.Reason != payout.ReasonCoins {
+			if !waits(p) {
 				w.broken("ended: payout %s (%s) is %s, %s %s, when all is quiet", p.ID, p.Key, p.State.Status, p.State.Reason, p.State.Detail)
 			}
 			addTo(reserved, string(p.Asset.ID), p.Units)
