@@ -20,16 +20,20 @@ var (
 	magic = []byte("psbt\xff")
 )
 
-// parsePacket parses a PSBT in binary form.
-func parsePacket(b []byte) (*psbt.Packet, error) {
+// parsePacket parses a PSBT in binary form. The library panics at some that are damaged, such as one with an empty path.
+func parsePacket(b []byte) (p *psbt.Packet, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			p, err = nil, fmt.Errorf("%w: %v", errPacket, r)
+		}
+	}()
 	if len(b) > maxPacket || !bytes.HasPrefix(b, magic) {
 		return nil, errPacket
 	}
 	if err := checkPacket(b[len(magic):]); err != nil {
 		return nil, err
 	}
-	p, err := psbt.NewFromRawBytes(bytes.NewReader(b), false)
-	if err != nil {
+	if p, err = psbt.NewFromRawBytes(bytes.NewReader(b), false); err != nil {
 		return nil, fmt.Errorf("%w: %w", errPacket, err)
 	}
 	return p, nil
