@@ -85,22 +85,10 @@ func ReadStatus(r io.Reader, limits Limits) (StatusReport, error) {
 		return StatusReport{}, err
 	}
 	reader := reportReader{scanner: s}
-	for {
-		event, err := s.next()
-		if err == nil {
-			switch event {
-			case opened:
-				err = reader.open()
-			case closed:
-				err = reader.close()
-			case ended:
-				return reader.finish()
-			}
-		}
-		if err != nil {
-			return StatusReport{}, err
-		}
+	if err := s.walk(reader.open, reader.close); err != nil {
+		return StatusReport{}, err
 	}
+	return reader.finish()
 }
 
 // reportReader builds a report from the elements of a document.

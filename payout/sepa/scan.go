@@ -159,6 +159,26 @@ func (s *scanner) depth() int { return len(s.ends) }
 // There have to be more.
 func (s *scanner) below(n int) []byte { return s.path[s.ends[n]+1:] }
 
+// walk goes to the document's end, and calls opens and closes at each tag. An error of theirs ends it.
+func (s *scanner) walk(opens, closes func() error) error {
+	for {
+		event, err := s.next()
+		switch {
+		case err != nil:
+			return err
+		case event == opened:
+			err = opens()
+		case event == closed:
+			err = closes()
+		default:
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
 // next goes to the next tag. After a closed one, path and text are those of the element until the next call.
 func (s *scanner) next() (event, error) {
 	if s.leave {

@@ -19,22 +19,10 @@ func ReadEntries(r io.Reader, limits Limits, each func(Entry) error) ([]Statemen
 		return nil, err
 	}
 	reader := entryReader{scanner: s, each: each}
-	for {
-		event, err := s.next()
-		if err == nil {
-			switch event {
-			case opened:
-				err = reader.open()
-			case closed:
-				err = reader.close()
-			case ended:
-				return reader.finish()
-			}
-		}
-		if err != nil {
-			return nil, err
-		}
+	if err := s.walk(reader.open, reader.close); err != nil {
+		return nil, err
 	}
+	return reader.finish()
 }
 
 func (r *entryReader) finish() ([]Statement, error) {

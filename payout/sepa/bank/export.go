@@ -70,31 +70,15 @@ func (a *Account) export(ctx context.Context, o ExportOptions) (File, error) {
 		return File{}, err
 	}
 	var change payout.Batch
-	var good []kept
 	f := File{At: a.cfg.Now().UTC().Truncate(time.Second), Date: o.Date, Instant: o.Instant, Cents: new(big.Int)}
 	if f.Date.IsZero() {
 		if f.Date = f.At; !o.Instant {
 			f.Date = sepa.NextBusinessDay(f.At)
 		}
 	}
-	for name, value := range sorted(queue) {
-		change.Documents = append(change.Documents, payout.Document{Name: name, Was: value})
-		order, doc, err := a.order(ctx, name[strings.LastIndexByte(name, '/')+1:])
-		if err != nil {
-			return File{}, fmt.Errorf("read order %s: %w", name, err)
-		}
-		if o := order.progress().Outcome; o != payout.OutcomePending {
-			continue // a database that was restored has read what an older one has exported
-		}
-		if err := a.transfer(order.Instruction).Check(a.cfg.Profile); err != nil {
-			order.Broken, order.Why = true, err.Error()
-			a.log.ErrorContext(ctx, "an order cannot be written", "order", order.Instruction.ID, "error", err)
-			if err := replace(&change, doc, order); err != nil {
-				return File{}, err
-			}
-			continue
-		}
-		good = append(good, kept{order, doc})
+	good, err := a.writable(ctx, &change, queue)
+	if err != nil {
+		return File{}, err
 	}
 	if len(good) > 0 {
 		if err := a.write(&change, &f, good); err != nil {
@@ -111,6 +95,31 @@ func (a *Account) export(ctx context.Context, o ExportOptions) (File, error) {
 		return File{}, ErrNothing
 	}
 	return f, nil
+}
+
+// writable takes orders out of the queue, and returns those that can be written; the batch makes the others fail.
+func (a *Account) writable(ctx context.Context, change *payout.Batch, queue map[string][]byte) ([]kept, error) {
+	var good []kept
+	for name, value := range sorted(queue) {
+		change.Documents = append(change.Documents, payout.Document{Name: name, Was: value})
+		order, doc, err := a.order(ctx, name[strings.LastIndexByte(name, '/')+1:])
+		if err != nil {
+			return nil, fmt.Errorf("read order %s: %w", name, err)
+		}
+		if order.progress().Outcome != payout.OutcomePending {
+			continue // a database that was restored has read what an older one has exported
+		}
+		if err := a.transfer(order.Instruction).Check(a.cfg.Profile); err != nil {
+			order.Broken, order.Why = true, err.Error()
+			a.log.ErrorContext(ctx, "an order cannot be written", "order", order.Instruction.ID, "error", err)
+			if err := replace(change, doc, order); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		good = append(good, kept{order, doc})
+	}
+	return good, nil
 }
 
 // kept is an order with the document that it is kept in.
