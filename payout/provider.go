@@ -30,7 +30,8 @@ type Provider interface {
 	// Ask returns what became of an instruction, or ErrNotFound if the provider does not have it: then it is submitted
 	// again, under the same ID. After any other error nothing is known.
 	Ask(ctx context.Context, id string) (Progress, error)
-	// Funding returns the asset and the base units that an incoming payment brought to the account, or ErrNotFound.
+	// Funding returns the asset and the base units, more than 0, that an incoming payment brought to the account, or
+	// ErrNotFound.
 	Funding(ctx context.Context, id string) (chain.AssetID, *big.Int, error)
 	// Balance returns what the account has of the asset, in base units, by the provider's newest word.
 	Balance(ctx context.Context, asset chain.AssetID) (*big.Int, error)
@@ -94,7 +95,8 @@ type Progress struct {
 	Outcome Outcome
 	// Why is the provider's reason, or what holds the instruction up, for people.
 	Why string
-	// Fee is what the provider took beside the amount, in base units of the same asset; at most Instruction.MaxFee counts.
+	// Fee is what the provider took beside the amount, in base units of the same asset, not negative; at most
+	// Instruction.MaxFee counts.
 	Fee *big.Int
 	// Returned is what came back of it after it was paid, in base units of the asset: positive, and at most the amount. Nil if
 	// nothing did. What comes back after the outcome is known is told by [Service.Returned].
@@ -217,6 +219,9 @@ func (p provided) Look(ctx context.Context, t Transaction) (Look, error) {
 	if orZero(got.Returned).Cmp(in.Units) > 0 {
 		return Look{}, fmt.Errorf("the provider reports that %s of the %s of %s came back", got.Returned, in.Units, v.TxID)
 	}
+	if orZero(got.Fee).Sign() < 0 || orZero(got.Returned).Sign() < 0 {
+		return Look{}, fmt.Errorf("the provider reports negative units of %s: a fee of %s, and %s that came back", v.TxID, got.Fee, got.Returned)
+	}
 	seen := Sighting{Why: got.Why}
 	switch got.Outcome {
 	case OutcomePending:
@@ -241,6 +246,9 @@ func (p provided) Funding(ctx context.Context, id string) ([]Move, error) {
 	asset, units, err := p.Provider.Funding(ctx, id)
 	if err != nil {
 		return nil, err
+	}
+	if orZero(units).Sign() <= 0 {
+		return nil, fmt.Errorf("the provider reports that the payment %s brought %s units", id, units)
 	}
 	return []Move{{Holding: p.holding(asset), Units: units}}, nil
 }

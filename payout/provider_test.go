@@ -69,10 +69,13 @@ func (f *fakeBank) Ask(_ context.Context, id string) (payout.Progress, error) {
 }
 
 func (f *fakeBank) Funding(_ context.Context, id string) (chain.AssetID, *big.Int, error) {
-	if id != "loan" {
-		return "", nil, payout.ErrNotFound
+	switch id {
+	case "loan":
+		return euro, big.NewInt(100_000), nil
+	case "negative":
+		return euro, big.NewInt(-1), nil
 	}
-	return euro, big.NewInt(100_000), nil
+	return "", nil, payout.ErrNotFound
 }
 
 func (f *fakeBank) Balance(context.Context, chain.AssetID) (*big.Int, error) {
@@ -296,6 +299,29 @@ func TestWhatCameBackBeforeAnybodyAskedIsBookedWithThePayment(t *testing.T) {
 		require.NoError(t, err)
 		f.with(func() { f.balance -= 1003 })
 		require.NoError(t, s.Audit(t.Context(), bank, func(d payout.Difference) { t.Error(d) }))
+		s.sound()
+	})
+}
+
+// A faulty provider cannot bring money into the books that is not there.
+func TestNegativeUnitsOfAProviderBookNothing(t *testing.T) {
+	on(t, func(t *testing.T, s *shop) {
+		f := withBank(t, s)
+		p := s.transfer("a", "500")
+		s.lookAtBank()
+		before := s.balance("shop", euro)
+		for _, wrong := range []payout.Progress{
+			{Outcome: payout.OutcomePaid, Fee: big.NewInt(-1)},
+			{Outcome: payout.OutcomeFailed, Fee: big.NewInt(-1)},
+			{Outcome: payout.OutcomePaid, Returned: big.NewInt(-1)},
+		} {
+			f.becomes(p, wrong)
+			require.ErrorContains(t, s.Look(t.Context(), bank), "negative")
+			require.Equal(t, before, s.balance("shop", euro))
+		}
+		require.ErrorContains(t, s.Fund(t.Context(), bank, "negative", "shop", "ben"), "brought -1 units")
+		f.becomes(p, payout.Progress{Outcome: payout.OutcomePaid, Fee: big.NewInt(3)})
+		s.lookAtBank()
 		s.sound()
 	})
 }
