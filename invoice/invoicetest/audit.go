@@ -359,6 +359,21 @@ func (w *world) readFeed() {
 	}
 }
 
+// followed returns the feed as far as it was read after commits, which other goroutines make.
+func (w *world) followed() []invoice.Event {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.feed
+}
+
+// fed returns an event of the feed.
+func (w *world) fed(id string) (invoice.Event, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ev, there := w.events[id]
+	return ev, there
+}
+
 // reserved records indexes that the store has handed out.
 func (w *world) reserved(wallet string, first, n uint32) {
 	w.mu.Lock()

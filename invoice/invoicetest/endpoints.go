@@ -261,7 +261,7 @@ func (w *world) tire() {
 		w.await(p)
 	}
 	// Attempts are made one after the other once the endpoint is considered dead.
-	most := 2*quiet + time.Duration(len(w.feed))*time.Hour/4
+	most := 2*quiet + time.Duration(len(w.followed()))*time.Hour/4
 	for start := time.Now(); time.Since(start) < most; {
 		w.sleep(quiet)
 		if time.Since(w.endpoints.lastTried()) > quiet {

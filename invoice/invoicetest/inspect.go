@@ -301,7 +301,7 @@ func (w *world) inspectEvents(inv invoice.Invoice) {
 	}
 	status := invoice.Status("")
 	for i, ev := range events {
-		fed, there := w.events[ev.ID]
+		fed, there := w.fed(ev.ID)
 		switch {
 		case ev.Seq != int64(i)+1 || ev.From != status:
 			w.fail(ruleFeed, "event %d of %s is number %d and begins at %s, not at %s", i+1, inv.OrderID, ev.Seq, ev.From, status)
@@ -353,10 +353,10 @@ const slippery = 40
 
 // inspectFeed reads the end of the feed, or all of it, again, to find events that appeared behind a reader.
 func (w *world) inspectFeed(whole bool) {
-	n, after := 0, int64(0)
-	if len(w.feed) > slippery && !whole {
-		n = len(w.feed) - slippery
-		after = w.feed[n-1].Position
+	feed, n, after := w.followed(), 0, int64(0)
+	if len(feed) > slippery && !whole {
+		n = len(feed) - slippery
+		after = feed[n-1].Position
 	}
 	for {
 		page, err := w.store().Events(context.Background(), after, 200)
@@ -365,11 +365,11 @@ func (w *world) inspectFeed(whole bool) {
 			return
 		}
 		for _, ev := range page {
-			if n >= len(w.feed) || w.feed[n].ID != ev.ID || w.feed[n].Position != ev.Position {
+			if n >= len(feed) || feed[n].ID != ev.ID || feed[n].Position != ev.Position {
 				w.fail(ruleFeed, "who reads the feed from the beginning finds event %d of %s at %d, who has followed it has not", ev.Seq, w.orderOf(ev.Invoice), ev.Position)
 				return
 			}
-			if string(w.feed[n].Body) != string(ev.Body) {
+			if string(feed[n].Body) != string(ev.Body) {
 				w.fail(ruleOneContent, "event %d of %s has changed", ev.Seq, w.orderOf(ev.Invoice))
 			}
 			n++
@@ -379,8 +379,8 @@ func (w *world) inspectFeed(whole bool) {
 			break
 		}
 	}
-	if n != len(w.feed) {
-		w.fail(ruleFeed, "%d events were in the feed, and %d are", len(w.feed), n)
+	if n != len(feed) {
+		w.fail(ruleFeed, "%d events were in the feed, and %d are", len(feed), n)
 	}
 }
 
@@ -400,7 +400,7 @@ func (w *world) inspectRest(anew bool) {
 	if w.cfg.Tell == nil {
 		return
 	}
-	for _, ev := range w.feed {
+	for _, ev := range w.followed() {
 		i := slices.IndexFunc(invoices, func(inv invoice.Invoice) bool { return inv.ID == ev.Invoice })
 		if i < 0 {
 			continue

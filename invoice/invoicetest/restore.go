@@ -158,8 +158,8 @@ func (w *world) forget(kept, lost []entry) (position int64) {
 // resume continues to read the feed after the position of a reader who does not know about the restore.
 func (w *world) resume(position int64) {
 	end := int64(0)
-	if n := len(w.feed); n > 0 {
-		end = w.feed[n-1].Position
+	if feed := w.followed(); len(feed) > 0 {
+		end = feed[len(feed)-1].Position
 	}
 	_, err := w.store().Events(context.Background(), position, 1)
 	beyond, refused := errors.AsType[*invoice.PositionError](err)
@@ -197,7 +197,7 @@ func (w *world) readLater(position int64) {
 	w.record.mu.Unlock()
 	for wallet, floor := range next {
 		if has, err := w.store().ReserveIndexes(context.Background(), wallet, 0); err == nil && has < floor {
-			w.late = &late{position, len(w.feed), w.record.missed()}
+			w.late = &late{position, len(w.followed()), w.record.missed()}
 			if before != nil {
 				w.late.after = max(position, before.after)
 			}
@@ -224,7 +224,7 @@ func (w *world) comeBack() {
 		}
 		more = len(list) > 0
 	}
-	for _, ev := range w.feed[w.late.old:] {
+	for _, ev := range w.followed()[w.late.old:] {
 		if !found[ev.ID] {
 			w.fail(ruleFeed, "who had read the feed up to %d before the restore never sees event %d of %s at %d", w.late.after, ev.Seq, w.orderOf(ev.Invoice), ev.Position)
 		}
