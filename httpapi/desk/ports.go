@@ -1,0 +1,34 @@
+package desk
+
+import (
+	"context"
+	"errors"
+)
+
+// Records keeps what the desk itself has to remember: the audit log, and what a sign-in knows of members. Its methods use
+// no type of this package, so that a store implements it without importing it. All of them may block until ctx ends and
+// may be called concurrently. The suite in httpapi/desk/desktest tests an implementation.
+type Records interface {
+	// AppendRecord adds a record to the end of a log, durably, and returns its position: 1, 2, 3 ... without gaps, in the order of
+	// commits, so that a reader that follows a log misses nothing. Nothing changes or removes a record of a log.
+	AppendRecord(ctx context.Context, log string, body []byte) (position int64, err error)
+	// ReadRecords returns up to limit records of a log in order, beginning after the position. With descending it returns
+	// those before the position, newest first; the position 0 is then the end.
+	ReadRecords(ctx context.Context, log string, position int64, descending bool, limit int) (positions []int64, bodies [][]byte, err error)
+
+	// Document returns the document of a kind and a name, and its version. If there is none, the version is 0, and the
+	// body nil.
+	Document(ctx context.Context, kind, name string) (version int64, body []byte, err error)
+	// PutDocument stores a document durably if its version in the store is still version, which is 0 for one that is not
+	// there, and gives it the next version. It reports whether it did. A nil body removes the document; the version of one
+	// that is stored again under the same name begins at 1.
+	PutDocument(ctx context.Context, kind, name string, version int64, body []byte) (stored bool, err error)
+	// Documents returns up to limit documents of a kind in the order of their names, beginning after the name.
+	Documents(ctx context.Context, kind, after string, limit int) (names []string, bodies [][]byte, err error)
+}
+
+// Errors of the hook that establishes who uses the desk.
+var (
+	// ErrSignedOut means that nobody is signed in.
+	ErrSignedOut = errors.New("nobody is signed in")
+)
