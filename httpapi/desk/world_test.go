@@ -1,0 +1,339 @@
+package desk_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/big"
+	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/chain/chaintest"
+	"github.com/cointill/cointill/httpapi/desk"
+	"github.com/cointill/cointill/httpapi/internal/spy"
+	"github.com/cointill/cointill/httpapi/internal/stage"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/payout"
+	"github.com/cointill/cointill/rates"
+	"github.com/cointill/cointill/store"
+	"github.com/cointill/cointill/webhook"
+	"github.com/shopspring/decimal"
+	"github.com/stretchr/testify/require"
+)
+
+// world is a shop with a simulated chain, and persons at its desk.
+type world struct {
+	t        testing.TB
+	desk     *desk.Desk
+	invoices *invoice.Service
+	projects *invoice.Projects
+	payouts  *payout.Service
+	store    *store.Memory
+	records  *records
+	chain    *chaintest.Chain
+	spender  *spender
+	log      *spy.Log
+	shop     string // id of a project
+	key      string // of it
+	rival    string // id of another one
+
+	mu     sync.Mutex // guards what follows
+	now    time.Time
+	person desk.Person
+	absent error // of Authenticate
+}
+
+// newWorld returns a shop that takes SIM (2000 EUR) and TOK (0.5 EUR) and pays them out. An administrator is at the desk, who
+// has just proved who they are.
+func newWorld(t testing.TB, change func(*desk.Config)) *world {
+	t.Helper()
+	w := &world{t: t, now: start, store: store.NewMemory(), records: newRecords(), chain: chaintest.NewChain(chaintest.Config{Start: start}), log: &spy.Log{}}
+	w.be(desk.Person{ID: "ann", Name: "Ann", Role: desk.RoleAdministrator, Proved: start})
+	w.openInvoices()
+	w.shop, w.key = stage.Project(t, w.projects, "shop", "")
+	w.rival, _ = stage.Project(t, w.projects, "rival", "")
+	w.openPayouts()
+	cfg := desk.Config{
+		Invoices: w.invoices, Projects: w.projects, Records: w.records, Payouts: w.payouts, Holdings: w.store, Outbox: w.store,
+		Authenticate: w.authenticate, SignIn: "/sign-in", Now: w.clock, Metadata: []string{"table"}, Name: "Corner shop",
+		PaymentPage: func(inv invoice.Invoice) string { return "https://pay.example/" + inv.ID },
+		ClaimPage:   func(token string) string { return "https://pay.example/claim/" + token },
+		Transaction: func(_ chain.Network, id string) string { return "https://explorer.example/tx/" + url.PathEscape(id) },
+		Logger:      slog.New(slog.NewTextHandler(w.log, nil)),
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	var err error
+	w.desk, err = desk.New(cfg)
+	require.NoError(t, err)
+	return w
+}
+
+func (w *world) openInvoices() {
+	t := w.t
+	notifier, err := webhook.NewNotifier(webhook.Standard())
+	require.NoError(t, err)
+	w.projects, err = invoice.NewProjects(w.store, w.clock)
+	require.NoError(t, err)
+	sim, err := stage.Chain(w.chain, time.Second, stage.Addresses{Wallet: "test", Format: "sim1address%08d"})
+	require.NoError(t, err)
+	prices := map[rates.Pair]decimal.Decimal{{Base: "SIM", Quote: "EUR"}: decimal.NewFromInt(2000), {Base: "TOK", Quote: "EUR"}: decimal.RequireFromString("0.5")}
+	w.invoices, err = invoice.New(invoice.Config{
+		Store: w.store, Notifier: notifier, Receivers: w.projects, CheckCallback: func(string) error { return nil }, Now: w.clock, Rates: rates.NewFixed(w.clock, prices),
+		Chains: []invoice.ChainConfig{sim}, Holder: "one",
+	})
+	require.NoError(t, err)
+}
+
+func (w *world) openPayouts() {
+	t := w.t
+	sim, tok := w.chain.Asset("SIM"), w.chain.Asset("TOK")
+	w.spender = &spender{coin: sim.ID, mined: map[string]bool{}, funding: map[string]payout.Move{}}
+	notifier, err := webhook.NewNotifier(webhook.Standard())
+	require.NoError(t, err)
+	w.payouts, err = payout.New(payout.Config{
+		Store: w.store, Invoices: w.store, Notifier: notifier, Now: w.clock, Holder: "one", CheckCallback: func(string) error { return nil },
+		Policies: payout.Policies{ApproveAbove: map[chain.AssetID]*big.Int{sim.ID: units("5000000000000000000")}},
+		Networks: []payout.NetworkConfig{{Spender: w.spender, Assets: []payout.AssetConfig{
+			{Asset: sim, MaxFee: units("1000000000000000"), MinSweep: units("1000000000000000")}, {Asset: tok, MaxFee: units("1000000000000000")},
+		}}},
+	})
+	require.NoError(t, err)
+	w.fund(w.shop, sim, "10000000000000000000")
+	w.fund(w.rival, sim, "3000000000000000000")
+	w.fund(w.shop, tok, "1000000000")
+	w.fund("", sim, "1000000000000000000")
+}
+
+func (w *world) fund(project string, asset chain.Asset, amount string) {
+	w.t.Helper()
+	id := fmt.Sprint("fund", len(w.spender.funding))
+	w.spender.funding[id] = payout.Move{Holding: laneOf(asset.ID), Units: units(amount)}
+	require.NoError(w.t, w.payouts.Fund(context.Background(), asset.ID.Network(), id, project, "ben"))
+}
+
+func units(s string) *big.Int {
+	n, ok := new(big.Int).SetString(s, 10)
+	if !ok {
+		panic(s)
+	}
+	return n
+}
+
+func (w *world) clock() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+func (w *world) wait(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(d)
+	w.person.Proved = w.person.Proved.Add(d)
+}
+
+// be puts a person at the desk.
+func (w *world) be(p desk.Person) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.person, w.absent = p, nil
+}
+
+// as puts a person of the role at the desk, who has just proved who they are.
+func (w *world) as(id string, role desk.Role, projects ...string) {
+	w.be(desk.Person{ID: id, Name: strings.ToUpper(id[:1]) + id[1:], Role: role, Projects: projects, Proved: w.clock()})
+}
+
+func (w *world) authenticate(*http.Request) (desk.Person, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.person, w.absent
+}
+
+// create creates an invoice of the project.
+func (w *world) create(project, order, amount string, change func(*invoice.Request)) invoice.Invoice {
+	w.t.Helper()
+	r := invoice.Request{
+		Project: project, OrderID: order, Name: "Order " + order, Price: invoice.Price{Currency: "EUR", Amount: decimal.RequireFromString(amount)}, Asset: "SIM",
+		CallbackURL: "https://shop.example/hook", Data: map[string]string{"table": "7", "secret": "not to be shown"},
+	}
+	if change != nil {
+		change(&r)
+	}
+	inv, err := w.invoices.Create(context.Background(), r)
+	require.NoError(w.t, err)
+	return inv
+}
+
+// pay pays an invoice a fraction of what is due, in percent.
+func (w *world) pay(inv invoice.Invoice, percent int64) string {
+	n := new(big.Int).Mul(inv.Quote.Due, big.NewInt(percent))
+	return w.chain.Pay(inv.Quote.Address, inv.Quote.Asset, n.Div(n, big.NewInt(100)))
+}
+
+// see lets the service see what the chain has, and the books book it.
+func (w *world) see() {
+	w.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() { ended <- w.invoices.Run(ctx) }()
+	head := w.chain.Head()
+	require.Eventually(w.t, func() bool {
+		health, err := w.invoices.Health(ctx)
+		return err == nil && health[0].Stored.Height >= head.Height && health[0].Lag.Tip >= head.Height
+	}, 20*time.Second, time.Millisecond)
+	cancel()
+	require.NoError(w.t, <-ended)
+	if w.payouts != nil {
+		require.NoError(w.t, w.payouts.Book(context.Background()))
+	}
+}
+
+// confirm mines enough blocks.
+func (w *world) confirm() {
+	w.t.Helper()
+	w.chain.Mine(3)
+	w.see()
+}
+
+// get returns an invoice as it is now.
+func (w *world) get(inv invoice.Invoice) invoice.Invoice {
+	w.t.Helper()
+	now, err := w.invoices.Invoice(context.Background(), "", inv.ID)
+	require.NoError(w.t, err)
+	return now
+}
+
+// request asks for a payout of the project.
+func (w *world) request(project, key, amount, requester string) payout.Payout {
+	w.t.Helper()
+	p, err := w.payouts.Request(context.Background(), payout.Request{
+		Project: project, Key: key, Asset: w.chain.Asset("SIM").ID, To: "sim1receiver", Units: decimal.RequireFromString(amount), Requester: requester, Name: "For " + key,
+		CallbackURL: "https://shop.example/payouts",
+	})
+	require.NoError(w.t, err)
+	return p
+}
+
+func (w *world) look() {
+	w.t.Helper()
+	require.NoError(w.t, w.payouts.Look(context.Background(), w.chain.Asset("SIM").ID.Network()))
+}
+
+// answer is what the desk answered.
+type answer struct {
+	*httptest.ResponseRecorder
+	path string
+}
+
+func (w *world) do(r *http.Request) answer {
+	rec := httptest.NewRecorder()
+	w.desk.ServeHTTP(rec, r)
+	return answer{rec, r.URL.Path}
+}
+
+func (w *world) fetch(path string) answer {
+	return w.do(httptest.NewRequest(http.MethodGet, path, nil))
+}
+
+// page fetches a page that must be there.
+func (w *world) page(path string) string {
+	w.t.Helper()
+	a := w.fetch(path)
+	require.Equal(w.t, http.StatusOK, a.Code, "%s: %s", path, a.Body)
+	return a.Body.String()
+}
+
+// post sends a form as a browser does from a page of the desk.
+func (w *world) post(path string, form url.Values) answer {
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	return w.do(r)
+}
+
+// upload sends a form with a file.
+func (w *world) upload(path string, form url.Values, name string, body []byte) answer {
+	w.t.Helper()
+	var b strings.Builder
+	m := multipart.NewWriter(&b)
+	for k, v := range form {
+		require.NoError(w.t, m.WriteField(k, v[0]))
+	}
+	f, err := m.CreateFormFile(name, "signed.psbt")
+	require.NoError(w.t, err)
+	_, err = f.Write(body)
+	require.NoError(w.t, err)
+	require.NoError(w.t, m.Close())
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(b.String()))
+	r.Header.Set("Content-Type", m.FormDataContentType())
+	return w.do(r)
+}
+
+var hiddenInput = regexp.MustCompile(`<input type="hidden" name="([a-z_]+)" value="([^"]*)">`)
+
+// form returns the hidden inputs of a page of an act.
+func (w *world) form(path string) url.Values {
+	w.t.Helper()
+	out := url.Values{}
+	for _, m := range hiddenInput.FindAllStringSubmatch(w.page(path), -1) {
+		out.Set(m[1], unescape(m[2]))
+	}
+	return out
+}
+
+// act opens the page of an act and sends its form with a reason and further values.
+func (w *world) act(path, reason string, more ...string) answer {
+	w.t.Helper()
+	form := w.form(path)
+	form.Set("reason", reason)
+	for i := 0; i < len(more); i += 2 {
+		form.Set(more[i], more[i+1])
+	}
+	bare, _, _ := strings.Cut(path, "?")
+	return w.post(bare, form)
+}
+
+// acted requires that an act was done, and returns the page that it leads to.
+func (w *world) acted(a answer) string {
+	w.t.Helper()
+	require.Equal(w.t, http.StatusSeeOther, a.Code, "%s", a.Body)
+	base, err := url.Parse("http://desk" + a.path)
+	require.NoError(w.t, err)
+	to, err := base.Parse(a.Header().Get("Location"))
+	require.NoError(w.t, err)
+	return w.page(to.RequestURI())
+}
+
+// audit returns the entries of the audit log.
+func (w *world) audit() []desk.Entry {
+	w.t.Helper()
+	_, bodies, err := w.records.ReadRecords(context.Background(), desk.AuditLog, 0, false, 1000)
+	require.NoError(w.t, err)
+	out := make([]desk.Entry, len(bodies))
+	for i, b := range bodies {
+		require.NoError(w.t, unmarshal(b, &out[i]))
+	}
+	return out
+}
+
+var errDown = errors.New("the store is down")
+
+func body(t testing.TB, r io.Reader) string {
+	t.Helper()
+	b, err := io.ReadAll(r)
+	require.NoError(t, err)
+	return string(b)
+}
