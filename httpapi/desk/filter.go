@@ -82,8 +82,10 @@ func (f filter) values() url.Values {
 	return out
 }
 
-// empty reports whether the filter selects everything, in the usual order.
-func (f filter) empty() bool { return f == filter{} }
+// More reports whether a rarely used part of the filter is set.
+func (f filter) More() bool {
+	return f.From != "" || f.To != "" || f.Deposits || f.Sort != "" || f.Ascending
+}
 
 // query returns the filter as a query of a page.
 func (f filter) query(after string, limit int) invoice.Query {

@@ -2,28 +2,36 @@ package desk
 
 import (
 	"context"
+	"maps"
 	"math/big"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/payout"
 )
 
-// balanceRow is one account.
+// balanceRow is what a project, or the operator, has of an asset.
 type balanceRow struct {
-	Kind, Amount, Network, Link, Settlements string
-	Zero                                     bool
+	Project, Asset, Network, Settlements string
+	Cells                                []balanceCell // in the order of the kinds of the table
 }
 
-// projectBalances are the accounts of a project, or of the operator.
-type projectBalances struct {
-	Name string
-	Rows []balanceRow
+// balanceCell is one account.
+type balanceCell struct {
+	Kind, Amount, Link string
+	Zero               bool
 }
+
+// The kinds of accounts of projects, and those of the operator's own.
+var (
+	projectKinds  = []payout.AccountKind{payout.Available, payout.Held, payout.Reserved}
+	operatorKinds = []payout.AccountKind{payout.Float, payout.Commission, payout.Reserved}
+)
 
 // solventRow is what the books say of one asset.
 type solventRow struct {
@@ -52,7 +60,8 @@ func (v *visit) money() error {
 		return err
 	}
 	body := struct {
-		Balances []projectBalances
+		Balances []balanceRow
+		Own      []balanceRow
 		Solvency []solventRow
 		Switches []switchRow
 		Projects []option
@@ -71,18 +80,16 @@ func (v *visit) money() error {
 	}
 	body.More = len(projects) > maxBalances
 	for _, p := range projects[:min(len(projects), maxBalances)] {
-		b, err := v.balances(p.ID, p.Name)
+		rows, err := v.balances(p.ID, p.Name, projectKinds)
 		if err != nil {
 			return err
 		}
-		body.Balances = append(body.Balances, b)
+		body.Balances = append(body.Balances, rows...)
 	}
 	if len(v.person.Projects) == 0 && wanted == "" {
-		own, err := v.balances("", "Operator")
-		if err != nil {
+		if body.Own, err = v.balances("", "Operator", operatorKinds); err != nil {
 			return err
 		}
-		body.Balances = append(body.Balances, own)
 		if body.Solvency, err = v.solvency(); err != nil {
 			return err
 		}
@@ -93,22 +100,31 @@ func (v *visit) money() error {
 	return v.render(http.StatusOK, "money", "Money", body)
 }
 
-func (v *visit) balances(project, name string) (projectBalances, error) {
+// balances returns a row for each asset that was ever booked for the project, in the order of the assets.
+func (v *visit) balances(project, name string, kinds []payout.AccountKind) ([]balanceRow, error) {
 	all, err := v.cfg.Payouts.Balance(v.ctx(), project)
-	out := projectBalances{Name: name}
+	byAsset := map[chain.AssetID]map[payout.AccountKind]*big.Int{}
 	for _, b := range all {
 		if b.Account.Kind == payout.External {
 			continue
 		}
-		q := url.Values{"project": {project}, "kind": {string(b.Account.Kind)}, "asset": {string(b.Account.Asset)}}
-		row := balanceRow{
-			Kind: string(b.Account.Kind), Amount: v.amount(b.Account.Asset, b.Units), Network: v.networkName(b.Account.Asset.Network()),
-			Link: v.root + "money/statement?" + q.Encode(), Zero: b.Units.Sign() == 0,
+		if byAsset[b.Account.Asset] == nil {
+			byAsset[b.Account.Asset] = map[payout.AccountKind]*big.Int{}
 		}
-		if b.Account.Kind == payout.Available && project != "" {
-			row.Settlements = v.root + "money/settlements?" + q.Encode()
+		byAsset[b.Account.Asset][b.Account.Kind] = b.Units
+	}
+	var out []balanceRow
+	for _, asset := range slices.Sorted(maps.Keys(byAsset)) {
+		row := balanceRow{Project: name, Asset: v.assetName(asset), Network: v.networkName(asset.Network())}
+		for _, kind := range kinds {
+			q := url.Values{"project": {project}, "kind": {string(kind)}, "asset": {string(asset)}}
+			n := orZero(byAsset[asset][kind])
+			row.Cells = append(row.Cells, balanceCell{strings.ToUpper(string(kind[:1])) + string(kind[1:]), v.amount(asset, n), v.root + "money/statement?" + q.Encode(), n.Sign() == 0})
 		}
-		out.Rows = append(out.Rows, row)
+		if project != "" {
+			row.Settlements = v.root + "money/settlements?" + url.Values{"project": {project}, "kind": {string(payout.Available)}, "asset": {string(asset)}}.Encode()
+		}
+		out = append(out, row)
 	}
 	return out, err
 }

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/cointill/cointill/chain"
@@ -273,9 +272,9 @@ func payoutFacts(p payout.Payout) map[string]string {
 	return out
 }
 
-// whyTone says in a sentence where a payout is.
+// payoutText says in a sentence where a payout is.
 func payoutText(p payout.Payout) string {
-	text := map[payout.Status]string{
+	return map[payout.Status]string{
 		payout.StatusRequested: "Its amount and greatest fee are reserved. It waits.",
 		payout.StatusQueued:    "It is approved, and a transaction is made for it or waits for its signature.",
 		payout.StatusSigned:    "Its transaction is signed and stored. From here only the chain ends it.",
@@ -285,8 +284,4 @@ func payoutText(p payout.Payout) string {
 		payout.StatusCancelled: "It was withdrawn before it was paid. What was reserved went back.",
 		payout.StatusReturned:  "It was paid, and the money came back. It is not paid again by itself.",
 	}[p.State.Status]
-	if why := reasonTexts[p.State.Reason]; why != "" {
-		text += " Why: " + why + "."
-	}
-	return strings.TrimSpace(text)
 }
