@@ -157,11 +157,11 @@ func (v *visit) act(a *act) error {
 }
 
 func (v *visit) parseForm() error {
-	err := v.r.ParseMultipartForm(maxForm)
-	if errors.Is(err, http.ErrNotMultipart) {
-		err = v.r.ParseForm()
+	err := v.r.ParseForm()
+	if err == nil {
+		err = v.r.ParseMultipartForm(maxForm)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, http.ErrNotMultipart) {
 		return &fault{http.StatusBadRequest, "The form cannot be read", "It is too large, or damaged on its way."}
 	}
 	return nil

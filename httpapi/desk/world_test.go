@@ -86,7 +86,7 @@ func (w *world) openInvoices() {
 	require.NoError(t, err)
 	w.projects, err = invoice.NewProjects(w.store, w.clock)
 	require.NoError(t, err)
-	sim, err := stage.Chain(w.chain, time.Second, stage.Addresses{Wallet: "test", Format: "sim1address%08d"})
+	sim, err := stage.Chain(w.chain, 2*time.Millisecond, stage.Addresses{Wallet: "test", Format: "sim1address%08d"})
 	require.NoError(t, err)
 	prices := map[rates.Pair]decimal.Decimal{{Base: "SIM", Quote: "EUR"}: decimal.NewFromInt(2000), {Base: "TOK", Quote: "EUR"}: decimal.RequireFromString("0.5")}
 	w.invoices, err = invoice.New(invoice.Config{
@@ -302,7 +302,14 @@ func (w *world) act(path, reason string, more ...string) answer {
 	for i := 0; i < len(more); i += 2 {
 		form.Set(more[i], more[i+1])
 	}
-	bare, _, _ := strings.Cut(path, "?")
+	bare, query, _ := strings.Cut(path, "?")
+	values, err := url.ParseQuery(query)
+	require.NoError(w.t, err)
+	for name := range values {
+		if !form.Has(name) {
+			form.Set(name, values.Get(name))
+		}
+	}
 	return w.post(bare, form)
 }
 
@@ -336,4 +343,89 @@ func body(t testing.TB, r io.Reader) string {
 	b, err := io.ReadAll(r)
 	require.NoError(t, err)
 	return string(b)
+}
+
+// furnish gives the shop an invoice of every kind, and two payouts.
+func furnish(w *world) {
+	exact := w.create(w.shop, "A-1001", "40", nil)
+	over := w.create(w.shop, "A-1002", "100", nil)
+	under := w.create(w.shop, "A-1003", "80", nil)
+	w.create(w.shop, "A-1004", "25", nil)
+	late := w.create(w.shop, "A-1005", "60", func(r *invoice.Request) { r.Window = time.Minute })
+	gone := w.create(w.rival, "B-1", "12", nil)
+	w.pay(exact, 100)
+	w.pay(over, 150)
+	w.pay(under, 40)
+	w.confirm()
+	w.wait(40 * time.Minute)
+	w.chain.AdjustTime(time.Hour)
+	w.confirm()
+	w.pay(late, 100)
+	w.pay(gone, 50)
+	w.confirm()
+	w.create(w.shop, "A-1006", "15", nil)
+	cancelled := w.create(w.shop, "A-1007", "15", nil)
+	_, err := w.invoices.SetStatus(context.Background(), invoice.Act{Invoice: cancelled.ID, Actor: "zoe", Comment: "sold out"}, invoice.StatusCancelled)
+	require.NoError(w.t, err)
+	w.request(w.shop, "rent", "1", "carl")
+	w.request(w.shop, "wages", "6", "carl")
+	w.look()
+}
+
+// all returns all invoices.
+func (w *world) all() []invoice.Invoice {
+	w.t.Helper()
+	page, err := w.invoices.List(context.Background(), invoice.Query{Limit: invoice.MaxPage})
+	require.NoError(w.t, err)
+	return page.Invoices
+}
+
+// order returns the invoice with the order id.
+func (w *world) order(id string) invoice.Invoice {
+	w.t.Helper()
+	for _, inv := range w.all() {
+		if inv.OrderID == id {
+			return inv
+		}
+	}
+	require.Fail(w.t, "no such order", id)
+	return invoice.Invoice{}
+}
+
+// payout returns the payout with the key.
+func (w *world) payout(key string) payout.Payout {
+	w.t.Helper()
+	page, err := w.payouts.Payouts(context.Background(), payout.Query{Search: key})
+	require.NoError(w.t, err)
+	require.Len(w.t, page.Payouts, 1, key)
+	return page.Payouts[0]
+}
+
+func (w *world) refundsOf(inv invoice.Invoice) []payout.Payout {
+	w.t.Helper()
+	page, err := w.payouts.Payouts(context.Background(), payout.Query{Search: inv.ID, Kind: payout.KindRefund})
+	require.NoError(w.t, err)
+	return page.Payouts
+}
+
+var claimQuery = webhook.ClaimQuery{Lease: time.Minute, Limit: 10}
+
+// kill lets the endpoint refuse the messages about an invoice for good.
+func kill(w *world, id string) {
+	w.t.Helper()
+	claimed, err := w.store.Claim(context.Background(), claimQuery)
+	require.NoError(w.t, err)
+	for _, d := range claimed {
+		if d.Message.Invoice == id {
+			attempt := webhook.Attempt{At: w.clock(), Duration: 1500 * time.Millisecond, Status: 500, Excerpt: "no luck today", Error: "status 500"}
+			require.NoError(w.t, w.store.Record(context.Background(), d.Claim, attempt, webhook.Next{State: webhook.StateDead}))
+		}
+	}
+}
+
+func regexpMustFind(t testing.TB, pattern, text string) string {
+	t.Helper()
+	m := regexp.MustCompile(pattern).FindStringSubmatch(text)
+	require.NotNil(t, m, "%s in %s", pattern, text)
+	return m[1]
 }
