@@ -139,6 +139,10 @@ func refusalsOfActs() []refusal {
 			_, err := w.svc.Refresh(w.t.Context(), invoice.Act{Invoice: w.create().ID}, time.Millisecond)
 			return err
 		}},
+		{"Requote", nil, "window", "1ms", "must be at least 1s and at most 720h0m0s", func(w *world) error {
+			_, err := w.svc.Requote(w.t.Context(), invoice.Act{Invoice: w.create().ID}, time.Millisecond)
+			return err
+		}},
 		choose("XYZ", "is not supported", "XYZ", nothing),
 		choose("TOK", "is not supported", "TOK", nothing),
 		choose("SIM", "can only be chosen while the invoice is new and nothing was paid", "SIM", func(w *world, inv invoice.Invoice) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -41,19 +42,10 @@ func (s *Service) SetStatus(ctx context.Context, a Act, to Status) (Invoice, err
 // long as the first one. An invoice whose address was given up gets another one. A new invoice is returned unchanged.
 // For any other status it returns a [TransitionError].
 func (s *Service) Refresh(ctx context.Context, a Act, window time.Duration) (Invoice, error) {
-	if window < 0 || window > 0 && window < time.Second || window > s.cfg.MaxWindow {
-		return Invoice{}, refuse("window", window.String(), fmt.Sprintf("must be at least 1s and at most %v", s.cfg.MaxWindow))
+	if err := s.checkWindow(window); err != nil {
+		return Invoice{}, err
 	}
-	reopen := func(inv Invoice, next *Action) (bool, error) {
-		if inv.State.Status == StatusNew {
-			return false, nil
-		}
-		if inv.State.Status != StatusExpired || inv.Terms.Standing {
-			return false, &TransitionError{inv.State.Status, StatusNew, "cannot be changed"}
-		}
-		next.Kind, next.Until = ActionReopen, next.At.Add(cmp.Or(window, inv.Deadline.Sub(inv.CreatedAt)))
-		return true, nil
-	}
+	reopen := reopening(window)
 	inv, err := s.act(ctx, a, func(inv Invoice, next *Action) (bool, error) {
 		if !inv.State.ReleasedAt.IsZero() {
 			return false, errReleased
@@ -68,15 +60,75 @@ func (s *Service) Refresh(ctx context.Context, a Act, window time.Duration) (Inv
 		if err != nil || next.Kind == "" {
 			return nil, err
 		}
-		old := *before.Quote
-		old.Released = true
-		for i := range after.Earlier {
-			after.Earlier[i].Released = true
-		}
-		after.Earlier = append(after.Earlier, old)
-		after.State.ReleasedAt = time.Time{}
+		after.retire()
 		return &edit{inv: after, by: next}, nil
 	})
+}
+
+// retire makes the quote an earlier one. If the invoice has given up its places, it begins to hold some again.
+func (inv *Invoice) retire() {
+	inv.Earlier = append(slices.Clone(inv.Earlier), *inv.Quote)
+	if inv.State.ReleasedAt.IsZero() {
+		return
+	}
+	for i := range inv.Earlier {
+		inv.Earlier[i].Released = true
+	}
+	inv.State.ReleasedAt = time.Time{}
+}
+
+// Requote makes an expired invoice, to which nothing was ever paid, new again: with the price at the current rate, and a
+// window that begins now, which is as long as the first one if it is zero. An invoice that had an address of its own keeps
+// it, any other gets another place. A new invoice is returned unchanged. Requote refuses with an [InvalidError] when something was paid, the invoice has no quote, or it was quoted
+// too often; with a [TransitionError] for any other status; and as [Service.Choose] does.
+func (s *Service) Requote(ctx context.Context, a Act, window time.Duration) (Invoice, error) {
+	if err := s.checkWindow(window); err != nil {
+		return Invoice{}, err
+	}
+	return s.move(ctx, a.Project, a.Invoice, func(before Invoice, c clock) (*edit, error) {
+		after, next, err := withAction(before, a, c, reopening(window))
+		if err != nil || next.Kind == "" {
+			return nil, err
+		}
+		var asset AssetConfig
+		known := false
+		if before.Quote != nil {
+			asset, known = s.prices.findAsset(string(before.Quote.Asset.ID))
+		}
+		switch {
+		case !known || !before.Terms.allow(asset.ID):
+			return nil, refuse("asset", "", "must have been chosen, and still be supported")
+		case before.paid():
+			return nil, refuse("invoice", before.ID, "was paid to, and keeps its quote")
+		case max(len(before.Earlier), before.Choices) >= maxChoices:
+			return nil, refuse("invoice", before.ID, "was quoted too often")
+		}
+		after.retire()
+		after.Choices, after.Terms.ToleranceUnits = before.Choices+1, nil
+		err = s.prices.quote(ctx, &after, asset, c.now)
+		return &edit{inv: after, by: next, extra: []draft{{typ: EventAssetChosen}}}, err
+	})
+}
+
+func (s *Service) checkWindow(window time.Duration) error {
+	if window < 0 || window > 0 && window < time.Second || window > s.cfg.MaxWindow {
+		return refuse("window", window.String(), fmt.Sprintf("must be at least 1s and at most %v", s.cfg.MaxWindow))
+	}
+	return nil
+}
+
+// reopening plans to make an expired invoice new again, with the window or the first one.
+func reopening(window time.Duration) planned {
+	return func(inv Invoice, next *Action) (bool, error) {
+		if inv.State.Status == StatusNew {
+			return false, nil
+		}
+		if inv.State.Status != StatusExpired || inv.Terms.Standing {
+			return false, &TransitionError{inv.State.Status, StatusNew, "cannot be changed"}
+		}
+		next.Kind, next.Until = ActionReopen, next.At.Add(cmp.Or(window, inv.Deadline.Sub(inv.CreatedAt)))
+		return true, nil
+	}
 }
 
 // errReleased is returned when the invoice needs another place first.

@@ -151,12 +151,24 @@ func (s *Service) Depths(ctx context.Context, inv Invoice) ([]Depth, error) {
 			head = c.head
 			heads[p.Key.Network] = head
 		}
-		out[i] = p.depth(inv.Terms.Confirm, head)
+		out[i] = inv.Depth(p, head)
 	}
 	return out, nil
 }
 
-func (p Payment) depth(need chain.Confirmations, head chain.Head) Depth {
+// Head returns the last block of the network that the store has; the zero value if there is none yet. It returns
+// [ErrNotFound] for a network that is not configured.
+func (s *Service) Head(ctx context.Context, network chain.Network) (chain.Head, error) {
+	if s.chains[network] == nil {
+		return chain.Head{}, fmt.Errorf("invoice: head of %.100s: %w", network, ErrNotFound)
+	}
+	c, err := s.chainClock(ctx, network)
+	return c.head, err
+}
+
+// Depth returns how deep a payment of the invoice is when head is the last block of the payment's network.
+func (inv Invoice) Depth(p Payment, head chain.Head) Depth {
+	need := inv.Terms.Confirm
 	d := Depth{Need: need.Depth, Mature: !p.Withdrawn && p.mature(need, head)}
 	switch {
 	case need.Tag != chain.FinalityDepth:

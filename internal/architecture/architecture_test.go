@@ -20,6 +20,7 @@ var floors = map[string]int{
 
 // tools are packages outside the rooms, with the rooms that they may import and be imported by.
 var tools = map[string]struct{ imports, importedBy []string }{
+	"internal/browser":  {},
 	"internal/devbtc":   {imports: []string{"chain", "chain/bitcoin"}, importedBy: []string{"chain/bitcoin/bitcointest", "examples"}},
 	"internal/devchain": {imports: []string{"chain", "chain/evm"}, importedBy: []string{"chain/evm/evmtest", "examples"}},
 	"internal/pgserver": {importedBy: []string{"internal/pgtest", "examples"}},

@@ -367,10 +367,14 @@ func (w *world) refresh(r *rand.Rand) {
 	if !ok || !alive {
 		return
 	}
+	how, again := "refreshes", p.svc.Refresh
+	if r.IntN(2) == 0 {
+		how, again = "quotes anew", p.svc.Requote
+	}
 	inv, err := limited(w, p, func(ctx context.Context) (invoice.Invoice, error) {
-		return p.svc.Refresh(ctx, invoice.Act{Project: "shop", Invoice: o.inv.ID, Actor: "payer"}, time.Duration(r.IntN(10))*time.Minute)
+		return again(ctx, invoice.Act{Project: "shop", Invoice: o.inv.ID, Actor: "payer"}, time.Duration(r.IntN(10))*time.Minute)
 	})
-	w.note("    %s refreshes %s: %s", p.name, o.id, outcomeOf(err))
+	w.note("    %s %s %s: %s", p.name, how, o.id, outcomeOf(err))
 	if err == nil {
 		w.learn(inv)
 	}

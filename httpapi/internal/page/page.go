@@ -68,8 +68,14 @@ type asset struct {
 	body, zipped []byte
 }
 
-// NewAssets reads all files of the root of files, none of its folders.
-func NewAssets(files fs.FS) (*Assets, error) {
+// File is a file that is not embedded.
+type File struct {
+	Name string
+	Body []byte
+}
+
+// NewAssets reads all files of the root of files, none of its folders, and adds others.
+func NewAssets(files fs.FS, others ...File) (*Assets, error) {
 	entries, err := fs.ReadDir(files, ".")
 	if err != nil {
 		return nil, fmt.Errorf("list the embedded files: %w", err)
@@ -84,6 +90,11 @@ func NewAssets(files fs.FS) (*Assets, error) {
 			return nil, fmt.Errorf("read the embedded file %s: %w", e.Name(), err)
 		}
 		if a.files[e.Name()], err = newAsset(e.Name(), body); err != nil {
+			return nil, err
+		}
+	}
+	for _, f := range others {
+		if a.files[f.Name], err = newAsset(f.Name, f.Body); err != nil {
 			return nil, err
 		}
 	}

@@ -1,0 +1,40 @@
+package checkout_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cointill/cointill/httpapi/checkout"
+	"github.com/cointill/cointill/httpapi/checkout/checkouttest"
+	"github.com/cointill/cointill/internal/browser"
+)
+
+// samples serves the samples under a prefix, as a shop would mount the page.
+func samples(t *testing.T, change func(*checkout.Config)) *httptest.Server {
+	t.Helper()
+	cfg := checkout.Config{
+		Invoices: checkouttest.New(time.Now()),
+		Shop: func(string) checkout.Shop {
+			return checkout.Shop{Name: "Corner Books", Contact: "help@shop.example", Terms: "https://shop.example/terms"}
+		},
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	c, err := checkout.New(cfg)
+	require.NoError(t, err)
+	mux := http.NewServeMux()
+	mux.Handle("/pay/", http.StripPrefix("/pay", c))
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	return server
+}
+
+func TestEveryStateInChromium(t *testing.T) {
+	server := samples(t, nil)
+	browser.Play(t, "testdata/states.mjs", map[string]any{"url": server.URL, "names": checkouttest.New(time.Now()).Names()})
+}
