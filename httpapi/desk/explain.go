@@ -307,6 +307,8 @@ func offers(inv invoice.Invoice, s situation) []offer {
 		offer{"refund", "Give money back", "Give back what came in, to an address that the payer names.", RoleOperator})
 	add(is(invoice.StatusExpired) && !inv.Terms.Standing || is(invoice.StatusCancelled) && st.ReleasedAt.IsZero(),
 		offer{"reopen", "Reopen", "It is new again, with as much time as at first. What arrived counts as far as the terms let it.", RoleOperator})
+	add(is(invoice.StatusExpired) && !inv.Terms.Standing && inv.Quote != nil && inv.PaymentCount() == 0 && !positive(st.Received),
+		offer{"requote", "Reopen at today's rate", "It is new again with its price at the current rate, and as much time as at first. The address stays if it is the invoice's own.", RoleOperator})
 	add(is(invoice.StatusNew, invoice.StatusPaidPartial),
 		offer{"cancel", "Cancel", "The shop no longer wants the money. What still arrives is recorded and can be given back.", RoleCashier})
 	add(is(invoice.StatusNew) && !inv.Terms.Standing,

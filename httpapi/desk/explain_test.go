@@ -78,7 +78,7 @@ func TestAnInvoiceIsExplainedWithTheActsThatFit_O1(t *testing.T) {
 		"by hand":                {invoiceOf(invoice.StatusCompleted, closed(done(invoice.ActionComplete, holds(40, 40, 40, invoice.OutcomeUnder)))), late, nothing, nothing, "good", "Taken as paid by an operator", "40 SIM of 100 SIM", "archive"},
 		"reverted":               {invoiceOf(invoice.StatusCompleted, closed(holds(0, 0, 0, invoice.OutcomeReverted))), late, nothing, nothing, "bad", "Completed, and then taken back by the chain", "may have lost them", "archive"},
 		"late accepted":          {invoiceOf(invoice.StatusCompleted, closed(done(invoice.ActionAcceptLate, holds(100, 100, 100, invoice.OutcomeExact|invoice.OutcomeLate)))), late, nothing, nothing, "good", "Paid", "after the deadline, and counts", "archive"},
-		"expired":                {invoiceOf(invoice.StatusExpired, closed(holds(0, 0, 0, 0))), late, none, none, "idle", "Expired", "Nothing arrived in time.", "complete reopen archive"},
+		"expired":                {invoiceOf(invoice.StatusExpired, closed(holds(0, 0, 0, 0))), late, none, none, "idle", "Expired", "Nothing arrived in time.", "complete reopen requote archive"},
 		"expired, and late":      {invoiceOf(invoice.StatusExpired, closed(holds(100, 0, 0, invoice.OutcomeLate))), late, some, nothing, "warn", "Expired, and money came late", "100 SIM came after the deadline and does not count", "accept-late complete refund reopen archive"},
 		"cancelled":              {invoiceOf(invoice.StatusCancelled, closed(done(invoice.ActionCancel, nil))), late, nothing, nothing, "idle", "Cancelled", "no longer wants", "reopen archive"},
 		"cancelled, and paid":    {invoiceOf(invoice.StatusCancelled, closed(done(invoice.ActionCancel, holds(100, 0, 0, 0)))), late, some, nothing, "warn", "Cancelled, and money came", "100 SIM arrived in all", "refund reopen archive"},
@@ -102,7 +102,7 @@ func TestAnInvoiceIsExplainedWithTheActsThatFit_O1(t *testing.T) {
 
 // What explain offers is what the service does, for every status that the service can reach.
 func TestWhatIsOfferedIsNotRefused_O1(t *testing.T) {
-	for _, name := range []string{"accept-late", "complete", "reopen", "cancel", "expire", "archive"} {
+	for _, name := range []string{"accept-late", "complete", "reopen", "requote", "cancel", "expire", "archive"} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, nil)
 			furnish(w)

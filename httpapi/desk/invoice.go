@@ -275,6 +275,7 @@ func invoiceActs() []*act {
 		{route: actRoute(at("accept-late"), RoleOperator), name: "invoice.accept_late", plan: onInvoice("accept-late", acceptLate)},
 		{route: actRoute(at("complete"), RoleOperator), name: "invoice.complete", plan: onInvoice("complete", set(invoice.StatusCompleted))},
 		{route: actRoute(at("reopen"), RoleOperator), name: "invoice.reopen", plan: onInvoice("reopen", reopen)},
+		{route: actRoute(at("requote"), RoleOperator), name: "invoice.requote", plan: onInvoice("requote", requote)},
 		{route: actRoute(at("expire"), RoleOperator), name: "invoice.expire", plan: onInvoice("expire", set(invoice.StatusExpired))},
 		{route: actRoute(at("archive"), RoleOperator), name: "invoice.archive", plan: onInvoice("archive", set(invoice.StatusArchived))},
 		{route: route{pattern: at("refund"), least: RoleOperator, needs: needsPayouts, fresh: true}, name: "invoice.refund", plan: planRefund},
@@ -291,6 +292,10 @@ func reopen(v *visit, ctx context.Context, a invoice.Act) (invoice.Invoice, erro
 		return v.cfg.Invoices.Refresh(ctx, a, 0)
 	}
 	return v.cfg.Invoices.SetStatus(ctx, a, invoice.StatusNew)
+}
+
+func requote(v *visit, ctx context.Context, a invoice.Act) (invoice.Invoice, error) {
+	return v.cfg.Invoices.Requote(ctx, a, 0)
 }
 
 // onInvoice plans an act on the invoice of the path that explain offers.
