@@ -36,7 +36,7 @@ func newSite(t testing.TB, change func(*desk.Config)) *site {
 // paths returns a path for each pattern that concerns the project.
 func (s *site) paths(project, order, key string) map[string]string {
 	ctx := context.Background()
-	e, err := s.projects.AddEndpoint(ctx, project, invoice.NewEndpoint{URL: "https://" + order + ".example/hook"})
+	e, err := s.projects.AddEndpoint(ctx, project, invoice.NewEndpoint{URL: "https://shop.example/hook?" + url.QueryEscape(order)})
 	require.NoError(s.t, err)
 	_, err = s.projects.MakeKey(ctx, project, "api", 0)
 	require.NoError(s.t, err)
