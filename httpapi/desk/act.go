@@ -126,7 +126,6 @@ func (v *visit) ask(a *act) error {
 
 // act does what the form asks for, unless that form was sent before.
 func (v *visit) act(a *act) error {
-	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
 	if err := v.parseForm(); err != nil {
 		return err
 	}

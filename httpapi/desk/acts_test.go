@@ -318,3 +318,33 @@ func TestTheFrozenBodyOfAWebhookIsShownAsItIsSent_O8(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, unescape(w.page("/invoices/"+inv.ID)), string(records[0].Message.Body))
 }
+
+func TestACashierMakesAndCancelsInvoicesAndNothingElse_O15(t *testing.T) {
+	w := newWorld(t, nil)
+	w.as("carl", desk.RoleCashier)
+	page := w.acted(w.act("/invoices/new", "", "project", w.shop, "amount", "12.50", "currency", "eur", "asset", string(w.chain.Asset("SIM").ID), "order", "T-1", "name", "Tea"))
+	for _, text := range []string{"12.50 EUR", "0.00625 SIM", "Tea", "https://pay.example/"} {
+		require.Contains(t, page, text)
+	}
+	inv := w.order("T-1")
+	require.Contains(t, page, `data-act="cancel"`)
+	for _, act := range []string{"complete", "expire", "archive", "reopen", "accept-late", "refund", "resend"} {
+		require.NotContains(t, page, `data-act="`+act+`"`)
+		require.Equal(t, http.StatusForbidden, w.fetch("/invoices/"+inv.ID+"/"+act).Code)
+	}
+	for _, path := range []string{"/payouts/new", "/audit", "/projects", "/webhooks"} {
+		require.Equal(t, http.StatusForbidden, w.fetch(path).Code)
+	}
+	w.acted(w.act("/invoices/"+inv.ID+"/cancel", "the tea is cold"))
+
+	for text, more := range map[string][]string{
+		"must be a number": {"amount", "much"}, "must be positive": {"amount", "-1"}, "with this order": {"order", "T-1"}, "is not supported|Currency": {"currency", "XYZ"},
+	} {
+		a := w.act("/invoices/new", "", append([]string{"project", w.shop, "amount", "1", "currency", "EUR", "asset", "SIM", "order", "T-2"}, more...)...)
+		require.Equal(t, http.StatusConflict, a.Code, text)
+		require.Regexp(t, text, a.Body.String())
+	}
+	require.Equal(t, http.StatusUnprocessableEntity, w.act("/invoices/new", "", "project", "", "amount", "1").Code)
+	w.as("carl", desk.RoleCashier, w.rival)
+	require.Equal(t, http.StatusNotFound, w.post("/invoices/new", url.Values{"project": {w.shop}, "amount": {"1"}}).Code)
+}

@@ -154,6 +154,7 @@ func (d *Desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	page.Policy{}.Set(w.Header())
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	v := &visit{Desk: d, w: w, r: r, root: page.Up(r.URL.Path), memo: map[string]invoice.Project{}}
 	if err := v.enter(); err != nil {
 		v.fail(err)

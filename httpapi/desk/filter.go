@@ -185,9 +185,8 @@ func (v *visit) removeFilter() error {
 }
 
 func (v *visit) changeFilters(change func([]saved) ([]saved, error)) error {
-	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, 64<<10)
-	if err := v.r.ParseForm(); err != nil {
-		return &fault{http.StatusBadRequest, "The form cannot be read", "It is too large, or damaged on its way."}
+	if err := v.parseForm(); err != nil {
+		return err
 	}
 	for range 5 {
 		all, version, err := v.savedFilters()

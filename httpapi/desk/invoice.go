@@ -8,12 +8,14 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/payout"
 	"github.com/cointill/cointill/webhook"
+	"github.com/shopspring/decimal"
 )
 
 // oneInvoice returns the invoice of the path, or ErrNotFound if the person does not see its project.
@@ -271,6 +273,7 @@ func invoiceActs() []*act {
 		return v.cfg.Invoices.AcceptLate(ctx, a)
 	}
 	return []*act{
+		{route: actRoute("/invoices/new", RoleCashier), name: "invoice.create", plan: planInvoice},
 		{route: actRoute(at("cancel"), RoleCashier), name: "invoice.cancel", plan: onInvoice("cancel", set(invoice.StatusCancelled))},
 		{route: actRoute(at("accept-late"), RoleOperator), name: "invoice.accept_late", plan: onInvoice("accept-late", acceptLate)},
 		{route: actRoute(at("complete"), RoleOperator), name: "invoice.complete", plan: onInvoice("complete", set(invoice.StatusCompleted))},
@@ -320,6 +323,54 @@ func onInvoice(name string, do func(*visit, context.Context, invoice.Act) (invoi
 		}
 		return d, nil
 	}
+}
+
+// planInvoice plans a new invoice, as at a till.
+func planInvoice(v *visit) (*deed, error) {
+	projects, err := v.choices()
+	if err != nil {
+		return nil, err
+	}
+	project, err := v.wanted()
+	if err != nil {
+		return nil, err
+	}
+	names := make([]option, len(projects))
+	for i, p := range projects {
+		names[i] = option{p.ID, p.Name, p.ID == project}
+	}
+	assets := []option{{"", "the payer chooses", v.query("asset") == ""}}
+	for _, a := range v.cfg.Invoices.Assets() {
+		assets = append(assets, option{string(a.ID), a.Code + " on " + v.networkName(a.ID.Network()), v.query("asset") == string(a.ID)})
+	}
+	currency := cmp.Or(v.query("currency"), "EUR")
+	d := &deed{
+		title: "New invoice", button: "Create", subject: "invoices", label: "Invoices", project: project, unexplained: true,
+		text: "It has the terms that the configuration gives to invoices. Its page has the link for the payer.",
+		fields: []field{
+			{Name: "project", Label: "Project", Kind: "select", Options: names, Required: true},
+			{Name: "amount", Label: "Price", Kind: "text", Value: v.query("amount"), Required: true, Help: "Such as 12.50."},
+			{Name: "currency", Label: "Currency", Kind: "text", Value: currency, Required: true, Help: "A code such as EUR, or that of an asset."},
+			{Name: "asset", Label: "To be paid in", Kind: "select", Options: assets},
+			{Name: "order", Label: "Order", Kind: "text", Value: v.query("order"), Help: "The shop's own number, which no other invoice of the project has. It may be empty."},
+			{Name: "name", Label: "Description", Kind: "text", Value: v.query("name"), Help: "The payer may see it."},
+		},
+	}
+	d.do = func(ctx context.Context, _, _ string) (done, error) {
+		amount, err := decimal.NewFromString(v.query("amount"))
+		if err != nil || len(v.query("amount")) > 60 {
+			return done{}, &fault{http.StatusUnprocessableEntity, "Refused", "The price must be a number."}
+		}
+		inv, err := v.cfg.Invoices.Create(ctx, invoice.Request{
+			Project: project, OrderID: v.query("order"), Name: v.query("name"), Asset: v.query("asset"),
+			Price: invoice.Price{Currency: strings.ToUpper(currency), Amount: amount},
+		})
+		return done{after: map[string]string{"invoice": inv.ID, "price": v.price(inv.Price)}, path: "invoices/" + inv.ID}, err
+	}
+	if project == "" && v.r.Method == http.MethodPost {
+		d.refused = "Choose a project."
+	}
+	return d, nil
 }
 
 // invoiceDeed returns what all acts on an invoice repeat.

@@ -97,13 +97,13 @@ func (v *visit) invoices() error {
 		Query, First, Next string
 		Rows               []invoiceRow
 		Total              int
-		Later              bool
+		Later, May         bool
 		Saved              []savedLink
 		Choices            filterChoices
 		Fields             []option
 		Hidden             []field
 	}{
-		f, f.values().Encode(), "?" + f.values().Encode(), next, v.invoiceRows(page.Invoices), page.Total, after != "",
+		f, f.values().Encode(), "?" + f.values().Encode(), next, v.invoiceRows(page.Invoices), page.Total, after != "", v.person.Role.May(RoleCashier),
 		v.savedLinks(saved, f), v.filterChoices(f, projects), v.fieldOptions(), hiddenFields(f.values()),
 	})
 }

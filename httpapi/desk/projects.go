@@ -86,7 +86,7 @@ func (v *visit) project() error {
 
 func keyState(p invoice.Project, now time.Time) string {
 	switch {
-	case p.KeyHash == "":
+	case len(p.KeyHash) != len(invoice.HashKey("")): // what stands in the place of a hash is none
 		return "revoked"
 	case p.FormerKeyHash != "" && now.Before(p.FormerKeyUntil):
 		return "valid; the one before is valid until " + clock(p.FormerKeyUntil)

@@ -50,7 +50,7 @@ func (s *site) paths(project, order, key string) map[string]string {
 		"/search": "q=A-1", "/invoices": "project=" + project, "/invoices/export": "project=" + project, "/money": "project=" + project,
 		"/money/statement": account, "/money/settlements": account, "/money/holdings": "network=" + network, "/payouts": "project=" + project,
 		"/payouts/export": "project=" + project, "/webhooks": "project=" + project, "/money/stop": "network=" + network, "/money/resume": "network=" + network,
-		"/projects/{id}/revoke-key": "name=api", "/payouts/new": "project=" + project,
+		"/projects/{id}/revoke-key": "name=api", "/payouts/new": "project=" + project, "/invoices/new": "project=" + project,
 	}
 	out := map[string]string{}
 	for _, row := range desk.Rows() {

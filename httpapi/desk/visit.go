@@ -13,6 +13,7 @@ import (
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/payout"
+	"github.com/cointill/cointill/rates"
 	"github.com/cointill/cointill/webhook"
 )
 
@@ -191,9 +192,14 @@ func refusal(err error) (string, bool) {
 		refused   *payout.RefusedError
 		f         *fault
 	)
+	duplicate := new(invoice.DuplicateOrderError)
 	switch {
 	case errors.As(err, &f):
 		return f.text, true
+	case errors.As(err, &duplicate):
+		return "The project has an invoice with this order: " + duplicate.Invoice + ".", true
+	case errors.Is(err, rates.ErrNoRate):
+		return "There is no rate for this price at present.", true
 	case errors.As(err, &bad):
 		return bad.Error(), true
 	case errors.As(err, &badPayout):
