@@ -52,11 +52,10 @@ type deed struct {
 // done is what came of a deed.
 type done struct {
 	after map[string]string
-	path  string  // the page to go on with; empty: that of the subject
-	shown []fact  // secrets, which are shown once and never logged
-	text  string  // what the page with the secrets says
-	file  *file   // to be downloaded instead of a page
-	note  *string // replaces the notice on the page
+	path  string // the page to go on with; empty: that of the subject
+	shown []fact // secrets, which are shown once and never logged
+	text  string // what the page with the secrets says
+	file  *file  // to be downloaded instead of a page
 }
 
 type file struct {
@@ -362,10 +361,10 @@ func (v *visit) forget() {
 	}
 }
 
-// plain returns the row of an act on subjects of a kind.
+// actRoute returns the row of an act that every configuration has, and that demands no fresh proof.
 func actRoute(pattern string, least Role) route { return route{pattern: pattern, least: least} }
 
-// status returns the facts before or after an act on an invoice.
+// statusOf returns the facts before or after an act on an invoice.
 func statusOf(inv invoice.Invoice) map[string]string {
 	out := map[string]string{"status": string(inv.State.Status)}
 	if inv.State.Outcome != 0 {

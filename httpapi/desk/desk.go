@@ -121,6 +121,8 @@ func routes() []*route {
 		{"POST", "/filters", RoleViewer, always, false, false, (*visit).saveFilter},
 		{"POST", "/filters/remove", RoleViewer, always, false, false, (*visit).removeFilter},
 		{"GET", "/invoices/{id}", RoleViewer, always, false, false, (*visit).invoice},
+		{"GET", "/reports", RoleViewer, always, false, false, (*visit).report},
+		{"GET", "/reports/export", RoleViewer, always, false, false, (*visit).exportReport},
 		{"GET", "/money", RoleViewer, needsPayouts, false, false, (*visit).money},
 		{"GET", "/money/statement", RoleViewer, needsPayouts, false, false, (*visit).statement},
 		{"GET", "/money/settlements", RoleViewer, needsPayouts, false, false, (*visit).settlements},
@@ -154,6 +156,9 @@ func (d *Desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	page.Policy{}.Set(w.Header())
+	// Without it, browsers would send forms with the origin "null", which the guard takes for another site where they do not
+	// send Sec-Fetch-Site either: over plain HTTP.
+	w.Header().Set("Referrer-Policy", "same-origin")
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	v := &visit{Desk: d, w: w, r: r, root: page.Up(r.URL.Path), memo: map[string]invoice.Project{}}
 	if err := v.enter(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"math/big"
 	"net/http"
 	"slices"
@@ -433,7 +434,7 @@ func (v *visit) planResend(d *deed, id string) error {
 // refundChoices returns the amounts that can be given back of an invoice, the most fitting first.
 func (v *visit) refundChoices(inv invoice.Invoice, credit payout.Credit) []option {
 	var out []option
-	assets := slices.SortedFunc(mapKeys(credit.Received), func(a, b chain.AssetID) int { return cmp.Compare(a, b) })
+	assets := slices.Sorted(maps.Keys(credit.Received))
 	for _, asset := range assets {
 		left := credit.Refundable(asset)
 		if left.Sign() <= 0 {

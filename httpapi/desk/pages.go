@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/cointill/cointill/invoice"
-	"github.com/cointill/cointill/payout"
 )
 
 //go:embed templates
@@ -53,10 +52,8 @@ func (d *Desk) funcs() template.FuncMap {
 		"day":     func(t time.Time) string { return t.UTC().Format(day) },
 		"short":   short,
 		"took":    func(t time.Duration) string { return t.Round(time.Millisecond).String() },
-		"pair":    func(a, b any) map[string]any { return map[string]any{"A": a, "B": b} },
-		"counted": func(n int, one, many string) string { return counted(n, one, many) },
+		"counted": counted,
 		"shown":   shownURL,
-		"payable": func(s payout.Status) string { return string(payoutTone(payout.Payout{State: payout.State{Status: s}})) },
 		"tone":    statusTone,
 	}
 }

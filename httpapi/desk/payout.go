@@ -132,7 +132,7 @@ type versionView struct {
 func (v *visit) viewTransaction(t payout.Transaction) *transactionView {
 	out := &transactionView{Transaction: t, NetworkName: v.networkName(t.Network), Link: v.link("transactions", t.ID)}
 	for n, version := range t.Versions {
-		row := versionView{Version: version, N: n, FeeText: v.feeText(t, version), Mined: t.Mined == n, ChainLink: v.cfg.Transaction(t.Network, version.TxID)}
+		row := versionView{Version: version, N: n, FeeText: v.feeText(version), Mined: t.Mined == n, ChainLink: v.cfg.Transaction(t.Network, version.TxID)}
 		switch {
 		case row.Mined:
 			row.State = "in block " + strconv.FormatUint(t.Height, 10)
@@ -155,7 +155,7 @@ func (v *visit) viewTransaction(t payout.Transaction) *transactionView {
 }
 
 // feeText returns the fee of a version in the coin of its network, if that is known.
-func (v *visit) feeText(t payout.Transaction, version payout.Version) string {
+func (v *visit) feeText(version payout.Version) string {
 	for _, m := range version.Moves {
 		if m.Fee {
 			return v.amount(m.Holding.Asset, version.Fee)
@@ -455,7 +455,7 @@ func (v *visit) transactionDeed() (*deed, payout.Transaction, error) {
 		},
 	}
 	if len(t.Versions) > 0 {
-		d.facts = append(d.facts, fact{Name: "Greatest fee", Value: v.feeText(t, t.Last())})
+		d.facts = append(d.facts, fact{Name: "Greatest fee", Value: v.feeText(t.Last())})
 	}
 	const many = 20
 	for i, id := range t.Payouts {

@@ -271,3 +271,31 @@ func TestBalancesStatementsAndSettlements_O4(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, w.fetch("/money/statement?"+strings.ReplaceAll(account, w.shop, "")).Code, "the operator's own is not a project's")
 	require.Equal(t, http.StatusNotFound, w.fetch("/money/statement?"+strings.ReplaceAll(account, "slip44", "other")).Code)
 }
+
+func TestReportsByPeriodProjectAndAsset_O4(t *testing.T) {
+	w := newWorld(t, nil)
+	furnish(w)
+	rows := w.table("/reports/export")
+	var lines []string
+	for _, row := range rows[1:] {
+		lines = append(lines, strings.Join(append(row[3:6], row[7:]...), "; "))
+	}
+	require.Equal(t, []string{
+		"rival; invoice, expired; SIM; 1; 0.006 SIM; 0 SIM; ",
+		"shop; invoice, cancelled; SIM; 1; 0.0075 SIM; 0 SIM; ",
+		"shop; invoice, completed; SIM; 2; 0.07 SIM; 0.095 SIM; ",
+		"shop; invoice, expired; SIM; 2; 0.0425 SIM; 0 SIM; ",
+		"shop; invoice, new; SIM; 1; 0.0075 SIM; 0 SIM; ",
+		"shop; invoice, paid partial; SIM; 1; 0.04 SIM; 0.016 SIM; ",
+		"shop; payout, queued; SIM; 1; 1 SIM; 0 SIM; ",
+		"shop; payout, requested; SIM; 1; 6 SIM; 0 SIM; ",
+	}, lines)
+	page := w.page("/reports")
+	require.Contains(t, page, `value="2026-11-01"`)
+	require.Contains(t, page, "0.095 SIM")
+	require.Contains(t, w.page("/reports?from=2026-10-01&to=2026-10-31"), "Nothing was made in this time.")
+	require.Len(t, w.table("/reports/export?project="+w.rival), 2)
+	require.Equal(t, http.StatusBadRequest, w.fetch("/reports?from=x").Code)
+	w.as("zoe", desk.RoleViewer, w.rival)
+	require.Len(t, w.table("/reports/export"), 2)
+}

@@ -2,8 +2,6 @@ package desk
 
 import (
 	"context"
-	"iter"
-	"maps"
 	"strings"
 
 	"github.com/cointill/cointill/chain"
@@ -11,8 +9,6 @@ import (
 	"github.com/cointill/cointill/payout"
 	"github.com/shopspring/decimal"
 )
-
-func mapKeys[K comparable, V any](m map[K]V) iter.Seq[K] { return maps.Keys(m) }
 
 // planRefund plans to give back what an invoice brought: first what and to whom, then with what fee.
 func planRefund(v *visit) (*deed, error) {

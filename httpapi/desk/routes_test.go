@@ -47,7 +47,7 @@ func (s *site) paths(project, order, key string) map[string]string {
 	ids := map[string]string{"invoices": s.order(order).ID, "payouts": p.ID, "transactions": p.State.Transaction, "projects": project}
 	require.NotContains(s.t, slices.Collect(mapsValues(ids)), "")
 	query := map[string]string{
-		"/search": "q=A-1", "/invoices": "project=" + project, "/invoices/export": "project=" + project, "/money": "project=" + project,
+		"/search": "q=A-1", "/invoices": "project=" + project, "/invoices/export": "project=" + project, "/reports": "project=" + project, "/reports/export": "project=" + project, "/money": "project=" + project,
 		"/money/statement": account, "/money/settlements": account, "/money/holdings": "network=" + network, "/payouts": "project=" + project,
 		"/payouts/export": "project=" + project, "/webhooks": "project=" + project, "/money/stop": "network=" + network, "/money/resume": "network=" + network,
 		"/projects/{id}/revoke-key": "name=api", "/payouts/new": "project=" + project, "/invoices/new": "project=" + project,
@@ -217,8 +217,11 @@ func TestAFormFromAnotherSiteIsRefused(t *testing.T) {
 		}
 	}
 	require.Equal(t, before, s.rows())
-	trusting := newWorld(t, func(c *desk.Config) { c.TrustedOrigins = []string{"https://office.example"} })
 	r := httptest.NewRequest(http.MethodPost, "/projects/new", strings.NewReader(""))
+	r.Header.Set("Origin", "http://example.com") // the host of the request, over plain HTTP
+	require.NotEqual(t, http.StatusForbidden, s.do(r).Code)
+	trusting := newWorld(t, func(c *desk.Config) { c.TrustedOrigins = []string{"https://office.example"} })
+	r = httptest.NewRequest(http.MethodPost, "/projects/new", strings.NewReader(""))
 	r.Header.Set("Origin", "https://office.example")
 	require.NotEqual(t, http.StatusForbidden, trusting.do(r).Code)
 }
@@ -388,7 +391,7 @@ func TestEveryPageHasTheHeadersOfAPage(t *testing.T) {
 		h := s.fetch(path).Header()
 		require.Contains(t, h.Get("Content-Security-Policy"), "script-src 'self'; style-src 'self'", path)
 		require.Contains(t, h.Get("Content-Security-Policy"), "require-trusted-types-for 'script'", path)
-		require.Equal(t, []string{"no-store", "DENY", "no-referrer", "nosniff"},
+		require.Equal(t, []string{"no-store", "DENY", "same-origin", "nosniff"},
 			[]string{h.Get("Cache-Control"), h.Get("X-Frame-Options"), h.Get("Referrer-Policy"), h.Get("X-Content-Type-Options")}, path)
 		require.Empty(t, h.Get("Set-Cookie"), "the desk has no cookies of its own")
 	}

@@ -179,6 +179,27 @@ func faultOf(err error) *fault {
 	return &fault{http.StatusInternalServerError, "Something failed", "Nothing is known to have changed. The program's log says more; try again."}
 }
 
+// refusals are the sentinels of the services, for people.
+var refusals = []struct {
+	err  error
+	text string
+}{
+	{payout.ErrSamePerson, "Another person has to approve it: neither who requested it, nor who approved it already."},
+	{payout.ErrUnknownReceiver, "The receiver is not on the list of those that the project may pay."},
+	{payout.ErrNothingLeft, "Nothing is left to be refunded."},
+	{payout.ErrDiffers, "What was brought is not the transaction that was to be signed, or it is not validly signed."},
+	{payout.ErrNoReplacement, "The transaction cannot be replaced; only time can end it."},
+	{payout.ErrNetwork, "This network pays nothing out."},
+	{payout.ErrClaimed, "The claim is not open."},
+	{invoice.ErrConflict, "It was changed by somebody else at the same moment. Look at it again."},
+	{invoice.ErrNoEndpoint, "There is no such endpoint."},
+	{invoice.ErrDuplicateProject, "The owner has a project of this name."},
+	{invoice.ErrNoAddress, "No address is free."},
+	{invoice.ErrBusy, "The store is busy. Try again."},
+	{invoice.ErrNotFound, "There is nothing under this name."},
+	{webhook.ErrRefused, "The address is not allowed."},
+}
+
 // refusal returns the text of an error that says why something was not done, and false for a failure.
 func refusal(err error) (string, bool) {
 	var (
@@ -217,24 +238,9 @@ func refusal(err error) (string, bool) {
 	case errors.As(err, &refused):
 		return refused.Reason, true
 	}
-	for known, text := range map[error]string{
-		payout.ErrSamePerson:        "Another person has to approve it: neither who requested it, nor who approved it already.",
-		payout.ErrUnknownReceiver:   "The receiver is not on the list of those that the project may pay.",
-		payout.ErrNothingLeft:       "Nothing is left to be refunded.",
-		payout.ErrDiffers:           "What was brought is not the transaction that was to be signed, or it is not validly signed.",
-		payout.ErrNoReplacement:     "The transaction cannot be replaced; only time can end it.",
-		payout.ErrNetwork:           "This network pays nothing out.",
-		payout.ErrClaimed:           "The claim is not open.",
-		invoice.ErrConflict:         "It was changed by somebody else at the same moment. Look at it again.",
-		invoice.ErrNoEndpoint:       "There is no such endpoint.",
-		invoice.ErrDuplicateProject: "The owner has a project of this name.",
-		invoice.ErrNoAddress:        "No address is free.",
-		invoice.ErrBusy:             "The store is busy. Try again.",
-		invoice.ErrNotFound:         "There is nothing under this name.",
-		webhook.ErrRefused:          "The address is not allowed.",
-	} {
-		if errors.Is(err, known) {
-			return text, true
+	for _, r := range refusals {
+		if errors.Is(err, r.err) {
+			return r.text, true
 		}
 	}
 	return "", false

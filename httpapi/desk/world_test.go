@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/big"
 	"mime/multipart"
@@ -337,13 +336,6 @@ func (w *world) audit() []desk.Entry {
 }
 
 var errDown = errors.New("the store is down")
-
-func body(t testing.TB, r io.Reader) string {
-	t.Helper()
-	b, err := io.ReadAll(r)
-	require.NoError(t, err)
-	return string(b)
-}
 
 // furnish gives the shop an invoice of every kind, and two payouts.
 func furnish(w *world) {

@@ -8,6 +8,14 @@ const keys = document.getElementById('keys');
 // The parts of the desk by the key that follows g.
 const parts = new Map([...document.querySelectorAll('a[data-key]')].map((a) => [a.dataset.key, a.href]));
 
+// Whoever speaks to the computer, or types by accident, turns the shortcuts off.
+const on = document.getElementById('shortcuts-on');
+const kept = 'desk.shortcuts';
+if (on) {
+  on.checked = localStorage.getItem(kept) !== 'off';
+  on.addEventListener('change', () => localStorage.setItem(kept, on.checked ? 'on' : 'off'));
+}
+
 let waiting = 0; // until when a key follows g
 
 function typing(target) {
@@ -15,7 +23,7 @@ function typing(target) {
 }
 
 document.addEventListener('keydown', (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || !find) {
+  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || !find || !on.checked) {
     return;
   }
   if (Date.now() < waiting) {
