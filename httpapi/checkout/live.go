@@ -174,25 +174,43 @@ func small(inv invoice.Invoice) invoice.Invoice {
 	return out
 }
 
-// blocks looks at the heads of the networks that pages wait for, and tells the pages.
+// blocks looks at the heads of the networks that pages wait for, and tells the pages. A block may have a payment that was in
+// none, and another chain may have taken the place of the one that was followed, without an event: then the invoices that
+// this concerns are read again.
 func (h *hub) blocks(ctx context.Context) {
 	for network := range h.waiting() {
 		head, err := h.cfg.Invoices.Head(ctx, network)
-		if err != nil {
-			if ctx.Err() == nil {
-				h.cfg.Logger.Warn("checkout: read a head", "network", network, "error", err)
-			}
+		if err == nil {
+			err = h.refresh(ctx, h.advance(network, head))
+		}
+		if err != nil && ctx.Err() == nil {
+			h.cfg.Logger.Warn("checkout: look at a network", "network", network, "error", err)
+		}
+	}
+}
+
+// advance tells the pages of a network its new head. It returns the ids of the invoices that have to be read again.
+func (h *hub) advance(network chain.Network, head chain.Head) (stale []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for id, wd := range h.watched {
+		old := wd.heads[network]
+		if wd.inv.Network() != network || old == head {
 			continue
 		}
-		h.mu.Lock()
-		for _, wd := range h.watched {
-			if wd.inv.Network() == network && wd.heads[network] != head {
-				wd.heads[network] = head
-				wd.tell()
-			}
+		wd.heads[network] = head
+		forked := head.Height <= old.Height && head.Hash != old.Hash
+		if wd.inv.State.Status == invoice.StatusPending && (forked || wd.unmined()) {
+			stale = append(stale, id)
 		}
-		h.mu.Unlock()
+		wd.tell()
 	}
+	return stale
+}
+
+// unmined reports whether a payment is in no block.
+func (wd *watched) unmined() bool {
+	return slices.ContainsFunc(wd.inv.Payments, func(p invoice.Payment) bool { return p.Block.Hash == "" })
 }
 
 // waiting returns the networks on which pages wait for confirmations.
@@ -229,7 +247,7 @@ func (h *hub) enter(inv invoice.Invoice, heads map[chain.Network]chain.Head) (*s
 		return nil, nil, errFull
 	}
 	if wd == nil {
-		wd = &watched{inv: small(inv), heads: heads, streams: map[*stream]bool{}}
+		wd = &watched{inv: small(inv), heads: maps.Clone(heads), streams: map[*stream]bool{}}
 		h.watched[inv.ID] = wd
 	}
 	s := &stream{news: make(chan pulse, 1)}

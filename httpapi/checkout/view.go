@@ -355,7 +355,7 @@ func (v *view) progress(p pulse) *progress {
 	}
 	out := &progress{Have: p.have, Need: p.need}
 	if out.Text = v.T("confirming.final"); !p.final {
-		out.Text = v.T("confirming.count", int(p.have), int(p.need))
+		out.Text = v.T("confirming.count", int(p.need), int(p.have))
 	}
 	return out
 }
