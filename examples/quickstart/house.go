@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cointill/cointill/httpapi/checkout"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/payout"
 	"github.com/cointill/cointill/rates"
@@ -34,6 +35,7 @@ type house struct {
 	outbox     webhook.Outbox
 	dispatcher *webhook.Dispatcher
 	shop       *shop
+	page       *checkout.Checkout
 	payer      *payer
 	store      *sqlite.Store
 	payouts    *payout.Service // nil if the chain has none
@@ -151,6 +153,7 @@ func (h *house) start(ctx context.Context, end context.CancelCauseFunc) (ended f
 		})
 	}
 	background(&workers, h.invoices.Run)
+	background(&workers, h.page.Run)
 	background(&workers, h.mine)
 	if h.payouts != nil {
 		background(&workers, h.payouts.Run)

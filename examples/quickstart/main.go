@@ -70,11 +70,20 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 		return err
 	}
 	if o.serve {
-		fmt.Fprint(out, h.curl())
-		err = t.watch(ctx)
+		err = h.serve(ctx, t)
 	}
 	end(nil)
 	return err
+}
+
+// serve prints what to try, and tells what happens until ctx ends.
+func (h *house) serve(ctx context.Context, t *timeline) error {
+	trial, err := h.shop.trial(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(t.out, h.curl(trial))
+	return t.watch(ctx)
 }
 
 // play places the shop's two orders, pays them, and waits until the shop has received the webhooks.
