@@ -92,3 +92,19 @@ func inUse() float64 {
 	runtime.ReadMemStats(&m)
 	return float64(m.HeapInuse + m.StackInuse)
 }
+
+// BenchmarkPage renders the page of an invoice that is to be paid, QR code included.
+func BenchmarkPage(b *testing.B) {
+	c, err := checkout.New(checkout.Config{Invoices: checkouttest.New(time.Now())})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		w := httptest.NewRecorder()
+		c.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/sample-pay-token", nil))
+		if w.Code != http.StatusOK {
+			b.Fatal(w.Code)
+		}
+	}
+}

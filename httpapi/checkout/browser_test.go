@@ -60,3 +60,14 @@ func TestTheStoryOfAPaymentInChromium(t *testing.T) {
 func TestAWalletOfTheBrowserInChromium(t *testing.T) {
 	browser.Play(t, "testdata/wallet.mjs", map[string]string{"url": samples(t, nil).URL})
 }
+
+func TestTextsOfStrangersStayTextsInChromium(t *testing.T) {
+	if testing.Short() {
+		t.Skip("another program: not with -short")
+	}
+	s := openShop(t, func(c *checkout.Config) {
+		c.Shop = func(string) checkout.Shop { return checkout.Shop{Name: payload, Contact: "help@shop.example"} }
+	})
+	inv := s.create(func(r *invoice.Request) { r.Name, r.OrderID, r.Asset = payload, payload, "SIM" })
+	browser.Play(t, "testdata/planted.mjs", map[string]string{"url": s.url, "id": inv.ID})
+}

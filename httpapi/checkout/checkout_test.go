@@ -221,7 +221,7 @@ func TestTextsOfStrangersStayTexts(t *testing.T) {
 			return checkout.Shop{Name: payload, Contact: payload + "@x", Terms: "javascript:alert(1)", Logo: "javascript:alert(1)"}
 		}
 		c.Links = func(invoice.Invoice) checkout.Links {
-			return checkout.Links{Back: "javascript:alert(1)", Done: `https://x"><script>`}
+			return checkout.Links{Back: "javascript:alert(1)", Done: `https://x"><script>`, Refund: "data:text/html,x"}
 		}
 	})
 	inv := s.create(func(r *invoice.Request) {
@@ -240,6 +240,7 @@ func TestLinksGoBackToTheShop(t *testing.T) {
 	inv := s.create(func(r *invoice.Request) { r.Asset = "SIM" })
 	body, _ := s.get("/pay/"+inv.ID, 200)
 	require.Contains(t, body, `href="`+s.url+`/thanks"`)
+	require.NotContains(t, body, "Your refund")
 	s.pay(inv.ID)
 	s.mine("3")
 	body, _ = s.get("/pay/"+inv.ID, 200)
@@ -294,4 +295,14 @@ func TestPricesAreShownInTheLanguage(t *testing.T) {
 	body, _ := s.get("/pay/"+inv.ID+"?lang=de", 200)
 	require.Contains(t, body, "1.234,50\u00a0EUR")
 	require.True(t, bytes.Contains([]byte(body), []byte(`<html lang="de" dir="ltr">`)))
+}
+
+func TestARefundThatTheShopHasMadeIsLinked(t *testing.T) {
+	server := samples(t, func(c *checkout.Config) {
+		c.Links = func(invoice.Invoice) checkout.Links {
+			return checkout.Links{Refund: "https://shop.example/pay/claim/abc"}
+		}
+	})
+	body, _ := fetch(t, server.URL+"/pay/"+checkouttest.ID("over"), 200)
+	require.Contains(t, body, `href="https://shop.example/pay/claim/abc"`)
 }

@@ -238,22 +238,38 @@ func (wd *watched) tell() {
 	}
 }
 
-// enter opens a stream of an invoice as it is. The caller leaves.
-func (h *hub) enter(inv invoice.Invoice, heads map[chain.Network]chain.Head) (*stream, <-chan struct{}, error) {
+// enter opens a stream of an invoice, before the invoice is read: what happens in between is told. The caller leaves.
+func (h *hub) enter(id string) (*stream, <-chan struct{}, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	wd := h.watched[inv.ID]
+	wd := h.watched[id]
 	if !h.running || h.open >= h.cfg.Streams || wd != nil && len(wd.streams) >= perInvoice {
 		return nil, nil, errFull
 	}
 	if wd == nil {
-		wd = &watched{inv: small(inv), heads: maps.Clone(heads), streams: map[*stream]bool{}}
-		h.watched[inv.ID] = wd
+		wd = &watched{heads: map[chain.Network]chain.Head{}, streams: map[*stream]bool{}}
+		h.watched[id] = wd
 	}
 	s := &stream{news: make(chan pulse, 1)}
 	wd.streams[s] = true
 	h.open++
 	return s, h.ended, nil
+}
+
+// learn takes in what was read of an invoice that pages show, unless more is known already.
+func (h *hub) learn(inv invoice.Invoice, heads map[chain.Network]chain.Head) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	wd := h.watched[inv.ID]
+	if wd == nil || inv.Version <= wd.inv.Version {
+		return
+	}
+	wd.inv = small(inv)
+	for network, head := range heads {
+		if head.Height > wd.heads[network].Height {
+			wd.heads[network] = head
+		}
+	}
 }
 
 func (h *hub) leave(id string, s *stream) {
@@ -321,17 +337,18 @@ func (c *Checkout) serveState(w http.ResponseWriter, r *http.Request, id string)
 // serveLive sends the changes of an invoice as server-sent events. The id of an event is what the page shows then: with
 // Last-Event-ID, a browser that was away learns at once whether it has missed anything.
 func (c *Checkout) serveLive(w http.ResponseWriter, r *http.Request, id string) {
-	inv, heads, ok := c.pulse(w, r, id)
-	if !ok {
-		return
-	}
-	s, ended, err := c.hub.enter(inv, heads)
+	s, ended, err := c.hub.enter(id)
 	if err != nil {
 		w.Header().Set("Retry-After", "15")
 		http.Error(w, "Ask for the state instead.", http.StatusServiceUnavailable)
 		return
 	}
 	defer c.hub.leave(id, s)
+	inv, heads, ok := c.pulse(w, r, id)
+	if !ok {
+		return
+	}
+	c.hub.learn(inv, heads)
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no") // for nginx
@@ -349,11 +366,11 @@ func (c *Checkout) serveLive(w http.ResponseWriter, r *http.Request, id string) 
 			return
 		}
 	}
-	c.stream(r.Context(), out, s, first.id(), ended)
+	c.stream(r.Context(), out, s, first, ended)
 }
 
 // stream sends what the hub tells, until the page is gone.
-func (c *Checkout) stream(ctx context.Context, out writer, s *stream, last string, ended <-chan struct{}) {
+func (c *Checkout) stream(ctx context.Context, out writer, s *stream, last pulse, ended <-chan struct{}) {
 	ping := time.NewTicker(pingEvery)
 	defer ping.Stop()
 	life := time.NewTimer(streamLife)
@@ -370,8 +387,8 @@ func (c *Checkout) stream(ctx context.Context, out writer, s *stream, last strin
 		case <-ping.C:
 			err = out.comment(": ping")
 		case p := <-s.news:
-			if p.id() != last {
-				last = p.id()
+			if p != last && p.version >= last.version { // what was read before is not told after
+				last = p
 				err = out.event(p)
 			}
 		}

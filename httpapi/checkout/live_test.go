@@ -180,3 +180,15 @@ func TestABlockCostsNoReadOfAnInvoiceWhosePaymentIsInOne(t *testing.T) {
 	}
 	require.LessOrEqual(t, s.counted.reads.Load()-before, int64(6), "reads do not grow with the pages")
 }
+
+// What happens between the reading of an invoice and the first event is not lost.
+func TestAChangeWhileAStreamBeginsIsTold(t *testing.T) {
+	s := openShop(t, nil)
+	inv := s.create(func(r *invoice.Request) { r.Asset = "SIM" })
+	s.counted.after(func() {
+		s.pay(inv.ID)
+		time.Sleep(200 * time.Millisecond) // the feed is read meanwhile
+	})
+	events, _ := s.listen(inv.ID, "")
+	s.next(events, func(m message) bool { return m.news.Invoice == s.invoice(inv.ID).Version && m.news.Need == 2 })
+}

@@ -41,11 +41,19 @@ type counting struct {
 	*invoice.Service
 	reads atomic.Int64
 	rates atomic.Bool // whether rates are missing
+	then  atomic.Pointer[func()]
 }
+
+// after calls f after the next read of an invoice, before the reader gets it.
+func (c *counting) after(f func()) { c.then.Store(&f) }
 
 func (c *counting) Invoice(ctx context.Context, project, id string) (invoice.Invoice, error) {
 	c.reads.Add(1)
-	return c.Service.Invoice(ctx, project, id)
+	inv, err := c.Service.Invoice(ctx, project, id)
+	if f := c.then.Swap(nil); f != nil {
+		(*f)()
+	}
+	return inv, err
 }
 
 func (c *counting) Choose(ctx context.Context, project, id, asset string) (invoice.Invoice, error) {
