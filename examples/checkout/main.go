@@ -56,14 +56,19 @@ func run(ctx context.Context, addr string, out io.Writer) error {
 	mux := http.NewServeMux()
 	mux.Handle("/pay/", http.StripPrefix("/pay", page))
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	ctx, end := context.WithCancel(ctx)
+	told := make(chan error, 1)
+	go func() { told <- page.Run(ctx) }()
 	context.AfterFunc(ctx, func() { _ = server.Close() })
 	for _, name := range samples.Names() {
 		fmt.Fprintf(out, "%-12s http://%s/pay/%s\n", name, listener.Addr(), checkouttest.ID(name))
 	}
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return err
+	err = server.Serve(listener)
+	end()
+	if errors.Is(err, http.ErrServerClosed) {
+		err = nil
 	}
-	return nil
+	return errors.Join(err, <-told)
 }
 
 // shop is what the page says of the made-up shop.
