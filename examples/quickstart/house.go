@@ -35,6 +35,7 @@ type house struct {
 	outbox     webhook.Outbox
 	dispatcher *webhook.Dispatcher
 	shop       *shop
+	gallery    *gallery
 	page       *checkout.Checkout
 	payer      *payer
 	store      *sqlite.Store
@@ -81,6 +82,9 @@ func open(ctx context.Context, o options) (h *house, err error) {
 	}
 	h.payer = &payer{net: h.net, invoices: h.invoices}
 	if h.shop, err = openShop(ctx, h, projects); err != nil {
+		return h, err
+	}
+	if h.gallery, err = openGallery(ctx, h, projects); err != nil {
 		return h, err
 	}
 	return h, h.handlers(projects, store)

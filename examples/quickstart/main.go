@@ -82,8 +82,19 @@ func (h *house) serve(ctx context.Context, t *timeline) error {
 	if err != nil {
 		return err
 	}
+	if h.gallery.new {
+		if err := h.gallery.create(ctx); err != nil {
+			return err
+		}
+	}
 	fmt.Fprint(t.out, h.curl(trial))
-	return t.watch(ctx)
+	lived := make(chan error, 1)
+	go func() { lived <- h.gallery.live(ctx) }()
+	err = t.watch(ctx)
+	if live := <-lived; ctx.Err() == nil {
+		err = errors.Join(err, live)
+	}
+	return err
 }
 
 // play places the shop's two orders, pays them, and waits until the shop has received the webhooks.
