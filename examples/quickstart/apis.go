@@ -1,12 +1,15 @@
 package main
 
 import (
+	"embed"
 	"fmt"
 	"net/http"
 	"slices"
 	"time"
 
+	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/httpapi/checkout"
 	"github.com/cointill/cointill/httpapi/cryptomus"
 	"github.com/cointill/cointill/httpapi/cryptosteroid"
 	"github.com/cointill/cointill/httpapi/itispay"
@@ -25,6 +28,7 @@ const (
 	cryptomusPathV2 = "/v2"
 	hookPath        = "/shop/hook"
 	payPath         = "/dev/pay"
+	pagePath        = "/pay"
 )
 
 // formats holds the formats of webhooks. The Service's notifier and the API share each.
@@ -89,7 +93,11 @@ func (h *house) handlers(projects *invoice.Projects, store *sqlite.Store) error 
 	if err != nil {
 		return err
 	}
+	if err := h.openPage(); err != nil {
+		return err
+	}
 	mux := http.NewServeMux()
+	mux.Handle(pagePath+"/", http.StripPrefix(pagePath, h.page))
 	mux.Handle(itispayPath+"/", http.StripPrefix(itispayPath, first))
 	for _, path := range []string{"/merchants/", "/docs", "/openapi.json"} {
 		mux.Handle(path, second)
@@ -122,8 +130,28 @@ func mountCryptomus(mux *http.ServeMux, cfg cryptomus.Config) error {
 	return nil
 }
 
-// publicURL returns the URL where a payer sees an invoice of any API; a real shop has a page there.
-func (h *house) publicURL(id string) string { return h.apiURL() + "/public/invoices/" + id }
+// publicURL returns the URL of the page where an invoice of any API is paid.
+func (h *house) publicURL(id string) string { return h.url() + pagePath + "/" + id }
+
+// button is what only a test chain can have: somebody who pays at the push of it.
+//
+//go:embed extra.html
+var button embed.FS
+
+// openPage makes the payment page.
+func (h *house) openPage() (err error) {
+	cfg := checkout.Config{
+		Invoices: h.invoices, Renew: true,
+		Shop:      func(string) checkout.Shop { return checkout.Shop{Name: "Quickstart", Contact: h.url() + "/"} },
+		Networks:  map[chain.Network]checkout.Network{h.offer.chain.Watcher.Network(): {Blocks: blockTime}},
+		Templates: button,
+	}
+	if h.payouts != nil {
+		cfg.Refunds = h.payouts
+	}
+	h.page, err = checkout.New(cfg)
+	return err
+}
 
 // index lists the paths.
 func (h *house) index(w http.ResponseWriter, _ *http.Request) {
@@ -148,12 +176,16 @@ func (h *house) method() string {
 	return ""
 }
 
-// curl prints commands to paste into a shell.
-func (h *house) curl() string {
+// curl prints links, of which one leads to the page of the trial invoice, and commands to paste into a shell.
+func (h *house) curl(trial string) string {
 	code := h.offer.chain.Assets[len(h.offer.chain.Assets)-1].Code // of the token, if there is one
 	method := h.method()
 	return fmt.Sprintf(`
-The till is open; Ctrl-C ends it. %[1]s says what is there. Try, in another terminal:
+The till is open; Ctrl-C ends it. %[1]s says what is there. Try, in a browser:
+
+a page to pay    %[16]s
+
+Or, in another terminal:
 
 export BASE=%[1]s KEY=%[2]s PROJECT=%[3]s PAYMENT_KEY=%[4]s PAYOUT_KEY=%[13]s
 
@@ -212,7 +244,7 @@ curl -s $BASE/ready
 
 %[15]s# the latest callback of the first invoice again
 curl -s -H "Api-Key: $KEY" -H 'Content-Type: application/json' -d '{"order_id":"mine-1"}' $BASE%[8]s/webhooks/resend
-`, h.url(), h.shop.key, h.shop.project, h.shop.payment, code, method, h.url()+hookPath, itispayPath, payPath, accountKey, cryptomusPath, h.offer.short, h.shop.payout, h.moneyOut(), h.refund())
+`, h.url(), h.shop.key, h.shop.project, h.shop.payment, code, method, h.url()+hookPath, itispayPath, payPath, accountKey, cryptomusPath, h.offer.short, h.shop.payout, h.moneyOut(), h.refund(), h.publicURL(trial))
 }
 
 // moneyOut prints commands that send money.

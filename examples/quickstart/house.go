@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cointill/cointill/httpapi/checkout"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/payout"
 	"github.com/cointill/cointill/rates"
@@ -34,6 +35,8 @@ type house struct {
 	outbox     webhook.Outbox
 	dispatcher *webhook.Dispatcher
 	shop       *shop
+	gallery    *gallery
+	page       *checkout.Checkout
 	payer      *payer
 	store      *sqlite.Store
 	payouts    *payout.Service // nil if the chain has none
@@ -79,6 +82,9 @@ func open(ctx context.Context, o options) (h *house, err error) {
 	}
 	h.payer = &payer{net: h.net, invoices: h.invoices}
 	if h.shop, err = openShop(ctx, h, projects); err != nil {
+		return h, err
+	}
+	if h.gallery, err = openGallery(ctx, h, projects); err != nil {
 		return h, err
 	}
 	return h, h.handlers(projects, store)
@@ -151,6 +157,7 @@ func (h *house) start(ctx context.Context, end context.CancelCauseFunc) (ended f
 		})
 	}
 	background(&workers, h.invoices.Run)
+	background(&workers, h.page.Run)
 	background(&workers, h.mine)
 	if h.payouts != nil {
 		background(&workers, h.payouts.Run)

@@ -70,10 +70,30 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 		return err
 	}
 	if o.serve {
-		fmt.Fprint(out, h.curl())
-		err = t.watch(ctx)
+		err = h.serve(ctx, t)
 	}
 	end(nil)
+	return err
+}
+
+// serve prints what to try, and tells what happens until ctx ends.
+func (h *house) serve(ctx context.Context, t *timeline) error {
+	trial, err := h.shop.trial(ctx)
+	if err != nil {
+		return err
+	}
+	if h.gallery.new {
+		if err := h.gallery.create(ctx); err != nil {
+			return err
+		}
+	}
+	fmt.Fprint(t.out, h.curl(trial))
+	lived := make(chan error, 1)
+	go func() { lived <- h.gallery.live(ctx) }()
+	err = t.watch(ctx)
+	if live := <-lived; ctx.Err() == nil {
+		err = errors.Join(err, live)
+	}
 	return err
 }
 

@@ -98,6 +98,23 @@ func paste(t *testing.T, lines string) string {
 	return string(answers)
 }
 
+// payOnThePage pays an invoice by the forms of its page, as a browser without scripts does.
+func payOnThePage(t *testing.T, page, chain string) {
+	t.Helper()
+	get := func() string { return paste(t, "curl '"+page+"'") }
+	require.Contains(t, get(), `data-kind="choose"`)
+	asset := regexp.MustCompile(`name="asset" value="([^"]+)"`).FindStringSubmatch(get())[1]
+	paste(t, "curl -d 'asset="+asset+"' '"+page+"/method'")
+	shown := get()
+	require.Contains(t, shown, `data-kind="pay"`)
+	require.Contains(t, shown, map[string]string{"eth": "0x", "btc": "bcrt1"}[chain])
+	require.Contains(t, shown, "Pay on the test chain")
+	id := page[strings.LastIndex(page, "/")+1:]
+	paste(t, "curl -d 'order="+id+"&back=/pay/"+id+"' '"+strings.TrimSuffix(page, "/pay/"+id)+"/dev/pay'")
+	require.Eventually(t, func() bool { return strings.Contains(get(), `data-kind="paid"`) }, time.Minute, 100*time.Millisecond)
+	require.Contains(t, paste(t, "curl '"+page+"/receipt'"), "Transaction")
+}
+
 // Every line that -serve prints, and every one in the README, works as pasted into a shell, and the invoices that they
 // create are completed.
 func TestThePrintedCurlLinesWork(t *testing.T) {
@@ -142,6 +159,7 @@ func TestThePrintedCurlLinesWork(t *testing.T) {
 				require.Contains(t, answers, answer)
 			}
 		}
+		payOnThePage(t, regexp.MustCompile(`a page to pay +(\S+)`).FindStringSubmatch(out.String())[1], chain)
 		cancel()
 		require.NoError(t, <-done)
 		requireSignedForCryptomus(t, dir)

@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -100,6 +101,10 @@ func (p *payer) serve(project string) http.HandlerFunc {
 		q := page.Invoices[i].Quote
 		if err := p.reach(r.Context(), q.Asset, q.Address, q.Due); err != nil {
 			http.Error(w, err.Error(), http.StatusBadGateway)
+			return
+		}
+		if back := r.FormValue("back"); strings.HasPrefix(back, pagePath+"/") {
+			http.Redirect(w, r, back, http.StatusSeeOther)
 			return
 		}
 		fmt.Fprintf(w, "paid %s %s to %s\n", q.Asset.Decimal(q.Due), q.Asset.Code, q.Address)

@@ -112,6 +112,14 @@ func (s *shop) place(ctx context.Context, o *order) error {
 	}
 }
 
+// trial returns the id of an invoice for a person with a browser, who chooses what to pay it in.
+func (s *shop) trial(ctx context.Context) (string, error) {
+	inv, err := s.house.invoices.Create(ctx, invoice.Request{
+		Project: s.project, Name: "Something to try", Price: invoice.Price{Currency: "EUR", Amount: decimal.NewFromInt(15)}, Window: time.Hour,
+	})
+	return inv.ID, err
+}
+
 // apiInvoice is the part of the API's invoices that the shop reads.
 type apiInvoice struct {
 	InvoiceID string          `json:"invoice_id"`

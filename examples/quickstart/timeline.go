@@ -72,8 +72,8 @@ func (t *timeline) events(ctx context.Context) error {
 			return err
 		}
 		for _, ev := range page {
-			if t.position = ev.Position; ev.Invoice == "" {
-				continue // of a payout
+			if t.position = ev.Position; ev.Invoice == "" || ev.Project == t.house.gallery.project {
+				continue // of a payout, or only to look at
 			}
 			var p invoice.Payload
 			if err := json.Unmarshal(ev.Body, &p); err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/cointill/cointill/httpapi/checkout"
 	"github.com/cointill/cointill/httpapi/checkout/checkouttest"
 	"github.com/cointill/cointill/internal/browser"
+	"github.com/cointill/cointill/invoice"
 )
 
 // samples serves the samples under a prefix, as a shop would mount the page.
@@ -37,4 +38,36 @@ func samples(t *testing.T, change func(*checkout.Config)) *httptest.Server {
 func TestEveryStateInChromium(t *testing.T) {
 	server := samples(t, nil)
 	browser.Play(t, "testdata/states.mjs", map[string]any{"url": server.URL, "names": checkouttest.New(time.Now()).Names()})
+}
+
+func TestTheStoryOfAPaymentInChromium(t *testing.T) {
+	if testing.Short() {
+		t.Skip("another program: not with -short")
+	}
+	s := openShop(t, nil)
+	s.cfg.Shop = func(string) checkout.Shop {
+		return checkout.Shop{Name: "Corner Books", Contact: "help@shop.example", Frame: s.url}
+	}
+	s.stop()
+	s.start()
+	args := map[string]string{"url": s.url, "story": s.create(nil).ID, "plain": s.create(nil).ID}
+	for _, name := range []string{"sleep", "restart", "frame"} {
+		args[name] = s.create(func(r *invoice.Request) { r.Asset = "SIM" }).ID
+	}
+	browser.Play(t, "testdata/story.mjs", args)
+}
+
+func TestAWalletOfTheBrowserInChromium(t *testing.T) {
+	browser.Play(t, "testdata/wallet.mjs", map[string]string{"url": samples(t, nil).URL})
+}
+
+func TestTextsOfStrangersStayTextsInChromium(t *testing.T) {
+	if testing.Short() {
+		t.Skip("another program: not with -short")
+	}
+	s := openShop(t, func(c *checkout.Config) {
+		c.Shop = func(string) checkout.Shop { return checkout.Shop{Name: payload, Contact: "help@shop.example"} }
+	})
+	inv := s.create(func(r *invoice.Request) { r.Name, r.OrderID, r.Asset = payload, payload, "SIM" })
+	browser.Play(t, "testdata/planted.mjs", map[string]string{"url": s.url, "id": inv.ID})
 }

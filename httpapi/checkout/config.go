@@ -79,6 +79,8 @@ type Shop struct {
 type Links struct {
 	Back string // at any time
 	Done string // once paid; default Back
+	// Refund is where the payer claims a refund, once the shop has made one: the page claim/{token}, for example.
+	Refund string
 }
 
 // Network is what the page says of a network.

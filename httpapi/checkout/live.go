@@ -174,25 +174,43 @@ func small(inv invoice.Invoice) invoice.Invoice {
 	return out
 }
 
-// blocks looks at the heads of the networks that pages wait for, and tells the pages.
+// blocks looks at the heads of the networks that pages wait for, and tells the pages. A block may have a payment that was in
+// none, and another chain may have taken the place of the one that was followed, without an event: then the invoices that
+// this concerns are read again.
 func (h *hub) blocks(ctx context.Context) {
 	for network := range h.waiting() {
 		head, err := h.cfg.Invoices.Head(ctx, network)
-		if err != nil {
-			if ctx.Err() == nil {
-				h.cfg.Logger.Warn("checkout: read a head", "network", network, "error", err)
-			}
+		if err == nil {
+			err = h.refresh(ctx, h.advance(network, head))
+		}
+		if err != nil && ctx.Err() == nil {
+			h.cfg.Logger.Warn("checkout: look at a network", "network", network, "error", err)
+		}
+	}
+}
+
+// advance tells the pages of a network its new head. It returns the ids of the invoices that have to be read again.
+func (h *hub) advance(network chain.Network, head chain.Head) (stale []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for id, wd := range h.watched {
+		old := wd.heads[network]
+		if wd.inv.Network() != network || old == head {
 			continue
 		}
-		h.mu.Lock()
-		for _, wd := range h.watched {
-			if wd.inv.Network() == network && wd.heads[network] != head {
-				wd.heads[network] = head
-				wd.tell()
-			}
+		wd.heads[network] = head
+		forked := head.Height <= old.Height && head.Hash != old.Hash
+		if wd.inv.State.Status == invoice.StatusPending && (forked || wd.unmined()) {
+			stale = append(stale, id)
 		}
-		h.mu.Unlock()
+		wd.tell()
 	}
+	return stale
+}
+
+// unmined reports whether a payment is in no block.
+func (wd *watched) unmined() bool {
+	return slices.ContainsFunc(wd.inv.Payments, func(p invoice.Payment) bool { return p.Block.Hash == "" })
 }
 
 // waiting returns the networks on which pages wait for confirmations.
@@ -220,22 +238,38 @@ func (wd *watched) tell() {
 	}
 }
 
-// enter opens a stream of an invoice as it is. The caller leaves.
-func (h *hub) enter(inv invoice.Invoice, heads map[chain.Network]chain.Head) (*stream, <-chan struct{}, error) {
+// enter opens a stream of an invoice, before the invoice is read: what happens in between is told. The caller leaves.
+func (h *hub) enter(id string) (*stream, <-chan struct{}, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	wd := h.watched[inv.ID]
+	wd := h.watched[id]
 	if !h.running || h.open >= h.cfg.Streams || wd != nil && len(wd.streams) >= perInvoice {
 		return nil, nil, errFull
 	}
 	if wd == nil {
-		wd = &watched{inv: small(inv), heads: heads, streams: map[*stream]bool{}}
-		h.watched[inv.ID] = wd
+		wd = &watched{heads: map[chain.Network]chain.Head{}, streams: map[*stream]bool{}}
+		h.watched[id] = wd
 	}
 	s := &stream{news: make(chan pulse, 1)}
 	wd.streams[s] = true
 	h.open++
 	return s, h.ended, nil
+}
+
+// learn takes in what was read of an invoice that pages show, unless more is known already.
+func (h *hub) learn(inv invoice.Invoice, heads map[chain.Network]chain.Head) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	wd := h.watched[inv.ID]
+	if wd == nil || inv.Version <= wd.inv.Version {
+		return
+	}
+	wd.inv = small(inv)
+	for network, head := range heads {
+		if head.Height > wd.heads[network].Height {
+			wd.heads[network] = head
+		}
+	}
 }
 
 func (h *hub) leave(id string, s *stream) {
@@ -303,17 +337,18 @@ func (c *Checkout) serveState(w http.ResponseWriter, r *http.Request, id string)
 // serveLive sends the changes of an invoice as server-sent events. The id of an event is what the page shows then: with
 // Last-Event-ID, a browser that was away learns at once whether it has missed anything.
 func (c *Checkout) serveLive(w http.ResponseWriter, r *http.Request, id string) {
-	inv, heads, ok := c.pulse(w, r, id)
-	if !ok {
-		return
-	}
-	s, ended, err := c.hub.enter(inv, heads)
+	s, ended, err := c.hub.enter(id)
 	if err != nil {
 		w.Header().Set("Retry-After", "15")
 		http.Error(w, "Ask for the state instead.", http.StatusServiceUnavailable)
 		return
 	}
 	defer c.hub.leave(id, s)
+	inv, heads, ok := c.pulse(w, r, id)
+	if !ok {
+		return
+	}
+	c.hub.learn(inv, heads)
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no") // for nginx
@@ -331,11 +366,11 @@ func (c *Checkout) serveLive(w http.ResponseWriter, r *http.Request, id string) 
 			return
 		}
 	}
-	c.stream(r.Context(), out, s, first.id(), ended)
+	c.stream(r.Context(), out, s, first, ended)
 }
 
 // stream sends what the hub tells, until the page is gone.
-func (c *Checkout) stream(ctx context.Context, out writer, s *stream, last string, ended <-chan struct{}) {
+func (c *Checkout) stream(ctx context.Context, out writer, s *stream, last pulse, ended <-chan struct{}) {
 	ping := time.NewTicker(pingEvery)
 	defer ping.Stop()
 	life := time.NewTimer(streamLife)
@@ -352,8 +387,8 @@ func (c *Checkout) stream(ctx context.Context, out writer, s *stream, last strin
 		case <-ping.C:
 			err = out.comment(": ping")
 		case p := <-s.news:
-			if p.id() != last {
-				last = p.id()
+			if p != last && p.version >= last.version { // what was read before is not told after
+				last = p
 				err = out.event(p)
 			}
 		}

@@ -1,10 +1,10 @@
 package checkout
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/cointill/cointill/httpapi/internal/qr"
 	"rsc.io/qr/coding"
 )
 
@@ -17,22 +17,11 @@ type code struct {
 // quiet is the margin of a code in modules (ISO/IEC 18004 demands four).
 const quiet = 4
 
-// qrOf returns the code of a text, with 15 % of redundancy.
+// qrOf returns the code of a text.
 func qrOf(text string) (code, error) {
-	parts := encodings(text)
-	v := coding.Version(coding.MinVersion)
-	for bits(parts, v) > 8*v.DataBytes(coding.M) {
-		if v++; v > coding.MaxVersion {
-			return code{}, errors.New("checkout: QR code: the text is too long")
-		}
-	}
-	plan, err := coding.NewPlan(v, coding.M, 0)
+	c, err := qr.Encode(encodings(text)...)
 	if err != nil {
-		return code{}, fmt.Errorf("checkout: QR code: %w", err)
-	}
-	c, err := plan.Encode(parts...)
-	if err != nil {
-		return code{}, fmt.Errorf("checkout: QR code: %w", err)
+		return code{}, fmt.Errorf("checkout: %w", err)
 	}
 	var b strings.Builder
 	for y := range c.Size {
@@ -48,13 +37,6 @@ func qrOf(text string) (code, error) {
 		}
 	}
 	return code{c.Size + 2*quiet, b.String()}, nil
-}
-
-func bits(parts []coding.Encoding, v coding.Version) (n int) {
-	for _, p := range parts {
-		n += p.Bits(v)
-	}
-	return n
 }
 
 // encodings returns the text with its head in the denser alphanumeric form if that has the head in upper case: scheme and

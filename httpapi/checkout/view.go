@@ -88,6 +88,7 @@ type view struct {
 	Contact   template.URL
 	Back      string
 	Done      string
+	Refund    string
 	Frame     string // origin that is told of changes; empty if the page is in no frame
 	Test      bool   // the network is for tests
 	Error     string // why the payer's last act was refused
@@ -166,7 +167,7 @@ func (c *Checkout) show(s scene, t *tongue) view {
 	}
 	links := c.cfg.Links(inv)
 	v.Back, v.Done = safeURL(links.Back), cmp.Or(safeURL(links.Done), safeURL(links.Back))
-	v.Contact = contactURL(v.Shop.Contact)
+	v.Refund, v.Contact = safeURL(links.Refund), contactURL(v.Shop.Contact)
 	v.Shop.Terms = safeURL(v.Shop.Terms)
 	if inv.Price.Currency != "" {
 		v.Price = t.amount(inv.Price.Amount, decimals(inv.Price, inv.Quote)) + "\u00a0" + inv.Price.Currency
@@ -355,7 +356,7 @@ func (v *view) progress(p pulse) *progress {
 	}
 	out := &progress{Have: p.have, Need: p.need}
 	if out.Text = v.T("confirming.final"); !p.final {
-		out.Text = v.T("confirming.count", int(p.have), int(p.need))
+		out.Text = v.T("confirming.count", int(p.need), int(p.have))
 	}
 	return out
 }

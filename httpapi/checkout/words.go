@@ -201,11 +201,8 @@ func newNumerals(p *message.Printer) numerals {
 
 // amount returns a number that is not negative, with at least the given number of decimals.
 func (n numerals) amount(d decimal.Decimal, decimals int32) string {
-	plain := d.String()
-	if d.Exponent() > -decimals {
-		plain = d.StringFixed(decimals)
-	}
-	whole, fraction, _ := strings.Cut(plain, ".")
+	whole, fraction, _ := strings.Cut(d.String(), ".")
+	fraction += strings.Repeat("0", max(0, int(decimals)-len(fraction)))
 	var b strings.Builder
 	if i := d.Truncate(0); i.BigInt().IsInt64() {
 		b.WriteString(n.whole(i.IntPart()))

@@ -3,12 +3,11 @@ package itispay
 import (
 	"encoding/base64"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"hash/adler32"
 	"hash/crc32"
-	"sync"
 
+	"github.com/cointill/cointill/httpapi/internal/qr"
 	"rsc.io/qr/coding"
 )
 
@@ -16,33 +15,15 @@ import (
 // payment URI is 200 to 260 pixels wide; pages enlarge it without loss.
 const qrScale = 4
 
-// plans holds the layout of the bits of a code for each version, computed when first needed.
-var plans = func() (all [coding.MaxVersion + 1]func() (*coding.Plan, error)) {
-	for v := range all {
-		all[v] = sync.OnceValues(func() (*coding.Plan, error) { return coding.NewPlan(coding.Version(v), coding.M, 0) })
-	}
-	return all
-}()
-
-// qrCode returns a PNG of a QR code as a data URI. Level M is readable with 15 % of the code missing.
+// qrCode returns a PNG of a QR code as a data URI.
 func qrCode(text string) (string, error) {
 	var data coding.Encoding = coding.String(text)
 	if coding.Alpha(text).Check() == nil {
 		data = coding.Alpha(text)
 	}
-	v := coding.Version(coding.MinVersion)
-	for data.Bits(v) > 8*v.DataBytes(coding.M) {
-		if v++; v > coding.MaxVersion {
-			return "", errors.New("itispay: QR code: the text is too long")
-		}
-	}
-	plan, err := plans[v]()
+	code, err := qr.Encode(data)
 	if err != nil {
-		return "", fmt.Errorf("itispay: QR code: %w", err)
-	}
-	code, err := plan.Encode(data)
-	if err != nil {
-		return "", fmt.Errorf("itispay: QR code: %w", err)
+		return "", fmt.Errorf("itispay: %w", err)
 	}
 	return string(base64.StdEncoding.AppendEncode([]byte("data:image/png;base64,"), picture(code))), nil
 }
