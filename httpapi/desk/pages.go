@@ -51,6 +51,7 @@ func (d *Desk) funcs() template.FuncMap {
 		"ago":     func(t time.Time) string { return ago(d.cfg.Now(), t) },
 		"day":     func(t time.Time) string { return t.UTC().Format(day) },
 		"short":   short,
+		"deed":    actText,
 		"took":    func(t time.Duration) string { return t.Round(time.Millisecond).String() },
 		"counted": counted,
 		"shown":   shownURL,

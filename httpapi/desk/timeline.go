@@ -126,7 +126,7 @@ func (d *Desk) unitsText(asset chain.AssetID, units string) string {
 
 // short returns the beginning and the end of a long identifier.
 func short(id string) string {
-	const ends = 8
+	const ends = 9
 	if len(id) <= 2*ends+1 {
 		return id
 	}
