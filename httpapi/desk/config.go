@@ -53,6 +53,9 @@ type Config struct {
 	Transaction func(network chain.Network, txID string) string
 	Address     func(network chain.Network, address chain.Address) string
 
+	// Nodes returns how each node of a network does, as [chain.Nodes.Health]; nil: single nodes are not shown.
+	Nodes func(network chain.Network) []chain.NodeHealth
+
 	// Metadata names the keys of [invoice.Invoice.Data] that are shown with an invoice and can be exported. Data under any
 	// other key is never shown, because APIs keep secrets there.
 	Metadata []string

@@ -277,6 +277,37 @@ type networkRow struct {
 	Block, Behind    string
 	Answered, Follow string
 	Problems         []string
+	Nodes            []nodeRow
+}
+
+// nodeRow is how one of several nodes does.
+type nodeRow struct {
+	chain.NodeHealth
+	State string
+	Tone  tone
+}
+
+// nodeRows returns how the nodes of a network do, if the host tells. The names are the host's; what a node said is not shown.
+func (v *visit) nodeRows(network chain.Network) []nodeRow {
+	if v.cfg.Nodes == nil {
+		return nil
+	}
+	var out []nodeRow
+	for _, n := range v.cfg.Nodes(network) {
+		row := nodeRow{n, "ready", toneIdle}
+		switch {
+		case n.Refused:
+			row.State, row.Tone = "refused: it serves another network", toneBad
+		case n.Err != nil:
+			row.State, row.Tone = "failing: "+counted(n.Failures, "call", "calls")+" in a row", toneBad
+		case n.Lagging:
+			row.State, row.Tone = "behind the others, or its tip is old", toneWarn
+		case n.InUse:
+			row.State, row.Tone = "in use", toneGood
+		}
+		out = append(out, row)
+	}
+	return out
 }
 
 func (v *visit) networkRows() ([]networkRow, error) {
@@ -299,6 +330,7 @@ func (v *visit) networkRows() ([]networkRow, error) {
 		if h.Ahead > invoice.MaxAhead {
 			row.Problems = append(row.Problems, "The chain's clock and ours differ by "+roughly(h.Ahead)+".")
 		}
+		row.Nodes = v.nodeRows(h.Network)
 		row.Text = "payments are seen"
 		if !row.OK {
 			row.Text = "payments may not be seen"

@@ -50,6 +50,35 @@ type world struct {
 	now    time.Time
 	person desk.Person
 	absent error // of Authenticate
+	lose   bool  // the next commit of payouts is stored, and its answer lost
+	extra  int64 // base units that are held beyond what is owed, of each asset
+}
+
+// lossy is the store of payouts, on a bad day.
+type lossy struct {
+	*store.Memory
+	w *world
+}
+
+func (l lossy) CommitPayouts(ctx context.Context, b payout.Batch) error {
+	err := l.Memory.CommitPayouts(ctx, b)
+	l.w.mu.Lock()
+	defer l.w.mu.Unlock()
+	if l.w.lose && err == nil {
+		l.w.lose = false
+		return errDown
+	}
+	return err
+}
+
+func (l lossy) Totals(ctx context.Context) ([]payout.Total, error) {
+	all, err := l.Memory.Totals(ctx)
+	l.w.mu.Lock()
+	defer l.w.mu.Unlock()
+	for i := range all {
+		all[i].Held = new(big.Int).Add(all[i].Held, big.NewInt(l.w.extra))
+	}
+	return all, err
 }
 
 // newWorld returns a shop that takes SIM (2000 EUR) and TOK (0.5 EUR) and pays them out. An administrator is at the desk, who
@@ -102,7 +131,7 @@ func (w *world) openPayouts() {
 	notifier, err := webhook.NewNotifier(webhook.Standard())
 	require.NoError(t, err)
 	w.payouts, err = payout.New(payout.Config{
-		Store: w.store, Invoices: w.store, Notifier: notifier, Now: w.clock, Holder: "one", CheckCallback: func(string) error { return nil },
+		Store: lossy{w.store, w}, Invoices: w.store, Notifier: notifier, Now: w.clock, Holder: "one", CheckCallback: func(string) error { return nil },
 		Policies: payout.Policies{ApproveAbove: map[chain.AssetID]*big.Int{sim.ID: units("5000000000000000000")}},
 		Networks: []payout.NetworkConfig{{Spender: w.spender, Assets: []payout.AssetConfig{
 			{Asset: sim, MaxFee: units("1000000000000000"), MinSweep: units("1000000000000000")}, {Asset: tok, MaxFee: units("1000000000000000")},
