@@ -214,19 +214,23 @@ func (w *world) pay(inv invoice.Invoice, percent int64) string {
 // see lets the service see what the chain has, and the books book it.
 func (w *world) see() {
 	w.t.Helper()
+	head := w.chain.Head()
+	w.runUntil(func(ctx context.Context) bool {
+		health, err := w.invoices.Health(ctx)
+		return err == nil && health[0].Stored.Height >= head.Height && health[0].Lag.Tip >= head.Height
+	})
+	require.NoError(w.t, w.payouts.Book(context.Background()))
+}
+
+// runUntil runs the service until it has seen something.
+func (w *world) runUntil(seen func(context.Context) bool) {
+	w.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error)
 	go func() { ended <- w.invoices.Run(ctx) }()
-	head := w.chain.Head()
-	require.Eventually(w.t, func() bool {
-		health, err := w.invoices.Health(ctx)
-		return err == nil && health[0].Stored.Height >= head.Height && health[0].Lag.Tip >= head.Height
-	}, 20*time.Second, time.Millisecond)
+	require.Eventually(w.t, func() bool { return seen(ctx) }, 20*time.Second, time.Millisecond)
 	cancel()
 	require.NoError(w.t, <-ended)
-	if w.payouts != nil {
-		require.NoError(w.t, w.payouts.Book(context.Background()))
-	}
 }
 
 // confirm mines enough blocks.
