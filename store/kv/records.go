@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/cointill/cointill/store"
 	"github.com/cointill/cointill/store/internal/records"
@@ -133,7 +132,10 @@ func (r *Records) Documents(ctx context.Context, kind, after string, limit int) 
 // beyond returns the first key that is after all keys with the prefix, whatever bytes follow it there: a name may begin with
 // the byte 255, before which the span of under ends.
 func beyond(prefix string) string {
-	next := []byte(strings.TrimRight(prefix, "\xff"))
+	next := []byte(prefix)
+	for next[len(next)-1] == 0xff {
+		next = next[:len(next)-1]
+	}
 	next[len(next)-1]++
 	return string(next)
 }
