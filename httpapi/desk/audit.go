@@ -25,7 +25,7 @@ const (
 // AuditRecord says who did what, and what came of it. No secret belongs into it: neither a key nor a password nor a token.
 type AuditRecord struct {
 	At      time.Time `json:"at"`
-	Actor   string    `json:"actor"`             // Person.ID, or "api" followed by a colon and what the host calls itself
+	Actor   string    `json:"actor"`             // Person.ID, or "api" for a call by the host's own program
 	Act     string    `json:"act"`               // such as "payout.approve" or "member.disable"
 	Subject string    `json:"subject"`           // id of what it was done to
 	Project string    `json:"project,omitempty"` // that the subject belongs to
