@@ -23,13 +23,18 @@ const CodeStep, MaxLanes, MaxSessions = codeStep, maxLanes, maxSessions
 
 // Quick makes hashes cheap, and calls ran for each of them.
 func (s *Staff) Quick(ran func()) {
-	derive := s.hasher.derive
 	s.hasher.cost = cost{memory: 64, passes: 1, lanes: 1}
+	s.Hashing(ran)
+	s.hasher.dummy, _ = s.hasher.hash(context.Background(), "dummy")
+}
+
+// Hashing calls ran before each hash from now on.
+func (s *Staff) Hashing(ran func()) {
+	derive := s.hasher.derive
 	s.hasher.derive = func(password, salt []byte, passes, memory uint32, lanes uint8, size uint32) []byte {
 		ran()
 		return derive(password, salt, passes, memory, lanes, size)
 	}
-	s.hasher.dummy, _ = s.hasher.hash(context.Background(), "dummy")
 }
 
 // Costly hashes like a program that was built later, when hashes cost more.

@@ -156,9 +156,6 @@ func (s *Staff) begin(w http.ResponseWriter, r *http.Request, m member, to stage
 		Member: m.ID, Epoch: m.Epoch, Stage: to, Began: now, Seen: now, Proved: proved,
 		Address: s.cfg.ClientIP(r).String(), Agent: strings.ToValidUTF8(r.UserAgent()[:min(len(r.UserAgent()), maxAgent)], ""),
 	}
-	if err := s.tidy(r.Context(), m); err != nil {
-		return err
-	}
 	if stored, err := save(r.Context(), s.cfg.Records, kindSession, name, 0, it); err != nil || !stored {
 		return cmp.Or(err, fmt.Errorf("staff: a session with this token exists"))
 	}
@@ -166,6 +163,9 @@ func (s *Staff) begin(w http.ResponseWriter, r *http.Request, m member, to stage
 		if err := s.end(r.Context(), sessionName(former.Value)); err != nil {
 			return err
 		}
+	}
+	if err := s.tidy(r.Context(), m, name); err != nil {
+		return err
 	}
 	s.setCookie(w, sessionCookie, token, 0)
 	if to == stageFull {
@@ -223,8 +223,9 @@ func (s *Staff) sessionsOf(ctx context.Context, memberID string) (all []listed, 
 	}
 }
 
-// tidy removes the sessions of a member that have ended, and the one that was used least recently if there are too many.
-func (s *Staff) tidy(ctx context.Context, m member) error {
+// tidy removes the sessions of a member that have ended, and those that were used least recently if there are too many. It
+// keeps the new one.
+func (s *Staff) tidy(ctx context.Context, m member, fresh string) error {
 	all, err := s.sessionsOf(ctx, m.ID)
 	if err != nil {
 		return err
@@ -232,6 +233,9 @@ func (s *Staff) tidy(ctx context.Context, m member) error {
 	slices.SortFunc(all, func(a, b listed) int { return b.Seen.Compare(a.Seen) })
 	kept := 0
 	for _, it := range all {
+		if it.name == fresh {
+			continue
+		}
 		if s.counts(it.session, m) && kept < maxSessions-1 {
 			kept++
 			continue

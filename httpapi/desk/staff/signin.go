@@ -324,7 +324,7 @@ func (v *visit) doSignOutEverywhere() {
 	}
 	m, err := v.change(v.ctx(), f.member.ID, func(m *member) error { m.Epoch++; return nil })
 	if err == nil {
-		err = v.tidy(v.ctx(), m)
+		err = v.tidy(v.ctx(), m, "")
 	}
 	if err == nil {
 		err = v.audit(v.ctx(), m.ID, "member.sign-out-everywhere", m.ID, desk.OutcomeDone, "", "", "")
