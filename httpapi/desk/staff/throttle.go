@@ -1,7 +1,10 @@
 package staff
 
 import (
+	"cmp"
+	"maps"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -91,7 +94,7 @@ func (t *throttle) begin(a attempt) (wait time.Duration) {
 	return 0
 }
 
-// lane returns the lane, a new one if it was forgotten. If there is no room, the one goes that would be open first.
+// lane returns the lane, a new one if it was forgotten. If there is no room, it makes some.
 func (t *throttle) lane(name string, now time.Time) *lane {
 	if l := t.lanes[name]; l != nil && now.Sub(l.last) < forgotten {
 		return l
@@ -104,17 +107,20 @@ func (t *throttle) lane(name string, now time.Time) *lane {
 	return l
 }
 
+// clear removes what is forgotten and, if that is little, an eighth of the lanes: those that are open, or open first, and of
+// these the oldest. It is not needed again soon.
 func (t *throttle) clear(now time.Time) {
-	var first string
-	for name, l := range t.lanes {
-		if now.Sub(l.last) >= forgotten {
-			delete(t.lanes, name)
-		} else if first == "" || l.until.Before(t.lanes[first].until) {
-			first = name
-		}
+	maps.DeleteFunc(t.lanes, func(_ string, l *lane) bool { return now.Sub(l.last) >= forgotten })
+	over := len(t.lanes) - maxLanes*7/8
+	if over <= 0 {
+		return
 	}
-	if len(t.lanes) >= maxLanes {
-		delete(t.lanes, first)
+	names := slices.SortedFunc(maps.Keys(t.lanes), func(a, b string) int {
+		x, y := t.lanes[a], t.lanes[b]
+		return cmp.Or(x.until.Compare(y.until), x.last.Compare(y.last))
+	})
+	for _, name := range names[:over] {
+		delete(t.lanes, name)
 	}
 }
 
