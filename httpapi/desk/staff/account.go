@@ -30,7 +30,7 @@ func (v *visit) account() {
 		}
 	}
 	v.show(http.StatusOK, "account", map[string]any{
-		"Member": f.member.Member, "Projects": projectsText(f.member.Projects), "Sessions": rows, "Administrator": f.member.Role.May(desk.RoleAdministrator),
+		"Member": f.member.Member, "Projects": projectsText(f.member.Projects), "Sessions": rows,
 		"Codes": len(f.member.Secret) > 0, "Recovery": len(f.member.Recovery), "Factor": f.member.hasFactor(),
 		"Optional": v.cfg.OptionalSecondFactor, "Proved": v.person(f).Proved, "Now": v.cfg.Now(),
 	})

@@ -17,6 +17,8 @@ type visit struct {
 	*Staff
 	w http.ResponseWriter
 	r *http.Request
+
+	administers bool // the person is an administrator, as far as is known
 }
 
 func (v *visit) ctx() context.Context { return v.r.Context() }
@@ -61,7 +63,7 @@ func (v *visit) show(status int, name string, data map[string]any) {
 	if data == nil {
 		data = map[string]any{}
 	}
-	data["Shop"], data["Home"], data["Next"] = v.cfg.Title, v.cfg.Home, v.next()
+	data["Shop"], data["Home"], data["Next"], data["Administrator"] = v.cfg.Title, v.cfg.Home, v.next(), v.administers
 	body, err := v.pages.render(name, v.r.URL.Path, data)
 	if err != nil {
 		v.cfg.Logger.ErrorContext(v.ctx(), "staff: page "+name, "err", err)
@@ -133,6 +135,7 @@ func (v *visit) signedIn() (f found, ok bool) {
 		v.to("second" + asQuery(v.pageHere()))
 		return f, false
 	}
+	v.administers = f.member.Role.May(desk.RoleAdministrator)
 	return f, true
 }
 
