@@ -31,8 +31,8 @@ func (v *visit) account() {
 	}
 	v.show(http.StatusOK, "account", map[string]any{
 		"Member": f.member.Member, "Projects": projectsText(f.member.Projects), "Sessions": rows,
-		"Codes": len(f.member.Secret) > 0, "Recovery": len(f.member.Recovery), "Factor": f.member.hasFactor(),
-		"Optional": v.cfg.OptionalSecondFactor, "Proved": v.person(f).Proved, "Now": v.cfg.Now(),
+		"Codes": len(f.member.Secret) > 0, "Recovery": len(f.member.Recovery), "Passkeys": passkeyRows(f.member), "Passkeyed": v.passkeys != nil, "Factor": f.member.hasFactor(),
+		"Optional": v.cfg.OptionalSecondFactor,
 	})
 }
 
@@ -69,7 +69,7 @@ func (v *visit) enrolling() (f found, ok bool) {
 }
 
 func (v *visit) showEnrol(status int, f found, problem string) {
-	data := map[string]any{"Problem": problem, "Replaces": len(f.member.Secret) > 0, "Name": f.member.ID}
+	data := map[string]any{"Problem": problem, "Replaces": len(f.member.Secret) > 0, "Name": f.member.ID, "Passkeyed": v.passkeys != nil}
 	if len(f.Secret) > 0 {
 		picture, err := qrCode(keyURI(v.cfg.Title, f.member.ID, f.Secret))
 		if err != nil {

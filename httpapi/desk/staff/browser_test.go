@@ -121,6 +121,12 @@ func (b *browser) post(path string, fields ...string) answer {
 	return b.send(http.MethodPost, path, form)
 }
 
+// ownScript is the only script of a page.
+var ownScript = regexp.MustCompile(`<script src="\./assets/staff-[0-9a-f]{12}\.js" defer></script>`)
+
+// unscripted returns the page without its own script.
+func (a answer) unscripted() string { return ownScript.ReplaceAllString(a.body, "") }
+
 // shows requires a page with the status and a text that a person reads.
 func (a answer) shows(status int, text string) answer {
 	a.Helper()

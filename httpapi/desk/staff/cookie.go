@@ -46,6 +46,9 @@ type devices struct {
 	key []byte
 }
 
+// deviceDomain begins what is signed.
+const deviceDomain = "device\x00"
+
 // deviceAge is how long a device is remembered.
 const deviceAge = 180 * 24 * time.Hour
 
@@ -80,9 +83,10 @@ func (d *devices) signingKey(ctx context.Context) ([]byte, error) {
 	return d.key, nil
 }
 
-func (d *devices) sign(key, text []byte) []byte {
+// sign returns the signature of a text for a purpose.
+func sign(key []byte, purpose string, text []byte) []byte {
 	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte("device\x00"))
+	mac.Write([]byte(purpose))
 	mac.Write(text)
 	return mac.Sum(nil)
 }
@@ -100,7 +104,7 @@ func (s *Staff) remember(w http.ResponseWriter, r *http.Request, memberID string
 	}
 	text := append([]byte(subject(memberID)), number...)
 	text = binary.BigEndian.AppendUint64(text, uint64(s.cfg.Now().Add(deviceAge).Unix()))
-	s.setCookie(w, deviceCookie, base64.RawURLEncoding.EncodeToString(append(text, s.devices.sign(key, text)...)), deviceAge)
+	s.setCookie(w, deviceCookie, base64.RawURLEncoding.EncodeToString(append(text, sign(key, deviceDomain, text)...)), deviceAge)
 	return nil
 }
 
@@ -137,7 +141,7 @@ func openDevice(d *devices, key []byte, value, memberID string) (number []byte, 
 	}
 	text, mac := raw[:deviceBytes-sha256.Size], raw[deviceBytes-sha256.Size:]
 	ends := int64(binary.BigEndian.Uint64(text[16+deviceNumber:]))
-	if !hmac.Equal(mac, d.sign(key, text)) || string(text[:16]) != subject(memberID) || d.now().Unix() >= ends {
+	if !hmac.Equal(mac, sign(key, deviceDomain, text)) || string(text[:16]) != subject(memberID) || d.now().Unix() >= ends {
 		return nil, false
 	}
 	return text[16 : 16+deviceNumber], true

@@ -34,12 +34,12 @@ func (s *Staff) Add(ctx context.Context, m Member) (Invitation, error) {
 	return s.add(ctx, actorAPI, "", m)
 }
 
-// Invite ends the password, the second factor, the recovery codes and all sessions of a member, who is not disabled any more
+// Invite ends the password, the second factor, the passkeys, the recovery codes and all sessions of a member, who is not disabled any more
 // then, and returns an invitation. It is the way back for an administrator who has lost everything. It
 // returns [ErrNotFound] if there is no such member.
 func (s *Staff) Invite(ctx context.Context, id string) (Invitation, error) {
 	invited, _, err := s.act(ctx, deed{actor: actorAPI, act: "member.invite", subject: id}, func(m *member) (string, error) {
-		m.Disabled, m.Secret, m.Step, m.Recovery = false, nil, 0, nil
+		m.Disabled, m.Secret, m.Step, m.Passkeys, m.Recovery = false, nil, 0, nil, nil
 		return s.reinvite(m, actorAPI), nil
 	})
 	return invited, err

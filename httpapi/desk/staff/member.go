@@ -99,6 +99,9 @@ type member struct {
 	Step       int64       `json:"step,omitempty"`     // of the last code that was used
 	Recovery   []string    `json:"recovery,omitempty"` // hashes of codes
 	Invitation *invitation `json:"invitation,omitempty"`
+	Passkeys   []passkey   `json:"passkeys,omitempty"`
+	Handle     []byte      `json:"handle,omitempty"` // by which authenticators know the member
+	Used       []usedOnce  `json:"used,omitempty"`   // challenges that passkeys have answered
 }
 
 // invitation lets a person choose a password, once.
@@ -109,7 +112,7 @@ type invitation struct {
 }
 
 // hasFactor reports whether the member has a second factor.
-func (m member) hasFactor() bool { return len(m.Secret) > 0 }
+func (m member) hasFactor() bool { return len(m.Secret) > 0 || len(m.Passkeys) > 0 }
 
 // describe returns what an administrator decides about a member, for the audit log.
 func (m member) describe() string {
@@ -132,10 +135,11 @@ const (
 	kindMember  = "staff.member"
 	kindSession = "staff.session"
 	kindKey     = "staff.key"
+	kindHandle  = "staff.handle" // which lead from the handle of a passkey to the member
 )
 
-// Kinds returns the kinds of the documents that hold secrets, for store.Sealed.ResealRecords.
-func Kinds() []string { return []string{kindMember, kindSession, kindKey} }
+// Kinds returns the kinds of the documents that the package keeps, for store.Sealed.ResealRecords.
+func Kinds() []string { return []string{kindMember, kindSession, kindKey, kindHandle} }
 
 // load reads a document, and reports its version, which is 0 if there is none.
 func load[T any](ctx context.Context, records desk.Records, kind, name string) (v T, version int64, err error) {

@@ -320,7 +320,7 @@ func (v *visit) decision(act string) (decide func(m *member, by member) (token s
 			if m.Disabled {
 				return "", &refusal{"The member is disabled."}
 			}
-			m.Secret, m.Step, m.Recovery = nil, 0, nil
+			m.Secret, m.Step, m.Passkeys, m.Recovery = nil, 0, nil, nil
 			return v.reinvite(m, by.ID), nil
 		},
 		"invite": func(m *member, by member) (string, error) {

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-webauthn/webauthn/webauthn"
+
 	"github.com/cointill/cointill/httpapi/desk"
 )
 
@@ -36,6 +38,9 @@ type session struct {
 	Address string    `json:"address"`          // from which it began
 	Agent   string    `json:"agent"`            // the browser, as it names itself
 	Secret  []byte    `json:"secret,omitempty"` // of codes, until one of them was entered
+
+	Ceremony     *webauthn.SessionData `json:"ceremony,omitempty"` // of a passkey that is being added
+	CeremonyEnds time.Time             `json:"ceremony_ends,omitzero"`
 }
 
 // found is a session that counts, with its member.

@@ -23,7 +23,16 @@ func (v *visit) signIn() {
 		v.fail(err)
 		return
 	}
-	v.show(http.StatusOK, "sign-in", nil)
+	v.showSignIn(http.StatusOK, map[string]any{})
+}
+
+// showSignIn answers with the page for signing in.
+func (v *visit) showSignIn(status int, data map[string]any) {
+	if err := v.challenge(data); err != nil {
+		v.fail(err)
+		return
+	}
+	v.show(status, "sign-in", data)
 }
 
 // nameIn returns what was entered as a name, as it is stored.
@@ -53,7 +62,7 @@ func (v *visit) doSignIn() {
 	case !right:
 		v.cfg.Logger.InfoContext(v.ctx(), "staff: wrong name or password", "from", v.cfg.ClientIP(v.r))
 		data["Problem"] = wrongPassword
-		v.show(http.StatusUnauthorized, "sign-in", data)
+		v.showSignIn(http.StatusUnauthorized, data)
 	case m.hasFactor():
 		v.throttle.forgive(lanes)
 		v.enter(m, stageSecond, time.Time{}, "second"+asQuery(v.next()))
@@ -147,12 +156,23 @@ func (v *visit) half() (f found, ok bool) {
 
 func (v *visit) second() {
 	if f, ok := v.half(); ok {
-		v.show(http.StatusOK, "second", v.secondPage(f))
+		v.showFactors(http.StatusOK, f, "second", v.secondPage(f))
 	}
 }
 
 func (v *visit) secondPage(f found) map[string]any {
-	return map[string]any{"Who": f.member.Name, "Codes": len(f.member.Secret) > 0}
+	return map[string]any{"Who": f.member.Name, "Codes": len(f.member.Secret) > 0, "Passkeys": len(f.member.Passkeys) > 0}
+}
+
+// showFactors answers with a page that asks for a factor, a passkey included if the member has one.
+func (v *visit) showFactors(status int, f found, page string, data map[string]any) {
+	if len(f.member.Passkeys) > 0 {
+		if err := v.challenge(data); err != nil {
+			v.fail(err)
+			return
+		}
+	}
+	v.show(status, page, data)
 }
 
 func (v *visit) doSecond() {
@@ -178,7 +198,7 @@ func (v *visit) doSecond() {
 		}
 		data := v.secondPage(f)
 		data["Problem"] = wrongCode
-		v.show(http.StatusUnauthorized, "second", data)
+		v.showFactors(http.StatusUnauthorized, f, "second", data)
 	case err != nil:
 		v.throttle.forgive(lanes)
 		v.fail(err)
@@ -239,7 +259,7 @@ func (v *visit) prove() {
 		v.to("enrol" + asQuery(v.next()))
 		return
 	}
-	v.show(http.StatusOK, "prove", v.provePage(f))
+	v.showFactors(http.StatusOK, f, "prove", v.provePage(f))
 }
 
 func (v *visit) provePage(f found) map[string]any {
@@ -264,7 +284,7 @@ func (v *visit) doProve() {
 	case problem != "":
 		data := v.provePage(f)
 		data["Problem"] = problem
-		v.show(http.StatusUnauthorized, "prove", data)
+		v.showFactors(http.StatusUnauthorized, f, "prove", data)
 	default:
 		v.arrive(m, "member.prove", how)
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-webauthn/webauthn/webauthn"
+
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/desk"
 	"github.com/cointill/cointill/httpapi/internal/page"
@@ -67,6 +69,7 @@ type Staff struct {
 	hasher   *hasher
 	throttle *throttle
 	devices  devices
+	passkeys *webauthn.WebAuthn // nil if the origin can have none
 }
 
 // New returns a sign-in. It starts nothing.
@@ -81,6 +84,9 @@ func New(cfg Config) (*Staff, error) {
 	}
 	if s.hasher, err = newHasher(s.cfg.PasswordsAtOnce); err != nil {
 		return nil, fmt.Errorf("staff: New: %w", err)
+	}
+	if s.passkeys, err = s.newPasskeys(); err != nil {
+		return nil, fmt.Errorf("staff: New: passkeys: %w", err)
 	}
 	s.throttle = &throttle{now: s.cfg.Now, lanes: map[string]*lane{}}
 	s.devices = devices{records: s.cfg.Records, now: s.cfg.Now}
@@ -180,6 +186,8 @@ func (s *Staff) routes() http.Handler {
 		"POST /end-session": (*visit).doEndSession, "GET /password": (*visit).password, "POST /password": (*visit).doPassword,
 		"GET /members": (*visit).members, "GET /invite": (*visit).invite, "POST /invite": (*visit).doInvite,
 		"GET /member": (*visit).member, "POST /member": (*visit).doMember,
+		"POST /passkey": (*visit).doPasskey, "GET /passkey": (*visit).passkey,
+		"POST /passkey-add": (*visit).doPasskeyAdd, "POST /passkey-remove": (*visit).doPasskeyRemove,
 		"/": (*visit).missing,
 	} {
 		mux.HandleFunc(pattern, s.visited(h))

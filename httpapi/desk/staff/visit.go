@@ -101,6 +101,13 @@ func (v *visit) tooMany(page string, wait time.Duration, data map[string]any) {
 	if data == nil {
 		data = map[string]any{}
 	}
+	// A passkey cannot be guessed, so that it need not wait for those who guess passwords.
+	if page == "sign-in" || data["Passkeys"] == true {
+		if err := v.challenge(data); err != nil {
+			v.fail(err)
+			return
+		}
+	}
 	data["Problem"] = fmt.Sprintf("Too many attempts. Try again in %s.", spoken(seconds))
 	v.show(http.StatusTooManyRequests, page, data)
 }
