@@ -1,6 +1,7 @@
 package staff
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
@@ -45,11 +46,39 @@ func (s *Staff) Invite(ctx context.Context, id string) (Invitation, error) {
 	return invited, err
 }
 
+// EndAllSessions ends all sessions of all members, for example after a copy of a database or of a log was in wrong hands. It
+// returns how many members there are. Sessions that begin meanwhile may stay.
+func (s *Staff) EndAllSessions(ctx context.Context) (members int, err error) {
+	d := deed{actor: actorAPI, act: "member.end-sessions", subject: "all members"}
+	err = s.logged(ctx, &d, func() error {
+		for after := ""; ; {
+			names, _, err := s.cfg.Records.Documents(ctx, kindMember, after, 100)
+			if err != nil || len(names) == 0 {
+				return err
+			}
+			for _, after = range names {
+				if _, err := s.change(ctx, after, func(m *member) error { m.Epoch++; return nil }); err != nil {
+					return err
+				}
+				members++
+			}
+		}
+	})
+	if err != nil {
+		return members, fmt.Errorf("staff: end all sessions: %w", err)
+	}
+	return members, nil
+}
+
 // add stores a new member with an invitation.
 func (s *Staff) add(ctx context.Context, actor, reason string, m Member) (Invitation, error) {
 	m, err := m.check()
 	if err != nil {
 		return Invitation{}, fmt.Errorf("staff: add: %w", err)
+	}
+	// A program may add its first administrator at every start: that is no act then.
+	if _, err := s.find(ctx, m.ID); !errors.Is(err, ErrNotFound) {
+		return Invitation{}, cmp.Or(err, fmt.Errorf("staff: add %q: %w", m.ID, ErrExists))
 	}
 	stored := member{Member: m, Created: s.cfg.Now().UTC()}
 	token := s.reinvite(&stored, actor)
@@ -159,7 +188,7 @@ func (v *visit) doInvitation() {
 		return
 	}
 	if err == nil {
-		err = v.audit(v.ctx(), m.ID, "member.accept", m.ID, desk.OutcomeDone, "", "", "")
+		err = v.audit(v.ctx(), m.ID, "member.accept", m.ID, desk.OutcomeDone, "", "")
 	}
 	if err != nil {
 		v.fail(err)

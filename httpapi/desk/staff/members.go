@@ -19,9 +19,9 @@ type deed struct {
 }
 
 // audit appends to the audit log.
-func (s *Staff) audit(ctx context.Context, actor, act, subject string, outcome desk.Outcome, reason, before, after string) error {
+func (s *Staff) audit(ctx context.Context, actor, act, subject string, outcome desk.Outcome, before, after string) error {
 	_, err := desk.AuditRecord{
-		At: s.cfg.Now(), Actor: actor, Act: act, Subject: subject, Reason: reason, Before: before, After: after, Outcome: outcome,
+		At: s.cfg.Now(), Actor: actor, Act: act, Subject: subject, Before: before, After: after, Outcome: outcome,
 	}.Append(ctx, s.cfg.Records)
 	return err
 }
@@ -93,10 +93,12 @@ func (s *Staff) all(ctx context.Context, by Member) (list []member, more bool, e
 		}
 		for i, name := range names {
 			var m member
-			if err := json.Unmarshal(bodies[i], &m); err != nil {
-				return nil, false, fmt.Errorf("staff: member %q: %w", name, err)
+			after = name
+			if err := json.Unmarshal(bodies[i], &m); err != nil { // the others can be managed
+				s.cfg.Logger.ErrorContext(ctx, "staff: a member cannot be read", "member", name, "err", err)
+				continue
 			}
-			if after = name; within(by.Projects, m.Projects) {
+			if within(by.Projects, m.Projects) {
 				list = append(list, m)
 			}
 		}

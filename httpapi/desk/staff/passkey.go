@@ -168,14 +168,23 @@ func (s *Staff) openChallenge(ctx context.Context, text string) (challenge strin
 	if err != nil {
 		return "", until, false, err
 	}
-	raw, bad := base64.RawURLEncoding.DecodeString(text)
-	if bad != nil || len(raw) != challengeSize+8+32 {
+	raw := fromText(text)
+	if len(raw) != challengeSize+8+32 {
 		return "", until, false, nil
 	}
 	signed, mac := raw[:challengeSize+8], raw[challengeSize+8:]
 	until = time.Unix(int64(binary.BigEndian.Uint64(signed[challengeSize:])), 0).UTC()
 	ok = hmac.Equal(mac, sign(key, domain, signed)) && s.cfg.Now().Before(until)
 	return base64.RawURLEncoding.EncodeToString(signed[:challengeSize]), until, ok, nil
+}
+
+// fromText returns what a text encodes, or nil.
+func fromText(text string) []byte {
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return nil
+	}
+	return raw
 }
 
 var errWrongPasskey = errors.New("wrong passkey")
@@ -405,7 +414,7 @@ func (v *visit) changePasskeys(f found, what string, change func(*member) error)
 		return
 	}
 	if err == nil {
-		err = v.audit(v.ctx(), m.ID, "member.second-factor", m.ID, desk.OutcomeDone, "", "", what)
+		err = v.audit(v.ctx(), m.ID, "member.second-factor", m.ID, desk.OutcomeDone, "", what)
 	}
 	if err == nil {
 		err = v.begin(v.w, v.r, m, stageFull, f.Proved)

@@ -169,9 +169,7 @@ func (s *Staff) begin(w http.ResponseWriter, r *http.Request, m member, to stage
 			return err
 		}
 	}
-	if err := s.tidy(r.Context(), m, name); err != nil {
-		return err
-	}
+	s.tidy(r.Context(), m, name)
 	s.setCookie(w, sessionCookie, token, 0)
 	if to == stageFull {
 		return s.remember(w, r, m.ID)
@@ -215,8 +213,9 @@ func (s *Staff) sessionsOf(ctx context.Context, memberID string) (all []listed, 
 				return all, nil
 			}
 			it := listed{name: name}
-			if err := json.Unmarshal(bodies[i], &it.session); err != nil {
-				return nil, fmt.Errorf("staff: session: %w", err)
+			if err := json.Unmarshal(bodies[i], &it.session); err != nil { // it counts for nobody
+				s.cfg.Logger.ErrorContext(ctx, "staff: a session cannot be read", "session", name, "err", err)
+				continue
 			}
 			if it.Member == memberID {
 				all = append(all, it)
@@ -229,11 +228,12 @@ func (s *Staff) sessionsOf(ctx context.Context, memberID string) (all []listed, 
 }
 
 // tidy removes the sessions of a member that have ended, and those that were used least recently if there are too many. It
-// keeps the new one.
-func (s *Staff) tidy(ctx context.Context, m member, fresh string) error {
+// keeps the fresh one. If it fails, the next sign-in makes up for it.
+func (s *Staff) tidy(ctx context.Context, m member, fresh string) {
 	all, err := s.sessionsOf(ctx, m.ID)
 	if err != nil {
-		return err
+		s.cfg.Logger.WarnContext(ctx, "staff: remove sessions that have ended", "member", m.ID, "err", err)
+		return
 	}
 	slices.SortFunc(all, func(a, b listed) int { return b.Seen.Compare(a.Seen) })
 	kept := 0
@@ -246,8 +246,8 @@ func (s *Staff) tidy(ctx context.Context, m member, fresh string) error {
 			continue
 		}
 		if err := s.end(ctx, it.name); err != nil {
-			return err
+			s.cfg.Logger.WarnContext(ctx, "staff: remove a session that has ended", "member", m.ID, "err", err)
+			return
 		}
 	}
-	return nil
 }

@@ -2,6 +2,7 @@ package staff_test
 
 import (
 	"encoding/base32"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/cointill/cointill/httpapi/desk"
 	"github.com/cointill/cointill/httpapi/desk/staff"
+	"github.com/cointill/cointill/store"
 )
 
 func decode32(t require.TestingT, secret string) []byte {
@@ -216,4 +218,89 @@ func TestALargeRequestIsRefused(t *testing.T) {
 	a := s.browser().post("sign-in", "name", "ann", "password", strings.Repeat("x", 100<<10))
 	require.Less(t, a.status, 500)
 	require.NotEqual(t, http.StatusSeeOther, a.status)
+}
+
+// A shop that seals its database finds no secret of a second factor in it.
+func TestTheSecretOfASecondFactorIsSealedWhereTheShopSeals(t *testing.T) {
+	ring, err := store.ParseKeyring("2026:" + strings.Repeat("01", 32))
+	require.NoError(t, err)
+	db := store.NewMemory()
+	sealed, err := store.Seal(db, ring)
+	require.NoError(t, err)
+	s := openOn(t, sealed.Records(db.Records()))
+	b, _ := s.member(staff.Member{ID: "ann", Role: desk.RoleViewer})
+	b.signs("ann")
+	secret := s.SecretOf(t.Context(), "ann")
+	require.Len(t, secret, 20)
+	for _, kind := range staff.Kinds() {
+		names, bodies, err := db.Records().Documents(t.Context(), kind, "", 100)
+		require.NoError(t, err)
+		for i, body := range bodies {
+			require.True(t, strings.HasPrefix(string(body), "sealed:1:2026:"), names[i])
+			require.NotContains(t, string(body), base64.StdEncoding.EncodeToString(secret))
+		}
+	}
+	newer, err := store.ParseKeyring("2027:" + strings.Repeat("02", 32) + " 2026:" + strings.Repeat("01", 32))
+	require.NoError(t, err)
+	again, err := store.Seal(db, newer)
+	require.NoError(t, err)
+	_, err = again.ResealRecords(t.Context(), db.Records(), staff.Kinds()...)
+	require.NoError(t, err)
+	alone, err := store.ParseKeyring("2027:" + strings.Repeat("02", 32))
+	require.NoError(t, err)
+	without, err := store.Seal(db, alone)
+	require.NoError(t, err)
+	later := openOn(t, without.Records(db.Records()))
+	later.now = s.clock()
+	later.browser().signs("ann")
+}
+
+func TestAProgramMayAddItsAdministratorAtEveryStart(t *testing.T) {
+	s := open(t)
+	_, err := s.Add(t.Context(), staff.Member{ID: "ann", Role: desk.RoleAdministrator})
+	require.NoError(t, err)
+	before := len(s.auditRecords())
+	for range 3 {
+		_, err := s.Add(t.Context(), staff.Member{ID: "ann", Role: desk.RoleAdministrator})
+		require.ErrorIs(t, err, staff.ErrExists)
+	}
+	require.Len(t, s.auditRecords(), before)
+}
+
+func TestAllSessionsOfAllMembersEnd(t *testing.T) {
+	s := open(t)
+	var all []*browser
+	for _, id := range []string{"ann", "bob", "carol"} {
+		b, _ := s.member(staff.Member{ID: id, Role: desk.RoleViewer})
+		all = append(all, b)
+	}
+	n, err := s.EndAllSessions(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 3, n)
+	for _, b := range all {
+		b.signedOut()
+	}
+	all[0].signs("ann")
+	require.Contains(t, s.audit(""), "api member.end-sessions all members done")
+}
+
+// One row that cannot be read keeps nobody else out.
+func TestADamagedDocumentIsPassedOver(t *testing.T) {
+	s := open(t)
+	root := s.administrator()
+	ann, _ := s.member(staff.Member{ID: "ann", Role: desk.RoleViewer})
+	_, err := s.records.PutDocument(t.Context(), "staff.member", "aaa", 0, []byte("{"))
+	require.NoError(t, err)
+	root.get("members").shows(http.StatusOK, "ann")
+	name, _, err := s.records.Documents(t.Context(), "staff.session", "", 1)
+	require.NoError(t, err)
+	of, _, _ := strings.Cut(name[0], ":")
+	for _, of := range []string{of, "0000000000000000"} {
+		_, err = s.records.PutDocument(t.Context(), "staff.session", of+":0", 0, []byte("{"))
+		require.NoError(t, err)
+	}
+	root.signs("root")
+	ann.signs("ann")
+	root.get("").shows(http.StatusOK, "My sessions")
+	ann.get("").shows(http.StatusOK, "My sessions")
 }
