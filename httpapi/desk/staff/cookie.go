@@ -42,9 +42,13 @@ type devices struct {
 	records desk.Records
 	now     func() time.Time
 
-	mu  sync.Mutex // guards what follows
-	key []byte
+	mu   sync.Mutex // guards what follows
+	key  []byte
+	read time.Time // when the key was read
 }
+
+// keyAge is how long a process keeps the key before it reads it again, because it may have been replaced.
+const keyAge = time.Minute
 
 // deviceDomain begins what is signed.
 const deviceDomain = "device\x00"
@@ -62,7 +66,7 @@ const (
 func (d *devices) signingKey(ctx context.Context) ([]byte, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for d.key == nil {
+	for d.key == nil || d.now().Sub(d.read) >= keyAge {
 		key, version, err := load[[]byte](ctx, d.records, kindKey, "devices")
 		if err != nil {
 			return nil, err
@@ -71,7 +75,7 @@ func (d *devices) signingKey(ctx context.Context) ([]byte, error) {
 			if len(key) != 32 {
 				return nil, errors.New("staff: the key of devices is damaged")
 			}
-			d.key = key
+			d.key, d.read = key, d.now()
 			break
 		}
 		key = make([]byte, 32)
@@ -81,6 +85,18 @@ func (d *devices) signingKey(ctx context.Context) ([]byte, error) {
 		}
 	}
 	return d.key, nil
+}
+
+// forget replaces the key, so that no browser is known any more. Other processes notice within keyAge.
+func (d *devices) forget(ctx context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	version, _, err := d.records.Document(ctx, kindKey, "devices")
+	if err == nil && version > 0 {
+		_, err = d.records.PutDocument(ctx, kindKey, "devices", version, nil) // if it has just been replaced, that does as well
+	}
+	d.key = nil
+	return err
 }
 
 // sign returns the signature of a text for a purpose.

@@ -46,15 +46,18 @@ func (s *Staff) Invite(ctx context.Context, id string) (Invitation, error) {
 	return invited, err
 }
 
-// EndAllSessions ends all sessions of all members, for example after a copy of a database or of a log was in wrong hands. It
-// returns how many members there are. Sessions that begin meanwhile may stay.
+// EndAllSessions ends all sessions of all members, for example after a copy of a database or of a log was in wrong hands, and
+// forgets which browsers they were signed in on. It returns how many members there are. Sessions that begin meanwhile may stay.
 func (s *Staff) EndAllSessions(ctx context.Context) (members int, err error) {
 	d := deed{actor: actorAPI, act: "member.end-sessions", subject: "all members"}
 	err = s.logged(ctx, &d, func() error {
 		for after := ""; ; {
 			names, _, err := s.cfg.Records.Documents(ctx, kindMember, after, 100)
-			if err != nil || len(names) == 0 {
+			if err != nil {
 				return err
+			}
+			if len(names) == 0 {
+				return s.devices.forget(ctx)
 			}
 			for _, after = range names {
 				if _, err := s.change(ctx, after, func(m *member) error { m.Epoch++; return nil }); err != nil {
@@ -188,7 +191,7 @@ func (v *visit) doInvitation() {
 		return
 	}
 	if err == nil {
-		err = v.audit(v.ctx(), m.ID, "member.accept", m.ID, desk.OutcomeDone, "", "")
+		err = v.audit(v.ctx(), m.ID, "member.accept", desk.OutcomeDone, "")
 	}
 	if err != nil {
 		v.fail(err)

@@ -18,10 +18,10 @@ type deed struct {
 	before, after               string
 }
 
-// audit appends to the audit log.
-func (s *Staff) audit(ctx context.Context, actor, act, subject string, outcome desk.Outcome, before, after string) error {
+// audit appends what a person did to their own account to the audit log, and how.
+func (s *Staff) audit(ctx context.Context, id, act string, outcome desk.Outcome, how string) error {
 	_, err := desk.AuditRecord{
-		At: s.cfg.Now(), Actor: actor, Act: act, Subject: subject, Before: before, After: after, Outcome: outcome,
+		At: s.cfg.Now(), Actor: id, Act: act, Subject: id, After: how, Outcome: outcome,
 	}.Append(ctx, s.cfg.Records)
 	return err
 }

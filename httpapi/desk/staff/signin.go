@@ -78,7 +78,7 @@ func (v *visit) enterByPassword(m member) {
 	if v.cfg.OptionalSecondFactor {
 		proved = v.cfg.Now().UTC()
 	}
-	if err := v.audit(v.ctx(), m.ID, "member.sign-in", m.ID, desk.OutcomeDone, "", "by password alone"); err != nil {
+	if err := v.audit(v.ctx(), m.ID, "member.sign-in", desk.OutcomeDone, "by password alone"); err != nil {
 		v.fail(err)
 		return
 	}
@@ -192,7 +192,7 @@ func (v *visit) doSecond() {
 	m, how, err := v.useCode(v.ctx(), f.member.ID, v.field("code"))
 	switch {
 	case errors.Is(err, errWrongCode):
-		if err := v.audit(v.ctx(), f.member.ID, "member.sign-in", f.member.ID, desk.OutcomeRefused, "", "wrong code, after the right password"); err != nil {
+		if err := v.audit(v.ctx(), f.member.ID, "member.sign-in", desk.OutcomeRefused, "wrong code, after the right password"); err != nil {
 			v.fail(err)
 			return
 		}
@@ -212,7 +212,7 @@ func (v *visit) doSecond() {
 
 // arrive begins the session of a member who has proved who they are.
 func (v *visit) arrive(m member, act, how string) {
-	if err := v.audit(v.ctx(), m.ID, act, m.ID, desk.OutcomeDone, "", how); err != nil {
+	if err := v.audit(v.ctx(), m.ID, act, desk.OutcomeDone, how); err != nil {
 		v.fail(err)
 		return
 	}
@@ -282,7 +282,7 @@ func (v *visit) doProve() {
 	switch {
 	case !ok:
 	case problem != "":
-		if err := v.audit(v.ctx(), f.member.ID, "member.prove", f.member.ID, desk.OutcomeRefused, "", "wrong password or code"); err != nil {
+		if err := v.audit(v.ctx(), f.member.ID, "member.prove", desk.OutcomeRefused, "wrong password or code"); err != nil {
 			v.fail(err)
 			return
 		}
@@ -351,7 +351,7 @@ func (v *visit) doSignOutEverywhere() {
 		v.tidy(v.ctx(), m, "")
 	}
 	if err == nil {
-		err = v.audit(v.ctx(), m.ID, "member.sign-out-everywhere", m.ID, desk.OutcomeDone, "", "")
+		err = v.audit(v.ctx(), m.ID, "member.sign-out-everywhere", desk.OutcomeDone, "")
 	}
 	if err != nil {
 		v.fail(err)

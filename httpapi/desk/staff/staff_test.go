@@ -4,6 +4,7 @@ import (
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -280,6 +281,13 @@ func TestAllSessionsOfAllMembersEnd(t *testing.T) {
 	for _, b := range all {
 		b.signedOut()
 	}
+	stranger := s.browser()
+	for n := range 6 {
+		stranger.from = fmt.Sprintf("198.51.100.%d:1", n)
+		stranger.post("sign-in", "name", "ann", "password", "wrong password")
+	}
+	all[0].post("sign-in", "name", "ann", "password", password).shows(http.StatusTooManyRequests, "Too many") // no known browser any more
+	s.pass(time.Hour)
 	all[0].signs("ann")
 	require.Contains(t, s.audit(""), "api member.end-sessions all members done")
 }
