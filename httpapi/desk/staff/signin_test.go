@@ -1,6 +1,7 @@
 package staff_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/cointill/cointill/httpapi/desk"
 	"github.com/cointill/cointill/httpapi/desk/staff"
+	"github.com/cointill/cointill/store"
 )
 
 // A stranger learns neither from the answer nor from its work whether there is a member with the name.
@@ -386,4 +388,65 @@ func TestAForgedOrDamagedCookieIsNobody(t *testing.T) {
 	r.AddCookie(&http.Cookie{Name: "cointill-staff", Value: real})
 	_, err := s.Authenticate(r)
 	require.ErrorIs(t, err, desk.ErrSignedOut, "a cookie that a subdomain may set")
+}
+
+// interposed runs a function once, before a document of the kind is next written.
+type interposed struct {
+	desk.Records
+	kind string
+	run  atomic.Pointer[func()]
+}
+
+func (i *interposed) PutDocument(ctx context.Context, kind, name string, version int64, body []byte) (bool, error) {
+	if kind == i.kind {
+		if run := i.run.Swap(nil); run != nil {
+			(*run)()
+		}
+	}
+	return i.Records.PutDocument(ctx, kind, name, version, body)
+}
+
+// The member is disabled, or invited again, after a step was checked and before it is stored.
+func TestAStepThatIsOvertakenDoesNotSignIn(t *testing.T) {
+	for name, step := range map[string]func(b *browser) answer{
+		"second": func(b *browser) answer { return b.post("second", "code", b.code("ann")) },
+		"prove":  func(b *browser) answer { return b.post("prove", "password", password, "code", b.code("ann")) },
+		"enrol": func(b *browser) answer {
+			page := b.get("enrol")
+			return b.post("enrol", "code", codeOf(b, between(b.T, page.body, `<p class="secret"><code>`, "</code>")), "password", password)
+		},
+		"password": func(b *browser) answer {
+			return b.post("password", "password", password, "new", "another four random words")
+		},
+		"recovery": func(b *browser) answer { return b.post("recovery") },
+	} {
+		records := &interposed{Records: store.NewMemory().Records(), kind: "staff.member"}
+		s := openOn(t, records)
+		b, _ := s.member(staff.Member{ID: "ann", Role: desk.RoleViewer})
+		s.pass(time.Minute)
+		if name == "second" {
+			b = s.browser()
+			b.post("sign-in", "name", "ann", "password", password).leads("second")
+		}
+		root := s.administrator()
+		overtake := func() {
+			root.post("member", "id", "ann", "act", "invite", "reason", "somebody else knows the password").shows(http.StatusOK, "invitation?token=")
+		}
+		records.run.Store(&overtake)
+		a := step(b)
+		require.Equal(t, http.StatusSeeOther, a.status, name)
+		require.Regexp(t, "^sign-in", a.header.Get("Location"), name)
+		b.signedOut()
+		require.Empty(t, s.PasswordOf(t.Context(), "ann"), name)
+	}
+}
+
+func TestAPasswordIsComparedToItsEnd(t *testing.T) {
+	s := open(t)
+	b, _ := s.member(staff.Member{ID: "ann", Role: desk.RoleViewer})
+	long := strings.Repeat("0123456789abcdef", 16)
+	b.post("password", "password", password, "new", long).leads("./")
+	s.browser().post("sign-in", "name", "ann", "password", long+"x").shows(http.StatusUnauthorized, "wrong")
+	s.browser().post("sign-in", "name", "ann", "password", long[:255]).shows(http.StatusUnauthorized, "wrong")
+	s.browser().post("sign-in", "name", "ann", "password", long).leads("second")
 }

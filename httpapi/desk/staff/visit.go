@@ -86,6 +86,8 @@ func (v *visit) fail(err error) {
 	case errors.Is(err, errBusy):
 		v.w.Header().Set("Retry-After", "5")
 		v.refuse(http.StatusServiceUnavailable, "Many people sign in right now. Try again in a few seconds.")
+	case errors.Is(err, desk.ErrSignedOut): // the session has ended while the request was served
+		v.to("sign-in" + asQuery(v.pageHere()))
 	case v.ctx().Err() != nil: // nobody waits for the answer
 		v.refuse(http.StatusServiceUnavailable, "The request was given up.")
 	default:
