@@ -108,7 +108,7 @@ func (v *visit) doEnrol() {
 		v.tooMany("message", wait, map[string]any{"Title": "Wait"})
 		return
 	}
-	_, right, err := v.checkPassword(v.ctx(), f.member.ID, v.field("password"))
+	_, right, err := v.checkPassword(v.ctx(), v.known, f.member.ID, v.field("password"))
 	step, fits := stepOf(f.Secret, v.field("code"), v.cfg.Now(), 0)
 	switch {
 	case err != nil:
@@ -225,7 +225,7 @@ func (v *visit) doPassword() {
 		v.tooMany("password", wait, data)
 		return
 	}
-	_, right, err := v.checkPassword(v.ctx(), f.member.ID, v.field("password"))
+	_, right, err := v.checkPassword(v.ctx(), v.known, f.member.ID, v.field("password"))
 	if err != nil {
 		v.throttle.forgive(lanes)
 		v.fail(err)
@@ -248,7 +248,7 @@ func (v *visit) doPassword() {
 }
 
 func (v *visit) setPassword(f found, password string) (member, error) {
-	hash, err := v.hasher.hash(v.ctx(), password)
+	hash, err := v.known.hash(v.ctx(), password)
 	if err != nil {
 		return member{}, err
 	}

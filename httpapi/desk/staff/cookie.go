@@ -3,7 +3,6 @@ package staff
 import (
 	"context"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -78,8 +77,7 @@ func (d *devices) signingKey(ctx context.Context) ([]byte, error) {
 			d.key, d.read = key, d.now()
 			break
 		}
-		key = make([]byte, 32)
-		rand.Read(key) // never fails: crypto/rand ends the program instead
+		key = random(32)
 		if _, err := save(ctx, d.records, kindKey, "devices", 0, key); err != nil {
 			return nil, err
 		}
@@ -113,8 +111,7 @@ func (s *Staff) remember(w http.ResponseWriter, r *http.Request, memberID string
 	if err != nil {
 		return err
 	}
-	number := make([]byte, deviceNumber)
-	rand.Read(number) // never fails: crypto/rand ends the program instead
+	number := random(deviceNumber)
 	if former, ok := openDevice(&s.devices, key, s.deviceValue(r), memberID); ok {
 		number = former // the same lane as before
 	}

@@ -21,27 +21,48 @@ var (
 
 const CodeStep, MaxLanes, MaxSessions = codeStep, maxLanes, maxSessions
 
+func (s *Staff) hashers() []*hasher { return []*hasher{s.hasher, s.known} }
+
 // Quick makes hashes cheap, and calls ran for each of them.
 func (s *Staff) Quick(ran func()) {
-	s.hasher.cost = cost{memory: 64, passes: 1, lanes: 1}
 	s.Hashing(ran)
-	s.hasher.dummy, _ = s.hasher.hash(context.Background(), "dummy")
+	for _, h := range s.hashers() {
+		h.cost = cost{memory: 64, passes: 1, lanes: 1}
+		h.dummy = h.phc(random(saltSize), random(hashSize))
+	}
 }
 
 // Hashing calls ran before each hash from now on.
 func (s *Staff) Hashing(ran func()) {
-	derive := s.hasher.derive
-	s.hasher.derive = func(password, salt []byte, passes, memory uint32, lanes uint8, size uint32) []byte {
+	for _, h := range s.hashers() {
+		h.hashing(ran)
+	}
+}
+
+// HashingOfStrangers calls ran before each hash of a stranger's password from now on.
+func (s *Staff) HashingOfStrangers(ran func()) { s.hasher.hashing(ran) }
+
+func (h *hasher) hashing(ran func()) {
+	derive := h.derive
+	h.derive = func(password, salt []byte, passes, memory uint32, lanes uint8, size uint32) []byte {
 		ran()
 		return derive(password, salt, passes, memory, lanes, size)
 	}
 }
 
 // Costly hashes like a program that was built later, when hashes cost more.
-func (s *Staff) Costly() { s.hasher.cost.passes++ }
+func (s *Staff) Costly() {
+	for _, h := range s.hashers() {
+		h.cost.passes++
+	}
+}
 
 // Impatient bounds how long a password waits.
-func (s *Staff) Impatient(wait time.Duration) { s.hasher.wait = wait }
+func (s *Staff) Impatient(wait time.Duration) {
+	for _, h := range s.hashers() {
+		h.wait = wait
+	}
+}
 
 // PasswordOf returns the stored hash.
 func (s *Staff) PasswordOf(ctx context.Context, id string) string {

@@ -3,7 +3,6 @@ package staff
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
@@ -102,8 +101,7 @@ func (s *Staff) add(ctx context.Context, actor, reason string, m Member) (Invita
 
 // reinvite makes an invitation of the member, which ends the password and all sessions, and returns its token.
 func (s *Staff) reinvite(m *member, by string) (token string) {
-	raw := make([]byte, 32)
-	rand.Read(raw) // never fails: crypto/rand ends the program instead
+	raw := random(32)
 	token = base64.RawURLEncoding.EncodeToString([]byte(m.ID)) + "." + base64.RawURLEncoding.EncodeToString(raw)
 	m.Invitation = &invitation{Hash: digest(token), Until: s.cfg.Now().Add(s.cfg.Invited).UTC(), By: by}
 	m.Password = ""
@@ -173,7 +171,7 @@ func (v *visit) doInvitation() {
 		v.show(http.StatusUnprocessableEntity, "invitation", data)
 		return
 	}
-	hash, err := v.hasher.hash(v.ctx(), v.field("password"))
+	hash, err := v.known.hash(v.ctx(), v.field("password"))
 	if err != nil {
 		v.fail(err)
 		return

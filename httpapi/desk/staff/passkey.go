@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/hmac"
-	"crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
@@ -98,8 +97,7 @@ func passkeyID(p passkey) string { return base64.RawURLEncoding.EncodeToString(p
 
 // handle returns the member with a handle, which is made when it is first needed.
 func (s *Staff) handle(ctx context.Context, id string) (member, error) {
-	raw := make([]byte, handleSize)
-	rand.Read(raw) // never fails: crypto/rand ends the program instead
+	raw := random(handleSize)
 	m, err := s.find(ctx, id)
 	if err != nil || len(m.Handle) > 0 {
 		return m, err
@@ -371,7 +369,7 @@ func (v *visit) rightPassword(f found, refuse func(why string)) bool {
 		v.tooMany("message", wait, map[string]any{"Title": "Wait"})
 		return false
 	}
-	_, right, err := v.checkPassword(v.ctx(), f.member.ID, v.field("password"))
+	_, right, err := v.checkPassword(v.ctx(), v.known, f.member.ID, v.field("password"))
 	switch {
 	case err != nil:
 		v.throttle.forgive(lanes)

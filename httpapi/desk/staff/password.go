@@ -69,11 +69,25 @@ type hasher struct {
 	derive func(password, salt []byte, passes, memory uint32, lanes uint8, size uint32) []byte
 }
 
-func newHasher(atOnce int) (*hasher, error) {
+// Passwords of people who are known, by a session, an invitation or their browser, are hashed beside those of strangers, this
+// many at once, so that a flood of sign-ins does not keep them waiting.
+const knownAtOnce = 2
+
+func newHasher(atOnce int) *hasher {
 	h := &hasher{slots: make(chan struct{}, atOnce), queue: make(chan struct{}, 16*atOnce), wait: 5 * time.Second, cost: usual, derive: argon2.IDKey}
-	var err error
-	h.dummy, err = h.hash(context.Background(), rand.Text())
-	return h, err
+	h.dummy = h.phc(random(saltSize), random(hashSize)) // the hash of no password that anybody knows
+	return h
+}
+
+func random(size int) []byte {
+	b := make([]byte, size)
+	rand.Read(b) // never fails: crypto/rand ends the program instead
+	return b
+}
+
+// phc returns a hash of the usual cost in the PHC string format.
+func (h *hasher) phc(salt, key []byte) string {
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, h.cost.memory, h.cost.passes, h.cost.lanes, raw64(salt), raw64(key))
 }
 
 // run waits for a slot and runs f in it. It returns errBusy if the queue is full or the wait is too long.
@@ -100,11 +114,9 @@ func (h *hasher) run(ctx context.Context, f func()) error {
 
 // hash returns the hash of a password with a new salt, in the PHC string format.
 func (h *hasher) hash(ctx context.Context, password string) (phc string, err error) {
-	salt := make([]byte, saltSize)
-	rand.Read(salt) // never fails: crypto/rand ends the program instead
+	salt := random(saltSize)
 	err = h.run(ctx, func() {
-		key := h.derive([]byte(password), salt, h.cost.passes, h.cost.memory, h.cost.lanes, hashSize)
-		phc = fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, h.cost.memory, h.cost.passes, h.cost.lanes, raw64(salt), raw64(key))
+		phc = h.phc(salt, h.derive([]byte(password), salt, h.cost.passes, h.cost.memory, h.cost.lanes, hashSize))
 	})
 	return phc, err
 }

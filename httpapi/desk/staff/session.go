@@ -3,7 +3,6 @@ package staff
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -61,8 +60,7 @@ const (
 // token makes a token of 256 random bits, and the name under which its session is stored: that of all sessions of a member
 // begins alike.
 func newToken(memberID string) (token, name string) {
-	raw := make([]byte, 32)
-	rand.Read(raw) // never fails: crypto/rand ends the program instead
+	raw := random(32)
 	token = subject(memberID) + "." + base64.RawURLEncoding.EncodeToString(raw)
 	return token, sessionName(token)
 }

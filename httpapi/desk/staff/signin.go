@@ -54,7 +54,11 @@ func (v *visit) doSignIn() {
 		v.tooMany("sign-in", wait, data)
 		return
 	}
-	m, right, err := v.checkPassword(v.ctx(), name, v.field("password"))
+	h := v.hasher
+	if device != "" {
+		h = v.known
+	}
+	m, right, err := v.checkPassword(v.ctx(), h, name, v.field("password"))
 	switch {
 	case err != nil:
 		v.throttle.forgive(lanes)
@@ -104,7 +108,7 @@ func (v *visit) enter(m member, to stage, proved time.Time, page string) {
 
 // checkPassword returns the member with the name, if the password is right and the member may sign in. It does the same work
 // for an unknown name.
-func (s *Staff) checkPassword(ctx context.Context, name, password string) (m member, right bool, err error) {
+func (s *Staff) checkPassword(ctx context.Context, h *hasher, name, password string) (m member, right bool, err error) {
 	m, err = s.find(ctx, name)
 	if errors.Is(err, ErrNotFound) {
 		m, err = member{}, nil
@@ -112,11 +116,11 @@ func (s *Staff) checkPassword(ctx context.Context, name, password string) (m mem
 	if err != nil {
 		return member{}, false, err
 	}
-	same, err := s.hasher.verify(ctx, password, m.Password)
+	same, err := h.verify(ctx, password, m.Password)
 	if err != nil || !same || m.Disabled {
 		return member{}, false, err
 	}
-	if s.hasher.weaker(m.Password) {
+	if h.weaker(m.Password) {
 		s.strengthen(ctx, m, password)
 	}
 	return m, true, nil
@@ -124,7 +128,7 @@ func (s *Staff) checkPassword(ctx context.Context, name, password string) (m mem
 
 // strengthen hashes a password that was right anew, at what hashes cost now. If that fails, the next sign-in makes up for it.
 func (s *Staff) strengthen(ctx context.Context, m member, password string) {
-	hash, err := s.hasher.hash(ctx, password)
+	hash, err := s.known.hash(ctx, password)
 	if err == nil {
 		_, err = s.change(ctx, m.ID, func(now *member) error {
 			if now.Password == m.Password {
@@ -305,7 +309,7 @@ func (v *visit) proof(f found, page string, data map[string]any) (m member, how,
 		v.tooMany(page, wait, data)
 		return m, "", "", false
 	}
-	m, right, err := v.checkPassword(v.ctx(), f.member.ID, v.field("password"))
+	m, right, err := v.checkPassword(v.ctx(), v.known, f.member.ID, v.field("password"))
 	how = "by password"
 	if err == nil && right && m.hasFactor() {
 		var by string

@@ -44,8 +44,8 @@ type Config struct {
 	Fresh time.Duration
 	// Invited is how long an invitation can be accepted. Default 72 hours.
 	Invited time.Duration
-	// PasswordsAtOnce is how many passwords are hashed at once, each with 19 MiB of memory. Sixteen times as many wait.
-	// Default 4.
+	// PasswordsAtOnce is how many passwords of strangers are hashed at once, each with 19 MiB of memory. Sixteen times as many
+	// wait. Two more are those of people who are known by a session, an invitation or their browser. Default 4.
 	PasswordsAtOnce int
 
 	// ClientIP returns the address that a request comes from, for the bound on attempts. Behind a proxy it must be the
@@ -66,7 +66,8 @@ type Staff struct {
 	plain    bool // http, for development
 	handler  http.Handler
 	pages    *pages
-	hasher   *hasher
+	hasher   *hasher // of the passwords of strangers
+	known    *hasher // of the passwords of people who are known
 	throttle *throttle
 	devices  devices
 	passkeys *webauthn.WebAuthn // nil if the origin can have none
@@ -82,9 +83,7 @@ func New(cfg Config) (*Staff, error) {
 	if s.pages, err = newPages(); err != nil {
 		return nil, fmt.Errorf("staff: New: %w", err)
 	}
-	if s.hasher, err = newHasher(s.cfg.PasswordsAtOnce); err != nil {
-		return nil, fmt.Errorf("staff: New: %w", err)
-	}
+	s.hasher, s.known = newHasher(s.cfg.PasswordsAtOnce), newHasher(knownAtOnce)
 	if s.passkeys, err = s.newPasskeys(); err != nil {
 		return nil, fmt.Errorf("staff: New: passkeys: %w", err)
 	}

@@ -2,7 +2,6 @@ package staff
 
 import (
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -31,9 +30,7 @@ var base32Text = base32.StdEncoding.WithPadding(base32.NoPadding)
 
 // newSecret returns a secret for codes.
 func newSecret() []byte {
-	secret := make([]byte, codeSecret)
-	rand.Read(secret) // never fails: crypto/rand ends the program instead
-	return secret
+	return random(codeSecret)
 }
 
 // code returns the code of a step (RFC 4226, section 5.3; RFC 6238, section 4).
@@ -95,8 +92,7 @@ const (
 // newRecovery returns codes to be shown once, and the hashes to be stored.
 func newRecovery() (codes, hashes []string) {
 	for range recoveryCodes {
-		raw := make([]byte, recoveryBytes)
-		rand.Read(raw) // never fails: crypto/rand ends the program instead
+		raw := random(recoveryBytes)
 		text := strings.ToLower(base32Text.EncodeToString(raw))
 		codes = append(codes, strings.Join([]string{text[:4], text[4:8], text[8:12], text[12:]}, "-"))
 		hashes = append(hashes, hashRecovery(text))
