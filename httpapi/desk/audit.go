@@ -30,10 +30,12 @@ type AuditRecord struct {
 	Subject string    `json:"subject"`           // id of what it was done to
 	Project string    `json:"project,omitempty"` // that the subject belongs to
 	Reason  string    `json:"reason,omitempty"`  // in the words of the person
-	Before  string    `json:"before,omitempty"`  // what was so before, as far as the act changed it
-	After   string    `json:"after,omitempty"`   // what is so now
 	Outcome Outcome   `json:"outcome"`
 	Error   string    `json:"error,omitempty"` // why it was refused, or failed
+
+	// Before and After say what was so and what is so now, as far as it concerns the act: names and values for people.
+	Before map[string]string `json:"before,omitempty"`
+	After  map[string]string `json:"after,omitempty"`
 }
 
 // Append adds the record to the log, durably, and returns its position.

@@ -8,7 +8,8 @@
 //	})
 //	mux.Handle("/staff/", http.StripPrefix("/staff", people))
 //
-// Its method Authenticate is the hook of the desk: it says who has sent a request. There is no page to sign up. The first
+// Its method Authenticate is the hook of the desk: it says who has sent a request. The desk leads people to the pages
+// people.Prove("") and people.SignOut(). There is no page to sign up. The first
 // administrator is made by the program, once, and gets a link to choose a password with:
 //
 //	invitation, err := people.Add(ctx, staff.Member{ID: "ann", Role: desk.RoleAdministrator})

@@ -115,12 +115,12 @@ type invitation struct {
 func (m member) hasFactor() bool { return len(m.Secret) > 0 || len(m.Passkeys) > 0 }
 
 // describe returns what an administrator decides about a member, for the audit log.
-func (m member) describe() string {
-	what := fmt.Sprintf("name %q, role %s, projects %s", m.Name, m.Role, projectsText(m.Projects))
+func (m member) describe() map[string]string {
+	state := "enabled"
 	if m.Disabled {
-		what += ", disabled"
+		state = "disabled"
 	}
-	return what
+	return map[string]string{"name": m.Name, "role": string(m.Role), "projects": projectsText(m.Projects), "state": state}
 }
 
 func projectsText(projects []string) string {

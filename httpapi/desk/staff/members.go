@@ -15,14 +15,16 @@ import (
 // deed is an act of an administrator on a member.
 type deed struct {
 	actor, act, subject, reason string
-	before, after               string
+	before, after               map[string]string
 }
 
 // audit appends what a person did to their own account to the audit log, and how.
 func (s *Staff) audit(ctx context.Context, id, act string, outcome desk.Outcome, how string) error {
-	_, err := desk.AuditRecord{
-		At: s.cfg.Now(), Actor: id, Act: act, Subject: id, After: how, Outcome: outcome,
-	}.Append(ctx, s.cfg.Records)
+	record := desk.AuditRecord{At: s.cfg.Now(), Actor: id, Act: act, Subject: id, Outcome: outcome}
+	if how != "" {
+		record.After = map[string]string{"how": how}
+	}
+	_, err := record.Append(ctx, s.cfg.Records)
 	return err
 }
 
@@ -38,7 +40,7 @@ func (s *Staff) logged(ctx context.Context, d *deed, do func() error) error {
 	var no *refusal
 	switch {
 	case errors.As(err, &no), errors.Is(err, ErrExists), errors.Is(err, ErrNotFound), errors.Is(err, ErrInvalid):
-		record.Outcome, record.After, record.Error = desk.OutcomeRefused, "", err.Error()
+		record.Outcome, record.After, record.Error = desk.OutcomeRefused, nil, err.Error()
 	case err != nil:
 		record.Outcome, record.Error = desk.OutcomeFailed, "the records could not be written"
 	}

@@ -143,7 +143,8 @@ func TestAnAdministratorInvitesChangesAndDisables(t *testing.T) {
 	require.Equal(t, desk.OutcomeBegun, change[0].Outcome)
 	require.Equal(t, desk.AuditRecord{
 		At: change[1].At, Actor: "root", Act: "member.change", Subject: "ann", Reason: "promoted", Outcome: desk.OutcomeDone,
-		Before: `name "Ann", role cashier, projects p1, p2`, After: `name "Ann B.", role operator, projects p1`,
+		Before: map[string]string{"name": "Ann", "role": "cashier", "projects": "p1, p2", "state": "enabled"},
+		After:  map[string]string{"name": "Ann B.", "role": "operator", "projects": "p1", "state": "enabled"},
 	}, change[1])
 	require.Contains(t, s.audit(""), "root member.invite ann refused")
 }

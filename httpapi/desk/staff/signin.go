@@ -331,6 +331,9 @@ func (v *visit) proof(f found, page string, data map[string]any) (m member, how,
 	return m, how, "", true
 }
 
+// signOut asks first: a link of another site must not sign anybody out.
+func (v *visit) signOut() { v.show(http.StatusOK, "sign-out", nil) }
+
 func (v *visit) doSignOut() {
 	f, err := v.session(v.r)
 	if err == nil {

@@ -217,7 +217,11 @@ func TestOneSessionIsEndedOrAllOfThem(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, n)
 
-	stolen := phone.signs("ann").cookies[sessionName]
+	phone.signs("ann")
+	phone.get(strings.TrimPrefix(s.SignOut(), "/staff/")).shows(http.StatusOK, "Sign out on this browser")
+	_, err = phone.person()
+	require.NoError(t, err, "a link alone does not sign out")
+	stolen := phone.cookies[sessionName]
 	phone.post("sign-out").leads("sign-in")
 	require.NotContains(t, phone.cookies, sessionName)
 	phone.cookies[sessionName] = stolen
@@ -457,4 +461,17 @@ func TestAPasswordIsComparedToItsEnd(t *testing.T) {
 	s.browser().post("sign-in", "name", "ann", "password", long+"x").shows(http.StatusUnauthorized, "wrong")
 	s.browser().post("sign-in", "name", "ann", "password", long[:255]).shows(http.StatusUnauthorized, "wrong")
 	s.browser().post("sign-in", "name", "ann", "password", long).leads("second")
+}
+
+// A desk that knows one page leads there both those who are signed out and those who must prove again who they are.
+func TestThePageForProofsServesThoseWhoAreSignedOut(t *testing.T) {
+	s := open(t)
+	s.member(staff.Member{ID: "ann", Role: desk.RoleViewer})
+	b := s.browser()
+	b.get("prove?next=/desk/payouts").leads("sign-in?next=%2Fdesk%2Fpayouts")
+	b.post("sign-in", "name", "ann", "password", password, "next", "/desk/payouts").leads("second?next=%2Fdesk%2Fpayouts")
+	b.get("prove?next=/desk/payouts").leads("second?next=%2Fdesk%2Fpayouts")
+	s.pass(time.Minute)
+	b.post("second", "code", b.code("ann"), "next", "/desk/payouts").leads("/desk/payouts")
+	b.get("prove?next=/desk/payouts").shows(http.StatusOK, "Is it still you?")
 }

@@ -181,7 +181,7 @@ func (s *Staff) routes() http.Handler {
 		"GET /prove": (*visit).prove, "POST /prove": (*visit).doProve,
 		"GET /enrol": (*visit).enrol, "POST /enrol": (*visit).doEnrol, "POST /recovery": (*visit).doRecovery,
 		"GET /invitation": (*visit).invitation, "POST /invitation": (*visit).doInvitation,
-		"POST /sign-out": (*visit).doSignOut, "POST /sign-out-everywhere": (*visit).doSignOutEverywhere,
+		"GET /sign-out": (*visit).signOut, "POST /sign-out": (*visit).doSignOut, "POST /sign-out-everywhere": (*visit).doSignOutEverywhere,
 		"POST /end-session": (*visit).doEndSession, "GET /password": (*visit).password, "POST /password": (*visit).doPassword,
 		"GET /members": (*visit).members, "GET /invite": (*visit).invite, "POST /invite": (*visit).doInvite,
 		"GET /member": (*visit).member, "POST /member": (*visit).doMember,
@@ -241,8 +241,12 @@ func (s *Staff) Authenticate(r *http.Request) (desk.Person, error) {
 func (s *Staff) SignIn(next string) string { return s.base + "sign-in" + asQuery(nextPath(next, "")) }
 
 // Prove returns the path of the page on which a person who is signed in proves again who they are, and then goes on to the next
-// path of the same origin.
+// path of the same origin. It leads a person who is not signed in to the page for that, so that it serves both for a desk that
+// knows one page.
 func (s *Staff) Prove(next string) string { return s.base + "prove" + asQuery(nextPath(next, "")) }
+
+// SignOut returns the path of the page on which a person signs out.
+func (s *Staff) SignOut() string { return s.base + "sign-out" }
 
 func asQuery(next string) string {
 	if next == "" {

@@ -150,6 +150,9 @@ func (v *visit) signedIn() (f found, ok bool) {
 
 // pageHere is the page to come back to: after a form that was not accepted, the one with the form.
 func (v *visit) pageHere() string {
+	if v.r.URL.Path == "/prove" { // whoever has just signed in has proved who they are
+		return v.next()
+	}
 	if v.r.Method == http.MethodGet || v.r.Method == http.MethodHead {
 		return v.here()
 	}
