@@ -136,7 +136,7 @@ func (v *visit) setFactor(f found, what string, set func(*member)) {
 		return nil
 	})
 	if err == nil {
-		err = v.audit(v.ctx(), m.ID, "member.second-factor", desk.OutcomeDone, what)
+		err = v.audit(v.ctx(), m.ID, "member.second-factor", desk.PhaseDid, what)
 	}
 	if err == nil {
 		err = v.begin(v.w, v.r, m, stageFull, v.cfg.Now().UTC())
@@ -178,7 +178,7 @@ func (v *visit) doRecovery() {
 		return nil
 	})
 	if err == nil {
-		err = v.audit(v.ctx(), f.member.ID, "member.recovery-codes", desk.OutcomeDone, "new ones")
+		err = v.audit(v.ctx(), f.member.ID, "member.recovery-codes", desk.PhaseDid, "new ones")
 	}
 	if err != nil {
 		v.fail(err)
@@ -261,7 +261,7 @@ func (v *visit) setPassword(f found, password string) (member, error) {
 		return nil
 	})
 	if err == nil {
-		err = v.audit(v.ctx(), m.ID, "member.password", desk.OutcomeDone, "")
+		err = v.audit(v.ctx(), m.ID, "member.password", desk.PhaseDid, "")
 	}
 	return m, err
 }

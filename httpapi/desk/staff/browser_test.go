@@ -229,7 +229,7 @@ func (s *shop) audit(act string) (all []string) {
 	s.Helper()
 	for _, a := range s.auditRecords() {
 		if act == "" || a.Act == act {
-			all = append(all, fmt.Sprintf("%s %s %s %s", a.Actor, a.Act, a.Subject, a.Outcome))
+			all = append(all, fmt.Sprintf("%s %s %s %s", a.Actor, a.Act, a.Subject, a.Phase))
 		}
 	}
 	return all

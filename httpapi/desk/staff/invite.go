@@ -189,7 +189,7 @@ func (v *visit) doInvitation() {
 		return
 	}
 	if err == nil {
-		err = v.audit(v.ctx(), m.ID, "member.accept", desk.OutcomeDone, "")
+		err = v.audit(v.ctx(), m.ID, "member.accept", desk.PhaseDid, "")
 	}
 	if err != nil {
 		v.fail(err)

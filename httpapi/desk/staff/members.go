@@ -19,8 +19,8 @@ type deed struct {
 }
 
 // audit appends what a person did to their own account to the audit log, and how.
-func (s *Staff) audit(ctx context.Context, id, act string, outcome desk.Outcome, how string) error {
-	record := desk.AuditRecord{At: s.cfg.Now(), Actor: id, Act: act, Subject: id, Outcome: outcome}
+func (s *Staff) audit(ctx context.Context, id, act string, phase desk.Phase, how string) error {
+	record := desk.Entry{At: s.cfg.Now(), Phase: phase, Actor: id, Act: act, Subject: id}
 	if how != "" {
 		record.After = map[string]string{"how": how}
 	}
@@ -31,18 +31,19 @@ func (s *Staff) audit(ctx context.Context, id, act string, outcome desk.Outcome,
 // logged does a deed between two records of the audit log: one that it is begun, without which it is not done, and one of what
 // became of it.
 func (s *Staff) logged(ctx context.Context, d *deed, do func() error) error {
-	record := desk.AuditRecord{At: s.cfg.Now(), Actor: d.actor, Act: d.act, Subject: d.subject, Reason: d.reason, Outcome: desk.OutcomeBegun}
-	if _, err := record.Append(ctx, s.cfg.Records); err != nil {
+	record := desk.Entry{At: s.cfg.Now(), Phase: desk.PhaseIntends, Actor: d.actor, Act: d.act, Subject: d.subject, Reason: d.reason}
+	position, err := record.Append(ctx, s.cfg.Records)
+	if err != nil {
 		return err
 	}
-	err := do()
-	record.At, record.Before, record.After, record.Outcome = s.cfg.Now(), d.before, d.after, desk.OutcomeDone
+	err = do()
+	record.At, record.Of, record.Before, record.After, record.Phase = s.cfg.Now(), position, d.before, d.after, desk.PhaseDid
 	var no *refusal
 	switch {
 	case errors.As(err, &no), errors.Is(err, ErrExists), errors.Is(err, ErrNotFound), errors.Is(err, ErrInvalid):
-		record.Outcome, record.After, record.Error = desk.OutcomeRefused, nil, err.Error()
+		record.Phase, record.After, record.Outcome = desk.PhaseRefused, nil, err.Error()
 	case err != nil:
-		record.Outcome, record.Error = desk.OutcomeFailed, "the records could not be written"
+		record.Phase, record.Outcome = desk.PhaseFailed, "the records could not be written"
 	}
 	// What was done is written down even if nobody waits any more.
 	_, logErr := record.Append(context.WithoutCancel(ctx), s.cfg.Records)

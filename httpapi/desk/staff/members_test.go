@@ -133,16 +133,16 @@ func TestAnAdministratorInvitesChangesAndDisables(t *testing.T) {
 	root.post("member", "id", "ann", "act", "fly", "reason", "x").shows(http.StatusUnprocessableEntity, "no such act")
 	root.post("member", "id", "nobody", "act", "disable", "reason", "x").shows(http.StatusNotFound, "no such member")
 
-	var change []desk.AuditRecord
+	var change []desk.Entry
 	for _, a := range s.auditRecords() {
 		if a.Act == "member.change" {
 			change = append(change, a)
 		}
 	}
 	require.Len(t, change, 2)
-	require.Equal(t, desk.OutcomeBegun, change[0].Outcome)
-	require.Equal(t, desk.AuditRecord{
-		At: change[1].At, Actor: "root", Act: "member.change", Subject: "ann", Reason: "promoted", Outcome: desk.OutcomeDone,
+	require.Equal(t, desk.PhaseIntends, change[0].Phase)
+	require.Equal(t, desk.Entry{
+		At: change[1].At, Actor: "root", Act: "member.change", Subject: "ann", Reason: "promoted", Phase: desk.PhaseDid, Of: change[1].Of,
 		Before: map[string]string{"name": "Ann", "role": "cashier", "projects": "p1, p2", "state": "enabled"},
 		After:  map[string]string{"name": "Ann B.", "role": "operator", "projects": "p1", "state": "enabled"},
 	}, change[1])
@@ -186,7 +186,7 @@ func TestAnAdministratorWhoLostEverythingComesBackByTheProgram(t *testing.T) {
 	require.NoError(t, err)
 	root.accept(invited.Link).leads("enrol")
 	root.enrols("root")
-	require.Contains(t, s.audit(""), "api member.invite root done")
+	require.Contains(t, s.audit(""), "api member.invite root did")
 }
 
 func TestNobodyChangesThemselvesOrMoreThanTheySee(t *testing.T) {
@@ -328,10 +328,10 @@ func TestAnActThatEndsInTheMiddleIsInTheLog(t *testing.T) {
 			require.Empty(t, log)
 		case 1:
 			require.NoError(t, err)
-			require.Equal(t, "root member.disable ann begun", log[0])
+			require.Equal(t, "root member.disable ann intends", log[0])
 		case 2:
 			require.ErrorIs(t, err, desk.ErrSignedOut)
-			require.Equal(t, []string{"root member.disable ann begun"}, log)
+			require.Equal(t, []string{"root member.disable ann intends"}, log)
 		case 3:
 			a.leads("members")
 			require.ErrorIs(t, err, desk.ErrSignedOut)

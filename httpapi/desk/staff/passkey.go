@@ -412,7 +412,7 @@ func (v *visit) changePasskeys(f found, what string, change func(*member) error)
 		return
 	}
 	if err == nil {
-		err = v.audit(v.ctx(), m.ID, "member.second-factor", desk.OutcomeDone, what)
+		err = v.audit(v.ctx(), m.ID, "member.second-factor", desk.PhaseDid, what)
 	}
 	if err == nil {
 		err = v.begin(v.w, v.r, m, stageFull, f.Proved)

@@ -174,7 +174,7 @@ func TestAPasskeySignsInAndProves(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, s.clock(), p.Proved)
 	require.NotEqual(t, former, fresh.cookies[sessionName])
-	require.Contains(t, s.audit(""), "ann member.prove ann done")
+	require.Contains(t, s.audit(""), "ann member.prove ann did")
 
 	after := s.browser()
 	after.post("sign-in", "name", "ann", "password", password).leads("second")

@@ -82,7 +82,7 @@ func (v *visit) enterByPassword(m member) {
 	if v.cfg.OptionalSecondFactor {
 		proved = v.cfg.Now().UTC()
 	}
-	if err := v.audit(v.ctx(), m.ID, "member.sign-in", desk.OutcomeDone, "by password alone"); err != nil {
+	if err := v.audit(v.ctx(), m.ID, "member.sign-in", desk.PhaseDid, "by password alone"); err != nil {
 		v.fail(err)
 		return
 	}
@@ -196,7 +196,7 @@ func (v *visit) doSecond() {
 	m, how, err := v.useCode(v.ctx(), f.member.ID, v.field("code"))
 	switch {
 	case errors.Is(err, errWrongCode):
-		if err := v.audit(v.ctx(), f.member.ID, "member.sign-in", desk.OutcomeRefused, "wrong code, after the right password"); err != nil {
+		if err := v.audit(v.ctx(), f.member.ID, "member.sign-in", desk.PhaseRefused, "wrong code, after the right password"); err != nil {
 			v.fail(err)
 			return
 		}
@@ -216,7 +216,7 @@ func (v *visit) doSecond() {
 
 // arrive begins the session of a member who has proved who they are.
 func (v *visit) arrive(m member, act, how string) {
-	if err := v.audit(v.ctx(), m.ID, act, desk.OutcomeDone, how); err != nil {
+	if err := v.audit(v.ctx(), m.ID, act, desk.PhaseDid, how); err != nil {
 		v.fail(err)
 		return
 	}
@@ -286,7 +286,7 @@ func (v *visit) doProve() {
 	switch {
 	case !ok:
 	case problem != "":
-		if err := v.audit(v.ctx(), f.member.ID, "member.prove", desk.OutcomeRefused, "wrong password or code"); err != nil {
+		if err := v.audit(v.ctx(), f.member.ID, "member.prove", desk.PhaseRefused, "wrong password or code"); err != nil {
 			v.fail(err)
 			return
 		}
@@ -358,7 +358,7 @@ func (v *visit) doSignOutEverywhere() {
 		v.tidy(v.ctx(), m, "")
 	}
 	if err == nil {
-		err = v.audit(v.ctx(), m.ID, "member.sign-out-everywhere", desk.OutcomeDone, "")
+		err = v.audit(v.ctx(), m.ID, "member.sign-out-everywhere", desk.PhaseDid, "")
 	}
 	if err != nil {
 		v.fail(err)

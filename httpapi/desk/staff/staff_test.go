@@ -24,12 +24,12 @@ func decode32(t require.TestingT, secret string) []byte {
 	return raw
 }
 
-func (s *shop) auditRecords() (all []desk.AuditRecord) {
+func (s *shop) auditRecords() (all []desk.Entry) {
 	s.Helper()
 	_, bodies, err := s.records.ReadRecords(s.Context(), desk.AuditLog, 0, false, 10_000)
 	require.NoError(s, err)
 	for _, body := range bodies {
-		var a desk.AuditRecord
+		var a desk.Entry
 		require.NoError(s, json.Unmarshal(body, &a))
 		all = append(all, a)
 	}
@@ -61,8 +61,8 @@ func TestTheFirstAdministratorIsInvitedAndSignsInWithTwoFactors(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, s.clock(), p.Proved)
 	require.Equal(t, []string{
-		"api member.add ann begun", "api member.add ann done", "ann member.accept ann done", "ann member.sign-in ann done",
-		"ann member.second-factor ann done", "ann member.sign-in ann done",
+		"api member.add ann intends", "api member.add ann did", "ann member.accept ann did", "ann member.sign-in ann did",
+		"ann member.second-factor ann did", "ann member.sign-in ann did",
 	}, s.audit(""))
 }
 
@@ -289,7 +289,7 @@ func TestAllSessionsOfAllMembersEnd(t *testing.T) {
 	all[0].post("sign-in", "name", "ann", "password", password).shows(http.StatusTooManyRequests, "Too many") // no known browser any more
 	s.pass(time.Hour)
 	all[0].signs("ann")
-	require.Contains(t, s.audit(""), "api member.end-sessions all members done")
+	require.Contains(t, s.audit(""), "api member.end-sessions all members did")
 }
 
 // One row that cannot be read keeps nobody else out.
