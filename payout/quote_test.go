@@ -2,6 +2,7 @@ package payout_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 
 	"github.com/cointill/cointill/chain"
@@ -148,5 +149,45 @@ func TestARefundComesFromTheAccountThatIsNamed(t *testing.T) {
 		_, _, err = s.Refund(t.Context(), held)
 		require.ErrorIs(t, err, payout.ErrNothingLeft)
 		s.sound()
+	})
+}
+
+func TestAQuoteOfARefundIsWhatTheRefundMakesAndStoresNothing(t *testing.T) {
+	on(t, func(t *testing.T, s *shop) {
+		s.fund("shop", coin, 1000)
+		s.paid("x", 130, invoice.StatusCompleted)
+		before := s.books()
+		for _, over := range []bool{true, false} {
+			r := s.refund(fmt.Sprint("over ", over), "x", "")
+			r.Over = over
+			quote, err := s.QuoteRefund(t.Context(), r)
+			require.NoError(t, err)
+			require.Equal(t, before, s.books(), "a quote stores nothing")
+			made, _, err := s.Refund(t.Context(), r)
+			require.NoError(t, err)
+			require.Equal(t,
+				[]any{made.Kind, made.Invoice, made.To, made.Units, made.Source, made.Fee, made.FeeAsset, made.Payer},
+				[]any{quote.Kind, quote.Invoice, quote.To, quote.Units, quote.Source, quote.Fee, quote.FeeAsset, quote.Payer})
+			before = s.books()
+		}
+		credit, err := s.Credit(t.Context(), "shop", "x")
+		require.NoError(t, err)
+		require.Equal(t, "0", credit.Refundable(coin).String())
+		_, err = s.QuoteRefund(t.Context(), s.refund("", "x", ""))
+		require.ErrorIs(t, err, payout.ErrNothingLeft)
+		stranger := s.refund("", "x", "")
+		stranger.Project = "other"
+		_, err = s.QuoteRefund(t.Context(), stranger)
+		require.ErrorIs(t, err, payout.ErrNotFound)
+		_, err = s.Credit(t.Context(), "other", "x")
+		require.ErrorIs(t, err, payout.ErrNotFound, "another project's invoice does not exist")
+		negative := s.refund("", "x", "-1")
+		var bad *payout.InvalidError
+		_, err = s.QuoteRefund(t.Context(), negative)
+		require.ErrorAs(t, err, &bad)
+		nowhere := s.refund("", "x", "")
+		nowhere.To = "bc1q"
+		_, err = s.QuoteRefund(t.Context(), nowhere)
+		require.Error(t, err)
 	})
 }

@@ -56,6 +56,66 @@ func (s *Service) Refund(ctx context.Context, r RefundRequest) (p Payout, token 
 	return p, token, nil
 }
 
+// Credit returns what the ledger has of the project's invoice, or the zero Credit if nothing. It returns ErrNotFound when
+// the project has no such invoice.
+func (s *Service) Credit(ctx context.Context, project, invoiceID string) (Credit, error) {
+	if _, err := s.refunded(ctx, project, invoiceID); err != nil {
+		return Credit{}, fmt.Errorf("payout: credit: %w", err)
+	}
+	credit, err := s.cfg.Store.Credit(ctx, invoiceID)
+	if err != nil {
+		return Credit{}, fmt.Errorf("payout: credit: %w", err)
+	}
+	return credit, nil
+}
+
+// QuoteRefund returns the refund that [Service.Refund] would make now, and stores nothing: what would be given back, from
+// which account, and what would be reserved for the fee. It needs no Key, and checks the receiver only if there is one. It
+// does not look at balances, limits or policies. Its other refusals are those of Refund.
+func (s *Service) QuoteRefund(ctx context.Context, r RefundRequest) (Payout, error) {
+	p, err := s.quoteRefund(ctx, r)
+	if err != nil {
+		return Payout{}, fmt.Errorf("payout: quote refund: %w", err)
+	}
+	return p, nil
+}
+
+func (s *Service) quoteRefund(ctx context.Context, r RefundRequest) (Payout, error) {
+	if !r.Units.IsZero() {
+		if err := checkUnits(r.Units); err != nil {
+			return Payout{}, err
+		}
+	}
+	inv, err := s.refunded(ctx, r.Project, r.Invoice)
+	if err != nil {
+		return Payout{}, err
+	}
+	if r.Asset == "" && inv.Quote != nil {
+		r.Asset = inv.Quote.Asset.ID
+	}
+	credit, err := s.cfg.Store.Credit(ctx, inv.ID)
+	if err != nil {
+		return Payout{}, err
+	}
+	n, p, err := s.refundDraft(r, inv, credit)
+	if err == nil && r.To != "" {
+		err = s.receiver(ctx, n, &p, r.To)
+	}
+	return p, err
+}
+
+// refunded returns the project's invoice, or ErrNotFound.
+func (s *Service) refunded(ctx context.Context, project, id string) (invoice.Invoice, error) {
+	inv, err := s.cfg.Invoices.Invoice(ctx, id)
+	if err == nil && inv.Project != project {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return invoice.Invoice{}, fmt.Errorf("invoice %s: %w", id, err)
+	}
+	return inv, nil
+}
+
 func (s *Service) refund(ctx context.Context, r RefundRequest) (Payout, string, error) {
 	if err := s.checkTexts(r.request()); err != nil {
 		return Payout{}, "", err
@@ -65,12 +125,9 @@ func (s *Service) refund(ctx context.Context, r RefundRequest) (Payout, string, 
 			return Payout{}, "", err
 		}
 	}
-	inv, err := s.cfg.Invoices.Invoice(ctx, r.Invoice)
-	if err == nil && inv.Project != r.Project {
-		err = ErrNotFound
-	}
+	inv, err := s.refunded(ctx, r.Project, r.Invoice)
 	if err != nil {
-		return Payout{}, "", fmt.Errorf("invoice %s: %w", r.Invoice, err)
+		return Payout{}, "", err
 	}
 	if stored, err := s.refundReplay(ctx, r); err == nil || !errors.Is(err, ErrNotFound) {
 		return stored, "", err

@@ -1,6 +1,8 @@
 package desk
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -44,4 +46,17 @@ type Person struct {
 // Sees reports whether the person may see the project.
 func (p Person) Sees(project string) bool {
 	return len(p.Projects) == 0 || slices.Contains(p.Projects, project)
+}
+
+// check returns an error that describes what is wrong with a person that a host has established.
+func (p Person) check() error {
+	switch {
+	case p.ID == "" || len(p.ID) > 190 || !clean(p.ID):
+		return errors.New("ID must be a text of 1 to 190 bytes")
+	case len(p.Name) > 255 || !clean(p.Name):
+		return errors.New("Name must be a text of at most 255 bytes")
+	case !p.Role.Known():
+		return fmt.Errorf("role %q is unknown", p.Role)
+	}
+	return nil
 }

@@ -57,7 +57,7 @@ func Up(urlPath string) string {
 }
 
 // Assets serves files under names that contain a hash of their contents, so that a browser keeps them for ever and never
-// shows a page with the style of another version. It is safe for concurrent use.
+// shows a page with the style of another version. Once all files are added it is safe for concurrent use.
 type Assets struct {
 	files map[string]*asset // by the plain name
 }
@@ -99,6 +99,15 @@ func NewAssets(files fs.FS, others ...File) (*Assets, error) {
 		}
 	}
 	return a, nil
+}
+
+// Add adds a file, or replaces the one of that name. It must not be called concurrently with anything else.
+func (a *Assets) Add(name string, body []byte) error {
+	f, err := newAsset(name, body)
+	if err == nil {
+		a.files[name] = f
+	}
+	return err
 }
 
 func newAsset(name string, body []byte) (*asset, error) {

@@ -1,0 +1,41 @@
+package desk
+
+import (
+	"math/big"
+	"time"
+
+	"github.com/cointill/cointill/invoice"
+)
+
+// Row is a row of the table of routes.
+type Row struct {
+	Method, Pattern string
+	Least           Role
+	Payouts, Outbox bool // what it needs
+	All, Fresh      bool
+}
+
+// Rows returns the table of routes.
+func Rows() []Row {
+	var out []Row
+	for _, r := range routes() {
+		out = append(out, Row{r.method, r.pattern, r.least, r.needs == needsPayouts, r.needs == needsOutbox, r.all, r.fresh})
+	}
+	return out
+}
+
+// Explanation is what explain returns, as texts.
+type Explanation struct {
+	Tone, Title string
+	Why, Acts   []string
+}
+
+// Explain calls explain, with what the ledger has of the invoice: nil for nothing.
+func Explain(inv invoice.Invoice, now time.Time, refundable, over *big.Int) Explanation {
+	e := explain(inv, situation{now: now, refunds: refundable != nil, refundable: refundable, over: over})
+	out := Explanation{Tone: string(e.Tone), Title: e.Title, Why: e.Why}
+	for _, o := range e.Offers {
+		out.Acts = append(out.Acts, o.Act)
+	}
+	return out
+}

@@ -1,0 +1,448 @@
+package desk
+
+import (
+	"fmt"
+	"html/template"
+	"math/big"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/payout"
+	"github.com/cointill/cointill/webhook"
+)
+
+// need is something that wants a person.
+type need struct {
+	Tone              tone
+	Title, Text, Link string
+	At                time.Time
+}
+
+// needs are the needs of one kind, the latest first.
+type needs struct {
+	Title  string
+	Shown  []need
+	More   int
+	Looked string // what was looked at, if it is not everything
+}
+
+// Bounds of what the home page looks at. A page that says what it looked at is worth more than one that is slow.
+const (
+	needsShown   = 6
+	needsScanned = 300 // invoices of each status, by their last change
+	messagesSeen = 50  // invoices whose messages are looked at
+	payoutsSeen  = 100
+)
+
+// home shows what needs a person, how the networks do, and what came in.
+func (v *visit) home() error {
+	var body struct {
+		Needs    []needs
+		Networks []networkRow
+		Takings  []assetTakings
+		Days     []time.Time
+		Bounded  bool
+		May      bool
+	}
+	for _, find := range []func() (needs, error){v.invoiceNeeds, v.payoutNeeds, v.messageNeeds, v.solvencyNeeds, v.asideNeeds} {
+		n, err := find()
+		if err != nil {
+			return err
+		}
+		if len(n.Shown) > 0 {
+			body.Needs = append(body.Needs, n)
+		}
+	}
+	var err error
+	if body.Networks, err = v.networkRows(); err != nil {
+		return err
+	}
+	if body.Takings, body.Days, body.Bounded, err = v.readTakings(); err != nil {
+		return err
+	}
+	body.May = v.cfg.Payouts != nil
+	return v.render(http.StatusOK, "home", "Home", body)
+}
+
+// cut keeps the first needs.
+func (n *needs) cut() {
+	slices.SortStableFunc(n.Shown, func(a, b need) int {
+		if worse := rank(b.Tone) - rank(a.Tone); worse != 0 {
+			return worse
+		}
+		return b.At.Compare(a.At)
+	})
+	if len(n.Shown) > needsShown {
+		n.More = len(n.Shown) - needsShown
+		n.Shown = n.Shown[:needsShown]
+	}
+}
+
+func rank(t tone) int {
+	return slices.Index([]tone{toneIdle, toneGood, toneWait, toneWarn, toneBad}, t)
+}
+
+// invoiceNeeds finds the invoices that an exception keeps from being done with, among those changed last.
+func (v *visit) invoiceNeeds() (needs, error) {
+	out := needs{Title: "Invoices"}
+	for _, status := range []invoice.Status{invoice.StatusPaidPartial, invoice.StatusExpired, invoice.StatusCancelled, invoice.StatusCompleted, invoice.StatusNew} {
+		page, err := v.list(invoice.Query{Status: status, Sort: invoice.SortUpdated, Limit: needsScanned})
+		if err != nil {
+			return out, err
+		}
+		if page.Total > needsScanned {
+			out.Looked = fmt.Sprintf("among the %d invoices of each status that changed last", needsScanned)
+		}
+		for _, inv := range page.Invoices {
+			s := situation{now: v.cfg.Now(), refunds: v.cfg.Payouts != nil}
+			if inv.State.Outcome.Has(invoice.OutcomeOver) && v.cfg.Payouts != nil && inv.Quote != nil {
+				credit, err := v.cfg.Payouts.Credit(v.ctx(), inv.Project, inv.ID)
+				if err != nil {
+					return out, err
+				}
+				if len(credit.Received) > 0 {
+					s.over = credit.Over(inv.Quote.Asset.ID, inv.Quote.Due)
+				}
+			}
+			e := explain(inv, s)
+			if e.Tone == toneBad || e.Tone == toneWarn && (inv.State.Closed || status == invoice.StatusNew) {
+				out.Shown = append(out.Shown, need{e.Tone, e.Title, v.needText(inv), v.link("invoices", inv.ID), inv.UpdatedAt})
+			}
+		}
+	}
+	out.cut()
+	return out, nil
+}
+
+func (v *visit) needText(inv invoice.Invoice) string {
+	text := heading(inv)
+	if inv.Quote != nil {
+		text += ": " + quoted(*inv.Quote, orZero(inv.State.Received)) + " of " + due(inv)
+	}
+	return text + ", " + v.projectName(inv.Project)
+}
+
+func orZero(n *big.Int) *big.Int {
+	if n == nil {
+		return new(big.Int)
+	}
+	return n
+}
+
+// payoutNeeds finds the payouts that wait for a person.
+func (v *visit) payoutNeeds() (needs, error) {
+	out := needs{Title: "Payouts"}
+	if v.cfg.Payouts == nil {
+		return out, nil
+	}
+	for _, status := range []payout.Status{payout.StatusRequested, payout.StatusQueued, payout.StatusFailed, payout.StatusReturned} {
+		for _, project := range v.scope() {
+			page, err := v.readPayouts(payout.Query{Project: project, Status: status, Limit: payoutsSeen})
+			if err != nil {
+				return out, err
+			}
+			if page.Next != "" {
+				out.Looked = fmt.Sprintf("among the latest %d of each status", payoutsSeen)
+			}
+			for _, p := range v.payoutRows(page.Payouts) {
+				recent := v.cfg.Now().Sub(p.UpdatedAt) < 7*24*time.Hour
+				if p.Tone == toneWarn || p.Tone == toneBad && (!p.State.Status.Ended() || recent) {
+					title := p.Why
+					if title == "" {
+						title = string(p.State.Status)
+					}
+					out.Shown = append(out.Shown, need{p.Tone, strings.ToUpper(title[:1]) + title[1:], p.Amount + ", " + p.ProjectName, p.Link, p.UpdatedAt})
+				}
+			}
+		}
+	}
+	for _, n := range v.payingNetworks() {
+		stopped, err := v.cfg.Payouts.Stopped(v.ctx(), n)
+		if err != nil {
+			return out, err
+		}
+		if stopped != nil {
+			out.Shown = append(out.Shown, need{toneBad, "Money out is stopped", v.networkName(n), v.root + "money", stopped.At})
+		}
+	}
+	out.cut()
+	return out, nil
+}
+
+// scope returns the projects to ask a store about one by one: the person's, or one "" for all.
+func (v *visit) scope() []string {
+	if len(v.person.Projects) == 0 {
+		return []string{""}
+	}
+	return v.person.Projects
+}
+
+// messageNeeds finds the webhooks that are refused.
+func (v *visit) messageNeeds() (needs, error) {
+	found, looked, err := v.troubledMessages("")
+	out := needs{Title: "Webhooks", Shown: found, Looked: fmt.Sprintf("of the %d invoices that changed last", looked)}
+	out.cut()
+	return out, err
+}
+
+// troubledMessages finds the messages that are dead, or were refused and wait, of the invoices that changed last, and returns
+// how many invoices it looked at.
+func (v *visit) troubledMessages(project string) (found []need, looked int, err error) {
+	if v.cfg.Outbox == nil {
+		return nil, 0, nil
+	}
+	page, err := v.list(invoice.Query{Project: project, Sort: invoice.SortUpdated, Limit: messagesSeen, Uncounted: true})
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, inv := range page.Invoices {
+		records, err := v.cfg.Outbox.History(v.ctx(), inv.ID)
+		if err != nil {
+			return nil, 0, err
+		}
+		for _, r := range slices.Backward(records) {
+			n := need{Text: heading(inv) + ", " + string(r.Message.Event) + ", " + shownURL(r.Message.URL), Link: v.link("invoices", inv.ID) + "#webhooks", At: r.Message.At}
+			switch {
+			case r.State == webhook.StateDead:
+				n.Tone, n.Title = toneBad, "Given up"
+			case r.State == webhook.StateDue && len(r.Attempts) > 0:
+				n.Tone, n.Title = toneWarn, "Refused so far: "+counted(len(r.Attempts), "attempt", "attempts")
+			default:
+				continue
+			}
+			found = append(found, n)
+			break // the latest says enough
+		}
+	}
+	return found, len(page.Invoices), nil
+}
+
+// solvencyNeeds finds the assets of which the books have more or less than is owed.
+func (v *visit) solvencyNeeds() (needs, error) {
+	out := needs{Title: "Solvency"}
+	if v.cfg.Payouts == nil || len(v.person.Projects) > 0 {
+		return out, nil
+	}
+	rows, err := v.solvency()
+	for _, r := range rows {
+		if r.Difference != "" {
+			out.Shown = append(out.Shown, need{toneBad, "What is held is not what is owed", r.Difference + " on " + r.Network, v.root + "money#solvency", time.Time{}})
+		}
+	}
+	return out, err
+}
+
+// asideNeeds finds what networks have set aside or skipped.
+func (v *visit) asideNeeds() (needs, error) {
+	out := needs{Title: "Set aside"}
+	if len(v.person.Projects) > 0 {
+		return out, nil
+	}
+	health, err := v.cfg.Invoices.Health(v.ctx())
+	for _, h := range health {
+		for _, a := range h.Aside {
+			n := need{toneBad, "Set aside on " + h.Name, a.Cause, v.root + "#networks", a.Since}
+			if a.Invoice != "" {
+				n.Link = v.link("invoices", a.Invoice)
+			}
+			if a.Unexamined != nil {
+				n.Text = "transaction " + short(a.Unexamined.TxID) + ": " + a.Unexamined.Reason
+				if link := v.cfg.Transaction(h.Network, a.Unexamined.TxID); link != "" {
+					n.Link = link
+				}
+			}
+			out.Shown = append(out.Shown, n)
+		}
+		for _, id := range h.Damaged {
+			out.Shown = append(out.Shown, need{toneBad, "An invoice cannot be read", id, v.root + "#networks", time.Time{}})
+		}
+		if !h.LostEnd.IsZero() {
+			out.Shown = append(out.Shown, need{toneBad, "The store was found to have lost its end", h.Name, v.root + "#networks", h.LostEnd})
+		}
+	}
+	out.cut()
+	return out, err
+}
+
+// networkRow is how a network does.
+type networkRow struct {
+	invoice.NetworkHealth
+	OK               bool
+	Text             string
+	Block, Behind    string
+	Answered, Follow string
+	Problems         []string
+}
+
+func (v *visit) networkRows() ([]networkRow, error) {
+	all, err := v.cfg.Invoices.Health(v.ctx())
+	now := v.cfg.Now()
+	var out []networkRow
+	for _, h := range all {
+		row := networkRow{NetworkHealth: h, OK: h.OK(now, v.cfg.Within, v.cfg.Behind), Block: fmt.Sprint(h.Stored.Height), Behind: "0", Follow: "another process", Answered: ago(now, h.Advanced)}
+		if h.Stored.Tip > h.Stored.Height {
+			row.Behind = fmt.Sprint(h.Stored.Tip - h.Stored.Height)
+		}
+		if h.Ours {
+			row.Follow, row.Answered = "this process", ago(now, h.Lag.Answered)
+			row.Behind = fmt.Sprint(h.Lag.Blocks())
+			row.Problems = nodeProblems(h, now)
+		}
+		if h.Err != nil {
+			row.Problems = append(row.Problems, "The last step could not be stored, since "+ago(now, h.Since)+".")
+		}
+		if h.Ahead > invoice.MaxAhead {
+			row.Problems = append(row.Problems, "The chain's clock and ours differ by "+roughly(h.Ahead)+".")
+		}
+		row.Text = "payments are seen"
+		if !row.OK {
+			row.Text = "payments may not be seen"
+		}
+		out = append(out, row)
+	}
+	return out, err
+}
+
+// nodeProblems says what is wrong with the node of a network. What a node says itself is not shown: it may name its URL.
+func nodeProblems(h invoice.NetworkHealth, now time.Time) []string {
+	var out []string
+	if h.Lag.Failures > 0 {
+		out = append(out, fmt.Sprintf("The node has failed %s since %s.", counted(h.Lag.Failures, "time", "times"), ago(now, h.Lag.Since)))
+	}
+	if h.Lag.At > 0 {
+		out = append(out, fmt.Sprintf("Block %d cannot be read.", h.Lag.At))
+	}
+	if !h.Lag.LastFork.IsZero() && now.Sub(h.Lag.LastFork) < 24*time.Hour {
+		out = append(out, fmt.Sprintf("The chain reorganised %s, %d deep.", ago(now, h.Lag.LastFork), h.Lag.ForkDepth))
+	}
+	if n := len(h.Lag.Lacks); n > 0 {
+		out = append(out, "The node lacks "+counted(n, "ability", "abilities")+" that an asset needs.")
+	}
+	return out
+}
+
+// assetTakings is what came in of one asset.
+type assetTakings struct {
+	Code, Network, Total string
+	Invoices             int
+	Chart                template.HTML
+	Rows                 []string // an amount for each day
+}
+
+// takings remembers for a short time what came in, because adding it up reads many invoices.
+type takings struct {
+	mu   sync.Mutex // guards what follows
+	sums map[string]takingsSum
+}
+
+type takingsSum struct {
+	at      time.Time
+	first   time.Time // the first day
+	assets  map[chain.AssetID][]*big.Int
+	counts  map[chain.AssetID]int
+	bounded bool
+}
+
+const (
+	takingsDays = 30
+	takingsAge  = time.Minute
+	takingsMost = 20_000 // invoices that are added up
+	takingsKept = 100    // sets of projects that are remembered
+)
+
+func newTakings() *takings { return &takings{sums: map[string]takingsSum{}} }
+
+// readTakings returns what completed invoices brought, by asset and day of their completion, and whether only the latest were
+// added up.
+func (v *visit) readTakings() ([]assetTakings, []time.Time, bool, error) {
+	key := strings.Join(slices.Sorted(slices.Values(v.person.Projects)), "\n")
+	now := v.cfg.Now()
+	v.takings.mu.Lock()
+	sum, there := v.takings.sums[key]
+	v.takings.mu.Unlock()
+	if !there || now.Sub(sum.at) > takingsAge || now.Before(sum.at) {
+		var err error
+		if sum, err = v.addTakings(now); err != nil {
+			return nil, nil, false, err
+		}
+		v.takings.mu.Lock()
+		if len(v.takings.sums) >= takingsKept {
+			clear(v.takings.sums)
+		}
+		v.takings.sums[key] = sum
+		v.takings.mu.Unlock()
+	}
+	days := make([]time.Time, takingsDays)
+	for i := range days {
+		days[i] = sum.first.AddDate(0, 0, i)
+	}
+	return v.viewTakings(sum, days), days, sum.bounded, nil
+}
+
+func (v *visit) addTakings(now time.Time) (takingsSum, error) {
+	today := now.UTC().Truncate(24 * time.Hour)
+	out := takingsSum{at: now, first: today.AddDate(0, 0, 1-takingsDays), assets: map[chain.AssetID][]*big.Int{}, counts: map[chain.AssetID]int{}}
+	q := invoice.Query{Status: invoice.StatusCompleted, Sort: invoice.SortUpdated, Limit: invoice.MaxPage, Uncounted: true}
+	for read := 0; ; {
+		page, err := v.list(q)
+		if err != nil {
+			return out, err
+		}
+		for _, inv := range page.Invoices {
+			if inv.UpdatedAt.Before(out.first) { // and so was its completion, like that of all that follow
+				return out, nil
+			}
+			out.add(inv)
+		}
+		read += len(page.Invoices)
+		if len(page.Invoices) < q.Limit {
+			return out, nil
+		}
+		if read >= takingsMost {
+			out.bounded = true
+			return out, nil
+		}
+		q.After = page.Invoices[len(page.Invoices)-1].ID
+	}
+}
+
+func (t *takingsSum) add(inv invoice.Invoice) {
+	i := int(inv.State.CompletedAt.Sub(t.first) / (24 * time.Hour))
+	if inv.Quote == nil || inv.State.CompletedAt.Before(t.first) || i >= takingsDays || inv.State.Confirmed == nil {
+		return
+	}
+	id := inv.Quote.Asset.ID
+	if t.assets[id] == nil {
+		t.assets[id] = make([]*big.Int, takingsDays)
+	}
+	if t.assets[id][i] == nil {
+		t.assets[id][i] = new(big.Int)
+	}
+	t.assets[id][i].Add(t.assets[id][i], inv.State.Confirmed)
+	t.counts[id]++
+}
+
+func (v *visit) viewTakings(sum takingsSum, days []time.Time) []assetTakings {
+	var out []assetTakings
+	for _, a := range v.cfg.Invoices.Assets() {
+		sums := sum.assets[a.ID]
+		if sums == nil {
+			continue
+		}
+		total := new(big.Int)
+		view := assetTakings{Code: a.Code, Network: v.networkName(a.ID.Network()), Invoices: sum.counts[a.ID]}
+		for _, n := range sums {
+			total.Add(total, orZero(n))
+			view.Rows = append(view.Rows, a.Decimal(orZero(n)).String())
+		}
+		view.Total = v.amount(a.ID, total)
+		view.Chart = bars(sums, days, fmt.Sprintf("%s in the last %d days: %s", a.Code, takingsDays, view.Total))
+		out = append(out, view)
+	}
+	return out
+}

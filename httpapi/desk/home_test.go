@@ -1,0 +1,103 @@
+package desk_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cointill/cointill/chain/chaintest"
+	"github.com/cointill/cointill/httpapi/desk"
+	"github.com/cointill/cointill/invoice"
+	"github.com/stretchr/testify/require"
+)
+
+func TestTheHomePageNamesWhatNeedsAPerson(t *testing.T) {
+	w := newWorld(t, nil)
+	require.Contains(t, w.page("/"), "Nothing needs you now.")
+	furnish(w)
+	kill(w, w.order("A-1004").ID)
+	page := w.page("/")
+	for _, c := range []struct{ order, title string }{
+		{"A-1003", "Paid too little"}, {"A-1002", "Paid too much"}, {"A-1005", "Expired, and money came late"}, {"B-1", "Expired, and money came late"},
+	} {
+		require.Regexp(t, `href="\./invoices/`+w.order(c.order).ID+`"><strong>`+c.title, page)
+	}
+	for _, calm := range []string{"A-1001", "A-1006", "A-1007"} {
+		require.NotContains(t, page, calm)
+	}
+	require.Contains(t, page, "Needs the approval of another person")
+	require.Contains(t, page, "Needs a signature")
+	require.Contains(t, page, "Given up")
+
+	for _, order := range []string{"A-1003", "A-1002", "A-1005"} {
+		w.acted(w.act("/invoices/"+w.order(order).ID+"/archive", "nothing is to be done"))
+	}
+	page = w.page("/")
+	require.NotContains(t, page, "A-1003")
+	require.NotContains(t, page, "A-1005")
+	w.as("zoe", desk.RoleViewer, w.rival)
+	page = w.page("/")
+	require.Contains(t, page, "B-1")
+	require.NotContains(t, page, "Needs a signature")
+}
+
+func TestWhatTheChainTookBackComesFirst(t *testing.T) {
+	w := newWorld(t, nil)
+	furnish(w)
+	inv := w.create(w.shop, "A-2000", "40", nil)
+	w.pay(inv, 100)
+	w.confirm()
+	require.Equal(t, invoice.StatusCompleted, w.get(inv).State.Status)
+	w.chain.Reorganise(6, 2, chaintest.Lost)
+	w.see()
+	page := w.page("/")
+	require.Regexp(t, `(?s)Completed, and then taken back by the chain.*Paid too little`, page)
+	page = w.page("/invoices/" + inv.ID)
+	require.Contains(t, page, `class="banner bad"`)
+	require.Contains(t, page, "<del>0.02 SIM</del>", "a payment that vanished is struck through")
+	require.Contains(t, page, "no longer on the chain")
+	require.Contains(t, page, "The chain took the money back")
+}
+
+func TestANodeThatLagsIsNamed_O14(t *testing.T) {
+	w := newWorld(t, nil)
+	furnish(w)
+	page := w.page("/")
+	require.Contains(t, page, "seeing payments")
+	require.Contains(t, page, "Simulated")
+	require.Contains(t, page, fmt.Sprintf(`<td data-label="Block" class="number">%d</td>`, w.chain.Head().Height))
+	w.wait(30 * 24 * time.Hour)
+	require.Contains(t, w.page("/"), "lagging")
+}
+
+func TestMoneyInIsAddedUpByDayAndAsset_O4(t *testing.T) {
+	w := newWorld(t, nil)
+	furnish(w)
+	page := w.page("/")
+	require.Contains(t, page, "0.095 SIM", "0.02 and 0.075")
+	require.Contains(t, page, "2 invoices")
+	require.Equal(t, 30, strings.Count(page, "<rect "))
+	require.Equal(t, 1, strings.Count(page, `<rect class="rod" `))
+	require.Contains(t, page, `<th scope="row">2026-11-20</th><td class="number">0.095</td>`)
+	require.Contains(t, page, `<th scope="row">2026-11-19</th><td class="number">0</td>`)
+
+	w.as("zoe", desk.RoleViewer, w.rival)
+	require.Contains(t, w.page("/"), "Nothing was completed in this time.")
+	w.as("ann", desk.RoleViewer)
+	w.acceptLate(w.order("A-1005"))
+	require.Contains(t, w.page("/"), "0.095 SIM", "it is added up once a minute")
+	w.wait(2 * time.Minute)
+	require.Contains(t, w.page("/"), "0.125 SIM")
+	w.wait(40 * 24 * time.Hour)
+	require.Contains(t, w.page("/"), "Nothing was completed in this time.")
+}
+
+// acceptLate lets the late money of an invoice count.
+func (w *world) acceptLate(inv invoice.Invoice) {
+	w.t.Helper()
+	_, err := w.invoices.AcceptLate(context.Background(), invoice.Act{Invoice: inv.ID, Actor: "ann", Comment: "ok"})
+	require.NoError(w.t, err)
+	w.confirm()
+}

@@ -1,0 +1,130 @@
+package desk
+
+import (
+	"fmt"
+	"math/big"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/invoice"
+)
+
+// clean reports whether a text is valid and has no control characters but those of lines.
+func clean(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' })
+}
+
+// clip returns the beginning of a text, of at most n bytes.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	const dots = "…"
+	s = s[:n-len(dots)]
+	for !utf8.ValidString(s) {
+		s = s[:len(s)-1]
+	}
+	return s + dots
+}
+
+// harmless returns a text that no spreadsheet takes for a formula.
+func harmless(text string) string {
+	if strings.IndexAny(text, "=+-@\t\r") == 0 {
+		return "'" + text
+	}
+	return text
+}
+
+// amount returns units of an asset for people, with its code.
+func (d *Desk) amount(asset chain.AssetID, units *big.Int) string {
+	if units == nil {
+		units = new(big.Int)
+	}
+	a, known := d.byID[asset]
+	if !known {
+		return units.String() + " base units of " + string(asset)
+	}
+	return a.Decimal(units).String() + " " + a.Code
+}
+
+// quoted returns units of the asset of a quote, without its code.
+func quoted(q invoice.Quote, units *big.Int) string { return q.Asset.Decimal(units).String() }
+
+// price returns a price for people.
+func (d *Desk) price(p invoice.Price) string {
+	if p.Currency == "" {
+		return ""
+	}
+	if decimals, fiat := d.cfg.Invoices.FiatDecimals(p.Currency); fiat {
+		return p.Amount.StringFixed(max(decimals, -p.Amount.Exponent())) + " " + p.Currency
+	}
+	return p.Amount.String() + " " + p.Currency
+}
+
+// day and moment are the forms in which times are shown.
+const (
+	day    = "2006-01-02"
+	moment = "2006-01-02 15:04:05"
+)
+
+// ago returns how long ago something was, roughly.
+func ago(now, t time.Time) string {
+	d := now.Sub(t)
+	switch {
+	case t.IsZero():
+		return "never"
+	case d < 0:
+		return "in " + roughly(-d)
+	case d < 5*time.Second:
+		return "just now"
+	}
+	return roughly(d) + " ago"
+}
+
+func roughly(d time.Duration) string {
+	switch {
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}
+
+// counted returns a number with its noun.
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// words returns an identifier such as paid_partial as words.
+func words(id string) string { return strings.ReplaceAll(id, "_", " ") }
+
+// parseUnits parses base units.
+func parseUnits(s string) (*big.Int, bool) {
+	if len(s) > 100 {
+		return nil, false
+	}
+	return new(big.Int).SetString(s, 10)
+}
+
+// shownURL returns a URL without what may be secret in it: its user and its query.
+func shownURL(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return "a URL that cannot be read"
+	}
+	u.User, u.Fragment = nil, ""
+	if u.RawQuery != "" {
+		u.RawQuery = "…"
+	}
+	return u.String()
+}

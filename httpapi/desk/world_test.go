@@ -1,0 +1,423 @@
+package desk_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/chain/chaintest"
+	"github.com/cointill/cointill/httpapi/desk"
+	"github.com/cointill/cointill/httpapi/internal/spy"
+	"github.com/cointill/cointill/httpapi/internal/stage"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/payout"
+	"github.com/cointill/cointill/rates"
+	"github.com/cointill/cointill/store"
+	"github.com/cointill/cointill/webhook"
+	"github.com/shopspring/decimal"
+	"github.com/stretchr/testify/require"
+)
+
+// world is a shop with a simulated chain, and persons at its desk.
+type world struct {
+	t        testing.TB
+	desk     *desk.Desk
+	invoices *invoice.Service
+	projects *invoice.Projects
+	payouts  *payout.Service
+	store    *store.Memory
+	records  *records
+	chain    *chaintest.Chain
+	spender  *spender
+	log      *spy.Log
+	shop     string // id of a project
+	key      string // of it
+	rival    string // id of another one
+
+	mu     sync.Mutex // guards what follows
+	now    time.Time
+	person desk.Person
+	absent error // of Authenticate
+}
+
+// newWorld returns a shop that takes SIM (2000 EUR) and TOK (0.5 EUR) and pays them out. An administrator is at the desk, who
+// has just proved who they are.
+func newWorld(t testing.TB, change func(*desk.Config)) *world {
+	t.Helper()
+	w := &world{t: t, now: start, store: store.NewMemory(), records: newRecords(), chain: chaintest.NewChain(chaintest.Config{Start: start}), log: &spy.Log{}}
+	w.be(desk.Person{ID: "ann", Name: "Ann", Role: desk.RoleAdministrator, Proved: start})
+	w.openInvoices()
+	w.shop, w.key = stage.Project(t, w.projects, "shop", "")
+	w.rival, _ = stage.Project(t, w.projects, "rival", "")
+	w.openPayouts()
+	cfg := desk.Config{
+		Invoices: w.invoices, Projects: w.projects, Records: w.records, Payouts: w.payouts, Holdings: w.store, Outbox: w.store,
+		Authenticate: w.authenticate, SignIn: "/sign-in", Now: w.clock, Metadata: []string{"table"}, Name: "Corner shop",
+		PaymentPage: func(inv invoice.Invoice) string { return "https://pay.example/" + inv.ID },
+		ClaimPage:   func(token string) string { return "https://pay.example/claim/" + token },
+		Transaction: func(_ chain.Network, id string) string { return "https://explorer.example/tx/" + url.PathEscape(id) },
+		Logger:      slog.New(slog.NewTextHandler(w.log, nil)),
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	var err error
+	w.desk, err = desk.New(cfg)
+	require.NoError(t, err)
+	return w
+}
+
+func (w *world) openInvoices() {
+	t := w.t
+	notifier, err := webhook.NewNotifier(webhook.Standard())
+	require.NoError(t, err)
+	w.projects, err = invoice.NewProjects(w.store, w.clock)
+	require.NoError(t, err)
+	sim, err := stage.Chain(w.chain, 2*time.Millisecond, stage.Addresses{Wallet: "test", Format: "sim1address%08d"})
+	require.NoError(t, err)
+	prices := map[rates.Pair]decimal.Decimal{{Base: "SIM", Quote: "EUR"}: decimal.NewFromInt(2000), {Base: "TOK", Quote: "EUR"}: decimal.RequireFromString("0.5")}
+	w.invoices, err = invoice.New(invoice.Config{
+		Store: w.store, Notifier: notifier, Receivers: w.projects, CheckCallback: func(string) error { return nil }, Now: w.clock, Rates: rates.NewFixed(w.clock, prices),
+		Chains: []invoice.ChainConfig{sim}, Holder: "one",
+	})
+	require.NoError(t, err)
+}
+
+func (w *world) openPayouts() {
+	t := w.t
+	sim, tok := w.chain.Asset("SIM"), w.chain.Asset("TOK")
+	w.spender = &spender{coin: sim.ID, mined: map[string]bool{}, funding: map[string]payout.Move{}}
+	notifier, err := webhook.NewNotifier(webhook.Standard())
+	require.NoError(t, err)
+	w.payouts, err = payout.New(payout.Config{
+		Store: w.store, Invoices: w.store, Notifier: notifier, Now: w.clock, Holder: "one", CheckCallback: func(string) error { return nil },
+		Policies: payout.Policies{ApproveAbove: map[chain.AssetID]*big.Int{sim.ID: units("5000000000000000000")}},
+		Networks: []payout.NetworkConfig{{Spender: w.spender, Assets: []payout.AssetConfig{
+			{Asset: sim, MaxFee: units("1000000000000000"), MinSweep: units("1000000000000000")}, {Asset: tok, MaxFee: units("1000000000000000")},
+		}}},
+	})
+	require.NoError(t, err)
+	w.fund(w.shop, sim, "10000000000000000000")
+	w.fund(w.rival, sim, "3000000000000000000")
+	w.fund(w.shop, tok, "1000000000")
+	w.fund("", sim, "1000000000000000000")
+}
+
+func (w *world) fund(project string, asset chain.Asset, amount string) {
+	w.t.Helper()
+	id := fmt.Sprint("fund", len(w.spender.funding))
+	w.spender.funding[id] = payout.Move{Holding: laneOf(asset.ID), Units: units(amount)}
+	require.NoError(w.t, w.payouts.Fund(context.Background(), asset.ID.Network(), id, project, "ben"))
+}
+
+func units(s string) *big.Int {
+	n, ok := new(big.Int).SetString(s, 10)
+	if !ok {
+		panic(s)
+	}
+	return n
+}
+
+func (w *world) clock() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+func (w *world) wait(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(d)
+	w.person.Proved = w.person.Proved.Add(d)
+}
+
+// be puts a person at the desk.
+func (w *world) be(p desk.Person) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.person, w.absent = p, nil
+}
+
+// as puts a person of the role at the desk, who has just proved who they are.
+func (w *world) as(id string, role desk.Role, projects ...string) {
+	w.be(desk.Person{ID: id, Name: strings.ToUpper(id[:1]) + id[1:], Role: role, Projects: projects, Proved: w.clock()})
+}
+
+func (w *world) authenticate(*http.Request) (desk.Person, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.person, w.absent
+}
+
+// create creates an invoice of the project.
+func (w *world) create(project, order, amount string, change func(*invoice.Request)) invoice.Invoice {
+	w.t.Helper()
+	r := invoice.Request{
+		Project: project, OrderID: order, Name: "Order " + order, Price: invoice.Price{Currency: "EUR", Amount: decimal.RequireFromString(amount)}, Asset: "SIM",
+		CallbackURL: "https://shop.example/hook", Data: map[string]string{"table": "7", "secret": "not to be shown"},
+	}
+	if change != nil {
+		change(&r)
+	}
+	inv, err := w.invoices.Create(context.Background(), r)
+	require.NoError(w.t, err)
+	return inv
+}
+
+// pay pays an invoice a fraction of what is due, in percent.
+func (w *world) pay(inv invoice.Invoice, percent int64) string {
+	n := new(big.Int).Mul(inv.Quote.Due, big.NewInt(percent))
+	return w.chain.Pay(inv.Quote.Address, inv.Quote.Asset, n.Div(n, big.NewInt(100)))
+}
+
+// see lets the service see what the chain has, and the books book it.
+func (w *world) see() {
+	w.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() { ended <- w.invoices.Run(ctx) }()
+	head := w.chain.Head()
+	require.Eventually(w.t, func() bool {
+		health, err := w.invoices.Health(ctx)
+		return err == nil && health[0].Stored.Height >= head.Height && health[0].Lag.Tip >= head.Height
+	}, 20*time.Second, time.Millisecond)
+	cancel()
+	require.NoError(w.t, <-ended)
+	if w.payouts != nil {
+		require.NoError(w.t, w.payouts.Book(context.Background()))
+	}
+}
+
+// confirm mines enough blocks.
+func (w *world) confirm() {
+	w.t.Helper()
+	w.chain.Mine(3)
+	w.see()
+}
+
+// get returns an invoice as it is now.
+func (w *world) get(inv invoice.Invoice) invoice.Invoice {
+	w.t.Helper()
+	now, err := w.invoices.Invoice(context.Background(), "", inv.ID)
+	require.NoError(w.t, err)
+	return now
+}
+
+// request asks for a payout of the project.
+func (w *world) request(project, key, amount, requester string) payout.Payout {
+	w.t.Helper()
+	p, err := w.payouts.Request(context.Background(), payout.Request{
+		Project: project, Key: key, Asset: w.chain.Asset("SIM").ID, To: "sim1receiver", Units: decimal.RequireFromString(amount), Requester: requester, Name: "For " + key,
+		CallbackURL: "https://shop.example/payouts",
+	})
+	require.NoError(w.t, err)
+	return p
+}
+
+func (w *world) look() {
+	w.t.Helper()
+	require.NoError(w.t, w.payouts.Look(context.Background(), w.chain.Asset("SIM").ID.Network()))
+}
+
+// answer is what the desk answered.
+type answer struct {
+	*httptest.ResponseRecorder
+	path string
+}
+
+func (w *world) do(r *http.Request) answer {
+	rec := httptest.NewRecorder()
+	w.desk.ServeHTTP(rec, r)
+	return answer{rec, r.URL.Path}
+}
+
+func (w *world) fetch(path string) answer {
+	return w.do(httptest.NewRequest(http.MethodGet, path, nil))
+}
+
+// page fetches a page that must be there.
+func (w *world) page(path string) string {
+	w.t.Helper()
+	a := w.fetch(path)
+	require.Equal(w.t, http.StatusOK, a.Code, "%s: %s", path, a.Body)
+	return a.Body.String()
+}
+
+// post sends a form as a browser does from a page of the desk.
+func (w *world) post(path string, form url.Values) answer {
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	return w.do(r)
+}
+
+// upload sends a form with a file.
+func (w *world) upload(path string, form url.Values, name string, body []byte) answer {
+	w.t.Helper()
+	var b strings.Builder
+	m := multipart.NewWriter(&b)
+	for k, v := range form {
+		require.NoError(w.t, m.WriteField(k, v[0]))
+	}
+	f, err := m.CreateFormFile(name, "signed.psbt")
+	require.NoError(w.t, err)
+	_, err = f.Write(body)
+	require.NoError(w.t, err)
+	require.NoError(w.t, m.Close())
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(b.String()))
+	r.Header.Set("Content-Type", m.FormDataContentType())
+	return w.do(r)
+}
+
+var hiddenInput = regexp.MustCompile(`<input type="hidden" name="([a-z_]+)" value="([^"]*)">`)
+
+// form returns the hidden inputs of a page of an act.
+func (w *world) form(path string) url.Values {
+	w.t.Helper()
+	out := url.Values{}
+	for _, m := range hiddenInput.FindAllStringSubmatch(w.page(path), -1) {
+		out.Set(m[1], unescape(m[2]))
+	}
+	return out
+}
+
+// act opens the page of an act and sends its form with a reason and further values.
+func (w *world) act(path, reason string, more ...string) answer {
+	w.t.Helper()
+	form := w.form(path)
+	form.Set("reason", reason)
+	for i := 0; i < len(more); i += 2 {
+		form.Set(more[i], more[i+1])
+	}
+	bare, query, _ := strings.Cut(path, "?")
+	values, err := url.ParseQuery(query)
+	require.NoError(w.t, err)
+	for name := range values {
+		if !form.Has(name) {
+			form.Set(name, values.Get(name))
+		}
+	}
+	return w.post(bare, form)
+}
+
+// acted requires that an act was done, and returns the page that it leads to.
+func (w *world) acted(a answer) string {
+	w.t.Helper()
+	require.Equal(w.t, http.StatusSeeOther, a.Code, "%s", a.Body)
+	base, err := url.Parse("http://desk" + a.path)
+	require.NoError(w.t, err)
+	to, err := base.Parse(a.Header().Get("Location"))
+	require.NoError(w.t, err)
+	return w.page(to.RequestURI())
+}
+
+// audit returns the entries of the audit log.
+func (w *world) audit() []desk.Entry {
+	w.t.Helper()
+	_, bodies, err := w.records.ReadRecords(context.Background(), desk.AuditLog, 0, false, 1000)
+	require.NoError(w.t, err)
+	out := make([]desk.Entry, len(bodies))
+	for i, b := range bodies {
+		require.NoError(w.t, unmarshal(b, &out[i]))
+	}
+	return out
+}
+
+var errDown = errors.New("the store is down")
+
+// furnish gives the shop an invoice of every kind, and two payouts.
+func furnish(w *world) {
+	exact := w.create(w.shop, "A-1001", "40", nil)
+	over := w.create(w.shop, "A-1002", "100", nil)
+	under := w.create(w.shop, "A-1003", "80", nil)
+	w.create(w.shop, "A-1004", "25", nil)
+	late := w.create(w.shop, "A-1005", "60", func(r *invoice.Request) { r.Window = time.Minute })
+	gone := w.create(w.rival, "B-1", "12", nil)
+	w.pay(exact, 100)
+	w.pay(over, 150)
+	w.pay(under, 40)
+	w.confirm()
+	w.wait(40 * time.Minute)
+	w.chain.AdjustTime(time.Hour)
+	w.confirm()
+	w.pay(late, 100)
+	w.pay(gone, 50)
+	w.confirm()
+	w.create(w.shop, "A-1006", "15", nil)
+	cancelled := w.create(w.shop, "A-1007", "15", nil)
+	_, err := w.invoices.SetStatus(context.Background(), invoice.Act{Invoice: cancelled.ID, Actor: "zoe", Comment: "sold out"}, invoice.StatusCancelled)
+	require.NoError(w.t, err)
+	w.request(w.shop, "rent", "1", "carl")
+	w.request(w.shop, "wages", "6", "carl")
+	w.look()
+}
+
+// all returns all invoices.
+func (w *world) all() []invoice.Invoice {
+	w.t.Helper()
+	page, err := w.invoices.List(context.Background(), invoice.Query{Limit: invoice.MaxPage})
+	require.NoError(w.t, err)
+	return page.Invoices
+}
+
+// order returns the invoice with the order id.
+func (w *world) order(id string) invoice.Invoice {
+	w.t.Helper()
+	for _, inv := range w.all() {
+		if inv.OrderID == id {
+			return inv
+		}
+	}
+	require.Fail(w.t, "no such order", id)
+	return invoice.Invoice{}
+}
+
+// payout returns the payout with the key.
+func (w *world) payout(key string) payout.Payout {
+	w.t.Helper()
+	page, err := w.payouts.Payouts(context.Background(), payout.Query{Search: key})
+	require.NoError(w.t, err)
+	require.Len(w.t, page.Payouts, 1, key)
+	return page.Payouts[0]
+}
+
+func (w *world) refundsOf(inv invoice.Invoice) []payout.Payout {
+	w.t.Helper()
+	page, err := w.payouts.Payouts(context.Background(), payout.Query{Search: inv.ID, Kind: payout.KindRefund})
+	require.NoError(w.t, err)
+	return page.Payouts
+}
+
+var claimQuery = webhook.ClaimQuery{Lease: time.Minute, Limit: 10}
+
+// kill lets the endpoint refuse the messages about an invoice for good.
+func kill(w *world, id string) {
+	w.t.Helper()
+	claimed, err := w.store.Claim(context.Background(), claimQuery)
+	require.NoError(w.t, err)
+	for _, d := range claimed {
+		if d.Message.Invoice == id {
+			attempt := webhook.Attempt{At: w.clock(), Duration: 1500 * time.Millisecond, Status: 500, Excerpt: "no luck today", Error: "status 500"}
+			require.NoError(w.t, w.store.Record(context.Background(), d.Claim, attempt, webhook.Next{State: webhook.StateDead}))
+		}
+	}
+}
+
+func regexpMustFind(t testing.TB, pattern, text string) string {
+	t.Helper()
+	m := regexp.MustCompile(pattern).FindStringSubmatch(text)
+	require.NotNil(t, m, "%s in %s", pattern, text)
+	return m[1]
+}
