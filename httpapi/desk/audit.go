@@ -17,8 +17,8 @@ type Phase string
 const (
 	PhaseIntends Phase = "intends" // written before anything is done
 	PhaseDid     Phase = "did"     // it was done
-	PhaseRefused Phase = "refused" // nothing was changed: see Outcome
-	PhaseFailed  Phase = "failed"  // it was refused or failed: see Outcome, and look at its subject
+	PhaseRefused Phase = "refused" // it changed nothing: Outcome says why
+	PhaseFailed  Phase = "failed"  // whether it changed something is not known: look at its subject
 )
 
 // Entry says who did what, and what came of it. No secret belongs into it: neither a key nor a password nor a token.
