@@ -49,6 +49,8 @@ type Memory struct {
 	ready       map[string]*queue               // by endpoint
 	inserted    int64                           // messages so far
 	gone        map[goneKey]bool
+
+	records *MemoryRecords // with a mutex of their own
 }
 
 type orderKey struct{ project, orderID string }
@@ -78,6 +80,7 @@ func NewMemory() *Memory {
 		ready:       map[string]*queue{},
 		gone:        map[goneKey]bool{},
 		books:       newLedger(),
+		records:     newRecords(),
 	}
 	m.reads = books.NewReads(m.viewBooks, m.viewBooks)
 	return m

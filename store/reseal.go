@@ -27,7 +27,7 @@ func (s *Sealed) Reseal(ctx context.Context) (changed int, err error) {
 	r.payouts()
 	r.messages()
 	r.fail(ctx.Err(), "everything")
-	return r.changed, errors.Join(r.failed...)
+	return r.changed, r.result()
 }
 
 // resealing is one run of [Sealed.Reseal].
@@ -45,6 +45,9 @@ func (r *resealing) fail(err error, what string, args ...any) bool {
 	}
 	return err != nil
 }
+
+// result returns all errors as one.
+func (r *resealing) result() error { return errors.Join(r.failed...) }
 
 func (r *resealing) projects() {
 	for after := ""; r.ctx.Err() == nil; {

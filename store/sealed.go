@@ -47,12 +47,24 @@ type Replies interface {
 	Abandon(ctx context.Context, scope, key string, running []byte) error
 }
 
+// Records is implemented by the part of a database that keeps what the operator's desk has to remember. Package httpapi/desk
+// documents the contract.
+type Records interface {
+	AppendRecord(ctx context.Context, log string, body []byte) (position int64, err error)
+	ReadRecords(ctx context.Context, log string, position int64, descending bool, limit int) (positions []int64, bodies [][]byte, err error)
+	Document(ctx context.Context, kind, name string) (version int64, body []byte, err error)
+	PutDocument(ctx context.Context, kind, name string, version int64, body []byte) (stored bool, err error)
+	Documents(ctx context.Context, kind, after string, limit int) (names []string, bodies [][]byte, err error)
+}
+
 // Sealed keeps the secrets in a database sealed, with AES-256-GCM:
 //
 //   - the secrets that sign a project's webhooks, those of its endpoints, and the keys of the APIs that sign with a key;
 //   - the Data of invoices and payouts, in which some APIs keep a secret;
 //   - the Secret of messages;
-//   - finished replies, which may show a key to the client for the only time.
+//   - finished replies, which may show a key to the client for the only time;
+//   - the documents of the desk, such as members with the secrets of their second factors. The desk's logs are not sealed:
+//     no secret belongs into them, and an auditor may read them with the database's own tools.
 //
 // Someone who reads the database or a backup learns none of them. Someone who writes to the database cannot move a
 // sealed secret to another place. What was stored in plain text before is read as it is, and sealed when it next changes,
@@ -117,6 +129,10 @@ func (s *Sealed) Backend() Backend {
 // key for as long as replies are kept, which is a day. Begin returns an error for a reply that cannot be opened, so
 // that the request is not served again.
 func (s *Sealed) Replies(of Replies) Replies { return sealedReplies{of, s.box} }
+
+// Records returns the records with the bodies of their documents sealed; the names and the logs are as they are. Documents
+// that cannot be opened are errors. [Sealed.ResealRecords] seals them with the newest key.
+func (s *Sealed) Records(of Records) Records { return sealedRecords{of, s.box} }
 
 // sealedBackend combines the sealed parts.
 type sealedBackend struct {

@@ -7,7 +7,6 @@ import (
 	"math/big"
 	"time"
 
-	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
 	"github.com/shopspring/decimal"
 )
@@ -90,7 +89,7 @@ func (g *gallery) live(ctx context.Context) error {
 			}
 		}
 		if late {
-			break
+			return nil
 		}
 		select { // until the time of those that come late is over, by the clock of the chain
 		case <-ctx.Done():
@@ -105,7 +104,7 @@ func (g *gallery) happen(ctx context.Context, s sight) error {
 	for _, percent := range s.pays {
 		q := s.inv.Quote
 		units := new(big.Int).Mul(q.Due, big.NewInt(percent))
-		if err := g.pay(ctx, q, units.Quo(units, big.NewInt(100))); err != nil {
+		if _, err := g.house.net.pay(ctx, q.Asset, q.Address, units.Quo(units, big.NewInt(100))); err != nil {
 			return err
 		}
 	}
@@ -113,10 +112,5 @@ func (g *gallery) happen(ctx context.Context, s sight) error {
 		return nil
 	}
 	_, err := g.house.invoices.SetStatus(ctx, invoice.Act{Invoice: s.inv.ID, Actor: "demo", Comment: "as an example"}, s.to)
-	return err
-}
-
-func (g *gallery) pay(ctx context.Context, q *invoice.Quote, units *big.Int) error {
-	_, err := g.house.net.pay(ctx, q.Asset, chain.Address(q.Address), units)
 	return err
 }

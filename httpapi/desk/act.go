@@ -180,11 +180,13 @@ func (v *visit) perform(a *act, d *deed, reason, once string) error {
 	e.At, e.Of, e.Phase, e.After = v.cfg.Now().UTC(), intent, PhaseDid, result.after
 	text, known := "", false
 	if failure != nil {
+		e.Phase = PhaseRefused
 		if text, known = refusal(failure); !known {
+			e.Phase = PhaseFailed
 			text = "It failed, and what became of it is not known: look at it before you try again."
 			v.cfg.Logger.ErrorContext(ctx, "desk: act failed", "act", a.name, "subject", d.subject, "error", failure)
 		}
-		e.Phase, e.Outcome = PhaseFailed, text
+		e.Outcome = text
 	}
 	end, err := v.record(ctx, e)
 	if err != nil {

@@ -163,7 +163,7 @@ func TestARefusalIsRecordedAndShown(t *testing.T) {
 	require.Equal(t, http.StatusConflict, a.Code)
 	require.Contains(t, a.Body.String(), "The owner has a project of this name.")
 	log := w.audit()
-	require.Equal(t, []any{desk.PhaseFailed, "The owner has a project of this name."}, []any{log[1].Phase, log[1].Outcome})
+	require.Equal(t, []any{desk.PhaseRefused, "The owner has a project of this name."}, []any{log[1].Phase, log[1].Outcome})
 	require.Contains(t, w.page("/audit"), "The owner has a project of this name.")
 }
 

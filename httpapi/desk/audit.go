@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// AuditLog is the name of the log in [Records] that has all acts.
+// AuditLog is the name of the log in [Records] that has all acts. Its records are entries as JSON.
 const AuditLog = "audit"
 
 // Phase is what an [Entry] of the audit log says about an act.
@@ -17,17 +17,18 @@ type Phase string
 const (
 	PhaseIntends Phase = "intends" // written before anything is done
 	PhaseDid     Phase = "did"     // it was done
-	PhaseFailed  Phase = "failed"  // it was refused or failed: see Outcome
+	PhaseRefused Phase = "refused" // it changed nothing: Outcome says why
+	PhaseFailed  Phase = "failed"  // whether it changed something is not known: look at its subject
 )
 
-// Entry is the body of a record of the audit log, as JSON.
+// Entry says who did what, and what came of it. No secret belongs into it: neither a key nor a password nor a token.
 type Entry struct {
 	At      time.Time         `json:"at"`
 	Phase   Phase             `json:"phase"`
-	Of      int64             `json:"of,omitempty"` // the position of the entry with PhaseIntends, for the two others
-	Actor   string            `json:"actor"`        // Person.ID
+	Of      int64             `json:"of,omitempty"` // the position of the entry with PhaseIntends, for the others if there is one
+	Actor   string            `json:"actor"`        // Person.ID, or "api" for a call by the host's own program
 	Name    string            `json:"name,omitempty"`
-	Role    Role              `json:"role"`
+	Role    Role              `json:"role,omitempty"`
 	Act     string            `json:"act"`               // such as "invoice.cancel"
 	Subject string            `json:"subject,omitempty"` // path of what it is about, such as "invoices/ID"
 	Project string            `json:"project,omitempty"` // empty if it concerns all projects, or several
@@ -35,20 +36,25 @@ type Entry struct {
 	Before  map[string]string `json:"before,omitempty"`
 	After   map[string]string `json:"after,omitempty"`
 	Reason  string            `json:"reason,omitempty"`
-	Outcome string            `json:"outcome,omitempty"` // why it failed, for people
+	Outcome string            `json:"outcome,omitempty"` // why it was refused or failed, for people
+}
+
+// Append adds the entry to the audit log, durably, and returns its position.
+func (e Entry) Append(ctx context.Context, records Records) (position int64, err error) {
+	e.At = e.At.UTC()
+	body, err := json.Marshal(e)
+	if err != nil {
+		return 0, fmt.Errorf("desk: entry of %s: %w", e.Act, err)
+	}
+	if position, err = records.AppendRecord(ctx, AuditLog, body); err != nil {
+		return 0, fmt.Errorf("desk: write %s into the audit log: %w", e.Act, err)
+	}
+	return position, nil
 }
 
 // record appends an entry to the log, and returns its position.
 func (d *Desk) record(ctx context.Context, e Entry) (int64, error) {
-	body, err := json.Marshal(e)
-	if err != nil {
-		return 0, err
-	}
-	position, err := d.cfg.Records.AppendRecord(ctx, AuditLog, body)
-	if err != nil {
-		return 0, fmt.Errorf("write the audit log: %w", err)
-	}
-	return position, nil
+	return e.Append(ctx, d.cfg.Records)
 }
 
 // numbered is an entry with its position.

@@ -60,11 +60,7 @@ func embedded(style []byte) (*page.Assets, error) {
 	if err != nil {
 		return nil, err
 	}
-	assets, err := page.NewAssets(files)
-	if err != nil {
-		return nil, err
-	}
-	return assets, assets.Add("host.css", style)
+	return page.NewAssets(files, page.File{Name: "host.css", Body: style})
 }
 
 // readAssets collects the assets of invoices and of payouts.

@@ -17,7 +17,7 @@ import (
 
 // big are the tables that grow with what happens; the others have a row for each network, wallet, duty,
 // project or dead URL, or a single one, and may be read as a whole.
-var big = []string{"cointill_invoices", "cointill_places", "cointill_free", "cointill_payments", "cointill_events", "cointill_outbox", "cointill_attempts", "cointill_replies", "cointill_parts", "cointill_books", "cointill_subjects"}
+var big = []string{"cointill_invoices", "cointill_places", "cointill_free", "cointill_payments", "cointill_events", "cointill_outbox", "cointill_attempts", "cointill_replies", "cointill_parts", "cointill_books", "cointill_subjects", "cointill_records", "cointill_documents"}
 
 // fill is a shop's database after a while: 100,000 invoices of three projects.
 const fill = `
@@ -50,6 +50,10 @@ const fill = `
 	FROM generate_series(0, 60) s, generate_series(1, 1000) p;
 	INSERT INTO cointill_books (key, value) SELECT convert_to('key ' || n, 'UTF8'), decode(repeat('7b', 600), 'hex') FROM generate_series(1, 100000) n;
 	INSERT INTO cointill_subjects (id) SELECT 'payout-' || n FROM generate_series(1, 100000) n;
+	INSERT INTO cointill_logs (log, length) VALUES ('\x01', 100000);
+	INSERT INTO cointill_records (log, position, body) SELECT '\x01', n, decode(repeat('7b', 300), 'hex') FROM generate_series(1, 100000) n;
+	INSERT INTO cointill_documents (kind, name, version, body)
+	SELECT decode(CASE n % 2 WHEN 0 THEN '6d' ELSE '73' END, 'hex'), convert_to('name ' || n, 'UTF8'), 1, decode(repeat('7b', 300), 'hex') FROM generate_series(1, 100000) n;
 	INSERT INTO cointill_networks (network, version, cursor, head, at, aside) SELECT 'eip155:' || n, 1, '', '{}', '', '[]' FROM generate_series(0, 3) n;`
 
 // samples are the statements with arguments as they are sent.
@@ -105,6 +109,9 @@ func samples() map[string][]any {
 		qSecrets: {"evt-1", 100}, qReplaceSecrets: {many(100, "evt-"), many(100, ""), many(100, "")},
 		qBeginReply: {`\x07`, `\x01`, `\x7b`, 100001, 7, 10000}, qReply: {`\x07`, 7}, qReplyEnds: {`\x01`, 7}, qFinishReply: {`\x07`, `\x7b`, `\x7b`, 100001},
 		qAbandonReply: {`\x07`, `\x7b`}, qEndReplies: {50000, 8},
+		qAppendRecord: {`\x01`, `\x7b`}, qReadRecords: {`\x01`, 50000, 100}, qReadRecordsBack: {`\x01`, 50000, 100},
+		qDocument: {`\x6d`, []byte("name 5")}, qInsertDocument: {`\x6d`, []byte("name 5"), `\x7b`}, qUpdateDocument: {`\x6d`, []byte("name 5"), 1, `\x7b`},
+		qDeleteDocument: {`\x6d`, []byte("name 5"), 1}, qDocuments: {`\x6d`, []byte("name 5"), 100},
 	}
 }
 

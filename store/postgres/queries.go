@@ -362,4 +362,16 @@ const (
 	// qEndReplies does not wait: it skips what another transaction is removing or taking over.
 	qEndReplies = `DELETE FROM cointill_replies WHERE name = ANY(ARRAY(
 		SELECT name FROM cointill_replies WHERE until <= $1 ORDER BY until LIMIT $2 FOR UPDATE SKIP LOCKED))`
+
+	// qAppendRecord holds the lock of the log until the end of the transaction, which is the statement.
+	qAppendRecord = `WITH l AS (INSERT INTO cointill_logs AS l (log, length) VALUES ($1, 1)
+			ON CONFLICT (log) DO UPDATE SET length = l.length + 1 RETURNING log, length)
+		INSERT INTO cointill_records (log, position, body) SELECT log, length, $2 FROM l RETURNING position`
+	qReadRecords     = `SELECT position, body FROM cointill_records WHERE log = $1 AND position > $2 ORDER BY position LIMIT $3`
+	qReadRecordsBack = `SELECT position, body FROM cointill_records WHERE log = $1 AND position < $2 ORDER BY position DESC LIMIT $3`
+	qDocument        = `SELECT version, body FROM cointill_documents WHERE kind = $1 AND name = $2`
+	qInsertDocument  = `INSERT INTO cointill_documents (kind, name, version, body) VALUES ($1, $2, 1, $3) ON CONFLICT DO NOTHING`
+	qUpdateDocument  = `UPDATE cointill_documents SET version = $3::bigint + 1, body = $4 WHERE kind = $1 AND name = $2 AND version = $3`
+	qDeleteDocument  = `DELETE FROM cointill_documents WHERE kind = $1 AND name = $2 AND version = $3`
+	qDocuments       = `SELECT name, body FROM cointill_documents WHERE kind = $1 AND name > $2 ORDER BY name LIMIT $3`
 )

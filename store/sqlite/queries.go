@@ -220,6 +220,17 @@ const (
 	qAbandonReply = `DELETE FROM cointill_replies WHERE name = ? AND entry = ?`
 	qEndReplies   = `DELETE FROM cointill_replies WHERE n IN (
 		SELECT n FROM cointill_replies WHERE until <= ? ORDER BY until LIMIT ?)`
+
+	qAppendRecord = `INSERT INTO cointill_records (log, position, body)
+		SELECT ?1, 1 + COALESCE((SELECT max(position) FROM cointill_records WHERE log = ?1), 0), ?2 RETURNING position`
+	qReadRecords     = `SELECT position, body FROM cointill_records WHERE log = ? AND position > ? ORDER BY position LIMIT ?`
+	qReadRecordsBack = `SELECT position, body FROM cointill_records WHERE log = ? AND position < ? ORDER BY position DESC LIMIT ?`
+	qDocument        = `SELECT version, body FROM cointill_documents WHERE kind = ? AND name = ?`
+	qNoDocument      = `SELECT NOT EXISTS (SELECT 1 FROM cointill_documents WHERE kind = ? AND name = ?)`
+	qInsertDocument  = `INSERT INTO cointill_documents (kind, name, version, body) VALUES (?, ?, 1, ?) ON CONFLICT DO NOTHING`
+	qUpdateDocument  = `UPDATE cointill_documents SET (version, body) = (?3 + 1, ?4) WHERE kind = ?1 AND name = ?2 AND version = ?3`
+	qDeleteDocument  = `DELETE FROM cointill_documents WHERE kind = ? AND name = ? AND version = ?`
+	qDocuments       = `SELECT name, body FROM cointill_documents WHERE kind = ? AND name > ? ORDER BY name LIMIT ?`
 )
 
 func queries() []string {
@@ -235,5 +246,7 @@ func queries() []string {
 		qInsertGone, qDeleteGone, qKill, qNextDue, qHistory, qLatest, qResend,
 		qGetBooks, qPutBook, qDeleteBook, qScanBooks, qScanBooksBack,
 		qSecrets, qReplaceSecret, qBeginReply, qReply, qReplies, qFinishReply, qAbandonReply, qEndReplies,
+		qAppendRecord, qReadRecords, qReadRecordsBack,
+		qDocument, qNoDocument, qInsertDocument, qUpdateDocument, qDeleteDocument, qDocuments,
 	}
 }

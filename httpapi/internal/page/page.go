@@ -101,15 +101,6 @@ func NewAssets(files fs.FS, others ...File) (*Assets, error) {
 	return a, nil
 }
 
-// Add adds a file, or replaces the one of that name. It must not be called concurrently with anything else.
-func (a *Assets) Add(name string, body []byte) error {
-	f, err := newAsset(name, body)
-	if err == nil {
-		a.files[name] = f
-	}
-	return err
-}
-
 func newAsset(name string, body []byte) (*asset, error) {
 	sum := sha256.Sum256(body)
 	ext := path.Ext(name)

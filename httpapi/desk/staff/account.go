@@ -1,0 +1,270 @@
+package staff
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/cointill/cointill/httpapi/desk"
+)
+
+// account shows the person's own sessions and factors.
+func (v *visit) account() {
+	f, ok := v.signedIn()
+	if !ok {
+		return
+	}
+	all, err := v.sessionsOf(v.ctx(), f.member.ID)
+	if err != nil {
+		v.fail(err)
+		return
+	}
+	slices.SortFunc(all, func(a, b listed) int { return b.Seen.Compare(a.Seen) })
+	var rows []map[string]any
+	for _, it := range all {
+		if v.counts(it.session, f.member) {
+			rows = append(rows, map[string]any{
+				"ID": sessionID(it.name), "Here": it.name == f.name, "Began": it.Began, "Seen": it.Seen, "Ends": v.ends(it.session),
+				"Address": it.Address, "Browser": browser(it.Agent), "Half": it.Stage != stageFull,
+			})
+		}
+	}
+	v.show(http.StatusOK, "account", map[string]any{
+		"Member": f.member.Member, "Projects": projectsText(f.member.Projects), "Sessions": rows,
+		"Codes": len(f.member.Secret) > 0, "Recovery": len(f.member.Recovery), "Passkeys": passkeyRows(f.member), "Passkeyed": v.passkeys != nil, "Factor": f.member.hasFactor(),
+		"Optional": v.cfg.OptionalSecondFactor,
+	})
+}
+
+// enrol shows a new secret for an authenticator app. It stays the same until it is confirmed, however often the page is
+// loaded.
+func (v *visit) enrol() {
+	f, ok := v.enrolling()
+	if !ok {
+		return
+	}
+	if len(f.Secret) == 0 {
+		f.Secret = newSecret()
+		stored, err := save(v.ctx(), v.cfg.Records, kindSession, f.name, f.version, f.session)
+		if err != nil {
+			v.fail(err)
+			return
+		}
+		if !stored { // another request was quicker
+			if f, ok = v.enrolling(); !ok {
+				return
+			}
+		}
+	}
+	v.showEnrol(http.StatusOK, f, "")
+}
+
+// enrolling returns the session of a person who may set up an authenticator app: one who has none needs to be signed in, and
+// one who has a factor must have proved it, because the new one takes its place.
+func (v *visit) enrolling() (f found, ok bool) {
+	if f, ok = v.signedIn(); ok && f.member.hasFactor() {
+		return v.proven()
+	}
+	return f, ok
+}
+
+func (v *visit) showEnrol(status int, f found, problem string) {
+	data := map[string]any{"Problem": problem, "Replaces": len(f.member.Secret) > 0, "Name": f.member.ID, "Passkeyed": v.passkeys != nil}
+	if len(f.Secret) > 0 {
+		picture, err := qrCode(keyURI(v.cfg.Title, f.member.ID, f.Secret))
+		if err != nil {
+			v.fail(err)
+			return
+		}
+		data["Picture"], data["Secret"] = imageURL(picture), grouped(base32Text.EncodeToString(f.Secret))
+	}
+	v.show(status, "enrol", data)
+}
+
+// grouped puts spaces into a secret that is to be typed.
+func grouped(secret string) (out string) {
+	for i := 0; i < len(secret); i += 4 {
+		if i > 0 {
+			out += " "
+		}
+		out += secret[i:min(i+4, len(secret))]
+	}
+	return out
+}
+
+// doEnrol confirms the secret by a code. The password is asked for as well: whoever finds an open session must not be able to
+// give it a second factor of their own.
+func (v *visit) doEnrol() {
+	f, ok := v.enrolling()
+	if !ok {
+		return
+	}
+	lanes, wait, err := v.tryAs(f.member.ID)
+	if err != nil {
+		v.fail(err)
+		return
+	}
+	if wait > 0 {
+		v.tooMany("message", wait, map[string]any{"Title": "Wait"})
+		return
+	}
+	_, right, err := v.checkPassword(v.ctx(), v.known, f.member.ID, v.field("password"))
+	step, fits := stepOf(f.Secret, v.field("code"), v.cfg.Now(), 0)
+	switch {
+	case err != nil:
+		v.throttle.forgive(lanes)
+		v.fail(err)
+	case !right || !fits:
+		v.showEnrol(http.StatusUnauthorized, f, "The password is wrong, or the code is not the one that the app shows now.")
+	default:
+		v.throttle.succeed(lanes)
+		v.setFactor(f, "an authenticator app", func(m *member) { m.Secret, m.Step = f.Secret, step })
+	}
+}
+
+// setFactor stores a new second factor, ends all sessions, which know nothing of it, begins a new one, and shows recovery
+// codes.
+func (v *visit) setFactor(f found, what string, set func(*member)) {
+	codes, hashes := newRecovery()
+	m, err := v.change(v.ctx(), f.member.ID, func(m *member) error {
+		if m.Epoch != f.Epoch || m.Disabled {
+			return desk.ErrSignedOut
+		}
+		set(m)
+		m.Recovery = hashes
+		m.Epoch++
+		return nil
+	})
+	if err == nil {
+		err = v.audit(v.ctx(), m.ID, "member.second-factor", desk.PhaseDid, what)
+	}
+	if err == nil {
+		err = v.begin(v.w, v.r, m, stageFull, v.cfg.Now().UTC())
+	}
+	if err != nil {
+		v.fail(err)
+		return
+	}
+	v.showCodes(codes)
+}
+
+func (v *visit) showCodes(codes []string) {
+	on := v.next()
+	if on == "" {
+		on = v.cfg.Home
+	}
+	if on == "" {
+		on = "./"
+	}
+	v.show(http.StatusOK, "codes", map[string]any{"RecoveryCodes": codes, "On": on})
+}
+
+// doRecovery makes new recovery codes. The former ones end.
+func (v *visit) doRecovery() {
+	f, ok := v.proven()
+	if !ok {
+		return
+	}
+	if !f.member.hasFactor() {
+		v.to("enrol")
+		return
+	}
+	codes, hashes := newRecovery()
+	_, err := v.change(v.ctx(), f.member.ID, func(m *member) error {
+		if m.Epoch != f.Epoch || m.Disabled {
+			return desk.ErrSignedOut
+		}
+		m.Recovery = hashes
+		return nil
+	})
+	if err == nil {
+		err = v.audit(v.ctx(), f.member.ID, "member.recovery-codes", desk.PhaseDid, "new ones")
+	}
+	if err != nil {
+		v.fail(err)
+		return
+	}
+	v.showCodes(codes)
+}
+
+func (v *visit) password() {
+	f, ok := v.signedIn()
+	if !ok {
+		return
+	}
+	v.show(http.StatusOK, "password", map[string]any{"Name": f.member.ID, "Factor": f.member.hasFactor(), "Codes": len(f.member.Secret) > 0})
+}
+
+// doPassword changes the password, and ends all sessions but a new one.
+func (v *visit) doPassword() {
+	f, ok := v.signedIn()
+	if !ok {
+		return
+	}
+	if f.member.hasFactor() {
+		if f, ok = v.proven(); !ok {
+			return
+		}
+	}
+	data := map[string]any{"Name": f.member.ID}
+	again := func(problem string) {
+		data["Problem"] = problem
+		v.show(http.StatusUnprocessableEntity, "password", data)
+	}
+	next := v.field("new")
+	if problem := checkPassword(next, f.member); problem != "" {
+		again(problem)
+		return
+	}
+	lanes, wait, err := v.tryAs(f.member.ID)
+	if err != nil {
+		v.fail(err)
+		return
+	}
+	if wait > 0 {
+		v.tooMany("password", wait, data)
+		return
+	}
+	_, right, err := v.checkPassword(v.ctx(), v.known, f.member.ID, v.field("password"))
+	if err != nil {
+		v.throttle.forgive(lanes)
+		v.fail(err)
+		return
+	}
+	if !right {
+		again("The present password is wrong.")
+		return
+	}
+	v.throttle.succeed(lanes)
+	m, err := v.setPassword(f, next)
+	if err == nil {
+		err = v.begin(v.w, v.r, m, stageFull, f.Proved)
+	}
+	if err != nil {
+		v.fail(err)
+		return
+	}
+	v.to("./")
+}
+
+func (v *visit) setPassword(f found, password string) (member, error) {
+	hash, err := v.known.hash(v.ctx(), password)
+	if err != nil {
+		return member{}, err
+	}
+	m, err := v.change(v.ctx(), f.member.ID, func(m *member) error {
+		if m.Epoch != f.Epoch || m.Disabled {
+			return desk.ErrSignedOut
+		}
+		m.Password = hash
+		m.Epoch++
+		return nil
+	})
+	if err == nil {
+		err = v.audit(v.ctx(), m.ID, "member.password", desk.PhaseDid, "")
+	}
+	return m, err
+}
+
+// when is a time on a page.
+func when(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " UTC" }
