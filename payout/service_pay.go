@@ -120,7 +120,23 @@ func (r *round) facts(ctx context.Context, t Transaction) (facts, error) {
 		}
 		f.payouts = append(f.payouts, p)
 	}
-	return f, nil
+	var err error
+	if f.parent, err = r.relative(ctx, t.Parent); err == nil {
+		f.child, err = r.relative(ctx, t.Child)
+	}
+	return f, err
+}
+
+// relative returns the parent or the child of a transaction; nil for none.
+func (r *round) relative(ctx context.Context, id string) (*Transaction, error) {
+	if id == "" {
+		return nil, nil
+	}
+	t, err := r.cfg.Store.Transaction(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("read transaction %s: %w", id, err)
+	}
+	return &t, nil
 }
 
 // stays reports whether the look leaves a final transaction as it is: nothing is decided about its payouts then.
@@ -132,10 +148,13 @@ func (t Transaction) stays(look Look) bool {
 	return s.Mined() && !s.Buried
 }
 
-// last reports whether no later open transaction of the lane hangs on this one.
+// last reports whether no later open transaction of the lane hangs on this one. None hangs on a bump, but another bump once
+// it is signed, and a bump hangs only on what it spends.
 func (r *round) last(t Transaction) bool {
 	i := slices.IndexFunc(r.open, func(o Transaction) bool { return o.ID == t.ID })
-	return !slices.ContainsFunc(r.open[i+1:], func(o Transaction) bool { return o.Lane == t.Lane && o.Stage.Open() })
+	return t.Purpose == PurposeBump || !slices.ContainsFunc(r.open[i+1:], func(o Transaction) bool {
+		return o.Lane == t.Lane && o.Stage.Open() && o.Purpose != PurposeBump
+	})
 }
 
 // keep stores a decision. The transaction and the payouts in it are then as they are stored.
@@ -351,10 +370,9 @@ func (r *round) refusedBySigner(ctx context.Context, d decision, t Transaction, 
 	return t, !t.Cancel, nil
 }
 
-// send gives the newest signed version to the network.
+// send gives a signed version to the network, the newest one unless the decision says otherwise.
 func (r *round) send(ctx context.Context, d decision) (Transaction, bool, error) {
-	t := d.tx
-	i := t.newestSigned()
+	t, i := d.tx, d.send
 	if err := r.heed(ctx); err != nil {
 		return t, false, err
 	}
@@ -406,7 +424,9 @@ func (r *round) replace(ctx context.Context, d decision) (Transaction, bool, err
 		return r.sign(ctx, d)
 	case d.instead == actSend && (errors.Is(err, ErrFeeTooHigh) || errors.Is(err, ErrNoCoins) || errors.Is(err, ErrNotFound)):
 		return r.send(ctx, d)
-	case errors.Is(err, ErrFeeTooHigh), errors.Is(err, ErrNoCoins), errors.Is(err, ErrNoReplacement):
+	case errors.Is(err, ErrFeeTooHigh), errors.Is(err, ErrNoReplacement):
+		return r.bump(ctx, d, err)
+	case errors.Is(err, ErrNoCoins):
 		return t, false, r.reasons(ctx, d.payouts, reasonOf(err), err.Error())
 	case err != nil:
 		return t, false, fmt.Errorf("replace: %w", err)
@@ -425,6 +445,54 @@ func (r *round) replace(ctx context.Context, d decision) (Transaction, bool, err
 	}
 	r.note(t)
 	return t, true, nil
+}
+
+// bump lets another transaction pay for one that cannot be replaced, by spending the change that it makes. The parent is
+// stored with it: so there is no bump of one that has ended meanwhile, and never more than one at a time.
+func (r *round) bump(ctx context.Context, d decision, why error) (Transaction, bool, error) {
+	t, most := d.tx, r.mostBump(d)
+	bumper, able := r.n.Spender.(Bumper)
+	if !able || !d.bump || most.Sign() <= 0 {
+		return t, false, r.reasons(ctx, d.payouts, reasonOf(why), why.Error())
+	}
+	plan, err := bumper.Bump(ctx, r.wallet(), t, most)
+	switch {
+	case errors.Is(err, ErrNoReplacement):
+		return t, false, r.reasons(ctx, d.payouts, reasonOf(why), fmt.Sprintf("%v; %v", why, err))
+	case errors.Is(err, ErrFeeTooHigh), errors.Is(err, ErrNoCoins):
+		return t, false, r.reasons(ctx, d.payouts, reasonOf(err), fmt.Sprintf("%v; %v", why, err))
+	case err != nil:
+		return t, false, fmt.Errorf("bump: %w", err)
+	}
+	child, reserve := r.errand(plan, PurposeBump, most)
+	child.Parent, t.Child, t.Detail = t.ID, child.ID, ""
+	t.Version++
+	t.UpdatedAt = child.CreatedAt
+	err = r.commit(ctx, Batch{
+		Transactions: []Transaction{t, child}, Locks: child.lockList(), Entries: []Entry{reserve}, Fence: r.fence,
+	})
+	var short *InsufficientError
+	if errors.As(err, &short) {
+		return d.tx, false, r.reasons(ctx, d.payouts, ReasonCoins, fmt.Sprintf("%v; to bump it: %v", why, err))
+	}
+	if err != nil {
+		return d.tx, false, fmt.Errorf("store a bump: %w", err)
+	}
+	r.log.Info("a transaction that cannot be replaced is bumped", "network", r.n.id, "transaction", t.ID, "by", child.ID)
+	r.note(t)
+	r.note(child)
+	return t, false, r.advance(ctx, child)
+}
+
+// mostBump returns the most that bumps of the transaction may cost. Those of a bump share what is reserved for it.
+func (r *round) mostBump(d decision) *big.Int {
+	switch {
+	case d.tx.Purpose == PurposeBump:
+		return new(big.Int).Sub(d.tx.Fee, d.tx.Last().Fee)
+	case r.n.MaxBump != nil:
+		return r.n.MaxBump
+	}
+	return r.greatest(d)
 }
 
 // greatest returns the greatest fee that the transaction may have.

@@ -50,7 +50,10 @@ func (s *spender) Receiver(_ context.Context, _ chain.Asset, to string, units *b
 }
 
 // feeOf returns the fee of a transaction with n receivers at the rate.
-func feeOf(rate, n int) int64 { return int64(rate * (10 + 2*n)) }
+func feeOf(rate, n int) int64 { return int64(rate) * sizeOf(n) }
+
+// sizeOf returns the size of a transaction with n receivers. One without any pays ourselves.
+func sizeOf(n int) int64 { return int64(10 + 2*max(n, 1)) }
 
 // Plan implements [payout.Spender].
 func (s *spender) Plan(ctx context.Context, w payout.Wallet, queued []payout.Payout) (payout.Plan, error) {
@@ -260,10 +263,13 @@ func (s *spender) Replace(ctx context.Context, w payout.Wallet, t payout.Transac
 		return payout.Version{}, err
 	}
 	next := old
+	if t.Purpose == payout.PurposeBump {
+		return s.rebump(ctx, w, t, old, greatest)
+	}
 	if t.Purpose != payout.PurposePay { // what it may cost is reserved, and no more
 		return payout.Version{}, payout.ErrFeeTooHigh
 	}
-	if s.c.kind == coins && s.view().coins[t.Anchor] == nil {
+	if s.c.kind == coins && (s.view().coins[t.Anchor] == nil || s.c.firstSeen && !t.Cancel && s.anyPossible(t)) {
 		return payout.Version{}, payout.ErrNoReplacement
 	}
 	if next.Rate = s.c.rate; s.possible(old) {
@@ -275,6 +281,10 @@ func (s *spender) Replace(ctx context.Context, w payout.Wallet, t payout.Transac
 		next.Pays, next.Payees, next.Fails, n = map[string]string{}, map[string]string{}, false, 1
 	}
 	used := feeOf(next.Rate, n)
+	if burden := s.burden(t); used <= burden {
+		used = burden + sizeOf(n)
+		next.Rate = int(used / sizeOf(n))
+	}
 	fee := big.NewInt(used)
 	if s.c.kind == accounts {
 		fee = big.NewInt(used * 2)
@@ -303,6 +313,14 @@ func (s *spender) Replace(ctx context.Context, w payout.Wallet, t payout.Transac
 func (s *spender) possible(t tx) bool {
 	gone := func(name string) bool { return s.view().coins[name] == nil }
 	return s.c.kind != coins || !slices.ContainsFunc(t.Spends, gone)
+}
+
+// anyPossible reports whether the pool may have any version of the transaction.
+func (s *spender) anyPossible(t payout.Transaction) bool {
+	return slices.ContainsFunc(t.Versions, func(v payout.Version) bool {
+		var own tx
+		return json.Unmarshal(v.Unsigned, &own) != nil || s.possible(own)
+	})
 }
 
 // otherCoins is the defect of a replacement that does not exclude what it replaces: it says that it spends the anchor, and
@@ -404,6 +422,7 @@ func (s *spender) Look(_ context.Context, t payout.Transaction) (payout.Look, er
 		s.w.deepest[t.ID] = max(s.w.deepest[t.ID], depth)
 	}
 	out.Dead = s.dead(height, t, out)
+	s.lookedAt(t, view, height, &out)
 	if s.defect == DefectTakenIsDead && out.TakenFinal {
 		out.Dead, out.Taken, out.TakenFinal = true, false, false
 	}
