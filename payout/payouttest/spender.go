@@ -61,6 +61,19 @@ func (s *spender) Plan(ctx context.Context, w payout.Wallet, queued []payout.Pay
 	if s.w.fails("plan") {
 		return payout.Plan{}, errNode
 	}
+	var waits error
+	for i := range queued { // one that has to wait does not make those after it wait
+		plan, err := s.planFrom(ctx, w, queued[i:])
+		if !errors.Is(err, payout.ErrFeeTooHigh) && !errors.Is(err, payout.ErrNoCoins) {
+			return plan, err
+		}
+		waits = cmp.Or(waits, err)
+	}
+	return payout.Plan{}, waits
+}
+
+// planFrom pays the first of the payouts, on a chain of coins with some of those after it.
+func (s *spender) planFrom(ctx context.Context, w payout.Wallet, queued []payout.Payout) (payout.Plan, error) {
 	if s.c.kind == coins {
 		return s.planCoins(ctx, w, queued)
 	}
@@ -272,7 +285,8 @@ func (s *spender) Replace(ctx context.Context, w payout.Wallet, t payout.Transac
 	if s.c.kind == coins && (s.view().coins[t.Anchor] == nil || s.c.firstSeen && !t.Cancel && s.anyPossible(t)) {
 		return payout.Version{}, payout.ErrNoReplacement
 	}
-	if next.Rate = s.c.rate; s.possible(old) {
+	known := t.Signed() || len(s.c.forms[string(t.Last().Unsigned)]) > 0
+	if next.Rate = s.c.rate; s.possible(old) && known {
 		next.Rate = max(old.Rate+1+old.Rate/8, s.c.rate)
 	}
 	next.Salt = s.w.rand.Int()
