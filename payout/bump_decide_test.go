@@ -158,3 +158,15 @@ func TestDecide_ABump(t *testing.T) {
 		})
 	}
 }
+
+// The same bytes are sent again, also if there is a newer version: what spends the change of the older one may be mined with
+// it.
+func TestDecide_WhatAReorganisationRemovedIsSentAgainItself(t *testing.T) {
+	tx, child := carriedBy(StageFinal, signedVersion("b", 20))
+	tx.Stage, tx.Mined, tx.Paid = StageFinal, 0, big.NewInt(10)
+	f := later(tx, child, seen(nowhere, nowhere))
+	f.payouts[0].State.Status = StatusPaid
+	d := decide(f)
+	require.Equal(t, actSend, d.act)
+	require.Zero(t, d.send)
+}

@@ -334,6 +334,9 @@ func (d *decision) undo(f facts) {
 		}
 	}
 	d.alarm = ReasonUndone
+	if v.Signed() { // and not a newer one, which would take the place of it and of what spends its change
+		d.send = f.tx.Mined
+	}
 	for _, m := range f.tx.Effect {
 		m.Units = new(big.Int).Neg(m.Units)
 		d.moves = append(d.moves, m)
@@ -481,7 +484,7 @@ func (d *decision) carried(f facts) {
 		switch s := &d.payouts[k].State; {
 		case !f.child.Signed():
 			s.Reason, s.Detail = ReasonSignature, "of transaction "+f.child.ID
-		case s.Reason == ReasonSignature, s.Reason == ReasonFee, s.Reason == ReasonRefused:
+		case slices.Contains([]Reason{ReasonSignature, ReasonFee, ReasonCoins, ReasonRefused}, s.Reason):
 			s.Reason, s.Detail = "", ""
 		}
 	}

@@ -153,13 +153,16 @@ func (w *world) cancelBumped(svc *payout.Service, s *spender) {
 	}
 }
 
-// resend lets somebody send again what was sent once.
+// resend lets somebody send again what we sent once.
 func (w *world) resend(s *spender) {
 	ids := sortedKeys(s.c.raws)
 	if len(ids) == 0 {
 		return
 	}
 	id := ids[w.rand.IntN(len(ids))]
+	if s.c.txs[id].Foreign { // a theft is one only if it was taken
+		return
+	}
 	if err := s.c.submit(s.c.raws[id]); err == nil {
 		w.note("somebody sends %s again", id[:8])
 	}

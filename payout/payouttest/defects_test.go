@@ -25,7 +25,7 @@ func TestDefectsOfSpendersAreFound(t *testing.T) {
 		"numbers that are left out":                      {payouttest.DefectGap, 60, "ended"},
 		"what was paid by hand is paid again":            {payouttest.DefectTakenIsDead, 400, "paid-once"},
 		"an address that is topped up twice":             {payouttest.DefectTopUpAgain, 60, "topped-up-once"},
-		"a bump whose coin is not locked":                {payouttest.DefectBumpUnlocked, 200, "one-coin-one-transaction reservations-end"},
+		"a bump whose coin is not locked":                {payouttest.DefectBumpUnlocked, 400, "one-coin-one-transaction reservations-end"},
 		"a bump that is booked with any parent":          {payouttest.DefectBumpUnseen, 200, "reservations-end books-are-the-chain ended"},
 		"a bump that is given up too soon":               {payouttest.DefectBumpGone, 200, "books-are-the-chain one-coin-one-transaction"},
 		"an expiration that a reorganisation takes back": {payouttest.DefectExpiryByHead, 60, "paid-once"},
