@@ -96,8 +96,10 @@ func TestDecide_APayoutSaysThatABumpIsToBeSigned(t *testing.T) {
 	require.Contains(t, d.payouts[0].State.Detail, child.ID)
 	f.payouts = d.payouts
 	require.Equal(t, d.payouts, decide(f).payouts, "once")
-	_, f.child = carriedBy(StageSigned)
-	require.Empty(t, decide(f).payouts[0].State.Reason)
+	for _, stage := range []Stage{StageSigned, StageDropped} {
+		_, f.child = carriedBy(stage)
+		require.Empty(t, decide(f).payouts[0].State.Reason)
+	}
 }
 
 func TestDecide_ABump(t *testing.T) {

@@ -444,6 +444,7 @@ func (d *decision) waiting(f facts) {
 			d.payouts[k].State.Reason, d.payouts[k].State.Height = "", 0
 		}
 	}
+	d.unsaid(f)
 	switch {
 	case f.wantsCancel() && !last.Cancels:
 		d.tx.Cancel, d.act = true, actReplace
@@ -483,8 +484,23 @@ func (d *decision) carried(f facts) {
 	for k := range d.payouts {
 		switch s := &d.payouts[k].State; {
 		case !f.child.Signed():
-			s.Reason, s.Detail = ReasonSignature, "of transaction "+f.child.ID
+			s.Reason, s.Detail = ReasonSignature, signatureOf(f.child)
 		case slices.Contains([]Reason{ReasonSignature, ReasonFee, ReasonCoins, ReasonRefused}, s.Reason):
+			s.Reason, s.Detail = "", ""
+		}
+	}
+}
+
+// signatureOf is the detail of a payout that waits for the signature of a bump.
+func signatureOf(child *Transaction) string { return "of transaction " + child.ID }
+
+// unsaid takes back that payouts wait for the signature of a bump that has ended.
+func (d *decision) unsaid(f facts) {
+	if f.child == nil || f.child.Stage.Open() {
+		return
+	}
+	for k := range d.payouts {
+		if s := &d.payouts[k].State; s.Reason == ReasonSignature && s.Detail == signatureOf(f.child) {
 			s.Reason, s.Detail = "", ""
 		}
 	}

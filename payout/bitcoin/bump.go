@@ -97,7 +97,7 @@ func (s *Spender) stuck(ctx context.Context, t payout.Transaction, i int) error 
 	burden, err := s.node.Burden(ctx, v.TxID)
 	newer := slices.ContainsFunc(t.Versions[i+1:], payout.Version.Signed)
 	if err == nil && !newer && burden > 0 && burden <= s.reserved(v.Fee) {
-		return useless("nothing depends on it, so that its own fee can be raised")
+		return useless("nothing depends on the transaction, so that a replacement pays for itself alone")
 	}
 	return err
 }

@@ -107,7 +107,7 @@ func TestBump_IsRefused(t *testing.T) {
 			}},
 		"of what pays the rate already": {change: firstSeen, is: payout.ErrNoReplacement, says: "pays 10 sat/vB already",
 			then: func(_ *testing.T, _ *shop, f *fake, _ *payout.Transaction) { f.rate(10_000) }},
-		"of what can be replaced": {is: payout.ErrNoReplacement, says: "its own fee can be raised",
+		"of what can be replaced": {is: payout.ErrNoReplacement, says: "pays for itself alone",
 			then: func(_ *testing.T, _ *shop, f *fake, tx *payout.Transaction) {
 				f.burden[tx.Last().TxID] = tx.Last().Fee.Int64()
 			}},

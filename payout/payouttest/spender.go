@@ -303,6 +303,10 @@ func (s *spender) Replace(ctx context.Context, w payout.Wallet, t payout.Transac
 	if s.c.kind == accounts {
 		fee = big.NewInt(used * 2)
 	}
+	if most := greatest.Int64() / 2; s.c.kind == accounts && t.Cancel && !t.Signed() && used > most && feeOf(s.c.rate, n) <= most {
+		// What was never signed here may be nowhere. Where it is after all, the pool refuses this, and takes that.
+		used, next.Rate, fee = most, int(most/sizeOf(n)), big.NewInt(2*most)
+	}
 	if fee.Cmp(greatest) > 0 {
 		return payout.Version{}, payout.ErrFeeTooHigh
 	}
