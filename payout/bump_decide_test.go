@@ -82,6 +82,12 @@ func TestDecide_WhatABumpPaysForIsNotReplaced(t *testing.T) {
 			assert.Empty(t, d.unlocks)
 		})
 	}
+	kept := oneTransaction(StageSigned, signedVersion("a", 10), signedVersion("b", 12))
+	kept.Detail, kept.SentAt = "conflict", noon.Add(time.Hour)
+	assert.True(t, decide(later(kept, nil, seen(pooled, nowhere))).kept, "a node that keeps the first version keeps it from others as well")
+	assert.False(t, decide(later(kept, nil, seen(nowhere, pooled))).kept)
+	kept.Detail = ""
+	assert.False(t, decide(later(kept, nil, seen(pooled, nowhere))).kept, "it may only not have arrived")
 	tx := oneTransaction(StageSigned, signedVersion("a", 10))
 	d := decide(later(tx, nil, seen(pooled)))
 	assert.Equal(t, actReplace, d.act)

@@ -51,6 +51,7 @@ type decision struct {
 	instead act  // if there cannot be the version that actReplace asks for
 	send    int  // index of the version that actSend sends; -1 if none is signed
 	bump    bool // if there cannot be that version, a child may pay for the transaction
+	kept    bool // the node has refused the newest version and kept an older one: it may refuse any other as well
 }
 
 // decide folds the facts of one transaction. It is pure: the same facts give the same decision.
@@ -460,6 +461,7 @@ func (d *decision) waiting(f facts) {
 	case f.now.Sub(last.At) >= f.rules.bump && f.sent() && last.Expires.IsZero() && !f.givenUp():
 		d.act = actReplace
 		d.bump = !f.wantsCancel() && f.rested()
+		d.kept = d.bump && pooled >= 0 && pooled < d.send && f.tx.Detail != ""
 	}
 }
 

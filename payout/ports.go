@@ -196,7 +196,8 @@ type Sweeper interface {
 type Bumper interface {
 	// Bump makes a transaction that spends the change of a version of t which a node has and no block has, and pays so much
 	// that both together pay the network's fee, and itself at most greatest. It is called after Replace has returned
-	// ErrNoReplacement or ErrFeeTooHigh, by the same goroutine. The plan's Anchor is the coin by the name that it has in the
+	// ErrNoReplacement or ErrFeeTooHigh, and before Replace where a node has refused the newest version and kept an older one,
+	// by the same goroutine. The plan's Anchor is the coin by the name that it has in the
 	// moves of that version; it pays no payouts, and its version Cancels, since all of it comes back to us but the fee. It
 	// returns ErrNoReplacement when a bump is of no use, or not possible: nothing of t comes back to us, no node has t, t
 	// pays the network's fee, or can be replaced; ErrNoCoins when the change is too little, and ErrFeeTooHigh when it would

@@ -418,6 +418,12 @@ func (r *round) replace(ctx context.Context, d decision) (Transaction, bool, err
 		return d.tx, false, errStopped
 	}
 	t := d.tx
+	bumped := errNoBump
+	if d.kept {
+		if bumped = r.bump(ctx, d); bumped == nil {
+			return t, false, nil
+		}
+	}
 	v, err := r.n.Spender.Replace(ctx, r.wallet(), t, r.greatest(d))
 	switch {
 	case errors.Is(err, ErrNotFound) && t.unsigned() >= 0: // a provider takes back only what it has
@@ -425,7 +431,13 @@ func (r *round) replace(ctx context.Context, d decision) (Transaction, bool, err
 	case d.instead == actSend && (errors.Is(err, ErrFeeTooHigh) || errors.Is(err, ErrNoCoins) || errors.Is(err, ErrNotFound)):
 		return r.send(ctx, d)
 	case errors.Is(err, ErrFeeTooHigh), errors.Is(err, ErrNoReplacement):
-		return r.bump(ctx, d, err)
+		if !d.kept {
+			bumped = r.bump(ctx, d)
+		}
+		if bumped == nil {
+			return t, false, nil
+		}
+		return t, false, r.notBumped(ctx, d, err, bumped)
 	case errors.Is(err, ErrNoCoins):
 		return t, false, r.reasons(ctx, d.payouts, reasonOf(err), err.Error())
 	case err != nil:
@@ -447,22 +459,36 @@ func (r *round) replace(ctx context.Context, d decision) (Transaction, bool, err
 	return t, true, nil
 }
 
-// bump lets another transaction pay for one that cannot be replaced, by spending the change that it makes. The parent is
-// stored with it: so there is no bump of one that has ended meanwhile, and never more than one at a time.
-func (r *round) bump(ctx context.Context, d decision, why error) (Transaction, bool, error) {
+// errNoBump is why a transaction is not bumped where that is not possible at all.
+var errNoBump = errors.New("it cannot be bumped")
+
+// notBumped stores why payouts wait whose transaction can be neither replaced nor bumped.
+func (r *round) notBumped(ctx context.Context, d decision, why, bump error) error {
+	var short *InsufficientError
+	switch {
+	case errors.Is(bump, errNoBump):
+		return r.reasons(ctx, d.payouts, reasonOf(why), why.Error())
+	case errors.Is(bump, ErrNoReplacement):
+		return r.reasons(ctx, d.payouts, reasonOf(why), fmt.Sprintf("%v; %v", why, bump))
+	case errors.Is(bump, ErrFeeTooHigh), errors.Is(bump, ErrNoCoins):
+		return r.reasons(ctx, d.payouts, reasonOf(bump), fmt.Sprintf("%v; %v", why, bump))
+	case errors.As(bump, &short):
+		return r.reasons(ctx, d.payouts, ReasonCoins, fmt.Sprintf("%v; %v", why, bump))
+	}
+	return bump
+}
+
+// bump lets another transaction pay for one that cannot be replaced, by spending the change that it makes, and begins it. The
+// parent is stored with it: so there is no bump of one that has ended meanwhile, and never more than one at a time.
+func (r *round) bump(ctx context.Context, d decision) error {
 	t, most := d.tx, r.mostBump(d)
 	bumper, able := r.n.Spender.(Bumper)
 	if !able || !d.bump || most.Sign() <= 0 {
-		return t, false, r.reasons(ctx, d.payouts, reasonOf(why), why.Error())
+		return errNoBump
 	}
 	plan, err := bumper.Bump(ctx, r.wallet(), t, most)
-	switch {
-	case errors.Is(err, ErrNoReplacement):
-		return t, false, r.reasons(ctx, d.payouts, reasonOf(why), fmt.Sprintf("%v; %v", why, err))
-	case errors.Is(err, ErrFeeTooHigh), errors.Is(err, ErrNoCoins):
-		return t, false, r.reasons(ctx, d.payouts, reasonOf(err), fmt.Sprintf("%v; %v", why, err))
-	case err != nil:
-		return t, false, fmt.Errorf("bump: %w", err)
+	if err != nil {
+		return fmt.Errorf("bump: %w", err)
 	}
 	child, reserve := r.errand(plan, PurposeBump, most)
 	child.Parent, t.Child, t.Detail = t.ID, child.ID, ""
@@ -471,17 +497,13 @@ func (r *round) bump(ctx context.Context, d decision, why error) (Transaction, b
 	err = r.commit(ctx, Batch{
 		Transactions: []Transaction{t, child}, Locks: child.lockList(), Entries: []Entry{reserve}, Fence: r.fence,
 	})
-	var short *InsufficientError
-	if errors.As(err, &short) {
-		return d.tx, false, r.reasons(ctx, d.payouts, ReasonCoins, fmt.Sprintf("%v; to bump it: %v", why, err))
-	}
 	if err != nil {
-		return d.tx, false, fmt.Errorf("store a bump: %w", err)
+		return fmt.Errorf("store a bump: %w", err)
 	}
 	r.log.Info("a transaction that cannot be replaced is bumped", "network", r.n.id, "transaction", t.ID, "by", child.ID)
 	r.note(t)
 	r.note(child)
-	return t, false, r.advance(ctx, child)
+	return r.advance(ctx, child)
 }
 
 // mostBump returns the most that bumps of the transaction may cost. Those of a bump share what is reserved for it.

@@ -220,4 +220,11 @@ var payoutTable = []mutation{
 		from: `		if !exists && !slices.Contains(out, name) {`, to: `		if !exists && t.Stage != StageBuried && !slices.Contains(out, name) {`,
 		rule: "a coin that another version has taken the place of never exists",
 	},
+	{
+		name: "a node that keeps an older version is offered one newer after the other", file: "payout/machine_decide.go",
+		from: `		d.kept = d.bump && pooled >= 0 && pooled < d.send && f.tx.Detail != ""
+`, to: `		d.kept = false
+`,
+		rule: "what cannot be replaced is bumped",
+	},
 }

@@ -5,19 +5,23 @@ import (
 	"encoding/hex"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/btcsuite/btcd/txscript"
 	"github.com/btcsuite/btcd/wire"
+	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 
 	btc "github.com/cointill/cointill/chain/bitcoin"
 	"github.com/cointill/cointill/payout"
 	"github.com/cointill/cointill/payout/bitcoin"
+	"github.com/cointill/cointill/store"
 )
 
 func TestBtcd_ABumpAndItsParentAreMined(t *testing.T) {
 	n := startBtcd(t)
 	n.mine(t, 60)
+	t.Run("Service", func(t *testing.T) { serviced(t, n, final) })
 	for i, kind := range kinds {
 		t.Run("Pinned/"+kind.String(), func(t *testing.T) { bumped(t, newShop(t, n, kind, byte(10+i)), byte(10+i), final) })
 		t.Run("FirstSeen/"+kind.String(), func(t *testing.T) { chained(t, newShop(t, n, kind, byte(20+i)), byte(20+i), final) })
@@ -31,6 +35,7 @@ func TestLitecoind_ABumpAndItsParentAreMined(t *testing.T) {
 		t.Run("Pinned/"+kind.String(), func(t *testing.T) { bumped(t, newShop(t, n, kind, byte(10+i), slow), byte(10+i), 6) })
 		t.Run("FirstSeen/"+kind.String(), func(t *testing.T) { chained(t, newShop(t, n, kind, byte(20+i), slow), byte(20+i), 6) })
 	}
+	t.Run("Service", func(t *testing.T) { serviced(t, n, 6) })
 	t.Run("OnlyTheBumpGetsItMined", func(t *testing.T) { hurried(t, newShop(t, n, btc.P2WPKH, 30, slow)) })
 }
 
@@ -168,4 +173,89 @@ func hurried(t *testing.T, s *shop) {
 	require.Equal(t, height, s.look(t, tx).Versions[0].Height)
 	require.Equal(t, height, s.look(t, child).Versions[0].Height)
 	s.settled(t, 10_000_000-3_000_000, tx.Last(), child.Last())
+}
+
+// rated is a spender whose fees change.
+type rated struct{ *bitcoin.Spender }
+
+// serviced lets a service pay a payee who pins, while fees rise: it bumps by itself, the float pays, and the books are the
+// chain.
+func serviced(t *testing.T, n node, deep int) {
+	clock := time.Now()
+	now := func(c *bitcoin.Config) {
+		c.Final, c.Buried, c.Now = uint64(deep), uint64(deep), func() time.Time { return clock }
+	}
+	s := newShop(t, n, btc.P2WPKH, 40, now)
+	s.receive(t, 10_000_000)
+	s.mine(t, deep)
+	db := store.NewMemory()
+	asset, spender := s.params.Asset(), &rated{s.spender}
+	service, err := payout.New(payout.Config{
+		Store: db, Invoices: db, Now: func() time.Time { return clock },
+		Networks: []payout.NetworkConfig{{
+			Spender: spender, Signer: instantly{s.key}, Assets: []payout.AssetConfig{{Asset: asset, MaxFee: bigOf(40_000)}}, MaxBump: bigOf(100_000),
+		}},
+	})
+	require.NoError(t, err)
+	b := payout.Batch{Entries: []payout.Entry{{ID: "deposit", Kind: payout.EntryFund, At: clock, Postings: []payout.Posting{
+		{Account: payout.Account{Kind: payout.External, Asset: asset.ID}, Units: bigOf(-10_000_000)},
+		{Account: payout.Account{Project: "shop", Kind: payout.Available, Asset: asset.ID}, Units: bigOf(9_000_000)},
+		{Account: payout.Account{Kind: payout.Float, Asset: asset.ID}, Units: bigOf(1_000_000)},
+	}}}}
+	for _, h := range s.books.holdings {
+		b.Moves = append(b.Moves, payout.Move{Holding: h, Units: h.Units})
+	}
+	require.NoError(t, db.CommitPayouts(t.Context(), b))
+	payee, err := newShop(t, n, btc.P2WPKH, 140).wallet.Key(0, 0)
+	require.NoError(t, err)
+	p, err := service.Request(t.Context(), payout.Request{
+		Project: "shop", Key: "a", Asset: asset.ID, To: string(payee.Address), Units: decimal.New(3_000_000, -8),
+	})
+	require.NoError(t, err)
+	look := func() (parent payout.Transaction) {
+		require.NoError(t, service.Look(t.Context(), s.params.Network))
+		p, err = service.Payout(t.Context(), "shop", p.ID)
+		require.NoError(t, err)
+		parent, err = service.Transaction(t.Context(), p.State.Transaction)
+		require.NoError(t, err)
+		return parent
+	}
+	parent := look()
+	pin(t, s, 140, parse(t, parent.Last()), 200_000)
+	spender.Spender = s.at(t, 40, uint64(deep), 60_000, now).spender
+	for range 4 { // a node that does not say what depends on a transaction has to refuse another version first
+		clock = clock.Add(31 * time.Minute)
+		look() // sends again what the node does not have
+		clock = clock.Add(5 * time.Second)
+		if parent = look(); parent.Child != "" {
+			break
+		}
+	}
+	child, err := service.Transaction(t.Context(), parent.Child)
+	require.NoError(t, err, p.State.Detail)
+	require.True(t, s.look(t, child).Versions[0].Pooled)
+	require.True(t, s.look(t, parent).Versions[0].Pooled)
+	versions := len(parent.Versions)
+	clock = clock.Add(31 * time.Minute)
+	require.Len(t, look().Versions, versions, "what it pays for is not replaced")
+
+	s.mine(t, deep)
+	parent = look()
+	require.Equal(t, payout.StatusPaid, p.State.Status)
+	child, err = service.Transaction(t.Context(), child.ID)
+	require.NoError(t, err)
+	require.Equal(t, payout.StageFinal, child.Stage)
+	left := map[payout.AccountKind]int64{}
+	for _, project := range []string{"shop", ""} {
+		balances, err := service.Balance(t.Context(), project)
+		require.NoError(t, err)
+		for _, b := range balances {
+			left[b.Account.Kind] += b.Units.Int64()
+		}
+	}
+	require.Equal(t, 1_000_000-child.Last().Fee.Int64(), left[payout.Float])
+	require.Equal(t, 6_000_000-parent.Versions[0].Fee.Int64(), left[payout.Available])
+	require.Zero(t, left[payout.Reserved])
+	require.NoError(t, service.Recount(t.Context()))
+	require.NoError(t, service.Audit(t.Context(), s.params.Network, func(d payout.Difference) { t.Errorf("%+v", d) }))
 }

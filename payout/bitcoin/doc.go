@@ -36,7 +36,7 @@
 // Core cannot, the whole block is read for each coin that is spent, unless the node has an index (txindex).
 //
 // A node of Litecoin takes a replacement only with the option mempoolreplacement=1; without it, it refuses every version but
-// the first that it saw as a conflict, and that one goes on: set Config.FirstSeen. Nodes of Bitcoin Cash take none, and since
+// the first that it saw as a conflict, and that one is bumped: set Config.FirstSeen to be spared the other. Nodes of Bitcoin Cash take none, and since
 // version 23 of Bitcoin Cash Node its miners look at what each transaction pays alone: there what is too cheap waits.
 //
 // A transaction is found by its own unspent outputs, and otherwise by reading the blocks since it was planned. That somebody

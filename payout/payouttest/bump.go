@@ -38,7 +38,8 @@ func (s *spender) Bump(ctx context.Context, w payout.Wallet, t payout.Transactio
 	alone := s.c.burden(v.TxID) == num(s.c.txs[v.TxID].Fee).Int64()
 	made := slices.IndexFunc(v.Moves, func(m payout.Move) bool { return m.Makes })
 	below := s.c.below(v.TxID)
-	if !s.c.firstSeen && (alone || t.Purpose == payout.PurposeBump) || made < 0 || len(below) > mostBelow {
+	newer := slices.ContainsFunc(t.Versions[i+1:], payout.Version.Signed)
+	if !s.firstSeen && (alone && !newer || t.Purpose == payout.PurposeBump) || made < 0 || len(below) > mostBelow {
 		return payout.Plan{}, payout.ErrNoReplacement
 	}
 	fee := s.missing(below)
@@ -109,7 +110,7 @@ func (s *spender) child(ctx context.Context, w payout.Wallet, coin payout.Holdin
 // rebump makes the next version of a bump, if what it pays is not enough any more.
 func (s *spender) rebump(ctx context.Context, w payout.Wallet, t payout.Transaction, old tx, greatest *big.Int) (payout.Version, error) {
 	parent := s.c.madeBy(t.Anchor)
-	if s.c.firstSeen || parent == "" && s.view().coins[t.Anchor] == nil {
+	if s.firstSeen || parent == "" && s.view().coins[t.Anchor] == nil {
 		return payout.Version{}, payout.ErrNoReplacement
 	}
 	var below []string

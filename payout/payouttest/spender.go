@@ -26,6 +26,8 @@ type spender struct {
 	defect  Defect
 	sweeps  bool // money of invoices comes to addresses of its own
 	known   int  // numbers of the lane below it were looked at by a person
+
+	firstSeen bool // it knows that the pool keeps the first of two transactions
 }
 
 // Network implements [payout.Spender].
@@ -282,7 +284,7 @@ func (s *spender) Replace(ctx context.Context, w payout.Wallet, t payout.Transac
 	if t.Purpose != payout.PurposePay { // what it may cost is reserved, and no more
 		return payout.Version{}, payout.ErrFeeTooHigh
 	}
-	if s.c.kind == coins && (s.view().coins[t.Anchor] == nil || s.c.firstSeen && !t.Cancel && s.anyPossible(t)) {
+	if s.c.kind == coins && (s.view().coins[t.Anchor] == nil || s.firstSeen && !t.Cancel && s.anyPossible(t)) {
 		return payout.Version{}, payout.ErrNoReplacement
 	}
 	known := t.Signed() || len(s.c.forms[string(t.Last().Unsigned)]) > 0

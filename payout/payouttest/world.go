@@ -125,6 +125,7 @@ func (w *world) addChain(k kind) {
 	s := &spender{w: w, c: newChain(k, assets), network: network, defect: w.defect}
 	s.sweeps = k == accounts && w.rand.IntN(2) == 0
 	s.c.firstSeen = k == coins && w.rand.IntN(2) == 0
+	s.firstSeen = s.c.firstSeen && w.rand.IntN(2) == 0
 	w.chains = append(w.chains, s)
 }
 
@@ -468,8 +469,8 @@ func (w *world) mine(s *spender) { w.mineWith(s) }
 
 func (w *world) mineWith(s *spender, deposits ...deposit) {
 	s.c.mine(func(id string) bool {
-		if s.c.kind == coins && len(s.c.txs[id].Pays) == 0 {
-			return w.chance(0.7) // what is bumped may be mined long before its bump
+		if s.c.kind == coins && s.c.txs[id].Pays == nil {
+			return w.chance(0.9) // a bump: what it pays for may be mined long before
 		}
 		return w.chance(0.4)
 	}, deposits...)
