@@ -418,10 +418,10 @@ func (r *round) replace(ctx context.Context, d decision) (Transaction, bool, err
 		return d.tx, false, errStopped
 	}
 	t := d.tx
-	bumped := errNoBump
+	made, failed := false, errNoBump
 	if d.kept {
-		if bumped = r.bump(ctx, d); bumped == nil {
-			return t, false, nil
+		if made, failed = r.bump(ctx, d); made {
+			return t, false, failed
 		}
 	}
 	v, err := r.n.Spender.Replace(ctx, r.wallet(), t, r.greatest(d))
@@ -432,12 +432,12 @@ func (r *round) replace(ctx context.Context, d decision) (Transaction, bool, err
 		return r.send(ctx, d)
 	case errors.Is(err, ErrFeeTooHigh), errors.Is(err, ErrNoReplacement):
 		if !d.kept {
-			bumped = r.bump(ctx, d)
+			made, failed = r.bump(ctx, d)
 		}
-		if bumped == nil {
-			return t, false, nil
+		if made {
+			return t, false, failed
 		}
-		return t, false, r.notBumped(ctx, d, err, bumped)
+		return t, false, r.notBumped(ctx, d, err, failed)
 	case errors.Is(err, ErrNoCoins):
 		return t, false, r.reasons(ctx, d.payouts, reasonOf(err), err.Error())
 	case err != nil:
@@ -479,16 +479,17 @@ func (r *round) notBumped(ctx context.Context, d decision, why, bump error) erro
 }
 
 // bump lets another transaction pay for one that cannot be replaced, by spending the change that it makes, and begins it. The
-// parent is stored with it: so there is no bump of one that has ended meanwhile, and never more than one at a time.
-func (r *round) bump(ctx context.Context, d decision) error {
+// parent is stored with it: so there is no bump of one that has ended meanwhile, and never more than one at a time. It
+// reports whether it is stored.
+func (r *round) bump(ctx context.Context, d decision) (made bool, err error) {
 	t, most := d.tx, r.mostBump(d)
 	bumper, able := r.n.Spender.(Bumper)
 	if !able || !d.bump || most.Sign() <= 0 {
-		return errNoBump
+		return false, errNoBump
 	}
 	plan, err := bumper.Bump(ctx, r.wallet(), t, most)
 	if err != nil {
-		return fmt.Errorf("bump: %w", err)
+		return false, fmt.Errorf("bump: %w", err)
 	}
 	child, reserve := r.errand(plan, PurposeBump, most)
 	child.Parent, t.Child, t.Detail = t.ID, child.ID, ""
@@ -498,12 +499,12 @@ func (r *round) bump(ctx context.Context, d decision) error {
 		Transactions: []Transaction{t, child}, Locks: child.lockList(), Entries: []Entry{reserve}, Fence: r.fence,
 	})
 	if err != nil {
-		return fmt.Errorf("store a bump: %w", err)
+		return false, fmt.Errorf("store a bump: %w", err)
 	}
 	r.log.Info("a transaction that cannot be replaced is bumped", "network", r.n.id, "transaction", t.ID, "by", child.ID)
 	r.note(t)
 	r.note(child)
-	return r.advance(ctx, child)
+	return true, r.advance(ctx, child)
 }
 
 // mostBump returns the most that bumps of the transaction may cost. Those of a bump share what is reserved for it.
