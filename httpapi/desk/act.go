@@ -268,6 +268,9 @@ func actText(act string) string {
 // onceKind is the kind of the documents that remember which forms were sent.
 const onceKind = "desk.form"
 
+// Kinds returns the kinds of the documents that the desk keeps, for store.Sealed.ResealRecords.
+func Kinds() []string { return []string{onceKind, filtersKind, keyKind} }
+
 // onceAge is how long a form can be sent.
 const onceAge = 24 * time.Hour
 

@@ -126,7 +126,7 @@ func TestOldFormsAreForgotten(t *testing.T) {
 func TestWhatCannotBeRecordedIsNotDone(t *testing.T) {
 	w := newWorld(t, nil)
 	inv := w.create(w.shop, "A", "10", nil)
-	w.records.refuse = func(string, []byte) error { return errDown }
+	w.records.refuse = func([]byte) error { return errDown }
 	a := w.act("/invoices/"+inv.ID+"/cancel", "sold out")
 	require.Equal(t, http.StatusInternalServerError, a.Code)
 	require.Equal(t, invoice.StatusNew, w.get(inv).State.Status)
@@ -136,7 +136,7 @@ func TestWhatCannotBeRecordedIsNotDone(t *testing.T) {
 func TestAnActWithoutAnEndIsShown(t *testing.T) {
 	w := newWorld(t, nil)
 	inv := w.create(w.shop, "A", "10", nil)
-	w.records.refuse = func(_ string, body []byte) error {
+	w.records.refuse = func(body []byte) error {
 		var e desk.Entry
 		require.NoError(t, json.Unmarshal(body, &e))
 		if e.Phase != desk.PhaseIntends {
@@ -381,4 +381,19 @@ func TestConfirmationsAreShownAsTheyCome_O1(t *testing.T) {
 	w.chain.Mine(1)
 	w.see()
 	require.Contains(t, w.page("/invoices/"+inv.ID), `<span class="pill good">2 of 2</span>`)
+}
+
+func TestTheLogOfASignInIsShownWithoutLinks(t *testing.T) {
+	w := newWorld(t, func(c *desk.Config) { c.Members, c.SignOut = "/staff/members", "/staff/sign-out" })
+	_, err := desk.Entry{At: start, Phase: desk.PhaseRefused, Actor: "bob", Act: "session.begin", Subject: "bob", Outcome: "a wrong code"}.Append(context.Background(), w.records)
+	require.NoError(t, err)
+	page := w.page("/audit")
+	require.Contains(t, page, `<td data-label="Subject">bob</td>`)
+	require.Contains(t, page, "a wrong code")
+	require.Contains(t, page, `href="/staff/members"`)
+	require.Contains(t, page, `href="/staff/sign-out"`)
+	w.as("zoe", desk.RoleAdministrator, w.shop)
+	page = w.page("/audit")
+	require.NotContains(t, page, "a wrong code", "what concerns all is for those who see all")
+	require.NotContains(t, page, "/staff/members")
 }

@@ -35,6 +35,7 @@ type needs struct {
 const (
 	needsShown   = 6
 	needsScanned = 300 // invoices of each status, by their last change
+	creditsSeen  = 60  // invoices of which the ledger is asked what was given back
 	messagesSeen = 50  // invoices whose messages are looked at
 	payoutsSeen  = 100
 )
@@ -90,6 +91,7 @@ func rank(t tone) int {
 // invoiceNeeds finds the invoices that an exception keeps from being done with, among those changed last.
 func (v *visit) invoiceNeeds() (needs, error) {
 	out := needs{Title: "Invoices"}
+	asked := 0
 	for _, status := range []invoice.Status{invoice.StatusPaidPartial, invoice.StatusExpired, invoice.StatusCancelled, invoice.StatusCompleted, invoice.StatusNew} {
 		page, err := v.list(invoice.Query{Status: status, Sort: invoice.SortUpdated, Limit: needsScanned})
 		if err != nil {
@@ -101,6 +103,10 @@ func (v *visit) invoiceNeeds() (needs, error) {
 		for _, inv := range page.Invoices {
 			s := situation{now: v.cfg.Now(), refunds: v.cfg.Payouts != nil}
 			if inv.State.Outcome.Has(invoice.OutcomeOver) && v.cfg.Payouts != nil && inv.Quote != nil {
+				if asked++; asked > creditsSeen {
+					out.Looked = fmt.Sprintf("among the %d that were paid too much last, and the others that changed last", creditsSeen)
+					continue
+				}
 				credit, err := v.cfg.Payouts.Credit(v.ctx(), inv.Project, inv.ID)
 				if err != nil {
 					return out, err

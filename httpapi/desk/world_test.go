@@ -85,7 +85,8 @@ func (l lossy) Totals(ctx context.Context) ([]payout.Total, error) {
 // has just proved who they are.
 func newWorld(t testing.TB, change func(*desk.Config)) *world {
 	t.Helper()
-	w := &world{t: t, now: start, store: store.NewMemory(), records: newRecords(), chain: chaintest.NewChain(chaintest.Config{Start: start}), log: &spy.Log{}}
+	w := &world{t: t, now: start, store: store.NewMemory(), chain: chaintest.NewChain(chaintest.Config{Start: start}), log: &spy.Log{}}
+	w.records = &records{Records: w.store.Records()}
 	w.be(desk.Person{ID: "ann", Name: "Ann", Role: desk.RoleAdministrator, Proved: start})
 	w.openInvoices()
 	w.shop, w.key = stage.Project(t, w.projects, "shop", "")
