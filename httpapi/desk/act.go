@@ -45,8 +45,8 @@ type deed struct {
 	unexplained   bool    // no reason is needed
 	refused       string  // why it cannot be done; empty if it can
 	before        map[string]string
-	// do does it. The form can be sent twice at once only with the same once.
-	do func(ctx context.Context, reason, once string) (done, error)
+	// do does it. The key is the same when the same deed is asked for again because its outcome is not known.
+	do func(ctx context.Context, reason, key string) (done, error)
 }
 
 // done is what came of a deed.
@@ -176,7 +176,7 @@ func (v *visit) perform(a *act, d *deed, reason, once string) error {
 	if err != nil {
 		return err // nothing is done that cannot be recorded
 	}
-	result, failure := d.do(ctx, reason, once)
+	result, failure := d.do(ctx, reason, v.key(once))
 	e.At, e.Of, e.Phase, e.After = v.cfg.Now().UTC(), intent, PhaseDid, result.after
 	text, known := "", false
 	if failure != nil {
@@ -193,6 +193,7 @@ func (v *visit) perform(a *act, d *deed, reason, once string) error {
 		v.cfg.Logger.ErrorContext(ctx, "desk: the end of an act is not in the audit log", "act", a.name, "intent", intent, "error", err)
 	}
 	if failure != nil {
+		d.hidden = append(d.hidden, field{Name: "key", Value: v.key(once)})
 		return v.render(http.StatusConflict, "question", d.title, v.question(d, v.newOnce(), reason, text))
 	}
 	return v.finish(d, result, once, end)
@@ -267,6 +268,9 @@ func actText(act string) string {
 // onceKind is the kind of the documents that remember which forms were sent.
 const onceKind = "desk.form"
 
+// Kinds returns the kinds of the documents that the desk keeps, for store.Sealed.ResealRecords.
+func Kinds() []string { return []string{onceKind, filtersKind, keyKind} }
+
 // onceAge is how long a form can be sent.
 const onceAge = 24 * time.Hour
 
@@ -284,6 +288,15 @@ func (v *visit) newOnce() string {
 	b := make([]byte, 16)
 	rand.Read(b)
 	return fmt.Sprintf("%013d-%s", v.cfg.Now().UnixMilli(), hex.EncodeToString(b))
+}
+
+// key returns the name under which a service recognises what the form asks for. It is that of the first form of the same
+// deed, so that what failed with an unknown outcome is not done a second time by the form that was shown then.
+func (v *visit) key(once string) string {
+	if first := v.query("key"); onceForm.MatchString(first) {
+		return first
+	}
+	return once
 }
 
 // claim reports whether the form is sent for the first time. If it is not, it answers.

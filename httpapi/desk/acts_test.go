@@ -78,10 +78,13 @@ func TestTheSameFormTwiceActsOnce(t *testing.T) {
 		form.Set("once", once)
 		require.NotEqual(t, http.StatusSeeOther, w.post("/invoices/"+inv.ID+"/cancel", form).Code, name)
 	}
+	stale := w.form("/invoices/" + inv.ID + "/cancel")
+	stale.Set("reason", "sold out")
 	w.wait(25 * time.Hour)
-	stale := w.form("/invoices/" + inv.ID + "/archive")
+	late := w.post("/invoices/"+inv.ID+"/cancel", stale)
+	require.Equal(t, http.StatusConflict, late.Code)
+	require.Contains(t, late.Body.String(), "This form is older than a day.")
 	require.Len(t, w.audit(), 2)
-	require.NotNil(t, stale)
 }
 
 func TestTheSameFormAtOnceActsOnce(t *testing.T) {
@@ -123,7 +126,7 @@ func TestOldFormsAreForgotten(t *testing.T) {
 func TestWhatCannotBeRecordedIsNotDone(t *testing.T) {
 	w := newWorld(t, nil)
 	inv := w.create(w.shop, "A", "10", nil)
-	w.records.refuse = func(string, []byte) error { return errDown }
+	w.records.refuse = func([]byte) error { return errDown }
 	a := w.act("/invoices/"+inv.ID+"/cancel", "sold out")
 	require.Equal(t, http.StatusInternalServerError, a.Code)
 	require.Equal(t, invoice.StatusNew, w.get(inv).State.Status)
@@ -133,7 +136,7 @@ func TestWhatCannotBeRecordedIsNotDone(t *testing.T) {
 func TestAnActWithoutAnEndIsShown(t *testing.T) {
 	w := newWorld(t, nil)
 	inv := w.create(w.shop, "A", "10", nil)
-	w.records.refuse = func(_ string, body []byte) error {
+	w.records.refuse = func(body []byte) error {
 		var e desk.Entry
 		require.NoError(t, json.Unmarshal(body, &e))
 		if e.Phase != desk.PhaseIntends {
@@ -347,4 +350,50 @@ func TestACashierMakesAndCancelsInvoicesAndNothingElse_O15(t *testing.T) {
 	require.Equal(t, http.StatusUnprocessableEntity, w.act("/invoices/new", "", "project", "", "amount", "1").Code)
 	w.as("carl", desk.RoleCashier, w.rival)
 	require.Equal(t, http.StatusNotFound, w.post("/invoices/new", url.Values{"project": {w.shop}, "amount": {"1"}}).Code)
+}
+
+func TestAFormOfSomebodyElseLeadsNowhere(t *testing.T) {
+	w := newWorld(t, nil)
+	inv := w.create(w.shop, "A", "10", nil)
+	form := w.form("/invoices/" + inv.ID + "/cancel")
+	form.Set("reason", "sold out")
+	w.acted(w.post("/invoices/"+inv.ID+"/cancel", form))
+	w.as("zoe", desk.RoleAdministrator)
+	form.Set("name", "api")
+	a := w.post("/projects/"+w.shop+"/make-key", form)
+	require.Equal(t, http.StatusConflict, a.Code)
+	require.Contains(t, a.Body.String(), "This form was sent before")
+	require.Len(t, w.audit(), 2)
+}
+
+func TestConfirmationsAreShownAsTheyCome_O1(t *testing.T) {
+	w := newWorld(t, nil)
+	inv := w.create(w.shop, "A", "10", nil)
+	w.pay(inv, 100)
+	w.runUntil(func(context.Context) bool { return w.get(inv).State.Status == invoice.StatusPending })
+	page := w.page("/invoices/" + inv.ID)
+	require.Contains(t, page, "Paid, waiting for confirmations")
+	require.Contains(t, page, "The payment that needs most has unconfirmed, 0 of 2 confirmations.")
+	w.chain.Mine(1)
+	w.see()
+	page = w.page("/invoices/" + inv.ID)
+	require.Contains(t, page, `<span class="pill wait">1 of 2</span>`)
+	w.chain.Mine(1)
+	w.see()
+	require.Contains(t, w.page("/invoices/"+inv.ID), `<span class="pill good">2 of 2</span>`)
+}
+
+func TestTheLogOfASignInIsShownWithoutLinks(t *testing.T) {
+	w := newWorld(t, func(c *desk.Config) { c.Members, c.SignOut = "/staff/members", "/staff/sign-out" })
+	_, err := desk.Entry{At: start, Phase: desk.PhaseRefused, Actor: "bob", Act: "session.begin", Subject: "bob", Outcome: "a wrong code"}.Append(context.Background(), w.records)
+	require.NoError(t, err)
+	page := w.page("/audit")
+	require.Contains(t, page, `<td data-label="Subject">bob</td>`)
+	require.Contains(t, page, "a wrong code")
+	require.Contains(t, page, `href="/staff/members"`)
+	require.Contains(t, page, `href="/staff/sign-out"`)
+	w.as("zoe", desk.RoleAdministrator, w.shop)
+	page = w.page("/audit")
+	require.NotContains(t, page, "a wrong code", "what concerns all is for those who see all")
+	require.NotContains(t, page, "/staff/members")
 }

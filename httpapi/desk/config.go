@@ -36,10 +36,13 @@ type Config struct {
 	Holdings Holdings        // nil: addresses with deposits, and sweeps that wait for a signature, are not shown
 	Outbox   webhook.Outbox  // nil: messages are not shown
 
-	// SignIn is the URL of a page that signs a person in or lets them prove again who they are. The page that was asked for is
+	// SignIn is the URL of a page that signs a person in, or lets them prove again who they are, such as Prove("") of a
+	// sign-in of httpapi/desk/staff. The page that was asked for is
 	// added to it as the parameter next: a path on the same host. If SignIn is empty, the desk says what is missing. SignOut
 	// is the URL of a page that signs the person out, for a link.
 	SignIn, SignOut string
+	// Members is the URL of a page about those who use the desk, for a link that administrators see; empty: none.
+	Members string
 	// Fresh is how old [Person.Proved] may be for acts that move money out or that make or reveal keys. Default 15 minutes.
 	Fresh time.Duration
 	// TrustedOrigins are origins, such as "https://office.example", whose pages may send the forms of the desk. Default none
@@ -52,6 +55,9 @@ type Config struct {
 	// none; nil: no links.
 	Transaction func(network chain.Network, txID string) string
 	Address     func(network chain.Network, address chain.Address) string
+
+	// Nodes returns how each node of a network does, as [chain.Nodes.Health]; nil: single nodes are not shown.
+	Nodes func(network chain.Network) []chain.NodeHealth
 
 	// Metadata names the keys of [invoice.Invoice.Data] that are shown with an invoice and can be exported. Data under any
 	// other key is never shown, because APIs keep secrets there.

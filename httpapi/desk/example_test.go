@@ -7,6 +7,7 @@ import (
 
 	"github.com/cointill/cointill/chain/chaintest"
 	"github.com/cointill/cointill/httpapi/desk"
+	"github.com/cointill/cointill/httpapi/desk/staff"
 	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store"
@@ -23,10 +24,10 @@ func session(r *http.Request) (desk.Person, error) {
 
 // A shop mounts the desk on its own mux, behind its own sessions.
 func Example() {
-	service, projects := shopOfExample()
+	backend, service, projects := shopOfExample()
 	mux := http.NewServeMux()
 
-	office, err := desk.New(desk.Config{Invoices: service, Projects: projects, Records: newRecords(), Authenticate: session, SignIn: "/login"})
+	office, err := desk.New(desk.Config{Invoices: service, Projects: projects, Records: backend.Records(), Authenticate: session, SignIn: "/login"})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -47,8 +48,35 @@ func Example() {
 	// 200
 }
 
-// shopOfExample returns the services that a shop has anyway.
-func shopOfExample() (*invoice.Service, *invoice.Projects) {
+// A shop without sign-ins of its own takes the one of package staff.
+func Example_staff() {
+	backend, service, projects := shopOfExample()
+	mux := http.NewServeMux()
+
+	people, err := staff.New(staff.Config{Records: backend.Records(), URL: "http://localhost/staff/", Home: "/office/"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	office, err := desk.New(desk.Config{
+		Invoices: service, Projects: projects, Records: backend.Records(), Authenticate: people.Authenticate,
+		SignIn: people.Prove(""), SignOut: people.SignOut(), Members: "/staff/members",
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	mux.Handle("/staff/", http.StripPrefix("/staff", people))
+	mux.Handle("/office/", http.StripPrefix("/office", office))
+
+	rec := httptest.NewRecorder()
+	mux.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "http://localhost/office/", nil))
+	fmt.Println(rec.Code, rec.Header().Get("Location"))
+	// Output: 303 /staff/prove?next=%2Foffice%2F
+}
+
+// shopOfExample returns what a shop has anyway.
+func shopOfExample() (*store.Memory, *invoice.Service, *invoice.Projects) {
 	backend := store.NewMemory()
 	sim, err := stage.Chain(chaintest.NewChain(chaintest.Config{}), 0, stage.Addresses{Wallet: "shop", Format: "sim1address%08d"})
 	if err != nil {
@@ -62,5 +90,5 @@ func shopOfExample() (*invoice.Service, *invoice.Projects) {
 	if err != nil {
 		panic(err)
 	}
-	return service, projects
+	return backend, service, projects
 }

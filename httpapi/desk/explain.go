@@ -158,15 +158,11 @@ func (e *explanation) asPartial(inv invoice.Invoice, s situation) {
 	}
 	e.Title = "Paid too little"
 	e.say("%s of %s arrived before it closed; %s is missing.", sum(inv, inv.State.Counted), due(inv), rest)
-	if !inv.State.PartialConfirmed() && !e.deep(inv) {
+	if !inv.State.PartialConfirmed() {
 		e.say("Not all of it is deep enough in the chain yet.")
 	}
 	e.say("Take it as paid, or give back what came in, and archive it when nothing is left to be done.")
 	e.late(inv)
-}
-
-func (e *explanation) deep(inv invoice.Invoice) bool {
-	return inv.State.Counted != nil && inv.State.Confirmed != nil && inv.State.Confirmed.Cmp(inv.State.Counted) >= 0
 }
 
 func (e *explanation) asCompleted(inv invoice.Invoice, s situation) {

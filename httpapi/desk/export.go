@@ -144,6 +144,9 @@ func export[T any](v *visit, name string, all []column[T], next func() ([]T, boo
 	if err != nil {
 		return err
 	}
+	if v.r.Method == http.MethodHead {
+		end = true // nobody reads the rows
+	}
 	var write func(io.Writer, []T) error
 	var out *stream
 	switch v.query("format") {

@@ -35,6 +35,7 @@ type needs struct {
 const (
 	needsShown   = 6
 	needsScanned = 300 // invoices of each status, by their last change
+	creditsSeen  = 60  // invoices of which the ledger is asked what was given back
 	messagesSeen = 50  // invoices whose messages are looked at
 	payoutsSeen  = 100
 )
@@ -90,6 +91,7 @@ func rank(t tone) int {
 // invoiceNeeds finds the invoices that an exception keeps from being done with, among those changed last.
 func (v *visit) invoiceNeeds() (needs, error) {
 	out := needs{Title: "Invoices"}
+	asked := 0
 	for _, status := range []invoice.Status{invoice.StatusPaidPartial, invoice.StatusExpired, invoice.StatusCancelled, invoice.StatusCompleted, invoice.StatusNew} {
 		page, err := v.list(invoice.Query{Status: status, Sort: invoice.SortUpdated, Limit: needsScanned})
 		if err != nil {
@@ -101,6 +103,10 @@ func (v *visit) invoiceNeeds() (needs, error) {
 		for _, inv := range page.Invoices {
 			s := situation{now: v.cfg.Now(), refunds: v.cfg.Payouts != nil}
 			if inv.State.Outcome.Has(invoice.OutcomeOver) && v.cfg.Payouts != nil && inv.Quote != nil {
+				if asked++; asked > creditsSeen {
+					out.Looked = fmt.Sprintf("among the %d that were paid too much last, and the others that changed last", creditsSeen)
+					continue
+				}
 				credit, err := v.cfg.Payouts.Credit(v.ctx(), inv.Project, inv.ID)
 				if err != nil {
 					return out, err
@@ -277,6 +283,37 @@ type networkRow struct {
 	Block, Behind    string
 	Answered, Follow string
 	Problems         []string
+	Nodes            []nodeRow
+}
+
+// nodeRow is how one of several nodes does.
+type nodeRow struct {
+	chain.NodeHealth
+	State string
+	Tone  tone
+}
+
+// nodeRows returns how the nodes of a network do, if the host tells. The names are the host's; what a node said is not shown.
+func (v *visit) nodeRows(network chain.Network) []nodeRow {
+	if v.cfg.Nodes == nil {
+		return nil
+	}
+	var out []nodeRow
+	for _, n := range v.cfg.Nodes(network) {
+		row := nodeRow{n, "ready", toneIdle}
+		switch {
+		case n.Refused:
+			row.State, row.Tone = "refused: it serves another network", toneBad
+		case n.Err != nil:
+			row.State, row.Tone = "failing: "+counted(n.Failures, "call", "calls")+" in a row", toneBad
+		case n.Lagging:
+			row.State, row.Tone = "behind the others, or its tip is old", toneWarn
+		case n.InUse:
+			row.State, row.Tone = "in use", toneGood
+		}
+		out = append(out, row)
+	}
+	return out
 }
 
 func (v *visit) networkRows() ([]networkRow, error) {
@@ -299,6 +336,7 @@ func (v *visit) networkRows() ([]networkRow, error) {
 		if h.Ahead > invoice.MaxAhead {
 			row.Problems = append(row.Problems, "The chain's clock and ours differ by "+roughly(h.Ahead)+".")
 		}
+		row.Nodes = v.nodeRows(h.Network)
 		row.Text = "payments are seen"
 		if !row.OK {
 			row.Text = "payments may not be seen"

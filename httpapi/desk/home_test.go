@@ -2,11 +2,13 @@ package desk_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/chaintest"
 	"github.com/cointill/cointill/httpapi/desk"
 	"github.com/cointill/cointill/invoice"
@@ -92,6 +94,54 @@ func TestMoneyInIsAddedUpByDayAndAsset_O4(t *testing.T) {
 	require.Contains(t, w.page("/"), "0.125 SIM")
 	w.wait(40 * 24 * time.Hour)
 	require.Contains(t, w.page("/"), "Nothing was completed in this time.")
+}
+
+func TestEachNodeIsShownWhereTheHostTells_O14(t *testing.T) {
+	w := newWorld(t, func(c *desk.Config) {
+		c.Nodes = func(network chain.Network) []chain.NodeHealth {
+			return []chain.NodeHealth{
+				{Name: "cellar", Height: 7, InUse: true}, {Name: "cloud", Err: errors.New("https://key@node.example refused"), Failures: 3},
+				{Name: "old", Lagging: true}, {Name: "other", Refused: true}, {Name: "spare of " + string(network)},
+			}
+		}
+	})
+	page := w.page("/")
+	for _, text := range []string{"cellar", "in use", "failing: 3 calls in a row", "behind the others", "serves another network", "spare of sim:1"} {
+		require.Contains(t, page, text)
+	}
+	require.NotContains(t, page, "node.example", "what a node says may have a key in it")
+}
+
+func TestWhatIsSetAsideNeedsAPerson(t *testing.T) {
+	w := newWorld(t, nil)
+	furnish(w)
+	inv := w.order("A-1001")
+	ctx := context.Background()
+	network := w.chain.Asset("SIM").ID.Network()
+	p, err := w.store.Network(ctx, network)
+	require.NoError(t, err)
+	p.Version++
+	p.Aside = []invoice.Aside{
+		{Since: start, Cause: "contradicts what is stored", Invoice: inv.ID},
+		{Since: start, Unexamined: &chain.Unexamined{TxID: "0xlarge", Reason: "its trace is too large"}},
+	}
+	require.NoError(t, w.store.Commit(ctx, invoice.Batch{Progress: []invoice.Progress{p}}))
+	page := w.page("/")
+	require.Regexp(t, `href="\./invoices/`+inv.ID+`"><strong>Set aside on Simulated</strong> <span>contradicts what is stored`, page)
+	require.Contains(t, page, "transaction 0xlarge: its trace is too large")
+	require.Contains(t, page, `href="https://explorer.example/tx/0xlarge"`)
+	w.as("zoe", desk.RoleViewer, w.rival)
+	require.NotContains(t, w.page("/"), "Set aside")
+}
+
+func TestADifferenceOfTheBooksNeedsAPerson(t *testing.T) {
+	w := newWorld(t, nil)
+	require.NotContains(t, w.page("/"), "What is held is not what is owed")
+	w.extra = 5_000_000
+	page := w.page("/")
+	require.Contains(t, page, "What is held is not what is owed")
+	require.Contains(t, page, "5 TOK on Simulated")
+	require.Contains(t, w.page("/money"), `<span class="pill bad">5 TOK</span>`)
 }
 
 // acceptLate lets the late money of an invoice count.

@@ -164,7 +164,7 @@ func depthText(p invoice.Payment, d invoice.Depth) string {
 	case p.Block.Height == 0:
 		return fmt.Sprintf("unconfirmed, 0 of %d", d.Need)
 	}
-	return fmt.Sprintf("%d of %d", min(d.Have, max(d.Need, d.Have)), d.Need)
+	return fmt.Sprintf("%d of %d", d.Have, d.Need)
 }
 
 // shallowest returns how deep the payment is that needs most, or "" if none waits.

@@ -434,8 +434,8 @@ func (v *visit) confirmPayout(d *deed, r payout.Request, p payout.Payout) {
 	for _, name := range []string{"project", "kind", "asset", "amount", "included", "to", "beneficiary", "name", "confirm"} {
 		d.hidden = append(d.hidden, field{Name: name, Value: v.query(name)})
 	}
-	d.do = func(ctx context.Context, reason, once string) (done, error) {
-		r.Key, r.Comment = "desk-"+once, clip(reason, 255)
+	d.do = func(ctx context.Context, reason, key string) (done, error) {
+		r.Key, r.Comment = "desk-"+key, clip(reason, 255)
 		p, err := v.cfg.Payouts.Request(ctx, r)
 		return done{after: payoutFacts(p), path: "payouts/" + p.ID}, err
 	}

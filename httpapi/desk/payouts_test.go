@@ -299,3 +299,38 @@ func TestReportsByPeriodProjectAndAsset_O4(t *testing.T) {
 	w.as("zoe", desk.RoleViewer, w.rival)
 	require.Len(t, w.table("/reports/export"), 2)
 }
+
+// The answer to a request may be lost although it was stored. Asking again pays once.
+func TestWhatFailedWithAnUnknownOutcomeIsNotPaidTwice(t *testing.T) {
+	w := newWorld(t, nil)
+	furnish(w)
+	refund := "/invoices/" + w.order("A-1002").ID + "/refund?" + url.Values{"what": {"over " + string(w.chain.Asset("SIM").ID)}, "to": {"sim1payer"}}.Encode()
+	for _, path := range []string{w.asking(), refund} {
+		before := len(w.table("/payouts/export"))
+		w.lose = true
+		a := w.act(path, "rent of May")
+		require.Equal(t, http.StatusConflict, a.Code)
+		require.Contains(t, a.Body.String(), "what became of it is not known")
+		require.NotContains(t, a.Body.String(), errDown.Error())
+		form := url.Values{"reason": {"rent of May"}}
+		for _, m := range hiddenInput.FindAllStringSubmatch(a.Body.String(), -1) {
+			form.Set(m[1], unescape(m[2]))
+		}
+		w.acted(w.post(a.path, form))
+		require.Len(t, w.table("/payouts/export"), before+1)
+		log := w.audit()
+		require.Equal(t, []desk.Phase{desk.PhaseIntends, desk.PhaseFailed, desk.PhaseIntends, desk.PhaseDid},
+			[]desk.Phase{log[len(log)-4].Phase, log[len(log)-3].Phase, log[len(log)-2].Phase, log[len(log)-1].Phase})
+	}
+}
+
+func TestTheWebhookOfAPayoutIsSentAgain_O7(t *testing.T) {
+	w := newWorld(t, nil)
+	p := w.request(w.shop, "rent", "1", "carl")
+	page := w.page("/payouts/" + p.ID)
+	require.Contains(t, page, "payout.queued")
+	require.Contains(t, page, "Send again")
+	w.acted(w.act("/payouts/"+p.ID+"/resend?receiver=", ""))
+	require.Equal(t, "webhook.resend", w.audit()[1].Act)
+	require.Equal(t, http.StatusNotFound, w.fetch("/payouts/"+p.ID+"/resend?receiver=ep_1").Code)
+}

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/cointill/cointill/chain"
@@ -22,6 +23,9 @@ func planRefund(v *visit) (*deed, error) {
 	}
 	d := v.invoiceDeed(inv)
 	d.title, d.danger = "Give money back", true
+	if known, err := v.storedRefund(d, inv.Project); known || err != nil {
+		return d, err
+	}
 	choices := v.refundChoices(inv, credit)
 	if len(choices) == 0 {
 		d.refused = "Nothing is left to be refunded. Money can be given back once the ledger has booked it, which is when it is deep enough in the chain."
@@ -43,6 +47,24 @@ func planRefund(v *visit) (*deed, error) {
 	}
 	v.confirmRefund(d, r, p)
 	return d, nil
+}
+
+// storedRefund reports whether the form asks again for a refund that was stored although its answer was lost, and then lets
+// the deed lead to it. Without that, what is left to be refunded would be without it.
+func (v *visit) storedRefund(d *deed, project string) (bool, error) {
+	key := v.query("key")
+	if !onceForm.MatchString(key) {
+		return false, nil
+	}
+	p, err := v.cfg.Payouts.PayoutByKey(v.ctx(), project, "desk-"+key)
+	if errors.Is(err, payout.ErrNotFound) {
+		return false, nil
+	}
+	d.button = "Show the refund"
+	d.do = func(context.Context, string, string) (done, error) {
+		return done{after: payoutFacts(p), path: "payouts/" + p.ID}, nil
+	}
+	return true, err
 }
 
 // refundRequest reads what is to be given back, and what is wrong with it.
@@ -94,8 +116,8 @@ func (v *visit) confirmRefund(d *deed, r payout.RefundRequest, p payout.Payout) 
 		d.hidden = append(d.hidden, field{Name: name, Value: v.query(name)})
 	}
 	d.warnings = append(d.warnings, v.keyWarning(d.project)...)
-	d.do = func(ctx context.Context, reason, once string) (done, error) {
-		r.Key, r.Comment = "desk-"+once, clip(reason, 255)
+	d.do = func(ctx context.Context, reason, key string) (done, error) {
+		r.Key, r.Comment = "desk-"+key, clip(reason, 255)
 		p, token, err := v.cfg.Payouts.Refund(ctx, r)
 		if err != nil {
 			return done{}, err

@@ -39,7 +39,7 @@ type frame struct {
 	Section           string // which part of the navigation the page belongs to
 	Search            string
 	Person            *Person
-	SignOut           string
+	SignOut, Members  string
 	Money             bool
 	Notice            *notice
 	Body              any
@@ -59,6 +59,9 @@ func (v *visit) render(status int, name, title string, body any) error {
 	}
 	if v.person.ID != "" {
 		f.Person = &v.person
+		if v.person.Role.May(RoleAdministrator) && len(v.person.Projects) == 0 {
+			f.Members = v.cfg.Members
+		}
 		f.Notice = v.notice()
 	}
 	if section(v.r.URL.Path) == "search" {

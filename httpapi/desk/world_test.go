@@ -50,13 +50,43 @@ type world struct {
 	now    time.Time
 	person desk.Person
 	absent error // of Authenticate
+	lose   bool  // the next commit of payouts is stored, and its answer lost
+	extra  int64 // base units that are held beyond what is owed, of each asset
+}
+
+// lossy is the store of payouts, on a bad day.
+type lossy struct {
+	*store.Memory
+	w *world
+}
+
+func (l lossy) CommitPayouts(ctx context.Context, b payout.Batch) error {
+	err := l.Memory.CommitPayouts(ctx, b)
+	l.w.mu.Lock()
+	defer l.w.mu.Unlock()
+	if l.w.lose && err == nil {
+		l.w.lose = false
+		return errDown
+	}
+	return err
+}
+
+func (l lossy) Totals(ctx context.Context) ([]payout.Total, error) {
+	all, err := l.Memory.Totals(ctx)
+	l.w.mu.Lock()
+	defer l.w.mu.Unlock()
+	for i := range all {
+		all[i].Held = new(big.Int).Add(all[i].Held, big.NewInt(l.w.extra))
+	}
+	return all, err
 }
 
 // newWorld returns a shop that takes SIM (2000 EUR) and TOK (0.5 EUR) and pays them out. An administrator is at the desk, who
 // has just proved who they are.
 func newWorld(t testing.TB, change func(*desk.Config)) *world {
 	t.Helper()
-	w := &world{t: t, now: start, store: store.NewMemory(), records: newRecords(), chain: chaintest.NewChain(chaintest.Config{Start: start}), log: &spy.Log{}}
+	w := &world{t: t, now: start, store: store.NewMemory(), chain: chaintest.NewChain(chaintest.Config{Start: start}), log: &spy.Log{}}
+	w.records = &records{Records: w.store.Records()}
 	w.be(desk.Person{ID: "ann", Name: "Ann", Role: desk.RoleAdministrator, Proved: start})
 	w.openInvoices()
 	w.shop, w.key = stage.Project(t, w.projects, "shop", "")
@@ -102,7 +132,7 @@ func (w *world) openPayouts() {
 	notifier, err := webhook.NewNotifier(webhook.Standard())
 	require.NoError(t, err)
 	w.payouts, err = payout.New(payout.Config{
-		Store: w.store, Invoices: w.store, Notifier: notifier, Now: w.clock, Holder: "one", CheckCallback: func(string) error { return nil },
+		Store: lossy{w.store, w}, Invoices: w.store, Notifier: notifier, Now: w.clock, Holder: "one", CheckCallback: func(string) error { return nil },
 		Policies: payout.Policies{ApproveAbove: map[chain.AssetID]*big.Int{sim.ID: units("5000000000000000000")}},
 		Networks: []payout.NetworkConfig{{Spender: w.spender, Assets: []payout.AssetConfig{
 			{Asset: sim, MaxFee: units("1000000000000000"), MinSweep: units("1000000000000000")}, {Asset: tok, MaxFee: units("1000000000000000")},
@@ -185,19 +215,23 @@ func (w *world) pay(inv invoice.Invoice, percent int64) string {
 // see lets the service see what the chain has, and the books book it.
 func (w *world) see() {
 	w.t.Helper()
+	head := w.chain.Head()
+	w.runUntil(func(ctx context.Context) bool {
+		health, err := w.invoices.Health(ctx)
+		return err == nil && health[0].Stored.Height >= head.Height && health[0].Lag.Tip >= head.Height
+	})
+	require.NoError(w.t, w.payouts.Book(context.Background()))
+}
+
+// runUntil runs the service until it has seen something.
+func (w *world) runUntil(seen func(context.Context) bool) {
+	w.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error)
 	go func() { ended <- w.invoices.Run(ctx) }()
-	head := w.chain.Head()
-	require.Eventually(w.t, func() bool {
-		health, err := w.invoices.Health(ctx)
-		return err == nil && health[0].Stored.Height >= head.Height && health[0].Lag.Tip >= head.Height
-	}, 20*time.Second, time.Millisecond)
+	require.Eventually(w.t, func() bool { return seen(ctx) }, 20*time.Second, time.Millisecond)
 	cancel()
 	require.NoError(w.t, <-ended)
-	if w.payouts != nil {
-		require.NoError(w.t, w.payouts.Book(context.Background()))
-	}
 }
 
 // confirm mines enough blocks.
