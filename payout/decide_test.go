@@ -410,8 +410,11 @@ func TestOnlyCoinsNeverExist(t *testing.T) {
 	first.Moves = append(first.Moves, coin, balance)
 	tx := minedAt(oneTransaction(StageBuried, first, signedVersion("b", 12)), 1)
 	assert.Equal(t, []string{"a:1"}, tx.neverMade())
-	tx.Mined = 0
+	tx.Mined, tx.Effect = 0, first.Moves
 	assert.Empty(t, tx.neverMade())
+	tx.Effect = slices.Clone(first.Moves)
+	tx.Effect[1].Holding.Name = "x:1" // signed again by somebody else: what was to spend a:1 never can
+	assert.Equal(t, []string{"a:1"}, tx.neverMade())
 }
 
 // A version that somebody else sent made a coin under an id that it does not have here. What takes its place unmakes it.

@@ -16,7 +16,7 @@
 // that may still be mined.
 //
 // All versions of a [Transaction] exclude each other, because all spend its Anchor. The store refuses a version that does
-// not.
+// not. One that is too cheap and cannot have another version may be bumped: see [Bumper].
 //
 // # Ledger
 //

@@ -10,10 +10,12 @@ import (
 // facts is everything that a transaction's next state is decided from.
 type facts struct {
 	tx      Transaction
-	payouts []Payout // those that it pays, in order
-	look    *Look    // what the chain knows; nil only for a planned transaction, which it cannot know
-	last    bool     // no later open transaction of the lane hangs on this one
-	refused string   // why the signer will not sign the last version; empty if it may
+	payouts []Payout     // those that it pays, in order
+	look    *Look        // what the chain knows; nil only for a planned transaction, which it cannot know
+	last    bool         // no later open transaction of the lane hangs on this one
+	refused string       // why the signer will not sign the last version; empty if it may
+	parent  *Transaction // of a bump
+	child   *Transaction // the newest bump of it; nil if there was none
 	now     time.Time
 	rules   rules
 }
@@ -46,12 +48,15 @@ type decision struct {
 	unlocks []string
 	alarm   Reason // something that a person must know
 	act     act
-	instead act // if there cannot be the version that actReplace asks for
+	instead act  // if there cannot be the version that actReplace asks for
+	send    int  // index of the version that actSend sends; -1 if none is signed
+	bump    bool // if there cannot be that version, a child may pay for the transaction
+	kept    bool // the node has refused the newest version and kept an older one: it may refuse any other as well
 }
 
 // decide folds the facts of one transaction. It is pure: the same facts give the same decision.
 func decide(f facts) decision {
-	d := decision{tx: f.tx, payouts: slices.Clone(f.payouts)}
+	d := decision{tx: f.tx, payouts: slices.Clone(f.payouts), send: f.tx.newestSigned()}
 	switch {
 	case !f.tx.Stage.Open():
 	case f.tx.Stage == StagePlanned:
@@ -67,11 +72,18 @@ func (f facts) wantsCancel() bool {
 	return f.tx.Cancel || slices.ContainsFunc(f.payouts, func(p Payout) bool { return p.did(ActionCancel) })
 }
 
+// idle reports whether a bump that no signer has seen is of no use any more: its parent is in a block, has ended, or is to
+// be cancelled.
+func (f facts) idle() bool {
+	p := f.parent
+	return p != nil && (p.Mined >= 0 || !p.Stage.Open() || p.Cancel)
+}
+
 // planned decides about a transaction that no signer has signed: it can still be given up without a trace, unless later
 // ones hang on it. A signer that refuses has promised never to sign.
 func (d *decision) planned(f facts) {
 	switch {
-	case !f.wantsCancel() && f.refused == "":
+	case !f.wantsCancel() && f.refused == "" && !f.idle():
 		d.act = actSign
 	case f.last:
 		d.tx.Stage, d.unlocks = StageDropped, f.tx.locks()
@@ -323,6 +335,9 @@ func (d *decision) undo(f facts) {
 		}
 	}
 	d.alarm = ReasonUndone
+	if v.Signed() { // and not a newer one, which would take the place of it and of what spends its change
+		d.send = f.tx.Mined
+	}
 	for _, m := range f.tx.Effect {
 		m.Units = new(big.Int).Neg(m.Units)
 		d.moves = append(d.moves, m)
@@ -430,20 +445,77 @@ func (d *decision) waiting(f facts) {
 			d.payouts[k].State.Reason, d.payouts[k].State.Height = "", 0
 		}
 	}
+	d.unsaid(f)
 	switch {
 	case f.wantsCancel() && !last.Cancels:
 		d.tx.Cancel, d.act = true, actReplace
 		if f.lost() { // what a node has forgotten would keep the later numbers of its sender waiting for ever
 			d.instead = actSend
 		}
+	case f.carried():
+		d.carried(f)
 	case f.lost():
 		d.act = actSend
 	case !last.Signed():
 		d.act = actSign
-	case f.now.Sub(last.At) >= f.rules.bump && f.sent() && last.Expires.IsZero():
+	case f.now.Sub(last.At) >= f.rules.bump && f.sent() && last.Expires.IsZero() && !f.givenUp():
 		d.act = actReplace
+		d.bump = !f.wantsCancel() && f.rested()
+		d.kept = d.bump && pooled >= 0 && pooled < d.send && f.tx.Detail != ""
 	}
 }
+
+// carried reports whether an open bump pays for the transaction. Another version would take the place of what the bump
+// spends, so there is none meanwhile, unless the transaction is to be cancelled, or the version that the bump spends is out
+// of the pool and refused.
+func (f facts) carried() bool {
+	if f.child == nil || !f.child.Stage.Open() || f.wantsCancel() {
+		return false
+	}
+	i := f.tx.maker(f.child.Anchor)
+	none := !slices.ContainsFunc(f.look.Versions, func(s Sighting) bool { return s.Pooled })
+	return i >= 0 && (f.look.Versions[i].Pooled || none && f.tx.Detail == "")
+}
+
+// carried decides about a transaction that a bump pays for: what the bump spends has to be in the pool before it.
+func (d *decision) carried(f facts) {
+	i := f.tx.maker(f.child.Anchor)
+	if !f.look.Versions[i].Pooled && f.now.Sub(f.tx.SentAt) >= f.rules.resend {
+		d.act, d.send = actSend, i
+	}
+	for k := range d.payouts {
+		switch s := &d.payouts[k].State; {
+		case !f.child.Signed():
+			s.Reason, s.Detail = ReasonSignature, signatureOf(f.child)
+		case slices.Contains([]Reason{ReasonSignature, ReasonFee, ReasonCoins, ReasonRefused}, s.Reason):
+			s.Reason, s.Detail = "", ""
+		}
+	}
+}
+
+// signatureOf is the detail of a payout that waits for the signature of a bump.
+func signatureOf(child *Transaction) string { return "of transaction " + child.ID }
+
+// unsaid takes back that payouts wait for the signature of a bump that has ended.
+func (d *decision) unsaid(f facts) {
+	if f.child == nil || f.child.Stage.Open() {
+		return
+	}
+	for k := range d.payouts {
+		if s := &d.payouts[k].State; s.Reason == ReasonSignature && s.Detail == signatureOf(f.child) {
+			s.Reason, s.Detail = "", ""
+		}
+	}
+}
+
+// rested reports whether the transaction may have another bump: it had none, or the last one ended some time ago.
+func (f facts) rested() bool {
+	return f.child == nil || !f.child.Stage.Open() && f.now.Sub(f.child.UpdatedAt) >= f.rules.bump
+}
+
+// givenUp reports whether the transaction is a bump of one that is to be cancelled: to pay more for it would make the
+// cancellation dearer.
+func (f facts) givenUp() bool { return f.parent != nil && f.parent.Cancel && f.parent.Mined < 0 }
 
 // lost reports whether no node has the newest signed version, and it is time to send it again.
 func (f facts) lost() bool {

@@ -192,6 +192,22 @@ type Sweeper interface {
 	Sweep(ctx context.Context, w Wallet, h Holding) (Plan, Purpose, error)
 }
 
+// Bumper is an optional interface of a [Spender] on whose network a transaction may pay for one that it depends on.
+type Bumper interface {
+	// Bump makes a transaction that spends the change of a version of t which a node has and no block has, and pays so much
+	// that both together pay the network's fee, and itself at most greatest. It is called after Replace has returned
+	// ErrNoReplacement or ErrFeeTooHigh, and before Replace where a node has refused the newest version and kept an older
+	// one, by the same goroutine.
+	//
+	// The plan's Anchor is the coin by the name that it has in the moves of that version. The plan pays no payouts, and its
+	// version Cancels, since all of it comes back to us but the fee. Bump returns ErrNoReplacement when a bump is of no use, or
+	// not possible: nothing of t comes back to us, no node has t, t pays the network's fee, or can be replaced. It returns
+	// ErrNoCoins when the change is too little, and ErrFeeTooHigh when the bump would cost more than greatest.
+	//
+	// Replace then raises the fee of a bump like that of any other transaction, to what both together have to pay.
+	Bump(ctx context.Context, w Wallet, t Transaction, greatest *big.Int) (Plan, error)
+}
+
 // Deposit is a payment to one of our addresses.
 type Deposit struct {
 	Key    chain.Key

@@ -63,9 +63,13 @@ type NetworkConfig struct {
 	OperatorFees bool
 	Resend       time.Duration // pause before the same bytes are sent again; 1 minute
 	Bump         time.Duration // age at which a transaction that no block has gets a higher fee; 30 minutes
-	Retry        time.Duration // pause after a transaction proved dead, doubled each time; 1 minute
-	MaxTries     int           // number of dead transactions after which a payout fails; 5
-	BatchWait    time.Duration // how long a payout waits for others to share its transaction; 0
+	// MaxBump is the most that the operator's float pays for transactions that spend the change of one that is too cheap and
+	// cannot be replaced, in base units of the network's coin, for each such one. Nil means as much as its payouts reserve
+	// for fees themselves, 0 that there are none. See [Bumper].
+	MaxBump   *big.Int
+	Retry     time.Duration // pause after a transaction proved dead, doubled each time; 1 minute
+	MaxTries  int           // number of dead transactions after which a payout fails; 5
+	BatchWait time.Duration // how long a payout waits for others to share its transaction; 0
 }
 
 // AssetConfig is an asset that can be paid out.
@@ -167,6 +171,9 @@ func newNetwork(c NetworkConfig) (*network, error) {
 	orDefault(&n.Bump, 30*time.Minute)
 	orDefault(&n.Retry, time.Minute)
 	orDefault(&n.MaxTries, 5)
+	if n.MaxBump != nil && n.MaxBump.Sign() < 0 {
+		return nil, errors.New("MaxBump must not be negative")
+	}
 	if n.Confirm == (chain.Confirmations{}) {
 		n.Confirm.Depth = 1
 	}

@@ -120,7 +120,23 @@ func (r *round) facts(ctx context.Context, t Transaction) (facts, error) {
 		}
 		f.payouts = append(f.payouts, p)
 	}
-	return f, nil
+	var err error
+	if f.parent, err = r.relative(ctx, t.Parent); err == nil {
+		f.child, err = r.relative(ctx, t.Child)
+	}
+	return f, err
+}
+
+// relative returns the parent or the child of a transaction; nil for none.
+func (r *round) relative(ctx context.Context, id string) (*Transaction, error) {
+	if id == "" {
+		return nil, nil
+	}
+	t, err := r.cfg.Store.Transaction(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("read transaction %s: %w", id, err)
+	}
+	return &t, nil
 }
 
 // stays reports whether the look leaves a final transaction as it is: nothing is decided about its payouts then.
@@ -132,10 +148,13 @@ func (t Transaction) stays(look Look) bool {
 	return s.Mined() && !s.Buried
 }
 
-// last reports whether no later open transaction of the lane hangs on this one.
+// last reports whether no later open transaction of the lane hangs on this one. None hangs on a bump, but another bump once
+// it is signed, and a bump hangs only on what it spends.
 func (r *round) last(t Transaction) bool {
 	i := slices.IndexFunc(r.open, func(o Transaction) bool { return o.ID == t.ID })
-	return !slices.ContainsFunc(r.open[i+1:], func(o Transaction) bool { return o.Lane == t.Lane && o.Stage.Open() })
+	return t.Purpose == PurposeBump || !slices.ContainsFunc(r.open[i+1:], func(o Transaction) bool {
+		return o.Lane == t.Lane && o.Stage.Open() && o.Purpose != PurposeBump
+	})
 }
 
 // keep stores a decision. The transaction and the payouts in it are then as they are stored.
@@ -351,10 +370,9 @@ func (r *round) refusedBySigner(ctx context.Context, d decision, t Transaction, 
 	return t, !t.Cancel, nil
 }
 
-// send gives the newest signed version to the network.
+// send gives a signed version to the network, the newest one unless the decision says otherwise.
 func (r *round) send(ctx context.Context, d decision) (Transaction, bool, error) {
-	t := d.tx
-	i := t.newestSigned()
+	t, i := d.tx, d.send
 	if err := r.heed(ctx); err != nil {
 		return t, false, err
 	}
@@ -400,13 +418,27 @@ func (r *round) replace(ctx context.Context, d decision) (Transaction, bool, err
 		return d.tx, false, errStopped
 	}
 	t := d.tx
+	made, failed := false, errNoBump
+	if d.kept {
+		if made, failed = r.bump(ctx, d); made {
+			return t, false, failed
+		}
+	}
 	v, err := r.n.Spender.Replace(ctx, r.wallet(), t, r.greatest(d))
 	switch {
 	case errors.Is(err, ErrNotFound) && t.unsigned() >= 0: // a provider takes back only what it has
 		return r.sign(ctx, d)
 	case d.instead == actSend && (errors.Is(err, ErrFeeTooHigh) || errors.Is(err, ErrNoCoins) || errors.Is(err, ErrNotFound)):
 		return r.send(ctx, d)
-	case errors.Is(err, ErrFeeTooHigh), errors.Is(err, ErrNoCoins), errors.Is(err, ErrNoReplacement):
+	case errors.Is(err, ErrFeeTooHigh), errors.Is(err, ErrNoReplacement):
+		if !d.kept {
+			made, failed = r.bump(ctx, d)
+		}
+		if made {
+			return t, false, failed
+		}
+		return t, false, r.notBumped(ctx, d, err, failed)
+	case errors.Is(err, ErrNoCoins):
 		return t, false, r.reasons(ctx, d.payouts, reasonOf(err), err.Error())
 	case err != nil:
 		return t, false, fmt.Errorf("replace: %w", err)
@@ -425,6 +457,65 @@ func (r *round) replace(ctx context.Context, d decision) (Transaction, bool, err
 	}
 	r.note(t)
 	return t, true, nil
+}
+
+// errNoBump is why a transaction is not bumped where that is not possible at all.
+var errNoBump = errors.New("it cannot be bumped")
+
+// notBumped stores why payouts wait whose transaction can be neither replaced nor bumped.
+func (r *round) notBumped(ctx context.Context, d decision, why, bump error) error {
+	var short *InsufficientError
+	switch {
+	case errors.Is(bump, errNoBump):
+		return r.reasons(ctx, d.payouts, reasonOf(why), why.Error())
+	case errors.Is(bump, ErrNoReplacement):
+		return r.reasons(ctx, d.payouts, reasonOf(why), fmt.Sprintf("%v; %v", why, bump))
+	case errors.Is(bump, ErrFeeTooHigh), errors.Is(bump, ErrNoCoins):
+		return r.reasons(ctx, d.payouts, reasonOf(bump), fmt.Sprintf("%v; %v", why, bump))
+	case errors.As(bump, &short):
+		return r.reasons(ctx, d.payouts, ReasonCoins, fmt.Sprintf("%v; %v", why, bump))
+	}
+	return bump
+}
+
+// bump lets another transaction pay for one that cannot be replaced, by spending the change that it makes, and begins it. The
+// parent is stored with it: so there is no bump of one that has ended meanwhile, and never more than one at a time. It
+// reports whether it is stored.
+func (r *round) bump(ctx context.Context, d decision) (made bool, err error) {
+	t, most := d.tx, r.mostBump(d)
+	bumper, able := r.n.Spender.(Bumper)
+	if !able || !d.bump || most.Sign() <= 0 {
+		return false, errNoBump
+	}
+	plan, err := bumper.Bump(ctx, r.wallet(), t, most)
+	if err != nil {
+		return false, fmt.Errorf("bump: %w", err)
+	}
+	child, reserve := r.errand(plan, PurposeBump, most)
+	child.Parent, t.Child, t.Detail = t.ID, child.ID, ""
+	t.Version++
+	t.UpdatedAt = child.CreatedAt
+	err = r.commit(ctx, Batch{
+		Transactions: []Transaction{t, child}, Locks: child.lockList(), Entries: []Entry{reserve}, Fence: r.fence,
+	})
+	if err != nil {
+		return false, fmt.Errorf("store a bump: %w", err)
+	}
+	r.log.Info("a transaction that cannot be replaced is bumped", "network", r.n.id, "transaction", t.ID, "by", child.ID)
+	r.note(t)
+	r.note(child)
+	return true, r.advance(ctx, child)
+}
+
+// mostBump returns the most that bumps of the transaction may cost. Those of a bump share what is reserved for it.
+func (r *round) mostBump(d decision) *big.Int {
+	switch {
+	case d.tx.Purpose == PurposeBump:
+		return new(big.Int).Sub(d.tx.Fee, d.tx.Last().Fee)
+	case r.n.MaxBump != nil:
+		return r.n.MaxBump
+	}
+	return r.greatest(d)
 }
 
 // greatest returns the greatest fee that the transaction may have.

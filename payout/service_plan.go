@@ -249,15 +249,7 @@ func (r *round) sweep(ctx context.Context, sweeper Sweeper, h Holding) (bool, er
 	if err != nil {
 		return false, err
 	}
-	now := r.now()
-	t := Transaction{
-		ID: r.newID(now), Network: r.n.id, Purpose: purpose, Lane: plan.Lane, Anchor: plan.Anchor, Versions: []Version{plan.Version},
-		Stage: StagePlanned, Mined: -1, CreatedAt: now, UpdatedAt: now, Version: 1,
-		Payer: Account{Kind: Float, Asset: r.n.Spender.FeeAsset()}, Fee: new(big.Int).Set(plan.Version.Fee),
-	}
-	var l ledger
-	l.move(t.Payer, reservedOf(t.Payer), t.Fee)
-	e := l.entry(Entry{ID: "transaction:" + t.ID + ":reserve", Kind: EntryReserve, Subject: t.ID, At: now})
+	t, e := r.errand(plan, purpose, plan.Version.Fee)
 	err = r.commit(ctx, Batch{Transactions: []Transaction{t}, Locks: t.lockList(), Entries: []Entry{e}, Fence: r.fence})
 	var short *InsufficientError
 	if errors.As(err, &short) || errors.Is(err, ErrConflict) {
@@ -269,6 +261,20 @@ func (r *round) sweep(ctx context.Context, sweeper Sweeper, h Holding) (bool, er
 	}
 	r.note(t)
 	return true, r.advance(ctx, t)
+}
+
+// errand returns a planned transaction that pays no payouts, and the entry that reserves its greatest fee in the operator's
+// float.
+func (r *round) errand(plan Plan, purpose Purpose, fee *big.Int) (Transaction, Entry) {
+	now := r.now()
+	t := Transaction{
+		ID: r.newID(now), Network: r.n.id, Purpose: purpose, Lane: plan.Lane, Anchor: plan.Anchor, Versions: []Version{plan.Version},
+		Stage: StagePlanned, Mined: -1, CreatedAt: now, UpdatedAt: now, Version: 1,
+		Payer: Account{Kind: Float, Asset: r.n.Spender.FeeAsset()}, Fee: new(big.Int).Set(fee),
+	}
+	var l ledger
+	l.move(t.Payer, reservedOf(t.Payer), t.Fee)
+	return t, l.entry(Entry{ID: "transaction:" + t.ID + ":reserve", Kind: EntryReserve, Subject: t.ID, At: now})
 }
 
 // lockList returns the locks of all versions.

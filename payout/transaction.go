@@ -19,6 +19,7 @@ const (
 	PurposePay   Purpose = "pay"    // it pays its payouts
 	PurposeSweep Purpose = "sweep"  // it brings money from a deposit address to the wallet
 	PurposeTopUp Purpose = "top_up" // it brings coins for fees to a deposit address
+	PurposeBump  Purpose = "bump"   // it spends the change of a transaction that is too cheap, and pays for both
 )
 
 // Stage is how far a transaction is.
@@ -60,6 +61,10 @@ type Transaction struct {
 	// Never names coins that versions spend and that can never exist, because another version of the transaction that should
 	// have made them is buried.
 	Never []string `json:"never,omitempty"`
+	// Parent is, of a bump, the id of the transaction whose change it spends. Child is the id of the newest bump of this
+	// one, whether it is open or has ended; empty if there was none.
+	Parent string `json:"parent,omitempty"`
+	Child  string `json:"child,omitempty"`
 	// Foreign reports that a transaction that is not ours spent the anchor.
 	Foreign bool `json:"foreign,omitempty"`
 	// Mined is the version that a block has, by its index in Versions; -1 if none.
@@ -73,7 +78,7 @@ type Transaction struct {
 	// Made names the coins that were booked with a final version and taken back with it. A version that somebody else sent
 	// may have made them under an id that no version has.
 	Made []string `json:"made,omitempty"`
-	// Payer is the operator's account that the fee of a sweep or top-up was reserved in; Fee is the sum reserved there.
+	// Payer is the operator's account that the fee of a sweep, top-up or bump was reserved in; Fee is the sum reserved there.
 	Payer     Account   `json:"payer,omitzero"`
 	Fee       *big.Int  `json:"fee,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
@@ -139,25 +144,30 @@ func (t Transaction) doomed() bool {
 }
 
 // neverMade returns the names of the coins that the transaction's versions would have made and that will never exist, now
-// that it has ended.
+// that it has ended. The version that is mined may be so under another id than it was signed with here: then its coins
+// have other names.
 func (t Transaction) neverMade() []string {
+	names := slices.Clone(t.Made)
+	for _, v := range t.Versions {
+		if v.TxID != "" {
+			names = append(names, made(v.Effects(v.TxID))...)
+		}
+	}
 	var out []string
-	for _, name := range t.Made {
-		if t.Stage != StageBuried || !slices.Contains(made(t.Effect), name) {
+	for _, name := range names {
+		exists := t.Stage == StageBuried && slices.Contains(made(t.Effect), name)
+		if !exists && !slices.Contains(out, name) {
 			out = append(out, name)
 		}
 	}
-	for i, v := range t.Versions {
-		if t.Stage == StageBuried && i == t.Mined {
-			continue
-		}
-		for _, m := range v.Effects(v.TxID) {
-			if m.Makes && v.TxID != "" && !slices.Contains(out, m.Holding.Name) {
-				out = append(out, m.Holding.Name)
-			}
-		}
-	}
 	return out
+}
+
+// maker returns the index of the signed version that makes the coin with the name, or -1.
+func (t Transaction) maker(name string) int {
+	return slices.IndexFunc(t.Versions, func(v Version) bool {
+		return v.Signed() && slices.Contains(made(v.Effects(v.TxID)), name)
+	})
 }
 
 // made returns the names of the coins that moves make.

@@ -12,6 +12,7 @@ import (
 	"github.com/cointill/cointill/httpapi/checkout"
 	"github.com/cointill/cointill/httpapi/cryptomus"
 	"github.com/cointill/cointill/httpapi/cryptosteroid"
+	"github.com/cointill/cointill/httpapi/desk"
 	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store/sqlite"
@@ -29,6 +30,7 @@ const (
 	hookPath        = "/shop/hook"
 	payPath         = "/dev/pay"
 	pagePath        = "/pay"
+	deskPath        = "/desk"
 )
 
 // formats holds the formats of webhooks. The Service's notifier and the API share each.
@@ -96,7 +98,12 @@ func (h *house) handlers(projects *invoice.Projects, store *sqlite.Store) error 
 	if err := h.openPage(); err != nil {
 		return err
 	}
+	office, err := h.openDesk(projects, store)
+	if err != nil {
+		return err
+	}
 	mux := http.NewServeMux()
+	mux.Handle(deskPath+"/", http.StripPrefix(deskPath, office))
 	mux.Handle(pagePath+"/", http.StripPrefix(pagePath, h.page))
 	mux.Handle(itispayPath+"/", http.StripPrefix(itispayPath, first))
 	for _, path := range []string{"/merchants/", "/docs", "/openapi.json"} {
@@ -153,6 +160,18 @@ func (h *house) openPage() (err error) {
 	return err
 }
 
+// openDesk makes the operator's desk. Whoever reaches it is signed in: it is only on loopback, and no money is real.
+func (h *house) openDesk(projects *invoice.Projects, store *sqlite.Store) (http.Handler, error) {
+	return desk.New(desk.Config{
+		Invoices: h.invoices, Projects: projects, Records: store.Records(), Payouts: h.payouts, Holdings: store, Outbox: store, Name: "Quickstart",
+		Authenticate: func(*http.Request) (desk.Person, error) {
+			return desk.Person{ID: "demo", Name: "Demo operator", Role: desk.RoleAdministrator, Proved: time.Now()}, nil
+		},
+		PaymentPage: func(inv invoice.Invoice) string { return h.publicURL(inv.ID) },
+		ClaimPage:   func(token string) string { return h.publicURL("claim/" + token) },
+	})
+}
+
 // index lists the paths.
 func (h *house) index(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -161,9 +180,10 @@ func (h *house) index(w http.ResponseWriter, _ *http.Request) {
 ItisPay's API         %[1]s%[2]s        its document for people: %[1]s%[2]s/docs
 CryptoSteroid's API   %[1]s/merchants/    its document for people: %[1]s/docs
 Cryptomus's API       %[1]s%[3]s            its document for people: %[1]s%[3]s/docs
+The operator's desk   %[1]s%[4]s/
 What happened         %[1]s/events
 Alive and ready       %[1]s/alive, %[1]s/ready
-`, h.url(), itispayPath, cryptomusPath)
+`, h.url(), itispayPath, cryptomusPath, deskPath)
 }
 
 // method returns the first payment method of CryptoSteroid's API.
@@ -184,6 +204,7 @@ func (h *house) curl(trial string) string {
 The till is open; Ctrl-C ends it. %[1]s says what is there. Try, in a browser:
 
 a page to pay    %[16]s
+the desk         %[1]s%[17]s/
 
 Or, in another terminal:
 
@@ -244,7 +265,7 @@ curl -s $BASE/ready
 
 %[15]s# the latest callback of the first invoice again
 curl -s -H "Api-Key: $KEY" -H 'Content-Type: application/json' -d '{"order_id":"mine-1"}' $BASE%[8]s/webhooks/resend
-`, h.url(), h.shop.key, h.shop.project, h.shop.payment, code, method, h.url()+hookPath, itispayPath, payPath, accountKey, cryptomusPath, h.offer.short, h.shop.payout, h.moneyOut(), h.refund(), h.publicURL(trial))
+`, h.url(), h.shop.key, h.shop.project, h.shop.payment, code, method, h.url()+hookPath, itispayPath, payPath, accountKey, cryptomusPath, h.offer.short, h.shop.payout, h.moneyOut(), h.refund(), h.publicURL(trial), deskPath)
 }
 
 // moneyOut prints commands that send money.

@@ -159,6 +159,7 @@ func TestThePrintedCurlLinesWork(t *testing.T) {
 				require.Contains(t, answers, answer)
 			}
 		}
+		require.Contains(t, paste(t, "curl "+regexp.MustCompile(`the desk +(\S+)`).FindStringSubmatch(out.String())[1]), "Needs a person")
 		payOnThePage(t, regexp.MustCompile(`a page to pay +(\S+)`).FindStringSubmatch(out.String())[1], chain)
 		cancel()
 		require.NoError(t, <-done)

@@ -178,4 +178,53 @@ var payoutTable = []mutation{
 		from: `	return i >= 0 && !f.look.Versions[i].Pooled`, to: `	return i >= 0 && f.tx.SentAt.IsZero()`,
 		rule: "what nodes forgot is sent again",
 	},
+	{
+		name: "the fee of a bump that is dead is not given back", file: "payout/machine_decide.go",
+		from: `	d.unlocks = f.tx.locks()
+	if f.tx.Purpose != PurposePay {`, to: `	d.unlocks = f.tx.locks()
+	if f.tx.Purpose == PurposeBump {
+		return
+	}
+	if f.tx.Purpose != PurposePay {`,
+		rule: "what is reserved for a transaction that can never be mined goes back",
+	},
+	{
+		name: "the coin of a bump is not locked", file: "payout/service_pay.go",
+		from: `Transactions: []Transaction{t, child}, Locks: child.lockList(), Entries`, to: `Transactions: []Transaction{t, child}, Entries`,
+		rule: "no coin is spent by two transactions",
+	},
+	{
+		name: "what a bump pays for is replaced", file: "payout/machine_decide.go",
+		from: `	return i >= 0 && (f.look.Versions[i].Pooled || none && f.tx.Detail == "")`, to: `	return i >= 0 && none && f.tx.Detail == ""`,
+		rule: "a transaction is replaced or bumped, not both at a time",
+	},
+	{
+		name: "a transaction is bumped twice", file: "payout/machine_decide.go",
+		from: `		d.bump = !f.wantsCancel() && f.rested()`, to: `		d.bump = !f.wantsCancel()`,
+		rule: "a transaction has one bump at a time, and a new one only some time after",
+	},
+	{
+		name: "a bump that is of no use is signed", file: "payout/machine_decide.go",
+		from: `	return p != nil && (p.Mined >= 0 || !p.Stage.Open() || p.Cancel)`, to: `	return p != nil && p.Cancel`,
+		rule: "nothing is paid for what a block has",
+	},
+	{
+		name: "the bump is sent and its parent is not", file: "payout/machine_decide.go",
+		from: `		d.act, d.send = actSend, i
+`, to: `		d.act = actNone
+`,
+		rule: "what nodes forgot is sent again",
+	},
+	{
+		name: "a bump is thought to wait for what was mined under another id", file: "payout/transaction.go",
+		from: `		if !exists && !slices.Contains(out, name) {`, to: `		if !exists && t.Stage != StageBuried && !slices.Contains(out, name) {`,
+		rule: "a coin that another version has taken the place of never exists",
+	},
+	{
+		name: "a node that keeps an older version is offered one newer after the other", file: "payout/machine_decide.go",
+		from: `		d.kept = d.bump && pooled >= 0 && pooled < d.send && f.tx.Detail != ""
+`, to: `		d.kept = false
+`,
+		rule: "what cannot be replaced is bumped",
+	},
 }

@@ -29,6 +29,9 @@ type Config struct {
 	Buried uint64
 	// Batch is how many payouts one transaction pays at most, up to 500. The default is 100.
 	Batch int
+	// FirstSeen says that nodes of the network keep the first of two versions that they see, as most of Litecoin do: they have
+	// mempoolreplacement=0. Then the only other version is one that cancels, and a transaction that is too cheap is bumped.
+	FirstSeen bool
 
 	Now    func() time.Time // the default is time.Now
 	Logger *slog.Logger     // if nil, nothing is logged
@@ -75,6 +78,7 @@ type Spender struct {
 	final  uint64
 	buried uint64
 	batch  int
+	first  bool // nodes keep the first version that they see
 	now    func() time.Time
 	log    *slog.Logger
 	asset  chain.AssetID
@@ -84,7 +88,10 @@ type Spender struct {
 	scans map[string]*scan // by anchor: how far blocks were searched for what spends it
 }
 
-var _ payout.Spender = (*Spender)(nil)
+var (
+	_ payout.Spender = (*Spender)(nil)
+	_ payout.Bumper  = (*Spender)(nil)
+)
 
 // New returns a Spender. It makes no call.
 func New(c Config) (*Spender, error) {
@@ -105,7 +112,8 @@ func New(c Config) (*Spender, error) {
 	}
 	s := &Spender{
 		node: node, params: p, wallet: c.Wallet, fees: c.Fees.withDefaults(p), final: c.Final, buried: c.Buried, batch: c.Batch,
-		now: c.Now, log: c.Logger, asset: p.Asset().ID, lane: lane, scans: make(map[string]*scan),
+		first: c.FirstSeen || p.ForkID(),
+		now:   c.Now, log: c.Logger, asset: p.Asset().ID, lane: lane, scans: make(map[string]*scan),
 	}
 	s.setDefaults()
 	if err := s.check(); err != nil {

@@ -29,6 +29,21 @@ func (c cost) fee(weight int64) int64 {
 	return max(fee, c.before+feeFor(c.increment, weight), feeFor(c.best+1, weight))
 }
 
+// below is what a bump depends on: transactions of ours that no block has.
+type below struct {
+	Fee  int64 `json:"fee"`  // sum
+	Size int64 `json:"size"` // sum of virtual sizes
+	N    int   `json:"n"`
+}
+
+// missing returns what a transaction of the weight must pay so that it and what it depends on pay the rate together.
+func (c cost) missing(b below, weight int64) int64 {
+	return feeForSize(c.rate, b.Size+vsize(weight)) - b.Fee
+}
+
+// enough reports whether what is below pays the rate by itself.
+func (c cost) enough(b below) bool { return b.Fee >= feeForSize(c.rate, b.Size) }
+
 // sum is what is known of a transaction before its coins have been looked at.
 type sum struct {
 	kind    btc.ScriptKind

@@ -32,13 +32,14 @@ type fake struct {
 	replies map[string]string   // JSON of results or, beginning with "!", of errors, by method
 	calls   map[string]int      // number of calls, by method
 	sent    []string            // hexadecimal
+	burden  map[string]int64    // what the node says that a transaction and those after it pay; it knows of no other
 	change  func(method string) // called before each reply
 }
 
 func newFake(p btc.Params) *fake {
 	return &fake{
 		params: p, tip: 1000, txs: make(map[string]*wire.MsgTx), depth: make(map[string]int), spent: make(map[string]bool),
-		replies: make(map[string]string), calls: make(map[string]int),
+		replies: make(map[string]string), calls: make(map[string]int), burden: make(map[string]int64),
 	}
 }
 
@@ -120,7 +121,16 @@ func (f *fake) reply(q rpcRequest) string {
 	case "gettxout":
 		var vout int
 		_ = json.Unmarshal(q.Params[1], &vout)
+		if string(q.Params[2]) == "false" && f.depth[text] == 0 {
+			return "null"
+		}
 		return f.txOut(text, vout)
+	case "getmempoolentry":
+		sum, known := f.burden[text]
+		if !known {
+			return unknownTx
+		}
+		return fmt.Sprintf(`{"fees":{"descendant":%d.%08d}}`, sum/1e8, sum%1e8)
 	case "getrawtransaction":
 		tx, ok := f.txs[text]
 		if !ok {
@@ -194,6 +204,21 @@ func (f *fake) put(t testing.TB, s *shop, depth int, values ...int64) []string {
 		s.next++
 	}
 	return names
+}
+
+// pool puts a signed version into the node's pool.
+func (f *fake) pool(t testing.TB, v payout.Version) {
+	t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.txs[v.TxID], f.depth[v.TxID] = parse(t, v), 0
+}
+
+// rate makes the node ask for a rate, in base units for 1000 bytes.
+func (f *fake) rate(rate int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.replies["estimatesmartfee"] = fmt.Sprintf(`{"feerate":%d.%08d}`, rate/1e8, rate%1e8)
 }
 
 // newFakeShop returns a wallet at a fake node.

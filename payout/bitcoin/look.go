@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 
 	"github.com/btcsuite/btcd/chaincfg/chainhash"
 	"github.com/btcsuite/btcd/wire"
@@ -59,6 +60,12 @@ func (s *Spender) look(ctx context.Context, t payout.Transaction, anchor btc.Out
 	if unspent[0] != nil {
 		s.forget(t.Anchor)
 		return look, s.pooled(ctx, t, look)
+	}
+	if t.Purpose == payout.PurposeBump { // what it spends may be in no block: then none needs to be read
+		err := s.pooled(ctx, t, look)
+		if err != nil || slices.ContainsFunc(look.Versions, func(v payout.Sighting) bool { return v.Pooled }) {
+			return look, err
+		}
 	}
 	by, err := s.spender(ctx, t, anchor, tip)
 	switch {

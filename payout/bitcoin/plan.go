@@ -246,6 +246,7 @@ type draft struct {
 	rate    int64
 	height  uint64 // of the chain when it was planned
 	cancels bool
+	below   below // of a bump
 }
 
 // fund lets pick choose among coins until the node confirms all that were chosen.
@@ -387,7 +388,7 @@ func (s *Spender) finish(ctx context.Context, w payout.Wallet, d draft) (payout.
 	v := payout.Version{
 		Unsigned: unsigned, Fee: big.NewInt(d.fee), Rate: rateText(d.rate), Cancels: d.cancels, At: s.now().UTC(),
 		TxID: s.expectedID(tx, d.inputs),
-		Note: note{Height: d.height, Change: changeAt}.encode(),
+		Note: note{Height: d.height, Change: changeAt, Below: d.below}.encode(),
 	}
 	for _, in := range d.inputs {
 		v.Spends = append(v.Spends, in.name)

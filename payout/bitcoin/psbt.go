@@ -20,6 +20,7 @@ const forkID txscript.SigHashType = 0x40
 type note struct {
 	Height uint64 `json:"height"` // of the chain when it was planned
 	Change int    `json:"change"` // the number of the output for change; -1 if there is none
+	Below  below  `json:"below,omitzero"`
 }
 
 func (n note) encode() []byte {

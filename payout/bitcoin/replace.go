@@ -18,10 +18,25 @@ import (
 // where they do not suffice; the change pays for the rest. Its fee exceeds those of all versions before it by what nodes
 // demand (BIP-125), as far as they can still be in a pool: it also pays for what payees have made of their unconfirmed outputs, which it replaces with them.
 //
-// Bitcoin Cash has no replacement. There a version can only cancel, which helps if no node has the transaction.
+// Bitcoin Cash has no replacement, and neither has a network with Config.FirstSeen. There a version can only cancel, which
+// helps if no node has the transaction, or take the place of versions of which somebody else has spent a coin, so that no
+// node can have them.
+//
+// The next version of a bump pays what is missing for both, once that is more than it pays. It spends no other coins.
 func (s *Spender) Replace(
 	ctx context.Context, w payout.Wallet, t payout.Transaction, greatest *big.Int,
 ) (payout.Version, error) {
+	if t.Purpose == payout.PurposeBump {
+		d, err := s.rebump(ctx, t, s.reserved(greatest))
+		if err != nil {
+			return payout.Version{}, err
+		}
+		v, _, err := s.finish(ctx, w, d)
+		return v, err
+	}
+	if err := s.replaceable(ctx, t); err != nil {
+		return payout.Version{}, err
+	}
 	old, err := s.last(ctx, t)
 	if err != nil {
 		return payout.Version{}, err
@@ -38,13 +53,22 @@ func (s *Spender) Replace(
 	return v, err
 }
 
+// replaceable returns ErrNoReplacement where nodes take no other version than the one that they may have.
+func (s *Spender) replaceable(ctx context.Context, t payout.Transaction) error {
+	if !s.first || t.Cancel {
+		return nil
+	}
+	alive, err := s.alive(ctx, t.Versions)
+	if err != nil || !slices.Contains(alive, true) {
+		return err
+	}
+	return fmt.Errorf("payout/bitcoin: %w: nodes of %s keep what they have", payout.ErrNoReplacement, s.params.Name)
+}
+
 // last returns the draft of the transaction's last version, with those of its inputs that the chain still has, and what
 // it pays: nothing if the transaction is to be cancelled.
 func (s *Spender) last(ctx context.Context, t payout.Transaction) (draft, error) {
 	v := t.Last()
-	if s.params.ForkID() && !t.Cancel {
-		return draft{}, fmt.Errorf("payout/bitcoin: %w: %s has none", payout.ErrNoReplacement, s.params.Name)
-	}
 	p, err := parsePacket(v.Unsigned)
 	if err != nil {
 		return draft{}, fmt.Errorf("payout/bitcoin: version of transaction %s: %w", t.ID, err)

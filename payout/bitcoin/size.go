@@ -63,10 +63,13 @@ func fixedWeight(kind btc.ScriptKind, inputs, outputs int) int64 {
 // vsize returns virtual bytes, rounded up.
 func vsize(weight int64) int64 { return (weight + byteWeight - 1) / byteWeight }
 
-// feeFor returns the fee at a rate for 1000 virtual bytes, rounded up.
-func feeFor(rate, weight int64) int64 {
+// feeFor returns the fee of a weight at a rate for 1000 virtual bytes, rounded up.
+func feeFor(rate, weight int64) int64 { return feeForSize(rate, vsize(weight)) }
+
+// feeForSize returns the fee of so many virtual bytes.
+func feeForSize(rate, size int64) int64 {
 	// Both are bounded by their checks, so that the product is far from 128 bits.
-	hi, lo := bits.Mul64(uint64(rate), uint64(vsize(weight)))
+	hi, lo := bits.Mul64(uint64(rate), uint64(size))
 	lo, carry := bits.Add64(lo, 999, 0)
 	fee, _ := bits.Div64(hi+carry, lo, 1000)
 	return int64(fee)

@@ -177,9 +177,10 @@ func (b *books) Number(context.Context, string) (uint32, error) {
 // lock gives the coins of a version to a transaction.
 func (b *books) lock(v payout.Version, id string) {
 	for _, name := range v.Spends {
-		h := b.holdings[name]
-		h.Lock = id
-		b.holdings[name] = h
+		if h, has := b.holdings[name]; has { // a bump spends what is no holding yet
+			h.Lock = id
+			b.holdings[name] = h
+		}
 	}
 }
 

@@ -153,12 +153,17 @@ type simChain struct {
 	blocks []block             // block 1 first
 	states []state             // before block 1, after block 1 ...
 	pool   []string
-	rate   int // the least that the pool takes
+	rate   int // the least that the pool takes, and of coins the least that blocks take
+
+	firstSeen bool              // the pool keeps the first of two transactions that exclude each other
+	pins      map[string]int64  // by id in the pool: the fees of what payees have made of their outputs
+	raws      map[string][]byte // what was sent once, by id
 }
 
 func newChain(k kind, assets []string) *simChain {
 	return &simChain{
 		kind: k, assets: assets, txs: map[string]tx{}, forms: map[string][]string{}, rate: 1,
+		pins: map[string]int64{}, raws: map[string][]byte{},
 		states: []state{{map[string]*big.Int{}, map[string]*big.Int{}, map[string]int{}, map[string]int{}, map[string]string{}}},
 	}
 }
@@ -277,10 +282,11 @@ func (c *simChain) mine(skip func(id string) bool, deposits ...deposit) {
 		}
 	}
 	slices.SortStableFunc(c.pool, func(a, b string) int { return c.txs[b].Rate - c.txs[a].Rate })
+	worth := c.worth()
 	for again := true; again; {
 		again = false
 		for _, id := range c.pool {
-			if _, in := s.taken[id]; in || skip(id) || c.fits(s, id, height) != nil {
+			if _, in := s.taken[id]; in || !worth[id] || skip(id) || c.fits(s, id, height) != nil {
 				continue
 			}
 			c.apply(&s, id, height)
@@ -299,6 +305,92 @@ func (c *simChain) tidyPool() {
 		_, in := s.taken[id]
 		return in || c.excluded(s, id) || c.txs[id].Expires > 0 && c.height() >= c.txs[id].Expires
 	})
+	c.dropOrphans()
+}
+
+// dropOrphans removes from the pool what spends coins that are neither on the chain nor made in the pool, and the pins of
+// what is not in the pool any more.
+func (c *simChain) dropOrphans() {
+	for before := -1; before != len(c.pool); {
+		before = len(c.pool)
+		c.pool = slices.DeleteFunc(c.pool, func(id string) bool {
+			return c.kind == coins && slices.ContainsFunc(c.txs[id].Spends, func(name string) bool { return !c.has(name) })
+		})
+	}
+	maps.DeleteFunc(c.pins, func(id string, _ int64) bool { return !slices.Contains(c.pool, id) })
+}
+
+// has reports whether a coin is on the chain or made by something in the pool.
+func (c *simChain) has(name string) bool { return c.tip().coins[name] != nil || c.madeBy(name) != "" }
+
+// madeBy returns the id of what makes the coin in the pool; empty if nothing does.
+func (c *simChain) madeBy(name string) string {
+	i := slices.IndexFunc(c.pool, func(id string) bool { _, makes := c.txs[id].Makes[name]; return makes })
+	if i < 0 {
+		return ""
+	}
+	return c.pool[i]
+}
+
+// below returns the transaction of the pool with those of the pool that it depends on.
+func (c *simChain) below(id string) []string {
+	out := []string{id}
+	for i := 0; i < len(out); i++ {
+		for _, name := range c.txs[out[i]].Spends {
+			if by := c.madeBy(name); by != "" && !slices.Contains(out, by) {
+				out = append(out, by)
+			}
+		}
+	}
+	return out
+}
+
+// above returns the transaction with those of the pool that depend on it.
+func (c *simChain) above(id string) []string {
+	out := []string{id}
+	for _, other := range c.pool {
+		if other != id && slices.Contains(c.below(other), id) {
+			out = append(out, other)
+		}
+	}
+	return out
+}
+
+// burden returns what a replacement of a transaction in the pool must pay more than.
+func (c *simChain) burden(id string) int64 {
+	sum := int64(0)
+	for _, id := range c.above(id) {
+		sum += num(c.txs[id].Fee).Int64() + c.pins[id]
+	}
+	return sum
+}
+
+// sums returns the size of transactions, and their fees.
+func (c *simChain) sums(ids []string) (size, fees int64) {
+	for _, id := range ids {
+		size += sizeOf(len(c.txs[id].Pays))
+		fees += num(c.txs[id].Fee).Int64()
+	}
+	return size, fees
+}
+
+// worth reports which transactions of the pool blocks take: of coins those that pay the network's rate, together with what
+// they depend on, and what these depend on.
+func (c *simChain) worth() map[string]bool {
+	out := map[string]bool{}
+	for _, id := range c.pool {
+		all := []string{id}
+		if c.kind == coins {
+			all = c.below(id)
+			if size, fees := c.sums(all); fees < size*int64(c.rate) {
+				continue
+			}
+		}
+		for _, id := range all {
+			out[id] = true
+		}
+	}
+	return out
 }
 
 // excluded reports whether what the transaction needs was spent by another on the state.
@@ -332,6 +424,7 @@ func (c *simChain) submit(raw []byte) error {
 	if _, known := c.txs[id]; !known {
 		c.txs[id], c.forms[string(unsigned)] = t, append(c.forms[string(unsigned)], id)
 	}
+	c.raws[id] = raw
 	s := c.tip()
 	if _, in := s.taken[id]; in || slices.Contains(c.pool, id) {
 		return nil
@@ -344,23 +437,40 @@ func (c *simChain) submit(raw []byte) error {
 	case t.Rate < c.rate:
 		return &payout.RefusedError{Code: payout.RefusedFee, Reason: "the pool wants more"}
 	}
-	if c.kind == coins { // an input may be the output of something in the pool; here only blocks count
-		if err := c.fits(s, id, c.height()+1); err != nil {
-			return &payout.RefusedError{Code: payout.RefusedSpent, Reason: err.Error()}
-		}
+	if c.kind == coins && slices.ContainsFunc(t.Spends, func(name string) bool { return !c.has(name) }) {
+		return &payout.RefusedError{Code: payout.RefusedSpent, Reason: "an input is spent or unknown"}
 	}
-	if c.kind != expiring {
-		for _, other := range slices.Clone(c.pool) {
-			if !slices.ContainsFunc(t.Spends, func(n string) bool { return slices.Contains(c.txs[other].Spends, n) }) {
-				continue
-			}
-			if t.Rate <= c.txs[other].Rate {
-				return &payout.RefusedError{Code: payout.RefusedFee, Reason: "replacement underpriced"}
-			}
-			c.pool = slices.DeleteFunc(c.pool, func(id string) bool { return id == other })
-		}
+	if err := c.displace(t); err != nil {
+		return err
 	}
 	c.pool = append(c.pool, id)
+	c.dropOrphans()
+	return nil
+}
+
+// displace removes from the pool what the transaction excludes, with what depends on it, or refuses to.
+func (c *simChain) displace(t tx) error {
+	var out []string
+	cost := int64(0)
+	for _, other := range c.pool {
+		if !slices.ContainsFunc(t.Spends, func(n string) bool { return slices.Contains(c.txs[other].Spends, n) }) {
+			continue
+		}
+		switch {
+		case c.kind == expiring:
+			continue
+		case c.firstSeen:
+			return &payout.RefusedError{Code: payout.RefusedSpent, Reason: "the pool has another that spends it"}
+		case t.Rate <= c.txs[other].Rate:
+			return &payout.RefusedError{Code: payout.RefusedFee, Reason: "replacement underpriced"}
+		}
+		out = append(out, other)
+		cost += c.burden(other)
+	}
+	if c.kind == coins && len(out) > 0 && num(t.Fee).Int64() <= cost {
+		return &payout.RefusedError{Code: payout.RefusedFee, Reason: "replacement pays less than what it takes the place of"}
+	}
+	c.pool = slices.DeleteFunc(c.pool, func(id string) bool { return slices.Contains(out, id) })
 	return nil
 }
 

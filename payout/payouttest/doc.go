@@ -11,7 +11,8 @@
 // their sender, or not at all; two processes on one store that end in the middle of what they do, or come between
 // each other's steps, with leases that are taken over at any moment; stores that fail before and after they have stored;
 // nodes that lag, forget, refuse, and take a transaction although they say that they failed; fees that rise;
-// reorganisations deeper than what counts as final; signers that are late, refuse, or send by themselves; transactions
+// payees who spend what they got before a block has it, pools that keep the first of two transactions, and blocks that take
+// only what pays; reorganisations deeper than what counts as final; signers that are late, refuse, or send by themselves; transactions
 // that fail in their block; and people who approve, cancel, refund, claim and stop at the same time.
 //
 // After every step it holds the store against the chain, which it alone knows whole. [Rules] lists what must hold, each

@@ -34,6 +34,7 @@ func Rules() []Rule {
 		{"topped-up-once", "No two top-ups of an address can both still come: one is enough for the sweep that it is for."},
 		{"never-below-zero", "No account is below zero unless the chain took money back."},
 		{"one-number-one-transaction", "No number of a sender belongs to two transactions, and none is left out."},
+		{"one-coin-one-transaction", "No coin is spent by two transactions of ours that can both still come: the books of one would be wrong."},
 		{"told-in-order", "Events of a payout have no gaps and begin where the one before ended; an ended payout begins again only with an alarm, by a person who has paid it, or by a bank that returns it."},
 		{"refunds", "An invoice is refunded at most what it brought."},
 	}
@@ -63,6 +64,9 @@ func (w *world) checkStored(v payout.Version) {
 func (w *world) committed(b payout.Batch) {
 	for _, t := range b.Transactions {
 		w.note("transaction %s of %s is %s, with %d versions", t.ID[24:], t.Anchor, t.Stage, len(t.Versions))
+		if t.Purpose == payout.PurposeBump {
+			w.note("that is a bump, which is %s with %d", t.Stage, len(t.Versions))
+		}
 	}
 	for _, p := range b.Payouts {
 		w.note("%s is %s %s", p.Key, p.State.Status, p.State.Reason)
@@ -118,6 +122,7 @@ func (w *world) checkOnce() {
 		paying := map[string][]made{}  // what was signed, by payout
 		numbers := map[string]string{} // transaction by number
 		coming := map[string]string{}  // top-up by address
+		spent := map[string]string{}   // transaction by coin
 		for _, it := range w.thefts {
 			for _, id := range it.instead {
 				if it.network == s.network {
@@ -144,6 +149,14 @@ func (w *world) checkOnce() {
 						w.broken("one-number-one-transaction: %s belongs to %s and %s", lock, other, id)
 					}
 					numbers[lock] = id
+				}
+				if s.c.kind == coins && !s.c.impossible(m.id, m.tx) {
+					for _, name := range m.tx.Spends {
+						if other := spent[name]; other != "" && other != id {
+							w.broken("one-coin-one-transaction: %s is spent by %s and %s", name, min(other, id), max(other, id))
+						}
+						spent[name] = id
+					}
 				}
 			}
 		}

@@ -19,6 +19,9 @@ const (
 	DefectGap                 // numbers of the sender are left out
 	DefectTakenIsDead         // what a foreign transaction took the place of counts as dead
 	DefectTopUpAgain          // an address is topped up while a top-up is under way
+	DefectBumpUnlocked        // a bump locks something else than the coin that it spends
+	DefectBumpUnseen          // a bump counts as final with its parent, whichever version of that is mined
+	DefectBumpGone            // a bump counts as dead while its parent is neither in the pool nor in a block
 	DefectExpiryByHead        // a transaction counts as dead once the head is past its time, whatever may be reorganised
 )
 
@@ -64,6 +67,16 @@ func Play(t testing.TB, cfg Config, seed uint64) (failure string, story []string
 		}
 		w.mineWith(s, deposit{name: "fund:first", asset: s.c.assets[0], units: num("20000")},
 			deposit{name: "fund:top-ups", asset: s.c.assets[0], units: num("20000"), at: topUp})
+	}
+	for _, s := range w.chains {
+		if w.rand.IntN(2) == 0 { // the operator has a float from the beginning
+			w.calm = true
+			for range depthBuried + 1 {
+				w.mine(s)
+			}
+			w.bookFunds(w.start(0), s)
+			w.calm = false
+		}
 	}
 	if w.custodian != nil {
 		w.calm = true

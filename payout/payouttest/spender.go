@@ -26,6 +26,8 @@ type spender struct {
 	defect  Defect
 	sweeps  bool // money of invoices comes to addresses of its own
 	known   int  // numbers of the lane below it were looked at by a person
+
+	firstSeen bool // it knows that the pool keeps the first of two transactions
 }
 
 // Network implements [payout.Spender].
@@ -50,7 +52,10 @@ func (s *spender) Receiver(_ context.Context, _ chain.Asset, to string, units *b
 }
 
 // feeOf returns the fee of a transaction with n receivers at the rate.
-func feeOf(rate, n int) int64 { return int64(rate * (10 + 2*n)) }
+func feeOf(rate, n int) int64 { return int64(rate) * sizeOf(n) }
+
+// sizeOf returns the size of a transaction with n receivers. One without any pays ourselves.
+func sizeOf(n int) int64 { return int64(10 + 2*max(n, 1)) }
 
 // Plan implements [payout.Spender].
 func (s *spender) Plan(ctx context.Context, w payout.Wallet, queued []payout.Payout) (payout.Plan, error) {
@@ -58,6 +63,19 @@ func (s *spender) Plan(ctx context.Context, w payout.Wallet, queued []payout.Pay
 	if s.w.fails("plan") {
 		return payout.Plan{}, errNode
 	}
+	var waits error
+	for i := range queued { // one that has to wait does not make those after it wait
+		plan, err := s.planFrom(ctx, w, queued[i:])
+		if !errors.Is(err, payout.ErrFeeTooHigh) && !errors.Is(err, payout.ErrNoCoins) {
+			return plan, err
+		}
+		waits = cmp.Or(waits, err)
+	}
+	return payout.Plan{}, waits
+}
+
+// planFrom pays the first of the payouts, on a chain of coins with some of those after it.
+func (s *spender) planFrom(ctx context.Context, w payout.Wallet, queued []payout.Payout) (payout.Plan, error) {
 	if s.c.kind == coins {
 		return s.planCoins(ctx, w, queued)
 	}
@@ -260,13 +278,17 @@ func (s *spender) Replace(ctx context.Context, w payout.Wallet, t payout.Transac
 		return payout.Version{}, err
 	}
 	next := old
+	if t.Purpose == payout.PurposeBump {
+		return s.rebump(ctx, w, t, old, greatest)
+	}
 	if t.Purpose != payout.PurposePay { // what it may cost is reserved, and no more
 		return payout.Version{}, payout.ErrFeeTooHigh
 	}
-	if s.c.kind == coins && s.view().coins[t.Anchor] == nil {
+	if s.c.kind == coins && (s.view().coins[t.Anchor] == nil || s.firstSeen && !t.Cancel && s.anyPossible(t)) {
 		return payout.Version{}, payout.ErrNoReplacement
 	}
-	if next.Rate = s.c.rate; s.possible(old) {
+	known := t.Signed() || len(s.c.forms[string(t.Last().Unsigned)]) > 0
+	if next.Rate = s.c.rate; s.possible(old) && known {
 		next.Rate = max(old.Rate+1+old.Rate/8, s.c.rate)
 	}
 	next.Salt = s.w.rand.Int()
@@ -275,9 +297,17 @@ func (s *spender) Replace(ctx context.Context, w payout.Wallet, t payout.Transac
 		next.Pays, next.Payees, next.Fails, n = map[string]string{}, map[string]string{}, false, 1
 	}
 	used := feeOf(next.Rate, n)
+	if burden := s.burden(t); used <= burden {
+		used = burden + sizeOf(n)
+		next.Rate = int(used / sizeOf(n))
+	}
 	fee := big.NewInt(used)
 	if s.c.kind == accounts {
 		fee = big.NewInt(used * 2)
+	}
+	if most := greatest.Int64() / 2; s.c.kind == accounts && t.Cancel && !t.Signed() && used > most && feeOf(s.c.rate, n) <= most {
+		// What was never signed here may be nowhere. Where it is after all, the pool refuses this, and takes that.
+		used, next.Rate, fee = most, int(most/sizeOf(n)), big.NewInt(2*most)
 	}
 	if fee.Cmp(greatest) > 0 {
 		return payout.Version{}, payout.ErrFeeTooHigh
@@ -303,6 +333,14 @@ func (s *spender) Replace(ctx context.Context, w payout.Wallet, t payout.Transac
 func (s *spender) possible(t tx) bool {
 	gone := func(name string) bool { return s.view().coins[name] == nil }
 	return s.c.kind != coins || !slices.ContainsFunc(t.Spends, gone)
+}
+
+// anyPossible reports whether the pool may have any version of the transaction.
+func (s *spender) anyPossible(t payout.Transaction) bool {
+	return slices.ContainsFunc(t.Versions, func(v payout.Version) bool {
+		var own tx
+		return json.Unmarshal(v.Unsigned, &own) != nil || s.possible(own)
+	})
 }
 
 // otherCoins is the defect of a replacement that does not exclude what it replaces: it says that it spends the anchor, and
@@ -404,6 +442,7 @@ func (s *spender) Look(_ context.Context, t payout.Transaction) (payout.Look, er
 		s.w.deepest[t.ID] = max(s.w.deepest[t.ID], depth)
 	}
 	out.Dead = s.dead(height, t, out)
+	s.lookedAt(t, view, height, &out)
 	if s.defect == DefectTakenIsDead && out.TakenFinal {
 		out.Dead, out.Taken, out.TakenFinal = true, false, false
 	}

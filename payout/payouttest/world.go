@@ -124,6 +124,8 @@ func (w *world) addChain(k kind) {
 	}
 	s := &spender{w: w, c: newChain(k, assets), network: network, defect: w.defect}
 	s.sweeps = k == accounts && w.rand.IntN(2) == 0
+	s.c.firstSeen = k == coins && w.rand.IntN(2) == 0
+	s.firstSeen = s.c.firstSeen && w.rand.IntN(2) == 0
 	w.chains = append(w.chains, s)
 }
 
@@ -138,6 +140,9 @@ func (w *world) start(i int) *payout.Service {
 		n := payout.NetworkConfig{
 			Spender: s, Signer: signer{w}, Confirm: chain.Confirmations{Depth: 2}, Resend: 5 * time.Second, Bump: 40 * time.Second,
 			Retry: time.Second, MaxTries: 1000, BatchWait: 0,
+		}
+		if s.c.kind == coins {
+			n.Bump = 16 * time.Second
 		}
 		for j, id := range s.c.assets {
 			a := chain.Asset{ID: chain.AssetID(id), Code: fmt.Sprintf("C%d", j), Decimals: 0}
@@ -243,14 +248,18 @@ func (w *world) step() {
 		{6, func() { w.sell(s) }},
 		{4, func() { w.approve(svc) }},
 		{4, func() { w.cancel(svc) }},
+		{4, func() { w.cancelBumped(svc, s) }},
 		{4, func() { w.refund(svc, s) }},
 		{2, func() { w.claim(svc) }},
 		{3, func() { w.reorganise(s) }},
 		{2, func() { w.forget(s) }},
-		{2, func() { w.reprice(s) }},
+		{4, func() { w.pin(s) }},
+		{2, func() { w.resend(s) }},
+		{4, func() { w.reprice(s) }},
 		{2, func() { w.lags = min(w.rand.IntN(3), s.c.height()); w.note("the node lags by %d", w.lags) }},
 		{1, func() { w.stop(svc, s) }},
 		{1, func() { w.fund(svc, s) }},
+		{2, func() { w.bookFunds(svc, s) }},
 		{1, func() { w.steal(s) }},
 		{1, func() { w.payByHand(s) }},
 		{2, func() { w.markPaid(svc) }},
@@ -279,8 +288,15 @@ func (w *world) step() {
 // reprice changes what the network asks for, now and then to more than any payout has reserved.
 func (w *world) reprice(s *spender) {
 	s.c.rate = 1 + w.rand.IntN(6)
-	if w.rand.IntN(6) == 0 {
+	switch w.rand.IntN(6) {
+	case 0:
 		s.c.rate *= 12
+	case 1, 2:
+		s.c.rate *= 3
+	}
+	if s.c.kind == coins && w.rand.IntN(2) == 0 { // what is under way is too cheap, and its payees are in a hurry
+		s.c.rate = 8 + w.rand.IntN(8)
+		w.pin(s)
 	}
 	w.note("the network's rate is %d", s.c.rate)
 }
@@ -452,7 +468,12 @@ func (w *world) bookFunds(svc *payout.Service, s *spender) {
 func (w *world) mine(s *spender) { w.mineWith(s) }
 
 func (w *world) mineWith(s *spender, deposits ...deposit) {
-	s.c.mine(func(string) bool { return w.chance(0.4) }, deposits...)
+	s.c.mine(func(id string) bool {
+		if s.c.kind == coins && s.c.txs[id].Pays == nil {
+			return w.chance(0.9) // a bump: what it pays for may be mined long before
+		}
+		return w.chance(0.4)
+	}, deposits...)
 	w.note("block %d: %d transactions", s.c.height(), len(s.c.blocks[s.c.height()-1].txs))
 	w.follow(s)
 }
@@ -488,6 +509,7 @@ func (w *world) vanishes(s *spender, d deposit) bool {
 // forget makes the pool lose transactions, as a node does that restarts or is full.
 func (w *world) forget(s *spender) {
 	s.c.pool = slices.DeleteFunc(s.c.pool, func(string) bool { return w.chance(0.5) })
+	s.c.dropOrphans()
 	w.note("the pool has %d transactions left", len(s.c.pool))
 }
 

@@ -158,6 +158,9 @@ func lockRule(t *testing.T, b store.Backend) {
 	same(t, "the lock", must[map[string]string](t)(b.Locks(t.Context(), mainnet, []string{"a", "free"})), map[string]string{"a": "one"})
 	book(t, b, payout.Batch{Unlocks: lock("a", "one"), Locks: lock("a", "three")})
 	same(t, "the lock that was handed over", must[map[string]string](t)(b.Locks(t.Context(), mainnet, []string{"a"})), map[string]string{"a": "three"})
+
+	book(t, b, payout.Batch{Locks: lock("change", "bump")}, credited("change", shopFree, 7)) // a coin that is spent before it exists
+	same(t, "the lock of a holding that came later", must[payout.Holding](t)(b.Holding(t.Context(), mainnet, "change")).Lock, "bump")
 }
 
 func entryRule(t *testing.T, b store.Backend) {

@@ -79,8 +79,9 @@ func counted(k *keeper) {
 func removal(k *keeper) {
 	k.puts("kind", "name", 0, "first", true)
 	k.puts("kind", "name", 1, "second", true)
-	k.puts("kind", "name", 1, "", false)
-	k.puts("kind", "name", 0, "", false)
+	for _, version := range []int64{1, 3, 0, -1} {
+		k.puts("kind", "name", version, "", false)
+	}
 	k.has("kind", "name", 2, "second")
 	if stored, err := k.r.PutDocument(k.Context(), "kind", "name", 2, []byte{}); err != nil || !stored {
 		k.Fatalf("PutDocument with an empty body that is not nil: %v, %v", stored, err)

@@ -88,6 +88,22 @@ func TestOfManyWithOneInvitationOneChoosesThePassword(t *testing.T) {
 	require.Equal(t, map[int]int{http.StatusSeeOther: 1, http.StatusGone: 7}, answers)
 }
 
+// Somebody else with the same link is quicker, between the check and the write.
+func TestAnInvitationThatIsOvertakenSetsNoPassword(t *testing.T) {
+	records := &interposed{Records: store.NewMemory().Records(), kind: "staff.member"}
+	s := openOn(t, records)
+	invited, err := s.Add(t.Context(), staff.Member{ID: "ann", Role: desk.RoleViewer})
+	require.NoError(t, err)
+	overtake := func() { s.browser().accept(invited.Link).leads("enrol") }
+	records.run.Store(&overtake)
+	const late = "another four random words"
+	b := s.browser()
+	b.post("invitation", "token", tokenIn.FindStringSubmatch(invited.Link)[1], "password", late, "again", late).shows(http.StatusGone, "was used")
+	b.signedOut()
+	b.post("sign-in", "name", "ann", "password", late).shows(http.StatusUnauthorized, "wrong")
+	b.post("sign-in", "name", "ann", "password", password).leads("enrol")
+}
+
 func TestAnAdministratorInvitesChangesAndDisables(t *testing.T) {
 	s := open(t)
 	root := s.administrator()
