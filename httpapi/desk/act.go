@@ -128,11 +128,17 @@ func (v *visit) act(a *act) error {
 	if err := v.parseForm(); err != nil {
 		return err
 	}
+	reason, once := v.query("reason"), v.query("once")
+	if used, err := v.used(once); err != nil || used { // before planning: what it did may have made it impossible to do it again
+		if err == nil {
+			err = v.repeated(once)
+		}
+		return err
+	}
 	d, err := a.plan(v)
 	if err != nil {
 		return err
 	}
-	reason, once := v.query("reason"), v.query("once")
 	problem := d.refused
 	switch {
 	case problem != "":
@@ -292,6 +298,18 @@ func (v *visit) newOnce() string {
 	return fmt.Sprintf("%013d-%s", v.cfg.Now().UnixMilli(), hex.EncodeToString(b))
 }
 
+// used reports whether the form was sent before.
+func (v *visit) used(once string) (bool, error) {
+	if !onceForm.MatchString(once) {
+		return false, nil
+	}
+	version, _, err := v.cfg.Records.Document(v.ctx(), onceKind, once)
+	if err != nil {
+		return false, fmt.Errorf("read the form: %w", err)
+	}
+	return version > 0, nil
+}
+
 // key returns the name under which a service recognises what the form asks for. It is that of the first form of the same
 // deed, so that what failed with an unknown outcome is not done a second time by the form that was shown then.
 func (v *visit) key(once string) string {
@@ -325,7 +343,7 @@ func (v *visit) claim(once string, a *act, d *deed) (bool, error) {
 	if stored {
 		return true, nil
 	}
-	return false, v.repeated(once, d)
+	return false, v.repeated(once)
 }
 
 // A form that is sent twice at once is answered when the first of them has ended, or after a few seconds.
@@ -335,7 +353,7 @@ const (
 )
 
 // repeated answers a form that was sent before.
-func (v *visit) repeated(once string, d *deed) error {
+func (v *visit) repeated(once string) error {
 	for range looks {
 		_, body, err := v.cfg.Records.Document(v.ctx(), onceKind, once)
 		if err != nil {
@@ -360,12 +378,14 @@ func (v *visit) repeated(once string, d *deed) error {
 		case <-time.After(pause):
 		}
 	}
-	return v.render(http.StatusConflict, "question", d.title, v.question(d, v.newOnce(), v.query("reason"),
-		"This form was sent before, and it was refused then or is still being done. Look at the subject before you send it again."))
+	return &fault{http.StatusConflict, "This form was sent before", "It was refused then, or is still being done. Look at its subject before you ask again."}
 }
 
 // conclude remembers that a form has ended, and where it led to.
 func (v *visit) conclude(once, path string) {
+	if !onceForm.MatchString(once) {
+		return // an act that may be repeated needs none
+	}
 	ctx := context.WithoutCancel(v.ctx())
 	version, body, err := v.cfg.Records.Document(ctx, onceKind, once)
 	var s sent
