@@ -193,6 +193,7 @@ func (v *visit) perform(a *act, d *deed, reason, once string) error {
 		v.cfg.Logger.ErrorContext(ctx, "desk: the end of an act is not in the audit log", "act", a.name, "intent", intent, "error", err)
 	}
 	if failure != nil {
+		v.conclude(once, "")
 		d.hidden = append(d.hidden, field{Name: "key", Value: v.key(once)})
 		return v.render(http.StatusConflict, "question", d.title, v.question(d, v.newOnce(), reason, text))
 	}
@@ -278,7 +279,8 @@ const onceAge = 24 * time.Hour
 type sent struct {
 	Actor string `json:"actor"`
 	Act   string `json:"act"`
-	Path  string `json:"path,omitempty"` // where it led to, once it was done
+	Ended bool   `json:"ended,omitempty"` // it was done, or refused
+	Path  string `json:"path,omitempty"`  // where it led to, once it was done
 }
 
 var onceForm = regexp.MustCompile(`^[0-9]{13}-[0-9a-f]{32}$`)
@@ -326,28 +328,50 @@ func (v *visit) claim(once string, a *act, d *deed) (bool, error) {
 	return false, v.repeated(once, d)
 }
 
+// A form that is sent twice at once is answered when the first of them has ended, or after a few seconds.
+const (
+	looks = 50
+	pause = 100 * time.Millisecond
+)
+
 // repeated answers a form that was sent before.
 func (v *visit) repeated(once string, d *deed) error {
-	_, body, err := v.cfg.Records.Document(v.ctx(), onceKind, once)
-	if err != nil {
-		return fmt.Errorf("read the form: %w", err)
+	for range looks {
+		_, body, err := v.cfg.Records.Document(v.ctx(), onceKind, once)
+		if err != nil {
+			return fmt.Errorf("read the form: %w", err)
+		}
+		var s sent
+		if err := json.Unmarshal(body, &s); err != nil {
+			return fmt.Errorf("read the form: %w", err)
+		}
+		if s.Actor == v.person.ID && s.Path != "" {
+			if strings.Contains(s.Path, "?") {
+				s.Path += "&again=1"
+			}
+			return v.leave(s.Path)
+		}
+		if s.Actor != v.person.ID || s.Ended {
+			break
+		}
+		select {
+		case <-v.ctx().Done():
+			return v.ctx().Err()
+		case <-time.After(pause):
+		}
 	}
-	var s sent
-	if err := json.Unmarshal(body, &s); err != nil || s.Actor != v.person.ID || s.Path == "" {
-		return v.render(http.StatusConflict, "question", d.title, v.question(d, v.newOnce(), v.query("reason"),
-			"This form was sent before, and it is being done or was refused then. Look at the subject before you send it again."))
-	}
-	return v.leave(s.Path + "&again=1")
+	return v.render(http.StatusConflict, "question", d.title, v.question(d, v.newOnce(), v.query("reason"),
+		"This form was sent before, and it was refused then or is still being done. Look at the subject before you send it again."))
 }
 
-// conclude remembers where a form led to.
+// conclude remembers that a form has ended, and where it led to.
 func (v *visit) conclude(once, path string) {
 	ctx := context.WithoutCancel(v.ctx())
 	version, body, err := v.cfg.Records.Document(ctx, onceKind, once)
 	var s sent
 	if err == nil && version > 0 {
 		if err = json.Unmarshal(body, &s); err == nil {
-			s.Path = path
+			s.Ended, s.Path = true, path
 			if body, err = json.Marshal(s); err == nil {
 				_, err = v.cfg.Records.PutDocument(ctx, onceKind, once, version, body)
 			}

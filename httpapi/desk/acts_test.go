@@ -99,8 +99,8 @@ func TestTheSameFormAtOnceActsOnce(t *testing.T) {
 	}
 	wg.Wait()
 	slices.Sort(codes)
-	require.Equal(t, http.StatusOK, codes[0])
-	require.Len(t, w.audit(), 2, "%v", codes)
+	require.Equal(t, []int{200, 303, 303, 303, 303, 303, 303, 303}, codes, "one has made the key and shows it, the others wait for it and lead to the project")
+	require.Len(t, w.audit(), 2)
 }
 
 func TestOldFormsAreForgotten(t *testing.T) {
@@ -144,7 +144,11 @@ func TestAnActWithoutAnEndIsShown(t *testing.T) {
 		}
 		return nil
 	}
-	w.acted(w.act("/invoices/"+inv.ID+"/cancel", "sold out"))
+	form := w.form("/invoices/" + inv.ID + "/cancel")
+	form.Set("reason", "sold out")
+	for range 2 {
+		w.acted(w.post("/invoices/"+inv.ID+"/cancel", form))
+	}
 	require.Equal(t, invoice.StatusCancelled, w.get(inv).State.Status)
 	require.Contains(t, w.log.String(), "the end of an act is not in the audit log")
 	require.Contains(t, w.page("/audit"), "no end is recorded")
