@@ -35,6 +35,7 @@ func samples(t *testing.T, change func(*checkout.Config)) *httptest.Server {
 	return server
 }
 
+// C4, C13: every state works without scripts, and axe finds nothing to complain of.
 func TestEveryStateInChromium(t *testing.T) {
 	server := samples(t, nil)
 	browser.Play(t, "testdata/states.mjs", map[string]any{"url": server.URL, "names": checkouttest.New(time.Now()).Names()})
@@ -57,6 +58,7 @@ func TestTheStoryOfAPaymentInChromium(t *testing.T) {
 	browser.Play(t, "testdata/story.mjs", args)
 }
 
+// C3, C8: beside the wallets, what is shown when the script does not come, and when the clock is.
 func TestAWalletOfTheBrowserInChromium(t *testing.T) {
 	browser.Play(t, "testdata/wallet.mjs", map[string]string{"url": samples(t, nil).URL})
 }

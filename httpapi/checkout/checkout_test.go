@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -130,6 +131,7 @@ func TestTheFirstViewIsSmall(t *testing.T) {
 	t.Logf("the first view has %d bytes", total)
 }
 
+// C11: a choice is a form that leads back to the page, so that reloading it chooses nothing again.
 func TestAPayerChoosesWithAForm(t *testing.T) {
 	s := openShop(t, nil)
 	inv := s.create(nil)
@@ -169,6 +171,42 @@ func TestAPayerReadsThatNoPriceIsAvailableAndMayChooseSomethingElse(t *testing.T
 	require.Equal(t, http.StatusServiceUnavailable, r.StatusCode)
 	require.Contains(t, body, "No price for this currency")
 	require.Contains(t, body, string(s.assetID("TOK")))
+}
+
+// C5, C12: what must arrive is net of fees, and which type of address a wallet has to know.
+func TestAPayerReadsWhatExchangesAndOldWalletsNeed(t *testing.T) {
+	server := samples(t, nil)
+	for _, name := range []string{"pay-bitcoin", "part"} {
+		body, _ := fetch(t, server.URL+"/pay/"+checkouttest.ID(name), 200)
+		require.Contains(t, body, "Exchanges deduct their fee", name)
+		require.Equal(t, name == "pay-bitcoin", strings.Contains(body, "SegWit (bech32)"), name)
+	}
+}
+
+// C15: nothing is called paid before it is.
+func TestOnlyWhatIsCompleteIsCalledPaid(t *testing.T) {
+	server := samples(t, nil)
+	title := regexp.MustCompile(`<h1 id="title">([^<]*)</h1>`)
+	for _, name := range checkouttest.New(time.Now()).Names() {
+		body, _ := fetch(t, server.URL+"/pay/"+checkouttest.ID(name), 200)
+		complete := name == "paid" || name == "over" || name == "other"
+		require.Equal(t, complete, title.FindStringSubmatch(body)[1] == "Paid", name)
+		require.Equal(t, complete, strings.Contains(body, "The payment is complete"), name)
+	}
+}
+
+// C9: the clock of a payment begins with its quote, not with the invoice.
+func TestTheTimeToPayIsCountedFromTheQuote(t *testing.T) {
+	s := openShop(t, nil)
+	inv := s.create(nil)
+	time.Sleep(1100 * time.Millisecond)
+	_, err := s.service.Choose(t.Context(), "", inv.ID, "SIM")
+	require.NoError(t, err)
+	body, _ := s.get("/pay/"+inv.ID, 200)
+	window := regexp.MustCompile(`data-window="(\d+)"`).FindStringSubmatch(body)
+	seconds, err := strconv.Atoi(window[1])
+	require.NoError(t, err)
+	require.Less(t, seconds, 30*60-1)
 }
 
 func TestAnExpiredInvoiceGetsANewPriceIfTheShopAllows(t *testing.T) {

@@ -115,6 +115,7 @@ type view struct {
 	Missing string
 	Address string
 	Groups  []group // of the address
+	Type    string  // of the address, where wallets differ in what they can pay to
 	URI     template.URL
 	QR      *code
 	QRName  string
@@ -251,6 +252,9 @@ func (v *view) money(s scene) {
 		return
 	}
 	v.Address, v.Groups = string(q.Address), groups(string(q.Address))
+	if kind := addressType(string(q.Address)); kind != "" {
+		v.Type = v.T("address.type", kind)
+	}
 	v.QRName = v.T("qr.address")
 	if !s.inv.Terms.Standing {
 		v.QRName = v.T("qr")
@@ -380,6 +384,21 @@ func groups(address string) []group {
 		out = append(out, group{Text: string(chunk)})
 	}
 	return append(out, group{address[len(address)-ends:], true})
+}
+
+// bech32 matches addresses of the Bitcoin family with the version of their witness (BIP-173, BIP-350).
+var bech32 = regexp.MustCompile(`^(bc|tb|bcrt|ltc|tltc|rltc)1([qp])[a-z0-9]{38,58}$`)
+
+// addressType returns the name of the type of an address that old wallets cannot pay to, or "".
+func addressType(address string) string {
+	m := bech32.FindStringSubmatch(address)
+	switch {
+	case m == nil:
+		return ""
+	case m[2] == "p":
+		return "Taproot (bech32m)"
+	}
+	return "SegWit (bech32)"
 }
 
 // payable matches payment URIs: a scheme that is no scheme of the web, and what addresses, amounts and parameters need.

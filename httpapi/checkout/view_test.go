@@ -152,3 +152,14 @@ func TestAnAddressIsShownInGroupsThatAreTheAddress(t *testing.T) {
 		require.True(t, list[0].End && list[len(list)-1].End)
 	}
 }
+
+func TestTypesOfAddressesThatOldWalletsDoNotKnow(t *testing.T) {
+	for address, want := range map[string]string{
+		"bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu":                     "SegWit (bech32)",
+		"bc1p5cyxnuxmeuwuvkwfem96lqzszd02n6xdcjrs20cac6yqjjwudpxqkedrcr": "Taproot (bech32m)",
+		"1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa":                             "",
+		"0x9858EfFD232B4033E47d90003D41EC34EcaEda94":                     "",
+	} {
+		require.Equal(t, want, addressType(address))
+	}
+}

@@ -48,6 +48,12 @@ export default async ({ open, check, same, must, args }) => {
   same(await copied.evaluate(() => navigator.clipboard.readText()), '0x9858EfFD232B4033E47d90003D41EC34EcaEda94', 'the copied address');
   must((await copied.locator('.amount').innerText()).startsWith('54,31'), 'the amount is not written as in German');
 
+  // C3: a script that does not come, or fails, hides nothing.
+  const broken = await open();
+  await broken.route('**/*.js', (route) => route.abort());
+  await broken.goto(`${args.url}/pay/sample-pay-token`);
+  must(await broken.locator('.address').isVisible() && await broken.locator('.qr svg').isVisible(), 'nothing to pay without the script');
+
   // C8: the time shows in the last quarter.
   const soon = await open();
   await soon.goto(`${args.url}/pay/sample-pay-soon`);

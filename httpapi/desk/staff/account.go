@@ -31,7 +31,8 @@ func (v *visit) account() {
 	}
 	v.show(http.StatusOK, "account", map[string]any{
 		"Member": f.member.Member, "Projects": projectsText(f.member.Projects), "Sessions": rows,
-		"Codes": len(f.member.Secret) > 0, "Recovery": len(f.member.Recovery), "Passkeys": passkeyRows(f.member), "Passkeyed": v.passkeys != nil, "Factor": f.member.hasFactor(),
+		"Codes": len(f.member.Secret) > 0, "Recovery": len(f.member.Recovery),
+		"Passkeys": passkeyRows(f.member), "Passkeyed": v.passkeys != nil, "Factor": f.member.hasFactor(),
 		"Optional": v.cfg.OptionalSecondFactor,
 	})
 }

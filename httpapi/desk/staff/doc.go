@@ -15,12 +15,12 @@
 //	invitation, err := people.Add(ctx, staff.Member{ID: "ann", Role: desk.RoleAdministrator})
 //	if errors.Is(err, staff.ErrExists) { ... } // made before
 //
-// Administrators invite everybody else on the page members. The pages need no JavaScript.
+// Administrators invite everybody else on the page members. The pages need JavaScript for passkeys alone.
 //
 // # What it withstands
 //
-// Passwords are hashed with Argon2id, a few at once, so that many sign-ins cannot take the memory of the host. The answer to an
-// unknown name is the same, and takes the same work. Attempts are slowed down by name and by address (IPv6 by /64), twice as
+// Passwords are hashed with Argon2id, a few at once, so that many sign-ins cannot take the memory of the host. The answer to
+// an unknown name is the same, and takes the same work. Attempts are slowed down by name and by address (IPv6 by /64), twice as
 // much each time, up to a quarter of an hour; a browser on which the member was signed in before is counted apart, so that
 // nobody else can lock the member out of it. What is counted is kept in the memory of each process, and lost at its end.
 //
@@ -30,8 +30,8 @@
 // Requests from other sites that would change something are refused.
 //
 // What only one of several writers may do is decided by the version of one document, and nothing needs two documents to change
-// together: after a crash at any moment a member is as before or as after, and the audit log says at least that the change was
-// begun.
+// together: after a crash at any moment a member is as before or as after. What an administrator does to a member is in the
+// audit log before it is done, and again with what became of it. What members do to their own account is in it once it is done.
 //
 // # What it does not do
 //

@@ -34,9 +34,9 @@ func (s *Staff) Add(ctx context.Context, m Member) (Invitation, error) {
 	return s.add(ctx, actorAPI, "", m)
 }
 
-// Invite ends the password, the second factor, the passkeys, the recovery codes and all sessions of a member, who is not disabled any more
-// then, and returns an invitation. It is the way back for an administrator who has lost everything. It
-// returns [ErrNotFound] if there is no such member.
+// Invite ends the password, the second factor, the passkeys, the recovery codes and all sessions of a member, enables one who
+// was disabled, and returns an invitation. It is the way back for an administrator who has lost everything. It returns
+// [ErrNotFound] if there is no such member.
 func (s *Staff) Invite(ctx context.Context, id string) (Invitation, error) {
 	invited, _, err := s.act(ctx, deed{actor: actorAPI, act: "member.invite", subject: id}, func(m *member) (string, error) {
 		m.Disabled, m.Secret, m.Step, m.Passkeys, m.Recovery = false, nil, 0, nil, nil
@@ -46,7 +46,8 @@ func (s *Staff) Invite(ctx context.Context, id string) (Invitation, error) {
 }
 
 // EndAllSessions ends all sessions of all members, for example after a copy of a database or of a log was in wrong hands, and
-// forgets which browsers they were signed in on. It returns how many members there are. Sessions that begin meanwhile may stay.
+// forgets which browsers they were signed in on. It returns how many members there are. Sessions that begin meanwhile may
+// stay.
 func (s *Staff) EndAllSessions(ctx context.Context) (members int, err error) {
 	d := deed{actor: actorAPI, act: "member.end-sessions", subject: "all members"}
 	err = s.logged(ctx, &d, func() error {

@@ -133,8 +133,8 @@ func (s *Staff) holderOf(ctx context.Context, handle []byte) (member, error) {
 	return m, err
 }
 
-// challenge adds to a page what the browser asks an authenticator to sign. It is stored nowhere: it comes back with a signature
-// of this sign-in, and the member's record says which ones were answered.
+// challenge adds to a page what the browser asks an authenticator to sign. It is stored nowhere: it comes back with a
+// signature of this sign-in, and the member's document says which ones were answered.
 func (v *visit) challenge(data map[string]any) error {
 	if v.passkeys == nil {
 		return nil

@@ -240,8 +240,8 @@ func (s *Staff) Authenticate(r *http.Request) (desk.Person, error) {
 // SignIn returns the path of the page for signing in, after which the person goes on to the next path of the same origin.
 func (s *Staff) SignIn(next string) string { return s.base + "sign-in" + asQuery(nextPath(next, "")) }
 
-// Prove returns the path of the page on which a person who is signed in proves again who they are, and then goes on to the next
-// path of the same origin. It leads a person who is not signed in to the page for that, so that it serves both for a desk that
+// Prove returns the path of the page on which a person who is signed in proves again who they are, and then goes on to the
+// next path of the same origin. It leads a person who is not signed in to the page for that, so that it serves both for a desk that
 // knows one page.
 func (s *Staff) Prove(next string) string { return s.base + "prove" + asQuery(nextPath(next, "")) }
 

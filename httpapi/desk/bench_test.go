@@ -1,0 +1,84 @@
+package desk_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cointill/cointill/chain/chaintest"
+	"github.com/cointill/cointill/httpapi/desk"
+	"github.com/cointill/cointill/httpapi/internal/stage"
+	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/store/sqlite"
+	"github.com/cointill/cointill/store/storetest"
+)
+
+// BenchmarkPages shows pages of a desk with 1,000,000 invoices on SQLite, or as many as COINTILL_BENCH_INVOICES says (2,000
+// with -short), and reports the median and the 99th percentile of each:
+//
+//	COINTILL_BENCH_INVOICES=1000000 go test -timeout 30m -run '^$' -bench Pages -benchtime 1x ./httpapi/desk
+func BenchmarkPages(b *testing.B) {
+	invoices := 1_000_000
+	if testing.Short() {
+		invoices = 2000
+	} else if n, err := strconv.Atoi(os.Getenv("COINTILL_BENCH_INVOICES")); err == nil {
+		invoices = n
+	}
+	db, err := sqlite.Open(filepath.Join(b.TempDir(), "desk.db"))
+	require.NoError(b, err)
+	defer db.Close()
+	require.NoError(b, sqlite.Migrate(b.Context(), db))
+	s, err := sqlite.New(db)
+	require.NoError(b, err)
+	storetest.Fill(b, s, invoices)
+	office := officeOn(b, s)
+	page, err := s.Invoices(b.Context(), invoice.Query{Limit: 100})
+	require.NoError(b, err)
+	for name, path := range map[string]string{
+		"home": "/", "invoices": "/invoices", "filtered": "/invoices?status=completed&asset=USDT", "search": "/invoices?q=77",
+		"invoice": "/invoices/" + page.Invoices[7].ID, "audit": "/audit", "projects": "/projects",
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				var took []time.Duration
+				for range 50 {
+					began := time.Now()
+					w := httptest.NewRecorder()
+					office.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+					took = append(took, time.Since(began))
+					require.Equal(b, http.StatusOK, w.Code)
+				}
+				slices.Sort(took)
+				b.ReportMetric(0, "ns/op")
+				b.ReportMetric(float64(took[25].Microseconds())/1000, "p50-ms")
+				b.ReportMetric(float64(took[49].Microseconds())/1000, "p99-ms")
+			}
+		})
+	}
+}
+
+// officeOn returns a desk of an administrator on the store.
+func officeOn(b *testing.B, s *sqlite.Store) http.Handler {
+	b.Helper()
+	chains, err := stage.Chain(chaintest.NewChain(chaintest.Config{Start: time.Now()}), time.Minute, stage.Addresses{Wallet: "sim", Format: "sim1bench%d"})
+	require.NoError(b, err)
+	service, err := invoice.New(invoice.Config{Store: s, Chains: []invoice.ChainConfig{chains}})
+	require.NoError(b, err)
+	projects, err := invoice.NewProjects(s, nil)
+	require.NoError(b, err)
+	office, err := desk.New(desk.Config{
+		Invoices: service, Projects: projects, Records: s.Records(), Outbox: s,
+		Authenticate: func(*http.Request) (desk.Person, error) {
+			return desk.Person{ID: "bench", Role: desk.RoleAdministrator, Proved: time.Now()}, nil
+		},
+	})
+	require.NoError(b, err)
+	return office
+}
