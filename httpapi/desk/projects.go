@@ -101,7 +101,7 @@ func secretState(all []invoice.Secret, now time.Time) string {
 			n++
 		}
 	}
-	return counted(n, "signs", "sign")
+	return strconv.Itoa(n) + " active"
 }
 
 func addresses(all []netip.Prefix) string {
