@@ -171,9 +171,14 @@ func (v *visit) parseForm() error {
 	return nil
 }
 
+// actTime bounds how long an act may take, with its records.
+const actTime = time.Minute
+
 // perform does the deed between two entries of the audit log, so that an interruption leaves a trace.
 func (v *visit) perform(a *act, d *deed, reason, once string) error {
-	ctx := context.WithoutCancel(v.ctx()) // a person who closes the page does not leave half of an act
+	// A person who closes the page does not leave half of an act.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(v.ctx()), actTime)
+	defer cancel()
 	e := Entry{
 		At: v.cfg.Now().UTC(), Phase: PhaseIntends, Actor: v.person.ID, Name: v.person.Name, Role: v.person.Role,
 		Act: a.name, Subject: d.subject, Project: d.project, Facts: factMap(d.facts), Before: d.before, Reason: reason,
@@ -194,7 +199,9 @@ func (v *visit) perform(a *act, d *deed, reason, once string) error {
 		}
 		e.Outcome = text
 	}
-	end, err := v.record(ctx, e)
+	ended, cancelEnd := context.WithTimeout(context.WithoutCancel(v.ctx()), actTime) // also when the act took all of its time
+	defer cancelEnd()
+	end, err := v.record(ended, e)
 	if err != nil {
 		v.cfg.Logger.ErrorContext(ctx, "desk: the end of an act is not in the audit log", "act", a.name, "intent", intent, "error", err)
 	}
@@ -329,7 +336,8 @@ func (v *visit) claim(once string, a *act, d *deed) (bool, error) {
 		return false, err
 	}
 	if age := v.cfg.Now().Sub(time.UnixMilli(ms)); age > onceAge || age < -time.Hour {
-		return false, v.render(http.StatusConflict, "question", d.title, v.question(d, v.newOnce(), v.query("reason"), "This form is older than a day. Look at it again, and send it."))
+		old := v.question(d, v.newOnce(), v.query("reason"), "This form is older than a day. Look at it again, and send it.")
+		return false, v.render(http.StatusConflict, "question", d.title, old)
 	}
 	v.forget()
 	body, err := json.Marshal(sent{Actor: v.person.ID, Act: a.name})

@@ -293,23 +293,27 @@ func offers(inv invoice.Invoice, s situation) []offer {
 		}
 		return false
 	}
-	add(st.Outcome.Has(invoice.OutcomeLate) && !accepted(inv) && inv.Terms.Late != invoice.LateAccept && is(invoice.StatusNew, invoice.StatusExpired, invoice.StatusPaidPartial),
+	add(st.Outcome.Has(invoice.OutcomeLate) && !accepted(inv) && inv.Terms.Late != invoice.LateAccept &&
+		is(invoice.StatusNew, invoice.StatusExpired, invoice.StatusPaidPartial),
 		offer{"accept-late", "Accept late money", "Late payments of this invoice count in full, those to come as well. The status follows from that.", RoleOperator})
 	add(s.refunds && positive(s.over) && is(invoice.StatusCompleted),
 		offer{"refund", "Give back the surplus", "Give back what came beyond what was due, or another amount.", RoleOperator})
-	add(!inv.Terms.Standing && is(invoice.StatusNew, invoice.StatusPending, invoice.StatusPaidPartial, invoice.StatusExpired),
+	add(!inv.Terms.Standing &&
+		is(invoice.StatusNew, invoice.StatusPending, invoice.StatusPaidPartial, invoice.StatusExpired),
 		offer{"complete", "Take as paid", "The invoice is completed whatever was seen. The shop is told, with your name and reason.", RoleOperator})
 	add(s.refunds && positive(s.refundable) && !(positive(s.over) && is(invoice.StatusCompleted)),
 		offer{"refund", "Give money back", "Give back what came in, to an address that the payer names.", RoleOperator})
 	add(is(invoice.StatusExpired) && !inv.Terms.Standing || is(invoice.StatusCancelled) && st.ReleasedAt.IsZero(),
 		offer{"reopen", "Reopen", "It is new again, with as much time as at first. What arrived counts as far as the terms let it.", RoleOperator})
 	add(is(invoice.StatusExpired) && !inv.Terms.Standing && inv.Quote != nil && inv.PaymentCount() == 0 && !positive(st.Received),
-		offer{"requote", "Reopen at today's rate", "It is new again with its price at the current rate, and as much time as at first. The address stays if it is the invoice's own.", RoleOperator})
+		offer{"requote", "Reopen at today's rate",
+			"It is new again with its price at the current rate, and as much time as at first. The address stays if it is the invoice's own.", RoleOperator})
 	add(is(invoice.StatusNew, invoice.StatusPaidPartial),
 		offer{"cancel", "Cancel", "The shop no longer wants the money. What still arrives is recorded and can be given back.", RoleCashier})
 	add(is(invoice.StatusNew) && !inv.Terms.Standing,
 		offer{"expire", "Expire now", "Its time ends now, as if the deadline had passed.", RoleOperator})
-	add(st.Closed && is(invoice.StatusCompleted, invoice.StatusExpired, invoice.StatusCancelled, invoice.StatusPaidPartial) && !inv.Terms.Standing,
+	add(st.Closed &&
+		is(invoice.StatusCompleted, invoice.StatusExpired, invoice.StatusCancelled, invoice.StatusPaidPartial) && !inv.Terms.Standing,
 		offer{"archive", "Archive", "Nothing is decided about it any more, and it needs nobody. This cannot be undone.", RoleOperator})
 	return out
 }

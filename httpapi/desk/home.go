@@ -321,7 +321,10 @@ func (v *visit) networkRows() ([]networkRow, error) {
 	now := v.cfg.Now()
 	var out []networkRow
 	for _, h := range all {
-		row := networkRow{NetworkHealth: h, OK: h.OK(now, v.cfg.Within, v.cfg.Behind), Block: fmt.Sprint(h.Stored.Height), Behind: "0", Follow: "another process", Answered: ago(now, h.Advanced)}
+		row := networkRow{
+			NetworkHealth: h, OK: h.OK(now, v.cfg.Within, v.cfg.Behind), Block: fmt.Sprint(h.Stored.Height), Behind: "0",
+			Follow: "another process", Answered: ago(now, h.Advanced),
+		}
 		if h.Stored.Tip > h.Stored.Height {
 			row.Behind = fmt.Sprint(h.Stored.Tip - h.Stored.Height)
 		}

@@ -74,7 +74,8 @@ func (v *visit) payoutOffers(p payout.Payout) []offer {
 	}
 	waits := p.State.Transaction == "" && (p.State.Status == payout.StatusRequested || p.State.Status == payout.StatusQueued)
 	if (waits || p.State.Status == payout.StatusFailed) && p.To != "" {
-		out = append(out, offer{"paid", "Mark as paid", "It was paid by other means: from another wallet, by a person. Name the transaction; the chain must have it.", RoleApprover})
+		out = append(out, offer{"paid", "Mark as paid",
+			"It was paid by other means: from another wallet, by a person. Name the transaction; the chain must have it.", RoleApprover})
 	}
 	if p.State.Status.Ended() && p.State.Status != payout.StatusPaid && p.Kind != payout.KindRefund {
 		out = append(out, offer{"again", "Ask again", "Request a new payout with the same receiver and amount, once you have looked at why this one ended.", RoleOperator})
@@ -284,7 +285,8 @@ func planPaid(v *visit) (*deed, error) {
 		return nil, err
 	}
 	txID := v.query("txid")
-	d.fields = []field{{Name: "txid", Label: "Transaction that paid it", Kind: "text", Value: txID, Required: true, Help: "Its id on the chain. It must be final and have brought at least the amount to the receiver."}}
+	d.fields = []field{{Name: "txid", Label: "Transaction that paid it", Kind: "text", Value: txID, Required: true,
+		Help: "Its id on the chain. It must be final and have brought at least the amount to the receiver."}}
 	d.do = func(ctx context.Context, reason, _ string) (done, error) {
 		if txID == "" || len(txID) > 200 || !clean(txID) {
 			return done{}, &fault{http.StatusUnprocessableEntity, "Refused", "Name the transaction."}
@@ -377,7 +379,10 @@ func (v *visit) askPayout(d *deed, projects []invoice.Project, problem string) {
 	for _, p := range projects {
 		names = append(names, option{p.ID, p.Name, p.ID == v.query("project")})
 	}
-	kinds := []option{{string(payout.KindPayout), "To somebody else", v.query("kind") != string(payout.KindWithdrawal)}, {string(payout.KindWithdrawal), "The project's own money, to its own address", v.query("kind") == string(payout.KindWithdrawal)}}
+	kinds := []option{
+		{string(payout.KindPayout), "To somebody else", v.query("kind") != string(payout.KindWithdrawal)},
+		{string(payout.KindWithdrawal), "The project's own money, to its own address", v.query("kind") == string(payout.KindWithdrawal)},
+	}
 	d.fields = []field{
 		{Name: "project", Label: "Project", Kind: "select", Options: names, Required: true},
 		{Name: "kind", Label: "For", Kind: "select", Options: kinds, Required: true},

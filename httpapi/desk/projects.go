@@ -187,7 +187,10 @@ func (v *visit) overlapField(what string) (field, time.Duration) {
 }
 
 func planRotateKey(v *visit) (*deed, error) {
-	d, p, err := v.projectDeed("New API key", "Make a new key", "The project gets a new key, which is shown once. The one before stays valid for as long as you say.")
+	d, p, err := v.projectDeed(
+		"New API key", "Make a new key",
+		"The project gets a new key, which is shown once. The one before stays valid for as long as you say.",
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -196,7 +199,10 @@ func planRotateKey(v *visit) (*deed, error) {
 	d.do = func(ctx context.Context, _, _ string) (done, error) {
 		v.renewed(ctx, p.ID) // before, so that a crash in between leaves the warning
 		key, err := v.cfg.Projects.RotateKey(ctx, p.ID, overlap)
-		return done{after: map[string]string{"overlap": overlap.String()}, text: "This is the new key. It is shown only now.", shown: []fact{{Name: "API key", Value: key, Code: true}}}, err
+		return done{
+			after: map[string]string{"overlap": overlap.String()}, text: "This is the new key. It is shown only now.",
+			shown: []fact{{Name: "API key", Value: key, Code: true}},
+		}, err
 	}
 	return d, nil
 }
@@ -214,7 +220,10 @@ func (v *visit) renewed(ctx context.Context, project string) {
 }
 
 func planRevokeKeys(v *visit) (*deed, error) {
-	d, p, err := v.projectDeed("Revoke the API keys", "Revoke", "No key of the project is valid any more until a new one is made. Its API answers nobody from now on. Invoices that are open go on.")
+	d, p, err := v.projectDeed(
+		"Revoke the API keys", "Revoke",
+		"No key of the project is valid any more until a new one is made. Its API answers nobody from now on. Invoices that are open go on.",
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -226,7 +235,10 @@ func planRevokeKeys(v *visit) (*deed, error) {
 }
 
 func planMakeKey(v *visit) (*deed, error) {
-	d, p, err := v.projectDeed("New signing key", "Make a new key", "Some APIs sign with a key of their own. The project gets a new one under the name, which is shown once. What the one before has signed is accepted for as long as you say.")
+	d, p, err := v.projectDeed(
+		"New signing key", "Make a new key",
+		"Some APIs sign with a key of their own. The project gets a new one under the name, which is shown once. What the one before has signed is accepted for as long as you say.",
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -239,13 +251,19 @@ func planMakeKey(v *visit) (*deed, error) {
 		}
 		v.renewed(ctx, p.ID)
 		key, err := v.cfg.Projects.MakeKey(ctx, p.ID, name, overlap)
-		return done{after: map[string]string{"name": name, "overlap": overlap.String()}, text: "This is the new key. It is shown only now.", shown: []fact{{Name: name, Value: key, Code: true}}}, err
+		return done{
+			after: map[string]string{"name": name, "overlap": overlap.String()}, text: "This is the new key. It is shown only now.",
+			shown: []fact{{Name: name, Value: key, Code: true}},
+		}, err
 	}
 	return d, nil
 }
 
 func planRevokeKey(v *visit) (*deed, error) {
-	d, p, err := v.projectDeed("Revoke a signing key", "Revoke", "Nothing signed with the key is accepted any more, and nothing that needs it can be signed, until another one is made.")
+	d, p, err := v.projectDeed(
+		"Revoke a signing key", "Revoke",
+		"Nothing signed with the key is accepted any more, and nothing that needs it can be signed, until another one is made.",
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -262,7 +280,10 @@ func planRevokeKey(v *visit) (*deed, error) {
 }
 
 func planRotateSecret(v *visit) (*deed, error) {
-	d, p, err := v.projectDeed("New webhook secret", "Make a new secret", "Messages to the callbacks of the project's invoices are signed with the new secret, and with the ones before for as long as you say.")
+	d, p, err := v.projectDeed(
+		"New webhook secret", "Make a new secret",
+		"Messages to the callbacks of the project's invoices are signed with the new secret, and with the ones before for as long as you say.",
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -270,7 +291,10 @@ func planRotateSecret(v *visit) (*deed, error) {
 	d.fields = []field{f}
 	d.do = func(ctx context.Context, _, _ string) (done, error) {
 		secret, err := v.cfg.Projects.RotateSecret(ctx, p.ID, overlap)
-		return done{after: map[string]string{"overlap": overlap.String()}, text: "This is the new secret. It is shown only now.", shown: []fact{{Name: "Webhook secret", Value: secret, Code: true}}}, err
+		return done{
+			after: map[string]string{"overlap": overlap.String()}, text: "This is the new secret. It is shown only now.",
+			shown: []fact{{Name: "Webhook secret", Value: secret, Code: true}},
+		}, err
 	}
 	return d, nil
 }
@@ -296,7 +320,10 @@ func planAddresses(v *visit) (*deed, error) {
 }
 
 func planDiscount(v *visit) (*deed, error) {
-	d, p, err := v.projectDeed("Discount on an asset", "Set", "Some APIs take this off the price of an invoice that is made in the asset. 0 removes it; a negative one is a surcharge.")
+	d, p, err := v.projectDeed(
+		"Discount on an asset", "Set",
+		"Some APIs take this off the price of an invoice that is made in the asset. 0 removes it; a negative one is a surcharge.",
+	)
 	if err != nil {
 		return nil, err
 	}

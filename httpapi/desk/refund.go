@@ -97,7 +97,9 @@ func (v *visit) askRefund(d *deed, choices []option, problem string) {
 	d.fields = []field{
 		{Name: "what", Label: "What to give back", Kind: "select", Options: choices, Required: true},
 		{Name: "amount", Label: "Another amount", Kind: "text", Value: v.query("amount"), Help: "In the asset's own unit. Leave it empty for the choice above."},
-		{Name: "to", Label: "Receiver", Kind: "text", Value: v.query("to"), Help: "The address that the payer named. Leave it empty to get a claim, with which the payer names it. The sender's address is never used: it may belong to an exchange."},
+		{Name: "to", Label: "Receiver", Kind: "text", Value: v.query("to"),
+			Help: "The address that the payer named. Leave it empty to get a claim, with which the payer names it. " +
+				"The sender's address is never used: it may belong to an exchange."},
 	}
 }
 

@@ -89,7 +89,8 @@ func (v *visit) addReport(p period) ([]reportLine, bool, error) {
 		out = append(out, line)
 	}
 	slices.SortFunc(out, func(a, b reportLine) int {
-		return cmp.Or(cmp.Compare(a.ProjectName, b.ProjectName), cmp.Compare(a.Project, b.Project), cmp.Compare(a.What, b.What), cmp.Compare(a.Asset, b.Asset), cmp.Compare(a.Network, b.Network))
+		return cmp.Or(cmp.Compare(a.ProjectName, b.ProjectName), cmp.Compare(a.Project, b.Project),
+			cmp.Compare(a.What, b.What), cmp.Compare(a.Asset, b.Asset), cmp.Compare(a.Network, b.Network))
 	})
 	return out, more, nil
 }

@@ -110,7 +110,8 @@ func (v *visit) endpointFields(in invoice.NewEndpoint) []field {
 	}
 	return []field{
 		{Name: "url", Label: "URL", Kind: "text", Value: in.URL, Required: true},
-		{Name: "events", Label: "Events", Kind: "text", Value: strings.Join(in.Events, ", "), Help: "Types such as invoice.completed or invoice.*, separated by commas. Empty: every event."},
+		{Name: "events", Label: "Events", Kind: "text", Value: strings.Join(in.Events, ", "),
+			Help: "Types such as invoice.completed or invoice.*, separated by commas. Empty: every event."},
 		{Name: "format", Label: "Format", Kind: "select", Options: formats},
 		{Name: "disabled", Label: "Disabled: it is told nothing of what happens meanwhile", Kind: "checkbox", Value: off},
 	}
@@ -120,7 +121,10 @@ func (v *visit) endpointFields(in invoice.NewEndpoint) []field {
 func (v *visit) checked() *invoice.Projects { return v.cfg.Projects.WithChecks(v.cfg.Invoices) }
 
 func planAddEndpoint(v *visit) (*deed, error) {
-	d, p, err := v.projectDeed("New endpoint", "Add", "It is told the events of the project from now on. Its secret is shown once.")
+	d, p, err := v.projectDeed(
+		"New endpoint", "Add",
+		"It is told the events of the project from now on. Its secret is shown once.",
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +161,10 @@ func (v *visit) endpointDeed(title, button, text string) (*deed, invoice.Project
 }
 
 func planChangeEndpoint(v *visit) (*deed, error) {
-	d, p, e, err := v.endpointDeed("Change the endpoint", "Change", "It keeps its id and its secrets. Messages of events before the change still go to the URL that they were made for.")
+	d, p, e, err := v.endpointDeed(
+		"Change the endpoint", "Change",
+		"It keeps its id and its secrets. Messages of events before the change still go to the URL that they were made for.",
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +180,10 @@ func planChangeEndpoint(v *visit) (*deed, error) {
 }
 
 func planRemoveEndpoint(v *visit) (*deed, error) {
-	d, p, e, err := v.endpointDeed("Remove the endpoint", "Remove", "It is told nothing more. Messages to it that were not sent yet are given up.")
+	d, p, e, err := v.endpointDeed(
+		"Remove the endpoint", "Remove",
+		"It is told nothing more. Messages to it that were not sent yet are given up.",
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +195,10 @@ func planRemoveEndpoint(v *visit) (*deed, error) {
 }
 
 func planRotateEndpoint(v *visit) (*deed, error) {
-	d, p, e, err := v.endpointDeed("New secret of the endpoint", "Make a new secret", "What the endpoint is sent is signed with the new secret, and with the ones before for as long as you say.")
+	d, p, e, err := v.endpointDeed(
+		"New secret of the endpoint", "Make a new secret",
+		"What the endpoint is sent is signed with the new secret, and with the ones before for as long as you say.",
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -193,7 +206,10 @@ func planRotateEndpoint(v *visit) (*deed, error) {
 	d.fields = []field{f}
 	d.do = func(ctx context.Context, _, _ string) (done, error) {
 		secret, err := v.cfg.Projects.RotateEndpointSecret(ctx, p.ID, e.ID, overlap)
-		return done{after: map[string]string{"overlap": overlap.String()}, text: "This is the new secret. It is shown only now.", shown: []fact{{Name: "Webhook secret", Value: secret, Code: true}}}, err
+		return done{
+			after: map[string]string{"overlap": overlap.String()}, text: "This is the new secret. It is shown only now.",
+			shown: []fact{{Name: "Webhook secret", Value: secret, Code: true}},
+		}, err
 	}
 	return d, nil
 }
