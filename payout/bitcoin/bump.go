@@ -227,8 +227,11 @@ func (s *Spender) rebump(ctx context.Context, t payout.Transaction, greatest int
 		return draft{}, err
 	}
 	d := draft{cancels: true}
-	if d.inputs, err = s.inputsOf(p); err != nil || len(d.inputs) != 1 || n.Change != 0 {
-		return draft{}, fmt.Errorf("payout/bitcoin: version of transaction %s is no bump: %w", t.ID, err)
+	if d.inputs, err = s.inputsOf(p); err != nil {
+		return draft{}, fmt.Errorf("payout/bitcoin: version of transaction %s: %w", t.ID, err)
+	}
+	if len(d.inputs) != 1 || n.Change != 0 {
+		return draft{}, fmt.Errorf("payout/bitcoin: version of transaction %s is no bump", t.ID)
 	}
 	index, ok := changeIndex(p.Outputs[n.Change])
 	if !ok {
