@@ -162,6 +162,24 @@ func TestAnActFromAnotherSiteIsRefused(t *testing.T) {
 	require.Nil(t, s.invoice(inv.ID).Quote)
 }
 
+// Over plain HTTP a browser names the origin of a form and nothing else.
+func TestAFormOverPlainHTTPIsTakenFromItsOwnOrigin(t *testing.T) {
+	s := openShop(t, nil)
+	for origin, want := range map[string]int{s.url: http.StatusSeeOther, "http://evil.example": http.StatusForbidden, "null": http.StatusForbidden} {
+		inv := s.create(nil)
+		r, err := http.NewRequestWithContext(t.Context(), "POST", s.url+"/pay/"+inv.ID+"/method", strings.NewReader(url.Values{"asset": {"SIM"}}.Encode()))
+		require.NoError(t, err)
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Origin", origin)
+		response, err := http.DefaultTransport.RoundTrip(r)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, want, response.StatusCode, origin)
+	}
+	_, h := s.get("/pay/"+s.create(nil).ID, 200)
+	require.Equal(t, "same-origin", h.Get("Referrer-Policy"), "without a referrer the origin of a form would be null")
+}
+
 // C16: without a rate the payer reads why, and may choose something else.
 func TestAPayerReadsThatNoPriceIsAvailableAndMayChooseSomethingElse(t *testing.T) {
 	s := openShop(t, nil)

@@ -152,9 +152,6 @@ func (d *Desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	page.Policy{}.Set(w.Header())
-	// Without it, browsers would send forms with the origin "null", which the guard takes for another site where they do not
-	// send Sec-Fetch-Site either: over plain HTTP.
-	w.Header().Set("Referrer-Policy", "same-origin")
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	v := &visit{Desk: d, w: w, r: r, root: page.Up(r.URL.Path), memo: map[string]invoice.Project{}}
 	if err := v.enter(); err != nil {

@@ -23,7 +23,7 @@ type Policy struct {
 }
 
 // Set sets the headers of a page. Nothing is loaded from another host, no script or style stands in the page itself, no
-// cache keeps it, and no link tells its address.
+// cache keeps it, and no link tells another site its address.
 func (p Policy) Set(h http.Header) {
 	ancestors := "'none'"
 	if len(p.FrameAncestors) > 0 {
@@ -32,7 +32,9 @@ func (p Policy) Set(h http.Header) {
 	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; manifest-src 'self'; font-src 'self'; img-src "+
 		sources("'self' data:", p.Images)+"; form-action "+sources("'self'", p.FormAction)+"; base-uri 'none'; frame-ancestors "+ancestors+
 		"; require-trusted-types-for 'script'; trusted-types 'none'")
-	h.Set("Referrer-Policy", "no-referrer")
+	// Without any referrer, browsers would send forms with the origin "null", which the guard against other sites refuses
+	// where they do not send Sec-Fetch-Site either: over plain HTTP.
+	h.Set("Referrer-Policy", "same-origin")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Permissions-Policy", "clipboard-write=(self), camera=(), geolocation=(), microphone=(), payment=()")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")

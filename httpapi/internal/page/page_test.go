@@ -24,6 +24,7 @@ func TestAPageRunsNothingThatItDidNotBring(t *testing.T) {
 		require.Contains(t, csp, want)
 	}
 	require.Equal(t, "no-store", h.Get("Cache-Control"))
+	require.Equal(t, "same-origin", h.Get("Referrer-Policy"))
 
 	page.Policy{FrameAncestors: []string{"https://shop.example"}}.Set(h)
 	require.Contains(t, h.Get("Content-Security-Policy"), "frame-ancestors https://shop.example")
