@@ -242,6 +242,24 @@ func TestInvoicesAreChangedFromTheirPage_O1(t *testing.T) {
 	require.Contains(t, a.Body.String(), "This is not possible now: the invoice is archived.")
 }
 
+func TestANoteIsPartOfWhatHappenedAndChangesNothing_O6(t *testing.T) {
+	w := newWorld(t, nil)
+	furnish(w)
+	inv := w.order("A-1005")
+	path := "/invoices/" + inv.ID
+	w.as("bob", desk.RoleViewer)
+	require.NotContains(t, w.page(path), "Add a note")
+	w.as("ann", desk.RoleCashier)
+	require.Contains(t, w.page(path), "Add a note")
+	w.acted(w.act(path+"/note", "The customer called <b>twice</b>"))
+	w.acted(w.act(path+"/note", "and sent a letter"))
+	page := w.page(path)
+	require.Contains(t, page, "The customer called &lt;b&gt;twice&lt;/b&gt;")
+	require.Less(t, strings.Index(page, "and sent a letter"), strings.Index(page, "The customer called"), "the newest first")
+	require.Equal(t, inv.Version, w.get(inv).Version)
+	require.NotContains(t, w.page("/invoices/"+w.order("A-1003").ID), "The customer called")
+}
+
 func TestMoneyIsGivenBackFromTheInvoice_O9(t *testing.T) {
 	w := newWorld(t, nil)
 	furnish(w)

@@ -40,6 +40,7 @@ type invoicePage struct {
 	Payments      []paymentRow
 	MorePayments  int
 	Timeline      []happening
+	Note          string // where a note is added; empty if the person may not
 	Messages      []messageRow
 	ShowsMessages bool
 	Refunds       []payoutRow
@@ -94,7 +95,14 @@ func (v *visit) invoice() error {
 		}
 	}
 	p.Facts, p.Money, p.Metadata = v.invoiceFacts(inv)
-	p.Timeline = v.timeline(inv, history, told)
+	notes, err := v.notes(inv)
+	if err != nil {
+		return err
+	}
+	p.Timeline = v.timeline(inv, history, told, notes)
+	if v.person.Role.May(RoleCashier) {
+		p.Note = v.link("invoices", inv.ID, "note")
+	}
 	return v.render(http.StatusOK, "invoice", p.Heading, p)
 }
 
@@ -276,6 +284,7 @@ func invoiceActs() []*act {
 	return []*act{
 		{route: actRoute("/invoices/new", RoleCashier), name: "invoice.create", plan: planInvoice},
 		{route: actRoute(at("cancel"), RoleCashier), name: "invoice.cancel", plan: onInvoice("cancel", set(invoice.StatusCancelled))},
+		{route: actRoute(at("note"), RoleCashier), name: "invoice.note", plan: planNote},
 		{route: actRoute(at("accept-late"), RoleOperator), name: "invoice.accept_late", plan: onInvoice("accept-late", acceptLate)},
 		{route: actRoute(at("complete"), RoleOperator), name: "invoice.complete", plan: onInvoice("complete", set(invoice.StatusCompleted))},
 		{route: actRoute(at("reopen"), RoleOperator), name: "invoice.reopen", plan: onInvoice("reopen", reopen)},

@@ -70,8 +70,8 @@ func eventTone(t invoice.EventType) tone {
 	}
 }
 
-// timeline returns the events of an invoice and the acts of operators that made none, the newest first.
-func (v *visit) timeline(inv invoice.Invoice, history []invoice.Event, told map[chain.Key]invoice.PayloadPayment) []happening {
+// timeline returns the events of an invoice, the acts of operators that made none, and the notes, the newest first.
+func (v *visit) timeline(inv invoice.Invoice, history []invoice.Event, told map[chain.Key]invoice.PayloadPayment, notes []happening) []happening {
 	gone := map[chain.Key]bool{}
 	for _, p := range inv.Payments {
 		gone[p.Key] = p.Withdrawn
@@ -99,6 +99,7 @@ func (v *visit) timeline(inv invoice.Invoice, history []invoice.Event, told map[
 			out = append(out, happening{At: a.At, Title: "Operator: " + words(string(a.Kind)), Actor: a.Actor, Comment: a.Comment, Tone: toneIdle})
 		}
 	}
+	out = append(out, notes...)
 	slices.SortStableFunc(out, func(a, b happening) int { return a.At.Compare(b.At) })
 	slices.Reverse(out)
 	return out
