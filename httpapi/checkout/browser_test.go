@@ -52,7 +52,7 @@ func TestTheStoryOfAPaymentInChromium(t *testing.T) {
 	s.stop()
 	s.start()
 	args := map[string]string{"url": s.url, "story": s.create(nil).ID, "plain": s.create(nil).ID}
-	for _, name := range []string{"sleep", "restart", "frame"} {
+	for _, name := range []string{"sleep", "restart", "slow", "broken", "frame"} {
 		args[name] = s.create(func(r *invoice.Request) { r.Asset = "SIM" }).ID
 	}
 	browser.Play(t, "testdata/story.mjs", args)

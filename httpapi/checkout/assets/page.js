@@ -71,7 +71,7 @@
   setInterval(tick, 1000);
 
   // --- news ---
-  let source, failures = 0, poll, looking = false;
+  let source, failures = 0, poll, looking = false, again = false, tries = 0;
   const id = body.dataset.id;
   const at = body.dataset.base + id; // of the page, also where the answer to a form is shown
   const ask = (what) => {
@@ -102,10 +102,16 @@
   }
 
   // look gets the page again and puts its main part in the place of the present one. The parser of XMLHttpRequest runs no
-  // script, and needs no text that becomes markup here.
+  // script, and needs no text that becomes markup here. What is told while the page is under way may not be on it: then it
+  // is got once more, as it is when that fails.
   function look(force) {
-    if (!id || looking) return;
+    if (!id) return;
+    if (looking) {
+      again = true;
+      return;
+    }
     looking = true;
+    again = false;
     const request = new XMLHttpRequest();
     request.open('GET', `${at}?lang=${document.documentElement.lang}${body.dataset.frame ? '&frame=1' : ''}`);
     request.responseType = 'document';
@@ -115,11 +121,15 @@
       const next = request.response?.getElementById('main');
       if (request.status !== 200 || !next) {
         offline(true);
+        tries++;
+        setTimeout(() => look(force), Math.min(60, 2 ** tries) * 1000);
         return;
       }
+      tries = 0;
       offline(false);
       arrived = performance.now();
       const old = main();
+      if (again) setTimeout(look, 0);
       if (!force && next.dataset.version === old.dataset.version) return;
       const focus = old.contains(document.activeElement) ? document.activeElement.id || 'main' : '';
       const changed = next.dataset.kind !== old.dataset.kind;

@@ -68,6 +68,29 @@ export default async ({ open, check, calm, shot, must, same, args }) => {
   await other.waitForSelector('main[data-kind="paid"]', { timeout: 30000 });
   calm(other, 'restart');
 
+  // What happens while the page is being fetched is not missed, and neither is what a fetch that fails was for.
+  for (const fate of ['slow', 'broken']) {
+    const id = args[fate];
+    const late = await open();
+    await late.goto(`${args.url}/pay/${id}`);
+    let first = true;
+    await late.route((url) => url.pathname === `/pay/${id}`, async (route) => {
+      if (route.request().resourceType() !== 'xhr' || !first) {
+        await route.continue();
+        return;
+      }
+      first = false;
+      const response = await route.fetch(); // as it is now
+      await post('/chain/mine', { n: '3' });
+      await late.waitForTimeout(1000);
+      if (fate === 'slow') await route.fulfill({ response });
+      else await route.abort();
+    });
+    await post('/chain/pay', { id, amount: '10' });
+    await late.waitForSelector('main[data-kind="paid"]', { timeout: 30000 });
+    must(!first, `${fate}: the page was not fetched`);
+  }
+
   // Without scripts: choosing, and looking again.
   const plain = await open({ javaScriptEnabled: false });
   await plain.goto(`${args.url}/pay/${args.plain}`);
