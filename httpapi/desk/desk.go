@@ -142,7 +142,7 @@ func routes() []*route {
 	return table
 }
 
-// ServeHTTP answers for the matched route; [Desk.ServeHTTP] has called it for its pattern alone.
+// ServeHTTP does nothing: [Desk.ServeHTTP] uses the mux only to match patterns and to set their path values.
 func (*route) ServeHTTP(http.ResponseWriter, *http.Request) {}
 
 // ServeHTTP implements [http.Handler].

@@ -134,8 +134,8 @@ func (a *Assets) Name(file string) (string, error) {
 	return f.name, nil
 }
 
-// Serve answers a GET for a file by its served name. A name with another hash, which another version of the program has
-// given out, gets the file that this version has, to be asked for again next time.
+// Serve writes the file with the served name. For a name with another hash, which another version of the program has given
+// out, it writes the file that this version has, to be asked for again next time.
 func (a *Assets) Serve(w http.ResponseWriter, r *http.Request, name string) {
 	ext := path.Ext(name)
 	stem, _, _ := cutLast(strings.TrimSuffix(name, ext), "-")
