@@ -217,28 +217,14 @@ func (s *Spender) rebump(ctx context.Context, t payout.Transaction, greatest int
 	if s.first {
 		return draft{}, fmt.Errorf("payout/bitcoin: %w: nodes of %s keep what they have", payout.ErrNoReplacement, s.params.Name)
 	}
-	v := t.Last()
-	p, err := parsePacket(v.Unsigned)
-	if err != nil {
-		return draft{}, fmt.Errorf("payout/bitcoin: version of transaction %s: %w", t.ID, err)
-	}
-	n, err := readNote(v.Note)
+	d, change, err := s.drafted(t)
 	if err != nil {
 		return draft{}, err
 	}
-	d := draft{cancels: true}
-	if d.inputs, err = s.inputsOf(p); err != nil {
-		return draft{}, fmt.Errorf("payout/bitcoin: version of transaction %s: %w", t.ID, err)
-	}
-	if len(d.inputs) != 1 || n.Change != 0 {
+	if len(d.inputs) != 1 || change != 0 || !d.cancels {
 		return draft{}, fmt.Errorf("payout/bitcoin: version of transaction %s is no bump", t.ID)
 	}
-	index, ok := changeIndex(p.Outputs[n.Change])
-	if !ok {
-		return draft{}, fmt.Errorf("payout/bitcoin: version of transaction %s: change without a path", t.ID)
-	}
-	d.number = &index
-	if d.below, err = s.below(ctx, t, v); err != nil {
+	if d.below, err = s.below(ctx, t, t.Last()); err != nil {
 		return draft{}, err
 	}
 	c := cost{}

@@ -68,22 +68,31 @@ func (s *Spender) replaceable(ctx context.Context, t payout.Transaction) error {
 // last returns the draft of the transaction's last version, with those of its inputs that the chain still has, and what
 // it pays: nothing if the transaction is to be cancelled.
 func (s *Spender) last(ctx context.Context, t payout.Transaction) (draft, error) {
-	v := t.Last()
-	p, err := parsePacket(v.Unsigned)
-	if err != nil {
-		return draft{}, fmt.Errorf("payout/bitcoin: version of transaction %s: %w", t.ID, err)
-	}
-	n, err := readNote(v.Note)
+	d, _, err := s.drafted(t)
 	if err != nil {
 		return draft{}, err
 	}
-	d := draft{cancels: t.Cancel || v.Cancels}
+	return d, s.keepUnspent(ctx, t, &d)
+}
+
+// drafted returns the draft of the transaction's last version, and the index of its change.
+func (s *Spender) drafted(t payout.Transaction) (d draft, change int, err error) {
+	v := t.Last()
+	p, err := parsePacket(v.Unsigned)
+	if err != nil {
+		return draft{}, 0, fmt.Errorf("payout/bitcoin: version of transaction %s: %w", t.ID, err)
+	}
+	n, err := readNote(v.Note)
+	if err != nil {
+		return draft{}, 0, err
+	}
+	d = draft{cancels: t.Cancel || v.Cancels}
 	for i, out := range p.UnsignedTx.TxOut {
 		switch {
 		case i == n.Change:
 			index, ok := changeIndex(p.Outputs[i])
 			if !ok {
-				return draft{}, fmt.Errorf("payout/bitcoin: version of transaction %s: change without a path", t.ID)
+				return draft{}, 0, fmt.Errorf("payout/bitcoin: version of transaction %s: change without a path", t.ID)
 			}
 			d.number = &index
 		case !d.cancels:
@@ -91,9 +100,9 @@ func (s *Spender) last(ctx context.Context, t payout.Transaction) (draft, error)
 		}
 	}
 	if d.inputs, err = s.inputsOf(p); err != nil {
-		return draft{}, fmt.Errorf("payout/bitcoin: version of transaction %s: %w", t.ID, err)
+		return draft{}, 0, fmt.Errorf("payout/bitcoin: version of transaction %s: %w", t.ID, err)
 	}
-	return d, s.keepUnspent(ctx, t, &d)
+	return d, n.Change, nil
 }
 
 // changeIndex returns the index of the address that change goes to.
