@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cointill/cointill/httpapi/desk"
+	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/cointill/cointill/payout"
 	"github.com/stretchr/testify/require"
 )
@@ -159,16 +160,16 @@ func TestTheQueueOfTheDeviceThatSigns_O16(t *testing.T) {
 			fill.Set("once", w.form(path+"/import").Get("once"))
 			switch form {
 			case "file":
-				w.acted(w.upload(path+"/import", fill, "file", sign(unsigned)))
+				w.acted(w.upload(path+"/import", fill, "file", stage.Signed(unsigned)))
 			case "base64":
-				fill.Set("text", base64.StdEncoding.EncodeToString(sign(unsigned)))
+				fill.Set("text", base64.StdEncoding.EncodeToString(stage.Signed(unsigned)))
 				w.acted(w.post(path+"/import", fill))
 			case "hex":
-				fill.Set("text", "0x"+hex.EncodeToString(sign(unsigned)))
+				fill.Set("text", "0x"+hex.EncodeToString(stage.Signed(unsigned)))
 				w.acted(w.upload(path+"/import", fill, "other", nil))
 			}
 			w.look()
-			w.spender.mine()
+			w.spender.Mine()
 			w.look()
 			require.Equal(t, payout.StatusPaid, w.payout("rent").State.Status)
 			require.Contains(t, w.page(path), "in block 7")

@@ -3,7 +3,6 @@ package desk_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/big"
 	"mime/multipart"
@@ -40,7 +39,7 @@ type world struct {
 	store    *store.Memory
 	records  *records
 	chain    *chaintest.Chain
-	spender  *spender
+	spender  *stage.Spender
 	log      *spy.Log
 	shop     string // id of a project
 	key      string // of it
@@ -128,7 +127,7 @@ func (w *world) openInvoices() {
 func (w *world) openPayouts() {
 	t := w.t
 	sim, tok := w.chain.Asset("SIM"), w.chain.Asset("TOK")
-	w.spender = &spender{coin: sim.ID, mined: map[string]bool{}, funding: map[string]payout.Move{}}
+	w.spender = &stage.Spender{Coin: sim.ID, Start: start}
 	notifier, err := webhook.NewNotifier(webhook.Standard())
 	require.NoError(t, err)
 	w.payouts, err = payout.New(payout.Config{
@@ -147,8 +146,7 @@ func (w *world) openPayouts() {
 
 func (w *world) fund(project string, asset chain.Asset, amount string) {
 	w.t.Helper()
-	id := fmt.Sprint("fund", len(w.spender.funding))
-	w.spender.funding[id] = payout.Move{Holding: laneOf(asset.ID), Units: units(amount)}
+	id := w.spender.Fund(asset.ID, units(amount))
 	require.NoError(w.t, w.payouts.Fund(context.Background(), asset.ID.Network(), id, project, "ben"))
 }
 
@@ -455,3 +453,6 @@ func regexpMustFind(t testing.TB, pattern, text string) string {
 	require.NotNil(t, m, "%s in %s", pattern, text)
 	return m[1]
 }
+
+// start is when the tests begin.
+var start = time.Date(2026, 11, 20, 10, 30, 0, 0, time.UTC)

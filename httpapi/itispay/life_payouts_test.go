@@ -45,7 +45,7 @@ func TestMoneyComesInIsBookedSettledAndPaidOutAndEverySideSaysSo(t *testing.T) {
 		s.After(time.Second)
 		p.look()
 		s.After(time.Second)
-		p.spender.mine()
+		p.spender.Mine()
 		p.look()
 		hooks := s.After(5 * time.Second)[len(sold):]
 		callbacks(s, w, made, hooks)

@@ -325,7 +325,7 @@ func TestPoliciesOfPayoutsAreRefusals(t *testing.T) {
 
 func TestANodeThatIsDownIsAnInternalError(t *testing.T) {
 	w, p := newTill(t, options{}, nil)
-	p.spender.down = errors.New("connection refused to 10.0.0.7")
+	p.spender.Down = errors.New("connection refused to 10.0.0.7")
 	got := w.pays(t, w.key, cryptoBody)
 	got.refused(t, 500, "internal_error")
 	require.NotContains(t, string(got.body), "10.0.0.7")

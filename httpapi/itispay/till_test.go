@@ -1,20 +1,18 @@
 package itispay_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"maps"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/httpapi/internal/contract"
+	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/payout"
 	"github.com/cointill/cointill/rates"
@@ -29,7 +27,7 @@ type till struct {
 	*payout.Service
 	t       testing.TB
 	network chain.Network
-	spender *spender
+	spender *stage.Spender
 	bank    *bank
 }
 
@@ -42,7 +40,7 @@ const (
 func (w *world) openTill(t testing.TB, change func(*payout.Config)) *till {
 	t.Helper()
 	sim, tok := w.chain.Asset("SIM"), w.chain.Asset("TOK")
-	s := &spender{coin: sim.ID, mined: map[string]bool{}, funding: map[string]payout.Move{}}
+	s := &stage.Spender{Coin: sim.ID, Start: start, One: true}
 	b := &bank{has: map[string]payout.Instruction{}}
 	backend := w.store.Backend.(store.Backend)
 	notifier, err := webhook.NewNotifier(itispay.NewFormat(), webhook.Standard())
@@ -88,8 +86,7 @@ func newTill(t testing.TB, o options, change func(*payout.Config)) (*world, *til
 
 func (p *till) fund(project string, asset chain.Asset, amount string) {
 	p.t.Helper()
-	id := fmt.Sprint("fund", len(p.spender.funding))
-	p.spender.funding[id] = payout.Move{Holding: laneOf(asset.ID), Units: units(amount)}
+	id := p.spender.Fund(asset.ID, units(amount))
 	require.NoError(p.t, p.Fund(context.Background(), p.network, id, project, "ben"))
 }
 
@@ -104,7 +101,7 @@ func (p *till) pay() {
 	p.t.Helper()
 	for range 3 { // one plans, one finds it in a block, one sees that nothing is left
 		p.look()
-		p.spender.mine()
+		p.spender.Mine()
 	}
 }
 
@@ -172,118 +169,6 @@ func (w *world) pays(t testing.TB, key, body string, header ...string) answer {
 		r.Header.Set(header[i], header[i+1])
 	}
 	return w.send(t, w.api, r)
-}
-
-// spender pays from one address of a chain that takes everything. It signs by itself.
-type spender struct {
-	coin    chain.AssetID
-	mu      sync.Mutex // guards what follows
-	nonce   int
-	sent    []string
-	mined   map[string]bool
-	funding map[string]payout.Move
-	down    error // of the node
-}
-
-const feeOfSpender = 1_000_000_000 // base units of SIM
-
-func laneOf(asset chain.AssetID) payout.Holding {
-	return payout.Holding{Network: asset.Network(), Name: "lane/" + asset.Reference(), Asset: asset, Address: "lane", Wallet: "w", Branch: 1}
-}
-
-func (s *spender) mine() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, id := range s.sent {
-		s.mined[id] = true
-	}
-}
-
-func (s *spender) Network() chain.Network  { return s.coin.Network() }
-func (s *spender) FeeAsset() chain.AssetID { return s.coin }
-func (s *spender) Lane() chain.Address     { return "lane" }
-
-func (s *spender) Receiver(_ context.Context, _ chain.Asset, to string, units *big.Int) (chain.Address, error) {
-	switch {
-	case s.down != nil:
-		return "", s.down
-	case !strings.HasPrefix(strings.ToLower(to), "sim1"):
-		return "", &payout.RefusedError{Code: payout.RefusedAddress, Reason: "not an address of Simulated"}
-	case units != nil && units.Cmp(big.NewInt(5)) < 0:
-		return "", &payout.RefusedError{Code: payout.RefusedDust, Reason: "less than the network relays"}
-	}
-	return chain.Address(strings.ToLower(to)), nil
-}
-
-func (s *spender) Plan(_ context.Context, _ payout.Wallet, queued []payout.Payout) (payout.Plan, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.nonce++
-	p, anchor := queued[0], fmt.Sprintf("nonce:%d", s.nonce)
-	leaves := map[chain.AssetID]*big.Int{s.coin: big.NewInt(-feeOfSpender)}
-	leaves[p.Asset.ID] = new(big.Int).Sub(leaves[s.coin], p.Units)
-	if p.Asset.ID != s.coin {
-		leaves[p.Asset.ID] = new(big.Int).Neg(p.Units)
-	}
-	v := payout.Version{Fee: big.NewInt(feeOfSpender), Spends: []string{anchor}, Unsigned: fmt.Appendf(nil, "%s pays %s to %s", anchor, p.Units, p.To), At: start}
-	for _, asset := range slices.Sorted(maps.Keys(leaves)) {
-		v.Moves = append(v.Moves, payout.Move{Holding: laneOf(asset), Units: leaves[asset], Fee: asset == s.coin})
-	}
-	return payout.Plan{Lane: "lane", Anchor: anchor, Version: v, Payouts: []string{p.ID}}, nil
-}
-
-func (s *spender) Replace(context.Context, payout.Wallet, payout.Transaction, *big.Int) (payout.Version, error) {
-	return payout.Version{}, payout.ErrNoReplacement
-}
-
-func (s *spender) Sign(_ context.Context, r payout.SignRequest) ([]byte, error) {
-	return append([]byte("signed "), r.Unsigned...), nil
-}
-
-func (s *spender) Verify(v payout.Version, signed []byte) ([]byte, string, error) {
-	if !bytes.HasSuffix(signed, v.Unsigned) {
-		return nil, "", payout.ErrDiffers
-	}
-	return signed, "0x" + strings.TrimPrefix(v.Spends[0], "nonce:"), nil
-}
-
-func (s *spender) Send(_ context.Context, v payout.Version) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.sent = append(s.sent, v.TxID)
-	return nil
-}
-
-func (s *spender) Look(_ context.Context, t payout.Transaction) (payout.Look, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var l payout.Look
-	for _, v := range t.Versions {
-		see := payout.Sighting{Pooled: slices.Contains(s.sent, v.TxID)}
-		if s.mined[v.TxID] {
-			see = payout.Sighting{Height: 7, Final: true, Buried: true, Fee: v.Fee}
-		}
-		l.Versions = append(l.Versions, see)
-	}
-	return l, nil
-}
-
-func (s *spender) Holding(d payout.Deposit) payout.Holding { return laneOf(d.Asset) }
-
-func (s *spender) Funding(_ context.Context, txID string) ([]payout.Move, error) {
-	return []payout.Move{s.funding[txID]}, nil
-}
-
-func (s *spender) Received(context.Context, string, chain.Address, chain.AssetID) (*big.Int, error) {
-	return nil, payout.ErrNotFound
-}
-
-func (s *spender) Audit(_ context.Context, holdings []payout.Holding) ([]*big.Int, error) {
-	out := make([]*big.Int, len(holdings))
-	for i, h := range holdings {
-		out[i] = h.Units
-	}
-	return out, nil
 }
 
 // thirds is a source of rates of 3.

@@ -1,0 +1,188 @@
+package stage
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/payout"
+)
+
+// Spender is a [payout.Spender] that pays from one address of a chain that takes everything. It is its own
+// [payout.Signer] too, for who does not sign elsewhere. It may be used concurrently once its fields are set.
+type Spender struct {
+	Coin  chain.AssetID // fees are paid in it
+	Start time.Time     // of all plans
+	Down  error         // of the node, when it is asked for a receiver
+	One   bool          // deposits are in the lane at once, and nothing has to be swept
+
+	mu      sync.Mutex // guards what follows
+	nonce   int
+	sent    []string
+	mined   map[string]bool
+	funding []payout.Move
+}
+
+const spenderFee = 1_000_000_000 // base units of the coin
+
+func laneOf(asset chain.AssetID) payout.Holding {
+	return payout.Holding{Network: asset.Network(), Name: "lane/" + asset.Reference(), Asset: asset, Address: "lane", Wallet: "w", Branch: 1}
+}
+
+// Mine puts all that was sent into a block that is buried.
+func (s *Spender) Mine() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mined = map[string]bool{}
+	for _, id := range s.sent {
+		s.mined[id] = true
+	}
+}
+
+// Fund makes a transaction that brings the lane base units of an asset, for payout.Service.Fund, and returns its id.
+func (s *Spender) Fund(asset chain.AssetID, units *big.Int) (txID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.funding = append(s.funding, payout.Move{Holding: laneOf(asset), Units: units})
+	return fmt.Sprint("fund", len(s.funding)-1)
+}
+
+// Network implements [payout.Spender].
+func (s *Spender) Network() chain.Network { return s.Coin.Network() }
+
+// FeeAsset implements [payout.Spender].
+func (s *Spender) FeeAsset() chain.AssetID { return s.Coin }
+
+// Lane implements [payout.Spender].
+func (s *Spender) Lane() chain.Address { return "lane" }
+
+// Receiver implements [payout.Spender].
+func (s *Spender) Receiver(_ context.Context, _ chain.Asset, to string, units *big.Int) (chain.Address, error) {
+	switch {
+	case s.Down != nil:
+		return "", s.Down
+	case !strings.HasPrefix(strings.ToLower(to), "sim1"):
+		return "", &payout.RefusedError{Code: payout.RefusedAddress, Reason: "not an address of Simulated"}
+	case units != nil && units.Cmp(big.NewInt(5)) < 0:
+		return "", &payout.RefusedError{Code: payout.RefusedDust, Reason: "less than the network relays"}
+	}
+	return chain.Address(strings.ToLower(to)), nil
+}
+
+// Plan implements [payout.Spender].
+func (s *Spender) Plan(_ context.Context, _ payout.Wallet, queued []payout.Payout) (payout.Plan, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.nonce++
+	p, anchor := queued[0], fmt.Sprintf("nonce:%d", s.nonce)
+	leaves := map[chain.AssetID]*big.Int{s.Coin: big.NewInt(-spenderFee)}
+	leaves[p.Asset.ID] = new(big.Int).Sub(leaves[s.Coin], p.Units)
+	if p.Asset.ID != s.Coin {
+		leaves[p.Asset.ID] = new(big.Int).Neg(p.Units)
+	}
+	v := payout.Version{
+		Fee: big.NewInt(spenderFee), Rate: "7 sat/vB", Spends: []string{anchor}, At: s.Start,
+		Unsigned: fmt.Appendf(nil, "psbt\xff%s pays %s to %s", anchor, p.Units, p.To),
+	}
+	for _, asset := range slices.Sorted(maps.Keys(leaves)) {
+		v.Moves = append(v.Moves, payout.Move{Holding: laneOf(asset), Units: leaves[asset], Fee: asset == s.Coin})
+	}
+	return payout.Plan{Lane: "lane", Anchor: anchor, Version: v, Payouts: []string{p.ID}}, nil
+}
+
+// Replace implements [payout.Spender].
+func (s *Spender) Replace(_ context.Context, _ payout.Wallet, t payout.Transaction, _ *big.Int) (payout.Version, error) {
+	v := t.Last()
+	v.Unsigned, v.Cancels, v.Raw, v.TxID, v.Offered = fmt.Appendf(nil, "psbt\xff%s pays us", t.Anchor), true, nil, "", false
+	v.Moves = []payout.Move{{Holding: laneOf(s.Coin), Units: big.NewInt(-spenderFee), Fee: true}}
+	return v, nil
+}
+
+// Verify implements [payout.Spender].
+func (s *Spender) Verify(v payout.Version, signed []byte) ([]byte, string, error) {
+	if !bytes.Equal(signed, Signed(v.Unsigned)) {
+		return nil, "", payout.ErrDiffers
+	}
+	id := "0x" + strings.TrimPrefix(v.Spends[0], "nonce:")
+	if v.Cancels {
+		id += "c"
+	}
+	return signed, id, nil
+}
+
+// Sign implements [payout.Signer].
+func (s *Spender) Sign(_ context.Context, r payout.SignRequest) ([]byte, error) {
+	return Signed(r.Unsigned), nil
+}
+
+// Signed returns what the device that signs makes of a file.
+func Signed(unsigned []byte) []byte { return append([]byte("signed "), unsigned...) }
+
+// Send implements [payout.Spender].
+func (s *Spender) Send(_ context.Context, v payout.Version) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sent = append(s.sent, v.TxID)
+	return nil
+}
+
+// Look implements [payout.Spender].
+func (s *Spender) Look(_ context.Context, t payout.Transaction) (payout.Look, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var l payout.Look
+	for _, v := range t.Versions {
+		see := payout.Sighting{Pooled: v.TxID != "" && slices.Contains(s.sent, v.TxID)}
+		if v.TxID != "" && s.mined[v.TxID] {
+			see = payout.Sighting{Height: 7, Final: true, Buried: true, Fee: v.Fee}
+		}
+		l.Versions = append(l.Versions, see)
+	}
+	return l, nil
+}
+
+// Holding implements [payout.Spender].
+func (s *Spender) Holding(d payout.Deposit) payout.Holding {
+	if s.One {
+		return laneOf(d.Asset)
+	}
+	return payout.Holding{
+		Network: d.Asset.Network(), Name: string(d.To) + "/" + d.Asset.Reference(), Asset: d.Asset, Address: d.To, Wallet: d.Wallet, Index: d.Index,
+	}
+}
+
+// Funding implements [payout.Spender].
+func (s *Spender) Funding(_ context.Context, txID string) ([]payout.Move, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i, err := strconv.Atoi(strings.TrimPrefix(txID, "fund"))
+	if err != nil || i < 0 || i >= len(s.funding) {
+		return nil, payout.ErrNotFound
+	}
+	return []payout.Move{s.funding[i]}, nil
+}
+
+// Received implements [payout.Spender]. It knows one transaction, by-hand, which brought 1 SIM to whom somebody asks for.
+func (s *Spender) Received(_ context.Context, txID string, _ chain.Address, _ chain.AssetID) (*big.Int, error) {
+	if txID == "by-hand" {
+		return big.NewInt(1e18), nil
+	}
+	return nil, payout.ErrNotFound
+}
+
+// Audit implements [payout.Spender].
+func (s *Spender) Audit(_ context.Context, holdings []payout.Holding) ([]*big.Int, error) {
+	out := make([]*big.Int, len(holdings))
+	for i, h := range holdings {
+		out[i] = h.Units
+	}
+	return out, nil
+}
