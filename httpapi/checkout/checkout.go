@@ -34,8 +34,9 @@ var assetFiles embed.FS
 type Checkout struct {
 	cfg    Config
 	words  *dictionary
-	pages  map[string]*template.Template
+	pages  *template.Template
 	assets *page.Assets
+	names  assetNames
 	mux    *http.ServeMux
 	hub    *hub
 }
@@ -58,54 +59,62 @@ func New(cfg Config) (*Checkout, error) {
 	if c.pages, err = parse(cfg.Templates); err != nil {
 		return nil, fmt.Errorf("checkout: %w", err)
 	}
-	if c.assets, err = newAssets(cfg.Style); err != nil {
+	if c.assets, c.names, err = newAssets(cfg.Style); err != nil {
 		return nil, fmt.Errorf("checkout: %w", err)
 	}
-	c.mux.HandleFunc("GET /{id}", c.servePage)
-	c.mux.HandleFunc("GET /{id}/{what}", c.serveGet)
+	c.mux.HandleFunc("GET /assets/{what}", func(w http.ResponseWriter, r *http.Request) {
+		c.assets.Serve(w, r, r.PathValue("what"))
+	})
+	c.mux.HandleFunc("GET /{id}", c.named(c.servePage))
+	c.mux.HandleFunc("GET /{id}/{what}", c.named(c.serveGet))
 	act := http.NewCrossOriginProtection()
-	c.mux.Handle("POST /{id}/{what}", act.Handler(http.HandlerFunc(c.servePost)))
+	c.mux.Handle("POST /{id}/{what}", act.Handler(c.named(c.servePost)))
 	return c, nil
 }
 
-// names are the pages that have a template of their own; the others are in the folder too and are shared by them.
-var names = []string{"page.html", "receipt.html", "claim.html", "failure.html"}
-
 // parse reads the templates, those of the host in place of the embedded ones.
-func parse(host fs.FS) (map[string]*template.Template, error) {
-	own, err := fs.Sub(templateFiles, "templates")
-	if err != nil {
-		return nil, err
-	}
-	shared, err := template.New("").ParseFS(own, "*.html")
+func parse(host fs.FS) (*template.Template, error) {
+	pages, err := template.ParseFS(templateFiles, "templates/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("parse the embedded templates: %w", err)
 	}
-	if host != nil {
-		if found, err := fs.Glob(host, "*.html"); err != nil {
-			return nil, err
-		} else if len(found) > 0 {
-			if shared, err = shared.ParseFS(host, "*.html"); err != nil {
-				return nil, fmt.Errorf("parse Templates: %w", err)
-			}
-		}
+	if host == nil {
+		return pages, nil
 	}
-	pages := map[string]*template.Template{}
-	for _, name := range names {
-		pages[name] = shared.Lookup(name)
+	found, err := fs.Glob(host, "*.html")
+	if err != nil || len(found) == 0 {
+		return pages, err
+	}
+	if pages, err = pages.ParseFS(host, found...); err != nil {
+		return nil, fmt.Errorf("parse Templates: %w", err)
 	}
 	return pages, nil
 }
 
-// assetNames are the served names of the assets.
+// assetNames are the served names of the assets, relative to the root. Own is empty if the host has no style.
 type assetNames struct{ Style, Own, Script string }
 
-func newAssets(style []byte) (*page.Assets, error) {
+func newAssets(style []byte) (*page.Assets, assetNames, error) {
 	own, err := fs.Sub(assetFiles, "assets")
 	if err != nil {
-		return nil, err
+		return nil, assetNames{}, err
 	}
-	return page.NewAssets(own, page.File{Name: "shop.css", Body: style})
+	assets, err := page.NewAssets(own, page.File{Name: "shop.css", Body: style})
+	if err != nil {
+		return nil, assetNames{}, err
+	}
+	var names assetNames
+	for file, name := range map[string]*string{"page.css": &names.Style, "shop.css": &names.Own, "page.js": &names.Script} {
+		served, err := assets.Name(file)
+		if err != nil {
+			return nil, assetNames{}, err
+		}
+		*name = "assets/" + served
+	}
+	if len(style) == 0 {
+		names.Own = ""
+	}
+	return assets, names, nil
 }
 
 // ServeHTTP serves a page, or what belongs to it.
@@ -114,8 +123,6 @@ func (c *Checkout) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.mux.Ser
 func (c *Checkout) serveGet(w http.ResponseWriter, r *http.Request) {
 	id, what := r.PathValue("id"), r.PathValue("what")
 	switch {
-	case id == "assets":
-		c.assets.Serve(w, r, what)
 	case id == "claim" && c.cfg.Refunds != nil:
 		c.serveClaim(w, r, what)
 	case what == "live":
@@ -163,14 +170,25 @@ const patience = 20 * time.Second
 // ids match what may be the id of an invoice, or a token: nothing else is looked up.
 var ids = regexp.MustCompile(`^[A-Za-z0-9_-]{8,128}$`)
 
+// named calls the handler if the path may name an invoice or a claim.
+func (c *Checkout) named(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		id := r.PathValue("id")
+		if id == "claim" {
+			id = r.PathValue("what")
+		}
+		if !ids.MatchString(id) {
+			c.fail(w, r, http.StatusNotFound, "error.found")
+			return
+		}
+		h(w, r)
+	}
+}
+
 // act does what the payer has asked for, and shows the page with the outcome.
 func (c *Checkout) act(w http.ResponseWriter, r *http.Request, id string, do func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(r.Context(), patience)
 	defer cancel()
-	if !ids.MatchString(id) {
-		c.fail(w, r, http.StatusNotFound, "error.found")
-		return
-	}
 	err := do(ctx)
 	if errors.Is(err, invoice.ErrNotFound) {
 		c.fail(w, r, http.StatusNotFound, "error.found")
@@ -249,10 +267,6 @@ func (c *Checkout) look(w http.ResponseWriter, r *http.Request) (v view, ok bool
 	ctx, cancel := context.WithTimeout(r.Context(), patience)
 	defer cancel()
 	id := r.PathValue("id")
-	if !ids.MatchString(id) {
-		c.fail(w, r, http.StatusNotFound, "error.found")
-		return view{}, false
-	}
 	s, err := c.read(ctx, id)
 	switch {
 	case errors.Is(err, invoice.ErrNotFound):
@@ -275,7 +289,7 @@ func (c *Checkout) dress(w http.ResponseWriter, r *http.Request, v *view) {
 	if what := r.PathValue("what"); what != "" && r.Method == http.MethodGet || r.PathValue("id") == "claim" {
 		v.Here += "/" + url.PathEscape(what)
 	}
-	v.Root = c.root()
+	v.Root = c.names
 	policy := page.Policy{}
 	if frame := origin(v.Shop.Frame); frame != "" {
 		policy.FrameAncestors = []string{frame}
@@ -295,19 +309,6 @@ func (c *Checkout) dress(w http.ResponseWriter, r *http.Request, v *view) {
 
 func (c *Checkout) tongue(r *http.Request) *tongue {
 	return c.words.match(r.FormValue("lang"), r.Header.Get("Accept-Language"))
-}
-
-// root returns the served names of the assets. They are there: New has made them.
-func (c *Checkout) root() assetNames {
-	name := func(file string) string {
-		out, _ := c.assets.Name(file)
-		return "assets/" + out
-	}
-	names := assetNames{Style: name("page.css"), Script: name("page.js")}
-	if len(c.cfg.Style) > 0 {
-		names.Own = name("shop.css")
-	}
-	return names
 }
 
 // read reads the facts that a page shows.
@@ -368,7 +369,7 @@ func (c *Checkout) asset(inv invoice.Invoice, id chain.AssetID) (chain.Asset, bo
 // render writes a page whole or not at all.
 func (c *Checkout) render(w http.ResponseWriter, name string, status int, data any) {
 	var b bytes.Buffer
-	if err := c.pages[name].Execute(&b, data); err != nil {
+	if err := c.pages.ExecuteTemplate(&b, name, data); err != nil {
 		c.cfg.Logger.Error("checkout: render a page", "template", name, "error", err)
 		http.Error(w, "The page cannot be shown.", http.StatusInternalServerError)
 		return
@@ -380,7 +381,7 @@ func (c *Checkout) render(w http.ResponseWriter, name string, status int, data a
 
 // fail shows a page that says what went wrong.
 func (c *Checkout) fail(w http.ResponseWriter, r *http.Request, status int, word string) {
-	v := view{tongue: c.tongue(r), Languages: nil}
+	v := view{tongue: c.tongue(r)}
 	v.Error = v.T(word)
 	c.dress(w, r, &v)
 	if status == http.StatusServiceUnavailable {

@@ -293,8 +293,7 @@ type news struct {
 
 func (t *tongue) news(p pulse) news {
 	out := news{Version: p.id(), Invoice: p.version, Have: p.have, Need: p.need}
-	v := view{tongue: t}
-	if shown := v.progress(p); shown != nil {
+	if shown := t.progress(p); shown != nil {
 		out.Text = shown.Text
 	}
 	return out
@@ -307,11 +306,9 @@ func (c *Checkout) pulse(w http.ResponseWriter, r *http.Request, id string) (inv
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	err := invoice.ErrNotFound
-	if ids.MatchString(id) {
-		if inv, err = c.cfg.Invoices.Invoice(ctx, "", id); err == nil {
-			heads, err = c.heads(ctx, inv)
-		}
+	inv, err := c.cfg.Invoices.Invoice(ctx, "", id)
+	if err == nil {
+		heads, err = c.heads(ctx, inv)
 	}
 	switch {
 	case errors.Is(err, invoice.ErrNotFound):

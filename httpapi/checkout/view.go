@@ -112,7 +112,6 @@ type view struct {
 	Plain   string // the same for a wallet
 	Due     string
 	Got     string // what has arrived, if not everything is missing
-	Missing string
 	Address string
 	Groups  []group // of the address
 	Type    string  // of the address, where wallets differ in what they can pay to
@@ -164,7 +163,11 @@ func (c *Checkout) show(s scene, t *tongue) view {
 	inv := s.inv
 	v := view{
 		tongue: t, Languages: c.words.tongues, Kind: kindOf(inv, s.now), ID: inv.ID, Order: inv.OrderID, Description: inv.Name,
-		Shop: c.cfg.Shop(inv.Project), Deadline: inv.EffectiveDeadline(), Version: pulseOf(inv, s.heads).id(),
+		Shop: c.cfg.Shop(inv.Project), Deadline: inv.EffectiveDeadline()}
+	beats := pulseOf(inv, s.heads)
+	v.Version = beats.id()
+	if v.Kind == KindConfirming {
+		v.Progress = v.progress(beats)
 	}
 	links := c.cfg.Links(inv)
 	v.Back, v.Done = safeURL(links.Back), cmp.Or(safeURL(links.Done), safeURL(links.Back))
@@ -259,7 +262,6 @@ func (v *view) money(s scene) {
 	if !s.inv.Terms.Standing {
 		v.QRName = v.T("qr")
 		v.Amount, v.Plain = text(rest), q.Asset.Decimal(rest).String()
-		v.Missing = v.Amount
 		v.Browser = requestOf(q.Asset.ID, q.Address, rest)
 	}
 	if qr, err := qrOf(upper(s.uri)); err == nil {
@@ -316,9 +318,6 @@ func (v *view) notes(c *Checkout, s scene) {
 			v.Notes = append(v.Notes, v.T("note.over", v.units(q.Asset, over)))
 		}
 	}
-	if v.Kind == KindConfirming {
-		v.Progress = v.progress(pulseOf(inv, s.heads))
-	}
 	if at := inv.State.CompletedAt; !at.IsZero() {
 		v.Date = clock(at)
 	}
@@ -354,13 +353,13 @@ func noteWord(inv invoice.Invoice, p invoice.Payment) string {
 }
 
 // progress writes how deep a payment is.
-func (v *view) progress(p pulse) *progress {
+func (t *tongue) progress(p pulse) *progress {
 	if !p.counts() {
 		return nil
 	}
 	out := &progress{Have: p.have, Need: p.need}
-	if out.Text = v.T("confirming.final"); !p.final {
-		out.Text = v.T("confirming.count", int(p.need), int(p.have))
+	if out.Text = t.T("confirming.final"); !p.final {
+		out.Text = t.T("confirming.count", int(p.need), int(p.have))
 	}
 	return out
 }
