@@ -17,7 +17,6 @@ import (
 
 // Policy describes what a page may do beside showing itself. The zero value allows forms to its own origin and nothing else.
 type Policy struct {
-	FormAction     []string // origins, beside its own, to which a form may lead
 	FrameAncestors []string // origins that may show the page in a frame; empty: none
 	Images         []string // origins, beside its own and data URLs, that images come from
 }
@@ -29,8 +28,8 @@ func (p Policy) Set(h http.Header) {
 	if len(p.FrameAncestors) > 0 {
 		ancestors = strings.Join(p.FrameAncestors, " ")
 	}
-	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; manifest-src 'self'; font-src 'self'; img-src "+
-		sources("'self' data:", p.Images)+"; form-action "+sources("'self'", p.FormAction)+"; base-uri 'none'; frame-ancestors "+ancestors+
+	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src "+
+		strings.Join(append([]string{"'self'", "data:"}, p.Images...), " ")+"; form-action 'self'; base-uri 'none'; frame-ancestors "+ancestors+
 		"; require-trusted-types-for 'script'; trusted-types 'none'")
 	// Without any referrer, browsers would send forms with the origin "null", which the guard against other sites refuses
 	// where they do not send Sec-Fetch-Site either: over plain HTTP.
@@ -43,10 +42,6 @@ func (p Policy) Set(h http.Header) {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("X-Frame-Options", "DENY")
 	}
-}
-
-func sources(always string, more []string) string {
-	return strings.Join(append([]string{always}, more...), " ")
 }
 
 // Up returns the relative URL of the root of a mounted handler from a path below it: "../" for each folder that the path is
@@ -138,8 +133,8 @@ func (a *Assets) Name(file string) (string, error) {
 // out, it writes the file that this version has, to be asked for again next time.
 func (a *Assets) Serve(w http.ResponseWriter, r *http.Request, name string) {
 	ext := path.Ext(name)
-	stem, _, _ := cutLast(strings.TrimSuffix(name, ext), "-")
-	f, there := a.files[stem+ext]
+	stem := strings.TrimSuffix(name, ext)
+	f, there := a.files[stem[:max(0, strings.LastIndex(stem, "-"))]+ext]
 	if !there {
 		http.NotFound(w, r)
 		return
@@ -160,13 +155,6 @@ func (a *Assets) Serve(w http.ResponseWriter, r *http.Request, name string) {
 	}
 	h.Set("Content-Length", fmt.Sprint(len(body)))
 	_, _ = w.Write(body) // a client that has gone away needs no answer
-}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return s, "", false
 }
 
 // acceptsGzip reports whether a header Accept-Encoding names gzip (RFC 9110, section 12.5.3) with a weight other than 0.
