@@ -79,8 +79,9 @@ func (inv *Invoice) retire() {
 
 // Requote makes an expired invoice, to which nothing was ever paid, new again: with the price at the current rate, and a
 // window that begins now, which is as long as the first one if it is zero. An invoice that had an address of its own keeps
-// it, any other gets another place. A new invoice is returned unchanged. Requote refuses with an [InvalidError] when something was paid, the invoice has no quote, or it was quoted
-// too often; with a [TransitionError] for any other status; and as [Service.Choose] does.
+// it, any other gets another place. A new invoice is returned unchanged. Requote refuses with an [InvalidError] when something
+// was paid, the invoice has no quote, or it was quoted too often; with a [TransitionError] for any other status; and as
+// [Service.Choose] does.
 func (s *Service) Requote(ctx context.Context, a Act, window time.Duration) (Invoice, error) {
 	if err := s.checkWindow(window); err != nil {
 		return Invoice{}, err

@@ -81,27 +81,39 @@ func (s *Service) QuoteRefund(ctx context.Context, r RefundRequest) (Payout, err
 }
 
 func (s *Service) quoteRefund(ctx context.Context, r RefundRequest) (Payout, error) {
-	if !r.Units.IsZero() {
-		if err := checkUnits(r.Units); err != nil {
-			return Payout{}, err
-		}
+	if err := r.checkUnits(); err != nil {
+		return Payout{}, err
 	}
 	inv, err := s.refunded(ctx, r.Project, r.Invoice)
 	if err != nil {
 		return Payout{}, err
 	}
+	n, p, _, err := s.readRefund(ctx, r, inv)
+	if err == nil && r.To != "" {
+		err = s.receiver(ctx, n, &p, r.To)
+	}
+	return p, err
+}
+
+// checkUnits refuses an amount that cannot be paid. None is everything that is left.
+func (r RefundRequest) checkUnits() error {
+	if r.Units.IsZero() {
+		return nil
+	}
+	return checkUnits(r.Units)
+}
+
+// readRefund returns the refund as a payout by what the ledger has of the invoice, which it returns too.
+func (s *Service) readRefund(ctx context.Context, r RefundRequest, inv invoice.Invoice) (*network, Payout, Credit, error) {
 	if r.Asset == "" && inv.Quote != nil {
 		r.Asset = inv.Quote.Asset.ID
 	}
 	credit, err := s.cfg.Store.Credit(ctx, inv.ID)
 	if err != nil {
-		return Payout{}, err
+		return nil, Payout{}, Credit{}, err
 	}
 	n, p, err := s.refundDraft(r, inv, credit)
-	if err == nil && r.To != "" {
-		err = s.receiver(ctx, n, &p, r.To)
-	}
-	return p, err
+	return n, p, credit, err
 }
 
 // refunded returns the project's invoice, or ErrNotFound.
@@ -120,10 +132,8 @@ func (s *Service) refund(ctx context.Context, r RefundRequest) (Payout, string, 
 	if err := s.checkTexts(r.request()); err != nil {
 		return Payout{}, "", err
 	}
-	if !r.Units.IsZero() {
-		if err := checkUnits(r.Units); err != nil {
-			return Payout{}, "", err
-		}
+	if err := r.checkUnits(); err != nil {
+		return Payout{}, "", err
 	}
 	inv, err := s.refunded(ctx, r.Project, r.Invoice)
 	if err != nil {
@@ -132,14 +142,7 @@ func (s *Service) refund(ctx context.Context, r RefundRequest) (Payout, string, 
 	if stored, err := s.refundReplay(ctx, r); err == nil || !errors.Is(err, ErrNotFound) {
 		return stored, "", err
 	}
-	if r.Asset == "" && inv.Quote != nil {
-		r.Asset = inv.Quote.Asset.ID
-	}
-	credit, err := s.cfg.Store.Credit(ctx, inv.ID)
-	if err != nil {
-		return Payout{}, "", err
-	}
-	n, p, err := s.refundDraft(r, inv, credit)
+	n, p, credit, err := s.readRefund(ctx, r, inv)
 	if err != nil {
 		if stored, again := s.refundReplay(ctx, r); again == nil { // the same request took what was left meanwhile
 			return stored, "", nil
