@@ -40,7 +40,7 @@ func (v *visit) account() {
 // enrol shows a new secret for an authenticator app. It stays the same until it is confirmed, however often the page is
 // loaded.
 func (v *visit) enrol() {
-	f, ok := v.enrolling()
+	f, ok := v.securing()
 	if !ok {
 		return
 	}
@@ -52,7 +52,7 @@ func (v *visit) enrol() {
 			return
 		}
 		if !stored { // another request was quicker
-			if f, ok = v.enrolling(); !ok {
+			if f, ok = v.securing(); !ok {
 				return
 			}
 		}
@@ -60,13 +60,11 @@ func (v *visit) enrol() {
 	v.showEnrol(http.StatusOK, f, "")
 }
 
-// enrolling returns the session of a person who may set up an authenticator app: one who has none needs to be signed in, and
-// one who has a factor must have proved it, because the new one takes its place.
-func (v *visit) enrolling() (f found, ok bool) {
-	if f, ok = v.signedIn(); ok && f.member.hasFactor() {
-		return v.proven()
-	}
-	return f, ok
+// securing returns the session of a person who may change what they sign in with, or answers: one who has no second factor
+// needs to be signed in, and one who has must have proved it a short time ago.
+func (v *visit) securing() (f found, ok bool) {
+	f, ok = v.signedIn()
+	return f, ok && (!f.member.hasFactor() || v.fresh(f))
 }
 
 func (v *visit) showEnrol(status int, f found, problem string) {
@@ -96,7 +94,7 @@ func grouped(secret string) (out string) {
 // doEnrol confirms the secret by a code. The password is asked for as well: whoever finds an open session must not be able to
 // give it a second factor of their own.
 func (v *visit) doEnrol() {
-	f, ok := v.enrolling()
+	f, ok := v.securing()
 	if !ok {
 		return
 	}
@@ -150,14 +148,7 @@ func (v *visit) setFactor(f found, what string, set func(*member)) {
 }
 
 func (v *visit) showCodes(codes []string) {
-	on := v.next()
-	if on == "" {
-		on = v.cfg.Home
-	}
-	if on == "" {
-		on = "./"
-	}
-	v.show(http.StatusOK, "codes", map[string]any{"RecoveryCodes": codes, "On": on})
+	v.show(http.StatusOK, "codes", map[string]any{"RecoveryCodes": codes, "On": v.onward()})
 }
 
 // doRecovery makes new recovery codes. The former ones end.
@@ -193,19 +184,14 @@ func (v *visit) password() {
 	if !ok {
 		return
 	}
-	v.show(http.StatusOK, "password", map[string]any{"Name": f.member.ID, "Factor": f.member.hasFactor(), "Codes": len(f.member.Secret) > 0})
+	v.show(http.StatusOK, "password", map[string]any{"Name": f.member.ID})
 }
 
 // doPassword changes the password, and ends all sessions but a new one.
 func (v *visit) doPassword() {
-	f, ok := v.signedIn()
+	f, ok := v.securing()
 	if !ok {
 		return
-	}
-	if f.member.hasFactor() {
-		if f, ok = v.proven(); !ok {
-			return
-		}
 	}
 	data := map[string]any{"Name": f.member.ID}
 	again := func(problem string) {

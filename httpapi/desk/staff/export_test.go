@@ -1,6 +1,7 @@
 package staff
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"time"
@@ -11,7 +12,7 @@ var (
 	Code      = code
 	StepOf    = stepOf
 	KeyURI    = keyURI
-	NextPath  = nextPath
+	NextPath  = func(next, otherwise string) string { return cmp.Or(nextPath(next), otherwise) }
 	InvitedID = invitedID
 	ParsePHC  = func(phc string) error { _, _, _, err := parsePHC(phc); return err }
 	ValidID   = validID

@@ -266,7 +266,7 @@ func (v *visit) passkey() {
 		v.missing()
 		return
 	}
-	f, ok := v.enrolling()
+	f, ok := v.securing()
 	if !ok {
 		return
 	}
@@ -306,7 +306,7 @@ func (v *visit) doPasskeyAdd() {
 		v.missing()
 		return
 	}
-	f, ok := v.enrolling()
+	f, ok := v.securing()
 	if !ok {
 		return
 	}
