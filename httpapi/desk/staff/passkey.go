@@ -247,7 +247,7 @@ func (v *visit) doPasskey() {
 	m, err := v.usePasskey(v.ctx(), v.field("challenge"), v.field("credential"))
 	switch {
 	case errors.Is(err, errWrongPasskey), err == nil && signedIn && m.ID != f.member.ID:
-		v.show(http.StatusUnauthorized, "message", map[string]any{"Title": "Passkey", "Problem": wrongPasskey})
+		v.refusePasskey(http.StatusUnauthorized, wrongPasskey)
 	case err != nil:
 		v.throttle.forgive(lanes)
 		v.fail(err)
@@ -258,6 +258,11 @@ func (v *visit) doPasskey() {
 		v.throttle.forgive(lanes)
 		v.arrive(m, "member.sign-in", "by a passkey")
 	}
+}
+
+// refusePasskey answers with a page that only says why.
+func (v *visit) refusePasskey(status int, why string) {
+	v.show(status, "message", map[string]any{"Title": "Passkey", "Problem": why})
 }
 
 // passkey shows the page on which one is added.
@@ -310,24 +315,27 @@ func (v *visit) doPasskeyAdd() {
 	if !ok {
 		return
 	}
-	refuse := func(why string) {
-		v.show(http.StatusUnprocessableEntity, "message", map[string]any{"Title": "Passkey", "Problem": why})
-	}
 	label := v.field("label")
 	if label == "" {
 		label = unnamed
 	}
 	if !plainText(label, maxLabel) {
-		refuse("The name of the passkey is too long.")
+		v.refusePasskey(http.StatusUnprocessableEntity, "The name of the passkey is too long.")
 		return
 	}
-	if !f.member.hasFactor() && !v.rightPassword(f, refuse) {
-		return
+	if !f.member.hasFactor() {
+		right, ok := v.tryPassword(f, true, "message", map[string]any{"Title": "Wait"})
+		if ok && !right {
+			v.refusePasskey(http.StatusUnprocessableEntity, "The password is wrong.")
+		}
+		if !right {
+			return
+		}
 	}
 	made, err := v.madePasskey(f)
 	if err != nil {
 		v.cfg.Logger.InfoContext(v.ctx(), "staff: passkey refused", "member", f.member.ID, "err", err)
-		refuse(wrongPasskey)
+		v.refusePasskey(http.StatusUnprocessableEntity, wrongPasskey)
 		return
 	}
 	add := func(m *member) {
@@ -358,30 +366,6 @@ func (v *visit) madePasskey(f found) (*webauthn.Credential, error) {
 	return v.passkeys.CreateCredential(holder{f.member}, *f.Ceremony, parsed)
 }
 
-// rightPassword checks the password of a form, as far as attempts are left, or answers.
-func (v *visit) rightPassword(f found, refuse func(why string)) bool {
-	lanes, wait, err := v.tryAs(f.member.ID)
-	if err != nil {
-		v.fail(err)
-		return false
-	}
-	if wait > 0 {
-		v.tooMany("message", wait, map[string]any{"Title": "Wait"})
-		return false
-	}
-	_, right, err := v.checkPassword(v.ctx(), v.known, f.member.ID, v.field("password"))
-	switch {
-	case err != nil:
-		v.throttle.forgive(lanes)
-		v.fail(err)
-	case !right:
-		refuse("The password is wrong.")
-	default:
-		v.throttle.succeed(lanes)
-	}
-	return err == nil && right
-}
-
 // doPasskeyRemove removes a passkey, but not the only second factor.
 func (v *visit) doPasskeyRemove() {
 	f, ok := v.proven()
@@ -399,27 +383,14 @@ func (v *visit) doPasskeyRemove() {
 
 // changePasskeys changes the passkeys of a member, and ends all sessions but a new one.
 func (v *visit) changePasskeys(f found, what string, change func(*member) error) {
-	m, err := v.change(v.ctx(), f.member.ID, func(m *member) error {
-		if m.Epoch != f.Epoch || m.Disabled {
-			return desk.ErrSignedOut
-		}
-		m.Epoch++
-		return change(m)
-	})
+	err := v.secure(f, f.Proved, "member.second-factor", what, change)
 	var no *refusal
-	if errors.As(err, &no) {
-		v.show(http.StatusUnprocessableEntity, "message", map[string]any{"Title": "Passkey", "Problem": no.why})
-		return
-	}
-	if err == nil {
-		err = v.audit(v.ctx(), m.ID, "member.second-factor", desk.PhaseDid, what)
-	}
-	if err == nil {
-		err = v.begin(v.w, v.r, m, stageFull, f.Proved)
-	}
-	if err != nil {
+	switch {
+	case errors.As(err, &no):
+		v.refusePasskey(http.StatusUnprocessableEntity, no.why)
+	case err != nil:
 		v.fail(err)
-		return
+	default:
+		v.to("./")
 	}
-	v.to("./")
 }

@@ -233,6 +233,30 @@ func (v *visit) tryAs(id string) (lanes attempt, wait time.Duration, err error) 
 	return lanes, v.throttle.begin(lanes), nil
 }
 
+// tryPassword reports whether the password of a form is right, and what else the form had to prove too. It counts an attempt,
+// and has answered if it is not ok: with the page, if there have been too many.
+func (v *visit) tryPassword(f found, also bool, page string, data map[string]any) (right, ok bool) {
+	lanes, wait, err := v.tryAs(f.member.ID)
+	if err != nil {
+		v.fail(err)
+		return false, false
+	}
+	if wait > 0 {
+		v.tooMany(page, wait, data)
+		return false, false
+	}
+	_, right, err = v.checkPassword(v.ctx(), v.known, f.member.ID, v.field("password"))
+	if err != nil {
+		v.throttle.forgive(lanes)
+		v.fail(err)
+		return false, false
+	}
+	if right = right && also; right {
+		v.throttle.succeed(lanes)
+	}
+	return right, true
+}
+
 const wrongCode = "The code is wrong, or it was used before. Wait for the next one."
 
 var errWrongCode = errors.New("wrong code")
