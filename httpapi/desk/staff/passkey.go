@@ -3,9 +3,7 @@ package staff
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -155,8 +153,7 @@ func (v *visit) challenge(data map[string]any) error {
 	if err != nil {
 		return fmt.Errorf("staff: passkey: %w", err)
 	}
-	raw = binary.BigEndian.AppendUint64(raw, uint64(v.cfg.Now().Add(challengeTime).Unix()))
-	data["Options"], data["Challenge"] = string(text), base64.RawURLEncoding.EncodeToString(append(raw, sign(key, domain, raw)...))
+	data["Options"], data["Challenge"] = string(text), handOut(key, domain, raw, v.cfg.Now().Add(challengeTime))
 	return nil
 }
 
@@ -166,23 +163,8 @@ func (s *Staff) openChallenge(ctx context.Context, text string) (challenge strin
 	if err != nil {
 		return "", until, false, err
 	}
-	raw := fromText(text)
-	if len(raw) != challengeSize+8+32 {
-		return "", until, false, nil
-	}
-	signed, mac := raw[:challengeSize+8], raw[challengeSize+8:]
-	until = time.Unix(int64(binary.BigEndian.Uint64(signed[challengeSize:])), 0).UTC()
-	ok = hmac.Equal(mac, sign(key, domain, signed)) && s.cfg.Now().Before(until)
-	return base64.RawURLEncoding.EncodeToString(signed[:challengeSize]), until, ok, nil
-}
-
-// fromText returns what a text encodes, or nil.
-func fromText(text string) []byte {
-	raw, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil {
-		return nil
-	}
-	return raw
+	raw, until, ok := handedOut(key, domain, text, challengeSize, s.cfg.Now())
+	return base64.RawURLEncoding.EncodeToString(raw), until, ok, nil
 }
 
 var errWrongPasskey = errors.New("wrong passkey")
