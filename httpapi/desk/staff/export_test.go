@@ -5,6 +5,8 @@ import (
 	"context"
 	"net/netip"
 	"time"
+
+	"github.com/cointill/cointill/httpapi/internal/client"
 )
 
 // What the tests of the package see of its inside.
@@ -16,7 +18,7 @@ var (
 	InvitedID = invitedID
 	ParsePHC  = func(phc string) error { _, _, _, err := parsePHC(phc); return err }
 	ValidID   = validID
-	Network   = network
+	Network   = client.Network
 	Browser   = browser
 )
 

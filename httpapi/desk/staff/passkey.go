@@ -221,7 +221,7 @@ func (v *visit) doPasskey() {
 		return
 	}
 	var lanes attempt
-	lanes.add("from "+network(v.cfg.ClientIP(v.r)), freeFrom)
+	lanes.addFrom(v.cfg.ClientIP(v.r))
 	if wait := v.throttle.begin(lanes); wait > 0 {
 		v.tooMany("message", wait, map[string]any{"Title": "Wait"})
 		return
