@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/cointill/cointill/httpapi/internal/client"
 )
 
 // Limit bounds how often one client may send requests. Projects and accounts are counted by key, all other clients by
@@ -134,11 +136,4 @@ func (a *API) client(r *Request) string {
 }
 
 // address returns the text by which unauthenticated clients are counted.
-func (a *API) address(r *Request) string {
-	ip := a.cfg.ClientIP(r.Request).Unmap().WithZone("")
-	if ip.Is6() {
-		network, _ := ip.Prefix(64) // never fails: there are 128 bits
-		return network.String()
-	}
-	return ip.String()
-}
+func (a *API) address(r *Request) string { return client.Network(a.cfg.ClientIP(r.Request)) }

@@ -51,17 +51,10 @@ func (m *MemoryRecords) ReadRecords(ctx context.Context, log string, position in
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	last, step := int64(len(m.logs[log])), int64(1)
-	next := max(position, 0) + 1
-	if descending {
-		next, step = position-1, -1
-		if position <= 0 || position > last {
-			next = last
-		}
-	}
-	for ; next >= 1 && next <= last && len(positions) < limit; next += step {
-		positions = append(positions, next)
-		bodies = append(bodies, bytes.Clone(m.logs[log][next-1]))
+	of := m.logs[log]
+	for at := range records.Positions(int64(len(of)), position, descending, limit) {
+		positions = append(positions, at)
+		bodies = append(bodies, bytes.Clone(of[at-1]))
 	}
 	return positions, bodies, nil
 }

@@ -41,17 +41,12 @@ func (r *Records) ReadRecords(ctx context.Context, log string, position int64, d
 		t.fail(records.CheckNames(log))
 		var last int64
 		t.load(key("records of", log), &last)
-		next, step := max(position, 0)+1, int64(1)
-		if descending {
-			next, step = position-1, -1
-			if position <= 0 || position > last {
-				next = last
+		for at := range records.Positions(last, position, descending, limit) {
+			body := t.get(key("record", log, uint64(at)))
+			if t.require(body != "", fmt.Errorf("record %d of log %q is missing", at, log)); t.err != nil {
+				break
 			}
-		}
-		for ; t.err == nil && next >= 1 && next <= last && len(out.firsts) < limit; next += step {
-			body := t.get(key("record", log, uint64(next)))
-			t.require(body != "", fmt.Errorf("record %d of log %q is missing", next, log))
-			out.firsts, out.bodies = append(out.firsts, next), append(out.bodies, []byte(body))
+			out.firsts, out.bodies = append(out.firsts, at), append(out.bodies, []byte(body))
 		}
 		return out
 	})

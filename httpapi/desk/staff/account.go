@@ -40,7 +40,7 @@ func (v *visit) account() {
 // enrol shows a new secret for an authenticator app. It stays the same until it is confirmed, however often the page is
 // loaded.
 func (v *visit) enrol() {
-	f, ok := v.enrolling()
+	f, ok := v.securing()
 	if !ok {
 		return
 	}
@@ -52,7 +52,7 @@ func (v *visit) enrol() {
 			return
 		}
 		if !stored { // another request was quicker
-			if f, ok = v.enrolling(); !ok {
+			if f, ok = v.securing(); !ok {
 				return
 			}
 		}
@@ -60,13 +60,11 @@ func (v *visit) enrol() {
 	v.showEnrol(http.StatusOK, f, "")
 }
 
-// enrolling returns the session of a person who may set up an authenticator app: one who has none needs to be signed in, and
-// one who has a factor must have proved it, because the new one takes its place.
-func (v *visit) enrolling() (f found, ok bool) {
-	if f, ok = v.signedIn(); ok && f.member.hasFactor() {
-		return v.proven()
-	}
-	return f, ok
+// securing returns the session of a person who may change what they sign in with, or answers: one who has no second factor
+// needs to be signed in, and one who has must have proved it a short time ago.
+func (v *visit) securing() (f found, ok bool) {
+	f, ok = v.signedIn()
+	return f, ok && (!f.member.hasFactor() || v.fresh(f))
 }
 
 func (v *visit) showEnrol(status int, f found, problem string) {
@@ -96,52 +94,55 @@ func grouped(secret string) (out string) {
 // doEnrol confirms the secret by a code. The password is asked for as well: whoever finds an open session must not be able to
 // give it a second factor of their own.
 func (v *visit) doEnrol() {
-	f, ok := v.enrolling()
+	f, ok := v.securing()
 	if !ok {
 		return
 	}
-	lanes, wait, err := v.tryAs(f.member.ID)
-	if err != nil {
-		v.fail(err)
-		return
-	}
-	if wait > 0 {
-		v.tooMany("message", wait, map[string]any{"Title": "Wait"})
-		return
-	}
-	_, right, err := v.checkPassword(v.ctx(), v.known, f.member.ID, v.field("password"))
 	step, fits := stepOf(f.Secret, v.field("code"), v.cfg.Now(), 0)
+	right, ok := v.tryPassword(f, fits, "message", map[string]any{"Title": "Wait"})
 	switch {
-	case err != nil:
-		v.throttle.forgive(lanes)
-		v.fail(err)
-	case !right || !fits:
+	case !ok:
+	case !right:
 		v.showEnrol(http.StatusUnauthorized, f, "The password is wrong, or the code is not the one that the app shows now.")
 	default:
-		v.throttle.succeed(lanes)
 		v.setFactor(f, "an authenticator app", func(m *member) { m.Secret, m.Step = f.Secret, step })
 	}
 }
 
-// setFactor stores a new second factor, ends all sessions, which know nothing of it, begins a new one, and shows recovery
-// codes.
-func (v *visit) setFactor(f found, what string, set func(*member)) {
-	codes, hashes := newRecovery()
-	m, err := v.change(v.ctx(), f.member.ID, func(m *member) error {
+// changeOwn changes the member of a session. It returns [desk.ErrSignedOut] if the session has ended meanwhile.
+func (v *visit) changeOwn(f found, change func(*member) error) (member, error) {
+	return v.change(v.ctx(), f.member.ID, func(m *member) error {
 		if m.Epoch != f.Epoch || m.Disabled {
 			return desk.ErrSignedOut
 		}
-		set(m)
-		m.Recovery = hashes
+		return change(m)
+	})
+}
+
+// secure changes what the member of a session signs in with, ends all sessions, which know nothing of it, and begins a new
+// one. It returns [desk.ErrSignedOut] if the session has ended meanwhile.
+func (v *visit) secure(f found, proved time.Time, act, how string, change func(*member) error) error {
+	m, err := v.changeOwn(f, func(m *member) error {
 		m.Epoch++
-		return nil
+		return change(m)
 	})
 	if err == nil {
-		err = v.audit(v.ctx(), m.ID, "member.second-factor", desk.PhaseDid, what)
+		err = v.audit(v.ctx(), m.ID, act, desk.PhaseDid, how)
 	}
 	if err == nil {
-		err = v.begin(v.w, v.r, m, stageFull, v.cfg.Now().UTC())
+		err = v.begin(v.w, v.r, m, stageFull, proved)
 	}
+	return err
+}
+
+// setFactor stores a new second factor, and shows recovery codes.
+func (v *visit) setFactor(f found, what string, set func(*member)) {
+	codes, hashes := newRecovery()
+	err := v.secure(f, v.cfg.Now().UTC(), "member.second-factor", what, func(m *member) error {
+		set(m)
+		m.Recovery = hashes
+		return nil
+	})
 	if err != nil {
 		v.fail(err)
 		return
@@ -150,14 +151,7 @@ func (v *visit) setFactor(f found, what string, set func(*member)) {
 }
 
 func (v *visit) showCodes(codes []string) {
-	on := v.next()
-	if on == "" {
-		on = v.cfg.Home
-	}
-	if on == "" {
-		on = "./"
-	}
-	v.show(http.StatusOK, "codes", map[string]any{"RecoveryCodes": codes, "On": on})
+	v.show(http.StatusOK, "codes", map[string]any{"RecoveryCodes": codes, "On": v.onward()})
 }
 
 // doRecovery makes new recovery codes. The former ones end.
@@ -171,10 +165,7 @@ func (v *visit) doRecovery() {
 		return
 	}
 	codes, hashes := newRecovery()
-	_, err := v.change(v.ctx(), f.member.ID, func(m *member) error {
-		if m.Epoch != f.Epoch || m.Disabled {
-			return desk.ErrSignedOut
-		}
+	_, err := v.changeOwn(f, func(m *member) error {
 		m.Recovery = hashes
 		return nil
 	})
@@ -193,19 +184,14 @@ func (v *visit) password() {
 	if !ok {
 		return
 	}
-	v.show(http.StatusOK, "password", map[string]any{"Name": f.member.ID, "Factor": f.member.hasFactor(), "Codes": len(f.member.Secret) > 0})
+	v.show(http.StatusOK, "password", map[string]any{"Name": f.member.ID})
 }
 
 // doPassword changes the password, and ends all sessions but a new one.
 func (v *visit) doPassword() {
-	f, ok := v.signedIn()
+	f, ok := v.securing()
 	if !ok {
 		return
-	}
-	if f.member.hasFactor() {
-		if f, ok = v.proven(); !ok {
-			return
-		}
 	}
 	data := map[string]any{"Name": f.member.ID}
 	again := func(problem string) {
@@ -217,54 +203,30 @@ func (v *visit) doPassword() {
 		again(problem)
 		return
 	}
-	lanes, wait, err := v.tryAs(f.member.ID)
-	if err != nil {
-		v.fail(err)
-		return
-	}
-	if wait > 0 {
-		v.tooMany("password", wait, data)
-		return
-	}
-	_, right, err := v.checkPassword(v.ctx(), v.known, f.member.ID, v.field("password"))
-	if err != nil {
-		v.throttle.forgive(lanes)
-		v.fail(err)
+	right, ok := v.tryPassword(f, true, "password", data)
+	if !ok {
 		return
 	}
 	if !right {
 		again("The present password is wrong.")
 		return
 	}
-	v.throttle.succeed(lanes)
-	m, err := v.setPassword(f, next)
-	if err == nil {
-		err = v.begin(v.w, v.r, m, stageFull, f.Proved)
-	}
-	if err != nil {
+	if err := v.setPassword(f, next); err != nil {
 		v.fail(err)
 		return
 	}
 	v.to("./")
 }
 
-func (v *visit) setPassword(f found, password string) (member, error) {
+func (v *visit) setPassword(f found, password string) error {
 	hash, err := v.known.hash(v.ctx(), password)
 	if err != nil {
-		return member{}, err
+		return err
 	}
-	m, err := v.change(v.ctx(), f.member.ID, func(m *member) error {
-		if m.Epoch != f.Epoch || m.Disabled {
-			return desk.ErrSignedOut
-		}
+	return v.secure(f, f.Proved, "member.password", "", func(m *member) error {
 		m.Password = hash
-		m.Epoch++
 		return nil
 	})
-	if err == nil {
-		err = v.audit(v.ctx(), m.ID, "member.password", desk.PhaseDid, "")
-	}
-	return m, err
 }
 
 // when is a time on a page.

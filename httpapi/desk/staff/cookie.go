@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -55,10 +56,10 @@ const deviceDomain = "device\x00"
 // deviceAge is how long a device is remembered.
 const deviceAge = 180 * 24 * time.Hour
 
-// A device cookie is the subject of a member, a random number, when it ends, and the signature.
+// A device cookie hands out the subject of a member and a random number.
 const (
-	deviceNumber = 16
-	deviceBytes  = 16 + deviceNumber + 8 + sha256.Size
+	deviceSubject = 16
+	deviceNumber  = 16
 )
 
 // signingKey returns the key, which is made when it is first needed. All processes have the same one.
@@ -105,6 +106,26 @@ func sign(key []byte, purpose string, text []byte) []byte {
 	return mac.Sum(nil)
 }
 
+// handOut returns bytes that a browser keeps and brings back: with when they end, in seconds, and a signature.
+func handOut(key []byte, purpose string, what []byte, until time.Time) string {
+	text := binary.BigEndian.AppendUint64(slices.Clone(what), uint64(until.Unix()))
+	return base64.RawURLEncoding.EncodeToString(append(text, sign(key, purpose, text)...))
+}
+
+// handedOut returns the bytes, as many as size, that were handed out for the purpose and count until then.
+func handedOut(key []byte, purpose, value string, size int, now time.Time) (what []byte, until time.Time, ok bool) {
+	raw, err := base64.RawURLEncoding.DecodeString(value)
+	if err != nil || len(raw) != size+8+sha256.Size {
+		return nil, time.Time{}, false
+	}
+	text, mac := raw[:size+8], raw[size+8:]
+	until = time.Unix(int64(binary.BigEndian.Uint64(text[size:])), 0).UTC()
+	if !hmac.Equal(mac, sign(key, purpose, text)) || !now.Before(until) {
+		return nil, time.Time{}, false
+	}
+	return text[:size], until, true
+}
+
 // remember marks the browser as one that the member was signed in on.
 func (s *Staff) remember(w http.ResponseWriter, r *http.Request, memberID string) error {
 	key, err := s.devices.signingKey(r.Context())
@@ -112,12 +133,11 @@ func (s *Staff) remember(w http.ResponseWriter, r *http.Request, memberID string
 		return err
 	}
 	number := random(deviceNumber)
-	if former, ok := openDevice(&s.devices, key, s.deviceValue(r), memberID); ok {
+	if former, ok := s.openDevice(key, s.deviceValue(r), memberID); ok {
 		number = former // the same lane as before
 	}
-	text := append([]byte(subject(memberID)), number...)
-	text = binary.BigEndian.AppendUint64(text, uint64(s.cfg.Now().Add(deviceAge).Unix()))
-	s.setCookie(w, deviceCookie, base64.RawURLEncoding.EncodeToString(append(text, sign(key, deviceDomain, text)...)), deviceAge)
+	device := append([]byte(subject(memberID)), number...)
+	s.setCookie(w, deviceCookie, handOut(key, deviceDomain, device, s.cfg.Now().Add(deviceAge)), deviceAge)
 	return nil
 }
 
@@ -139,7 +159,7 @@ func (s *Staff) device(r *http.Request, memberID string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	number, ok := openDevice(&s.devices, key, value, memberID)
+	number, ok := s.openDevice(key, value, memberID)
 	if !ok {
 		return "", nil
 	}
@@ -147,15 +167,10 @@ func (s *Staff) device(r *http.Request, memberID string) (string, error) {
 }
 
 // openDevice returns the number in a device cookie of the member.
-func openDevice(d *devices, key []byte, value, memberID string) (number []byte, ok bool) {
-	raw, err := base64.RawURLEncoding.DecodeString(value)
-	if err != nil || len(raw) != deviceBytes {
+func (s *Staff) openDevice(key []byte, value, memberID string) (number []byte, ok bool) {
+	device, _, ok := handedOut(key, deviceDomain, value, deviceSubject+deviceNumber, s.cfg.Now())
+	if !ok || string(device[:deviceSubject]) != subject(memberID) {
 		return nil, false
 	}
-	text, mac := raw[:deviceBytes-sha256.Size], raw[deviceBytes-sha256.Size:]
-	ends := int64(binary.BigEndian.Uint64(text[16+deviceNumber:]))
-	if !hmac.Equal(mac, sign(key, deviceDomain, text)) || string(text[:16]) != subject(memberID) || d.now().Unix() >= ends {
-		return nil, false
-	}
-	return text[16 : 16+deviceNumber], true
+	return device[deviceSubject:], true
 }

@@ -1,9 +1,12 @@
 package staff
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"time"
+
+	"github.com/cointill/cointill/httpapi/internal/client"
 )
 
 // What the tests of the package see of its inside.
@@ -11,11 +14,11 @@ var (
 	Code      = code
 	StepOf    = stepOf
 	KeyURI    = keyURI
-	NextPath  = nextPath
+	NextPath  = func(next, otherwise string) string { return cmp.Or(nextPath(next), otherwise) }
 	InvitedID = invitedID
 	ParsePHC  = func(phc string) error { _, _, _, err := parsePHC(phc); return err }
 	ValidID   = validID
-	Network   = network
+	Network   = client.Network
 	Browser   = browser
 )
 

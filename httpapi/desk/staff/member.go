@@ -167,14 +167,19 @@ func save(ctx context.Context, records desk.Records, kind, name string, version 
 
 // find returns a member, or ErrNotFound.
 func (s *Staff) find(ctx context.Context, id string) (member, error) {
-	if !validID(id) {
-		return member{}, fmt.Errorf("staff: member %.80q: %w", id, ErrNotFound)
-	}
-	m, version, err := load[member](ctx, s.cfg.Records, kindMember, id)
-	if err == nil && version == 0 {
-		err = fmt.Errorf("staff: member %q: %w", id, ErrNotFound)
-	}
+	m, _, err := s.stored(ctx, id)
 	return m, err
+}
+
+// stored returns a member and the version of the document, or ErrNotFound.
+func (s *Staff) stored(ctx context.Context, id string) (m member, version int64, err error) {
+	if validID(id) {
+		m, version, err = load[member](ctx, s.cfg.Records, kindMember, id)
+	}
+	if err == nil && version == 0 {
+		err = fmt.Errorf("staff: member %.80q: %w", id, ErrNotFound)
+	}
+	return m, version, err
 }
 
 // changeTries bounds how often a change is decided again because another one was quicker.
@@ -184,12 +189,9 @@ const changeTries = 50
 // between. If decide returns an error, nothing is stored, and the error is returned.
 func (s *Staff) change(ctx context.Context, id string, decide func(*member) error) (member, error) {
 	for range changeTries {
-		m, version, err := load[member](ctx, s.cfg.Records, kindMember, id)
+		m, version, err := s.stored(ctx, id)
 		if err != nil {
 			return member{}, err
-		}
-		if version == 0 {
-			return member{}, fmt.Errorf("staff: member %q: %w", id, ErrNotFound)
 		}
 		if err := decide(&m); err != nil {
 			return m, err

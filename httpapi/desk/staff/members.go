@@ -122,12 +122,8 @@ func (s *Staff) Members(ctx context.Context) ([]Member, error) {
 }
 
 func (v *visit) members() {
-	f, ok := v.signedIn()
+	f, ok := v.mayAdminister()
 	if !ok {
-		return
-	}
-	if !f.member.Role.May(desk.RoleAdministrator) {
-		v.refuse(http.StatusForbidden, "Only administrators may see this page.")
 		return
 	}
 	list, more, err := v.all(v.ctx(), f.member.Member)
@@ -156,7 +152,7 @@ func (v *visit) memberRow(m, by member) map[string]any {
 	}
 	return map[string]any{
 		"Member": m.Member, "State": state, "Projects": projectsText(m.Projects), "Self": m.ID == by.ID,
-		"Disabled": m.Disabled, "Factor": m.hasFactor(), "Created": m.Created, "Invited": m.Invitation,
+		"Disabled": m.Disabled, "Created": m.Created, "Invited": m.Invitation,
 	}
 }
 

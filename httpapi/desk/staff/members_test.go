@@ -35,8 +35,10 @@ func TestAddRefusesWhatNoMemberCanBe(t *testing.T) {
 	all, err := s.Members(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, []staff.Member{{ID: "ann@shop.example", Name: "ann@shop.example", Role: desk.RoleViewer, Projects: []string{"a", "b"}}}, all)
-	_, err = s.Invite(t.Context(), "nobody")
-	require.ErrorIs(t, err, staff.ErrNotFound)
+	for _, nobody := range []string{"nobody", "", "No Body", strings.Repeat("a", 200)} {
+		_, err = s.Invite(t.Context(), nobody)
+		require.ErrorIs(t, err, staff.ErrNotFound, "%q", nobody)
+	}
 }
 
 func TestAnInvitationIsGoodOnceAndForATime(t *testing.T) {

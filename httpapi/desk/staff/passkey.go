@@ -3,9 +3,7 @@ package staff
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -155,8 +153,7 @@ func (v *visit) challenge(data map[string]any) error {
 	if err != nil {
 		return fmt.Errorf("staff: passkey: %w", err)
 	}
-	raw = binary.BigEndian.AppendUint64(raw, uint64(v.cfg.Now().Add(challengeTime).Unix()))
-	data["Options"], data["Challenge"] = string(text), base64.RawURLEncoding.EncodeToString(append(raw, sign(key, domain, raw)...))
+	data["Options"], data["Challenge"] = string(text), handOut(key, domain, raw, v.cfg.Now().Add(challengeTime))
 	return nil
 }
 
@@ -166,23 +163,8 @@ func (s *Staff) openChallenge(ctx context.Context, text string) (challenge strin
 	if err != nil {
 		return "", until, false, err
 	}
-	raw := fromText(text)
-	if len(raw) != challengeSize+8+32 {
-		return "", until, false, nil
-	}
-	signed, mac := raw[:challengeSize+8], raw[challengeSize+8:]
-	until = time.Unix(int64(binary.BigEndian.Uint64(signed[challengeSize:])), 0).UTC()
-	ok = hmac.Equal(mac, sign(key, domain, signed)) && s.cfg.Now().Before(until)
-	return base64.RawURLEncoding.EncodeToString(signed[:challengeSize]), until, ok, nil
-}
-
-// fromText returns what a text encodes, or nil.
-func fromText(text string) []byte {
-	raw, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil {
-		return nil
-	}
-	return raw
+	raw, until, ok := handedOut(key, domain, text, challengeSize, s.cfg.Now())
+	return base64.RawURLEncoding.EncodeToString(raw), until, ok, nil
 }
 
 var errWrongPasskey = errors.New("wrong passkey")
@@ -239,7 +221,7 @@ func (v *visit) doPasskey() {
 		return
 	}
 	var lanes attempt
-	lanes.add("from "+network(v.cfg.ClientIP(v.r)), freeFrom)
+	lanes.addFrom(v.cfg.ClientIP(v.r))
 	if wait := v.throttle.begin(lanes); wait > 0 {
 		v.tooMany("message", wait, map[string]any{"Title": "Wait"})
 		return
@@ -247,7 +229,7 @@ func (v *visit) doPasskey() {
 	m, err := v.usePasskey(v.ctx(), v.field("challenge"), v.field("credential"))
 	switch {
 	case errors.Is(err, errWrongPasskey), err == nil && signedIn && m.ID != f.member.ID:
-		v.show(http.StatusUnauthorized, "message", map[string]any{"Title": "Passkey", "Problem": wrongPasskey})
+		v.refusePasskey(http.StatusUnauthorized, wrongPasskey)
 	case err != nil:
 		v.throttle.forgive(lanes)
 		v.fail(err)
@@ -260,13 +242,18 @@ func (v *visit) doPasskey() {
 	}
 }
 
+// refusePasskey answers with a page that only says why.
+func (v *visit) refusePasskey(status int, why string) {
+	v.show(status, "message", map[string]any{"Title": "Passkey", "Problem": why})
+}
+
 // passkey shows the page on which one is added.
 func (v *visit) passkey() {
 	if v.passkeys == nil {
 		v.missing()
 		return
 	}
-	f, ok := v.enrolling()
+	f, ok := v.securing()
 	if !ok {
 		return
 	}
@@ -306,28 +293,31 @@ func (v *visit) doPasskeyAdd() {
 		v.missing()
 		return
 	}
-	f, ok := v.enrolling()
+	f, ok := v.securing()
 	if !ok {
 		return
-	}
-	refuse := func(why string) {
-		v.show(http.StatusUnprocessableEntity, "message", map[string]any{"Title": "Passkey", "Problem": why})
 	}
 	label := v.field("label")
 	if label == "" {
 		label = unnamed
 	}
 	if !plainText(label, maxLabel) {
-		refuse("The name of the passkey is too long.")
+		v.refusePasskey(http.StatusUnprocessableEntity, "The name of the passkey is too long.")
 		return
 	}
-	if !f.member.hasFactor() && !v.rightPassword(f, refuse) {
-		return
+	if !f.member.hasFactor() {
+		right, ok := v.tryPassword(f, true, "message", map[string]any{"Title": "Wait"})
+		if ok && !right {
+			v.refusePasskey(http.StatusUnprocessableEntity, "The password is wrong.")
+		}
+		if !right {
+			return
+		}
 	}
 	made, err := v.madePasskey(f)
 	if err != nil {
 		v.cfg.Logger.InfoContext(v.ctx(), "staff: passkey refused", "member", f.member.ID, "err", err)
-		refuse(wrongPasskey)
+		v.refusePasskey(http.StatusUnprocessableEntity, wrongPasskey)
 		return
 	}
 	add := func(m *member) {
@@ -358,30 +348,6 @@ func (v *visit) madePasskey(f found) (*webauthn.Credential, error) {
 	return v.passkeys.CreateCredential(holder{f.member}, *f.Ceremony, parsed)
 }
 
-// rightPassword checks the password of a form, as far as attempts are left, or answers.
-func (v *visit) rightPassword(f found, refuse func(why string)) bool {
-	lanes, wait, err := v.tryAs(f.member.ID)
-	if err != nil {
-		v.fail(err)
-		return false
-	}
-	if wait > 0 {
-		v.tooMany("message", wait, map[string]any{"Title": "Wait"})
-		return false
-	}
-	_, right, err := v.checkPassword(v.ctx(), v.known, f.member.ID, v.field("password"))
-	switch {
-	case err != nil:
-		v.throttle.forgive(lanes)
-		v.fail(err)
-	case !right:
-		refuse("The password is wrong.")
-	default:
-		v.throttle.succeed(lanes)
-	}
-	return err == nil && right
-}
-
 // doPasskeyRemove removes a passkey, but not the only second factor.
 func (v *visit) doPasskeyRemove() {
 	f, ok := v.proven()
@@ -399,27 +365,14 @@ func (v *visit) doPasskeyRemove() {
 
 // changePasskeys changes the passkeys of a member, and ends all sessions but a new one.
 func (v *visit) changePasskeys(f found, what string, change func(*member) error) {
-	m, err := v.change(v.ctx(), f.member.ID, func(m *member) error {
-		if m.Epoch != f.Epoch || m.Disabled {
-			return desk.ErrSignedOut
-		}
-		m.Epoch++
-		return change(m)
-	})
+	err := v.secure(f, f.Proved, "member.second-factor", what, change)
 	var no *refusal
-	if errors.As(err, &no) {
-		v.show(http.StatusUnprocessableEntity, "message", map[string]any{"Title": "Passkey", "Problem": no.why})
-		return
-	}
-	if err == nil {
-		err = v.audit(v.ctx(), m.ID, "member.second-factor", desk.PhaseDid, what)
-	}
-	if err == nil {
-		err = v.begin(v.w, v.r, m, stageFull, f.Proved)
-	}
-	if err != nil {
+	switch {
+	case errors.As(err, &no):
+		v.refusePasskey(http.StatusUnprocessableEntity, no.why)
+	case err != nil:
 		v.fail(err)
-		return
+	default:
+		v.to("./")
 	}
-	v.to("./")
 }

@@ -57,15 +57,15 @@ const (
 	maxAgent    = 200              // bytes
 )
 
-// token makes a token of 256 random bits, and the name under which its session is stored: that of all sessions of a member
-// begins alike.
+// newToken returns a token of 256 random bits, and the name under which its session is stored: those of all sessions of a
+// member begin alike.
 func newToken(memberID string) (token, name string) {
 	raw := random(32)
 	token = subject(memberID) + "." + base64.RawURLEncoding.EncodeToString(raw)
 	return token, sessionName(token)
 }
 
-// subject is a short name of a member, of 16 digits.
+// subject returns a short name of a member, of 16 digits.
 func subject(memberID string) string {
 	sum := sha256.Sum256([]byte("member\x00" + memberID))
 	return hex.EncodeToString(sum[:8])
@@ -177,10 +177,10 @@ func (s *Staff) begin(w http.ResponseWriter, r *http.Request, m member, to stage
 
 // end removes a session. It does nothing if there is none.
 func (s *Staff) end(ctx context.Context, name string) error {
+	if name == "" {
+		return nil
+	}
 	for range changeTries {
-		if name == "" {
-			return nil
-		}
 		version, _, err := s.cfg.Records.Document(ctx, kindSession, name)
 		if err != nil || version == 0 {
 			return err

@@ -165,7 +165,7 @@ func (v *visit) second() {
 }
 
 func (v *visit) secondPage(f found) map[string]any {
-	return map[string]any{"Who": f.member.Name, "Codes": len(f.member.Secret) > 0, "Passkeys": len(f.member.Passkeys) > 0}
+	return map[string]any{"Who": f.member.Name, "Passkeys": len(f.member.Passkeys) > 0}
 }
 
 // showFactors answers with a page that asks for a factor, a passkey included if the member has one.
@@ -233,6 +233,30 @@ func (v *visit) tryAs(id string) (lanes attempt, wait time.Duration, err error) 
 	return lanes, v.throttle.begin(lanes), nil
 }
 
+// tryPassword reports whether the password of a form is right, and what else the form had to prove too. It counts an attempt,
+// and has answered if it is not ok: with the page, if there have been too many.
+func (v *visit) tryPassword(f found, also bool, page string, data map[string]any) (right, ok bool) {
+	lanes, wait, err := v.tryAs(f.member.ID)
+	if err != nil {
+		v.fail(err)
+		return false, false
+	}
+	if wait > 0 {
+		v.tooMany(page, wait, data)
+		return false, false
+	}
+	_, right, err = v.checkPassword(v.ctx(), v.known, f.member.ID, v.field("password"))
+	if err != nil {
+		v.throttle.forgive(lanes)
+		v.fail(err)
+		return false, false
+	}
+	if right = right && also; right {
+		v.throttle.succeed(lanes)
+	}
+	return right, true
+}
+
 const wrongCode = "The code is wrong, or it was used before. Wait for the next one."
 
 var errWrongCode = errors.New("wrong code")
@@ -255,15 +279,19 @@ func (s *Staff) useCode(ctx context.Context, id, entered string) (m member, how 
 }
 
 func (v *visit) prove() {
-	f, ok := v.signedIn()
-	if !ok {
-		return
+	if f, ok := v.proving(); ok {
+		v.showFactors(http.StatusOK, f, "prove", v.provePage(f))
 	}
-	if !f.member.hasFactor() && !v.cfg.OptionalSecondFactor {
+}
+
+// proving returns the session of a person who can prove who they are, or leads to where they get a second factor.
+func (v *visit) proving() (f found, ok bool) {
+	f, ok = v.signedIn()
+	if ok && !f.member.hasFactor() && !v.cfg.OptionalSecondFactor {
 		v.to("enrol" + asQuery(v.next()))
-		return
+		return f, false
 	}
-	v.showFactors(http.StatusOK, f, "prove", v.provePage(f))
+	return f, ok
 }
 
 func (v *visit) provePage(f found) map[string]any {
@@ -274,15 +302,11 @@ func (v *visit) provePage(f found) map[string]any {
 
 // doProve asks for the password and, if the member has a second factor, for a code: whoever finds an open session has neither.
 func (v *visit) doProve() {
-	f, ok := v.signedIn()
+	f, ok := v.proving()
 	if !ok {
 		return
 	}
-	if !f.member.hasFactor() && !v.cfg.OptionalSecondFactor {
-		v.to("enrol" + asQuery(v.next()))
-		return
-	}
-	m, how, problem, ok := v.proof(f, "prove", v.provePage(f))
+	m, how, problem, ok := v.proof(f)
 	switch {
 	case !ok:
 	case problem != "":
@@ -299,14 +323,14 @@ func (v *visit) doProve() {
 }
 
 // proof checks the password and the code of a form. It returns a problem for the person, or has answered if it is not ok.
-func (v *visit) proof(f found, page string, data map[string]any) (m member, how, problem string, ok bool) {
+func (v *visit) proof(f found) (m member, how, problem string, ok bool) {
 	lanes, wait, err := v.tryAs(f.member.ID)
 	if err != nil {
 		v.fail(err)
 		return m, "", "", false
 	}
 	if wait > 0 {
-		v.tooMany(page, wait, data)
+		v.tooMany("prove", wait, v.provePage(f))
 		return m, "", "", false
 	}
 	m, right, err := v.checkPassword(v.ctx(), v.known, f.member.ID, v.field("password"))

@@ -101,7 +101,7 @@ func (s *Staff) configure() error {
 	if err := s.place(c.URL); err != nil {
 		return fmt.Errorf("URL: %w", err)
 	}
-	if c.Home != "" && nextPath(c.Home, "") == "" {
+	if c.Home != "" && nextPath(c.Home) == "" {
 		return fmt.Errorf("Home: %q is no path of this origin", c.Home)
 	}
 	for _, d := range []struct {
@@ -204,7 +204,7 @@ func (s *Staff) visited(h func(*visit)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		page.Policy{}.Set(w.Header())
 		v := &visit{Staff: s, w: w, r: r}
-		if host := hostOf(r.Host); s.plain && !loopback(host) {
+		if s.elsewhere(r) {
 			v.refuse(http.StatusMisdirectedRequest, "This sign-in is for development, and only on this machine.")
 			return
 		}
@@ -212,19 +212,17 @@ func (s *Staff) visited(h func(*visit)) http.HandlerFunc {
 	}
 }
 
-// hostOf returns a header Host without its port.
-func hostOf(host string) string {
-	if u, err := url.Parse("//" + host); err == nil {
-		return u.Hostname()
-	}
-	return ""
+// elsewhere reports whether a request is for another host than a sign-in for development has.
+func (s *Staff) elsewhere(r *http.Request) bool {
+	u, err := url.Parse("//" + r.Host)
+	return s.plain && (err != nil || !loopback(u.Hostname()))
 }
 
 // Authenticate returns who has sent the request. It is the hook of the desk. The error is [desk.ErrSignedOut] if nobody is
 // signed in, also because the session or the member has ended meanwhile; another error means that the records could not be
 // read. It may write to the records when the session was last used.
 func (s *Staff) Authenticate(r *http.Request) (desk.Person, error) {
-	if s.plain && !loopback(hostOf(r.Host)) {
+	if s.elsewhere(r) {
 		return desk.Person{}, fmt.Errorf("staff: for another host: %w", desk.ErrSignedOut)
 	}
 	f, err := s.session(r)
@@ -238,12 +236,12 @@ func (s *Staff) Authenticate(r *http.Request) (desk.Person, error) {
 }
 
 // SignIn returns the path of the page for signing in, after which the person goes on to the next path of the same origin.
-func (s *Staff) SignIn(next string) string { return s.base + "sign-in" + asQuery(nextPath(next, "")) }
+func (s *Staff) SignIn(next string) string { return s.base + "sign-in" + asQuery(nextPath(next)) }
 
 // Prove returns the path of the page on which a person who is signed in proves again who they are, and then goes on to the
 // next path of the same origin. It leads a person who is not signed in to the page for that, so that it serves both for a desk that
 // knows one page.
-func (s *Staff) Prove(next string) string { return s.base + "prove" + asQuery(nextPath(next, "")) }
+func (s *Staff) Prove(next string) string { return s.base + "prove" + asQuery(nextPath(next)) }
 
 // SignOut returns the path of the page on which a person signs out.
 func (s *Staff) SignOut() string { return s.base + "sign-out" }

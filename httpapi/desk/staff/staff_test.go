@@ -1,6 +1,7 @@
 package staff_test
 
 import (
+	"context"
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -311,4 +313,30 @@ func TestADamagedDocumentIsPassedOver(t *testing.T) {
 	ann.signs("ann")
 	root.get("").shows(http.StatusOK, "My sessions")
 	ann.get("").shows(http.StatusOK, "My sessions")
+}
+
+// reads counts the documents that are read.
+type reads struct {
+	desk.Records
+	n atomic.Int64
+}
+
+func (r *reads) Document(ctx context.Context, kind, name string) (int64, []byte, error) {
+	r.n.Add(1)
+	return r.Records.Document(ctx, kind, name)
+}
+
+func TestARequestReadsTheSessionAndTheMemberOnce(t *testing.T) {
+	records := &reads{Records: store.NewMemory().Records()}
+	s := openOn(t, records)
+	root := s.administrator()
+	records.n.Store(0)
+	_, err := root.person()
+	require.NoError(t, err)
+	require.Equal(t, int64(2), records.n.Load(), "for a page of the desk")
+	for _, page := range []string{"", "members", "invite", "password", "prove"} {
+		records.n.Store(0)
+		root.get(page).shows(http.StatusOK, "<form")
+		require.LessOrEqual(t, records.n.Load(), int64(2), page)
+	}
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/cointill/cointill/httpapi/internal/client"
 )
 
 // throttle slows down guessing. Each lane has some attempts for nothing; then every further one doubles the wait for the
@@ -49,6 +51,9 @@ func (a *attempt) add(lane string, free int) {
 	}{lane, free})
 }
 
+// addFrom adds the lane of an address.
+func (a *attempt) addFrom(from netip.Addr) { a.add("from "+client.Network(from), freeFrom) }
+
 // attemptOf returns the lanes of an attempt to sign in: that of the device if it is known to be the member's, so that nobody
 // else can close it, and otherwise those of the name and of the address.
 func attemptOf(name string, from netip.Addr, device string) (a attempt) {
@@ -57,18 +62,8 @@ func attemptOf(name string, from netip.Addr, device string) (a attempt) {
 		return a
 	}
 	a.add("name "+name, freeName)
-	a.add("from "+network(from), freeFrom)
+	a.addFrom(from)
 	return a
-}
-
-// network returns the part of an address that one customer has: all of an IPv4 address, and 64 bits of an IPv6 address.
-func network(from netip.Addr) string {
-	from = from.Unmap().WithZone("")
-	if from.Is6() {
-		prefix, _ := from.Prefix(64) // fails for a number of bits that no address has
-		return prefix.String()
-	}
-	return from.String()
 }
 
 // begin counts the attempt, or returns how long it has to wait, and counts nothing then.

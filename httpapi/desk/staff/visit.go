@@ -1,6 +1,7 @@
 package staff
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,7 @@ type visit struct {
 	w http.ResponseWriter
 	r *http.Request
 
-	administers bool // the person is an administrator, as far as is known
+	administers bool // signedIn has found an administrator
 }
 
 func (v *visit) ctx() context.Context { return v.r.Context() }
@@ -26,10 +27,8 @@ func (v *visit) ctx() context.Context { return v.r.Context() }
 // field returns a field of the form or of the query.
 func (v *visit) field(name string) string { return v.r.FormValue(name) }
 
-// next returns the page to go on to.
-func (v *visit) next() string {
-	return nextPath(v.field("next"), "")
-}
+// next returns the page to go on to, or an empty text.
+func (v *visit) next() string { return nextPath(v.field("next")) }
 
 // to answers with a redirect to a page of the handler. The URL is relative, so that the handler works under any path.
 func (v *visit) to(page string) {
@@ -39,15 +38,11 @@ func (v *visit) to(page string) {
 
 // on goes on to the next page, or home.
 func (v *visit) on() {
-	switch next := v.next(); {
-	case next != "":
-		v.to(next)
-	case v.cfg.Home != "":
-		v.to(v.cfg.Home)
-	default:
-		v.to("./")
-	}
+	v.to(v.onward())
 }
+
+// onward returns the next page, or home.
+func (v *visit) onward() string { return cmp.Or(v.next(), v.cfg.Home, "./") }
 
 // here returns the path of this page, for the pages that lead back to it.
 func (v *visit) here() string {
@@ -100,9 +95,6 @@ func (v *visit) fail(err error) {
 func (v *visit) tooMany(page string, wait time.Duration, data map[string]any) {
 	seconds := max(1, int((wait+time.Second-1)/time.Second))
 	v.w.Header().Set("Retry-After", strconv.Itoa(seconds))
-	if data == nil {
-		data = map[string]any{}
-	}
 	// A passkey cannot be guessed, so that it need not wait for those who guess passwords.
 	if page == "sign-in" || data["Passkeys"] == true {
 		if err := v.challenge(data); err != nil {
@@ -168,25 +160,29 @@ func (v *visit) pageHere() string {
 // proven returns the session of a person who has proved who they are a short time ago, or leads to the page for that.
 func (v *visit) proven() (f found, ok bool) {
 	f, ok = v.signedIn()
-	if !ok {
-		return f, false
-	}
-	if v.cfg.Now().Sub(v.person(f).Proved) > v.cfg.Fresh {
-		v.to("prove" + asQuery(v.pageHere()))
-		return f, false
-	}
-	return f, true
+	return f, ok && v.fresh(f)
 }
 
-// administrator returns the session of an administrator who has proved who they are.
-func (v *visit) administrator() (f found, ok bool) {
+// fresh reports whether the person has proved who they are a short time ago, or leads to the page for that.
+func (v *visit) fresh(f found) bool {
+	if v.cfg.Now().Sub(v.person(f).Proved) > v.cfg.Fresh {
+		v.to("prove" + asQuery(v.pageHere()))
+		return false
+	}
+	return true
+}
+
+// mayAdminister returns the session of an administrator, or answers.
+func (v *visit) mayAdminister() (f found, ok bool) {
 	f, ok = v.signedIn()
-	if !ok {
-		return f, false
-	}
-	if !f.member.Role.May(desk.RoleAdministrator) {
+	if ok && !v.administers {
 		v.refuse(http.StatusForbidden, "Only administrators may see this page.")
-		return f, false
 	}
-	return v.proven()
+	return f, ok && v.administers
+}
+
+// administrator returns the session of an administrator who has proved who they are a short time ago, or answers.
+func (v *visit) administrator() (f found, ok bool) {
+	f, ok = v.mayAdminister()
+	return f, ok && v.fresh(f)
 }

@@ -1,7 +1,11 @@
-// Package records contains what all stores share to implement the records of package httpapi/desk: what they refuse.
+// Package records contains what all stores share to implement the records of package httpapi/desk: what they refuse, and
+// which records a page has.
 package records
 
-import "fmt"
+import (
+	"fmt"
+	"iter"
+)
 
 // Bounds of what is stored.
 const (
@@ -43,4 +47,20 @@ func checkBody(body []byte) error {
 		return fmt.Errorf("a body must not have more than %d bytes; it has %d", MaxBody, len(body))
 	}
 	return nil
+}
+
+// Positions returns the positions of a page of a log whose last record is at last, for the arguments of ReadRecords.
+func Positions(last, position int64, descending bool, limit int) iter.Seq[int64] {
+	next, step := max(position, 0)+1, int64(1)
+	if descending {
+		next, step = position-1, -1
+		if position <= 0 || position > last {
+			next = last
+		}
+	}
+	return func(yield func(int64) bool) {
+		for at, left := next, limit; left > 0 && at >= 1 && at <= last && yield(at); left-- {
+			at += step
+		}
+	}
 }
