@@ -48,7 +48,6 @@ func (v *visit) home() error {
 		Takings  []assetTakings
 		Days     []time.Time
 		Bounded  bool
-		May      bool
 	}
 	for _, find := range []func() (needs, error){v.invoiceNeeds, v.payoutNeeds, v.messageNeeds, v.solvencyNeeds, v.asideNeeds} {
 		n, err := find()
@@ -66,11 +65,10 @@ func (v *visit) home() error {
 	if body.Takings, body.Days, body.Bounded, err = v.readTakings(); err != nil {
 		return err
 	}
-	body.May = v.cfg.Payouts != nil
 	return v.render(http.StatusOK, "home", "Home", body)
 }
 
-// cut keeps the first needs.
+// cut sorts the needs, the worst and latest first, and keeps the first of them.
 func (n *needs) cut() {
 	slices.SortStableFunc(n.Shown, func(a, b need) int {
 		if worse := rank(b.Tone) - rank(a.Tone); worse != 0 {
@@ -279,7 +277,6 @@ func (v *visit) asideNeeds() (needs, error) {
 type networkRow struct {
 	invoice.NetworkHealth
 	OK               bool
-	Text             string
 	Block, Behind    string
 	Answered, Follow string
 	Problems         []string
@@ -340,10 +337,6 @@ func (v *visit) networkRows() ([]networkRow, error) {
 			row.Problems = append(row.Problems, "The chain's clock and ours differ by "+roughly(h.Ahead)+".")
 		}
 		row.Nodes = v.nodeRows(h.Network)
-		row.Text = "payments are seen"
-		if !row.OK {
-			row.Text = "payments may not be seen"
-		}
 		out = append(out, row)
 	}
 	return out, err

@@ -16,11 +16,11 @@ const listPage = 50
 // invoiceRow is an invoice in a list.
 type invoiceRow struct {
 	invoice.Invoice
-	ProjectName            string
-	Price, Due, Received   string
-	Network                string
-	Remarks                []string
-	Link, Heading, Comment string
+	ProjectName          string
+	Price, Due, Received string
+	Network              string
+	Remarks              []string
+	Link, Heading        string
 }
 
 func (v *visit) invoiceRows(all []invoice.Invoice) []invoiceRow {
@@ -41,7 +41,7 @@ func (v *visit) invoiceRows(all []invoice.Invoice) []invoiceRow {
 	return rows
 }
 
-// heading is what an invoice is called: by the shop's own number if it has one.
+// heading returns what an invoice is called: the shop's own number if it has one, else its id.
 func heading(inv invoice.Invoice) string {
 	if inv.OrderID != "" {
 		return inv.OrderID

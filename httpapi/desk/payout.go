@@ -83,7 +83,7 @@ func (v *visit) payoutOffers(p payout.Payout) []offer {
 	return out
 }
 
-// payoutFacts returns what a payout is.
+// factsOfPayout returns what a payout is, for its page.
 func (v *visit) factsOfPayout(p payout.Payout) []fact {
 	out := []fact{
 		{Name: "Amount", Value: v.amount(p.Asset.ID, p.Units)}, {Name: "Network", Value: v.networkName(p.Asset.ID.Network())},

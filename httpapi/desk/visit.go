@@ -48,7 +48,6 @@ type frame struct {
 // notice is what a page says of the act that led to it.
 type notice struct {
 	Text, Reason string
-	Bad          bool
 }
 
 // render answers with a page. Nothing is sent if its template fails.
@@ -249,7 +248,7 @@ func refusal(err error) (string, bool) {
 	return "", false
 }
 
-// project returns a project that the person may see, or ErrNotFound.
+// oneProject returns a project that the person may see, or ErrNotFound. It reads each once in a request.
 func (v *visit) oneProject(id string) (invoice.Project, error) {
 	if !v.person.Sees(id) {
 		return invoice.Project{}, invoice.ErrNotFound

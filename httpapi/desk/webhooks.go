@@ -11,9 +11,9 @@ import (
 
 // endpointRow is an endpoint of a project.
 type endpointRow struct {
-	ID, URL, Events, Format, State, Secrets, Created string
-	Change, Remove, Rotate                           string // URLs of acts; empty if the person may not
-	Disabled                                         bool
+	ID, URL, Events, Format, State, Secrets string
+	Change, Remove, Rotate                  string // URLs of acts; empty if the person may not
+	Disabled                                bool
 }
 
 // endpointRows returns the endpoints of a project, without their secrets.
@@ -22,7 +22,7 @@ func (v *visit) endpointRows(p invoice.Project) []endpointRow {
 	for _, e := range p.Endpoints {
 		row := endpointRow{
 			ID: e.ID, URL: shownURL(e.URL), Events: strings.Join(e.Events, ", "), Format: e.Format, State: "told every event that it selects",
-			Secrets: secretState(e.Secrets, v.cfg.Now()), Created: clock(e.CreatedAt), Disabled: e.Disabled,
+			Secrets: secretState(e.Secrets, v.cfg.Now()), Disabled: e.Disabled,
 		}
 		if row.Events == "" {
 			row.Events = "every event"
