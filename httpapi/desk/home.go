@@ -49,7 +49,12 @@ func (v *visit) home() error {
 		Days     []time.Time
 		Bounded  bool
 	}
-	for _, find := range []func() (needs, error){v.invoiceNeeds, v.payoutNeeds, v.messageNeeds, v.solvencyNeeds, v.asideNeeds} {
+	health, err := v.cfg.Invoices.Health(v.ctx())
+	if err != nil {
+		return err
+	}
+	aside := func() (needs, error) { return v.asideNeeds(health), nil }
+	for _, find := range []func() (needs, error){v.invoiceNeeds, v.payoutNeeds, v.messageNeeds, v.solvencyNeeds, aside} {
 		n, err := find()
 		if err != nil {
 			return err
@@ -58,10 +63,7 @@ func (v *visit) home() error {
 			body.Needs = append(body.Needs, n)
 		}
 	}
-	var err error
-	if body.Networks, err = v.networkRows(); err != nil {
-		return err
-	}
+	body.Networks = v.networkRows(health)
 	if body.Takings, body.Days, body.Bounded, err = v.readTakings(); err != nil {
 		return err
 	}
@@ -242,12 +244,11 @@ func (v *visit) solvencyNeeds() (needs, error) {
 }
 
 // asideNeeds finds what networks have set aside or skipped.
-func (v *visit) asideNeeds() (needs, error) {
+func (v *visit) asideNeeds(health []invoice.NetworkHealth) needs {
 	out := needs{Title: "Set aside"}
 	if len(v.person.Projects) > 0 {
-		return out, nil
+		return out
 	}
-	health, err := v.cfg.Invoices.Health(v.ctx())
 	for _, h := range health {
 		for _, a := range h.Aside {
 			n := need{toneBad, "Set aside on " + h.Name, a.Cause, v.root + "#networks", a.Since}
@@ -270,7 +271,7 @@ func (v *visit) asideNeeds() (needs, error) {
 		}
 	}
 	out.cut()
-	return out, err
+	return out
 }
 
 // networkRow is how a network does.
@@ -313,11 +314,11 @@ func (v *visit) nodeRows(network chain.Network) []nodeRow {
 	return out
 }
 
-func (v *visit) networkRows() ([]networkRow, error) {
-	all, err := v.cfg.Invoices.Health(v.ctx())
+// networkRows returns how the networks do.
+func (v *visit) networkRows(health []invoice.NetworkHealth) []networkRow {
 	now := v.cfg.Now()
 	var out []networkRow
-	for _, h := range all {
+	for _, h := range health {
 		row := networkRow{
 			NetworkHealth: h, OK: h.OK(now, v.cfg.Within, v.cfg.Behind), Block: fmt.Sprint(h.Stored.Height), Behind: "0",
 			Follow: "another process", Answered: ago(now, h.Advanced),
@@ -339,7 +340,7 @@ func (v *visit) networkRows() ([]networkRow, error) {
 		row.Nodes = v.nodeRows(h.Network)
 		out = append(out, row)
 	}
-	return out, err
+	return out
 }
 
 // nodeProblems says what is wrong with the node of a network. What a node says itself is not shown: it may name its URL.
