@@ -345,20 +345,16 @@ func planInvoice(v *visit) (*deed, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := make([]option, len(projects))
-	for i, p := range projects {
-		names[i] = option{p.ID, p.Name, p.ID == project}
-	}
 	assets := []option{{"", "the payer chooses", v.query("asset") == ""}}
 	for _, a := range v.cfg.Invoices.Assets() {
-		assets = append(assets, option{string(a.ID), a.Code + " on " + v.networkName(a.ID.Network()), v.query("asset") == string(a.ID)})
+		assets = append(assets, v.assetOption(a.Asset, v.query("asset")))
 	}
 	currency := cmp.Or(v.query("currency"), "EUR")
 	d := &deed{
 		title: "New invoice", button: "Create", subject: "invoices", label: "Invoices", project: project, unexplained: true,
 		text: "It has the terms that the configuration gives to invoices. Its page has the link for the payer.",
 		fields: []field{
-			{Name: "project", Label: "Project", Kind: "select", Options: names, Required: true},
+			{Name: "project", Label: "Project", Kind: "select", Options: projectOptions(projects, project), Required: true},
 			{Name: "amount", Label: "Price", Kind: "text", Value: v.query("amount"), Required: true, Help: "Such as 12.50."},
 			{Name: "currency", Label: "Currency", Kind: "text", Value: currency, Required: true, Help: "A code such as EUR, or that of an asset."},
 			{Name: "asset", Label: "To be paid in", Kind: "select", Options: assets},

@@ -67,10 +67,7 @@ func (v *visit) money() error {
 		Projects []option
 		More     bool
 		May      bool
-	}{May: v.person.Role.May(RoleOperator)}
-	for _, p := range projects {
-		body.Projects = append(body.Projects, option{p.ID, p.Name, p.ID == wanted})
-	}
+	}{Projects: projectOptions(projects, wanted), May: v.person.Role.May(RoleOperator)}
 	if wanted != "" {
 		p, err := v.oneProject(wanted)
 		if err != nil {

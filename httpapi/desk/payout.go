@@ -375,16 +375,12 @@ func (v *visit) askPayout(d *deed, projects []invoice.Project, problem string) {
 	if problem != "" {
 		d.warnings = append(d.warnings, problem)
 	}
-	var names []option
-	for _, p := range projects {
-		names = append(names, option{p.ID, p.Name, p.ID == v.query("project")})
-	}
 	kinds := []option{
 		{string(payout.KindPayout), "To somebody else", v.query("kind") != string(payout.KindWithdrawal)},
 		{string(payout.KindWithdrawal), "The project's own money, to its own address", v.query("kind") == string(payout.KindWithdrawal)},
 	}
 	d.fields = []field{
-		{Name: "project", Label: "Project", Kind: "select", Options: names, Required: true},
+		{Name: "project", Label: "Project", Kind: "select", Options: projectOptions(projects, v.query("project")), Required: true},
 		{Name: "kind", Label: "For", Kind: "select", Options: kinds, Required: true},
 		{Name: "asset", Label: "Asset", Kind: "select", Options: v.payoutAssets(v.query("asset")), Required: true},
 		{Name: "amount", Label: "Amount", Kind: "text", Value: v.query("amount"), Required: true, Help: "In the asset's own unit, such as 12.5."},

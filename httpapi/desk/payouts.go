@@ -192,9 +192,7 @@ func (v *visit) payoutChoices(f payoutFilter) (payoutChoices, error) {
 	if err != nil {
 		return c, err
 	}
-	for _, p := range projects {
-		c.Projects = append(c.Projects, option{p.ID, p.Name, p.ID == f.Project})
-	}
+	c.Projects = projectOptions(projects, f.Project)
 	for _, s := range payoutStatuses {
 		c.Statuses = append(c.Statuses, option{string(s), string(s), string(s) == f.Status})
 	}
@@ -209,7 +207,7 @@ func (v *visit) payoutChoices(f payoutFilter) (payoutChoices, error) {
 func (v *visit) payoutAssets(chosen string) []option {
 	var out []option
 	for _, a := range v.cfg.Payouts.Assets() {
-		out = append(out, option{string(a.ID), a.Code + " on " + v.networkName(a.ID.Network()), string(a.ID) == chosen})
+		out = append(out, v.assetOption(a.Asset, chosen))
 	}
 	return out
 }

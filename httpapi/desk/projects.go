@@ -333,14 +333,8 @@ func planDiscount(v *visit) (*deed, error) {
 	if percent == "" {
 		percent = strconv.Itoa(p.Discounts[code])
 	}
-	var codes []option
-	for _, a := range v.cfg.Invoices.Assets() {
-		if !slices.ContainsFunc(codes, func(o option) bool { return o.Value == a.Code }) {
-			codes = append(codes, option{a.Code, a.Code, a.Code == code})
-		}
-	}
 	d.fields = []field{
-		{Name: "code", Label: "Asset", Kind: "select", Options: codes, Required: true},
+		{Name: "code", Label: "Asset", Kind: "select", Options: v.assetCodes(code), Required: true},
 		{Name: "percent", Label: "Percent", Kind: "number", Value: percent, Required: true},
 	}
 	d.do = func(ctx context.Context, _, _ string) (done, error) {

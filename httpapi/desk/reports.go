@@ -177,17 +177,13 @@ func (v *visit) report() error {
 	if err != nil {
 		return err
 	}
-	var names []option
-	for _, x := range projects {
-		names = append(names, option{x.ID, x.Name, x.ID == p.Project})
-	}
 	return v.render(http.StatusOK, "reports", "Reports", struct {
 		Period   period
 		Lines    []reportLine
 		Projects []option
 		Bounded  string
 		Hidden   []field
-	}{p, lines, names, boundedText(more), hiddenFields(p.values())})
+	}{p, lines, projectOptions(projects, p.Project), boundedText(more), hiddenFields(p.values())})
 }
 
 func boundedText(more bool) string {

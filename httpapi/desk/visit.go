@@ -95,12 +95,15 @@ func (v *visit) link(parts ...string) string {
 	return v.root + strings.Join(parts, "/")
 }
 
-// leave answers with a redirect to a page of the desk, whose path has no leading slash.
-func (v *visit) leave(path string) error {
-	v.w.Header().Set("Location", v.root+path)
+// redirect answers with a redirect to a URL.
+func (v *visit) redirect(to string) error {
+	v.w.Header().Set("Location", to)
 	v.w.WriteHeader(http.StatusSeeOther)
 	return nil
 }
+
+// leave answers with a redirect to a page of the desk, whose path has no leading slash.
+func (v *visit) leave(path string) error { return v.redirect(v.root + path) }
 
 // fault is a refusal that is shown to the person.
 type fault struct {
@@ -120,9 +123,7 @@ func (v *visit) signedOut(err error) error {
 		return &fault{http.StatusForbidden, "You cannot use this desk", "Ask the person who runs it."}
 	}
 	if v.cfg.SignIn != "" && v.r.Method == http.MethodGet {
-		v.w.Header().Set("Location", v.signIn())
-		v.w.WriteHeader(http.StatusSeeOther)
-		return nil
+		return v.redirect(v.signIn())
 	}
 	return &fault{http.StatusUnauthorized, "Nobody is signed in", "Sign in, and open this page again."}
 }
@@ -298,6 +299,20 @@ func (v *visit) choices() ([]invoice.Project, error) {
 		out = append(out, p)
 	}
 	return out, nil
+}
+
+// projectOptions returns projects as choices.
+func projectOptions(projects []invoice.Project, chosen string) []option {
+	out := make([]option, len(projects))
+	for i, p := range projects {
+		out[i] = option{p.ID, p.Name, p.ID == chosen}
+	}
+	return out
+}
+
+// assetOption returns an asset as a choice.
+func (d *Desk) assetOption(a chain.Asset, chosen string) option {
+	return option{string(a.ID), a.Code + " on " + d.networkName(a.ID.Network()), string(a.ID) == chosen}
 }
 
 // wanted returns the project that the URL selects: "" for all that the person sees, else one of them, or ErrNotFound.

@@ -62,9 +62,8 @@ func (v *visit) webhooks() error {
 		Troubled []need
 		Looked   int
 		Shows    bool
-	}{Shows: v.cfg.Outbox != nil}
+	}{Projects: projectOptions(projects, wanted), Shows: v.cfg.Outbox != nil}
 	for _, p := range projects {
-		body.Projects = append(body.Projects, option{p.ID, p.Name, p.ID == wanted})
 		if wanted != "" && p.ID != wanted {
 			continue
 		}
