@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"time"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
@@ -88,10 +87,8 @@ func (v *visit) readPayoutFilter() (payoutFilter, error) {
 	case f.Kind != "" && !slices.Contains(payoutKinds, payout.Kind(f.Kind)):
 		return f, badFilter("there is no such kind")
 	}
-	for _, d := range []string{f.From, f.To} {
-		if _, err := time.Parse(day, d); d != "" && err != nil {
-			return f, badFilter("a day must have the form 2026-01-31")
-		}
+	if err := checkDays(f.From, f.To); err != nil {
+		return f, err
 	}
 	if f.Project == "" && len(v.person.Projects) > 0 { // the store pages through one project, or through all
 		f.Project = v.person.Projects[0]
@@ -100,15 +97,9 @@ func (v *visit) readPayoutFilter() (payoutFilter, error) {
 }
 
 func (f payoutFilter) values() url.Values {
-	out := url.Values{}
-	for name, value := range map[string]string{
+	return parameters(map[string]string{
 		"q": f.Search, "project": f.Project, "status": f.Status, "kind": f.Kind, "asset": f.Asset, "from": f.From, "to": f.To,
-	} {
-		if value != "" {
-			out.Set(name, value)
-		}
-	}
-	return out
+	})
 }
 
 func (f payoutFilter) query(before string, limit int) payout.Query {
@@ -116,12 +107,7 @@ func (f payoutFilter) query(before string, limit int) payout.Query {
 		Project: f.Project, Status: payout.Status(f.Status), Kind: payout.Kind(f.Kind), Asset: chain.AssetID(f.Asset), Search: f.Search,
 		Before: before, Limit: limit,
 	}
-	if t, err := time.Parse(day, f.From); err == nil {
-		q.CreatedAfter = t
-	}
-	if t, err := time.Parse(day, f.To); err == nil {
-		q.CreatedBefore = t.AddDate(0, 0, 1).Add(-time.Nanosecond)
-	}
+	q.CreatedAfter, q.CreatedBefore = moments(f.From, f.To)
 	return q
 }
 
