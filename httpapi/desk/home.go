@@ -128,16 +128,9 @@ func (v *visit) invoiceNeeds() (needs, error) {
 func (v *visit) needText(inv invoice.Invoice) string {
 	text := heading(inv)
 	if inv.Quote != nil {
-		text += ": " + quoted(*inv.Quote, orZero(inv.State.Received)) + " of " + due(inv)
+		text += ": " + quoted(*inv.Quote, inv.State.Received) + " of " + due(inv)
 	}
 	return text + ", " + v.projectName(inv.Project)
-}
-
-func orZero(n *big.Int) *big.Int {
-	if n == nil {
-		return new(big.Int)
-	}
-	return n
 }
 
 // payoutNeeds finds the payouts that wait for a person.
@@ -162,7 +155,7 @@ func (v *visit) payoutNeeds() (needs, error) {
 					if title == "" {
 						title = string(p.State.Status)
 					}
-					out.Shown = append(out.Shown, need{p.Tone, strings.ToUpper(title[:1]) + title[1:], p.Amount + ", " + p.ProjectName, p.Link, p.UpdatedAt})
+					out.Shown = append(out.Shown, need{p.Tone, capital(title), p.Amount + ", " + p.ProjectName, p.Link, p.UpdatedAt})
 				}
 			}
 		}
@@ -473,7 +466,7 @@ func (v *visit) viewTakings(sum takingsSum, days []time.Time) []assetTakings {
 		view := assetTakings{Code: a.Code, Network: v.networkName(a.ID.Network()), Invoices: sum.counts[a.ID]}
 		for _, n := range sums {
 			total.Add(total, orZero(n))
-			view.Rows = append(view.Rows, a.Decimal(orZero(n)).String())
+			view.Rows = append(view.Rows, a.Decimal(n).String())
 		}
 		view.Total = v.amount(a.ID, total)
 		view.Chart = bars(sums, days, fmt.Sprintf("%s in the last %d days: %s", a.Code, takingsDays, view.Total))

@@ -132,7 +132,8 @@ func (v *visit) readRefunds(inv invoice.Invoice, s *situation, p *invoicePage) e
 	if len(credit.Received) > 0 {
 		by, err := v.cfg.Payouts.SettledBy(v.ctx(), inv.Project, inv.ID, inv.PaidAsset())
 		if err == nil {
-			p.Settlement = &v.payoutRows([]payout.Payout{by})[0]
+			row := v.payoutRow(by)
+			p.Settlement = &row
 		} else if faultOf(err).status != http.StatusNotFound {
 			return err
 		}

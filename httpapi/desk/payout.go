@@ -39,7 +39,7 @@ func (v *visit) payout() error {
 		return err
 	}
 	body := payoutPage{
-		Payout: p, Row: v.payoutRows([]payout.Payout{p})[0], Text: payoutText(p), Facts: v.factsOfPayout(p), Actions: p.Actions, Shows: v.cfg.Outbox != nil,
+		Payout: p, Row: v.payoutRow(p), Text: payoutText(p), Facts: v.factsOfPayout(p), Actions: p.Actions, Shows: v.cfg.Outbox != nil,
 	}
 	for _, o := range v.payoutOffers(p) {
 		if v.person.Role.May(o.Least) {
@@ -213,17 +213,20 @@ func payoutActs() []*act {
 
 // payoutDeed returns what all acts on a payout repeat.
 func (v *visit) payoutDeed(p payout.Payout) *deed {
-	d := &deed{
+	return &deed{
 		subject: "payouts/" + p.ID, label: short(p.ID), project: p.Project, before: payoutFacts(p),
-		facts: []fact{
-			{Name: "Amount", Value: v.amount(p.Asset.ID, p.Units)}, {Name: "Network", Value: v.networkName(p.Asset.ID.Network())},
-			{Name: "Receiver", Value: string(p.To), Code: true}, {Name: "Greatest fee", Value: v.amount(p.FeeAsset, p.Fee)},
-			{Name: "Fee paid by", Value: v.payerName(p)}, {Name: "Project", Value: v.projectName(p.Project)}, {Name: "Kind", Value: string(p.Kind)},
-			{Name: "Requested by", Value: p.Requester}, {Name: "Status", Value: string(p.State.Status)},
-		},
+		facts:    append(v.termsOf(p), fact{Name: "Requested by", Value: p.Requester}, fact{Name: "Status", Value: string(p.State.Status)}),
+		warnings: v.keyWarning(p.Project),
 	}
-	d.warnings = v.keyWarning(p.Project)
-	return d
+}
+
+// termsOf returns what is to be confirmed of a payout.
+func (v *visit) termsOf(p payout.Payout) []fact {
+	return []fact{
+		{Name: "Amount", Value: v.amount(p.Asset.ID, p.Units)}, {Name: "Network", Value: v.networkName(p.Asset.ID.Network())},
+		{Name: "Receiver", Value: string(p.To), Code: true}, {Name: "Greatest fee", Value: v.amount(p.FeeAsset, p.Fee)},
+		{Name: "Fee paid by", Value: v.payerName(p)}, {Name: "Project", Value: v.projectName(p.Project)}, {Name: "Kind", Value: string(p.Kind)},
+	}
 }
 
 type payoutDo func(v *visit, ctx context.Context, p payout.Payout, reason string) (payout.Payout, error)
@@ -236,16 +239,25 @@ func cancel(v *visit, ctx context.Context, p payout.Payout, reason string) (payo
 	return v.cfg.Payouts.Cancel(ctx, p.Project, p.ID, v.person.ID, reason)
 }
 
+// offeredDeed returns what all acts that a payout offers repeat, for the payout of the path.
+func (v *visit) offeredDeed(title, label string) (*deed, payout.Payout, error) {
+	p, err := v.onePayout()
+	if err != nil {
+		return nil, p, err
+	}
+	d := v.payoutDeed(p)
+	d.title, d.button, d.danger = title, label, true
+	d.refuseUnlessOffered(v.payoutOffers(p), v.r.URL.Path, p)
+	return d, p, nil
+}
+
 // onPayout plans an act on the payout of the path.
 func onPayout(title, label string, do payoutDo) func(*visit) (*deed, error) {
 	return func(v *visit) (*deed, error) {
-		p, err := v.onePayout()
+		d, p, err := v.offeredDeed(title, label)
 		if err != nil {
 			return nil, err
 		}
-		d := v.payoutDeed(p)
-		d.title, d.button, d.danger = title, label, true
-		d.refuseUnlessOffered(v.payoutOffers(p), v.r.URL.Path, p)
 		d.do = func(ctx context.Context, reason, _ string) (done, error) {
 			after, err := do(v, ctx, p, clip(reason, 255))
 			return done{after: payoutFacts(after)}, err
@@ -276,11 +288,7 @@ func refusalOf(err error) string {
 
 // planPaid plans to mark a payout as paid by other means.
 func planPaid(v *visit) (*deed, error) {
-	d, err := onPayout("Mark as paid", "Mark as paid", nil)(v)
-	if err != nil {
-		return nil, err
-	}
-	p, err := v.onePayout()
+	d, p, err := v.offeredDeed("Mark as paid", "Mark as paid")
 	if err != nil {
 		return nil, err
 	}
@@ -419,12 +427,7 @@ func (v *visit) payoutRequest(project string) (payout.Request, string) {
 func (v *visit) confirmPayout(d *deed, r payout.Request, p payout.Payout) {
 	d.button = "Pay " + v.amount(p.Asset.ID, p.Units)
 	d.text = "The amount and the greatest fee are reserved at once. It is paid as soon as policies, approvals and signers let it."
-	d.facts = []fact{
-		{Name: "Amount", Value: v.amount(p.Asset.ID, p.Units)}, {Name: "Network", Value: v.networkName(p.Asset.ID.Network())},
-		{Name: "Receiver", Value: string(p.To), Code: true}, {Name: "Greatest fee", Value: v.amount(p.FeeAsset, p.Fee)},
-		{Name: "Fee paid by", Value: v.payerName(p)}, {Name: "Project", Value: v.projectName(p.Project)}, {Name: "Kind", Value: string(p.Kind)},
-		{Name: "Description", Value: p.Name},
-	}
+	d.facts = append(v.termsOf(p), fact{Name: "Description", Value: p.Name})
 	if string(p.To) != r.To {
 		d.facts = append(d.facts, fact{Name: "Receiver as you wrote it", Value: r.To, Code: true})
 	}

@@ -29,12 +29,16 @@ type payoutRow struct {
 func (v *visit) payoutRows(all []payout.Payout) []payoutRow {
 	rows := make([]payoutRow, len(all))
 	for i, p := range all {
-		rows[i] = payoutRow{
-			Payout: p, ProjectName: v.projectName(p.Project), Amount: v.amount(p.Asset.ID, p.Units), Network: v.networkName(p.Asset.ID.Network()),
-			Link: v.link("payouts", p.ID), Why: reasonTexts[p.State.Reason], Tone: payoutTone(p),
-		}
+		rows[i] = v.payoutRow(p)
 	}
 	return rows
+}
+
+func (v *visit) payoutRow(p payout.Payout) payoutRow {
+	return payoutRow{
+		Payout: p, ProjectName: v.projectName(p.Project), Amount: v.amount(p.Asset.ID, p.Units), Network: v.networkName(p.Asset.ID.Network()),
+		Link: v.link("payouts", p.ID), Why: reasonTexts[p.State.Reason], Tone: payoutTone(p),
+	}
 }
 
 // reasonTexts say why a payout waits, or why it ended as it did.
