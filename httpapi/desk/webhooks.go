@@ -205,10 +205,7 @@ func planRotateEndpoint(v *visit) (*deed, error) {
 	d.fields = []field{f}
 	d.do = func(ctx context.Context, _, _ string) (done, error) {
 		secret, err := v.cfg.Projects.RotateEndpointSecret(ctx, p.ID, e.ID, overlap)
-		return done{
-			after: map[string]string{"overlap": overlap.String()}, text: "This is the new secret. It is shown only now.",
-			shown: []fact{{Name: "Webhook secret", Value: secret, Code: true}},
-		}, err
+		return anew("secret", "Webhook secret", secret, map[string]string{"overlap": overlap.String()}), err
 	}
 	return d, nil
 }
