@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cointill/cointill/httpapi/internal/sheet"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/payout"
 )
@@ -193,7 +194,7 @@ func writeCSV[T any](w io.Writer, columns []column[T], rows int, cell func(c col
 	cells := make([]string, len(columns))
 	for row := range rows {
 		for i, c := range columns {
-			cells[i] = harmless(cell(c, row))
+			cells[i] = sheet.Harmless(cell(c, row))
 		}
 		if err := cw.Write(cells); err != nil {
 			return err

@@ -31,14 +31,6 @@ func clip(s string, n int) string {
 	return s + dots
 }
 
-// harmless returns a text that no spreadsheet takes for a formula.
-func harmless(text string) string {
-	if strings.IndexAny(text, "=+-@\t\r") == 0 {
-		return "'" + text
-	}
-	return text
-}
-
 // orZero returns n, or 0 for nil.
 func orZero(n *big.Int) *big.Int {
 	if n == nil {
