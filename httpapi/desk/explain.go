@@ -209,7 +209,7 @@ func (e *explanation) asExpired(inv invoice.Invoice) {
 	e.say("Accept it, or give it back, and archive the invoice when nothing is left to be done.")
 }
 
-// late says what came after the deadline.
+// late adds what came after the deadline.
 func (e *explanation) late(inv invoice.Invoice) {
 	if !inv.State.Outcome.Has(invoice.OutcomeLate) {
 		return

@@ -111,9 +111,7 @@ func (v *visit) invoiceNeeds() (needs, error) {
 				if err != nil {
 					return out, err
 				}
-				if len(credit.Received) > 0 {
-					s.over = credit.Over(inv.Quote.Asset.ID, inv.Quote.Due)
-				}
+				s.over = surplus(inv, credit)
 			}
 			e := explain(inv, s)
 			if e.Tone == toneBad || e.Tone == toneWarn && (inv.State.Closed || status == invoice.StatusNew) {
@@ -336,7 +334,7 @@ func (v *visit) networkRows(health []invoice.NetworkHealth) []networkRow {
 	return out
 }
 
-// nodeProblems says what is wrong with the node of a network. What a node says itself is not shown: it may name its URL.
+// nodeProblems returns what is wrong with the node of a network. What a node says itself is not shown: it may name its URL.
 func nodeProblems(h invoice.NetworkHealth, now time.Time) []string {
 	var out []string
 	if h.Lag.Failures > 0 {

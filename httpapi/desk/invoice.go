@@ -121,9 +121,7 @@ func (v *visit) readRefunds(inv invoice.Invoice, s *situation, p *invoicePage) e
 			s.refundable = left
 		}
 	}
-	if inv.Quote != nil && len(credit.Received) > 0 && !inv.Terms.Standing {
-		s.over = credit.Over(inv.Quote.Asset.ID, inv.Quote.Due)
-	}
+	s.over = surplus(inv, credit)
 	page, err := v.cfg.Payouts.Payouts(v.ctx(), payout.Query{Project: inv.Project, Search: inv.ID, Limit: 50})
 	if err != nil {
 		return err
@@ -139,6 +137,15 @@ func (v *visit) readRefunds(inv invoice.Invoice, s *situation, p *invoicePage) e
 		}
 	}
 	return nil
+}
+
+// surplus returns what came beyond what was due and was not given back, by the ledger; nil if the ledger has nothing of the
+// invoice, or nothing is due.
+func surplus(inv invoice.Invoice, credit payout.Credit) *big.Int {
+	if inv.Quote == nil || inv.Terms.Standing || len(credit.Received) == 0 {
+		return nil
+	}
+	return credit.Over(inv.Quote.Asset.ID, inv.Quote.Due)
 }
 
 // paymentRows returns the payments, the latest first.
@@ -440,16 +447,14 @@ func (v *visit) planResend(d *deed, id string) error {
 // refundChoices returns the amounts that can be given back of an invoice, the most fitting first.
 func (v *visit) refundChoices(inv invoice.Invoice, credit payout.Credit) []option {
 	var out []option
-	assets := slices.Sorted(maps.Keys(credit.Received))
-	for _, asset := range assets {
+	over := surplus(inv, credit)
+	for _, asset := range slices.Sorted(maps.Keys(credit.Received)) {
 		left := credit.Refundable(asset)
 		if left.Sign() <= 0 {
 			continue
 		}
-		if inv.Quote != nil && inv.Quote.Asset.ID == asset && !inv.Terms.Standing {
-			if over := credit.Over(asset, inv.Quote.Due); over.Sign() > 0 && over.Cmp(left) < 0 {
-				out = append(out, option{Value: "over " + string(asset), Text: "The surplus: " + v.amount(asset, over)})
-			}
+		if positive(over) && inv.Quote.Asset.ID == asset && over.Cmp(left) < 0 {
+			out = append(out, option{Value: "over " + string(asset), Text: "The surplus: " + v.amount(asset, over)})
 		}
 		out = append(out, option{Value: "all " + string(asset), Text: "Everything: " + v.amount(asset, left)})
 	}

@@ -266,7 +266,7 @@ func onPayout(title, label string, do payoutDo) func(*visit) (*deed, error) {
 	}
 }
 
-// refuseUnlessOffered explains the act of the path by its offer, or says why there is none.
+// refuseUnlessOffered sets the text of the deed from the offer of the path's act, or why there is none.
 func (d *deed) refuseUnlessOffered(offers []offer, path string, p payout.Payout) {
 	name := path[strings.LastIndexByte(path, '/')+1:]
 	for _, o := range offers {
@@ -599,7 +599,7 @@ func decoded(body []byte) []byte {
 // keyKind is the kind of the documents that remember when keys of projects were made anew.
 const keyKind = "desk.keys"
 
-// keyWarning says that the project's key was made anew lately: who got hold of an account often begins with that.
+// keyWarning returns a warning if a key of the project was made anew lately: who got hold of an account often begins with that.
 func (v *visit) keyWarning(project string) []string {
 	_, body, err := v.cfg.Records.Document(v.ctx(), keyKind, project)
 	if err != nil || body == nil {

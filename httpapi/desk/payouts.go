@@ -260,7 +260,7 @@ func payoutFacts(p payout.Payout) map[string]string {
 	return out
 }
 
-// payoutText says in a sentence where a payout is.
+// payoutText returns a sentence on where a payout is.
 func payoutText(p payout.Payout) string {
 	return map[payout.Status]string{
 		payout.StatusRequested: "Its amount and greatest fee are reserved. It waits.",

@@ -63,7 +63,7 @@ func (v *visit) render(status int, name, title string, body any) error {
 		}
 		f.Notice = v.notice()
 	}
-	if section(v.r.URL.Path) == "search" {
+	if f.Section == "search" {
 		f.Search = v.query("q")
 	}
 	var out bytes.Buffer
