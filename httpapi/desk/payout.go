@@ -150,9 +150,14 @@ func (v *visit) viewTransaction(t payout.Transaction) *transactionView {
 		out.Payouts = append(out.Payouts, fact{Name: "Payout", Value: id, Link: v.link("payouts", id), Code: true})
 	}
 	may := v.person.Role.May(RoleApprover) && v.cfg.Payouts != nil
-	out.CanSign = may && t.Stage.Open() && len(t.Versions) > 0 && !t.Last().Signed()
+	out.CanSign = may && signable(t)
 	out.CanCancel = may && t.Stage.Open() && !t.Cancel && t.Purpose == payout.PurposePay
 	return out
+}
+
+// signable reports whether the last version of a transaction waits for its signature.
+func signable(t payout.Transaction) bool {
+	return t.Stage.Open() && len(t.Versions) > 0 && !t.Last().Signed()
 }
 
 // feeText returns the fee of a version in the coin of its network, if that is known.
@@ -508,7 +513,7 @@ func planExport(v *visit) (*deed, error) {
 	d.fields = []field{{Name: "form", Label: "As", Kind: "select", Required: true, Options: []option{
 		{"file", "the bytes (a PSBT on Bitcoin's relatives)", form == "file"}, {"base64", "text in base64", form == "base64"}, {"hex", "text in hexadecimal digits", form == "hex"},
 	}}}
-	if !t.Stage.Open() || len(t.Versions) == 0 || t.Last().Signed() {
+	if !signable(t) {
 		d.refused = "Nothing of this transaction is to be signed now."
 	}
 	d.do = func(ctx context.Context, _, _ string) (done, error) {
