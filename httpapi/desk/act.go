@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -34,7 +35,7 @@ type deed struct {
 	title, button string
 	text          string // what will happen
 	danger        bool
-	subject       string // path of the page about the subject, such as "invoices/ID"
+	subject       string // path of the page about the subject, such as "invoices/ID", without parameters
 	label         string // its name for people
 	project       string // empty: it concerns all, or several
 	facts         []fact
@@ -52,7 +53,7 @@ type deed struct {
 // done is what came of a deed.
 type done struct {
 	after map[string]string
-	path  string // the page to go on with; empty: that of the subject
+	path  string // the page to go on with, without parameters; empty: that of the subject
 	shown []fact // secrets, which are shown once and never logged
 	text  string // what the page with the secrets says
 	file  *file  // to be downloaded instead of a page
@@ -215,23 +216,14 @@ func (v *visit) perform(a *act, d *deed, reason, once string) error {
 
 // finish answers after a deed was done.
 func (v *visit) finish(d *deed, result done, once string, end int64) error {
-	path := result.path
-	if path == "" {
-		path = d.subject
-	}
-	sep := "?"
-	if strings.Contains(path, "?") {
-		sep = "&"
-	}
-	if end > 0 {
-		path += sep + "done=" + strconv.FormatInt(end, 10)
-	}
 	if f := result.file; f != nil {
-		h := v.w.Header()
-		h.Set("Content-Type", f.kind)
-		h.Set("Content-Disposition", `attachment; filename="`+f.name+`"`)
+		v.download(f.name, f.kind)
 		_, _ = v.w.Write(f.body) // it can be downloaded again
 		return nil
+	}
+	path := cmp.Or(result.path, d.subject)
+	if end > 0 {
+		path += "?done=" + strconv.FormatInt(end, 10)
 	}
 	v.conclude(once, path)
 	if len(result.shown) > 0 {

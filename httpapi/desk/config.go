@@ -37,9 +37,9 @@ type Config struct {
 	Outbox   webhook.Outbox  // nil: messages are not shown
 
 	// SignIn is the URL of a page that signs a person in, or lets them prove again who they are, such as Prove("") of a
-	// sign-in of httpapi/desk/staff. The page that was asked for is
-	// added to it as the parameter next: a path on the same host. If SignIn is empty, the desk says what is missing. SignOut
-	// is the URL of a page that signs the person out, for a link.
+	// sign-in of httpapi/desk/staff. The page that was asked for is added to it as the parameter next: a path on the same
+	// host. If SignIn is empty, the desk says what is missing. SignOut is the URL of a page that signs the person out, for a
+	// link.
 	SignIn, SignOut string
 	// Members is the URL of a page about those who use the desk, for a link that administrators see; empty: none.
 	Members string

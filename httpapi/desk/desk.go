@@ -24,8 +24,7 @@ type Desk struct {
 	pages   pages
 	guard   *http.CrossOriginProtection
 	mux     *http.ServeMux
-	byID    map[chain.AssetID]chain.Asset
-	order   []chain.Network // all networks, in the order of the configurations
+	byID    map[chain.AssetID]chain.Asset // of invoices and of payouts
 	takings *takings
 }
 
@@ -54,7 +53,7 @@ func New(cfg Config) (*Desk, error) {
 	return d, nil
 }
 
-// embedded returns the styles and scripts, the host's own style among them.
+// embedded returns the styles and scripts, with the host's own style.
 func embedded(style []byte) (*page.Assets, error) {
 	files, err := fs.Sub(assetFiles, "assets")
 	if err != nil {
@@ -63,28 +62,16 @@ func embedded(style []byte) (*page.Assets, error) {
 	return page.NewAssets(files, page.File{Name: "host.css", Body: style})
 }
 
-// readAssets collects the assets of invoices and of payouts.
+// readAssets sets the assets of invoices and of payouts by their ids.
 func (d *Desk) readAssets() {
 	d.byID = map[chain.AssetID]chain.Asset{}
-	add := func(a chain.Asset) {
-		if _, known := d.byID[a.ID]; known {
-			return
-		}
-		d.byID[a.ID] = a
-		for _, n := range d.order {
-			if n == a.ID.Network() {
-				return
-			}
-		}
-		d.order = append(d.order, a.ID.Network())
-	}
-	for _, a := range d.cfg.Invoices.Assets() {
-		add(a.Asset)
-	}
 	if d.cfg.Payouts != nil {
 		for _, a := range d.cfg.Payouts.Assets() {
-			add(a.Asset)
+			d.byID[a.ID] = a.Asset
 		}
+	}
+	for _, a := range d.cfg.Invoices.Assets() { // they decide where both have an asset
+		d.byID[a.ID] = a.Asset
 	}
 }
 
@@ -159,7 +146,7 @@ func (d *Desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// enter finds out who visits, and serves what they may see.
+// enter serves what the person who visits may see, or returns why not.
 func (v *visit) enter() error {
 	if err := v.guard.Check(v.r); err != nil {
 		return &fault{http.StatusForbidden, "This form was sent from another site", "Open the page here and send it again."}
@@ -204,10 +191,9 @@ func (v *visit) match() (*route, error) {
 func (v *visit) known() bool {
 	other := v.r.Clone(v.r.Context())
 	for _, other.Method = range []string{http.MethodGet, http.MethodPost} {
-		if h, _ := v.mux.Handler(other); h != nil {
-			if _, is := h.(*route); is {
-				return true
-			}
+		h, _ := v.mux.Handler(other)
+		if _, is := h.(*route); is {
+			return true
 		}
 	}
 	return false

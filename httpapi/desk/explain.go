@@ -3,6 +3,7 @@ package desk
 import (
 	"fmt"
 	"math/big"
+	"slices"
 	"time"
 
 	"github.com/cointill/cointill/invoice"
@@ -94,9 +95,6 @@ func sum(inv invoice.Invoice, units *big.Int) string {
 	if inv.Quote == nil {
 		return "nothing"
 	}
-	if units == nil {
-		units = new(big.Int)
-	}
 	return quoted(*inv.Quote, units) + " " + inv.Quote.Asset.Code
 }
 
@@ -114,11 +112,7 @@ func missing(inv invoice.Invoice) *big.Int {
 	if inv.Quote == nil {
 		return new(big.Int)
 	}
-	counted := inv.State.Counted
-	if counted == nil {
-		counted = new(big.Int)
-	}
-	return new(big.Int).Sub(inv.Quote.Due, counted)
+	return new(big.Int).Sub(inv.Quote.Due, orZero(inv.State.Counted))
 }
 
 func (e *explanation) asNew(inv invoice.Invoice, s situation) {
@@ -215,7 +209,7 @@ func (e *explanation) asExpired(inv invoice.Invoice) {
 	e.say("Accept it, or give it back, and archive the invoice when nothing is left to be done.")
 }
 
-// late says what came after the deadline.
+// late adds what came after the deadline.
 func (e *explanation) late(inv invoice.Invoice) {
 	if !inv.State.Outcome.Has(invoice.OutcomeLate) {
 		return
@@ -224,14 +218,7 @@ func (e *explanation) late(inv invoice.Invoice) {
 		e.say("Some of the money came after the deadline, and counts.")
 		return
 	}
-	held := new(big.Int)
-	if inv.State.Received != nil {
-		held.Set(inv.State.Received)
-		if inv.State.Counted != nil {
-			held.Sub(held, inv.State.Counted)
-		}
-	}
-	if held.Sign() > 0 {
+	if held := new(big.Int).Sub(orZero(inv.State.Received), orZero(inv.State.Counted)); held.Sign() > 0 {
 		e.raise()
 		e.say("%s came after the deadline and does not count.", sum(inv, held))
 	}
@@ -265,12 +252,7 @@ func (e *explanation) asOtherAsset(inv invoice.Invoice) {
 
 // did reports whether an operator did this to the invoice.
 func did(inv invoice.Invoice, kind invoice.ActionKind) bool {
-	for _, a := range inv.Actions {
-		if a.Kind == kind {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(inv.Actions, func(a invoice.Action) bool { return a.Kind == kind })
 }
 
 func accepted(inv invoice.Invoice) bool { return did(inv, invoice.ActionAcceptLate) }
@@ -285,14 +267,7 @@ func offers(inv invoice.Invoice, s situation) []offer {
 			out = append(out, o)
 		}
 	}
-	is := func(any ...invoice.Status) bool {
-		for _, a := range any {
-			if st.Status == a {
-				return true
-			}
-		}
-		return false
-	}
+	is := func(any ...invoice.Status) bool { return slices.Contains(any, st.Status) }
 	add(st.Outcome.Has(invoice.OutcomeLate) && !accepted(inv) && inv.Terms.Late != invoice.LateAccept &&
 		is(invoice.StatusNew, invoice.StatusExpired, invoice.StatusPaidPartial),
 		offer{"accept-late", "Accept late money", "Late payments of this invoice count in full, those to come as well. The status follows from that.", RoleOperator})

@@ -4,7 +4,6 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cointill/cointill/httpapi/internal/sheet"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/payout"
 )
@@ -133,7 +133,8 @@ func (v *visit) exportInvoices() error {
 	})
 }
 
-// export streams the pages that next returns until it reports the end, in the format that the URL names.
+// export streams the pages that next returns until it reports the end, in the format that the URL names. The pages before
+// the end may be empty.
 func export[T any](v *visit, name string, all []column[T], next func() ([]T, bool, error)) error {
 	_ = v.query("format") // parses the form
 	columns, err := chosen(v, all)
@@ -173,34 +174,29 @@ func export[T any](v *visit, name string, all []column[T], next func() ([]T, boo
 			return out.broken(err)
 		}
 	}
-	return out.end()
+	return nil
 }
 
 // csvHead writes the names of the columns.
 func csvHead[T any](w io.Writer, columns []column[T]) error {
-	cw := csv.NewWriter(w)
-	cw.UseCRLF = true
-	row := make([]string, len(columns))
-	for i, c := range columns {
-		row[i] = harmless(c.name)
-	}
-	if err := cw.Write(row); err != nil {
-		return err
-	}
-	cw.Flush()
-	return cw.Error()
+	return writeCSV(w, columns, 1, func(c column[T], _ int) string { return c.name })
 }
 
 // csvRows writes a row for each item.
 func csvRows[T any](w io.Writer, columns []column[T], page []T) error {
+	return writeCSV(w, columns, len(page), func(c column[T], i int) string { return c.text(page[i]) })
+}
+
+// writeCSV writes rows of a table, whose cells are texts that no spreadsheet takes for formulas.
+func writeCSV[T any](w io.Writer, columns []column[T], rows int, cell func(c column[T], row int) string) error {
 	cw := csv.NewWriter(w)
 	cw.UseCRLF = true
-	row := make([]string, len(columns))
-	for _, item := range page {
+	cells := make([]string, len(columns))
+	for row := range rows {
 		for i, c := range columns {
-			row[i] = harmless(c.text(item))
+			cells[i] = sheet.Harmless(cell(c, row))
 		}
-		if err := cw.Write(row); err != nil {
+		if err := cw.Write(cells); err != nil {
 			return err
 		}
 	}
@@ -246,10 +242,15 @@ const patience = time.Minute
 
 // stream begins an answer that is downloaded as a file.
 func (v *visit) stream(file, kind string) *stream {
+	v.download(file, kind)
+	return &stream{v, http.NewResponseController(v.w), file}
+}
+
+// download sets the headers of an answer that is downloaded as a file.
+func (v *visit) download(file, kind string) {
 	h := v.w.Header()
 	h.Set("Content-Type", kind)
 	h.Set("Content-Disposition", `attachment; filename="`+file+`"`)
-	return &stream{v, http.NewResponseController(v.w), file}
 }
 
 func (s *stream) Write(b []byte) (int, error) { return s.v.w.Write(b) }
@@ -264,12 +265,10 @@ func (s *stream) flush() error {
 	return s.v.ctx().Err()
 }
 
-func (s *stream) end() error { return nil }
-
 // broken ends a stream that has begun, in a way that a client does not take for its end.
 func (s *stream) broken(err error) error {
 	if s.v.ctx().Err() == nil {
-		s.v.cfg.Logger.ErrorContext(s.v.ctx(), "desk: an export broke off", "file", s.file, "error", fmt.Errorf("%w", err))
+		s.v.cfg.Logger.ErrorContext(s.v.ctx(), "desk: an export broke off", "file", s.file, "error", err)
 	}
 	panic(http.ErrAbortHandler) //nolint:forbidigo // how net/http is told to drop the connection
 }

@@ -45,12 +45,28 @@ func (v *visit) readFilter() (filter, error) {
 	case !slices.ContainsFunc(sorts, func(o option) bool { return o.Value == f.Sort }):
 		return f, badFilter("there is no such order")
 	}
-	for _, d := range []string{f.From, f.To} {
+	return f, checkDays(f.From, f.To)
+}
+
+// checkDays returns a fault unless each text is a day or empty.
+func checkDays(days ...string) error {
+	for _, d := range days {
 		if _, err := time.Parse(day, d); d != "" && err != nil {
-			return f, badFilter("a day must have the form 2026-01-31")
+			return badFilter("a day must have the form 2026-01-31")
 		}
 	}
-	return f, nil
+	return nil
+}
+
+// moments returns the first and the last moment of the days from and to, or zero times for those that are empty.
+func moments(from, to string) (first, last time.Time) {
+	if t, err := time.Parse(day, from); err == nil {
+		first = t
+	}
+	if t, err := time.Parse(day, to); err == nil {
+		last = t.AddDate(0, 0, 1).Add(-time.Nanosecond)
+	}
+	return first, last
 }
 
 func badFilter(why string) error {
@@ -59,25 +75,25 @@ func badFilter(why string) error {
 
 // values returns the parameters of the URL that selects the same.
 func (f filter) values() url.Values {
+	out := parameters(map[string]string{
+		"q": f.Search, "project": f.Project, "status": f.Status, "asset": f.Asset, "fiat": f.Fiat, "from": f.From, "to": f.To, "sort": f.Sort,
+	})
+	if f.Deposits {
+		out.Set("deposits", "1")
+	}
+	if f.Ascending {
+		out.Set("order", "asc")
+	}
+	return out
+}
+
+// parameters returns the values that are not empty as parameters of a URL.
+func parameters(values map[string]string) url.Values {
 	out := url.Values{}
-	set := func(name, value string) {
+	for name, value := range values {
 		if value != "" {
 			out.Set(name, value)
 		}
-	}
-	set("q", f.Search)
-	set("project", f.Project)
-	set("status", f.Status)
-	set("asset", f.Asset)
-	set("fiat", f.Fiat)
-	set("from", f.From)
-	set("to", f.To)
-	set("sort", f.Sort)
-	if f.Deposits {
-		set("deposits", "1")
-	}
-	if f.Ascending {
-		set("order", "asc")
 	}
 	return out
 }
@@ -93,12 +109,7 @@ func (f filter) query(after string, limit int) invoice.Query {
 		Project: f.Project, Standing: f.Deposits, Status: invoice.Status(f.Status), AssetCode: f.Asset, Fiat: strings.ToUpper(f.Fiat), Search: f.Search,
 		Sort: invoice.Sort(f.Sort), Ascending: f.Ascending, After: after, Limit: limit,
 	}
-	if t, err := time.Parse(day, f.From); err == nil {
-		q.CreatedAfter = t
-	}
-	if t, err := time.Parse(day, f.To); err == nil {
-		q.CreatedBefore = t.AddDate(0, 0, 1).Add(-time.Nanosecond)
-	}
+	q.CreatedAfter, q.CreatedBefore = moments(f.From, f.To)
 	return q
 }
 

@@ -48,9 +48,13 @@ func (v *visit) home() error {
 		Takings  []assetTakings
 		Days     []time.Time
 		Bounded  bool
-		May      bool
 	}
-	for _, find := range []func() (needs, error){v.invoiceNeeds, v.payoutNeeds, v.messageNeeds, v.solvencyNeeds, v.asideNeeds} {
+	health, err := v.cfg.Invoices.Health(v.ctx())
+	if err != nil {
+		return err
+	}
+	aside := func() (needs, error) { return v.asideNeeds(health), nil }
+	for _, find := range []func() (needs, error){v.invoiceNeeds, v.payoutNeeds, v.messageNeeds, v.solvencyNeeds, aside} {
 		n, err := find()
 		if err != nil {
 			return err
@@ -59,18 +63,14 @@ func (v *visit) home() error {
 			body.Needs = append(body.Needs, n)
 		}
 	}
-	var err error
-	if body.Networks, err = v.networkRows(); err != nil {
-		return err
-	}
+	body.Networks = v.networkRows(health)
 	if body.Takings, body.Days, body.Bounded, err = v.readTakings(); err != nil {
 		return err
 	}
-	body.May = v.cfg.Payouts != nil
 	return v.render(http.StatusOK, "home", "Home", body)
 }
 
-// cut keeps the first needs.
+// cut sorts the needs, the worst and latest first, and keeps the first of them.
 func (n *needs) cut() {
 	slices.SortStableFunc(n.Shown, func(a, b need) int {
 		if worse := rank(b.Tone) - rank(a.Tone); worse != 0 {
@@ -111,9 +111,7 @@ func (v *visit) invoiceNeeds() (needs, error) {
 				if err != nil {
 					return out, err
 				}
-				if len(credit.Received) > 0 {
-					s.over = credit.Over(inv.Quote.Asset.ID, inv.Quote.Due)
-				}
+				s.over = surplus(inv, credit)
 			}
 			e := explain(inv, s)
 			if e.Tone == toneBad || e.Tone == toneWarn && (inv.State.Closed || status == invoice.StatusNew) {
@@ -128,16 +126,9 @@ func (v *visit) invoiceNeeds() (needs, error) {
 func (v *visit) needText(inv invoice.Invoice) string {
 	text := heading(inv)
 	if inv.Quote != nil {
-		text += ": " + quoted(*inv.Quote, orZero(inv.State.Received)) + " of " + due(inv)
+		text += ": " + quoted(*inv.Quote, inv.State.Received) + " of " + due(inv)
 	}
 	return text + ", " + v.projectName(inv.Project)
-}
-
-func orZero(n *big.Int) *big.Int {
-	if n == nil {
-		return new(big.Int)
-	}
-	return n
 }
 
 // payoutNeeds finds the payouts that wait for a person.
@@ -162,7 +153,7 @@ func (v *visit) payoutNeeds() (needs, error) {
 					if title == "" {
 						title = string(p.State.Status)
 					}
-					out.Shown = append(out.Shown, need{p.Tone, strings.ToUpper(title[:1]) + title[1:], p.Amount + ", " + p.ProjectName, p.Link, p.UpdatedAt})
+					out.Shown = append(out.Shown, need{p.Tone, capital(title), p.Amount + ", " + p.ProjectName, p.Link, p.UpdatedAt})
 				}
 			}
 		}
@@ -244,12 +235,11 @@ func (v *visit) solvencyNeeds() (needs, error) {
 }
 
 // asideNeeds finds what networks have set aside or skipped.
-func (v *visit) asideNeeds() (needs, error) {
+func (v *visit) asideNeeds(health []invoice.NetworkHealth) needs {
 	out := needs{Title: "Set aside"}
 	if len(v.person.Projects) > 0 {
-		return out, nil
+		return out
 	}
-	health, err := v.cfg.Invoices.Health(v.ctx())
 	for _, h := range health {
 		for _, a := range h.Aside {
 			n := need{toneBad, "Set aside on " + h.Name, a.Cause, v.root + "#networks", a.Since}
@@ -272,14 +262,13 @@ func (v *visit) asideNeeds() (needs, error) {
 		}
 	}
 	out.cut()
-	return out, err
+	return out
 }
 
 // networkRow is how a network does.
 type networkRow struct {
 	invoice.NetworkHealth
 	OK               bool
-	Text             string
 	Block, Behind    string
 	Answered, Follow string
 	Problems         []string
@@ -316,11 +305,11 @@ func (v *visit) nodeRows(network chain.Network) []nodeRow {
 	return out
 }
 
-func (v *visit) networkRows() ([]networkRow, error) {
-	all, err := v.cfg.Invoices.Health(v.ctx())
+// networkRows returns how the networks do.
+func (v *visit) networkRows(health []invoice.NetworkHealth) []networkRow {
 	now := v.cfg.Now()
 	var out []networkRow
-	for _, h := range all {
+	for _, h := range health {
 		row := networkRow{
 			NetworkHealth: h, OK: h.OK(now, v.cfg.Within, v.cfg.Behind), Block: fmt.Sprint(h.Stored.Height), Behind: "0",
 			Follow: "another process", Answered: ago(now, h.Advanced),
@@ -340,16 +329,12 @@ func (v *visit) networkRows() ([]networkRow, error) {
 			row.Problems = append(row.Problems, "The chain's clock and ours differ by "+roughly(h.Ahead)+".")
 		}
 		row.Nodes = v.nodeRows(h.Network)
-		row.Text = "payments are seen"
-		if !row.OK {
-			row.Text = "payments may not be seen"
-		}
 		out = append(out, row)
 	}
-	return out, err
+	return out
 }
 
-// nodeProblems says what is wrong with the node of a network. What a node says itself is not shown: it may name its URL.
+// nodeProblems returns what is wrong with the node of a network. What a node says itself is not shown: it may name its URL.
 func nodeProblems(h invoice.NetworkHealth, now time.Time) []string {
 	var out []string
 	if h.Lag.Failures > 0 {
@@ -479,7 +464,7 @@ func (v *visit) viewTakings(sum takingsSum, days []time.Time) []assetTakings {
 		view := assetTakings{Code: a.Code, Network: v.networkName(a.ID.Network()), Invoices: sum.counts[a.ID]}
 		for _, n := range sums {
 			total.Add(total, orZero(n))
-			view.Rows = append(view.Rows, a.Decimal(orZero(n)).String())
+			view.Rows = append(view.Rows, a.Decimal(n).String())
 		}
 		view.Total = v.amount(a.ID, total)
 		view.Chart = bars(sums, days, fmt.Sprintf("%s in the last %d days: %s", a.Code, takingsDays, view.Total))

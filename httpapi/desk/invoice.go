@@ -121,9 +121,7 @@ func (v *visit) readRefunds(inv invoice.Invoice, s *situation, p *invoicePage) e
 			s.refundable = left
 		}
 	}
-	if inv.Quote != nil && len(credit.Received) > 0 && !inv.Terms.Standing {
-		s.over = credit.Over(inv.Quote.Asset.ID, inv.Quote.Due)
-	}
+	s.over = surplus(inv, credit)
 	page, err := v.cfg.Payouts.Payouts(v.ctx(), payout.Query{Project: inv.Project, Search: inv.ID, Limit: 50})
 	if err != nil {
 		return err
@@ -132,12 +130,22 @@ func (v *visit) readRefunds(inv invoice.Invoice, s *situation, p *invoicePage) e
 	if len(credit.Received) > 0 {
 		by, err := v.cfg.Payouts.SettledBy(v.ctx(), inv.Project, inv.ID, inv.PaidAsset())
 		if err == nil {
-			p.Settlement = &v.payoutRows([]payout.Payout{by})[0]
+			row := v.payoutRow(by)
+			p.Settlement = &row
 		} else if faultOf(err).status != http.StatusNotFound {
 			return err
 		}
 	}
 	return nil
+}
+
+// surplus returns what came beyond what was due and was not given back, by the ledger; nil if the ledger has nothing of the
+// invoice, or nothing is due.
+func surplus(inv invoice.Invoice, credit payout.Credit) *big.Int {
+	if inv.Quote == nil || inv.Terms.Standing || len(credit.Received) == 0 {
+		return nil
+	}
+	return credit.Over(inv.Quote.Asset.ID, inv.Quote.Due)
 }
 
 // paymentRows returns the payments, the latest first.
@@ -345,20 +353,16 @@ func planInvoice(v *visit) (*deed, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := make([]option, len(projects))
-	for i, p := range projects {
-		names[i] = option{p.ID, p.Name, p.ID == project}
-	}
 	assets := []option{{"", "the payer chooses", v.query("asset") == ""}}
 	for _, a := range v.cfg.Invoices.Assets() {
-		assets = append(assets, option{string(a.ID), a.Code + " on " + v.networkName(a.ID.Network()), v.query("asset") == string(a.ID)})
+		assets = append(assets, v.assetOption(a.Asset, v.query("asset")))
 	}
 	currency := cmp.Or(v.query("currency"), "EUR")
 	d := &deed{
 		title: "New invoice", button: "Create", subject: "invoices", label: "Invoices", project: project, unexplained: true,
 		text: "It has the terms that the configuration gives to invoices. Its page has the link for the payer.",
 		fields: []field{
-			{Name: "project", Label: "Project", Kind: "select", Options: names, Required: true},
+			{Name: "project", Label: "Project", Kind: "select", Options: projectOptions(projects, project), Required: true},
 			{Name: "amount", Label: "Price", Kind: "text", Value: v.query("amount"), Required: true, Help: "Such as 12.50."},
 			{Name: "currency", Label: "Currency", Kind: "text", Value: currency, Required: true, Help: "A code such as EUR, or that of an asset."},
 			{Name: "asset", Label: "To be paid in", Kind: "select", Options: assets},
@@ -443,16 +447,14 @@ func (v *visit) planResend(d *deed, id string) error {
 // refundChoices returns the amounts that can be given back of an invoice, the most fitting first.
 func (v *visit) refundChoices(inv invoice.Invoice, credit payout.Credit) []option {
 	var out []option
-	assets := slices.Sorted(maps.Keys(credit.Received))
-	for _, asset := range assets {
+	over := surplus(inv, credit)
+	for _, asset := range slices.Sorted(maps.Keys(credit.Received)) {
 		left := credit.Refundable(asset)
 		if left.Sign() <= 0 {
 			continue
 		}
-		if inv.Quote != nil && inv.Quote.Asset.ID == asset && !inv.Terms.Standing {
-			if over := credit.Over(asset, inv.Quote.Due); over.Sign() > 0 && over.Cmp(left) < 0 {
-				out = append(out, option{Value: "over " + string(asset), Text: "The surplus: " + v.amount(asset, over)})
-			}
+		if positive(over) && inv.Quote.Asset.ID == asset && over.Cmp(left) < 0 {
+			out = append(out, option{Value: "over " + string(asset), Text: "The surplus: " + v.amount(asset, over)})
 		}
 		out = append(out, option{Value: "all " + string(asset), Text: "Everything: " + v.amount(asset, left)})
 	}

@@ -16,11 +16,11 @@ const listPage = 50
 // invoiceRow is an invoice in a list.
 type invoiceRow struct {
 	invoice.Invoice
-	ProjectName            string
-	Price, Due, Received   string
-	Network                string
-	Remarks                []string
-	Link, Heading, Comment string
+	ProjectName          string
+	Price, Due, Received string
+	Network              string
+	Remarks              []string
+	Link, Heading        string
 }
 
 func (v *visit) invoiceRows(all []invoice.Invoice) []invoiceRow {
@@ -41,7 +41,7 @@ func (v *visit) invoiceRows(all []invoice.Invoice) []invoiceRow {
 	return rows
 }
 
-// heading is what an invoice is called: by the shop's own number if it has one.
+// heading returns what an invoice is called: the shop's own number if it has one, else its id.
 func heading(inv invoice.Invoice) string {
 	if inv.OrderID != "" {
 		return inv.OrderID
@@ -127,25 +127,26 @@ type filterChoices struct {
 }
 
 func (v *visit) filterChoices(f filter, projects []invoice.Project) filterChoices {
-	var c filterChoices
-	for _, p := range projects {
-		c.Projects = append(c.Projects, option{p.ID, p.Name, p.ID == f.Project})
-	}
+	c := filterChoices{Projects: projectOptions(projects, f.Project), Assets: v.assetCodes(f.Asset)}
 	for _, s := range invoice.Statuses() {
 		c.Statuses = append(c.Statuses, option{string(s), words(string(s)), string(s) == f.Status})
-	}
-	codes := map[string]bool{}
-	for _, a := range v.cfg.Invoices.Assets() {
-		if !codes[a.Code] {
-			codes[a.Code] = true
-			c.Assets = append(c.Assets, option{a.Code, a.Code, a.Code == f.Asset})
-		}
 	}
 	for _, s := range sorts {
 		s.Chosen = s.Value == f.Sort
 		c.Sorts = append(c.Sorts, s)
 	}
 	return c
+}
+
+// assetCodes returns the codes of the assets of invoices as choices, each once.
+func (v *visit) assetCodes(chosen string) []option {
+	var out []option
+	for _, a := range v.cfg.Invoices.Assets() {
+		if o := (option{a.Code, a.Code, a.Code == chosen}); !slices.Contains(out, o) {
+			out = append(out, o)
+		}
+	}
+	return out
 }
 
 // hiddenFields returns parameters as hidden inputs.
@@ -180,9 +181,7 @@ func (v *visit) search() error {
 		}
 	}
 	if len(out) == 1 && total <= 1 {
-		v.w.Header().Set("Location", out[0].Link)
-		v.w.WriteHeader(http.StatusSeeOther)
-		return nil
+		return v.redirect(out[0].Link)
 	}
 	return v.render(http.StatusOK, "search", "Search", struct {
 		Query, All string

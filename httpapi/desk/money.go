@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
@@ -67,10 +66,7 @@ func (v *visit) money() error {
 		Projects []option
 		More     bool
 		May      bool
-	}{May: v.person.Role.May(RoleOperator)}
-	for _, p := range projects {
-		body.Projects = append(body.Projects, option{p.ID, p.Name, p.ID == wanted})
-	}
+	}{Projects: projectOptions(projects, wanted), May: v.person.Role.May(RoleOperator)}
 	if wanted != "" {
 		p, err := v.oneProject(wanted)
 		if err != nil {
@@ -117,12 +113,12 @@ func (v *visit) balances(project, name string, kinds []payout.AccountKind) ([]ba
 	for _, asset := range slices.Sorted(maps.Keys(byAsset)) {
 		row := balanceRow{Project: name, Asset: v.assetName(asset), Network: v.networkName(asset.Network())}
 		for _, kind := range kinds {
-			q := url.Values{"project": {project}, "kind": {string(kind)}, "asset": {string(asset)}}
+			q := accountValues(payout.Account{Project: project, Kind: kind, Asset: asset})
 			n := orZero(byAsset[asset][kind])
-			row.Cells = append(row.Cells, balanceCell{strings.ToUpper(string(kind[:1])) + string(kind[1:]), v.amount(asset, n), v.root + "money/statement?" + q.Encode(), n.Sign() == 0})
+			row.Cells = append(row.Cells, balanceCell{capital(string(kind)), v.amount(asset, n), v.root + "money/statement?" + q.Encode(), n.Sign() == 0})
 		}
 		if project != "" {
-			row.Settlements = v.root + "money/settlements?" + url.Values{"project": {project}, "kind": {string(payout.Available)}, "asset": {string(asset)}}.Encode()
+			row.Settlements = v.root + "money/settlements?" + accountValues(payout.Account{Project: project, Kind: payout.Available, Asset: asset}).Encode()
 		}
 		out = append(out, row)
 	}
@@ -204,6 +200,11 @@ func (v *visit) account() (payout.Account, error) {
 	return a, nil
 }
 
+// accountValues returns the parameters of the URL that name an account.
+func accountValues(a payout.Account) url.Values {
+	return url.Values{"project": {a.Project}, "kind": {string(a.Kind)}, "asset": {string(a.Asset)}}
+}
+
 // lineRow is a line of a statement.
 type lineRow struct {
 	payout.Line
@@ -239,7 +240,7 @@ func (v *visit) statement() error {
 	for i, l := range lines {
 		rows[i] = v.lineRow(a, l)
 	}
-	q := url.Values{"project": {a.Project}, "kind": {string(a.Kind)}, "asset": {string(a.Asset)}}
+	q := accountValues(a)
 	first, next := "?"+q.Encode(), ""
 	if len(lines) == listPage {
 		q.Set("after", strconv.FormatInt(lines[listPage-1].Position, 10))
@@ -279,7 +280,8 @@ func (v *visit) settlements() error {
 			Other: v.amount(a.Asset, s.Other), Closing: v.amount(a.Asset, s.Closing),
 		}
 		if s.Payout != nil {
-			row.By = &v.payoutRows([]payout.Payout{*s.Payout})[0]
+			by := v.payoutRow(*s.Payout)
+			row.By = &by
 		}
 		rows = append(rows, row)
 	}

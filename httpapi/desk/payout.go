@@ -39,7 +39,7 @@ func (v *visit) payout() error {
 		return err
 	}
 	body := payoutPage{
-		Payout: p, Row: v.payoutRows([]payout.Payout{p})[0], Text: payoutText(p), Facts: v.factsOfPayout(p), Actions: p.Actions, Shows: v.cfg.Outbox != nil,
+		Payout: p, Row: v.payoutRow(p), Text: payoutText(p), Facts: v.factsOfPayout(p), Actions: p.Actions, Shows: v.cfg.Outbox != nil,
 	}
 	for _, o := range v.payoutOffers(p) {
 		if v.person.Role.May(o.Least) {
@@ -83,7 +83,7 @@ func (v *visit) payoutOffers(p payout.Payout) []offer {
 	return out
 }
 
-// payoutFacts returns what a payout is.
+// factsOfPayout returns what a payout is, for its page.
 func (v *visit) factsOfPayout(p payout.Payout) []fact {
 	out := []fact{
 		{Name: "Amount", Value: v.amount(p.Asset.ID, p.Units)}, {Name: "Network", Value: v.networkName(p.Asset.ID.Network())},
@@ -150,9 +150,14 @@ func (v *visit) viewTransaction(t payout.Transaction) *transactionView {
 		out.Payouts = append(out.Payouts, fact{Name: "Payout", Value: id, Link: v.link("payouts", id), Code: true})
 	}
 	may := v.person.Role.May(RoleApprover) && v.cfg.Payouts != nil
-	out.CanSign = may && t.Stage.Open() && len(t.Versions) > 0 && !t.Last().Signed()
+	out.CanSign = may && signable(t)
 	out.CanCancel = may && t.Stage.Open() && !t.Cancel && t.Purpose == payout.PurposePay
 	return out
+}
+
+// signable reports whether the last version of a transaction waits for its signature.
+func signable(t payout.Transaction) bool {
+	return t.Stage.Open() && len(t.Versions) > 0 && !t.Last().Signed()
 }
 
 // feeText returns the fee of a version in the coin of its network, if that is known.
@@ -213,17 +218,20 @@ func payoutActs() []*act {
 
 // payoutDeed returns what all acts on a payout repeat.
 func (v *visit) payoutDeed(p payout.Payout) *deed {
-	d := &deed{
+	return &deed{
 		subject: "payouts/" + p.ID, label: short(p.ID), project: p.Project, before: payoutFacts(p),
-		facts: []fact{
-			{Name: "Amount", Value: v.amount(p.Asset.ID, p.Units)}, {Name: "Network", Value: v.networkName(p.Asset.ID.Network())},
-			{Name: "Receiver", Value: string(p.To), Code: true}, {Name: "Greatest fee", Value: v.amount(p.FeeAsset, p.Fee)},
-			{Name: "Fee paid by", Value: v.payerName(p)}, {Name: "Project", Value: v.projectName(p.Project)}, {Name: "Kind", Value: string(p.Kind)},
-			{Name: "Requested by", Value: p.Requester}, {Name: "Status", Value: string(p.State.Status)},
-		},
+		facts:    append(v.termsOf(p), fact{Name: "Requested by", Value: p.Requester}, fact{Name: "Status", Value: string(p.State.Status)}),
+		warnings: v.keyWarning(p.Project),
 	}
-	d.warnings = v.keyWarning(p.Project)
-	return d
+}
+
+// termsOf returns what is to be confirmed of a payout.
+func (v *visit) termsOf(p payout.Payout) []fact {
+	return []fact{
+		{Name: "Amount", Value: v.amount(p.Asset.ID, p.Units)}, {Name: "Network", Value: v.networkName(p.Asset.ID.Network())},
+		{Name: "Receiver", Value: string(p.To), Code: true}, {Name: "Greatest fee", Value: v.amount(p.FeeAsset, p.Fee)},
+		{Name: "Fee paid by", Value: v.payerName(p)}, {Name: "Project", Value: v.projectName(p.Project)}, {Name: "Kind", Value: string(p.Kind)},
+	}
 }
 
 type payoutDo func(v *visit, ctx context.Context, p payout.Payout, reason string) (payout.Payout, error)
@@ -236,16 +244,25 @@ func cancel(v *visit, ctx context.Context, p payout.Payout, reason string) (payo
 	return v.cfg.Payouts.Cancel(ctx, p.Project, p.ID, v.person.ID, reason)
 }
 
+// offeredDeed returns what all acts that a payout offers repeat, for the payout of the path.
+func (v *visit) offeredDeed(title, label string) (*deed, payout.Payout, error) {
+	p, err := v.onePayout()
+	if err != nil {
+		return nil, p, err
+	}
+	d := v.payoutDeed(p)
+	d.title, d.button, d.danger = title, label, true
+	d.refuseUnlessOffered(v.payoutOffers(p), v.r.URL.Path, p)
+	return d, p, nil
+}
+
 // onPayout plans an act on the payout of the path.
 func onPayout(title, label string, do payoutDo) func(*visit) (*deed, error) {
 	return func(v *visit) (*deed, error) {
-		p, err := v.onePayout()
+		d, p, err := v.offeredDeed(title, label)
 		if err != nil {
 			return nil, err
 		}
-		d := v.payoutDeed(p)
-		d.title, d.button, d.danger = title, label, true
-		d.refuseUnlessOffered(v.payoutOffers(p), v.r.URL.Path, p)
 		d.do = func(ctx context.Context, reason, _ string) (done, error) {
 			after, err := do(v, ctx, p, clip(reason, 255))
 			return done{after: payoutFacts(after)}, err
@@ -254,7 +271,7 @@ func onPayout(title, label string, do payoutDo) func(*visit) (*deed, error) {
 	}
 }
 
-// refuseUnlessOffered explains the act of the path by its offer, or says why there is none.
+// refuseUnlessOffered sets the text of the deed from the offer of the path's act, or why there is none.
 func (d *deed) refuseUnlessOffered(offers []offer, path string, p payout.Payout) {
 	name := path[strings.LastIndexByte(path, '/')+1:]
 	for _, o := range offers {
@@ -276,11 +293,7 @@ func refusalOf(err error) string {
 
 // planPaid plans to mark a payout as paid by other means.
 func planPaid(v *visit) (*deed, error) {
-	d, err := onPayout("Mark as paid", "Mark as paid", nil)(v)
-	if err != nil {
-		return nil, err
-	}
-	p, err := v.onePayout()
+	d, p, err := v.offeredDeed("Mark as paid", "Mark as paid")
 	if err != nil {
 		return nil, err
 	}
@@ -375,16 +388,12 @@ func (v *visit) askPayout(d *deed, projects []invoice.Project, problem string) {
 	if problem != "" {
 		d.warnings = append(d.warnings, problem)
 	}
-	var names []option
-	for _, p := range projects {
-		names = append(names, option{p.ID, p.Name, p.ID == v.query("project")})
-	}
 	kinds := []option{
 		{string(payout.KindPayout), "To somebody else", v.query("kind") != string(payout.KindWithdrawal)},
 		{string(payout.KindWithdrawal), "The project's own money, to its own address", v.query("kind") == string(payout.KindWithdrawal)},
 	}
 	d.fields = []field{
-		{Name: "project", Label: "Project", Kind: "select", Options: names, Required: true},
+		{Name: "project", Label: "Project", Kind: "select", Options: projectOptions(projects, v.query("project")), Required: true},
 		{Name: "kind", Label: "For", Kind: "select", Options: kinds, Required: true},
 		{Name: "asset", Label: "Asset", Kind: "select", Options: v.payoutAssets(v.query("asset")), Required: true},
 		{Name: "amount", Label: "Amount", Kind: "text", Value: v.query("amount"), Required: true, Help: "In the asset's own unit, such as 12.5."},
@@ -423,12 +432,7 @@ func (v *visit) payoutRequest(project string) (payout.Request, string) {
 func (v *visit) confirmPayout(d *deed, r payout.Request, p payout.Payout) {
 	d.button = "Pay " + v.amount(p.Asset.ID, p.Units)
 	d.text = "The amount and the greatest fee are reserved at once. It is paid as soon as policies, approvals and signers let it."
-	d.facts = []fact{
-		{Name: "Amount", Value: v.amount(p.Asset.ID, p.Units)}, {Name: "Network", Value: v.networkName(p.Asset.ID.Network())},
-		{Name: "Receiver", Value: string(p.To), Code: true}, {Name: "Greatest fee", Value: v.amount(p.FeeAsset, p.Fee)},
-		{Name: "Fee paid by", Value: v.payerName(p)}, {Name: "Project", Value: v.projectName(p.Project)}, {Name: "Kind", Value: string(p.Kind)},
-		{Name: "Description", Value: p.Name},
-	}
+	d.facts = append(v.termsOf(p), fact{Name: "Description", Value: p.Name})
 	if string(p.To) != r.To {
 		d.facts = append(d.facts, fact{Name: "Receiver as you wrote it", Value: r.To, Code: true})
 	}
@@ -509,7 +513,7 @@ func planExport(v *visit) (*deed, error) {
 	d.fields = []field{{Name: "form", Label: "As", Kind: "select", Required: true, Options: []option{
 		{"file", "the bytes (a PSBT on Bitcoin's relatives)", form == "file"}, {"base64", "text in base64", form == "base64"}, {"hex", "text in hexadecimal digits", form == "hex"},
 	}}}
-	if !t.Stage.Open() || len(t.Versions) == 0 || t.Last().Signed() {
+	if !signable(t) {
 		d.refused = "Nothing of this transaction is to be signed now."
 	}
 	d.do = func(ctx context.Context, _, _ string) (done, error) {
@@ -600,7 +604,7 @@ func decoded(body []byte) []byte {
 // keyKind is the kind of the documents that remember when keys of projects were made anew.
 const keyKind = "desk.keys"
 
-// keyWarning says that the project's key was made anew lately: who got hold of an account often begins with that.
+// keyWarning returns a warning if a key of the project was made anew lately: who got hold of an account often begins with that.
 func (v *visit) keyWarning(project string) []string {
 	_, body, err := v.cfg.Records.Document(v.ctx(), keyKind, project)
 	if err != nil || body == nil {

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"time"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
@@ -30,12 +29,16 @@ type payoutRow struct {
 func (v *visit) payoutRows(all []payout.Payout) []payoutRow {
 	rows := make([]payoutRow, len(all))
 	for i, p := range all {
-		rows[i] = payoutRow{
-			Payout: p, ProjectName: v.projectName(p.Project), Amount: v.amount(p.Asset.ID, p.Units), Network: v.networkName(p.Asset.ID.Network()),
-			Link: v.link("payouts", p.ID), Why: reasonTexts[p.State.Reason], Tone: payoutTone(p),
-		}
+		rows[i] = v.payoutRow(p)
 	}
 	return rows
+}
+
+func (v *visit) payoutRow(p payout.Payout) payoutRow {
+	return payoutRow{
+		Payout: p, ProjectName: v.projectName(p.Project), Amount: v.amount(p.Asset.ID, p.Units), Network: v.networkName(p.Asset.ID.Network()),
+		Link: v.link("payouts", p.ID), Why: reasonTexts[p.State.Reason], Tone: payoutTone(p),
+	}
 }
 
 // reasonTexts say why a payout waits, or why it ended as it did.
@@ -88,10 +91,8 @@ func (v *visit) readPayoutFilter() (payoutFilter, error) {
 	case f.Kind != "" && !slices.Contains(payoutKinds, payout.Kind(f.Kind)):
 		return f, badFilter("there is no such kind")
 	}
-	for _, d := range []string{f.From, f.To} {
-		if _, err := time.Parse(day, d); d != "" && err != nil {
-			return f, badFilter("a day must have the form 2026-01-31")
-		}
+	if err := checkDays(f.From, f.To); err != nil {
+		return f, err
 	}
 	if f.Project == "" && len(v.person.Projects) > 0 { // the store pages through one project, or through all
 		f.Project = v.person.Projects[0]
@@ -100,15 +101,9 @@ func (v *visit) readPayoutFilter() (payoutFilter, error) {
 }
 
 func (f payoutFilter) values() url.Values {
-	out := url.Values{}
-	for name, value := range map[string]string{
+	return parameters(map[string]string{
 		"q": f.Search, "project": f.Project, "status": f.Status, "kind": f.Kind, "asset": f.Asset, "from": f.From, "to": f.To,
-	} {
-		if value != "" {
-			out.Set(name, value)
-		}
-	}
-	return out
+	})
 }
 
 func (f payoutFilter) query(before string, limit int) payout.Query {
@@ -116,12 +111,7 @@ func (f payoutFilter) query(before string, limit int) payout.Query {
 		Project: f.Project, Status: payout.Status(f.Status), Kind: payout.Kind(f.Kind), Asset: chain.AssetID(f.Asset), Search: f.Search,
 		Before: before, Limit: limit,
 	}
-	if t, err := time.Parse(day, f.From); err == nil {
-		q.CreatedAfter = t
-	}
-	if t, err := time.Parse(day, f.To); err == nil {
-		q.CreatedBefore = t.AddDate(0, 0, 1).Add(-time.Nanosecond)
-	}
+	q.CreatedAfter, q.CreatedBefore = moments(f.From, f.To)
 	return q
 }
 
@@ -192,9 +182,7 @@ func (v *visit) payoutChoices(f payoutFilter) (payoutChoices, error) {
 	if err != nil {
 		return c, err
 	}
-	for _, p := range projects {
-		c.Projects = append(c.Projects, option{p.ID, p.Name, p.ID == f.Project})
-	}
+	c.Projects = projectOptions(projects, f.Project)
 	for _, s := range payoutStatuses {
 		c.Statuses = append(c.Statuses, option{string(s), string(s), string(s) == f.Status})
 	}
@@ -209,7 +197,7 @@ func (v *visit) payoutChoices(f payoutFilter) (payoutChoices, error) {
 func (v *visit) payoutAssets(chosen string) []option {
 	var out []option
 	for _, a := range v.cfg.Payouts.Assets() {
-		out = append(out, option{string(a.ID), a.Code + " on " + v.networkName(a.ID.Network()), string(a.ID) == chosen})
+		out = append(out, v.assetOption(a.Asset, chosen))
 	}
 	return out
 }
@@ -272,7 +260,7 @@ func payoutFacts(p payout.Payout) map[string]string {
 	return out
 }
 
-// payoutText says in a sentence where a payout is.
+// payoutText returns a sentence on where a payout is.
 func payoutText(p payout.Payout) string {
 	return map[payout.Status]string{
 		payout.StatusRequested: "Its amount and greatest fee are reserved. It waits.",

@@ -2,10 +2,10 @@ package desk
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/netip"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -61,19 +61,17 @@ func (v *visit) project() error {
 	}
 	facts = slices.DeleteFunc(facts, func(f fact) bool { return f.Value == "" })
 	var names []fact
-	for name, s := range p.Keys {
+	for _, name := range slices.Sorted(maps.Keys(p.Keys)) {
 		until := "does not end"
-		if !s.Until.IsZero() {
-			until = "until " + clock(s.Until)
+		if end := p.Keys[name].Until; !end.IsZero() {
+			until = "until " + clock(end)
 		}
 		names = append(names, fact{Name: name, Value: until})
 	}
-	sort.Slice(names, func(i, j int) bool { return names[i].Name < names[j].Name })
 	var discounts []discount
-	for code, percent := range p.Discounts {
-		discounts = append(discounts, discount{code, percent})
+	for _, code := range slices.Sorted(maps.Keys(p.Discounts)) {
+		discounts = append(discounts, discount{code, p.Discounts[code]})
 	}
-	sort.Slice(discounts, func(i, j int) bool { return discounts[i].Code < discounts[j].Code })
 	return v.render(http.StatusOK, "project", p.Name, struct {
 		Project   invoice.Project
 		Link      string
@@ -199,12 +197,14 @@ func planRotateKey(v *visit) (*deed, error) {
 	d.do = func(ctx context.Context, _, _ string) (done, error) {
 		v.renewed(ctx, p.ID) // before, so that a crash in between leaves the warning
 		key, err := v.cfg.Projects.RotateKey(ctx, p.ID, overlap)
-		return done{
-			after: map[string]string{"overlap": overlap.String()}, text: "This is the new key. It is shown only now.",
-			shown: []fact{{Name: "API key", Value: key, Code: true}},
-		}, err
+		return anew("key", "API key", key, map[string]string{"overlap": overlap.String()}), err
 	}
 	return d, nil
+}
+
+// anew returns what came of making a key or a secret anew, which is shown once under the name.
+func anew(what, name, secret string, after map[string]string) done {
+	return done{after: after, text: "This is the new " + what + ". It is shown only now.", shown: []fact{{Name: name, Value: secret, Code: true}}}
 }
 
 // renewed remembers that a key of the project was made anew.
@@ -251,10 +251,7 @@ func planMakeKey(v *visit) (*deed, error) {
 		}
 		v.renewed(ctx, p.ID)
 		key, err := v.cfg.Projects.MakeKey(ctx, p.ID, name, overlap)
-		return done{
-			after: map[string]string{"name": name, "overlap": overlap.String()}, text: "This is the new key. It is shown only now.",
-			shown: []fact{{Name: name, Value: key, Code: true}},
-		}, err
+		return anew("key", name, key, map[string]string{"name": name, "overlap": overlap.String()}), err
 	}
 	return d, nil
 }
@@ -291,10 +288,7 @@ func planRotateSecret(v *visit) (*deed, error) {
 	d.fields = []field{f}
 	d.do = func(ctx context.Context, _, _ string) (done, error) {
 		secret, err := v.cfg.Projects.RotateSecret(ctx, p.ID, overlap)
-		return done{
-			after: map[string]string{"overlap": overlap.String()}, text: "This is the new secret. It is shown only now.",
-			shown: []fact{{Name: "Webhook secret", Value: secret, Code: true}},
-		}, err
+		return anew("secret", "Webhook secret", secret, map[string]string{"overlap": overlap.String()}), err
 	}
 	return d, nil
 }
@@ -333,14 +327,8 @@ func planDiscount(v *visit) (*deed, error) {
 	if percent == "" {
 		percent = strconv.Itoa(p.Discounts[code])
 	}
-	var codes []option
-	for _, a := range v.cfg.Invoices.Assets() {
-		if !slices.ContainsFunc(codes, func(o option) bool { return o.Value == a.Code }) {
-			codes = append(codes, option{a.Code, a.Code, a.Code == code})
-		}
-	}
 	d.fields = []field{
-		{Name: "code", Label: "Asset", Kind: "select", Options: codes, Required: true},
+		{Name: "code", Label: "Asset", Kind: "select", Options: v.assetCodes(code), Required: true},
 		{Name: "percent", Label: "Percent", Kind: "number", Value: percent, Required: true},
 	}
 	d.do = func(ctx context.Context, _, _ string) (done, error) {

@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
@@ -30,20 +29,14 @@ func (v *visit) readPeriod() (period, error) {
 	p := period{project, v.query("from"), v.query("to")}
 	orDefault(&p.From, now.AddDate(0, 0, 1-now.Day()).Format(day))
 	orDefault(&p.To, now.Format(day))
-	for _, d := range []string{p.From, p.To} {
-		if _, bad := time.Parse(day, d); bad != nil {
-			return p, badFilter("a day must have the form 2026-01-31")
-		}
+	if bad := checkDays(p.From, p.To); bad != nil {
+		return p, bad
 	}
 	return p, err
 }
 
 func (p period) values() url.Values {
-	out := url.Values{"from": {p.From}, "to": {p.To}}
-	if p.Project != "" {
-		out.Set("project", p.Project)
-	}
-	return out
+	return parameters(map[string]string{"from": p.From, "to": p.To, "project": p.Project})
 }
 
 // reportKey is what a line of a report adds up.
@@ -177,17 +170,13 @@ func (v *visit) report() error {
 	if err != nil {
 		return err
 	}
-	var names []option
-	for _, x := range projects {
-		names = append(names, option{x.ID, x.Name, x.ID == p.Project})
-	}
 	return v.render(http.StatusOK, "reports", "Reports", struct {
 		Period   period
 		Lines    []reportLine
 		Projects []option
 		Bounded  string
 		Hidden   []field
-	}{p, lines, names, boundedText(more), hiddenFields(p.values())})
+	}{p, lines, projectOptions(projects, p.Project), boundedText(more), hiddenFields(p.values())})
 }
 
 func boundedText(more bool) string {

@@ -31,27 +31,24 @@ func clip(s string, n int) string {
 	return s + dots
 }
 
-// harmless returns a text that no spreadsheet takes for a formula.
-func harmless(text string) string {
-	if strings.IndexAny(text, "=+-@\t\r") == 0 {
-		return "'" + text
+// orZero returns n, or 0 for nil.
+func orZero(n *big.Int) *big.Int {
+	if n == nil {
+		return new(big.Int)
 	}
-	return text
+	return n
 }
 
-// amount returns units of an asset for people, with its code.
+// amount returns units of an asset for people, with its code; nil is 0.
 func (d *Desk) amount(asset chain.AssetID, units *big.Int) string {
-	if units == nil {
-		units = new(big.Int)
-	}
 	a, known := d.byID[asset]
 	if !known {
-		return units.String() + " base units of " + string(asset)
+		return orZero(units).String() + " base units of " + string(asset)
 	}
 	return a.Decimal(units).String() + " " + a.Code
 }
 
-// quoted returns units of the asset of a quote, without its code.
+// quoted returns units of the asset of a quote for people, without its code; nil is 0.
 func quoted(q invoice.Quote, units *big.Int) string { return q.Asset.Decimal(units).String() }
 
 // price returns a price for people.
@@ -104,6 +101,9 @@ func counted(n int, one, many string) string {
 	}
 	return fmt.Sprintf("%d %s", n, many)
 }
+
+// capital returns a text of ASCII that is not empty with a capital letter at its beginning.
+func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 
 // words returns an identifier such as paid_partial as words.
 func words(id string) string { return strings.ReplaceAll(id, "_", " ") }

@@ -48,7 +48,6 @@ type frame struct {
 // notice is what a page says of the act that led to it.
 type notice struct {
 	Text, Reason string
-	Bad          bool
 }
 
 // render answers with a page. Nothing is sent if its template fails.
@@ -64,7 +63,7 @@ func (v *visit) render(status int, name, title string, body any) error {
 		}
 		f.Notice = v.notice()
 	}
-	if section(v.r.URL.Path) == "search" {
+	if f.Section == "search" {
 		f.Search = v.query("q")
 	}
 	var out bytes.Buffer
@@ -96,12 +95,15 @@ func (v *visit) link(parts ...string) string {
 	return v.root + strings.Join(parts, "/")
 }
 
-// leave answers with a redirect to a page of the desk, whose path has no leading slash.
-func (v *visit) leave(path string) error {
-	v.w.Header().Set("Location", v.root+path)
+// redirect answers with a redirect to a URL.
+func (v *visit) redirect(to string) error {
+	v.w.Header().Set("Location", to)
 	v.w.WriteHeader(http.StatusSeeOther)
 	return nil
 }
+
+// leave answers with a redirect to a page of the desk, whose path has no leading slash.
+func (v *visit) leave(path string) error { return v.redirect(v.root + path) }
 
 // fault is a refusal that is shown to the person.
 type fault struct {
@@ -121,9 +123,7 @@ func (v *visit) signedOut(err error) error {
 		return &fault{http.StatusForbidden, "You cannot use this desk", "Ask the person who runs it."}
 	}
 	if v.cfg.SignIn != "" && v.r.Method == http.MethodGet {
-		v.w.Header().Set("Location", v.signIn())
-		v.w.WriteHeader(http.StatusSeeOther)
-		return nil
+		return v.redirect(v.signIn())
 	}
 	return &fault{http.StatusUnauthorized, "Nobody is signed in", "Sign in, and open this page again."}
 }
@@ -249,7 +249,7 @@ func refusal(err error) (string, bool) {
 	return "", false
 }
 
-// project returns a project that the person may see, or ErrNotFound.
+// oneProject returns a project that the person may see, or ErrNotFound. It reads each once in a request.
 func (v *visit) oneProject(id string) (invoice.Project, error) {
 	if !v.person.Sees(id) {
 		return invoice.Project{}, invoice.ErrNotFound
@@ -299,6 +299,20 @@ func (v *visit) choices() ([]invoice.Project, error) {
 		out = append(out, p)
 	}
 	return out, nil
+}
+
+// projectOptions returns projects as choices.
+func projectOptions(projects []invoice.Project, chosen string) []option {
+	out := make([]option, len(projects))
+	for i, p := range projects {
+		out[i] = option{p.ID, p.Name, p.ID == chosen}
+	}
+	return out
+}
+
+// assetOption returns an asset as a choice.
+func (d *Desk) assetOption(a chain.Asset, chosen string) option {
+	return option{string(a.ID), a.Code + " on " + d.networkName(a.ID.Network()), string(a.ID) == chosen}
 }
 
 // wanted returns the project that the URL selects: "" for all that the person sees, else one of them, or ErrNotFound.

@@ -11,9 +11,9 @@ import (
 
 // endpointRow is an endpoint of a project.
 type endpointRow struct {
-	ID, URL, Events, Format, State, Secrets, Created string
-	Change, Remove, Rotate                           string // URLs of acts; empty if the person may not
-	Disabled                                         bool
+	ID, URL, Events, Format, State, Secrets string
+	Change, Remove, Rotate                  string // URLs of acts; empty if the person may not
+	Disabled                                bool
 }
 
 // endpointRows returns the endpoints of a project, without their secrets.
@@ -22,7 +22,7 @@ func (v *visit) endpointRows(p invoice.Project) []endpointRow {
 	for _, e := range p.Endpoints {
 		row := endpointRow{
 			ID: e.ID, URL: shownURL(e.URL), Events: strings.Join(e.Events, ", "), Format: e.Format, State: "told every event that it selects",
-			Secrets: secretState(e.Secrets, v.cfg.Now()), Created: clock(e.CreatedAt), Disabled: e.Disabled,
+			Secrets: secretState(e.Secrets, v.cfg.Now()), Disabled: e.Disabled,
 		}
 		if row.Events == "" {
 			row.Events = "every event"
@@ -62,9 +62,8 @@ func (v *visit) webhooks() error {
 		Troubled []need
 		Looked   int
 		Shows    bool
-	}{Shows: v.cfg.Outbox != nil}
+	}{Projects: projectOptions(projects, wanted), Shows: v.cfg.Outbox != nil}
 	for _, p := range projects {
-		body.Projects = append(body.Projects, option{p.ID, p.Name, p.ID == wanted})
 		if wanted != "" && p.ID != wanted {
 			continue
 		}
@@ -206,10 +205,7 @@ func planRotateEndpoint(v *visit) (*deed, error) {
 	d.fields = []field{f}
 	d.do = func(ctx context.Context, _, _ string) (done, error) {
 		secret, err := v.cfg.Projects.RotateEndpointSecret(ctx, p.ID, e.ID, overlap)
-		return done{
-			after: map[string]string{"overlap": overlap.String()}, text: "This is the new secret. It is shown only now.",
-			shown: []fact{{Name: "Webhook secret", Value: secret, Code: true}},
-		}, err
+		return anew("secret", "Webhook secret", secret, map[string]string{"overlap": overlap.String()}), err
 	}
 	return d, nil
 }

@@ -9,10 +9,10 @@ import (
 	"io"
 	"math/big"
 	"slices"
-	"strings"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/httpapi"
+	"github.com/cointill/cointill/httpapi/internal/sheet"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/payout"
 )
@@ -154,9 +154,9 @@ func (x *export) row(inv invoice.Invoice, units *big.Int) []string {
 		}
 	}
 	return []string{
-		harmless(inv.OrderID), inv.ID, harmless(currency), harmless(paid),
+		sheet.Harmless(inv.OrderID), inv.ID, sheet.Harmless(currency), sheet.Harmless(paid),
 		amount.Truncate(settlementDecimals).StringFixed(settlementDecimals),
-		x.by.CreatedAt.UTC().Format(settlementTime), harmless(x.by.State.TxID),
+		x.by.CreatedAt.UTC().Format(settlementTime), sheet.Harmless(x.by.State.TxID),
 	}
 }
 
@@ -182,14 +182,6 @@ func worth(inv invoice.Invoice, asset chain.AssetID, units *big.Int) *big.Int {
 		return nil
 	}
 	return value.Quo(value.Mul(value, units), came)
-}
-
-// harmless returns a text that no spreadsheet takes for a formula.
-func harmless(text string) string {
-	if strings.IndexAny(text, "=+-@\t\r") == 0 {
-		return "'" + text
-	}
-	return text
 }
 
 // settlement returns when and by which transaction an invoice was settled, if it was.
