@@ -39,3 +39,6 @@ func Explain(inv invoice.Invoice, now time.Time, refundable, over *big.Int) Expl
 	}
 	return out
 }
+
+// LookedAt returns what the home page says of the invoices that it looked at.
+func LookedAt(asked int, bounded bool) string { return lookedAt(asked, bounded) }

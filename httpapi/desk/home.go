@@ -91,20 +91,17 @@ func rank(t tone) int {
 // invoiceNeeds finds the invoices that an exception keeps from being done with, among those changed last.
 func (v *visit) invoiceNeeds() (needs, error) {
 	out := needs{Title: "Invoices"}
-	asked := 0
+	asked, bounded := 0, false
 	for _, status := range []invoice.Status{invoice.StatusPaidPartial, invoice.StatusExpired, invoice.StatusCancelled, invoice.StatusCompleted, invoice.StatusNew} {
 		page, err := v.list(invoice.Query{Status: status, Sort: invoice.SortUpdated, Limit: needsScanned})
 		if err != nil {
 			return out, err
 		}
-		if page.Total > needsScanned {
-			out.Looked = fmt.Sprintf("among the %d invoices of each status that changed last", needsScanned)
-		}
+		bounded = bounded || page.Total > needsScanned
 		for _, inv := range page.Invoices {
 			s := situation{now: v.cfg.Now(), refunds: v.cfg.Payouts != nil}
 			if inv.State.Outcome.Has(invoice.OutcomeOver) && v.cfg.Payouts != nil && inv.Quote != nil {
 				if asked++; asked > creditsSeen {
-					out.Looked = fmt.Sprintf("among the %d that were paid too much last, and the others that changed last", creditsSeen)
 					continue
 				}
 				credit, err := v.cfg.Payouts.Credit(v.ctx(), inv.Project, inv.ID)
@@ -119,8 +116,21 @@ func (v *visit) invoiceNeeds() (needs, error) {
 			}
 		}
 	}
+	out.Looked = lookedAt(asked, bounded)
 	out.cut()
 	return out, nil
+}
+
+// lookedAt returns what of the invoices was looked at, if it is not everything: asked is how many were paid too much, and
+// bounded reports that a status has more than are read.
+func lookedAt(asked int, bounded bool) string {
+	switch {
+	case asked > creditsSeen:
+		return fmt.Sprintf("among the %d that were paid too much last, and the others that changed last", creditsSeen)
+	case bounded:
+		return fmt.Sprintf("among the %d invoices of each status that changed last", needsScanned)
+	}
+	return ""
 }
 
 func (v *visit) needText(inv invoice.Invoice) string {

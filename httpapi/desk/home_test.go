@@ -151,3 +151,12 @@ func (w *world) acceptLate(inv invoice.Invoice) {
 	require.NoError(w.t, err)
 	w.confirm()
 }
+
+// A status that comes later must not take back that over-payments were looked at in part only.
+func TestTheHomePageSaysTheNarrowestBoundOfWhatItLookedAt(t *testing.T) {
+	require.Empty(t, desk.LookedAt(60, false))
+	require.Contains(t, desk.LookedAt(60, true), "300 invoices of each status")
+	for _, bounded := range []bool{true, false} {
+		require.Contains(t, desk.LookedAt(61, bounded), "60 that were paid too much last")
+	}
+}
