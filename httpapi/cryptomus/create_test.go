@@ -71,8 +71,8 @@ func TestA25_CreateAnswersThePublishedSamples(t *testing.T) {
 }
 
 func TestA25_InfoAndListAnswerThePublishedSamples(t *testing.T) {
-	clock := newClock()
-	w := newWorld(t, options{now: clock.now})
+	clock := stage.NewClock(start)
+	w := newWorld(t, options{now: clock.Now})
 	w.create(t, `{"amount":"15","currency":"USDT","order_id":"1","network":"sim","discount_percent":-5}`)
 	read := func(set string) string {
 		return strings.Replace(publishedWith("payment_amount "+set), " currency ", " currency comments=null ", 1) + " payment_amount_usd commission"
@@ -80,7 +80,7 @@ func TestA25_InfoAndListAnswerThePublishedSamples(t *testing.T) {
 	info := w.post(t, "/payment/info", `{"order_id":"1"}`)
 	require.Equal(t, read("payer_amount payer_currency merchant_amount network address discount_percent"), contract.Members(t, info.raw(t)))
 	contract.Golden(t, "info", info.body)
-	clock.add(time.Minute)
+	clock.Add(time.Minute)
 	w.create(t, `{"amount":"15","currency":"USD","order_id":"2"}`)
 	list := w.post(t, "/payment/list", `{}`)
 	require.Equal(t, "items paginate", contract.Members(t, list.raw(t)))

@@ -128,8 +128,8 @@ func TestA38_AnInvoiceIsPaidOnTheChainAndToldByteByByte(t *testing.T) {
 }
 
 func TestTooLittleTooMuchAndNothing(t *testing.T) {
-	clock := newClock()
-	w := newWorld(t, options{now: clock.now})
+	clock := stage.NewClock(start)
+	w := newWorld(t, options{now: clock.Now})
 	shop := newReceiver(t)
 	order := func(id, more string) any {
 		return w.create(t, `{"amount":"10","currency":"USDT","network":"sim","order_id":"`+id+`","url_callback":"`+shop.URL+`"`+more+`}`)["address"]
@@ -153,8 +153,8 @@ func TestTooLittleTooMuchAndNothing(t *testing.T) {
 	w.chain.Mine(2)
 	require.Equal(t, "10.00", w.eventually(t, "topped", "paid")["payment_amount"])
 	require.Equal(t, "check", w.info(t, "nothing")["status"])
-	clock.add(2 * time.Hour)
-	w.chain.MineAt(clock.now())
+	clock.Add(2 * time.Hour)
+	w.chain.MineAt(clock.Now())
 	require.Equal(t, true, w.eventually(t, "under", "wrong_amount")["is_final"])
 	require.Equal(t, []any{"0.00", true}, []any{w.eventually(t, "nothing", "cancel")["payment_amount"], w.info(t, "nothing")["is_final"]})
 
@@ -174,8 +174,8 @@ func TestTooLittleTooMuchAndNothing(t *testing.T) {
 
 // A shop that credits the amounts of /payment/info and one that credits those of webhooks credit the same.
 func TestInformationAndWebhooksTellTheSameAmounts(t *testing.T) {
-	clock := newClock()
-	w := newWorld(t, options{now: clock.now, service: twoPercent})
+	clock := stage.NewClock(start)
+	w := newWorld(t, options{now: clock.Now, service: twoPercent})
 	ids := map[string]string{}
 	address := map[string]any{}
 	for _, order := range []string{"paid", "over", "half", "seen", "marked", "marked-half", "cancelled", "cancelled-half", "expired"} {
@@ -219,8 +219,8 @@ func TestInformationAndWebhooksTellTheSameAmounts(t *testing.T) {
 	same("seen")
 	w.chain.Mine(2)
 	w.eventually(t, "seen", "paid")
-	clock.add(2 * time.Hour)
-	w.chain.MineAt(clock.now())
+	clock.Add(2 * time.Hour)
+	w.chain.MineAt(clock.Now())
 	w.eventually(t, "half", "wrong_amount")
 	w.eventually(t, "expired", "cancel")
 	for order := range ids {
@@ -229,22 +229,22 @@ func TestInformationAndWebhooksTellTheSameAmounts(t *testing.T) {
 }
 
 func TestRefreshOpensAnExpiredInvoiceAndChangesNothingElse(t *testing.T) {
-	clock := newClock()
-	w := newWorld(t, options{now: clock.now, service: func(c *invoice.Config) {
+	clock := stage.NewClock(start)
+	w := newWorld(t, options{now: clock.Now, service: func(c *invoice.Config) {
 		c.Chains[0].Pool = &invoice.Pool{Quarantine: time.Minute}
 	}})
 	stage.Run(t, w.service)
-	w.chain.MineAt(clock.now())
+	w.chain.MineAt(clock.Now())
 	made := w.create(t, `{"amount":"10","currency":"USDT","network":"sim","order_id":"1","lifetime":300,"additional_data":"d"}`)
 	const refresh = `{"amount":"99","currency":"COIN","order_id":"1","is_refresh":true,"lifetime":"600","additional_data":"other","discount_percent":50}`
 	require.Equal(t, made, w.create(t, refresh), "it has not expired")
-	clock.add(time.Hour)
-	w.chain.MineAt(clock.now())
+	clock.Add(time.Hour)
+	w.chain.MineAt(clock.Now())
 	w.eventually(t, "1", "cancel")
 	require.Equal(t, "cancel", w.create(t, strings.Replace(refresh, "true", "false", 1))["status"], "not without asking")
 
 	again := w.create(t, refresh)
-	require.Equal(t, json.Number(fmt.Sprint(clock.now().Add(10*time.Minute).Unix())), again["expired_at"])
+	require.Equal(t, json.Number(fmt.Sprint(clock.Now().Add(10*time.Minute).Unix())), again["expired_at"])
 	require.Equal(t, "check", again["payment_status"])
 	for _, name := range []string{"expired_at", "updated_at", "address"} { // the time of the change, and what may change
 		delete(again, name)
@@ -265,8 +265,8 @@ func TestRefreshOfAnOrderThatIsNotThereCreatesIt(t *testing.T) {
 }
 
 func TestWalletsTakeDepositsUntilTheyAreBlocked(t *testing.T) {
-	clock := newClock()
-	w := newWorld(t, options{now: clock.now})
+	clock := stage.NewClock(start)
+	w := newWorld(t, options{now: clock.Now})
 	shop := newReceiver(t)
 	body := `{"currency":"usdt","network":"SIM","order_id":"user-7","url_callback":"` + shop.URL + `","from_referral_code":"x"}`
 	made := w.post(t, "/wallet", body)
@@ -292,12 +292,12 @@ func TestWalletsTakeDepositsUntilTheyAreBlocked(t *testing.T) {
 	ids := regexp.MustCompile(`^\{"type":"wallet","uuid":"([0-9a-f-]{36})"`)
 	require.NotEqual(t, ids.FindStringSubmatch(two[0])[1], ids.FindStringSubmatch(two[1])[1], "each deposit has a uuid of its own")
 
-	clock.add(time.Minute)
+	clock.Add(time.Minute)
 	for _, by := range []string{`{"order_id":"user-7","uuid":"` + unknownID + `"}`, `{"uuid":"` + id + `","is_force_refund":false}`} {
 		w.post(t, "/wallet/block-address", by).says(t, 200, `{"state":0,"result":{"uuid":"`+id+`","status":"blocked"}}`)
 	}
 	w.post(t, "/wallet/block-address", `{"uuid":"`+id+`","is_force_refund":"1"}`).message(t, "You are forbidden")
-	clock.add(time.Minute)
+	clock.Add(time.Minute)
 	w.pay(got["address"], "USDT_SIM", "3500000")
 	w.chain.Mine(2)
 	require.Eventually(t, func() bool {
@@ -405,12 +405,12 @@ func (w *world) resent(t *testing.T, orders ...string) string {
 }
 
 func TestA29_ResendFindsTheInvoiceByATransaction(t *testing.T) {
-	clock := newClock()
-	w := newWorld(t, options{now: clock.now})
+	clock := stage.NewClock(start)
+	w := newWorld(t, options{now: clock.Now})
 	ask := func(body string) answer { return w.postV2(t, w.shop, "/payment/resend", body) }
 	orders := []string{"old", "new", "open", "quiet"}
 	for _, order := range orders {
-		clock.add(time.Second)
+		clock.Add(time.Second)
 		callback := `,"url_callback":"https://shop.example/c"`
 		if order == "quiet" {
 			callback = ""

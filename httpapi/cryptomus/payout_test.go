@@ -14,6 +14,7 @@ import (
 	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/cryptomus"
 	"github.com/cointill/cointill/httpapi/internal/contract"
+	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/cointill/cointill/payout"
 	"github.com/cointill/cointill/webhook"
 	"github.com/stretchr/testify/require"
@@ -229,13 +230,13 @@ func TestAPayoutFromRequestToItsEndIsSeenByTheMerchant(t *testing.T) {
 }
 
 func TestListsOfPayoutsHavePagesInBothDirections(t *testing.T) {
-	clock := newClock()
-	w := newWorld(t, options{now: clock.now})
+	clock := stage.NewClock(start)
+	w := newWorld(t, options{now: clock.Now})
 	w.rich(t)
 	for i := range 38 {
 		w.payOut(t, fmt.Sprintf(`{"order_id":"%d","address":"receiver-1","is_subtract":true,"amount":"0.01","currency":"COIN"}`, i))
 		if i%3 == 0 { // the others are of the same moment
-			clock.add(time.Minute)
+			clock.Add(time.Minute)
 		}
 		if i%5 == 0 {
 			w.siblingPayout(t, fmt.Sprint("other-", i), "token")

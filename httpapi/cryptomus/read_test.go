@@ -15,6 +15,7 @@ import (
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/httpapi/cryptomus"
+	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
 	"github.com/shopspring/decimal"
@@ -100,13 +101,13 @@ func numbers(from, to int) string {
 }
 
 func TestA43_PagesStayRightWhenNewInvoicesArrive(t *testing.T) {
-	clock := newClock()
-	w := newWorld(t, options{now: clock.now})
+	clock := stage.NewClock(start)
+	w := newWorld(t, options{now: clock.Now})
 	made := 0
 	more := func(n int) {
 		for range n {
 			made++
-			clock.add(time.Second)
+			clock.Add(time.Second)
 			w.create(t, fmt.Sprintf(`{"amount":"1","currency":"USD","order_id":"%d"}`, made))
 		}
 	}
@@ -170,11 +171,11 @@ func TestPagesOfInvoicesOfTheSameMoment(t *testing.T) {
 }
 
 func TestListsBetweenDatesInUTC3(t *testing.T) {
-	clock := newClock() // 13:30:00 there
-	w := newWorld(t, options{now: clock.now})
+	clock := stage.NewClock(start) // 13:30:00 there
+	w := newWorld(t, options{now: clock.Now})
 	for n := range 4 {
 		w.create(t, fmt.Sprintf(`{"amount":"1","currency":"USD","order_id":"%d"}`, n))
-		clock.add(time.Hour + 500*time.Millisecond)
+		clock.Add(time.Hour + 500*time.Millisecond)
 	}
 	for body, want := range map[string]string{
 		`{"date_from":"2024-01-15 14:30:00"}`: "3 2 1", `{"date_from":"2024-01-15 14:30:01"}`: "3 2",

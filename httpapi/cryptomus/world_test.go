@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -286,26 +285,6 @@ type dear struct{}
 
 func (dear) Rate(_ context.Context, p rates.Pair) (rates.Rate, error) {
 	return rates.Rate{Pair: p, Value: decimal.NewFromInt(4), Time: start, Source: "dear"}, nil
-}
-
-// clock is a clock that tests set.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func newClock() *clock { return &clock{at: start} }
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
 }
 
 func evmLikeURI(_ chain.Asset, to chain.Address, units *big.Int) (string, error) {

@@ -64,7 +64,7 @@ func TestWhatStrangersWriteIsTextOnEveryPage(t *testing.T) {
 	claimed, err := s.store.Claim(ctx, claimQuery)
 	require.NoError(t, err)
 	for _, d := range claimed {
-		require.NoError(t, s.store.Record(ctx, d.Claim, webhook.Attempt{At: s.clock(), Status: 500, Excerpt: attack, Error: attack}, webhook.Next{State: webhook.StateDead}))
+		require.NoError(t, s.store.Record(ctx, d.Claim, webhook.Attempt{At: s.clock.Now(), Status: 500, Excerpt: attack, Error: attack}, webhook.Next{State: webhook.StateDead}))
 	}
 	_, err = s.payouts.Request(ctx, payout.Request{
 		Project: s.shop, Key: attack, Asset: s.chain.Asset("SIM").ID, To: "sim1" + attack, Units: decimal.NewFromInt(1), Name: attack, Comment: attack, Requester: attack,

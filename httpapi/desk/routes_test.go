@@ -234,7 +234,7 @@ func TestMoneyAndKeysDemandAFreshProof(t *testing.T) {
 	before := s.rows()
 	fresh := 0
 	for _, row := range desk.Rows() {
-		stale := desk.Person{ID: "zoe", Role: desk.RoleAdministrator, Proved: s.clock().Add(-16 * time.Minute)}
+		stale := desk.Person{ID: "zoe", Role: desk.RoleAdministrator, Proved: s.clock.Now().Add(-16 * time.Minute)}
 		for _, p := range []desk.Person{stale, {ID: "zoe", Role: desk.RoleAdministrator}} {
 			s.be(p)
 			if !row.Fresh {

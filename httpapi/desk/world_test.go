@@ -38,6 +38,7 @@ type world struct {
 	payouts  *payout.Service
 	store    *store.Memory
 	records  *records
+	clock    *stage.Clock
 	chain    *chaintest.Chain
 	spender  *stage.Spender
 	log      *spy.Log
@@ -46,7 +47,6 @@ type world struct {
 	rival    string // id of another one
 
 	mu     sync.Mutex // guards what follows
-	now    time.Time
 	person desk.Person
 	absent error // of Authenticate
 	lose   bool  // the next commit of payouts is stored, and its answer lost
@@ -84,7 +84,7 @@ func (l lossy) Totals(ctx context.Context) ([]payout.Total, error) {
 // has just proved who they are.
 func newWorld(t testing.TB, change func(*desk.Config)) *world {
 	t.Helper()
-	w := &world{t: t, now: start, store: store.NewMemory(), chain: chaintest.NewChain(chaintest.Config{Start: start}), log: &spy.Log{}}
+	w := &world{t: t, clock: stage.NewClock(start), store: store.NewMemory(), chain: chaintest.NewChain(chaintest.Config{Start: start}), log: &spy.Log{}}
 	w.records = &records{Records: w.store.Records()}
 	w.be(desk.Person{ID: "ann", Name: "Ann", Role: desk.RoleAdministrator, Proved: start})
 	w.openInvoices()
@@ -93,7 +93,7 @@ func newWorld(t testing.TB, change func(*desk.Config)) *world {
 	w.openPayouts()
 	cfg := desk.Config{
 		Invoices: w.invoices, Projects: w.projects, Records: w.records, Payouts: w.payouts, Holdings: w.store, Outbox: w.store,
-		Authenticate: w.authenticate, SignIn: "/sign-in", Now: w.clock, Metadata: []string{"table"}, Name: "Corner shop",
+		Authenticate: w.authenticate, SignIn: "/sign-in", Now: w.clock.Now, Metadata: []string{"table"}, Name: "Corner shop",
 		PaymentPage: func(inv invoice.Invoice) string { return "https://pay.example/" + inv.ID },
 		ClaimPage:   func(token string) string { return "https://pay.example/claim/" + token },
 		Transaction: func(_ chain.Network, id string) string { return "https://explorer.example/tx/" + url.PathEscape(id) },
@@ -112,13 +112,13 @@ func (w *world) openInvoices() {
 	t := w.t
 	notifier, err := webhook.NewNotifier(webhook.Standard())
 	require.NoError(t, err)
-	w.projects, err = invoice.NewProjects(w.store, w.clock)
+	w.projects, err = invoice.NewProjects(w.store, w.clock.Now)
 	require.NoError(t, err)
 	sim, err := stage.Chain(w.chain, 2*time.Millisecond, stage.Addresses{Wallet: "test", Format: "sim1address%08d"})
 	require.NoError(t, err)
 	prices := map[rates.Pair]decimal.Decimal{{Base: "SIM", Quote: "EUR"}: decimal.NewFromInt(2000), {Base: "TOK", Quote: "EUR"}: decimal.RequireFromString("0.5")}
 	w.invoices, err = invoice.New(invoice.Config{
-		Store: w.store, Notifier: notifier, Receivers: w.projects, CheckCallback: func(string) error { return nil }, Now: w.clock, Rates: rates.NewFixed(w.clock, prices),
+		Store: w.store, Notifier: notifier, Receivers: w.projects, CheckCallback: func(string) error { return nil }, Now: w.clock.Now, Rates: rates.NewFixed(w.clock.Now, prices),
 		Chains: []invoice.ChainConfig{sim}, Holder: "one",
 	})
 	require.NoError(t, err)
@@ -131,7 +131,7 @@ func (w *world) openPayouts() {
 	notifier, err := webhook.NewNotifier(webhook.Standard())
 	require.NoError(t, err)
 	w.payouts, err = payout.New(payout.Config{
-		Store: lossy{w.store, w}, Invoices: w.store, Notifier: notifier, Now: w.clock, Holder: "one", CheckCallback: func(string) error { return nil },
+		Store: lossy{w.store, w}, Invoices: w.store, Notifier: notifier, Now: w.clock.Now, Holder: "one", CheckCallback: func(string) error { return nil },
 		Policies: payout.Policies{ApproveAbove: map[chain.AssetID]*big.Int{sim.ID: units("5000000000000000000")}},
 		Networks: []payout.NetworkConfig{{Spender: w.spender, Assets: []payout.AssetConfig{
 			{Asset: sim, MaxFee: units("1000000000000000"), MinSweep: units("1000000000000000")}, {Asset: tok, MaxFee: units("1000000000000000")},
@@ -158,16 +158,10 @@ func units(s string) *big.Int {
 	return n
 }
 
-func (w *world) clock() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.now
-}
-
 func (w *world) wait(d time.Duration) {
+	w.clock.Add(d)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.now = w.now.Add(d)
 	w.person.Proved = w.person.Proved.Add(d)
 }
 
@@ -180,7 +174,7 @@ func (w *world) be(p desk.Person) {
 
 // as puts a person of the role at the desk, who has just proved who they are.
 func (w *world) as(id string, role desk.Role, projects ...string) {
-	w.be(desk.Person{ID: id, Name: strings.ToUpper(id[:1]) + id[1:], Role: role, Projects: projects, Proved: w.clock()})
+	w.be(desk.Person{ID: id, Name: strings.ToUpper(id[:1]) + id[1:], Role: role, Projects: projects, Proved: w.clock.Now()})
 }
 
 func (w *world) authenticate(*http.Request) (desk.Person, error) {
@@ -441,7 +435,7 @@ func kill(w *world, id string) {
 	require.NoError(w.t, err)
 	for _, d := range claimed {
 		if d.Message.Invoice == id {
-			attempt := webhook.Attempt{At: w.clock(), Duration: 1500 * time.Millisecond, Status: 500, Excerpt: "no luck today", Error: "status 500"}
+			attempt := webhook.Attempt{At: w.clock.Now(), Duration: 1500 * time.Millisecond, Status: 500, Excerpt: "no luck today", Error: "status 500"}
 			require.NoError(w.t, w.store.Record(context.Background(), d.Claim, attempt, webhook.Next{State: webhook.StateDead}))
 		}
 	}

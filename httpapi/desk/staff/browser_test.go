@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/cointill/cointill/httpapi/desk"
 	"github.com/cointill/cointill/httpapi/desk/staff"
+	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/cointill/cointill/store"
 )
 
@@ -28,21 +28,7 @@ type shop struct {
 	*staff.Staff
 	records desk.Records
 	hashes  atomic.Int64
-
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (s *shop) clock() time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.now
-}
-
-func (s *shop) pass(d time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.now = s.now.Add(d)
+	clock   *stage.Clock
 }
 
 func open(t *testing.T, change ...func(*staff.Config)) *shop {
@@ -52,8 +38,8 @@ func open(t *testing.T, change ...func(*staff.Config)) *shop {
 
 func openOn(t *testing.T, records desk.Records, change ...func(*staff.Config)) *shop {
 	t.Helper()
-	s := &shop{T: t, records: records, now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)}
-	cfg := staff.Config{Records: s.records, URL: origin + "/staff/", Home: "/desk/", Title: "Example Shop", Now: s.clock}
+	s := &shop{T: t, records: records, clock: stage.NewClock(time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC))}
+	cfg := staff.Config{Records: s.records, URL: origin + "/staff/", Home: "/desk/", Title: "Example Shop", Now: s.clock.Now}
 	for _, f := range change {
 		f(&cfg)
 	}
@@ -192,18 +178,18 @@ func (b *browser) enrols(id string) (recovery []string) {
 }
 
 func codeOf(b *browser, secret string) string {
-	return staff.Code(decode32(b, secret), b.clock().Unix()/staff.CodeStep, 6)
+	return staff.Code(decode32(b, secret), b.clock.Now().Unix()/staff.CodeStep, 6)
 }
 
 // code is what the member's app shows now.
 func (b *browser) code(id string) string {
-	return staff.Code(b.SecretOf(b.Context(), id), b.clock().Unix()/staff.CodeStep, 6)
+	return staff.Code(b.SecretOf(b.Context(), id), b.clock.Now().Unix()/staff.CodeStep, 6)
 }
 
 // signs signs in with both factors. It waits for the next code, because each counts once.
 func (b *browser) signs(id string) answer {
 	b.Helper()
-	b.pass(time.Minute)
+	b.clock.Add(time.Minute)
 	b.post("sign-in", "name", id, "password", password).leads("second")
 	return b.post("second", "code", b.code(id)).leads("/desk/")
 }

@@ -59,7 +59,7 @@ func TestAnInvitationIsGoodOnceAndForATime(t *testing.T) {
 
 	late, err := s.Add(t.Context(), staff.Member{ID: "bob", Role: desk.RoleViewer})
 	require.NoError(t, err)
-	s.pass(72 * time.Hour)
+	s.clock.Add(72 * time.Hour)
 	s.browser().get("invitation?token="+tokenIn.FindStringSubmatch(late.Link)[1]).shows(http.StatusGone, "has ended")
 
 	former, err := s.Invite(t.Context(), "bob")
@@ -142,7 +142,7 @@ func TestAnAdministratorInvitesChangesAndDisables(t *testing.T) {
 	ann.signs("ann")
 	root.post("member", "id", "ann", "act", "disable", "reason", "left").leads("members")
 	ann.signedOut()
-	s.pass(time.Minute)
+	s.clock.Add(time.Minute)
 	ann.post("sign-in", "name", "ann", "password", password).shows(http.StatusUnauthorized, "wrong")
 	root.post("member", "id", "ann", "act", "invite", "reason", "x").shows(http.StatusUnprocessableEntity, "is disabled")
 	root.post("member", "id", "ann", "act", "enable", "reason", "back").leads("members")
@@ -190,7 +190,7 @@ func TestALostSecondFactorIsReset(t *testing.T) {
 	ann.signedOut()
 	ann.accept(a.body).leads("second")
 	ann.signedOut()
-	s.pass(time.Minute)
+	s.clock.Add(time.Minute)
 	ann.post("second", "code", ann.code("ann")).leads("/desk/")
 }
 
@@ -235,7 +235,7 @@ func TestAdministrationNeedsAFreshProof(t *testing.T) {
 	s := open(t)
 	root := s.administrator()
 	s.member(staff.Member{ID: "ann", Role: desk.RoleViewer})
-	s.pass(10*time.Minute + time.Second)
+	s.clock.Add(10*time.Minute + time.Second)
 	root.get("members").shows(http.StatusOK, "Members")
 	root.get("member?id=ann").leads("prove?next=%2Fstaff%2Fmember%3Fid%3Dann")
 	root.post("member", "id", "ann", "act", "disable", "reason", "x").leads("prove?next=%2Fstaff%2Fmember%3Fid%3Dann")

@@ -162,20 +162,20 @@ func TestAPasskeySignsInAndProves(t *testing.T) {
 	require.Len(t, options(b.get("passkey")).ExcludeCredentials, 1)
 
 	fresh := s.browser()
-	s.pass(time.Hour)
+	s.clock.Add(time.Hour)
 	fresh.signsWith(key, "next", "/desk/payouts").leads("/desk/payouts")
 	p, err := fresh.person()
 	require.NoError(t, err)
 	require.Equal(t, "ann", p.ID)
-	require.Equal(t, s.clock(), p.Proved)
+	require.Equal(t, s.clock.Now(), p.Proved)
 
-	s.pass(20 * time.Minute)
+	s.clock.Add(20 * time.Minute)
 	former := fresh.cookies[sessionName]
 	page := fresh.get("prove?next=/desk/payouts").shows(http.StatusOK, "Use a passkey")
 	fresh.post("passkey", "next", "/desk/payouts", "challenge", challengeIn(page), "credential", key.signs(page)).leads("/desk/payouts")
 	p, err = fresh.person()
 	require.NoError(t, err)
-	require.Equal(t, s.clock(), p.Proved)
+	require.Equal(t, s.clock.Now(), p.Proved)
 	require.NotEqual(t, former, fresh.cookies[sessionName])
 	require.Contains(t, s.audit(""), "ann member.prove ann did")
 
@@ -197,7 +197,7 @@ func TestAPasskeyAnswersAChallengeOnceAndSoon(t *testing.T) {
 	s.browser().post("passkey", "challenge", challengeIn(page), "credential", answer).shows(http.StatusUnauthorized, "not accepted")
 
 	page = s.browser().get("sign-in")
-	s.pass(5 * time.Minute)
+	s.clock.Add(5 * time.Minute)
 	s.browser().post("passkey", "challenge", challengeIn(page), "credential", key.signs(page)).shows(http.StatusUnauthorized, "not accepted")
 
 	first, second := s.browser().get("sign-in"), s.browser().get("sign-in")
@@ -208,7 +208,7 @@ func TestAPasskeyAnswersAChallengeOnceAndSoon(t *testing.T) {
 		s.browser().post("passkey", "challenge", bad, "credential", key.signs(first)).shows(http.StatusUnauthorized, "not accepted")
 	}
 	twin := openOn(t, s.records) // another process takes the challenge as well
-	twin.now = s.clock()
+	twin.clock.Add(s.clock.Now().Sub(twin.clock.Now()))
 	twin.browser().post("passkey", "challenge", challengeIn(first), "credential", key.signs(first)).leads("/desk/")
 }
 
@@ -283,9 +283,9 @@ func TestAPasskeyIsAddedByWhoHasProvedAndForTheChallengeOfTheirSession(t *testin
 	b.get("passkey") // asks for another one
 	b.post("passkey-add", "label", "x", "credential", made).shows(http.StatusUnprocessableEntity, "not accepted")
 	page = b.get("passkey")
-	s.pass(5 * time.Minute)
+	s.clock.Add(5 * time.Minute)
 	b.post("passkey-add", "label", "x", "credential", newAuthenticator(t).makes(page)).shows(http.StatusUnprocessableEntity, "not accepted")
-	s.pass(6 * time.Minute)
+	s.clock.Add(6 * time.Minute)
 	b.get("passkey").leads("prove?next=%2Fstaff%2Fpasskey")
 	b.post("passkey-add", "label", "x", "credential", made).leads("prove?next=%2Fstaff%2F")
 }
@@ -303,7 +303,7 @@ func TestAPasskeyCanBeTheOnlySecondFactor(t *testing.T) {
 	recovery := codesIn.FindAllStringSubmatch(done.body, -1)
 	p, err := b.person()
 	require.NoError(t, err)
-	require.Equal(t, s.clock(), p.Proved)
+	require.Equal(t, s.clock.Now(), p.Proved)
 
 	out := s.browser()
 	out.post("sign-in", "name", "ann", "password", password).leads("second")
@@ -317,7 +317,7 @@ func TestAPasskeyCanBeTheOnlySecondFactor(t *testing.T) {
 	require.NotContains(t, account.body, "<b>key")
 	id := between(t, account.body, `name="passkey" value="`, `"`)
 	b.post("passkey-remove", "passkey", id).shows(http.StatusUnprocessableEntity, "only second factor")
-	s.pass(time.Minute)
+	s.clock.Add(time.Minute)
 	b.enrols("ann")
 	b.post("passkey-remove", "passkey", id).leads("./")
 	s.browser().signsWith(key).shows(http.StatusUnauthorized, "not accepted")

@@ -62,13 +62,13 @@ func TestAPasswordAloneIsNotASignIn(t *testing.T) {
 	}
 	require.Regexp(t, "^second", b.post("enrol", "code", "123456", "password", password).header.Get("Location"))
 	require.Regexp(t, "^second", b.post("recovery").header.Get("Location"))
-	s.pass(time.Minute)
+	s.clock.Add(time.Minute)
 	b.post("second", "code", "000000").shows(http.StatusUnauthorized, "The code is wrong")
 	b.signedOut()
 	b.post("second", "code", b.code("ann"), "next", "/desk/payouts").leads("/desk/payouts")
 	p, err := b.person()
 	require.NoError(t, err)
-	require.Equal(t, s.clock(), p.Proved)
+	require.Equal(t, s.clock.Now(), p.Proved)
 	require.Contains(t, s.audit("member.sign-in"), "ann member.sign-in ann refused")
 }
 
@@ -77,7 +77,7 @@ func TestTheSecondFactorMustComeSoon(t *testing.T) {
 	s.member(staff.Member{ID: "ann", Role: desk.RoleViewer})
 	b := s.browser()
 	b.post("sign-in", "name", "ann", "password", password).leads("second")
-	s.pass(10 * time.Minute)
+	s.clock.Add(10 * time.Minute)
 	b.post("second", "code", b.code("ann")).leads("sign-in")
 	b.signedOut()
 }
@@ -100,19 +100,19 @@ func TestEverySignInAndProofGivesANewTokenAndEndsTheFormerOne(t *testing.T) {
 	half := s.browser()
 	half.post("sign-in", "name", "ann", "password", password).leads("second")
 	former := half.cookies[sessionName]
-	s.pass(time.Minute)
+	s.clock.Add(time.Minute)
 	half.post("second", "code", half.code("ann")).leads("/desk/")
 	require.NotEqual(t, former, half.cookies[sessionName])
 	half.cookies[sessionName] = former
 	half.signedOut()
 
 	former = b.cookies[sessionName]
-	s.pass(time.Minute)
+	s.clock.Add(time.Minute)
 	b.post("prove", "password", password, "code", b.code("ann"), "next", "/desk/payout?id=7").leads("/desk/payout?id=7")
 	require.NotEqual(t, former, b.cookies[sessionName])
 	p, err = b.person()
 	require.NoError(t, err)
-	require.Equal(t, s.clock(), p.Proved)
+	require.Equal(t, s.clock.Now(), p.Proved)
 	b.cookies[sessionName] = former
 	b.signedOut()
 }
@@ -120,8 +120,8 @@ func TestEverySignInAndProofGivesANewTokenAndEndsTheFormerOne(t *testing.T) {
 func TestAProofNeedsPasswordAndCode(t *testing.T) {
 	s := open(t)
 	b, recovery := s.member(staff.Member{ID: "ann", Role: desk.RoleViewer})
-	proved := s.clock()
-	s.pass(time.Minute)
+	proved := s.clock.Now()
+	s.clock.Add(time.Minute)
 	for _, try := range [][2]string{{password, "000000"}, {password, ""}, {"wrong password", b.code("ann")}, {"", b.code("ann")}} {
 		b.post("prove", "password", try[0], "code", try[1]).shows(http.StatusUnauthorized, "is wrong")
 		p, err := b.person()
@@ -142,7 +142,7 @@ func TestACodeCountsOnce(t *testing.T) {
 		return other.post("second", "code", code)
 	}
 	again(b.code("ann")).shows(http.StatusUnauthorized, "it was used before")
-	before := staff.Code(s.SecretOf(t.Context(), "ann"), s.clock().Unix()/staff.CodeStep-1, 6)
+	before := staff.Code(s.SecretOf(t.Context(), "ann"), s.clock.Now().Unix()/staff.CodeStep-1, 6)
 	again(before).shows(http.StatusUnauthorized, "it was used before")
 	again(strings.ToUpper(strings.ReplaceAll(recovery[3], "-", " "))).leads("/desk/")
 	again(recovery[3]).shows(http.StatusUnauthorized, "wrong")
@@ -152,9 +152,9 @@ func TestACodeCountsOnce(t *testing.T) {
 func TestOfManyWithOneCodeOneSignsIn(t *testing.T) {
 	s := open(t)
 	b, recovery := s.member(staff.Member{ID: "ann", Role: desk.RoleViewer})
-	s.pass(time.Minute)
+	s.clock.Add(time.Minute)
 	twin := openOn(t, s.records) // another process on the same records
-	twin.now = s.clock()
+	twin.clock.Add(s.clock.Now().Sub(twin.clock.Now()))
 	for _, code := range []string{b.code("ann"), recovery[0]} {
 		var did atomic.Int64
 		var wait sync.WaitGroup
@@ -174,17 +174,17 @@ func TestOfManyWithOneCodeOneSignsIn(t *testing.T) {
 func TestASessionEndsIdleAndInAnyCase(t *testing.T) {
 	s := open(t)
 	b, _ := s.member(staff.Member{ID: "ann", Role: desk.RoleViewer})
-	s.pass(30*time.Minute - time.Second)
+	s.clock.Add(30*time.Minute - time.Second)
 	_, err := b.person()
 	require.NoError(t, err)
-	s.pass(30 * time.Minute)
+	s.clock.Add(30 * time.Minute)
 	b.signedOut()
 
 	b.signs("ann")
 	for used := time.Duration(0); used < 12*time.Hour; used += 20 * time.Minute {
 		_, err := b.person()
 		require.NoError(t, err, "after %v", used)
-		s.pass(20 * time.Minute)
+		s.clock.Add(20 * time.Minute)
 	}
 	b.signedOut()
 }
@@ -259,7 +259,7 @@ func TestSessionsDoNotPileUp(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, staff.MaxSessions, n)
 	b.signedOut() // the one that was used least recently
-	s.pass(13 * time.Hour)
+	s.clock.Add(13 * time.Hour)
 	b.signs("ann")
 	n, err = s.Sessions(t.Context(), "ann")
 	require.NoError(t, err)
@@ -283,7 +283,7 @@ func TestANewPasswordEndsAllOtherSessions(t *testing.T) {
 	other.post("sign-in", "name", "ann", "password", password).shows(http.StatusUnauthorized, "wrong")
 	other.post("sign-in", "name", "ann", "password", next).leads("second")
 
-	s.pass(11 * time.Minute)
+	s.clock.Add(11 * time.Minute)
 	b.post("password", "password", next, "new", password).leads("prove?next=%2Fstaff%2Fpassword")
 }
 
@@ -348,10 +348,10 @@ func TestPlacesToGoOnTo(t *testing.T) {
 		b := s.browser()
 		a := b.post("sign-in", "name", "ann", "password", password, "next", bad).leads("second")
 		require.NotContains(t, a.body, "evil")
-		s.pass(time.Minute)
+		s.clock.Add(time.Minute)
 		b.post("second", "code", b.code("ann"), "next", bad).leads("/desk/")
 		require.NotContains(t, b.get("prove?next="+bad).body, "evil")
-		s.pass(time.Minute)
+		s.clock.Add(time.Minute)
 		b.post("prove", "password", password, "code", b.code("ann"), "next", bad).leads("/desk/")
 		b.get("sign-in?next=" + bad).leads("/desk/")
 	}
@@ -368,7 +368,7 @@ func TestWithoutASecondFactorNobodyIsProvedUnlessTheShopSaysSo(t *testing.T) {
 		b.accept(invited.Link)
 		p, err := b.person()
 		require.NoError(t, err)
-		require.Equal(t, optional, p.Proved.Equal(s.clock()))
+		require.Equal(t, optional, p.Proved.Equal(s.clock.Now()))
 		require.Equal(t, !optional, p.Proved.IsZero())
 		if !optional {
 			b.get("invite").leads("prove?next=%2Fstaff%2Finvite")
@@ -376,7 +376,7 @@ func TestWithoutASecondFactorNobodyIsProvedUnlessTheShopSaysSo(t *testing.T) {
 			b.post("prove", "password", password).leads("enrol")
 			continue
 		}
-		s.pass(time.Hour / 4)
+		s.clock.Add(time.Hour / 4)
 		b.get("invite").leads("prove?next=%2Fstaff%2Finvite")
 		b.post("prove", "password", password).leads("/desk/")
 		b.get("invite").shows(http.StatusOK, "Invite a member")
@@ -435,7 +435,7 @@ func TestAStepThatIsOvertakenDoesNotSignIn(t *testing.T) {
 		records := &interposed{Records: store.NewMemory().Records(), kind: "staff.member"}
 		s := openOn(t, records)
 		b, _ := s.member(staff.Member{ID: "ann", Role: desk.RoleViewer})
-		s.pass(time.Minute)
+		s.clock.Add(time.Minute)
 		if name == "second" {
 			b = s.browser()
 			b.post("sign-in", "name", "ann", "password", password).leads("second")
@@ -471,7 +471,7 @@ func TestThePageForProofsServesThoseWhoAreSignedOut(t *testing.T) {
 	b.get("prove?next=/desk/payouts").leads("sign-in?next=%2Fdesk%2Fpayouts")
 	b.post("sign-in", "name", "ann", "password", password, "next", "/desk/payouts").leads("second?next=%2Fdesk%2Fpayouts")
 	b.get("prove?next=/desk/payouts").leads("second?next=%2Fdesk%2Fpayouts")
-	s.pass(time.Minute)
+	s.clock.Add(time.Minute)
 	b.post("second", "code", b.code("ann"), "next", "/desk/payouts").leads("/desk/payouts")
 	b.get("prove?next=/desk/payouts").shows(http.StatusOK, "Is it still you?")
 }

@@ -12,22 +12,16 @@ import (
 
 	"github.com/cointill/cointill/httpapi/desk"
 	"github.com/cointill/cointill/httpapi/desk/staff"
+	"github.com/cointill/cointill/httpapi/internal/stage"
 )
-
-// clock is a time that a test moves.
-type clock struct{ time.Time }
-
-func (c *clock) now() time.Time { return c.Time }
-
-func (c *clock) pass(d time.Duration) { c.Time = c.Add(d) }
 
 func address(n int) netip.Addr {
 	return netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)})
 }
 
 func TestEveryFailureDoublesTheWait(t *testing.T) {
-	c := &clock{time.Unix(1_700_000_000, 0)}
-	th := staff.NewThrottle(c.now)
+	c := stage.NewClock(time.Unix(1_700_000_000, 0))
+	th := staff.NewThrottle(c.Now)
 	for n := range 5 {
 		require.Zero(t, th.Try("ann", address(n), ""), "attempt %d", n)
 	}
@@ -35,29 +29,29 @@ func TestEveryFailureDoublesTheWait(t *testing.T) {
 		require.Equal(t, want, th.Try("ann", address(9), ""))
 		require.Equal(t, want, th.Try("ann", address(10), ""), "whatever the address, and an attempt that waits does not count")
 		require.Zero(t, th.Try("bob", address(int(want)), ""), "another name")
-		c.pass(want)
+		c.Add(want)
 		require.Zero(t, th.Try("ann", address(11+int(want)), ""))
 	}
 	require.Equal(t, 15*time.Minute, th.Try("ann", address(9), ""))
-	c.pass(15 * time.Minute)
+	c.Add(15 * time.Minute)
 	require.Zero(t, th.Try("ann", address(9), ""))
 	require.Equal(t, 15*time.Minute, th.Try("ann", address(9), ""), "no longer than that, for ever")
-	c.pass(24 * time.Hour)
+	c.Add(24 * time.Hour)
 	for range 5 {
 		require.Zero(t, th.Try("ann", address(9), ""), "forgotten after a day")
 	}
 }
 
 func TestAnAddressIsSlowedDownWhateverTheNames(t *testing.T) {
-	c := &clock{time.Unix(1_700_000_000, 0)}
-	th := staff.NewThrottle(c.now)
+	c := stage.NewClock(time.Unix(1_700_000_000, 0))
+	th := staff.NewThrottle(c.Now)
 	from := func(n int) netip.Addr { return netip.MustParseAddr(fmt.Sprintf("2001:db8:0:7::%x", n+1)) }
 	for n := range 30 {
 		require.Zero(t, th.Try(fmt.Sprint("name ", n), from(n), ""))
 	}
 	require.Positive(t, th.Try("another", from(99), ""), "another address of the same /64")
 	require.Zero(t, th.Try("another", netip.MustParseAddr("2001:db8:0:8::1"), ""))
-	c.pass(time.Second)
+	c.Add(time.Second)
 	require.Zero(t, th.Try("attacker", from(1), ""))
 	th.Succeed("attacker", from(1), "") // who can sign in with a name of their own
 	require.Positive(t, th.Try("another one", from(99), ""))
@@ -73,11 +67,11 @@ func TestAddressesOfOneCustomerAreOne(t *testing.T) {
 
 // However many names a stranger makes up, the memory is bounded, and what is closed stays closed.
 func TestTheThrottleHasABoundAndKeepsWhatIsClosed(t *testing.T) {
-	c := &clock{time.Unix(1_700_000_000, 0)}
-	th := staff.NewThrottle(c.now)
+	c := stage.NewClock(time.Unix(1_700_000_000, 0))
+	th := staff.NewThrottle(c.Now)
 	for n := range 12 {
 		th.Try("ann", address(n), "")
-		c.pass(15 * time.Minute)
+		c.Add(15 * time.Minute)
 	}
 	require.Zero(t, th.Try("ann", address(99), ""))
 	for n := range staff.MaxLanes {
@@ -110,13 +104,13 @@ func TestAStrangerDoesNotLockAMemberOut(t *testing.T) {
 	s := open(t)
 	ann, _ := s.member(staff.Member{ID: "ann", Role: desk.RoleViewer})
 	bob, _ := s.member(staff.Member{ID: "bob", Role: desk.RoleViewer})
-	s.pass(13 * time.Hour)
+	s.clock.Add(13 * time.Hour)
 	ann.signedOut()
 	stranger := s.browser()
 	for n := range 30 {
 		stranger.from = fmt.Sprintf("198.51.100.%d:1", n)
 		stranger.post("sign-in", "name", "ann", "password", "wrong password")
-		s.pass(time.Minute)
+		s.clock.Add(time.Minute)
 	}
 	closed := stranger.post("sign-in", "name", "ann", "password", password).shows(http.StatusTooManyRequests, "Too many attempts")
 	wait, err := strconv.Atoi(closed.header.Get("Retry-After"))
@@ -146,7 +140,7 @@ func TestADeviceIsForgottenAfterHalfAYear(t *testing.T) {
 	s := open(t)
 	ann, _ := s.member(staff.Member{ID: "ann", Role: desk.RoleViewer})
 	twin := openOn(t, s.records) // another process knows the device as well
-	twin.now = s.clock()
+	twin.clock.Add(s.clock.Now().Sub(twin.clock.Now()))
 	fail := func(on *shop, want int) {
 		stranger := on.browser()
 		for n := range 6 {
@@ -158,7 +152,7 @@ func TestADeviceIsForgottenAfterHalfAYear(t *testing.T) {
 		require.Equal(t, want, b.post("sign-in", "name", "ann", "password", password).status)
 	}
 	fail(twin, http.StatusSeeOther)
-	s.pass(180 * 24 * time.Hour)
+	s.clock.Add(180 * 24 * time.Hour)
 	fail(s, http.StatusTooManyRequests)
 }
 
