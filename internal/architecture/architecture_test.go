@@ -2,6 +2,7 @@
 package architecture
 
 import (
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -106,10 +107,18 @@ func TestOfWhatProgramsImportOnlyEVMCompilesGoEthereum(t *testing.T) {
 	require.ElementsMatch(t, []string{"chain/evm", "chain/evm/evmtest", "payout/evm"}, compile)
 }
 
-func TestTheTopLevelFoldersAreTheRooms(t *testing.T) {
-	for _, path := range list(t, module+"/...") {
-		top := room(strings.TrimPrefix(path, module+"/"))
-		_, known := floors[top]
-		require.True(t, known || top == "internal", "%s is no room", top)
+// A program that "go build" left at the root is easily committed, and every clone carries it for ever.
+func TestTheTopLevelHoldsTheRoomsAndTheDocuments(t *testing.T) {
+	documents := []string{"README.md", "ARCHITECTURE.md", "OPERATING.md", "BENCHMARKS.md", "CHANGELOG.md", "LICENSE", "go.mod", "go.sum"}
+	entries, err := os.ReadDir("../..")
+	require.NoError(t, err)
+	for _, entry := range entries {
+		name := entry.Name()
+		if strings.HasPrefix(name, ".") || name == "internal" {
+			continue
+		}
+		_, known := floors[name]
+		require.Equal(t, known, entry.IsDir(), "%s is no room", name)
+		require.True(t, known || slices.Contains(documents, name), "%s is none of the project's documents", name)
 	}
 }
