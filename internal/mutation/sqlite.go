@@ -279,6 +279,21 @@ var sqliteTable = []mutation{
 		rule: "what a database of an earlier version has of a place is found",
 	},
 	{
+		name: "what came after the filter of places is not read", file: queriesFile,
+		from: `FROM cointill_places WHERE n > ?2` + "`", to: `FROM cointill_places WHERE n > ?2 AND false` + "`",
+		rule: "no place is taken for a stranger's",
+	},
+	{
+		name: "what a transaction may undo is learned", file: "store/sqlite/read.go",
+		from: "	if r.tx == nil {\n		f = r.known.filter.Load()", to: "	if true {\n		f = r.known.filter.Load()",
+		rule: "no place is taken for a stranger's",
+	},
+	{
+		name: "a filter of places covers a row that is to come", file: "store/sqlite/known.go",
+		from: `newFilter(last), math.MinInt64`, to: `newFilter(last+1), math.MinInt64`,
+		rule: "no place is taken for a stranger's",
+	},
+	{
 		name: "a position beyond the end is accepted", file: feedFile,
 		from: `	if err == nil && after > end {`, to: `	if false {`,
 		rule: "a reader of a feed that has lost its end learns so",

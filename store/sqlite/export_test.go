@@ -63,3 +63,23 @@ func (s *Store) BookCommits() int64 {
 	defer s.writer.mu.Unlock()
 	return s.writer.commits
 }
+
+// SetKnownSlice changes how many places are read at once for the filter of places.
+func (s *Store) SetKnownSlice(n int) { s.known.slice = n }
+
+// CrowdKnown makes the filter of places count as full.
+func (s *Store) CrowdKnown() {
+	if f := s.known.filter.Load(); f != nil {
+		f.room = 0
+	}
+}
+
+// LooksUp returns how many of the addresses are looked up in the database.
+func (s *Store) LooksUp(addresses []chain.Address) int {
+	var keys []int64
+	for _, a := range addresses {
+		keys = append(keys, KeyOf(a))
+	}
+	ours, _ := s.known.filter.Load().pick(keys)
+	return len(ours)
+}

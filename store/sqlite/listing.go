@@ -189,9 +189,9 @@ func (s *shelf) Row(ctx context.Context, id string) (listing.Row, bool, error) {
 }
 
 // Tidy implements [invoice.Tidier]. It writes listings in slices; other writes wait for some milliseconds for each
-// slice.
+// slice. It also reads some of the places, without making anything wait, until the addresses of strangers are told in memory.
 func (s *Store) Tidy(ctx context.Context, keep int) error {
-	if err := listing.Tidy(ctx, keeper{s}, keep); err != nil {
+	if err := cmp.Or(s.tidyKnown(ctx), listing.Tidy(ctx, keeper{s}, keep)); err != nil {
 		return fmt.Errorf("sqlite: tidy: %w", err)
 	}
 	return nil

@@ -90,7 +90,7 @@ func New(db *sql.DB) (*Store, error) {
 	if err := migrations().Check(one(ctx, db)); err != nil {
 		return nil, fmt.Errorf("sqlite: %w", err)
 	}
-	s := &Store{reader: reader{db: db, stmts: map[string]*sql.Stmt{}, listings: new(listing.Cache)}}
+	s := &Store{reader: reader{db: db, stmts: map[string]*sql.Stmt{}, listings: new(listing.Cache), known: &known{slice: knownSlice}}}
 	for _, q := range queries() {
 		stmt, err := db.PrepareContext(ctx, q)
 		if err != nil {

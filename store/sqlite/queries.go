@@ -65,9 +65,14 @@ const (
 	qInvoices       = withPayments + ` WHERE i.id IN (SELECT value FROM json_each(?))`
 	// The order of the cross join is kept: one look-up for each number. Few of the places that are found only share the
 	// number.
-	qPlaces = `SELECT p.address, p.slot, p.invoice FROM json_each(?) a
-		CROSS JOIN cointill_places p ON p.place = a.value`
-	qPaidBy = `WITH found (invoice, doc) AS MATERIALIZED (` + foundPayment + ` FROM json_each(?) a CROSS JOIN cointill_payments p
+	qPlaces = `SELECT 0, p.place, p.address, p.slot, p.invoice FROM json_each(?1) a
+			CROSS JOIN cointill_places p ON p.place = a.value AND p.n <= ?2
+		UNION ALL SELECT n, place, address, slot, invoice FROM cointill_places WHERE n > ?2`
+	qLastPlace = `SELECT COALESCE(max(n), 0) FROM cointill_places`
+	// qPlaceKeys reads the index alone. Places that share a number are one.
+	qPlaceKeys   = `SELECT DISTINCT place, place FROM cointill_places WHERE place > ? ORDER BY place LIMIT ?`
+	qPlacesSince = `SELECT n, place FROM cointill_places WHERE n > ? ORDER BY n LIMIT ?`
+	qPaidBy      = `WITH found (invoice, doc) AS MATERIALIZED (` + foundPayment + ` FROM json_each(?) a CROSS JOIN cointill_payments p
 			ON p.network = a.value ->> 0 AND p.txid = a.value ->> 1 AND p.idx = a.value ->> 2) ` + ofFound
 	qPaidIn = `WITH found (invoice, doc) AS MATERIALIZED (` + foundPayment + ` FROM cointill_payments p
 			WHERE p.network = ? AND p.txid = ?) ` + ofFound
@@ -236,7 +241,7 @@ const (
 func queries() []string {
 	return []string{
 		qLock, qInsertInvoice, qUpdateInvoice, qListInserted, qListUpdated, qInvoiceExists, qIDByOrder, qPutPayment, qInsertEvent,
-		qClaimPlace, qForgetPlace, qReleasePlace, qFreeIndex, qTakeIndex, qReserved, qInvoices, qPlaces, qPaidBy, qPaidIn,
+		qClaimPlace, qForgetPlace, qReleasePlace, qFreeIndex, qTakeIndex, qReserved, qInvoices, qPlaces, qLastPlace, qPlaceKeys, qPlacesSince, qPaidBy, qPaidIn,
 		qPaidAfter, qPayments, qHeldSlots, qHeld,
 		qInsertProgress, qUpdateProgress, qReserve, qInvoice, qInvoiceByOrder, qAbove, qWaking,
 		qChanged, qChangedNumbers, qChangedOf, qSegments, qSegment, qParts, qSome, qBeginWriting, qWriting, qInsertPart, qFinishWriting,

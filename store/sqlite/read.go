@@ -21,6 +21,7 @@ type reader struct {
 	tx    *sql.Tx // nil: each query reads what is committed
 
 	listings *listing.Cache
+	known    *known
 	payouts
 }
 
@@ -101,27 +102,43 @@ func (r *reader) at(ctx context.Context, places []invoice.Place) ([]string, erro
 		asked[p], keys[i] = true, keyOf(p)
 	}
 	slices.Sort(keys) // neighbours in the index are on the same page
-	list, err := json.Marshal(slices.Compact(keys))
+	keys = slices.Compact(keys)
+	var f *filter // what a transaction sees may be undone, so nothing is learned of it
+	if r.tx == nil {
+		f = r.known.filter.Load()
+	}
+	keys, through := f.pick(keys)
+	list, err := json.Marshal(keys)
 	if err != nil {
 		return nil, err
 	}
-	found, err := r.stmt(ctx, qPlaces).QueryContext(ctx, string(list))
+	found, err := r.stmt(ctx, qPlaces).QueryContext(ctx, string(list), through)
 	if err != nil {
 		return nil, err
 	}
 	defer found.Close()
 	var ids []string
+	var fresh []int64
+	last := through
 	for found.Next() {
+		var n, key int64
 		var p invoice.Place
 		var id string
-		if err := found.Scan(&p.Address, &p.Slot, &id); err != nil {
+		if err := found.Scan(&n, &key, &p.Address, &p.Slot, &id); err != nil {
 			return nil, err
 		}
 		if asked[p] {
 			ids = append(ids, id)
 		}
+		if n > through {
+			fresh, last = append(fresh, key), max(last, n)
+		}
 	}
-	return ids, found.Err()
+	if err := found.Err(); err != nil {
+		return nil, err
+	}
+	f.learn(fresh, last)
+	return ids, nil
 }
 
 // InvoicesPaid implements [invoice.Reader].
