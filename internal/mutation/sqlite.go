@@ -11,7 +11,7 @@ const (
 var sqliteTable = []mutation{
 	{
 		name: "an invoice is stored over another version", file: queriesFile,
-		from: `WHERE id = ?1 AND version = ?2 - 1 RETURNING n`, to: `WHERE id = ?1 AND version <= ?2 - 1 RETURNING n`,
+		from: `WHERE id = ?1 AND version = ?2 - 1` + "`", to: `WHERE id = ?1 AND version <= ?2 - 1` + "`",
 		rule: "a decision on facts that have changed is refused",
 	},
 	{
@@ -92,7 +92,7 @@ var sqliteTable = []mutation{
 	},
 	{
 		name: "an event takes a number that is taken", file: queriesFile,
-		from: `?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE true ON CONFLICT DO NOTHING`, to: `?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE true ON CONFLICT (invoice, seq) DO UPDATE SET body = excluded.body`,
+		from: "VALUES (1 + ` + feedEnd + `, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", to: "VALUES (1 + ` + feedEnd + `, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (invoice, seq) DO UPDATE SET body = excluded.body",
 		rule: "what was told stays as it was told",
 	},
 	{
@@ -193,7 +193,7 @@ var sqliteTable = []mutation{
 	},
 	{
 		name: "an endpoint that is gone gets more", file: queriesFile,
-		from: `?13, ?13, CASE WHEN gone THEN 'dead' ELSE 'due' END,`, to: `?13, ?13, 'due',`,
+		from: "?13, ?13, CASE WHEN ` + isGone + ` THEN 'dead' ELSE 'due' END,", to: `?13, ?13, 'due',`,
 		rule: "an endpoint that said it is gone is told nothing more",
 	},
 	{
@@ -228,7 +228,8 @@ var sqliteTable = []mutation{
 	},
 	{
 		name: "what comes after a recorded message waits for ever", file: outboxFile,
-		from: `	_, err = t.exec(qRelease, url, project, invoiceID, listing.Nanos(now))`, to: `	_ = invoiceID`,
+		from: `	return t.release(url, project, invoiceID, now)`, to: `	_ = invoiceID
+	return nil`,
 		rule: "after a message is told the next one of its invoice is",
 	},
 	{
@@ -277,6 +278,11 @@ var sqliteTable = []mutation{
 		name: "a place has another number than in a database", file: "store/sqlite/commit.go",
 		from: `		text += "\x00" + p.Slot`, to: `		text += p.Slot`,
 		rule: "what a database of an earlier version has of a place is found",
+	},
+	{
+		name: "a place that is held is claimed", file: queriesFile,
+		from: `VALUES ((SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM cointill_places`, to: `VALUES ((SELECT ?1 WHERE true OR NOT EXISTS (SELECT 1 FROM cointill_places`,
+		rule: "a place has one holder",
 	},
 	{
 		name: "what came after the filter of places is not read", file: queriesFile,

@@ -280,14 +280,14 @@ func (t *txn) insertInvoice(r row) error {
 }
 
 func (t *txn) updateInvoice(r row) error {
-	var n int64
-	err := t.row(qUpdateInvoice, r.args[:updated], &n)
-	if errors.Is(err, sql.ErrNoRows) {
+	n, err := t.exec(qUpdateInvoice, r.args[:updated]...)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
 		return r.conflict(fmt.Sprintf("version %d is not the next, cannot update", r.args[1]))
 	}
-	if err == nil {
-		_, err = t.exec(qListUpdated, n, r.args[1], r.args[inserted])
-	}
+	_, err = t.exec(qListUpdated, r.args[0], r.args[1], r.args[inserted])
 	return err
 }
 

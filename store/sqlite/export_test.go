@@ -83,3 +83,6 @@ func (s *Store) LooksUp(addresses []chain.Address) int {
 	ours, _ := s.known.filter.Load().pick(keys)
 	return len(ours)
 }
+
+// Wrote is the driver's connection that wrote last.
+func (s *Store) Wrote() any { return s.writer.last }

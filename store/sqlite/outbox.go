@@ -109,14 +109,16 @@ func (t *txn) claim(found []int64, lease time.Duration) (out []webhook.Delivery,
 	now := time.Now()
 	for _, n := range found {
 		var d webhook.Delivery
-		row := t.stmt(qClaim).QueryRowContext(t.ctx, n, listing.Nanos(now), listing.Nanos(now.Add(lease)))
-		_, d.Message, err = record.ScanMessage(row, &d.Claim.Token, &d.Tried)
-		if errors.Is(err, sql.ErrNoRows) {
-			continue
-		} else if err != nil {
+		due, err := t.exec(qClaim, n, listing.Nanos(now), listing.Nanos(now.Add(lease)))
+		if err != nil {
 			return nil, err
 		}
-		t.changed = true
+		if due == 0 {
+			continue
+		}
+		if _, d.Message, err = record.ScanMessage(t.stmt(qClaimed).QueryRowContext(t.ctx, n), &d.Claim.Token, &d.Tried); err != nil {
+			return nil, err
+		}
 		d.Claim.Message = d.Message.ID
 		out = append(out, d)
 	}
@@ -138,17 +140,20 @@ func (t *txn) record(claim webhook.Claim, attempt webhook.Attempt, next webhook.
 	default:
 		return fmt.Errorf("unknown state %q", next.State)
 	}
-	var n int64
-	var invoiceID, url, project string
 	now := time.Now()
 	due := listing.Nanos(now.Add(next.Wait))
-	err := t.row(qRecord, []any{claim.Message, claim.Token, string(next.State), due, listing.Nanos(now)}, &n, &invoiceID, &url, &project)
-	if errors.Is(err, sql.ErrNoRows) {
-		return webhook.ErrStaleClaim
-	} else if err != nil {
+	recorded, err := t.exec(qRecord, claim.Message, claim.Token, string(next.State), due, listing.Nanos(now))
+	if err != nil {
 		return err
 	}
-	t.changed = true
+	if recorded == 0 {
+		return webhook.ErrStaleClaim
+	}
+	var n int64
+	var invoiceID, url, project string
+	if err := t.row(qRecorded, []any{claim.Message}, &n, &invoiceID, &url, &project); err != nil {
+		return err
+	}
 	if _, err := t.exec(qInsertAttempt, n, record.Stamp(attempt.At), int64(attempt.Duration), attempt.Status, attempt.Excerpt, attempt.Error); err != nil {
 		return err
 	}
@@ -160,7 +165,16 @@ func (t *txn) record(claim webhook.Claim, attempt webhook.Attempt, next webhook.
 			return err
 		}
 	}
-	_, err = t.exec(qRelease, url, project, invoiceID, listing.Nanos(now))
+	return t.release(url, project, invoiceID, now)
+}
+
+// release makes the next message of an invoice to a URL claimable.
+func (t *txn) release(url, project, invoiceID string, now time.Time) error {
+	var some bool
+	if err := t.row(qHeldBack, []any{url, project, invoiceID}, &some); err != nil || !some {
+		return err
+	}
+	_, err := t.exec(qRelease, url, project, invoiceID, listing.Nanos(now))
 	return err
 }
 
@@ -254,8 +268,7 @@ func (s *Store) Resend(ctx context.Context, invoiceID, receiver string) (invoice
 		if _, err := t.exec(qResend, n); err != nil {
 			return err
 		}
-		_, err = t.exec(qRelease, m.URL, m.Project, m.Subject(), listing.Nanos(time.Now()))
-		return err
+		return t.release(m.URL, m.Project, m.Subject(), time.Now())
 	})
 	if err != nil {
 		return invoice.Message{}, fmt.Errorf("sqlite: resend for invoice %s: %w", invoiceID, err)

@@ -91,3 +91,36 @@ func TestPaidInvoicesAreFoundOneAfterTheOther(t *testing.T) {
 	steps := strings.Join(plan(t, db, sqlite.PaidAfterQuery), "\n")
 	require.Equal(t, 2, strings.Count(steps, "SEARCH cointill_payments USING COVERING INDEX cointill_payments_invoice (invoice>?)"), steps)
 }
+
+// rare are writes that nobody waits for, or that many others share.
+var rare = regexp.MustCompile(`(FROM cointill_(free|parts|replies)|INTO cointill_(wallets|segments|records)) |SET (due = \?1 \+ \(due - since\)|state = 'dead', ready = 0|ready = 1, due = \?4)`)
+
+func TestWhatRunsForEachInvoiceOrMessageBuildsNoTable(t *testing.T) {
+	_, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
+	seen := 0
+	for _, query := range sqlite.Queries() {
+		if strings.HasPrefix(query, "SELECT") || strings.HasPrefix(query, "WITH") || rare.MatchString(query) {
+			continue
+		}
+		seen++
+		require.NotContains(t, opcodes(t, db, query), "OpenEphemeral", query)
+	}
+	require.Greater(t, seen, 25)
+	require.Contains(t, opcodes(t, db, "DELETE FROM cointill_places WHERE place = 1 RETURNING n"), "OpenEphemeral", "a table would be seen")
+}
+
+// opcodes returns the program that SQLite makes of the query.
+func opcodes(t *testing.T, db *sql.DB, query string) (codes []string) {
+	t.Helper()
+	found, err := db.Query("EXPLAIN "+query, make([]any, 40)...)
+	require.NoError(t, err, query)
+	defer found.Close()
+	for found.Next() {
+		var code string
+		var other [7]any
+		require.NoError(t, found.Scan(&other[0], &code, &other[1], &other[2], &other[3], &other[4], &other[5], &other[6]))
+		codes = append(codes, code)
+	}
+	require.NoError(t, found.Err())
+	return codes
+}

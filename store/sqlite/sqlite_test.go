@@ -541,3 +541,24 @@ func TestTimesBeyondTheIndexSortAtItsEnds(t *testing.T) {
 	require.Equal(t, 1, page.Total)
 	require.Equal(t, 2031, page.Invoices[0].CreatedAt.Year())
 }
+
+func TestWritesKeepTheirConnection(t *testing.T) {
+	s, db := openAt(t, filepath.Join(t.TempDir(), "shop.db"))
+	require.NoError(t, s.Commit(t.Context(), workload.Creation(0)))
+	first := s.Wrote()
+	for n := 1; n <= 1100; n++ {
+		if n%100 == 0 { // others use the pool, and give their connections back last
+			var others []*sql.Conn
+			for range 4 {
+				conn, err := db.Conn(t.Context())
+				require.NoError(t, err)
+				others = append(others, conn)
+			}
+			for _, conn := range others {
+				require.NoError(t, conn.Close())
+			}
+		}
+		require.NoError(t, s.Commit(t.Context(), workload.Creation(n)))
+		require.Same(t, first, s.Wrote(), "write %d", n)
+	}
+}

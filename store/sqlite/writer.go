@@ -45,6 +45,7 @@ type writer struct {
 
 	jobs queue.Queue[*job]
 	conn *sql.Conn // of the leader, handed over with the lead
+	last any       // what nativeOf returns for the connection of the last leader; the leader uses it
 
 	mu      sync.Mutex // guards what follows
 	commits int64      // transactions so far
@@ -93,6 +94,7 @@ func (w *writer) lead(ctx context.Context, own *job) {
 		w.handOver(nil)
 		return
 	}
+	w.last = nativeOf(conn)
 	w.jobs.Gather()
 	group := w.jobs.Take(maxGroup)
 	// The others wait for the outcome, even if the leader's context ends.
@@ -106,10 +108,9 @@ func (w *writer) lead(ctx context.Context, own *job) {
 		conn.Close() // the pool checks whether it is still usable
 		conn = nil
 	}
+	writeBack := w.writeBack(ctx, len(group))
 	w.handOver(conn)
-	if w.due(len(group)) {
-		w.writeBack(context.WithoutCancel(ctx))
-	}
+	writeBack()
 }
 
 // due counts jobs, and reports whether the caller should write the WAL back.
@@ -126,27 +127,63 @@ func (w *writer) due(jobs int) bool {
 	return true
 }
 
-// writeBack copies the WAL into the database while others commit. Otherwise one of the commits would have to, and the
-// waiting jobs with it. It leaves little for that commit. A failure does not matter, because the next call makes up for
-// it.
-func (w *writer) writeBack(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, time.Second) // all other connections may be taken
-	defer cancel()
-	var busy, pages, copied int
-	_ = w.db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &pages, &copied)
-	w.mu.Lock()
-	w.writing = false
-	w.mu.Unlock()
+// writeBack counts jobs and returns, when it is time, a function that copies the WAL into the database while others commit.
+// Otherwise one of the commits would have to, and the waiting jobs with it. It leaves little for that commit. A failure does
+// not matter, because the next call makes up for it. The connection is taken while the leader's is not in the pool, so that it
+// is another one.
+func (w *writer) writeBack(ctx context.Context, jobs int) func() {
+	if !w.due(jobs) {
+		return func() {}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	conn, err := w.db.Conn(ctx)
+	return func() {
+		defer cancel()
+		if err == nil {
+			var busy, pages, copied int
+			_ = conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &pages, &copied)
+			conn.Close() // back to the pool; an error would not matter
+		}
+		w.mu.Lock()
+		w.writing = false
+		w.mu.Unlock()
+	}
 }
 
-// connect returns the connection that came with the lead, or a new one.
+// connect returns the connection that came with the lead, or one of the pool: if possible the one that wrote last, since
+// any other has to read again what was written since it last was used.
 func (w *writer) connect(ctx context.Context) (*sql.Conn, error) {
 	conn := w.conn
 	w.conn = nil
 	if conn != nil {
 		return conn, nil
 	}
-	return w.db.Conn(ctx)
+	conn, err := w.db.Conn(ctx)
+	for n := 0; n < idle && err == nil && !w.wrote(conn) && w.mayTakeMore(); n++ {
+		defer conn.Close() // back to the pool; an error would not matter, since nothing was done with it
+		conn, err = w.db.Conn(ctx)
+	}
+	return conn, err
+}
+
+// wrote reports whether it is the connection that wrote last.
+func (w *writer) wrote(conn *sql.Conn) bool {
+	return w.last == nil || nativeOf(conn) == w.last
+}
+
+// nativeOf returns the driver's connection, by which one of the pool is recognised.
+func nativeOf(conn *sql.Conn) (native any) {
+	_ = conn.Raw(func(of any) error {
+		native = of
+		return nil
+	})
+	return native
+}
+
+// mayTakeMore reports whether the pool has connections that nobody uses, so that taking one waits for nobody.
+func (w *writer) mayTakeMore() bool {
+	stats := w.db.Stats()
+	return stats.Idle > 0 && stats.MaxOpenConnections == 0
 }
 
 func (w *writer) handOver(conn *sql.Conn) {

@@ -64,11 +64,13 @@ var private = map[Version]bool{
 func (v Version) Name() string { return publicNames[v] }
 
 // Parent is a public key with the chain code that derives its children, stored so that each child costs one
-// multiplication on the curve and no parsing. It is safe for concurrent use.
+// multiplication on the curve and no parsing. It derives ahead when numbers are asked for in order. It is safe for
+// concurrent use.
 type Parent struct {
 	point     secp256k1.JacobianPoint // affine
 	key       [33]byte                // compressed
 	chainCode [32]byte
+	ahead     ahead
 }
 
 // Fingerprint identifies the key: two keys have the same exactly if they derive the same children. The key cannot be
@@ -81,11 +83,14 @@ func (p *Parent) Fingerprint() string {
 // Derive returns the public key of child number index. It returns ErrIndex if there is none: the index is 2^31 or
 // more, which is reserved for private derivation, or one of the indexes without a key (fewer than one in 2^127).
 func (p *Parent) Derive(index uint32) (*secp256k1.PublicKey, error) {
-	point, _, err := p.derive(index)
-	if err != nil {
-		return nil, err
+	if index >= hardened {
+		return nil, ErrIndex
 	}
-	return secp256k1.NewPublicKey(&point.X, &point.Y), nil
+	key := p.ahead.key(index, p.deriveRun)
+	if key == nil {
+		return nil, ErrIndex
+	}
+	return key, nil
 }
 
 // Child returns the parent of the next level. It fails as Derive does.
@@ -103,6 +108,16 @@ func (p *Parent) derive(index uint32) (point secp256k1.JacobianPoint, chainCode 
 	if index >= hardened {
 		return point, chainCode, ErrIndex
 	}
+	point, chainCode = p.child(index)
+	if point.Z.IsZero() {
+		return point, chainCode, ErrIndex
+	}
+	point.ToAffine()
+	return point, chainCode, nil
+}
+
+// child returns a child before it is affine, the point at infinity if the index has none, and its chain code.
+func (p *Parent) child(index uint32) (point secp256k1.JacobianPoint, chainCode [32]byte) {
 	mac := hmac.New(sha512.New, p.chainCode[:])
 	mac.Write(p.key[:])
 	mac.Write(binary.BigEndian.AppendUint32(nil, index))
@@ -110,16 +125,12 @@ func (p *Parent) derive(index uint32) (point secp256k1.JacobianPoint, chainCode 
 
 	var tweak secp256k1.ModNScalar
 	if overflow := tweak.SetByteSlice(sum[:32]); overflow {
-		return point, chainCode, ErrIndex
+		return point, chainCode
 	}
 	var tweakPoint secp256k1.JacobianPoint
 	secp256k1.ScalarBaseMultNonConst(&tweak, &tweakPoint)
 	secp256k1.AddNonConst(&p.point, &tweakPoint, &point)
-	if point.Z.IsZero() {
-		return point, chainCode, ErrIndex
-	}
-	point.ToAffine()
-	return point, [32]byte(sum[32:]), nil
+	return point, [32]byte(sum[32:])
 }
 
 // Parse parses an extended public key in the serialization of BIP-32, of any version that has a Name. It recognises a
