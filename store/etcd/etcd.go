@@ -60,7 +60,10 @@ func (cfg Config) withDefaults() (Config, error) {
 	return cfg, nil
 }
 
-var _ kv.DB = (*DB)(nil)
+var (
+	_ kv.DB    = (*DB)(nil)
+	_ kv.Ahead = (*viewing)(nil)
+)
 
 // DB is a database of keys and values on etcd. Its methods may be called concurrently. It needs no closing; the caller
 // closes the client when no method runs any more.

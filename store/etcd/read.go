@@ -3,6 +3,7 @@ package etcd
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -42,7 +43,49 @@ type reader struct {
 	db       *DB
 	ctx      context.Context
 	revision int64
-	err      error // of the servers; the first one
+	err      error                            // of the servers; the first one
+	ahead    map[[2]string][]*mvccpb.KeyValue // ranges that were read as a whole
+}
+
+const (
+	aheadRanges = 500 // that are read by one request
+	aheadKeys   = 10  // of each; one that has more is read when it is scanned
+)
+
+// Ahead implements [kv.Ahead].
+func (r *reader) Ahead(ranges [][2][]byte) error {
+	if r.ahead == nil {
+		r.ahead = map[[2]string][]*mvccpb.KeyValue{}
+	}
+	for some := range slices.Chunk(ranges, min(aheadRanges, r.db.cfg.MaxOps)) {
+		if err := r.readAhead(some); err != nil {
+			r.err = err
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *reader) readAhead(ranges [][2][]byte) error {
+	ops := make([]clientv3.Op, len(ranges))
+	for i, span := range ranges {
+		ops[i] = clientv3.OpGet(r.db.dataKey(span[0]), clientv3.WithRange(r.db.dataKey(span[1])), clientv3.WithLimit(aheadKeys), clientv3.WithRev(r.revision))
+	}
+	ctx, cancel := context.WithTimeout(r.ctx, r.db.cfg.Timeout)
+	defer cancel()
+	resp, err := r.db.client.Txn(ctx).Then(ops...).Commit()
+	if err != nil {
+		return err
+	}
+	if r.revision == 0 {
+		r.revision = resp.Header.Revision
+	}
+	for i, span := range ranges {
+		if found := resp.Responses[i].GetResponseRange(); !found.More {
+			r.ahead[[2]string{string(span[0]), string(span[1])}] = found.Kvs
+		}
+	}
+	return nil
 }
 
 func (r *reader) read(key string, opts ...clientv3.OpOption) ([]*mvccpb.KeyValue, bool, error) {
@@ -68,6 +111,14 @@ func (r *reader) get(key []byte) ([]byte, error) {
 // scan calls visit for each key of the range, until it returns false.
 func (r *reader) scan(from, to []byte, visit func(key, value []byte) bool) error {
 	prefix := len(r.db.dataKey(nil))
+	if found, read := r.ahead[[2]string{string(from), string(to)}]; read {
+		for _, pair := range found {
+			if !visit(pair.Key[prefix:], pair.Value) {
+				break
+			}
+		}
+		return nil
+	}
 	at, end := r.db.dataKey(from), r.db.dataKey(to)
 	for {
 		found, more, err := r.read(at, clientv3.WithRange(end), clientv3.WithLimit(page))
