@@ -63,7 +63,7 @@ func TestTheStoreKeepsThePromisesOfABackend(t *testing.T) {
 				t.Skip("the same suite on more members: not with -short")
 			}
 			with := func(t *testing.T, prefix string) store.Backend {
-				return reopened{kv.New(open(t, server.Client(t), etcd.Config{Prefix: prefix, MaxOps: 20_000})), prefix}
+				return reopened{kv.New(etcd.Allow(open(t, server.Client(t), etcd.Config{Prefix: prefix}), 20_000)), prefix}
 			}
 			storetest.Run(t, func(t *testing.T) store.Backend { return with(t, etcdtest.Prefix()) },
 				storetest.WithListers(), storetest.WithReopen(func(t *testing.T, old store.Backend) store.Backend {
