@@ -14,40 +14,32 @@ import (
 
 	"github.com/cointill/cointill/internal/devchain"
 	"github.com/cointill/cointill/invoice"
-	"github.com/cointill/cointill/store/postgres"
-	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/cointill/cointill/store"
 )
 
 // cluster is the workers, the shop and the payers.
 type cluster struct {
-	o       options
-	pool    *pgxpool.Pool
-	store   *postgres.Store
-	node    *devchain.Chain
-	shop    *shop
-	workers []*worker
+	o          options
+	store      store.Backend
+	closeStore func()
+	node       *devchain.Chain
+	shop       *shop
+	workers    []*worker
 }
 
-func newCluster(ctx context.Context, o options, database string, node *devchain.Chain) (*cluster, error) {
-	pool, err := pgxpool.New(ctx, database)
-	if err != nil {
+func newCluster(ctx context.Context, o options, at location, node *devchain.Chain) (*cluster, error) {
+	c := &cluster{o: o, node: node}
+	var err error
+	if c.store, c.closeStore, err = at.open(ctx); err != nil {
 		return nil, err
 	}
-	c := &cluster{o: o, pool: pool, node: node}
-	if err := c.open(ctx, database); err != nil {
+	if err := c.open(ctx, at); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
 	return c, nil
 }
 
-func (c *cluster) open(ctx context.Context, database string) error {
-	if err := postgres.Migrate(ctx, c.pool); err != nil {
-		return err
-	}
-	var err error
-	if c.store, err = postgres.New(ctx, c.pool); err != nil {
-		return err
-	}
+func (c *cluster) open(ctx context.Context, at location) error {
 	projects, err := invoice.NewProjects(c.store, nil)
 	if err != nil {
 		return err
@@ -61,7 +53,7 @@ func (c *cluster) open(ctx context.Context, database string) error {
 			return err
 		}
 		w := &worker{program: c.o.program, args: []string{
-			"-worker", fmt.Sprint(i + 1), "-database", database, "-node", c.node.URL(), "-listen", addr,
+			"-worker", fmt.Sprint(i + 1), "-database", at.database, "-members", at.members, "-node", c.node.URL(), "-listen", addr,
 		}}
 		if err := w.start(); err != nil {
 			return err
@@ -82,7 +74,7 @@ func freeAddress(ctx context.Context) (string, error) {
 }
 
 // play creates the shop's invoices, pays them and kills workers, until everything is paid and reported.
-func (c *cluster) play(ctx context.Context, db *database, out io.Writer) error {
+func (c *cluster) play(ctx context.Context, db database, out io.Writer) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var wg sync.WaitGroup
 	defer func() {
@@ -98,6 +90,7 @@ func (c *cluster) play(ctx context.Context, db *database, out io.Writer) error {
 	}
 	part(c.mine)
 	part(c.kill)
+	part(func(ctx context.Context) error { return db.harass(ctx, c.o) })
 	orders := make(chan *order, c.o.invoices)
 	part(func(ctx context.Context) error { return c.shop.buy(ctx, c.o, orders) })
 	payer := &payer{node: c.node, rng: rand.New(rand.NewPCG(c.o.seed, 2))}
@@ -114,9 +107,8 @@ func (c *cluster) play(ctx context.Context, db *database, out io.Writer) error {
 			case <-ctx.Done():
 				return nil
 			}
-			if n == c.o.invoices/2 && c.o.failover {
-				fmt.Fprintln(out, "the database server is lost, and its standby promoted")
-				if err := db.failOver(ctx); err != nil {
+			if n == c.o.invoices/2 {
+				if err := db.fail(ctx, out); err != nil {
 					return err
 				}
 			}
@@ -176,7 +168,7 @@ func (c *cluster) close() error {
 	if c.shop != nil {
 		_ = c.shop.server.Close()
 	}
-	c.pool.Close()
+	c.closeStore()
 	return nil
 }
 

@@ -1,12 +1,15 @@
-// Command cluster runs three processes on one PostgreSQL, a shop that creates invoices through any of them, and payers. It
+// Command cluster runs three processes on one PostgreSQL, or on a cluster of etcd, a shop that creates invoices through any of them, and payers. It
 // kills the processes with kill -9 at random and restarts them, and finally compares what was created, paid, credited and
 // reported to the shop.
 //
 //	go run ./examples/cluster
 //	go run ./examples/cluster -failover
+//	go run ./examples/cluster -etcd
 //
 // With -failover the database server is killed in the middle, and its synchronous standby promoted. The
 // servers are started from the installed binaries of PostgreSQL. Without -failover, DATABASE_URL can name a running server.
+// With -etcd the three members of a cluster of etcd are killed at random as well, and nobody promotes anything; COINTILL_ETCD
+// names the program.
 package main
 
 import (
@@ -15,14 +18,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
 	"github.com/cointill/cointill/internal/devchain"
-	"github.com/cointill/cointill/internal/pgserver"
 )
 
 type options struct {
@@ -30,6 +31,7 @@ type options struct {
 	workers  int
 	kills    int
 	failover bool
+	etcd     bool
 	seed     uint64
 	program  string // program of the workers; default this one
 }
@@ -41,9 +43,11 @@ func main() {
 	flag.IntVar(&o.workers, "workers", 3, "how many processes share the database")
 	flag.IntVar(&o.kills, "kills", 20, "how often one of them is killed")
 	flag.BoolVar(&o.failover, "failover", false, "lose the database server in the middle")
+	flag.BoolVar(&o.etcd, "etcd", false, "keep everything on three members of etcd, and kill them too")
 	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "what everything at random follows from")
 	flag.StringVar(&w.name, "worker", "", "be a worker of this name; for this program's own use")
 	flag.StringVar(&w.database, "database", "", "where a worker's database is")
+	flag.StringVar(&w.members, "members", "", "where a worker's members of etcd are")
 	flag.StringVar(&w.node, "node", "", "where a worker's node is")
 	flag.StringVar(&w.listen, "listen", "", "where a worker listens")
 	flag.Parse()
@@ -68,8 +72,8 @@ const patience = 5 * time.Minute
 func run(ctx context.Context, o options, out io.Writer) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	fmt.Fprintf(out, "seed %d: %d invoices, %d workers, %d kills, failover %t\n", o.seed, o.invoices, o.workers, o.kills, o.failover)
-	db, err := openDatabase(ctx, o.failover)
+	fmt.Fprintf(out, "seed %d: %d invoices, %d workers, %d kills, failover %t, etcd %t\n", o.seed, o.invoices, o.workers, o.kills, o.failover, o.etcd)
+	db, err := openDatabase(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -79,7 +83,7 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, node.Close()) }()
-	c, err := newCluster(ctx, o, db.url, node)
+	c, err := newCluster(ctx, o, db.location(), node)
 	if err != nil {
 		return err
 	}
@@ -88,65 +92,4 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 		return err
 	}
 	return c.check(ctx, out)
-}
-
-// database is the database of the cluster.
-type database struct {
-	url     string // includes the standby, if there is one
-	servers []*pgserver.Server
-}
-
-func openDatabase(ctx context.Context, failover bool) (*database, error) {
-	if given := os.Getenv("DATABASE_URL"); given != "" && !failover {
-		return &database{url: given}, nil
-	}
-	primary, err := pgserver.Start(ctx, pgserver.Config{})
-	if err != nil {
-		return nil, err
-	}
-	db := &database{url: primary.URL("postgres"), servers: []*pgserver.Server{primary}}
-	if !failover {
-		return db, nil
-	}
-	standby, err := primary.Standby(ctx)
-	if err != nil {
-		return nil, errors.Join(err, db.close())
-	}
-	db.servers = append(db.servers, standby)
-	db.url, err = either(primary.URL("postgres"), standby.URL("postgres"))
-	return db, err
-}
-
-// either returns a URL that connects to whichever of two servers accepts writes.
-func either(first, second string) (string, error) {
-	a, err := url.Parse(first)
-	if err != nil {
-		return "", err
-	}
-	b, err := url.Parse(second)
-	if err != nil {
-		return "", err
-	}
-	q := a.Query()
-	q.Set("host", q.Get("host")+","+b.Query().Get("host"))
-	q.Set("target_session_attrs", "read-write")
-	q.Set("connect_timeout", "5")
-	a.RawQuery = q.Encode()
-	return a.String(), nil
-}
-
-// failOver kills the primary and promotes the standby.
-func (db *database) failOver(ctx context.Context) error {
-	if err := db.servers[0].Kill(); err != nil {
-		return err
-	}
-	return db.servers[1].Promote(ctx)
-}
-
-func (db *database) close() error {
-	var errs []error
-	for _, s := range db.servers {
-		errs = append(errs, s.Stop())
-	}
-	return errors.Join(errs...)
 }

@@ -8,12 +8,13 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/cointill/cointill/internal/etcdserver"
 	"github.com/cointill/cointill/internal/pgserver"
 	"github.com/stretchr/testify/require"
 )
 
 // A49: several processes on one database that are killed at random lose and repeat nothing, even if the database fails over
-// to a synchronous standby meanwhile.
+// to a synchronous standby meanwhile, or the members of its cluster are killed as well.
 func TestA49_ManyProcessesLoseNothing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("kills programs often: not with -short")
@@ -21,12 +22,13 @@ func TestA49_ManyProcessesLoseNothing(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "cluster")
 	out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput()
 	require.NoError(t, err, string(out))
-	for name, failover := range map[string]bool{"one server": false, "failover": true} {
+	for name, o := range map[string]options{"one server": {}, "failover": {failover: true}, "etcd": {etcd: true}} {
 		t.Run(name, func(t *testing.T) {
 			var story bytes.Buffer
-			err := run(t.Context(), options{invoices: 400, workers: 3, kills: 6, failover: failover, seed: 49, program: program}, &story)
-			if errors.Is(err, pgserver.ErrNoServer) && os.Getenv("CI") != "true" {
-				t.Skip("no PostgreSQL on this machine: ", err)
+			o.invoices, o.workers, o.kills, o.seed, o.program = 400, 3, 6, 49, program
+			err := run(t.Context(), o, &story)
+			if (errors.Is(err, pgserver.ErrNoServer) || errors.Is(err, etcdserver.ErrNoServer)) && os.Getenv("CI") != "true" {
+				t.Skip("no such server on this machine: ", err)
 			}
 			require.NoError(t, err, story.String())
 			require.Contains(t, story.String(), "nothing was lost")

@@ -16,9 +16,8 @@ import (
 	"github.com/cointill/cointill/internal/devchain"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/rates"
-	"github.com/cointill/cointill/store/postgres"
+	"github.com/cointill/cointill/store"
 	"github.com/cointill/cointill/webhook"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/shopspring/decimal"
 )
 
@@ -26,7 +25,8 @@ import (
 const walletKey = "xpub6DCoCpSuQZB2jawqnGMEPS63ePKWkwWPH4TU45Q7LPXWuNd8TMtVxRrgjtEshuqpK3mdhaWHPFsBngh5GFZaM6si3yZdUsT8ddYM3PwnATt"
 
 type workerOptions struct {
-	name, database, node, listen string
+	name, node, listen string
+	location
 }
 
 // work runs one of the processes: the API, the watcher and the dispatcher on the shared database. It ends with the process
@@ -38,15 +38,11 @@ func work(ctx context.Context, o workerOptions) error {
 		_, _ = os.Stdin.Read(make([]byte, 1)) // returns when the parent has ended
 		cancel()
 	}()
-	pool, err := pgxpool.New(ctx, o.database)
+	store, closeStore, err := o.open(ctx)
 	if err != nil {
 		return err
 	}
-	defer pool.Close()
-	store, err := postgres.New(ctx, pool)
-	if err != nil {
-		return err
-	}
+	defer closeStore()
 	projects, err := invoice.NewProjects(store, nil)
 	if err != nil {
 		return err
@@ -90,7 +86,7 @@ func work(ctx context.Context, o workerOptions) error {
 
 // newTill returns the service of one process. Its name is always the same, so that it gets its duties back at once after a
 // restart.
-func newTill(ctx context.Context, o workerOptions, store *postgres.Store, format webhook.Format, dispatcher *webhook.Dispatcher) (*invoice.Service, error) {
+func newTill(ctx context.Context, o workerOptions, store store.Backend, format webhook.Format, dispatcher *webhook.Dispatcher) (*invoice.Service, error) {
 	client, err := evm.Dial(ctx, o.node, nil)
 	if err != nil {
 		return nil, err

@@ -15,7 +15,7 @@ var (
 	seeds = flag.Int("seeds", 0, "how many worlds are explored; 0: the one of -seed, or 100")
 	seed  = flag.Uint64("seed", 0, "the only world, or the first of -seeds; 0: by the time of now")
 	steps = flag.Int("steps", 60, "how many steps each world has")
-	kept  = flag.String("store", "memory", "what worlds are kept in: memory, sqlite or postgres")
+	kept  = flag.String("store", "memory", "what worlds are kept in: memory, sqlite, postgres or etcd")
 	story = flag.Bool("story", false, "tell what happens in the world -seed")
 )
 

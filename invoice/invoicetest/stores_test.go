@@ -12,10 +12,14 @@ import (
 	"time"
 
 	"github.com/cointill/cointill/chain"
+	"github.com/cointill/cointill/internal/etcdserver"
+	"github.com/cointill/cointill/internal/etcdtest"
 	"github.com/cointill/cointill/internal/pgtest"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/invoice/invoicetest"
 	"github.com/cointill/cointill/store"
+	"github.com/cointill/cointill/store/etcd"
+	"github.com/cointill/cointill/store/kv"
 	"github.com/cointill/cointill/store/postgres"
 	"github.com/cointill/cointill/store/sqlite"
 	"github.com/cointill/cointill/webhook"
@@ -23,12 +27,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var server pgtest.Server
+var (
+	server  pgtest.Server
+	members = etcdtest.Server{Config: etcdserver.Config{NoSync: true}}
+)
 
 func TestMain(m *testing.M) {
 	// Worlds are small and many: most of what the collector would look through it would have to keep.
 	debug.SetGCPercent(800)
-	os.Exit(server.Main(m))
+	os.Exit(max(server.Main(m), members.Close()))
 }
 
 // outside is a goroutine outside of every bubble that makes the calls of a database: in a bubble, time would pass meanwhile,
@@ -77,6 +84,8 @@ func on(t *testing.T, name string) func(*testing.T) invoice.Store {
 		fresh = onSQLite(t)
 	case "postgres":
 		fresh = onPostgres(t)
+	case "etcd":
+		fresh = onEtcd(t)
 	default:
 		t.Fatalf("there is no store %q", name)
 	}
@@ -139,13 +148,23 @@ func onPostgres(t *testing.T) func() store.Backend {
 	}
 }
 
+// onEtcd gives every world a prefix of its own.
+func onEtcd(t *testing.T) func() store.Backend {
+	client := members.Client(t)
+	return func() store.Backend {
+		db, err := etcd.New(context.Background(), client, etcd.Config{Prefix: etcdtest.Prefix(), MaxOps: 2000})
+		require.NoError(t, err)
+		return kv.New(db)
+	}
+}
+
 // Only a few worlds run on databases, because each step waits for the disk. For more, use -store sqlite -seeds 1000.
 func TestDatabasesKeepTheRules(t *testing.T) {
 	n := 4
 	if testing.Short() {
 		n = 1
 	}
-	for _, name := range []string{"sqlite", "postgres"} {
+	for _, name := range []string{"sqlite", "postgres", "etcd"} {
 		t.Run(name, func(t *testing.T) {
 			cfg := config()
 			cfg.Open = on(t, name)

@@ -10,7 +10,7 @@ import (
 
 var (
 	seeds = flag.Int("seeds", 0, "number of worlds; 0 means a few")
-	kept  = flag.String("store", "memory", "what worlds are kept in: memory, sqlite or postgres")
+	kept  = flag.String("store", "memory", "what worlds are kept in: memory, sqlite, postgres or etcd")
 	seed  = flag.Uint64("seed", 0, "the first seed; 0 means one by the clock")
 )
 

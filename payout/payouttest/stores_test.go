@@ -7,17 +7,24 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cointill/cointill/internal/etcdserver"
+	"github.com/cointill/cointill/internal/etcdtest"
 	"github.com/cointill/cointill/internal/pgtest"
 	"github.com/cointill/cointill/payout/payouttest"
 	"github.com/cointill/cointill/store"
+	"github.com/cointill/cointill/store/etcd"
+	"github.com/cointill/cointill/store/kv"
 	"github.com/cointill/cointill/store/postgres"
 	"github.com/cointill/cointill/store/sqlite"
 	"github.com/stretchr/testify/require"
 )
 
-var server pgtest.Server
+var (
+	server  pgtest.Server
+	members = etcdtest.Server{Config: etcdserver.Config{NoSync: true}}
+)
 
-func TestMain(m *testing.M) { os.Exit(server.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(max(server.Main(m), members.Close())) }
 
 // on returns a function that opens the store with the name.
 func on(t *testing.T, name string) func(testing.TB) payouttest.Store {
@@ -44,6 +51,12 @@ func on(t *testing.T, name string) func(testing.TB) payouttest.Store {
 			require.NoError(t, err)
 			return s
 		}
+	case "etcd":
+		return func(testing.TB) payouttest.Store {
+			db, err := etcd.New(t.Context(), members.Client(t), etcd.Config{Prefix: etcdtest.Prefix(), MaxOps: 2000})
+			require.NoError(t, err)
+			return kv.New(db)
+		}
 	}
 	t.Fatalf("there is no store %q", name)
 	return nil
@@ -55,7 +68,7 @@ func TestDatabasesKeepTheRules(t *testing.T) {
 	if testing.Short() {
 		n = 1
 	}
-	for _, name := range []string{"sqlite", "postgres"} {
+	for _, name := range []string{"sqlite", "postgres", "etcd"} {
 		t.Run(name, func(t *testing.T) {
 			payouttest.Explore(t, payouttest.Config{Open: on(t, name)}, uint64(time.Now().UnixMilli()), n)
 		})

@@ -52,6 +52,13 @@ type Tx interface {
 	Scan(from, to []byte, visit func(key, value []byte) (more bool)) error
 }
 
+// Ahead is implemented by a [Tx] that can read many ranges at once for less than one after the other, as a database beyond a network
+// can. It is optional.
+type Ahead interface {
+	// Ahead says which ranges are about to be scanned, each as its from and its to. Scan finds the same with and without it.
+	Ahead(ranges [][2][]byte) error
+}
+
 // Store keeps everything in a [DB]. Its methods may be called concurrently.
 type Store struct {
 	db DB

@@ -49,10 +49,15 @@ func (t *txn) claim(c invoice.Claim) {
 
 // InvoicesAt implements [invoice.Reader].
 func (s *Store) InvoicesAt(ctx context.Context, places []invoice.Place) ([]invoice.Invoice, error) {
+	spans := make([]span, len(places))
+	for i, at := range places {
+		spans[i] = under("place", string(at.Address), at.Slot)
+	}
 	return s.find(ctx, math.MaxInt, func(t *txn) iter.Seq[string] {
 		return func(yield func(string) bool) {
-			for _, at := range places {
-				for k, record := range t.scan(under("place", string(at.Address), at.Slot)) {
+			t.announce(spans)
+			for _, span := range spans {
+				for k, record := range t.scan(span) {
 					var p place
 					t.decode(k, record, &p)
 					if !yield(p.Invoice) || p.Held && p.Before != "" && !yield(p.Before) {

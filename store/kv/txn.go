@@ -110,6 +110,19 @@ func (t *txn) scan(s span) iter.Seq2[string, string] {
 	}
 }
 
+// announce says what is about to be scanned, to a database that wants to know.
+func (t *txn) announce(spans []span) {
+	tx, able := t.tx.(Ahead)
+	if !able || t.err != nil || len(spans) < 2 {
+		return
+	}
+	ranges := make([][2][]byte, len(spans))
+	for i, s := range spans {
+		ranges[i] = [2][]byte{[]byte(s.from), []byte(s.to)}
+	}
+	t.fail(tx.Ahead(ranges))
+}
+
 // read returns the document with the id. It returns nil if there is none, and also if it cannot be read, which is an
 // [invoice.DamagedError].
 func (t *txn) read(id string) *doc {

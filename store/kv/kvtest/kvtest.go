@@ -48,6 +48,7 @@ var singleCases = []testCase{
 	{"a transaction sees its own writes", "a transaction sees its own writes", ownWrites},
 	{"any bytes are keys and values", "keys are any bytes, one to 500, and values any bytes, at least one", anyBytes},
 	{"keys are in the order of their bytes", "Scan calls visit with each key from the one up to before the other, in the order of bytes.Compare, until it returns false", scans},
+	{"what is read ahead is what is there", "Scan finds the same with and without Ahead", readAhead},
 	{"an error stores nothing", "when f returns an error nothing is stored, and Update returns that error", errorStoresNothing},
 }
 
@@ -204,6 +205,51 @@ func scans(t *testing.T, db kv.DB) {
 		between(span[0], span[1], 1)
 		between(span[0], span[1], 3)
 	}
+}
+
+// readAhead scans ranges, one of them with many keys, after they were announced and something was written there.
+func readAhead(t *testing.T, db kv.DB) {
+	pairs := []string{"b", "1", "d1", "1", "d2", "2"}
+	for i := range 150 {
+		pairs = append(pairs, fmt.Sprintf("many %03d", i), "v")
+	}
+	put(t, db, pairs...)
+	ranges := [][2]string{{"a", "b"}, {"b", "c"}, {"d", "e"}, {"f", "g"}, {"many", "many!"}, {"b", "c"}}
+	for i := range 600 {
+		ranges = append(ranges, [2]string{fmt.Sprintf("none %d", i), fmt.Sprintf("none %d!", i)})
+	}
+	check := func(what string, tx kv.Tx, write func() error, want ...int) error {
+		if ahead, able := tx.(kv.Ahead); able {
+			var bytes [][2][]byte
+			for _, r := range ranges {
+				bytes = append(bytes, [2][]byte{[]byte(r[0]), []byte(r[1])})
+			}
+			if err := ahead.Ahead(bytes); err != nil {
+				return err
+			}
+		}
+		if err := write(); err != nil {
+			return err
+		}
+		for i, n := range want {
+			got, err := all(tx, ranges[i][0], ranges[i][1])
+			if err != nil {
+				return err
+			}
+			if len(got) != n {
+				t.Errorf("%s: got %.100q from %v, want %d keys", what, got, ranges[i], n)
+			}
+		}
+		return nil
+	}
+	if err := db.View(t.Context(), func(tx kv.Tx) error {
+		return check("in a View", tx, func() error { return nil }, 0, 1, 2, 0, 150, 1, 0)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	update(t, db, func(tx kv.Tx) error {
+		return check("in an Update", tx, func() error { return errors.Join(tx.Put([]byte("a1"), []byte("1")), tx.Delete([]byte("d1"))) }, 1, 1, 1, 0, 150, 1, 0)
+	})
 }
 
 var errOwn = errors.New("the caller has changed its mind")
