@@ -16,9 +16,7 @@ var server, durable = postgres.Servers()
 // migrated makes a pool of connections to a database of its own, with the tables.
 func migrated(t testing.TB, change ...func(*pgxpool.Config)) *pgxpool.Pool {
 	t.Helper()
-	pool := pgtest.Connect(t, server.Database(t), change...)
-	require.NoError(t, postgres.Migrate(t.Context(), pool))
-	return pool
+	return pgtest.Connect(t, server.Copy(t, "migrated", postgres.Migrate), change...)
 }
 
 // open makes a store on the pool.
