@@ -105,7 +105,7 @@ func samples() map[string][]any {
 		qClaimOfEach: {[]string{"endpoint-10", "endpoint-20"}, []string{"p1/", "p2/"}, 4, 640, 64, 200000},
 		qLockOverdue: {"endpoint-10", 1, 100}, qGiveUp: {many(100, "inv-"), "", 0, 0, "", "", "endpoint-10", 1, 100},
 		qLockMessage: {"evt-10"}, qRecord: {"evt-10", "", 0, 200, "", "", 0, "delivered", 0},
-		qInsertGone: {"https://shop10.example/", "shop-1"}, qDeleteGone: {"https://shop10.example/", "shop-1"},
+		qReleaseNext: {many(100, "evt-")}, qInsertGone: {"https://shop10.example/", "shop-1"}, qDeleteGone: {"https://shop10.example/", "shop-1"},
 		qKill: {"https://shop10.example/", "shop-1"}, qNextDue: {}, qHistory: {"inv-7"},
 		qLockInvoice: {"inv-7"}, qLatest: {"inv-7", ""}, qResend: {"evt-10"},
 		qSecrets: {"evt-1", 100}, qReplaceSecrets: {many(100, "evt-"), many(100, ""), many(100, "")},
