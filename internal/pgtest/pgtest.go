@@ -202,6 +202,18 @@ func (s *Server) Pool(t testing.TB) *pgxpool.Pool {
 	return Connect(t, s.Database(t))
 }
 
+// Bouncer runs a pgbouncer in front of the server until the end of the test. The server must not be one of DATABASE_URL.
+func (s *Server) Bouncer(t testing.TB, program string) *pgserver.Bouncer {
+	t.Helper()
+	_, err := s.start()
+	needServer(t, err)
+	require.NotNil(t, s.server, "the server of DATABASE_URL is not ours")
+	b, err := s.server.Bouncer(t.Context(), program)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, b.Stop()) })
+	return b
+}
+
 // Start starts a server for a single test that would disturb others on a shared one.
 func Start(t testing.TB, cfg pgserver.Config) *pgserver.Server {
 	t.Helper()
