@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"sync"
@@ -26,6 +28,8 @@ type cluster struct {
 	node    *devchain.Chain
 	shop    *shop
 	workers []*worker
+	calm    sync.Mutex       // held while a worker is killed, and while none may be
+	feed    map[int64]string // events by their positions, as a reader of the feed has seen them
 }
 
 func newCluster(ctx context.Context, o options, database string, node *devchain.Chain) (*cluster, error) {
@@ -33,7 +37,7 @@ func newCluster(ctx context.Context, o options, database string, node *devchain.
 	if err != nil {
 		return nil, err
 	}
-	c := &cluster{o: o, pool: pool, node: node}
+	c := &cluster{o: o, pool: pool, node: node, feed: map[int64]string{}}
 	if err := c.open(ctx, database); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
@@ -61,7 +65,7 @@ func (c *cluster) open(ctx context.Context, database string) error {
 			return err
 		}
 		w := &worker{program: c.o.program, args: []string{
-			"-worker", fmt.Sprint(i + 1), "-database", database, "-node", c.node.URL(), "-listen", addr,
+			"-worker", fmt.Sprint(i + 1), "-database", database, "-node", c.node.URL(), "-listen", addr, "-floors", c.shop.floors,
 		}}
 		if err := w.start(); err != nil {
 			return err
@@ -98,9 +102,10 @@ func (c *cluster) play(ctx context.Context, db *database, out io.Writer) error {
 	}
 	part(c.mine)
 	part(c.kill)
+	part(c.read)
 	orders := make(chan *order, c.o.invoices)
 	part(func(ctx context.Context) error { return c.shop.buy(ctx, c.o, orders) })
-	payer := &payer{node: c.node, rng: rand.New(rand.NewPCG(c.o.seed, 2))}
+	first := &payer{node: c.node, rng: rand.New(rand.NewPCG(c.o.seed, 2))}
 	part(func(ctx context.Context) error {
 		for n := 1; ; n++ {
 			select {
@@ -108,20 +113,29 @@ func (c *cluster) play(ctx context.Context, db *database, out io.Writer) error {
 				if !more {
 					return nil
 				}
-				if err := payer.pay(ctx, o); err != nil {
+				if err := first.pay(ctx, o); err != nil {
 					return err
 				}
 			case <-ctx.Done():
 				return nil
 			}
+			if n == c.o.invoices*2/5 && c.o.lossy {
+				// A worker that begins anew takes new numbers, which the standby will not know.
+				if err := errors.Join(db.detach(ctx), c.killOne(ctx, c.workers[0], 0)); err != nil {
+					return err
+				}
+			}
 			if n == c.o.invoices/2 && c.o.failover {
-				fmt.Fprintln(out, "the database server is lost, and its standby promoted")
-				if err := db.failOver(ctx); err != nil {
+				if err := c.failOver(ctx, db, out); err != nil {
 					return err
 				}
 			}
 		}
 	})
+	if c.o.lossy {
+		other := &payer{node: c.node, rng: rand.New(rand.NewPCG(c.o.seed, 4))}
+		part(func(ctx context.Context) error { return c.shop.recover(ctx, c.o, other) })
+	}
 	for c.shop.told() < c.o.invoices {
 		select {
 		case <-ctx.Done():
@@ -142,6 +156,87 @@ func (c *cluster) mine(ctx context.Context) error {
 	return nil
 }
 
+// failOver loses the database server. If its standby lacks something, the workers are down until it is promoted, because one
+// that goes on could store events before it has noticed; then one of them must say so.
+func (c *cluster) failOver(ctx context.Context, db *database, out io.Writer) error {
+	c.calm.Lock()
+	defer c.calm.Unlock()
+	fmt.Fprintln(out, "the database server is lost, and its standby promoted")
+	c.shop.mu.Lock()
+	c.shop.restored = c.o.lossy
+	c.shop.mu.Unlock()
+	if !c.o.lossy {
+		return db.failOver(ctx)
+	}
+	for _, w := range c.workers {
+		w.stop()
+	}
+	errs := []error{db.failOver(ctx)}
+	for _, w := range c.workers {
+		errs = append(errs, w.start())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	for pause(ctx, 50*time.Millisecond) {
+		for i, till := range c.shop.tills {
+			if lost, at := lostEnd(ctx, till); lost {
+				fmt.Fprintf(out, "worker %d says that the store has lost its end, at %s\n", i+1, at)
+				return nil
+			}
+		}
+	}
+	return ctx.Err()
+}
+
+// lostEnd reports whether a worker says that the store has lost its latest part, and when it was found.
+func lostEnd(ctx context.Context, till string) (lost bool, at string) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, till+"/ready", nil)
+	if err != nil {
+		return false, ""
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false, "" // it is restarting
+	}
+	defer res.Body.Close()
+	var said struct {
+		Networks []struct {
+			LostEnd string `json:"lost_end"`
+		} `json:"networks"`
+	}
+	if err := json.NewDecoder(res.Body).Decode(&said); err != nil {
+		return false, ""
+	}
+	for _, n := range said.Networks {
+		if n.LostEnd != "" {
+			return true, n.LostEnd
+		}
+	}
+	return false, ""
+}
+
+// read reads the feed as it grows. Where the store has lost its end, it goes on from what the store says.
+func (c *cluster) read(ctx context.Context) error {
+	for last := int64(0); pause(ctx, 20*time.Millisecond); {
+		page, err := c.store.Events(ctx, last, 500)
+		var beyond *invoice.PositionError
+		switch {
+		case errors.As(err, &beyond):
+			last = beyond.Last
+		case err != nil:
+			continue // while the server is replaced
+		}
+		for _, ev := range page {
+			if known, is := c.feed[ev.Position]; is && known != ev.ID {
+				return fmt.Errorf("position %d of the feed had event %s and has %s", ev.Position, known, ev.ID)
+			}
+			c.feed[ev.Position], last = ev.ID, ev.Position
+		}
+	}
+	return nil
+}
+
 // kill kills a random worker with kill -9, and restarts it a moment later.
 func (c *cluster) kill(ctx context.Context) error {
 	rng := rand.New(rand.NewPCG(c.o.seed, 1))
@@ -149,14 +244,19 @@ func (c *cluster) kill(ctx context.Context) error {
 		if !pause(ctx, time.Duration(rng.Int64N(int64(time.Second)))) {
 			break
 		}
-		w := c.workers[rng.IntN(len(c.workers))]
-		w.stop()
-		pause(ctx, time.Duration(rng.Int64N(int64(300*time.Millisecond))))
-		if err := w.start(); err != nil {
+		if err := c.killOne(ctx, c.workers[rng.IntN(len(c.workers))], time.Duration(rng.Int64N(int64(300*time.Millisecond)))); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (c *cluster) killOne(ctx context.Context, w *worker, dead time.Duration) error {
+	c.calm.Lock()
+	defer c.calm.Unlock()
+	w.stop()
+	pause(ctx, dead)
+	return w.start()
 }
 
 // pause waits, and reports whether it did so until the end; otherwise ctx has ended.

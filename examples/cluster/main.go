@@ -4,9 +4,11 @@
 //
 //	go run ./examples/cluster
 //	go run ./examples/cluster -failover
+//	go run ./examples/cluster -lossy
 //
-// With -failover the database server is killed in the middle, and its synchronous standby promoted. The
-// servers are started from the installed binaries of PostgreSQL. Without -failover, DATABASE_URL can name a running server.
+// With -failover the database server is killed in the middle, and its synchronous standby promoted. With -lossy the standby
+// is asynchronous and lacks the last invoices: then no address, no position of the feed and no message is used a second time,
+// the loss is told, and what is left is paid and told as ever. The servers are started from the installed binaries of PostgreSQL. Without both, DATABASE_URL can name a running server.
 package main
 
 import (
@@ -30,6 +32,7 @@ type options struct {
 	workers  int
 	kills    int
 	failover bool
+	lossy    bool // the standby of the failover lacks the last commits
 	seed     uint64
 	program  string // program of the workers; default this one
 }
@@ -41,10 +44,12 @@ func main() {
 	flag.IntVar(&o.workers, "workers", 3, "how many processes share the database")
 	flag.IntVar(&o.kills, "kills", 20, "how often one of them is killed")
 	flag.BoolVar(&o.failover, "failover", false, "lose the database server in the middle")
+	flag.BoolVar(&o.lossy, "lossy", false, "lose it with what was committed last")
 	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "what everything at random follows from")
 	flag.StringVar(&w.name, "worker", "", "be a worker of this name; for this program's own use")
 	flag.StringVar(&w.database, "database", "", "where a worker's database is")
 	flag.StringVar(&w.node, "node", "", "where a worker's node is")
+	flag.StringVar(&w.floors, "floors", "", "where the floors of a worker's numbers are")
 	flag.StringVar(&w.listen, "listen", "", "where a worker listens")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -68,8 +73,9 @@ const patience = 5 * time.Minute
 func run(ctx context.Context, o options, out io.Writer) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	fmt.Fprintf(out, "seed %d: %d invoices, %d workers, %d kills, failover %t\n", o.seed, o.invoices, o.workers, o.kills, o.failover)
-	db, err := openDatabase(ctx, o.failover)
+	o.failover = o.failover || o.lossy
+	fmt.Fprintf(out, "seed %d: %d invoices, %d workers, %d kills, failover %t, lossy %t\n", o.seed, o.invoices, o.workers, o.kills, o.failover, o.lossy)
+	db, err := openDatabase(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -96,8 +102,8 @@ type database struct {
 	servers []*pgserver.Server
 }
 
-func openDatabase(ctx context.Context, failover bool) (*database, error) {
-	if given := os.Getenv("DATABASE_URL"); given != "" && !failover {
+func openDatabase(ctx context.Context, o options) (*database, error) {
+	if given := os.Getenv("DATABASE_URL"); given != "" && !o.failover {
 		return &database{url: given}, nil
 	}
 	primary, err := pgserver.Start(ctx, pgserver.Config{})
@@ -105,10 +111,14 @@ func openDatabase(ctx context.Context, failover bool) (*database, error) {
 		return nil, err
 	}
 	db := &database{url: primary.URL("postgres"), servers: []*pgserver.Server{primary}}
-	if !failover {
+	if !o.failover {
 		return db, nil
 	}
-	standby, err := primary.Standby(ctx)
+	begin := primary.Standby
+	if o.lossy {
+		begin = primary.AsyncStandby
+	}
+	standby, err := begin(ctx)
 	if err != nil {
 		return nil, errors.Join(err, db.close())
 	}
@@ -134,6 +144,9 @@ func either(first, second string) (string, error) {
 	a.RawQuery = q.Encode()
 	return a.String(), nil
 }
+
+// detach makes the standby lack what is committed from now on.
+func (db *database) detach(ctx context.Context) error { return db.servers[1].Detach(ctx) }
 
 // failOver kills the primary and promotes the standby.
 func (db *database) failOver(ctx context.Context) error {

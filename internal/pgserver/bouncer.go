@@ -45,7 +45,10 @@ server_idle_timeout = 1
 max_client_conn = 1000
 `, b.server.dir, superuser, bouncerPort)
 	file := filepath.Join(b.server.dir, "pgbouncer.ini")
-	if err := os.WriteFile(file, []byte(config), 0o644); err != nil { //nolint:gosec // It has no secret, and the operator reads it.
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		return err
+	}
+	if err := handOver(file); err != nil {
 		return err
 	}
 	log, err := os.OpenFile(filepath.Join(b.server.dir, "pgbouncer.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)

@@ -20,6 +20,9 @@ const unprepared = "&default_query_exec_mode=cache_describe"
 // A pooler in transaction mode gives every transaction another connection to the server, on which nothing is prepared and
 // nothing was set.
 func TestStoreKeepsItsPromisesBehindAPooler(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs the whole suite again: not with -short")
+	}
 	program := os.Getenv("COINTILL_PGBOUNCER")
 	if program == "" && os.Getenv("CI") != "true" {
 		t.Skip("COINTILL_PGBOUNCER names no pgbouncer")
