@@ -38,8 +38,8 @@ func (c *cluster) check(ctx context.Context, out io.Writer) error {
 			ids[o.id] = true
 		}
 	}
-	if len(created) != len(c.shop.orders) || len(ids) != c.o.invoices {
-		note("%d invoices were made for %d orders, and %d lost, of %d", len(created), len(c.shop.orders), len(c.shop.lost), c.o.invoices)
+	if len(created) != len(c.shop.orders) || len(ids) != c.o.orders() {
+		note("%d invoices were made for %d orders, and %d lost, of %d", len(created), len(c.shop.orders), len(c.shop.lost), c.o.orders())
 	}
 	paid, credited := new(big.Int), new(big.Int)
 	for _, inv := range created {

@@ -120,8 +120,7 @@ func (c *cluster) play(ctx context.Context, db *database, out io.Writer) error {
 				return nil
 			}
 			if n == c.o.invoices*2/5 && c.o.lossy {
-				// A worker that begins anew takes new numbers, which the standby will not know.
-				if err := errors.Join(db.detach(ctx), c.killOne(ctx, c.workers[0], 0)); err != nil {
+				if err := c.detach(ctx, db, first); err != nil {
 					return err
 				}
 			}
@@ -136,10 +135,10 @@ func (c *cluster) play(ctx context.Context, db *database, out io.Writer) error {
 		other := &payer{node: c.node, rng: rand.New(rand.NewPCG(c.o.seed, 4))}
 		part(func(ctx context.Context) error { return c.shop.recover(ctx, c.o, other) })
 	}
-	for c.shop.told() < c.o.invoices {
+	for c.shop.told() < c.o.orders() {
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%d of %d invoices told as completed: %w", c.shop.told(), c.o.invoices, context.Cause(ctx))
+			return fmt.Errorf("%d of %d invoices told as completed: %w", c.shop.told(), c.o.orders(), context.Cause(ctx))
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
@@ -154,6 +153,19 @@ func (c *cluster) mine(ctx context.Context) error {
 		pause(ctx, 250*time.Millisecond)
 	}
 	return nil
+}
+
+// detach makes the standby lack what comes now, and so an order of a worker that begins anew and takes new numbers: their
+// floor shows even to workers that have seen nothing else of what was lost.
+func (c *cluster) detach(ctx context.Context, db *database, p *payer) error {
+	if err := errors.Join(db.detach(ctx), c.killOne(ctx, c.workers[0], 0)); err != nil {
+		return err
+	}
+	late, err := c.shop.orderAt(ctx, func() string { return c.shop.tills[0] }, "late-order")
+	if err != nil {
+		return err
+	}
+	return p.pay(ctx, late)
 }
 
 // failOver loses the database server. If its standby lacks something, the workers are down until it is promoted, because one

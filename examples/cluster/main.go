@@ -37,6 +37,14 @@ type options struct {
 	program  string // program of the workers; default this one
 }
 
+// orders is how many there are in all: one more where a part of them is lost.
+func (o options) orders() int {
+	if o.lossy {
+		return o.invoices + 1
+	}
+	return o.invoices
+}
+
 func main() {
 	var o options
 	var w workerOptions

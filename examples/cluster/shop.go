@@ -114,8 +114,13 @@ func (s *shop) buy(ctx context.Context, o options, orders chan<- *order) error {
 // order creates one invoice. If a worker dies meanwhile, the shop repeats the request with the same order id, possibly to
 // another worker.
 func (s *shop) order(ctx context.Context, rng *rand.Rand, id string) (*order, error) {
+	return s.orderAt(ctx, func() string { return s.tills[rng.IntN(len(s.tills))] }, id)
+}
+
+// orderAt is order at chosen workers.
+func (s *shop) orderAt(ctx context.Context, till func() string, id string) (*order, error) {
 	for ctx.Err() == nil {
-		inv, err := s.ask(ctx, s.tills[rng.IntN(len(s.tills))], id)
+		inv, err := s.ask(ctx, till(), id)
 		if err == nil {
 			due, err := inv.units()
 			if err != nil {

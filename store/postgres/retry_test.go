@@ -223,7 +223,7 @@ func TestTheHostIsToldWhatCannotBeSerialized(t *testing.T) {
 			if _, err := within.Invoices(ctx, invoice.Query{Limit: 1}); err != nil {
 				return err
 			}
-			return within.(payout.Store).CommitPayouts(ctx, workload.PayoutRequest(1))
+			return within.(payout.Store).CommitPayouts(ctx, workload.PayoutRequest(2))
 		})
 	}
 	for at = 1; ; at++ {
@@ -239,7 +239,7 @@ func TestTheHostIsToldWhatCannotBeSerialized(t *testing.T) {
 	}
 	require.Greater(t, at, 15, "so many statements were refused, one after the other")
 	at = 0
-	_, err := s.Payout(ctx, workload.PayoutRequest(1).Payouts[0].ID)
+	_, err := s.Payout(ctx, workload.PayoutRequest(2).Payouts[0].ID)
 	require.NoError(t, err)
 	entries, err := s.Entries(ctx, 0, 10)
 	require.NoError(t, err)
