@@ -120,15 +120,17 @@ func samples() map[string][]any {
 // filled is a pool of connections to a database with everything in it, which no test may change.
 func filled(t *testing.T) *pgxpool.Pool {
 	t.Helper()
-	return pgtest.Connect(t, server.Shared(t, "filled", func(ctx context.Context, pool *pgxpool.Pool) error {
-		err := Migrate(ctx, pool)
-		for _, sql := range []string{fill, "VACUUM ANALYZE"} {
-			if err == nil {
-				_, err = pool.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol)
-			}
+	return pgtest.Connect(t, server.Shared(t, "filled", prepareFilled))
+}
+
+func prepareFilled(ctx context.Context, pool *pgxpool.Pool) error {
+	err := Migrate(ctx, pool)
+	for _, sql := range []string{fill, "VACUUM ANALYZE"} {
+		if err == nil {
+			_, err = pool.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol)
 		}
-		return err
-	}))
+	}
+	return err
 }
 
 // planner is a connection or a transaction.
