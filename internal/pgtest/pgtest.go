@@ -91,9 +91,16 @@ func (s *Server) Database(t testing.TB) string {
 }
 
 // Copy creates a database like Database, as a copy of the one that [Server.Shared] returns for the same arguments. Nothing
-// may be connected to that one.
+// may be connected to that one. A database of DATABASE_URL is prepared by itself, because not every engine copies one.
 func (s *Server) Copy(t testing.TB, name string, prepare func(context.Context, *pgxpool.Pool) error) string {
 	t.Helper()
+	if _, err := s.start(); err == nil && s.server == nil {
+		database := s.create(t, "")
+		pool := Connect(t, database)
+		defer pool.Close()
+		require.NoError(t, prepare(t.Context(), pool))
+		return database
+	}
 	s.Shared(t, name, prepare)
 	return s.create(t, s.made[name])
 }
@@ -152,7 +159,7 @@ func (s *Server) create(t testing.TB, template string) string {
 	create := "CREATE DATABASE " + pgx.Identifier{name}.Sanitize()
 	if template != "" {
 		create += " TEMPLATE " + pgx.Identifier{template}.Sanitize()
-		if s.Config.NoSync && s.server != nil { // where it waits for no disk, to copy files is the quickest way
+		if s.Config.NoSync { // where it waits for no disk, to copy files is the quickest way
 			create += " STRATEGY FILE_COPY"
 		}
 	}
