@@ -169,7 +169,10 @@ func (s *Store) Tidy(ctx context.Context, keep int) error {
 	err := listing.Tidy(ctx, k, keep)
 	if err == nil && k.merged {
 		// Databases that are only compatible with PostgreSQL need no vacuum, and may not know the statement.
-		_, err = s.pool.Exec(ctx, vacuumChanged)
+		err = again(ctx, func() error {
+			_, err := s.pool.Exec(ctx, vacuumChanged)
+			return err
+		})
 		if isUnsupported(err) {
 			err = nil
 		}

@@ -13,14 +13,14 @@ import (
 
 	"github.com/cointill/cointill/invoice"
 	"github.com/stretchr/testify/require"
-	pgquery "github.com/wasilibs/go-pgquery"
+	"github.com/wasilibs/go-pgquery/parser"
 )
 
 // Portable returns an error for a text of SQL that engines with PostgreSQL's protocol are known to refuse, or that keeps
 // a state in the session, which a connection of a pooler does not have. What a text may contain is listed: what is not is
 // refused until somebody has looked at it.
 func Portable(sql string) error {
-	parsed, err := pgquery.ParseToJSON(sql)
+	parsed, err := parser.ParseToJSON(sql)
 	if err != nil {
 		return fmt.Errorf("%w in %s", err, sql)
 	}
