@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/url"
 	"os"
@@ -64,10 +62,13 @@ func openEtcd(ctx context.Context, members []string) (store.Backend, func(), err
 // database is the database of the cluster, and what happens to it.
 type database interface {
 	location() location
-	fail(ctx context.Context, out io.Writer) error // in the middle
-	harass(ctx context.Context, o options) error   // all the time
+	detach(ctx context.Context) error            // makes the standby lack what is committed from now on
+	fail(ctx context.Context) error              // loses the primary and promotes the standby
+	harass(ctx context.Context, o options) error // all the time
 	close() error
 }
+
+var errNoStandby = errors.New("-failover and -lossy need a standby, and -etcd has none")
 
 func openDatabase(ctx context.Context, o options) (database, error) {
 	if o.etcd {
@@ -77,15 +78,17 @@ func openDatabase(ctx context.Context, o options) (database, error) {
 		}
 		return members{cluster}, nil
 	}
-	return openServers(ctx, o.failover)
+	return openServers(ctx, o)
 }
 
-// members is a cluster of etcd. Nothing is done in the middle, because it is done all the time.
+// members is a cluster of etcd, which has no standby.
 type members struct{ *etcdserver.Cluster }
 
 func (m members) location() location { return location{members: strings.Join(m.URLs(), ",")} }
 
-func (m members) fail(context.Context, io.Writer) error { return nil }
+func (m members) detach(context.Context) error { return errNoStandby }
+
+func (m members) fail(context.Context) error { return errNoStandby }
 
 // harass kills a random member with kill -9, and restarts it a moment later.
 func (m members) harass(ctx context.Context, o options) error {
@@ -114,8 +117,8 @@ type servers struct {
 	servers []*pgserver.Server
 }
 
-func openServers(ctx context.Context, failover bool) (*servers, error) {
-	if given := os.Getenv("DATABASE_URL"); given != "" && !failover {
+func openServers(ctx context.Context, o options) (*servers, error) {
+	if given := os.Getenv("DATABASE_URL"); given != "" && !o.failover {
 		return &servers{url: given}, nil
 	}
 	primary, err := pgserver.Start(ctx, pgserver.Config{})
@@ -123,10 +126,14 @@ func openServers(ctx context.Context, failover bool) (*servers, error) {
 		return nil, err
 	}
 	db := &servers{url: primary.URL("postgres"), servers: []*pgserver.Server{primary}}
-	if !failover {
+	if !o.failover {
 		return db, nil
 	}
-	standby, err := primary.Standby(ctx)
+	begin := primary.Standby
+	if o.lossy {
+		begin = primary.AsyncStandby
+	}
+	standby, err := begin(ctx)
 	if err != nil {
 		return nil, errors.Join(err, db.close())
 	}
@@ -155,12 +162,9 @@ func either(first, second string) (string, error) {
 
 func (db *servers) location() location { return location{database: db.url} }
 
-// fail kills the primary and promotes the standby, if there is one.
-func (db *servers) fail(ctx context.Context, out io.Writer) error {
-	if len(db.servers) < 2 {
-		return nil
-	}
-	fmt.Fprintln(out, "the database server is lost, and its standby promoted")
+func (db *servers) detach(ctx context.Context) error { return db.servers[1].Detach(ctx) }
+
+func (db *servers) fail(ctx context.Context) error {
 	if err := db.servers[0].Kill(); err != nil {
 		return err
 	}

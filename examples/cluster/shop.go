@@ -29,15 +29,18 @@ type shop struct {
 	key      string
 	tills    []string
 	hooks    string // URL for webhooks
+	floors   string // URL of the workers' floors
 	server   *http.Server
 
 	mu        sync.Mutex        // guards what follows
 	orders    map[string]*order // by invoice
+	lost      map[string]*order // those whose invoices the database has lost, by these invoices
 	seen      map[string]string // body by message id
 	newest    map[string]int64  // highest number of a message, by invoice
 	completed map[string]int    // number of messages with this event, by invoice
 	repeated  int               // number of messages that had been seen before
 	retried   int               // number of retried requests
+	restored  bool              // the database has lost its end, so that the same may come about again, in other words
 	wrong     []string          // violations
 }
 
@@ -60,13 +63,15 @@ func openShop(ctx context.Context, projects *invoice.Projects) (*shop, error) {
 	}
 	s := &shop{
 		projects: projects, project: p.ID, key: key, hooks: "http://" + l.Addr().String() + "/hook",
-		orders: map[string]*order{}, seen: map[string]string{}, newest: map[string]int64{}, completed: map[string]int{},
+		floors: "http://" + l.Addr().String() + "/floors",
+		orders: map[string]*order{}, lost: map[string]*order{}, seen: map[string]string{}, newest: map[string]int64{}, completed: map[string]int{},
 	}
 	secrets, err := projects.Secrets(ctx, p.ID)
 	if err != nil {
 		return nil, err
 	}
 	mux := http.NewServeMux()
+	mux.Handle("POST /floors", &floors{next: map[string]uint32{}})
 	mux.HandleFunc("POST /hook", func(w http.ResponseWriter, r *http.Request) { s.hear(w, r, secrets) })
 	s.server = &http.Server{Handler: mux, ReadHeaderTimeout: time.Second}
 	go func() { _ = s.server.Serve(l) }()
@@ -109,8 +114,13 @@ func (s *shop) buy(ctx context.Context, o options, orders chan<- *order) error {
 // order creates one invoice. If a worker dies meanwhile, the shop repeats the request with the same order id, possibly to
 // another worker.
 func (s *shop) order(ctx context.Context, rng *rand.Rand, id string) (*order, error) {
+	return s.orderAt(ctx, func() string { return s.tills[rng.IntN(len(s.tills))] }, id)
+}
+
+// orderAt is order at chosen workers.
+func (s *shop) orderAt(ctx context.Context, till func() string, id string) (*order, error) {
 	for ctx.Err() == nil {
-		inv, err := s.ask(ctx, s.tills[rng.IntN(len(s.tills))], id)
+		inv, err := s.ask(ctx, till(), id)
 		if err == nil {
 			due, err := inv.units()
 			if err != nil {
@@ -216,7 +226,7 @@ func (s *shop) hear(w http.ResponseWriter, r *http.Request, secrets []string) {
 	case again:
 		s.repeated++
 		return
-	case number <= s.newest[told.Invoice]:
+	case number <= s.newest[told.Invoice] && !s.restored:
 		s.wrong = append(s.wrong, fmt.Sprintf("message %s came after number %d", id, s.newest[told.Invoice]))
 	}
 	s.seen[id], s.newest[told.Invoice] = string(body), number
@@ -225,11 +235,58 @@ func (s *shop) hear(w http.ResponseWriter, r *http.Request, secrets []string) {
 	}
 }
 
-// told returns the number of invoices that were reported as completed.
+// told returns the number of orders that were reported as completed.
 func (s *shop) told() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.completed)
+	told := map[string]bool{}
+	for _, orders := range []map[string]*order{s.orders, s.lost} {
+		for id, o := range orders {
+			if s.completed[id] > 0 {
+				told[o.id] = true
+			}
+		}
+	}
+	return len(told)
+}
+
+// recover asks for its invoices once the database has lost its end. An order whose invoice is lost gets another one, which is
+// paid again, unless it was reported as completed: then the shop has delivered. What was paid at the lost address is in the
+// wallet, and the shop knows whose it is.
+func (s *shop) recover(ctx context.Context, o options, payer *payer) error {
+	rng := rand.New(rand.NewPCG(o.seed, 3))
+	for pause(ctx, 200*time.Millisecond) {
+		for _, bought := range s.open() {
+			_, status, err := s.call(ctx, http.MethodGet, s.tills[rng.IntN(len(s.tills))]+"/invoices/"+bought.invoice, nil)
+			if err != nil || status != http.StatusNotFound {
+				continue
+			}
+			s.mu.Lock()
+			s.lost[bought.invoice] = bought
+			delete(s.orders, bought.invoice)
+			s.mu.Unlock()
+			again, err := s.order(ctx, rng, bought.id)
+			if err != nil {
+				return err
+			}
+			if err := payer.pay(ctx, again); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// open returns the orders that are not reported as completed, if the database has lost its end.
+func (s *shop) open() (out []*order) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, o := range s.orders {
+		if s.restored && s.completed[id] == 0 {
+			out = append(out, o)
+		}
+	}
+	return out
 }
 
 // payer pays the invoices that it gets, sometimes in two parts, sometimes too much.

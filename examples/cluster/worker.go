@@ -12,6 +12,7 @@ import (
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/evm"
+	"github.com/cointill/cointill/httpapi"
 	"github.com/cointill/cointill/httpapi/itispay"
 	"github.com/cointill/cointill/internal/devchain"
 	"github.com/cointill/cointill/invoice"
@@ -25,7 +26,7 @@ import (
 const walletKey = "xpub6DCoCpSuQZB2jawqnGMEPS63ePKWkwWPH4TU45Q7LPXWuNd8TMtVxRrgjtEshuqpK3mdhaWHPFsBngh5GFZaM6si3yZdUsT8ddYM3PwnATt"
 
 type workerOptions struct {
-	name, node, listen string
+	name, node, listen, floors string
 	location
 }
 
@@ -69,7 +70,14 @@ func work(ctx context.Context, o workerOptions) error {
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: api, ReadHeaderTimeout: time.Second}
+	ready, err := httpapi.Ready(httpapi.ReadyConfig{Service: till})
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", api)
+	mux.Handle("GET /ready", ready)
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: time.Second}
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() { _ = till.Run(ctx) })
@@ -109,7 +117,7 @@ func newTill(ctx context.Context, o workerOptions, store store.Backend, format w
 		return nil, err
 	}
 	return invoice.New(invoice.Config{
-		Store: store, Notifier: notifier, Dispatcher: dispatcher, CheckCallback: webhook.CheckPrivateURL, Holder: fmt.Sprint("worker ", o.name), Lease: 2 * time.Second,
+		Store: store, Floors: remoteFloors(o.floors), Notifier: notifier, Dispatcher: dispatcher, CheckCallback: webhook.CheckPrivateURL, Holder: fmt.Sprint("worker ", o.name), Lease: 2 * time.Second,
 		Rates: rates.NewFixed(nil, map[rates.Pair]decimal.Decimal{{Base: "ETH", Quote: "EUR"}: decimal.NewFromInt(2500)}),
 		Chains: []invoice.ChainConfig{{
 			Name: "Ethereum", Type: "devnet", Watcher: watcher, Addresses: wallet, PaymentURI: invoice.AddressURI(evm.PaymentURI),

@@ -31,13 +31,13 @@ func operator() (*syscall.Credential, error) {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 }
 
-// handOver makes the operator the owner of a directory.
-func handOver(dir string) error {
+// handOver makes the operator the owner of a file or a directory.
+func handOver(path string) error {
 	who, err := operator()
 	if err != nil || who == nil {
 		return err
 	}
-	return os.Chown(dir, int(who.Uid), int(who.Gid))
+	return os.Chown(path, int(who.Uid), int(who.Gid))
 }
 
 // demote makes the command run as the operator, without the signals that a terminal sends to this process.

@@ -223,21 +223,39 @@ func (s *Server) CreateDatabase(ctx context.Context, name string) error {
 	return nil
 }
 
-// Standby starts a standby of the server. From then on every commit of the server waits until all of its standbys have it on
-// disk.
-func (s *Server) Standby(ctx context.Context) (*Server, error) {
-	name := fmt.Sprintf("standby%d", s.standbys+1)
+// AsyncStandby starts a standby that the server's commits do not wait for.
+func (s *Server) AsyncStandby(ctx context.Context) (*Server, error) {
 	standby, err := prepare(s.cfg)
 	if err != nil {
 		return nil, err
 	}
-	source := fmt.Sprintf("host=%s user=%s application_name=%s", s.dir, superuser, name)
+	source := fmt.Sprintf("host=%s user=%s application_name=%s", s.dir, superuser, filepath.Base(standby.dir))
 	err = standby.run(ctx, "pg_basebackup", "-d", source, "-D", standby.data(), "-R", "-X", "stream", "-c", "fast", "--no-sync")
 	if err == nil {
 		err = standby.start(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("pgserver: start standby: %w", err), standby.remove())
+	}
+	return standby, nil
+}
+
+// Detach ends what a standby receives: it does not get what its primary commits from then on.
+func (s *Server) Detach(ctx context.Context) error {
+	for _, sql := range []string{"ALTER SYSTEM SET primary_conninfo = ''", "SELECT pg_reload_conf()"} {
+		if err := s.query(ctx, sql); err != nil {
+			return fmt.Errorf("pgserver: detach: %w", err)
+		}
+	}
+	return nil
+}
+
+// Standby starts a standby of the server. From then on every commit of the server waits until all of its standbys have it on
+// disk.
+func (s *Server) Standby(ctx context.Context) (*Server, error) {
+	standby, err := s.AsyncStandby(ctx)
+	if err != nil {
+		return nil, err
 	}
 	s.standbys++
 	for _, sql := range []string{

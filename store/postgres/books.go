@@ -144,13 +144,18 @@ func booksIn(q querier) payouts {
 	if !is {
 		return books.NewReads(in, nil)
 	}
-	return books.NewReads(in, func(ctx context.Context, what string, f func(books.Reader) error) error {
-		tx, err := pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
-		if err != nil {
-			return fmt.Errorf("postgres: read %s: %w", what, err)
-		}
-		defer rollback(ctx, tx) // nothing was written
-		return read(ctx, tx, what, f)
+	repeated := func(ctx context.Context, what string, f func(books.Reader) error) error {
+		return again(ctx, func() error { return in(ctx, what, f) })
+	}
+	return books.NewReads(repeated, func(ctx context.Context, what string, f func(books.Reader) error) error {
+		return again(ctx, func() error {
+			tx, err := pool.BeginTx(ctx, snapshot)
+			if err != nil {
+				return fmt.Errorf("postgres: read %s: %w", what, err)
+			}
+			defer rollback(ctx, tx) // nothing was written
+			return read(ctx, tx, what, f)
+		})
 	})
 }
 

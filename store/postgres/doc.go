@@ -20,10 +20,13 @@
 // Commits of payouts of all processes wait for each other on a row, because the rules of the ledger need all that was
 // committed before; those of one process share a transaction.
 //
-// Transactions that PostgreSQL refuses to serialize, or ends as a deadlock, are tried again a few times.
+// What PostgreSQL refuses to serialize, or ends as a deadlock, is tried again a few times, reads included. In a transaction
+// of the shop's the shop has to do that.
 //
 // The package sends no DDL except in [Migrate], and uses plain SQL: no triggers, no notifications, no functions of its own,
-// and advisory locks only while it migrates. It deletes only the mark of a dead URL when a message to it is resent, the
+// no advisory locks, nothing that lasts in a session but prepared statements, and no order that the numbers of sequences would
+// have to have. A pool with default_query_exec_mode=cache_describe in its connection string prepares nothing either, as
+// poolers in transaction mode need it. It deletes only the mark of a dead URL when a message to it is resent, the
 // note that a number is free when it is taken, [Replies] that have ended, and the parts of listings when they are written
 // again, and what leads to a payout that has moved on. It vacuums the table of what has changed since then by itself, because that table is read as a whole.
 package postgres

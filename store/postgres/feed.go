@@ -14,7 +14,10 @@ func (r reader) Events(ctx context.Context, after int64, limit int) ([]invoice.E
 		After: func(position int64, limit int) (record.EventPage, error) {
 			return r.events(ctx, qEvents, position, int64(limit))
 		},
-		End: func() (end int64, err error) { return end, r.q.QueryRow(ctx, qFeedEnd).Scan(&end) },
+		End: func() (end int64, err error) {
+			err = r.again(ctx, func() error { return r.q.QueryRow(ctx, qFeedEnd).Scan(&end) })
+			return end, err
+		},
 	}.Read(after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: read events: %w", err)
@@ -39,11 +42,15 @@ func damaged(what string, page record.EventPage) error {
 	return nil
 }
 
-func (r reader) events(ctx context.Context, query string, args ...any) (record.EventPage, error) {
-	found, err := r.q.Query(ctx, query, args...)
-	if err != nil {
-		return record.EventPage{}, err
-	}
-	defer found.Close()
-	return record.ScanEvents(found)
+func (r reader) events(ctx context.Context, query string, args ...any) (page record.EventPage, err error) {
+	err = r.again(ctx, func() error {
+		found, err := r.q.Query(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		defer found.Close()
+		page, err = record.ScanEvents(found)
+		return err
+	})
+	return page, err
 }

@@ -36,7 +36,7 @@ func (r reader) invoices(ctx context.Context, q invoice.Query) (page invoice.Pag
 	if !own {
 		return r.steady(ctx, q)
 	}
-	err = pgx.BeginTxFunc(ctx, pool, snapshot, func(tx pgx.Tx) error {
+	err = transact(ctx, pool, snapshot, func(tx pgx.Tx) error {
 		page, err = r.within(tx).list(ctx, q)
 		return err
 	})
@@ -169,8 +169,11 @@ func (s *Store) Tidy(ctx context.Context, keep int) error {
 	err := listing.Tidy(ctx, k, keep)
 	if err == nil && k.merged {
 		// Databases that are only compatible with PostgreSQL need no vacuum, and may not know the statement.
-		_, err = s.pool.Exec(ctx, vacuumChanged)
-		if state := sqlState(err); state == codeUnsupported || state == codeSyntax {
+		err = again(ctx, func() error {
+			_, err := s.pool.Exec(ctx, vacuumChanged)
+			return err
+		})
+		if isUnsupported(err) {
 			err = nil
 		}
 	}
@@ -188,29 +191,27 @@ type keeper struct {
 
 // Pending implements [listing.Keeper].
 func (k *keeper) Pending(ctx context.Context) ([]int64, error) {
-	found, err := k.pool.Query(ctx, qChangedNumbers)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(found, pgx.RowTo[int64])
+	var numbers []int64
+	err := again(ctx, func() (err error) {
+		numbers, err = collect(ctx, k.pool, pgx.RowTo[int64], qChangedNumbers)
+		return err
+	})
+	return numbers, err
 }
 
 // Begin implements [listing.Keeper].
 func (k *keeper) Begin(ctx context.Context, segment, number int64) (listing.Writing, error) {
 	w := listing.Writing{Segment: segment}
-	err := k.pool.QueryRow(ctx, qBeginWriting, segment, number).Scan(&w.Number)
+	err := again(ctx, func() error { return k.pool.QueryRow(ctx, qBeginWriting, segment, number).Scan(&w.Number) })
 	return w, err
 }
 
 // Read implements [listing.Keeper].
 func (k *keeper) Read(ctx context.Context, segment int64, parts [][]byte) (changed []listing.Change, data [][]byte, err error) {
-	err = pgx.BeginTxFunc(ctx, k.pool, snapshot, func(tx pgx.Tx) error {
+	err = transact(ctx, k.pool, snapshot, func(tx pgx.Tx) (err error) {
+		data = nil
 		first, last := listing.Numbers(segment)
-		found, err := tx.Query(ctx, qChangedOf, first, last)
-		if err != nil {
-			return err
-		}
-		if changed, err = pgx.CollectRows(found, pgx.RowToStructByPos[listing.Change]); err != nil {
+		if changed, err = collect(ctx, tx, pgx.RowToStructByPos[listing.Change], qChangedOf, first, last); err != nil {
 			return err
 		}
 		w := listing.Writing{Segment: segment}
@@ -229,7 +230,7 @@ func (k *keeper) Read(ctx context.Context, segment int64, parts [][]byte) (chang
 
 // Put implements [listing.Keeper].
 func (k *keeper) Put(ctx context.Context, w listing.Writing, parts []listing.Part) error {
-	return pgx.BeginTxFunc(ctx, k.pool, readCommitted, func(tx pgx.Tx) error {
+	return transact(ctx, k.pool, readCommitted, func(tx pgx.Tx) error {
 		if tag, err := tx.Exec(ctx, qWriting, w.Segment, w.Number); err != nil || tag.RowsAffected() == 0 {
 			return cmp.Or(err, invoice.ErrConflict)
 		}
@@ -243,11 +244,13 @@ func (k *keeper) Put(ctx context.Context, w listing.Writing, parts []listing.Par
 
 // Finish implements [listing.Keeper].
 func (k *keeper) Finish(ctx context.Context, w listing.Writing, texts bool) error {
-	tag, err := k.pool.Exec(ctx, qFinishWriting, w.Segment, w.Number, texts)
-	if err == nil && tag.RowsAffected() == 0 {
-		err = invoice.ErrConflict
-	}
-	return err
+	return again(ctx, func() error {
+		tag, err := k.pool.Exec(ctx, qFinishWriting, w.Segment, w.Number, texts)
+		if err == nil && tag.RowsAffected() == 0 {
+			err = invoice.ErrConflict
+		}
+		return err
+	})
 }
 
 // Merged implements [listing.Keeper].
@@ -256,7 +259,10 @@ func (k *keeper) Merged(ctx context.Context, changed []listing.Change) error {
 	for i, c := range changed {
 		numbers[i], versions[i] = c.Number, c.Version
 	}
-	_, err := k.pool.Exec(ctx, qMerged, numbers, versions)
+	err := again(ctx, func() error {
+		_, err := k.pool.Exec(ctx, qMerged, numbers, versions)
+		return err
+	})
 	k.merged = k.merged || err == nil
 	return err
 }
@@ -264,6 +270,11 @@ func (k *keeper) Merged(ctx context.Context, changed []listing.Change) error {
 // Clear implements [listing.Keeper].
 func (k *keeper) Clear(ctx context.Context, segment int64, most int) (int, error) {
 	first, last := listing.Texts()
-	tag, err := k.pool.Exec(ctx, qClearParts, segment, first, last, most)
-	return int(tag.RowsAffected()), err
+	var cleared int64
+	err := again(ctx, func() error {
+		tag, err := k.pool.Exec(ctx, qClearParts, segment, first, last, most)
+		cleared = tag.RowsAffected()
+		return err
+	})
+	return int(cleared), err
 }

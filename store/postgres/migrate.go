@@ -5,6 +5,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"regexp"
 
 	"github.com/cointill/cointill/store/internal/schema"
 	"github.com/jackc/pgx/v5"
@@ -29,9 +30,9 @@ func migrations() schema.Migrations {
 }
 
 const (
-	// qMigrating makes other migrations of the database wait until the transaction ends. The number has no meaning, but
-	// must never change.
-	qMigrating = `SELECT pg_advisory_xact_lock(7022364301735353)`
+	// qMigrating makes other migrations of the database wait until the transaction ends. It changes the row, so that an
+	// engine that takes one snapshot for a whole transaction makes them begin again.
+	qMigrating = `UPDATE cointill_schema SET version = version WHERE version = 0`
 	// qImpatience bounds how long a migration waits for the running processes, which wait behind it.
 	qImpatience = `SET LOCAL lock_timeout = '10s'`
 	// qHasSchema reads the catalog like any table; a name look-up might not see yet what another migration has just
@@ -39,15 +40,26 @@ const (
 	qHasSchema = `SELECT EXISTS (SELECT 1 FROM information_schema.tables
 		WHERE table_schema = ANY(current_schemas(false)) AND table_name = 'cointill_schema')`
 	qMakeSchema = `CREATE TABLE IF NOT EXISTS cointill_schema (version bigint PRIMARY KEY)`
-	qStepTaken  = `INSERT INTO cointill_schema (version) VALUES ($1)`
+	// qStepTaken enters a step. Version 0 is the row that migrations lock.
+	qStepTaken = `INSERT INTO cointill_schema (version) VALUES ($1)`
+	qLockable  = `INSERT INTO cointill_schema (version) VALUES (0) ON CONFLICT DO NOTHING`
 )
+
+// hints are what scripts say about storage alone. Engines that do not know them do without.
+var hints = regexp.MustCompile(`(?m) WITH \(fillfactor = \d+\)|^ALTER TABLE \w+ ALTER COLUMN \w+ SET STORAGE MAIN;$`)
 
 // Migrate brings the tables up to date, each step in a transaction of its own. It is idempotent, several processes may
 // call it at once, and running processes keep working. It refuses the tables of a newer program with [ErrSchemaTooNew].
-// An operator whose account may create tables may run it apart from the program.
+// An operator whose account may create tables may run it apart from the program; if nothing is left to do, it only reads.
 func Migrate(ctx context.Context, pool *pgxpool.Pool) error {
 	for {
-		done, err := migrateOnce(ctx, pool)
+		done := false
+		err := again(ctx, func() (err error) {
+			if done, err = migrateOnce(ctx, pool, true); isUnsupported(err) {
+				done, err = migrateOnce(ctx, pool, false)
+			}
+			return overtaken(err)
+		})
 		if err != nil {
 			return fmt.Errorf("postgres: migrate: %w", err)
 		}
@@ -57,32 +69,49 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool) error {
 	}
 }
 
-// migrateOnce takes the next step, and reports whether there was none left.
-func migrateOnce(ctx context.Context, pool *pgxpool.Pool) (done bool, err error) {
+// migrateOnce takes the next step, with the hints or without, and reports whether there was none left.
+func migrateOnce(ctx context.Context, pool *pgxpool.Pool, hinted bool) (done bool, err error) {
+	next, err := migrations().Next(one(ctx, pool))
+	if err != nil || next == nil {
+		return err == nil, err
+	}
+	for _, sql := range []string{qMakeSchema, qLockable} {
+		if _, err := pool.Exec(ctx, sql); err != nil {
+			return false, err
+		}
+	}
 	err = pgx.BeginTxFunc(ctx, pool, readCommitted, func(tx pgx.Tx) error {
 		for _, sql := range []string{qMigrating, qImpatience} {
 			if _, err := tx.Exec(ctx, sql); err != nil {
 				return err
 			}
 		}
-		next, err := migrations().Next(one(ctx, tx))
-		if err != nil {
+		next, err := migrations().Next(one(ctx, tx)) // another may have taken it meanwhile
+		if done = err == nil && next == nil; err != nil || done {
 			return err
 		}
-		if done = next == nil; done {
-			return nil
-		}
-		if _, err := tx.Exec(ctx, qMakeSchema); err != nil {
-			return err
+		script := next.Script
+		if !hinted {
+			script = hints.ReplaceAllString(script, "")
 		}
 		// The simple protocol accepts several statements.
-		if _, err := tx.Exec(ctx, next.Script, pgx.QueryExecModeSimpleProtocol); err != nil {
+		if _, err := tx.Exec(ctx, script, pgx.QueryExecModeSimpleProtocol); err != nil {
 			return fmt.Errorf("%s: %w", next.Name, err)
 		}
 		_, err = tx.Exec(ctx, qStepTaken, next.Version)
 		return err
 	})
-	return done, err
+	return done && err == nil, err
+}
+
+// overtaken makes it an error of which another try may succeed that something exists already: another program is creating
+// it, such as one of a version that does not lock the row.
+func overtaken(err error) error {
+	switch sqlState(err) {
+	case codeTableExists, codeColumnExists, codeUnique:
+		return &lostError{err} // nothing of the step is stored
+	}
+	return err
 }
 
 // one reads the only column of the only row of a query.

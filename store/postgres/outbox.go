@@ -117,6 +117,7 @@ func (s *Store) record(ctx context.Context, claim webhook.Claim, attempt webhook
 	batch.Queue(qLockMessage, claim.Message)
 	args := append([]any{claim.Message}, attemptArgs(attempt)...)
 	batch.Queue(qRecord, append(args, claim.Token, string(next.State), nanos(next.Wait))...).QueryRow(func(found pgx.Row) error { return found.Scan(&url, &project) })
+	batch.Queue(qReleaseNext, []string{claim.Message})
 	if !next.Gone {
 		batch.Queue("COMMIT")
 		return stale(s.pool.SendBatch(ctx, batch).Close())
@@ -153,17 +154,18 @@ func attemptArgs(a webhook.Attempt) []any {
 func (s *Store) GiveUp(ctx context.Context, q webhook.GiveUpQuery) (n int, err error) {
 	err = again(ctx, func() error {
 		return pgx.BeginTxFunc(ctx, s.pool, readCommitted, func(tx pgx.Tx) error {
-			found, err := tx.Query(ctx, qLockOverdue, q.Endpoint, nanos(q.Overdue), int64(q.Limit))
-			if err != nil {
-				return err
-			}
-			invoices, err := pgx.CollectRows(found, pgx.RowTo[string])
+			invoices, err := collect(ctx, tx, pgx.RowTo[string], qLockOverdue, q.Endpoint, nanos(q.Overdue), int64(q.Limit))
 			if err != nil || len(invoices) == 0 {
 				n = 0
 				return err
 			}
 			args := append([]any{invoices}, attemptArgs(q.Attempt)...)
-			return tx.QueryRow(ctx, qGiveUp, append(args, q.Endpoint, nanos(q.Overdue), int64(q.Limit))...).Scan(&n)
+			told, err := collect(ctx, tx, pgx.RowTo[string], qGiveUp, append(args, q.Endpoint, nanos(q.Overdue), int64(q.Limit))...)
+			if n = len(told); err != nil || n == 0 {
+				return err
+			}
+			_, err = tx.Exec(ctx, qReleaseNext, told)
+			return err
 		})
 	})
 	if err != nil {
@@ -174,7 +176,7 @@ func (s *Store) GiveUp(ctx context.Context, q webhook.GiveUpQuery) (n int, err e
 
 // NextDue implements [webhook.Outbox].
 func (s *Store) NextDue(ctx context.Context) (wait time.Duration, some bool, err error) {
-	err = s.pool.QueryRow(ctx, qNextDue).Scan(&wait)
+	err = again(ctx, func() error { return s.pool.QueryRow(ctx, qNextDue).Scan(&wait) })
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, false, nil
 	} else if err != nil {
@@ -185,12 +187,16 @@ func (s *Store) NextDue(ctx context.Context) (wait time.Duration, some bool, err
 
 // History implements [webhook.Outbox].
 func (s *Store) History(ctx context.Context, invoiceID string) ([]webhook.Record, error) {
-	found, err := s.pool.Query(ctx, qHistory, invoiceID)
-	if err != nil {
-		return nil, fmt.Errorf("postgres: read history of invoice %s: %w", invoiceID, err)
-	}
-	defer found.Close()
-	out, err := record.ScanHistory(found)
+	var out []webhook.Record
+	err := again(ctx, func() error {
+		found, err := s.pool.Query(ctx, qHistory, invoiceID)
+		if err != nil {
+			return err
+		}
+		defer found.Close()
+		out, err = record.ScanHistory(found)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("postgres: read history of invoice %s: %w", invoiceID, err)
 	}

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/cointill/cointill/internal/pgtest"
 	"github.com/cointill/cointill/invoice"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 )
@@ -103,7 +105,7 @@ func samples() map[string][]any {
 		qClaimOfEach: {[]string{"endpoint-10", "endpoint-20"}, []string{"p1/", "p2/"}, 4, 640, 64, 200000},
 		qLockOverdue: {"endpoint-10", 1, 100}, qGiveUp: {many(100, "inv-"), "", 0, 0, "", "", "endpoint-10", 1, 100},
 		qLockMessage: {"evt-10"}, qRecord: {"evt-10", "", 0, 200, "", "", 0, "delivered", 0},
-		qInsertGone: {"https://shop10.example/", "shop-1"}, qDeleteGone: {"https://shop10.example/", "shop-1"},
+		qReleaseNext: {many(100, "evt-")}, qInsertGone: {"https://shop10.example/", "shop-1"}, qDeleteGone: {"https://shop10.example/", "shop-1"},
 		qKill: {"https://shop10.example/", "shop-1"}, qNextDue: {}, qHistory: {"inv-7"},
 		qLockInvoice: {"inv-7"}, qLatest: {"inv-7", ""}, qResend: {"evt-10"},
 		qSecrets: {"evt-1", 100}, qReplaceSecrets: {many(100, "evt-"), many(100, ""), many(100, "")},
@@ -115,26 +117,41 @@ func samples() map[string][]any {
 	}
 }
 
-// filled is a pool of one connection to a database with everything in it.
+// filled is a pool of connections to a database with everything in it, which no test may change.
 func filled(t *testing.T) *pgxpool.Pool {
 	t.Helper()
-	pool := pgtest.Connect(t, server.Database(t))
-	require.NoError(t, Migrate(t.Context(), pool))
-	_, err := pool.Exec(t.Context(), fill, pgx.QueryExecModeSimpleProtocol)
-	require.NoError(t, err)
-	_, err = pool.Exec(t.Context(), "VACUUM ANALYZE")
-	require.NoError(t, err)
-	return pool
+	return pgtest.Connect(t, server.Shared(t, "filled", prepareFilled))
+}
+
+func prepareFilled(ctx context.Context, pool *pgxpool.Pool) error {
+	err := Migrate(ctx, pool)
+	for _, sql := range []string{fill, "VACUUM ANALYZE"} {
+		if err == nil {
+			_, err = pool.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol)
+		}
+	}
+	return err
+}
+
+// planner is a connection or a transaction.
+type planner interface {
+	querier
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 }
 
 // plan is how PostgreSQL would run the query in the mode, when it has made up its mind.
 func plan(t *testing.T, pool *pgxpool.Pool, query string, args []any, mode string) string {
 	t.Helper()
-	ctx := t.Context()
-	conn, err := pool.Acquire(ctx)
+	conn, err := pool.Acquire(t.Context())
 	require.NoError(t, err)
 	defer conn.Release()
-	_, err = conn.Exec(ctx, "SET plan_cache_mode = "+mode)
+	return planOn(t, conn, query, args, mode)
+}
+
+func planOn(t *testing.T, conn planner, query string, args []any, mode string) string {
+	t.Helper()
+	ctx := t.Context()
+	_, err := conn.Exec(ctx, "SET plan_cache_mode = "+mode)
 	require.NoError(t, err)
 	_, err = conn.Exec(ctx, "PREPARE sample AS "+query, pgx.QueryExecModeSimpleProtocol)
 	require.NoError(t, err, query)
@@ -260,14 +277,18 @@ func TestA43_NoQueryIsForgotten(t *testing.T) {
 
 // Most of what is due is for one endpoint, so that the planner takes any message for one of it.
 func TestA43_AClaimGoesFromOneEndpointToTheNext(t *testing.T) {
-	pool := filled(t)
-	_, err := pool.Exec(t.Context(), `UPDATE cointill_outbox SET endpoint = 'endpoint-1' WHERE ready AND due % 50 <> 0`)
+	tx, err := filled(t).Begin(t.Context())
 	require.NoError(t, err)
-	_, err = pool.Exec(t.Context(), "VACUUM ANALYZE cointill_outbox")
-	require.NoError(t, err)
+	defer func() { require.NoError(t, tx.Rollback(t.Context())) }()
+	for _, sql := range []string{
+		`UPDATE cointill_outbox SET endpoint = 'endpoint-1' WHERE ready AND due % 50 <> 0`, "ANALYZE cointill_outbox",
+	} {
+		_, err = tx.Exec(t.Context(), sql)
+		require.NoError(t, err)
+	}
 	for _, query := range []string{qClaimOfEach, qLockOverdue} {
 		for _, mode := range []string{"force_custom_plan", "auto"} {
-			steps := plan(t, pool, query, samples()[query], mode)
+			steps := planOn(t, tx, query, samples()[query], mode)
 			require.Regexp(t, `Index Cond: .*ROW\(endpoint, due\) >= ROW\(.*ROW\(endpoint, due\) <`, steps)
 			require.NotContains(t, steps, "cointill_outbox_ready", steps)
 		}

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/cointill/cointill/invoice"
@@ -58,11 +57,11 @@ func (s *Store) ProjectByKey(ctx context.Context, keyHash string) (invoice.Proje
 
 // Projects implements [invoice.ProjectStore].
 func (s *Store) Projects(ctx context.Context, after string, limit int) ([]invoice.Project, error) {
-	found, err := s.pool.Query(ctx, qProjects, after, limit)
-	if err != nil {
-		return nil, fmt.Errorf("postgres: read projects: %w", err)
-	}
-	out, err := pgx.CollectRows(found, scanProject)
+	var out []invoice.Project
+	err := again(ctx, func() (err error) {
+		out, err = collect(ctx, s.pool, scanProject, qProjects, after, limit)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("postgres: read projects: %w", err)
 	}
@@ -71,11 +70,11 @@ func (s *Store) Projects(ctx context.Context, after string, limit int) ([]invoic
 
 // ProjectsByOwner implements [invoice.ProjectStore]. It reads all projects.
 func (s *Store) ProjectsByOwner(ctx context.Context, text string) ([]string, error) {
-	found, err := s.pool.Query(ctx, qProjectsByOwner, text)
-	if err != nil {
-		return nil, fmt.Errorf("postgres: read projects by owner: %w", err)
-	}
-	ids, err := pgx.CollectRows(found, pgx.RowTo[string])
+	var ids []string
+	err := again(ctx, func() (err error) {
+		ids, err = collect(ctx, s.pool, pgx.RowTo[string], qProjectsByOwner, text)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("postgres: read projects by owner: %w", err)
 	}
@@ -83,18 +82,18 @@ func (s *Store) ProjectsByOwner(ctx context.Context, text string) ([]string, err
 }
 
 func (s *Store) project(ctx context.Context, query, arg string) (invoice.Project, error) {
-	found, err := s.pool.Query(ctx, query, arg)
-	if err != nil {
-		return invoice.Project{}, fmt.Errorf("postgres: read project: %w", err)
-	}
-	p, err := pgx.CollectOneRow(found, scanProject)
-	if errors.Is(err, pgx.ErrNoRows) {
+	var found []invoice.Project // one at most
+	err := again(ctx, func() (err error) {
+		found, err = collect(ctx, s.pool, scanProject, query, arg)
+		return err
+	})
+	if err == nil && len(found) == 0 {
 		err = invoice.ErrNotFound
 	}
 	if err != nil {
 		return invoice.Project{}, fmt.Errorf("postgres: read project: %w", err)
 	}
-	return p, nil
+	return found[0], nil
 }
 
 func scanProject(row pgx.CollectableRow) (invoice.Project, error) { return record.ScanProject(row) }

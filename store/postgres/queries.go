@@ -53,8 +53,10 @@ const (
 	qClaimPlaces = `INSERT INTO cointill_places (network, address, slot, invoice, released)
 		SELECT *, 0 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
 		ON CONFLICT DO NOTHING RETURNING network || ' ' || address || ' ' || slot`
-	qFreeIndexes = `INSERT INTO cointill_free (wallet, idx)
-		SELECT wallet, idx FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS u (wallet, idx, ord) ORDER BY ord`
+	// qFreeIndexes notes the order by time, and goes on after the latest if the clock is behind.
+	qFreeIndexes = `INSERT INTO cointill_free (wallet, idx, freed)
+		SELECT u.wallet, u.idx, u.ord + GREATEST(` + now + `, (SELECT max(freed) FROM cointill_free WHERE wallet = u.wallet))
+		FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS u (wallet, idx, ord)`
 
 	qPutPayments = `INSERT INTO cointill_payments (network, txid, idx, invoice, height, withdrawn, settled, doc)
 		SELECT u.* FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::boolean[], $7::boolean[], $8::text[])
@@ -84,7 +86,7 @@ const (
 	qReserved = `SELECT COALESCE((SELECT next FROM cointill_wallets WHERE wallet = $1), 0)`
 	// qTakeIndex does not wait: it skips a number that another transaction is taking.
 	qTakeIndex = `DELETE FROM cointill_free WHERE wallet = $1 AND n = (SELECT n FROM cointill_free
-			WHERE wallet = $1 ORDER BY n LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING idx`
+			WHERE wallet = $1 ORDER BY freed, n LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING idx`
 
 	qLease = `INSERT INTO cointill_leases AS l (duty, holder, token, until)
 		VALUES ($1, $2, 1, clock_timestamp() + $3::bigint * interval '1 microsecond')
@@ -111,19 +113,17 @@ const (
 	// qAt first looks whether the address is known at all, as few of a block are, and then steps from one of its
 	// networks to the next. For each it reads no more than two entries of the index, however many slots the address has
 	// there, and whatever its past.
-	qAt = selectInvoices + `(SELECT DISTINCT had.invoice AS id FROM unnest((SELECT $1::text[]), (SELECT $2::text[])) AS asked (address, slot)
-		CROSS JOIN LATERAL (SELECT network FROM cointill_places WHERE address = asked.address ORDER BY network LIMIT 1) first
-		CROSS JOIN LATERAL (
-			WITH RECURSIVE known AS (SELECT first.network UNION ALL
-				SELECT (SELECT network FROM cointill_places
-					WHERE address = asked.address AND network > known.network ORDER BY network LIMIT 1)
-				FROM known WHERE known.network IS NOT NULL)
-			SELECT network FROM known WHERE network IS NOT NULL) n
-		CROSS JOIN LATERAL (
+	qAt = `WITH RECURSIVE known AS (
+			SELECT asked.address, asked.slot, first.network FROM unnest((SELECT $1::text[]), (SELECT $2::text[])) AS asked (address, slot)
+				CROSS JOIN LATERAL (SELECT network FROM cointill_places WHERE address = asked.address ORDER BY network LIMIT 1) first
+			UNION ALL
+			SELECT known.address, known.slot, beyond.network FROM known CROSS JOIN LATERAL (SELECT network FROM cointill_places
+				WHERE address = known.address AND network > known.network ORDER BY network LIMIT 1) beyond)
+		` + selectInvoices + `(SELECT DISTINCT had.invoice AS id FROM known CROSS JOIN LATERAL (
 			SELECT invoice FROM cointill_places
-				WHERE address = asked.address AND network = n.network AND slot = asked.slot AND released = 0
+				WHERE address = known.address AND network = known.network AND slot = known.slot AND released = 0
 			UNION ALL (SELECT invoice FROM cointill_places
-				WHERE address = asked.address AND network = n.network AND slot = asked.slot AND released > 0
+				WHERE address = known.address AND network = known.network AND slot = known.slot AND released > 0
 				ORDER BY released DESC LIMIT 1)) had) f` + withPayments
 	qPaidBy = `WITH found AS MATERIALIZED (` + foundPayment + `
 			FROM unnest((SELECT $1::text[]), (SELECT $2::text[]), (SELECT $3::text[])) AS asked (network, txid, idx)
@@ -223,9 +223,10 @@ const (
 	// qLockSubjects does the same for payouts: it inserts and locks their rows, and changes none.
 	qLockSubjects = `INSERT INTO cointill_subjects (id) SELECT id FROM unnest($1::text[]) AS u (id) ORDER BY id COLLATE "C"
 		ON CONFLICT (id) DO UPDATE SET id = excluded.id WHERE false`
+	// qPutMessages makes messages due one after the other, by a nanosecond, which the clock does not count.
 	qPutMessages = `INSERT INTO cointill_outbox (
 		id, event, invoice, seq, project, url, endpoint, at, body, format, secret, receiver, due, since, state, ready, claimed, token, tried)
-		SELECT u.id, u.event, u.invoice, u.seq, u.project, u.url, u.endpoint, u.at, u.body, u.format, u.secret, u.receiver,` + now + `,` + now + `,
+		SELECT u.id, u.event, u.invoice, u.seq, u.project, u.url, u.endpoint, u.at, u.body, u.format, u.secret, u.receiver,` + now + ` + u.ord - 1,` + now + `,
 			CASE WHEN g.url IS NULL THEN 'due' ELSE 'dead' END,
 			g.url IS NULL AND u.first AND NOT EXISTS (SELECT 1 FROM cointill_outbox e
 				WHERE e.url = u.url AND e.project = u.project AND e.invoice = u.invoice AND e.seq < u.seq AND e.state = 'due' OFFSET 0),
@@ -234,13 +235,14 @@ const (
 			$9::bytea[], $10::text[], $11::text[], $12::text[], $13::boolean[]) WITH ORDINALITY
 			AS u (id, event, invoice, seq, project, url, endpoint, at, body, format, secret, receiver, first, ord)
 		LEFT JOIN LATERAL (SELECT url FROM cointill_gone WHERE url = u.url AND project = u.project OFFSET 0) g ON true
-		ORDER BY u.ord
 		ON CONFLICT DO NOTHING RETURNING id`
 
+	// n identifies a row. It decides an order only where nothing else does: in one database without cached sequences it is
+	// the order of insertion.
 	messageColumns = `m.n, m.id, m.event, m.invoice, m.seq, m.project, m.url, m.endpoint, m.at, m.body, m.format, m.secret, m.receiver`
 	// now is the time of the statement. Unlike the clock, it can be compared with an index.
 	now         = ` (extract(epoch FROM statement_timestamp()) * 1000000000)::bigint`
-	notPrefixed = `NOT EXISTS (SELECT FROM unnest($2::text[]) AS prefix WHERE starts_with(endpoint, prefix))`
+	notPrefixed = `NOT EXISTS (SELECT 1 FROM unnest($2::text[]) AS prefix WHERE starts_with(endpoint, prefix))`
 	// lookAround looks at no more than $4 messages, regardless of their endpoints, and finds no more than $3 of each
 	// endpoint.
 	lookAround = `WITH look AS MATERIALIZED (SELECT id, due, n, endpoint FROM cointill_outbox
@@ -280,22 +282,24 @@ const (
 		i AS (SELECT id FROM cointill_invoices WHERE id = (SELECT invoice FROM told) FOR NO KEY UPDATE),
 		s AS (SELECT id FROM cointill_subjects WHERE id = (SELECT invoice FROM told) FOR NO KEY UPDATE)
 		SELECT id FROM i UNION ALL SELECT id FROM s`
-	// recordTold stores the attempt, and makes the messages ready that waited for it.
-	recordTold = `, attempt AS (INSERT INTO cointill_attempts (message, at, duration, status, excerpt, error)
-			SELECT id, $2, $3, $4, $5, $6 FROM told),
-		released AS (UPDATE cointill_outbox m SET ready = true, due =` + now + `, since =` + now + `
-			FROM told CROSS JOIN LATERAL (SELECT seq FROM cointill_outbox
-				WHERE url = told.url AND project = told.project AND invoice = told.invoice AND state = 'due' AND id <> told.id
-				ORDER BY seq LIMIT 1) first
-			WHERE told.state <> 'due' AND m.url = told.url AND m.project = told.project AND m.invoice = told.invoice
-				AND m.state = 'due' AND m.seq = first.seq AND NOT m.ready AND m.id <> told.id)`
-	// qRecord keeps a message dead whose URL is gone.
+	// recordTold stores the attempt.
+	recordTold = `, attempt AS (INSERT INTO cointill_attempts (message, token, at, duration, status, excerpt, error)
+			SELECT id, token, $2, $3, $4, $5, $6 FROM told)`
+	// qRecord keeps a message dead whose URL is gone. qReleaseNext follows.
 	qRecord = `WITH told AS (UPDATE cointill_outbox m
 			SET state = CASE WHEN $8 = 'due' THEN m.state ELSE $8 END, ready = $8 = 'due' AND m.state = 'due',
 				due =` + now + ` + $9::bigint, since =` + now + `, claimed = false, tried = tried + 1
 			WHERE m.id = $1 AND m.token = $7 AND m.claimed
-			RETURNING m.id, m.invoice, m.url, m.project, m.state)` + recordTold + `
+			RETURNING m.id, m.token, m.url, m.project)` + recordTold + `
 		SELECT url, project FROM told`
+	// qReleaseNext makes the messages ready that waited for the given ones. It changes nothing while those are due, or if
+	// it has been run before.
+	qReleaseNext = `UPDATE cointill_outbox m SET ready = true, due =` + now + `, since =` + now + `
+		FROM (SELECT url, project, invoice FROM cointill_outbox WHERE id = ANY($1::text[]) AND state <> 'due') told
+			CROSS JOIN LATERAL (SELECT seq FROM cointill_outbox
+				WHERE url = told.url AND project = told.project AND invoice = told.invoice AND state = 'due' ORDER BY seq LIMIT 1) first
+		WHERE m.url = told.url AND m.project = told.project AND m.invoice = told.invoice
+			AND m.state = 'due' AND m.seq = first.seq AND NOT m.ready`
 	// qLockOverdue does not wait: it skips what is just being recorded.
 	qLockOverdue = `WITH overdue AS MATERIALIZED (SELECT invoice FROM cointill_outbox
 			WHERE ready AND (endpoint, due) >= ($1, ` + never + `) AND (endpoint, due) < ($1,` + now + ` - $2::bigint)
@@ -305,12 +309,13 @@ const (
 		s AS (SELECT id FROM cointill_subjects WHERE id = ANY(ARRAY(SELECT invoice FROM overdue))
 			ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)
 		SELECT id FROM i UNION ALL SELECT id FROM s`
+	// qGiveUp counts as a claim. qReleaseNext follows.
 	qGiveUp = `WITH told AS (UPDATE cointill_outbox m
-			SET state = 'dead', ready = false, claimed = false, tried = tried + 1
+			SET state = 'dead', ready = false, claimed = false, token = token + 1, tried = tried + 1
 			WHERE m.id = ANY(ARRAY(SELECT id FROM cointill_outbox WHERE invoice = ANY($1::text[]) AND ready AND endpoint = $7
 				AND due <` + now + ` - $8::bigint ORDER BY due + 0, n LIMIT $9 FOR UPDATE SKIP LOCKED))
-			RETURNING m.id, m.invoice, m.url, m.project, m.state)` + recordTold + `
-		SELECT count(*) FROM told`
+			RETURNING m.id, m.token)` + recordTold + `
+		SELECT id FROM told`
 	qInsertGone = `INSERT INTO cointill_gone (url, project) VALUES ($1, $2) ON CONFLICT DO NOTHING`
 	qDeleteGone = `DELETE FROM cointill_gone WHERE url = $1 AND project = $2`
 	// qKill keeps claims as they are, so that their outcome is recorded.
@@ -319,7 +324,7 @@ const (
 	qNextDue = `SELECT due -` + now + ` FROM cointill_outbox WHERE ready ORDER BY due, n LIMIT 1`
 	qHistory = `SELECT ` + messageColumns + `, m.state, m.due, a.at, a.duration, a.status, a.excerpt, a.error
 		FROM cointill_outbox m LEFT JOIN LATERAL (SELECT * FROM cointill_attempts WHERE message = m.id OFFSET 0) a ON true
-		WHERE m.invoice = $1 ORDER BY m.seq, m.n, a.n`
+		WHERE m.invoice = $1 ORDER BY m.seq, m.n, a.token, a.n`
 	qLockInvoice = `WITH i AS (SELECT id FROM cointill_invoices WHERE id = $1 FOR NO KEY UPDATE),
 		s AS (SELECT id FROM cointill_subjects WHERE id = $1 FOR NO KEY UPDATE)
 		SELECT id FROM i UNION ALL SELECT id FROM s`

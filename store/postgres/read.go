@@ -12,6 +12,7 @@ import (
 	"github.com/cointill/cointill/store/internal/listing"
 	"github.com/cointill/cointill/store/internal/record"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // reader implements [invoice.Reader], and reads payouts, on a pool or a transaction.
@@ -25,6 +26,14 @@ func newReader(q querier, listings *listing.Cache) reader { return reader{q, lis
 
 // within returns the reader in a transaction.
 func (r reader) within(tx pgx.Tx) reader { return newReader(tx, r.listings) }
+
+// again repeats what reads, as the function of this name does. Within a transaction only the transaction can be repeated.
+func (r reader) again(ctx context.Context, read func() error) error {
+	if _, own := r.q.(*pgxpool.Pool); !own {
+		return read()
+	}
+	return again(ctx, read)
+}
 
 // Invoice implements [invoice.Reader].
 func (r reader) Invoice(ctx context.Context, id string) (invoice.Invoice, error) {
@@ -47,13 +56,17 @@ func (r reader) one(ctx context.Context, what, query string, args ...any) (invoi
 	return found[0], nil
 }
 
-func (r reader) many(ctx context.Context, query string, args ...any) ([]invoice.Invoice, error) {
-	found, err := r.q.Query(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer found.Close()
-	return record.ScanInvoices[[]byte](found)
+func (r reader) many(ctx context.Context, query string, args ...any) (out []invoice.Invoice, err error) {
+	err = r.again(ctx, func() error {
+		found, err := r.q.Query(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		defer found.Close()
+		out, err = record.ScanInvoices[[]byte](found)
+		return err
+	})
+	return out, err
 }
 
 // InvoicesAt implements [invoice.Reader].
@@ -105,12 +118,16 @@ func columnsOf(keys []chain.Key) ([]any, error) {
 
 // Payments implements [invoice.Reader].
 func (r reader) Payments(ctx context.Context, id string, after chain.Key, limit int) ([]invoice.Payment, error) {
-	found, err := r.q.Query(ctx, qPayments, id, string(after.Network), after.TxID, after.Index, int64(max(limit, 0)))
-	if err != nil {
-		return nil, fmt.Errorf("postgres: read payments of invoice %s: %w", id, err)
-	}
-	defer found.Close()
-	out, err := record.ScanPayments[[]byte](found, id)
+	var out []invoice.Payment
+	err := r.again(ctx, func() error {
+		found, err := r.q.Query(ctx, qPayments, id, string(after.Network), after.TxID, after.Index, int64(max(limit, 0)))
+		if err != nil {
+			return err
+		}
+		defer found.Close()
+		out, err = record.ScanPayments[[]byte](found, id)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("postgres: read payments of invoice %s: %w", id, err)
 	}
@@ -119,15 +136,24 @@ func (r reader) Payments(ctx context.Context, id string, after chain.Key, limit 
 
 // HeldSlots implements [invoice.SlotLister].
 func (r reader) HeldSlots(ctx context.Context, network chain.Network, address chain.Address, first, last string, limit int) ([]string, error) {
-	found, err := r.q.Query(ctx, qHeldSlots, string(network), string(address), first, last, int64(max(limit, 0)))
-	if err != nil {
-		return nil, fmt.Errorf("postgres: read held slots of %s: %w", address, err)
-	}
-	slots, err := pgx.CollectRows(found, pgx.RowTo[string])
+	var slots []string
+	err := r.again(ctx, func() (err error) {
+		slots, err = collect(ctx, r.q, pgx.RowTo[string], qHeldSlots, string(network), string(address), first, last, int64(max(limit, 0)))
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("postgres: read held slots of %s: %w", address, err)
 	}
 	return slots, nil
+}
+
+// collect returns all rows of a query.
+func collect[T any](ctx context.Context, q querier, row pgx.RowToFunc[T], query string, args ...any) ([]T, error) {
+	found, err := q.Query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(found, row)
 }
 
 // PaidInvoices implements [invoice.PaidLister].
@@ -152,7 +178,7 @@ func (r reader) InvoicesWaking(ctx context.Context, network chain.Network, head 
 // Network implements [invoice.Reader].
 func (r reader) Network(ctx context.Context, network chain.Network) (invoice.Progress, error) {
 	p := invoice.Progress{Network: network}
-	err := record.ScanProgress(r.q.QueryRow(ctx, qNetwork, string(network)), &p)
+	err := r.again(ctx, func() error { return record.ScanProgress(r.q.QueryRow(ctx, qNetwork, string(network)), &p) })
 	if errors.Is(err, pgx.ErrNoRows) {
 		return invoice.Progress{}, nil
 	} else if err != nil {

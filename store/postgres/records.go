@@ -69,16 +69,20 @@ func (r *Records) ReadRecords(ctx context.Context, log string, position int64, d
 
 // page reads rows of two columns.
 func page[T any](ctx context.Context, q querier, query string, args ...any) (firsts []T, bodies [][]byte, err error) {
-	found, err := q.Query(ctx, query, args...)
-	if err != nil {
-		return nil, nil, err
-	}
-	var first T
-	var body []byte
-	_, err = pgx.ForEachRow(found, []any{&first, &body}, func() error {
-		firsts, bodies = append(firsts, first), append(bodies, body)
-		body = nil // the next row gets its own
-		return nil
+	err = again(ctx, func() error {
+		firsts, bodies = nil, nil
+		found, err := q.Query(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		var first T
+		var body []byte
+		_, err = pgx.ForEachRow(found, []any{&first, &body}, func() error {
+			firsts, bodies = append(firsts, first), append(bodies, body)
+			body = nil // the next row gets its own
+			return nil
+		})
+		return err
 	})
 	return firsts, bodies, err
 }
@@ -86,7 +90,9 @@ func page[T any](ctx context.Context, q querier, query string, args ...any) (fir
 // Document returns a document and its version, or 0 if there is none.
 func (r *Records) Document(ctx context.Context, kind, name string) (version int64, body []byte, err error) {
 	if err = cmp.Or(ctx.Err(), records.CheckNames(kind, name)); err == nil {
-		err = r.store.pool.QueryRow(ctx, qDocument, []byte(kind), []byte(name)).Scan(&version, &body)
+		err = again(ctx, func() error {
+			return r.store.pool.QueryRow(ctx, qDocument, []byte(kind), []byte(name)).Scan(&version, &body)
+		})
 	}
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, nil, nil

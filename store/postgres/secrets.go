@@ -14,12 +14,13 @@ var _ store.MessageSecrets = (*Store)(nil)
 // MessageSecrets implements [store.MessageSecrets], in the order of the ids. It returns only the id and the secret of a
 // message.
 func (s *Store) MessageSecrets(ctx context.Context, after string, limit int) ([]invoice.Message, error) {
-	found, err := s.pool.Query(ctx, qSecrets, after, limit)
-	if err != nil {
-		return nil, fmt.Errorf("postgres: read secrets of messages: %w", err)
-	}
-	out, err := pgx.CollectRows(found, func(row pgx.CollectableRow) (m invoice.Message, err error) {
-		return m, row.Scan(&m.ID, &m.Secret)
+	var out []invoice.Message
+	err := again(ctx, func() (err error) {
+		out, err = collect(ctx, s.pool, func(row pgx.CollectableRow) (m invoice.Message, err error) {
+			err = row.Scan(&m.ID, &m.Secret)
+			return m, err
+		}, qSecrets, after, limit)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("postgres: read secrets of messages: %w", err)

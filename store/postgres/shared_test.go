@@ -122,8 +122,12 @@ func openTwice(t *testing.T) processes {
 	return processes{open(t, pool), open(t, pgtest.Connect(t, pool.Config().ConnString()))}
 }
 
+// Their identity numbers come in any order.
 func TestA49_TwoProcessesOnOneDatabaseKeepThePromisesOfABackend(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) store.Backend { return openTwice(t) }, storetest.WithListers())
+	storetest.Run(t, func(t *testing.T) store.Backend {
+		database := server.Copy(t, "cached", cached)
+		return processes{open(t, pgtest.Connect(t, database)), open(t, pgtest.Connect(t, database))}
+	}, storetest.WithListers())
 }
 
 // A reader that asks for what follows the last event it has seen must see every event, in order, though

@@ -39,7 +39,7 @@ func New(ctx context.Context, pool *pgxpool.Pool) (*Store, error) {
 	if err := checkSettings(ctx, pool); err != nil {
 		return nil, fmt.Errorf("postgres: New: %w", err)
 	}
-	if err := migrations().Check(one(ctx, pool)); err != nil {
+	if err := again(ctx, func() error { return migrations().Check(one(ctx, pool)) }); err != nil {
 		return nil, fmt.Errorf("postgres: New: %w", err)
 	}
 	s := &Store{reader: newReader(pool, new(listing.Cache)), pool: pool}
@@ -51,7 +51,8 @@ func New(ctx context.Context, pool *pgxpool.Pool) (*Store, error) {
 func checkSettings(ctx context.Context, pool *pgxpool.Pool) error {
 	var durable, encoding string
 	const settings = `SELECT current_setting('synchronous_commit'), current_setting('server_encoding')`
-	if err := pool.QueryRow(ctx, settings).Scan(&durable, &encoding); err != nil {
+	read := func() error { return pool.QueryRow(ctx, settings).Scan(&durable, &encoding) }
+	if err := again(ctx, read); err != nil {
 		return fmt.Errorf("read settings: %w", err)
 	}
 	switch {
@@ -76,7 +77,20 @@ const (
 	codeUnique        = "23505"
 	codeUnsupported   = "0A000"
 	codeSyntax        = "42601"
+	codeNoFunction    = "42883"
+	codeParameter     = "22023" // a parameter of storage that the engine does not have
+	codeTableExists   = "42P07"
+	codeColumnExists  = "42701"
 )
+
+// isUnsupported reports whether the engine does not know what it was asked for.
+func isUnsupported(err error) bool {
+	switch sqlState(err) {
+	case codeUnsupported, codeSyntax, codeNoFunction, codeParameter:
+		return true
+	}
+	return false
+}
 
 // sqlState returns the SQLSTATE code of an error of the server, or an empty text for another error.
 func sqlState(err error) string {

@@ -21,8 +21,11 @@ const (
 	maxGroup = 256
 	// groupTimeout bounds how long the caller that commits for others may be kept.
 	groupTimeout = 30 * time.Second
-	// attempts is how often a transaction is tried in all.
-	attempts = 6
+	// attempts is how often a transaction is tried in all. Engines that serialize by themselves ask for more than one
+	// repetition when many callers meet.
+	attempts = 10
+	// longestPause bounds the pause between two attempts.
+	longestPause = 64 * time.Millisecond
 )
 
 // readCommitted is the isolation that the statements are written for, whatever the default of the pool is: each sees
@@ -163,7 +166,7 @@ func (w *writer) alone(ctx context.Context, j *job) error {
 		return err
 	}
 	if r, refused := s.refused[j]; refused {
-		return r.explain(ctx, w.pool)
+		return again(ctx, func() error { return r.explain(ctx, w.pool) })
 	}
 	return s.declined[j]
 }
@@ -233,7 +236,7 @@ func isFinal(err error) bool {
 		!strings.HasPrefix(native.Code, "08") && native.Code != "40003"
 }
 
-// lostError means that a connection was lost when nothing could have been stored yet.
+// lostError means that nothing was stored: a connection was lost before the commit, or another migration was quicker.
 type lostError struct{ err error }
 
 func (e *lostError) Error() string { return e.err.Error() }
@@ -247,7 +250,7 @@ func again(ctx context.Context, do func() error) error {
 			return err
 		}
 		// At random, so that transactions that collided do not collide again.
-		pause := time.NewTimer(rand.N(time.Millisecond << n))
+		pause := time.NewTimer(rand.N(min(time.Millisecond<<n, longestPause)))
 		select {
 		case <-pause.C:
 		case <-ctx.Done():
@@ -255,6 +258,11 @@ func again(ctx context.Context, do func() error) error {
 			return err
 		}
 	}
+}
+
+// transact runs a function in a transaction of its own, again and again if need be.
+func transact(ctx context.Context, pool *pgxpool.Pool, options pgx.TxOptions, do func(pgx.Tx) error) error {
+	return again(ctx, func() error { return pgx.BeginTxFunc(ctx, pool, options, do) })
 }
 
 // isTransient reports whether an error means that nothing was stored and another try may succeed. It does not ask the
