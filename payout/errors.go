@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+
+	"github.com/cointill/cointill/chain"
 )
 
 // InvalidError describes an invalid argument and why it was refused. Nothing was stored.
@@ -102,9 +104,10 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("%s: %s and %s exceed the limit of %s", e.Counter, e.Sum, e.Delta, e.Max)
 }
 
-// FeeError is returned for a fee outside of the bounds, all in base units of the network's own coin. It wraps ErrFeeTooLow or
+// FeeError is returned for a fee outside of the bounds, all in base units of Asset, the network's own coin. It wraps ErrFeeTooLow or
 // ErrFeeTooHigh. Where Least exceeds Greatest no fee is possible. Nothing was stored.
 type FeeError struct {
+	Asset chain.AssetID
 	Fee, Least, Greatest *big.Int
 	err                  error
 }

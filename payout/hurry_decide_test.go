@@ -80,7 +80,7 @@ func TestDecide_WhatAnOperatorChoseIsFollowed(t *testing.T) {
 }
 
 func TestTheFeeOfAnOperatorIsWithinItsBounds(t *testing.T) {
-	b := bounds{big.NewInt(5), big.NewInt(9)}
+	b := bounds{coin, big.NewInt(5), big.NewInt(9)}
 	for fee, want := range map[int64]error{4: ErrFeeTooLow, 5: nil, 9: nil, 10: ErrFeeTooHigh} {
 		err := b.check(big.NewInt(fee))
 		require.ErrorIs(t, err, want)
@@ -91,7 +91,7 @@ func TestTheFeeOfAnOperatorIsWithinItsBounds(t *testing.T) {
 		}
 	}
 	require.ErrorIs(t, b.check(nil), ErrFeeTooLow)
-	require.ErrorIs(t, bounds{big.NewInt(9), big.NewInt(5)}.check(big.NewInt(9)), ErrFeeTooHigh, "none is possible")
+	require.ErrorIs(t, bounds{coin, big.NewInt(9), big.NewInt(5)}.check(big.NewInt(9)), ErrFeeTooHigh, "none is possible")
 	for fee, want := range map[int64]string{1: "5", 7: "7", 20: "9"} {
 		require.Equal(t, want, b.within(big.NewInt(fee)).String())
 	}

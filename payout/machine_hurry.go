@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+
+	"github.com/cointill/cointill/chain"
 )
 
 // due reports whether it is time for a higher fee: an operator chose one, or no block took the newest version in time.
@@ -42,15 +44,18 @@ func (f facts) unhurried() string {
 }
 
 // bounds are the fees that an operator may choose from.
-type bounds struct{ least, greatest *big.Int }
+type bounds struct {
+	asset           chain.AssetID
+	least, greatest *big.Int
+}
 
 // check returns a FeeError for a fee outside of the bounds.
 func (b bounds) check(fee *big.Int) error {
 	switch {
 	case fee == nil || fee.Cmp(b.least) < 0:
-		return &FeeError{Fee: orZero(fee), Least: b.least, Greatest: b.greatest, err: ErrFeeTooLow}
+		return &FeeError{Asset: b.asset, Fee: orZero(fee), Least: b.least, Greatest: b.greatest, err: ErrFeeTooLow}
 	case fee.Cmp(b.greatest) > 0:
-		return &FeeError{Fee: fee, Least: b.least, Greatest: b.greatest, err: ErrFeeTooHigh}
+		return &FeeError{Asset: b.asset, Fee: fee, Least: b.least, Greatest: b.greatest, err: ErrFeeTooHigh}
 	}
 	return nil
 }

@@ -71,10 +71,13 @@ func (s *Service) hurryOnce(ctx context.Context, id string, fee *big.Int, actor 
 	if err != nil {
 		return Transaction{}, err
 	}
+	t := h.terms.Transaction
+	if t.chosen(fee) { // meanwhile
+		return t, nil
+	}
 	if err := h.bounds().check(fee); err != nil {
 		return Transaction{}, err
 	}
-	t := h.terms.Transaction
 	t.Hurry = &Hurry{Fee: new(big.Int).Set(fee), At: s.now(), Actor: actor}
 	if err := h.trial(ctx, t, h.terms.Bump); err != nil {
 		return Transaction{}, err
@@ -152,7 +155,7 @@ func (h *hurrying) find(ctx context.Context) error {
 	least, why := h.fee(ctx, false, big.NewInt(1))
 	if why == nil {
 		h.set(least, h.greatest(h.d))
-		if why = h.bounds().check(least); why == nil {
+		if why = h.bounds().check(h.terms.Least); why == nil {
 			return h.propose(ctx)
 		}
 	} else if !errors.Is(why, ErrNoReplacement) {
@@ -167,7 +170,7 @@ func (h *hurrying) find(ctx context.Context) error {
 	}
 	h.terms.Bump = true
 	h.set(bump, h.mostBump(h.d))
-	if err := h.bounds().check(bump); err != nil {
+	if err := h.bounds().check(h.terms.Least); err != nil {
 		return err
 	}
 	return h.propose(ctx)
@@ -181,7 +184,7 @@ func (h *hurrying) set(least, greatest *big.Int) {
 	h.terms.Least, h.terms.Greatest = least, greatest
 }
 
-func (h *hurrying) bounds() bounds { return bounds{h.terms.Least, h.terms.Greatest} }
+func (h *hurrying) bounds() bounds { return bounds{h.terms.Asset, h.terms.Least, h.terms.Greatest} }
 
 // propose sets the fee that the network asks for at present.
 func (h *hurrying) propose(ctx context.Context) error {
