@@ -107,7 +107,7 @@ func (e *LimitError) Error() string {
 // FeeError is returned for a fee outside of the bounds, all in base units of Asset, the network's own coin. It wraps ErrFeeTooLow or
 // ErrFeeTooHigh. Where Least exceeds Greatest no fee is possible. Nothing was stored.
 type FeeError struct {
-	Asset chain.AssetID
+	Asset                chain.AssetID
 	Fee, Least, Greatest *big.Int
 	err                  error
 }
@@ -153,6 +153,8 @@ var (
 	ErrNotUnderWay = errors.New("the transaction cannot be hurried")
 	// ErrStopped is returned when a network's stop switch forbids what is asked.
 	ErrStopped = errors.New("the network is stopped")
+	// ErrNothingToSweep is returned when no deposit address has anything of an asset that is free.
+	ErrNothingToSweep = errors.New("nothing is to be swept")
 	// ErrNothingLeft is returned when nothing of an invoice is left to be refunded.
 	ErrNothingLeft = errors.New("nothing is left to be refunded")
 )

@@ -190,9 +190,15 @@ type Spender interface {
 // Sweeper is an optional interface of a [Spender] whose deposits stay at the addresses that they came to.
 type Sweeper interface {
 	// Sweep makes the next transaction that brings a holding to the lane: PurposeTopUp when its address needs coins for
-	// the fee first, else PurposeSweep. It returns ErrNoCoins when it is not worth its fee, or when nobody has the coins
-	// for it.
-	Sweep(ctx context.Context, w Wallet, h Holding) (Plan, Purpose, error)
+	// the fee first, else PurposeSweep. It returns ErrTooDear when it is not worth its fee, and ErrNoCoins when it is less
+	// than the least that is swept, when nobody has the coins for it, or when its address is busy.
+	Sweep(ctx context.Context, w Wallet, h Holding, o SweepOrder) (Plan, Purpose, error)
+}
+
+// SweepOrder says which limits a sweep is not held to. The zero value holds it to all of them.
+type SweepOrder struct {
+	Now  bool `json:"now,omitempty"`  // the least that is swept
+	Dear bool `json:"dear,omitempty"` // what its fee may be beside what it brings
 }
 
 // Bumper is an optional interface of a [Spender] on whose network a transaction may pay for one that it depends on.
@@ -342,6 +348,8 @@ var (
 	ErrFeeTooHigh = errors.New("the network's fee exceeds the greatest fee")
 	// ErrFeeTooLow is returned when a fee that an operator chose is not enough to make a difference.
 	ErrFeeTooLow = errors.New("the fee is too low to take the place of what is there")
+	// ErrTooDear is returned when a sweep is not worth its fee.
+	ErrTooDear = errors.New("the sweep is not worth its fee")
 	// ErrNoReplacement is returned when a transaction cannot have another version.
 	ErrNoReplacement = errors.New("the transaction cannot be replaced")
 	// ErrDiffers is wrapped when signed bytes are not what was to be signed, or not validly signed.

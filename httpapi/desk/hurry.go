@@ -103,4 +103,6 @@ func (v *visit) feeOf(asset chain.AssetID, text string) (*big.Int, string) {
 }
 
 // plain returns units of an asset as a number that can be changed.
-func (d *Desk) plain(asset chain.AssetID, units *big.Int) string { return d.byID[asset].Decimal(units).String() }
+func (d *Desk) plain(asset chain.AssetID, units *big.Int) string {
+	return d.byID[asset].Decimal(units).String()
+}

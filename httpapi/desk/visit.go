@@ -193,6 +193,8 @@ var refusals = []struct {
 	{payout.ErrDiffers, "What was brought is not the transaction that was to be signed, or it is not validly signed."},
 	{payout.ErrNoReplacement, "The transaction cannot be replaced; only time can end it."},
 	{payout.ErrNoCoins, "The coins for it are missing."},
+	{payout.ErrTooDear, "All of it costs more than is configured."},
+	{payout.ErrNothingToSweep, "No address has any of it that is free."},
 	{payout.ErrStopped, "Money out is stopped on this network."},
 	{payout.ErrNetwork, "This network pays nothing out."},
 	{payout.ErrClaimed, "The claim is not open."},
@@ -243,7 +245,8 @@ func refusal(err error) (string, bool) {
 	case errors.As(err, &refused):
 		return refused.Reason, true
 	case errors.Is(err, payout.ErrNotUnderWay): // the text says where it is
-		return capital(err.Error()[strings.Index(err.Error(), payout.ErrNotUnderWay.Error()):]) + ".", true
+		_, where, _ := strings.Cut(err.Error(), payout.ErrNotUnderWay.Error())
+		return "The transaction cannot be hurried" + where + ".", true
 	}
 	for _, r := range refusals {
 		if errors.Is(err, r.err) {

@@ -253,6 +253,23 @@ var payoutTable = []mutation{
 		rule: "an operator pays no more than is reserved",
 	},
 	{
+		name: "an ordered sweep costs more than is configured", file: "payout/service_sweep.go",
+		from: `o.Now && !o.Dear && plan.Version.Fee.Cmp(most) > 0`, to: `o.Now && !o.Dear && plan.Version.Fee.Cmp(most) < 0`,
+		rule: "what costs more than is configured is swept only by an order that says so",
+	},
+	{
+		name: "an order to sweep is followed for ever", file: "payout/service_sweep.go",
+		from: `	if r.now().Sub(o.At) >= orderAge {`, to: `	if r.now().Sub(o.At) < 0 {`,
+		rule: "an old order is not followed",
+	},
+	{
+		name: "what is too dear is ordered with the rest", file: "payout/service_sweep.go",
+		from: `	if dear {
+		list`, to: `	if dear || len(t.dear) > 0 {
+		list`,
+		rule: "an order that is not dear sweeps nothing that is",
+	},
+	{
 		name: "a choice that cannot be is kept", file: "payout/service_pay.go",
 		from: `	if t.Hurry == nil || failed != nil {
 		return failed

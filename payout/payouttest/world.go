@@ -251,6 +251,7 @@ func (w *world) step() {
 		{4, func() { w.cancel(svc) }},
 		{4, func() { w.cancelBumped(svc, s) }},
 		{6, func() { w.hurry(svc, s) }},
+		{4, func() { w.sweepNow(svc, s) }},
 		{4, func() { w.refund(svc, s) }},
 		{2, func() { w.claim(svc) }},
 		{3, func() { w.reorganise(s) }},

@@ -132,6 +132,26 @@ func (s *Spender) dearer(v payout.Version, t payout.Transaction, greatest *big.I
 	return v, nil
 }
 
+// Sweep implements [payout.Sweeper]. Nothing is swept without an order. What is less than ten fees is too dear.
+func (s *Spender) Sweep(ctx context.Context, w payout.Wallet, h payout.Holding, o payout.SweepOrder) (payout.Plan, payout.Purpose, error) {
+	anchor := "sweep:" + string(h.Address)
+	locked, err := w.Locked(ctx, []string{anchor})
+	fee := big.NewInt(spenderFee)
+	switch {
+	case err != nil:
+		return payout.Plan{}, "", err
+	case !o.Now || len(locked) > 0 || h.Units.Cmp(fee) <= 0:
+		return payout.Plan{}, "", payout.ErrNoCoins
+	case !o.Dear && h.Units.Cmp(new(big.Int).Mul(fee, big.NewInt(10))) < 0:
+		return payout.Plan{}, "", payout.ErrTooDear
+	}
+	v := payout.Version{Fee: fee, Rate: "7 sat/vB", Spends: []string{anchor}, At: s.Start, Unsigned: fmt.Appendf(nil, "psbt\xff%s", anchor)}
+	v.Moves = []payout.Move{
+		{Holding: h, Units: new(big.Int).Neg(h.Units), Fee: true}, {Holding: laneOf(h.Asset), Units: new(big.Int).Sub(h.Units, fee)},
+	}
+	return payout.Plan{Lane: string(h.Address), Anchor: anchor, Version: v}, payout.PurposeSweep, nil
+}
+
 // Verify implements [payout.Spender].
 func (s *Spender) Verify(v payout.Version, signed []byte) ([]byte, string, error) {
 	if !bytes.Equal(signed, Signed(v.Unsigned)) {
