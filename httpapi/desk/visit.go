@@ -26,6 +26,7 @@ type visit struct {
 	route  *route
 	root   string                     // the relative URL of the desk's root
 	memo   map[string]invoice.Project // projects that were read
+	read   map[string]payout.Payout   // payouts that were read
 }
 
 func (v *visit) ctx() context.Context { return v.r.Context() }
