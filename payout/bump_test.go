@@ -34,14 +34,18 @@ func (b *bumpSpender) Plan(ctx context.Context, w payout.Wallet, queued []payout
 }
 
 func (b *bumpSpender) Bump(_ context.Context, _ payout.Wallet, t payout.Transaction, greatest *big.Int) (payout.Plan, error) {
+	cost := big.NewInt(b.cost)
+	if t.Hurry != nil {
+		cost = big.NewInt(max(3, t.Hurry.Fee.Int64()))
+	}
 	switch {
 	case b.none:
 		return payout.Plan{}, payout.ErrNoReplacement
-	case b.cost > greatest.Int64():
+	case cost.Cmp(greatest) > 0:
 		return payout.Plan{}, payout.ErrFeeTooHigh
 	}
 	b.planned++
-	v := b.version(nil, changeOf(t.Last().TxID), b.cost, true)
+	v := b.version(nil, changeOf(t.Last().TxID), cost.Int64(), true)
 	v.Unsigned = fmt.Appendf(nil, "%s bump %d", v.Unsigned, b.planned)
 	return payout.Plan{Lane: "lane", Anchor: v.Spends[0], Version: v}, nil
 }

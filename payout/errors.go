@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+
+	"github.com/cointill/cointill/chain"
 )
 
 // InvalidError describes an invalid argument and why it was refused. Nothing was stored.
@@ -102,6 +104,21 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("%s: %s and %s exceed the limit of %s", e.Counter, e.Sum, e.Delta, e.Max)
 }
 
+// FeeError is returned for a fee outside of the bounds, all in base units of Asset, the network's own coin. It wraps ErrFeeTooLow or
+// ErrFeeTooHigh. Where Least exceeds Greatest no fee is possible. Nothing was stored.
+type FeeError struct {
+	Asset                chain.AssetID
+	Fee, Least, Greatest *big.Int
+	err                  error
+}
+
+func (e *FeeError) Error() string {
+	return fmt.Sprintf("%v: %s, where it must be from %s to %s", e.err, e.Fee, e.Least, e.Greatest)
+}
+
+// Unwrap returns ErrFeeTooLow or ErrFeeTooHigh.
+func (e *FeeError) Unwrap() error { return e.err }
+
 // KeyError is returned when a project has a payout with the same key and other contents.
 type KeyError struct {
 	Key    string
@@ -132,6 +149,12 @@ var (
 	ErrClaimed = errors.New("the claim is not open")
 	// ErrNetwork is returned for an asset of a network that is not configured.
 	ErrNetwork = errors.New("network is not configured")
+	// ErrNotUnderWay is returned when a transaction cannot be hurried because of where it is, such as in a block.
+	ErrNotUnderWay = errors.New("the transaction cannot be hurried")
+	// ErrStopped is returned when a network's stop switch forbids what is asked.
+	ErrStopped = errors.New("the network is stopped")
+	// ErrNothingToSweep is returned when no deposit address has anything of an asset that is free.
+	ErrNothingToSweep = errors.New("nothing is to be swept")
 	// ErrNothingLeft is returned when nothing of an invoice is left to be refunded.
 	ErrNothingLeft = errors.New("nothing is left to be refunded")
 )

@@ -64,6 +64,9 @@ func decide(f facts) decision {
 	case f.look != nil:
 		d.looked(f)
 	}
+	if !f.hurries() {
+		d.tx.Hurry = nil
+	}
 	return d
 }
 
@@ -458,7 +461,7 @@ func (d *decision) waiting(f facts) {
 		d.act = actSend
 	case !last.Signed():
 		d.act = actSign
-	case f.now.Sub(last.At) >= f.rules.bump && f.sent() && last.Expires.IsZero() && !f.givenUp():
+	case f.due():
 		d.act = actReplace
 		d.bump = !f.wantsCancel() && f.rested()
 		d.kept = d.bump && pooled >= 0 && pooled < d.send && f.tx.Detail != ""
@@ -508,20 +511,24 @@ func (d *decision) unsaid(f facts) {
 	}
 }
 
-// rested reports whether the transaction may have another bump: it had none, or the last one ended some time ago.
+// rested reports whether the transaction may have another bump: it had none, or the last one ended some time ago, or an
+// operator does not want to wait.
 func (f facts) rested() bool {
-	return f.child == nil || !f.child.Stage.Open() && f.now.Sub(f.child.UpdatedAt) >= f.rules.bump
+	return f.child == nil || !f.child.Stage.Open() && (f.hurries() || f.now.Sub(f.child.UpdatedAt) >= f.rules.bump)
 }
 
 // givenUp reports whether the transaction is a bump of one that is to be cancelled: to pay more for it would make the
 // cancellation dearer.
 func (f facts) givenUp() bool { return f.parent != nil && f.parent.Cancel && f.parent.Mined < 0 }
 
-// lost reports whether no node has the newest signed version, and it is time to send it again.
+// lost reports whether no node has the newest signed version, and it is time to send it, for the first time or again.
 func (f facts) lost() bool {
 	i := f.tx.newestSigned()
-	return i >= 0 && !f.look.Versions[i].Pooled && f.now.Sub(f.tx.SentAt) >= f.rules.resend
+	return i >= 0 && !f.look.Versions[i].Pooled && (f.unsent(i) || f.now.Sub(f.tx.SentAt) >= f.rules.resend)
 }
+
+// unsent reports whether the version is the newest, and was never sent.
+func (f facts) unsent(i int) bool { return i == len(f.tx.Versions)-1 && !f.sent() }
 
 // sent reports whether the newest version was sent.
 func (f facts) sent() bool { return !f.tx.SentAt.IsZero() && !f.tx.SentAt.Before(f.tx.Last().At) }

@@ -138,7 +138,8 @@ type Total struct {
 
 // Spender plans, checks and sends the transactions of one network. It holds no private key and stores nothing: what it
 // must remember is in the [Transaction]. Its methods may block on a node until ctx ends. They are called concurrently,
-// but Plan and Replace by one goroutine of one process at a time.
+// but Plan and Replace by one goroutine of one process at a time, except for trials: what those return is never made, and
+// their Wallet takes no numbers.
 type Spender interface {
 	// Network returns the network.
 	Network() chain.Network
@@ -157,8 +158,10 @@ type Spender interface {
 	// until a person has looked at it: somebody else uses its key. Any other makes all payouts wait.
 	Plan(ctx context.Context, w Wallet, payouts []Payout) (Plan, error)
 	// Replace makes the next version of a transaction, with a higher fee of at most greatest, which spends the anchor.
-	// With t.Cancel it pays us instead of the payouts. It returns ErrFeeTooHigh, ErrNoCoins, or ErrNoReplacement when the
-	// network has none: then only time can end the transaction.
+	// With t.Cancel it pays us instead of the payouts. With t.Hurry its fee is the chosen one, rounded down to what the
+	// network can express, or the least that takes the place of the versions before it if that is more, and not what the
+	// network asks for. It returns ErrFeeTooHigh, ErrNoCoins, or ErrNoReplacement when the network has none: then only time
+	// can end the transaction.
 	Replace(ctx context.Context, w Wallet, t Transaction, greatest *big.Int) (Version, error)
 	// Verify checks that signed bytes are the version, signed by the right keys, and would be valid on the chain. It
 	// returns them in the form in which they are sent, and their id. It refuses with ErrDiffers. It does not block.
@@ -187,9 +190,15 @@ type Spender interface {
 // Sweeper is an optional interface of a [Spender] whose deposits stay at the addresses that they came to.
 type Sweeper interface {
 	// Sweep makes the next transaction that brings a holding to the lane: PurposeTopUp when its address needs coins for
-	// the fee first, else PurposeSweep. It returns ErrNoCoins when it is not worth its fee, or when nobody has the coins
-	// for it.
-	Sweep(ctx context.Context, w Wallet, h Holding) (Plan, Purpose, error)
+	// the fee first, else PurposeSweep. It returns ErrTooDear when it is not worth its fee, and ErrNoCoins when it is less
+	// than the least that is swept, when nobody has the coins for it, or when its address is busy.
+	Sweep(ctx context.Context, w Wallet, h Holding, o SweepOrder) (Plan, Purpose, error)
+}
+
+// SweepOrder says which limits a sweep is not held to. The zero value holds it to all of them.
+type SweepOrder struct {
+	Now  bool `json:"now,omitempty"`  // the least that is swept
+	Dear bool `json:"dear,omitempty"` // what its fee may be beside what it brings
 }
 
 // Bumper is an optional interface of a [Spender] on whose network a transaction may pay for one that it depends on.
@@ -202,7 +211,8 @@ type Bumper interface {
 	// The plan's Anchor is the coin by the name that it has in the moves of that version. The plan pays no payouts, and its
 	// version Cancels, since all of it comes back to us but the fee. Bump returns ErrNoReplacement when a bump is of no use, or
 	// not possible: nothing of t comes back to us, no node has t, t pays the network's fee, or can be replaced. It returns
-	// ErrNoCoins when the change is too little, and ErrFeeTooHigh when the bump would cost more than greatest.
+	// ErrNoCoins when the change is too little, and ErrFeeTooHigh when the bump would cost more than greatest. With t.Hurry it
+	// costs the chosen fee, or the least that is of use if that is more, whatever the network asks for.
 	//
 	// Replace then raises the fee of a bump like that of any other transaction, to what both together have to pay.
 	Bump(ctx context.Context, w Wallet, t Transaction, greatest *big.Int) (Plan, error)
@@ -334,8 +344,12 @@ var (
 	ErrDayClosed = errors.New("the accounting day is closed")
 	// ErrNoCoins is returned when the coins that are free at present do not suffice.
 	ErrNoCoins = errors.New("not enough free coins")
-	// ErrFeeTooHigh is returned when the network's fee exceeds the greatest that was reserved.
+	// ErrFeeTooHigh is returned when a fee exceeds the greatest that was reserved, or that is configured.
 	ErrFeeTooHigh = errors.New("the network's fee exceeds the greatest fee")
+	// ErrFeeTooLow is returned when a fee that an operator chose is not enough to make a difference.
+	ErrFeeTooLow = errors.New("the fee is too low to take the place of what is there")
+	// ErrTooDear is returned when a sweep is not worth its fee.
+	ErrTooDear = errors.New("the sweep is not worth its fee")
 	// ErrNoReplacement is returned when a transaction cannot have another version.
 	ErrNoReplacement = errors.New("the transaction cannot be replaced")
 	// ErrDiffers is wrapped when signed bytes are not what was to be signed, or not validly signed.

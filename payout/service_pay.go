@@ -14,9 +14,6 @@ import (
 	"github.com/cointill/cointill/invoice"
 )
 
-// errStopped means that the stop switch forbids the next step.
-var errStopped = errors.New("the network is stopped")
-
 // round is one look at a network, by the process that has its duty.
 type round struct {
 	*Service
@@ -84,7 +81,7 @@ func (r *round) advance(ctx context.Context, t Transaction) error {
 			return err
 		}
 		next, more, err := r.perform(ctx, d)
-		if errors.Is(err, errStopped) {
+		if errors.Is(err, ErrStopped) {
 			return nil
 		}
 		if err != nil || !more {
@@ -309,7 +306,7 @@ func (r *round) sign(ctx context.Context, d decision) (Transaction, bool, error)
 		return d.tx, false, err
 	}
 	if r.stopped {
-		return d.tx, false, errStopped
+		return d.tx, false, ErrStopped
 	}
 	if r.n.Signer == nil {
 		return d.tx, false, r.reasons(ctx, d.payouts, ReasonSignature, "")
@@ -415,7 +412,7 @@ func (r *round) send(ctx context.Context, d decision) (Transaction, bool, error)
 // replace makes and stores the next version.
 func (r *round) replace(ctx context.Context, d decision) (Transaction, bool, error) {
 	if r.stopped && !d.tx.Cancel {
-		return d.tx, false, errStopped
+		return d.tx, false, ErrStopped
 	}
 	t := d.tx
 	made, failed := false, errNoBump
@@ -424,7 +421,7 @@ func (r *round) replace(ctx context.Context, d decision) (Transaction, bool, err
 			return t, false, failed
 		}
 	}
-	v, err := r.n.Spender.Replace(ctx, r.wallet(), t, r.greatest(d))
+	v, err := r.n.Spender.Replace(ctx, r.wallet(), t, t.atMost(r.greatest(d)))
 	switch {
 	case errors.Is(err, ErrNotFound) && t.unsigned() >= 0: // a provider takes back only what it has
 		return r.sign(ctx, d)
@@ -437,9 +434,9 @@ func (r *round) replace(ctx context.Context, d decision) (Transaction, bool, err
 		if made {
 			return t, false, failed
 		}
-		return t, false, r.notBumped(ctx, d, err, failed)
+		return t, false, r.unbettered(ctx, t, err, r.notBumped(ctx, d, err, failed))
 	case errors.Is(err, ErrNoCoins):
-		return t, false, r.reasons(ctx, d.payouts, reasonOf(err), err.Error())
+		return t, false, r.unbettered(ctx, t, err, r.reasons(ctx, d.payouts, reasonOf(err), err.Error()))
 	case err != nil:
 		return t, false, fmt.Errorf("replace: %w", err)
 	}
@@ -447,6 +444,7 @@ func (r *round) replace(ctx context.Context, d decision) (Transaction, bool, err
 	if last := t.Last(); !last.Signed() && !last.Offered {
 		t.Versions = t.Versions[:len(t.Versions)-1]
 	}
+	v.Hurry, t.Hurry = t.Hurry, nil
 	t.Versions = append(t.Versions, v)
 	t.Refused = ""
 	t.Version++
@@ -482,17 +480,17 @@ func (r *round) notBumped(ctx context.Context, d decision, why, bump error) erro
 // parent is stored with it: so there is no bump of one that has ended meanwhile, and never more than one at a time. It
 // reports whether it is stored.
 func (r *round) bump(ctx context.Context, d decision) (made bool, err error) {
-	t, most := d.tx, r.mostBump(d)
-	bumper, able := r.n.Spender.(Bumper)
-	if !able || !d.bump || most.Sign() <= 0 {
+	t, most := d.tx, d.tx.atMost(r.mostBump(d))
+	if !d.bump {
 		return false, errNoBump
 	}
-	plan, err := bumper.Bump(ctx, r.wallet(), t, most)
+	plan, err := r.planBump(ctx, r.wallet(), t, most)
 	if err != nil {
-		return false, fmt.Errorf("bump: %w", err)
+		return false, err
 	}
 	child, reserve := r.errand(plan, PurposeBump, most)
 	child.Parent, t.Child, t.Detail = t.ID, child.ID, ""
+	child.Versions[0].Hurry, t.Hurry = t.Hurry, nil
 	t.Version++
 	t.UpdatedAt = child.CreatedAt
 	err = r.commit(ctx, Batch{
@@ -505,6 +503,35 @@ func (r *round) bump(ctx context.Context, d decision) (made bool, err error) {
 	r.note(t)
 	r.note(child)
 	return true, r.advance(ctx, child)
+}
+
+// planBump returns the plan of a bump that costs at most the given fee.
+func (r *round) planBump(ctx context.Context, w Wallet, t Transaction, most *big.Int) (Plan, error) {
+	bumper, able := r.n.Spender.(Bumper)
+	if !able || most.Sign() <= 0 {
+		return Plan{}, errNoBump
+	}
+	plan, err := bumper.Bump(ctx, w, t, most)
+	if err != nil {
+		return Plan{}, fmt.Errorf("bump: %w", err)
+	}
+	return plan, nil
+}
+
+// unbettered forgets what an operator chose for a transaction that cannot have it, once the payouts say why: he may choose
+// again.
+func (r *round) unbettered(ctx context.Context, t Transaction, why, failed error) error {
+	if t.Hurry == nil || failed != nil {
+		return failed
+	}
+	r.log.Warn("a transaction cannot be hurried", "network", r.n.id, "transaction", t.ID, "fee", t.Hurry.Fee, "error", why)
+	t.Hurry = nil
+	t.Version++
+	if err := r.commit(ctx, Batch{Transactions: []Transaction{t}, Fence: r.fence}); err != nil {
+		return fmt.Errorf("store that a transaction is not hurried: %w", err)
+	}
+	r.note(t)
+	return nil
 }
 
 // mostBump returns the most that bumps of the transaction may cost. Those of a bump share what is reserved for it.

@@ -174,8 +174,11 @@ func (r *round) claim(ctx context.Context, plan Plan, queued []Payout) (*Transac
 // are not worth their fee nor those that fail keep it from the others, and neither costs more than a few calls a round.
 func (r *round) sweepAll(ctx context.Context) error {
 	sweeper, able := r.n.Spender.(Sweeper)
-	if !able || !r.n.sweeps() {
+	if !able {
 		return nil
+	}
+	if err := r.sweepOrdered(ctx, sweeper); err != nil || !r.n.sweeps() {
+		return err
 	}
 	from, _ := r.n.swept.Load().(string)
 	list, last, err := r.sweepable(ctx, from)
@@ -194,11 +197,11 @@ func (r *round) sweepAll(ctx context.Context) error {
 		if err := r.heed(ctx); err != nil {
 			return err
 		}
-		did, err := r.sweep(ctx, sweeper, h)
-		if err != nil {
+		did, err := r.sweep(ctx, sweeper, h, SweepOrder{}, nil)
+		if err != nil && !errors.Is(err, ErrTooDear) {
 			failed = errors.Join(failed, fmt.Errorf("payout: sweep %s: %w", h.Name, err))
 		}
-		if did {
+		if did != "" {
 			begun++
 		}
 	}
@@ -240,27 +243,34 @@ func (r *round) worthSweeping(h Holding) bool {
 	return has && a.MinSweep != nil && h.Branch == 0 && h.Wallet != "" && h.Lock == "" && h.Units.Cmp(a.MinSweep) >= 0
 }
 
-// sweep plans, stores and begins one sweep or the top-up before it. It reports whether it did.
-func (r *round) sweep(ctx context.Context, sweeper Sweeper, h Holding) (bool, error) {
-	plan, purpose, err := sweeper.Sweep(ctx, r.wallet(), h)
+// sweep plans, stores and begins one sweep or the top-up before it. It returns which; nothing while it has to wait. docs
+// returns documents that are stored with it, and may be nil.
+func (r *round) sweep(ctx context.Context, sweeper Sweeper, h Holding, o SweepOrder, docs func(Purpose) ([]Document, error)) (Purpose, error) {
+	plan, purpose, err := r.planSweep(ctx, sweeper, r.wallet(), h, o)
 	if errors.Is(err, ErrNoCoins) || errors.Is(err, ErrFeeTooHigh) {
-		return false, nil
+		return "", nil
 	}
 	if err != nil {
-		return false, err
+		return "", err
 	}
 	t, e := r.errand(plan, purpose, plan.Version.Fee)
-	err = r.commit(ctx, Batch{Transactions: []Transaction{t}, Locks: t.lockList(), Entries: []Entry{e}, Fence: r.fence})
+	b := Batch{Transactions: []Transaction{t}, Locks: t.lockList(), Entries: []Entry{e}, Fence: r.fence}
+	if docs != nil {
+		if b.Documents, err = docs(purpose); err != nil {
+			return "", err
+		}
+	}
+	err = r.commit(ctx, b)
 	var short *InsufficientError
 	if errors.As(err, &short) || errors.Is(err, ErrConflict) {
 		r.log.Warn("a sweep has to wait", "network", r.n.id, "holding", h.Name, "error", err)
-		return false, nil
+		return "", nil
 	}
 	if err != nil {
-		return false, err
+		return "", err
 	}
 	r.note(t)
-	return true, r.advance(ctx, t)
+	return purpose, r.advance(ctx, t)
 }
 
 // errand returns a planned transaction that pays no payouts, and the entry that reserves its greatest fee in the operator's

@@ -31,19 +31,21 @@ const (
 
 // fakeSpender pays from one address. The test says what its chain knows.
 type fakeSpender struct {
-	mu      sync.Mutex // guards what follows
-	rate    int64      // the fee of a transaction
-	nonce   int
-	mined   map[string]payout.Sighting // by id on the chain
-	taken   bool                       // the number of every transaction was used by another
-	dead    bool                       // no transaction can ever be mined
-	sent    []string                   // every call of Send
-	sendErr error
-	planErr error
-	never   map[string]string // payouts that can never be paid, by receiver
-	funding map[string][]payout.Move
-	brought map[string]*big.Int // by foreign transactions: "txid asset receiver"
-	planned int                 // calls of Plan
+	mu         sync.Mutex // guards what follows
+	rate       int64      // the fee of a transaction
+	nonce      int
+	mined      map[string]payout.Sighting // by id on the chain
+	taken      bool                       // the number of every transaction was used by another
+	dead       bool                       // no transaction can ever be mined
+	sent       []string                   // every call of Send
+	sendErr    error
+	planErr    error
+	never      map[string]string // payouts that can never be paid, by receiver
+	funding    map[string][]payout.Move
+	brought    map[string]*big.Int // by foreign transactions: "txid asset receiver"
+	planned    int                 // calls of Plan
+	replaceErr error               // of Replace
+	replacing  func()              // happens once during a call of Replace
 }
 
 func newFakeSpender() *fakeSpender {
@@ -148,8 +150,22 @@ func (f *fakeSpender) version(payouts []payout.Payout, nonce string, fee int64, 
 }
 
 func (f *fakeSpender) Replace(_ context.Context, _ payout.Wallet, t payout.Transaction, greatest *big.Int) (payout.Version, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if meanwhile := f.replacing; meanwhile != nil {
+		f.replacing = nil
+		f.mu.Unlock()
+		meanwhile()
+		f.mu.Lock()
+	}
+	if f.replaceErr != nil {
+		return payout.Version{}, f.replaceErr
+	}
 	fee := max(t.Last().Fee.Int64()+1, f.rate)
-	if fee > greatest.Int64() {
+	if t.Hurry != nil {
+		fee = max(t.Last().Fee.Int64()+1, t.Hurry.Fee.Int64())
+	}
+	if big.NewInt(fee).Cmp(greatest) > 0 {
 		return payout.Version{}, payout.ErrFeeTooHigh
 	}
 	if t.Cancel {
@@ -161,7 +177,7 @@ func (f *fakeSpender) Replace(_ context.Context, _ payout.Wallet, t payout.Trans
 	v.Moves = slices.Clone(v.Moves)
 	for i, m := range v.Moves {
 		if m.Fee {
-			v.Moves[i].Units = new(big.Int).Sub(m.Units, big.NewInt(1))
+			v.Moves[i].Units = new(big.Int).Sub(new(big.Int).Add(m.Units, t.Last().Fee), big.NewInt(fee))
 		}
 	}
 	return v, nil
@@ -286,6 +302,8 @@ func on(t *testing.T, test func(t *testing.T, s *shop)) {
 		test(t, s)
 	})
 }
+
+func newMemoryShop(t *testing.T) *shop { return newShop(t, store.NewMemory()) }
 
 func newShop(t *testing.T, b store.Backend) *shop {
 	s := &shop{t: t, store: b, spender: newFakeSpender(), signer: &instantSigner{}, clock: noon, sales: map[string]*invoice.Invoice{}}

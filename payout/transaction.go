@@ -58,6 +58,8 @@ type Transaction struct {
 	Stage    Stage     `json:"stage"`
 	// Cancel is set once the payouts should not be paid any more: the next version pays us instead.
 	Cancel bool `json:"cancel,omitempty"`
+	// Hurry is what an operator chose for the next version, or for a bump, until there is one; nil if nothing.
+	Hurry *Hurry `json:"hurry,omitempty"`
 	// Never names coins that versions spend and that can never exist, because another version of the transaction that should
 	// have made them is buried.
 	Never []string `json:"never,omitempty"`
@@ -110,8 +112,18 @@ type Version struct {
 	Cancels bool      `json:"cancels,omitempty"`
 	Expires time.Time `json:"expires,omitzero"` // the chain's time after which it cannot be mined; zero if never
 	At      time.Time `json:"at"`               // when it was planned
+	// Hurry is the choice of an operator that it follows; nil if it follows what the network asks for.
+	Hurry *Hurry `json:"hurry,omitempty"`
 	// Note holds what the Spender needs to know about it later.
 	Note []byte `json:"note,omitempty"`
+}
+
+// Hurry is what an operator chose so that a transaction is mined sooner.
+type Hurry struct {
+	// Fee is the fee of the next version, or that of a bump alone, in base units of the network's own coin.
+	Fee   *big.Int  `json:"fee"`
+	At    time.Time `json:"at"`
+	Actor string    `json:"actor,omitempty"`
 }
 
 // Signed reports whether the version is signed.

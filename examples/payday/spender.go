@@ -102,8 +102,8 @@ func (s *spender) die(v payout.Version) {
 }
 
 // Sweep implements payout.Sweeper.
-func (s *sweeper) Sweep(ctx context.Context, w payout.Wallet, h payout.Holding) (payout.Plan, payout.Purpose, error) {
-	plan, purpose, err := s.Sweeper.Sweep(ctx, w, h)
+func (s *sweeper) Sweep(ctx context.Context, w payout.Wallet, h payout.Holding, o payout.SweepOrder) (payout.Plan, payout.Purpose, error) {
+	plan, purpose, err := s.Sweeper.Sweep(ctx, w, h, o)
 	switch {
 	case err != nil:
 	case purpose == payout.PurposeTopUp:

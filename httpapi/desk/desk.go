@@ -11,6 +11,7 @@ import (
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/httpapi/internal/page"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/payout"
 )
 
 //go:embed assets
@@ -140,7 +141,7 @@ func (d *Desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	page.Policy{}.Set(w.Header())
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	v := &visit{Desk: d, w: w, r: r, root: page.Up(r.URL.Path), memo: map[string]invoice.Project{}}
+	v := &visit{Desk: d, w: w, r: r, root: page.Up(r.URL.Path), memo: map[string]invoice.Project{}, read: map[string]payout.Payout{}}
 	if err := v.enter(); err != nil {
 		v.fail(err)
 	}

@@ -40,5 +40,8 @@ func Explain(inv invoice.Invoice, now time.Time, refundable, over *big.Int) Expl
 	return out
 }
 
+// Clip calls clip.
+func Clip(s string, n int) string { return clip(s, n) }
+
 // LookedAt returns what the home page says of the invoices that it looked at.
 func LookedAt(asked int, bounded bool) string { return lookedAt(asked, bounded) }

@@ -342,8 +342,9 @@ func (v *visit) holdings() error {
 	return v.render(http.StatusOK, "holdings", "Addresses with money", struct {
 		Network, Next string
 		Rows          []holdingRow
+		Sweeps        []fact
 		Open          []*transactionView
-	}{v.networkName(network), next, rows, views})
+	}{v.networkName(network), next, rows, v.sweepLinks(network), views})
 }
 
 // moneyActs returns the acts on networks.
@@ -353,8 +354,69 @@ func moneyActs() []*act {
 	}
 	return []*act{
 		{route: on("/money/stop"), name: "network.stop", plan: func(v *visit) (*deed, error) { return v.planSwitch(true) }},
+		{route: on("/money/sweep"), name: "network.sweep", plan: planSweep},
 		{route: on("/money/resume"), name: "network.resume", plan: func(v *visit) (*deed, error) { return v.planSwitch(false) }},
 	}
+}
+
+// sweepLinks returns links to the acts that sweep the assets of a network now.
+func (v *visit) sweepLinks(network chain.Network) []fact {
+	var out []fact
+	for _, a := range v.cfg.Payouts.Assets() {
+		if a.ID.Network() == network && v.person.Role.May(RoleApprover) {
+			out = append(out, fact{Name: a.Code, Link: v.root + "money/sweep?" + url.Values{"asset": {string(a.ID)}}.Encode()})
+		}
+	}
+	return out
+}
+
+// planSweep plans to bring what is at deposit addresses of an asset to the wallet, whatever the least is that is swept.
+func planSweep(v *visit) (*deed, error) {
+	asset := chain.AssetID(v.query("asset"))
+	if !slices.Contains(v.payingNetworks(), asset.Network()) {
+		return nil, invoice.ErrNotFound
+	}
+	d := &deed{
+		title: "Sweep " + v.assetName(asset) + " now", button: "Sweep", subject: "money", label: "Money", danger: true,
+		hidden: []field{{Name: "asset", Value: string(asset)}},
+	}
+	t, err := v.cfg.Payouts.SweepTerms(v.ctx(), asset)
+	if text, known := refusal(err); known {
+		d.refused = text
+		return d, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	d.text = "The process that pays out brings it to the wallet, whatever the least is that is swept by itself. The operator's float pays the fees."
+	d.facts = v.termsOfSweep(t)
+	dear := v.query("dear") != ""
+	if t.TooDear > 0 {
+		d.fields = []field{{Name: "dear", Label: "Also what costs more than is configured", Kind: "checkbox", Value: v.query("dear")}}
+	}
+	d.do = func(ctx context.Context, _, _ string) (done, error) {
+		after, err := v.cfg.Payouts.SweepNow(ctx, asset, dear, v.person.ID)
+		return done{after: map[string]string{"addresses": strconv.Itoa(len(after.Holdings)), "dear": strconv.FormatBool(dear)}}, err
+	}
+	return d, nil
+}
+
+// termsOfSweep returns what is to be confirmed of a sweep.
+func (v *visit) termsOfSweep(t payout.SweepTerms) []fact {
+	out := []fact{
+		{Name: "Network", Value: v.networkName(t.Asset.Network())}, {Name: "At their addresses", Value: v.amount(t.Asset, t.Units)},
+		{Name: "Addresses", Value: strconv.Itoa(len(t.Holdings))}, {Name: "Greatest fee of what can begin now", Value: v.amount(t.FeeAsset, t.Fee)},
+	}
+	if t.TopUps > 0 {
+		out = append(out, fact{Name: "Get coins for the fee first", Value: counted(t.TopUps, "address, whose sweep costs more later", "addresses, whose sweeps cost more later")})
+	}
+	if t.Waiting > 0 {
+		out = append(out, fact{Name: "Have to wait", Value: counted(t.Waiting, "address", "addresses")})
+	}
+	if t.TooDear > 0 {
+		out = append(out, fact{Name: "Cost more than is configured", Value: counted(t.TooDear, "address", "addresses") + ", for up to " + v.amount(t.FeeAsset, t.DearFee)})
+	}
+	return out
 }
 
 // planSwitch plans to stop or to resume money out on a network.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"net/http"
 	"slices"
 	"strconv"
@@ -119,7 +120,8 @@ type transactionView struct {
 	NetworkName, Link, ChainLink string
 	Versions                     []versionView
 	Payouts                      []fact
-	CanSign, CanCancel           bool
+	CanSign, CanCancel, CanHurry bool
+	Chosen                       string // the fee that an operator chose and that waits
 }
 
 type versionView struct {
@@ -151,6 +153,10 @@ func (v *visit) viewTransaction(t payout.Transaction) *transactionView {
 	}
 	may := v.person.Role.May(RoleApprover) && v.cfg.Payouts != nil
 	out.CanSign = may && signable(t)
+	out.CanHurry = may && hurriable(t)
+	if t.Hurry != nil {
+		out.Chosen = v.feeLike(t.Last(), t.Hurry.Fee)
+	}
 	out.CanCancel = may && t.Stage.Open() && !t.Cancel && t.Purpose == payout.PurposePay
 	return out
 }
@@ -161,13 +167,19 @@ func signable(t payout.Transaction) bool {
 }
 
 // feeText returns the fee of a version in the coin of its network, if that is known.
-func (v *visit) feeText(version payout.Version) string {
+func (v *visit) feeText(version payout.Version) string { return v.feeLike(version, version.Fee) }
+
+// feeLike returns a fee in the coin that the version pays its own in.
+func (v *visit) feeLike(version payout.Version, fee *big.Int) string {
 	for _, m := range version.Moves {
 		if m.Fee {
-			return v.amount(m.Holding.Asset, version.Fee)
+			return v.amount(m.Holding.Asset, fee)
 		}
 	}
-	return version.Fee.String() + " base units"
+	if len(version.Moves) > 0 { // fees of coins are no part of a move: all of them are in the network's own coin
+		return v.amount(version.Moves[0].Holding.Asset, fee)
+	}
+	return fee.String() + " base units"
 }
 
 // oneTransaction returns the transaction of the path, if the person sees all of its payouts.
@@ -211,6 +223,7 @@ func payoutActs() []*act {
 		{route: on("/payouts/{id}/paid", RoleApprover), name: "payout.mark_paid", plan: planPaid},
 		{route: calm, name: "webhook.resend", plan: planPayoutResend},
 		{route: on("/transactions/{id}/cancel", RoleApprover), name: "transaction.cancel", plan: planTransactionCancel},
+		{route: on("/transactions/{id}/hurry", RoleApprover), name: "transaction.hurry", plan: planHurry},
 		{route: on("/transactions/{id}/export", RoleApprover), name: "transaction.export", plan: planExport, repeat: true},
 		{route: on("/transactions/{id}/import", RoleApprover), name: "transaction.import", plan: planImport},
 	}

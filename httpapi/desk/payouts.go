@@ -222,7 +222,11 @@ func (v *visit) exportPayouts() error {
 // onePayout returns the payout of the path, or ErrNotFound if the person does not see its project.
 func (v *visit) onePayout() (payout.Payout, error) { return v.payoutByID(v.r.PathValue("id")) }
 
+// payoutByID reads each payout once in a request.
 func (v *visit) payoutByID(id string) (payout.Payout, error) {
+	if p, read := v.read[id]; read {
+		return p, nil
+	}
 	if id == "" || len(id) > 100 {
 		return payout.Payout{}, invoice.ErrNotFound
 	}
@@ -232,6 +236,7 @@ func (v *visit) payoutByID(id string) (payout.Payout, error) {
 	}
 	for _, p := range page.Payouts {
 		if p.ID == id && v.person.Sees(p.Project) {
+			v.read[id] = p
 			return p, nil
 		}
 	}

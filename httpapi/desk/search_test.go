@@ -52,3 +52,24 @@ func TestFiltersAreSavedAsLinks(t *testing.T) {
 	require.NotContains(t, w.acted(w.post("/filters/remove", url.Values{"name": {"Late ones"}})), "Late ones")
 	require.Empty(t, w.audit(), "filters change nothing but the list")
 }
+
+func TestALongTextIsCutBetweenCharacters(t *testing.T) {
+	for in, want := range map[string]string{
+		"short": "short", "0123456789": "0123456789", "0123456789a": "0123456…", "012345äöü": "012345…", "ääääää": "äää…", "日本語日本語": "日本…",
+		"\xff23456789ab": "\xff234567…", "\xff\xbf\xbf\xbf\xbf\xbf\xbf\xbf\xbf\xbf\xbf": "\xff\xbf\xbf\xbf…",
+	} {
+		got := desk.Clip(in, 10)
+		require.Equal(t, want, got)
+		require.LessOrEqual(t, len(got), 10)
+	}
+}
+
+// A person of several projects needs no more reads for the page of an act than the transaction has payouts.
+func TestThePayoutsOfATransactionAreReadOnce(t *testing.T) {
+	w := newWorld(t, nil)
+	_, path := w.sent("rent")
+	w.as("ben", desk.RoleApprover, w.shop, w.rival)
+	w.lists = 0
+	w.page(path + "/cancel")
+	require.Equal(t, 1, w.lists)
+}

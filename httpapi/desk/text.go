@@ -18,17 +18,21 @@ func clean(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' })
 }
 
-// clip returns the beginning of a text, of at most n bytes.
+// clip returns the beginning of a text, of at most n bytes. It cuts between characters; what is no text, it cuts
+// anywhere.
 func clip(s string, n int) string {
 	if len(s) <= n {
 		return s
 	}
 	const dots = "…"
-	s = s[:n-len(dots)]
-	for !utf8.ValidString(s) {
-		s = s[:len(s)-1]
+	n -= len(dots)
+	for range utf8.UTFMax - 1 { // more continuation bytes are no text
+		if utf8.RuneStart(s[n]) {
+			break
+		}
+		n--
 	}
-	return s + dots
+	return s[:n] + dots
 }
 
 // orZero returns n, or 0 for nil.

@@ -26,6 +26,7 @@ type visit struct {
 	route  *route
 	root   string                     // the relative URL of the desk's root
 	memo   map[string]invoice.Project // projects that were read
+	read   map[string]payout.Payout   // payouts that were read
 }
 
 func (v *visit) ctx() context.Context { return v.r.Context() }
@@ -192,6 +193,10 @@ var refusals = []struct {
 	{payout.ErrNothingLeft, "Nothing is left to be refunded."},
 	{payout.ErrDiffers, "What was brought is not the transaction that was to be signed, or it is not validly signed."},
 	{payout.ErrNoReplacement, "The transaction cannot be replaced; only time can end it."},
+	{payout.ErrNoCoins, "The coins for it are missing."},
+	{payout.ErrTooDear, "All of it costs more than is configured."},
+	{payout.ErrNothingToSweep, "No address has any of it that is free."},
+	{payout.ErrStopped, "Money out is stopped on this network."},
 	{payout.ErrNetwork, "This network pays nothing out."},
 	{payout.ErrClaimed, "The claim is not open."},
 	{invoice.ErrConflict, "It was changed by somebody else at the same moment. Look at it again."},
@@ -240,6 +245,9 @@ func refusal(err error) (string, bool) {
 		return "This was asked before with other contents: payout " + key.Payout + ".", true
 	case errors.As(err, &refused):
 		return refused.Reason, true
+	case errors.Is(err, payout.ErrNotUnderWay): // the text says where it is
+		_, where, _ := strings.Cut(err.Error(), payout.ErrNotUnderWay.Error())
+		return "The transaction cannot be hurried" + where + ".", true
 	}
 	for _, r := range refusals {
 		if errors.Is(err, r.err) {
@@ -247,6 +255,23 @@ func refusal(err error) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// refused returns the fault of something that was refused for the reason.
+func refused(text string) *fault { return &fault{http.StatusConflict, "Refused", text} }
+
+// feeRefusal is refusal for an act with a fee.
+func (v *visit) feeRefusal(err error) (string, bool) {
+	var fee *payout.FeeError
+	switch {
+	case errors.As(err, &fee) && fee.Least.Cmp(fee.Greatest) > 0:
+		return fmt.Sprintf("The least fee that helps is %s, and no more than %s may be paid.", v.amount(fee.Asset, fee.Least), v.amount(fee.Asset, fee.Greatest)), true
+	case errors.As(err, &fee):
+		return fmt.Sprintf("The fee must be from %s to %s.", v.amount(fee.Asset, fee.Least), v.amount(fee.Asset, fee.Greatest)), true
+	case errors.Is(err, payout.ErrFeeTooHigh):
+		return "The fee is more than is permitted.", true
+	}
+	return refusal(err)
 }
 
 // oneProject returns a project that the person may see, or ErrNotFound. It reads each once in a request.

@@ -50,6 +50,7 @@ type world struct {
 	person desk.Person
 	absent error // of Authenticate
 	lose   bool  // the next commit of payouts is stored, and its answer lost
+	lists  int   // reads of lists of payouts
 	extra  int64 // base units that are held beyond what is owed, of each asset
 }
 
@@ -68,6 +69,13 @@ func (l lossy) CommitPayouts(ctx context.Context, b payout.Batch) error {
 		return errDown
 	}
 	return err
+}
+
+func (l lossy) Payouts(ctx context.Context, q payout.Query) (payout.Page, error) {
+	l.w.mu.Lock()
+	l.w.lists++
+	l.w.mu.Unlock()
+	return l.Memory.Payouts(ctx, q)
 }
 
 func (l lossy) Totals(ctx context.Context) ([]payout.Total, error) {

@@ -175,7 +175,7 @@ var payoutTable = []mutation{
 	},
 	{
 		name: "the same bytes are not sent again", file: "payout/machine_decide.go",
-		from: `	return i >= 0 && !f.look.Versions[i].Pooled`, to: `	return i >= 0 && f.tx.SentAt.IsZero()`,
+		from: `	return i >= 0 && !f.look.Versions[i].Pooled && (`, to: `	return i >= 0 && f.tx.SentAt.IsZero() && (`,
 		rule: "what nodes forgot is sent again",
 	},
 	{
@@ -226,5 +226,72 @@ var payoutTable = []mutation{
 `, to: `		d.kept = false
 `,
 		rule: "what cannot be replaced is bumped",
+	},
+	{
+		name: "a hurried version costs more than was chosen", file: "payout/machine_hurry.go",
+		from: `	return least(t.Hurry.Fee, greatest)`, to: `	return greatest`,
+		rule: "nobody pays more than he chose",
+	},
+	{
+		name: "what is being cancelled is hurried", file: "payout/machine_hurry.go",
+		from: `	case f.wantsCancel() && !last.Cancels, f.givenUp():`, to: `	case f.givenUp():`,
+		rule: "nobody hurries what should not be paid",
+	},
+	{
+		name: "a choice waits for ever", file: "payout/machine_hurry.go",
+		from: `f.unhurried() == "" && f.now.Sub(h.At) < f.rules.bump`, to: `f.unhurried() == ""`,
+		rule: "an old choice is not followed",
+	},
+	{
+		name: "what a bump pays for is hurried", file: "payout/machine_hurry.go",
+		from: `	case f.child != nil && f.child.Stage.Open():`, to: `	case f.child != nil && f.child.Stage.Open() && f.child.Signed() && f.now.IsZero():`,
+		rule: "a transaction is replaced or bumped, not both at a time",
+	},
+	{
+		name: "any fee can be chosen", file: "payout/machine_hurry.go",
+		from: `	case fee.Cmp(b.greatest) > 0:`, to: `	case fee.Cmp(b.greatest) > 0 && b.least.Sign() < 0:`,
+		rule: "an operator pays no more than is reserved",
+	},
+	{
+		name: "an ordered sweep costs more than is configured", file: "payout/service_sweep.go",
+		from: `o.Now && !o.Dear && plan.Version.Fee.Cmp(most) > 0`, to: `o.Now && !o.Dear && plan.Version.Fee.Cmp(most) < 0`,
+		rule: "what costs more than is configured is swept only by an order that says so",
+	},
+	{
+		name: "an order to sweep is followed for ever", file: "payout/service_sweep.go",
+		from: `	if r.now().Sub(o.At) >= orderAge {`, to: `	if r.now().Sub(o.At) < 0 {`,
+		rule: "an old order is not followed",
+	},
+	{
+		name: "what is too dear is ordered with the rest", file: "payout/service_sweep.go",
+		from: `	if dear {
+		list`, to: `	if dear || len(t.dear) > 0 {
+		list`,
+		rule: "an order that is not dear sweeps nothing that is",
+	},
+	{
+		name: "a choice that cannot be is kept", file: "payout/service_pay.go",
+		from: `	if t.Hurry == nil || failed != nil {
+		return failed
+	}`, to: `	if true {
+		return failed
+	}`,
+		rule: "what an operator chose and cannot be is forgotten",
+	},
+	{
+		name: "the choice of one operator overwrites that of another", file: "payout/service_hurry.go",
+		from: `	t.Version++
+	if err := s.commit(ctx, Batch{Transactions: []Transaction{t}}); err != nil {
+		return Transaction{}, err
+	}
+	s.log.Info("a transaction is hurried"`, to: `	now, err := s.cfg.Store.Transaction(ctx, id)
+	if t.Version = now.Version + 1; err != nil {
+		return Transaction{}, err
+	}
+	if err := s.commit(ctx, Batch{Transactions: []Transaction{t}}); err != nil {
+		return Transaction{}, err
+	}
+	s.log.Info("a transaction is hurried"`,
+		rule: "what is decided on stale facts is refused",
 	},
 }

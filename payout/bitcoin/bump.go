@@ -58,14 +58,14 @@ func (s *Spender) bump(ctx context.Context, t payout.Transaction, greatest int64
 	if d.below, err = s.belowBump(ctx, t, i); err != nil {
 		return draft{}, err
 	}
-	rate, _, err := s.rate(ctx)
+	c, err := s.price(ctx, t.Hurry)
 	if err != nil {
 		return draft{}, err
 	}
-	c := cost{rate: rate}
-	if c.enough(d.below) {
-		return draft{}, useless("it pays " + rateText(rate) + " already")
+	if t.Hurry == nil && c.enough(d.below) {
+		return draft{}, useless("it pays " + rateText(c.rate) + " already")
 	}
+	c.best = s.rateOf(d.below.Fee, d.below.Size)
 	in, err := s.changeIn(t.Versions[i])
 	if err != nil {
 		return draft{}, err
@@ -202,13 +202,16 @@ func (s *Spender) carry(d draft, c cost, greatest int64) (draft, error) {
 	if c.before > 0 {
 		d.fee = max(d.fee, c.before+feeFor(c.increment, weight), feeFor(c.best+1, weight))
 	}
+	if c.chosen > 0 { // it pays more for its size than what it is to help, or it helps nothing
+		d.fee = max(d.fee, c.chosen, feeFor(max(c.rate, c.best+1), weight))
+	}
 	switch d.change = total.paid - d.fee; {
 	case d.fee > greatest:
 		return draft{}, fmt.Errorf("payout/bitcoin: a bump: %w: %d of at most %d", payout.ErrFeeTooHigh, d.fee, greatest)
 	case d.change < total.dust:
 		return draft{}, fmt.Errorf("payout/bitcoin: a bump: %w: the change of %d cannot pay %d", payout.ErrNoCoins, total.paid, d.fee)
 	}
-	return d, nil
+	return d, s.follow(&d, c, weight)
 }
 
 // rebump returns the draft of the next version of a bump, with a fee of at most greatest. Any version before it may be in a
@@ -227,15 +230,15 @@ func (s *Spender) rebump(ctx context.Context, t payout.Transaction, greatest int
 	if d.below, err = s.below(ctx, t, t.Last()); err != nil {
 		return draft{}, err
 	}
-	c := cost{}
-	if c.rate, c.increment, err = s.rate(ctx); err != nil {
+	c, err := s.price(ctx, t.Hurry)
+	if err != nil {
 		return draft{}, err
 	}
 	for _, v := range t.Versions {
 		fee := s.reserved(v.Fee)
 		c.before, c.best = max(c.before, fee), max(c.best, s.rateOf(fee, s.sizeOf(v)))
 	}
-	if weight := s.sumOf(nil, []coin{d.inputs[0].coin}).weigh(true); c.missing(d.below, weight) <= c.before {
+	if weight := s.sumOf(nil, []coin{d.inputs[0].coin}).weigh(true); t.Hurry == nil && c.missing(d.below, weight) <= c.before {
 		return draft{}, fmt.Errorf("payout/bitcoin: %w: it pays %s already", payout.ErrNoReplacement, rateText(c.rate))
 	}
 	tip, err := s.node.Tip(ctx)

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"math/big"
+	"strings"
 	"testing"
 
 	"github.com/btcsuite/btcd/btcutil/psbt"
+	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 
 	btc "github.com/cointill/cointill/chain/bitcoin"
@@ -304,4 +306,72 @@ func TestReplace_FirstSeen(t *testing.T) {
 			require.Contains(t, tx.Last().Spends, tx.Anchor)
 		})
 	}
+}
+
+// mustRate reads a rate that is for people, in satoshis for 1000 bytes.
+func mustRate(t *testing.T, text string) int64 {
+	d, err := decimal.NewFromString(strings.TrimSuffix(text, " sat/vB"))
+	require.NoError(t, err)
+	return d.Shift(3).IntPart()
+}
+
+// chosen lets an operator choose the fee of what comes next.
+func chosen(tx payout.Transaction, fee int64) payout.Transaction {
+	tx.Hurry = &payout.Hurry{Fee: big.NewInt(fee)}
+	return tx
+}
+
+func TestHurry_AReplacementHasTheFeeThatWasChosen(t *testing.T) {
+	s, f := newFakeShop(t, btc.BitcoinRegtest(), btc.P2WPKH)
+	tx := stuck(t, s, f, 10_000_000, 1_000_000)
+	f.burden[tx.Last().TxID] = tx.Last().Fee.Int64()
+	size := vsizeOf(parse(t, tx.Last()))
+	least := func() int64 {
+		v, err := s.spender.Replace(t.Context(), s.books, chosen(tx, 1), big.NewInt(1_000_000))
+		require.NoError(t, err)
+		return v.Fee.Int64()
+	}
+	for _, asked := range []int64{1_000, 400_000} { // what the network asks for does not count
+		f.rate(asked)
+		require.InDelta(t, tx.Last().Fee.Int64()+size, least(), 2, "the increment of BIP-125")
+		v, err := s.spender.Replace(t.Context(), s.books, chosen(tx, 12_345), big.NewInt(12_345))
+		require.NoError(t, err)
+		require.Equal(t, int64(12_345), v.Fee.Int64())
+		require.Equal(t, 12_345*1000/size, mustRate(t, v.Rate), "its own rate")
+		_, err = s.spender.Replace(t.Context(), s.books, chosen(tx, least()-1), big.NewInt(least()-1))
+		require.ErrorIs(t, err, payout.ErrFeeTooHigh)
+	}
+	_, err := s.spender.Replace(t.Context(), s.books, chosen(tx, 600*size), big.NewInt(1_000_000))
+	require.ErrorIs(t, err, payout.ErrFeeTooHigh, "above the cap of rates")
+	f.burden[tx.Last().TxID] = 50_000
+	require.Greater(t, least(), int64(50_000), "it pays for what payees have made of the outputs")
+}
+
+func TestHurry_ABumpCostsWhatWasChosen(t *testing.T) {
+	s, f := newFakeShop(t, btc.BitcoinRegtest(), btc.P2WPKH, firstSeen)
+	tx := stuck(t, s, f, 10_000_000, 1_000_000)
+	f.rate(1_000)
+	_, err := s.spender.Bump(t.Context(), s.books, tx, big.NewInt(100_000))
+	require.ErrorIs(t, err, payout.ErrNoReplacement, "it pays what the network asks for")
+	child := s.bump(t, chosen(tx, 12_345), 12_345)
+	s.sign(t, &child)
+	require.Equal(t, int64(12_345), child.Last().Fee.Int64())
+	low := s.bump(t, chosen(tx, 1), 12_345).Last()
+	before := 1000 * tx.Last().Fee.Int64() / vsizeOf(parse(t, tx.Last()))
+	require.Greater(t, 1000*low.Fee.Int64()/vsizeOf(parse(t, child.Last())), before, "a miner who takes both gets more for each byte")
+	_, err = s.spender.Bump(t.Context(), s.books, chosen(tx, low.Fee.Int64()-1), new(big.Int).Sub(low.Fee, big.NewInt(1)))
+	require.ErrorIs(t, err, payout.ErrFeeTooHigh)
+}
+
+func TestHurry_ABumpIsRaisedToWhatWasChosen(t *testing.T) {
+	s, f := newFakeShop(t, btc.BitcoinRegtest(), btc.P2WPKH)
+	tx := stuck(t, s, f, 10_000_000, 1_000_000)
+	f.burden[tx.Last().TxID] = 200_000
+	f.rate(20_000)
+	child := s.bump(t, tx, 100_000)
+	s.sign(t, &child)
+	f.pool(t, child.Last())
+	v, err := s.spender.Replace(t.Context(), s.books, chosen(child, 30_000), big.NewInt(30_000))
+	require.NoError(t, err)
+	require.Equal(t, int64(30_000), v.Fee.Int64(), "although it pays the network's rate")
 }

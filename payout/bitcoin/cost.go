@@ -17,6 +17,8 @@ type cost struct {
 	// Of a replacement: the highest fee of the versions before it, what it adds to that for 1000 bytes of its own, and the
 	// highest rate of those versions, rounded down as nodes do.
 	before, increment, best int64
+
+	chosen int64 // the fee that an operator chose; 0 for none
 }
 
 // fee returns the fee of a transaction of the weight. A replacement pays more than what it replaces, in all and for each
@@ -24,9 +26,9 @@ type cost struct {
 func (c cost) fee(weight int64) int64 {
 	fee := feeFor(c.rate, weight)
 	if c.before == 0 {
-		return fee
+		return max(fee, c.chosen)
 	}
-	return max(fee, c.before+feeFor(c.increment, weight), feeFor(c.best+1, weight))
+	return max(fee, c.chosen, c.before+feeFor(c.increment, weight), feeFor(c.best+1, weight))
 }
 
 // below is what a bump depends on: transactions of ours that no block has.
@@ -76,17 +78,36 @@ func (s sum) settle(c cost) (change, fee int64, ok bool) {
 	return 0, fee, s.outputs > 0 && fee >= c.fee(s.weigh(false))
 }
 
-// rate asks the node for the rate to pay, and what replacements pay more. It returns ErrFeeTooHigh above the cap.
-func (s *Spender) rate(ctx context.Context) (rate, increment int64, err error) {
+// price asks the node for the rate to pay, and what replacements pay more. What an operator chose takes the place of the
+// node's estimate. It returns ErrFeeTooHigh above the cap.
+func (s *Spender) price(ctx context.Context, h *payout.Hurry) (cost, error) {
 	f, err := s.node.Fees(ctx, s.fees.Blocks)
 	if err != nil {
-		return 0, 0, err
+		return cost{}, err
 	}
-	rate, increment = s.fees.decide(f)
-	if high := max(rate, increment); high > s.fees.Cap {
-		return 0, 0, fmt.Errorf("payout/bitcoin: %w: %s, and the cap is %s", payout.ErrFeeTooHigh, rateText(high), rateText(s.fees.Cap))
+	var c cost
+	if h != nil {
+		f.Estimate, c.chosen = 1, s.reserved(h.Fee)
 	}
-	return rate, increment, nil
+	c.rate, c.increment = s.fees.decide(f)
+	return c, s.capped(max(c.rate, c.increment))
+}
+
+// capped returns ErrFeeTooHigh for a rate above the cap.
+func (s *Spender) capped(rate int64) error {
+	if rate <= s.fees.Cap {
+		return nil
+	}
+	return fmt.Errorf("payout/bitcoin: %w: %s, and the cap is %s", payout.ErrFeeTooHigh, rateText(rate), rateText(s.fees.Cap))
+}
+
+// follow sets the rate of a draft whose fee an operator chose. It returns ErrFeeTooHigh above the cap.
+func (s *Spender) follow(d *draft, c cost, weight int64) error {
+	if c.chosen == 0 {
+		return nil
+	}
+	d.rate = s.rateOf(d.fee, vsize(weight))
+	return s.capped(d.rate)
 }
 
 // decide returns the rate to pay, and the increment of replacements, by what a node says.

@@ -46,7 +46,7 @@ func (s *Spender) Plan(ctx context.Context, w payout.Wallet, payouts []payout.Pa
 	if plan.Refused = refused; len(pays) == 0 {
 		return plan, nil
 	}
-	rate, _, err := s.rate(ctx)
+	c, err := s.price(ctx, nil)
 	if err != nil {
 		return payout.Plan{}, err
 	}
@@ -54,7 +54,7 @@ func (s *Spender) Plan(ctx context.Context, w payout.Wallet, payouts []payout.Pa
 	if err != nil {
 		return payout.Plan{}, err
 	}
-	d, err := s.fund(ctx, coins, cost{rate: rate}, func(coins []coin, c cost) ([]coin, []pay, error) {
+	d, err := s.fund(ctx, coins, c, func(coins []coin, c cost) ([]coin, []pay, error) {
 		return s.fit(coins, pays, c)
 	})
 	if err != nil {

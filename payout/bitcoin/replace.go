@@ -165,13 +165,9 @@ func (s *Spender) keepUnspent(ctx context.Context, t payout.Transaction, d *draf
 
 // costOf returns what the next version must pay.
 func (s *Spender) costOf(ctx context.Context, t payout.Transaction) (cost, error) {
-	rate, increment, err := s.rate(ctx)
-	if err != nil {
-		return cost{}, err
-	}
-	c := cost{rate: rate, increment: increment}
-	if s.params.ForkID() {
-		return c, nil
+	c, err := s.price(ctx, t.Hurry)
+	if err != nil || s.params.ForkID() {
+		return c, err
 	}
 	alive, err := s.alive(ctx, t.Versions)
 	if err != nil {
@@ -256,7 +252,7 @@ func (s *Spender) succeed(
 	}
 	var ok bool
 	if d.change, d.fee, ok = s.sumOf(d.pays, kept).settle(c); ok && d.fee <= greatest {
-		return d, nil
+		return d, s.follow(&d, c, s.sumOf(d.pays, kept).weigh(d.change > 0))
 	}
 	if least := c.fee(s.sumOf(d.pays, kept).weigh(false)); least > greatest {
 		return draft{}, fmt.Errorf("payout/bitcoin: %w: %d of at most %d", payout.ErrFeeTooHigh, least, greatest)
@@ -286,7 +282,7 @@ func (s *Spender) succeed(
 	case d.fee > greatest:
 		return draft{}, fmt.Errorf("payout/bitcoin: %w: %d of at most %d", payout.ErrFeeTooHigh, d.fee, greatest)
 	}
-	return d, nil
+	return d, s.follow(&d, c, s.sumOf(d.pays, kept).weigh(d.change > 0))
 }
 
 // add returns further coins, so that there is change.

@@ -459,6 +459,60 @@ func TestAReplacementThatNoBlockTakesIsNotMade(t *testing.T) {
 	require.LessOrEqual(t, v.Fee.Cmp(new(big.Int).Mul(tx.Last().Fee, big.NewInt(6))), 0)
 }
 
+// An operator chooses what the next version costs at most, whatever a node suggests, and the tip gets what is left.
+func TestHurry_ANextVersionCostsWhatWasChosen(t *testing.T) {
+	for _, legacy := range []bool{false, true} {
+		f := newFake()
+		f.baseFee, f.tip = big.NewInt(10e9), big.NewInt(1e9)
+		if legacy {
+			f.baseFee, f.price = nil, big.NewInt(11e9)
+		}
+		b := fakeTill(t, f)
+		tx := b.plan(b.payment(b.coin, someone, 5))
+		first := b.signed(tx)
+		f.tip, f.price = big.NewInt(90e9), big.NewInt(90e9) // suggestions
+		hurried := func(fee *big.Int) (payout.Version, error) {
+			t := *tx
+			t.Hurry = &payout.Hurry{Fee: fee}
+			return b.spender.Replace(b.t.Context(), b, t, fee)
+		}
+		least, err := b.spender.Replace(t.Context(), b, func() payout.Transaction {
+			t := *tx
+			t.Hurry = &payout.Hurry{Fee: big.NewInt(1)}
+			return t
+		}(), ether)
+		require.NoError(t, err)
+		require.Equal(t, new(big.Int).Div(new(big.Int).Mul(tx.Last().Fee, big.NewInt(9)), big.NewInt(8)), least.Fee, "an eighth more")
+		_, err = hurried(new(big.Int).Sub(least.Fee, big.NewInt(1)))
+		require.ErrorIs(t, err, payout.ErrFeeTooHigh)
+
+		fee := new(big.Int).Add(new(big.Int).Mul(least.Fee, big.NewInt(2)), big.NewInt(1))
+		v, err := hurried(fee)
+		require.NoError(t, err)
+		rest := new(big.Int).Sub(fee, v.Fee)
+		require.True(t, rest.Sign() >= 0 && rest.Cmp(new(big.Int).SetUint64(first.Gas())) < 0, "rounded down to the price of gas: %s", rest)
+		tx.Versions = append(tx.Versions, v)
+		next := b.signed(tx)
+		require.Equal(t, first.Value(), next.Value())
+		want := new(big.Int).Sub(next.GasFeeCap(), big.NewInt(20e9))
+		if legacy {
+			want = next.GasFeeCap()
+		}
+		require.Equal(t, want, next.GasTipCap())
+	}
+}
+
+func TestHurry_WhatNoBlockTakesIsNotMade(t *testing.T) {
+	f := newFake()
+	b := fakeTill(t, f)
+	tx := b.plan(b.payment(b.coin, someone, 5))
+	b.sign(tx)
+	f.baseFee = big.NewInt(100e9)
+	tx.Hurry = &payout.Hurry{Fee: new(big.Int).Mul(tx.Last().Fee, big.NewInt(2))}
+	_, err := b.spender.Replace(t.Context(), b, *tx, tx.Hurry.Fee)
+	require.ErrorIs(t, err, payout.ErrFeeTooHigh)
+}
+
 func TestP10_WhatNodesSayOfATransaction(t *testing.T) {
 	for text, want := range map[string]payout.Refusal{
 		"already known":                                               "",

@@ -122,6 +122,24 @@ func (p price) replacing(earlier []Unsigned) price {
 	return p
 }
 
+// chosen returns a price that replaces those of earlier transactions with the same nonce, and at which gas costs the fee that
+// an operator chose, or a little less. What a node suggests does not count, but the base fee does: no block takes less.
+func (s *Spender) chosen(h *payout.Hurry, gas uint64, asked price, earlier []Unsigned) price {
+	double := new(big.Int).Sub(asked.most, asked.tip) // of the base fee, as in every price
+	p := price{tip: new(big.Int), most: new(big.Int), least: bumped(new(big.Int).Rsh(double, 1)), legacy: asked.legacy}.replacing(earlier)
+	most := new(big.Int).Sub(h.Fee, s.c.Fees.Extra)
+	most.Div(most, new(big.Int).SetUint64(gas))
+	if most.Cmp(p.most) > 0 {
+		p.tip = smaller(larger(p.tip, s.between(new(big.Int).Sub(most, double))), most)
+		p.most = most
+	}
+	if p.legacy {
+		p.tip = p.most
+	}
+	p.least = p.most
+	return p
+}
+
 func larger(a, b *big.Int) *big.Int {
 	if a.Cmp(b) < 0 {
 		return b

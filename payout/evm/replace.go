@@ -14,7 +14,8 @@ import (
 
 // Replace implements [payout.Spender]. The next version has the same nonce, receiver and amount, or moves nothing from
 // the sender to itself for Cancel. Its tip and its greatest fee exceed those of all versions by an eighth, rounded up,
-// which every node takes. A sweep of native coin brings what its fee takes more less.
+// which every node takes. With Hurry, the greatest fee is what counts: the tip gets what that leaves beside twice the base
+// fee. A sweep of native coin brings what its fee takes more less.
 func (s *Spender) Replace(ctx context.Context, w payout.Wallet, t payout.Transaction, greatest *big.Int) (payout.Version, error) {
 	v, err := s.replace(ctx, w, t, greatest)
 	if err != nil {
@@ -81,6 +82,9 @@ func (s *Spender) replacement(ctx context.Context, w payout.Wallet, t payout.Tra
 		if r.gas, err = s.gas(ctx, r.from, r.move); err != nil {
 			return r, err
 		}
+	}
+	if t.Hurry != nil {
+		r.price = s.chosen(t.Hurry, r.gas, asked, earlier)
 	}
 	limit := new(big.Int).Set(greatest)
 	if most := s.c.Fees.MaxPrice; most != nil {

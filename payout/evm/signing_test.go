@@ -106,7 +106,7 @@ func TestSigning_SweepsAndTopUpsAreProvenToBeOurOwn(t *testing.T) {
 		require.NoError(t, err)
 		family, err := evm.NewSigning(fakeNetwork, public.String())
 		require.NoError(t, err)
-		plan, what, err := b.spender.Sweep(t.Context(), b, h)
+		plan, what, err := b.spender.Sweep(t.Context(), b, h, payout.SweepOrder{})
 		require.NoError(t, err)
 		require.Equal(t, purpose, what)
 		tx := b.keep(plan, what)

@@ -409,14 +409,14 @@ func droppedByReorganisation(t *testing.T, w chaintest.World) {
 func sweepsToken(t *testing.T, w chaintest.World) {
 	b := newTill(t, w)
 	h := b.deposit(b.token, 5, big.NewInt(7_000_000))
-	plan, purpose, err := b.spender.Sweep(t.Context(), b, h)
+	plan, purpose, err := b.spender.Sweep(t.Context(), b, h, payout.SweepOrder{})
 	require.NoError(t, err)
 	require.Equal(t, payout.PurposeTopUp, purpose)
 	require.Equal(t, string(b.spender.TopUpLane()), plan.Lane)
 	require.Contains(t, plan.Version.Spends, "topup:"+string(h.Address))
 	topUp := b.send(b.sign(b.keep(plan, purpose)))
 	for range 2 { // whatever is asked meanwhile, it is topped up once
-		_, _, err = b.spender.Sweep(t.Context(), b, h)
+		_, _, err = b.spender.Sweep(t.Context(), b, h, payout.SweepOrder{})
 		require.ErrorIs(t, err, payout.ErrNoCoins)
 		b.restart()
 	}
@@ -425,14 +425,14 @@ func sweepsToken(t *testing.T, w chaintest.World) {
 	b.settle(topUp)
 	b.balanced()
 
-	plan, purpose, err = b.spender.Sweep(t.Context(), b, h)
+	plan, purpose, err = b.spender.Sweep(t.Context(), b, h, payout.SweepOrder{})
 	require.NoError(t, err)
 	require.Equal(t, payout.PurposeSweep, purpose)
 	require.Equal(t, string(h.Address), plan.Lane)
 	sweep := b.keep(plan, purpose)
 	require.LessOrEqual(t, sweep.Last().Fee.Cmp(topUp.Last().Moves[1].Units), 0, "the top-up is what the sweep costs at most")
 	b.send(b.sign(sweep))
-	_, _, err = b.spender.Sweep(t.Context(), b, h)
+	_, _, err = b.spender.Sweep(t.Context(), b, h, payout.SweepOrder{})
 	require.ErrorIs(t, err, payout.ErrNoCoins, "one at a time")
 	b.settle(sweep)
 	b.balanced()
@@ -440,14 +440,14 @@ func sweepsToken(t *testing.T, w chaintest.World) {
 	require.Equal(t, "1007000000", b.balance(b.token, b.spender.Lane()))
 
 	small := b.deposit(b.token, 6, big.NewInt(4_999_999))
-	_, _, err = b.spender.Sweep(t.Context(), b, small)
+	_, _, err = b.spender.Sweep(t.Context(), b, small, payout.SweepOrder{})
 	require.ErrorIs(t, err, payout.ErrNoCoins, "less than MinSweep")
 }
 
 func sweepsCoin(t *testing.T, w chaintest.World) {
 	b := newTill(t, w)
 	h := b.deposit(b.coin, 9, big.NewInt(5e16))
-	plan, purpose, err := b.spender.Sweep(t.Context(), b, h)
+	plan, purpose, err := b.spender.Sweep(t.Context(), b, h, payout.SweepOrder{})
 	require.NoError(t, err)
 	require.Equal(t, payout.PurposeSweep, purpose)
 	sweep := b.keep(plan, purpose)
@@ -461,14 +461,14 @@ func sweepsCoin(t *testing.T, w chaintest.World) {
 	b.balanced()
 	rest := b.holdings[h.Name]
 	require.Equal(t, new(big.Int).Sub(sweep.Last().Fee, b.look(sweep).Versions[1].Fee).String(), rest.Units.String())
-	_, _, err = b.spender.Sweep(t.Context(), b, rest)
+	_, _, err = b.spender.Sweep(t.Context(), b, rest, payout.SweepOrder{})
 	require.ErrorIs(t, err, payout.ErrNoCoins)
 }
 
 func stuckSweep(t *testing.T, w chaintest.World) {
 	b := newTill(t, w)
 	h := b.deposit(b.token, 1, big.NewInt(6_000_000))
-	plan, purpose, err := b.spender.Sweep(t.Context(), b, h)
+	plan, purpose, err := b.spender.Sweep(t.Context(), b, h, payout.SweepOrder{})
 	require.NoError(t, err)
 	b.sign(b.keep(plan, purpose)) // and nobody sends it
 	to := w.Address(t)
@@ -479,16 +479,16 @@ func stuckSweep(t *testing.T, w chaintest.World) {
 func foreignDeposit(t *testing.T, w chaintest.World) {
 	b := newTill(t, w)
 	bad, good := b.deposit(b.coin, 1, big.NewInt(5e16)), b.deposit(b.coin, 2, big.NewInt(5e16))
-	plan, purpose, err := b.spender.Sweep(t.Context(), b, bad)
+	plan, purpose, err := b.spender.Sweep(t.Context(), b, bad, payout.SweepOrder{})
 	require.NoError(t, err)
 	sweep := b.sign(b.keep(plan, purpose))
 	b.misuse(0, 1, 0, w.Address(t), 1e15)
 	w.Mine(t, 2*depth)
 	require.True(t, b.look(sweep).TakenFinal)
 	sweep.Foreign = true
-	_, _, err = b.spender.Sweep(t.Context(), b, bad)
+	_, _, err = b.spender.Sweep(t.Context(), b, bad, payout.SweepOrder{})
 	refused(t, err, payout.RefusedStopped)
-	plan, purpose, err = b.spender.Sweep(t.Context(), b, good)
+	plan, purpose, err = b.spender.Sweep(t.Context(), b, good, payout.SweepOrder{})
 	require.NoError(t, err)
 	b.settle(b.send(b.sign(b.keep(plan, purpose))))
 	b.settle(b.start(b.payment(b.coin, w.Address(t), 1)))

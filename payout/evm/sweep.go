@@ -17,11 +17,11 @@ func topUpName(a chain.Address) string { return "topup:" + string(a) }
 
 // Sweep implements [payout.Sweeper]. An address is swept by one transaction at a time. For a token, its address is topped
 // up to the most that the sweep can cost; native coin pays for itself, and all of it goes, after the tokens of its address. When gas becomes dearer while the
-// sweep of a token waits for its block, it waits on: its address has nothing for another version. It returns ErrNoCoins also
-// while an earlier transaction is under way, and RefusedStopped for an address whose key somebody else used: the others
+// sweep of a token waits for its block, it waits on: its address has nothing for another version. It returns ErrTooDear for
+// native coin that is less than Config.SweepFees times its fee, ErrNoCoins also while an earlier transaction is under way, and RefusedStopped for an address whose key somebody else used: the others
 // go on.
-func (s *Spender) Sweep(ctx context.Context, w payout.Wallet, h payout.Holding) (payout.Plan, payout.Purpose, error) {
-	plan, purpose, err := s.sweep(ctx, w, h)
+func (s *Spender) Sweep(ctx context.Context, w payout.Wallet, h payout.Holding, o payout.SweepOrder) (payout.Plan, payout.Purpose, error) {
+	plan, purpose, err := s.sweep(ctx, w, h, o)
 	if errors.Is(err, payout.ErrFeeTooHigh) {
 		err = fmt.Errorf("%w: %w", payout.ErrNoCoins, err)
 	}
@@ -31,8 +31,8 @@ func (s *Spender) Sweep(ctx context.Context, w payout.Wallet, h payout.Holding) 
 	return plan, purpose, nil
 }
 
-func (s *Spender) sweep(ctx context.Context, w payout.Wallet, h payout.Holding) (payout.Plan, payout.Purpose, error) {
-	if err := s.sweepable(ctx, w, h); err != nil {
+func (s *Spender) sweep(ctx context.Context, w payout.Wallet, h payout.Holding, o payout.SweepOrder) (payout.Plan, payout.Purpose, error) {
+	if err := s.sweepable(ctx, w, h, o); err != nil {
 		return payout.Plan{}, "", err
 	}
 	p, err := s.planner(ctx, w, lane{h.Address, h.Branch, h.Index})
@@ -43,7 +43,7 @@ func (s *Spender) sweep(ctx context.Context, w payout.Wallet, h payout.Holding) 
 	if err != nil {
 		return payout.Plan{}, "", err
 	}
-	if least := s.assets[h.Asset].MinSweep; has.Cmp(least) < 0 {
+	if least := s.least(h.Asset, o); has.Cmp(least) < 0 {
 		return payout.Plan{}, "", fmt.Errorf("%w: less than MinSweep, %s", payout.ErrNoCoins, least)
 	}
 	if h.Asset == s.coin.ID {
@@ -57,19 +57,20 @@ func (s *Spender) sweep(ctx context.Context, w payout.Wallet, h payout.Holding) 
 	}
 	m := move{to: common.HexToAddress(string(s.pay.address)), units: has}
 	if h.Asset == s.coin.ID {
-		return p.sweepCoin(ctx, m, coin)
+		return p.sweepCoin(ctx, m, coin, o)
 	}
 	m.token = common.HexToAddress(h.Asset.Reference())
 	return p.sweepToken(ctx, m, coin)
 }
 
 // sweepable checks what needs no node.
-func (s *Spender) sweepable(ctx context.Context, w payout.Wallet, h payout.Holding) error {
-	a, known := s.assets[h.Asset]
+func (s *Spender) sweepable(ctx context.Context, w payout.Wallet, h payout.Holding, o payout.SweepOrder) error {
+	_, known := s.assets[h.Asset]
+	least := s.least(h.Asset, o)
 	switch {
 	case !known:
 		return refusal(payout.RefusedAsset, "%s is not swept", h.Asset)
-	case a.MinSweep == nil || h.Units.Cmp(a.MinSweep) < 0:
+	case least == nil || h.Units.Cmp(least) < 0:
 		return fmt.Errorf("%w: not worth its fee", payout.ErrNoCoins)
 	}
 	if err := s.owns(lane{h.Address, h.Branch, h.Index}); err != nil {
@@ -95,6 +96,14 @@ func (s *Spender) sweepable(ctx context.Context, w payout.Wallet, h payout.Holdi
 		return fmt.Errorf("%w: top-up %s is under way", payout.ErrNoCoins, id)
 	}
 	return nil
+}
+
+// least returns the least of an asset that is swept; nil if it is not.
+func (s *Spender) least(asset chain.AssetID, o payout.SweepOrder) *big.Int {
+	if o.Now {
+		return big.NewInt(1)
+	}
+	return s.assets[asset].MinSweep
 }
 
 // tokensFirst returns ErrNoCoins if the lane has tokens to be swept: its coins may have come for their fees.
@@ -129,7 +138,7 @@ func (p *planner) spendable(ctx context.Context) (*big.Int, error) {
 }
 
 // sweepCoin leaves exactly the fee.
-func (p *planner) sweepCoin(ctx context.Context, m move, coin *big.Int) (payout.Plan, payout.Purpose, error) {
+func (p *planner) sweepCoin(ctx context.Context, m move, coin *big.Int, o payout.SweepOrder) (payout.Plan, payout.Purpose, error) {
 	m.units = big.NewInt(1) // what it moves does not matter for the gas
 	gas, err := p.gas(ctx, p.lane, m)
 	if err != nil {
@@ -137,8 +146,12 @@ func (p *planner) sweepCoin(ctx context.Context, m move, coin *big.Int) (payout.
 	}
 	fee := p.fee(gas, p.price)
 	m.units = new(big.Int).Sub(coin, fee)
-	if least := new(big.Int).Mul(fee, big.NewInt(p.c.SweepFees)); m.units.Cmp(least) < 0 {
-		return payout.Plan{}, "", fmt.Errorf("%w: %s is not worth a fee of %s", payout.ErrNoCoins, coin, fee)
+	least := new(big.Int).Mul(fee, big.NewInt(p.c.SweepFees))
+	switch {
+	case m.units.Sign() <= 0:
+		return payout.Plan{}, "", fmt.Errorf("%w: %s does not pay a fee of %s", payout.ErrNoCoins, coin, fee)
+	case !o.Dear && m.units.Cmp(least) < 0:
+		return payout.Plan{}, "", fmt.Errorf("%w: %s brings %s", payout.ErrTooDear, fee, m.units)
 	}
 	return p.brings(m, gas, p.price, p.pay, payout.PurposeSweep)
 }

@@ -65,17 +65,17 @@ func TestP25_TheTopUpIsWhatIsMissingForTheSweep(t *testing.T) {
 		missing := new(big.Int).Sub(tokenFee, has)
 		need := new(big.Int).Add(missing, coinFee)
 		b.holdsLane(new(big.Int).Sub(need, big.NewInt(1)))
-		_, _, err := b.spender.Sweep(t.Context(), b, h)
+		_, _, err := b.spender.Sweep(t.Context(), b, h, payout.SweepOrder{})
 		require.ErrorIs(t, err, payout.ErrNoCoins, name)
 		b.holdsLane(need)
-		plan, purpose, err := b.spender.Sweep(t.Context(), b, h)
+		plan, purpose, err := b.spender.Sweep(t.Context(), b, h, payout.SweepOrder{})
 		require.NoError(t, err, name)
 		require.Equal(t, payout.PurposeTopUp, purpose)
 		require.Equal(t, missing.String(), plan.Version.Moves[1].Units.String(), name)
 		require.Equal(t, h.Address, plan.Version.Moves[1].Holding.Address)
 		require.Equal(t, new(big.Int).Neg(need).String(), plan.Version.Moves[0].Units.String(), name)
 		b.keep(plan, purpose)
-		_, _, err = b.spender.Sweep(t.Context(), b, h)
+		_, _, err = b.spender.Sweep(t.Context(), b, h, payout.SweepOrder{})
 		require.ErrorIs(t, err, payout.ErrNoCoins, "there is never a second one")
 	}
 }
@@ -86,7 +86,7 @@ func TestP25_FeesThatRiseAfterTheTopUpAreNoReasonForAnother(t *testing.T) {
 	b.holds(3, b.coin, tokenFee)
 	b.holdsLane(ether)
 	f.baseFee = big.NewInt(15e9) // more than twice as much, 31 with the tip, is not there
-	plan, purpose, err := b.spender.Sweep(t.Context(), b, h)
+	plan, purpose, err := b.spender.Sweep(t.Context(), b, h, payout.SweepOrder{})
 	require.NoError(t, err)
 	require.Equal(t, payout.PurposeSweep, purpose)
 	require.Equal(t, tokenFee.String(), plan.Version.Fee.String())
@@ -96,7 +96,7 @@ func TestP25_FeesThatRiseAfterTheTopUpAreNoReasonForAnother(t *testing.T) {
 	require.Equal(t, b.spender.Lane(), plan.Version.Moves[2].Holding.Address)
 
 	f.baseFee = big.NewInt(19e9) // and an eighth, and the tip: blocks may not take it
-	_, purpose, err = b.spender.Sweep(t.Context(), b, h)
+	_, purpose, err = b.spender.Sweep(t.Context(), b, h, payout.SweepOrder{})
 	require.NoError(t, err)
 	require.Equal(t, payout.PurposeTopUp, purpose)
 }
@@ -105,12 +105,12 @@ func TestP25_CoinsThatAreNotBookedAreNotSpent(t *testing.T) {
 	f := newFake()
 	b, h := sweeper(t, f, ether) // somebody paid more than we know of
 	b.holdsLane(ether)
-	_, purpose, err := b.spender.Sweep(t.Context(), b, h)
+	_, purpose, err := b.spender.Sweep(t.Context(), b, h, payout.SweepOrder{})
 	require.NoError(t, err)
 	require.Equal(t, payout.PurposeTopUp, purpose)
 
 	coins := b.holds(4, b.coin, big.NewInt(1e17))
-	plan, purpose, err := b.spender.Sweep(t.Context(), b, coins)
+	plan, purpose, err := b.spender.Sweep(t.Context(), b, coins, payout.SweepOrder{})
 	require.NoError(t, err)
 	require.Equal(t, payout.PurposeSweep, purpose)
 	require.Equal(t, "-100000000000000000", plan.Version.Moves[0].Units.String())
@@ -121,15 +121,15 @@ func TestP25_CoinsThatCameForTheSweepOfATokenAreNotSweptBack(t *testing.T) {
 	f := newFake()
 	b, tokens := sweeper(t, f, ether)
 	coins := b.holds(3, b.coin, big.NewInt(1e17))
-	_, _, err := b.spender.Sweep(t.Context(), b, coins)
+	_, _, err := b.spender.Sweep(t.Context(), b, coins, payout.SweepOrder{})
 	require.ErrorIs(t, err, payout.ErrNoCoins)
-	plan, purpose, err := b.spender.Sweep(t.Context(), b, tokens)
+	plan, purpose, err := b.spender.Sweep(t.Context(), b, tokens, payout.SweepOrder{})
 	require.NoError(t, err)
 	require.Equal(t, payout.PurposeSweep, purpose)
 	tx := b.keep(plan, purpose)
 	b.release(tx, payout.StageBuried)
 	b.holds(3, b.token, big.NewInt(999)) // less than MinSweep
-	_, _, err = b.spender.Sweep(t.Context(), b, coins)
+	_, _, err = b.spender.Sweep(t.Context(), b, coins, payout.SweepOrder{})
 	require.NoError(t, err)
 }
 
@@ -154,18 +154,25 @@ func TestP25_A48_Incident50_WhatIsNotWorthItsFeeStays(t *testing.T) {
 	b, h := sweeper(t, f, ether)
 	b.holdsLane(ether)
 	least := new(big.Int).Mul(coinFee, big.NewInt(11))
-	_, _, err := b.spender.Sweep(t.Context(), b, b.holds(5, b.coin, least))
+	_, _, err := b.spender.Sweep(t.Context(), b, b.holds(5, b.coin, least), payout.SweepOrder{})
 	require.NoError(t, err)
-	for name, c := range map[string]payout.Holding{
-		"coins of less than ten fees": b.holds(5, b.coin, new(big.Int).Sub(least, big.NewInt(1))),
-		"tokens below MinSweep":       b.holds(6, b.token, big.NewInt(999)),
+	now, dear := payout.SweepOrder{Now: true}, payout.SweepOrder{Now: true, Dear: true}
+	for name, c := range map[string]struct {
+		holding         payout.Holding
+		is, now, anyhow error
+	}{
+		"coins of less than ten fees": {b.holds(5, b.coin, new(big.Int).Sub(least, big.NewInt(1))), payout.ErrTooDear, payout.ErrTooDear, nil},
+		"coins of a fee":              {b.holds(7, b.coin, coinFee), payout.ErrNoCoins, payout.ErrNoCoins, payout.ErrNoCoins},
+		"tokens below MinSweep":       {b.holds(6, b.token, big.NewInt(999)), payout.ErrNoCoins, nil, nil},
 	} {
-		_, _, err := b.spender.Sweep(t.Context(), b, c)
-		require.ErrorIs(t, err, payout.ErrNoCoins, name)
+		for o, is := range map[payout.SweepOrder]error{{}: c.is, now: c.now, dear: c.anyhow} {
+			_, _, err := b.spender.Sweep(t.Context(), b, c.holding, o)
+			require.ErrorIs(t, err, is, "%s, %v", name, o)
+		}
 	}
 	b.config.Fees.MaxPrice = big.NewInt(20e9)
 	b.restart()
-	_, _, err = b.spender.Sweep(t.Context(), b, h)
+	_, _, err = b.spender.Sweep(t.Context(), b, h, payout.SweepOrder{})
 	require.ErrorIs(t, err, payout.ErrNoCoins, "gas is dear")
 	require.ErrorIs(t, err, payout.ErrFeeTooHigh)
 }
@@ -175,16 +182,16 @@ func TestSweep_RefusesWhatIsNoDepositOfTheWallet(t *testing.T) {
 	b, h := sweeper(t, f, ether)
 	other := h
 	other.Index++
-	_, _, err := b.spender.Sweep(t.Context(), b, other)
+	_, _, err := b.spender.Sweep(t.Context(), b, other, payout.SweepOrder{})
 	require.ErrorContains(t, err, "is not address 0/4")
 	lane := b.spender.Holding(payout.Deposit{Asset: b.token.ID, To: b.spender.Lane(), Units: big.NewInt(5000)})
-	_, _, err = b.spender.Sweep(t.Context(), b, lane)
+	_, _, err = b.spender.Sweep(t.Context(), b, lane, payout.SweepOrder{})
 	require.Error(t, err)
 	lane.Branch = 1
-	_, _, err = b.spender.Sweep(t.Context(), b, lane)
+	_, _, err = b.spender.Sweep(t.Context(), b, lane, payout.SweepOrder{})
 	require.ErrorContains(t, err, "pays, and is not swept")
 	h.Asset = chain.AssetID(string(fakeNetwork) + "/erc20:0x0000000000000000000000000000000000000009")
-	_, _, err = b.spender.Sweep(t.Context(), b, h)
+	_, _, err = b.spender.Sweep(t.Context(), b, h, payout.SweepOrder{})
 	refused(t, err, payout.RefusedAsset)
 }
 
@@ -197,7 +204,7 @@ func TestSweep_ATokenThatFreezesTheDepositSaysSo(t *testing.T) {
 		}
 		return nil, codedError{3, "execution reverted: frozen"}
 	}
-	_, _, err := b.spender.Sweep(t.Context(), b, h)
+	_, _, err := b.spender.Sweep(t.Context(), b, h, payout.SweepOrder{})
 	refused(t, err, payout.RefusedContract)
 	require.ErrorContains(t, err, "frozen")
 }
@@ -206,7 +213,7 @@ func TestReplace_ASweepOfCoinThatWouldBringNothingIsNotMade(t *testing.T) {
 	f := newFake()
 	b, _ := sweeper(t, f, ether)
 	h := b.holds(4, b.coin, new(big.Int).Mul(coinFee, big.NewInt(11)))
-	plan, purpose, err := b.spender.Sweep(t.Context(), b, h)
+	plan, purpose, err := b.spender.Sweep(t.Context(), b, h, payout.SweepOrder{})
 	require.NoError(t, err)
 	tx := b.sign(b.keep(plan, purpose))
 	f.baseFee = big.NewInt(200e9)

@@ -43,6 +43,9 @@ func (s *spender) Bump(ctx context.Context, w payout.Wallet, t payout.Transactio
 		return payout.Plan{}, payout.ErrNoReplacement
 	}
 	fee := s.missing(below)
+	if t.Hurry != nil {
+		fee = max(s.chosen(t), sizeOf(0))
+	}
 	if fee <= 0 {
 		return payout.Plan{}, payout.ErrNoReplacement
 	}
@@ -119,7 +122,10 @@ func (s *spender) rebump(ctx context.Context, w payout.Wallet, t payout.Transact
 	}
 	size, fees := s.c.sums(below)
 	fee, had := (size+sizeOf(0))*int64(s.c.rate)-fees, num(old.Fee).Int64()
-	if fee <= had {
+	if t.Hurry != nil {
+		fee = s.chosen(t)
+	}
+	if fee <= had && t.Hurry == nil {
 		return payout.Version{}, payout.ErrNoReplacement
 	}
 	coin := t.Last().Moves[0].Holding
@@ -151,6 +157,29 @@ func (w *world) cancelBumped(svc *payout.Service, s *spender) {
 			}
 			return
 		}
+	}
+}
+
+// hurry lets the operator choose a fee for a transaction of which he has seen the terms, now and then one outside of them, and
+// sometimes twice.
+func (w *world) hurry(svc *payout.Service, s *spender) {
+	open, err := w.inner.OpenTransactions(context.Background(), s.network)
+	w.must(err)
+	if len(open) == 0 {
+		return
+	}
+	t := open[w.rand.IntN(len(open))]
+	terms, err := svc.HurryTerms(context.Background(), t.ID)
+	if err != nil {
+		w.result("terms to hurry %s", err, t.ID[24:])
+		return
+	}
+	least, greatest := terms.Least.Int64(), terms.Greatest.Int64()
+	fee := least - 1 + w.rand.Int64N(greatest-least+3)
+	w.chosen[t.ID] = append(w.chosen[t.ID], fee)
+	for range 1 + w.rand.IntN(2) {
+		_, err = svc.Hurry(context.Background(), t.ID, big.NewInt(fee), "ben")
+		w.result("hurry %s with %d of %d to %d", err, t.ID[24:], fee, least, greatest)
 	}
 }
 

@@ -36,6 +36,7 @@ func Rules() []Rule {
 		{"one-number-one-transaction", "No number of a sender belongs to two transactions, and none is left out."},
 		{"one-coin-one-transaction", "No coin is spent by two transactions of ours that can both still come: the books of one would be wrong."},
 		{"told-in-order", "Events of a payout have no gaps and begin where the one before ended; an ended payout begins again only with an alarm, by a person who has paid it, or by a bank that returns it."},
+		{"as-chosen", "A version that follows an operator's choice costs no more than that, and he did choose it."},
 		{"refunds", "An invoice is refunded at most what it brought."},
 	}
 }
@@ -67,6 +68,7 @@ func (w *world) committed(b payout.Batch) {
 		if t.Purpose == payout.PurposeBump {
 			w.note("that is a bump, which is %s with %d", t.Stage, len(t.Versions))
 		}
+		w.checkChosen(t)
 	}
 	for _, p := range b.Payouts {
 		w.note("%s is %s %s", p.Key, p.State.Status, p.State.Reason)
@@ -84,6 +86,22 @@ func (w *world) committed(b payout.Batch) {
 	for _, e := range b.Entries {
 		if err := e.Check(); err != nil {
 			w.broken("adds-up: %v", err)
+		}
+	}
+}
+
+// checkChosen is the rule as-chosen. The first version of a bump follows what was chosen for its parent.
+func (w *world) checkChosen(t payout.Transaction) {
+	for i, v := range t.Versions {
+		if v.Hurry == nil {
+			continue
+		}
+		asked := w.chosen[t.ID]
+		if i == 0 {
+			asked = w.chosen[t.Parent]
+		}
+		if v.Fee.Cmp(v.Hurry.Fee) > 0 || !slices.Contains(asked, v.Hurry.Fee.Int64()) {
+			w.broken("as-chosen: version %d of transaction %s pays %s for a choice of %s, of %v", i, t.ID, v.Fee, v.Hurry.Fee, asked)
 		}
 	}
 }

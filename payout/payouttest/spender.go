@@ -296,10 +296,19 @@ func (s *spender) Replace(ctx context.Context, w payout.Wallet, t payout.Transac
 	if t.Cancel {
 		next.Pays, next.Payees, next.Fails, n = map[string]string{}, map[string]string{}, false, 1
 	}
+	if t.Hurry != nil {
+		next.Rate = 1
+		if s.possible(old) && known {
+			next.Rate = old.Rate + 1 + old.Rate/8
+		}
+	}
 	used := feeOf(next.Rate, n)
 	if burden := s.burden(t); used <= burden {
 		used = burden + sizeOf(n)
 		next.Rate = int(used / sizeOf(n))
+	}
+	if chosen := s.chosen(t); chosen > used {
+		used, next.Rate = chosen, int(chosen/sizeOf(n))
 	}
 	fee := big.NewInt(used)
 	if s.c.kind == accounts {
@@ -327,6 +336,17 @@ func (s *spender) Replace(ctx context.Context, w payout.Wallet, t payout.Transac
 		v.Spends = next.Spends
 	}
 	return v, nil
+}
+
+// chosen returns what an operator chose that a transaction uses; 0 for nothing.
+func (s *spender) chosen(t payout.Transaction) int64 {
+	switch {
+	case t.Hurry == nil:
+		return 0
+	case s.c.kind == accounts:
+		return t.Hurry.Fee.Int64() / 2
+	}
+	return t.Hurry.Fee.Int64()
 }
 
 // possible reports whether the node's pool may have the transaction: the coins that it spends are there.

@@ -21,7 +21,7 @@ func (s *spender) holdingOf(address, asset string) payout.Holding {
 
 // Sweep implements [payout.Sweeper]. Native coin pays for itself; for a token its address gets what the sweep costs before,
 // once at a time.
-func (s *spender) Sweep(ctx context.Context, w payout.Wallet, h payout.Holding) (payout.Plan, payout.Purpose, error) {
+func (s *spender) Sweep(ctx context.Context, w payout.Wallet, h payout.Holding, o payout.SweepOrder) (payout.Plan, payout.Purpose, error) {
 	s.w.pause("plan a sweep")
 	if s.w.fails("plan a sweep") {
 		return payout.Plan{}, "", errNode
@@ -38,14 +38,17 @@ func (s *spender) Sweep(ctx context.Context, w payout.Wallet, h payout.Holding) 
 	t := tx{From: address, To: lane, Asset: string(h.Asset), Rate: s.c.rate, Fee: fee.String(), Used: strconv.FormatInt(feeOf(s.c.rate, 1), 10)}
 	if string(h.Asset) == native {
 		left := new(big.Int).Sub(has, fee)
-		if left.Cmp(fee) < 0 || s.holdsTokens(ctx, w, address) {
+		switch {
+		case left.Sign() <= 0 || s.holdsTokens(ctx, w, address):
 			return payout.Plan{}, "", payout.ErrNoCoins
+		case !o.Dear && left.Cmp(fee) < 0:
+			return payout.Plan{}, "", payout.ErrTooDear
 		}
 		t.Brings = left.String()
 		return s.bring(ctx, w, t, payout.PurposeSweep)
 	}
 	tokens, err := s.has(ctx, w, address, string(h.Asset)) // h may be of before a sweep
-	if err != nil || tokens.Cmp(big.NewInt(200)) < 0 {
+	if err != nil || tokens.Sign() <= 0 || !o.Now && tokens.Cmp(big.NewInt(200)) < 0 {
 		return payout.Plan{}, "", orNoCoins(err)
 	}
 	if has.Cmp(fee) >= 0 {
@@ -115,4 +118,14 @@ func (s *spender) bring(ctx context.Context, w payout.Wallet, t tx, purpose payo
 		Fee: num(t.Fee), Rate: strconv.Itoa(t.Rate), At: s.w.now(), Unsigned: t.encode(), Spends: append(t.Spends, locks...), Moves: s.accountMoves(t),
 	}
 	return payout.Plan{Lane: t.From, Anchor: t.Spends[0], Version: v}, purpose, nil
+}
+
+// sweepNow lets the operator order that an asset is swept at once.
+func (w *world) sweepNow(svc *payout.Service, s *spender) {
+	if s.c.kind != accounts {
+		return
+	}
+	asset := chain.AssetID(s.c.assets[w.rand.IntN(len(s.c.assets))])
+	terms, err := svc.SweepNow(context.Background(), asset, w.rand.IntN(2) == 0, "ben")
+	w.result("order a sweep of %d addresses, %d of them too dear", err, len(terms.Holdings), terms.TooDear)
 }

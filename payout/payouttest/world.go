@@ -53,6 +53,7 @@ type world struct {
 	hands     []byHand                 // what was paid with other money
 	marked    map[string]string        // of these the ones that were told of, by payout
 	made      map[string][]made        // versions that were signed, by the transaction
+	chosen    map[string][]int64       // fees that the operator chose, by transaction
 	refused   map[string]bool          // requests that the signer refused
 	deepest   map[string]int           // how deep a process saw a transaction, or what took the place of one
 	seqs      map[string]int64         // of the last stored event, by payout
@@ -91,7 +92,7 @@ func newWorld(seed uint64, inner Store, defect Defect) *world {
 	r := rand.New(rand.NewPCG(seed, 0x70a7))
 	w := &world{
 		rand: r, inner: inner, clock: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), defect: defect,
-		claims: map[string]string{}, marked: map[string]string{}, made: map[string][]made{}, seqs: map[string]int64{}, told: map[string]payout.Status{}, refused: map[string]bool{}, deepest: map[string]int{},
+		claims: map[string]string{}, marked: map[string]string{}, made: map[string][]made{}, chosen: map[string][]int64{}, seqs: map[string]int64{}, told: map[string]payout.Status{}, refused: map[string]bool{}, deepest: map[string]int{},
 	}
 	odds := func(most float64) float64 {
 		if r.IntN(3) == 0 {
@@ -249,6 +250,8 @@ func (w *world) step() {
 		{4, func() { w.approve(svc) }},
 		{4, func() { w.cancel(svc) }},
 		{4, func() { w.cancelBumped(svc, s) }},
+		{6, func() { w.hurry(svc, s) }},
+		{4, func() { w.sweepNow(svc, s) }},
 		{4, func() { w.refund(svc, s) }},
 		{2, func() { w.claim(svc) }},
 		{3, func() { w.reorganise(s) }},

@@ -288,15 +288,15 @@ const tenth = 10
 
 // Sweep implements [payout.Sweeper]. A sweep brings the whole holding to the lane. That of a token needs TRX at its address:
 // if the books have too little there, the plan is to bring what is missing and a tenth more.
-func (s *Spender) Sweep(ctx context.Context, w payout.Wallet, h payout.Holding) (payout.Plan, payout.Purpose, error) {
-	plan, purpose, err := s.sweep(ctx, w, h)
+func (s *Spender) Sweep(ctx context.Context, w payout.Wallet, h payout.Holding, o payout.SweepOrder) (payout.Plan, payout.Purpose, error) {
+	plan, purpose, err := s.sweep(ctx, w, h, o)
 	if err != nil {
 		return payout.Plan{}, "", fmt.Errorf("tron: sweep %s: %w", h.Name, err)
 	}
 	return plan, purpose, nil
 }
 
-func (s *Spender) sweep(ctx context.Context, w payout.Wallet, h payout.Holding) (payout.Plan, payout.Purpose, error) {
+func (s *Spender) sweep(ctx context.Context, w payout.Wallet, h payout.Holding, o payout.SweepOrder) (payout.Plan, payout.Purpose, error) {
 	from, err := s.deposit(h)
 	if err != nil {
 		return payout.Plan{}, "", err
@@ -318,18 +318,18 @@ func (s *Spender) sweep(ctx context.Context, w payout.Wallet, h payout.Holding) 
 		return payout.Plan{}, "", err
 	}
 	if h.Asset == s.coin {
-		plan, err := s.sweepCoin(m, d)
+		plan, err := s.sweepCoin(m, d, o)
 		return plan, payout.PurposeSweep, err
 	}
-	if d.fee.Cmp(s.sweepFee) > 0 {
-		return payout.Plan{}, "", fmt.Errorf("%w: it may cost %s sun, and %s are allowed", payout.ErrNoCoins, d.fee, s.sweepFee)
+	if d.fee.Cmp(s.sweepFee) > 0 && !o.Dear {
+		return payout.Plan{}, "", fmt.Errorf("%w: it may cost %s sun, and %s are allowed", payout.ErrTooDear, d.fee, s.sweepFee)
 	}
 	gas, err := payout.Free(ctx, w, nil, gasName, "")
 	if err != nil {
 		return payout.Plan{}, "", err
 	}
 	if gas.Cmp(d.fee) < 0 {
-		plan, err := s.topUp(ctx, w, m, d, gas)
+		plan, err := s.topUp(ctx, w, m, d, gas, o)
 		return plan, payout.PurposeTopUp, err
 	}
 	d.spends = append(d.spends, gasName)
@@ -356,17 +356,17 @@ func (s *Spender) deposit(h payout.Holding) (place, error) {
 }
 
 // sweepCoin plans a sweep of TRX, which pays its own fee.
-func (s *Spender) sweepCoin(m moment, d draft) (payout.Plan, error) {
+func (s *Spender) sweepCoin(m moment, d draft, o payout.SweepOrder) (payout.Plan, error) {
 	rest := new(big.Int).Sub(d.units, d.fee)
-	if rest.Sign() <= 0 || new(big.Int).Mul(d.fee, big.NewInt(tenth)).Cmp(d.units) > 0 {
-		return payout.Plan{}, fmt.Errorf("%w: it may cost %s sun of %s", payout.ErrNoCoins, d.fee, d.units)
+	if rest.Sign() <= 0 || !o.Dear && new(big.Int).Mul(d.fee, big.NewInt(tenth)).Cmp(d.units) > 0 {
+		return payout.Plan{}, fmt.Errorf("%w: it may cost %s sun of %s", payout.ErrTooDear, d.fee, d.units)
 	}
 	d.units = rest
 	return s.build(m, d)
 }
 
 // topUp plans to bring TRX to the address of a draft that has too little of it.
-func (s *Spender) topUp(ctx context.Context, w payout.Wallet, m moment, swept draft, gas *big.Int) (payout.Plan, error) {
+func (s *Spender) topUp(ctx context.Context, w payout.Wallet, m moment, swept draft, gas *big.Int, o payout.SweepOrder) (payout.Plan, error) {
 	missing := new(big.Int).Mul(swept.fee, big.NewInt(11))
 	missing.Add(missing, big.NewInt(tenth-1)).Quo(missing, big.NewInt(tenth)).Sub(missing, gas)
 	d := draft{
@@ -375,8 +375,8 @@ func (s *Spender) topUp(ctx context.Context, w payout.Wallet, m moment, swept dr
 	if err := s.price(ctx, m, &d); err != nil {
 		return payout.Plan{}, err
 	}
-	if sum := new(big.Int).Add(swept.fee, d.fee); sum.Cmp(s.sweepFee) > 0 {
-		return payout.Plan{}, fmt.Errorf("%w: sweep and top-up may cost %s sun, and %s are allowed", payout.ErrNoCoins, sum, s.sweepFee)
+	if sum := new(big.Int).Add(swept.fee, d.fee); sum.Cmp(s.sweepFee) > 0 && !o.Dear {
+		return payout.Plan{}, fmt.Errorf("%w: sweep and top-up may cost %s sun, and %s are allowed", payout.ErrTooDear, sum, s.sweepFee)
 	}
 	if err := s.affordable(ctx, w, m, d); err != nil {
 		return payout.Plan{}, err

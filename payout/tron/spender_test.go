@@ -540,12 +540,12 @@ func TestSweep_TRX(t *testing.T) {
 	s := newScene(t)
 	s.fund(trx, 0)
 	h := s.deposit(3, s.trx, 50*trx)
-	plan, purpose, err := s.spender.Sweep(t.Context(), s.books, h)
+	plan, purpose, err := s.spender.Sweep(t.Context(), s.books, h, payout.SweepOrder{})
 	require.NoError(t, err)
 	require.Equal(t, payout.PurposeSweep, purpose)
 	require.Contains(t, plan.Version.Spends, h.Name)
 	x := s.begin(plan, purpose)
-	_, _, err = s.spender.Sweep(t.Context(), s.books, h)
+	_, _, err = s.spender.Sweep(t.Context(), s.books, h, payout.SweepOrder{})
 	require.ErrorIs(t, err, payout.ErrNoCoins, "it is under way")
 	s.send(x)
 	s.finish(x)
@@ -553,26 +553,28 @@ func TestSweep_TRX(t *testing.T) {
 	require.Less(t, s.holdings[h.Name].Units.Int64(), int64(trx))
 
 	small := s.deposit(4, s.trx, 2*trx)
-	_, _, err = s.spender.Sweep(t.Context(), s.books, small)
-	require.ErrorIs(t, err, payout.ErrNoCoins, "the fee is more than a tenth")
+	_, _, err = s.spender.Sweep(t.Context(), s.books, small, payout.SweepOrder{})
+	require.ErrorIs(t, err, payout.ErrTooDear, "the fee is more than a tenth")
+	_, _, err = s.spender.Sweep(t.Context(), s.books, small, payout.SweepOrder{Now: true, Dear: true})
+	require.NoError(t, err)
 }
 
 func TestSweep_TokenAfterATopUpThatComesOnce(t *testing.T) {
 	s := newScene(t)
 	s.fund(100*trx, 5)
 	h := s.deposit(3, s.usdt, 900)
-	plan, purpose, err := s.spender.Sweep(t.Context(), s.books, h)
+	plan, purpose, err := s.spender.Sweep(t.Context(), s.books, h, payout.SweepOrder{})
 	require.NoError(t, err)
 	require.Equal(t, payout.PurposeTopUp, purpose)
 	require.Contains(t, plan.Version.Spends, "topup:"+string(h.Address))
 	up := s.begin(plan, purpose)
-	_, _, err = s.spender.Sweep(t.Context(), s.books, h)
+	_, _, err = s.spender.Sweep(t.Context(), s.books, h, payout.SweepOrder{})
 	require.ErrorIs(t, err, payout.ErrNoCoins, "never topped up twice")
 	s.send(up)
 	s.finish(up)
 	s.agrees()
 
-	plan, purpose, err = s.spender.Sweep(t.Context(), s.books, h)
+	plan, purpose, err = s.spender.Sweep(t.Context(), s.books, h, payout.SweepOrder{})
 	require.NoError(t, err)
 	require.Equal(t, payout.PurposeSweep, purpose)
 	x := s.begin(plan, purpose)
@@ -588,23 +590,25 @@ func TestP25_A48_Incident50_ASweepThatCostsTooMuchWaits(t *testing.T) {
 	s := newScene(t, func(c *tron.Config) { c.SweepFee = big.NewInt(10 * trx) })
 	s.fund(100*trx, 0) // the lane has no USDT: its first one takes twice the energy
 	h := s.deposit(3, s.usdt, 9_000_000)
-	_, _, err := s.spender.Sweep(t.Context(), s.books, h)
-	require.ErrorIs(t, err, payout.ErrNoCoins)
+	_, _, err := s.spender.Sweep(t.Context(), s.books, h, payout.SweepOrder{})
+	require.ErrorIs(t, err, payout.ErrTooDear)
+	_, _, err = s.spender.Sweep(t.Context(), s.books, h, payout.SweepOrder{Now: true, Dear: true})
+	require.NoError(t, err)
 	s.fund(0, 1)
-	plan, purpose, err := s.spender.Sweep(t.Context(), s.books, h)
+	plan, purpose, err := s.spender.Sweep(t.Context(), s.books, h, payout.SweepOrder{})
 	require.NoError(t, err)
 	require.Equal(t, payout.PurposeTopUp, purpose)
 	require.LessOrEqual(t, plan.Version.Fee.Int64(), int64(10*trx))
 	s.SetPrice("getEnergyFee", 420)
-	_, _, err = s.spender.Sweep(t.Context(), s.books, h)
-	require.ErrorIs(t, err, payout.ErrNoCoins)
+	_, _, err = s.spender.Sweep(t.Context(), s.books, h, payout.SweepOrder{Now: true})
+	require.ErrorIs(t, err, payout.ErrTooDear)
 }
 
 func TestSweep_WaitsWhenTheLaneHasNothingForATopUp(t *testing.T) {
 	s := newScene(t)
 	s.fund(3*trx, 1)
 	h := s.deposit(3, s.usdt, 900)
-	_, _, err := s.spender.Sweep(t.Context(), s.books, h)
+	_, _, err := s.spender.Sweep(t.Context(), s.books, h, payout.SweepOrder{})
 	require.ErrorIs(t, err, payout.ErrNoCoins)
 }
 
@@ -622,7 +626,7 @@ func TestSweep_IsOnlyForOurDeposits(t *testing.T) {
 	} {
 		other := h
 		change(&other)
-		_, _, err := s.spender.Sweep(t.Context(), s.books, other)
+		_, _, err := s.spender.Sweep(t.Context(), s.books, other, payout.SweepOrder{})
 		require.Error(t, err, name)
 	}
 }
@@ -667,7 +671,7 @@ func TestSigning_ReadsWhatItSigns(t *testing.T) {
 	require.Equal(t, s.trx.ID, p.FeeAsset)
 	require.Equal(t, x.Versions[0].Fee, p.Fee)
 
-	plan, _, err := s.spender.Sweep(t.Context(), s.books, h)
+	plan, _, err := s.spender.Sweep(t.Context(), s.books, h, payout.SweepOrder{})
 	require.NoError(t, err)
 	p, err = family.Parse(plan.Version.Unsigned)
 	require.NoError(t, err)

@@ -68,7 +68,7 @@ func TestTronweb_ReadsEncodesSignsAndVerifiesOurTransactions(t *testing.T) {
 		all = append(all, s.planned(s.payout("usdt", s.usdt, []string{payee, holder}[i%2], units)))
 	}
 	h := s.deposit(3, s.usdt, 900)
-	plan, purpose, err := s.spender.Sweep(t.Context(), s.books, h)
+	plan, purpose, err := s.spender.Sweep(t.Context(), s.books, h, payout.SweepOrder{})
 	require.NoError(t, err)
 	all = append(all, s.begin(plan, purpose))
 

@@ -122,13 +122,14 @@ func (v *visit) changeOwn(f found, change func(*member) error) (member, error) {
 // secure changes what the member of a session signs in with, ends all sessions, which know nothing of it, and begins a new
 // one. It returns [desk.ErrSignedOut] if the session has ended meanwhile.
 func (v *visit) secure(f found, proved time.Time, act, how string, change func(*member) error) error {
-	m, err := v.changeOwn(f, func(m *member) error {
-		m.Epoch++
-		return change(m)
+	var m member
+	err := v.own(v.ctx(), f.member.ID, act, how, func() (err error) {
+		m, err = v.changeOwn(f, func(m *member) error {
+			m.Epoch++
+			return change(m)
+		})
+		return err
 	})
-	if err == nil {
-		err = v.audit(v.ctx(), m.ID, act, desk.PhaseDid, how)
-	}
 	if err == nil {
 		err = v.begin(v.w, v.r, m, stageFull, proved)
 	}
@@ -165,13 +166,13 @@ func (v *visit) doRecovery() {
 		return
 	}
 	codes, hashes := newRecovery()
-	_, err := v.changeOwn(f, func(m *member) error {
-		m.Recovery = hashes
-		return nil
+	err := v.own(v.ctx(), f.member.ID, "member.recovery-codes", "new ones", func() error {
+		_, err := v.changeOwn(f, func(m *member) error {
+			m.Recovery = hashes
+			return nil
+		})
+		return err
 	})
-	if err == nil {
-		err = v.audit(v.ctx(), f.member.ID, "member.recovery-codes", desk.PhaseDid, "new ones")
-	}
 	if err != nil {
 		v.fail(err)
 		return

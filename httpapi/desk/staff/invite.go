@@ -11,8 +11,6 @@ import (
 	"net/url"
 	"strings"
 	"time"
-
-	"github.com/cointill/cointill/httpapi/desk"
 )
 
 // actorAPI is who acts by the Go API, in the audit log.
@@ -177,20 +175,20 @@ func (v *visit) doInvitation() {
 		v.fail(err)
 		return
 	}
-	m, err = v.change(v.ctx(), m.ID, func(m *member) error {
-		if !v.invites(*m, v.field("token")) {
-			return errNotInvited
-		}
-		m.Password, m.Invitation = hash, nil
-		m.Epoch++
-		return nil
+	err = v.own(v.ctx(), m.ID, "member.accept", "", func() (err error) {
+		m, err = v.change(v.ctx(), m.ID, func(m *member) error {
+			if !v.invites(*m, v.field("token")) {
+				return errNotInvited
+			}
+			m.Password, m.Invitation = hash, nil
+			m.Epoch++
+			return nil
+		})
+		return err
 	})
 	if errors.Is(err, errNotInvited) {
 		v.invited() // says so
 		return
-	}
-	if err == nil {
-		err = v.audit(v.ctx(), m.ID, "member.accept", desk.PhaseDid, "")
 	}
 	if err != nil {
 		v.fail(err)

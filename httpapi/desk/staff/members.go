@@ -18,7 +18,7 @@ type deed struct {
 	before, after               map[string]string
 }
 
-// audit appends what a person did to their own account to the audit log, and how.
+// audit appends to the audit log that a person signed in or proved who they are, or failed to, and how.
 func (s *Staff) audit(ctx context.Context, id, act string, phase desk.Phase, how string) error {
 	record := desk.Entry{At: s.cfg.Now(), Phase: phase, Actor: id, Act: act, Subject: id}
 	if how != "" {
@@ -26,6 +26,15 @@ func (s *Staff) audit(ctx context.Context, id, act string, phase desk.Phase, how
 	}
 	_, err := record.Append(ctx, s.cfg.Records)
 	return err
+}
+
+// own does what a person asked for on their own account, like any other deed. How says how, if that matters.
+func (s *Staff) own(ctx context.Context, id, act, how string, do func() error) error {
+	d := deed{actor: id, act: act, subject: id}
+	if how != "" {
+		d.after = map[string]string{"how": how}
+	}
+	return s.logged(ctx, &d, do)
 }
 
 // logged does a deed between two records of the audit log: one that it is begun, without which it is not done, and one of what
@@ -40,7 +49,8 @@ func (s *Staff) logged(ctx context.Context, d *deed, do func() error) error {
 	record.At, record.Of, record.Before, record.After, record.Phase = s.cfg.Now(), position, d.before, d.after, desk.PhaseDid
 	var no *refusal
 	switch {
-	case errors.As(err, &no), errors.Is(err, ErrExists), errors.Is(err, ErrNotFound), errors.Is(err, ErrInvalid):
+	case errors.As(err, &no), errors.Is(err, ErrExists), errors.Is(err, ErrNotFound), errors.Is(err, ErrInvalid),
+		errors.Is(err, desk.ErrSignedOut), errors.Is(err, errNotInvited):
 		record.Phase, record.After, record.Outcome = desk.PhaseRefused, nil, err.Error()
 	case err != nil:
 		record.Phase, record.Outcome = desk.PhaseFailed, "the records could not be written"

@@ -1,6 +1,7 @@
 package staff_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -360,4 +361,47 @@ func TestAnActThatEndsInTheMiddleIsInTheLog(t *testing.T) {
 			require.NotContains(t, a.body, "lost")
 		}
 	}
+}
+
+// The same holds for what persons do to their own account.
+func TestAnActOnOnesOwnAccountThatEndsInTheMiddleIsInTheLog(t *testing.T) {
+	for act, do := range map[string]func(b *browser) answer{
+		"member.password": func(b *browser) answer {
+			return b.post("password", "password", password, "new", "another four random words")
+		},
+		"member.recovery-codes":      func(b *browser) answer { return b.post("recovery") },
+		"member.sign-out-everywhere": func(b *browser) answer { return b.post("sign-out-everywhere") },
+	} {
+		for after := range 3 {
+			records := &broken{Records: store.NewMemory().Records()}
+			s := openOn(t, records)
+			ann, _ := s.member(staff.Member{ID: "ann", Role: desk.RoleViewer})
+			before := s.stored()
+			records.mu.Lock()
+			records.after, records.on = after, true
+			records.mu.Unlock()
+			do(ann).shows(http.StatusInternalServerError, "Something went wrong")
+			records.mu.Lock()
+			records.on = false
+			records.mu.Unlock()
+			log := s.audit(act)
+			if after == 0 {
+				require.Empty(t, log, act)
+			} else {
+				require.Equal(t, "ann "+act+" ann intends", log[0], act)
+			}
+			if after < 2 {
+				require.Equal(t, before, s.stored(), "%s: nothing is changed before it is in the log", act)
+			}
+		}
+	}
+}
+
+// stored returns the members as they are stored.
+func (s *shop) stored() string {
+	s.Helper()
+	_, bodies, err := s.records.Documents(s.Context(), "staff.member", "", 100)
+	require.NoError(s, err)
+	require.NotEmpty(s, bodies)
+	return string(bytes.Join(bodies, nil))
 }

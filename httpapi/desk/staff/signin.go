@@ -377,13 +377,13 @@ func (v *visit) doSignOutEverywhere() {
 	if !ok {
 		return
 	}
-	m, err := v.change(v.ctx(), f.member.ID, func(m *member) error { m.Epoch++; return nil })
-	if err == nil {
-		v.tidy(v.ctx(), m, "")
-	}
-	if err == nil {
-		err = v.audit(v.ctx(), m.ID, "member.sign-out-everywhere", desk.PhaseDid, "")
-	}
+	err := v.own(v.ctx(), f.member.ID, "member.sign-out-everywhere", "", func() error {
+		m, err := v.change(v.ctx(), f.member.ID, func(m *member) error { m.Epoch++; return nil })
+		if err == nil {
+			v.tidy(v.ctx(), m, "")
+		}
+		return err
+	})
 	if err != nil {
 		v.fail(err)
 		return

@@ -63,8 +63,8 @@ func TestTheFirstAdministratorIsInvitedAndSignsInWithTwoFactors(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, s.clock.Now(), p.Proved)
 	require.Equal(t, []string{
-		"api member.add ann intends", "api member.add ann did", "ann member.accept ann did", "ann member.sign-in ann did",
-		"ann member.second-factor ann did", "ann member.sign-in ann did",
+		"api member.add ann intends", "api member.add ann did", "ann member.accept ann intends", "ann member.accept ann did",
+		"ann member.sign-in ann did", "ann member.second-factor ann intends", "ann member.second-factor ann did", "ann member.sign-in ann did",
 	}, s.audit(""))
 }
 

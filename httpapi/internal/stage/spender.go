@@ -99,11 +99,57 @@ func (s *Spender) Plan(_ context.Context, _ payout.Wallet, queued []payout.Payou
 }
 
 // Replace implements [payout.Spender].
-func (s *Spender) Replace(_ context.Context, _ payout.Wallet, t payout.Transaction, _ *big.Int) (payout.Version, error) {
+func (s *Spender) Replace(_ context.Context, _ payout.Wallet, t payout.Transaction, greatest *big.Int) (payout.Version, error) {
 	v := t.Last()
+	if !t.Cancel {
+		return s.dearer(v, t, greatest)
+	}
 	v.Unsigned, v.Cancels, v.Raw, v.TxID, v.Offered = fmt.Appendf(nil, "psbt\xff%s pays us", t.Anchor), true, nil, "", false
 	v.Moves = []payout.Move{{Holding: laneOf(s.Coin), Units: big.NewInt(-spenderFee), Fee: true}}
 	return v, nil
+}
+
+// dearer returns the version with the fee that an operator chose, or with half as much again.
+func (s *Spender) dearer(v payout.Version, t payout.Transaction, greatest *big.Int) (payout.Version, error) {
+	fee := new(big.Int).Add(v.Fee, new(big.Int).Rsh(v.Fee, 1))
+	if t.Hurry != nil {
+		fee, v.At = t.Hurry.Fee, t.Hurry.At
+		if least := new(big.Int).Add(v.Fee, big.NewInt(1)); fee.Cmp(least) < 0 {
+			fee = least
+		}
+	}
+	if fee.Cmp(greatest) > 0 {
+		return payout.Version{}, payout.ErrFeeTooHigh
+	}
+	v.Moves = slices.Clone(v.Moves)
+	for i, m := range v.Moves {
+		if m.Fee {
+			v.Moves[i].Units = new(big.Int).Sub(new(big.Int).Add(m.Units, v.Fee), fee)
+		}
+	}
+	v.Fee, v.Unsigned = fee, fmt.Appendf(nil, "%s for %s", v.Unsigned, fee)
+	v.Raw, v.TxID, v.Offered = nil, "", false
+	return v, nil
+}
+
+// Sweep implements [payout.Sweeper]. Nothing is swept without an order. What is less than ten fees is too dear.
+func (s *Spender) Sweep(ctx context.Context, w payout.Wallet, h payout.Holding, o payout.SweepOrder) (payout.Plan, payout.Purpose, error) {
+	anchor := "sweep:" + string(h.Address)
+	locked, err := w.Locked(ctx, []string{anchor})
+	fee := big.NewInt(spenderFee)
+	switch {
+	case err != nil:
+		return payout.Plan{}, "", err
+	case !o.Now || len(locked) > 0 || h.Units.Cmp(fee) <= 0:
+		return payout.Plan{}, "", payout.ErrNoCoins
+	case !o.Dear && h.Units.Cmp(new(big.Int).Mul(fee, big.NewInt(10))) < 0:
+		return payout.Plan{}, "", payout.ErrTooDear
+	}
+	v := payout.Version{Fee: fee, Rate: "7 sat/vB", Spends: []string{anchor}, At: s.Start, Unsigned: fmt.Appendf(nil, "psbt\xff%s", anchor)}
+	v.Moves = []payout.Move{
+		{Holding: h, Units: new(big.Int).Neg(h.Units), Fee: true}, {Holding: laneOf(h.Asset), Units: new(big.Int).Sub(h.Units, fee)},
+	}
+	return payout.Plan{Lane: string(h.Address), Anchor: anchor, Version: v}, payout.PurposeSweep, nil
 }
 
 // Verify implements [payout.Spender].
@@ -114,6 +160,9 @@ func (s *Spender) Verify(v payout.Version, signed []byte) ([]byte, string, error
 	id := "0x" + strings.TrimPrefix(v.Spends[0], "nonce:")
 	if v.Cancels {
 		id += "c"
+	}
+	if _, fee, dearer := strings.Cut(string(v.Unsigned), " for "); dearer {
+		id += "f" + fee
 	}
 	return signed, id, nil
 }
