@@ -164,16 +164,15 @@ func (db *DB) await(j *job) error {
 		case err := <-j.outcome:
 			return err
 		case <-j.ctx.Done():
-			db.queue.Withdraw(j, func() bool { return false })
+			if db.queue.Withdraw(j, func() bool { return false }) {
+				return fmt.Errorf("etcd: update: %w", j.ctx.Err())
+			}
 			select {
 			case err := <-j.outcome:
 				return err
-			default:
-			}
-			if j.sent.Load() {
+			default: // the leader has it, and may be about to store it
 				return fmt.Errorf("etcd: update: %w: %w", ErrUnknown, j.ctx.Err())
 			}
-			return fmt.Errorf("etcd: update: %w", j.ctx.Err())
 		}
 	}
 }

@@ -140,14 +140,8 @@ func (db *DB) confirm(ctx context.Context, s *state, g group) bool {
 
 // store commits what a group wrote, and returns the jobs that have to run again.
 func (db *DB) store(ctx context.Context, s *state, g group) (again []*job) {
-	for _, j := range g.writers {
-		j.sent.Store(true)
-	}
 	fate, err := db.commit(ctx, s, g.writes)
 	if fate == lost {
-		for _, j := range g.writers {
-			j.sent.Store(false)
-		}
 		return g.all()
 	}
 	for _, j := range g.writers {

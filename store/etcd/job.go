@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/cointill/cointill/store/kv"
@@ -19,7 +18,6 @@ type job struct {
 	first   *updating // what f did before it was its turn; nil once it is used
 	turns   chan *updating
 	left    chan struct{} // closed: the caller is gone
-	sent    atomic.Bool   // what f wrote may be stored
 	outcome chan error    // takes the only one
 }
 
