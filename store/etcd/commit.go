@@ -145,8 +145,9 @@ func refuses(err error) bool {
 	switch code(err) {
 	case codes.InvalidArgument, codes.PermissionDenied, codes.Unauthenticated, codes.ResourceExhausted:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 func code(err error) codes.Code {

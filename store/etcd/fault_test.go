@@ -26,11 +26,10 @@ type proxy struct {
 	listener net.Listener
 	to       string
 
-	mu     sync.Mutex // guards what follows
-	conns  map[net.Conn]bool
-	mute   bool     // what the server says does not arrive
-	down   bool     // nobody can connect
-	onMute chan int // gets the number of bytes that the server said and nobody heard
+	mu    sync.Mutex // guards what follows
+	conns map[net.Conn]bool
+	mute  bool // what the server says does not arrive
+	down  bool // nobody can connect
 }
 
 func newProxy(t testing.TB, url string) *proxy {
@@ -410,7 +409,7 @@ func TestAStateThatIsCompactedAwayIsReplacedByANewOne(t *testing.T) {
 					return err
 				}
 				require.Nil(t, second)
-				require.Equal(t, strconv.Itoa(int(mustTotal(t, other))), string(first), "the run that counts is on the newest state")
+				require.Equal(t, strconv.Itoa(mustTotal(t, other)), string(first), "the run that counts is on the newest state")
 				return nil
 			})
 			require.NoError(t, err)
