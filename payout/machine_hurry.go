@@ -62,19 +62,19 @@ func (b bounds) check(fee *big.Int) error {
 
 // within returns the fee that is nearest to a proposal. The greatest counts where the bounds leave nothing.
 func (b bounds) within(fee *big.Int) *big.Int {
-	return least(greater(fee, b.least), b.greatest)
+	return smaller(larger(fee, b.least), b.greatest)
 }
 
-// least returns the smaller of two numbers.
-func least(a, b *big.Int) *big.Int {
+// smaller returns the smaller of two numbers.
+func smaller(a, b *big.Int) *big.Int {
 	if a.Cmp(b) > 0 {
 		return b
 	}
 	return a
 }
 
-// greater returns the larger of two numbers.
-func greater(a, b *big.Int) *big.Int {
+// larger returns the larger of two numbers.
+func larger(a, b *big.Int) *big.Int {
 	if a.Cmp(b) < 0 {
 		return b
 	}
@@ -93,5 +93,5 @@ func (t Transaction) atMost(greatest *big.Int) *big.Int {
 	if t.Hurry == nil {
 		return greatest
 	}
-	return least(t.Hurry.Fee, greatest)
+	return smaller(t.Hurry.Fee, greatest)
 }

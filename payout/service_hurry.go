@@ -179,7 +179,7 @@ func (h *hurrying) find(ctx context.Context) error {
 // set sets the bounds. What was chosen before, and waits, can only be raised.
 func (h *hurrying) set(least, greatest *big.Int) {
 	if was := h.terms.Transaction.Hurry; h.waits {
-		least = greater(least, new(big.Int).Add(was.Fee, big.NewInt(1)))
+		least = larger(least, new(big.Int).Add(was.Fee, big.NewInt(1)))
 	}
 	h.terms.Least, h.terms.Greatest = least, greatest
 }

@@ -42,8 +42,9 @@ type order struct {
 }
 
 // SweepTerms returns what [Service.SweepNow] would do. It looks at the network's first holdings, asks the network about the
-// largest of the asset, and stores nothing. It returns ErrNetwork for a network that is not configured, an [InvalidError] for an asset that is not configured or on whose network nothing is swept, and
-// ErrNothingToSweep when no address has any of it that is free.
+// largest of the asset, and stores nothing. It returns ErrNetwork for a network that is not configured, an
+// [InvalidError] for an asset that is not configured or on whose network nothing is swept, and ErrNothingToSweep when no address
+// has any of it that is free.
 func (s *Service) SweepTerms(ctx context.Context, asset chain.AssetID) (SweepTerms, error) {
 	t, err := s.sweepTerms(ctx, asset)
 	if err != nil {

@@ -229,7 +229,7 @@ var payoutTable = []mutation{
 	},
 	{
 		name: "a hurried version costs more than was chosen", file: "payout/machine_hurry.go",
-		from: `	return least(t.Hurry.Fee, greatest)`, to: `	return greatest`,
+		from: `	return smaller(t.Hurry.Fee, greatest)`, to: `	return greatest`,
 		rule: "nobody pays more than he chose",
 	},
 	{

@@ -79,8 +79,9 @@ func (r *Replies) begin(ctx context.Context, name, of, running []byte, now, unti
 
 // full returns the refusal of a scope that has no room.
 func (r *Replies) full(ctx context.Context, of []byte, now time.Time) error {
-	first := listing.Nanos(now)                                           // something has ended meanwhile
-	err := r.store.pool.QueryRow(ctx, qReplyEnds, of, first).Scan(&first) // Begin repeats it
+	first := listing.Nanos(now) // something has ended meanwhile
+	// Begin repeats it.
+	err := r.store.pool.QueryRow(ctx, qReplyEnds, of, first).Scan(&first)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return err
 	}

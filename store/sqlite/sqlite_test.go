@@ -562,3 +562,17 @@ func TestWritesKeepTheirConnection(t *testing.T) {
 		require.Same(t, first, s.Wrote(), "write %d", n)
 	}
 }
+
+func TestTheWALIsWrittenBackByABoundedPoolWhoseOtherConnectionsAreTaken(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "shop.db")
+	s, db := openAt(t, path)
+	db.SetMaxOpenConns(2)
+	taken, err := db.Conn(t.Context())
+	require.NoError(t, err)
+	defer taken.Close()
+	before := size(t, path)
+	for n := range 600 {
+		require.NoError(t, s.Commit(t.Context(), workload.Creation(n)))
+	}
+	require.Greater(t, size(t, path), before, "the leader gave its connection back first")
+}

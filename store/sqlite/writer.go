@@ -94,7 +94,6 @@ func (w *writer) lead(ctx context.Context, own *job) {
 		w.handOver(nil)
 		return
 	}
-	w.last = nativeOf(conn)
 	w.jobs.Gather()
 	group := w.jobs.Take(maxGroup)
 	// The others wait for the outcome, even if the leader's context ends.
@@ -129,16 +128,23 @@ func (w *writer) due(jobs int) bool {
 
 // writeBack counts jobs and returns, when it is time, a function that copies the WAL into the database while others commit.
 // Otherwise one of the commits would have to, and the waiting jobs with it. It leaves little for that commit. A failure does
-// not matter, because the next call makes up for it. The connection is taken while the leader's is not in the pool, so that it
-// is another one.
+// not matter, because the next call makes up for it. Where nothing bounds the pool, the connection is taken while the leader's is
+// not in it, so that it is another one; otherwise that might keep the lead waiting.
 func (w *writer) writeBack(ctx context.Context, jobs int) func() {
 	if !w.due(jobs) {
 		return func() {}
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	conn, err := w.db.Conn(ctx)
+	var conn *sql.Conn
+	var err error
+	if w.db.Stats().MaxOpenConnections == 0 {
+		conn, err = w.db.Conn(ctx)
+	}
 	return func() {
 		defer cancel()
+		if conn == nil && err == nil {
+			conn, err = w.db.Conn(ctx)
+		}
 		if err == nil {
 			var busy, pages, copied int
 			_ = conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &pages, &copied)
@@ -162,6 +168,9 @@ func (w *writer) connect(ctx context.Context) (*sql.Conn, error) {
 	for n := 0; n < idle && err == nil && !w.wrote(conn) && w.mayTakeMore(); n++ {
 		defer conn.Close() // back to the pool; an error would not matter, since nothing was done with it
 		conn, err = w.db.Conn(ctx)
+	}
+	if err == nil {
+		w.last = nativeOf(conn)
 	}
 	return conn, err
 }
