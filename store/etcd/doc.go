@@ -27,6 +27,6 @@
 //
 // A View reads the newest revision, which needs a majority, and stays with it; what follows its first read is answered by any
 // member that has the revision. Each read of a key is a request, so reads cost what the network costs; only the addresses of
-// a block are looked up 500 at a time, and keys of a scan 100 at a time. Values of keys are kept for updates (Config.Cache), and are valid because nothing but
-// this package writes under the prefix: who writes there by hand stops all processes first.
+// a block are looked up 500 at a time, and keys of a scan 100 at a time. Values of keys are kept for updates (Config.Cache), and
+// are valid because nothing but this package writes under the prefix: who writes there by hand stops all processes first.
 package etcd

@@ -57,8 +57,9 @@ func (f *filter) pick(keys []int64) (ours []int64, through int64) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	ours = make([]int64, 0, len(keys)/8)
+	var text [8]byte
 	for _, key := range keys {
-		if f.places.Test(hashable(key)) {
+		if f.places.Test(hashable(&text, key)) {
 			ours = append(ours, key)
 		}
 	}
@@ -72,8 +73,9 @@ func (f *filter) learn(keys []int64, last int64) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	var text [8]byte
 	for _, key := range keys {
-		f.places.Add(hashable(key))
+		f.places.Add(hashable(&text, key))
 	}
 	f.through = max(f.through, last)
 }
@@ -84,8 +86,10 @@ func (f *filter) end() int64 {
 	return f.through
 }
 
-func hashable(key int64) []byte {
-	return binary.BigEndian.AppendUint64(nil, uint64(key))
+// hashable returns the key as a text, in the array.
+func hashable(text *[8]byte, key int64) []byte {
+	binary.BigEndian.PutUint64(text[:], uint64(key))
+	return text[:]
 }
 
 // tidyKnown builds the filter, a slice with each call, and a larger one beside it when it is full. Once there is a filter, it
