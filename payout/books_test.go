@@ -97,7 +97,7 @@ func TestAnInvoiceThatCannotBeBookedWaitsAlone(t *testing.T) {
 		b.whole.Store(true)
 		s.book()
 		require.Equal(t, "available 200", s.balance("shop", coin))
-		aside, err := s.store.Documents(t.Context(), "books/aside/", 10)
+		aside, err := s.store.Documents(t.Context(), "books/aside/", "", 10)
 		require.NoError(t, err)
 		require.Empty(t, aside)
 		s.sound()

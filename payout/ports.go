@@ -63,8 +63,10 @@ type Store interface {
 	// Document returns the value of a small record that the service keeps: the position of the feed, switches, receivers;
 	// nil if there is none.
 	Document(ctx context.Context, name string) ([]byte, error)
-	// Documents returns the values of all records whose names begin with the prefix, by name, at most limit.
-	Documents(ctx context.Context, prefix string, limit int) (map[string][]byte, error)
+	// Documents returns up to limit small records whose names begin with the prefix, in the order of their names, bytewise,
+	// from the first one after the name on, which need not begin with the prefix. Their Was is nil. A limit that is not
+	// positive returns none.
+	Documents(ctx context.Context, prefix, after string, limit int) ([]Document, error)
 }
 
 // Batch is a set of changes that belong together. A store applies all of it or nothing. It refuses a batch

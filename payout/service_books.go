@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 
@@ -200,7 +199,7 @@ const asidePrefix = "books/aside/"
 
 // bookAside tries again what was set aside.
 func (s *Service) bookAside(ctx context.Context, fence invoice.Lease) error {
-	aside, err := s.cfg.Store.Documents(ctx, asidePrefix, waitingPage)
+	aside, err := s.cfg.Store.Documents(ctx, asidePrefix, "", waitingPage)
 	if err != nil || len(aside) == 0 {
 		return err
 	}
@@ -208,12 +207,12 @@ func (s *Service) bookAside(ctx context.Context, fence invoice.Lease) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range slices.Sorted(maps.Keys(aside)) {
-		id := aside[name]
-		if err := s.bookInvoice(ctx, string(id), deep, fence); err != nil {
+	for _, doc := range aside {
+		id := string(doc.Value)
+		if err := s.bookInvoice(ctx, id, deep, fence); err != nil {
 			continue // it was named when it was set aside
 		}
-		if err := s.change(ctx, name, func([]byte) ([]byte, error) { return nil, nil }); err != nil {
+		if err := s.change(ctx, doc.Name, func([]byte) ([]byte, error) { return nil, nil }); err != nil {
 			return fmt.Errorf("payout: invoice %s was set aside: %w", id, err)
 		}
 	}

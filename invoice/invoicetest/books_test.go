@@ -76,8 +76,8 @@ func (d distant) Document(ctx context.Context, name string) ([]byte, error) {
 	return remotely(ctx, d.o, func(ctx context.Context) ([]byte, error) { return d.s.Document(ctx, name) })
 }
 
-func (d distant) Documents(ctx context.Context, prefix string, limit int) (map[string][]byte, error) {
-	return remotely(ctx, d.o, func(ctx context.Context) (map[string][]byte, error) { return d.s.Documents(ctx, prefix, limit) })
+func (d distant) Documents(ctx context.Context, prefix, after string, limit int) ([]payout.Document, error) {
+	return remotely(ctx, d.o, func(ctx context.Context) ([]payout.Document, error) { return d.s.Documents(ctx, prefix, after, limit) })
 }
 
 func (d distant) Holding(ctx context.Context, network chain.Network, name string) (payout.Holding, error) {

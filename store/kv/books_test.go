@@ -84,6 +84,6 @@ func callsOfBooks() map[string]func(context.Context, *kv.Store) error {
 			return err
 		},
 		"Document":  func(ctx context.Context, s *kv.Store) error { _, err := s.Document(ctx, "doc"); return err },
-		"Documents": func(ctx context.Context, s *kv.Store) error { _, err := s.Documents(ctx, "d", 9); return err },
+		"Documents": func(ctx context.Context, s *kv.Store) error { _, err := s.Documents(ctx, "d", "", 9); return err },
 	}
 }

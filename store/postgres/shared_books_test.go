@@ -79,6 +79,6 @@ func (p processes) Document(ctx context.Context, name string) ([]byte, error) {
 	return p.any().Document(ctx, name)
 }
 
-func (p processes) Documents(ctx context.Context, prefix string, limit int) (map[string][]byte, error) {
-	return p.any().Documents(ctx, prefix, limit)
+func (p processes) Documents(ctx context.Context, prefix, after string, limit int) ([]payout.Document, error) {
+	return p.any().Documents(ctx, prefix, after, limit)
 }

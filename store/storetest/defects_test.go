@@ -31,7 +31,7 @@ type defective struct {
 	by       func([]invoice.Invoice) []invoice.Invoice            // changes what InvoicesPaid returns
 	payments func([]invoice.Payment) []invoice.Payment
 
-	anySlot, firstPage bool // HeldSlots and PaidInvoices ignore where they are to begin
+	anySlot, firstPage bool // HeldSlots, and PaidInvoices and Documents, ignore where they are to begin
 	events             func([]invoice.Event, error) ([]invoice.Event, error)
 	reserve            func(uint32, error) (uint32, error)
 	network            func(invoice.Progress) invoice.Progress
@@ -96,6 +96,13 @@ func (d defective) PaidInvoices(ctx context.Context, after string, limit int) ([
 		after = ""
 	}
 	return d.Memory.PaidInvoices(ctx, after, limit)
+}
+
+func (d defective) Documents(ctx context.Context, prefix, after string, limit int) ([]payout.Document, error) {
+	if d.firstPage {
+		after = ""
+	}
+	return d.Memory.Documents(ctx, prefix, after, limit)
 }
 
 func (d defective) changed(found []invoice.Invoice, err error) ([]invoice.Invoice, error) {
@@ -243,6 +250,7 @@ func defects() map[string]fixed {
 		"held slots are those of the whole address": {defective{anySlot: true}, []string{"listers/held slots in order"}},
 		"every page of paid invoices is the first": {defective{firstPage: true}, []string{
 			"listers/paid invoices in pages", "listers/an invoice whose payments are all settled is a paid one",
+			"payouts/documents are listed in pages",
 		}},
 		"nothing is skipped": {defective{commit: func(ctx context.Context, m *store.Memory, b invoice.Batch) error {
 			b.Skip = 0

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"math/big"
 	"slices"
 	"strings"
@@ -32,6 +33,7 @@ var payoutCases = []testCase{
 	{"a closed day stays closed", "no entry of a closed day is booked, and no earlier day closed", closingRule},
 	{"a counter has a maximum", "a sum does not exceed its maximum, and a negative delta is never refused", counterRule},
 	{"a document is replaced by who knows it", "a document is replaced if its former value is as expected", documentRule},
+	{"documents are listed in pages", "documents with a prefix are in the order of their names, also beyond a page of the store, and from any name on", documentPages},
 	{"a stale version comes first", "when several refusals apply, a stale version comes first", versionFirst},
 	{"everything of payouts comes back as it was", "amounts, times, texts and bytes come back unchanged", payoutRoundTrip},
 	{"what is not there of payouts", "a read of one thing that is not there is ErrNotFound", payoutsNotFound},
@@ -328,12 +330,74 @@ func documentRule(t *testing.T, b store.Backend) {
 	book(t, b, replace([]byte{}, two), payout.Batch{Documents: []payout.Document{
 		{Name: "doc/2", Value: one}, {Name: "doc/1\x00", Value: two}, {Name: "dod", Value: one}, {Name: "do", Value: one},
 	}})
-	same(t, "those with the prefix", must[map[string][]byte](t)(b.Documents(ctx, "doc/", 9)), map[string][]byte{"doc/1": two, "doc/1\x00": two, "doc/2": one})
-	same(t, "the first of them", must[map[string][]byte](t)(b.Documents(ctx, "doc/", 1)), map[string][]byte{"doc/1": two})
+	same(t, "those with the prefix", must[[]payout.Document](t)(b.Documents(ctx, "doc/", "", 9)),
+		[]payout.Document{{Name: "doc/1", Value: two}, {Name: "doc/1\x00", Value: two}, {Name: "doc/2", Value: one}})
 	book(t, b, replace(two, nil))
 	unbooked(t, b, replace(two, one), payout.ErrConflict)
 	book(t, b, replace(nil, one))
 	same(t, "the document", string(must[[]byte](t)(b.Document(ctx, "doc/1"))), string(one))
+}
+
+func documentPages(t *testing.T, b store.Backend) {
+	all := listedDocuments(t, b)
+	read := func(prefix, after string, limit int) (names []string) {
+		t.Helper()
+		for _, d := range must[[]payout.Document](t)(b.Documents(t.Context(), prefix, after, limit)) {
+			if string(d.Value) != d.Name || d.Was != nil {
+				t.Fatalf("document %q is %q, of %q", d.Name, d.Value, d.Was)
+			}
+			names = append(names, d.Name)
+		}
+		return names
+	}
+	same(t, "all", read("list/", "", len(all)*2), all)
+	for _, size := range []int{7, 500, 501} {
+		var got []string
+		for after := ""; len(got) <= len(all); after = got[len(got)-1] {
+			page := read("list/", after, size)
+			if got = append(got, page...); len(page) < size {
+				break
+			}
+		}
+		same(t, fmt.Sprintf("pages of %d", size), got, all)
+	}
+	afters := []string{"", "a", "list", "list/", "list/0000x", "list/zz", "list0", "m", "\xff\xff\xff", strings.Repeat("y", 1000), "list/" + strings.Repeat("a", 1000)}
+	for i := 0; i < len(all); i += 97 {
+		afters = append(afters, all[i])
+	}
+	for _, after := range append(afters, all[len(all)-20:]...) {
+		want, found := slices.BinarySearch(all, after)
+		if found {
+			want++
+		}
+		same(t, fmt.Sprintf("after %.20q", after), append([]string{}, read("list/", after, 3)...), append([]string{}, all[want:min(want+3, len(all))]...))
+	}
+	for _, limit := range []int{0, -1, math.MinInt} {
+		same(t, fmt.Sprintf("with a limit of %d", limit), len(read("list/", "", limit)), 0)
+	}
+	same(t, "of any prefix", read("", "", 2), []string{"\x00", "list"})
+	same(t, "of the last prefix", read("\xff", "", 9), []string{"\xff\xff"})
+	same(t, "of no document", len(read("none", "", 9)), 0)
+}
+
+// listedDocuments stores documents, and returns the names of those that begin with "list/", in order.
+func listedDocuments(t *testing.T, b store.Backend) []string {
+	t.Helper()
+	names := []string{
+		"list/\x00", "list/\x00\x00", "list/\x00\xff", "list/\xff", "list/\xff\xff", "list/a", "list/a\x00", "list/a\x01", "list/aa", "list/" + strings.Repeat("z", 195),
+	}
+	for i := range 1100 { // more than a store reads at once
+		names = append(names, fmt.Sprintf("list/%04d", i))
+	}
+	slices.Sort(names)
+	for part := range slices.Chunk(append(slices.Clone(names), "list", "lisu", "list0", "\x00", "\xff\xff", "list."), 200) {
+		var batch payout.Batch
+		for _, name := range part {
+			batch.Documents = append(batch.Documents, payout.Document{Name: name, Value: []byte(name)})
+		}
+		book(t, b, batch)
+	}
+	return names
 }
 
 func versionFirst(t *testing.T, b store.Backend) {

@@ -156,7 +156,7 @@ func booksOf(t *testing.T, b store.Backend) string {
 		out += balance(t, b, a) + text(t, must[[]payout.Line](t)(b.Lines(ctx, a, 0, 1000)))
 	}
 	out += text(t, must[[]payout.Total](t)(b.Totals(ctx))) + text(t, must[[]payout.Receipt](t)(b.Receipts(ctx, "inv-00001")))
-	out += text(t, must[payout.Credit](t)(b.Credit(ctx, "inv-00001"))) + text(t, must[map[string][]byte](t)(b.Documents(ctx, "", 100)))
+	out += text(t, must[payout.Credit](t)(b.Credit(ctx, "inv-00001"))) + text(t, must[[]payout.Document](t)(b.Documents(ctx, "", "", 100)))
 	for _, ev := range follow(t, b, 0) {
 		ev.Position = 0
 		out += text(t, ev)

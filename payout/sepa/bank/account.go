@@ -36,7 +36,7 @@ type Config struct {
 // Store is the part of a payout.Store that an [Account] uses.
 type Store interface {
 	Document(ctx context.Context, name string) ([]byte, error)
-	Documents(ctx context.Context, prefix string, limit int) (map[string][]byte, error)
+	Documents(ctx context.Context, prefix, after string, limit int) ([]payout.Document, error)
 	CommitPayouts(ctx context.Context, b payout.Batch) error
 }
 

@@ -65,7 +65,7 @@ func (a *Account) export(ctx context.Context, o ExportOptions) (File, error) {
 	if o.Most <= 0 {
 		o.Most = 10_000
 	}
-	queue, err := a.cfg.Store.Documents(ctx, a.name(kindQueue)+"/", o.Most)
+	queue, err := a.cfg.Store.Documents(ctx, a.name(kindQueue)+"/", "", o.Most)
 	if err != nil {
 		return File{}, err
 	}
@@ -98,13 +98,13 @@ func (a *Account) export(ctx context.Context, o ExportOptions) (File, error) {
 }
 
 // writable takes orders out of the queue, and returns those that can be written; the batch makes the others fail.
-func (a *Account) writable(ctx context.Context, change *payout.Batch, queue map[string][]byte) ([]kept, error) {
+func (a *Account) writable(ctx context.Context, change *payout.Batch, queue []payout.Document) ([]kept, error) {
 	var good []kept
-	for name, value := range sorted(queue) {
-		change.Documents = append(change.Documents, payout.Document{Name: name, Was: value})
-		order, doc, err := a.order(ctx, name[strings.LastIndexByte(name, '/')+1:])
+	for _, q := range queue {
+		change.Documents = append(change.Documents, payout.Document{Name: q.Name, Was: q.Value})
+		order, doc, err := a.order(ctx, q.Name[strings.LastIndexByte(q.Name, '/')+1:])
 		if err != nil {
-			return nil, fmt.Errorf("read order %s: %w", name, err)
+			return nil, fmt.Errorf("read order %s: %w", q.Name, err)
 		}
 		if order.progress().Outcome != payout.OutcomePending {
 			continue // a database that was restored has read what an older one has exported
@@ -191,7 +191,7 @@ func pack(name string, blob []byte) (docs []payout.Document) {
 
 // unpack returns the blob that is kept under a name, or ErrNotFound.
 func (a *Account) unpack(ctx context.Context, name string) ([]byte, error) {
-	docs, err := a.cfg.Store.Documents(ctx, name+"/", maxPieces)
+	docs, err := a.cfg.Store.Documents(ctx, name+"/", "", maxPieces)
 	if err == nil && len(docs) == 0 {
 		err = payout.ErrNotFound
 	}
@@ -199,8 +199,8 @@ func (a *Account) unpack(ctx context.Context, name string) ([]byte, error) {
 		return nil, err
 	}
 	var small bytes.Buffer
-	for _, part := range sorted(docs) {
-		small.Write(part)
+	for _, part := range docs {
+		small.Write(part.Value)
 	}
 	blob, err := io.ReadAll(flate.NewReader(&small))
 	if err != nil {
@@ -230,15 +230,15 @@ func (a *Account) Bytes(ctx context.Context, id string) ([]byte, error) {
 
 // Files returns up to limit files, the oldest first.
 func (a *Account) Files(ctx context.Context, limit int) ([]File, error) {
-	docs, err := a.cfg.Store.Documents(ctx, a.name(kindFile)+"/", limit)
+	docs, err := a.cfg.Store.Documents(ctx, a.name(kindFile)+"/", "", limit)
 	if err != nil {
 		return nil, fmt.Errorf("bank: files: %w", err)
 	}
 	var out []File
-	for name, value := range sorted(docs) {
+	for _, doc := range docs {
 		var f File
-		if err := json.Unmarshal(value, &f); err != nil {
-			return nil, fmt.Errorf("bank: %s is damaged: %w", name, err)
+		if err := json.Unmarshal(doc.Value, &f); err != nil {
+			return nil, fmt.Errorf("bank: %s is damaged: %w", doc.Name, err)
 		}
 		out = append(out, f)
 	}

@@ -436,14 +436,15 @@ func (s Reads) Document(ctx context.Context, name string) ([]byte, error) {
 }
 
 // Documents implements [payout.Store].
-func (s Reads) Documents(ctx context.Context, prefix string, limit int) (map[string][]byte, error) {
-	return view(ctx, s, "documents", func(r Reader) (map[string][]byte, error) {
+func (s Reads) Documents(ctx context.Context, prefix, after string, limit int) ([]payout.Document, error) {
+	return view(ctx, s, "documents", func(r Reader) ([]payout.Document, error) {
 		of := newKey(kindDocument).beginning(prefix)
-		out := map[string][]byte{}
-		err := each(r, of.String(), of.after(), limit, func(item Item) error {
-			out[nameIn(item.Key)] = document(item.Value)
-			return nil
+		from, to := max(of.String(), documentKey(after)+"\x00"), of.after()
+		if from >= to {
+			return nil, nil // all of them come before the name
+		}
+		return listAs(r, from, to, limit, func(k string, value []byte) (payout.Document, error) {
+			return payout.Document{Name: nameIn(k), Value: document(value)}, nil
 		})
-		return out, err
 	})
 }
