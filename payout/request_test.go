@@ -147,23 +147,6 @@ func TestThePoliciesOfAProjectRefuse(t *testing.T) {
 	})
 }
 
-func TestAReceiverIsListedForAProjectWithALongName(t *testing.T) {
-	on(t, func(t *testing.T, s *shop) {
-		long := strings.Repeat("p", 190)
-		s.open(func(c *payout.Config) { c.Policies.Listed = true })
-		s.fund(long, coin, 1000)
-		_, err := s.AllowReceiver(t.Context(), long, network, "addr1", "", "anna")
-		require.NoError(t, err)
-		r := s.request("a", "1")
-		r.Project = long
-		_, err = s.Request(t.Context(), r)
-		require.NoError(t, err)
-		_, err = s.AllowReceiver(t.Context(), long, network, "addr1", strings.Repeat("n", 100_000), "anna")
-		var bad *payout.InvalidError
-		require.ErrorAs(t, err, &bad)
-	})
-}
-
 func TestTheSameRequestIsRecognised_P29(t *testing.T) {
 	on(t, func(t *testing.T, s *shop) {
 		s.fund("shop", coin, 1000)

@@ -2,7 +2,6 @@ package payout
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -115,72 +114,6 @@ func (s *Service) end(ctx context.Context, b *Batch, p Payout) error {
 	}
 	b.Entries = append(b.Entries, voidEntry(p, s.now()))
 	return s.unrefund(ctx, b, p, 1)
-}
-
-// Receiver is an address that payouts may go to where policies demand a list.
-type Receiver struct {
-	Address chain.Address `json:"address"`
-	Name    string        `json:"name,omitempty"`
-	At      time.Time     `json:"at"` // when it was allowed
-	Actor   string        `json:"actor,omitempty"`
-}
-
-// AllowReceiver permits payouts of the project to the address, after the cooling-off time of its policies. Allowing it
-// again does not begin that time anew.
-func (s *Service) AllowReceiver(ctx context.Context, project string, network chain.Network, to, name, actor string) (Receiver, error) {
-	if err := checkNote(actor, name); err != nil {
-		return Receiver{}, fmt.Errorf("payout: allow receiver: %w", err)
-	}
-	n := s.networks[network]
-	if n == nil {
-		return Receiver{}, fmt.Errorf("payout: allow receiver: %w: %s", ErrNetwork, network)
-	}
-	a := n.Assets[0]
-	address, err := n.Spender.Receiver(ctx, a.Asset, to, nil)
-	if err != nil {
-		return Receiver{}, fmt.Errorf("payout: allow receiver: %w", err)
-	}
-	r := Receiver{Address: address, Name: name, At: s.now(), Actor: actor}
-	err = s.change(ctx, receiverName(project, network, address), func(was []byte) ([]byte, error) {
-		if was != nil {
-			return was, json.Unmarshal(was, &r)
-		}
-		return json.Marshal(r)
-	})
-	if err != nil {
-		return Receiver{}, fmt.Errorf("payout: allow receiver: %w", err)
-	}
-	return r, nil
-}
-
-// ForbidReceiver takes the address off the list of the project. Payouts that were requested before are not concerned.
-func (s *Service) ForbidReceiver(ctx context.Context, project string, network chain.Network, address chain.Address) error {
-	err := s.change(ctx, receiverName(project, network, address), func([]byte) ([]byte, error) { return nil, nil })
-	if err != nil {
-		return fmt.Errorf("payout: forbid receiver: %w", err)
-	}
-	return nil
-}
-
-// maxName is the most bytes of a document's name; see [Batch].
-const maxName = 200
-
-func receiverName(project string, network chain.Network, address chain.Address) string {
-	name := fmt.Sprintf("receiver/%s/%s/%s", project, network, address)
-	if len(name) > maxName {
-		name = fmt.Sprintf("receiver/%x", sha256.Sum256([]byte(name)))
-	}
-	return name
-}
-
-// receiverOf returns the listed receiver, or nil.
-func (s *Service) receiverOf(ctx context.Context, project string, network chain.Network, address chain.Address) (*Receiver, error) {
-	var r Receiver
-	has, err := s.load(ctx, receiverName(project, network, address), &r)
-	if !has {
-		return nil, err
-	}
-	return &r, err
 }
 
 // Stopped is a network's stop switch.

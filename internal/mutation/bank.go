@@ -60,9 +60,8 @@ var bankTable = []mutation{
 	},
 	{
 		name: "an order is exported again", file: "payout/sepa/bank/export.go",
-		from: `		change.Documents = append(change.Documents, payout.Document{Name: name, Was: value})
-		order, doc`, to: `		_ = value
-		order, doc`,
+		from: `		change.Documents = append(change.Documents, payout.Document{Name: q.Name, Was: q.Value})
+		order, doc`, to: `		order, doc`,
 		rule: "an order is in one file",
 	},
 	{

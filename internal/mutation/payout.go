@@ -294,4 +294,23 @@ var payoutTable = []mutation{
 	s.log.Info("a transaction is hurried"`,
 		rule: "what is decided on stale facts is refused",
 	},
+	{
+		name: "receivers of another project are listed", file: "payout/service_receivers.go",
+		from: `			if d.Name != receiverName(project, network, r.Address) {`, to: `			if false {`,
+		rule: "a list has the receivers of one project alone",
+	},
+	{
+		name: "a receiver under its former name is forgotten", file: "payout/service_receivers.go",
+		from: `err == nil && value == nil && former != "" {`, to: `err == nil && value == nil && former == "never" {`,
+		rule: "a receiver that was allowed stays so",
+	},
+	{
+		name: "a receiver under its former name is not forbidden", file: "payout/service_receivers.go",
+		from: `	err := s.moveReceiver(ctx, project, network, address)
+	if err == nil {
+		err = s.change(`, to: `	var err error
+	if err == nil {
+		err = s.change(`,
+		rule: "a receiver that was forbidden is paid no more",
+	},
 }
