@@ -36,6 +36,7 @@ type deed struct {
 	text          string // what will happen
 	danger        bool
 	subject       string // path of the page about the subject, such as "invoices/ID", without parameters
+	params        string // parameters of that page, if it needs them
 	label         string // its name for people
 	project       string // empty: it concerns all, or several
 	facts         []fact
@@ -50,10 +51,18 @@ type deed struct {
 	do func(ctx context.Context, reason, key string) (done, error)
 }
 
+// page returns the path of the page about the subject, with its parameters.
+func (d *deed) page() string {
+	if d.params == "" {
+		return d.subject
+	}
+	return d.subject + "?" + d.params
+}
+
 // done is what came of a deed.
 type done struct {
 	after map[string]string
-	path  string // the page to go on with, without parameters; empty: that of the subject
+	path  string // the page to go on with; empty: that of the subject
 	shown []fact // secrets, which are shown once and never logged
 	text  string // what the page with the secrets says
 	file  *file  // to be downloaded instead of a page
@@ -91,7 +100,7 @@ const maxReason = 1000
 // acts returns all acts. The files of their subjects list them.
 func acts() []*act {
 	var all []*act
-	for _, some := range [][]*act{invoiceActs(), payoutActs(), moneyActs(), webhookActs(), projectActs()} {
+	for _, some := range [][]*act{invoiceActs(), payoutActs(), moneyActs(), webhookActs(), projectActs(), receiverActs()} {
 		all = append(all, some...)
 	}
 	return all
@@ -109,7 +118,7 @@ type question struct {
 
 func (v *visit) question(d *deed, once, reason, problem string) question {
 	return question{
-		Title: d.title, Button: d.button, Text: d.text, Label: d.label, Subject: v.root + d.subject, Danger: d.danger, More: d.more,
+		Title: d.title, Button: d.button, Text: d.text, Label: d.label, Subject: v.root + d.page(), Danger: d.danger, More: d.more,
 		Unexplained: d.unexplained, Refused: d.refused, Error: problem, Reason: reason, Once: once,
 		Facts: d.facts, Warnings: d.warnings, Fields: d.fields, Hidden: d.hidden,
 	}
@@ -221,9 +230,13 @@ func (v *visit) finish(d *deed, result done, once string, end int64) error {
 		_, _ = v.w.Write(f.body) // it can be downloaded again
 		return nil
 	}
-	path := cmp.Or(result.path, d.subject)
+	path := cmp.Or(result.path, d.page())
 	if end > 0 {
-		path += "?done=" + strconv.FormatInt(end, 10)
+		sign := "?"
+		if strings.Contains(path, sign) {
+			sign = "&"
+		}
+		path += sign + "done=" + strconv.FormatInt(end, 10)
 	}
 	v.conclude(once, path)
 	if len(result.shown) > 0 {

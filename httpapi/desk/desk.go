@@ -111,6 +111,7 @@ func routes() []*route {
 		{"GET", "/money/statement", RoleViewer, needsPayouts, false, false, (*visit).statement},
 		{"GET", "/money/settlements", RoleViewer, needsPayouts, false, false, (*visit).settlements},
 		{"GET", "/money/holdings", RoleOperator, needsPayouts, true, false, (*visit).holdings},
+		{"GET", "/money/receivers", RoleOperator, needsPayouts, false, false, (*visit).receivers},
 		{"GET", "/payouts", RoleViewer, needsPayouts, false, false, (*visit).payouts},
 		{"GET", "/payouts/export", RoleViewer, needsPayouts, false, false, (*visit).exportPayouts},
 		{"GET", "/payouts/{id}", RoleViewer, needsPayouts, false, false, (*visit).payout},

@@ -52,6 +52,10 @@ func (s *site) paths(project, order, key string) map[string]string {
 		"/payouts/export": "project=" + project, "/webhooks": "project=" + project, "/money/stop": "network=" + network, "/money/sweep": "asset=" + url.QueryEscape(string(sim.ID)), "/money/resume": "network=" + network,
 		"/projects/{id}/revoke-key": "name=api", "/payouts/new": "project=" + project, "/invoices/new": "project=" + project,
 	}
+	_, err = s.payouts.AllowReceiver(ctx, project, sim.ID.Network(), "sim1supplier", "of "+key, "carl")
+	require.NoError(s.t, err)
+	list := url.Values{"project": {project}, "network": {network}}.Encode()
+	query["/money/receivers"], query["/money/receivers/allow"], query["/money/receivers/forbid"] = list, list, list+"&address=sim1supplier"
 	out := map[string]string{}
 	for _, row := range desk.Rows() {
 		path := strings.ReplaceAll(row.Pattern, "{$}", "")
@@ -250,7 +254,7 @@ func TestMoneyAndKeysDemandAFreshProof(t *testing.T) {
 	require.Equal(t, before, s.rows())
 	require.Greater(t, fresh, 60)
 	for _, row := range desk.Rows() {
-		moves := strings.HasPrefix(row.Pattern, "/payouts/{id}/") || strings.HasPrefix(row.Pattern, "/transactions/{id}/") || strings.HasPrefix(row.Pattern, "/projects/{id}/") ||
+		moves := strings.HasPrefix(row.Pattern, "/payouts/{id}/") || strings.HasPrefix(row.Pattern, "/transactions/{id}/") || strings.HasPrefix(row.Pattern, "/projects/{id}/") || strings.HasPrefix(row.Pattern, "/money/receivers/") ||
 			slices.Contains([]string{"/payouts/new", "/projects/new", "/invoices/{id}/refund", "/money/stop", "/money/resume", "/money/sweep"}, row.Pattern)
 		require.Equal(t, moves && !strings.HasSuffix(row.Pattern, "/resend"), row.Fresh, row.Pattern)
 	}

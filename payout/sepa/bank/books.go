@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"maps"
 	"math/big"
 	"slices"
@@ -500,15 +499,4 @@ func (a *Account) noteBalance(ctx context.Context, now balance) error {
 		}
 	}
 	return payout.ErrConflict
-}
-
-// sorted returns the elements of a map in the order of their keys.
-func sorted[V any](m map[string]V) iter.Seq2[string, V] {
-	return func(yield func(string, V) bool) {
-		for _, k := range slices.Sorted(maps.Keys(m)) {
-			if !yield(k, m[k]) {
-				return
-			}
-		}
-	}
 }
