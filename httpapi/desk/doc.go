@@ -14,7 +14,7 @@
 //	cashier         also makes and cancels invoices
 //	operator        also accepts, completes, reopens and archives invoices, sends webhooks again, requests payouts and refunds, and
 //	                reads the audit log
-//	approver        also approves and cancels payouts, marks them as paid, signs by files, and stops networks
+//	approver        also approves and cancels payouts, marks them as paid, allows receivers, signs by files, and stops networks
 //	administrator   also makes projects, keys and endpoints
 //
 // No page shows a key or a secret but the one that has just made it, and none shows an extended public key.

@@ -1,9 +1,12 @@
 package desk_test
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"time"
 
 	"github.com/cointill/cointill/chain/chaintest"
 	"github.com/cointill/cointill/httpapi/desk"
@@ -73,6 +76,33 @@ func Example_staff() {
 	mux.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "http://localhost/office/", nil))
 	fmt.Println(rec.Code, rec.Header().Get("Location"))
 	// Output: 303 /staff/prove?next=%2Foffice%2F
+}
+
+// A shop's own cron mails the report of yesterday to those who look after some projects. The desk sends no mail: it writes
+// what is to be attached.
+func ExampleDesk_WriteReport() {
+	backend, service, projects := shopOfExample()
+	office, err := desk.New(desk.Config{Invoices: service, Projects: projects, Records: backend.Records(), Authenticate: session})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	project, _, err := projects.Create(context.Background(), invoice.NewProject{Owner: "ann", Name: "Tea"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	yesterday := time.Now().AddDate(0, 0, -1)
+	var attachment bytes.Buffer
+	err = office.WriteReport(context.Background(), &attachment, desk.Report{From: yesterday, To: yesterday, Projects: []string{project.ID}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	// smtp.SendMail(..., attachment.Bytes())
+	fmt.Println(attachment.String())
+	// Output: from,to,project,project_name,what,asset,network,count,amount,settled,fee
 }
 
 // shopOfExample returns what a shop has anyway.

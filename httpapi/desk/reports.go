@@ -2,12 +2,16 @@ package desk
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"math/big"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
@@ -200,7 +204,16 @@ func (v *visit) exportReport() error {
 		return &fault{http.StatusConflict, "The period is too long", boundedText(true)}
 	}
 	sent := false
-	return export(v, "report", []column[reportLine]{
+	return export(v, "report", p.columns(), func() ([]reportLine, bool, error) {
+		end := sent
+		sent = true
+		return lines, end, nil
+	})
+}
+
+// columns returns the fields of a report's lines.
+func (p period) columns() []column[reportLine] {
+	return []column[reportLine]{
 		{"from", "From", true, func(reportLine) string { return p.From }},
 		{"to", "To", true, func(reportLine) string { return p.To }},
 		{"project", "Project", true, func(l reportLine) string { return l.Project }},
@@ -212,9 +225,59 @@ func (v *visit) exportReport() error {
 		{"amount", "Asked for", true, func(l reportLine) string { return l.Amount }},
 		{"settled", "Paid", true, func(l reportLine) string { return l.Settled }},
 		{"fee", "Network fees", true, func(l reportLine) string { return l.Fee }},
-	}, func() ([]reportLine, bool, error) {
-		end := sent
-		sent = true
-		return lines, end, nil
-	})
+	}
+}
+
+// Report says what [Desk.WriteReport] writes.
+type Report struct {
+	// From and To are the first and the last day, each the day in UTC on which the moment is. Both are required.
+	From, To time.Time
+	// Projects are the ids of the projects whose invoices and payouts are added up. With All there are none, and the report
+	// is about every project, as that of a person who sees all of them.
+	Projects []string
+	All      bool
+}
+
+// ErrReportTooLong is returned for a report that would have to add up more invoices or payouts than the desk does at a time.
+var ErrReportTooLong = errors.New("the period has too many invoices or payouts")
+
+// WriteReport writes the report that a person exports from the page of reports, as CSV, for a program of the host's that
+// mails or files it: the invoices and payouts that were made in the period, added up by project, kind and asset. No cell is
+// taken for a formula by a spreadsheet.
+//
+// It reads the database until ctx ends, and may be called concurrently. It returns [invoice.ErrNotFound] for a project that
+// does not exist and ErrReportTooLong for a period that has too much: choose a shorter one, or fewer projects. Unless w has
+// failed, nothing was written then. It asks nobody who reads the report: what it says is for those who may see the projects.
+func (d *Desk) WriteReport(ctx context.Context, w io.Writer, r Report) error {
+	switch {
+	case r.From.IsZero() || r.To.IsZero() || r.To.UTC().Format(day) < r.From.UTC().Format(day):
+		return errors.New("desk: report: From and To are required, and To must not be before From")
+	case r.All != (len(r.Projects) == 0):
+		return errors.New("desk: report: either All or Projects is required")
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "/", http.NoBody)
+	if err != nil {
+		return fmt.Errorf("desk: report: %w", err)
+	}
+	v := &visit{Desk: d, r: request, person: Person{Role: RoleViewer, Projects: r.Projects}, memo: map[string]invoice.Project{}, read: map[string]payout.Payout{}}
+	for _, id := range r.Projects {
+		if _, err := v.oneProject(id); err != nil {
+			return fmt.Errorf("desk: report: project %.40q: %w", id, err)
+		}
+	}
+	p := period{From: r.From.UTC().Format(day), To: r.To.UTC().Format(day)}
+	lines, more, err := v.addReport(p)
+	if err == nil && more {
+		err = ErrReportTooLong
+	}
+	if err != nil {
+		return fmt.Errorf("desk: report: %w", err)
+	}
+	if err := csvHead(w, p.columns()); err != nil {
+		return fmt.Errorf("desk: report: %w", err)
+	}
+	if err := csvRows(w, p.columns(), lines); err != nil {
+		return fmt.Errorf("desk: report: %w", err)
+	}
+	return nil
 }
