@@ -47,6 +47,7 @@ type deed struct {
 	unexplained   bool    // no reason is needed
 	refused       string  // why it cannot be done; empty if it can
 	before        map[string]string
+	parts         []*deed // what it does instead of do, each on its own: see severally
 	// do does it. The key is the same when the same deed is asked for again because its outcome is not known.
 	do func(ctx context.Context, reason, key string) (done, error)
 }
@@ -100,7 +101,7 @@ const maxReason = 1000
 // acts returns all acts. The files of their subjects list them.
 func acts() []*act {
 	var all []*act
-	for _, some := range [][]*act{invoiceActs(), payoutActs(), moneyActs(), webhookActs(), projectActs(), receiverActs()} {
+	for _, some := range [][]*act{invoiceActs(), severalActs(), payoutActs(), moneyActs(), webhookActs(), projectActs(), receiverActs()} {
 		all = append(all, some...)
 	}
 	return all
@@ -184,43 +185,62 @@ func (v *visit) parseForm() error {
 // actTime bounds how long an act may take, with its records.
 const actTime = time.Minute
 
-// perform does the deed between two entries of the audit log, so that an interruption leaves a trace.
+// perform does the deed, and answers.
 func (v *visit) perform(a *act, d *deed, reason, once string) error {
+	if len(d.parts) > 0 {
+		return v.severally(a, d, reason, once)
+	}
 	// A person who closes the page does not leave half of an act.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(v.ctx()), actTime)
 	defer cancel()
-	e := Entry{
-		At: v.cfg.Now().UTC(), Phase: PhaseIntends, Actor: v.person.ID, Name: v.person.Name, Role: v.person.Role,
-		Act: a.name, Subject: d.subject, Project: d.project, Facts: factMap(d.facts), Before: d.before, Reason: reason,
-	}
-	intent, err := v.record(ctx, e)
+	result, end, failure, err := v.carryOut(ctx, a, d, reason, v.key(once))
 	if err != nil {
-		return err // nothing is done that cannot be recorded
+		return err
 	}
-	result, failure := d.do(ctx, reason, v.key(once))
-	e.At, e.Of, e.Phase, e.After = v.cfg.Now().UTC(), intent, PhaseDid, result.after
-	text, known := "", false
-	if failure != nil {
-		e.Phase = PhaseRefused
-		if text, known = refusal(failure); !known {
-			e.Phase = PhaseFailed
-			text = "It failed, and what became of it is not known: look at it before you try again."
-			v.cfg.Logger.ErrorContext(ctx, "desk: act failed", "act", a.name, "subject", d.subject, "error", failure)
-		}
-		e.Outcome = text
-	}
-	ended, cancelEnd := context.WithTimeout(context.WithoutCancel(v.ctx()), actTime) // also when the act took all of its time
-	defer cancelEnd()
-	end, err := v.record(ended, e)
-	if err != nil {
-		v.cfg.Logger.ErrorContext(ctx, "desk: the end of an act is not in the audit log", "act", a.name, "intent", intent, "error", err)
-	}
-	if failure != nil {
+	if failure != "" {
 		v.conclude(once, "")
 		d.hidden = append(d.hidden, field{Name: "key", Value: v.key(once)})
-		return v.render(http.StatusConflict, "question", d.title, v.question(d, v.newOnce(), reason, text))
+		return v.render(http.StatusConflict, "question", d.title, v.question(d, v.newOnce(), reason, failure))
 	}
 	return v.finish(d, result, once, end)
+}
+
+// entryOf returns an entry of the audit log about a deed.
+func (v *visit) entryOf(a *act, d *deed, phase Phase, reason string) Entry {
+	return Entry{
+		At: v.cfg.Now().UTC(), Phase: phase, Actor: v.person.ID, Name: v.person.Name, Role: v.person.Role,
+		Act: a.name, Subject: d.subject, Project: d.project, Facts: factMap(d.facts), Before: d.before, Reason: reason,
+	}
+}
+
+// carryOut does the deed between two entries of the audit log, so that an interruption leaves a trace. It returns the
+// position of the second one, or of the first one negated if the second is missing, and, for people, why the deed was not
+// done or may not have been.
+func (v *visit) carryOut(ctx context.Context, a *act, d *deed, reason, key string) (result done, end int64, failure string, err error) {
+	e := v.entryOf(a, d, PhaseIntends, reason)
+	intent, err := v.record(ctx, e)
+	if err != nil {
+		return done{}, 0, "", err // nothing is done that cannot be recorded
+	}
+	result, problem := d.do(ctx, reason, key)
+	e.At, e.Of, e.Phase, e.After = v.cfg.Now().UTC(), intent, PhaseDid, result.after
+	if problem != nil {
+		known := false
+		e.Phase = PhaseRefused
+		if failure, known = refusal(problem); !known {
+			e.Phase = PhaseFailed
+			failure = "It failed, and what became of it is not known: look at it before you try again."
+			v.cfg.Logger.ErrorContext(ctx, "desk: act failed", "act", a.name, "subject", d.subject, "error", problem)
+		}
+		e.Outcome = failure
+	}
+	ended, cancel := context.WithTimeout(context.WithoutCancel(v.ctx()), actTime) // also when the act took all of its time
+	defer cancel()
+	if end, err = v.record(ended, e); err != nil {
+		v.cfg.Logger.ErrorContext(ctx, "desk: the end of an act is not in the audit log", "act", a.name, "intent", intent, "error", err)
+		end = -intent
+	}
+	return result, end, failure, nil
 }
 
 // finish answers after a deed was done.
@@ -232,11 +252,11 @@ func (v *visit) finish(d *deed, result done, once string, end int64) error {
 	}
 	path := cmp.Or(result.path, d.page())
 	if end > 0 {
-		sign := "?"
-		if strings.Contains(path, sign) {
-			sign = "&"
+		separator := "?"
+		if strings.Contains(path, "?") {
+			separator = "&"
 		}
-		path += sign + "done=" + strconv.FormatInt(end, 10)
+		path += separator + "done=" + strconv.FormatInt(end, 10)
 	}
 	v.conclude(once, path)
 	if len(result.shown) > 0 {

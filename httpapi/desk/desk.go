@@ -104,6 +104,7 @@ func routes() []*route {
 		{"GET", "/invoices/export", RoleViewer, always, false, false, (*visit).exportInvoices},
 		{"POST", "/filters", RoleViewer, always, false, false, (*visit).saveFilter},
 		{"POST", "/filters/remove", RoleViewer, always, false, false, (*visit).removeFilter},
+		{"GET", "/invoices/several", RoleCashier, always, false, false, (*visit).several},
 		{"GET", "/invoices/{id}", RoleViewer, always, false, false, (*visit).invoice},
 		{"GET", "/reports", RoleViewer, always, false, false, (*visit).report},
 		{"GET", "/reports/export", RoleViewer, always, false, false, (*visit).exportReport},

@@ -20,8 +20,11 @@ import (
 )
 
 // oneInvoice returns the invoice of the path, or ErrNotFound if the person does not see its project.
-func (v *visit) oneInvoice() (invoice.Invoice, error) {
-	inv, err := v.cfg.Invoices.Invoice(v.ctx(), "", v.r.PathValue("id"))
+func (v *visit) oneInvoice() (invoice.Invoice, error) { return v.invoiceByID(v.r.PathValue("id")) }
+
+// invoiceByID returns an invoice, or ErrNotFound if the person does not see its project.
+func (v *visit) invoiceByID(id string) (invoice.Invoice, error) {
+	inv, err := v.cfg.Invoices.Invoice(v.ctx(), "", id)
 	if err == nil && !v.person.Sees(inv.Project) {
 		err = invoice.ErrNotFound
 	}
@@ -281,26 +284,28 @@ func (v *visit) messages(id, section string) ([]messageRow, error) {
 // invoiceActs returns the acts on invoices.
 func invoiceActs() []*act {
 	at := func(name string) string { return "/invoices/{id}/" + name }
-	set := func(to invoice.Status) func(*visit, context.Context, invoice.Act) (invoice.Invoice, error) {
-		return func(v *visit, ctx context.Context, a invoice.Act) (invoice.Invoice, error) {
-			return v.cfg.Invoices.SetStatus(ctx, a, to)
-		}
-	}
 	acceptLate := func(v *visit, ctx context.Context, a invoice.Act) (invoice.Invoice, error) {
 		return v.cfg.Invoices.AcceptLate(ctx, a)
 	}
 	return []*act{
 		{route: actRoute("/invoices/new", RoleCashier), name: "invoice.create", plan: planInvoice},
-		{route: actRoute(at("cancel"), RoleCashier), name: "invoice.cancel", plan: onInvoice("cancel", set(invoice.StatusCancelled))},
+		{route: actRoute(at("cancel"), RoleCashier), name: "invoice.cancel", plan: onInvoice("cancel", setStatus(invoice.StatusCancelled))},
 		{route: actRoute(at("note"), RoleCashier), name: "invoice.note", plan: planNote},
 		{route: actRoute(at("accept-late"), RoleOperator), name: "invoice.accept_late", plan: onInvoice("accept-late", acceptLate)},
-		{route: actRoute(at("complete"), RoleOperator), name: "invoice.complete", plan: onInvoice("complete", set(invoice.StatusCompleted))},
+		{route: actRoute(at("complete"), RoleOperator), name: "invoice.complete", plan: onInvoice("complete", setStatus(invoice.StatusCompleted))},
 		{route: actRoute(at("reopen"), RoleOperator), name: "invoice.reopen", plan: onInvoice("reopen", reopen)},
 		{route: actRoute(at("requote"), RoleOperator), name: "invoice.requote", plan: onInvoice("requote", requote)},
-		{route: actRoute(at("expire"), RoleOperator), name: "invoice.expire", plan: onInvoice("expire", set(invoice.StatusExpired))},
-		{route: actRoute(at("archive"), RoleOperator), name: "invoice.archive", plan: onInvoice("archive", set(invoice.StatusArchived))},
+		{route: actRoute(at("expire"), RoleOperator), name: "invoice.expire", plan: onInvoice("expire", setStatus(invoice.StatusExpired))},
+		{route: actRoute(at("archive"), RoleOperator), name: "invoice.archive", plan: onInvoice("archive", setStatus(invoice.StatusArchived))},
 		{route: route{pattern: at("refund"), least: RoleOperator, needs: needsPayouts, fresh: true}, name: "invoice.refund", plan: planRefund},
 		{route: route{pattern: at("resend"), least: RoleOperator, needs: needsOutbox}, name: "webhook.resend", plan: planResend},
+	}
+}
+
+// setStatus returns the act that gives an invoice a status.
+func setStatus(to invoice.Status) invoiceDo {
+	return func(v *visit, ctx context.Context, a invoice.Act) (invoice.Invoice, error) {
+		return v.cfg.Invoices.SetStatus(ctx, a, to)
 	}
 }
 
@@ -319,28 +324,36 @@ func requote(v *visit, ctx context.Context, a invoice.Act) (invoice.Invoice, err
 	return v.cfg.Invoices.Requote(ctx, a, 0)
 }
 
+// invoiceDo does an act on an invoice.
+type invoiceDo func(*visit, context.Context, invoice.Act) (invoice.Invoice, error)
+
 // onInvoice plans an act on the invoice of the path that explain offers.
-func onInvoice(name string, do func(*visit, context.Context, invoice.Act) (invoice.Invoice, error)) func(*visit) (*deed, error) {
+func onInvoice(name string, do invoiceDo) func(*visit) (*deed, error) {
 	return func(v *visit) (*deed, error) {
 		inv, err := v.oneInvoice()
 		if err != nil {
 			return nil, err
 		}
-		d := v.invoiceDeed(inv)
-		e := explain(inv, situation{now: v.cfg.Now()})
-		i := slices.IndexFunc(e.Offers, func(o offer) bool { return o.Act == name })
-		d.title, d.danger = words(name), name == "cancel" || name == "archive" || name == "expire"
-		if i < 0 {
-			d.refused = "This is not possible now: the invoice is " + words(string(inv.State.Status)) + "."
-			return d, nil
-		}
-		d.title, d.button, d.text = e.Offers[i].Label, e.Offers[i].Label, e.Offers[i].Text
-		d.do = func(ctx context.Context, reason, _ string) (done, error) {
-			after, err := do(v, ctx, invoice.Act{Project: inv.Project, Invoice: inv.ID, Actor: v.person.ID, Comment: reason})
-			return done{after: statusOf(after)}, err
-		}
-		return d, nil
+		return v.offeredAct(inv, name, do), nil
 	}
+}
+
+// offeredAct returns an act on an invoice, which is refused unless explain offers it.
+func (v *visit) offeredAct(inv invoice.Invoice, name string, do invoiceDo) *deed {
+	d := v.invoiceDeed(inv)
+	e := explain(inv, situation{now: v.cfg.Now()})
+	i := slices.IndexFunc(e.Offers, func(o offer) bool { return o.Act == name })
+	d.title, d.danger = words(name), name == "cancel" || name == "archive" || name == "expire"
+	if i < 0 {
+		d.refused = "This is not possible now: the invoice is " + words(string(inv.State.Status)) + "."
+		return d
+	}
+	d.title, d.button, d.text = e.Offers[i].Label, e.Offers[i].Label, e.Offers[i].Text
+	d.do = func(ctx context.Context, reason, _ string) (done, error) {
+		after, err := do(v, ctx, invoice.Act{Project: inv.Project, Invoice: inv.ID, Actor: v.person.ID, Comment: reason})
+		return done{after: statusOf(after)}, err
+	}
+	return d
 }
 
 // planInvoice plans a new invoice, as at a till.
@@ -413,13 +426,17 @@ func planResend(v *visit) (*deed, error) {
 	return d, v.planResend(d, inv.ID)
 }
 
-// planResend completes a deed that sends the latest message about a subject to a receiver again.
+// planResend completes a deed that sends the latest message about a subject to the receiver of the URL again.
 func (v *visit) planResend(d *deed, id string) error {
 	records, err := v.cfg.Outbox.History(v.ctx(), id)
 	if err != nil {
 		return err
 	}
-	receiver := v.query("receiver")
+	return v.resendTo(d, id, v.query("receiver"), records)
+}
+
+// resendTo completes a deed that sends the latest of the messages about a subject to a receiver again.
+func (v *visit) resendTo(d *deed, id, receiver string, records []webhook.Record) error {
 	var last *webhook.Record
 	for i := range records {
 		if records[i].Message.Receiver == receiver {

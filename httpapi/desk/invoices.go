@@ -102,9 +102,10 @@ func (v *visit) invoices() error {
 		Choices            filterChoices
 		Fields             []option
 		Hidden             []field
+		Several            []severalButton
 	}{
 		f, f.values().Encode(), "?" + f.values().Encode(), next, v.invoiceRows(page.Invoices), page.Total, after != "", v.person.Role.May(RoleCashier),
-		v.savedLinks(saved, f), v.filterChoices(f, projects), v.fieldOptions(), hiddenFields(f.values()),
+		v.savedLinks(saved, f), v.filterChoices(f, projects), v.fieldOptions(), hiddenFields(f.values()), v.severalButtons(),
 	})
 }
 

@@ -1,4 +1,4 @@
-// What the desk does beyond what its pages do without a script: shortcuts, and buttons that copy.
+// What the desk does beyond what its pages do without a script: shortcuts, ticking all, and buttons that copy.
 'use strict';
 
 const find = document.getElementById('find');
@@ -54,6 +54,18 @@ document.addEventListener('keydown', (event) => {
 if (keys && shortcuts) {
   keys.hidden = false;
   keys.addEventListener('click', () => shortcuts.showModal());
+}
+
+const all = document.getElementById('all');
+if (all) {
+  all.hidden = false;
+  all.addEventListener('click', () => {
+    const boxes = [...all.form.querySelectorAll('input[name=invoice]')];
+    const tick = boxes.some((box) => !box.checked);
+    for (const box of boxes) {
+      box.checked = tick;
+    }
+  });
 }
 
 for (const code of document.querySelectorAll('code.copy')) {
