@@ -143,6 +143,7 @@ const (
 	ActionReopen     ActionKind = "reopen"      // undoes cancel and expire, with a new deadline
 	ActionAcceptLate ActionKind = "accept_late" // late money counts in full
 	ActionArchive    ActionKind = "archive"     // nothing is decided about it any more
+	ActionLabel      ActionKind = "label"       // people find it by another text; it decides nothing
 )
 
 // Action is one action of an operator.
@@ -150,7 +151,8 @@ type Action struct {
 	N       int        `json:"n"` // 1, 2, 3 ... within the invoice
 	Kind    ActionKind `json:"kind"`
 	At      time.Time  `json:"at"`
-	Until   time.Time  `json:"until,omitzero"` // the new deadline, for reopen
+	Until   time.Time  `json:"until,omitzero"`  // the new deadline, for reopen
+	Label   string     `json:"label,omitempty"` // the new label, for label; empty removes it
 	Actor   string     `json:"actor,omitempty"`
 	Comment string     `json:"comment,omitempty"`
 }
@@ -187,6 +189,26 @@ type Invoice struct {
 	// Seq is the number of events so far, and Version the number of commits, both from 1.
 	Seq     int64 `json:"seq"`
 	Version int64 `json:"version"`
+}
+
+// Label returns the text that an operator gave the invoice last ([Service.SetLabel]); empty if it has none.
+func (inv Invoice) Label() string {
+	label, last := "", 0
+	for _, a := range inv.Actions {
+		if a.Kind == ActionLabel && a.N > last {
+			label, last = a.Label, a.N
+		}
+	}
+	return label
+}
+
+// Title returns the name and, on another line, the label: the one text with both that [Query.Search] looks at. It is for a
+// [Store] that has an index of its own.
+func (inv Invoice) Title() string {
+	if label := inv.Label(); label != "" {
+		return inv.Name + "\n" + label
+	}
+	return inv.Name
 }
 
 // Network returns the network of the chosen asset; empty while none is chosen.

@@ -66,7 +66,7 @@ type actionFold struct {
 	completed  time.Time
 	acceptLate bool
 	archived   bool
-	last       time.Time // the time of the last action
+	last       time.Time // the time of the last action that is not just a label
 }
 
 // foldActions applies the actions in the order of their numbers, each number once.
@@ -76,10 +76,11 @@ func foldActions(deadline time.Time, actions []Action) actionFold {
 	sorted = slices.CompactFunc(sorted, func(a, b Action) bool { return a.N == b.N })
 	fold := actionFold{deadline: deadline}
 	for _, a := range sorted {
-		if a.At.After(fold.last) {
+		if a.Kind != ActionLabel && a.At.After(fold.last) {
 			fold.last = a.At
 		}
 		switch a.Kind {
+		case ActionLabel:
 		case ActionCancel:
 			fold.cancelled = true
 		case ActionExpire:

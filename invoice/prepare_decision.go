@@ -21,6 +21,9 @@ type brokenError struct{ error }
 // decided folds the facts of after, in which the changes are merged, and returns the invoice to store, with the events
 // that lead to it from before. It is pure.
 func decided(before, after Invoice, changes []change, extra []draft, by Action, c clock) (decision, error) {
+	if by.Kind == ActionLabel { // what the clock decides at the same moment was not done by who labelled it
+		by = Action{}
+	}
 	if by.Kind != "" { // the action may change what settled payments mean
 		var reopened []change
 		after, reopened = after.resettled()

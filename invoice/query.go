@@ -32,7 +32,7 @@ type Query struct {
 	CreatedAfter  time.Time // at or after
 	CreatedBefore time.Time // at or before
 	Fiat          string    // code of Quote.Fiat's currency, or of Price's without a quote
-	// Search selects invoices whose id, project, order id or name contains the text, ignoring the case of ASCII
+	// Search selects invoices whose id, project, order id, name or label contains the text, ignoring the case of ASCII
 	// letters.
 	Search string
 	// SearchProjects holds ids of projects whose invoices Search selects as well, whatever their texts. They are
@@ -109,7 +109,7 @@ func (inv Invoice) fiatCode() string {
 
 // mentions reports whether one of the searched texts contains the text.
 func (inv Invoice) mentions(text string) bool {
-	for _, in := range []string{inv.ID, inv.Project, inv.OrderID, inv.Name} {
+	for _, in := range []string{inv.ID, inv.Project, inv.OrderID, inv.Title()} {
 		if contains(in, text) {
 			return true
 		}

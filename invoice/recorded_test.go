@@ -64,6 +64,25 @@ func TestTheNumbersOfActionsGrow(t *testing.T) {
 	}
 }
 
+func TestWhoLabelsAnInvoiceHasNotDoneWhatTheClockDoes(t *testing.T) {
+	before := quoted("a")
+	before.Deadline, before.Terms.Confirm = at(30), chain.Confirmations{Depth: 3}
+	label := func(_ Invoice, next *Action) (bool, error) { next.Kind, next.Label = ActionLabel, "x"; return true, nil }
+	after, action, err := withAction(before, Act{Actor: "ann", Comment: "a look"}, seen(100, 31), label)
+	require.NoError(t, err)
+	d, err := decided(before, after, nil, nil, action, seen(100, 31))
+	require.NoError(t, err)
+	require.Equal(t, StatusExpired, d.inv.State.Status)
+	require.Len(t, d.events, 1)
+	require.Equal(t, []string{"", ""}, []string{d.events[0].Actor, d.events[0].Comment})
+	require.Equal(t, "ann", d.inv.Actions[0].Actor, "but the label is hers")
+}
+
+func TestALabelDoesNotKeepAnAddress(t *testing.T) {
+	plain, labelled := foldActions(at(30), nil), foldActions(at(30), []Action{{N: 1, Kind: ActionLabel, At: at(500), Label: "x"}})
+	require.Equal(t, plain, labelled)
+}
+
 func TestWhoeverHasThePlaceGetsTheMoney(t *testing.T) {
 	coming := sighting{chain.Transfer{Asset: coin, TxID: "0x1", To: "0xa", Units: big.NewInt(1000)}, BlockRef{Height: 100, Hash: "0x1"}}
 	gaveUp := func(minute int) func(*Invoice) {

@@ -143,6 +143,22 @@ func (s *Service) AcceptLate(ctx context.Context, a Act) (Invoice, error) {
 	})
 }
 
+// maxLabel bounds a label in characters.
+const maxLabel = 100
+
+// SetLabel gives the invoice a label of at most 100 characters, which [Query.Search] finds; an empty one removes it. A label
+// decides nothing, and no event tells it; but whoever searches the invoices of the project finds it, so it is no secret.
+// Setting the present label changes nothing. An invoice of any status can be labelled.
+func (s *Service) SetLabel(ctx context.Context, a Act, label string) (Invoice, error) {
+	if err := refuseText("label", label, maxLabel); err != nil {
+		return Invoice{}, err
+	}
+	return s.act(ctx, a, func(inv Invoice, next *Action) (bool, error) {
+		next.Kind, next.Label = ActionLabel, label
+		return inv.Label() != label, nil
+	})
+}
+
 // act records the action that plan fills in, unless plan reports that there is nothing to do.
 func (s *Service) act(ctx context.Context, a Act, plan planned) (Invoice, error) {
 	for try := 0; ; try++ {

@@ -210,7 +210,7 @@ func cancelled(actions []invoice.Action) bool {
 			out = true
 		case invoice.ActionReopen:
 			out = false
-		case invoice.ActionComplete, invoice.ActionExpire, invoice.ActionAcceptLate, invoice.ActionArchive:
+		case invoice.ActionComplete, invoice.ActionExpire, invoice.ActionAcceptLate, invoice.ActionArchive, invoice.ActionLabel:
 		}
 	}
 	return out

@@ -340,6 +340,8 @@ func (w *world) inspectPromises(invoices []invoice.Invoice) {
 			w.fail(rulePromise, "%s was created and is gone", order)
 		case inv.Version < promised.Version || len(inv.Actions) < len(promised.Actions):
 			w.fail(rulePromise, "%s was at version %d with %d actions, and is at %d with %d", order, promised.Version, len(promised.Actions), inv.Version, len(inv.Actions))
+		case inv.Version == promised.Version && inv.Label() != promised.Label():
+			w.fail(rulePromise, "%s was labelled %q, and has the label %q", order, promised.Label(), inv.Label())
 		case promised.Quote != nil && !slices.ContainsFunc(append(slices.Clone(inv.Earlier), *inv.Quote), func(q invoice.Quote) bool {
 			return q.Address == promised.Quote.Address && q.Due.Cmp(promised.Quote.Due) == 0
 		}):

@@ -48,6 +48,7 @@ func willOf(inv invoice.Invoice) will {
 			w.acceptLate = true
 		case invoice.ActionArchive:
 			w.archive = true
+		case invoice.ActionLabel: // it decides nothing
 		}
 	}
 	return w

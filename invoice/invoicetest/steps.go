@@ -700,19 +700,34 @@ func (w *world) operate(r *rand.Rand) {
 	act := invoice.Act{Project: "shop", Invoice: o.inv.ID, Actor: "ann", Comment: fmt.Sprint("step ", w.step)}
 	to := invoice.Statuses()[r.IntN(7)]
 	late := r.IntN(4) == 0
+	label := w.step%4 == 1
+	what := string(to)
 	inv, err := limited(w, p, func(ctx context.Context) (invoice.Invoice, error) {
-		if late {
+		switch {
+		case label:
+			return p.svc.SetLabel(ctx, act, fmt.Sprint("label ", w.step%3))
+		case late:
 			return p.svc.AcceptLate(ctx, act)
 		}
 		return p.svc.SetStatus(ctx, act, to)
 	})
-	what := string(to)
-	if late {
+	switch {
+	case label:
+		what = "another label"
+		w.labelled(inv, err)
+	case late:
 		what = "late money is fine"
 	}
 	w.note("    an operator says of %s at %s: %s: %s", o.id, p.name, what, outcomeOf(err))
 	if err == nil {
 		w.learn(inv)
+	}
+}
+
+// labelled checks that an invoice has the label that an operator has just given it.
+func (w *world) labelled(inv invoice.Invoice, err error) {
+	if want := fmt.Sprint("label ", w.step%3); err == nil && inv.Label() != want {
+		w.fail(rulePromise, "%s was labelled %q, and has the label %q", inv.OrderID, want, inv.Label())
 	}
 }
 

@@ -24,6 +24,7 @@ var listingCases = []testCase{
 	{"page after page", "After leaves what comes after that invoice, without repeating or passing over anything; Total counts all", after},
 	{"search with projects", "SearchProjects are projects whose invoices Search selects as well, however many, and mean nothing without it", searchesProjects},
 	{"search", "Search selects by a part of the id, the project, the order id or the name, whatever the case of ASCII letters", searches},
+	{"search by label", "Search selects by a part of the label that an invoice has now", searchesLabels},
 	{"a page has the payments", "a listing returns invoices with their payments", pageWithPayments},
 }
 
@@ -143,6 +144,34 @@ func searches(t *testing.T, b store.Backend) {
 		same(t, fmt.Sprintf("%+v", q), list(t, b, q), listed(all, q))
 		q.Project, q.Status, q.Sort = "shop", invoice.StatusNew, invoice.SortUpdated
 		same(t, fmt.Sprintf("%+v", q), list(t, b, q), listed(all, q))
+	}
+}
+
+func searchesLabels(t *testing.T, b store.Backend) {
+	var all []invoice.Invoice
+	for n := range 12 {
+		inv := newInvoice(n)
+		inv.Name = []string{"", "A Chair", "urgent"}[n%3]
+		all = append(all, inv)
+	}
+	insert(t, b, all...)
+	found := func(what string) {
+		t.Helper()
+		for _, text := range []string{"urgent", "URG", "gift for Öl", "chair\ngift", "gift", "chair", "t f", "\n"} {
+			q := invoice.Query{Search: text}
+			same(t, what+fmt.Sprintf(": %+v", q), list(t, b, q), listed(all, q))
+		}
+	}
+	found("without labels")
+	for round, label := range []string{"Urgent", "gift for Öl", "gift for Öl", ""} {
+		for n := round; n < len(all); n += 2 {
+			all[n] = revise(all[n], func(inv *invoice.Invoice) {
+				action := invoice.Action{N: len(inv.Actions) + 1, Kind: invoice.ActionLabel, At: inv.UpdatedAt, Label: label}
+				inv.Actions = append(slices.Clone(inv.Actions), action)
+			})
+			commit(t, b, invoice.Batch{Update: []invoice.Invoice{all[n]}})
+		}
+		found(fmt.Sprintf("after label %q", label))
 	}
 }
 

@@ -82,6 +82,7 @@ func elaborate() (invoice.Invoice, []invoice.Payment) {
 	inv.Actions = []invoice.Action{
 		{N: 1, Kind: invoice.ActionCancel, At: at, Actor: "ann", Comment: "no\tlonger"},
 		{N: 2, Kind: invoice.ActionReopen, At: at.Add(1), Until: at.Add(2)},
+		{N: 3, Kind: invoice.ActionLabel, At: at.Add(1), Label: "for \"Öl\""},
 	}
 	inv.State = invoice.State{
 		Status: invoice.StatusPaidPartial, Outcome: invoice.OutcomeUnder | invoice.OutcomeLate, Closed: true,

@@ -12,7 +12,7 @@ import (
 
 // Row is what listings select and sort an invoice by.
 type Row struct {
-	ID, Project, Order, Name string
+	ID, Project, Order, Name string // Name is [invoice.Invoice.Title]
 	Status, Asset, Fiat      string
 	Format                   string
 	Standing                 bool
@@ -23,7 +23,7 @@ type Row struct {
 // RowOf returns the row of an invoice.
 func RowOf(inv invoice.Invoice) Row {
 	r := Row{
-		ID: inv.ID, Project: inv.Project, Order: inv.OrderID, Name: inv.Name,
+		ID: inv.ID, Project: inv.Project, Order: inv.OrderID, Name: inv.Title(),
 		Status: string(inv.State.Status), Fiat: inv.Price.Currency, Standing: inv.Terms.Standing, Format: inv.Format,
 		Created: Nanos(inv.CreatedAt), Updated: Nanos(inv.UpdatedAt),
 		FiatKey: invoice.SortKey(inv.Price.Amount), DueKey: invoice.SortKey(decimal.Zero),
