@@ -67,7 +67,10 @@ func TestTheNumbersOfActionsGrow(t *testing.T) {
 func TestWhoLabelsAnInvoiceHasNotDoneWhatTheClockDoes(t *testing.T) {
 	before := quoted("a")
 	before.Deadline, before.Terms.Confirm = at(30), chain.Confirmations{Depth: 3}
-	label := func(_ Invoice, next *Action) (bool, error) { next.Kind, next.Label = ActionLabel, "x"; return true, nil }
+	label := func(_ Invoice, next *Action) (bool, error) {
+		next.Kind, next.Label = ActionLabel, "x"
+		return true, nil
+	}
 	after, action, err := withAction(before, Act{Actor: "ann", Comment: "a look"}, seen(100, 31), label)
 	require.NoError(t, err)
 	d, err := decided(before, after, nil, nil, action, seen(100, 31))

@@ -12,7 +12,7 @@
 //
 //	viewer          reads invoices, payments, messages, balances and payouts
 //	cashier         also makes and cancels invoices
-//	operator        also accepts, completes, reopens and archives invoices, sends webhooks again, requests payouts and refunds, and
+//	operator        also accepts, completes, reopens, labels and archives invoices, sends webhooks again, requests payouts and refunds, and
 //	                reads the audit log
 //	approver        also approves and cancels payouts, marks them as paid, allows receivers, signs by files, and stops networks
 //	administrator   also makes projects, keys and endpoints

@@ -38,6 +38,7 @@ func (v *visit) invoiceColumns() []column[invoice.Invoice] {
 		{"id", "Invoice", true, func(i inv) string { return i.ID }},
 		{"order_id", "Order", true, func(i inv) string { return i.OrderID }},
 		{"name", "Name", true, func(i inv) string { return i.Name }},
+		{"label", "Label", false, inv.Label},
 		{"project", "Project", true, func(i inv) string { return i.Project }},
 		{"project_name", "Project's name", false, func(i inv) string { return v.projectName(i.Project) }},
 		{"status", "Status", true, func(i inv) string { return string(i.State.Status) }},

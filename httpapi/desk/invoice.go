@@ -43,7 +43,7 @@ type invoicePage struct {
 	Payments      []paymentRow
 	MorePayments  int
 	Timeline      []happening
-	Note          string // where a note is added; empty if the person may not
+	Note, Label   string // where a note is added, and a label given; empty if the person may not
 	Messages      []messageRow
 	ShowsMessages bool
 	Refunds       []payoutRow
@@ -105,6 +105,9 @@ func (v *visit) invoice() error {
 	p.Timeline = v.timeline(inv, history, told, notes)
 	if v.person.Role.May(RoleCashier) {
 		p.Note = v.link("invoices", inv.ID, "note")
+	}
+	if v.person.Role.May(RoleOperator) {
+		p.Label = v.link("invoices", inv.ID, "label")
 	}
 	return v.render(http.StatusOK, "invoice", p.Heading, p)
 }
@@ -206,6 +209,7 @@ func (v *visit) invoiceFacts(inv invoice.Invoice) (facts, money, metadata []fact
 	add(&facts, "Invoice", inv.ID, "", true)
 	add(&facts, "Order", inv.OrderID, "", false)
 	add(&facts, "Name", inv.Name, "", false)
+	add(&facts, "Label", inv.Label(), "", false)
 	add(&facts, "Project", v.projectName(inv.Project), "", false)
 	add(&facts, "Created", clock(inv.CreatedAt), "", false)
 	add(&facts, "Deadline", clock(inv.EffectiveDeadline()), "", false)
@@ -291,6 +295,7 @@ func invoiceActs() []*act {
 		{route: actRoute("/invoices/new", RoleCashier), name: "invoice.create", plan: planInvoice},
 		{route: actRoute(at("cancel"), RoleCashier), name: "invoice.cancel", plan: onInvoice("cancel", setStatus(invoice.StatusCancelled))},
 		{route: actRoute(at("note"), RoleCashier), name: "invoice.note", plan: planNote},
+		{route: actRoute(at("label"), RoleOperator), name: "invoice.label", plan: planLabel},
 		{route: actRoute(at("accept-late"), RoleOperator), name: "invoice.accept_late", plan: onInvoice("accept-late", acceptLate)},
 		{route: actRoute(at("complete"), RoleOperator), name: "invoice.complete", plan: onInvoice("complete", setStatus(invoice.StatusCompleted))},
 		{route: actRoute(at("reopen"), RoleOperator), name: "invoice.reopen", plan: onInvoice("reopen", reopen)},

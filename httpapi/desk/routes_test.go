@@ -56,7 +56,7 @@ func (s *site) paths(project, order, key string) map[string]string {
 	require.NoError(s.t, err)
 	list := url.Values{"project": {project}, "network": {network}}.Encode()
 	query["/money/receivers"], query["/money/receivers/allow"], query["/money/receivers/forbid"] = list, list, list+"&address=sim1supplier"
-	for _, act := range []string{"cancel", "expire", "archive", "resend"} {
+	for _, act := range []string{"cancel", "expire", "archive", "label", "resend"} {
 		query["/invoices/several/"+act] = "invoice=" + ids["invoices"]
 	}
 	out := map[string]string{}

@@ -33,7 +33,7 @@ func (v *visit) severalButtons() []severalButton {
 }
 
 var severalTitles = map[string]string{
-	"cancel": "Cancel", "expire": "Expire", "archive": "Archive", "resend": "Send webhooks again",
+	"cancel": "Cancel", "expire": "Expire", "archive": "Archive", "label": "Label", "resend": "Send webhooks again",
 }
 
 // severalActs returns the acts on several invoices of a list. Each does to every one what the act on one does.
@@ -50,11 +50,20 @@ func severalActs() []*act {
 	}
 	resend := at("resend", RoleOperator, (*visit).planResends)
 	resend.needs, resend.name = needsOutbox, "webhook.resend"
+	label := at("label", RoleOperator, func(v *visit, inv invoice.Invoice) ([]*deed, error) { return []*deed{v.labelDeed(inv)}, nil })
+	plan := label.plan
+	label.plan = func(v *visit) (*deed, error) {
+		d, err := plan(v)
+		if err == nil && d.refused == "" {
+			d.danger, d.unexplained, d.fields = false, true, []field{v.labelField(v.query("label"))}
+		}
+		return d, err
+	}
 	return []*act{
 		at("cancel", RoleCashier, each("cancel", invoice.StatusCancelled)),
 		at("expire", RoleOperator, each("expire", invoice.StatusExpired)),
 		at("archive", RoleOperator, each("archive", invoice.StatusArchived)),
-		resend,
+		label, resend,
 	}
 }
 
@@ -62,13 +71,18 @@ func severalActs() []*act {
 func (v *visit) planSeveral(title string, plan func(*visit, invoice.Invoice) ([]*deed, error)) (*deed, error) {
 	back := v.listParams()
 	d := &deed{title: title, button: title, subject: "invoices", params: back, label: "Invoices", danger: true}
-	chosen := slices.Compact(slices.Sorted(slices.Values(v.r.Form["invoice"])))
+	var chosen []string
+	for _, id := range v.r.Form["invoice"] {
+		if len(chosen) <= maxSeveral && !slices.Contains(chosen, id) {
+			chosen = append(chosen, id)
+		}
+	}
 	switch {
 	case len(chosen) == 0:
 		d.refused = "No invoice is chosen. Go back to the list, and tick those that it is about."
 		return d, nil
 	case len(chosen) > maxSeveral:
-		d.refused = fmt.Sprintf("These are %d invoices. At most %d can be changed with one form.", len(chosen), maxSeveral)
+		d.refused = fmt.Sprintf("These are more than %d invoices, which is the most that can be changed with one form.", maxSeveral)
 		return d, nil
 	}
 	possible := 0
@@ -257,7 +271,7 @@ func (v *visit) severalRow(e Entry) severalRow {
 	row := severalRow{Name: cmp.Or(e.Facts["Invoice"], short(e.Subject)), Link: v.subjectLink(e.Subject), Text: e.Outcome, Phase: "done", Tone: toneGood}
 	switch e.Phase {
 	case PhaseDid:
-		row.Text = strings.TrimSpace(words(e.After["status"]) + " " + e.Facts["URL"])
+		row.Text = strings.TrimSpace(words(e.After["status"]) + e.After["label"] + " " + e.Facts["URL"])
 	case PhaseRefused:
 		row.Phase, row.Tone = "not done", toneWarn
 	case PhaseFailed, PhaseIntends:

@@ -73,12 +73,12 @@ func TestOnlyWhoMayDoItToOneDoesItToSeveral(t *testing.T) {
 	for _, c := range []struct {
 		role desk.Role
 		may  []string
-	}{{desk.RoleViewer, nil}, {desk.RoleCashier, []string{"cancel"}}, {desk.RoleOperator, []string{"cancel", "expire", "archive", "resend"}}} {
+	}{{desk.RoleViewer, nil}, {desk.RoleCashier, []string{"cancel"}}, {desk.RoleOperator, []string{"cancel", "expire", "archive", "label", "resend"}}} {
 		w.as("zoe", c.role)
 		page := w.page("/invoices")
 		require.Equal(t, len(c.may), strings.Count(page, "formaction="), c.role)
 		require.Equal(t, len(c.may) > 0, strings.Contains(page, `type="checkbox" name="invoice"`), c.role)
-		for _, act := range []string{"cancel", "expire", "archive", "resend"} {
+		for _, act := range []string{"cancel", "expire", "archive", "label", "resend"} {
 			path, form := severally(act, inv)
 			form.Set("reason", "because")
 			if may := strings.Contains(strings.Join(c.may, " "), act); may {
@@ -147,7 +147,7 @@ func TestAFormAboutSeveralHasBounds(t *testing.T) {
 	}
 	path, _ := severally("cancel", many...)
 	page := w.page(path)
-	require.Contains(t, page, "These are 101 invoices. At most 100")
+	require.Contains(t, page, "These are more than 100 invoices")
 	require.NotContains(t, page, `name="reason"`)
 	require.Contains(t, w.page("/invoices/several/cancel"), "No invoice is chosen.")
 	require.Equal(t, http.StatusUnprocessableEntity, w.several("cancel", "sold out", many...).Code)

@@ -96,7 +96,7 @@ func (v *visit) timeline(inv invoice.Invoice, history []invoice.Event, told map[
 	}
 	for _, a := range inv.Actions {
 		if !seen[a.At] {
-			out = append(out, happening{At: a.At, Title: "Operator: " + words(string(a.Kind)), Actor: a.Actor, Comment: a.Comment, Tone: toneIdle})
+			out = append(out, happening{At: a.At, Title: "Operator: " + words(string(a.Kind)), Text: a.Label, Actor: a.Actor, Comment: a.Comment, Tone: toneIdle})
 		}
 	}
 	out = append(out, notes...)
