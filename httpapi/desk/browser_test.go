@@ -30,9 +30,11 @@ func TestEveryPageInChromium(t *testing.T) {
 	s.acted(s.act("/invoices/"+s.order("A-1005").ID+"/accept-late", "the payer's bank was slow"))
 	asked := []string{
 		"/invoices/{id}/complete", "/invoices/{id}/refund", "/payouts/new", "/payouts/{id}/cancel", "/transactions/{id}/export", "/transactions/{id}/import",
-		"/projects/new", "/projects/{id}/rotate-key", "/projects/{id}/endpoints/{endpoint}/change", "/money/stop", "/money/resume", "/money/sweep", "/transactions/{id}/hurry", "/money/receivers/allow", "/money/receivers/forbid", "/invoices/several/archive",
+		"/projects/new", "/projects/{id}/rotate-key", "/projects/{id}/endpoints/{endpoint}/change", "/money/stop", "/money/resume", "/money/sweep", "/transactions/{id}/hurry", "/money/receivers/allow", "/money/receivers/forbid", "/invoices/several/archive", "/invoices/several/label",
 	}
-	paths := []string{"/nothing", "/invoices/" + s.order("A-1002").ID, "/invoices/" + s.order("A-1005").ID, "/invoices?q=nothing", s.asking(), "/search?q=A-1003"}
+	s.acted(s.act("/invoices/"+s.order("A-1002").ID+"/label", "", "label", "a gift for somebody with a long name"))
+	results := s.several("archive", "end of the year", s.order("A-1001"), s.order("A-1006")).Header().Get("Location")
+	paths := []string{strings.TrimPrefix(results, "../.."), "/nothing", "/invoices/" + s.order("A-1002").ID, "/invoices/" + s.order("A-1005").ID, "/invoices?q=nothing", s.asking(), "/search?q=A-1003"}
 	for _, row := range desk.Rows() {
 		act := slices.ContainsFunc(desk.Rows(), func(r desk.Row) bool { return r.Method == http.MethodPost && r.Pattern == row.Pattern })
 		if row.Method == http.MethodGet && !strings.HasSuffix(row.Pattern, "/export") && !act || row.Method == http.MethodGet && slices.Contains(asked, row.Pattern) {
