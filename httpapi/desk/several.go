@@ -132,6 +132,9 @@ func (v *visit) partText(inv invoice.Invoice, p *deed) string {
 	if positive(inv.State.Received) && inv.Quote != nil {
 		text = append(text, sum(inv, inv.State.Received)+" received")
 	}
+	if label := inv.Label(); label != "" {
+		text = append(text, "label "+label)
+	}
 	for _, f := range p.facts {
 		if f.Name == "URL" {
 			text = append(text, "to "+f.Value)
