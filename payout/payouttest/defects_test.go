@@ -84,6 +84,9 @@ func TestWorldsHaveEverything(t *testing.T) {
 		"is requested needs_receiver": true,
 		"is sent fee_too_high":        true,
 		"lease was lost":              true,
+		"is queued receiver_is_new":   true,
+		"the receiver is not on":      true,
+		"2 receivers are allowed on":  true,
 	}
 	for seed := uint64(1); seed <= 120; seed++ {
 		failure, story := payouttest.Play(t, inMemory(), seed)

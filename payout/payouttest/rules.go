@@ -37,6 +37,7 @@ func Rules() []Rule {
 		{"one-coin-one-transaction", "No coin is spent by two transactions of ours that can both still come: the books of one would be wrong."},
 		{"told-in-order", "Events of a payout have no gaps and begin where the one before ended; an ended payout begins again only with an alarm, by a person who has paid it, or by a bank that returns it."},
 		{"as-chosen", "A version that follows an operator's choice costs no more than that, and he did choose it."},
+		{"listed", "Where a list of receivers is demanded, it is what was allowed and not forbidden; a payout goes to one that was on it, and none before the cooling-off time is over."},
 		{"refunds", "An invoice is refunded at most what it brought."},
 	}
 }
@@ -70,6 +71,8 @@ func (w *world) committed(b payout.Batch) {
 		}
 		w.checkChosen(t)
 	}
+	w.noteReceivers(b)
+	w.checkListed(b)
 	for _, p := range b.Payouts {
 		w.note("%s is %s %s", p.Key, p.State.Status, p.State.Reason)
 		if p.State.Status == payout.StatusPaid && p.State.Reason == payout.ReasonOperator {

@@ -50,6 +50,7 @@ type world struct {
 	invoices  []*sale
 	thefts    []*theft
 	custodian *custodian               // nil if there is none
+	list      list                     // of receivers
 	hands     []byHand                 // what was paid with other money
 	marked    map[string]string        // of these the ones that were told of, by payout
 	made      map[string][]made        // versions that were signed, by the transaction
@@ -94,6 +95,7 @@ func newWorld(seed uint64, inner Store, defect Defect) *world {
 		rand: r, inner: inner, clock: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), defect: defect,
 		claims: map[string]string{}, marked: map[string]string{}, made: map[string][]made{}, chosen: map[string][]int64{}, seqs: map[string]int64{}, told: map[string]payout.Status{}, refused: map[string]bool{}, deepest: map[string]int{},
 	}
+	w.list = list{seed%5 == 4, map[string]payout.Receiver{}, map[string][]time.Time{}}
 	odds := func(most float64) float64 {
 		if r.IntN(3) == 0 {
 			return 0
@@ -136,6 +138,9 @@ func (w *world) start(i int) *payout.Service {
 		Store: w.shaky(), Invoices: w.inner, Holder: fmt.Sprintf("process %d", i), Now: w.now, Poll: time.Second, Random: w.random,
 		Logger:   slog.New(slog.DiscardHandler),
 		Policies: payout.Policies{Daily: map[chain.AssetID]*big.Int{}, ApproveAbove: map[chain.AssetID]*big.Int{}},
+	}
+	if w.list.demanded {
+		cfg.Policies.Listed, cfg.Policies.Cooling = true, cooling
 	}
 	for _, s := range w.chains {
 		n := payout.NetworkConfig{
@@ -275,6 +280,7 @@ func (w *world) step() {
 			{3, func() { c.tell(svc) }},
 		}...)
 	}
+	acts = append(acts, w.listActs(svc, s)...)
 	sum := 0
 	for _, a := range acts {
 		sum += a.odds
