@@ -56,3 +56,14 @@ func TestTheDeskWithoutScripts(t *testing.T) {
 	browser.Play(t, "testdata/noscript.mjs", map[string]any{"url": s.office().URL, "confirm": confirm})
 	require.Len(t, s.refundsOf(s.order("A-1002")), 1, "the second click did nothing")
 }
+
+func TestLighthouseFindsNothingToMend(t *testing.T) {
+	s := newSite(t, nil)
+	server := s.office()
+	for _, path := range []string{"/", "/invoices/" + s.order("A-1002").ID} {
+		said := browser.Lighthouse(t, server.URL+"/office"+path)
+		require.Empty(t, said.Faults, path)
+		require.Equal(t, 100, said.Scores["accessibility"], path)
+		require.Equal(t, 100, said.Scores["best-practices"], path)
+	}
+}
