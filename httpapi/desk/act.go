@@ -45,6 +45,7 @@ type deed struct {
 	more          bool    // the fields lead to a second page, which asks to confirm
 	unexplained   bool    // no reason is needed
 	refused       string  // why it cannot be done; empty if it can
+	further       string  // parameters of the page that asks about the next part of the same; empty if there is none
 	before        map[string]string
 	// do does it. The key is the same when the same deed is asked for again because its outcome is not known.
 	do func(ctx context.Context, reason, key string) (done, error)
@@ -53,7 +54,7 @@ type deed struct {
 // done is what came of a deed.
 type done struct {
 	after map[string]string
-	path  string // the page to go on with, without parameters; empty: that of the subject
+	path  string // the page to go on with; empty: that of the subject
 	shown []fact // secrets, which are shown once and never logged
 	text  string // what the page with the secrets says
 	file  *file  // to be downloaded instead of a page
@@ -102,6 +103,7 @@ type question struct {
 	Title, Button, Text, Label, Subject string
 	Danger, More, Unexplained           bool
 	Refused, Error, Reason, Once        string
+	Further                             string
 	Facts                               []fact
 	Warnings                            []string
 	Fields, Hidden                      []field
@@ -111,7 +113,7 @@ func (v *visit) question(d *deed, once, reason, problem string) question {
 	return question{
 		Title: d.title, Button: d.button, Text: d.text, Label: d.label, Subject: v.root + d.subject, Danger: d.danger, More: d.more,
 		Unexplained: d.unexplained, Refused: d.refused, Error: problem, Reason: reason, Once: once,
-		Facts: d.facts, Warnings: d.warnings, Fields: d.fields, Hidden: d.hidden,
+		Facts: d.facts, Warnings: d.warnings, Fields: d.fields, Hidden: d.hidden, Further: d.further,
 	}
 }
 
@@ -223,7 +225,11 @@ func (v *visit) finish(d *deed, result done, once string, end int64) error {
 	}
 	path := cmp.Or(result.path, d.subject)
 	if end > 0 {
-		path += "?done=" + strconv.FormatInt(end, 10)
+		separator := "?"
+		if strings.Contains(path, "?") {
+			separator = "&"
+		}
+		path += separator + "done=" + strconv.FormatInt(end, 10)
 	}
 	v.conclude(once, path)
 	if len(result.shown) > 0 {

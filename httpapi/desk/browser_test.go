@@ -30,7 +30,8 @@ func TestEveryPageInChromium(t *testing.T) {
 	s.acted(s.act("/invoices/"+s.order("A-1005").ID+"/accept-late", "the payer's bank was slow"))
 	asked := []string{
 		"/invoices/{id}/complete", "/invoices/{id}/refund", "/payouts/new", "/payouts/{id}/cancel", "/transactions/{id}/export", "/transactions/{id}/import",
-		"/projects/new", "/projects/{id}/rotate-key", "/projects/{id}/endpoints/{endpoint}/change", "/money/stop", "/money/resume", "/money/sweep", "/transactions/{id}/hurry",
+		"/projects/new", "/projects/{id}/rotate-key", "/projects/{id}/endpoints/{endpoint}/change",
+		"/projects/{id}/endpoints/{endpoint}/resend", "/money/stop", "/money/resume", "/money/sweep", "/transactions/{id}/hurry",
 	}
 	paths := []string{"/nothing", "/invoices/" + s.order("A-1002").ID, "/invoices/" + s.order("A-1005").ID, "/invoices?q=nothing", s.asking(), "/search?q=A-1003"}
 	for _, row := range desk.Rows() {

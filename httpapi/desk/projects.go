@@ -72,6 +72,10 @@ func (v *visit) project() error {
 	for _, code := range slices.Sorted(maps.Keys(p.Discounts)) {
 		discounts = append(discounts, discount{code, p.Discounts[code]})
 	}
+	lately, err := v.readMessages(p.ID)
+	if err != nil {
+		return err
+	}
 	return v.render(http.StatusOK, "project", p.Name, struct {
 		Project   invoice.Project
 		Link      string
@@ -79,7 +83,7 @@ func (v *visit) project() error {
 		Keys      []fact
 		Discounts []discount
 		Endpoints []endpointRow
-	}{p, v.link("projects", p.ID), facts, names, discounts, v.endpointRows(p)})
+	}{p, v.link("projects", p.ID), facts, names, discounts, v.endpointRows(p, lately)})
 }
 
 func keyState(p invoice.Project, now time.Time) string {

@@ -139,8 +139,9 @@ func (w *world) openPayouts() {
 	notifier, err := webhook.NewNotifier(webhook.Standard())
 	require.NoError(t, err)
 	w.payouts, err = payout.New(payout.Config{
-		Store: lossy{w.store, w}, Invoices: w.store, Notifier: notifier, Now: w.clock.Now, Holder: "one", CheckCallback: func(string) error { return nil },
-		Policies: payout.Policies{ApproveAbove: map[chain.AssetID]*big.Int{sim.ID: units("5000000000000000000")}},
+		Store: lossy{w.store, w}, Invoices: w.store, Notifier: notifier, Receivers: w.projects, Now: w.clock.Now, Holder: "one",
+		CheckCallback: func(string) error { return nil },
+		Policies:      payout.Policies{ApproveAbove: map[chain.AssetID]*big.Int{sim.ID: units("5000000000000000000")}},
 		Networks: []payout.NetworkConfig{{Spender: w.spender, Assets: []payout.AssetConfig{
 			{Asset: sim, MaxFee: units("1000000000000000"), MinSweep: units("1000000000000000")}, {Asset: tok, MaxFee: units("1000000000000000")},
 		}}},
@@ -447,6 +448,44 @@ func kill(w *world, id string) {
 			require.NoError(w.t, w.store.Record(context.Background(), d.Claim, attempt, webhook.Next{State: webhook.StateDead}))
 		}
 	}
+}
+
+// endpoint adds an endpoint to a project.
+func (w *world) endpoint(project, url string) invoice.Endpoint {
+	w.t.Helper()
+	e, err := w.projects.AddEndpoint(context.Background(), project, invoice.NewEndpoint{URL: url})
+	require.NoError(w.t, err)
+	return e
+}
+
+// answer lets every message that is due now be answered: next says what becomes of it.
+func (w *world) answer(next func(invoice.Message) (status int, next webhook.Next)) {
+	w.t.Helper()
+	for {
+		claimed, err := w.store.Claim(context.Background(), webhook.ClaimQuery{Lease: time.Minute, Limit: 1000})
+		require.NoError(w.t, err)
+		if len(claimed) == 0 {
+			return
+		}
+		for _, d := range claimed {
+			status, next := next(d.Message)
+			require.NoError(w.t, w.store.Record(context.Background(), d.Claim, webhook.Attempt{At: w.clock.Now(), Status: status}, next))
+		}
+	}
+}
+
+// states returns the states of the messages about something to one receiver, in order.
+func (w *world) states(id, receiver string) []webhook.State {
+	w.t.Helper()
+	records, err := w.store.History(context.Background(), id)
+	require.NoError(w.t, err)
+	var out []webhook.State
+	for _, r := range records {
+		if r.Message.Receiver == receiver {
+			out = append(out, r.State)
+		}
+	}
+	return out
 }
 
 func regexpMustFind(t testing.TB, pattern, text string) string {
