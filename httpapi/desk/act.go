@@ -28,6 +28,8 @@ type act struct {
 	plan func(*visit) (*deed, error)
 	// repeat permits the same form to be sent again, for an act that does nothing the second time.
 	repeat bool
+	most   int64         // bytes of its form; 0 means maxForm
+	time   time.Duration // that it may take; 0 means actTime
 }
 
 // deed is an act on one subject, before it is done.
@@ -45,6 +47,7 @@ type deed struct {
 	more          bool    // the fields lead to a second page, which asks to confirm
 	unexplained   bool    // no reason is needed
 	refused       string  // why it cannot be done; empty if it can
+	wrong         string  // what is wrong with what the form brought; empty if nothing is
 	further       string  // parameters of the page that asks about the next part of the same; empty if there is none
 	before        map[string]string
 	// do does it. The key is the same when the same deed is asked for again because its outcome is not known.
@@ -92,7 +95,7 @@ const maxReason = 1000
 // acts returns all acts. The files of their subjects list them.
 func acts() []*act {
 	var all []*act
-	for _, some := range [][]*act{invoiceActs(), payoutActs(), moneyActs(), webhookActs(), projectActs()} {
+	for _, some := range [][]*act{invoiceActs(), payoutActs(), moneyActs(), bankActs(), webhookActs(), projectActs()} {
 		all = append(all, some...)
 	}
 	return all
@@ -128,7 +131,14 @@ func (v *visit) ask(a *act) error {
 
 // act does what the form asks for, unless that form was sent before.
 func (v *visit) act(a *act) error {
-	if err := v.parseForm(); err != nil {
+	if a.most > 0 {
+		v.r.Body = http.MaxBytesReader(v.w, v.body, a.most)
+	}
+	err := v.parseForm()
+	if f := v.r.MultipartForm; f != nil {
+		defer func() { _ = f.RemoveAll() }() // a server does not, if it has given a copy of the request
+	}
+	if err != nil {
 		return err
 	}
 	reason, once := v.query("reason"), v.query("once")
@@ -142,7 +152,7 @@ func (v *visit) act(a *act) error {
 	if err != nil {
 		return err
 	}
-	problem := d.refused
+	problem := cmp.Or(d.refused, d.wrong)
 	switch {
 	case problem != "":
 	case d.more:
@@ -180,7 +190,7 @@ const actTime = time.Minute
 // perform does the deed between two entries of the audit log, so that an interruption leaves a trace.
 func (v *visit) perform(a *act, d *deed, reason, once string) error {
 	// A person who closes the page does not leave half of an act.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(v.ctx()), actTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(v.ctx()), cmp.Or(a.time, actTime))
 	defer cancel()
 	e := Entry{
 		At: v.cfg.Now().UTC(), Phase: PhaseIntends, Actor: v.person.ID, Name: v.person.Name, Role: v.person.Role,

@@ -27,11 +27,13 @@ func (w *world) office() *httptest.Server {
 func TestEveryPageInChromium(t *testing.T) {
 	s := newSite(t, nil)
 	kill(s.world, s.order("A-1003").ID)
+	s.acted(s.bring("statement-of-the-20th.xml", camt(line("CRDT", "70", "E2", "NOTPROVIDED"), line("DBIT", "9.99", "E3", "card fee"))))
 	s.acted(s.act("/invoices/"+s.order("A-1005").ID+"/accept-late", "the payer's bank was slow"))
 	asked := []string{
 		"/invoices/{id}/complete", "/invoices/{id}/refund", "/payouts/new", "/payouts/{id}/cancel", "/transactions/{id}/export", "/transactions/{id}/import",
 		"/projects/new", "/projects/{id}/rotate-key", "/projects/{id}/endpoints/{endpoint}/change",
-		"/projects/{id}/endpoints/{endpoint}/resend", "/money/stop", "/money/resume", "/money/sweep", "/transactions/{id}/hurry",
+		"/projects/{id}/endpoints/{endpoint}/resend", "/money/stop", "/money/resume", "/money/sweep",
+		"/money/bank/export", "/money/bank/download", "/money/bank/read", "/transactions/{id}/hurry",
 	}
 	paths := []string{"/nothing", "/invoices/" + s.order("A-1002").ID, "/invoices/" + s.order("A-1005").ID, "/invoices?q=nothing", s.asking(), "/search?q=A-1003"}
 	for _, row := range desk.Rows() {

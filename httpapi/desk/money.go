@@ -66,7 +66,9 @@ func (v *visit) money() error {
 		Projects []option
 		More     bool
 		May      bool
+		Banks    bool
 	}{Projects: projectOptions(projects, wanted), May: v.person.Role.May(RoleOperator)}
+	body.Banks = body.May && len(v.cfg.Banks) > 0 && len(v.person.Projects) == 0
 	if wanted != "" {
 		p, err := v.oneProject(wanted)
 		if err != nil {
