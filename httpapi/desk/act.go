@@ -58,8 +58,8 @@ type deed struct {
 type done struct {
 	after map[string]string
 	path  string // the page to go on with; empty: that of the subject
-	shown []fact // secrets, which are shown once and never logged
-	text  string // what the page with the secrets says
+	shown []fact // what is shown once and never logged: secrets, and results that nothing keeps
+	text  string // what the page with them says
 	file  *file  // to be downloaded instead of a page
 }
 
@@ -95,7 +95,7 @@ const maxReason = 1000
 // acts returns all acts. The files of their subjects list them.
 func acts() []*act {
 	var all []*act
-	for _, some := range [][]*act{invoiceActs(), payoutActs(), moneyActs(), bankActs(), webhookActs(), projectActs()} {
+	for _, some := range [][]*act{invoiceActs(), payoutActs(), moneyActs(), bookActs(), bankActs(), webhookActs(), projectActs()} {
 		all = append(all, some...)
 	}
 	return all

@@ -33,9 +33,12 @@ func TestEveryPageInChromium(t *testing.T) {
 		"/invoices/{id}/complete", "/invoices/{id}/refund", "/payouts/new", "/payouts/{id}/cancel", "/transactions/{id}/export", "/transactions/{id}/import",
 		"/projects/new", "/projects/{id}/rotate-key", "/projects/{id}/endpoints/{endpoint}/change",
 		"/projects/{id}/endpoints/{endpoint}/resend", "/money/stop", "/money/resume", "/money/sweep",
-		"/money/bank/export", "/money/bank/download", "/money/bank/read", "/transactions/{id}/hurry",
+		"/money/bank/export", "/money/bank/download", "/money/bank/read",
+		"/money/fund", "/money/adjust", "/money/close", "/money/recount", "/money/audit", "/transactions/{id}/hurry",
 	}
-	paths := []string{"/nothing", "/invoices/" + s.order("A-1002").ID, "/invoices/" + s.order("A-1005").ID, "/invoices?q=nothing", s.asking(), "/search?q=A-1003"}
+	paths := []string{"/nothing", "/invoices/" + s.order("A-1002").ID, "/invoices/" + s.order("A-1005").ID, "/invoices?q=nothing", s.asking(), "/search?q=A-1003",
+		s.moving("confirm", "1"), "/money/fund?" + url.Values{"network": {"sim:1"}, "txid": {s.spender.Fund("sim:1/slip44:1", units("5"))}, "confirm": {"1"}}.Encode(),
+	}
 	for _, row := range desk.Rows() {
 		act := slices.ContainsFunc(desk.Rows(), func(r desk.Row) bool { return r.Method == http.MethodPost && r.Pattern == row.Pattern })
 		if row.Method == http.MethodGet && !strings.HasSuffix(row.Pattern, "/export") && !act || row.Method == http.MethodGet && slices.Contains(asked, row.Pattern) {

@@ -43,6 +43,7 @@ type switchRow struct {
 	Stopped *payout.Stopped
 	Link    string // of the act; empty if the person may not
 	Sweeps  string // link to what is at its addresses
+	Audit   string // link to the act that compares the books with it; empty if the person may not
 }
 
 // maxBalances bounds how many projects the page of balances has.
@@ -67,6 +68,7 @@ func (v *visit) money() error {
 		More     bool
 		May      bool
 		Banks    bool
+		Books    []button
 	}{Projects: projectOptions(projects, wanted), May: v.person.Role.May(RoleOperator)}
 	body.Banks = body.May && len(v.cfg.Banks) > 0 && len(v.person.Projects) == 0
 	if wanted != "" {
@@ -94,6 +96,7 @@ func (v *visit) money() error {
 		if body.Switches, err = v.switches(); err != nil {
 			return err
 		}
+		body.Books = v.bookOffers()
 	}
 	return v.render(http.StatusOK, "money", "Money", body)
 }
@@ -169,7 +172,7 @@ func (v *visit) switches() ([]switchRow, error) {
 		if err != nil {
 			return nil, err
 		}
-		row := switchRow{Name: v.networkName(n), Stopped: stopped}
+		row := switchRow{Name: v.networkName(n), Stopped: stopped, Audit: v.auditLink(n)}
 		if v.person.Role.May(RoleApprover) {
 			what := "stop"
 			if stopped != nil {

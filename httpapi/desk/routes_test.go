@@ -50,7 +50,7 @@ func (s *site) paths(project, order, key string) map[string]string {
 	query := map[string]string{
 		"/search": "q=A-1", "/invoices": "project=" + project, "/invoices/export": "project=" + project, "/reports": "project=" + project, "/reports/export": "project=" + project, "/money": "project=" + project,
 		"/money/statement": account, "/money/settlements": account, "/money/holdings": "network=" + network, "/payouts": "project=" + project,
-		"/payouts/export": "project=" + project, "/webhooks": "project=" + project, "/money/stop": "network=" + network, "/money/sweep": "asset=" + url.QueryEscape(string(sim.ID)), "/money/resume": "network=" + network,
+		"/payouts/export": "project=" + project, "/webhooks": "project=" + project, "/money/stop": "network=" + network, "/money/sweep": "asset=" + url.QueryEscape(string(sim.ID)), "/money/resume": "network=" + network, "/money/audit": "network=" + network,
 		"/projects/{id}/revoke-key": "name=api", "/money/bank/download": "file=" + s.file(), "/payouts/new": "project=" + project, "/invoices/new": "project=" + project,
 	}
 	out := map[string]string{}
@@ -265,7 +265,8 @@ func TestMoneyAndKeysDemandAFreshProof(t *testing.T) {
 	require.Greater(t, fresh, 60)
 	for _, row := range desk.Rows() {
 		moves := strings.HasPrefix(row.Pattern, "/payouts/{id}/") || strings.HasPrefix(row.Pattern, "/transactions/{id}/") || strings.HasPrefix(row.Pattern, "/projects/{id}/") ||
-			slices.Contains([]string{"/payouts/new", "/projects/new", "/invoices/{id}/refund", "/money/stop", "/money/resume", "/money/sweep", "/money/bank/export", "/money/bank/download", "/money/bank/read"}, row.Pattern)
+			slices.Contains([]string{"/payouts/new", "/projects/new", "/invoices/{id}/refund", "/money/stop", "/money/resume", "/money/sweep", "/money/bank/export", "/money/bank/download", "/money/bank/read",
+				"/money/fund", "/money/adjust", "/money/close", "/money/recount", "/money/audit"}, row.Pattern)
 		require.Equal(t, moves && !strings.HasSuffix(row.Pattern, "/resend"), row.Fresh, row.Pattern)
 	}
 }

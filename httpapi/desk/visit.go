@@ -202,6 +202,7 @@ var refusals = []struct {
 	{payout.ErrNothingToSweep, "No address has any of it that is free."},
 	{payout.ErrStopped, "Money out is stopped on this network."},
 	{payout.ErrNetwork, "This network pays nothing out."},
+	{payout.ErrDayClosed, "The accounting day is closed."},
 	{payout.ErrClaimed, "The claim is not open."},
 	{bank.ErrNothing, "No order waits for a file."},
 	{bank.ErrOtherAccount, "It is a document of another account."},
