@@ -36,7 +36,7 @@ func TestEveryPageInChromium(t *testing.T) {
 		"/money/bank/export", "/money/bank/download", "/money/bank/read",
 		"/money/fund", "/money/adjust", "/money/close", "/money/recount", "/money/audit", "/transactions/{id}/hurry",
 	}
-	paths := []string{"/nothing", "/invoices/" + s.order("A-1002").ID, "/invoices/" + s.order("A-1005").ID, "/invoices?q=nothing", s.asking(), "/search?q=A-1003",
+	paths := []string{"/nothing", "/invoices/" + s.order("A-1002").ID, "/invoices/" + s.order("A-1005").ID, "/invoices?q=nothing", s.asking(), "/search?q=A-1003", "/money", "/webhooks",
 		s.moving("confirm", "1"), "/money/fund?" + url.Values{"network": {"sim:1"}, "txid": {s.spender.Fund("sim:1/slip44:1", units("5"))}, "confirm": {"1"}}.Encode(),
 	}
 	for _, row := range desk.Rows() {
