@@ -72,7 +72,11 @@ type file struct {
 type fact struct {
 	Name, Value, Link string
 	Code              bool
+	At                time.Time // of a value that is a time
 }
+
+// timeFact returns a fact about a time; its value is empty for a zero one.
+func timeFact(name string, t time.Time) fact { return fact{Name: name, Value: clock(t), At: t} }
 
 // field is an input of a form.
 type field struct {

@@ -56,6 +56,11 @@ func TestAcceptingLateMoneyByKeyboardAlone(t *testing.T) {
 	require.Equal(t, "the bank was slow", s.audit()[1].Reason)
 }
 
+func TestTimesInTheZoneOfWhoLooks(t *testing.T) {
+	s := newSite(t, nil)
+	browser.Play(t, "testdata/zone.mjs", map[string]any{"url": s.office().URL, "invoice": "/office/invoices/" + s.order("A-1003").ID})
+}
+
 func TestTheDeskWithoutScripts(t *testing.T) {
 	s := newSite(t, nil)
 	confirm := "/office/invoices/" + s.order("A-1002").ID + "/refund?" + url.Values{"what": {"over " + string(s.chain.Asset("SIM").ID)}, "to": {"sim1payer"}}.Encode()

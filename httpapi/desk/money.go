@@ -438,7 +438,7 @@ func (v *visit) planSwitch(stop bool) (*deed, error) {
 	d := &deed{subject: "money", label: "Money", facts: []fact{{Name: "Network", Value: name}}, hidden: []field{{Name: "network", Value: string(network)}}}
 	d.before = map[string]string{"stopped": strconv.FormatBool(is != nil)}
 	if is != nil {
-		d.facts = append(d.facts, fact{Name: "Stopped", Value: clock(is.At)}, fact{Name: "By", Value: is.Actor}, fact{Name: "Because", Value: is.Reason})
+		d.facts = append(d.facts, timeFact("Stopped", is.At), fact{Name: "By", Value: is.Actor}, fact{Name: "Because", Value: is.Reason})
 	}
 	if stop {
 		d.title, d.button, d.danger = "Stop money out on "+name, "Stop", true

@@ -56,7 +56,7 @@ func (v *visit) project() error {
 	}
 	facts := []fact{
 		{Name: "Project", Value: p.ID, Code: true}, {Name: "Owner", Value: p.Owner}, {Name: "Description", Value: p.Description},
-		{Name: "Created", Value: clock(p.CreatedAt)}, {Name: "API key", Value: keyState(p, v.cfg.Now())}, {Name: "Key taken from", Value: addresses(p.AllowedIPs)},
+		timeFact("Created", p.CreatedAt), {Name: "API key", Value: keyState(p, v.cfg.Now())}, {Name: "Key taken from", Value: addresses(p.AllowedIPs)},
 		{Name: "Webhook secrets", Value: secretState(p.Secrets, v.cfg.Now())},
 	}
 	facts = slices.DeleteFunc(facts, func(f fact) bool { return f.Value == "" })
