@@ -25,7 +25,7 @@ import (
 const (
 	bankFiles    = 50       // files of a page
 	bankOrders   = 2000     // orders of a file, and those that are added up before it is made
-	bankReadings = 10       // documents whose results are shown
+	bankReadings = 5        // documents whose results are shown
 	bankMost     = 32 << 20 // bytes of a document
 	bankTime     = 5 * time.Minute
 )

@@ -41,7 +41,7 @@ func (v *visit) bookOffers() []button {
 	for _, o := range []offer{
 		{"fund", "Book what came in", "What a transaction brought to the wallet itself, such as coins for fees.", RoleApprover},
 		{"recount", "Add up the books", "All entries and all holdings, from the beginning.", RoleApprover},
-		{"adjust", "Correct the ledger", "Move money between accounts of projects and the operator.", RoleAdministrator},
+		{"adjust", "Correct the ledger", "Move money between accounts, or book what left or came by other means, such as a charge of the bank.", RoleAdministrator},
 		{"close", "Close days", "No entry can be dated in them any more.", RoleAdministrator},
 	} {
 		if v.person.Role.May(o.Least) {
@@ -149,13 +149,16 @@ func (v *visit) networkOptions(chosen string) []option {
 }
 
 // The accounts that a person may correct, beside the available balances of projects. What is held or reserved belongs to
-// invoices and payouts under way, and what comes from outside changes what is at our addresses.
+// invoices and payouts under way.
 var ownKinds = []payout.AccountKind{payout.Float, payout.Commission}
 
 // accountOptions returns the accounts that a person may correct: those of the operator by their kinds, those of projects by
-// the projects' ids.
-func accountOptions(projects []invoice.Project, chosen string) []option {
+// the projects' ids. What left or came by other means is outside; only what is at one of our places can.
+func (v *visit) accountOptions(projects []invoice.Project, chosen string) []option {
 	var out []option
+	if v.cfg.Holdings != nil {
+		out = append(out, option{string(payout.External), "Outside: it left or came by other means", chosen == string(payout.External)})
+	}
 	for _, k := range ownKinds {
 		out = append(out, option{string(k), "Operator, " + string(k), string(k) == chosen})
 	}
@@ -167,14 +170,70 @@ func accountOptions(projects []invoice.Project, chosen string) []option {
 
 // correctable returns the account that a choice of accountOptions stands for.
 func (v *visit) correctable(chosen string, asset chain.AssetID) (payout.Account, bool) {
-	if kind := payout.AccountKind(chosen); slices.Contains(ownKinds, kind) {
+	kind := payout.AccountKind(chosen)
+	if slices.Contains(ownKinds, kind) || kind == payout.External && v.cfg.Holdings != nil {
 		return payout.Account{Kind: kind, Asset: asset}, true
 	}
 	p, err := v.oneProject(chosen)
 	return payout.Account{Project: p.ID, Kind: payout.Available, Asset: asset}, chosen != "" && err == nil
 }
 
-// planAdjust plans a correction of the ledger within itself: what it owes stays the same in sum.
+// placesRead bounds the search for a place by its address.
+const placesRead = 20_000
+
+// place returns what the books have of the asset at a place, by its name or address, or why there is no single one.
+func (v *visit) place(asset chain.AssetID, text string) (payout.Holding, string, error) {
+	var found []payout.Holding
+	for after, read := "", 0; text != "" && read < placesRead; {
+		page, err := v.cfg.Holdings.Holdings(v.ctx(), asset.Network(), after, 1000)
+		if err != nil || len(page) == 0 {
+			if err != nil {
+				return payout.Holding{}, "", err
+			}
+			break
+		}
+		for _, h := range page {
+			if h.Asset == asset && (h.Name == text || string(h.Address) == text) {
+				found = append(found, h)
+			}
+		}
+		after, read = page[len(page)-1].Name, read+len(page)
+	}
+	switch {
+	case len(found) == 0:
+		return payout.Holding{}, "The books have nothing of the asset at this place.", nil
+	case len(found) > 1:
+		return payout.Holding{}, "There are several places with this address. Name one of them, such as " + found[0].Name + ".", nil
+	}
+	return found[0], "", nil
+}
+
+// moves sets what a correction changes at one of our places, if one of its accounts is outside, or returns what is wrong.
+func (v *visit) moves(a *payout.Adjustment) (problem string, err error) {
+	text := v.query("place")
+	out, in := a.To.Kind == payout.External, a.From.Kind == payout.External
+	if !out && !in {
+		if text != "" {
+			problem = "A place is only named if one account is outside."
+		}
+		return problem, nil
+	}
+	h, problem, err := v.place(a.From.Asset, text)
+	if problem != "" || err != nil {
+		return problem, err
+	}
+	units := a.Units
+	if out {
+		units = new(big.Int).Neg(a.Units)
+	}
+	if new(big.Int).Add(h.Units, units).Sign() < 0 {
+		return "The books have only " + v.amount(h.Asset, h.Units) + " at this place.", nil
+	}
+	a.Moves = []payout.Move{{Holding: h, Units: units}}
+	return "", nil
+}
+
+// planAdjust plans a correction of the ledger.
 func planAdjust(v *visit) (*deed, error) {
 	d := bookDeed(
 		"Correct the ledger", "Move the money",
@@ -186,18 +245,25 @@ func planAdjust(v *visit) (*deed, error) {
 		return nil, err
 	}
 	a, problem := v.adjustment()
-	if v.query("confirm") == "" {
-		problem = ""
+	if problem == "" {
+		if problem, err = v.moves(&a); err != nil {
+			return nil, err
+		}
 	}
 	if v.query("confirm") == "" || problem != "" {
+		if v.query("confirm") == "" {
+			problem = ""
+		}
 		return d.asking(
 			problem, field{Name: "asset", Label: "Asset", Kind: "select", Options: v.payoutAssets(v.query("asset")), Required: true},
-			field{Name: "from", Label: "From", Kind: "select", Options: accountOptions(projects, v.query("from")), Required: true},
-			field{Name: "to", Label: "To", Kind: "select", Options: accountOptions(projects, v.query("to")), Required: true},
+			field{Name: "from", Label: "From", Kind: "select", Options: v.accountOptions(projects, v.query("from")), Required: true},
+			field{Name: "to", Label: "To", Kind: "select", Options: v.accountOptions(projects, v.query("to")), Required: true},
 			field{Name: "amount", Label: "Amount", Kind: "text", Value: v.query("amount"), Required: true, Help: "In the asset's own unit, such as 12.5."},
+			field{Name: "place", Label: "Where it was, or is", Kind: "text", Value: v.query("place"),
+				Help: "If one account is outside: our address, or our account at the bank, or the name of the place, as the comparison of the books shows it."},
 		), nil
 	}
-	v.confirming(d, "asset", "from", "to", "amount")
+	v.confirming(d, "asset", "from", "to", "amount", "place")
 	if a.From.Project == a.To.Project {
 		d.project = a.From.Project
 	}
@@ -236,11 +302,20 @@ func (v *visit) adjustment() (payout.Adjustment, string) {
 // balanceFacts adds what both accounts of a correction have, before and after it.
 func (v *visit) balanceFacts(d *deed, a payout.Adjustment) error {
 	d.before = map[string]string{}
+	for _, m := range a.Moves {
+		now, then := v.amount(m.Holding.Asset, m.Holding.Units), v.amount(m.Holding.Asset, new(big.Int).Add(m.Holding.Units, m.Units))
+		d.facts = append(d.facts, fact{Name: "Place", Value: m.Holding.Name, Code: true}, fact{Name: "There by the books after", Value: then + ", now " + now})
+		d.before["place"] = now
+	}
 	for _, side := range []struct {
 		name    string
 		account payout.Account
 		change  *big.Int
 	}{{"From", a.From, new(big.Int).Neg(a.Units)}, {"To", a.To, a.Units}} {
+		if side.account.Kind == payout.External {
+			d.facts = append(d.facts, fact{Name: side.name, Value: "outside"})
+			continue
+		}
 		all, err := v.cfg.Payouts.Balance(v.ctx(), side.account.Project)
 		if err != nil {
 			return err
@@ -359,6 +434,9 @@ func (v *visit) audited(found []payout.Difference, many, late bool) done {
 	}
 	for _, d := range found {
 		value := v.amount(d.Holding.Asset, d.Chain) + "; the books have " + v.amount(d.Holding.Asset, d.Books)
+		if d.Holding.Name != string(d.Holding.Address) {
+			value += "; place " + d.Holding.Name
+		}
 		out.shown = append(out.shown, fact{Name: short(string(d.Holding.Address)), Value: value, Link: v.cfg.Address(d.Holding.Network, d.Holding.Address)})
 	}
 	return out

@@ -83,7 +83,7 @@ func (w *world) moving(more ...string) string {
 	return "/money/adjust?" + q.Encode()
 }
 
-func TestTheLedgerIsCorrectedWithinItself(t *testing.T) {
+func TestTheLedgerIsCorrected(t *testing.T) {
 	w := newWorld(t, nil)
 	sim := w.chain.Asset("SIM").ID
 	float := payout.Account{Kind: payout.Float, Asset: sim}
@@ -119,6 +119,51 @@ func TestTheLedgerIsCorrectedWithinItself(t *testing.T) {
 	a := w.act(w.moving("amount", "100", "confirm", "1"), "too much")
 	require.Equal(t, http.StatusConflict, a.Code)
 	require.Contains(t, a.Body.String(), "has less than is needed")
+}
+
+// A charge of the bank, or what left an address by another wallet, is booked with the place that it left.
+func TestWhatLeftByOtherMeansIsBooked(t *testing.T) {
+	w := newWorld(t, nil)
+	ctx := context.Background()
+	eur := w.bank.Asset().ID
+	w.euros("100")
+	charge := func(more ...string) string {
+		return w.moving(append([]string{"asset", string(eur), "from", w.shop, "to", "external", "amount", "9.99", "place", "DE89370400440532013000", "confirm", "1"}, more...)...)
+	}
+	page := w.page(charge())
+	for _, text := range []string{"90.01 EUR, now 100 EUR", "outside", "shop, available balance", "There by the books after"} {
+		require.Contains(t, page, text)
+	}
+	w.acted(w.act(charge(), "card fee of November"))
+	require.Equal(t, "9001", w.balanceOf(payout.Account{Project: w.shop, Kind: payout.Available, Asset: eur}))
+	require.NoError(t, w.payouts.Recount(ctx))
+	w.acted(w.act(charge("from", "external", "to", "float", "amount", "1"), "interest"))
+	require.Equal(t, "100", w.balanceOf(payout.Account{Kind: payout.Float, Asset: eur}))
+	require.NoError(t, w.payouts.Recount(ctx))
+	solvency, err := w.payouts.Solvency(ctx)
+	require.NoError(t, err)
+	for _, s := range solvency {
+		require.Equal(t, s.Owed, s.Held)
+	}
+	for text, more := range map[string][]string{
+		"nothing of the asset at this place": {"place", "elsewhere"}, "nothing of the asset at this place.": {"place", ""}, "have only 91.01 EUR at this place": {"amount", "91.02"},
+		"Choose two accounts": {"from", "external"}, "A place is only named": {"to", "float"},
+	} {
+		require.Contains(t, w.page(charge(more...)), text)
+	}
+	for i := range 2 {
+		w.pay(w.create(w.shop, "n"+strconv.Itoa(i), "10", nil), 100)
+	}
+	w.confirm()
+	holdings, err := w.store.Holdings(ctx, "sim:1", "", 10)
+	require.NoError(t, err)
+	require.Greater(t, len(holdings), 2)
+	h := holdings[len(holdings)-1]
+	require.Contains(t, w.page(w.moving("confirm", "1", "to", "external", "amount", "0.001", "place", h.Name)), h.Name)
+
+	without := newWorld(t, func(c *desk.Config) { c.Holdings = nil })
+	require.NotContains(t, without.page("/money/adjust"), "Outside")
+	require.Contains(t, without.page(without.moving("confirm", "1", "to", "external", "place", "lane")), "Choose two accounts")
 }
 
 // The answer may be lost although the correction was stored. Asking again moves nothing twice.

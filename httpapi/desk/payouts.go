@@ -117,6 +117,9 @@ func (f payoutFilter) values() url.Values {
 	})
 }
 
+// More reports whether a rarely used part of the filter is set.
+func (f payoutFilter) More() bool { return f.Kind != "" || f.From != "" || f.To != "" }
+
 func (f payoutFilter) query(before string, limit int) payout.Query {
 	q := payout.Query{
 		Project: f.Project, Status: payout.Status(f.Status), Kind: payout.Kind(f.Kind), Asset: chain.AssetID(f.Asset), Search: f.Search,

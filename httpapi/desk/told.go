@@ -238,6 +238,7 @@ func planResendAll(v *visit) (*deed, error) {
 		return nil, err
 	}
 	d.subject, d.label = "webhooks", "Webhooks"
+	d.facts = slices.DeleteFunc(d.facts, func(f fact) bool { return f.Name == "Owner" }) // administrators know it
 	from := mark{v.query("invoice"), v.query("payout")}
 	if len(from.invoice) > 200 || len(from.payout) > 200 {
 		return nil, badFilter("the page does not exist")

@@ -94,7 +94,7 @@ const times = [...document.querySelectorAll('time[datetime]')].map((element) => 
 
 function showTimes() {
   const own = localStorage.getItem(zoneKept) === 'own';
-  zone.textContent = own ? 'Times in UTC' : 'Times in my zone';
+  zone.textContent = own ? 'UTC times' : 'Local times';
   for (const { element, title, text } of times) {
     const there = own ? ownTime(new Date(element.dateTime)) : '';
     if (title) {

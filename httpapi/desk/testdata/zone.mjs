@@ -14,7 +14,7 @@ export default async ({ open, check, calm, must, same, args }) => {
   must((await ago.getAttribute('title')).endsWith(`GMT-5 (${title})`), 'how long ago has both times in its title');
   await check(page, 'times in New York');
   await page.reload();
-  same([await first.textContent(), await page.locator('#zone').textContent()], [own, 'Times in UTC'], 'it is kept');
+  same([await first.textContent(), await page.locator('#zone').textContent()], [own, 'UTC times'], 'it is kept');
   await page.locator('#zone').click();
   same([await first.textContent(), await first.getAttribute('title'), await ago.getAttribute('title')], [utc, '', title], 'UTC again');
   same(await page.context().cookies(), [], 'there are no cookies');
