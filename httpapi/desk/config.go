@@ -34,7 +34,7 @@ type Config struct {
 	Authenticate func(*http.Request) (Person, error)
 
 	Payouts  *payout.Service // nil: the desk shows no money, and refunds nothing
-	Holdings Holdings        // nil: addresses with deposits, and sweeps that wait for a signature, are not shown
+	Holdings Holdings        // nil: what is at addresses, and sweeps that wait for a signature, are not shown, and only corrections within the ledger made
 	Outbox   webhook.Outbox  // nil: messages are not shown
 	// Banks are the accounts that Payouts pays from by files, which persons bring to the bank; empty: the desk has no page
 	// about banks. Documents of banks that are brought are kept in temporary files while they are read.

@@ -38,7 +38,8 @@ func (m mark) values() url.Values {
 	return parameters(map[string]string{"invoice": m.invoice, "payout": m.payout})
 }
 
-// readTold returns up to limit invoices, and as many payouts, of the project, or of all that the person sees, from the mark on.
+// readTold returns up to limit invoices, and as many payouts, of the project, or of all that the person sees, from the mark on. Of
+// several projects there is only a beginning: nothing is older than it.
 func (v *visit) readTold(project string, from mark, limit int) (toldPage, error) {
 	out := toldPage{older: from}
 	if from.invoice != allRead {
@@ -63,17 +64,23 @@ func (v *visit) readTold(project string, from mark, limit int) (toldPage, error)
 	if project == "" {
 		scope = v.scope()
 	}
+	var payouts []payout.Payout
 	for _, project := range scope {
 		page, err := v.readPayouts(payout.Query{Project: project, Before: from.payout, Limit: limit})
 		if err != nil {
 			return out, err
 		}
-		out.older.payout = cmp.Or(page.Next, allRead)
-		out.payouts += len(page.Payouts)
-		for _, p := range page.Payouts {
-			name := "payout of " + v.amount(p.Asset.ID, p.Units)
-			out.all = append(out.all, told{p.ID, p.Project, name, v.link("payouts", p.ID) + "#webhooks"})
-		}
+		out.older.payout = cmp.Or(page.Next, allRead) // of one project, or of all
+		payouts = append(payouts, page.Payouts...)
+	}
+	if len(scope) > 1 {
+		slices.SortStableFunc(payouts, func(a, b payout.Payout) int { return b.CreatedAt.Compare(a.CreatedAt) })
+		payouts = payouts[:min(len(payouts), limit)]
+	}
+	out.payouts = len(payouts)
+	for _, p := range payouts {
+		name := "payout of " + v.amount(p.Asset.ID, p.Units)
+		out.all = append(out.all, told{p.ID, p.Project, name, v.link("payouts", p.ID) + "#webhooks"})
 	}
 	return out, nil
 }

@@ -89,6 +89,27 @@ func TestAllThatAnEndpointWasNotToldIsSentAgain_O7(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, w.fetch("/projects/"+w.shop+"/endpoints/"+theirs.ID+"/resend").Code)
 }
 
+// A person of very many projects has a home page that looks at no more than others.
+func TestThePayoutsOfSeveralProjectsAreLookedAtTogether(t *testing.T) {
+	w := newWorld(t, nil)
+	for i := range 40 {
+		w.request(w.shop, "s"+strconv.Itoa(i), "0.01", "carl")
+		w.wait(time.Second)
+		w.request(w.rival, "r"+strconv.Itoa(i), "0.01", "carl")
+		w.wait(time.Second)
+	}
+	w.answer(func(m invoice.Message) (int, webhook.Next) {
+		if m.Subject() == w.payout("r20").ID {
+			return 500, givenUp
+		}
+		return 200, given
+	})
+	w.as("olga", desk.RoleOperator, w.shop, w.rival)
+	page := w.page("/webhooks")
+	require.Contains(t, page, "the 0 invoices that changed last and the 50 newest payouts")
+	require.Contains(t, page, "Given up")
+}
+
 // What came through after a message that was given up says more than it: it is not sent again.
 func TestAnEarlierMessageIsNotSentAgainAfterALaterOneCameThrough(t *testing.T) {
 	w := newWorld(t, nil)
