@@ -179,11 +179,17 @@ func TestAFaultyDocumentIsRefusedAndChangesNothing(t *testing.T) {
 		require.NoError(t, err)
 		return string(marshal(t, docs))
 	}
+	var lines []string
+	for i := range 1500 { // more than are gathered before the first of them are stored
+		lines = append(lines, line("CRDT", "1", fmt.Sprint("L", i), "x"))
+	}
+	long := camt(lines...)
 	before := books()
 	for text, doc := range map[string][]byte{
 		"Choose a file.":                       nil,
 		"This is neither a status report":      []byte("%PDF-1.7"),
 		"The document cannot be read":          good[:len(good)-20],
+		"The document cannot be read: /Doc":    long[:len(long)-20],
 		"It is a document of another account.": bytes.ReplaceAll(good, []byte("DE89370400440532013000"), []byte("AT611904300234573201")),
 		"It is about a file that was not made": pain002("other", order, "ACSC"),
 		"The document cannot be read: /":       bytes.Replace(pain002(f.ID, order, "ACSC"), []byte("</GrpHdr>"), []byte("</GrpHdr><!DOCTYPE x>"), 1),
