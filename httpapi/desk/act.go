@@ -28,6 +28,8 @@ type act struct {
 	plan func(*visit) (*deed, error)
 	// repeat permits the same form to be sent again, for an act that does nothing the second time.
 	repeat bool
+	most   int64         // bytes of its form; 0 means maxForm
+	time   time.Duration // that it may take; 0 means actTime
 }
 
 // deed is an act on one subject, before it is done.
@@ -45,6 +47,8 @@ type deed struct {
 	more          bool    // the fields lead to a second page, which asks to confirm
 	unexplained   bool    // no reason is needed
 	refused       string  // why it cannot be done; empty if it can
+	wrong         string  // what is wrong with what the form brought; empty if nothing is
+	further       string  // parameters of the page that asks about the next part of the same; empty if there is none
 	before        map[string]string
 	// do does it. The key is the same when the same deed is asked for again because its outcome is not known.
 	do func(ctx context.Context, reason, key string) (done, error)
@@ -53,9 +57,9 @@ type deed struct {
 // done is what came of a deed.
 type done struct {
 	after map[string]string
-	path  string // the page to go on with, without parameters; empty: that of the subject
-	shown []fact // secrets, which are shown once and never logged
-	text  string // what the page with the secrets says
+	path  string // the page to go on with; empty: that of the subject
+	shown []fact // what is shown once and never logged: secrets, and results that nothing keeps
+	text  string // what the page with them says
 	file  *file  // to be downloaded instead of a page
 }
 
@@ -68,7 +72,11 @@ type file struct {
 type fact struct {
 	Name, Value, Link string
 	Code              bool
+	At                time.Time // of a value that is a time
 }
+
+// timeFact returns a fact about a time; its value is empty for a zero one.
+func timeFact(name string, t time.Time) fact { return fact{Name: name, Value: clock(t), At: t} }
 
 // field is an input of a form.
 type field struct {
@@ -91,7 +99,7 @@ const maxReason = 1000
 // acts returns all acts. The files of their subjects list them.
 func acts() []*act {
 	var all []*act
-	for _, some := range [][]*act{invoiceActs(), payoutActs(), moneyActs(), webhookActs(), projectActs()} {
+	for _, some := range [][]*act{invoiceActs(), payoutActs(), moneyActs(), bookActs(), bankActs(), webhookActs(), projectActs()} {
 		all = append(all, some...)
 	}
 	return all
@@ -102,6 +110,7 @@ type question struct {
 	Title, Button, Text, Label, Subject string
 	Danger, More, Unexplained           bool
 	Refused, Error, Reason, Once        string
+	Further                             string
 	Facts                               []fact
 	Warnings                            []string
 	Fields, Hidden                      []field
@@ -111,7 +120,7 @@ func (v *visit) question(d *deed, once, reason, problem string) question {
 	return question{
 		Title: d.title, Button: d.button, Text: d.text, Label: d.label, Subject: v.root + d.subject, Danger: d.danger, More: d.more,
 		Unexplained: d.unexplained, Refused: d.refused, Error: problem, Reason: reason, Once: once,
-		Facts: d.facts, Warnings: d.warnings, Fields: d.fields, Hidden: d.hidden,
+		Facts: d.facts, Warnings: d.warnings, Fields: d.fields, Hidden: d.hidden, Further: d.further,
 	}
 }
 
@@ -126,7 +135,14 @@ func (v *visit) ask(a *act) error {
 
 // act does what the form asks for, unless that form was sent before.
 func (v *visit) act(a *act) error {
-	if err := v.parseForm(); err != nil {
+	if a.most > 0 {
+		v.r.Body = http.MaxBytesReader(v.w, v.body, a.most)
+	}
+	err := v.parseForm()
+	if f := v.r.MultipartForm; f != nil {
+		defer func() { _ = f.RemoveAll() }() // a server does not, if it has given a copy of the request
+	}
+	if err != nil {
 		return err
 	}
 	reason, once := v.query("reason"), v.query("once")
@@ -140,7 +156,7 @@ func (v *visit) act(a *act) error {
 	if err != nil {
 		return err
 	}
-	problem := d.refused
+	problem := cmp.Or(d.refused, d.wrong)
 	switch {
 	case problem != "":
 	case d.more:
@@ -178,7 +194,7 @@ const actTime = time.Minute
 // perform does the deed between two entries of the audit log, so that an interruption leaves a trace.
 func (v *visit) perform(a *act, d *deed, reason, once string) error {
 	// A person who closes the page does not leave half of an act.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(v.ctx()), actTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(v.ctx()), cmp.Or(a.time, actTime))
 	defer cancel()
 	e := Entry{
 		At: v.cfg.Now().UTC(), Phase: PhaseIntends, Actor: v.person.ID, Name: v.person.Name, Role: v.person.Role,
@@ -223,7 +239,11 @@ func (v *visit) finish(d *deed, result done, once string, end int64) error {
 	}
 	path := cmp.Or(result.path, d.subject)
 	if end > 0 {
-		path += "?done=" + strconv.FormatInt(end, 10)
+		separator := "?"
+		if strings.Contains(path, "?") {
+			separator = "&"
+		}
+		path += separator + "done=" + strconv.FormatInt(end, 10)
 	}
 	v.conclude(once, path)
 	if len(result.shown) > 0 {

@@ -27,12 +27,18 @@ func (w *world) office() *httptest.Server {
 func TestEveryPageInChromium(t *testing.T) {
 	s := newSite(t, nil)
 	kill(s.world, s.order("A-1003").ID)
+	s.acted(s.bring("statement-of-the-20th.xml", camt(line("CRDT", "70", "E2", "NOTPROVIDED"), line("DBIT", "9.99", "E3", "card fee"))))
 	s.acted(s.act("/invoices/"+s.order("A-1005").ID+"/accept-late", "the payer's bank was slow"))
 	asked := []string{
 		"/invoices/{id}/complete", "/invoices/{id}/refund", "/payouts/new", "/payouts/{id}/cancel", "/transactions/{id}/export", "/transactions/{id}/import",
-		"/projects/new", "/projects/{id}/rotate-key", "/projects/{id}/endpoints/{endpoint}/change", "/money/stop", "/money/resume", "/money/sweep", "/transactions/{id}/hurry",
+		"/projects/new", "/projects/{id}/rotate-key", "/projects/{id}/endpoints/{endpoint}/change",
+		"/projects/{id}/endpoints/{endpoint}/resend", "/money/stop", "/money/resume", "/money/sweep",
+		"/money/bank/export", "/money/bank/download", "/money/bank/read",
+		"/money/fund", "/money/adjust", "/money/close", "/money/recount", "/money/audit", "/transactions/{id}/hurry",
 	}
-	paths := []string{"/nothing", "/invoices/" + s.order("A-1002").ID, "/invoices/" + s.order("A-1005").ID, "/invoices?q=nothing", s.asking(), "/search?q=A-1003"}
+	paths := []string{"/nothing", "/invoices/" + s.order("A-1002").ID, "/invoices/" + s.order("A-1005").ID, "/invoices?q=nothing", s.asking(), "/search?q=A-1003", "/money", "/webhooks",
+		s.moving("confirm", "1"), "/money/fund?" + url.Values{"network": {"sim:1"}, "txid": {s.spender.Fund("sim:1/slip44:1", units("5"))}, "confirm": {"1"}}.Encode(),
+	}
 	for _, row := range desk.Rows() {
 		act := slices.ContainsFunc(desk.Rows(), func(r desk.Row) bool { return r.Method == http.MethodPost && r.Pattern == row.Pattern })
 		if row.Method == http.MethodGet && !strings.HasSuffix(row.Pattern, "/export") && !act || row.Method == http.MethodGet && slices.Contains(asked, row.Pattern) {
@@ -48,6 +54,11 @@ func TestAcceptingLateMoneyByKeyboardAlone(t *testing.T) {
 	browser.Play(t, "testdata/keyboard.mjs", map[string]any{"url": s.office().URL, "order": "A-1005"})
 	require.Equal(t, invoice.StatusCompleted, s.get(s.order("A-1005")).State.Status)
 	require.Equal(t, "the bank was slow", s.audit()[1].Reason)
+}
+
+func TestTimesInTheZoneOfWhoLooks(t *testing.T) {
+	s := newSite(t, nil)
+	browser.Play(t, "testdata/zone.mjs", map[string]any{"url": s.office().URL, "invoice": "/office/invoices/" + s.order("A-1003").ID})
 }
 
 func TestTheDeskWithoutScripts(t *testing.T) {
