@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"strings"
 
 	"github.com/cointill/cointill/chain"
 )
@@ -138,6 +139,24 @@ type StatusError struct {
 
 func (e *StatusError) Error() string {
 	return fmt.Sprintf("payout %s is %s: %s", e.Payout, e.Status, e.Reason)
+}
+
+// MiscountError is returned when the sums that a store keeps are not what the ledger and the holdings add up to.
+type MiscountError struct{ Sums []Miscount }
+
+// Miscount is a sum that is kept and wrong, in base units.
+type Miscount struct {
+	Asset     chain.AssetID
+	Of        string // what was added up: "entries" or "holdings"
+	Sum, Kept *big.Int
+}
+
+func (e *MiscountError) Error() string {
+	texts := make([]string, len(e.Sums))
+	for i, m := range e.Sums {
+		texts[i] = fmt.Sprintf("%s: %s add up to %s, %s is kept", m.Asset, m.Of, m.Sum, m.Kept)
+	}
+	return strings.Join(texts, "\n")
 }
 
 var (

@@ -386,9 +386,38 @@ func TestExportAndImport(t *testing.T) {
 	})
 }
 
+// skewed is a store whose sums are wrong.
+type skewed struct{ payout.Store }
+
+func (s skewed) Totals(ctx context.Context) ([]payout.Total, error) {
+	all, err := s.Store.Totals(ctx)
+	for i := range all {
+		all[i].Held = new(big.Int).Add(all[i].Held, big.NewInt(1))
+	}
+	return all, err
+}
+
+func TestARecountNamesEachSumThatIsWrong(t *testing.T) {
+	on(t, func(t *testing.T, s *shop) {
+		s.fund("shop", coin, 1000)
+		require.NoError(t, s.Recount(t.Context()))
+		s.cfg.Store = skewed{s.cfg.Store}
+		wrong, err := payout.New(s.cfg)
+		require.NoError(t, err)
+		var miscount *payout.MiscountError
+		err = wrong.Recount(t.Context())
+		require.ErrorAs(t, err, &miscount)
+		require.Equal(t, []payout.Miscount{{Asset: coin, Of: "holdings", Sum: big.NewInt(1000), Kept: big.NewInt(1001)}}, miscount.Sums)
+		require.ErrorContains(t, err, "holdings add up to 1000, 1001 is kept")
+	})
+}
+
 func TestFundsAreBookedOnce(t *testing.T) {
 	on(t, func(t *testing.T, s *shop) {
 		s.spender.funding["0xabc"] = []payout.Move{{Holding: laneHolding(coin), Units: big.NewInt(50)}}
+		terms, err := s.FundTerms(t.Context(), network, " 0xABC")
+		require.NoError(t, err)
+		require.Equal(t, []payout.FundPart{{Asset: coin, Units: big.NewInt(50)}}, terms, "before anything is booked")
 		var wg sync.WaitGroup
 		for range 8 {
 			wg.Go(func() { require.NoError(t, s.Fund(t.Context(), network, "0xabc", "", "ben")) })
@@ -399,6 +428,11 @@ func TestFundsAreBookedOnce(t *testing.T) {
 			require.NoError(t, s.Fund(t.Context(), network, spelling, "shop", "ben"))
 		}
 		require.Equal(t, "float 50", s.balance("", coin))
+		terms, err = s.FundTerms(t.Context(), network, "0xabc")
+		require.NoError(t, err)
+		require.Equal(t, []payout.FundPart{{Asset: coin, Units: big.NewInt(50), Booked: &payout.Account{Kind: payout.Float, Asset: coin}}}, terms)
+		_, err = s.FundTerms(t.Context(), network, "0xdef")
+		require.ErrorIs(t, err, payout.ErrNotFound)
 		require.ErrorIs(t, s.Fund(t.Context(), network, "0xdef", "", "ben"), payout.ErrNotFound)
 		require.ErrorIs(t, s.Fund(t.Context(), "eip155:9", "0xabc", "", "ben"), payout.ErrNetwork)
 

@@ -139,8 +139,8 @@ func (s *Service) Audit(ctx context.Context, network chain.Network, visit func(D
 	}
 }
 
-// Recount adds up the whole ledger and all holdings from the beginning, and returns an error that names each difference
-// from the sums that are kept.
+// Recount adds up the whole ledger and all holdings from the beginning, and returns a [MiscountError] that names each difference
+// from the sums that are kept. Its time grows with the ledger.
 func (s *Service) Recount(ctx context.Context) error {
 	owed, held, err := s.recount(ctx)
 	if err != nil {
@@ -150,17 +150,17 @@ func (s *Service) Recount(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("payout: recount: %w", err)
 	}
-	var wrong error
+	var wrong []Miscount
 	for _, t := range totals {
 		if sum := orZero(owed[t.Asset]); sum.Cmp(t.Owed) != 0 {
-			wrong = errors.Join(wrong, fmt.Errorf("%s: entries add up to %s, %s is kept", t.Asset, sum, t.Owed))
+			wrong = append(wrong, Miscount{Asset: t.Asset, Of: "entries", Sum: sum, Kept: t.Owed})
 		}
 		if sum := orZero(held[t.Asset]); sum.Cmp(t.Held) != 0 {
-			wrong = errors.Join(wrong, fmt.Errorf("%s: holdings add up to %s, %s is kept", t.Asset, sum, t.Held))
+			wrong = append(wrong, Miscount{Asset: t.Asset, Of: "holdings", Sum: sum, Kept: t.Held})
 		}
 	}
 	if wrong != nil {
-		return fmt.Errorf("payout: recount: %w", wrong)
+		return fmt.Errorf("payout: recount: %w", &MiscountError{wrong})
 	}
 	return nil
 }
@@ -202,15 +202,42 @@ func (s *Service) recount(ctx context.Context) (owed, held map[chain.AssetID]*bi
 	return owed, held, nil
 }
 
-// Fund books what a transaction brought to the wallet's own addresses, such as coins for network fees that the operator
-// sent to [Spender].Lane: to the operator's float, or to a project's available balance if one is named. The transaction
-// must be final. Funding it again changes nothing. It returns ErrNotFound for a transaction that brought nothing, and an
-// [InvalidError] for one of our own.
-func (s *Service) Fund(ctx context.Context, network chain.Network, txID, project, actor string) error {
-	txID = strings.ToLower(strings.TrimSpace(txID)) // nodes read both cases, and an id must have one spelling
+// FundPart is a part of what a transaction brought to the wallet's own addresses.
+type FundPart struct {
+	Asset  chain.AssetID
+	Units  *big.Int // base units
+	Booked *Account // where it was booked; nil if it was not
+}
+
+// FundTerms returns what [Service.Fund] would book, and what of it is booked already; it stores nothing. It asks the network
+// about the transaction. Its errors are those of Fund.
+func (s *Service) FundTerms(ctx context.Context, network chain.Network, txID string) ([]FundPart, error) {
+	parts, err := s.funding(ctx, network, spelled(txID))
+	if err != nil {
+		return nil, err
+	}
+	out := make([]FundPart, len(parts))
+	for i, p := range parts {
+		out[i] = FundPart{Asset: p.move.Holding.Asset, Units: p.move.Units, Booked: p.booked}
+	}
+	return out, nil
+}
+
+// funded is one move of a transaction that brought something.
+type funded struct {
+	id     string // of the entry
+	move   Move
+	booked *Account
+}
+
+// spelled returns the one spelling of a transaction's id: nodes read both cases.
+func spelled(txID string) string { return strings.ToLower(strings.TrimSpace(txID)) }
+
+// funding returns what a transaction brought to the wallet's own addresses.
+func (s *Service) funding(ctx context.Context, network chain.Network, txID string) ([]funded, error) {
 	n := s.networks[network]
 	if n == nil {
-		return fmt.Errorf("payout: fund: %w: %s", ErrNetwork, network)
+		return nil, fmt.Errorf("payout: fund: %w: %s", ErrNetwork, network)
 	}
 	own, err := s.cfg.Store.Document(ctx, ownName(network, txID))
 	if err == nil && own != nil {
@@ -220,28 +247,61 @@ func (s *Service) Fund(ctx context.Context, network chain.Network, txID, project
 	if err == nil {
 		moves, err = n.Spender.Funding(ctx, txID)
 	}
+	var out []funded
+	for i, m := range moves {
+		f := funded{id: fmt.Sprintf("fund:%s:%s:%d", network, txID, i), move: m}
+		var e Entry
+		if e, err = s.cfg.Store.Entry(ctx, f.id); err == nil {
+			f.booked = e.funded()
+		}
+		if errors.Is(err, ErrNotFound) {
+			err = nil
+		}
+		if err != nil {
+			break
+		}
+		out = append(out, f)
+	}
 	if err != nil {
-		return fmt.Errorf("payout: fund from transaction %s: %w", txID, err)
+		return nil, fmt.Errorf("payout: fund from transaction %s: %w", txID, err)
+	}
+	return out, nil
+}
+
+// funded returns the account that an entry of [EntryFund] gave to.
+func (e Entry) funded() *Account {
+	for _, p := range e.Postings {
+		if p.Account.Kind != External {
+			return &p.Account
+		}
+	}
+	return &Account{Kind: External}
+}
+
+// Fund books what a transaction brought to the wallet's own addresses, such as coins for network fees that the operator
+// sent to [Spender].Lane: to the operator's float, or to a project's available balance if one is named. The transaction
+// must be final. Funding it again changes nothing. It returns ErrNotFound for a transaction that brought nothing, and an
+// [InvalidError] for one of our own.
+func (s *Service) Fund(ctx context.Context, network chain.Network, txID, project, actor string) error {
+	txID = spelled(txID)
+	parts, err := s.funding(ctx, network, txID)
+	if err != nil {
+		return err
 	}
 	b := Batch{}
-	for i, m := range moves {
-		id := fmt.Sprintf("fund:%s:%s:%d", network, txID, i)
-		_, err := s.cfg.Store.Entry(ctx, id)
-		if err == nil {
+	for _, p := range parts {
+		if p.booked != nil {
 			continue
 		}
-		if !errors.Is(err, ErrNotFound) {
-			return fmt.Errorf("payout: fund from transaction %s: %w", txID, err)
-		}
-		to := Account{project, Available, m.Holding.Asset}
+		to := Account{project, Available, p.move.Holding.Asset}
 		if project == "" {
 			to.Kind = Float
 		}
 		var l ledger
-		l.move(Account{Kind: External, Asset: m.Holding.Asset}, to, m.Units)
-		b.Entries = append(b.Entries, l.entry(Entry{ID: id, Kind: EntryFund, Subject: txID, At: s.now(), Actor: actor}))
-		b.Moves = append(b.Moves, m)
-		b.Documents = append(b.Documents, Document{Name: id, Value: []byte("1")}) // two at once are one
+		l.move(Account{Kind: External, Asset: to.Asset}, to, p.move.Units)
+		b.Entries = append(b.Entries, l.entry(Entry{ID: p.id, Kind: EntryFund, Subject: txID, At: s.now(), Actor: actor}))
+		b.Moves = append(b.Moves, p.move)
+		b.Documents = append(b.Documents, Document{Name: p.id, Value: []byte("1")}) // two at once are one
 	}
 	if len(b.Entries) == 0 {
 		return nil

@@ -226,6 +226,9 @@ func TestExamineReportsATransactionThatIsGone(t *testing.T) {
 // The trace of one transaction is cut off much earlier than other responses, so that a block full of large ones does
 // not take the memory and the time of all.
 func TestTraceOfOneTransactionIsBoundedInBlockAndLessInExamine(t *testing.T) {
+	if testing.Short() {
+		t.Skip("large answers: not with -short")
+	}
 	f := bombed()
 	frames := make([]object, 350)
 	for i := range frames {
@@ -383,6 +386,9 @@ func crowded() *fakeNode {
 }
 
 func TestReceiptLargerThanTheLimitStopsNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("large answers: not with -short")
+	}
 	f := newFake()
 	f.tx(shop, 1)
 	f.tx(other, 9).transfer(usdtContract, shop2, 7).log(other, "0x"+strings.Repeat("00", evm.MaxResponse/2), topic(shop))

@@ -353,6 +353,9 @@ func TestNode_WrongTypesAreErrors(t *testing.T) {
 }
 
 func TestDial_AnswersAreBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("large answers: not with -short")
+	}
 	f := newFake()
 	f.handler = func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"jsonrpc":"2.0","id":1,"result":"`)

@@ -34,6 +34,9 @@ func TestTheDatabaseKeepsThePromisesThatTheAdapterNeeds(t *testing.T) {
 }
 
 func TestTheAdapterKeepsThePromisesOfABackend(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the suite runs on other adapters: not with -short")
+	}
 	storetest.Run(t, func(t *testing.T) store.Backend {
 		return open(t, filepath.Join(t.TempDir(), "till.db"))
 	}, storetest.WithListers(), storetest.WithReopen(func(t *testing.T, old store.Backend) store.Backend {

@@ -118,6 +118,9 @@ func payOnThePage(t *testing.T, page, chain string) {
 // Every line that -serve prints, and every one in the README, works as pasted into a shell, and the invoices that they
 // create are completed.
 func TestThePrintedCurlLinesWork(t *testing.T) {
+	if testing.Short() {
+		t.Skip("another program: not with -short")
+	}
 	eachChain(t, func(t *testing.T, chain string) {
 		ctx, cancel := context.WithCancel(t.Context())
 		out, dir := &safeBuffer{}, t.TempDir()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cointill/cointill/httpapi/checkout"
 	"github.com/cointill/cointill/httpapi/checkout/checkouttest"
+	"github.com/cointill/cointill/internal/browser"
 	"github.com/cointill/cointill/invoice"
 )
 
@@ -45,6 +46,16 @@ func BenchmarkOpenPages(b *testing.B) {
 	cancel()
 	<-ended
 	server.Close()
+}
+
+// BenchmarkLighthouse has Lighthouse rate the time until the page is there, 0 to 100, as a phone on a slow network sees it:
+//
+//	go test -run '^$' -bench Lighthouse -benchtime 1x ./httpapi/checkout
+func BenchmarkLighthouse(b *testing.B) {
+	server := samples(b, nil)
+	for b.Loop() {
+		b.ReportMetric(float64(browser.Lighthouse(b, server.URL+"/pay/sample-pay-token").Scores["performance"]), "of-100")
+	}
 }
 
 // many is a sample with an id of its own for each page.

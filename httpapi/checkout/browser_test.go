@@ -1,6 +1,7 @@
 package checkout_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -15,7 +16,7 @@ import (
 )
 
 // samples serves the samples under a prefix, as a shop would mount the page.
-func samples(t *testing.T, change func(*checkout.Config)) *httptest.Server {
+func samples(t testing.TB, change func(*checkout.Config)) *httptest.Server {
 	t.Helper()
 	cfg := checkout.Config{
 		Invoices: checkouttest.New(time.Now()),
@@ -28,10 +29,17 @@ func samples(t *testing.T, change func(*checkout.Config)) *httptest.Server {
 	}
 	c, err := checkout.New(cfg)
 	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() { ended <- c.Run(ctx) }()
 	mux := http.NewServeMux()
 	mux.Handle("/pay/", http.StripPrefix("/pay", c))
 	server := httptest.NewServer(mux)
-	t.Cleanup(server.Close)
+	t.Cleanup(func() {
+		cancel() // first, so that streams end
+		<-ended
+		server.Close()
+	})
 	return server
 }
 
@@ -72,4 +80,15 @@ func TestTextsOfStrangersStayTextsInChromium(t *testing.T) {
 	})
 	inv := s.create(func(r *invoice.Request) { r.Name, r.OrderID, r.Asset = payload, payload, "SIM" })
 	browser.Play(t, "testdata/planted.mjs", map[string]string{"url": s.url, "id": inv.ID})
+}
+
+// Performance is rated by times, so that [BenchmarkLighthouse] reports it and no test demands it.
+func TestLighthouseFindsNothingToMend(t *testing.T) {
+	server := samples(t, nil)
+	for _, state := range []string{"choose", "pay-bitcoin"} {
+		said := browser.Lighthouse(t, server.URL+"/pay/sample-"+state)
+		require.Empty(t, said.Faults, state)
+		require.Equal(t, 100, said.Scores["accessibility"], state)
+		require.Equal(t, 100, said.Scores["best-practices"], state)
+	}
 }

@@ -28,6 +28,8 @@ type act struct {
 	plan func(*visit) (*deed, error)
 	// repeat permits the same form to be sent again, for an act that does nothing the second time.
 	repeat bool
+	most   int64         // bytes of its form; 0 means maxForm
+	time   time.Duration // that it may take; 0 means actTime
 }
 
 // deed is an act on one subject, before it is done.
@@ -46,6 +48,8 @@ type deed struct {
 	more          bool    // the fields lead to a second page, which asks to confirm
 	unexplained   bool    // no reason is needed
 	refused       string  // why it cannot be done; empty if it can
+	wrong         string  // what is wrong with what the form brought; empty if nothing is
+	further       string  // parameters of the page that asks about the next part of the same; empty if there is none
 	before        map[string]string
 	parts         []*deed // what it does instead of do, each on its own: see severally
 	// do does it. The key is the same when the same deed is asked for again because its outcome is not known.
@@ -64,8 +68,8 @@ func (d *deed) page() string {
 type done struct {
 	after map[string]string
 	path  string // the page to go on with; empty: that of the subject
-	shown []fact // secrets, which are shown once and never logged
-	text  string // what the page with the secrets says
+	shown []fact // what is shown once and never logged: secrets, and results that nothing keeps
+	text  string // what the page with them says
 	file  *file  // to be downloaded instead of a page
 }
 
@@ -78,7 +82,11 @@ type file struct {
 type fact struct {
 	Name, Value, Link string
 	Code              bool
+	At                time.Time // of a value that is a time
 }
+
+// timeFact returns a fact about a time; its value is empty for a zero one.
+func timeFact(name string, t time.Time) fact { return fact{Name: name, Value: clock(t), At: t} }
 
 // field is an input of a form.
 type field struct {
@@ -101,7 +109,7 @@ const maxReason = 1000
 // acts returns all acts. The files of their subjects list them.
 func acts() []*act {
 	var all []*act
-	for _, some := range [][]*act{invoiceActs(), severalActs(), payoutActs(), moneyActs(), webhookActs(), projectActs(), receiverActs()} {
+	for _, some := range [][]*act{invoiceActs(), severalActs(), payoutActs(), moneyActs(), bookActs(), bankActs(), webhookActs(), projectActs(), receiverActs()} {
 		all = append(all, some...)
 	}
 	return all
@@ -112,6 +120,7 @@ type question struct {
 	Title, Button, Text, Label, Subject string
 	Danger, More, Unexplained           bool
 	Refused, Error, Reason, Once        string
+	Further                             string
 	Facts                               []fact
 	Warnings                            []string
 	Fields, Hidden                      []field
@@ -121,7 +130,7 @@ func (v *visit) question(d *deed, once, reason, problem string) question {
 	return question{
 		Title: d.title, Button: d.button, Text: d.text, Label: d.label, Subject: v.root + d.page(), Danger: d.danger, More: d.more,
 		Unexplained: d.unexplained, Refused: d.refused, Error: problem, Reason: reason, Once: once,
-		Facts: d.facts, Warnings: d.warnings, Fields: d.fields, Hidden: d.hidden,
+		Facts: d.facts, Warnings: d.warnings, Fields: d.fields, Hidden: d.hidden, Further: d.further,
 	}
 }
 
@@ -136,7 +145,14 @@ func (v *visit) ask(a *act) error {
 
 // act does what the form asks for, unless that form was sent before.
 func (v *visit) act(a *act) error {
-	if err := v.parseForm(); err != nil {
+	if a.most > 0 {
+		v.r.Body = http.MaxBytesReader(v.w, v.body, a.most)
+	}
+	err := v.parseForm()
+	if f := v.r.MultipartForm; f != nil {
+		defer func() { _ = f.RemoveAll() }() // a server does not, if it has given a copy of the request
+	}
+	if err != nil {
 		return err
 	}
 	reason, once := v.query("reason"), v.query("once")
@@ -150,7 +166,7 @@ func (v *visit) act(a *act) error {
 	if err != nil {
 		return err
 	}
-	problem := d.refused
+	problem := cmp.Or(d.refused, d.wrong)
 	switch {
 	case problem != "":
 	case d.more:
@@ -191,7 +207,7 @@ func (v *visit) perform(a *act, d *deed, reason, once string) error {
 		return v.severally(a, d, reason, once)
 	}
 	// A person who closes the page does not leave half of an act.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(v.ctx()), actTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(v.ctx()), cmp.Or(a.time, actTime))
 	defer cancel()
 	result, end, failure, err := v.carryOut(ctx, a, d, reason, v.key(once))
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/payout"
+	"github.com/cointill/cointill/payout/sepa/bank"
 	"github.com/cointill/cointill/webhook"
 )
 
@@ -33,8 +34,11 @@ type Config struct {
 	Authenticate func(*http.Request) (Person, error)
 
 	Payouts  *payout.Service // nil: the desk shows no money, and refunds nothing
-	Holdings Holdings        // nil: addresses with deposits, and sweeps that wait for a signature, are not shown
+	Holdings Holdings        // nil: what is at addresses, and sweeps that wait for a signature, are not shown, and only corrections within the ledger made
 	Outbox   webhook.Outbox  // nil: messages are not shown
+	// Banks are the accounts that Payouts pays from by files, which persons bring to the bank; empty: the desk has no page
+	// about banks. Documents of banks that are brought are kept in temporary files while they are read.
+	Banks []*bank.Account
 
 	// SignIn is the URL of a page that signs a person in, or lets them prove again who they are, such as Prove("") of a
 	// sign-in of httpapi/desk/staff. The page that was asked for is added to it as the parameter next: a path on the same
@@ -87,6 +91,9 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("desk: Fresh %v must not be negative", c.Fresh)
 	case c.Within < 0:
 		return c, fmt.Errorf("desk: Within %v must not be negative", c.Within)
+	}
+	if err := c.checkBanks(); err != nil {
+		return c, err
 	}
 	orDefault(&c.Fresh, 15*time.Minute)
 	orDefault(&c.Within, 5*time.Minute)

@@ -83,6 +83,7 @@ const (
 	always part = iota
 	needsPayouts
 	needsOutbox
+	needsBanks
 )
 
 // route is one row of the table of what the desk answers.
@@ -113,6 +114,7 @@ func routes() []*route {
 		{"GET", "/money/settlements", RoleViewer, needsPayouts, false, false, (*visit).settlements},
 		{"GET", "/money/holdings", RoleOperator, needsPayouts, true, false, (*visit).holdings},
 		{"GET", "/money/receivers", RoleOperator, needsPayouts, false, false, (*visit).receivers},
+		{"GET", "/money/bank", RoleOperator, needsBanks, true, false, (*visit).bank},
 		{"GET", "/payouts", RoleViewer, needsPayouts, false, false, (*visit).payouts},
 		{"GET", "/payouts/export", RoleViewer, needsPayouts, false, false, (*visit).exportPayouts},
 		{"GET", "/payouts/{id}", RoleViewer, needsPayouts, false, false, (*visit).payout},
@@ -142,8 +144,9 @@ func (d *Desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	page.Policy{}.Set(w.Header())
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	v := &visit{Desk: d, w: w, r: r, root: page.Up(r.URL.Path), memo: map[string]invoice.Project{}, read: map[string]payout.Payout{}}
+	body := r.Body
+	r.Body = http.MaxBytesReader(w, body, maxForm)
+	v := &visit{Desk: d, w: w, r: r, body: body, root: page.Up(r.URL.Path), memo: map[string]invoice.Project{}, read: map[string]payout.Payout{}}
 	if err := v.enter(); err != nil {
 		v.fail(err)
 	}
@@ -205,7 +208,8 @@ func (v *visit) known() bool {
 // may returns why the person may not use the route, or nil.
 func (v *visit) may(r *route) error {
 	switch {
-	case r.needs == needsPayouts && v.cfg.Payouts == nil, r.needs == needsOutbox && v.cfg.Outbox == nil:
+	case r.needs == needsPayouts && v.cfg.Payouts == nil, r.needs == needsOutbox && v.cfg.Outbox == nil,
+		r.needs == needsBanks && len(v.cfg.Banks) == 0:
 		return invoice.ErrNotFound
 	case !v.person.Role.May(r.least):
 		return &fault{http.StatusForbidden, "This needs another role", fmt.Sprintf("You are %s; it needs %s.", article(v.person.Role), article(r.least))}

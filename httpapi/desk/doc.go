@@ -14,8 +14,9 @@
 //	cashier         also makes and cancels invoices
 //	operator        also accepts, completes, reopens, labels and archives invoices, sends webhooks again, requests payouts and refunds, and
 //	                reads the audit log
-//	approver        also approves and cancels payouts, marks them as paid, allows receivers, signs by files, and stops networks
-//	administrator   also makes projects, keys and endpoints
+//	approver        also approves and cancels payouts, marks them as paid, allows receivers, signs by files, makes and reads files of banks, books what
+//	                came to the wallet, compares the books with networks, and stops networks
+//	administrator   also makes projects, keys and endpoints, corrects the ledger and closes its days
 //
 // No page shows a key or a secret but the one that has just made it, and none shows an extended public key.
 //

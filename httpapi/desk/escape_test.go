@@ -82,6 +82,13 @@ func TestWhatStrangersWriteIsTextOnEveryPage(t *testing.T) {
 		Units: big.NewInt(1), Reason: attack, Actor: attack,
 	}))
 
+	s.euros("1000")
+	said := strings.ReplaceAll(string(camt(line("CRDT", "1", "E1", "x"), line("DBIT", "1", "E2", "ORDER"))), "A. Customer", html.EscapeString(attack))
+	said = strings.ReplaceAll(strings.ReplaceAll(said, "topping up", html.EscapeString(attack)), "ORDER", html.EscapeString(attack))
+	page := s.acted(s.bring(attack, []byte(said)))
+	require.Contains(t, page, "&lt;script&gt;")
+	intact(t, "bank", page)
+
 	s.own = s.paths(s.shop, attack, attack)
 	for _, path := range append(slices.Collect(mapsValues(s.own)), "/search?q="+"%22%3E%3Cimg", "/invoices?q=%22%3E%3Cimg+src%3Dx%3E", "/nothing", "/audit") {
 		if strings.Contains(path, "/export") {

@@ -11,7 +11,7 @@ import (
 type Row struct {
 	Method, Pattern string
 	Least           Role
-	Payouts, Outbox bool // what it needs
+	Payouts, Outbox bool // what it needs; of banks, payouts
 	All, Fresh      bool
 }
 
@@ -19,7 +19,7 @@ type Row struct {
 func Rows() []Row {
 	var out []Row
 	for _, r := range routes() {
-		out = append(out, Row{r.method, r.pattern, r.least, r.needs == needsPayouts, r.needs == needsOutbox, r.all, r.fresh})
+		out = append(out, Row{r.method, r.pattern, r.least, r.needs == needsPayouts || r.needs == needsBanks, r.needs == needsOutbox, r.all, r.fresh})
 	}
 	return out
 }
@@ -45,3 +45,6 @@ func Clip(s string, n int) string { return clip(s, n) }
 
 // LookedAt returns what the home page says of the invoices that it looked at.
 func LookedAt(asked int, bounded bool) string { return lookedAt(asked, bounded) }
+
+// ResendSeen is how many invoices one act on an endpoint looks at.
+const ResendSeen = resendSeen

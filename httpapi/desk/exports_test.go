@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -149,6 +150,53 @@ func TestPayoutsAreExportedAsTheyAreListed(t *testing.T) {
 	require.Len(t, strings.Split(strings.TrimSpace(w.page("/payouts/export?format=jsonl")), "\n"), 61)
 	w.as("zoe", desk.RoleViewer, w.rival)
 	require.Len(t, w.table("/payouts/export"), 2)
+}
+
+var payoutLinks = regexp.MustCompile(`<td data-label="Amount" class="first"><a href="[./]*payouts/([^"]+)">`)
+
+// listedPayouts returns the ids of a listing of payouts, over all of its pages.
+func (w *world) listedPayouts(path string) (ids []string, pages int) {
+	w.t.Helper()
+	for next := path; next != ""; pages++ {
+		page := w.page(next)
+		for _, m := range payoutLinks.FindAllStringSubmatch(page, -1) {
+			ids = append(ids, m[1])
+		}
+		next = nextOf(page, "/payouts")
+	}
+	return ids, pages
+}
+
+// Those that wait for somebody are few among very many: they are found on few pages, and exported alike.
+func TestPayoutsAreFilteredByWhyTheyWaitOrEnded_O10(t *testing.T) {
+	w := newWorld(t, nil)
+	first := w.request(w.shop, "wages", "6", "carl")
+	for i := range 900 {
+		w.request(w.shop, fmt.Sprint("k", i), "0.001", "carl")
+	}
+	second := w.request(w.rival, "more wages", "1", "carl")
+	_, err := w.payouts.Cancel(context.Background(), w.rival, second.ID, "ben", "")
+	require.NoError(t, err)
+	for q, want := range map[string][]string{
+		"reason=needs_approval":                     {first.ID},
+		"reason=operator":                           {second.ID},
+		"reason=operator&status=cancelled":          {second.ID},
+		"reason=operator&status=failed":             nil,
+		"reason=needs_approval&project=" + w.rival:  nil,
+		"reason=needs_approval&from=2026-11-20":     {first.ID},
+		"reason=needs_approval&q=" + second.ID:      nil,
+		"reason=needs_approval&to=2026-11-19":       nil,
+		"reason=needs_approval&kind=payout&q=wages": {first.ID},
+	} {
+		listed, pages := w.listedPayouts("/payouts?" + q)
+		require.Equal(t, want, listed, q)
+		require.Equal(t, 1, pages, q)
+		require.Equal(t, want, column(w.table("/payouts/export?"+q), "id"), q)
+	}
+	page := w.page("/payouts?reason=needs_approval")
+	require.Contains(t, page, `<option value="needs_approval" selected>needs the approval of another person</option>`)
+	require.Contains(t, page, `<input type="hidden" name="reason" value="needs_approval">`, "the export keeps it")
+	require.Equal(t, http.StatusBadRequest, w.fetch("/payouts?reason=nothing").Code)
 }
 
 // flow is an answer that counts what it gets and keeps none of it.

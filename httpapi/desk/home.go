@@ -13,7 +13,6 @@ import (
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/payout"
-	"github.com/cointill/cointill/webhook"
 )
 
 // need is something that wants a person.
@@ -36,7 +35,7 @@ const (
 	needsShown   = 6
 	needsScanned = 300 // invoices of each status, by their last change
 	creditsSeen  = 60  // invoices of which the ledger is asked what was given back
-	messagesSeen = 50  // invoices whose messages are looked at
+	messagesSeen = 50  // invoices, and payouts, whose messages are looked at
 	payoutsSeen  = 100
 )
 
@@ -191,42 +190,10 @@ func (v *visit) scope() []string {
 
 // messageNeeds finds the webhooks that are refused.
 func (v *visit) messageNeeds() (needs, error) {
-	found, looked, err := v.troubledMessages("")
-	out := needs{Title: "Webhooks", Shown: found, Looked: fmt.Sprintf("of the %d invoices that changed last", looked)}
+	lately, err := v.readMessages("")
+	out := needs{Title: "Webhooks", Shown: lately.troubled, Looked: "of " + lately.looked}
 	out.cut()
 	return out, err
-}
-
-// troubledMessages finds the messages that are dead, or were refused and wait, of the invoices that changed last, and returns
-// how many invoices it looked at.
-func (v *visit) troubledMessages(project string) (found []need, looked int, err error) {
-	if v.cfg.Outbox == nil {
-		return nil, 0, nil
-	}
-	page, err := v.list(invoice.Query{Project: project, Sort: invoice.SortUpdated, Limit: messagesSeen, Uncounted: true})
-	if err != nil {
-		return nil, 0, err
-	}
-	for _, inv := range page.Invoices {
-		records, err := v.cfg.Outbox.History(v.ctx(), inv.ID)
-		if err != nil {
-			return nil, 0, err
-		}
-		for _, r := range slices.Backward(records) {
-			n := need{Text: heading(inv) + ", " + string(r.Message.Event) + ", " + shownURL(r.Message.URL), Link: v.link("invoices", inv.ID) + "#webhooks", At: r.Message.At}
-			switch {
-			case r.State == webhook.StateDead:
-				n.Tone, n.Title = toneBad, "Given up"
-			case r.State == webhook.StateDue && len(r.Attempts) > 0:
-				n.Tone, n.Title = toneWarn, "Refused so far: "+counted(len(r.Attempts), "attempt", "attempts")
-			default:
-				continue
-			}
-			found = append(found, n)
-			break // the latest says enough
-		}
-	}
-	return found, len(page.Invoices), nil
 }
 
 // solvencyNeeds finds the assets of which the books have more or less than is owed.

@@ -203,7 +203,7 @@ func shallowest(rows []paymentRow) string {
 func (v *visit) invoiceFacts(inv invoice.Invoice) (facts, money, metadata []fact) {
 	add := func(to *[]fact, name, value, link string, code bool) {
 		if value != "" {
-			*to = append(*to, fact{name, value, link, code})
+			*to = append(*to, fact{Name: name, Value: value, Link: link, Code: code})
 		}
 	}
 	add(&facts, "Invoice", inv.ID, "", true)
@@ -211,9 +211,11 @@ func (v *visit) invoiceFacts(inv invoice.Invoice) (facts, money, metadata []fact
 	add(&facts, "Name", inv.Name, "", false)
 	add(&facts, "Label", inv.Label(), "", false)
 	add(&facts, "Project", v.projectName(inv.Project), "", false)
-	add(&facts, "Created", clock(inv.CreatedAt), "", false)
-	add(&facts, "Deadline", clock(inv.EffectiveDeadline()), "", false)
-	add(&facts, "Completed", clock(inv.State.CompletedAt), "", false)
+	for _, f := range []fact{timeFact("Created", inv.CreatedAt), timeFact("Deadline", inv.EffectiveDeadline()), timeFact("Completed", inv.State.CompletedAt)} {
+		if f.Value != "" {
+			facts = append(facts, f)
+		}
+	}
 	add(&facts, "API", inv.Format, "", false)
 	if page := v.cfg.PaymentPage(inv); page != "" {
 		add(&facts, "Payment page", page, page, false)

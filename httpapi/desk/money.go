@@ -43,6 +43,7 @@ type switchRow struct {
 	Stopped *payout.Stopped
 	Link    string // of the act; empty if the person may not
 	Sweeps  string // link to what is at its addresses
+	Audit   string // link to the act that compares the books with it; empty if the person may not
 }
 
 // maxBalances bounds how many projects the page of balances has.
@@ -66,7 +67,10 @@ func (v *visit) money() error {
 		Projects []option
 		More     bool
 		May      bool
+		Banks    bool
+		Books    []button
 	}{Projects: projectOptions(projects, wanted), May: v.person.Role.May(RoleOperator)}
+	body.Banks = body.May && len(v.cfg.Banks) > 0 && len(v.person.Projects) == 0
 	if wanted != "" {
 		p, err := v.oneProject(wanted)
 		if err != nil {
@@ -92,6 +96,7 @@ func (v *visit) money() error {
 		if body.Switches, err = v.switches(); err != nil {
 			return err
 		}
+		body.Books = v.bookOffers()
 	}
 	return v.render(http.StatusOK, "money", "Money", body)
 }
@@ -167,7 +172,7 @@ func (v *visit) switches() ([]switchRow, error) {
 		if err != nil {
 			return nil, err
 		}
-		row := switchRow{Name: v.networkName(n), Stopped: stopped}
+		row := switchRow{Name: v.networkName(n), Stopped: stopped, Audit: v.auditLink(n)}
 		if v.person.Role.May(RoleApprover) {
 			what := "stop"
 			if stopped != nil {
@@ -433,7 +438,7 @@ func (v *visit) planSwitch(stop bool) (*deed, error) {
 	d := &deed{subject: "money", label: "Money", facts: []fact{{Name: "Network", Value: name}}, hidden: []field{{Name: "network", Value: string(network)}}}
 	d.before = map[string]string{"stopped": strconv.FormatBool(is != nil)}
 	if is != nil {
-		d.facts = append(d.facts, fact{Name: "Stopped", Value: clock(is.At)}, fact{Name: "By", Value: is.Actor}, fact{Name: "Because", Value: is.Reason})
+		d.facts = append(d.facts, timeFact("Stopped", is.At), fact{Name: "By", Value: is.Actor}, fact{Name: "Because", Value: is.Reason})
 	}
 	if stop {
 		d.title, d.button, d.danger = "Stop money out on "+name, "Stop", true

@@ -91,9 +91,9 @@ func (v *visit) factsOfPayout(p payout.Payout) []fact {
 		{Name: "Receiver", Value: string(p.To), Code: true, Link: v.cfg.Address(p.Asset.ID.Network(), p.To)},
 		{Name: "Kind", Value: string(p.Kind)}, {Name: "Project", Value: v.projectName(p.Project)}, {Name: "From", Value: accountName(p.Source)},
 		{Name: "Greatest fee", Value: v.amount(p.FeeAsset, p.Fee)}, {Name: "Fee paid by", Value: v.payerName(p)},
-		{Name: "Payout", Value: p.ID, Code: true}, {Name: "Key", Value: p.Key, Code: true}, {Name: "Requested", Value: clock(p.CreatedAt)},
+		{Name: "Payout", Value: p.ID, Code: true}, {Name: "Key", Value: p.Key, Code: true}, timeFact("Requested", p.CreatedAt),
 		{Name: "Requested by", Value: p.Requester}, {Name: "Name", Value: p.Name}, {Name: "Comment", Value: p.Comment},
-		{Name: "Not before", Value: clock(p.NotBefore)}, {Name: "Ended", Value: clock(p.State.EndAt)}, {Name: "Detail", Value: p.State.Detail},
+		timeFact("Not before", p.NotBefore), timeFact("Ended", p.State.EndAt), {Name: "Detail", Value: p.State.Detail},
 		{Name: "On the chain", Value: p.State.TxID, Code: true, Link: v.cfg.Transaction(p.Asset.ID.Network(), p.State.TxID)},
 	}
 	if p.To == "" {

@@ -41,6 +41,13 @@ func (v *visit) payoutRow(p payout.Payout) payoutRow {
 	}
 }
 
+// payoutReasons are the reasons for which payouts wait or ended, in the order in which a payout meets them.
+var payoutReasons = []payout.Reason{
+	payout.ReasonApproval, payout.ReasonReceiver, payout.ReasonCooling, payout.ReasonCoins, payout.ReasonFee, payout.ReasonSignature,
+	payout.ReasonConfirm, payout.ReasonConfirming, payout.ReasonUndone, payout.ReasonRefused, payout.ReasonRejected, payout.ReasonReverted,
+	payout.ReasonForeign, payout.ReasonOperator, payout.ReasonExpired, payout.ReasonReturned,
+}
+
 // reasonTexts say why a payout waits, or why it ended as it did.
 var reasonTexts = map[payout.Reason]string{
 	payout.ReasonApproval: "needs the approval of another person", payout.ReasonReceiver: "the payee has not named an address yet",
@@ -75,12 +82,14 @@ func payoutTone(p payout.Payout) tone {
 
 // payoutFilter is what a list of payouts is restricted to.
 type payoutFilter struct {
-	Search, Project, Status, Kind, Asset, From, To string
+	Search, Project, Status, Reason, Kind, Asset, From, To string
 }
 
 func (v *visit) readPayoutFilter() (payoutFilter, error) {
 	project, err := v.wanted()
-	f := payoutFilter{v.query("q"), project, v.query("status"), v.query("kind"), v.query("asset"), v.query("from"), v.query("to")}
+	f := payoutFilter{
+		v.query("q"), project, v.query("status"), v.query("reason"), v.query("kind"), v.query("asset"), v.query("from"), v.query("to"),
+	}
 	switch {
 	case err != nil:
 		return f, err
@@ -88,6 +97,8 @@ func (v *visit) readPayoutFilter() (payoutFilter, error) {
 		return f, badFilter("a text of it is too long, or no text")
 	case f.Status != "" && !slices.Contains(payoutStatuses, payout.Status(f.Status)):
 		return f, badFilter("there is no such status")
+	case f.Reason != "" && !slices.Contains(payoutReasons, payout.Reason(f.Reason)):
+		return f, badFilter("there is no such reason")
 	case f.Kind != "" && !slices.Contains(payoutKinds, payout.Kind(f.Kind)):
 		return f, badFilter("there is no such kind")
 	}
@@ -102,9 +113,12 @@ func (v *visit) readPayoutFilter() (payoutFilter, error) {
 
 func (f payoutFilter) values() url.Values {
 	return parameters(map[string]string{
-		"q": f.Search, "project": f.Project, "status": f.Status, "kind": f.Kind, "asset": f.Asset, "from": f.From, "to": f.To,
+		"q": f.Search, "project": f.Project, "status": f.Status, "reason": f.Reason, "kind": f.Kind, "asset": f.Asset, "from": f.From, "to": f.To,
 	})
 }
+
+// More reports whether a rarely used part of the filter is set.
+func (f payoutFilter) More() bool { return f.Kind != "" || f.From != "" || f.To != "" }
 
 func (f payoutFilter) query(before string, limit int) payout.Query {
 	q := payout.Query{
@@ -115,11 +129,43 @@ func (f payoutFilter) query(before string, limit int) payout.Query {
 	return q
 }
 
+// drops reports whether the filter leaves out a payout that its query finds: a store does not know reasons.
+func (f payoutFilter) drops(p payout.Payout) bool {
+	return f.Reason != "" && p.State.Reason != payout.Reason(f.Reason)
+}
+
+// Bounds of the search for payouts with a reason: how many are read at a time, for one page.
+const (
+	payoutReads = 20
+	reasonRead  = 200
+)
+
+// selectPayouts returns a page of what the filter shows. With a reason it may be short without being the last one, if few of
+// very many have it, and longer than others.
+func (v *visit) selectPayouts(f payoutFilter, before string) (payout.Page, error) {
+	if f.Reason == "" {
+		return v.readPayouts(f.query(before, listPage))
+	}
+	var out payout.Page
+	for range payoutReads {
+		page, err := v.readPayouts(f.query(before, reasonRead))
+		if err != nil {
+			return out, err
+		}
+		out.Payouts = append(out.Payouts, slices.DeleteFunc(page.Payouts, f.drops)...)
+		out.Next, before = page.Next, page.Next
+		if len(out.Payouts) >= listPage || before == "" {
+			break
+		}
+	}
+	return out, nil
+}
+
 // readPayouts returns a page that is not short without being the last one, for as long as that takes few reads.
 func (v *visit) readPayouts(q payout.Query) (payout.Page, error) {
 	var out payout.Page
 	limit := q.Limit
-	for range 20 {
+	for range payoutReads {
 		q.Limit = limit - len(out.Payouts)
 		page, err := v.cfg.Payouts.Payouts(v.ctx(), q)
 		if bad := new(payout.InvalidError); errors.As(err, &bad) {
@@ -143,7 +189,7 @@ func (v *visit) payouts() error {
 	if err != nil {
 		return err
 	}
-	page, err := v.readPayouts(f.query(v.query("before"), listPage))
+	page, err := v.selectPayouts(f, v.query("before"))
 	if err != nil {
 		return err
 	}
@@ -173,7 +219,7 @@ func (v *visit) payouts() error {
 }
 
 type payoutChoices struct {
-	Projects, Statuses, Kinds, Assets []option
+	Projects, Statuses, Reasons, Kinds, Assets []option
 }
 
 func (v *visit) payoutChoices(f payoutFilter) (payoutChoices, error) {
@@ -185,6 +231,9 @@ func (v *visit) payoutChoices(f payoutFilter) (payoutChoices, error) {
 	c.Projects = projectOptions(projects, f.Project)
 	for _, s := range payoutStatuses {
 		c.Statuses = append(c.Statuses, option{string(s), string(s), string(s) == f.Status})
+	}
+	for _, r := range payoutReasons {
+		c.Reasons = append(c.Reasons, option{string(r), reasonTexts[r], string(r) == f.Reason})
 	}
 	for _, k := range payoutKinds {
 		c.Kinds = append(c.Kinds, option{string(k), string(k), string(k) == f.Kind})
@@ -215,7 +264,7 @@ func (v *visit) exportPayouts() error {
 		}
 		page, err := v.cfg.Payouts.Payouts(v.ctx(), f.query(before, 500))
 		before, begun = page.Next, true
-		return page.Payouts, false, err
+		return slices.DeleteFunc(page.Payouts, f.drops), false, err
 	})
 }
 

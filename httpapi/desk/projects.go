@@ -56,7 +56,7 @@ func (v *visit) project() error {
 	}
 	facts := []fact{
 		{Name: "Project", Value: p.ID, Code: true}, {Name: "Owner", Value: p.Owner}, {Name: "Description", Value: p.Description},
-		{Name: "Created", Value: clock(p.CreatedAt)}, {Name: "API key", Value: keyState(p, v.cfg.Now())}, {Name: "Key taken from", Value: addresses(p.AllowedIPs)},
+		timeFact("Created", p.CreatedAt), {Name: "API key", Value: keyState(p, v.cfg.Now())}, {Name: "Key taken from", Value: addresses(p.AllowedIPs)},
 		{Name: "Webhook secrets", Value: secretState(p.Secrets, v.cfg.Now())},
 	}
 	facts = slices.DeleteFunc(facts, func(f fact) bool { return f.Value == "" })
@@ -72,6 +72,10 @@ func (v *visit) project() error {
 	for _, code := range slices.Sorted(maps.Keys(p.Discounts)) {
 		discounts = append(discounts, discount{code, p.Discounts[code]})
 	}
+	lately, err := v.readMessages(p.ID)
+	if err != nil {
+		return err
+	}
 	return v.render(http.StatusOK, "project", p.Name, struct {
 		Project   invoice.Project
 		Link      string
@@ -79,7 +83,7 @@ func (v *visit) project() error {
 		Keys      []fact
 		Discounts []discount
 		Endpoints []endpointRow
-	}{p, v.link("projects", p.ID), facts, names, discounts, v.endpointRows(p)})
+	}{p, v.link("projects", p.ID), facts, names, discounts, v.endpointRows(p, lately)})
 }
 
 func keyState(p invoice.Project, now time.Time) string {

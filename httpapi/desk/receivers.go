@@ -73,7 +73,7 @@ func (v *visit) receivers() error {
 	q := receiverValues(project, network)
 	listed, cooling := v.cfg.Payouts.ReceiverPolicy(project)
 	body := receiversPage{
-		Projects: projectOptions(projects, project), Networks: v.networkOptions(network), ProjectName: v.projectName(project), Network: v.networkName(network),
+		Projects: projectOptions(projects, project), Networks: v.networkOptions(string(network)), ProjectName: v.projectName(project), Network: v.networkName(network),
 		Listed: listed, Cooling: coolingText(cooling),
 	}
 	may := v.person.Role.May(RoleApprover)
@@ -96,15 +96,6 @@ func (v *visit) receivers() error {
 		body.Next = "?" + q.Encode()
 	}
 	return v.render(http.StatusOK, "receivers", "Allowed receivers", body)
-}
-
-// networkOptions returns the networks that pay out as choices.
-func (v *visit) networkOptions(chosen chain.Network) []option {
-	var out []option
-	for _, n := range v.payingNetworks() {
-		out = append(out, option{string(n), v.networkName(n), n == chosen})
-	}
-	return out
 }
 
 // coolingText returns a cooling-off time for people; empty if there is none.
@@ -181,7 +172,7 @@ func (v *visit) askReceiver(d *deed, projects []invoice.Project, project string,
 	}
 	d.fields = []field{
 		{Name: "project", Label: "Project", Kind: "select", Options: projectOptions(projects, project), Required: true},
-		{Name: "network", Label: "Network", Kind: "select", Options: v.networkOptions(network), Required: true},
+		{Name: "network", Label: "Network", Kind: "select", Options: v.networkOptions(string(network)), Required: true},
 		{Name: "address", Label: "Receiver", Kind: "text", Value: v.query("address"), Required: true, Help: "An address, or an IBAN for a bank."},
 		{Name: "name", Label: "Whose it is", Kind: "text", Value: v.query("name"), Help: "For people, such as the name of a supplier."},
 	}
@@ -200,7 +191,7 @@ func (v *visit) confirmReceiver(d *deed, project string, network chain.Network, 
 	d.facts = append(d.facts, fact{Name: "Whose it is", Value: cmp.Or(v.query("name"), "not said")}, fact{Name: "Cooling-off time", Value: cmp.Or(coolingText(cooling), "none")})
 	if cooling > 0 {
 		d.text = "Payouts to this receiver can be requested from now on. None is paid before the cooling-off time is over."
-		d.facts = append(d.facts, fact{Name: "Payouts may go there from", Value: clock(v.cfg.Now().Add(cooling))})
+		d.facts = append(d.facts, timeFact("Payouts may go there from", v.cfg.Now().Add(cooling)))
 	}
 	d.warnings = append(d.warnings, v.keyWarning(project)...)
 	for _, name := range []string{"address", "name", "confirm"} {
@@ -235,7 +226,7 @@ func planForbid(v *visit) (*deed, error) {
 	d.title, d.button = "Forbid a receiver", "Forbid it"
 	d.text = "No new payout to this receiver is accepted. Those that were requested before are not concerned: cancel them one by one."
 	d.facts = append(d.facts, fact{Name: "Receiver", Value: string(r.Address), Code: true, Link: v.cfg.Address(network, r.Address)},
-		fact{Name: "Whose it is", Value: cmp.Or(r.Name, "not said")}, fact{Name: "Allowed", Value: clock(r.At)}, fact{Name: "Allowed by", Value: cmp.Or(r.Actor, "not said")})
+		fact{Name: "Whose it is", Value: cmp.Or(r.Name, "not said")}, timeFact("Allowed", r.At), fact{Name: "Allowed by", Value: cmp.Or(r.Actor, "not said")})
 	d.hidden = append(d.hidden, field{Name: "address", Value: string(r.Address)})
 	d.before = map[string]string{"allowed": "true", "since": clock(r.At)}
 	d.do = func(ctx context.Context, _, _ string) (done, error) {

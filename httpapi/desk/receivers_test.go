@@ -31,7 +31,7 @@ func guarded(t *testing.T) *world {
 			Networks: []payout.NetworkConfig{{Spender: &stage.Spender{Coin: asset.ID, Start: start}, Assets: []payout.AssetConfig{asset}}},
 		})
 		require.NoError(t, err)
-		c.Payouts = service
+		c.Payouts, c.Banks = service, nil
 	})
 	w.payouts = service
 	return w
@@ -61,7 +61,7 @@ func TestAReceiverIsAllowedAfterItsTermsWereShown(t *testing.T) {
 	}
 	page = w.acted(w.act(confirm, "a new supplier"))
 	require.Contains(t, page, "Done: allow (receiver). Reason: “a new supplier”.")
-	require.Contains(t, page, "from 2026-11-21 10:30:00 UTC")
+	require.Contains(t, page, `from <time class="clock" datetime="2026-11-21T10:30:00Z">2026-11-21 10:30:00 UTC</time>`)
 	require.Equal(t, []payout.Receiver{{Network: chain.Network(network), Address: "sim1supplier", Name: "The <supplier>", At: start, Actor: "ann"}}, w.allowed(w.shop))
 	require.Empty(t, w.allowed(w.rival))
 	log := w.audit()

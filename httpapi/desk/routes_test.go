@@ -13,6 +13,7 @@ import (
 	"github.com/cointill/cointill/httpapi/desk"
 	"github.com/cointill/cointill/httpapi/internal/spy"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/payout/sepa/bank"
 	"github.com/stretchr/testify/require"
 )
 
@@ -49,8 +50,8 @@ func (s *site) paths(project, order, key string) map[string]string {
 	query := map[string]string{
 		"/search": "q=A-1", "/invoices": "project=" + project, "/invoices/export": "project=" + project, "/reports": "project=" + project, "/reports/export": "project=" + project, "/money": "project=" + project,
 		"/money/statement": account, "/money/settlements": account, "/money/holdings": "network=" + network, "/payouts": "project=" + project,
-		"/payouts/export": "project=" + project, "/webhooks": "project=" + project, "/money/stop": "network=" + network, "/money/sweep": "asset=" + url.QueryEscape(string(sim.ID)), "/money/resume": "network=" + network,
-		"/projects/{id}/revoke-key": "name=api", "/payouts/new": "project=" + project, "/invoices/new": "project=" + project,
+		"/payouts/export": "project=" + project, "/webhooks": "project=" + project, "/money/stop": "network=" + network, "/money/sweep": "asset=" + url.QueryEscape(string(sim.ID)), "/money/resume": "network=" + network, "/money/audit": "network=" + network,
+		"/projects/{id}/revoke-key": "name=api", "/money/bank/download": "file=" + s.file(), "/payouts/new": "project=" + project, "/invoices/new": "project=" + project,
 	}
 	_, err = s.payouts.AllowReceiver(ctx, project, sim.ID.Network(), "sim1supplier", "of "+key, "carl")
 	require.NoError(s.t, err)
@@ -70,6 +71,19 @@ func (s *site) paths(project, order, key string) map[string]string {
 		out[row.Pattern] = path
 	}
 	return out
+}
+
+// file makes a file for the bank, once, and returns its id.
+func (s *site) file() string {
+	ctx := context.Background()
+	if files, err := s.bank.Latest(ctx, "", 1); err == nil && len(files) > 0 {
+		return files[0].ID
+	}
+	s.euros("1000")
+	s.salary("salary", "250.50")
+	f, err := s.bank.Export(ctx, bank.ExportOptions{})
+	require.NoError(s.t, err)
+	return f.ID
 }
 
 func (s *site) send(row desk.Row, path string) answer {
@@ -258,13 +272,14 @@ func TestMoneyAndKeysDemandAFreshProof(t *testing.T) {
 	require.Greater(t, fresh, 60)
 	for _, row := range desk.Rows() {
 		moves := strings.HasPrefix(row.Pattern, "/payouts/{id}/") || strings.HasPrefix(row.Pattern, "/transactions/{id}/") || strings.HasPrefix(row.Pattern, "/projects/{id}/") || strings.HasPrefix(row.Pattern, "/money/receivers/") ||
-			slices.Contains([]string{"/payouts/new", "/projects/new", "/invoices/{id}/refund", "/money/stop", "/money/resume", "/money/sweep"}, row.Pattern)
+			slices.Contains([]string{"/payouts/new", "/projects/new", "/invoices/{id}/refund", "/money/stop", "/money/resume", "/money/sweep", "/money/bank/export", "/money/bank/download", "/money/bank/read",
+				"/money/fund", "/money/adjust", "/money/close", "/money/recount", "/money/audit"}, row.Pattern)
 		require.Equal(t, moves && !strings.HasSuffix(row.Pattern, "/resend"), row.Fresh, row.Pattern)
 	}
 }
 
 func TestWithoutPayoutsAndOutboxTheirPagesAreNotThere(t *testing.T) {
-	w := newWorld(t, func(c *desk.Config) { c.Payouts, c.Outbox, c.Holdings = nil, nil, nil })
+	w := newWorld(t, func(c *desk.Config) { c.Payouts, c.Outbox, c.Holdings, c.Banks = nil, nil, nil, nil })
 	w.payouts = nil
 	inv := w.create(w.shop, "A", "10", nil)
 	for _, row := range desk.Rows() {
@@ -340,6 +355,7 @@ func TestTheConfigurationIsChecked(t *testing.T) {
 		"Authenticate":   func(c *desk.Config) { c.Authenticate = nil },
 		"Fresh":          func(c *desk.Config) { c.Fresh = -1 },
 		"Within":         func(c *desk.Config) { c.Within = -1 },
+		"Banks[0]":       func(c *desk.Config) { c.Banks = []*bank.Account{w.bank} },
 		"TrustedOrigins": func(c *desk.Config) { c.TrustedOrigins = []string{"x"} },
 	} {
 		cfg := good

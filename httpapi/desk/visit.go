@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -13,6 +14,8 @@ import (
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/payout"
+	"github.com/cointill/cointill/payout/sepa"
+	"github.com/cointill/cointill/payout/sepa/bank"
 	"github.com/cointill/cointill/rates"
 	"github.com/cointill/cointill/webhook"
 )
@@ -22,6 +25,7 @@ type visit struct {
 	*Desk
 	w      http.ResponseWriter
 	r      *http.Request
+	body   io.ReadCloser // of the request, without a bound
 	person Person
 	route  *route
 	root   string                     // the relative URL of the desk's root
@@ -198,7 +202,10 @@ var refusals = []struct {
 	{payout.ErrNothingToSweep, "No address has any of it that is free."},
 	{payout.ErrStopped, "Money out is stopped on this network."},
 	{payout.ErrNetwork, "This network pays nothing out."},
+	{payout.ErrDayClosed, "The accounting day is closed."},
 	{payout.ErrClaimed, "The claim is not open."},
+	{bank.ErrNothing, "No order waits for a file."},
+	{bank.ErrOtherAccount, "It is a document of another account."},
 	{invoice.ErrConflict, "It was changed by somebody else at the same moment. Look at it again."},
 	{invoice.ErrNoEndpoint, "There is no such endpoint."},
 	{invoice.ErrDuplicateProject, "The owner has a project of this name."},
@@ -219,6 +226,9 @@ func refusal(err error) (string, bool) {
 		limit     *payout.LimitError
 		key       *payout.KeyError
 		refused   *payout.RefusedError
+		transfer  *sepa.FieldError
+		document  *sepa.DocumentError
+		large     *sepa.LimitError
 		f         *fault
 	)
 	duplicate := new(invoice.DuplicateOrderError)
@@ -245,6 +255,12 @@ func refusal(err error) (string, bool) {
 		return "This was asked before with other contents: payout " + key.Payout + ".", true
 	case errors.As(err, &refused):
 		return refused.Reason, true
+	case errors.As(err, &transfer):
+		return "The file cannot be written: " + transfer.Error() + ".", true
+	case errors.As(err, &document):
+		return "The document cannot be read: " + document.Error() + ".", true
+	case errors.As(err, &large):
+		return "The document is too large: " + large.Error() + ".", true
 	case errors.Is(err, payout.ErrNotUnderWay): // the text says where it is
 		_, where, _ := strings.Cut(err.Error(), payout.ErrNotUnderWay.Error())
 		return "The transaction cannot be hurried" + where + ".", true

@@ -12,12 +12,12 @@ import (
 // endpointRow is an endpoint of a project.
 type endpointRow struct {
 	ID, URL, Events, Format, State, Secrets string
-	Change, Remove, Rotate                  string // URLs of acts; empty if the person may not
-	Disabled                                bool
+	Change, Remove, Rotate, Resend          string // URLs of acts; empty if the person may not
+	Disabled, Troubled                      bool
 }
 
-// endpointRows returns the endpoints of a project, without their secrets.
-func (v *visit) endpointRows(p invoice.Project) []endpointRow {
+// endpointRows returns the endpoints of a project, without their secrets, and how they do as far as that was looked at.
+func (v *visit) endpointRows(p invoice.Project, lately messagesLately) []endpointRow {
 	var out []endpointRow
 	for _, e := range p.Endpoints {
 		row := endpointRow{
@@ -30,11 +30,17 @@ func (v *visit) endpointRows(p invoice.Project) []endpointRow {
 		if row.Format == "" {
 			row.Format = "the library's own"
 		}
+		if text := lately.endpoints[receiverKey{p.ID, e.ID}].text(); text != "" {
+			row.State, row.Troubled = text, true
+		}
 		if e.Disabled {
 			row.State = "disabled: it is told nothing"
 		}
+		at := v.link("projects", p.ID, "endpoints", e.ID)
+		if v.cfg.Outbox != nil && v.person.Role.May(RoleOperator) {
+			row.Resend = at + "/resend"
+		}
 		if v.person.Role.May(RoleAdministrator) {
-			at := v.link("projects", p.ID, "endpoints", e.ID)
 			row.Change, row.Remove, row.Rotate = at+"/change", at+"/remove", at+"/rotate"
 		}
 		out = append(out, row)
@@ -60,21 +66,23 @@ func (v *visit) webhooks() error {
 		Projects []option
 		Groups   []group
 		Troubled []need
-		Looked   int
+		Looked   string
 		Shows    bool
 	}{Projects: projectOptions(projects, wanted), Shows: v.cfg.Outbox != nil}
+	lately, err := v.readMessages(wanted)
+	if err != nil {
+		return err
+	}
+	body.Troubled, body.Looked = lately.troubled, lately.looked
 	for _, p := range projects {
 		if wanted != "" && p.ID != wanted {
 			continue
 		}
-		g := group{Name: p.Name, Endpoints: v.endpointRows(p)}
+		g := group{Name: p.Name, Endpoints: v.endpointRows(p, lately)}
 		if v.person.Role.May(RoleAdministrator) {
 			g.Add = v.link("projects", p.ID, "endpoints", "new")
 		}
 		body.Groups = append(body.Groups, g)
-	}
-	if body.Troubled, body.Looked, err = v.troubledMessages(wanted); err != nil {
-		return err
 	}
 	return v.render(http.StatusOK, "webhooks", "Webhooks", body)
 }
@@ -82,7 +90,9 @@ func (v *visit) webhooks() error {
 // webhookActs returns the acts on endpoints.
 func webhookActs() []*act {
 	on := func(pattern string) route { return route{pattern: pattern, least: RoleAdministrator, fresh: true} }
+	again := route{pattern: "/projects/{id}/endpoints/{endpoint}/resend", least: RoleOperator, needs: needsOutbox}
 	return []*act{
+		{route: again, name: "webhook.resend_all", plan: planResendAll},
 		{route: on("/projects/{id}/endpoints/new"), name: "endpoint.add", plan: planAddEndpoint},
 		{route: on("/projects/{id}/endpoints/{endpoint}/change"), name: "endpoint.change", plan: planChangeEndpoint},
 		{route: on("/projects/{id}/endpoints/{endpoint}/remove"), name: "endpoint.remove", plan: planRemoveEndpoint},

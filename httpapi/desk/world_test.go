@@ -22,6 +22,7 @@ import (
 	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/payout"
+	"github.com/cointill/cointill/payout/sepa/bank"
 	"github.com/cointill/cointill/rates"
 	"github.com/cointill/cointill/store"
 	"github.com/cointill/cointill/webhook"
@@ -40,6 +41,7 @@ type world struct {
 	records  *records
 	clock    *stage.Clock
 	chain    *chaintest.Chain
+	bank     *bank.Account
 	spender  *stage.Spender
 	log      *spy.Log
 	shop     string // id of a project
@@ -101,6 +103,7 @@ func newWorld(t testing.TB, change func(*desk.Config)) *world {
 	w.openPayouts()
 	cfg := desk.Config{
 		Invoices: w.invoices, Projects: w.projects, Records: w.records, Payouts: w.payouts, Holdings: w.store, Outbox: w.store,
+		Banks:        []*bank.Account{w.bank},
 		Authenticate: w.authenticate, SignIn: "/sign-in", Now: w.clock.Now, Metadata: []string{"table"}, Name: "Corner shop",
 		PaymentPage: func(inv invoice.Invoice) string { return "https://pay.example/" + inv.ID },
 		ClaimPage:   func(token string) string { return "https://pay.example/claim/" + token },
@@ -138,12 +141,15 @@ func (w *world) openPayouts() {
 	w.spender = &stage.Spender{Coin: sim.ID, Start: start}
 	notifier, err := webhook.NewNotifier(webhook.Standard())
 	require.NoError(t, err)
+	w.bank, err = bank.New(bank.Config{Store: w.store, Network: "sepa:main", Owner: "Corner shop", IBAN: "DE89370400440532013000", Now: w.clock.Now})
+	require.NoError(t, err)
 	w.payouts, err = payout.New(payout.Config{
-		Store: lossy{w.store, w}, Invoices: w.store, Notifier: notifier, Now: w.clock.Now, Holder: "one", CheckCallback: func(string) error { return nil },
-		Policies: payout.Policies{ApproveAbove: map[chain.AssetID]*big.Int{sim.ID: units("5000000000000000000")}},
+		Store: lossy{w.store, w}, Invoices: w.store, Notifier: notifier, Receivers: w.projects, Now: w.clock.Now, Holder: "one",
+		CheckCallback: func(string) error { return nil },
+		Policies:      payout.Policies{ApproveAbove: map[chain.AssetID]*big.Int{sim.ID: units("5000000000000000000")}},
 		Networks: []payout.NetworkConfig{{Spender: w.spender, Assets: []payout.AssetConfig{
 			{Asset: sim, MaxFee: units("1000000000000000"), MinSweep: units("1000000000000000")}, {Asset: tok, MaxFee: units("1000000000000000")},
-		}}},
+		}}, {Provider: w.bank, Assets: []payout.AssetConfig{{Asset: w.bank.Asset(), MaxFee: new(big.Int)}}}},
 	})
 	require.NoError(t, err)
 	w.fund(w.shop, sim, "10000000000000000000")
@@ -300,12 +306,18 @@ func (w *world) post(path string, form url.Values) answer {
 // upload sends a form with a file.
 func (w *world) upload(path string, form url.Values, name string, body []byte) answer {
 	w.t.Helper()
+	return w.uploadAs(path, form, name, "signed.psbt", body)
+}
+
+// uploadAs sends a form with a file that has a name.
+func (w *world) uploadAs(path string, form url.Values, name, file string, body []byte) answer {
+	w.t.Helper()
 	var b strings.Builder
 	m := multipart.NewWriter(&b)
 	for k, v := range form {
 		require.NoError(w.t, m.WriteField(k, v[0]))
 	}
-	f, err := m.CreateFormFile(name, "signed.psbt")
+	f, err := m.CreateFormFile(name, file)
 	require.NoError(w.t, err)
 	_, err = f.Write(body)
 	require.NoError(w.t, err)
@@ -447,6 +459,44 @@ func kill(w *world, id string) {
 			require.NoError(w.t, w.store.Record(context.Background(), d.Claim, attempt, webhook.Next{State: webhook.StateDead}))
 		}
 	}
+}
+
+// endpoint adds an endpoint to a project.
+func (w *world) endpoint(project, url string) invoice.Endpoint {
+	w.t.Helper()
+	e, err := w.projects.AddEndpoint(context.Background(), project, invoice.NewEndpoint{URL: url})
+	require.NoError(w.t, err)
+	return e
+}
+
+// answer lets every message that is due now be answered: next says what becomes of it.
+func (w *world) answer(next func(invoice.Message) (status int, next webhook.Next)) {
+	w.t.Helper()
+	for {
+		claimed, err := w.store.Claim(context.Background(), webhook.ClaimQuery{Lease: time.Minute, Limit: 1000})
+		require.NoError(w.t, err)
+		if len(claimed) == 0 {
+			return
+		}
+		for _, d := range claimed {
+			status, next := next(d.Message)
+			require.NoError(w.t, w.store.Record(context.Background(), d.Claim, webhook.Attempt{At: w.clock.Now(), Status: status}, next))
+		}
+	}
+}
+
+// states returns the states of the messages about something to one receiver, in order.
+func (w *world) states(id, receiver string) []webhook.State {
+	w.t.Helper()
+	records, err := w.store.History(context.Background(), id)
+	require.NoError(w.t, err)
+	var out []webhook.State
+	for _, r := range records {
+		if r.Message.Receiver == receiver {
+			out = append(out, r.State)
+		}
+	}
+	return out
 }
 
 func regexpMustFind(t testing.TB, pattern, text string) string {

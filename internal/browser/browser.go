@@ -18,6 +18,8 @@ const (
 	ModulesEnv  = "COINTILL_BROWSER_MODULES"
 	// ShotsEnv is the directory that screenshots are written to; empty: none are kept.
 	ShotsEnv = "COINTILL_SHOTS"
+	// LighthouseEnv is the path of the program lighthouse.
+	LighthouseEnv = "COINTILL_LIGHTHOUSE"
 )
 
 //go:embed lib.mjs
@@ -27,17 +29,7 @@ var lib []byte
 // returns, as JSON. The test is skipped with -short, and if there is no browser, which fails it in CI.
 func Play(t testing.TB, script string, args any) []byte {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("another program: not with -short")
-	}
-	for _, name := range []string{ChromiumEnv, ModulesEnv} {
-		if os.Getenv(name) == "" {
-			if os.Getenv("CI") == "true" {
-				t.Fatal(name + " is not set")
-			}
-			t.Skip(name + " is not set")
-		}
-	}
+	need(t, ChromiumEnv, ModulesEnv)
 	given, err := json.Marshal(args)
 	if err != nil {
 		t.Fatal(err)
@@ -61,4 +53,20 @@ func Play(t testing.TB, script string, args any) []byte {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// need skips the test with -short, and if one of the environment variables is not set, which fails it in CI.
+func need(t testing.TB, names ...string) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("another program: not with -short")
+	}
+	for _, name := range names {
+		if os.Getenv(name) == "" {
+			if os.Getenv("CI") == "true" {
+				t.Fatal(name + " is not set")
+			}
+			t.Skip(name + " is not set")
+		}
+	}
 }

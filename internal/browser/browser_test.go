@@ -26,3 +26,15 @@ func TestABadPageIsFoundInChromium(t *testing.T) {
 	said := browser.Play(t, "testdata/bad.mjs", map[string]string{"url": server.URL})
 	require.JSONEq(t, `{"good": "", "axe": "axe", "csp": "faults", "far": "faults"}`, string(said))
 }
+
+func TestABadPageIsFoundByLighthouse(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = w.Write([]byte(`<!doctype html><html><body><main><h1>No language, no title</h1><img src="data:,"></main></body></html>`))
+	}))
+	defer server.Close()
+	said := browser.Lighthouse(t, server.URL)
+	require.Len(t, said.Scores, 3)
+	require.Less(t, said.Scores["accessibility"], 100)
+	require.Contains(t, said.Faults, "html-has-lang: `<html>` element does not have a `[lang]` attribute")
+}

@@ -17,34 +17,77 @@ type run struct {
 
 func (r run) has(index uint32) bool { return index >= r.first && index-r.first < uint32(len(r.keys)) }
 
-// ahead keeps the last runs of keys, since numbers are mostly asked for in order, though not quite by concurrent callers. The
-// zero value has none.
+// ahead keeps the last runs of keys, since numbers are mostly asked for in order, though not quite by concurrent callers. When
+// half of the newest run is used, the next one is derived beside the callers, on a goroutine that ends with it: then
+// none of them waits for keys. The zero value has none.
 type ahead struct {
-	mu   sync.Mutex // guards what follows; held while a run is derived, which all who wait for it need
-	runs [2]run
-	next uint32 // follows the last number that was derived
+	mu       sync.Mutex    // guards what follows
+	runs     [3]run        // the newest is the last
+	next     uint32        // follows the last number that was derived, or is being
+	deriving chan struct{} // closed when the run that is being derived is there; nil if none is
 }
 
-// key returns a key by its number, derived by derive, which is called with the first number and the count of a run. A
-// number that is not near the one derived last gets no run.
-func (a *ahead) key(index uint32, derive func(first uint32, n int) []*secp256k1.PublicKey) *secp256k1.PublicKey {
-	a.mu.Lock()
-	for _, r := range a.runs {
-		if r.has(index) {
+// deriver derives the keys of n numbers from the first one on.
+type deriver func(first uint32, n int) []*secp256k1.PublicKey
+
+// key returns a key by its number. A number that is not near the one derived last gets no run.
+func (a *ahead) key(index uint32, derive deriver) *secp256k1.PublicKey {
+	for {
+		a.mu.Lock()
+		if key, has := a.known(index, derive); has {
 			a.mu.Unlock()
-			return r.keys[index-r.first]
+			return key
+		}
+		near := index - a.next // huge if it is before
+		switch wait := a.deriving; {
+		case wait != nil && (near < runLength || a.next-index <= runLength):
+			a.mu.Unlock()
+			<-wait
+		case wait == nil && near < runLength:
+			a.begin(index)
+			a.mu.Unlock()
+			return a.finish(index, derive)
+		default:
+			if wait == nil {
+				a.next = index + 1
+			}
+			a.mu.Unlock()
+			return derive(index, 1)[0]
 		}
 	}
-	inOrder := index >= a.next && index-a.next < runLength
-	if !inOrder {
-		a.next = index + 1
-		a.mu.Unlock()
-		return derive(index, 1)[0]
+}
+
+// known returns a key of one of the runs, and begins the next run in time. The caller holds mu.
+func (a *ahead) known(index uint32, derive deriver) (key *secp256k1.PublicKey, has bool) {
+	for i, r := range a.runs {
+		if !r.has(index) {
+			continue
+		}
+		newest := i == len(a.runs)-1
+		if first := r.first + runLength; newest && a.deriving == nil && index-r.first >= runLength/2 && first > r.first && first == a.next {
+			a.begin(first)
+			go a.finish(first, derive)
+		}
+		return r.keys[index-r.first], true
 	}
+	return nil, false
+}
+
+// begin says that a run is being derived. The caller holds mu, and calls finish.
+func (a *ahead) begin(first uint32) {
+	a.deriving = make(chan struct{})
+	a.next = first + runLength
+}
+
+// finish derives the run that was begun, and returns the first of its keys.
+func (a *ahead) finish(first uint32, derive deriver) *secp256k1.PublicKey {
+	keys := derive(first, runLength)
+	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.runs[0], a.runs[1] = a.runs[1], run{index, derive(index, runLength)}
-	a.next = index + runLength
-	return a.runs[1].keys[0]
+	a.runs[0], a.runs[1], a.runs[2] = a.runs[1], a.runs[2], run{first, keys}
+	close(a.deriving)
+	a.deriving = nil
+	return keys[0]
 }
 
 // deriveRun returns the keys of n numbers, of which those that no public child has are nil. It inverts one number of the field

@@ -89,6 +89,44 @@ for (const code of document.querySelectorAll('code.copy')) {
   (code.closest('a') || code).after(' ', button);
 }
 
+// Times are in UTC, unless whoever looks wants those of their own zone.
+const zone = document.getElementById('zone');
+const zoneKept = 'desk.zone';
+const inOwnZone = new Intl.DateTimeFormat('en', {
+  year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23', timeZoneName: 'shortOffset',
+});
+
+function ownTime(time) {
+  const p = Object.fromEntries(inOwnZone.formatToParts(time).map(({ type, value }) => [type, value]));
+  return `${p.year}-${p.month}-${p.day} ${p.hour}:${p.minute}:${p.second} ${p.timeZoneName}`;
+}
+
+// Those that have a title say how long ago it was, and the time in the title; the others are the time.
+const times = [...document.querySelectorAll('time[datetime]')].map((element) => ({ element, title: element.title, text: element.textContent }));
+
+function showTimes() {
+  const own = localStorage.getItem(zoneKept) === 'own';
+  zone.textContent = own ? 'UTC times' : 'Local times';
+  for (const { element, title, text } of times) {
+    const there = own ? ownTime(new Date(element.dateTime)) : '';
+    if (title) {
+      element.title = own ? `${there} (${title})` : title;
+    } else {
+      element.textContent = own ? there : text;
+      element.title = own ? text : '';
+    }
+  }
+}
+
+if (zone) {
+  zone.hidden = false;
+  zone.addEventListener('click', () => {
+    localStorage.setItem(zoneKept, localStorage.getItem(zoneKept) === 'own' ? 'utc' : 'own');
+    showTimes();
+  });
+  showTimes();
+}
+
 // A form is sent once, however often its button is pressed. The server makes sure of it as well.
 for (const form of document.querySelectorAll('form.ask[method="post"]')) {
   form.addEventListener('submit', (event) => {

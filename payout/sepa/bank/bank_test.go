@@ -348,6 +348,80 @@ func TestAFileIsFrozenAndAnOrderIsInOneFile(t *testing.T) {
 	require.ErrorIs(t, err, payout.ErrNotFound)
 }
 
+func TestWhatWaitsForAFileIsToldBeforeItIsMade(t *testing.T) {
+	s := newShop(t)
+	waiting := func(most int) bank.Waiting {
+		w, err := s.account.Waiting(t.Context(), most)
+		require.NoError(t, err)
+		return w
+	}
+	require.Equal(t, bank.Waiting{Cents: new(big.Int)}, waiting(10))
+	s.pay("a", "100")
+	s.pay("b", "20.50")
+	gone := s.pay("c", "7")
+	s.look()
+	_, err := s.Cancel(t.Context(), "shop", gone.ID, "ben", "")
+	require.NoError(t, err)
+	s.look()
+	nameless := payout.Instruction{ID: "x", Asset: s.account.Asset(), To: theirs, Units: big.NewInt(500)}
+	require.NoError(t, s.account.Submit(t.Context(), nameless))
+	w := waiting(10)
+	require.Equal(t, []any{2, "12050", 1, false}, []any{w.Orders, w.Cents.String(), w.Broken, w.More})
+	w = waiting(1)
+	require.Equal(t, []any{1, true}, []any{w.Orders, w.More})
+	f, err := s.account.Export(t.Context(), bank.ExportOptions{})
+	require.NoError(t, err)
+	require.Equal(t, []any{2, "12050"}, []any{f.Orders, f.Cents.String()}, "looking at it has changed nothing")
+	require.Zero(t, waiting(10).Orders)
+	same, err := s.account.File(t.Context(), f.ID)
+	require.NoError(t, err)
+	require.Equal(t, f, same)
+	_, err = s.account.File(t.Context(), "unknown")
+	require.ErrorIs(t, err, payout.ErrNotFound)
+}
+
+func TestADocumentIsCheckedWithoutAChange(t *testing.T) {
+	s := newShop(t)
+	check := func(doc string) error { return s.account.CheckEntries(t.Context(), strings.NewReader(doc)) }
+	good := s.office.statement("1000", "1007", s.office.income("7", "somebody"))
+	require.NoError(t, check(good))
+	_, _, err := s.account.Funding(t.Context(), "anything")
+	require.ErrorIs(t, err, payout.ErrNotFound)
+	require.ErrorIs(t, check(strings.ReplaceAll(good, ours, theirs)), bank.ErrOtherAccount)
+	require.ErrorAs(t, check(good[:len(good)-30]), new(*sepa.DocumentError))
+	balance, err := s.account.Balance(t.Context(), s.account.Asset().ID)
+	require.NoError(t, err)
+	require.Equal(t, "100000", balance.String(), "of the statement that was read")
+}
+
+func TestTheNewestFilesComeFirst(t *testing.T) {
+	s := newShop(t)
+	latest := func(before string, limit int) (ids []string) {
+		files, err := s.account.Latest(t.Context(), before, limit)
+		require.NoError(t, err)
+		for _, f := range files {
+			ids = append(ids, f.ID)
+		}
+		return ids
+	}
+	require.Empty(t, latest("", 10))
+	var want []string
+	for i, wait := range []time.Duration{0, time.Hour, 29 * 24 * time.Hour, 400 * 24 * time.Hour, time.Minute} {
+		s.clock = s.clock.Add(wait)
+		s.pay(fmt.Sprint(i), "1")
+		want = append([]string{s.export()}, want...)
+	}
+	s.clock = s.clock.Add(100 * 24 * time.Hour)
+	require.Equal(t, want, latest("", 10))
+	require.Equal(t, want[:3], latest("", 3))
+	require.Equal(t, want[3:], latest(want[2], 10))
+	require.Equal(t, want[1:2], latest(want[0], 1))
+	require.Empty(t, latest(want[4], 10))
+	require.Equal(t, want, latest("99991231235959-x", 10))
+	_, err := s.account.Latest(t.Context(), "unknown", 10)
+	require.ErrorIs(t, err, payout.ErrNotFound)
+}
+
 // A database that was restored has an order in its queue that the bank has executed: the statement is read first.
 func TestWhatTheBankHasExecutedIsNotExportedAgain(t *testing.T) {
 	s := newShop(t)

@@ -187,6 +187,30 @@ func (a *Account) some(ctx context.Context, l *Learned, ids []string, change fun
 	return payout.ErrConflict
 }
 
+// ErrOtherAccount is returned for a document with an entry of another account.
+var ErrOtherAccount = errors.New("entry of another account")
+
+// CheckEntries reads a document as [Account.ReadEntries] does, and changes nothing: it returns the error of a document that is
+// faulty, or of another account. What ReadEntries has read before such an error stays.
+func (a *Account) CheckEntries(ctx context.Context, r io.Reader) error {
+	_, err := sepa.ReadEntries(r, a.cfg.Limits, func(e sepa.Entry) error {
+		if !a.ours(e) {
+			return fmt.Errorf("%w, %.40q", ErrOtherAccount, e.Account)
+		}
+		return ctx.Err()
+	})
+	if err != nil {
+		return fmt.Errorf("bank: entries of %s: %w", a.cfg.IBAN, err)
+	}
+	return nil
+}
+
+// ours reports whether an entry is one of the account.
+func (a *Account) ours(e sepa.Entry) bool {
+	id, err := sepa.ParseIBAN(e.Account)
+	return err == nil && id == a.cfg.IBAN
+}
+
 // ReadEntries reads a camt.052, camt.053 or camt.054, and notes what its booked entries say: which orders were debited, which
 // came back, what came in. Reading it again, or another document with the same entries, changes nothing. What came back is
 // told to svc, which may be nil only if no payouts are made; after an error of svc the document has to be read again.
@@ -235,8 +259,8 @@ type back struct {
 const pending = 1000
 
 func (r *reading) entry(e sepa.Entry) error {
-	if id, err := sepa.ParseIBAN(e.Account); err != nil || id != r.cfg.IBAN {
-		return fmt.Errorf("entry of another account, %.40q", e.Account)
+	if !r.ours(e) {
+		return fmt.Errorf("%w, %.40q", ErrOtherAccount, e.Account)
 	}
 	if !e.Status.Booked() {
 		return nil

@@ -97,27 +97,74 @@ func (a *Account) export(ctx context.Context, o ExportOptions) (File, error) {
 	return f, nil
 }
 
+// Waiting is what waits for a file.
+type Waiting struct {
+	Orders int
+	Cents  *big.Int // sum of the amounts
+	// Broken orders cannot be written: an export makes them fail.
+	Broken int
+	More   bool // there is more than was looked at
+}
+
+// Waiting returns what an export of at most that many orders would write now; it changes nothing. It reads each of them.
+func (a *Account) Waiting(ctx context.Context, most int) (Waiting, error) {
+	queue, err := a.cfg.Store.Documents(ctx, a.name(kindQueue)+"/", "", most+1)
+	if err != nil {
+		return Waiting{}, fmt.Errorf("bank: what waits: %w", err)
+	}
+	w := Waiting{Cents: new(big.Int)}
+	for i, q := range queue {
+		if i == most {
+			w.More = true
+			break
+		}
+		o, _, err := a.order(ctx, queued(q.Name))
+		if err != nil {
+			return Waiting{}, fmt.Errorf("bank: what waits: read order %s: %w", q.Name, err)
+		}
+		switch waits, broken := a.fit(o); {
+		case broken != nil:
+			w.Broken++
+		case waits:
+			w.Orders++
+			w.Cents.Add(w.Cents, o.Instruction.Units)
+		}
+	}
+	return w, nil
+}
+
+// queued returns the ID of the order that a document of the queue is about.
+func queued(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
+
+// fit reports whether a queued order is to be written, and why it cannot be.
+func (a *Account) fit(o order) (waits bool, broken error) {
+	if o.progress().Outcome != payout.OutcomePending {
+		return false, nil // a database that was restored has read what an older one has exported
+	}
+	err := a.transfer(o.Instruction).Check(a.cfg.Profile)
+	return err == nil, err
+}
+
 // writable takes orders out of the queue, and returns those that can be written; the batch makes the others fail.
 func (a *Account) writable(ctx context.Context, change *payout.Batch, queue []payout.Document) ([]kept, error) {
 	var good []kept
 	for _, q := range queue {
 		change.Documents = append(change.Documents, payout.Document{Name: q.Name, Was: q.Value})
-		order, doc, err := a.order(ctx, q.Name[strings.LastIndexByte(q.Name, '/')+1:])
+		order, doc, err := a.order(ctx, queued(q.Name))
 		if err != nil {
 			return nil, fmt.Errorf("read order %s: %w", q.Name, err)
 		}
-		if order.progress().Outcome != payout.OutcomePending {
-			continue // a database that was restored has read what an older one has exported
-		}
-		if err := a.transfer(order.Instruction).Check(a.cfg.Profile); err != nil {
-			order.Broken, order.Why = true, err.Error()
-			a.log.ErrorContext(ctx, "an order cannot be written", "order", order.Instruction.ID, "error", err)
+		waits, broken := a.fit(order)
+		if broken != nil {
+			order.Broken, order.Why = true, broken.Error()
+			a.log.ErrorContext(ctx, "an order cannot be written", "order", order.Instruction.ID, "error", broken)
 			if err := replace(change, doc, order); err != nil {
 				return nil, err
 			}
-			continue
 		}
-		good = append(good, kept{order, doc})
+		if waits {
+			good = append(good, kept{order, doc})
+		}
 	}
 	return good, nil
 }
@@ -150,7 +197,7 @@ func (a *Account) write(change *payout.Batch, f *File, orders []kept) error {
 	}
 	// An instruction is in one file, and its ID is unique for ever: so are the sums of different lists of them.
 	sum := sha256.Sum256([]byte(strings.Join(ids, "\n")))
-	f.ID, f.Orders = f.At.Format("20060102150405")+"-"+hex.EncodeToString(sum[:8]), len(ids)
+	f.ID, f.Orders = f.At.Format(fileTime)+"-"+hex.EncodeToString(sum[:8]), len(ids)
 	batch.MessageID, batch.Sum = f.ID, euro(f.Cents)
 	var text bytes.Buffer
 	if err := sepa.Write(&text, a.cfg.Profile, batch); err != nil {
@@ -228,9 +275,64 @@ func (a *Account) Bytes(ctx context.Context, id string) ([]byte, error) {
 	return text, nil
 }
 
+// File returns what is known of a file, or ErrNotFound.
+func (a *Account) File(ctx context.Context, id string) (File, error) {
+	var f File
+	if err := a.load(ctx, a.name(kindFile, id), &f); err != nil {
+		return File{}, fmt.Errorf("bank: file %.40q: %w", id, err)
+	}
+	return f, nil
+}
+
+// Latest returns up to limit files, the newest first: those before the one with the ID, or the newest if it is empty. It reads
+// the months between them, back to the first file.
+func (a *Account) Latest(ctx context.Context, before string, limit int) ([]File, error) {
+	first, err := a.Files(ctx, 1)
+	if err != nil || len(first) == 0 {
+		return nil, err
+	}
+	at := a.cfg.Now().UTC().AddDate(0, 0, 1) // the clock of another process may be ahead
+	if before != "" {
+		made, err := time.Parse(fileTime, before[:min(len(before), len(fileTime))])
+		if err != nil {
+			return nil, fmt.Errorf("bank: file %.40q: %w", before, payout.ErrNotFound)
+		}
+		if made.Before(at) {
+			at = made
+		}
+	}
+	var out []File
+	for month := at.AddDate(0, 0, 1-at.Day()); month.Format(fileMonth) >= first[0].At.UTC().Format(fileMonth); month = month.AddDate(0, -1, 0) {
+		some, err := a.files(ctx, month.Format(fileMonth), monthFiles)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range slices.Backward(some) {
+			if before != "" && f.ID >= before {
+				continue
+			}
+			if out = append(out, f); len(out) == limit {
+				return out, nil
+			}
+		}
+	}
+	return out, nil
+}
+
+const (
+	fileTime   = "20060102150405" // the beginning of a file's ID
+	fileMonth  = "200601"
+	monthFiles = 50_000 // more than one a minute
+)
+
 // Files returns up to limit files, the oldest first.
 func (a *Account) Files(ctx context.Context, limit int) ([]File, error) {
-	docs, err := a.cfg.Store.Documents(ctx, a.name(kindFile)+"/", "", limit)
+	return a.files(ctx, "", limit)
+}
+
+// files returns up to limit files whose IDs have the prefix, the oldest first.
+func (a *Account) files(ctx context.Context, prefix string, limit int) ([]File, error) {
+	docs, err := a.cfg.Store.Documents(ctx, a.name(kindFile)+"/"+prefix, "", limit)
 	if err != nil {
 		return nil, fmt.Errorf("bank: files: %w", err)
 	}
