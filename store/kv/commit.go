@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"time"
 
 	"github.com/cointill/cointill/invoice"
-	"github.com/cointill/cointill/webhook"
 )
 
 // Commit implements [invoice.Store].
@@ -62,19 +60,6 @@ func (t *txn) putInvoice(inv invoice.Invoice, fitting bool) {
 		t.fail(&invoice.DuplicateOrderError{OrderID: inv.OrderID, Invoice: owner})
 	}
 	t.put(order, inv.ID)
-}
-
-func (t *txn) addMessage(m invoice.Message) {
-	d, state := t.doc(owner(m)), webhook.StateDue
-	if d.Payout = m.Payout; m.Payout == "" {
-		t.require(d.Invoice.Version > 0, conflict(m.Invoice, "message %s of an unknown invoice", m.ID))
-	}
-	t.require(d.message(m.ID) == nil, conflict(m.Subject(), "message %s is taken", m.ID))
-	if t.get(key("gone", m.Project, m.URL)) != "" {
-		state = webhook.StateDead
-	}
-	d.addMessage(message{Record: webhook.Record{Message: m, State: state, Due: time.Now().UTC()}, N: t.next()})
-	d.release(m.URL, time.Now().UTC())
 }
 
 // ReserveIndexes implements [invoice.Store].

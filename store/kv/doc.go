@@ -31,10 +31,9 @@
 //
 // # What it costs
 //
-// An invoice and its messages are one JSON document, with keys that lead to it; each payment is a document of its own, and
-// so are the messages of a payout.
-// The cost of a read or a write grows with what it asks for, and with the messages and open payments of the invoices in
-// question, but neither with their settled payments nor with the number of invoices. There are three exceptions. For every
+// An invoice is a JSON document, with keys that lead to it; each payment and each message is a document of its own.
+// The cost of a read or a write grows with what it asks for, and with the open payments of the invoices in
+// question, but neither with their settled payments and messages nor with the number of invoices. There are three exceptions. For every
 // page, a listing reads all invoices of the project, or of all projects if the query names none; use store/sqlite or
 // store/postgres for a shop that lists hundreds of thousands of invoices. A claim passes over the due messages of the
 // endpoints that it leaves out, but reads only their keys. A listing of payouts with the oldest first reads the keys of all
@@ -51,6 +50,6 @@
 // write there.
 //
 // A document that cannot be read is reported as an [invoice.DamagedError] or an [invoice.DamagedEventsError]; methods
-// that read many return the others with it. A write that would change such a document fails with that error. Its messages
-// wait until it can be read again, while others are sent.
+// that read many return the others with it. A write that would change such a document fails with that error. A message that
+// cannot be read waits until it can be, while others are sent.
 package kv

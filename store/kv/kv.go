@@ -37,7 +37,7 @@ type DB interface {
 // a database that ends a transaction by itself, as some do at a deadlock, gets no call outside of it.
 //
 // A key is 1 to 500 bytes of any value; keys are in the order of bytes.Compare. A value is at least one byte; that of an
-// invoice with a long history of messages may have a few hundred kilobytes. The caller does not change slices after it has
+// invoice with a long history may have a few hundred kilobytes. The caller does not change slices after it has
 // passed them, so that the database may keep them. The slices that the database returns are valid until the next call, and
 // the caller does not change them.
 type Tx interface {

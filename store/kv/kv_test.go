@@ -291,7 +291,7 @@ func TestNothingIsDoneForACallerThatHasLeft(t *testing.T) {
 	require.ErrorIs(t, err, invoice.ErrNotFound)
 }
 
-func TestMessagesOfADamagedInvoiceWaitWhileOthersAreSent(t *testing.T) {
+func TestADamagedMessageWaitsWhileOthersAreSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := &sorted{}
 		s := kv.New(db)
@@ -310,15 +310,24 @@ func TestMessagesOfADamagedInvoiceWaitWhileOthersAreSent(t *testing.T) {
 				}
 			}
 		}
-		damage(t, db, "a")
+		message := func(change func(value []byte) []byte) {
+			changed := 0
+			for i, p := range db.pairs {
+				if bytes.HasPrefix(p.value, []byte(`{"Message":{"ID":"evt_a_1"`)) {
+					db.pairs[i].value = change(p.value)
+					changed++
+				}
+			}
+			require.Equal(t, 1, changed)
+		}
+		message(func(value []byte) []byte { return value[:len(value)-1] })
+		damage(t, db, "c") // whose message can be read
 		require.Equal(t, []string{"b", "c"}, claim())
 		time.Sleep(time.Hour)
 		require.Empty(t, claim())
-		for i, p := range db.pairs { // repaired, as from a backup
-			if bytes.HasPrefix(p.value, []byte(`{"Invoice":{"id":"a"`)) {
-				db.pairs[i].value = append(p.value, '}')
-			}
-		}
+		_, err := s.History(t.Context(), "a")
+		require.ErrorAs(t, err, new(*invoice.DamagedError))
+		message(func(value []byte) []byte { return append(value, '}') }) // repaired, as from a backup
 		time.Sleep(time.Hour)
 		require.Equal(t, []string{"a"}, claim())
 		time.Sleep(100 * time.Hour)

@@ -46,6 +46,7 @@ func (s *Store) Claim(ctx context.Context, q webhook.ClaimQuery) ([]webhook.Deli
 				continue
 			}
 			m.Token, m.Open, m.Due, m.Since = m.Token+1, true, now.Add(q.Lease), now
+			t.keep(m)
 			out = append(out, webhook.Delivery{Claim: webhook.Claim{Message: id, Token: m.Token}, Message: m.Message, Tried: m.Tried})
 		}
 		return out
@@ -63,6 +64,7 @@ func (t *txn) setBack(now time.Time) {
 		m := t.message(e.value)
 		if !t.passedOver() && m != nil {
 			m.Due, m.Since = now.Add(m.Due.Sub(m.Since)), now
+			t.keep(m)
 			continue
 		}
 		t.delete(e.key)
@@ -160,15 +162,6 @@ func byDue(a, b entry) int { return strings.Compare(a.key[len(a.key)-20:], b.key
 // dueOf decodes the time in the key of an entry.
 func dueOf(k string) time.Time { return keyTime(k[len(k)-20:]) }
 
-// message returns the message in its document, to be changed, or nil if there is none.
-func (t *txn) message(id string) *message {
-	owner := t.get(key("message", id))
-	if owner == "" {
-		return nil
-	}
-	return t.doc(owner).message(id)
-}
-
 // Record implements [webhook.Outbox].
 func (s *Store) Record(ctx context.Context, claim webhook.Claim, attempt webhook.Attempt, next webhook.Next) error {
 	switch next.State {
@@ -194,11 +187,12 @@ func (t *txn) end(m *message, attempt webhook.Attempt, next webhook.Next) {
 	now := time.Now().UTC()
 	m.Open, m.Tried, m.Attempts = false, m.Tried+1, append(m.Attempts, attempt)
 	if next.State != webhook.StateDue {
-		m.State = next.State
+		m.State, m.Ready = next.State, false
 	} else if m.due() {
 		m.Due, m.Since = now.Add(next.Wait), now
 	}
-	t.doc(owner(m.Message)).release(m.Message.URL, now)
+	t.keep(m)
+	t.freeNext(m, now)
 }
 
 // GiveUp implements [webhook.Outbox].
@@ -232,19 +226,6 @@ func (s *Store) GiveUp(ctx context.Context, q webhook.GiveUpQuery) (int, error) 
 	})
 }
 
-// disable makes all undelivered messages of the project to the URL dead, and later ones.
-func (t *txn) disable(project, url string) {
-	for _, owner := range t.scan(under("undelivered", project, url)) {
-		d := t.doc(owner)
-		for i, m := range d.Messages {
-			if m.Message.Project == project && m.Message.URL == url && m.due() {
-				d.Messages[i].State = webhook.StateDead
-			}
-		}
-	}
-	t.put(key("gone", project, url), "gone")
-}
-
 // NextDue implements [webhook.Outbox].
 func (s *Store) NextDue(ctx context.Context) (wait time.Duration, some bool, err error) {
 	due, err := view(ctx, s, "read next due message", func(t *txn) (first time.Time) {
@@ -265,41 +246,33 @@ func (s *Store) NextDue(ctx context.Context) (wait time.Duration, some bool, err
 // History implements [webhook.Outbox].
 func (s *Store) History(ctx context.Context, invoiceID string) ([]webhook.Record, error) {
 	return view(ctx, s, "read history", func(t *txn) (out []webhook.Record) {
-		if d := t.told(invoiceID); d != nil {
-			for _, m := range d.Messages {
-				out = append(out, m.record())
-			}
+		for _, m := range t.messages(invoiceID) {
+			out = append(out, m.record())
 		}
 		return out
 	})
 }
 
-// told returns the document with the messages about an invoice or a payout, or nil if there is none.
-func (t *txn) told(id string) *doc {
-	if d := t.read(id); d != nil || t.err != nil {
-		return d
-	}
-	return t.read(toldOf(id))
-}
-
 // Resend implements [webhook.Outbox].
 func (s *Store) Resend(ctx context.Context, invoiceID, receiver string) (invoice.Message, error) {
 	return update(ctx, s, "resend", func(t *txn) invoice.Message {
-		d := t.told(invoiceID)
-		if d != nil {
-			d = t.doc(d.id())
-		}
 		var m *message
-		if d != nil {
-			m = d.latest(receiver)
+		for _, other := range t.messages(invoiceID) {
+			if other.Message.Receiver == receiver {
+				m = other
+			}
+		}
+		if m != nil {
+			m = t.message(m.Message.ID)
 		}
 		if m == nil {
 			t.fail(invoice.ErrNotFound)
 			return invoice.Message{}
 		}
 		now := time.Now().UTC()
-		m.State, m.Due, m.Since, m.Tried, m.Open = webhook.StateDue, now, now, 0, false
-		d.release(m.Message.URL, now)
+		m.State, m.Due, m.Since, m.Tried, m.Open, m.Ready = webhook.StateDue, now, now, 0, false, false
+		t.keep(m)
+		t.freeNext(m, now)
 		t.delete(key("gone", m.Message.Project, m.Message.URL))
 		return m.Message
 	})

@@ -20,19 +20,21 @@ func (s *Store) MessageSecrets(ctx context.Context, after string, limit int) ([]
 			all.from = key("message", after) + "\x00"
 		}
 		var damaged []string
-		for k, owner := range t.scan(all) {
+		for k, value := range t.scan(all) {
 			if len(out) >= limit {
 				break
 			}
-			d := t.read(owner)
+			at, is := siteOf(value)
+			var m *message
+			if is {
+				m = t.messageAt(at)
+			} else {
+				at.owner = value
+				m = t.packedIn(value, k)
+			}
 			if t.passedOver() {
-				damaged = append(damaged, owner)
-				continue
-			}
-			if d == nil {
-				continue
-			}
-			if m := d.messageUnder(k); m != nil {
+				damaged = append(damaged, at.owner)
+			} else if m != nil {
 				out = append(out, m.Message)
 			}
 		}
@@ -43,22 +45,13 @@ func (s *Store) MessageSecrets(ctx context.Context, after string, limit int) ([]
 	})
 }
 
-// messageUnder returns the message that the key leads to, or nil.
-func (d *doc) messageUnder(k string) *message {
-	for i := range d.Messages {
-		if key("message", d.Messages[i].Message.ID) == k {
-			return &d.Messages[i]
-		}
-	}
-	return nil
-}
-
 // ReplaceSecrets implements [store.MessageSecrets].
 func (s *Store) ReplaceSecrets(ctx context.Context, changes []store.SecretChange) error {
 	return s.change(ctx, "replace secrets of messages", func(t *txn) {
 		for _, c := range changes {
 			if m := t.message(c.Message); m != nil && m.Message.Secret == c.From {
 				m.Message.Secret = c.To
+				t.keep(m)
 			}
 		}
 	})
