@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"context"
 	"fmt"
 	"html/template"
 	"math/big"
@@ -47,6 +48,7 @@ func (v *visit) home() error {
 		Takings  []assetTakings
 		Days     []time.Time
 		Bounded  bool
+		Adding   bool // the sums come with the next page
 	}
 	health, err := v.cfg.Invoices.Health(v.ctx())
 	if err != nil {
@@ -63,10 +65,17 @@ func (v *visit) home() error {
 		}
 	}
 	body.Networks = v.networkRows(health)
-	if body.Takings, body.Days, body.Bounded, err = v.readTakings(); err != nil {
+	sum, known, later, err := v.readTakings()
+	if err != nil {
 		return err
 	}
-	return v.render(http.StatusOK, "home", "Home", body)
+	body.Days, body.Bounded, body.Adding = sum.days(), sum.bounded, !known
+	body.Takings = v.viewTakings(sum, body.Days)
+	if err := v.render(http.StatusOK, "home", "Home", body); err != nil || !later {
+		return err
+	}
+	v.addTakingsLater()
+	return nil
 }
 
 // cut sorts the needs, the worst and latest first, and keeps the first of them.
@@ -339,8 +348,9 @@ type assetTakings struct {
 
 // takings remembers for a short time what came in, because adding it up reads many invoices.
 type takings struct {
-	mu   sync.Mutex // guards what follows
-	sums map[string]takingsSum
+	mu     sync.Mutex // guards what follows
+	sums   map[string]takingsSum
+	adding map[string]bool // sums that somebody adds up at this moment
 }
 
 type takingsSum struct {
@@ -354,42 +364,96 @@ type takingsSum struct {
 const (
 	takingsDays = 30
 	takingsAge  = time.Minute
+	takingsNow  = 1000   // invoices that are added up while a person waits
 	takingsMost = 20_000 // invoices that are added up
 	takingsKept = 100    // sets of projects that are remembered
+	takingsTime = time.Minute
 )
 
-func newTakings() *takings { return &takings{sums: map[string]takingsSum{}} }
+func newTakings() *takings { return &takings{sums: map[string]takingsSum{}, adding: map[string]bool{}} }
 
-// readTakings returns what completed invoices brought, by asset and day of their completion, and whether only the latest were
-// added up.
-func (v *visit) readTakings() ([]assetTakings, []time.Time, bool, error) {
-	key := strings.Join(slices.Sorted(slices.Values(v.person.Projects)), "\n")
-	now := v.cfg.Now()
-	v.takings.mu.Lock()
-	sum, there := v.takings.sums[key]
-	v.takings.mu.Unlock()
-	if !there || now.Sub(sum.at) > takingsAge || now.Before(sum.at) {
-		var err error
-		if sum, err = v.addTakings(now); err != nil {
-			return nil, nil, false, err
-		}
-		v.takings.mu.Lock()
-		if len(v.takings.sums) >= takingsKept {
-			clear(v.takings.sums)
-		}
-		v.takings.sums[key] = sum
-		v.takings.mu.Unlock()
-	}
+// days returns the days of the sum.
+func (t takingsSum) days() []time.Time {
 	days := make([]time.Time, takingsDays)
 	for i := range days {
-		days[i] = sum.first.AddDate(0, 0, i)
+		days[i] = t.first.AddDate(0, 0, i)
 	}
-	return v.viewTakings(sum, days), days, sum.bounded, nil
+	return days
 }
 
-func (v *visit) addTakings(now time.Time) (takingsSum, error) {
-	today := now.UTC().Truncate(24 * time.Hour)
-	out := takingsSum{at: now, first: today.AddDate(0, 0, 1-takingsDays), assets: map[chain.AssetID][]*big.Int{}, counts: map[chain.AssetID]int{}}
+// takingsKey names the projects that the person sees.
+func (v *visit) takingsKey() string {
+	return strings.Join(slices.Sorted(slices.Values(v.person.Projects)), "\n")
+}
+
+// readTakings returns what completed invoices brought, by asset and day of their completion. If that is too much to be added
+// up while a person waits, it returns what is remembered, whether anything is, and that the rest is to be done later.
+func (v *visit) readTakings() (sum takingsSum, known, later bool, err error) {
+	now := v.cfg.Now()
+	v.takings.mu.Lock()
+	sum, known = v.takings.sums[v.takingsKey()]
+	v.takings.mu.Unlock()
+	if known && now.Sub(sum.at) <= takingsAge && !now.Before(sum.at) {
+		return sum, true, false, nil
+	}
+	fresh, err := v.addTakings(now, takingsNow)
+	switch {
+	case err != nil:
+		return sum, known, false, err
+	case !fresh.bounded:
+		v.keepTakings(fresh)
+		return fresh, true, false, nil
+	case known && sum.first.Equal(fresh.first):
+		return sum, true, true, nil
+	}
+	return emptyTakings(now), false, true, nil
+}
+
+// addTakingsLater adds up what readTakings has left, once the page is with whoever asked for it, unless somebody does already.
+func (v *visit) addTakingsLater() {
+	key := v.takingsKey()
+	v.takings.mu.Lock()
+	busy := v.takings.adding[key]
+	v.takings.adding[key] = true
+	v.takings.mu.Unlock()
+	if busy {
+		return
+	}
+	defer func() {
+		v.takings.mu.Lock()
+		delete(v.takings.adding, key)
+		v.takings.mu.Unlock()
+	}()
+	_ = http.NewResponseController(v.w).Flush() // a server that cannot keeps the page back until the end
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(v.ctx()), takingsTime)
+	defer cancel()
+	later := *v
+	later.r = v.r.WithContext(ctx)
+	sum, err := later.addTakings(v.cfg.Now(), takingsMost)
+	if err != nil {
+		v.cfg.Logger.ErrorContext(ctx, "desk: what came in cannot be added up", "error", err)
+		return
+	}
+	v.keepTakings(sum)
+}
+
+func (v *visit) keepTakings(sum takingsSum) {
+	v.takings.mu.Lock()
+	defer v.takings.mu.Unlock()
+	if len(v.takings.sums) >= takingsKept {
+		clear(v.takings.sums)
+	}
+	v.takings.sums[v.takingsKey()] = sum
+}
+
+func emptyTakings(now time.Time) takingsSum {
+	first := now.UTC().Truncate(24*time.Hour).AddDate(0, 0, 1-takingsDays)
+	return takingsSum{at: now, first: first, assets: map[chain.AssetID][]*big.Int{}, counts: map[chain.AssetID]int{}}
+}
+
+// addTakings adds up the invoices that changed last, at most so many; the sum is bounded if there are more.
+func (v *visit) addTakings(now time.Time, most int) (takingsSum, error) {
+	out := emptyTakings(now)
 	q := invoice.Query{Status: invoice.StatusCompleted, Sort: invoice.SortUpdated, Limit: invoice.MaxPage, Uncounted: true}
 	for read := 0; ; {
 		page, err := v.list(q)
@@ -406,7 +470,7 @@ func (v *visit) addTakings(now time.Time) (takingsSum, error) {
 		if len(page.Invoices) < q.Limit {
 			return out, nil
 		}
-		if read >= takingsMost {
+		if read >= most {
 			out.bounded = true
 			return out, nil
 		}

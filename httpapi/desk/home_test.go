@@ -96,6 +96,31 @@ func TestMoneyInIsAddedUpByDayAndAsset_O4(t *testing.T) {
 	require.Contains(t, w.page("/"), "Nothing was completed in this time.")
 }
 
+func TestMuchMoneyIsAddedUpAfterThePageWasSent_O4(t *testing.T) {
+	w := newWorld(t, nil)
+	furnish(w)
+	paid := w.get(w.order("A-1001"))
+	require.Equal(t, invoice.StatusCompleted, paid.State.Status)
+	var many invoice.Batch
+	for n := range 1200 {
+		inv := paid
+		inv.ID, inv.OrderID, inv.Version = fmt.Sprintf("%s-%04d", paid.ID, n), fmt.Sprint("many ", n), 1
+		many.Insert = append(many.Insert, inv)
+	}
+	require.NoError(t, w.store.Commit(t.Context(), many))
+	require.Contains(t, w.page("/"), "It is being added up.")
+	page := w.page("/")
+	require.Contains(t, page, "1202 invoices")
+	require.NotContains(t, page, "It is being added up.")
+
+	more := paid
+	more.ID, more.OrderID, more.Version = "more", "more", 1
+	require.NoError(t, w.store.Commit(t.Context(), invoice.Batch{Insert: []invoice.Invoice{more}}))
+	w.wait(2 * time.Minute)
+	require.Contains(t, w.page("/"), "1202 invoices", "those of before, while the others are added up")
+	require.Contains(t, w.page("/"), "1203 invoices")
+}
+
 func TestEachNodeIsShownWhereTheHostTells_O14(t *testing.T) {
 	w := newWorld(t, func(c *desk.Config) {
 		c.Nodes = func(network chain.Network) []chain.NodeHealth {

@@ -199,7 +199,7 @@ func TestListsOfAPersonOfSomeProjectsHaveThoseAlone(t *testing.T) {
 		require.NoError(t, err)
 		require.NotEqual(t, s.shop, inv.Project)
 	}
-	require.Contains(t, s.page("/search?q=A-10"), "Nothing.")
+	require.Contains(t, s.page("/search?q=A-1001"), "Nothing.")
 	tx := s.order("A-1003").Payments[0].Key.TxID
 	require.Contains(t, s.page("/search?q="+tx), "Nothing.")
 	require.Contains(t, s.page("/search?q=rent"), "Nothing.")

@@ -76,6 +76,7 @@ func (v *visit) render(status int, name, title string, body any) error {
 		return fmt.Errorf("render %s: %w", name, err)
 	}
 	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	v.w.Header().Set("Content-Length", strconv.Itoa(out.Len()))
 	v.w.WriteHeader(status)
 	_, _ = v.w.Write(out.Bytes()) // a client that has gone away needs no answer
 	return nil
