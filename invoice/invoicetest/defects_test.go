@@ -22,6 +22,9 @@ import (
 // A simulation that finds nothing proves nothing. Each of these defects has been shipped or could be, and must be found
 // within the given number of worlds.
 func TestDeliberateDefectsAreFound(t *testing.T) {
+	if testing.Short() {
+		t.Skip("plays many defects: not with -short")
+	}
 	for _, d := range []struct {
 		name   string
 		within uint64 // worlds

@@ -16,6 +16,9 @@ func inMemory() payouttest.Config {
 // TestDefectsOfSpendersAreFound plays worlds whose spenders make a mistake that other systems made. Faults of the
 // package itself are in internal/mutation.
 func TestDefectsOfSpendersAreFound(t *testing.T) {
+	if testing.Short() {
+		t.Skip("plays many defects: not with -short")
+	}
 	for name, c := range map[string]struct {
 		defect payouttest.Defect
 		seeds  uint64 // within which it is found

@@ -140,6 +140,9 @@ func TestSuiteOnDefects(t *testing.T) {
 }
 
 func TestDefectsFailByName(t *testing.T) {
+	if testing.Short() {
+		t.Skip("plays many defects: not with -short")
+	}
 	failed, _ := defect.Failed(t)
 	for name, d := range defects {
 		for _, c := range d.cases {
