@@ -470,6 +470,9 @@ func host(t *testing.T) (storetest.Host, *sqlite.Store) {
 }
 
 func TestDefectsFailByName(t *testing.T) {
+	if testing.Short() {
+		t.Skip("plays many defects: not with -short")
+	}
 	failed, out := defect.Failed(t)
 	require.False(t, bytes.Contains(out, []byte("panic:")), "%s", out)
 	must := func(defect string, cases []string) {
