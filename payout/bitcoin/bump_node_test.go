@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"fmt"
+	"math/big"
 	"testing"
 	"time"
 
@@ -179,7 +180,7 @@ func hurried(t *testing.T, s *shop) {
 type rated struct{ *bitcoin.Spender }
 
 // serviced lets a service pay a payee who pins, while fees rise: it bumps by itself, the float pays, and the books are the
-// chain.
+// chain. An operator chooses the fee of the bump's next version.
 func serviced(t *testing.T, n node, deep int) {
 	clock := time.Now()
 	now := func(c *bitcoin.Config) {
@@ -235,6 +236,18 @@ func serviced(t *testing.T, n node, deep int) {
 	require.NoError(t, err, p.State.Detail)
 	require.True(t, s.look(t, child).Versions[0].Pooled)
 	require.True(t, s.look(t, parent).Versions[0].Pooled)
+	clock = clock.Add(time.Second)
+	terms, err := service.HurryTerms(t.Context(), child.ID)
+	require.NoError(t, err)
+	fee := new(big.Int).Add(terms.Least, bigOf(500))
+	require.LessOrEqual(t, fee.Cmp(terms.Greatest), 0)
+	_, err = service.Hurry(t.Context(), child.ID, fee, "ann")
+	require.NoError(t, err)
+	look()
+	child, err = service.Transaction(t.Context(), child.ID)
+	require.NoError(t, err)
+	require.Equal(t, fee, child.Last().Fee, "as the operator chose")
+	require.True(t, s.look(t, child).Versions[len(child.Versions)-1].Pooled)
 	versions := len(parent.Versions)
 	clock = clock.Add(31 * time.Minute)
 	require.Len(t, look().Versions, versions, "what it pays for is not replaced")
