@@ -45,6 +45,8 @@ func (r *runner) stages(file string) []stage {
 		return []stage{{"payout/payouttest", []string{
 			"-test.run=TestEveryWorld", "-seed=1", "-seeds=" + strconv.Itoa(2*r.seeds),
 		}}, {pkg: "payout"}}
+	case strings.HasPrefix(file, "store/kv/"):
+		return []stage{{pkg: "store/kv"}}
 	case strings.HasPrefix(file, "store/"): // no mutation concerns speed and size
 		return []stage{{"store/sqlite", []string{"-test.skip=TestA44|TestA45|TheWALIs"}}}
 	}
