@@ -40,9 +40,8 @@ import (
 //
 // What stands in the way of matching at the same rate: 200 payments to invoices from anywhere among a million rewrite,
 // for each, a page of its own of the invoices, of the deadlines and of the events by invoice, and so many more pages go
-// to the WAL than where many invoices share a page. And the
-// 4,800 addresses that are nobody's cost a page each of the index of addresses (20 MB of it for a million, 200 MB for ten).
-// With ten million addresses the file is larger than many machines' memory: then each of those pages may come from the disk.
+// to the WAL than where many invoices share a page. With ten million addresses the file is larger than many machines' memory:
+// then each of those pages may come from the disk. The 4,800 addresses that are nobody's are told in memory.
 
 const (
 	fewIssued   = 1_000
