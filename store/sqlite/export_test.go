@@ -86,3 +86,6 @@ func (s *Store) LooksUp(addresses []chain.Address) int {
 
 // Wrote is the driver's connection that wrote last.
 func (s *Store) Wrote() any { return s.writer.last }
+
+// Knows reports whether there is a filter of places.
+func (s *Store) Knows() bool { return s.known.filter.Load() != nil }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -148,6 +149,9 @@ func follow(b *testing.B, path string, open int) *followed {
 	s, db := openAt(b, path)
 	p, err := s.Network(b.Context(), "eip155:1")
 	require.NoError(b, err)
+	for !s.Knows() { // as it is some minutes after the start
+		require.NoError(b, s.Tidy(b.Context(), math.MaxInt))
+	}
 	till, watcher := benchTill(b, s)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
