@@ -132,7 +132,7 @@ func (c *Cluster) run(m *member) error {
 		"--listen-client-urls", "http://" + m.client, "--advertise-client-urls", "http://" + m.client,
 		"--listen-peer-urls", "http://" + m.peer, "--initial-advertise-peer-urls", "http://" + m.peer,
 		"--initial-cluster", strings.Join(peers, ","), "--heartbeat-interval", "50", "--election-timeout", "500",
-		"--max-txn-ops", "32768", "--max-request-bytes", "10485760",
+		"--max-txn-ops", "32768", "--max-request-bytes", "10485760", "--quota-backend-bytes", "8589934592",
 	}
 	if c.cfg.NoSync {
 		args = append(args, "--unsafe-no-fsync")

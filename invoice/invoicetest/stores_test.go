@@ -152,7 +152,7 @@ func onPostgres(t *testing.T) func() store.Backend {
 func onEtcd(t *testing.T) func() store.Backend {
 	client := members.Client(t)
 	return func() store.Backend {
-		db, err := etcd.New(context.Background(), client, etcd.Config{Prefix: etcdtest.Prefix(), MaxOps: 2000})
+		db, err := etcd.New(context.Background(), client, etcd.Config{Prefix: etcdtest.Prefix()})
 		require.NoError(t, err)
 		return kv.New(db)
 	}

@@ -53,7 +53,7 @@ func on(t *testing.T, name string) func(testing.TB) payouttest.Store {
 		}
 	case "etcd":
 		return func(testing.TB) payouttest.Store {
-			db, err := etcd.New(t.Context(), members.Client(t), etcd.Config{Prefix: etcdtest.Prefix(), MaxOps: 2000})
+			db, err := etcd.New(t.Context(), members.Client(t), etcd.Config{Prefix: etcdtest.Prefix()})
 			require.NoError(t, err)
 			return kv.New(db)
 		}
