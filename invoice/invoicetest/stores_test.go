@@ -28,8 +28,9 @@ import (
 )
 
 var (
-	server  pgtest.Server
-	members = etcdtest.Server{Config: etcdserver.Config{NoSync: true}}
+	server pgtest.Server
+	// What a world does within minutes may take more bytes at once than shops need.
+	members = etcdtest.Server{Config: etcdserver.Config{NoSync: true, Flags: []string{"--max-request-bytes", "16777216"}}}
 )
 
 func TestMain(m *testing.M) {
@@ -152,7 +153,7 @@ func onPostgres(t *testing.T) func() store.Backend {
 func onEtcd(t *testing.T) func() store.Backend {
 	client := members.Client(t)
 	return func() store.Backend {
-		db, err := etcd.New(context.Background(), client, etcd.Config{Prefix: etcdtest.Prefix()})
+		db, err := etcd.New(context.Background(), client, etcd.Config{Prefix: etcdtest.Prefix(), MaxBytes: 15 << 20})
 		require.NoError(t, err)
 		return kv.New(db)
 	}

@@ -20,8 +20,9 @@ import (
 )
 
 var (
-	server  pgtest.Server
-	members = etcdtest.Server{Config: etcdserver.Config{NoSync: true}}
+	server pgtest.Server
+	// What a world does within minutes may take more bytes at once than shops need.
+	members = etcdtest.Server{Config: etcdserver.Config{NoSync: true, Flags: []string{"--max-request-bytes", "16777216"}}}
 )
 
 func TestMain(m *testing.M) { os.Exit(max(server.Main(m), members.Close())) }
@@ -53,7 +54,7 @@ func on(t *testing.T, name string) func(testing.TB) payouttest.Store {
 		}
 	case "etcd":
 		return func(testing.TB) payouttest.Store {
-			db, err := etcd.New(t.Context(), members.Client(t), etcd.Config{Prefix: etcdtest.Prefix()})
+			db, err := etcd.New(t.Context(), members.Client(t), etcd.Config{Prefix: etcdtest.Prefix(), MaxBytes: 15 << 20})
 			require.NoError(t, err)
 			return kv.New(db)
 		}
