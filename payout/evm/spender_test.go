@@ -517,11 +517,12 @@ func twentyPayouts(t *testing.T, w chaintest.World) {
 	for i := range sent { // the last one first: nodes keep them until the others are there
 		b.send(sent[len(sent)-1-i])
 	}
-	w.Mine(t, 1)
+	b.mineUntil(payout.Sighting.Mined, sent...)
 	for _, p := range wait {
 		sent = append(sent, b.start(p))
 	}
 	w.Mine(t, depth)
+	b.mineUntil(func(s payout.Sighting) bool { return s.Final }, sent...)
 	for i, tx := range sent {
 		require.False(t, b.post(tx).Failed)
 		require.Equal(t, fmt.Sprint(i+1), b.balance(w.Assets()[i%2], receivers[i]))

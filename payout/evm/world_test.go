@@ -292,7 +292,20 @@ func (b *till) look(t *payout.Transaction) payout.Look {
 func (b *till) settle(t *payout.Transaction) payout.Sighting {
 	b.t.Helper()
 	b.world.Mine(b.test, depth)
+	b.mineUntil(func(s payout.Sighting) bool { return s.Final }, t)
 	return b.post(t)
+}
+
+// mineUntil mines until a version of each is as it should be: a block may lack what a node has not looked at yet.
+func (b *till) mineUntil(is func(payout.Sighting) bool, all ...*payout.Transaction) {
+	b.t.Helper()
+	for range 10 {
+		if !slices.ContainsFunc(all, func(t *payout.Transaction) bool { return !slices.ContainsFunc(b.look(t).Versions, is) }) {
+			return
+		}
+		b.world.Mine(b.test, 1)
+	}
+	b.t.Fatal("ten more blocks do not have all of it")
 }
 
 // post books a final transaction.

@@ -68,7 +68,7 @@ export default async ({ open, check, calm, shot, same, args }) => {
   await at('passkey');
   await page.getByLabel('Name of the passkey').fill('This device');
   await page.getByRole('button', { name: 'Add it' }).click();
-  await page.getByText('This device').waitFor();
+  await page.locator('li', { hasText: 'This device' }).waitFor(); // of the account's page, which follows
   await at('');
   same(await page.locator('li', { hasText: 'This device' }).locator('.tag').innerText(), 'Passkey', 'the list of factors');
   calm(page, 'a passkey');
