@@ -24,7 +24,7 @@ func play(t *testing.T, o options) string {
 	t.Helper()
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("takes some seconds")
+		t.Skip("a real node: not with -short")
 	}
 	if o.chain == "btc" {
 		if _, err := devbtc.Program(); errors.Is(err, devbtc.ErrNoBtcd) && os.Getenv("CI") != "true" {

@@ -80,11 +80,7 @@ func planFund(v *visit) (*deed, error) {
 		"Book what came in", "Book it",
 		"It becomes the project's available balance, or the operator's float, which pays network fees. What invoices received is booked by itself.",
 	)
-	projects, err := v.choices()
-	if err != nil {
-		return nil, err
-	}
-	project, err := v.wanted()
+	projects, project, err := v.choice()
 	if err != nil {
 		return nil, err
 	}

@@ -393,8 +393,12 @@ func (v *visit) readTakings() (sum takingsSum, known, later bool, err error) {
 	v.takings.mu.Lock()
 	sum, known = v.takings.sums[v.takingsKey()]
 	v.takings.mu.Unlock()
-	if known && now.Sub(sum.at) <= takingsAge && !now.Before(sum.at) {
+	empty := emptyTakings(now)
+	switch known = known && sum.first.Equal(empty.first); {
+	case known && now.Sub(sum.at) <= takingsAge && !now.Before(sum.at):
 		return sum, true, false, nil
+	case known && sum.large(): // and still is
+		return sum, true, true, nil
 	}
 	fresh, err := v.addTakings(now, takingsNow)
 	switch {
@@ -403,10 +407,19 @@ func (v *visit) readTakings() (sum takingsSum, known, later bool, err error) {
 	case !fresh.bounded:
 		v.keepTakings(fresh)
 		return fresh, true, false, nil
-	case known && sum.first.Equal(fresh.first):
+	case known:
 		return sum, true, true, nil
 	}
-	return emptyTakings(now), false, true, nil
+	return empty, false, true, nil
+}
+
+// large reports whether the sum is of more invoices than are added up while a person waits.
+func (t takingsSum) large() bool {
+	n := 0
+	for _, count := range t.counts {
+		n += count
+	}
+	return n > takingsNow
 }
 
 // addTakingsLater adds up what readTakings has left, once the page is with whoever asked for it, unless somebody does already.

@@ -365,11 +365,7 @@ func (v *visit) offeredAct(inv invoice.Invoice, name string, do invoiceDo) *deed
 
 // planInvoice plans a new invoice, as at a till.
 func planInvoice(v *visit) (*deed, error) {
-	projects, err := v.choices()
-	if err != nil {
-		return nil, err
-	}
-	project, err := v.wanted()
+	projects, project, err := v.choice()
 	if err != nil {
 		return nil, err
 	}

@@ -51,11 +51,7 @@ const maxBalances = 50
 
 // money shows what belongs to whom, whether it is there, and which networks are stopped.
 func (v *visit) money() error {
-	projects, err := v.choices()
-	if err != nil {
-		return err
-	}
-	wanted, err := v.wanted()
+	projects, wanted, err := v.choice()
 	if err != nil {
 		return err
 	}

@@ -35,10 +35,7 @@ type receiversPage struct {
 // receiversOf returns the project and the network that the URL selects, by default the first ones that the person may
 // choose, and the choices.
 func (v *visit) receiversOf() (project string, network chain.Network, projects []invoice.Project, err error) {
-	if projects, err = v.choices(); err != nil {
-		return "", "", nil, err
-	}
-	if project, err = v.wanted(); err != nil {
+	if projects, project, err = v.choice(); err != nil {
 		return "", "", nil, err
 	}
 	if project == "" && len(projects) > 0 {

@@ -260,7 +260,7 @@ func planResendAll(v *visit) (*deed, error) {
 	}
 	looked := counted(page.invoices, "invoice", "invoices") + " and " + counted(page.payouts, "payout", "payouts")
 	d.facts = append(d.facts, fact{Name: "Given up", Value: strconv.Itoa(dead)}, fact{Name: "Refused so far", Value: strconv.Itoa(len(found) - dead)},
-		fact{Name: "Looked at", Value: looked + ""})
+		fact{Name: "Looked at", Value: looked})
 	for _, u := range urls {
 		d.facts = append(d.facts, fact{Name: "Sent to", Value: u, Code: true})
 	}

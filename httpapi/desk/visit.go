@@ -367,6 +367,14 @@ func (v *visit) wanted() (string, error) {
 	return p.ID, err
 }
 
+// choice returns the projects to choose from, and the id of the one that the URL selects; "" if it selects none.
+func (v *visit) choice() (projects []invoice.Project, wanted string, err error) {
+	if projects, err = v.choices(); err == nil {
+		wanted, err = v.wanted()
+	}
+	return projects, wanted, err
+}
+
 // position returns a number of the URL that is not negative; 0 if there is none.
 func (v *visit) position(name string) int64 {
 	n, err := strconv.ParseInt(v.query(name), 10, 64)

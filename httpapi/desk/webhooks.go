@@ -50,11 +50,7 @@ func (v *visit) endpointRows(p invoice.Project, lately messagesLately) []endpoin
 
 // webhooks shows the endpoints of projects, and the messages that need a person among the latest.
 func (v *visit) webhooks() error {
-	projects, err := v.choices()
-	if err != nil {
-		return err
-	}
-	wanted, err := v.wanted()
+	projects, wanted, err := v.choice()
 	if err != nil {
 		return err
 	}
