@@ -101,3 +101,56 @@ func (w *world) ratio(a, b invoice.Invoice) string {
 	asset := a.Quote.Asset
 	return asset.Decimal(a.Quote.Due).Div(asset.Decimal(b.Quote.Due)).String()
 }
+
+func TestAnInvoiceIsNotQuotedForATimeThatTheChainSaysIsOver(t *testing.T) {
+	for name, again := range map[string]func(*world, invoice.Invoice) (invoice.Invoice, error){
+		"quoted anew": requote,
+		"refreshed": func(w *world, inv invoice.Invoice) (invoice.Invoice, error) {
+			return w.svc.Refresh(w.t.Context(), invoice.Act{Project: "shop", Invoice: inv.ID}, 0)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := &clockwork{}
+			inWorld(t, func(w *world) {
+				inv := w.create()
+				w.pass(2 * time.Hour)
+				given := w.get(inv)
+				require.NotZero(t, given.State.ReleasedAt)
+				c.set(-50 * time.Minute)
+				_, err := again(w, inv)
+				var refused *invoice.InvalidError
+				require.ErrorAs(t, err, &refused)
+				require.Equal(t, given.Version, w.get(inv).Version)
+
+				c.set(-3 * time.Hour) // that far behind, a clock is known to be wrong
+				w.mine(1)
+				fresh, err := again(w, inv)
+				require.NoError(t, err)
+				require.Equal(t, invoice.StatusNew, fresh.State.Status)
+				c.set(0)
+				w.pass(20 * time.Minute)
+				w.wants(inv, invoice.StatusNew, 0)
+			}, pooled(2), withClock(c), func(cfg *invoice.Config) { cfg.Chains[0].Pool.Quarantine = time.Minute })
+		})
+	}
+}
+
+func TestAPlaceThatAnInvoiceJustGotIsNotGivenUpAtOnce(t *testing.T) {
+	c := &clockwork{}
+	inWorld(t, func(w *world) {
+		inv := w.create()
+		w.pass(2 * time.Hour)
+		require.NotZero(t, w.get(inv).State.ReleasedAt)
+		w.pay(inv, "SIM", "10")
+		w.mine(4)
+		w.wants(inv, invoice.StatusExpired, exact|invoice.OutcomeLate)
+		w.pass(10 * time.Minute)
+		c.set(-20 * time.Minute)
+		fresh, err := w.svc.Refresh(t.Context(), invoice.Act{Project: "shop", Invoice: inv.ID}, 0)
+		require.NoError(t, err)
+		require.Zero(t, fresh.State.ReleasedAt)
+		c.set(0)
+		w.pass(2 * time.Hour)
+		require.NotZero(t, w.get(inv).State.ReleasedAt)
+	}, pooled(2), withClock(c), func(cfg *invoice.Config) { cfg.Chains[0].Pool.Quarantine = time.Minute })
+}

@@ -32,20 +32,21 @@ func (s *Service) SetStatus(ctx context.Context, a Act, to Status) (Invoice, err
 		kind, err := transition(inv.State, inv.Terms.Standing, to)
 		next.Kind = kind
 		if kind == ActionReopen && !inv.Terms.Standing {
-			next.Until = next.At.Add(inv.Deadline.Sub(inv.CreatedAt))
+			next.Until = s.reopenedUntil(inv, next.At, 0)
 		}
 		return true, err
 	})
 }
 
 // Refresh makes an expired invoice new again at its quote, with a window to pay that begins now; a zero window is as
-// long as the first one. An invoice whose address was given up gets another one. A new invoice is returned unchanged.
-// For any other status it returns a [TransitionError].
+// long as the first one. An invoice whose address was given up gets another one, unless the window is over by the time of
+// the chain, which is refused with an [InvalidError]. A new invoice is returned unchanged. For any other status it
+// returns a [TransitionError].
 func (s *Service) Refresh(ctx context.Context, a Act, window time.Duration) (Invoice, error) {
 	if err := s.checkWindow(window); err != nil {
 		return Invoice{}, err
 	}
-	reopen := reopening(window)
+	reopen := s.reopening(window)
 	inv, err := s.act(ctx, a, func(inv Invoice, next *Action) (bool, error) {
 		if !inv.State.ReleasedAt.IsZero() {
 			return false, errReleased
@@ -87,7 +88,7 @@ func (s *Service) Requote(ctx context.Context, a Act, window time.Duration) (Inv
 		return Invoice{}, err
 	}
 	return s.move(ctx, a.Project, a.Invoice, func(before Invoice, c clock) (*edit, error) {
-		after, next, err := withAction(before, a, c, reopening(window))
+		after, next, err := withAction(before, a, c, s.reopening(window))
 		if err != nil || next.Kind == "" {
 			return nil, err
 		}
@@ -119,7 +120,7 @@ func (s *Service) checkWindow(window time.Duration) error {
 }
 
 // reopening plans to make an expired invoice new again, with the window or the first one.
-func reopening(window time.Duration) planned {
+func (s *Service) reopening(window time.Duration) planned {
 	return func(inv Invoice, next *Action) (bool, error) {
 		if inv.State.Status == StatusNew {
 			return false, nil
@@ -127,9 +128,15 @@ func reopening(window time.Duration) planned {
 		if inv.State.Status != StatusExpired || inv.Terms.Standing {
 			return false, &TransitionError{inv.State.Status, StatusNew, "cannot be changed"}
 		}
-		next.Kind, next.Until = ActionReopen, next.At.Add(cmp.Or(window, inv.Deadline.Sub(inv.CreatedAt)))
+		next.Kind, next.Until = ActionReopen, s.reopenedUntil(inv, next.At, window)
 		return true, nil
 	}
+}
+
+// reopenedUntil returns the deadline of an invoice that is made new again with the window, or with as much time as at
+// first if it is zero.
+func (s *Service) reopenedUntil(inv Invoice, at time.Time, window time.Duration) time.Time {
+	return at.Add(cmp.Or(window, inv.Deadline.Sub(inv.CreatedAt)) + s.clockBehind(inv.Network()))
 }
 
 // errReleased is returned when the invoice needs another place first.

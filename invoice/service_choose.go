@@ -93,7 +93,7 @@ func (s *Service) moveOnce(ctx context.Context, project, id string, plan func(In
 	if err != nil {
 		return Invoice{}, err
 	}
-	if e.by.Kind == "" && c.head.Time.After(before.EffectiveDeadline()) { // the chain's time decides, not our clock
+	if c.head.Time.After(e.inv.EffectiveDeadline()) { // the chain's time decides, not our clock
 		return Invoice{}, refuse("asset", e.inv.Quote.Asset.Code, "cannot be chosen, since the time to pay is over")
 	}
 	if e.by.Kind != "" {

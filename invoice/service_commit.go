@@ -122,9 +122,11 @@ func (s *Service) put(ctx context.Context, b *Batch, d decision) error {
 
 // conclude decides about an invoice whose facts have changed and commits it alone.
 func (s *Service) conclude(ctx context.Context, before, after Invoice, extra []draft, by Action, c clock, b Batch) (Invoice, error) {
-	c, err := s.withOldest(ctx, after, c)
-	if err != nil {
-		return Invoice{}, err
+	if len(b.Claims) == 0 { // else the oldest head is not known, and what is claimed now is not given up now
+		var err error
+		if c, err = s.withOldest(ctx, after, c); err != nil {
+			return Invoice{}, err
+		}
 	}
 	d, err := decided(before, after, nil, extra, by, c)
 	if err != nil {

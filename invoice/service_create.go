@@ -139,7 +139,7 @@ func (s *Service) draft(r Request, createdAt time.Time) (Invoice, AssetConfig, e
 		}
 	}
 	orDefault(&r.Window, s.cfg.Window)
-	r.Window += s.clockBehind(asset)
+	r.Window += s.clockBehind(asset.ID.Network())
 	return Invoice{
 		ID: newID(s.cfg.Now()), Project: r.Project, OrderID: r.OrderID, Name: r.Name, CallbackURL: r.CallbackURL,
 		Format: r.Format, Data: r.Data, Price: r.Price, Terms: terms, CreatedAt: createdAt, UpdatedAt: createdAt,
@@ -147,10 +147,10 @@ func (s *Service) draft(r Request, createdAt time.Time) (Invoice, AssetConfig, e
 	}, asset, nil
 }
 
-// clockBehind returns the extra time that an invoice gets when our clock lags the asset's network by more than MaxAhead
-// and so must be wrong: once it is corrected, the deadline would have passed already.
-func (s *Service) clockBehind(a AssetConfig) time.Duration {
-	n := s.chains[a.ID.Network()]
+// clockBehind returns the extra time that an invoice gets when our clock lags its network by more than MaxAhead and so
+// must be wrong: once it is corrected, the deadline would have passed already.
+func (s *Service) clockBehind(id chain.Network) time.Duration {
+	n := s.chains[id]
 	if n == nil {
 		return 0
 	}
