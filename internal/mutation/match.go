@@ -228,6 +228,16 @@ var matchTable = []mutation{
 		rule: "confirmations and deadlines go by the network of the invoice",
 	},
 	{
+		name: "a place is given up in the decision that claims it", file: "invoice/service_commit.go",
+		from: `	if len(b.Claims) == 0 { // else`, to: `	if true { // else`,
+		rule: "an invoice holds what it claims",
+	},
+	{
+		name: "an invoice is quoted for a time that is over", file: "invoice/service_choose.go",
+		from: `	if c.head.Time.After(e.inv.EffectiveDeadline()) {`, to: `	if false {`,
+		rule: "an invoice that is quoted can be paid",
+	},
+	{
 		name: "held places of other networks are not looked at", file: "invoice/service_commit.go",
 		from: `		if p.Head.Time.Before(c.oldest) {`, to: `		if false {`,
 		rule: "a place on a network that is not being seen is not given up",
