@@ -1,6 +1,9 @@
 package main
 
-const keptFile = "store/kv/message.go"
+const (
+	keptFile = "store/kv/message.go"
+	bodyFile = "store/kv/body.go"
+)
 
 var kvTable = []mutation{
 	{
@@ -35,5 +38,62 @@ var kvTable = []mutation{
 		from: `		t.put(key("message", m.Message.ID), m.site().String())
 `, to: ``,
 		rule: "messages of before are read and sent",
+	},
+	{
+		name: "each receiver has a body of its own", file: bodyFile,
+		from: `	if !is {
+		at = bodySite{`, to: `	if !is || true {
+		at = bodySite{`,
+		rule: "a body is kept once for all receivers",
+	},
+	{
+		name: "all receivers of an event get the same body", file: bodyFile,
+		from: `b := body{ownerOf(m.Message), m.Message.Seq, string(m.Message.Body)}
+	at, is := t.bodies[b]`, to: `b := body{ownerOf(m.Message), m.Message.Seq, string(m.Message.Body)}
+	at, is := t.bodies[b]
+	for other := range t.bodies {
+		if len(other.text) == len(b.text) {
+			at, is = t.bodies[other], true
+		}
+	}`,
+		rule: "each receiver gets its own body, byte for byte",
+	},
+	{
+		name: "bodies of events are not found", file: "store/kv/feed.go",
+		from: `bodySite{Position: last + 1, Size: len(ev.Body)}`, to: `bodySite{}`,
+		rule: "a body that the event has is kept with the event alone",
+	},
+	{
+		name: "a body is sent although some of it is missing", file: bodyFile,
+		from: `	if len(text) != at.Size {`, to: `	if len(text) == 0 {`,
+		rule: "what is damaged is not sent",
+	},
+	{
+		name: "an event may end too early", file: bodyFile,
+		from: ` || ev.Size != len(text)) {`, to: `) {`,
+		rule: "an event that is damaged is reported",
+	},
+	{
+		name: "a delivery rewrites the body", file: keptFile,
+		from: `		bare.Message.Body = nil`, to: ``,
+		rule: "a delivery costs the same however long the body is",
+	},
+	{
+		name: "bodies of events of before are lost", file: bodyFile,
+		from: `	if ev.Event.Body = ev.Body; len(text) > 0 {`, to: `	if ev.Event.Body = nil; len(text) > 0 {`,
+		rule: "events of before are read",
+	},
+	{
+		name: "messages of before are not claimed", file: "store/kv/outbox.go",
+		from: `	return t.message(to)`, to: `	return nil`,
+		rule: "messages of before are read and sent",
+	},
+	{
+		name: "a message is claimed without its body", file: "store/kv/outbox.go",
+		from: `			if m != nil {
+				t.fill(m)
+			}
+`, to: ``,
+		rule: "each receiver gets its own body, byte for byte",
 	},
 }

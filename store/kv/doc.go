@@ -31,7 +31,8 @@
 //
 // # What it costs
 //
-// An invoice is a JSON document, with keys that lead to it; each payment and each message is a document of its own.
+// An invoice is a JSON document, with keys that lead to it; each payment and each message is a document of its own, and what an
+// event tells several receivers in one format is kept once.
 // The cost of a read or a write grows with what it asks for, and with the open payments of the invoices in
 // question, but neither with their settled payments and messages nor with the number of invoices. There are three exceptions. For every
 // page, a listing reads all invoices of the project, or of all projects if the query names none; use store/sqlite or

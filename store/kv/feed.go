@@ -4,17 +4,9 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
-	"encoding/json"
-	"errors"
 
 	"github.com/cointill/cointill/invoice"
 )
-
-// event has its body as bytes: JSON would not preserve a RawMessage byte for byte.
-type event struct {
-	invoice.Event
-	Body []byte
-}
 
 // end is the key of the last position that was used or skipped.
 func end() string { return key("last position") }
@@ -26,8 +18,10 @@ func (t *txn) addEvent(ev invoice.Event) {
 	t.require(t.get(history) == "", conflict(ev.Subject(), "event %d is taken", ev.Seq))
 	ev.Position = int64(last + 1)
 	t.store(end(), last+1)
-	t.store(feed, event{ev, ev.Body})
+	t.putEvent(feed, ev)
 	t.put(history, feed)
+	about := ownerOf(invoice.Message{Invoice: ev.Invoice, Payout: ev.Payout})
+	t.wrote(body{about, ev.Seq, string(ev.Body)}, bodySite{Position: last + 1, Size: len(ev.Body)})
 }
 
 // skip makes sure that no event gets a position up to this one any more.
@@ -49,19 +43,14 @@ type events struct {
 
 // add reads the event under the key.
 func (e *events) add(k, record string) {
-	var ev event
 	position := int64(binary.BigEndian.Uint64([]byte(k[len(k)-8:])))
-	err := json.Unmarshal([]byte(record), &ev)
-	if err == nil && ev.Position != position {
-		err = errors.New("it is not the event of this position")
-	}
+	ev, err := decodeEvent(record, position)
 	if err != nil {
 		e.damaged.Positions = append(e.damaged.Positions, position)
 		e.damaged.Err = cmp.Or(e.damaged.Err, err)
 		return
 	}
-	ev.Event.Body = ev.Body
-	e.found = append(e.found, ev.Event)
+	e.found = append(e.found, ev)
 }
 
 // all returns the events, with an error if any could not be read.

@@ -12,16 +12,17 @@ import (
 	"github.com/cointill/cointill/webhook"
 )
 
-// message is a message with its history. Each is a document of its own, so that what is recorded of one costs the same
-// however many there are about its invoice.
+// message is a message with its history. Each is a document of its own, without a long body, so that what is recorded of one
+// costs the same however many there are about its invoice and however long they are.
 type message struct {
-	webhook.Record
-	N     uint64    // messages due at the same time are sent in the order of their commits
-	Since time.Time // when Due was set
-	Ready bool      // no earlier message is due
-	Tried int
-	Token int64 // of the latest claim
-	Open  bool  // that claim is not recorded yet
+	webhook.Record           // its body is missing until fill if BodyAt is not zero
+	BodyAt         bodySite  `json:",omitzero"`
+	N              uint64    // messages due at the same time are sent in the order of their commits
+	Since          time.Time `json:",omitzero"`  // when Due was set
+	Ready          bool      `json:",omitempty"` // no earlier message is due
+	Tried          int       `json:",omitempty"`
+	Token          int64     `json:",omitempty"` // of the latest claim
+	Open           bool      `json:",omitempty"` // that claim is not recorded yet
 
 	stored []entry // the keys that lead to it, except for its id
 }
@@ -84,7 +85,7 @@ func (m *message) entries() []entry {
 	out := []entry{{"undelivered", key("undelivered", m.Message.Project, m.Message.URL, at.owner, at.seq, at.n), at.String()}}
 	if m.Ready {
 		out = append(out,
-			entry{"due", key("due", m.Message.Endpoint, m.Due, m.N), claimable(m.Message.Endpoint, id)},
+			entry{"due", key("due", m.Message.Endpoint, m.Due, m.N), claimable(m.Message.Endpoint, at)},
 			entry{"since", key("since", m.Since, id), id})
 	}
 	return out
@@ -104,7 +105,12 @@ func (t *txn) keep(m *message) {
 		}
 	}
 	m.stored = is
-	t.store(m.site().key(), m)
+	t.putBody(m)
+	bare := *m
+	if m.BodyAt.Size > 0 {
+		bare.Message.Body = nil
+	}
+	t.store(m.site().key(), bare)
 }
 
 // messageAt returns the message at the site, or nil with an [invoice.DamagedError] of the transaction.

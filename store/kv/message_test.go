@@ -20,7 +20,7 @@ import (
 // measured counts the bytes that are read and written.
 type measured struct {
 	kv.DB
-	bytes int
+	bytes, written int
 }
 
 func (db *measured) View(ctx context.Context, f func(kv.Tx) error) error {
@@ -44,6 +44,7 @@ func (tx measuredTx) Get(key []byte) ([]byte, error) {
 
 func (tx measuredTx) Put(key, value []byte) error {
 	tx.db.bytes += len(value)
+	tx.db.written += len(value)
 	return tx.Tx.Put(key, value)
 }
 
@@ -81,8 +82,11 @@ func TestAMessageCostsTheSameHoweverManyThereAreAboutItsInvoice(t *testing.T) {
 }
 
 // packed is a database as it was when messages were kept in the document of their invoice or payout.
-func packed(t *testing.T) *sorted {
-	text, err := os.ReadFile("testdata/packed.json")
+func packed(t *testing.T) *sorted { return stored(t, "testdata/packed.json") }
+
+// stored is a database that a file has.
+func stored(t *testing.T, file string) *sorted {
+	text, err := os.ReadFile(file)
 	require.NoError(t, err)
 	var pairs []struct{ Key, Value []byte }
 	require.NoError(t, json.Unmarshal(text, &pairs))

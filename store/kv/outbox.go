@@ -13,8 +13,17 @@ import (
 	"github.com/cointill/cointill/webhook"
 )
 
-// claimable returns the value under the endpoint and due time of a message: enough to find both without reading it.
-func claimable(endpoint, id string) string { return endpoint + "\x00" + id }
+// claimable returns the value under the endpoint and due time of a message: enough to find both without reading more.
+func claimable(endpoint string, at site) string { return endpoint + "\x00" + at.String() }
+
+// claimed returns the message that the entry leads to, or nil. Entries of before have its id.
+func (t *txn) claimed(e entry) *message {
+	_, to, _ := strings.Cut(e.value, "\x00")
+	if at, is := siteOf(to); is {
+		return t.messageAt(at)
+	}
+	return t.message(to)
+}
 
 // Claim implements [webhook.Outbox]. It uses the system clock.
 func (s *Store) Claim(ctx context.Context, q webhook.ClaimQuery) ([]webhook.Delivery, error) {
@@ -34,8 +43,10 @@ func (s *Store) Claim(ctx context.Context, q webhook.ClaimQuery) ([]webhook.Deli
 	}
 	return update(ctx, s, "claim messages", func(t *txn) (out []webhook.Delivery) {
 		for _, e := range t.claimable(q, now) {
-			_, id, _ := strings.Cut(e.value, "\x00")
-			m := t.message(id)
+			m := t.claimed(e)
+			if m != nil {
+				t.fill(m)
+			}
 			if t.postponed(e, now.Add(q.Lease)) {
 				continue
 			}
@@ -47,7 +58,7 @@ func (s *Store) Claim(ctx context.Context, q webhook.ClaimQuery) ([]webhook.Deli
 			}
 			m.Token, m.Open, m.Due, m.Since = m.Token+1, true, now.Add(q.Lease), now
 			t.keep(m)
-			out = append(out, webhook.Delivery{Claim: webhook.Claim{Message: id, Token: m.Token}, Message: m.Message, Tried: m.Tried})
+			out = append(out, webhook.Delivery{Claim: webhook.Claim{Message: m.Message.ID, Token: m.Token}, Message: m.Message, Tried: m.Tried})
 		}
 		return out
 	})
@@ -210,8 +221,7 @@ func (s *Store) GiveUp(ctx context.Context, q webhook.GiveUpQuery) (int, error) 
 	}
 	return update(ctx, s, "give up messages", func(t *txn) (n int) {
 		for _, e := range overdue(t) {
-			_, id, _ := strings.Cut(e.value, "\x00")
-			m := t.message(id)
+			m := t.claimed(e)
 			if t.postponed(e, time.Now().UTC()) {
 				continue
 			}
@@ -246,7 +256,9 @@ func (s *Store) NextDue(ctx context.Context) (wait time.Duration, some bool, err
 // History implements [webhook.Outbox].
 func (s *Store) History(ctx context.Context, invoiceID string) ([]webhook.Record, error) {
 	return view(ctx, s, "read history", func(t *txn) (out []webhook.Record) {
-		for _, m := range t.messages(invoiceID) {
+		all := t.messages(invoiceID)
+		t.fill(all...)
+		for _, m := range all {
 			out = append(out, m.record())
 		}
 		return out
@@ -274,6 +286,7 @@ func (s *Store) Resend(ctx context.Context, invoiceID, receiver string) (invoice
 		t.keep(m)
 		t.freeNext(m, now)
 		t.delete(key("gone", m.Message.Project, m.Message.URL))
+		t.fill(m)
 		return m.Message
 	})
 }

@@ -14,10 +14,11 @@ import (
 // txn is a transaction. Its first error sticks, ends every scan and undoes the transaction, so that few callers have to
 // check errors: results after an error are meaningless, and the database gets no more calls.
 type txn struct {
-	tx    Tx
-	docs  map[string]*doc // to be stored at the end
-	order []string        // in which they were asked for
-	err   error
+	tx     Tx
+	docs   map[string]*doc   // to be stored at the end
+	order  []string          // in which they were asked for
+	bodies map[body]bodySite // that it has written
+	err    error
 }
 
 func (t *txn) fail(err error) { t.err = cmp.Or(t.err, err) }
@@ -108,6 +109,26 @@ func (t *txn) scan(s span) iter.Seq2[string, string] {
 			s.from = found[scanned-1][0] + "\x00"
 		}
 	}
+}
+
+// many returns the values of the keys that exist.
+func (t *txn) many(keys []string) map[string]string {
+	out := make(map[string]string, len(keys))
+	if len(keys) == 1 {
+		out[keys[0]] = t.get(keys[0])
+		return out
+	}
+	var spans []span
+	for _, k := range slices.Compact(slices.Sorted(slices.Values(keys))) {
+		spans = append(spans, span{k, k + "\x00"})
+	}
+	t.announce(spans)
+	for _, s := range spans {
+		for k, value := range t.scan(s) {
+			out[k] = value
+		}
+	}
+	return out
 }
 
 // announce says what is about to be scanned, to a database that wants to know.
