@@ -473,6 +473,22 @@ func TestWhatIsTooLargeIsRefusedAndItsNeighboursAreNot(t *testing.T) {
 	}))
 }
 
+// The servers and the client are set up as OPERATING.md says.
+func TestAnUpdateMayHaveAllThatIsAllowed(t *testing.T) {
+	db, err := etcd.New(t.Context(), one.Client(t), etcd.Config{Prefix: etcdtest.Prefix()})
+	require.NoError(t, err)
+	const keys, each = 20_000, 8 << 20 / 20_000
+	require.NoError(t, db.Update(t.Context(), func(tx kv.Tx) error {
+		for i := range keys {
+			key := fmt.Sprintf("a key as long as those of messages are, with the id of its project, its invoice and its URL %06d", i)
+			if err := tx.Put([]byte(key), make([]byte, each-len(key))); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
 func TestWhatTheServersOrTheClientRefuseAsTooLargeIsNotStored(t *testing.T) {
 	cfg := etcdtest.ClientConfig(one.Client(t).Endpoints())
 	for name, size := range map[string]int{"client": 2 << 20, "servers": 30 << 20} {
