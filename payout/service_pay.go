@@ -519,19 +519,43 @@ func (r *round) planBump(ctx context.Context, w Wallet, t Transaction, most *big
 }
 
 // unbettered forgets what an operator chose for a transaction that cannot have it, once the payouts say why: he may choose
-// again.
+// again. Of one that has no payouts and is to be cancelled, it says so: later ones of its sender wait for it.
 func (r *round) unbettered(ctx context.Context, t Transaction, why, failed error) error {
-	if t.Hurry == nil || failed != nil {
+	if failed != nil {
 		return failed
 	}
-	r.log.Warn("a transaction cannot be hurried", "network", r.n.id, "transaction", t.ID, "fee", t.Hurry.Fee, "error", why)
-	t.Hurry = nil
+	known := t
+	if t.Hurry != nil {
+		r.log.Warn("a transaction cannot be hurried", "network", r.n.id, "transaction", t.ID, "fee", t.Hurry.Fee, "error", why)
+		t.Hurry = nil
+	}
+	if detail := uncancelled(t, why); detail != "" && t.Detail != detail {
+		r.log.Error("money out needs a person", "network", r.n.id, "transaction", t.ID, "reason", "it cannot be cancelled", "error", why)
+		t.Detail = detail
+	}
+	if t.Hurry == known.Hurry && t.Detail == known.Detail {
+		return nil
+	}
 	t.Version++
 	if err := r.commit(ctx, Batch{Transactions: []Transaction{t}, Fence: r.fence}); err != nil {
-		return fmt.Errorf("store that a transaction is not hurried: %w", err)
+		return fmt.Errorf("store that a transaction has no other version: %w", err)
 	}
 	r.note(t)
 	return nil
+}
+
+// uncancelled returns what a transaction says that is to be cancelled and cannot be at present, without figures, which change;
+// empty if its payouts say so, or if it ends by itself.
+func uncancelled(t Transaction, why error) string {
+	if !t.Cancel || len(t.Payouts) > 0 {
+		return ""
+	}
+	for _, kind := range []error{ErrFeeTooHigh, ErrNoCoins} {
+		if errors.Is(why, kind) {
+			return "it cannot be cancelled: " + kind.Error()
+		}
+	}
+	return ""
 }
 
 // mostBump returns the most that bumps of the transaction may cost. Those of a bump share what is reserved for it.

@@ -1,11 +1,14 @@
 package payout_test
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"math/big"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -202,4 +205,45 @@ func TestSweepNow_IsRefused(t *testing.T) {
 	s.stop()
 	_, err = s.SweepNow(t.Context(), coin, false, "ben")
 	require.ErrorIs(t, err, payout.ErrStopped)
+}
+
+// No payout says that the top-up of an address cannot be cancelled, and those after it wait for its number.
+func TestATransactionWithoutPayoutsThatCannotBeCancelledSaysSo(t *testing.T) {
+	for _, why := range []error{payout.ErrFeeTooHigh, payout.ErrNoCoins} {
+		on(t, func(t *testing.T, s *shop) {
+			var log bytes.Buffer
+			w := spread(t, s, 60, 60)
+			w.topUp["addr of inv0"], w.topUp["addr of inv1"] = true, true
+			s.open(func(c *payout.Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+			s.signer.set(payout.ErrLater)
+			_, err := s.SweepNow(t.Context(), coin, false, "ben")
+			require.NoError(t, err)
+			s.look()
+			require.Equal(t, []string{"top_up lane", "top_up lane"}, s.underWay())
+			all, err := s.store.OpenTransactions(t.Context(), network)
+			require.NoError(t, err)
+			_, err = s.CancelTransaction(t.Context(), all[0].ID, "ben")
+			require.NoError(t, err)
+			s.replaceFails(fmt.Errorf("%w: 11 is the least", why))
+			s.look()
+			s.replaceFails(fmt.Errorf("%w: 12 is the least", why))
+			s.look()
+			got, err := s.Transaction(t.Context(), all[0].ID)
+			require.NoError(t, err)
+			require.Equal(t, "it cannot be cancelled: "+why.Error(), got.Detail)
+			require.Equal(t, 1, strings.Count(log.String(), "money out needs a person"), log.String())
+			require.Contains(t, log.String(), got.ID)
+
+			r, err := s.Export(t.Context(), all[0].ID) // what is signed after all is sent, so that those after it go on
+			require.NoError(t, err)
+			_, err = s.Import(t.Context(), all[0].ID, r.N, signedForm(r.Unsigned))
+			require.NoError(t, err)
+			s.look()
+			got, err = s.Transaction(t.Context(), all[0].ID)
+			require.NoError(t, err)
+			require.Contains(t, s.spender.sent, got.Last().TxID)
+			require.Empty(t, got.Detail)
+			s.sound()
+		})
+	}
 }

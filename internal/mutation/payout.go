@@ -271,11 +271,7 @@ var payoutTable = []mutation{
 	},
 	{
 		name: "a choice that cannot be is kept", file: "payout/service_pay.go",
-		from: `	if t.Hurry == nil || failed != nil {
-		return failed
-	}`, to: `	if true {
-		return failed
-	}`,
+		from: `	if t.Hurry == known.Hurry && t.Detail == known.Detail {`, to: `	if t.Detail == known.Detail {`,
 		rule: "what an operator chose and cannot be is forgotten",
 	},
 	{
@@ -312,5 +308,27 @@ var payoutTable = []mutation{
 	if err == nil {
 		err = s.change(`,
 		rule: "a receiver that was forbidden is paid no more",
+	},
+	{
+		name: "the cancellation of what was never signed costs an eighth more", file: "payout/evm/replace.go",
+		from: `	return s.affordable(gas, asked.replacing(signed), limit)`, to: `	return p, ok`,
+		rule: "no number is held because its cancellation is dearer than what is reserved",
+	},
+	{
+		name: "what no signer has seen is outbid", file: "payout/evm/replace.go",
+		from: `		if v.Offered || v.Signed() {`, to: `		if v.Fee != nil {`,
+		rule: "a version costs no more than it has to",
+	},
+	{
+		name: "a cancellation does not outbid what is signed", file: "payout/evm/replace.go",
+		from: `		if v.Signed() {
+			signed = append`, to: `		if v.Signed() && v.Fee == nil {
+			signed = append`,
+		rule: "a version takes the place of those that were sent",
+	},
+	{
+		name: "nobody hears that a top-up cannot be cancelled", file: "payout/service_pay.go",
+		from: `	if !t.Cancel || len(t.Payouts) > 0 {`, to: `	if t.Cancel || len(t.Payouts) > 0 {`,
+		rule: "what is stuck says so",
 	},
 }

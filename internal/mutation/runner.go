@@ -41,6 +41,8 @@ func (r *runner) stages(file string) []stage {
 		return []stage{{pkg: "payout/sepa"}, {pkg: "payout/sepa/bank"}}
 	case strings.HasPrefix(file, "payout/gateway/"):
 		return []stage{{pkg: "payout/gateway"}}
+	case strings.HasPrefix(file, "payout/evm/"):
+		return []stage{{"payout/evm", []string{"-test.short"}}}
 	case strings.HasPrefix(file, "payout/"): // the simulation first: what it misses, the tables may have
 		return []stage{{"payout/payouttest", []string{
 			"-test.run=TestEveryWorld", "-seed=1", "-seeds=" + strconv.Itoa(2*r.seeds),

@@ -459,6 +459,92 @@ func TestAReplacementThatNoBlockTakesIsNotMade(t *testing.T) {
 	require.LessOrEqual(t, v.Fee.Cmp(new(big.Int).Mul(tx.Last().Fee, big.NewInt(6))), 0)
 }
 
+// What no signer has signed here is in no pool that we know of, and its number must not be held because another version would
+// have to pay an eighth more than is reserved.
+func TestReplace_TheCancellationOfWhatWasNeverSignedNeedsNoHigherFee(t *testing.T) {
+	eighth := func(fee *big.Int) *big.Int {
+		return new(big.Int).Div(new(big.Int).Mul(fee, big.NewInt(9)), big.NewInt(8))
+	}
+	for name, c := range map[string]struct {
+		offered, signed bool
+		room            bool  // more is reserved than the first version costs
+		baseFee         int64 // when it is cancelled, in gwei; 0 for what it was
+		most            bool  // the first version is as dear as Config.Fees permits
+		legacy          bool
+		tooHigh, same   bool
+	}{
+		"no signer saw it":                         {same: true},
+		"no signer saw it, by gas prices":          {legacy: true, same: true},
+		"no signer saw it, and prices have limits": {most: true, same: true},
+		"no signer saw it, whatever is reserved":   {room: true, same: true},
+		"no signer saw it, and blocks want more":   {baseFee: 20, tooHigh: true},
+		"no signer saw it, and blocks want less":   {baseFee: 5},
+		"a signer saw it":                          {offered: true, same: true},
+		"a signer saw it, and prices have limits":  {offered: true, most: true, room: true, same: true},
+		"a signer saw it, and blocks want more":    {offered: true, baseFee: 20, tooHigh: true},
+		"a signer may have sent it":                {offered: true, room: true},
+		"it is signed":                             {signed: true, tooHigh: true},
+		"it is signed, and prices have limits":     {signed: true, most: true, room: true, tooHigh: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			if c.legacy {
+				f.baseFee = nil
+			}
+			b := fakeTill(t, f)
+			tx := b.plan(b.payment(b.coin, someone, 5))
+			tx.Versions[0].Offered = c.offered
+			if c.signed {
+				b.sign(tx)
+			}
+			if c.baseFee > 0 {
+				f.baseFee = big.NewInt(c.baseFee * 1e9)
+			}
+			if c.most {
+				b.config.Fees.MaxPrice = big.NewInt(21e9)
+				b.restart()
+			}
+			first, greatest := tx.Last().Fee, tx.Last().Fee
+			if c.room {
+				greatest = new(big.Int).Mul(first, big.NewInt(2))
+			}
+			tx.Cancel = true
+			v, err := b.spender.Replace(t.Context(), b, *tx, greatest)
+			if c.tooHigh {
+				require.ErrorIs(t, err, payout.ErrFeeTooHigh)
+				return
+			}
+			require.NoError(t, err)
+			require.True(t, v.Cancels)
+			require.Equal(t, tx.Anchor, v.Spends[0])
+			require.LessOrEqual(t, v.Fee.Cmp(greatest), 0)
+			switch {
+			case c.same:
+				require.Equal(t, first.String(), v.Fee.String())
+			case c.room:
+				require.Equal(t, eighth(first).String(), v.Fee.String(), "where it was sent it is replaced")
+			default:
+				require.Negative(t, v.Fee.Cmp(first))
+			}
+		})
+	}
+}
+
+// The cancellation of what is signed elsewhere replaces all that is signed here.
+func TestReplace_ACancellationReplacesWhatIsSigned(t *testing.T) {
+	b := fakeTill(t, newFake())
+	tx := b.sign(b.plan(b.payment(b.coin, someone, 5)))
+	second, err := b.spender.Replace(t.Context(), b, *tx, ether)
+	require.NoError(t, err)
+	second.Offered = true
+	tx.Versions, tx.Cancel = append(tx.Versions, second), true
+	v, err := b.spender.Replace(t.Context(), b, *tx, second.Fee)
+	require.NoError(t, err)
+	require.Equal(t, second.Fee.String(), v.Fee.String())
+	_, err = b.spender.Replace(t.Context(), b, *tx, new(big.Int).Sub(second.Fee, big.NewInt(21_000)))
+	require.ErrorIs(t, err, payout.ErrFeeTooHigh)
+}
+
 // An operator chooses what the next version costs at most, whatever a node suggests, and the tip gets what is left.
 func TestHurry_ANextVersionCostsWhatWasChosen(t *testing.T) {
 	for _, legacy := range []bool{false, true} {

@@ -13,9 +13,11 @@ import (
 )
 
 // Replace implements [payout.Spender]. The next version has the same nonce, receiver and amount, or moves nothing from
-// the sender to itself for Cancel. Its tip and its greatest fee exceed those of all versions by an eighth, rounded up,
-// which every node takes. With Hurry, the greatest fee is what counts: the tip gets what that leaves beside twice the base
-// fee. A sweep of native coin brings what its fee takes more less.
+// the sender to itself for Cancel. Its tip and its greatest fee exceed those of all versions that a signer may have signed by an
+// eighth, rounded up, which every node takes. A cancellation that cannot have so much exceeds those that are signed here: the
+// others may be in no pool, and else no later number of the sender could ever be mined. Where one of them is in a pool after
+// all, nodes refuse the cancellation, and blocks take that one. With Hurry, the greatest fee is what counts: the tip gets what
+// that leaves beside twice the base fee. A sweep of native coin brings what its fee takes more less.
 func (s *Spender) Replace(ctx context.Context, w payout.Wallet, t payout.Transaction, greatest *big.Int) (payout.Version, error) {
 	v, err := s.replace(ctx, w, t, greatest)
 	if err != nil {
@@ -76,26 +78,44 @@ func (s *Spender) replacement(ctx context.Context, w payout.Wallet, t payout.Tra
 		return r, err
 	}
 	asked.legacy = last.tx.Type() == types.LegacyTxType
-	r.price = asked.replacing(earlier)
 	if t.Cancel {
 		r.move = move{to: common.HexToAddress(string(r.from.address)), units: new(big.Int)}
 		if r.gas, err = s.gas(ctx, r.from, r.move); err != nil {
 			return r, err
 		}
 	}
-	if t.Hurry != nil {
-		r.price = s.chosen(t.Hurry, r.gas, asked, earlier)
-	}
 	limit := new(big.Int).Set(greatest)
 	if most := s.c.Fees.MaxPrice; most != nil {
 		limit = smaller(limit, s.fee(r.gas, price{most: most}))
 	}
 	var ok bool
-	if r.price, ok = s.affordable(r.gas, r.price, limit); !ok {
+	if r.price, ok = s.outbids(t, earlier, asked, r.gas, limit); !ok {
 		return r, fmt.Errorf("%w: %s is the least for another version, and %s the greatest",
 			payout.ErrFeeTooHigh, s.fee(r.gas, price{most: r.price.least}), greatest)
 	}
 	return s.covered(ctx, w, open, t, last, r)
+}
+
+// outbids returns the price of a version that takes the place of those before it, at which gas costs at most the limit; ok is
+// false if there is none. What no signer has seen is in no way.
+func (s *Spender) outbids(t payout.Transaction, earlier []Unsigned, asked price, gas uint64, limit *big.Int) (p price, ok bool) {
+	var shown, signed []Unsigned
+	for i, v := range t.Versions {
+		if v.Offered || v.Signed() {
+			shown = append(shown, earlier[i])
+		}
+		if v.Signed() {
+			signed = append(signed, earlier[i])
+		}
+	}
+	p = asked.replacing(shown)
+	if t.Hurry != nil {
+		p = s.chosen(t.Hurry, gas, asked, shown)
+	}
+	if p, ok = s.affordable(gas, p, limit); ok || !t.Cancel {
+		return p, ok
+	}
+	return s.affordable(gas, asked.replacing(signed), limit)
 }
 
 // covered checks that the sender has what the version takes. What a sweep of native coin pays more for its fee, it

@@ -35,6 +35,8 @@ func suite(t *testing.T, w chaintest.World, anvil bool) {
 		{"P27_ATokenThatMovesSomethingElseIsNeitherPaidNorFailed", movesSomethingElse, false},
 		{"P10_AStuckTransactionIsReplacedUntilOneIsMined", replaced, false},
 		{"P10_ACancelledPayoutIsPaidToOurselves", cancelled, false},
+		{"P8_TheNumberOfWhatWasNeverSignedHoldsUpNoOther", neverSigned, false},
+		{"P10_WhatTheSignerSentByItselfIsPaidAndNotCancelled", sentBySigner, false},
 		{"P8_AGapIsFilledFirst", gapFilled, false},
 		{"P8_WhatANodeForgotIsSentAgainAsItWas", forgotten, true},
 		{"P9_TheNodesPendingCountIsNoNonce", pendingIsNoNonce, false},
@@ -270,6 +272,54 @@ func cancelled(t *testing.T, w chaintest.World) {
 		require.Equal(t, "0", b.balance(asset, to))
 		b.balanced()
 	}
+}
+
+// exported returns a transaction that a signer may have signed, and one after it that waits for it.
+func exported(b *till, to chain.Address) (first, second *payout.Transaction) {
+	first = b.plan(b.payment(b.coin, to, 10))
+	first.Versions[0].Offered, first.Stage = true, payout.StageOffered
+	second = b.start(b.payment(b.coin, to, 100))
+	b.world.Mine(b.test, 1)
+	require.Zero(b.t, b.look(second).Versions[0].Height, "it waits for the one before it")
+	return first, second
+}
+
+// cancelFor makes and signs the version that cancels a transaction, which costs no more than the transaction itself.
+func (b *till) cancelFor(tx *payout.Transaction) {
+	b.t.Helper()
+	tx.Cancel = true
+	v, err := b.spender.Replace(b.t.Context(), b, *tx, tx.Last().Fee)
+	require.NoError(b.t, err)
+	tx.Versions = append(tx.Versions, v)
+	require.NoError(b.t, tx.Check())
+	b.sign(tx)
+}
+
+func neverSigned(t *testing.T, w chaintest.World) {
+	b := newTill(t, w)
+	to := w.Address(t)
+	first, second := exported(b, to)
+	b.cancelFor(first)
+	b.send(first)
+	b.settle(first)
+	b.settle(second)
+	require.Positive(t, b.look(first).Versions[1].Height)
+	require.Equal(t, "100", b.balance(b.coin, to))
+	b.balanced()
+}
+
+func sentBySigner(t *testing.T, w chaintest.World) {
+	b := newTill(t, w)
+	to := w.Address(t)
+	first, second := exported(b, to)
+	b.misuse(1, 0, 0, to, 10) // the signer's program, with a higher fee of its own
+	b.cancelFor(first)
+	refused(t, b.spender.Send(t.Context(), first.Last()), payout.RefusedFee)
+	b.settle(second)
+	look := b.look(first)
+	require.True(t, look.Versions[0].Final)
+	require.Zero(t, look.Versions[1].Height)
+	require.Equal(t, "110", b.balance(b.coin, to), "each once")
 }
 
 func gapFilled(t *testing.T, w chaintest.World) {
