@@ -39,7 +39,7 @@ func TestDecide_WhatAnOperatorChoseIsFollowed(t *testing.T) {
 	}{
 		"at once":                         {tx: hurriedAt(0, a), look: seen(pooled), act: actReplace, bump: true, kept: true},
 		"by nobody's choice later":        {tx: oneTransaction(StageSigned, a), look: seen(pooled)},
-		"not before it was sent":          {tx: with(hurriedAt(0, a), func(tx *Transaction) { tx.SentAt = noon.Add(-time.Second) }), look: seen(pooled), kept: true},
+		"not before it was sent":          {tx: with(hurriedAt(0, a), func(tx *Transaction) { tx.SentAt = time.Time{} }), look: seen(nowhere), act: actSend, kept: true},
 		"what nodes forgot is sent first": {tx: with(hurriedAt(0, a), func(tx *Transaction) { tx.SentAt = noon.Add(-time.Minute) }), look: seen(nowhere), act: actSend, kept: true},
 		"not once it would be done anyway": {
 			tx: with(hurriedAt(-30*time.Minute, a), func(tx *Transaction) { tx.SentAt = noon.Add(time.Minute) }), look: seen(pooled),

@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cointill/cointill/payout"
 	"github.com/stretchr/testify/require"
@@ -234,5 +235,74 @@ func TestHurry_ABumpWhereNothingIsReplaced(t *testing.T) {
 		_, err = s.Hurry(t.Context(), tx.ID, big.NewInt(13), "ben")
 		require.ErrorIs(t, err, payout.ErrNotUnderWay)
 		require.ErrorContains(t, err, child.ID, "the one that can be hurried")
+	})
+}
+
+// clockedSpender makes the next version at a time of its own.
+type clockedSpender struct {
+	*fakeSpender
+	at time.Time
+}
+
+func (s *clockedSpender) Replace(ctx context.Context, w payout.Wallet, t payout.Transaction, greatest *big.Int) (payout.Version, error) {
+	v, err := s.fakeSpender.Replace(ctx, w, t, greatest)
+	v.At = s.at
+	return v, err
+}
+
+func TestANewVersionIsSentAtOnceWhateverTheClocksSay(t *testing.T) {
+	for name, made := range map[string]time.Duration{"at the instant of the one before": 0, "earlier": -time.Minute, "later": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			on(t, func(t *testing.T, s *shop) {
+				s.open(func(c *payout.Config) { c.Networks[0].Spender = &clockedSpender{s.spender, noon.Add(made)} })
+				p, tx := slowShop(s)
+				require.Equal(t, noon, tx.SentAt)
+				s.hurry(tx, 7)
+				s.look()
+				second := s.transactionOf(p).Last().TxID
+				require.NotEqual(t, tx.Last().TxID, second)
+				require.Equal(t, []string{tx.Last().TxID, second}, s.spender.sent)
+				s.look()
+				require.Len(t, s.spender.sent, 2)
+
+				s.wait(2 * time.Hour) // as long as no block has it
+				s.look()
+				require.Len(t, s.transactionOf(p).Versions, 3)
+				require.Len(t, s.spender.sent, 3)
+			})
+		})
+	}
+}
+
+// The document of a transaction of before does not say which version was sent.
+func TestANewVersionOfWhatWasStoredBeforeIsSentAtOnce(t *testing.T) {
+	on(t, func(t *testing.T, s *shop) {
+		s.open(func(c *payout.Config) { c.Networks[0].Spender = &clockedSpender{s.spender, noon} })
+		p, tx := slowShop(s)
+		require.Equal(t, 1, tx.Sent)
+		tx.Sent = 0
+		tx.Version++
+		require.NoError(t, s.store.CommitPayouts(t.Context(), payout.Batch{Transactions: []payout.Transaction{tx}}))
+		s.look()
+		require.Len(t, s.spender.sent, 1, "what was sent is not sent again")
+		s.hurry(tx, 7)
+		s.look()
+		require.Len(t, s.spender.sent, 2)
+		require.Equal(t, 2, s.transactionOf(p).Sent)
+	})
+}
+
+// The process ended, or a signer's own program sent it: nobody wrote down that it was sent, and a node has it.
+func TestWhatANodeHasGetsAHigherFeeWhoeverSentIt(t *testing.T) {
+	on(t, func(t *testing.T, s *shop) {
+		p, tx := slowShop(s)
+		was := s.transactionOf(p)
+		was.SentAt, was.Sent = time.Time{}, 0
+		was.Version++
+		require.NoError(t, s.store.CommitPayouts(t.Context(), payout.Batch{Transactions: []payout.Transaction{was}}))
+		s.wait(2 * time.Hour)
+		s.look()
+		require.Len(t, s.transactionOf(p).Versions, 2)
+		require.NotEqual(t, tx.Last().TxID, s.transactionOf(p).Last().TxID)
 	})
 }

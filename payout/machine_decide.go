@@ -483,7 +483,7 @@ func (f facts) carried() bool {
 // carried decides about a transaction that a bump pays for: what the bump spends has to be in the pool before it.
 func (d *decision) carried(f facts) {
 	i := f.tx.maker(f.child.Anchor)
-	if !f.look.Versions[i].Pooled && f.now.Sub(f.tx.SentAt) >= f.rules.resend {
+	if !f.look.Versions[i].Pooled && f.again() {
 		d.act, d.send = actSend, i
 	}
 	for k := range d.payouts {
@@ -524,14 +524,17 @@ func (f facts) givenUp() bool { return f.parent != nil && f.parent.Cancel && f.p
 // lost reports whether no node has the newest signed version, and it is time to send it, for the first time or again.
 func (f facts) lost() bool {
 	i := f.tx.newestSigned()
-	return i >= 0 && !f.look.Versions[i].Pooled && (f.unsent(i) || f.now.Sub(f.tx.SentAt) >= f.rules.resend)
+	return i >= 0 && !f.look.Versions[i].Pooled && (f.unsent(i) || f.again())
 }
 
 // unsent reports whether the version is the newest, and was never sent.
-func (f facts) unsent(i int) bool { return i == len(f.tx.Versions)-1 && !f.sent() }
+func (f facts) unsent(i int) bool { return i == len(f.tx.Versions)-1 && f.tx.newestSent() < i }
 
-// sent reports whether the newest version was sent.
-func (f facts) sent() bool { return !f.tx.SentAt.IsZero() && !f.tx.SentAt.Before(f.tx.Last().At) }
+// again reports whether what nodes forgot may be sent again. A time to come is that of a clock that was wrong.
+func (f facts) again() bool {
+	since := f.now.Sub(f.tx.SentAt)
+	return since < 0 || since >= f.rules.resend
+}
 
 // sent notes that a node or a block has the payout's transaction.
 func (d *decision) sent(k int, txID string, height uint64, why Reason, detail string) {

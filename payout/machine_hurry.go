@@ -8,10 +8,11 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// due reports whether it is time for a higher fee: an operator chose one, or no block took the newest version in time.
+// due reports whether it is time for a higher fee of what was sent: an operator chose one, or no block took the newest version
+// in time.
 func (f facts) due() bool {
 	last := f.tx.Last()
-	return (f.hurries() || f.now.Sub(last.At) >= f.rules.bump) && f.sent() && last.Expires.IsZero() && !f.givenUp()
+	return (f.hurries() || f.now.Sub(last.At) >= f.rules.bump) && last.Expires.IsZero() && !f.givenUp()
 }
 
 // hurries reports whether the choice of an operator is to be followed. It lapses when a block has the transaction, when that

@@ -387,7 +387,7 @@ func (r *round) send(ctx context.Context, d decision) (Transaction, bool, error)
 	default:
 		r.log.Warn("sending failed; the transaction may have been taken", "network", r.n.id, "transaction", t.ID, "error", err)
 	}
-	t.SentAt = r.now()
+	t.Sent, t.SentAt = max(t.newestSent(), i)+1, r.now()
 	t.Version++
 	b := Batch{Transactions: []Transaction{t}, Fence: r.fence}
 	for _, p := range d.payouts {
@@ -445,6 +445,7 @@ func (r *round) replace(ctx context.Context, d decision) (Transaction, bool, err
 		t.Versions = t.Versions[:len(t.Versions)-1]
 	}
 	v.Hurry, t.Hurry = t.Hurry, nil
+	t.Sent = t.newestSent() + 1 // before there is another that it could be
 	t.Versions = append(t.Versions, v)
 	t.Refused = ""
 	t.Version++

@@ -85,10 +85,13 @@ type Transaction struct {
 	Fee       *big.Int  `json:"fee,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
-	SentAt    time.Time `json:"sent_at,omitzero"`  // when the newest version was first sent
-	Detail    string    `json:"detail,omitempty"`  // the node's last refusal, for people
-	Refused   string    `json:"refused,omitempty"` // why the signer never signs the only version
-	Version   int64     `json:"version"`           // number of commits, from 1
+	SentAt    time.Time `json:"sent_at,omitzero"` // when a version was sent last
+	// Sent is how many versions there are up to the newest one that was sent; 0 if none was, or if it was stored before this
+	// was kept.
+	Sent    int    `json:"sent,omitempty"`
+	Detail  string `json:"detail,omitempty"`  // the node's last refusal, for people
+	Refused string `json:"refused,omitempty"` // why the signer never signs the only version
+	Version int64  `json:"version"`           // number of commits, from 1
 }
 
 // Version is one transaction as it is or was to be signed.
@@ -200,6 +203,20 @@ func (t Transaction) unsigned() int {
 		}
 	}
 	return -1
+}
+
+// newestSent returns the index of the newest version that was sent, or -1. Of what was stored without Sent, it goes by times: a
+// version that was made when something was sent counts as sent. If it was not, it is sent with what nodes forget.
+func (t Transaction) newestSent() int {
+	if t.Sent > 0 || t.SentAt.IsZero() {
+		return t.Sent - 1
+	}
+	for i, v := range slices.Backward(t.Versions) {
+		if v.Signed() && !t.SentAt.Before(v.At) {
+			return i
+		}
+	}
+	return 0
 }
 
 // locks returns the names of all locks that any version needs, each once, the anchor first.

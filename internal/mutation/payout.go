@@ -331,4 +331,29 @@ var payoutTable = []mutation{
 		from: `	if !t.Cancel || len(t.Payouts) > 0 {`, to: `	if t.Cancel || len(t.Payouts) > 0 {`,
 		rule: "what is stuck says so",
 	},
+	{
+		name: "whether a version was sent is a question of clocks", file: "payout/machine_decide.go",
+		from: `f.tx.newestSent() < i }`, to: `f.tx.SentAt.Before(f.tx.Last().At) }`,
+		rule: "a new version is sent at once",
+	},
+	{
+		name: "nobody writes down which version was sent", file: "payout/service_pay.go",
+		from: `	t.Sent, t.SentAt = max(t.newestSent(), i)+1, r.now()`, to: `	t.Sent, t.SentAt = 0, r.now()`,
+		rule: "a new version is sent at once",
+	},
+	{
+		name: "which version was sent is not known of what was stored before", file: "payout/service_pay.go",
+		from: `	t.Sent = t.newestSent() + 1 // before`, to: `	// before`,
+		rule: "a new version is sent at once",
+	},
+	{
+		name: "what a wrong clock sent is not sent again for as long as it was wrong", file: "payout/machine_decide.go",
+		from: `	return since < 0 || since >= f.rules.resend`, to: `	return since >= f.rules.resend`,
+		rule: "what nodes forgot is sent again",
+	},
+	{
+		name: "what was sent and not written down keeps its fee", file: "payout/machine_hurry.go",
+		from: `	return (f.hurries() || f.now.Sub(last.At) >= f.rules.bump) && last`, to: `	return !f.unsent(len(f.tx.Versions)-1) && (f.hurries() || f.now.Sub(last.At) >= f.rules.bump) && last`,
+		rule: "what no block takes gets a higher fee",
+	},
 }
