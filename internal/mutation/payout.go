@@ -356,4 +356,24 @@ var payoutTable = []mutation{
 		from: `	return (f.hurries() || f.now.Sub(last.At) >= f.rules.bump) && last`, to: `	return !f.unsent(len(f.tx.Versions)-1) && (f.hurries() || f.now.Sub(last.At) >= f.rules.bump) && last`,
 		rule: "what no block takes gets a higher fee",
 	},
+	{
+		name: "open transactions are read before the locks", file: "payout/evm/nonce.go",
+		from: `	locked, err := w.Locked(ctx, names)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read locks: %w", err)
+	}
+	open, err := w.Open(ctx)
+`, to: `	open, err := w.Open(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read open transactions: %w", err)
+	}
+	locked, err := w.Locked(ctx, names)
+`,
+		rule: "no balance is taken twice",
+	},
+	{
+		name: "a sweep that another process began meanwhile is not seen", file: "payout/evm/sweep.go",
+		from: `	if err := busy(p.open, h.Address); err != nil { // it`, to: `	if err := busy(nil, h.Address); err != nil { // it`,
+		rule: "an address is swept by one transaction at a time",
+	},
 }

@@ -19,28 +19,29 @@ func nonceName(a chain.Address, nonce uint64) string {
 }
 
 // nonce returns the next nonce of an address that has sent count transactions: the lowest one that is not locked. So a
-// gap is filled before anything else. It never asks a node what is pending: nodes forget that.
+// gap is filled before anything else. It never asks a node what is pending: nodes forget that. It also returns the open
+// transactions, read after the locks: whoever plans at the same time, in another process, is among them, or takes the same nonce.
 //
 // It returns a RefusedError: RefusedStopped if a transaction of the address is on the chain that is none of ours, and
 // RefusedTooSoon if too many wait for their block.
-func (s *Spender) nonce(ctx context.Context, w payout.Wallet, open []payout.Transaction, a chain.Address, count uint64) (uint64, error) {
-	taken, err := s.taken(ctx, w, open, a, count)
+func (s *Spender) nonce(ctx context.Context, w payout.Wallet, a chain.Address, count uint64) (uint64, []payout.Transaction, error) {
+	taken, open, err := s.taken(ctx, w, a, count)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	if err := s.foreign(taken, open, a, count); err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	for n := count; n < count+uint64(s.c.InFlight); n++ {
 		if !taken[n] {
-			return n, nil
+			return n, open, nil
 		}
 	}
-	return 0, refusal(payout.RefusedTooSoon, "%d transactions of %s wait for their block", s.c.InFlight, a)
+	return 0, nil, refusal(payout.RefusedTooSoon, "%d transactions of %s wait for their block", s.c.InFlight, a)
 }
 
-// taken returns which nonces around the count are known to be ours.
-func (s *Spender) taken(ctx context.Context, w payout.Wallet, open []payout.Transaction, a chain.Address, count uint64) (map[uint64]bool, error) {
+// taken returns which nonces around the count are known to be ours, and the open transactions.
+func (s *Spender) taken(ctx context.Context, w payout.Wallet, a chain.Address, count uint64) (map[uint64]bool, []payout.Transaction, error) {
 	var names []string
 	byName := map[string]uint64{}
 	for n := count - min(count, window); n < count+uint64(s.c.InFlight); n++ {
@@ -49,7 +50,11 @@ func (s *Spender) taken(ctx context.Context, w payout.Wallet, open []payout.Tran
 	}
 	locked, err := w.Locked(ctx, names)
 	if err != nil {
-		return nil, fmt.Errorf("read locks: %w", err)
+		return nil, nil, fmt.Errorf("read locks: %w", err)
+	}
+	open, err := w.Open(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read open transactions: %w", err)
 	}
 	taken := map[uint64]bool{}
 	for name := range locked {
@@ -64,14 +69,14 @@ func (s *Spender) taken(ctx context.Context, w payout.Wallet, open []payout.Tran
 		}
 		n, err := strconv.ParseUint(text, 10, 64)
 		if err != nil {
-			return nil, fmt.Errorf("transaction %s: its anchor %.64q has no nonce", t.ID, t.Anchor)
+			return nil, nil, fmt.Errorf("transaction %s: its anchor %.64q has no nonce", t.ID, t.Anchor)
 		}
 		if n >= count && t.Mined >= 0 && t.Height > 0 {
-			return nil, fmt.Errorf("%w: transaction %s with nonce %d is in a block, and it counts %d", ErrBehind, t.ID, n, count)
+			return nil, nil, fmt.Errorf("%w: transaction %s with nonce %d is in a block, and it counts %d", ErrBehind, t.ID, n, count)
 		}
 		taken[n] = true
 	}
-	return taken, nil
+	return taken, open, nil
 }
 
 // foreign returns an error if somebody else used the key of the address, as far as the chain's count shows that. What

@@ -77,16 +77,12 @@ type planner struct {
 
 // planner reads what a new transaction of a lane depends on.
 func (s *Spender) planner(ctx context.Context, w payout.Wallet, l lane) (*planner, error) {
-	open, err := w.Open(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read open transactions: %w", err)
-	}
-	// The count is read after what is stored: what was mined in between is known to be ours.
+	// What is stored is read after the count: so all that the chain counts is known to be ours.
 	h, p, err := s.priced(ctx, l.address)
 	if err != nil {
 		return nil, err
 	}
-	n, err := s.nonce(ctx, w, open, l.address, h.counts[0])
+	n, open, err := s.nonce(ctx, w, l.address, h.counts[0])
 	if err != nil {
 		return nil, err
 	}

@@ -69,10 +69,6 @@ type replacement struct {
 func (s *Spender) replacement(ctx context.Context, w payout.Wallet, t payout.Transaction, earlier []Unsigned, greatest *big.Int) (replacement, error) {
 	last := earlier[len(earlier)-1]
 	r := replacement{from: laneOfTx(last), move: moveIn(last), gas: last.tx.Gas()}
-	open, err := w.Open(ctx)
-	if err != nil {
-		return r, fmt.Errorf("read open transactions: %w", err)
-	}
 	_, asked, err := s.priced(ctx)
 	if err != nil {
 		return r, err
@@ -93,7 +89,7 @@ func (s *Spender) replacement(ctx context.Context, w payout.Wallet, t payout.Tra
 		return r, fmt.Errorf("%w: %s is the least for another version, and %s the greatest",
 			payout.ErrFeeTooHigh, s.fee(r.gas, price{most: r.price.least}), greatest)
 	}
-	return s.covered(ctx, w, open, t, last, r)
+	return s.covered(ctx, w, t, last, r)
 }
 
 // outbids returns the price of a version that takes the place of those before it, at which gas costs at most the limit; ok is
@@ -120,13 +116,17 @@ func (s *Spender) outbids(t payout.Transaction, earlier []Unsigned, asked price,
 
 // covered checks that the sender has what the version takes. What a sweep of native coin pays more for its fee, it
 // brings less.
-func (s *Spender) covered(ctx context.Context, w payout.Wallet, open []payout.Transaction, t payout.Transaction, last Unsigned, r replacement) (replacement, error) {
+func (s *Spender) covered(ctx context.Context, w payout.Wallet, t payout.Transaction, last Unsigned, r replacement) (replacement, error) {
 	fee := s.fee(r.gas, r.price)
 	if t.Purpose == payout.PurposeSweep && !r.move.isToken() && !t.Cancel {
 		more := new(big.Int).Sub(fee, new(big.Int).Add(last.Fee, s.c.Fees.Extra))
 		if r.move.units = new(big.Int).Sub(r.move.units, more); r.move.units.Sign() <= 0 {
 			return r, fmt.Errorf("%w: nothing would be left of the sweep", payout.ErrNoCoins)
 		}
+	}
+	open, err := w.Open(ctx)
+	if err != nil {
+		return r, fmt.Errorf("read open transactions: %w", err)
 	}
 	free, err := payout.Free(ctx, w, open, holdingName(r.from.address, s.coin.ID), t.ID)
 	if err != nil {

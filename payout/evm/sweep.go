@@ -39,6 +39,9 @@ func (s *Spender) sweep(ctx context.Context, w payout.Wallet, h payout.Holding, 
 	if err != nil {
 		return payout.Plan{}, "", err
 	}
+	if err := busy(p.open, h.Address); err != nil { // it was begun meanwhile
+		return payout.Plan{}, "", err
+	}
 	has, err := p.has(ctx, h.Asset)
 	if err != nil {
 		return payout.Plan{}, "", err
@@ -83,10 +86,8 @@ func (s *Spender) sweepable(ctx context.Context, w payout.Wallet, h payout.Holdi
 	if err != nil {
 		return fmt.Errorf("read open transactions: %w", err)
 	}
-	for _, t := range waiting(open, h.Address) {
-		if !t.Foreign { // such a one is the planner's to refuse
-			return fmt.Errorf("%w: transaction %s is under way", payout.ErrNoCoins, t.ID)
-		}
+	if err := busy(open, h.Address); err != nil {
+		return err
 	}
 	locked, err := w.Locked(ctx, []string{topUpName(h.Address)})
 	if err != nil {
@@ -94,6 +95,16 @@ func (s *Spender) sweepable(ctx context.Context, w payout.Wallet, h payout.Holdi
 	}
 	if id, is := locked[topUpName(h.Address)]; is {
 		return fmt.Errorf("%w: top-up %s is under way", payout.ErrNoCoins, id)
+	}
+	return nil
+}
+
+// busy returns ErrNoCoins while a transaction of the address is under way.
+func busy(open []payout.Transaction, a chain.Address) error {
+	for _, t := range waiting(open, a) {
+		if !t.Foreign { // such a one is the planner's to refuse
+			return fmt.Errorf("%w: transaction %s is under way", payout.ErrNoCoins, t.ID)
+		}
 	}
 	return nil
 }

@@ -1,10 +1,13 @@
 package evm_test
 
 import (
+	"context"
 	"math/big"
+	"slices"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common/hexutil"
+	"github.com/ethereum/go-ethereum/rpc"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cointill/cointill/chain"
@@ -233,4 +236,117 @@ func TestReplace_TheSenderMustHaveTheHigherFee(t *testing.T) {
 	v, err := b.spender.Replace(t.Context(), b, *tx, ether)
 	require.NoError(t, err, "what is not paid is there for the fee")
 	require.True(t, v.Cancels)
+}
+
+// meddler does something at the n-th call of a wallet or a node, before it is answered: what another process does meanwhile.
+type meddler struct {
+	*till
+	*fakeNode
+	calls, at int
+	do        func()
+}
+
+func (m *meddler) called() {
+	if m.calls++; m.calls == m.at {
+		m.do()
+	}
+}
+
+func (m *meddler) Holding(ctx context.Context, name string) (payout.Holding, error) {
+	m.called()
+	return m.till.Holding(ctx, name)
+}
+
+func (m *meddler) Open(ctx context.Context) ([]payout.Transaction, error) {
+	m.called()
+	return m.till.Open(ctx)
+}
+
+func (m *meddler) Locked(ctx context.Context, names []string) (map[string]string, error) {
+	m.called()
+	return m.till.Locked(ctx, names)
+}
+
+func (m *meddler) CallContext(ctx context.Context, result any, method string, args ...any) error {
+	m.called()
+	return m.fakeNode.CallContext(ctx, result, method, args...)
+}
+
+func (m *meddler) BatchCallContext(ctx context.Context, batch []rpc.BatchElem) error {
+	m.called()
+	return m.fakeNode.BatchCallContext(ctx, batch)
+}
+
+// What a balance has is not locked by name. Two processes that plan at once, on a store without leases, still never take it
+// twice: one sees what the other has stored, or takes the same number, and the store refuses the second.
+func TestTwoThatPlanAtOnceTakeNothingTwice(t *testing.T) {
+	type planned func(*till, payout.Wallet) (payout.Plan, payout.Purpose, error)
+	token := func(b *till, w payout.Wallet) (payout.Plan, payout.Purpose, error) {
+		b.holds(3, b.coin, tokenFee)
+		return b.spender.Sweep(b.t.Context(), w, b.holds(3, b.token, big.NewInt(5000)), payout.SweepOrder{})
+	}
+	topUp := func(b *till, w payout.Wallet) (payout.Plan, payout.Purpose, error) {
+		b.holdsLane(ether)
+		return b.spender.Sweep(b.t.Context(), w, b.holds(3, b.token, big.NewInt(5000)), payout.SweepOrder{})
+	}
+	coinOf := func(index uint32) planned {
+		return func(b *till, w payout.Wallet) (payout.Plan, payout.Purpose, error) {
+			return b.spender.Sweep(b.t.Context(), w, b.holds(index, b.coin, ether), payout.SweepOrder{})
+		}
+	}
+	pay := func(b *till, w payout.Wallet) (payout.Plan, payout.Purpose, error) {
+		p := b.payment(b.coin, someone, 1)
+		p.Units = new(big.Int).Mul(ether, big.NewInt(99))
+		plan, err := b.spender.Plan(b.t.Context(), w, []payout.Payout{p})
+		return plan, payout.PurposePay, err
+	}
+	for name, c := range map[string]struct{ first, second planned }{
+		"a token twice":                   {token, token},
+		"the top-up for a token twice":    {topUp, topUp},
+		"coin twice":                      {coinOf(4), coinOf(4)},
+		"coin, after a token":             {token, coinOf(3)},
+		"nearly all of the lane's, twice": {pay, pay},
+	} {
+		for _, mined := range []bool{false, true} {
+			at := 1
+			for ; plansAfter(t, name, at, mined, c.first, c.second); at++ {
+			}
+			require.Greater(t, at, 4, "%s: too little is asked", name)
+		}
+	}
+}
+
+// plansAfter checks that the second plan takes nothing that the first one takes, which another process stores, and may even
+// have mined, at the n-th call that the second one makes. It returns false once there are fewer calls.
+func plansAfter(
+	t *testing.T, name string, at int, mined bool, one, two func(*till, payout.Wallet) (payout.Plan, payout.Purpose, error),
+) bool {
+	t.Helper()
+	f := newFake()
+	b, _ := sweeper(t, f, ether)
+	first, purpose, err := one(b, b)
+	require.NoError(t, err)
+	m := &meddler{till: b, fakeNode: f, at: at}
+	m.do = func() {
+		b.keep(first, purpose)
+		if mined { // in no final block: the books do not know it yet
+			f.count = 1
+			f.answers["eth_getBalance"] = func([]string) (any, error) { return (*hexutil.Big)(new(big.Int)), nil }
+			f.answers["eth_call"] = func([]string) (any, error) { return hexutil.Encode(make([]byte, 32)), nil }
+			f.answers["eth_estimateGas"] = func([]string) (any, error) { return nil, codedError{-32000, "insufficient funds"} }
+		}
+	}
+	b.config.RPC = m
+	b.restart()
+	second, _, err := two(b, m)
+	switch {
+	case m.calls < at:
+		return false
+	case err == nil:
+		locked := func(lock string) bool { return b.locks[lock] != "" }
+		require.True(t, slices.ContainsFunc(second.Version.Spends, locked), "%s, call %d: %v", name, at, second.Version.Spends)
+	default:
+		require.ErrorIs(t, err, payout.ErrNoCoins, "%s, call %d", name, at)
+	}
+	return true
 }
