@@ -182,7 +182,10 @@ func (r *round) keep(ctx context.Context, f facts, d *decision) error {
 			return err
 		}
 	}
-	if len(b.Transactions) == 0 && len(b.Payouts) == 0 && len(b.Entries) == 0 {
+	if err := r.own(ctx, &b, f, d.tx); err != nil {
+		return err
+	}
+	if len(b.Transactions) == 0 && len(b.Payouts) == 0 && len(b.Entries) == 0 && len(b.Documents) == 0 {
 		return nil
 	}
 	if d.alarm != "" {
@@ -193,6 +196,27 @@ func (r *round) keep(ctx context.Context, f facts, d *decision) error {
 	}
 	for _, t := range b.Transactions {
 		r.note(t)
+	}
+	return nil
+}
+
+// own adds to a batch that the id under which a block has the transaction is one of ours, if it is another than the one that was
+// signed here: what it brings to an address of ours is neither funding nor a payment.
+func (r *round) own(ctx context.Context, b *Batch, f facts, t Transaction) error {
+	if f.look == nil || t.Mined < 0 {
+		return nil
+	}
+	id := f.look.Versions[t.Mined].TxID
+	if id == "" || id == t.Versions[t.Mined].TxID {
+		return nil
+	}
+	name := ownName(t.Network, id)
+	known, err := r.cfg.Store.Document(ctx, name)
+	if err != nil {
+		return fmt.Errorf("look for %s among our own transactions: %w", id, err)
+	}
+	if known == nil {
+		b.Documents = append(b.Documents, Document{Name: name, Value: []byte(t.ID)})
 	}
 	return nil
 }

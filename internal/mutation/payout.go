@@ -376,4 +376,17 @@ var payoutTable = []mutation{
 		from: `	if err := busy(p.open, h.Address); err != nil { // it`, to: `	if err := busy(nil, h.Address); err != nil { // it`,
 		rule: "an address is swept by one transaction at a time",
 	},
+	{
+		name: "what the signer sent by itself is taken for somebody else's", file: "payout/service_pay.go",
+		from: `	if known == nil {
+		b.Documents`, to: `	if known != nil {
+		b.Documents`,
+		rule: "a top-up is no payment, and what moves our own money no funding",
+	},
+	{
+		name: "the id of what the signer sent by itself is not told", file: "payout/evm/look.go",
+		from: `	q.look.Versions[i].TxID = hash.Hex()
+`, to: ``,
+		rule: "a payout has the id that its transaction has on the chain",
+	},
 }

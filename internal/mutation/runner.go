@@ -42,7 +42,7 @@ func (r *runner) stages(file string) []stage {
 	case strings.HasPrefix(file, "payout/gateway/"):
 		return []stage{{pkg: "payout/gateway"}}
 	case strings.HasPrefix(file, "payout/evm/"):
-		return []stage{{"payout/evm", []string{"-test.short"}}}
+		return []stage{{pkg: "payout/evm"}}
 	case strings.HasPrefix(file, "payout/"): // the simulation first: what it misses, the tables may have
 		return []stage{{"payout/payouttest", []string{
 			"-test.run=TestEveryWorld", "-seed=1", "-seeds=" + strconv.Itoa(2*r.seeds),

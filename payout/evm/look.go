@@ -281,7 +281,9 @@ func (q *inquiry) seeOther(ctx context.Context, i int, hash common.Hash) error {
 	if r == nil {
 		return fmt.Errorf("%w: no receipt of %s", chain.ErrIncomplete, hash)
 	}
-	return q.see(ctx, i, hash, r)
+	err := q.see(ctx, i, hash, r)
+	q.look.Versions[i].TxID = hash.Hex()
+	return err
 }
 
 // passed returns the height at which the count of the sender passed the nonce. It looks near the end first: there nodes

@@ -401,9 +401,10 @@ func changedBySigner(t *testing.T, w chaintest.World) {
 	to := w.Address(t)
 	tx := b.plan(b.payment(b.coin, to, 10))
 	tx.Stage = payout.StageOffered
-	b.misuse(1, 0, 0, to, 10) // with a fee of its own
+	id := b.misuse(1, 0, 0, to, 10) // with a fee of its own
 	w.Mine(t, depth)
 	look := b.look(tx)
+	require.Equal(t, id, look.Versions[0].TxID)
 	require.False(t, look.Taken)
 	require.True(t, look.Versions[0].Final)
 	require.Positive(t, look.Versions[0].Fee.Sign())
