@@ -426,6 +426,7 @@ func (r *run) wait(ctx context.Context, p pause) {
 		case <-hint:
 		case n := <-told:
 			r.settle(n)
+			r.gather(ctx, hint)
 		}
 	}
 	for {
@@ -434,6 +435,28 @@ func (r *run) wait(ctx context.Context, p pause) {
 			r.settle(n)
 		default:
 			return
+		}
+	}
+}
+
+// gathering is how long more deliveries may end before the next claim: a claim is a write, which takes as long for one
+// message as for all that could be sent.
+const gathering = time.Millisecond
+
+// gather lets the other deliveries in flight end together with the first one, unless something new is to be sent.
+func (r *run) gather(ctx context.Context, hint <-chan struct{}) {
+	timer := time.NewTimer(gathering)
+	defer timer.Stop()
+	for len(r.prompt) > 0 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+			return
+		case <-hint:
+			return
+		case n := <-r.news:
+			r.settle(n)
 		}
 	}
 }

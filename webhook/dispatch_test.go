@@ -979,6 +979,30 @@ func TestAnIdleDispatcherAsksOncePerPoll(t *testing.T) {
 	})
 }
 
+func TestDeliveriesThatEndTogetherAreFollowedByOneClaim(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		outbox := &faulty{Outbox: w.store}
+		w.cfg.Outbox, w.cfg.PerEndpoint = outbox, 32
+		var ended atomic.Int64
+		w.net.answer = func(int, got) reply {
+			apart := time.Duration(ended.Add(1)%32) * 20 * time.Microsecond
+			return reply{wait: 10*time.Millisecond + apart}
+		}
+		for i := range 320 {
+			w.commit(message(fmt.Sprint("inv", i), 1, "shop.example"))
+		}
+		began := time.Now()
+		_, stop := w.run()
+		for len(w.net.seen()) < 320 {
+			time.Sleep(time.Millisecond)
+		}
+		require.LessOrEqual(t, int(outbox.claims.Load()), 12, "ten rounds of 32")
+		require.Less(t, time.Since(began), 150*time.Millisecond, "of the simulated clock")
+		stop()
+	})
+}
+
 func TestAnOutboxInTroubleIsAskedLessOften(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -67,6 +67,9 @@ func (s *Store) BookCommits() int64 {
 // SetKnownSlice changes how many places are read at once for the filter of places.
 func (s *Store) SetKnownSlice(n int) { s.known.slice = n }
 
+// SetLeastPart changes how many items of a list are worth a connection.
+func (s *Store) SetLeastPart(n int) { s.leastPart = n }
+
 // CrowdKnown makes the filter of places count as full.
 func (s *Store) CrowdKnown() {
 	if f := s.known.filter.Load(); f != nil {

@@ -43,9 +43,10 @@ const (
 	knownSlice = 100_000
 )
 
-// newFilter returns an empty filter for the places of the rows up to a number, and for half as many that are still to come.
+// newFilter returns an empty filter for the places of the rows up to a number, and for an eighth as many that are still to
+// come: what is kept free takes memory, while building a larger filter is cheap.
 func newFilter(through int64) *filter {
-	room := max(leastRoom, through+through/2)
+	room := max(leastRoom, through+through/8)
 	return &filter{places: bloom.NewWithEstimates(uint(room), wrong), through: through, room: room}
 }
 

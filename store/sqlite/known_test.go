@@ -89,6 +89,7 @@ func TestNoPlaceIsTakenForAStrangers(t *testing.T) {
 			another, _ := openAt(t, path) // as another process has it
 			h := &holding{t: t, rnd: rand.New(rand.NewPCG(seed, 0)), held: map[chain.Address]invoice.Invoice{}, released: map[chain.Address]string{}}
 			s.SetKnownSlice(1 + h.rnd.IntN(8))
+			s.SetLeastPart(1 + h.rnd.IntN(8))
 			for range 100 {
 				switch h.rnd.IntN(8) {
 				case 0, 1:

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/cointill/cointill/chain"
@@ -23,6 +24,8 @@ type reader struct {
 	listings *listing.Cache
 	known    *known
 	payouts
+
+	leastPart int // see inParts
 }
 
 // within returns the reader in a transaction.
@@ -80,18 +83,24 @@ func (r *reader) InvoicesAt(ctx context.Context, places []invoice.Place) ([]invo
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	list, err := json.Marshal(ids)
-	if err != nil {
-		return nil, fmt.Errorf("sqlite: read invoices at places: %w", err)
+	parts, err := inParts(r, ids, func(_ int, part []string) (foundInvoices, error) {
+		list, err := json.Marshal(part)
+		if err != nil {
+			return foundInvoices{}, err
+		}
+		return readable(r.many(ctx, qInvoices, string(list)))
+	})
+	var all []invoice.Invoice
+	if err == nil {
+		all, err = together(parts)
 	}
-	found, err := r.many(ctx, qInvoices, string(list))
 	if err != nil {
-		return found, fmt.Errorf("sqlite: read invoices at places: %w", err)
+		return all, fmt.Errorf("sqlite: read invoices at places: %w", err)
 	}
-	return found, nil
+	return all, nil
 }
 
-// at returns the ids of the invoices that hold the places, or released them last.
+// at returns the ids of the invoices that hold the places, or released them last, each once.
 func (r *reader) at(ctx context.Context, places []invoice.Place) ([]string, error) {
 	if len(places) == 0 {
 		return nil, nil
@@ -108,37 +117,65 @@ func (r *reader) at(ctx context.Context, places []invoice.Place) ([]string, erro
 		f = r.known.filter.Load()
 	}
 	keys, through := f.pick(keys)
+	parts, err := inParts(r, keys, func(i int, part []int64) (foundPlaces, error) {
+		if i == 0 {
+			return r.places(ctx, part, through)
+		}
+		return r.places(ctx, part, math.MaxInt64)
+	})
+	if err != nil {
+		return nil, err
+	}
+	f.learn(parts[0].fresh, parts[0].last)
+	var ids []string
+	for _, part := range parts {
+		for _, h := range part.holders {
+			if asked[h.place] {
+				ids = append(ids, h.invoice)
+			}
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids), nil
+}
+
+// foundPlaces is what one statement finds: whose the places are, and the numbers of those after a row, with the last row.
+type foundPlaces struct {
+	holders []holder
+	fresh   []int64
+	last    int64
+}
+
+// holder is an invoice that holds a place, or released it last.
+type holder struct {
+	place   invoice.Place
+	invoice string
+}
+
+// places returns all places with one of the numbers, and those of all rows after one of them.
+func (r *reader) places(ctx context.Context, keys []int64, through int64) (foundPlaces, error) {
 	list, err := json.Marshal(keys)
 	if err != nil {
-		return nil, err
+		return foundPlaces{}, err
 	}
-	found, err := r.stmt(ctx, qPlaces).QueryContext(ctx, string(list), through)
+	rows, err := r.stmt(ctx, qPlaces).QueryContext(ctx, string(list), through)
 	if err != nil {
-		return nil, err
+		return foundPlaces{}, err
 	}
-	defer found.Close()
-	var ids []string
-	var fresh []int64
-	last := through
-	for found.Next() {
+	defer rows.Close()
+	out := foundPlaces{last: through}
+	for rows.Next() {
 		var n, key int64
-		var p invoice.Place
-		var id string
-		if err := found.Scan(&n, &key, &p.Address, &p.Slot, &id); err != nil {
-			return nil, err
+		var h holder
+		if err := rows.Scan(&n, &key, &h.place.Address, &h.place.Slot, &h.invoice); err != nil {
+			return foundPlaces{}, err
 		}
-		if asked[p] {
-			ids = append(ids, id)
-		}
+		out.holders = append(out.holders, h)
 		if n > through {
-			fresh, last = append(fresh, key), max(last, n)
+			out.fresh, out.last = append(out.fresh, key), max(out.last, n)
 		}
 	}
-	if err := found.Err(); err != nil {
-		return nil, err
-	}
-	f.learn(fresh, last)
-	return ids, nil
+	return out, rows.Err()
 }
 
 // InvoicesPaid implements [invoice.Reader].
