@@ -3,6 +3,8 @@ package postgres_test
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 	"github.com/cointill/cointill/store/internal/workload"
 	"github.com/cointill/cointill/store/postgres"
 	"github.com/cointill/cointill/webhook"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 )
@@ -22,7 +25,7 @@ func durablePool(b *testing.B, connections int) *pgxpool.Pool {
 	return pgtest.Connect(b, durable.Database(b), func(cfg *pgxpool.Config) { cfg.MaxConns = int32(connections) })
 }
 
-// BenchmarkCommitInvoice stores what creating an invoice stores. Compare with BenchmarkRawInsert at the
+// BenchmarkCommitInvoice stores what creating an invoice stores. Compare with BenchmarkRawInsert and BenchmarkRawRows at the
 // same number of callers, in the same run.
 func BenchmarkCommitInvoice(b *testing.B) {
 	for _, callers := range concurrencies {
@@ -56,6 +59,90 @@ func rawInsert(pool *pgxpool.Pool, n int) error {
 	_, err := pool.Exec(context.Background(), "INSERT INTO raw (k, amount, at, body) VALUES ($1, $2, $3, $4)",
 		fmt.Sprintf("key-%08d-%d", n*7919%1000003, n), "21.500000", time.Now().UnixNano(), make([]byte, 120))
 	return err
+}
+
+// BenchmarkRawRows inserts the very rows that BenchmarkCommitInvoice stores, into tables with the same indexes: each invoice in
+// a transaction of its own, which takes two round trips, by as many connections as there are callers. The rows were made before.
+func BenchmarkRawRows(b *testing.B) {
+	for _, callers := range concurrencies {
+		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
+			pool := durablePool(b, callers)
+			require.NoError(b, postgres.Migrate(b.Context(), pool))
+			require.NoError(b, open(b, pool).Commit(b.Context(), workload.Creation(0)))
+			var copies []rawCopy
+			for _, table := range []string{"cointill_invoices", "cointill_changed", "cointill_places", "cointill_events"} {
+				copies = append(copies, copyOf(b, pool, table))
+			}
+			batches := make([]*pgx.Batch, b.N+1)
+			for n := range batches {
+				batches[n] = new(pgx.Batch)
+				batches[n].BeginTx(pgx.TxOptions{})
+				for _, c := range copies {
+					batches[n].Queue(c.insert, c.row(n)...)
+				}
+			}
+			workload.Run(b, callers, "rows/s", func(n int) error {
+				conn, err := pool.Acquire(context.Background())
+				if err != nil {
+					return err
+				}
+				defer conn.Release()
+				results := conn.SendBatch(context.Background(), batches[n])
+				tx := results.Tx()
+				if err := results.Close(); err != nil {
+					return err
+				}
+				return tx.Commit(context.Background())
+			})
+		})
+	}
+}
+
+// rawCopy is a table like one of ours, and the row in that one.
+type rawCopy struct {
+	insert string
+	names  []string
+	values []any
+}
+
+// copyOf makes a table like one of ours that has a single row.
+func copyOf(b *testing.B, pool *pgxpool.Pool, table string) rawCopy {
+	b.Helper()
+	_, err := pool.Exec(b.Context(), "CREATE TABLE raw_"+table+" (LIKE "+table+" INCLUDING ALL)")
+	require.NoError(b, err)
+	rows, err := pool.Query(b.Context(), "SELECT * FROM "+table)
+	require.NoError(b, err)
+	defer rows.Close()
+	require.True(b, rows.Next(), table)
+	var c rawCopy
+	c.values, err = rows.Values()
+	require.NoError(b, err)
+	var places []string
+	for i, f := range rows.FieldDescriptions() {
+		c.names, places = append(c.names, f.Name), append(places, fmt.Sprintf("$%d", i+1))
+	}
+	require.False(b, rows.Next(), table)
+	c.insert = "INSERT INTO raw_" + table + " (" + strings.Join(c.names, ", ") + ") VALUES (" + strings.Join(places, ", ") + ")"
+	return c
+}
+
+// row returns what the row would be for another invoice.
+func (c rawCopy) row(n int) []any {
+	was, is := workload.Creation(0).Insert[0], workload.Creation(n).Insert[0]
+	names := strings.NewReplacer(was.ID, is.ID, was.OrderID, is.OrderID, string(was.Quote.Address), string(is.Quote.Address))
+	out := slices.Clone(c.values)
+	for i, v := range out {
+		switch v := v.(type) {
+		case string:
+			out[i] = names.Replace(v)
+		case int64:
+			switch c.names[i] {
+			case "n", "position", "created", "wake_time":
+				out[i] = v + int64(n)
+			}
+		}
+	}
+	return out
 }
 
 // claimed is how many messages a benchmark of claiming takes at once.
