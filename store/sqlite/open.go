@@ -75,7 +75,8 @@ type Store struct {
 }
 
 // New returns a store on the database. The caller keeps the database: to close it, and to use it for other tables. New
-// starts nothing; the store uses up to 16 MB of memory to find listings. New refuses a database with settings that can
+// starts nothing; the store uses up to 16 MB of memory to find listings, and reads what a block pays to on up to four
+// connections at once, if the pool has them. New refuses a database with settings that can
 // lose commits at a power failure, one that lacks migrations with [ErrSchemaOutdated], and one of a newer program with
 // [ErrSchemaTooNew].
 //
