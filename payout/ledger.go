@@ -13,7 +13,7 @@ import (
 type AccountKind string
 
 // The kinds of accounts. All but External hold money that we owe to somebody and are never below zero, except where the
-// chain takes money back that was credited.
+// chain takes money back that was credited, or takes more for a fee than was reserved: that is Float's.
 const (
 	Available  AccountKind = "available"  // a project's own, free to be paid out
 	Held       AccountKind = "held"       // received for a project's invoices, and not accepted as payment
@@ -76,7 +76,7 @@ type Entry struct {
 	At       time.Time `json:"at"` // by our clock; the accounting day is that of UTC
 	Note     string    `json:"note,omitempty"`
 	Actor    string    `json:"actor,omitempty"`
-	// Overdraw lets guarded accounts go below zero: the chain has taken money back, and the ledger says so.
+	// Overdraw lets guarded accounts go below zero: the chain has taken money, and the ledger says so.
 	Overdraw bool `json:"overdraw,omitempty"`
 
 	// Position is the entry's place among all entries. The store assigns it: 1, 2, 3 ...

@@ -5,6 +5,8 @@ import (
 	"math/big"
 	"slices"
 	"time"
+
+	"github.com/cointill/cointill/chain"
 )
 
 // facts is everything that a transaction's next state is decided from.
@@ -157,9 +159,17 @@ func (d *decision) finish(f facts, i int) {
 	fee := orZero(seen.Fee)
 	if f.tx.Purpose != PurposePay {
 		d.entries = append(d.entries, feeEntry(f.tx, fee, f.now))
+		d.exceeds(new(big.Int).Sub(fee, orZero(f.tx.Fee)))
 		return
 	}
 	shares := d.shares(fee, v.Cancels)
+	beyond := new(big.Int).Set(fee)
+	for _, share := range shares {
+		beyond.Sub(beyond, share)
+	}
+	if d.exceeds(beyond) {
+		d.entries = append(d.entries, beyondEntry(f.tx, d.payouts[0].FeeAsset, beyond, f.now))
+	}
 	for k, p := range d.payouts {
 		p.State.TxID, p.State.Height, p.State.Paid = seen.id(v), seen.Height, shares[k]
 		p.State.Reason, p.State.Detail, p.State.EndAt = "", "", f.now
@@ -186,6 +196,16 @@ func (d *decision) finish(f facts, i int) {
 			d.comeBack(k, v.Moves[0].Holding, seen, f.now)
 		}
 	}
+}
+
+// exceeds notes for people that the final version paid more than was reserved. The chain is the truth: somebody else sent it, or
+// its network took more than was planned. It reports whether it did.
+func (d *decision) exceeds(beyond *big.Int) bool {
+	if beyond.Sign() <= 0 {
+		return false
+	}
+	d.alarm, d.tx.Detail = ReasonFee, fmt.Sprintf("the float paid %s that the fee took beyond what was reserved", beyond)
+	return true
 }
 
 // comeBack books that the money of a payout that was paid is back already.
@@ -318,12 +338,26 @@ func endEntry(p Payout, fee *big.Int, now time.Time) Entry {
 	return l.entry(Entry{ID: endID(p), Kind: kind, Subject: p.ID, At: now, Note: p.State.TxID})
 }
 
-// feeEntry returns the entry of the fee of a transaction that pays nobody.
+// beyondEntry returns the entry of what a fee took beyond what the transaction's payouts reserved for it. Nobody promised that:
+// it is the operator's, and leaves his float below zero if that has less.
+func beyondEntry(t Transaction, asset chain.AssetID, units *big.Int, now time.Time) Entry {
+	var l ledger
+	l.move(Account{Kind: Float, Asset: asset}, Account{Kind: External, Asset: asset}, units)
+	return l.entry(Entry{
+		ID: fmt.Sprintf("transaction:%s:beyond:%d", t.ID, t.Undone), Kind: EntryFee, Subject: t.ID, At: now, Overdraw: true,
+	})
+}
+
+// feeEntry returns the entry of the fee of a transaction that pays nobody. What it took beyond what was reserved comes from where
+// that did.
 func feeEntry(t Transaction, fee *big.Int, now time.Time) Entry {
 	var l ledger
 	l.move(reservedOf(t.Payer), Account{Kind: External, Asset: t.Payer.Asset}, fee)
 	l.move(reservedOf(t.Payer), t.Payer, new(big.Int).Sub(t.Fee, fee))
-	return l.entry(Entry{ID: fmt.Sprintf("transaction:%s:end:%d", t.ID, t.Undone), Kind: EntryFee, Subject: t.ID, At: now})
+	return l.entry(Entry{
+		ID: fmt.Sprintf("transaction:%s:end:%d", t.ID, t.Undone), Kind: EntryFee, Subject: t.ID, At: now,
+		Overdraw: fee.Cmp(orZero(t.Fee)) > 0,
+	})
 }
 
 // undo takes back the end of a transaction that a reorganisation deeper than what counted as final has removed: what was
@@ -345,12 +379,17 @@ func (d *decision) undo(f facts) {
 		m.Units = new(big.Int).Neg(m.Units)
 		d.moves = append(d.moves, m)
 	}
+	d.act = actSend
 	if f.tx.Purpose != PurposePay {
 		d.entries = append(d.entries, reverse(feeEntry(f.tx, f.tx.Paid, f.now), f.now))
-		d.act = actSend
+		if orZero(f.tx.Paid).Cmp(orZero(f.tx.Fee)) > 0 {
+			d.tx.Detail = ""
+		}
 		return
 	}
+	beyond := new(big.Int).Set(orZero(f.tx.Paid))
 	for k, p := range d.payouts {
+		beyond.Sub(beyond, orZero(p.State.Paid))
 		switch paid := orZero(p.State.Paid); {
 		case p.State.Status.Ended():
 			d.entries = append(d.entries, reverse(endEntry(p, paid, f.now), f.now))
@@ -363,7 +402,10 @@ func (d *decision) undo(f facts) {
 		p.State.TxID = v.TxID
 		d.payouts[k] = p
 	}
-	d.act = actSend
+	if beyond.Sign() > 0 {
+		d.entries = append(d.entries, reverse(beyondEntry(f.tx, d.payouts[0].FeeAsset, beyond, f.now), f.now))
+		d.tx.Detail = ""
+	}
 }
 
 // reverse returns the entry that takes another back.

@@ -143,7 +143,7 @@ type State struct {
 	// TxID is the id on the chain of the version that was seen last or is final; Height is its block's, or 0.
 	TxID   string    `json:"txid,omitempty"`
 	Height uint64    `json:"height,omitempty"`
-	Paid   *big.Int  `json:"fee_paid,omitempty"` // the network fee that it carried, in base units of FeeAsset
+	Paid   *big.Int  `json:"fee_paid,omitempty"` // the network fee that it carried, never more than it reserved, in base units of FeeAsset
 	EndAt  time.Time `json:"ended_at,omitzero"`
 	// Undone counts how often a reorganisation took its end back.
 	Undone int `json:"undone,omitempty"`

@@ -89,7 +89,7 @@ type Transaction struct {
 	// Sent is how many versions there are up to the newest one that was sent; 0 if none was, or if it was stored before this
 	// was kept.
 	Sent    int    `json:"sent,omitempty"`
-	Detail  string `json:"detail,omitempty"`  // the node's last refusal, for people
+	Detail  string `json:"detail,omitempty"`  // the node's last refusal, or what else a person should know of it
 	Refused string `json:"refused,omitempty"` // why the signer never signs the only version
 	Version int64  `json:"version"`           // number of commits, from 1
 }

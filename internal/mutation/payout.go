@@ -389,4 +389,34 @@ var payoutTable = []mutation{
 `, to: ``,
 		rule: "a payout has the id that its transaction has on the chain",
 	},
+	{
+		name: "what a fee takes beyond what is reserved is nobody's", file: "payout/machine_decide.go",
+		from: `	if d.exceeds(beyond) {`, to: `	if d.exceeds(beyond) && beyond.Sign() < 0 {`,
+		rule: "what the chain did is booked",
+	},
+	{
+		name: "a float that has too little keeps a payout from its end", file: "payout/machine_decide.go",
+		from: `Kind: EntryFee, Subject: t.ID, At: now, Overdraw: true,
+	})`, to: `Kind: EntryFee, Subject: t.ID, At: now,
+	})`,
+		rule: "what the chain did is booked",
+	},
+	{
+		name: "a float that has too little keeps a sweep from its end", file: "payout/machine_decide.go",
+		from: `		Overdraw: fee.Cmp(orZero(t.Fee)) > 0,
+`, to: ``,
+		rule: "what the chain did is booked",
+	},
+	{
+		name: "what a fee took beyond what is reserved stays gone with a block that left the chain", file: "payout/machine_decide.go",
+		from: `	if beyond.Sign() > 0 {
+		d.entries`, to: `	if beyond.Sign() < 0 {
+		d.entries`,
+		rule: "what the chain takes back is taken back",
+	},
+	{
+		name: "nobody hears that a fee took more than was reserved", file: "payout/machine_decide.go",
+		from: `	d.alarm, d.tx.Detail = ReasonFee, `, to: `	_ = `,
+		rule: "what a person should know is said",
+	},
 }
