@@ -419,4 +419,29 @@ var payoutTable = []mutation{
 		from: `	d.alarm, d.tx.Detail = ReasonFee, `, to: `	_ = `,
 		rule: "what a person should know is said",
 	},
+	{
+		name: "the cancellation of what was never signed outbids it", file: "payout/bitcoin/replace.go",
+		from: `	if slices.Equal(known, shown) {`, to: `	if len(known) == len(shown) {`,
+		rule: "no coin is locked because its cancellation is dearer than what is reserved",
+	},
+	{
+		name: "what is in the pool and was not signed here is not outbid", file: "payout/bitcoin/replace.go",
+		from: `		known[i] = v.Signed() || look.Versions[i].Pooled`, to: `		known[i] = v.Signed()`,
+		rule: "a version takes the place of those that were sent",
+	},
+	{
+		name: "a cancellation of coins does not outbid what is signed", file: "payout/bitcoin/replace.go",
+		from: `		known[i] = v.Signed() || look.Versions[i].Pooled`, to: `		known[i] = v.Fee == nil || look.Versions[i].Pooled`,
+		rule: "a version takes the place of those that were sent",
+	},
+	{
+		name: "coins that no signer has seen are outbid", file: "payout/bitcoin/replace.go",
+		from: `		shown[i] = v.Offered || v.Signed()`, to: `		shown[i] = v.Fee != nil`,
+		rule: "a version costs no more than it has to",
+	},
+	{
+		name: "what a signer may have signed is never outbid", file: "payout/bitcoin/replace.go",
+		from: `		shown[i] = v.Offered || v.Signed()`, to: `		shown[i] = v.Signed()`,
+		rule: "a version takes the place of those that may have been sent",
+	},
 }

@@ -43,6 +43,10 @@ func (r *runner) stages(file string) []stage {
 		return []stage{{pkg: "payout/gateway"}}
 	case strings.HasPrefix(file, "payout/evm/"):
 		return []stage{{pkg: "payout/evm"}}
+	case strings.HasPrefix(file, "payout/bitcoin/"):
+		return []stage{{"payout/bitcoin", []string{"-test.short"}}}
+	case strings.HasPrefix(file, "payout/tron/"):
+		return []stage{{pkg: "payout/tron"}}
 	case strings.HasPrefix(file, "payout/"): // the simulation first: what it misses, the tables may have
 		return []stage{{"payout/payouttest", []string{
 			"-test.run=TestEveryWorld", "-seed=1", "-seeds=" + strconv.Itoa(2*r.seeds),

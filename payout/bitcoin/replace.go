@@ -3,6 +3,7 @@ package bitcoin
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math/big"
 	"slices"
@@ -15,8 +16,11 @@ import (
 )
 
 // Replace implements [payout.Spender]. The next version spends the coins of the last one that are still there, and others
-// where they do not suffice; the change pays for the rest. Its fee exceeds those of all versions before it by what nodes
-// demand (BIP-125), as far as they can still be in a pool: it also pays for what payees have made of their unconfirmed outputs, which it replaces with them.
+// where they do not suffice; the change pays for the rest. Its fee exceeds those of all versions before it that a signer may have
+// signed by what nodes demand (BIP-125), as far as they can still be in a pool: it also pays for what payees have made of their
+// unconfirmed outputs, which it replaces with them. A cancellation that cannot have so much exceeds those that are signed here or
+// that the node has: the others may be in no pool, and else their coins would be locked for ever. Where one of them is in a pool
+// after all, nodes refuse the cancellation, and a block takes that one.
 //
 // Bitcoin Cash has no replacement, and neither has a network with Config.FirstSeen. There a version can only cancel, which
 // helps if no node has the transaction, or take the place of versions of which somebody else has spent a coin, so that no
@@ -41,16 +45,53 @@ func (s *Spender) Replace(
 	if err != nil {
 		return payout.Version{}, err
 	}
-	c, err := s.costOf(ctx, t)
-	if err != nil {
-		return payout.Version{}, err
-	}
-	d, err := s.succeed(ctx, w, t, old, c, s.reserved(greatest))
+	d, err := s.outbid(ctx, w, t, old, s.reserved(greatest))
 	if err != nil {
 		return payout.Version{}, err
 	}
 	v, _, err := s.finish(ctx, w, d)
 	return v, err
+}
+
+// outbid completes the draft of the next version, so that it takes the place of those before it, with a fee of at most greatest.
+// What no signer has seen is in no way.
+func (s *Spender) outbid(ctx context.Context, w payout.Wallet, t payout.Transaction, old draft, greatest int64) (draft, error) {
+	shown := make([]bool, len(t.Versions))
+	for i, v := range t.Versions {
+		shown[i] = v.Offered || v.Signed()
+	}
+	c, err := s.costOf(ctx, t, shown)
+	if err != nil {
+		return draft{}, err
+	}
+	d, short := s.succeed(ctx, w, t, old, c, greatest)
+	if !t.Cancel || !errors.Is(short, payout.ErrFeeTooHigh) && !errors.Is(short, payout.ErrNoCoins) {
+		return d, short
+	}
+	known, err := s.known(ctx, t)
+	if err != nil {
+		return draft{}, err
+	}
+	if slices.Equal(known, shown) {
+		return draft{}, short
+	}
+	if c, err = s.costOf(ctx, t, known); err != nil {
+		return draft{}, err
+	}
+	return s.succeed(ctx, w, t, old, c, greatest)
+}
+
+// known reports which versions are signed here, or in the node's pool.
+func (s *Spender) known(ctx context.Context, t payout.Transaction) ([]bool, error) {
+	look := payout.Look{Versions: make([]payout.Sighting, len(t.Versions))}
+	if err := s.pooled(ctx, t, look); err != nil {
+		return nil, err
+	}
+	known := make([]bool, len(t.Versions))
+	for i, v := range t.Versions {
+		known[i] = v.Signed() || look.Versions[i].Pooled
+	}
+	return known, nil
 }
 
 // replaceable returns ErrNoReplacement where nodes take no other version than the one that they may have.
@@ -163,8 +204,8 @@ func (s *Spender) keepUnspent(ctx context.Context, t payout.Transaction, d *draf
 	return nil
 }
 
-// costOf returns what the next version must pay.
-func (s *Spender) costOf(ctx context.Context, t payout.Transaction) (cost, error) {
+// costOf returns what the next version must pay that takes the place of some of those before it.
+func (s *Spender) costOf(ctx context.Context, t payout.Transaction, some []bool) (cost, error) {
 	c, err := s.price(ctx, t.Hurry)
 	if err != nil || s.params.ForkID() {
 		return c, err
@@ -174,7 +215,7 @@ func (s *Spender) costOf(ctx context.Context, t payout.Transaction) (cost, error
 		return cost{}, err
 	}
 	for i, v := range t.Versions {
-		if !alive[i] {
+		if !alive[i] || !some[i] {
 			continue
 		}
 		fee, size := s.reserved(v.Fee), s.sizeOf(v)
