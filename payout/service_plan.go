@@ -39,6 +39,10 @@ func (r *round) plan(ctx context.Context, queued []Payout) ([]Payout, error) {
 	if err := r.heed(ctx); err != nil || r.stopped {
 		return nil, err
 	}
+	turn, err := r.turn(ctx)
+	if err != nil {
+		return nil, err
+	}
 	plan, err := r.n.Spender.Plan(ctx, r.wallet(), queued)
 	if err != nil {
 		return nil, r.unplanned(ctx, queued, err)
@@ -51,7 +55,7 @@ func (r *round) plan(ctx context.Context, queued []Payout) ([]Payout, error) {
 	if len(plan.Payouts) == 0 {
 		return without(queued, plan), nil
 	}
-	t, err := r.claim(ctx, plan, queued)
+	t, err := r.claim(ctx, plan, queued, turn)
 	if err != nil {
 		return nil, err
 	}
@@ -145,13 +149,13 @@ func (r *round) fail(ctx context.Context, queued []Payout, refused map[string]st
 }
 
 // claim stores a planned transaction: its payouts and its locks are its own from then on.
-func (r *round) claim(ctx context.Context, plan Plan, queued []Payout) (*Transaction, error) {
+func (r *round) claim(ctx context.Context, plan Plan, queued []Payout, turn Document) (*Transaction, error) {
 	now := r.now()
 	t := Transaction{
 		ID: r.newID(now), Network: r.n.id, Purpose: PurposePay, Lane: plan.Lane, Anchor: plan.Anchor, Payouts: plan.Payouts,
 		Versions: []Version{plan.Version}, Stage: StagePlanned, Mined: -1, CreatedAt: now, UpdatedAt: now, Version: 1,
 	}
-	b := Batch{Transactions: []Transaction{t}, Locks: t.lockList(), Fence: r.fence}
+	b := Batch{Transactions: []Transaction{t}, Locks: t.lockList(), Documents: []Document{turn.taken(t)}, Fence: r.fence}
 	for _, id := range plan.Payouts {
 		i := slices.IndexFunc(queued, func(p Payout) bool { return p.ID == id })
 		if i < 0 {
@@ -168,6 +172,23 @@ func (r *round) claim(ctx context.Context, plan Plan, queued []Payout) (*Transac
 	}
 	r.note(t)
 	return &t, nil
+}
+
+// turn returns the document of the network's newest plan. It is read before anything that a plan rests on, and replaced with
+// the plan: of those that rest on the same, by several processes on a store without leases, one is stored. Locks do not do that.
+// They are given back, and on some networks two transactions of a lane have none in common.
+func (r *round) turn(ctx context.Context) (Document, error) {
+	name := "plan/" + string(r.n.id)
+	was, err := r.cfg.Store.Document(ctx, name)
+	if err != nil {
+		return Document{}, fmt.Errorf("payout: read which plan is the newest: %w", err)
+	}
+	return Document{Name: name, Was: was}, nil
+}
+
+// taken returns the change of the document to the transaction, which is now the newest plan.
+func (d Document) taken(t Transaction) Document {
+	return Document{Name: d.Name, Was: d.Was, Value: []byte(t.ID)}
 }
 
 // sweepAll begins the sweeps that are worth it. It goes on where the round before ended, so that neither holdings that
@@ -246,6 +267,17 @@ func (r *round) worthSweeping(h Holding) bool {
 // sweep plans, stores and begins one sweep or the top-up before it. It returns which; nothing while it has to wait. docs
 // returns documents that are stored with it, and may be nil.
 func (r *round) sweep(ctx context.Context, sweeper Sweeper, h Holding, o SweepOrder, docs func(Purpose) ([]Document, error)) (Purpose, error) {
+	turn, err := r.turn(ctx)
+	if err != nil {
+		return "", err
+	}
+	h, err = r.cfg.Store.Holding(ctx, r.n.id, h.Name) // another process may have swept it since the list was read
+	if errors.Is(err, ErrNotFound) || err == nil && (h.Lock != "" || !o.Now && !r.worthSweeping(h)) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read holding: %w", err)
+	}
 	plan, purpose, err := r.planSweep(ctx, sweeper, r.wallet(), h, o)
 	if errors.Is(err, ErrNoCoins) || errors.Is(err, ErrFeeTooHigh) {
 		return "", nil
@@ -254,11 +286,13 @@ func (r *round) sweep(ctx context.Context, sweeper Sweeper, h Holding, o SweepOr
 		return "", err
 	}
 	t, e := r.errand(plan, purpose, plan.Version.Fee)
-	b := Batch{Transactions: []Transaction{t}, Locks: t.lockList(), Entries: []Entry{e}, Fence: r.fence}
+	b := Batch{Transactions: []Transaction{t}, Locks: t.lockList(), Entries: []Entry{e}, Documents: []Document{turn.taken(t)}, Fence: r.fence}
 	if docs != nil {
-		if b.Documents, err = docs(purpose); err != nil {
+		more, err := docs(purpose)
+		if err != nil {
 			return "", err
 		}
+		b.Documents = append(b.Documents, more...)
 	}
 	err = r.commit(ctx, b)
 	var short *InsufficientError

@@ -444,4 +444,22 @@ var payoutTable = []mutation{
 		from: `		shown[i] = v.Offered || v.Signed()`, to: `		shown[i] = v.Signed()`,
 		rule: "a version takes the place of those that may have been sent",
 	},
+	{
+		name: "plans do not exclude each other", file: "payout/service_plan.go",
+		from: `	return Document{Name: d.Name, Was: d.Was, Value: []byte(t.ID)}`, to: `	return Document{Name: d.Name + t.ID, Value: []byte(t.ID)}`,
+		rule: "what processes plan at once is never more than there is",
+	},
+	{
+		name: "which plan is the newest is read after what a plan rests on", file: "payout/service_plan.go",
+		from: `	t, err := r.claim(ctx, plan, queued, turn)`, to: `	if turn, err = r.turn(ctx); err != nil {
+		return nil, err
+	}
+	t, err := r.claim(ctx, plan, queued, turn)`,
+		rule: "what processes plan at once is never more than there is",
+	},
+	{
+		name: "a sweep rests on an old list", file: "payout/service_plan.go",
+		from: `	h, err = r.cfg.Store.Holding(ctx, r.n.id, h.Name) // another`, to: `	err = nil // another`,
+		rule: "what was swept is not swept again",
+	},
 }

@@ -3,7 +3,6 @@ package payouttest
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/cointill/cointill/invoice"
@@ -28,9 +27,7 @@ type leased struct {
 
 func (w *world) shaky() payout.Store {
 	s := shaky{w.inner, w}
-	// Payouts are safe without leases, by their versions. Two sweeps of one holding are not.
-	always := slices.ContainsFunc(w.chains, func(s *spender) bool { return s.sweeps })
-	if leaser, several := w.inner.(invoice.Leaser); several && (w.rand.IntN(2) == 0 || always) {
+	if leaser, several := w.inner.(invoice.Leaser); several && w.rand.IntN(2) == 0 { // it is safe without leases
 		return leased{s, leaser}
 	}
 	return s
