@@ -69,6 +69,9 @@ func decide(f facts) decision {
 	if !f.hurries() {
 		d.tx.Hurry = nil
 	}
+	if !d.tx.Stage.Open() {
+		d.tx = d.tx.unawaited()
+	}
 	return d
 }
 
@@ -154,7 +157,7 @@ func (d *decision) mined(f facts, i int) {
 // finish ends the transaction with its final version.
 func (d *decision) finish(f facts, i int) {
 	v, seen := f.tx.Versions[i], f.look.Versions[i]
-	d.tx.Stage, d.tx.Effect, d.tx.Paid = StageFinal, effect(v, seen), orZero(seen.Fee)
+	d.tx.Stage, d.tx.Effect, d.tx.Paid, d.tx.Detail = StageFinal, effect(v, seen), orZero(seen.Fee), ""
 	d.moves = d.tx.Effect
 	fee := orZero(seen.Fee)
 	if f.tx.Purpose != PurposePay {
@@ -364,7 +367,7 @@ func feeEntry(t Transaction, fee *big.Int, now time.Time) Entry {
 // posted is reserved again, and the same bytes are sent again. The end is decided anew by what the chain says then.
 func (d *decision) undo(f facts) {
 	v := f.tx.Versions[f.tx.Mined]
-	d.tx.Stage, d.tx.Mined, d.tx.Height = StageSigned, -1, 0
+	d.tx.Stage, d.tx.Mined, d.tx.Height, d.tx.Detail = StageSigned, -1, 0, ""
 	d.tx.Undone++
 	for _, name := range made(f.tx.Effect) {
 		if !slices.Contains(f.tx.Made, name) {
@@ -382,9 +385,6 @@ func (d *decision) undo(f facts) {
 	d.act = actSend
 	if f.tx.Purpose != PurposePay {
 		d.entries = append(d.entries, reverse(feeEntry(f.tx, f.tx.Paid, f.now), f.now))
-		if orZero(f.tx.Paid).Cmp(orZero(f.tx.Fee)) > 0 {
-			d.tx.Detail = ""
-		}
 		return
 	}
 	beyond := new(big.Int).Set(orZero(f.tx.Paid))
@@ -404,7 +404,6 @@ func (d *decision) undo(f facts) {
 	}
 	if beyond.Sign() > 0 {
 		d.entries = append(d.entries, reverse(beyondEntry(f.tx, d.payouts[0].FeeAsset, beyond, f.now), f.now))
-		d.tx.Detail = ""
 	}
 }
 
@@ -536,6 +535,17 @@ func (d *decision) carried(f facts) {
 			s.Reason, s.Detail = "", ""
 		}
 	}
+}
+
+// waitsForSignature is the detail of a transaction without payouts that could say it.
+const waitsForSignature = "it waits for its signature"
+
+// unawaited returns the transaction as it no longer waits for a signature.
+func (t Transaction) unawaited() Transaction {
+	if t.Detail == waitsForSignature {
+		t.Detail = ""
+	}
+	return t
 }
 
 // signatureOf is the detail of a payout that waits for the signature of a bump.

@@ -333,7 +333,7 @@ func (r *round) sign(ctx context.Context, d decision) (Transaction, bool, error)
 		return d.tx, false, ErrStopped
 	}
 	if r.n.Signer == nil {
-		return d.tx, false, r.reasons(ctx, d.payouts, ReasonSignature, "")
+		return r.unsigned(ctx, d, d.tx)
 	}
 	t := d.tx
 	if !t.Last().Signed() {
@@ -347,7 +347,7 @@ func (r *round) sign(ctx context.Context, d decision) (Transaction, bool, error)
 	var refused *RefusedError
 	switch {
 	case errors.Is(err, ErrLater):
-		return t, false, r.reasons(ctx, d.payouts, ReasonSignature, "")
+		return r.unsigned(ctx, d, t)
 	case errors.As(err, &refused) && i == len(t.Versions)-1:
 		return r.refusedBySigner(ctx, d, t, refused)
 	case err != nil:
@@ -361,12 +361,29 @@ func (r *round) sign(ctx context.Context, d decision) (Transaction, bool, error)
 	return t, true, nil
 }
 
+// unsigned stores that a transaction waits for its signature: its payouts say so, or itself if it has none. Those of the parent
+// of a bump do.
+func (r *round) unsigned(ctx context.Context, d decision, t Transaction) (Transaction, bool, error) {
+	if len(d.payouts) > 0 || t.Purpose == PurposeBump || t.Detail == waitsForSignature {
+		return t, false, r.reasons(ctx, d.payouts, ReasonSignature, "")
+	}
+	r.log.Warn("a transaction waits for its signature", "network", r.n.id, "transaction", t.ID, "purpose", t.Purpose)
+	t.Detail = waitsForSignature
+	t.Version++
+	if err := r.commit(ctx, Batch{Transactions: []Transaction{t}, Fence: r.fence}); err != nil {
+		return t, false, fmt.Errorf("store that a transaction waits for its signature: %w", err)
+	}
+	r.note(t)
+	return t, false, nil
+}
+
 // refusedBySigner forgets the last version, which the signer has not signed and never will. A transaction that has no
 // other is as if nobody had seen it.
 func (r *round) refusedBySigner(ctx context.Context, d decision, t Transaction, refused *RefusedError) (Transaction, bool, error) {
 	r.log.Warn("the signer refuses", "network", r.n.id, "transaction", t.ID, "reason", refused.Error())
 	b := Batch{Fence: r.fence}
 	last := len(t.Versions) - 1
+	t = t.unawaited()
 	t.Versions = slices.Clone(t.Versions)
 	if last == 0 {
 		t.Versions[0].Offered = false

@@ -247,3 +247,75 @@ func TestATransactionWithoutPayoutsThatCannotBeCancelledSaysSo(t *testing.T) {
 		})
 	}
 }
+
+// What a person signs by hand waits for him, and sweeps have no payouts that say so.
+func TestATransactionWithoutPayoutsThatWaitsForItsSignatureSaysSo(t *testing.T) {
+	later := func(s *shop, _ *payout.Config) { s.signer.set(payout.ErrLater) }
+	for name, c := range map[string]struct {
+		signer func(*shop, *payout.Config)
+		topUp  bool
+		end    func(*testing.T, *shop, payout.Transaction)
+		says   string // at the end
+	}{
+		"a sweep":  {signer: later},
+		"a top-up": {signer: later, topUp: true},
+		"without a signer": {signer: func(_ *shop, c *payout.Config) {
+			c.Networks[0].Signer = nil
+		}},
+		"sent by the signer itself": {signer: later, end: func(_ *testing.T, s *shop, tx payout.Transaction) {
+			s.spender.with(func() {
+				s.spender.mined[tx.Last().TxID] = payout.Sighting{Height: 7, Final: true, Fee: big.NewInt(2), TxID: "0xother"}
+			})
+		}},
+		"somebody else used its number": {signer: later, end: func(_ *testing.T, s *shop, _ payout.Transaction) {
+			s.spender.with(func() { s.spender.taken = true })
+		}},
+		"refused": {signer: later, says: "address_stopped: too much", end: func(_ *testing.T, s *shop, _ payout.Transaction) {
+			s.signer.set(&payout.RefusedError{Code: payout.RefusedStopped, Reason: "too much"})
+		}},
+		"dead before it was signed": {signer: later, end: func(_ *testing.T, s *shop, _ payout.Transaction) {
+			s.spender.with(func() { s.spender.dead = true })
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			on(t, func(t *testing.T, s *shop) {
+				var log bytes.Buffer
+				w := spread(t, s, 60)
+				w.topUp["addr of inv0"] = c.topUp
+				s.open(func(conf *payout.Config) {
+					conf.Logger = slog.New(slog.NewTextHandler(&log, nil))
+					c.signer(s, conf)
+				})
+				_, err := s.SweepNow(t.Context(), coin, false, "ben")
+				require.NoError(t, err)
+				s.look()
+				s.look()
+				all, err := s.store.OpenTransactions(t.Context(), network)
+				require.NoError(t, err)
+				require.Len(t, all, 1)
+				tx := all[0]
+				require.Equal(t, "it waits for its signature", tx.Detail)
+				require.Equal(t, 1, strings.Count(log.String(), "waits for its signature"), log.String())
+				require.Contains(t, log.String(), tx.ID)
+				s.look()
+				again, err := s.Transaction(t.Context(), tx.ID)
+				require.NoError(t, err)
+				require.Equal(t, tx, again, "nothing is new")
+				if c.end == nil {
+					r, err := s.Export(t.Context(), tx.ID)
+					require.NoError(t, err)
+					_, err = s.Import(t.Context(), tx.ID, r.N, signedForm(r.Unsigned))
+					require.NoError(t, err)
+				} else {
+					c.end(t, s, tx)
+				}
+				s.look()
+				tx, err = s.Transaction(t.Context(), tx.ID)
+				require.NoError(t, err)
+				require.NotEqual(t, payout.StageOffered, tx.Stage)
+				require.Equal(t, c.says, tx.Detail)
+				s.sound()
+			})
+		})
+	}
+}

@@ -462,4 +462,28 @@ var payoutTable = []mutation{
 		from: `	h, err = r.cfg.Store.Holding(ctx, r.n.id, h.Name) // another`, to: `	err = nil // another`,
 		rule: "what was swept is not swept again",
 	},
+	{
+		name: "nobody hears that a sweep waits for its signature", file: "payout/service_pay.go",
+		from: `t.Purpose == PurposeBump || t.Detail == waitsForSignature {`, to: `t.Purpose != "" || t.Detail == waitsForSignature {`,
+		rule: "what waits for a person says so",
+	},
+	{
+		name: "what waits for its signature says so in every round", file: "payout/service_pay.go",
+		from: `t.Purpose == PurposeBump || t.Detail == waitsForSignature {`, to: `t.Purpose == PurposeBump {`,
+		rule: "what is known is not said again",
+	},
+	{
+		name: "what has ended still waits for its signature", file: "payout/machine_decide.go",
+		from: `	if !d.tx.Stage.Open() {
+		d.tx =`, to: `	if d.tx.Stage == "" {
+		d.tx =`,
+		rule: "what is said of a transaction is true",
+	},
+	{
+		name: "what was sent by the signer still waits for its signature", file: "payout/machine_decide.go",
+		from: `orZero(seen.Fee), ""
+`, to: `orZero(seen.Fee), d.tx.Detail
+`,
+		rule: "what is said of a transaction is true",
+	},
 }
