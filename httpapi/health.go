@@ -87,6 +87,8 @@ func newNetworkHealth(n invoice.NetworkHealth, ok bool) networkHealth {
 		one := setAside{Since: Time{a.Since}, Invoice: a.Invoice, Cause: "an invoice cannot be read or stored"}
 		if a.Unexamined != nil { // sent by anybody, who must not be able to make a process look unhealthy
 			one.Cause, one.TxID = a.Unexamined.Reason, a.Unexamined.TxID
+		} else if a.Portions { // nor this
+			one.Cause = "a block with many payments is stored in portions"
 		} else {
 			out.OK = false
 			if len(a.Seen) > 0 && a.Seen[0].Transfer.Held {

@@ -248,7 +248,7 @@ func TestTheLatestPaymentsStayOpen(t *testing.T) {
 		pays(1, 100, i, func(p *Payment) { p.Key.Index = p.FirstSeen.String() })(&f)
 	}
 	inv := Invoice{Terms: f.terms, Deadline: at(500), Payments: f.payments, Quote: &Quote{Asset: chain.Asset{ID: coin}, Due: big.NewInt(1000)}}
-	settled := inv.settle(chain.Head{Height: 200})
+	settled := inv.settle(clock{head: chain.Head{Height: 200}})
 	require.Len(t, settled, settleFrom+1-settleKeep)
 	for _, p := range inv.Payments {
 		require.Equal(t, p.FirstSeen.Before(at(settleFrom+1-settleKeep)), p.Settled)

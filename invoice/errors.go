@@ -109,6 +109,9 @@ var (
 	// ErrBusy is returned when the store could not take the batch now, because a lock is held for long. Nothing of it
 	// was stored; the same batch may be committed again. A store that has such an error wraps this one.
 	ErrBusy = errors.New("the store is busy")
+	// ErrTooLarge is returned when a batch is more than the store takes at once. Nothing of it was stored, and it never
+	// will be: decide about less. A store that has such an error wraps this one.
+	ErrTooLarge = errors.New("more than the store takes at once")
 	// ErrNoEndpoint is returned when a project has no endpoint with the ID, perhaps because it was removed.
 	ErrNoEndpoint = errors.New("the project has no such endpoint")
 	// ErrDuplicateProject is returned when the owner has a project of this name.

@@ -1,6 +1,7 @@
 package invoice
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -17,6 +18,8 @@ type refusals struct {
 	last  string             // the last batch refused without naming an invoice ...
 	times int                // ... and how often it was refused in a row
 	all   string             // why every invoice is left out; empty otherwise
+
+	large bool // an invoice is left out because its part was more than the store takes at once
 
 	untold bool // invoices are left out as well when it cannot be read whom their events must be told to
 }
@@ -60,6 +63,17 @@ func (r *refusals) name(inv Invoice, err error) {
 	r.named[inv.ID] = was
 }
 
+// tooLarge leaves out the invoice with the most payments in a batch that was more than the store takes at once.
+func (r *refusals) tooLarge(b Batch, err error) {
+	payments := map[string]int{}
+	for _, p := range b.Payments {
+		payments[p.Invoice]++
+	}
+	most := slices.MaxFunc(b.Update, func(x, y Invoice) int { return cmp.Compare(payments[x.ID], payments[y.ID]) })
+	r.named[most.ID] = refusal{version: most.Version, cause: err.Error()}
+	r.large = true
+}
+
 // cause returns why an invoice is left out of a step, or "". Once something of an invoice is set aside, everything
 // later is set aside too until it is processed: the order matters.
 func (r *refusals) cause(id string, aside []Aside) string {
@@ -81,6 +95,10 @@ const (
 	// maxAside bounds what is set aside on one network, and maxSeen the transfers of each.
 	maxAside = 100
 	maxSeen  = 200
+	// maxSeenOfOne bounds the transfers that are set aside of one invoice, to which anybody can send many in one block, and
+	// maxSeenInAll those of all: they are a few megabytes of the batch that stores them.
+	maxSeenOfOne = 5_000
+	maxSeenInAll = 10_000
 	// maxHeld bounds what is set aside in addition because its asset is held back, and maxHeldOfOne the transfers of
 	// these to one invoice: anybody who has one can send many, which cost next to nothing on some chains.
 	maxHeld      = 20
@@ -96,6 +114,9 @@ const (
 // asideAfter returns what is set aside after a step, without what the store refuses of it.
 func (p Progress) asideAfter(v view, t touch, now time.Time) []Aside {
 	out := slices.Clone(p.Aside)
+	if v.joins { // then it is stored as a whole
+		out = slices.DeleteFunc(out, func(a Aside) bool { return a.Portions })
+	}
 	if v.rewound {
 		out = stillThere(out, v.fork)
 	}
@@ -114,6 +135,17 @@ func (p Progress) asideAfter(v view, t touch, now time.Time) []Aside {
 	nobodys.Rewound, nobodys.Fork = false, 0
 	out = setAside(out, nobodys)
 	return setHeldAside(out, t, now)
+}
+
+// inPortions returns what is set aside while a step is stored in portions.
+func (p Progress) inPortions(payments []Payment, now time.Time) []Aside {
+	above := func(pay Payment) bool {
+		return pay.Key.Network == p.Network && pay.inBlock() && pay.Block.Height > p.Head.Height
+	}
+	if !slices.ContainsFunc(payments, above) || slices.ContainsFunc(p.Aside, func(a Aside) bool { return a.Portions }) {
+		return p.Aside
+	}
+	return append(slices.Clip(p.Aside), Aside{Since: now, Cause: inPortions, Portions: true, Fork: p.Head.Height})
 }
 
 // stamped returns the entry with the times by which its blocks existed, as far as the step proves earlier ones.
@@ -196,8 +228,26 @@ func (a Aside) heldBack() bool {
 }
 
 // setAside adds an entry to the list, as long as there is room. Transactions that cannot be examined, which anybody can
-// send, make room first. Transfers that are held back, which anybody can send too, have room of their own.
+// send, make room first. Transfers that are held back, which anybody can send too, have room of their own. Of the others,
+// which have to fit in one batch with what else is set aside, only so many are kept.
 func setAside(list []Aside, a Aside) []Aside {
+	room := maxSeenInAll
+	for _, o := range list {
+		if !o.heldBack() {
+			room -= len(o.Seen)
+		}
+	}
+	if a.Invoice != "" {
+		room = min(room, maxSeenOfOne-seenOf(list, a.Invoice))
+	}
+	if len(a.Seen) <= room || a.heldBack() {
+		return addAside(list, a)
+	}
+	a.Seen = a.Seen[:max(0, room)]
+	return noteFull(addAside(list, a), false)
+}
+
+func addAside(list []Aside, a Aside) []Aside {
 	if a.Unexamined == nil && len(a.Seen) == 0 && !a.Rewound && a.Earliest.IsZero() {
 		return list
 	}
@@ -243,6 +293,17 @@ func seenIn(list []Aside) int {
 	n := 0
 	for _, a := range list {
 		n += len(a.Seen)
+	}
+	return n
+}
+
+// seenOf returns how many transfers to an invoice are set aside.
+func seenOf(list []Aside, invoice string) int {
+	n := 0
+	for _, a := range list {
+		if a.Invoice == invoice {
+			n += len(a.Seen)
+		}
 	}
 	return n
 }

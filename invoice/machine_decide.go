@@ -30,6 +30,17 @@ type clock struct {
 	// oldest is the chain time of the furthest-behind network among those on which the invoice holds places.
 	oldest time.Time
 	now    time.Time
+	// most is how many payments a decision may change, and how many more it may settle; 0 for all. The rest is left to
+	// the next decisions.
+	most int
+}
+
+// capped returns the first of a list, no more than the clock allows.
+func capped[T any](c clock, list []T) []T {
+	if c.most > 0 {
+		return list[:min(len(list), c.most)]
+	}
+	return list
 }
 
 func (inv Invoice) facts() facts {
@@ -182,7 +193,9 @@ func count(f facts, fold actionFold, head chain.Head) tally {
 		t.late, t.other = t.late || is.late, t.other || is.other
 		t.unvalued = t.unvalued || p.needsValue(f, fold)
 		if f.terms.Standing { // a deposit in another asset is worth nothing here, but is reported
-			t.ripens(p, f.terms.Confirm, head)
+			if t.ripens(p, f.terms.Confirm, head) && p.MaturedAt.IsZero() && p.inBlock() { // there was no room to report it
+				t.waits(p.maturesAt(f.terms.Confirm))
+			}
 		}
 		t.received.Add(t.received, orZero(is.received))
 		if is.counted == nil {
@@ -201,10 +214,17 @@ func (t *tally) ripens(p Payment, need chain.Confirmations, head chain.Head) boo
 	if p.mature(need, head) {
 		return true
 	}
-	if at := p.maturesAt(need); p.inBlock() && (t.matures == 0 || at < t.matures) {
-		t.matures = at
+	if p.inBlock() {
+		t.waits(p.maturesAt(need))
 	}
 	return false
+}
+
+// waits records a height at which a payment is to be looked at again.
+func (t *tally) waits(height uint64) {
+	if t.matures == 0 || height < t.matures {
+		t.matures = height
+	}
 }
 
 // counts returns how much of a payment the policies let count; nil for nothing.

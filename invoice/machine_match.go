@@ -33,6 +33,7 @@ type view struct {
 	poolKnown  bool
 	to         map[chain.Address][]sighting
 	byKey      map[chain.Key]sighting
+	joins      bool // it has blocks, or takes some back
 	unexamined []chain.Unexamined
 	veiled     map[string]bool      // transactions in a block that could not be examined, in this step or an earlier one
 	whose      map[chain.Key]string // invoices of transfers, as found when they were set aside
@@ -56,6 +57,7 @@ func newView(network chain.Network) view {
 func look(network chain.Network, step chain.Step) view {
 	v := newView(network)
 	v.rewound, v.fork, v.poolKnown = step.Rewound, step.Fork, step.PoolKnown
+	v.joins = step.Rewound || len(step.Joined) > 0
 	if step.PoolKnown {
 		for _, t := range step.Pool {
 			v.add(sighting{transfer: t})
@@ -224,6 +226,15 @@ func (v *view) veil(aside []Aside) {
 	}
 	for _, u := range v.unexamined {
 		v.veiled[u.TxID] = true
+	}
+}
+
+// resume makes the step take back what is stored in portions of blocks above its beginning, as far as it does not have it
+// itself: the blocks may have left the chain since.
+func (v *view) resume(aside []Aside) {
+	i := slices.IndexFunc(aside, func(a Aside) bool { return a.Portions })
+	if i >= 0 && v.joins && !v.rewound {
+		v.rewound, v.fork = true, aside[i].Fork
 	}
 }
 

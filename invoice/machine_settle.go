@@ -84,7 +84,7 @@ const (
 )
 
 // settle moves payments of which nothing is awaited any more into the sums, and returns them.
-func (inv *Invoice) settle(head chain.Head) []Payment {
+func (inv *Invoice) settle(c clock) []Payment {
 	open := 0
 	for _, p := range inv.Payments {
 		if !p.Settled {
@@ -107,7 +107,10 @@ func (inv *Invoice) settle(head chain.Head) []Payment {
 	payments := slices.Clone(inv.Payments)
 	var out []Payment
 	for _, i := range order[settleKeep:] {
-		if p := &payments[i]; f.awaitsNothing(*p, fold, head) {
+		if c.most > 0 && len(out) == c.most {
+			break
+		}
+		if p := &payments[i]; f.awaitsNothing(*p, fold, c.head) {
 			p.Settled = true
 			sums.add(*p, f.part(*p, fold), 1)
 			out = append(out, *p)

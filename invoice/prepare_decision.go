@@ -29,12 +29,12 @@ func decided(before, after Invoice, changes []change, extra []draft, by Action, 
 		after, reopened = after.resettled()
 		changes = append(changes, reopened...)
 	}
-	if ripe := mature(after, c); len(ripe) > 0 {
+	if ripe := capped(c, mature(after, c)); len(ripe) > 0 {
 		changes, after = append(changes, ripe...), merge(after, ripe)
 	}
 	after.State = decide(after.facts(), c)
 	after.UpdatedAt, after.Version = c.now, before.Version+1
-	settled := after.settle(c.head)
+	settled := after.settle(c)
 	inv, events, err := issue(before, after, append(extra, drafts(before, after, changes, by)...), c.now)
 	if err != nil {
 		return decision{}, &brokenError{err}

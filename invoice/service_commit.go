@@ -63,7 +63,7 @@ func (s *Service) commit(ctx context.Context, b Batch) error {
 // open reports whether an error of a commit leaves open whether the batch was stored.
 func open(err error) bool {
 	return err != nil && !errors.Is(err, ErrConflict) && !errors.Is(err, ErrDuplicateOrder) &&
-		!errors.Is(err, ErrFenced) && !errors.Is(err, ErrBusy)
+		!errors.Is(err, ErrFenced) && !errors.Is(err, ErrBusy) && !errors.Is(err, ErrTooLarge)
 }
 
 // receiversWait bounds how long a batch waits for the endpoints of one project.
@@ -128,14 +128,22 @@ func (s *Service) conclude(ctx context.Context, before, after Invoice, extra []d
 			return Invoice{}, err
 		}
 	}
-	d, err := decided(before, after, nil, extra, by, c)
-	if err != nil {
-		return Invoice{}, err
+	for {
+		d, err := decided(before, after, nil, extra, by, c)
+		if err != nil {
+			return Invoice{}, err
+		}
+		all := b
+		if err := s.put(ctx, &all, d); err != nil {
+			return Invoice{}, err
+		}
+		if err = s.store(ctx, all); !errors.Is(err, ErrTooLarge) {
+			return d.inv, err
+		}
+		if c.most = fewer(c.most, len(d.payments)); c.most == 0 {
+			return Invoice{}, err
+		}
 	}
-	if err := s.put(ctx, &b, d); err != nil {
-		return Invoice{}, err
-	}
-	return d.inv, s.store(ctx, b)
 }
 
 // commitNew stores a new invoice with its first event.

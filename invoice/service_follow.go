@@ -199,6 +199,7 @@ const heartbeat = time.Minute
 func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.Step) (Progress, error) {
 	v := look(n.id, step)
 	v.after(n.latestStamp())
+	v.resume(p.Aside)
 	v.veil(p.Aside)
 	for _, a := range p.Aside {
 		v.recall(a.Seen)
@@ -225,14 +226,26 @@ func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.
 		}
 		err = s.store(ctx, b)
 		if err == nil {
-			if n.stored(step); refused.all != "" {
+			if n.stored(step); refused.all != "" || refused.large {
 				n.asideDue = time.Time{} // most of it was set aside only because it shared a batch with what was refused
 			}
 			s.report(ctx, n, step, next, time.Since(began))
 			s.logAside(n, p.Aside, aside, now)
 			return next, nil
 		}
-		if err := s.refused(ctx, n, p, b, err, refused); err != nil {
+		switch {
+		case !errors.Is(err, ErrTooLarge) || len(b.Update) == 0:
+			err = s.refused(ctx, n, p, b, err, refused)
+		case n.shrink(len(step.Joined)):
+			return p, nil
+		case step.Rewound: // what it takes back cannot be told from what is stored if the chain goes back again meanwhile
+			refused.tooLarge(b, err)
+			err = nil
+		default:
+			p, err = s.portions(ctx, n, p, v, fewer(0, len(b.Payments)), refused)
+			next.Version = p.Version + 1
+		}
+		if err != nil {
 			n.smaller(len(step.Joined))
 			return Progress{}, fmt.Errorf("invoice: store step of %s: %w", n.id, err)
 		}

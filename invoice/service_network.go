@@ -70,10 +70,20 @@ func (n *network) sawEnd(now time.Time) {
 // smaller asks for smaller steps after the store has failed with one of that many blocks.
 func (n *network) smaller(blocks int) {
 	n.failures++
-	if stepper, able := n.Watcher.(chain.Stepper); able && blocks > 1 {
-		n.limit = blocks / 2
-		stepper.Limit(n.limit)
+	n.shrink(blocks)
+}
+
+// shrink asks for steps of fewer blocks, and reports whether they can be expected: not when there is only one, and not
+// when the watcher has given more than it was asked for.
+func (n *network) shrink(blocks int) bool {
+	stepper, able := n.Watcher.(chain.Stepper)
+	if !able || blocks < 2 {
+		return false
 	}
+	kept := n.limit == 0 || blocks <= n.limit
+	n.limit = blocks / 2
+	stepper.Limit(n.limit)
+	return kept
 }
 
 // stored records that a step was stored: the next ones may be larger again.

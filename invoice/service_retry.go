@@ -58,28 +58,29 @@ func (s *Service) retryAside(ctx context.Context, n *network, p Progress) (Progr
 	list := p.Aside
 	for i := range list {
 		a := list[(n.asideNext+i)%len(list)]
-		if a.Invoice != "" && !p.isNext(a, a.Invoice) {
+		if a.Portions || a.Invoice != "" && !p.isNext(a, a.Invoice) {
 			continue
 		}
 		if time.Since(began) > asideTime {
 			n.asideNext = (n.asideNext + i) % len(list)
 			return p, nil
 		}
-		next, err := s.retryOne(ctx, n, p, a)
+		var err error
+		p, err = s.retryOne(ctx, n, p, a)
 		switch {
 		case errors.Is(err, errOvertaken), ctx.Err() != nil:
 			return p, err
 		case err != nil:
 			s.log.Warn("retry failed, still set aside", "network", n.id, "invoice", a.Invoice, "unexamined", a.Unexamined, "error", err)
 		default:
-			p = next
 			s.log.Info("no longer set aside", "network", n.id, "invoice", a.Invoice, "unexamined", a.Unexamined)
 		}
 	}
 	return p, nil
 }
 
-// retryOne processes one entry that was set aside.
+// retryOne processes one entry that was set aside, in portions when it is more than the store takes at once: then the entry
+// stays until the last of them. It returns the progress that is stored by then, also with an error.
 func (s *Service) retryOne(ctx context.Context, n *network, p Progress, a Aside) (Progress, error) {
 	if err := n.held(a); err != nil {
 		return p, err
@@ -88,55 +89,92 @@ func (s *Service) retryOne(ctx context.Context, n *network, p Progress, a Aside)
 	if err != nil {
 		return p, err
 	}
+	for most := 0; ; {
+		c := clock{head: p.Head, now: s.cfg.Now().UTC(), most: most}
+		b, next, err := s.retried(ctx, p, a, v, c)
+		if err != nil {
+			return p, err
+		}
+		portion := most > 0 && len(b.Update) > 0
+		if portion {
+			next.Aside = p.Aside
+		}
+		b.Progress, b.Fence = []Progress{next}, n.duty.fence()
+		if err := s.stands(ctx, n, p); err != nil {
+			return p, err
+		}
+		err = s.store(ctx, b)
+		switch {
+		case errors.Is(err, ErrTooLarge):
+			if most = fewer(most, len(b.Payments)); most == 0 {
+				return p, err
+			}
+		case errors.Is(err, ErrConflict) && errors.Is(s.stands(ctx, n, p), errOvertaken):
+			return p, errOvertaken
+		case err != nil:
+			return p, err
+		case portion:
+			p = next
+		default:
+			s.logAside(n, p.Aside, next.Aside, c.now)
+			return next, nil
+		}
+	}
+}
+
+// retried decides about one entry that was set aside, and returns the progress without it.
+func (s *Service) retried(ctx context.Context, p Progress, a Aside, v view, c clock) (Batch, Progress, error) {
 	t, err := s.touched(ctx, v)
 	if err != nil {
-		return p, err
+		return Batch{}, p, err
 	}
 	mayBe := func(s sighting) bool { return a.Invoice == "" || a.has(s) }
 	if slices.ContainsFunc(t.unread, mayBe) || slices.Contains(t.damaged, a.Invoice) {
-		return p, errors.New("cannot be read")
+		return Batch{}, p, errors.New("cannot be read")
 	}
 	if slices.ContainsFunc(t.unclear, mayBe) {
-		return p, errors.New(unclear)
+		return Batch{}, p, errors.New(unclear)
 	}
-	c, ask := clock{head: p.Head, now: s.cfg.Now().UTC()}, s.prices.remembering()
+	b, err := s.redigest(ctx, p, a, v, t, c)
+	if err != nil {
+		return Batch{}, p, err
+	}
+	next := p
+	next.Version, next.Aside = p.Version+1, without(p.Aside, a)
+	if a.Unexamined != nil { // else it is set aside already
+		if next.Aside = setHeldAside(next.Aside, t, c.now); seenIn(next.Aside) < seenIn(p.Aside)+len(t.held) {
+			return Batch{}, p, errors.New("has no room for what is held back of it")
+		}
+	}
+	return b, next, nil
+}
+
+// redigest decides about the invoices that an entry concerns.
+func (s *Service) redigest(ctx context.Context, p Progress, a Aside, v view, t touch, c clock) (Batch, error) {
+	ask := s.prices.remembering()
 	var b Batch
 	for _, before := range t.invoices {
 		if a.Invoice != "" && a.Invoice != before.ID {
 			continue
 		}
 		if a.Invoice == "" && len(t.mine[before.ID]) > 0 && !p.isNext(a, before.ID) {
-			return p, errors.New("waits for what was set aside before")
+			return b, errors.New("waits for what was set aside before")
 		}
 		d, err := s.digested(ctx, before, t.mine[before.ID], v, c, ask)
 		if err != nil {
-			return p, err
+			return b, err
 		}
-		if d != nil {
-			if err := s.put(ctx, &b, *d); err != nil {
-				return p, err
-			}
+		if d == nil {
+			continue
 		}
-	}
-	next := p
-	next.Version, next.Aside = p.Version+1, without(p.Aside, a)
-	if a.Unexamined != nil { // else it is set aside already
-		if next.Aside = setHeldAside(next.Aside, t, c.now); seenIn(next.Aside) < seenIn(p.Aside)+len(t.held) {
-			return p, errors.New("has no room for what is held back of it")
+		if err := s.put(ctx, &b, *d); err != nil {
+			return b, err
+		}
+		if c.spend(len(d.payments)) {
+			break
 		}
 	}
-	b.Progress, b.Fence = []Progress{next}, n.duty.fence()
-	if err := s.stands(ctx, n, p); err != nil {
-		return p, err
-	}
-	err = s.store(ctx, b)
-	if errors.Is(err, ErrConflict) && errors.Is(s.stands(ctx, n, p), errOvertaken) {
-		return p, errOvertaken
-	}
-	if err == nil {
-		s.logAside(n, p.Aside, next.Aside, c.now)
-	}
-	return next, err
+	return b, nil
 }
 
 // asideView returns the view of the part of a step that was set aside, arranged for matching again. After a rewind it

@@ -10,7 +10,8 @@ import (
 	"github.com/cointill/cointill/chain"
 )
 
-// digest decides about every invoice that a step concerns, and returns what is set aside afterwards.
+// digest decides about every invoice that a step concerns, and returns what is set aside afterwards. Of a portion it
+// decides only about as many payments as the clock allows, and what it returns as set aside is not all.
 func (s *Service) digest(ctx context.Context, v view, p Progress, c clock, refused *refusals) (Batch, []Aside, error) {
 	t, err := s.touched(ctx, v)
 	if err != nil {
@@ -29,6 +30,9 @@ func (s *Service) digest(ctx context.Context, v view, p Progress, c clock, refus
 		if err == nil && d != nil {
 			err = s.put(ctx, &b, *d)
 		}
+		if d != nil && c.spend(len(d.payments)) {
+			break
+		}
 		_, broken := errors.AsType[*brokenError](err)
 		_, untold := errors.AsType[*untoldError](err)
 		switch {
@@ -43,7 +47,7 @@ func (s *Service) digest(ctx context.Context, v view, p Progress, c clock, refus
 
 // digested decides about one invoice that a step concerns. It returns nil when the step changes nothing about it.
 func (s *Service) digested(ctx context.Context, before Invoice, mine []sighting, v view, c clock, ask asker) (*decision, error) {
-	changes := absorb(before, mine, v, c.now)
+	changes := capped(c, absorb(before, mine, v, c.now))
 	if len(changes) == 0 {
 		return nil, nil
 	}
@@ -76,7 +80,7 @@ func (s *Service) clockFor(ctx context.Context, inv Invoice, stepping chain.Netw
 	if err != nil {
 		return clock{}, err
 	}
-	own.now = c.now
+	own.now, own.most = c.now, c.most
 	return s.withOldest(ctx, inv, own)
 }
 

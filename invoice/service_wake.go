@@ -56,6 +56,8 @@ func (s *Service) wake(ctx context.Context, id chain.Network, head chain.Head, f
 		switch {
 		case ctx.Err() != nil, notOurs(err):
 			return err
+		case errors.Is(err, ErrTooLarge):
+			refused = stubborn + 1 // each is stored alone
 		case err != nil:
 			refused++
 		case len(page) < wakingPage || !movesOn(page, b.Update):
@@ -80,11 +82,7 @@ func (s *Service) waking(ctx context.Context, id chain.Network, head chain.Head,
 // wakeEach decides about the invoices of a page one by one, since one of them keeps the others from being stored.
 func (s *Service) wakeEach(ctx context.Context, id chain.Network, page []Invoice, c clock, fence Lease, stuck map[string]bool) error {
 	for _, inv := range page {
-		b, err := s.wakeAll(ctx, []Invoice{inv}, c)
-		if err == nil {
-			b.Fence = fence
-			err = s.store(ctx, b)
-		}
+		err := s.wakeOne(ctx, inv, c, fence)
 		if ctx.Err() != nil || notOurs(err) {
 			return err
 		}
@@ -96,6 +94,23 @@ func (s *Service) wakeEach(ctx context.Context, id chain.Network, page []Invoice
 		}
 	}
 	return nil
+}
+
+// wakeOne decides about an invoice, or about a part of it that the store takes. The rest wakes it again.
+func (s *Service) wakeOne(ctx context.Context, inv Invoice, c clock, fence Lease) error {
+	for {
+		b, err := s.wakeAll(ctx, []Invoice{inv}, c)
+		if err != nil {
+			return err
+		}
+		b.Fence = fence
+		if err = s.store(ctx, b); !errors.Is(err, ErrTooLarge) {
+			return err
+		}
+		if c.most = fewer(c.most, len(b.Payments)); c.most == 0 {
+			return err
+		}
+	}
 }
 
 // movesOn reports whether one of the invoices wakes at another time than before.
@@ -119,6 +134,7 @@ func (s *Service) wakeAll(ctx context.Context, page []Invoice, c clock) (Batch, 
 				changes = append(changes, change{payment: valued})
 			}
 		}
+		changes = capped(c, changes)
 		ic, err := s.withOldest(ctx, before, c)
 		if err != nil {
 			return Batch{}, err

@@ -21,8 +21,9 @@ type Store interface {
 	// with ErrConflict when a version in the batch is stale or an id, a place or a natural key is taken, and with a
 	// DuplicateOrderError when an order id is. A conflict is a ConflictError that identifies the invoice whose part of
 	// the batch is refused; only the version of a Progress belongs to no invoice. When several of them apply to an
-	// invoice, its id and version come first, then the order id, then the place. Any other error leaves open whether
-	// the batch was stored: committing the same batch again then returns ErrConflict if it was, since its ids and
+	// invoice, its id and version come first, then the order id, then the place. A store that bounds a batch refuses with ErrTooLarge what is
+	// more than that: a batch with one payment, its events and messages must fit, beside a Progress with a few megabytes
+	// of Aside. Any other error but ErrFenced and ErrBusy leaves open whether the batch was stored: committing the same batch again then returns ErrConflict if it was, since its ids and
 	// versions are checked first.
 	Commit(ctx context.Context, b Batch) error
 	// ReserveIndexes hands out n consecutive numbers of a wallet, durably and never twice, also across processes, and
@@ -148,8 +149,8 @@ type Progress struct {
 }
 
 // Aside is something that a step could not take into account. It is kept with the network's progress, so that it is
-// retried and never forgotten, while the network goes on. Either Unexamined is set, or Invoice and Seen describe what a
-// step had for an invoice.
+// retried and never forgotten, while the network goes on. Either Unexamined is set, or Portions, or Invoice and Seen
+// describe what a step had for an invoice.
 type Aside struct {
 	Since time.Time `json:"since"` // when it was set aside, by our clock
 	Cause string    `json:"cause"` // why
@@ -166,6 +167,11 @@ type Aside struct {
 	// of the invoice that are stored. It is zero if the step proves nothing of them.
 	First    uint64    `json:"first,omitempty"`
 	Earliest time.Time `json:"earliest,omitzero"`
+
+	// Portions reports that blocks above Fork, which is the height of the progress, are being stored in portions, since
+	// they are more than the store takes at once: payments of them may be stored already. Nothing else is set then but
+	// Since and Cause.
+	Portions bool `json:"portions,omitempty"`
 }
 
 // Seen is a transfer in a block.

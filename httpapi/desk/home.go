@@ -228,6 +228,9 @@ func (v *visit) asideNeeds(health []invoice.NetworkHealth) needs {
 	}
 	for _, h := range health {
 		for _, a := range h.Aside {
+			if a.Portions { // it takes its time, and needs nobody
+				continue
+			}
 			n := need{toneBad, "Set aside on " + h.Name, a.Cause, v.root + "#networks", a.Since}
 			if a.Invoice != "" {
 				n.Link = v.link("invoices", a.Invoice)

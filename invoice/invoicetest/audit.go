@@ -3,6 +3,7 @@ package invoicetest
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"maps"
 	"math/big"
 	"slices"
@@ -17,10 +18,14 @@ import (
 func (w *world) commit(ctx context.Context, b invoice.Batch) error {
 	w.committing <- struct{}{} // not a mutex, because the bubble's time does not pass while one waits for a mutex
 	defer func() { <-w.committing }()
+	if most := w.traits.most; most > 0 && len(b.Payments) > most {
+		return fmt.Errorf("injected: %d payments: %w", len(b.Payments), invoice.ErrTooLarge)
+	}
 	if err := w.store().Commit(ctx, b); err != nil {
 		return err
 	}
 	w.totals.Commits++
+	w.totals.Portions += oneIf(slices.ContainsFunc(b.Progress, portioned))
 	w.did(entry{batch: b})
 	w.endpoints.expect(b.Messages)
 	w.auditReceivers(b)
@@ -206,6 +211,9 @@ func (w *world) auditCursor(id chain.Network) {
 			if pay.Key.Network != id || pay.Withdrawn || pay.Block.Hash == "" {
 				continue
 			}
+			if portioned(p) && pay.Block.Height > p.Head.Height { // of a block that is not stored as a whole yet
+				continue
+			}
 			if stands(p, inv.ID, pay.Block.Height) { // as it was before the fork
 				delete(want, pay.Key)
 				continue
@@ -241,6 +249,11 @@ func aside(p invoice.Progress, key chain.Key) bool {
 // stands reports whether the store has not yet been able to take back the invoice's blocks from the height on.
 func stands(p invoice.Progress, id string, height uint64) bool {
 	return slices.ContainsFunc(p.Aside, func(a invoice.Aside) bool { return a.Invoice == id && a.Rewound && height > a.Fork })
+}
+
+// portioned reports whether a step is being stored in portions.
+func portioned(p invoice.Progress) bool {
+	return slices.ContainsFunc(p.Aside, func(a invoice.Aside) bool { return a.Portions })
 }
 
 // has reports whether any invoice has the payment in a block.

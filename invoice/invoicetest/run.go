@@ -91,7 +91,7 @@ type Failure struct {
 
 // Totals counts the contents of worlds.
 type Totals struct {
-	Worlds, Invoices, Payments, Events, Commits, Forks, Crashes, Restores int
+	Worlds, Invoices, Payments, Events, Commits, Portions, Forks, Crashes, Restores int
 }
 
 func (t *Totals) add(o Totals) {
@@ -100,14 +100,15 @@ func (t *Totals) add(o Totals) {
 	t.Payments += o.Payments
 	t.Events += o.Events
 	t.Commits += o.Commits
+	t.Portions += o.Portions
 	t.Forks += o.Forks
 	t.Crashes += o.Crashes
 	t.Restores += o.Restores
 }
 
 func (t Totals) String() string {
-	return fmt.Sprintf("%d worlds, %d invoices, %d payments, %d events, %d commits, %d forks, %d crashes, %d restores",
-		t.Worlds, t.Invoices, t.Payments, t.Events, t.Commits, t.Forks, t.Crashes, t.Restores)
+	return fmt.Sprintf("%d worlds, %d invoices, %d payments, %d events, %d commits with %d portions, %d forks, %d crashes, %d restores",
+		t.Worlds, t.Invoices, t.Payments, t.Events, t.Commits, t.Portions, t.Forks, t.Crashes, t.Restores)
 }
 
 // Result is the result of one world.

@@ -46,6 +46,7 @@ type traits struct {
 	deaf      manner          // of the endpoint that never accepts anything; empty if there is none
 	tires     bool            // the end waits until that endpoint is given up
 	receivers []receiver      // endpoints of the project, beside the callbacks of invoices
+	most      int             // how many payments the store takes at once; 0 means all
 	kinds     []kind          // of steps
 }
 
@@ -110,6 +111,9 @@ func newTraits(seed uint64, cfg Config) traits {
 		} else {
 			t.shared.PerProject = t.share
 		}
+	}
+	if r.IntN(4) == 0 {
+		t.most = 4 + r.IntN(30)
 	}
 	if t.receivers = newReceivers(seed); t.receivers != nil {
 		t.kinds = append(t.kinds, kind{"endpoints cannot be read", 4, true, (*world).receiverTrouble})

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store/internal/queue"
 	"github.com/cointill/cointill/store/kv"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -17,7 +18,8 @@ var (
 	// ErrUnknown means that the writes of an Update may be stored, may be stored in a moment, or may never be.
 	ErrUnknown = errors.New("whether it is stored is not known")
 	// ErrTooLarge means that an Update writes more than Config or the servers allow. Nothing of it is stored.
-	ErrTooLarge = errors.New("it writes more than is allowed")
+	// It is an [invoice.ErrTooLarge].
+	ErrTooLarge = fmt.Errorf("it writes more than is allowed: %w", invoice.ErrTooLarge)
 	// ErrNoSpace means that the servers have reached their quota (--quota-backend-bytes) and store nothing until an operator
 	// has made room. Nothing of the Update is stored.
 	ErrNoSpace = errors.New("the servers have reached their quota")

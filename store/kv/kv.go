@@ -28,7 +28,8 @@ type DB interface {
 	// writes survive a crash. Updates are serializable: the result is as if they had run one after the other, and no
 	// other update changes what f has read before this one is stored. Snapshot isolation is not enough: if two updates
 	// that read the same key could both be stored, an order id could be used twice. If f returns an error, nothing is
-	// stored and Update returns that error, wrapped or not. After any other error the writes may be stored or not.
+	// stored and Update returns that error, wrapped or not. A database that bounds an update stores nothing of a larger one
+	// and returns an error that wraps [invoice.ErrTooLarge]. After any other error the writes may be stored or not.
 	Update(ctx context.Context, f func(Tx) error) error
 }
 
