@@ -3,6 +3,7 @@ package invoice
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // inPortions is the cause of an entry for [Aside.Portions].
@@ -50,6 +51,23 @@ func fewer(most, payments int) int {
 		most = payments
 	}
 	return most / 2
+}
+
+// waiting returns the clock for a portion of what there is for an invoice: nothing ends by time before the rest counts.
+func (c clock) waiting(before Invoice) clock {
+	if deadline := before.EffectiveDeadline(); !before.State.Closed && c.head.Time.After(deadline) {
+		c.head.Time = deadline
+	}
+	c.oldest = time.Time{}
+	return c
+}
+
+// below returns the clock for a portion of what a step took back above a height: what is still to be taken back is not
+// deep enough meanwhile.
+func (c clock) below(fork uint64) clock {
+	c.head.Height = min(c.head.Height, fork)
+	c.head.Safe, c.head.Finalized = min(c.head.Safe, fork), min(c.head.Finalized, fork)
+	return c
 }
 
 // spend takes as many payments from what is left for a portion, and reports whether it is used up.

@@ -91,6 +91,9 @@ func (s *Service) retryOne(ctx context.Context, n *network, p Progress, a Aside)
 	}
 	for most := 0; ; {
 		c := clock{head: p.Head, now: s.cfg.Now().UTC(), most: most}
+		if most > 0 && a.Rewound {
+			c = c.below(a.Fork)
+		}
 		b, next, err := s.retried(ctx, p, a, v, c)
 		if err != nil {
 			return p, err

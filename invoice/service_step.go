@@ -66,6 +66,9 @@ func (s *Service) digested(ctx context.Context, before Invoice, mine []sighting,
 	if err != nil {
 		return nil, err
 	}
+	if c.most > 0 {
+		c = c.waiting(before)
+	}
 	d, err := decided(before, merge(before, changes), changes, nil, Action{}, c)
 	return &d, err
 }

@@ -306,7 +306,8 @@ func (w *world) auditEnd(ev invoice.Event) {
 	}
 	if need := inv.Terms.Confirm; need == (chain.Confirmations{}) {
 		for _, pay := range inv.Payments {
-			if credit := counts(inv, will, pay); pay.Block.Hash == "" && !pay.Withdrawn && !pay.Replaceable && credit != nil {
+			waits := pay.Block.Hash == "" || portioned(p) && pay.Block.Height > p.Head.Height
+			if credit := counts(inv, will, pay); waits && !pay.Withdrawn && !pay.Replaceable && credit != nil {
 				deep.Add(deep, credit)
 			}
 		}
