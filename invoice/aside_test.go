@@ -3,6 +3,7 @@ package invoice_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/big"
 	"slices"
@@ -52,6 +53,7 @@ func onStubborn(t *testing.T, f func(w *world, s *stubborn, refuse func(id strin
 	for name, refuse := range map[string]func(s *stubborn, id string){
 		"by name":           func(s *stubborn, id string) { s.refuse(id, errors.New("taken"), true) },
 		"without a name":    func(s *stubborn, id string) { s.refuse(id, invoice.ErrConflict, false) },
+		"as too large":      func(s *stubborn, id string) { s.refuse(id, fmt.Errorf("disk: %w", invoice.ErrTooLarge), false) },
 		"with its own word": func(s *stubborn, id string) { s.refuse(id, errors.New("value too long"), false) },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -136,8 +136,14 @@ func (s *Service) advance(ctx context.Context, n *network) error {
 		return err
 	}
 	for ctx.Err() == nil {
+		version := p.Version
 		if p, err = s.retryAside(ctx, n, p); err != nil {
 			return passOvertaken(err)
+		}
+		if p.Version != version { // portions left to the clock what it decides
+			if err := s.wake(ctx, n.id, p.Head, n.duty.fence(), p.Aside); err != nil {
+				return err
+			}
 		}
 		step, err := n.Watcher.Next(ctx, p.Cursor)
 		if err != nil {

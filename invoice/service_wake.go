@@ -96,7 +96,7 @@ func (s *Service) wakeEach(ctx context.Context, id chain.Network, page []Invoice
 	return nil
 }
 
-// wakeOne decides about an invoice, or about a part of it that the store takes. The rest wakes it again.
+// wakeOne decides about an invoice, in portions if it is more than the store takes at once.
 func (s *Service) wakeOne(ctx context.Context, inv Invoice, c clock, fence Lease) error {
 	for {
 		b, err := s.wakeAll(ctx, []Invoice{inv}, c)
@@ -104,11 +104,17 @@ func (s *Service) wakeOne(ctx context.Context, inv Invoice, c clock, fence Lease
 			return err
 		}
 		b.Fence = fence
-		if err = s.store(ctx, b); !errors.Is(err, ErrTooLarge) {
+		switch err = s.store(ctx, b); {
+		case errors.Is(err, ErrTooLarge):
+			if c.most = fewer(c.most, len(b.Payments)); c.most == 0 {
+				return err
+			}
+		case err != nil, c.most == 0, len(b.Payments) == 0:
 			return err
-		}
-		if c.most = fewer(c.most, len(b.Payments)); c.most == 0 {
-			return err
+		default: // the next portion
+			if inv, err = s.cfg.Store.Invoice(ctx, inv.ID); err != nil {
+				return err
+			}
 		}
 	}
 }

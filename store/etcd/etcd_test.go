@@ -68,6 +68,8 @@ func TestTheStoreKeepsThePromisesOfABackend(t *testing.T) {
 			storetest.Run(t, func(t *testing.T) store.Backend { return with(t, etcdtest.Prefix()) },
 				storetest.WithListers(), storetest.WithReopen(func(t *testing.T, old store.Backend) store.Backend {
 					return with(t, old.(reopened).prefix)
+				}), storetest.WithBound(func(t *testing.T) (store.Backend, int) {
+					return kv.New(open(t, server.Client(t), etcd.Config{Prefix: etcdtest.Prefix(), MaxOps: 50})), 50
 				}))
 		})
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/big"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,14 +21,12 @@ import (
 type bounded struct {
 	kv.DB
 	keys  int
-	bytes atomic.Int64
+	bytes int64
 }
 
 // newBounded allows what store/etcd allows if it is not told otherwise.
 func newBounded() *bounded {
-	db := &bounded{DB: &sorted{}, keys: 20_000}
-	db.bytes.Store(8 << 20)
-	return db
+	return &bounded{DB: &sorted{}, keys: 20_000, bytes: 8 << 20}
 }
 
 func (db *bounded) Update(ctx context.Context, f func(kv.Tx) error) error {
@@ -42,7 +39,7 @@ func (db *bounded) Update(ctx context.Context, f func(kv.Tx) error) error {
 		for key, value := range w.sizes {
 			size += len(key) + value
 		}
-		if len(w.sizes) > db.keys || size > int(db.bytes.Load()) {
+		if len(w.sizes) > db.keys || int64(size) > db.bytes {
 			return fmt.Errorf("%w: %d keys with %d bytes", invoice.ErrTooLarge, len(w.sizes), size)
 		}
 		return nil
@@ -172,10 +169,8 @@ func TestManyPaymentsOfABlockToOneInvoiceAreOneUpdate(t *testing.T) {
 }
 
 func TestWhatIsTooLargeForAnUpdateIsStoredInPortions(t *testing.T) {
-	db := newBounded()
-	inShop(t, db, 1, func(t *testing.T, s *shop) {
+	inShop(t, &bounded{DB: &sorted{}, keys: 20_000, bytes: 300_000}, 1, func(t *testing.T, s *shop) {
 		inv, other := s.create("4711"), s.create("4712")
-		db.bytes.Store(300_000)
 		s.flood(inv, 300)
 		s.flood(other, 1)
 		s.mine()

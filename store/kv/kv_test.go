@@ -36,6 +36,8 @@ func TestADatabaseOfKeysAndValuesKeepsThePromisesOfABackend(t *testing.T) {
 	}, storetest.WithListers(), storetest.WithReopen(func(_ *testing.T, old store.Backend) store.Backend {
 		db := old.(kept).db
 		return kept{kv.New(db), db}
+	}), storetest.WithBound(func(*testing.T) (store.Backend, int) {
+		return kv.New(&bounded{DB: &sorted{}, keys: 50, bytes: 1 << 20}), 50
 	}))
 }
 

@@ -382,8 +382,31 @@ func aside(version int64) invoice.Progress {
 				Cause:      "could not be examined",
 				Unexamined: &chain.Unexamined{TxID: "0x2", Height: 1<<63 - 1, Block: "0xc", Time: at, Reason: "too large"},
 			},
+			{Since: at, Cause: "in portions", Portions: true, Fork: 7},
 		},
 	}
+}
+
+func tooLarge(t *testing.T, b store.Backend, payments int) {
+	inv := newInvoice(1)
+	insert(t, b, inv)
+	next := inv
+	next.Version++
+	batch := invoice.Batch{Update: []invoice.Invoice{next}, Progress: []invoice.Progress{{Network: mainnet, Version: 1}}}
+	for n := range payments {
+		batch.Payments = append(batch.Payments, newPayment(n+1, inv, 100))
+		batch.Events = append(batch.Events, newEvent(inv, int64(n)+2))
+	}
+	if err := b.Commit(t.Context(), batch); !errors.Is(err, invoice.ErrTooLarge) || errors.Is(err, invoice.ErrConflict) {
+		t.Fatalf("got %v, want ErrTooLarge alone", err)
+	}
+	same(t, "the invoice", get(t, b, inv.ID), inv)
+	if p := must[invoice.Progress](t)(b.Network(t.Context(), mainnet)); p.Version != 0 {
+		t.Fatalf("got version %d of the progress, want none", p.Version)
+	}
+	batch.Payments, batch.Events = batch.Payments[:1], batch.Events[:1]
+	commit(t, b, batch)
+	same(t, "the invoice with a portion", get(t, b, inv.ID), with(next, batch.Payments...))
 }
 
 func progressRoundTrip(t *testing.T, b store.Backend) {

@@ -23,9 +23,16 @@ func WithPatience(d time.Duration) Option {
 	return func(s *suite) { s.patience = d }
 }
 
+// WithBound adds the cases about what is more than the backend takes at once. The function returns a new, empty backend
+// that takes a batch with one payment and its event, but not one with as many as it says.
+func WithBound(open func(t *testing.T) (b store.Backend, payments int)) Option {
+	return func(s *suite) { s.bounded = open }
+}
+
 type suite struct {
 	open     func(t *testing.T) store.Backend
 	reopen   func(t *testing.T, old store.Backend) store.Backend
+	bounded  func(t *testing.T) (store.Backend, int)
 	patience time.Duration
 	listers  bool // whether the backend must have them
 }
@@ -70,6 +77,13 @@ func Run(t *testing.T, open func(t *testing.T) store.Backend, opts ...Option) {
 			name  string
 			cases []testCase
 		}{"durability", s.durabilityCases()})
+	}
+	if s.bounded != nil {
+		t.Run("bound", func(t *testing.T) {
+			ruled(t, "a batch that is more than the store takes at once is ErrTooLarge, and nothing of it is stored")
+			b, payments := s.bounded(t)
+			within(t, s.patience, func() { tooLarge(t, b, payments) })
+		})
 	}
 	for _, topic := range topics {
 		t.Run(topic.name, func(t *testing.T) {
