@@ -140,7 +140,7 @@ func (p Progress) asideAfter(v view, t touch, now time.Time) []Aside {
 // inPortions returns what is set aside while a step is stored in portions.
 func (p Progress) inPortions(payments []Payment, now time.Time) []Aside {
 	above := func(pay Payment) bool {
-		return pay.Key.Network == p.Network && pay.inBlock() && pay.Block.Height > p.Head.Height
+		return pay.Key.Network == p.Network && pay.inBlock() && !pay.Withdrawn && pay.Block.Height > p.Head.Height
 	}
 	if !slices.ContainsFunc(payments, above) || slices.ContainsFunc(p.Aside, func(a Aside) bool { return a.Portions }) {
 		return p.Aside

@@ -230,13 +230,21 @@ func (v *view) veil(aside []Aside) {
 }
 
 // resume makes the step take back what is stored in portions of blocks above its beginning, as far as it does not have it
-// itself: the blocks may have left the chain since.
-func (v *view) resume(aside []Aside) {
+// itself: the blocks may have left the chain since. A step without blocks may come from a node that is behind, so it only
+// does that when the chain has ended at the same block for a while.
+func (v *view) resume(aside []Aside, head chain.Head, now time.Time) {
 	i := slices.IndexFunc(aside, func(a Aside) bool { return a.Portions })
-	if i >= 0 && v.joins && !v.rewound {
+	if i < 0 {
+		return
+	}
+	v.joins = v.joins || head.AtTip() && now.Sub(aside[i].Since) > portionsWait
+	if v.joins && !v.rewound {
 		v.rewound, v.fork = true, aside[i].Fork
 	}
 }
+
+// portionsWait is how long the blocks that are stored in portions are waited for before they are taken for gone.
+const portionsWait = 10 * time.Minute
 
 // above returns the height above which every payment must be checked, and whether any must be.
 func (v view) above() (uint64, bool) {

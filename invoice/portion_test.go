@@ -196,6 +196,21 @@ func TestPortionsOfABlockThatLeftTheChainAreTakenBack(t *testing.T) {
 	}
 }
 
+func TestPortionsOfABlockThatLeftForNoOtherAreTakenBackAfterAWhile(t *testing.T) {
+	onSmall(t, func(w *world, s *small) {
+		inv := interrupted(w, s)
+		stored := w.get(inv).PaymentCount()
+		w.chain.Reorganise(1, -1, chaintest.Lost)
+		w.restart()
+		time.Sleep(5 * time.Minute)
+		w.tells(inv, stored, 0)
+		time.Sleep(10 * time.Minute)
+		w.tells(inv, stored, stored)
+		w.consistent(w.get(inv))
+		w.isWell()
+	})
+}
+
 func TestAReorganisationThatIsMoreThanTheStoreTakesIsStoredInPortions(t *testing.T) {
 	for _, fate := range []chaintest.Fate{chaintest.Lost, chaintest.Remined} {
 		onSmall(t, func(w *world, s *small) {
@@ -242,12 +257,75 @@ func TestAnOperatorCanActOnAnInvoiceThatIsTooLargeToSettleAtOnce(t *testing.T) {
 		s.takes(1000, -1)
 		w.flood(inv, 250)
 		w.mine(1)
+		s.takes(0, -1)
+		w.mine(2)
+		require.Nil(t, w.get(inv).Settled)
 		s.takes(10, -1)
-		w.mine(3)
 		_, err := w.svc.SetLabel(t.Context(), invoice.Act{Project: "shop", Invoice: inv.ID}, "flooded")
 		require.NoError(t, err)
 		require.Equal(t, "flooded", w.get(inv).Label())
 		require.NotNil(t, w.get(inv).Settled)
+	})
+}
+
+func TestAnInvoiceThatIsTooLargeIsNotTriedTwice(t *testing.T) {
+	onSmall(t, func(w *world, s *small) {
+		s.takes(-1, -1)
+		_, err := w.svc.Create(t.Context(), invoice.Request{Project: "shop", Price: price("20", "EUR"), Asset: "SIM"})
+		require.ErrorIs(t, err, invoice.ErrTooLarge)
+		require.NotContains(t, err.Error(), "may have been stored")
+	})
+}
+
+func TestMoneyInTimeThatIsStoredInPortionsAfterTheDeadlineClosesNothing(t *testing.T) {
+	onSmall(t, func(w *world, s *small) {
+		inv := w.create()
+		s.takes(0, -1)
+		w.flood(inv, 10)
+		w.mine(1)
+		require.Len(t, w.health().Aside, 1)
+		w.pass(40 * time.Minute)
+		s.takes(4, -1)
+		w.pass(2 * time.Minute)
+		w.mine(1)
+		require.Equal(t, invoice.StatusCompleted, w.get(inv).State.Status)
+		require.NotContains(t, w.told(inv), invoice.EventClosed)
+		for _, ev := range w.events(inv) {
+			require.False(t, ev.Type == invoice.EventPaidPartial && w.payload(ev).Data.Invoice.Closed)
+		}
+		w.tells(inv, 10, 0)
+	})
+}
+
+func TestWhatIsTakenBackInPortionsIsDecidedAboutWithoutAnotherBlock(t *testing.T) {
+	onSmall(t, func(w *world, s *small) {
+		inv := w.create()
+		w.flood(inv, 45)
+		w.mine(1)
+		w.chain.Reorganise(1, 3, chaintest.Remined)
+		w.settle()
+		w.settle()
+		require.Equal(t, invoice.StatusCompleted, w.get(inv).State.Status)
+		w.tells(inv, 45, 0)
+		w.isWell()
+	})
+}
+
+func TestAReorganisationThatIsReadInOnePieceIsStoredInPortions(t *testing.T) {
+	onSmall(t, func(w *world, s *small) {
+		inv := w.create()
+		w.flood(inv, 45)
+		w.mine(1)
+		w.chain.Reorganise(1, 1, chaintest.Remined)
+		w.settle()
+		for range 2 {
+			w.chain.Reorganise(2, 1, chaintest.Remined)
+			w.settle()
+		}
+		w.mine(3)
+		w.tells(inv, 45, 0)
+		require.Equal(t, invoice.StatusCompleted, w.get(inv).State.Status)
+		w.isWell()
 	})
 }
 

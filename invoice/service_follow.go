@@ -205,7 +205,7 @@ const heartbeat = time.Minute
 func (s *Service) apply(ctx context.Context, n *network, p Progress, step chain.Step) (Progress, error) {
 	v := look(n.id, step)
 	v.after(n.latestStamp())
-	v.resume(p.Aside)
+	v.resume(p.Aside, step.Head, s.cfg.Now())
 	v.veil(p.Aside)
 	for _, a := range p.Aside {
 		v.recall(a.Seen)

@@ -249,3 +249,26 @@ func TestALaterBlockProvesWhenWhatIsSetAsideWasThere(t *testing.T) {
 	require.Equal(t, []Aside{seen(9, noon), seen(8, noon.Add(-time.Hour)), seen(10, noon.Add(time.Hour))}, out)
 	require.Equal(t, noon.Add(time.Hour), p.Aside[0].Seen[0].Block.Time, "what was given is not changed")
 }
+
+func TestWhatIsSetAsideFitsInABatch(t *testing.T) {
+	var list []Aside
+	many := func(invoice string, n int) Aside {
+		a := aside(invoice)
+		a.Seen = make([]Seen, n)
+		return a
+	}
+	list = setAside(list, many("a", maxSeenOfOne-1))
+	require.NotContains(t, list[0].Cause, asideFull)
+	list = setAside(list, many("a", 2))
+	require.Equal(t, maxSeenOfOne, seenIn(list))
+	require.Contains(t, list[len(list)-1].Cause, asideFull)
+	list = setAside(setAside(list, many("b", maxSeenOfOne)), many("c", 1))
+	require.Equal(t, maxSeenInAll, seenIn(list), "nor is there room for what others have")
+	back := aside("d")
+	back.Rewound, back.Fork = true, 99
+	list = setAside(list, back)
+	require.True(t, list[len(list)-1].Rewound, "what left the chain is remembered all the same")
+	require.Empty(t, list[len(list)-1].Seen)
+	list = setAside(list, held(coin, "e", 1))
+	require.Equal(t, maxSeenInAll+1, seenIn(list), "what is held back has room of its own")
+}

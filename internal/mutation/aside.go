@@ -3,7 +3,7 @@ package main
 var asideTable = []mutation{
 	{
 		name: "what was set aside jumps the queue", file: "invoice/service_retry.go",
-		from: `		if a.Invoice != "" && !p.isNext(a, a.Invoice) {`, to: `		if false {`,
+		from: `		if a.Portions || a.Invoice != "" && !p.isNext(a, a.Invoice) {`, to: `		if a.Portions {`,
 		rule: "what was set aside is taken into account in its order",
 	},
 	{

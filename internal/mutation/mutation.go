@@ -23,7 +23,7 @@ type mutation struct {
 // table returns all mutations.
 func table() []mutation {
 	var out []mutation
-	for _, part := range [][]mutation{decideTable, settleTable, matchTable, asideTable, placeTable, quoteTable, followTable, chainTable, sqliteTable, kvTable, webhookTable, payoutTable, bankTable} {
+	for _, part := range [][]mutation{decideTable, settleTable, matchTable, asideTable, portionTable, placeTable, quoteTable, followTable, chainTable, sqliteTable, kvTable, webhookTable, payoutTable, bankTable} {
 		out = append(out, part...)
 	}
 	return out

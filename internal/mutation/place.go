@@ -298,7 +298,7 @@ var placeTable = []mutation{
 	},
 	{
 		name: "a step is as large after a failure", file: "invoice/service_network.go",
-		from: `		n.limit = blocks / 2`, to: `		n.limit = blocks`,
+		from: `	n.limit = blocks / 2`, to: `	n.limit = blocks`,
 		rule: "a step that the store cannot take becomes smaller",
 	},
 	{
