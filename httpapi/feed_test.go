@@ -267,6 +267,11 @@ func TestHealthShowsWhatIsSetAsideWithoutTheWordsOfStores(t *testing.T) {
 	require.Contains(t, body, `"tx19"`)
 	require.NotContains(t, body, `"tx20"`)
 
+	kept.aside = []invoice.Aside{{Since: since, Cause: "x", Portions: true, Fork: 7}}
+	status, body = ask()
+	require.Equal(t, http.StatusOK, status, "nor does a flood")
+	require.Contains(t, body, `"cause":"a block with many payments is stored in portions"`)
+
 	kept.aside = []invoice.Aside{{Since: since, Cause: "dial postgres://till:pw@db: refused", Invoice: "one"}}
 	status, body = ask()
 	require.Equal(t, http.StatusServiceUnavailable, status)

@@ -85,11 +85,12 @@ func newNetworkHealth(n invoice.NetworkHealth, ok bool) networkHealth {
 	}
 	for _, a := range n.Aside {
 		one := setAside{Since: Time{a.Since}, Invoice: a.Invoice, Cause: "an invoice cannot be read or stored"}
-		if a.Unexamined != nil { // sent by anybody, who must not be able to make a process look unhealthy
+		switch { // nobody must be able to make a process look unhealthy by what anybody can send
+		case a.Unexamined != nil:
 			one.Cause, one.TxID = a.Unexamined.Reason, a.Unexamined.TxID
-		} else if a.Portions { // nor this
+		case a.Portions:
 			one.Cause = "a block with many payments is stored in portions"
-		} else {
+		default:
 			out.OK = false
 			if len(a.Seen) > 0 && a.Seen[0].Transfer.Held {
 				one.Cause = "the asset is held back"

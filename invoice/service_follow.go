@@ -160,7 +160,7 @@ func (s *Service) advance(ctx context.Context, n *network) error {
 		if next.Head.AtTip() {
 			n.sawEnd(s.cfg.Now())
 		}
-		if next.Head != p.Head {
+		if next.Head != p.Head || next.Version > p.Version+1 { // or there were portions
 			if err := s.wake(ctx, n.id, next.Head, n.duty.fence(), next.Aside); err != nil {
 				return err
 			}

@@ -149,12 +149,14 @@ func TestWhatIsSetAsideNeedsAPerson(t *testing.T) {
 	p.Aside = []invoice.Aside{
 		{Since: start, Cause: "contradicts what is stored", Invoice: inv.ID},
 		{Since: start, Unexamined: &chain.Unexamined{TxID: "0xlarge", Reason: "its trace is too large"}},
+		{Since: start, Cause: "stored in portions", Portions: true},
 	}
 	require.NoError(t, w.store.Commit(ctx, invoice.Batch{Progress: []invoice.Progress{p}}))
 	page := w.page("/")
 	require.Regexp(t, `href="\./invoices/`+inv.ID+`"><strong>Set aside on Simulated</strong> <span>contradicts what is stored`, page)
 	require.Contains(t, page, "transaction 0xlarge: its trace is too large")
 	require.Contains(t, page, `href="https://explorer.example/tx/0xlarge"`)
+	require.NotContains(t, page, "stored in portions")
 	w.as("zoe", desk.RoleViewer, w.rival)
 	require.NotContains(t, w.page("/"), "Set aside")
 }

@@ -62,7 +62,7 @@ var followTable = []mutation{
 	},
 	{
 		name: "nothing wakes with a new head", file: "invoice/service_follow.go",
-		from: `		if next.Head != p.Head {
+		from: `		if next.Head != p.Head || next.Version > p.Version+1 { // or there were portions
 			if err := s.wake`,
 		to: `		if false {
 			if err := s.wake`,
