@@ -137,7 +137,7 @@ func (p Progress) asideAfter(v view, t touch, now time.Time) []Aside {
 	return setHeldAside(out, t, now)
 }
 
-// inPortions returns what is set aside after a portion of a step with the payments, while a step is stored in portions.
+// inPortions returns what is set aside after one of the portions of a step, which has the payments.
 func (p Progress) inPortions(payments []Payment, now time.Time) []Aside {
 	above := func(pay Payment) bool {
 		return pay.Key.Network == p.Network && pay.inBlock() && !pay.Withdrawn && pay.Block.Height > p.Head.Height

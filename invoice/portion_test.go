@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/chaintest"
 	"github.com/cointill/cointill/invoice"
 	"github.com/cointill/cointill/store"
@@ -300,15 +301,48 @@ func TestMoneyInTimeThatIsStoredInPortionsAfterTheDeadlineClosesNothing(t *testi
 func TestWhatIsTakenBackInPortionsIsDecidedAboutWithoutAnotherBlock(t *testing.T) {
 	onSmall(t, func(w *world, s *small) {
 		inv := w.create()
-		w.flood(inv, 45)
 		w.mine(1)
-		w.chain.Reorganise(1, 3, chaintest.Remined)
+		w.flood(inv, 45)
+		w.mine(2)
+		require.Equal(t, invoice.StatusPending, w.get(inv).State.Status)
+		time.Sleep(time.Minute)                     // the new blocks are not stamped ahead of the clock
+		w.chain.Reorganise(3, 0, chaintest.Remined) // it moves to the first of the three, and is deep enough
 		w.settle()
 		w.settle()
 		require.Equal(t, invoice.StatusCompleted, w.get(inv).State.Status)
 		w.tells(inv, 45, 0)
 		w.isWell()
 	})
+}
+
+func TestAllThatIsDeepEnoughIsSettledInPortions(t *testing.T) {
+	onSmall(t, func(w *world, s *small) {
+		inv := w.create()
+		s.takes(1000, -1)
+		w.flood(inv, 250)
+		w.mine(1)
+		s.takes(10, -1)
+		w.mine(2)
+		require.Equal(t, invoice.StatusCompleted, w.get(inv).State.Status)
+		require.Equal(t, int64(150), w.get(inv).Settled.Count)
+	})
+}
+
+func TestWhatIsStillToBeTakenBackCompletesNothing(t *testing.T) {
+	final := chain.Confirmations{Tag: chain.FinalityFinalized}
+	onSmall(t, func(w *world, s *small) {
+		inv := w.create()
+		w.chain.SetFinality(5, 5)
+		w.flood(inv, 45)
+		w.mine(1)
+		require.Equal(t, invoice.StatusPending, w.get(inv).State.Status)
+		w.chain.Reorganise(1, 0, chaintest.Lost)
+		w.chain.SetFinality(0, 0)
+		w.settle()
+		w.mine(1)
+		w.tells(inv, 45, 45)
+		require.NotContains(t, w.told(inv), invoice.EventCompleted)
+	}, func(c *invoice.Config) { c.Chains[0].Assets[0].Confirm = []chain.Tier{{Need: final}} })
 }
 
 func TestAReorganisationThatIsReadInOnePieceIsStoredInPortions(t *testing.T) {
