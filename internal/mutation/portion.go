@@ -61,12 +61,12 @@ var portionTable = []mutation{
 		rule: "what is stored as a whole does not wait for anything",
 	},
 	{
-		name: "a portion that is too large is tried again and again", file: "invoice/service_portion.go",
+		name: "a portion that is too large is tried again and again", file: "invoice/machine_portion.go",
 		from: `	return most / 2`, to: `	return most`,
 		rule: "what the store does not take becomes less",
 	},
 	{
-		name: "a portion ends by time what is still to be paid", file: "invoice/service_portion.go",
+		name: "a portion ends by time what is still to be paid", file: "invoice/machine_portion.go",
 		from: `!before.State.Closed && c.head.Time.After(deadline)`, to: `false`,
 		rule: "money in time counts, however late it is stored",
 	},

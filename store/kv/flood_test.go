@@ -193,3 +193,16 @@ func (s *shop) isWell() {
 	require.Empty(s.t, health[0].Aside)
 	require.Empty(s.t, health[0].Damaged)
 }
+
+// As much as the core keeps of one network, with the texts that are longest on the networks there are.
+func TestAllThatIsSetAsideOfANetworkFitsInAnUpdate(t *testing.T) {
+	seen := make([]invoice.Seen, 14_000)
+	for i := range seen {
+		seen[i] = invoice.Seen{For: "0197f3a0-0000-7000-8000-000000000000", Transfer: chain.Transfer{
+			TxID: fmt.Sprintf("0x%064d", i), Index: "log:1000", Asset: tether.ID, Units: big.NewInt(1e15),
+			From: chain.Address(fmt.Sprintf("0x%040d", i)), To: chain.Address(fmt.Sprintf("0x%040d", i)),
+		}, Block: invoice.BlockRef{Height: 1e8, Hash: fmt.Sprintf("0x%064d", i), Time: time.Now()}}
+	}
+	p := invoice.Progress{Network: "eip155:1", Version: 1, Cursor: make(chain.Cursor, 150<<10), Aside: []invoice.Aside{{Cause: "x", Seen: seen}}}
+	require.NoError(t, kv.New(newBounded()).Commit(t.Context(), invoice.Batch{Progress: []invoice.Progress{p}}))
+}
