@@ -37,6 +37,31 @@ func TestWhatTheSignerSentUnderAnotherIDIsOurs(t *testing.T) {
 	})
 }
 
+// A block has what the signer sent before its signature comes here, and leaves the chain again.
+func TestASignatureOfWhatABlockHadIsStored(t *testing.T) {
+	on(t, func(t *testing.T, s *shop) {
+		s.fund("shop", coin, 1000)
+		s.signer.set(payout.ErrLater)
+		p := s.ask("late", "1")
+		s.look()
+		unsigned := s.transactionOf(p).Last()
+		_, id, err := s.spender.Verify(unsigned, signedForm(unsigned.Unsigned))
+		require.NoError(t, err)
+		s.spender.with(func() { s.spender.mined[""] = payout.Sighting{Height: 7, Fee: big.NewInt(2), TxID: id} })
+		s.look()
+		require.Equal(t, "sent confirming", s.status(p))
+		s.spender.with(func() { delete(s.spender.mined, "") })
+		s.look()
+		s.signer.set(nil)
+		s.look()
+		require.Equal(t, id, s.transactionOf(p).Last().TxID)
+		s.mine(p)
+		s.look()
+		require.Equal(t, "paid", s.status(p))
+		s.sound()
+	})
+}
+
 // A top-up that the signer sent by itself is no payment of the invoice whose address it came to.
 func TestATopUpThatTheSignerSentUnderAnotherIDIsNoPayment(t *testing.T) {
 	on(t, func(t *testing.T, s *shop) {

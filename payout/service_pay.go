@@ -210,15 +210,7 @@ func (r *round) own(ctx context.Context, b *Batch, f facts, t Transaction) error
 	if id == "" || id == t.Versions[t.Mined].TxID {
 		return nil
 	}
-	name := ownName(t.Network, id)
-	known, err := r.cfg.Store.Document(ctx, name)
-	if err != nil {
-		return fmt.Errorf("look for %s among our own transactions: %w", id, err)
-	}
-	if known == nil {
-		b.Documents = append(b.Documents, Document{Name: name, Value: []byte(t.ID)})
-	}
-	return nil
+	return r.named(ctx, b, t, id)
 }
 
 // over reports whether the transaction's end cannot be taken back.

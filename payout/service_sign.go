@@ -130,7 +130,9 @@ func (s *Service) accept(ctx context.Context, t Transaction, i int, signed []byt
 	t.Version++
 	t.UpdatedAt = s.now()
 	b := Batch{Transactions: []Transaction{t}, Fence: fence}
-	b.Documents = []Document{{Name: ownName(t.Network, txID), Value: []byte(t.ID)}}
+	if err := s.named(ctx, &b, t, txID); err != nil {
+		return t, err
+	}
 	for _, id := range t.Payouts {
 		p, err := s.cfg.Store.Payout(ctx, id)
 		if err != nil {
@@ -147,6 +149,20 @@ func (s *Service) accept(ctx context.Context, t Transaction, i int, signed []byt
 		return t, fmt.Errorf("store a signed transaction: %w", err)
 	}
 	return t, nil
+}
+
+// named adds to a batch that a transaction of ours is on the chain under the id, unless that is known already: a block may have had
+// it before its signature came here.
+func (s *Service) named(ctx context.Context, b *Batch, t Transaction, txID string) error {
+	name := ownName(t.Network, txID)
+	known, err := s.cfg.Store.Document(ctx, name)
+	if err != nil {
+		return fmt.Errorf("look for %s among our own transactions: %w", txID, err)
+	}
+	if known == nil {
+		b.Documents = append(b.Documents, Document{Name: name, Value: []byte(t.ID)})
+	}
+	return nil
 }
 
 // ownName is the document that names a transaction of ours by its id on the chain.

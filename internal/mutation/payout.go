@@ -377,7 +377,14 @@ var payoutTable = []mutation{
 		rule: "an address is swept by one transaction at a time",
 	},
 	{
-		name: "what the signer sent by itself is taken for somebody else's", file: "payout/service_pay.go",
+		name: "what a block had before its signature came can never be signed", file: "payout/service_sign.go",
+		from: `	if known == nil {
+		b.Documents`, to: `	if true {
+		b.Documents`,
+		rule: "a signature that comes late is stored",
+	},
+	{
+		name: "what the signer sent by itself is taken for somebody else's", file: "payout/service_sign.go",
 		from: `	if known == nil {
 		b.Documents`, to: `	if known != nil {
 		b.Documents`,
