@@ -379,7 +379,7 @@ var payoutTable = []mutation{
 	{
 		name: "what a block had before its signature came can never be signed", file: "payout/service_sign.go",
 		from: `	if known == nil {
-		b.Documents`, to: `	if true {
+		b.Documents`, to: `	if known == nil || err == nil {
 		b.Documents`,
 		rule: "a signature that comes late is stored",
 	},
