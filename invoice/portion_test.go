@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -105,6 +106,40 @@ func TestABlockThatIsMoreThanTheStoreTakesIsStoredInPortions(t *testing.T) {
 		w.tells(inv, 45, 0)
 		w.isWell()
 	})
+}
+
+// dark is a project whose endpoints cannot be read while it says so.
+type dark struct {
+	project string
+	is      atomic.Bool
+}
+
+func (d *dark) Receivers(_ context.Context, project string) ([]invoice.Endpoint, error) {
+	if d.is.Load() && project == d.project {
+		return nil, errDown
+	}
+	return nil, nil
+}
+
+func TestAFloodThatCannotBeToldKeepsNoOtherFromBeingStoredInPortions(t *testing.T) {
+	d := &dark{project: "dark"}
+	onSmall(t, func(w *world, s *small) {
+		untold := w.create(func(r *invoice.Request) { r.Project = "dark" })
+		time.Sleep(time.Second) // it is looked at first
+		inv := w.create()
+		d.is.Store(true)
+		w.flood(untold, 45)
+		w.flood(inv, 45)
+		w.mine(1)
+		w.pass(10 * time.Minute)
+		require.Equal(t, 45, w.get(inv).PaymentCount())
+		d.is.Store(false)
+		w.pass(10 * time.Minute)
+		stored, err := s.Invoice(t.Context(), untold.ID)
+		require.NoError(t, err)
+		require.Equal(t, 45, stored.PaymentCount())
+		w.isWell()
+	}, func(c *invoice.Config) { c.Receivers = d })
 }
 
 func TestABatchThatIsTooLargeIsNoFailure(t *testing.T) {

@@ -30,9 +30,6 @@ func (s *Service) digest(ctx context.Context, v view, p Progress, c clock, refus
 		if err == nil && d != nil {
 			err = s.put(ctx, &b, *d)
 		}
-		if d != nil && c.spend(len(d.payments)) {
-			break
-		}
 		_, broken := errors.AsType[*brokenError](err)
 		_, untold := errors.AsType[*untoldError](err)
 		switch {
@@ -40,6 +37,8 @@ func (s *Service) digest(ctx context.Context, v view, p Progress, c clock, refus
 			aside = setAside(aside, v.part(before.ID, mine, err.Error(), c.now).with(before.Payments, v))
 		case err != nil:
 			return Batch{}, nil, err
+		case d != nil && c.spend(len(d.payments)):
+			return b, aside, nil
 		}
 	}
 	return b, aside, nil

@@ -100,4 +100,12 @@ var portionTable = []mutation{
 		from: `	return noteFull(addAside(list, a), false)`, to: `	return addAside(list, a)`,
 		rule: "an operator is told when blocks have to be read again",
 	},
+	{
+		name: "a flood that cannot be told ends a portion", file: "invoice/service_step.go",
+		from: `		_, broken := errors.AsType[*brokenError](err)`, to: `		if d != nil && c.spend(len(d.payments)) {
+			break
+		}
+		_, broken := errors.AsType[*brokenError](err)`,
+		rule: "one invoice that cannot be stored keeps no other from it",
+	},
 }
