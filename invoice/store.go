@@ -21,10 +21,10 @@ type Store interface {
 	// with ErrConflict when a version in the batch is stale or an id, a place or a natural key is taken, and with a
 	// DuplicateOrderError when an order id is. A conflict is a ConflictError that identifies the invoice whose part of
 	// the batch is refused; only the version of a Progress belongs to no invoice. When several of them apply to an
-	// invoice, its id and version come first, then the order id, then the place. A store that bounds a batch refuses with ErrTooLarge what is
-	// more than that: a batch with one payment, its events and messages must fit, beside a Progress with a few megabytes
-	// of Aside. Any other error but ErrFenced and ErrBusy leaves open whether the batch was stored: committing the same batch again then returns ErrConflict if it was, since its ids and
-	// versions are checked first.
+	// invoice, its id and version come first, then the order id, then the place. A store that bounds a batch refuses with
+	// ErrTooLarge what is more than that: a batch with one payment, its events and messages must fit, beside a Progress
+	// with a few megabytes of Aside. Any other error but ErrFenced and ErrBusy leaves open whether the batch was stored:
+	// committing the same batch again then returns ErrConflict if it was, since its ids and versions are checked first.
 	Commit(ctx context.Context, b Batch) error
 	// ReserveIndexes hands out n consecutive numbers of a wallet, durably and never twice, also across processes, and
 	// returns the first of them. The first number of a wallet is 0. With n 0 it returns how many were handed out and

@@ -132,6 +132,9 @@ type Hurry struct {
 // Signed reports whether the version is signed.
 func (v Version) Signed() bool { return len(v.Raw) > 0 }
 
+// Shown reports whether a signer may have signed the version, so that it may be on the chain or in a pool.
+func (v Version) Shown() bool { return v.Offered || v.Signed() }
+
 // Effects returns Moves with the names that the holdings have once the transaction is on the chain under the id: the
 // outputs of a version whose id depends on its signatures are named by it only then.
 func (v Version) Effects(txID string) []Move {
@@ -242,7 +245,7 @@ func (t Transaction) Check() error {
 		switch {
 		case !slices.Contains(v.Spends, t.Anchor):
 			return fmt.Errorf("version %d of transaction %s does not spend the anchor %s", i, t.ID, t.Anchor)
-		case i < len(t.Versions)-1 && !v.Signed() && !v.Offered:
+		case i < len(t.Versions)-1 && !v.Shown():
 			return fmt.Errorf("version %d of transaction %s was shown to no signer and is not the last", i, t.ID)
 		}
 	}

@@ -316,7 +316,7 @@ var payoutTable = []mutation{
 	},
 	{
 		name: "what no signer has seen is outbid", file: "payout/evm/replace.go",
-		from: `		if v.Offered || v.Signed() {`, to: `		if v.Fee != nil {`,
+		from: `		if v.Shown() {`, to: `		if v.Fee != nil {`,
 		rule: "a version costs no more than it has to",
 	},
 	{
@@ -443,12 +443,12 @@ var payoutTable = []mutation{
 	},
 	{
 		name: "coins that no signer has seen are outbid", file: "payout/bitcoin/replace.go",
-		from: `		shown[i] = v.Offered || v.Signed()`, to: `		shown[i] = v.Fee != nil`,
+		from: `		shown[i] = v.Shown()`, to: `		shown[i] = v.Fee != nil`,
 		rule: "a version costs no more than it has to",
 	},
 	{
 		name: "what a signer may have signed is never outbid", file: "payout/bitcoin/replace.go",
-		from: `		shown[i] = v.Offered || v.Signed()`, to: `		shown[i] = v.Signed()`,
+		from: `		shown[i] = v.Shown()`, to: `		shown[i] = v.Signed()`,
 		rule: "a version takes the place of those that may have been sent",
 	},
 	{

@@ -58,7 +58,7 @@ func (s *Spender) Replace(
 func (s *Spender) outbid(ctx context.Context, w payout.Wallet, t payout.Transaction, old draft, greatest int64) (draft, error) {
 	shown := make([]bool, len(t.Versions))
 	for i, v := range t.Versions {
-		shown[i] = v.Offered || v.Signed()
+		shown[i] = v.Shown()
 	}
 	c, err := s.costOf(ctx, t, shown)
 	if err != nil {

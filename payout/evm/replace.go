@@ -97,7 +97,7 @@ func (s *Spender) replacement(ctx context.Context, w payout.Wallet, t payout.Tra
 func (s *Spender) outbids(t payout.Transaction, earlier []Unsigned, asked price, gas uint64, limit *big.Int) (p price, ok bool) {
 	var shown, signed []Unsigned
 	for i, v := range t.Versions {
-		if v.Offered || v.Signed() {
+		if v.Shown() {
 			shown = append(shown, earlier[i])
 		}
 		if v.Signed() {

@@ -24,8 +24,8 @@ var (
 
 // Open opens the SQLite file, with the settings that [New] requires: WAL, commits that wait for the disk, and a busy
 // timeout of five seconds. It creates the file if necessary, readable by its owner only. Transactions that the caller
-// begins take the write lock at once. A connection caches 2 MB, as SQLite's do, eight idle connections are kept open, and a commit
-// writes the WAL back when it has 8000 pages, or 32 MB. The caller closes the database.
+// begins take the write lock at once. A connection caches 2 MB, as SQLite's do, eight idle connections are kept open,
+// and a commit writes the WAL back when it has 8000 pages, or 32 MB. The caller closes the database.
 func Open(path string) (*sql.DB, error) {
 	if path == "" || strings.HasPrefix(path, ":") {
 		return nil, fmt.Errorf("sqlite: open %q: the path of a file is required", path)
@@ -76,9 +76,8 @@ type Store struct {
 
 // New returns a store on the database. The caller keeps the database: to close it, and to use it for other tables. New
 // starts nothing; the store uses up to 16 MB of memory to find listings, and reads what a block pays to on up to four
-// connections at once, if the pool has them. New refuses a database with settings that can
-// lose commits at a power failure, one that lacks migrations with [ErrSchemaOutdated], and one of a newer program with
-// [ErrSchemaTooNew].
+// connections at once, if the pool has them. New refuses a database with settings that can lose commits at a power
+// failure, one that lacks migrations with [ErrSchemaOutdated], and one of a newer program with [ErrSchemaTooNew].
 //
 // After some hundred writes, one of them also copies the WAL into the database, on another connection of the pool if
 // there may be one, so that other writes do not wait. It does not if wal_autocheckpoint is 0, as for a replicator that

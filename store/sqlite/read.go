@@ -119,9 +119,9 @@ func (r *reader) at(ctx context.Context, places []invoice.Place) ([]string, erro
 	keys, through := f.pick(keys)
 	parts, err := inParts(r, keys, func(i int, part []int64) (foundPlaces, error) {
 		if i == 0 {
-			return r.places(ctx, part, through)
+			return r.places(ctx, part, through, asked)
 		}
-		return r.places(ctx, part, math.MaxInt64)
+		return r.places(ctx, part, math.MaxInt64, asked)
 	})
 	if err != nil {
 		return nil, err
@@ -129,31 +129,22 @@ func (r *reader) at(ctx context.Context, places []invoice.Place) ([]string, erro
 	f.learn(parts[0].fresh, parts[0].last)
 	var ids []string
 	for _, part := range parts {
-		for _, h := range part.holders {
-			if asked[h.place] {
-				ids = append(ids, h.invoice)
-			}
-		}
+		ids = append(ids, part.ids...)
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids), nil
 }
 
-// foundPlaces is what one statement finds: whose the places are, and the numbers of those after a row, with the last row.
+// foundPlaces is what one statement finds: the invoices that hold the places or released them last, and the numbers of the
+// places after a row, with the last row.
 type foundPlaces struct {
-	holders []holder
-	fresh   []int64
-	last    int64
+	ids   []string
+	fresh []int64
+	last  int64
 }
 
-// holder is an invoice that holds a place, or released it last.
-type holder struct {
-	place   invoice.Place
-	invoice string
-}
-
-// places returns all places with one of the numbers, and those of all rows after one of them.
-func (r *reader) places(ctx context.Context, keys []int64, through int64) (foundPlaces, error) {
+// places looks for the places that are asked for among those with one of the numbers, and those of all rows after one.
+func (r *reader) places(ctx context.Context, keys []int64, through int64, asked map[invoice.Place]bool) (foundPlaces, error) {
 	list, err := json.Marshal(keys)
 	if err != nil {
 		return foundPlaces{}, err
@@ -166,11 +157,14 @@ func (r *reader) places(ctx context.Context, keys []int64, through int64) (found
 	out := foundPlaces{last: through}
 	for rows.Next() {
 		var n, key int64
-		var h holder
-		if err := rows.Scan(&n, &key, &h.place.Address, &h.place.Slot, &h.invoice); err != nil {
+		var p invoice.Place
+		var id string
+		if err := rows.Scan(&n, &key, &p.Address, &p.Slot, &id); err != nil {
 			return foundPlaces{}, err
 		}
-		out.holders = append(out.holders, h)
+		if asked[p] {
+			out.ids = append(out.ids, id)
+		}
 		if n > through {
 			out.fresh, out.last = append(out.fresh, key), max(out.last, n)
 		}
