@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -116,17 +117,22 @@ func oneState(t *testing.T, db kv.DB) {
 	both := func(n int) error {
 		return db.Update(t.Context(), func(tx kv.Tx) error { return errors.Join(write(tx, "a", n), write(tx, "b", n)) })
 	}
-	// An update comes between two reads, unless the database has it wait for the view.
-	updated := make(chan error, 1)
-	if err := db.View(t.Context(), func(tx kv.Tx) error {
+	// An update comes between two reads, unless the database has it wait for the view: one each time that the view runs.
+	var updates sync.WaitGroup
+	err := db.View(t.Context(), func(tx kv.Tx) error {
 		a, err := number(tx, "a")
 		if err != nil {
 			return err
 		}
-		go func() { updated <- both(a + 1) }()
+		updated := make(chan struct{})
+		updates.Go(func() {
+			defer close(updated)
+			if err := both(a + 1); err != nil {
+				t.Errorf("Update: %v", err)
+			}
+		})
 		select {
-		case err := <-updated:
-			updated <- err
+		case <-updated:
 		case <-time.After(200 * time.Millisecond):
 		}
 		b, err := number(tx, "b")
@@ -134,10 +140,9 @@ func oneState(t *testing.T, db kv.DB) {
 			err = fmt.Errorf("one view has a=%d of one update and b=%d of another", a, b)
 		}
 		return err
-	}); err != nil {
-		t.Error(err)
-	}
-	if err := <-updated; err != nil {
+	})
+	updates.Wait()
+	if err != nil {
 		t.Error(err)
 	}
 	together(t, 4, func(i int) error {
