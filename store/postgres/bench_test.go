@@ -3,7 +3,6 @@ package postgres_test
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -78,7 +77,7 @@ func BenchmarkRawRows(b *testing.B) {
 				batches[n] = new(pgx.Batch)
 				batches[n].BeginTx(pgx.TxOptions{})
 				for _, c := range copies {
-					batches[n].Queue(c.insert, c.row(n)...)
+					batches[n].Queue(c.insert, c.row.For(n)...)
 				}
 			}
 			workload.Run(b, callers, "rows/s", func(n int) error {
@@ -101,12 +100,11 @@ func BenchmarkRawRows(b *testing.B) {
 // rawCopy is a table like one of ours, and the row in that one.
 type rawCopy struct {
 	insert string
-	names  []string
-	values []any
+	row    workload.Row
 }
 
 // copyOf makes a table like one of ours that has a single row.
-func copyOf(b *testing.B, pool *pgxpool.Pool, table string) rawCopy {
+func copyOf(b *testing.B, pool *pgxpool.Pool, table string) (c rawCopy) {
 	b.Helper()
 	_, err := pool.Exec(b.Context(), "CREATE TABLE raw_"+table+" (LIKE "+table+" INCLUDING ALL)")
 	require.NoError(b, err)
@@ -114,35 +112,15 @@ func copyOf(b *testing.B, pool *pgxpool.Pool, table string) rawCopy {
 	require.NoError(b, err)
 	defer rows.Close()
 	require.True(b, rows.Next(), table)
-	var c rawCopy
-	c.values, err = rows.Values()
+	c.row.Values, err = rows.Values()
 	require.NoError(b, err)
 	var places []string
 	for i, f := range rows.FieldDescriptions() {
-		c.names, places = append(c.names, f.Name), append(places, fmt.Sprintf("$%d", i+1))
+		c.row.Names, places = append(c.row.Names, f.Name), append(places, fmt.Sprintf("$%d", i+1))
 	}
 	require.False(b, rows.Next(), table)
-	c.insert = "INSERT INTO raw_" + table + " (" + strings.Join(c.names, ", ") + ") VALUES (" + strings.Join(places, ", ") + ")"
+	c.insert = "INSERT INTO raw_" + table + " (" + strings.Join(c.row.Names, ", ") + ") VALUES (" + strings.Join(places, ", ") + ")"
 	return c
-}
-
-// row returns what the row would be for another invoice.
-func (c rawCopy) row(n int) []any {
-	was, is := workload.Creation(0).Insert[0], workload.Creation(n).Insert[0]
-	names := strings.NewReplacer(was.ID, is.ID, was.OrderID, is.OrderID, string(was.Quote.Address), string(is.Quote.Address))
-	out := slices.Clone(c.values)
-	for i, v := range out {
-		switch v := v.(type) {
-		case string:
-			out[i] = names.Replace(v)
-		case int64:
-			switch c.names[i] {
-			case "n", "position", "created", "wake_time":
-				out[i] = v + int64(n)
-			}
-		}
-	}
-	return out
 }
 
 // claimed is how many messages a benchmark of claiming takes at once.

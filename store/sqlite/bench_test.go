@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,42 +45,106 @@ func BenchmarkRawGroupCommit(b *testing.B) {
 			_, err = db.Exec(`CREATE TABLE raw (id INTEGER PRIMARY KEY, k TEXT UNIQUE, amount TEXT, at INTEGER, body BLOB);
 				CREATE INDEX raw_at ON raw (at)`)
 			require.NoError(b, err)
-			jobs := make(chan rawJob, callers)
-			ended := make(chan struct{})
-			go func() {
-				defer close(ended)
-				rawWriter(db, "INSERT INTO raw (k, amount, at, body) VALUES (?, ?, ?, ?)", jobs)
-			}()
-			workload.Run(b, callers, "commits/s", func(n int) error {
-				job := rawJob{
-					args: []any{fmt.Sprintf("key-%08d-%d", n*7919%1000003, n), "21.500000", time.Now().UnixNano(), make([]byte, 120)},
-					done: make(chan error, 1),
-				}
-				jobs <- job
-				return <-job.done
+			const insert = "INSERT INTO raw (k, amount, at, body) VALUES (?, ?, ?, ?)"
+			rawGroups(b, db, callers, func(n int) []rawRow {
+				return []rawRow{{insert, []any{
+					fmt.Sprintf("key-%08d-%d", n*7919%1000003, n), "21.500000", time.Now().UnixNano(), make([]byte, 120),
+				}}}
 			})
-			close(jobs)
-			<-ended
 		})
 	}
 }
 
+// BenchmarkRawRows inserts the very rows that BenchmarkCommitInvoice stores, which are in ten trees, into tables with the same
+// indexes, in groups by one goroutine. It knows no rules, and the rows were made before.
+func BenchmarkRawRows(b *testing.B) {
+	for _, callers := range concurrencies {
+		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
+			s, db := openAt(b, filepath.Join(b.TempDir(), "raw.db"))
+			require.NoError(b, s.Commit(b.Context(), workload.Creation(0)))
+			var copies []rawCopy
+			for _, table := range []string{"invoices", "changed", "places", "events"} {
+				copies = append(copies, copyOf(b, db, table))
+			}
+			rows := make([][]rawRow, b.N+1)
+			for n := range rows {
+				for _, c := range copies {
+					rows[n] = append(rows[n], rawRow{c.insert, c.row.For(n)})
+				}
+			}
+			rawGroups(b, db, callers, func(n int) []rawRow { return rows[n] })
+		})
+	}
+}
+
+// rawCopy is a table like one of ours, and the row in that one.
+type rawCopy struct {
+	insert string
+	row    workload.Row
+}
+
+// copyOf makes a table like cointill_NAME, which has a single row, with the same indexes.
+func copyOf(b *testing.B, db *sql.DB, name string) (c rawCopy) {
+	b.Helper()
+	rows, err := db.Query("SELECT * FROM cointill_" + name)
+	require.NoError(b, err)
+	defer rows.Close()
+	c.row.Names, err = rows.Columns()
+	require.NoError(b, err)
+	require.True(b, rows.Next(), name)
+	var into []any
+	c.row.Values = make([]any, len(c.row.Names))
+	for i := range c.row.Values {
+		into = append(into, &c.row.Values[i])
+	}
+	require.NoError(b, rows.Scan(into...))
+	require.False(b, rows.Next(), name)
+	var schema string
+	require.NoError(b, db.QueryRow("SELECT group_concat(sql, ';') FROM sqlite_schema WHERE tbl_name = 'cointill_"+name+"'").Scan(&schema))
+	_, err = db.Exec(strings.ReplaceAll(schema, "cointill_"+name, "raw_"+name))
+	require.NoError(b, err)
+	c.insert = "INSERT INTO raw_" + name + " (" + strings.Join(c.row.Names, ", ") + ") VALUES (?" + strings.Repeat(", ?", len(into)-1) + ")"
+	return c
+}
+
+// rawRow is a row for the statement that inserts it.
+type rawRow struct {
+	insert string
+	args   []any
+}
+
 type rawJob struct {
-	args []any
+	rows []rawRow
 	done chan error
 }
 
-func rawWriter(db *sql.DB, query string, jobs chan rawJob) {
+// rawGroups has callers insert rows, each caller those of one n at a time, in groups by one goroutine.
+func rawGroups(b *testing.B, db *sql.DB, callers int, rows func(n int) []rawRow) {
+	b.Helper()
+	jobs := make(chan rawJob, callers)
+	ended := make(chan error)
+	go func() { ended <- rawWriter(db, jobs) }()
+	workload.Run(b, callers, "commits/s", func(n int) error {
+		job := rawJob{rows(n), make(chan error, 1)}
+		jobs <- job
+		return <-job.done
+	})
+	close(jobs)
+	require.NoError(b, <-ended)
+}
+
+func rawWriter(db *sql.DB, jobs chan rawJob) error {
 	conn, err := db.Conn(context.Background())
 	if err != nil {
-		panic(err)
+		return err
 	}
 	defer conn.Close()
-	stmt, err := conn.PrepareContext(context.Background(), query)
-	if err != nil {
-		panic(err)
-	}
-	defer stmt.Close()
+	inserts := map[string]*sql.Stmt{}
+	defer func() {
+		for _, insert := range inserts {
+			insert.Close()
+		}
+	}()
 	for job := range jobs {
 		group := []rawJob{job}
 		for more := true; more && len(group) < cap(jobs); {
@@ -94,25 +157,37 @@ func rawWriter(db *sql.DB, query string, jobs chan rawJob) {
 				more = false
 			}
 		}
-		err := func() error {
-			tx, err := conn.BeginTx(context.Background(), nil)
-			if err != nil {
-				return err
-			}
-			insert := tx.Stmt(stmt)
-			for _, job := range group {
-				for row := range slices.Chunk(job.args, strings.Count(query, "?")) {
-					if _, err := insert.Exec(row...); err != nil {
-						return err
-					}
-				}
-			}
-			return tx.Commit()
-		}()
+		err := rawGroup(conn, inserts, group)
 		for _, job := range group {
 			job.done <- err
 		}
 	}
+	return nil
+}
+
+// rawGroup inserts what the jobs of a group have, in one transaction. It prepares each statement once.
+func rawGroup(conn *sql.Conn, inserts map[string]*sql.Stmt, group []rawJob) error {
+	tx, err := conn.BeginTx(context.Background(), nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	for _, job := range group {
+		for _, row := range job.rows {
+			insert := inserts[row.insert]
+			if insert == nil {
+				if insert, err = conn.PrepareContext(context.Background(), row.insert); err != nil {
+					return err
+				}
+				inserts[row.insert] = insert
+			}
+			// The connection is in the transaction, and so is its statement.
+			if _, err := insert.Exec(row.args...); err != nil {
+				return err
+			}
+		}
+	}
+	return tx.Commit()
 }
 
 // BenchmarkInvoicesAt asks for the receivers of a large block, few of whom are ours. The time must

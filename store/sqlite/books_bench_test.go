@@ -40,24 +40,15 @@ func BenchmarkRawPayout(b *testing.B) {
 			_, err = db.Exec(`CREATE TABLE raw (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID`)
 			require.NoError(b, err)
 			rows := workload.PayoutRows(b)
-			jobs := make(chan rawJob, callers)
-			ended := make(chan struct{})
-			go func() { defer close(ended); rawWriter(db, "INSERT INTO raw (key, value) VALUES (?, ?)", jobs) }()
-			workload.Run(b, callers, "commits/s", func(n int) error {
-				job := rawJob{args: argsOf(rows[n]), done: make(chan error, 1)}
-				jobs <- job
-				return <-job.done
-			})
-			close(jobs)
-			<-ended
+			rawGroups(b, db, callers, func(n int) []rawRow { return rowsOf(rows[n]) })
 		})
 	}
 }
 
-// argsOf returns keys and values in turns.
-func argsOf(rows workload.Rows) (args []any) {
+// rowsOf returns a row for each key.
+func rowsOf(rows workload.Rows) (out []rawRow) {
 	for i, key := range rows.Keys {
-		args = append(args, key, rows.Values[i])
+		out = append(out, rawRow{"INSERT INTO raw (key, value) VALUES (?, ?)", []any{key, rows.Values[i]}})
 	}
-	return args
+	return out
 }

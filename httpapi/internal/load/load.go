@@ -1,5 +1,6 @@
 // Package load measures the cost that HTTP adds to creating an invoice: 32 callers use the same service with derived
-// addresses, in turns directly and over persistent connections to 127.0.0.1.
+// addresses, in turns directly and over persistent connections to 127.0.0.1. In a third turn the server does nothing but send a
+// recorded answer, which is what the same exchange costs without any invoice.
 package load
 
 import (
@@ -9,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -100,28 +102,57 @@ func Create(b *testing.B, open func(b *testing.B) Shop) {
 	for _, client := range []string{"net-http", "sockets"} {
 		b.Run("client="+client, func(b *testing.B) {
 			r := &runner{Shop: open(b)}
-			r.server = httptest.NewServer(r.API)
-			b.Cleanup(r.server.Close)
-			over := r.netHTTP()
-			if client == "sockets" {
-				over = r.sockets(b)
+			over := func(handler http.Handler) way {
+				server := httptest.NewServer(handler)
+				b.Cleanup(server.Close)
+				if client == "sockets" {
+					return r.sockets(b, server)
+				}
+				return r.netHTTP(server)
 			}
-			r.compare(b, over)
+			direct := func(_ int, order string) error { return r.Direct(order) }
+			r.compare(b, direct, over(r.API), over(r.recorded(b)))
 		})
 	}
 }
 
 type runner struct {
 	Shop
-	server         *httptest.Server
 	orders, failed atomic.Int64
 }
 
-// compare runs both ways in turns and reports their rates.
-func (r *runner) compare(b *testing.B, over func(caller int, order string) error) {
-	ways := [2]func(caller int, order string) error{func(_ int, order string) error { return r.Direct(order) }, over}
-	var took [2][]time.Duration
-	var elapsed [2]time.Duration
+// way creates an invoice for an order, as one of the callers.
+type way func(caller int, order string) error
+
+// recorded returns a server that reads a request and sends an answer that the API gave before.
+func (r *runner) recorded(b *testing.B) http.Handler {
+	b.Helper()
+	path, header, body := r.Request(fmt.Sprint("order-", r.orders.Add(1)))
+	request := httptest.NewRequestWithContext(b.Context(), http.MethodPost, path, strings.NewReader(body))
+	request.Header = header
+	answer := httptest.NewRecorder()
+	r.API.ServeHTTP(answer, request)
+	if answer.Code != r.Created {
+		b.Fatalf("answered %d: %s", answer.Code, answer.Body)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		if _, err := io.Copy(io.Discard, request.Body); err != nil {
+			b.Error(err)
+		}
+		maps.Copy(w.Header(), answer.Header())
+		w.WriteHeader(answer.Code)
+		if _, err := w.Write(answer.Body.Bytes()); err != nil {
+			b.Error(err)
+		}
+	})
+}
+
+// compare runs the ways in turns and reports their rates. Who shares the processors between an exchange and a creation by the
+// Go API, one after the other, reaches the limit.
+func (r *runner) compare(b *testing.B, direct, over, recorded way) {
+	ways := [...]way{direct, over, recorded}
+	var took [len(ways)][]time.Duration
+	var elapsed [len(ways)]time.Duration
 	for n := range turns*b.N + 1 {
 		for i, way := range ways {
 			began := time.Now()
@@ -132,18 +163,23 @@ func (r *runner) compare(b *testing.B, over func(caller int, order string) error
 			}
 		}
 	}
-	direct, http := float64(len(took[0]))/elapsed[0].Seconds(), float64(len(took[1]))/elapsed[1].Seconds()
+	var rate [len(ways)]float64
+	for i := range ways {
+		rate[i] = float64(len(took[i])) / elapsed[i].Seconds()
+	}
 	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(http, "creates/s")
-	b.ReportMetric(direct, "creates/s-go")
-	b.ReportMetric(http/direct, "http/go")
+	b.ReportMetric(rate[1], "creates/s")
+	b.ReportMetric(rate[0], "creates/s-go")
+	b.ReportMetric(rate[2], "exchanges/s")
+	b.ReportMetric(rate[1]/rate[0], "http/go")
+	b.ReportMetric(rate[1]*(1/rate[0]+1/rate[2]), "http/limit")
 	b.ReportMetric(p99(took[1]), "p99-ms")
 	b.ReportMetric(p99(took[0]), "p99-ms-go")
 	b.ReportMetric(float64(r.failed.Load()), "failed")
 }
 
 // turn creates invoices and returns how long each took. A failure is counted and not repeated.
-func (r *runner) turn(b *testing.B, create func(caller int, order string) error) []time.Duration {
+func (r *runner) turn(b *testing.B, create way) []time.Duration {
 	b.Helper()
 	took := make([]time.Duration, turn)
 	var next atomic.Int64
@@ -170,12 +206,12 @@ func p99(took []time.Duration) float64 {
 }
 
 // netHTTP creates with the client of the standard library.
-func (r *runner) netHTTP() func(int, string) error {
-	client := r.server.Client()
+func (r *runner) netHTTP(server *httptest.Server) way {
+	client := server.Client()
 	client.Transport.(*http.Transport).MaxIdleConnsPerHost = callers
 	return func(_ int, order string) error {
 		path, header, body := r.Request(order)
-		req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, r.server.URL+path, strings.NewReader(body))
+		req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, server.URL+path, strings.NewReader(body))
 		if err != nil {
 			return err
 		}
@@ -194,12 +230,12 @@ func (r *runner) netHTTP() func(int, string) error {
 }
 
 // sockets creates over one connection for each caller.
-func (r *runner) sockets(b *testing.B) func(int, string) error {
+func (r *runner) sockets(b *testing.B, server *httptest.Server) way {
 	b.Helper()
 	connections := make([]net.Conn, callers)
 	readers := make([]*bufio.Reader, callers)
 	for i := range connections {
-		conn, err := new(net.Dialer).DialContext(b.Context(), "tcp", r.server.Listener.Addr().String())
+		conn, err := new(net.Dialer).DialContext(b.Context(), "tcp", server.Listener.Addr().String())
 		check(b, err)
 		b.Cleanup(func() { _ = conn.Close() }) // nothing is left to send
 		connections[i], readers[i] = conn, bufio.NewReader(conn)

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -94,4 +96,31 @@ func EventBody() json.RawMessage {
 func Address(n int) chain.Address {
 	x := uint64(n) * 0x9e3779b97f4a7c15
 	return chain.Address(fmt.Sprintf("0x%016x%016x%08x", x, x^0xabcdef, uint32(n)))
+}
+
+// Row is what a table has after Creation(0) was stored, by the names of the columns.
+type Row struct {
+	Names  []string
+	Values []any
+}
+
+// For returns what the row would be for another invoice.
+func (r Row) For(n int) []any {
+	was, is := Creation(0).Insert[0], Creation(n).Insert[0]
+	names := strings.NewReplacer(was.ID, is.ID, was.OrderID, is.OrderID, string(was.Quote.Address), string(is.Quote.Address))
+	out := slices.Clone(r.Values)
+	for i, v := range out {
+		switch v := v.(type) {
+		case string:
+			out[i] = names.Replace(v)
+		case int64:
+			switch r.Names[i] {
+			case "n", "position", "created", "wake_time":
+				out[i] = v + int64(n)
+			case "place": // spread as a hash is
+				out[i] = int64(int32(uint32(n) * 2654435761))
+			}
+		}
+	}
+	return out
 }
