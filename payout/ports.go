@@ -142,7 +142,7 @@ type Total struct {
 // must remember is in the [Transaction]. Its methods may block on a node until ctx ends. They are called concurrently,
 // but Plan and Replace by one goroutine of one process at a time, except for trials: what those return is never made, and
 // their Wallet takes no numbers. On a store without leases several processes call them: of the plans of a network, sweeps
-// included, that were made at the same time, only one is stored.
+// and replacements included, that were made at the same time, only one is stored.
 type Spender interface {
 	// Network returns the network.
 	Network() chain.Network

@@ -448,9 +448,13 @@ func (r *round) replace(ctx context.Context, d decision) (Transaction, bool, err
 		return d.tx, false, ErrStopped
 	}
 	t := d.tx
+	turn, err := r.turn(ctx)
+	if err != nil {
+		return t, false, err
+	}
 	made, failed := false, errNoBump
 	if d.kept {
-		if made, failed = r.bump(ctx, d); made {
+		if made, failed = r.bump(ctx, d, turn); made {
 			return t, false, failed
 		}
 	}
@@ -462,7 +466,7 @@ func (r *round) replace(ctx context.Context, d decision) (Transaction, bool, err
 		return r.send(ctx, d)
 	case errors.Is(err, ErrFeeTooHigh), errors.Is(err, ErrNoReplacement):
 		if !d.kept {
-			made, failed = r.bump(ctx, d)
+			made, failed = r.bump(ctx, d, turn)
 		}
 		if made {
 			return t, false, failed
@@ -483,7 +487,7 @@ func (r *round) replace(ctx context.Context, d decision) (Transaction, bool, err
 	t.Refused = ""
 	t.Version++
 	t.UpdatedAt = r.now()
-	b := Batch{Transactions: []Transaction{t}, Locks: t.lockList(), Fence: r.fence}
+	b := Batch{Transactions: []Transaction{t}, Locks: t.lockList(), Documents: []Document{turn.taken(t)}, Fence: r.fence}
 	if err := r.commit(ctx, b); err != nil {
 		return t, false, fmt.Errorf("store a replacement: %w", err)
 	}
@@ -513,7 +517,7 @@ func (r *round) notBumped(ctx context.Context, d decision, why, bump error) erro
 // bump lets another transaction pay for one that cannot be replaced, by spending the change that it makes, and begins it. The
 // parent is stored with it: so there is no bump of one that has ended meanwhile, and never more than one at a time. It
 // reports whether it is stored.
-func (r *round) bump(ctx context.Context, d decision) (made bool, err error) {
+func (r *round) bump(ctx context.Context, d decision, turn Document) (made bool, err error) {
 	t, most := d.tx, d.tx.atMost(r.mostBump(d))
 	if !d.bump {
 		return false, errNoBump
@@ -528,7 +532,8 @@ func (r *round) bump(ctx context.Context, d decision) (made bool, err error) {
 	t.Version++
 	t.UpdatedAt = child.CreatedAt
 	err = r.commit(ctx, Batch{
-		Transactions: []Transaction{t, child}, Locks: child.lockList(), Entries: []Entry{reserve}, Fence: r.fence,
+		Transactions: []Transaction{t, child}, Locks: child.lockList(), Entries: []Entry{reserve}, Documents: []Document{turn.taken(child)},
+		Fence: r.fence,
 	})
 	if err != nil {
 		return false, fmt.Errorf("store a bump: %w", err)

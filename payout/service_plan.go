@@ -174,9 +174,10 @@ func (r *round) claim(ctx context.Context, plan Plan, queued []Payout, turn Docu
 	return &t, nil
 }
 
-// turn returns the document of the network's newest plan. It is read before anything that a plan rests on, and replaced with
-// the plan: of those that rest on the same, by several processes on a store without leases, one is stored. Locks do not do that.
-// They are given back, and on some networks two transactions of a lane have none in common.
+// turn returns the document of the network's newest plan, of a transaction or of a version that replaces one. It is read before
+// anything that a plan rests on, and replaced with the plan: of those that rest on the same, by several processes on a store
+// without leases, one is stored. Locks do not do that. They are given back, and on some networks two transactions of a lane have
+// none in common.
 func (r *round) turn(ctx context.Context) (Document, error) {
 	name := "plan/" + string(r.n.id)
 	was, err := r.cfg.Store.Document(ctx, name)
@@ -186,9 +187,9 @@ func (r *round) turn(ctx context.Context) (Document, error) {
 	return Document{Name: name, Was: was}, nil
 }
 
-// taken returns the change of the document to the transaction, which is now the newest plan.
+// taken returns the change of the document to the transaction as it is stored, whose last version is now the newest plan.
 func (d Document) taken(t Transaction) Document {
-	return Document{Name: d.Name, Was: d.Was, Value: []byte(t.ID)}
+	return Document{Name: d.Name, Was: d.Was, Value: fmt.Appendf(nil, "%s %d", t.ID, t.Version)}
 }
 
 // sweepAll begins the sweeps that are worth it. It goes on where the round before ended, so that neither holdings that

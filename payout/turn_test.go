@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/big"
 	"testing"
+	"time"
 
 	"github.com/cointill/cointill/payout"
 	"github.com/stretchr/testify/require"
@@ -38,6 +39,19 @@ func (i *interrupted) Sweep(ctx context.Context, w payout.Wallet, h payout.Holdi
 	plan, purpose, err := i.sweepSpender.Sweep(ctx, w, h, o)
 	i.happen()
 	return plan, purpose, err
+}
+
+// Replace makes no version that costs more than there is, as a balance allows.
+func (i *interrupted) Replace(ctx context.Context, w payout.Wallet, t payout.Transaction, greatest *big.Int) (payout.Version, error) {
+	v, err := i.sweepSpender.Replace(ctx, w, t, greatest)
+	if err == nil && i.free(ctx, w, coin).Cmp(new(big.Int).Sub(v.Fee, t.Last().Fee)) < 0 {
+		err = payout.ErrNoCoins
+	}
+	if err != nil {
+		return payout.Version{}, err
+	}
+	i.happen()
+	return v, nil
 }
 
 // laneFree returns what the lane has that no open transaction takes.
@@ -145,4 +159,61 @@ func TestWhatAnotherProcessHasSweptMeanwhileIsNotSweptAgain(t *testing.T) {
 		require.Empty(t, s.underWay())
 		s.sound()
 	})
+}
+
+// A replacement takes more of a balance than what it replaces. Here the lane has what it takes, or what a payout takes.
+func TestAReplacementAndAPlanOfAnotherProcessNeverTakeMoreThanThereIs(t *testing.T) {
+	for name, replaced := range map[string]bool{"a replacement, and a plan meanwhile": true, "a plan, and a replacement meanwhile": false} {
+		t.Run(name, func(t *testing.T) {
+			on(t, func(t *testing.T, s *shop) {
+				w := spread(t, s, 200) // the lane has 100
+				busy := &interrupted{sweepSpender: w}
+				s.open(func(c *payout.Config) {
+					c.Store = unleased{s.store}
+					c.Networks[0].Spender = busy
+				})
+				cfg := s.cfg
+				cfg.Holder = "two"
+				cfg.Networks = append([]payout.NetworkConfig(nil), cfg.Networks...)
+				cfg.Networks[0].Spender = w
+				if !replaced {
+					cfg.Networks[0].BatchWait = time.Hour
+				}
+				other, err := payout.New(cfg)
+				require.NoError(t, err)
+				first := s.ask("first", "0.5")
+				s.look()
+				require.Equal(t, "sent", s.status(first))
+				s.wait(31 * time.Minute)
+				second := s.ask("nearly all", "0.35")
+				replace := func(err error) { s.spender.with(func() { s.spender.rate, s.spender.replaceErr = 8, err }) } // 10 are reserved
+				mine, others, left := error(nil), payout.ErrNoReplacement, "5"
+				if !replaced {
+					mine, others, left = others, mine, "42"
+				}
+				replace(mine)
+				busy.meanwhile = func() {
+					replace(others)
+					require.NoError(t, other.Look(t.Context(), network))
+					require.Equal(t, left, s.laneFree())
+					replace(nil)
+				}
+				if err := s.Look(t.Context(), network); err != nil {
+					require.ErrorIs(t, err, payout.ErrConflict, "the next round decides again")
+				}
+				require.Nil(t, busy.meanwhile)
+				require.Equal(t, left, s.laneFree())
+				s.look()
+				require.NotContains(t, s.laneFree(), "-", "there is too little for both")
+				s.spender.with(func() { s.spender.rate = 2 }) // what the first one costs
+				s.mine(first)
+				s.look()
+				s.look()
+				s.mine(second)
+				s.look()
+				require.Equal(t, "paid, paid", s.status(first)+", "+s.status(second))
+				s.sound()
+			})
+		})
+	}
 }

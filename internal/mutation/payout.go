@@ -453,7 +453,7 @@ var payoutTable = []mutation{
 	},
 	{
 		name: "plans do not exclude each other", file: "payout/service_plan.go",
-		from: `	return Document{Name: d.Name, Was: d.Was, Value: []byte(t.ID)}`, to: `	return Document{Name: d.Name + t.ID, Value: []byte(t.ID)}`,
+		from: `	return Document{Name: d.Name, Was: d.Was, Value`, to: `	return Document{Name: d.Name + t.ID, Value`,
 		rule: "what processes plan at once is never more than there is",
 	},
 	{
@@ -462,6 +462,21 @@ var payoutTable = []mutation{
 		return nil, err
 	}
 	t, err := r.claim(ctx, plan, queued, turn)`,
+		rule: "what processes plan at once is never more than there is",
+	},
+	{
+		name: "a replacement leaves the newest plan as it was", file: "payout/service_plan.go",
+		from: `fmt.Appendf(nil, "%s %d", t.ID, t.Version)}`, to: `[]byte(t.ID)}`,
+		rule: "what processes plan at once is never more than there is",
+	},
+	{
+		name: "a replacement does not exclude a plan", file: "payout/service_pay.go",
+		from: `Documents: []Document{turn.taken(t)}, Fence: r.fence}
+	if err := r.commit(ctx, b); err != nil {
+		return t, false, fmt.Errorf("store a replacement`,
+		to: `Fence: r.fence}
+	if err := r.commit(ctx, b); err != nil {
+		return t, false, fmt.Errorf("store a replacement`,
 		rule: "what processes plan at once is never more than there is",
 	},
 	{
