@@ -443,9 +443,7 @@ func (v *visit) addTakingsLater() {
 	_ = http.NewResponseController(v.w).Flush() // a server that cannot keeps the page back until the end
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(v.ctx()), takingsTime)
 	defer cancel()
-	later := *v
-	later.r = v.r.WithContext(ctx)
-	sum, err := later.addTakings(v.cfg.Now(), takingsMost)
+	sum, err := v.within(ctx).addTakings(v.cfg.Now(), takingsMost)
 	if err != nil {
 		v.cfg.Logger.ErrorContext(ctx, "desk: what came in cannot be added up", "error", err)
 		return
