@@ -49,7 +49,6 @@ type deed struct {
 	unexplained   bool    // no reason is needed
 	refused       string  // why it cannot be done; empty if it can
 	wrong         string  // what is wrong with what the form brought; empty if nothing is
-	further       string  // parameters of the page that asks about the next part of the same; empty if there is none
 	before        map[string]string
 	parts         []*deed // what it does instead of do, each on its own: see severally
 	// do does it. The key is the same when the same deed is asked for again because its outcome is not known.
@@ -68,7 +67,7 @@ func (d *deed) page() string {
 type done struct {
 	after map[string]string
 	path  string // the page to go on with; empty: that of the subject
-	shown []fact // what is shown once and never logged: secrets, and results that nothing keeps
+	shown []fact // what is shown once: secrets, which are never logged, and results
 	text  string // what the page with them says
 	file  *file  // to be downloaded instead of a page
 }
@@ -120,7 +119,6 @@ type question struct {
 	Title, Button, Text, Label, Subject string
 	Danger, More, Unexplained           bool
 	Refused, Error, Reason, Once        string
-	Further                             string
 	Facts                               []fact
 	Warnings                            []string
 	Fields, Hidden                      []field
@@ -130,7 +128,7 @@ func (v *visit) question(d *deed, once, reason, problem string) question {
 	return question{
 		Title: d.title, Button: d.button, Text: d.text, Label: d.label, Subject: v.root + d.page(), Danger: d.danger, More: d.more,
 		Unexplained: d.unexplained, Refused: d.refused, Error: problem, Reason: reason, Once: once,
-		Facts: d.facts, Warnings: d.warnings, Fields: d.fields, Hidden: d.hidden, Further: d.further,
+		Facts: d.facts, Warnings: d.warnings, Fields: d.fields, Hidden: d.hidden,
 	}
 }
 

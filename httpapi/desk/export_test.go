@@ -46,5 +46,8 @@ func Clip(s string, n int) string { return clip(s, n) }
 // LookedAt returns what the home page says of the invoices that it looked at.
 func LookedAt(asked int, bounded bool) string { return lookedAt(asked, bounded) }
 
-// ResendSeen is how many invoices one act on an endpoint looks at.
-const ResendSeen = resendSeen
+// Bounds of an act on all that an endpoint was not told.
+const (
+	ResendSeen = resendSeen
+	ResendTime = resendTime
+)

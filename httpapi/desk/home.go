@@ -55,7 +55,7 @@ func (v *visit) home() error {
 		return err
 	}
 	aside := func() (needs, error) { return v.asideNeeds(health), nil }
-	for _, find := range []func() (needs, error){v.invoiceNeeds, v.payoutNeeds, v.messageNeeds, v.solvencyNeeds, aside} {
+	for _, find := range []func() (needs, error){v.invoiceNeeds, v.payoutNeeds, v.sweepNeeds, v.messageNeeds, v.solvencyNeeds, aside} {
 		n, err := find()
 		if err != nil {
 			return err
@@ -187,6 +187,41 @@ func (v *visit) payoutNeeds() (needs, error) {
 	}
 	out.cut()
 	return out, nil
+}
+
+// sweepNeeds finds the transactions that pay nobody, and so have no payout that says it, and wait for a person's signature. Those
+// that a signer signs by itself are not signed for a moment, too, but nothing is said of them.
+func (v *visit) sweepNeeds() (needs, error) {
+	out := needs{Title: "Sweeps"}
+	if v.cfg.Payouts == nil || v.cfg.Holdings == nil || len(v.person.Projects) > 0 || !v.person.Role.May(RoleOperator) {
+		return out, nil
+	}
+	for _, network := range v.payingNetworks() {
+		open, err := v.cfg.Holdings.OpenTransactions(v.ctx(), network)
+		if err != nil {
+			return out, err
+		}
+		for _, t := range open {
+			own := t.Purpose == payout.PurposeSweep || t.Purpose == payout.PurposeTopUp
+			if own && signable(t) && t.Mined < 0 && t.Detail != "" {
+				text := v.sweepText(t) + ", " + v.networkName(network)
+				out.Shown = append(out.Shown, need{toneWarn, capital(reasonTexts[payout.ReasonSignature]), text, v.link("transactions", t.ID), t.UpdatedAt})
+			}
+		}
+	}
+	out.cut()
+	return out, nil
+}
+
+// sweepText returns what a transaction brings, and why.
+func (v *visit) sweepText(t payout.Transaction) string {
+	text := capital(words(string(t.Purpose)))
+	for _, m := range t.Last().Moves {
+		if m.Units.Sign() > 0 {
+			return text + " of " + v.amount(m.Holding.Asset, m.Units)
+		}
+	}
+	return text
 }
 
 // scope returns the projects to ask a store about one by one: the person's, or one "" for all.
@@ -443,9 +478,7 @@ func (v *visit) addTakingsLater() {
 	_ = http.NewResponseController(v.w).Flush() // a server that cannot keeps the page back until the end
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(v.ctx()), takingsTime)
 	defer cancel()
-	later := *v
-	later.r = v.r.WithContext(ctx)
-	sum, err := later.addTakings(v.cfg.Now(), takingsMost)
+	sum, err := v.within(ctx).addTakings(v.cfg.Now(), takingsMost)
 	if err != nil {
 		v.cfg.Logger.ErrorContext(ctx, "desk: what came in cannot be added up", "error", err)
 		return

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -11,7 +13,10 @@ import (
 	"github.com/cointill/cointill/chain"
 	"github.com/cointill/cointill/chain/chaintest"
 	"github.com/cointill/cointill/httpapi/desk"
+	"github.com/cointill/cointill/httpapi/internal/stage"
 	"github.com/cointill/cointill/invoice"
+	"github.com/cointill/cointill/payout"
+	"github.com/cointill/cointill/store"
 	"github.com/stretchr/testify/require"
 )
 
@@ -169,6 +174,65 @@ func TestADifferenceOfTheBooksNeedsAPerson(t *testing.T) {
 	require.Contains(t, page, "What is held is not what is owed")
 	require.Contains(t, page, "5 TOK on Simulated")
 	require.Contains(t, w.page("/money"), `<span class="pill bad">5 TOK</span>`)
+}
+
+// unheard is what the books have, of whose transactions nothing was said yet: a signer is about to sign them by itself.
+type unheard struct{ *store.Memory }
+
+func (u unheard) OpenTransactions(ctx context.Context, network chain.Network) ([]payout.Transaction, error) {
+	all, err := u.Memory.OpenTransactions(ctx, network)
+	for i := range all {
+		all[i].Detail = ""
+	}
+	return all, err
+}
+
+func TestASweepThatWaitsForASignatureNeedsAPerson_O16(t *testing.T) {
+	var bare, quick desk.Config
+	w := newWorld(t, func(c *desk.Config) { bare, quick = *c, *c })
+	bare.Holdings, quick.Holdings = nil, unheard{w.store}
+	for n := range 8 {
+		w.pay(w.create(w.shop, fmt.Sprint("A-", n), fmt.Sprint(20*(n+1)), nil), 100)
+	}
+	w.confirm()
+	w.request(w.shop, "rent", "1", "carl")
+	_, err := w.payouts.SweepNow(t.Context(), w.chain.Asset("SIM").ID, false, "ben")
+	require.NoError(t, err)
+	w.look()
+	w.as("olga", desk.RoleOperator)
+	page := w.page("/")
+	waits := regexp.MustCompile(`href="\./(transactions/[^"]+)"><strong>Needs a signature</strong> <span>Sweep of 0\.0[0-9]+ SIM, Simulated</span>`)
+	require.Len(t, waits.FindAllString(page, -1), 6)
+	require.Contains(t, page, "and 2 more")
+	require.Regexp(t, `href="\./payouts/[^"]+"><strong>Needs a signature</strong>`, page, "a payout says it itself")
+	path := "/" + waits.FindStringSubmatch(page)[1]
+
+	w.as("ben", desk.RoleApprover)
+	unsigned := w.act(path+"/export", "to sign it", "form", "file").Body.Bytes()
+	w.acted(w.upload(path+"/import", w.signing(path), "file", stage.Signed(unsigned)))
+	w.look()
+	require.NotContains(t, w.page("/"), path[1:], "it is signed")
+	require.Contains(t, w.page("/"), "and 1 more")
+
+	w.as("zoe", desk.RoleViewer)
+	require.Empty(t, waits.FindString(w.page("/")), "who cannot open it does not see it")
+	w.as("olga", desk.RoleOperator, w.shop)
+	require.Empty(t, waits.FindString(w.page("/")), "it moves money of all projects")
+	w.as("olga", desk.RoleOperator)
+	for name, cfg := range map[string]desk.Config{"without what the books have": bare, "before its signer was asked": quick} {
+		w.desk, err = desk.New(cfg)
+		require.NoError(t, err)
+		require.Empty(t, waits.FindString(w.page("/")), name)
+	}
+}
+
+// signing returns the form that brings the first version of a transaction.
+func (w *world) signing(path string) url.Values {
+	w.t.Helper()
+	form := w.form(path + "/import")
+	form.Set("reason", "signed by the director")
+	form.Set("version", "0")
+	return form
 }
 
 // acceptLate lets the late money of an invoice count.

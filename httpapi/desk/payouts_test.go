@@ -151,9 +151,7 @@ func TestTheQueueOfTheDeviceThatSigns_O16(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, http.StatusOK, w.act(path+"/export", "to sign it again", "form", form).Code, "it can be downloaded again")
 
-			fill := w.form(path + "/import")
-			fill.Set("reason", "signed by the director")
-			fill.Set("version", "0")
+			fill := w.signing(path)
 			wrong := w.upload(path+"/import", fill, "file", []byte("something else"))
 			require.Equal(t, http.StatusConflict, wrong.Code)
 			require.Contains(t, wrong.Body.String(), "not the transaction that was to be signed")

@@ -19,46 +19,93 @@ import (
 // told is an invoice or a payout that receivers are told about.
 type told struct{ id, project, name, link string }
 
-// toldPage is a part of all that is told about: the invoices that changed last, and the newest payouts.
-type toldPage struct {
-	all               []told
-	invoices, payouts int
-	older             mark // where the part that is older begins; the same as finished if there is none
+// toldCount is how many of each are told about.
+type toldCount struct{ invoices, standing, payouts int }
+
+func (c toldCount) plus(d toldCount) toldCount {
+	return toldCount{c.invoices + d.invoices, c.standing + d.standing, c.payouts + d.payouts}
 }
 
-// mark is a place in both listings: what was read last of each, empty at the beginning, or allRead.
-type mark struct{ invoice, payout string }
+// text returns the count for people.
+func (c toldCount) text() string {
+	text := counted(c.invoices, "invoice", "invoices")
+	if c.standing > 0 {
+		text += ", " + counted(c.standing, "deposit address", "deposit addresses")
+	}
+	return text + " and " + counted(c.payouts, "payout", "payouts")
+}
+
+// toldPage is a part of all that is told about: the first invoices and standing invoices of an order, and the newest payouts.
+type toldPage struct {
+	all   []told
+	count toldCount
+	older mark // where the part that follows begins; the same as finished if there is none
+}
+
+// mark is a place in the three listings: what was read last of each, empty at the beginning, or allRead.
+type mark struct{ invoice, standing, payout string }
 
 const allRead = "all"
 
-var finished = mark{allRead, allRead}
+var finished = mark{allRead, allRead, allRead}
 
 // values returns the parameters of the URL that name the place.
 func (m mark) values() url.Values {
-	return parameters(map[string]string{"invoice": m.invoice, "payout": m.payout})
+	return parameters(map[string]string{"invoice": m.invoice, "standing": m.standing, "payout": m.payout})
 }
 
-// readTold returns up to limit invoices, and as many payouts, of the project, or of all that the person sees, from the mark on. Of
-// several projects there is only a beginning: nothing is older than it.
-func (v *visit) readTold(project string, from mark, limit int) (toldPage, error) {
-	out := toldPage{older: from}
-	if from.invoice != allRead {
-		page, err := v.list(invoice.Query{Project: project, Sort: invoice.SortUpdated, After: from.invoice, Limit: limit, Uncounted: true})
-		if err != nil {
-			return out, err
-		}
-		out.older.invoice = allRead
-		if n := len(page.Invoices); n == limit {
-			out.older.invoice = page.Invoices[n-1].ID
-		}
-		out.invoices = len(page.Invoices)
-		for _, inv := range page.Invoices {
-			out.all = append(out.all, told{inv.ID, inv.Project, heading(inv), v.link("invoices", inv.ID) + "#webhooks"})
-		}
+// readMark returns the place that the URL or the form names.
+func (v *visit) readMark() (mark, error) {
+	m := mark{v.query("invoice"), v.query("standing"), v.query("payout")}
+	if max(len(m.invoice), len(m.standing), len(m.payout)) > 200 {
+		return m, badFilter("the page does not exist")
 	}
-	if from.payout == allRead || v.cfg.Payouts == nil {
-		out.older.payout = allRead
-		return out, nil
+	return m, nil
+}
+
+// readTold returns up to limit of each that is told about of the project, or of all that the person sees, from the mark on. Of
+// several projects there is only a beginning: nothing is older than it.
+func (v *visit) readTold(project string, order invoice.Sort, from mark, limit int) (toldPage, error) {
+	out := toldPage{older: from}
+	q := invoice.Query{Project: project, Sort: order, Limit: limit, Uncounted: true}
+	var err error
+	if out.count.invoices, err = v.readToldInvoices(&out, q, &out.older.invoice); err != nil {
+		return out, err
+	}
+	q.Standing = true
+	if out.count.standing, err = v.readToldInvoices(&out, q, &out.older.standing); err != nil {
+		return out, err
+	}
+	out.count.payouts, err = v.readToldPayouts(&out, project, limit)
+	return out, err
+}
+
+// readToldInvoices adds the invoices of the query that come after one, moves that on, and returns how many they are.
+func (v *visit) readToldInvoices(out *toldPage, q invoice.Query, after *string) (int, error) {
+	if *after == allRead {
+		return 0, nil
+	}
+	q.After = *after
+	page, err := v.list(q)
+	if err != nil {
+		return 0, err
+	}
+	*after = allRead
+	if n := len(page.Invoices); n == q.Limit {
+		*after = page.Invoices[n-1].ID
+	}
+	for _, inv := range page.Invoices {
+		out.all = append(out.all, told{inv.ID, inv.Project, heading(inv), v.link("invoices", inv.ID) + "#webhooks"})
+	}
+	return len(page.Invoices), nil
+}
+
+// readToldPayouts adds the payouts that are older than the mark, moves that on, and returns how many they are.
+func (v *visit) readToldPayouts(out *toldPage, project string, limit int) (int, error) {
+	before := out.older.payout
+	out.older.payout = allRead
+	if before == allRead || v.cfg.Payouts == nil {
+		return 0, nil
 	}
 	scope := []string{project}
 	if project == "" {
@@ -66,9 +113,9 @@ func (v *visit) readTold(project string, from mark, limit int) (toldPage, error)
 	}
 	var payouts []payout.Payout
 	for _, project := range scope {
-		page, err := v.readPayouts(payout.Query{Project: project, Before: from.payout, Limit: limit})
+		page, err := v.readPayouts(payout.Query{Project: project, Before: before, Limit: limit})
 		if err != nil {
-			return out, err
+			return 0, err
 		}
 		out.older.payout = cmp.Or(page.Next, allRead) // of one project, or of all
 		payouts = append(payouts, page.Payouts...)
@@ -77,19 +124,18 @@ func (v *visit) readTold(project string, from mark, limit int) (toldPage, error)
 		slices.SortStableFunc(payouts, func(a, b payout.Payout) int { return b.CreatedAt.Compare(a.CreatedAt) })
 		payouts = payouts[:min(len(payouts), limit)]
 	}
-	out.payouts = len(payouts)
 	for _, p := range payouts {
 		name := "payout of " + v.amount(p.Asset.ID, p.Units)
 		out.all = append(out.all, told{p.ID, p.Project, name, v.link("payouts", p.ID) + "#webhooks"})
 	}
-	return out, nil
+	return len(payouts), nil
 }
 
-// looked says what was looked at.
-func (p toldPage) looked() string {
-	text := "the " + counted(p.invoices, "invoice", "invoices") + " that changed last"
-	if p.payouts > 0 {
-		text += " and the " + counted(p.payouts, "newest payout", "newest payouts")
+// lately says what was looked at of the invoices that changed last, and of payouts.
+func (c toldCount) lately() string {
+	text := "the " + counted(c.invoices, "invoice", "invoices") + " that changed last"
+	if c.payouts > 0 {
+		text += " and the " + counted(c.payouts, "newest payout", "newest payouts")
 	}
 	return text
 }
@@ -186,17 +232,18 @@ type messagesLately struct {
 	endpoints map[receiverKey]endpointHealth
 }
 
-// readMessages looks at the messages about what was changed last of the project, or of all that the person sees.
+// readMessages looks at the messages about what was changed last of the project, or of all that the person sees, but for those
+// about deposits.
 func (v *visit) readMessages(project string) (messagesLately, error) {
 	out := messagesLately{endpoints: map[receiverKey]endpointHealth{}}
 	if v.cfg.Outbox == nil {
 		return out, nil
 	}
-	page, err := v.readTold(project, mark{}, messagesSeen)
+	page, err := v.readTold(project, invoice.SortUpdated, mark{standing: allRead}, messagesSeen)
 	if err != nil {
 		return out, err
 	}
-	out.looked = page.looked()
+	out.looked = page.count.lately()
 	for _, t := range page.all {
 		records, err := v.cfg.Outbox.History(v.ctx(), t.id)
 		if err != nil {
@@ -230,11 +277,13 @@ func (s stuck) need(t told) need {
 	return n
 }
 
-// resendSeen is how many invoices, and how many payouts, one act on an endpoint looks at.
-const resendSeen = 500
+const (
+	resendSeen = 500              // invoices, and payouts, that one act on an endpoint looks at at a time
+	resendTime = 10 * time.Second // for which it goes on to older ones
+)
 
-// planResendAll plans to send again what an endpoint was not told, of one part of what is told about: no outbox finds it by
-// its endpoint without reading much that came through.
+// planResendAll plans to send again what an endpoint was not told. The page that asks looks at the latest that is told about: no
+// outbox finds it by its endpoint without reading much that came through.
 func planResendAll(v *visit) (*deed, error) {
 	d, p, e, err := v.endpointDeed(
 		"Send again what the endpoint was not told", "Send again",
@@ -246,74 +295,112 @@ func planResendAll(v *visit) (*deed, error) {
 	}
 	d.subject, d.label = "webhooks", "Webhooks"
 	d.facts = slices.DeleteFunc(d.facts, func(f fact) bool { return f.Name == "Owner" }) // administrators know it
-	from := mark{v.query("invoice"), v.query("payout")}
-	if len(from.invoice) > 200 || len(from.payout) > 200 {
-		return nil, badFilter("the page does not exist")
-	}
-	page, err := v.readTold(p.ID, from, resendSeen)
+	from, err := v.readMark()
 	if err != nil {
 		return nil, err
 	}
-	found, dead, urls, err := v.stuckTo(page.all, e.ID)
+	first, err := v.readUntold(p.ID, e.ID, from)
 	if err != nil {
 		return nil, err
 	}
-	looked := counted(page.invoices, "invoice", "invoices") + " and " + counted(page.payouts, "payout", "payouts")
-	d.facts = append(d.facts, fact{Name: "Given up", Value: strconv.Itoa(dead)}, fact{Name: "Refused so far", Value: strconv.Itoa(len(found) - dead)},
-		fact{Name: "Looked at", Value: looked})
-	for _, u := range urls {
+	d.facts = append(d.facts, fact{Name: "Given up", Value: strconv.Itoa(first.dead)}, fact{Name: "Refused so far", Value: strconv.Itoa(len(first.found) - first.dead)},
+		fact{Name: "Looked at", Value: first.count.text()})
+	for _, u := range first.urls {
 		d.facts = append(d.facts, fact{Name: "Sent to", Value: u, Code: true})
 	}
-	d.hidden = []field{{Name: "invoice", Value: from.invoice}, {Name: "payout", Value: from.payout}}
-	next := "webhooks"
-	if page.older != finished {
-		d.further = "?" + page.older.values().Encode()
-		next = v.r.URL.Path[1:] + d.further
-	}
-	if len(found) == 0 {
+	d.hidden = hiddenFields(from.values())
+	switch {
+	case first.older != finished:
+		d.text += " Only the latest were looked at for this page. Older ones are sent again too, for at most " + roughly(resendTime) + ": the result leads to what is left then."
+	case len(first.found) == 0:
 		d.refused = "Of these, nothing was given up or refused."
 	}
 	d.do = func(ctx context.Context, _, _ string) (done, error) {
-		n, err := v.resendAll(ctx, found, e.ID)
-		return done{after: map[string]string{"sent_again": strconv.Itoa(n), "looked_at": looked}, path: next}, err
+		out, err := v.resendAll(ctx, p.ID, e.ID, first)
+		return v.resentAll(out), err
 	}
 	return d, nil
 }
 
-// stuckTo returns what of all of it the receiver was not told, the oldest first, how many messages of it were given up, and the
-// URLs that they go to.
-func (v *visit) stuckTo(all []told, receiver string) (found []told, dead int, urls []string, err error) {
-	for _, t := range slices.Backward(all) {
+// untold is what of one part of all that is told about a receiver was not told.
+type untold struct {
+	toldPage
+	found []told   // the oldest first
+	dead  int      // of their messages, how many were given up
+	urls  []string // that they go to
+}
+
+// readUntold returns what of the part that begins at the mark the receiver was not told. The order of the parts is that of
+// creation, which nothing changes: so one that follows another has nothing that was in that one, and lacks nothing.
+func (v *visit) readUntold(project, receiver string, from mark) (out untold, err error) {
+	if out.toldPage, err = v.readTold(project, invoice.SortCreated, from, resendSeen); err != nil {
+		return out, err
+	}
+	for _, t := range slices.Backward(out.all) {
 		records, err := v.cfg.Outbox.History(v.ctx(), t.id)
 		if err != nil {
-			return nil, 0, nil, err
+			return out, err
 		}
 		s, is := stuckOf(records, receiver)
 		if !is || !s.last {
 			continue // a later one is about to be sent
 		}
-		found = append(found, t)
+		out.found = append(out.found, t)
 		if s.dead {
-			dead++
+			out.dead++
 		}
-		if u := shownURL(s.record.Message.URL); !slices.Contains(urls, u) {
-			urls = append(urls, u)
+		if u := shownURL(s.record.Message.URL); !slices.Contains(out.urls, u) {
+			out.urls = append(out.urls, u)
 		}
 	}
-	return found, dead, urls, nil
+	return out, nil
 }
 
-// resendAll sends the latest message about each of them to the receiver again, and returns how many.
-func (v *visit) resendAll(ctx context.Context, all []told, receiver string) (n int, err error) {
-	for _, t := range all {
-		_, err := v.cfg.Outbox.Resend(ctx, t.id, receiver)
-		if errors.Is(err, invoice.ErrNotFound) {
-			continue // it was removed meanwhile
+// resent is what came of sending again.
+type resent struct {
+	messages int
+	looked   toldCount
+	older    mark // where what is left begins
+}
+
+// resendAll sends the latest message about each that the receiver was not told to it again, of the first part and of those that
+// follow, until there are no more or its time is over. With an error it returns what was done before.
+func (v *visit) resendAll(ctx context.Context, project, receiver string, part untold) (out resent, err error) {
+	v = v.within(ctx)
+	for until := v.cfg.Now().Add(resendTime); ; {
+		out.looked = out.looked.plus(part.count)
+		for _, t := range part.found {
+			_, err := v.cfg.Outbox.Resend(ctx, t.id, receiver)
+			if errors.Is(err, invoice.ErrNotFound) {
+				continue // it was removed meanwhile
+			}
+			if err != nil {
+				return out, fmt.Errorf("send %s again: %w", t.id, err)
+			}
+			out.messages++
 		}
-		if err != nil {
-			return n, fmt.Errorf("send %s again: %w", t.id, err)
+		out.older = part.older
+		if out.older == finished || !v.cfg.Now().Before(until) {
+			return out, nil
 		}
-		n++
+		if part, err = v.readUntold(project, receiver, out.older); err != nil {
+			return out, fmt.Errorf("look at what is older: %w", err)
+		}
 	}
-	return n, nil
+}
+
+// resentAll returns what is shown of what came of sending again, with the page that goes on with the rest.
+func (v *visit) resentAll(out resent) done {
+	result := done{
+		text:  "Everything was looked at.",
+		shown: []fact{{Name: "Sent again", Value: counted(out.messages, "message", "messages")}, {Name: "Looked at", Value: out.looked.text()}},
+		after: map[string]string{
+			"sent_again": strconv.Itoa(out.messages), "looked_at": out.looked.text(), "everything": strconv.FormatBool(out.older == finished),
+		},
+	}
+	if out.older != finished {
+		result.text = "Its time was over before everything was looked at. Go on with what is older."
+		result.path = v.r.URL.Path[1:] + "?" + out.older.values().Encode()
+	}
+	return result
 }

@@ -1,7 +1,11 @@
 package desk_test
 
 import (
+	"context"
+	"maps"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -53,9 +57,11 @@ func TestAllThatAnEndpointWasNotToldIsSentAgain_O7(t *testing.T) {
 		require.Contains(t, page, text)
 	}
 	require.NotContains(t, page, "secret=1")
-	require.NotContains(t, page, "Look at older ones")
+	require.NotContains(t, page, "Older ones")
 	require.Equal(t, http.StatusUnprocessableEntity, w.act(resendPath(w.shop, bad), "").Code, "a reason is asked for")
-	w.acted(w.act(resendPath(w.shop, bad), "their server is repaired"))
+	page = w.result(w.act(resendPath(w.shop, bad), "their server is repaired"))
+	require.Contains(t, page, "3 messages")
+	require.Contains(t, page, "3 invoices and 1 payout")
 	for name, c := range map[string]struct {
 		id, receiver string
 		want         webhook.State
@@ -74,7 +80,7 @@ func TestAllThatAnEndpointWasNotToldIsSentAgain_O7(t *testing.T) {
 	}
 	log := w.audit()
 	require.Equal(t, []string{"webhook.resend_all", w.shop, "their server is repaired"}, []string{log[1].Act, log[1].Project, log[1].Reason})
-	require.Equal(t, map[string]string{"sent_again": "3", "looked_at": "3 invoices and 1 payout"}, log[1].After)
+	require.Equal(t, map[string]string{"sent_again": "3", "looked_at": "3 invoices and 1 payout", "everything": "true"}, log[1].After)
 
 	seen := map[string]bool{}
 	w.answer(func(m invoice.Message) (int, webhook.Next) {
@@ -141,40 +147,157 @@ func TestAnEndpointThatIsGoneSaysSoUntilAMessageIsSentAgain_O7(t *testing.T) {
 		require.Contains(t, page, "it said that it is gone (410)", path)
 		require.Contains(t, page, "2 given up", path)
 	}
-	w.acted(w.act(resendPath(w.shop, e), "it is back"))
+	w.result(w.act(resendPath(w.shop, e), "it is back"))
 	require.NotContains(t, w.page("/webhooks"), "410")
 	w.answer(func(invoice.Message) (int, webhook.Next) { return 200, given })
 	require.NotContains(t, w.page("/webhooks"), "410")
 }
 
-// One act looks at a bounded number. The person goes on with older ones, to the end.
-func TestOlderMessagesAreSentAgainInFurtherParts_O7(t *testing.T) {
-	w := newWorld(t, nil)
+// outbox is that of a store. What it calls before it sends a message again may refuse that.
+type outbox struct {
+	webhook.Outbox
+	again func(id string) error
+}
+
+func (o *outbox) Resend(ctx context.Context, id, receiver string) (invoice.Message, error) {
+	if err := o.again(id); err != nil {
+		return invoice.Message{}, err
+	}
+	return o.Outbox.Resend(ctx, id, receiver)
+}
+
+// outage returns a world, its outbox, and so many invoices of the shop, the oldest first, of which an endpoint was told nothing.
+func outage(t *testing.T, n int) (*world, *outbox, invoice.Endpoint, []invoice.Invoice) {
+	t.Helper()
+	o := &outbox{again: func(string) error { return nil }}
+	w := newWorld(t, func(c *desk.Config) { o.Outbox, c.Outbox = c.Outbox, o })
 	e := w.endpoint(w.shop, "https://shop.example/hook")
-	oldest := w.create(w.shop, "first", "10", nil)
+	all := make([]invoice.Invoice, n)
+	for i := range all {
+		w.wait(time.Second)
+		all[i] = w.create(w.shop, "n"+strconv.Itoa(i), "10", nil)
+	}
 	w.answer(func(invoice.Message) (int, webhook.Next) { return 500, givenUp })
+	return w, o, e, all
+}
+
+// result requires that an act was done, and returns the page that says what came of it.
+func (w *world) result(a answer) string {
+	w.t.Helper()
+	require.Equal(w.t, http.StatusOK, a.Code, "%s", a.Body)
+	require.Contains(w.t, a.Body.String(), "<h1>Done</h1>")
+	return a.Body.String()
+}
+
+// goingOn returns the path that the result of an act leads to.
+func (w *world) goingOn(a answer) string {
+	w.t.Helper()
+	base, err := url.Parse("http://desk" + a.path)
+	require.NoError(w.t, err)
+	to, err := base.Parse(unescape(regexpMustFind(w.t, `<a class="button main" href="([^"]+)">Go on</a>`, a.Body.String())))
+	require.NoError(w.t, err)
+	return to.RequestURI()
+}
+
+func TestOnePressSendsAgainAllThatAnEndpointWasNotToldHoweverOldItIs_O7(t *testing.T) {
+	const n = 2*desk.ResendSeen + 1
+	w, o, e, all := outage(t, n)
+	deposits, err := w.invoices.CreateStanding(t.Context(), invoice.Deposit{Project: w.shop, Asset: "SIM", OrderID: "D-1"})
+	require.NoError(t, err)
+	for i := range desk.ResendSeen + 1 {
+		w.wait(time.Second)
+		w.request(w.shop, "p"+strconv.Itoa(i), "0.001", "carl")
+	}
+	w.chain.Pay(deposits.Quote.Address, deposits.Quote.Asset, units("5000000000000000000"))
+	w.confirm()
+	w.answer(func(invoice.Message) (int, webhook.Next) { return 500, givenUp })
+	about, last := all[7], all[n-desk.ResendSeen]
+	cancel := func(inv invoice.Invoice) {
+		_, err := w.invoices.SetStatus(t.Context(), invoice.Act{Invoice: inv.ID, Actor: "zoe"}, invoice.StatusCancelled)
+		require.NoError(t, err)
+	}
+	cancel(about)
+	times := map[string]int{}
+	o.again = func(id string) error {
+		if len(times) == 5 { // what ends the first part is changed while it is sent again
+			cancel(last)
+		}
+		times[id]++
+		return nil
+	}
+
+	page := w.page(resendPath(w.shop, e))
+	require.Contains(t, page, "500 invoices, 1 deposit address and 500 payouts")
+	require.Contains(t, page, "Older ones are sent again too")
+	page = w.result(w.act(resendPath(w.shop, e), "their server is repaired"))
+	require.Contains(t, page, "1502 messages")
+	require.Contains(t, page, "1001 invoices, 1 deposit address and 501 payouts")
+	require.Contains(t, page, "Everything was looked at.")
+	require.Len(t, times, n-1+1+desk.ResendSeen+1)
+	require.Zero(t, times[about.ID], "it is about to be sent")
+	require.Equal(t, []webhook.State{webhook.StateDue}, w.states(all[0].ID, e.ID))
+	require.Equal(t, []webhook.State{webhook.StateDue}, w.states(w.payout("p0").ID, e.ID))
+	require.Equal(t, []int{1}, slices.Compact(slices.Sorted(maps.Values(times))), "nothing is sent again twice")
+	log := w.audit()
+	require.Equal(t, map[string]string{
+		"sent_again": "1502", "looked_at": "1001 invoices, 1 deposit address and 501 payouts", "everything": "true",
+	}, log[1].After)
+	require.Len(t, log, 2)
+}
+
+func TestWhatTakesTooLongToBeSentAgainGoesOnFromWhereItEnded_O7(t *testing.T) {
+	w, o, e, all := outage(t, 2*desk.ResendSeen+1)
+	times := map[string]int{}
+	o.again = func(id string) error {
+		if times[id]++; len(times) == 1 {
+			w.wait(desk.ResendTime)
+		}
+		return nil
+	}
+	a := w.act(resendPath(w.shop, e), "it is back")
+	page := w.result(a)
+	require.Contains(t, page, "500 messages")
+	require.Contains(t, page, "500 invoices and 0 payouts")
+	require.Contains(t, page, "Its time was over before everything was looked at.")
+	require.Equal(t, "false", w.audit()[1].After["everything"])
+	require.Equal(t, []webhook.State{webhook.StateDue}, w.states(all[desk.ResendSeen+1].ID, e.ID))
+	require.Equal(t, []webhook.State{webhook.StateDead}, w.states(all[desk.ResendSeen].ID, e.ID))
+
+	a = w.act(w.goingOn(a), "and the rest")
+	page = w.result(a)
+	require.Contains(t, page, "501 messages")
+	require.Contains(t, page, "Everything was looked at.")
+	require.True(t, strings.HasPrefix(w.goingOn(a), "/webhooks?done="))
+	require.Len(t, times, len(all))
+	require.Equal(t, []int{1}, slices.Compact(slices.Sorted(maps.Values(times))))
+	require.Equal(t, http.StatusBadRequest, w.fetch(resendPath(w.shop, e)+"?payout="+strings.Repeat("x", 201)).Code)
+}
+
+// What broke off has sent messages again all the same.
+func TestTheLogSaysHowManyWereSentAgainUntilItBrokeOff_O7(t *testing.T) {
+	w, o, e, _ := outage(t, desk.ResendSeen+10)
+	times := 0
+	o.again = func(string) error {
+		if times++; times > desk.ResendSeen+4 {
+			return errDown
+		}
+		return nil
+	}
+	require.Equal(t, http.StatusConflict, w.act(resendPath(w.shop, e), "it is back").Code)
+	log := w.audit()
+	require.Equal(t, desk.PhaseFailed, log[1].Phase)
+	require.Equal(t, map[string]string{"sent_again": "504", "looked_at": "510 invoices and 0 payouts", "everything": "false"}, log[1].After)
+}
+
+func TestWhatIsOlderIsSentAgainAlsoWhenTheLatestCameThrough_O7(t *testing.T) {
+	w, _, e, all := outage(t, 1)
 	for i := range desk.ResendSeen {
 		w.wait(time.Second)
-		w.create(w.shop, "n"+strconv.Itoa(i), "10", nil)
+		w.create(w.shop, "later"+strconv.Itoa(i), "10", nil)
 	}
-	newest := w.order("n" + strconv.Itoa(desk.ResendSeen-1))
-	w.answer(func(m invoice.Message) (int, webhook.Next) {
-		if m.Subject() == newest.ID {
-			return 500, givenUp
-		}
-		return 200, given
-	})
+	w.answer(func(invoice.Message) (int, webhook.Next) { return 200, given })
 	page := w.page(resendPath(w.shop, e))
-	require.Contains(t, page, strconv.Itoa(desk.ResendSeen)+" invoices")
-	older := unescape(regexpMustFind(t, `<a href="([^"]+)">Look at older ones</a>`, page))
-	a := w.act(resendPath(w.shop, e), "it is back")
-	require.Equal(t, []webhook.State{webhook.StateDue}, w.states(newest.ID, e.ID))
-	require.Equal(t, []webhook.State{webhook.StateDead}, w.states(oldest.ID, e.ID))
-	page = w.acted(a)
-	require.Contains(t, page, "Done: resend all (webhook)", "it leads to the next part")
-	require.Contains(t, page, "1 invoice and 0 payouts")
-	require.NotContains(t, page, "Look at older ones")
-	w.acted(w.act(resendPath(w.shop, e)+older, "and the rest"))
-	require.Equal(t, []webhook.State{webhook.StateDue}, w.states(oldest.ID, e.ID))
-	require.Equal(t, http.StatusBadRequest, w.fetch(resendPath(w.shop, e)+"?payout="+strings.Repeat("x", 201)).Code)
+	require.Contains(t, page, "<dt>Given up</dt><dd>0</dd>")
+	require.Contains(t, w.result(w.act(resendPath(w.shop, e), "it is back")), "1 message")
+	require.Equal(t, []webhook.State{webhook.StateDue}, w.states(all[0].ID, e.ID))
 }

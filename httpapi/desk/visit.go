@@ -35,6 +35,13 @@ type visit struct {
 
 func (v *visit) ctx() context.Context { return v.r.Context() }
 
+// within returns the visit with another context, for what does not end with the request.
+func (v *visit) within(ctx context.Context) *visit {
+	out := *v
+	out.r = v.r.WithContext(ctx)
+	return &out
+}
+
 // query returns a parameter of the URL or a field of the form, without space around it.
 func (v *visit) query(name string) string { return strings.TrimSpace(v.r.FormValue(name)) }
 

@@ -1,6 +1,7 @@
 package bank_test
 
 import (
+	"context"
 	"encoding/xml"
 	"fmt"
 	"math/big"
@@ -378,6 +379,59 @@ func TestWhatWaitsForAFileIsToldBeforeItIsMade(t *testing.T) {
 	require.Equal(t, f, same)
 	_, err = s.account.File(t.Context(), "unknown")
 	require.ErrorIs(t, err, payout.ErrNotFound)
+}
+
+// counting counts how often a store is read, and how many documents it gave.
+type counting struct {
+	bank.Store
+	reads, documents int
+}
+
+func (c *counting) Document(ctx context.Context, name string) ([]byte, error) {
+	c.reads++
+	c.documents++
+	return c.Store.Document(ctx, name)
+}
+
+func (c *counting) Documents(ctx context.Context, prefix, after string, limit int) ([]payout.Document, error) {
+	all, err := c.Store.Documents(ctx, prefix, after, limit)
+	c.reads++
+	c.documents += len(all)
+	return all, err
+}
+
+func TestWhatWaitsIsReadManyAtATime(t *testing.T) {
+	for name, c := range map[string]struct{ orders, every, waiting, reads, documents int }{
+		"all wait":                           {1200, 1, 1200, 10, 2*1200 + 10},
+		"others between":                     {1200, 2, 600, 30, 3 * 1200},
+		"few of many":                        {2000, 100, 20, 2*20 + 2, 5 * 20},
+		"more of many than are to be looked": {3000, 1, 2000, 12, 2*2000 + 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &counting{Store: store.NewMemory()}
+			account, err := bank.New(bank.Config{Store: s, Network: "sepa:main", Owner: "Shop GmbH", IBAN: ours})
+			require.NoError(t, err)
+			sum := new(big.Int)
+			for i := range c.orders {
+				in := payout.Instruction{
+					ID: fmt.Sprintf("o%07d", i), Asset: account.Asset(), To: theirs, Units: big.NewInt(int64(100 + i)), MaxFee: new(big.Int),
+					Beneficiary: payout.Beneficiary{Name: "Somebody"},
+				}
+				require.NoError(t, account.Submit(t.Context(), in))
+				if i%c.every > 0 {
+					require.NoError(t, account.Withdraw(t.Context(), in.ID))
+				} else if i < 2000 {
+					sum.Add(sum, in.Units)
+				}
+			}
+			s.reads, s.documents = 0, 0
+			w, err := account.Waiting(t.Context(), 2000)
+			require.NoError(t, err)
+			require.Equal(t, bank.Waiting{Orders: c.waiting, Cents: sum, More: c.orders/c.every > 2000}, w)
+			require.LessOrEqual(t, s.reads, c.reads)
+			require.LessOrEqual(t, s.documents, c.documents)
+		})
+	}
 }
 
 func TestADocumentIsCheckedWithoutAChange(t *testing.T) {

@@ -106,19 +106,18 @@ type Waiting struct {
 	More   bool // there is more than was looked at
 }
 
-// Waiting returns what an export of at most that many orders would write now; it changes nothing. It reads each of them.
+// Waiting returns what an export of at most that many orders would write now; it changes nothing. It reads all of them.
 func (a *Account) Waiting(ctx context.Context, most int) (Waiting, error) {
+	most = max(most, 0)
 	queue, err := a.cfg.Store.Documents(ctx, a.name(kindQueue)+"/", "", most+1)
 	if err != nil {
 		return Waiting{}, fmt.Errorf("bank: what waits: %w", err)
 	}
-	w := Waiting{Cents: new(big.Int)}
+	w := Waiting{Cents: new(big.Int), More: len(queue) > most}
+	queue = queue[:min(len(queue), most)]
+	read := &lookahead{account: a, used: readAtOnce}
 	for i, q := range queue {
-		if i == most {
-			w.More = true
-			break
-		}
-		o, _, err := a.order(ctx, queued(q.Name))
+		o, err := read.order(ctx, queued(q.Name), len(queue)-i-1)
 		if err != nil {
 			return Waiting{}, fmt.Errorf("bank: what waits: read order %s: %w", q.Name, err)
 		}
@@ -131,6 +130,35 @@ func (a *Account) Waiting(ctx context.Context, most int) (Waiting, error) {
 		}
 	}
 	return w, nil
+}
+
+// readAtOnce bounds how many orders are read at once.
+const readAtOnce = 500
+
+// lookahead reads orders that wait, in the order of their IDs. They are mostly the newest ones, with few others between them, so
+// each that is read brings some of those after it: about twice as many as were of use the last time, since others may be many.
+type lookahead struct {
+	account *Account
+	after   []payout.Document // what came with the last one
+	used    int               // of them
+}
+
+// order returns the next order, which the given number of others of the queue follow.
+func (r *lookahead) order(ctx context.Context, id string, follow int) (order, error) {
+	name := r.account.name(kindOrder, id)
+	i, found := slices.BinarySearchFunc(r.after, name, func(d payout.Document, name string) int { return strings.Compare(d.Name, name) })
+	if r.after = r.after[i:]; found {
+		r.used++
+		var o order
+		return o, json.Unmarshal(r.after[0].Value, &o)
+	}
+	o, _, err := r.account.order(ctx, id)
+	if err != nil {
+		return o, err
+	}
+	r.after, err = r.account.cfg.Store.Documents(ctx, r.account.name(kindOrder)+"/", name, min(2*r.used+1, readAtOnce, follow))
+	r.used = 0
+	return o, err
 }
 
 // queued returns the ID of the order that a document of the queue is about.
