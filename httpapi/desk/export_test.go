@@ -51,3 +51,6 @@ const (
 	ResendSeen = resendSeen
 	ResendTime = resendTime
 )
+
+// Signable is signable.
+var Signable = signable

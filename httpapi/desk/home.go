@@ -203,7 +203,7 @@ func (v *visit) sweepNeeds() (needs, error) {
 		}
 		for _, t := range open {
 			own := t.Purpose == payout.PurposeSweep || t.Purpose == payout.PurposeTopUp
-			if own && signable(t) && t.Mined < 0 && t.Detail != "" {
+			if own && signable(t) && t.Detail != "" {
 				text := v.sweepText(t) + ", " + v.networkName(network)
 				out.Shown = append(out.Shown, need{toneWarn, capital(reasonTexts[payout.ReasonSignature]), text, v.link("transactions", t.ID), t.UpdatedAt})
 			}

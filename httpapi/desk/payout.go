@@ -161,9 +161,9 @@ func (v *visit) viewTransaction(t payout.Transaction) *transactionView {
 	return out
 }
 
-// signable reports whether the last version of a transaction waits for its signature.
+// signable reports whether the last version of a transaction waits for its signature. It does not while a block has another one.
 func signable(t payout.Transaction) bool {
-	return t.Stage.Open() && len(t.Versions) > 0 && !t.Last().Signed()
+	return t.Stage.Open() && t.Mined < 0 && len(t.Versions) > 0 && !t.Last().Signed()
 }
 
 // feeText returns the fee of a version in the coin of its network, if that is known.

@@ -175,6 +175,14 @@ func TestTheQueueOfTheDeviceThatSigns_O16(t *testing.T) {
 	}
 }
 
+// A version with another fee is made while the one before it may still come into a block.
+func TestNobodyIsAskedToSignAgainWhatABlockHas(t *testing.T) {
+	tx := payout.Transaction{Stage: payout.StageSigned, Mined: -1, Versions: []payout.Version{{Raw: []byte("signed"), TxID: "0x1"}, {}}}
+	require.True(t, desk.Signable(tx))
+	tx.Mined = 0
+	require.False(t, desk.Signable(tx))
+}
+
 func TestASignedTransactionNeedsAFileOrAText(t *testing.T) {
 	w := newWorld(t, nil)
 	w.request(w.shop, "rent", "1", "carl")
