@@ -277,7 +277,7 @@ func (w *world) hooked() (of *locked, project string, all, paid invoice.Endpoint
 // toldTo returns the types of the events of an invoice that a receiver has messages of, in order.
 func (w *world) toldTo(inv invoice.Invoice, receiver string) string {
 	w.t.Helper()
-	records, err := w.store.History(w.t.Context(), inv.ID)
+	records, err := w.store.History(w.t.Context(), inv.ID, 0)
 	require.NoError(w.t, err)
 	var out []string
 	for _, r := range records {

@@ -99,12 +99,13 @@ func (s *Service) passOverEvents(err error) error {
 	return nil
 }
 
-// History returns all events of the project's invoice, oldest first, without those that cannot be read.
-func (s *Service) History(ctx context.Context, project, id string) ([]Event, error) {
+// History returns the events of the project's invoice whose Seq is above after, oldest first, without those that cannot be
+// read; 0 or less is all. An invoice that is paid often has many: its own Seq is that of the last one.
+func (s *Service) History(ctx context.Context, project, id string, after int64) ([]Event, error) {
 	if _, err := s.Invoice(ctx, project, id); err != nil {
 		return nil, err
 	}
-	events, err := s.cfg.Store.InvoiceEvents(ctx, id)
+	events, err := s.cfg.Store.InvoiceEvents(ctx, id, after)
 	if err = s.passOverEvents(err); err != nil {
 		return nil, fmt.Errorf("invoice: read history of %.64q: %w", id, err)
 	}

@@ -73,9 +73,10 @@ type Reader interface {
 	// DamagedEventsError, which comes with the readable ones; damaged events do not count towards the limit, so that a
 	// page has fewer events only where the feed ends.
 	Events(ctx context.Context, after int64, limit int) ([]Event, error)
-	// InvoiceEvents returns all events of one invoice in order; damaged ones are identified by a DamagedEventsError,
-	// which comes with the readable ones.
-	InvoiceEvents(ctx context.Context, invoice string) ([]Event, error)
+	// InvoiceEvents returns the events of one invoice whose Seq is above after, in order; 0 or less is all. Damaged ones are
+	// identified by a DamagedEventsError, which comes with the readable ones. The cost does not grow with the number of
+	// events up to after.
+	InvoiceEvents(ctx context.Context, invoice string, after int64) ([]Event, error)
 }
 
 // Leaser is an optional interface of a [Store] that several processes share: it decides which of them does work that

@@ -229,7 +229,7 @@ func zero(n *big.Int) *big.Int {
 
 func (w *world) events(inv invoice.Invoice) []invoice.Event {
 	w.t.Helper()
-	events, err := w.svc.History(w.t.Context(), "shop", inv.ID)
+	events, err := w.svc.History(w.t.Context(), "shop", inv.ID, 0)
 	require.NoError(w.t, err)
 	return events
 }

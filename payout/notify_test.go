@@ -172,7 +172,7 @@ func TestNothingIsStoredOfAPayoutWhoseReceiversAreUnknown(t *testing.T) {
 		receivers.err = nil
 		s.look()
 		require.Equal(t, "paid", s.status(p))
-		history, err := s.store.History(t.Context(), p.ID)
+		history, err := s.store.History(t.Context(), p.ID, 0)
 		require.NoError(t, err)
 		var told []string
 		for _, m := range history {

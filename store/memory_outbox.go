@@ -245,7 +245,7 @@ func (m *Memory) NextDue(ctx context.Context) (wait time.Duration, some bool, er
 }
 
 // History implements [webhook.Outbox].
-func (m *Memory) History(ctx context.Context, invoiceID string) ([]webhook.Record, error) {
+func (m *Memory) History(ctx context.Context, invoiceID string, after int64) ([]webhook.Record, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -253,6 +253,9 @@ func (m *Memory) History(ctx context.Context, invoiceID string) ([]webhook.Recor
 	defer m.mu.Unlock()
 	var out []webhook.Record
 	for _, msg := range m.inOrder(invoiceID) {
+		if msg.Seq <= after {
+			continue
+		}
 		record := webhook.Record{
 			Message:  cloneMessage(msg.Message),
 			State:    msg.state,

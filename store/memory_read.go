@@ -167,7 +167,7 @@ func (m *Memory) Events(ctx context.Context, after int64, limit int) ([]invoice.
 }
 
 // InvoiceEvents implements [invoice.Reader].
-func (m *Memory) InvoiceEvents(ctx context.Context, id string) ([]invoice.Event, error) {
+func (m *Memory) InvoiceEvents(ctx context.Context, id string, after int64) ([]invoice.Event, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -175,7 +175,9 @@ func (m *Memory) InvoiceEvents(ctx context.Context, id string) ([]invoice.Event,
 	defer m.mu.Unlock()
 	var out []invoice.Event
 	for _, index := range m.eventsOf[id] {
-		out = append(out, cloneEvent(m.feed[index]))
+		if m.feed[index].Seq > after {
+			out = append(out, cloneEvent(m.feed[index]))
+		}
 	}
 	slices.SortFunc(out, func(a, b invoice.Event) int { return cmp.Compare(a.Seq, b.Seq) })
 	return out, nil

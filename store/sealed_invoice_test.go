@@ -117,7 +117,7 @@ func TestAMessageThatCannotBeOpenedIsNotSentAndComesAgain(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, some)
 	require.InDelta(t, 10*time.Minute, wait, float64(time.Minute))
-	_, err = b.History(t.Context(), "inv-1")
+	_, err = b.History(t.Context(), "inv-1", 0)
 	require.ErrorIs(t, err, store.ErrNoKey)
 	_, err = b.Resend(t.Context(), "inv-1", "")
 	require.ErrorIs(t, err, store.ErrNoKey)
@@ -127,7 +127,7 @@ func TestAMessageThatCannotBeOpenedIsNotSentAndComesAgain(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, claimed, 1)
 	require.Equal(t, token, claimed[0].Message.Secret)
-	history, err := whole.History(t.Context(), "inv-1")
+	history, err := whole.History(t.Context(), "inv-1", 0)
 	require.NoError(t, err)
 	require.Contains(t, history[0].Attempts[0].Error, `sealed with key "2025"`)
 	require.NotContains(t, history[0].Attempts[0].Error, token)
@@ -147,14 +147,14 @@ func TestWhatIsSealedForAnInvoiceFitsNoOther(t *testing.T) {
 	_, err = b.Invoice(t.Context(), "inv-1")
 	require.ErrorContains(t, err, "damaged, or sealed with another key")
 
-	history, err := m.History(t.Context(), "inv-0")
+	history, err := m.History(t.Context(), "inv-0", 0)
 	require.NoError(t, err)
-	theirs, err := m.History(t.Context(), "inv-1")
+	theirs, err := m.History(t.Context(), "inv-1", 0)
 	require.NoError(t, err)
 	require.NoError(t, m.ReplaceSecrets(t.Context(), []store.SecretChange{
 		{Message: "evt-inv-1", From: theirs[0].Message.Secret, To: history[0].Message.Secret},
 	}))
-	_, err = b.History(t.Context(), "inv-1")
+	_, err = b.History(t.Context(), "inv-1", 0)
 	require.ErrorContains(t, err, "damaged, or sealed with another key")
 }
 

@@ -66,8 +66,8 @@ func (s sealedOutbox) Claim(ctx context.Context, q webhook.ClaimQuery) ([]webhoo
 }
 
 // History implements [webhook.Outbox].
-func (s sealedOutbox) History(ctx context.Context, invoiceID string) ([]webhook.Record, error) {
-	list, err := s.Outbox.History(ctx, invoiceID)
+func (s sealedOutbox) History(ctx context.Context, invoiceID string, after int64) ([]webhook.Record, error) {
+	list, err := s.Outbox.History(ctx, invoiceID, after)
 	if err != nil {
 		return nil, err
 	}

@@ -232,7 +232,7 @@ func (w *world) runFor(d time.Duration) {
 
 func (w *world) history(inv string) []webhook.Record {
 	w.t.Helper()
-	records, err := w.store.History(w.t.Context(), inv)
+	records, err := w.store.History(w.t.Context(), inv, 0)
 	require.NoError(w.t, err)
 	return records
 }

@@ -61,7 +61,7 @@ func ExampleDispatcher() {
 
 	cancel()
 	fmt.Println(<-ended)
-	history, err := outbox.History(context.Background(), "inv_1")
+	history, err := outbox.History(context.Background(), "inv_1", 0)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func deliverTo(t *testing.T, client *http.Client, url string) webhook.Record {
 	<-outbox.done
 	cancel()
 	require.NoError(t, <-ended)
-	records, err := outbox.History(t.Context(), "inv")
+	records, err := outbox.History(t.Context(), "inv", 0)
 	require.NoError(t, err)
 	require.Len(t, records, 1)
 	require.NotEmpty(t, records[0].Attempts)

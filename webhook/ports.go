@@ -45,9 +45,9 @@ type Outbox interface {
 	// NextDue returns the time until the next message that is not held back is due. It includes claimed messages. some
 	// is false if there is no such message.
 	NextDue(ctx context.Context) (wait time.Duration, some bool, err error)
-	// History returns all messages of an invoice in the order of Seq, each with its attempts in order. An invoice
-	// without messages has an empty history.
-	History(ctx context.Context, invoiceID string) ([]Record, error)
+	// History returns the messages of an invoice whose Seq is above after, in the order of Seq, each with its attempts in
+	// order; 0 or less is all. An invoice without such messages has an empty history.
+	History(ctx context.Context, invoiceID string, after int64) ([]Record, error)
 	// Resend makes the latest message of an invoice to one receiver due at once, whatever its state, and returns it. The
 	// receiver is a Message.Receiver: the ID of an endpoint of the project, or empty for the invoice's own callback.
 	// The message keeps its body, its URL and its ID, begins a new schedule, and still waits for earlier messages to its URL. A disabled URL is

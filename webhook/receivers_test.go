@@ -228,7 +228,7 @@ func TestAnEndpointThatIsGoneIsGoneAloneUntilAResend(t *testing.T) {
 
 // states returns the state of the last message to each receiver.
 func (s *served) states(inv string) map[string]webhook.State {
-	records, err := s.store.History(s.t.Context(), inv)
+	records, err := s.store.History(s.t.Context(), inv, 0)
 	require.NoError(s.t, err)
 	out := map[string]webhook.State{}
 	for _, r := range records {

@@ -122,7 +122,7 @@ func (c *cluster) created(ctx context.Context) ([]invoice.Invoice, error) {
 
 // checkTold compares the webhooks about an invoice with its events in the store.
 func (c *cluster) checkTold(ctx context.Context, inv invoice.Invoice, note func(string, ...any)) error {
-	events, err := c.store.InvoiceEvents(ctx, inv.ID)
+	events, err := c.store.InvoiceEvents(ctx, inv.ID, 0)
 	if err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ func (c *cluster) checkTold(ctx context.Context, inv invoice.Invoice, note func(
 	if completed != 1 {
 		note("invoice %s has %d events of completion", inv.ID, completed)
 	}
-	records, err := c.store.History(ctx, inv.ID)
+	records, err := c.store.History(ctx, inv.ID, 0)
 	if err != nil {
 		return err
 	}

@@ -178,7 +178,7 @@ func (h *house) start(ctx context.Context, end context.CancelCauseFunc) (ended f
 
 // delivered reports whether every message about an invoice has reached the shop.
 func (h *house) delivered(ctx context.Context, invoiceID string) (bool, error) {
-	records, err := h.outbox.History(ctx, invoiceID)
+	records, err := h.outbox.History(ctx, invoiceID, 0)
 	for _, r := range records {
 		if r.State != webhook.StateDelivered {
 			return false, err

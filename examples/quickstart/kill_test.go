@@ -105,12 +105,12 @@ func inspect(t *testing.T, chain, dir string) {
 			sum.Add(sum, p.Units)
 		}
 		require.Equal(t, onChain.String(), sum.String(), "each payment is counted once")
-		events, err := store.InvoiceEvents(ctx, inv.ID)
+		events, err := store.InvoiceEvents(ctx, inv.ID, 0)
 		require.NoError(t, err)
 		for i, ev := range events {
 			require.Equal(t, int64(i+1), ev.Seq)
 		}
-		records, err := store.History(ctx, inv.ID)
+		records, err := store.History(ctx, inv.ID, 0)
 		require.NoError(t, err)
 		for _, r := range records {
 			require.Equal(t, webhook.StateDelivered, r.State, r.Message.ID)

@@ -162,7 +162,7 @@ func TestTooLittleTooMuchAndNothing(t *testing.T) {
 		"over": "(confirm_check )?paid_over", "close": "(confirm_check )?paid", "single": "(confirm_check )?wrong_amount", "under": "wrong_amount",
 		"topped": "(confirm_check )?paid", "nothing": "cancel",
 	} {
-		records, err := w.store.History(t.Context(), w.info(t, order)["uuid"].(string))
+		records, err := w.store.History(t.Context(), w.info(t, order)["uuid"].(string), 0)
 		require.NoError(t, err)
 		var told []string
 		for _, record := range records {
@@ -204,7 +204,7 @@ func TestInformationAndWebhooksTellTheSameAmounts(t *testing.T) {
 	}
 	same := func(order string) {
 		t.Helper()
-		records, err := w.store.History(t.Context(), ids[order])
+		records, err := w.store.History(t.Context(), ids[order], 0)
 		require.NoError(t, err)
 		require.NotEmpty(t, records, order)
 		told, info := contract.Object(t, records[len(records)-1].Message.Body), w.info(t, order)
@@ -359,7 +359,7 @@ func TestA29_ResendSendsWhatWasToldAndNothingElse(t *testing.T) {
 		got := shop.got(t, n+2, w.shop.payment)
 		require.NotContains(t, got[n+1], `"txid"`, "set paid by hand: there is none")
 		require.Eventually(t, func() bool {
-			records, err := w.store.History(t.Context(), id)
+			records, err := w.store.History(t.Context(), id, 0)
 			require.NoError(t, err)
 			last := records[len(records)-1]
 			return last.State == webhook.StateDelivered && len(last.Attempts) == n+1
@@ -529,7 +529,7 @@ func TestA30_TestWebhooksAreMarkedAndChangeNothing(t *testing.T) {
 	w.post(t, "/test-webhook/payment", `{"url_callback":"https://a.example/`+strings.Repeat("a", 150)+`","currency":"COIN","network":"sim"}`).breaks(t, "url_callback", "max.string")
 	require.Equal(t, "check", w.info(t, "1")["status"])
 	require.Equal(t, 2, stage.Count(t, w.service))
-	records, err := w.store.History(t.Context(), id)
+	records, err := w.store.History(t.Context(), id, 0)
 	require.NoError(t, err)
 	require.Empty(t, records)
 }
@@ -582,7 +582,7 @@ func TestAWebhookThatIsRefusedIsSentAgainNoMoreOftenThanOneThatIsTaken(t *testin
 	w.post(t, "/payment/mark-as-paid", `{"order_id":"1"}`)
 	w.dispatch(t)
 	tried := func() int {
-		records, err := w.store.History(t.Context(), id)
+		records, err := w.store.History(t.Context(), id, 0)
 		require.NoError(t, err)
 		return len(records[len(records)-1].Attempts)
 	}

@@ -404,7 +404,7 @@ func TestWebhooksAreDeliveredAgainUntilTheyAreTaken(t *testing.T) {
 			defer cancel()
 			require.NoError(t, d.Run(ctx))
 
-			records, err := kept.History(t.Context(), ev.Invoice)
+			records, err := kept.History(t.Context(), ev.Invoice, 0)
 			require.NoError(t, err)
 			require.Equal(t, webhook.StateDelivered, records[0].State, refusal)
 			require.Len(t, records[0].Attempts, 2, refusal)

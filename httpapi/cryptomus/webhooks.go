@@ -22,6 +22,9 @@ import (
 const (
 	// maxResends is how often a delivered webhook may be resent.
 	maxResends = 10
+	// historySeen is how many of an invoice's latest events, whose messages may be resent, are looked at: a payer can cause
+	// any number.
+	historySeen = 1000
 	// maxAttempts is the maximum number of attempts of a webhook with any result, including those after resends.
 	maxAttempts = 20
 	// maxTests is the maximum number of test webhooks at once, and maxOwnTests that of one merchant, because each holds
@@ -149,7 +152,7 @@ func (a *api) resendOf(r *httpapi.Request, inv invoice.Invoice) (any, error) {
 	if !resendable(inv) {
 		return nil, errNoNotification
 	}
-	records, err := a.cfg.Store.History(r.Context(), inv.ID)
+	records, err := a.cfg.Store.History(r.Context(), inv.ID, inv.Seq-historySeen)
 	if err != nil {
 		return nil, fmt.Errorf("cryptomus: read history: %w", err)
 	}

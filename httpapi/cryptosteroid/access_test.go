@@ -116,7 +116,7 @@ func TestA30_Incident41_TheSecretIsInNoAnswerLogOrDocument(t *testing.T) {
 
 	inv, err := w.service.Invoice(t.Context(), w.shop, got.text(t, "invoiceId"))
 	require.NoError(t, err)
-	events, err := w.service.History(t.Context(), w.shop, inv.ID)
+	events, err := w.service.History(t.Context(), w.shop, inv.ID, 0)
 	require.NoError(t, err)
 	for _, ev := range events {
 		require.NotContains(t, string(ev.Body), secret)

@@ -37,11 +37,11 @@ func TestAnActIsWrittenBeforeItIsDoneAndAfter_O6(t *testing.T) {
 	require.Equal(t, "completed", log[1].After["status"])
 	require.Equal(t, int64(1), log[1].Of)
 
-	history, err := w.invoices.History(context.Background(), w.shop, inv.ID)
+	history, err := w.invoices.History(context.Background(), w.shop, inv.ID, 0)
 	require.NoError(t, err)
 	last := history[len(history)-1]
 	require.Equal(t, []string{"olga", "paid at the till"}, []string{last.Actor, last.Comment})
-	records, err := w.store.History(context.Background(), inv.ID)
+	records, err := w.store.History(context.Background(), inv.ID, 0)
 	require.NoError(t, err)
 	var body invoice.Payload
 	require.NoError(t, json.Unmarshal(records[len(records)-1].Message.Body, &body))
@@ -326,7 +326,7 @@ func TestTheLatestWebhookIsSentAgain_O7(t *testing.T) {
 	require.NotContains(t, w.page("/invoices/"+inv.ID), "Send again")
 	w.as("olga", desk.RoleOperator)
 	w.acted(w.act("/invoices/"+inv.ID+"/resend?receiver=", ""))
-	records, err := w.store.History(context.Background(), inv.ID)
+	records, err := w.store.History(context.Background(), inv.ID, 0)
 	require.NoError(t, err)
 	require.Equal(t, "due", string(records[0].State))
 	require.Equal(t, "webhook.resend", w.audit()[1].Act)
@@ -339,7 +339,7 @@ func TestTheLatestWebhookIsSentAgain_O7(t *testing.T) {
 func TestTheFrozenBodyOfAWebhookIsShownAsItIsSent_O8(t *testing.T) {
 	w := newWorld(t, nil)
 	inv := w.create(w.shop, "A", "10", nil)
-	records, err := w.store.History(context.Background(), inv.ID)
+	records, err := w.store.History(context.Background(), inv.ID, 0)
 	require.NoError(t, err)
 	require.Contains(t, unescape(w.page("/invoices/"+inv.ID)), string(records[0].Message.Body))
 }

@@ -31,6 +31,12 @@ func (v *visit) invoiceByID(id string) (invoice.Invoice, error) {
 	return inv, err
 }
 
+// Who is paid often, at a deposit address, has many events, and many messages about them: these are read of the latest ones.
+const (
+	eventsSeen = 1000 // for the timeline, and for what receivers were not told
+	eventsTold = 100  // whose messages are shown
+)
+
 // invoicePage is what the page about an invoice shows.
 type invoicePage struct {
 	Invoice       invoice.Invoice
@@ -43,9 +49,11 @@ type invoicePage struct {
 	Payments      []paymentRow
 	MorePayments  int
 	Timeline      []happening
+	MoreEvents    int    // that are not in the timeline
 	Note, Label   string // where a note is added, and a label given; empty if the person may not
 	Messages      []messageRow
 	ShowsMessages bool
+	MoreMessages  bool // about earlier events
 	Refunds       []payoutRow
 	Settlement    *payoutRow
 }
@@ -70,7 +78,7 @@ func (v *visit) invoice() error {
 	if err != nil {
 		return err
 	}
-	history, err := v.cfg.Invoices.History(v.ctx(), inv.Project, inv.ID)
+	history, err := v.cfg.Invoices.History(v.ctx(), inv.Project, inv.ID, inv.Seq-eventsSeen)
 	if err != nil {
 		return err
 	}
@@ -81,14 +89,14 @@ func (v *visit) invoice() error {
 	told := eventPayments(history)
 	p := invoicePage{
 		Invoice: inv, Heading: heading(inv), ProjectName: v.projectName(inv.Project),
-		Payments: v.paymentRows(inv, depths, told), ShowsMessages: v.cfg.Outbox != nil,
+		Payments: v.paymentRows(inv, depths, told), ShowsMessages: v.cfg.Outbox != nil, MoreEvents: int(inv.Seq - eventsSeen), MoreMessages: inv.Seq > eventsTold,
 	}
 	p.MorePayments = inv.PaymentCount() - len(inv.Payments)
 	s := situation{now: v.cfg.Now(), refunds: v.cfg.Payouts != nil, shallowest: shallowest(p.Payments)}
 	if err := v.readRefunds(inv, &s, &p); err != nil {
 		return err
 	}
-	if p.Messages, err = v.messages(inv.ID, "invoices"); err != nil {
+	if p.Messages, err = v.messages(inv.ID, inv.Seq, "invoices"); err != nil {
 		return err
 	}
 	p.Explanation = explain(inv, s)
@@ -262,12 +270,12 @@ type messageRow struct {
 	Resend   string // URL; empty if the person may not, or a later message to the receiver exists
 }
 
-// messages returns the messages about an invoice or a payout, the newest first.
-func (v *visit) messages(id, section string) ([]messageRow, error) {
+// messages returns the messages about the latest events of an invoice or a payout, the newest first. Its last event is seq.
+func (v *visit) messages(id string, seq int64, section string) ([]messageRow, error) {
 	if v.cfg.Outbox == nil {
 		return nil, nil
 	}
-	records, err := v.cfg.Outbox.History(v.ctx(), id)
+	records, err := v.cfg.Outbox.History(v.ctx(), id, seq-eventsTold)
 	if err != nil {
 		return nil, err
 	}
@@ -426,12 +434,12 @@ func planResend(v *visit) (*deed, error) {
 		return nil, err
 	}
 	d := v.invoiceDeed(inv)
-	return d, v.planResend(d, inv.ID)
+	return d, v.planResend(d, inv.ID, inv.Seq)
 }
 
 // planResend completes a deed that sends the latest message about a subject to the receiver of the URL again.
-func (v *visit) planResend(d *deed, id string) error {
-	records, err := v.cfg.Outbox.History(v.ctx(), id)
+func (v *visit) planResend(d *deed, id string, seq int64) error {
+	records, err := v.cfg.Outbox.History(v.ctx(), id, seq-eventsSeen)
 	if err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func (v *visit) payout() error {
 		}
 		body.Transaction = v.viewTransaction(t)
 	}
-	if body.Messages, err = v.messages(p.ID, "payouts"); err != nil {
+	if body.Messages, err = v.messages(p.ID, p.Seq, "payouts"); err != nil {
 		return err
 	}
 	return v.render(http.StatusOK, "payout", "Payout "+short(p.ID), body)
@@ -332,7 +332,7 @@ func planPayoutResend(v *visit) (*deed, error) {
 		return nil, err
 	}
 	d := v.payoutDeed(p)
-	return d, v.planResend(d, p.ID)
+	return d, v.planResend(d, p.ID, p.Seq)
 }
 
 // planAgain plans a payout like one that ended: it asks with the same values.

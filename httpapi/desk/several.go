@@ -150,7 +150,7 @@ func (v *visit) partText(inv invoice.Invoice, p *deed) string {
 
 // planResends plans to send the latest message about an invoice to each of its receivers again.
 func (v *visit) planResends(inv invoice.Invoice) ([]*deed, error) {
-	records, err := v.cfg.Outbox.History(v.ctx(), inv.ID)
+	records, err := v.cfg.Outbox.History(v.ctx(), inv.ID, inv.Seq-eventsSeen)
 	if err != nil {
 		return nil, err
 	}

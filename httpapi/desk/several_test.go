@@ -178,7 +178,7 @@ func TestTheWebhooksOfSeveralInvoicesAreSentAgain(t *testing.T) {
 		require.Equal(t, 2, strings.Count(page, text))
 	}
 	for _, inv := range []invoice.Invoice{a, b} {
-		records, err := w.store.History(context.Background(), inv.ID)
+		records, err := w.store.History(context.Background(), inv.ID, 0)
 		require.NoError(t, err)
 		for _, r := range records {
 			require.Equal(t, "due", string(r.State))

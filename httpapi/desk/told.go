@@ -17,7 +17,10 @@ import (
 )
 
 // told is an invoice or a payout that receivers are told about.
-type told struct{ id, project, name, link string }
+type told struct {
+	id, project, name, link string
+	seq                     int64 // of the last event
+}
 
 // toldCount is how many of each are told about.
 type toldCount struct{ invoices, standing, payouts int }
@@ -95,7 +98,7 @@ func (v *visit) readToldInvoices(out *toldPage, q invoice.Query, after *string) 
 		*after = page.Invoices[n-1].ID
 	}
 	for _, inv := range page.Invoices {
-		out.all = append(out.all, told{inv.ID, inv.Project, heading(inv), v.link("invoices", inv.ID) + "#webhooks"})
+		out.all = append(out.all, told{inv.ID, inv.Project, heading(inv), v.link("invoices", inv.ID) + "#webhooks", inv.Seq})
 	}
 	return len(page.Invoices), nil
 }
@@ -126,7 +129,7 @@ func (v *visit) readToldPayouts(out *toldPage, project string, limit int) (int, 
 	}
 	for _, p := range payouts {
 		name := "payout of " + v.amount(p.Asset.ID, p.Units)
-		out.all = append(out.all, told{p.ID, p.Project, name, v.link("payouts", p.ID) + "#webhooks"})
+		out.all = append(out.all, told{p.ID, p.Project, name, v.link("payouts", p.ID) + "#webhooks", p.Seq})
 	}
 	return len(payouts), nil
 }
@@ -245,7 +248,7 @@ func (v *visit) readMessages(project string) (messagesLately, error) {
 	}
 	out.looked = page.count.lately()
 	for _, t := range page.all {
-		records, err := v.cfg.Outbox.History(v.ctx(), t.id)
+		records, err := v.cfg.Outbox.History(v.ctx(), t.id, t.seq-eventsSeen)
 		if err != nil {
 			return out, err
 		}
@@ -337,7 +340,7 @@ func (v *visit) readUntold(project, receiver string, from mark) (out untold, err
 		return out, err
 	}
 	for _, t := range slices.Backward(out.all) {
-		records, err := v.cfg.Outbox.History(v.ctx(), t.id)
+		records, err := v.cfg.Outbox.History(v.ctx(), t.id, t.seq-eventsSeen)
 		if err != nil {
 			return out, err
 		}

@@ -301,3 +301,24 @@ func TestWhatIsOlderIsSentAgainAlsoWhenTheLatestCameThrough_O7(t *testing.T) {
 	require.Contains(t, w.result(w.act(resendPath(w.shop, e), "it is back")), "1 message")
 	require.Equal(t, []webhook.State{webhook.StateDue}, w.states(all[0].ID, e.ID))
 }
+
+// A stranger who knows a deposit address can pay it any number of times.
+func TestAPageOfAnAddressThatIsPaidVeryOftenHasABound(t *testing.T) {
+	w := newWorld(t, nil)
+	w.endpoint(w.shop, "https://shop.example/hook")
+	deposits, err := w.invoices.CreateStanding(t.Context(), invoice.Deposit{Project: w.shop, Asset: "SIM", OrderID: "D-1"})
+	require.NoError(t, err)
+	for range 600 {
+		w.chain.Pay(deposits.Quote.Address, deposits.Quote.Asset, units("1000000000000000"))
+	}
+	w.confirm()
+	w.answer(func(invoice.Message) (int, webhook.Next) { return 500, givenUp })
+	deposits, err = w.invoices.Invoice(t.Context(), w.shop, deposits.ID)
+	require.NoError(t, err)
+	require.Greater(t, deposits.Seq, int64(1000))
+	page := w.page("/invoices/" + deposits.ID)
+	require.Contains(t, page, strconv.Itoa(int(deposits.Seq)-1000)+" earlier events are not listed.")
+	require.Contains(t, page, "Those about earlier events are not listed.")
+	require.Equal(t, 100, strings.Count(page, `<details class="message`))
+	require.Less(t, len(page), 1<<20)
+}

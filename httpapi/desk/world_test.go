@@ -488,7 +488,7 @@ func (w *world) answer(next func(invoice.Message) (status int, next webhook.Next
 // states returns the states of the messages about something to one receiver, in order.
 func (w *world) states(id, receiver string) []webhook.State {
 	w.t.Helper()
-	records, err := w.store.History(context.Background(), id)
+	records, err := w.store.History(context.Background(), id, 0)
 	require.NoError(w.t, err)
 	var out []webhook.State
 	for _, r := range records {

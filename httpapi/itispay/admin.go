@@ -161,10 +161,10 @@ func (a *api) adminGet(r *httpapi.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if out.StatusHistory, err = a.statusHistory(r.Context(), inv.ID); err != nil {
+	if out.StatusHistory, err = a.statusHistory(r.Context(), inv); err != nil {
 		return nil, err
 	}
-	out.Callbacks, err = a.callbacks(r.Context(), inv.ID)
+	out.Callbacks, err = a.callbacks(r.Context(), inv)
 	return out, err
 }
 
@@ -208,8 +208,12 @@ func (a *api) adminView(r *httpapi.Request, inv invoice.Invoice, projects map[st
 // custody is the name of the custody of projects whose balances are paid out.
 const custody = "paygateway"
 
-func (a *api) statusHistory(ctx context.Context, id string) (*[]statusChange, error) {
-	events, err := a.service.History(ctx, "", id)
+// historySeen is how many of an invoice's latest events, and of the messages about them, are read for an answer: a payer can
+// cause any number.
+const historySeen = 1000
+
+func (a *api) statusHistory(ctx context.Context, inv invoice.Invoice) (*[]statusChange, error) {
+	events, err := a.service.History(ctx, "", inv.ID, inv.Seq-historySeen)
 	if err != nil {
 		return nil, err
 	}
@@ -222,11 +226,11 @@ func (a *api) statusHistory(ctx context.Context, id string) (*[]statusChange, er
 	return &out, nil
 }
 
-func (a *api) callbacks(ctx context.Context, id string) (*[]callbackView, error) {
+func (a *api) callbacks(ctx context.Context, inv invoice.Invoice) (*[]callbackView, error) {
 	if a.cfg.Store == nil {
 		return nil, nil
 	}
-	records, err := a.cfg.Store.History(ctx, id)
+	records, err := a.cfg.Store.History(ctx, inv.ID, inv.Seq-historySeen)
 	if err != nil {
 		return nil, fmt.Errorf("itispay: read history: %w", err)
 	}

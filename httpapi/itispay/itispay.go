@@ -73,7 +73,7 @@ type Store interface {
 	// InvoiceByOrder is that of invoice.Reader.
 	InvoiceByOrder(ctx context.Context, project, orderID string) (invoice.Invoice, error)
 	// History and Resend are those of webhook.Outbox.
-	History(ctx context.Context, invoiceID string) ([]webhook.Record, error)
+	History(ctx context.Context, invoiceID string, after int64) ([]webhook.Record, error)
 	Resend(ctx context.Context, invoiceID, receiver string) (invoice.Message, error)
 }
 

@@ -126,7 +126,7 @@ func TestSetStatus(t *testing.T) {
 		refused := w.do(t, "PATCH", "/invoices/"+id, w.key, `{"status":"new","comment":"`+comment+`"}`).refused(t, 422, "validation_error")
 		require.Contains(t, refused, says)
 	}
-	events, err := w.service.History(t.Context(), w.project, id)
+	events, err := w.service.History(t.Context(), w.project, id, 0)
 	require.NoError(t, err)
 	last := events[len(events)-1]
 	require.Equal(t, invoice.EventCancelled, last.Type)

@@ -140,7 +140,7 @@ func (x *export) listed(inv invoice.Invoice) (bool, error) {
 	if inv.State.Status == invoice.StatusCompleted {
 		return true, nil
 	}
-	events, err := x.service.History(x.ctx, x.project, inv.ID)
+	events, err := x.service.History(x.ctx, x.project, inv.ID, 0)
 	return slices.ContainsFunc(events, func(ev invoice.Event) bool { return ev.To == invoice.StatusCompleted }), err
 }
 

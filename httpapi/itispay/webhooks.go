@@ -195,7 +195,7 @@ func (a *api) resend(r *httpapi.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	records, err := a.cfg.Store.History(r.Context(), inv.ID)
+	records, err := a.cfg.Store.History(r.Context(), inv.ID, inv.Seq-historySeen)
 	records = webhook.Callbacks(records)
 	switch {
 	case err != nil:

@@ -567,7 +567,7 @@ func lostUpdate(f *flawed) {
 // fresh acts like INSERT OR IGNORE.
 func (f *flawed) fresh(ctx context.Context, events []invoice.Event) []invoice.Event {
 	return slices.DeleteFunc(slices.Clone(events), func(ev invoice.Event) bool {
-		old, _ := f.Memory.InvoiceEvents(ctx, ev.Invoice)
+		old, _ := f.Memory.InvoiceEvents(ctx, ev.Invoice, 0)
 		return slices.ContainsFunc(old, func(o invoice.Event) bool { return o.Seq == ev.Seq })
 	})
 }

@@ -61,8 +61,8 @@ func (o outbox) GiveUp(ctx context.Context, q webhook.GiveUpQuery) (n int, err e
 	return n, err
 }
 
-func (o outbox) History(ctx context.Context, invoiceID string) ([]webhook.Record, error) {
-	return o.now().History(ctx, invoiceID)
+func (o outbox) History(ctx context.Context, invoiceID string, after int64) ([]webhook.Record, error) {
+	return o.now().History(ctx, invoiceID, after)
 }
 
 func (o outbox) Resend(ctx context.Context, invoiceID, receiver string) (invoice.Message, error) {

@@ -290,7 +290,7 @@ func orZero(n *big.Int) *big.Int {
 
 // inspectEvents checks that the events lead to the state of the invoice.
 func (w *world) inspectEvents(inv invoice.Invoice) {
-	events, err := w.store().InvoiceEvents(context.Background(), inv.ID)
+	events, err := w.store().InvoiceEvents(context.Background(), inv.ID, 0)
 	if err != nil {
 		w.fail(ruleErrors, "read the events of %s: %v", inv.OrderID, err)
 		return

@@ -253,8 +253,8 @@ func (r remote) Events(ctx context.Context, after int64, limit int) ([]invoice.E
 	return ask(ctx, r.p, "Events", "", func() ([]invoice.Event, error) { return r.p.w.store().Events(ctx, after, limit) })
 }
 
-func (r remote) InvoiceEvents(ctx context.Context, id string) ([]invoice.Event, error) {
-	return ask(ctx, r.p, "InvoiceEvents", "", func() ([]invoice.Event, error) { return r.p.w.store().InvoiceEvents(ctx, id) })
+func (r remote) InvoiceEvents(ctx context.Context, id string, after int64) ([]invoice.Event, error) {
+	return ask(ctx, r.p, "InvoiceEvents", "", func() ([]invoice.Event, error) { return r.p.w.store().InvoiceEvents(ctx, id, after) })
 }
 
 // storesOwn is the duration of leases by the store's own clock, which need not be the world's: longer than a world. The next

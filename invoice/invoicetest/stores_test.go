@@ -273,8 +273,8 @@ func (d distant) Events(ctx context.Context, after int64, limit int) ([]invoice.
 	return remotely(ctx, d.o, func(ctx context.Context) ([]invoice.Event, error) { return d.s.Events(ctx, after, limit) })
 }
 
-func (d distant) InvoiceEvents(ctx context.Context, id string) ([]invoice.Event, error) {
-	return remotely(ctx, d.o, func(ctx context.Context) ([]invoice.Event, error) { return d.s.InvoiceEvents(ctx, id) })
+func (d distant) InvoiceEvents(ctx context.Context, id string, after int64) ([]invoice.Event, error) {
+	return remotely(ctx, d.o, func(ctx context.Context) ([]invoice.Event, error) { return d.s.InvoiceEvents(ctx, id, after) })
 }
 
 func (d distant) Commit(ctx context.Context, b invoice.Batch) error {
@@ -320,8 +320,8 @@ func (d distant) GiveUp(ctx context.Context, q webhook.GiveUpQuery) (int, error)
 	return remotely(ctx, d.o, func(ctx context.Context) (int, error) { return d.s.GiveUp(ctx, q) })
 }
 
-func (d distant) History(ctx context.Context, invoiceID string) ([]webhook.Record, error) {
-	return remotely(ctx, d.o, func(ctx context.Context) ([]webhook.Record, error) { return d.s.History(ctx, invoiceID) })
+func (d distant) History(ctx context.Context, invoiceID string, after int64) ([]webhook.Record, error) {
+	return remotely(ctx, d.o, func(ctx context.Context) ([]webhook.Record, error) { return d.s.History(ctx, invoiceID, after) })
 }
 
 func (d distant) Resend(ctx context.Context, invoiceID, receiver string) (invoice.Message, error) {

@@ -87,7 +87,7 @@ func TestABodyIsKeptOnceForAllReceivers(t *testing.T) {
 			again, err := s.Resend(t.Context(), "a", "05")
 			require.NoError(t, err)
 			wantBody(t, again)
-			records, err := s.History(t.Context(), "a")
+			records, err := s.History(t.Context(), "a", 0)
 			require.NoError(t, err)
 			require.Len(t, records, 12)
 			for _, r := range records {
@@ -147,7 +147,7 @@ func TestAMessageWhoseBodyIsDamagedWaitsWhileOthersAreSent(t *testing.T) {
 				}
 				sent := claim()
 				require.Zero(t, claim())
-				_, err := s.History(t.Context(), "a")
+				_, err := s.History(t.Context(), "a", 0)
 				var damaged *invoice.DamagedError
 				require.ErrorAs(t, err, &damaged)
 				require.Equal(t, []string{"a"}, damaged.Invoices)
@@ -184,7 +184,7 @@ func TestMessagesThatHaveTheirBodiesAreReadAndSent(t *testing.T) {
 	}
 	history := func(states ...string) {
 		t.Helper()
-		records, err := s.History(t.Context(), "a")
+		records, err := s.History(t.Context(), "a", 0)
 		require.NoError(t, err)
 		require.Len(t, records, len(states))
 		for i, r := range records {
@@ -194,7 +194,7 @@ func TestMessagesThatHaveTheirBodiesAreReadAndSent(t *testing.T) {
 	}
 	history("evt_a_1_ due 0", "evt_a_1_one delivered 1", "evt_a_1_two due 1",
 		"evt_a_2_ due 0", "evt_a_2_one due 0", "evt_a_2_two due 0", "evt_a_3_ due 0", "evt_a_3_one due 0", "evt_a_3_two due 0")
-	events, err := s.InvoiceEvents(t.Context(), "a")
+	events, err := s.InvoiceEvents(t.Context(), "a", 0)
 	require.NoError(t, err)
 	require.Len(t, events, 3)
 	for i, ev := range events {

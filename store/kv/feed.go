@@ -80,10 +80,10 @@ func (s *Store) Events(ctx context.Context, after int64, limit int) ([]invoice.E
 }
 
 // InvoiceEvents implements [invoice.Reader].
-func (s *Store) InvoiceEvents(ctx context.Context, id string) ([]invoice.Event, error) {
+func (s *Store) InvoiceEvents(ctx context.Context, id string, after int64) ([]invoice.Event, error) {
 	return view(ctx, s, "read events of invoice", func(t *txn) []invoice.Event {
 		var out events
-		for _, feed := range t.scan(under("history", id)) {
+		for _, feed := range t.scan(since(after, "history", id)) {
 			record := t.get(feed)
 			if t.err != nil {
 				break

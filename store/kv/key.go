@@ -65,3 +65,9 @@ func under(kind string, parts ...any) span {
 	k := key(kind, parts...)
 	return span{k, k + "\xff"}
 }
+
+// since returns the range of the keys that begin with the kind and the id, and go on with a number above after, which is not
+// negative.
+func since(after int64, kind, id string) span {
+	return span{key(kind, id, uint64(max(after, 0))+1), under(kind, id).to}
+}

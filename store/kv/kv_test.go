@@ -117,7 +117,7 @@ func TestDamagedInvoicesAreNamedAndTheOthersAreReturned(t *testing.T) {
 	var damaged *invoice.DamagedError
 	_, err := s.Invoice(t.Context(), "b")
 	require.ErrorAs(t, err, &damaged)
-	_, err = s.History(t.Context(), "b")
+	_, err = s.History(t.Context(), "b", 0)
 	require.ErrorAs(t, err, &damaged)
 	_, err = s.InvoiceByOrder(t.Context(), "shop", "order d")
 	require.NoError(t, err)
@@ -183,7 +183,7 @@ func calls() map[string]func(context.Context, *kv.Store) error {
 		},
 		"Network":       func(ctx context.Context, s *kv.Store) error { _, err := s.Network(ctx, "sim:1"); return err },
 		"Events":        func(ctx context.Context, s *kv.Store) error { _, err := s.Events(ctx, 0, 9); return err },
-		"InvoiceEvents": func(ctx context.Context, s *kv.Store) error { _, err := s.InvoiceEvents(ctx, "a"); return err },
+		"InvoiceEvents": func(ctx context.Context, s *kv.Store) error { _, err := s.InvoiceEvents(ctx, "a", 0); return err },
 		"InsertProject": func(ctx context.Context, s *kv.Store) error {
 			return s.InsertProject(ctx, invoice.Project{ID: "new", Name: "new", KeyHash: "new", Version: 1})
 		},
@@ -206,7 +206,7 @@ func calls() map[string]func(context.Context, *kv.Store) error {
 			return err
 		},
 		"NextDue": func(ctx context.Context, s *kv.Store) error { _, _, err := s.NextDue(ctx); return err },
-		"History": func(ctx context.Context, s *kv.Store) error { _, err := s.History(ctx, "a"); return err },
+		"History": func(ctx context.Context, s *kv.Store) error { _, err := s.History(ctx, "a", 0); return err },
 		"Resend":  func(ctx context.Context, s *kv.Store) error { _, err := s.Resend(ctx, "a", ""); return err },
 	}
 	maps.Copy(all, callsOfBooks())
@@ -327,14 +327,14 @@ func TestADamagedMessageWaitsWhileOthersAreSent(t *testing.T) {
 		require.Equal(t, []string{"b", "c"}, claim())
 		time.Sleep(time.Hour)
 		require.Empty(t, claim())
-		_, err := s.History(t.Context(), "a")
+		_, err := s.History(t.Context(), "a", 0)
 		require.ErrorAs(t, err, new(*invoice.DamagedError))
 		message(func(value []byte) []byte { return append(value, '}') }) // repaired, as from a backup
 		time.Sleep(time.Hour)
 		require.Equal(t, []string{"a"}, claim())
 		time.Sleep(100 * time.Hour)
 		require.Empty(t, claim())
-		records, err := s.History(t.Context(), "a")
+		records, err := s.History(t.Context(), "a", 0)
 		require.NoError(t, err)
 		require.Len(t, records[0].Attempts, 1)
 	})
@@ -425,7 +425,7 @@ func TestMessagesOfAURLThatIsGoneAreNotDue(t *testing.T) {
 	require.NoError(t, err)
 	require.Error(t, s.Record(t.Context(), claimed[0].Claim, webhook.Attempt{}, webhook.Next{State: "unheard of"}))
 	require.NoError(t, s.Record(t.Context(), claimed[0].Claim, webhook.Attempt{}, webhook.Next{State: webhook.StateDead, Gone: true}))
-	records, err := s.History(t.Context(), "a")
+	records, err := s.History(t.Context(), "a", 0)
 	require.NoError(t, err)
 	for _, r := range records {
 		require.Equal(t, webhook.StateDead, r.State)

@@ -203,13 +203,13 @@ func (t *txn) freeNext(of *message, now time.Time) {
 	}
 }
 
-// messages returns the messages about an invoice or a payout, in the order of Seq.
-func (t *txn) messages(id string) (out []*message) {
+// messages returns the messages about an invoice or a payout whose Seq is above after, in its order.
+func (t *txn) messages(id string, after int64) (out []*message) {
 	for _, owner := range []string{id, toldOf(id)} {
 		if d := t.read(owner); d != nil {
-			out = d.Messages
+			out = slices.DeleteFunc(slices.Clone(d.Messages), func(m *message) bool { return m.Message.Seq <= after })
 		}
-		for _, value := range t.scan(under("told", owner)) {
+		for _, value := range t.scan(since(after, "told", owner)) {
 			m, err := decodeMessage(value)
 			if err != nil {
 				t.fail(&invoice.DamagedError{Invoices: []string{id}, Err: err})

@@ -99,7 +99,7 @@ func stored(t *testing.T, file string) *sorted {
 
 // told describes the messages about an invoice or a payout.
 func told(t *testing.T, s *kv.Store, id string) (out []string) {
-	records, err := s.History(t.Context(), id)
+	records, err := s.History(t.Context(), id, 0)
 	require.NoError(t, err)
 	for _, r := range records {
 		out = append(out, fmt.Sprint(r.Message.ID, " ", r.State, " ", len(r.Attempts)))

@@ -254,9 +254,9 @@ func (s *Store) NextDue(ctx context.Context) (wait time.Duration, some bool, err
 }
 
 // History implements [webhook.Outbox].
-func (s *Store) History(ctx context.Context, invoiceID string) ([]webhook.Record, error) {
+func (s *Store) History(ctx context.Context, invoiceID string, after int64) ([]webhook.Record, error) {
 	return view(ctx, s, "read history", func(t *txn) (out []webhook.Record) {
-		all := t.messages(invoiceID)
+		all := t.messages(invoiceID, after)
 		t.fill(all...)
 		for _, m := range all {
 			out = append(out, m.record())
@@ -269,7 +269,7 @@ func (s *Store) History(ctx context.Context, invoiceID string) ([]webhook.Record
 func (s *Store) Resend(ctx context.Context, invoiceID, receiver string) (invoice.Message, error) {
 	return update(ctx, s, "resend", func(t *txn) invoice.Message {
 		var m *message
-		for _, other := range t.messages(invoiceID) {
+		for _, other := range t.messages(invoiceID, 0) {
 			if other.Message.Receiver == receiver {
 				m = other
 			}

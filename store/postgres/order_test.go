@@ -89,7 +89,7 @@ func TestMessagesAndAttemptsAreInTheOrderOfTime(t *testing.T) {
 	for i, status := range statuses {
 		require.Equal(t, id, attempt(t, []*postgres.Store{higher, lower}[i%2], status))
 	}
-	history, err := lower.History(t.Context(), workload.Creation(4).Insert[0].ID)
+	history, err := lower.History(t.Context(), workload.Creation(4).Insert[0].ID, 0)
 	require.NoError(t, err)
 	require.Len(t, history, 1)
 	var got []int

@@ -186,10 +186,10 @@ func (s *Store) NextDue(ctx context.Context) (wait time.Duration, some bool, err
 }
 
 // History implements [webhook.Outbox].
-func (s *Store) History(ctx context.Context, invoiceID string) ([]webhook.Record, error) {
+func (s *Store) History(ctx context.Context, invoiceID string, after int64) ([]webhook.Record, error) {
 	var out []webhook.Record
 	err := again(ctx, func() error {
-		found, err := s.pool.Query(ctx, qHistory, invoiceID)
+		found, err := s.pool.Query(ctx, qHistory, invoiceID, after)
 		if err != nil {
 			return err
 		}

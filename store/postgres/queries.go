@@ -203,7 +203,7 @@ const (
 	eventColumns = `SELECT position, invoice, seq, id, project, type, from_status, to_status, at, comment, actor, body
 		FROM cointill_events`
 	qEvents        = eventColumns + ` WHERE position > $1 ORDER BY position LIMIT $2`
-	qInvoiceEvents = eventColumns + ` WHERE invoice = $1 ORDER BY seq`
+	qInvoiceEvents = eventColumns + ` WHERE invoice = $1 AND seq > $2 ORDER BY seq`
 	qFeedEnd       = `SELECT length FROM cointill_feed WHERE one`
 
 	qInsertProject = `INSERT INTO cointill_projects (id, owner, name, key_hash, former_key_hash, version, doc)
@@ -324,7 +324,7 @@ const (
 	qNextDue = `SELECT due -` + now + ` FROM cointill_outbox WHERE ready ORDER BY due, n LIMIT 1`
 	qHistory = `SELECT ` + messageColumns + `, m.state, m.due, a.at, a.duration, a.status, a.excerpt, a.error
 		FROM cointill_outbox m LEFT JOIN LATERAL (SELECT * FROM cointill_attempts WHERE message = m.id OFFSET 0) a ON true
-		WHERE m.invoice = $1 ORDER BY m.seq, m.n, a.token, a.n`
+		WHERE m.invoice = $1 AND m.seq > $2 ORDER BY m.seq, m.n, a.token, a.n`
 	qLockInvoice = `WITH i AS (SELECT id FROM cointill_invoices WHERE id = $1 FOR NO KEY UPDATE),
 		s AS (SELECT id FROM cointill_subjects WHERE id = $1 FOR NO KEY UPDATE)
 		SELECT id FROM i UNION ALL SELECT id FROM s`

@@ -63,8 +63,8 @@ func (p processes) Network(ctx context.Context, network chain.Network) (invoice.
 func (p processes) Events(ctx context.Context, after int64, limit int) ([]invoice.Event, error) {
 	return p.any().Events(ctx, after, limit)
 }
-func (p processes) InvoiceEvents(ctx context.Context, id string) ([]invoice.Event, error) {
-	return p.any().InvoiceEvents(ctx, id)
+func (p processes) InvoiceEvents(ctx context.Context, id string, after int64) ([]invoice.Event, error) {
+	return p.any().InvoiceEvents(ctx, id, after)
 }
 func (p processes) Commit(ctx context.Context, b invoice.Batch) error { return p.any().Commit(ctx, b) }
 func (p processes) ReserveIndexes(ctx context.Context, wallet string, n uint32) (uint32, error) {
@@ -106,8 +106,8 @@ func (p processes) Record(ctx context.Context, claim webhook.Claim, attempt webh
 func (p processes) NextDue(ctx context.Context) (time.Duration, bool, error) {
 	return p.any().NextDue(ctx)
 }
-func (p processes) History(ctx context.Context, id string) ([]webhook.Record, error) {
-	return p.any().History(ctx, id)
+func (p processes) History(ctx context.Context, id string, after int64) ([]webhook.Record, error) {
+	return p.any().History(ctx, id, after)
 }
 func (p processes) GiveUp(ctx context.Context, q webhook.GiveUpQuery) (int, error) {
 	return p.any().GiveUp(ctx, q)

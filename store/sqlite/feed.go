@@ -26,8 +26,8 @@ func (r *reader) Events(ctx context.Context, after int64, limit int) ([]invoice.
 }
 
 // InvoiceEvents implements [invoice.Reader].
-func (r *reader) InvoiceEvents(ctx context.Context, id string) ([]invoice.Event, error) {
-	page, err := r.events(ctx, qInvoiceEvents, id)
+func (r *reader) InvoiceEvents(ctx context.Context, id string, after int64) ([]invoice.Event, error) {
+	page, err := r.events(ctx, qInvoiceEvents, id, after)
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: read events of invoice %s: %w", id, err)
 	}

@@ -238,8 +238,8 @@ func (s *Store) NextDue(ctx context.Context) (wait time.Duration, some bool, err
 }
 
 // History implements [webhook.Outbox].
-func (s *Store) History(ctx context.Context, invoiceID string) ([]webhook.Record, error) {
-	found, err := s.stmts[qHistory].QueryContext(ctx, invoiceID)
+func (s *Store) History(ctx context.Context, invoiceID string, after int64) ([]webhook.Record, error) {
+	found, err := s.stmts[qHistory].QueryContext(ctx, invoiceID, after)
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: read history of invoice %s: %w", invoiceID, err)
 	}

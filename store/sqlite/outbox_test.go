@@ -42,7 +42,7 @@ func TestAClockThatWasAheadDelaysNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"m2"}, claim(time.Hour))
 	for id, n := range map[string]int{"m0": 0, "m1": 1} {
-		records, err := s.History(t.Context(), workload.Creation(n).Insert[0].ID)
+		records, err := s.History(t.Context(), workload.Creation(n).Insert[0].ID, 0)
 		require.NoError(t, err)
 		require.False(t, records[0].Due.After(time.Now().Add(time.Minute)), "%s is due a minute from now, not in two hours", id)
 	}

@@ -134,7 +134,7 @@ const (
 	eventColumns = `SELECT position, invoice, seq, id, project, type, from_status, to_status, at, comment, actor, body
 		FROM cointill_events`
 	qEvents        = eventColumns + ` WHERE position > ? ORDER BY position LIMIT ?`
-	qInvoiceEvents = eventColumns + ` WHERE invoice = ? ORDER BY seq`
+	qInvoiceEvents = eventColumns + ` WHERE invoice = ? AND seq > ? ORDER BY seq`
 	qFeedEnd       = `SELECT ` + feedEnd
 
 	qInsertProject = `INSERT INTO cointill_projects (id, owner, name, key_hash, former_key_hash, version, doc)
@@ -207,7 +207,7 @@ const (
 	qNextDue = `SELECT due FROM cointill_outbox WHERE ready = 1 ORDER BY due LIMIT 1`
 	qHistory = `SELECT ` + messageColumns + `, m.state, m.due, a.at, a.duration, a.status, a.excerpt, a.error
 		FROM cointill_outbox m LEFT JOIN cointill_attempts a ON a.message = m.n
-		WHERE m.invoice = ? ORDER BY m.seq, m.n, a.attempt`
+		WHERE m.invoice = ? AND m.seq > ? ORDER BY m.seq, m.n, a.attempt`
 	qLatest = `SELECT ` + messageColumns + ` FROM cointill_outbox m
 		WHERE m.invoice = ? AND m.receiver = ? ORDER BY m.seq DESC, m.n DESC LIMIT 1`
 	qResend = `UPDATE cointill_outbox SET state = 'due', ready = 0, claimed = 0, tried = 0 WHERE n = ?`

@@ -68,7 +68,7 @@ func TestAnInvoiceWithinATransactionIsToldToTheProjectsEndpoints(t *testing.T) {
 	inv, err := till.CreateTx(t.Context(), tx, mine)
 	require.NoError(t, err)
 	require.NoError(t, tx.Commit())
-	records, err := s.History(t.Context(), inv.ID)
+	records, err := s.History(t.Context(), inv.ID, 0)
 	require.NoError(t, err)
 	require.Len(t, records, 1)
 	require.Equal(t, endpoint.ID, records[0].Message.Receiver)

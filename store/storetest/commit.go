@@ -111,7 +111,7 @@ func dump(t *testing.T, b store.Backend) string {
 			for _, p := range must[[]invoice.Payment](t)(b.Payments(ctx, inv.ID, chain.Key{}, 100)) {
 				out += text(t, p)
 			}
-			for _, record := range must[[]record](t)(b.History(ctx, inv.ID)) {
+			for _, record := range must[[]record](t)(b.History(ctx, inv.ID, 0)) {
 				out += text(t, record.Message) + string(record.State)
 			}
 		}
@@ -166,7 +166,7 @@ func committedTwice(t *testing.T, b store.Backend) {
 	batch.Events = []invoice.Event{newEvent(inv, 1)}
 	commit(t, b, batch)
 	refused(t, b, batch, invoice.ErrConflict)
-	if events := must[[]invoice.Event](t)(b.InvoiceEvents(t.Context(), inv.ID)); len(events) != 1 {
+	if events := must[[]invoice.Event](t)(b.InvoiceEvents(t.Context(), inv.ID, 0)); len(events) != 1 {
 		t.Fatalf("got %d events, want 1", len(events))
 	}
 }
@@ -262,7 +262,7 @@ func eventTwice(t *testing.T, b store.Backend) {
 	insert(t, b, inv)
 	commit(t, b, invoice.Batch{Events: []invoice.Event{newEvent(inv, 1), newEvent(inv, 2)}})
 	refused(t, b, invoice.Batch{Events: []invoice.Event{newEvent(inv, 3), newEvent(inv, 2)}}, invoice.ErrConflict)
-	if events := must[[]invoice.Event](t)(b.InvoiceEvents(t.Context(), inv.ID)); len(events) != 2 {
+	if events := must[[]invoice.Event](t)(b.InvoiceEvents(t.Context(), inv.ID, 0)); len(events) != 2 {
 		t.Fatalf("got %d events, want 2", len(events))
 	}
 }

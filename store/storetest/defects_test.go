@@ -19,6 +19,7 @@ import (
 	"github.com/cointill/cointill/store/internal/defect"
 	"github.com/cointill/cointill/store/sqlite"
 	"github.com/cointill/cointill/store/storetest"
+	"github.com/cointill/cointill/webhook"
 	"github.com/stretchr/testify/require"
 )
 
@@ -31,7 +32,7 @@ type defective struct {
 	by       func([]invoice.Invoice) []invoice.Invoice            // changes what InvoicesPaid returns
 	payments func([]invoice.Payment) []invoice.Payment
 
-	anySlot, firstPage bool // HeldSlots, and PaidInvoices and Documents, ignore where they are to begin
+	anySlot, firstPage bool // HeldSlots, and what is read in pages or after a number, ignore where they are to begin
 	events             func([]invoice.Event, error) ([]invoice.Event, error)
 	reserve            func(uint32, error) (uint32, error)
 	network            func(invoice.Progress) invoice.Progress
@@ -103,6 +104,20 @@ func (d defective) Documents(ctx context.Context, prefix, after string, limit in
 		after = ""
 	}
 	return d.Memory.Documents(ctx, prefix, after, limit)
+}
+
+func (d defective) InvoiceEvents(ctx context.Context, id string, after int64) ([]invoice.Event, error) {
+	if d.firstPage {
+		after = 0
+	}
+	return d.Memory.InvoiceEvents(ctx, id, after)
+}
+
+func (d defective) History(ctx context.Context, id string, after int64) ([]webhook.Record, error) {
+	if d.firstPage {
+		after = 0
+	}
+	return d.Memory.History(ctx, id, after)
 }
 
 func (d defective) changed(found []invoice.Invoice, err error) ([]invoice.Invoice, error) {
@@ -248,9 +263,10 @@ func defects() map[string]fixed {
 			return found, err
 		}}, []string{"feed/a position beyond the end is refused"}},
 		"held slots are those of the whole address": {defective{anySlot: true}, []string{"listers/held slots in order"}},
-		"every page of paid invoices is the first": {defective{firstPage: true}, []string{
+		"every page is the first": {defective{firstPage: true}, []string{
 			"listers/paid invoices in pages", "listers/an invoice whose payments are all settled is a paid one",
-			"payouts/documents are listed in pages",
+			"payouts/documents are listed in pages", "feed/an invoice's events in order", "outbox/every attempt is kept",
+			"payouts/messages of payouts are told in order",
 		}},
 		"nothing is skipped": {defective{commit: func(ctx context.Context, m *store.Memory, b invoice.Batch) error {
 			b.Skip = 0

@@ -13,7 +13,7 @@ import (
 
 var feedCases = []testCase{
 	{"pages in the order of the commits", "events are appended to one feed in the order of the batch, positions grow", feedPages},
-	{"an invoice's events in order", "InvoiceEvents returns all events of one invoice in order", feedOfInvoice},
+	{"an invoice's events in order", "InvoiceEvents returns the events of one invoice whose Seq is above after, in order", feedOfInvoice},
 	{"a position beyond the end is refused", "Events refuses a position beyond the end of the feed with a PositionError that names the end", feedBeyondEnd},
 	{"positions are skipped", "Skip gives the events of its batch and all later ones higher positions, and no reader is beyond it", feedSkips},
 	{"a refused batch skips nothing", "Commit stores all of the batch or nothing", feedSkipRefused},
@@ -116,7 +116,7 @@ func feedSkips(t *testing.T, b store.Backend) {
 	same(t, "for a reader who is behind", len(follow(t, b, 1<<20)), 2)
 	same(t, "from the beginning", len(follow(t, b, 0)), 4)
 	commit(t, b, invoice.Batch{Skip: -1, Events: []invoice.Event{newEvent(inv, 5)}})
-	same(t, "the invoice's events", len(must[[]invoice.Event](t)(b.InvoiceEvents(t.Context(), inv.ID))), 5)
+	same(t, "the invoice's events", len(must[[]invoice.Event](t)(b.InvoiceEvents(t.Context(), inv.ID, 0))), 5)
 }
 
 func feedSkipRefused(t *testing.T, b store.Backend) {
@@ -146,7 +146,7 @@ func feedSkipsBeside(t *testing.T, b store.Backend) {
 			if err := b.Commit(t.Context(), batch); err != nil {
 				return err
 			}
-			events, err := b.InvoiceEvents(t.Context(), inv.ID)
+			events, err := b.InvoiceEvents(t.Context(), inv.ID, 0)
 			if err != nil {
 				return err
 			}
@@ -173,7 +173,7 @@ func feedOfInvoice(t *testing.T, b store.Backend) {
 	for n := range int64(20) {
 		commit(t, b, invoice.Batch{Events: []invoice.Event{newEvent(two, n+2), newEvent(one, n+3)}})
 	}
-	got := must[[]invoice.Event](t)(b.InvoiceEvents(t.Context(), one.ID))
+	got := must[[]invoice.Event](t)(b.InvoiceEvents(t.Context(), one.ID, 0))
 	if len(got) != 22 {
 		t.Fatalf("got %d events, want 22", len(got))
 	}
@@ -181,6 +181,10 @@ func feedOfInvoice(t *testing.T, b store.Backend) {
 		if ev.Seq != int64(i)+1 || ev.Invoice != one.ID {
 			t.Fatalf("event %d is number %d of %s", i, ev.Seq, ev.Invoice)
 		}
+	}
+	for _, after := range []int64{1, 2, 21, 22, 1 << 40} {
+		later := must[[]invoice.Event](t)(b.InvoiceEvents(t.Context(), one.ID, after))
+		sameList(t, fmt.Sprintf("events after number %d", after), later, got[min(int(after), 22):])
 	}
 }
 

@@ -210,9 +210,9 @@ func takeover(t *testing.T, b store.Backend, l invoice.Leaser) {
 		release(t, l, mine)
 		theirs := take(t, l, duty, "b")
 		over.Store(true)
-		seen := len(must[[]invoice.Event](t)(b.InvoiceEvents(t.Context(), newInvoice(1).ID)))
+		seen := len(must[[]invoice.Event](t)(b.InvoiceEvents(t.Context(), newInvoice(1).ID, 0)))
 		wantErr(t, <-ended, invoice.ErrFenced)
-		same(t, "events after the takeover", len(must[[]invoice.Event](t)(b.InvoiceEvents(t.Context(), newInvoice(1).ID))), seen)
+		same(t, "events after the takeover", len(must[[]invoice.Event](t)(b.InvoiceEvents(t.Context(), newInvoice(1).ID, 0))), seen)
 		release(t, l, theirs)
 	}
 }

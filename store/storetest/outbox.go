@@ -30,7 +30,7 @@ var outboxCases = []testCase{
 	{"endpoints may be left out by what they begin with", "Claim leaves out the endpoints that begin with one of SkipPrefixes, byte for byte", skipPrefixes},
 	{"what is left out hides nothing", "Claim hands out what is due, however much of what is left out was due before", skipPrefixesBehind},
 	{"an endpoint may be bounded", "Claim hands out at most PerEndpoint messages of an endpoint", perEndpoint},
-	{"every attempt is kept", "History returns all messages by Seq, with their attempts in order", history},
+	{"every attempt is kept", "History returns the messages whose Seq is above after, by Seq, with their attempts in order", history},
 	{"A29 a resend tells the latest message again", "Resend makes the latest message due at once, with a fresh schedule, and changes nothing else", resend},
 	{"a resend waits its turn", "messages of one invoice to one URL are sent in order, also when resent", resendInOrder},
 	{"a resend begins anew", "Resend makes an outstanding claim stale: what is under way was not asked for by it", resendStales},
@@ -201,10 +201,10 @@ func retry(t *testing.T, b store.Backend) {
 			t.Fatalf("tried %d times, want %d", d.Tried, tried)
 		}
 	}
-	before := must[[]record](t)(b.History(t.Context(), inv.ID))[0].Due // the end of the lease
+	before := must[[]record](t)(b.History(t.Context(), inv.ID, 0))[0].Due // the end of the lease
 	write(t, b, d, again(3*time.Hour))
 	sameMessages(t, "before the retry is due", claim(t, b))
-	if due := must[[]record](t)(b.History(t.Context(), inv.ID))[0].Due; due.Sub(before) < time.Hour || due.Sub(before) > 3*time.Hour {
+	if due := must[[]record](t)(b.History(t.Context(), inv.ID, 0))[0].Due; due.Sub(before) < time.Hour || due.Sub(before) > 3*time.Hour {
 		t.Fatalf("due %v after the lease of an hour, want some two hours", due.Sub(before))
 	}
 }
@@ -239,7 +239,7 @@ func staleClaim(t *testing.T, b store.Backend) {
 	write(t, b, claimOne(t, b, "evt_inv-00001_1"), delivered)
 	stale(second)
 	stale(webhook.Delivery{Claim: webhook.Claim{Message: "unheard of", Token: 1}})
-	if got := must[[]record](t)(b.History(t.Context(), inv.ID)); len(got[0].Attempts) != 2 || got[0].State != webhook.StateDelivered {
+	if got := must[[]record](t)(b.History(t.Context(), inv.ID, 0)); len(got[0].Attempts) != 2 || got[0].State != webhook.StateDelivered {
 		t.Fatalf("got %+v, want two attempts and delivered", got[0])
 	}
 }
@@ -281,12 +281,12 @@ func gone(t *testing.T, b store.Backend) {
 	}
 	sameMessages(t, "everybody else", claim(t, b), messageIDs(others)...)
 	states := []webhook.State{}
-	for _, r := range must[[]record](t)(b.History(t.Context(), inv.ID)) {
+	for _, r := range must[[]record](t)(b.History(t.Context(), inv.ID, 0)) {
 		states = append(states, r.State)
 	}
 	same(t, "states", states, []webhook.State{webhook.StateDelivered, webhook.StateDead, webhook.StateDead, webhook.StateDue})
-	same(t, "the other invoice's", must[[]record](t)(b.History(t.Context(), "inv-00002"))[0].State, webhook.StateDead)
-	same(t, "the later invoice's", must[[]record](t)(b.History(t.Context(), "inv-00004"))[0].State, webhook.StateDead)
+	same(t, "the other invoice's", must[[]record](t)(b.History(t.Context(), "inv-00002", 0))[0].State, webhook.StateDead)
+	same(t, "the later invoice's", must[[]record](t)(b.History(t.Context(), "inv-00004", 0))[0].State, webhook.StateDead)
 }
 
 func resendLifts(t *testing.T, b store.Backend) {
@@ -320,7 +320,7 @@ func goneUnderWay(t *testing.T, b store.Backend) {
 	wantErr(t, b.Record(t.Context(), got[3].Claim, webhook.Attempt{At: start}, delivered), webhook.ErrStaleClaim)
 	sameMessages(t, "only what was resent", claim(t, b), got[3].Message.ID)
 	for i, want := range []webhook.State{webhook.StateDead, webhook.StateDelivered, webhook.StateDead} {
-		r := must[[]record](t)(b.History(t.Context(), got[i].Message.Invoice))[0]
+		r := must[[]record](t)(b.History(t.Context(), got[i].Message.Invoice, 0))[0]
 		if r.State != want || len(r.Attempts) != 1 {
 			t.Fatalf("message %d: %s after %d attempts, want %s after one", i, r.State, len(r.Attempts), want)
 		}
@@ -378,7 +378,7 @@ func overdue(t *testing.T, b store.Backend) {
 	try("as many as may be", 2)
 	try("the others", 1)
 	try("neither what is claimed, nor what waits for it, nor another endpoint's", 0)
-	r := must[[]record](t)(b.History(t.Context(), "inv-00002"))[0]
+	r := must[[]record](t)(b.History(t.Context(), "inv-00002", 0))[0]
 	same(t, "the state", r.State, dead.State)
 	sameList(t, "attempts", r.Attempts, []webhook.Attempt{q.Attempt})
 	write(t, b, claimed, again(0))
@@ -461,11 +461,11 @@ func history(t *testing.T, b store.Backend) {
 			t.Fatal(err)
 		}
 		if i < 2 {
-			r := must[[]record](t)(b.History(t.Context(), inv.ID))[0]
+			r := must[[]record](t)(b.History(t.Context(), inv.ID, 0))[0]
 			same(t, "the state", r.State, webhook.StateDue)
 		}
 	}
-	got := must[[]record](t)(b.History(t.Context(), inv.ID))
+	got := must[[]record](t)(b.History(t.Context(), inv.ID, 0))
 	if len(got) != 2 || got[0].State != webhook.StateDelivered || got[1].State != webhook.StateDue || len(got[1].Attempts) != 0 {
 		t.Fatalf("got %+v", got)
 	}
@@ -473,7 +473,12 @@ func history(t *testing.T, b store.Backend) {
 		same(t, "the message", got[i].Message, newMessage(inv, int64(i)+1, shopURL))
 	}
 	sameList(t, "attempts", got[0].Attempts, attempts)
-	if got := must[[]record](t)(b.History(t.Context(), "nobody")); len(got) != 0 {
+	later := must[[]record](t)(b.History(t.Context(), inv.ID, 1))
+	if len(later) != 1 || later[0].Message.Seq != 2 {
+		t.Fatalf("got %+v after number 1", later)
+	}
+	same(t, "messages after the last one", len(must[[]record](t)(b.History(t.Context(), inv.ID, 2))), 0)
+	if got := must[[]record](t)(b.History(t.Context(), "nobody", 0)); len(got) != 0 {
 		t.Fatalf("got %d records of nobody", len(got))
 	}
 }
@@ -492,7 +497,7 @@ func resend(t *testing.T, b store.Backend) {
 	write(t, b, d, delivered)
 	same(t, "the invoice", get(t, b, inv.ID), inv)
 	sameList(t, "the feed", follow(t, b, 0), events)
-	records := must[[]record](t)(b.History(t.Context(), inv.ID))
+	records := must[[]record](t)(b.History(t.Context(), inv.ID, 0))
 	same(t, "attempts of the first message", len(records[0].Attempts), 1)
 	same(t, "attempts of the resent message", len(records[1].Attempts), 3)
 	must[invoice.Message](t)(b.Resend(t.Context(), inv.ID, "")) // after delivery too

@@ -72,7 +72,7 @@ func bookedWhole(t *testing.T, b store.Backend) {
 	same(t, "what came from outside", balance(t, b, outside), "-155")
 	solvent(t, b, 155)
 	same(t, "the event", eventIDs(follow(t, b, 0)), []string{"evt_pay-00007_1"})
-	same(t, "the messages", len(must[[]record](t)(b.History(ctx, "pay-00007"))), 1)
+	same(t, "the messages", len(must[[]record](t)(b.History(ctx, "pay-00007", 0))), 1)
 	var limit *payout.LimitError
 	if err := b.CommitPayouts(ctx, payout.Batch{Counters: []payout.Counter{{Name: "day", Delta: units(71), Max: units(100)}}}); !errors.As(err, &limit) || limit.Sum.Cmp(units(30)) != 0 {
 		t.Fatalf("got %v, want the limit after 30", err)
@@ -714,7 +714,7 @@ func payoutFeed(t *testing.T, b store.Backend) {
 			t.Fatalf("got an event of the invoice %q and the payout %q", ev.Invoice, ev.Payout)
 		}
 	}
-	own := must[[]invoice.Event](t)(b.InvoiceEvents(t.Context(), p.ID))
+	own := must[[]invoice.Event](t)(b.InvoiceEvents(t.Context(), p.ID, 0))
 	wanted := payoutEvent(p, 1)
 	wanted.Position = own[0].Position
 	same(t, "the first event of the payout", own[0], wanted)
@@ -735,7 +735,8 @@ func payoutOutbox(t *testing.T, b store.Backend) {
 	same(t, "what waits", len(claim(t, b)), 0)
 	write(t, b, second, delivered)
 	write(t, b, claimOne(t, b, payoutMessage(p, 3).ID), delivered)
-	same(t, "the history", len(must[[]record](t)(b.History(t.Context(), p.ID))), 3)
+	same(t, "the history", len(must[[]record](t)(b.History(t.Context(), p.ID, 0))), 3)
+	same(t, "the end of the history", must[[]record](t)(b.History(t.Context(), p.ID, 2))[0].Message, payoutMessage(p, 3))
 	same(t, "what is told again", must[invoice.Message](t)(b.Resend(t.Context(), p.ID, "")), payoutMessage(p, 3))
 	write(t, b, claimOne(t, b, payoutMessage(p, 3).ID), delivered)
 	unbooked(t, b, payout.Batch{Messages: []invoice.Message{payoutMessage(p, 3)}}, payout.ErrConflict)
@@ -748,7 +749,7 @@ func payoutGivenUp(t *testing.T, b store.Backend) {
 	book(t, b, payout.Batch{Payouts: []payout.Payout{p}, Messages: []invoice.Message{payoutMessage(p, 1)}})
 	time.Sleep(20 * time.Millisecond)
 	same(t, "messages given up", must[int](t)(b.GiveUp(t.Context(), webhook.GiveUpQuery{Endpoint: shopEndpoint, Attempt: webhook.Attempt{At: start}, Limit: 9})), 1)
-	got := must[[]record](t)(b.History(t.Context(), p.ID))
+	got := must[[]record](t)(b.History(t.Context(), p.ID, 0))
 	if len(got) != 1 || got[0].State != "dead" || len(got[0].Attempts) != 1 {
 		t.Fatalf("got %+v, want a dead message with an attempt", got)
 	}

@@ -162,7 +162,7 @@ func booksOf(t *testing.T, b store.Backend) string {
 		out += text(t, ev)
 	}
 	for n := range 12 {
-		for _, record := range must[[]record](t)(b.History(ctx, newPayout(n).ID)) {
+		for _, record := range must[[]record](t)(b.History(ctx, newPayout(n).ID, 0)) {
 			out += text(t, record.Message) + string(record.State)
 		}
 	}

@@ -43,7 +43,7 @@ func notFound(t *testing.T, b store.Backend) {
 	wantErr(t, err, invoice.ErrNotFound)
 	_, err = b.InvoiceByOrder(ctx, "another shop", newInvoice(1).OrderID)
 	wantErr(t, err, invoice.ErrNotFound)
-	if events := must[[]invoice.Event](t)(b.InvoiceEvents(ctx, "nobody")); len(events) != 0 {
+	if events := must[[]invoice.Event](t)(b.InvoiceEvents(ctx, "nobody", 0)); len(events) != 0 {
 		t.Fatalf("got events of an unknown invoice: %v", events)
 	}
 }
@@ -134,7 +134,7 @@ func eventRoundTrip(t *testing.T, b store.Backend) {
 	first.Body = json.RawMessage("{ \"b\":1.50,\n\t\"a\": \"<\\u00e9🍎\" }")
 	first.Comment = "naïve\nlines"
 	commit(t, b, invoice.Batch{Insert: []invoice.Invoice{inv}, Events: []invoice.Event{first, bare}})
-	got := must[[]invoice.Event](t)(b.InvoiceEvents(t.Context(), inv.ID))
+	got := must[[]invoice.Event](t)(b.InvoiceEvents(t.Context(), inv.ID, 0))
 	for i := range got {
 		got[i].Position = 0
 	}
@@ -199,9 +199,9 @@ func answersAreCopies(t *testing.T, b store.Backend) {
 	for range 2 { // the second time after the first result was changed
 		got := get(t, b, wantInv.ID)
 		same(t, "the invoice", got, wantInv)
-		events := must[[]invoice.Event](t)(b.InvoiceEvents(ctx, inv.ID))
+		events := must[[]invoice.Event](t)(b.InvoiceEvents(ctx, inv.ID, 0))
 		same(t, "the event's body", string(events[0].Body), string(newEvent(wantInv, 1).Body))
-		history := must[[]record](t)(b.History(ctx, inv.ID))
+		history := must[[]record](t)(b.History(ctx, inv.ID, 0))
 		same(t, "the message", history[0].Message, newMessage(wantInv, 1, "https://shop.example/callback"))
 		gotProgress := must[invoice.Progress](t)(b.Network(ctx, mainnet))
 		same(t, "the cursor", string(gotProgress.Cursor), "abc")

@@ -89,7 +89,7 @@ func secretReplaced(t *testing.T, b store.Backend, m store.MessageSecrets) {
 	want := newMessage(inv, 2, shopURL)
 	want.Secret = "new " + want.ID
 	same(t, "the second message", claimOne(t, b, want.ID).Message, want)
-	list := must[[]record](t)(b.History(t.Context(), inv.ID))
+	list := must[[]record](t)(b.History(t.Context(), inv.ID, 0))
 	same(t, "the first message", list[0].Message.Secret, "new "+list[0].Message.ID)
 	same(t, "what became of it", list[0].State, webhook.StateDelivered)
 }
@@ -180,7 +180,7 @@ func resealed(t *testing.T, b store.Backend, m store.MessageSecrets) {
 		if !maps.Equal(inv.Data, map[string]string{"secret": "s3cret " + inv.ID, "other": ""}) || inv.Version != 2 {
 			t.Fatalf("got %v in version %d", inv.Data, inv.Version)
 		}
-		list := must[[]record](t)(alone.History(t.Context(), inv.ID))
+		list := must[[]record](t)(alone.History(t.Context(), inv.ID, 0))
 		same(t, "the message", list[0].Message, newMessage(inv, 1, shopURL))
 	}
 }

@@ -119,7 +119,7 @@ func txCommitted(t *testing.T, h Host) {
 	sameList(t, "its payments", pages(t, h.Backend, batch.Update[0].ID, 9), with(batch.Update[0], batch.Payments...).Payments)
 	sameIDs(t, "its new place", at(t, h.Backend, batch.Claims[1].Place), batch.Update[0].ID)
 	same(t, "the feed", eventIDs(follow(t, h.Backend, 0)), eventIDs(batch.Events))
-	same(t, "the message", len(must[[]record](t)(h.Backend.History(t.Context(), batch.Insert[0].ID))), 1)
+	same(t, "the message", len(must[[]record](t)(h.Backend.History(t.Context(), batch.Insert[0].ID, 0))), 1)
 	same(t, "the progress", must[invoice.Progress](t)(h.Backend.Network(t.Context(), mainnet)), batch.Progress[0])
 	takes(t, h.Backend, "hot", batch.Releases[0].Index)
 	refused(t, h.Backend, batch, invoice.ErrConflict)

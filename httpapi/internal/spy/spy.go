@@ -63,7 +63,7 @@ func (s *Store) Rows() (string, error) {
 			return "", err
 		}
 		for _, inv := range page.Invoices {
-			records, err := s.Backend.History(ctx, inv.ID)
+			records, err := s.Backend.History(ctx, inv.ID, 0)
 			if err != nil {
 				return "", err
 			}
@@ -136,8 +136,8 @@ func (s *Store) Events(ctx context.Context, after int64, limit int) ([]invoice.E
 	return noted(s, "Events", func() ([]invoice.Event, error) { return s.Backend.Events(ctx, after, limit) })
 }
 
-func (s *Store) InvoiceEvents(ctx context.Context, id string) ([]invoice.Event, error) {
-	return noted(s, "InvoiceEvents", func() ([]invoice.Event, error) { return s.Backend.InvoiceEvents(ctx, id) })
+func (s *Store) InvoiceEvents(ctx context.Context, id string, after int64) ([]invoice.Event, error) {
+	return noted(s, "InvoiceEvents", func() ([]invoice.Event, error) { return s.Backend.InvoiceEvents(ctx, id, after) })
 }
 
 func (s *Store) Commit(ctx context.Context, b invoice.Batch) error {
@@ -189,8 +189,8 @@ func (s *Store) write(method string, call func() error) error {
 	return err
 }
 
-func (s *Store) History(ctx context.Context, id string) ([]webhook.Record, error) {
-	return noted(s, "History", func() ([]webhook.Record, error) { return s.Backend.History(ctx, id) })
+func (s *Store) History(ctx context.Context, id string, after int64) ([]webhook.Record, error) {
+	return noted(s, "History", func() ([]webhook.Record, error) { return s.Backend.History(ctx, id, after) })
 }
 
 func (s *Store) Resend(ctx context.Context, id, receiver string) (invoice.Message, error) {

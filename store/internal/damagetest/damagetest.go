@@ -40,7 +40,7 @@ func Feed(t *testing.T, s invoice.Reader, id string) {
 		events, err := s.Events(t.Context(), c.after, c.limit)
 		check(t, events, err, c.found, c.damaged)
 	}
-	events, err := s.InvoiceEvents(t.Context(), id)
+	events, err := s.InvoiceEvents(t.Context(), id, 0)
 	check(t, events, err, []int64{1, 2, 6, 7}, Damaged())
 }
 
