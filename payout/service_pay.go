@@ -136,13 +136,14 @@ func (r *round) relative(ctx context.Context, id string) (*Transaction, error) {
 	return &t, nil
 }
 
-// stays reports whether the look leaves a final transaction as it is: nothing is decided about its payouts then.
+// stays reports whether the look leaves a final transaction as it is: nothing is decided about its payouts then. The id that they
+// have is looked at when it is buried.
 func (t Transaction) stays(look Look) bool {
 	if t.Stage != StageFinal {
 		return false
 	}
 	s := look.Versions[t.Mined]
-	return s.Mined() && !s.Buried
+	return s.Mined() && !s.Buried && t.endedAs(s)
 }
 
 // last reports whether no later open transaction of the lane hangs on this one. None hangs on a bump, but another bump once

@@ -402,6 +402,50 @@ var payoutTable = []mutation{
 		rule: "what the chain did is booked",
 	},
 	{
+		name: "what a fee takes beyond what is reserved is taken from the commission", file: "payout/machine_decide.go",
+		from: `	l.move(Account{Kind: Float, Asset: asset}, Account{Kind: External, Asset: asset}, units)
+	return l.entry(Entry{
+		ID: fmt.Sprintf("transaction:%s:beyond`, to: `	l.move(Account{Kind: Commission, Asset: asset}, Account{Kind: External, Asset: asset}, units)
+	return l.entry(Entry{
+		ID: fmt.Sprintf("transaction:%s:beyond`,
+		rule: "what nobody promised is the float's",
+	},
+	{
+		name: "what comes back in another block is booked as it was", file: "payout/machine_decide.go",
+		from: ` || !f.tx.endedAs(seen) || f.renamed(seen))`, to: ` || f.renamed(seen))`,
+		rule: "what the chain did is booked",
+	},
+	{
+		name: "what comes back in another block is booked as it was until it is buried", file: "payout/service_pay.go",
+		from: ` && !s.Buried && t.endedAs(s)`, to: ` && !s.Buried`,
+		rule: "what the chain did is booked",
+	},
+	{
+		name: "what comes back and fails is paid", file: "payout/machine_decide.go",
+		from: `	return t.Paid.Cmp(orZero(seen.Fee)) == 0 && slices.EqualFunc(t.Effect, effect(t.Versions[t.Mined], seen), same)`,
+		to: `	_ = same
+	return t.Paid.Cmp(orZero(seen.Fee)) == 0`,
+		rule: "what failed is not paid",
+	},
+	{
+		name: "a payout keeps the id that its transaction had before a reorganisation", file: "payout/machine_decide.go",
+		from: ` || !f.tx.endedAs(seen) || f.renamed(seen))`, to: ` || !f.tx.endedAs(seen))`,
+		rule: "a payout has the id that its transaction has on the chain",
+	},
+	{
+		name: "what a block has is sent again once its end is taken back", file: "payout/machine_decide.go",
+		from: `		d.undo(f) // the end is decided anew at the next look
+		d.act = actNone
+`, to: `		d.undo(f) // the end is decided anew at the next look
+`,
+		rule: "nothing is sent that a block has",
+	},
+	{
+		name: "a provider tells another end of what has ended", file: "payout/provider.go",
+		from: `		if t.Stage == StageFinal { // its word`, to: `		if t.Stage == StageBuried { // its word`,
+		rule: "the first word of a provider counts",
+	},
+	{
 		name: "a float that has too little keeps a payout from its end", file: "payout/machine_decide.go",
 		from: `Kind: EntryFee, Subject: t.ID, At: now, Overdraw: true,
 	})`, to: `Kind: EntryFee, Subject: t.ID, At: now,
