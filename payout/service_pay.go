@@ -163,6 +163,9 @@ func (r *round) keep(ctx context.Context, f facts, d *decision) error {
 	}
 	for k, before := range f.payouts {
 		after, err := r.keepPayout(ctx, &b, before, d.payouts[k], d.alarm)
+		if err == nil {
+			err = r.keepRefund(ctx, &b, after, before.freed(f.tx), after.freed(d.tx))
+		}
 		if err != nil {
 			return err
 		}
@@ -254,20 +257,31 @@ func (r *round) keepPayout(ctx context.Context, b *Batch, before, after Payout, 
 	if reflect.DeepEqual(before, after) {
 		return after, nil
 	}
-	unpaid := func(p Payout) bool {
-		return p.State.Status == StatusFailed || p.State.Status == StatusCancelled || p.State.Status == StatusReturned
-	}
-	switch {
-	case unpaid(after) && !unpaid(before):
-		if err := r.unrefund(ctx, b, after, 1); err != nil {
-			return Payout{}, err
-		}
-	case unpaid(before) && !unpaid(after):
-		if err := r.unrefund(ctx, b, after, -1); err != nil {
-			return Payout{}, err
-		}
-	}
 	return r.put(ctx, b, before, after, alarm)
+}
+
+// freed reports whether a refund is no part of what its invoice was refunded, so that another may take its place: it ended unpaid, and
+// no reorganisation can pay it after all. What a provider has returned is back.
+func (p Payout) freed(t Transaction) bool {
+	switch p.State.Status {
+	case StatusReturned:
+		return true
+	case StatusFailed, StatusCancelled:
+		return t.Stage != StageFinal
+	default:
+		return false
+	}
+}
+
+// keepRefund adds to the batch what it means for the invoice that a refund is freed, or is not any more.
+func (r *round) keepRefund(ctx context.Context, b *Batch, p Payout, was, is bool) error {
+	switch {
+	case is && !was:
+		return r.unrefund(ctx, b, p, 1)
+	case was && !is:
+		return r.unrefund(ctx, b, p, -1)
+	}
+	return nil
 }
 
 // stopBy adds to a batch that the network's stop switch is on, unless it is.

@@ -131,8 +131,15 @@ var payoutTable = []mutation{
 	},
 	{
 		name: "a refund that failed still counts", file: "payout/service_pay.go",
-		from: `		if err := r.unrefund(ctx, b, after, 1); err != nil {`, to: `		if err := r.unrefund(ctx, &Batch{}, after, 1); err != nil {`,
+		from: `		return r.unrefund(ctx, b, p, 1)`, to: `		return r.unrefund(ctx, &Batch{}, p, 1)`,
 		rule: "what was not refunded can be refunded",
+	},
+	{
+		name: "a refund that a reorganisation may pay after all is made again", file: "payout/service_pay.go",
+		from: `		return t.Stage != StageFinal
+	default:`, to: `		return true
+	default:`,
+		rule: "an invoice is refunded at most what it brought",
 	},
 	{
 		name: "a refund is not noted on its invoice", file: "payout/service_refund.go",
