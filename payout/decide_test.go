@@ -76,6 +76,9 @@ func final(s *Sighting)  { s.Final = true }
 func failed(s *Sighting) { s.Final, s.Failed = true, true }
 func buried(s *Sighting) { s.Final, s.Buried = true, true }
 
+// elsewhere is another transaction that does the same.
+func elsewhere(s *Sighting) { s.Final, s.Buried, s.TxID = true, true, "other" }
+
 // TestDecide reads like the specification of a transaction's life. Its cases are named after what happens.
 func TestDecide(t *testing.T) {
 	cancelled := func(p Payout) Payout { return p.with(Action{Kind: ActionCancel}) }
@@ -174,7 +177,7 @@ func TestDecide(t *testing.T) {
 		},
 		"and then gets another transaction": {
 			tx: minedAt(oneTransaction(StageFinal, signedVersion("a", 5), cancelVersion("b", 10)), 1), payout: onePayout("p", StatusSent),
-			look: seen(nowhere, inBlock(10, buried)), stage: StageBuried, status: StatusQueued, queued: true,
+			look: seen(nowhere, inBlock(8, buried)), stage: StageBuried, status: StatusQueued, queued: true,
 		},
 		"final is watched until it is buried": {
 			tx: minedAt(oneTransaction(StageFinal, signedVersion("a", 10)), 0), payout: onePayout("p", StatusPaid), look: seen(inBlock(8, buried)),
@@ -183,6 +186,22 @@ func TestDecide(t *testing.T) {
 		"what was final and is gone is an alarm, and is sent again": {
 			tx: minedAt(oneTransaction(StageFinal, signedVersion("a", 10)), 0), payout: paidFee(onePayout("p", StatusPaid), 8), look: seen(nowhere),
 			stage: StageSigned, status: StatusSent, reason: ReasonUndone, entry: EntryRevert, act: actSend,
+		},
+		"what came back in another block with another fee is undone, and decided anew": {
+			tx: minedAt(oneTransaction(StageFinal, signedVersion("a", 10)), 0), payout: paidFee(onePayout("p", StatusPaid), 8), look: seen(inBlock(9, final)),
+			stage: StageSigned, status: StatusSent, reason: ReasonUndone, entry: EntryRevert,
+		},
+		"and so it is before it is final again": {
+			tx: minedAt(oneTransaction(StageFinal, signedVersion("a", 10)), 0), payout: paidFee(onePayout("p", StatusPaid), 8), look: seen(inBlock(9, nil)),
+			stage: StageSigned, status: StatusSent, reason: ReasonUndone, entry: EntryRevert,
+		},
+		"what came back and failed is undone": {
+			tx: minedAt(oneTransaction(StageFinal, signedVersion("a", 10)), 0), payout: paidFee(onePayout("p", StatusPaid), 8), look: seen(inBlock(8, failed)),
+			stage: StageSigned, status: StatusSent, reason: ReasonUndone, entry: EntryRevert,
+		},
+		"what came back under another id is undone once that is buried": {
+			tx: minedAt(oneTransaction(StageFinal, signedVersion("a", 10)), 0), payout: paidBy("a", paidFee(onePayout("p", StatusPaid), 8)), look: seen(inBlock(8, elsewhere)),
+			stage: StageSigned, status: StatusSent, reason: ReasonUndone, entry: EntryRevert,
 		},
 		"a foreign transaction is no end before it is buried": {
 			tx: oneTransaction(StageSigned, signedVersion("a", 10)), payout: onePayout("p", StatusSent), look: &Look{Versions: []Sighting{nowhere}, Taken: true},
@@ -268,6 +287,8 @@ func spends(v Version, name string) Version {
 func never(t Transaction, names ...string) Transaction { t.Never = names; return t }
 
 func paidFee(p Payout, fee int64) Payout { p.State.Paid = big.NewInt(fee); return p }
+
+func paidBy(txID string, p Payout) Payout { p.State.TxID = txID; return p }
 
 func tried(p Payout, n int) Payout { p.State.Tried = n; return p }
 

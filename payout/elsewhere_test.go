@@ -224,3 +224,53 @@ func TestASweepAboveWhatIsReservedIsTheOperatorsLoss(t *testing.T) {
 		s.sound()
 	})
 }
+
+// A reorganisation deeper than what counts as final puts a transaction into another block, and nobody looked meanwhile. There it
+// takes another fee, fails, or is there as it was signed another time.
+func TestWhatComesBackOtherwiseIsBookedAsItIs(t *testing.T) {
+	first := payout.Sighting{Height: 7, Final: true, Fee: big.NewInt(4), TxID: "0xfirst"}
+	for name, c := range map[string]struct {
+		change func(*payout.Sighting)
+		want   []string // status, project, operator, id
+	}{
+		"as it was":               {func(*payout.Sighting) {}, []string{"paid", "available 896", "float 100", "0xfirst"}},
+		"with a lower fee":        {func(s *payout.Sighting) { s.Fee = big.NewInt(2) }, []string{"paid", "available 898", "float 100", "0xfirst"}},
+		"with a higher fee":       {func(s *payout.Sighting) { s.Fee = big.NewInt(9) }, []string{"paid", "available 891", "float 100", "0xfirst"}},
+		"beyond what is reserved": {func(s *payout.Sighting) { s.Fee = big.NewInt(15) }, []string{"paid", "available 890", "float 95", "0xfirst"}},
+		"failed":                  {func(s *payout.Sighting) { s.Failed = true }, []string{"failed reverted", "available 996", "float 100", "0xfirst"}},
+		"under another id":        {func(s *payout.Sighting) { s.TxID = "0xother" }, []string{"paid", "available 896", "float 100", "0xother"}},
+	} {
+		for _, when := range []string{"before it is buried", "when it is buried"} {
+			t.Run(name+", "+when, func(t *testing.T) {
+				on(t, func(t *testing.T, s *shop) {
+					s.fund("", coin, 100)
+					p, tx := slowShop(s)
+					see := func(seen payout.Sighting) {
+						s.spender.with(func() { s.spender.mined[tx.Last().TxID] = seen })
+						s.look()
+						s.sound()
+					}
+					see(first)
+					require.Equal(t, "paid", s.status(p))
+					next := first
+					c.change(&next)
+					if when == "before it is buried" {
+						see(next)
+						see(next)
+						if next.TxID == first.TxID {
+							require.Equal(t, c.want[:3], []string{s.status(p), s.balance("shop", coin), s.balance("", coin)})
+						}
+					}
+					next.Buried = true
+					for range 3 {
+						see(next)
+					}
+					require.Equal(t, c.want, []string{s.status(p), s.balance("shop", coin), s.balance("", coin), s.get(p).State.TxID})
+					got := s.transactionOf(p)
+					require.Equal(t, payout.StageBuried, got.Stage)
+					require.Equal(t, next.Fee, got.Paid)
+				})
+			})
+		}
+	}
+}

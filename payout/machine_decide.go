@@ -136,8 +136,9 @@ func (d *decision) looked(f facts) {
 // mined decides about a transaction of which a block has a version.
 func (d *decision) mined(f facts, i int) {
 	seen := f.look.Versions[i]
-	if f.tx.Stage == StageFinal && f.tx.Mined != i {
+	if f.tx.Stage == StageFinal && (f.tx.Mined != i || !f.tx.endedAs(seen) || f.renamed(seen)) {
 		d.undo(f) // the end is decided anew at the next look
+		d.act = actNone
 		return
 	}
 	d.tx.Mined, d.tx.Height, d.tx.Foreign = i, seen.Height, false
@@ -152,6 +153,24 @@ func (d *decision) mined(f facts, i int) {
 			d.sent(k, seen.id(f.tx.Versions[i]), seen.Height, ReasonConfirming, "")
 		}
 	}
+}
+
+// endedAs reports whether the chain has the final version as it was booked. A reorganisation may have put it into another block,
+// in which it takes another fee, fails, or makes its coins under another id. What was stored before Paid was kept counts as it is.
+func (t Transaction) endedAs(seen Sighting) bool {
+	if t.Paid == nil {
+		return true
+	}
+	same := func(a, b Move) bool { return a.Holding.Name == b.Holding.Name && a.Units.Cmp(b.Units) == 0 }
+	return t.Paid.Cmp(orZero(seen.Fee)) == 0 && slices.EqualFunc(t.Effect, effect(t.Versions[t.Mined], seen), same)
+}
+
+// renamed reports whether a payout ended with another id than that under which the chain has the final version.
+func (f facts) renamed(seen Sighting) bool {
+	id := seen.id(f.tx.Versions[f.tx.Mined])
+	return slices.ContainsFunc(f.payouts, func(p Payout) bool {
+		return p.State.Status.Ended() && p.State.TxID != "" && p.State.TxID != id
+	})
 }
 
 // finish ends the transaction with its final version.

@@ -90,7 +90,7 @@ type Instruction struct {
 	At          time.Time     `json:"at"` // when it was made
 }
 
-// Progress is what became of an instruction.
+// Progress is what became of an instruction. The first outcome that ends it counts, with its Fee.
 type Progress struct {
 	Outcome Outcome
 	// Why is the provider's reason, or what holds the instruction up, for people.
@@ -233,6 +233,10 @@ func (p provided) Look(ctx context.Context, t Transaction) (Look, error) {
 		seen.Withdrawn, seen.Returned = got.Outcome == OutcomeWithdrawn, got.Returned
 		if seen.Fee = orZero(got.Fee); seen.Fee.Cmp(v.Fee) > 0 {
 			seen.Fee = v.Fee
+		}
+		if t.Stage == StageFinal { // its word counts once: there is no reorganisation
+			seen.Fee, seen.Failed = t.Paid, false
+			seen.Failed = !t.endedAs(seen)
 		}
 	default:
 		return Look{}, fmt.Errorf("the provider reports the outcome %q of %s", got.Outcome, v.TxID)

@@ -303,6 +303,39 @@ func TestWhatCameBackBeforeAnybodyAskedIsBookedWithThePayment(t *testing.T) {
 	})
 }
 
+// A provider that tells another fee, or another end, of what has ended is not heard: its word counts once, and there is no
+// reorganisation.
+func TestWhatAProviderSaysOfWhatHasEndedChangesNothing(t *testing.T) {
+	paid, failed := payout.OutcomePaid, payout.OutcomeFailed
+	for name, c := range map[string]struct {
+		first, then payout.Progress
+		want        []string
+	}{
+		"another fee":                  {payout.Progress{Outcome: paid}, payout.Progress{Outcome: paid, Fee: big.NewInt(3)}, []string{"paid", "available 50000"}},
+		"paid, and failed":             {payout.Progress{Outcome: paid, Fee: big.NewInt(3)}, payout.Progress{Outcome: failed}, []string{"paid", "available 49997"}},
+		"failed, and paid":             {payout.Progress{Outcome: failed, Fee: big.NewInt(2)}, payout.Progress{Outcome: paid, Fee: big.NewInt(3)}, []string{"failed reverted", "available 99998"}},
+		"failed for nothing, and paid": {payout.Progress{Outcome: failed}, payout.Progress{Outcome: paid}, []string{"failed reverted", "available 100000"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			on(t, func(t *testing.T, s *shop) {
+				f := withBank(t, s)
+				p := s.transfer("salary", "500")
+				s.lookAtBank()
+				f.becomes(p, c.first)
+				s.lookAtBank()
+				f.becomes(p, c.then)
+				for range 3 {
+					s.lookAtBank()
+					require.Equal(t, c.want, []string{s.status(p), s.balance("shop", euro)})
+				}
+				require.Equal(t, payout.StageBuried, s.transactionOf(p).Stage)
+				require.Len(t, f.calls, 1)
+				s.sound()
+			})
+		})
+	}
+}
+
 // A faulty provider cannot bring money into the books that is not there.
 func TestNegativeUnitsOfAProviderBookNothing(t *testing.T) {
 	on(t, func(t *testing.T, s *shop) {

@@ -118,6 +118,55 @@ func TestRefundOfTheExcess(t *testing.T) {
 	})
 }
 
+// A reorganisation deeper than what counts as final can pay a refund that failed, or was cancelled, after all. Another one in its
+// place would be one too many.
+func TestARefundThatEndedUnpaidIsMadeAgainOnceThatIsBuried(t *testing.T) {
+	for name, cancel := range map[string]bool{"failed": false, "cancelled": true} {
+		t.Run(name, func(t *testing.T) {
+			on(t, func(t *testing.T, s *shop) {
+				s.fund("shop", coin, 1000)
+				s.paid("x", 100, invoice.StatusCompleted)
+				p, _, err := s.Refund(t.Context(), s.refund("first", "x", ""))
+				require.NoError(t, err)
+				s.look()
+				first := s.transactionOf(p).Last().TxID
+				if cancel {
+					s.cancel(p)
+					s.look()
+				}
+				last := s.transactionOf(p).Last().TxID
+				see := func(id string, seen payout.Sighting) {
+					s.spender.with(func() {
+						clear(s.spender.mined)
+						s.spender.mined[id] = seen
+					})
+					s.look()
+					s.look()
+					s.sound()
+				}
+				again := func(key string) error {
+					_, _, err := s.Refund(t.Context(), s.refund(key, "x", ""))
+					return err
+				}
+				unpaid := payout.Sighting{Height: 7, Final: true, Fee: big.NewInt(2), Failed: !cancel}
+				see(last, unpaid)
+				require.Contains(t, s.status(p), name)
+				require.ErrorIs(t, again("too soon"), payout.ErrNothingLeft)
+				see(first, payout.Sighting{Height: 8, Final: true, Fee: big.NewInt(2)})
+				require.Equal(t, "paid", s.status(p))
+				require.ErrorIs(t, again("paid"), payout.ErrNothingLeft)
+				see(last, unpaid)
+				unpaid.Buried = true
+				see(last, unpaid)
+				require.Contains(t, s.status(p), name)
+				require.NoError(t, again("second"))
+				require.ErrorIs(t, again("third"), payout.ErrNothingLeft)
+				s.sound()
+			})
+		})
+	}
+}
+
 func TestTheSameRefundIsRecognised_P29(t *testing.T) {
 	on(t, func(t *testing.T, s *shop) {
 		s.fund("shop", coin, 1000)

@@ -136,13 +136,14 @@ func (r *round) relative(ctx context.Context, id string) (*Transaction, error) {
 	return &t, nil
 }
 
-// stays reports whether the look leaves a final transaction as it is: nothing is decided about its payouts then.
+// stays reports whether the look leaves a final transaction as it is: nothing is decided about its payouts then. The id that they
+// have is looked at when it is buried.
 func (t Transaction) stays(look Look) bool {
 	if t.Stage != StageFinal {
 		return false
 	}
 	s := look.Versions[t.Mined]
-	return s.Mined() && !s.Buried
+	return s.Mined() && !s.Buried && t.endedAs(s)
 }
 
 // last reports whether no later open transaction of the lane hangs on this one. None hangs on a bump, but another bump once
@@ -162,6 +163,9 @@ func (r *round) keep(ctx context.Context, f facts, d *decision) error {
 	}
 	for k, before := range f.payouts {
 		after, err := r.keepPayout(ctx, &b, before, d.payouts[k], d.alarm)
+		if err == nil {
+			err = r.keepRefund(ctx, &b, after, before.freed(f.tx), after.freed(d.tx))
+		}
 		if err != nil {
 			return err
 		}
@@ -253,20 +257,31 @@ func (r *round) keepPayout(ctx context.Context, b *Batch, before, after Payout, 
 	if reflect.DeepEqual(before, after) {
 		return after, nil
 	}
-	unpaid := func(p Payout) bool {
-		return p.State.Status == StatusFailed || p.State.Status == StatusCancelled || p.State.Status == StatusReturned
-	}
-	switch {
-	case unpaid(after) && !unpaid(before):
-		if err := r.unrefund(ctx, b, after, 1); err != nil {
-			return Payout{}, err
-		}
-	case unpaid(before) && !unpaid(after):
-		if err := r.unrefund(ctx, b, after, -1); err != nil {
-			return Payout{}, err
-		}
-	}
 	return r.put(ctx, b, before, after, alarm)
+}
+
+// freed reports whether a refund is no part of what its invoice was refunded, so that another may take its place: it ended unpaid, and
+// no reorganisation can pay it after all. What a provider has returned is back.
+func (p Payout) freed(t Transaction) bool {
+	switch p.State.Status {
+	case StatusReturned:
+		return true
+	case StatusFailed, StatusCancelled:
+		return t.Stage != StageFinal
+	default:
+		return false
+	}
+}
+
+// keepRefund adds to the batch what it means for the invoice that a refund is freed, or is not any more.
+func (r *round) keepRefund(ctx context.Context, b *Batch, p Payout, was, is bool) error {
+	switch {
+	case is && !was:
+		return r.unrefund(ctx, b, p, 1)
+	case was && !is:
+		return r.unrefund(ctx, b, p, -1)
+	}
+	return nil
 }
 
 // stopBy adds to a batch that the network's stop switch is on, unless it is.

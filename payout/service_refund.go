@@ -41,7 +41,8 @@ type RefundRequest struct {
 // Refund reserves a refund of an invoice: at most what the ledger says came in and was not refunded. Money that was held
 // (late, too little, in another asset, after the end) is refunded from what is held, all else from the project's
 // available balance, one of them in each refund. Without a receiver it returns the token of a claim, with which the payer
-// names one; the token is not stored and cannot be had again. Refusals are those of [Service.Request], and
+// names one; the token is not stored and cannot be had again. A refund that failed, or was cancelled, in a transaction counts as
+// refunded until that is buried: a reorganisation may pay it after all. Refusals are those of [Service.Request], and
 // [ErrNothingLeft].
 func (s *Service) Refund(ctx context.Context, r RefundRequest) (p Payout, token string, err error) {
 	for range attempts {

@@ -222,7 +222,8 @@ func (w *world) look(t testing.TB, network chain.Network) {
 	require.NoError(t, w.payouts.Look(context.Background(), network))
 }
 
-// mine puts the transaction of a payout into a final block, where it fails or not.
+// mine puts the transaction of a payout into a final block, where it fails or not. What failed is buried at once: before that, no other
+// refund takes its place.
 func (w *world) mine(t testing.TB, id string, fails bool) (txid string) {
 	t.Helper()
 	p, err := w.payouts.Payout(context.Background(), w.shop.id, id)
@@ -230,7 +231,10 @@ func (w *world) mine(t testing.TB, id string, fails bool) (txid string) {
 	require.NotEmpty(t, p.State.TxID, "%s %s %s", p.State.Status, p.State.Reason, p.State.Detail)
 	network := p.Asset.ID.Network()
 	s := w.spenders[network]
-	s.with(func() { s.mined[p.State.TxID] = payout.Sighting{Height: 7, Final: true, Failed: fails, Fee: netFee} })
+	s.with(func() {
+		s.mined[p.State.TxID] = payout.Sighting{Height: 7, Final: true, Buried: fails, Failed: fails, Fee: netFee}
+	})
+	w.look(t, network)
 	w.look(t, network)
 	return p.State.TxID
 }

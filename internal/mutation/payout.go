@@ -131,8 +131,15 @@ var payoutTable = []mutation{
 	},
 	{
 		name: "a refund that failed still counts", file: "payout/service_pay.go",
-		from: `		if err := r.unrefund(ctx, b, after, 1); err != nil {`, to: `		if err := r.unrefund(ctx, &Batch{}, after, 1); err != nil {`,
+		from: `		return r.unrefund(ctx, b, p, 1)`, to: `		return r.unrefund(ctx, &Batch{}, p, 1)`,
 		rule: "what was not refunded can be refunded",
+	},
+	{
+		name: "a refund that a reorganisation may pay after all is made again", file: "payout/service_pay.go",
+		from: `		return t.Stage != StageFinal
+	default:`, to: `		return true
+	default:`,
+		rule: "an invoice is refunded at most what it brought",
 	},
 	{
 		name: "a refund is not noted on its invoice", file: "payout/service_refund.go",
@@ -400,6 +407,50 @@ var payoutTable = []mutation{
 		name: "what a fee takes beyond what is reserved is nobody's", file: "payout/machine_decide.go",
 		from: `	if d.exceeds(beyond) {`, to: `	if d.exceeds(beyond) && beyond.Sign() < 0 {`,
 		rule: "what the chain did is booked",
+	},
+	{
+		name: "what a fee takes beyond what is reserved is taken from the commission", file: "payout/machine_decide.go",
+		from: `	l.move(Account{Kind: Float, Asset: asset}, Account{Kind: External, Asset: asset}, units)
+	return l.entry(Entry{
+		ID: fmt.Sprintf("transaction:%s:beyond`, to: `	l.move(Account{Kind: Commission, Asset: asset}, Account{Kind: External, Asset: asset}, units)
+	return l.entry(Entry{
+		ID: fmt.Sprintf("transaction:%s:beyond`,
+		rule: "what nobody promised is the float's",
+	},
+	{
+		name: "what comes back in another block is booked as it was", file: "payout/machine_decide.go",
+		from: ` || !f.tx.endedAs(seen) || f.renamed(seen))`, to: ` || f.renamed(seen))`,
+		rule: "what the chain did is booked",
+	},
+	{
+		name: "what comes back in another block is booked as it was until it is buried", file: "payout/service_pay.go",
+		from: ` && !s.Buried && t.endedAs(s)`, to: ` && !s.Buried`,
+		rule: "what the chain did is booked",
+	},
+	{
+		name: "what comes back and fails is paid", file: "payout/machine_decide.go",
+		from: `	return t.Paid.Cmp(orZero(seen.Fee)) == 0 && slices.EqualFunc(t.Effect, effect(t.Versions[t.Mined], seen), same)`,
+		to: `	_ = same
+	return t.Paid.Cmp(orZero(seen.Fee)) == 0`,
+		rule: "what failed is not paid",
+	},
+	{
+		name: "a payout keeps the id that its transaction had before a reorganisation", file: "payout/machine_decide.go",
+		from: ` || !f.tx.endedAs(seen) || f.renamed(seen))`, to: ` || !f.tx.endedAs(seen))`,
+		rule: "a payout has the id that its transaction has on the chain",
+	},
+	{
+		name: "what a block has is sent again once its end is taken back", file: "payout/machine_decide.go",
+		from: `		d.undo(f) // the end is decided anew at the next look
+		d.act = actNone
+`, to: `		d.undo(f) // the end is decided anew at the next look
+`,
+		rule: "nothing is sent that a block has",
+	},
+	{
+		name: "a provider tells another end of what has ended", file: "payout/provider.go",
+		from: `		if t.Stage == StageFinal { // its word`, to: `		if t.Stage == StageBuried { // its word`,
+		rule: "the first word of a provider counts",
 	},
 	{
 		name: "a float that has too little keeps a payout from its end", file: "payout/machine_decide.go",

@@ -44,7 +44,7 @@ type tx struct {
 	Asset   string            `json:"asset"`  // what is paid
 	Fee     string            `json:"fee"`    // the greatest
 	Used    string            `json:"used"`   // the fee that it takes
-	Fails   bool              `json:"fails"`  // once mined it moves nothing but its fee
+	Fails   bool              `json:"fails"`  // in most blocks it moves nothing but its fee
 	Expires int               `json:"expires"`
 	Rate    int               `json:"rate"`
 	Salt    int               `json:"salt"`
@@ -117,10 +117,15 @@ type state struct {
 	nonces   map[string]int      // the next of each sender
 	taken    map[string]int      // height of each transaction
 	spender  map[string]string   // id of the transaction that spent each lock
+	fees     map[string]*big.Int // what each transaction took for itself
+	failed   map[string]bool     // transactions that moved nothing but their fee
 }
 
 func (s state) clone() state {
-	return state{maps.Clone(s.coins), maps.Clone(s.balances), maps.Clone(s.nonces), maps.Clone(s.taken), maps.Clone(s.spender)}
+	return state{
+		maps.Clone(s.coins), maps.Clone(s.balances), maps.Clone(s.nonces), maps.Clone(s.taken), maps.Clone(s.spender),
+		maps.Clone(s.fees), maps.Clone(s.failed),
+	}
 }
 
 // block holds ids of transactions, and deposits that came from outside.
@@ -154,6 +159,7 @@ type simChain struct {
 	states []state             // before block 1, after block 1 ...
 	pool   []string
 	rate   int // the least that the pool takes, and of coins the least that blocks take
+	extra  int // what blocks take of each transaction beside its own fee, as those of a chain do that is built on another one
 
 	firstSeen bool              // the pool keeps the first of two transactions that exclude each other
 	pins      map[string]int64  // by id in the pool: the fees of what payees have made of their outputs
@@ -164,7 +170,7 @@ func newChain(k kind, assets []string) *simChain {
 	return &simChain{
 		kind: k, assets: assets, txs: map[string]tx{}, forms: map[string][]string{}, rate: 1,
 		pins: map[string]int64{}, raws: map[string][]byte{},
-		states: []state{{map[string]*big.Int{}, map[string]*big.Int{}, map[string]int{}, map[string]int{}, map[string]string{}}},
+		states: []state{{map[string]*big.Int{}, map[string]*big.Int{}, map[string]int{}, map[string]int{}, map[string]string{}, map[string]*big.Int{}, map[string]bool{}}},
 	}
 }
 
@@ -197,12 +203,26 @@ func (c *simChain) fits(s state, id string, height int) error {
 		}
 	case expiring:
 	}
-	for asset, units := range t.costs(c.assets[0]) {
-		if orZero(s.balances[placeName(t.From, asset)]).Cmp(units) < 0 {
-			return fmt.Errorf("too little of %s", asset)
-		}
+	native := c.assets[0]
+	need := t.costs(native)[native]
+	if more := new(big.Int).Sub(c.takes(t), num(t.Fee)); more.Sign() > 0 {
+		need.Add(need, more)
+	}
+	if orZero(s.balances[placeName(t.From, native)]).Cmp(need) < 0 {
+		return fmt.Errorf("too little of %s", native)
 	}
 	return nil
+}
+
+// fails reports whether a transaction moves nothing but its fee in a block: it does without enough of the token that it moves, and
+// one that fails does not do so in every block. One that brings an address's coins to another of ours does: what was sent after a
+// failure could not pay its fee on a branch without one.
+func (c *simChain) fails(s state, t tx, height int) bool {
+	native := c.assets[0]
+	if t.Asset != native && orZero(s.balances[placeName(t.From, t.Asset)]).Cmp(orZero(t.costs(native)[t.Asset])) < 0 {
+		return true
+	}
+	return t.Fails && (t.Brings != "" && t.Asset == native || (height+t.Salt)%3 > 0)
 }
 
 // costs returns what the sender must have, by asset.
@@ -232,6 +252,7 @@ func (c *simChain) apply(s *state, id string, height int) {
 	for _, name := range t.Spends {
 		s.spender[name] = id
 	}
+	s.fees[id] = c.takes(t)
 	if c.kind == coins {
 		for _, name := range t.Spends {
 			delete(s.coins, name)
@@ -244,8 +265,9 @@ func (c *simChain) apply(s *state, id string, height int) {
 	if c.kind == accounts {
 		s.nonces[t.From]++
 	}
-	take := map[string]*big.Int{c.assets[0]: num(t.Used)}
-	if !t.Fails {
+	take := map[string]*big.Int{c.assets[0]: c.takes(t)}
+	s.failed[id] = c.fails(*s, t, height)
+	if !s.failed[id] {
 		for _, units := range t.Pays {
 			take[t.Asset] = new(big.Int).Add(orZero(take[t.Asset]), num(units))
 		}
@@ -259,6 +281,14 @@ func (c *simChain) apply(s *state, id string, height int) {
 		from := placeName(t.From, asset)
 		s.balances[from] = new(big.Int).Sub(orZero(s.balances[from]), units)
 	}
+}
+
+// takes returns what the next block takes for a transaction. That of coins is in what it spends and makes.
+func (c *simChain) takes(t tx) *big.Int {
+	if c.kind == coins {
+		return num(t.Used)
+	}
+	return new(big.Int).Add(num(t.Used), big.NewInt(int64(c.extra)))
 }
 
 // coinName names an output of a transaction. Names that a plan chose stand for the outputs of whatever transaction makes

@@ -74,6 +74,9 @@ func (w *world) writeOff(svc *payout.Service, s *spender) {
 		if !taken || it.written {
 			continue
 		}
+		if s.c.kind == accounts { // it took what its block took
+			it.units = s.c.tip().fees[it.id]
+		}
 		asset := chain.AssetID(s.c.assets[0])
 		err := svc.Adjust(ctx, payout.Adjustment{
 			ID: it.id[:16], From: payout.Account{Kind: payout.Float, Asset: asset}, To: payout.Account{Kind: payout.External, Asset: asset},

@@ -32,6 +32,7 @@ func Rules() []Rule {
 		{"books-are-the-chain", "When all is quiet, every holding is on the chain as the books say."},
 		{"reservations-end", "When all is quiet, nothing is reserved but for payouts that wait for somebody."},
 		{"topped-up-once", "No two top-ups of an address can both still come: one is enough for the sweep that it is for."},
+		{"fees-as-promised", "No payout bears more for fees than was reserved for it. What a block took beyond that is the float's alone, and the transaction says so; it comes back with a block that leaves the chain."},
 		{"never-below-zero", "No account is below zero unless the chain took money back."},
 		{"one-number-one-transaction", "No number of a sender belongs to two transactions, and none is left out."},
 		{"one-coin-one-transaction", "No coin is spent by two transactions of ours that can both still come: the books of one would be wrong."},
@@ -73,6 +74,7 @@ func (w *world) committed(b payout.Batch) {
 	}
 	w.noteReceivers(b)
 	w.checkListed(b)
+	w.checkFees(b)
 	for _, p := range b.Payouts {
 		w.note("%s is %s %s", p.Key, p.State.Status, p.State.Reason)
 		if p.State.Status == payout.StatusPaid && p.State.Reason == payout.ReasonOperator {
@@ -184,7 +186,7 @@ func (w *world) checkOnce() {
 		for _, id := range sortedKeys(paying) {
 			w.exclusive(s, id, paying[id])
 			for _, m := range paying[id] {
-				if w.marked[id] != "" && !m.tx.Foreign && !m.tx.Fails && !s.c.impossible(m.id, m.tx) {
+				if w.marked[id] != "" && !m.tx.Foreign && !s.c.at(s.c.height() - depthBuried + 1).failed[m.id] && !s.c.impossible(m.id, m.tx) {
 					w.broken("paid-once: payout %s was paid by hand and can be paid by %s", id, m.id)
 				}
 			}
@@ -271,9 +273,10 @@ func (w *world) quiet() {
 		w.procs[i] = w.start(i)
 	}
 	for _, s := range w.chains {
-		s.c.rate = 1
+		s.c.rate, s.c.extra = 1, 0
 		w.must(w.procs[0].Resume(ctx, s.network))
-		w.mineWith(s, deposit{name: "fund:end", asset: s.c.assets[0], units: big.NewInt(100000)})
+		w.mineWith(s, deposit{name: "fund:end", asset: s.c.assets[0], units: big.NewInt(100000)},
+			deposit{name: "fund:end of top-ups", asset: s.c.assets[0], units: big.NewInt(100000), at: topUp})
 	}
 	for round := range 200 {
 		w.clock = w.clock.Add(20e9)
@@ -290,7 +293,11 @@ func (w *world) quiet() {
 					w.broken("ended: a quiet booking fails: %v", err)
 				}
 			}
-			w.mine(s)
+			if round == 3*depthBuried {
+				w.mineWith(s, w.refuel(s)...)
+			} else {
+				w.mine(s)
+			}
 			w.bookFunds(w.procs[0], s)
 			w.writeOff(w.procs[0], s)
 		}
@@ -394,6 +401,7 @@ func (w *world) final() {
 			w.broken("books-are-the-chain: %s: the books say %s, the custodian %s", d.Holding.Name, d.Books, d.Chain)
 		}))
 	}
+	w.checkLedger()
 	if err := w.procs[0].Recount(ctx); err != nil {
 		w.broken("adds-up: %v", err)
 	}
@@ -405,7 +413,7 @@ func (w *world) checkPaid(p payout.Payout) {
 	c := w.chainOf(p.Asset.ID.Network())
 	var on []string
 	for id := range c.tip().taken {
-		if t := c.txs[id]; !t.Fails && t.Pays[p.ID] != "" {
+		if t := c.txs[id]; !c.tip().failed[id] && t.Pays[p.ID] != "" {
 			on = append(on, id)
 		}
 	}
@@ -417,6 +425,8 @@ func (w *world) checkPaid(p payout.Payout) {
 		w.broken("paid-once: payout %s is on the chain %d times", p.ID, len(on))
 	case paid && len(on) == 0:
 		w.broken("paid-means-paid: payout %s is paid and not on the chain", p.ID)
+	case paid && p.State.TxID != on[0]:
+		w.broken("paid-means-paid: payout %s is paid by %s, and on the chain by %s", p.ID, p.State.TxID, on[0])
 	case paid && (c.txs[on[0]].Pays[p.ID] != p.Units.String() || c.txs[on[0]].Payees[p.ID] != string(p.To)):
 		w.broken("paid-means-paid: payout %s of %s to %s is on the chain as %v", p.ID, p.Units, p.To, c.txs[on[0]])
 	case !paid && len(on) == 1:

@@ -455,6 +455,7 @@ func (s *spender) Look(_ context.Context, t payout.Transaction) (payout.Look, er
 	for _, v := range t.Versions {
 		out.Versions = append(out.Versions, s.sighting(view, height, v))
 	}
+	s.sameDeed(view, height, t, out.Versions)
 	if by, spent := view.spender[t.Anchor]; spent && !slices.ContainsFunc(out.Versions, payout.Sighting.Mined) {
 		out.Taken = true
 		depth := height - view.taken[by] + 1
@@ -472,18 +473,21 @@ func (s *spender) Look(_ context.Context, t payout.Transaction) (payout.Look, er
 // sighting returns what the view has of a version, whoever signed and sent it.
 func (s *spender) sighting(view state, height int, v payout.Version) payout.Sighting {
 	for _, id := range s.c.forms[string(v.Unsigned)] {
-		at, mined := view.taken[id]
-		if !mined {
-			continue
-		}
-		depth := height - at + 1
-		s.w.deepest[id] = max(s.w.deepest[id], depth)
-		t := s.c.txs[id]
-		return payout.Sighting{
-			Height: uint64(at), Final: depth >= depthFinal, Buried: depth >= depthBuried, Failed: t.Fails, Fee: num(t.Used), TxID: id,
+		if _, mined := view.taken[id]; mined {
+			return s.inBlock(view, height, id)
 		}
 	}
 	return payout.Sighting{Pooled: v.TxID != "" && slices.Contains(s.c.pool, v.TxID)}
+}
+
+// inBlock returns what the view has of a transaction that is in one of its blocks.
+func (s *spender) inBlock(view state, height int, id string) payout.Sighting {
+	at := view.taken[id]
+	depth := height - at + 1
+	s.w.deepest[id] = max(s.w.deepest[id], depth)
+	return payout.Sighting{
+		Height: uint64(at), Final: depth >= depthFinal, Buried: depth >= depthBuried, Failed: view.failed[id], Fee: view.fees[id], TxID: id,
+	}
 }
 
 // dead reports whether every version has expired at a depth that no reorganisation reaches, and none is in a block.
@@ -522,7 +526,7 @@ func (s *spender) Funding(_ context.Context, id string) ([]payout.Move, error) {
 			if d.name != id {
 				continue
 			}
-			h := s.balance(cmp.Or(d.at, lane), d.asset)
+			h := s.holdingOf(cmp.Or(d.at, lane), d.asset)
 			if s.c.kind == coins {
 				h = s.coin(d.name)
 				h.Height = uint64(height + 1)
@@ -577,7 +581,7 @@ func (s signer) Sign(_ context.Context, r payout.SignRequest) ([]byte, error) {
 	raw := sign(r.Unsigned, 0)
 	s.w.signed(r, raw)
 	if s.w.chance(s.w.cfg.outside) { // the signer sends it by itself, as it signed it then or now
-		own := sign(r.Unsigned, s.w.rand.IntN(2))
+		own := sign(s.w.outbid(r), s.w.rand.IntN(2))
 		s.w.signed(r, own)
 		_ = s.w.chainOf(r.Network).submit(own)
 	}

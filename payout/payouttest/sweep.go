@@ -44,6 +44,9 @@ func (s *spender) Sweep(ctx context.Context, w payout.Wallet, h payout.Holding, 
 		case !o.Dear && left.Cmp(fee) < 0:
 			return payout.Plan{}, "", payout.ErrTooDear
 		}
+		if room := s.room(); room.Cmp(left) < 0 {
+			left.Sub(left, room)
+		}
 		t.Brings = left.String()
 		return s.bring(ctx, w, t, payout.PurposeSweep)
 	}
@@ -55,7 +58,7 @@ func (s *spender) Sweep(ctx context.Context, w payout.Wallet, h payout.Holding, 
 		t.Brings = tokens.String()
 		return s.bring(ctx, w, t, payout.PurposeSweep)
 	}
-	t.From, t.To, t.Asset, t.Brings = topUp, address, native, new(big.Int).Sub(fee, has).String()
+	t.From, t.To, t.Asset, t.Brings = topUp, address, native, new(big.Int).Sub(new(big.Int).Add(fee, s.room()), has).String()
 	if there, err := s.has(ctx, w, topUp, native); err != nil || there.Cmp(t.costs(native)[native]) < 0 {
 		return payout.Plan{}, "", orNoCoins(err)
 	}
@@ -63,6 +66,15 @@ func (s *spender) Sweep(ctx context.Context, w payout.Wallet, h payout.Holding, 
 		return s.bring(ctx, w, t, payout.PurposeTopUp)
 	}
 	return s.bring(ctx, w, t, payout.PurposeTopUp, "top-up of "+address)
+}
+
+// room returns what an address gets or keeps beyond what the next sweep may cost: now and then enough for a block that takes more
+// than that.
+func (s *spender) room() *big.Int {
+	if !s.w.chance(s.w.cfg.dearer) {
+		return new(big.Int)
+	}
+	return big.NewInt(int64(s.w.rand.IntN(900)))
 }
 
 // orNoCoins returns err, or ErrNoCoins for nil.
@@ -118,6 +130,20 @@ func (s *spender) bring(ctx context.Context, w payout.Wallet, t tx, purpose payo
 		Fee: num(t.Fee), Rate: strconv.Itoa(t.Rate), At: s.w.now(), Unsigned: t.encode(), Spends: append(t.Spends, locks...), Moves: s.accountMoves(t),
 	}
 	return payout.Plan{Lane: t.From, Anchor: t.Spends[0], Version: v}, purpose, nil
+}
+
+// refuel returns coins of the operator for the addresses whose sweep waits for ever: a reorganisation put what they sent before
+// into a block that takes more, and what is left of their coins is too little.
+func (w *world) refuel(s *spender) (out []deposit) {
+	open, err := w.inner.OpenTransactions(context.Background(), s.network)
+	w.must(err)
+	for _, t := range open {
+		if t.Purpose == payout.PurposeSweep && t.Mined < 0 {
+			w.note("%s gets coins: its sweep waits", t.Lane)
+			out = append(out, deposit{name: "fund:" + t.Lane, asset: s.c.assets[0], units: big.NewInt(2000), at: t.Lane})
+		}
+	}
+	return out
 }
 
 // sweepNow lets the operator order that an asset is swept at once.

@@ -26,7 +26,7 @@ type Store interface {
 
 // chances are how often things go wrong in a world, from 0 to 1.
 type chances struct {
-	crash, interrupt, node, store, later, refusing, outside, failing, stop, foreign float64
+	crash, interrupt, node, store, later, refusing, outside, failing, stop, foreign, dearer float64
 }
 
 // world is one shop, its chain, its processes and everybody who disturbs them. Everything is drawn from the seed, and
@@ -41,6 +41,7 @@ type world struct {
 	clock   time.Time
 	numbers int
 	depth   int  // of steps within steps
+	poor    bool // the coins of the beginning are the shop's, and the operator has none
 	calm    bool // nothing goes wrong any more
 	lags    int
 
@@ -55,6 +56,8 @@ type world struct {
 	marked    map[string]string        // of these the ones that were told of, by payout
 	made      map[string][]made        // versions that were signed, by the transaction
 	chosen    map[string][]int64       // fees that the operator chose, by transaction
+	ends      map[string]end           // of transactions
+	promised  map[string]*big.Int      // for fees, by payout
 	refused   map[string]bool          // requests that the signer refused
 	deepest   map[string]int           // how deep a process saw a transaction, or what took the place of one
 	seqs      map[string]int64         // of the last stored event, by payout
@@ -93,7 +96,7 @@ func newWorld(seed uint64, inner Store, defect Defect) *world {
 	r := rand.New(rand.NewPCG(seed, 0x70a7))
 	w := &world{
 		rand: r, inner: inner, clock: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), defect: defect,
-		claims: map[string]string{}, marked: map[string]string{}, made: map[string][]made{}, chosen: map[string][]int64{}, seqs: map[string]int64{}, told: map[string]payout.Status{}, refused: map[string]bool{}, deepest: map[string]int{},
+		claims: map[string]string{}, marked: map[string]string{}, made: map[string][]made{}, chosen: map[string][]int64{}, ends: map[string]end{}, promised: map[string]*big.Int{}, seqs: map[string]int64{}, told: map[string]payout.Status{}, refused: map[string]bool{}, deepest: map[string]int{},
 	}
 	w.list = list{seed%5 == 4, map[string]payout.Receiver{}, map[string][]time.Time{}}
 	odds := func(most float64) float64 {
@@ -104,8 +107,10 @@ func newWorld(seed uint64, inner Store, defect Defect) *world {
 	}
 	w.cfg = chances{
 		crash: odds(0.05), interrupt: odds(0.15), node: odds(0.3), store: odds(0.1), later: odds(0.5), refusing: odds(0.1),
-		outside: odds(0.3), failing: odds(0.2), stop: odds(0.05), foreign: max(0, odds(1)-0.6),
+		outside: odds(0.3), failing: odds(0.2), stop: odds(0.05), foreign: max(0, odds(1)-0.5),
+		dearer: odds(1),
 	}
+	w.poor = w.rand.IntN(3) == 0
 	w.addChain(kind(seed % 3))
 	w.openCustodian()
 	for i := range 2 {
@@ -264,11 +269,12 @@ func (w *world) step() {
 		{4, func() { w.pin(s) }},
 		{2, func() { w.resend(s) }},
 		{4, func() { w.reprice(s) }},
+		{8, func() { w.build(s) }},
 		{2, func() { w.lags = min(w.rand.IntN(3), s.c.height()); w.note("the node lags by %d", w.lags) }},
 		{1, func() { w.stop(svc, s) }},
 		{1, func() { w.fund(svc, s) }},
 		{2, func() { w.bookFunds(svc, s) }},
-		{1, func() { w.steal(s) }},
+		{2, func() { w.steal(s) }},
 		{1, func() { w.payByHand(s) }},
 		{2, func() { w.markPaid(svc) }},
 	}
@@ -466,7 +472,11 @@ func (w *world) bookFunds(svc *payout.Service, s *spender) {
 	for height, b := range s.c.blocks {
 		for _, d := range b.deposits {
 			if strings.HasPrefix(d.name, "fund:") && height < s.c.height()-depthBuried {
-				if err := svc.Fund(context.Background(), s.network, d.name, "", "ben"); err != nil {
+				owner := ""
+				if w.poor && d.name == "fund:first" {
+					owner = project
+				}
+				if err := svc.Fund(context.Background(), s.network, d.name, owner, "ben"); err != nil {
 					w.result("fund with %s", err, d.name)
 				}
 			}
@@ -497,6 +507,7 @@ func (w *world) reorganise(s *spender) {
 		n = min(n, depthFinal)
 	}
 	w.note("%d blocks leave the chain", n)
+	w.build(s)
 	lost := s.c.rewind(n, func(string) bool { return w.rand.IntN(3) > 0 })
 	lost = slices.DeleteFunc(lost, func(d deposit) bool { return w.vanishes(s, d) })
 	for i := range n + 1 {
