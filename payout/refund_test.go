@@ -167,6 +167,22 @@ func TestARefundThatEndedUnpaidIsMadeAgainOnceThatIsBuried(t *testing.T) {
 	}
 }
 
+func TestARefundThatTheNetworkCanNeverPayIsMadeAgain(t *testing.T) {
+	on(t, func(t *testing.T, s *shop) {
+		s.fund("shop", coin, 1000)
+		s.paid("x", 100, invoice.StatusCompleted)
+		p, _, err := s.Refund(t.Context(), s.refund("first", "x", ""))
+		require.NoError(t, err)
+		s.spender.never[string(p.To)] = "the receiver is blocked"
+		s.look()
+		require.Equal(t, "failed refused", s.status(p))
+		delete(s.spender.never, string(p.To))
+		_, _, err = s.Refund(t.Context(), s.refund("second", "x", ""))
+		require.NoError(t, err)
+		s.sound()
+	})
+}
+
 func TestTheSameRefundIsRecognised_P29(t *testing.T) {
 	on(t, func(t *testing.T, s *shop) {
 		s.fund("shop", coin, 1000)

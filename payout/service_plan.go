@@ -138,7 +138,11 @@ func (r *round) fail(ctx context.Context, queued []Payout, refused map[string]st
 		after := p
 		after.State.Status, after.State.Reason, after.State.Detail, after.State.EndAt = StatusFailed, ReasonRefused, why, r.now()
 		b.Entries = append(b.Entries, voidEntry(p, r.now()))
-		if _, err := r.keepPayout(ctx, &b, p, after, ""); err != nil {
+		after, err := r.keepPayout(ctx, &b, p, after, "")
+		if err == nil {
+			err = r.keepRefund(ctx, &b, after, p.freed(Transaction{}), after.freed(Transaction{}))
+		}
+		if err != nil {
 			return err
 		}
 	}

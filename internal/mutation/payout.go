@@ -516,6 +516,11 @@ var payoutTable = []mutation{
 		rule: "what processes plan at once is never more than there is",
 	},
 	{
+		name: "a refund that can never be paid counts as refunded", file: "payout/service_plan.go",
+		from: `err = r.keepRefund(ctx, &b, after, p.freed(Transaction{}), after.freed(Transaction{}))`, to: `_ = err`,
+		rule: "what was not refunded can be",
+	},
+	{
 		name: "a replacement leaves the newest plan as it was", file: "payout/service_plan.go",
 		from: `fmt.Appendf(nil, "%s %d", t.ID, t.Version)}`, to: `[]byte(t.ID)}`,
 		rule: "what processes plan at once is never more than there is",
