@@ -26,8 +26,8 @@ import (
 //	go test -run '^$' -bench DecodeBlock ./chain/evm
 //
 // Create is everything that a new invoice needs, through the Go API: a rate from memory, a number, a derived
-// address, the deadline, the first event, and one durable commit. Its limit is the lower of RawGroupCommit
-// and Derive at the same number of callers.
+// address, the deadline, the first event, and one durable commit. Its limit, at the same number of callers, is to
+// do what RawRows and Derive do, one after the other.
 
 const benchKey = "xpub6DCoCpSuQZB2jawqnGMEPS63ePKWkwWPH4TU45Q7LPXWuNd8TMtVxRrgjtEshuqpK3mdhaWHPFsBngh5GFZaM6si3yZdUsT8ddYM3PwnATt"
 
