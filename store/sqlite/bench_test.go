@@ -99,6 +99,7 @@ func copyOf(b *testing.B, db *sql.DB, name string) (c rawCopy) {
 	}
 	require.NoError(b, rows.Scan(into...))
 	require.False(b, rows.Next(), name)
+	require.NoError(b, rows.Err())
 	var schema string
 	require.NoError(b, db.QueryRow("SELECT group_concat(sql, ';') FROM sqlite_schema WHERE tbl_name = 'cointill_"+name+"'").Scan(&schema))
 	_, err = db.Exec(strings.ReplaceAll(schema, "cointill_"+name, "raw_"+name))
