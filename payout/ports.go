@@ -302,7 +302,8 @@ type Signer interface {
 	// Sign returns the signed form of a version's Unsigned bytes. It returns ErrLater if it will be signed later, by a
 	// person or another process: then [Service.Import] brings it, or the next call of Sign with the same request. It is
 	// idempotent: the same request may come any number of times. A RefusedError means that this request
-	// was not signed and never will be. A signer must not refuse a version that cancels, and pays only ourselves: else
+	// was not signed and never will be, and that nobody has paid by other means what it pays: if nothing else of its
+	// transaction was signed, its payouts get another one. A signer must not refuse a version that cancels, and pays only ourselves: else
 	// what comes after it from the same sender waits for ever.
 	Sign(ctx context.Context, r SignRequest) ([]byte, error)
 }

@@ -14,7 +14,8 @@ import (
 // about to pay.
 type theft struct {
 	made
-	instead []string // the payouts whose transaction it takes the place of
+	of      string   // our transaction whose place it takes, if that was shown to a signer
+	instead []string // its payouts, unless the signer has refused it
 	name    string   // of the holding that it spends
 	units   *big.Int
 	written bool // the operator has written the loss off
@@ -45,24 +46,35 @@ func (w *world) steal(s *spender) {
 	it.id = s.c.kind.idOf(raw)
 	if err := s.c.submit(raw); err == nil {
 		w.note("somebody else spends %s", t.Spends[0])
-		it.tx, it.instead = t, w.paidWith(s, t.Spends[0])
+		it.tx = t
+		it.of, it.instead = w.paidWith(s, t.Spends[0])
 		w.thefts = append(w.thefts, it)
 	}
 }
 
-// paidWith returns the payouts of the transaction whose anchor has the name, if it was shown to a signer.
-func (w *world) paidWith(s *spender, name string) []string {
+// paidWith returns the transaction whose anchor has the name, and its payouts, if it was shown to a signer.
+func (w *world) paidWith(s *spender, name string) (id string, payouts []string) {
 	locks, err := w.inner.Locks(context.Background(), s.network, []string{name})
 	w.must(err)
 	if locks[name] == "" {
-		return nil
+		return "", nil
 	}
 	t, err := w.inner.Transaction(context.Background(), locks[name])
 	w.must(err)
 	if t.Anchor != name || t.Stage == payout.StagePlanned {
-		return nil
+		return "", nil
 	}
-	return t.Payouts
+	return t.ID, t.Payouts
+}
+
+// refusedAll notes that the signer has signed nothing of a transaction and refuses it: who refuses what he is shown has not paid it
+// by hand either.
+func (w *world) refusedAll(transaction string) {
+	for _, it := range w.thefts {
+		if it.of == transaction {
+			it.instead = nil
+		}
+	}
 }
 
 // writeOff books what was stolen as a loss of the operator, once no reorganisation can bring it back, and takes the lane

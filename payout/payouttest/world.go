@@ -557,5 +557,8 @@ func (w *world) refuses(r payout.SignRequest) bool {
 	if !w.refused[request] && !w.didSign(r) {
 		w.refused[request] = w.chance(w.cfg.refusing)
 	}
+	if w.refused[request] && len(w.made[r.Transaction]) == 0 {
+		w.refusedAll(r.Transaction)
+	}
 	return w.refused[request]
 }

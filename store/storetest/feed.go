@@ -184,7 +184,7 @@ func feedOfInvoice(t *testing.T, b store.Backend) {
 	}
 	for _, after := range []int64{1, 2, 21, 22, 1 << 40} {
 		later := must[[]invoice.Event](t)(b.InvoiceEvents(t.Context(), one.ID, after))
-		sameList(t, fmt.Sprintf("events after number %d", after), later, got[min(int(after), 22):])
+		sameList(t, fmt.Sprintf("events after number %d", after), later, got[min(after, 22):])
 	}
 }
 
