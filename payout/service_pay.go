@@ -162,10 +162,7 @@ func (r *round) keep(ctx context.Context, f facts, d *decision) error {
 		b.Unlocks = append(b.Unlocks, Lock{r.n.id, name, d.tx.ID})
 	}
 	for k, before := range f.payouts {
-		after, err := r.keepPayout(ctx, &b, before, d.payouts[k], d.alarm)
-		if err == nil {
-			err = r.keepRefund(ctx, &b, after, before.freed(f.tx), after.freed(d.tx))
-		}
+		after, err := r.keepPayout(ctx, &b, before, d.payouts[k], f.tx, d.tx, d.alarm)
 		if err != nil {
 			return err
 		}
@@ -252,8 +249,12 @@ func (r *round) doom(ctx context.Context, b *Batch, t Transaction) error {
 	return nil
 }
 
-// keepPayout adds one payout's change to the batch, if there is one.
-func (r *round) keepPayout(ctx context.Context, b *Batch, before, after Payout, alarm Reason) (Payout, error) {
+// keepPayout adds one payout's change to the batch, if there is one, and what it means for the invoice of a refund that its
+// transaction was one and is another.
+func (r *round) keepPayout(ctx context.Context, b *Batch, before, after Payout, was, is Transaction, alarm Reason) (Payout, error) {
+	if err := r.keepRefund(ctx, b, after, before.freed(was), after.freed(is)); err != nil {
+		return Payout{}, err
+	}
 	if reflect.DeepEqual(before, after) {
 		return after, nil
 	}
@@ -446,7 +447,7 @@ func (r *round) send(ctx context.Context, d decision) (Transaction, bool, error)
 		if t.Detail != "" {
 			after.State.Detail = t.Detail
 		}
-		if _, err := r.keepPayout(ctx, &b, p, after, ""); err != nil {
+		if _, err := r.keepPayout(ctx, &b, p, after, t, t, ""); err != nil {
 			return t, false, err
 		}
 	}
@@ -647,7 +648,7 @@ func (r *round) reasons(ctx context.Context, payouts []Payout, why Reason, detai
 		if !known && after.State.Reason != ReasonConfirming && after.State.Reason != ReasonForeign {
 			after.State.Reason, after.State.Detail = why, detail
 		}
-		if _, err := r.keepPayout(ctx, &b, p, after, ""); err != nil {
+		if _, err := r.keepPayout(ctx, &b, p, after, Transaction{}, Transaction{}, ""); err != nil {
 			return err
 		}
 	}

@@ -138,11 +138,7 @@ func (r *round) fail(ctx context.Context, queued []Payout, refused map[string]st
 		after := p
 		after.State.Status, after.State.Reason, after.State.Detail, after.State.EndAt = StatusFailed, ReasonRefused, why, r.now()
 		b.Entries = append(b.Entries, voidEntry(p, r.now()))
-		after, err := r.keepPayout(ctx, &b, p, after, "")
-		if err == nil {
-			err = r.keepRefund(ctx, &b, after, p.freed(Transaction{}), after.freed(Transaction{}))
-		}
-		if err != nil {
+		if _, err := r.keepPayout(ctx, &b, p, after, Transaction{}, Transaction{}, ""); err != nil {
 			return err
 		}
 	}

@@ -516,8 +516,10 @@ var payoutTable = []mutation{
 		rule: "what processes plan at once is never more than there is",
 	},
 	{
-		name: "a refund that can never be paid counts as refunded", file: "payout/service_plan.go",
-		from: `err = r.keepRefund(ctx, &b, after, p.freed(Transaction{}), after.freed(Transaction{}))`, to: `_ = err`,
+		name: "a refund that can never be paid counts as refunded", file: "payout/service_pay.go",
+		from: `	case StatusFailed, StatusCancelled:
+		return t.Stage != StageFinal`, to: `	case StatusFailed, StatusCancelled:
+		return t.Stage == StageBuried`,
 		rule: "what was not refunded can be",
 	},
 	{
